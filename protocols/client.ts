@@ -1,0 +1,161 @@
+import { Type, type Static, type TSchema } from "typebox";
+import { agentCommands } from "./agent.ts";
+import type { Failure } from "./errors.ts";
+import { wireLimits as limits } from "./limits.ts";
+import { roomCommands } from "./room.ts";
+import { key, object, position } from "./schema.ts";
+import { userCommands } from "./user.ts";
+
+/** The wire between a client and a node: one WebSocket at `/ws`, JSON text frames, the session cookie or
+ *  `Authorization: Bearer TOKEN` (or, where a client can send neither, `?token=`) at the upgrade.
+ *
+ *      client ─► { id: 7, do: "room.post", to: "lobby", with: { text: "hi" }, operationId: "k3…" }
+ *      node   ─► { re: 7, ok: { seq: 12, … } }       or    { re: 7, error: { code, outcome, message, details } }
+ *
+ *      client ─► { id: 8, do: "subscribe", to: "room/lobby", cursor: 41 }
+ *      node   ─► { re: 8, ok: { head: 44 } }, then the events 42, 43, 44 and every later one as
+ *                { topic: "room/lobby", at: 42, event: {…} }        durable: gapless, once, in order
+ *                { topic: "room/lobby", event: {…} }                best effort: typing, drafts
+ *
+ *  Besides the commands of `clientCommands` a connection knows `subscribe`, `unsubscribe` (`to` is a topic), `watch` (from now
+ *  on `activity` frames for those rooms of the user that this connection does not follow) and `ping`.
+ *
+ *  Without `cursor` the answer to subscribe carries `state` at `head` instead. The first frame is `hello`; before the
+ *  node closes a connection for a reason it sends `bye`. A malformed frame gets `bye` and the connection's end; a
+ *  well-formed command that is refused gets its error and the connection goes on. */
+
+/** Commands a client may send by name, `kind.command`; `to` is the actor's key. Those absent are for actors and nodes. */
+const open = <T extends Record<string, TSchema>, K extends keyof T & string>(table: T, names: readonly K[]) =>
+  Object.fromEntries(names.map((name) => [name, table[name]])) as Pick<T, K>;
+
+export const clientCommands = {
+  room: open(roomCommands, [
+    "create", "join", "leave", "invite", "remove", "setRole", "setTitle", "setTopic", "post", "edit", "delete",
+    "react", "pin", "markRead", "typing", "describe", "summary", "history",
+  ]), // prettier-ignore
+  user: open(userCommands, [
+    "describe",
+    "setProfile",
+    "sessions",
+    "revokeSession",
+    "rooms",
+    "createAgent",
+    "deleteAgent",
+  ]),
+  agent: open(agentCommands, ["describe", "update", "say", "stop", "regenerate", "clear", "history"]),
+} as const;
+
+/** A frame from a client. `with` is checked against the named command's schema. */
+export const clientFrame = object({
+  id: Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER }),
+  do: Type.String({ minLength: 1, maxLength: 64 }),
+  to: Type.Optional(Type.String({ minLength: 1, maxLength: 128 })),
+  with: Type.Optional(Type.Object({})),
+  operationId: Type.Optional(
+    Type.String({ minLength: 1, maxLength: limits.operationIdCharsMax, pattern: "^[\\x21-\\x7e]+$" }),
+  ),
+  cursor: Type.Optional(position),
+});
+export type ClientFrame = Static<typeof clientFrame>;
+
+/** A frame from a node. */
+export type NodeFrame =
+  | { readonly hello: Hello }
+  | { readonly re: number; readonly ok: unknown }
+  | { readonly re: number; readonly error: Failure }
+  | { readonly topic: string; readonly at?: number; readonly event: unknown }
+  /** The topic can not be continued here (it fell too far behind, access ended): subscribe anew. */
+  | { readonly topic: string; readonly lost: Failure }
+  /** Something happened in a room of the user that this connection does not follow (see `watch`). */
+  | {
+      readonly activity: {
+        readonly room: string;
+        readonly seq: number;
+        readonly author: string;
+        readonly mentioned: boolean;
+      };
+    }
+  | { readonly bye: Failure };
+
+export interface Hello {
+  readonly version: string;
+  readonly node: string;
+  readonly user: string;
+  readonly admin: boolean;
+  readonly heartbeatMs: number;
+}
+
+/** Answer to `subscribe`. */
+export interface Subscribed<State = unknown> {
+  readonly head: number;
+  readonly state?: State;
+}
+
+/** Bodies of the HTTP API that belong to no actor. */
+export const credentials = object({
+  name: Type.String({ minLength: 1, maxLength: limits.nameCharsMax }),
+  password: Type.String({ minLength: 1, maxLength: limits.passwordCharsMax }),
+});
+export const signUp = object({
+  name: userCommands.createAgent.properties.name,
+  password: Type.String({ minLength: limits.passwordCharsMin, maxLength: limits.passwordCharsMax }),
+  displayName: Type.Optional(Type.String({ minLength: 1, maxLength: limits.titleCharsMax })),
+  adminCode: Type.Optional(Type.String({ maxLength: 64 })),
+});
+export const createApiKey = object({ label: Type.String({ minLength: 1, maxLength: 200 }) });
+export const releaseActor = object({ redeliver: Type.Optional(Type.Boolean({ default: true })) });
+export const actorKeyParams = object({ kind: Type.String({ pattern: "^[a-z][a-z-]{0,31}$" }), key });
+
+export interface SignedIn {
+  readonly token: string;
+  readonly user: string;
+  readonly admin: boolean;
+  readonly expiresAtMs: number;
+}
+
+/** One line of `plexus actors list`. */
+export interface ActorRow {
+  readonly actor: string;
+  readonly slot: string;
+  readonly status: "active" | "idle" | "quarantined";
+  readonly mailbox: number;
+  readonly restarts: number;
+  readonly lastActiveAtMs?: number;
+}
+
+export interface DeadLetter {
+  readonly id: number;
+  readonly actor: string;
+  readonly from: string;
+  readonly type: string;
+  readonly atMs: number;
+  readonly reason: string;
+}
+
+export interface ActorDetail extends ActorRow {
+  readonly epoch: number;
+  readonly entries: number;
+  readonly reminders: readonly { readonly id: string; readonly dueMs: number }[];
+  readonly deadLetters: readonly DeadLetter[];
+  readonly stateBytes: number;
+  readonly lastError?: string;
+}
+
+export interface NodeStatus {
+  readonly version: string;
+  readonly node: string;
+  readonly url: string;
+  readonly startedAtMs: number;
+  readonly uptimeMs: number;
+  readonly roles: readonly string[];
+  readonly models: readonly import("./generation.ts").ModelInfo[];
+  readonly actors: { readonly active: number; readonly quarantined: number };
+  readonly slots: {
+    readonly open: number;
+    readonly quarantined: readonly { readonly slot: string; readonly reason: string }[];
+  };
+  readonly connections: number;
+  readonly journal: { readonly entries: number; readonly bytes: number; readonly location: string };
+  readonly eventLoopLagMs: number;
+  readonly memoryBytes: number;
+}

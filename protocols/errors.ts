@@ -1,0 +1,160 @@
+/** What is known about a command that was refused:
+ *  - `not_started`: it had no effect; sending it again is safe.
+ *  - `failed`: it had no effect and will not have one; sending it again gets the same answer.
+ *  - `unknown`: it may have had its effect; send it again only with the same operationId. */
+export type Outcome = "not_started" | "failed" | "unknown";
+
+interface Row {
+  readonly outcome: Outcome;
+  /** HTTP status that carries this error at the gateway. */
+  readonly http: number;
+  /** What happened and what to do, for the person who reads it. */
+  readonly help: string;
+}
+
+/** The one table of errors. They cross the wire: a code is never renamed or reused, a retired row stays.
+ *  `docs/errors.md` holds the same rows; `test/tidy.test.ts` compares them both ways. */
+export const errorTable = {
+  BAD_REQUEST: { outcome: "failed", http: 400, help: "The request does not fit its schema; details name the field." },
+  BAD_FRAME: { outcome: "failed", http: 400, help: "The bytes are not a valid frame; the connection is closed." },
+  TOO_LARGE: { outcome: "failed", http: 413, help: "The request is larger than the limit in details." },
+  UNAUTHENTICATED: {
+    outcome: "failed",
+    http: 401,
+    help: "Sign in first; the session may have expired or been revoked.",
+  },
+  SIGN_IN_FAILED: { outcome: "failed", http: 401, help: "Name or password is wrong." },
+  ADMIN_CODE_WRONG: {
+    outcome: "failed",
+    http: 403,
+    help: "The first account needs the one-time admin code that the node printed when it started.",
+  },
+  SIGN_UP_CLOSED: { outcome: "failed", http: 403, help: "This node does not take new accounts; ask its admin." },
+  FORBIDDEN: { outcome: "failed", http: 403, help: "You may not do this here." },
+  NOT_FOUND: { outcome: "failed", http: 404, help: "There is nothing by this name." },
+  NOT_A_MEMBER: { outcome: "failed", http: 403, help: "Join the room first." },
+  NAME_TAKEN: { outcome: "failed", http: 409, help: "This name is in use; choose another." },
+  ALREADY_DONE: { outcome: "failed", http: 409, help: "It is already so; nothing was changed." },
+  LIMIT_REACHED: {
+    outcome: "failed",
+    http: 409,
+    help: "A limit listed in docs/limits.md is reached; details name it.",
+  },
+  RATE_LIMITED: { outcome: "not_started", http: 429, help: "Too many requests; wait for details.retryAfterMs." },
+  CURSOR_INVALID: { outcome: "failed", http: 400, help: "This position was never given out; load the state anew." },
+  CURSOR_EXPIRED: { outcome: "failed", http: 410, help: "Too far behind to be resumed; load the state anew." },
+  MAILBOX_FULL: { outcome: "not_started", http: 503, help: "The actor is busy; back off and send again." },
+  OVERLOADED: { outcome: "not_started", http: 503, help: "The node is at its limit; back off and send again." },
+  CALL_CYCLE: {
+    outcome: "not_started",
+    http: 500,
+    help: "An ask came back to an actor that waits for it; it was refused.",
+  },
+  ACTOR_CRASHED: {
+    outcome: "failed",
+    http: 500,
+    help: "The actor failed on this message and was restarted without it.",
+  },
+  ACTOR_QUARANTINED: {
+    outcome: "not_started",
+    http: 503,
+    help: "The actor failed too often and is stopped; an admin can run `plexus actors release`.",
+  },
+  SLOT_UNAVAILABLE: {
+    outcome: "not_started",
+    http: 503,
+    help: "The data of this actor is not available here now; details say why. `plexus doctor` tells more.",
+  },
+  MOVED: { outcome: "not_started", http: 503, help: "Another node owns this actor now; the sender asks there." },
+  FENCED: { outcome: "unknown", http: 503, help: "A newer owner took over while this was being written." },
+  APPEND_FAILED: {
+    outcome: "unknown",
+    http: 500,
+    help: "The disk refused a write; reuse the operationId to learn the outcome.",
+  },
+  ASK_TIMEOUT: { outcome: "unknown", http: 504, help: "No answer in time; it may have run: reuse the operationId." },
+  STOPPING: { outcome: "not_started", http: 503, help: "The node is shutting down; connect again in a moment." },
+  MODEL_NOT_FOUND: {
+    outcome: "failed",
+    http: 404,
+    help: "No model by this name is loaded; `GET /v1/models` lists them.",
+  },
+  MODEL_LOAD_FAILED: {
+    outcome: "failed",
+    http: 500,
+    help: "The model file could not be loaded; details give the reason.",
+  },
+  CONTEXT_TOO_LONG: { outcome: "failed", http: 400, help: "The prompt does not fit the model's context; shorten it." },
+  QUEUE_FULL: { outcome: "not_started", http: 429, help: "Too many generations wait for this model; try again soon." },
+  GENERATION_TIMEOUT: { outcome: "failed", http: 504, help: "The model did not finish in time." },
+  RUNTIME_FAULT: {
+    outcome: "unknown",
+    http: 502,
+    help: "The inference host failed during the generation; it restarts itself.",
+  },
+  DATA_FOLDER_IN_USE: {
+    outcome: "not_started",
+    http: 500,
+    help: "Another node has this data folder open; stop it first.",
+  },
+  DATA_FORMAT_UNKNOWN: {
+    outcome: "not_started",
+    http: 500,
+    help: "This data folder was written by another version of Plexus; start that version.",
+  },
+  DATA_DAMAGED: {
+    outcome: "failed",
+    http: 500,
+    help: "Stored bytes fail their checksum; details name slot, seq and file.",
+  },
+  CONFIG_INVALID: {
+    outcome: "not_started",
+    http: 400,
+    help: "The configuration is not valid; details name the field.",
+  },
+  UNREACHABLE: { outcome: "not_started", http: 503, help: "No node answers at this address; is it running?" },
+  INTERNAL: {
+    outcome: "unknown",
+    http: 500,
+    help: "A fault in Plexus itself; the log has more under this request's id.",
+  },
+} as const satisfies Record<string, Row>;
+
+export type ErrorCode = keyof typeof errorTable;
+
+/** An error as data: what a refusal carries over mailboxes, wires and into logs. Holds no secrets. */
+export interface Failure {
+  readonly code: ErrorCode;
+  readonly outcome: Outcome;
+  readonly message: string;
+  readonly details?: Readonly<Record<string, unknown>>;
+}
+
+/** Builds the failure of one row; `details` are facts for the reader and for programs. */
+export function failure(code: ErrorCode, details?: Readonly<Record<string, unknown>>): Failure {
+  const row = errorTable[code];
+  const base = { code, outcome: row.outcome, message: row.help };
+  return details === undefined ? base : { ...base, details };
+}
+
+/** A value, or the reason there is none. */
+export type Result<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly error: Failure };
+
+export const ok = <T>(value: T): Result<T> => ({ ok: true, value });
+export const refused = (error: Failure): { readonly ok: false; readonly error: Failure } => ({ ok: false, error });
+
+/** Carries a Failure through code that throws. Compare `failure.code`, never `instanceof`. */
+export class PlexusError extends Error {
+  readonly failure: Failure;
+  constructor(reason: Failure, cause?: unknown) {
+    super(`${reason.code}: ${reason.message}${reason.details ? ` ${JSON.stringify(reason.details)}` : ""}`, { cause });
+    this.name = "PlexusError";
+    this.failure = reason;
+  }
+}
+
+/** The failure inside anything thrown: its own when it carries one, INTERNAL otherwise. */
+export function failureOf(thrown: unknown): Failure {
+  const carried = (thrown as { failure?: Failure } | undefined)?.failure;
+  return carried?.code !== undefined && carried.code in errorTable ? carried : failure("INTERNAL");
+}

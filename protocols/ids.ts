@@ -1,0 +1,47 @@
+import { assert } from "./assert.ts";
+
+/** What a node may do. Each kind of actor lives on the nodes of one role. */
+export const roles = ["gateway", "chat", "ai", "storage", "manager"] as const;
+export type Role = (typeof roles)[number];
+
+/** An actor's address: `kind/key`, for example `room/lobby` or `agent/ada.helper`. */
+export type ActorId = `${string}/${string}`;
+
+/** A share of the actors of one role: `chat/17`. The unit that is owned, replicated and moved. */
+export type SlotId = `${string}/${number}`;
+
+/** Slots per role. Fixed when a cluster is created; a node that counts otherwise is refused. */
+export const slotCount = 256;
+
+const keyPattern = /^[a-z0-9](?:[a-z0-9._-]{0,95})$/;
+const kindPattern = /^[a-z][a-z-]{0,31}$/;
+
+/** Lower-case letters, digits, `.`, `_`, `-`; 1 to 96 characters; starts with a letter or digit. */
+export const isKey = (text: string): boolean => keyPattern.test(text);
+
+/** Reads `kind/key`; undefined when the text is not an actor id. */
+export function parseActorId(text: string): { readonly kind: string; readonly key: string } | undefined {
+  const slash = text.indexOf("/");
+  if (slash < 0) return undefined;
+  const kind = text.slice(0, slash);
+  const key = text.slice(slash + 1);
+  return kindPattern.test(kind) && keyPattern.test(key) ? { kind, key } : undefined;
+}
+
+/** Joins kind and key. Both must be well formed: ids from outside go through `parseActorId`. */
+export function actorId(kind: string, key: string): ActorId {
+  assert(kindPattern.test(kind) && keyPattern.test(key), "an actor id is well formed");
+  return `${kind}/${key}`;
+}
+
+/** FNV-1a, 32 bits, with a final avalanche so that the low bits are usable (Fowler–Noll–Vo; murmur3 finaliser). */
+export function hash32(text: string): number {
+  let hash = 0x811c9dc5;
+  for (let index = 0; index < text.length; index += 1) hash = Math.imul(hash ^ text.charCodeAt(index), 0x01000193);
+  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
+  return (hash ^ (hash >>> 16)) >>> 0;
+}
+
+/** The slot an actor belongs to, by its role and its hash. The same on every node, for ever. */
+export const slotOf = (role: Role, id: ActorId): SlotId => `${role}/${hash32(id) % slotCount}`;

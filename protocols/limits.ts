@@ -1,0 +1,34 @@
+/** Bounds that clients and nodes must agree on. `docs/limits.md` says what happens at each. */
+export const wireLimits = {
+  /** One WebSocket frame or HTTP body. Twice the longest message with its JSON escapes and envelope. */
+  frameBytesMax: 64 * 1024,
+  /** One room message, in UTF-16 units. Zulip's limit; long enough for a log excerpt. */
+  messageCharsMax: 10_000,
+  /** An agent's persona. */
+  personaCharsMax: 4_000,
+  titleCharsMax: 80,
+  topicCharsMax: 500,
+  nameCharsMax: 32,
+  passwordCharsMin: 8,
+  passwordCharsMax: 256,
+  /** One page of history, of events or of conversation turns. */
+  pageEntriesMax: 200,
+  pageEntriesDefault: 50,
+  operationIdCharsMax: 64,
+  /** Topics one WebSocket connection may follow. */
+  subscriptionsMax: 256,
+  /** Commands of one connection that are not yet answered. */
+  outstandingCommandsMax: 64,
+  roomMembersMax: 5_000,
+  roomsPerUserMax: 500,
+  agentsPerUserMax: 50,
+  sessionsPerUserMax: 32,
+  apiKeysPerUserMax: 32,
+  pinsPerRoomMax: 50,
+  reactionKindsMax: 20,
+  reactionsPerKindMax: 200,
+  mentionsPerMessageMax: 20,
+  /** Durable events an actor keeps for clients that resume; further behind means CURSOR_EXPIRED. */
+  eventWindow: 10_000,
+  maxTokensMax: 4_096,
+} as const;

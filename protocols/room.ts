@@ -1,0 +1,167 @@
+import { Type, type Static } from "typebox";
+import { wireLimits as limits } from "./limits.ts";
+import { limit, nothing, object, position, principal, resume, roomKey, text, timeMs, type Resumed } from "./schema.ts";
+
+/** Rank of a member: an owner may do all, a moderator may delete, pin, invite and remove, a member may talk. */
+export const memberRole = Type.Union([Type.Literal("owner"), Type.Literal("moderator"), Type.Literal("member")]);
+export type MemberRole = Static<typeof memberRole>;
+
+export const visibility = Type.Union([Type.Literal("public"), Type.Literal("private"), Type.Literal("direct")]);
+export type Visibility = Static<typeof visibility>;
+
+const emoji = Type.String({ minLength: 1, maxLength: 32, pattern: "^\\S+$" });
+const messageText = text(limits.messageCharsMax);
+
+/** One message as every reader sees it. `seq` counts a room's messages from 1 and never changes. */
+export const roomMessage = object({
+  seq: position,
+  author: principal,
+  text: Type.String({ maxLength: limits.messageCharsMax }),
+  atMs: timeMs,
+  editedAtMs: Type.Optional(timeMs),
+  /** A deleted message stays as a place holder with empty text. */
+  deletedAtMs: Type.Optional(timeMs),
+  /** The message this one answers; its thread is that message and all that answer it. */
+  replyTo: Type.Optional(position),
+  replies: Type.Optional(object({ count: position, lastAtMs: timeMs })),
+  reactions: Type.Optional(Type.Record(emoji, Type.Array(principal))),
+  mentions: Type.Optional(Type.Array(principal)),
+  pinned: Type.Optional(Type.Literal(true)),
+  /** The generation that wrote it, when an agent did: lets a page replace the draft by the answer. */
+  generation: Type.Optional(Type.String()),
+});
+export type RoomMessage = Static<typeof roomMessage>;
+
+/** Commands a person (or an agent) sends to a room. Each row: parameters; the sender comes with the envelope. */
+export const roomCommands = {
+  create: object({
+    title: Type.Optional(text(limits.titleCharsMax)),
+    topic: Type.Optional(Type.String({ maxLength: limits.topicCharsMax })),
+    visibility: Type.Optional(visibility),
+    /** Direct rooms only: the other person. */
+    with: Type.Optional(principal),
+  }),
+  join: nothing,
+  leave: nothing,
+  invite: object({ member: principal }),
+  remove: object({ member: principal }),
+  setRole: object({ member: principal, role: memberRole }),
+  setTitle: object({ title: text(limits.titleCharsMax) }),
+  setTopic: object({ topic: Type.String({ maxLength: limits.topicCharsMax }) }),
+  post: object({
+    text: messageText,
+    replyTo: Type.Optional(position),
+    /** Set by agents only. */
+    generation: Type.Optional(Type.String({ maxLength: 128 })),
+  }),
+  edit: object({ seq: position, text: messageText }),
+  delete: object({ seq: position }),
+  react: object({ seq: position, emoji, on: Type.Boolean() }),
+  pin: object({ seq: position, on: Type.Boolean() }),
+  markRead: object({ seq: position }),
+  typing: nothing,
+  describe: nothing,
+  summary: nothing,
+  history: object({
+    /** Messages with seq below this, newest first in time but returned oldest first. */
+    before: Type.Optional(position),
+    after: Type.Optional(position),
+    /** Only the thread of this message (the message itself and its answers). */
+    thread: Type.Optional(position),
+    limit: Type.Optional(limit),
+  }),
+  resume,
+} as const;
+
+export interface RoomMember {
+  readonly role: MemberRole;
+  readonly joinedAtMs: number;
+  readonly readSeq: number;
+}
+
+/** A room as a member sees it. Members are keyed by principal. */
+export interface RoomView {
+  readonly room: string;
+  readonly title: string;
+  readonly topic: string;
+  readonly visibility: Visibility;
+  readonly createdAtMs: number;
+  readonly members: Readonly<Record<string, RoomMember>>;
+  readonly messageSeq: number;
+  readonly pins: readonly number[];
+}
+
+/** A line of the room list. `unread` counts messages after the asker's read marker. */
+export interface RoomSummary {
+  readonly room: string;
+  readonly title: string;
+  readonly visibility: Visibility;
+  readonly memberCount: number;
+  readonly messageSeq: number;
+  readonly readSeq: number;
+  readonly unread: number;
+  readonly mentioned: boolean;
+  readonly last?: { readonly author: string; readonly text: string; readonly atMs: number };
+}
+
+/** Snapshot for a page that opens a room: the view and the newest messages, oldest first. */
+export interface RoomState extends RoomView {
+  readonly messages: readonly RoomMessage[];
+}
+
+export interface RoomHistory {
+  readonly messages: readonly RoomMessage[];
+  readonly more: boolean;
+}
+
+export interface Posted {
+  readonly seq: number;
+  readonly at: number;
+  readonly atMs: number;
+}
+
+/** Durable events of a room, in the order of its stream. Changes to a message carry the whole message. */
+export type RoomEvent =
+  | { readonly type: "created"; readonly by: string; readonly view: RoomView }
+  | {
+      readonly type: "joined";
+      readonly member: string;
+      readonly role: MemberRole;
+      readonly atMs: number;
+      readonly by: string;
+    }
+  | { readonly type: "left"; readonly member: string; readonly atMs: number; readonly by: string }
+  | { readonly type: "roleSet"; readonly member: string; readonly role: MemberRole; readonly by: string }
+  | { readonly type: "titled"; readonly title: string; readonly by: string }
+  | { readonly type: "topicSet"; readonly topic: string; readonly by: string }
+  /** `root` is the answered message with its new reply count, when `message` answers one. */
+  | { readonly type: "posted"; readonly message: RoomMessage; readonly root?: RoomMessage }
+  | { readonly type: "edited"; readonly message: RoomMessage; readonly by: string }
+  | { readonly type: "deleted"; readonly message: RoomMessage; readonly by: string }
+  | {
+      readonly type: "reacted";
+      readonly message: RoomMessage;
+      readonly by: string;
+      readonly emoji: string;
+      readonly on: boolean;
+    }
+  | { readonly type: "pinned"; readonly message: RoomMessage; readonly by: string; readonly on: boolean }
+  | { readonly type: "readMarked"; readonly member: string; readonly seq: number };
+
+/** Best-effort events: no position, not resumed. */
+export type RoomSignal =
+  | { readonly type: "typing"; readonly member: string; readonly untilMs: number }
+  /** An agent's answer while it is written. `text` starts at UTF-16 unit `offset` of the draft; offset 0 starts it anew.
+   *  It ends with the `posted` message of the same `generation`, or with `done`. */
+  | {
+      readonly type: "draft";
+      readonly agent: string;
+      readonly generation: string;
+      readonly replyTo?: number;
+      readonly offset: number;
+      readonly text: string;
+      readonly done?: boolean;
+    };
+
+export type RoomResumed = Resumed<RoomState, RoomEvent>;
+export { roomKey };

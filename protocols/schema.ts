@@ -1,0 +1,44 @@
+import { Type, type Static, type TSchema } from "typebox";
+import { wireLimits as limits } from "./limits.ts";
+
+/** Pieces that the schemas of several kinds share. A schema is JSON Schema: HTTP, WebSocket, OpenAPI and tools use the same. */
+
+export const object = <P extends Record<string, TSchema>>(properties: P) =>
+  Type.Object(properties, { additionalProperties: false });
+
+export const key = Type.String({ pattern: "^[a-z0-9][a-z0-9._-]{0,95}$", maxLength: 96 });
+
+/** A user's name: no dot, because an agent is `owner.name`. */
+export const userName = Type.String({
+  pattern: "^[a-z0-9][a-z0-9_-]{0,31}$",
+  maxLength: limits.nameCharsMax,
+  description: "Lower-case letters, digits, _ and -",
+});
+
+/** A room's name. Direct rooms are named by the node, `dm.ada.bob`. */
+export const roomKey = Type.String({ pattern: "^[a-z0-9][a-z0-9._-]{0,95}$", maxLength: 96 });
+
+/** A user (`user/ada`) or an agent (`agent/ada.helper`) as member, author or sender. */
+export const principal = Type.String({ pattern: "^(user|agent)/[a-z0-9][a-z0-9._-]{0,95}$", maxLength: 104 });
+export type Principal = string;
+
+export const position = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER });
+export const timeMs = Type.Integer({ minimum: 0, description: "Milliseconds since 1970, node clock" });
+export const limit = Type.Integer({ minimum: 1, maximum: limits.pageEntriesMax, default: limits.pageEntriesDefault });
+export const text = (maxLength: number) => Type.String({ minLength: 1, maxLength });
+
+/** Nothing to say: the empty object. */
+export const nothing = object({});
+export type Nothing = Static<typeof nothing>;
+
+/** Asks for the state of an actor's stream (`room`, `user`, `agent`), or for what came after a cursor. */
+export const resume = object({ after: Type.Optional(position) });
+
+/** The answer to `resume`. Without `after`: `state` at `head`. With it: the events after it, oldest first, `more` when the
+ *  page was not enough (ask again from the last one's position). Errors: CURSOR_INVALID, CURSOR_EXPIRED. */
+export interface Resumed<State, Event> {
+  readonly head: number;
+  readonly state?: State;
+  readonly events?: readonly { readonly at: number; readonly event: Event }[];
+  readonly more?: boolean;
+}

@@ -1,0 +1,94 @@
+import { Type, type Static } from "typebox";
+import { wireLimits as limits } from "./limits.ts";
+import { key, nothing, object, principal, resume, text, timeMs, userName, type Resumed } from "./schema.ts";
+import type { RoomSummary } from "./room.ts";
+
+const hash = Type.String({ minLength: 1, maxLength: 256 });
+const sessionKind = Type.Union([Type.Literal("session"), Type.Literal("key")]);
+
+/** Commands to a user. Those marked (gateway) are refused unless the gateway itself is the sender: it has checked a password or a code. */
+export const userCommands = {
+  /** (gateway) New account; `passwordHash` is argon2id in PHC form. Error: NAME_TAKEN. */
+  create: object({ displayName: Type.Optional(text(limits.titleCharsMax)), passwordHash: hash }),
+  /** (gateway) What sign-in needs to check a password. */
+  credentials: nothing,
+  /** (gateway) Opens a session or an API key; only the token's hash arrives here. */
+  openSession: object({
+    id: key,
+    kind: sessionKind,
+    label: Type.String({ maxLength: 200 }),
+    tokenHash: hash,
+    expiresAtMs: Type.Optional(timeMs),
+  }),
+  /** (gateway) Who holds this token? Errors: UNAUTHENTICATED. */
+  authenticate: object({ tokenHash: hash }),
+  /** (gateway) Replaces the password; `keepSession` survives, all other sessions end. */
+  setPassword: object({ passwordHash: hash, keepSession: Type.Optional(key) }),
+  /** (role-manager) */
+  setAdmin: object({ admin: Type.Boolean() }),
+  describe: nothing,
+  setProfile: object({
+    displayName: Type.Optional(text(limits.titleCharsMax)),
+    theme: Type.Optional(Type.Union([Type.Literal("system"), Type.Literal("light"), Type.Literal("dark")])),
+  }),
+  sessions: nothing,
+  revokeSession: object({ id: key }),
+  /** Rooms with unread counts, newest activity first. Rooms that do not answer in time come back in `unreachable`. */
+  rooms: nothing,
+  /** (room) Sent when a membership changed. */
+  roomJoined: object({ room: key }),
+  roomLeft: object({ room: key }),
+  createAgent: object({
+    name: userName,
+    persona: Type.Optional(Type.String({ maxLength: limits.personaCharsMax })),
+    model: Type.Optional(Type.String({ maxLength: 200 })),
+  }),
+  deleteAgent: object({ agent: key }),
+  resume,
+} as const;
+
+/** One signed-in device (`session`) or API key (`key`). */
+export interface Session {
+  readonly id: string;
+  readonly kind: Static<typeof sessionKind>;
+  readonly label: string;
+  readonly createdAtMs: number;
+  readonly expiresAtMs?: number;
+}
+
+export interface UserView {
+  readonly user: string;
+  readonly displayName: string;
+  readonly admin: boolean;
+  readonly theme: "system" | "light" | "dark";
+  readonly agents: readonly string[];
+  readonly rooms: readonly string[];
+  readonly createdAtMs: number;
+}
+
+/** Answer to `authenticate`. */
+export interface Authenticated {
+  readonly user: string;
+  readonly admin: boolean;
+  readonly session: string;
+  readonly kind: Session["kind"];
+  readonly expiresAtMs?: number;
+}
+
+export interface UserRooms {
+  readonly rooms: readonly RoomSummary[];
+  readonly unreachable: readonly string[];
+}
+
+/** Durable events of a user's own stream; only the user reads it. */
+export type UserEvent =
+  | { readonly type: "profileSet"; readonly view: UserView }
+  | { readonly type: "roomJoined"; readonly room: string }
+  | { readonly type: "roomLeft"; readonly room: string }
+  | { readonly type: "agentCreated"; readonly agent: string }
+  | { readonly type: "agentDeleted"; readonly agent: string }
+  | { readonly type: "sessionOpened"; readonly session: Session }
+  | { readonly type: "sessionRevoked"; readonly id: string };
+
+export type UserResumed = Resumed<UserView, UserEvent>;
+export { principal };
