@@ -174,7 +174,7 @@ CONCEPTS = [
      "An admin looks after the nodes: users, roles, placement, backups and the audit log.",
      None),
     (["an admin code", "the admin code"],
-     "The admin code makes you an admin of the node. The node shows it in its terminal when it starts. Keep it secret.",
+     "The admin code makes the first admin. The node shows it in its terminal when it starts. Enter it when you create the first account: that account becomes the admin.",
      None),
     (["an api key"],
      "An API key lets a program use your node. Make one on the settings page and send it with each request.",
@@ -230,6 +230,11 @@ DEFINITION_FORMS = [  # {x} has its article, {xs} is the plural, {n} the bare no
     "what do you know about {xs}", "i want to know what {x} is", "i do not know what {x} is", "who needs {x}",
     "{n}", "{n}?", "{x}?", "meaning of {n}", "what exactly is {x}", "what is meant by {n}", "what the heck is {x}",
     "give me a definition of {n}", "in one sentence, what is {x}", "help me understand {xs}", "info about {xs}",
+    "what can {x} do", "why should i use {x}", "what is {x} about", "what's {x} all about", "what is so special about {x}", "what is the point of {x}", "why is there {x}", "what is {x} used for", "i have a question about {xs}",
+]
+DIFFERENCE_FORMS = [  # answered with the first sentence of both definitions
+    "what is the difference between {x} and {y}", "what is the difference between {x} and {y}", "what's the difference between {x} and {y}", "what is {x} and what is {y}", "{x} or {y}", "{x} vs {y}", "compare {x} and {y}", "tell me about {x} and {y}", "explain {x} and {y}",
+    "what is {x} and {y}", "is {x} the same as {y}", "is {x} {y}", "how do {x} and {y} differ", "what are {x} and {y}",
 ]
 FOLLOW_UP_FORMS = [  # only after another definition in the same dialogue
     "and {x}?", "and {xs}?", "what about {x}?", "what about {xs}", "and what is {x}?", "how about {x}", "and {n}",
@@ -266,7 +271,7 @@ ACTIONS = [
     (["make an api key", "get an api key", "create an api key", "get a key for the api", "find my api key"],
      "Open the settings page and make an API key there. Copy it at once and keep it secret."),
     (["become an admin", "get admin rights", "find the admin code", "use the admin code", "log in as admin", "get the admin code"],
-     "Use the admin code. The node shows it in its terminal when it starts. Keep it secret."),
+     "Enter the admin code when you create the first account: that account becomes the admin. The node shows the code in its terminal when it starts."),
     (["use the terminal", "chat in the terminal", "use the command line", "chat without a browser", "use the cli"],
      "Run `plexus chat --room NAME` in the terminal. You see the same room as in the web page."),
     (["back up my data", "make a backup", "save my messages"],
@@ -279,6 +284,8 @@ ACTIONS = [
      "An admin releases it by command. Look at its dead letter first to see what went wrong."),
     (["write bold text", "format my text", "use markdown", "write a list"],
      "Use Markdown: two stars around a word make it **bold**, and a line that starts with a dash becomes a list item."),
+    (["invite a friend", "invite somebody to a room", "add people to a room", "get my friends into a room", "invite people", "invite someone"],
+     "Tell the others the name of the room. They join it with the + button beside \"Rooms\" or with `plexus chat --room NAME`."),
     (["send a message", "write a message", "post a message", "say something in a room"],
      "Open a room, type your text and press Enter. The message is in the journal before it is acknowledged."),
 ]
@@ -289,6 +296,7 @@ ACTION_FORMS = [
     "is there a way to {v}", "is it possible to {v}", "what is the way to {v}", "can you tell me how to {v}", "{v}",
     "i need to {v}", "what must i do to {v}", "can we {v}", "how would i {v}", "teach me to {v}",
 ]
+ACTIONS_UNKNOWN = ["delete a message", "change my password", "upload a file", "mute a room", "rename a room", "block a user", "edit a message", "make a video call", "send a picture", "change the theme", "print a page", "call a friend", "pin a message", "export a table", "train a model", "change the language", "hide a room", "translate a message"]
 ACTION_UNKNOWN_FORMS = [f for f in ACTION_FORMS if f != "{v}"]
 
 # --- fixed questions: (ways to ask, answers) ---------------------------------------------------------------
@@ -356,18 +364,18 @@ FAQ = [
      ["Everything that is already placed keeps running. Nothing new fails over or joins until the manager is back. With etcd there can be more than one manager."]),
     (["how many nodes do i need", "is one node enough", "do i need many nodes", "can i use just one node", "do i need more than one machine", "can plexus run on one machine"],
      ["One node is enough: it has every role. Add more nodes to share the work and to survive the loss of one."]),
-    (["is there a central server", "does plexus need a server", "where is the server", "who runs the server", "do i need a cloud account", "do i need an account"],
+    (["is there a central server", "does plexus need a server", "where is the server", "who runs the server", "is there a master node", "who owns the server"],
      ["There is no central server. Every process is a node, and the nodes talk to each other over the mesh."]),
+    (["do i need an account", "how do i sign up", "how do i log in", "how do i make an account", "do i need a password", "do i need a cloud account", "how do i sign in", "how do i register", "create an account"],
+     ["Create an account with a name and a password on your own node. It stays there: no cloud account is needed."]),
+    (["which port does plexus use", "what is the address of the web page", "how do i open the web page", "where is the web page", "what is the url", "which url do i open", "what port is it", "how do i open plexus in a browser"],
+     ["The node prints its address when it starts. By default it is http://127.0.0.1:7070."]),
     (["is plexus free", "what does plexus cost", "is it open source", "what is the license", "what is the licence", "which license does plexus have", "do i have to pay", "how much does plexus cost"],
      ["Plexus is free software under the Apache License 2.0."]),
     (["which language is plexus written in", "what is plexus written in", "is plexus written in typescript", "what programming language is this"],
      ["Plexus is written in TypeScript and runs on Node.js."]),
-    (["what is the difference between a room and an agent", "room or agent", "is a room an agent"],
-     ["A room is a place to talk. An agent is an AI member that answers there. Both are actors."]),
-    (["what is the difference between a node and an actor", "node or actor", "is a node an actor"],
-     ["A node is a running process. An actor is a small unit that lives on a node. One node hosts many actors."]),
-    (["what is the difference between the journal and a snapshot", "journal or snapshot"],
-     ["The journal holds every event. A snapshot holds the state at one moment, so that fewer events must be replayed."]),
+    (["which commands are there", "list all commands", "what commands are there", "show me the commands", "list the commands", "what are the commands", "commands", "/help", "what can i type in the terminal"],
+     ["In a terminal, `plexus up` starts a node and `plexus chat --room NAME` opens a room. In a room, write @ and a name to mention an agent."]),
     (["who are the members", "who is here", "who is in this room", "who is online", "how many people are here", "who else is here", "who is in the room"],
      ["I see only the messages that you send me. The web page shows who is in the room."]),
     (["do you remember me", "do you remember our last chat", "do you know me", "what did we talk about yesterday", "do you learn from me", "do you remember yesterday"],
@@ -548,6 +556,9 @@ UNKNOWN_FORMS = [
     "what is your favourite {noun}", "my {noun} is {adj}, what should i do", "my {noun} does not work", "i have {a_noun}", "i like {nouns}", "i want {a_noun}", "give me {a_noun}", "tell me a fact about {nouns}", "list five {nouns}", "name three {nouns}", "how do you spell {noun}", "what rhymes with {noun}", "what is the plural of {noun}",
     "what is {word} in plexus", "does plexus support {word}", "can plexus {verb} {nouns}", "what is a {word} {noun}", "how does {word} relate to {noun}", "what is {person}'s {noun}", "is {word} a {noun}", "what port does {word} use", "what is the {adj} {noun}", "compare {nouns} and {word}", "explain quantum physics", "explain relativity to me",
     "what is the square root of {year}", "solve this equation", "what is the population of {place}", "how tall is the {noun}", "what is {noun} made of", "who wrote {word}", "who is {name}", "where is {name}", "what does {name} think about {nouns}", "should i {verb} the {noun}", "why is my {noun} so {adj}", "which {noun} do you {verb}",
+    "what do you think about {nouns}", "what do you think of {person}", "what is your opinion on {nouns}", "can you write me {a_noun} in {word}", "can you write {a_noun} for {name}", "help me with my {noun}", "can you help me with {a_noun}", "make me {a_noun}", "can you tell me about {nouns}", "can you tell me something about {person}",
+    "i need help with my {adj} {noun}", "my {noun} {verb}s, what should i do", "how long does {a_noun} last", "when is the next {noun}", "when will {person} come to {place}", "explain {noun} theory", "explain the {adj} {noun}", "how was the {noun}", "what should i cook", "what should i wear", "where do you live", "do you have {a_noun}",
+    "is it true that {nouns} are {adj}", "why does my {noun} {verb}", "does {name} like {nouns}", "how many {nouns} does {name} have", "who is the {adj} {noun}", "what happened to {person}", "did {person} {verb} {a_noun}", "write an email to {name}", "write a song about {nouns}", "fix my {noun}", "sort these {nouns}", "play {noun}",
     "{a_noun}", "{word} {noun}", "{noun}", "{nouns}", "the {adj} {noun}", "i think {nouns} are {adj}", "the {noun} is {adj}", "{name} has {a_noun}", "let us {verb} {a_noun}", "what about {nouns}", "and {a_noun}", "what about {word}",
 ]
 
@@ -565,7 +576,7 @@ PERSONAS = [  # "You are {p}." The part {p} is what the model repeats when asked
 INSTRUCTIONS = ["Answer briefly.", "Be brief.", "Answer in short sentences.", "Be polite.", "Talk like a {trade}.", "You love {nouns}.", "You work for {name}.", "Never talk about {nouns}.", "Help {name} with the {noun}.", "Always be {adj}.", "Answer in one sentence.", "Use Markdown.",
                 "Be {adj} and {adj2}.", "You know a lot about {nouns}.", "Keep answers short.", "The room is called {word}.", "Do not use emoji.", "Answer only the last question.", "Several people talk in this room.", "Messages are written as name: text.", "Reply to the people in the room.", "Today is a {adj} day.", "If you do not know, say so.",
                 "You were made by {name}.", "Explain things to a {trade}.", "People mention you as @{word}.", "Your favourite {noun} is {adj}.", "Stay in character."]
-AGENT_NAMES = ["helper", "assistant", "bot", "plexus", "tiny", "ai", "agent", "guide", "ada.helper", "bo.bot", "demo", "model"]
+AGENT_NAMES = ["helper", "assistant", "bot", "plexus", "tiny", "ai", "agent", "guide", "ada.helper", "demo", "{name}", "{name}", "{word}", "{name}.helper", "{name}.{word}", "{name}.bot"]
 
 NAMES = ("Ann Ben Carl Dora Eve Finn Gus Hana Ivan Jane Kim Leo Mia Noah Olga Pete Quin Rosa Sam Tina Uma Vera Will Yara Zoe Alex Anna Mark Lucy Omar Ada Bo Cy Dan Ella Frank Grace Hugo Iris Jack Karl Lena Max Nina Otto Paul Rita Sara Tom Ulf "
          "Victor Wanda Xena Yuri Zack Alice Bob Carol Dave Erin Faythe Grit Heidi Igor Judy Kurt Liam Mona Nils Oscar Pia Ralf Sven Theo Ute Vito Walt Yann Amir Bela Chen Dmitri Emeka Fatima Gita Hiro Ines Jorge Kofi Lin Mei Nadia Priya Ravi Sofia Tariq Wei Zara").split()

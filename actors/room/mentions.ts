@@ -1,0 +1,67 @@
+/** Who is mentioned in a text, and what a mentioned agent is told. */
+import { wireLimits, type RoomMessage } from "../../protocols/index.ts";
+import { actorLimits as limits } from "../limits.ts";
+import { memberOf } from "./members.ts";
+import type { Room } from "./state.ts";
+
+const fence = /^(`{3,}|~{3,})[^\n]*\n[\s\S]*?(?:^\1[`~]*[ \t]*$|$(?![\s\S]))/gm;
+const span = /(`+)[^`](?:[\s\S]*?[^`])?\1(?!`)/g;
+// After a letter or digit it is an e-mail address, not a mention.
+const mention = /(?<![\p{L}\p{N}_])@([a-z0-9][a-z0-9._-]{0,95})/giu;
+
+/** The members a text mentions, each once, in order: `@name`, `@owner.agent`, or `@agent` when only one is called so.
+ *  Text inside code is not looked at. */
+export function mentionsIn(text: string, room: Room): readonly string[] {
+  if (!text.includes("@")) return [];
+  const prose = text.replace(fence, " ").replace(span, " ");
+  const found = new Set<string>();
+  for (const [, name] of prose.matchAll(mention)) {
+    const member = name === undefined ? undefined : resolve(name.toLowerCase(), room);
+    if (member !== undefined) found.add(member);
+    if (found.size >= wireLimits.mentionsPerMessageMax) break;
+  }
+  return [...found];
+}
+
+/** The longest beginning of `name` that is a member's name: what follows may be the end of a sentence, as in "@ada." */
+function resolve(name: string, room: Room): string | undefined {
+  for (let end = name.length; end > 0; end = lastMark(name, end)) {
+    const member = memberCalled(name.slice(0, end), room);
+    if (member !== undefined) return member;
+  }
+  return undefined;
+}
+
+function lastMark(name: string, end: number): number {
+  const before = name.slice(0, end - 1);
+  return Math.max(before.lastIndexOf("."), before.lastIndexOf("-"), before.lastIndexOf("_"), 0) || trimmed(name, end);
+}
+
+/** A single mark at the end, as in "@ada-", is cut alone. */
+const trimmed = (name: string, end: number): number => (/[._-]/.test(name.charAt(end - 1)) ? end - 1 : 0);
+
+function memberCalled(name: string, room: Room): string | undefined {
+  if (memberOf(room.members, `user/${name}`)) return `user/${name}`;
+  if (room.agents.includes(`agent/${name}`)) return `agent/${name}`;
+  const namesakes = room.agents.filter((agent) => agent.endsWith(`.${name}`));
+  return namesakes.length === 1 ? namesakes[0] : undefined;
+}
+
+/** What an agent is told when `message` mentions it: the conversation it belongs to (its thread, or the room), oldest
+ *  first, the mention last. Bounded in messages and characters. */
+export function contextOf(room: Room, message: RoomMessage): readonly { author: string; text: string }[] {
+  const { replyTo } = message;
+  const lines: { author: string; text: string }[] = [];
+  let chars = 0;
+  for (const said of [message, ...room.recent.toReversed()]) {
+    if (said.deletedAtMs !== undefined) continue;
+    if (replyTo !== undefined && said.seq !== replyTo && said.replyTo !== replyTo) continue;
+    chars += said.text.length;
+    if (lines.length > 0 && chars > limits.mentionContextChars) break;
+    lines.push({ author: nameOf(said.author), text: said.text });
+    if (lines.length >= limits.mentionContextMessages) break;
+  }
+  return lines.toReversed();
+}
+
+const nameOf = (principal: string): string => principal.slice(principal.indexOf("/") + 1);

@@ -1,0 +1,230 @@
+/** A room's state, how events change it, and how readers see it. */
+import {
+  unreachable,
+  wireLimits,
+  type RoomEvent,
+  type RoomMessage,
+  type RoomState as RoomSnapshot,
+  type RoomSummary,
+  type RoomView,
+  type Visibility,
+} from "../../protocols/index.ts";
+import type { RecordOp } from "../behavior.ts";
+import { actorLimits as limits } from "../limits.ts";
+import { deliver, emptyOutbox, enqueue, type Delivered, type Mail, type Outbox } from "../outbox.ts";
+import { eventRecords, padded, type Positioned } from "../stream.ts";
+import {
+  allMembers,
+  memberOf,
+  noMembers,
+  withMember,
+  withoutMember,
+  type Member,
+  type MemberTable,
+} from "./members.ts";
+
+/** A room that was created. */
+export interface Room {
+  readonly head: number;
+  readonly outbox: Outbox;
+  readonly title: string;
+  readonly topic: string;
+  readonly visibility: Visibility;
+  readonly createdAtMs: number;
+  readonly members: MemberTable;
+  /** The agents among the members, to find who is mentioned. */
+  readonly agents: readonly string[];
+  readonly messageSeq: number;
+  /** The newest messages, oldest first, without a gap: the last one's seq is `messageSeq`. */
+  readonly recent: readonly RoomMessage[];
+  /** Older messages that changed lately, least recently changed first. */
+  readonly changed: readonly RoomMessage[];
+  /** Counts changes to older messages, so that a reader knows whether `changed` still has all of them since a read. */
+  readonly changes: number;
+  readonly pins: readonly number[];
+}
+
+/** Null until somebody creates the room. */
+export type RoomState = Room | null;
+
+/** What is persisted: an event of the stream with the mail it causes, or the end of a delivery. */
+export type RoomChange =
+  (Positioned<RoomEvent> & { readonly type: "happened"; readonly mail?: readonly Mail[] }) | Delivered;
+
+/** Record key of a message. */
+export const messageKey = (seq: number): string => `message/${padded(seq)}`;
+
+/** Record key of a message in a thread; the root stands in its own thread once it has an answer. */
+export const threadKey = (root: number, seq: number): string => `thread/${padded(root)}/${padded(seq)}`;
+
+/** Folds one change into the state. */
+export function evolve(state: RoomState, change: RoomChange): RoomState {
+  if (change.type === "delivered") return state && { ...state, outbox: deliver(state.outbox, change.id) };
+  const before = change.event.type === "created" ? created(change.event.view) : state;
+  if (before === null) return null;
+  const room = evolveEvent(before, change.event);
+  return { ...room, head: change.at, outbox: enqueue(room.outbox, change.mail) };
+}
+
+function created(view: RoomView): Room {
+  const { title, topic, visibility, createdAtMs } = view;
+  const empty = { agents: [], messageSeq: 0, recent: [], changed: [], changes: 0, pins: [] };
+  const members = Object.entries(view.members).reduce(
+    (table, [principal, member]) => withMember(table, principal, { ...member, own: 0 }),
+    noMembers,
+  );
+  return { head: 0, outbox: emptyOutbox, title, topic, visibility, createdAtMs, members, ...empty };
+}
+
+function evolveEvent(room: Room, event: RoomEvent): Room {
+  switch (event.type) {
+    case "created":
+      return room;
+    case "joined": {
+      const { member, role, atMs } = event;
+      const members = withMember(room.members, member, {
+        role,
+        joinedAtMs: atMs,
+        readSeq: room.messageSeq,
+        own: 0,
+      });
+      return member.startsWith("agent/")
+        ? { ...room, members, agents: [...room.agents, member] }
+        : { ...room, members };
+    }
+    case "left": {
+      const { member } = event;
+      return {
+        ...room,
+        members: withoutMember(room.members, member),
+        agents: room.agents.filter((agent) => agent !== member),
+      };
+    }
+    case "roleSet":
+      return { ...room, members: changeMember(room.members, event.member, { role: event.role }) };
+    case "titled":
+      return { ...room, title: event.title };
+    case "topicSet":
+      return { ...room, topic: event.topic };
+    case "posted":
+      return evolvePosted(room, event.message, event.root);
+    case "edited":
+    case "reacted":
+      return replaceMessage(room, event.message);
+    case "deleted":
+      return { ...replaceMessage(room, event.message), pins: room.pins.filter((seq) => seq !== event.message.seq) };
+    case "pinned": {
+      const { seq } = event.message;
+      const others = room.pins.filter((pin) => pin !== seq);
+      return { ...replaceMessage(room, event.message), pins: event.on ? [...others, seq] : others };
+    }
+    case "readMarked":
+      return evolveReadMarked(room, event.member, event.seq);
+    default:
+      return unreachable(event);
+  }
+}
+
+function changeMember(table: MemberTable, principal: string, change: Partial<Member>): MemberTable {
+  const member = memberOf(table, principal);
+  return member === undefined ? table : withMember(table, principal, { ...member, ...change });
+}
+
+function evolvePosted(room: Room, message: RoomMessage, root: RoomMessage | undefined): Room {
+  const before = root === undefined ? room : replaceMessage(room, root);
+  const full = before.recent.length >= limits.roomRecentMessages;
+  const author = memberOf(room.members, message.author);
+  return {
+    ...before,
+    messageSeq: message.seq,
+    recent: [...(full ? before.recent.slice(1) : before.recent), message],
+    members:
+      author === undefined
+        ? room.members
+        : withMember(room.members, message.author, { ...author, own: author.own + 1 }),
+  };
+}
+
+function evolveReadMarked(room: Room, principal: string, seq: number): Room {
+  const member = memberOf(room.members, principal);
+  if (member === undefined) return room;
+  const recentFrom = room.messageSeq - room.recent.length + 1;
+  // Exact where the marker stands among the recent messages. Further back nobody counted: then all of the member's
+  // messages are taken to come after the marker, so too few are shown as unread, never more than there are.
+  const own =
+    seq >= recentFrom - 1
+      ? room.recent.filter((message) => message.seq > seq && message.author === principal).length
+      : Math.min(member.own, room.messageSeq - seq);
+  return { ...room, members: withMember(room.members, principal, { ...member, readSeq: seq, own }) };
+}
+
+function replaceMessage(room: Room, message: RoomMessage): Room {
+  const index = message.seq - 1 - (room.messageSeq - room.recent.length);
+  if (index >= 0) return { ...room, recent: room.recent.with(index, message) };
+  const others = room.changed.filter(({ seq }) => seq !== message.seq);
+  const changed = [...others, message].slice(-limits.roomChangedMessages);
+  return { ...room, changed, changes: room.changes + 1 };
+}
+
+/** A message as it is now, if it is in memory. */
+export function messageInMemory(room: Room, seq: number): RoomMessage | undefined {
+  const index = seq - 1 - (room.messageSeq - room.recent.length);
+  return index >= 0 ? room.recent[index] : room.changed.find((message) => message.seq === seq);
+}
+
+/** What a change does to the records. */
+export function record(change: RoomChange): readonly RecordOp[] {
+  if (change.type === "delivered") return [];
+  const { event } = change;
+  const ops = [...eventRecords(change)];
+  if ("message" in event) ops.push(...messageRecords(event.message));
+  if (event.type === "posted" && event.root !== undefined) ops.push(...messageRecords(event.root));
+  return ops;
+}
+
+function messageRecords(message: RoomMessage): readonly RecordOp[] {
+  const ops: RecordOp[] = [{ put: messageKey(message.seq), value: message }];
+  if (message.replyTo !== undefined) ops.push({ put: threadKey(message.replyTo, message.seq), value: message });
+  if (message.replies !== undefined) ops.push({ put: threadKey(message.seq, message.seq), value: message });
+  return ops;
+}
+
+/** The room as a member sees it. */
+export function viewOf(room: Room, key: string): RoomView {
+  const { title, topic, visibility, createdAtMs, messageSeq, pins } = room;
+  const members = Object.fromEntries(
+    allMembers(room.members).map(([principal, { role, joinedAtMs, readSeq }]) => [
+      principal,
+      { role, joinedAtMs, readSeq },
+    ]),
+  );
+  return { room: key, title, topic, visibility, createdAtMs, members, messageSeq, pins };
+}
+
+/** The view with the newest messages: what a page needs to open the room. */
+export const snapshotOf = (room: Room, key: string): RoomSnapshot => ({
+  ...viewOf(room, key),
+  messages: room.recent.slice(-wireLimits.pageEntriesDefault),
+});
+
+/** The room as a line of the asker's room list. */
+export function summaryOf(room: Room, key: string, asker: string): RoomSummary {
+  const { title, visibility, messageSeq, recent } = room;
+  const { readSeq, own } = memberOf(room.members, asker) ?? { readSeq: messageSeq, own: 0 };
+  const last = recent.findLast((message) => message.deletedAtMs === undefined);
+  return {
+    room: key,
+    title,
+    visibility,
+    memberCount: room.members.size,
+    messageSeq,
+    readSeq,
+    unread: Math.max(0, messageSeq - readSeq - own),
+    mentioned: recent.some(
+      ({ seq, author, mentions }) => seq > readSeq && author !== asker && mentions?.includes(asker) === true,
+    ),
+    ...(last !== undefined && {
+      last: { author: last.author, text: last.text.slice(0, limits.summaryTextChars), atMs: last.atMs },
+    }),
+  };
+}

@@ -1,0 +1,54 @@
+import type { ModelInfo } from "../protocols/index.ts";
+import { describeBytes, paint } from "./output.ts";
+
+/** What a person should know about a node that has just started. */
+export interface Started {
+  readonly version: string;
+  readonly url: string;
+  readonly adminCode?: string;
+  readonly models: readonly ModelInfo[];
+  readonly dataFolder: string;
+  readonly color: boolean;
+}
+
+/** The text a person sees when the node is ready. */
+export function banner(started: Started): string {
+  const { color, url, adminCode, models, version, dataFolder } = started;
+  const rows: (readonly [label: string, value: string, ...more: string[]])[] = [
+    ["Open", paint(color, ["bold", "cyan"], url)],
+    ...(adminCode === undefined
+      ? []
+      : ([
+          [
+            "Admin code",
+            paint(color, ["bold", "yellow"], adminCode),
+            "Enter it when you create the first account: that account becomes the admin.",
+          ],
+        ] as const)),
+    ...models.map((model, index) => describeModel(model, index === 0)),
+    ...(models.length === 0
+      ? [["Model", "none: agents will not answer. Start with --model path/to/model.gguf"] as const]
+      : []),
+    ["Data", dataFolder],
+  ];
+  const lines = rows.flatMap(([label, value, ...more]) => [
+    `  ${label.padEnd(12)}${value}`,
+    ...more.map((line) => `  ${"".padEnd(12)}${paint(color, "dim", line)}`),
+  ]);
+  return ["", `  ${paint(color, "bold", `Plexus ${version} is ready.`)} Ctrl-C stops it.`, "", ...lines, ""].join("\n");
+}
+
+function describeModel(model: ModelInfo, first: boolean): readonly [string, string, ...string[]] {
+  const label = first ? "Model" : "";
+  const size = `${describeBytes(model.sizeBytes)}, context ${model.contextTokens} tokens`;
+  if (model.state === "failed") return [label, `${model.model} could not be loaded: ${model.reason ?? "see the log"}`];
+  const value = `${model.model} (${size}${model.state === "loading" ? ", loading" : ""})`;
+  return model.demonstration
+    ? [
+        label,
+        value,
+        "A tiny demonstration model: it greets and answers simple questions about Plexus, no more.",
+        "For real answers: plexus up --model path/to/model.gguf",
+      ]
+    : [label, value];
+}

@@ -1,0 +1,44 @@
+import { randomBytes } from "node:crypto";
+import { readFile, rename, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+
+/** What a running node leaves in its data folder, for its owner only (0600): with it, admin commands on the same machine
+ *  need no sign-in. Whoever can read the file can read the data as well, so it gives away nothing new. */
+export interface ControlFile {
+  readonly url: string;
+  readonly controlToken: string;
+  readonly pid: number;
+}
+
+const controlPath = (dataFolder: string): string => join(dataFolder, "control.json");
+
+/** A secret of one run of a node. */
+export const createControlToken = (): string => randomBytes(32).toString("base64url");
+
+/** Puts the file in place in one step, so that no reader sees half of it. */
+export async function writeControlFile(dataFolder: string, content: ControlFile): Promise<void> {
+  const path = controlPath(dataFolder);
+  const draft = `${path}.${content.pid}`;
+  await writeFile(draft, `${JSON.stringify(content)}\n`, { mode: 0o600 });
+  await rename(draft, path);
+}
+
+/** Undefined when no node has left one, or not a readable one. */
+export async function readControlFile(dataFolder: string): Promise<ControlFile | undefined> {
+  const text = await readFile(controlPath(dataFolder), "utf8").catch(() => undefined);
+  if (text === undefined) return undefined;
+  try {
+    const content = JSON.parse(text) as Partial<ControlFile> | null;
+    const { url, controlToken, pid } = content ?? {};
+    return typeof url === "string" && typeof controlToken === "string" && typeof pid === "number"
+      ? { url, controlToken, pid }
+      : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** At a clean stop. */
+export async function removeControlFile(dataFolder: string): Promise<void> {
+  await rm(controlPath(dataFolder), { force: true });
+}

@@ -1,0 +1,55 @@
+import pino from "pino";
+import type { Config } from "../config/index.ts";
+import type { Log } from "../node/ports.ts";
+
+/** The node's log, and the knob that changes its level while it runs. */
+export interface LevelledLog extends Log {
+  setLevel(level: Config["log"]["level"]): void;
+  readonly format: "json" | "pretty";
+}
+
+/** Names under which a fact would be a secret. Callers do not log them; this is the second lock. */
+const secrets = ["password", "token", "authorization", "cookie", "adminCode", "controlToken", "passwordHash"];
+
+/** Logs to standard error, so that standard output stays for what was asked: JSON lines, or colours for a person.
+ *  Each line is an event name and facts. */
+export async function createLog(options: Config["log"]): Promise<LevelledLog> {
+  const pretty = options.format === "pretty" || (options.format === "auto" && process.stderr.isTTY);
+  const destination = pretty ? await prettyDestination() : pino.destination({ dest: 2, sync: true });
+  // The reader of our log may end before us; that is no reason to end.
+  destination.on("error", () => {});
+  const logger = pino(
+    {
+      level: options.level,
+      base: null,
+      messageKey: "event",
+      timestamp: pino.stdTimeFunctions.isoTime,
+      formatters: { level: (label) => ({ level: label }) },
+      redact: { paths: secrets.flatMap((name) => [name, `*.${name}`]), censor: "[secret]" },
+      serializers: { error: pino.stdSerializers.err },
+    },
+    destination,
+  );
+  return {
+    debug: (event, facts) => logger.debug(facts ?? {}, event),
+    info: (event, facts) => logger.info(facts ?? {}, event),
+    warn: (event, facts) => logger.warn(facts ?? {}, event),
+    error: (event, facts) => logger.error(facts ?? {}, event),
+    setLevel(level) {
+      logger.level = level;
+    },
+    format: pretty ? "pretty" : "json",
+  };
+}
+
+async function prettyDestination(): Promise<pino.DestinationStream & NodeJS.EventEmitter> {
+  const { default: prettyStream } = await import("pino-pretty");
+  return prettyStream({
+    destination: 2,
+    sync: true,
+    messageKey: "event",
+    translateTime: "SYS:HH:MM:ss.l",
+    colorize: process.stderr.hasColors(),
+    singleLine: true,
+  });
+}

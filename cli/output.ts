@@ -1,0 +1,86 @@
+import { styleText } from "node:util";
+import { failureOf, type Failure, type Outcome } from "../protocols/index.ts";
+
+/** Where a command prints. Tests bring their own. */
+export interface Output {
+  /** One line, or several, on standard output. */
+  print(text: string): void;
+  /** The same on standard error. */
+  printError(text: string): void;
+  readonly color: boolean;
+  readonly columns: number;
+}
+
+/** The terminal, or whatever the shell put in its place. */
+export function processOutput(): Output {
+  return {
+    print: (text) => void process.stdout.write(`${text}\n`),
+    printError: (text) => void process.stderr.write(`${text}\n`),
+    color: process.stdout.isTTY && process.stdout.hasColors() && (process.env["NO_COLOR"] ?? "") === "",
+    columns: process.stdout.columns ?? 100,
+  };
+}
+
+/** What a process answers its shell. 2 is for a command line that could not be read. */
+export const exitCodes = { ok: 0, failed: 1, usage: 2, not_started: 3, unknown: 4 } as const satisfies Record<
+  Outcome | "ok" | "usage",
+  number
+>;
+
+/** Prints what went wrong, as one JSON line or for people, and says with which code to end. */
+export function reportFailure(output: Output, thrown: unknown, json: boolean): number {
+  const failure = failureOf(thrown);
+  // A fault of our own: the failure says only INTERNAL, the stack says where.
+  const stack = failure.code === "INTERNAL" && thrown instanceof Error ? thrown.stack : undefined;
+  if (json) output.printError(JSON.stringify({ error: failure, ...(stack !== undefined && { stack }) }));
+  else output.printError([describeFailure(failure, output.color), ...(stack === undefined ? [] : [stack])].join("\n"));
+  return exitCodes[failure.outcome];
+}
+
+/** `error CODE: message`, then one line for each detail. */
+export function describeFailure(failure: Failure, color: boolean): string {
+  const head = `${paint(color, "red", "error")} ${failure.code}: ${failure.message}`;
+  const details = Object.entries(failure.details ?? {}).map(
+    ([name, value]) => `  ${name}: ${typeof value === "string" ? value : JSON.stringify(value)}`,
+  );
+  return [head, ...details].join("\n");
+}
+
+type Style = Parameters<typeof styleText>[0];
+
+/** Colours text when the reader can see colours. */
+export function paint(color: boolean, style: Style, text: string): string {
+  return color ? styleText(style, text, { validateStream: false }) : text;
+}
+
+/** Text from other people must not move the cursor or change colours of the reader's terminal. */
+export function withoutControls(text: string): string {
+  // oxlint-disable-next-line no-control-regex -- control characters are what it is about
+  return text.replaceAll(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/g, "�");
+}
+
+/** 1536 → `1.5 KiB`. */
+export function describeBytes(bytes: number): string {
+  const units = ["B", "KiB", "MiB", "GiB", "TiB"];
+  const step = bytes < 1 ? 0 : Math.min(units.length - 1, Math.floor(Math.log2(bytes) / 10));
+  const amount = bytes / 1024 ** step;
+  return `${step === 0 ? String(amount) : amount.toFixed(amount < 10 ? 1 : 0)} ${units[step] ?? "B"}`;
+}
+
+/** 3_725_000 → `1 h 2 min`. The two largest units. */
+export function describeDuration(durationMs: number): string {
+  const seconds = Math.max(0, Math.floor(durationMs / 1000));
+  const parts = [
+    [Math.floor(seconds / 86_400), "d"],
+    [Math.floor(seconds / 3600) % 24, "h"],
+    [Math.floor(seconds / 60) % 60, "min"],
+    [seconds % 60, "s"],
+  ] as const;
+  const first = parts.findIndex(([amount]) => amount > 0);
+  if (first < 0) return "0 s";
+  return parts
+    .slice(first, first + 2)
+    .filter(([amount]) => amount > 0)
+    .map(([amount, unit]) => `${amount} ${unit}`)
+    .join(" ");
+}

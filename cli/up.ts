@@ -1,0 +1,124 @@
+import { existsSync } from "node:fs";
+import { constants } from "node:os";
+import { planReload, unknownVariables, type Config, type ConfigInput } from "../config/index.ts";
+import type { RunningNode } from "../node/node.ts";
+import { failureOf } from "../protocols/index.ts";
+import { banner } from "./banner.ts";
+import { createControlToken, removeControlFile, writeControlFile } from "./control.ts";
+import { createLog, type LevelledLog } from "./log.ts";
+import { exitCodes, type Output } from "./output.ts";
+import { installation, readSettings, readVersion } from "./settings.ts";
+
+/** What the command line of `plexus up` says. */
+export interface UpFlags {
+  readonly config: ConfigInput;
+  readonly configFile: string | undefined;
+  readonly json: boolean;
+  readonly quiet: boolean;
+}
+
+type StopSignal = "SIGTERM" | "SIGINT";
+
+/** A key press reaches us twice when npm or the launcher stands between: once from the terminal and once forwarded.
+ *  Only a signal later than this means "now". */
+const samePressMs = 400;
+
+/** Beyond the node's own deadline, for closing what is left; then the process ends by force. */
+const stopGraceMs = 2_000;
+
+/** Runs a node until a signal ends it. Resolves with the exit code. */
+export async function up(flags: UpFlags, output: Output): Promise<number> {
+  const config = await readSettings(flags.config, flags.configFile, process.env);
+  const log = await createLog(config.log);
+  for (const name of unknownVariables(process.env)) log.warn("config.variable.unknown", { name });
+  const stopAsked = onStopSignal(log);
+  process.on("uncaughtException", (error) => {
+    // A broken invariant. What is durable is safe, what is in memory is not to be trusted: end, and recover at start.
+    log.error("process.fault", { error });
+    process.exit(exitCodes.failed);
+  });
+
+  const version = await readVersion();
+  const controlToken = createControlToken();
+  const { startNode } = await import("../node/node.ts");
+  const running = await startNode(config, {
+    log,
+    version,
+    controlToken,
+    ...(existsSync(installation.webFolder) && { webFolder: installation.webFolder }),
+  });
+  await writeControlFile(config.data, { url: running.url, controlToken, pid: process.pid });
+  announce(flags, output, { running, config, version });
+  process.on("SIGHUP", () => void reload(flags, config, log));
+
+  const signal = await stopAsked;
+  return await drain(running, config, { log, signal });
+}
+
+function announce(
+  flags: UpFlags,
+  output: Output,
+  started: { readonly running: RunningNode; readonly config: Config; readonly version: string },
+): void {
+  const { running, config, version } = started;
+  const code = running.adminCode === undefined ? {} : { adminCode: running.adminCode };
+  if (flags.json) {
+    const line = { event: "ready", url: running.url, ...code, node: running.node, pid: process.pid };
+    output.print(JSON.stringify(line));
+  } else if (!flags.quiet) {
+    const facts = { version, url: running.url, models: running.models, dataFolder: config.data };
+    output.print(banner({ ...facts, ...code, color: output.color }));
+  }
+}
+
+/** Resolves at the first SIGTERM or SIGINT; a second one ends the process at once. */
+function onStopSignal(log: LevelledLog): Promise<StopSignal> {
+  return new Promise((resolve) => {
+    let askedAtMs: number | undefined;
+    const onSignal = (signal: StopSignal): void => {
+      if (askedAtMs === undefined) {
+        askedAtMs = performance.now();
+        log.info("node.stop.asked", { signal });
+        resolve(signal);
+      } else if (performance.now() - askedAtMs > samePressMs) {
+        log.warn("node.stop.forced", { signal });
+        process.exit(128 + constants.signals[signal]);
+      }
+    };
+    process.on("SIGTERM", onSignal);
+    process.on("SIGINT", onSignal);
+  });
+}
+
+async function drain(
+  running: RunningNode,
+  config: Config,
+  by: { readonly log: LevelledLog; readonly signal: StopSignal },
+): Promise<number> {
+  const { log, signal } = by;
+  const deadlineMs = config.limits.drainTimeoutMs;
+  const forced = setTimeout(() => {
+    log.error("node.stop.overdue", { deadlineMs });
+    process.exit(exitCodes.failed);
+  }, deadlineMs + stopGraceMs);
+  try {
+    await running.stop(deadlineMs);
+    await removeControlFile(config.data);
+    log.info("node.stopped", { signal });
+    return exitCodes.ok;
+  } finally {
+    clearTimeout(forced);
+  }
+}
+
+/** Reads the configuration again and takes over what can change while running. */
+async function reload(flags: UpFlags, before: Config, log: LevelledLog): Promise<void> {
+  try {
+    const after = await readSettings(flags.config, flags.configFile, process.env);
+    const plan = planReload(before, after);
+    if (plan.apply.includes("log.level")) log.setLevel(after.log.level);
+    log.info("config.reloaded", { ...plan });
+  } catch (thrown) {
+    log.error("config.reload.refused", { failure: failureOf(thrown) });
+  }
+}

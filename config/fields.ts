@@ -1,0 +1,44 @@
+/** How a field is written in an environment variable. */
+type Form = "text" | "integer" | "duration" | "list" | "labels" | "models";
+
+/** One row of the table of fields. */
+export interface Field {
+  /** Dotted, as errors name it: `log.level`. */
+  readonly name: string;
+  readonly variable: string;
+  readonly form: Form;
+  /** True when a running node takes a change (SIGHUP); otherwise it waits for the next start. */
+  readonly live: boolean;
+  readonly says: string;
+}
+
+/** Every field of the configuration. `docs/operating.md` shows this table; a test compares it with the schema. */
+export const fields: readonly Field[] = [
+  { name: "data", variable: "PLEXUS_DATA", form: "text", live: false, says: "data folder" },
+  { name: "host", variable: "PLEXUS_HOST", form: "text", live: false, says: "address to listen on" },
+  { name: "port", variable: "PLEXUS_PORT", form: "integer", live: false, says: "port, 0 for any free one" },
+  { name: "roles", variable: "PLEXUS_ROLES", form: "list", live: false, says: "roles, separated by commas" },
+  { name: "labels", variable: "PLEXUS_LABELS", form: "labels", live: false, says: "zone=a,disk=fast" },
+  { name: "models", variable: "PLEXUS_MODELS", form: "models", live: false, says: "PATH[,NAME] separated by ;" },
+  { name: "gpu", variable: "PLEXUS_GPU", form: "text", live: false, says: "off or auto" },
+  { name: "contextTokens", variable: "PLEXUS_CONTEXT_TOKENS", form: "integer", live: false, says: "context per model" },
+  { name: "signUp", variable: "PLEXUS_SIGN_UP", form: "text", live: false, says: "open or closed" },
+  {
+    name: "log.level",
+    variable: "PLEXUS_LOG_LEVEL",
+    form: "text",
+    live: true,
+    says: "debug, info, warn, error, silent",
+  },
+  { name: "log.format", variable: "PLEXUS_LOG_FORMAT", form: "text", live: false, says: "auto, json, pretty" },
+  {
+    name: "limits.drainTimeoutMs",
+    variable: "PLEXUS_DRAIN_TIMEOUT",
+    form: "duration",
+    live: false,
+    says: "how long a stop may take, for example 10s",
+  },
+];
+
+/** Variables with our prefix that are not configuration of a node: the cli itself reads them. */
+export const cliVariables: readonly string[] = ["PLEXUS_CONFIG", "PLEXUS_URL", "PLEXUS_USER", "PLEXUS_PASSWORD"];

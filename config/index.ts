@@ -1,0 +1,21 @@
+/** What one node can be told, and how the tellings combine.
+ *
+ *      defaults  <  file (YAML)  <  environment (PLEXUS_*)  <  flags
+ *
+ *  Each layer is checked by itself, so that an error names the field and where it came from; then they are merged, lists
+ *  as a whole, groups (`log`, `limits`, `labels`) field by field. Everything here is pure: the cli reads the file, the
+ *  environment and the command line, and says where relative paths start.
+ *
+ *  `fields.ts` is the table of all fields: name, environment variable, form, whether a running node takes a change. */
+export { fields, type Field } from "./fields.ts";
+export {
+  modelFromText,
+  parseConfig,
+  parseConfigFile,
+  unknownVariables,
+  type ConfigLayers,
+  type Surroundings,
+} from "./layers.ts";
+export { planReload, type ReloadPlan } from "./reload.ts";
+export { configSchema, type Config, type ConfigInput, type ModelEntry } from "./schema.ts";
+export { parseDurationMs } from "./units.ts";

@@ -1,0 +1,180 @@
+import { isAbsolute, join } from "node:path";
+import { Value } from "typebox/value";
+import { parseDocument } from "yaml";
+import { assert, failure, PlexusError } from "../protocols/index.ts";
+import { cliVariables, fields, type Field } from "./fields.ts";
+import { configDefaults, configSchema, layerSchema, type Config, type ConfigInput } from "./schema.ts";
+import { valueAt } from "./reload.ts";
+import { parseDurationMs } from "./units.ts";
+
+/** What the cli collected. Later ones win. */
+export interface ConfigLayers {
+  readonly file?: { readonly path: string; readonly content: unknown };
+  readonly environment?: Readonly<Record<string, string | undefined>>;
+  readonly flags?: ConfigInput;
+}
+
+/** What only the machine knows. */
+export interface Surroundings {
+  /** Where relative paths of flags and environment start. Those of a file start at the file's folder. */
+  readonly workFolder: string;
+  readonly dataFolder: string;
+  readonly models: Config["models"];
+}
+
+/** A layer on its way: nested plain data, not yet known to be valid. */
+type Raw = Readonly<Record<string, unknown>>;
+
+/** Checks the layers and merges them into one configuration. Throws CONFIG_INVALID, details `{ field, from, reason }`. */
+export function parseConfig(layers: ConfigLayers, surroundings: Surroundings): Config {
+  const { file, environment = {}, flags = {} } = layers;
+  const { workFolder } = surroundings;
+  const checked = [
+    ...(file === undefined
+      ? []
+      : [checkLayer(file.content, { from: `file ${file.path}`, folder: join(file.path, "..") })]),
+    checkLayer(readEnvironment(environment), { from: "environment", folder: workFolder }),
+    checkLayer(withoutAbsent(flags), { from: "flags", folder: workFolder }),
+  ];
+  const base: Raw = { ...configDefaults, data: surroundings.dataFolder, models: surroundings.models };
+  const config = checked.reduce(merge, base);
+  assert(Value.Check(configSchema, config), "checked layers over complete defaults are a complete configuration");
+  assert(isAbsolute(config.data), "the data folder is an absolute path");
+  return config;
+}
+
+/** Reads YAML text. Throws CONFIG_INVALID with line and column. */
+export function parseConfigFile(text: string, path: string): unknown {
+  const document = parseDocument(text, { prettyErrors: true });
+  const problem = document.errors[0];
+  if (problem !== undefined) throw invalid("", `file ${path}`, problem.message.split("\n")[0] ?? problem.message);
+  try {
+    // Aliases can blow a small file up to gigabytes; a configuration needs none.
+    return (document.toJS({ maxAliasCount: 0 }) as unknown) ?? {};
+  } catch (thrown) {
+    throw invalid("", `file ${path}`, String((thrown as Error).message));
+  }
+}
+
+/** Variables that carry our prefix and mean nothing: probably a typing error. Worth a warning, never a refusal, because
+ *  Kubernetes adds PLEXUS_SERVICE_HOST and the like to a pod beside a service of that name. */
+export function unknownVariables(environment: Readonly<Record<string, string | undefined>>): readonly string[] {
+  const known = new Set([...fields.map((field) => field.variable), ...cliVariables]);
+  return Object.keys(environment).filter((name) => name.startsWith("PLEXUS_") && !known.has(name));
+}
+
+function readEnvironment(environment: Readonly<Record<string, string | undefined>>): Raw {
+  let layer: Raw = {};
+  for (const field of fields) {
+    const text = environment[field.variable];
+    // An empty variable is how shells and compose files say "not set".
+    if (text === undefined || text === "") continue;
+    const [group, name] = field.name.split(".");
+    const value = readText(field, text);
+    assert(group !== undefined, "a field has a name");
+    layer = merge(layer, name === undefined ? { [group]: value } : { [group]: { [name]: value } });
+  }
+  return layer;
+}
+
+function readText(field: Field, text: string): unknown {
+  switch (field.form) {
+    case "text":
+    case "duration":
+      return text;
+    case "integer":
+      return /^-?\d{1,15}$/.test(text) ? Number(text) : text;
+    case "list":
+      return text.split(",").map((part) => part.trim());
+    case "labels":
+      return Object.fromEntries(text.split(",").map((part) => splitAt(part.trim(), "=")));
+    case "models":
+      return text
+        .split(";")
+        .filter((part) => part !== "")
+        .map((part) => modelFromText(part));
+  }
+}
+
+/** Reads `PATH[,NAME]`. Without a name the model is called like its file. */
+export function modelFromText(text: string): { readonly name: string; readonly path: string } {
+  const [path, name] = splitAt(text, ",");
+  const file = path.split("/").at(-1) ?? path;
+  return { path, name: name === "" ? file.replace(/\.gguf$/i, "").replaceAll(/[^A-Za-z0-9._:-]/g, "-") : name };
+}
+
+function splitAt(text: string, separator: string): readonly [string, string] {
+  const at = text.indexOf(separator);
+  return at < 0 ? [text, ""] : [text.slice(0, at), text.slice(at + 1)];
+}
+
+function checkLayer(content: unknown, place: { readonly from: string; readonly folder: string }): Raw {
+  const layer = readDurations(content, place.from);
+  const [worst] = Value.Errors(layerSchema, layer)
+    .map((error) => ({ ...error, field: error.instancePath.slice(1).replaceAll("/", ".") }))
+    // An unknown field is reported twice, at the field and at its parent; the deeper path names it.
+    .toSorted((one, other) => other.field.length - one.field.length);
+  if (worst !== undefined) throw invalid(worst.field, place.from, explain(layer, worst.field, worst.message));
+  return absolutePaths(layer as Raw, place.folder);
+}
+
+function explain(layer: unknown, field: string, message: string): string {
+  if (!fields.some((row) => row.name === field || row.name.startsWith(`${field}.`) || field.startsWith(`${row.name}.`)))
+    return "there is no such field";
+  const allowed = field.split(".").reduce<Raw | undefined>(childSchema, layerSchema as unknown as Raw);
+  const choices = (allowed?.["anyOf"] as readonly Raw[] | undefined)?.map((choice) => choice["const"]);
+  const given = JSON.stringify(valueAt(layer, field));
+  return choices === undefined
+    ? `${message}, not ${given?.slice(0, 100)}`
+    : `must be one of ${choices.join(", ")}, not ${given?.slice(0, 100)}`;
+}
+
+const childSchema = (node: Raw | undefined, part: string): Raw | undefined =>
+  ((node?.["properties"] as Raw | undefined)?.[part] ?? node?.["items"]) as Raw | undefined;
+
+function readDurations(content: unknown, from: string): unknown {
+  if (!isGroup(content)) return content;
+  let layer: Raw = content;
+  for (const field of fields.filter((row) => row.form === "duration")) {
+    const [group = "", name = ""] = field.name.split(".");
+    const values = layer[group];
+    if (!isGroup(values) || typeof values[name] !== "string") continue;
+    const durationMs = parseDurationMs(values[name]);
+    if (durationMs === undefined) throw invalid(field.name, from, `not a duration: ${values[name].slice(0, 100)}`);
+    layer = { ...layer, [group]: { ...values, [name]: durationMs } };
+  }
+  return layer;
+}
+
+function absolutePaths(layer: Raw, folder: string): Raw {
+  const absolute = (path: string): string => (isAbsolute(path) ? path : join(folder, path));
+  const { data, models } = layer as Partial<Config>;
+  return {
+    ...layer,
+    ...(data !== undefined && { data: absolute(data) }),
+    ...(models !== undefined && { models: models.map((model) => ({ ...model, path: absolute(model.path) })) }),
+  };
+}
+
+const isGroup = (value: unknown): value is Raw =>
+  typeof value === "object" && value !== null && !Array.isArray(value) && Object.getPrototypeOf(value) !== null;
+
+function merge(base: Raw, layer: Raw): Raw {
+  const merged: Record<string, unknown> = { ...base };
+  for (const [name, value] of Object.entries(layer)) {
+    const before = merged[name];
+    merged[name] = isGroup(before) && isGroup(value) ? { ...before, ...value } : value;
+  }
+  return merged;
+}
+
+function withoutAbsent(value: unknown): unknown {
+  if (!isGroup(value)) return value;
+  return Object.fromEntries(
+    Object.entries(value).flatMap(([name, inner]) => (inner === undefined ? [] : [[name, withoutAbsent(inner)]])),
+  );
+}
+
+function invalid(field: string, from: string, reason: string): PlexusError {
+  return new PlexusError(failure("CONFIG_INVALID", { field, from, reason }));
+}

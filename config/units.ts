@@ -1,0 +1,9 @@
+/** Milliseconds per unit. No months and years: nothing here waits that long. */
+const unitMs: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+
+/** Reads `500ms`, `10s`, `1.5m`, `2h`, `1d`, or a bare number of milliseconds. Undefined when it is none of these. */
+export function parseDurationMs(text: string): number | undefined {
+  const match = /^(\d{1,12}(?:\.\d{1,3})?)(ms|s|m|h|d)?$/.exec(text.trim());
+  if (match === null) return undefined;
+  return Math.round(Number(match[1]) * (unitMs[match[2] ?? "ms"] ?? 1));
+}

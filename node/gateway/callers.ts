@@ -1,0 +1,40 @@
+import type { IncomingMessage } from "node:http";
+import { failure, ok, refused, type Result } from "../../protocols/index.ts";
+
+/** The cookie that holds a browser's session token. */
+export const sessionCookie = "plexus_session";
+
+/** A token and how it came: cookies are sent by browsers on their own, so they need proof of where the request began. */
+export interface Presented {
+  readonly token: string;
+  readonly by: "bearer" | "cookie" | "query";
+}
+
+/** The token a request carries, if any. A bearer token wins, because somebody chose to send it. */
+export function presentedToken(request: IncomingMessage, query?: string): Presented | undefined {
+  const bearer = /^bearer +(\S{1,512})$/i.exec(request.headers.authorization ?? "")?.[1];
+  if (bearer !== undefined) return { token: bearer, by: "bearer" };
+  for (const pair of (request.headers.cookie ?? "").split(";")) {
+    const at = pair.indexOf("=");
+    if (at > 0 && pair.slice(0, at).trim() === sessionCookie) return { token: pair.slice(at + 1).trim(), by: "cookie" };
+  }
+  return query === undefined ? undefined : { token: query, by: "query" };
+}
+
+/** Whether a browser began this request on one of our own pages (or nobody's browser did): the guard against forged
+ *  requests. `Sec-Fetch-Site` can not be set by a page; `Origin` is the older witness. Error: FORBIDDEN. */
+export function checkSameOrigin(request: IncomingMessage): Result<undefined> {
+  const foreign = refused(failure("FORBIDDEN", { reason: "the request began on another site" }));
+  const site = request.headers["sec-fetch-site"];
+  if (site !== undefined) return site === "same-origin" || site === "none" ? ok(undefined) : foreign;
+  const origin = request.headers.origin;
+  if (origin === undefined) return ok(undefined);
+  // Only the host is compared: behind a proxy that ends TLS the scheme that we see is not the browser's.
+  return /^https?:\/\//.test(origin) && origin.slice(origin.indexOf("//") + 2) === request.headers.host
+    ? ok(undefined)
+    : foreign;
+}
+
+/** Methods that change nothing and so need no such proof. */
+export const isSafeMethod = (method: string | undefined): boolean =>
+  method === "GET" || method === "HEAD" || method === "OPTIONS";

@@ -1,0 +1,219 @@
+import cookie from "@fastify/cookie";
+import helmet from "@fastify/helmet";
+import statics from "@fastify/static";
+import swagger from "@fastify/swagger";
+import { TypeBoxValidatorCompiler } from "@fastify/type-provider-typebox";
+import { fastify, type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
+import type { TLocalizedValidationError } from "typebox/error";
+import { failure, PlexusError, type Failure } from "../../protocols/index.ts";
+import type { Accounts, Caller, Origin } from "./accounts.ts";
+import { checkSameOrigin, isSafeMethod, presentedToken } from "./callers.ts";
+import { parseJson } from "./json.ts";
+import type { Surroundings } from "./options.ts";
+import type { RateLimit } from "./rates.ts";
+import { demand, invalid, rawAnswer, refusalOf, retryAfterSeconds, statusOf } from "./refusals.ts";
+import { randomId, sameSecret } from "./tokens.ts";
+
+/** Who may use a route. `person` is a session and no API key; `admin` is an admin or the operator's control token. */
+export type Access = "anyone" | "user" | "person" | "admin";
+
+declare module "fastify" {
+  interface FastifyContextConfig {
+    access?: Access;
+    /** The largest body, when it is not the usual one. */
+    bytesMax?: number;
+  }
+  interface FastifyRequest {
+    caller: Caller | null;
+  }
+}
+
+/** The caller of a route that only users reach. */
+export function callerOf(request: FastifyRequest): Caller {
+  if (request.caller === null) throw new PlexusError(failure("UNAUTHENTICATED"));
+  return request.caller;
+}
+
+/** Where an attempt to come in is from. */
+export const originOf = (request: FastifyRequest): Origin => ({
+  address: request.ip,
+  label: request.headers["user-agent"] ?? "unknown device",
+});
+
+const isOpenAi = (request: FastifyRequest) => request.url.startsWith("/v1/");
+
+/** OpenAI's shape of an error, which its clients read. */
+export const openAiError = (reason: Failure) => ({
+  error: {
+    message: reason.message,
+    type: statusOf(reason) === 429 ? "rate_limit_error" : statusOf(reason) < 500 ? "invalid_request_error" : "server_error",
+    param: typeof reason.details?.["path"] === "string" ? reason.details["path"] : null,
+    code: reason.code === "UNAUTHENTICATED" ? "invalid_api_key" : reason.code.toLowerCase(),
+  },
+}); // prettier-ignore
+
+function sendFailure(request: FastifyRequest, reply: FastifyReply, reason: Failure): FastifyReply {
+  const wait = retryAfterSeconds(reason);
+  if (wait !== undefined) reply.header("retry-after", wait);
+  return reply.code(statusOf(reason)).send(isOpenAi(request) ? openAiError(reason) : { error: reason });
+}
+
+/** The HTTP server without its routes: parsing, validation, who is calling, errors, headers, the page. */
+export async function createHttp(
+  at: Surroundings,
+  accounts: Accounts,
+  commands: RateLimit,
+): Promise<FastifyInstance> {
+  const { limits, log, meter } = at;
+  const answerError = (error: unknown, request: FastifyRequest, reply: FastifyReply) => {
+    const { reason, fault } = refusalOf(error, request.routeOptions.config.bytesMax ?? limits.bodyBytesMax);
+    if (!fault) return sendFailure(request, reply, reason);
+    log.error("request_failed", { requestId: request.id, route: request.routeOptions.url, error: String((error as Error)?.stack ?? error) });
+    return sendFailure(request, reply, failure("INTERNAL", { requestId: request.id }));
+  }; // prettier-ignore
+
+  const app = fastify({
+    bodyLimit: limits.bodyBytesMax,
+    requestTimeout: limits.requestTimeoutMs,
+    keepAliveTimeout: 72_000,
+    http: { maxHeaderSize: limits.headerBytesMax },
+    routerOptions: { maxParamLength: 256 },
+    genReqId: () => randomId(at.random),
+    // An id from outside could name a line of the log that is not its own.
+    requestIdHeader: false,
+    frameworkErrors: answerError,
+    schemaErrorFormatter: (errors, where) =>
+      new PlexusError(invalid(errors as unknown as TLocalizedValidationError[], where === "body" ? "" : `/${where}`)),
+    clientErrorHandler(error, socket) {
+      if (socket.destroyed) return;
+      const tooLarge = error.code === "HPE_HEADER_OVERFLOW";
+      const reason = tooLarge
+        ? failure("TOO_LARGE", { limitBytes: limits.headerBytesMax })
+        : failure("BAD_REQUEST", { path: "", problem: "not a valid HTTP request" });
+      socket.end(rawAnswer(reason));
+    },
+  });
+
+  app.setValidatorCompiler(TypeBoxValidatorCompiler);
+  app.setSerializerCompiler(() => (value) => JSON.stringify(value));
+  app.setErrorHandler(answerError);
+  app.decorateRequest("caller", null);
+
+  app.removeAllContentTypeParsers();
+  const decoder = new TextDecoder("utf-8", { fatal: true });
+  app.addContentTypeParser("application/json", { parseAs: "buffer" }, (_request, body, done) => {
+    if (body.length === 0) return done(null, {});
+    let text: string;
+    try {
+      text = decoder.decode(body as Buffer);
+    } catch {
+      return done(new PlexusError(failure("BAD_REQUEST", { path: "", problem: "not UTF-8" })), undefined);
+    }
+    const parsed = parseJson(text, limits.jsonDepthMax);
+    return parsed.ok ? done(null, parsed.value) : done(new PlexusError(parsed.error), undefined);
+  });
+  // A command without parameters may be sent without a body.
+  app.addHook("preValidation", async (request) => {
+    if (request.body === undefined || request.body === null) request.body = {};
+  });
+
+  app.addHook("onRequest", async (request) => {
+    const access = request.routeOptions.config.access ?? "anyone";
+    const unsafe = !isSafeMethod(request.method);
+    const presented = presentedToken(request.raw);
+    // Also where nobody is signed in yet: else another site could sign a browser in as somebody else.
+    if (unsafe && presented?.by !== "bearer") demand(checkSameOrigin(request.raw));
+    if (access === "anyone") return;
+    if (presented === undefined) throw new PlexusError(failure("UNAUTHENTICATED"));
+    if (access === "admin" && presented.by === "bearer" && at.controlToken !== undefined)
+      if (sameSecret(presented.token, at.controlToken)) return;
+    const caller = demand(await accounts.authenticate(presented.token, request.ip));
+    if (access === "person" && caller.kind !== "session")
+      throw new PlexusError(failure("FORBIDDEN", { reason: "API keys may not do this" }));
+    if (access === "admin" && !caller.admin) throw new PlexusError(failure("FORBIDDEN"));
+    const retryAfterMs = commands.take(caller.user);
+    if (retryAfterMs > 0) throw new PlexusError(failure("RATE_LIMITED", { retryAfterMs }));
+    request.caller = caller;
+  });
+
+  app.addHook("onResponse", async (request, reply) => {
+    const labels = { route: request.routeOptions.url ?? "none", method: request.method, status: String(reply.statusCode) };
+    meter.observeMs("gateway_request_ms", reply.elapsedTime, labels);
+  }); // prettier-ignore
+
+  await app.register(cookie);
+  await app.register(helmet, {
+    // TLS, and with it the promise to keep using it, belongs to the proxy in front.
+    strictTransportSecurity: false,
+    referrerPolicy: { policy: "same-origin" },
+    contentSecurityPolicy: {
+      useDefaults: false,
+      directives: {
+        defaultSrc: ["'self'"],
+        scriptSrc: ["'self'"],
+        // Mantine and virtual lists place elements by style attributes.
+        styleSrc: ["'self'", "'unsafe-inline'"],
+        imgSrc: ["'self'", "data:", "blob:"],
+        fontSrc: ["'self'", "data:"],
+        connectSrc: [
+          "'self'",
+          // Some browsers do not count the WebSocket of the same host as 'self'.
+          (request) => {
+            const host = request.headers.host ?? "";
+            return /^[\w.:[\]-]{1,255}$/.test(host) ? `ws://${host} wss://${host}` : "'self'";
+          },
+        ],
+        workerSrc: ["'self'", "blob:"],
+        manifestSrc: ["'self'"],
+        objectSrc: ["'none'"],
+        baseUri: ["'none'"],
+        formAction: ["'self'"],
+        frameAncestors: ["'none'"],
+      },
+    },
+  });
+  await app.register(swagger, {
+    openapi: {
+      openapi: "3.1.0",
+      info: { title: "Plexus", version: at.version, description: "The HTTP interface of a Plexus node." },
+      components: {
+        securitySchemes: {
+          bearer: { type: "http", scheme: "bearer" },
+          cookie: { type: "apiKey", in: "cookie", name: "plexus_session" },
+        },
+      },
+      security: [{ bearer: [] }, { cookie: [] }],
+    },
+  });
+  await servePage(app, at.webFolder, sendFailure);
+  return app;
+}
+
+async function servePage(
+  app: FastifyInstance,
+  webFolder: string | undefined,
+  answer: typeof sendFailure,
+): Promise<void> {
+  if (webFolder !== undefined)
+    await app.register(statics, {
+      root: webFolder,
+      wildcard: true,
+      index: ["index.html"],
+      cacheControl: false,
+      setHeaders(reply, path) {
+        // Vite names what lies in assets/ by its content, so it never changes under its name.
+        const hashed = /[\\/]assets[\\/]/.test(path);
+        reply.setHeader("cache-control", hashed ? "public, max-age=31536000, immutable" : "no-cache");
+      },
+    });
+  app.setNotFoundHandler((request, reply) => {
+    const path = request.url.split("?", 1)[0] as string;
+    const isPage =
+      webFolder !== undefined &&
+      request.method === "GET" &&
+      !/^\/(?:api|v1|ws|assets|metrics|healthz|readyz|openapi\.json)(?:\/|$)/.test(path) &&
+      (request.headers.accept ?? "*/*").includes("text/html");
+    return isPage ? reply.sendFile("index.html") : answer(request, reply, failure("NOT_FOUND", { path: path.slice(0, 200) }));
+  }); // prettier-ignore
+}
+

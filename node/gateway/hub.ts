@@ -1,0 +1,30 @@
+import type { Publisher } from "../ports.ts";
+
+/** Takes one event of a followed topic. `at` is absent for best-effort events. Must not throw or wait. */
+export type Follower = (event: unknown, at: number | undefined) => void;
+
+/** Where the kernel publishes and the gateway listens. Made before both, so that neither needs the other to start. */
+export interface Hub extends Publisher {
+  /** Hears every event of `topic` from now on, until the returned function is called. */
+  follow(topic: string, follower: Follower): () => void;
+}
+
+/** Makes an empty hub. An event nobody follows costs one look-up. */
+export function createHub(): Hub {
+  const topics = new Map<string, Set<Follower>>();
+  return {
+    publish(topic, event, at) {
+      const followers = topics.get(topic);
+      if (followers !== undefined) for (const follower of followers) follower(event, at);
+    },
+    follow(topic, follower) {
+      const followers = topics.get(topic) ?? new Set<Follower>();
+      topics.set(topic, followers);
+      followers.add(follower);
+      return () => {
+        followers.delete(follower);
+        if (followers.size === 0 && topics.get(topic) === followers) topics.delete(topic);
+      };
+    },
+  };
+}

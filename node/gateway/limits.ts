@@ -1,0 +1,96 @@
+import { wireLimits } from "../../protocols/index.ts";
+
+/** So many in so long; a burst may take them all at once. */
+export interface Rate {
+  readonly count: number;
+  readonly windowMs: number;
+}
+
+/** The bounds of the gateway. `docs/limits.md` says what happens at each. */
+export interface GatewayLimits {
+  /** Wait of one command for its actor's answer; then ASK_TIMEOUT. */
+  readonly askTimeoutMs: number;
+  /** Sign-in and sign-up attempts of one address. */
+  readonly signInRate: Rate;
+  /** Wrong passwords of one address for one name. */
+  readonly signInFailureRate: Rate;
+  /** Unknown or expired tokens of one address. */
+  readonly badTokenRate: Rate;
+  /** Commands of one user, over HTTP and WebSocket together. */
+  readonly commandRate: Rate;
+  /** Rows of each rate table; keys share a row when their salted hashes meet. */
+  readonly rateRows: number;
+  /** Passwords hashed or checked at once; each takes a thread and `passwordMemoryKiB`. */
+  readonly passwordsAtOnce: number;
+  /** Passwords that wait for their turn; then OVERLOADED. */
+  readonly passwordsWaitingMax: number;
+  /** OWASP's argon2id settings: 19 MiB, 2 passes, 1 lane. */
+  readonly passwordMemoryKiB: number;
+  readonly passwordPasses: number;
+  readonly sessionLifeMs: number;
+  /** Levels of arrays and objects inside each other in JSON from outside. */
+  readonly jsonDepthMax: number;
+  readonly bodyBytesMax: number;
+  /** The body of /v1/chat/completions, which carries a whole conversation. */
+  readonly completionBytesMax: number;
+  readonly completionMessagesMax: number;
+  /** Generations one user runs at once over /v1. */
+  readonly completionsPerUserMax: number;
+  readonly completionTimeoutMs: number;
+  readonly headerBytesMax: number;
+  /** From the first byte of a request to its last. */
+  readonly requestTimeoutMs: number;
+  readonly connectionsMax: number;
+  readonly connectionsPerUserMax: number;
+  /** Upgrades that wait for their authentication. */
+  readonly upgradesPendingMax: number;
+  /** Bytes that wait in one connection beyond which best-effort events are left out. */
+  readonly sendBufferSoftBytes: number;
+  /** Bytes that wait in one connection beyond which it is closed as too slow. */
+  readonly sendBufferBytesMax: number;
+  /** Live events held for one subscription while it catches up; further ones are fetched from the actor instead. */
+  readonly heldEventsMax: number;
+  /** Pages of missed events one catch-up may take before the subscription is `lost`. */
+  readonly catchUpPagesMax: number;
+  /** A silent connection is pinged after this and ended after twice this. */
+  readonly heartbeatMs: number;
+  /** How often silence and expiry are looked for. */
+  readonly sweepMs: number;
+  /** A closing handshake that takes longer is cut. */
+  readonly closeTimeoutMs: number;
+  readonly actorRowsMax: number;
+}
+
+export const gatewayLimits: GatewayLimits = {
+  askTimeoutMs: 10_000,
+  signInRate: { count: 20, windowMs: 60_000 },
+  signInFailureRate: { count: 10, windowMs: 900_000 },
+  badTokenRate: { count: 60, windowMs: 60_000 },
+  commandRate: { count: 600, windowMs: 10_000 },
+  rateRows: 65_536,
+  passwordsAtOnce: 2,
+  passwordsWaitingMax: 32,
+  passwordMemoryKiB: 19_456,
+  passwordPasses: 2,
+  sessionLifeMs: 30 * 24 * 3_600_000,
+  jsonDepthMax: 16,
+  bodyBytesMax: wireLimits.frameBytesMax,
+  completionBytesMax: 1024 * 1024,
+  completionMessagesMax: 512,
+  completionsPerUserMax: 4,
+  completionTimeoutMs: 300_000,
+  headerBytesMax: 16 * 1024,
+  requestTimeoutMs: 30_000,
+  connectionsMax: 20_000,
+  connectionsPerUserMax: 64,
+  upgradesPendingMax: 1_024,
+  sendBufferSoftBytes: 256 * 1024,
+  sendBufferBytesMax: 2 * 1024 * 1024,
+  heldEventsMax: 1_000,
+  // The whole event window in pages, and as many again for what happens meanwhile.
+  catchUpPagesMax: Math.ceil(wireLimits.eventWindow / wireLimits.pageEntriesDefault) * 2,
+  heartbeatMs: 30_000,
+  sweepMs: 5_000,
+  closeTimeoutMs: 2_000,
+  actorRowsMax: 500,
+};

@@ -1,0 +1,51 @@
+import type { NodeStatus, Result } from "../../protocols/index.ts";
+import type { Runtime } from "../../runtimes/runtime.ts";
+import type { Kernel } from "../kernel/api.ts";
+import type { Clock, Log, Meter, Random } from "../ports.ts";
+import type { Hub } from "./hub.ts";
+import type { GatewayLimits } from "./limits.ts";
+
+/** What a gateway is made of. */
+export interface GatewayOptions {
+  readonly kernel: Kernel;
+  readonly runtime: Runtime;
+  /** The hub the kernel publishes into. */
+  readonly hub: Hub;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly meter: Meter;
+  readonly host: string;
+  /** 0 takes any free port. */
+  readonly port: number;
+  readonly node: string;
+  readonly version: string;
+  /** The built page; absent, the node serves its API alone. */
+  readonly webFolder?: string;
+  readonly signUp: "open" | "closed";
+  /** True while no admin exists. */
+  adminNeeded(): Promise<boolean>;
+  /** `adminCodeHash` of the code this node printed. It is compared before an account is made, so that a wrong code
+   *  leaves none behind; the role manager has the last word. Undefined: nobody can become the first admin here. */
+  readonly adminCodeHash: string | undefined;
+  /** Facts for `GET /api/admin/status`; the gateway adds its url and connections. */
+  status(): Omit<NodeStatus, "url" | "connections"> | Promise<Omit<NodeStatus, "url" | "connections">>;
+  /** Whether the node takes work, for /readyz. */
+  readiness(): Result<unknown> | Promise<Result<unknown>>;
+  metricsText(): Promise<{ readonly contentType: string; readonly body: string }>;
+  /** The operator's secret: as a bearer token it opens /api/admin/* and /metrics, and nothing else. */
+  readonly controlToken?: string;
+  readonly limits?: Partial<GatewayLimits>;
+}
+
+/** A running gateway. */
+export interface Gateway {
+  readonly url: string;
+  /** Open WebSocket connections. */
+  connections(): number;
+  /** Takes no more, says `bye` to every connection, lets requests under way end; cuts what is left at the deadline. */
+  stop(deadlineMs: number): Promise<void>;
+}
+
+/** What the parts of the gateway share: the options with every limit filled in. */
+export type Surroundings = Omit<GatewayOptions, "limits"> & { readonly limits: GatewayLimits };

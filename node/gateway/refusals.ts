@@ -1,0 +1,70 @@
+import type { TLocalizedValidationError } from "typebox/error";
+import { errorTable, failure, failureOf, PlexusError, type Failure, type Result } from "../../protocols/index.ts";
+
+/** The body of every HTTP answer that is an error. */
+export interface ErrorBody {
+  readonly error: Failure;
+}
+
+/** The value of a result; the failure of a refused one is thrown and becomes the answer of the request. */
+export function demand<T>(result: Result<T>): T {
+  if (!result.ok) throw new PlexusError(result.error);
+  return result.value;
+}
+
+/** The HTTP status that carries a failure. */
+export const statusOf = (reason: Failure): number => errorTable[reason.code].http;
+
+/** The first thing a validator found wrong, as BAD_REQUEST. Paths are JSON pointers below `where`. */
+export function invalid(errors: readonly TLocalizedValidationError[], where = ""): Failure {
+  // An unknown field is reported twice; the row that names it says more.
+  const first = errors.find(({ keyword }) => keyword !== "boolean") ?? errors[0];
+  const extra =
+    first !== undefined && "additionalProperties" in first.params ? first.params["additionalProperties"] : undefined;
+  const problem = Array.isArray(extra) ? `unknown field ${extra.join(", ").slice(0, 100)}` : first?.message;
+  return failure("BAD_REQUEST", { path: `${where}${first?.instancePath ?? ""}`, problem: problem ?? "does not fit" });
+}
+
+interface Thrown {
+  readonly code?: unknown;
+  readonly statusCode?: unknown;
+  readonly message?: unknown;
+}
+
+/** The failure that answers whatever a handler, a parser or the framework threw; `fault` when only the log knows more. */
+export function refusalOf(
+  thrown: unknown,
+  bodyBytesMax: number,
+): { readonly reason: Failure; readonly fault: boolean } {
+  const { code, statusCode, message } = (thrown ?? {}) as Thrown;
+  const carried = failureOf(thrown);
+  if (carried.code !== "INTERNAL") return { reason: carried, fault: false };
+  if (code === "FST_ERR_CTP_BODY_TOO_LARGE")
+    return { reason: failure("TOO_LARGE", { limitBytes: bodyBytesMax }), fault: false };
+  if (typeof statusCode === "number" && statusCode >= 400 && statusCode < 500) {
+    if (statusCode === 404) return { reason: failure("NOT_FOUND"), fault: false };
+    return { reason: failure("BAD_REQUEST", { path: "", problem: String(message).slice(0, 200) }), fault: false };
+  }
+  return { reason: carried, fault: true };
+}
+
+/** A whole HTTP/1.1 answer, for sockets that no request object speaks for: broken requests and refused upgrades. */
+export function rawAnswer(reason: Failure): string {
+  const body = JSON.stringify({ error: reason } satisfies ErrorBody);
+  const wait = retryAfterSeconds(reason);
+  return [
+    `HTTP/1.1 ${statusOf(reason)} ${reason.code}`,
+    "Content-Type: application/json; charset=utf-8",
+    `Content-Length: ${Buffer.byteLength(body)}`,
+    ...(wait === undefined ? [] : [`Retry-After: ${wait}`]),
+    "Connection: close",
+    "",
+    body,
+  ].join("\r\n");
+}
+
+/** The value of a Retry-After header, when the failure says how long to wait. */
+export function retryAfterSeconds(reason: Failure): number | undefined {
+  const waitMs = reason.details?.["retryAfterMs"];
+  return typeof waitMs === "number" ? Math.max(1, Math.ceil(waitMs / 1000)) : undefined;
+}

@@ -1,0 +1,42 @@
+import { createHash, timingSafeEqual } from "node:crypto";
+import { isKey } from "../../protocols/index.ts";
+import type { Random } from "../ports.ts";
+
+const prefixes = { session: "plx_", key: "plxk_" } as const;
+const secretBytes = 32;
+
+/** What a token names before it is checked: whose actor to ask, and under which hash. */
+export interface TokenClaim {
+  readonly user: string;
+  readonly tokenHash: string;
+}
+
+/** SHA-256, hexadecimal: all that is stored of a token. Tokens are random, so a slow hash would add nothing. */
+export const sha256 = (text: string): string => createHash("sha256").update(text).digest("hex");
+
+/** A new token, `plx_<user name, base64url>.<32 random bytes>`: the name says which actor knows it. */
+export function createToken(kind: "session" | "key", user: string, random: Random): string {
+  const name = Buffer.from(user).toString("base64url");
+  return `${prefixes[kind]}${name}.${Buffer.from(random.bytes(secretBytes)).toString("base64url")}`;
+}
+
+/** Reads a token's shape; undefined when it is none of ours. */
+export function readToken(token: string): TokenClaim | undefined {
+  const match = /^plxk?_([A-Za-z0-9_-]{1,64})\.[A-Za-z0-9_-]{43}$/.exec(token);
+  if (match === null) return undefined;
+  const user = Buffer.from(match[1] as string, "base64url").toString();
+  return isUserName(user) ? { user, tokenHash: sha256(token) } : undefined;
+}
+
+/** Whether somebody can be called so: a key without a dot, because an agent is `owner.name`. */
+export const isUserName = (text: string): boolean => isKey(text) && !text.includes(".");
+
+/** Compares two secrets in time that does not depend on where they differ. */
+export const sameSecret = (left: string, right: string): boolean =>
+  timingSafeEqual(createHash("sha256").update(left).digest(), createHash("sha256").update(right).digest());
+
+/** The hash of an admin code as it is kept by `role-manager/cluster`. People may type it in lower case, with spaces. */
+export const adminCodeHash = (code: string): string => sha256(code.toUpperCase().replaceAll(/[^A-Z0-9]/g, ""));
+
+/** The id of a session or key, and of a request in the log. */
+export const randomId = (random: Random): string => Buffer.from(random.bytes(10)).toString("hex");

@@ -1,0 +1,604 @@
+/** One actor in memory: takes turns, appends what they persist, and lets their outputs leave through the gate.
+ *
+ *      loading ──► active ──► closed            closed: passivated, moved, or its slot failed
+ *         ▲          │  ▲
+ *         └ restarting  └── (gate: outputs of turn n wait until every append up to turn n is durable)
+ *                    │
+ *                    ▼
+ *               quarantined                     until an admin releases it
+ *
+ *  Turns are pipelined: the next one runs on the state of the last while its append is under way. So outputs wait not
+ *  only for their own turn's append but for every append their turn could see (rule R2). If an append fails, nothing
+ *  that waits leaves, and the activation is thrown away. */
+import {
+  failure,
+  failureOf,
+  ok,
+  PlexusError,
+  refused,
+  type ActorId,
+  type Failure,
+  type Result,
+} from "../../protocols/index.ts";
+import type { AnyBehavior, Effect, ReplyTo, Signal, Turn } from "../../actors/behavior.ts";
+import type { Generation, Runtime } from "../../runtimes/runtime.ts";
+import type { Clock, Log, Meter, Publisher } from "../ports.ts";
+import type { EntryDraft, Recovered, SideOp } from "../storage/index.ts";
+import { AnswerWindow } from "./answers.ts";
+import type { KernelLimits } from "./limits.ts";
+import { Mailbox, type Envelope } from "./mailbox.ts";
+import { judge } from "./supervision.ts";
+
+/** The slot an activation lives in: its log and what is remembered beside it. */
+export interface Home {
+  append(
+    draft: EntryDraft,
+    done: (error: Failure | undefined) => void,
+  ): { readonly seq: number; readonly bytes: number };
+  snapshot(actor: ActorId, seq: number, body: unknown): number;
+  recover(actor: ActorId): Promise<Recovered>;
+  readRecords(
+    actor: ActorId,
+    range: Extract<Effect, { type: "read" }>["range"],
+  ): Promise<{ key: string; value: unknown }[]>;
+  /** Whether the slot holds the mark that this actor has pending work. */
+  isMarkedPending(actor: ActorId): boolean;
+  markPending(actor: ActorId, pending: boolean): void;
+  reminderSet(actor: ActorId, id: string, dueMs: number): void;
+  reminderForgotten(actor: ActorId, id: string): void;
+  /** Side operations that keep `letters` as dead letters of the actor, dropping the oldest beyond the bound. */
+  bury(actor: ActorId, letters: readonly Envelope[], reason: string): SideOp[];
+  /** Side operation that marks the actor quarantined, in memory at once. */
+  quarantine(actor: ActorId, reason: string): SideOp;
+  isQuarantined(actor: ActorId): boolean;
+  /** The slot can go on no more: an append failed or data is damaged. Throws all its activations away. */
+  fail(error: Failure): void;
+}
+
+/** What an activation needs of the kernel around it. */
+export interface Surroundings {
+  readonly clock: Clock;
+  readonly limits: KernelLimits;
+  readonly log: Log;
+  readonly meter: Meter;
+  readonly runtime: Runtime;
+  readonly publisher: Publisher;
+  /** Puts the activation in line for turns. */
+  readonly schedule: (activation: Activation) => void;
+  /** Passivates the activation as soon as it is idle. */
+  readonly leave: (activation: Activation) => void;
+  readonly send: (envelope: Envelope) => void;
+  readonly answer: (to: ReplyTo, result: Result<unknown>) => void;
+  /** Sends an ask; `settle` is called once, with the answer or with ASK_TIMEOUT. */
+  readonly ask: (
+    envelope: Omit<Envelope, "replyTo">,
+    timeoutMs: number,
+    settle: (result: Result<unknown>) => void,
+  ) => void;
+}
+
+type Output =
+  | Exclude<Effect, { type: "persist" | "note" | "reply" | "refuse" | "stop" }>
+  | { readonly type: "answer"; readonly to: ReplyTo; readonly result: Result<unknown> };
+
+interface GatedTurn {
+  /** Opens when this many appends are durable. */
+  readonly appends: number;
+  readonly outputs: readonly Output[];
+  readonly chain: readonly ActorId[];
+}
+
+/** What a turn comes to, before anything of it has happened. */
+interface Plan {
+  readonly state: unknown;
+  readonly notes: unknown;
+  readonly events: unknown[];
+  readonly side: SideOp[];
+  readonly answers: (readonly [string, Result<unknown>])[];
+  readonly outputs: Output[];
+  readonly stop: boolean;
+}
+
+export type ActivationStatus = "loading" | "active" | "restarting" | "quarantined" | "closed";
+
+/** State as it is snapshotted. */
+interface SnapshotBody {
+  readonly state: unknown;
+  readonly answers: ReturnType<AnswerWindow["dump"]>;
+}
+
+export class Activation {
+  readonly id: ActorId;
+  readonly behavior: AnyBehavior;
+  readonly mailbox = new Mailbox();
+  status: ActivationStatus = "loading";
+  scheduled = false;
+  lastActiveMs: number;
+  restarts = 0;
+  lastError: string | undefined;
+  readonly #key: string;
+  readonly #home: Home;
+  readonly #around: Surroundings;
+  #state: unknown;
+  /** Whether `#state` is what the journal says; false while loading, and when the history cannot be folded. */
+  #folded = false;
+  #notes: unknown;
+  #answers: AnswerWindow;
+  /** Rises with each load: what an earlier life asked for is not delivered to a later one. */
+  #incarnation = 0;
+  #appended = 0;
+  #durable = 0;
+  #gate: GatedTurn[] = [];
+  #lastSeq = 0;
+  #tailEntries = 0;
+  #tailBytes = 0;
+  #snapshotBytes = 0;
+  #failuresAtMs: readonly number[] = [];
+  #asksOpen = 0;
+  #readsOpen = 0;
+  readonly #generations = new Map<string, Generation>();
+  /** Operations begun and not answered yet, with everybody who waits for the answer. */
+  readonly #operations = new Map<string, ReplyTo[]>();
+
+  constructor(id: ActorId, behavior: AnyBehavior, home: Home, around: Surroundings) {
+    this.id = id;
+    this.behavior = behavior;
+    this.#key = id.slice(behavior.kind.length + 1);
+    this.#home = home;
+    this.#around = around;
+    this.#answers = new AnswerWindow(around.limits);
+    this.lastActiveMs = around.clock.monotonicMs();
+  }
+
+  /** Nothing is under way: it may leave memory without anybody noticing. */
+  get idle(): boolean {
+    return (
+      this.mailbox.empty &&
+      this.#gate.length === 0 &&
+      this.#appended === this.#durable &&
+      this.#asksOpen === 0 &&
+      this.#readsOpen === 0 &&
+      this.#generations.size === 0 &&
+      (this.status === "active" || this.status === "quarantined")
+    );
+  }
+
+  /** Nothing of it is on its way to the disk or waits for a turn. Asks and generations may be open. */
+  get settled(): boolean {
+    return this.#appended === this.#durable && (this.mailbox.empty || this.status !== "active");
+  }
+
+  /** About what the actor takes on disk: its last snapshot and the entries since. */
+  get storedBytes(): number {
+    return this.#snapshotBytes + this.#tailBytes;
+  }
+
+  /** Rebuilds the state from snapshot and log, then takes up what was pending. */
+  async load(): Promise<void> {
+    this.status = "loading";
+    this.#incarnation += 1;
+    const incarnation = this.#incarnation;
+    let recovered: Recovered;
+    try {
+      recovered = await this.#home.recover(this.id);
+    } catch (error) {
+      // A read that fails says nothing about this actor alone: the slot's data cannot be trusted.
+      this.#home.fail(
+        error instanceof PlexusError ? error.failure : failure("SLOT_UNAVAILABLE", { reason: String(error) }),
+      );
+      return;
+    }
+    // Closed while the disk answered: the slot failed or the kernel stopped.
+    if (this.#incarnation !== incarnation || this.status !== "loading") return;
+    try {
+      this.#fold(recovered);
+      if (this.#home.isQuarantined(this.id)) {
+        this.#enterQuarantine([]);
+        return;
+      }
+      this.status = "active";
+      this.#recover();
+    } catch (error) {
+      if (this.#home.isQuarantined(this.id)) this.#enterQuarantine([]);
+      else this.#crash(error, undefined);
+      return;
+    }
+    this.#around.schedule(this);
+  }
+
+  /** Takes one turn. Returns false when there is none to take. */
+  turn(): boolean {
+    if (this.status !== "active") return false;
+    const envelope = this.mailbox.shift();
+    if (envelope === undefined) return false;
+    this.lastActiveMs = this.#around.clock.monotonicMs();
+    if (envelope.operation !== undefined && this.#repeats(envelope, envelope.operation)) return true;
+    let plan: Plan;
+    try {
+      const turn = this.#turn(envelope.from, envelope.replyTo);
+      const effects = this.behavior.decide(this.#state, envelope.message, turn) as readonly Effect[];
+      plan = this.#plan(effects, envelope);
+      this.#append(plan);
+    } catch (error) {
+      if (failureOf(error).code === "TOO_LARGE") this.#refuse(envelope, failureOf(error));
+      else this.#crash(error, envelope);
+      return true;
+    }
+    this.#state = plan.state;
+    this.#notes = plan.notes;
+    this.#trackOperation(envelope, plan);
+    this.#leave(plan.outputs, envelope.chain);
+    if (plan.stop) this.#around.leave(this);
+    if (this.#snapshotDue()) this.snapshot();
+    return true;
+  }
+
+  /** Stores the state as of the last append. Cheap to call again: does nothing when nothing was appended since. False
+   *  when there is no state to store. */
+  snapshot(): boolean {
+    if (!this.#folded) return false;
+    if (this.#tailEntries === 0) return true;
+    const body: SnapshotBody = { state: this.#state, answers: this.#answers.dump() };
+    this.#snapshotBytes = this.#home.snapshot(this.id, this.#lastSeq, body);
+    this.#tailEntries = 0;
+    this.#tailBytes = 0;
+    return true;
+  }
+
+  /** Ends this activation: nothing of it runs or leaves any more. Messages not begun are refused with `error`. */
+  close(error: Failure): void {
+    if (this.status === "closed") return;
+    this.status = "closed";
+    this.#abandon();
+    this.#gate = [];
+    for (const envelope of this.mailbox.takeAll()) this.#answerTo(envelope.replyTo, refused(error));
+  }
+
+  // --- one turn ------------------------------------------------------------------------------------------------------
+
+  #turn(from: Turn["from"], replyTo: ReplyTo | undefined): Turn<unknown> {
+    const base = { self: this.id, key: this.#key, nowMs: this.#around.clock.nowMs(), from, notes: this.#notes };
+    return replyTo === undefined ? base : { ...base, replyTo };
+  }
+
+  /** Invariant 6: an operation that was answered gets its first answer; one that is under way gets its own, once. */
+  #repeats(envelope: Envelope, operation: string): boolean {
+    const known = this.#answers.find(operation);
+    if (known !== undefined) {
+      if (envelope.replyTo) this.#leave([{ type: "answer", to: envelope.replyTo, result: known }], envelope.chain);
+      return true;
+    }
+    const waiting = this.#operations.get(operation);
+    if (waiting === undefined) return false;
+    if (envelope.replyTo) waiting.push(envelope.replyTo);
+    return true;
+  }
+
+  #plan(effects: readonly Effect[], envelope: Envelope | undefined): Plan {
+    let state = this.#state;
+    let notes = this.#notes;
+    const events: unknown[] = [];
+    const side: SideOp[] = [];
+    const answered: (readonly [string, Result<unknown>])[] = [];
+    const outputs: Output[] = [];
+    let stop = false;
+    const answer = (to: ReplyTo | undefined, result: Result<unknown>): void => {
+      if (to === undefined) return;
+      outputs.push({ type: "answer", to, result });
+      if (to.operation !== undefined) answered.push([to.operation, result]);
+    };
+    for (const effect of effects) {
+      switch (effect.type) {
+        case "persist":
+          events.push(effect.event);
+          state = this.behavior.evolve(state, effect.event);
+          for (const op of this.behavior.record?.(effect.event, this.#key) ?? []) side.push({ space: "record", ...op });
+          break;
+        case "note":
+          notes = this.behavior.notes?.evolve(notes, effect.note as never);
+          break;
+        case "reply":
+          answer(effect.to ?? envelope?.replyTo, ok(effect.value));
+          break;
+        case "refuse":
+          answer(effect.to ?? envelope?.replyTo, refused(failure(effect.code, effect.details)));
+          break;
+        case "remind":
+          side.push({ space: "reminder", put: effect.id, value: effect.dueMs });
+          outputs.push(effect);
+          break;
+        case "forget":
+          side.push({ space: "reminder", delete: effect.id });
+          outputs.push(effect);
+          break;
+        case "stop":
+          stop = true;
+          break;
+        default:
+          outputs.push(effect);
+      }
+    }
+    // A tell has nobody to answer; its operation is remembered all the same.
+    if (envelope?.operation !== undefined && envelope.replyTo === undefined)
+      answered.push([envelope.operation, ok(null)]);
+    const durable = events.length > 0 || side.length > 0;
+    return { state, notes, events, side, answers: durable ? answered : [], outputs, stop };
+  }
+
+  /** One append for the whole turn; nothing when nothing is durable in it. Error, with nothing changed: TOO_LARGE. */
+  #append(plan: Plan): void {
+    const pending = plan.events.length > 0 ? (this.behavior.pending?.(plan.state) ?? false) : undefined;
+    const marks = pending !== undefined && pending !== this.#home.isMarkedPending(this.id);
+    if (marks)
+      plan.side.push(pending ? { space: "wake", put: "pending", value: true } : { space: "wake", delete: "pending" });
+    if (plan.events.length === 0 && plan.side.length === 0) return;
+    const atMs = this.#around.clock.nowMs();
+    this.#write({ atMs, actor: this.id, events: plan.events, answers: plan.answers, side: plan.side });
+    for (const [operation, result] of plan.answers) this.#answers.add(operation, atMs, result);
+    if (marks) this.#home.markPending(this.id, pending);
+  }
+
+  #write(draft: EntryDraft): void {
+    const { seq, bytes } = this.#home.append(draft, (error) => {
+      if (this.status === "closed") return;
+      if (error) {
+        this.#home.fail(error);
+        return;
+      }
+      this.#durable += 1;
+      this.#openGate();
+    });
+    this.#appended += 1;
+    this.#lastSeq = seq;
+    this.#tailEntries += 1;
+    this.#tailBytes += bytes;
+  }
+
+  #snapshotDue(): boolean {
+    const { snapshotEntriesMin, snapshotEntriesMax } = this.#around.limits;
+    const grown = this.#tailEntries >= snapshotEntriesMin && this.#tailBytes >= 2 * this.#snapshotBytes;
+    return grown || this.#tailEntries >= snapshotEntriesMax;
+  }
+
+  #trackOperation(envelope: Envelope, plan: Plan): void {
+    const { operation, replyTo } = envelope;
+    if (operation === undefined || replyTo === undefined) return;
+    const answered = plan.outputs.some((output) => output.type === "answer" && output.to.operation === operation);
+    if (answered) return;
+    this.#operations.set(operation, [replyTo]);
+    if (this.#operations.size <= this.#around.limits.openOperationsMax) return;
+    const [oldest] = this.#operations.keys();
+    if (oldest !== undefined) this.#operations.delete(oldest);
+  }
+
+  // --- the output gate -----------------------------------------------------------------------------------------------
+
+  /** Invariant 1: outputs leave once every append their turn could see is durable, in the order of the turns. */
+  #leave(outputs: readonly Output[], chain: readonly ActorId[]): void {
+    if (outputs.length === 0) return;
+    if (this.#durable === this.#appended && this.#gate.length === 0) this.#perform(outputs, chain);
+    else this.#gate.push({ appends: this.#appended, outputs, chain });
+  }
+
+  #openGate(): void {
+    let opened = 0;
+    for (const turn of this.#gate) {
+      if (turn.appends > this.#durable) break;
+      opened += 1;
+    }
+    for (const turn of this.#gate.splice(0, opened)) this.#perform(turn.outputs, turn.chain);
+  }
+
+  #perform(outputs: readonly Output[], chain: readonly ActorId[]): void {
+    for (const output of outputs) this.#performOne(output, chain);
+  }
+
+  #performOne(output: Output, chain: readonly ActorId[]): void {
+    const { runtime, publisher, limits } = this.#around;
+    switch (output.type) {
+      case "answer":
+        this.#answerTo(output.to, output.result);
+        return;
+      case "tell":
+        this.#around.send(this.#envelopeTo(output.to, output.message, output.operationId, []));
+        return;
+      case "ask":
+        this.#ask(output, chain);
+        return;
+      case "publish":
+        publisher.publish(this.id, output.event, output.at);
+        return;
+      case "generate": {
+        const { id } = output.request;
+        const incarnation = this.#incarnation;
+        if (this.#generations.size >= limits.generationsMax) {
+          const part = {
+            type: "failed",
+            error: failure("OVERLOADED", { generationsMax: limits.generationsMax }),
+          } as const;
+          this.#signal({ type: "generated", id, part }, "node", []);
+          return;
+        }
+        const generation = runtime.generate(output.request, (part) => {
+          if (this.#incarnation !== incarnation || this.status === "closed") return;
+          if (part.type !== "text") this.#generations.delete(id);
+          this.#signal({ type: "generated", id, part }, "node", []);
+        });
+        this.#generations.set(id, generation);
+        return;
+      }
+      case "cancel":
+        this.#generations.get(output.id)?.cancel();
+        return;
+      case "remind":
+        this.#home.reminderSet(this.id, output.id, output.dueMs);
+        return;
+      case "forget":
+        this.#home.reminderForgotten(this.id, output.id);
+        return;
+      case "read":
+        this.#read(output, chain);
+        return;
+    }
+  }
+
+  #ask(effect: Extract<Effect, { type: "ask" }>, chain: readonly ActorId[]): void {
+    const { limits } = this.#around;
+    const incarnation = this.#incarnation;
+    const settle = (result: Result<unknown>): void => {
+      if (this.#incarnation !== incarnation || this.status === "closed") return;
+      this.#asksOpen -= 1;
+      this.#signal({ type: "answered", tag: effect.tag, result }, effect.to, chain);
+    };
+    const next = [...chain, this.id];
+    this.#asksOpen += 1;
+    if (next.includes(effect.to) || next.length > limits.askChainMax) {
+      settle(refused(failure("CALL_CYCLE", { chain: [...next, effect.to] })));
+    } else if (this.#asksOpen > limits.outstandingAsksMax) {
+      settle(refused(failure("OVERLOADED", { outstandingAsksMax: limits.outstandingAsksMax })));
+    } else {
+      const { replyTo: _nobody, ...envelope } = this.#envelopeTo(effect.to, effect.message, effect.operationId, next);
+      this.#around.ask(envelope, effect.timeoutMs, settle);
+    }
+  }
+
+  #read(effect: Extract<Effect, { type: "read" }>, chain: readonly ActorId[]): void {
+    const incarnation = this.#incarnation;
+    const limit = Math.min(effect.range.limit, this.#around.limits.readRecordsMax);
+    this.#readsOpen += 1;
+    this.#home.readRecords(this.id, { ...effect.range, limit }).then(
+      (records) => {
+        if (this.#incarnation !== incarnation || this.status === "closed") return;
+        this.#readsOpen -= 1;
+        this.#signal({ type: "records", tag: effect.tag, records }, "node", chain);
+      },
+      (error: unknown) => this.#home.fail(failureOf(error)),
+    );
+  }
+
+  #envelopeTo(
+    to: ActorId,
+    message: Envelope["message"],
+    operationId: string | undefined,
+    chain: readonly ActorId[],
+  ): Envelope {
+    const operation = operationId === undefined ? undefined : `${this.id}|${operationId}`;
+    return { to, from: this.id, message, operation, replyTo: undefined, chain, signal: false };
+  }
+
+  #signal(message: Signal, from: Envelope["from"], chain: readonly ActorId[]): void {
+    this.mailbox.push({ to: this.id, from, message, operation: undefined, replyTo: undefined, chain, signal: true });
+    this.#around.schedule(this);
+  }
+
+  /** Answers, and with the same answer everybody who repeated the operation meanwhile. */
+  #answerTo(to: ReplyTo | undefined, result: Result<unknown>): void {
+    if (to === undefined) return;
+    this.#around.answer(to, result);
+    const waiting = to.operation === undefined ? undefined : this.#operations.get(to.operation);
+    if (waiting === undefined || to.operation === undefined) return;
+    this.#operations.delete(to.operation);
+    for (const other of waiting) if (other.correlation !== to.correlation) this.#around.answer(other, result);
+  }
+
+  // --- life and failure ----------------------------------------------------------------------------------------------
+
+  #fold({ snapshot, entries, tailBytes }: Recovered): void {
+    this.#folded = false;
+    const body = snapshot?.body as SnapshotBody | undefined;
+    let state = body ? body.state : this.behavior.initial(this.#key);
+    this.#answers = new AnswerWindow(this.#around.limits);
+    if (body) this.#answers.load(body.answers);
+    for (const entry of entries) {
+      for (const event of entry.events) state = this.behavior.evolve(state, event);
+      for (const [operation, result] of entry.answers)
+        this.#answers.add(operation, entry.atMs, result as Result<unknown>);
+    }
+    this.#state = state;
+    this.#folded = true;
+    this.#notes = this.behavior.notes?.initial();
+    this.#lastSeq = entries.at(-1)?.seq ?? snapshot?.seq ?? 0;
+    this.#tailEntries = entries.length;
+    this.#tailBytes = tailBytes;
+  }
+
+  #recover(): void {
+    const effects = (this.behavior.recover?.(this.#state, this.#turn("node", undefined)) ?? []) as readonly Effect[];
+    const plan = this.#plan(effects, undefined);
+    if (plan.events.length > 0) throw new Error(`broken invariant: recover of ${this.id} persists`);
+    this.#append(plan);
+    this.#notes = plan.notes;
+    this.#leave(plan.outputs, []);
+  }
+
+  #refuse(envelope: Envelope, error: Failure): void {
+    if (envelope.replyTo)
+      this.#leave([{ type: "answer", to: envelope.replyTo, result: refused(error) }], envelope.chain);
+  }
+
+  #crash(error: unknown, envelope: Envelope | undefined): void {
+    const { clock, limits, log, meter } = this.#around;
+    this.lastError = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    log.error("actor_crashed", { actor: this.id, type: envelope?.message.type, error: this.lastError });
+    meter.count("actor_crashes", 1, { kind: this.behavior.kind });
+    this.#abandon();
+    const verdict = judge(this.#failuresAtMs, clock.monotonicMs(), limits);
+    this.#failuresAtMs = verdict.failuresAtMs;
+    if (envelope) this.#refuse(envelope, failure("ACTOR_CRASHED", { actor: this.id }));
+    const reason = error instanceof Error ? error.message : String(error);
+    if (verdict.type === "quarantine") {
+      log.error("actor_quarantined", { actor: this.id, failures: verdict.failuresAtMs.length, reason });
+      this.#enterQuarantine(envelope && !envelope.signal ? [envelope] : [], reason);
+      return;
+    }
+    // Somebody who waits was told; a message nobody waits for must not vanish.
+    if (envelope && !envelope.signal && envelope.replyTo === undefined) this.#bury([envelope], reason);
+    this.status = "restarting";
+    this.restarts += 1;
+    meter.count("actor_restarts", 1, { kind: this.behavior.kind });
+    const incarnation = this.#incarnation;
+    clock.after(verdict.delayMs, () => {
+      if (this.#incarnation === incarnation && this.status === "restarting") this.#reload();
+    });
+  }
+
+  /** Loads again once nothing of the earlier life is on its way to the disk. */
+  #reload(): void {
+    if (this.#durable === this.#appended) void this.load();
+    else this.#around.clock.after(1, () => this.status === "restarting" && this.#reload());
+  }
+
+  #enterQuarantine(letters: readonly Envelope[], reason?: string): void {
+    this.status = "quarantined";
+    const waiting = this.mailbox.takeAll().filter((envelope) => !envelope.signal);
+    const error = failure("ACTOR_QUARANTINED", { actor: this.id });
+    for (const envelope of waiting) this.#refuse(envelope, error);
+    const kept = [...letters, ...waiting.filter((envelope) => envelope.replyTo === undefined)];
+    if (reason !== undefined) {
+      const side = [this.#home.quarantine(this.id, reason), ...this.#home.bury(this.id, kept, reason)];
+      this.#write({ atMs: this.#around.clock.nowMs(), actor: this.id, events: [], answers: [], side });
+    } else if (kept.length > 0) this.#bury(kept, "quarantined");
+  }
+
+  #bury(letters: readonly Envelope[], reason: string): void {
+    const side = this.#home.bury(this.id, letters, reason);
+    this.#write({ atMs: this.#around.clock.nowMs(), actor: this.id, events: [], answers: [], side });
+  }
+
+  /** A message for a quarantined actor: refused if somebody waits, kept otherwise. */
+  refuseQuarantined(envelope: Envelope): void {
+    if (envelope.replyTo)
+      this.#around.answer(envelope.replyTo, refused(failure("ACTOR_QUARANTINED", { actor: this.id })));
+    else if (!envelope.signal) this.#bury([envelope], "quarantined");
+  }
+
+  /** Cuts what this life has under way outside: its answers would come too late. */
+  #abandon(): void {
+    this.#incarnation += 1;
+    for (const generation of this.#generations.values()) generation.cancel();
+    this.#generations.clear();
+    this.#operations.clear();
+    this.#asksOpen = 0;
+    this.#readsOpen = 0;
+  }
+}

@@ -1,0 +1,428 @@
+/** The kernel runs actors: it routes messages to them, lets them take turns, and lets out what they decide once that is
+ *  durable. It knows no chat rules: kinds arrive as behaviors, everything outside as ports.
+ *
+ *      ask ─► router ─► SlotHost ─► Activation: mailbox ─► turn ─► append ─► gate ─► outputs
+ *                (slot)     (actor)                       (pure)   (journal)
+ *
+ *  Read `api.ts` (what others use), `activation.ts` (one actor), `slot-host.ts` (one slot), then this file. */
+import {
+  failure,
+  failureOf,
+  ok,
+  parseActorId,
+  refused,
+  slotOf,
+  type ActorDetail,
+  type ActorId,
+  type ActorRow,
+  type Result,
+  type SlotId,
+} from "../../protocols/index.ts";
+import type { AnyBehavior } from "../../actors/behavior.ts";
+import type { Runtime } from "../../runtimes/runtime.ts";
+import type { Clock, Directory, Log, Meter, Publisher, Random } from "../ports.ts";
+import type { Journal } from "../storage/index.ts";
+import type { Activation, Surroundings } from "./activation.ts";
+import type { Kernel, Request } from "./api.ts";
+import { kernelLimits, type KernelLimits } from "./limits.ts";
+import type { Envelope } from "./mailbox.ts";
+import { Reminders } from "./reminders.ts";
+import { SlotHost } from "./slot-host.ts";
+
+export type { Kernel, Request } from "./api.ts";
+export { kernelLimits, type KernelLimits } from "./limits.ts";
+
+export interface KernelPorts {
+  readonly node: string;
+  readonly behaviors: readonly AnyBehavior[];
+  readonly journal: Journal;
+  readonly directory: Directory;
+  readonly runtime: Runtime;
+  readonly publisher: Publisher;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly meter: Meter;
+  readonly limits?: Partial<KernelLimits>;
+}
+
+/** Actors listed at a time from one slot's snapshots. */
+const listedPerSlotMax = 10_000;
+
+/** Turns one actor takes before the next in line gets its chance. */
+const turnsPerVisit = 16;
+
+interface OpenAsk {
+  readonly deadlineMs: number;
+  settle(result: Result<unknown>): void;
+}
+
+export function createKernel(ports: KernelPorts): Kernel {
+  return new NodeKernel(ports);
+}
+
+class NodeKernel implements Kernel {
+  readonly #ports: KernelPorts;
+  readonly #limits: KernelLimits;
+  readonly #behaviors: ReadonlyMap<string, AnyBehavior>;
+  readonly #slots = new Map<SlotId, SlotHost>();
+  readonly #asks = new Map<number, OpenAsk>();
+  readonly #reminders: Reminders;
+  readonly #around: Surroundings;
+  /** All activations, the longest untouched first. */
+  readonly #inMemory = new Map<ActorId, Activation>();
+  #line: Activation[] = [];
+  readonly #leaving = new Set<Activation>();
+  #running = false;
+  #correlation = 0;
+  #stopping = false;
+  #stopped = false;
+  #sweeping: (() => void) | undefined;
+
+  constructor(ports: KernelPorts) {
+    this.#ports = ports;
+    this.#limits = { ...kernelLimits, ...ports.limits };
+    this.#behaviors = new Map(ports.behaviors.map((behavior) => [behavior.kind, behavior]));
+    this.#reminders = new Reminders(ports.clock, this.#limits, (actor, id, dueMs) => {
+      const message = { type: "reminded", id, dueMs } as const;
+      this.#send({
+        to: actor,
+        from: "node",
+        message,
+        operation: undefined,
+        replyTo: undefined,
+        chain: [],
+        signal: true,
+      });
+    });
+    this.#around = {
+      clock: ports.clock,
+      limits: this.#limits,
+      log: ports.log,
+      meter: ports.meter,
+      runtime: ports.runtime,
+      publisher: ports.publisher,
+      schedule: (activation) => this.#schedule(activation),
+      leave: (activation) => this.#leaving.add(activation),
+      send: (envelope) => this.#send(envelope),
+      answer: (to, result) => this.#answer(to.correlation, result),
+      ask: (envelope, timeoutMs, settle) => this.#openAsk(envelope, timeoutMs, settle),
+    };
+  }
+
+  async start(): Promise<void> {
+    const slots = await this.#ports.journal.slotsWithWork();
+    const openNext = async (): Promise<void> => {
+      for (let slot = slots.pop(); slot !== undefined; slot = slots.pop()) await this.#slot(slot).open();
+    };
+    await Promise.all(Array.from({ length: this.#limits.slotOpeningsMax }, openNext));
+  }
+
+  ask(request: Request): Promise<Result<unknown>> {
+    if (this.#stopping) return Promise.resolve(refused(failure("STOPPING")));
+    return new Promise((resolve) => this.#openAsk(this.#envelope(request), request.timeoutMs, resolve));
+  }
+
+  tell(request: Omit<Request, "timeoutMs">): void {
+    if (this.#stopping) this.#ports.log.warn("message_lost", { to: request.to, code: "STOPPING" });
+    else this.#send({ ...this.#envelope(request), replyTo: undefined });
+  }
+
+  status(): ReturnType<Kernel["status"]> {
+    const slots = [...this.#slots.values()];
+    const notServed = slots.filter((slot) => slot.reason !== undefined);
+    return {
+      active: this.#inMemory.size,
+      quarantined: slots.reduce((sum, slot) => sum + slot.quarantinedCount, 0),
+      slotsOpen: slots.filter((slot) => slot.status === "open").length,
+      slotsQuarantined: notServed.map(({ slot, reason }) => ({ slot, reason: JSON.stringify(reason?.details ?? {}) })),
+    };
+  }
+
+  async listActors(filter: Parameters<Kernel["listActors"]>[0]): ReturnType<Kernel["listActors"]> {
+    const ids: ActorId[] = [];
+    for (const slot of await this.#ports.journal.slots()) {
+      const host = this.#slot(slot);
+      await host.open();
+      if (host.status === "open") ids.push(...(await host.actors(listedPerSlotMax)));
+    }
+    const rows = ids
+      .filter((id) => filter.kind === undefined || id.startsWith(`${filter.kind}/`))
+      .filter((id) => filter.after === undefined || id > filter.after)
+      .sort()
+      .map((id) => this.#row(id))
+      .filter((row) => filter.status === undefined || row.status === filter.status);
+    return { rows: rows.slice(0, filter.limit), more: rows.length > filter.limit };
+  }
+
+  async showActor(actor: ActorId): Promise<Result<ActorDetail>> {
+    const host = this.#hostOf(actor);
+    if (host === undefined) return refused(failure("NOT_FOUND", { actor }));
+    await host.open();
+    if (host.status !== "open") return refused(host.reason ?? failure("SLOT_UNAVAILABLE", { slot: host.slot }));
+    if (!(await host.actors(listedPerSlotMax)).includes(actor)) return refused(failure("NOT_FOUND", { actor }));
+    const activation = host.activations.get(actor);
+    const recovered = await host.recover(actor);
+    const lastError = activation?.lastError ?? host.quarantineOf(actor)?.reason;
+    return ok({
+      ...this.#row(actor),
+      epoch: host.epoch,
+      entries: recovered.entries.length,
+      reminders: this.#reminders.of(actor),
+      deadLetters: host.deadLetters(actor),
+      stateBytes: activation?.storedBytes ?? recovered.tailBytes,
+      ...(lastError === undefined ? {} : { lastError }),
+    });
+  }
+
+  async release(actor: ActorId, redeliver: boolean): ReturnType<Kernel["release"]> {
+    const host = this.#hostOf(actor);
+    if (host === undefined) return refused(failure("NOT_FOUND", { actor }));
+    await host.open();
+    if (host.status !== "open") return refused(host.reason ?? failure("SLOT_UNAVAILABLE", { slot: host.slot }));
+    if (host.quarantineOf(actor) === undefined && host.deadLetters(actor).length === 0) {
+      return refused(failure("ALREADY_DONE", { actor }));
+    }
+    try {
+      const letters = redeliver ? await host.release(actor) : (await host.release(actor), []);
+      for (const { from, message, operation } of letters) {
+        const sender = from as Envelope["from"];
+        this.#send({
+          to: actor,
+          from: sender,
+          message,
+          operation: operation ?? undefined,
+          replyTo: undefined,
+          chain: [],
+          signal: false,
+        });
+      }
+      this.#ports.log.info("actor_released", { actor, redelivered: letters.length });
+      return ok({ redelivered: letters.length });
+    } catch (error) {
+      return refused(failureOf(error));
+    }
+  }
+
+  async stop(deadlineMs: number): Promise<void> {
+    const endMs = this.#ports.clock.monotonicMs() + deadlineMs;
+    this.#stopping = true;
+    this.#reminders.stop();
+    await this.#until(() => this.#quiet(), endMs);
+    for (const activation of this.#inMemory.values()) if (activation.idle) activation.snapshot();
+    let settled = false;
+    void this.#ports.journal.settled().then(() => (settled = true));
+    await this.#until(() => settled, endMs);
+    this.#stopped = true;
+    this.#sweeping?.();
+    for (const slot of this.#slots.values()) slot.close(failure("STOPPING"));
+    for (const [correlation, ask] of this.#asks) {
+      this.#asks.delete(correlation);
+      ask.settle(refused(failure("ASK_TIMEOUT", { because: "the node stopped" })));
+    }
+  }
+
+  // --- routing -------------------------------------------------------------------------------------------------------
+
+  #envelope(request: Omit<Request, "timeoutMs">): Omit<Envelope, "replyTo"> {
+    const { to, from, message, operationId } = request;
+    const operation = operationId === undefined ? undefined : `${from}|${operationId}`;
+    return { to, from, message, operation, chain: [], signal: false };
+  }
+
+  #openAsk(envelope: Omit<Envelope, "replyTo">, timeoutMs: number, settle: OpenAsk["settle"]): void {
+    this.#correlation += 1;
+    const correlation = this.#correlation;
+    const { node, clock } = this.#ports;
+    this.#asks.set(correlation, { deadlineMs: clock.monotonicMs() + timeoutMs, settle });
+    const replyTo =
+      envelope.operation === undefined ? { node, correlation } : { node, correlation, operation: envelope.operation };
+    this.#sweepLater();
+    this.#send({ ...envelope, replyTo });
+  }
+
+  #answer(correlation: number, result: Result<unknown>): void {
+    const ask = this.#asks.get(correlation);
+    if (ask === undefined) return;
+    this.#asks.delete(correlation);
+    ask.settle(result);
+  }
+
+  #send(envelope: Envelope): void {
+    if (this.#stopped) return;
+    const host = this.#hostOf(envelope.to);
+    if (host === undefined) {
+      const error = failure("NOT_FOUND", { actor: envelope.to });
+      if (envelope.replyTo) this.#answer(envelope.replyTo.correlation, refused(error));
+      else this.#ports.log.warn("message_lost", { to: envelope.to, type: envelope.message.type, code: error.code });
+      return;
+    }
+    if (this.#inMemory.size >= this.#limits.activationsMax && !this.#inMemory.has(envelope.to) && !this.#makeRoom()) {
+      const error = failure("OVERLOADED", { activationsMax: this.#limits.activationsMax });
+      if (envelope.replyTo) this.#answer(envelope.replyTo.correlation, refused(error));
+      else this.#ports.log.warn("message_lost", { to: envelope.to, type: envelope.message.type, code: error.code });
+      return;
+    }
+    host.deliver(envelope);
+  }
+
+  /** The slot of an actor; undefined for an id of no known kind. */
+  #hostOf(actor: ActorId): SlotHost | undefined {
+    const present = this.#inMemory.get(actor);
+    const behavior = present?.behavior ?? this.#behaviors.get(parseActorId(actor)?.kind ?? "");
+    return behavior && this.#slot(slotOf(behavior.role, actor));
+  }
+
+  #slot(slot: SlotId): SlotHost {
+    const present = this.#slots.get(slot);
+    if (present) return present;
+    const { node, journal, directory } = this.#ports;
+    const host = new SlotHost(slot, {
+      node,
+      journal,
+      directory,
+      reminders: this.#reminders,
+      around: this.#around,
+      behaviorOf: (actor) => {
+        const behavior = this.#behaviors.get(actor.slice(0, actor.indexOf("/")));
+        if (behavior === undefined) throw new Error(`broken invariant: ${actor} is of no known kind`);
+        return behavior;
+      },
+      entered: (activation) => {
+        this.#inMemory.set(activation.id, activation);
+        this.#sweepLater();
+      },
+      left: (activation) => this.#inMemory.delete(activation.id),
+    });
+    this.#slots.set(slot, host);
+    return host;
+  }
+
+  #row(actor: ActorId): ActorRow {
+    const host = this.#hostOf(actor);
+    const activation = this.#inMemory.get(actor);
+    const status = host?.quarantineOf(actor) ? "quarantined" : activation ? "active" : "idle";
+    return {
+      actor,
+      slot: host?.slot ?? "",
+      status,
+      mailbox: activation?.mailbox.messages ?? 0,
+      restarts: activation?.restarts ?? 0,
+    };
+  }
+
+  // --- turns ---------------------------------------------------------------------------------------------------------
+
+  #schedule(activation: Activation): void {
+    if (activation.scheduled || activation.status !== "active" || activation.mailbox.empty) return;
+    activation.scheduled = true;
+    this.#line.push(activation);
+    if (this.#running) return;
+    this.#running = true;
+    queueMicrotask(() => this.#run());
+  }
+
+  #run(): void {
+    let turns = 0;
+    while (this.#line.length > 0 && turns < this.#limits.turnsPerSlice) {
+      const line = this.#line;
+      this.#line = [];
+      for (const activation of line) {
+        activation.scheduled = false;
+        let taken = 0;
+        while (taken < turnsPerVisit && activation.turn()) taken += 1;
+        turns += taken;
+        this.#schedule(activation);
+      }
+    }
+    this.#ports.meter.count("turns", turns);
+    this.#running = this.#line.length > 0;
+    if (this.#running) this.#runLater();
+  }
+
+  /** Yields to the rest of the process; and when the disk is behind, waits for it. */
+  #runLater(): void {
+    const { journal, clock } = this.#ports;
+    if (journal.queuedBytes <= journal.limits.pendingBytesMax) clock.soon(() => this.#run());
+    else void journal.settled().then(() => this.#run());
+  }
+
+  // --- time ----------------------------------------------------------------------------------------------------------
+
+  #sweepLater(): void {
+    if (this.#sweeping || this.#stopped) return;
+    this.#sweeping = this.#ports.clock.after(this.#limits.sweepIntervalMs, () => {
+      this.#sweeping = undefined;
+      this.#sweep();
+      if (this.#asks.size > 0 || this.#inMemory.size > 0) this.#sweepLater();
+    });
+  }
+
+  /** Ends asks past their deadline; takes idle actors out of memory. */
+  #sweep(): void {
+    const nowMs = this.#ports.clock.monotonicMs();
+    for (const [correlation, ask] of this.#asks) {
+      if (ask.deadlineMs <= nowMs) this.#answer(correlation, refused(failure("ASK_TIMEOUT")));
+    }
+    for (const activation of this.#leaving) {
+      if (activation.idle) this.#passivate(activation);
+      if (activation.idle || activation.status === "closed") this.#leaving.delete(activation);
+    }
+    // In order of entry, not of activity: one that is in use moves to the end when it comes up.
+    let looks = this.#inMemory.size;
+    for (const activation of this.#inMemory.values()) {
+      if (looks === 0 || activation.lastActiveMs > nowMs - this.#limits.idleTimeoutMs / 2) break;
+      looks -= 1;
+      const expired = nowMs - activation.lastActiveMs >= this.#limits.idleTimeoutMs;
+      if (expired && activation.idle) this.#passivate(activation);
+      else this.#moveToEnd(activation);
+    }
+    this.#ports.meter.gauge("actors_in_memory", this.#inMemory.size);
+    this.#ports.meter.gauge("asks_open", this.#asks.size);
+  }
+
+  #moveToEnd(activation: Activation): void {
+    this.#inMemory.delete(activation.id);
+    this.#inMemory.set(activation.id, activation);
+  }
+
+  #passivate(activation: Activation): void {
+    const host = this.#hostOf(activation.id);
+    host?.passivate(activation);
+    this.#ports.meter.count("passivations");
+  }
+
+  /** Looks at the longest untouched actors for an idle one to take out of memory. */
+  #makeRoom(): boolean {
+    let looks = 0;
+    for (const activation of this.#inMemory.values()) {
+      if (activation.idle) {
+        this.#passivate(activation);
+        return true;
+      }
+      looks += 1;
+      if (looks >= turnsPerVisit) return false;
+      this.#moveToEnd(activation);
+    }
+    return false;
+  }
+
+  // --- stopping ------------------------------------------------------------------------------------------------------
+
+  #quiet(): boolean {
+    if (this.#running || this.#line.length > 0) return false;
+    for (const activation of this.#inMemory.values()) if (!activation.settled) return false;
+    return true;
+  }
+
+  #until(done: () => boolean, endMs: number): Promise<void> {
+    const { clock } = this.#ports;
+    return new Promise((resolve) => {
+      const look = (): void => {
+        if (done() || clock.monotonicMs() >= endMs) resolve();
+        else clock.after(1, look);
+      };
+      look();
+    });
+  }
+}

@@ -1,0 +1,117 @@
+/** Group commit: one synced batch at a time; while it is under way, the next one collects. Every slot and every actor of
+ *  the node shares the same sync. */
+import { failure, PlexusError, type Failure } from "../../protocols/index.ts";
+import type { Clock, Meter, Store, StoreOp } from "../ports.ts";
+import type { JournalLimits } from "./limits.ts";
+
+/** One piece of work for a batch. */
+export interface CommitItem {
+  readonly bytes: number;
+  /** The slot's sink: collects the items of one batch into store operations. */
+  readonly sink: CommitSink;
+  /** Called once, in the order of submission, when the item is durable or has failed. */
+  done(error: Failure | undefined): void;
+}
+
+export interface CommitSink {
+  /** The operations for these items, in order. May read the store. Throws when none of them may be written. */
+  prepare(items: readonly CommitItem[]): Promise<readonly StoreOp[]> | readonly StoreOp[];
+  /** The batch is on disk. */
+  committed(): void;
+  /** The batch failed with an unknown outcome: this sink takes nothing more. */
+  broken(error: Failure): void;
+}
+
+/** Writes nothing: an item of it only marks a place in the queue. */
+const barrier: CommitSink = { prepare: () => [], committed: () => undefined, broken: () => undefined };
+
+export class Committer {
+  #queue: CommitItem[] = [];
+  #queuedBytes = 0;
+  #running = false;
+  readonly #ports: { store: Store; clock: Clock; meter: Meter };
+  readonly #limits: JournalLimits;
+
+  constructor(ports: { store: Store; clock: Clock; meter: Meter }, limits: JournalLimits) {
+    this.#ports = ports;
+    this.#limits = limits;
+  }
+
+  /** Bytes that wait for a batch; the kernel pauses turns while they exceed `pendingBytesMax`. */
+  get queuedBytes(): number {
+    return this.#queuedBytes;
+  }
+
+  submit(item: CommitItem): void {
+    this.#queue.push(item);
+    this.#queuedBytes += item.bytes;
+    if (this.#running) return;
+    this.#running = true;
+    // Not at once: the other turns of this tick belong to the same batch.
+    this.#ports.clock.soon(() => void this.#run());
+  }
+
+  /** Resolves when everything submitted so far is done; what is submitted later does not delay it. */
+  settled(): Promise<void> {
+    if (!this.#running) return Promise.resolve();
+    return new Promise((resolve) => this.submit({ bytes: 0, sink: barrier, done: () => resolve() }));
+  }
+
+  async #run(): Promise<void> {
+    while (this.#queue.length > 0) await this.#commit(this.#take());
+    this.#running = false;
+  }
+
+  #take(): CommitItem[] {
+    let bytes = 0;
+    let count = 0;
+    for (const item of this.#queue) {
+      if (count > 0 && (bytes + item.bytes > this.#limits.commitBytesMax || count >= this.#limits.commitEntriesMax))
+        break;
+      bytes += item.bytes;
+      count += 1;
+    }
+    this.#queuedBytes -= bytes;
+    return this.#queue.splice(0, count);
+  }
+
+  async #commit(items: readonly CommitItem[]): Promise<void> {
+    const bySink = new Map<CommitSink, CommitItem[]>();
+    for (const item of items) {
+      const group = bySink.get(item.sink);
+      if (group) group.push(item);
+      else bySink.set(item.sink, [item]);
+    }
+    const ops: StoreOp[] = [];
+    const failed = new Map<CommitSink, Failure>();
+    for (const [sink, group] of bySink) {
+      try {
+        const prepared = sink.prepare(group);
+        ops.push(...(Array.isArray(prepared) ? (prepared as readonly StoreOp[]) : await prepared));
+      } catch (error) {
+        failed.set(
+          sink,
+          error instanceof PlexusError ? error.failure : failure("APPEND_FAILED", { reason: String(error) }),
+        );
+      }
+    }
+    const startedMs = this.#ports.clock.monotonicMs();
+    try {
+      if (ops.length > 0) await this.#ports.store.batch(ops, { sync: true });
+      this.#ports.meter.observeMs("journal_commit", this.#ports.clock.monotonicMs() - startedMs);
+      this.#ports.meter.count("journal_entries", items.length);
+    } catch (error) {
+      const reason = failure("APPEND_FAILED", {
+        reason: String((error as Error).message),
+        file: this.#ports.store.location,
+      });
+      for (const sink of bySink.keys()) if (!failed.has(sink)) failed.set(sink, reason);
+    }
+    for (const sink of bySink.keys()) {
+      const error = failed.get(sink);
+      if (error) sink.broken(error);
+      else sink.committed();
+    }
+    for (const item of items) item.done(failed.get(item.sink));
+  }
+}

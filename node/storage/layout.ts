@@ -1,0 +1,178 @@
+/** Where things lie in the store, and how their bytes are guarded.
+ *
+ *      meta/format                     what wrote this folder
+ *      head/<slot>                     fence, last seq and checksum, where the log begins     (rewritten by each commit)
+ *      log/<slot>/<first seq>          a chunk: the entries one commit added to this slot
+ *      snap/<slot>/<actor>             folded state
+ *      side/<space>/<slot>/<actor>/…   what entries put beside the log: records, reminders, …
+ *
+ *  A chunk is frames, each  length u32 · checksum u32 · payload.  The checksum of an entry continues the checksum of the
+ *  entry before it, so a missing, swapped or foreign entry is found as surely as a flipped bit. Every other value is
+ *  sealed: checksum u32 (seeded by its key) · payload. */
+import { crc32 } from "node:zlib";
+import { assert, decode, encode, failure, PlexusError, type ActorId, type SlotId } from "../../protocols/index.ts";
+
+export const formatVersion = 1;
+export const formatKey = "meta/format";
+
+const seqDigits = 16;
+const headerBytes = 8;
+
+export const paddedSeq = (seq: number): string => String(seq).padStart(seqDigits, "0");
+export const headKey = (slot: SlotId): string => `head/${slot}`;
+export const logPrefix = (slot: SlotId): string => `log/${slot}/`;
+export const logKey = (slot: SlotId, firstSeq: number): string => `log/${slot}/${paddedSeq(firstSeq)}`;
+export const snapshotKey = (slot: SlotId, actor: ActorId): string => `snap/${slot}/${actor}`;
+export const sidePrefix = (space: Space, slot: SlotId): string => `side/${space}/${slot}/`;
+export const sideKey = (space: Space, slot: SlotId, actor: ActorId, key: string): string =>
+  `side/${space}/${slot}/${actor}/${key}`;
+
+/** The keys that start with a prefix ending in `/`. */
+export const within = (prefix: string): { readonly gte: string; readonly lt: string } => {
+  assert(prefix.endsWith("/"), "a key prefix ends in a slash");
+  return { gte: prefix, lt: `${prefix.slice(0, -1)}0` }; // "0" follows "/" in ASCII
+};
+
+/** What an entry keeps beside the log, in the same batch. */
+export type Space = "record" | "reminder" | "wake" | "quarantine" | "dead";
+
+export type SideOp =
+  | { readonly space: Space; readonly put: string; readonly value: unknown }
+  | { readonly space: Space; readonly delete: string }
+  | { readonly space: Space; readonly deleteFrom: string; readonly deleteTo: string };
+
+/** One append: what one turn of one actor changed. */
+export interface Entry {
+  readonly epoch: number;
+  readonly seq: number;
+  readonly atMs: number;
+  readonly actor: ActorId;
+  readonly events: readonly unknown[];
+  /** Operations this turn answered, with their answers. */
+  readonly answers: readonly (readonly [operation: string, result: unknown])[];
+  readonly side: readonly SideOp[];
+}
+
+/** A slot's log as the store knows it. Entries (baseSeq, lastSeq] are there. */
+export interface Head {
+  /** The lowest epoch whose appends are accepted. Never falls. */
+  readonly fence: number;
+  readonly lastEpoch: number;
+  readonly lastSeq: number;
+  readonly lastChecksum: number;
+  readonly baseSeq: number;
+  readonly baseChecksum: number;
+}
+
+export const emptyHead: Head = { fence: 0, lastEpoch: 0, lastSeq: 0, lastChecksum: 0, baseSeq: 0, baseChecksum: 0 };
+
+/** What a log that starts from nothing continues: differs by slot, so that a chunk of another slot never fits. */
+export const genesisChecksum = (slot: SlotId): number => crc32(slot);
+
+/** Side values that are one of the entry's own events are stored as a reference to it. */
+function packSide(op: SideOp, events: readonly unknown[]): unknown[] {
+  if ("delete" in op) return [op.space, 1, op.delete];
+  if ("deleteFrom" in op) return [op.space, 2, op.deleteFrom, op.deleteTo];
+  const event = events.indexOf(op.value);
+  return event >= 0 ? [op.space, 3, op.put, event] : [op.space, 0, op.put, op.value];
+}
+
+function unpackSide(row: readonly unknown[], events: readonly unknown[]): SideOp {
+  const space = row[0] as Space;
+  const key = row[2] as string;
+  if (row[1] === 1) return { space, delete: key };
+  if (row[1] === 2) return { space, deleteFrom: key, deleteTo: row[3] as string };
+  return { space, put: key, value: row[1] === 3 ? events[row[3] as number] : row[3] };
+}
+
+/** The payload of an entry's frame. */
+export const encodeEntry = (entry: Entry): Uint8Array =>
+  encode([
+    entry.epoch,
+    entry.seq,
+    entry.atMs,
+    entry.actor,
+    entry.events,
+    entry.answers,
+    entry.side.map((op) => packSide(op, entry.events)),
+  ]);
+
+function decodeEntry(payload: Uint8Array): Entry {
+  const row = decode(payload) as readonly unknown[];
+  const events = row[4] as readonly unknown[];
+  return {
+    epoch: row[0] as number,
+    seq: row[1] as number,
+    atMs: row[2] as number,
+    actor: row[3] as ActorId,
+    events,
+    answers: row[5] as Entry["answers"],
+    side: (row[6] as readonly (readonly unknown[])[]).map((packed) => unpackSide(packed, events)),
+  };
+}
+
+/** Joins payloads to a chunk that continues `checksum`. Returns the chunk and the checksum of its last entry. */
+export function encodeChunk(
+  payloads: readonly Uint8Array[],
+  checksum: number,
+): { bytes: Uint8Array; checksum: number } {
+  const bytes = Buffer.allocUnsafe(payloads.reduce((sum, payload) => sum + headerBytes + payload.length, 0));
+  let offset = 0;
+  let chained = checksum;
+  for (const payload of payloads) {
+    chained = crc32(payload, chained);
+    bytes.writeUInt32LE(payload.length, offset);
+    bytes.writeUInt32LE(chained, offset + 4);
+    bytes.set(payload, offset + headerBytes);
+    offset += headerBytes + payload.length;
+  }
+  return { bytes, checksum: chained };
+}
+
+/** Reads a chunk whose first entry must be `firstSeq` and continue `checksum`. `damage` names what does not fit, at
+ *  `seq`; the entries before it are good. */
+export function decodeChunk(
+  chunk: Uint8Array,
+  firstSeq: number,
+  checksum: number,
+): { entries: Entry[]; checksum: number; damage?: { seq: number; reason: string } } {
+  const bytes = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
+  const entries: Entry[] = [];
+  let chained = checksum;
+  let offset = 0;
+  while (offset < bytes.length) {
+    const seq = firstSeq + entries.length;
+    const damaged = (reason: string) => ({ entries, checksum: chained, damage: { seq, reason } });
+    if (offset + headerBytes > bytes.length) return damaged("the chunk ends inside a frame header");
+    const end = offset + headerBytes + bytes.readUInt32LE(offset);
+    if (end > bytes.length) return damaged("the chunk ends inside an entry");
+    const payload = bytes.subarray(offset + headerBytes, end);
+    const expected = bytes.readUInt32LE(offset + 4);
+    if (crc32(payload, chained) !== expected) return damaged("checksum mismatch");
+    const entry = decodeEntry(payload);
+    if (entry.seq !== seq) return damaged(`the entry says seq ${entry.seq}`);
+    entries.push(entry);
+    chained = expected;
+    offset = end;
+  }
+  return { entries, checksum: chained };
+}
+
+/** Guards one value by a checksum over its key and bytes. */
+export function seal(key: string, value: unknown): Uint8Array {
+  const payload = encode(value);
+  const bytes = Buffer.allocUnsafe(4 + payload.length);
+  bytes.writeUInt32LE(crc32(payload, crc32(key)), 0);
+  bytes.set(payload, 4);
+  return bytes;
+}
+
+/** Opens what `seal` closed. Error: DATA_DAMAGED, naming the key and the file. */
+export function unseal(key: string, sealed: Uint8Array, location: string): unknown {
+  const bytes = Buffer.from(sealed.buffer, sealed.byteOffset, sealed.byteLength);
+  const payload = bytes.subarray(4);
+  if (bytes.length < 5 || crc32(payload, crc32(key)) !== bytes.readUInt32LE(0)) {
+    throw new PlexusError(failure("DATA_DAMAGED", { key, file: location, reason: "checksum mismatch" }));
+  }
+  return decode(payload);
+}

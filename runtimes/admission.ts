@@ -1,0 +1,279 @@
+/** Who runs now, who waits, who is refused; and the promise that every generation ends exactly once.
+ *
+ *      generate ─► waiting (per model, first in first out, bounded) ─► running (at most `slots`) ─► ended
+ *                     │ cancel, timeout, stop                             │ engine's last part, timeout, fault
+ *                     └────────────────────────► ended ◄──────────────────┘
+ *
+ *  Adapters plug in an `Engine`: it is told to begin and to cancel, and reports texts and ends. A generation that timed out
+ *  has ended for its asker, yet keeps its slot until the engine lets go, so that slots never count more than there are. */
+import { assert, failure, type Failure, type GenerationPart, type GenerationRequest } from "../protocols/index.ts";
+import type { RuntimeClock, RuntimeEvent, RuntimeLog, RuntimeStats } from "./environment.ts";
+import { runtimeLimits } from "./limits.ts";
+import type { Generation } from "./runtime.ts";
+
+export interface Engine {
+  begin(run: number, model: string, request: GenerationRequest): void;
+  /** Asks for the end within one token. The end is reported like any other. */
+  cancel(run: number): void;
+}
+
+/** How a model takes generations: `open` runs them, `held` lets them wait, `closed` refuses them. */
+export type Door =
+  | { readonly type: "open"; readonly slots: number }
+  | { readonly type: "held" }
+  | { readonly type: "closed"; readonly error: Failure };
+
+interface Lane {
+  readonly model: string;
+  door: Door;
+  readonly waiting: Run[];
+  running: number;
+}
+
+interface Run {
+  readonly number: number;
+  readonly lane: Lane;
+  readonly request: GenerationRequest;
+  readonly submittedMs: number;
+  /** Undefined once the last part was delivered. */
+  onPart: ((part: GenerationPart) => void) | undefined;
+  place: "waiting" | "running" | "gone";
+  cancelled: boolean;
+  spoke: boolean;
+  stopTimer: () => void;
+  stopGrace: () => void;
+}
+
+export interface AdmissionOptions {
+  /** The default one first. */
+  readonly models: readonly string[];
+  readonly queuedPerModelMax?: number;
+  readonly clock: RuntimeClock;
+  readonly log?: RuntimeLog;
+  readonly onEvent?: (event: RuntimeEvent) => void;
+  /** A cancelled run did not end in `cancelGraceMs`: the engine is stuck. */
+  readonly onStuck?: (run: number) => void;
+}
+
+export class Admission {
+  readonly #options: AdmissionOptions;
+  readonly #engine: Engine;
+  readonly #lanes: ReadonlyMap<string, Lane>;
+  readonly #running = new Map<number, Run>();
+  #lastNumber = 0;
+  #stopping = false;
+  #whenIdle: (() => void) | undefined;
+  #totals = { started: 0, finished: 0, failed: 0, promptTokens: 0, completionTokens: 0 };
+
+  constructor(options: AdmissionOptions, engine: Engine) {
+    assert(options.models.length > 0, "a runtime serves at least one model");
+    assert(new Set(options.models).size === options.models.length, "model names are unique");
+    this.#options = options;
+    this.#engine = engine;
+    this.#lanes = new Map(
+      options.models.map((model) => [model, { model, door: { type: "held" }, waiting: [], running: 0 }]),
+    );
+  }
+
+  submit(request: GenerationRequest, onPart: (part: GenerationPart) => void): Generation {
+    const lane = this.#lanes.get(request.model || this.#options.models[0]!);
+    const error = this.#refusal(lane, request);
+    if (error !== undefined || lane === undefined) {
+      const refusal = error ?? failure("MODEL_NOT_FOUND", { model: request.model });
+      this.#totals.failed += 1;
+      this.#emit({ ...nothingSaid, type: "ended", model: lane?.model ?? "unknown", end: refusal.code });
+      this.#options.clock.after(0, () => this.#call(onPart, { type: "failed", error: refusal }));
+      return { cancel: () => undefined };
+    }
+    const run: Run = {
+      number: (this.#lastNumber += 1),
+      lane,
+      request,
+      submittedMs: this.#options.clock.monotonicMs(),
+      onPart,
+      place: "waiting",
+      cancelled: false,
+      spoke: false,
+      stopTimer: () => undefined,
+      stopGrace: () => undefined,
+    };
+    const timeoutMs = Math.min(Math.max(0, request.timeoutMs), runtimeLimits.timeoutMsMax);
+    run.stopTimer = this.#options.clock.after(timeoutMs, () => this.#timeOut(run, timeoutMs));
+    lane.waiting.push(run);
+    // Not within this call: the asker must hold the generation before its first part arrives.
+    this.#options.clock.after(0, () => this.#advance(lane));
+    return { cancel: () => this.#cancel(run) };
+  }
+
+  /** Opens, holds or closes a model. Closing refuses those who wait. */
+  setDoor(model: string, door: Door): void {
+    const lane = this.#lanes.get(model);
+    assert(lane !== undefined, `model ${model} is known`);
+    lane.door = door;
+    if (door.type === "closed")
+      for (const run of lane.waiting.splice(0)) this.#conclude(run, { type: "failed", error: door.error });
+    this.#advance(lane);
+  }
+
+  text(number: number, text: string, tokens: number): void {
+    const run = this.#running.get(number);
+    if (run?.onPart === undefined) return;
+    if (!run.spoke) {
+      run.spoke = true;
+      this.#emit({ type: "firstText", model: run.lane.model, afterMs: this.#sinceMs(run) });
+    }
+    this.#call(run.onPart, { type: "text", text, tokens });
+  }
+
+  /** The engine has let go of a run; `part` is its last. */
+  end(number: number, part: Exclude<GenerationPart, { type: "text" }>): void {
+    const run = this.#running.get(number);
+    if (run === undefined) return;
+    this.#letGo(run);
+    this.#conclude(run, part);
+    this.#advance(run.lane);
+    this.#reportIdle();
+  }
+
+  /** The engine is gone, and all that ran in it. Those who wait go on waiting. */
+  fault(details: Readonly<Record<string, unknown>>): void {
+    for (const run of this.#running.values()) {
+      this.#letGo(run);
+      this.#conclude(run, { type: "failed", error: failure("RUNTIME_FAULT", details) });
+    }
+    this.#reportIdle();
+  }
+
+  /** Refuses those who wait and who come, cancels those who run. Resolves when none runs. */
+  close(): Promise<void> {
+    this.#stopping = true;
+    for (const lane of this.#lanes.values())
+      for (const run of lane.waiting.splice(0)) this.#conclude(run, { type: "failed", error: failure("STOPPING") });
+    for (const run of this.#running.values()) this.#askToEnd(run);
+    return new Promise((resolve) => {
+      this.#whenIdle = resolve;
+      this.#reportIdle();
+    });
+  }
+
+  stats(hostRestarts: number): RuntimeStats {
+    const queued = [...this.#lanes.values()].reduce((sum, lane) => sum + lane.waiting.length, 0);
+    return { ...this.#totals, queued, running: this.#running.size, hostRestarts };
+  }
+
+  #refusal(lane: Lane | undefined, request: GenerationRequest): Failure | undefined {
+    if (this.#stopping) return failure("STOPPING");
+    if (lane === undefined) return failure("MODEL_NOT_FOUND", { model: request.model });
+    if (lane.door.type === "closed") return lane.door.error;
+    const stops = request.stop ?? [];
+    if (stops.length > runtimeLimits.stopStringsMax)
+      return failure("BAD_REQUEST", { field: "stop", max: runtimeLimits.stopStringsMax });
+    if (stops.some((stop) => stop === "" || stop.length > runtimeLimits.stopStringCharsMax))
+      return failure("BAD_REQUEST", { field: "stop", charsMin: 1, charsMax: runtimeLimits.stopStringCharsMax });
+    const max = this.#options.queuedPerModelMax ?? runtimeLimits.queuedPerModelMax;
+    const free = lane.door.type === "open" ? Math.max(0, lane.door.slots - lane.running) : 0;
+    if (lane.waiting.length >= max + free) return failure("QUEUE_FULL", { model: lane.model, max });
+    return undefined;
+  }
+
+  #advance(lane: Lane): void {
+    while (lane.door.type === "open" && lane.running < lane.door.slots) {
+      const run = lane.waiting.shift();
+      if (run === undefined) return;
+      run.place = "running";
+      lane.running += 1;
+      this.#running.set(run.number, run);
+      this.#totals.started += 1;
+      this.#emit({ type: "started", model: lane.model, queuedMs: this.#sinceMs(run) });
+      this.#engine.begin(run.number, lane.model, run.request);
+    }
+  }
+
+  #cancel(run: Run): void {
+    if (run.onPart === undefined || run.cancelled) return;
+    run.cancelled = true;
+    if (run.place === "running") {
+      this.#askToEnd(run);
+      return;
+    }
+    // Out of the line at once, so that another may come in; told later, as nothing is told within a call.
+    this.#leaveLine(run);
+    this.#options.clock.after(0, () =>
+      this.#conclude(run, { type: "done", end: "stopped", promptTokens: 0, completionTokens: 0 }),
+    );
+  }
+
+  #timeOut(run: Run, timeoutMs: number): void {
+    if (run.onPart === undefined) return;
+    if (run.place === "waiting") this.#leaveLine(run);
+    else if (run.place === "running") this.#askToEnd(run);
+    this.#conclude(run, { type: "failed", error: failure("GENERATION_TIMEOUT", { timeoutMs }) });
+  }
+
+  #leaveLine(run: Run): void {
+    const place = run.lane.waiting.indexOf(run);
+    if (place >= 0) run.lane.waiting.splice(place, 1);
+    run.place = "gone";
+  }
+
+  #askToEnd(run: Run): void {
+    run.stopGrace();
+    run.stopGrace = this.#options.clock.after(runtimeLimits.cancelGraceMs, () => this.#options.onStuck?.(run.number));
+    this.#engine.cancel(run.number);
+  }
+
+  #letGo(run: Run): void {
+    this.#running.delete(run.number);
+    run.place = "gone";
+    run.lane.running -= 1;
+    run.stopGrace();
+    assert(run.lane.running >= 0, "a slot is let go once");
+  }
+
+  /** Invariant: each generation is concluded once. */
+  #conclude(run: Run, part: Exclude<GenerationPart, { type: "text" }>): void {
+    const onPart = run.onPart;
+    if (onPart === undefined) return;
+    run.onPart = undefined;
+    run.stopTimer();
+    const tokens = part.type === "done" ? part : nothingSaid;
+    this.#totals.promptTokens += tokens.promptTokens;
+    this.#totals.completionTokens += tokens.completionTokens;
+    if (part.type === "done") this.#totals.finished += 1;
+    else this.#totals.failed += 1;
+    this.#emit({
+      type: "ended",
+      model: run.lane.model,
+      end: part.type === "done" ? part.end : part.error.code,
+      promptTokens: tokens.promptTokens,
+      completionTokens: tokens.completionTokens,
+      totalMs: this.#sinceMs(run),
+    });
+    this.#call(onPart, part);
+  }
+
+  #sinceMs(run: Run): number {
+    return this.#options.clock.monotonicMs() - run.submittedMs;
+  }
+
+  #reportIdle(): void {
+    if (this.#running.size > 0) return;
+    this.#whenIdle?.();
+    this.#whenIdle = undefined;
+  }
+
+  #emit(event: RuntimeEvent): void {
+    this.#options.onEvent?.(event);
+  }
+
+  /** A listener that throws is its owner's fault and must not end another's generation. */
+  #call(onPart: (part: GenerationPart) => void, part: GenerationPart): void {
+    try {
+      onPart(part);
+    } catch (thrown) {
+      this.#options.log?.error("generation.listener_failed", { error: String(thrown) });
+    }
+  }
+}
+
+const nothingSaid = { promptTokens: 0, completionTokens: 0, totalMs: 0 } as const;

@@ -1,0 +1,91 @@
+/** The echo as a runtime in this process: deterministic, on an injected clock, for simulations, tests and demonstrations. */
+import type { ModelInfo } from "../../protocols/index.ts";
+import { Admission } from "../admission.ts";
+import type { RuntimeClock, RuntimeEvent, RuntimeLog, RuntimeStats } from "../environment.ts";
+import { runtimeLimits } from "../limits.ts";
+import type { Runtime } from "../runtime.ts";
+import { speak } from "./speech.ts";
+
+export interface EchoOptions {
+  readonly clock: RuntimeClock;
+  readonly log?: RuntimeLog;
+  readonly onEvent?: (event: RuntimeEvent) => void;
+  /** Default: one model, `echo`. */
+  readonly models?: readonly string[];
+  readonly tokenDelayMs?: number;
+  readonly tokensPerPart?: number;
+  readonly contextTokens?: number;
+  /** Generations of one model that run at once. */
+  readonly sequences?: number;
+  readonly queuedPerModelMax?: number;
+}
+
+export interface EchoRuntime extends Runtime {
+  stats(): RuntimeStats;
+  /** Ends all that runs with RUNTIME_FAULT, as the death of an inference host does. For simulations. */
+  crash(): void;
+}
+
+export function createEchoRuntime(options: EchoOptions): EchoRuntime {
+  const models = options.models ?? ["echo"];
+  const contextTokens = options.contextTokens ?? runtimeLimits.contextTokensDefault;
+  const voices = new Map<number, () => void>();
+  const speech = {
+    after: (delayMs: number, callback: () => void) => options.clock.after(delayMs, callback),
+    tokenDelayMs: options.tokenDelayMs ?? 0,
+    tokensPerPart: options.tokensPerPart ?? 1,
+    contextTokens,
+  };
+  let crashes = 0;
+  const admission: Admission = new Admission(
+    { ...options, models },
+    {
+      begin(run, _model, request) {
+        const stop = speak(request, speech, {
+          text: (text, tokens) => admission.text(run, text, tokens),
+          end: (part) => {
+            voices.delete(run);
+            admission.end(run, part);
+          },
+        });
+        voices.set(run, stop);
+      },
+      cancel: (run) => voices.get(run)?.(),
+    },
+  );
+  for (const model of models)
+    admission.setDoor(model, { type: "open", slots: options.sequences ?? runtimeLimits.sequencesDefault });
+
+  return {
+    models: () =>
+      models.map((model): ModelInfo => ({
+        model,
+        runtime: "echo",
+        contextTokens,
+        sizeBytes: 0,
+        demonstration: true,
+        state: "ready",
+      })),
+    generate: (request, onPart) => admission.submit(request, onPart),
+    stats: () => admission.stats(crashes),
+    crash() {
+      crashes += 1;
+      const silenced = [...voices.values()];
+      voices.clear();
+      admission.fault({ reason: "crash" });
+      for (const silence of silenced) silence();
+    },
+    async stop(deadlineMs) {
+      await new Promise<void>((resolve) => {
+        const giveUp = options.clock.after(deadlineMs, () => {
+          admission.fault({ reason: "stopped by force" });
+          resolve();
+        });
+        void admission.close().then(() => {
+          giveUp();
+          resolve();
+        });
+      });
+    },
+  };
+}

@@ -1,0 +1,22 @@
+/** Decisions about a host that died or fell silent. Pure. */
+import { runtimeLimits } from "../limits.ts";
+
+/** What is remembered from one host to the next. */
+export interface HostHistory {
+  /** Hosts that died young, in a row. */
+  readonly shortLives: number;
+}
+
+/** Doubles from 250 ms to 10 s while hosts die young; one healthy life and it starts over. */
+export function afterDeath(history: HostHistory, livedMs: number): HostHistory & { readonly delayMs: number } {
+  const shortLives = livedMs >= runtimeLimits.healthyAfterMs ? 1 : history.shortLives + 1;
+  // 2 ** 16 is far beyond the longest delay; the exponent stays bounded.
+  const delayMs = runtimeLimits.restartDelayMsMin * 2 ** Math.min(shortLives - 1, 16);
+  return { shortLives, delayMs: Math.min(delayMs, runtimeLimits.restartDelayMsMax) };
+}
+
+/** Whether a host that has left `missedBeats` beats in a row unanswered is to be killed. A host that is not up yet gets
+ *  three times as long: it starts a process and reads its code, on a machine that may be busy. */
+export function isSilent(missedBeats: number, up: boolean): boolean {
+  return missedBeats > runtimeLimits.missedBeatsMax * (up ? 1 : 3);
+}

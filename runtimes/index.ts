@@ -1,0 +1,32 @@
+/** Inference: text from models, behind one port.
+ *
+ *      node ──► Runtime (runtime.ts): models, generate, stop
+ *                 │
+ *                 ├─ echo (echo/): deterministic, in this process, on any clock: simulations, tests
+ *                 │
+ *                 └─ inference host (host/): a child process; one pool of one thread per model
+ *                        ├─ llama (llama/): GGUF models on llama.cpp
+ *                        └─ echo: the same speech, to try the host itself
+ *
+ *  Why a process: ending a thread, or exiting, while a native call runs aborts the whole process, and so does a fault in
+ *  native code. Such a fault costs the host, never the node; the host is started again and loads its models anew. The detour
+ *  costs nothing measurable.
+ *
+ *  `admission.ts` is the part every adapter shares: a bounded queue per model, timeouts from the moment of asking, and the
+ *  promise that each generation ends exactly once. Beyond it, all that decides is pure and apart from processes:
+ *  `stop-strings.ts`, `coalescer.ts`, `answer.ts`, `gguf.ts`, `machine.ts`, `host/supervision.ts`, `llama/plan.ts`,
+ *  `llama/detokenizer.ts`.
+ *
+ *  Cancelling is a message and takes effect within one token. A thread is never ended while it works; a host that does not
+ *  obey is killed whole.
+ *
+ *  Where next: `runtime.ts`, `admission.ts`, `host/host.ts`, `host/child.ts`, `host/worker.ts`, `llama/llama.ts`. */
+export type { ModelSpec } from "./adapter.ts";
+export { createEchoRuntime, type EchoOptions, type EchoRuntime } from "./echo/echo.ts";
+export { echoAnswer } from "./echo/speech.ts";
+export type { RuntimeClock, RuntimeEvent, RuntimeLog, RuntimeStats } from "./environment.ts";
+export { startInferenceHost, type InferenceHost, type InferenceHostOptions } from "./host/host.ts";
+export { runtimeLimits } from "./limits.ts";
+export { readMachine, type Machine } from "./machine.ts";
+export { inspectGgufFile } from "./gguf.ts";
+export type { Generation, Runtime } from "./runtime.ts";

@@ -1,0 +1,173 @@
+/** The llama.cpp adapter, on node-llama-cpp's low-level evaluation. Runs in the one thread of a model's pool.
+ *
+ *  A context has a fixed number of sequences, evaluated together in one batch; a generation borrows one. Its tokens stay in
+ *  the sequence, so the next turn of the same conversation evaluates only what is new. A request with a seed starts from an
+ *  empty sequence instead: reused numbers differ in their last bits, and a seed asks for the same answer again. */
+import { getLlama, LlamaLogLevel, type LlamaContextSequence, type LlamaModel, type Token } from "node-llama-cpp";
+import { failure, wireLimits, type GenerationRequest } from "../../protocols/index.ts";
+import type { Flow, LastPart, LoadedModel, ModelSpec } from "../adapter.ts";
+import { createAnswer } from "../answer.ts";
+import { runtimeLimits } from "../limits.ts";
+import { createDetokenizer } from "./detokenizer.ts";
+import type { LoadPlan } from "./plan.ts";
+import { createPromptRenderer, type Prompt, type PromptRenderer } from "./prompt.ts";
+
+export type LlamaLoad =
+  | { readonly type: "loaded"; readonly model: LoadedModel; readonly warnings: readonly string[] }
+  | { readonly type: "failed"; readonly reason: string };
+
+/** The usual choice of chat servers: lively, seldom wrong. */
+const temperatureDefault = 0.7;
+
+export async function loadLlama(spec: ModelSpec, plan: LoadPlan): Promise<LlamaLoad> {
+  // The library says only "Failed to load model"; the reason is in its log.
+  const errors: string[] = [];
+  const warnings: string[] = [];
+  const keep = (lines: string[], line: string): void => {
+    if (line !== "" && lines.length < runtimeLimits.loadLogLinesMax) lines.push(line);
+  };
+  const gpu = spec.gpu ?? false;
+  const llama = await getLlama({
+    gpu,
+    build: "never",
+    skipDownload: true,
+    progressLogs: false,
+    maxThreads: plan.threads,
+    logLevel: LlamaLogLevel.warn,
+    logger: (level, message) => keep(level === LlamaLogLevel.warn ? warnings : errors, message.trim()),
+  });
+  try {
+    const model = await llama.loadModel({ modelPath: spec.path, gpuLayers: gpu === false ? 0 : "auto" });
+    const context = await model.createContext({
+      contextSize: plan.contextTokens,
+      sequences: plan.sequences,
+      threads: plan.threads,
+    });
+    const sequences = Array.from({ length: plan.sequences }, () => context.getSequence());
+    const renderer = createPromptRenderer(model, (text) => keep(warnings, text));
+    const writer = new Writer({ model, renderer, sequences, spec, contextTokens: plan.contextTokens });
+    const loaded: LoadedModel = {
+      device: llama.gpu === false ? "cpu" : llama.gpu,
+      generate: (request, flow) => writer.generate(request, flow),
+      async unload() {
+        await context.dispose();
+        await model.dispose();
+        await llama.dispose();
+      },
+    };
+    return { type: "loaded", model: loaded, warnings };
+  } catch (thrown) {
+    await llama.dispose();
+    const said = thrown instanceof Error ? thrown.message : String(thrown);
+    return { type: "failed", reason: [said, ...errors].join("; ") };
+  }
+}
+
+interface WriterParts {
+  readonly model: LlamaModel;
+  readonly renderer: PromptRenderer;
+  readonly sequences: readonly LlamaContextSequence[];
+  readonly spec: ModelSpec;
+  readonly contextTokens: number;
+}
+
+class Writer {
+  readonly #parts: WriterParts;
+  readonly #free: LlamaContextSequence[];
+  readonly #waiting: (() => void)[] = [];
+
+  constructor(parts: WriterParts) {
+    this.#parts = parts;
+    this.#free = [...parts.sequences];
+  }
+
+  async generate(request: GenerationRequest, flow: Flow): Promise<LastPart> {
+    let prompt: Prompt;
+    try {
+      prompt = this.#parts.renderer.render(request.messages);
+    } catch (thrown) {
+      // Templates refuse orders of roles they do not know.
+      return { type: "failed", error: failure("BAD_REQUEST", { field: "messages", reason: String(thrown) }) };
+    }
+    const { contextTokens } = this.#parts;
+    const promptTokens = prompt.tokens.length;
+    if (promptTokens === 0 || promptTokens + 1 > contextTokens)
+      return { type: "failed", error: failure("CONTEXT_TOO_LONG", { promptTokens, contextTokens }) };
+
+    const sequence = await this.#borrow(prompt.tokens);
+    try {
+      return await this.#write(request, prompt, sequence, flow);
+    } finally {
+      this.#free.push(sequence);
+      this.#waiting.shift()?.();
+    }
+  }
+
+  /** The free sequence that already holds most of these tokens. The node sends no more generations than there are
+   *  sequences; waiting covers the moment between an end and the next begin. */
+  async #borrow(tokens: Token[]): Promise<LlamaContextSequence> {
+    while (this.#free.length === 0) await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    const held = this.#free.map((sequence) => sequence.compareContextTokens(tokens).firstDifferentIndex);
+    const best = held.indexOf(Math.max(...held));
+    return this.#free.splice(best, 1)[0]!;
+  }
+
+  async #write(
+    request: GenerationRequest,
+    prompt: Prompt,
+    sequence: LlamaContextSequence,
+    flow: Flow,
+  ): Promise<LastPart> {
+    const { model, contextTokens, spec } = this.#parts;
+    const promptTokens = prompt.tokens.length;
+    const room = contextTokens - promptTokens;
+    const tokensMax = Math.min(request.sampling.maxTokens ?? wireLimits.maxTokensMax, room);
+    const answer = createAnswer([...(request.stop ?? []), ...prompt.stopTexts], tokensMax);
+    const detokenizer = createDetokenizer<Token>((tokens, before) => model.detokenize(tokens, false, before));
+    const done = (end: "complete" | "length" | "stopped"): LastPart => ({
+      type: "done",
+      end,
+      promptTokens,
+      completionTokens: answer.tokens,
+    });
+    const finish = (end: "complete" | "length" | "stopped"): LastPart => {
+      const rest = answer.finish(detokenizer.flush());
+      flow.text(rest.text, rest.tokens);
+      return done(end);
+    };
+
+    const rest = await prefill(sequence, prompt.tokens, request.sampling.seed !== undefined, flow);
+    if (flow.cancelled) return done("stopped");
+    const tokens = sequence.evaluate(rest, {
+      temperature: request.sampling.temperature ?? spec.temperature ?? temperatureDefault,
+      ...(request.sampling.topP !== undefined && { topP: request.sampling.topP }),
+      // Without one the library takes the second of the clock: two at once would say the same.
+      seed: request.sampling.seed ?? Math.floor(Math.random() * 2 ** 31),
+    });
+    for await (const token of tokens) {
+      if (prompt.stopTokens.has(token)) break;
+      const step = answer.push(detokenizer.push(token));
+      flow.text(step.text, step.tokens);
+      if (step.end === "complete") return done("complete");
+      if (step.end === "length") return finish("length");
+      if (flow.cancelled) return finish("stopped");
+      await flow.ready();
+      if (flow.cancelled) return finish("stopped");
+    }
+    return finish("complete");
+  }
+}
+
+/** Evaluates the prompt but for its end, in slices, so that other sequences of the batch wait for a slice only. Returns the
+ *  tokens that are left to evaluate: at least one, since the next token is sampled from its output. */
+async function prefill(sequence: LlamaContextSequence, tokens: Token[], anew: boolean, flow: Flow): Promise<Token[]> {
+  if (anew) await sequence.clearHistory();
+  else await sequence.adaptStateToTokens(tokens.slice(0, -1), false);
+  const slice = runtimeLimits.prefillSliceTokens;
+  let position = sequence.nextTokenIndex;
+  while (tokens.length - position > slice && !flow.cancelled) {
+    await sequence.evaluateWithoutGeneratingNewTokens(tokens.slice(position, position + slice));
+    position += slice;
+  }
+  return tokens.slice(position);
+}

@@ -1,0 +1,76 @@
+/** What the machine gives to inference: threads and memory. Decisions are pure; `readMachine` looks. */
+import { readFileSync } from "node:fs";
+import { availableParallelism, totalmem } from "node:os";
+import { runtimeLimits } from "./limits.ts";
+
+export interface Machine {
+  /** Cores this process may run on (affinity counted). */
+  readonly cores: number;
+  /** Cores' worth of time that the control group grants; absent without a quota. */
+  readonly quotaCores?: number;
+  readonly memoryBytes: number;
+  /** Memory limit of the control group; absent without one. */
+  readonly groupMemoryBytes?: number;
+}
+
+/** One core stays free for the event loops: with as many threads as cores the barriers of llama.cpp spin against them and
+ *  a 100M model fell from 44.6 to 0.66 tokens a second. A small model is fastest on one thread. */
+export function threadCount(machine: Machine, parameters: number): number {
+  if (parameters < runtimeLimits.parametersPerExtraThreadMin) return 1;
+  const granted = Math.min(machine.cores, Math.floor(machine.quotaCores ?? machine.cores));
+  return Math.max(1, granted - 1);
+}
+
+/** Bytes that all models together may take. */
+export function memoryBudgetBytes(machine: Machine): number {
+  const share = Math.floor(machine.memoryBytes * runtimeLimits.memoryShareMax);
+  return Math.min(share, machine.groupMemoryBytes ?? share);
+}
+
+/** `max 100000` or `150000 100000`: quota and period of a control group, in microseconds. */
+export function quotaCoresOf(cpuMax: string): number | undefined {
+  const [quota, period] = cpuMax.trim().split(/\s+/).map(Number);
+  if (quota === undefined || period === undefined || !(quota > 0) || !(period > 0)) return undefined;
+  return quota / period;
+}
+
+/** `max`, or a number of bytes. */
+export function groupMemoryOf(memoryMax: string): number | undefined {
+  const bytes = Number(memoryMax.trim());
+  return Number.isSafeInteger(bytes) && bytes > 0 ? bytes : undefined;
+}
+
+/** Reads cores and memory, and the limits of the control groups this process is in (Linux, version 2). */
+export function readMachine(): Machine {
+  const folders = groupFolders(readOr("/proc/self/cgroup", ""));
+  const quotaCores = smallest(folders.map((folder) => quotaCoresOf(readOr(`${folder}/cpu.max`, ""))));
+  const groupMemoryBytes = smallest(folders.map((folder) => groupMemoryOf(readOr(`${folder}/memory.max`, ""))));
+  return {
+    cores: availableParallelism(),
+    memoryBytes: totalmem(),
+    ...(quotaCores !== undefined && { quotaCores }),
+    ...(groupMemoryBytes !== undefined && { groupMemoryBytes }),
+  };
+}
+
+/** The control group named in `/proc/self/cgroup` and those it is in, innermost first: each may set a limit. */
+export function groupFolders(selfCgroup: string): readonly string[] {
+  const path = /^0::(\/.*)$/m.exec(selfCgroup)?.[1] ?? "/";
+  const names = path.split("/").filter((name) => name !== "" && name !== "..");
+  return [...names.keys(), names.length]
+    .map((count) => ["/sys/fs/cgroup", ...names.slice(0, count)].join("/"))
+    .toReversed();
+}
+
+function smallest(values: readonly (number | undefined)[]): number | undefined {
+  const known = values.filter((value) => value !== undefined);
+  return known.length === 0 ? undefined : Math.min(...known);
+}
+
+function readOr(path: string, otherwise: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch {
+    return otherwise;
+  }
+}

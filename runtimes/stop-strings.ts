@@ -1,0 +1,49 @@
+/** Cuts an answer at the first stop string, though the string may arrive in pieces.
+ *
+ *  Text that may still become a stop string is held back; everything before it goes out at once. So a reader never sees
+ *  any part of a stop string, and waits for at most the longest one. */
+export interface StopMatcher {
+  /** The text that can go out now. Once `matched`, the answer is over and nothing more goes in. */
+  push(text: string): { readonly text: string; readonly matched: boolean };
+  /** What was held back, when the answer ends for another reason. */
+  flush(): string;
+}
+
+export function createStopMatcher(stops: readonly string[]): StopMatcher {
+  const wanted = stops.filter((stop) => stop !== "");
+  let held = "";
+  return {
+    push(text) {
+      held += text;
+      const first = firstMatch(held, wanted);
+      if (first !== undefined) {
+        const before = held.slice(0, first);
+        held = "";
+        return { text: before, matched: true };
+      }
+      const keep = heldLength(held, wanted);
+      const out = held.slice(0, held.length - keep);
+      held = held.slice(held.length - keep);
+      return { text: out, matched: false };
+    },
+    flush() {
+      const rest = held;
+      held = "";
+      return rest;
+    },
+  };
+}
+
+function firstMatch(text: string, stops: readonly string[]): number | undefined {
+  const places = stops.map((stop) => text.indexOf(stop)).filter((place) => place >= 0);
+  return places.length === 0 ? undefined : Math.min(...places);
+}
+
+/** The length of the longest end of `text` that begins a stop string. */
+function heldLength(text: string, stops: readonly string[]): number {
+  let longest = 0;
+  for (const stop of stops)
+    for (let length = Math.min(stop.length - 1, text.length); length > longest; length -= 1)
+      if (text.endsWith(stop.slice(0, length))) longest = length;
+  return longest;
+}

@@ -1,0 +1,49 @@
+/** Mocha's output for the runner: failures only, in full. Counts, and the test that runs now, go to the file named by
+ *  PLEXUS_TEST_COUNTS, written synchronously, so that the runner can say where a phase hung. */
+import { writeFileSync } from "node:fs";
+import Mocha from "mocha";
+
+/** What the runner reads. `ended` is false while tests run: a phase that dies keeps it so. */
+export interface Counts {
+  readonly passed: number;
+  readonly failed: number;
+  readonly skipped: number;
+  readonly ended: boolean;
+  readonly current: string;
+  /** What the process still held when it should have ended: types of open resources. */
+  readonly leftOpen?: readonly string[];
+}
+
+/** After the last test the process should end by itself. One that does not has left something open. */
+const lingerMs = 15_000;
+
+export default class PhaseReporter {
+  constructor(runner: Mocha.Runner) {
+    const path = process.env["PLEXUS_TEST_COUNTS"];
+    const failures: Mocha.Test[] = [];
+    let passed = 0;
+    let skipped = 0;
+    const save = (ended: boolean, current: string, more: Pick<Counts, "leftOpen"> = {}): void => {
+      const counts: Counts = { passed, failed: failures.length, skipped, ended, current, ...more };
+      if (path !== undefined) writeFileSync(path, JSON.stringify(counts));
+    };
+    runner.on("test", (test) => save(false, test.fullTitle()));
+    runner.on("hook", (hook) => save(false, hook.fullTitle()));
+    runner.on("pass", () => (passed += 1));
+    runner.on("pending", () => (skipped += 1));
+    runner.on("fail", (test, error) => {
+      // `Base.list` looks for the error there.
+      test.err = error as Error;
+      failures.push(test as Mocha.Test);
+    });
+    runner.once("end", () => {
+      if (failures.length > 0) Mocha.reporters.Base.list(failures);
+      save(true, "");
+      const timer = setTimeout(() => {
+        save(true, "", { leftOpen: process.getActiveResourcesInfo() });
+        process.exit();
+      }, lingerMs);
+      timer.unref();
+    });
+  }
+}

@@ -1,0 +1,232 @@
+/** Runs the whole suite: `npm test`, or some phases of it: `npm test -- unit fuzz`.
+ *
+ *  Each phase is a process of its own with a time limit, so a hang names its phase and its test, and a crash costs one
+ *  phase. Failures are printed in full, everything else is one line per phase. The last line is always
+ *  `N passed, N failed, N skipped`. */
+import { spawn, type ChildProcess } from "node:child_process";
+import { existsSync, globSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Counts } from "./reporter.ts";
+
+interface Phase {
+  readonly name: string;
+  readonly limitMs: number;
+  /** Commands, each counted as one test; or the tests that match a pattern. */
+  readonly commands?: readonly (readonly string[])[];
+  readonly tests?: string;
+  /** Whether its processes count towards coverage. */
+  readonly coverage?: boolean;
+}
+
+const root = join(import.meta.dirname, "..");
+const bin = (name: string): string => join(root, "node_modules", ".bin", name);
+const testsOf = (name: string): string => `test/${name}/**/*.test.ts`;
+
+// Limits are several times what a phase takes on two cores: they catch a hang, not a slow machine.
+const phases: readonly Phase[] = [
+  {
+    name: "check",
+    limitMs: 240_000,
+    commands: [
+      [bin("prettier"), "--check", ".", "--log-level", "warn"],
+      [bin("oxlint"), "--type-aware", "--quiet"],
+      [bin("tsc"), "--noEmit"],
+      [bin("tsc"), "--noEmit", "-p", "web"],
+    ],
+  },
+  { name: "tidy", limitMs: 60_000, tests: "test/tidy.test.ts" },
+  { name: "unit", limitMs: 240_000, tests: testsOf("unit"), coverage: true },
+  { name: "conformance", limitMs: 240_000, tests: testsOf("conformance"), coverage: true },
+  { name: "scenario", limitMs: 120_000, tests: testsOf("scenario"), coverage: true },
+  { name: "simulation", limitMs: 300_000, tests: testsOf("simulation"), coverage: true },
+  { name: "fuzz", limitMs: 240_000, tests: testsOf("fuzz") },
+  { name: "integration", limitMs: 400_000, tests: testsOf("integration"), coverage: true },
+  { name: "browser", limitMs: 400_000, tests: testsOf("browser") },
+];
+
+/** Where an untested statement is a bug that replicates. */
+const coveredFolders = ["node/kernel", "node/storage", "actors"];
+const coveredSources = "{actors,cli,config,node,protocols,runtimes}/**/*.ts";
+const statementsPercentMin = 95;
+const coverageFolder = join(root, "coverage");
+
+interface Ending {
+  readonly passed: number;
+  readonly failed: number;
+  readonly skipped: number;
+  /** What went wrong beyond single tests. */
+  readonly problem?: string;
+}
+
+interface Finished {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+  readonly timedOut: boolean;
+  readonly output: string;
+  readonly errorOutput: string;
+}
+
+/** The last part of a child's output is what explains its end. */
+const outputCharsMax = 200_000;
+
+let running: ChildProcess | undefined;
+
+function endRunning(): void {
+  // The whole group: tests start nodes, and those start inference hosts.
+  if (running?.pid !== undefined && running.exitCode === null) process.kill(-running.pid, "SIGKILL");
+}
+
+function execute(command: readonly string[], limitMs: number, environment: NodeJS.ProcessEnv): Promise<Finished> {
+  const [program = "", ...args] = command;
+  return new Promise((resolve) => {
+    const child = spawn(program, args, {
+      cwd: root,
+      env: environment,
+      detached: true,
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    running = child;
+    let output = "";
+    let errorOutput = "";
+    let timedOut = false;
+    child.stdout.setEncoding("utf8").on("data", (text: string) => (output = (output + text).slice(-outputCharsMax)));
+    child.stderr
+      .setEncoding("utf8")
+      .on("data", (text: string) => (errorOutput = (errorOutput + text).slice(-outputCharsMax)));
+    const timer = setTimeout(() => {
+      timedOut = true;
+      endRunning();
+    }, limitMs);
+    child.on("error", (error) => (errorOutput += String(error)));
+    child.on("close", (code, signal) => {
+      clearTimeout(timer);
+      running = undefined;
+      resolve({ code, signal, timedOut, output, errorOutput });
+    });
+  });
+}
+
+async function runCommands(phase: Phase): Promise<Ending> {
+  let passed = 0;
+  const failed: string[] = [];
+  for (const command of phase.commands ?? []) {
+    const name = command.map((part) => part.split("/").at(-1)).join(" ");
+    const finished = await execute(command, phase.limitMs, process.env);
+    if (finished.code === 0 && !finished.timedOut) {
+      passed += 1;
+      continue;
+    }
+    failed.push(finished.timedOut ? `${name} timed out after ${phase.limitMs / 1000} s` : name);
+    console.log(`\n$ ${name}\n${finished.output}${finished.errorOutput}`);
+  }
+  return { passed, failed: failed.length, skipped: 0, ...(failed.length > 0 && { problem: failed.join(", ") }) };
+}
+
+async function runTests(phase: Phase, tests: string, withCoverage: boolean): Promise<Ending> {
+  const folder = mkdtempSync(join(tmpdir(), "plexus-test-"));
+  const countsFile = join(folder, "counts.json");
+  const command = [process.execPath, "node_modules/mocha/bin/mocha.js", "--reporter", "./test/reporter.ts", tests];
+  const environment = {
+    ...process.env,
+    PLEXUS_TEST_COUNTS: countsFile,
+    ...(withCoverage && { NODE_V8_COVERAGE: join(coverageFolder, "tmp") }),
+  };
+  try {
+    const finished = await execute(command, phase.limitMs, environment);
+    if (finished.output.trim() !== "") console.log(`\n${finished.output.trimEnd()}\n`);
+    const counts = readCounts(countsFile);
+    const problem = describeProblem(phase, finished, counts);
+    if (problem !== undefined && counts?.ended !== true) console.log(finished.errorOutput.trimEnd());
+    const { passed = 0, failed = 0, skipped = 0 } = counts ?? {};
+    // Whatever ended the phase early counts as one failure more than the tests that failed by themselves.
+    return problem === undefined ? { passed, failed, skipped } : { passed, failed: failed + 1, skipped, problem };
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+function readCounts(path: string): Counts | undefined {
+  return existsSync(path) ? (JSON.parse(readFileSync(path, "utf8")) as Counts) : undefined;
+}
+
+function describeProblem(phase: Phase, finished: Finished, counts: Counts | undefined): string | undefined {
+  const where =
+    counts === undefined ? "before the first test" : counts.ended ? "after the last test" : `in: ${counts.current}`;
+  if (finished.timedOut) return `timed out after ${phase.limitMs / 1000} s ${where}`;
+  if (counts?.leftOpen !== undefined) return `left open after the last test: ${counts.leftOpen.join(", ")}`;
+  if (counts?.ended !== true) return `crashed (${finished.signal ?? `exit code ${finished.code}`}) ${where}`;
+  if (finished.code !== 0 && counts.failed === 0)
+    return `ended with ${finished.signal ?? `exit code ${finished.code}`}`;
+  return undefined;
+}
+
+async function checkCoverage(): Promise<Ending> {
+  const reporters = ["--reporter", "text-summary", "--reporter", "json-summary", "--reports-dir", coverageFolder];
+  const sources = ["--temp-directory", join(coverageFolder, "tmp"), "--merge-async", "--include", coveredSources];
+  const finished = await execute([bin("c8"), "report", ...sources, ...reporters], 240_000, process.env);
+  if (finished.code !== 0) {
+    console.log(finished.output + finished.errorOutput);
+    return { passed: 0, failed: 1, skipped: 0, problem: "c8 could not report" };
+  }
+  console.log(finished.output.trim());
+  type Row = { readonly statements: { readonly covered: number; readonly total: number } };
+  const summary = JSON.parse(readFileSync(join(coverageFolder, "coverage-summary.json"), "utf8")) as Record<
+    string,
+    Row
+  >;
+  let failed = 0;
+  for (const folder of coveredFolders) {
+    const rows = Object.entries(summary).filter(([path]) => path.startsWith(join(root, folder) + "/"));
+    const covered = rows.reduce((sum, [, row]) => sum + row.statements.covered, 0);
+    const total = rows.reduce((sum, [, row]) => sum + row.statements.total, 0);
+    const percent = total === 0 ? 0 : (100 * covered) / total;
+    const good = percent >= statementsPercentMin;
+    if (!good) failed += 1;
+    console.log(
+      `${folder.padEnd(14)} ${percent.toFixed(1).padStart(5)} % of statements, ${good ? "enough" : `below ${statementsPercentMin} %`}`,
+    );
+  }
+  return { passed: coveredFolders.length - failed, failed, skipped: 0 };
+}
+
+function describe(ending: Ending): string {
+  const counts = `${ending.passed} passed, ${ending.failed} failed, ${ending.skipped} skipped`;
+  return ending.problem === undefined ? counts : `${counts}: ${ending.problem}`;
+}
+
+async function main(asked: readonly string[]): Promise<number> {
+  const unknown = asked.filter((name) => !phases.some((phase) => phase.name === name));
+  if (unknown.length > 0) {
+    console.log(`no such phase: ${unknown.join(", ")}. There are: ${phases.map((phase) => phase.name).join(", ")}`);
+    console.log("0 passed, 0 failed, 0 skipped");
+    return 2;
+  }
+  const chosen = phases.filter((phase) => asked.length === 0 || asked.includes(phase.name));
+  const withCoverage = asked.length === 0;
+  if (withCoverage) rmSync(coverageFolder, { recursive: true, force: true });
+  const total = { passed: 0, failed: 0, skipped: 0 };
+  const add = (name: string, ending: Ending, startedMs: number): void => {
+    total.passed += ending.passed;
+    total.failed += ending.failed;
+    total.skipped += ending.skipped;
+    console.log(`${name.padEnd(12)} ${describe(ending)} (${((performance.now() - startedMs) / 1000).toFixed(1)} s)`);
+  };
+  for (const phase of chosen) {
+    const startedMs = performance.now();
+    if (phase.tests === undefined) add(phase.name, await runCommands(phase), startedMs);
+    else if (globSync(phase.tests, { cwd: root }).length > 0)
+      add(phase.name, await runTests(phase, phase.tests, withCoverage && phase.coverage === true), startedMs);
+  }
+  if (withCoverage) add("coverage", await checkCoverage(), performance.now());
+  if (total.passed === 0 && total.failed === 0) console.log("no test ran");
+  console.log(`${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped`);
+  return total.failed > 0 || total.passed === 0 ? 1 : 0;
+}
+
+for (const signal of ["SIGINT", "SIGTERM"] as const)
+  process.on(signal, () => {
+    endRunning();
+    process.exit(1);
+  });
+process.exitCode = await main(process.argv.slice(2));

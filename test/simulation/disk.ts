@@ -1,0 +1,213 @@
+import { PlexusError, failure } from "../../protocols/index.ts";
+import type { Store, StoreOp, StoreRange } from "../../node/ports.ts";
+import type { Pulse, World } from "./world.ts";
+
+/** A map that is read in key order. */
+class OrderedMap {
+  readonly #values = new Map<string, Uint8Array>();
+  readonly #keys: string[] = [];
+
+  get size(): number {
+    return this.#keys.length;
+  }
+
+  get(key: string): Uint8Array | undefined {
+    return this.#values.get(key);
+  }
+
+  set(key: string, value: Uint8Array | undefined): void {
+    const known = this.#values.has(key);
+    if (value === undefined) {
+      if (known) this.#keys.splice(this.#lowest(key), 1);
+      this.#values.delete(key);
+      return;
+    }
+    if (!known) this.#keys.splice(this.#lowest(key), 0, key);
+    this.#values.set(key, value);
+  }
+
+  range({ gte, lt, limit, reverse }: StoreRange): (readonly [string, Uint8Array])[] {
+    const keys = this.#keys.slice(this.#lowest(gte), this.#lowest(lt));
+    if (reverse === true) keys.reverse();
+    return keys.slice(0, limit).map((key) => [key, this.#values.get(key) as Uint8Array] as const);
+  }
+
+  keys(): readonly string[] {
+    return this.#keys;
+  }
+
+  /** Index of the first key that is not below `key`. */
+  #lowest(key: string): number {
+    let low = 0;
+    let high = this.#keys.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if ((this.#keys[middle] as string) < key) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+}
+
+/** How the disk behaves. The rates may be changed while it runs. */
+export interface DiskWeather {
+  /** Usual time of a synced batch; an unsynced one and a read take a tenth. */
+  syncMs: number;
+  /** Probability that an operation takes `stallMs` more. */
+  stallChance: number;
+  stallMs: number;
+  /** Probability that a batch rejects. It may be written or not, and if written, synced or not. */
+  batchErrorChance: number;
+  readErrorChance: number;
+}
+
+/** Sees what is written, before the writer hears of it. */
+export interface DiskWatcher {
+  /** The batch can no longer be lost. */
+  durable(ops: readonly StoreOp[]): void;
+}
+
+interface Written {
+  readonly ops: readonly StoreOp[];
+  /** The values that the batch replaced, in the order of `ops`. */
+  readonly before: readonly (Uint8Array | undefined)[];
+}
+
+/** A disk that forgets at power loss what was not synced.
+ *
+ *      batch ──► under way ──► written (visible, in the undo list) ──► durable
+ *                   │               │ a later synced batch carries it along: one log, in order
+ *      crash:  each may or      a prefix survives,
+ *              may not be       the rest is undone
+ *              in the log
+ *
+ *  As with Level, batches under way at once may take effect in either order, and each is atomic. */
+export class Disk {
+  readonly weather: DiskWeather;
+  readonly #world: World;
+  readonly #content = new OrderedMap();
+  readonly #watchers: DiskWatcher[] = [];
+  #undo: Written[] = [];
+  #underWay: (readonly StoreOp[])[] = [];
+
+  constructor(world: World, weather: Partial<DiskWeather> = {}) {
+    this.#world = world;
+    this.weather = { syncMs: 2, stallChance: 0, stallMs: 0, batchErrorChance: 0, readErrorChance: 0, ...weather };
+  }
+
+  watch(watcher: DiskWatcher): void {
+    this.#watchers.push(watcher);
+  }
+
+  keys(): readonly string[] {
+    return this.#content.keys();
+  }
+
+  /** The Store port for one life of the node. */
+  open(pulse: Pulse, location = "/simulated"): Store {
+    let closed = false;
+    const world = this.#world;
+    const perform = <T>(milliseconds: number, act: () => T): Promise<T> =>
+      new Promise<T>((resolve, reject) => {
+        if (closed) return reject(new Error(`the store at ${location} is closed`));
+        world.after(milliseconds, () => {
+          if (!pulse.alive) return;
+          try {
+            resolve(act());
+          } catch (thrown) {
+            reject(thrown as Error);
+          }
+        });
+      });
+    const ioError = (what: string): PlexusError =>
+      new PlexusError(failure("INTERNAL"), new Error(`simulated I/O error in ${what} at ${location}`));
+    const read = <T>(look: () => T): Promise<T> => {
+      // A read sees the disk as it was at some moment between the call and the answer.
+      const early = world.dice.chance(0.5) ? { seen: look() } : undefined;
+      return perform(this.#latencyMs(0.1), () => {
+        if (world.dice.chance(this.weather.readErrorChance)) throw ioError("read");
+        return early === undefined ? look() : early.seen;
+      });
+    };
+    return {
+      location,
+      get: (key) => read(() => this.#content.get(key)),
+      range: (range) => read(() => this.#content.range(range)),
+      batch: (ops, { sync }) => {
+        const copy = ops.map((op) => (op.type === "put" ? { ...op, value: Uint8Array.from(op.value) } : { ...op }));
+        if (closed) return Promise.reject(new Error(`the store at ${location} is closed`));
+        this.#underWay.push(copy);
+        return perform(this.#latencyMs(sync ? 1 : 0.1), () => {
+          this.#underWay = this.#underWay.filter((other) => other !== copy);
+          if (!world.dice.chance(this.weather.batchErrorChance)) return this.#write(copy, sync);
+          const fate = world.dice.pick(["nothing", "written", "synced"] as const);
+          world.note(() => `disk: batch rejected, ${fate}: ${describe(copy)}`);
+          if (fate !== "nothing") this.#write(copy, fate === "synced");
+          throw ioError("batch");
+        });
+      },
+      close: () =>
+        perform(this.#latencyMs(0.1), () => {
+          closed = true;
+        }),
+    };
+  }
+
+  /** Power loss. `worst`: nothing survives that was not synced; otherwise some of it may. */
+  crash(worst: boolean): void {
+    const { dice } = this.#world;
+    const lost = this.#underWay;
+    this.#underWay = [];
+    if (!worst) for (const ops of lost) if (dice.chance(0.5)) this.#write(ops, false);
+    const surviving = worst ? 0 : dice.below(this.#undo.length + 1);
+    while (this.#undo.length > surviving) {
+      const { ops, before } = this.#undo.pop() as Written;
+      for (let index = ops.length - 1; index >= 0; index -= 1) {
+        this.#content.set((ops[index] as StoreOp).key, before[index]);
+      }
+    }
+    this.#becomeDurable();
+  }
+
+  /** Changes one bit of a stored value, as rot does. False when there is no such key. */
+  flipBit(key: string, bit: number): boolean {
+    const value = this.#content.get(key);
+    if (value === undefined || value.length === 0) return false;
+    const rotten = Uint8Array.from(value);
+    const index = Math.floor(bit / 8) % rotten.length;
+    rotten[index] = (rotten[index] as number) ^ (1 << (bit % 8));
+    this.#content.set(key, rotten);
+    return true;
+  }
+
+  /** Loses a key, as a file system that was repaired does. */
+  lose(key: string): void {
+    this.#content.set(key, undefined);
+  }
+
+  #latencyMs(factor: number): number {
+    const { dice } = this.#world;
+    const stall = dice.chance(this.weather.stallChance) ? dice.between(0, this.weather.stallMs) : 0;
+    return this.weather.syncMs * factor * dice.between(0.5, 1.5) + stall;
+  }
+
+  #write(ops: readonly StoreOp[], sync: boolean): void {
+    const before = ops.map((op) => {
+      const old = this.#content.get(op.key);
+      this.#content.set(op.key, op.type === "put" ? op.value : undefined);
+      return old;
+    });
+    this.#undo.push({ ops, before });
+    this.#world.note(() => `disk: ${sync ? "synced" : "written"} ${describe(ops)}`);
+    if (sync) this.#becomeDurable();
+  }
+
+  #becomeDurable(): void {
+    const durable = this.#undo;
+    this.#undo = [];
+    for (const { ops } of durable) for (const watcher of this.#watchers) watcher.durable(ops);
+  }
+}
+
+const describe = (ops: readonly StoreOp[]): string =>
+  ops.map((op) => (op.type === "put" ? `+${op.key}(${op.value.length})` : `-${op.key}`)).join(" ");

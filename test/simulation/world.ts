@@ -1,0 +1,190 @@
+import type { Clock, Random } from "../../node/ports.ts";
+
+/** Chance from a seed: mulberry32 (Tommy Ettinger, public domain). Small, fast, and good enough to pick faults. */
+export class Dice implements Random {
+  #state: number;
+
+  constructor(seed: number) {
+    this.#state = Math.imul(seed + 0x9e3779b9, 0x85ebca6b) >>> 0;
+  }
+
+  number(): number {
+    this.#state = (this.#state + 0x6d2b79f5) >>> 0;
+    let mixed = this.#state;
+    mixed = Math.imul(mixed ^ (mixed >>> 15), mixed | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  }
+
+  bytes(count: number): Uint8Array {
+    return Uint8Array.from({ length: count }, () => this.below(256));
+  }
+
+  /** An integer in [0, bound). */
+  below(bound: number): number {
+    return Math.floor(this.number() * bound);
+  }
+
+  /** A number in [from, to). */
+  between(from: number, to: number): number {
+    return from + this.number() * (to - from);
+  }
+
+  chance(probability: number): boolean {
+    return this.number() < probability;
+  }
+
+  pick<T>(choices: readonly T[]): T {
+    const choice = choices[this.below(choices.length)];
+    if (choice === undefined) throw new Error("nothing to pick from");
+    return choice;
+  }
+
+  /** One of the names, as often as its weight says. */
+  weighted<Name extends string>(weights: Readonly<Record<Name, number>>): Name {
+    const rows = Object.entries(weights) as [Name, number][];
+    let left = this.number() * rows.reduce((sum, [, weight]) => sum + weight, 0);
+    for (const [name, weight] of rows) {
+      left -= weight;
+      if (left < 0) return name;
+    }
+    return (rows.at(-1) as [Name, number])[0];
+  }
+}
+
+interface Happening {
+  readonly atMs: number;
+  readonly order: number;
+  run: (() => void) | undefined;
+}
+
+/** A promise that a checker watches was broken. `checker` is the name in `docs/simulation.md`. */
+export interface Violation {
+  readonly checker: string;
+  readonly detail: string;
+  readonly atMs: number;
+}
+
+/** Simulated time: a queue of happenings, run one at a time in the order (time, insertion). Between two of them all
+ *  promises settle, so everything that can follow from one happening has followed before the next one. Nothing else moves
+ *  time, and every choice is drawn from `dice`: the same seed gives the same life. */
+export class World {
+  readonly seed: number;
+  readonly dice: Dice;
+  readonly violations: Violation[] = [];
+  /** Lines of the trace; undefined when nobody reads it. */
+  readonly trace: string[] | undefined;
+  nowMs = 0;
+  happenings = 0;
+  #order = 0;
+  readonly #heap: Happening[] = [];
+
+  constructor(seed: number, options: { readonly trace?: boolean } = {}) {
+    this.seed = seed;
+    this.dice = new Dice(seed);
+    this.trace = options.trace === true ? [] : undefined;
+  }
+
+  /** Runs `callback` after `delayMs`. The returned function takes it back. */
+  after(delayMs: number, callback: () => void): () => void {
+    const happening: Happening = { atMs: this.nowMs + Math.max(0, delayMs), order: this.#order, run: callback };
+    this.#order += 1;
+    this.#push(happening);
+    return () => {
+      happening.run = undefined;
+    };
+  }
+
+  sleep(delayMs: number): Promise<void> {
+    return new Promise((resolve) => void this.after(delayMs, resolve));
+  }
+
+  /** Reports a broken promise. The run ends at the first one. */
+  violate(checker: string, detail: string): void {
+    this.violations.push({ checker, detail, atMs: this.nowMs });
+    this.note(() => `VIOLATION ${checker}: ${detail}`);
+  }
+
+  /** Adds a line to the trace. */
+  note(line: () => string): void {
+    this.trace?.push(`${this.nowMs.toFixed(2).padStart(12)}  ${line()}`);
+  }
+
+  /** Lets things happen until `done`, a violation, `untilMs`, or silence. */
+  async run(done: () => boolean, untilMs: number): Promise<"done" | "violated" | "late" | "silent"> {
+    while (!done()) {
+      if (this.violations.length > 0) return "violated";
+      const next = this.#pop();
+      if (next === undefined) return "silent";
+      if (next.run === undefined) continue;
+      if (next.atMs > untilMs) return "late";
+      this.nowMs = next.atMs;
+      this.happenings += 1;
+      next.run();
+      await settled();
+    }
+    return this.violations.length > 0 ? "violated" : "done";
+  }
+
+  #push(happening: Happening): void {
+    const heap = this.#heap;
+    let index = heap.length;
+    heap.push(happening);
+    while (index > 0) {
+      const parent = (index - 1) >> 1;
+      const above = heap[parent] as Happening;
+      if (!earlier(happening, above)) break;
+      heap[index] = above;
+      index = parent;
+    }
+    heap[index] = happening;
+  }
+
+  #pop(): Happening | undefined {
+    const heap = this.#heap;
+    const first = heap[0];
+    const last = heap.pop();
+    if (first === undefined || last === undefined || heap.length === 0) return first;
+    let index = 0;
+    for (;;) {
+      let child = 2 * index + 1;
+      if (child >= heap.length) break;
+      if (child + 1 < heap.length && earlier(heap[child + 1] as Happening, heap[child] as Happening)) child += 1;
+      if (!earlier(heap[child] as Happening, last)) break;
+      heap[index] = heap[child] as Happening;
+      index = child;
+    }
+    heap[index] = last;
+    return first;
+  }
+}
+
+const earlier = (one: Happening, other: Happening): boolean =>
+  one.atMs < other.atMs || (one.atMs === other.atMs && one.order < other.order);
+
+/** Resolves when every promise that can settle has settled: microtasks run before the event loop reaches `setImmediate`. */
+export const settled = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve));
+
+/** One life of the node's process. What belongs to a dead one never happens: no timer fires, no promise resolves. */
+export interface Pulse {
+  alive: boolean;
+}
+
+/** The wall clock of the machine: survives processes, and an operator or NTP may move it. */
+export interface WallClock {
+  offsetMs: number;
+}
+
+/** The Clock port of one life. Timers are late by up to 2 ms, as real ones are. */
+export function simulatedClock(world: World, wall: WallClock, pulse: Pulse): Clock {
+  const guarded = (delayMs: number, callback: () => void): (() => void) =>
+    world.after(delayMs, () => {
+      if (pulse.alive) callback();
+    });
+  return {
+    nowMs: () => Math.floor(world.nowMs + wall.offsetMs),
+    monotonicMs: () => world.nowMs,
+    after: (delayMs, callback) => guarded(delayMs + world.dice.between(0, 2), callback),
+    soon: (callback) => void guarded(0, callback),
+  };
+}

@@ -1,0 +1,88 @@
+import type { AgentEvent, AgentHistory, AgentSignal, AgentState, Result } from "../../../protocols/index.ts";
+import { emptyAgent, foldAgent, type AgentInput, type AgentModel } from "../model/index.ts";
+import { newOperationId, type Connection } from "../wire/index.ts";
+import { notices } from "./notices.ts";
+import { TopicStore } from "./topic-store.ts";
+
+const historyPage = 50;
+
+/** One agent's direct conversation that this page follows, and what can be done in it. */
+export class AgentStore {
+  readonly agent: string;
+  readonly store = new TopicStore<AgentModel, AgentInput>(emptyAgent, foldAgent);
+  readonly #connection: Connection;
+  readonly #unfollow: () => void;
+  #loadingOlder: Promise<void> | undefined;
+
+  constructor(connection: Connection, agent: string) {
+    this.#connection = connection;
+    this.agent = agent;
+    const topic = `agent/${agent}`;
+    this.#unfollow = connection.follow(topic, {
+      state: (state) => this.store.apply({ type: "state", state: state as AgentState }),
+      event: (event) => this.store.apply({ type: "event", event: event as AgentEvent }),
+      signal: (signal) => {
+        const hadGap = this.store.latest.gap;
+        this.store.apply({ type: "signal", signal: signal as AgentSignal });
+        // The draft travels best effort; only the state has what was missed.
+        if (this.store.latest.gap && !hadGap) connection.reload(topic);
+      },
+      refused: (reason) => this.store.apply({ type: "refused", reason }),
+    });
+  }
+
+  close(): void {
+    this.#unfollow();
+  }
+
+  say(text: string): void {
+    const operationId = newOperationId();
+    this.store.apply({ type: "saying", say: { operationId, text, atMs: Date.now() } }, "now");
+    void this.#send(operationId, text);
+  }
+
+  retry(operationId: string): void {
+    const say = this.store.latest.pending.find((pending) => pending.operationId === operationId);
+    if (say === undefined) return;
+    this.store.apply({ type: "retrying", operationId }, "now");
+    void this.#send(operationId, say.text);
+  }
+
+  discard(operationId: string): void {
+    this.store.apply({ type: "discarded", operationId }, "now");
+  }
+
+  async #send(operationId: string, text: string): Promise<void> {
+    const options = { kind: "change", operationId } as const;
+    const result = await this.#connection.command("agent.say", this.agent, { text }, options);
+    if (result.ok) this.store.apply({ type: "said", operationId });
+    else this.store.apply({ type: "sayFailed", operationId, failure: result.error });
+  }
+
+  /** Loads one more page of the conversation; calls during a load share it. */
+  loadOlder(): Promise<void> {
+    this.#loadingOlder ??= this.#loadOlder().finally(() => {
+      this.#loadingOlder = undefined;
+    });
+    return this.#loadingOlder;
+  }
+
+  async #loadOlder(): Promise<void> {
+    const before = this.store.latest.turns[0]?.turn;
+    if (before === undefined || !this.store.latest.older) return;
+    const parameters = { before, limit: historyPage };
+    const result = await this.#connection.command<AgentHistory>("agent.history", this.agent, parameters, {
+      kind: "read",
+    });
+    if (result.ok) this.store.apply({ type: "older", history: result.value }, "now");
+    else notices.fail(result.error);
+  }
+
+  /** stop, regenerate, clear, update; a refusal is shown. */
+  async change<Answer>(command: string, parameters: object = {}): Promise<Result<Answer>> {
+    const options = { kind: "change" } as const;
+    const result = await this.#connection.command<Answer>(`agent.${command}`, this.agent, parameters, options);
+    if (!result.ok && result.error.code !== "ALREADY_DONE") notices.fail(result.error);
+    return result;
+  }
+}

@@ -1,0 +1,60 @@
+import { useSyncExternalStore } from "react";
+import type { Failure } from "../../../protocols/index.ts";
+
+/** A short message at the edge of the page. */
+export interface Notice {
+  readonly id: number;
+  readonly text: string;
+  readonly tone: "plain" | "bad";
+}
+
+const shownMs = 6_000;
+const noticesMax = 4;
+
+/** The notices on show, and what screen readers are told. */
+export class Notices {
+  #list: readonly Notice[] = [];
+  #next = 1;
+  readonly #listeners = new Set<() => void>();
+
+  readonly shown = (): readonly Notice[] => this.#list;
+
+  readonly subscribe = (listener: () => void): (() => void) => {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  };
+
+  show(text: string, tone: Notice["tone"] = "plain"): void {
+    const notice = { id: this.#next++, text, tone };
+    this.#set([...this.#list.filter((known) => known.text !== text), notice].slice(-noticesMax));
+    setTimeout(() => this.dismiss(notice.id), shownMs);
+  }
+
+  fail(reason: Failure): void {
+    this.show(explain(reason), "bad");
+  }
+
+  dismiss(id: number): void {
+    if (this.#list.some((notice) => notice.id === id)) this.#set(this.#list.filter((notice) => notice.id !== id));
+  }
+
+  #set(list: readonly Notice[]): void {
+    this.#list = list;
+    for (const listener of this.#listeners) listener();
+  }
+}
+
+/** One place for all parts of the page. */
+export const notices = new Notices();
+
+export const useNotices = (): readonly Notice[] => useSyncExternalStore(notices.subscribe, notices.shown);
+
+/** A failure in words for the person: what the error table says, and the detail that names the cause. */
+export function explain(reason: Failure): string {
+  const retryAfterMs = reason.details?.["retryAfterMs"];
+  if (reason.code === "RATE_LIMITED" && typeof retryAfterMs === "number")
+    return `Too fast: try again in ${Math.max(1, Math.ceil(retryAfterMs / 1000))} s.`;
+  if (reason.code === "UNREACHABLE") return "The node does not answer. Is it running?";
+  const detail = reason.details?.["reason"] ?? reason.details?.["field"];
+  return typeof detail === "string" ? `${reason.message} (${detail})` : reason.message;
+}

@@ -1,0 +1,126 @@
+import type { Posted, Result, RoomEvent, RoomHistory, RoomSignal, RoomState } from "../../../protocols/index.ts";
+import { emptyRoom, foldRoom, hasOlder, type PendingPost, type RoomInput, type RoomModel } from "../model/index.ts";
+import { newOperationId, type Connection } from "../wire/index.ts";
+import { notices } from "./notices.ts";
+import { TopicStore } from "./topic-store.ts";
+
+const historyPage = 50;
+const typingEveryMs = 3_000;
+
+/** One room that this page follows: its model and what can be done in it. */
+export class RoomStore {
+  readonly room: string;
+  readonly store = new TopicStore<RoomModel, RoomInput>(emptyRoom, foldRoom);
+  readonly #connection: Connection;
+  readonly #unfollow: () => void;
+  readonly #outbox: PendingPost["operationId"][] = [];
+  #sending = false;
+  #loadingOlder: Promise<void> | undefined;
+  #markedSeq = 0;
+  #typedAtMs = 0;
+
+  constructor(connection: Connection, room: string) {
+    this.#connection = connection;
+    this.room = room;
+    this.#unfollow = connection.follow(`room/${room}`, {
+      state: (state) => this.store.apply({ type: "state", state: state as RoomState }),
+      event: (event) => this.store.apply({ type: "event", event: event as RoomEvent }),
+      signal: (signal) => this.store.apply({ type: "signal", signal: signal as RoomSignal, nowMs: Date.now() }),
+      refused: (reason) => this.store.apply({ type: "refused", reason }),
+    });
+  }
+
+  close(): void {
+    this.#unfollow();
+  }
+
+  /** Shows the message at once and sends it. Messages of one room go out one after the other, so that they keep their order. */
+  post(text: string, replyTo?: number): void {
+    const operationId = newOperationId();
+    const post = { operationId, text, atMs: Date.now(), ...(replyTo === undefined ? {} : { replyTo }) };
+    this.store.apply({ type: "posting", post }, "now");
+    this.#outbox.push(operationId);
+    void this.#send();
+  }
+
+  retry(operationId: string): void {
+    this.store.apply({ type: "retrying", operationId }, "now");
+    this.#outbox.push(operationId);
+    void this.#send();
+  }
+
+  discard(operationId: string): void {
+    this.store.apply({ type: "discarded", operationId }, "now");
+  }
+
+  async #send(): Promise<void> {
+    if (this.#sending) return;
+    this.#sending = true;
+    for (let next = this.#outbox.shift(); next !== undefined; next = this.#outbox.shift()) {
+      const operationId = next;
+      const post = this.store.latest.pending.find((pending) => pending.operationId === operationId);
+      if (post === undefined) continue;
+      const parameters = { text: post.text, ...(post.replyTo === undefined ? {} : { replyTo: post.replyTo }) };
+      const options = { kind: "change", operationId } as const;
+      const result = await this.#connection.command<Posted>("room.post", this.room, parameters, options);
+      if (result.ok) this.store.apply({ type: "posted", operationId, seq: result.value.seq });
+      else this.store.apply({ type: "postFailed", operationId, failure: result.error });
+    }
+    this.#sending = false;
+  }
+
+  /** Loads one more page of history; calls during a load share it. */
+  loadOlder(): Promise<void> {
+    this.#loadingOlder ??= this.#loadOlder().finally(() => {
+      this.#loadingOlder = undefined;
+    });
+    return this.#loadingOlder;
+  }
+
+  async #loadOlder(): Promise<void> {
+    const before = this.store.latest.messages[0]?.seq;
+    if (before === undefined || !hasOlder(this.store.latest)) return;
+    const result = await this.#read<RoomHistory>("history", { before, limit: historyPage });
+    if (result.ok) this.store.apply({ type: "older", history: result.value }, "now");
+    else notices.fail(result.error);
+  }
+
+  /** Loads history until the message is in the window; false when it can not be reached. */
+  async loadUntil(seq: number): Promise<boolean> {
+    // Bounded: a jump far back in a long room stops after this many pages instead of loading for minutes.
+    for (let pages = 0; pages < 40 && (this.store.latest.messages[0]?.seq ?? 0) > seq; pages += 1) {
+      const first = this.store.latest.messages[0]?.seq;
+      await this.loadOlder();
+      if (this.store.latest.messages[0]?.seq === first) break;
+    }
+    return this.store.latest.messages.some((message) => message.seq === seq);
+  }
+
+  history(query: { readonly thread?: number; readonly before?: number; readonly limit?: number }) {
+    return this.#read<RoomHistory>("history", query);
+  }
+
+  markRead(seq: number): void {
+    if (seq <= this.#markedSeq) return;
+    this.#markedSeq = seq;
+    void this.#connection.command("room.markRead", this.room, { seq }, { kind: "change" });
+  }
+
+  typing(): void {
+    const nowMs = Date.now();
+    if (nowMs - this.#typedAtMs < typingEveryMs) return;
+    this.#typedAtMs = nowMs;
+    void this.#connection.command("room.typing", this.room, {}, { kind: "transient" });
+  }
+
+  /** Any other change of the room; a refusal is shown. */
+  async change<Answer>(command: string, parameters: object): Promise<Result<Answer>> {
+    const result = await this.#connection.command<Answer>(`room.${command}`, this.room, parameters, { kind: "change" });
+    if (!result.ok && result.error.code !== "ALREADY_DONE") notices.fail(result.error);
+    return result;
+  }
+
+  #read<Answer>(command: string, parameters: object): Promise<Result<Answer>> {
+    return this.#connection.command<Answer>(`room.${command}`, this.room, parameters, { kind: "read" });
+  }
+}

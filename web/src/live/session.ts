@@ -1,0 +1,166 @@
+import { createContext, useContext, useEffect, useState, useSyncExternalStore } from "react";
+import type { QueryClient } from "@tanstack/react-query";
+import type { Result, UserEvent, UserRooms, UserView } from "../../../protocols/index.ts";
+import { listAfterNews, listAfterRoom } from "../model/index.ts";
+import { browserPorts, Connection, type Link } from "../wire/index.ts";
+import { AgentStore } from "./agent-store.ts";
+import { notices } from "./notices.ts";
+import { RoomStore } from "./room-store.ts";
+
+// Rooms and agents that stay followed after one leaves them, so that going back shows them at once.
+const followedMax = 12;
+
+/** The query keys of what is loaded as a whole. */
+export const queryKeys = { rooms: ["rooms"], agents: ["agents"], models: ["models"], people: ["people"] } as const;
+
+/** All that belongs to one signed-in person: the connection, the rooms and agents on show, the room list. */
+export class Session {
+  /** The user's name, `ada`. */
+  readonly name: string;
+  /** The user as member and author, `user/ada`. */
+  readonly me: string;
+  readonly connection: Connection;
+  readonly #queries: QueryClient;
+  readonly #rooms = new Map<string, RoomStore>();
+  readonly #agents = new Map<string, AgentStore>();
+  readonly #stopListening: () => void;
+
+  constructor(name: string, queries: QueryClient) {
+    this.name = name;
+    this.me = `user/${name}`;
+    this.#queries = queries;
+    this.connection = new Connection(browserPorts);
+    this.connection.onLink((link) => {
+      if (link.status !== "open") return;
+      void this.connection.command("watch", undefined, {}, { kind: "transient" });
+      // What happened while the page was away reached no activity frame.
+      void queries.invalidateQueries({ queryKey: queryKeys.rooms });
+    });
+    this.connection.onActivity((news) => {
+      const known = queries.getQueryData<UserRooms>(queryKeys.rooms);
+      const list = known && listAfterNews(known.rooms, news, { me: this.me, nowMs: Date.now() });
+      if (known === undefined || list === undefined) void queries.invalidateQueries({ queryKey: queryKeys.rooms });
+      else queries.setQueryData<UserRooms>(queryKeys.rooms, { ...known, rooms: list });
+    });
+    const applyView = (view: UserView) => queries.setQueryData(["me"], view);
+    this.connection.follow(`user/${name}`, {
+      state: (state) => applyView(state as UserView),
+      event: (event) => this.#onUserEvent(event as UserEvent, applyView),
+      signal: () => {},
+      refused: (reason) => notices.fail(reason),
+    });
+    const wake = () => {
+      if (!document.hidden) this.connection.wake();
+    };
+    const sleep = () => this.connection.sleep();
+    window.addEventListener("online", wake);
+    window.addEventListener("offline", sleep);
+    document.addEventListener("visibilitychange", wake);
+    this.#stopListening = () => {
+      window.removeEventListener("online", wake);
+      window.removeEventListener("offline", sleep);
+      document.removeEventListener("visibilitychange", wake);
+    };
+    this.connection.start();
+  }
+
+  close(): void {
+    this.#stopListening();
+    this.connection.close();
+  }
+
+  #onUserEvent(event: UserEvent, applyView: (view: UserView) => void): void {
+    switch (event.type) {
+      case "profileSet":
+        return applyView(event.view);
+      case "roomLeft":
+        this.#rooms.get(event.room)?.close();
+        this.#rooms.delete(event.room);
+        return void this.#queries.invalidateQueries({ queryKey: queryKeys.rooms });
+      case "roomJoined":
+        return void this.#queries.invalidateQueries({ queryKey: queryKeys.rooms });
+      case "agentCreated":
+      case "agentDeleted":
+        return void this.#queries.invalidateQueries({ queryKey: queryKeys.agents });
+      case "sessionOpened":
+      case "sessionRevoked":
+        return void this.#queries.invalidateQueries({ queryKey: ["sessions"] });
+    }
+  }
+
+  /** The room, followed from now on. Asked again after a refusal, it tries anew. */
+  room(room: string): RoomStore {
+    const known = this.#rooms.get(room);
+    if (known !== undefined && known.store.latest.status !== "refused") return touch(this.#rooms, room, known);
+    known?.close();
+    const store = new RoomStore(this.connection, room);
+    store.store.subscribe(() => {
+      const list = this.#queries.getQueryData<UserRooms>(queryKeys.rooms);
+      if (list === undefined) return;
+      const rooms = listAfterRoom(list.rooms, store.store.shown(), this.me);
+      if (rooms !== list.rooms) this.#queries.setQueryData<UserRooms>(queryKeys.rooms, { ...list, rooms });
+    });
+    return touch(this.#rooms, room, store);
+  }
+
+  agent(agent: string): AgentStore {
+    const known = this.#agents.get(agent);
+    if (known !== undefined && known.store.latest.status !== "refused") return touch(this.#agents, agent, known);
+    known?.close();
+    return touch(this.#agents, agent, new AgentStore(this.connection, agent));
+  }
+
+  /** A change of the user's own; a refusal is shown. */
+  async change<Answer>(command: string, parameters: object): Promise<Result<Answer>> {
+    const result = await this.connection.command<Answer>(`user.${command}`, this.name, parameters, { kind: "change" });
+    if (!result.ok) notices.fail(result.error);
+    return result;
+  }
+
+  /** A change of a room that this page may not follow (join, create, leave). */
+  async changeRoom<Answer>(command: string, room: string, parameters: object): Promise<Result<Answer>> {
+    const result = await this.connection.command<Answer>(`room.${command}`, room, parameters, { kind: "change" });
+    if (!result.ok && result.error.code !== "ALREADY_DONE") notices.fail(result.error);
+    return result;
+  }
+}
+
+/** Marks as last used, and lets go of the one that was not used for longest. */
+function touch<Store extends { close(): void }>(stores: Map<string, Store>, key: string, store: Store): Store {
+  stores.delete(key);
+  stores.set(key, store);
+  const [oldest] = stores;
+  if (stores.size > followedMax && oldest !== undefined) {
+    stores.delete(oldest[0]);
+    oldest[1].close();
+  }
+  return store;
+}
+
+export const SessionContext = createContext<Session | undefined>(undefined);
+
+/** The session; only below the sign-in screen. */
+export function useSession(): Session {
+  const session = useContext(SessionContext);
+  if (session === undefined) throw new Error("broken invariant: a signed-in screen has a session");
+  return session;
+}
+
+export function useLink(session: Session): Link {
+  return useSyncExternalStore(
+    (listener) => session.connection.onLink(listener),
+    () => session.connection.link,
+  );
+}
+
+/** The time, every `everyMs` while `running`. */
+export function useNow(everyMs: number, running: boolean): number {
+  const [nowMs, setNowMs] = useState(() => Date.now());
+  useEffect(() => {
+    if (!running) return;
+    setNowMs(Date.now());
+    const timer = setInterval(() => setNowMs(Date.now()), everyMs);
+    return () => clearInterval(timer);
+  }, [everyMs, running]);
+  return nowMs;
+}

@@ -1,0 +1,22 @@
+import "@mantine/core/styles.css";
+import "./view/style.css";
+import { MantineProvider } from "@mantine/core";
+import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
+import { createRoot } from "react-dom/client";
+import { App } from "./view/app.tsx";
+import { theme } from "./view/theme.ts";
+
+const queries = new QueryClient({
+  // Lists change by events of the wire; asking again on every focus would only add load.
+  defaultOptions: { queries: { refetchOnWindowFocus: false, retry: 1, staleTime: 30_000 } },
+});
+
+const place = document.getElementById("page");
+if (place !== null)
+  createRoot(place).render(
+    <MantineProvider theme={theme} defaultColorScheme="auto">
+      <QueryClientProvider client={queries}>
+        <App />
+      </QueryClientProvider>
+    </MantineProvider>,
+  );

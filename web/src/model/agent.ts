@@ -1,0 +1,167 @@
+import type {
+  AgentEvent,
+  AgentHistory,
+  AgentSignal,
+  AgentState,
+  AgentView,
+  ConversationTurn,
+  Draft,
+  Failure,
+} from "../../../protocols/index.ts";
+import { appendPiece, type PendingPost } from "./room.ts";
+
+/** Something the owner said that the conversation has not shown back yet. `afterSeq` counts turns. */
+export type PendingSay = Omit<PendingPost, "replyTo" | "seq">;
+
+/** An agent's direct conversation as the page knows it: a window of turns that ends at the newest. */
+export interface AgentModel {
+  readonly status: "loading" | "ready" | "refused" | "deleted";
+  readonly refusal?: Failure;
+  readonly view: AgentView | undefined;
+  readonly turns: readonly ConversationTurn[];
+  /** False once a page of history came back as the last one. */
+  readonly older: boolean;
+  readonly pending: readonly PendingSay[];
+  /** The answer that is being written. `attempt` counts from 1: above it, a host failed and the answer starts over. */
+  readonly draft: (Draft & { readonly attempt: number }) | undefined;
+  /** A piece of the draft was missed: the state must be loaded anew. */
+  readonly gap: boolean;
+}
+
+export type AgentInput =
+  | { readonly type: "state"; readonly state: AgentState }
+  | { readonly type: "event"; readonly event: AgentEvent }
+  | { readonly type: "signal"; readonly signal: AgentSignal }
+  | { readonly type: "older"; readonly history: AgentHistory }
+  | { readonly type: "saying"; readonly say: Omit<PendingSay, "status" | "afterSeq"> }
+  | { readonly type: "said"; readonly operationId: string }
+  | { readonly type: "sayFailed"; readonly operationId: string; readonly failure: Failure }
+  | { readonly type: "retrying"; readonly operationId: string }
+  | { readonly type: "discarded"; readonly operationId: string }
+  | { readonly type: "refused"; readonly reason: Failure };
+
+export const emptyAgent: AgentModel = {
+  status: "loading",
+  view: undefined,
+  turns: [],
+  older: false,
+  pending: [],
+  draft: undefined,
+  gap: false,
+};
+
+/** What the conversation looks like after one more input. Pure. */
+export function foldAgent(agent: AgentModel, input: AgentInput): AgentModel {
+  switch (input.type) {
+    case "state": {
+      const { conversation, draft, ...view } = input.state;
+      const { refusal: _, ...rest } = agent;
+      return settle({
+        ...rest,
+        status: "ready",
+        view,
+        turns: conversation,
+        older: (conversation[0]?.turn ?? 1) > 1,
+        draft: draft === undefined ? undefined : { ...draft, attempt: 1 },
+        gap: false,
+      });
+    }
+    case "event":
+      return settle(foldEvent(agent, input.event));
+    case "signal":
+      return foldSignal(agent, input.signal);
+    case "older": {
+      const first = agent.turns[0]?.turn ?? Number.MAX_SAFE_INTEGER;
+      const older = input.history.turns.filter((turn) => turn.turn < first);
+      return { ...agent, turns: [...older, ...agent.turns], older: input.history.more && older.length > 0 };
+    }
+    case "saying": {
+      const say = { ...input.say, status: "waiting", afterSeq: agent.turns.at(-1)?.turn ?? 0 } as const;
+      return { ...agent, pending: [...agent.pending, say] };
+    }
+    case "said":
+      return settle(changePending(agent, input.operationId, { status: "accepted" }));
+    case "sayFailed":
+      return changePending(agent, input.operationId, { status: "failed", failure: input.failure });
+    case "retrying":
+      return changePending(agent, input.operationId, { status: "waiting" });
+    case "discarded":
+      return { ...agent, pending: agent.pending.filter((say) => say.operationId !== input.operationId) };
+    case "refused":
+      return { ...agent, status: "refused", refusal: input.reason };
+  }
+}
+
+/** True while an answer is being written or about to be. */
+export const isWriting = (agent: AgentModel): boolean => agent.draft !== undefined || agent.view?.busy === true;
+
+function changePending(agent: AgentModel, operationId: string, change: Partial<PendingSay>): AgentModel {
+  const pending = agent.pending.map((say) => {
+    if (say.operationId !== operationId) return say;
+    const { failure: _, ...rest } = say;
+    return { ...rest, ...change };
+  });
+  return { ...agent, pending };
+}
+
+/** Drops what the conversation now holds: each later turn of the owner with the same text stands for one pending say. */
+function settle(agent: AgentModel): AgentModel {
+  if (agent.pending.length === 0) return agent;
+  const taken = new Set<number>();
+  const pending = agent.pending.filter((say) => {
+    if (say.status === "failed") return true;
+    const arrived = agent.turns.find(
+      (turn) => turn.turn > say.afterSeq && turn.role === "user" && turn.text === say.text && !taken.has(turn.turn),
+    );
+    if (arrived !== undefined) taken.add(arrived.turn);
+    return arrived === undefined;
+  });
+  return pending.length === agent.pending.length ? agent : { ...agent, pending };
+}
+
+function foldEvent(agent: AgentModel, event: AgentEvent): AgentModel {
+  switch (event.type) {
+    case "updated":
+      return { ...agent, view: event.view };
+    case "said":
+      return { ...agent, turns: withTurn(agent.turns, event.turn) };
+    case "generationStarted": {
+      const { generation, turn, attempt } = event;
+      // An answer in a room has no turn here; the room shows it.
+      if (turn === undefined) return agent;
+      return busy({ ...agent, draft: { generation, turn, attempt, text: "" }, gap: false }, true);
+    }
+    case "answered":
+      return busy({ ...agent, turns: withTurn(agent.turns, event.turn), draft: undefined, gap: false }, false);
+    case "roomAnswered":
+      return agent;
+    case "cleared":
+      return busy({ ...agent, turns: [], older: false, draft: undefined, gap: false }, false);
+    case "deleted":
+      return { ...agent, status: "deleted", draft: undefined };
+  }
+}
+
+const busy = (agent: AgentModel, value: boolean): AgentModel =>
+  agent.view === undefined ? agent : { ...agent, view: { ...agent.view, busy: value } };
+
+/** Adds a turn, or puts it in place of the one with its number (an answer written anew). */
+function withTurn(turns: readonly ConversationTurn[], turn: ConversationTurn): readonly ConversationTurn[] {
+  const index = turns.findLastIndex((known) => known.turn <= turn.turn);
+  if (turns[index]?.turn === turn.turn) return turns.with(index, turn);
+  return turns.toSpliced(index + 1, 0, turn);
+}
+
+function foldSignal(agent: AgentModel, signal: AgentSignal): AgentModel {
+  const { draft } = agent;
+  if (signal.turn === undefined) return agent;
+  if (draft === undefined || draft.generation !== signal.generation) {
+    // The event that starts the draft is durable and comes first; a signal without it is late, or this page missed it.
+    return signal.offset === 0 && draft === undefined && agent.view?.busy === true
+      ? { ...agent, draft: { generation: signal.generation, turn: signal.turn, attempt: 1, text: signal.text } }
+      : agent;
+  }
+  const text = appendPiece(draft.text, signal.offset, signal.text);
+  if (text === undefined) return agent.gap ? agent : { ...agent, gap: true };
+  return { ...agent, draft: { ...draft, text } };
+}

@@ -1,0 +1,83 @@
+import type { RoomSummary } from "../../../protocols/index.ts";
+import type { RoomModel } from "./room.ts";
+
+/** News of a room that this page does not follow (the wire's `activity`). */
+export interface RoomNews {
+  readonly room: string;
+  readonly seq: number;
+  readonly author: string;
+  readonly mentioned: boolean;
+}
+
+/** The list after a piece of news; undefined when the room is not in it, so that the list must be loaded anew. */
+export function listAfterNews(
+  list: readonly RoomSummary[],
+  news: RoomNews,
+  { me, nowMs }: { readonly me: string; readonly nowMs: number },
+): readonly RoomSummary[] | undefined {
+  if (!list.some((room) => room.room === news.room)) return undefined;
+  return list.map((room) => {
+    if (room.room !== news.room || news.seq <= room.messageSeq) return room;
+    const readSeq = news.author === me ? news.seq : room.readSeq;
+    return {
+      ...room,
+      messageSeq: news.seq,
+      readSeq,
+      unread: news.seq - readSeq,
+      mentioned: news.author !== me && (room.mentioned || news.mentioned),
+      last: { author: news.author, text: "", atMs: nowMs },
+    };
+  });
+}
+
+/** The list after a change in a room that this page follows; the same list when nothing shown changed. */
+export function listAfterRoom(list: readonly RoomSummary[], model: RoomModel, me: string): readonly RoomSummary[] {
+  const { view } = model;
+  const index = list.findIndex((room) => room.room === view?.room);
+  const old = list[index];
+  if (view === undefined || old === undefined) return list;
+  const readSeq = view.members[me]?.readSeq ?? old.readSeq;
+  const unreadMessages = model.messages.filter((message) => message.seq > readSeq && message.author !== me);
+  const newest = model.messages.at(-1);
+  const next: RoomSummary = {
+    ...old,
+    title: view.title,
+    visibility: view.visibility,
+    memberCount: Object.keys(view.members).length,
+    messageSeq: view.messageSeq,
+    readSeq,
+    unread: Math.max(0, view.messageSeq - readSeq),
+    mentioned: unreadMessages.some((message) => message.mentions?.includes(me) === true),
+    ...(newest === undefined ? {} : { last: { author: newest.author, text: newest.text, atMs: newest.atMs } }),
+  };
+  const same =
+    old.unread === next.unread &&
+    old.mentioned === next.mentioned &&
+    old.title === next.title &&
+    old.memberCount === next.memberCount &&
+    old.visibility === next.visibility &&
+    old.messageSeq === next.messageSeq;
+  return same ? list : list.with(index, next);
+}
+
+export interface RoomGroups {
+  readonly rooms: readonly RoomSummary[];
+  readonly direct: readonly RoomSummary[];
+}
+
+/** The list in the order it is shown: rooms by title, which keeps them where the eye expects them; people by last contact. */
+export function groupRooms(list: readonly RoomSummary[]): RoomGroups {
+  const rooms = list.filter((room) => room.visibility !== "direct");
+  const direct = list.filter((room) => room.visibility === "direct");
+  return {
+    rooms: rooms.toSorted((a, b) => a.title.localeCompare(b.title)),
+    direct: direct.toSorted((a, b) => (b.last?.atMs ?? 0) - (a.last?.atMs ?? 0)),
+  };
+}
+
+/** The other person of a direct room, from its name `dm.ada.bob`; user names contain no dot. */
+export function otherPerson(room: string, me: string): string | undefined {
+  const [prefix, a, b] = room.split(".");
+  if (prefix !== "dm" || a === undefined || b === undefined) return undefined;
+  return `user/${a}` === me ? b : a;
+}

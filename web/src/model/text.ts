@@ -1,0 +1,51 @@
+/** Rules about message text: names, mentions, what needs Markdown. Pure. */
+
+/** The name inside a principal: `ada` of `user/ada`, `ada.helper` of `agent/ada.helper`. */
+export const nameOf = (principal: string): string => principal.slice(principal.indexOf("/") + 1);
+
+export const isAgent = (principal: string): boolean => principal.startsWith("agent/");
+
+/** How an agent is called on the page: `helper` for its owner, `ada.helper` for everybody else. */
+export function agentLabel(key: string, owner: string): string {
+  return key.startsWith(`${owner}.`) ? key.slice(owner.length + 1) : key;
+}
+
+/** Text split at its mentions: odd entries are the names, without the `@`. */
+export const splitMentions = (text: string): readonly string[] =>
+  text.split(/(?<![\w.@/])@([a-z0-9][a-z0-9_-]*(?:\.[a-z0-9][a-z0-9_-]*)?)/);
+
+/** False for text that means the same without a Markdown renderer: most chat messages. */
+export const needsMarkdown = (text: string): boolean =>
+  /[*_`~#>[\]|<\\&]|^\s*(?:[-+]|\d+[.)])\s|https?:|www\.|^\s*(?:---|===)/m.test(text);
+
+/** The mention that is being typed at the caret: the part after `@`, and where it starts. */
+export function mentionAt(text: string, caret: number): { readonly start: number; readonly part: string } | undefined {
+  const found = /(?:^|[\s(])@([a-z0-9._-]{0,40})$/i.exec(text.slice(0, caret));
+  if (found === null) return undefined;
+  const part = found[1] ?? "";
+  return { start: caret - part.length - 1, part: part.toLowerCase() };
+}
+
+/** Names that fit what was typed: those that start with it first, then those that contain it. */
+export function matching<T>(items: readonly T[], part: string, text: (item: T) => string): readonly T[] {
+  const wanted = part.toLowerCase();
+  const starts = items.filter((item) => text(item).toLowerCase().startsWith(wanted));
+  const contains = items.filter((item) => text(item).toLowerCase().indexOf(wanted) > 0);
+  return [...starts, ...contains];
+}
+
+/** Up to two letters that stand for a name. */
+export function initials(name: string): string {
+  const words = name.split(/[\s._-]+/).filter((word) => word.length > 0);
+  const letters = words.length > 1 ? [words[0], words[1]].map((word) => word?.[0]) : [...(words[0] ?? "?")].slice(0, 2);
+  return letters.join("").toUpperCase();
+}
+
+/** A room's name made from its title: lower-case letters, digits and `-`. */
+export const roomNameFrom = (title: string): string =>
+  title
+    .normalize("NFKD")
+    .toLowerCase()
+    .replaceAll(/[^a-z0-9]+/g, "-")
+    .replaceAll(/^-+|-+$/g, "")
+    .slice(0, 64);

@@ -1,0 +1,66 @@
+import type { RoomMessage } from "../../../protocols/index.ts";
+import type { PendingPost } from "./room.ts";
+
+/** One row of a room's timeline. `head` rows carry avatar, name and time; the others belong to the group above. */
+export type TimelineRow =
+  | { readonly kind: "start"; readonly key: string }
+  | { readonly kind: "day"; readonly key: string; readonly atMs: number }
+  | { readonly kind: "unread"; readonly key: string }
+  | { readonly kind: "message"; readonly key: string; readonly message: RoomMessage; readonly head: boolean }
+  | { readonly kind: "pending"; readonly key: string; readonly post: PendingPost; readonly head: boolean }
+  | { readonly kind: "draft"; readonly key: string; readonly generation: string };
+
+// Five minutes: after a longer pause the reader wants to see when it went on.
+const groupGapMs = 5 * 60_000;
+
+/** The rows of a timeline, oldest first. Pending posts and drafts come last, because nothing can come before what is newest. */
+export function timelineRows(from: {
+  readonly messages: readonly RoomMessage[];
+  readonly pending: readonly PendingPost[];
+  readonly drafts: readonly string[];
+  readonly me: string;
+  /** The "new" line comes before the first later message of somebody else. */
+  readonly unreadAfter: number | undefined;
+  readonly hasOlder: boolean;
+}): readonly TimelineRow[] {
+  const rows: TimelineRow[] = [];
+  if (!from.hasOlder) rows.push({ kind: "start", key: "start" });
+  let previous: { readonly author: string; readonly atMs: number } | undefined;
+  let lineDrawn = from.unreadAfter === undefined;
+  for (const message of from.messages) {
+    if (previous === undefined || !isSameDay(previous.atMs, message.atMs)) {
+      rows.push({ kind: "day", key: `day-${dayOf(message.atMs)}`, atMs: message.atMs });
+      previous = undefined;
+    }
+    if (!lineDrawn && message.seq > (from.unreadAfter ?? 0) && message.author !== from.me) {
+      rows.push({ kind: "unread", key: "unread" });
+      lineDrawn = true;
+      previous = undefined;
+    }
+    const head = !continues(previous, message) || message.replyTo !== undefined;
+    rows.push({ kind: "message", key: `m${message.seq}`, message, head });
+    previous = message;
+  }
+  for (const post of from.pending) {
+    const now = { author: from.me, atMs: post.atMs };
+    rows.push({ kind: "pending", key: `p${post.operationId}`, post, head: !continues(previous, now) });
+    previous = now;
+  }
+  for (const generation of from.drafts) rows.push({ kind: "draft", key: `d${generation}`, generation });
+  return rows;
+}
+
+interface Said {
+  readonly author: string;
+  readonly atMs: number;
+}
+
+const continues = (previous: Said | undefined, next: Said): boolean =>
+  previous !== undefined && previous.author === next.author && next.atMs - previous.atMs < groupGapMs;
+
+const dayOf = (atMs: number): string => {
+  const date = new Date(atMs);
+  return `${date.getFullYear()}-${date.getMonth() + 1}-${date.getDate()}`;
+};
+
+const isSameDay = (a: number, b: number): boolean => dayOf(a) === dayOf(b);

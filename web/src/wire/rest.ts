@@ -1,0 +1,40 @@
+import type { Failure, Result } from "../../../protocols/index.ts";
+import { failure } from "../../../protocols/errors.ts";
+
+/** One request to the node that served the page. The session travels in its cookie. */
+export async function request<Answer>(
+  method: "GET" | "POST" | "DELETE",
+  path: string,
+  body?: object,
+): Promise<Result<Answer>> {
+  let response: Response;
+  try {
+    response = await fetch(path, {
+      method,
+      credentials: "same-origin",
+      headers: body === undefined ? {} : { "content-type": "application/json" },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+  } catch {
+    return { ok: false, error: failure("UNREACHABLE") };
+  }
+  const text = await response.text();
+  const answer = parse(text) as { error?: Failure } | undefined;
+  if (response.ok) return { ok: true, value: answer as Answer };
+  return { ok: false, error: answer?.error ?? failure(response.status === 401 ? "UNAUTHENTICATED" : "INTERNAL") };
+}
+
+/** As `request`, for callers that take failures as exceptions (queries do). Throws the `Failure` itself. */
+export async function fetched<Answer>(path: string): Promise<Answer> {
+  const result = await request<Answer>("GET", path);
+  if (!result.ok) throw Object.assign(new Error(result.error.message), { failure: result.error });
+  return result.value;
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
