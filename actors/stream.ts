@@ -6,7 +6,16 @@
  *  Every public event has the next position and becomes a record in the same append; the record that falls out of the
  *  window is deleted by the same event. So a client that knows position 42 gets exactly 43 and 44, wherever it asks. */
 import { wireLimits, type Resumed } from "../protocols/index.ts";
-import { publish, refuse, reply, type Effect, type Record, type RecordOp, type ReplyTo, type Turn } from "./behavior.ts";
+import {
+  publish,
+  refuse,
+  reply,
+  type Effect,
+  type Record,
+  type RecordOp,
+  type ReplyTo,
+  type Turn,
+} from "./behavior.ts";
 
 /** A number as record keys hold it: text order is number order. 16 digits hold every safe integer. */
 export const padded = (value: number): string => String(value).padStart(16, "0");
@@ -67,7 +76,8 @@ export function resumePage(
   records: readonly Record[],
 ): readonly Effect<never, never>[] {
   const first = records[0];
-  if (first === undefined || first.key !== eventKey(tag.after + 1)) return [refuse("CURSOR_EXPIRED", undefined, tag.to)];
+  if (first === undefined || first.key !== eventKey(tag.after + 1))
+    return [refuse("CURSOR_EXPIRED", undefined, tag.to)];
   const events = records.map(({ value }, index) => ({ at: tag.after + 1 + index, event: value }));
   const page: Resumed<never, unknown> = { head: span.head, events, more: tag.after + events.length < span.head };
   return [reply(page, tag.to)];

@@ -3,6 +3,8 @@ import { hash32, type MemberRole, type RoomMember } from "../../protocols/index.
 /** A member as the room keeps it. `own` counts the member's messages after the read marker: they are not unread. */
 export interface Member extends RoomMember {
   readonly own: number;
+  /** Somebody else brought this member in. */
+  readonly invited: boolean;
 }
 
 /** Members in buckets by the hash of their name. A change copies one bucket, not thousands of members: in a large room

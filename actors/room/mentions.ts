@@ -4,8 +4,6 @@ import { actorLimits as limits } from "../limits.ts";
 import { memberOf } from "./members.ts";
 import type { Room } from "./state.ts";
 
-const fence = /^(`{3,}|~{3,})[^\n]*\n[\s\S]*?(?:^\1[`~]*[ \t]*$|$(?![\s\S]))/gm;
-const span = /(`+)[^`](?:[\s\S]*?[^`])?\1(?!`)/g;
 // After a letter or digit it is an e-mail address, not a mention.
 const mention = /(?<![\p{L}\p{N}_])@([a-z0-9][a-z0-9._-]{0,95})/giu;
 
@@ -13,9 +11,8 @@ const mention = /(?<![\p{L}\p{N}_])@([a-z0-9][a-z0-9._-]{0,95})/giu;
  *  Text inside code is not looked at. */
 export function mentionsIn(text: string, room: Room): readonly string[] {
   if (!text.includes("@")) return [];
-  const prose = text.replace(fence, " ").replace(span, " ");
   const found = new Set<string>();
-  for (const [, name] of prose.matchAll(mention)) {
+  for (const [, name] of withoutSpans(withoutFences(text)).matchAll(mention)) {
     const member = name === undefined ? undefined : resolve(name.toLowerCase(), room);
     if (member !== undefined) found.add(member);
     if (found.size >= wireLimits.mentionsPerMessageMax) break;
@@ -23,22 +20,48 @@ export function mentionsIn(text: string, room: Room): readonly string[] {
   return [...found];
 }
 
+/** The text without fenced code blocks. One pass: the text comes from outside and may be built to be slow. */
+function withoutFences(text: string): string {
+  let open: string | undefined;
+  const kept = text.split("\n").filter((line) => {
+    const fence = /^ {0,3}(`{3,}|~{3,})/.exec(line)?.[1];
+    if (open === undefined) {
+      open = fence;
+      return fence === undefined;
+    }
+    if (fence !== undefined && fence.startsWith(open)) open = undefined;
+    return false;
+  });
+  return kept.join("\n");
+}
+
+/** The text without `code spans`: from a run of backticks to the next run of the same length, in one pass. */
+function withoutSpans(text: string): string {
+  const runs = [...text.matchAll(/`+/g)].map((run) => ({ from: run.index, to: run.index + run[0].length, end: -1 }));
+  const nextOfLength = new Map<number, number>();
+  for (const run of runs.toReversed()) {
+    run.end = nextOfLength.get(run.to - run.from) ?? -1;
+    nextOfLength.set(run.to - run.from, run.to);
+  }
+  let prose = "";
+  let at = 0;
+  for (const { from, end } of runs) {
+    if (from < at || end < 0) continue;
+    prose += `${text.slice(at, from)} `;
+    at = end;
+  }
+  return prose + text.slice(at);
+}
+
 /** The longest beginning of `name` that is a member's name: what follows may be the end of a sentence, as in "@ada." */
 function resolve(name: string, room: Room): string | undefined {
-  for (let end = name.length; end > 0; end = lastMark(name, end)) {
+  for (let end = name.length; end > 0; end -= 1) {
+    if (end < name.length && !/[._-]/.test(name.charAt(end))) continue;
     const member = memberCalled(name.slice(0, end), room);
     if (member !== undefined) return member;
   }
   return undefined;
 }
-
-function lastMark(name: string, end: number): number {
-  const before = name.slice(0, end - 1);
-  return Math.max(before.lastIndexOf("."), before.lastIndexOf("-"), before.lastIndexOf("_"), 0) || trimmed(name, end);
-}
-
-/** A single mark at the end, as in "@ada-", is cut alone. */
-const trimmed = (name: string, end: number): number => (/[._-]/.test(name.charAt(end - 1)) ? end - 1 : 0);
 
 function memberCalled(name: string, room: Room): string | undefined {
   if (memberOf(room.members, `user/${name}`)) return `user/${name}`;

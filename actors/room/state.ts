@@ -60,17 +60,17 @@ export const threadKey = (root: number, seq: number): string => `thread/${padded
 /** Folds one change into the state. */
 export function evolve(state: RoomState, change: RoomChange): RoomState {
   if (change.type === "delivered") return state && { ...state, outbox: deliver(state.outbox, change.id) };
-  const before = change.event.type === "created" ? created(change.event.view) : state;
+  const before = change.event.type === "created" ? created(change.event.view, change.event.by) : state;
   if (before === null) return null;
   const room = evolveEvent(before, change.event);
   return { ...room, head: change.at, outbox: enqueue(room.outbox, change.mail) };
 }
 
-function created(view: RoomView): Room {
+function created(view: RoomView, by: string): Room {
   const { title, topic, visibility, createdAtMs } = view;
   const empty = { agents: [], messageSeq: 0, recent: [], changed: [], changes: 0, pins: [] };
   const members = Object.entries(view.members).reduce(
-    (table, [principal, member]) => withMember(table, principal, { ...member, own: 0 }),
+    (table, [principal, member]) => withMember(table, principal, { ...member, own: 0, invited: principal !== by }),
     noMembers,
   );
   return { head: 0, outbox: emptyOutbox, title, topic, visibility, createdAtMs, members, ...empty };
@@ -87,6 +87,7 @@ function evolveEvent(room: Room, event: RoomEvent): Room {
         joinedAtMs: atMs,
         readSeq: room.messageSeq,
         own: 0,
+        invited: event.by !== member,
       });
       return member.startsWith("agent/")
         ? { ...room, members, agents: [...room.agents, member] }

@@ -28,6 +28,8 @@ const barrier: CommitSink = { prepare: () => [], committed: () => undefined, bro
 export class Committer {
   #queue: CommitItem[] = [];
   #queuedBytes = 0;
+  #entries = 0;
+  #bytes = 0;
   #running = false;
   readonly #ports: { store: Store; clock: Clock; meter: Meter };
   readonly #limits: JournalLimits;
@@ -40,6 +42,11 @@ export class Committer {
   /** Bytes that wait for a batch; the kernel pauses turns while they exceed `pendingBytesMax`. */
   get queuedBytes(): number {
     return this.#queuedBytes;
+  }
+
+  /** What this committer has written since it was made. */
+  get written(): { readonly entries: number; readonly bytes: number } {
+    return { entries: this.#entries, bytes: this.#bytes };
   }
 
   submit(item: CommitItem): void {
@@ -100,6 +107,8 @@ export class Committer {
       if (ops.length > 0) await this.#ports.store.batch(ops, { sync: true });
       this.#ports.meter.observeMs("journal_commit", this.#ports.clock.monotonicMs() - startedMs);
       this.#ports.meter.count("journal_entries", items.length);
+      this.#entries += items.length;
+      for (const item of items) this.#bytes += item.bytes;
     } catch (error) {
       const reason = failure("APPEND_FAILED", {
         reason: String((error as Error).message),

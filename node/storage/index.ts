@@ -50,6 +50,8 @@ export interface Journal {
   /** Slots where some actor has work waiting: reminders or pending work. */
   slotsWithWork(): Promise<SlotId[]>;
   readonly queuedBytes: number;
+  /** Entries and bytes made durable since the journal was opened. */
+  readonly written: { readonly entries: number; readonly bytes: number };
   readonly limits: JournalLimits;
   /** Resolves when every append so far is durable or has failed. */
   settled(): Promise<void>;
@@ -78,6 +80,9 @@ export async function openJournal(ports: JournalPorts): Promise<Journal> {
     limits,
     get queuedBytes() {
       return committer.queuedBytes;
+    },
+    get written() {
+      return committer.written;
     },
     settled: () => committer.settled(),
     slots: () => slotsOf(store),

@@ -63,6 +63,8 @@ export interface DiskWeather {
 
 /** Sees what is written, before the writer hears of it. */
 export interface DiskWatcher {
+  /** The batch is visible; it may still be lost. */
+  written(ops: readonly StoreOp[], by: Pulse): void;
   /** The batch can no longer be lost. */
   durable(ops: readonly StoreOp[]): void;
 }
@@ -88,7 +90,7 @@ export class Disk {
   readonly #content = new OrderedMap();
   readonly #watchers: DiskWatcher[] = [];
   #undo: Written[] = [];
-  #underWay: (readonly StoreOp[])[] = [];
+  #underWay: { readonly ops: readonly StoreOp[]; readonly by: Pulse }[] = [];
 
   constructor(world: World, weather: Partial<DiskWeather> = {}) {
     this.#world = world;
@@ -110,10 +112,12 @@ export class Disk {
     const perform = <T>(milliseconds: number, act: () => T): Promise<T> =>
       new Promise<T>((resolve, reject) => {
         if (closed) return reject(new Error(`the store at ${location} is closed`));
+        if (!pulse.alive) return;
         world.after(milliseconds, () => {
           if (!pulse.alive) return;
           try {
-            resolve(act());
+            const value = act();
+            if (pulse.alive) resolve(value);
           } catch (thrown) {
             reject(thrown as Error);
           }
@@ -136,13 +140,15 @@ export class Disk {
       batch: (ops, { sync }) => {
         const copy = ops.map((op) => (op.type === "put" ? { ...op, value: Uint8Array.from(op.value) } : { ...op }));
         if (closed) return Promise.reject(new Error(`the store at ${location} is closed`));
-        this.#underWay.push(copy);
+        if (!pulse.alive) return new Promise(() => undefined);
+        const batch = { ops: copy, by: pulse };
+        this.#underWay.push(batch);
         return perform(this.#latencyMs(sync ? 1 : 0.1), () => {
-          this.#underWay = this.#underWay.filter((other) => other !== copy);
-          if (!world.dice.chance(this.weather.batchErrorChance)) return this.#write(copy, sync);
+          this.#underWay = this.#underWay.filter((other) => other !== batch);
+          if (!world.dice.chance(this.weather.batchErrorChance)) return this.#write(copy, pulse, sync);
           const fate = world.dice.pick(["nothing", "written", "synced"] as const);
           world.note(() => `disk: batch rejected, ${fate}: ${describe(copy)}`);
-          if (fate !== "nothing") this.#write(copy, fate === "synced");
+          if (fate !== "nothing") this.#write(copy, pulse, fate === "synced");
           throw ioError("batch");
         });
       },
@@ -158,7 +164,7 @@ export class Disk {
     const { dice } = this.#world;
     const lost = this.#underWay;
     this.#underWay = [];
-    if (!worst) for (const ops of lost) if (dice.chance(0.5)) this.#write(ops, false);
+    if (!worst) for (const { ops, by } of lost) if (dice.chance(0.5)) this.#write(ops, by, false);
     const surviving = worst ? 0 : dice.below(this.#undo.length + 1);
     while (this.#undo.length > surviving) {
       const { ops, before } = this.#undo.pop() as Written;
@@ -191,7 +197,7 @@ export class Disk {
     return this.weather.syncMs * factor * dice.between(0.5, 1.5) + stall;
   }
 
-  #write(ops: readonly StoreOp[], sync: boolean): void {
+  #write(ops: readonly StoreOp[], by: Pulse, sync: boolean): void {
     const before = ops.map((op) => {
       const old = this.#content.get(op.key);
       this.#content.set(op.key, op.type === "put" ? op.value : undefined);
@@ -199,6 +205,7 @@ export class Disk {
     });
     this.#undo.push({ ops, before });
     this.#world.note(() => `disk: ${sync ? "synced" : "written"} ${describe(ops)}`);
+    for (const watcher of this.#watchers) watcher.written(ops, by);
     if (sync) this.#becomeDurable();
   }
 

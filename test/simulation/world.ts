@@ -167,6 +167,7 @@ export const settled = (): Promise<void> => new Promise((resolve) => void setImm
 
 /** One life of the node's process. What belongs to a dead one never happens: no timer fires, no promise resolves. */
 export interface Pulse {
+  readonly life: number;
   alive: boolean;
 }
 
@@ -178,9 +179,11 @@ export interface WallClock {
 /** The Clock port of one life. Timers are late by up to 2 ms, as real ones are. */
 export function simulatedClock(world: World, wall: WallClock, pulse: Pulse): Clock {
   const guarded = (delayMs: number, callback: () => void): (() => void) =>
-    world.after(delayMs, () => {
-      if (pulse.alive) callback();
-    });
+    pulse.alive
+      ? world.after(delayMs, () => {
+          if (pulse.alive) callback();
+        })
+      : () => undefined;
   return {
     nowMs: () => Math.floor(world.nowMs + wall.offsetMs),
     monotonicMs: () => world.nowMs,

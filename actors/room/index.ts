@@ -1,0 +1,153 @@
+/** A room: members, messages, and the stream that all of them follow.
+ *
+ *      post ──► posted (position n, record message/…, event/…) ──► every follower
+ *        └─ mentions @agent ──► outbox ──► agent: mentioned ──► … ──► draft (best effort), then post by the agent
+ *
+ *  In memory are the settings, the members and the newest messages; everything said is a record. A command on an older
+ *  message reads the record first and goes on when it arrives (`posting.ts`).
+ *
+ *  Read `state.ts` (what a room is), then `posting.ts`, `membership.ts`, `reading.ts`. */
+import type { RoomMessage, RoomSignal, roomCommands } from "../../protocols/index.ts";
+import { publish, refuse, reply, type Behavior, type CommandOf, type Signal, type Turn } from "../behavior.ts";
+import { actorLimits as limits } from "../limits.ts";
+import { recoverOutbox, remindOutbox, outboxReminder, settle } from "../outbox.ts";
+import { resume, resumePage, type ResumeTag } from "../stream.ts";
+import { memberOf } from "./members.ts";
+import { create, invite, join, leave, remove, rename, setRole, undeliverable } from "./membership.ts";
+import { onMessage, onMessageRead, post, type Effects, type MessageTag } from "./posting.ts";
+import { history, historyPage, markRead, type HistoryTag } from "./reading.ts";
+import { evolve, record, snapshotOf, summaryOf, viewOf, type Room, type RoomChange, type RoomState } from "./state.ts";
+
+/** A piece of an agent's answer while it is written; agents tell it to the room that asked. */
+export interface DraftPiece {
+  readonly type: "draft";
+  readonly generation: string;
+  readonly replyTo?: number;
+  readonly offset: number;
+  readonly text: string;
+  readonly done?: boolean;
+}
+
+type Incoming = CommandOf<typeof roomCommands> | DraftPiece;
+
+export const room: Behavior<RoomState, Incoming, RoomChange> = {
+  kind: "room",
+  role: "chat",
+  initial: () => null,
+  decide,
+  evolve,
+  record,
+  recover: (state, turn) => (state === null ? [] : recoverOutbox(state.outbox, turn.self)),
+  pending: (state) => state !== null && state.outbox.entries.length > 0,
+};
+
+function decide(state: RoomState, message: Incoming | Signal, turn: Turn): Effects {
+  if (message.type === "create") return create(state, message, turn);
+  if (state === null) return message.type === "reminded" ? [{ type: "forget", id: message.id }] : [refuse("NOT_FOUND")];
+  switch (message.type) {
+    case "answered":
+      return onAnswered(state, message, turn);
+    case "records":
+      return onRecords(state, message.tag as ReadTag, message.records, turn);
+    case "reminded":
+      return message.id === outboxReminder
+        ? remindOutbox(state.outbox, turn.self)
+        : [{ type: "forget", id: message.id }];
+    case "generated":
+      return [];
+    case "join":
+      return join(state, turn);
+    case "describe":
+      if (state.visibility === "public" || isMember(state, turn)) return [reply(viewOf(state, turn.key))];
+      return [refuse("NOT_A_MEMBER")];
+    default:
+      return isMember(state, turn) ? decideForMember(state, message, turn) : [refuse("NOT_A_MEMBER")];
+  }
+}
+
+const isMember = (state: Room, turn: Turn): boolean => memberOf(state.members, turn.from) !== undefined;
+
+function decideForMember(
+  state: Room,
+  message: Exclude<Incoming, { type: "create" | "join" | "describe" }>,
+  turn: Turn,
+): Effects {
+  switch (message.type) {
+    case "leave":
+      return leave(state, turn);
+    case "invite":
+      return invite(state, message, turn);
+    case "remove":
+      return remove(state, message, turn);
+    case "setRole":
+      return setRole(state, message, turn);
+    case "setTitle":
+    case "setTopic":
+      return rename(state, message, turn);
+    case "post":
+      return post(state, message, turn);
+    case "edit":
+    case "delete":
+    case "react":
+    case "pin":
+      return onMessage(state, message, message.seq, turn);
+    case "markRead":
+      return markRead(state, message.seq, turn);
+    case "typing": {
+      const signal: RoomSignal = { type: "typing", member: turn.from, untilMs: turn.nowMs + limits.typingMs };
+      return [publish(signal), reply({})];
+    }
+    case "draft":
+      return draft(message, turn);
+    case "summary":
+      return [reply(summaryOf(state, turn.key, turn.from))];
+    case "history":
+      return history(state, message, turn);
+    case "resume":
+      return resume({ head: state.head, floor: 0 }, message.after, turn, () => snapshotOf(state, turn.key));
+    default:
+      return [refuse("BAD_REQUEST", { type: (message as { type: string }).type })];
+  }
+}
+
+function draft({ type, generation, replyTo, offset, text, done }: DraftPiece, turn: Turn): Effects {
+  if (!turn.from.startsWith("agent/")) return [refuse("FORBIDDEN")];
+  const signal: RoomSignal = {
+    type,
+    agent: turn.from,
+    generation,
+    offset,
+    text,
+    ...(replyTo !== undefined && { replyTo }),
+    ...(done !== undefined && { done }),
+  };
+  return [publish(signal)];
+}
+
+function onAnswered(state: Room, signal: Extract<Signal, { type: "answered" }>, turn: Turn): Effects {
+  const settled = settle(state.outbox, signal, turn);
+  if (settled === undefined) return [];
+  const { entry, result, effects } = settled;
+  const undone = entry === undefined || result.ok ? [] : undeliverable(state, entry, result.error.code, turn);
+  return [...effects, ...undone];
+}
+
+type ReadTag = ResumeTag | HistoryTag | MessageTag;
+
+function onRecords(
+  state: Room,
+  tag: ReadTag,
+  records: Extract<Signal, { type: "records" }>["records"],
+  turn: Turn,
+): Effects {
+  switch (tag.type) {
+    case "resume":
+      return resumePage({ head: state.head, floor: 0 }, tag, records);
+    case "history":
+      return historyPage(tag, records);
+    case "message":
+      return onMessageRead(state, tag, records[0]?.value as RoomMessage | undefined, turn);
+    default:
+      return [];
+  }
+}

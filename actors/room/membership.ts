@@ -1,0 +1,221 @@
+/** Who is in a room, in which rank, and what the room is called. */
+import {
+  wireLimits,
+  type ErrorCode,
+  type MemberRole,
+  type RoomEvent,
+  type RoomView,
+  type roomCommands,
+} from "../../protocols/index.ts";
+import { refuse, reply, type CommandOf, type Turn } from "../behavior.ts";
+import { actorLimits as limits } from "../limits.ts";
+import { fits, type Mail, type OutboxEntry } from "../outbox.ts";
+import { allMembers, memberOf, rankOf } from "./members.ts";
+import { happen, type Effects } from "./posting.ts";
+import { evolve, viewOf, type Room, type RoomState } from "./state.ts";
+
+type Command = CommandOf<typeof roomCommands>;
+type Of<Type extends Command["type"]> = Extract<Command, { type: Type }>;
+
+const isUser = (principal: string): boolean => principal.startsWith("user/");
+const nameOf = (principal: string): string => principal.slice(principal.indexOf("/") + 1);
+
+/** The user an agent belongs to: `agent/ada.helper` is `user/ada`'s. */
+const ownerOf = (agent: string): string => `user/${nameOf(agent).split(".")[0] ?? ""}`;
+
+/** Events with their notices, answered by the view they lead to. */
+function change(room: Room, turn: Turn, events: readonly RoomEvent[], mail: readonly Mail[]): Effects {
+  if (!fits(room.outbox, mail.length)) return [refuse("OVERLOADED")];
+  const after = events.reduce<RoomState>(
+    (state, event, index) => evolve(state, { type: "happened", at: room.head + 1 + index, event }),
+    room,
+  );
+  return [...happen(room, turn, events, mail), reply(viewOf(after ?? room, turn.key))];
+}
+
+/** Tells users that a room appeared in, or went from, their list. Agents keep no list. */
+const notices = (type: "roomJoined" | "roomLeft", members: readonly string[], key: string): readonly Mail[] =>
+  members.filter(isUser).map((member) => ({ to: member as Mail["to"], message: { type, room: key } }));
+
+/** A public room keeps its row in the catalog up to date. */
+const listing = (room: Pick<Room, "visibility" | "title" | "topic">, turn: Turn): readonly Mail[] =>
+  room.visibility === "public"
+    ? [
+        {
+          to: "catalog/rooms",
+          message: { type: "put", key: turn.key, title: room.title, detail: room.topic, atMs: turn.nowMs },
+        },
+      ]
+    : [];
+
+/** Creates the room; its creator owns it. Errors: NAME_TAKEN, BAD_REQUEST, FORBIDDEN. */
+export function create(room: RoomState, command: Of<"create">, turn: Turn): Effects {
+  if (!isUser(turn.from)) return [refuse("FORBIDDEN")];
+  const visibility = command.visibility ?? "public";
+  if (visibility === "direct") return createDirect(room, command, turn);
+  if (room !== null) return [refuse("NAME_TAKEN")];
+  if (command.with !== undefined) return [refuse("BAD_REQUEST", { field: "with" })];
+  // Names that begin so belong to direct rooms: nobody may wait for two people there.
+  if (turn.key.startsWith("dm.")) return [refuse("BAD_REQUEST", { field: "visibility" })];
+  const view = newView(turn, command, visibility, { [turn.from]: "owner" });
+  return opened(view, turn);
+}
+
+function createDirect(room: RoomState, command: Of<"create">, turn: Turn): Effects {
+  const other = command.with;
+  if (other === undefined || !isUser(other) || other === turn.from) return [refuse("BAD_REQUEST", { field: "with" })];
+  const [first, second] = [nameOf(turn.from), nameOf(other)].toSorted((a, b) => (a < b ? -1 : 1));
+  if (turn.key !== `dm.${first}.${second}`) return [refuse("BAD_REQUEST", { field: "to" })];
+  // Both may open it at the same moment: it is the same room.
+  if (room !== null) {
+    const missing = [turn.from, other].filter((member) => memberOf(room.members, member) === undefined);
+    const events = missing.map((member) => joinedEvent(member, "member", turn));
+    return change(room, turn, events, notices("roomJoined", missing, turn.key));
+  }
+  return opened(newView(turn, command, "direct", { [turn.from]: "member", [other]: "member" }), turn);
+}
+
+function newView(
+  turn: Turn,
+  { title, topic }: Of<"create">,
+  visibility: RoomView["visibility"],
+  roles: Readonly<Record<string, MemberRole>>,
+): RoomView {
+  const joined = Object.entries(roles).map(
+    ([member, role]) => [member, { role, joinedAtMs: turn.nowMs, readSeq: 0 }] as const,
+  );
+  return {
+    room: turn.key,
+    title: title ?? (visibility === "direct" ? Object.keys(roles).map(nameOf).join(", ") : turn.key),
+    topic: topic ?? "",
+    visibility,
+    createdAtMs: turn.nowMs,
+    members: Object.fromEntries(joined),
+    messageSeq: 0,
+    pins: [],
+  };
+}
+
+function opened(view: RoomView, turn: Turn): Effects {
+  const event: RoomEvent = { type: "created", by: turn.from, view };
+  const room = evolve(null, { type: "happened", at: 0, event });
+  if (room === null) return [];
+  const mail = [...notices("roomJoined", Object.keys(view.members), turn.key), ...listing(room, turn)];
+  return [...happen(room, turn, [event], mail), reply(view)];
+}
+
+/** Joins a public room. Errors: FORBIDDEN, LIMIT_REACHED. */
+export function join(room: Room, turn: Turn): Effects {
+  if (memberOf(room.members, turn.from)) return [reply(viewOf(room, turn.key))];
+  if (!isUser(turn.from) || room.visibility !== "public") return [refuse("FORBIDDEN")];
+  // Somebody has to be able to look after a room that everybody left.
+  const hasPeople = allMembers(room.members).some(([member]) => isUser(member));
+  return admit(room, turn, turn.from, hasPeople ? "member" : "owner");
+}
+
+function admit(room: Room, turn: Turn, member: string, role: MemberRole): Effects {
+  if (room.members.size >= wireLimits.roomMembersMax) return [refuse("LIMIT_REACHED", { limit: "roomMembersMax" })];
+  return change(room, turn, [joinedEvent(member, role, turn)], notices("roomJoined", [member], turn.key));
+}
+
+const joinedEvent = (member: string, role: MemberRole, turn: Turn): RoomEvent => ({
+  type: "joined",
+  member,
+  role,
+  atMs: turn.nowMs,
+  by: turn.from,
+});
+
+/** Brings somebody in: people by moderators, an agent by its owner. Errors: FORBIDDEN, LIMIT_REACHED. */
+export function invite(room: Room, { member }: Of<"invite">, turn: Turn): Effects {
+  if (room.visibility === "direct") return [refuse("FORBIDDEN")];
+  const mayInvite = isUser(member)
+    ? rankOf(roleOf(room, turn.from)) >= rankOf("moderator")
+    : ownerOf(member) === turn.from;
+  if (!mayInvite) return [refuse("FORBIDDEN")];
+  if (memberOf(room.members, member)) return [reply(viewOf(room, turn.key))];
+  if (!isUser(member) && room.agents.length >= limits.roomAgentsMax)
+    return [refuse("LIMIT_REACHED", { limit: "roomAgentsMax" })];
+  return admit(room, turn, member, "member");
+}
+
+const roleOf = (room: Room, principal: string): MemberRole => memberOf(room.members, principal)?.role ?? "member";
+
+/** The sender goes. A direct room cannot be left. */
+export function leave(room: Room, turn: Turn): Effects {
+  if (room.visibility === "direct") return [refuse("FORBIDDEN")];
+  return part(room, turn, turn.from);
+}
+
+/** Sends somebody away: those above do, and the owner of an agent. Errors: FORBIDDEN, NOT_FOUND. */
+export function remove(room: Room, { member }: Of<"remove">, turn: Turn): Effects {
+  if (room.visibility === "direct") return [refuse("FORBIDDEN")];
+  const target = memberOf(room.members, member);
+  if (target === undefined) return [refuse("NOT_FOUND", { member })];
+  const rank = rankOf(roleOf(room, turn.from));
+  const above = rank > rankOf(target.role) || rank === rankOf("owner");
+  const own = member === turn.from || (!isUser(member) && ownerOf(member) === turn.from);
+  return above || own ? part(room, turn, member) : [refuse("FORBIDDEN")];
+}
+
+function part(room: Room, turn: Turn, member: string): Effects {
+  const events = partEvents(room, member, turn.from, turn.nowMs);
+  return change(room, turn, events, notices("roomLeft", [member], turn.key));
+}
+
+/** Agents go with their owner, and a room whose last owner goes gets a new one. */
+function partEvents(room: Room, member: string, by: string, atMs: number): readonly RoomEvent[] {
+  const gone = isUser(member) ? [member, ...room.agents.filter((agent) => ownerOf(agent) === member)] : [member];
+  const events: RoomEvent[] = gone.map((principal) => ({ type: "left", member: principal, atMs, by }));
+  const heir = roleOf(room, member) === "owner" ? heirOf(room, member) : undefined;
+  return heir === undefined ? events : [...events, { type: "roleSet", member: heir, role: "owner", by }];
+}
+
+/** Who owns the room when `owner` is gone: nobody new if another owner stays, else the longest-standing moderator or
+ *  member. */
+function heirOf(room: Room, owner: string): string | undefined {
+  const others = allMembers(room.members).filter(([principal]) => isUser(principal) && principal !== owner);
+  if (others.some(([, { role }]) => role === "owner")) return undefined;
+  const [heir] = others.toSorted(
+    ([nameA, a], [nameB, b]) =>
+      rankOf(b.role) - rankOf(a.role) || a.joinedAtMs - b.joinedAtMs || (nameA < nameB ? -1 : 1),
+  );
+  return heir?.[0];
+}
+
+/** Sets a rank. Owners do; one owner always stays. Errors: FORBIDDEN, NOT_FOUND. */
+export function setRole(room: Room, { member, role }: Of<"setRole">, turn: Turn): Effects {
+  if (room.visibility === "direct" || roleOf(room, turn.from) !== "owner") return [refuse("FORBIDDEN")];
+  const target = memberOf(room.members, member);
+  if (target === undefined) return [refuse("NOT_FOUND", { member })];
+  if (target.role === role) return [reply(viewOf(room, turn.key))];
+  if (!isUser(member)) return [refuse("FORBIDDEN", { reason: "an agent stays a member" })];
+  const owners = allMembers(room.members).filter(([, other]) => other.role === "owner");
+  if (target.role === "owner" && owners.length === 1) return [refuse("FORBIDDEN", { reason: "a room has an owner" })];
+  return change(room, turn, [{ type: "roleSet", member, role, by: turn.from }], []);
+}
+
+/** Sets title or topic: moderators do, not in direct rooms. Errors: FORBIDDEN. */
+export function rename(room: Room, command: Of<"setTitle"> | Of<"setTopic">, turn: Turn): Effects {
+  if (room.visibility === "direct" || rankOf(roleOf(room, turn.from)) < rankOf("moderator"))
+    return [refuse("FORBIDDEN")];
+  const event: RoomEvent =
+    command.type === "setTitle"
+      ? { type: "titled", title: command.title, by: turn.from }
+      : { type: "topicSet", topic: command.topic, by: turn.from };
+  const now = command.type === "setTitle" ? { ...room, title: command.title } : { ...room, topic: command.topic };
+  if (now.title === room.title && now.topic === room.topic) return [reply(viewOf(room, turn.key))];
+  return change(room, turn, [event], listing(now, turn));
+}
+
+/** A notice was refused for good. Somebody invited who does not exist, or whose list is full, goes again; so does an agent
+ *  that was deleted. Whoever came by themselves exists: the gateway has seen them. */
+export function undeliverable(room: Room, entry: OutboxEntry, code: ErrorCode, turn: Turn): Effects {
+  const member = memberOf(room.members, entry.to);
+  if (member === undefined) return [];
+  const { type } = entry.message;
+  const gone =
+    (type === "roomJoined" && (code === "LIMIT_REACHED" || (code === "NOT_FOUND" && member.invited))) ||
+    (type === "mentioned" && code === "NOT_FOUND");
+  return gone ? happen(room, turn, partEvents(room, entry.to, turn.self, turn.nowMs)) : [];
+}

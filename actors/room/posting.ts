@@ -1,0 +1,201 @@
+/** What happens to messages: posted, edited, deleted, reacted to, pinned. */
+import { unreachable, wireLimits, type Posted, type RoomEvent, type RoomMessage } from "../../protocols/index.ts";
+import { persist, publish, refuse, reply, type CommandOf, type Effect, type ReplyTo, type Turn } from "../behavior.ts";
+import type { Sender } from "../behavior.ts";
+import { actorLimits as limits } from "../limits.ts";
+import { dispatch, fits, type Mail } from "../outbox.ts";
+import type { roomCommands } from "../../protocols/index.ts";
+import { memberOf, rankOf } from "./members.ts";
+import { contextOf, mentionsIn } from "./mentions.ts";
+import { messageInMemory, messageKey, type Room, type RoomChange } from "./state.ts";
+
+type Command = CommandOf<typeof roomCommands>;
+export type Effects = readonly Effect<RoomChange, never>[];
+type Post = Extract<Command, { type: "post" }>;
+
+/** A command about one earlier message. */
+export type Targeted = Extract<Command, { type: "edit" | "delete" | "react" | "pin" }> | (Post & { replyTo: number });
+
+/** Tag of the read that fetches an older message; the command goes on when it is there. */
+export interface MessageTag {
+  readonly type: "message";
+  readonly command: Targeted;
+  readonly seq: number;
+  readonly from: Sender;
+  readonly to: ReplyTo | undefined;
+  /** `room.changes` when the read was asked for. */
+  readonly changes: number;
+}
+
+/** The effects of events that happen in this turn, without the answer. */
+export function happen(room: Room, turn: Turn, events: readonly RoomEvent[], mail: readonly Mail[] = []): Effects {
+  const changes = events.map((event, index) => ({
+    type: "happened" as const,
+    at: room.head + 1 + index,
+    event,
+    ...(index === 0 && mail.length > 0 && { mail }),
+  }));
+  return [
+    ...changes.map((change) => persist(change)),
+    ...changes.map(({ at, event }) => publish(event, at)),
+    ...dispatch(room.outbox, mail, turn.self),
+  ];
+}
+
+/** Posts a message, in a thread when it answers another. */
+export function post(room: Room, command: Post, turn: Turn): Effects {
+  if (command.generation !== undefined && !turn.from.startsWith("agent/"))
+    return [refuse("BAD_REQUEST", { field: "generation" })];
+  if (command.replyTo !== undefined)
+    return onMessage(room, { ...command, replyTo: command.replyTo }, command.replyTo, turn);
+  return posted(room, command, undefined, turn);
+}
+
+function posted(room: Room, command: Post, root: RoomMessage | undefined, turn: Turn): Effects {
+  const repeated = command.generation === undefined ? undefined : sameGeneration(room, command.generation, turn.from);
+  if (repeated !== undefined) {
+    const answer: Posted = { seq: repeated.seq, at: room.head, atMs: repeated.atMs };
+    return [reply(answer, turn.replyTo)];
+  }
+  const mentions = mentionsIn(command.text, room);
+  const atMs = turn.nowMs;
+  const message: RoomMessage = {
+    seq: room.messageSeq + 1,
+    author: turn.from,
+    text: command.text,
+    atMs,
+    ...(root && { replyTo: root.seq }),
+    ...(mentions.length > 0 && { mentions: [...mentions] }),
+    ...(command.generation !== undefined && { generation: command.generation }),
+  };
+  const mail = summons(room, message, turn);
+  if (!fits(room.outbox, mail.length)) return [refuse("OVERLOADED", undefined, turn.replyTo)];
+  const answered = root && { ...root, replies: { count: (root.replies?.count ?? 0) + 1, lastAtMs: atMs } };
+  const event: RoomEvent = { type: "posted", message, ...(answered && { root: answered }) };
+  const answer: Posted = { seq: message.seq, at: room.head + 1, atMs };
+  return [...happen(room, turn, [event], mail), reply(answer, turn.replyTo)];
+}
+
+/** An agent that lost the answer to its post sends it again, perhaps after the node forgot the operation. */
+const sameGeneration = (room: Room, generation: string, author: string): RoomMessage | undefined =>
+  room.recent.findLast((message) => message.generation === generation && message.author === author);
+
+/** Only people summon agents: agents that summon each other would talk for ever. */
+function summons(room: Room, message: RoomMessage, turn: Turn): readonly Mail[] {
+  if (!message.author.startsWith("user/")) return [];
+  const agents = message.mentions?.filter((member) => member.startsWith("agent/")) ?? [];
+  if (agents.length === 0) return [];
+  const context = contextOf(room, message);
+  return agents.map((agent) => ({
+    to: agent as Mail["to"],
+    message: { type: "mentioned", room: turn.key, seq: message.seq, context },
+  }));
+}
+
+/** Goes on with a command when its message is in memory; otherwise reads the message first. */
+export function onMessage(room: Room, command: Targeted, seq: number, turn: Turn): Effects {
+  if (seq < 1 || seq > room.messageSeq) return [refuse("NOT_FOUND", { seq }, turn.replyTo)];
+  const message = messageInMemory(room, seq);
+  if (message !== undefined) return apply(room, command, message, turn);
+  const tag: MessageTag = {
+    type: "message",
+    command,
+    seq,
+    from: turn.from,
+    to: turn.replyTo,
+    changes: room.changes,
+  };
+  return [{ type: "read", range: { from: messageKey(seq), to: messageKey(seq + 1), limit: 1 }, tag }];
+}
+
+/** The read message arrived. Memory knows better if the message changed meanwhile; if more changed than memory holds, the
+ *  record may be old and is read again. */
+export function onMessageRead(room: Room, tag: MessageTag, message: RoomMessage | undefined, here: Turn): Effects {
+  const turn: Turn = { ...here, from: tag.from, ...(tag.to && { replyTo: tag.to }) };
+  const maybeOld = room.changes - tag.changes > limits.roomChangedMessages;
+  if (memberOf(room.members, tag.from) === undefined) return [refuse("NOT_A_MEMBER", undefined, tag.to)];
+  if (message === undefined || maybeOld || messageInMemory(room, tag.seq) !== undefined)
+    return onMessage(room, tag.command, tag.seq, turn);
+  return apply(room, tag.command, message, turn);
+}
+
+function apply(room: Room, command: Targeted, message: RoomMessage, turn: Turn): Effects {
+  switch (command.type) {
+    case "post":
+      // Threads are one level deep: an answer to an answer belongs to the thread it is read in.
+      return message.replyTo === undefined
+        ? posted(room, command, message, turn)
+        : onMessage(room, { ...command, replyTo: message.replyTo }, message.replyTo, turn);
+    case "edit":
+      return edit(room, command.text, message, turn);
+    case "delete":
+      return remove(room, message, turn);
+    case "react":
+      return react(room, command, message, turn);
+    case "pin":
+      return pin(room, command.on, message, turn);
+    default:
+      return unreachable(command);
+  }
+}
+
+const changed = (room: Room, turn: Turn, event: Extract<RoomEvent, { message: RoomMessage }>): Effects => [
+  ...happen(room, turn, [event]),
+  reply(event.message, turn.replyTo),
+];
+
+function edit(room: Room, text: string, message: RoomMessage, turn: Turn): Effects {
+  if (message.author !== turn.from) return [refuse("FORBIDDEN", undefined, turn.replyTo)];
+  if (message.deletedAtMs !== undefined) return [refuse("NOT_FOUND", { seq: message.seq }, turn.replyTo)];
+  if (message.text === text) return [reply(message, turn.replyTo)];
+  // An edit mentions, but it does not summon: a correction is not a second question.
+  const mentions = mentionsIn(text, room);
+  const { mentions: _before, ...rest } = message;
+  const next = { ...rest, text, editedAtMs: turn.nowMs, ...(mentions.length > 0 && { mentions: [...mentions] }) };
+  return changed(room, turn, { type: "edited", message: next, by: turn.from });
+}
+
+function remove(room: Room, message: RoomMessage, turn: Turn): Effects {
+  if (message.author !== turn.from && !moderates(room, turn.from))
+    return [refuse("FORBIDDEN", undefined, turn.replyTo)];
+  if (message.deletedAtMs !== undefined) return [reply(message, turn.replyTo)];
+  const { reactions: _reactions, mentions: _mentions, pinned: _pinned, ...rest } = message;
+  const next = { ...rest, text: "", deletedAtMs: turn.nowMs };
+  return changed(room, turn, { type: "deleted", message: next, by: turn.from });
+}
+
+/** In a direct room nobody stands above the other. */
+const moderates = (room: Room, principal: string): boolean =>
+  room.visibility !== "direct" && rankOf(memberOf(room.members, principal)?.role ?? "member") >= rankOf("moderator");
+
+function react(room: Room, command: Extract<Command, { type: "react" }>, message: RoomMessage, turn: Turn): Effects {
+  const { emoji, on } = command;
+  // The one text that plain objects cannot hold as a key of their own.
+  if (emoji === "__proto__") return [refuse("BAD_REQUEST", { field: "emoji" }, turn.replyTo)];
+  if (message.deletedAtMs !== undefined) return [refuse("NOT_FOUND", { seq: message.seq }, turn.replyTo)];
+  const reactions = message.reactions ?? {};
+  const who = Object.hasOwn(reactions, emoji) ? (reactions[emoji] ?? []) : [];
+  if (who.includes(turn.from) === on) return [reply(message, turn.replyTo)];
+  if (on && who.length === 0 && Object.keys(reactions).length >= wireLimits.reactionKindsMax)
+    return [refuse("LIMIT_REACHED", { limit: "reactionKindsMax" }, turn.replyTo)];
+  if (on && who.length >= wireLimits.reactionsPerKindMax)
+    return [refuse("LIMIT_REACHED", { limit: "reactionsPerKindMax" }, turn.replyTo)];
+  const whoNow = on ? [...who, turn.from] : who.filter((principal) => principal !== turn.from);
+  const { [emoji]: _who, ...others } = reactions;
+  const now = whoNow.length === 0 ? others : { ...reactions, [emoji]: whoNow };
+  const { reactions: _reactions, ...rest } = message;
+  const next: RoomMessage = Object.keys(now).length === 0 ? rest : { ...rest, reactions: now };
+  return changed(room, turn, { type: "reacted", message: next, by: turn.from, emoji, on });
+}
+
+function pin(room: Room, on: boolean, message: RoomMessage, turn: Turn): Effects {
+  if (room.visibility !== "direct" && !moderates(room, turn.from))
+    return [refuse("FORBIDDEN", undefined, turn.replyTo)];
+  if (message.deletedAtMs !== undefined) return [refuse("NOT_FOUND", { seq: message.seq }, turn.replyTo)];
+  if ((message.pinned === true) === on) return [reply(message, turn.replyTo)];
+  if (on && room.pins.length >= wireLimits.pinsPerRoomMax)
+    return [refuse("LIMIT_REACHED", { limit: "pinsPerRoomMax" }, turn.replyTo)];
+  const { pinned: _pinned, ...rest } = message;
+  const next: RoomMessage = on ? { ...rest, pinned: true } : rest;
+  return changed(room, turn, { type: "pinned", message: next, by: turn.from, on });
+}

@@ -1,0 +1,54 @@
+/** What members read: pages of history, read markers. */
+import { wireLimits, type RoomHistory, type RoomMessage, type roomCommands } from "../../protocols/index.ts";
+import { refuse, reply, type CommandOf, type Record, type ReplyTo, type Turn } from "../behavior.ts";
+import { memberOf } from "./members.ts";
+import { happen, type Effects } from "./posting.ts";
+import { messageKey, summaryOf, threadKey, type Room } from "./state.ts";
+
+type Command = CommandOf<typeof roomCommands>;
+type History = Extract<Command, { type: "history" }>;
+
+/** Tag of the read behind a page of history. */
+export interface HistoryTag {
+  readonly type: "history";
+  readonly limit: number;
+  readonly reverse: boolean;
+  readonly to: ReplyTo | undefined;
+}
+
+/** A page of messages: forward from `after`, else backward from `before` or the end; always answered oldest first. */
+export function history(room: Room, command: History, turn: Turn): Effects {
+  const { thread } = command;
+  const limit = command.limit ?? wireLimits.pageEntriesDefault;
+  const from = (command.after ?? 0) + 1;
+  const to = Math.min(command.before ?? Infinity, room.messageSeq + 1);
+  if (from >= to) return [reply({ messages: [], more: false } satisfies RoomHistory)];
+  const reverse = command.after === undefined;
+  const oldest = room.messageSeq - room.recent.length + 1;
+  // What is in memory needs no disk: most pages are the newest.
+  if (thread === undefined && (reverse ? Math.max(from, to - limit) : from) >= oldest) {
+    const start = reverse ? Math.max(from, to - limit) : from;
+    const messages = room.recent.slice(start - oldest, Math.min(to, start + limit) - oldest);
+    const more = reverse ? start > from : start + limit < to;
+    return [reply({ messages, more } satisfies RoomHistory)];
+  }
+  const tag: HistoryTag = { type: "history", limit, reverse, to: turn.replyTo };
+  const keyOf = (seq: number): string => (thread === undefined ? messageKey(seq) : threadKey(thread, seq));
+  return [{ type: "read", range: { from: keyOf(from), to: keyOf(to), limit: limit + 1, reverse }, tag }];
+}
+
+/** The page arrived. One record more than asked for says that there is more. */
+export function historyPage(tag: HistoryTag, records: readonly Record[]): Effects {
+  const page = records.slice(0, tag.limit).map(({ value }) => value as RoomMessage);
+  const messages = tag.reverse ? page.toReversed() : page;
+  return [reply({ messages, more: records.length > tag.limit } satisfies RoomHistory, tag.to)];
+}
+
+/** Moves the sender's read marker forward; back it does not go. */
+export function markRead(room: Room, seq: number, turn: Turn): Effects {
+  if (seq > room.messageSeq) return [refuse("BAD_REQUEST", { field: "seq", messageSeq: room.messageSeq })];
+  const readSeq = memberOf(room.members, turn.from)?.readSeq ?? 0;
+  if (seq <= readSeq) return [reply(summaryOf(room, turn.key, turn.from))];
+  const effects = happen(room, turn, [{ type: "readMarked", member: turn.from, seq }]);
+  return [...effects, reply({ readSeq: seq })];
+}

@@ -1,0 +1,167 @@
+import Table from "cli-table3";
+import {
+  failure,
+  parseActorId,
+  PlexusError,
+  type ActorDetail,
+  type ActorRow,
+  type NodeStatus,
+  type Result,
+} from "../protocols/index.ts";
+import { readControlFile } from "./control.ts";
+import { callNode, type Target } from "./node-client.ts";
+import { describeBytes, describeDuration, exitCodes, paint, withoutControls, type Output } from "./output.ts";
+import { savedSession } from "./session.ts";
+
+/** Where an admin command goes: a node on this machine by its data folder, or any node by address. */
+export interface AdminFlags {
+  readonly dataFolder: string;
+  readonly url: string | undefined;
+  readonly json: boolean;
+}
+
+/** With `--url` the session of `plexus chat` is used; without, the control file of the data folder. */
+async function findNode(flags: AdminFlags): Promise<Target> {
+  if (flags.url !== undefined) {
+    const session = await savedSession(flags.url, Date.now());
+    return { url: flags.url, ...(session !== undefined && { token: session.token }) };
+  }
+  const control = await readControlFile(flags.dataFolder);
+  if (control === undefined)
+    throw new PlexusError(failure("UNREACHABLE", { reason: "no node runs on this data folder", data: flags.dataFolder }));
+  return { url: control.url, token: control.controlToken };
+}
+
+function demand<T>(result: Result<T>): T {
+  if (!result.ok) throw new PlexusError(result.error);
+  return result.value;
+}
+
+/** `plexus status`. */
+export async function showStatus(flags: AdminFlags, output: Output): Promise<number> {
+  const status = demand(await callNode<NodeStatus>(await findNode(flags), "GET", "/api/admin/status"));
+  output.print(flags.json ? JSON.stringify(status) : describeStatus(status, output.color));
+  return exitCodes.ok;
+}
+
+/** The status as a person reads it. */
+export function describeStatus(status: NodeStatus, color: boolean): string {
+  const quarantined = status.slots.quarantined;
+  const rows: readonly (readonly [string, string])[] = [
+    ["Node", `${status.node}, Plexus ${status.version}`],
+    ["Address", status.url],
+    ["Up", describeDuration(status.uptimeMs)],
+    ["Roles", status.roles.join(", ")],
+    ...status.models.map(
+      (model, index) =>
+        [
+          index === 0 ? "Models" : "",
+          `${model.model}: ${model.state}${model.demonstration ? ", demonstration model" : ""}${model.reason === undefined ? "" : ` (${model.reason})`}`,
+        ] as const,
+    ),
+    ["Actors", `${status.actors.active} active, ${status.actors.quarantined} quarantined`],
+    ["Slots", `${status.slots.open} open, ${quarantined.length} quarantined`],
+    ...quarantined.map(({ slot, reason }) => ["", paint(color, "red", `${slot}: ${reason}`)] as const),
+    ["Journal", `${status.journal.entries} entries, ${describeBytes(status.journal.bytes)}, ${status.journal.location}`],
+    ["Connections", String(status.connections)],
+    ["Event loop", `${status.eventLoopLagMs.toFixed(1)} ms late (p99)`],
+    ["Memory", describeBytes(status.memoryBytes)],
+  ];
+  return rows.map(([label, value]) => `${label.padEnd(13)}${value}`).join("\n");
+}
+
+/** What `plexus actors list` looks for. */
+export interface ActorFilter {
+  readonly kind?: string;
+  readonly status?: string;
+  readonly limit: number;
+}
+
+/** One request's worth of rows. */
+const pageRows = 200;
+
+/** `plexus actors list`: pages until `limit` rows are printed. With --json one line per actor. */
+export async function listActors(flags: AdminFlags, filter: ActorFilter, output: Output): Promise<number> {
+  const target = await findNode(flags);
+  const rows: ActorRow[] = [];
+  let more = true;
+  while (more && rows.length < filter.limit) {
+    const query = new URLSearchParams({ limit: String(Math.min(pageRows, filter.limit - rows.length)) });
+    if (filter.kind !== undefined) query.set("kind", filter.kind);
+    if (filter.status !== undefined) query.set("status", filter.status);
+    const last = rows.at(-1);
+    if (last !== undefined) query.set("after", last.actor);
+    type Page = { readonly rows: readonly ActorRow[]; readonly more: boolean };
+    const page = demand(await callNode<Page>(target, "GET", `/api/admin/actors?${query.toString()}`));
+    rows.push(...page.rows);
+    more = page.more && page.rows.length > 0;
+  }
+  if (flags.json) for (const row of rows) output.print(JSON.stringify(row));
+  else output.print(rows.length === 0 ? "No actors." : actorTable(rows, output.color));
+  if (more && !flags.json) output.print(`There are more; --limit shows them.`);
+  return exitCodes.ok;
+}
+
+function actorTable(rows: readonly ActorRow[], color: boolean): string {
+  const table = new Table({
+    head: ["Actor", "Status", "Slot", "Mailbox", "Restarts", "Last active"],
+    style: { head: color ? ["bold"] : [], border: color ? ["gray"] : [], compact: true },
+    colAligns: ["left", "left", "left", "right", "right", "left"],
+  });
+  for (const row of rows) {
+    const status = row.status === "quarantined" ? paint(color, "red", row.status) : row.status;
+    const lastActive = row.lastActiveAtMs === undefined ? "" : new Date(row.lastActiveAtMs).toISOString();
+    table.push([row.actor, status, row.slot, row.mailbox, row.restarts, lastActive]);
+  }
+  return table.toString();
+}
+
+function actorPath(actor: string): string {
+  const id = parseActorId(actor);
+  if (id === undefined)
+    throw new PlexusError(failure("BAD_REQUEST", { field: "actor", reason: "an actor is kind/key, like room/lobby" }));
+  return `/api/admin/actors/${id.kind}/${id.key}`;
+}
+
+/** `plexus actors show KIND/KEY`. */
+export async function showActor(flags: AdminFlags, actor: string, output: Output): Promise<number> {
+  const path = actorPath(actor);
+  const detail = demand(await callNode<ActorDetail>(await findNode(flags), "GET", path));
+  output.print(flags.json ? JSON.stringify(detail) : describeActor(detail, output.color));
+  return exitCodes.ok;
+}
+
+/** One actor as a person reads it. */
+export function describeActor(detail: ActorDetail, color: boolean): string {
+  const lines = [
+    `${paint(color, "bold", detail.actor)} is ${detail.status}`,
+    `Slot ${detail.slot}, epoch ${detail.epoch}, ${detail.entries} journal entries, state ${describeBytes(detail.stateBytes)}`,
+    `Mailbox ${detail.mailbox}, restarts ${detail.restarts}`,
+    ...(detail.lastError === undefined ? [] : [`Last error: ${withoutControls(detail.lastError)}`]),
+    ...detail.reminders.map(({ id, dueMs }) => `Reminder ${withoutControls(id)}, due ${new Date(dueMs).toISOString()}`),
+    ...detail.deadLetters.map(
+      (letter) =>
+        `Dead letter ${letter.id}: ${letter.type} from ${letter.from} at ${new Date(letter.atMs).toISOString()}, ${withoutControls(letter.reason)}`,
+    ),
+  ];
+  if (detail.status === "quarantined") lines.push(`Release it with: plexus actors release ${detail.actor}`);
+  return lines.join("\n");
+}
+
+/** `plexus actors release KIND/KEY`: ends a quarantine. */
+export async function releaseActor(
+  flags: AdminFlags,
+  release: { readonly actor: string; readonly redeliver: boolean },
+  output: Output,
+): Promise<number> {
+  const path = `${actorPath(release.actor)}/release`;
+  type Released = { readonly redelivered: number };
+  const body = { redeliver: release.redeliver };
+  const released = demand(await callNode<Released>(await findNode(flags), "POST", path, body));
+  output.print(
+    flags.json
+      ? JSON.stringify({ actor: release.actor, ...released })
+      : `${release.actor} takes messages again; ${released.redelivered} dead letters were delivered again.`,
+  );
+  return exitCodes.ok;
+}

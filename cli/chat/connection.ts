@@ -1,0 +1,233 @@
+import { randomUUID } from "node:crypto";
+import WebSocket from "ws";
+import {
+  failure,
+  failureOf,
+  ok,
+  PlexusError,
+  refused,
+  type Failure,
+  type Hello,
+  type NodeFrame,
+  type Result,
+  type Subscribed,
+} from "../../protocols/index.ts";
+import type { Target } from "../node-client.ts";
+
+/** What a connection reports. */
+export interface ConnectionEvents {
+  /** A topic's state was loaded: at the first subscription, or anew when the cursor was too old. */
+  onState(topic: string, state: unknown): void;
+  onEvent(topic: string, event: unknown, at: number | undefined): void;
+  onActivity(activity: Extract<NodeFrame, { activity: unknown }>["activity"]): void;
+  /** `up` again after `down` means that nothing was missed: subscriptions go on from their cursors. */
+  onChange(state: "up" | "down", reason: string): void;
+  /** The node will not have us: the session ended. No further attempts are made. */
+  onEnd(reason: Failure): void;
+}
+
+/** One WebSocket to a node that comes back by itself. */
+export interface Connection {
+  readonly hello: () => Hello | undefined;
+  /** Sends a command and waits for its answer, across reconnects: it is sent again with the same operationId. */
+  ask(command: string, to: string, parameters?: object): Promise<Result<unknown>>;
+  subscribe(topic: string): Promise<Result<Subscribed>>;
+  unsubscribe(topic: string): void;
+  close(): void;
+}
+
+interface Pending {
+  readonly frame: object;
+  readonly resolve: (result: Result<unknown>) => void;
+  readonly timer: NodeJS.Timeout;
+}
+
+/** From the first sending to the answer, reconnects included. */
+const answerTimeoutMs = 30_000;
+const reconnectFirstMs = 250;
+const reconnectMaxMs = 8_000;
+/** Two lost beats and some: the node pings once per heartbeat. */
+const silentBeats = 2.5;
+
+/** Opens a connection; resolves after the first `hello`. Throws UNREACHABLE or UNAUTHENTICATED when there is none. */
+export async function openConnection(target: Target, events: ConnectionEvents): Promise<Connection> {
+  const pending = new Map<number, Pending>();
+  const cursors = new Map<string, number | undefined>();
+  let socket: WebSocket | undefined;
+  let hello: Hello | undefined;
+  let nextId = 1;
+  let attempt = 0;
+  let closed = false;
+  let silence: NodeJS.Timeout | undefined;
+  let retry: NodeJS.Timeout | undefined;
+
+  const address = new URL("/ws", target.url);
+  address.protocol = address.protocol === "https:" ? "wss:" : "ws:";
+
+  const transmit = (frame: object): void => {
+    if (hello !== undefined && socket?.readyState === WebSocket.OPEN) socket.send(JSON.stringify(frame));
+  };
+
+  function request(frame: object): Promise<Result<unknown>> {
+    const id = nextId;
+    nextId += 1;
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => {
+        pending.delete(id);
+        resolve(refused(failure("ASK_TIMEOUT")));
+      }, answerTimeoutMs);
+      const whole = { id, ...frame };
+      pending.set(id, { frame: whole, resolve, timer });
+      transmit(whole);
+    });
+  }
+
+  async function subscribe(topic: string): Promise<Result<Subscribed>> {
+    const cursor = cursors.get(topic);
+    const answer = await request({ do: "subscribe", to: topic, ...(cursor !== undefined && { cursor }) });
+    if (!answer.ok) {
+      const stale = answer.error.code === "CURSOR_EXPIRED" || answer.error.code === "CURSOR_INVALID";
+      cursors.delete(topic);
+      return stale && cursor !== undefined ? subscribe(topic) : answer;
+    }
+    const subscribed = answer.value as Subscribed;
+    // With a cursor the missed events follow and move it; without one the state is as of `head`.
+    if (cursor === undefined) {
+      cursors.set(topic, subscribed.head);
+      events.onState(topic, subscribed.state);
+    }
+    return ok(subscribed);
+  }
+
+  function onFrame(frame: NodeFrame): void {
+    if ("re" in frame) {
+      const waiting = pending.get(frame.re);
+      if (waiting === undefined) return;
+      pending.delete(frame.re);
+      clearTimeout(waiting.timer);
+      waiting.resolve("ok" in frame ? ok(frame.ok) : refused(frame.error));
+    } else if ("event" in frame) {
+      if (!cursors.has(frame.topic)) return;
+      if (frame.at !== undefined) cursors.set(frame.topic, frame.at);
+      events.onEvent(frame.topic, frame.event, frame.at);
+    } else if ("lost" in frame) {
+      cursors.set(frame.topic, undefined);
+      if (frame.lost.outcome !== "failed" || frame.lost.code.startsWith("CURSOR")) void subscribe(frame.topic);
+      else cursors.delete(frame.topic);
+    } else if ("activity" in frame) events.onActivity(frame.activity);
+  }
+
+  function onHello(first: Hello): void {
+    const again = hello !== undefined || attempt > 0;
+    hello = first;
+    attempt = 0;
+    const waiting = [...pending.values()];
+    transmit({ id: 0, do: "watch" });
+    for (const [topic] of cursors) if (again) void subscribe(topic);
+    for (const { frame } of waiting) transmit(frame);
+    events.onChange("up", first.node);
+  }
+
+  function armSilence(): void {
+    clearTimeout(silence);
+    if (hello !== undefined) silence = setTimeout(() => socket?.terminate(), hello.heartbeatMs * silentBeats);
+  }
+
+  /** Resolves at hello, rejects when this attempt ends before it. */
+  function attemptOnce(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      let greeted = false;
+      let reason: Failure = failure("UNREACHABLE", { url: target.url });
+      const opening = new WebSocket(address, {
+        headers: target.token === undefined ? {} : { authorization: `Bearer ${target.token}` },
+        handshakeTimeout: 10_000,
+        perMessageDeflate: false,
+      });
+      socket = opening;
+      opening.on("unexpected-response", (_request, response) => {
+        if (response.statusCode === 401 || response.statusCode === 403) reason = failure("UNAUTHENTICATED");
+        else reason = failure("UNREACHABLE", { url: target.url, reason: `HTTP ${response.statusCode}` });
+        response.resume();
+        opening.terminate();
+      });
+      opening.on("error", (error: NodeJS.ErrnoException) => {
+        if (reason.code === "UNREACHABLE" && reason.details?.["reason"] === undefined)
+          reason = failure("UNREACHABLE", { url: target.url, reason: error.code ?? error.message });
+      });
+      opening.on("ping", armSilence);
+      opening.on("message", (data: Buffer) => {
+        armSilence();
+        const frame = JSON.parse(data.toString("utf8")) as NodeFrame;
+        if ("hello" in frame) {
+          greeted = true;
+          onHello(frame.hello);
+          resolve();
+        } else if ("bye" in frame) reason = frame.bye;
+        else onFrame(frame);
+      });
+      opening.on("close", () => {
+        clearTimeout(silence);
+        socket = undefined;
+        if (!greeted) reject(new PlexusError(reason));
+        else if (!closed) onDown(reason);
+      });
+    });
+  }
+
+  function onDown(reason: Failure): void {
+    if (reason.code === "UNAUTHENTICATED" || reason.code === "BAD_FRAME") {
+      end(reason);
+      return;
+    }
+    events.onChange("down", reason.code);
+    scheduleRetry();
+  }
+
+  function scheduleRetry(): void {
+    attempt += 1;
+    const ceilingMs = Math.min(reconnectMaxMs, reconnectFirstMs * 2 ** (attempt - 1));
+    // Jitter: a restarted node should not meet all its clients in one instant.
+    retry = setTimeout(() => {
+      attemptOnce().catch((thrown: unknown) => {
+        const reason = failureOf(thrown);
+        if (closed) return;
+        if (reason.code === "UNAUTHENTICATED") end(reason);
+        else scheduleRetry();
+      });
+    }, ceilingMs * (0.5 + Math.random() / 2));
+  }
+
+  function end(reason: Failure): void {
+    close();
+    events.onEnd(reason);
+  }
+
+  function close(): void {
+    closed = true;
+    clearTimeout(retry);
+    clearTimeout(silence);
+    for (const { timer, resolve } of pending.values()) {
+      clearTimeout(timer);
+      resolve(refused(failure("STOPPING")));
+    }
+    pending.clear();
+    socket?.close(1000);
+  }
+
+  await attemptOnce();
+  return {
+    hello: () => hello,
+    ask: (command, to, parameters = {}) =>
+      request({ do: command, to, with: parameters, operationId: randomUUID() }),
+    subscribe: (topic) => {
+      cursors.delete(topic);
+      cursors.set(topic, undefined);
+      return subscribe(topic);
+    },
+    unsubscribe(topic) {
+      if (!cursors.delete(topic)) return;
+      void request({ do: "unsubscribe", to: topic });
+    },
+    close,
+  };
+}

@@ -1,0 +1,46 @@
+import { failure, ok, refused, type Failure, type Result } from "../protocols/index.ts";
+
+/** Which node to speak to, and as whom. */
+export interface Target {
+  readonly url: string;
+  readonly token?: string;
+}
+
+/** An answer that takes longer will not come. Longer than the node's own deadline for one command. */
+const requestTimeoutMs = 20_000;
+
+/** One HTTP request to a node's API. Never throws: no node there is UNREACHABLE. */
+export async function callNode<T>(
+  target: Target,
+  method: "GET" | "POST" | "DELETE",
+  path: string,
+  body?: unknown,
+): Promise<Result<T>> {
+  let response: Response;
+  try {
+    response = await fetch(new URL(path, target.url), {
+      method,
+      headers: {
+        accept: "application/json",
+        ...(target.token !== undefined && { authorization: `Bearer ${target.token}` }),
+        ...(body !== undefined && { "content-type": "application/json" }),
+      },
+      ...(body !== undefined && { body: JSON.stringify(body) }),
+      signal: AbortSignal.timeout(requestTimeoutMs),
+    });
+  } catch (thrown) {
+    // A request that was sent and not answered may have been carried out.
+    if ((thrown as Error).name === "TimeoutError") return refused(failure("ASK_TIMEOUT", { url: target.url }));
+    return refused(failure("UNREACHABLE", { url: target.url, reason: reasonOf(thrown) }));
+  }
+  const content: unknown = await response.json().catch(() => undefined);
+  if (response.ok) return ok(content as T);
+  const carried = (content as { error?: Failure } | undefined)?.error;
+  if (carried?.code !== undefined) return refused(carried);
+  return refused(failure("UNREACHABLE", { url: target.url, reason: `HTTP ${response.status}, not from a Plexus node` }));
+}
+
+function reasonOf(thrown: unknown): string {
+  const cause = (thrown as { cause?: { code?: string; message?: string } }).cause;
+  return cause?.code ?? cause?.message ?? String((thrown as Error).message);
+}

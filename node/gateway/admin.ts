@@ -1,0 +1,71 @@
+import type { FastifyInstance } from "fastify";
+import { Type, type Static } from "typebox";
+import { actorId, actorKeyParams, releaseActor, schema, type NodeStatus } from "../../protocols/index.ts";
+import type { Message } from "../../actors/behavior.ts";
+import type { GatewayLimits } from "./limits.ts";
+import type { Surroundings } from "./options.ts";
+import { demand } from "./refusals.ts";
+
+const rowsQuery = (limits: GatewayLimits) =>
+  schema.object({
+    kind: Type.Optional(actorKeyParams.properties.kind),
+    status: Type.Optional(
+      Type.Union([Type.Literal("active"), Type.Literal("idle"), Type.Literal("quarantined")]),
+    ),
+    after: Type.Optional(Type.String({ maxLength: 128 })),
+    limit: Type.Optional(Type.Integer({ minimum: 1, maximum: limits.actorRowsMax })),
+  });
+const userParams = schema.object({ user: schema.userName });
+const adminBody = schema.object({ admin: Type.Boolean() });
+
+/** Adds the routes under /api/admin, for admins and for the operator's control token. */
+export function addAdminRoutes(
+  app: FastifyInstance,
+  at: Surroundings,
+  facts: { url(): string; connections(): number },
+): void {
+  const { kernel, limits } = at;
+  const config = { access: "admin" } as const;
+  const tags = ["admin"];
+  const toCluster = async (message: Message) =>
+    demand(
+      await kernel.ask({ to: "role-manager/cluster", from: "gateway", message, timeoutMs: limits.askTimeoutMs }),
+    ) ?? {};
+
+  app.get("/api/admin/status", { config, schema: { summary: "The state of this node", tags } }, async () => {
+    const status: NodeStatus = { ...(await at.status()), url: facts.url(), connections: facts.connections() };
+    return status;
+  });
+
+  const query = rowsQuery(limits);
+  app.get<{ Querystring: Static<typeof query> }>(
+    "/api/admin/actors",
+    { config, schema: { summary: "Actors, by id", tags, querystring: query } },
+    (request) => kernel.listActors({ ...request.query, limit: request.query.limit ?? 100 }),
+  );
+
+  app.get<{ Params: Static<typeof actorKeyParams> }>(
+    "/api/admin/actors/:kind/:key",
+    { config, schema: { summary: "One actor with its dead letters", tags, params: actorKeyParams } },
+    async (request) => demand(await kernel.showActor(actorId(request.params.kind, request.params.key))),
+  );
+
+  app.post<{ Params: Static<typeof actorKeyParams>; Body: Static<typeof releaseActor> }>(
+    "/api/admin/actors/:kind/:key/release",
+    { config, schema: { summary: "Ends a quarantine", tags, params: actorKeyParams, body: releaseActor } },
+    async (request) => {
+      const actor = actorId(request.params.kind, request.params.key);
+      return demand(await kernel.release(actor, request.body.redeliver ?? true));
+    },
+  );
+
+  app.put<{ Params: Static<typeof userParams>; Body: Static<typeof adminBody> }>(
+    "/api/admin/users/:user",
+    { config, schema: { summary: "Makes somebody an admin, or no longer", tags, params: userParams, body: adminBody } },
+    (request) => toCluster({ type: "setAdmin", user: request.params.user, admin: request.body.admin }),
+  );
+
+  app.get("/api/admin/cluster", { config, schema: { summary: "Nodes, roles and admins", tags } }, () =>
+    toCluster({ type: "describe" }),
+  );
+}

@@ -1,0 +1,245 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import { Type, type Static } from "typebox";
+import {
+  actorId,
+  createApiKey,
+  credentials,
+  roomCommands,
+  schema,
+  signUp,
+  wireLimits,
+  type AgentView,
+  type Result,
+  type Session,
+  type SignedIn,
+  type UserView,
+} from "../../protocols/index.ts";
+import type { Message } from "../../actors/behavior.ts";
+import type { Accounts, Caller } from "./accounts.ts";
+import { sessionCookie } from "./callers.ts";
+import { commandRoutes, messageOf, schemasOf } from "./commands.ts";
+import { callerOf, originOf } from "./http.ts";
+import type { Surroundings } from "./options.ts";
+import { demand } from "./refusals.ts";
+
+const operationHeader = Type.Object({
+  "idempotency-key": Type.Optional(
+    Type.String({
+      minLength: 1,
+      maxLength: wireLimits.operationIdCharsMax,
+      pattern: "^[\\x21-\\x7e]+$",
+      description: "Makes the command idempotent: the first answer is given again",
+    }),
+  ),
+});
+
+const operationOf = (request: FastifyRequest): string | undefined => {
+  const value = request.headers["idempotency-key"];
+  return typeof value === "string" ? value : undefined;
+};
+
+const newRoom = schema.object({ room: schema.roomKey, ...roomCommands.create.properties });
+const directRoom = schema.object({ with: schema.principal });
+const newPassword = schema.object({ current: credentials.properties.password, password: signUp.properties.password });
+const claim = schema.object({ adminCode: Type.String({ minLength: 1, maxLength: 64 }) });
+
+/** The room in which two people talk alone. Sorted, so that both find the same one. */
+const directKey = (left: string, right: string): string =>
+  `dm.${[left, right].map((principal) => principal.slice(principal.indexOf("/") + 1)).sort().join(".")}`; // prettier-ignore
+
+/** Adds the routes under /api that people use. */
+export function addRoutes(app: FastifyInstance, at: Surroundings, accounts: Accounts): void {
+  const { kernel, limits } = at;
+  const ask = (caller: Caller, to: `${string}/${string}`, message: Message, operationId?: string) =>
+    kernel.ask({
+      to,
+      from: caller.actor,
+      message,
+      timeoutMs: limits.askTimeoutMs,
+      ...(operationId !== undefined && { operationId }),
+    });
+
+  for (const route of commandRoutes)
+    app.route({
+      method: route.method,
+      url: route.path,
+      config: { access: "user" },
+      schema: {
+        summary: route.summary,
+        tags: [route.kind],
+        ...schemasOf(route),
+        ...(route.method !== "GET" && { headers: operationHeader }),
+      },
+      async handler(request) {
+        const caller = callerOf(request);
+        const carried = route.method === "GET" || route.method === "DELETE" ? request.query : request.body;
+        const { to, message } = messageOf(route, { user: caller.user, params: request.params, carried });
+        return demand(await ask(caller, to, message, operationOf(request))) ?? {};
+      },
+    });
+
+  addAccountRoutes(app, at, accounts, ask);
+
+  app.post<{ Body: Static<typeof newRoom> }>(
+    "/api/rooms",
+    {
+      config: { access: "user" },
+      schema: { summary: "Creates a room", tags: ["room"], body: newRoom, headers: operationHeader },
+    },
+    async (request) => {
+      const { room, ...settings } = request.body;
+      const message = { ...settings, type: "create" };
+      return demand(await ask(callerOf(request), actorId("room", room), message, operationOf(request))) ?? {};
+    },
+  );
+
+  app.post<{ Body: Static<typeof directRoom> }>(
+    "/api/rooms/direct",
+    {
+      config: { access: "user" },
+      schema: { summary: "Finds or creates the direct room with somebody", tags: ["room"], body: directRoom },
+    },
+    async (request) => {
+      const caller = callerOf(request);
+      const room = directKey(caller.actor, request.body.with);
+      const to = actorId("room", room);
+      const made = await ask(caller, to, { type: "create", visibility: "direct", with: request.body.with });
+      const exists = made.ok || made.error.code === "NAME_TAKEN" || made.error.code === "ALREADY_DONE";
+      if (!exists) demand(made);
+      return demand(await ask(caller, to, { type: "describe" }));
+    },
+  );
+
+  app.get(
+    "/api/agents",
+    { config: { access: "user" }, schema: { summary: "The caller's agents", tags: ["agent"] } },
+    async (request) => {
+      const caller = callerOf(request);
+      const { agents } = demand(await ask(caller, caller.actor, { type: "describe" })) as UserView;
+      const views = await Promise.all(agents.map((agent) => ask(caller, agentOf(agent), { type: "describe" })));
+      // One agent that can not answer now must not hide the others; its name is listed apart, as with rooms.
+      return {
+        agents: views.flatMap((view) => (view.ok ? [view.value as AgentView] : [])),
+        unreachable: agents.filter((_, index) => views[index]?.ok === false),
+      };
+    },
+  );
+
+  app.get(
+    "/api/models",
+    { config: { access: "user" }, schema: { summary: "The models of this node, default first", tags: ["node"] } },
+    async () => ({ models: at.runtime.models() }),
+  );
+}
+
+const agentOf = (agent: string) => actorId("agent", agent.startsWith("agent/") ? agent.slice("agent/".length) : agent);
+
+type Ask = (caller: Caller, to: `${string}/${string}`, message: Message, operationId?: string) => Promise<Result<unknown>>;
+
+function addAccountRoutes(app: FastifyInstance, at: Surroundings, accounts: Accounts, ask: Ask): void {
+  const tags = ["account"];
+  const signedIn = (request: FastifyRequest, reply: FastifyReply, session: SignedIn) => {
+    const forwarded = request.headers["x-forwarded-proto"] === "https";
+    reply.setCookie(sessionCookie, session.token, {
+      path: "/",
+      httpOnly: true,
+      sameSite: "strict",
+      secure: request.protocol === "https" || forwarded,
+      maxAge: Math.max(0, Math.floor((session.expiresAtMs - at.clock.nowMs()) / 1000)),
+    });
+    return session;
+  };
+
+  app.get("/api/setup", { schema: { summary: "What a sign-in page needs to know", tags, security: [] } }, async () => ({
+    adminNeeded: await at.adminNeeded(),
+    signUp: at.signUp,
+    version: at.version,
+    node: at.node,
+    demonstrationModel: at.runtime.models()[0]?.demonstration ?? false,
+  }));
+
+  app.post<{ Body: Static<typeof signUp> }>(
+    "/api/sign-up",
+    { schema: { summary: "Makes an account and signs in", tags, security: [], body: signUp } },
+    async (request, reply) =>
+      signedIn(request, reply, demand(await accounts.signUp(request.body, originOf(request)))),
+  );
+
+  app.post<{ Body: Static<typeof credentials> }>(
+    "/api/sign-in",
+    { schema: { summary: "Signs in", tags, security: [], body: credentials } },
+    async (request, reply) =>
+      signedIn(request, reply, demand(await accounts.signIn(request.body, originOf(request)))),
+  );
+
+  app.post(
+    "/api/sign-out",
+    { config: { access: "user" }, schema: { summary: "Ends this session and its connections", tags } },
+    async (request, reply) => {
+      const caller = callerOf(request);
+      demand(await ask(caller, caller.actor, { type: "revokeSession", id: caller.session }));
+      reply.clearCookie(sessionCookie, { path: "/" });
+      return {};
+    },
+  );
+
+  app.post<{ Body: Static<typeof claim> }>(
+    "/api/claim-admin",
+    { config: { access: "person" }, schema: { summary: "Becomes the first admin by the printed code", tags, body: claim } },
+    async (request) =>
+      demand(await accounts.claimAdmin(callerOf(request).user, request.body.adminCode, originOf(request))) ?? {},
+  ); // prettier-ignore
+
+  app.get("/api/me", { config: { access: "user" }, schema: { summary: "The caller", tags } }, async (request) => {
+    const caller = callerOf(request);
+    const view = demand(await ask(caller, caller.actor, { type: "describe" })) as UserView;
+    return { ...view, admin: caller.admin, session: { id: caller.session, kind: caller.kind } };
+  });
+
+  app.put<{ Body: Static<typeof newPassword> }>(
+    "/api/me/password",
+    { config: { access: "person" }, schema: { summary: "Changes the password; other sessions end", tags, body: newPassword } },
+    async (request) => {
+      const { current, password } = request.body;
+      demand(await accounts.setPassword(callerOf(request), current, password, originOf(request)));
+      return {};
+    },
+  ); // prettier-ignore
+
+  const list = async (request: FastifyRequest, kind: Session["kind"]): Promise<readonly Session[]> => {
+    const caller = callerOf(request);
+    const answer = demand(await ask(caller, caller.actor, { type: "sessions" }));
+    const all = Array.isArray(answer) ? answer : (answer as { sessions: readonly Session[] }).sessions;
+    return (all as readonly Session[]).filter((session) => session.kind === kind);
+  };
+
+  app.get(
+    "/api/me/sessions",
+    { config: { access: "user" }, schema: { summary: "The caller's signed-in devices", tags } },
+    async (request) => ({ sessions: await list(request, "session"), current: callerOf(request).session }),
+  );
+
+  app.get(
+    "/api/me/keys",
+    { config: { access: "user" }, schema: { summary: "The caller's API keys", tags } },
+    async (request) => ({ keys: await list(request, "key") }),
+  );
+
+  app.post<{ Body: Static<typeof createApiKey> }>(
+    "/api/me/keys",
+    { config: { access: "person" }, schema: { summary: "Makes an API key; it is shown this once", tags, body: createApiKey } },
+    async (request) => {
+      const { token, session } = demand(await accounts.createKey(callerOf(request), request.body.label));
+      return { key: token, ...session };
+    },
+  ); // prettier-ignore
+
+  app.delete<{ Params: { id: string } }>(
+    "/api/me/keys/:id",
+    { config: { access: "person" }, schema: { summary: "Revokes an API key", tags, params: schema.object({ id: schema.key }) } },
+    async (request) => {
+      const caller = callerOf(request);
+      return demand(await ask(caller, caller.actor, { type: "revokeSession", id: request.params.id })) ?? {};
+    },
+  ); // prettier-ignore
+}

@@ -1,0 +1,187 @@
+/** Writes a GGUF model whose answer is known: each token is followed by one certain other.
+ *
+ *  The layers add nothing (their weights are zero), so the last token's embedding reaches the output unchanged, and the
+ *  output row of token B is the embedding of the token before it. Random embeddings of 128 numbers are nearly orthogonal:
+ *  the right successor scores about 128, any other less than 50. So llama.cpp runs all its real code on a model that says
+ *  exactly what a test wants, byte by byte. */
+import { writeFileSync } from "node:fs";
+
+export interface ChainModel {
+  /** Bytes of the answer, each at most once: a token has one successor. */
+  readonly text: string;
+  /** After the last byte: the end, or the first byte again. */
+  readonly then: "end" | "again";
+  readonly contextTokens: number;
+  /** Written into the file as the type of the first tensor, to make files that must be refused. */
+  readonly tensorType?: number;
+}
+
+const width = 128;
+const specials = ["<|pad|>", "<|bos|>", "<|user|>", "<|assistant|>", "<|system|>", "<|end|>"];
+const endToken = 5;
+const template =
+  "{{- bos_token }}{%- for m in messages %}{{- '<|' + m['role'] + '|>' + m['content'] + '<|end|>' }}{%- endfor %}" +
+  "{%- if add_generation_prompt %}{{- '<|assistant|>' }}{%- endif %}";
+
+/** GGUF metadata types. */
+const type = { u32: 4, i32: 5, f32: 6, bool: 7, text: 8, list: 9 } as const;
+
+export function writeChainModel(path: string, model: ChainModel): void {
+  const embedding = randomSigns(specials.length + 256);
+  const tensors = tensorsOf(embedding, outputOf(embedding, model));
+  const head = new Writer();
+  head.bytes(Buffer.from("GGUF"));
+  head.u32(3);
+  head.u64(tensors.length);
+  const pairs = metadataOf(model);
+  head.u64(pairs.length);
+  for (const pair of pairs) head.bytes(pair);
+  let offset = 0;
+  for (const [index, tensor] of tensors.entries()) {
+    head.text(tensor.name);
+    head.u32(tensor.dimensions.length);
+    for (const dimension of tensor.dimensions) head.u64(dimension);
+    head.u32(index === 0 ? (model.tensorType ?? 0) : 0);
+    head.u64(offset);
+    offset += aligned(tensor.data.length);
+  }
+  const body = tensors.map((tensor) => pad(tensor.data));
+  writeFileSync(path, Buffer.concat([pad(head.done()), ...body]));
+}
+
+function outputOf(embedding: readonly Float32Array[], model: ChainModel): Float32Array[] {
+  const bytes = [...Buffer.from(model.text)].map((byte) => specials.length + byte);
+  if (new Set(bytes).size !== bytes.length) throw new Error("a byte may occur once in a chain");
+  const chain = [3, ...bytes, model.then === "end" ? endToken : bytes[0]!];
+  const output = embedding.map(() => new Float32Array(width));
+  for (const [index, token] of chain.slice(1).entries()) {
+    const before = embedding[chain[index]!]!;
+    const row = output[token]!;
+    for (let place = 0; place < width; place += 1) row[place] = row[place]! + before[place]!;
+  }
+  return output;
+}
+
+interface Tensor {
+  readonly name: string;
+  readonly dimensions: readonly number[];
+  readonly data: Buffer;
+}
+
+function tensorsOf(embedding: readonly Float32Array[], output: readonly Float32Array[]): readonly Tensor[] {
+  const square = new Float32Array(width * width);
+  const ones = new Float32Array(width).fill(1);
+  const matrix = (name: string): Tensor => ({ name, dimensions: [width, width], data: raw([square]) });
+  const norm = (name: string): Tensor => ({ name, dimensions: [width], data: raw([ones]) });
+  const table = (name: string, rows: readonly Float32Array[]): Tensor => ({
+    name,
+    dimensions: [width, rows.length],
+    data: raw(rows),
+  });
+  const layer = ["attn_q", "attn_k", "attn_v", "attn_output", "ffn_gate", "ffn_up", "ffn_down"];
+  return [
+    table("token_embd.weight", embedding),
+    norm("output_norm.weight"),
+    table("output.weight", output),
+    norm("blk.0.attn_norm.weight"),
+    norm("blk.0.ffn_norm.weight"),
+    ...layer.map((name) => matrix(`blk.0.${name}.weight`)),
+  ];
+}
+
+function metadataOf(model: ChainModel): readonly Buffer[] {
+  const tokens = [...specials, ...byteCharacters()];
+  const u32 = (key: string, value: number): Buffer => pair(key, type.u32, (to) => to.u32(value));
+  const text = (key: string, value: string): Buffer => pair(key, type.text, (to) => to.text(value));
+  const list = (key: string, of: number, count: number, write: (to: Writer) => void): Buffer =>
+    pair(key, type.list, (to) => {
+      to.u32(of);
+      to.u64(count);
+      write(to);
+    });
+  return [
+    text("general.architecture", "llama"),
+    text("general.name", "chain"),
+    u32("llama.block_count", 1),
+    u32("llama.context_length", model.contextTokens),
+    u32("llama.embedding_length", width),
+    u32("llama.feed_forward_length", width),
+    u32("llama.attention.head_count", 2),
+    u32("llama.attention.head_count_kv", 2),
+    pair("llama.attention.layer_norm_rms_epsilon", type.f32, (to) => to.f32(1e-5)),
+    u32("llama.rope.dimension_count", width / 2),
+    u32("llama.vocab_size", tokens.length),
+    text("tokenizer.ggml.model", "gpt2"),
+    text("tokenizer.ggml.pre", "gpt-2"),
+    list("tokenizer.ggml.tokens", type.text, tokens.length, (to) => tokens.forEach((token) => to.text(token))),
+    list("tokenizer.ggml.token_type", type.i32, tokens.length, (to) =>
+      tokens.forEach((_token, index) => to.u32(index < specials.length ? 3 : 1)),
+    ),
+    list("tokenizer.ggml.merges", type.text, 0, () => undefined),
+    u32("tokenizer.ggml.bos_token_id", 1),
+    u32("tokenizer.ggml.eos_token_id", endToken),
+    u32("tokenizer.ggml.eot_token_id", endToken),
+    u32("tokenizer.ggml.padding_token_id", 0),
+    pair("tokenizer.ggml.add_bos_token", type.bool, (to) => to.bytes(Buffer.from([1]))),
+    text("tokenizer.chat_template", template),
+  ];
+}
+
+/** The characters that stand for the 256 bytes in a byte-level vocabulary, as GPT-2 chose them. */
+function byteCharacters(): readonly string[] {
+  const printable = (byte: number): boolean => (byte > 32 && byte < 127) || (byte > 160 && byte !== 173);
+  let next = 256;
+  return Array.from({ length: 256 }, (_byte, byte) => String.fromCodePoint(printable(byte) ? byte : next++));
+}
+
+function randomSigns(rows: number): readonly Float32Array[] {
+  let state = 1;
+  const sign = (): number => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    return state & 0x8000_0000 ? 1 : -1;
+  };
+  return Array.from({ length: rows }, () => Float32Array.from({ length: width }, sign));
+}
+
+const raw = (rows: readonly Float32Array[]): Buffer =>
+  Buffer.concat(rows.map((row) => Buffer.from(row.buffer, row.byteOffset, row.byteLength)));
+const aligned = (length: number): number => Math.ceil(length / 32) * 32;
+const pad = (bytes: Buffer): Buffer => Buffer.concat([bytes, Buffer.alloc(aligned(bytes.length) - bytes.length)]);
+
+function pair(key: string, of: number, write: (to: Writer) => void): Buffer {
+  const to = new Writer();
+  to.text(key);
+  to.u32(of);
+  write(to);
+  return to.done();
+}
+
+class Writer {
+  readonly #parts: Buffer[] = [];
+  bytes(part: Buffer): void {
+    this.#parts.push(part);
+  }
+  u32(value: number): void {
+    const part = Buffer.alloc(4);
+    part.writeUInt32LE(value);
+    this.#parts.push(part);
+  }
+  u64(value: number): void {
+    const part = Buffer.alloc(8);
+    part.writeBigUInt64LE(BigInt(value));
+    this.#parts.push(part);
+  }
+  f32(value: number): void {
+    const part = Buffer.alloc(4);
+    part.writeFloatLE(value);
+    this.#parts.push(part);
+  }
+  text(value: string): void {
+    const part = Buffer.from(value);
+    this.u64(part.length);
+    this.#parts.push(part);
+  }
+  done(): Buffer {
+    return Buffer.concat(this.#parts);
+  }
+}

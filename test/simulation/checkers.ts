@@ -1,0 +1,219 @@
+import { decode, type ActorId, type Result } from "../../protocols/index.ts";
+import type { StoreOp } from "../../node/ports.ts";
+import { chainOf, type LedgerHead } from "./behaviors.ts";
+import type { DiskWatcher } from "./disk.ts";
+import type { Pulse, World } from "./world.ts";
+
+/** The checkers' names, with the invariant of the architecture that each one watches. `docs/simulation.md` explains them. */
+export const checkerNames = [
+  "output-after-durable", // 1: a reply, event or message left before the disk held what it depends on
+  "answer-not-stale", // 1: an answer was older than the question
+  "one-owner-per-epoch", // 2: two lives wrote under one epoch
+  "append-above-fence", // 3: an entry below the fence was written
+  "entry-immutable", // 4: two entries with one (epoch, seq), or a durable entry replaced
+  "acknowledged-kept", // 5: something acknowledged is gone or changed
+  "operation-once", // 6: an operation was applied twice or answered in two ways
+  "sender-order", // 7: messages of one sender were handled out of order
+  "stream-whole", // 8: an event stream with a gap, a duplicate or a swap
+  "bounds-held", // 9: a queue or a table grew beyond its limit
+  "refused-is-refused", // a command refused for good had an effect all the same
+  "replay-is-gapless", // evolve was given events that do not follow each other
+  "generation-ends-once", // a generation's part arrived after its end
+  "generation-whole", // a finished text is not what the model wrote
+  "reminder-rings", // a reminder was lost or rang early
+  "cycle-refused", // a call cycle was not refused, or a chain without one was
+  "quarantine-shown", // a quarantined actor has no dead letter to show
+  "damage-named", // rot was passed over, or took down more than its slot
+  "node-starts", // the node did not start, or did not stop in time
+  "liveness", // after the faults, something never finished
+  "no-stray-error", // something threw where nobody catches
+] as const;
+export type CheckerName = (typeof checkerNames)[number];
+
+/** What a token looks like, in JSON or in msgpack. */
+const tokenPattern = /t:[a-z0-9]+\.[0-9]+;/g;
+
+/** A word that occurs once in the simulation. */
+export const tokenOf = (client: string, serial: number): string => `t:${client}.${serial};`;
+
+/** Reads what the node writes, with an own small reader of the journal's layout, and watches the log itself. */
+export class JournalWatch implements DiskWatcher {
+  /** Tokens that the disk cannot lose any more. */
+  readonly durableTokens = new Set<string>();
+  readonly #world: World;
+  readonly #owner = new Map<string, number>();
+  readonly #fence = new Map<string, number>();
+  readonly #written = new Map<string, string>();
+  readonly #durable = new Map<string, string>();
+  onDurable: (() => void) | undefined;
+
+  constructor(world: World) {
+    this.#world = world;
+  }
+
+  written(ops: readonly StoreOp[], by: Pulse): void {
+    for (const op of ops) {
+      if (op.type !== "put") continue;
+      const slot = /^head\/(.*)$/.exec(op.key)?.[1];
+      if (slot !== undefined) this.#headWritten(slot, op.value);
+      for (const entry of entriesOf(op)) {
+        const name = `${entry.slot} (${entry.epoch}, ${entry.seq})`;
+        if ((this.#written.get(name) ?? entry.bytes) !== entry.bytes) this.#violate("entry-immutable", name);
+        this.#written.set(name, entry.bytes);
+        const epoch = `${entry.slot}@${entry.epoch}`;
+        if ((this.#owner.get(epoch) ?? by.life) !== by.life) this.#violate("one-owner-per-epoch", name);
+        this.#owner.set(epoch, by.life);
+        const fence = this.#fence.get(entry.slot) ?? 0;
+        if (entry.epoch < fence) this.#violate("append-above-fence", `${name} is below the fence ${fence}`);
+      }
+    }
+  }
+
+  durable(ops: readonly StoreOp[]): void {
+    for (const op of ops) {
+      if (op.type !== "put") continue;
+      for (const token of asText(op.value).match(tokenPattern) ?? []) this.durableTokens.add(token);
+      for (const entry of entriesOf(op)) {
+        const name = `${entry.slot} ${entry.seq}`;
+        if ((this.#durable.get(name) ?? entry.bytes) !== entry.bytes) {
+          this.#violate("entry-immutable", `${name} was durable and is replaced by one of epoch ${entry.epoch}`);
+        }
+        this.#durable.set(name, entry.bytes);
+      }
+    }
+    this.onDurable?.();
+  }
+
+  /** A crash may take back a fence that was not synced. */
+  crashed(): void {
+    this.#fence.clear();
+  }
+
+  #headWritten(slot: string, value: Uint8Array): void {
+    const { fence } = decode(value.subarray(4)) as { fence: number };
+    const known = this.#fence.get(slot) ?? 0;
+    if (fence < known) this.#violate("append-above-fence", `the fence of ${slot} fell from ${known} to ${fence}`);
+    this.#fence.set(slot, fence);
+  }
+
+  #violate(checker: CheckerName, detail: string): void {
+    this.#world.violate(checker, detail);
+  }
+}
+
+const asText = (bytes: Uint8Array): string =>
+  Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).latin1Slice();
+
+/** The entries in a chunk: frames of length, checksum, payload. */
+function entriesOf(op: Extract<StoreOp, { type: "put" }>): { slot: string; epoch: number; seq: number; bytes: string }[] {
+  const slot = /^log\/(.+)\/[0-9]+$/.exec(op.key)?.[1];
+  if (slot === undefined) return [];
+  const chunk = Buffer.from(op.value.buffer, op.value.byteOffset, op.value.byteLength);
+  const entries = [];
+  for (let offset = 0; offset < chunk.length;) {
+    const end = offset + 8 + chunk.readUInt32LE(offset);
+    const payload = chunk.subarray(offset + 8, end);
+    const [epoch, seq] = decode(payload) as [number, number];
+    entries.push({ slot, epoch, seq, bytes: payload.latin1Slice() });
+    offset = end;
+  }
+  return entries;
+}
+
+/** What is known of the ledgers: which token stands where. Every sight of one must agree with all others, for ever. */
+export class LedgerWatch {
+  readonly #world: World;
+  readonly #journal: JournalWatch;
+  readonly #at = new Map<string, string>();
+  readonly #where = new Map<string, string>();
+  readonly #acknowledged = new Map<ActorId, Map<number, string>>();
+  readonly #refused = new Set<string>();
+  readonly #answers = new Map<string, string>();
+  readonly #sent = new Map<string, ActorId>();
+
+  constructor(world: World, journal: JournalWatch) {
+    this.#world = world;
+    this.#journal = journal;
+  }
+
+  /** The client is about to send these. */
+  sending(ledger: ActorId, tokens: readonly string[]): void {
+    for (const token of tokens) this.#sent.set(token, ledger);
+  }
+
+  /** Somebody outside was shown that `token` stands at `position`. */
+  saw(ledger: ActorId, position: number, token: string, where: string): void {
+    this.durable(token, where);
+    if (this.#sent.get(token) !== ledger) this.#violate("acknowledged-kept", `${where}: ${token} was never sent to ${ledger}`);
+    const place = `${ledger}#${position}`;
+    const other = this.#at.get(place) ?? token;
+    if (other !== token) this.#violate("acknowledged-kept", `${where}: ${place} was ${other} and is ${token}`);
+    const elsewhere = this.#where.get(token) ?? place;
+    if (elsewhere !== place) this.#violate("operation-once", `${where}: ${token} stands at ${elsewhere} and ${place}`);
+    if (this.#refused.has(token)) this.#violate("refused-is-refused", `${where}: ${token} was refused`);
+    this.#at.set(place, token);
+    this.#where.set(token, place);
+  }
+
+  /** An output depends on `token`: by now it must be on disk. */
+  durable(token: string, where: string): void {
+    if (!this.#journal.durableTokens.has(token)) {
+      this.#violate("output-after-durable", `${where}: ${token} is not durable`);
+    }
+  }
+
+  acknowledged(ledger: ActorId, first: number, tokens: readonly string[]): void {
+    const known = this.#acknowledged.get(ledger) ?? new Map<number, string>();
+    this.#acknowledged.set(ledger, known);
+    for (const [index, token] of tokens.entries()) {
+      this.saw(ledger, first + index, token, "reply");
+      known.set(first + index, token);
+    }
+  }
+
+  /** A refusal whose outcome says: it had no effect and will have none. */
+  refusedForGood(tokens: readonly string[]): void {
+    for (const token of tokens) {
+      this.#refused.add(token);
+      if (this.#where.has(token)) this.#violate("refused-is-refused", `${token} was seen before it was refused`);
+    }
+  }
+
+  /** Each answer to one operation is the same. */
+  answered(operation: string, result: Result<unknown>): void {
+    if (!result.ok) return;
+    const text = JSON.stringify(result.value);
+    const first = this.#answers.get(operation) ?? text;
+    if (first !== text) this.#violate("operation-once", `${operation} was answered ${first}, then ${text}`);
+    this.#answers.set(operation, text);
+  }
+
+  /** The highest acknowledged position of a ledger now. */
+  highest(ledger: ActorId): number {
+    return Math.max(0, ...(this.#acknowledged.get(ledger)?.keys() ?? []));
+  }
+
+  /** Compares a ledger, read whole at the end, with all that was seen of it. */
+  audit(ledger: ActorId, head: LedgerHead, rows: readonly (readonly [number, string])[]): void {
+    for (const [index, [position, token]] of rows.entries()) {
+      if (position !== head.floor + 1 + index) this.#violate("acknowledged-kept", `${ledger} lacks record ${head.floor + 1 + index}`);
+      this.saw(ledger, position, token, "audit");
+    }
+    if (head.floor + rows.length !== head.count) {
+      this.#violate("acknowledged-kept", `${ledger} counts ${head.count} and has ${rows.length} records above ${head.floor}`);
+    }
+    for (const [position, token] of this.#acknowledged.get(ledger) ?? []) {
+      const kept = position <= head.floor || this.#at.get(`${ledger}#${position}`) === token;
+      if (!kept || position > head.count) this.#violate("acknowledged-kept", `${ledger} lost ${token} at ${position}`);
+    }
+    const all = Array.from({ length: head.count }, (_, index) => this.#at.get(`${ledger}#${index + 1}`));
+    // Where every position was seen by somebody, the folded state must have folded exactly that.
+    if (all.every((token) => token !== undefined) && chainOf(all) !== head.chain) {
+      this.#violate("acknowledged-kept", `the state of ${ledger} was not folded from its events`);
+    }
+  }
+
+  #violate(checker: CheckerName, detail: string): void {
+    this.#world.violate(checker, detail);
+  }
+}

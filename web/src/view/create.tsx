@@ -1,0 +1,277 @@
+import { Alert, Button, Modal, SegmentedControl, Select, Textarea, TextInput } from "@mantine/core";
+import { useDebouncedValue } from "@mantine/hooks";
+import { useQueryClient } from "@tanstack/react-query";
+import { useNavigate } from "@tanstack/react-router";
+import { useState, type ReactNode, type SubmitEvent } from "react";
+import type { CatalogRow } from "../../../protocols/index.ts";
+import { wireLimits } from "../../../protocols/limits.ts";
+import { notices, queryKeys, useSession } from "../live/index.ts";
+import { roomNameFrom } from "../model/index.ts";
+import { request } from "../wire/index.ts";
+import { Avatar } from "./avatar.tsx";
+import { Icon } from "./icons.tsx";
+import { useCatalog, useModels, useRooms } from "./lists.ts";
+
+interface DialogProps {
+  readonly opened: boolean;
+  readonly onClose: () => void;
+}
+
+/** Public rooms to join, and the way to a new one. */
+export function FindRoom({ opened, onClose, onCreate }: DialogProps & { readonly onCreate: () => void }) {
+  const session = useSession();
+  const navigate = useNavigate();
+  const joined = new Set(useRooms().data?.rooms.map((room) => room.room));
+  const enter = async (row: CatalogRow) => {
+    if (!joined.has(row.key)) {
+      const result = await session.changeRoom("join", row.key, {});
+      if (!result.ok && result.error.code !== "ALREADY_DONE") return;
+    }
+    onClose();
+    await navigate({ to: "/room/$room", params: { room: row.key } });
+  };
+  return (
+    <CatalogDialog
+      opened={opened}
+      onClose={onClose}
+      title="Rooms"
+      kind="rooms"
+      placeholder="Search public rooms"
+      nothing="No public room fits. Create it!"
+      head={
+        <Button leftSection={<Icon name="plus" size={16} />} onClick={onCreate}>
+          New room
+        </Button>
+      }
+      row={(row) => (
+        <>
+          <Icon name="hash" />
+          <span className="grow">
+            <span style={{ fontWeight: 600 }}>{row.title}</span>
+            <span className="dim ellipsis" style={{ display: "block", fontSize: 13 }}>
+              {row.detail}
+            </span>
+          </span>
+          <span className="dim">{joined.has(row.key) ? "Open" : "Join"}</span>
+        </>
+      )}
+      onPick={(row) => void enter(row)}
+    />
+  );
+}
+
+/** People to write to. */
+export function FindPerson({ opened, onClose }: DialogProps) {
+  const session = useSession();
+  const navigate = useNavigate();
+  const write = async (row: CatalogRow) => {
+    const result = await request<{ room: string }>("POST", "/api/rooms/direct", { with: `user/${row.key}` });
+    if (!result.ok) return notices.fail(result.error);
+    onClose();
+    await navigate({ to: "/room/$room", params: { room: result.value.room } });
+  };
+  return (
+    <CatalogDialog
+      opened={opened}
+      onClose={onClose}
+      title="Write to a person"
+      kind="users"
+      placeholder="Search people"
+      nothing="Nobody by this name has an account here."
+      without={session.name}
+      row={(row) => (
+        <>
+          <Avatar principal={`user/${row.key}`} label={row.title} size={30} />
+          <span className="grow">
+            <span style={{ fontWeight: 600 }}>{row.title}</span> <span className="dim">{row.key}</span>
+          </span>
+        </>
+      )}
+      onPick={(row) => void write(row)}
+    />
+  );
+}
+
+function CatalogDialog(
+  props: DialogProps & {
+    readonly title: string;
+    readonly kind: "rooms" | "users";
+    readonly placeholder: string;
+    readonly nothing: string;
+    readonly without?: string;
+    readonly head?: ReactNode;
+    readonly row: (row: CatalogRow) => ReactNode;
+    readonly onPick: (row: CatalogRow) => void;
+  },
+) {
+  const [text, setText] = useState("");
+  const [wanted] = useDebouncedValue(text, 150);
+  return (
+    <Modal opened={props.opened} onClose={props.onClose} title={props.title} closeButtonProps={{ "aria-label": "Close" }}>
+      <div className="row" style={{ marginBottom: 12 }}>
+        <TextInput
+          className="grow"
+          placeholder={props.placeholder}
+          aria-label={props.placeholder}
+          leftSection={<Icon name="search" size={16} />}
+          value={text}
+          maxLength={100}
+          onChange={(event) => setText(event.currentTarget.value)}
+          data-autofocus
+        />
+        {props.head}
+      </div>
+      {props.opened && <CatalogRows {...props} wanted={wanted} />}
+    </Modal>
+  );
+}
+
+function CatalogRows(props: Parameters<typeof CatalogDialog>[0] & { readonly wanted: string }) {
+  const found = useCatalog(props.kind, props.wanted);
+  const rows = (found.data?.rows ?? []).filter((row) => row.key !== props.without);
+  if (found.error !== null) return <Alert color="red">{found.error.message}</Alert>;
+  if (found.data !== undefined && rows.length === 0) return <p className="dim">{props.nothing}</p>;
+  return (
+    <div className="picks">
+      {rows.map((row) => (
+        <button type="button" key={row.key} className="pick" onClick={() => props.onPick(row)}>
+          {props.row(row)}
+        </button>
+      ))}
+      {found.data?.more === true && <p className="dim">There are more: type to narrow the list.</p>}
+    </div>
+  );
+}
+
+/** A new room: its title gives it its name. */
+export function CreateRoom({ opened, onClose }: DialogProps) {
+  const session = useSession();
+  const navigate = useNavigate();
+  const [title, setTitle] = useState("");
+  const [topic, setTopic] = useState("");
+  const [visibility, setVisibility] = useState<"public" | "private">("public");
+  const [busy, setBusy] = useState(false);
+  const room = roomNameFrom(title);
+  const create = async (event: SubmitEvent) => {
+    event.preventDefault();
+    if (room === "") return;
+    setBusy(true);
+    const parameters = { title: title.trim(), visibility, ...(topic.trim() === "" ? {} : { topic: topic.trim() }) };
+    const result = await session.changeRoom("create", room, parameters);
+    setBusy(false);
+    if (!result.ok) return;
+    onClose();
+    setTitle("");
+    setTopic("");
+    await navigate({ to: "/room/$room", params: { room } });
+  };
+  return (
+    <Modal opened={opened} onClose={onClose} title="New room" closeButtonProps={{ "aria-label": "Close" }}>
+      <form onSubmit={(event) => void create(event)} className="stack">
+        <TextInput
+          label="Title"
+          description={room === "" ? "What the room is about, in a word or two" : `Its name will be “${room}”`}
+          value={title}
+          maxLength={wireLimits.titleCharsMax}
+          onChange={(event) => setTitle(event.currentTarget.value)}
+          required
+          data-autofocus
+        />
+        <TextInput
+          label="Topic"
+          value={topic}
+          maxLength={wireLimits.topicCharsMax}
+          onChange={(event) => setTopic(event.currentTarget.value)}
+        />
+        <div>
+          <SegmentedControl
+            fullWidth
+            value={visibility}
+            onChange={(value) => setVisibility(value === "private" ? "private" : "public")}
+            data={[
+              { value: "public", label: "Public" },
+              { value: "private", label: "Private" },
+            ]}
+            aria-label="Visibility"
+          />
+          <p className="dim" style={{ margin: "6px 0 0", fontSize: 14 }}>
+            {visibility === "public" ? "Everybody on this node can find and join it." : "Only people you invite see it."}
+          </p>
+        </div>
+        <Button type="submit" loading={busy} disabled={room === ""}>
+          Create room
+        </Button>
+      </form>
+    </Modal>
+  );
+}
+
+/** A new agent of one's own. */
+export function CreateAgent({ opened, onClose }: DialogProps) {
+  const session = useSession();
+  const queries = useQueryClient();
+  const navigate = useNavigate();
+  const models = useModels();
+  const [name, setName] = useState("");
+  const [persona, setPersona] = useState("");
+  const [model, setModel] = useState<string | null>(null);
+  const [busy, setBusy] = useState(false);
+  const valid = /^[a-z0-9][a-z0-9_-]{0,31}$/.test(name);
+  const create = async (event: SubmitEvent) => {
+    event.preventDefault();
+    setBusy(true);
+    const result = await session.change("createAgent", {
+      name,
+      ...(persona.trim() === "" ? {} : { persona: persona.trim() }),
+      ...(model === null ? {} : { model }),
+    });
+    setBusy(false);
+    if (!result.ok) return;
+    await queries.invalidateQueries({ queryKey: queryKeys.agents });
+    onClose();
+    setName("");
+    setPersona("");
+    await navigate({ to: "/agent/$agent", params: { agent: `${session.name}.${name}` } });
+  };
+  return (
+    <Modal opened={opened} onClose={onClose} title="New agent" closeButtonProps={{ "aria-label": "Close" }}>
+      <form onSubmit={(event) => void create(event)} className="stack">
+        <TextInput
+          label="Name"
+          description={`Lower-case letters, digits, _ and -. In rooms it is @${session.name}.${name || "name"}`}
+          value={name}
+          maxLength={wireLimits.nameCharsMax}
+          onChange={(event) => setName(event.currentTarget.value.toLowerCase())}
+          error={name !== "" && !valid ? "This name does not fit" : undefined}
+          required
+          data-autofocus
+        />
+        <Textarea
+          label="Persona"
+          description="How it should behave, in your words"
+          placeholder="You are a friendly assistant who answers briefly."
+          value={persona}
+          maxLength={wireLimits.personaCharsMax}
+          onChange={(event) => setPersona(event.currentTarget.value)}
+          autosize
+          minRows={3}
+          maxRows={8}
+        />
+        <Select
+          label="Model"
+          placeholder="The node's default"
+          data={models.map((info) => ({
+            value: info.model,
+            label: info.demonstration ? `${info.model} (tiny demonstration)` : info.model,
+          }))}
+          value={model}
+          onChange={setModel}
+          clearable
+        />
+        <Button type="submit" loading={busy} disabled={!valid}>
+          Create agent
+        </Button>
+      </form>
+    </Modal>
+  );
+}

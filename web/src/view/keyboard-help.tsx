@@ -1,0 +1,35 @@
+import { Kbd, Modal } from "@mantine/core";
+
+const keys: readonly (readonly [readonly string[], string])[] = [
+  [["Enter"], "Send"],
+  [["Shift", "Enter"], "New line"],
+  [["↑"], "Edit your last message (in an empty field)"],
+  [["Esc"], "Cancel an edit or a reply, close a panel"],
+  [["@"], "Mention a person or an agent"],
+  [["Ctrl", "K"], "Go to a room, a person or an agent"],
+  [["Tab"], "Reach a message's actions"],
+  [["?"], "This list"],
+];
+
+/** The list of keys; opened by `?`. */
+export function KeyboardHelp({ opened, onClose }: { readonly opened: boolean; readonly onClose: () => void }) {
+  return (
+    <Modal opened={opened} onClose={onClose} title="Keyboard shortcuts" closeButtonProps={{ "aria-label": "Close" }}>
+      <dl className="keys">
+        {keys.map(([combination, meaning]) => (
+          <div key={meaning} style={{ display: "contents" }}>
+            <dt>
+              {combination.map((key, index) => (
+                <span key={key}>
+                  {index > 0 && " + "}
+                  <Kbd>{key}</Kbd>
+                </span>
+              ))}
+            </dt>
+            <dd>{meaning}</dd>
+          </div>
+        ))}
+      </dl>
+    </Modal>
+  );
+}

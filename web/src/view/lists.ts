@@ -1,0 +1,87 @@
+import { useQuery, type UseQueryResult } from "@tanstack/react-query";
+import { useMemo } from "react";
+import type { AgentView, CatalogPage, CatalogRow, ModelInfo, UserRooms, UserView } from "../../../protocols/index.ts";
+import { queryKeys, useSession } from "../live/index.ts";
+import { agentLabel, isAgent, nameOf, otherPerson } from "../model/index.ts";
+import { fetched } from "../wire/index.ts";
+
+/** Lists that are loaded as a whole, and the names on them. */
+
+export function useRooms(): UseQueryResult<UserRooms> {
+  const session = useSession();
+  return useQuery({
+    queryKey: queryKeys.rooms,
+    queryFn: async () => {
+      const result = await session.connection.command<UserRooms>("user.rooms", session.name, {}, { kind: "read" });
+      if (result.ok) return result.value;
+      throw new Error(result.error.message);
+    },
+  });
+}
+
+/** The signed-in user's profile; filled by the user's own topic. */
+export function useProfile(): UserView | undefined {
+  return useQuery<UserView>({ queryKey: ["me"], queryFn: () => fetched<UserView>("/api/me") }).data;
+}
+
+export function useAgents(): readonly AgentView[] {
+  const loaded = useQuery({
+    queryKey: queryKeys.agents,
+    queryFn: () => fetched<{ agents: readonly AgentView[] }>("/api/agents"),
+  });
+  return loaded.data?.agents ?? none;
+}
+
+export function useModels(): readonly ModelInfo[] {
+  const loaded = useQuery({
+    queryKey: queryKeys.models,
+    queryFn: () => fetched<{ models: readonly ModelInfo[] }>("/api/models"),
+  });
+  return loaded.data?.models ?? none;
+}
+
+const none: readonly never[] = [];
+
+/** People of the node, the first page of its catalogue: enough for names and for picking; search asks for more. */
+export function usePeople(): readonly CatalogRow[] {
+  const loaded = useQuery({
+    queryKey: queryKeys.people,
+    queryFn: () => fetched<CatalogPage>("/api/catalog/users?limit=200"),
+  });
+  return loaded.data?.rows ?? none;
+}
+
+/** Public rooms or people that fit a text. */
+export function useCatalog(kind: "rooms" | "users", text: string): UseQueryResult<CatalogPage> {
+  return useQuery({
+    queryKey: ["catalog", kind, text],
+    queryFn: () => fetched<CatalogPage>(`/api/catalog/${kind}?text=${encodeURIComponent(text)}`),
+    placeholderData: (previous) => previous,
+    staleTime: 5_000,
+  });
+}
+
+/** How people and agents are called on this page. */
+export function useNames(): (principal: string) => string {
+  const session = useSession();
+  const people = usePeople();
+  const own = useProfile();
+  return useMemo(() => {
+    const titles = new Map(people.map((person) => [person.key, person.title]));
+    if (own !== undefined) titles.set(session.name, own.displayName);
+    return (principal: string) => {
+      const name = nameOf(principal);
+      return isAgent(principal) ? agentLabel(name, session.name) : titles.get(name) || name;
+    };
+  }, [people, own, session.name]);
+}
+
+/** The title of a room as this user sees it: a direct room is called after the other person. */
+export function useRoomTitle(): (room: { readonly room: string; readonly title: string }) => string {
+  const session = useSession();
+  const nameFor = useNames();
+  return (room) => {
+    const other = otherPerson(room.room, session.me);
+    return other === undefined ? room.title || room.room : nameFor(`user/${other}`);
+  };
+}

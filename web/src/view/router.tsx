@@ -1,0 +1,58 @@
+import { createRootRoute, createRoute, createRouter, lazyRouteComponent } from "@tanstack/react-router";
+import { Home } from "./home.tsx";
+import { RoomPage } from "./room/room-page.tsx";
+import { NothingHere, Shell } from "./shell.tsx";
+
+/** What the right-hand panel of a room shows; part of the address, so that back closes it and a link opens it. */
+export interface RoomSearch {
+  readonly panel?: "members" | "pins" | "thread";
+  /** The thread's root. */
+  readonly seq?: number;
+  /** A message to scroll to. */
+  readonly at?: number;
+}
+
+const root = createRootRoute({ component: Shell, notFoundComponent: NothingHere });
+
+const positionIn = (value: unknown): number | undefined => {
+  const number = Number(value);
+  return Number.isSafeInteger(number) && number > 0 ? number : undefined;
+};
+
+const routes = root.addChildren([
+  createRoute({ getParentRoute: () => root, path: "/", component: Home }),
+  createRoute({
+    getParentRoute: () => root,
+    path: "/room/$room",
+    component: RoomPage,
+    validateSearch: (search: Record<string, unknown>): RoomSearch => {
+      const { panel } = search;
+      const seq = positionIn(search["seq"]);
+      const at = positionIn(search["at"]);
+      return {
+        ...(panel === "members" || panel === "pins" || (panel === "thread" && seq !== undefined) ? { panel } : {}),
+        ...(seq === undefined ? {} : { seq }),
+        ...(at === undefined ? {} : { at }),
+      };
+    },
+  }),
+  createRoute({
+    getParentRoute: () => root,
+    path: "/agent/$agent",
+    component: lazyRouteComponent(() => import("./agent/agent-page.tsx"), "AgentPage"),
+  }),
+  createRoute({
+    getParentRoute: () => root,
+    path: "/settings/$section",
+    component: lazyRouteComponent(() => import("./settings/settings-page.tsx"), "SettingsPage"),
+  }),
+]);
+
+/** The page's addresses. */
+export const router = createRouter({ routeTree: routes, defaultPreload: "intent" });
+
+declare module "@tanstack/react-router" {
+  interface Register {
+    router: typeof router;
+  }
+}

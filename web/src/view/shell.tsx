@@ -1,0 +1,153 @@
+import { Drawer, useMantineColorScheme } from "@mantine/core";
+import { useHotkeys } from "@mantine/hooks";
+import { Outlet, useLocation } from "@tanstack/react-router";
+import { createContext, useContext, useEffect, useMemo, useState } from "react";
+import { notices, useLink, useNotices, useNow, useSession } from "../live/index.ts";
+import { Icon } from "./icons.tsx";
+import { KeyboardHelp } from "./keyboard-help.tsx";
+import { useProfile, useRooms } from "./lists.ts";
+import { Sidebar } from "./sidebar.tsx";
+import { Switcher } from "./switcher.tsx";
+
+interface Dialogs {
+  readonly openMenu: () => void;
+  readonly openSwitcher: () => void;
+  readonly openHelp: () => void;
+}
+
+const DialogsContext = createContext<Dialogs>({ openMenu() {}, openSwitcher() {}, openHelp() {} });
+
+/** Opens what the shell owns: the drawer on a phone, the quick switcher, the list of keys. */
+export const useDialogs = (): Dialogs => useContext(DialogsContext);
+
+/** What surrounds every screen of a signed-in person. */
+export function Shell() {
+  const [open, setOpen] = useState<"menu" | "switcher" | "help">();
+  const { pathname } = useLocation();
+  const close = () => setOpen(undefined);
+  useEffect(() => setOpen(undefined), [pathname]);
+  const dialogs = useMemo<Dialogs>(
+    () => ({
+      openMenu: () => setOpen("menu"),
+      openSwitcher: () => setOpen("switcher"),
+      openHelp: () => setOpen("help"),
+    }),
+    [],
+  );
+  useHotkeys([["mod+K", dialogs.openSwitcher]], [], true);
+  useHotkeys([["shift+?", dialogs.openHelp]]);
+  useChosenTheme();
+  useUnreadTitle();
+  return (
+    <DialogsContext value={dialogs}>
+      <div className="shell">
+        <Sidebar />
+        <div className="main">
+          <LinkBanner />
+          <Outlet />
+        </div>
+      </div>
+      <Drawer
+        opened={open === "menu"}
+        onClose={close}
+        size={300}
+        padding={0}
+        withCloseButton={false}
+        styles={{ body: { height: "100%" } }}
+        aria-label="Rooms and agents"
+      >
+        <Sidebar />
+      </Drawer>
+      <Switcher opened={open === "switcher"} onClose={close} />
+      <KeyboardHelp opened={open === "help"} onClose={close} />
+      <NoticeList />
+    </DialogsContext>
+  );
+}
+
+/** For an address that leads nowhere. */
+export function NothingHere() {
+  return (
+    <main className="empty">
+      <h2>There is nothing here</h2>
+      <p>The address leads to no room, agent or setting.</p>
+    </main>
+  );
+}
+
+/** The button that opens the drawer on a phone. */
+export function MenuButton() {
+  const { openMenu } = useDialogs();
+  const rooms = useRooms().data?.rooms ?? [];
+  const unread = rooms.some((room) => room.unread > 0);
+  return (
+    <button
+      type="button"
+      className="tool menu-button"
+      onClick={openMenu}
+      aria-label={unread ? "Open the menu (unread messages)" : "Open the menu"}
+    >
+      <Icon name="menu" size={22} />
+    </button>
+  );
+}
+
+/** Says that the connection is away, and when it will be tried again. */
+function LinkBanner() {
+  const session = useSession();
+  const link = useLink(session);
+  const waiting = link.status === "waiting";
+  const nowMs = useNow(250, waiting);
+  // The first connection of a page is a matter of milliseconds: a banner would only flash.
+  if (link.status === "open" || link.status === "ended" || (link.status === "connecting" && link.attempt <= 1))
+    return null;
+  const seconds = waiting ? Math.max(0, Math.ceil((link.retryAtMs - nowMs) / 1000)) : 0;
+  return (
+    <div className="link-banner" role="status" data-link={link.status}>
+      {link.status === "offline" && "You are offline. Messages are sent when the network is back."}
+      {link.status === "connecting" && "Reconnecting …"}
+      {waiting && (
+        <>
+          <span>
+            Connection lost. Reconnecting <span aria-hidden="true">in {seconds} s</span>
+          </span>
+          <button type="button" className="link" onClick={() => session.connection.wake()}>
+            Try now
+          </button>
+        </>
+      )}
+    </div>
+  );
+}
+
+function NoticeList() {
+  return (
+    <div className="notices" role="status" aria-live="polite">
+      {useNotices().map((notice) => (
+        <div key={notice.id} className={notice.tone === "bad" ? "notice bad" : "notice"}>
+          <span className="grow">{notice.text}</span>
+          <button type="button" className="tool" aria-label="Dismiss" onClick={() => notices.dismiss(notice.id)}>
+            <Icon name="close" size={16} />
+          </button>
+        </div>
+      ))}
+    </div>
+  );
+}
+
+/** The theme belongs to the person, not to the browser: a change on one device arrives on the others. */
+function useChosenTheme(): void {
+  const theme = useProfile()?.theme;
+  const { setColorScheme } = useMantineColorScheme();
+  useEffect(() => {
+    if (theme !== undefined) setColorScheme(theme === "system" ? "auto" : theme);
+  }, [theme, setColorScheme]);
+}
+
+function useUnreadTitle(): void {
+  const rooms = useRooms().data?.rooms ?? [];
+  const unread = rooms.reduce((sum, room) => sum + room.unread, 0);
+  useEffect(() => {
+    document.title = unread > 0 ? `(${unread}) Plexus` : "Plexus";
+  }, [unread]);
+}

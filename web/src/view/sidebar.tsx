@@ -1,0 +1,190 @@
+import { Menu } from "@mantine/core";
+import { Link, useNavigate } from "@tanstack/react-router";
+import { useState } from "react";
+import type { RoomSummary } from "../../../protocols/index.ts";
+import { useSession } from "../live/index.ts";
+import { agentLabel, groupRooms, otherPerson } from "../model/index.ts";
+import { Avatar } from "./avatar.tsx";
+import { CreateAgent, CreateRoom, FindPerson, FindRoom } from "./create.tsx";
+import { Icon, Mark, type IconName } from "./icons.tsx";
+import { useAgents, useNames, useProfile, useRooms, useRoomTitle } from "./lists.ts";
+import { useDialogs } from "./shell.tsx";
+import { useSignOut } from "./sign-out.ts";
+
+type Creating = "room" | "find" | "person" | "agent";
+
+/** Rooms, people and agents of the user, with what is unread. */
+export function Sidebar() {
+  const [creating, setCreating] = useState<Creating>();
+  const { openSwitcher } = useDialogs();
+  const loaded = useRooms();
+  const agents = useAgents();
+  const session = useSession();
+  const { rooms, direct } = groupRooms(loaded.data?.rooms ?? []);
+  const close = () => setCreating(undefined);
+  return (
+    <nav className="sidebar" aria-label="Rooms and agents">
+      <div className="sidebar-head">
+        <Mark size={26} />
+        <Link to="/" className="grow ellipsis" style={{ color: "inherit", textDecoration: "none" }}>
+          Plexus
+        </Link>
+      </div>
+      <button type="button" className="switcher-button" onClick={openSwitcher}>
+        <Icon name="search" size={16} /> Go to … <kbd>Ctrl K</kbd>
+      </button>
+      <div className="sidebar-lists">
+        <Section title="Rooms" add="Create or find a room" onAdd={() => setCreating("find")}>
+          {rooms.map((room) => (
+            <RoomPlace key={room.room} room={room} />
+          ))}
+          {loaded.data !== undefined && rooms.length === 0 && (
+            <button type="button" className="place link" onClick={() => setCreating("find")}>
+              Find or create a room
+            </button>
+          )}
+        </Section>
+        <Section title="Direct messages" add="Write to a person" onAdd={() => setCreating("person")}>
+          {direct.map((room) => (
+            <RoomPlace key={room.room} room={room} />
+          ))}
+        </Section>
+        <Section title="Your agents" add="Create an agent" onAdd={() => setCreating("agent")}>
+          {agents.map((agent) => (
+            <Link
+              key={agent.agent}
+              to="/agent/$agent"
+              params={{ agent: agent.agent }}
+              className="place"
+              activeProps={{ className: "place active" }}
+            >
+              <Avatar principal={`agent/${agent.agent}`} label={agentLabel(agent.agent, session.name)} size={22} />
+              <span className="grow ellipsis">{agentLabel(agent.agent, session.name)}</span>
+            </Link>
+          ))}
+          {agents.length === 0 && (
+            <button type="button" className="place link" onClick={() => setCreating("agent")}>
+              Create your first agent
+            </button>
+          )}
+        </Section>
+        {(loaded.data?.unreachable.length ?? 0) > 0 && (
+          <p className="dim" style={{ padding: "0 8px", fontSize: 13 }}>
+            Not available now: {loaded.data?.unreachable.join(", ")}
+          </p>
+        )}
+      </div>
+      <OwnMenu />
+      <FindRoom opened={creating === "find"} onClose={close} onCreate={() => setCreating("room")} />
+      <CreateRoom opened={creating === "room"} onClose={close} />
+      <FindPerson opened={creating === "person"} onClose={close} />
+      <CreateAgent opened={creating === "agent"} onClose={close} />
+    </nav>
+  );
+}
+
+function Section(props: {
+  readonly title: string;
+  readonly add: string;
+  readonly onAdd: () => void;
+  readonly children: React.ReactNode;
+}) {
+  return (
+    <section aria-label={props.title}>
+      <div className="section">
+        {props.title}
+        <button type="button" className="tool" aria-label={props.add} title={props.add} onClick={props.onAdd}>
+          <Icon name="plus" size={16} />
+        </button>
+      </div>
+      {props.children}
+    </section>
+  );
+}
+
+function RoomPlace({ room }: { readonly room: RoomSummary }) {
+  const session = useSession();
+  const title = useRoomTitle()(room);
+  const other = otherPerson(room.room, session.me);
+  const direct = room.visibility === "direct";
+  const className = room.unread > 0 ? "place unread" : "place";
+  const loud = room.mentioned || direct;
+  const told = `${room.unread} unread${room.mentioned ? ", you were mentioned" : ""}`;
+  return (
+    <Link
+      to="/room/$room"
+      params={{ room: room.room }}
+      className={className}
+      activeProps={{ className: `${className} active` }}
+      data-room={room.room}
+    >
+      {other === undefined ? (
+        <Icon name={room.visibility === "private" ? "lock" : "hash"} size={17} />
+      ) : (
+        <Avatar principal={`user/${other}`} label={title} size={22} />
+      )}
+      <span className="grow ellipsis">{title}</span>
+      {room.unread > 0 && (
+        <span className={loud ? "count mentioned" : "count"}>
+          <span aria-hidden="true">
+            {room.mentioned && !direct ? "@ " : ""}
+            {room.unread > 99 ? "99+" : room.unread}
+          </span>
+          <span className="hidden-text">{told}</span>
+        </span>
+      )}
+    </Link>
+  );
+}
+
+function OwnMenu() {
+  const session = useSession();
+  const profile = useProfile();
+  const nameFor = useNames();
+  const { openHelp } = useDialogs();
+  const navigate = useNavigate();
+  const signOut = useSignOut();
+  const go = (section: string) => () => void navigate({ to: "/settings/$section", params: { section } });
+  const entry = (icon: IconName, text: string, run: () => void) => (
+    <Menu.Item leftSection={<Icon name={icon} size={16} />} onClick={run}>
+      {text}
+    </Menu.Item>
+  );
+  return (
+    <div className="sidebar-foot">
+      <Menu position="top-start" width={230} withinPortal>
+        <Menu.Target>
+          <button type="button" className="me" aria-label="Your account">
+            <Avatar principal={session.me} label={nameFor(session.me)} size={32} />
+            <span className="grow">
+              <span className="ellipsis" style={{ display: "block", fontWeight: 600, lineHeight: 1.25 }}>
+                {nameFor(session.me)}
+              </span>
+              <span className="dim ellipsis" style={{ display: "block", fontSize: 13, lineHeight: 1.25 }}>
+                {session.name}
+                {profile?.admin === true ? " · admin" : ""}
+              </span>
+            </span>
+          </button>
+        </Menu.Target>
+        <Menu.Dropdown>
+          {entry("user", "Profile and theme", go("profile"))}
+          {entry("settings", "Devices and password", go("devices"))}
+          {entry("key", "API keys", go("keys"))}
+          {entry("keyboard", "Keyboard shortcuts", openHelp)}
+          <Menu.Divider />
+          {entry("leave", "Sign out", () => void signOut())}
+        </Menu.Dropdown>
+      </Menu>
+      <Link
+        to="/settings/$section"
+        params={{ section: "profile" }}
+        className="tool"
+        aria-label="Settings"
+        title="Settings"
+      >
+        <Icon name="settings" />
+      </Link>
+    </div>
+  );
+}

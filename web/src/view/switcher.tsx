@@ -1,0 +1,144 @@
+import { Modal, TextInput } from "@mantine/core";
+import { useNavigate } from "@tanstack/react-router";
+import { useState, type KeyboardEvent, type ReactNode } from "react";
+import { notices, useSession } from "../live/index.ts";
+import { agentLabel, groupRooms, matching, otherPerson } from "../model/index.ts";
+import { request } from "../wire/index.ts";
+import { Avatar } from "./avatar.tsx";
+import { Icon } from "./icons.tsx";
+import { useAgents, usePeople, useRooms, useRoomTitle } from "./lists.ts";
+
+interface Place {
+  readonly id: string;
+  readonly label: string;
+  readonly hint: string;
+  readonly icon: ReactNode;
+  readonly go: () => Promise<void>;
+}
+
+const placesShown = 10;
+
+/** Ctrl+K: go to any room, person or agent by typing a part of its name. */
+export function Switcher({ opened, onClose }: { readonly opened: boolean; readonly onClose: () => void }) {
+  return (
+    <Modal
+      opened={opened}
+      onClose={onClose}
+      withCloseButton={false}
+      padding="xs"
+      yOffset="12vh"
+      transitionProps={{ duration: 80 }}
+      aria-label="Go to"
+    >
+      {opened && <Search onClose={onClose} />}
+    </Modal>
+  );
+}
+
+function Search({ onClose }: { readonly onClose: () => void }) {
+  const [text, setText] = useState("");
+  const [active, setActive] = useState(0);
+  const found = matching(usePlaces(), text.trim(), (place) => `${place.label} ${place.hint}`).slice(0, placesShown);
+  const pick = (place: Place | undefined) => {
+    if (place === undefined) return;
+    onClose();
+    void place.go();
+  };
+  const onKeyDown = (event: KeyboardEvent) => {
+    const step = event.key === "ArrowDown" ? 1 : event.key === "ArrowUp" ? -1 : 0;
+    if (step !== 0) {
+      event.preventDefault();
+      setActive((active + step + found.length) % Math.max(1, found.length));
+    } else if (event.key === "Enter") {
+      event.preventDefault();
+      pick(found[active]);
+    }
+  };
+  return (
+    <>
+      <TextInput
+        data-autofocus
+        size="md"
+        placeholder="Go to a room, a person or an agent"
+        aria-label="Go to a room, a person or an agent"
+        role="combobox"
+        aria-expanded
+        aria-controls="places"
+        aria-activedescendant={found[active] === undefined ? undefined : `place-${active}`}
+        leftSection={<Icon name="search" />}
+        value={text}
+        onChange={(event) => {
+          setText(event.currentTarget.value);
+          setActive(0);
+        }}
+        onKeyDown={onKeyDown}
+      />
+      <div id="places" role="listbox" aria-label="Places" className="picks" style={{ marginTop: 8 }}>
+        {found.map((place, index) => (
+          <div
+            key={place.id}
+            id={`place-${index}`}
+            role="option"
+            aria-selected={index === active}
+            className="pick"
+            onPointerMove={() => setActive(index)}
+            onClick={() => pick(place)}
+          >
+            {place.icon}
+            <span className="grow ellipsis">{place.label}</span>
+            <span className="dim">{place.hint}</span>
+          </div>
+        ))}
+      </div>
+      {found.length === 0 && <p className="dim">Nothing fits.</p>}
+    </>
+  );
+}
+
+function usePlaces(): readonly Place[] {
+  const session = useSession();
+  const navigate = useNavigate();
+  const titleOf = useRoomTitle();
+  const { rooms, direct } = groupRooms(useRooms().data?.rooms ?? []);
+  const agents = useAgents();
+  const people = usePeople();
+  const known = new Set(direct.map((room) => otherPerson(room.room, session.me)));
+  const toRoom = (room: string) => navigate({ to: "/room/$room", params: { room } });
+  return [
+    ...[...rooms, ...direct].map((room) => {
+      const other = otherPerson(room.room, session.me);
+      return {
+        id: room.room,
+        label: titleOf(room),
+        hint: room.unread > 0 ? `${room.unread} unread` : (other ?? ""),
+        icon:
+          other === undefined ? (
+            <Icon name={room.visibility === "private" ? "lock" : "hash"} />
+          ) : (
+            <Avatar principal={`user/${other}`} label={titleOf(room)} size={24} />
+          ),
+        go: () => toRoom(room.room),
+      };
+    }),
+    ...agents.map((agent) => ({
+      id: `agent/${agent.agent}`,
+      label: agentLabel(agent.agent, session.name),
+      hint: "agent",
+      icon: <Avatar principal={`agent/${agent.agent}`} label={agentLabel(agent.agent, session.name)} size={24} />,
+      go: () => navigate({ to: "/agent/$agent", params: { agent: agent.agent } }),
+    })),
+    ...people
+      .filter((person) => person.key !== session.name && !known.has(person.key))
+      .map((person) => ({
+        id: `user/${person.key}`,
+        label: person.title,
+        hint: person.key,
+        icon: <Avatar principal={`user/${person.key}`} label={person.title} size={24} />,
+        go: async () => {
+          const result = await request<{ room: string }>("POST", "/api/rooms/direct", { with: `user/${person.key}` });
+          if (result.ok) await toRoom(result.value.room);
+          else notices.fail(result.error);
+        },
+      })),
+  ];
+}
