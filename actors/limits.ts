@@ -1,7 +1,7 @@
 /** Bounds inside actors. What clients see is in `protocols/limits.ts`; `docs/limits.md` says what happens at each. */
 export const actorLimits = {
-  /** Messages an actor still has to deliver to others. Beyond: OVERLOADED, nothing was changed. */
-  outboxEntriesMax: 1_000,
+  /** Messages an actor still has to deliver to others: twice a full room that joins at once. Beyond: OVERLOADED. */
+  outboxEntriesMax: 10_000,
   /** How long one delivery may take before it is tried again. */
   outboxTimeoutMs: 10_000,
   /** First pause before a delivery is tried again; the kernel's reminder stretches the next ones. */

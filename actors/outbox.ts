@@ -82,10 +82,11 @@ function heads(entries: readonly OutboxEntry[]): readonly OutboxEntry[] {
 
 /** Sends mail that an event of this turn adds to `outbox`, unless older mail to the same receiver comes first. */
 export function dispatch(outbox: Outbox, mail: readonly Mail[], self: ActorId): readonly Effect<never, never>[] {
-  if (mail.length === 0) return [];
-  return heads(enqueue(outbox, mail).entries)
-    .filter((entry) => entry.id >= outbox.next)
-    .map((entry) => askFor(entry, self, false));
+  const isFirst = ({ to }: Mail, index: number): boolean =>
+    !outbox.entries.some((entry) => entry.to === to) && mail.findIndex((other) => other.to === to) === index;
+  return mail.flatMap((one, index) =>
+    isFirst(one, index) ? [askFor({ id: outbox.next + index, ...one }, self, false)] : [],
+  );
 }
 
 /** Sends again what was under way when the actor was last in memory. */

@@ -28,7 +28,9 @@ async function findNode(flags: AdminFlags): Promise<Target> {
   }
   const control = await readControlFile(flags.dataFolder);
   if (control === undefined)
-    throw new PlexusError(failure("UNREACHABLE", { reason: "no node runs on this data folder", data: flags.dataFolder }));
+    throw new PlexusError(
+      failure("UNREACHABLE", { reason: "no node runs on this data folder", data: flags.dataFolder }),
+    );
   return { url: control.url, token: control.controlToken };
 }
 
@@ -62,7 +64,10 @@ export function describeStatus(status: NodeStatus, color: boolean): string {
     ["Actors", `${status.actors.active} active, ${status.actors.quarantined} quarantined`],
     ["Slots", `${status.slots.open} open, ${quarantined.length} quarantined`],
     ...quarantined.map(({ slot, reason }) => ["", paint(color, "red", `${slot}: ${reason}`)] as const),
-    ["Journal", `${status.journal.entries} entries, ${describeBytes(status.journal.bytes)}, ${status.journal.location}`],
+    [
+      "Journal",
+      `${status.journal.entries} entries, ${describeBytes(status.journal.bytes)}, ${status.journal.location}`,
+    ],
     ["Connections", String(status.connections)],
     ["Event loop", `${status.eventLoopLagMs.toFixed(1)} ms late (p99)`],
     ["Memory", describeBytes(status.memoryBytes)],

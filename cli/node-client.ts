@@ -37,7 +37,9 @@ export async function callNode<T>(
   if (response.ok) return ok(content as T);
   const carried = (content as { error?: Failure } | undefined)?.error;
   if (carried?.code !== undefined) return refused(carried);
-  return refused(failure("UNREACHABLE", { url: target.url, reason: `HTTP ${response.status}, not from a Plexus node` }));
+  return refused(
+    failure("UNREACHABLE", { url: target.url, reason: `HTTP ${response.status}, not from a Plexus node` }),
+  );
 }
 
 function reasonOf(thrown: unknown): string {

@@ -1,7 +1,10 @@
 import { Command, InvalidArgumentError, Option } from "commander";
 import { modelFromText, type Config, type ConfigInput } from "../config/index.ts";
 import { roles, type Role } from "../protocols/index.ts";
+import type { AdminFlags } from "./admin.ts";
+import { readControlFile } from "./control.ts";
 import type { Output } from "./output.ts";
+import { readSettings } from "./settings.ts";
 
 const examples = (...lines: readonly string[]): string =>
   `\nExamples:\n${lines.map((line) => `  $ ${line}`).join("\n")}\n`;
@@ -114,5 +117,152 @@ export function createProgram(version: string, output: Output, onExit: (code: nu
       onExit(await up({ config: upConfig(options), ...flags }, output));
     });
 
+  program
+    .command("chat")
+    .description("Talk to people and agents in the terminal.")
+    .addOption(url())
+    .addOption(new Option("--user <name>", "who you are (asked for when absent)").env("PLEXUS_USER"))
+    .option("--room <room>", "room to go to")
+    .option("--agent <name>", "agent of yours to talk to")
+    .option("--sign-up", "make the account first")
+    .option("--admin-code <code>", "for the first account of a new node")
+    .option("--follow", "go on printing after the end of piped input")
+    .addOption(json())
+    .addHelpText(
+      "after",
+      examples(
+        "plexus chat --room lobby",
+        "plexus chat --url https://chat.example.org --user ada --agent helper",
+        "echo 'Build 17 is green' | PLEXUS_PASSWORD=… plexus chat --user ada --room builds",
+        "echo 'What is Plexus?' | plexus chat --agent helper",
+      ) +
+        "\nThe password comes from PLEXUS_PASSWORD or is asked for; the session is kept in ~/.config/plexus/session.json.\n",
+    )
+    .action(async (options: ChatOptions) => {
+      const { chat } = await import("./chat/index.ts");
+      const flags = {
+        url: options.url ?? (await localUrl()),
+        user: options.user,
+        password: process.env["PLEXUS_PASSWORD"],
+        signUp: options.signUp ?? false,
+        adminCode: options.adminCode,
+        room: options.room,
+        agent: options.agent,
+        follow: options.follow ?? false,
+        json: options.json ?? false,
+      };
+      onExit(await chat(flags, output));
+    });
+
+  program
+    .command("status")
+    .description("Show what a running node is doing.")
+    .addOption(data())
+    .addOption(url())
+    .addOption(json())
+    .addHelpText("after", examples("plexus status", "plexus status --data /srv/plexus --json"))
+    .action(async (options: AdminOptions) => {
+      const { showStatus } = await import("./admin.ts");
+      onExit(await showStatus(await adminFlags(options), output));
+    });
+
+  addActorCommands(program, output, onExit);
+
+  program
+    .command("doctor")
+    .description("Check the machine, the data folder, the models and the port.")
+    .addOption(data())
+    .option("--config <file>", "YAML file, as for `plexus up`")
+    .option("--host <address>", "address to listen on")
+    .option("--port <number>", "port", wholeNumber("The port"))
+    .option("--model <path[,name]>", "GGUF file to check, repeatable", collect<string>)
+    .addOption(json())
+    .addHelpText("after", examples("plexus doctor", "plexus doctor --data /srv/plexus", "plexus doctor --model m.gguf"))
+    .action(async (options: UpOptions) => {
+      const { doctor } = await import("./doctor.ts");
+      const config = await readSettings(upConfig(options), options.config, process.env);
+      onExit(await doctor(config, { json: options.json ?? false }, output));
+    });
+
   return program;
+}
+
+interface ChatOptions {
+  readonly url?: string;
+  readonly user?: string;
+  readonly room?: string;
+  readonly agent?: string;
+  readonly signUp?: boolean;
+  readonly adminCode?: string;
+  readonly follow?: boolean;
+  readonly json?: boolean;
+}
+
+interface AdminOptions {
+  readonly data?: string;
+  readonly url?: string;
+  readonly json?: boolean;
+}
+
+async function adminFlags(options: AdminOptions): Promise<AdminFlags> {
+  const { data: dataFolder } = await readSettings({ data: options.data }, undefined, process.env);
+  return { dataFolder, url: options.url, json: options.json ?? false };
+}
+
+/** The node of this user on this machine, or where one would be. */
+async function localUrl(): Promise<string> {
+  const config = await readSettings({}, undefined, process.env);
+  const control = await readControlFile(config.data);
+  return control?.url ?? `http://127.0.0.1:${config.port}`;
+}
+
+function addActorCommands(program: Command, output: Output, onExit: (code: number) => void): void {
+  const actors = program.command("actors").description("Look at actors, and release quarantined ones.");
+  actors.addHelpText("after", examples("plexus actors list --status quarantined", "plexus actors show room/lobby"));
+
+  actors
+    .command("list")
+    .description("List actors.")
+    .addOption(data())
+    .addOption(url())
+    .option("--kind <kind>", "only this kind: room, user, agent …")
+    .addOption(new Option("--status <status>", "only these").choices(["active", "idle", "quarantined"]))
+    .option("--limit <number>", "how many at most", wholeNumber("The limit"), 100)
+    .addOption(json())
+    .addHelpText("after", examples("plexus actors list --kind room", "plexus actors list --json | jq -r .actor"))
+    .action(
+      async (options: AdminOptions & { readonly kind?: string; readonly status?: string; readonly limit: number }) => {
+        const { listActors } = await import("./admin.ts");
+        const { kind, status, limit } = options;
+        const filter = { limit, ...(kind !== undefined && { kind }), ...(status !== undefined && { status }) };
+        onExit(await listActors(await adminFlags(options), filter, output));
+      },
+    );
+
+  actors
+    .command("show")
+    .description("Show one actor with its reminders and dead letters.")
+    .argument("<actor>", "kind/key")
+    .addOption(data())
+    .addOption(url())
+    .addOption(json())
+    .addHelpText("after", examples("plexus actors show room/lobby", "plexus actors show agent/ada.helper --json"))
+    .action(async (actor: string, options: AdminOptions) => {
+      const { showActor } = await import("./admin.ts");
+      onExit(await showActor(await adminFlags(options), actor, output));
+    });
+
+  actors
+    .command("release")
+    .description("End a quarantine: the actor takes messages again.")
+    .argument("<actor>", "kind/key")
+    .option("--drop", "do not deliver its dead letters again")
+    .addOption(data())
+    .addOption(url())
+    .addOption(json())
+    .addHelpText("after", examples("plexus actors release room/lobby", "plexus actors release room/lobby --drop"))
+    .action(async (actor: string, options: AdminOptions & { readonly drop?: boolean }) => {
+      const { releaseActor } = await import("./admin.ts");
+      onExit(await releaseActor(await adminFlags(options), { actor, redeliver: options.drop !== true }, output));
+    });
 }

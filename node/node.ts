@@ -103,7 +103,7 @@ export async function startNode(config: Config, platform: NodePlatform): Promise
     stops.push((deadlineMs) => kernel.stop(deadlineMs));
 
     // The cluster's own memory first: whether an admin exists decides what sign-up asks for.
-    const adminCode = createAdminCode(random.bytes(8));
+    const adminCode = createAdminCode(random.bytes(12));
     await registerNode(kernel, { node, config, adminCodeHash: adminCodeHash(adminCode) });
     const adminNeeded = async (): Promise<boolean> => (await describeCluster(kernel)).adminNeeded;
 
@@ -258,5 +258,5 @@ const randomHex = (bytes: Uint8Array): string => Buffer.from(bytes).toString("he
 function createAdminCode(bytes: Uint8Array): string {
   const alphabet = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789";
   const letters = [...bytes].map((byte) => alphabet[byte % alphabet.length]).join("");
-  return `${letters.slice(0, 4)}-${letters.slice(4)}`;
+  return [letters.slice(0, 4), letters.slice(4, 8), letters.slice(8)].join("-");
 }

@@ -24,4 +24,6 @@ export interface CatalogRow {
 export interface CatalogPage {
   readonly rows: readonly CatalogRow[];
   readonly more: boolean;
+  /** Where to go on: the next page's `after`. Present when there is more; a page may be empty and have it. */
+  readonly next?: string;
 }

@@ -6,7 +6,7 @@
  *      string = length u64 | UTF-8
  *
  *  Source: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md */
-import { closeSync, fstatSync, openSync, readSync } from "node:fs";
+import { closeSync, fstatSync, openSync, readSync, statSync } from "node:fs";
 import { runtimeLimits } from "./limits.ts";
 
 export interface GgufHeader {
@@ -40,7 +40,7 @@ export function inspectGguf(bytes: Buffer, fileBytes: number): GgufVerdict {
   if (bytes.length < 4) return bytes.length < fileBytes ? { type: "short" } : refuse("the file is empty or cut off");
   if (bytes.toString("latin1", 0, 4) !== "GGUF") return refuse("this is not a GGUF file (its first bytes differ)");
   try {
-    return readHead(new Reader(bytes));
+    return readHead(new Reader(bytes), fileBytes);
   } catch (thrown) {
     if (thrown instanceof Refusal) return refuse(thrown.message);
     if (!(thrown instanceof EndOfBytes)) throw thrown;
@@ -50,6 +50,8 @@ export function inspectGguf(bytes: Buffer, fileBytes: number): GgufVerdict {
 
 /** Reads as much of a file as its head needs. Throws only what the file system throws. */
 export function inspectGgufFile(path: string): { readonly verdict: GgufVerdict; readonly fileBytes: number } {
+  // Opening a named pipe would wait for a writer.
+  if (!statSync(path).isFile()) return { verdict: refuse("this is not a regular file"), fileBytes: 0 };
   const file = openSync(path, "r");
   try {
     const fileBytes = fstatSync(file).size;
@@ -71,7 +73,7 @@ export function keyValueBytes(header: GgufHeader, contextTokens: number, sequenc
   return 2 * header.layers * header.keyWidth * 2 * contextTokens * sequences;
 }
 
-function readHead(reader: Reader): GgufVerdict {
+function readHead(reader: Reader, fileBytes: number): GgufVerdict {
   reader.skip(4);
   const version = reader.u32();
   if (version < 2 || version > 3) return refuse(`GGUF version ${version} is unknown (2 and 3 are read)`);
@@ -84,6 +86,7 @@ function readHead(reader: Reader): GgufVerdict {
     if (value !== undefined) facts.set(key, value);
   }
   let parameters = 0;
+  let furthest = { name: "", offset: 0 };
   for (let index = 0; index < tensors; index += 1) {
     const name = reader.text();
     const dimensions = reader.u32();
@@ -93,8 +96,13 @@ function readHead(reader: Reader): GgufVerdict {
     parameters += numbers;
     const reason = refusedTensorTypes.get(reader.u32());
     if (reason !== undefined) return refuse(`tensor ${name} has ${reason}`);
-    reader.skip(8);
+    const offset = reader.u64();
+    if (offset >= furthest.offset) furthest = { name, offset };
   }
+  const alignment = Number(facts.get("general.alignment") ?? 32) || 32;
+  const dataStart = Math.ceil(reader.skip(0) / alignment) * alignment;
+  if (tensors > 0 && dataStart + furthest.offset >= fileBytes)
+    return refuse(`the file is cut off: tensor ${furthest.name} lies beyond its end`);
   return { type: "fine", header: headerOf(facts, parameters) };
 }
 

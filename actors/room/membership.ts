@@ -109,7 +109,7 @@ export function join(room: Room, turn: Turn): Effects {
   if (memberOf(room.members, turn.from)) return [reply(viewOf(room, turn.key))];
   if (!isUser(turn.from) || room.visibility !== "public") return [refuse("FORBIDDEN")];
   // Somebody has to be able to look after a room that everybody left.
-  const hasPeople = allMembers(room.members).some(([member]) => isUser(member));
+  const hasPeople = room.members.size > room.agents.length;
   return admit(room, turn, turn.from, hasPeople ? "member" : "owner");
 }
 

@@ -113,10 +113,11 @@ export function onMessage(room: Room, command: Targeted, seq: number, turn: Turn
 export function onMessageRead(room: Room, tag: MessageTag, message: RoomMessage | undefined, here: Turn): Effects {
   const turn: Turn = { ...here, from: tag.from, ...(tag.to && { replyTo: tag.to }) };
   const maybeOld = room.changes - tag.changes > limits.roomChangedMessages;
+  const known = messageInMemory(room, tag.seq);
   if (memberOf(room.members, tag.from) === undefined) return [refuse("NOT_A_MEMBER", undefined, tag.to)];
-  if (message === undefined || maybeOld || messageInMemory(room, tag.seq) !== undefined)
-    return onMessage(room, tag.command, tag.seq, turn);
-  return apply(room, tag.command, message, turn);
+  if (known !== undefined) return apply(room, tag.command, known, turn);
+  if (message === undefined) return [refuse("NOT_FOUND", { seq: tag.seq }, tag.to)];
+  return maybeOld ? onMessage(room, tag.command, tag.seq, turn) : apply(room, tag.command, message, turn);
 }
 
 function apply(room: Room, command: Targeted, message: RoomMessage, turn: Turn): Effects {

@@ -3,7 +3,7 @@ import { wireLimits, type RoomHistory, type RoomMessage, type roomCommands } fro
 import { refuse, reply, type CommandOf, type Record, type ReplyTo, type Turn } from "../behavior.ts";
 import { memberOf } from "./members.ts";
 import { happen, type Effects } from "./posting.ts";
-import { messageKey, summaryOf, threadKey, type Room } from "./state.ts";
+import { messageKey, threadKey, type Room } from "./state.ts";
 
 type Command = CommandOf<typeof roomCommands>;
 type History = Extract<Command, { type: "history" }>;
@@ -48,7 +48,7 @@ export function historyPage(tag: HistoryTag, records: readonly Record[]): Effect
 export function markRead(room: Room, seq: number, turn: Turn): Effects {
   if (seq > room.messageSeq) return [refuse("BAD_REQUEST", { field: "seq", messageSeq: room.messageSeq })];
   const readSeq = memberOf(room.members, turn.from)?.readSeq ?? 0;
-  if (seq <= readSeq) return [reply(summaryOf(room, turn.key, turn.from))];
+  if (seq <= readSeq) return [reply({ readSeq })];
   const effects = happen(room, turn, [{ type: "readMarked", member: turn.from, seq }]);
   return [...effects, reply({ readSeq: seq })];
 }

@@ -36,11 +36,22 @@ export interface Connection {
   close(): void;
 }
 
+interface Frame {
+  readonly do: string;
+  readonly to: string;
+  readonly with?: object;
+  readonly operationId?: string;
+  readonly cursor?: number;
+}
+
 interface Pending {
-  readonly frame: object;
+  readonly frame: Frame & { readonly id: number };
   readonly resolve: (result: Result<unknown>) => void;
   readonly timer: NodeJS.Timeout;
 }
+
+/** Commands that change nothing: asking again is asking anew. */
+const reads = new Set(["describe", "summary", "history", "rooms", "sessions"]);
 
 /** From the first sending to the answer, reconnects included. */
 const answerTimeoutMs = 30_000;
@@ -55,6 +66,7 @@ export async function openConnection(target: Target, events: ConnectionEvents): 
   const cursors = new Map<string, number | undefined>();
   let socket: WebSocket | undefined;
   let hello: Hello | undefined;
+  let greeted = false;
   let nextId = 1;
   let attempt = 0;
   let closed = false;
@@ -65,38 +77,46 @@ export async function openConnection(target: Target, events: ConnectionEvents): 
   address.protocol = address.protocol === "https:" ? "wss:" : "ws:";
 
   const transmit = (frame: object): void => {
-    if (hello !== undefined && socket?.readyState === WebSocket.OPEN) socket.send(JSON.stringify(frame));
+    if (greeted && socket?.readyState === WebSocket.OPEN) socket.send(JSON.stringify(frame));
   };
 
-  function request(frame: object): Promise<Result<unknown>> {
+  /** `onAnswer` runs before the next frame is looked at: events may follow an answer within the same packet. */
+  function request(frame: Frame, onAnswer?: (result: Result<unknown>) => void): Promise<Result<unknown>> {
     const id = nextId;
     nextId += 1;
     return new Promise((resolve) => {
+      const settle = (result: Result<unknown>): void => {
+        onAnswer?.(result);
+        resolve(result);
+      };
       const timer = setTimeout(() => {
         pending.delete(id);
-        resolve(refused(failure("ASK_TIMEOUT")));
+        settle(refused(failure("ASK_TIMEOUT")));
       }, answerTimeoutMs);
       const whole = { id, ...frame };
-      pending.set(id, { frame: whole, resolve, timer });
+      pending.set(id, { frame: whole, resolve: settle, timer });
       transmit(whole);
     });
   }
 
   async function subscribe(topic: string): Promise<Result<Subscribed>> {
     const cursor = cursors.get(topic);
-    const answer = await request({ do: "subscribe", to: topic, ...(cursor !== undefined && { cursor }) });
-    if (!answer.ok) {
-      const stale = answer.error.code === "CURSOR_EXPIRED" || answer.error.code === "CURSOR_INVALID";
-      cursors.delete(topic);
-      return stale && cursor !== undefined ? subscribe(topic) : answer;
-    }
-    const subscribed = answer.value as Subscribed;
-    // With a cursor the missed events follow and move it; without one the state is as of `head`.
-    if (cursor === undefined) {
+    cursors.set(topic, cursor);
+    const frame = { do: "subscribe", to: topic, ...(cursor !== undefined && { cursor }) };
+    const answer = await request(frame, (result) => {
+      if (!result.ok) {
+        cursors.delete(topic);
+        return;
+      }
+      const subscribed = result.value as Subscribed;
+      // With a cursor the missed events follow and move it; without one the state is as of `head`.
+      if (cursor !== undefined) return;
       cursors.set(topic, subscribed.head);
       events.onState(topic, subscribed.state);
-    }
-    return ok(subscribed);
+    });
+    if (answer.ok) return ok(answer.value as Subscribed);
+    const stale = answer.error.code === "CURSOR_EXPIRED" || answer.error.code === "CURSOR_INVALID";
+    return stale && cursor !== undefined ? subscribe(topic) : answer;
   }
 
   function onFrame(frame: NodeFrame): void {
@@ -107,7 +127,8 @@ export async function openConnection(target: Target, events: ConnectionEvents): 
       clearTimeout(waiting.timer);
       waiting.resolve("ok" in frame ? ok(frame.ok) : refused(frame.error));
     } else if ("event" in frame) {
-      if (!cursors.has(frame.topic)) return;
+      const cursor = cursors.get(frame.topic);
+      if (cursor === undefined || (frame.at !== undefined && frame.at <= cursor)) return;
       if (frame.at !== undefined) cursors.set(frame.topic, frame.at);
       events.onEvent(frame.topic, frame.event, frame.at);
     } else if ("lost" in frame) {
@@ -118,13 +139,13 @@ export async function openConnection(target: Target, events: ConnectionEvents): 
   }
 
   function onHello(first: Hello): void {
-    const again = hello !== undefined || attempt > 0;
     hello = first;
     attempt = 0;
-    const waiting = [...pending.values()];
+    const waiting = [...pending.values()].map(({ frame }) => frame);
+    const asked = new Set(waiting.filter((frame) => frame.do === "subscribe").map((frame) => frame.to));
     transmit({ id: 0, do: "watch" });
-    for (const [topic] of cursors) if (again) void subscribe(topic);
-    for (const { frame } of waiting) transmit(frame);
+    for (const frame of waiting) transmit(frame);
+    for (const topic of cursors.keys()) if (!asked.has(topic)) void subscribe(topic);
     events.onChange("up", first.node);
   }
 
@@ -136,7 +157,7 @@ export async function openConnection(target: Target, events: ConnectionEvents): 
   /** Resolves at hello, rejects when this attempt ends before it. */
   function attemptOnce(): Promise<void> {
     return new Promise((resolve, reject) => {
-      let greeted = false;
+      let arrived = false;
       let reason: Failure = failure("UNREACHABLE", { url: target.url });
       const opening = new WebSocket(address, {
         headers: target.token === undefined ? {} : { authorization: `Bearer ${target.token}` },
@@ -159,6 +180,7 @@ export async function openConnection(target: Target, events: ConnectionEvents): 
         armSilence();
         const frame = JSON.parse(data.toString("utf8")) as NodeFrame;
         if ("hello" in frame) {
+          arrived = true;
           greeted = true;
           onHello(frame.hello);
           resolve();
@@ -168,7 +190,8 @@ export async function openConnection(target: Target, events: ConnectionEvents): 
       opening.on("close", () => {
         clearTimeout(silence);
         socket = undefined;
-        if (!greeted) reject(new PlexusError(reason));
+        greeted = false;
+        if (!arrived) reject(new PlexusError(reason));
         else if (!closed) onDown(reason);
       });
     });
@@ -187,14 +210,17 @@ export async function openConnection(target: Target, events: ConnectionEvents): 
     attempt += 1;
     const ceilingMs = Math.min(reconnectMaxMs, reconnectFirstMs * 2 ** (attempt - 1));
     // Jitter: a restarted node should not meet all its clients in one instant.
-    retry = setTimeout(() => {
-      attemptOnce().catch((thrown: unknown) => {
-        const reason = failureOf(thrown);
-        if (closed) return;
-        if (reason.code === "UNAUTHENTICATED") end(reason);
-        else scheduleRetry();
-      });
-    }, ceilingMs * (0.5 + Math.random() / 2));
+    retry = setTimeout(
+      () => {
+        attemptOnce().catch((thrown: unknown) => {
+          const reason = failureOf(thrown);
+          if (closed) return;
+          if (reason.code === "UNAUTHENTICATED") end(reason);
+          else scheduleRetry();
+        });
+      },
+      ceilingMs * (0.5 + Math.random() / 2),
+    );
   }
 
   function end(reason: Failure): void {
@@ -218,10 +244,14 @@ export async function openConnection(target: Target, events: ConnectionEvents): 
   return {
     hello: () => hello,
     ask: (command, to, parameters = {}) =>
-      request({ do: command, to, with: parameters, operationId: randomUUID() }),
-    subscribe: (topic) => {
+      request({
+        do: command,
+        to,
+        with: parameters,
+        ...(!reads.has(command.slice(command.indexOf(".") + 1)) && { operationId: randomUUID() }),
+      }),
+    subscribe(topic) {
       cursors.delete(topic);
-      cursors.set(topic, undefined);
       return subscribe(topic);
     },
     unsubscribe(topic) {

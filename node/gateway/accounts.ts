@@ -161,13 +161,14 @@ export function createAccounts(at: Surroundings): Accounts {
         ...(account.displayName !== undefined && { displayName: account.displayName }),
       });
       if (!created.ok) return created;
-      if (adminNeeded) {
-        const codeHash = adminCodeHash(account.adminCode ?? "");
-        const claimed = await ask("role-manager/cluster", { type: "claimAdmin", user: account.name, codeHash });
-        // Somebody was faster: the code was right, so the account may stay, as an ordinary one.
-        if (!claimed.ok && claimed.error.code !== "ALREADY_DONE") return claimed;
-      }
-      return enter(account.name, from);
+      if (!adminNeeded) return enter(account.name, from);
+      const codeHash = adminCodeHash(account.adminCode ?? "");
+      const claimed = await ask("role-manager/cluster", { type: "claimAdmin", user: account.name, codeHash });
+      // Somebody was faster: the code was right, so the account may stay, as an ordinary one.
+      if (!claimed.ok && claimed.error.code !== "ALREADY_DONE") return claimed;
+      const entered = await enter(account.name, from);
+      // The user's own actor hears of it a moment later.
+      return entered.ok && claimed.ok ? ok({ ...entered.value, admin: true }) : entered;
     },
 
     async signIn(account, from) {

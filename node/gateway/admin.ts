@@ -9,9 +9,7 @@ import { demand } from "./refusals.ts";
 const rowsQuery = (limits: GatewayLimits) =>
   schema.object({
     kind: Type.Optional(actorKeyParams.properties.kind),
-    status: Type.Optional(
-      Type.Union([Type.Literal("active"), Type.Literal("idle"), Type.Literal("quarantined")]),
-    ),
+    status: Type.Optional(Type.Union([Type.Literal("active"), Type.Literal("idle"), Type.Literal("quarantined")])),
     after: Type.Optional(Type.String({ maxLength: 128 })),
     limit: Type.Optional(Type.Integer({ minimum: 1, maximum: limits.actorRowsMax })),
   });

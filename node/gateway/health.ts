@@ -11,7 +11,9 @@ const isLoopback = (address: string) => address === "::1" || /^(?:::ffff:)?127\.
 /** Adds what operators' tools read: life, readiness, metrics, and the description of the interface. */
 export function addHealthRoutes(app: FastifyInstance, at: Surroundings, accounts: Accounts): void {
   const tags = ["node"];
-  app.get("/healthz", { schema: { summary: "The process answers", tags, security: [] } }, async () => ({ alive: true }));
+  app.get("/healthz", { schema: { summary: "The process answers", tags, security: [] } }, async () => ({
+    alive: true,
+  }));
 
   app.get("/readyz", { schema: { summary: "The node takes work", tags, security: [] } }, async () => {
     demand(await at.readiness());

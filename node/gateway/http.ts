@@ -59,11 +59,7 @@ function sendFailure(request: FastifyRequest, reply: FastifyReply, reason: Failu
 }
 
 /** The HTTP server without its routes: parsing, validation, who is calling, errors, headers, the page. */
-export async function createHttp(
-  at: Surroundings,
-  accounts: Accounts,
-  commands: RateLimit,
-): Promise<FastifyInstance> {
+export async function createHttp(at: Surroundings, accounts: Accounts, commands: RateLimit): Promise<FastifyInstance> {
   const { limits, log, meter } = at;
   const answerError = (error: unknown, request: FastifyRequest, reply: FastifyReply) => {
     const { reason, fault } = refusalOf(error, request.routeOptions.config.bytesMax ?? limits.bodyBytesMax);
@@ -81,7 +77,7 @@ export async function createHttp(
     genReqId: () => randomId(at.random),
     // An id from outside could name a line of the log that is not its own.
     requestIdHeader: false,
-    frameworkErrors: answerError,
+    frameworkErrors: (error, request, reply) => void answerError(error, request, reply),
     schemaErrorFormatter: (errors, where) =>
       new PlexusError(invalid(errors as unknown as TLocalizedValidationError[], where === "body" ? "" : `/${where}`)),
     clientErrorHandler(error, socket) {
@@ -203,7 +199,7 @@ async function servePage(
       setHeaders(reply, path) {
         // Vite names what lies in assets/ by its content, so it never changes under its name.
         const hashed = /[\\/]assets[\\/]/.test(path);
-        reply.setHeader("cache-control", hashed ? "public, max-age=31536000, immutable" : "no-cache");
+        reply.header("cache-control", hashed ? "public, max-age=31536000, immutable" : "no-cache");
       },
     });
   app.setNotFoundHandler((request, reply) => {
@@ -216,4 +212,3 @@ async function servePage(
     return isPage ? reply.sendFile("index.html") : answer(request, reply, failure("NOT_FOUND", { path: path.slice(0, 200) }));
   }); // prettier-ignore
 }
-

@@ -134,7 +134,12 @@ export function addRoutes(app: FastifyInstance, at: Surroundings, accounts: Acco
 
 const agentOf = (agent: string) => actorId("agent", agent.startsWith("agent/") ? agent.slice("agent/".length) : agent);
 
-type Ask = (caller: Caller, to: `${string}/${string}`, message: Message, operationId?: string) => Promise<Result<unknown>>;
+type Ask = (
+  caller: Caller,
+  to: `${string}/${string}`,
+  message: Message,
+  operationId?: string,
+) => Promise<Result<unknown>>;
 
 function addAccountRoutes(app: FastifyInstance, at: Surroundings, accounts: Accounts, ask: Ask): void {
   const tags = ["account"];
@@ -161,15 +166,13 @@ function addAccountRoutes(app: FastifyInstance, at: Surroundings, accounts: Acco
   app.post<{ Body: Static<typeof signUp> }>(
     "/api/sign-up",
     { schema: { summary: "Makes an account and signs in", tags, security: [], body: signUp } },
-    async (request, reply) =>
-      signedIn(request, reply, demand(await accounts.signUp(request.body, originOf(request)))),
+    async (request, reply) => signedIn(request, reply, demand(await accounts.signUp(request.body, originOf(request)))),
   );
 
   app.post<{ Body: Static<typeof credentials> }>(
     "/api/sign-in",
     { schema: { summary: "Signs in", tags, security: [], body: credentials } },
-    async (request, reply) =>
-      signedIn(request, reply, demand(await accounts.signIn(request.body, originOf(request)))),
+    async (request, reply) => signedIn(request, reply, demand(await accounts.signIn(request.body, originOf(request)))),
   );
 
   app.post(

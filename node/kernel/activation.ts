@@ -245,12 +245,16 @@ export class Activation {
     return true;
   }
 
-  /** Ends this activation: nothing of it runs or leaves any more. Messages not begun are refused with `error`. */
+  /** Ends this activation: nothing of it runs or leaves any more. Messages not begun are refused with `error`; who waits
+   *  for the answer of a turn whose append is under way learns that its outcome is unknown. */
   close(error: Failure): void {
     if (this.status === "closed") return;
     this.status = "closed";
+    const unknown = refused(failure("APPEND_FAILED", { actor: this.id, because: error.code }));
+    for (const { outputs } of this.#gate.splice(0)) {
+      for (const output of outputs) if (output.type === "answer") this.#answerTo(output.to, unknown);
+    }
     this.#abandon();
-    this.#gate = [];
     for (const envelope of this.mailbox.takeAll()) this.#answerTo(envelope.replyTo, refused(error));
   }
 
@@ -597,6 +601,8 @@ export class Activation {
     this.#incarnation += 1;
     for (const generation of this.#generations.values()) generation.cancel();
     this.#generations.clear();
+    const unknown = refused(failure("ASK_TIMEOUT", { actor: this.id, because: "the actor was restarted" }));
+    for (const waiting of this.#operations.values()) for (const to of waiting) this.#around.answer(to, unknown);
     this.#operations.clear();
     this.#asksOpen = 0;
     this.#readsOpen = 0;

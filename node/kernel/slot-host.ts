@@ -94,7 +94,8 @@ export class SlotHost implements Home {
   /** Hands a message to its actor, bringing the actor into memory when needed. */
   deliver(envelope: Envelope): void {
     const { limits } = this.#ports.around;
-    if (this.status === "open") {
+    // Invariant 7: nothing overtakes what waited for the slot to open.
+    if (this.status === "open" && this.#waiting.length === 0) {
       this.#deliverOpen(envelope);
     } else if (this.status === "quarantined" || this.#waiting.length >= limits.slotWaitersMax) {
       this.#refuse(envelope, this.reason ?? failure("OVERLOADED", { slotWaitersMax: limits.slotWaitersMax }));

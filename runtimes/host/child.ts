@@ -4,9 +4,10 @@
  *
  *  The host relays, and loads one model after the other. Anything it cannot repair ends it whole; the node starts a new one.
  *  It ends by SIGKILL where a native call may be running: an orderly exit would abort with a core dump. */
+import { basename } from "node:path";
 import { MessageChannel, type MessagePort } from "node:worker_threads";
 import { Piscina } from "piscina";
-import { failure, type Failure, type GenerationRequest } from "../../protocols/index.ts";
+import { failure, type GenerationRequest } from "../../protocols/index.ts";
 import type { ModelSpec } from "../adapter.ts";
 import { inspectGgufFile } from "../gguf.ts";
 import { planLoad } from "../llama/plan.ts";
@@ -29,26 +30,21 @@ function dieNow(): void {
   process.kill(process.pid, "SIGKILL");
 }
 
-/** The answer to a model that cannot be loaded, before or after the library has seen it. */
 async function load(spec: ModelSpec): Promise<void> {
   send({ type: "loading", model: spec.name });
   let sizeBytes = 0;
-  const refuse = (reason: string): void => {
-    const error: Failure = failure("MODEL_LOAD_FAILED", { model: spec.name, path: spec.path, reason });
-    send({ type: "loadFailed", model: spec.name, sizeBytes, error });
-  };
   try {
     const file = spec.runtime === "llama" ? inspectGgufFile(spec.path) : undefined;
     sizeBytes = file?.fileBytes ?? 0;
     const verdict = planLoad({ spec, file, machine, freeBytes: budgetBytes - usedBytes });
-    if (verdict.type === "refused") return refuse(verdict.reason);
+    if (verdict.type === "refused") return refuse(spec, sizeBytes, verdict.reason);
     const { plan } = verdict;
     const pool = createPool(plan.sequences);
     const task: LoadTask = { spec, plan };
     const answer = (await pool.run(task, { name: "load" })) as LoadAnswer;
     if (answer.type === "failed") {
       await pool.destroy(); // Nothing of it runs: the load has ended.
-      return refuse(answer.reason);
+      return refuse(spec, sizeBytes, answer.reason);
     }
     pools.set(spec.name, pool);
     usedBytes += plan.memoryBytes;
@@ -56,8 +52,25 @@ async function load(spec: ModelSpec): Promise<void> {
       send({ type: "log", event: "model.warnings", facts: { model: spec.name, warnings: answer.warnings } });
     send({ type: "loaded", model: spec.name, facts: answer.facts });
   } catch (thrown) {
-    refuse(thrown instanceof Error ? thrown.message : String(thrown));
+    refuse(spec, sizeBytes, reasonOf(thrown));
   }
+}
+
+/** The reason reaches people who use the model; where its file lies is not theirs to know. */
+function refuse(spec: ModelSpec, sizeBytes: number, reason: string): void {
+  const details = { model: spec.name, reason: reason.replaceAll(spec.path, basename(spec.path)) };
+  send({ type: "loadFailed", model: spec.name, sizeBytes, error: failure("MODEL_LOAD_FAILED", details) });
+}
+
+const fileReasons: Readonly<Record<string, string>> = {
+  ENOENT: "there is no such file",
+  EACCES: "the file may not be read by this user",
+  EPERM: "the file may not be read by this user",
+};
+
+function reasonOf(thrown: unknown): string {
+  const { code, message } = thrown as NodeJS.ErrnoException;
+  return fileReasons[code ?? ""] ?? message ?? String(thrown);
 }
 
 function createPool(sequences: number): Piscina {
@@ -130,6 +143,7 @@ function take(message: ToHost): void {
   }
 }
 
+process.title = "plexus-inference";
 // Ctrl-C reaches the whole process group; the node decides when its host ends.
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => undefined);
 process.on("disconnect", dieNow);

@@ -2,22 +2,23 @@
  *  instead of filling memory. Cancellation comes in over the same channel. */
 import type { MessagePort } from "node:worker_threads";
 import type { Flow, LastPart } from "../adapter.ts";
-import { createCoalescer } from "../coalescer.ts";
+import { createCoalescer, type Coalescer } from "../coalescer.ts";
 import { runtimeLimits } from "../limits.ts";
 import type { FromWorker, ToWorker } from "./messages.ts";
 
 /** The flow over one channel. */
 export class PortFlow implements Flow {
   readonly #port: MessagePort;
-  readonly #coalescer = createCoalescer(runtimeLimits.coalesceMs);
+  readonly #coalescer: Coalescer;
   #credit: number = runtimeLimits.creditFrames;
   #cancelled = false;
   #timer: NodeJS.Timeout | undefined;
   #wake: (() => void) | undefined;
   #cancelCallback: () => void = () => undefined;
 
-  constructor(port: MessagePort) {
+  constructor(port: MessagePort, coalesceMs: number = runtimeLimits.coalesceMs) {
     this.#port = port;
+    this.#coalescer = createCoalescer(coalesceMs);
     port.on("message", (message: ToWorker) => {
       if (message.type === "credit") this.#credit += message.frames;
       else this.#cancel();

@@ -186,6 +186,7 @@ class Host implements InferenceHost {
         return;
       case "loading":
         host.loads = message.model;
+        this.#options.log.debug("model.loading", { model: message.model });
         return;
       case "loaded":
         host.loads = undefined;
@@ -194,7 +195,8 @@ class Host implements InferenceHost {
       case "loadFailed": {
         host.loads = undefined;
         const { model, error, sizeBytes } = message;
-        this.#options.log.error("model.load_failed", { model, ...error.details });
+        const path = this.#models.get(model)?.spec.path;
+        this.#options.log.error("model.load_failed", { ...error.details, path });
         return this.#settle(model, { state: "failed", error, sizeBytes });
       }
       case "text": {
@@ -279,8 +281,8 @@ class Host implements InferenceHost {
         continue;
       }
       const reason = `the inference host died ${model.deaths} times while it loaded this model (${how})`;
-      const error = failure("MODEL_LOAD_FAILED", { model: name, path: model.spec.path, reason });
-      this.#options.log.error("model.load_failed", { model: name, reason });
+      const error = failure("MODEL_LOAD_FAILED", { model: name, reason });
+      this.#options.log.error("model.load_failed", { model: name, reason, path: model.spec.path });
       this.#settle(name, { state: "failed", error, sizeBytes: 0 });
     }
   }

@@ -6,7 +6,6 @@ import type { MessagePort } from "node:worker_threads";
 import { failure, type GenerationRequest } from "../../protocols/index.ts";
 import type { LoadedModel, ModelSpec } from "../adapter.ts";
 import { speak } from "../echo/speech.ts";
-import { loadLlama } from "../llama/llama.ts";
 import type { LoadPlan } from "../llama/plan.ts";
 import { PortFlow } from "./flow.ts";
 import type { LoadedFacts } from "./messages.ts";
@@ -26,6 +25,8 @@ export async function load({ spec, plan }: LoadTask): Promise<LoadAnswer> {
   const warnings: string[] = [];
   if (spec.runtime === "echo") loaded = hostedEcho(spec, plan.contextTokens);
   else {
+    // The library takes a while to read; a worker without a model file does not need it.
+    const { loadLlama } = await import("../llama/llama.ts");
     const result = await loadLlama(spec, plan);
     if (result.type === "failed") return result;
     loaded = result.model;

@@ -3,13 +3,22 @@
  *  A context has a fixed number of sequences, evaluated together in one batch; a generation borrows one. Its tokens stay in
  *  the sequence, so the next turn of the same conversation evaluates only what is new. A request with a seed starts from an
  *  empty sequence instead: reused numbers differ in their last bits, and a seed asks for the same answer again. */
-import { getLlama, LlamaLogLevel, type LlamaContextSequence, type LlamaModel, type Token } from "node-llama-cpp";
+import {
+  getLlama,
+  LlamaLogLevel,
+  type Llama,
+  type LlamaContextSequence,
+  type LlamaModel,
+  type Token,
+} from "node-llama-cpp";
 import { failure, wireLimits, type GenerationRequest } from "../../protocols/index.ts";
 import type { Flow, LastPart, LoadedModel, ModelSpec } from "../adapter.ts";
 import { createAnswer } from "../answer.ts";
 import { runtimeLimits } from "../limits.ts";
 import { createDetokenizer } from "./detokenizer.ts";
+import { Gate } from "./gate.ts";
 import type { LoadPlan } from "./plan.ts";
+import { loadReason } from "./load-reason.ts";
 import { createPromptRenderer, type Prompt, type PromptRenderer } from "./prompt.ts";
 
 export type LlamaLoad =
@@ -19,6 +28,10 @@ export type LlamaLoad =
 /** The usual choice of chat servers: lively, seldom wrong. */
 const temperatureDefault = 0.7;
 
+/** A hundred times what a line takes. */
+const logSettleMs = 50;
+
+/** Loads a model into this thread. What fails comes back as a reason, and nothing of it stays in memory. */
 export async function loadLlama(spec: ModelSpec, plan: LoadPlan): Promise<LlamaLoad> {
   // The library says only "Failed to load model"; the reason is in its log.
   const errors: string[] = [];
@@ -27,16 +40,17 @@ export async function loadLlama(spec: ModelSpec, plan: LoadPlan): Promise<LlamaL
     if (line !== "" && lines.length < runtimeLimits.loadLogLinesMax) lines.push(line);
   };
   const gpu = spec.gpu ?? false;
-  const llama = await getLlama({
-    gpu,
-    build: "never",
-    skipDownload: true,
-    progressLogs: false,
-    maxThreads: plan.threads,
-    logLevel: LlamaLogLevel.warn,
-    logger: (level, message) => keep(level === LlamaLogLevel.warn ? warnings : errors, message.trim()),
-  });
+  let llama: Llama | undefined;
   try {
+    llama = await getLlama({
+      gpu,
+      build: "never",
+      skipDownload: true,
+      progressLogs: false,
+      maxThreads: plan.threads,
+      logLevel: LlamaLogLevel.warn,
+      logger: (level, message) => keep(level === LlamaLogLevel.warn ? warnings : errors, message.trim()),
+    });
     const model = await llama.loadModel({ modelPath: spec.path, gpuLayers: gpu === false ? 0 : "auto" });
     const context = await model.createContext({
       contextSize: plan.contextTokens,
@@ -46,20 +60,19 @@ export async function loadLlama(spec: ModelSpec, plan: LoadPlan): Promise<LlamaL
     const sequences = Array.from({ length: plan.sequences }, () => context.getSequence());
     const renderer = createPromptRenderer(model, (text) => keep(warnings, text));
     const writer = new Writer({ model, renderer, sequences, spec, contextTokens: plan.contextTokens });
-    const loaded: LoadedModel = {
-      device: llama.gpu === false ? "cpu" : llama.gpu,
-      generate: (request, flow) => writer.generate(request, flow),
-      async unload() {
-        await context.dispose();
-        await model.dispose();
-        await llama.dispose();
-      },
+    const device = llama.gpu === false ? "cpu" : llama.gpu;
+    const unload = async (): Promise<void> => {
+      await context.dispose();
+      await model.dispose();
+      await model.llama.dispose();
     };
-    return { type: "loaded", model: loaded, warnings };
+    const generate: LoadedModel["generate"] = (request, flow) => writer.generate(request, flow);
+    return { type: "loaded", model: { device, generate, unload }, warnings };
   } catch (thrown) {
-    await llama.dispose();
-    const said = thrown instanceof Error ? thrown.message : String(thrown);
-    return { type: "failed", reason: [said, ...errors].join("; ") };
+    // Lines come in from another thread; those of the failure are on their way.
+    await new Promise((resolve) => setTimeout(resolve, logSettleMs));
+    await llama?.dispose();
+    return { type: "failed", reason: loadReason(thrown instanceof Error ? thrown.message : String(thrown), errors) };
   }
 }
 
@@ -75,6 +88,7 @@ class Writer {
   readonly #parts: WriterParts;
   readonly #free: LlamaContextSequence[];
   readonly #waiting: (() => void)[] = [];
+  readonly #gate = new Gate();
 
   constructor(parts: WriterParts) {
     this.#parts = parts;
@@ -136,7 +150,7 @@ class Writer {
       return done(end);
     };
 
-    const rest = await prefill(sequence, prompt.tokens, request.sampling.seed !== undefined, flow);
+    const rest = await this.#prefill(sequence, prompt.tokens, request.sampling.seed !== undefined, flow);
     if (flow.cancelled) return done("stopped");
     const tokens = sequence.evaluate(rest, {
       temperature: request.sampling.temperature ?? spec.temperature ?? temperatureDefault,
@@ -152,22 +166,29 @@ class Writer {
       if (step.end === "length") return finish("length");
       if (flow.cancelled) return finish("stopped");
       await flow.ready();
+      await this.#gate.pass();
       if (flow.cancelled) return finish("stopped");
     }
     return finish("complete");
   }
-}
 
-/** Evaluates the prompt but for its end, in slices, so that other sequences of the batch wait for a slice only. Returns the
- *  tokens that are left to evaluate: at least one, since the next token is sampled from its output. */
-async function prefill(sequence: LlamaContextSequence, tokens: Token[], anew: boolean, flow: Flow): Promise<Token[]> {
-  if (anew) await sequence.clearHistory();
-  else await sequence.adaptStateToTokens(tokens.slice(0, -1), false);
-  const slice = runtimeLimits.prefillSliceTokens;
-  let position = sequence.nextTokenIndex;
-  while (tokens.length - position > slice && !flow.cancelled) {
-    await sequence.evaluateWithoutGeneratingNewTokens(tokens.slice(position, position + slice));
-    position += slice;
+  /** Evaluates the prompt but for its end, in slices, so that other sequences of the batch wait for a slice only. Returns
+   *  the tokens that are left to evaluate: at least one, since the next token is sampled from its output. */
+  async #prefill(sequence: LlamaContextSequence, tokens: Token[], anew: boolean, flow: Flow): Promise<Token[]> {
+    const kept = anew ? 0 : Math.min(sequence.compareContextTokens(tokens).firstDifferentIndex, tokens.length - 1);
+    if (kept < sequence.nextTokenIndex)
+      await this.#gate.closedDuring(() =>
+        kept === 0 ? sequence.clearHistory() : sequence.adaptStateToTokens(tokens.slice(0, kept), false),
+      );
+    const slice = runtimeLimits.prefillSliceTokens;
+    // Less than `kept` where the model's memory cannot be cut at any place.
+    let position = sequence.nextTokenIndex;
+    while (tokens.length - position > slice && !flow.cancelled) {
+      await this.#gate.pass();
+      await sequence.evaluateWithoutGeneratingNewTokens(tokens.slice(position, position + slice));
+      position += slice;
+    }
+    await this.#gate.pass();
+    return tokens.slice(position);
   }
-  return tokens.slice(position);
 }

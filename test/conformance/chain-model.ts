@@ -10,7 +10,7 @@ export interface ChainModel {
   /** Bytes of the answer, each at most once: a token has one successor. */
   readonly text: string;
   /** After the last byte: the end, or the first byte again. */
-  readonly then: "end" | "again";
+  readonly after: "end" | "again";
   readonly contextTokens: number;
   /** Written into the file as the type of the first tensor, to make files that must be refused. */
   readonly tensorType?: number;
@@ -52,7 +52,7 @@ export function writeChainModel(path: string, model: ChainModel): void {
 function outputOf(embedding: readonly Float32Array[], model: ChainModel): Float32Array[] {
   const bytes = [...Buffer.from(model.text)].map((byte) => specials.length + byte);
   if (new Set(bytes).size !== bytes.length) throw new Error("a byte may occur once in a chain");
-  const chain = [3, ...bytes, model.then === "end" ? endToken : bytes[0]!];
+  const chain = [3, ...bytes, model.after === "end" ? endToken : bytes[0]!];
   const output = embedding.map(() => new Float32Array(width));
   for (const [index, token] of chain.slice(1).entries()) {
     const before = embedding[chain[index]!]!;

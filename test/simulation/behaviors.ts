@@ -173,7 +173,7 @@ function relay(): Behavior<number, RelayMessage, RelayEvent> {
   const answer = (tag: RelayTag, result: { ok: boolean; value?: unknown; error?: Failure }): Effect<never, never> =>
     result.error === undefined
       ? reply(result.value, tag.replyTo)
-      : refuse(result.error.code, { relayed: true }, tag.replyTo);
+      : refuse(result.error.code, { because: result.error.details?.["because"], relayed: true }, tag.replyTo);
   return {
     kind: "relay",
     role: "chat",

@@ -102,10 +102,12 @@ export class JournalWatch implements DiskWatcher {
 }
 
 const asText = (bytes: Uint8Array): string =>
-  Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).latin1Slice();
+  Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("latin1");
 
 /** The entries in a chunk: frames of length, checksum, payload. */
-function entriesOf(op: Extract<StoreOp, { type: "put" }>): { slot: string; epoch: number; seq: number; bytes: string }[] {
+function entriesOf(
+  op: Extract<StoreOp, { type: "put" }>,
+): { slot: string; epoch: number; seq: number; bytes: string }[] {
   const slot = /^log\/(.+)\/[0-9]+$/.exec(op.key)?.[1];
   if (slot === undefined) return [];
   const chunk = Buffer.from(op.value.buffer, op.value.byteOffset, op.value.byteLength);
@@ -114,7 +116,7 @@ function entriesOf(op: Extract<StoreOp, { type: "put" }>): { slot: string; epoch
     const end = offset + 8 + chunk.readUInt32LE(offset);
     const payload = chunk.subarray(offset + 8, end);
     const [epoch, seq] = decode(payload) as [number, number];
-    entries.push({ slot, epoch, seq, bytes: payload.latin1Slice() });
+    entries.push({ slot, epoch, seq, bytes: payload.toString("latin1") });
     offset = end;
   }
   return entries;
@@ -144,7 +146,8 @@ export class LedgerWatch {
   /** Somebody outside was shown that `token` stands at `position`. */
   saw(ledger: ActorId, position: number, token: string, where: string): void {
     this.durable(token, where);
-    if (this.#sent.get(token) !== ledger) this.#violate("acknowledged-kept", `${where}: ${token} was never sent to ${ledger}`);
+    if (this.#sent.get(token) !== ledger)
+      this.#violate("acknowledged-kept", `${where}: ${token} was never sent to ${ledger}`);
     const place = `${ledger}#${position}`;
     const other = this.#at.get(place) ?? token;
     if (other !== token) this.#violate("acknowledged-kept", `${where}: ${place} was ${other} and is ${token}`);
@@ -196,11 +199,15 @@ export class LedgerWatch {
   /** Compares a ledger, read whole at the end, with all that was seen of it. */
   audit(ledger: ActorId, head: LedgerHead, rows: readonly (readonly [number, string])[]): void {
     for (const [index, [position, token]] of rows.entries()) {
-      if (position !== head.floor + 1 + index) this.#violate("acknowledged-kept", `${ledger} lacks record ${head.floor + 1 + index}`);
+      if (position !== head.floor + 1 + index)
+        this.#violate("acknowledged-kept", `${ledger} lacks record ${head.floor + 1 + index}`);
       this.saw(ledger, position, token, "audit");
     }
     if (head.floor + rows.length !== head.count) {
-      this.#violate("acknowledged-kept", `${ledger} counts ${head.count} and has ${rows.length} records above ${head.floor}`);
+      this.#violate(
+        "acknowledged-kept",
+        `${ledger} counts ${head.count} and has ${rows.length} records above ${head.floor}`,
+      );
     }
     for (const [position, token] of this.#acknowledged.get(ledger) ?? []) {
       const kept = position <= head.floor || this.#at.get(`${ledger}#${position}`) === token;

@@ -2,7 +2,7 @@ import { PlexusError, type Failure, type Result } from "../../protocols/index.ts
 import type { AnyBehavior } from "../../actors/behavior.ts";
 import { createDirectory } from "../../node/directory/index.ts";
 import { createKernel, type Kernel, type KernelLimits, type Request } from "../../node/kernel/index.ts";
-import type { Log, Meter, Store } from "../../node/ports.ts";
+import type { Directory, Log, Meter, Store } from "../../node/ports.ts";
 import { openJournal, type Journal, type JournalLimits } from "../../node/storage/index.ts";
 import type { Disk } from "./disk.ts";
 import { simulatedRuntime, type RuntimeWeather } from "./runtime.ts";
@@ -34,14 +34,21 @@ export class Life {
   readonly pulse: Pulse;
   readonly #parts: NodeParts;
   readonly #store: Store;
-  readonly #lost = new Set<() => void>();
+  /** One for both kernels when there are two: a directory is one place, whoever asks. */
+  readonly #directory: Directory;
+  /** How to tell those who wait for an answer of the kernel that serves now that it is gone. */
+  #lost = new Set<() => void>();
+  /** Of the kernel that serves now: a kernel can end before its process does. */
+  #kernelPulse: Pulse;
   kernel: Kernel | undefined;
   #journal: Journal | undefined;
 
   constructor(parts: NodeParts, number: number) {
     this.#parts = parts;
     this.pulse = { life: number, alive: true };
+    this.#kernelPulse = { life: number, alive: true };
     this.#store = parts.disk.open(this.pulse);
+    this.#directory = createDirectory({ store: this.#store });
   }
 
   /** Starts the node on what the disk holds. Resolves with the reason when it refuses to start. */
@@ -58,7 +65,7 @@ export class Life {
         limits: journalLimits,
         identity,
       });
-      const kernel = this.#kernel(this.#journal, "n1", this.pulse);
+      const kernel = this.#kernel(this.#journal, "n1", this.#kernelPulse);
       await kernel.start();
       this.kernel = kernel;
       return undefined;
@@ -73,8 +80,18 @@ export class Life {
   usurp(): { readonly zombie: Kernel; end(): void } | undefined {
     const zombie = this.kernel;
     if (zombie === undefined || this.#journal === undefined) return undefined;
-    this.kernel = this.#kernel(this.#journal, "n2", this.pulse);
-    return { zombie, end: () => void zombie.stop(0) };
+    const old = this.#kernelPulse;
+    const lost = this.#lost;
+    this.#lost = new Set();
+    this.#kernelPulse = { life: old.life, alive: true };
+    this.kernel = this.#kernel(this.#journal, "n2", this.#kernelPulse);
+    return {
+      zombie,
+      end: () => {
+        old.alive = false;
+        for (const lose of lost) lose();
+      },
+    };
   }
 
   /** Asks as a client connected to this process would. */
@@ -83,10 +100,11 @@ export class Life {
     if (kernel === undefined || !this.pulse.alive) return Promise.resolve("down");
     return new Promise((resolve) => {
       const lose = () => resolve("lost");
-      this.#lost.add(lose);
+      const lost = this.#lost;
+      lost.add(lose);
       void kernel.ask(request).then((result) => {
         if (!this.pulse.alive) return;
-        this.#lost.delete(lose);
+        lost.delete(lose);
         resolve(result);
         this.#parts.replied(request, result);
       });
@@ -96,6 +114,7 @@ export class Life {
   /** Ends the process at once. */
   kill(): void {
     this.pulse.alive = false;
+    this.#kernelPulse.alive = false;
     for (const lose of this.#lost) lose();
     this.#lost.clear();
   }
@@ -113,7 +132,7 @@ export class Life {
       node,
       behaviors,
       journal,
-      directory: createDirectory({ store: this.#store }),
+      directory: this.#directory,
       runtime: simulatedRuntime(world, this.#parts.runtime, pulse),
       publisher: {
         publish: (topic, event, at) => {

@@ -114,10 +114,11 @@ export class World {
   async run(done: () => boolean, untilMs: number): Promise<"done" | "violated" | "late" | "silent"> {
     while (!done()) {
       if (this.violations.length > 0) return "violated";
-      const next = this.#pop();
+      const next = this.#heap[0];
       if (next === undefined) return "silent";
-      if (next.run === undefined) continue;
       if (next.atMs > untilMs) return "late";
+      this.#pop();
+      if (next.run === undefined) continue;
       this.nowMs = next.atMs;
       this.happenings += 1;
       next.run();

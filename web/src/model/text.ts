@@ -37,7 +37,8 @@ export function matching<T>(items: readonly T[], part: string, text: (item: T) =
 /** Up to two letters that stand for a name. */
 export function initials(name: string): string {
   const words = name.split(/[\s._-]+/).filter((word) => word.length > 0);
-  const letters = words.length > 1 ? [words[0], words[1]].map((word) => word?.[0]) : [...(words[0] ?? "?")].slice(0, 2);
+  const letters =
+    words.length > 1 ? [words[0], words[1]].map((word) => word?.[0]) : Array.from(words[0] ?? "?").slice(0, 2);
   return letters.join("").toUpperCase();
 }
 

@@ -69,7 +69,13 @@ function SignedIn({ name, onLeft }: { readonly name: string; readonly onLeft: (b
 }
 
 /** A session that was revoked or has expired leads back to the sign-in screen. */
-function EndOfSession({ session, onLeft }: { readonly session: Session; readonly onLeft: (byItself: boolean) => void }) {
+function EndOfSession({
+  session,
+  onLeft,
+}: {
+  readonly session: Session;
+  readonly onLeft: (byItself: boolean) => void;
+}) {
   const ended = useLink(session).status === "ended";
   useEffect(() => {
     if (ended) onLeft(true);

@@ -107,7 +107,12 @@ function CatalogDialog(
   const [text, setText] = useState("");
   const [wanted] = useDebouncedValue(text, 150);
   return (
-    <Modal opened={props.opened} onClose={props.onClose} title={props.title} closeButtonProps={{ "aria-label": "Close" }}>
+    <Modal
+      opened={props.opened}
+      onClose={props.onClose}
+      title={props.title}
+      closeButtonProps={{ "aria-label": "Close" }}
+    >
       <div className="row" style={{ marginBottom: 12 }}>
         <TextInput
           className="grow"
@@ -195,7 +200,9 @@ export function CreateRoom({ opened, onClose }: DialogProps) {
             aria-label="Visibility"
           />
           <p className="dim" style={{ margin: "6px 0 0", fontSize: 14 }}>
-            {visibility === "public" ? "Everybody on this node can find and join it." : "Only people you invite see it."}
+            {visibility === "public"
+              ? "Everybody on this node can find and join it."
+              : "Only people you invite see it."}
           </p>
         </div>
         <Button type="submit" loading={busy} disabled={room === ""}>

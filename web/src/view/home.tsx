@@ -2,7 +2,7 @@ import { Loader } from "@mantine/core";
 import { Navigate } from "@tanstack/react-router";
 import { readLastPlace } from "./last-place.ts";
 import { useRooms } from "./lists.ts";
-import { MenuButton } from "./shell.tsx";
+import { MenuButton } from "./dialogs.tsx";
 import { Mark } from "./icons.tsx";
 
 /** `/`: goes on where the person was, or greets somebody who is in no room yet. */
@@ -25,8 +25,8 @@ export function Home() {
         <Mark size={56} />
         <h2>Welcome to Plexus</h2>
         <p>
-          Use the <b>+</b> beside “Rooms” to join or create a room, and the one beside “Your agents” to make an agent you
-          can talk to.
+          Use the <b>+</b> beside “Rooms” to join or create a room, and the one beside “Your agents” to make an agent
+          you can talk to.
         </p>
       </div>
     </main>

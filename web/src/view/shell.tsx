@@ -1,24 +1,14 @@
 import { Drawer, useMantineColorScheme } from "@mantine/core";
 import { useHotkeys } from "@mantine/hooks";
 import { Outlet, useLocation } from "@tanstack/react-router";
-import { createContext, useContext, useEffect, useMemo, useState } from "react";
+import { useEffect, useMemo, useState } from "react";
 import { notices, useLink, useNotices, useNow, useSession } from "../live/index.ts";
+import { DialogsContext, type Dialogs } from "./dialogs.tsx";
 import { Icon } from "./icons.tsx";
 import { KeyboardHelp } from "./keyboard-help.tsx";
 import { useProfile, useRooms } from "./lists.ts";
 import { Sidebar } from "./sidebar.tsx";
 import { Switcher } from "./switcher.tsx";
-
-interface Dialogs {
-  readonly openMenu: () => void;
-  readonly openSwitcher: () => void;
-  readonly openHelp: () => void;
-}
-
-const DialogsContext = createContext<Dialogs>({ openMenu() {}, openSwitcher() {}, openHelp() {} });
-
-/** Opens what the shell owns: the drawer on a phone, the quick switcher, the list of keys. */
-export const useDialogs = (): Dialogs => useContext(DialogsContext);
 
 /** What surrounds every screen of a signed-in person. */
 export function Shell() {
@@ -72,23 +62,6 @@ export function NothingHere() {
       <h2>There is nothing here</h2>
       <p>The address leads to no room, agent or setting.</p>
     </main>
-  );
-}
-
-/** The button that opens the drawer on a phone. */
-export function MenuButton() {
-  const { openMenu } = useDialogs();
-  const rooms = useRooms().data?.rooms ?? [];
-  const unread = rooms.some((room) => room.unread > 0);
-  return (
-    <button
-      type="button"
-      className="tool menu-button"
-      onClick={openMenu}
-      aria-label={unread ? "Open the menu (unread messages)" : "Open the menu"}
-    >
-      <Icon name="menu" size={22} />
-    </button>
   );
 }
 

@@ -8,7 +8,7 @@ import { Avatar } from "./avatar.tsx";
 import { CreateAgent, CreateRoom, FindPerson, FindRoom } from "./create.tsx";
 import { Icon, Mark, type IconName } from "./icons.tsx";
 import { useAgents, useNames, useProfile, useRooms, useRoomTitle } from "./lists.ts";
-import { useDialogs } from "./shell.tsx";
+import { useDialogs } from "./dialogs.tsx";
 import { useSignOut } from "./sign-out.ts";
 
 type Creating = "room" | "find" | "person" | "agent";

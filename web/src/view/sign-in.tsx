@@ -3,6 +3,7 @@ import { useState, type SubmitEvent } from "react";
 import { wireLimits } from "../../../protocols/limits.ts";
 import { explain } from "../live/index.ts";
 import { request } from "../wire/index.ts";
+import { formText } from "./form-text.ts";
 import { Mark } from "./icons.tsx";
 
 /** What `GET /api/setup` says before anybody is signed in. */
@@ -29,7 +30,7 @@ export function SignIn({
   const [busy, setBusy] = useState(false);
   const submit = async (event: SubmitEvent<HTMLFormElement>) => {
     event.preventDefault();
-    const field = (name: string) => String(new FormData(event.target as HTMLFormElement).get(name) ?? "");
+    const field = (name: string) => formText(event.target as HTMLFormElement, name);
     const name = field("name").trim().toLowerCase();
     const displayName = field("displayName").trim();
     const adminCode = field("adminCode").trim();

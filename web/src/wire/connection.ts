@@ -21,11 +21,10 @@ export interface Follower {
 /** What the connection needs of the browser, so that its rules can be tested without one. */
 export interface ConnectionPorts {
   /** Opens a socket; calls back until `closed`. */
-  open(on: {
-    readonly opened: () => void;
-    readonly frame: (text: string) => void;
-    readonly closed: () => void;
-  }): { send(text: string): void; close(): void };
+  open(on: { readonly opened: () => void; readonly frame: (text: string) => void; readonly closed: () => void }): {
+    send(text: string): void;
+    close(): void;
+  };
   /** Calls back once after `delayMs`; the returned function cancels it. */
   after(delayMs: number, callback: () => void): () => void;
   nowMs(): number;
@@ -102,7 +101,7 @@ export class Connection {
     this.#closed = true;
     this.#dropSocket();
     this.#cancelTimer();
-    for (const id of [...this.#waiting.keys()]) this.#answer(id, { ok: false, error: failure("UNAUTHENTICATED") });
+    this.#answerAll(failure("UNAUTHENTICATED"));
     this.#topics.clear();
     this.#linkListeners.clear();
     this.#activityListeners.clear();
@@ -260,7 +259,7 @@ export class Connection {
     this.#dropSocket();
     this.#cancelTimer();
     this.#setLink({ status: "ended", failure: reason });
-    for (const id of [...this.#waiting.keys()]) this.#answer(id, { ok: false, error: reason });
+    this.#answerAll(reason);
   }
 
   #receive(frame: NodeFrame): void {
@@ -329,6 +328,11 @@ export class Connection {
     this.#socket?.send(JSON.stringify(frame));
   }
 
+  #answerAll(reason: Failure): void {
+    // Deleting from a Map while it is walked is well defined: an entry is visited at most once.
+    for (const id of this.#waiting.keys()) this.#answer(id, { ok: false, error: reason });
+  }
+
   #answer(id: number, result: Result<unknown>): void {
     const waiting = this.#waiting.get(id);
     if (waiting === undefined) return;
@@ -340,7 +344,12 @@ export class Connection {
   #answered(frame: Extract<NodeFrame, { re: number }>): void {
     const waiting = this.#waiting.get(frame.re);
     if (waiting === undefined) return;
-    if ("error" in frame && repeated.has(frame.error.code) && waiting.repeats < bounds.repeatsMax && !waiting.transient) {
+    if (
+      "error" in frame &&
+      repeated.has(frame.error.code) &&
+      waiting.repeats < bounds.repeatsMax &&
+      !waiting.transient
+    ) {
       waiting.repeats += 1;
       const asked = frame.error.details?.["retryAfterMs"];
       const delayMs = typeof asked === "number" ? Math.min(asked, bounds.backoffMaxMs) : backoffMs(waiting.repeats, 1);

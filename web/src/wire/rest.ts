@@ -3,7 +3,7 @@ import { failure } from "../../../protocols/errors.ts";
 
 /** One request to the node that served the page. The session travels in its cookie. */
 export async function request<Answer>(
-  method: "GET" | "POST" | "DELETE",
+  method: "GET" | "POST" | "PUT" | "DELETE",
   path: string,
   body?: object,
 ): Promise<Result<Answer>> {

@@ -1,0 +1,218 @@
+/** How an answer comes about: started, streamed, ended, retried.
+ *
+ *      waiting ──► running ──text…──► done ──► answered turn, or a post in the room ──► next job
+ *                   │   ▲ └─too long──► running with half the context
+ *             failed└─► reminder ──► running, attempt + 1      after the last attempt: a turn that says so
+ *
+ *  The text so far is memory only. When memory is lost, `recover` starts again: a new run has a new id, and parts of any
+ *  other run are ignored. */
+import {
+  wireLimits,
+  type AgentEvent,
+  type AgentSignal,
+  type ConversationTurn,
+  type Failure,
+  type GenerationPart,
+} from "../../protocols/index.ts";
+import { note, persist, publish, type Effect, type Turn } from "../behavior.ts";
+import { actorLimits as limits } from "../limits.ts";
+import { dispatch, type Mail } from "../outbox.ts";
+import { contextFor, nextHalvings } from "./context.ts";
+import { evolve, roomActor, type AgentChange, type AgentState, type Job } from "./state.ts";
+
+/** A generation that runs now. */
+export interface Run {
+  readonly id: string;
+  readonly text: string;
+  readonly halvings: number;
+}
+
+export interface AgentNotes {
+  readonly run: Run | null;
+}
+
+export type Effects = readonly Effect<AgentChange, AgentNotes>[];
+export type Here = Turn<AgentNotes>;
+
+/** The reminder that starts the next attempt. */
+export const generationReminder = "generation";
+
+/** An event to come, not yet in its place. */
+export interface Coming {
+  readonly event: AgentEvent;
+  readonly job?: Job;
+  readonly mail?: readonly Mail[];
+}
+
+/** Persists and publishes events of this turn; `after` is the state they lead to. */
+export function commit(
+  state: AgentState,
+  turn: Here,
+  coming: readonly Coming[],
+): { readonly after: AgentState; readonly effects: Effects } {
+  const changes = coming.map((one, index) => ({ type: "happened" as const, at: state.head + 1 + index, ...one }));
+  const mail = coming.flatMap((one) => one.mail ?? []);
+  return {
+    after: changes.reduce<AgentState>(evolve, state),
+    effects: [
+      ...changes.map((change) => persist(change)),
+      ...changes.map(({ event, at }) => publish(event, at)),
+      ...dispatch(state.outbox, mail, turn.self),
+    ],
+  };
+}
+
+const turnOf = (job: Job): { readonly turn?: number } =>
+  job.source.type === "conversation" ? { turn: job.source.turn } : {};
+
+/** The event with which a job's next attempt starts. */
+export const started = ({ generation, attempt, ...job }: Job): Coming => ({
+  event: { type: "generationStarted", generation, ...turnOf({ generation, attempt, ...job }), attempt: attempt + 1 },
+});
+
+/** Runs the model for the first job. Its start has been persisted. */
+export function run(state: AgentState, turn: Here, halvings = 0): Effects {
+  const job = state.life?.jobs[0];
+  if (state.life === null || job === undefined) return [];
+  const { model, sampling } = state.life;
+  const id = `${job.generation}.${job.attempt}.${halvings}.${turn.nowMs.toString(36)}`;
+  const messages = contextFor(state.life, job, turn.key, halvings);
+  const timeoutMs = limits.generationTimeoutMs;
+  return [
+    note({ run: { id, text: "", halvings } }),
+    { type: "generate", request: { id, model, messages, sampling, timeoutMs } },
+  ];
+}
+
+/** Starts the first job if it is not started: after a job was added, or the one before it ended. */
+export function startNext(state: AgentState, turn: Here): Effects {
+  const job = state.life?.jobs[0];
+  if (job === undefined || job.attempt > 0) return [];
+  const { after, effects } = commit(state, turn, [started(job)]);
+  return [...effects, ...run(after, turn)];
+}
+
+/** A part of the run arrived. */
+export function onPart(state: AgentState, id: string, part: GenerationPart, turn: Here): Effects {
+  const job = state.life?.jobs[0];
+  const { run: now } = turn.notes;
+  if (job === undefined || now === null || now.id !== id) return [];
+  switch (part.type) {
+    case "text":
+      return onText(job, now, part.text);
+    case "done":
+      return finish(state, { end: part.end, text: now.text, tokens: part.completionTokens }, turn);
+    case "failed":
+      return onFailed(state, job, now, part.error, turn);
+    default:
+      return [];
+  }
+}
+
+function onText(job: Job, now: Run, piece: string): Effects {
+  const offset = now.text.length;
+  const text = piece.slice(0, limits.answerCharsMax - offset);
+  const next = note({ run: { ...now, text: now.text + text } });
+  const tooLong: Effects = text.length < piece.length ? [{ type: "cancel", id: now.id }] : [];
+  return [next, draft(job, offset, text), ...tooLong];
+}
+
+/** Shows a piece of the draft where the answer will stand. */
+function draft(job: Job, offset: number, text: string): Effect<never, never> {
+  const { generation, source } = job;
+  if (source.type === "room")
+    return {
+      type: "tell",
+      to: roomActor(source.room),
+      message: { type: "draft", generation, replyTo: source.seq, offset, text },
+    };
+  const signal: AgentSignal = { type: "draft", generation, turn: source.turn, offset, text };
+  return publish(signal);
+}
+
+/** Takes a draft away that no post will replace. */
+export const dropDraft = ({ generation, source }: Job): Effects =>
+  source.type === "room"
+    ? [
+        {
+          type: "tell",
+          to: roomActor(source.room),
+          message: { type: "draft", generation, replyTo: source.seq, offset: 0, text: "", done: true },
+        },
+      ]
+    : [];
+
+function onFailed(state: AgentState, job: Job, now: Run, error: Failure, turn: Here): Effects {
+  if (error.code === "CONTEXT_TOO_LONG" && state.life !== null) {
+    const halvings = nextHalvings(state.life, job, turn.key, now.halvings);
+    if (halvings !== undefined) return run(state, turn, halvings);
+  }
+  // A node that stops is no fault of the attempt: the answer goes on when it is back.
+  const again = error.code === "STOPPING" || job.attempt < limits.generationAttemptsMax;
+  if (error.outcome !== "failed" && again) {
+    const dueMs = turn.nowMs + limits.generationRetryMs * 4 ** (Math.max(1, job.attempt) - 1);
+    return [note({ run: null }), { type: "remind", id: generationReminder, dueMs }];
+  }
+  return finish(state, { end: "failed", text: now.text, error: error.message }, turn);
+}
+
+/** The reminder rang: the next attempt, unless one runs. */
+export function onReminded(state: AgentState, turn: Here): Effects {
+  const forget: Effect<never, never> = { type: "forget", id: generationReminder };
+  const job = state.life?.jobs[0];
+  if (job === undefined || turn.notes.run !== null) return [forget];
+  const { after, effects } = commit(state, turn, [started(job)]);
+  return [forget, ...effects, ...run(after, turn)];
+}
+
+interface Ending {
+  readonly end: NonNullable<ConversationTurn["end"]>;
+  readonly text: string;
+  readonly tokens?: number;
+  readonly error?: string;
+}
+
+/** Ends the first job with what there is, and starts the next. */
+export function finish(state: AgentState, ending: Ending, turn: Here): Effects {
+  const job = state.life?.jobs[0];
+  if (state.life === null || job === undefined) return [];
+  const { source, generation } = job;
+  const ended: Coming =
+    source.type === "room"
+      ? roomAnswer(generation, source, ending)
+      : { event: { type: "answered", generation, turn: answerTurn(state, source.turn, ending, turn.nowMs) } };
+  const { after, effects } = commit(state, turn, [ended]);
+  const dropped = ended.mail === undefined ? dropDraft(job) : [];
+  return [...effects, ...dropped, note({ run: null }), ...startNext(after, turn)];
+}
+
+function answerTurn(state: AgentState, number: number, ending: Ending, atMs: number): ConversationTurn {
+  const before = state.life?.recent.find(({ turn }) => turn === number);
+  // Stopped before the first word of a new answer: the old one stays.
+  if (before !== undefined && ending.end === "stopped" && ending.text === "") return before;
+  const model = state.life?.model ?? "";
+  const { end, text, error, tokens } = ending;
+  return {
+    turn: number,
+    role: "assistant",
+    text,
+    atMs,
+    end,
+    ...(error !== undefined && { error }),
+    ...(model !== "" && { model }),
+    ...(tokens !== undefined && { tokens }),
+  };
+}
+
+function roomAnswer(
+  generation: string,
+  { room, seq }: Extract<Job["source"], { type: "room" }>,
+  { end, text, error }: Ending,
+): Coming {
+  const event: AgentEvent = { type: "roomAnswered", generation, room };
+  const said = text.trim().slice(0, wireLimits.messageCharsMax);
+  if (said === "" && end === "stopped") return { event };
+  const apology = end === "failed" ? `Sorry, I could not answer. ${error ?? ""}`.trim() : "Sorry, I have no answer.";
+  const post = { type: "post", text: end === "failed" || said === "" ? apology : said, replyTo: seq, generation };
+  return { event, mail: [{ to: roomActor(room), message: post }] };
+}

@@ -1,0 +1,290 @@
+/** An agent: a persona and a model that belong to one user. It answers its owner in a direct conversation, and whoever
+ *  mentions it in a room that it is a member of.
+ *
+ *      say ──► said, generationStarted ──► generate ──text──► draft … ──done──► answered
+ *
+ *  Only the owner reads the conversation or changes the agent: that is checked before anything else, so that others do
+ *  not even learn whether it exists. Rooms send `mentioned`, nothing more.
+ *
+ *  Read `state.ts`, then `generation.ts` (how an answer comes about), `context.ts` (what the model reads). */
+import {
+  wireLimits,
+  type AgentEvent,
+  type AgentHistory,
+  type AgentState as AgentSnapshot,
+  type AgentView,
+  type ConversationTurn,
+  type agentCommands,
+} from "../../protocols/index.ts";
+import {
+  note,
+  persist,
+  publish,
+  refuse,
+  reply,
+  type Behavior,
+  type CommandOf,
+  type Record,
+  type ReplyTo,
+  type Signal,
+} from "../behavior.ts";
+import { actorLimits as limits } from "../limits.ts";
+import { fits, outboxReminder, recoverOutbox, remindOutbox, settle } from "../outbox.ts";
+import { resume, resumePage, type ResumeTag } from "../stream.ts";
+import {
+  commit,
+  dropDraft,
+  finish,
+  onPart,
+  onReminded,
+  run,
+  startNext,
+  type AgentNotes,
+  type Effects,
+  type Here,
+} from "./generation.ts";
+import {
+  erasure,
+  evolve,
+  initial,
+  ownerOf,
+  record,
+  turnKey,
+  viewOf,
+  type AgentChange,
+  type AgentState,
+  type Job,
+  type Life,
+} from "./state.ts";
+
+type Command = CommandOf<typeof agentCommands>;
+type Of<Type extends Command["type"]> = Extract<Command, { type: Type }>;
+/** An agent tells itself to go on deleting what it has forgotten. */
+type Incoming = Command | { readonly type: "erase" };
+
+export const agent: Behavior<AgentState, Incoming, AgentChange, AgentNotes, AgentNotes> = {
+  kind: "agent",
+  role: "chat",
+  initial: () => initial,
+  decide,
+  evolve,
+  record,
+  recover: (state, turn) => [
+    ...recoverOutbox(state.outbox, turn.self),
+    ...goOnErasing(state, turn),
+    ...run(state, turn),
+  ],
+  pending: (state) => state.outbox.entries.length > 0 || (state.life?.jobs.length ?? 0) > 0 || erasure(state) !== null,
+  notes: { initial: () => ({ run: null }), evolve: (_notes, change) => change },
+};
+
+function decide(state: AgentState, message: Incoming | Signal, turn: Here): Effects {
+  switch (message.type) {
+    case "answered":
+      return settle(state.outbox, message, turn)?.effects ?? [];
+    case "records":
+      return onRecords(state, message.tag as ResumeTag | HistoryTag, message.records);
+    case "generated":
+      return onPart(state, message.id, message.part, turn);
+    case "reminded":
+      return message.id === outboxReminder ? remindOutbox(state.outbox, turn.self) : onReminded(state, turn);
+    case "erase":
+      return turn.from === turn.self ? erase(state, turn) : [refuse("FORBIDDEN")];
+    case "mentioned":
+      return mentioned(state, message, turn);
+    default:
+      if (turn.from !== `user/${ownerOf(turn.key)}`) return [refuse("FORBIDDEN")];
+      if (message.type === "create") return create(state, message, turn);
+      return state.life === null ? [refuse("NOT_FOUND")] : fromOwner(state, state.life, message, turn);
+  }
+}
+
+function fromOwner(
+  state: AgentState,
+  life: Life,
+  message: Exclude<Command, { type: "create" | "mentioned" }>,
+  turn: Here,
+): Effects {
+  switch (message.type) {
+    case "describe":
+      return [reply(viewOf(state, life, turn.key))];
+    case "update":
+      return update(state, life, message, turn);
+    case "delete":
+      return end(state, life, turn);
+    case "say":
+      return say(state, life, message.text, turn);
+    case "stop":
+      return stop(state, life, turn);
+    case "regenerate":
+      return regenerate(state, life, turn);
+    case "clear":
+      return clear(state, life, turn);
+    case "history":
+      return history(state, life, message, turn);
+    case "resume":
+      return resume(spanOf(state), message.after, turn, () => snapshotOf(state, life, turn));
+    default:
+      return [refuse("BAD_REQUEST", { type: (message as { type: string }).type })];
+  }
+}
+
+const spanOf = (state: AgentState) => ({ head: state.head, floor: state.eventFloor });
+
+function snapshotOf(state: AgentState, life: Life, turn: Here): AgentSnapshot {
+  const view = viewOf(state, life, turn.key);
+  const conversation = life.recent.slice(-wireLimits.pageEntriesDefault);
+  const [job] = life.jobs;
+  const now = turn.notes.run;
+  if (job?.source.type !== "conversation" || now === null) return { ...view, conversation };
+  return { ...view, conversation, draft: { generation: job.generation, turn: job.source.turn, text: now.text } };
+}
+
+// --- life --------------------------------------------------------------------------------------------------------------
+
+function create(state: AgentState, { persona, model }: Of<"create">, turn: Here): Effects {
+  if (state.life !== null) return [reply(viewOf(state, state.life, turn.key))];
+  const view: AgentView = {
+    agent: turn.key,
+    owner: ownerOf(turn.key),
+    persona: persona ?? "",
+    model: model ?? "",
+    sampling: {},
+    createdAtMs: turn.nowMs,
+    turns: 0,
+    busy: false,
+  };
+  const at = state.head + 1;
+  const event: AgentEvent = { type: "updated", view };
+  return [persist({ type: "created", at, event, createdAtMs: turn.nowMs }), publish(event, at), reply(view)];
+}
+
+function update(state: AgentState, life: Life, change: Of<"update">, turn: Here): Effects {
+  const before = viewOf(state, life, turn.key);
+  const view: AgentView = {
+    ...before,
+    ...(change.persona !== undefined && { persona: change.persona }),
+    ...(change.model !== undefined && { model: change.model }),
+    ...(change.sampling !== undefined && { sampling: change.sampling }),
+  };
+  return [...commit(state, turn, [{ event: { type: "updated", view } }]).effects, reply(view)];
+}
+
+function end(state: AgentState, life: Life, turn: Here): Effects {
+  const { after, effects } = commit(state, turn, [{ event: { type: "deleted" } }]);
+  const drafts = life.jobs.slice(0, 1).flatMap(dropDraft);
+  return [...effects, ...erase(after, turn), ...cancelRun(turn), ...drafts, reply({})];
+}
+
+const cancelRun = ({ notes }: Here): Effects =>
+  notes.run === null ? [] : [{ type: "cancel", id: notes.run.id }, note({ run: null })];
+
+/** Deletes a bounded piece of what is forgotten, and tells itself to go on while there is more. */
+function erase(state: AgentState, turn: Here): Effects {
+  const change = erasure(state);
+  return change === null ? [] : [persist(change), ...goOnErasing(evolve(state, change), turn)];
+}
+
+const goOnErasing = (state: AgentState, turn: Here): Effects =>
+  erasure(state) === null ? [] : [{ type: "tell", to: turn.self, message: { type: "erase" } }];
+
+// --- the conversation --------------------------------------------------------------------------------------------------
+
+const isFull = (life: Life): boolean => life.jobs.length > limits.agentQueueMax;
+const nameOf = (state: AgentState, turn: Here): string => `${turn.self}#${state.generations + 1}`;
+
+function say(state: AgentState, life: Life, text: string, turn: Here): Effects {
+  if (isFull(life)) return [refuse("QUEUE_FULL")];
+  const said: ConversationTurn = { turn: state.lastTurn + 1, role: "user", text, atMs: turn.nowMs };
+  const answer = said.turn + 1;
+  return ask(state, { type: "said", turn: said }, answer, turn);
+}
+
+/** Adds a job for the answer with that number, and starts it if nothing else is being written. */
+function ask(state: AgentState, event: Extract<AgentEvent, { type: "said" }>, answer: number, turn: Here): Effects {
+  const generation = nameOf(state, turn);
+  const job: Job = { generation, attempt: 0, source: { type: "conversation", turn: answer } };
+  const { after, effects } = commit(state, turn, [{ event, job }]);
+  return [...effects, ...startNext(after, turn), reply({ turn: event.turn.turn, generation })];
+}
+
+/** The newest answer is written anew, under its number. */
+function regenerate(state: AgentState, life: Life, turn: Here): Effects {
+  if (life.jobs.some(({ source }) => source.type === "conversation")) return [refuse("ALREADY_DONE")];
+  const last = life.recent.findLast(({ role }) => role === "assistant");
+  if (last === undefined) return [refuse("NOT_FOUND")];
+  if (isFull(life)) return [refuse("QUEUE_FULL")];
+  const generation = nameOf(state, turn);
+  const job: Job = { generation, attempt: 0, source: { type: "conversation", turn: last.turn } };
+  const change: AgentChange = { type: "owed", job };
+  return [persist(change), ...startNext(evolve(state, change), turn), reply({ turn: last.turn, generation })];
+}
+
+function stop(state: AgentState, life: Life, turn: Here): Effects {
+  const { run: now } = turn.notes;
+  if (life.jobs.length === 0) return [reply({})];
+  if (now !== null) return [{ type: "cancel", id: now.id }, reply({})];
+  // Between two attempts nothing runs that could end by itself.
+  return [...finish(state, { end: "stopped", text: "" }, turn), reply({})];
+}
+
+function clear(state: AgentState, life: Life, turn: Here): Effects {
+  const { after, effects } = commit(state, turn, [{ event: { type: "cleared" } }]);
+  const writing = life.jobs[0]?.source.type === "conversation";
+  return [
+    ...effects,
+    ...erase(after, turn),
+    ...(writing ? [...cancelRun(turn), ...startNext(after, turn)] : []),
+    reply({}),
+  ];
+}
+
+/** A room's member mentioned the agent. */
+function mentioned(state: AgentState, { room, seq, context }: Of<"mentioned">, turn: Here): Effects {
+  if (turn.from !== `room/${room}`) return [refuse("FORBIDDEN")];
+  const { life } = state;
+  if (life === null) return [refuse("NOT_FOUND")];
+  const known = life.jobs.some(({ source }) => source.type === "room" && source.room === room && source.seq === seq);
+  if (known) return [reply({})];
+  if (isFull(life)) return [refuse("QUEUE_FULL")];
+  // Every answer that is owed will need a place in the outbox.
+  if (!fits(state.outbox, limits.agentQueueMax + 1)) return [refuse("OVERLOADED")];
+  const job: Job = { generation: nameOf(state, turn), attempt: 0, source: { type: "room", room, seq, context } };
+  const change: AgentChange = { type: "owed", job };
+  return [persist(change), ...startNext(evolve(state, change), turn), reply({})];
+}
+
+// --- reading -----------------------------------------------------------------------------------------------------------
+
+interface HistoryTag {
+  readonly type: "history";
+  readonly limit: number;
+  readonly to: ReplyTo | undefined;
+}
+
+function history(state: AgentState, life: Life, command: Of<"history">, turn: Here): Effects {
+  const limit = command.limit ?? wireLimits.pageEntriesDefault;
+  const from = state.turnFloor + 1;
+  const to = Math.min(command.before ?? Infinity, state.lastTurn + 1);
+  const inMemory = life.recent.filter((one) => one.turn < to);
+  const reachesStart = inMemory.length > limit || life.recent.length === 0 || life.recent[0]?.turn === from;
+  if (reachesStart || from >= to) {
+    const turns = inMemory.slice(-limit);
+    return [reply({ turns, more: inMemory.length > limit } satisfies AgentHistory)];
+  }
+  const tag: HistoryTag = { type: "history", limit, to: turn.replyTo };
+  return [{ type: "read", range: { from: turnKey(from), to: turnKey(to), limit: limit + 1, reverse: true }, tag }];
+}
+
+function onRecords(state: AgentState, tag: ResumeTag | HistoryTag, records: readonly Record[]): Effects {
+  // Forgotten or deleted while the disk answered: then it is not shown any more.
+  if (state.life === null) return [refuse("NOT_FOUND", undefined, tag.to)];
+  if (tag.type === "resume") return resumePage(spanOf(state), tag, records);
+  const turns = records
+    .slice(0, tag.limit)
+    .map(({ value }) => value as ConversationTurn)
+    .filter(({ turn }) => turn > state.turnFloor)
+    .toReversed();
+  const answer: AgentHistory = { turns, more: turns.length === tag.limit && records.length > tag.limit };
+  return [reply(answer, tag.to)];
+}

@@ -1,0 +1,240 @@
+/** An agent's state and how events change it.
+ *
+ *      jobs:  [ being written | waiting | waiting … ]      a job ends with `answered` or `roomAnswered`
+ *
+ *  Numbers of the conversation are given out when somebody speaks: the input takes one, its answer the next. So inputs
+ *  may wait while an answer is written, and everything stands in the order it was asked. */
+import {
+  unreachable,
+  wireLimits,
+  type ActorId,
+  type AgentEvent,
+  type AgentView,
+  type ConversationTurn,
+  type Sampling,
+} from "../../protocols/index.ts";
+import type { RecordOp } from "../behavior.ts";
+import { actorLimits as limits } from "../limits.ts";
+import { deliver, emptyOutbox, enqueue, type Delivered, type Mail, type Outbox } from "../outbox.ts";
+import { eventKey, eventRecords, padded, type Positioned } from "../stream.ts";
+
+/** A line of what a mentioned agent was told. */
+export interface ContextLine {
+  readonly author: string;
+  readonly text: string;
+}
+
+/** What an answer is for. */
+export type Source =
+  | { readonly type: "conversation"; readonly turn: number }
+  | {
+      readonly type: "room";
+      readonly room: string;
+      readonly seq: number;
+      readonly context: readonly ContextLine[];
+    };
+
+/** An answer that is owed. */
+export interface Job {
+  readonly generation: string;
+  /** 0 while it waits for its turn. */
+  readonly attempt: number;
+  readonly source: Source;
+}
+
+/** What exists while the agent does. */
+export interface Life {
+  readonly persona: string;
+  readonly model: string;
+  readonly sampling: Sampling;
+  readonly createdAtMs: number;
+  /** The newest turns, by number. */
+  readonly recent: readonly ConversationTurn[];
+  readonly jobs: readonly Job[];
+}
+
+/** Counters outlive a deletion, so that nothing gets a number twice. */
+export interface AgentState {
+  readonly head: number;
+  readonly outbox: Outbox;
+  readonly generations: number;
+  readonly lastTurn: number;
+  /** Turns up to here are forgotten, and events up to there with them. */
+  readonly turnFloor: number;
+  readonly eventFloor: number;
+  /** How far the forgotten has been deleted from the disk, a bounded number at a time. */
+  readonly turnsErased: number;
+  readonly eventsErased: number;
+  readonly life: Life | null;
+}
+
+type Streamed = Positioned<AgentEvent> & { readonly mail?: readonly Mail[]; readonly job?: Job };
+
+/** What is persisted. */
+export type AgentChange =
+  | ({ readonly type: "created"; readonly createdAtMs: number } & Streamed)
+  | ({ readonly type: "happened" } & Streamed)
+  /** An answer is owed, to a room or anew; nothing is public until it is begun. */
+  | { readonly type: "owed"; readonly job: Job }
+  /** Records of the forgotten went: turns and events up to these numbers. */
+  | { readonly type: "erased"; readonly turns: Span; readonly events: Span }
+  | Delivered;
+
+/** Numbers from `from` through `through`; empty when `through` is less. */
+export interface Span {
+  readonly from: number;
+  readonly through: number;
+}
+
+/** An agent nobody has created. */
+export const initial: AgentState = {
+  head: 0,
+  outbox: emptyOutbox,
+  generations: 0,
+  lastTurn: 0,
+  turnFloor: 0,
+  eventFloor: 0,
+  turnsErased: 0,
+  eventsErased: 0,
+  life: null,
+};
+
+/** Record key of a turn of the conversation. */
+export const turnKey = (turn: number): string => `turn/${padded(turn)}`;
+
+/** Folds one change into the state. */
+export function evolve(state: AgentState, change: AgentChange): AgentState {
+  switch (change.type) {
+    case "created":
+      return change.event.type === "updated" ? bear(state, change.at, change.event.view) : state;
+    case "happened": {
+      const asked = change.job === undefined ? state : withJob(state, change.job);
+      const evolved = evolveEvent(asked, change.event, change.at);
+      return { ...evolved, head: change.at, outbox: enqueue(state.outbox, change.mail) };
+    }
+    case "owed":
+      return withJob(state, change.job);
+    case "erased":
+      return { ...state, turnsErased: change.turns.through, eventsErased: change.events.through };
+    case "delivered":
+      return { ...state, outbox: deliver(state.outbox, change.id) };
+    default:
+      return unreachable(change);
+  }
+}
+
+function bear(state: AgentState, head: number, view: AgentView): AgentState {
+  const { persona, model, sampling, createdAtMs } = view;
+  return { ...state, head, life: { persona, model, sampling, createdAtMs, recent: [], jobs: [] } };
+}
+
+const withLife = (state: AgentState, change: (life: Life) => Partial<Life>): AgentState =>
+  state.life === null ? state : { ...state, life: { ...state.life, ...change(state.life) } };
+
+const withJob = (state: AgentState, job: Job): AgentState => ({
+  ...withLife(state, ({ jobs }) => ({ jobs: [...jobs, job] })),
+  generations: state.generations + 1,
+});
+
+function evolveEvent(state: AgentState, event: AgentEvent, at: number): AgentState {
+  switch (event.type) {
+    case "updated": {
+      const { persona, model, sampling } = event.view;
+      return withLife(state, () => ({ persona, model, sampling }));
+    }
+    case "said":
+      return {
+        ...withLife(state, ({ recent }) => ({ recent: withTurn(recent, event.turn) })),
+        lastTurn: event.turn.turn + 1,
+      };
+    case "generationStarted":
+      return withLife(state, ({ jobs }) => ({
+        jobs: jobs.map((job) => (job.generation === event.generation ? { ...job, attempt: event.attempt } : job)),
+      }));
+    case "answered":
+      return withLife(state, ({ recent, jobs }) => ({
+        recent: withTurn(recent, event.turn),
+        jobs: jobs.filter(({ generation }) => generation !== event.generation),
+      }));
+    case "roomAnswered":
+      return withLife(state, ({ jobs }) => ({
+        jobs: jobs.filter(({ generation }) => generation !== event.generation),
+      }));
+    case "cleared":
+      return {
+        ...withLife(state, ({ jobs }) => ({ recent: [], jobs: jobs.filter(({ source }) => source.type === "room") })),
+        turnFloor: state.lastTurn,
+        eventFloor: at - 1,
+      };
+    case "deleted":
+      return { ...state, life: null, turnFloor: state.lastTurn, eventFloor: at - 1 };
+    default:
+      return unreachable(event);
+  }
+}
+
+/** The turns with one added, or put in place of the one with its number; the oldest go when there are too many. */
+function withTurn(recent: readonly ConversationTurn[], turn: ConversationTurn): readonly ConversationTurn[] {
+  const turns = [
+    ...recent.filter((other) => other.turn < turn.turn),
+    turn,
+    ...recent.filter((other) => other.turn > turn.turn),
+  ];
+  let chars = 0;
+  let kept = 0;
+  for (const { text } of turns.toReversed()) {
+    chars += text.length;
+    if (kept > 0 && (kept >= limits.agentRecentTurns || chars > limits.agentRecentChars)) break;
+    kept += 1;
+  }
+  return turns.slice(-kept);
+}
+
+/** What a change does to the records. */
+export function record(change: AgentChange): readonly RecordOp[] {
+  switch (change.type) {
+    case "created":
+    case "happened": {
+      const { event } = change;
+      const kept: readonly RecordOp[] =
+        event.type === "said" || event.type === "answered"
+          ? [{ put: turnKey(event.turn.turn), value: event.turn }]
+          : [];
+      return [...eventRecords(change), ...kept];
+    }
+    case "erased":
+      return [...deletion(change.turns, turnKey), ...deletion(change.events, eventKey)];
+    case "owed":
+    case "delivered":
+      return [];
+    default:
+      return unreachable(change);
+  }
+}
+
+const deletion = ({ from, through }: Span, keyOf: (number: number) => string): readonly RecordOp[] =>
+  through < from ? [] : [{ deleteFrom: keyOf(from), deleteTo: keyOf(through + 1) }];
+
+/** The next piece of the forgotten to delete, or null when all is gone. */
+export function erasure(state: AgentState): Extract<AgentChange, { type: "erased" }> | null {
+  const trimmed = Math.max(state.eventsErased, Math.min(state.eventFloor, state.head - wireLimits.eventWindow));
+  const turns = { from: state.turnsErased + 1, through: until(state.turnsErased, state.turnFloor) };
+  const events = { from: trimmed + 1, through: until(trimmed, state.eventFloor) };
+  const nothing = turns.through < turns.from && events.through < events.from;
+  return nothing ? null : { type: "erased", turns, events };
+}
+
+const until = (done: number, floor: number): number => Math.max(done, Math.min(floor, done + limits.erasePerEvent));
+
+/** The user an agent belongs to: the part of its key before the dot. */
+export const ownerOf = (key: string): string => key.split(".")[0] ?? "";
+
+/** The agent as its owner sees it. */
+export function viewOf(state: AgentState, life: Life, key: string): AgentView {
+  const { persona, model, sampling, createdAtMs, jobs } = life;
+  const turns = state.lastTurn - state.turnFloor;
+  return { agent: key, owner: ownerOf(key), persona, model, sampling, createdAtMs, turns, busy: jobs.length > 0 };
+}
+
+/** The room an answer goes to. */
+export const roomActor = (room: string): ActorId => `room/${room}`;

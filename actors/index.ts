@@ -1,0 +1,23 @@
+/** The kinds of actors.
+ *
+ *      user ──► room ──► agent         commands of people; a mention summons an agent
+ *        └──────────────► agent        a direct conversation
+ *      room, user ──► catalog          so that public rooms and people can be found
+ *      role-manager ──► user           who is admin
+ *
+ *  A kind is a behavior (`behavior.ts`): pure functions over data. Kinds know each other's messages (`protocols`), never
+ *  each other's code. What several kinds do alike has one home: `stream.ts` (the event stream that clients resume) and
+ *  `outbox.ts` (messages to other actors that survive a crash).
+ *
+ *  Read `behavior.ts`, then `room/index.ts`. */
+import { agent } from "./agent/index.ts";
+import type { AnyBehavior } from "./behavior.ts";
+import { catalog } from "./catalog/index.ts";
+import { roleManager } from "./role-manager/index.ts";
+import { room } from "./room/index.ts";
+import { user } from "./user/index.ts";
+
+/** All kinds, for the kernel. */
+export const behaviors: readonly AnyBehavior[] = [room, user, agent, roleManager, catalog];
+
+export { agent, catalog, roleManager, room, user };

@@ -1,0 +1,169 @@
+/** The role-manager, one for the cluster (`role-manager/cluster`): which nodes there are and what they may do, and who
+ *  administers the cluster.
+ *
+ *  The first admin is whoever knows the code that a node printed when it started. Only the code's hash arrives here, and
+ *  only while there is no admin. A user who became or ceased to be admin is told through the outbox. */
+import { unreachable, type ClusterView, type NodeRecord, type roleManagerCommands } from "../../protocols/index.ts";
+import {
+  persist,
+  refuse,
+  reply,
+  type Behavior,
+  type CommandOf,
+  type Effect,
+  type Signal,
+  type Turn,
+} from "../behavior.ts";
+import { actorLimits as limits } from "../limits.ts";
+import {
+  deliver,
+  dispatch,
+  emptyOutbox,
+  enqueue,
+  fits,
+  outboxReminder,
+  recoverOutbox,
+  remindOutbox,
+  settle,
+  type Delivered,
+  type Mail,
+  type Outbox,
+} from "../outbox.ts";
+
+export interface ClusterState {
+  readonly outbox: Outbox;
+  readonly nodes: readonly NodeRecord[];
+  readonly admins: readonly string[];
+  /** Hash of the code that makes the first admin; null when there is none, or an admin already. */
+  readonly adminCodeHash: string | null;
+}
+
+export type ClusterChange =
+  | { readonly type: "nodeStarted"; readonly record: NodeRecord; readonly adminCodeHash: string | null }
+  | { readonly type: "nodeStopped"; readonly node: string }
+  | { readonly type: "adminSet"; readonly user: string; readonly admin: boolean; readonly mail: readonly Mail[] }
+  | Delivered;
+
+type Incoming = CommandOf<typeof roleManagerCommands>;
+type Effects = readonly Effect<ClusterChange, never>[];
+
+const initial: ClusterState = { outbox: emptyOutbox, nodes: [], admins: [], adminCodeHash: null };
+
+export const roleManager: Behavior<ClusterState, Incoming, ClusterChange> = {
+  kind: "role-manager",
+  role: "manager",
+  initial: () => initial,
+  decide,
+  evolve,
+  recover: (state, turn) => recoverOutbox(state.outbox, turn.self),
+  pending: (state) => state.outbox.entries.length > 0,
+};
+
+function decide(state: ClusterState, message: Incoming | Signal, turn: Turn): Effects {
+  switch (message.type) {
+    case "answered":
+      return settle(state.outbox, message, turn)?.effects ?? [];
+    case "reminded":
+      return message.id === outboxReminder
+        ? remindOutbox(state.outbox, turn.self)
+        : [{ type: "forget", id: message.id }];
+    case "records":
+    case "generated":
+      return [];
+    case "nodeStarted":
+      return turn.from === "node" ? nodeStarted(state, message, turn) : [refuse("FORBIDDEN")];
+    case "nodeStopped":
+      return turn.from === "node" ? nodeStopped(state, message.node) : [refuse("FORBIDDEN")];
+    case "claimAdmin":
+      return turn.from === "gateway" ? claimAdmin(state, message, turn) : [refuse("FORBIDDEN")];
+    case "setAdmin":
+      return turn.from === "gateway" ? setAdmin(state, message, turn) : [refuse("FORBIDDEN")];
+    case "describe":
+      return [reply(viewOf(state))];
+    default:
+      return [refuse("BAD_REQUEST", { type: (message as { type: string }).type })];
+  }
+}
+
+function nodeStarted(
+  state: ClusterState,
+  { node, roles, models, labels, adminCodeHash }: Extract<Incoming, { type: "nodeStarted" }>,
+  turn: Turn,
+): Effects {
+  const record: NodeRecord = { node, roles, models, labels, startedAtMs: turn.nowMs, running: true };
+  const change: ClusterChange = { type: "nodeStarted", record, adminCodeHash: adminCodeHash ?? null };
+  return [persist(change), reply(viewOf(evolve(state, change)))];
+}
+
+function nodeStopped(state: ClusterState, node: string): Effects {
+  const running = state.nodes.some((record) => record.node === node && record.running);
+  return running ? [persist({ type: "nodeStopped", node }), reply({})] : [reply({})];
+}
+
+/** Errors: ADMIN_CODE_WRONG, ALREADY_DONE. Repeated by the same user it gives the same answer. */
+function claimAdmin(
+  state: ClusterState,
+  { user, codeHash }: Extract<Incoming, { type: "claimAdmin" }>,
+  turn: Turn,
+): Effects {
+  if (state.admins.includes(user)) return [reply({ admin: true })];
+  if (state.admins.length > 0) return [refuse("ALREADY_DONE")];
+  if (state.adminCodeHash === null || state.adminCodeHash !== codeHash) return [refuse("ADMIN_CODE_WRONG")];
+  return change(state, user, true, turn);
+}
+
+/** A cluster keeps at least one admin. */
+function setAdmin(state: ClusterState, { user, admin }: Extract<Incoming, { type: "setAdmin" }>, turn: Turn): Effects {
+  if (state.admins.includes(user) === admin) return [reply({ admin })];
+  if (!admin && state.admins.length === 1) return [refuse("FORBIDDEN", { reason: "a cluster has an admin" })];
+  return change(state, user, admin, turn);
+}
+
+function change(state: ClusterState, user: string, admin: boolean, turn: Turn): Effects {
+  const mail: readonly Mail[] = [{ to: `user/${user}`, message: { type: "setAdmin", admin } }];
+  if (!fits(state.outbox, mail.length)) return [refuse("OVERLOADED")];
+  return [
+    persist({ type: "adminSet", user, admin, mail }),
+    reply({ admin }),
+    ...dispatch(state.outbox, mail, turn.self),
+  ];
+}
+
+function viewOf(state: ClusterState): ClusterView {
+  return { nodes: state.nodes, admins: state.admins, adminNeeded: state.admins.length === 0 };
+}
+
+function evolve(state: ClusterState, change: ClusterChange): ClusterState {
+  switch (change.type) {
+    case "nodeStarted": {
+      const others = state.nodes.filter(({ node }) => node !== change.record.node);
+      const adminCodeHash = state.admins.length === 0 ? (change.adminCodeHash ?? state.adminCodeHash) : null;
+      return { ...state, nodes: [...bounded(others), change.record], adminCodeHash };
+    }
+    case "nodeStopped":
+      return {
+        ...state,
+        nodes: state.nodes.map((record) => (record.node === change.node ? { ...record, running: false } : record)),
+      };
+    case "adminSet": {
+      const others = state.admins.filter((user) => user !== change.user);
+      return {
+        ...state,
+        admins: change.admin ? [...others, change.user] : others,
+        adminCodeHash: null,
+        outbox: enqueue(state.outbox, change.mail),
+      };
+    }
+    case "delivered":
+      return { ...state, outbox: deliver(state.outbox, change.id) };
+    default:
+      return unreachable(change);
+  }
+}
+
+/** Makes place for one more node: the one that started longest ago goes, a stopped one before a running one. */
+function bounded(nodes: readonly NodeRecord[]): readonly NodeRecord[] {
+  if (nodes.length < limits.nodesMax) return nodes;
+  const gone = nodes.find(({ running }) => !running) ?? nodes[0];
+  return nodes.filter((record) => record !== gone);
+}

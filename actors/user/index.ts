@@ -1,0 +1,164 @@
+/** A user: account, sessions, agents and the list of rooms.
+ *
+ *  Three sorts of senders come here, each with its own commands: the gateway, which has checked a password or code; other
+ *  actors that report a fact (rooms, the role-manager); and the user. Everybody else is refused.
+ *
+ *  Read `state.ts`, then `sessions.ts`, `agents.ts`, `rooms.ts`; `notes.ts` holds who waits for an answer. */
+import { wireLimits, type UserEvent, type UserView, type userCommands } from "../../protocols/index.ts";
+import { persist, refuse, reply, type Behavior, type CommandOf, type Signal, type Turn } from "../behavior.ts";
+import { outboxReminder, recoverOutbox, remindOutbox, settle } from "../outbox.ts";
+import { resume, resumePage, type ResumeTag } from "../stream.ts";
+import { createAgent, deleteAgent, onAgentAnswered, type DescribeTag } from "./agents.ts";
+import { noNotes, type UserNote, type UserNotes } from "./notes.ts";
+import { askRooms, onSummary, type SummaryTag } from "./rooms.ts";
+import {
+  authenticate,
+  create,
+  happen,
+  listing,
+  openSession,
+  revokeSession,
+  setPassword,
+  validSessions,
+  type Effects,
+} from "./sessions.ts";
+import { evolve, initial, record, viewOf, type Account, type UserChange, type UserState } from "./state.ts";
+
+type Incoming = CommandOf<typeof userCommands>;
+type Here = Turn<UserNotes>;
+
+export const user: Behavior<UserState, Incoming, UserChange, UserNotes, UserNote> = {
+  kind: "user",
+  role: "chat",
+  initial: () => initial,
+  decide,
+  evolve,
+  record,
+  recover: (state, turn) => recoverOutbox(state.outbox, turn.self),
+  pending: (state) => state.outbox.entries.length > 0,
+  notes: { initial: () => noNotes, evolve: (notes, change) => ({ ...notes, ...change }) },
+};
+
+function decide(state: UserState, message: Incoming | Signal, turn: Here): Effects {
+  switch (message.type) {
+    case "answered":
+      return onAnswered(state, message, turn);
+    case "records":
+      return resumePage({ head: state.head, floor: 0 }, message.tag as ResumeTag, message.records);
+    case "reminded":
+      return message.id === outboxReminder
+        ? remindOutbox(state.outbox, turn.self)
+        : [{ type: "forget", id: message.id }];
+    case "generated":
+      return [];
+    case "create":
+    case "credentials":
+    case "openSession":
+    case "authenticate":
+    case "setPassword":
+      return turn.from === "gateway" ? fromGateway(state, message, turn) : [refuse("FORBIDDEN")];
+    case "setAdmin":
+      return turn.from === "role-manager/cluster" ? setAdmin(state, message.admin, turn) : [refuse("FORBIDDEN")];
+    case "roomJoined":
+    case "roomLeft":
+      if (turn.from !== `room/${message.room}`) return [refuse("FORBIDDEN")];
+      return state.account === null ? [refuse("NOT_FOUND")] : roomChanged(state, state.account, message, turn);
+    default:
+      if (turn.from !== turn.self) return [refuse("FORBIDDEN")];
+      return state.account === null ? [refuse("NOT_FOUND")] : fromUser(state, state.account, message, turn);
+  }
+}
+
+function fromGateway(
+  state: UserState,
+  message: Extract<Incoming, { type: "create" | "credentials" | "openSession" | "authenticate" | "setPassword" }>,
+  turn: Here,
+): Effects {
+  if (message.type === "create") return create(state, message, turn);
+  if (message.type === "authenticate") return authenticate(state, message.tokenHash, turn);
+  const { account } = state;
+  if (account === null) return [refuse("NOT_FOUND")];
+  if (message.type === "openSession") return openSession(state, account, message, turn);
+  if (message.type === "setPassword") return setPassword(state, account, message, turn);
+  return [reply({ user: turn.key, passwordHash: account.passwordHash, admin: state.admin })];
+}
+
+function fromUser(
+  state: UserState,
+  account: Account,
+  message: Exclude<
+    Incoming,
+    {
+      type:
+        | "create" | "credentials" | "openSession" | "authenticate" | "setPassword"
+        | "setAdmin" | "roomJoined" | "roomLeft";
+    }
+  >, // prettier-ignore
+  turn: Here,
+): Effects {
+  switch (message.type) {
+    case "describe":
+      return [reply(viewOf(state, account, turn.key))];
+    case "setProfile":
+      return setProfile(state, account, message, turn);
+    case "sessions":
+      return [reply({ sessions: validSessions(account, turn.nowMs) })];
+    case "revokeSession":
+      return revokeSession(state, account, message.id, turn);
+    case "rooms":
+      return askRooms(account.rooms, turn);
+    case "createAgent":
+      return createAgent(state, account, message, turn);
+    case "deleteAgent":
+      return deleteAgent(state, account, message.agent, turn);
+    case "resume":
+      return resume({ head: state.head, floor: 0 }, message.after, turn, () => viewOf(state, account, turn.key));
+    default:
+      return [refuse("BAD_REQUEST", { type: (message as { type: string }).type })];
+  }
+}
+
+function setProfile(
+  state: UserState,
+  account: Account,
+  { displayName, theme }: Extract<Incoming, { type: "setProfile" }>,
+  turn: Here,
+): Effects {
+  const before = viewOf(state, account, turn.key);
+  const view: UserView = { ...before, ...(displayName !== undefined && { displayName }), ...(theme && { theme }) };
+  if (view.displayName === before.displayName && view.theme === before.theme) return [reply(view)];
+  const mail = view.displayName === before.displayName ? [] : listing(view, turn);
+  return [...happen(state, turn, [{ type: "profileSet", view }], mail), reply(view)];
+}
+
+function setAdmin(state: UserState, admin: boolean, turn: Here): Effects {
+  if (state.admin === admin) return [reply({})];
+  if (state.account === null) return [persist({ type: "adminNamed", admin }), reply({})];
+  const view = { ...viewOf(state, state.account, turn.key), admin };
+  return [...happen(state, turn, [{ type: "profileSet", view }]), reply({})];
+}
+
+function roomChanged(
+  state: UserState,
+  account: Account,
+  { type, room }: Extract<Incoming, { type: "roomJoined" | "roomLeft" }>,
+  turn: Here,
+): Effects {
+  const joined = type === "roomJoined";
+  if (account.rooms.includes(room) === joined) return [reply({})];
+  if (joined && account.rooms.length >= wireLimits.roomsPerUserMax)
+    return [refuse("LIMIT_REACHED", { limit: "roomsPerUserMax" })];
+  const event: UserEvent = { type, room };
+  return [...happen(state, turn, [event]), reply({})];
+}
+
+function onAnswered(state: UserState, signal: Extract<Signal, { type: "answered" }>, turn: Here): Effects {
+  const tag = signal.tag as SummaryTag | DescribeTag | undefined;
+  if (tag?.type === "summary") return onSummary(state.account?.rooms ?? [], tag, signal, turn);
+  if (tag?.type === "describeAgent") {
+    const { result } = signal;
+    return [result.ok ? reply(result.value, tag.to) : refuse(result.error.code, result.error.details, tag.to)];
+  }
+  const settled = settle(state.outbox, signal, turn);
+  return settled === undefined ? [] : [...settled.effects, ...onAgentAnswered(state, settled, turn)];
+}

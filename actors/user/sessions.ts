@@ -1,0 +1,149 @@
+/** Accounts, passwords and sessions. Only the gateway gets here: it has checked a password or a code. */
+import {
+  wireLimits,
+  type Authenticated,
+  type Session,
+  type UserEvent,
+  type UserView,
+  type userCommands,
+} from "../../protocols/index.ts";
+import { persist, refuse, reply, type CommandOf, type Effect, type Turn } from "../behavior.ts";
+import { dispatch, type Mail } from "../outbox.ts";
+import { publishAll } from "../stream.ts";
+import type { UserNote, UserNotes } from "./notes.ts";
+import { type Account, type HeldSession, type UserChange, type UserState } from "./state.ts";
+
+type Command = CommandOf<typeof userCommands>;
+type Of<Type extends Command["type"]> = Extract<Command, { type: Type }>;
+export type Effects = readonly Effect<UserChange, UserNote>[];
+
+/** Events of this turn on the user's stream, without the answer. */
+export function happen(
+  state: UserState,
+  turn: Turn<UserNotes>,
+  events: readonly UserEvent[],
+  mail: readonly Mail[] = [],
+): Effects {
+  const changes = events.map((event, index) => ({
+    type: "happened" as const,
+    at: state.head + 1 + index,
+    event,
+    ...(index === 0 && mail.length > 0 && { mail }),
+  }));
+  return [
+    ...changes.map((change) => persist(change)),
+    ...publishAll(changes),
+    ...dispatch(state.outbox, mail, turn.self),
+  ];
+}
+
+/** The user's row among all users, so that others find them. */
+export const listing = (view: UserView, turn: Turn<UserNotes>): readonly Mail[] => [
+  {
+    to: "catalog/users",
+    message: { type: "put", key: turn.key, title: view.displayName, detail: "", atMs: turn.nowMs },
+  },
+];
+
+/** A new account. Error: NAME_TAKEN. */
+export function create(state: UserState, command: Of<"create">, turn: Turn<UserNotes>): Effects {
+  if (state.account !== null) return [refuse("NAME_TAKEN")];
+  const view: UserView = {
+    user: turn.key,
+    displayName: command.displayName ?? turn.key,
+    admin: state.admin,
+    theme: "system",
+    agents: [],
+    rooms: [],
+    createdAtMs: turn.nowMs,
+  };
+  const at = state.head + 1;
+  const event: UserEvent = { type: "profileSet", view };
+  const mail = listing(view, turn);
+  const { passwordHash } = command;
+  return [
+    persist({ type: "created", at, event, passwordHash, admin: state.admin, mail }),
+    ...publishAll([{ at, event }]),
+    ...dispatch(state.outbox, mail, turn.self),
+    reply(view),
+  ];
+}
+
+const publicOf = ({ tokenHash: _tokenHash, ...session }: HeldSession): Session => session;
+const isValid = (session: Session, nowMs: number): boolean =>
+  session.expiresAtMs === undefined || session.expiresAtMs > nowMs;
+
+/** Sessions that still hold. */
+export const validSessions = (account: Account, nowMs: number): readonly Session[] =>
+  account.sessions.filter((session) => isValid(session, nowMs)).map(publicOf);
+
+/** Opens a session or key. Expired ones go first, then the oldest session; a key is never dropped for another, because a
+ *  program depends on it. Errors: LIMIT_REACHED, NAME_TAKEN (the id is in use). */
+export function openSession(
+  state: UserState,
+  account: Account,
+  command: Of<"openSession">,
+  turn: Turn<UserNotes>,
+): Effects {
+  const { id, kind, label, tokenHash, expiresAtMs } = command;
+  const known = account.sessions.find((session) => session.id === id);
+  if (known !== undefined) return known.tokenHash === tokenHash ? [reply(publicOf(known))] : [refuse("NAME_TAKEN")];
+  const expired = account.sessions.filter((session) => !isValid(session, turn.nowMs));
+  const rivals = account.sessions.filter((session) => session.kind === kind && isValid(session, turn.nowMs));
+  if (kind === "key" && rivals.length >= wireLimits.apiKeysPerUserMax)
+    return [refuse("LIMIT_REACHED", { limit: "apiKeysPerUserMax" })];
+  // Rivals stand in the order they were opened.
+  const dropped = rivals.slice(0, Math.max(0, rivals.length + 1 - wireLimits.sessionsPerUserMax));
+  const revoked = [...expired, ...dropped].map((session) => ({ type: "sessionRevoked" as const, id: session.id }));
+  const session: Session = {
+    id,
+    kind,
+    label,
+    createdAtMs: turn.nowMs,
+    ...(expiresAtMs !== undefined && { expiresAtMs }),
+  };
+  const at = state.head + revoked.length + 1;
+  const event: UserEvent = { type: "sessionOpened", session };
+  return [
+    ...happen(state, turn, revoked),
+    persist({ type: "sessionOpened", at, event, tokenHash }),
+    ...publishAll([{ at, event }]),
+    reply(session),
+  ];
+}
+
+/** Who holds this token? Error: UNAUTHENTICATED, whether it is unknown, revoked or expired. */
+export function authenticate(state: UserState, tokenHash: string, turn: Turn<UserNotes>): Effects {
+  const session = state.account?.sessions.find((held) => held.tokenHash === tokenHash);
+  if (session === undefined || !isValid(session, turn.nowMs)) return [refuse("UNAUTHENTICATED")];
+  const answer: Authenticated = {
+    user: turn.key,
+    admin: state.admin,
+    session: session.id,
+    kind: session.kind,
+    ...(session.expiresAtMs !== undefined && { expiresAtMs: session.expiresAtMs }),
+  };
+  return [reply(answer)];
+}
+
+/** Replaces the password. Whoever had the old one must not stay: all other sessions and keys end. */
+export function setPassword(
+  state: UserState,
+  account: Account,
+  command: Of<"setPassword">,
+  turn: Turn<UserNotes>,
+): Effects {
+  const ended = account.sessions.filter(({ id }) => id !== command.keepSession);
+  const events = ended.map(({ id }) => ({ type: "sessionRevoked" as const, id }));
+  return [
+    persist({ type: "passwordSet", passwordHash: command.passwordHash }),
+    ...happen(state, turn, events),
+    reply({}),
+  ];
+}
+
+/** Ends one session. Error: NOT_FOUND. */
+export function revokeSession(state: UserState, account: Account, id: string, turn: Turn<UserNotes>): Effects {
+  if (!account.sessions.some((session) => session.id === id)) return [refuse("NOT_FOUND", { id })];
+  return [...happen(state, turn, [{ type: "sessionRevoked", id }]), reply({})];
+}

@@ -1,0 +1,154 @@
+/** A user's state and how events change it. */
+import { unreachable, type ActorId, type Session, type UserEvent, type UserView } from "../../protocols/index.ts";
+import type { RecordOp } from "../behavior.ts";
+import { actorLimits as limits } from "../limits.ts";
+import { deliver, emptyOutbox, enqueue, type Delivered, type Mail, type Outbox } from "../outbox.ts";
+import { eventRecords, type Positioned } from "../stream.ts";
+
+/** A session with the hash of its token. Only the hash was ever here. */
+export interface HeldSession extends Session {
+  readonly tokenHash: string;
+}
+
+/** An agent of the user. `creating` and `deleting` last until the agent has answered. */
+export interface HeldAgent {
+  readonly agent: string;
+  readonly status: "creating" | "active" | "deleting";
+  /** The operation that asked for it: the same one, repeated, gets the same answer. */
+  readonly operation: string | null;
+}
+
+/** What exists once somebody signed up. */
+export interface Account {
+  readonly displayName: string;
+  readonly theme: UserView["theme"];
+  readonly passwordHash: string;
+  readonly createdAtMs: number;
+  readonly sessions: readonly HeldSession[];
+  readonly agents: readonly HeldAgent[];
+  readonly rooms: readonly string[];
+  readonly deletions: readonly { readonly agent: string; readonly operation: string }[];
+}
+
+/** `admin` stands beside the account: the cluster may name its admin before the account is there. */
+export interface UserState {
+  readonly head: number;
+  readonly outbox: Outbox;
+  readonly admin: boolean;
+  readonly account: Account | null;
+}
+
+type Streamed = Positioned<UserEvent> & { readonly mail?: readonly Mail[] };
+
+/** What is persisted. Secrets stand beside the public event, never in it. */
+export type UserChange =
+  | ({ readonly type: "created"; readonly passwordHash: string; readonly admin: boolean } & Streamed)
+  | ({ readonly type: "sessionOpened"; readonly tokenHash: string } & Streamed)
+  | ({ readonly type: "happened" } & Streamed)
+  | { readonly type: "passwordSet"; readonly passwordHash: string }
+  | { readonly type: "adminNamed"; readonly admin: boolean }
+  | {
+      readonly type: "agentAsked";
+      readonly agent: string;
+      readonly status: "creating" | "deleting";
+      readonly operation: string | null;
+      readonly mail: readonly Mail[];
+    }
+  | { readonly type: "agentRefused"; readonly agent: string }
+  | Delivered;
+
+/** A user nobody has signed up as. */
+export const initial: UserState = { head: 0, outbox: emptyOutbox, admin: false, account: null };
+
+/** Folds one change into the state. */
+export function evolve(state: UserState, change: UserChange): UserState {
+  switch (change.type) {
+    case "created":
+    case "sessionOpened":
+    case "happened": {
+      const outbox = enqueue(state.outbox, change.mail);
+      const admin = change.event.type === "profileSet" ? change.event.view.admin : state.admin;
+      return { head: change.at, outbox, admin, account: evolveStreamed(state.account, change) };
+    }
+    case "passwordSet":
+      return withAccount(state, { passwordHash: change.passwordHash });
+    case "adminNamed":
+      return { ...state, admin: change.admin };
+    case "agentAsked": {
+      const { agent, status, operation } = change;
+      const others = state.account?.agents.filter((held) => held.agent !== agent) ?? [];
+      const asked = withAccount(state, { agents: [...others, { agent, status, operation }] });
+      return { ...asked, outbox: enqueue(state.outbox, change.mail) };
+    }
+    case "agentRefused": {
+      const agents = state.account?.agents.filter(({ agent }) => agent !== change.agent) ?? [];
+      return withAccount(state, { agents });
+    }
+    case "delivered":
+      return { ...state, outbox: deliver(state.outbox, change.id) };
+    default:
+      return unreachable(change);
+  }
+}
+
+const withAccount = (state: UserState, change: Partial<Account>): UserState =>
+  state.account === null ? state : { ...state, account: { ...state.account, ...change } };
+
+function evolveStreamed(
+  account: Account | null,
+  change: Extract<UserChange, { type: "created" | "sessionOpened" | "happened" }>,
+): Account | null {
+  const { event } = change;
+  if (change.type === "created" && event.type === "profileSet") {
+    const { displayName, theme, createdAtMs } = event.view;
+    const empty = { sessions: [], agents: [], rooms: [], deletions: [] };
+    return { displayName, theme, createdAtMs, passwordHash: change.passwordHash, ...empty };
+  }
+  if (account === null) return null;
+  switch (event.type) {
+    case "profileSet":
+      return { ...account, displayName: event.view.displayName, theme: event.view.theme };
+    case "roomJoined":
+      return { ...account, rooms: [...account.rooms, event.room] };
+    case "roomLeft":
+      return { ...account, rooms: account.rooms.filter((room) => room !== event.room) };
+    case "agentCreated":
+      return {
+        ...account,
+        agents: account.agents.map((held) => (held.agent === event.agent ? { ...held, status: "active" } : held)),
+      };
+    case "agentDeleted":
+      return withoutAgent(account, event.agent);
+    case "sessionOpened":
+      return change.type === "sessionOpened"
+        ? { ...account, sessions: [...account.sessions, { ...event.session, tokenHash: change.tokenHash }] }
+        : account;
+    case "sessionRevoked":
+      return { ...account, sessions: account.sessions.filter(({ id }) => id !== event.id) };
+    default:
+      return unreachable(event);
+  }
+}
+
+function withoutAgent(account: Account, agent: string): Account {
+  const operation = account.agents.find((held) => held.agent === agent)?.operation ?? null;
+  const deletions = operation === null ? account.deletions : [...account.deletions, { agent, operation }];
+  return {
+    ...account,
+    agents: account.agents.filter((held) => held.agent !== agent),
+    deletions: deletions.slice(-limits.deletionsKept),
+  };
+}
+
+/** What a change does to the records. */
+export const record = (change: UserChange): readonly RecordOp[] => ("event" in change ? eventRecords(change) : []);
+
+/** The user as they see themselves. Agents that are still being created are not listed. */
+export function viewOf(state: UserState, account: Account, key: string): UserView {
+  const { displayName, theme, createdAtMs, rooms } = account;
+  const agents = account.agents.filter(({ status }) => status === "active").map(({ agent }) => agent);
+  return { user: key, displayName, admin: state.admin, theme, agents, rooms, createdAtMs };
+}
+
+/** The address of one of the user's agents. */
+export const agentActor = (agent: string): ActorId => `agent/${agent}`;

@@ -1,0 +1,78 @@
+/** One line of input, understood. Text without a slash is said to whom the conversation is with. */
+export type Line =
+  | { readonly type: "nothing" }
+  | { readonly type: "say"; readonly text: string }
+  | { readonly type: "command"; readonly name: CommandName; readonly words: readonly string[]; readonly rest: string }
+  | { readonly type: "wrong"; readonly reason: string };
+
+interface CommandRow {
+  readonly usage: string;
+  readonly says: string;
+  /** Words before the rest of the line. */
+  readonly words: number;
+  /** Whether text must follow these words. */
+  readonly text: boolean;
+}
+
+/** Every slash command: what /help prints and what a line is checked against. */
+export const commands = {
+  help: { usage: "/help", says: "this list", words: 0, text: false },
+  rooms: { usage: "/rooms", says: "your rooms with unread counts, and public ones", words: 0, text: false },
+  join: { usage: "/join ROOM", says: "go to a room, joining it if need be", words: 1, text: false },
+  create: { usage: "/create ROOM [TITLE]", says: "make a public room and go there", words: 1, text: false },
+  leave: { usage: "/leave", says: "leave this room", words: 0, text: false },
+  direct: { usage: "/direct USER", says: "talk to one person alone", words: 1, text: false },
+  invite: {
+    usage: "/invite NAME",
+    says: "make a person or an agent (ada.helper) a member here",
+    words: 1,
+    text: false,
+  },
+  reply: { usage: "/reply N TEXT", says: "answer message N", words: 1, text: true },
+  edit: { usage: "/edit N TEXT", says: "change your message N", words: 1, text: true },
+  delete: { usage: "/delete N", says: "delete message N", words: 1, text: false },
+  react: { usage: "/react N EMOJI", says: "react to message N; again takes it back", words: 2, text: false },
+  who: { usage: "/who", says: "members of this room", words: 0, text: false },
+  topic: { usage: "/topic TEXT", says: "set the topic of this room", words: 0, text: true },
+  history: { usage: "/history [COUNT]", says: "older messages", words: 0, text: false },
+  agents: { usage: "/agents", says: "your agents", words: 0, text: false },
+  agent: {
+    usage: "/agent NAME [PERSONA]",
+    says: "talk to your agent; with a persona, make it first",
+    words: 1,
+    text: false,
+  },
+  stop: { usage: "/stop", says: "stop the answer that is being written", words: 0, text: false },
+  regenerate: { usage: "/regenerate", says: "have the last answer written anew", words: 0, text: false },
+  clear: { usage: "/clear", says: "have the agent forget this conversation", words: 0, text: false },
+  signout: { usage: "/signout", says: "end this session and quit", words: 0, text: false },
+  quit: { usage: "/quit", says: "leave; Ctrl-D does the same", words: 0, text: false },
+} as const satisfies Record<string, CommandRow>;
+
+export type CommandName = keyof typeof commands;
+
+/** Reads one line. `//text` says `/text`. */
+export function parseLine(line: string): Line {
+  const text = line.trim();
+  if (text === "") return { type: "nothing" };
+  if (text.startsWith("//")) return { type: "say", text: text.slice(1) };
+  if (!text.startsWith("/")) return { type: "say", text };
+  const [name = "", ...all] = text.slice(1).split(/\s+/);
+  if (!Object.hasOwn(commands, name))
+    return { type: "wrong", reason: `There is no /${name}; /help lists what there is.` };
+  const row = commands[name as CommandName];
+  const words = all.slice(0, row.words);
+  // Cut from the text itself, so that spaces inside the rest stay as they were typed.
+  const rest = new RegExp(`^/\\S+(?:\\s+\\S+){${words.length}}\\s*`).exec(text);
+  const tail = text.slice(rest?.[0].length ?? text.length);
+  if (words.length < row.words || (row.text && tail === "")) return { type: "wrong", reason: `Usage: ${row.usage}` };
+  return { type: "command", name: name as CommandName, words, rest: tail };
+}
+
+/** The text of /help. */
+export function describeCommands(): string {
+  const width = Math.max(...Object.values(commands).map((row) => row.usage.length));
+  return Object.values(commands)
+    .map((row) => `${row.usage.padEnd(width)}  ${row.says}`)
+    .join("\n");
+}

@@ -1,0 +1,421 @@
+import type {
+  AgentEvent,
+  AgentHistory,
+  AgentSignal,
+  AgentState,
+  Failure,
+  NodeFrame,
+  Posted,
+  Result,
+  RoomEvent,
+  RoomHistory,
+  RoomMessage,
+  RoomSignal,
+  RoomState,
+  RoomView,
+  UserRooms,
+  UserView,
+} from "../../protocols/index.ts";
+import { failure, type CatalogRow } from "../../protocols/index.ts";
+import { paint } from "../output.ts";
+import { describeCommands, parseLine, type Line } from "./commands.ts";
+import type { Connection } from "./connection.ts";
+import type { Screen } from "./screen.ts";
+import {
+  describeAgentEvent,
+  describeMessage,
+  describeRoom,
+  describeRoomEvent,
+  describeTurn,
+  growDraft,
+  nameOf,
+  type Draft,
+} from "./view.ts";
+
+/** What one line came to. */
+export interface Step {
+  readonly failure?: Failure;
+  readonly end?: "quit" | "signOut";
+}
+
+/** Where the person is and what they see. */
+export interface Conversation {
+  /** Goes to the room or agent named on the command line. */
+  begin(place: { readonly room: string | undefined; readonly agent: string | undefined }): Promise<Failure | undefined>;
+  take(line: string): Promise<Step>;
+  /** Resolves when every post was seen and every answer has come; with `follow` it does not resolve. */
+  settled(follow: boolean): Promise<void>;
+  onState(topic: string, state: unknown): void;
+  onEvent(topic: string, event: unknown, at: number | undefined): void;
+  onActivity(activity: Extract<NodeFrame, { activity: unknown }>["activity"]): void;
+  onChange(state: "up" | "down", reason: string): void;
+}
+
+type Place =
+  | { readonly kind: "nowhere" }
+  | { readonly kind: "room"; readonly key: string }
+  | { readonly kind: "agent"; readonly key: string };
+
+/** Messages shown when a room or conversation is opened, and per /history. */
+const shownEntries = 20;
+/** An answer that has not begun or gone on for this long will not come. Longer than a generation may wait in the queue. */
+const answerTimeoutMs = 120_000;
+
+const done: Step = {};
+
+/** Builds a conversation over an open connection. */
+export function createConversation(options: {
+  readonly user: string;
+  readonly connection: Connection;
+  readonly screen: Screen;
+  readonly json: boolean;
+  /** Rooms that anybody may join. */
+  publicRooms(): Promise<Result<{ readonly rows: readonly CatalogRow[] }>>;
+}): Conversation {
+  const { user, connection, screen, json } = options;
+  const { color } = screen;
+  let place: Place = { kind: "nowhere" };
+  let oldest: number | undefined;
+  let draft: Draft | undefined;
+  /** Answers the agent owes: said and not yet answered. */
+  let owed = 0;
+  /** How far the room's stream must come to show what was posted, and how far it has come. */
+  let postedAt = 0;
+  let seenAt = 0;
+  let settle: (() => void) | undefined;
+  const reactions = new Map<number, RoomMessage["reactions"]>();
+
+  const topicOf = (at: Place): string | undefined => (at.kind === "nowhere" ? undefined : `${at.kind}/${at.key}`);
+  const dim = (text: string): string => paint(color, "dim", text);
+  /** For people only; with --json these lines have no place on standard output. */
+  const remark = (text: string): void => {
+    if (!json) screen.print(text);
+  };
+  const show = (entry: object, text: string | undefined): void => {
+    if (json) screen.print(JSON.stringify(entry));
+    else if (text !== undefined) screen.print(text);
+  };
+  const failed = <T>(result: Result<T>): Step => (result.ok ? done : { failure: result.error });
+
+  function showPrompt(): void {
+    screen.setPrompt(place.kind === "nowhere" ? "> " : `${place.kind === "agent" ? "@" : ""}${place.key}> `);
+  }
+
+  const isSettled = (): boolean => owed === 0 && seenAt >= postedAt;
+
+  function owe(change: number): void {
+    owed = Math.max(0, owed + change);
+    if (isSettled()) settle?.();
+  }
+
+  async function goTo(next: Place): Promise<Step> {
+    const topic = topicOf(next);
+    if (topic === undefined) return done;
+    const before = place;
+    const left = topicOf(before);
+    if (left !== undefined) connection.unsubscribe(left);
+    place = next;
+    draft = undefined;
+    owed = 0;
+    postedAt = 0;
+    seenAt = 0;
+    screen.showDraft("", undefined);
+    const answer = await connection.subscribe(topic);
+    if (answer.ok) {
+      showPrompt();
+      return done;
+    }
+    place = { kind: "nowhere" };
+    showPrompt();
+    return { failure: answer.error };
+  }
+
+  async function enterRoom(room: string): Promise<Step> {
+    const joined = await connection.ask("room.join", room);
+    if (!joined.ok && joined.error.code !== "ALREADY_DONE") return { failure: joined.error };
+    return goTo({ kind: "room", key: room });
+  }
+
+  const agentKey = (name: string): string => (name.includes(".") ? name : `${user}.${name}`);
+
+  async function say(text: string): Promise<Step> {
+    if (place.kind === "nowhere") return wrong("Choose a room with /join ROOM or an agent with /agent NAME.");
+    if (place.kind === "room") return post({ text });
+    owe(1);
+    const answer = await connection.ask("agent.say", place.key, { text });
+    if (!answer.ok) owe(-1);
+    return failed(answer);
+  }
+
+  async function post(parameters: { readonly text: string; readonly replyTo?: number }): Promise<Step> {
+    if (place.kind !== "room") return wrong("Go to a room first: /join ROOM.");
+    const answer = await connection.ask("room.post", place.key, parameters);
+    if (!answer.ok) return { failure: answer.error };
+    postedAt = Math.max(postedAt, (answer.value as Posted).at);
+    return done;
+  }
+
+  function wrong(reason: string): Step {
+    return { failure: failure("BAD_REQUEST", { reason }) };
+  }
+
+  async function inRoom(command: string, parameters: object): Promise<Step> {
+    if (place.kind !== "room") return wrong("Go to a room first: /join ROOM.");
+    return failed(await connection.ask(`room.${command}`, place.key, parameters));
+  }
+
+  async function withAgent(command: string): Promise<Step> {
+    if (place.kind !== "agent") return wrong("Talk to an agent first: /agent NAME.");
+    return failed(await connection.ask(`agent.${command}`, place.key));
+  }
+
+  async function onNumber(word: string, act: (seq: number) => Promise<Step>): Promise<Step> {
+    const seq = Number(word.replace(/^#/, ""));
+    return Number.isSafeInteger(seq) && seq > 0 ? act(seq) : wrong(`${word} is not the number of a message.`);
+  }
+
+  async function runCommand(line: Extract<Line, { type: "command" }>): Promise<Step> {
+    const [first = "", second = ""] = line.words;
+    switch (line.name) {
+      case "help":
+        remark(describeCommands());
+        return done;
+      case "rooms":
+        return listRooms();
+      case "join":
+        return enterRoom(first);
+      case "create": {
+        const made = await connection.ask("room.create", first, {
+          visibility: "public",
+          ...(line.rest !== "" && { title: line.rest }),
+        });
+        return made.ok ? goTo({ kind: "room", key: first }) : { failure: made.error };
+      }
+      case "leave": {
+        const step = await inRoom("leave", {});
+        if (step.failure === undefined) {
+          const topic = topicOf(place);
+          if (topic !== undefined) connection.unsubscribe(topic);
+          place = { kind: "nowhere" };
+          showPrompt();
+        }
+        return step;
+      }
+      case "direct":
+        return openDirect(first);
+      case "invite":
+        return inRoom("invite", { member: first.includes(".") ? `agent/${first}` : `user/${first}` });
+      case "reply":
+        return onNumber(first, (seq) => post({ text: line.rest, replyTo: seq }));
+      case "edit":
+        return onNumber(first, (seq) => inRoom("edit", { seq, text: line.rest }));
+      case "delete":
+        return onNumber(first, (seq) => inRoom("delete", { seq }));
+      case "react":
+        return onNumber(first, (seq) =>
+          inRoom("react", { seq, emoji: second, on: reactions.get(seq)?.[second]?.includes(`user/${user}`) !== true }),
+        );
+      case "who":
+        return showMembers();
+      case "topic":
+        return inRoom("setTopic", { topic: line.rest });
+      case "history":
+        return showHistory(line.rest);
+      case "agents":
+        return listAgents();
+      case "agent":
+        return openAgent(first, line.rest);
+      case "stop":
+        return withAgent("stop");
+      case "regenerate": {
+        owe(1);
+        const step = await withAgent("regenerate");
+        if (step.failure !== undefined) owe(-1);
+        return step;
+      }
+      case "clear":
+        return withAgent("clear");
+      case "signout":
+        return { end: "signOut" };
+      case "quit":
+        return { end: "quit" };
+    }
+  }
+
+  async function openAgent(name: string, persona: string): Promise<Step> {
+    if (persona !== "" && !name.includes(".")) {
+      const made = await connection.ask("user.createAgent", user, { name, persona });
+      if (!made.ok) return { failure: made.error };
+    }
+    return goTo({ kind: "agent", key: agentKey(name) });
+  }
+
+  async function openDirect(name: string): Promise<Step> {
+    // Sorted, so that both people find the same room.
+    const key = `dm.${[user, name].toSorted().join(".")}`;
+    const made = await connection.ask("room.create", key, { visibility: "direct", with: `user/${name}` });
+    if (!made.ok && made.error.code !== "NAME_TAKEN" && made.error.code !== "ALREADY_DONE")
+      return { failure: made.error };
+    return goTo({ kind: "room", key });
+  }
+
+  async function listRooms(): Promise<Step> {
+    const answer = await connection.ask("user.rooms", user);
+    if (!answer.ok) return { failure: answer.error };
+    const { rooms, unreachable } = answer.value as UserRooms;
+    for (const room of rooms) show({ room }, describeRoom(room, color));
+    for (const room of unreachable) show({ unreachable: room }, dim(`${room} does not answer now`));
+    const open = await options.publicRooms();
+    if (!open.ok) return { failure: open.error };
+    const others = open.value.rows.filter((row) => !rooms.some((mine) => mine.room === row.key));
+    for (const row of others) show({ public: row }, dim(`${row.key} is open: /join ${row.key}`));
+    if (rooms.length + others.length === 0) remark(dim("There is no room yet. /create ROOM makes one."));
+    return done;
+  }
+
+  async function showMembers(): Promise<Step> {
+    if (place.kind !== "room") return wrong("Go to a room first: /join ROOM.");
+    const answer = await connection.ask("room.describe", place.key);
+    if (!answer.ok) return { failure: answer.error };
+    for (const [member, { role }] of Object.entries((answer.value as RoomView).members))
+      show({ member, role }, `${nameOf(member)}${role === "member" ? "" : dim(` ${role}`)}`);
+    return done;
+  }
+
+  async function listAgents(): Promise<Step> {
+    const answer = await connection.ask("user.describe", user);
+    if (!answer.ok) return { failure: answer.error };
+    const { agents } = answer.value as UserView;
+    for (const agent of agents) show({ agent }, nameOf(agent));
+    if (agents.length === 0) remark(dim("You have no agent. /agent NAME PERSONA makes one."));
+    return done;
+  }
+
+  async function showHistory(count: string): Promise<Step> {
+    if (place.kind === "nowhere") return wrong("Go to a room or an agent first.");
+    const limit = /^\d{1,3}$/.test(count) ? Math.min(200, Math.max(1, Number(count))) : shownEntries;
+    const parameters = { limit, ...(oldest !== undefined && { before: oldest }) };
+    const answer = await connection.ask(`${place.kind}.history`, place.key, parameters);
+    if (!answer.ok) return { failure: answer.error };
+    if (place.kind === "room") {
+      const { messages } = answer.value as RoomHistory;
+      for (const message of messages) show({ message }, describeMessage(message, color));
+      oldest = messages[0]?.seq ?? oldest;
+      if (messages.length === 0) remark(dim("There is nothing older."));
+    } else {
+      const { turns } = answer.value as AgentHistory;
+      for (const turn of turns) show({ turn }, describeTurn(turn, place.key, color));
+      oldest = turns[0]?.turn ?? oldest;
+      if (turns.length === 0) remark(dim("There is nothing older."));
+    }
+    return done;
+  }
+
+  function onRoomEvent(event: RoomEvent | RoomSignal): void {
+    if (event.type === "typing") return;
+    if (event.type === "draft") {
+      draft = event.done === true ? undefined : growDraft(draft, event);
+      screen.showDraft(nameOf(event.agent), draft?.text);
+      return;
+    }
+    if ("message" in event) {
+      reactions.set(event.message.seq, event.message.reactions);
+      if (event.type === "posted" && event.message.generation !== undefined) {
+        draft = undefined;
+        screen.showDraft("", undefined);
+      }
+    }
+    show({ event }, describeRoomEvent(event, color));
+    if (event.type === "posted" && place.kind === "room" && screen.interactive)
+      void connection.ask("room.markRead", place.key, { seq: event.message.seq });
+  }
+
+  function onAgentEvent(event: AgentEvent | AgentSignal): void {
+    if (place.kind !== "agent") return;
+    if (event.type === "draft") {
+      draft = growDraft(draft, event);
+      screen.showDraft(nameOf(place.key), draft?.text);
+      return;
+    }
+    if (event.type === "answered") {
+      draft = undefined;
+      screen.showDraft("", undefined);
+      show({ event }, describeTurn(event.turn, place.key, color));
+      owe(-1);
+      return;
+    }
+    // On a terminal the person sees what they typed; piped, only the answers matter.
+    show({ event }, describeAgentEvent(event, color));
+  }
+
+  return {
+    async begin({ room, agent }) {
+      showPrompt();
+      if (screen.interactive) remark(dim(`Signed in as ${user}. /help lists the commands.`));
+      if (agent !== undefined) return (await goTo({ kind: "agent", key: agentKey(agent) })).failure;
+      if (room !== undefined) return (await enterRoom(room)).failure;
+      return screen.interactive ? (await listRooms()).failure : undefined;
+    },
+    async take(text) {
+      const line = parseLine(text);
+      switch (line.type) {
+        case "nothing":
+          return done;
+        case "wrong":
+          return wrong(line.reason);
+        case "say":
+          return say(line.text);
+        case "command":
+          return runCommand(line);
+      }
+    },
+    settled(follow) {
+      if (follow) return new Promise(() => {});
+      if (isSettled()) return Promise.resolve();
+      return new Promise((resolve) => {
+        const timer = setTimeout(resolve, answerTimeoutMs);
+        settle = () => {
+          clearTimeout(timer);
+          resolve();
+        };
+      });
+    },
+    onState(topic, state) {
+      if (topic !== topicOf(place)) return;
+      if (place.kind === "room") {
+        const { title, topic: about, messages } = state as RoomState;
+        const recent = messages.slice(-shownEntries);
+        remark(dim(`— ${title === "" ? place.key : title}${about === "" ? "" : `: ${about}`} —`));
+        for (const message of messages) reactions.set(message.seq, message.reactions);
+        for (const message of recent) show({ message }, describeMessage(message, color));
+        oldest = recent[0]?.seq;
+        const newest = messages.at(-1)?.seq;
+        if (newest !== undefined && screen.interactive)
+          void connection.ask("room.markRead", place.key, { seq: newest });
+      } else if (place.kind === "agent") {
+        const { conversation, model, draft: writing } = state as AgentState;
+        const recent = conversation.slice(-shownEntries);
+        remark(dim(`— ${place.key}${model === "" ? "" : `, model ${model}`} —`));
+        for (const turn of recent) show({ turn }, describeTurn(turn, place.key, color));
+        oldest = recent[0]?.turn;
+        draft = writing === undefined ? undefined : { generation: writing.generation, text: writing.text };
+        screen.showDraft(nameOf(place.key), draft?.text);
+      }
+    },
+    onEvent(topic, event, at) {
+      if (topic !== topicOf(place)) return;
+      if (place.kind === "room") onRoomEvent(event as RoomEvent | RoomSignal);
+      else onAgentEvent(event as AgentEvent | AgentSignal);
+      seenAt = Math.max(seenAt, at ?? 0);
+      if (isSettled()) settle?.();
+    },
+    onActivity({ room, author, mentioned }) {
+      if (!screen.interactive) return;
+      remark(dim(`* ${nameOf(author)} wrote in ${nameOf(room)}${mentioned ? " and mentioned you" : ""}`));
+    },
+    onChange(state, reason) {
+      if (state === "down") remark(dim(`* the connection was lost (${reason}); trying again`));
+      else remark(dim("* connected again; nothing was missed"));
+    },
+  };
+}

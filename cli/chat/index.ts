@@ -1,0 +1,95 @@
+/** `plexus chat`: people and agents in a terminal, over the same WebSocket as the page.
+ *
+ *      sign-in.ts     who you are; the session is kept, readable by you only
+ *      connection.ts  one WebSocket that comes back by itself: cursors continue, unanswered commands are sent again
+ *      commands.ts    what a typed line means             (pure)
+ *      view.ts        what an event looks like            (pure)
+ *      screen.ts      a terminal with the typed line at the bottom, or plain pipes
+ *      conversation.ts  ties them: where the person is, what a line does, what is printed
+ *
+ *  Piped, each line of standard input is one message or command, done before the next is read; at the end of input the
+ *  client waits for an agent's answer and ends with the outcome of the worst command. */
+import { failureOf, type Failure } from "../../protocols/index.ts";
+import { callNode } from "../node-client.ts";
+import { describeFailure, exitCodes, type Output } from "../output.ts";
+import { saveSession } from "../session.ts";
+import { openConnection } from "./connection.ts";
+import { createConversation, type Conversation } from "./conversation.ts";
+import { processScreen, type Screen } from "./screen.ts";
+import { signIn, type SignInWish } from "./sign-in.ts";
+
+/** What the command line of `plexus chat` says. */
+export interface ChatFlags extends SignInWish {
+  readonly room: string | undefined;
+  readonly agent: string | undefined;
+  /** Keep printing after the end of input. */
+  readonly follow: boolean;
+  readonly json: boolean;
+}
+
+/** Runs the client until /quit, Ctrl-D, Ctrl-C or the end of input. Resolves with the exit code. */
+export async function chat(flags: ChatFlags, output: Output): Promise<number> {
+  const screen = processScreen(output.color && !flags.json);
+  try {
+    return await converse(flags, screen, output);
+  } finally {
+    screen.close();
+  }
+}
+
+async function converse(flags: ChatFlags, screen: Screen, output: Output): Promise<number> {
+  const session = await signIn(flags, screen);
+  const target = { url: flags.url, token: session.token };
+  let conversation: Conversation | undefined = undefined;
+  const fate: { ended?: Failure } = {};
+  const connection = await openConnection(target, {
+    onState: (topic, state) => conversation?.onState(topic, state),
+    onEvent: (topic, event, at) => conversation?.onEvent(topic, event, at),
+    onActivity: (activity) => conversation?.onActivity(activity),
+    onChange: (state, reason) => conversation?.onChange(state, reason),
+    onEnd(reason) {
+      fate.ended = reason;
+      screen.close();
+    },
+  }).catch(async (thrown: unknown) => {
+    // The kept session was revoked or belongs to a data folder that is gone: forget it, so that the next run asks.
+    if (failureOf(thrown).code === "UNAUTHENTICATED") await saveSession(flags.url, undefined);
+    throw thrown;
+  });
+  conversation = createConversation({
+    user: session.user,
+    connection,
+    screen,
+    json: flags.json,
+    publicRooms: () => callNode(target, "GET", "/api/catalog/rooms"),
+  });
+
+  let worst: Failure | undefined;
+  const note = (failure: Failure | undefined): void => {
+    if (failure === undefined) return;
+    output.printError(flags.json ? JSON.stringify({ error: failure }) : describeFailure(failure, screen.color));
+    worst = failure;
+  };
+  note(await conversation.begin(flags));
+  // Piped into a place that is not there, every line would only fail again.
+  if (worst === undefined || screen.interactive)
+    for await (const line of screen.lines()) {
+      const step = await conversation.take(line);
+      note(step.failure);
+      if (step.end === "quit") break;
+      if (step.end === "signOut") {
+        const signedOut = await callNode(target, "POST", "/api/sign-out");
+        note(signedOut.ok ? undefined : signedOut.error);
+        await saveSession(flags.url, undefined);
+        break;
+      }
+    }
+  const { ended } = fate;
+  if (ended === undefined && worst === undefined) await conversation.settled(flags.follow);
+  connection.close();
+  if (ended !== undefined) {
+    if (ended.code === "UNAUTHENTICATED") await saveSession(flags.url, undefined);
+    note(ended);
+  }
+  return worst === undefined || (screen.interactive && ended === undefined) ? exitCodes.ok : exitCodes[worst.outcome];
+}

@@ -1,0 +1,140 @@
+import { clearScreenDown, createInterface, cursorTo, moveCursor, type Interface } from "node:readline";
+import { Writable } from "node:stream";
+import { paint, withoutControls } from "../output.ts";
+
+/** Where a chat prints and reads. On a terminal the line being typed stays at the bottom and a growing draft above it;
+ *  piped, it is plain lines in and out. */
+export interface Screen {
+  readonly interactive: boolean;
+  readonly color: boolean;
+  print(text: string): void;
+  /** Shows the end of a draft above the prompt; undefined takes it away. Nothing happens when piped. */
+  showDraft(author: string, text: string | undefined): void;
+  setPrompt(prompt: string): void;
+  /** Asks for one line; hidden input is not echoed. Undefined at the end of input. */
+  question(prompt: string, hidden?: boolean): Promise<string | undefined>;
+  /** The lines from now on, until the end of input or `close`. */
+  lines(): AsyncIterable<string>;
+  close(): void;
+}
+
+/** Rows of a draft that stay visible while it grows; the whole of it is printed when it ends. */
+const draftRowsMax = 6;
+
+/** The process's own terminal or pipes. */
+export function processScreen(color: boolean): Screen {
+  const interactive = process.stdin.isTTY && process.stdout.isTTY;
+  let silent = false;
+  // Readline echoes what is typed into this; a hidden answer is swallowed here.
+  const echo = new Writable({
+    write(chunk: Buffer, _encoding, done) {
+      if (!silent) process.stdout.write(chunk);
+      done();
+    },
+  });
+  Object.defineProperty(echo, "columns", { get: () => process.stdout.columns });
+  process.stdout.on("resize", () => echo.emit("resize"));
+  const reader: Interface = createInterface({
+    input: process.stdin,
+    output: interactive ? echo : undefined,
+    terminal: interactive,
+    historySize: 200,
+  });
+  // Lines may arrive before anybody asks for them: they wait here, and stdin waits for us beyond `waitingLinesMax`.
+  const waiting: string[] = [];
+  const waitingLinesMax = 1_000;
+  let wake: (() => void) | undefined;
+  let ended = false;
+  let prompt = "";
+  let draft = "";
+
+  reader.on("line", (line) => {
+    waiting.push(line);
+    if (!interactive && waiting.length >= waitingLinesMax) reader.pause();
+    wake?.();
+  });
+  reader.on("close", () => {
+    ended = true;
+    wake?.();
+  });
+
+  async function nextLine(): Promise<string | undefined> {
+    while (waiting.length === 0 && !ended) await new Promise<void>((resolve) => (wake = resolve));
+    const line = waiting.shift();
+    if (!interactive && !ended && waiting.length < waitingLinesMax) reader.resume();
+    return line;
+  }
+
+  function above(write: () => void): void {
+    if (!interactive || ended) {
+      write();
+      return;
+    }
+    moveCursor(process.stdout, 0, -reader.getCursorPos().rows);
+    cursorTo(process.stdout, 0);
+    clearScreenDown(process.stdout);
+    write();
+    // Readline goes up from where it thinks the cursor is; we have been there already.
+    Object.assign(reader, { prevRows: 0 });
+    reader.setPrompt(draft + prompt);
+    reader.prompt(true);
+  }
+
+  return {
+    interactive,
+    color,
+    print: (text) => above(() => process.stdout.write(`${text}\n`)),
+    showDraft(author, text) {
+      if (!interactive) return;
+      const width = Math.max(20, process.stdout.columns ?? 80) - 4;
+      const rows = text === undefined ? [] : wrap(withoutControls(text), width).slice(-draftRowsMax);
+      const shown = rows.map((row) => paint(color, "dim", `  ${row}`)).join("\n");
+      draft = text === undefined ? "" : `${paint(color, "dim", `${author} is writing`)}\n${shown}\n`;
+      above(() => {});
+    },
+    setPrompt(next) {
+      prompt = next;
+      if (interactive) above(() => {});
+    },
+    async question(text, hidden = false) {
+      const before = prompt;
+      prompt = text;
+      above(() => {});
+      silent = hidden;
+      const answer = await nextLine();
+      silent = false;
+      if (hidden) process.stdout.write("\n");
+      prompt = before;
+      return answer;
+    },
+    async *lines() {
+      for (;;) {
+        const line = await nextLine();
+        if (line === undefined) return;
+        yield line;
+        if (interactive && !ended) reader.prompt(true);
+      }
+    },
+    close() {
+      draft = "";
+      ended = true;
+      wake?.();
+      reader.close();
+    },
+  };
+}
+
+/** Breaks text into rows of at most `width` characters, at spaces where there are any. */
+export function wrap(text: string, width: number): readonly string[] {
+  return text.split("\n").flatMap((line) => {
+    const rows: string[] = [];
+    let rest = line;
+    while (rest.length > width) {
+      const space = rest.lastIndexOf(" ", width);
+      const cut = space > width / 2 ? space : width;
+      rows.push(rest.slice(0, cut));
+      rest = rest.slice(cut).trimStart();
+    }
+    return [...rows, rest];
+  });
+}

@@ -1,0 +1,64 @@
+import { failure, PlexusError, type Result, type SignedIn } from "../../protocols/index.ts";
+import { callNode } from "../node-client.ts";
+import { savedSession, saveSession, type SavedSession } from "../session.ts";
+import type { Screen } from "./screen.ts";
+
+/** Who wants to come in. The password comes from PLEXUS_PASSWORD or is asked for. */
+export interface SignInWish {
+  readonly url: string;
+  readonly user: string | undefined;
+  readonly password: string | undefined;
+  /** Makes the account. */
+  readonly signUp: boolean;
+  readonly adminCode: string | undefined;
+}
+
+/** What a node says before anybody has signed in. */
+interface Setup {
+  readonly adminNeeded: boolean;
+  readonly signUp: "open" | "closed";
+}
+
+/** A session on the node: the one kept from last time, or a new one after asking. Errors: those of sign-in and sign-up. */
+export async function signIn(wish: SignInWish, screen: Screen): Promise<SavedSession> {
+  const saved = wish.signUp ? undefined : await savedSession(wish.url, Date.now());
+  if (saved !== undefined && (wish.user === undefined || wish.user === saved.user)) return saved;
+  const answer = await enter(wish, screen);
+  if (!answer.ok) throw new PlexusError(answer.error);
+  const { user, token, expiresAtMs } = answer.value;
+  const session = { user, token, expiresAtMs };
+  await saveSession(wish.url, session);
+  return session;
+}
+
+async function enter(wish: SignInWish, screen: Screen): Promise<Result<SignedIn>> {
+  const setup = await callNode<Setup>({ url: wish.url }, "GET", "/api/setup");
+  if (!setup.ok) return setup;
+  const { adminNeeded, signUp } = setup.value;
+  if (adminNeeded && screen.interactive)
+    screen.print("This node is new: the first account becomes its admin and needs the code that the node printed.");
+  const name = wish.user ?? (await ask(screen, "Name: "));
+  const isNew = wish.signUp || adminNeeded || (signUp === "open" && screen.interactive && !(await hasAccount(screen)));
+  const password = wish.password ?? (await ask(screen, isNew ? "New password: " : "Password: ", true));
+  if (!isNew) return callNode(wish, "POST", "/api/sign-in", { name, password });
+  if (wish.password === undefined && (await ask(screen, "Once more: ", true)) !== password)
+    throw new PlexusError(failure("BAD_REQUEST", { field: "password", reason: "the two are not the same" }));
+  const adminCode = adminNeeded ? (wish.adminCode ?? (await ask(screen, "Admin code: "))) : undefined;
+  return callNode(wish, "POST", "/api/sign-up", { name, password, ...(adminCode !== undefined && { adminCode }) });
+}
+
+async function hasAccount(screen: Screen): Promise<boolean> {
+  return !/^n/i.test(await ask(screen, "Do you have an account here? [Y/n] "));
+}
+
+async function ask(screen: Screen, prompt: string, hidden = false): Promise<string> {
+  if (!screen.interactive)
+    throw new PlexusError(
+      failure("UNAUTHENTICATED", {
+        reason: "give --user and the password in PLEXUS_PASSWORD, or sign in on a terminal",
+      }),
+    );
+  const answer = await screen.question(prompt, hidden);
+  if (answer === undefined) throw new PlexusError(failure("UNAUTHENTICATED", { reason: "nothing was entered" }));
+  return hidden ? answer : answer.trim();
+}

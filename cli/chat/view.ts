@@ -1,0 +1,125 @@
+import type { AgentEvent, ConversationTurn, RoomEvent, RoomMessage, RoomSummary } from "../../protocols/index.ts";
+import { paint, withoutControls } from "../output.ts";
+
+/** `user/ada` → `ada`, `agent/ada.helper` → `ada.helper`. */
+export const nameOf = (principal: string): string => principal.slice(principal.indexOf("/") + 1);
+
+const clockTime = (atMs: number): string => {
+  const at = new Date(atMs);
+  return `${String(at.getHours()).padStart(2, "0")}:${String(at.getMinutes()).padStart(2, "0")}`;
+};
+
+/** A message as one entry of the terminal: `12:04 #7 ada: text`. Further lines are indented. */
+export function describeMessage(message: RoomMessage, color: boolean): string {
+  const head = `${paint(color, "dim", `${clockTime(message.atMs)} #${message.seq}`)} ${paint(color, "bold", nameOf(message.author))}`;
+  const answers = message.replyTo === undefined ? "" : paint(color, "dim", ` (to #${message.replyTo})`);
+  if (message.deletedAtMs !== undefined) return `${head}: ${paint(color, "dim", "(deleted)")}`;
+  const edited = message.editedAtMs === undefined ? "" : paint(color, "dim", " (edited)");
+  const reactions = Object.entries(message.reactions ?? {})
+    .filter(([, people]) => people.length > 0)
+    .map(([emoji, people]) => `${withoutControls(emoji)} ${people.length}`);
+  const below = reactions.length === 0 ? "" : `\n      ${paint(color, "dim", reactions.join("  "))}`;
+  return `${head}${answers}: ${indent(message.text)}${edited}${below}`;
+}
+
+/** One turn of a conversation with an agent. */
+export function describeTurn(turn: ConversationTurn, agent: string, color: boolean): string {
+  const who = turn.role === "user" ? "you" : nameOf(agent);
+  return `${paint(color, "dim", clockTime(turn.atMs))} ${paint(color, "bold", who)}: ${indent(turn.text)}${describeEnd(turn, color)}`;
+}
+
+/** How an answer ended, when it did not just end. */
+export function describeEnd(turn: ConversationTurn, color: boolean): string {
+  switch (turn.end) {
+    case "stopped":
+      return paint(color, "dim", " (stopped)");
+    case "length":
+      return paint(color, "dim", " (cut at the length limit)");
+    case "failed":
+      return paint(color, "red", ` (failed: ${withoutControls(turn.error ?? "no reason given")})`);
+    case "complete":
+    case undefined:
+      return "";
+  }
+  return "";
+}
+
+/** What a room's event says; undefined for what needs no line. */
+export function describeRoomEvent(event: RoomEvent, color: boolean): string | undefined {
+  const note = (text: string): string => paint(color, "dim", `* ${withoutControls(text)}`);
+  switch (event.type) {
+    case "posted":
+      return describeMessage(event.message, color);
+    case "edited":
+      return `${note(`${nameOf(event.by)} edited`)}\n${describeMessage(event.message, color)}`;
+    case "deleted":
+      return note(`${nameOf(event.by)} deleted #${event.message.seq}`);
+    case "reacted":
+      return event.on
+        ? note(`${nameOf(event.by)} reacted to #${event.message.seq} with ${event.emoji}`)
+        : note(`${nameOf(event.by)} took ${event.emoji} back from #${event.message.seq}`);
+    case "pinned":
+      return note(`${nameOf(event.by)} ${event.on ? "pinned" : "unpinned"} #${event.message.seq}`);
+    case "joined":
+      return note(`${nameOf(event.member)} joined`);
+    case "left":
+      return note(
+        event.by === event.member
+          ? `${nameOf(event.member)} left`
+          : `${nameOf(event.by)} removed ${nameOf(event.member)}`,
+      );
+    case "roleSet":
+      return note(`${nameOf(event.member)} is ${event.role} now`);
+    case "titled":
+      return note(`${nameOf(event.by)} renamed the room to ${event.title}`);
+    case "topicSet":
+      return note(`${nameOf(event.by)} set the topic: ${event.topic}`);
+    case "created":
+    case "readMarked":
+      return undefined;
+  }
+}
+
+/** What an agent's event says in its conversation; answers are printed by whoever followed the draft. */
+export function describeAgentEvent(event: AgentEvent, color: boolean): string | undefined {
+  switch (event.type) {
+    case "generationStarted":
+      return event.attempt > 1 ? paint(color, "dim", "* the answer is written anew after a fault") : undefined;
+    case "cleared":
+      return paint(color, "dim", "* the conversation was forgotten");
+    case "deleted":
+      return paint(color, "dim", "* the agent was deleted");
+    case "said":
+    case "answered":
+    case "updated":
+    case "roomAnswered":
+      return undefined;
+  }
+}
+
+/** A line of /rooms. */
+export function describeRoom(room: RoomSummary, color: boolean): string {
+  const unread = room.unread === 0 ? "" : paint(color, ["bold", "yellow"], ` ${room.unread} unread`);
+  const mentioned = room.mentioned ? paint(color, ["bold", "red"], " @you") : "";
+  const title = room.title === "" || room.title === room.room ? "" : ` (${withoutControls(room.title)})`;
+  return `${room.room}${title}, ${room.memberCount} members${unread}${mentioned}`;
+}
+
+const indent = (text: string): string => withoutControls(text).replaceAll("\n", "\n      ");
+
+/** A draft as it grows from best-effort pieces. A gap makes it incomplete until the answer itself arrives. */
+export interface Draft {
+  readonly generation: string;
+  readonly text: string;
+}
+
+/** Adds a piece; undefined when one before it was lost. Offset 0 starts anew. */
+export function growDraft(
+  draft: Draft | undefined,
+  piece: { readonly generation: string; readonly offset: number; readonly text: string },
+): Draft | undefined {
+  if (piece.offset === 0) return { generation: piece.generation, text: piece.text };
+  if (draft === undefined || draft.generation !== piece.generation || piece.offset > draft.text.length)
+    return undefined;
+  return { generation: piece.generation, text: draft.text.slice(0, piece.offset) + piece.text };
+}

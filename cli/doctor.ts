@@ -1,0 +1,269 @@
+import { constants } from "node:fs";
+import { access, open, rm, stat, statfs } from "node:fs/promises";
+import { createServer } from "node:net";
+import { dirname, join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import type { Config } from "../config/index.ts";
+import { failureOf, type ModelInfo } from "../protocols/index.ts";
+import { createClock } from "../node/platform/index.ts";
+import { inspectGgufFile, readMachine, startInferenceHost, type Machine } from "../runtimes/index.ts";
+import { readControlFile } from "./control.ts";
+import { callNode } from "./node-client.ts";
+import { describeBytes, exitCodes, paint, type Output } from "./output.ts";
+
+/** One thing that was looked at. `bad` means that a node will not work, `warning` that it will work less well. */
+export interface Check {
+  readonly name: string;
+  readonly state: "good" | "warning" | "bad" | "skipped";
+  readonly says: string;
+  /** What to do about it. */
+  readonly hint?: string;
+}
+
+/** node-llama-cpp's binaries are linked against glibc 2.28 and newer symbols of libstdc++; musl has none of them. */
+const glibcMin = "2.28";
+const memoryBytesMin = 512 * 1024 ** 2;
+const diskBytesMin = 1024 ** 3;
+/** Beyond this a synced write makes every message feel slow. */
+const syncMsMax = 50;
+const loadTimeoutMs = 120_000;
+
+/** Looks at machine, data folder, models and port. Exit code 1 when something is bad. */
+export async function doctor(config: Config, flags: { readonly json: boolean }, output: Output): Promise<number> {
+  const checks: Check[] = [];
+  const show = (check: Check): void => {
+    checks.push(check);
+    if (!flags.json) output.print(describeCheck(check, output.color));
+  };
+  for (const check of machineChecks(readMachine(), runtimeFacts())) show(check);
+  const running = await findRunning(config);
+  for (const check of await dataChecks(config, running)) show(check);
+  for (const check of await modelChecks(config)) show(check);
+  show(await portCheck(config, running));
+
+  const bad = checks.filter((check) => check.state === "bad").length;
+  const warnings = checks.filter((check) => check.state === "warning").length;
+  if (flags.json) output.print(JSON.stringify({ healthy: bad === 0, checks }));
+  else output.print(bad + warnings === 0 ? "\nAll is well." : `\n${bad} bad, ${warnings} warnings.`);
+  return bad === 0 ? exitCodes.ok : exitCodes.failed;
+}
+
+/** One check as a line, with what to do below it. */
+export function describeCheck(check: Check, color: boolean): string {
+  const marks = { good: ["✔", "green"], warning: ["!", "yellow"], bad: ["✖", "red"], skipped: ["-", "gray"] } as const;
+  const [mark, style] = marks[check.state];
+  const hint = check.hint === undefined ? "" : `\n    ${check.hint}`;
+  return `${paint(color, style, mark)} ${check.name.padEnd(14)} ${check.says}${hint}`;
+}
+
+/** What Node tells about itself. */
+export interface RuntimeFacts {
+  readonly nodeVersion: string;
+  readonly platform: string;
+  /** Absent where the C library is another one. */
+  readonly glibc?: string;
+}
+
+function runtimeFacts(): RuntimeFacts {
+  const { header } = process.report.getReport() as { header?: { glibcVersionRuntime?: string } };
+  const glibc = header?.glibcVersionRuntime;
+  const platform = `${process.platform} ${process.arch}`;
+  return { nodeVersion: process.versions.node, platform, ...(glibc !== undefined && { glibc }) };
+}
+
+/** Judges a machine by its facts. */
+export function machineChecks(machine: Machine, facts: RuntimeFacts): readonly Check[] {
+  const { cores, quotaCores, memoryBytes, groupMemoryBytes } = machine;
+  const granted = Math.min(memoryBytes, groupMemoryBytes ?? memoryBytes);
+  const [major = 0] = facts.nodeVersion.split(".").map(Number);
+  return [
+    major >= 24
+      ? { name: "Node", state: "good", says: `${facts.nodeVersion} on ${facts.platform}` }
+      : { name: "Node", state: "bad", says: `${facts.nodeVersion} is too old`, hint: "Start Plexus with bin/plexus." },
+    facts.glibc === undefined
+      ? {
+          name: "C library",
+          state: "warning",
+          says: "not glibc",
+          hint: "Chat works; the inference library may have no build for this system.",
+        }
+      : facts.glibc.localeCompare(glibcMin, "en", { numeric: true }) < 0
+        ? { name: "C library", state: "warning", says: `glibc ${facts.glibc}`, hint: `Inference needs ${glibcMin}.` }
+        : { name: "C library", state: "good", says: `glibc ${facts.glibc}` },
+    {
+      name: "Cores",
+      state: (quotaCores ?? cores) < 1 ? "warning" : "good",
+      says: quotaCores === undefined ? String(cores) : `${cores}, of which the control group grants ${quotaCores}`,
+    },
+    {
+      name: "Memory",
+      state: granted < memoryBytesMin ? "warning" : "good",
+      says:
+        groupMemoryBytes === undefined
+          ? describeBytes(memoryBytes)
+          : `${describeBytes(memoryBytes)}, of which the control group grants ${describeBytes(groupMemoryBytes)}`,
+    },
+  ];
+}
+
+/** The url of a node that has the data folder open, and whether it answers. */
+async function findRunning(config: Config): Promise<string | undefined> {
+  const control = await readControlFile(config.data);
+  if (control === undefined) return undefined;
+  const alive = await callNode({ url: control.url }, "GET", "/healthz");
+  return alive.ok ? control.url : undefined;
+}
+
+async function dataChecks(config: Config, running: string | undefined): Promise<readonly Check[]> {
+  const folder = await nearestFolder(config.data);
+  const name = "Data folder";
+  if (folder !== config.data)
+    return [
+      { name, state: "good", says: `${config.data} does not exist yet; the first start makes it` },
+      await diskCheck(folder),
+    ];
+  try {
+    await access(folder, constants.R_OK | constants.W_OK | constants.X_OK);
+  } catch (thrown) {
+    const says = `${folder}: ${(thrown as NodeJS.ErrnoException).code ?? String(thrown)}`;
+    return [{ name, state: "bad", says, hint: "The user that runs Plexus must own the folder." }];
+  }
+  return [
+    { name, state: "good", says: running === undefined ? folder : `${folder}, in use by the node at ${running}` },
+    await diskCheck(folder),
+    await syncCheck(folder),
+    await journalCheck(folder, running),
+  ];
+}
+
+/** The folder itself, or the closest one above it that exists: there the new one will be made. */
+async function nearestFolder(path: string): Promise<string> {
+  const found = await stat(path).catch(() => undefined);
+  return found?.isDirectory() === true || dirname(path) === path ? path : nearestFolder(dirname(path));
+}
+
+async function diskCheck(folder: string): Promise<Check> {
+  const { bavail, bsize } = await statfs(folder);
+  const free = bavail * bsize;
+  const says = `${describeBytes(free)} free`;
+  return free < diskBytesMin
+    ? { name: "Disk space", state: "warning", says, hint: "A full disk stops every command; make room." }
+    : { name: "Disk space", state: "good", says };
+}
+
+/** Each acknowledged command waits for one synced write, so this is the floor of a message's latency. */
+async function syncCheck(folder: string): Promise<Check> {
+  const path = join(folder, `doctor-${process.pid}`);
+  const took: number[] = [];
+  const file = await open(path, "wx", 0o600);
+  try {
+    for (let round = 0; round < 7; round += 1) {
+      const startedMs = performance.now();
+      await file.write(Buffer.alloc(4096), 0, 4096, round * 4096);
+      await file.datasync();
+      took.push(performance.now() - startedMs);
+    }
+  } finally {
+    await file.close();
+    await rm(path, { force: true });
+  }
+  const medianMs = took.toSorted((one, other) => one - other)[3] ?? 0;
+  const says = `one synced write takes ${medianMs.toFixed(1)} ms`;
+  return medianMs > syncMsMax
+    ? { name: "Disk speed", state: "warning", says, hint: "Every message waits for one; a local SSD is faster." }
+    : { name: "Disk speed", state: "good", says };
+}
+
+async function journalCheck(folder: string, running: string | undefined): Promise<Check> {
+  const name = "Journal";
+  if (running !== undefined)
+    return { name, state: "skipped", says: "a node has it open; stop it to check every entry" };
+  const { verifyJournal } = await import("../node/node.ts");
+  try {
+    const { entries, slots, damaged } = await verifyJournal(folder);
+    if (damaged.length === 0) return { name, state: "good", says: `${entries} entries in ${slots} slots are intact` };
+    const says = damaged.map((damage) => JSON.stringify(damage)).join("\n    ");
+    return { name, state: "bad", says: `damaged:\n    ${says}`, hint: "See docs/operating.md, Damaged journal." };
+  } catch (thrown) {
+    const failure = failureOf(thrown);
+    const details = failure.details === undefined ? "" : ` ${JSON.stringify(failure.details)}`;
+    return { name, state: "bad", says: `${failure.code}${details}`, hint: failure.message };
+  }
+}
+
+async function modelChecks(config: Config): Promise<readonly Check[]> {
+  const name = "Model";
+  if (config.models.length === 0)
+    return [
+      { name, state: "warning", says: "none is configured", hint: "Agents need one: --model path/to/model.gguf" },
+    ];
+  const checks: Check[] = [];
+  const loadable: Config["models"] = [];
+  for (const model of config.models) {
+    try {
+      const { verdict } = inspectGgufFile(model.path);
+      if (verdict.type === "fine") loadable.push(model);
+      else {
+        const reason = verdict.type === "refused" ? verdict.reason : "its head is cut off";
+        checks.push({ name, state: "bad", says: `${model.name}: ${model.path}: ${reason}` });
+      }
+    } catch (thrown) {
+      const reason = (thrown as NodeJS.ErrnoException).code ?? String(thrown);
+      checks.push({ name, state: "bad", says: `${model.name}: ${model.path}: ${reason}` });
+    }
+  }
+  return [...checks, ...(await loadModels(config, loadable))];
+}
+
+/** Loads the models as a node does: in the inference host, so that a fault in native code does not end the doctor. */
+async function loadModels(config: Config, models: Config["models"]): Promise<readonly Check[]> {
+  if (models.length === 0) return [];
+  const silent = () => {};
+  const host = startInferenceHost({
+    models: models.map((model) => ({
+      ...model,
+      runtime: "llama",
+      demonstration: false,
+      contextTokens: config.contextTokens,
+      gpu: config.gpu === "auto" ? "auto" : false,
+    })),
+    clock: createClock(),
+    log: { debug: silent, info: silent, warn: silent, error: silent },
+  });
+  try {
+    const overdue = new AbortController();
+    await Promise.race([host.settled(), delay(loadTimeoutMs, undefined, { signal: overdue.signal }).catch(silent)]);
+    overdue.abort();
+    return host.models().map(judgeModel);
+  } finally {
+    await host.stop(5_000);
+  }
+}
+
+function judgeModel(model: ModelInfo): Check {
+  const size = `${describeBytes(model.sizeBytes)}, context ${model.contextTokens} tokens`;
+  if (model.state === "ready") return { name: "Model", state: "good", says: `${model.model} loads: ${size}` };
+  const says = model.state === "failed" ? (model.reason ?? "no reason given") : "did not load in time";
+  return { name: "Model", state: "bad", says: `${model.model}: ${says}` };
+}
+
+async function portCheck(config: Config, running: string | undefined): Promise<Check> {
+  const name = "Port";
+  const { host, port } = config;
+  if (port === 0) return { name, state: "good", says: "any free one" };
+  if (running !== undefined && new URL(running).port === String(port))
+    return { name, state: "good", says: `${port} is held by the running node` };
+  const problem = await new Promise<NodeJS.ErrnoException | undefined>((resolve) => {
+    const server = createServer();
+    server.once("error", resolve);
+    server.listen({ host, port, exclusive: true }, () => server.close(() => resolve(undefined)));
+  });
+  return problem === undefined
+    ? { name, state: "good", says: `${host}:${port} is free` }
+    : {
+        name,
+        state: "bad",
+        says: `${host}:${port}: ${problem.code ?? problem.message}`,
+        hint: "Choose another: --port.",
+      };
+}

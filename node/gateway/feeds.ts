@@ -1,0 +1,256 @@
+import { failure, parseActorId, type Failure, type Result, type Resumed } from "../../protocols/index.ts";
+import type { Clock, Meter } from "../ports.ts";
+import type { Connection } from "./connection.ts";
+import { frameOf } from "./frames.ts";
+import type { Hub } from "./hub.ts";
+import type { GatewayLimits } from "./limits.ts";
+
+/** One connection's place in one topic.
+ *
+ *      subscribe ─► catching up: live events are held, the actor is asked page by page for what was missed
+ *                        │ nothing more is missing: the held ones beyond `last` are sent
+ *                        ▼
+ *                      live: gets what everybody gets ──a position is missing──► catching up from `last`
+ *
+ *  Invariant: the durable events written to the connection are exactly those after its cursor, each once, in order. */
+export interface Subscription {
+  readonly topic: string;
+  readonly connection: Connection;
+  /** Position of the last durable event sent. */
+  last: number;
+  /** What arrived while it catches up; undefined when live. */
+  held: Item[] | undefined;
+  /** `held` was full and something was dropped: the actor must be asked once more. */
+  missed: boolean;
+  ended: boolean;
+}
+
+interface Item {
+  readonly at: number | undefined;
+  readonly event: unknown;
+  readonly frame: Buffer;
+  /** Whose access ends with this event. */
+  readonly ends: string | undefined;
+}
+
+/** Somebody who wants to know that something was posted, without the messages themselves. */
+export interface Watcher {
+  posted(topic: string, message: { readonly seq: number; readonly author: string; readonly mentions?: readonly string[] }): void;
+} // prettier-ignore
+
+interface Feed {
+  readonly topic: string;
+  readonly subscriptions: Set<Subscription>;
+  readonly watchers: Set<Watcher>;
+  queue: { readonly event: unknown; readonly at: number | undefined }[];
+  stop: () => void;
+}
+
+/** Live events of topics, from the hub to every connection that follows them. */
+export interface Feeds {
+  /** Answers the subscribe frame `re` and sends events from then on. Replaces the connection's older subscription. */
+  subscribe(connection: Connection, topic: string, cursor: number | undefined, re: number): void;
+  /** False when there was none. */
+  unsubscribe(connection: Connection, topic: string): boolean;
+  leave(connection: Connection): void;
+  watch(topic: string, watcher: Watcher): void;
+  unwatch(topic: string, watcher: Watcher): void;
+}
+
+const everybody = "*";
+
+/** Whose right to read ends with a durable event: a member that left, or everybody when the actor is gone. */
+function endsFor(topic: string, event: unknown): string | undefined {
+  const { type, member } = event as { type?: unknown; member?: unknown };
+  if (type === "left" && topic.startsWith("room/") && typeof member === "string") return member;
+  return type === "deleted" && topic.startsWith("agent/") ? everybody : undefined;
+}
+
+/** Makes the fan-out. `resume` asks the actor behind a topic, in the name of the connection's user. */
+export function createFeeds(
+  at: { readonly hub: Hub; readonly clock: Clock; readonly meter: Meter; readonly limits: GatewayLimits },
+  resume: (connection: Connection, topic: string, after: number | undefined) => Promise<Result<unknown>>,
+): Feeds {
+  const { hub, clock, meter, limits } = at;
+  const feeds = new Map<string, Feed>();
+  let dirty: Feed[] = [];
+
+  const flushAll = () => {
+    const ready = dirty;
+    dirty = [];
+    for (const feed of ready) flush(feed);
+  };
+
+  function feedOf(topic: string): Feed {
+    const existing = feeds.get(topic);
+    if (existing !== undefined) return existing;
+    const feed: Feed = { topic, subscriptions: new Set(), watchers: new Set(), queue: [], stop: () => undefined };
+    feed.stop = hub.follow(topic, (event, position) => {
+      feed.queue.push({ event, at: position });
+      if (feed.queue.length >= limits.heldEventsMax) flush(feed);
+      else if (feed.queue.length === 1) {
+        // Not inside the actor's turn, and what one turn of the event loop brings goes out in one write.
+        if (dirty.length === 0) clock.soon(flushAll);
+        dirty.push(feed);
+      }
+    });
+    feeds.set(topic, feed);
+    return feed;
+  }
+
+  function release(feed: Feed): void {
+    if (feed.subscriptions.size > 0 || feed.watchers.size > 0) return;
+    feed.stop();
+    feeds.delete(feed.topic);
+  }
+
+  function flush(feed: Feed): void {
+    const { queue, topic } = feed;
+    feed.queue = [];
+    if (feed.watchers.size > 0)
+      for (const { event } of queue) {
+        const { type, message } = event as { type?: unknown; message?: Parameters<Watcher["posted"]>[1] };
+        if (type === "posted" && message !== undefined)
+          for (const watcher of feed.watchers) watcher.posted(topic, message);
+      }
+    if (feed.subscriptions.size === 0 || queue.length === 0) return;
+
+    const items: Item[] = queue.map(({ event, at: position }) => ({
+      at: position,
+      event,
+      frame: frameOf(position === undefined ? { topic, event } : { topic, at: position, event }),
+      ends: position === undefined ? undefined : endsFor(topic, event),
+    }));
+    // The usual case: consecutive positions that end nobody's access. Then one buffer is right for everybody whose last
+    // position is the one before, and a socket costs one write however many events there are.
+    const durable = items.filter((item) => item.at !== undefined);
+    const first = durable[0]?.at;
+    const last = durable.at(-1)?.at;
+    const plain =
+      items.every((item) => item.ends === undefined) &&
+      durable.every((item, index) => item.at === (first as number) + index);
+    const whole = items.length === 1 ? (items[0] as Item).frame : Buffer.concat(items.map((item) => item.frame));
+    for (const subscription of feed.subscriptions) {
+      const { connection } = subscription;
+      if (subscription.held !== undefined) hold(subscription, items);
+      else if (plain && !connection.congested && (first === undefined || first === subscription.last + 1)) {
+        if (last !== undefined) subscription.last = last;
+        connection.write(whole);
+      } else deliver(subscription, items);
+    }
+    meter.count("gateway_events_sent", items.length * feed.subscriptions.size);
+  }
+
+  function hold(subscription: Subscription, items: readonly Item[]): void {
+    const held = subscription.held as Item[];
+    if (held.length + items.length > limits.heldEventsMax) subscription.missed = true;
+    else held.push(...items);
+  }
+
+  /** Sends one by one what this subscription has not had. */
+  function deliver(subscription: Subscription, items: readonly Item[]): void {
+    for (let index = 0; index < items.length && !subscription.ended; index += 1) {
+      const item = items[index] as Item;
+      const { connection } = subscription;
+      if (item.at === undefined) {
+        if (!connection.congested) connection.write(item.frame);
+        continue;
+      }
+      if (item.at <= subscription.last) continue;
+      if (item.at > subscription.last + 1) {
+        subscription.held = items.slice(index);
+        void catchUp(subscription, subscription.last, undefined);
+        return;
+      }
+      subscription.last = item.at;
+      connection.write(item.frame);
+      if (item.ends === everybody) end(subscription, failure("NOT_FOUND"));
+      else if (item.ends === connection.caller.actor) end(subscription, failure("NOT_A_MEMBER"));
+    }
+  }
+
+  async function catchUp(subscription: Subscription, after: number | undefined, re: number | undefined): Promise<void> {
+    const { connection, topic } = subscription;
+    let cursor = after;
+    let unanswered = re;
+    for (let page = 0; page < limits.catchUpPagesMax; page += 1) {
+      if (subscription.missed) {
+        subscription.missed = false;
+        subscription.held = [];
+      }
+      const answer = await resume(connection, topic, cursor);
+      if (subscription.ended) return;
+      if (!answer.ok) return end(subscription, answer.error, unanswered);
+      const { head, state, events, more } = answer.value as Resumed<unknown, unknown>;
+      if (unanswered !== undefined)
+        connection.send({ re: unanswered, ok: state === undefined ? { head } : { head, state } });
+      unanswered = undefined;
+      for (const { at: position, event } of events ?? [])
+        if (position > subscription.last) {
+          subscription.last = position;
+          connection.write(frameOf({ topic, at: position, event }));
+        }
+      if (more !== true) subscription.last = Math.max(subscription.last, head);
+      cursor = subscription.last;
+      if (more === true) {
+        // The next page is asked for when the client has read this one, so a long way back fills no memory here.
+        await connection.drained();
+        if (subscription.ended) return;
+      } else if (!subscription.missed) {
+        const held = subscription.held ?? [];
+        subscription.held = undefined;
+        return deliver(subscription, held);
+      }
+    }
+    end(subscription, failure("OVERLOADED", { reason: "this topic moves faster than it can be caught up with" }));
+  }
+
+  function remove(subscription: Subscription): void {
+    subscription.ended = true;
+    subscription.held = undefined;
+    const { connection, topic } = subscription;
+    if (connection.subscriptions?.get(topic) === subscription) connection.subscriptions.delete(topic);
+    const feed = feeds.get(topic);
+    if (feed?.subscriptions.delete(subscription)) release(feed);
+  }
+
+  function end(subscription: Subscription, reason: Failure, unanswered?: number): void {
+    remove(subscription);
+    const { connection, topic } = subscription;
+    connection.send(unanswered === undefined ? { topic, lost: reason } : { re: unanswered, error: reason });
+  }
+
+  return {
+    subscribe(connection, topic, cursor, re) {
+      const subscriptions = (connection.subscriptions ??= new Map<string, Subscription>());
+      const older = subscriptions.get(topic);
+      if (older !== undefined) remove(older);
+      const subscription = { topic, connection, last: cursor ?? -1, held: [], missed: false, ended: false };
+      subscriptions.set(topic, subscription);
+      // Followed before the actor is asked, so that nothing falls between its answer and the first live event.
+      feedOf(topic).subscriptions.add(subscription);
+      void catchUp(subscription, cursor, re);
+    },
+    unsubscribe(connection, topic) {
+      const subscription = connection.subscriptions?.get(topic);
+      if (subscription !== undefined) remove(subscription);
+      return subscription !== undefined;
+    },
+    leave(connection) {
+      for (const subscription of connection.subscriptions?.values() ?? []) remove(subscription);
+    },
+    watch(topic, watcher) {
+      feedOf(topic).watchers.add(watcher);
+    },
+    unwatch(topic, watcher) {
+      const feed = feeds.get(topic);
+      if (feed?.watchers.delete(watcher)) release(feed);
+    },
+  };
+}
+
+/** Whether a user may ask to follow this topic at all; whether it may read it the actor decides. */
+export function isTopicFor(user: string, topic: string): boolean {
+  const id = parseActorId(topic);
+  return id !== undefined && (id.kind === "room" || id.kind === "agent" || (id.kind === "user" && id.key === user));
+}

@@ -1,0 +1,73 @@
+/** The gateway: where people and programs reach a node, and where everything from outside is refused or understood.
+ *
+ *      browser, CLI ──HTTP──► http.ts ─► routes.ts, admin.ts ─┐
+ *      any client ────/ws───► sockets.ts ─────────────────────┼─► kernel.ask ─► actors
+ *      OpenAI client ─/v1───► openai.ts ─► runtime            │                   │ publish
+ *                                                             │                   ▼
+ *      a thousand sockets ◄── one shared frame ◄── feeds.ts ◄─┴───────────────── hub.ts
+ *
+ *  It holds no truth. Who somebody is, who may read a room, what was said: actors answer that, and the gateway carries
+ *  the question with the name it has checked. What it owns is the edge: tokens and passwords (accounts.ts), schemas
+ *  (commands.ts, refusals.ts), limits (limits.ts, rates.ts), and the promise that a client's event stream has no gap and
+ *  no duplicate across reconnects (feeds.ts).
+ *
+ *  Read http.ts for one request's way in, then feeds.ts for one event's way out. */
+import type { AddressInfo } from "node:net";
+import { createAccounts } from "./accounts.ts";
+import { addAdminRoutes } from "./admin.ts";
+import { addHealthRoutes } from "./health.ts";
+import { createHttp } from "./http.ts";
+import { gatewayLimits } from "./limits.ts";
+import { addOpenAiRoutes } from "./openai.ts";
+import type { Gateway, GatewayOptions, Surroundings } from "./options.ts";
+import { createRateLimit } from "./rates.ts";
+import { addRoutes } from "./routes.ts";
+import { createSockets } from "./sockets.ts";
+
+export { createHub, type Hub } from "./hub.ts";
+export { gatewayLimits, type GatewayLimits } from "./limits.ts";
+export type { Gateway, GatewayOptions } from "./options.ts";
+export { adminCodeHash } from "./tokens.ts";
+
+/** Starts listening. Rejects when the address is taken. */
+export async function createGateway(options: GatewayOptions): Promise<Gateway> {
+  const at: Surroundings = { ...options, limits: { ...gatewayLimits, ...options.limits } };
+  const { limits, clock, random } = at;
+  const accounts = createAccounts(at);
+  const commands = createRateLimit(limits.commandRate, limits.rateRows, clock, random);
+  const app = await createHttp(at, accounts, commands);
+  const sockets = createSockets(app.server, at, accounts, commands);
+  let url = "";
+  addHealthRoutes(app, at, accounts);
+  addRoutes(app, at, accounts);
+  addAdminRoutes(app, at, { url: () => url, connections: () => sockets.connections() });
+  addOpenAiRoutes(app, at);
+  try {
+    await app.listen({ host: at.host, port: at.port });
+  } catch (error) {
+    sockets.cut();
+    await app.close();
+    throw error;
+  }
+  const address = app.server.address() as AddressInfo;
+  // A wildcard address is where we listen, not where anybody can go.
+  const host = address.address === "0.0.0.0" || address.address === "::" ? "localhost" : address.address;
+  url = `http://${host.includes(":") ? `[${host}]` : host}:${address.port}`;
+
+  return {
+    url,
+    connections: () => sockets.connections(),
+    async stop(deadlineMs) {
+      sockets.close();
+      const closed = app.close();
+      app.server.closeIdleConnections();
+      const cancel = clock.after(deadlineMs, () => {
+        sockets.cut();
+        app.server.closeAllConnections();
+      });
+      await closed;
+      cancel();
+      sockets.cut();
+    },
+  };
+}

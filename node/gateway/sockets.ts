@@ -1,0 +1,277 @@
+import type { IncomingMessage, Server } from "node:http";
+import type { Duplex } from "node:stream";
+import { Compile } from "typebox/compile";
+import { WebSocketServer, type RawData, type WebSocket } from "ws";
+import {
+  clientFrame,
+  failure,
+  ok,
+  parseActorId,
+  refused,
+  wireLimits,
+  type ActorId,
+  type ClientFrame,
+  type Failure,
+  type Hello,
+  type Result,
+} from "../../protocols/index.ts";
+import type { Accounts, Caller } from "./accounts.ts";
+import { checkSameOrigin, presentedToken } from "./callers.ts";
+import { readCommand } from "./commands.ts";
+import { closeCodes, Connection } from "./connection.ts";
+import { createFeeds, isTopicFor } from "./feeds.ts";
+import { parseJson } from "./json.ts";
+import type { Surroundings } from "./options.ts";
+import { createPeople, type Person } from "./people.ts";
+import type { RateLimit } from "./rates.ts";
+import { invalid, rawAnswer } from "./refusals.ts";
+import { readToken } from "./tokens.ts";
+
+/** The WebSocket side of the gateway. */
+export interface Sockets {
+  connections(): number;
+  /** Takes no more and says `bye` to all. */
+  close(): void;
+  /** Cuts every connection that is left. */
+  cut(): void;
+}
+
+const frames = Compile(clientFrame);
+
+interface Place {
+  readonly connection: Connection;
+  readonly person: Person;
+}
+
+/** Serves `/ws` on an HTTP server.
+ *
+ *  It stands on `ws` itself and not on a fastify plugin: the plugin keeps request and reply of the upgrade alive in
+ *  closures for as long as the connection lives, which costs more memory than the connection. */
+export function createSockets(server: Server, at: Surroundings, accounts: Accounts, commands: RateLimit): Sockets {
+  const { kernel, limits, clock, meter, log } = at;
+  const upgrader = new WebSocketServer({
+    noServer: true,
+    clientTracking: false,
+    perMessageDeflate: false,
+    maxPayload: wireLimits.frameBytesMax,
+  });
+  const places = new Map<WebSocket, Place>();
+  let pending = 0;
+  let closed = false;
+
+  const resume = (connection: Connection, topic: string, after: number | undefined) =>
+    kernel.ask({
+      to: topic as ActorId,
+      from: connection.caller.actor,
+      message: { type: "resume", ...(after !== undefined && { after }) },
+      timeoutMs: limits.askTimeoutMs,
+    });
+  const feeds = createFeeds(at, resume);
+  const people = createPeople(at.hub, feeds, (user) =>
+    kernel.ask({
+      to: `user/${user}`,
+      from: `user/${user}`,
+      message: { type: "describe" },
+      timeoutMs: limits.askTimeoutMs,
+    }),
+  );
+
+  function answer(connection: Connection, re: number, result: Result<unknown>): void {
+    connection.send(result.ok ? { re, ok: result.value ?? {} } : { re, error: result.error });
+  }
+
+  function follow(connection: Connection, frame: ClientFrame): Result<unknown> | undefined {
+    const topic = frame.to ?? "";
+    if (parseActorId(topic) === undefined)
+      return refused(failure("BAD_REQUEST", { path: "/to", problem: "not a topic" }));
+    if (frame.do === "unsubscribe") {
+      feeds.unsubscribe(connection, topic);
+      return ok({});
+    }
+    if (!isTopicFor(connection.caller.user, topic)) return refused(failure("FORBIDDEN"));
+    const subscriptions = connection.subscriptions;
+    if (subscriptions !== undefined && subscriptions.size >= wireLimits.subscriptionsMax && !subscriptions.has(topic))
+      return refused(failure("LIMIT_REACHED", { limit: "subscriptionsMax", max: wireLimits.subscriptionsMax }));
+    feeds.subscribe(connection, topic, frame.cursor, frame.id);
+    return undefined;
+  }
+
+  function handle({ connection, person }: Place, frame: ClientFrame): void {
+    const { caller } = connection;
+    const retryAfterMs = commands.take(caller.user);
+    if (retryAfterMs > 0) return answer(connection, frame.id, refused(failure("RATE_LIMITED", { retryAfterMs })));
+    switch (frame.do) {
+      case "ping":
+        return answer(connection, frame.id, ok({}));
+      case "watch":
+        void people.watch(person, connection).then((result) => answer(connection, frame.id, result));
+        return;
+      case "subscribe":
+      case "unsubscribe": {
+        const result = follow(connection, frame);
+        if (result !== undefined) answer(connection, frame.id, result);
+        return;
+      }
+      default:
+    }
+    const command = readCommand(frame.do, frame.to, frame.with, caller.user);
+    if (!command.ok) return answer(connection, frame.id, command);
+    if (connection.outstanding >= wireLimits.outstandingCommandsMax)
+      return answer(connection, frame.id, refused(failure("OVERLOADED", { limit: "outstandingCommandsMax" })));
+    connection.outstanding += 1;
+    const { id, operationId } = frame;
+    void kernel
+      .ask({
+        ...command.value,
+        from: caller.actor,
+        timeoutMs: limits.askTimeoutMs,
+        ...(operationId !== undefined && { operationId }),
+      })
+      .then((result) => {
+        connection.outstanding -= 1;
+        answer(connection, id, result);
+      });
+  }
+
+  function onMessage(this: WebSocket, data: RawData, isBinary: boolean): void {
+    const place = places.get(this);
+    if (place === undefined || !place.connection.open) return;
+    const { connection } = place;
+    connection.heardAtMs = clock.monotonicMs();
+    connection.pinged = false;
+    const malformed = (details: Failure["details"], code: number = closeCodes.malformed) =>
+      connection.bye(failure("BAD_FRAME", details), code);
+    if (isBinary) return malformed({ path: "", problem: "binary; frames are JSON text" }, closeCodes.binary);
+    if (clock.nowMs() >= connection.caller.expiresAtMs)
+      return connection.bye(failure("UNAUTHENTICATED"), closeCodes.policy);
+    // `ws` has checked that the text is UTF-8, and gives text as a buffer.
+    const parsed = parseJson((data as Buffer).toString(), limits.jsonDepthMax);
+    if (!parsed.ok) return malformed(parsed.error.details);
+    if (!frames.Check(parsed.value)) return malformed(invalid(frames.Errors(parsed.value)).details);
+    handle(place, parsed.value);
+  }
+
+  function onPong(this: WebSocket): void {
+    const connection = places.get(this)?.connection;
+    if (connection === undefined) return;
+    connection.heardAtMs = clock.monotonicMs();
+    connection.pinged = false;
+  }
+
+  function onClose(this: WebSocket): void {
+    const place = places.get(this);
+    if (place === undefined) return;
+    places.delete(this);
+    feeds.leave(place.connection);
+    people.leave(place.person, place.connection);
+    meter.gauge("gateway_connections", places.size);
+  }
+
+  // A protocol error or a reset. `ws` closes with the code of RFC 6455 and `close` follows, where everything is undone.
+  function onError(this: WebSocket, error: Error): void {
+    log.debug("connection_error", { error: error.message });
+  }
+
+  function admit(request: IncomingMessage, stream: Duplex, head: Buffer, caller: Caller, person: Person): void {
+    upgrader.handleUpgrade(request, stream, head, (socket) => {
+      const connection = new Connection({ socket, stream, caller, limits, nowMs: clock.monotonicMs() });
+      places.set(socket, { connection, person });
+      socket.on("message", onMessage).on("pong", onPong).on("close", onClose).on("error", onError);
+      meter.gauge("gateway_connections", places.size);
+      const hello: Hello = {
+        version: at.version,
+        node: at.node,
+        user: caller.user,
+        admin: caller.admin,
+        heartbeatMs: limits.heartbeatMs,
+      };
+      connection.send({ hello });
+      people.arrived(person, connection);
+    });
+  }
+
+  /** The caller of an upgrade that may go on. */
+  async function authenticate(request: IncomingMessage, person: Person, token: string): Promise<Result<Caller>> {
+    const caller = await accounts.authenticate(token, request.socket.remoteAddress ?? "");
+    if (!caller.ok) return caller;
+    if (closed) return refused(failure("STOPPING"));
+    if (person.connections.size >= limits.connectionsPerUserMax)
+      return refused(failure("LIMIT_REACHED", { limit: "connectionsPerUserMax", max: limits.connectionsPerUserMax }));
+    return caller;
+  }
+
+  function onUpgrade(request: IncomingMessage, stream: Duplex, head: Buffer): void {
+    // Node took its own listener away: a reset during the upgrade must not end the process.
+    stream.on("error", ignore);
+    const refuse = (reason: Failure) => void stream.end(rawAnswer(reason));
+    let url: URL;
+    try {
+      url = new URL(request.url ?? "/", "http://node");
+    } catch {
+      return refuse(failure("BAD_REQUEST", { path: "", problem: "not a URL" }));
+    }
+    if (url.pathname !== "/ws") return refuse(failure("NOT_FOUND", { path: url.pathname.slice(0, 200) }));
+    if (closed) return refuse(failure("STOPPING"));
+    if (pending >= limits.upgradesPendingMax || places.size + pending >= limits.connectionsMax)
+      return refuse(failure("OVERLOADED", { limit: "connectionsMax" }));
+    const presented = presentedToken(request, url.searchParams.get("token") ?? undefined);
+    const claim = presented === undefined ? undefined : readToken(presented.token);
+    if (presented === undefined || claim === undefined) return refuse(failure("UNAUTHENTICATED"));
+    const origin = presented.by === "cookie" ? checkSameOrigin(request) : ok(undefined);
+    if (!origin.ok) return refuse(origin.error);
+    pending += 1;
+    const person = people.arrive(claim.user);
+    void authenticate(request, person, presented.token).then((caller) => {
+      pending -= 1;
+      const gone = stream.destroyed || !stream.writable;
+      if (!gone && caller.ok) {
+        stream.off("error", ignore);
+        const before = places.size;
+        admit(request, stream, head, caller.value, person);
+        // The handshake itself was refused (a wrong version, no key): there is no connection.
+        if (places.size === before) people.arrived(person, undefined);
+        return;
+      }
+      people.arrived(person, undefined);
+      if (!gone && !caller.ok) refuse(caller.error);
+    });
+  }
+
+  upgrader.on("wsClientError", (error, stream) => {
+    stream.on("error", ignore).end(rawAnswer(failure("BAD_REQUEST", { path: "", problem: error.message })));
+  });
+  server.on("upgrade", onUpgrade);
+
+  const sweep = () => {
+    const nowMs = clock.monotonicMs();
+    const wallMs = clock.nowMs();
+    for (const [socket, { connection }] of places) {
+      const silentMs = nowMs - connection.heardAtMs;
+      if (connection.closing) {
+        connection.cutAtMs ??= nowMs + limits.closeTimeoutMs;
+        if (nowMs >= connection.cutAtMs) socket.terminate();
+      } else if (wallMs >= connection.caller.expiresAtMs) connection.bye(failure("UNAUTHENTICATED"), closeCodes.policy);
+      else if (silentMs >= 2 * limits.heartbeatMs) socket.terminate();
+      else if (silentMs >= limits.heartbeatMs && !connection.pinged) {
+        connection.pinged = true;
+        socket.ping();
+      }
+    }
+    stopSweep = clock.after(limits.sweepMs, sweep);
+  };
+  let stopSweep = clock.after(limits.sweepMs, sweep);
+
+  return {
+    connections: () => places.size,
+    close() {
+      closed = true;
+      for (const { connection } of places.values()) connection.bye(failure("STOPPING"), closeCodes.leaving);
+    },
+    cut() {
+      stopSweep();
+      for (const socket of places.keys()) socket.terminate();
+    },
+  };
+}
+
+const ignore = () => undefined;

@@ -1,0 +1,44 @@
+/** Real time and a log that is kept, for runtimes that live in processes. */
+import type { RuntimeClock, RuntimeLog } from "../../runtimes/index.ts";
+
+/** A clock on which time passes `speed` times as fast, so that a test need not wait for long deadlines. */
+export function realClock(speed = 1): RuntimeClock {
+  return {
+    monotonicMs: () => performance.now() * speed,
+    after(delayMs, callback) {
+      const timer = setTimeout(callback, delayMs / speed);
+      return () => clearTimeout(timer);
+    },
+  };
+}
+
+export interface KeptLog extends RuntimeLog {
+  readonly lines: readonly LogLine[];
+  /** Resolves with the next line of this event. */
+  next(event: string): Promise<LogLine>;
+}
+
+export interface LogLine {
+  readonly event: string;
+  readonly facts: Readonly<Record<string, unknown>>;
+}
+
+export function keptLog(): KeptLog {
+  const lines: LogLine[] = [];
+  let waiting: { event: string; resolve: (line: LogLine) => void }[] = [];
+  const keep = (event: string, facts: Readonly<Record<string, unknown>> = {}): void => {
+    const line = { event, facts };
+    lines.push(line);
+    const met = waiting.filter((one) => one.event === event);
+    waiting = waiting.filter((one) => one.event !== event);
+    for (const one of met) one.resolve(line);
+  };
+  return {
+    lines,
+    debug: keep,
+    info: keep,
+    warn: keep,
+    error: keep,
+    next: (event) => new Promise((resolve) => waiting.push({ event, resolve })),
+  };
+}

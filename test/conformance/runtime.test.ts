@@ -1,0 +1,90 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import {
+  createEchoRuntime,
+  echoAnswer,
+  startInferenceHost,
+  type ModelSpec,
+  type Runtime,
+} from "../../runtimes/index.ts";
+import { writeChainModel } from "./chain-model.ts";
+import { keptLog, realClock } from "./real-time.ts";
+import { describeRuntime, type RuntimeSubject } from "./runtime.ts";
+
+const slots = 4;
+const queuedMax = 12;
+
+function echoSubject(runtime: Runtime): RuntimeSubject {
+  // Characters of one to four bytes, joined ones, and a right-to-left word.
+  const question = "Ünïcödé 😀 👩‍👩‍👧 שלום, is that all?";
+  const words = Array.from({ length: 1_500 }, (_word, index) => `word${index}`).join(" ");
+  return {
+    runtime,
+    brief: { model: "echo", question, answer: echoAnswer([{ role: "user", content: question }]) },
+    lengthy: { model: "slow", question: words, passage: "word7 word8 wo" },
+    slots,
+    queuedMax,
+    contextTokens: 4_096,
+  };
+}
+
+describeRuntime("the echo", () =>
+  Promise.resolve(
+    echoSubject(
+      createEchoRuntime({
+        clock: realClock(),
+        log: keptLog(),
+        models: ["echo", "slow"],
+        tokenDelayMs: 1,
+        sequences: slots,
+        queuedPerModelMax: queuedMax,
+      }),
+    ),
+  ),
+);
+
+async function host(models: readonly ModelSpec[]): Promise<Runtime> {
+  const started = startInferenceHost({ models, clock: realClock(), log: keptLog(), queuedPerModelMax: queuedMax });
+  await started.settled();
+  return started;
+}
+
+const echoModel = (name: string, tokenDelayMs: number): ModelSpec => ({
+  name,
+  runtime: "echo",
+  path: "",
+  demonstration: true,
+  sequences: slots,
+  tokenDelayMs,
+});
+
+describeRuntime("the echo in an inference host", async () =>
+  echoSubject(await host([echoModel("echo", 0), echoModel("slow", 1)])),
+);
+
+describe("llama.cpp in an inference host", () => {
+  let folder: string;
+  before(() => {
+    folder = mkdtempSync(join(tmpdir(), "plexus-runtime-"));
+  });
+  after(() => rmSync(folder, { recursive: true }));
+
+  describeRuntime("llama.cpp", async () => {
+    const contextTokens = 8_192;
+    const answer = "Aé😀, ok!";
+    const model = (name: string, after: "end" | "again"): ModelSpec => {
+      const path = join(folder, `${name}.gguf`);
+      writeChainModel(path, { text: answer, after, contextTokens });
+      return { name, runtime: "llama", path, demonstration: false, contextTokens, sequences: slots };
+    };
+    return {
+      runtime: await host([model("brief", "end"), model("lengthy", "again")]),
+      brief: { model: "brief", question: "Hello.", answer },
+      lengthy: { model: "lengthy", question: "Go on.", passage: "k!Aé" },
+      slots,
+      queuedMax,
+      contextTokens,
+    };
+  });
+});

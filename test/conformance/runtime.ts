@@ -1,0 +1,321 @@
+/** What every runtime promises, as one suite. `runtime.test.ts` runs it on the echo, on the echo in an inference host and
+ *  on llama.cpp in one. */
+import { expect } from "chai";
+import { errorTable, type GenerationPart, type GenerationRequest } from "../../protocols/index.ts";
+import type { Generation, Runtime } from "../../runtimes/index.ts";
+
+/** A runtime under test and what is known of its two models. */
+export interface RuntimeSubject {
+  readonly runtime: Runtime;
+  /** The default model: gives a known answer to a known question. */
+  readonly brief: { readonly model: string; readonly question: string; readonly answer: string };
+  /** A model and a question whose answer takes some seconds. `passage` occurs early in it. */
+  readonly lengthy: { readonly model: string; readonly question: string; readonly passage: string };
+  /** Generations of one model that run at once, and that wait beyond those. */
+  readonly slots: number;
+  readonly queuedMax: number;
+  readonly contextTokens: number;
+}
+
+/** Everything that came of one generation. */
+export interface Heard {
+  readonly generation: Generation;
+  readonly parts: readonly GenerationPart[];
+  /** Resolves with the last part; rejects when another comes behind it. */
+  readonly last: Promise<GenerationPart>;
+  /** Resolves when the first text is there. */
+  readonly firstText: Promise<void>;
+  text(): string;
+  tokens(): number;
+}
+
+export type Ask = Partial<GenerationRequest> & { readonly question?: string };
+
+/** Asks and listens. */
+export function listen(runtime: Runtime, ask: Ask): Heard {
+  const parts: GenerationPart[] = [];
+  const last = Promise.withResolvers<GenerationPart>();
+  const firstText = Promise.withResolvers<void>();
+  let asked = false;
+  const { question = "Hello.", ...fields } = ask;
+  const request: GenerationRequest = {
+    id: "test",
+    model: "",
+    messages: [{ role: "user", content: question }],
+    sampling: {},
+    timeoutMs: 20_000,
+    ...fields,
+  };
+  const generation = runtime.generate(request, (part) => {
+    if (!asked) last.reject(new Error("a part came inside the generate call"));
+    if (parts.some(isLast)) last.reject(new Error(`a part came behind the last: ${JSON.stringify(part)}`));
+    parts.push(part);
+    if (part.type === "text") firstText.resolve();
+    else last.resolve(part);
+  });
+  asked = true;
+  const texts = (): Extract<GenerationPart, { type: "text" }>[] => parts.filter((part) => part.type === "text");
+  return {
+    generation,
+    parts,
+    last: last.promise,
+    firstText: firstText.promise,
+    text: () =>
+      texts()
+        .map((part) => part.text)
+        .join(""),
+    tokens: () => texts().reduce((sum, part) => sum + part.tokens, 0),
+  };
+}
+
+const isLast = (part: GenerationPart): boolean => part.type !== "text";
+
+/** The code of a failed part; fails the test on any other part. */
+export function codeOf(part: GenerationPart): string {
+  if (part.type !== "failed") throw new Error(`expected a failure, got ${JSON.stringify(part)}`);
+  expect(part.error.outcome).to.equal(errorTable[part.error.code].outcome);
+  return part.error.code;
+}
+
+/** How a done part ended; fails the test on any other part. */
+export function endOf(part: GenerationPart): string {
+  if (part.type !== "done") throw new Error(`expected an end, got ${JSON.stringify(part)}`);
+  return part.end;
+}
+
+/** The suite. `start` is called once; the runtime is stopped by the last test. */
+export function describeRuntime(name: string, start: () => Promise<RuntimeSubject>): void {
+  describe(`the runtime port on ${name}`, () => {
+    let subject: RuntimeSubject;
+    const ask = (fields: Ask = {}): Heard => listen(subject.runtime, { ...subject.brief, ...fields });
+    const askLengthy = (fields: Ask = {}): Heard => listen(subject.runtime, { ...subject.lengthy, ...fields });
+    const fill = (count: number): Heard[] => Array.from({ length: count }, () => askLengthy());
+    const cancelAll = async (all: readonly Heard[]): Promise<void> => {
+      for (const { generation } of all) generation.cancel();
+      await Promise.all(all.map((one) => one.last));
+    };
+
+    before(async function () {
+      this.timeout(20_000);
+      subject = await start();
+    });
+    after(() => subject.runtime.stop(0));
+
+    it("lists its models, the default one first, ready", () => {
+      const models = subject.runtime.models();
+      expect(models[0]?.model).to.equal(subject.brief.model);
+      for (const model of models) expect(model).to.include({ state: "ready", contextTokens: subject.contextTokens });
+    });
+
+    it("answers in texts and one last part that counts the tokens", async () => {
+      const heard = ask();
+      const last = await heard.last;
+      expect(heard.text()).to.equal(subject.brief.answer);
+      expect(last).to.include({ type: "done", end: "complete", completionTokens: heard.tokens() });
+      expect(last).to.have.property("promptTokens").greaterThan(0);
+    });
+
+    it("takes the empty model name for the default model", async () => {
+      const heard = ask({ model: "" });
+      await heard.last;
+      expect(heard.text()).to.equal(subject.brief.answer);
+    });
+
+    it("refuses a model that it does not have", async () => {
+      expect(codeOf(await ask({ model: "no-such-model" }).last)).to.equal("MODEL_NOT_FOUND");
+    });
+
+    it("refuses too many, too long or empty stop texts", async () => {
+      for (const stop of [Array.from({ length: 9 }, () => "x"), ["x".repeat(65)], [""]])
+        expect(codeOf(await ask({ stop }).last)).to.equal("BAD_REQUEST");
+    });
+
+    it("ends with length after the most tokens allowed", async () => {
+      for (const maxTokens of [1, 2, 7]) {
+        const heard = askLengthy({ sampling: { maxTokens } });
+        expect(await heard.last).to.include({ type: "done", end: "length", completionTokens: maxTokens });
+        expect(heard.tokens()).to.be.at.most(maxTokens);
+      }
+    });
+
+    it("ends before a stop text and shows no part of it", async () => {
+      const { passage } = subject.lengthy;
+      const heard = askLengthy({ stop: [passage, "never said by anyone"] });
+      expect(endOf(await heard.last)).to.equal("complete");
+      const whole = askLengthy({ sampling: { maxTokens: 60 } });
+      await whole.last;
+      expect(whole.text()).to.include(passage);
+      expect(heard.text()).to.equal(whole.text().slice(0, whole.text().indexOf(passage)));
+    });
+
+    it("says what it held back when the stop text does not come", async () => {
+      const { answer } = subject.brief;
+      const heard = ask({ stop: [`${answer.slice(-3)}and more`] });
+      expect(endOf(await heard.last)).to.equal("complete");
+      expect(heard.text()).to.equal(answer);
+    });
+
+    it("gives the same answer to the same seed", async () => {
+      const twice = [1, 2].map(() => ask({ sampling: { seed: 42, temperature: 2 } }));
+      await Promise.all(twice.map((heard) => heard.last));
+      expect(twice[0]?.text()).to.equal(twice[1]?.text());
+    });
+
+    it("refuses a prompt that leaves no room for a token", async () => {
+      const heard = ask({ question: "word ".repeat(subject.contextTokens + 1) });
+      const last = await heard.last;
+      expect(codeOf(last)).to.equal("CONTEXT_TOO_LONG");
+      expect(last).to.have.nested.property("error.details.contextTokens", subject.contextTokens);
+    });
+
+    it("ends with length where the context ends", async () => {
+      const probe = ask({ question: "w", sampling: { maxTokens: 1 } });
+      const one = await probe.last;
+      const overhead = one.type === "done" ? one.promptTokens - 1 : 0;
+      const wanted = 5;
+      // One token a word in the echo, one a byte in the model of bytes.
+      const unit = (await measure(" w")) - overhead;
+      const count = Math.floor((subject.contextTokens - wanted - overhead) / unit);
+      const heard = askLengthy({ question: " w".repeat(count) });
+      const last = await heard.last;
+      expect(endOf(last)).to.equal("length");
+      if (last.type === "done") {
+        expect(last.promptTokens + last.completionTokens).to.equal(subject.contextTokens);
+        expect(last.completionTokens).to.be.at.least(wanted);
+      }
+    });
+    async function measure(question: string): Promise<number> {
+      const last = await ask({ question, sampling: { maxTokens: 1 } }).last;
+      return last.type === "done" ? last.promptTokens : Number.NaN;
+    }
+
+    it("stops at once when it is cancelled before it starts", async () => {
+      const heard = askLengthy();
+      heard.generation.cancel();
+      expect(await heard.last).to.deep.equal({ type: "done", end: "stopped", promptTokens: 0, completionTokens: 0 });
+      expect(heard.parts).to.have.length(1);
+    });
+
+    it("stops within one token when it is cancelled in the middle, also twice", async () => {
+      const heard = askLengthy();
+      await heard.firstText;
+      heard.generation.cancel();
+      heard.generation.cancel();
+      const last = await heard.last;
+      expect(endOf(last)).to.equal("stopped");
+      expect(last).to.have.property("completionTokens").greaterThan(0).and.lessThan(1_000);
+      heard.generation.cancel();
+    });
+
+    it("does nothing when it is cancelled after its end", async () => {
+      const heard = ask();
+      await heard.last;
+      heard.generation.cancel();
+      const next = ask();
+      await next.last;
+      expect(heard.parts.filter(isLast)).to.have.length(1);
+    });
+
+    it("is cancelled from within a part", async () => {
+      const ended = Promise.withResolvers<GenerationPart>();
+      const generation = subject.runtime.generate(
+        {
+          id: "test",
+          model: subject.lengthy.model,
+          messages: [{ role: "user", content: subject.lengthy.question }],
+          sampling: {},
+          timeoutMs: 20_000,
+        },
+        (part) => {
+          if (part.type === "text") generation.cancel();
+          else ended.resolve(part);
+        },
+      );
+      expect(endOf(await ended.promise)).to.equal("stopped");
+    });
+
+    it("stops at once when it is cancelled in the queue, and leaves its place to another", async () => {
+      const running = fill(subject.slots);
+      await Promise.all(running.map((heard) => heard.firstText));
+      const waiting = fill(subject.queuedMax);
+      expect(codeOf(await askLengthy().last)).to.equal("QUEUE_FULL");
+      waiting[0]?.generation.cancel();
+      const next = askLengthy();
+      expect(endOf(await waiting[0]!.last)).to.equal("stopped");
+      expect(next.parts).to.have.length(0);
+      await cancelAll([...running, ...waiting.slice(1), next]);
+    });
+
+    it("starts those who wait in the order they came", async () => {
+      const running = fill(subject.slots);
+      await Promise.all(running.map((heard) => heard.firstText));
+      const order: number[] = [];
+      const waiting = fill(Math.min(3, subject.queuedMax));
+      for (const [index, heard] of waiting.entries()) void heard.firstText.then(() => order.push(index));
+      for (const [index, heard] of waiting.entries()) {
+        running[index]?.generation.cancel();
+        await heard.firstText;
+      }
+      expect(order).to.deep.equal([...waiting.keys()]);
+      await cancelAll([...running, ...waiting]);
+      // None had to run to its end before the next could start.
+      for (const heard of [...running, ...waiting]) expect(endOf(await heard.last)).to.equal("stopped");
+    });
+
+    it("fails what takes longer than its time, running or waiting, and goes on", async () => {
+      const running = fill(subject.slots);
+      await Promise.all(running.map((heard) => heard.firstText));
+      const waiting = askLengthy({ timeoutMs: 30 });
+      const last = await waiting.last;
+      expect(codeOf(last)).to.equal("GENERATION_TIMEOUT");
+      expect(waiting.parts).to.have.length(1);
+      await cancelAll(running);
+
+      const slow = askLengthy({ timeoutMs: 60 });
+      expect(codeOf(await slow.last)).to.equal("GENERATION_TIMEOUT");
+      const next = ask();
+      await next.last;
+      expect(next.text()).to.equal(subject.brief.answer);
+    });
+
+    it("fails at once what has no time at all", async () => {
+      for (const timeoutMs of [0, -5]) expect(codeOf(await ask({ timeoutMs }).last)).to.equal("GENERATION_TIMEOUT");
+      expect(endOf(await ask().last)).to.equal("complete");
+    });
+
+    it("answers many at once, each completely and once", async () => {
+      const all = Array.from({ length: subject.slots + subject.queuedMax }, () => ask());
+      const ends = await Promise.all(all.map((heard) => heard.last));
+      for (const end of ends) expect(endOf(end)).to.equal("complete");
+      for (const heard of all) expect(heard.text()).to.equal(subject.brief.answer);
+    });
+
+    it("goes on when a listener throws", async () => {
+      const other = ask();
+      subject.runtime.generate(
+        { id: "t", model: "", messages: [{ role: "user", content: "x" }], sampling: {}, timeoutMs: 5_000 },
+        () => {
+          throw new Error("thrown by a listener, on purpose");
+        },
+      );
+      await other.last;
+      const next = ask();
+      await next.last;
+      expect(next.text()).to.equal(subject.brief.answer);
+    });
+
+    it("stops: ends what runs, refuses what waits and what comes", async () => {
+      const running = fill(subject.slots);
+      await Promise.all(running.map((heard) => heard.firstText));
+      const waiting = askLengthy();
+      const stopped = subject.runtime.stop(5_000);
+      const late = ask();
+      expect(codeOf(await waiting.last)).to.equal("STOPPING");
+      expect(codeOf(await late.last)).to.equal("STOPPING");
+      for (const heard of running) expect(endOf(await heard.last)).to.equal("stopped");
+      await stopped;
+      await subject.runtime.stop(5_000);
+      expect(codeOf(await ask().last)).to.equal("STOPPING");
+    });
+  });
+}

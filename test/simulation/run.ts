@@ -1,0 +1,403 @@
+/** One seed, from start to verdict.
+ *
+ *      plan ─► faults: clients and followers work while the operator ends and restarts the node, again and again
+ *           ─► calm:   no more faults; everything that was promised must come within bounded time
+ *           ─► audit:  a clean stop, a power loss, a start; every ledger is read whole and compared with all that was seen
+ *
+ *  The checkers watch throughout; the first violation ends the run. */
+import { PlexusError, slotOf, type ActorId, type Result } from "../../protocols/index.ts";
+import type { Kernel, Request } from "../../node/kernel/index.ts";
+import { probeBehaviors } from "./behaviors.ts";
+import { JournalWatch, LedgerWatch, tokenOf, type CheckerName } from "./checkers.ts";
+import { Client, type Entrance } from "./clients.ts";
+import { Disk } from "./disk.ts";
+import { Follower } from "./follower.ts";
+import { Life, type NodeParts, type Reached } from "./node.ts";
+import { drawPlan, type Ending, type Plan } from "./plan.ts";
+import { World, type Violation, type WallClock } from "./world.ts";
+
+/** What one seed came to. */
+export interface Verdict {
+  readonly seed: number;
+  readonly violations: readonly Violation[];
+  readonly lives: number;
+  readonly replies: number;
+  readonly happenings: number;
+  readonly simulatedMs: number;
+  readonly trace: readonly string[];
+}
+
+/** Faults end after this much simulated time at the latest. */
+const faultsMsMax = 6_000;
+/** What is promised must come within this, once the faults are over: longer than every retry and timeout together. */
+const calmMsMax = 180_000;
+const stopDeadlineMs = 3_000;
+
+/** Runs one seed. Rejects never: what goes wrong is a violation. */
+export async function runSeed(seed: number, options: { readonly trace?: boolean } = {}): Promise<Verdict> {
+  const world = new World(seed, options);
+  const stray = (thrown: unknown): void =>
+    world.violate("no-stray-error", thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown));
+  process.on("unhandledRejection", stray);
+  process.on("uncaughtException", stray);
+  try {
+    const simulation = new Simulation(world);
+    await simulation.run();
+    return {
+      seed,
+      violations: world.violations,
+      lives: simulation.lives,
+      replies: simulation.replies,
+      happenings: world.happenings,
+      simulatedMs: world.nowMs,
+      trace: world.trace ?? [],
+    };
+  } finally {
+    process.off("unhandledRejection", stray);
+    process.off("uncaughtException", stray);
+  }
+}
+
+class Simulation implements Entrance {
+  lives = 0;
+  replies = 0;
+  readonly #world: World;
+  readonly #plan: Plan;
+  readonly #disk: Disk;
+  readonly #wall: WallClock = { offsetMs: 1_700_000_000_000 };
+  readonly #journal: JournalWatch;
+  readonly #ledgers: LedgerWatch;
+  readonly #clients: Client[];
+  readonly #auditor: Client;
+  readonly #followers: Follower[];
+  readonly #parts: NodeParts;
+  #life: Life | undefined;
+  #endLife: () => void = () => undefined;
+  #armed: "reply" | "durable" | undefined;
+  #faulty = true;
+  #finished = false;
+  /** Set when the folder itself is damaged and the node said so: nothing more can be expected. */
+  #hopeless = false;
+  readonly #rottenSlots = new Set<string>();
+  #published = new Map<string, number>();
+
+  constructor(world: World) {
+    this.#world = world;
+    this.#plan = drawPlan(world.dice);
+    world.note(() => `plan: ${JSON.stringify(this.#plan)}`);
+    this.#disk = new Disk(world, { ...this.#plan.disk });
+    this.#journal = new JournalWatch(world);
+    this.#disk.watch(this.#journal);
+    this.#ledgers = new LedgerWatch(world, this.#journal);
+    const around = { world, plan: this.#plan, entrance: this, ledgers: this.#ledgers };
+    this.#clients = Array.from({ length: this.#plan.clients }, (_, index) => new Client(`c${index}`, around));
+    this.#auditor = new Client("auditor", around);
+    this.#followers = this.#plan.actors.ledgers.map(
+      (ledger) => new Follower(ledger, { world, client: this.#auditor, ledgers: this.#ledgers }),
+    );
+    this.#journal.onDurable = () => {
+      if (this.#armed === "durable") this.#crash();
+    };
+    this.#parts = {
+      world,
+      disk: this.#disk,
+      wall: this.#wall,
+      runtime: { ...this.#plan.runtime },
+      kernelLimits: this.#plan.kernelLimits,
+      journalLimits: this.#plan.journalLimits,
+      behaviors: probeBehaviors({
+        caused: (token) => this.#ledgers.durable(token, "message"),
+        rang: (alarm, id, dueMs, nowMs) => {
+          if (nowMs < dueMs && !this.#plan.clockJumps) {
+            this.#violate("reminder-rings", `${alarm} ${id} rang ${dueMs - nowMs} ms early`);
+          }
+        },
+        broken: (checker, detail) => this.#world.violate(checker, detail),
+      }),
+      published: (...event) => this.#onPublished(...event),
+      replied: (request, result) => this.#onReplied(request, result),
+    };
+  }
+
+  async run(): Promise<void> {
+    const world = this.#world;
+    void this.#live();
+    void this.#jumpClocks();
+    void this.#administer();
+    for (const client of this.#clients) void client.run();
+    for (const follower of this.#followers) void follower.run();
+    const clientsDone = () => this.#hopeless || this.#clients.every((client) => client.finished);
+    await world.run(() => clientsDone() || world.nowMs > faultsMsMax, faultsMsMax + 1);
+    if (world.violations.length > 0 || this.#hopeless) return;
+    this.#calm();
+    let done = false;
+    void this.#settle().then(() => (done = true));
+    const ended = await world.run(() => done || this.#hopeless, world.nowMs + calmMsMax);
+    if (ended === "done" || ended === "violated") return;
+    const waiting = this.#clients.map((client) => (client.finished ? client.describeMissing() : `${client.name} runs`));
+    const followers = this.#followers.map((follower) => follower.describe());
+    const life = JSON.stringify(this.#life?.kernel?.status());
+    this.#violate("liveness", `${ended}; ${waiting.join("; ")}; ${followers.join("; ")}; ${life}`);
+  }
+
+  // --- Entrance: the node as clients see it --------------------------------------------------------------------------
+
+  async ask(request: Request): Promise<Reached> {
+    const reached = (await this.#life?.ask(request)) ?? "down";
+    this.#world.note(() => {
+      const { from, to, message, operationId } = request;
+      return `${from} ${operationId ?? ""} ${to} ${JSON.stringify(message)} -> ${JSON.stringify(reached)}`;
+    });
+    return reached;
+  }
+
+  faulty(): boolean {
+    return this.#faulty;
+  }
+
+  rotten(): boolean {
+    return this.#rottenSlots.size > 0;
+  }
+
+  // --- the operator: starts, ends, restarts --------------------------------------------------------------------------
+
+  async #live(): Promise<void> {
+    const { dice } = this.#world;
+    while (!this.#finished) {
+      this.lives += 1;
+      const life = new Life(this.#parts, this.lives);
+      const over = new Promise<void>((resolve) => (this.#endLife = resolve));
+      this.#life = life;
+      this.#published = new Map();
+      if (this.#faulty && this.#plan.lifeMs !== Infinity) this.#planEnding(life);
+      void this.#start(life);
+      await over;
+      if (this.#plan.rot && this.#faulty && !this.rotten() && this.lives > 1) this.#rot();
+      await this.#world.sleep(dice.between(0, 50));
+    }
+  }
+
+  async #start(life: Life): Promise<void> {
+    this.#world.note(() => `life ${life.pulse.life} starts`);
+    const refused = await life.start();
+    if (refused === undefined) {
+      for (const follower of this.#followers) follower.connected();
+      if (this.#plan.usurpers && this.#faulty) void this.#usurp(life);
+      return;
+    }
+    this.#world.note(() => `life ${life.pulse.life} refuses to start: ${JSON.stringify(refused)}`);
+    if (this.rotten() && refused.code === "DATA_DAMAGED") {
+      this.#hopeless = true;
+      return;
+    }
+    const { batchErrorChance, readErrorChance } = this.#plan.disk;
+    if (batchErrorChance + readErrorChance === 0) this.#violate("node-starts", JSON.stringify(refused));
+    this.#crash();
+  }
+
+  #planEnding(life: Life): void {
+    const { dice } = this.#world;
+    const ending: Ending = dice.weighted(this.#plan.endings);
+    this.#world.after(-Math.log(1 - dice.number()) * this.#plan.lifeMs, () => {
+      if (this.#life !== life || !life.pulse.alive || !this.#faulty) return;
+      this.#world.note(() => `ending of life ${life.pulse.life}: ${ending}`);
+      if (ending === "crash") this.#crash();
+      else if (ending === "stop") void this.#stop();
+      else this.#armed = ending;
+    });
+  }
+
+  #crash(): void {
+    const life = this.#life;
+    if (life === undefined || !life.pulse.alive) return;
+    this.#world.note(() => `life ${life.pulse.life} is killed`);
+    this.#armed = undefined;
+    life.kill();
+    this.#disk.crash(this.#world.dice.chance(0.5));
+    this.#journal.crashed();
+    this.#endLife();
+  }
+
+  /** A clean stop, then power loss: what was answered was durable anyway. */
+  async #stop(): Promise<void> {
+    const life = this.#life;
+    if (life?.kernel === undefined) return this.#crash();
+    const startedMs = this.#world.nowMs;
+    await life.kernel.stop(stopDeadlineMs);
+    const tookMs = this.#world.nowMs - startedMs;
+    if (tookMs > stopDeadlineMs + 100) this.#violate("node-starts", `stop took ${tookMs} ms of ${stopDeadlineMs} ms`);
+    await this.#world.sleep(0);
+    this.#crash();
+  }
+
+  /** Two owners at once: the old kernel goes on while a new one takes its slots. What the old one still acknowledges
+   *  must be kept; what it is refused must not be there. */
+  async #usurp(life: Life): Promise<void> {
+    const { dice } = this.#world;
+    await this.#world.sleep(dice.between(10, 300));
+    if (!life.pulse.alive || !this.#faulty) return;
+    const both = life.usurp();
+    if (both === undefined) return;
+    this.#world.note(() => "a usurper takes over");
+    for (let count = 0; count < 12; count += 1) {
+      const ledger = dice.pick(this.#plan.actors.ledgers);
+      void this.#asZombie(both.zombie, ledger, tokenOf(`z${life.pulse.life}`, count));
+      if (dice.chance(0.5))
+        void this.#life?.ask({ to: ledger, from: "node", message: { type: "head" }, timeoutMs: 1_000 });
+      await this.#world.sleep(dice.between(0, 8));
+    }
+    both.end();
+  }
+
+  async #asZombie(zombie: Kernel, to: ActorId, token: string): Promise<void> {
+    this.#ledgers.sending(to, [token]);
+    const message = { type: "append", tokens: [token] };
+    const result = await zombie.ask({ to, from: "node", message, operationId: token, timeoutMs: 1_000 });
+    if (result.ok) this.#ledgers.acknowledged(to, (result.value as { first: number }).first, [token]);
+    else if (result.error.outcome !== "unknown") this.#ledgers.refusedForGood([token]);
+  }
+
+  async #jumpClocks(): Promise<void> {
+    const { dice } = this.#world;
+    while (this.#plan.clockJumps && this.#faulty) {
+      await this.#world.sleep(dice.between(50, 800));
+      if (this.#faulty) this.#wall.offsetMs += dice.between(-20_000, 20_000);
+    }
+  }
+
+  /** Rot in one key, or the last chunk of a log lost. */
+  #rot(): void {
+    const { dice } = this.#world;
+    const keys = this.#disk.keys().filter((key) => /^(log|head|snap|side)\//.test(key));
+    if (keys.length === 0) return;
+    const key = dice.pick(keys);
+    const slot = /([a-z]+\/[0-9]+)/.exec(key)?.[1] ?? "";
+    this.#rottenSlots.add(slot);
+    const lastChunk = [...this.#disk.keys()].reverse().find((other) => other.startsWith(`log/${slot}/`));
+    if (lastChunk !== undefined && dice.chance(0.3)) this.#disk.lose(lastChunk);
+    else this.#disk.flipBit(key, dice.below(1 << 16));
+    this.#world.note(() => `rot in ${key}`);
+  }
+
+  /** The admin: looks at actors that are in trouble and releases them; watches the bounds. */
+  async #administer(): Promise<void> {
+    const { dice } = this.#world;
+    const { activationsMax, mailboxMessagesMax } = this.#plan.kernelLimits;
+    while (!this.#finished) {
+      await this.#world.sleep(dice.between(20, 300));
+      const life = this.#life;
+      const kernel = life?.kernel;
+      if (kernel === undefined || life?.pulse.alive !== true) continue;
+      const { active, slotsOpen } = kernel.status();
+      // Pending work and compaction bring actors in without asking, one at a time for each slot.
+      if (activationsMax !== undefined && active > activationsMax + slotsOpen) {
+        this.#violate("bounds-held", `${active} activations of at most ${activationsMax}, with ${slotsOpen} slots open`);
+      }
+      if (this.#plan.poison || dice.chance(0.1)) {
+        this.#visit(kernel, life, mailboxMessagesMax).catch((thrown: unknown) => {
+          // The disk may fail under a look, too; that is the only reason to fail.
+          if (!this.#mayGap() || !(thrown instanceof PlexusError)) throw thrown;
+        });
+      }
+      if (this.#plan.poison && this.#faulty && dice.chance(0.3)) {
+        kernel.tell({ to: dice.pick(this.#plan.actors.ledgers), from: "node", message: { type: "poison" } });
+      }
+    }
+  }
+
+  async #visit(kernel: Kernel, life: Life, mailboxMessagesMax = Infinity): Promise<void> {
+    const { rows } = await kernel.listActors({ limit: 100 });
+    for (const row of rows) {
+      if (row.mailbox > mailboxMessagesMax) this.#violate("bounds-held", `${row.actor} has ${row.mailbox} messages`);
+      const actor = row.actor as ActorId;
+      if (!actor.startsWith("ledger/") && row.status !== "quarantined") continue;
+      const shown = await kernel.showActor(actor);
+      if (!shown.ok || !life.pulse.alive) continue;
+      const { deadLetters, status } = shown.value;
+      const max = this.#plan.kernelLimits.deadLettersMax ?? Infinity;
+      if (deadLetters.length > max) this.#violate("bounds-held", `${actor} has ${deadLetters.length} dead letters`);
+      if (status === "quarantined" && shown.value.lastError === undefined) {
+        this.#violate("quarantine-shown", `${actor} is quarantined and shows no reason`);
+      }
+      if (deadLetters.length > 0 || status === "quarantined") {
+        // Poison stays poison: it is handed out again only while it may do harm.
+        await kernel.release(actor, this.#faulty && this.#world.dice.chance(0.3));
+      }
+    }
+  }
+
+  // --- what the node says --------------------------------------------------------------------------------------------
+
+  #onReplied(_request: Request, _result: Result<unknown>): void {
+    this.replies += 1;
+    if (this.#armed === "reply") this.#crash();
+  }
+
+  #onPublished(topic: string, event: unknown, at: number | undefined, life: number): void {
+    if (at === undefined) return;
+    const { token } = event as { token: string };
+    this.#ledgers.saw(topic as ActorId, at, token, "event");
+    const before = this.#published.get(topic) ?? 0;
+    if (at <= before && !this.#plan.usurpers) {
+      this.#violate("stream-whole", `life ${life} published ${at} of ${topic} after ${before}`);
+    }
+    this.#published.set(topic, at);
+    for (const follower of this.#followers) {
+      if (follower.ledger === topic) follower.live(at, token, this.#mayGap());
+    }
+  }
+
+  /** Whether a live stream may leave an event out: its append failed with an unknown outcome, and is there after all. */
+  #mayGap(): boolean {
+    const { disk, usurpers } = this.#plan;
+    return disk.batchErrorChance + disk.readErrorChance > 0 || usurpers || this.rotten();
+  }
+
+  // --- the end -------------------------------------------------------------------------------------------------------
+
+  #calm(): void {
+    this.#world.note(() => "calm");
+    this.#faulty = false;
+    this.#armed = undefined;
+    Object.assign(this.#disk.weather, { stallChance: 0, batchErrorChance: 0, readErrorChance: 0 });
+    Object.assign(this.#parts.runtime, { failChance: 0 });
+  }
+
+  async #settle(): Promise<void> {
+    const world = this.#world;
+    const until = async (done: () => boolean | Promise<boolean>): Promise<void> => {
+      while (!(await done())) await world.sleep(100);
+    };
+    await until(() => this.#clients.every((client) => client.finished));
+    for (const client of this.#clients) await until(() => client.promisesKept());
+    const before = this.lives;
+    void this.#stop();
+    await until(() => this.lives > before);
+    for (const ledger of this.#plan.actors.ledgers) await this.#auditor.audit(ledger);
+    for (const client of this.#clients) await until(() => client.promisesKept());
+    for (const follower of this.#followers) {
+      await until(() => this.#auditor.gaveUp.has(follower.ledger) || follower.upToDate());
+    }
+    this.#checkDamage();
+    this.#finished = true;
+  }
+
+  /** Only what is damaged may be refused, and the node must say what and where. */
+  #checkDamage(): void {
+    const shown = this.#life?.kernel?.status().slotsQuarantined ?? [];
+    for (const actor of [...this.#clients, this.#auditor].flatMap((client) => [...client.gaveUp])) {
+      const slot = slotOf(actor.startsWith("writer/") ? "ai" : "chat", actor);
+      if (!this.#rottenSlots.has(slot)) this.#violate("damage-named", `${actor} is refused; only others are damaged`);
+    }
+    for (const actor of this.#auditor.gaveUp) {
+      const named = shown.find(({ slot }) => slot === slotOf("chat", actor));
+      if (named?.reason.includes("/simulated") !== true) {
+        this.#violate("damage-named", `${actor} is refused, and the status says ${JSON.stringify(shown)}`);
+      }
+    }
+  }
+
+  #violate(checker: CheckerName, detail: string): void {
+    this.#world.violate(checker, detail);
+  }
+}

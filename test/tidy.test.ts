@@ -1,0 +1,270 @@
+/** What keeps the architecture true: who imports whom, where the world is read, and that the documents say what the code
+ *  says. `test/tidy/` holds the rules; here they run on the repository, and on planted violations. */
+import { execFileSync } from "node:child_process";
+import { existsSync, globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { expect } from "chai";
+import { fields } from "../config/index.ts";
+import { errorTable } from "../protocols/index.ts";
+import { contractLines, contractText, declarationLines, readContract } from "./tidy/contract.ts";
+import {
+  awaitViolations,
+  differences,
+  layerViolations,
+  linkViolations,
+  nameViolations,
+  packageViolations,
+  strayTests,
+  tableRows,
+  unfinishedViolations,
+  worldViolations,
+} from "./tidy/rules.ts";
+import { blank, importsOf, type Source } from "./tidy/source.ts";
+
+const root = join(import.meta.dirname, "..");
+const ignored = /(^|\/)(node_modules|dist|coverage|\.git)\//;
+const pathsOf = (pattern: string): readonly string[] =>
+  globSync(pattern, { cwd: root, exclude: (path) => ignored.test(`${path}/`) }).filter((path) => !ignored.test(path));
+const read = (path: string): Source => ({ path, text: readFileSync(join(root, path), "utf8") });
+
+const folders = "{actors,cli,config,node,protocols,runtimes,test,web}";
+const codePaths = pathsOf(`${folders}/**/*.{ts,tsx}`).filter((path) => !path.endsWith(".d.ts"));
+const code = codePaths.map(read);
+const documents = pathsOf("{*.md,docs/**/*.md,runtimes/**/*.md,test/**/*.md}").map(read);
+const documentText = (path: string): string => readFileSync(join(root, path), "utf8");
+
+const none = (violations: readonly string[]): void => {
+  expect(violations, violations.join("\n")).to.have.length(0);
+};
+
+describe("the repository", () => {
+  it("imports downwards only, and only through entrances", () => none(layerViolations(code)));
+
+  it("reads clock, chance, environment and network only where the style guide allows", () =>
+    none(worldViolations(code)));
+
+  it("never waits inside an actor", () => none(awaitViolations(code)));
+
+  it("has no unfinished marks and no test that switches others off", () => {
+    none(unfinishedViolations([...code, ...documents]));
+  });
+
+  it("has no file whose name says nothing", () => none(nameViolations(codePaths)));
+
+  it("runs every test file in some phase", () => {
+    const phases = [...read("test/run.ts").text.matchAll(/testsOf\("(\w+)"\)/g)].map((match) => match[1] ?? "");
+    expect(phases).to.include("unit");
+    none(strayTests(codePaths, phases));
+  });
+
+  it("declares every package it imports", () => {
+    const manifest = JSON.parse(documentText("package.json")) as Record<string, Record<string, string>>;
+    const sources = code.filter(({ path }) => !path.startsWith("test/bench/"));
+    none(
+      packageViolations(sources, {
+        dependencies: Object.keys(manifest["dependencies"] ?? {}),
+        devDependencies: Object.keys(manifest["devDependencies"] ?? {}),
+      }),
+    );
+  });
+});
+
+describe("the documents", () => {
+  it("list every error as the error table has it", () => {
+    const table = Object.entries(errorTable).map(([code, row]) => [code, row.outcome, row.http, row.help].join(" | "));
+    const page = tableRows(documentText("docs/errors.md")).map((cells) =>
+      cells.map((cell, index) => (index < 3 ? cell.replaceAll("`", "") : cell)).join(" | "),
+    );
+    none(differences(table, page, { expected: "protocols/errors.ts", actual: "docs/errors.md" }));
+  });
+
+  it("list every limit with its value", async () => {
+    const page = documentText("docs/limits.md");
+    const inCode: string[] = [];
+    for (const path of codePaths.filter((name) => name.endsWith("/limits.ts"))) {
+      const exported = (await import(pathToFileURL(join(root, path)).href)) as Record<string, unknown>;
+      for (const table of Object.values(exported))
+        if (typeof table === "object" && table !== null)
+          for (const [name, value] of Object.entries(table)) inCode.push(`${path} ${name} = ${JSON.stringify(value)}`);
+    }
+    const inPage: string[] = [];
+    for (const section of page.split(/^## /m).slice(1)) {
+      const path = /`([\w/.-]+limits\.ts)`/.exec(section.split("\n").slice(0, 3).join("\n"))?.[1];
+      if (path === undefined) continue;
+      for (const [name, value, says] of tableRows(section)) {
+        expect(says, `${path} ${name} says what happens`).to.match(/\w{3}/);
+        inPage.push(`${path} ${name?.replaceAll("`", "")} = ${value?.replaceAll(/[` ]/g, "")}`);
+      }
+    }
+    none(differences(inCode, inPage, { expected: "code", actual: "docs/limits.md" }));
+  });
+
+  it("list every field of the configuration", () => {
+    const page = tableRows(documentText("docs/operating.md")).map((cells) => cells.slice(0, 2).join(" "));
+    for (const field of fields) expect(page).to.include(`\`${field.name}\` \`${field.variable}\``);
+  });
+
+  it("link only to what exists", () => none(linkViolations(documents, (path) => existsSync(join(root, path)))));
+
+  it("show TypeScript that type-checks", () => {
+    const blocks = documents.flatMap(({ path, text }) =>
+      [...text.matchAll(/```ts\n([\s\S]*?)```/g)].map((match, index) => ({ path, index, text: match[1] ?? "" })),
+    );
+    if (blocks.length === 0) return;
+    // Inside node_modules, so that packages resolve and nothing is left in the way of other tools.
+    const folder = join(root, "node_modules/.cache/plexus-documents");
+    rmSync(folder, { recursive: true, force: true });
+    mkdirSync(folder, { recursive: true });
+    const files = blocks.map(({ path, index, text }) => {
+      const file = `${path.replaceAll("/", "-")}-${index}.ts`;
+      const here = text.replaceAll(/from "\.\/([^"]+)"/g, `from "${root}/$1"`);
+      writeFileSync(join(folder, file), `${here}\nexport {};\n`);
+      return file;
+    });
+    const options = { noUnusedLocals: false, noUnusedParameters: false, types: ["node"] };
+    const project = { extends: join(root, "tsconfig.json"), compilerOptions: options, files, include: [] };
+    writeFileSync(join(folder, "tsconfig.json"), JSON.stringify(project));
+    try {
+      execFileSync(join(root, "node_modules/.bin/tsc"), ["--noEmit", "-p", folder], { encoding: "utf8" });
+    } catch (thrown) {
+      expect.fail((thrown as { stdout: string }).stdout);
+    }
+  }).timeout(30_000);
+});
+
+describe("the wire contract", () => {
+  it("lists every message field as the schemas and types have it", () => {
+    const now = contractLines();
+    const kept = readContract()
+      .split("\n")
+      .filter((line) => line !== "" && !line.startsWith("#") && !line.startsWith("RETIRED "));
+    none(differences(now, kept, { expected: "the code", actual: "protocols/CONTRACT.txt" }));
+  });
+
+  it("keeps what is gone as RETIRED when it is written anew", () => {
+    const text = contractText(
+      ["room.post text: string"],
+      "# head\nroom.post text: string\nroom.post old: string\nRETIRED x y: z\n",
+    );
+    expect(text.split("\n").slice(1)).to.deep.equal([
+      "room.post text: string",
+      "RETIRED room.post old: string",
+      "RETIRED x y: z",
+      "",
+    ]);
+  });
+
+  it("sees the fields of interfaces and of each variant of a union", () => {
+    const lines = declarationLines(`
+      /** Not this: interface Gone { a: string } */
+      export interface Row<T> extends Base { readonly name: string; readonly inner?: { readonly a: number; b: T }; }
+      export type Event =
+        | { readonly type: "made"; readonly by: string }
+        | { readonly type: "gone" };
+      export type Name = string;
+    `);
+    expect(lines).to.deep.equal([
+      "Row extends Base",
+      "Row name: string",
+      "Row inner?: { a: number; b: T }",
+      'Event "made" by: string',
+      'Event "gone" {}',
+    ]);
+  });
+});
+
+describe("the tidy rules find what is planted:", () => {
+  const source = (path: string, text: string): readonly Source[] => [{ path, text }];
+
+  const forbidden: readonly [what: string, path: string, text: string][] = [
+    ["an import upwards", "protocols/x.ts", `import { a } from "../config/index.ts";`],
+    ["an actor that imports a runtime", "actors/room/x.ts", `import { a } from "../../runtimes/index.ts";`],
+    ["one kind that imports another", "actors/room/x.ts", `import { a } from "../user/index.ts";`],
+    ["even a type of another kind", "actors/room/x.ts", `import type { A } from "../user/index.ts";`],
+    ["a kind that imports the list of kinds", "actors/room/x.ts", `import { a } from "../index.ts";`],
+    ["a kernel that imports the journal's values", "node/kernel/x.ts", `import { a } from "../storage/index.ts";`],
+    ["a gateway that imports the kernel", "node/gateway/x.ts", `import { a } from "../kernel/index.ts";`],
+    ["a value from a types-only file", "node/gateway/x.ts", `import { a } from "../kernel/api.ts";`],
+    ["configuration values in an actor", "actors/x.ts", `import { a } from "../config/index.ts";`],
+    ["an import past the entrance", "cli/x.ts", `import { a } from "../node/kernel/activation.ts";`],
+    ["an export-from past the entrance", "cli/x.ts", `export * from "../config/units.ts";`],
+    ["a dynamic import past the entrance", "cli/x.ts", `await import("../node/storage/layout.ts");`],
+    ["a page that imports the node", "web/src/x.ts", `import { a } from "../../node/node.ts";`],
+    ["an import of test code", "node/x.ts", `import { a } from "../test/run.ts";`],
+    ["node modules in an actor", "actors/room/x.ts", `import { join } from "node:path";`],
+    ["an import on several lines", "protocols/x.ts", `import {\n  a,\n  b,\n} from "../cli/output.ts";`],
+  ];
+  for (const [what, path, text] of forbidden)
+    it(what, () => expect(layerViolations(source(path, text))).to.have.length(1));
+
+  const allowed: readonly [what: string, path: string, text: string][] = [
+    ["a type of the kernel's interface", "node/gateway/x.ts", `import type { Kernel } from "../kernel/api.ts";`],
+    ["types by inner marks", "node/gateway/x.ts", `import { type Kernel } from "../kernel/api.ts";`],
+    ["the contract of actors", "node/kernel/x.ts", `import type { Behavior } from "../../actors/behavior.ts";`],
+    ["files that all kinds share", "actors/room/x.ts", `import { actorLimits } from "../limits.ts";`],
+    ["an import in a comment", "protocols/x.ts", `// import { a } from "../cli/output.ts";`],
+    ["tests, which import anything", "test/unit/x.ts", `import { a } from "../../node/kernel/mailbox.ts";`],
+  ];
+  for (const [what, path, text] of allowed)
+    it(`not ${what}`, () => expect(layerViolations(source(path, text))).to.have.length(0));
+
+  it("clock, chance, environment and network", () => {
+    const text = "Date.now(); Math.random(); setTimeout(f); process.env; fetch(u); new Date(); performance.now();";
+    expect(worldViolations(source("actors/room/x.ts", text))).to.have.length(7);
+    expect(worldViolations(source("node/platform/x.ts", text))).to.have.length(0);
+    const innocent = '// Date.now()\nconst a = "setTimeout"; this.fetch(u); new Date(ms); `process.env`;';
+    expect(worldViolations(source("node/kernel/x.ts", innocent))).to.have.length(0);
+    expect(worldViolations(source("node/kernel/x.ts", "`${Date.now()}`"))).to.have.length(1);
+  });
+
+  it("waiting in an actor", () => {
+    expect(awaitViolations(source("actors/room/x.ts", "// await\nasync () => { await x; }"))).to.have.length(2);
+  });
+
+  it("unfinished marks", () => {
+    const marks = `// TO${""}DO later\n// TO${""}DO(#12) fine\n// FIX${""}ME\ndescribe.on${""}ly("x")`;
+    expect(unfinishedViolations(source("x.ts", marks))).to.have.length(3);
+  });
+
+  it("names that say nothing", () => {
+    const paths = ["node/utils.ts", "web/src/helpers/a.ts", "cli/types.ts", "actors/behavior.ts", "node/commontary.ts"];
+    expect(nameViolations(paths)).to.have.length(3);
+  });
+
+  it("tests outside of every phase", () => {
+    expect(strayTests(["test/unit/a.test.ts", "test/odd/a.test.ts", "node/a.test.ts"], ["unit"])).to.have.length(2);
+  });
+
+  it("packages that are not declared", () => {
+    const declared = { dependencies: ["level"], devDependencies: ["@scope/tool"] };
+    const text = `import { a } from "level";\nimport b from "@scope/tool/part";\nimport fs from "node:fs";`;
+    expect(packageViolations(source("node/x.ts", text), declared)).to.have.length(1);
+    expect(packageViolations(source("test/x.ts", text), declared)).to.have.length(0);
+  });
+
+  it("links and anchors that lead nowhere", () => {
+    const page = { path: "docs/a.md", text: "# One thing\n[x](b.md) [y](#one-thing) [z](#other) `[c](no.md)`" };
+    expect(linkViolations([page], (path) => path === "docs/a.md")).to.deep.equal([
+      "docs/a.md links to b.md, which does not exist",
+      "docs/a.md links to #other, which has no such heading",
+    ]);
+  });
+
+  it("differences of lists, both ways", () => {
+    expect(differences(["a", "b"], ["b", "c"], { expected: "code", actual: "page" })).to.deep.equal([
+      "only in code: a",
+      "only in page: c",
+    ]);
+  });
+
+  it("imports in every form, and nothing else", () => {
+    const text = [
+      `import a from "a"; import * as b from "b"; import "c"; export { d } from "d";`,
+      `const e = await import("e"); type F = import("f").F;`,
+      'const no = `import g from "g"`; const slash = /import "h"/; // import "i"',
+    ].join("\n");
+    expect(importsOf(text).map(({ specifier }) => specifier)).to.include.members(["a", "b", "c", "d", "e", "f"]);
+    expect(blank("a /* b */ 'c' /d/ // e\nf", { strings: false }).replaceAll(" ", "")).to.equal("a\nf");
+  });
+});

@@ -1,0 +1,156 @@
+/** The wire as a list: every message with every field, one per line, sorted by where it stands. `protocols/CONTRACT.txt`
+ *  holds the list as released; a field that went away stays there as a `RETIRED` line, because old clients still send it.
+ *
+ *      node test/tidy/contract.ts            prints the list as it should be
+ *      node test/tidy/contract.ts --write    writes it to protocols/CONTRACT.txt */
+import { globSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import * as protocols from "../../protocols/index.ts";
+import { blank } from "./source.ts";
+
+const root = join(import.meta.dirname, "../..");
+const contractPath = join(root, "protocols/CONTRACT.txt");
+
+type Schema = Readonly<Record<string, unknown>>;
+
+/** Command tables and bodies, by the name they have on the wire. */
+const tables: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
+  room: protocols.roomCommands,
+  user: protocols.userCommands,
+  agent: protocols.agentCommands,
+  catalog: protocols.catalogCommands,
+  "role-manager": protocols.roleManagerCommands,
+  http: {
+    credentials: protocols.credentials,
+    signUp: protocols.signUp,
+    createApiKey: protocols.createApiKey,
+    releaseActor: protocols.releaseActor,
+  },
+  socket: { frame: protocols.clientFrame },
+  part: {
+    message: protocols.roomMessage,
+    turn: protocols.conversationTurn,
+    sampling: protocols.sampling,
+  },
+};
+
+/** The list for the sources as they are. */
+export function contractLines(): readonly string[] {
+  const commands = Object.entries(tables).flatMap(([kind, table]) =>
+    Object.entries(table).flatMap(([name, schema]) => schemaLines(`${kind}.${name}`, schema as Schema)),
+  );
+  const declared = globSync("protocols/*.ts", { cwd: root })
+    .toSorted()
+    .flatMap((path) => declarationLines(readFileSync(join(root, path), "utf8")));
+  return [...commands, ...declared];
+}
+
+/** A schema's fields, or one line saying that it has none. */
+export function schemaLines(name: string, schema: Schema): readonly string[] {
+  const properties = Object.entries((schema["properties"] ?? {}) as Readonly<Record<string, Schema>>);
+  const required = (schema["required"] ?? []) as readonly string[];
+  if (properties.length === 0) return [`${name} {}`];
+  return properties.map(([field, inner]) => `${name} ${field}${required.includes(field) ? "" : "?"}: ${shape(inner)}`);
+}
+
+function shape(schema: Schema): string {
+  if ("const" in schema) return JSON.stringify(schema["const"]);
+  const choices = schema["anyOf"] as readonly Schema[] | undefined;
+  if (choices !== undefined) return choices.map(shape).join(" | ");
+  const bounds = ["minLength", "maxLength", "minimum", "maximum", "maxItems", "pattern"]
+    .filter((bound) => bound in schema)
+    .map((bound) => `${bound} ${String(schema[bound])}`);
+  const type = (schema["type"] as string | undefined) ?? "any";
+  const inner =
+    type === "array"
+      ? `array of ${shape((schema["items"] ?? {}) as Schema)}`
+      : type === "object"
+        ? `{ ${schemaLines("", schema)
+            .map((line) => line.trim())
+            .join("; ")} }`
+        : type;
+  return bounds.length === 0 ? inner : `${inner} (${bounds.join(", ")})`;
+}
+
+/** Fields of exported interfaces and of exported unions of objects, from the source: types leave no trace at run time. */
+export function declarationLines(text: string): readonly string[] {
+  const code = blank(text, { strings: true }).replaceAll(/\breadonly /g, "");
+  const found: string[] = [];
+  for (const match of code.matchAll(/\bexport interface (\w+)(?:<[^>]*>)?(?: extends (\w+))? \{/g)) {
+    const body = bodyAt(code, match.index + match[0].length - 1);
+    if (match[2] !== undefined) found.push(`${match[1]} extends ${match[2]}`);
+    for (const field of membersOf(body)) found.push(`${match[1]} ${field}`);
+  }
+  for (const match of code.matchAll(/\bexport type (\w+)(?:<[^>]*>)? =\s*(?=[|{])/g)) {
+    const declaration = code.slice(match.index + match[0].length, endOfType(code, match.index + match[0].length));
+    for (const variant of splitAt(declaration, "|")) {
+      const members = variant.startsWith("{") ? membersOf(variant.slice(1, -1)) : [variant];
+      const tag = members.find((member) => member.startsWith('type: "'));
+      const name = tag === undefined ? match[1] : `${match[1]} ${tag.slice("type: ".length)}`;
+      const fields = members.filter((member) => member !== tag);
+      if (fields.length === 0) found.push(`${name} {}`);
+      for (const field of fields) found.push(`${name} ${field}`);
+    }
+  }
+  return found;
+}
+
+/** What stands between the brace at `open` and the one that closes it. */
+function bodyAt(code: string, open: number): string {
+  let depth = 0;
+  for (let at = open; at < code.length; at += 1) {
+    if (code[at] === "{") depth += 1;
+    if (code[at] === "}") depth -= 1;
+    if (depth === 0) return code.slice(open + 1, at);
+  }
+  return code.slice(open + 1);
+}
+
+function endOfType(code: string, from: number): number {
+  let depth = 0;
+  for (let at = from; at < code.length; at += 1) {
+    if (code[at] === "{") depth += 1;
+    if (code[at] === "}") depth -= 1;
+    if (code[at] === ";" && depth === 0) return at;
+  }
+  return code.length;
+}
+
+const membersOf = (body: string): readonly string[] => splitAt(body, ";");
+
+/** Splits at a mark outside of all brackets; white space shrinks to single spaces. */
+function splitAt(text: string, mark: string): readonly string[] {
+  const parts = [""];
+  let depth = 0;
+  for (const letter of text) {
+    if ("{([<".includes(letter)) depth += 1;
+    if ("})]>".includes(letter)) depth -= 1;
+    if (letter === mark && depth === 0) parts.push("");
+    else parts[parts.length - 1] += letter;
+  }
+  return parts.map((part) => part.replaceAll(/\s+/g, " ").trim()).filter((part) => part !== "");
+}
+
+/** The new content of the file: what is, and as RETIRED what was in `before` and is no more. */
+export function contractText(lines: readonly string[], before: string): string {
+  const now = new Set(lines);
+  const old = before.split("\n").filter((line) => line !== "" && !line.startsWith("#"));
+  const retired = old.map((line) => line.replace(/^RETIRED /, "")).filter((line) => !now.has(line));
+  const head = "# The wire, field by field. Written by: node test/tidy/contract.ts --write";
+  return `${[head, ...lines, ...new Set(retired.map((line) => `RETIRED ${line}`))].join("\n")}\n`;
+}
+
+/** The file as it is; empty before it was first written. */
+export function readContract(): string {
+  try {
+    return readFileSync(contractPath, "utf8");
+  } catch {
+    return "";
+  }
+}
+
+if (import.meta.main) {
+  const text = contractText(contractLines(), readContract());
+  if (process.argv.includes("--write")) writeFileSync(contractPath, text);
+  else process.stdout.write(text);
+}

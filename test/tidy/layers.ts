@@ -1,0 +1,72 @@
+/** Who may import whom: the style guide's first section as data. */
+export interface Layer {
+  /** A folder and what is below it, unless a longer row matches. */
+  readonly folder: string;
+  /** Folders it may import values from: their entrances only. */
+  readonly values: readonly string[];
+  /** Folders it may import types from, beyond those. */
+  readonly types?: readonly string[];
+  /** May it use `node:` modules? */
+  readonly nodeModules: boolean;
+  /** May it read clock, chance, environment and network? */
+  readonly world: boolean;
+}
+
+const belowNode = ["protocols", "config", "actors/behavior.ts", "runtimes/runtime.ts", "node/ports.ts"];
+
+/** Parts of a node meet in `node/node.ts` only; they know each other's types at most. */
+const nodePart = (folder: string): Layer => ({
+  folder,
+  values: belowNode,
+  types: ["node/kernel/api.ts", "node/storage"],
+  nodeModules: true,
+  world: false,
+});
+
+/** Kinds meet through messages. */
+const kind = (folder: string): Layer => ({
+  folder,
+  values: ["protocols", "actors"],
+  types: ["config"],
+  nodeModules: false,
+  world: false,
+});
+
+export const layers: readonly Layer[] = [
+  { folder: "protocols", values: [], nodeModules: false, world: false },
+  { folder: "config", values: ["protocols"], nodeModules: true, world: false },
+  { folder: "actors", values: ["protocols"], types: ["config"], nodeModules: false, world: false },
+  ...["room", "user", "agent", "role-manager", "catalog"].map((name) => kind(`actors/${name}`)),
+  { folder: "runtimes", values: ["protocols"], types: ["config"], nodeModules: true, world: true },
+  {
+    folder: "node",
+    values: ["protocols", "config", "actors", "runtimes", "node"],
+    nodeModules: true,
+    world: false,
+  },
+  nodePart("node/kernel"),
+  nodePart("node/storage"),
+  nodePart("node/directory"),
+  nodePart("node/gateway"),
+  nodePart("node/mesh"),
+  nodePart("node/placement"),
+  { ...nodePart("node/platform"), world: true },
+  { folder: "cli", values: ["protocols", "config", "runtimes", "node"], nodeModules: true, world: true },
+  { folder: "web/src", values: ["protocols"], nodeModules: false, world: true },
+  { folder: "web", values: [], nodeModules: true, world: true },
+  {
+    folder: "test",
+    values: ["protocols", "config", "actors", "runtimes", "node", "cli", "web", "test"],
+    nodeModules: true,
+    world: true,
+  },
+];
+
+/** Files that outsiders of a folder may import, beside its `index.ts`. */
+export const entrances: readonly string[] = [
+  "actors/behavior.ts",
+  "runtimes/runtime.ts",
+  "node/node.ts",
+  "node/ports.ts",
+  "node/kernel/api.ts",
+];

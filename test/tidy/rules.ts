@@ -1,0 +1,185 @@
+/** The rules that keep the architecture true. Each takes sources and returns what is wrong, one line per finding, so that
+ *  a test can plant a violation and see it found. */
+import { posix } from "node:path";
+import { entrances, layers, type Layer } from "./layers.ts";
+import { blank, importsOf, type Source } from "./source.ts";
+
+/** The most special row for a path. */
+function layerOf(path: string): Layer | undefined {
+  return layers
+    .filter((layer) => path.startsWith(`${layer.folder}/`))
+    .toSorted((one, other) => other.folder.length - one.folder.length)[0];
+}
+
+const isIn = (path: string, folderOrFile: string): boolean =>
+  path === folderOrFile || path.startsWith(`${folderOrFile}/`);
+
+/** Imports that go up or sideways, or past a folder's entrance. */
+export function layerViolations(sources: readonly Source[]): readonly string[] {
+  const found: string[] = [];
+  for (const { path, text } of sources) {
+    const layer = layerOf(path);
+    if (layer === undefined) continue;
+    for (const { specifier, typeOnly } of importsOf(text)) {
+      const problem = specifier.startsWith(".")
+        ? judge(layer, posix.normalize(posix.join(posix.dirname(path), specifier)), typeOnly)
+        : specifier.startsWith("node:") && !layer.nodeModules
+          ? "must not use node: modules"
+          : undefined;
+      if (problem !== undefined) found.push(`${path} imports ${specifier}: ${problem}`);
+    }
+  }
+  return found;
+}
+
+function judge(layer: Layer, target: string, typeOnly: boolean): string | undefined {
+  const home = layerOf(target);
+  if (home === undefined) return /\.(css|json|svg)$/.test(target) ? undefined : "is in no known folder";
+  if (home.folder === layer.folder || layer.folder === "test") return undefined;
+  // A part may use the files that its folder's parts share: actors/limits.ts, never actors/index.ts.
+  if (layer.folder.startsWith("actors/") && home.folder === "actors")
+    return target === "actors/index.ts" ? "goes up" : undefined;
+  const allowed = typeOnly ? [...layer.values, ...(layer.types ?? [])] : layer.values;
+  // A row may name one file of a folder; then only that file is open.
+  if (!allowed.some((name) => (name.endsWith(".ts") ? target === name : isIn(target, name))))
+    return typeOnly ? "not even types may be taken from there" : "goes up or sideways";
+  const isEntrance = target === `${home.folder}/index.ts` || entrances.includes(target);
+  const isChild = home.folder.startsWith(`${layer.folder}/`);
+  return isEntrance || (isChild && target.endsWith("/index.ts")) ? undefined : "is not the entrance of its folder";
+}
+
+const worldPattern =
+  /\b(Date\.now|Math\.random|setTimeout|setInterval|setImmediate|performance\.now|process\.env|queueMicrotask)\b|(?<![.\w])fetch\s*\(|\bnew Date\(\s*\)/g;
+
+/** Clock, chance, environment and network, read where they must be arguments. */
+export function worldViolations(sources: readonly Source[]): readonly string[] {
+  return sources.flatMap(({ path, text }) => {
+    const layer = layerOf(path);
+    if (layer === undefined || layer.world) return [];
+    return [...blank(text, { strings: false }).matchAll(worldPattern)].map(
+      (match) => `${path}:${lineOf(text, match.index)} uses ${match[0].trim()}`,
+    );
+  });
+}
+
+/** Actors decide without waiting. */
+export function awaitViolations(sources: readonly Source[]): readonly string[] {
+  return sources
+    .filter(({ path }) => path.startsWith("actors/"))
+    .flatMap(({ path, text }) =>
+      [...blank(text, { strings: false }).matchAll(/\b(await|async|Promise)\b/g)].map(
+        (match) => `${path}:${lineOf(text, match.index)} uses ${match[0]}`,
+      ),
+    );
+}
+
+/** Marks of unfinished work, and tests that switch others off. The words are split so that this file is clean. */
+export function unfinishedViolations(sources: readonly Source[]): readonly string[] {
+  const patterns = [
+    [new RegExp(String.raw`\bTO${""}DO\b(?!\(#\d+\))`, "g"), "names no issue"],
+    [new RegExp(String.raw`\bFIX${""}ME\b`, "g"), "does not stay"],
+    [new RegExp(String.raw`\b(?:describe|it|context|suite|test)\.on${""}ly\(`, "g"), "switches other tests off"],
+  ] as const;
+  return sources.flatMap(({ path, text }) =>
+    patterns.flatMap(([pattern, says]) =>
+      [...text.matchAll(pattern)].map((match) => `${path}:${lineOf(text, match.index)} ${match[0]} ${says}`),
+    ),
+  );
+}
+
+/** Names that say nothing about what is inside. */
+export function nameViolations(paths: readonly string[]): readonly string[] {
+  return paths
+    .filter((path) => /(^|\/)(utils?|helpers?|common|misc|types)(\.\w+)*(\/|$)/.test(path))
+    .map((path) => `${path} has a name that says nothing`);
+}
+
+/** Tests that no phase of the runner would run. */
+export function strayTests(paths: readonly string[], phases: readonly string[]): readonly string[] {
+  return paths
+    .filter((path) => /\.test\.tsx?$/.test(path) && path !== "test/tidy.test.ts")
+    .filter((path) => !phases.some((phase) => path.startsWith(`test/${phase}/`)))
+    .map((path) => `${path} is in no phase of test/run.ts`);
+}
+
+/** Packages used but not declared: `dependencies` for what runs, `devDependencies` too for tests and the page. */
+export function packageViolations(
+  sources: readonly Source[],
+  declared: { readonly dependencies: readonly string[]; readonly devDependencies: readonly string[] },
+): readonly string[] {
+  return sources.flatMap(({ path, text }) => {
+    const development = path.startsWith("test/") || path.startsWith("web/");
+    const known = new Set([...declared.dependencies, ...(development ? declared.devDependencies : [])]);
+    return importsOf(text)
+      .filter(({ specifier }) => !specifier.startsWith(".") && !specifier.startsWith("node:"))
+      .map(({ specifier }) =>
+        specifier
+          .split("/")
+          .slice(0, specifier.startsWith("@") ? 2 : 1)
+          .join("/"),
+      )
+      .filter((name) => !known.has(name) && !known.has(`@types/${name}`))
+      .map((name) => `${path} imports ${name}, which package.json does not declare for it`);
+  });
+}
+
+/** Links between documents that lead nowhere. `exists` says whether a path of the repository is there. */
+export function linkViolations(documents: readonly Source[], exists: (path: string) => boolean): readonly string[] {
+  const anchors = new Map(documents.map(({ path, text }) => [path, anchorsOf(text)]));
+  return documents.flatMap(({ path, text }) => {
+    const prose = text.replaceAll(/```[\s\S]*?```|`[^`\n]*`/g, "");
+    return [...prose.matchAll(/\]\(([^)\s]+)\)|(?:src|href)="([^"]+)"/g)].flatMap((match) => {
+      const link = match[1] ?? match[2] ?? "";
+      if (/^[a-z]+:/.test(link)) return [];
+      const [file = "", anchor] = link.split("#");
+      const target = file === "" ? path : posix.normalize(posix.join(posix.dirname(path), file));
+      if (!exists(target)) return [`${path} links to ${link}, which does not exist`];
+      const known = anchors.get(target);
+      return anchor !== undefined && known !== undefined && !known.has(anchor)
+        ? [`${path} links to ${link}, which has no such heading`]
+        : [];
+    });
+  });
+}
+
+/** The names GitHub gives to headings. */
+function anchorsOf(text: string): ReadonlySet<string> {
+  const headings = [...text.replaceAll(/```[\s\S]*?```/g, "").matchAll(/^#{1,6}\s+(.+)$/gm)].map(
+    (match) => match[1] ?? "",
+  );
+  return new Set(
+    headings.map((heading) =>
+      heading
+        .toLowerCase()
+        .replaceAll(/[^\p{L}\p{N}\s_-]/gu, "")
+        .trim()
+        .replaceAll(/\s/g, "-"),
+    ),
+  );
+}
+
+/** Rows of the tables of a document: the cells of each line that begins with a name in back quotes. */
+export function tableRows(text: string): readonly (readonly string[])[] {
+  return [...text.matchAll(/^\|\s*`[^|]*$|^\|\s*`.*$/gm)].map((match) =>
+    match[0]
+      .split(/(?<!\\)\|/)
+      .slice(1, -1)
+      .map((cell) => cell.trim().replaceAll("\\|", "|")),
+  );
+}
+
+/** Differences between two lists, both ways. */
+export function differences(
+  expected: readonly string[],
+  actual: readonly string[],
+  names: { readonly expected: string; readonly actual: string },
+): readonly string[] {
+  const inActual = new Set(actual);
+  const inExpected = new Set(expected);
+  return [
+    ...expected.filter((line) => !inActual.has(line)).map((line) => `only in ${names.expected}: ${line}`),
+    ...actual.filter((line) => !inExpected.has(line)).map((line) => `only in ${names.actual}: ${line}`),
+  ];
+}
+
+const lineOf = (text: string, index: number): number => text.slice(0, index).split("\n").length;

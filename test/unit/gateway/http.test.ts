@@ -1,0 +1,218 @@
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { connect } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect } from "chai";
+import { errorTable } from "../../../protocols/index.ts";
+import { controlToken, startStand, type Stand } from "./stand.ts";
+
+describe("gateway: HTTP", () => {
+  let stand: Stand;
+  let folder: string;
+  let ada: string;
+  let bob: string;
+  let ready = true;
+  before(async () => {
+    folder = await mkdtemp(join(tmpdir(), "plexus-page-"));
+    await mkdir(join(folder, "assets"));
+    await writeFile(join(folder, "index.html"), "<!doctype html><title>Plexus</title>");
+    await writeFile(join(folder, "assets", "index-B4x2.js"), "export {};");
+    stand = await startStand({
+      webFolder: folder,
+      readiness: () =>
+        ready
+          ? { ok: true, value: {} }
+          : { ok: false, error: { code: "STOPPING", outcome: "not_started", message: "leaving" } },
+    });
+    ada = (await stand.signUp("ada")).token;
+    bob = (await stand.signUp("bob")).token;
+  });
+  after(async () => {
+    await stand.stop();
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  const as = (token: string) => async (method: string, path: string, body?: unknown, headers?: Record<string, string>) => {
+    const reply = await stand.request(method, path, { token, ...(body !== undefined && { body }), ...(headers && { headers }) });
+    return reply;
+  }; // prettier-ignore
+
+  it("carries a room's whole life", async () => {
+    const [a, b] = [as(ada), as(bob)];
+    expect((await a("POST", "/api/rooms", { room: "garden", title: "Garden" })).status).to.equal(200);
+    expect((await b("POST", "/api/rooms/garden/join")).status).to.equal(200);
+    const posted = await a("POST", "/api/rooms/garden/messages", { text: "hello" });
+    expect(posted.body).to.include({ seq: 1 });
+    expect((await b("POST", "/api/rooms/garden/messages", { text: "hi", replyTo: 1 })).status).to.equal(200);
+    expect((await a("PATCH", "/api/rooms/garden/messages/1", { text: "hello all" })).status).to.equal(200);
+    const thumb = encodeURIComponent("👍");
+    expect((await b("PUT", `/api/rooms/garden/messages/1/reactions/${thumb}`)).status).to.equal(200);
+    expect((await a("PUT", "/api/rooms/garden/pins/1")).status).to.equal(200);
+    expect((await a("PUT", "/api/rooms/garden/topic", { topic: "plants" })).status).to.equal(200);
+    expect((await a("PUT", "/api/rooms/garden/title", { title: "The garden" })).status).to.equal(200);
+    expect((await b("PUT", "/api/rooms/garden/read", { seq: 2 })).status).to.equal(200);
+    const role = "/api/rooms/garden/members/user%2Fbob/role";
+    expect((await a("PUT", role, { role: "moderator" })).status).to.equal(200);
+
+    const history = await b("GET", "/api/rooms/garden/messages?limit=10");
+    expect(history.body.messages.map((message: { text: string }) => message.text)).to.deep.equal(["hello all", "hi"]);
+    expect(history.body.messages[0].reactions).to.deep.equal({ "👍": ["user/bob"] });
+    const view = await b("GET", "/api/rooms/garden");
+    expect(view.body).to.include({ title: "The garden", topic: "plants" });
+    expect(view.body.members["user/bob"].role).to.equal("moderator");
+
+    expect((await b("DELETE", `/api/rooms/garden/messages/1/reactions/${thumb}`)).status).to.equal(200);
+    expect((await a("DELETE", "/api/rooms/garden/pins/1")).status).to.equal(200);
+    expect((await a("DELETE", "/api/rooms/garden/messages/1")).status).to.equal(200);
+    const rooms = await b("GET", "/api/rooms");
+    expect(rooms.body.rooms.map((line: { room: string }) => line.room)).to.deep.equal(["garden"]);
+    expect((await a("DELETE", "/api/rooms/garden/members/user%2Fbob")).status).to.equal(200);
+    expect((await b("POST", "/api/rooms/garden/messages", { text: "?" })).body.error.code).to.equal("NOT_A_MEMBER");
+  });
+
+  it("finds or makes the one direct room of two people", async () => {
+    const first = await as(bob)("POST", "/api/rooms/direct", { with: "user/ada" });
+    const second = await as(ada)("POST", "/api/rooms/direct", { with: "user/bob" });
+    expect(first.body.room).to.equal("dm.ada.bob");
+    expect(second.body).to.deep.include({ room: "dm.ada.bob", visibility: "direct" });
+  });
+
+  it("makes, lists, changes and deletes agents", async () => {
+    const a = as(ada);
+    expect((await a("POST", "/api/agents", { name: "muse", persona: "A poet." })).status).to.equal(200);
+    const listed = await a("GET", "/api/agents");
+    expect(listed.body.agents.map((agent: { agent: string }) => agent.agent)).to.deep.equal(["ada.muse"]);
+    expect(listed.body.unreachable).to.deep.equal([]);
+    expect((await a("PATCH", "/api/agents/ada.muse", { sampling: { temperature: 0.5 } })).status).to.equal(200);
+    expect((await a("GET", "/api/agents/ada.muse")).body.sampling).to.deep.equal({ temperature: 0.5 });
+    expect((await as(bob)("GET", "/api/agents/ada.muse/turns")).status).to.be.oneOf([403, 404]);
+    expect((await a("DELETE", "/api/agents/ada.muse")).status).to.equal(200);
+    expect((await a("GET", "/api/agents")).body.agents).to.deep.equal([]);
+    expect((await a("GET", "/api/models")).body.models[0].model).to.equal("echo");
+  });
+
+  it("gives a command repeated with its Idempotency-Key the first answer", async () => {
+    await as(ada)("POST", "/api/rooms", { room: "once" });
+    const again = () => as(ada)("POST", "/api/rooms/once/messages", { text: "1" }, { "idempotency-key": "k-1" });
+    expect((await again()).body).to.deep.equal((await again()).body);
+    expect((await as(ada)("GET", "/api/rooms/once")).body.messageSeq).to.equal(1);
+  });
+
+  it("finds people and rooms in the catalog", async () => {
+    const people = await as(ada)("GET", "/api/catalog/users?text=bo&limit=5");
+    expect(people.body.rows.map((row: { key: string }) => row.key)).to.deep.equal(["bob"]);
+    expect((await as(ada)("GET", "/api/catalog/rooms")).body.rows).to.be.an("array");
+  });
+
+  it("answers everything that does not fit with a row of the error table", async () => {
+    const cases: [string, string, unknown, string, string?][] = [
+      ["GET", "/api/nothing", undefined, "NOT_FOUND"],
+      ["GET", "/api/rooms/No%20Key", undefined, "BAD_REQUEST", "/params/room"],
+      ["GET", "/api/rooms/%ff", undefined, "BAD_REQUEST"],
+      ["GET", "/api/rooms/nowhere", undefined, "NOT_FOUND"],
+      ["GET", "/api/rooms/once/messages?limit=1000", undefined, "BAD_REQUEST", "/querystring/limit"],
+      ["GET", "/api/rooms/once/messages?bogus=1", undefined, "BAD_REQUEST", "/querystring"],
+      ["POST", "/api/rooms/once/messages", {}, "BAD_REQUEST", ""],
+      ["POST", "/api/rooms/once/messages", { text: 1 }, "BAD_REQUEST", "/text"],
+      ["POST", "/api/rooms/once/messages", { text: "x", more: 1 }, "BAD_REQUEST", ""],
+      ["POST", "/api/rooms/once/messages", "{", "BAD_REQUEST", ""],
+      ["POST", "/api/rooms/once/messages", '{"__proto__":{"text":"x"},"text":"x"}', "BAD_REQUEST", ""],
+      ["POST", "/api/rooms/once/messages", '{"\\u005f_proto__":{"text":"x"},"text":"x"}', "BAD_REQUEST", ""],
+      ["POST", "/api/rooms/once/messages", `{"text":${"[".repeat(500)}${"]".repeat(500)}}`, "BAD_REQUEST", ""],
+      ["POST", "/api/rooms/once/messages", { text: "x".repeat(70_000) }, "TOO_LARGE"],
+      ["PUT", "/api/rooms/once/pins/x", undefined, "BAD_REQUEST", "/params/seq"],
+    ];
+    for (const [method, path, body, code, where] of cases) {
+      const reply = await as(ada)(method, path, body);
+      const { error } = reply.body;
+      expect(error?.code, `${method} ${path} ${JSON.stringify(body)?.slice(0, 80)}`).to.equal(code);
+      expect(reply.status).to.equal(errorTable[error.code as keyof typeof errorTable].http);
+      expect(error.outcome).to.equal("failed");
+      if (where !== undefined) expect(error.details.path, JSON.stringify(error)).to.equal(where);
+    }
+    const form = await stand.request("POST", "/api/sign-in", {
+      body: "name=ada",
+      headers: { "content-type": "application/x-www-form-urlencoded" },
+    });
+    expect(form.body.error.code).to.equal("BAD_REQUEST");
+  });
+
+  it("hides what went wrong inside behind a request id that the log knows", async () => {
+    const broken = await startStand({ metricsText: () => Promise.reject(new Error("a secret detail")) });
+    const reply = await broken.request("GET", "/metrics");
+    expect(reply.status).to.equal(500);
+    expect(reply.body.error.code).to.equal("INTERNAL");
+    expect(JSON.stringify(reply.body)).not.to.contain("secret");
+    const line = broken.troubles.find((trouble) => trouble.startsWith("request_failed"));
+    expect(line).to.contain(reply.body.error.details.requestId).and.to.contain("a secret detail");
+    await broken.stop();
+  });
+
+  it("tells the operator's tools about life, readiness and metrics", async () => {
+    expect((await stand.request("GET", "/healthz")).status).to.equal(200);
+    expect((await stand.request("GET", "/readyz")).body).to.deep.equal({ ready: true });
+    ready = false;
+    expect((await stand.request("GET", "/readyz")).status).to.equal(503);
+    ready = true;
+    const metrics = await stand.request("GET", "/metrics");
+    expect(metrics.body).to.equal("up 1\n");
+    expect(metrics.headers.get("content-type")).to.equal("text/plain; version=0.0.4");
+    const proxied = { headers: { "x-forwarded-for": "203.0.113.9" } };
+    expect((await stand.request("GET", "/metrics", proxied)).status).to.equal(401);
+    expect((await stand.request("GET", "/metrics", { ...proxied, token: bob })).status).to.equal(403);
+    expect((await stand.request("GET", "/metrics", { ...proxied, token: controlToken })).status).to.equal(200);
+  });
+
+  it("serves the page on every path of its own, hashed files for ever, and nothing outside its folder", async () => {
+    const html = { headers: { accept: "text/html" } };
+    for (const path of ["/", "/room/lobby", "/agent/ada.muse"]) {
+      const page = await stand.request("GET", path, html);
+      expect(page.body, path).to.contain("<title>Plexus");
+      expect(page.headers.get("cache-control")).to.equal("no-cache");
+      const policy = page.headers.get("content-security-policy") ?? "";
+      expect(policy).to.contain("default-src 'self'").and.to.contain(`ws://${new URL(stand.url).host}`);
+      expect(policy).to.contain("script-src 'self';").and.to.contain("frame-ancestors 'none'");
+      expect(page.headers.get("x-content-type-options")).to.equal("nosniff");
+    }
+    const asset = await stand.request("GET", "/assets/index-B4x2.js");
+    expect(asset.headers.get("cache-control")).to.contain("immutable");
+    expect((await stand.request("GET", "/assets/none.js", html)).status).to.equal(404);
+    for (const path of ["/..%2f..%2fetc%2fpasswd", "/%2e%2e/%2e%2e/etc/passwd", "/assets/..%5c..%5cindex.html"])
+      expect((await stand.request("GET", path)).status, path).to.be.within(400, 404);
+  });
+
+  it("describes every route in OpenAPI 3.1 from the same schemas", async () => {
+    const { body } = await stand.request("GET", "/openapi.json");
+    expect(body.openapi).to.equal("3.1.0");
+    const post = body.paths["/api/rooms/{room}/messages"].post;
+    expect(post.requestBody.content["application/json"].schema.properties.text).to.include({ maxLength: 10_000 });
+    for (const path of ["/api/sign-in", "/api/me/keys", "/v1/chat/completions", "/api/admin/actors", "/healthz"])
+      expect(body.paths, path).to.have.property(path);
+    for (const [path, methods] of Object.entries<Record<string, { summary?: string }>>(body.paths))
+      for (const route of Object.values(methods)) expect(route.summary, path).to.be.a("string");
+  });
+
+  it("answers bytes that are not HTTP with a typed error and closes", async () => {
+    const { hostname, port } = new URL(stand.url);
+    const answers = await Promise.all(
+      ["garbage\r\n\r\n", "GET /healthz HTTP/9.9\r\n\r\n", `GET / HTTP/1.1\r\nx: ${"y".repeat(20_000)}\r\n\r\n`].map(
+        (bytes) =>
+          new Promise<string>((resolve) => {
+            let text = "";
+            const socket = connect(Number(port), hostname, () => socket.write(bytes));
+            socket.on("data", (piece) => (text += piece.toString())).on("error", () => undefined);
+            socket.on("close", () => resolve(text));
+          }),
+      ),
+    );
+    expect(answers[0]).to.contain("HTTP/1.1 400").and.to.contain('"code":"BAD_REQUEST"');
+    expect(answers[1]).to.contain('"code":"BAD_REQUEST"');
+    expect(answers[2]).to.contain("HTTP/1.1 413").and.to.contain('"code":"TOO_LARGE"');
+  });
+
+  it("rejects when its address is taken", async () => {
+    const port = Number(new URL(stand.url).port);
+    const second = await startStand({ port }).then(() => undefined, (error: { code: string }) => error.code);
+    expect(second).to.equal("EADDRINUSE");
+  }); // prettier-ignore
+});

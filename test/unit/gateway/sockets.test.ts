@@ -1,0 +1,299 @@
+import { expect } from "chai";
+import { connectClient, startStand, type Client, type Frame, type Stand } from "./stand.ts";
+
+const isEvent = (topic: string, type: string) => (frame: Frame) => frame.topic === topic && frame.event?.type === type;
+
+describe("gateway: WebSocket", () => {
+  let stand: Stand;
+  let ada: string;
+  let bob: string;
+  before(async () => {
+    stand = await startStand();
+    ada = (await stand.signUp("ada")).token;
+    bob = (await stand.signUp("bob")).token;
+  });
+  after(() => stand.stop());
+
+  async function createRoom(client: Client, room: string, fields: object = {}): Promise<void> {
+    expect((await client.ask("room.create", room, fields)).error).to.equal(undefined);
+  }
+
+  it("greets with hello and answers ping", async () => {
+    const { token } = await stand.signUp("hal");
+    const client = await connectClient(stand.url, token);
+    expect((await client.ask("ping")).ok).to.deep.equal({});
+    client.socket.close();
+  });
+
+  it("accepts the token as cookie and as query, and cookies from our own pages only", async () => {
+    const cookie = { cookie: `plexus_session=${ada}` };
+    const good = await stand.connect("", { headers: { ...cookie, origin: stand.url } });
+    expect((await good.ask("ping")).ok).to.deep.equal({});
+    const foreign = stand.connect("", { headers: { ...cookie, origin: "https://evil.example" } });
+    expect(await foreign.then(() => undefined, (error: { status: number }) => error.status)).to.equal(403);
+    const query = await connectClient(stand.url, "", { headers: {} }, `/ws?token=${ada}`);
+    expect((await query.ask("ping")).ok).to.deep.equal({});
+    query.socket.close();
+  }); // prettier-ignore
+
+  it("refuses an upgrade without a good token before accepting it", async () => {
+    for (const token of ["", "plx_YWRh.xxx", ada.slice(0, -2) + "xx", `${"plx_"}${"A".repeat(400)}`]) {
+      const refusal = await stand.connect(token).then(() => undefined, (error: { status: number; text: string }) => error);
+      expect(refusal?.status, token).to.equal(401);
+      expect(JSON.parse(refusal?.text ?? "").error.code).to.equal("UNAUTHENTICATED");
+    }
+  }); // prettier-ignore
+
+  it("streams what happens in a room to everybody who follows it, in order and once", async () => {
+    const author = await stand.connect(ada);
+    const reader = await stand.connect(bob);
+    await createRoom(author, "lobby");
+    await reader.ask("room.join", "lobby");
+    const subscribed = await reader.ask("subscribe", "room/lobby");
+    expect(subscribed.ok.state.room).to.equal("lobby");
+    const { head } = subscribed.ok;
+
+    const count = 200;
+    const posted = await Promise.all(
+      Array.from({ length: count }, (_, index) => author.ask("room.post", "lobby", { text: `message ${index}` })),
+    );
+    const limited = posted.filter((answer) => answer.error?.code === "OVERLOADED").length;
+    const accepted = count - limited;
+    expect(accepted).to.be.at.least(64);
+    for (let index = 0; index < accepted; index += 1) {
+      const frame = await reader.next((candidate) => candidate.topic === "room/lobby");
+      expect(frame.at).to.equal(head + 1 + index);
+      expect(frame.event.type).to.equal("posted");
+    }
+  });
+
+  it("gives after a cursor exactly what was missed, then goes on live", async () => {
+    const author = await stand.connect(ada);
+    await createRoom(author, "archive");
+    for (let index = 0; index < 30; index += 1) await author.ask("room.post", "archive", { text: `old ${index}` });
+    const reader = await stand.connect(ada);
+    const { ok } = await reader.ask("subscribe", "room/archive", undefined, { cursor: 5 });
+    expect(ok.state).to.equal(undefined);
+    await author.ask("room.post", "archive", { text: "new" });
+    for (let at = 6; at <= ok.head + 1; at += 1)
+      expect((await reader.next((frame) => frame.topic === "room/archive")).at).to.equal(at);
+  });
+
+  it("has no gap and no duplicate when subscribing in the middle of a storm of posts", async () => {
+    const author = await stand.connect(ada);
+    await createRoom(author, "storm");
+    let posting = true;
+    const storm = (async () => {
+      for (let index = 0; index < 300 && posting; index += 1)
+        await author.ask("room.post", "storm", { text: `drop ${index}` });
+    })();
+    const seen: number[][] = [];
+    for (let round = 0; round < 10; round += 1) {
+      const reader = await stand.connect(ada);
+      const { ok } = await reader.ask("subscribe", "room/storm", undefined, { cursor: round === 0 ? 0 : 1 });
+      expect(ok.head).to.be.a("number");
+      await reader.next((frame) => frame.topic === "room/storm" && frame.at > ok.head);
+      reader.socket.close();
+      await reader.closed;
+      seen.push(reader.frames.filter((frame) => frame.topic === "room/storm").map((frame) => frame.at as number));
+    }
+    posting = false;
+    await storm;
+    for (const positions of seen) {
+      // The one frame that was waited for is taken out, so it may leave one hole and no other.
+      const sorted = [...positions].sort((left, right) => left - right);
+      expect(positions).to.deep.equal(sorted);
+      expect(new Set(positions).size).to.equal(positions.length);
+      const holes = positions.filter((at, index) => index > 0 && at !== (positions[index - 1] as number) + 1);
+      expect(holes.length).to.be.at.most(1);
+    }
+  });
+
+  it("asks the actor again when the hub lost an event", async () => {
+    const author = await stand.connect(ada);
+    await createRoom(author, "lossy");
+    const reader = await stand.connect(ada);
+    const { ok } = await reader.ask("subscribe", "room/lossy");
+    // What a mesh may do: lose what an owner published, though the journal has it.
+    const original = stand.hub.publish.bind(stand.hub);
+    let dropped = 0;
+    (stand.hub as { publish: typeof original }).publish = (topic, event, at) => {
+      if (topic === "room/lossy" && dropped < 3) dropped += 1;
+      else original(topic, event, at);
+    };
+    for (let index = 0; index < 4; index += 1) await author.ask("room.post", "lossy", { text: `${index}` });
+    (stand.hub as { publish: typeof original }).publish = original;
+    for (let index = 1; index <= 4; index += 1)
+      expect((await reader.next((frame) => frame.topic === "room/lossy")).at).to.equal(ok.head + index);
+    expect(dropped).to.equal(3);
+  });
+
+  it("sends best-effort events without a position", async () => {
+    const typist = await stand.connect(ada);
+    const reader = await stand.connect(ada);
+    await createRoom(typist, "typing");
+    await reader.ask("subscribe", "room/typing");
+    await typist.ask("room.typing", "typing", {});
+    const frame = await reader.next(isEvent("room/typing", "typing"));
+    expect(frame.at).to.equal(undefined);
+  });
+
+  it("ends the subscription of a member that is removed, with nothing said after that", async () => {
+    const owner = await stand.connect(ada);
+    const member = await stand.connect(bob);
+    await createRoom(owner, "secret", { visibility: "private" });
+    await owner.ask("room.invite", "secret", { member: "user/bob" });
+    expect((await member.ask("subscribe", "room/secret")).ok.head).to.be.a("number");
+    // In one breath, so that removal and message come out of the same turn of the loop.
+    const removed = owner.ask("room.remove", "secret", { member: "user/bob" });
+    const after = owner.ask("room.post", "secret", { text: "now we are alone" });
+    await Promise.all([removed, after]);
+    const lost = await member.next((frame) => frame.lost !== undefined);
+    expect(lost).to.deep.include({ topic: "room/secret" });
+    expect(lost.lost.code).to.equal("NOT_A_MEMBER");
+    expect((await member.ask("subscribe", "room/secret")).error?.code).to.equal("NOT_A_MEMBER");
+    expect(JSON.stringify(member.frames)).not.to.contain("alone");
+  });
+
+  it("refuses topics that are not the caller's with the actor's own answer", async () => {
+    const client = await stand.connect(bob);
+    expect((await client.ask("subscribe", "user/ada")).error?.code).to.equal("FORBIDDEN");
+    expect((await client.ask("subscribe", "role-manager/cluster")).error?.code).to.equal("FORBIDDEN");
+    expect((await client.ask("subscribe", "room/nowhere")).error?.code).to.equal("NOT_FOUND");
+    expect((await client.ask("subscribe", "no topic")).error?.code).to.equal("BAD_REQUEST");
+    expect((await client.ask("subscribe", "user/bob")).ok.state.user).to.equal("bob");
+    const forged = await client.ask("subscribe", "user/bob", undefined, { cursor: 9_999_999 });
+    expect(forged.error?.code).to.equal("CURSOR_INVALID");
+    expect((await client.ask("unsubscribe", "user/bob")).ok).to.deep.equal({});
+  });
+
+  it("refuses a well-formed command that does not fit and goes on", async () => {
+    const client = await stand.connect(bob);
+    const unknown = await client.ask("room.explode", "lobby", {});
+    expect(unknown.error?.code).to.equal("BAD_REQUEST");
+    const extra = await client.ask("room.post", "lobby", { text: "x", admin: true });
+    expect(extra.error?.details).to.deep.equal({ path: "/with", problem: "unknown field admin" });
+    const internal = await client.ask("user.openSession", "bob", {});
+    expect(internal.error?.code).to.equal("BAD_REQUEST");
+    expect((await client.ask("room.post", "No Key!", { text: "x" })).error?.code).to.equal("BAD_REQUEST");
+    expect((await client.ask("ping")).ok).to.deep.equal({});
+  });
+
+  it("gives a retried command its first answer", async () => {
+    const client = await stand.connect(ada);
+    await createRoom(client, "once");
+    const operation = { operationId: "op-1" };
+    const first = await client.ask("room.post", "once", { text: "one" }, operation);
+    const again = await client.ask("room.post", "once", { text: "one" }, operation);
+    expect(again.ok).to.deep.equal(first.ok);
+    expect((await client.ask("room.describe", "once")).ok.messageSeq).to.equal(1);
+  });
+
+  it("says bye to a malformed frame and closes", async () => {
+    for (const [frame, code] of [
+      ["nonsense", 1007],
+      ['{"id":-1,"do":"ping"}', 1007],
+      ['{"id":1,"do":"ping","extra":1}', 1007],
+      [`${"[".repeat(200)}${"]".repeat(200)}`, 1007],
+      ['{"id":1,"do":"ping","__proto__":{"x":1}}', 1007],
+      [Buffer.from('{"id":1,"do":"ping"}'), 1003],
+    ] as const) {
+      const client = await stand.connect(bob);
+      client.socket.send(frame);
+      const { bye } = await client.next((candidate) => candidate.bye !== undefined);
+      expect(bye.code, String(frame)).to.equal("BAD_FRAME");
+      expect((await client.closed).code).to.equal(code);
+    }
+  });
+
+  it("closes on a frame that is too large and on text that is not UTF-8", async () => {
+    const large = await stand.connect(bob);
+    large.socket.send("x".repeat(70_000));
+    expect((await large.closed).code).to.equal(1009);
+    const broken = await stand.connect(bob);
+    broken.socket.send(Buffer.from([0xc3, 0x28]), { binary: false });
+    expect((await broken.closed).code).to.equal(1007);
+  });
+
+  it("tells about activity in rooms that the connection does not follow", async () => {
+    const author = await stand.connect(ada);
+    await createRoom(author, "news");
+    const reader = await stand.connect(bob);
+    await reader.ask("room.join", "news");
+    expect((await reader.ask("watch")).ok).to.deep.equal({});
+    await author.ask("room.post", "news", { text: "hello @bob" });
+    const { activity } = await reader.next((frame) => frame.activity !== undefined);
+    expect(activity).to.include({ room: "news", seq: 1, author: "user/ada", mentioned: true });
+
+    await createRoom(author, "newer");
+    await reader.ask("subscribe", "user/bob");
+    await reader.ask("room.join", "newer");
+    await reader.next(isEvent("user/bob", "roomJoined"));
+    await author.ask("room.post", "newer", { text: "joined later" });
+    expect((await reader.next((frame) => frame.activity !== undefined)).activity.room).to.equal("newer");
+
+    await reader.ask("subscribe", "room/news");
+    await author.ask("room.post", "news", { text: "now followed" });
+    await reader.next(isEvent("room/news", "posted"));
+    await reader.ask("ping");
+    expect(reader.frames.filter((frame) => frame.activity !== undefined)).to.deep.equal([]);
+  });
+
+  it("bounds subscriptions, commands under way and connections of one user", async () => {
+    const client = await stand.connect(ada);
+    const burst = await Promise.all(Array.from({ length: 100 }, () => client.ask("user.describe")));
+    const refusals = burst.filter((answer) => answer.error !== undefined);
+    expect(new Set(refusals.map((answer) => answer.error?.code))).to.deep.equal(new Set(["OVERLOADED"]));
+    expect(burst.length - refusals.length).to.be.at.least(64);
+
+    const small = await startStand({ limits: { connectionsPerUserMax: 2 } });
+    const { token } = await small.signUp("ada");
+    await small.connect(token);
+    await small.connect(token);
+    const third = await small.connect(token).then(() => undefined, (error: { status: number }) => error.status);
+    expect(third).to.equal(409);
+    await small.stop();
+  }); // prettier-ignore
+
+  it("limits how often one user may ask, over all connections", async () => {
+    const small = await startStand({ limits: { commandRate: { count: 5, windowMs: 60_000 } } });
+    const { token } = await small.signUp("ada");
+    const client = await small.connect(token);
+    const answers = await Promise.all(Array.from({ length: 6 }, () => client.ask("ping")));
+    const { error } = answers.at(-1) as { error?: { code: string; details: { retryAfterMs: number } } };
+    expect(error?.code).to.equal("RATE_LIMITED");
+    expect(error?.details.retryAfterMs).to.be.within(1, 12_000);
+    const http = await small.request("GET", "/api/me", { token });
+    expect(http.status).to.equal(429);
+    await small.stop();
+  });
+
+  it("closes a connection that reads too slowly instead of keeping what it does not read", async () => {
+    const small = await startStand({ limits: { sendBufferSoftBytes: 16 * 1024, sendBufferBytesMax: 64 * 1024 } });
+    const { token } = await small.signUp("ada");
+    const author = await small.connect(token);
+    await author.ask("room.create", "flood", {});
+    const slow = await small.connect(token);
+    await slow.ask("subscribe", "room/flood");
+    slow.socket.pause();
+    // More than the sockets of any system hold: what is left lies in the node's memory, or would.
+    const post = () => author.ask("room.post", "flood", { text: "x".repeat(9_000) });
+    for (let round = 0; round < 30; round += 1) await Promise.all(Array.from({ length: 50 }, post));
+    slow.socket.resume();
+    expect((await slow.closed).code).to.equal(1013);
+    expect(slow.frames.at(-1)?.bye?.code).to.equal("RATE_LIMITED");
+    await small.stop();
+  }).timeout(20_000);
+
+  it("says STOPPING to everybody when the node stops", async () => {
+    const small = await startStand();
+    const { token } = await small.signUp("ada");
+    const client = await small.connect(token);
+    const stopping = small.gateway.stop(2_000);
+    const { bye } = await client.next((frame) => frame.bye !== undefined);
+    expect(bye.code).to.equal("STOPPING");
+    expect((await client.closed).code).to.equal(1001);
+    await stopping;
+    await small.stop();
+  });
+});

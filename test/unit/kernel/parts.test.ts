@@ -1,0 +1,141 @@
+import { expect } from "chai";
+import fc from "fast-check";
+import { AnswerWindow } from "../../../node/kernel/answers.ts";
+import { Mailbox } from "../../../node/kernel/mailbox.ts";
+import { Reminders } from "../../../node/kernel/reminders.ts";
+import { judge } from "../../../node/kernel/supervision.ts";
+import { ok } from "../../../protocols/index.ts";
+import { simulatedClock, World } from "../../simulation/world.ts";
+
+const policy = { restartsMax: 3, restartWindowMs: 1_000, restartBackoffMs: 10, restartBackoffMaxMs: 25 };
+
+describe("supervision", () => {
+  it("restarts later and later, then quarantines", () => {
+    let failures: readonly number[] = [];
+    const verdicts = [0, 1, 2, 3].map((nowMs) => {
+      const verdict = judge(failures, nowMs, policy);
+      failures = verdict.failuresAtMs;
+      return verdict.type === "restart" ? verdict.delayMs : verdict.type;
+    });
+    expect(verdicts).to.deep.equal([10, 20, 25, "quarantine"]);
+  });
+
+  it("never quarantines an actor that fails at most as often as the window allows", () => {
+    fc.assert(
+      fc.property(fc.array(fc.integer({ min: 334, max: 5_000 }), { maxLength: 50 }), (gaps) => {
+        let nowMs = 0;
+        let failures: readonly number[] = [];
+        for (const gap of gaps) {
+          nowMs += gap;
+          const verdict = judge(failures, nowMs, policy);
+          failures = verdict.failuresAtMs;
+          expect(verdict.type).to.equal("restart");
+          expect(failures.length).to.be.at.most(policy.restartsMax);
+        }
+      }),
+    );
+  });
+});
+
+describe("answer window", () => {
+  it("keeps the first answer, within count and age, through dump and load", () => {
+    fc.assert(
+      fc.property(fc.array(fc.tuple(fc.integer({ min: 0, max: 9 }), fc.integer({ min: 0, max: 50 }))), (steps) => {
+        const bounds = { answersMax: 4, answersAgeMaxMs: 100 };
+        let window = new AnswerWindow(bounds);
+        let nowMs = 0;
+        for (const [index, [name, passMs]] of steps.entries()) {
+          nowMs += passMs;
+          const before = window.find(`o${name}`);
+          window.add(`o${name}`, nowMs, ok(index));
+          if (before) expect(window.find(`o${name}`)).to.equal(before);
+          expect(window.size).to.be.at.most(4);
+          const copy = new AnswerWindow(bounds);
+          copy.load(window.dump());
+          expect(copy.dump()).to.deep.equal(window.dump());
+          window = copy;
+        }
+      }),
+    );
+  });
+});
+
+describe("mailbox", () => {
+  it("gives everything out once, in order, and counts messages but not signals", () => {
+    fc.assert(
+      fc.property(fc.array(fc.option(fc.boolean(), { nil: "shift" })), (steps) => {
+        const mailbox = new Mailbox();
+        const expected: number[] = [];
+        let next = 0;
+        for (const step of steps) {
+          if (step === "shift") {
+            const got = mailbox.shift();
+            expect(got && got.chain.length).to.equal(expected.shift());
+          } else {
+            next += 1;
+            const chain = Array.from({ length: next }, () => "pad/a" as const);
+            mailbox.push({
+              to: "pad/a",
+              from: "node",
+              message: { type: "x" },
+              operation: undefined,
+              replyTo: undefined,
+              chain,
+              signal: step === true,
+            });
+            expected.push(next);
+          }
+          expect(mailbox.empty).to.equal(expected.length === 0);
+        }
+        expect(mailbox.takeAll().map((envelope) => envelope.chain.length)).to.deep.equal(expected);
+        expect(mailbox.messages).to.equal(0);
+      }),
+    );
+  });
+});
+
+describe("reminders", () => {
+  it("ring at or after their time, again with growing gaps, and not once forgotten", async () => {
+    const world = new World(1);
+    const clock = simulatedClock(world, { offsetMs: 0 }, { life: 1, alive: true });
+    const rings: [string, number][] = [];
+    const reminders = new Reminders(clock, { reminderRetryMs: 100, reminderRetryMaxMs: 300 }, (_, id) =>
+      rings.push([id, clock.nowMs()]),
+    );
+    reminders.set("chat/1", "pad/a", "late", 500);
+    reminders.set("chat/1", "pad/a", "early", 100);
+    reminders.set("chat/2", "pad/b", "other", 200);
+    reminders.set("chat/1", "pad/a", "moved", 50);
+    reminders.set("chat/1", "pad/a", "moved", 400);
+    expect(reminders.of("pad/a")).to.have.length(3);
+    await world.run(() => rings.length >= 1, 10_000);
+    reminders.forget("pad/a", "early");
+    await world.run(() => rings.length >= 8, 10_000);
+    reminders.dropSlot("chat/1");
+    reminders.dropSlot("chat/2");
+    const first = new Map([...rings].reverse());
+    expect(first.get("early")).to.be.at.least(100);
+    expect(first.get("other")).to.be.at.least(200);
+    expect(first.get("moved")).to.be.at.least(400);
+    expect(first.get("late")).to.be.at.least(500);
+    expect(rings.filter(([id]) => id === "early")).to.have.length(1);
+    const others = rings.filter(([id]) => id === "other").map(([, atMs]) => atMs);
+    const gaps = others.slice(1).map((atMs, index) => atMs - (others[index] ?? 0));
+    expect(Math.min(...gaps)).to.be.at.least(100);
+    const count = rings.length;
+    await world.run(() => false, 60_000);
+    expect(rings).to.have.length(count);
+    reminders.stop();
+  });
+
+  it("stay few in memory when they are replaced often", async () => {
+    const world = new World(2);
+    const clock = simulatedClock(world, { offsetMs: 0 }, { life: 1, alive: true });
+    let rang = 0;
+    const reminders = new Reminders(clock, { reminderRetryMs: 1_000, reminderRetryMaxMs: 1_000 }, () => (rang += 1));
+    for (let index = 0; index < 1_000; index += 1) reminders.set("chat/1", "pad/a", `r${index % 3}`, 90_000 + index);
+    await world.run(() => rang >= 3, 95_000);
+    expect(rang).to.equal(3);
+    reminders.stop();
+  });
+});

@@ -1,0 +1,222 @@
+/** A kernel on a real Level store in a folder of its own, with kinds made for the tests. */
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import {
+  note,
+  persist,
+  publish,
+  refuse,
+  reply,
+  type AnyBehavior,
+  type Behavior,
+  type Effect,
+  type Message,
+} from "../../../actors/behavior.ts";
+import { createDirectory } from "../../../node/directory/index.ts";
+import { createKernel, type Kernel, type KernelLimits } from "../../../node/kernel/index.ts";
+import { createClock, createRandom, openLevelStore } from "../../../node/platform/index.ts";
+import type { Log, Meter, Store } from "../../../node/ports.ts";
+import { openJournal, type Journal, type JournalLimits } from "../../../node/storage/index.ts";
+import type { ActorId, GenerationPart, GenerationRequest, Result } from "../../../protocols/index.ts";
+import type { Runtime } from "../../../runtimes/runtime.ts";
+
+export const quietLog: Log = {
+  debug: () => undefined,
+  info: () => undefined,
+  warn: () => undefined,
+  error: () => undefined,
+};
+export const quietMeter: Meter = { count: () => undefined, gauge: () => undefined, observeMs: () => undefined };
+const log = quietLog;
+const meter = quietMeter;
+
+interface PadState {
+  readonly lines: readonly string[];
+  readonly open: boolean;
+}
+type PadEvent = { readonly type: "added"; readonly line: string } | { readonly type: "marked"; readonly open: boolean };
+
+/** Adds lines; fails, asks, reminds and generates when told to. `recovered` is published when it comes into memory. */
+const pad: Behavior<PadState, Message, PadEvent, { count: number }, { by: number }> = {
+  kind: "pad",
+  role: "chat",
+  initial: () => ({ lines: [], open: false }),
+  decide(state, message, turn): Effect<PadEvent, { by: number }>[] {
+    const text = "text" in message ? String(message.text) : "";
+    switch (message.type) {
+      case "add":
+        return [
+          persist<PadEvent>({ type: "added", line: text }),
+          publish({ line: text }, state.lines.length + 1),
+          reply(state.lines.length + 1),
+        ];
+      case "addLater":
+        return [{ type: "read", range: { from: "line/", to: "line0", limit: 5 }, tag: { text, to: turn.replyTo } }];
+      case "records": {
+        const tag = message.tag as { text?: string; to?: Parameters<typeof reply>[1] };
+        if (tag.text === undefined) return [reply(message.records, tag.to)];
+        return [persist<PadEvent>({ type: "added", line: tag.text }), reply(state.lines.length + 1, tag.to)];
+      }
+      case "never":
+        return [];
+      case "lines":
+        return [reply(state.lines)];
+      case "records?":
+        return [{ type: "read", range: { from: "line/", to: "line0", limit: 100 }, tag: { to: turn.replyTo } }];
+      case "whisper":
+        return [note({ by: 1 }), reply(turn.notes.count + 1)];
+      case "refuse":
+        return [refuse("FORBIDDEN", { text })];
+      case "boom":
+        throw new Error(`boom ${text}`);
+      case "huge":
+        return [persist<PadEvent>({ type: "added", line: "x".repeat(2_000_000) }), reply(0)];
+      case "mark":
+        return [persist<PadEvent>({ type: "marked", open: text === "open" }), reply(null)];
+      case "askOther":
+        return [
+          {
+            type: "ask",
+            to: text as ActorId,
+            message: (message as { inner?: Message }).inner ?? { type: "lines" },
+            tag: turn.replyTo,
+            timeoutMs: 500,
+          },
+        ];
+      case "answered":
+        return message.tag === "drop" ? [] : [reply(message.result, message.tag as Parameters<typeof reply>[1])];
+      case "tellOther":
+        return [
+          {
+            type: "tell",
+            to: text as ActorId,
+            message: (message as { inner?: Message }).inner ?? { type: "add", text: "told" },
+            operationId: "t1",
+          },
+          reply(null),
+        ];
+      case "remind":
+        return [{ type: "remind", id: "bell", dueMs: turn.nowMs + Number(text) }, reply(null)];
+      case "reminded":
+        return [persist<PadEvent>({ type: "added", line: `rang ${message.id}` }), { type: "forget", id: message.id }];
+      case "generate":
+        return [
+          { type: "generate", request: { id: "g", model: "", messages: [], sampling: {}, timeoutMs: 1000 } },
+          reply(null),
+        ];
+      case "cancel":
+        return [{ type: "cancel", id: "g" }, reply(null)];
+      case "generated":
+        return [persist<PadEvent>({ type: "added", line: JSON.stringify(message.part) })];
+      case "leave":
+        return [reply(null), { type: "stop" }];
+      default:
+        return [reply(message.type)];
+    }
+  },
+  evolve(state, event) {
+    if (event.type === "marked") return { ...state, open: event.open };
+    if (event.line === "cannot be folded") throw new Error("cannot be folded");
+    return { ...state, lines: [...state.lines, event.line] };
+  },
+  record: (event) => (event.type === "added" ? [{ put: `line/${event.line.slice(0, 20)}`, value: event }] : []),
+  recover: () => [publish("recovered")],
+  pending: (state) => state.open,
+  notes: { initial: () => ({ count: 0 }), evolve: (notes, change) => ({ count: notes.count + change.by }) },
+};
+
+export interface Stage {
+  readonly folder: string;
+  kernel: Kernel;
+  journal: Journal;
+  store: Store;
+  readonly published: { topic: string; event: unknown; at: number | undefined }[];
+  /** Generations asked for; the test plays the model. */
+  readonly generations: { request: GenerationRequest; say: (part: GenerationPart) => void; cancelled: boolean }[];
+  /** Makes the next batches of the store fail. */
+  failBatches: number;
+  ask(
+    to: string,
+    type: string,
+    more?: Record<string, unknown> & { operationId?: string; timeoutMs?: number; from?: string },
+  ): Promise<Result<unknown>>;
+  /** Stops the node as a crash would, or cleanly, and starts it on the same folder. */
+  restart(how?: "cleanly"): Promise<void>;
+  end(): Promise<void>;
+}
+
+export async function createStage(
+  limits: { kernel?: Partial<KernelLimits>; journal?: Partial<JournalLimits>; behaviors?: readonly AnyBehavior[] } = {},
+): Promise<Stage> {
+  const folder = await mkdtemp(join(tmpdir(), "plexus-kernel-"));
+  const stage = { folder, published: [], generations: [], failBatches: 0 } as unknown as Stage;
+  const runtime: Runtime = {
+    models: () => [],
+    generate(request, say) {
+      const generation = { request, say, cancelled: false };
+      stage.generations.push(generation);
+      return { cancel: () => void (generation.cancelled = true) };
+    },
+    stop: () => Promise.resolve(),
+  };
+  const start = async (): Promise<void> => {
+    const level = await openLevelStore(folder);
+    const store: Store = {
+      ...level,
+      batch: (ops, options) => {
+        if (stage.failBatches === 0) return level.batch(ops, options);
+        stage.failBatches -= 1;
+        return Promise.reject(new Error("disk full"));
+      },
+    };
+    const clock = createClock();
+    const identity = { cluster: "c1", node: "n1" };
+    const journal = await openJournal({
+      store,
+      clock,
+      log,
+      meter,
+      identity,
+      ...(limits.journal && { limits: limits.journal }),
+    });
+    const directory = createDirectory({ store });
+    const publisher = {
+      publish: (topic: string, event: unknown, at: number | undefined) =>
+        void stage.published.push({ topic, event, at }),
+    };
+    const behaviors = limits.behaviors ?? [pad as AnyBehavior];
+    const random = createRandom();
+    const ports = { node: "n1", behaviors, journal, directory, runtime, publisher, clock, random, log, meter };
+    const kernel = createKernel({ ...ports, ...(limits.kernel && { limits: limits.kernel }) });
+    await kernel.start();
+    Object.assign(stage, { kernel, journal, store });
+  };
+  stage.ask = (to, type, more = {}) => {
+    const { operationId, timeoutMs = 5_000, from = "user/ada", ...fields } = more;
+    const message = { type, ...fields };
+    const request = { to: to as ActorId, from: from as ActorId, message, timeoutMs };
+    return stage.kernel.ask(operationId === undefined ? request : { ...request, operationId });
+  };
+  stage.restart = async (how) => {
+    await stage.kernel.stop(how === "cleanly" ? 5_000 : 0);
+    await stage.store.close();
+    await start();
+  };
+  stage.end = async () => {
+    await stage.kernel.stop(2_000);
+    await stage.store.close();
+    await rm(folder, { recursive: true, force: true });
+  };
+  await start();
+  return stage;
+}
+
+/** Resolves when `probe` gives true; asks again as time passes, for at most 5 s. */
+export async function eventually(what: string, probe: () => boolean | Promise<boolean>): Promise<void> {
+  const endMs = performance.now() + 5_000;
+  while (!(await probe())) {
+    if (performance.now() > endMs) throw new Error(`did not happen: ${what}`);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+}

@@ -1,0 +1,233 @@
+import { expect } from "chai";
+import fc from "fast-check";
+import type { GenerationPart, GenerationRequest } from "../../../protocols/index.ts";
+import { failure } from "../../../protocols/index.ts";
+import { Admission } from "../../../runtimes/admission.ts";
+import type { RuntimeEvent } from "../../../runtimes/environment.ts";
+import { createEchoRuntime, runtimeLimits, type RuntimeClock } from "../../../runtimes/index.ts";
+import type { Generation } from "../../../runtimes/runtime.ts";
+
+/** Time that passes when told to. */
+class ManualClock implements RuntimeClock {
+  #nowMs = 0;
+  #order = 0;
+  #timers: { atMs: number; order: number; callback: () => void }[] = [];
+  monotonicMs(): number {
+    return this.#nowMs;
+  }
+  after(delayMs: number, callback: () => void): () => void {
+    const timer = { atMs: this.#nowMs + delayMs, order: (this.#order += 1), callback };
+    this.#timers.push(timer);
+    return () => {
+      this.#timers = this.#timers.filter((one) => one !== timer);
+    };
+  }
+  advance(byMs: number): void {
+    const untilMs = this.#nowMs + byMs;
+    for (;;) {
+      const next = this.#timers.toSorted((a, b) => a.atMs - b.atMs || a.order - b.order)[0];
+      if (next === undefined || next.atMs > untilMs) break;
+      this.#timers = this.#timers.filter((one) => one !== next);
+      this.#nowMs = next.atMs;
+      next.callback();
+    }
+    this.#nowMs = untilMs;
+  }
+}
+
+const request = (fields: Partial<GenerationRequest> = {}): GenerationRequest => ({
+  id: "test",
+  model: "",
+  messages: [{ role: "user", content: "one two three" }],
+  sampling: {},
+  timeoutMs: 1_000,
+  ...fields,
+});
+
+const done = { type: "done", end: "complete", promptTokens: 1, completionTokens: 2 } as const;
+
+function setUp(slots = 1, queuedPerModelMax = 2) {
+  const clock = new ManualClock();
+  const begun: number[] = [];
+  const cancelled: number[] = [];
+  const stuck: number[] = [];
+  const events: RuntimeEvent[] = [];
+  const admission = new Admission(
+    {
+      models: ["m"],
+      clock,
+      queuedPerModelMax,
+      onEvent: (event) => events.push(event),
+      onStuck: (run) => stuck.push(run),
+    },
+    { begin: (run) => begun.push(run), cancel: (run) => cancelled.push(run) },
+  );
+  admission.setDoor("m", { type: "open", slots });
+  const ask = (fields: Partial<GenerationRequest> = {}): { parts: GenerationPart[]; generation: Generation } => {
+    const parts: GenerationPart[] = [];
+    return { parts, generation: admission.submit(request(fields), (part) => parts.push(part)) };
+  };
+  return { clock, begun, cancelled, stuck, events, admission, ask };
+}
+
+describe("admission", () => {
+  it("keeps the slot of a generation that timed out until its engine lets go", () => {
+    const { clock, begun, cancelled, admission, ask } = setUp();
+    const slow = ask({ timeoutMs: 100 });
+    const next = ask();
+    clock.advance(100);
+    expect(slow.parts).to.have.length(1);
+    expect(slow.parts[0]).to.have.nested.property("error.code", "GENERATION_TIMEOUT");
+    expect(cancelled).to.deep.equal(begun);
+    admission.text(begun[0]!, "late", 1);
+    admission.end(begun[0]!, done);
+    expect(slow.parts).to.have.length(1);
+    expect(begun).to.have.length(2);
+    admission.end(begun[1]!, done);
+    expect(next.parts).to.deep.equal([done]);
+  });
+
+  it("reports an engine that does not end what was cancelled", () => {
+    const { clock, begun, stuck, ask } = setUp();
+    const { generation } = ask({ timeoutMs: 10 * runtimeLimits.cancelGraceMs });
+    clock.advance(0);
+    generation.cancel();
+    clock.advance(runtimeLimits.cancelGraceMs - 1);
+    expect(stuck).to.deep.equal([]);
+    clock.advance(1);
+    expect(stuck).to.deep.equal(begun);
+  });
+
+  it("keeps those who wait through a fault, and starts them when the door opens again", () => {
+    const { clock, begun, admission, ask } = setUp();
+    const [running, waiting] = [ask(), ask()];
+    clock.advance(0);
+    admission.setDoor("m", { type: "held" });
+    admission.fault({ reason: "test" });
+    expect(running.parts[0]).to.have.nested.property("error.code", "RUNTIME_FAULT");
+    clock.advance(10);
+    expect(begun).to.have.length(1);
+    admission.setDoor("m", { type: "open", slots: 1 });
+    expect(begun).to.have.length(2);
+    expect(waiting.parts).to.deep.equal([]);
+  });
+
+  it("refuses those who wait when the door closes", () => {
+    const { clock, admission, ask } = setUp();
+    const all = [ask(), ask()];
+    clock.advance(0);
+    admission.setDoor("m", { type: "closed", error: failure("MODEL_LOAD_FAILED") });
+    expect(all[1]?.parts[0]).to.have.nested.property("error.code", "MODEL_LOAD_FAILED");
+    const late = ask();
+    expect(late.parts).to.deep.equal([]);
+    clock.advance(0);
+    expect(late.parts[0]).to.have.nested.property("error.code", "MODEL_LOAD_FAILED");
+  });
+
+  it("counts and reports what happened", () => {
+    const { clock, begun, admission, events, ask } = setUp();
+    ask();
+    clock.advance(5);
+    admission.text(begun[0]!, "hi", 1);
+    clock.advance(5);
+    admission.end(begun[0]!, done);
+    ask({ model: "unknown" });
+    expect(events.map((event) => event.type)).to.deep.equal(["started", "firstText", "ended", "ended"]);
+    expect(events[2]).to.include({ end: "complete", totalMs: 10, promptTokens: 1, completionTokens: 2 });
+    expect(events[3]).to.include({ end: "MODEL_NOT_FOUND", model: "unknown" });
+    expect(admission.stats(3)).to.deep.equal({
+      started: 1,
+      finished: 1,
+      failed: 1,
+      queued: 0,
+      running: 0,
+      promptTokens: 1,
+      completionTokens: 2,
+      hostRestarts: 3,
+    });
+  });
+
+  it("ends every generation exactly once and never overfills, whatever happens in whatever order", () => {
+    const action = fc.oneof(
+      fc.record({ type: fc.constant("ask" as const), timeoutMs: fc.nat({ max: 50 }) }),
+      fc.record({ type: fc.constantFrom("cancel" as const, "end" as const, "text" as const), index: fc.nat() }),
+      fc.record({ type: fc.constant("wait" as const), ms: fc.nat({ max: 30 }) }),
+      fc.record({ type: fc.constantFrom("fault" as const, "hold" as const, "open" as const) }),
+    );
+    fc.assert(
+      fc.property(fc.array(action, { maxLength: 60 }), fc.integer({ min: 1, max: 3 }), (actions, slots) => {
+        const { clock, begun, admission, ask } = setUp(slots, 2);
+        const all: ReturnType<typeof ask>[] = [];
+        for (const step of actions) {
+          if (step.type === "ask") all.push(ask({ timeoutMs: step.timeoutMs }));
+          else if (step.type === "cancel") all[step.index % Math.max(1, all.length)]?.generation.cancel();
+          else if (step.type === "end") admission.end(begun[step.index % Math.max(1, begun.length)] ?? 0, done);
+          else if (step.type === "text") admission.text(begun[step.index % Math.max(1, begun.length)] ?? 0, "x", 1);
+          else if (step.type === "wait") clock.advance(step.ms);
+          else if (step.type === "fault") admission.fault({});
+          else admission.setDoor("m", step.type === "hold" ? { type: "held" } : { type: "open", slots });
+          const { queued, running } = admission.stats(0);
+          expect(running).to.be.at.most(slots);
+          expect(queued).to.be.at.most(2 + slots);
+        }
+        void admission.close();
+        admission.fault({});
+        clock.advance(1_000);
+        for (const { parts } of all) {
+          expect(parts.filter((part) => part.type !== "text")).to.have.length(1);
+          expect(parts.at(-1)?.type).to.not.equal("text");
+        }
+        const { finished, failed } = admission.stats(0);
+        expect(finished + failed).to.equal(all.length);
+      }),
+    );
+  });
+});
+
+describe("the echo on a simulated clock", () => {
+  it("speaks one part of the given size per delay and nothing in between", () => {
+    const clock = new ManualClock();
+    const echo = createEchoRuntime({ clock, tokenDelayMs: 10, tokensPerPart: 2 });
+    const parts: GenerationPart[] = [];
+    echo.generate(request(), (part) => parts.push(part));
+    clock.advance(0);
+    expect(parts).to.have.length(0);
+    clock.advance(20);
+    expect(parts).to.deep.equal([{ type: "text", text: "You said:", tokens: 2 }]);
+    clock.advance(19);
+    expect(parts).to.have.length(1);
+    clock.advance(1_000);
+    expect(parts.at(-1)).to.deep.equal({ type: "done", end: "complete", promptTokens: 3, completionTokens: 13 });
+  });
+
+  it("ends what runs with RUNTIME_FAULT in a crash, and goes on", () => {
+    const clock = new ManualClock();
+    const echo = createEchoRuntime({ clock, tokenDelayMs: 10 });
+    const ends: GenerationPart[] = [];
+    const listener = (part: GenerationPart): void => {
+      if (part.type !== "text") ends.push(part);
+    };
+    echo.generate(request(), listener);
+    clock.advance(35);
+    echo.crash();
+    clock.advance(1_000);
+    expect(ends).to.have.length(1);
+    expect(ends[0]).to.have.nested.property("error.code", "RUNTIME_FAULT");
+    echo.generate(request(), listener);
+    clock.advance(500);
+    expect(ends[1]).to.include({ end: "complete" });
+    expect(echo.stats()).to.include({ started: 2, hostRestarts: 1 });
+  });
+
+  it("gives up at the deadline of a stop", async () => {
+    const clock = new ManualClock();
+    const echo = createEchoRuntime({ clock, tokenDelayMs: 10 });
+    const parts: GenerationPart[] = [];
+    echo.generate(request(), (part) => parts.push(part));
+    clock.advance(15);
+    const stopped = echo.stop(100);
+    clock.advance(100);
+    await stopped;
+    expect(parts.at(-1)).to.include({ end: "stopped" });
+  });
+});

@@ -1,0 +1,293 @@
+import { Alert, Button, Code, Loader, Menu, Modal } from "@mantine/core";
+import { getRouteApi, useNavigate } from "@tanstack/react-router";
+import { useMemo, useRef, useState } from "react";
+import type { AgentView, ModelInfo } from "../../../../protocols/index.ts";
+import { explain, useLink, useSession, useShown, type AgentStore } from "../../live/index.ts";
+import { agentLabel, isWriting, type AgentModel } from "../../model/index.ts";
+import { Avatar } from "../avatar.tsx";
+import { Composer } from "../composer.tsx";
+import { Feed, type FeedHandle } from "../feed.tsx";
+import { Icon } from "../icons.tsx";
+import { useModels } from "../lists.ts";
+import { MenuButton } from "../dialogs.tsx";
+import { AgentSettings } from "./agent-settings.tsx";
+import { AnswerRow, PendingSayRow, TurnRow } from "./turn-rows.tsx";
+import "./agent.css";
+
+const route = getRouteApi("/agent/$agent");
+
+/** The direct conversation with one of the user's agents. */
+export function AgentPage() {
+  const { agent } = route.useParams();
+  const session = useSession();
+  const store = useMemo(() => session.agent(agent), [session, agent]);
+  const status = useShown(store.store, (model: AgentModel) => model.status);
+  const refusal = useShown(store.store, (model: AgentModel) => model.refusal);
+  if (status === "ready") return <OpenAgent key={agent} store={store} />;
+  return (
+    <main className="screen-main">
+      <header className="header">
+        <MenuButton />
+        <h1 className="grow">{agentLabel(agent, session.name)}</h1>
+      </header>
+      <div className="empty">
+        {status === "loading" && <Loader aria-label="Loading the conversation" />}
+        {status === "deleted" && <h2>This agent was deleted</h2>}
+        {refusal !== undefined && (
+          <>
+            <h2>This agent can not be shown</h2>
+            <p>{explain(refusal)}</p>
+          </>
+        )}
+      </div>
+    </main>
+  );
+}
+
+type Row =
+  | { readonly kind: "turn"; readonly key: string; readonly turn: AgentModel["turns"][number]; readonly last: boolean }
+  | { readonly kind: "pending"; readonly key: string; readonly say: AgentModel["pending"][number] }
+  | { readonly kind: "answer"; readonly key: string };
+
+/** The rows of a conversation. An answer that is written anew takes the place of the old one. */
+function conversationRows(
+  turns: AgentModel["turns"],
+  pending: AgentModel["pending"],
+  writing: { readonly turn: number | undefined } | undefined,
+): readonly Row[] {
+  const shown = turns.filter((turn) => writing === undefined || turn.turn !== writing.turn);
+  const newest = shown.at(-1);
+  const idle = writing === undefined && pending.length === 0;
+  const rows: Row[] = shown.map((turn) => ({
+    kind: "turn",
+    key: `t${turn.turn}`,
+    turn,
+    last: idle && turn === newest,
+  }));
+  if (writing !== undefined) {
+    // What was said while an answer is written waits below it.
+    const below = writing.turn === undefined ? -1 : shown.findIndex((turn) => turn.turn > (writing.turn ?? 0));
+    const answer: Row = { kind: "answer", key: `t${writing.turn ?? "next"}` };
+    rows.splice(below < 0 ? rows.length : below, 0, answer);
+  }
+  return [...rows, ...pending.map((say) => ({ kind: "pending" as const, key: `p${say.operationId}`, say }))];
+}
+
+function OpenAgent({ store }: { readonly store: AgentStore }) {
+  const session = useSession();
+  const view = useShown(store.store, (model: AgentModel) => model.view);
+  const turns = useShown(store.store, (model: AgentModel) => model.turns);
+  const pending = useShown(store.store, (model: AgentModel) => model.pending);
+  const older = useShown(store.store, (model: AgentModel) => model.older);
+  const writing = useShown(store.store, isWriting);
+  const draftTurn = useShown(store.store, (model: AgentModel) => model.draft?.turn);
+  const link = useLink(session);
+  const models = useModels();
+  const feed = useRef<FeedHandle>(null);
+  const field = useRef<HTMLTextAreaElement>(null);
+  const [settings, setSettings] = useState(false);
+  const [stopping, setStopping] = useState(false);
+  const rows = useMemo(
+    () => conversationRows(turns, pending, writing ? { turn: draftTurn } : undefined),
+    [turns, pending, writing, draftTurn],
+  );
+  if (view === undefined) return null;
+  const label = agentLabel(store.agent, session.name);
+  const model = models.find((info) => info.model === view.model) ?? (view.model === "" ? models[0] : undefined);
+  const stop = async () => {
+    setStopping(true);
+    await store.change("stop");
+    setStopping(false);
+  };
+  const row = (entry: Row) => {
+    switch (entry.kind) {
+      case "turn":
+        return <TurnRow turn={entry.turn} agent={store.agent} label={label} last={entry.last} store={store} />;
+      case "pending":
+        return <PendingSayRow say={entry.say} store={store} />;
+      case "answer":
+        return <AnswerRow store={store} label={label} waiting={link.status !== "open"} />;
+    }
+  };
+  return (
+    <div className="screen">
+      <main className="screen-main" aria-label={`Conversation with ${label}`}>
+        <AgentHeader view={view} label={label} model={model} store={store} onSettings={() => setSettings(!settings)} />
+        {model?.demonstration === true && <DemonstrationNotice />}
+        {rows.length === 0 ? (
+          <Beginning label={label} persona={view.persona} onSay={(text) => store.say(text)} />
+        ) : (
+          <Feed
+            label={`Conversation with ${label}`}
+            rows={rows}
+            hasOlder={older}
+            loadOlder={() => store.loadOlder()}
+            startAt={undefined}
+            handle={feed}
+          >
+            {row}
+          </Feed>
+        )}
+        <div className="foot agent-foot">
+          <Composer
+            key={store.agent}
+            place={`agent-${store.agent}`}
+            label={`Message ${label}`}
+            autoFocus={!matchMedia("(pointer: coarse)").matches}
+            field={field}
+            onEscape={() => (writing ? void stop() : setSettings(false))}
+            onSend={(text) => {
+              store.say(text);
+              feed.current?.toEnd();
+            }}
+            action={
+              writing ? (
+                <button
+                  type="button"
+                  className="tool send"
+                  aria-label="Stop the answer"
+                  title="Stop the answer (Esc)"
+                  disabled={stopping}
+                  onClick={() => void stop()}
+                >
+                  <Icon name="stop" />
+                </button>
+              ) : undefined
+            }
+          />
+          <div className="under" role="status">
+            {writing ? `${label} is writing …` : ""}
+          </div>
+        </div>
+      </main>
+      {settings && (
+        <AgentSettings key={store.agent} store={store} view={view} models={models} onClose={() => setSettings(false)} />
+      )}
+    </div>
+  );
+}
+
+function AgentHeader({
+  view,
+  label,
+  model,
+  store,
+  onSettings,
+}: {
+  readonly view: AgentView;
+  readonly label: string;
+  readonly model: ModelInfo | undefined;
+  readonly store: AgentStore;
+  readonly onSettings: () => void;
+}) {
+  const session = useSession();
+  const navigate = useNavigate();
+  const [asking, setAsking] = useState<"clear" | "delete">();
+  const confirm = async () => {
+    if (asking === "clear") await store.change("clear");
+    else {
+      const result = await session.change("deleteAgent", { agent: store.agent });
+      if (result.ok) await navigate({ to: "/" });
+    }
+    setAsking(undefined);
+  };
+  return (
+    <header className="header">
+      <MenuButton />
+      <Avatar principal={`agent/${store.agent}`} label={label} size={32} />
+      <div className="grow">
+        <h1 className="ellipsis">{label}</h1>
+        <div className="topic ellipsis">
+          {model?.model ?? (view.model || "No model is loaded")}
+          {model?.demonstration === true && " · tiny demonstration model"}
+        </div>
+      </div>
+      <button type="button" className="tool" aria-label="Agent settings" title="Agent settings" onClick={onSettings}>
+        <Icon name="settings" />
+      </button>
+      <Menu position="bottom-end" withinPortal width={220}>
+        <Menu.Target>
+          <button type="button" className="tool" aria-label="More" title="More">
+            <Icon name="more" />
+          </button>
+        </Menu.Target>
+        <Menu.Dropdown>
+          <Menu.Item leftSection={<Icon name="refresh" size={16} />} onClick={() => setAsking("clear")}>
+            Clear the conversation
+          </Menu.Item>
+          <Menu.Item color="red" leftSection={<Icon name="trash" size={16} />} onClick={() => setAsking("delete")}>
+            Delete the agent
+          </Menu.Item>
+        </Menu.Dropdown>
+      </Menu>
+      <Modal
+        opened={asking !== undefined}
+        onClose={() => setAsking(undefined)}
+        title={asking === "delete" ? `Delete ${label}?` : "Clear the conversation?"}
+        closeButtonProps={{ "aria-label": "Close" }}
+      >
+        <p style={{ marginTop: 0 }}>
+          {asking === "delete"
+            ? "The agent and everything you said to each other are deleted. This can not be undone."
+            : "The agent forgets everything you said to each other. This can not be undone."}
+        </p>
+        <div className="row" style={{ justifyContent: "flex-end" }}>
+          <Button variant="default" onClick={() => setAsking(undefined)} data-autofocus>
+            Keep
+          </Button>
+          <Button color="red" onClick={() => void confirm()}>
+            {asking === "delete" ? "Delete" : "Clear"}
+          </Button>
+        </div>
+      </Modal>
+    </header>
+  );
+}
+
+/** Says plainly what the small model of the repository is, and how to do better. */
+function DemonstrationNotice() {
+  const [hidden, setHidden] = useState(false);
+  if (hidden) return null;
+  return (
+    <Alert
+      className="demonstration"
+      color="yellow"
+      icon={<Icon name="warning" />}
+      withCloseButton
+      closeButtonLabel="Hide this note"
+      onClose={() => setHidden(true)}
+    >
+      This is a <b>tiny demonstration model</b>: it knows greetings and a little about Plexus, and is often wrong. For
+      real answers start the node with a model of your own: <Code>npm start -- --model path.gguf</Code>
+    </Alert>
+  );
+}
+
+const openings = ["Hello! Who are you?", "What is Plexus?", "What is a slot?"];
+
+function Beginning({
+  label,
+  persona,
+  onSay,
+}: {
+  readonly label: string;
+  readonly persona: string;
+  readonly onSay: (text: string) => void;
+}) {
+  return (
+    <div className="empty">
+      <Avatar principal={`agent/${label}`} label={label} size={56} />
+      <h2>Talk to {label}</h2>
+      <p style={{ maxWidth: 460, margin: 0 }}>
+        {persona === "" ? "Only you can see this conversation. It is kept when the node restarts." : persona}
+      </p>
+      <div className="openings">
+        {openings.map((text) => (
+          <button key={text} type="button" onClick={() => onSay(text)}>
+            {text}
+          </button>
+        ))}
+      </div>
+    </div>
+  );
+}

@@ -1,0 +1,104 @@
+import { Button, NumberInput, Select, Slider, Textarea } from "@mantine/core";
+import { useState, type SubmitEvent } from "react";
+import type { AgentView, ModelInfo, Sampling } from "../../../../protocols/index.ts";
+import { wireLimits } from "../../../../protocols/limits.ts";
+import { notices, type AgentStore } from "../../live/index.ts";
+import { Panel } from "../room/panel.tsx";
+
+const usualTemperature = 0.7;
+
+/** Persona, model and sampling of an agent. */
+export function AgentSettings({
+  store,
+  view,
+  models,
+  onClose,
+}: {
+  readonly store: AgentStore;
+  readonly view: AgentView;
+  readonly models: readonly ModelInfo[];
+  readonly onClose: () => void;
+}) {
+  const [persona, setPersona] = useState(view.persona);
+  const [model, setModel] = useState<string | null>(view.model === "" ? null : view.model);
+  const [temperature, setTemperature] = useState(view.sampling.temperature ?? usualTemperature);
+  const [maxTokens, setMaxTokens] = useState<number | string>(view.sampling.maxTokens ?? "");
+  const [busy, setBusy] = useState(false);
+  const save = async (event: SubmitEvent) => {
+    event.preventDefault();
+    const { maxTokens: _, temperature: __, ...others } = view.sampling;
+    // A slider that nobody moved does not pin the model's own default down.
+    const moved = view.sampling.temperature !== undefined || temperature !== usualTemperature;
+    const sampling: Sampling = {
+      ...others,
+      ...(moved ? { temperature } : {}),
+      ...(typeof maxTokens === "number" ? { maxTokens } : {}),
+    };
+    setBusy(true);
+    const result = await store.change("update", { persona, sampling, ...(model === null ? {} : { model }) });
+    setBusy(false);
+    if (!result.ok) return;
+    notices.show("Settings saved. They apply from the next answer on.");
+    onClose();
+  };
+  return (
+    <Panel title="Agent settings" onClose={onClose}>
+      <form className="panel-body stack settings-form" onSubmit={(event) => void save(event)}>
+        <Textarea
+          label="Persona"
+          description="How it should behave, in your words"
+          value={persona}
+          maxLength={wireLimits.personaCharsMax}
+          onChange={(event) => setPersona(event.currentTarget.value)}
+          autosize
+          minRows={4}
+          maxRows={12}
+        />
+        <Select
+          label="Model"
+          placeholder="The node's default"
+          data={models.map((info) => ({
+            value: info.model,
+            label: `${info.model}${info.demonstration ? " (tiny demonstration)" : ""}`,
+          }))}
+          value={model}
+          onChange={setModel}
+          allowDeselect={false}
+        />
+        <div>
+          <div className="slider-label" id="temperature-label">
+            Temperature <span className="dim">{temperature.toFixed(1)}</span>
+          </div>
+          <Slider
+            min={0}
+            max={2}
+            step={0.1}
+            value={temperature}
+            onChange={setTemperature}
+            label={null}
+            thumbLabel="Temperature"
+            marks={[
+              { value: 0, label: "exact" },
+              { value: 1, label: "usual" },
+              { value: 2, label: "wild" },
+            ]}
+            mb={26}
+          />
+        </div>
+        <NumberInput
+          label="Longest answer"
+          description="In tokens; a token is about four letters"
+          placeholder="The model's default"
+          min={1}
+          max={wireLimits.maxTokensMax}
+          allowDecimal={false}
+          value={maxTokens}
+          onChange={setMaxTokens}
+        />
+        <Button type="submit" loading={busy}>
+          Save
+        </Button>
+      </form>
+    </Panel>
+  );
+}

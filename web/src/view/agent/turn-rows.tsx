@@ -1,0 +1,155 @@
+import { memo, useState } from "react";
+import type { ConversationTurn } from "../../../../protocols/index.ts";
+import { explain, useShown, type AgentStore } from "../../live/index.ts";
+import type { AgentModel, PendingSay } from "../../model/index.ts";
+import { Avatar } from "../avatar.tsx";
+import { Icon } from "../icons.tsx";
+import { RichText } from "../rich-text.tsx";
+import { clockTime, fullTime } from "../time.ts";
+
+/** One turn of the conversation: what the owner said, or an answer with what can be done about it. */
+export const TurnRow = memo(function TurnRow({
+  turn,
+  agent,
+  label,
+  last,
+  store,
+}: {
+  readonly turn: ConversationTurn;
+  readonly agent: string;
+  readonly label: string;
+  /** The newest turn, and nothing is being written: it can be written anew. */
+  readonly last: boolean;
+  readonly store: AgentStore;
+}) {
+  if (turn.role === "user")
+    return (
+      <article className="turn said" data-turn={turn.turn} aria-label="You">
+        <div className="bubble" title={fullTime(turn.atMs)}>
+          <RichText text={turn.text} />
+        </div>
+      </article>
+    );
+  const end = endText(turn);
+  return (
+    <article className="turn answer" data-turn={turn.turn} data-end={turn.end} aria-label={label}>
+      <Avatar principal={`agent/${agent}`} label={label} size={30} />
+      <div className="answer-body">
+        {turn.text !== "" && <RichText text={turn.text} />}
+        {end !== undefined && (
+          <p className={turn.end === "failed" ? "end failed" : "end"}>
+            {turn.end === "failed" && <Icon name="warning" size={15} />}
+            {end}
+          </p>
+        )}
+        <div className="answer-tools">
+          <CopyAnswer text={turn.text} />
+          {last && (
+            <button
+              type="button"
+              className="tool"
+              aria-label="Write the answer anew"
+              title="Write the answer anew"
+              onClick={() => void store.change("regenerate")}
+            >
+              <Icon name="refresh" size={16} />
+            </button>
+          )}
+          <span className="dim answer-facts" title={fullTime(turn.atMs)}>
+            {clockTime(turn.atMs)}
+            {turn.tokens === undefined ? "" : ` · ${turn.tokens} tokens`}
+          </span>
+        </div>
+      </div>
+    </article>
+  );
+});
+
+function endText(turn: ConversationTurn): string | undefined {
+  switch (turn.end) {
+    case "stopped":
+      return "You stopped this answer.";
+    case "length":
+      return "The answer reached its length limit. It can be raised in the agent's settings.";
+    case "failed":
+      return `The answer failed${turn.error === undefined ? "" : `: ${turn.error}`}. You can have it written anew.`;
+    default:
+      return turn.text === "" ? "The answer is empty." : undefined;
+  }
+}
+
+function CopyAnswer({ text }: { readonly text: string }) {
+  const [copied, setCopied] = useState(false);
+  return (
+    <button
+      type="button"
+      className="tool"
+      aria-label="Copy the answer"
+      title="Copy the answer"
+      onClick={() => {
+        void navigator.clipboard?.writeText(text).then(() => {
+          setCopied(true);
+          setTimeout(() => setCopied(false), 1_500);
+        });
+      }}
+    >
+      <Icon name={copied ? "check" : "copy"} size={16} />
+    </button>
+  );
+}
+
+/** Something said that the node has not confirmed yet. */
+export function PendingSayRow({ say, store }: { readonly say: PendingSay; readonly store: AgentStore }) {
+  return (
+    <article className="turn said pending" aria-label={say.status === "failed" ? "Not sent" : "Sending"}>
+      <div className="bubble">
+        <RichText text={say.text} />
+      </div>
+      {say.status === "failed" && (
+        <div className="failed" role="alert">
+          <Icon name="warning" size={15} />
+          <span>Not sent. {say.failure === undefined ? "" : explain(say.failure)}</span>
+          <button type="button" className="link" onClick={() => store.retry(say.operationId)}>
+            Try again
+          </button>
+          <button type="button" className="link" onClick={() => store.discard(say.operationId)}>
+            Discard
+          </button>
+        </div>
+      )}
+    </article>
+  );
+}
+
+/** The answer that is being written; only this row is rendered again for its tokens. */
+export function AnswerRow({
+  store,
+  label,
+  waiting,
+}: {
+  readonly store: AgentStore;
+  readonly label: string;
+  /** The connection is away: the node goes on writing, this page just does not see it. */
+  readonly waiting: boolean;
+}) {
+  const text = useShown(store.store, (model: AgentModel) => model.draft?.text ?? "");
+  const attempt = useShown(store.store, (model: AgentModel) => model.draft?.attempt ?? 1);
+  return (
+    <article className="turn answer draft" aria-label={`${label} is writing`} aria-busy="true">
+      <Avatar principal={`agent/${store.agent}`} label={label} size={30} />
+      <div className="answer-body">
+        {attempt > 1 && <p className="end">The model was interrupted; the answer is written anew.</p>}
+        {text === "" ? (
+          <span className="dots" aria-hidden="true">
+            <i />
+            <i />
+            <i />
+          </span>
+        ) : (
+          <RichText text={text} streaming />
+        )}
+        {waiting && <p className="end">The answer goes on when the connection is back.</p>}
+      </div>
+    </article>
+  );
+}

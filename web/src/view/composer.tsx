@@ -1,0 +1,185 @@
+import { Textarea } from "@mantine/core";
+import { useLayoutEffect, useRef, useState, type KeyboardEvent, type ReactNode, type Ref } from "react";
+import { wireLimits } from "../../../protocols/limits.ts";
+import { matching, mentionAt, nameOf } from "../model/index.ts";
+import { Avatar } from "./avatar.tsx";
+import { Icon } from "./icons.tsx";
+import "./composer.css";
+
+const suggestionsShown = 6;
+
+/** Somebody who can be mentioned. */
+export interface Mentionable {
+  readonly principal: string;
+  readonly label: string;
+}
+
+// What was typed and not sent, by place; it survives going elsewhere and back, not a reload.
+const unsent = new Map<string, string>();
+
+/** The field one writes in. Enter sends, Shift+Enter breaks the line, ↑ in the empty field asks for the last message. */
+export function Composer(props: {
+  /** Names the place whose unsent text this is. */
+  readonly place: string;
+  readonly label: string;
+  readonly onSend: (text: string) => void;
+  readonly initial?: string;
+  readonly mentionable?: readonly Mentionable[];
+  readonly onTyping?: () => void;
+  readonly onUp?: () => void;
+  readonly onEscape?: () => void;
+  readonly head?: ReactNode;
+  /** In place of the send button. */
+  readonly action?: ReactNode;
+  readonly autoFocus?: boolean;
+  readonly field?: Ref<HTMLTextAreaElement>;
+}) {
+  const editing = props.initial !== undefined;
+  const [text, setTextState] = useState(() => props.initial ?? unsent.get(props.place) ?? "");
+  const setText = (next: string) => {
+    setTextState(next);
+    if (editing) return;
+    if (next === "") unsent.delete(props.place);
+    else unsent.set(props.place, next);
+  };
+  const own = useRef<HTMLTextAreaElement>(null);
+  const caretWanted = useRef<number>(undefined);
+  const [caret, setCaret] = useState(0);
+  const [active, setActive] = useState(0);
+  const [dismissed, setDismissed] = useState(-1);
+
+  const typed = props.mentionable === undefined ? undefined : mentionAt(text, caret);
+  const suggestions =
+    typed === undefined || typed.start === dismissed
+      ? []
+      : matching(props.mentionable ?? [], typed.part, (entry) => `${nameOf(entry.principal)} ${entry.label}`).slice(
+          0,
+          suggestionsShown,
+        );
+
+  useLayoutEffect(() => {
+    if (caretWanted.current === undefined) return;
+    own.current?.setSelectionRange(caretWanted.current, caretWanted.current);
+    caretWanted.current = undefined;
+  });
+
+  const send = () => {
+    const ready = text.trim();
+    if (ready === "" || ready.length > wireLimits.messageCharsMax) return;
+    setText("");
+    props.onSend(ready);
+  };
+  const complete = (entry: Mentionable | undefined) => {
+    if (entry === undefined || typed === undefined) return;
+    const name = `@${nameOf(entry.principal)} `;
+    const next = text.slice(0, typed.start) + name + text.slice(caret);
+    caretWanted.current = typed.start + name.length;
+    setText(next);
+    setCaret(caretWanted.current);
+    own.current?.focus();
+  };
+  const onKeyDown = (event: KeyboardEvent<HTMLTextAreaElement>) => {
+    // An input method that is composing owns its keys.
+    if (event.nativeEvent.isComposing) return;
+    if (suggestions.length > 0) {
+      const step = event.key === "ArrowDown" ? 1 : event.key === "ArrowUp" ? -1 : 0;
+      if (step !== 0) {
+        event.preventDefault();
+        return setActive((active + step + suggestions.length) % suggestions.length);
+      }
+      if (event.key === "Enter" || event.key === "Tab") {
+        event.preventDefault();
+        return complete(suggestions[active]);
+      }
+      if (event.key === "Escape") {
+        event.stopPropagation();
+        return setDismissed(typed?.start ?? -1);
+      }
+    }
+    if (event.key === "Enter" && !event.shiftKey) {
+      event.preventDefault();
+      send();
+    } else if (event.key === "ArrowUp" && text === "" && props.onUp !== undefined) {
+      event.preventDefault();
+      props.onUp();
+    } else if (event.key === "Escape" && props.onEscape !== undefined) {
+      event.stopPropagation();
+      props.onEscape();
+    }
+  };
+  const left = wireLimits.messageCharsMax - text.length;
+  return (
+    <div className="composer">
+      {suggestions.length > 0 && (
+        <div className="suggestions" role="listbox" id={`suggestions-${props.place}`} aria-label="Mention">
+          {suggestions.map((entry, index) => (
+            <div
+              key={entry.principal}
+              id={`suggestion-${index}`}
+              role="option"
+              aria-selected={index === active}
+              className="pick"
+              onPointerDown={(event) => {
+                event.preventDefault();
+                complete(entry);
+              }}
+            >
+              <Avatar principal={entry.principal} label={entry.label} size={24} />
+              <span>{entry.label}</span>
+              <span className="dim">@{nameOf(entry.principal)}</span>
+            </div>
+          ))}
+        </div>
+      )}
+      {props.head}
+      <div className="composer-row">
+        <Textarea
+          ref={(element) => {
+            own.current = element;
+            if (typeof props.field === "function") props.field(element);
+            else if (props.field) props.field.current = element;
+          }}
+          className="grow"
+          variant="unstyled"
+          autosize
+          minRows={1}
+          maxRows={12}
+          value={text}
+          placeholder={props.label}
+          aria-label={props.label}
+          aria-controls={suggestions.length > 0 ? `suggestions-${props.place}` : undefined}
+          aria-activedescendant={suggestions.length > 0 ? `suggestion-${active}` : undefined}
+          autoFocus={props.autoFocus === true}
+          data-autofocus={props.autoFocus === true ? true : undefined}
+          enterKeyHint="send"
+          onChange={(event) => {
+            setText(event.currentTarget.value);
+            setCaret(event.currentTarget.selectionStart);
+            setActive(0);
+            setDismissed(-1);
+            if (event.currentTarget.value !== "") props.onTyping?.();
+          }}
+          onSelect={(event) => setCaret(event.currentTarget.selectionStart)}
+          onKeyDown={onKeyDown}
+        />
+        {left < 500 && (
+          <span className={left < 0 ? "bad-text" : "dim"} role="status">
+            {left}
+          </span>
+        )}
+        {props.action ?? (
+          <button
+            type="button"
+            className="tool send"
+            aria-label={editing ? "Save" : "Send"}
+            title={editing ? "Save (Enter)" : "Send (Enter)"}
+            disabled={text.trim() === "" || left < 0}
+            onClick={send}
+          >
+            <Icon name={editing ? "check" : "send"} />
+          </button>
+        )}
+      </div>
+    </div>
+  );
+}

@@ -1,0 +1,170 @@
+import {
+  useImperativeHandle,
+  useLayoutEffect,
+  useRef,
+  useState,
+  type ReactElement,
+  type ReactNode,
+  type Ref,
+} from "react";
+import { Virtualizer, type VirtualizerHandle } from "virtua";
+import { Icon } from "./icons.tsx";
+
+interface FeedRow {
+  readonly key: string;
+}
+
+/** What a screen can ask of its feed. */
+export interface FeedHandle {
+  /** Scrolls a row into the middle; false when there is no such row. */
+  show(key: string): boolean;
+  toEnd(): void;
+}
+
+// Within so many pixels of the end one still counts as reading the newest.
+const endSlackPx = 48;
+// History is asked for before its end comes into view, so that scrolling does not stop there.
+const topAheadPx = 900;
+
+/** A list that grows at both ends: rows of unknown height, the newest at the bottom.
+ *
+ *  At the end it stays at the end, also while the last row grows; anywhere else nothing moves, neither when history arrives
+ *  above nor when messages arrive below. Only the rows near the view exist in the document. */
+export function Feed<Row extends FeedRow>(props: {
+  readonly label: string;
+  readonly rows: readonly Row[];
+  readonly children: (row: Row) => ReactElement;
+  readonly hasOlder: boolean;
+  readonly loadOlder: () => Promise<void>;
+  /** The row to start at instead of the end. */
+  readonly startAt: string | undefined;
+  /** Called whenever the newest row is in view. */
+  readonly onEndSeen?: (() => void) | undefined;
+  readonly handle?: Ref<FeedHandle>;
+  readonly footer?: ReactNode;
+}) {
+  const { rows } = props;
+  const list = useRef<VirtualizerHandle>(null);
+  const scroller = useRef<HTMLDivElement>(null);
+  const stuck = useRef(props.startAt === undefined);
+  const started = useRef(false);
+  const loading = useRef(false);
+  const [atEnd, setAtEnd] = useState(true);
+  const [wait, setWait] = useState(false);
+  const before = useRef<{
+    readonly first: string | undefined;
+    readonly last: string | undefined;
+    readonly length: number;
+  }>({
+    first: undefined,
+    last: undefined,
+    length: 0,
+  });
+  // Rows came in above: virtua then keeps the distance to the end.
+  const last = rows.at(-1)?.key;
+  const prepended = before.current.length > 0 && rows.length > before.current.length && before.current.last === last;
+
+  const toEnd = () => {
+    stuck.current = true;
+    if (rows.length > 0) list.current?.scrollToIndex(rows.length - 1, { align: "end" });
+  };
+  useImperativeHandle(props.handle, () => ({
+    show(key) {
+      const index = rows.findIndex((row) => row.key === key);
+      if (index < 0) return false;
+      stuck.current = false;
+      list.current?.scrollToIndex(index, { align: "center" });
+      return true;
+    },
+    toEnd,
+  }));
+
+  const measure = () => {
+    const { current } = list;
+    if (current === null) return;
+    const end = current.scrollSize - current.viewportSize - current.scrollOffset <= endSlackPx;
+    setAtEnd(end);
+    if (end) props.onEndSeen?.();
+    if (current.scrollOffset < topAheadPx && started.current) void older();
+  };
+  const older = async () => {
+    if (loading.current || !props.hasOlder) return;
+    loading.current = true;
+    setWait(true);
+    await props.loadOlder();
+    loading.current = false;
+    setWait(false);
+  };
+
+  useLayoutEffect(() => {
+    const grown = before.current.last !== last;
+    before.current = { first: rows[0]?.key, last, length: rows.length };
+    if (rows.length === 0) return;
+    if (!started.current) {
+      started.current = true;
+      const index = props.startAt === undefined ? -1 : rows.findIndex((row) => row.key === props.startAt);
+      if (index >= 0) list.current?.scrollToIndex(index, { align: "start", offset: -64 });
+      else toEnd();
+    } else if (stuck.current && grown) toEnd();
+    measure();
+  }, [rows]);
+
+  return (
+    <div className="feed">
+      <div
+        ref={scroller}
+        className="feed-scroller"
+        role="region"
+        aria-label={props.label}
+        tabIndex={0}
+        onWheel={(event) => {
+          if (event.deltaY < 0) stuck.current = false;
+        }}
+        onTouchMove={() => {
+          stuck.current = false;
+        }}
+        onKeyDown={(event) => {
+          if (event.key === "PageUp" || event.key === "Home" || event.key === "ArrowUp") stuck.current = false;
+        }}
+      >
+        {wait && (
+          <div className="feed-wait" role="status">
+            Loading older messages …
+          </div>
+        )}
+        <div className="feed-space" />
+        <Virtualizer
+          ref={list}
+          scrollRef={scroller}
+          data={rows}
+          shift={prepended}
+          bufferSize={600}
+          onScroll={() => {
+            const { current } = list;
+            if (current === null) return;
+            const left = current.scrollSize - current.viewportSize - current.scrollOffset;
+            if (left <= 4) stuck.current = true;
+            measure();
+          }}
+          onScrollEnd={() => {
+            const { current } = list;
+            if (current === null) return;
+            stuck.current = current.scrollSize - current.viewportSize - current.scrollOffset <= endSlackPx;
+          }}
+          onResize={() => {
+            if (stuck.current) toEnd();
+            else measure();
+          }}
+        >
+          {(row: Row) => <div key={row.key}>{props.children(row)}</div>}
+        </Virtualizer>
+        {props.footer}
+      </div>
+      {!atEnd && (
+        <button type="button" className="to-end" onClick={toEnd}>
+          <Icon name="down" size={16} /> Jump to latest
+        </button>
+      )}
+    </div>
+  );
+}

@@ -1,0 +1,71 @@
+import { Popover, TextInput } from "@mantine/core";
+import { useState, type FormEvent } from "react";
+import { Icon } from "../icons.tsx";
+import { emojis } from "./emoji.ts";
+
+/** A button that offers emoji, and a field for any other. */
+export function EmojiPicker({
+  onPick,
+  onOpen,
+}: {
+  readonly onPick: (emoji: string) => void;
+  readonly onOpen: (open: boolean) => void;
+}) {
+  const [opened, setOpened] = useState(false);
+  const [other, setOther] = useState("");
+  const change = (open: boolean) => {
+    setOpened(open);
+    onOpen(open);
+  };
+  const pick = (emoji: string) => {
+    change(false);
+    setOther("");
+    onPick(emoji);
+  };
+  const submit = (event: FormEvent) => {
+    event.preventDefault();
+    event.stopPropagation();
+    const emoji = other.trim();
+    if (/^\S{1,32}$/.test(emoji)) pick(emoji);
+  };
+  return (
+    <Popover opened={opened} onChange={change} position="top-end" withinPortal trapFocus returnFocus shadow="md">
+      <Popover.Target>
+        <button
+          type="button"
+          className="tool"
+          aria-label="Add a reaction"
+          title="Add a reaction"
+          onClick={() => change(!opened)}
+        >
+          <Icon name="smile" />
+        </button>
+      </Popover.Target>
+      <Popover.Dropdown p={8} aria-label="Reactions">
+        <div className="emoji-grid">
+          {emojis.map((emoji) => (
+            <button
+              key={emoji}
+              type="button"
+              className="emoji"
+              aria-label={`React with ${emoji}`}
+              onClick={() => pick(emoji)}
+            >
+              {emoji}
+            </button>
+          ))}
+        </div>
+        <form onSubmit={submit}>
+          <TextInput
+            size="xs"
+            placeholder="Any other, then Enter"
+            aria-label="Any other emoji"
+            value={other}
+            maxLength={32}
+            onChange={(event) => setOther(event.currentTarget.value)}
+          />
+        </form>
+      </Popover.Dropdown>
+    </Popover>
+  );
+}

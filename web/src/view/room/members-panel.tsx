@@ -1,0 +1,154 @@
+import { Menu, TextInput } from "@mantine/core";
+import { useDebouncedValue } from "@mantine/hooks";
+import { useState } from "react";
+import type { MemberRole, RoomView } from "../../../../protocols/index.ts";
+import { useSession, type RoomStore } from "../../live/index.ts";
+import { agentLabel, isAgent, matching, nameOf } from "../../model/index.ts";
+import { Avatar } from "../avatar.tsx";
+import { Icon } from "../icons.tsx";
+import { useAgents, useCatalog, useNames } from "../lists.ts";
+import { Panel } from "./panel.tsx";
+
+const rank: Readonly<Record<MemberRole, number>> = { owner: 0, moderator: 1, member: 2 };
+const roleText: Readonly<Record<MemberRole, string>> = { owner: "Owner", moderator: "Moderator", member: "Member" };
+
+/** Who is in the room, what they may do, and who could be invited. */
+export function MembersPanel({
+  store,
+  view,
+  title,
+  onClose,
+}: {
+  readonly store: RoomStore;
+  readonly view: RoomView;
+  readonly title: string;
+  readonly onClose: () => void;
+}) {
+  const session = useSession();
+  const nameFor = useNames();
+  const own = view.members[session.me]?.role ?? "member";
+  const direct = view.visibility === "direct";
+  const members = Object.entries(view.members).toSorted(
+    ([a, left], [b, right]) => rank[left.role] - rank[right.role] || nameFor(a).localeCompare(nameFor(b)),
+  );
+  return (
+    <Panel title="Members" onClose={onClose}>
+      <div className="panel-body" tabIndex={0} role="region" aria-label={`Members of ${title}`}>
+        {!direct && <Invite store={store} view={view} moderates={own !== "member"} />}
+        <ul className="members">
+          {members.map(([principal, member]) => {
+            const below = rank[own] < rank[member.role] || (own === "owner" && principal !== session.me);
+            return (
+              <li key={principal} className="member">
+                <Avatar principal={principal} label={nameFor(principal)} size={32} />
+                <span className="grow">
+                  <span className="ellipsis" style={{ display: "block", fontWeight: 600, lineHeight: 1.3 }}>
+                    {nameFor(principal)}
+                    {principal === session.me && <span className="dim"> (you)</span>}
+                  </span>
+                  <span className="dim" style={{ fontSize: 13 }}>
+                    @{nameOf(principal)}
+                  </span>
+                </span>
+                <span className="dim" style={{ fontSize: 13 }}>
+                  {isAgent(principal) ? "Agent" : member.role === "member" ? "" : roleText[member.role]}
+                </span>
+                {!direct && below && (
+                  <Menu position="bottom-end" withinPortal>
+                    <Menu.Target>
+                      <button type="button" className="tool" aria-label={`Change ${nameFor(principal)}`}>
+                        <Icon name="more" />
+                      </button>
+                    </Menu.Target>
+                    <Menu.Dropdown>
+                      {own === "owner" &&
+                        !isAgent(principal) &&
+                        (["owner", "moderator", "member"] as const)
+                          .filter((role) => role !== member.role)
+                          .map((role) => (
+                            <Menu.Item
+                              key={role}
+                              onClick={() => void store.change("setRole", { member: principal, role })}
+                            >
+                              Make {roleText[role].toLowerCase()}
+                            </Menu.Item>
+                          ))}
+                      <Menu.Item color="red" onClick={() => void store.change("remove", { member: principal })}>
+                        Remove from the room
+                      </Menu.Item>
+                    </Menu.Dropdown>
+                  </Menu>
+                )}
+              </li>
+            );
+          })}
+        </ul>
+      </div>
+    </Panel>
+  );
+}
+
+const invitesShown = 8;
+
+function Invite({
+  store,
+  view,
+  moderates,
+}: {
+  readonly store: RoomStore;
+  readonly view: RoomView;
+  readonly moderates: boolean;
+}) {
+  const session = useSession();
+  const [text, setText] = useState("");
+  const [wanted] = useDebouncedValue(text.trim(), 150);
+  const people = useCatalog("users", wanted).data?.rows ?? [];
+  const agents = useAgents();
+  const everybody = [
+    ...agents.map((agent) => ({
+      principal: `agent/${agent.agent}`,
+      label: agentLabel(agent.agent, session.name),
+      hint: "your agent",
+    })),
+    // A public room is joined by people themselves; anybody may still point one out.
+    ...people.map((person) => ({ principal: `user/${person.key}`, label: person.title, hint: `@${person.key}` })),
+  ].filter((entry) => view.members[entry.principal] === undefined);
+  const found = matching(everybody, wanted, (entry) => `${entry.label} ${entry.hint}`).slice(0, invitesShown);
+  if (!moderates && view.visibility === "private") return null;
+  const invite = async (principal: string) => {
+    const result = await store.change("invite", { member: principal });
+    if (result.ok) setText("");
+  };
+  return (
+    <div className="invite">
+      <TextInput
+        placeholder="Add a person or your agent"
+        aria-label="Add a person or your agent"
+        leftSection={<Icon name="plus" size={16} />}
+        value={text}
+        onChange={(event) => setText(event.currentTarget.value)}
+      />
+      {(text !== "" || found.some((entry) => isAgent(entry.principal))) && (
+        <div className="picks">
+          {found
+            .filter((entry) => text !== "" || isAgent(entry.principal))
+            .map((entry) => (
+              <button
+                key={entry.principal}
+                type="button"
+                className="pick"
+                aria-label={`Add ${entry.label} to the room`}
+                onClick={() => void invite(entry.principal)}
+              >
+                <Avatar principal={entry.principal} label={entry.label} size={26} />
+                <span className="grow ellipsis">{entry.label}</span>
+                <span className="dim">{entry.hint}</span>
+                <span className="add">Add</span>
+              </button>
+            ))}
+          {text !== "" && found.length === 0 && <p className="dim">Nobody fits.</p>}
+        </div>
+      )}
+    </div>
+  );
+}

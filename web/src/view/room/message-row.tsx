@@ -1,0 +1,286 @@
+import { Menu } from "@mantine/core";
+import { memo, useState } from "react";
+import type { RoomMessage } from "../../../../protocols/index.ts";
+import { isAgent, nameOf } from "../../model/index.ts";
+import { Avatar } from "../avatar.tsx";
+import { Composer } from "../composer.tsx";
+import { Icon } from "../icons.tsx";
+import { RichText } from "../rich-text.tsx";
+import { clockTime, fullTime } from "../time.ts";
+import { EmojiPicker } from "./emoji-picker.tsx";
+import { emojis } from "./emoji.ts";
+
+/** What can be done with a message; the same object for all rows of a room, so that rows are not rendered again for it. */
+export interface MessageActions {
+  readonly me: string;
+  readonly moderates: boolean;
+  readonly nameFor: (principal: string) => string;
+  readonly react: (message: RoomMessage, emoji: string) => void;
+  readonly reply: (message: RoomMessage) => void;
+  readonly openThread: (root: number) => void;
+  readonly edit: (message: RoomMessage, text: string) => void;
+  readonly setEditing: (seq: number | undefined) => void;
+  readonly remove: (message: RoomMessage) => void;
+  readonly pin: (message: RoomMessage) => void;
+  readonly copyLink: (message: RoomMessage) => void;
+  readonly show: (seq: number) => void;
+}
+
+/** One message of the timeline. */
+export const MessageRow = memo(function MessageRow({
+  message,
+  head,
+  quoted,
+  editing,
+  marked,
+  inThread,
+  actions,
+}: {
+  readonly message: RoomMessage;
+  readonly head: boolean;
+  /** The message this one answers, when it is to be shown and known. */
+  readonly quoted?: RoomMessage | undefined;
+  readonly editing: boolean;
+  /** The message somebody jumped to. */
+  readonly marked: boolean;
+  readonly inThread: boolean;
+  readonly actions: MessageActions;
+}) {
+  const [near, setNear] = useState(false);
+  const [held, setHeld] = useState(false);
+  const { nameFor } = actions;
+  const gone = message.deletedAtMs !== undefined;
+  const mentioned = message.mentions?.includes(actions.me) === true;
+  const className = `message${head ? " head" : ""}${mentioned ? " mentioned" : ""}${marked ? " marked" : ""}`;
+  return (
+    <article
+      className={className}
+      data-seq={message.seq}
+      aria-label={`${nameFor(message.author)}, ${clockTime(message.atMs)}`}
+      onPointerEnter={() => setNear(true)}
+      onPointerLeave={() => setNear(false)}
+      onFocus={() => setNear(true)}
+      onBlur={(event) => {
+        if (!event.currentTarget.contains(event.relatedTarget)) setNear(false);
+      }}
+    >
+      <div className="message-side">
+        {head ? (
+          <Avatar principal={message.author} label={nameFor(message.author)} />
+        ) : (
+          <time className="gutter-time" dateTime={new Date(message.atMs).toISOString()} title={fullTime(message.atMs)}>
+            {clockTime(message.atMs)}
+          </time>
+        )}
+      </div>
+      <div className="message-body">
+        {head && (
+          <div className="message-head">
+            <span className="author">{nameFor(message.author)}</span>
+            {isAgent(message.author) && <span className="tag">agent</span>}
+            <time dateTime={new Date(message.atMs).toISOString()} title={fullTime(message.atMs)}>
+              {clockTime(message.atMs)}
+            </time>
+            {message.pinned === true && (
+              <span className="pinned">
+                <Icon name="pin" size={13} /> pinned
+              </span>
+            )}
+          </div>
+        )}
+        {message.replyTo !== undefined && !inThread && (
+          <Quote seq={message.replyTo} quoted={quoted} nameFor={nameFor} onShow={actions.show} />
+        )}
+        {gone ? (
+          <p className="gone">This message was deleted.</p>
+        ) : editing ? (
+          <Composer
+            place={`edit-${message.seq}`}
+            label="Edit the message"
+            initial={message.text}
+            autoFocus
+            onSend={(text) => actions.edit(message, text)}
+            onEscape={() => actions.setEditing(undefined)}
+            head={
+              <div className="composer-head">
+                <span className="grow">Edit — Enter saves, Esc cancels</span>
+                <button type="button" className="link" onClick={() => actions.setEditing(undefined)}>
+                  Cancel
+                </button>
+              </div>
+            }
+          />
+        ) : (
+          <RichText text={message.text} mentions={namesOf(message.mentions)} />
+        )}
+        {message.editedAtMs !== undefined && !gone && !editing && (
+          <span className="edited" title={fullTime(message.editedAtMs)}>
+            edited
+          </span>
+        )}
+        <Reactions message={message} actions={actions} />
+        {message.replies !== undefined && !inThread && (
+          <button type="button" className="thread-link" onClick={() => actions.openThread(message.seq)}>
+            <Icon name="thread" size={15} />
+            {message.replies.count === 1 ? "1 reply" : `${message.replies.count} replies`}
+            <span className="dim">last {clockTime(message.replies.lastAtMs)}</span>
+          </button>
+        )}
+      </div>
+      {!gone && !editing && (
+        <div className="message-tools">
+          {near || held ? (
+            <Tools message={message} inThread={inThread} actions={actions} onHold={setHeld} />
+          ) : (
+            // The way in by keyboard and by touch; what is behind it is built when needed.
+            <button type="button" className="tool quiet" aria-label="Message actions" onClick={() => setNear(true)}>
+              <Icon name="more" />
+            </button>
+          )}
+        </div>
+      )}
+    </article>
+  );
+});
+
+// One list per list of mentions, so that the text is not rendered again.
+const nameLists = new WeakMap<readonly string[], readonly string[]>();
+
+/** What may stand after an `@` for these principals: an agent also goes by its own name alone. */
+function namesOf(mentions: readonly string[] | undefined): readonly string[] | undefined {
+  if (mentions === undefined) return undefined;
+  const known = nameLists.get(mentions);
+  if (known !== undefined) return known;
+  const names = mentions.flatMap((principal) => {
+    const name = nameOf(principal);
+    return isAgent(principal) ? [name, name.slice(name.indexOf(".") + 1)] : [name];
+  });
+  nameLists.set(mentions, names);
+  return names;
+}
+
+function Quote(props: {
+  readonly seq: number;
+  readonly quoted: RoomMessage | undefined;
+  readonly nameFor: (principal: string) => string;
+  readonly onShow: (seq: number) => void;
+}) {
+  const { quoted } = props;
+  return (
+    <button type="button" className="quote ellipsis" onClick={() => props.onShow(props.seq)}>
+      {quoted === undefined ? (
+        "Show what this answers"
+      ) : (
+        <>
+          <b>{props.nameFor(quoted.author)}</b> {quoted.deletedAtMs === undefined ? quoted.text : "deleted message"}
+        </>
+      )}
+    </button>
+  );
+}
+
+function Reactions({ message, actions }: { readonly message: RoomMessage; readonly actions: MessageActions }) {
+  const reactions = Object.entries(message.reactions ?? {}).filter(([, people]) => people.length > 0);
+  if (reactions.length === 0) return null;
+  return (
+    <div className="reactions">
+      {reactions.map(([emoji, people]) => {
+        const mine = people.includes(actions.me);
+        const names = people.map(actions.nameFor).join(", ");
+        return (
+          <button
+            key={emoji}
+            type="button"
+            className="reaction"
+            aria-pressed={mine}
+            aria-label={`${emoji}, ${people.length}: ${names}`}
+            title={names}
+            onClick={() => actions.react(message, emoji)}
+          >
+            <span>{emoji}</span> {people.length}
+          </button>
+        );
+      })}
+    </div>
+  );
+}
+
+function Tools({
+  message,
+  inThread,
+  actions,
+  onHold,
+}: {
+  readonly message: RoomMessage;
+  readonly inThread: boolean;
+  readonly actions: MessageActions;
+  readonly onHold: (held: boolean) => void;
+}) {
+  const own = message.author === actions.me;
+  return (
+    <div className="tools" role="group" aria-label="Message actions">
+      {emojis.slice(0, 3).map((emoji) => (
+        <button
+          key={emoji}
+          type="button"
+          className="tool emoji-tool"
+          aria-label={`React with ${emoji}`}
+          onClick={() => actions.react(message, emoji)}
+        >
+          {emoji}
+        </button>
+      ))}
+      <EmojiPicker onPick={(emoji) => actions.react(message, emoji)} onOpen={onHold} />
+      {!inThread && (
+        <button type="button" className="tool" aria-label="Reply" title="Reply" onClick={() => actions.reply(message)}>
+          <Icon name="reply" />
+        </button>
+      )}
+      <Menu position="bottom-end" withinPortal width={210} onChange={onHold}>
+        <Menu.Target>
+          <button type="button" className="tool" aria-label="More actions" title="More actions">
+            <Icon name="more" />
+          </button>
+        </Menu.Target>
+        <Menu.Dropdown>
+          {!inThread && (
+            <Menu.Item
+              leftSection={<Icon name="thread" size={16} />}
+              onClick={() => actions.openThread(message.replyTo ?? message.seq)}
+            >
+              Open thread
+            </Menu.Item>
+          )}
+          {own && (
+            <Menu.Item leftSection={<Icon name="edit" size={16} />} onClick={() => actions.setEditing(message.seq)}>
+              Edit
+            </Menu.Item>
+          )}
+          {actions.moderates && (
+            <Menu.Item leftSection={<Icon name="pin" size={16} />} onClick={() => actions.pin(message)}>
+              {message.pinned === true ? "Unpin" : "Pin"}
+            </Menu.Item>
+          )}
+          <Menu.Item
+            leftSection={<Icon name="copy" size={16} />}
+            onClick={() => void navigator.clipboard?.writeText(message.text)}
+          >
+            Copy text
+          </Menu.Item>
+          <Menu.Item leftSection={<Icon name="hash" size={16} />} onClick={() => actions.copyLink(message)}>
+            Copy link
+          </Menu.Item>
+          {(own || actions.moderates) && (
+            <Menu.Item
+              color="red"
+              leftSection={<Icon name="trash" size={16} />}
+              onClick={() => actions.remove(message)}
+            >
+              Delete
+            </Menu.Item>
+          )}
+        </Menu.Dropdown>
+      </Menu>
+    </div>
+  );
+}

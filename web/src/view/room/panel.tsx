@@ -1,0 +1,28 @@
+import type { ReactNode } from "react";
+import { Icon } from "../icons.tsx";
+
+/** The right-hand panel: beside the room where there is space, over it on a phone. */
+export function Panel(props: { readonly title: string; readonly onClose: () => void; readonly children: ReactNode }) {
+  return (
+    <aside
+      className="panel"
+      aria-label={props.title}
+      onKeyDown={(event) => {
+        if (event.key === "Escape") props.onClose();
+      }}
+    >
+      <div className="panel-head">
+        <h2>{props.title}</h2>
+        <button
+          type="button"
+          className="tool"
+          aria-label={`Close ${props.title.toLowerCase()}`}
+          onClick={props.onClose}
+        >
+          <Icon name="close" />
+        </button>
+      </div>
+      {props.children}
+    </aside>
+  );
+}

@@ -1,0 +1,64 @@
+import { Loader } from "@mantine/core";
+import { useQuery } from "@tanstack/react-query";
+import type { RoomMessage, RoomView } from "../../../../protocols/index.ts";
+import { useShown, type RoomStore } from "../../live/index.ts";
+import { messageAt, type RoomModel } from "../../model/index.ts";
+import { RichText } from "../rich-text.tsx";
+import { dateOf } from "../time.ts";
+import type { MessageActions } from "./message-row.tsx";
+import { Panel } from "./panel.tsx";
+
+/** The pinned messages, newest pin first. */
+export function PinsPanel({
+  store,
+  view,
+  actions,
+  onClose,
+}: {
+  readonly store: RoomStore;
+  readonly view: RoomView;
+  readonly actions: MessageActions;
+  readonly onClose: () => void;
+}) {
+  const model = useShown(store.store, (room: RoomModel) => room);
+  const missing = view.pins.filter((seq) => messageAt(model, seq) === undefined);
+  const loaded = useQuery({
+    queryKey: ["pins", store.room, missing],
+    enabled: missing.length > 0,
+    queryFn: async () => {
+      const pages = await Promise.all(missing.map((seq) => store.history({ before: seq + 1, limit: 1 })));
+      return pages.flatMap((page) => (page.ok ? page.value.messages : []));
+    },
+  });
+  const found = view.pins
+    .toReversed()
+    .map((seq) => messageAt(model, seq) ?? loaded.data?.find((message) => message.seq === seq))
+    .filter((message): message is RoomMessage => message !== undefined);
+  return (
+    <Panel title="Pinned messages" onClose={onClose}>
+      <div className="panel-body stack" tabIndex={0} role="region" aria-label="List of pinned messages">
+        {loaded.isLoading && <Loader size="sm" aria-label="Loading" />}
+        {found.length === 0 && !loaded.isLoading && <p className="dim">Nothing is pinned.</p>}
+        {found.map((message) => (
+          <article key={message.seq} className="card">
+            <div className="message-head">
+              <span className="author">{actions.nameFor(message.author)}</span>
+              <time>{dateOf(message.atMs)}</time>
+            </div>
+            <RichText text={message.text} />
+            <div className="row card-foot">
+              <button type="button" className="link" onClick={() => actions.show(message.seq)}>
+                Show in the room
+              </button>
+              {actions.moderates && (
+                <button type="button" className="link" onClick={() => actions.pin(message)}>
+                  Unpin
+                </button>
+              )}
+            </div>
+          </article>
+        ))}
+      </div>
+    </Panel>
+  );
+}

@@ -1,0 +1,149 @@
+import { Menu, Modal, Button, TextInput } from "@mantine/core";
+import { useNavigate } from "@tanstack/react-router";
+import { useState, type SubmitEvent } from "react";
+import type { RoomView } from "../../../../protocols/index.ts";
+import { wireLimits } from "../../../../protocols/limits.ts";
+import { useSession, type RoomStore } from "../../live/index.ts";
+import { Avatar } from "../avatar.tsx";
+import { Icon } from "../icons.tsx";
+import { MenuButton } from "../dialogs.tsx";
+
+type Panel = "members" | "pins";
+
+/** Title and topic of a room, and the way to its panels and settings. */
+export function RoomHeader(props: {
+  readonly view: RoomView;
+  readonly title: string;
+  readonly other: string | undefined;
+  readonly store: RoomStore;
+  readonly canChange: boolean;
+  readonly panel: string | undefined;
+  readonly onPanel: (panel?: Panel) => void;
+}) {
+  const { view, title, other } = props;
+  const session = useSession();
+  const navigate = useNavigate();
+  const [changing, setChanging] = useState(false);
+  const count = Object.keys(view.members).length;
+  const toggle = (panel: Panel) => props.onPanel(props.panel === panel ? undefined : panel);
+  const leave = async () => {
+    const result = await session.changeRoom("leave", view.room, {});
+    if (result.ok) await navigate({ to: "/" });
+  };
+  return (
+    <header className="header">
+      <MenuButton />
+      {other === undefined ? (
+        <span className="dim header-icon">
+          <Icon name={view.visibility === "private" ? "lock" : "hash"} size={20} />
+        </span>
+      ) : (
+        <Avatar principal={`user/${other}`} label={title} size={32} />
+      )}
+      <div className="grow">
+        <h1 className="ellipsis">{title}</h1>
+        {view.topic !== "" && (
+          <div className="topic ellipsis optional" title={view.topic}>
+            {view.topic}
+          </div>
+        )}
+      </div>
+      {view.pins.length > 0 && (
+        <button
+          type="button"
+          className="tool wide"
+          aria-pressed={props.panel === "pins"}
+          aria-label={`Pinned messages (${view.pins.length})`}
+          title="Pinned messages"
+          onClick={() => toggle("pins")}
+        >
+          <Icon name="pin" /> <span>{view.pins.length}</span>
+        </button>
+      )}
+      <button
+        type="button"
+        className="tool wide"
+        aria-pressed={props.panel === "members"}
+        aria-label={`Members (${count})`}
+        title="Members"
+        onClick={() => toggle("members")}
+      >
+        <Icon name="people" /> <span>{count}</span>
+      </button>
+      {other === undefined && (
+        <Menu position="bottom-end" withinPortal width={210}>
+          <Menu.Target>
+            <button type="button" className="tool" aria-label="Room settings" title="Room settings">
+              <Icon name="more" />
+            </button>
+          </Menu.Target>
+          <Menu.Dropdown>
+            {props.canChange && (
+              <Menu.Item leftSection={<Icon name="edit" size={16} />} onClick={() => setChanging(true)}>
+                Title and topic
+              </Menu.Item>
+            )}
+            <Menu.Item leftSection={<Icon name="people" size={16} />} onClick={() => props.onPanel("members")}>
+              Members and invitations
+            </Menu.Item>
+            <Menu.Item color="red" leftSection={<Icon name="leave" size={16} />} onClick={() => void leave()}>
+              Leave the room
+            </Menu.Item>
+          </Menu.Dropdown>
+        </Menu>
+      )}
+      <Modal
+        opened={changing}
+        onClose={() => setChanging(false)}
+        title="Title and topic"
+        closeButtonProps={{ "aria-label": "Close" }}
+      >
+        <ChangeRoom view={view} store={props.store} onDone={() => setChanging(false)} />
+      </Modal>
+    </header>
+  );
+}
+
+function ChangeRoom({
+  view,
+  store,
+  onDone,
+}: {
+  readonly view: RoomView;
+  readonly store: RoomStore;
+  readonly onDone: () => void;
+}) {
+  const [title, setTitle] = useState(view.title);
+  const [topic, setTopic] = useState(view.topic);
+  const save = async (event: SubmitEvent) => {
+    event.preventDefault();
+    if (title.trim() !== view.title && title.trim() !== "") {
+      const result = await store.change("setTitle", { title: title.trim() });
+      if (!result.ok) return;
+    }
+    if (topic.trim() !== view.topic) {
+      const result = await store.change("setTopic", { topic: topic.trim() });
+      if (!result.ok) return;
+    }
+    onDone();
+  };
+  return (
+    <form className="stack" onSubmit={(event) => void save(event)}>
+      <TextInput
+        label="Title"
+        value={title}
+        maxLength={wireLimits.titleCharsMax}
+        onChange={(event) => setTitle(event.currentTarget.value)}
+        required
+        data-autofocus
+      />
+      <TextInput
+        label="Topic"
+        value={topic}
+        maxLength={wireLimits.topicCharsMax}
+        onChange={(event) => setTopic(event.currentTarget.value)}
+      />
+      <Button type="submit">Save</Button>
+    </form>
+  );
+}

@@ -1,0 +1,400 @@
+import { Button, Loader } from "@mantine/core";
+import { getRouteApi, useNavigate } from "@tanstack/react-router";
+import { useEffect, useMemo, useRef, useState } from "react";
+import type { RoomMessage } from "../../../../protocols/index.ts";
+import { explain, notices, useNow, useSession, useShown, type RoomStore } from "../../live/index.ts";
+import {
+  hasOlder,
+  messageAt,
+  otherPerson,
+  pendingShown,
+  timelineRows,
+  type RoomModel,
+  type TimelineRow,
+} from "../../model/index.ts";
+import { Composer, type Mentionable } from "../composer.tsx";
+import { Feed, type FeedHandle } from "../feed.tsx";
+import { Icon } from "../icons.tsx";
+import { writeLastPlace } from "../last-place.ts";
+import { useNames, useRoomTitle } from "../lists.ts";
+import { MenuButton } from "../dialogs.tsx";
+import { MembersPanel } from "./members-panel.tsx";
+import { MessageRow, type MessageActions } from "./message-row.tsx";
+import { PinsPanel } from "./pins-panel.tsx";
+import { RoomHeader } from "./room-header.tsx";
+import { DayRow, DraftRow, PendingRow, StartRow, UnreadRow } from "./rows.tsx";
+import { ThreadPanel } from "./thread-panel.tsx";
+import "./room.css";
+
+const route = getRouteApi("/room/$room");
+
+/** A room: its timeline, the field to write in, and a panel for members, pins or a thread. */
+export function RoomPage() {
+  const { room } = route.useParams();
+  const session = useSession();
+  const [attempt, setAttempt] = useState(0);
+  const store = useMemo(() => session.room(room), [session, room, attempt]);
+  const status = useShown(store.store, (model: RoomModel) => model.status);
+  const refusal = useShown(store.store, (model: RoomModel) => model.refusal);
+  useEffect(() => {
+    if (status === "ready") writeLastPlace(room);
+  }, [room, status]);
+  if (status === "ready") return <OpenRoom key={room} store={store} />;
+  return (
+    <main className="screen-main">
+      <header className="header">
+        <MenuButton />
+        <h1 className="grow">{room}</h1>
+      </header>
+      <div className="empty">
+        {refusal === undefined ? (
+          <Loader aria-label="Loading the room" />
+        ) : (
+          <>
+            <h2>{refusal.code === "NOT_A_MEMBER" ? "You are not in this room" : "This room can not be shown"}</h2>
+            <p>{explain(refusal)}</p>
+            {refusal.code === "NOT_A_MEMBER" && (
+              <Button
+                onClick={() =>
+                  void session.changeRoom("join", room, {}).then((result) => {
+                    if (result.ok) setAttempt(attempt + 1);
+                  })
+                }
+              >
+                Join {room}
+              </Button>
+            )}
+          </>
+        )}
+      </div>
+    </main>
+  );
+}
+
+function OpenRoom({ store }: { readonly store: RoomStore }) {
+  const session = useSession();
+  const search = route.useSearch();
+  const navigate = useNavigate();
+  const nameFor = useNames();
+  const view = useShown(store.store, (model: RoomModel) => model.view);
+  const titleOf = useRoomTitle();
+  const feed = useRef<FeedHandle>(null);
+  const field = useRef<HTMLTextAreaElement>(null);
+  const [editing, setEditing] = useState<number>();
+  const [replyTo, setReplyTo] = useState<RoomMessage>();
+  const [marked, setMarked] = useState<number>();
+  const room = store.room;
+  const role = view?.members[session.me]?.role;
+  const panelOpen = search.panel !== undefined;
+
+  const setPanel = (panel?: "members" | "pins" | "thread", seq?: number) =>
+    void navigate({
+      to: "/room/$room",
+      params: { room },
+      search: { ...(panel === undefined ? {} : { panel }), ...(seq === undefined ? {} : { seq }) },
+    });
+
+  const show = async (seq: number) => {
+    if (!(await store.loadUntil(seq))) return notices.show("This message is too far back to be shown here.");
+    // The rows of what was just loaded exist after the next render.
+    requestAnimationFrame(() => {
+      if (feed.current?.show(`m${seq}`) !== true) return;
+      setMarked(seq);
+    });
+  };
+  useEffect(() => {
+    if (search.at !== undefined) void show(search.at);
+  }, [search.at]);
+  useEffect(() => {
+    if (marked === undefined) return;
+    const timer = setTimeout(() => setMarked(undefined), 2_500);
+    return () => clearTimeout(timer);
+  }, [marked]);
+
+  // One object for the life of the room, so that memoised rows stay; what changes is read when it is needed.
+  const now = { setPanel, show };
+  const current = useRef(now);
+  current.current = now;
+  const moderates = role === "owner" || role === "moderator";
+  const actions = useMemo<MessageActions>(
+    () => ({
+      me: session.me,
+      moderates,
+      nameFor,
+      react(message, emoji) {
+        const on = message.reactions?.[emoji]?.includes(session.me) !== true;
+        void store.change("react", { seq: message.seq, emoji, on });
+      },
+      reply(message) {
+        setReplyTo(message);
+        field.current?.focus();
+      },
+      openThread: (root) => current.current.setPanel("thread", root),
+      edit(message, text) {
+        setEditing(undefined);
+        field.current?.focus();
+        if (text !== message.text) void store.change("edit", { seq: message.seq, text });
+      },
+      setEditing(seq) {
+        setEditing(seq);
+        if (seq === undefined) field.current?.focus();
+      },
+      remove: (message) => void store.change("delete", { seq: message.seq }),
+      pin: (message) => void store.change("pin", { seq: message.seq, on: message.pinned !== true }),
+      copyLink(message) {
+        const link = `${location.origin}/room/${store.room}?at=${message.seq}`;
+        void navigator.clipboard?.writeText(link).then(() => notices.show("Link copied."));
+      },
+      show: (seq) => void current.current.show(seq),
+    }),
+    [session, store, nameFor, moderates],
+  );
+
+  if (view === undefined) return null;
+  const title = titleOf(view);
+  const direct = view.visibility === "direct";
+  const mentionable: readonly Mentionable[] = Object.keys(view.members)
+    .filter((principal) => principal !== session.me)
+    .map((principal) => ({ principal, label: nameFor(principal) }));
+
+  const editLast = () => {
+    const { messages } = store.store.latest;
+    const last = messages.findLast((message) => message.author === session.me && message.deletedAtMs === undefined);
+    if (last === undefined) return;
+    feed.current?.show(`m${last.seq}`);
+    setEditing(last.seq);
+  };
+  return (
+    <div className="screen">
+      <main className="screen-main" aria-label={title}>
+        <RoomHeader
+          view={view}
+          title={title}
+          other={otherPerson(room, session.me)}
+          store={store}
+          canChange={!direct && moderates}
+          panel={search.panel}
+          onPanel={setPanel}
+        />
+        <Timeline
+          store={store}
+          title={title}
+          actions={actions}
+          editing={editing}
+          marked={marked}
+          handle={feed}
+          skipUnread={search.at !== undefined}
+        />
+        <div className="foot">
+          <Composer
+            key={room}
+            place={`room-${room}`}
+            label={direct ? `Message ${title}` : `Message #${title}`}
+            autoFocus={!isTouch()}
+            field={field}
+            mentionable={mentionable}
+            onTyping={() => store.typing()}
+            onUp={editLast}
+            onEscape={() => {
+              if (replyTo !== undefined) setReplyTo(undefined);
+              else if (panelOpen) setPanel();
+            }}
+            onSend={(text) => {
+              store.post(text, replyTo?.seq);
+              setReplyTo(undefined);
+              feed.current?.toEnd();
+            }}
+            head={
+              replyTo !== undefined && (
+                <div className="composer-head">
+                  <Icon name="reply" size={16} />
+                  <span className="grow ellipsis">
+                    Reply to <b>{nameFor(replyTo.author)}</b>: {replyTo.text}
+                  </span>
+                  <button
+                    type="button"
+                    className="tool"
+                    aria-label="Cancel the reply"
+                    onClick={() => setReplyTo(undefined)}
+                  >
+                    <Icon name="close" size={16} />
+                  </button>
+                </div>
+              )
+            }
+          />
+          <TypingLine store={store} nameFor={nameFor} me={session.me} />
+        </div>
+        <Announcer store={store} nameFor={nameFor} me={session.me} />
+      </main>
+      {search.panel === "members" && (
+        <MembersPanel store={store} view={view} title={title} onClose={() => setPanel()} />
+      )}
+      {search.panel === "pins" && <PinsPanel store={store} view={view} actions={actions} onClose={() => setPanel()} />}
+      {search.panel === "thread" && search.seq !== undefined && (
+        <ThreadPanel
+          key={search.seq}
+          store={store}
+          root={search.seq}
+          actions={actions}
+          mentionable={mentionable}
+          onClose={() => setPanel()}
+        />
+      )}
+    </div>
+  );
+}
+
+const isTouch = (): boolean => matchMedia("(pointer: coarse)").matches;
+
+function Timeline(props: {
+  readonly store: RoomStore;
+  readonly title: string;
+  readonly actions: MessageActions;
+  readonly editing: number | undefined;
+  readonly marked: number | undefined;
+  readonly handle: React.Ref<FeedHandle>;
+  readonly skipUnread: boolean;
+}) {
+  const { store, actions } = props;
+  const session = useSession();
+  const messages = useShown(store.store, (model: RoomModel) => model.messages);
+  const pending = useShown(store.store, (model: RoomModel) => model.pending);
+  const drafts = useShown(store.store, draftKeys);
+  const view = useShown(store.store, (model: RoomModel) => model.view);
+  // The line stays where it was when the room was opened; reading must not move it away.
+  const [unreadAfter] = useState(() => {
+    const read = view?.members[session.me]?.readSeq ?? 0;
+    return read < (view?.messageSeq ?? 0) ? read : undefined;
+  });
+  const older = (messages[0]?.seq ?? 1) > 1;
+  const rows = useMemo(
+    () =>
+      timelineRows({
+        messages,
+        pending: pendingShown(store.store.shown(), session.me),
+        drafts: drafts === "" ? [] : drafts.split("\n"),
+        me: session.me,
+        unreadAfter,
+        hasOlder: older,
+      }),
+    [messages, pending, drafts, unreadAfter, older, store, session.me],
+  );
+  const markRead = () => {
+    const seq = store.store.latest.view?.messageSeq ?? 0;
+    const read = store.store.latest.view?.members[session.me]?.readSeq ?? 0;
+    if (!document.hidden && seq > read) store.markRead(seq);
+  };
+  useEffect(() => {
+    const seen = () => {
+      if (!document.hidden && nearEnd.current) markRead();
+    };
+    document.addEventListener("visibilitychange", seen);
+    return () => document.removeEventListener("visibilitychange", seen);
+  });
+  const nearEnd = useRef(false);
+  const row = (entry: TimelineRow) => {
+    switch (entry.kind) {
+      case "start":
+        return <StartRow title={props.title} topic={view?.topic ?? ""} direct={view?.visibility === "direct"} />;
+      case "day":
+        return <DayRow atMs={entry.atMs} />;
+      case "unread":
+        return <UnreadRow />;
+      case "message": {
+        const { message } = entry;
+        return (
+          <MessageRow
+            message={message}
+            head={entry.head}
+            quoted={message.replyTo === undefined ? undefined : messageAt(store.store.shown(), message.replyTo)}
+            editing={props.editing === message.seq}
+            marked={props.marked === message.seq}
+            inThread={false}
+            actions={actions}
+          />
+        );
+      }
+      case "pending":
+        return (
+          <PendingRow
+            post={entry.post}
+            head={entry.head}
+            me={session.me}
+            label={actions.nameFor(session.me)}
+            room={store}
+          />
+        );
+      case "draft":
+        return <DraftRow room={store} generation={entry.generation} nameFor={actions.nameFor} />;
+    }
+  };
+  const unreadRow = rows.some((entry) => entry.kind === "unread") && !props.skipUnread ? "unread" : undefined;
+  return (
+    <Feed
+      label="Messages"
+      rows={rows}
+      hasOlder={hasOlder(store.store.shown())}
+      loadOlder={() => store.loadOlder()}
+      startAt={unreadRow}
+      onEndSeen={() => {
+        nearEnd.current = true;
+        markRead();
+      }}
+      handle={props.handle}
+    >
+      {row}
+    </Feed>
+  );
+}
+
+/** The drafts that exist, as one text: it changes when one begins or ends, not with every token. */
+const draftKeys = (model: RoomModel): string => Object.keys(model.drafts).join("\n");
+
+function TypingLine({
+  store,
+  nameFor,
+  me,
+}: {
+  readonly store: RoomStore;
+  readonly nameFor: (principal: string) => string;
+  readonly me: string;
+}) {
+  const typing = useShown(store.store, (model: RoomModel) => model.typing);
+  const others = Object.entries(typing).filter(([member]) => member !== me);
+  const nowMs = useNow(1_000, others.length > 0);
+  const names = others.filter(([, untilMs]) => untilMs > nowMs).map(([member]) => nameFor(member));
+  const told =
+    names.length === 0
+      ? ""
+      : names.length === 1
+        ? `${names[0]} is typing …`
+        : names.length === 2
+          ? `${names[0]} and ${names[1]} are typing …`
+          : `${names.length} people are typing …`;
+  return <div className="under">{told}</div>;
+}
+
+/** Tells screen readers about new messages; the list itself only holds what is in view. */
+function Announcer({
+  store,
+  nameFor,
+  me,
+}: {
+  readonly store: RoomStore;
+  readonly nameFor: (principal: string) => string;
+  readonly me: string;
+}) {
+  const newest = useShown(store.store, (model: RoomModel) => model.messages.at(-1));
+  const first = useRef(newest?.seq);
+  const told = newest !== undefined && newest.seq !== first.current && newest.author !== me;
+  return (
+    <div className="hidden-text" role="log" aria-live="polite">
+      {told && (
+        <p key={newest.seq}>
+          {nameFor(newest.author)}: {newest.text.slice(0, 300)}
+        </p>
+      )}
+    </div>
+  );
+}

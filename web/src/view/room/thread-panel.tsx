@@ -1,0 +1,105 @@
+import { Loader } from "@mantine/core";
+import { useQuery } from "@tanstack/react-query";
+import { useEffect, useMemo, useRef, useState } from "react";
+import { useSession, useShown, type RoomStore } from "../../live/index.ts";
+import { pendingShown, threadOf, type RoomModel } from "../../model/index.ts";
+import { Composer, type Mentionable } from "../composer.tsx";
+import { MessageRow, type MessageActions } from "./message-row.tsx";
+import { Panel } from "./panel.tsx";
+import { DraftRow, PendingRow } from "./rows.tsx";
+
+const threadPage = 200;
+
+/** One message and all that answer it. */
+export function ThreadPanel({
+  store,
+  root,
+  actions,
+  mentionable,
+  onClose,
+}: {
+  readonly store: RoomStore;
+  readonly root: number;
+  readonly actions: MessageActions;
+  readonly mentionable: readonly Mentionable[];
+  readonly onClose: () => void;
+}) {
+  const session = useSession();
+  const model = useShown(store.store, (room: RoomModel) => room);
+  const [editing, setEditing] = useState<number>();
+  const end = useRef<HTMLDivElement>(null);
+  const loaded = useQuery({
+    queryKey: ["thread", store.room, root],
+    queryFn: async () => {
+      const result = await store.history({ thread: root, limit: threadPage });
+      if (result.ok) return result.value.messages;
+      throw new Error(result.error.message);
+    },
+    staleTime: 0,
+  });
+  const messages = threadOf(model, root, loaded.data ?? []);
+  const pending = pendingShown(model, session.me).filter((post) => post.replyTo === root);
+  const drafts = Object.values(model.drafts).filter((draft) => draft.replyTo === root);
+  const count = messages.length + pending.length;
+  useEffect(() => end.current?.scrollIntoView({ block: "end" }), [count]);
+  const own = useMemo<MessageActions>(
+    () => ({
+      ...actions,
+      setEditing,
+      edit(message, text) {
+        setEditing(undefined);
+        if (text !== message.text) void store.change("edit", { seq: message.seq, text });
+      },
+    }),
+    [actions, store],
+  );
+  return (
+    <Panel title="Thread" onClose={onClose}>
+      <div className="panel-body thread" tabIndex={0} role="region" aria-label="Messages of the thread">
+        {loaded.isPending && messages.length === 0 && <Loader size="sm" aria-label="Loading the thread" />}
+        {messages.map((message, index) => (
+          <div key={message.seq}>
+            <MessageRow
+              message={message}
+              head
+              editing={editing === message.seq}
+              marked={false}
+              inThread
+              actions={own}
+            />
+            {index === 0 && messages.length > 1 && (
+              <div className="day">
+                <span>{messages.length === 2 ? "1 reply" : `${messages.length - 1} replies`}</span>
+              </div>
+            )}
+          </div>
+        ))}
+        {pending.map((post) => (
+          <PendingRow
+            key={post.operationId}
+            post={post}
+            head
+            me={session.me}
+            label={actions.nameFor(session.me)}
+            room={store}
+          />
+        ))}
+        {drafts.map((draft) => (
+          <DraftRow key={draft.generation} room={store} generation={draft.generation} nameFor={actions.nameFor} />
+        ))}
+        <div ref={end} />
+      </div>
+      <div className="foot">
+        <Composer
+          place={`thread-${store.room}-${root}`}
+          label="Reply in the thread"
+          mentionable={mentionable}
+          autoFocus
+          onTyping={() => store.typing()}
+          onEscape={onClose}
+          onSend={(text) => store.post(text, root)}
+        />
+      </div>
+    </Panel>
+  );
+}

@@ -1,0 +1,111 @@
+import { Alert, Button, PasswordInput } from "@mantine/core";
+import { useQuery, useQueryClient } from "@tanstack/react-query";
+import { useState, type SubmitEvent } from "react";
+import type { Session } from "../../../../protocols/index.ts";
+import { wireLimits } from "../../../../protocols/limits.ts";
+import { explain, notices } from "../../live/index.ts";
+import { fetched, request } from "../../wire/index.ts";
+import { formText } from "../form-text.ts";
+import { dateOf } from "../time.ts";
+import { Part } from "./part.tsx";
+
+/** Where the user is signed in, and the password. */
+export function Devices() {
+  const queries = useQueryClient();
+  const loaded = useQuery({
+    queryKey: ["sessions"],
+    queryFn: () => fetched<{ sessions: readonly Session[]; current?: string }>("/api/me/sessions"),
+  });
+  const end = async (id: string) => {
+    const result = await request("DELETE", `/api/me/sessions/${id}`);
+    if (!result.ok) return notices.fail(result.error);
+    await queries.invalidateQueries({ queryKey: ["sessions"] });
+  };
+  return (
+    <>
+      <Part title="Signed-in devices" about="End a session that you do not know.">
+        <ul className="lines">
+          {loaded.data?.sessions.map((session) => (
+            <li key={session.id}>
+              <span className="grow">
+                <span className="ellipsis line-title">{deviceName(session.label)}</span>
+                <span className="dim">Since {dateOf(session.createdAtMs)}</span>
+              </span>
+              {session.id === loaded.data.current ? (
+                <span className="dim">This device</span>
+              ) : (
+                <Button
+                  variant="default"
+                  size="xs"
+                  aria-label={`End the session on ${deviceName(session.label)}`}
+                  onClick={() => void end(session.id)}
+                >
+                  End
+                </Button>
+              )}
+            </li>
+          ))}
+        </ul>
+      </Part>
+      <Part title="Password" about="Changing it ends all other sessions.">
+        <Password />
+      </Part>
+    </>
+  );
+}
+
+/** The browser and the system inside a user agent, as people call them. */
+function deviceName(label: string): string {
+  const browser = /Firefox|Edg|OPR|Chrome|Safari/.exec(label)?.[0];
+  const system = /Android|iPhone|iPad|Windows|Mac OS X|Linux/.exec(label)?.[0];
+  if (browser === undefined) return label === "" ? "Unknown device" : label.slice(0, 60);
+  const names: Readonly<Record<string, string>> = { Edg: "Edge", OPR: "Opera", "Mac OS X": "macOS" };
+  const read = (name: string) => names[name] ?? name;
+  return system === undefined ? read(browser) : `${read(browser)} on ${read(system)}`;
+}
+
+function Password() {
+  const [trouble, setTrouble] = useState<string>();
+  const [busy, setBusy] = useState(false);
+  const submit = async (event: SubmitEvent<HTMLFormElement>) => {
+    event.preventDefault();
+    const form = event.target as HTMLFormElement;
+    const body = { current: formText(form, "current"), password: formText(form, "password") };
+    setBusy(true);
+    const result = await request("PUT", "/api/me/password", body);
+    setBusy(false);
+    setTrouble(result.ok ? undefined : explain(result.error));
+    if (!result.ok) return;
+    form.reset();
+    notices.show("Your password was changed.");
+  };
+  return (
+    <form className="stack narrow" onSubmit={(event) => void submit(event)}>
+      <PasswordInput
+        name="current"
+        label="Current password"
+        autoComplete="current-password"
+        visibilityToggleButtonProps={{ "aria-label": "Show the current password" }}
+        required
+      />
+      <PasswordInput
+        name="password"
+        label="New password"
+        description={`At least ${wireLimits.passwordCharsMin} characters`}
+        autoComplete="new-password"
+        minLength={wireLimits.passwordCharsMin}
+        maxLength={wireLimits.passwordCharsMax}
+        visibilityToggleButtonProps={{ "aria-label": "Show the new password" }}
+        required
+      />
+      {trouble !== undefined && (
+        <Alert color="red" role="alert">
+          {trouble}
+        </Alert>
+      )}
+      <Button type="submit" loading={busy}>
+        Change password
+      </Button>
+    </form>
+  );
+}

@@ -1,0 +1,142 @@
+import { Alert, Button, CopyButton, SegmentedControl, TextInput } from "@mantine/core";
+import { useQuery, useQueryClient } from "@tanstack/react-query";
+import { useState, type SubmitEvent } from "react";
+import type { Session } from "../../../../protocols/index.ts";
+import { notices } from "../../live/index.ts";
+import { fetched, request } from "../../wire/index.ts";
+import { useModels } from "../lists.ts";
+import { dateOf } from "../time.ts";
+import { Part } from "./part.tsx";
+
+/** Keys for programs that speak OpenAI's interface to this node. */
+export function Keys() {
+  const queries = useQueryClient();
+  const [label, setLabel] = useState("");
+  const [made, setMade] = useState<string>();
+  const loaded = useQuery({
+    queryKey: ["keys"],
+    queryFn: () => fetched<{ keys: readonly Session[] }>("/api/me/keys"),
+  });
+  const reload = () => queries.invalidateQueries({ queryKey: ["keys"] });
+  const create = async (event: SubmitEvent) => {
+    event.preventDefault();
+    const result = await request<{ key: string }>("POST", "/api/me/keys", { label: label.trim() });
+    if (!result.ok) return notices.fail(result.error);
+    setMade(result.value.key);
+    setLabel("");
+    await reload();
+  };
+  const revoke = async (id: string) => {
+    const result = await request("DELETE", `/api/me/keys/${id}`);
+    if (!result.ok) return notices.fail(result.error);
+    await reload();
+  };
+  return (
+    <>
+      <Part
+        title="API keys"
+        about="A key lets a program use this node's models as if they were OpenAI's. Anybody who has it acts as you."
+      >
+        <form className="row field-row" onSubmit={(event) => void create(event)}>
+          <TextInput
+            className="grow"
+            label="What is it for?"
+            placeholder="Notebook on my laptop"
+            value={label}
+            maxLength={200}
+            onChange={(event) => setLabel(event.currentTarget.value)}
+            required
+          />
+          <Button type="submit" disabled={label.trim() === ""}>
+            Create key
+          </Button>
+        </form>
+        {made !== undefined && (
+          <Alert color="green" title="Your new key — it is shown only now" className="made-key">
+            <Copyable text={made} label="Copy the key" />
+          </Alert>
+        )}
+        <ul className="lines">
+          {loaded.data?.keys.map((key) => (
+            <li key={key.id}>
+              <span className="grow">
+                <span className="ellipsis line-title">{key.label}</span>
+                <span className="dim">Created {dateOf(key.createdAtMs)}</span>
+              </span>
+              <Button
+                variant="default"
+                size="xs"
+                aria-label={`Revoke the key ${key.label}`}
+                onClick={() => void revoke(key.id)}
+              >
+                Revoke
+              </Button>
+            </li>
+          ))}
+        </ul>
+        {loaded.data?.keys.length === 0 && <p className="dim">You have no keys.</p>}
+      </Part>
+      <Part title="How to use one">
+        <Example apiKey={made ?? "YOUR_KEY"} />
+      </Part>
+    </>
+  );
+}
+
+function Example({ apiKey }: { readonly apiKey: string }) {
+  const model = useModels()[0]?.model ?? "MODEL";
+  const [way, setWay] = useState("curl");
+  const examples: Readonly<Record<string, string>> = {
+    curl: `curl ${location.origin}/v1/chat/completions \\
+  -H "Authorization: Bearer ${apiKey}" \\
+  -H "Content-Type: application/json" \\
+  -d '{"model": "${model}", "messages": [{"role": "user", "content": "Hello!"}]}'`,
+    openai: `import OpenAI from "openai";
+
+const client = new OpenAI({ baseURL: "${location.origin}/v1", apiKey: "${apiKey}" });
+const stream = await client.chat.completions.create({
+  model: "${model}",
+  messages: [{ role: "user", content: "Hello!" }],
+  stream: true,
+});
+for await (const part of stream) process.stdout.write(part.choices[0]?.delta.content ?? "");`,
+    python: `from openai import OpenAI
+
+client = OpenAI(base_url="${location.origin}/v1", api_key="${apiKey}")
+answer = client.chat.completions.create(
+    model="${model}",
+    messages=[{"role": "user", "content": "Hello!"}],
+)
+print(answer.choices[0].message.content)`,
+  };
+  return (
+    <>
+      <SegmentedControl
+        aria-label="Example for"
+        value={way}
+        onChange={setWay}
+        data={[
+          { value: "curl", label: "curl" },
+          { value: "openai", label: "JavaScript" },
+          { value: "python", label: "Python" },
+        ]}
+      />
+      <Copyable text={examples[way] ?? ""} label="Copy the example" />
+    </>
+  );
+}
+
+function Copyable({ text, label }: { readonly text: string; readonly label: string }) {
+  return (
+    <div className="copyable">
+      <pre tabIndex={0}>{text}</pre>
+      <CopyButton value={text}>
+        {({ copied, copy }) => (
+          <Button variant="default" size="xs" onClick={copy} aria-label={label}>
+            {copied ? "Copied" : "Copy"}
+          </Button>
+        )}
+      </CopyButton>
+    </div>
+  );
+}

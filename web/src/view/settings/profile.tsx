@@ -1,0 +1,77 @@
+import { Button, SegmentedControl, TextInput } from "@mantine/core";
+import { useState, type SubmitEvent } from "react";
+import type { UserView } from "../../../../protocols/index.ts";
+import { wireLimits } from "../../../../protocols/limits.ts";
+import { notices, useSession } from "../../live/index.ts";
+import { useProfile } from "../lists.ts";
+import { useSignOut } from "../sign-out.ts";
+import { Part } from "./part.tsx";
+
+/** How the user is called, and how the page looks. */
+export function Profile() {
+  const profile = useProfile();
+  const signOut = useSignOut();
+  if (profile === undefined) return null;
+  return (
+    <>
+      <Part title="Profile">
+        <DisplayName key={profile.displayName} profile={profile} />
+      </Part>
+      <Part title="Theme" about="It applies on all your devices.">
+        <Theme theme={profile.theme} />
+      </Part>
+      <Part title="This device">
+        <Button variant="default" onClick={() => void signOut()}>
+          Sign out
+        </Button>
+      </Part>
+    </>
+  );
+}
+
+function DisplayName({ profile }: { readonly profile: UserView }) {
+  const session = useSession();
+  const [name, setName] = useState(profile.displayName);
+  const save = async (event: SubmitEvent) => {
+    event.preventDefault();
+    const result = await session.change("setProfile", { displayName: name.trim() });
+    if (result.ok) notices.show("Saved.");
+  };
+  return (
+    <form className="row field-row" onSubmit={(event) => void save(event)}>
+      <TextInput
+        className="grow"
+        label="Display name"
+        description={`Your name for signing in and mentions stays @${session.name}`}
+        value={name}
+        maxLength={wireLimits.titleCharsMax}
+        onChange={(event) => setName(event.currentTarget.value)}
+        required
+      />
+      <Button type="submit" disabled={name.trim() === "" || name.trim() === profile.displayName}>
+        Save
+      </Button>
+    </form>
+  );
+}
+
+function Theme({ theme }: { readonly theme: UserView["theme"] }) {
+  const session = useSession();
+  const [chosen, setChosen] = useState(theme);
+  return (
+    <SegmentedControl
+      aria-label="Theme"
+      value={chosen}
+      onChange={(value) => {
+        const next = value as UserView["theme"];
+        setChosen(next);
+        void session.change("setProfile", { theme: next });
+      }}
+      data={[
+        { value: "system", label: "System" },
+        { value: "light", label: "Light" },
+        { value: "dark", label: "Dark" },
+      ]}
+    />
+  );
+}

@@ -1,0 +1,45 @@
+import { getRouteApi, Link } from "@tanstack/react-router";
+import { MenuButton } from "../dialogs.tsx";
+import { Devices } from "./devices.tsx";
+import { Keys } from "./keys.tsx";
+import { Profile } from "./profile.tsx";
+import "./settings.css";
+
+const route = getRouteApi("/settings/$section");
+
+const sections = [
+  { section: "profile", title: "Profile and theme" },
+  { section: "devices", title: "Devices and password" },
+  { section: "keys", title: "API keys" },
+] as const;
+
+/** The user's own settings. */
+export function SettingsPage() {
+  const { section } = route.useParams();
+  return (
+    <main className="screen-main">
+      <header className="header">
+        <MenuButton />
+        <h1 className="grow">Settings</h1>
+      </header>
+      <div className="settings">
+        <nav aria-label="Settings">
+          {sections.map((entry) => (
+            <Link
+              key={entry.section}
+              to="/settings/$section"
+              params={{ section: entry.section }}
+              className="place"
+              activeProps={{ className: "place active" }}
+            >
+              {entry.title}
+            </Link>
+          ))}
+        </nav>
+        <div className="settings-body">
+          {section === "devices" ? <Devices /> : section === "keys" ? <Keys /> : <Profile />}
+        </div>
+      </div>
+    </main>
+  );
+}
