@@ -9,6 +9,7 @@ import {
   type Result,
 } from "../protocols/index.ts";
 import { readControlFile } from "./control.ts";
+import { cliLimits } from "./limits.ts";
 import { callNode, type Target } from "./node-client.ts";
 import { describeBytes, describeDuration, exitCodes, paint, withoutControls, type Output } from "./output.ts";
 import { savedSession } from "./session.ts";
@@ -82,16 +83,13 @@ export interface ActorFilter {
   readonly limit: number;
 }
 
-/** One request's worth of rows. */
-const pageRows = 200;
-
 /** `plexus actors list`: pages until `limit` rows are printed. With --json one line per actor. */
 export async function listActors(flags: AdminFlags, filter: ActorFilter, output: Output): Promise<number> {
   const target = await findNode(flags);
   const rows: ActorRow[] = [];
   let more = true;
   while (more && rows.length < filter.limit) {
-    const query = new URLSearchParams({ limit: String(Math.min(pageRows, filter.limit - rows.length)) });
+    const query = new URLSearchParams({ limit: String(Math.min(cliLimits.actorPageRows, filter.limit - rows.length)) });
     if (filter.kind !== undefined) query.set("kind", filter.kind);
     if (filter.status !== undefined) query.set("status", filter.status);
     const last = rows.at(-1);

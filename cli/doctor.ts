@@ -8,6 +8,7 @@ import { failureOf, type ModelInfo } from "../protocols/index.ts";
 import { createClock } from "../node/platform/index.ts";
 import { inspectGgufFile, readMachine, startInferenceHost, type Machine } from "../runtimes/index.ts";
 import { readControlFile } from "./control.ts";
+import { cliLimits } from "./limits.ts";
 import { callNode } from "./node-client.ts";
 import { describeBytes, exitCodes, paint, type Output } from "./output.ts";
 
@@ -26,7 +27,6 @@ const memoryBytesMin = 512 * 1024 ** 2;
 const diskBytesMin = 1024 ** 3;
 /** Beyond this a synced write makes every message feel slow. */
 const syncMsMax = 50;
-const loadTimeoutMs = 120_000;
 
 /** Looks at machine, data folder, models and port. Exit code 1 when something is bad. */
 export async function doctor(config: Config, flags: { readonly json: boolean }, output: Output): Promise<number> {
@@ -232,7 +232,10 @@ async function loadModels(config: Config, models: Config["models"]): Promise<rea
   });
   try {
     const overdue = new AbortController();
-    await Promise.race([host.settled(), delay(loadTimeoutMs, undefined, { signal: overdue.signal }).catch(silent)]);
+    await Promise.race([
+      host.settled(),
+      delay(cliLimits.modelLoadTimeoutMs, undefined, { signal: overdue.signal }).catch(silent),
+    ]);
     overdue.abort();
     return host.models().map(judgeModel);
   } finally {

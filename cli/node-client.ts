@@ -1,13 +1,11 @@
 import { failure, ok, refused, type Failure, type Result } from "../protocols/index.ts";
+import { cliLimits } from "./limits.ts";
 
 /** Which node to speak to, and as whom. */
 export interface Target {
   readonly url: string;
   readonly token?: string;
 }
-
-/** An answer that takes longer will not come. Longer than the node's own deadline for one command. */
-const requestTimeoutMs = 20_000;
 
 /** One HTTP request to a node's API. Never throws: no node there is UNREACHABLE. */
 export async function callNode<T>(
@@ -26,7 +24,7 @@ export async function callNode<T>(
         ...(body !== undefined && { "content-type": "application/json" }),
       },
       ...(body !== undefined && { body: JSON.stringify(body) }),
-      signal: AbortSignal.timeout(requestTimeoutMs),
+      signal: AbortSignal.timeout(cliLimits.requestTimeoutMs),
     });
   } catch (thrown) {
     // A request that was sent and not answered may have been carried out.

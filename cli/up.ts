@@ -5,6 +5,7 @@ import type { RunningNode } from "../node/node.ts";
 import { failureOf } from "../protocols/index.ts";
 import { banner } from "./banner.ts";
 import { createControlToken, removeControlFile, writeControlFile } from "./control.ts";
+import { cliLimits } from "./limits.ts";
 import { createLog, type LevelledLog } from "./log.ts";
 import { exitCodes, type Output } from "./output.ts";
 import { installation, readSettings, readVersion } from "./settings.ts";
@@ -18,13 +19,6 @@ export interface UpFlags {
 }
 
 type StopSignal = "SIGTERM" | "SIGINT";
-
-/** A key press reaches us twice when npm or the launcher stands between: once from the terminal and once forwarded.
- *  Only a signal later than this means "now". */
-const samePressMs = 400;
-
-/** Beyond the node's own deadline, for closing what is left; then the process ends by force. */
-const stopGraceMs = 2_000;
 
 /** Runs a node until a signal ends it. Resolves with the exit code. */
 export async function up(flags: UpFlags, output: Output): Promise<number> {
@@ -80,7 +74,7 @@ function onStopSignal(log: LevelledLog): Promise<StopSignal> {
         askedAtMs = performance.now();
         log.info("node.stop.asked", { signal });
         resolve(signal);
-      } else if (performance.now() - askedAtMs > samePressMs) {
+      } else if (performance.now() - askedAtMs > cliLimits.samePressMs) {
         log.warn("node.stop.forced", { signal });
         process.exit(128 + constants.signals[signal]);
       }
@@ -100,7 +94,7 @@ async function drain(
   const forced = setTimeout(() => {
     log.error("node.stop.overdue", { deadlineMs });
     process.exit(exitCodes.failed);
-  }, deadlineMs + stopGraceMs);
+  }, deadlineMs + cliLimits.stopGraceMs);
   try {
     await running.stop(deadlineMs);
     await removeControlFile(config.data);

@@ -14,11 +14,12 @@ export interface Machine {
 }
 
 /** One core stays free for the event loops: with as many threads as cores the barriers of llama.cpp spin against them and
- *  a 100M model fell from 44.6 to 0.66 tokens a second. A small model is fastest on one thread. */
-export function threadCount(machine: Machine, parameters: number): number {
+ *  a 100M model fell from 44.6 to 0.66 tokens a second. For the same reason `models` that may run at the same time share the
+ *  others. A small model is fastest on one thread. */
+export function threadCount(machine: Machine, parameters: number, models: number): number {
   if (parameters < runtimeLimits.parametersPerExtraThreadMin) return 1;
   const granted = Math.min(machine.cores, Math.floor(machine.quotaCores ?? machine.cores));
-  return Math.max(1, granted - 1);
+  return Math.max(1, Math.floor((granted - 1) / Math.max(1, models)));
 }
 
 /** Bytes that all models together may take. */

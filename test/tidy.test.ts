@@ -30,7 +30,8 @@ const read = (path: string): Source => ({ path, text: readFileSync(join(root, pa
 
 const folders = "{actors,cli,config,node,protocols,runtimes,test,web}";
 const codePaths = pathsOf(`${folders}/**/*.{ts,tsx}`).filter((path) => !path.endsWith(".d.ts"));
-const code = codePaths.map(read);
+// This file is left out: what it plants is not an import.
+const code = codePaths.filter((path) => path !== "test/tidy.test.ts").map(read);
 const documents = pathsOf("{*.md,docs/**/*.md,runtimes/**/*.md,test/**/*.md}").map(read);
 const documentText = (path: string): string => readFileSync(join(root, path), "utf8");
 
@@ -265,6 +266,6 @@ describe("the tidy rules find what is planted:", () => {
       'const no = `import g from "g"`; const slash = /import "h"/; // import "i"',
     ].join("\n");
     expect(importsOf(text).map(({ specifier }) => specifier)).to.include.members(["a", "b", "c", "d", "e", "f"]);
-    expect(blank("a /* b */ 'c' /d/ // e\nf", { strings: false }).replaceAll(" ", "")).to.equal("a\nf");
+    expect(blank("a /* b */ 'c', /d/ // e\nf", { strings: false }).replaceAll(" ", "")).to.equal("a,\nf");
   });
 });

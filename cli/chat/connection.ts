@@ -12,6 +12,7 @@ import {
   type Result,
   type Subscribed,
 } from "../../protocols/index.ts";
+import { cliLimits } from "../limits.ts";
 import type { Target } from "../node-client.ts";
 
 /** What a connection reports. */
@@ -53,13 +54,6 @@ interface Pending {
 /** Commands that change nothing: asking again is asking anew. */
 const reads = new Set(["describe", "summary", "history", "rooms", "sessions"]);
 
-/** From the first sending to the answer, reconnects included. */
-const answerTimeoutMs = 30_000;
-const reconnectFirstMs = 250;
-const reconnectMaxMs = 8_000;
-/** Two lost beats and some: the node pings once per heartbeat. */
-const silentBeats = 2.5;
-
 /** Opens a connection; resolves after the first `hello`. Throws UNREACHABLE or UNAUTHENTICATED when there is none. */
 export async function openConnection(target: Target, events: ConnectionEvents): Promise<Connection> {
   const pending = new Map<number, Pending>();
@@ -92,7 +86,7 @@ export async function openConnection(target: Target, events: ConnectionEvents): 
       const timer = setTimeout(() => {
         pending.delete(id);
         settle(refused(failure("ASK_TIMEOUT")));
-      }, answerTimeoutMs);
+      }, cliLimits.answerTimeoutMs);
       const whole = { id, ...frame };
       pending.set(id, { frame: whole, resolve: settle, timer });
       transmit(whole);
@@ -151,7 +145,8 @@ export async function openConnection(target: Target, events: ConnectionEvents): 
 
   function armSilence(): void {
     clearTimeout(silence);
-    if (hello !== undefined) silence = setTimeout(() => socket?.terminate(), hello.heartbeatMs * silentBeats);
+    if (hello !== undefined)
+      silence = setTimeout(() => socket?.terminate(), hello.heartbeatMs * cliLimits.silentBeatsMax);
   }
 
   /** Resolves at hello, rejects when this attempt ends before it. */
@@ -161,7 +156,7 @@ export async function openConnection(target: Target, events: ConnectionEvents): 
       let reason: Failure = failure("UNREACHABLE", { url: target.url });
       const opening = new WebSocket(address, {
         headers: target.token === undefined ? {} : { authorization: `Bearer ${target.token}` },
-        handshakeTimeout: 10_000,
+        handshakeTimeout: cliLimits.handshakeTimeoutMs,
         perMessageDeflate: false,
       });
       socket = opening;
@@ -208,7 +203,7 @@ export async function openConnection(target: Target, events: ConnectionEvents): 
 
   function scheduleRetry(): void {
     attempt += 1;
-    const ceilingMs = Math.min(reconnectMaxMs, reconnectFirstMs * 2 ** (attempt - 1));
+    const ceilingMs = Math.min(cliLimits.reconnectMaxMs, cliLimits.reconnectFirstMs * 2 ** (attempt - 1));
     // Jitter: a restarted node should not meet all its clients in one instant.
     retry = setTimeout(
       () => {

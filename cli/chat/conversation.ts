@@ -17,6 +17,7 @@ import type {
   UserView,
 } from "../../protocols/index.ts";
 import { failure, type CatalogRow } from "../../protocols/index.ts";
+import { cliLimits } from "../limits.ts";
 import { paint } from "../output.ts";
 import { describeCommands, parseLine, type Line } from "./commands.ts";
 import type { Connection } from "./connection.ts";
@@ -55,11 +56,6 @@ type Place =
   | { readonly kind: "nowhere" }
   | { readonly kind: "room"; readonly key: string }
   | { readonly kind: "agent"; readonly key: string };
-
-/** Messages shown when a room or conversation is opened, and per /history. */
-const shownEntries = 20;
-/** An answer that has not begun or gone on for this long will not come. Longer than a generation may wait in the queue. */
-const answerTimeoutMs = 120_000;
 
 const done: Step = {};
 
@@ -293,7 +289,7 @@ export function createConversation(options: {
 
   async function showHistory(count: string): Promise<Step> {
     if (place.kind === "nowhere") return wrong("Go to a room or an agent first.");
-    const limit = /^\d{1,3}$/.test(count) ? Math.min(200, Math.max(1, Number(count))) : shownEntries;
+    const limit = /^\d{1,3}$/.test(count) ? Math.min(200, Math.max(1, Number(count))) : cliLimits.shownEntries;
     const parameters = { limit, ...(oldest !== undefined && { before: oldest }) };
     const answer = await connection.ask(`${place.kind}.history`, place.key, parameters);
     if (!answer.ok) return { failure: answer.error };
@@ -373,7 +369,7 @@ export function createConversation(options: {
       if (follow) return new Promise(() => {});
       if (isSettled()) return Promise.resolve();
       return new Promise((resolve) => {
-        const timer = setTimeout(resolve, answerTimeoutMs);
+        const timer = setTimeout(resolve, cliLimits.settleTimeoutMs);
         settle = () => {
           clearTimeout(timer);
           resolve();
@@ -384,7 +380,7 @@ export function createConversation(options: {
       if (topic !== topicOf(place)) return;
       if (place.kind === "room") {
         const { title, topic: about, messages } = state as RoomState;
-        const recent = messages.slice(-shownEntries);
+        const recent = messages.slice(-cliLimits.shownEntries);
         remark(dim(`— ${title === "" ? place.key : title}${about === "" ? "" : `: ${about}`} —`));
         for (const message of messages) reactions.set(message.seq, message.reactions);
         for (const message of recent) show({ message }, describeMessage(message, color));
@@ -394,7 +390,7 @@ export function createConversation(options: {
           void connection.ask("room.markRead", place.key, { seq: newest });
       } else if (place.kind === "agent") {
         const { conversation, model, draft: writing } = state as AgentState;
-        const recent = conversation.slice(-shownEntries);
+        const recent = conversation.slice(-cliLimits.shownEntries);
         remark(dim(`— ${place.key}${model === "" ? "" : `, model ${model}`} —`));
         for (const turn of recent) show({ turn }, describeTurn(turn, place.key, color));
         oldest = recent[0]?.turn;

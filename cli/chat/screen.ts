@@ -1,5 +1,6 @@
 import { clearScreenDown, createInterface, cursorTo, moveCursor, type Interface } from "node:readline";
 import { Writable } from "node:stream";
+import { cliLimits } from "../limits.ts";
 import { paint, withoutControls } from "../output.ts";
 
 /** Where a chat prints and reads. On a terminal the line being typed stays at the bottom and a growing draft above it;
@@ -17,9 +18,6 @@ export interface Screen {
   lines(): AsyncIterable<string>;
   close(): void;
 }
-
-/** Rows of a draft that stay visible while it grows; the whole of it is printed when it ends. */
-const draftRowsMax = 6;
 
 /** The process's own terminal or pipes. */
 export function processScreen(color: boolean): Screen {
@@ -40,9 +38,8 @@ export function processScreen(color: boolean): Screen {
     terminal: interactive,
     historySize: 200,
   });
-  // Lines may arrive before anybody asks for them: they wait here, and stdin waits for us beyond `waitingLinesMax`.
+  // Lines may arrive before anybody asks for them: they wait here, and stdin waits for us beyond the limit.
   const waiting: string[] = [];
-  const waitingLinesMax = 1_000;
   let wake: (() => void) | undefined;
   let ended = false;
   let prompt = "";
@@ -50,7 +47,7 @@ export function processScreen(color: boolean): Screen {
 
   reader.on("line", (line) => {
     waiting.push(line);
-    if (!interactive && waiting.length >= waitingLinesMax) reader.pause();
+    if (!interactive && waiting.length >= cliLimits.waitingLinesMax) reader.pause();
     wake?.();
   });
   reader.on("close", () => {
@@ -61,7 +58,7 @@ export function processScreen(color: boolean): Screen {
   async function nextLine(): Promise<string | undefined> {
     while (waiting.length === 0 && !ended) await new Promise<void>((resolve) => (wake = resolve));
     const line = waiting.shift();
-    if (!interactive && !ended && waiting.length < waitingLinesMax) reader.resume();
+    if (!interactive && !ended && waiting.length < cliLimits.waitingLinesMax) reader.resume();
     return line;
   }
 
@@ -87,7 +84,7 @@ export function processScreen(color: boolean): Screen {
     showDraft(author, text) {
       if (!interactive) return;
       const width = Math.max(20, process.stdout.columns ?? 80) - 4;
-      const rows = text === undefined ? [] : wrap(withoutControls(text), width).slice(-draftRowsMax);
+      const rows = text === undefined ? [] : wrap(withoutControls(text), width).slice(-cliLimits.draftRowsMax);
       const shown = rows.map((row) => paint(color, "dim", `  ${row}`)).join("\n");
       draft = text === undefined ? "" : `${paint(color, "dim", `${author} is writing`)}\n${shown}\n`;
       above(() => {});

@@ -165,7 +165,8 @@ export class Activation {
 
   /** Nothing of it is on its way to the disk or waits for a turn. Asks and generations may be open. */
   get settled(): boolean {
-    return this.#appended === this.#durable && (this.mailbox.empty || this.status !== "active");
+    const takesTurns = this.status === "active" || this.status === "loading";
+    return this.#appended === this.#durable && (this.mailbox.empty || !takesTurns);
   }
 
   /** About what the actor takes on disk: its last snapshot and the entries since. */

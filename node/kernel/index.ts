@@ -215,7 +215,7 @@ class NodeKernel implements Kernel {
     await this.#until(() => settled, endMs);
     this.#stopped = true;
     this.#sweeping?.();
-    for (const slot of this.#slots.values()) slot.close(failure("STOPPING"));
+    for (const slot of this.#slots.values()) slot.stop(failure("STOPPING"));
     for (const [correlation, ask] of this.#asks) {
       this.#asks.delete(correlation);
       ask.settle(refused(failure("ASK_TIMEOUT", { because: "the node stopped" })));
@@ -257,12 +257,6 @@ class NodeKernel implements Kernel {
       else this.#ports.log.warn("message_lost", { to: envelope.to, type: envelope.message.type, code: error.code });
       return;
     }
-    if (this.#inMemory.size >= this.#limits.activationsMax && !this.#inMemory.has(envelope.to) && !this.#makeRoom()) {
-      const error = failure("OVERLOADED", { activationsMax: this.#limits.activationsMax });
-      if (envelope.replyTo) this.#answer(envelope.replyTo.correlation, refused(error));
-      else this.#ports.log.warn("message_lost", { to: envelope.to, type: envelope.message.type, code: error.code });
-      return;
-    }
     host.deliver(envelope);
   }
 
@@ -288,6 +282,7 @@ class NodeKernel implements Kernel {
         if (behavior === undefined) throw new Error(`broken invariant: ${actor} is of no known kind`);
         return behavior;
       },
+      hasRoom: () => this.#inMemory.size < this.#limits.activationsMax || this.#makeRoom(),
       entered: (activation) => {
         this.#inMemory.set(activation.id, activation);
         this.#sweepLater();
@@ -411,6 +406,7 @@ class NodeKernel implements Kernel {
 
   #quiet(): boolean {
     if (this.#running || this.#line.length > 0) return false;
+    for (const slot of this.#slots.values()) if (slot.hasWaiting) return false;
     for (const activation of this.#inMemory.values()) if (!activation.settled) return false;
     return true;
   }

@@ -49,6 +49,8 @@ export interface SlotPorts {
   readonly reminders: Reminders;
   readonly around: Surroundings;
   behaviorOf(actor: ActorId): AnyBehavior;
+  /** Whether one more actor may come into memory. */
+  hasRoom(): boolean;
   /** Called when an activation enters or leaves memory. */
   entered(activation: Activation): void;
   left(activation: Activation): void;
@@ -123,8 +125,20 @@ export class SlotHost implements Home {
     this.#remove(activation);
   }
 
+  /** Messages wait for the slot to open. */
+  get hasWaiting(): boolean {
+    return this.#waiting.length > 0;
+  }
+
+  /** For good: the slot does not try to open again. */
+  stop(error: Failure): void {
+    this.status = "quarantined";
+    this.reason = error;
+    this.#close(error);
+  }
+
   /** Ends all activations: the slot is no longer served here. */
-  close(error: Failure): void {
+  #close(error: Failure): void {
     for (const activation of [...this.activations.values()]) {
       this.#remove(activation);
       activation.close(error);
@@ -261,7 +275,7 @@ export class SlotHost implements Home {
       clock.monotonicMs() + Math.min(limits.slotRetryMs * 2 ** (this.#failures - 1), limits.slotRetryMaxMs);
     log.error(damaged ? "slot_quarantined" : "slot_failed", { slot: this.slot, epoch: this.epoch, ...error });
     meter.count("slot_failures", 1, { code: error.code });
-    this.close(this.reason);
+    this.#close(this.reason);
     // Actors with pending work must come back without waiting for a message.
     if (!damaged) clock.after(this.#retryAtMs - clock.monotonicMs() + 1, () => void this.open());
   }
@@ -289,6 +303,7 @@ export class SlotHost implements Home {
         this.#dead.set(actor, [...(this.#dead.get(actor) ?? []), letter]);
         this.#letterSeq = Math.max(this.#letterSeq, letter.id);
       }
+      if (this.status !== "opening") return; // stopped meanwhile
       this.#log = log;
       this.status = "open";
       this.reason = undefined;
@@ -297,6 +312,7 @@ export class SlotHost implements Home {
       for (const actor of this.#pending) this.activate(actor);
       around.log.debug("slot_opened", { slot: this.slot, epoch: log.epoch, entries: log.length });
     } catch (error) {
+      if (this.status !== "opening") return;
       // Taken as open for a moment so that `fail` is the only way to fail.
       this.status = "open";
       const reason = error instanceof PlexusError ? error.failure : failure("APPEND_FAILED", { reason: String(error) });
@@ -328,6 +344,10 @@ export class SlotHost implements Home {
 
   #deliverOpen(envelope: Envelope): void {
     const { limits, schedule, meter } = this.#ports.around;
+    if (!this.activations.has(envelope.to) && !this.#ports.hasRoom()) {
+      this.#refuse(envelope, failure("OVERLOADED", { activationsMax: limits.activationsMax }));
+      return;
+    }
     const activation = this.activate(envelope.to);
     if (activation.status === "quarantined") {
       activation.refuseQuarantined(envelope);

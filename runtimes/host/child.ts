@@ -30,13 +30,13 @@ function dieNow(): void {
   process.kill(process.pid, "SIGKILL");
 }
 
-async function load(spec: ModelSpec): Promise<void> {
+async function load(spec: ModelSpec, models: number): Promise<void> {
   send({ type: "loading", model: spec.name });
   let sizeBytes = 0;
   try {
     const file = spec.runtime === "llama" ? inspectGgufFile(spec.path) : undefined;
     sizeBytes = file?.fileBytes ?? 0;
-    const verdict = planLoad({ spec, file, machine, freeBytes: budgetBytes - usedBytes });
+    const verdict = planLoad({ spec, file, machine, models, freeBytes: budgetBytes - usedBytes });
     if (verdict.type === "refused") return refuse(spec, sizeBytes, verdict.reason);
     const { plan } = verdict;
     const pool = createPool(plan.sequences);
@@ -128,7 +128,7 @@ async function stop(): Promise<void> {
 function take(message: ToHost): void {
   switch (message.type) {
     case "load":
-      loading = loading.then(() => load(message.spec));
+      loading = loading.then(() => load(message.spec, message.models));
       return;
     case "begin":
       return begin(message.run, message.model, message.request);

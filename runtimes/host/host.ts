@@ -181,9 +181,7 @@ class Host implements InferenceHost {
     switch (message.type) {
       case "up":
         host.up = true;
-        for (const { spec, loading } of this.#models.values())
-          if (loading.state !== "failed") this.#send({ type: "load", spec });
-        return;
+        return this.#loadAll();
       case "loading":
         host.loads = message.model;
         this.#options.log.debug("model.loading", { model: message.model });
@@ -214,6 +212,12 @@ class Host implements InferenceHost {
       default:
         unreachable(message);
     }
+  }
+
+  #loadAll(): void {
+    const wanted = [...this.#models.values()].filter(({ loading }) => loading.state !== "failed");
+    const models = wanted.filter(({ spec }) => spec.runtime === "llama").length;
+    for (const { spec } of wanted) this.#send({ type: "load", spec, models });
   }
 
   #settle(name: string, loading: Loading): void {

@@ -14,7 +14,8 @@ export interface LoadedFacts {
 }
 
 export type ToHost =
-  | { readonly type: "load"; readonly spec: ModelSpec }
+  /** `models`: how many with a file there are in all, to share the processor. */
+  | { readonly type: "load"; readonly spec: ModelSpec; readonly models: number }
   | { readonly type: "begin"; readonly run: number; readonly model: string; readonly request: GenerationRequest }
   | { readonly type: "cancel"; readonly run: number }
   | { readonly type: "credit"; readonly run: number; readonly frames: number }

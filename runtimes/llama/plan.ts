@@ -19,6 +19,8 @@ export interface LoadInquiry {
   /** Absent for a model without a file. */
   readonly file: { readonly verdict: GgufVerdict; readonly fileBytes: number } | undefined;
   readonly machine: Machine;
+  /** Models with a file that share the machine, this one included. */
+  readonly models: number;
   /** What the models loaded before left of the budget. */
   readonly freeBytes: number;
 }
@@ -26,7 +28,7 @@ export interface LoadInquiry {
 export type LoadVerdict =
   { readonly type: "fine"; readonly plan: LoadPlan } | { readonly type: "refused"; readonly reason: string };
 
-export function planLoad({ spec, file, machine, freeBytes }: LoadInquiry): LoadVerdict {
+export function planLoad({ spec, file, machine, models, freeBytes }: LoadInquiry): LoadVerdict {
   const sequences = spec.sequences ?? runtimeLimits.sequencesDefault;
   if (!Number.isInteger(sequences) || sequences < 1 || sequences > runtimeLimits.sequencesMax)
     return { type: "refused", reason: `sequences must be from 1 to ${runtimeLimits.sequencesMax}` };
@@ -51,7 +53,7 @@ export function planLoad({ spec, file, machine, freeBytes }: LoadInquiry): LoadV
       `use a smaller model, fewer tokens of context, or more memory`;
     return { type: "refused", reason };
   }
-  const threads = threadCount(machine, header.parameters);
+  const threads = threadCount(machine, header.parameters, models);
   return { type: "fine", plan: { contextTokens, sequences, threads, sizeBytes: fileBytes, memoryBytes } };
 }
 

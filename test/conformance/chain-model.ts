@@ -12,6 +12,8 @@ export interface ChainModel {
   /** After the last byte: the end, or the first byte again. */
   readonly after: "end" | "again";
   readonly contextTokens: number;
+  /** The chat template, in Jinja; default: any order of roles. */
+  readonly template?: string;
   /** Written into the file as the type of the first tensor, to make files that must be refused. */
   readonly tensorType?: number;
 }
@@ -123,7 +125,7 @@ function metadataOf(model: ChainModel): readonly Buffer[] {
     u32("tokenizer.ggml.eot_token_id", endToken),
     u32("tokenizer.ggml.padding_token_id", 0),
     pair("tokenizer.ggml.add_bos_token", type.bool, (to) => to.bytes(Buffer.from([1]))),
-    text("tokenizer.chat_template", template),
+    text("tokenizer.chat_template", model.template ?? template),
   ];
 }
 

@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { echoAnswer, startInferenceHost, type InferenceHost, type ModelSpec } from "../../runtimes/index.ts";
 import { writeChainModel } from "./chain-model.ts";
 import { keptLog, realClock, type KeptLog } from "./real-time.ts";
-import { codeOf, endOf, listen, type Heard } from "./runtime.ts";
+import { codeOf, endOf, listen, type Ask, type Heard } from "./runtime.ts";
 
 const tinyModel = join(import.meta.dirname, "../../runtimes/tiny-model/plexus-tiny.gguf");
 const words = Array.from({ length: 1_000 }, (_word, index) => `word${index}`).join(" ");
@@ -251,6 +251,65 @@ describe("the inference host", function () {
       await heard.last;
       expect(heard.text()).to.equal("fine");
     });
+  });
+
+  describe("with a chat template", () => {
+    const conversation = [
+      { role: "system", content: "Be kind." },
+      { role: "user", content: "ada: hi" },
+      { role: "user", content: "bob: hi" },
+    ] as const;
+    async function answerWith(
+      template: string,
+      messages: NonNullable<Ask["messages"]> = conversation,
+    ): Promise<string> {
+      const spec = model("template");
+      writeChainModel(spec.path, { text: "fine", after: "end", contextTokens: 512, template });
+      const host = await started([spec]);
+      const heard = listen(host, { messages, sampling: { maxTokens: 20 } });
+      const last = await heard.last;
+      return last.type === "failed" ? codeOf(last) : heard.text();
+    }
+    const turns = "{%- for m in messages %}{{- '<|' + m['role'] + '|>' + m['content'] }}{%- endfor %}<|assistant|>";
+
+    it("that insists on turns by turns, joins neighbours of one role", async () => {
+      const strict =
+        "{%- for m in messages %}{%- if (m['role'] == 'user') != (loop.index0 % 2 == 0) %}" +
+        "{{- raise_exception('roles must alternate') }}{%- endif %}{%- endfor %}";
+      expect(await answerWith(strict + turns)).to.equal("fine");
+    });
+
+    it("that refuses the conversation, refuses the request", async () => {
+      const short = "{%- if messages | length > 7 %}{{- raise_exception('too many messages') }}{%- endif %}";
+      const many = Array.from({ length: 9 }, (_turn, index) => ({
+        role: index % 2 === 0 ? ("user" as const) : ("assistant" as const),
+        content: "x",
+      }));
+      expect(await answerWith(short + turns, many)).to.equal("BAD_REQUEST");
+    });
+
+    it("that is damaged, takes a common one", async () => {
+      // The chain begins with a control token that the common template does not have: only that it ends is certain.
+      expect(await answerWith("{%- for m in %}")).to.not.equal("RUNTIME_FAULT");
+      expect(log.lines.find((line) => line.event === "model.warnings")?.facts)
+        .to.have.nested.property("warnings[0]")
+        .match(/template/u);
+    });
+  });
+
+  it("lets others speak while it reads a long prompt", async () => {
+    const spec = model("reader", { contextTokens: 8_192, sequences: 2 });
+    writeChainModel(spec.path, { text: "abc", after: "again", contextTokens: 8_192 });
+    const host = await started([spec]);
+    const speaking = listen(host, {});
+    await speaking.firstText;
+    const before = speaking.tokens();
+    const reading = listen(host, { question: "x".repeat(6_000), sampling: { maxTokens: 1 } });
+    await reading.last;
+    // 6,000 tokens are 93 slices; nearly every one of them leaves room for a token of the other.
+    expect(speaking.tokens() - before).to.be.greaterThan(40);
+    speaking.generation.cancel();
+    await speaking.last;
   });
 
   describe("with the demonstration model", () => {

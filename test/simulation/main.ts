@@ -1,4 +1,5 @@
-/** `npm run simulate -- --seeds N [--from SEED] [--json] [--jobs N] [--seconds S]` runs seeds;
+/** `npm run simulate -- --seeds N [--from SEED] [--json] [--jobs N] [--seconds S] [--failures N]` runs
+ *  seeds until so many have failed or the time is over;
  *  `npm run simulate -- SEED` replays one with its trace. Exit code 1 when an invariant broke. */
 import { fork } from "node:child_process";
 import { availableParallelism } from "node:os";
@@ -12,6 +13,7 @@ const { values, positionals } = parseArgs({
     from: { type: "string", default: "1" },
     jobs: { type: "string", default: String(Math.min(2, availableParallelism())) },
     seconds: { type: "string", default: "86400" },
+    failures: { type: "string", default: "20" },
     json: { type: "boolean", default: false },
     // Given to the processes that share the seeds: take every so-many-th one and send the tally to the parent.
     every: { type: "string" },
@@ -29,13 +31,10 @@ interface Tally {
 
 const fresh = (): Tally => ({ seeds: 0, lives: 0, replies: 0, happenings: 0, simulatedMs: 0, failures: [] });
 
-/** A run is over when so many seeds have failed: more of them say nothing new. */
-const failuresMax = 20;
-
 async function runSeeds(from: number, count: number, step: number, deadlineMs: number): Promise<Tally> {
   const tally = fresh();
   for (let seed = from; seed < from + count; seed += step) {
-    if (performance.now() > deadlineMs || tally.failures.length >= failuresMax) break;
+    if (performance.now() > deadlineMs || tally.failures.length >= Number(values.failures)) break;
     const verdict = await runSeed(seed);
     tally.seeds += 1;
     tally.lives += verdict.lives;
@@ -51,7 +50,7 @@ async function runSeeds(from: number, count: number, step: number, deadlineMs: n
 /** Every `jobs`-th seed in a process of its own. */
 function runInChild(index: number, jobs: number): Promise<Tally> {
   return new Promise((resolve, reject) => {
-    const rest = ["--seeds", String(Number(values.seeds) - index), "--seconds", values.seconds];
+    const rest = ["--seeds", String(Number(values.seeds) - index), "--seconds", values.seconds, "--failures", values.failures];
     const child = fork(import.meta.filename, [
       "--from",
       String(Number(values.from) + index),

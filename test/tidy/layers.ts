@@ -1,11 +1,13 @@
 /** Who may import whom: the style guide's first section as data. */
 export interface Layer {
-  /** A folder and what is below it, unless a longer row matches. */
+  /** A folder and what is below it (or one file), unless a longer row matches. */
   readonly folder: string;
   /** Folders it may import values from: their entrances only. */
   readonly values: readonly string[];
   /** Folders it may import types from, beyond those. */
   readonly types?: readonly string[];
+  /** Folders any file of which it may import, not the entrance alone. */
+  readonly insides?: readonly string[];
   /** May it use `node:` modules? */
   readonly nodeModules: boolean;
   /** May it read clock, chance, environment and network? */
@@ -26,7 +28,7 @@ const nodePart = (folder: string): Layer => ({
 /** Kinds meet through messages. */
 const kind = (folder: string): Layer => ({
   folder,
-  values: ["protocols", "actors"],
+  values: ["protocols"],
   types: ["config"],
   nodeModules: false,
   world: false,
@@ -36,6 +38,8 @@ export const layers: readonly Layer[] = [
   { folder: "protocols", values: [], nodeModules: false, world: false },
   { folder: "config", values: ["protocols"], nodeModules: true, world: false },
   { folder: "actors", values: ["protocols"], types: ["config"], nodeModules: false, world: false },
+  // The list of kinds, for whoever composes a node.
+  { folder: "actors/index.ts", values: ["actors"], nodeModules: false, world: false },
   ...["room", "user", "agent", "role-manager", "catalog"].map((name) => kind(`actors/${name}`)),
   { folder: "runtimes", values: ["protocols"], types: ["config"], nodeModules: true, world: true },
   {
@@ -52,7 +56,8 @@ export const layers: readonly Layer[] = [
   nodePart("node/placement"),
   { ...nodePart("node/platform"), world: true },
   { folder: "cli", values: ["protocols", "config", "runtimes", "node"], nodeModules: true, world: true },
-  { folder: "web/src", values: ["protocols"], nodeModules: false, world: true },
+  // The page takes single files: the index brings schemas and the codec, which would make it larger for nothing.
+  { folder: "web/src", values: ["protocols"], insides: ["protocols"], nodeModules: false, world: true },
   { folder: "web", values: [], nodeModules: true, world: true },
   {
     folder: "test",
@@ -64,6 +69,7 @@ export const layers: readonly Layer[] = [
 
 /** Files that outsiders of a folder may import, beside its `index.ts`. */
 export const entrances: readonly string[] = [
+  "actors/index.ts",
   "actors/behavior.ts",
   "runtimes/runtime.ts",
   "node/node.ts",

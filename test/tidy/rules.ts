@@ -7,7 +7,7 @@ import { blank, importsOf, type Source } from "./source.ts";
 /** The most special row for a path. */
 function layerOf(path: string): Layer | undefined {
   return layers
-    .filter((layer) => path.startsWith(`${layer.folder}/`))
+    .filter((layer) => isIn(path, layer.folder))
     .toSorted((one, other) => other.folder.length - one.folder.length)[0];
 }
 
@@ -37,19 +37,18 @@ function judge(layer: Layer, target: string, typeOnly: boolean): string | undefi
   if (home === undefined) return /\.(css|json|svg)$/.test(target) ? undefined : "is in no known folder";
   if (home.folder === layer.folder || layer.folder === "test") return undefined;
   // A part may use the files that its folder's parts share: actors/limits.ts, never actors/index.ts.
-  if (layer.folder.startsWith("actors/") && home.folder === "actors")
-    return target === "actors/index.ts" ? "goes up" : undefined;
+  if (layer.folder.startsWith("actors/") && home.folder === "actors") return undefined;
   const allowed = typeOnly ? [...layer.values, ...(layer.types ?? [])] : layer.values;
   // A row may name one file of a folder; then only that file is open.
   if (!allowed.some((name) => (name.endsWith(".ts") ? target === name : isIn(target, name))))
     return typeOnly ? "not even types may be taken from there" : "goes up or sideways";
   const isEntrance = target === `${home.folder}/index.ts` || entrances.includes(target);
-  const isChild = home.folder.startsWith(`${layer.folder}/`);
-  return isEntrance || (isChild && target.endsWith("/index.ts")) ? undefined : "is not the entrance of its folder";
+  const isOpen = layer.insides?.some((folder) => isIn(target, folder)) === true;
+  return isEntrance || isOpen ? undefined : "is not the entrance of its folder";
 }
 
 const worldPattern =
-  /\b(Date\.now|Math\.random|setTimeout|setInterval|setImmediate|performance\.now|process\.env|queueMicrotask)\b|(?<![.\w])fetch\s*\(|\bnew Date\(\s*\)/g;
+  /\b(Date\.now|Math\.random|setTimeout|setInterval|setImmediate|performance\.now|process\.env)\b|(?<![.\w])fetch\s*\(|\bnew Date\(\s*\)/g;
 
 /** Clock, chance, environment and network, read where they must be arguments. */
 export function worldViolations(sources: readonly Source[]): readonly string[] {

@@ -3,7 +3,7 @@ import {
   wireLimits,
   type RoomEvent,
   type RoomMessage,
-  type RoomState,
+  type RoomState as RoomSnapshot,
   type RoomSummary,
   type RoomView,
 } from "../../../protocols/index.ts";

@@ -108,7 +108,13 @@ export async function startStand(options: StandOptions = {}): Promise<Stand> {
     kernel.ask({ to: "role-manager/cluster", from: "node", message: { ...fields, type }, timeoutMs: 5_000 });
   const started = { node: "test", roles: ["manager"], models: ["echo"], labels: {}, adminCodeHash: codeHash };
   await cluster("nodeStarted", started);
-  const gateway = await createGateway({
+  const close = async () => {
+    await kernel.stop(2_000);
+    await runtime.stop(1_000);
+    await store.close();
+    await rm(folder, { recursive: true, force: true });
+  };
+  const starting = createGateway({
     kernel,
     runtime,
     hub,
@@ -144,6 +150,10 @@ export async function startStand(options: StandOptions = {}): Promise<Stand> {
     controlToken,
     ...options,
     limits: { ...cheap, ...options.limits },
+  });
+  const gateway = await starting.catch(async (error: unknown) => {
+    await close();
+    throw error;
   });
   const { url } = gateway;
   const clients: Client[] = [];
@@ -182,10 +192,7 @@ export async function startStand(options: StandOptions = {}): Promise<Stand> {
     async stop() {
       for (const client of clients) client.socket.terminate();
       await gateway.stop(2_000);
-      await kernel.stop(2_000);
-      await runtime.stop(1_000);
-      await store.close();
-      await rm(folder, { recursive: true, force: true });
+      await close();
     },
   };
   return stand;

@@ -148,7 +148,7 @@ describe("kernel", () => {
       for (let index = 0; index < 5; index += 1) {
         stage.kernel.tell({ to: "pad/a", from: "node", message: { type: "add", text: `t${index}` } });
       }
-      await stage.restart();
+      await stage.restart("cleanly");
       expect(valueOf(await stage.ask("pad/a", "lines"))).to.equal("ACTOR_QUARANTINED");
       const detail = await stage.kernel.showActor("pad/a");
       expect(detail.ok && detail.value.status).to.equal("quarantined");
@@ -204,8 +204,11 @@ describe("kernel", () => {
         expect(valueOf(await stage.ask(`pad/${name}`, "add", { text: name }))).to.equal(1);
       expect(stage.kernel.status().active).to.be.at.most(2);
       expect(valueOf(await stage.ask("pad/a", "lines"))).to.deep.equal(["a"]);
-      const busy = ["e", "f", "g"].map((name) => stage.ask(`pad/${name}`, "add", { text: name }));
-      expect((await Promise.all(busy)).map(valueOf)).to.include("OVERLOADED");
+      const busy = ["e", "f"].map((name) => stage.ask(`pad/${name}`, "never", { operationId: name, timeoutMs: 200 }));
+      await stage.ask("pad/e", "generate");
+      await stage.ask("pad/f", "generate");
+      expect(valueOf(await stage.ask("pad/g", "add", { text: "g" }))).to.equal("OVERLOADED");
+      await Promise.all(busy);
       stage.kernel.tell({ to: "pad/h", from: "node", message: { type: "add", text: "h" } });
     });
 
@@ -350,7 +353,7 @@ describe("kernel", () => {
       const key = `side/record/${slot}/pad/a/line/one`;
       expect(await stage.store.get(key)).to.not.equal(undefined);
       await stage.store.batch([{ type: "put", key, value: new Uint8Array(9) }], { sync: true });
-      expect(valueOf(await stage.ask("pad/a", "records?"))).to.equal("ASK_TIMEOUT");
+      expect(valueOf(await stage.ask("pad/a", "records?", { timeoutMs: 50 }))).to.equal("ASK_TIMEOUT");
       expect(valueOf(await stage.ask("pad/a", "lines"))).to.equal("SLOT_UNAVAILABLE");
     });
   });

@@ -43,7 +43,7 @@ const pad: Behavior<PadState, Message, PadEvent, { count: number }, { by: number
   role: "chat",
   initial: () => ({ lines: [], open: false }),
   decide(state, message, turn): Effect<PadEvent, { by: number }>[] {
-    const text = "text" in message ? String(message.text) : "";
+    const text = "text" in message ? String(message["text"]) : "";
     switch (message.type) {
       case "add":
         return [
@@ -99,7 +99,7 @@ const pad: Behavior<PadState, Message, PadEvent, { count: number }, { by: number
       case "remind":
         return [{ type: "remind", id: "bell", dueMs: turn.nowMs + Number(text) }, reply(null)];
       case "reminded":
-        return [persist<PadEvent>({ type: "added", line: `rang ${message.id}` }), { type: "forget", id: message.id }];
+        return [persist<PadEvent>({ type: "added", line: `rang ${String(message.id)}` }), { type: "forget", id: String(message.id) }];
       case "generate":
         return [
           { type: "generate", request: { id: "g", model: "", messages: [], sampling: {}, timeoutMs: 1000 } },

@@ -78,6 +78,7 @@ describe("the plan of a load", () => {
     spec,
     file: { verdict: { type: "fine", header }, fileBytes: 1e9 },
     machine: { cores: 4, memoryBytes: 32e9 },
+    models: 1,
     freeBytes: 20e9,
     ...fields,
   });

@@ -16,25 +16,29 @@ const large = 100e6;
 
 describe("the number of threads", () => {
   it("leaves one core free", () => {
-    expect(threadCount(machine(), large)).to.equal(7);
-    expect(threadCount(machine({ cores: 2 }), large)).to.equal(1);
-    expect(threadCount(machine({ cores: 1 }), large)).to.equal(1);
+    expect(threadCount(machine(), large, 1)).to.equal(7);
+    expect(threadCount(machine({ cores: 2 }), large, 1)).to.equal(1);
+    expect(threadCount(machine({ cores: 1 }), large, 1)).to.equal(1);
   });
 
   it("heeds the quota of the control group", () => {
-    expect(threadCount(machine({ quotaCores: 4 }), large)).to.equal(3);
-    expect(threadCount(machine({ quotaCores: 2.5 }), large)).to.equal(1);
-    expect(threadCount(machine({ quotaCores: 0.5 }), large)).to.equal(1);
+    expect(threadCount(machine({ quotaCores: 4 }), large, 1)).to.equal(3);
+    expect(threadCount(machine({ quotaCores: 2.5 }), large, 1)).to.equal(1);
+    expect(threadCount(machine({ quotaCores: 0.5 }), large, 1)).to.equal(1);
+  });
+
+  it("is shared by models that may run at the same time", () => {
+    expect([1, 2, 3, 7, 8].map((models) => threadCount(machine(), large, models))).to.deep.equal([7, 3, 2, 1, 1]);
   });
 
   it("is one for a small model", () => {
-    expect(threadCount(machine(), 49e6)).to.equal(1);
+    expect(threadCount(machine(), 49e6, 1)).to.equal(1);
   });
 
   it("is at least one and below the number of cores, whatever the machine", () => {
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 512 }), fc.double({ min: 0.01, max: 600, noNaN: true }), (cores, quota) => {
-        const threads = threadCount(machine({ cores, quotaCores: quota }), large);
+        const threads = threadCount(machine({ cores, quotaCores: quota }), large, 1);
         expect(threads).to.be.at.least(1);
         expect(threads).to.be.at.most(Math.max(1, cores - 1));
         expect(threads).to.be.at.most(Math.max(1, quota));

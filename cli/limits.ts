@@ -1,0 +1,29 @@
+/** Bounds of the command line client and of a node's stop. `docs/limits.md` says what happens at each. */
+export const cliLimits = {
+  /** One HTTP request. Longer than the node's own deadline for one command. */
+  requestTimeoutMs: 20_000,
+  /** One command of `plexus chat`, from the first sending to the answer, reconnects included. */
+  answerTimeoutMs: 30_000,
+  handshakeTimeoutMs: 10_000,
+  /** First pause before connecting again; doubles each time, with jitter. */
+  reconnectFirstMs: 250,
+  reconnectMaxMs: 8_000,
+  /** Heartbeats without a sign of life after which a connection counts as dead: one lost is normal. */
+  silentBeatsMax: 2.5,
+  /** Piped input: how long the end waits for answers and events still owed. An agent may answer this long. */
+  settleTimeoutMs: 600_000,
+  /** Lines of input read ahead. */
+  waitingLinesMax: 1_000,
+  /** Entries shown when a place is opened, and per /history. */
+  shownEntries: 20,
+  /** Rows of a growing draft that are shown; the whole of it is printed when it ends. */
+  draftRowsMax: 6,
+  /** Rows of `plexus actors list` fetched at once. */
+  actorPageRows: 200,
+  /** A stop signal that follows another this closely is the same key press: npm and the launcher forward it as well. */
+  samePressMs: 400,
+  /** Beyond the node's own deadline at a stop; then the process ends by force. */
+  stopGraceMs: 2_000,
+  /** `plexus doctor`: loading all models. */
+  modelLoadTimeoutMs: 120_000,
+} as const;

@@ -1,0 +1,178 @@
+/** What a browser test plays on: a real node in a process of its own, a real Chromium, and people with accounts.
+ *
+ *      await using stage = await openStage();
+ *      const ada = await stage.person("ada");      an account made over HTTP, and a page that is signed in
+ *
+ *  The node serves the echo model: its answer is what was said, one token after the other, so a test chooses the text and,
+ *  by its length, how long it streams. */
+import { spawn, type ChildProcess } from "node:child_process";
+import { existsSync, globSync } from "node:fs";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { chromium, type Browser, type BrowserContext, type BrowserContextOptions, type Page } from "playwright-core";
+
+const root = join(import.meta.dirname, "..", "..");
+const startTimeoutMs = 30_000;
+const systemChromium = "/usr/bin/chromium";
+
+// Not the bundled package's own list: it switches off what a page relies on (web security, separate processes).
+const browserFlags = [
+  "--no-sandbox",
+  "--disable-gpu",
+  "--disable-quic",
+  "--no-first-run",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+];
+
+/** Starts Chromium: the system's, or the one inside a registry package. */
+export async function openBrowser(): Promise<Browser> {
+  if (existsSync(systemChromium)) return chromium.launch({ executablePath: systemChromium, args: browserFlags });
+  // Where the system lacks the NSS libraries the package brings its own, and looks at this variable to decide.
+  if (globSync("/usr/lib*/{,*/}libnss3.so").length === 0) process.env["AWS_LAMBDA_JS_RUNTIME"] ??= "nodejs22.x";
+  const { default: bundled } = await import("@sparticuz/chromium");
+  return chromium.launch({ executablePath: await bundled.executablePath(), args: browserFlags });
+}
+
+/** A node process and its data folder. */
+export class NodeProcess {
+  readonly data: string;
+  url = "";
+  adminCode: string | undefined;
+  #child: ChildProcess | undefined;
+  #port = 0;
+
+  constructor(data: string) {
+    this.data = data;
+  }
+
+  /** Starts it, again on the same port after the first time. */
+  async start(): Promise<void> {
+    const args = ["cli/main.ts", "up", "--data", this.data, "--port", String(this.#port), "--json"];
+    const child = spawn(process.execPath, [...args, "--model", "echo", "--context-tokens", "100000"], {
+      cwd: root,
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    this.#child = child;
+    let said = "";
+    child.stderr.setEncoding("utf8").on("data", (text: string) => (said = (said + text).slice(-4_000)));
+    const ready = new Promise<string>((resolve, reject) => {
+      const timer = setTimeout(() => reject(new Error(`the node was not ready in time: ${said}`)), startTimeoutMs);
+      createInterface(child.stdout).on("line", (line) => {
+        clearTimeout(timer);
+        resolve(line);
+      });
+      child.once("exit", (code) => {
+        clearTimeout(timer);
+        reject(new Error(`the node ended with ${code} before it was ready: ${said}`));
+      });
+    });
+    const line = JSON.parse(await ready) as { url: string; adminCode?: string };
+    this.url = line.url;
+    this.adminCode = line.adminCode;
+    this.#port = Number(new URL(line.url).port);
+  }
+
+  /** kill -9. */
+  async kill(): Promise<void> {
+    await this.#end("SIGKILL");
+  }
+
+  async stop(): Promise<void> {
+    await this.#end("SIGTERM");
+  }
+
+  async #end(signal: "SIGKILL" | "SIGTERM"): Promise<void> {
+    const child = this.#child;
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
+    const gone = new Promise((resolve) => child.once("exit", resolve));
+    child.kill(signal);
+    await gone;
+  }
+}
+
+/** Somebody with an account and a signed-in page. */
+export interface Person {
+  readonly name: string;
+  readonly page: Page;
+  readonly context: BrowserContext;
+  /** A request to the node's HTTP API in this person's name. */
+  api(method: string, path: string, body?: object): Promise<unknown>;
+}
+
+export interface Stage {
+  readonly node: NodeProcess;
+  readonly browser: Browser;
+  /** What pages complained about; tests that do not provoke it expect nothing. */
+  readonly complaints: string[];
+  person(name: string, options?: BrowserContextOptions): Promise<Person>;
+  /** A page that nobody is signed in on. */
+  visitor(options?: BrowserContextOptions): Promise<Page>;
+  close(): Promise<void>;
+}
+
+const password = "correct horse";
+
+/** Starts the node and the browser. Everything ends with `close`. */
+export async function openStage(): Promise<Stage> {
+  const data = await mkdtemp(join(tmpdir(), "plexus-browser-"));
+  const node = new NodeProcess(data);
+  const complaints: string[] = [];
+  const [browser] = await Promise.all([openBrowser(), node.start()]);
+  const tokens = new Map<string, string>();
+
+  async function request(method: string, path: string, body: object | undefined, token?: string): Promise<unknown> {
+    const response = await fetch(node.url + path, {
+      method,
+      headers: {
+        origin: node.url,
+        ...(body === undefined ? {} : { "content-type": "application/json" }),
+        ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+      },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+    const answer: unknown = await response.json();
+    if (!response.ok) throw new Error(`${method} ${path}: ${JSON.stringify(answer)}`);
+    return answer;
+  }
+
+  async function newPage(options: BrowserContextOptions): Promise<{ page: Page; context: BrowserContext }> {
+    const context = await browser.newContext({ locale: "en-GB", viewport: { width: 1280, height: 800 }, ...options });
+    context.setDefaultTimeout(15_000);
+    const page = await context.newPage();
+    page.on("pageerror", (error) => complaints.push(error.message));
+    return { page, context };
+  }
+
+  return {
+    node,
+    browser,
+    complaints,
+    async person(name, options = {}) {
+      if (!tokens.has(name)) {
+        const adminCode = tokens.size === 0 && node.adminCode !== undefined ? { adminCode: node.adminCode } : {};
+        const displayName = name.slice(0, 1).toUpperCase() + name.slice(1);
+        const made = await request("POST", "/api/sign-up", { name, password, displayName, ...adminCode });
+        tokens.set(name, (made as { token: string }).token);
+      }
+      const token = tokens.get(name) ?? "";
+      const { page, context } = await newPage(options);
+      await context.addCookies([{ name: "plexus_session", value: token, url: node.url }]);
+      await page.goto(node.url);
+      return { name, page, context, api: (method, path, body) => request(method, path, body, token) };
+    },
+    async visitor(options = {}) {
+      const { page } = await newPage(options);
+      await page.goto(node.url);
+      return page;
+    },
+    async close() {
+      await browser.close();
+      await node.stop();
+      await rm(data, { recursive: true, force: true });
+    },
+  };
+}

@@ -1,0 +1,538 @@
+import { expect } from "chai";
+import {
+  wireLimits,
+  type AgentState as Snapshot,
+  type AgentView,
+  type ConversationTurn,
+  type RoomMessage,
+} from "../../../protocols/index.ts";
+import { agent } from "../../../actors/index.ts";
+import { actorLimits } from "../../../actors/limits.ts";
+import type { AgentChange, AgentState } from "../../../actors/agent/state.ts";
+import { Stage, stageWith } from "./stage.ts";
+
+const ada = "user/ada";
+const helper = "agent/ada.helper";
+
+function withHelper(more: object = {}): Stage {
+  const stage = stageWith("ada", "bob");
+  stage.ok(ada, ada, { type: "createAgent", name: "helper", ...more });
+  return stage;
+}
+
+/** As above, in a room with bob. */
+function inRoom(): Stage {
+  const stage = withHelper();
+  stage.ok(ada, "room/den", { type: "create" });
+  stage.ok("user/bob", "room/den", { type: "join" });
+  stage.ok(ada, "room/den", { type: "invite", member: helper });
+  return stage;
+}
+
+const say = (stage: Stage, text: string): { turn: number; generation: string } =>
+  stage.ok(ada, helper, { type: "say", text });
+const turns = (stage: Stage, more: object = {}): readonly ConversationTurn[] =>
+  stage.ok<{ turns: ConversationTurn[] }>(ada, helper, { type: "history", ...more }).turns;
+const lines = (stage: Stage): readonly string[] => turns(stage).map(({ role, text }) => `${role}: ${text}`);
+const types = (stage: Stage): readonly string[] => stage.stream(helper).map(({ event }) => event.type);
+const busy = (stage: Stage): boolean => stage.ok<AgentView>(ada, helper, { type: "describe" }).busy;
+const messagesIn = (stage: Stage): readonly RoomMessage[] =>
+  stage.ok<{ messages: RoomMessage[] }>("user/bob", "room/den", { type: "history" }).messages;
+
+describe("an agent", () => {
+  it("belongs to its owner: others do not even learn whether it exists", () => {
+    const stage = withHelper();
+    for (const to of [helper, "agent/ada.none"] as const)
+      for (const type of [
+        "describe",
+        "update",
+        "delete",
+        "say",
+        "stop",
+        "regenerate",
+        "clear",
+        "history",
+        "resume",
+        "create",
+      ])
+        for (const from of ["user/bob", "gateway", "node", "agent/ada.other", "room/den"] as const)
+          expect(stage.code(from, to, { type, text: "x" }), `${type} from ${from}`).to.equal("FORBIDDEN");
+    expect(stage.code(ada, "agent/ada.none", { type: "describe" })).to.equal("NOT_FOUND");
+    expect(stage.code(ada, helper, { type: "dance" })).to.equal("BAD_REQUEST");
+    expect(stage.code(ada, helper, { type: "erase" })).to.equal("FORBIDDEN");
+  });
+
+  it("is described and updated; created again it is the same", () => {
+    const stage = withHelper({ persona: "kind" });
+    const view = {
+      agent: "ada.helper",
+      owner: "ada",
+      persona: "kind",
+      model: "",
+      sampling: {},
+      createdAtMs: stage.nowMs,
+      turns: 0,
+      busy: false,
+    };
+    expect(stage.ok(ada, helper, { type: "describe" })).to.deep.equal(view);
+    expect(stage.ok(ada, helper, { type: "create", persona: "other" })).to.deep.equal(view);
+    const changed = { ...view, persona: "", model: "big", sampling: { temperature: 1 } };
+    const update = { type: "update", persona: "", model: "big", sampling: { temperature: 1 } };
+    expect(stage.ok(ada, helper, update)).to.deep.equal(changed);
+    expect(stage.ok(ada, helper, { type: "update" })).to.deep.equal(changed);
+    expect(stage.stream(helper).at(-1)?.event).to.deep.equal({ type: "updated", view: changed });
+  });
+});
+
+describe("an agent's conversation", () => {
+  it("streams the answer and keeps both turns", () => {
+    const stage = withHelper({ persona: "kind", model: "big" });
+    expect(say(stage, "hello")).to.deep.equal({ turn: 1, generation: `${helper}#1` });
+    expect(stage.generation).to.deep.include({ model: "big", timeoutMs: actorLimits.generationTimeoutMs });
+    expect(stage.generation.messages).to.deep.equal([
+      { role: "system", content: "kind" },
+      { role: "user", content: "hello" },
+    ]);
+    expect(busy(stage)).to.equal(true);
+    stage.part(stage.generation.id, { type: "text", text: "Hi ", tokens: 1 });
+    const { state } = stage.ok<{ state: Snapshot }>(ada, helper, { type: "resume" });
+    expect(state.draft).to.deep.equal({ generation: `${helper}#1`, turn: 2, text: "Hi " });
+    stage.answer("there");
+    const draft = { type: "draft", generation: `${helper}#1`, turn: 2 };
+    expect(stage.signals(helper)).to.deep.equal([
+      { ...draft, offset: 0, text: "Hi " },
+      { ...draft, offset: 3, text: "there" },
+    ]);
+    expect(turns(stage)).to.deep.equal([
+      { turn: 1, role: "user", text: "hello", atMs: stage.nowMs },
+      {
+        turn: 2,
+        role: "assistant",
+        text: "Hi there",
+        atMs: stage.nowMs,
+        end: "complete",
+        model: "big",
+        tokens: 1,
+      },
+    ]);
+    expect(types(stage)).to.deep.equal(["updated", "said", "generationStarted", "answered"]);
+    expect(stage.records(helper, "turn/")).to.have.length(2);
+    expect(stage.isPending(helper)).to.equal(false);
+    expect(stage.ok<{ state: Snapshot }>(ada, helper, { type: "resume" }).state).to.not.have.property("draft");
+  });
+
+  it("gives the model what was said before", () => {
+    const stage = withHelper();
+    say(stage, "my name is Ada");
+    stage.answer("Hi Ada");
+    say(stage, "what is my name?");
+    expect(stage.generation.messages.map(({ content }) => content)).to.deep.equal([
+      "my name is Ada",
+      "Hi Ada",
+      "what is my name?",
+    ]);
+  });
+
+  it("lets a bounded number of inputs wait, answers them in order, each in its place", () => {
+    const stage = withHelper();
+    for (let index = 0; index <= actorLimits.agentQueueMax; index += 1) say(stage, `q${index}`);
+    expect(stage.code(ada, helper, { type: "say", text: "too much" })).to.equal("QUEUE_FULL");
+    expect(stage.generation.messages.map(({ content }) => content)).to.deep.equal(["q0"]);
+    stage.answer("a0");
+    expect(stage.generation.messages.map(({ content }) => content)).to.deep.equal(["q0", "a0", "q1"]);
+    stage.answer("a1");
+    expect(lines(stage).slice(0, 4)).to.deep.equal(["user: q0", "assistant: a0", "user: q1", "assistant: a1"]);
+    expect(stage.ok<AgentView>(ada, helper, { type: "describe" }).turns).to.equal(18);
+  });
+
+  it("stops with what is there, then goes on with what waits", () => {
+    const stage = withHelper();
+    stage.ok(ada, helper, { type: "stop" });
+    say(stage, "one");
+    say(stage, "two");
+    const { id } = stage.generation;
+    stage.part(id, { type: "text", text: "par", tokens: 1 });
+    stage.ok(ada, helper, { type: "stop" });
+    expect(stage.cancelled).to.deep.equal([id]);
+    stage.part(id, { type: "done", end: "stopped", promptTokens: 1, completionTokens: 1 });
+    expect(turns(stage)[1]).to.deep.include({ text: "par", end: "stopped" });
+    expect(stage.generation.messages.map(({ content }) => content)).to.deep.equal(["one", "par", "two"]);
+  });
+
+  it("is answered anew under the same number", () => {
+    const stage = withHelper();
+    expect(stage.code(ada, helper, { type: "regenerate" })).to.equal("NOT_FOUND");
+    say(stage, "hello");
+    expect(stage.code(ada, helper, { type: "regenerate" })).to.equal("ALREADY_DONE");
+    stage.answer("bad");
+    expect(stage.ok(ada, helper, { type: "regenerate" })).to.deep.equal({ turn: 2, generation: `${helper}#2` });
+    expect(stage.generation.messages.map(({ content }) => content)).to.deep.equal(["hello"]);
+    stage.answer("good");
+    expect(lines(stage)).to.deep.equal(["user: hello", "assistant: good"]);
+    stage.ok(ada, helper, { type: "regenerate" });
+    stage.part(stage.generation.id, { type: "done", end: "stopped", promptTokens: 1, completionTokens: 0 });
+    expect(lines(stage)).to.deep.equal(["user: hello", "assistant: good"]);
+  });
+
+  it("is forgotten on demand: turns, events and what is being written", () => {
+    const stage = withHelper();
+    say(stage, "secret one");
+    stage.answer("secret answer");
+    say(stage, "secret two");
+    say(stage, "secret three");
+    const { id } = stage.generation;
+    stage.ok(ada, helper, { type: "clear" });
+    expect(stage.cancelled).to.deep.equal([id]);
+    stage.part(id, { type: "text", text: "late", tokens: 1 });
+    expect(turns(stage)).to.deep.equal([]);
+    expect(JSON.stringify(stage.records(helper, ""))).to.not.include("secret");
+    expect(busy(stage)).to.equal(false);
+    expect(stage.ok<AgentView>(ada, helper, { type: "describe" }).turns).to.equal(0);
+    expect(stage.code(ada, helper, { type: "resume", after: 2 })).to.equal("CURSOR_EXPIRED");
+    expect(say(stage, "fresh").turn).to.equal(7);
+    expect(stage.generation.messages.map(({ content }) => content)).to.deep.equal(["fresh"]);
+    stage.answer("start");
+    expect(lines(stage)).to.deep.equal(["user: fresh", "assistant: start"]);
+  });
+
+  it("is gone with the agent, which may be created again without old positions", () => {
+    const stage = withHelper();
+    say(stage, "secret");
+    stage.ok(ada, ada, { type: "deleteAgent", agent: "ada.helper" });
+    expect(stage.cancelled).to.have.length(1);
+    expect(stage.code(ada, helper, { type: "history" })).to.equal("NOT_FOUND");
+    expect(stage.records(helper, "").map(({ value }) => value)).to.deep.equal([{ type: "deleted" }]);
+    expect(stage.isPending(helper)).to.equal(false);
+    const head = stage.stream(helper).length;
+    stage.ok(ada, ada, { type: "createAgent", name: "helper" });
+    expect(stage.stream(helper).at(-1)?.at).to.equal(head + 1);
+    expect(turns(stage)).to.deep.equal([]);
+    expect(say(stage, "again").generation).to.equal(`${helper}#2`);
+  });
+
+  it("is deleted a bounded number of records at a time, also across a crash", () => {
+    const stage = withHelper();
+    const many = 2 * actorLimits.erasePerEvent + 10;
+    const living = stage.stateOf<AgentState>(helper);
+    const long: AgentState = { ...living, head: many, lastTurn: many };
+    const turn = { self: helper, key: "ada.helper", nowMs: 0, from: ada, notes: { run: null } } as const;
+    let state = long;
+    const spans: number[] = [];
+    let effects = agent.decide(state, { type: "clear" }, turn);
+    for (let more = true; more;) {
+      for (const effect of effects)
+        if (effect.type === "persist") {
+          state = agent.evolve(state, effect.event);
+          const change = effect.event as AgentChange;
+          if (change.type === "erased") spans.push(change.turns.through - change.turns.from + 1);
+        }
+      more = effects.some(({ type }) => type === "tell");
+      expect(agent.pending?.(state)).to.equal(more);
+      if (more)
+        expect(agent.recover?.(state, turn)).to.deep.include({ type: "tell", to: helper, message: { type: "erase" } });
+      if (more) effects = agent.decide(state, { type: "erase" }, { ...turn, from: helper });
+    }
+    expect(spans).to.deep.equal([actorLimits.erasePerEvent, actorLimits.erasePerEvent, 10]);
+    expect(agent.decide(state, { type: "erase" }, { ...turn, from: helper })).to.deep.equal([]);
+  });
+
+  it("stays bounded in memory, and older turns come from records", () => {
+    const stage = withHelper();
+    const count = actorLimits.agentRecentTurns / 2 + 5;
+    for (let index = 1; index <= count; index += 1) {
+      say(stage, `q${index}`);
+      stage.answer(`a${index}`);
+    }
+    expect(stage.stateOf<AgentState>(helper).life?.recent).to.have.length(actorLimits.agentRecentTurns);
+    const page = stage.ok<{ turns: ConversationTurn[]; more: boolean }>(ada, helper, {
+      type: "history",
+      before: 13,
+      limit: 4,
+    });
+    expect([page.turns.map(({ turn }) => turn), page.more]).to.deep.equal([[9, 10, 11, 12], true]);
+    expect(turns(stage, { before: 3 }).map(({ turn }) => turn)).to.deep.equal([1, 2]);
+    expect(turns(stage)).to.have.length(wireLimits.pageEntriesDefault);
+    say(stage, "x".repeat(10_000));
+    stage.answer(...Array.from({ length: 4 }, () => "y".repeat(9_000)));
+    const { recent } = stage.stateOf<AgentState>(helper).life ?? { recent: [] };
+    expect(recent.reduce((sum, { text }) => sum + text.length, 0)).to.be.at.most(actorLimits.agentRecentChars);
+    const before = stage.begin(ada, helper, { type: "history", before: 5, limit: 2 });
+    stage.step();
+    stage.ok(ada, helper, { type: "clear" });
+    expect(before()).to.have.nested.property("value.turns").that.deep.equals([]);
+  });
+
+  it("resumes its stream", () => {
+    const stage = withHelper();
+    say(stage, "hello");
+    stage.answer("hi");
+    const { events } = stage.ok<{ events: unknown[] }>(ada, helper, { type: "resume", after: 1 });
+    expect(events).to.deep.equal(
+      stage
+        .stream(helper)
+        .slice(1)
+        .map(({ at, event }) => ({ at, event })),
+    );
+  });
+});
+
+describe("an agent's context", () => {
+  it("holds as much of the newest as fits", () => {
+    const stage = withHelper();
+    for (let index = 0; index < 4; index += 1) {
+      say(stage, `${index}${"q".repeat(3_000)}`);
+      stage.answer(`${index}${"a".repeat(2_000)}`);
+    }
+    say(stage, "last");
+    const { messages } = stage.generation;
+    expect(messages.reduce((sum, { content }) => sum + content.length, 0)).to.be.at.most(actorLimits.contextChars);
+    expect(messages.map(({ content }) => content.slice(0, 2))).to.deep.equal(["2q", "2a", "3q", "3a", "la"]);
+  });
+
+  it("is halved when the model finds it too long, down to the last message, without its persona", () => {
+    const stage = withHelper({ persona: "p".repeat(3_000) });
+    for (let index = 0; index < 2; index += 1) {
+      say(stage, `${index}${"q".repeat(2_000)}`);
+      stage.answer(`${index}${"a".repeat(2_000)}`);
+    }
+    say(stage, "last");
+    const lengths: number[] = [];
+    while (stage.running.length > 0) {
+      lengths.push(stage.generation.messages.length);
+      stage.fail("CONTEXT_TOO_LONG");
+    }
+    expect(lengths).to.deep.equal([6, 3, 2, 1]);
+    expect(turns(stage).at(-1)).to.deep.include({ end: "failed", text: "" });
+    expect(turns(stage).at(-1)?.error).to.include("does not fit");
+  });
+
+  it("leaves out answers that failed", () => {
+    const stage = withHelper();
+    say(stage, "one");
+    stage.fail("MODEL_NOT_FOUND");
+    say(stage, "two");
+    expect(stage.generation.messages.map(({ content }) => content)).to.deep.equal(["one", "two"]);
+  });
+
+  it("is bounded for an answer that does not end", () => {
+    const stage = withHelper();
+    say(stage, "one");
+    const { id } = stage.generation;
+    for (let index = 0; index < 5; index += 1) stage.part(id, { type: "text", text: "x".repeat(10_000), tokens: 1 });
+    expect(stage.cancelled).to.include(id);
+    stage.part(id, { type: "done", end: "stopped", promptTokens: 1, completionTokens: 9 });
+    expect(turns(stage).at(-1)?.text).to.have.length(actorLimits.answerCharsMax);
+  });
+});
+
+describe("an agent's failures", () => {
+  it("are tried again after a pause, a bounded number of times", () => {
+    const stage = withHelper();
+    say(stage, "hello");
+    const ids = new Set<string>();
+    for (let attempt = 1; attempt <= actorLimits.generationAttemptsMax; attempt += 1) {
+      ids.add(stage.generation.id);
+      stage.part(stage.generation.id, { type: "text", text: "half", tokens: 1 });
+      stage.fail("RUNTIME_FAULT");
+      stage.pass(30_000);
+    }
+    expect(ids.size).to.equal(actorLimits.generationAttemptsMax);
+    expect(turns(stage).at(-1)).to.deep.include({ end: "failed", text: "half" });
+    const attempts = stage.stream(helper).filter(({ event }) => event.type === "generationStarted");
+    expect(attempts.map(({ event }) => event["attempt"])).to.deep.equal([1, 2, 3]);
+    stage.pass(600_000);
+    expect(stage.reminders(helper)).to.deep.equal([]);
+  });
+
+  it("that are final are told at once", () => {
+    const stage = withHelper();
+    say(stage, "hello");
+    stage.fail("GENERATION_TIMEOUT");
+    expect(turns(stage).at(-1)).to.deep.include({ end: "failed" });
+    expect(busy(stage)).to.equal(false);
+  });
+
+  it("of a node that stops do not count", () => {
+    const stage = withHelper();
+    say(stage, "hello");
+    for (let round = 0; round < 5; round += 1) {
+      stage.fail("STOPPING");
+      stage.pass(3_000_000);
+    }
+    stage.answer("at last");
+    expect(lines(stage)).to.deep.equal(["user: hello", "assistant: at last"]);
+  });
+
+  it("can be stopped while nothing runs", () => {
+    const stage = withHelper();
+    say(stage, "hello");
+    stage.fail("QUEUE_FULL");
+    stage.ok(ada, helper, { type: "stop" });
+    expect(turns(stage).at(-1)).to.deep.include({ end: "stopped", text: "" });
+    stage.pass(60_000);
+    expect([stage.running, stage.reminders(helper)]).to.deep.equal([[], []]);
+  });
+});
+
+describe("an agent after a crash", () => {
+  it("writes the answer anew and ignores parts of the old one", () => {
+    const stage = withHelper();
+    say(stage, "hello");
+    const before = stage.generation.id;
+    stage.part(before, { type: "text", text: "lost", tokens: 1 });
+    expect(stage.isPending(helper)).to.equal(true);
+    stage.nowMs += 1;
+    stage.crash(helper);
+    stage.settle();
+    expect(stage.generation.id).to.not.equal(before);
+    stage.answer("whole");
+    expect(lines(stage)).to.deep.equal(["user: hello", "assistant: whole"]);
+    expect(
+      agent.decide(
+        stage.stateOf(helper),
+        { type: "generated", id: before, part: { type: "text", text: "x", tokens: 1 } },
+        {
+          self: helper,
+          key: "ada.helper",
+          nowMs: 0,
+          from: "node",
+          notes: { run: null },
+        },
+      ),
+    ).to.deep.equal([]);
+  });
+
+  it("in the pause between attempts starts once", () => {
+    const stage = withHelper();
+    say(stage, "hello");
+    stage.fail("RUNTIME_FAULT");
+    stage.crash(helper);
+    stage.pass(60_000);
+    expect(stage.running).to.have.length(1);
+    expect(stage.reminders(helper)).to.deep.equal([]);
+  });
+});
+
+describe("an agent in a room", () => {
+  it("answers who mentions it, with what was said, one after the other", () => {
+    const stage = inRoom();
+    stage.ok("user/bob", "room/den", { type: "post", text: "nice day" });
+    stage.ok("user/bob", "room/den", { type: "post", text: "@helper hi" });
+    stage.ok(ada, "room/den", { type: "post", text: "@helper and me?" });
+    expect(stage.generation.messages).to.deep.equal([
+      { role: "user", content: "bob: nice day" },
+      { role: "user", content: "bob: @helper hi" },
+    ]);
+    stage.answer(" Hi bob ");
+    stage.answer("Hi ada");
+    expect(
+      messagesIn(stage)
+        .slice(3)
+        .map(({ author, text, replyTo }) => [author, text, replyTo]),
+    ).to.deep.equal([
+      [helper, "Hi bob", 2],
+      [helper, "Hi ada", 3],
+    ]);
+    stage.ok("user/bob", "room/den", { type: "post", text: "@helper again" });
+    expect(
+      stage.generation.messages.some(({ role, content }) => role === "assistant" && content === "Hi bob"),
+    ).to.equal(true);
+    expect(types(stage)).to.include("roomAnswered");
+    expect(turns(stage)).to.deep.equal([]);
+  });
+
+  it("says sorry when it cannot answer, or has nothing to say", () => {
+    const stage = inRoom();
+    stage.ok("user/bob", "room/den", { type: "post", text: "@helper hi" });
+    stage.fail("MODEL_NOT_FOUND");
+    expect(messagesIn(stage).at(-1)?.text).to.match(/^Sorry, I could not answer\. No model/);
+    stage.ok("user/bob", "room/den", { type: "post", text: "@helper hi" });
+    stage.answer("  ");
+    expect(messagesIn(stage).at(-1)?.text).to.equal("Sorry, I have no answer.");
+  });
+
+  it("takes its draft away when it is stopped before the first word, or deleted", () => {
+    const stage = inRoom();
+    for (const [command, from, to] of [
+      [{ type: "stop" }, ada, helper],
+      [{ type: "deleteAgent", agent: "ada.helper" }, ada, ada],
+    ] as const) {
+      stage.ok("user/bob", "room/den", { type: "post", text: "@helper hi" });
+      const { id } = stage.generation;
+      stage.ok(from, to, command);
+      stage.part(id, { type: "done", end: "stopped", promptTokens: 1, completionTokens: 0 });
+      expect(stage.signals("room/den").at(-1)).to.deep.include({ type: "draft", text: "", done: true });
+    }
+    expect(messagesIn(stage).every(({ author }) => author === "user/bob")).to.equal(true);
+  });
+
+  it("goes on answering the room when its conversation is cleared", () => {
+    const stage = inRoom();
+    say(stage, "hello");
+    stage.ok("user/bob", "room/den", { type: "post", text: "@helper hi" });
+    stage.ok(ada, helper, { type: "clear" });
+    const [, running] = stage.generations;
+    expect(running?.request.messages.at(-1)?.content).to.equal("bob: @helper hi");
+    stage.ok(ada, helper, { type: "clear" });
+    expect(stage.cancelled).to.have.length(1);
+  });
+
+  it("takes a mention only from the room itself, once, and a bounded number of them", () => {
+    const stage = inRoom();
+    const mention = (seq: number) => ({
+      type: "mentioned",
+      room: "den",
+      seq,
+      context: [{ author: "bob", text: "hi" }],
+    });
+    expect(stage.code("room/other", helper, mention(1))).to.equal("FORBIDDEN");
+    expect(stage.code("user/ada", helper, mention(1))).to.equal("FORBIDDEN");
+    expect(stage.code("room/den", "agent/ada.none", mention(1))).to.equal("NOT_FOUND");
+    for (let seq = 0; seq <= actorLimits.agentQueueMax; seq += 1) stage.ok("room/den", helper, mention(seq));
+    stage.ok("room/den", helper, mention(0));
+    expect(stage.code("room/den", helper, mention(99))).to.equal("QUEUE_FULL");
+    const state = stage.stateOf<AgentState>(helper);
+    const entries = Array.from({ length: actorLimits.outboxEntriesMax }, (_, id) => ({
+      id,
+      to: "room/x" as const,
+      message: { type: "x" },
+    }));
+    const full = { ...state, life: state.life && { ...state.life, jobs: [] }, outbox: { next: 1, entries } };
+    const turn = { self: helper, key: "ada.helper", nowMs: 0, from: "room/den", notes: { run: null } } as const;
+    expect(agent.decide(full, mention(3) as never, turn)).to.have.nested.property("[0].code", "OVERLOADED");
+  });
+
+  it("delivers its answer when the room is back", () => {
+    const stage = inRoom();
+    stage.ok("user/bob", "room/den", { type: "post", text: "@helper hi" });
+    stage.cutOff("room/den");
+    stage.answer("Hi bob");
+    stage.crash(helper);
+    stage.pass(10_000);
+    expect(stage.isPending(helper)).to.equal(true);
+    stage.reach("room/den");
+    stage.pass(100_000);
+    expect(messagesIn(stage).map(({ text }) => text)).to.deep.equal(["@helper hi", "Hi bob"]);
+    expect([stage.isPending(helper), stage.reminders(helper)]).to.deep.equal([false, []]);
+  });
+});
+
+describe("an agent's signals", () => {
+  it("that mean nothing are ignored", () => {
+    const stage = withHelper();
+    const state = stage.stateOf<AgentState>(helper);
+    const turn = { self: helper, key: "ada.helper", nowMs: 0, from: "node", notes: { run: null } } as const;
+    const nobody = agent.initial("ada.none");
+    expect(
+      agent.decide(state, { type: "answered", tag: undefined, result: { ok: true, value: 1 } }, turn),
+    ).to.deep.equal([]);
+    expect(
+      agent.decide(nobody, { type: "records", tag: { type: "history", limit: 1 }, records: [] }, turn),
+    ).to.have.nested.property("[0].code", "NOT_FOUND");
+    expect(agent.decide(state, { type: "reminded", id: "generation", dueMs: 0 }, turn)).to.deep.equal([
+      { type: "forget", id: "generation" },
+    ]);
+    expect(agent.evolve(nobody, { type: "happened", at: 1, event: { type: "cleared" } }).life).to.equal(null);
+    expect(agent.recover?.(nobody, turn)).to.deep.equal([]);
+  });
+});

@@ -1,0 +1,143 @@
+import { expect } from "chai";
+import type { ClusterView } from "../../../protocols/index.ts";
+import { roleManager } from "../../../actors/index.ts";
+import { actorLimits } from "../../../actors/limits.ts";
+import { Stage, stageWith } from "./stage.ts";
+
+const cluster = "role-manager/cluster";
+const started = (node: string, more: object = {}) => ({
+  type: "nodeStarted",
+  node,
+  roles: ["chat", "ai"],
+  models: ["tiny"],
+  labels: { zone: "a" },
+  ...more,
+});
+const view = (stage: Stage): ClusterView => stage.ok("user/ada", cluster, { type: "describe" });
+const claim = (user: string, codeHash: string) => ({ type: "claimAdmin", user, codeHash });
+const isAdmin = (stage: Stage, name: string): boolean =>
+  stage.ok<{ admin: boolean }>(`user/${name}`, `user/${name}`, { type: "describe" }).admin;
+
+describe("the role-manager", () => {
+  it("knows the nodes, what they do and whether they run", () => {
+    const stage = new Stage();
+    const record = {
+      node: "n1",
+      roles: ["chat", "ai"],
+      models: ["tiny"],
+      labels: { zone: "a" },
+      startedAtMs: stage.nowMs,
+    };
+    expect(stage.ok("node", cluster, started("n1"))).to.deep.equal({
+      nodes: [{ ...record, running: true }],
+      admins: [],
+      adminNeeded: true,
+    });
+    stage.ok("node", cluster, { type: "nodeStopped", node: "n1" });
+    stage.ok("node", cluster, { type: "nodeStopped", node: "n1" });
+    expect(view(stage).nodes).to.deep.equal([{ ...record, running: false }]);
+    stage.ok("node", cluster, started("n1"));
+    expect(view(stage).nodes).to.deep.equal([{ ...record, running: true }]);
+  });
+
+  it("listens to nodes and the gateway only", () => {
+    const stage = new Stage();
+    for (const command of [started("n1"), { type: "nodeStopped", node: "n1" }])
+      expect(stage.code("user/ada", cluster, command)).to.equal("FORBIDDEN");
+    for (const command of [claim("ada", "h"), { type: "setAdmin", user: "ada", admin: true }])
+      expect(stage.code("user/ada", cluster, command)).to.equal("FORBIDDEN");
+    expect(stage.code("user/ada", cluster, { type: "dance" })).to.equal("BAD_REQUEST");
+  });
+
+  it("makes the first admin of whoever knows the newest code", () => {
+    const stage = stageWith("ada", "bob");
+    expect(stage.code("gateway", cluster, claim("ada", "h1"))).to.equal("ADMIN_CODE_WRONG");
+    stage.ok("node", cluster, started("n1", { adminCodeHash: "h1" }));
+    stage.ok("node", cluster, started("n1", { adminCodeHash: "h2" }));
+    stage.ok("node", cluster, started("n2"));
+    expect(stage.code("gateway", cluster, claim("ada", "h1"))).to.equal("ADMIN_CODE_WRONG");
+    expect(stage.ok("gateway", cluster, claim("ada", "h2"))).to.deep.equal({ admin: true });
+    expect(isAdmin(stage, "ada")).to.equal(true);
+    expect(stage.ok("gateway", cluster, claim("ada", "h2"))).to.deep.equal({ admin: true });
+    expect(stage.code("gateway", cluster, claim("bob", "h2"))).to.equal("ALREADY_DONE");
+    stage.ok("node", cluster, started("n1", { adminCodeHash: "h3" }));
+    expect(stage.code("gateway", cluster, claim("bob", "h3"))).to.equal("ALREADY_DONE");
+    expect(view(stage)).to.deep.include({ admins: ["ada"], adminNeeded: false });
+    expect(JSON.stringify(view(stage))).to.not.include("h2");
+  });
+
+  it("names the admin although the account comes later", () => {
+    const stage = new Stage();
+    stage.ok("node", cluster, started("n1", { adminCodeHash: "h" }));
+    stage.ok("gateway", cluster, claim("ada", "h"));
+    stage.ok("gateway", "user/ada", { type: "create", passwordHash: "x" });
+    expect(isAdmin(stage, "ada")).to.equal(true);
+  });
+
+  it("names and dismisses admins, but for the last one", () => {
+    const stage = stageWith("ada", "bob");
+    const set = (user: string, admin: boolean) => ({ type: "setAdmin", user, admin });
+    stage.ok("gateway", cluster, set("ada", true));
+    stage.ok("gateway", cluster, set("ada", true));
+    expect(stage.code("gateway", cluster, set("ada", false))).to.equal("FORBIDDEN");
+    stage.ok("gateway", cluster, set("bob", true));
+    stage.ok("gateway", cluster, set("ada", false));
+    expect([isAdmin(stage, "ada"), isAdmin(stage, "bob")]).to.deep.equal([false, true]);
+    expect(view(stage).admins).to.deep.equal(["bob"]);
+  });
+
+  it("tells a user who cannot be reached later, and in order", () => {
+    const stage = stageWith("ada", "bob");
+    stage.cutOff("user/bob");
+    stage.ok("gateway", cluster, { type: "setAdmin", user: "ada", admin: true });
+    for (const admin of [true, false, true]) stage.ok("gateway", cluster, { type: "setAdmin", user: "bob", admin });
+    stage.crash(cluster);
+    stage.pass(5_000);
+    expect(stage.isPending(cluster)).to.equal(true);
+    stage.reach("user/bob");
+    stage.pass(600_000);
+    expect(isAdmin(stage, "bob")).to.equal(true);
+    expect([stage.isPending(cluster), stage.reminders(cluster)]).to.deep.equal([false, []]);
+    const told = stage
+      .stream("user/bob")
+      .slice(1)
+      .map(({ event }) => (event["view"] as { admin: boolean }).admin);
+    expect(told).to.deep.equal([true, false, true]);
+  });
+
+  it("remembers a bounded number of nodes, the running ones first", () => {
+    const stage = new Stage();
+    stage.ok("node", cluster, started("first"));
+    for (let index = 1; index < actorLimits.nodesMax; index += 1) stage.begin("node", cluster, started(`n${index}`));
+    stage.settle();
+    stage.ok("node", cluster, { type: "nodeStopped", node: "n7" });
+    stage.ok("node", cluster, started("late"));
+    const names = (): readonly string[] => view(stage).nodes.map(({ node }) => node);
+    expect(names()).to.have.length(actorLimits.nodesMax);
+    expect(names()).to.include("first").and.include("late").and.not.include("n7");
+    stage.ok("node", cluster, started("later"));
+    expect(names()).to.not.include("first");
+  });
+
+  it("ignores signals that mean nothing to it, and refuses when too much is undelivered", () => {
+    const state = roleManager.initial("cluster");
+    const turn = { self: cluster, key: "cluster", nowMs: 0, from: "gateway", notes: undefined } as const;
+    expect(
+      roleManager.decide(state, { type: "answered", tag: undefined, result: { ok: true, value: 1 } }, turn),
+    ).to.deep.equal([]);
+    expect(roleManager.decide(state, { type: "records", tag: undefined, records: [] }, turn)).to.deep.equal([]);
+    expect(roleManager.decide(state, { type: "reminded", id: "x", dueMs: 0 }, turn)).to.deep.equal([
+      { type: "forget", id: "x" },
+    ]);
+    const entries = Array.from({ length: actorLimits.outboxEntriesMax }, (_, id) => ({
+      id,
+      to: "user/x" as const,
+      message: { type: "x" },
+    }));
+    const full = { ...state, outbox: { next: 1, entries } };
+    expect(roleManager.decide(full, { type: "setAdmin", user: "ada", admin: true }, turn)).to.have.nested.property(
+      "[0].code",
+      "OVERLOADED",
+    );
+  });
+});
