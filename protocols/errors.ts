@@ -156,5 +156,5 @@ export class PlexusError extends Error {
 /** The failure inside anything thrown: its own when it carries one, INTERNAL otherwise. */
 export function failureOf(thrown: unknown): Failure {
   const carried = (thrown as { failure?: Failure } | undefined)?.failure;
-  return carried?.code !== undefined && carried.code in errorTable ? carried : failure("INTERNAL");
+  return carried?.code !== undefined && Object.hasOwn(errorTable, carried.code) ? carried : failure("INTERNAL");
 }

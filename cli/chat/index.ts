@@ -78,6 +78,8 @@ async function converse(flags: ChatFlags, screen: Screen, output: Output): Promi
       note(step.failure);
       if (step.end === "quit") break;
       if (step.end === "signOut") {
+        // First the connection: the node ends it as soon as the session is revoked, and that is no failure here.
+        connection.close();
         const signedOut = await callNode(target, "POST", "/api/sign-out");
         note(signedOut.ok ? undefined : signedOut.error);
         await saveSession(flags.url, undefined);

@@ -29,7 +29,7 @@ export type LlamaLoad =
 const temperatureDefault = 0.7;
 
 /** A hundred times what a line takes. */
-const logSettleMs = 50;
+const logSettleMs = 1500;
 
 /** Loads a model into this thread. What fails comes back as a reason, and nothing of it stays in memory. */
 export async function loadLlama(spec: ModelSpec, plan: LoadPlan): Promise<LlamaLoad> {

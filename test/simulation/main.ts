@@ -50,7 +50,14 @@ async function runSeeds(from: number, count: number, step: number, deadlineMs: n
 /** Every `jobs`-th seed in a process of its own. */
 function runInChild(index: number, jobs: number): Promise<Tally> {
   return new Promise((resolve, reject) => {
-    const rest = ["--seeds", String(Number(values.seeds) - index), "--seconds", values.seconds, "--failures", values.failures];
+    const rest = [
+      "--seeds",
+      String(Number(values.seeds) - index),
+      "--seconds",
+      values.seconds,
+      "--failures",
+      values.failures,
+    ];
     const child = fork(import.meta.filename, [
       "--from",
       String(Number(values.from) + index),

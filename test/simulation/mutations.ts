@@ -94,7 +94,7 @@ export const mutations: readonly Mutation[] = [
     file: "node/storage/layout.ts",
     find: "if (crc32(payload, chained) !== expected) return",
     replace: "if (crc32(payload, chained) < 0) return",
-    caughtBy: ["acknowledged-kept", "output-after-durable", "replay-is-gapless", "operation-once", "no-stray-error"],
+    caughtBy: ["acknowledged-kept", "output-after-durable", "replay-is-gapless", "operation-once", "liveness"],
     seeds: 3_000,
   },
   {
@@ -109,7 +109,7 @@ export const mutations: readonly Mutation[] = [
       "          return;\n" +
       "        }\n" +
       "        this.#remember",
-    caughtBy: ["acknowledged-kept", "entry-immutable", "operation-once", "replay-is-gapless", "answer-not-stale"],
+    caughtBy: ["acknowledged-kept", "entry-immutable", "operation-once", "stream-whole", "answer-not-stale"],
     seeds: 3_000,
   },
   {
@@ -133,7 +133,14 @@ export const mutations: readonly Mutation[] = [
     file: slotHost,
     find: "for (const actor of log.actorsBelow(throughSeq)) {",
     replace: "for (const actor of log.actorsBelow(-1)) {",
-    caughtBy: ["acknowledged-kept", "operation-once", "replay-is-gapless", "answer-not-stale", "liveness", "no-stray-error"],
+    caughtBy: [
+      "acknowledged-kept",
+      "operation-once",
+      "replay-is-gapless",
+      "answer-not-stale",
+      "liveness",
+      "no-stray-error",
+    ],
     seeds: 300,
   },
   {
@@ -157,7 +164,7 @@ export const mutations: readonly Mutation[] = [
     file: activation,
     find: "for (const turn of this.#gate.splice(0, opened)) this.#perform",
     replace: "for (const turn of this.#gate.splice(0, opened).reverse()) this.#perform",
-    caughtBy: ["stream-whole", "sender-order"],
+    caughtBy: ["stream-whole", "sender-order", "liveness"],
     seeds: 300,
   },
 ];
@@ -175,6 +182,9 @@ export function mutate(root: string, { name, file, find, replace }: Mutation): s
   const source = readFileSync(path, "utf8");
   const places = source.split(find).length - 1;
   if (places !== 1) throw new Error(`"${name}" fits ${places} places of ${file}: mend the mutation`);
-  writeFileSync(path, source.replace(find, () => replace));
+  writeFileSync(
+    path,
+    source.replace(find, () => replace),
+  );
   return folder;
 }

@@ -291,7 +291,10 @@ class Simulation implements Entrance {
       const { active, slotsOpen } = kernel.status();
       // Pending work and compaction bring actors in without asking, one at a time for each slot.
       if (activationsMax !== undefined && active > activationsMax + slotsOpen) {
-        this.#violate("bounds-held", `${active} activations of at most ${activationsMax}, with ${slotsOpen} slots open`);
+        this.#violate(
+          "bounds-held",
+          `${active} activations of at most ${activationsMax}, with ${slotsOpen} slots open`,
+        );
       }
       if (this.#plan.poison || dice.chance(0.1)) {
         this.#visit(kernel, life, mailboxMessagesMax).catch((thrown: unknown) => {

@@ -9,7 +9,7 @@ import {
 import { agent } from "../../../actors/index.ts";
 import { actorLimits } from "../../../actors/limits.ts";
 import type { AgentChange, AgentState } from "../../../actors/agent/state.ts";
-import { Stage, stageWith } from "./stage.ts";
+import { stageWith, type Stage } from "./stage.ts";
 
 const ada = "user/ada";
 const helper = "agent/ada.helper";
@@ -184,6 +184,7 @@ describe("an agent's conversation", () => {
     stage.ok(ada, helper, { type: "clear" });
     expect(stage.cancelled).to.deep.equal([id]);
     stage.part(id, { type: "text", text: "late", tokens: 1 });
+    stage.part(id, { type: "done", end: "stopped", promptTokens: 1, completionTokens: 1 });
     expect(turns(stage)).to.deep.equal([]);
     expect(JSON.stringify(stage.records(helper, ""))).to.not.include("secret");
     expect(busy(stage)).to.equal(false);

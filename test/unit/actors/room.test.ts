@@ -499,7 +499,7 @@ describe("a room's mentions", () => {
     post(stage, "bob", "@helper what now?");
     const { message } = stage.sent.filter(({ to }) => to === "agent/ada.helper").at(-1) ?? {};
     expect(message).to.deep.include({ type: "mentioned", room: "lobby", seq: 31 });
-    const context = (message as unknown as { context: { author: string; text: string }[] }).context;
+    const context = message?.["context"] as { author: string; text: string }[];
     expect(context).to.have.length(actorLimits.mentionContextMessages);
     expect(context.at(-1)).to.deep.equal({ author: "bob", text: "@helper what now?" });
     expect(context.map(({ text }) => text)).to.not.include("");
@@ -511,12 +511,10 @@ describe("a room's mentions", () => {
     post(stage, "bob", "elsewhere");
     post(stage, "bob", "x".repeat(8_000), { replyTo: 1 });
     post(stage, "bob", "@helper?", { replyTo: 1 });
-    const context = () =>
-      (
-        stage.sent.filter(({ to }) => to === "agent/ada.helper").at(-1)?.message as unknown as {
-          context: { text: string }[];
-        }
-      ).context;
+    const context = (): { text: string }[] => {
+      const { message } = stage.sent.filter(({ to }) => to === "agent/ada.helper").at(-1) ?? {};
+      return message?.["context"] as { text: string }[];
+    };
     expect(context().map(({ text }) => text.length)).to.deep.equal([4, 8_000, 8]);
     post(stage, "bob", "y".repeat(8_000), { replyTo: 1 });
     post(stage, "bob", "@helper!", { replyTo: 1 });

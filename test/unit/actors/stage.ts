@@ -176,10 +176,10 @@ export class Stage {
     this.#unreachable.delete(actor);
   }
 
-  /** Loses the actor's memory and what has not left it yet, then brings it back from its journal. */
+  /** Loses the actor's memory, its mailbox and what has not left it yet, then brings it back from its journal. */
   crash(actor: ActorId): void {
     const living = this.#live(actor);
-    this.#queue = this.#queue.filter((item) => !("leave" in item && item.of === actor));
+    this.#queue = this.#queue.filter((item) => ("turn" in item ? item.turn.to : item.of) !== actor);
     living.incarnation += 1;
     for (const generation of this.generations) if (generation.actor === actor) generation.open = false;
     living.state = this.refold(actor);
@@ -302,7 +302,7 @@ export class Stage {
   #waitFor(
     settle: (result: Result<unknown>) => void,
     timeoutMs: number,
-    operation?: string | undefined,
+    operation?: string,
   ): ReplyTo & { readonly operation?: string } {
     this.#correlation += 1;
     this.#waiting.set(this.#correlation, { settle, settled: false, timeoutAtMs: this.nowMs + timeoutMs });

@@ -1,5 +1,5 @@
-import { useQuery, type UseQueryResult } from "@tanstack/react-query";
-import { useMemo } from "react";
+import { useQuery, useQueryClient, type UseQueryResult } from "@tanstack/react-query";
+import { useEffect, useMemo, useRef } from "react";
 import type { AgentView, CatalogPage, CatalogRow, ModelInfo, UserRooms, UserView } from "../../../protocols/index.ts";
 import { queryKeys, useSession } from "../live/index.ts";
 import { agentLabel, isAgent, nameOf, otherPerson } from "../model/index.ts";
@@ -61,17 +61,34 @@ export function useCatalog(kind: "rooms" | "users", text: string): UseQueryResul
   });
 }
 
+// Names that the list of people was loaded anew for.
+const askedFor = new Set<string>();
+
 /** How people and agents are called on this page. */
 export function useNames(): (principal: string) => string {
   const session = useSession();
+  const queries = useQueryClient();
   const people = usePeople();
   const own = useProfile();
+  const missed = useRef(new Set<string>());
+  // Somebody whose account is younger than the list: ask again, once for each name.
+  useEffect(() => {
+    const { current } = missed;
+    const news = [...current].filter((name) => !askedFor.has(name));
+    current.clear();
+    if (people.length === 0 || news.length === 0) return;
+    for (const name of news) askedFor.add(name);
+    void queries.invalidateQueries({ queryKey: queryKeys.people });
+  });
   return useMemo(() => {
     const titles = new Map(people.map((person) => [person.key, person.title]));
     if (own !== undefined) titles.set(session.name, own.displayName);
     return (principal: string) => {
       const name = nameOf(principal);
-      return isAgent(principal) ? agentLabel(name, session.name) : titles.get(name) || name;
+      if (isAgent(principal)) return agentLabel(name, session.name);
+      const title = titles.get(name);
+      if (title === undefined) missed.current.add(name);
+      return title || name;
     };
   }, [people, own, session.name]);
 }

@@ -113,7 +113,7 @@ function OpenAgent({ store }: { readonly store: AgentStore }) {
     <div className="screen">
       <main className="screen-main" aria-label={`Conversation with ${label}`}>
         <AgentHeader view={view} label={label} model={model} store={store} onSettings={() => setSettings(!settings)} />
-        {model?.demonstration === true && <DemonstrationNotice />}
+        {model?.demonstration === true && <DemonstrationNotice echo={model.runtime === "echo"} />}
         {rows.length === 0 ? (
           <Beginning label={label} persona={view.persona} onSay={(text) => store.say(text)} />
         ) : (
@@ -199,7 +199,7 @@ function AgentHeader({
         <h1 className="ellipsis">{label}</h1>
         <div className="topic ellipsis">
           {model?.model ?? (view.model || "No model is loaded")}
-          {model?.demonstration === true && " · tiny demonstration model"}
+          {model?.demonstration === true && (model.runtime === "echo" ? " · repeats" : " · tiny demonstration model")}
         </div>
       </div>
       <button type="button" className="tool" aria-label="Agent settings" title="Agent settings" onClick={onSettings}>
@@ -245,7 +245,7 @@ function AgentHeader({
 }
 
 /** Says plainly what the small model of the repository is, and how to do better. */
-function DemonstrationNotice() {
+function DemonstrationNotice({ echo }: { readonly echo: boolean }) {
   const [hidden, setHidden] = useState(false);
   if (hidden) return null;
   return (
@@ -257,8 +257,16 @@ function DemonstrationNotice() {
       closeButtonLabel="Hide this note"
       onClose={() => setHidden(true)}
     >
-      This is a <b>tiny demonstration model</b>: it knows greetings and a little about Plexus, and is often wrong. For
-      real answers start the node with a model of your own: <Code>npm start -- --model path.gguf</Code>
+      {echo ? (
+        <>
+          This is the <b>echo</b>, not a language model: it repeats what you say.
+        </>
+      ) : (
+        <>
+          This is a <b>tiny demonstration model</b>: it knows greetings and a little about Plexus, and is often wrong.
+        </>
+      )}{" "}
+      For real answers start the node with a model of your own: <Code>npm start -- --model path.gguf</Code>
     </Alert>
   );
 }

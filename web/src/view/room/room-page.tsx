@@ -263,10 +263,18 @@ function Timeline(props: {
   const drafts = useShown(store.store, draftKeys);
   const view = useShown(store.store, (model: RoomModel) => model.view);
   // The line stays where it was when the room was opened; reading must not move it away.
-  const [unreadAfter] = useState(() => {
+  const [unreadAfter, setUnreadAfter] = useState(() => {
     const read = view?.members[session.me]?.readSeq ?? 0;
     return read < (view?.messageSeq ?? 0) ? read : undefined;
   });
+  // It goes when one answers, and comes again for what arrives while nobody looks.
+  const answering = pending.length > 0;
+  const newest = messages.at(-1);
+  useEffect(() => {
+    if (answering) setUnreadAfter(undefined);
+    else if (document.hidden && newest !== undefined && newest.author !== session.me)
+      setUnreadAfter((line) => line ?? newest.seq - 1);
+  }, [answering, newest?.seq]);
   const older = (messages[0]?.seq ?? 1) > 1;
   const rows = useMemo(
     () =>

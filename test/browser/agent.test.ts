@@ -1,0 +1,106 @@
+import { expect } from "chai";
+import type { Locator, Page } from "playwright-core";
+import { openStage, type Person, type Stage } from "./stage.ts";
+
+const field = (page: Page): Locator => page.getByRole("textbox", { name: "Message helper" });
+const answers = (page: Page): Locator => page.locator("article.answer[data-turn]");
+const draft = (page: Page): Locator => page.locator('article[aria-busy="true"]');
+
+async function say(page: Page, text: string): Promise<void> {
+  await field(page).fill(text);
+  await field(page).press("Enter");
+}
+
+/** A text that takes the echo some seconds to repeat: it says one word per millisecond at most. */
+const long = (words: number): string => "so on and ".repeat(Math.ceil(words / 3)).trim();
+
+describe("the conversation with an agent", function () {
+  this.timeout(90_000);
+  let stage: Stage;
+  let ada: Person;
+  before(async () => {
+    stage = await openStage();
+    ada = await stage.person("ada");
+  });
+  after(() => stage.close());
+
+  it("makes an agent, and streams its answer as Markdown", async () => {
+    const { page } = ada;
+    await page.getByRole("button", { name: "Create an agent", exact: true }).click();
+    const dialog = page.getByRole("dialog", { name: "New agent" });
+    await dialog.getByRole("textbox", { name: "Name" }).fill("helper");
+    await dialog.getByRole("button", { name: "Create agent" }).click();
+    await page.getByText("it repeats what you say").waitFor();
+    await say(page, "list:\n\n- **one**\n- `two`\n\n| a | b |\n| - | - |\n| c | d |\n\n```js\nlet x = 1;\n```\n");
+    await answers(page).locator("li strong", { hasText: "one" }).waitFor();
+    await answers(page).locator("table td", { hasText: "d" }).waitFor();
+    await answers(page).locator("pre code", { hasText: "let x = 1;" }).waitFor();
+    expect(await answers(page).count()).to.equal(1);
+  });
+
+  it("treats what an answer contains as text and not as a page", async () => {
+    const { page } = ada;
+    await say(
+      page,
+      'see <img src=x onerror="window.hacked=1"> <script>window.hacked=1</script> ![p](https://example.org/x.png)',
+    );
+    await answers(page).nth(1).getByRole("link", { name: "picture: p" }).waitFor();
+    expect(await answers(page).nth(1).locator("img, script").count()).to.equal(0);
+    expect(await page.evaluate("window.hacked")).to.equal(undefined);
+  });
+
+  it("stops an answer where it is, and writes it anew in the same place", async () => {
+    const { page } = ada;
+    await say(page, long(3_000));
+    await draft(page).getByText("so on and").waitFor();
+    await page.getByRole("button", { name: "Stop the answer" }).click();
+    await page.getByText("You stopped this answer.").waitFor();
+    expect(await answers(page).last().textContent()).not.to.contain("repeated without a model");
+    const count = await answers(page).count();
+    await page.getByRole("button", { name: "Write the answer anew" }).click();
+    await answers(page).last().getByText("repeated without a model").waitFor();
+    await page.getByText("You stopped this answer.").waitFor({ state: "detached" });
+    expect(await answers(page).count()).to.equal(count);
+  });
+
+  it("finds the conversation again after a reload, also in mid-stream", async () => {
+    const { page } = ada;
+    await say(page, `again ${long(3_000)}`);
+    await draft(page).getByText("You said: again").waitFor();
+    await page.reload();
+    await draft(page).getByText("You said: again").waitFor();
+    await answers(page).last().getByText("3001 words, repeated").waitFor();
+    await draft(page).waitFor({ state: "detached" });
+  });
+
+  it("shows that the node is gone in mid-stream, and the whole answer once it is back", async () => {
+    const { page } = ada;
+    await say(page, `survive ${long(2_400)}`);
+    await draft(page).getByText("You said: survive").waitFor();
+    await stage.node.kill();
+    await page.locator("[data-link]").waitFor();
+    await draft(page).getByText("The answer goes on when the connection is back.").waitFor();
+    await stage.node.start();
+    await answers(page).last().getByText("2401 words, repeated").waitFor();
+    await page.locator("[data-link]").waitFor({ state: "detached" });
+    await draft(page).waitFor({ state: "detached" });
+    const text = (await answers(page).last().locator(".rich").textContent()) ?? "";
+    expect(text.match(/You said: survive/g)).to.have.length(1);
+    expect(text.match(/so on and/g)).to.have.length(800);
+    expect(await page.locator("article.said").filter({ hasText: "survive" }).count()).to.equal(1);
+  });
+
+  it("keeps its settings, and forgets the conversation when asked", async () => {
+    const { page } = ada;
+    await page.getByRole("button", { name: "Agent settings" }).click();
+    await page.getByRole("textbox", { name: "Persona" }).fill("You speak in riddles.");
+    await page.getByRole("button", { name: "Save", exact: true }).click();
+    await page.getByText("Settings saved.").waitFor();
+    await page.getByRole("button", { name: "More", exact: true }).click();
+    await page.getByRole("menuitem", { name: "Clear the conversation" }).click();
+    await page.getByRole("dialog").getByRole("button", { name: "Clear", exact: true }).click();
+    await page.getByText("You speak in riddles.").waitFor();
+    expect(await answers(page).count()).to.equal(0);
+    expect(stage.complaints).to.deep.equal([]);
+  });
+});

@@ -1,0 +1,171 @@
+import { expect } from "chai";
+import type { Locator, Page } from "playwright-core";
+import { openStage, type Person, type Stage } from "./stage.ts";
+
+const message = (page: Page, text: string): Locator => page.locator("main article").filter({ hasText: text });
+const field = (page: Page): Locator => page.getByRole("textbox", { name: /^Message / });
+
+async function say(page: Page, text: string): Promise<void> {
+  await field(page).fill(text);
+  await field(page).press("Enter");
+}
+
+async function enter(page: Page, room: string): Promise<void> {
+  await page.locator(`[data-room="${room}"]`).first().click();
+  await field(page).waitFor();
+}
+
+/** Opens the actions of a message and chooses one. */
+async function act(page: Page, text: string, name: string): Promise<void> {
+  await message(page, text).hover();
+  const direct = message(page, text).getByRole("button", { name, exact: true });
+  if ((await direct.count()) > 0) return direct.click();
+  await message(page, text).getByRole("button", { name: "More actions" }).click();
+  await page.getByRole("menuitem", { name, exact: true }).click();
+}
+
+describe("a room in two browsers", function () {
+  this.timeout(60_000);
+  let stage: Stage;
+  let ada: Person;
+  let bob: Person;
+  before(async () => {
+    stage = await openStage();
+    ada = await stage.person("ada");
+    bob = await stage.person("bob");
+    await ada.api("POST", "/api/rooms", { room: "lobby", title: "Lobby" });
+    await ada.api("POST", "/api/rooms", { room: "garden", title: "Garden" });
+    for (const room of ["lobby", "garden"]) await bob.api("POST", `/api/rooms/${room}/join`, {});
+    await enter(ada.page, "lobby");
+    await enter(bob.page, "lobby");
+  });
+  after(() => stage.close());
+
+  it("shows what one says to the other at once, with Markdown", async () => {
+    await say(ada.page, "Good **morning** Bob");
+    await message(bob.page, "Good morning Bob").locator("strong").waitFor();
+    expect(await message(ada.page, "Good morning Bob").count()).to.equal(1);
+    await field(bob.page).pressSequentially("He");
+    await ada.page.getByText("Bob is typing").waitFor();
+  });
+
+  it("counts what is unread elsewhere, marks a mention, and forgets both when it is read", async () => {
+    await enter(bob.page, "garden");
+    for (const text of ["one thing", "another thing", "and @bob a third"]) await say(ada.page, text);
+    const place = bob.page.locator('[data-room="lobby"]').first();
+    await place.getByText("3 unread, you were mentioned").waitFor({ state: "attached" });
+    expect(await bob.page.title()).to.equal("(3) Plexus");
+    await place.click();
+    await bob.page.getByRole("separator", { name: "New messages" }).waitFor();
+    await place.locator(".count").waitFor({ state: "detached" });
+    await message(bob.page, "and @bob a third").locator(".mention").waitFor();
+  });
+
+  it("answers with a quote, and shows the thread beside the room", async () => {
+    await say(ada.page, "Who owns the slot?");
+    await act(bob.page, "Who owns the slot?", "Reply");
+    await bob.page.getByText("Reply to Ada").waitFor();
+    await say(bob.page, "The node that fenced it.");
+    await message(ada.page, "The node that fenced it.").locator(".quote", { hasText: "Who owns the slot?" }).waitFor();
+    await ada.page.getByRole("button", { name: /^1 reply/ }).click();
+    const thread = ada.page.getByRole("complementary", { name: "Thread" });
+    await thread.getByText("The node that fenced it.").waitFor();
+    await thread.getByRole("textbox").fill("And its replicas follow.");
+    await thread.getByRole("textbox").press("Enter");
+    await bob.page.getByRole("button", { name: /^2 replies/ }).waitFor();
+    await thread.getByRole("textbox").press("Escape");
+    await thread.waitFor({ state: "detached" });
+  });
+
+  it("reacts, takes it back, edits, pins and deletes, and the other sees each", async () => {
+    await say(ada.page, "Tea or coffee");
+    await message(bob.page, "Tea or coffee").waitFor();
+    await act(bob.page, "Tea or coffee", "React with ❤️");
+    const heart = message(ada.page, "Tea or coffee").getByRole("button", { name: "❤️, 1: Bob" });
+    await heart.click();
+    await message(bob.page, "Tea or coffee").getByRole("button", { name: "❤️, 2: Bob, Ada" }).click();
+    await message(ada.page, "Tea or coffee").getByRole("button", { name: "❤️, 1: Ada" }).waitFor();
+
+    await act(ada.page, "Tea or coffee", "Edit");
+    await ada.page.getByRole("textbox", { name: "Edit the message" }).fill("Tea or cocoa");
+    await ada.page.getByRole("textbox", { name: "Edit the message" }).press("Enter");
+    await message(bob.page, "Tea or cocoa").getByText("edited").waitFor();
+
+    await act(ada.page, "Tea or cocoa", "Pin");
+    await bob.page.getByRole("button", { name: "Pinned messages (1)" }).click();
+    await bob.page.getByRole("complementary", { name: "Pinned messages" }).getByText("Tea or cocoa").waitFor();
+    await bob.page.getByRole("button", { name: "Close pinned messages" }).click();
+
+    await act(ada.page, "Tea or cocoa", "Delete");
+    await message(bob.page, "Tea or cocoa").waitFor({ state: "detached" });
+    await message(bob.page, "This message was deleted.").waitFor();
+  });
+
+  it("streams the answer of an agent that is mentioned, and keeps it once", async () => {
+    await ada.api("POST", "/api/agents", { name: "helper" });
+    await ada.page.getByRole("button", { name: /^Members/ }).click();
+    await ada.page.getByRole("button", { name: "Add helper to the room" }).click();
+    await ada.page.getByRole("button", { name: "Close members" }).click();
+    await field(ada.page).pressSequentially("@ada.he");
+    await ada.page.getByRole("option", { name: /helper/ }).waitFor();
+    await field(ada.page).press("Enter");
+    await field(ada.page).pressSequentially(`tell us ${"more and ".repeat(300)}`, { delay: 0 });
+    await field(ada.page).press("Enter");
+    await bob.page.locator('article[aria-busy="true"]').getByText("You said").waitFor();
+    const answer = bob.page.locator("main article[data-seq]").filter({ hasText: "repeated without a model" });
+    await answer.waitFor();
+    await bob.page.locator('article[aria-busy="true"]').waitFor({ state: "detached" });
+    expect(await answer.count()).to.equal(1);
+  });
+
+  it("keeps its history over a reload, and loads older messages while one scrolls up", async () => {
+    for (let number = 1; number <= 130; number += 1)
+      await ada.api("POST", "/api/rooms/garden/messages", { text: `line ${number}.` });
+    await enter(bob.page, "garden");
+    await bob.page.reload();
+    await field(bob.page).waitFor();
+    const feed = bob.page.getByRole("region", { name: "Messages", exact: true });
+    const first = message(bob.page, "line 1.");
+    await feed.focus();
+    await bob.page.waitForFunction(
+      `(() => {
+        const feed = document.querySelector(".feed-scroller");
+        if (document.querySelector('main article[data-seq="1"]')) return true;
+        feed.scrollTop = Math.max(0, feed.scrollTop - 500);
+        return false;
+      })()`,
+      undefined,
+      { polling: 50 },
+    );
+    await first.waitFor();
+    await bob.page.getByText("This is the beginning of the room.").waitFor();
+    await bob.page.getByRole("button", { name: "Jump to latest" }).click();
+    await message(bob.page, "line 130.").waitFor();
+    const shown = await bob.page
+      .locator("main article[data-seq]")
+      .evaluateAll((rows) => rows.map((row) => (row as unknown as { dataset: { seq: string } }).dataset.seq));
+    expect(new Set(shown).size).to.equal(shown.length);
+  });
+
+  it("sends what was written while the node was away, exactly once and in order", async () => {
+    await enter(ada.page, "lobby");
+    await enter(bob.page, "lobby");
+    await stage.node.kill();
+    await ada.page.locator("[data-link]").waitFor();
+    await say(ada.page, "written in the dark");
+    await say(ada.page, "and a second one");
+    await ada.page.locator("main article.pending").nth(1).waitFor();
+    await stage.node.start();
+    await message(bob.page, "and a second one").waitFor();
+    await ada.page.locator("main article.pending").first().waitFor({ state: "detached" });
+    await ada.page.locator("[data-link]").waitFor({ state: "detached" });
+    for (const { page } of [ada, bob]) {
+      expect(await message(page, "written in the dark").count()).to.equal(1);
+      const seqs = await Promise.all(
+        ["written in the dark", "and a second one"].map((text) => message(page, text).getAttribute("data-seq")),
+      );
+      expect(Number(seqs[1])).to.equal(Number(seqs[0]) + 1);
+    }
+    expect(stage.complaints).to.deep.equal([]);
+  });
+});

@@ -1,0 +1,114 @@
+/** A WebSocket client as an honest one behaves: reconnects for ever, repeats unanswered commands with their operationId,
+ *  resumes what it follows from its last position. It keeps what it saw, for the checker. */
+import { WebSocket } from "ws";
+import type { Failure, NodeFrame } from "../../protocols/index.ts";
+
+interface Command {
+  readonly frame: { id: number; do: string; to: string; with?: unknown; operationId?: string };
+  settle(answer: { ok: unknown } | { error: Failure }): void;
+}
+
+export interface Seen {
+  readonly at: number;
+  readonly event: { readonly type: string; readonly [field: string]: unknown };
+}
+
+const retryMs = 25;
+
+export class ChatClient {
+  /** Durable events, by topic, in the order they came. */
+  readonly seen = new Map<string, Seen[]>();
+  readonly signals: unknown[] = [];
+  readonly #url: () => string;
+  readonly #token: string;
+  readonly #follows = new Map<string, number | undefined>();
+  readonly #commands = new Map<number, Command>();
+  #socket: WebSocket | undefined;
+  #id = 0;
+  #closed = false;
+
+  constructor(url: () => string, token: string) {
+    this.#url = url;
+    this.#token = token;
+    this.#connect();
+  }
+
+  /** Follows a topic from its beginning and stays with it. */
+  follow(topic: string, from = 0): void {
+    this.#follows.set(topic, from);
+    this.seen.set(topic, []);
+    if (this.#socket?.readyState === WebSocket.OPEN) this.#subscribe(topic);
+  }
+
+  /** Sends a command until it is answered; a refusal whose outcome is not_started or unknown is not an answer. */
+  command(
+    name: string,
+    to: string,
+    fields: unknown,
+    operationId?: string,
+  ): Promise<{ ok: unknown } | { error: Failure }> {
+    this.#id += 1;
+    const id = this.#id;
+    const frame = { id, do: name, to, with: fields, ...(operationId !== undefined && { operationId }) };
+    return new Promise((resolve) => {
+      const command: Command = {
+        frame,
+        settle: (answer) => {
+          if ("error" in answer && answer.error.outcome !== "failed" && !this.#closed) {
+            setTimeout(() => this.#send(command), retryMs);
+            return;
+          }
+          this.#commands.delete(id);
+          resolve(answer);
+        },
+      };
+      this.#commands.set(id, command);
+      this.#send(command);
+    });
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#socket?.terminate();
+  }
+
+  #send(command: Command): void {
+    if (this.#socket?.readyState === WebSocket.OPEN) this.#socket.send(JSON.stringify(command.frame));
+  }
+
+  #subscribe(topic: string): void {
+    const last = this.seen.get(topic)?.at(-1)?.at ?? this.#follows.get(topic) ?? 0;
+    this.#id += 1;
+    this.#socket?.send(JSON.stringify({ id: this.#id, do: "subscribe", to: topic, cursor: last }));
+  }
+
+  #connect(): void {
+    if (this.#closed) return;
+    const socket = new WebSocket(`${this.#url().replace("http", "ws")}/ws`, {
+      headers: { authorization: `Bearer ${this.#token}` },
+      handshakeTimeout: 5_000,
+    });
+    this.#socket = socket;
+    socket.on("open", () => {
+      for (const topic of this.#follows.keys()) this.#subscribe(topic);
+      for (const command of this.#commands.values()) this.#send(command);
+    });
+    socket.on("message", (data: Buffer) => this.#receive(JSON.parse(data.toString()) as NodeFrame));
+    socket.on("error", () => undefined);
+    socket.on("close", () => {
+      if (!this.#closed) setTimeout(() => this.#connect(), retryMs);
+    });
+  }
+
+  #receive(frame: NodeFrame): void {
+    if ("re" in frame) {
+      this.#commands.get(frame.re)?.settle("ok" in frame ? { ok: frame.ok } : { error: frame.error });
+    } else if ("lost" in frame) {
+      setTimeout(() => this.#socket?.readyState === WebSocket.OPEN && this.#subscribe(frame.topic), retryMs);
+    } else if ("topic" in frame && frame.at !== undefined) {
+      this.seen.get(frame.topic)?.push({ at: frame.at, event: frame.event as Seen["event"] });
+    } else if ("topic" in frame) {
+      this.signals.push(frame.event);
+    }
+  }
+}

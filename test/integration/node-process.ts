@@ -1,0 +1,92 @@
+/** A real node in a process of its own, on a data folder that outlives it. */
+import { spawn, type ChildProcess } from "node:child_process";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+
+const root = join(import.meta.dirname, "..", "..");
+const startTimeoutMs = 30_000;
+
+/** Makes a data folder; `await using` removes it. */
+export async function createDataFolder(): Promise<{ path: string; [Symbol.asyncDispose](): Promise<void> }> {
+  const path = await mkdtemp(join(tmpdir(), "plexus-data-"));
+  return { path, [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true, maxRetries: 5 }) };
+}
+
+export class NodeProcess {
+  readonly data: string;
+  url = "";
+  adminCode: string | undefined;
+  readonly #flags: readonly string[];
+  #child: ChildProcess | undefined;
+  #port = 0;
+
+  /** The echo model serves unless `flags` say otherwise. */
+  constructor(data: string, flags: readonly string[] = ["--model", "echo", "--context-tokens", "100000"]) {
+    this.data = data;
+    this.#flags = flags;
+  }
+
+  get pid(): number {
+    return this.#child?.pid ?? 0;
+  }
+
+  /** Starts it, again on the same port after the first time. Rejects with what it said when it does not get ready. */
+  async start(): Promise<void> {
+    const args = ["cli/main.ts", "up", "--data", this.data, "--port", String(this.#port), "--json", ...this.#flags];
+    const child = spawn(process.execPath, args, { cwd: root, stdio: ["ignore", "pipe", "pipe"] });
+    this.#child = child;
+    let said = "";
+    child.stderr.setEncoding("utf8").on("data", (text: string) => (said = (said + text).slice(-4_000)));
+    const ready = new Promise<string>((resolve, reject) => {
+      const timer = setTimeout(() => reject(new Error(`the node was not ready in time: ${said}`)), startTimeoutMs);
+      createInterface(child.stdout).once("line", (line) => {
+        clearTimeout(timer);
+        resolve(line);
+      });
+      child.once("exit", (code) => {
+        clearTimeout(timer);
+        reject(new Error(`the node ended with ${code} before it was ready: ${said}`));
+      });
+    });
+    const line = JSON.parse(await ready) as { url: string; adminCode?: string };
+    this.url = line.url;
+    this.adminCode = line.adminCode;
+    this.#port = Number(new URL(line.url).port);
+  }
+
+  /** Ends it with `signal` and resolves with its exit code; null when the signal ended it. */
+  async end(signal: "SIGKILL" | "SIGTERM"): Promise<number | null> {
+    const child = this.#child;
+    if (child === undefined) return null;
+    if (child.exitCode !== null || child.signalCode !== null) return child.exitCode;
+    const ended = new Promise<number | null>((resolve) => child.once("exit", resolve));
+    child.kill(signal);
+    return ended;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.end("SIGKILL");
+  }
+
+  /** A request with a JSON body; the answer's status and JSON. */
+  async http(method: string, path: string, body?: unknown, token?: string): Promise<{ status: number; body: unknown }> {
+    const headers: Record<string, string> = {};
+    if (body !== undefined) headers["content-type"] = "application/json";
+    if (token !== undefined) headers["authorization"] = `Bearer ${token}`;
+    const init = body === undefined ? { method, headers } : { method, headers, body: JSON.stringify(body) };
+    const response = await fetch(`${this.url}${path}`, init);
+    const text = await response.text();
+    return { status: response.status, body: text === "" ? undefined : JSON.parse(text) };
+  }
+
+  /** Makes an account and returns its token. The first account uses the admin code. */
+  async signUp(name: string): Promise<string> {
+    const body = { name, password: `password of ${name}`, ...(this.adminCode && { adminCode: this.adminCode }) };
+    const answer = await this.http("POST", "/api/sign-up", body);
+    if (answer.status >= 300) throw new Error(`sign-up of ${name}: ${JSON.stringify(answer.body)}`);
+    this.adminCode = undefined;
+    return (answer.body as { token: string }).token;
+  }
+}

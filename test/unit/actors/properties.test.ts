@@ -1,0 +1,265 @@
+import { expect } from "chai";
+import fc from "fast-check";
+import { decode, encode, type RoomEvent, type RoomMessage, type RoomSummary } from "../../../protocols/index.ts";
+import type { Message } from "../../../actors/behavior.ts";
+import { messageKey, threadKey, type Room } from "../../../actors/room/state.ts";
+import { memberOf } from "../../../actors/room/members.ts";
+import type { AgentChange, AgentState } from "../../../actors/agent/state.ts";
+import type { UserState } from "../../../actors/user/state.ts";
+import { eventKey } from "../../../actors/stream.ts";
+import { Stage, stageWith } from "./stage.ts";
+
+const people = ["ada", "bob", "cleo"] as const;
+const rooms = ["room/one", "room/two", "room/dm.ada.bob"] as const;
+const agents = ["agent/ada.helper", "agent/bob.poet"] as const;
+const everybody = [...people.map((name) => `user/${name}` as const), ...rooms, ...agents] as const;
+
+type Step =
+  | { readonly do: Message; readonly from: `user/${string}`; readonly to: `${string}/${string}` }
+  | { readonly crash: (typeof everybody)[number] }
+  | { readonly cutOff: (typeof everybody)[number] }
+  | { readonly reach: (typeof everybody)[number] }
+  | { readonly steps: number }
+  | { readonly pass: number }
+  | { readonly model: "text" | "done" | "fault" | "refusal" };
+
+const person = fc.constantFrom(...people).map((name) => `user/${name}` as const);
+const room = fc.constantFrom(...rooms);
+const seq = fc.integer({ min: 1, max: 12 });
+const anybody = fc.constantFrom(...people.map((name) => `user/${name}`), ...agents);
+const words = fc.constantFrom("hi", "@ada", "@bob and @cleo", "@helper?", "@poet @helper go", "`@ada`");
+
+const roomCommand: fc.Arbitrary<Message> = fc.oneof(
+  { weight: 8, arbitrary: fc.record({ type: fc.constant("post"), text: words }) },
+  { weight: 3, arbitrary: fc.record({ type: fc.constant("post"), text: words, replyTo: seq }) },
+  { weight: 2, arbitrary: fc.record({ type: fc.constant("edit"), seq, text: words }) },
+  { weight: 1, arbitrary: fc.record({ type: fc.constant("delete"), seq }) },
+  {
+    weight: 3,
+    arbitrary: fc.record({ type: fc.constant("react"), seq, emoji: fc.constantFrom("a", "b"), on: fc.boolean() }),
+  },
+  { weight: 1, arbitrary: fc.record({ type: fc.constant("pin"), seq, on: fc.boolean() }) },
+  { weight: 3, arbitrary: fc.record({ type: fc.constant("markRead"), seq }) },
+  { weight: 3, arbitrary: fc.record({ type: fc.constantFrom("join", "leave") }) },
+  { weight: 3, arbitrary: fc.record({ type: fc.constant("invite"), member: anybody }) },
+  { weight: 1, arbitrary: fc.record({ type: fc.constant("remove"), member: anybody }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      type: fc.constant("setRole"),
+      member: anybody,
+      role: fc.constantFrom("owner", "moderator", "member"),
+    }),
+  },
+  { weight: 1, arbitrary: fc.record({ type: fc.constant("setTitle"), title: words }) },
+);
+
+const step: fc.Arbitrary<Step> = fc.oneof(
+  { weight: 20, arbitrary: fc.record({ do: roomCommand, from: person, to: room }) },
+  {
+    weight: 4,
+    arbitrary: fc.constantFrom(...agents).chain((to) =>
+      fc.record({
+        to: fc.constant(to),
+        from: fc.constant(`user/${to.slice(6, 9)}` as const),
+        do: fc.constantFrom<Message[]>(
+          { type: "say", text: "hello" },
+          { type: "say", text: "hello" },
+          { type: "stop" },
+          { type: "regenerate" },
+          { type: "clear" },
+          { type: "update", persona: "kind" },
+        ),
+      }),
+    ),
+  },
+  { weight: 2, arbitrary: fc.record({ from: person, to: person, do: fc.constant({ type: "rooms" }) }) },
+  { weight: 6, arbitrary: fc.record({ steps: fc.integer({ min: 1, max: 20 }) }) },
+  { weight: 4, arbitrary: fc.record({ crash: fc.constantFrom(...everybody) }) },
+  { weight: 1, arbitrary: fc.record({ cutOff: fc.constantFrom(...everybody) }) },
+  { weight: 2, arbitrary: fc.record({ reach: fc.constantFrom(...everybody) }) },
+  { weight: 2, arbitrary: fc.record({ pass: fc.integer({ min: 1, max: 20_000 }) }) },
+  { weight: 5, arbitrary: fc.record({ model: fc.constantFrom("text", "done", "fault", "refusal") }) },
+);
+
+function take(stage: Stage, one: Step): void {
+  if ("do" in one) stage.begin(one.from, one.to, one.do);
+  else if ("crash" in one) stage.crash(one.crash);
+  else if ("cutOff" in one) stage.cutOff(one.cutOff);
+  else if ("reach" in one) stage.reach(one.reach);
+  else if ("pass" in one) stage.pass(one.pass);
+  else if ("steps" in one) for (let left = one.steps; left > 0 && stage.step(); left -= 1);
+  else model(stage, one.model);
+}
+
+function model(stage: Stage, part: "text" | "done" | "fault" | "refusal"): void {
+  const [first] = stage.running;
+  if (first === undefined) return;
+  const { id } = first;
+  if (part === "text") stage.part(id, { type: "text", text: "word ", tokens: 1 });
+  else if (part === "done") stage.part(id, { type: "done", end: "complete", promptTokens: 1, completionTokens: 1 });
+  else
+    stage.part(id, {
+      type: "failed",
+      error:
+        part === "fault"
+          ? { code: "RUNTIME_FAULT", outcome: "unknown", message: "fault" }
+          : { code: "MODEL_NOT_FOUND", outcome: "failed", message: "none" },
+    });
+}
+
+function opening(): Stage {
+  const stage = stageWith(...people);
+  stage.ok("user/ada", "room/one", { type: "create" });
+  stage.ok("user/bob", "room/two", { type: "create", visibility: "private" });
+  stage.ok("user/ada", "room/dm.ada.bob", { type: "create", visibility: "direct", with: "user/bob" });
+  stage.ok("user/ada", "user/ada", { type: "createAgent", name: "helper" });
+  stage.ok("user/bob", "user/bob", { type: "createAgent", name: "poet" });
+  stage.ok("user/ada", "room/one", { type: "invite", member: "agent/ada.helper" });
+  return stage;
+}
+
+/** Everything reachable, every answer written, until nothing is owed any more. */
+function calm(stage: Stage): void {
+  for (const actor of everybody) stage.reach(actor);
+  for (let round = 0; round < 60; round += 1) {
+    stage.pass(120_000);
+    while (stage.running.length > 0) model(stage, "done");
+    if (!stage.actors.some((actor) => stage.isPending(actor))) return;
+  }
+  throw new Error(`still owed: ${stage.actors.filter((actor) => stage.isPending(actor)).join()}`);
+}
+
+const anyRun = fc.array(step, { minLength: 1, maxLength: 120 });
+
+function check(property: (stage: Stage) => void): void {
+  fc.assert(
+    fc.property(anyRun, (steps) => {
+      const stage = opening();
+      for (const one of steps) take(stage, one);
+      calm(stage);
+      property(stage);
+    }),
+    { numRuns: 60 },
+  );
+}
+
+const eventsOf = (stage: Stage, actor: (typeof rooms)[number]): readonly RoomEvent[] =>
+  stage.records(actor, "event/").map(({ value }) => value as RoomEvent);
+
+/** What a reader who followed every event holds. */
+function messagesFolded(events: readonly RoomEvent[]): ReadonlyMap<number, RoomMessage> {
+  const messages = new Map<number, RoomMessage>();
+  for (const event of events) {
+    if ("message" in event) messages.set(event.message.seq, event.message);
+    if (event.type === "posted" && event.root) messages.set(event.root.seq, event.root);
+  }
+  return messages;
+}
+
+describe("whatever people do, and wherever actors crash,", function () {
+  this.timeout(60_000);
+
+  it("the journal folds to the same state, and the state survives the codec", () => {
+    check((stage) => {
+      for (const actor of stage.actors) {
+        expect(stage.refold(actor), actor).to.deep.equal(stage.stateOf(actor));
+        expect(decode(encode(stage.stateOf(actor))), actor).to.deep.equal(stage.stateOf(actor));
+      }
+    });
+  });
+
+  it("streams have no gap, and what was published is what is kept", () => {
+    check((stage) => {
+      for (const actor of everybody) {
+        const state = stage.stateOf<{ head: number; eventFloor?: number }>(actor);
+        const kept = stage.records(actor, "event/");
+        const first = (state.eventFloor ?? 0) + 1;
+        expect(
+          kept.map(({ key }) => key),
+          actor,
+        ).to.deep.equal(Array.from({ length: state.head - first + 1 }, (_, index) => eventKey(first + index)));
+        const byKey = new Map(kept.map(({ key, value }) => [key, value]));
+        let last = 0;
+        for (const { at = 0, event } of stage.stream(actor)) {
+          expect(at, actor).to.be.above(last);
+          last = at;
+          if (at >= first) expect(event).to.deep.equal(byKey.get(eventKey(at)));
+        }
+      }
+    });
+  });
+
+  it("message and thread records are what the events fold to", () => {
+    check((stage) => {
+      for (const actor of rooms) {
+        const messages = [...messagesFolded(eventsOf(stage, actor)).values()].toSorted((a, b) => a.seq - b.seq);
+        expect(stage.records(actor, "message/")).to.deep.equal(
+          messages.map((message) => ({ key: messageKey(message.seq), value: message })),
+        );
+        const threads = messages.flatMap((message) => [
+          ...(message.replyTo === undefined ? [] : [{ key: threadKey(message.replyTo, message.seq), value: message }]),
+          ...(message.replies === undefined ? [] : [{ key: threadKey(message.seq, message.seq), value: message }]),
+        ]);
+        expect(stage.records(actor, "thread/")).to.deep.equal(threads.toSorted((a, b) => (a.key < b.key ? -1 : 1)));
+        expect(messages.map((message) => message.seq)).to.deep.equal(messages.map((_, index) => index + 1));
+        for (const { seq: root, replies } of messages)
+          expect(replies?.count ?? 0).to.equal(messages.filter(({ replyTo }) => replyTo === root).length);
+        expect(stage.stateOf<Room>(actor).pins.toSorted((a, b) => a - b)).to.deep.equal(
+          messages.filter(({ pinned }) => pinned).map((message) => message.seq),
+        );
+      }
+    });
+  });
+
+  it("unread counts are what others wrote after the marker", () => {
+    check((stage) => {
+      for (const actor of rooms)
+        for (const name of people) {
+          const member = memberOf(stage.stateOf<Room>(actor).members, `user/${name}`);
+          if (member === undefined) continue;
+          const summary = stage.ok<RoomSummary>(`user/${name}`, actor, { type: "summary" });
+          const messages = [...messagesFolded(eventsOf(stage, actor)).values()];
+          const unread = messages.filter((one) => one.seq > member.readSeq && one.author !== `user/${name}`);
+          expect(summary).to.deep.include({
+            unread: unread.length,
+            mentioned: unread.some(({ mentions }) => mentions?.includes(`user/${name}`)),
+          });
+        }
+    });
+  });
+
+  it("everything owed is delivered once: lists of rooms agree, mentions are answered once", () => {
+    check((stage) => {
+      for (const name of people) {
+        const held = stage.stateOf<UserState>(`user/${name}`).account?.rooms ?? [];
+        const member = rooms.filter((actor) => memberOf(stage.stateOf<Room>(actor).members, `user/${name}`));
+        expect(held.toSorted()).to.deep.equal(member.map((actor) => actor.slice(5)).toSorted());
+      }
+      for (const agent of agents) {
+        const owed = (stage.journalOf(agent) as AgentChange[]).flatMap((change) =>
+          change.type === "owed" && change.job.source.type === "room" ? [change.job.source] : [],
+        );
+        const mentions = rooms.flatMap((actor) =>
+          eventsOf(stage, actor).flatMap((event) =>
+            event.type === "posted" &&
+            event.message.author.startsWith("user/") &&
+            event.message.mentions?.includes(agent) === true
+              ? [`${actor.slice(5)} ${event.message.seq}`]
+              : [],
+          ),
+        );
+        expect(owed.map(({ room: name, seq: number }) => `${name} ${number}`).toSorted()).to.deep.equal(
+          mentions.toSorted(),
+        );
+        expect(stage.stateOf<AgentState>(agent).life?.jobs).to.deep.equal([]);
+      }
+      for (const actor of rooms) {
+        const generations = [...messagesFolded(eventsOf(stage, actor)).values()].flatMap(
+          ({ generation }) => generation ?? [],
+        );
+        expect(new Set(generations).size).to.equal(generations.length);
+      }
+    });
+  });
+});

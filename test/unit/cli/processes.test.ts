@@ -1,0 +1,233 @@
+import { spawn, type ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { text as readAll } from "node:stream/consumers";
+import { expect } from "chai";
+import { openConnection } from "../../../cli/chat/connection.ts";
+import type { SavedSession } from "../../../cli/session.ts";
+
+const root = join(import.meta.dirname, "../../..");
+const main = join(root, "cli/main.ts");
+
+/** The real command in real processes: what an operator and a script see. */
+describe("the plexus command", function () {
+  this.timeout(60_000);
+  let folder: string;
+  const children = new Set<ChildProcess>();
+
+  const environment = (): NodeJS.ProcessEnv => ({
+    PATH: process.env["PATH"],
+    HOME: folder,
+    XDG_CONFIG_HOME: join(folder, "config"),
+    XDG_DATA_HOME: join(folder, "share"),
+    PLEXUS_PASSWORD: "correct horse",
+    ...(process.env["NODE_V8_COVERAGE"] !== undefined && { NODE_V8_COVERAGE: process.env["NODE_V8_COVERAGE"] }),
+  });
+
+  function start(program: string, args: readonly string[]): ChildProcess {
+    const child = spawn(program, args, { env: environment(), stdio: ["pipe", "pipe", "pipe"], cwd: folder });
+    children.add(child);
+    child.on("exit", () => children.delete(child));
+    return child;
+  }
+
+  interface Ended {
+    readonly code: number | null;
+    readonly out: string;
+    readonly err: string;
+  }
+
+  async function run(args: readonly string[], input = "", program = process.execPath): Promise<Ended> {
+    const child = start(program, program === process.execPath ? [main, ...args] : args);
+    child.stdin?.end(input);
+    const [out, err, [code]] = await Promise.all([
+      child.stdout === null ? "" : readAll(child.stdout),
+      child.stderr === null ? "" : readAll(child.stderr),
+      once(child, "exit") as Promise<[number | null]>,
+    ]);
+    return { code, out, err };
+  }
+
+  interface Ready {
+    readonly event: string;
+    readonly url: string;
+    readonly adminCode?: string;
+    readonly node: string;
+    readonly pid: number;
+  }
+
+  /** A node that echoes, with its first line of output. */
+  async function up(more: readonly string[] = []): Promise<{ child: ChildProcess; ready: Ready; lines: string[] }> {
+    const args = ["up", "--data", join(folder, "data"), "--port", "0", "--model", "echo", "--json", ...more];
+    const child = start(process.execPath, [main, ...args]);
+    child.stderr?.resume();
+    const lines: string[] = [];
+    const reader = createInterface({ input: child.stdout as NodeJS.ReadableStream });
+    reader.on("line", (line) => lines.push(line));
+    await once(reader, "line");
+    return { child, ready: JSON.parse(lines[0] ?? "") as Ready, lines };
+  }
+
+  async function stop(child: ChildProcess, signal: NodeJS.Signals): Promise<number | null> {
+    const exit = once(child, "exit") as Promise<[number | null]>;
+    child.kill(signal);
+    return (await exit)[0];
+  }
+
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), "plexus-cli-"));
+  });
+  afterEach(() => {
+    for (const child of children) child.kill("SIGKILL");
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  it("prints one line when ready, keeps a control file only its owner can read, and drains on SIGTERM", async () => {
+    const { child, ready, lines } = await up();
+    const control = join(folder, "data/control.json");
+    expect(ready).to.include({ event: "ready", pid: child.pid });
+    expect(ready.adminCode).to.match(/^[A-Z2-9]{4}-[A-Z2-9]{4}-[A-Z2-9]{4}$/);
+    expect(statSync(control).mode & 0o777).to.equal(0o600);
+
+    const status = await run(["status", "--data", join(folder, "data"), "--json"]);
+    expect(JSON.parse(status.out)).to.include({ node: ready.node, url: ready.url });
+    const actors = await run(["actors", "list", "--data", join(folder, "data"), "--json", "--kind", "role-manager"]);
+    expect(JSON.parse(actors.out)).to.include({ actor: "role-manager/cluster" });
+    const shown = await run(["actors", "show", "role-manager/cluster", "--data", join(folder, "data"), "--json"]);
+    expect(JSON.parse(shown.out)).to.include({ actor: "role-manager/cluster" });
+
+    const second = await run(["up", "--data", join(folder, "data"), "--port", "0", "--json"]);
+    expect(second.code).to.equal(3);
+    expect(JSON.parse(second.err.trim().split("\n").at(-1) ?? "")).to.have.nested.property(
+      "error.code",
+      "DATA_FOLDER_IN_USE",
+    );
+
+    expect(await stop(child, "SIGTERM")).to.equal(0);
+    expect(lines).to.have.length(1);
+    expect(existsSync(control)).to.equal(false);
+    const after = await run(["status", "--data", join(folder, "data")]);
+    expect(after.code).to.equal(3);
+    expect(after.err).to.match(/^error UNREACHABLE: /);
+  });
+
+  it("lets people sign up, talk in a room and with an agent through pipes", async () => {
+    const { child, ready } = await up();
+    const code = ready.adminCode ?? "";
+    const first = await run(
+      ["chat", "--url", ready.url, "--user", "ada", "--sign-up", "--admin-code", code],
+      "/create den The Den\nhello\n/reply 1 to myself\n/who\n",
+    );
+    expect(first.err).to.equal("");
+    expect(first.code).to.equal(0);
+    expect(first.out)
+      .to.match(/#1 ada: hello\n[\s\S]*ada owner/)
+      .and.match(/#2 ada \(to #1\): to myself/);
+    expect(statSync(join(folder, "config/plexus/session.json")).mode & 0o777).to.equal(0o600);
+
+    // Signed in from the kept session now; the sequence of what was said is in every reader's stream.
+    const said = await run(["chat", "--url", ready.url, "--room", "den", "--json"], "third\n");
+    const seen = said.out
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line) as Record<string, { message?: { seq: number }; seq?: number }>);
+    const numbers = seen.map((entry) => entry["message"]?.seq ?? entry["event"]?.message?.seq);
+    expect(numbers).to.deep.equal([1, 2, 3]);
+
+    const agent = await run(["chat", "--url", ready.url], "/agent helper Be kind.\nGood morning\n");
+    expect(agent.code).to.equal(0);
+    expect(agent.out).to.match(/ada\.helper: \S+/);
+
+    const wrong = await run(["chat", "--url", ready.url, "--room", "nowhere"]);
+    expect(wrong.code).to.equal(1);
+    expect(wrong.err).to.match(/^error NOT_FOUND/);
+    expect((await run(["actors", "show", "room/den", "--url", ready.url, "--json"])).code).to.equal(0);
+    expect((await run(["chat", "--url", ready.url], "/signout\n")).code).to.equal(0);
+    expect(readFileSync(join(folder, "config/plexus/session.json"), "utf8")).to.equal("{}\n");
+    expect(await stop(child, "SIGINT")).to.equal(0);
+  });
+
+  it("reconnects a chat client by itself, which then has every message once and in order", async () => {
+    let node = await up();
+    const port = new URL(node.ready.url).port;
+    const code = node.ready.adminCode ?? "";
+    const enter = ["chat", "--url", node.ready.url, "--user", "ada", "--sign-up", "--admin-code", code];
+    expect((await run(enter, "/create den\n")).code).to.equal(0);
+    const sessions = JSON.parse(readFileSync(join(folder, "config/plexus/session.json"), "utf8")) as Record<
+      string,
+      SavedSession
+    >;
+    const token = sessions[node.ready.url]?.token ?? "";
+
+    const seen: number[] = [];
+    const changes: string[] = [];
+    let wake = (): void => {};
+    const connection = await openConnection(
+      { url: node.ready.url, token },
+      {
+        onState: () => {},
+        onEvent: (_topic, event) => {
+          const { type, message } = event as { type: string; message?: { seq: number } };
+          if (type === "posted" && message !== undefined) seen.push(message.seq);
+          wake();
+        },
+        onActivity: () => {},
+        onChange: (state) => {
+          changes.push(state);
+          wake();
+        },
+        onEnd: () => {},
+      },
+    );
+    const until = async (isDone: () => boolean): Promise<void> => {
+      while (!isDone()) await new Promise<void>((resolve) => (wake = resolve));
+    };
+    try {
+      await connection.subscribe("room/den");
+      expect((await connection.ask("room.post", "den", { text: "before" })).ok).to.equal(true);
+      await stop(node.child, "SIGKILL");
+      // Asked while nobody is there: it waits, and is sent once the node is back.
+      const pending = connection.ask("room.post", "den", { text: "meanwhile" });
+      node = await up(["--port", port]);
+      expect((await pending).ok).to.equal(true);
+      expect((await connection.ask("room.post", "den", { text: "after" })).ok).to.equal(true);
+      await until(() => seen.length >= 3);
+      expect(seen).to.deep.equal([1, 2, 3]);
+      expect(changes).to.include.members(["down", "up"]);
+    } finally {
+      connection.close();
+    }
+    expect(await stop(node.child, "SIGTERM")).to.equal(0);
+  });
+
+  it("checks machine, data folder and port, and says what is bad in its exit code", async () => {
+    const good = await run(["doctor", "--data", join(folder, "data"), "--port", "0", "--json"]);
+    const report = JSON.parse(good.out) as { healthy: boolean; checks: { name: string; state: string }[] };
+    expect(report.healthy, good.out).to.equal(true);
+    expect(report.checks.map((check) => check.name)).to.include.members(["Node", "Data folder", "Model", "Port"]);
+    const bad = await run(["doctor", "--data", join(folder, "data"), "--port", "0", "--model", main]);
+    expect(bad.code).to.equal(1);
+    expect(bad.out).to.match(/✖ Model .*not a GGUF file/);
+  });
+
+  it("starts through the launcher, which passes signals and exit codes on", async () => {
+    const launcher = join(root, "bin/plexus");
+    expect((await run(["--version"], "", launcher)).out.trim()).to.match(/^\d+\.\d+\.\d+$/);
+    expect((await run(["up", "--port", "many"], "", launcher)).code).to.equal(2);
+    expect((await run(["status", "--data", folder], "", launcher)).code).to.equal(3);
+    const args = ["up", "--data", join(folder, "data"), "--port", "0", "--model", "echo", "--json"];
+    const child = start(launcher, args);
+    child.stderr?.resume();
+    await once(child.stdout as NodeJS.ReadableStream, "data");
+    expect(await stop(child, "SIGTERM")).to.equal(0);
+  });
+
+  it("names the field of a configuration that is wrong", async () => {
+    const { code, err } = await run(["up", "--config", join(folder, "none.yaml")]);
+    expect(code).to.equal(3);
+    expect(err).to.match(/^error CONFIG_INVALID[\s\S]*none\.yaml[\s\S]*ENOENT/);
+  });
+});

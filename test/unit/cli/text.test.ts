@@ -1,0 +1,363 @@
+import { expect } from "chai";
+import fc from "fast-check";
+import { describeActor, describeStatus } from "../../../cli/admin.ts";
+import { banner } from "../../../cli/banner.ts";
+import { commands, describeCommands, parseLine } from "../../../cli/chat/commands.ts";
+import { wrap } from "../../../cli/chat/screen.ts";
+import { describeMessage, describeRoom, describeRoomEvent, describeTurn, growDraft } from "../../../cli/chat/view.ts";
+import { describeCheck, machineChecks } from "../../../cli/doctor.ts";
+import {
+  describeBytes,
+  describeDuration,
+  describeFailure,
+  exitCodes,
+  reportFailure,
+  withoutControls,
+  type Output,
+} from "../../../cli/output.ts";
+import { createProgram, upConfig } from "../../../cli/program.ts";
+import { failure, PlexusError, type ModelInfo, type RoomMessage } from "../../../protocols/index.ts";
+
+const collected = (): Output & { readonly out: string[]; readonly err: string[] } => {
+  const out: string[] = [];
+  const err: string[] = [];
+  return {
+    out,
+    err,
+    print: (text) => void out.push(text),
+    printError: (text) => void err.push(text),
+    color: false,
+    columns: 80,
+  };
+};
+
+const model: ModelInfo = {
+  model: "m",
+  runtime: "llama",
+  contextTokens: 1024,
+  sizeBytes: 2_340_992,
+  demonstration: false,
+  state: "ready",
+};
+
+const message: RoomMessage = { seq: 7, author: "user/ada", text: "hi", atMs: 0 };
+
+describe("a line of chat", () => {
+  it("without a slash is said as it is", () => {
+    expect(parseLine("  hello  there ")).to.deep.equal({ type: "say", text: "hello  there" });
+    expect(parseLine("//etc is a folder")).to.deep.equal({ type: "say", text: "/etc is a folder" });
+    expect(parseLine("   ")).to.deep.equal({ type: "nothing" });
+  });
+
+  it("with a slash is a command with its words and the rest as typed", () => {
+    expect(parseLine("/reply 12 two  spaces")).to.deep.equal({
+      type: "command",
+      name: "reply",
+      words: ["12"],
+      rest: "two  spaces",
+    });
+    expect(parseLine("/create den  The Den")).to.include({ name: "create", rest: "The Den" });
+    expect(parseLine("/join den")).to.include({ name: "join", rest: "" });
+    expect(parseLine("/topic all things")).to.include({ name: "topic", rest: "all things" });
+  });
+
+  it("that is no command says what there is, also for names every object has", () => {
+    for (const line of ["/jion den", "/constructor", "/", "/toString x"])
+      expect(parseLine(line).type).to.equal("wrong");
+    expect(parseLine("/reply 12")).to.deep.equal({ type: "wrong", reason: "Usage: /reply N TEXT" });
+    expect(parseLine("/join")).to.deep.equal({ type: "wrong", reason: "Usage: /join ROOM" });
+  });
+
+  it("of any kind is understood or refused", () => {
+    fc.assert(fc.property(fc.string({ unit: "binary" }), (text) => void parseLine(text)));
+    fc.assert(
+      fc.property(fc.constantFrom(...Object.keys(commands)), fc.string(), (name, rest) => {
+        expect(["command", "wrong"]).to.include(parseLine(`/${name} ${rest}`).type);
+      }),
+    );
+  });
+
+  it("is explained by /help, every one", () => {
+    for (const name of Object.keys(commands)) expect(describeCommands()).to.include(`/${name}`);
+  });
+});
+
+describe("what a reader sees", () => {
+  it("are messages with number, author, what they answer and reactions", () => {
+    const full = { ...message, replyTo: 3, editedAtMs: 1, reactions: { "👍": ["user/bob", "user/eve"], "🎉": [] } };
+    expect(describeMessage(full, false)).to.match(/^\d\d:\d\d #7 ada \(to #3\): hi \(edited\)\n {6}👍 2$/);
+    expect(describeMessage({ ...message, text: "", deletedAtMs: 1 }, false)).to.match(/ada: \(deleted\)$/);
+    expect(describeMessage({ ...message, text: "one\ntwo" }, false)).to.match(/one\n {6}two$/);
+  });
+
+  it("never lets other people's text steer the terminal", () => {
+    const hostile = "\u001b[2Jgone\u0007\u009b1m\u202etxt";
+    expect(withoutControls(hostile)).to.equal("�[2Jgone��1m�txt");
+    for (const shown of [
+      describeMessage({ ...message, text: hostile }, false),
+      describeRoomEvent({ type: "titled", title: hostile, by: "user/ada" }, false) ?? "",
+      describeTurn({ turn: 1, role: "assistant", text: hostile, atMs: 0 }, "agent/ada.x", false),
+    ])
+      // oxlint-disable-next-line no-control-regex -- control characters are what it is about
+      expect(shown).not.to.match(/[\u0000-\u0008\u001b\u009b\u202e]/);
+  });
+
+  it("are events as notes, and nothing for what needs none", () => {
+    const by = "user/ada";
+    expect(describeRoomEvent({ type: "left", member: by, atMs: 0, by }, false)).to.equal("* ada left");
+    expect(describeRoomEvent({ type: "left", member: "user/bob", atMs: 0, by }, false)).to.equal("* ada removed bob");
+    expect(describeRoomEvent({ type: "readMarked", member: by, seq: 1 }, false)).to.equal(undefined);
+    expect(describeRoomEvent({ type: "reacted", message, by, emoji: "👍", on: false }, false)).to.match(/took 👍 back/);
+  });
+
+  it("says how an answer ended when it did not just end", () => {
+    const turn = { turn: 2, role: "assistant", text: "Once", atMs: 0 } as const;
+    expect(describeTurn({ ...turn, end: "stopped" }, "ada.x", false)).to.match(/Once \(stopped\)$/);
+    expect(describeTurn({ ...turn, end: "failed", error: "QUEUE_FULL" }, "ada.x", false)).to.match(
+      /failed: QUEUE_FULL/,
+    );
+    expect(describeTurn({ ...turn, end: "complete" }, "ada.x", false)).to.match(/Once$/);
+  });
+
+  it("counts unread messages and mentions of a room", () => {
+    const room = {
+      room: "den",
+      title: "The Den",
+      visibility: "public",
+      memberCount: 2,
+      messageSeq: 9,
+      readSeq: 4,
+      unread: 5,
+      mentioned: true,
+    } as const;
+    expect(describeRoom(room, false)).to.equal("den (The Den), 2 members 5 unread @you");
+  });
+});
+
+describe("a draft", () => {
+  it("grows by its pieces, starts anew at offset 0, and is given up at a gap", () => {
+    const one = growDraft(undefined, { generation: "g", offset: 0, text: "Hel" });
+    const two = growDraft(one, { generation: "g", offset: 3, text: "lo" });
+    expect(two).to.deep.equal({ generation: "g", text: "Hello" });
+    expect(growDraft(two, { generation: "g", offset: 3, text: "p" })?.text).to.equal("Help");
+    expect(growDraft(two, { generation: "g", offset: 9, text: "x" })).to.equal(undefined);
+    expect(growDraft(two, { generation: "h", offset: 5, text: "x" })).to.equal(undefined);
+    expect(growDraft(two, { generation: "h", offset: 0, text: "New" })?.text).to.equal("New");
+  });
+
+  it("is whole again from pieces that are each sent once, in order", () => {
+    fc.assert(
+      fc.property(fc.array(fc.string(), { minLength: 1 }), (pieces) => {
+        let offset = 0;
+        let draft = growDraft(undefined, { generation: "g", offset, text: pieces[0] ?? "" });
+        for (const text of pieces.slice(1)) {
+          offset = draft?.text.length ?? 0;
+          draft = growDraft(draft, { generation: "g", offset, text });
+        }
+        // A piece at offset 0 starts anew, so only what follows the last such piece counts.
+        expect(pieces.join("").endsWith(draft?.text ?? "")).to.equal(true);
+      }),
+    );
+  });
+
+  it("wraps at spaces and loses no letter", () => {
+    expect(wrap("one two three", 8)).to.deep.equal(["one two", "three"]);
+    expect(wrap("abcdefghij", 4)).to.deep.equal(["abcd", "efgh", "ij"]);
+    fc.assert(
+      fc.property(fc.string(), fc.integer({ min: 1, max: 30 }), (text, width) => {
+        const rows = wrap(text, width);
+        expect(rows.every((row) => row.length <= width)).to.equal(true);
+        expect(rows.join("").replaceAll(/\s/g, "")).to.equal(text.replaceAll(/\s/g, ""));
+      }),
+    );
+  });
+});
+
+describe("errors on the command line", () => {
+  it("start with the code, then list the details", () => {
+    const text = describeFailure(failure("CONFIG_INVALID", { field: "port", got: 1 }), false);
+    expect(text).to.match(/^error CONFIG_INVALID: .+\n {2}field: port\n {2}got: 1$/);
+  });
+
+  it("end with a code by outcome", () => {
+    const output = collected();
+    expect(reportFailure(output, new PlexusError(failure("NOT_FOUND")), false)).to.equal(exitCodes.failed);
+    expect(reportFailure(output, new PlexusError(failure("UNREACHABLE")), false)).to.equal(3);
+    expect(reportFailure(output, new PlexusError(failure("ASK_TIMEOUT")), true)).to.equal(4);
+    expect(JSON.parse(output.err[2] ?? "")).to.have.nested.property("error.code", "ASK_TIMEOUT");
+    expect(output.out).to.have.length(0);
+  });
+
+  it("show where a fault of our own happened", () => {
+    const output = collected();
+    expect(reportFailure(output, new Error("boom"), false)).to.equal(4);
+    expect(output.err[0]).to.match(/INTERNAL[\s\S]*boom[\s\S]*text\.test/);
+  });
+});
+
+describe("sizes and durations", () => {
+  it("are said with the unit that fits", () => {
+    expect([0, 1, 1023, 1536, 2_340_992, 3 * 1024 ** 3].map(describeBytes)).to.deep.equal([
+      "0 B",
+      "1 B",
+      "1023 B",
+      "1.5 KiB",
+      "2.2 MiB",
+      "3.0 GiB",
+    ]);
+    expect([0, 999, 61_000, 3_725_000, 86_400_000].map(describeDuration)).to.deep.equal([
+      "0 s",
+      "0 s",
+      "1 min 1 s",
+      "1 h 2 min",
+      "1 d",
+    ]);
+  });
+});
+
+describe("the banner", () => {
+  const started = { version: "1.2.3", url: "http://127.0.0.1:7070", dataFolder: "/data", color: false };
+
+  it("says address, data folder, and the admin code with what it is for while there is one", () => {
+    const text = banner({ ...started, models: [model], adminCode: "ABCD-EFGH" });
+    for (const part of ["Plexus 1.2.3", "http://127.0.0.1:7070", "/data", "ABCD-EFGH", "first account"])
+      expect(text).to.include(part);
+    expect(banner({ ...started, models: [model] })).not.to.include("Admin code");
+  });
+
+  it("says plainly what a demonstration model is, that a model failed, and that there is none", () => {
+    expect(banner({ ...started, models: [{ ...model, demonstration: true }] })).to.match(
+      /tiny demonstration.*\n.*--model/,
+    );
+    expect(banner({ ...started, models: [{ ...model, state: "failed", reason: "cut off" }] })).to.include("cut off");
+    expect(banner({ ...started, models: [] })).to.match(/Model +none/);
+  });
+});
+
+describe("the doctor", () => {
+  const machine = { cores: 4, memoryBytes: 8 * 1024 ** 3 };
+  const facts = { nodeVersion: "26.1.0", platform: "linux x64", glibc: "2.36" };
+  const states = (...given: Parameters<typeof machineChecks>) =>
+    machineChecks(...given).map(({ name, state }) => `${name} ${state}`);
+
+  it("finds nothing wrong with a usual machine", () => {
+    expect(states(machine, facts)).to.deep.equal(["Node good", "C library good", "Cores good", "Memory good"]);
+  });
+
+  it("sees an old Node, a missing or old glibc, and what a control group takes away", () => {
+    expect(states(machine, { ...facts, nodeVersion: "20.20.2" })).to.include("Node bad");
+    expect(states(machine, { nodeVersion: "26.1.0", platform: "linux x64" })).to.include("C library warning");
+    expect(states(machine, { ...facts, glibc: "2.9" })).to.include("C library warning");
+    const small = { ...machine, quotaCores: 0.5, groupMemoryBytes: 256 * 1024 ** 2 };
+    expect(states(small, facts)).to.include.members(["Cores warning", "Memory warning"]);
+  });
+
+  it("shows what to do below what is wrong", () => {
+    const text = describeCheck({ name: "Port", state: "bad", says: "taken", hint: "Choose another." }, false);
+    expect(text).to.equal("✖ Port           taken\n    Choose another.");
+  });
+});
+
+describe("admin commands", () => {
+  it("show quarantined slots and how to release an actor", () => {
+    const status = describeStatus(
+      {
+        version: "1",
+        node: "n1",
+        url: "http://x",
+        startedAtMs: 0,
+        uptimeMs: 61_000,
+        roles: ["chat"],
+        models: [model],
+        actors: { active: 1, quarantined: 1 },
+        slots: { open: 1, quarantined: [{ slot: "chat/7", reason: "DATA_DAMAGED" }] },
+        connections: 2,
+        journal: { entries: 3, bytes: 4, location: "/data/journal" },
+        eventLoopLagMs: 0.5,
+        memoryBytes: 1024,
+      },
+      false,
+    );
+    expect(status).to.include("chat/7: DATA_DAMAGED").and.include("1 min 1 s").and.include("m: ready");
+    const actor = describeActor(
+      {
+        actor: "room/den",
+        slot: "chat/7",
+        status: "quarantined",
+        mailbox: 0,
+        restarts: 6,
+        epoch: 1,
+        entries: 9,
+        reminders: [{ id: "r", dueMs: 0 }],
+        deadLetters: [{ id: 1, actor: "room/den", from: "user/ada", type: "post", atMs: 0, reason: "ACTOR_CRASHED" }],
+        stateBytes: 10,
+        lastError: "boom \u001b[2J",
+      },
+      false,
+    );
+    expect(actor).to.include("plexus actors release room/den").and.include("Dead letter 1: post from user/ada");
+    expect(actor).not.to.include("\u001b");
+  });
+});
+
+describe("the command line", () => {
+  it("becomes one layer of the configuration", () => {
+    expect(
+      upConfig({ port: 0, model: ["/m/a.gguf", "/m/b.gguf,big"], label: ["zone=a=b"], role: ["chat"] }),
+    ).to.deep.include({
+      port: 0,
+      models: [
+        { name: "a", path: "/m/a.gguf" },
+        { name: "big", path: "/m/b.gguf" },
+      ],
+      labels: { zone: "a=b" },
+      roles: ["chat"],
+      log: {},
+    });
+  });
+
+  const run = async (...argv: readonly string[]) => {
+    const output = collected();
+    const thrown = await createProgram("1.2.3", output, () => {})
+      .parseAsync(argv, { from: "user" })
+      .then(() => undefined)
+      .catch((error: unknown) => error as { exitCode: number });
+    return { ...output, exitCode: thrown?.exitCode };
+  };
+
+  it("has help with examples for every command", async () => {
+    for (const words of [
+      [],
+      ["up"],
+      ["chat"],
+      ["status"],
+      ["actors"],
+      ["actors", "list"],
+      ["actors", "show"],
+      ["actors", "release"],
+      ["doctor"],
+    ]) {
+      const { out, exitCode } = await run(...words, "--help");
+      expect(exitCode).to.equal(0);
+      expect(out.join("\n"), words.join(" ")).to.match(/Examples:\n {2}\$ /);
+    }
+  });
+
+  it("refuses what it does not know", async () => {
+    for (const words of [
+      ["up", "--port", "many"],
+      ["up", "--role", "cook"],
+      ["fly"],
+      ["actors", "show"],
+      ["up", "--sign-up", "x"],
+    ]) {
+      const { err, exitCode } = await run(...words);
+      expect(exitCode, words.join(" ")).to.equal(1);
+      expect(err.join("\n")).to.match(/error: /);
+    }
+  });
+
+  it("says its version", async () => {
+    expect((await run("--version")).out).to.deep.equal(["1.2.3"]);
+  });
+});
