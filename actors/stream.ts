@@ -69,16 +69,18 @@ export function resume(
   return [{ type: "read", range, tag }];
 }
 
-/** The page a resume reads. The window may have moved on meanwhile: then the cursor has expired after all. */
+/** The page a resume reads. The window may have moved on meanwhile: then the cursor has expired after all. `shown` is
+ *  how an old event looks to somebody who reads it now. */
 export function resumePage(
   span: StreamSpan,
   tag: ResumeTag,
   records: readonly Record[],
+  shown: (event: unknown) => unknown = (event) => event,
 ): readonly Effect<never, never>[] {
   const first = records[0];
   if (first === undefined || first.key !== eventKey(tag.after + 1))
     return [refuse("CURSOR_EXPIRED", undefined, tag.to)];
-  const events = records.map(({ value }, index) => ({ at: tag.after + 1 + index, event: value }));
+  const events = records.map(({ value }, index) => ({ at: tag.after + 1 + index, event: shown(value) }));
   const page: Resumed<never, unknown> = { head: span.head, events, more: tag.after + events.length < span.head };
   return [reply(page, tag.to)];
 }

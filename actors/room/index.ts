@@ -15,7 +15,7 @@ import { resume, resumePage, type ResumeTag } from "../stream.ts";
 import { memberOf } from "./members.ts";
 import { create, invite, join, leave, remove, rename, setRole, undeliverable } from "./membership.ts";
 import { onMessage, onMessageRead, post, type Effects, type MessageTag } from "./posting.ts";
-import { history, historyPage, markRead, type HistoryTag } from "./reading.ts";
+import { history, historyPage, markRead, withoutDeleted, type HistoryTag } from "./reading.ts";
 import { evolve, record, snapshotOf, summaryOf, viewOf, type Room, type RoomChange, type RoomState } from "./state.ts";
 
 /** A piece of an agent's answer while it is written; agents tell it to the room that asked. */
@@ -142,9 +142,9 @@ function onRecords(
 ): Effects {
   switch (tag.type) {
     case "resume":
-      return resumePage({ head: state.head, floor: 0 }, tag, records);
+      return resumePage({ head: state.head, floor: 0 }, tag, records, withoutDeleted(state));
     case "history":
-      return historyPage(tag, records);
+      return historyPage(state, tag, records);
     case "message":
       return onMessageRead(state, tag, records[0]?.value as RoomMessage | undefined, turn);
     default:

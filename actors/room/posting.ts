@@ -7,7 +7,7 @@ import { dispatch, fits, type Mail } from "../outbox.ts";
 import type { roomCommands } from "../../protocols/index.ts";
 import { memberOf, rankOf } from "./members.ts";
 import { contextOf, mentionsIn } from "./mentions.ts";
-import { messageInMemory, messageKey, type Room, type RoomChange } from "./state.ts";
+import { emptied, messageInMemory, messageKey, type Room, type RoomChange } from "./state.ts";
 
 type Command = CommandOf<typeof roomCommands>;
 export type Effects = readonly Effect<RoomChange, never>[];
@@ -160,9 +160,7 @@ function remove(room: Room, message: RoomMessage, turn: Turn): Effects {
   if (message.author !== turn.from && !moderates(room, turn.from))
     return [refuse("FORBIDDEN", undefined, turn.replyTo)];
   if (message.deletedAtMs !== undefined) return [reply(message, turn.replyTo)];
-  const { reactions: _reactions, mentions: _mentions, pinned: _pinned, ...rest } = message;
-  const next = { ...rest, text: "", deletedAtMs: turn.nowMs };
-  return changed(room, turn, { type: "deleted", message: next, by: turn.from });
+  return changed(room, turn, { type: "deleted", message: emptied(message, turn.nowMs), by: turn.from });
 }
 
 /** In a direct room nobody stands above the other. */

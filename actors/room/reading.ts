@@ -1,9 +1,15 @@
 /** What members read: pages of history, read markers. */
-import { wireLimits, type RoomHistory, type RoomMessage, type roomCommands } from "../../protocols/index.ts";
+import {
+  wireLimits,
+  type RoomEvent,
+  type RoomHistory,
+  type RoomMessage,
+  type roomCommands,
+} from "../../protocols/index.ts";
 import { refuse, reply, type CommandOf, type Record, type ReplyTo, type Turn } from "../behavior.ts";
 import { memberOf } from "./members.ts";
 import { happen, type Effects } from "./posting.ts";
-import { messageKey, threadKey, type Room } from "./state.ts";
+import { emptied, messageInMemory, messageKey, threadKey, type Room } from "./state.ts";
 
 type Command = CommandOf<typeof roomCommands>;
 type History = Extract<Command, { type: "history" }>;
@@ -13,6 +19,8 @@ export interface HistoryTag {
   readonly type: "history";
   readonly limit: number;
   readonly reverse: boolean;
+  /** The root to look for when the thread has no records: nobody has answered it. */
+  readonly root: number | undefined;
   readonly to: ReplyTo | undefined;
 }
 
@@ -32,16 +40,39 @@ export function history(room: Room, command: History, turn: Turn): Effects {
     const more = reverse ? start > from : start + limit < to;
     return [reply({ messages, more } satisfies RoomHistory)];
   }
-  const tag: HistoryTag = { type: "history", limit, reverse, to: turn.replyTo };
+  const root = thread !== undefined && thread >= from && thread < to ? thread : undefined;
+  const tag: HistoryTag = { type: "history", limit, reverse, root, to: turn.replyTo };
   const keyOf = (seq: number): string => (thread === undefined ? messageKey(seq) : threadKey(thread, seq));
   return [{ type: "read", range: { from: keyOf(from), to: keyOf(to), limit: limit + 1, reverse }, tag }];
 }
 
 /** The page arrived. One record more than asked for says that there is more. */
-export function historyPage(tag: HistoryTag, records: readonly Record[]): Effects {
+export function historyPage(room: Room, tag: HistoryTag, records: readonly Record[]): Effects {
+  const { root } = tag;
+  if (records.length === 0 && root !== undefined) {
+    const known = messageInMemory(room, root);
+    if (known !== undefined) return [reply({ messages: [known], more: false } satisfies RoomHistory, tag.to)];
+    const range = { from: messageKey(root), to: messageKey(root + 1), limit: 1 };
+    return [{ type: "read", range, tag: { ...tag, root: undefined } satisfies HistoryTag }];
+  }
   const page = records.slice(0, tag.limit).map(({ value }) => value as RoomMessage);
   const messages = tag.reverse ? page.toReversed() : page;
   return [reply({ messages, more: records.length > tag.limit } satisfies RoomHistory, tag.to)];
+}
+
+/** Shows old events without the texts that were deleted since. */
+export function withoutDeleted(room: Room): (event: unknown) => unknown {
+  const deletedAtMs = new Map(room.deletions.map(({ seq, atMs }) => [seq, atMs]));
+  const shown = (message: RoomMessage): RoomMessage => {
+    const atMs = deletedAtMs.get(message.seq);
+    return atMs === undefined ? message : emptied(message, atMs);
+  };
+  return (stored) => {
+    const event = stored as RoomEvent;
+    if (deletedAtMs.size === 0 || !("message" in event)) return event;
+    const root = event.type === "posted" && event.root !== undefined ? { root: shown(event.root) } : {};
+    return { ...event, message: shown(event.message), ...root };
+  };
 }
 
 /** Moves the sender's read marker forward; back it does not go. */

@@ -3,6 +3,7 @@ import {
   unreachable,
   wireLimits,
   type RoomEvent,
+  type RoomMember,
   type RoomMessage,
   type RoomState as RoomSnapshot,
   type RoomSummary,
@@ -42,6 +43,15 @@ export interface Room {
   /** Counts changes to older messages, so that a reader knows whether `changed` still has all of them since a read. */
   readonly changes: number;
   readonly pins: readonly number[];
+  /** Messages deleted within the event window: older events still hold their texts, which are not given out again. */
+  readonly deletions: readonly Deletion[];
+}
+
+/** A deleted message, and the position of the event that deleted it. */
+export interface Deletion {
+  readonly seq: number;
+  readonly at: number;
+  readonly atMs: number;
 }
 
 /** Null until somebody creates the room. */
@@ -62,13 +72,13 @@ export function evolve(state: RoomState, change: RoomChange): RoomState {
   if (change.type === "delivered") return state && { ...state, outbox: deliver(state.outbox, change.id) };
   const before = change.event.type === "created" ? created(change.event.view, change.event.by) : state;
   if (before === null) return null;
-  const room = evolveEvent(before, change.event);
+  const room = evolveEvent(before, change.event, change.at);
   return { ...room, head: change.at, outbox: enqueue(room.outbox, change.mail) };
 }
 
 function created(view: RoomView, by: string): Room {
   const { title, topic, visibility, createdAtMs } = view;
-  const empty = { agents: [], messageSeq: 0, recent: [], changed: [], changes: 0, pins: [] };
+  const empty = { agents: [], messageSeq: 0, recent: [], changed: [], changes: 0, pins: [], deletions: [] };
   const members = Object.entries(view.members).reduce(
     (table, [principal, member]) => withMember(table, principal, { ...member, own: 0, invited: principal !== by }),
     noMembers,
@@ -76,7 +86,7 @@ function created(view: RoomView, by: string): Room {
   return { head: 0, outbox: emptyOutbox, title, topic, visibility, createdAtMs, members, ...empty };
 }
 
-function evolveEvent(room: Room, event: RoomEvent): Room {
+function evolveEvent(room: Room, event: RoomEvent, at: number): Room {
   switch (event.type) {
     case "created":
       return room;
@@ -113,7 +123,7 @@ function evolveEvent(room: Room, event: RoomEvent): Room {
     case "reacted":
       return replaceMessage(room, event.message);
     case "deleted":
-      return { ...replaceMessage(room, event.message), pins: room.pins.filter((seq) => seq !== event.message.seq) };
+      return evolveDeleted(room, event.message, at);
     case "pinned": {
       const { seq } = event.message;
       const others = room.pins.filter((pin) => pin !== seq);
@@ -143,6 +153,15 @@ function evolvePosted(room: Room, message: RoomMessage, root: RoomMessage | unde
       author === undefined
         ? room.members
         : withMember(room.members, message.author, { ...author, own: author.own + 1 }),
+  };
+}
+
+function evolveDeleted(room: Room, message: RoomMessage, at: number): Room {
+  const kept = room.deletions.filter((deletion) => deletion.at > at - wireLimits.eventWindow);
+  return {
+    ...replaceMessage(room, message),
+    pins: room.pins.filter((seq) => seq !== message.seq),
+    deletions: [...kept, { seq: message.seq, at, atMs: message.deletedAtMs ?? 0 }],
   };
 }
 
@@ -193,12 +212,9 @@ function messageRecords(message: RoomMessage): readonly RecordOp[] {
 /** The room as a member sees it. */
 export function viewOf(room: Room, key: string): RoomView {
   const { title, topic, visibility, createdAtMs, messageSeq, pins } = room;
-  const members = Object.fromEntries(
-    allMembers(room.members).map(([principal, { role, joinedAtMs, readSeq }]) => [
-      principal,
-      { role, joinedAtMs, readSeq },
-    ]),
-  );
+  const members: Record<string, RoomMember> = {};
+  for (const [principal, { role, joinedAtMs, readSeq }] of allMembers(room.members))
+    members[principal] = { role, joinedAtMs, readSeq };
   return { room: key, title, topic, visibility, createdAtMs, members, messageSeq, pins };
 }
 
@@ -228,4 +244,10 @@ export function summaryOf(room: Room, key: string, asker: string): RoomSummary {
       last: { author: last.author, text: last.text.slice(0, limits.summaryTextChars), atMs: last.atMs },
     }),
   };
+}
+
+/** What stays of a deleted message: its place. */
+export function emptied(message: RoomMessage, deletedAtMs: number): RoomMessage {
+  const { reactions: _reactions, mentions: _mentions, pinned: _pinned, ...rest } = message;
+  return { ...rest, text: "", deletedAtMs };
 }

@@ -81,7 +81,9 @@ export async function createHttp(at: Surroundings, accounts: Accounts, commands:
     schemaErrorFormatter: (errors, where) =>
       new PlexusError(invalid(errors as unknown as TLocalizedValidationError[], where === "body" ? "" : `/${where}`)),
     clientErrorHandler(error, socket) {
-      if (socket.destroyed) return;
+      // In the middle of an answer (pipelined garbage behind a stream) another status line would be part of its body.
+      const answering = (socket as { _httpMessage?: { headersSent: boolean } | null })._httpMessage?.headersSent;
+      if (answering === true || !socket.writable) return void socket.destroy();
       const tooLarge = error.code === "HPE_HEADER_OVERFLOW";
       const reason = tooLarge
         ? failure("TOO_LARGE", { limitBytes: limits.headerBytesMax })

@@ -124,19 +124,13 @@ describe("a room in two browsers", function () {
     await enter(bob.page, "garden");
     await bob.page.reload();
     await field(bob.page).waitFor();
-    const feed = bob.page.getByRole("region", { name: "Messages", exact: true });
+    await bob.page.getByRole("region", { name: "Messages", exact: true }).hover();
     const first = message(bob.page, "line 1.");
-    await feed.focus();
-    await bob.page.waitForFunction(
-      `(() => {
-        const feed = document.querySelector(".feed-scroller");
-        if (document.querySelector('main article[data-seq="1"]')) return true;
-        feed.scrollTop = Math.max(0, feed.scrollTop - 500);
-        return false;
-      })()`,
-      undefined,
-      { polling: 50 },
-    );
+    // Bounded by the length of the history; each turn of the wheel waits until the page has shown it.
+    for (let turn = 0; turn < 200 && (await first.count()) === 0; turn += 1) {
+      await bob.page.mouse.wheel(0, -400);
+      await bob.page.evaluate("new Promise((resolve) => requestAnimationFrame(resolve))");
+    }
     await first.waitFor();
     await bob.page.getByText("This is the beginning of the room.").waitFor();
     await bob.page.getByRole("button", { name: "Jump to latest" }).click();

@@ -7,7 +7,7 @@ import { memberOf } from "../../../actors/room/members.ts";
 import type { AgentChange, AgentState } from "../../../actors/agent/state.ts";
 import type { UserState } from "../../../actors/user/state.ts";
 import { eventKey } from "../../../actors/stream.ts";
-import { Stage, stageWith } from "./stage.ts";
+import { stageWith, type Stage } from "./stage.ts";
 
 const people = ["ada", "bob", "cleo"] as const;
 const rooms = ["room/one", "room/two", "room/dm.ada.bob"] as const;
@@ -130,7 +130,7 @@ function calm(stage: Stage): void {
   throw new Error(`still owed: ${stage.actors.filter((actor) => stage.isPending(actor)).join()}`);
 }
 
-const anyRun = fc.array(step, { minLength: 1, maxLength: 120 });
+const anyRun = fc.array(step, { minLength: 1, maxLength: 120, size: "max" });
 
 function check(property: (stage: Stage) => void): void {
   fc.assert(

@@ -362,6 +362,11 @@ describe("a room's messages", () => {
     const page = stage.ok<Page>("user/ada", lobby, { type: "history", thread: 1, after: 1, limit: 1 });
     expect([texts(page), page.more]).to.deep.equal([["better answer"], true]);
     expect(stage.code("user/ada", lobby, { type: "post", text: "x", replyTo: 9 })).to.equal("NOT_FOUND");
+    const alone = (thread: number): readonly string[] =>
+      texts(stage.ok<Page>("user/ada", lobby, { type: "history", thread }));
+    expect([alone(2), alone(9)]).to.deep.equal([["aside"], []]);
+    for (let seq = 5; seq < actorLimits.roomRecentMessages + 5; seq += 1) post(stage, "bob", `m${seq}`);
+    expect(alone(2)).to.deep.equal(["aside"]);
   });
 });
 
@@ -675,6 +680,35 @@ describe("a room's stream", () => {
     const atHead = stage.ok("user/ada", lobby, { type: "resume", after: 3 + count });
     expect(atHead).to.deep.equal({ head: 3 + count, events: [], more: false });
     expect(stage.code("user/ada", lobby, { type: "resume", after: 4 + count })).to.equal("CURSOR_INVALID");
+  });
+
+  it("does not give out again what was deleted since", () => {
+    const stage = inLobby();
+    post(stage, "bob", "root");
+    post(stage, "bob", "secret @ada", { replyTo: 1 });
+    post(stage, "bob", "secret root");
+    post(stage, "cleo", "about it", { replyTo: 3 });
+    stage.ok("user/bob", lobby, { type: "edit", seq: 2, text: "still secret" });
+    for (const seq of [2, 3]) stage.ok("user/bob", lobby, { type: "delete", seq });
+    const page = stage.ok<{ events: { event: RoomEvent }[] }>("user/ada", lobby, { type: "resume", after: 3 });
+    expect(page.events).to.have.length(7);
+    expect(JSON.stringify(page)).to.not.include("secret");
+    expect(JSON.stringify(page)).to.include("about it").and.include('"root"');
+  });
+
+  it("forgets deletions with the events that held the text", () => {
+    const stage = inLobby();
+    post(stage, "bob", "one");
+    post(stage, "bob", "two");
+    const state = stage.stateOf<Room>(lobby);
+    const deleted = (seq: number, at: number) =>
+      ({
+        type: "happened",
+        at,
+        event: { type: "deleted", message: { ...(state.recent[seq - 1] as RoomMessage), text: "" }, by: "user/bob" },
+      }) as const;
+    const later = [deleted(1, 10), deleted(2, 10 + wireLimits.eventWindow)].reduce<RoomState>(room.evolve, state);
+    expect(later?.deletions.map(({ seq }) => seq)).to.deep.equal([2]);
   });
 
   it("shows typing and needs no disk for it", () => {

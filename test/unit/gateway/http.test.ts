@@ -170,7 +170,9 @@ describe("gateway: HTTP", () => {
       expect(page.body, path).to.contain("<title>Plexus");
       expect(page.headers.get("cache-control")).to.equal("no-cache");
       const policy = page.headers.get("content-security-policy") ?? "";
-      expect(policy).to.contain("default-src 'self'").and.to.contain(`ws://${new URL(stand.url).host}`);
+      expect(policy)
+        .to.contain("default-src 'self'")
+        .and.to.contain(`ws://${new URL(stand.url).host}`);
       expect(policy).to.contain("script-src 'self';").and.to.contain("frame-ancestors 'none'");
       expect(page.headers.get("x-content-type-options")).to.equal("nosniff");
     }

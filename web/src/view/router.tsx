@@ -1,7 +1,7 @@
 import { createRootRoute, createRoute, createRouter, lazyRouteComponent } from "@tanstack/react-router";
 import { Home } from "./home.tsx";
 import { RoomPage } from "./room/room-page.tsx";
-import { NothingHere, Shell } from "./shell.tsx";
+import { BrokenScreen, NothingHere, Shell } from "./shell.tsx";
 
 /** What the right-hand panel of a room shows; part of the address, so that back closes it and a link opens it. */
 export interface RoomSearch {
@@ -49,7 +49,11 @@ const routes = root.addChildren([
 ]);
 
 /** The page's addresses. */
-export const router = createRouter({ routeTree: routes, defaultPreload: "intent" });
+export const router = createRouter({
+  routeTree: routes,
+  defaultPreload: "intent",
+  defaultErrorComponent: BrokenScreen,
+});
 
 declare module "@tanstack/react-router" {
   interface Register {

@@ -1,6 +1,6 @@
-import { Drawer, useMantineColorScheme } from "@mantine/core";
+import { Button, Drawer, useMantineColorScheme } from "@mantine/core";
 import { useHotkeys } from "@mantine/hooks";
-import { Outlet, useLocation } from "@tanstack/react-router";
+import { Outlet, useLocation, type ErrorComponentProps } from "@tanstack/react-router";
 import { useEffect, useMemo, useState } from "react";
 import { notices, useLink, useNotices, useNow, useSession } from "../live/index.ts";
 import { DialogsContext, type Dialogs } from "./dialogs.tsx";
@@ -61,6 +61,17 @@ export function NothingHere() {
     <main className="empty">
       <h2>There is nothing here</h2>
       <p>The address leads to no room, agent or setting.</p>
+    </main>
+  );
+}
+
+/** In place of a screen that failed: the rest of the page goes on. */
+export function BrokenScreen({ error, reset }: ErrorComponentProps) {
+  return (
+    <main className="empty" role="alert">
+      <h2>This screen failed</h2>
+      <p>Nothing that was sent is lost. {error instanceof Error ? error.message : ""}</p>
+      <Button onClick={reset}>Show it again</Button>
     </main>
   );
 }

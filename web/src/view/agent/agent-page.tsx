@@ -115,7 +115,7 @@ function OpenAgent({ store }: { readonly store: AgentStore }) {
         <AgentHeader view={view} label={label} model={model} store={store} onSettings={() => setSettings(!settings)} />
         {model?.demonstration === true && <DemonstrationNotice echo={model.runtime === "echo"} />}
         {rows.length === 0 ? (
-          <Beginning label={label} persona={view.persona} onSay={(text) => store.say(text)} />
+          <Beginning agent={store.agent} label={label} persona={view.persona} onSay={(text) => store.say(text)} />
         ) : (
           <Feed
             label={`Conversation with ${label}`}
@@ -274,17 +274,19 @@ function DemonstrationNotice({ echo }: { readonly echo: boolean }) {
 const openings = ["Hello! Who are you?", "What is Plexus?", "What is a slot?"];
 
 function Beginning({
+  agent,
   label,
   persona,
   onSay,
 }: {
+  readonly agent: string;
   readonly label: string;
   readonly persona: string;
   readonly onSay: (text: string) => void;
 }) {
   return (
     <div className="empty">
-      <Avatar principal={`agent/${label}`} label={label} size={56} />
+      <Avatar principal={`agent/${agent}`} label={label} size={56} />
       <h2>Talk to {label}</h2>
       <p style={{ maxWidth: 460, margin: 0 }}>
         {persona === "" ? "Only you can see this conversation. It is kept when the node restarts." : persona}

@@ -41,7 +41,9 @@ export function ThreadPanel({
   const pending = pendingShown(model, session.me).filter((post) => post.replyTo === root);
   const drafts = Object.values(model.drafts).filter((draft) => draft.replyTo === root);
   const count = messages.length + pending.length;
-  useEffect(() => end.current?.scrollIntoView({ block: "end" }), [count]);
+  useEffect(() => {
+    void end.current?.scrollIntoView({ block: "end" });
+  }, [count]);
   const own = useMemo<MessageActions>(
     () => ({
       ...actions,

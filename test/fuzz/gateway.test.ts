@@ -1,0 +1,290 @@
+import { connect } from "node:net";
+import { expect } from "chai";
+import fc from "fast-check";
+import { clientCommands, errorTable, wireLimits } from "../../protocols/index.ts";
+import { connectClient, startStand, type Client, type Frame, type Stand } from "../unit/gateway/stand.ts";
+
+/** Fixed, so that a failure here is a failure everywhere; fast-check prints the smallest bytes that fail. */
+const seed = 20_260;
+const runs = (numRuns: number) => ({ numRuns, seed });
+
+describe("fuzz: the gateway", () => {
+  let stand: Stand;
+  let token: string;
+  before(async () => {
+    stand = await startStand({ limits: { requestTimeoutMs: 2_000 } });
+    token = (await stand.signUp("ada")).token;
+    await stand.request("POST", "/api/rooms", { token, body: { room: "lobby" } });
+    await stand.request("POST", "/api/agents", { token, body: { name: "helper" } });
+  });
+  after(() => stand.stop());
+
+  // After every kind of abuse: whoever behaves is served, and what was said is still there.
+  afterEach(async () => {
+    const said = await stand.request("POST", "/api/rooms/lobby/messages", { token, body: { text: "still here" } });
+    expect(said.status, JSON.stringify(said.body)).to.equal(200);
+    const client = await connectClient(stand.url, token);
+    expect((await client.ask("room.history", "lobby", { limit: 1 })).ok.messages[0].text).to.equal("still here");
+    client.socket.close();
+    expect(stand.troubles.filter((line) => line.startsWith("request_failed"))).to.deep.equal([]);
+  });
+
+  function expectTyped(status: number, body: unknown, what: string): void {
+    if (status < 400) return;
+    const { error } = body as { error?: { code?: string; outcome?: string; message?: string } };
+    expect(error, what).to.be.an("object");
+    expect(errorTable, what).to.have.property(error?.code as string);
+    const row = errorTable[error?.code as keyof typeof errorTable];
+    expect(status, what).to.equal(row.http);
+    expect(error?.outcome, what).to.equal(row.outcome);
+    expect(error?.code, what).not.to.be.oneOf(["INTERNAL", "ACTOR_CRASHED", "ACTOR_QUARANTINED"]);
+  }
+
+  /** Values of every type, deep and odd, with the keys that commands use. */
+  const field = fc.constantFrom(
+    "text",
+    "seq",
+    "room",
+    "limit",
+    "member",
+    "emoji",
+    "on",
+    "cursor",
+    "constructor",
+    "__proto__",
+  );
+  const odd: fc.Arbitrary<unknown> = fc.letrec((tie) => ({
+    value: fc.oneof(
+      { maxDepth: 4 },
+      fc.constantFrom(null, true, 0, -1, 1.5, 1e308, 2 ** 53, "", "\u0000", "\ud800", "lobby", "user/ada", "x".repeat(2_000)),
+      fc.string({ unit: "binary", maxLength: 40 }),
+      fc.array(tie("value"), { maxLength: 4 }),
+      fc.array(fc.tuple(field, tie("value")), { maxLength: 5 }).map((pairs) => Object.fromEntries(pairs)),
+    ),
+  })).value; // prettier-ignore
+
+  const commands = Object.entries(clientCommands).flatMap(([kind, table]) =>
+    Object.keys(table).map((command) => [kind, command] as const),
+  );
+
+  it("answers any command with any parameters by its answer or a row of the error table", async () => {
+    const client = await connectClient(stand.url, token);
+    const keys = fc.constantFrom("lobby", "nowhere", "ada", "ada.helper", "No Key", "../x", "dm.ada.bob", "x".repeat(120));
+    await fc.assert(
+      fc.asyncProperty(fc.constantFrom(...commands), keys, odd, async ([kind, command], key, value) => {
+        if (command === "revokeSession" || command === "deleteAgent" || command === "leave") return;
+        // A poisoned frame is malformed, and ends the connection: the next test has those.
+        if (JSON.stringify(value)?.includes('"__proto__"')) return;
+        const isObject = typeof value === "object" && value !== null && !Array.isArray(value);
+        const answer = await client.ask(`${kind}.${command}`, key, isObject ? value : { text: value });
+        if (answer.error !== undefined) expectTyped(errorTable[answer.error.code].http, answer, command);
+      }),
+      runs(300),
+    );
+    expect(client.socket.readyState).to.equal(1);
+    client.socket.close();
+  }).timeout(30_000); // prettier-ignore
+
+  it("answers any frame, and either goes on or says bye and closes", async () => {
+    const text = fc.oneof(
+      odd.map((value) => JSON.stringify(value) ?? "undefined"),
+      fc.string({ unit: "binary", maxLength: 200 }),
+      fc.record({ id: odd, do: odd, to: odd, with: odd, cursor: odd, operationId: odd }, { requiredKeys: [] }).map((frame) => JSON.stringify(frame)),
+      fc.constantFrom("", "null", "[]", "{}", `${"[".repeat(30_000)}`, `${'{"with":'.repeat(5_000)}1${"}".repeat(5_000)}`),
+    ).filter((frame) => Buffer.byteLength(frame) <= wireLimits.frameBytesMax);
+    await fc.assert(
+      fc.asyncProperty(text, async (frame) => {
+        const client = await connectClient(stand.url, token);
+        client.socket.send(frame);
+        client.socket.send('{"id":4242,"do":"ping"}');
+        const answer = await client.next((candidate) => candidate.re === 4242 || candidate.bye !== undefined || candidate.error !== undefined);
+        if (answer.bye !== undefined) {
+          expect(answer.bye.code).to.be.oneOf(["BAD_FRAME", "UNAUTHENTICATED"]);
+          expect((await client.closed).code).to.be.oneOf([1003, 1007, 1008]);
+        } else if (answer.error !== undefined) expectTyped(errorTable[answer.error.code as keyof typeof errorTable].http, answer, frame);
+        client.socket.terminate();
+      }),
+      runs(150),
+    );
+  }).timeout(30_000); // prettier-ignore
+
+  it("closes on broken WebSocket bytes with the code of the protocol", async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.uint8Array({ minLength: 2, maxLength: 300 }), async (bytes) => {
+        const client = await connectClient(stand.url, token);
+        // Beneath the client's own framing: what arrives is no proper frame, or only by accident.
+        const stream = (client.socket as unknown as { _socket: NodeJS.WritableStream })._socket;
+        stream.write(bytes);
+        stream.end();
+        const { code } = await client.closed;
+        expect(code).to.be.oneOf([1000, 1002, 1003, 1005, 1006, 1007, 1008, 1009]);
+      }),
+      runs(80),
+    );
+  }).timeout(30_000);
+
+  it("forgives no forged cursor and never ends the connection for one", async () => {
+    const client = await connectClient(stand.url, token);
+    const topics = fc.constantFrom("room/lobby", "user/ada", "agent/ada.helper", "room/nowhere", "user/bob", "room/", "x", "catalog/rooms");
+    const cursors = fc.oneof(fc.nat(), fc.constantFrom(0, 1, 2 ** 53 - 1, 10_001));
+    await fc.assert(
+      fc.asyncProperty(topics, cursors, async (topic, cursor) => {
+        const answer = await client.ask("subscribe", topic, undefined, { cursor });
+        if (answer.error === undefined) {
+          expect(answer.ok.head).to.be.at.least(cursor);
+          let at = cursor;
+          while (at < answer.ok.head) {
+            const event: Frame = await client.next((frame) => frame.topic === topic);
+            expect(event.at).to.equal(at + 1);
+            at = event.at;
+          }
+        } else
+          expect(answer.error.code).to.be.oneOf(["CURSOR_INVALID", "CURSOR_EXPIRED", "NOT_FOUND", "FORBIDDEN", "BAD_REQUEST"]);
+      }),
+      runs(100),
+    );
+    client.socket.close();
+  }).timeout(30_000); // prettier-ignore
+
+  it("answers any body on any route with its answer or a row of the error table", async () => {
+    const routes = fc.constantFrom(
+      ["POST", "/api/sign-in"], ["POST", "/api/sign-up"], ["POST", "/api/rooms"], ["POST", "/api/rooms/direct"],
+      ["POST", "/api/rooms/lobby/messages"], ["PATCH", "/api/rooms/lobby/messages/1"], ["PUT", "/api/rooms/lobby/topic"],
+      ["PATCH", "/api/me"], ["POST", "/api/me/keys"], ["PUT", "/api/me/password"], ["POST", "/api/claim-admin"],
+      ["POST", "/api/agents"], ["PATCH", "/api/agents/ada.helper"], ["POST", "/api/admin/actors/room/lobby/release"],
+      ["PUT", "/api/admin/users/bob"],
+    ); // prettier-ignore
+    const body = fc.oneof(odd.map((value) => JSON.stringify(value) ?? "?"), fc.string({ unit: "binary", maxLength: 100 }));
+    await fc.assert(
+      fc.asyncProperty(routes, body, async ([method, path], text) => {
+        const reply = await stand.request(method as string, path as string, { token, body: text });
+        expectTyped(reply.status, reply.body, `${method} ${path} ${text.slice(0, 200)}`);
+      }),
+      runs(300),
+    );
+  }).timeout(30_000); // prettier-ignore
+
+  it("answers any path and query with its answer or a row of the error table", async () => {
+    const part = fc.oneof(
+      fc.constantFrom("api", "v1", "rooms", "lobby", "messages", "admin", "actors", "agents", "..", "%00", "%2e%2e", "%ff", "me", "ws", "chat"),
+      fc.string({ unit: "binary", maxLength: 12 }).map((text) => encodeURIComponent(text.toWellFormed())),
+    );
+    const paths = fc.tuple(fc.array(part, { maxLength: 6 }), fc.string({ maxLength: 20 })).map(
+      ([parts, query]) => `/${parts.join("/")}?${encodeURIComponent(query)}`,
+    );
+    await fc.assert(
+      fc.asyncProperty(fc.constantFrom("GET", "POST", "DELETE", "PUT"), paths, async (method, path) => {
+        const reply = await stand.request(method, path, { token });
+        if (path.startsWith("/v1/")) expect(reply.status === 200 || typeof reply.body.error.message === "string").to.equal(true);
+        else expectTyped(reply.status, reply.body, `${method} ${path}`);
+      }),
+      runs(200),
+    );
+  }).timeout(30_000); // prettier-ignore
+
+  it("answers any chat request in OpenAI's shape", async () => {
+    const fields = fc.record(
+      {
+        model: fc.oneof(fc.constantFrom("echo", "agent:ada.helper", "agent:../x", "none"), odd),
+        messages: fc.oneof(fc.constant([{ role: "user", content: "hi" }]), fc.array(fc.record({ role: odd, content: odd }), { maxLength: 3 }), odd),
+        stream: fc.oneof(fc.boolean(), odd), stop: odd, max_tokens: odd, temperature: odd, top_p: odd, seed: odd, n: odd,
+        stream_options: odd, tools: odd,
+      },
+      { requiredKeys: [] },
+    );
+    await fc.assert(
+      fc.asyncProperty(fields, async (body) => {
+        const reply = await stand.request("POST", "/v1/chat/completions", { token, body });
+        if (reply.status === 200) return;
+        expect(reply.status, JSON.stringify(body)).to.be.within(400, 429);
+        expect(reply.body.error).to.have.all.keys("message", "type", "param", "code");
+      }),
+      runs(200),
+    );
+  }).timeout(30_000); // prettier-ignore
+
+  it("refuses every token that it did not make", async () => {
+    const forged = fc.oneof(
+      fc.constantFrom("", "plx_", "plxk_", `plx_${"A".repeat(43)}.${"A".repeat(43)}`, "Bearer", "null"),
+      fc.nat(token.length - 1).map((at) => token.slice(0, at)),
+      fc.nat(token.length - 1).map((at) => token.slice(0, at) + (token[at] === "A" ? "B" : "A") + token.slice(at + 1)),
+      fc.string({ maxLength: 100 }).map((text) => encodeURIComponent(text.toWellFormed())),
+    );
+    await fc.assert(
+      fc.asyncProperty(forged, async (text) => {
+        // The last character of base64 holds bits that mean nothing; the hash is over the text, so it matters all the same.
+        const reply = await stand.request("GET", "/api/me", { token: text });
+        expect(reply.status, text).to.equal(401);
+        const refusal = await connectClient(stand.url, text).then((client: Client) => client.socket.close(), (error: { status?: number }) => error.status);
+        expect(refusal, text).to.equal(401);
+      }),
+      runs(60),
+    );
+  }).timeout(30_000); // prettier-ignore
+
+  /** Writes raw bytes, then gives what came back until the node closed, or after the writer hung up. */
+  function raw(pieces: readonly (string | Uint8Array)[], hangUp = false): Promise<string> {
+    const { hostname, port } = new URL(stand.url);
+    return new Promise((resolve) => {
+      let text = "";
+      const socket = connect(Number(port), hostname, () => {
+        for (const piece of pieces) socket.write(piece);
+        if (hangUp) socket.destroy();
+        else socket.end();
+      });
+      socket.on("data", (piece) => (text += piece.toString("latin1"))).on("error", () => undefined);
+      socket.on("close", () => resolve(text));
+    });
+  }
+
+  it("survives garbage on the raw socket, alone and pipelined after a good request", async () => {
+    const good = "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n";
+    await fc.assert(
+      fc.asyncProperty(fc.uint8Array({ minLength: 1, maxLength: 200 }), fc.boolean(), fc.boolean(), async (bytes, pipelined, hangUp) => {
+        const text = await raw(pipelined ? [good, bytes, "\r\n\r\n"] : [bytes, "\r\n\r\n"], hangUp);
+        // Garbage in one packet with a request may be noticed before that is answered; then the refusal is all there is.
+        if (!hangUp && pipelined) expect(text).to.match(/"alive":true|"code":"BAD_REQUEST"/);
+        for (const [, status] of text.matchAll(/HTTP\/1\.1 (\d{3})/g)) expect(Number(status)).to.be.oneOf([200, 400, 401, 404, 408, 413]);
+      }),
+      runs(150),
+    );
+  }).timeout(30_000); // prettier-ignore
+
+  it("refuses half-open, odd and unauthenticated upgrades with a typed error, and hang-ups with nothing", async () => {
+    const head = (...lines: string[]) => `GET /ws HTTP/1.1\r\nHost: x\r\n${lines.map((line) => `${line}\r\n`).join("")}\r\n`;
+    const upgrade = ["Connection: Upgrade", "Upgrade: websocket"];
+    const signed = [...upgrade, `Authorization: Bearer ${token}`];
+    const key = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==";
+    const refusals: [string, number, string][] = [
+      [head(...upgrade), 401, "UNAUTHENTICATED"],
+      [head(...signed), 400, "BAD_REQUEST"],
+      [head(...signed, key, "Sec-WebSocket-Version: 7"), 400, "BAD_REQUEST"],
+      [head(...signed, "Sec-WebSocket-Key: short", "Sec-WebSocket-Version: 13"), 400, "BAD_REQUEST"],
+      [head(...signed).replace("/ws", "/elsewhere"), 404, "NOT_FOUND"],
+      [head("Connection: Upgrade", "Upgrade: h2c", `Authorization: Bearer ${token}`), 400, "BAD_REQUEST"],
+    ];
+    for (const [bytes, status, code] of refusals) {
+      const text = await raw([bytes]);
+      expect(text, bytes).to.contain(`HTTP/1.1 ${status}`).and.to.contain(`"code":"${code}"`);
+    }
+    const before = stand.gateway.connections();
+    const whole = head(...signed, key, "Sec-WebSocket-Version: 13");
+    for (let at = 20; at < whole.length; at += 17) await raw([whole.slice(0, at)], true);
+    for (let count = 0; count < 20; count += 1) await raw([whole], true);
+    const settled = await connectClient(stand.url, token);
+    await settled.ask("ping");
+    settled.socket.terminate();
+    await settled.closed;
+    expect(stand.gateway.connections()).to.be.at.most(before + 1);
+  }).timeout(30_000); // prettier-ignore
+
+  it("lets no header of a client become a header or a line of its own", async () => {
+    const evil = encodeURIComponent("x\r\nSet-Cookie: plexus_session=evil");
+    for (const path of [`/${evil}`, `/api/rooms/${evil}`, `/api/catalog/users?text=${evil}`, `/v1/models/${evil}`]) {
+      const reply = await stand.request("GET", path, { token });
+      expect(reply.headers.get("set-cookie"), path).to.equal(null);
+    }
+    const text = await raw([`GET / HTTP/1.1\r\nHost: a"; script-src *\r\nX-Forwarded-Host: b\r\n\r\n`]);
+    expect(text).not.to.contain("script-src *");
+  });
+});

@@ -1,0 +1,182 @@
+import { expect } from "chai";
+import fc from "fast-check";
+import { addressKey, createRateLimit } from "../../../node/gateway/rates.ts";
+import { frameOf } from "../../../node/gateway/frames.ts";
+import { createHub, gatewayLimits } from "../../../node/gateway/index.ts";
+import { parseJson } from "../../../node/gateway/json.ts";
+import { createPasswords } from "../../../node/gateway/passwords.ts";
+import { adminCodeHash, createToken, readToken } from "../../../node/gateway/tokens.ts";
+import { createRandom } from "../../../node/platform/index.ts";
+import type { Clock } from "../../../node/ports.ts";
+
+const random = createRandom();
+
+/** A clock that stands still until it is told otherwise. */
+function standingClock(): Clock & { advance(byMs: number): void } {
+  let nowMs = 1_000_000;
+  let timers: { dueMs: number; callback: () => void }[] = [];
+  return {
+    nowMs: () => nowMs,
+    monotonicMs: () => nowMs,
+    soon: (callback) => void setImmediate(callback),
+    after(delayMs, callback) {
+      const timer = { dueMs: nowMs + delayMs, callback };
+      timers.push(timer);
+      return () => {
+        timers = timers.filter((other) => other !== timer);
+      };
+    },
+    advance(byMs) {
+      nowMs += byMs;
+      const due = timers.filter((timer) => timer.dueMs <= nowMs);
+      timers = timers.filter((timer) => timer.dueMs > nowMs);
+      for (const { callback } of due) callback();
+    },
+  };
+}
+
+describe("gateway: rate limits", () => {
+  it("let a burst through, then one act per interval, and name the wait exactly", () => {
+    const clock = standingClock();
+    const limit = createRateLimit({ count: 4, windowMs: 1_000 }, 64, clock, random);
+    for (let act = 0; act < 4; act += 1) expect(limit.take("ada")).to.equal(0);
+    expect(limit.take("ada")).to.equal(250);
+    expect(limit.wait("ada")).to.equal(250);
+    clock.advance(249);
+    expect(limit.take("ada")).to.equal(1);
+    clock.advance(1);
+    expect(limit.wait("ada")).to.equal(0);
+    expect(limit.take("ada")).to.equal(0);
+    expect(limit.take("ada")).to.equal(250);
+  });
+
+  it("never let more than a burst and its refill through in any time", () => {
+    fc.assert(
+      fc.property(fc.array(fc.nat(400), { maxLength: 200 }), (steps) => {
+        const clock = standingClock();
+        const limit = createRateLimit({ count: 5, windowMs: 1_000 }, 64, clock, random);
+        let passed = 0;
+        let elapsedMs = 0;
+        for (const step of steps) {
+          clock.advance(step);
+          elapsedMs += step;
+          if (limit.take("ada") === 0) passed += 1;
+          expect(passed).to.be.at.most(5 + Math.floor(elapsedMs / 200));
+        }
+      }),
+      { seed: 7 },
+    );
+  });
+
+  it("know an IPv6 household by its /64 and an IPv4 address in IPv6 clothes by itself", () => {
+    expect(addressKey("2001:db8:1:2:3:4:5:6")).to.equal(addressKey("2001:db8:1:2::9"));
+    expect(addressKey("2001:db8:1:2::9")).not.to.equal(addressKey("2001:db8:1:3::9"));
+    expect(addressKey("::1")).to.equal("0:0:0:0");
+    expect(addressKey("::ffff:192.0.2.7")).to.equal(addressKey("192.0.2.7"));
+  });
+});
+
+describe("gateway: JSON from outside", () => {
+  it("is the same value that JSON.parse gives, when nothing is wrong with it", () => {
+    fc.assert(
+      fc.property(fc.jsonValue({ maxDepth: 5, noUnicodeString: false }), (value) => {
+        const parsed = parseJson(JSON.stringify(value), 16);
+        if (parsed.ok) expect(parsed.value).to.deep.equal(JSON.parse(JSON.stringify(value)));
+        else expect(JSON.stringify(value)).to.contain("__proto__");
+      }),
+      { seed: 7 },
+    );
+  });
+
+  it("is measured for depth outside of strings only", () => {
+    expect(parseJson('{"text":"[[[[[[[[\\"[[[["}', 2).ok).to.equal(true);
+    expect(parseJson("[[[]]]", 2).ok).to.equal(false);
+    expect(parseJson("[[],[],[],[]]", 2).ok).to.equal(true);
+  });
+
+  it("is refused when a key would reach a prototype, also in disguise", () => {
+    for (const text of [
+      '{"__proto__":1}',
+      '[{"a":{"__proto__":null}}]',
+      '{"\\u005f\\u005fproto__":1}',
+      '{"constructor":{"prototype":{}}}',
+    ])
+      expect(parseJson(text, 16).ok, text).to.equal(false);
+    expect(parseJson('{"text":"about __proto__"}', 16).ok).to.equal(true);
+  });
+});
+
+describe("gateway: tokens", () => {
+  it("say whose they are and nothing that could be guessed", () => {
+    const token = createToken("session", "ada_b-1", random);
+    expect(readToken(token)?.user).to.equal("ada_b-1");
+    expect(readToken(token)?.tokenHash).to.match(/^[0-9a-f]{64}$/);
+    expect(createToken("session", "ada", random)).not.to.equal(createToken("session", "ada", random));
+    expect(readToken(createToken("key", "ada", random))?.user).to.equal("ada");
+  });
+
+  it("are none when any part is malformed", () => {
+    const secret = "A".repeat(43);
+    const name = (text: string) => Buffer.from(text).toString("base64url");
+    for (const text of ["", `plx_.${secret}`, `plx_${name("a.b")}.${secret}`, `plx_${name("A")}.${secret}`, `plx_${name("ada")}.${secret}x`])
+      expect(readToken(text), text).to.equal(undefined);
+  }); // prettier-ignore
+
+  it("match an admin code however it was typed", () => {
+    expect(adminCodeHash(" abcd efgh ")).to.equal(adminCodeHash("ABCD-EFGH"));
+    expect(adminCodeHash("ABCD-EFGX")).not.to.equal(adminCodeHash("ABCD-EFGH"));
+  });
+});
+
+describe("gateway: passwords", () => {
+  const limits = { ...gatewayLimits, passwordMemoryKiB: 64, passwordPasses: 1, passwordsAtOnce: 1, passwordsWaitingMax: 2 };
+
+  it("are stored as argon2id and known again", async () => {
+    const passwords = createPasswords(limits, random);
+    const hashed = await passwords.hash("correct horse");
+    if (!hashed.ok) throw new Error("not hashed");
+    expect(hashed.value).to.match(/^\$argon2id\$v=19\$m=64,t=1,p=1\$/);
+    expect(await passwords.verify(hashed.value, "correct horse")).to.deep.equal({ ok: true, value: true });
+    expect(await passwords.verify(hashed.value, "wrong horse")).to.deep.equal({ ok: true, value: false });
+    expect(await passwords.verify(undefined, "anything")).to.deep.equal({ ok: true, value: false });
+  });
+
+  it("are worked on a few at a time, and refused when too many wait", async () => {
+    const passwords = createPasswords(limits, random);
+    const answers = await Promise.all(Array.from({ length: 5 }, () => passwords.hash("x")));
+    expect(answers.map((answer) => answer.ok)).to.deep.equal([true, true, true, false, false]);
+    expect((await passwords.hash("x")).ok).to.equal(true);
+  });
+}); // prettier-ignore
+
+describe("gateway: frames", () => {
+  it("are text frames whose length is right at every size", () => {
+    for (const length of [0, 1, 100, 123, 124, 125, 65_000, 65_533, 65_534, 70_000]) {
+      const frame = frameOf("é".repeat(Math.floor(length / 2)) + "x".repeat(length % 2));
+      const payload = length + 2;
+      const header = payload < 126 ? 2 : payload < 65_536 ? 4 : 10;
+      expect(frame.length).to.equal(header + payload);
+      expect(frame[0]).to.equal(0x81);
+      const stated = header === 2 ? frame[1] : header === 4 ? frame.readUInt16BE(2) : Number(frame.readBigUInt64BE(2));
+      expect(stated).to.equal(payload);
+      expect(JSON.parse(frame.subarray(header).toString())).to.have.length(Math.ceil(length / 2));
+    }
+  });
+});
+
+describe("gateway: the hub", () => {
+  it("gives every follower every event of its topic until it stops following", () => {
+    const hub = createHub();
+    const heard: string[] = [];
+    const stop = hub.follow("room/a", (event, at) => heard.push(`1 ${String(event)} ${at}`));
+    hub.follow("room/a", (event) => heard.push(`2 ${String(event)}`));
+    hub.publish("room/a", "x", 1);
+    hub.publish("room/b", "y", 1);
+    stop();
+    stop();
+    hub.publish("room/a", "z", undefined);
+    expect(heard).to.deep.equal(["1 x 1", "2 x", "2 z"]);
+  });
+});
+
+export { standingClock };

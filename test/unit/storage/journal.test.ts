@@ -1,0 +1,361 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect } from "chai";
+import fc from "fast-check";
+import { createDirectory } from "../../../node/directory/index.ts";
+import { createClock, openLevelStore } from "../../../node/platform/index.ts";
+import type { Store } from "../../../node/ports.ts";
+import {
+  openJournal,
+  verifyJournal,
+  type EntryDraft,
+  type Journal,
+  type SlotLog,
+} from "../../../node/storage/index.ts";
+import {
+  decodeChunk,
+  encodeChunk,
+  encodeEntry,
+  genesisChecksum,
+  seal,
+  unseal,
+  type Entry,
+} from "../../../node/storage/layout.ts";
+import { failureOf, type Failure } from "../../../protocols/index.ts";
+import { quietLog, quietMeter } from "../kernel/stage.ts";
+
+const slot = "chat/7";
+const identity = { cluster: "c1", node: "n1" };
+const clock = createClock();
+
+const draft = (actor: string, text: string, more: Partial<EntryDraft> = {}): EntryDraft => ({
+  atMs: 1,
+  actor: actor as EntryDraft["actor"],
+  events: [{ text }],
+  answers: [],
+  side: [],
+  ...more,
+});
+
+const append = (log: SlotLog, entry: EntryDraft): Promise<Failure | undefined> =>
+  new Promise((resolve) => void log.append(entry, resolve));
+
+const codeOf = async (work: Promise<unknown>): Promise<string> => {
+  try {
+    await work;
+    return "ok";
+  } catch (error) {
+    return failureOf(error).code;
+  }
+};
+
+describe("journal", () => {
+  let folder: string;
+  let store: Store;
+  let journal: Journal;
+  const open = () =>
+    openJournal({ store, clock, log: quietLog, meter: quietMeter, identity, limits: { scanChunksMax: 3 } });
+  const reopen = async (): Promise<void> => {
+    await store.close();
+    store = await openLevelStore(folder);
+    journal = await open();
+  };
+  beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), "plexus-journal-"));
+    store = await openLevelStore(folder);
+    journal = await open();
+  });
+  afterEach(async () => {
+    await store.close();
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  it("gives back what was appended, by actor, after a restart", async () => {
+    const log = await journal.openSlot(slot, 1);
+    await Promise.all(["a", "b", "c"].map((text) => append(log, draft("pad/x", text))));
+    await append(log, draft("pad/y", "other"));
+    await reopen();
+    const again = await journal.openSlot(slot, 2);
+    const { entries, snapshot } = await again.recover("pad/x");
+    expect(snapshot).to.equal(undefined);
+    expect(entries.map((entry) => [entry.epoch, entry.seq, entry.events])).to.deep.equal([
+      [1, 1, [{ text: "a" }]],
+      [1, 2, [{ text: "b" }]],
+      [1, 3, [{ text: "c" }]],
+    ]);
+    expect([...again.actorsWithTail()]).to.have.members(["pad/x", "pad/y"]);
+    expect(await journal.slots()).to.deep.equal([slot]);
+    expect(again.length).to.equal(4);
+  });
+
+  it("refuses a slot below its fence, and appends of an epoch that was overtaken", async () => {
+    const old = await journal.openSlot(slot, 3);
+    expect(await append(old, draft("pad/x", "mine"))).to.equal(undefined);
+    const newer = await journal.openSlot(slot, 5);
+    expect((await append(old, draft("pad/x", "zombie")))?.code).to.equal("FENCED");
+    expect(old.failed?.code).to.equal("FENCED");
+    expect((await append(old, draft("pad/x", "zombie again")))?.code).to.equal("FENCED");
+    expect(await append(newer, draft("pad/x", "next"))).to.equal(undefined);
+    expect(await codeOf(journal.openSlot(slot, 4))).to.equal("FENCED");
+    await reopen();
+    expect(await codeOf(journal.openSlot(slot, 4))).to.equal("FENCED");
+    const { entries } = await (await journal.openSlot(slot, 6)).recover("pad/x");
+    expect(entries.map((entry) => entry.events)).to.deep.equal([[{ text: "mine" }], [{ text: "next" }]]);
+  });
+
+  it("keeps records, reminders and marks in the same append, and reads ranges of them", async () => {
+    const log = await journal.openSlot(slot, 1);
+    const event = { text: "shared" };
+    const puts = ["k1", "k2", "k3", "k4"].map((key) => ({ space: "record" as const, put: key, value: { key } }));
+    await append(log, draft("pad/x", "", { side: puts }));
+    await append(log, draft("pad/y", "", { side: [{ space: "record", put: "k1", value: "another actor's" }] }));
+    await append(log, draft("pad/x", "", { events: [event], side: [{ space: "record", put: "k5", value: event }] }));
+    await append(
+      log,
+      draft("pad/x", "", {
+        side: [
+          { space: "record", delete: "k2" },
+          { space: "reminder", put: "r", value: 5 },
+        ],
+      }),
+    );
+    const keys = async (from: string, to: string, limit: number, reverse = false) =>
+      (await log.readSide("record", "pad/x", { from, to, limit, reverse })).map((row) => row.key);
+    expect(await keys("k", "l", 10)).to.deep.equal(["k1", "k3", "k4", "k5"]);
+    expect(await keys("k1", "k4", 10)).to.deep.equal(["k1", "k3"]);
+    expect(await keys("k", "l", 2, true)).to.deep.equal(["k5", "k4"]);
+    expect(await keys("l", "k", 2)).to.deep.equal([]);
+    expect(await journal.slotsWithWork()).to.deep.equal([slot]);
+    const side = [
+      { space: "record" as const, put: "k9", value: 9 },
+      { space: "record" as const, deleteFrom: "k3", deleteTo: "kz" },
+    ];
+    await append(log, draft("pad/x", "", { side }));
+    expect(await keys("k", "l", 10)).to.deep.equal(["k1"]);
+    const { entries } = await log.recover("pad/x");
+    expect(entries[1]?.side).to.deep.equal([{ space: "record", put: "k5", value: event }]);
+    expect(entries[2]?.side[0]).to.deep.equal({ space: "record", delete: "k2" });
+    expect(entries[3]?.side[1]).to.deep.equal({ space: "record", deleteFrom: "k3", deleteTo: "kz" });
+    expect(await log.readSpace("reminder")).to.deep.equal([{ actor: "pad/x", key: "r", value: 5 }]);
+  });
+
+  it("recovers from a snapshot and the entries after it, and trims what no actor needs", async () => {
+    const log = await journal.openSlot(slot, 1);
+    for (let index = 1; index <= 30; index += 1)
+      await append(log, draft(index % 3 === 0 ? "pad/y" : "pad/x", `${index}`));
+    expect(log.actorsBelow(20)).to.have.members(["pad/x", "pad/y"]);
+    expect(log.firstNeeded("pad/x")).to.equal(1);
+    await new Promise((resolve) => log.snapshot("pad/x", 20, { upTo: 20 }, resolve));
+    await new Promise((resolve) => log.snapshot("pad/y", 30, { upTo: 30 }, resolve));
+    expect(log.actorsBelow(20)).to.deep.equal([]);
+    expect(log.firstNeeded("pad/y")).to.equal(Infinity);
+    await new Promise((resolve) => log.trim(20, resolve as () => void));
+    expect(log.length).to.equal(10);
+    await reopen();
+    const again = await journal.openSlot(slot, 2);
+    const recovered = await again.recover("pad/x");
+    expect(recovered.snapshot).to.deep.equal({ seq: 20, body: { upTo: 20 } });
+    expect(recovered.entries.map((entry) => entry.seq)).to.deep.equal([22, 23, 25, 26, 28, 29]);
+    expect((await again.recover("pad/y")).entries).to.deep.equal([]);
+    expect(await again.actorsWithSnapshot(10)).to.deep.equal(["pad/x", "pad/y"]);
+    expect(await append(again, draft("pad/x", "31"))).to.equal(undefined);
+  });
+
+  it("refuses an entry that is too large before it touches the log", async () => {
+    const log = await journal.openSlot(slot, 1);
+    expect(() => log.append(draft("pad/x", "x".repeat(2_000_000)), () => undefined)).to.throw(/TOO_LARGE/);
+    expect(log.lastSeq).to.equal(0);
+  });
+
+  it("answers a failed batch with unknown and takes nothing more", async () => {
+    const failing: Store = {
+      ...store,
+      batch: (ops, options) =>
+        ops.some((op) => op.key.startsWith("log/")) ? Promise.reject(new Error("full")) : store.batch(ops, options),
+    };
+    const other = await openJournal({ store: failing, clock, log: quietLog, meter: quietMeter, identity });
+    const log = await other.openSlot(slot, 1);
+    const first = await append(log, draft("pad/x", "a"));
+    expect(first).to.deep.include({ code: "APPEND_FAILED", outcome: "unknown" });
+    expect((await append(log, draft("pad/x", "b")))?.code).to.equal("APPEND_FAILED");
+    await other.settled();
+  });
+
+  describe("damage", () => {
+    const write = async (count: number): Promise<void> => {
+      const log = await journal.openSlot(slot, 1);
+      for (let index = 0; index < count; index += 1) await append(log, draft("pad/x", `${index}`));
+    };
+    const logKeys = async () => (await store.range({ gte: "log/", lt: "log0" })).map(([key]) => key);
+    const damageOf = async (): Promise<unknown> => {
+      await reopen();
+      try {
+        await journal.openSlot(slot, 2);
+        return undefined;
+      } catch (error) {
+        const { code, details } = failureOf(error);
+        expect(code).to.equal("DATA_DAMAGED");
+        expect(String(details?.["file"] ?? folder)).to.include(folder);
+        return details?.["seq"] ?? details?.["key"];
+      }
+    };
+
+    it("names the entry with a flipped bit, wherever the bit is", async () => {
+      await write(5);
+      const [, , third] = await store.range({ gte: "log/", lt: "log0" });
+      const [key, bytes] = third as readonly [string, Uint8Array];
+      for (let index = 0; index < bytes.length; index += 7) {
+        const rotten = Uint8Array.from(bytes);
+        rotten[index] = (rotten[index] ?? 0) ^ 1;
+        await store.batch([{ type: "put", key, value: rotten }], { sync: true });
+        expect(await damageOf(), `byte ${index}`).to.equal(3);
+      }
+    });
+
+    it("names a missing entry, a missing end, and an entry of another slot", async () => {
+      await write(5);
+      const keys = await logKeys();
+      const middle = keys[2] as string;
+      const bytes = (await store.get(middle)) as Uint8Array;
+      await store.batch([{ type: "del", key: middle }], { sync: true });
+      expect(await damageOf()).to.equal(3);
+      await store.batch([{ type: "put", key: middle, value: bytes }], { sync: true });
+      expect(await damageOf()).to.equal(undefined);
+      await store.batch([{ type: "del", key: keys[4] as string }], { sync: true });
+      expect(await damageOf()).to.equal(5);
+      const foreign = await journal.openSlot("chat/8", 1);
+      await append(foreign, draft("pad/z", "foreign"));
+      const theirs = (await store.get("log/chat/8/0000000000000001")) as Uint8Array;
+      await store.batch([{ type: "put", key: keys[0] as string, value: theirs }], { sync: true });
+      expect(await damageOf()).to.equal(1);
+    });
+
+    it("names a damaged head and a damaged snapshot, and the check finds them too", async () => {
+      await write(3);
+      const log = await journal.openSlot(slot, 2);
+      await new Promise((resolve) => log.snapshot("pad/x", 3, { a: 1 }, resolve));
+      const [row] = await store.range({ gte: "snap/", lt: "snap0" });
+      await store.batch([{ type: "put", key: (row as readonly [string, Uint8Array])[0], value: new Uint8Array(8) }], {
+        sync: true,
+      });
+      expect(await codeOf(log.recover("pad/x"))).to.equal("DATA_DAMAGED");
+      await store.batch([{ type: "put", key: `head/${slot}`, value: new Uint8Array(3) }], { sync: true });
+      expect(await damageOf()).to.equal(`head/${slot}`);
+      const verified = await verifyJournal({ store, clock, meter: quietMeter });
+      expect(verified.damaged).to.have.length(1);
+      expect(verified.damaged[0]?.["slot"]).to.equal(slot);
+    });
+
+    it("is not reported where there is none", async () => {
+      await write(12);
+      const log = await journal.openSlot(slot, 2);
+      await append(
+        log,
+        draft("pad/x", "", {
+          side: Array.from({ length: 10 }, (_, index) => ({
+            space: "record" as const,
+            put: `k${index}`,
+            value: index,
+          })),
+        }),
+      );
+      expect(await verifyJournal({ store, clock, meter: quietMeter })).to.deep.equal({
+        entries: 13,
+        slots: 1,
+        damaged: [],
+      });
+    });
+  });
+
+  describe("format", () => {
+    it("keeps its identity, and refuses a folder of another version", async () => {
+      const { cluster, node, version } = journal.format;
+      expect([cluster, node, version]).to.deep.equal(["c1", "n1", 1]);
+      await store.batch(
+        [{ type: "put", key: "meta/format", value: seal("meta/format", { ...journal.format, version: 9 }) }],
+        { sync: true },
+      );
+      expect(await codeOf(open())).to.equal("DATA_FORMAT_UNKNOWN");
+    });
+
+    it("refuses a folder that another process or node has open", async () => {
+      expect(await codeOf(openLevelStore(folder))).to.equal("DATA_FOLDER_IN_USE");
+    });
+  });
+});
+
+describe("layout", () => {
+  const anyEntry = (seq: number): fc.Arbitrary<Entry> =>
+    fc.record({
+      epoch: fc.integer({ min: 1, max: 9 }),
+      seq: fc.constant(seq),
+      atMs: fc.nat(),
+      actor: fc.constantFrom("pad/a" as const, "pad/b" as const),
+      events: fc.array(fc.jsonValue({ maxDepth: 2 }), { maxLength: 3 }),
+      answers: fc.array(fc.tuple(fc.string(), fc.jsonValue({ maxDepth: 1 })), { maxLength: 2 }),
+      side: fc.array(fc.record({ space: fc.constant("record" as const), put: fc.string(), value: fc.nat() }), {
+        maxLength: 2,
+      }),
+    });
+
+  it("reads a chunk as it was written, and any damage to it as damage", () => {
+    const entries = fc
+      .integer({ min: 1, max: 4 })
+      .chain((count) => fc.tuple(...Array.from({ length: count }, (_, index) => anyEntry(index + 1))));
+    fc.assert(
+      fc.property(entries, fc.nat(), fc.integer({ min: 1, max: 255 }), (written, place, flip) => {
+        const start = genesisChecksum(slot);
+        const { bytes, checksum } = encodeChunk(written.map(encodeEntry), start);
+        const read = decodeChunk(bytes, 1, start);
+        expect(read.damage).to.equal(undefined);
+        expect(read.checksum).to.equal(checksum);
+        expect(JSON.stringify(read.entries.map((entry) => entry.events))).to.equal(
+          JSON.stringify(written.map((entry) => entry.events)),
+        );
+        const rotten = Uint8Array.from(bytes);
+        rotten[place % rotten.length] = (rotten[place % rotten.length] ?? 0) ^ flip;
+        expect(decodeChunk(rotten, 1, start).damage).to.not.equal(undefined);
+        expect(decodeChunk(bytes.subarray(0, bytes.length - 1), 1, start).damage).to.not.equal(undefined);
+        expect(decodeChunk(bytes, 1, (start ^ 1) >>> 0).damage).to.not.equal(undefined);
+        expect(decodeChunk(bytes, 2, start).damage).to.not.equal(undefined);
+      }),
+    );
+  });
+
+  it("gives a value or a refusal for any bytes", () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => {
+        decodeChunk(bytes, 1, 0);
+        expect(() => unseal("k", bytes, "here")).to.throw(/DATA_DAMAGED/);
+      }),
+    );
+  });
+
+  it("seals a value to its key", () => {
+    const sealed = seal("k1", { a: [1, "two", null] });
+    expect(unseal("k1", sealed, "here")).to.deep.equal({ a: [1, "two", null] });
+    expect(() => unseal("k2", sealed, "here")).to.throw(/DATA_DAMAGED/);
+  });
+});
+
+describe("embedded directory", () => {
+  it("changes a record only for who saw the last revision, and never lowers an epoch", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "plexus-directory-"));
+    const store = await openLevelStore(folder);
+    try {
+      const directory = createDirectory({ store });
+      const next = (epoch: number) => ({ slot: "chat/1" as const, epoch, owner: "n1", inSync: ["n1"], learners: [] });
+      expect(await directory.read("chat/1")).to.equal(undefined);
+      const races = await Promise.all([1, 2, 3].map((epoch) => directory.compareAndSet(next(epoch), 0)));
+      expect(races.map((race) => race.applied)).to.deep.equal([true, false, false]);
+      expect((await directory.compareAndSet(next(2), 1)).record).to.deep.include({ epoch: 2, revision: 2 });
+      expect((await directory.compareAndSet(next(1), 2)).applied).to.equal(false);
+      expect(await directory.list()).to.have.length(1);
+      expect(await createDirectory({ store }).read("chat/1")).to.deep.include({ epoch: 2, revision: 2 });
+    } finally {
+      await store.close();
+      await rm(folder, { recursive: true, force: true });
+    }
+  });
+});
