@@ -9,11 +9,13 @@ export interface Started {
   readonly models: readonly ModelInfo[];
   readonly dataFolder: string;
   readonly color: boolean;
+  /** What a person types to start a node: `npm start --` or `plexus up`. */
+  readonly startCommand: string;
 }
 
 /** The text a person sees when the node is ready. */
 export function banner(started: Started): string {
-  const { color, url, adminCode, models, version, dataFolder } = started;
+  const { color, url, adminCode, models, version, dataFolder, startCommand } = started;
   const rows: (readonly [label: string, value: string, ...more: string[]])[] = [
     ["Open", paint(color, ["bold", "cyan"], url)],
     ...(adminCode === undefined
@@ -25,9 +27,9 @@ export function banner(started: Started): string {
             "Enter it when you create the first account: that account becomes the admin.",
           ],
         ] as const)),
-    ...models.map((model, index) => describeModel(model, index === 0)),
+    ...models.map((model, index) => describeModel(model, { first: index === 0, startCommand })),
     ...(models.length === 0
-      ? [["Model", "none: agents will not answer. Start with --model path/to/model.gguf"] as const]
+      ? [["Model", `none: agents will not answer. Give one: ${startCommand} --model path/to/model.gguf`] as const]
       : []),
     ["Data", dataFolder],
   ];
@@ -38,8 +40,11 @@ export function banner(started: Started): string {
   return ["", `  ${paint(color, "bold", `Plexus ${version} is ready.`)} Ctrl-C stops it.`, "", ...lines, ""].join("\n");
 }
 
-function describeModel(model: ModelInfo, first: boolean): readonly [string, string, ...string[]] {
-  const label = first ? "Model" : "";
+function describeModel(
+  model: ModelInfo,
+  at: { readonly first: boolean; readonly startCommand: string },
+): readonly [string, string, ...string[]] {
+  const label = at.first ? "Model" : "";
   const size = `${describeBytes(model.sizeBytes)}, context ${model.contextTokens} tokens`;
   if (model.state === "failed") return [label, `${model.model} could not be loaded: ${model.reason ?? "see the log"}`];
   const value = `${model.model} (${size}${model.state === "loading" ? ", loading" : ""})`;
@@ -48,7 +53,7 @@ function describeModel(model: ModelInfo, first: boolean): readonly [string, stri
         label,
         value,
         "A tiny demonstration model: it greets and answers simple questions about Plexus, no more.",
-        "For real answers: plexus up --model path/to/model.gguf",
+        `For real answers: ${at.startCommand} --model path/to/model.gguf`,
       ]
     : [label, value];
 }

@@ -60,7 +60,8 @@ function announce(
     const line = { event: "ready", url: running.url, ...code, node: running.node, pid: process.pid };
     output.print(JSON.stringify(line));
   } else if (!flags.quiet) {
-    const facts = { version, url: running.url, models: running.models, dataFolder: config.data };
+    const startCommand = process.env["npm_lifecycle_event"] === "start" ? "npm start --" : "plexus up";
+    const facts = { version, url: running.url, models: running.models, dataFolder: config.data, startCommand };
     output.print(banner({ ...facts, ...code, color: output.color }));
   }
 }

@@ -27,11 +27,14 @@ export interface Run {
   readonly halvings: number;
 }
 
+/** What an agent remembers only while in memory. */
 export interface AgentNotes {
   readonly run: Run | null;
 }
 
+/** What a decision of an agent is made of. */
 export type Effects = readonly Effect<AgentChange, AgentNotes>[];
+/** A turn of an agent. */
 export type Here = Turn<AgentNotes>;
 
 /** The reminder that starts the next attempt. */

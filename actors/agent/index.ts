@@ -62,6 +62,7 @@ type Of<Type extends Command["type"]> = Extract<Command, { type: Type }>;
 /** An agent tells itself to go on deleting what it has forgotten. */
 type Incoming = Command | { readonly type: "erase" };
 
+/** The behavior of agents. */
 export const agent: Behavior<AgentState, Incoming, AgentChange, AgentNotes, AgentNotes> = {
   kind: "agent",
   role: "chat",

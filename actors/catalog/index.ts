@@ -23,12 +23,14 @@ export interface CatalogState {
   readonly changes: number;
 }
 
+/** What is persisted. */
 export type CatalogChange =
   { readonly type: "put"; readonly row: CatalogRow } | { readonly type: "removed"; readonly key: string };
 
 type Incoming = CommandOf<typeof catalogCommands>;
 type Effects = readonly Effect<CatalogChange, never>[];
 
+/** The behavior of catalogs. */
 export const catalog: Behavior<CatalogState, Incoming, CatalogChange> = {
   kind: "catalog",
   role: "chat",

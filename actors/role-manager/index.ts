@@ -30,6 +30,7 @@ import {
   type Outbox,
 } from "../outbox.ts";
 
+/** What the cluster remembers of itself. */
 export interface ClusterState {
   readonly outbox: Outbox;
   readonly nodes: readonly NodeRecord[];
@@ -38,6 +39,7 @@ export interface ClusterState {
   readonly adminCodeHash: string | null;
 }
 
+/** What is persisted. */
 export type ClusterChange =
   | { readonly type: "nodeStarted"; readonly record: NodeRecord; readonly adminCodeHash: string | null }
   | { readonly type: "nodeStopped"; readonly node: string }
@@ -49,6 +51,7 @@ type Effects = readonly Effect<ClusterChange, never>[];
 
 const initial: ClusterState = { outbox: emptyOutbox, nodes: [], admins: [], adminCodeHash: null };
 
+/** The behavior of the role-manager. */
 export const roleManager: Behavior<ClusterState, Incoming, ClusterChange> = {
   kind: "role-manager",
   role: "manager",

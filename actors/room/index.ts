@@ -30,6 +30,7 @@ export interface DraftPiece {
 
 type Incoming = CommandOf<typeof roomCommands> | DraftPiece;
 
+/** The behavior of rooms. */
 export const room: Behavior<RoomState, Incoming, RoomChange> = {
   kind: "room",
   role: "chat",

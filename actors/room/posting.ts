@@ -1,15 +1,31 @@
 /** What happens to messages: posted, edited, deleted, reacted to, pinned. */
-import { unreachable, wireLimits, type Posted, type RoomEvent, type RoomMessage } from "../../protocols/index.ts";
-import { persist, publish, refuse, reply, type CommandOf, type Effect, type ReplyTo, type Turn } from "../behavior.ts";
-import type { Sender } from "../behavior.ts";
+import {
+  unreachable,
+  wireLimits,
+  type Posted,
+  type RoomEvent,
+  type RoomMessage,
+  type roomCommands,
+} from "../../protocols/index.ts";
+import {
+  persist,
+  publish,
+  refuse,
+  reply,
+  type CommandOf,
+  type Effect,
+  type ReplyTo,
+  type Sender,
+  type Turn,
+} from "../behavior.ts";
 import { actorLimits as limits } from "../limits.ts";
 import { dispatch, fits, type Mail } from "../outbox.ts";
-import type { roomCommands } from "../../protocols/index.ts";
 import { memberOf, rankOf } from "./members.ts";
 import { contextOf, mentionsIn } from "./mentions.ts";
 import { emptied, messageInMemory, messageKey, type Room, type RoomChange } from "./state.ts";
 
 type Command = CommandOf<typeof roomCommands>;
+/** What a decision of a room is made of. */
 export type Effects = readonly Effect<RoomChange, never>[];
 type Post = Extract<Command, { type: "post" }>;
 

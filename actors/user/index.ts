@@ -27,6 +27,7 @@ import { evolve, initial, record, viewOf, type Account, type UserChange, type Us
 type Incoming = CommandOf<typeof userCommands>;
 type Here = Turn<UserNotes>;
 
+/** The behavior of users. */
 export const user: Behavior<UserState, Incoming, UserChange, UserNotes, UserNote> = {
   kind: "user",
   role: "chat",

@@ -12,6 +12,7 @@ export interface RoomsRound {
   readonly unreachable: readonly string[];
 }
 
+/** All that is waited for. */
 export interface UserNotes {
   readonly rounds: number;
   readonly round: RoomsRound | null;

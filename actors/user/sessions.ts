@@ -15,6 +15,7 @@ import { type Account, type HeldSession, type UserChange, type UserState } from 
 
 type Command = CommandOf<typeof userCommands>;
 type Of<Type extends Command["type"]> = Extract<Command, { type: Type }>;
+/** What a decision of a user is made of. */
 export type Effects = readonly Effect<UserChange, UserNote>[];
 
 /** Events of this turn on the user's stream, without the answer. */

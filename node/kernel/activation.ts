@@ -31,6 +31,8 @@ import { judge } from "./supervision.ts";
 
 /** The slot an activation lives in: its log and what is remembered beside it. */
 export interface Home {
+  /** Puts a message into the mailbox of its actor, or refuses it. */
+  deliver(envelope: Envelope): void;
   append(
     draft: EntryDraft,
     done: (error: Failure | undefined) => void,
@@ -71,7 +73,7 @@ export interface Surroundings {
   readonly answer: (to: ReplyTo, result: Result<unknown>) => void;
   /** Sends an ask; `settle` is called once, with the answer or with ASK_TIMEOUT. */
   readonly ask: (
-    envelope: Omit<Envelope, "replyTo">,
+    ask: Pick<Envelope, "to" | "from" | "message" | "chain"> & { readonly operationId: string | undefined },
     timeoutMs: number,
     settle: (result: Result<unknown>) => void,
   ) => void;
@@ -110,6 +112,7 @@ interface SnapshotBody {
 export class Activation {
   readonly id: ActorId;
   readonly behavior: AnyBehavior;
+  readonly home: Home;
   readonly mailbox = new Mailbox();
   status: ActivationStatus = "loading";
   scheduled = false;
@@ -117,7 +120,6 @@ export class Activation {
   restarts = 0;
   lastError: string | undefined;
   readonly #key: string;
-  readonly #home: Home;
   readonly #around: Surroundings;
   #state: unknown;
   /** Whether `#state` is what the journal says; false while loading, and when the history cannot be folded. */
@@ -144,7 +146,7 @@ export class Activation {
     this.id = id;
     this.behavior = behavior;
     this.#key = id.slice(behavior.kind.length + 1);
-    this.#home = home;
+    this.home = home;
     this.#around = around;
     this.#answers = new AnswerWindow(around.limits);
     this.lastActiveMs = around.clock.monotonicMs();
@@ -181,10 +183,10 @@ export class Activation {
     const incarnation = this.#incarnation;
     let recovered: Recovered;
     try {
-      recovered = await this.#home.recover(this.id);
+      recovered = await this.home.recover(this.id);
     } catch (error) {
       // A read that fails says nothing about this actor alone: the slot's data cannot be trusted.
-      this.#home.fail(
+      this.home.fail(
         error instanceof PlexusError ? error.failure : failure("SLOT_UNAVAILABLE", { reason: String(error) }),
       );
       return;
@@ -193,14 +195,14 @@ export class Activation {
     if (this.#incarnation !== incarnation || this.status !== "loading") return;
     try {
       this.#fold(recovered);
-      if (this.#home.isQuarantined(this.id)) {
+      if (this.home.isQuarantined(this.id)) {
         this.#enterQuarantine([]);
         return;
       }
       this.status = "active";
       this.#recover();
     } catch (error) {
-      if (this.#home.isQuarantined(this.id)) this.#enterQuarantine([]);
+      if (this.home.isQuarantined(this.id)) this.#enterQuarantine([]);
       else this.#crash(error, undefined);
       return;
     }
@@ -240,7 +242,7 @@ export class Activation {
     if (!this.#folded) return false;
     if (this.#tailEntries === 0) return true;
     const body: SnapshotBody = { state: this.#state, answers: this.#answers.dump() };
-    this.#snapshotBytes = this.#home.snapshot(this.id, this.#lastSeq, body);
+    this.#snapshotBytes = this.home.snapshot(this.id, this.#lastSeq, body);
     this.#tailEntries = 0;
     this.#tailBytes = 0;
     return true;
@@ -262,8 +264,11 @@ export class Activation {
   // --- one turn ------------------------------------------------------------------------------------------------------
 
   #turn(from: Turn["from"], replyTo: ReplyTo | undefined): Turn<unknown> {
-    const base = { self: this.id, key: this.#key, nowMs: this.#around.clock.nowMs(), from, notes: this.#notes };
-    return replyTo === undefined ? base : { ...base, replyTo };
+    const { id: self } = this;
+    const key = this.#key;
+    const nowMs = this.#around.clock.nowMs();
+    const notes = this.#notes;
+    return replyTo === undefined ? { self, key, nowMs, from, notes } : { self, key, nowMs, from, notes, replyTo };
   }
 
   /** Invariant 6: an operation that was answered gets its first answer; one that is under way gets its own, once. */
@@ -333,21 +338,21 @@ export class Activation {
   /** One append for the whole turn; nothing when nothing is durable in it. Error, with nothing changed: TOO_LARGE. */
   #append(plan: Plan): void {
     const pending = plan.events.length > 0 ? (this.behavior.pending?.(plan.state) ?? false) : undefined;
-    const marks = pending !== undefined && pending !== this.#home.isMarkedPending(this.id);
+    const marks = pending !== undefined && pending !== this.home.isMarkedPending(this.id);
     if (marks)
       plan.side.push(pending ? { space: "wake", put: "pending", value: true } : { space: "wake", delete: "pending" });
     if (plan.events.length === 0 && plan.side.length === 0) return;
     const atMs = this.#around.clock.nowMs();
     this.#write({ atMs, actor: this.id, events: plan.events, answers: plan.answers, side: plan.side });
     for (const [operation, result] of plan.answers) this.#answers.add(operation, atMs, result);
-    if (marks) this.#home.markPending(this.id, pending);
+    if (marks) this.home.markPending(this.id, pending);
   }
 
   #write(draft: EntryDraft): void {
-    const { seq, bytes } = this.#home.append(draft, (error) => {
+    const { seq, bytes } = this.home.append(draft, (error) => {
       if (this.status === "closed") return;
       if (error) {
-        this.#home.fail(error);
+        this.home.fail(error);
         return;
       }
       this.#durable += 1;
@@ -404,9 +409,13 @@ export class Activation {
       case "answer":
         this.#answerTo(output.to, output.result);
         return;
-      case "tell":
-        this.#around.send(this.#envelopeTo(output.to, output.message, output.operationId, []));
+      case "tell": {
+        const { to, message, operationId } = output;
+        const operation = operationId === undefined ? undefined : `${this.id}|${operationId}`;
+        const envelope = { to, from: this.id, message, operation, replyTo: undefined, chain: [], signal: false };
+        this.#around.send(envelope);
         return;
+      }
       case "ask":
         this.#ask(output, chain);
         return;
@@ -436,10 +445,10 @@ export class Activation {
         this.#generations.get(output.id)?.cancel();
         return;
       case "remind":
-        this.#home.reminderSet(this.id, output.id, output.dueMs);
+        this.home.reminderSet(this.id, output.id, output.dueMs);
         return;
       case "forget":
-        this.#home.reminderForgotten(this.id, output.id);
+        this.home.reminderForgotten(this.id, output.id);
         return;
       case "read":
         this.#read(output, chain);
@@ -462,8 +471,8 @@ export class Activation {
     } else if (this.#asksOpen > limits.outstandingAsksMax) {
       settle(refused(failure("OVERLOADED", { outstandingAsksMax: limits.outstandingAsksMax })));
     } else {
-      const { replyTo: _nobody, ...envelope } = this.#envelopeTo(effect.to, effect.message, effect.operationId, next);
-      this.#around.ask(envelope, effect.timeoutMs, settle);
+      const { to, message, operationId, timeoutMs } = effect;
+      this.#around.ask({ to, from: this.id, message, operationId, chain: next }, timeoutMs, settle);
     }
   }
 
@@ -471,24 +480,14 @@ export class Activation {
     const incarnation = this.#incarnation;
     const limit = Math.min(effect.range.limit, this.#around.limits.readRecordsMax);
     this.#readsOpen += 1;
-    this.#home.readRecords(this.id, { ...effect.range, limit }).then(
+    this.home.readRecords(this.id, { ...effect.range, limit }).then(
       (records) => {
         if (this.#incarnation !== incarnation || this.status === "closed") return;
         this.#readsOpen -= 1;
         this.#signal({ type: "records", tag: effect.tag, records }, "node", chain);
       },
-      (error: unknown) => this.#home.fail(failureOf(error)),
+      (error: unknown) => this.home.fail(failureOf(error)),
     );
-  }
-
-  #envelopeTo(
-    to: ActorId,
-    message: Envelope["message"],
-    operationId: string | undefined,
-    chain: readonly ActorId[],
-  ): Envelope {
-    const operation = operationId === undefined ? undefined : `${this.id}|${operationId}`;
-    return { to, from: this.id, message, operation, replyTo: undefined, chain, signal: false };
   }
 
   #signal(message: Signal, from: Envelope["from"], chain: readonly ActorId[]): void {
@@ -580,13 +579,13 @@ export class Activation {
     for (const envelope of waiting) this.#refuse(envelope, error);
     const kept = [...letters, ...waiting.filter((envelope) => envelope.replyTo === undefined)];
     if (reason !== undefined) {
-      const side = [this.#home.quarantine(this.id, reason), ...this.#home.bury(this.id, kept, reason)];
+      const side = [this.home.quarantine(this.id, reason), ...this.home.bury(this.id, kept, reason)];
       this.#write({ atMs: this.#around.clock.nowMs(), actor: this.id, events: [], answers: [], side });
     } else if (kept.length > 0) this.#bury(kept, "quarantined");
   }
 
   #bury(letters: readonly Envelope[], reason: string): void {
-    const side = this.#home.bury(this.id, letters, reason);
+    const side = this.home.bury(this.id, letters, reason);
     this.#write({ atMs: this.#around.clock.nowMs(), actor: this.id, events: [], answers: [], side });
   }
 

@@ -106,7 +106,7 @@ class NodeKernel implements Kernel {
       leave: (activation) => this.#leaving.add(activation),
       send: (envelope) => this.#send(envelope),
       answer: (to, result) => this.#answer(to.correlation, result),
-      ask: (envelope, timeoutMs, settle) => this.#openAsk(envelope, timeoutMs, settle),
+      ask: (ask, timeoutMs, settle) => this.#openAsk(ask, timeoutMs, settle),
     };
   }
 
@@ -120,12 +120,15 @@ class NodeKernel implements Kernel {
 
   ask(request: Request): Promise<Result<unknown>> {
     if (this.#stopping) return Promise.resolve(refused(failure("STOPPING")));
-    return new Promise((resolve) => this.#openAsk(this.#envelope(request), request.timeoutMs, resolve));
+    const { to, from, message, operationId, timeoutMs } = request;
+    return new Promise((resolve) => this.#openAsk({ to, from, message, operationId, chain: [] }, timeoutMs, resolve));
   }
 
   tell(request: Omit<Request, "timeoutMs">): void {
-    if (this.#stopping) this.#ports.log.warn("message_lost", { to: request.to, code: "STOPPING" });
-    else this.#send({ ...this.#envelope(request), replyTo: undefined });
+    const { to, from, message, operationId } = request;
+    const operation = operationId === undefined ? undefined : `${from}|${operationId}`;
+    if (this.#stopping) this.#ports.log.warn("message_lost", { to, code: "STOPPING" });
+    else this.#send({ to, from, message, operation, replyTo: undefined, chain: [], signal: false });
   }
 
   status(): ReturnType<Kernel["status"]> {
@@ -224,21 +227,17 @@ class NodeKernel implements Kernel {
 
   // --- routing -------------------------------------------------------------------------------------------------------
 
-  #envelope(request: Omit<Request, "timeoutMs">): Omit<Envelope, "replyTo"> {
-    const { to, from, message, operationId } = request;
-    const operation = operationId === undefined ? undefined : `${from}|${operationId}`;
-    return { to, from, message, operation, chain: [], signal: false };
-  }
-
-  #openAsk(envelope: Omit<Envelope, "replyTo">, timeoutMs: number, settle: OpenAsk["settle"]): void {
+  /** Sends with a claim to an answer. `settle` is called once: with the answer, or with ASK_TIMEOUT. */
+  #openAsk(ask: Parameters<Surroundings["ask"]>[0], timeoutMs: number, settle: OpenAsk["settle"]): void {
     this.#correlation += 1;
     const correlation = this.#correlation;
     const { node, clock } = this.#ports;
+    const { to, from, message, operationId, chain } = ask;
+    const operation = operationId === undefined ? undefined : `${from}|${operationId}`;
+    const replyTo = operation === undefined ? { node, correlation } : { node, correlation, operation };
     this.#asks.set(correlation, { deadlineMs: clock.monotonicMs() + timeoutMs, settle });
-    const replyTo =
-      envelope.operation === undefined ? { node, correlation } : { node, correlation, operation: envelope.operation };
     this.#sweepLater();
-    this.#send({ ...envelope, replyTo });
+    this.#send({ to, from, message, operation, replyTo, chain, signal: false });
   }
 
   #answer(correlation: number, result: Result<unknown>): void {
@@ -250,6 +249,11 @@ class NodeKernel implements Kernel {
 
   #send(envelope: Envelope): void {
     if (this.#stopped) return;
+    const present = this.#inMemory.get(envelope.to);
+    if (present) {
+      present.home.deliver(envelope);
+      return;
+    }
     const host = this.#hostOf(envelope.to);
     if (host === undefined) {
       const error = failure("NOT_FOUND", { actor: envelope.to });

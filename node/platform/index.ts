@@ -31,7 +31,11 @@ const writeBufferBytes = 32 * 1024 * 1024;
 /** Opens a Level store in a folder, which is made when absent. Errors: DATA_FOLDER_IN_USE, DATA_DAMAGED. */
 export async function openLevelStore(folder: string): Promise<Store> {
   await mkdir(folder, { recursive: true, mode: 0o700 });
-  const level = new Level<string, Uint8Array>(folder, { keyEncoding: "utf8", valueEncoding: "view", writeBufferSize: writeBufferBytes });
+  const level = new Level<string, Uint8Array>(folder, {
+    keyEncoding: "utf8",
+    valueEncoding: "view",
+    writeBufferSize: writeBufferBytes,
+  });
   try {
     await level.open();
   } catch (error) {

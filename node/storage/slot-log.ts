@@ -146,7 +146,8 @@ export class SlotLog implements CommitSink {
     draft: EntryDraft,
     done: (error: Failure | undefined) => void,
   ): { readonly seq: number; readonly bytes: number } {
-    const entry: Entry = { ...draft, epoch: this.epoch, seq: this.#lastSeq + 1 };
+    const { atMs, actor, events, answers, side } = draft;
+    const entry: Entry = { epoch: this.epoch, seq: this.#lastSeq + 1, atMs, actor, events, answers, side };
     const payload = encodeEntry(entry);
     if (payload.length > this.#limits.entryBytesMax) {
       throw new PlexusError(

@@ -220,6 +220,17 @@ export class LedgerWatch {
     }
   }
 
+  /** The same for a room, which keeps all its messages. */
+  auditRows(room: ActorId, rows: readonly (readonly [number, string])[]): void {
+    for (const [index, [position, token]] of rows.entries()) {
+      if (position !== index + 1) this.#violate("acknowledged-kept", `${room} lacks message ${index + 1}`);
+      this.saw(room, position, token, "audit");
+    }
+    if (rows.length < this.highest(room)) {
+      this.#violate("acknowledged-kept", `${room} has ${rows.length} messages, ${this.highest(room)} was acknowledged`);
+    }
+  }
+
   #violate(checker: CheckerName, detail: string): void {
     this.#world.violate(checker, detail);
   }

@@ -1,26 +1,11 @@
 import { errorTable, type ActorId, type Result } from "../../protocols/index.ts";
-import type { Message } from "../../actors/behavior.ts";
 import type { AlarmList, LedgerHead, LedgerPage, LedgerResumed, WriterList } from "./behaviors.ts";
-import { tokenOf, type CheckerName, type LedgerWatch } from "./checkers.ts";
-import type { Reached } from "./node.ts";
+import { askTimeoutMs, Caller, type Entrance } from "./caller.ts";
+import type { CheckerName, LedgerWatch } from "./checkers.ts";
+import type { ResumedStream } from "./follower.ts";
 import type { Plan } from "./plan.ts";
 import { simulatedText } from "./runtime.ts";
 import type { World } from "./world.ts";
-
-/** The node as clients reach it: whichever life there is. */
-export interface Entrance {
-  ask(request: {
-    readonly to: ActorId;
-    readonly from: ActorId;
-    readonly message: Message;
-    readonly operationId?: string;
-    readonly timeoutMs: number;
-  }): Promise<Reached>;
-  /** True while faults are injected. */
-  faulty(): boolean;
-  /** True once rot was injected: refusals that name it are right. */
-  rotten(): boolean;
-}
 
 /** What clients know together. */
 export interface Surroundings {
@@ -30,29 +15,24 @@ export interface Surroundings {
   readonly ledgers: LedgerWatch;
 }
 
-/** Refusals that name damage. */
-const namesDamage = (result: Result<unknown>): boolean =>
-  !result.ok && (result.error.code === "DATA_DAMAGED" || result.error.details?.["because"] === "DATA_DAMAGED");
-
-const askTimeoutMs = 2_000;
-const repeatMs = { from: 5, to: 150 };
-
 /** A client: sends commands one after the other, each until its outcome is known, and remembers what it was told. */
 export class Client {
   readonly name: string;
   finished = false;
-  /** Set when its data was named as damaged: it gives those commands up. */
-  readonly gaveUp = new Set<ActorId>();
   readonly alarms = new Map<string, { readonly alarm: ActorId; readonly dueMs: number }>();
   readonly texts = new Map<string, { readonly writer: ActorId; readonly prompt: string }>();
   readonly #around: Surroundings;
-  readonly #sender: ActorId;
-  #serial = 0;
+  readonly #caller: Caller;
 
   constructor(name: string, around: Surroundings) {
     this.name = name;
-    this.#sender = `user/${name}`;
     this.#around = around;
+    this.#caller = new Caller(name, `user/${name}`, around);
+  }
+
+  /** Actors whose data was named as damaged. */
+  get gaveUp(): ReadonlySet<ActorId> {
+    return this.#caller.gaveUp;
   }
 
   /** Sends all its commands. */
@@ -111,10 +91,13 @@ export class Client {
       case "decline":
       case "leave":
       case "poison":
-        await this.#once(ledger, { type: kind });
+        await this.#caller.once(ledger, { type: kind });
         return;
       case "forget":
-        await this.#once(ledger, { type: "forget", through: Math.floor(this.#around.ledgers.highest(ledger) / 2) });
+        await this.#caller.once(ledger, {
+          type: "forget",
+          through: Math.floor(this.#around.ledgers.highest(ledger) / 2),
+        });
         return;
     }
   }
@@ -122,28 +105,28 @@ export class Client {
   // --- commands ------------------------------------------------------------------------------------------------------
 
   async #append(ledger: ActorId, count: number): Promise<void> {
-    const tokens = Array.from({ length: count }, () => this.#token());
+    const tokens = Array.from({ length: count }, () => this.#caller.token());
     this.#around.ledgers.sending(ledger, tokens);
-    const operationId = this.#operation();
-    const result = await this.#untilKnown(ledger, { type: "append", tokens }, operationId);
+    const operationId = this.#caller.operation();
+    const result = await this.#caller.untilKnown(ledger, { type: "append", tokens }, operationId);
     if (result === undefined) return;
     this.#appended(ledger, tokens, operationId, result);
     // A late repetition, as a client sends that lost the answer.
     if (result.ok && this.#around.world.dice.chance(0.15)) {
       await this.#around.world.sleep(this.#around.world.dice.between(0, 300));
-      const again = await this.#untilKnown(ledger, { type: "append", tokens }, operationId);
+      const again = await this.#caller.untilKnown(ledger, { type: "append", tokens }, operationId);
       if (again !== undefined) this.#appended(ledger, tokens, operationId, again);
     }
   }
 
   /** The same command twice at the same time. */
   async #appendTwice(ledger: ActorId): Promise<void> {
-    const tokens = [this.#token()];
+    const tokens = [this.#caller.token()];
     this.#around.ledgers.sending(ledger, tokens);
-    const operationId = this.#operation();
+    const operationId = this.#caller.operation();
     const results = await Promise.all([
-      this.#untilKnown(ledger, { type: "append", tokens }, operationId),
-      this.#untilKnown(ledger, { type: "append", tokens }, operationId),
+      this.#caller.untilKnown(ledger, { type: "append", tokens }, operationId),
+      this.#caller.untilKnown(ledger, { type: "append", tokens }, operationId),
     ]);
     for (const result of results) if (result !== undefined) this.#appended(ledger, tokens, operationId, result);
   }
@@ -151,11 +134,11 @@ export class Client {
   /** Several commands without waiting and without repeating: what was taken was taken in the order sent. */
   async #burst(ledger: ActorId): Promise<void> {
     const { world, ledgers } = this.#around;
-    const tokens = Array.from({ length: 2 + world.dice.below(8) }, () => this.#token());
+    const tokens = Array.from({ length: 2 + world.dice.below(8) }, () => this.#caller.token());
     ledgers.sending(ledger, tokens);
     const taken = await Promise.all(
       tokens.map(async (token) => {
-        const result = await this.#once(ledger, { type: "append", tokens: [token] }, this.#operation());
+        const result = await this.#caller.once(ledger, { type: "append", tokens: [token] }, this.#caller.operation());
         if (typeof result === "string") return undefined;
         if (result.ok) {
           const { first } = result.value as { first: number };
@@ -178,7 +161,7 @@ export class Client {
   async #head(ledger: ActorId): Promise<void> {
     const { ledgers } = this.#around;
     const known = ledgers.highest(ledger);
-    const result = await this.#once(ledger, { type: "head" });
+    const result = await this.#caller.once(ledger, { type: "head" });
     if (typeof result === "string" || !result.ok) return;
     const head = result.value as LedgerHead;
     if (head.last !== undefined) ledgers.saw(ledger, head.count, head.last, "head");
@@ -195,7 +178,7 @@ export class Client {
     const known = ledgers.highest(ledger);
     const back = world.dice.chance(0.5);
     const after = back ? known + 1 : world.dice.below(known + 1);
-    const result = await this.#once(ledger, { type: "page", after, limit: 5, back });
+    const result = await this.#caller.once(ledger, { type: "page", after, limit: 5, back });
     if (typeof result === "string" || !result.ok) return;
     const { rows } = result.value as LedgerPage;
     for (const [position, token] of rows) ledgers.saw(ledger, position, token, "page");
@@ -218,12 +201,12 @@ export class Client {
   }
 
   async #forward(relay: ActorId, ledger: ActorId): Promise<void> {
-    const token = this.#token();
+    const token = this.#caller.token();
     this.#around.ledgers.sending(ledger, [token]);
-    const operationId = this.#operation();
+    const operationId = this.#caller.operation();
     const message = { type: "forward", token, to: ledger, timeoutMs: askTimeoutMs / 2 };
     for (;;) {
-      const result = await this.#untilKnown(relay, message, operationId);
+      const result = await this.#caller.untilKnown(relay, message, operationId);
       if (result === undefined) return;
       // The relay passes on why the ledger refused; what was passed on is final only if that was.
       const again = !result.ok && !this.#around.entrance.rotten();
@@ -231,13 +214,17 @@ export class Client {
         this.#appended(ledger, [token], operationId, result);
         return;
       }
-      await this.#pause();
+      await this.#caller.pause();
     }
   }
 
   async #announce(relay: ActorId, ledger: ActorId): Promise<void> {
-    const token = this.#token();
-    const result = await this.#untilKnown(relay, { type: "announce", token, to: ledger }, this.#operation());
+    const token = this.#caller.token();
+    const result = await this.#caller.untilKnown(
+      relay,
+      { type: "announce", token, to: ledger },
+      this.#caller.operation(),
+    );
     if (result?.ok === true) this.#around.ledgers.durable(token, "reply to announce");
   }
 
@@ -247,7 +234,7 @@ export class Client {
     const [first, ...rest] = path;
     const calm = !entrance.faulty();
     const timeoutMs = askTimeoutMs / 2;
-    const result = await this.#once(first as ActorId, { type: "chain", path: rest, timeoutMs });
+    const result = await this.#caller.once(first as ActorId, { type: "chain", path: rest, timeoutMs });
     if (typeof result === "string") return;
     const cyclic = new Set(path).size < path.length;
     if (cyclic && result.ok) this.#violate("cycle-refused", `${path.join(" > ")} was answered`);
@@ -258,29 +245,29 @@ export class Client {
 
   async #alarm(alarm: ActorId): Promise<void> {
     const { world } = this.#around;
-    const id = `${this.name}-${this.#nextSerial()}`;
+    const id = `${this.name}-${this.#caller.nextSerial()}`;
     const message = {
       type: "set",
       id,
       delayMs: Math.floor(world.dice.between(0, 1_500)),
       rings: 1 + world.dice.below(3),
     };
-    const result = await this.#untilKnown(alarm, message, this.#operation());
+    const result = await this.#caller.untilKnown(alarm, message, this.#caller.operation());
     if (result?.ok === true) this.alarms.set(id, { alarm, dueMs: (result.value as { dueMs: number }).dueMs });
     if (result?.ok !== true || !world.dice.chance(0.2)) return;
     // Taken back, or too late for that: either way it is no longer waited for.
     this.alarms.delete(id);
-    await this.#untilKnown(alarm, { type: "unset", id }, this.#operation());
+    await this.#caller.untilKnown(alarm, { type: "unset", id }, this.#caller.operation());
   }
 
   async #write(writer: ActorId): Promise<void> {
     const { world } = this.#around;
-    const id = `${this.name}-${this.#nextSerial()}`;
+    const id = `${this.name}-${this.#caller.nextSerial()}`;
     const prompt = `p${id}`;
-    const result = await this.#untilKnown(writer, { type: "write", id, prompt }, this.#operation());
+    const result = await this.#caller.untilKnown(writer, { type: "write", id, prompt }, this.#caller.operation());
     if (result?.ok !== true) return;
     this.texts.set(id, { writer, prompt });
-    if (world.dice.chance(0.2)) await this.#once(writer, { type: "cancel", id });
+    if (world.dice.chance(0.2)) await this.#caller.once(writer, { type: "cancel", id });
   }
 
   // --- the end: what must be there ------------------------------------------------------------------------------------
@@ -314,7 +301,7 @@ export class Client {
   async #lists<T>(actors: ReadonlySet<ActorId>): Promise<Map<ActorId, T>> {
     const lists = new Map<ActorId, T>();
     for (const actor of actors) {
-      const result = await this.#untilKnown(actor, { type: "list" }, undefined);
+      const result = await this.#caller.untilKnown(actor, { type: "list" });
       if (result?.ok === true) lists.set(actor, result.value as T);
     }
     return lists;
@@ -323,12 +310,12 @@ export class Client {
   /** Reads a ledger whole and compares it with all that is known of it. */
   async audit(ledger: ActorId): Promise<void> {
     const { ledgers } = this.#around;
-    const found = await this.#untilKnown(ledger, { type: "head" }, undefined);
+    const found = await this.#caller.untilKnown(ledger, { type: "head" });
     if (found?.ok !== true) return;
     const head = found.value as LedgerHead;
     const rows: (readonly [number, string])[] = [];
     for (let after = head.floor; after < head.count;) {
-      const result = await this.#untilKnown(ledger, { type: "page", after, limit: 20, back: false }, undefined);
+      const result = await this.#caller.untilKnown(ledger, { type: "page", after, limit: 20, back: false });
       if (result?.ok !== true) return;
       const page = (result.value as LedgerPage).rows;
       rows.push(...page);
@@ -338,9 +325,9 @@ export class Client {
     ledgers.audit(ledger, head, rows);
   }
 
-  /** The events of a ledger after a cursor; undefined when the cursor is too far behind. */
-  async resume(ledger: ActorId, after: number): Promise<LedgerResumed | undefined> {
-    const result = await this.#untilKnown(ledger, { type: "resume", after }, undefined);
+  /** The events of a ledger after a cursor; undefined when the ledger is damaged. */
+  async resume(ledger: ActorId, after: number): Promise<ResumedStream | undefined> {
+    const result = await this.#caller.untilKnown(ledger, { type: "resume", after });
     return result?.ok === true ? (result.value as LedgerResumed) : undefined;
   }
 
@@ -354,53 +341,9 @@ export class Client {
       ledgers.refusedForGood(tokens);
   }
 
-  #once(to: ActorId, message: Message, operationId?: string): Promise<Reached> {
-    const request = { to, from: this.#sender, message, timeoutMs: askTimeoutMs };
-    return this.#around.entrance.ask(operationId === undefined ? request : { ...request, operationId });
-  }
-
-  /** Repeats until the outcome is known. Undefined: given up, because the data is damaged and named so. */
-  async #untilKnown(
-    to: ActorId,
-    message: Message,
-    operationId: string | undefined,
-  ): Promise<Result<unknown> | undefined> {
-    for (;;) {
-      const result = await this.#once(to, message, operationId);
-      if (typeof result !== "string") {
-        if (result.ok || (errorTable[result.error.code].outcome === "failed" && result.error.code !== "DATA_DAMAGED")) {
-          return result;
-        }
-        if (this.#around.entrance.rotten() && namesDamage(result)) {
-          if (result.error.details?.["relayed"] !== true) this.gaveUp.add(to);
-          return undefined;
-        }
-      }
-      await this.#pause();
-    }
-  }
-
-  #pause(): Promise<void> {
-    const { world } = this.#around;
-    return world.sleep(world.dice.between(repeatMs.from, repeatMs.to));
-  }
-
   async #floor(ledger: ActorId): Promise<number> {
-    const result = await this.#untilKnown(ledger, { type: "head" }, undefined);
+    const result = await this.#caller.untilKnown(ledger, { type: "head" });
     return result?.ok === true ? (result.value as LedgerHead).floor : Infinity;
-  }
-
-  #nextSerial(): number {
-    this.#serial += 1;
-    return this.#serial;
-  }
-
-  #token(): string {
-    return tokenOf(this.name, this.#nextSerial());
-  }
-
-  #operation(): string {
-    return `op${this.#nextSerial()}`;
   }
 
   #violate(checker: CheckerName, detail: string): void {

@@ -1,26 +1,38 @@
-import type { ActorId } from "../../protocols/index.ts";
-import type { LedgerWatch } from "./checkers.ts";
-import type { Client } from "./clients.ts";
 import type { World } from "./world.ts";
 
-/** A reader of one ledger's event stream, as the gateway serves it: it resumes after its cursor, then takes live events.
- *  What it has seen must be the ledger, event by event: no gap, no duplicate, across every crash. */
+/** What an actor answers to `resume`. Without `events`: the cursor is too far behind, begin anew at `head`. */
+export interface ResumedStream {
+  readonly head: number;
+  readonly events: readonly (readonly [at: number, event: unknown])[] | undefined;
+  readonly more?: boolean;
+}
+
+/** Where a follower's events come from and go to. */
+export interface Stream {
+  readonly topic: string;
+  /** Undefined when the stream cannot be had any more, because its data is damaged. */
+  resume(after: number): Promise<ResumedStream | undefined>;
+  /** A reader is shown this event. */
+  saw(at: number, event: unknown): void;
+  /** The highest position that anybody was told of. */
+  highest(): number;
+}
+
+/** A reader of one actor's event stream, as the gateway serves it: it resumes after its cursor, then takes live events.
+ *  What it sees must be the stream, event by event: no gap, no duplicate, across every crash. */
 export class Follower {
-  readonly ledger: ActorId;
+  readonly stream: Stream;
   readonly #world: World;
-  readonly #client: Client;
-  readonly #ledgers: LedgerWatch;
   #cursor = 0;
   #head = 0;
+  #ended = false;
   /** Events that arrived while it resumes; undefined when it is live. */
-  #waiting: [at: number, token: string][] | undefined = [];
+  #waiting: [at: number, event: unknown][] | undefined = [];
   #wake: () => void = () => undefined;
 
-  constructor(ledger: ActorId, around: { world: World; client: Client; ledgers: LedgerWatch }) {
-    this.ledger = ledger;
-    this.#world = around.world;
-    this.#client = around.client;
-    this.#ledgers = around.ledgers;
+  constructor(stream: Stream, world: World) {
+    this.stream = stream;
+    this.#world = world;
   }
 
   /** A new life of the node is there. */
@@ -38,35 +50,36 @@ export class Follower {
   }
 
   /** A live event. With `mayGap` a gap makes it resume; without, a gap is a violation. */
-  live(at: number, token: string, mayGap: boolean): void {
+  live(at: number, event: unknown, mayGap: boolean): void {
     if (this.#waiting !== undefined) {
-      this.#waiting.push([at, token]);
+      this.#waiting.push([at, event]);
     } else if (at === this.#cursor + 1) {
-      this.#take(at, token);
+      this.#take(at, event);
     } else if (mayGap) {
       if (at > this.#cursor) this.connected();
     } else {
-      this.#world.violate("stream-whole", `${this.ledger}: the live event ${at} came after ${this.#cursor}`);
+      this.#world.violate("stream-whole", `${this.stream.topic}: the live event ${at} came after ${this.#cursor}`);
     }
   }
 
-  /** Whether it has seen everything that the ledger said it had. */
+  /** Whether it has seen everything that anybody was told of, or cannot. */
   upToDate(): boolean {
-    return (
-      this.#waiting === undefined && this.#cursor >= this.#head && this.#cursor >= this.#ledgers.highest(this.ledger)
-    );
+    const far = this.#cursor >= this.#head && this.#cursor >= this.stream.highest();
+    return this.#ended || (this.#waiting === undefined && far);
   }
 
   describe(): string {
-    return `follower of ${this.ledger} at ${this.#cursor} of ${this.#head}${this.#waiting ? ", resuming" : ""}`;
+    const resuming = this.#waiting ? ", resuming" : "";
+    return `follower of ${this.stream.topic} at ${this.#cursor} of ${Math.max(this.#head, this.stream.highest())}${resuming}`;
   }
 
   async #resume(): Promise<void> {
     const waiting = this.#waiting;
-    const resumed = await this.#client.resume(this.ledger, this.#cursor);
-    // A newer connection has taken over meanwhile, or the data is damaged.
+    const resumed = await this.stream.resume(this.#cursor);
+    // A newer connection has taken over meanwhile.
     if (this.#waiting !== waiting) return;
     if (resumed === undefined) {
+      this.#ended = true;
       this.#waiting = undefined;
       return;
     }
@@ -75,20 +88,21 @@ export class Follower {
       // Too far behind: it starts anew from the state, as a page does.
       this.#cursor = resumed.head;
     } else {
-      for (const [at, token] of resumed.events) this.#take(at, token);
+      for (const [at, event] of resumed.events) this.#take(at, event);
+      if (resumed.more === true) return;
       if (this.#cursor !== resumed.head) {
-        this.#world.violate("stream-whole", `${this.ledger}: resumed to ${this.#cursor}, the head is ${resumed.head}`);
+        this.#world.violate("stream-whole", `${this.stream.topic}: resumed to ${this.#cursor} of ${resumed.head}`);
       }
     }
     this.#waiting = undefined;
-    for (const [at, token] of waiting ?? []) if (at > this.#cursor) this.#take(at, token);
+    for (const [at, event] of waiting ?? []) if (at > this.#cursor) this.#take(at, event);
   }
 
-  #take(at: number, token: string): void {
+  #take(at: number, event: unknown): void {
     if (at !== this.#cursor + 1) {
-      this.#world.violate("stream-whole", `${this.ledger}: ${at} came after ${this.#cursor}`);
+      this.#world.violate("stream-whole", `${this.stream.topic}: ${at} came after ${this.#cursor}`);
     }
-    this.#ledgers.saw(this.ledger, at, token, "stream");
+    this.stream.saw(at, event);
     this.#cursor = at;
   }
 }

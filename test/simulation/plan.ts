@@ -27,6 +27,8 @@ export interface Plan {
   /** Stored bytes rot at one restart. */
   readonly rot: boolean;
   readonly actors: Actors;
+  /** People who chat, beside the clients. */
+  readonly people: number;
 }
 
 /** - crash: at any moment. - reply: right after a reply left. - durable: right after a sync, before anybody knows.
@@ -125,6 +127,7 @@ export function drawPlan(dice: Dice): Plan {
     usurpers: dice.chance(0.15),
     poison: dice.chance(0.3),
     rot,
+    people: dice.chance(0.3) ? 1 + dice.below(3) : 0,
     actors: dice.chance(0.5)
       ? spread
       : { ...spread, ledgers: ["ledger/a", ...crowd.ledgers], relays: crowd.relays, alarms: crowd.alarms },

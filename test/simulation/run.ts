@@ -9,7 +9,10 @@ import { PlexusError, slotOf, type ActorId, type Result } from "../../protocols/
 import type { Kernel, Request } from "../../node/kernel/index.ts";
 import { probeBehaviors } from "./behaviors.ts";
 import { JournalWatch, LedgerWatch, tokenOf, type CheckerName } from "./checkers.ts";
-import { Client, type Entrance } from "./clients.ts";
+import { behaviors as chatBehaviors } from "../../actors/index.ts";
+import { Caller, type Entrance } from "./caller.ts";
+import { Person, RoomWatch } from "./chat.ts";
+import { Client } from "./clients.ts";
 import { Disk } from "./disk.ts";
 import { Follower } from "./follower.ts";
 import { Life, type NodeParts, type Reached } from "./node.ts";
@@ -70,6 +73,7 @@ class Simulation implements Entrance {
   readonly #clients: Client[];
   readonly #auditor: Client;
   readonly #followers: Follower[];
+  readonly #people: Person[];
   readonly #parts: NodeParts;
   #life: Life | undefined;
   #endLife: () => void = () => undefined;
@@ -92,8 +96,20 @@ class Simulation implements Entrance {
     const around = { world, plan: this.#plan, entrance: this, ledgers: this.#ledgers };
     this.#clients = Array.from({ length: this.#plan.clients }, (_, index) => new Client(`c${index}`, around));
     this.#auditor = new Client("auditor", around);
-    this.#followers = this.#plan.actors.ledgers.map(
-      (ledger) => new Follower(ledger, { world, client: this.#auditor, ledgers: this.#ledgers }),
+    const streams = this.#plan.actors.ledgers.map((ledger) => ({
+      topic: ledger,
+      resume: (after: number) => this.#auditor.resume(ledger, after),
+      saw: (at: number, event: unknown) => this.#ledgers.saw(ledger, at, event as string, "stream"),
+      highest: () => this.#ledgers.highest(ledger),
+    }));
+    const chat = { ...around, journal: this.#journal };
+    const room = new RoomWatch(new Caller("p0", "user/p0", chat), chat);
+    this.#people = Array.from(
+      { length: this.#plan.people },
+      (_, index) => new Person(`p${index}`, this.#plan.commandsPerClient, room, chat),
+    );
+    this.#followers = [...streams, ...(this.#plan.people > 0 ? [room] : [])].map(
+      (stream) => new Follower(stream, world),
     );
     this.#journal.onDurable = () => {
       if (this.#armed === "durable") this.#crash();
@@ -105,15 +121,18 @@ class Simulation implements Entrance {
       runtime: { ...this.#plan.runtime },
       kernelLimits: this.#plan.kernelLimits,
       journalLimits: this.#plan.journalLimits,
-      behaviors: probeBehaviors({
-        caused: (token) => this.#ledgers.durable(token, "message"),
-        rang: (alarm, id, dueMs, nowMs) => {
-          if (nowMs < dueMs && !this.#plan.clockJumps) {
-            this.#violate("reminder-rings", `${alarm} ${id} rang ${dueMs - nowMs} ms early`);
-          }
-        },
-        broken: (checker, detail) => this.#world.violate(checker, detail),
-      }),
+      behaviors: [
+        ...(this.#plan.people > 0 ? chatBehaviors : []),
+        ...probeBehaviors({
+          caused: (token) => this.#ledgers.durable(token, "message"),
+          rang: (alarm, id, dueMs, nowMs) => {
+            if (nowMs < dueMs && !this.#plan.clockJumps) {
+              this.#violate("reminder-rings", `${alarm} ${id} rang ${dueMs - nowMs} ms early`);
+            }
+          },
+          broken: (checker, detail) => this.#world.violate(checker, detail),
+        }),
+      ],
       published: (...event) => this.#onPublished(...event),
       replied: (request, result) => this.#onReplied(request, result),
     };
@@ -125,8 +144,9 @@ class Simulation implements Entrance {
     void this.#jumpClocks();
     void this.#administer();
     for (const client of this.#clients) void client.run();
+    for (const person of this.#people) void person.run();
     for (const follower of this.#followers) void follower.run();
-    const clientsDone = () => this.#hopeless || this.#clients.every((client) => client.finished);
+    const clientsDone = () => this.#hopeless || [...this.#clients, ...this.#people].every((client) => client.finished);
     await world.run(() => clientsDone() || world.nowMs > faultsMsMax, faultsMsMax + 1);
     if (world.violations.length > 0 || this.#hopeless) return;
     this.#calm();
@@ -135,6 +155,7 @@ class Simulation implements Entrance {
     const ended = await world.run(() => done || this.#hopeless, world.nowMs + calmMsMax);
     if (ended === "done" || ended === "violated") return;
     const waiting = this.#clients.map((client) => (client.finished ? client.describeMissing() : `${client.name} runs`));
+    waiting.push(...this.#people.map((person) => `${person.caller.name} ${person.finished ? "done" : "runs"}`));
     const followers = this.#followers.map((follower) => follower.describe());
     const life = JSON.stringify(this.#life?.kernel?.status());
     this.#violate("liveness", `${ended}; ${waiting.join("; ")}; ${followers.join("; ")}; ${life}`);
@@ -157,6 +178,10 @@ class Simulation implements Entrance {
 
   rotten(): boolean {
     return this.#rottenSlots.size > 0;
+  }
+
+  usurped(): boolean {
+    return this.#plan.usurpers;
   }
 
   // --- the operator: starts, ends, restarts --------------------------------------------------------------------------
@@ -338,15 +363,18 @@ class Simulation implements Entrance {
 
   #onPublished(topic: string, event: unknown, at: number | undefined, life: number): void {
     if (at === undefined) return;
-    const { token } = event as { token: string };
-    this.#ledgers.saw(topic as ActorId, at, token, "event");
+    const seen = topic.startsWith("ledger/") ? (event as { token: string }).token : event;
+    if (topic.startsWith("ledger/")) this.#ledgers.saw(topic as ActorId, at, seen as string, "event");
+    for (const token of JSON.stringify(event).match(/t:[a-z0-9]+\.[0-9]+;/g) ?? []) {
+      this.#ledgers.durable(token, `event of ${topic}`);
+    }
     const before = this.#published.get(topic) ?? 0;
     if (at <= before && !this.#plan.usurpers) {
       this.#violate("stream-whole", `life ${life} published ${at} of ${topic} after ${before}`);
     }
     this.#published.set(topic, at);
     for (const follower of this.#followers) {
-      if (follower.ledger === topic) follower.live(at, token, this.#mayGap());
+      if (follower.stream.topic === topic) follower.live(at, seen, this.#mayGap());
     }
   }
 
@@ -371,16 +399,16 @@ class Simulation implements Entrance {
     const until = async (done: () => boolean | Promise<boolean>): Promise<void> => {
       while (!(await done())) await world.sleep(100);
     };
-    await until(() => this.#clients.every((client) => client.finished));
-    for (const client of this.#clients) await until(() => client.promisesKept());
+    const all = [...this.#clients, ...this.#people];
+    await until(() => all.every((client) => client.finished));
+    for (const client of all) await until(() => client.promisesKept());
     const before = this.lives;
     void this.#stop();
     await until(() => this.lives > before);
     for (const ledger of this.#plan.actors.ledgers) await this.#auditor.audit(ledger);
-    for (const client of this.#clients) await until(() => client.promisesKept());
-    for (const follower of this.#followers) {
-      await until(() => this.#auditor.gaveUp.has(follower.ledger) || follower.upToDate());
-    }
+    for (const person of this.#people) await person.audit();
+    for (const client of all) await until(() => client.promisesKept());
+    for (const follower of this.#followers) await until(() => follower.upToDate());
     this.#checkDamage();
     this.#finished = true;
   }
@@ -388,7 +416,8 @@ class Simulation implements Entrance {
   /** Only what is damaged may be refused, and the node must say what and where. */
   #checkDamage(): void {
     const shown = this.#life?.kernel?.status().slotsQuarantined ?? [];
-    for (const actor of [...this.#clients, this.#auditor].flatMap((client) => [...client.gaveUp])) {
+    const callers = [...this.#clients, this.#auditor, ...this.#people.map((person) => person.caller)];
+    for (const actor of callers.flatMap((client) => [...client.gaveUp])) {
       const slot = slotOf(actor.startsWith("writer/") ? "ai" : "chat", actor);
       if (!this.#rottenSlots.has(slot)) this.#violate("damage-named", `${actor} is refused; only others are damaged`);
     }

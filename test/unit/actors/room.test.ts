@@ -707,7 +707,10 @@ describe("a room's stream", () => {
         at,
         event: { type: "deleted", message: { ...(state.recent[seq - 1] as RoomMessage), text: "" }, by: "user/bob" },
       }) as const;
-    const later = [deleted(1, 10), deleted(2, 10 + wireLimits.eventWindow)].reduce<RoomState>(room.evolve, state);
+    const later = [deleted(1, 10), deleted(2, 10 + wireLimits.eventWindow)].reduce<RoomState>(
+      (now, change) => room.evolve(now, change),
+      state,
+    );
     expect(later?.deletions.map(({ seq }) => seq)).to.deep.equal([2]);
   });
 

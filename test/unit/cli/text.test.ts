@@ -216,7 +216,13 @@ describe("sizes and durations", () => {
 });
 
 describe("the banner", () => {
-  const started = { version: "1.2.3", url: "http://127.0.0.1:7070", dataFolder: "/data", color: false };
+  const started = {
+    version: "1.2.3",
+    url: "http://127.0.0.1:7070",
+    dataFolder: "/data",
+    color: false,
+    startCommand: "plexus up",
+  };
 
   it("says address, data folder, and the admin code with what it is for while there is one", () => {
     const text = banner({ ...started, models: [model], adminCode: "ABCD-EFGH" });

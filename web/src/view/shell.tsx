@@ -1,5 +1,5 @@
 import { Button, Drawer, useMantineColorScheme } from "@mantine/core";
-import { useHotkeys } from "@mantine/hooks";
+import { useHotkeys, useWindowEvent } from "@mantine/hooks";
 import { Outlet, useLocation, type ErrorComponentProps } from "@tanstack/react-router";
 import { useEffect, useMemo, useState } from "react";
 import { notices, useLink, useNotices, useNow, useSession } from "../live/index.ts";
@@ -25,7 +25,12 @@ export function Shell() {
     [],
   );
   useHotkeys([["mod+K", dialogs.openSwitcher]], [], true);
-  useHotkeys([["shift+?", dialogs.openHelp]]);
+  // By the character and not by a key: where `?` is depends on the keyboard.
+  useWindowEvent("keydown", (event) => {
+    const target = event.target instanceof HTMLElement ? event.target : undefined;
+    const writing = target?.closest("input, textarea, [contenteditable]") != null;
+    if (event.key === "?" && !writing && !event.ctrlKey && !event.metaKey) dialogs.openHelp();
+  });
   useChosenTheme();
   useUnreadTitle();
   return (
@@ -37,17 +42,14 @@ export function Shell() {
           <Outlet />
         </div>
       </div>
-      <Drawer
-        opened={open === "menu"}
-        onClose={close}
-        size={300}
-        padding={0}
-        withCloseButton={false}
-        styles={{ body: { height: "100%" } }}
-        aria-label="Rooms and agents"
-      >
-        <Sidebar />
-      </Drawer>
+      <Drawer.Root opened={open === "menu"} onClose={close} size={300}>
+        <Drawer.Overlay />
+        <Drawer.Content aria-label="Rooms and agents">
+          <Drawer.Body p={0} h="100%">
+            <Sidebar />
+          </Drawer.Body>
+        </Drawer.Content>
+      </Drawer.Root>
       <Switcher opened={open === "switcher"} onClose={close} />
       <KeyboardHelp opened={open === "help"} onClose={close} />
       <NoticeList />

@@ -154,7 +154,8 @@ function OwnMenu() {
     <div className="sidebar-foot">
       <Menu position="top-start" width={230} withinPortal>
         <Menu.Target>
-          <button type="button" className="me" aria-label="Your account">
+          <button type="button" className="me">
+            <span className="hidden-text">Your account:</span>
             <Avatar principal={session.me} label={nameFor(session.me)} size={32} />
             <span className="grow">
               <span className="ellipsis" style={{ display: "block", fontWeight: 600, lineHeight: 1.25 }}>

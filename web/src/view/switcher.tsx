@@ -21,17 +21,12 @@ const placesShown = 10;
 /** Ctrl+K: go to any room, person or agent by typing a part of its name. */
 export function Switcher({ opened, onClose }: { readonly opened: boolean; readonly onClose: () => void }) {
   return (
-    <Modal
-      opened={opened}
-      onClose={onClose}
-      withCloseButton={false}
-      padding="xs"
-      yOffset="12vh"
-      transitionProps={{ duration: 80 }}
-      aria-label="Go to"
-    >
-      {opened && <Search onClose={onClose} />}
-    </Modal>
+    <Modal.Root opened={opened} onClose={onClose} yOffset="12vh" transitionProps={{ duration: 80 }}>
+      <Modal.Overlay />
+      <Modal.Content aria-label="Go to">
+        <Modal.Body p="xs">{opened && <Search onClose={onClose} />}</Modal.Body>
+      </Modal.Content>
+    </Modal.Root>
   );
 }
 

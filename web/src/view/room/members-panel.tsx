@@ -133,13 +133,7 @@ function Invite({
           {found
             .filter((entry) => text !== "" || isAgent(entry.principal))
             .map((entry) => (
-              <button
-                key={entry.principal}
-                type="button"
-                className="pick"
-                aria-label={`Add ${entry.label} to the room`}
-                onClick={() => void invite(entry.principal)}
-              >
+              <button key={entry.principal} type="button" className="pick" onClick={() => void invite(entry.principal)}>
                 <Avatar principal={entry.principal} label={entry.label} size={26} />
                 <span className="grow ellipsis">{entry.label}</span>
                 <span className="dim">{entry.hint}</span>

@@ -53,22 +53,28 @@ export function RoomHeader(props: {
           type="button"
           className="tool wide"
           aria-pressed={props.panel === "pins"}
-          aria-label={`Pinned messages (${view.pins.length})`}
           title="Pinned messages"
           onClick={() => toggle("pins")}
         >
-          <Icon name="pin" /> <span>{view.pins.length}</span>
+          <Icon name="pin" />
+          <span>
+            <span className="hidden-text">Pinned messages </span>
+            {view.pins.length}
+          </span>
         </button>
       )}
       <button
         type="button"
         className="tool wide"
         aria-pressed={props.panel === "members"}
-        aria-label={`Members (${count})`}
         title="Members"
         onClick={() => toggle("members")}
       >
-        <Icon name="people" /> <span>{count}</span>
+        <Icon name="people" />
+        <span>
+          <span className="hidden-text">Members </span>
+          {count}
+        </span>
       </button>
       {other === undefined && (
         <Menu position="bottom-end" withinPortal width={210}>

@@ -1,0 +1,240 @@
+import { expect } from "chai";
+import fc from "fast-check";
+import type { Connection } from "../../../node/gateway/connection.ts";
+import { createFeeds } from "../../../node/gateway/feeds.ts";
+import { createHub, gatewayLimits } from "../../../node/gateway/index.ts";
+import type { Clock } from "../../../node/ports.ts";
+import { failure, ok, refused, type Failure, type NodeFrame, type Result } from "../../../protocols/index.ts";
+
+const topic = "room/lobby";
+
+/** A room's stream and a hub between it and the gateway that delays, in order, and may lose. */
+class World {
+  readonly hub = createHub();
+  /** The journal: position n is the element n - 1. */
+  readonly events: unknown[] = [];
+  readonly published: { event: unknown; at: number }[] = [];
+  readonly turns: (() => void)[] = [];
+  readonly answers: (() => void)[] = [];
+  readonly later: (() => void)[] = [];
+  readonly page: number;
+  refusal: Failure | undefined;
+
+  constructor(page: number) {
+    this.page = page;
+  }
+
+  readonly clock: Clock = {
+    nowMs: () => 0,
+    monotonicMs: () => 0,
+    after: () => () => undefined,
+    soon: (callback) => void this.later.push(callback),
+  };
+
+  /** The actor takes the question in one moment and its answer arrives in another. */
+  readonly resume = (_connection: Connection, _topic: string, after: number | undefined): Promise<Result<unknown>> =>
+    new Promise((resolve) => {
+      this.turns.push(() => {
+        const answer = this.refusal === undefined ? ok(this.answer(after)) : refused(this.refusal);
+        this.answers.push(() => resolve(answer));
+      });
+    });
+
+  answer(after: number | undefined): unknown {
+    const head = this.events.length;
+    if (after === undefined) return { head, state: { head } };
+    const events = this.events
+      .slice(after, after + this.page)
+      .map((event, index) => ({ at: after + 1 + index, event }));
+    return { head, events, more: after + events.length < head };
+  }
+
+  append(event: unknown, lost: boolean): void {
+    this.events.push(event);
+    if (!lost) this.published.push({ event, at: this.events.length });
+  }
+
+  deliver(): void {
+    const next = this.published.shift();
+    if (next !== undefined) this.hub.publish(topic, next.event, next.at);
+  }
+
+  async settle(): Promise<void> {
+    for (;;) {
+      const work = this.later.shift() ?? this.answers.shift() ?? this.turns.shift();
+      if (work !== undefined) work();
+      else if (this.published.length > 0) this.deliver();
+      else return;
+      // Whatever waits for a promise goes on.
+      for (let count = 0; count < 10; count += 1) await Promise.resolve();
+    }
+  } // prettier-ignore
+}
+
+/** What a feed needs of a connection; remembers what was written. */
+function createListener(user = "ada") {
+  const frames: NodeFrame[] = [];
+  const listener = {
+    caller: { user, actor: `user/${user}` },
+    open: true,
+    congested: false,
+    subscriptions: undefined,
+    write(bytes: Buffer) {
+      for (let at = 0; at < bytes.length;) {
+        const short = bytes[at + 1] as number;
+        const header = short < 126 ? 2 : short === 126 ? 4 : 10;
+        const length = short < 126 ? short : bytes.readUInt16BE(at + 2);
+        frames.push(JSON.parse(bytes.subarray(at + header, at + header + length).toString()) as NodeFrame);
+        at += header + length;
+      }
+    },
+    send: (frame: NodeFrame) => void frames.push(frame),
+    drained: () => Promise.resolve(),
+  };
+  return { frames, connection: listener as unknown as Connection };
+}
+
+function feedsOf(world: World, heldEventsMax = gatewayLimits.heldEventsMax) {
+  const meter = { count() {}, gauge() {}, observeMs() {} };
+  const limits = { ...gatewayLimits, heldEventsMax };
+  return createFeeds({ hub: world.hub, clock: world.clock, meter, limits }, world.resume);
+}
+
+const positionsOf = (frames: readonly NodeFrame[]): readonly number[] =>
+  frames.flatMap((frame) => ("event" in frame && frame.at !== undefined ? [frame.at] : []));
+
+describe("gateway: feeds", () => {
+  it("give each subscription every durable event after its cursor, once and in order, whatever is delayed or lost", async () => {
+    const step = fc.oneof(
+      { weight: 6, arbitrary: fc.constant("append" as const) },
+      { weight: 2, arbitrary: fc.constant("lose" as const) },
+      { weight: 6, arbitrary: fc.constant("deliver" as const) },
+      { weight: 4, arbitrary: fc.constant("flush" as const) },
+      { weight: 4, arbitrary: fc.constant("turn" as const) },
+      { weight: 4, arbitrary: fc.constant("answer" as const) },
+      { weight: 1, arbitrary: fc.constant("signal" as const) },
+      { weight: 2, arbitrary: fc.constant("subscribe" as const) },
+      { weight: 1, arbitrary: fc.constant("subscribe anew" as const) },
+      { weight: 1, arbitrary: fc.constant("congest" as const) },
+    );
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(step, { minLength: 5, maxLength: 120 }),
+        fc.integer({ min: 1, max: 5 }),
+        fc.integer({ min: 1, max: 8 }),
+        async (steps, page, heldEventsMax) => {
+          const world = new World(page);
+          const feeds = feedsOf(world, heldEventsMax);
+          const listeners: { listener: ReturnType<typeof createListener>; from: number | undefined; begun: number }[] = [];
+          for (const name of steps) {
+            if (name === "append" || name === "lose") world.append({ type: "posted" }, name === "lose");
+            else if (name === "deliver") world.deliver();
+            else if (name === "flush") world.later.shift()?.();
+            else if (name === "turn") world.turns.shift()?.();
+            else if (name === "answer") world.answers.shift()?.();
+            else if (name === "signal") world.hub.publish(topic, { type: "typing" }, undefined);
+            else if (name === "subscribe anew") {
+              const last = listeners.at(-1);
+              if (last !== undefined) {
+                last.listener.frames.length = 0;
+                last.from = world.events.length;
+                feeds.subscribe(last.listener.connection, topic, last.from, 2);
+              }
+            } else if (name === "congest") {
+              const connection = listeners[0]?.listener.connection as { congested: boolean } | undefined;
+              if (connection !== undefined) connection.congested = !connection.congested;
+            } else {
+              const from = listeners.length % 3 === 0 ? undefined : Math.floor(world.events.length / 2);
+              const listener = createListener();
+              listeners.push({ listener, from, begun: world.events.length });
+              feeds.subscribe(listener.connection, topic, from, 1);
+            }
+            for (let count = 0; count < 5; count += 1) await Promise.resolve();
+          }
+          // What was lost shows when the next event arrives.
+          await world.settle();
+          world.append({ type: "posted" }, false);
+          await world.settle();
+          const head = world.events.length;
+          for (const { listener, from } of listeners) {
+            const answer = listener.frames.find((frame) => "re" in frame) as { ok: { head: number } } | undefined;
+            expect(answer?.ok.head, JSON.stringify(listener.frames)).to.be.a("number");
+            const first = (from ?? answer?.ok.head ?? 0) + 1;
+            const wanted = Array.from({ length: head - first + 1 }, (_, index) => first + index);
+            expect(positionsOf(listener.frames)).to.deep.equal(wanted);
+          }
+        },
+      ),
+      { numRuns: 300, seed: 11 },
+    );
+  }).timeout(20_000); // prettier-ignore
+
+  it("answer the subscription before its first event", async () => {
+    const world = new World(2);
+    for (let count = 0; count < 5; count += 1) world.append({ type: "posted" }, false);
+    const { frames, connection } = createListener();
+    feedsOf(world).subscribe(connection, topic, 1, 7);
+    await world.settle();
+    expect(frames[0]).to.deep.equal({ re: 7, ok: { head: 5 } });
+    expect(positionsOf(frames)).to.deep.equal([2, 3, 4, 5]);
+  });
+
+  it("write what one turn of the loop brings in one piece, the same bytes to everybody", async () => {
+    const world = new World(10);
+    const feeds = feedsOf(world);
+    const written: Buffer[][] = [[], []];
+    for (const [index, pieces] of written.entries()) {
+      const { connection } = createListener(`user${index}`);
+      connection.write = (bytes) => void pieces.push(bytes);
+      feeds.subscribe(connection, topic, 0, 1);
+    }
+    await world.settle();
+    for (let count = 0; count < 3; count += 1) world.append({ type: "posted" }, false);
+    while (world.published.length > 0) world.deliver();
+    await world.settle();
+    expect(written[0]).to.have.length(1);
+    expect(written[0]?.[0]).to.equal(written[1]?.[0]);
+  });
+
+  it("leave best-effort events out for those who read slowly, and durable ones never", async () => {
+    const world = new World(10);
+    const feeds = feedsOf(world);
+    const { frames, connection } = createListener();
+    feeds.subscribe(connection, topic, 0, 1);
+    await world.settle();
+    (connection as { congested: boolean }).congested = true;
+    world.hub.publish(topic, { type: "draft" }, undefined);
+    world.append({ type: "posted" }, false);
+    await world.settle();
+    expect(frames.slice(1)).to.deep.equal([{ topic, at: 1, event: { type: "posted" } }]);
+  });
+
+  it("end with the member's leaving, and tell nothing that came after", async () => {
+    const world = new World(10);
+    const feeds = feedsOf(world);
+    const gone = createListener("ada");
+    const stays = createListener("bob");
+    for (const { connection } of [gone, stays]) feeds.subscribe(connection, topic, 0, 1);
+    await world.settle();
+    world.append({ type: "left", member: "user/ada" }, false);
+    world.append({ type: "posted" }, false);
+    await world.settle();
+    expect(positionsOf(gone.frames)).to.deep.equal([1]);
+    expect(gone.frames.at(-1)).to.deep.equal({ topic, lost: failure("NOT_A_MEMBER") });
+    expect(positionsOf(stays.frames)).to.deep.equal([1, 2]);
+  });
+
+  it("are lost with the actor's reason when it refuses to go on", async () => {
+    const world = new World(10);
+    const feeds = feedsOf(world);
+    const { frames, connection } = createListener();
+    feeds.subscribe(connection, topic, 0, 1);
+    await world.settle();
+    world.append({ type: "posted" }, true);
+    world.append({ type: "posted" }, false);
+    world.refusal = failure("CURSOR_EXPIRED");
+    await world.settle();
+    expect(frames.at(-1)).to.deep.equal({ topic, lost: failure("CURSOR_EXPIRED") });
+    expect(feeds.unsubscribe(connection, topic)).to.equal(false);
+  });
+});
