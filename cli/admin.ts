@@ -67,7 +67,7 @@ export function describeStatus(status: NodeStatus, color: boolean): string {
     ...quarantined.map(({ slot, reason }) => ["", paint(color, "red", `${slot}: ${reason}`)] as const),
     [
       "Journal",
-      `${status.journal.entries} entries, ${describeBytes(status.journal.bytes)}, ${status.journal.location}`,
+      `${status.journal.location}, ${status.journal.entries} entries (${describeBytes(status.journal.bytes)}) since the start`,
     ],
     ["Connections", String(status.connections)],
     ["Event loop", `${status.eventLoopLagMs.toFixed(1)} ms late (p99)`],

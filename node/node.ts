@@ -23,7 +23,7 @@ import { createDirectory } from "./directory/index.ts";
 import { adminCodeHash, createGateway, createHub } from "./gateway/index.ts";
 import { createKernel, type Kernel } from "./kernel/index.ts";
 import { createClock, createMetrics, createRandom, openLevelStore } from "./platform/index.ts";
-import type { Log, Meter } from "./ports.ts";
+import type { Clock, Log, Meter } from "./ports.ts";
 import { openJournal, verifyJournal as verifyStore } from "./storage/index.ts";
 
 /** What the process around the node brings. */
@@ -144,7 +144,7 @@ export async function startNode(config: Config, platform: NodePlatform): Promise
 
     // Last, because actors that were interrupted go on at once, and their events need somebody to hear them.
     await kernel.start();
-    await modelsSettled(runtime, clock.after);
+    await modelsSettled(runtime, clock);
     log.info("node_ready", { node, url: gateway.url, startedInMs: Math.round(clock.nowMs() - startedAtMs) });
     const running = { url: gateway.url, node, stop, get models() { return runtime.models(); } }; // prettier-ignore
     return (await adminNeeded()) ? { ...running, models: runtime.models(), adminCode } : running;
@@ -204,12 +204,9 @@ function readiness(kernel: Kernel): Result<unknown> {
 /** A node says it is ready when its models are; but a large one may take minutes, and chat need not wait for it. */
 const modelsWaitMs = 5_000;
 
-function modelsSettled(
-  runtime: InferenceHost,
-  after: (delayMs: number, callback: () => void) => () => void,
-): Promise<void> {
+function modelsSettled(runtime: InferenceHost, clock: Clock): Promise<void> {
   return new Promise((resolve) => {
-    const cancel = after(modelsWaitMs, resolve);
+    const cancel = clock.after(modelsWaitMs, resolve);
     void runtime.settled().then(() => {
       cancel();
       resolve();

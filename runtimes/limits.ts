@@ -33,6 +33,13 @@ export const runtimeLimits = {
   /** Library log lines kept for one load, to name the reason when it fails. */
   loadLogLinesMax: 20,
 
+  /** Longest wait for the lines of a failed load. */
+  loadLogWaitMs: 1_000,
+  /** A load may take this long, and a second more for each 20 MB of the file (a slow disk); then it hangs, and the host is
+   *  killed and started again. */
+  loadMsMax: 60_000,
+  loadBytesPerMs: 20_000,
+
   restartDelayMsMin: 250,
   restartDelayMsMax: 10_000,
   /** A host that lived this long starts again with the shortest delay. */

@@ -20,6 +20,8 @@ export interface ConnectionEvents {
   /** A topic's state was loaded: at the first subscription, or anew when the cursor was too old. */
   onState(topic: string, state: unknown): void;
   onEvent(topic: string, event: unknown, at: number | undefined): void;
+  /** A topic can not be followed any more: access to it ended, or it is gone. */
+  onLost(topic: string, reason: Failure): void;
   onActivity(activity: Extract<NodeFrame, { activity: unknown }>["activity"]): void;
   /** `up` again after `down` means that nothing was missed: subscriptions go on from their cursors. */
   onChange(state: "up" | "down", reason: string): void;
@@ -58,6 +60,8 @@ const reads = new Set(["describe", "summary", "history", "rooms", "sessions"]);
 export async function openConnection(target: Target, events: ConnectionEvents): Promise<Connection> {
   const pending = new Map<number, Pending>();
   const cursors = new Map<string, number | undefined>();
+  /** Topics somebody wants to follow, whether that works now or not. */
+  const wanted = new Set<string>();
   let socket: WebSocket | undefined;
   let hello: Hello | undefined;
   let greeted = false;
@@ -66,6 +70,7 @@ export async function openConnection(target: Target, events: ConnectionEvents): 
   let closed = false;
   let silence: NodeJS.Timeout | undefined;
   let retry: NodeJS.Timeout | undefined;
+  const retries = new Set<NodeJS.Timeout>();
 
   const address = new URL("/ws", target.url);
   address.protocol = address.protocol === "https:" ? "wss:" : "ws:";
@@ -113,6 +118,16 @@ export async function openConnection(target: Target, events: ConnectionEvents): 
     return stale && cursor !== undefined ? subscribe(topic) : answer;
   }
 
+  /** Follows a topic again by itself; what may pass is tried again later, what will not is reported. */
+  async function followAgain(topic: string): Promise<void> {
+    const answer = await subscribe(topic);
+    if (answer.ok || closed || !wanted.has(topic)) return;
+    if (answer.error.outcome === "failed") {
+      wanted.delete(topic);
+      events.onLost(topic, answer.error);
+    } else retries.add(setTimeout(() => void followAgain(topic), cliLimits.reconnectMaxMs));
+  }
+
   function onFrame(frame: NodeFrame): void {
     if ("re" in frame) {
       const waiting = pending.get(frame.re);
@@ -126,9 +141,12 @@ export async function openConnection(target: Target, events: ConnectionEvents): 
       if (frame.at !== undefined) cursors.set(frame.topic, frame.at);
       events.onEvent(frame.topic, frame.event, frame.at);
     } else if ("lost" in frame) {
-      cursors.set(frame.topic, undefined);
-      if (frame.lost.outcome !== "failed" || frame.lost.code.startsWith("CURSOR")) void subscribe(frame.topic);
-      else cursors.delete(frame.topic);
+      cursors.delete(frame.topic);
+      if (frame.lost.outcome !== "failed" || frame.lost.code.startsWith("CURSOR")) void followAgain(frame.topic);
+      else {
+        wanted.delete(frame.topic);
+        events.onLost(frame.topic, frame.lost);
+      }
     } else if ("activity" in frame) events.onActivity(frame.activity);
   }
 
@@ -139,7 +157,7 @@ export async function openConnection(target: Target, events: ConnectionEvents): 
     const asked = new Set(waiting.filter((frame) => frame.do === "subscribe").map((frame) => frame.to));
     transmit({ id: 0, do: "watch" });
     for (const frame of waiting) transmit(frame);
-    for (const topic of cursors.keys()) if (!asked.has(topic)) void subscribe(topic);
+    for (const topic of wanted) if (!asked.has(topic)) void followAgain(topic);
     events.onChange("up", first.node);
   }
 
@@ -227,6 +245,7 @@ export async function openConnection(target: Target, events: ConnectionEvents): 
     closed = true;
     clearTimeout(retry);
     clearTimeout(silence);
+    for (const timer of retries) clearTimeout(timer);
     for (const { timer, resolve } of pending.values()) {
       clearTimeout(timer);
       resolve(refused(failure("STOPPING")));
@@ -245,12 +264,16 @@ export async function openConnection(target: Target, events: ConnectionEvents): 
         with: parameters,
         ...(!reads.has(command.slice(command.indexOf(".") + 1)) && { operationId: randomUUID() }),
       }),
-    subscribe(topic) {
+    async subscribe(topic) {
       cursors.delete(topic);
-      return subscribe(topic);
+      wanted.add(topic);
+      const answer = await subscribe(topic);
+      if (!answer.ok) wanted.delete(topic);
+      return answer;
     },
     unsubscribe(topic) {
-      if (!cursors.delete(topic)) return;
+      cursors.delete(topic);
+      if (!wanted.delete(topic)) return;
       void request({ do: "unsubscribe", to: topic });
     },
     close,

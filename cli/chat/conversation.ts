@@ -48,6 +48,7 @@ export interface Conversation {
   settled(follow: boolean): Promise<void>;
   onState(topic: string, state: unknown): void;
   onEvent(topic: string, event: unknown, at: number | undefined): void;
+  onLost(topic: string, reason: Failure): void;
   onActivity(activity: Extract<NodeFrame, { activity: unknown }>["activity"]): void;
   onChange(state: "up" | "down", reason: string): void;
 }
@@ -404,6 +405,13 @@ export function createConversation(options: {
       else onAgentEvent(event as AgentEvent | AgentSignal);
       seenAt = Math.max(seenAt, at ?? 0);
       if (isSettled()) settle?.();
+    },
+    onLost(topic, reason) {
+      if (topic !== topicOf(place)) return;
+      remark(dim(`* ${nameOf(topic)} can not be followed any more (${reason.code})`));
+      place = { kind: "nowhere" };
+      showPrompt();
+      owe(-owed);
     },
     onActivity({ room, author, mentioned }) {
       if (!screen.interactive) return;

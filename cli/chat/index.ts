@@ -45,6 +45,7 @@ async function converse(flags: ChatFlags, screen: Screen, output: Output): Promi
   const connection = await openConnection(target, {
     onState: (topic, state) => conversation?.onState(topic, state),
     onEvent: (topic, event, at) => conversation?.onEvent(topic, event, at),
+    onLost: (topic, reason) => conversation?.onLost(topic, reason),
     onActivity: (activity) => conversation?.onActivity(activity),
     onChange: (state, reason) => conversation?.onChange(state, reason),
     onEnd(reason) {

@@ -92,13 +92,20 @@ interface GatedTurn {
 
 /** What a turn comes to, before anything of it has happened. */
 interface Plan {
-  readonly state: unknown;
-  readonly notes: unknown;
+  state: unknown;
+  notes: unknown;
   readonly events: unknown[];
   readonly side: SideOp[];
+  /** Answers to operations; stored only when the turn appends something. */
   readonly answers: (readonly [string, Result<unknown>])[];
   readonly outputs: Output[];
-  readonly stop: boolean;
+  stop: boolean;
+}
+
+function answer(plan: Plan, to: ReplyTo | undefined, result: Result<unknown>): void {
+  if (to === undefined) return;
+  plan.outputs.push({ type: "answer", to, result });
+  if (to.operation !== undefined) plan.answers.push([to.operation, result]);
 }
 
 export type ActivationStatus = "loading" | "active" | "restarting" | "quarantined" | "closed";
@@ -285,54 +292,51 @@ export class Activation {
   }
 
   #plan(effects: readonly Effect[], envelope: Envelope | undefined): Plan {
-    let state = this.#state;
-    let notes = this.#notes;
-    const events: unknown[] = [];
-    const side: SideOp[] = [];
-    const answered: (readonly [string, Result<unknown>])[] = [];
-    const outputs: Output[] = [];
-    let stop = false;
-    const answer = (to: ReplyTo | undefined, result: Result<unknown>): void => {
-      if (to === undefined) return;
-      outputs.push({ type: "answer", to, result });
-      if (to.operation !== undefined) answered.push([to.operation, result]);
+    const plan: Plan = {
+      state: this.#state,
+      notes: this.#notes,
+      events: [],
+      side: [],
+      answers: [],
+      outputs: [],
+      stop: false,
     };
     for (const effect of effects) {
       switch (effect.type) {
         case "persist":
-          events.push(effect.event);
-          state = this.behavior.evolve(state, effect.event);
-          for (const op of this.behavior.record?.(effect.event, this.#key) ?? []) side.push({ space: "record", ...op });
+          plan.events.push(effect.event);
+          plan.state = this.behavior.evolve(plan.state, effect.event);
+          for (const op of this.behavior.record?.(effect.event, this.#key) ?? [])
+            plan.side.push({ space: "record", ...op });
           break;
         case "note":
-          notes = this.behavior.notes?.evolve(notes, effect.note as never);
+          plan.notes = this.behavior.notes?.evolve(plan.notes, effect.note as never);
           break;
         case "reply":
-          answer(effect.to ?? envelope?.replyTo, ok(effect.value));
+          answer(plan, effect.to ?? envelope?.replyTo, ok(effect.value));
           break;
         case "refuse":
-          answer(effect.to ?? envelope?.replyTo, refused(failure(effect.code, effect.details)));
+          answer(plan, effect.to ?? envelope?.replyTo, refused(failure(effect.code, effect.details)));
           break;
         case "remind":
-          side.push({ space: "reminder", put: effect.id, value: effect.dueMs });
-          outputs.push(effect);
+          plan.side.push({ space: "reminder", put: effect.id, value: effect.dueMs });
+          plan.outputs.push(effect);
           break;
         case "forget":
-          side.push({ space: "reminder", delete: effect.id });
-          outputs.push(effect);
+          plan.side.push({ space: "reminder", delete: effect.id });
+          plan.outputs.push(effect);
           break;
         case "stop":
-          stop = true;
+          plan.stop = true;
           break;
         default:
-          outputs.push(effect);
+          plan.outputs.push(effect);
       }
     }
     // A tell has nobody to answer; its operation is remembered all the same.
     if (envelope?.operation !== undefined && envelope.replyTo === undefined)
-      answered.push([envelope.operation, ok(null)]);
-    const durable = events.length > 0 || side.length > 0;
-    return { state, notes, events, side, answers: durable ? answered : [], outputs, stop };
+      plan.answers.push([envelope.operation, ok(null)]);
+    return plan;
   }
 
   /** One append for the whole turn; nothing when nothing is durable in it. Error, with nothing changed: TOO_LARGE. */
@@ -349,20 +353,23 @@ export class Activation {
   }
 
   #write(draft: EntryDraft): void {
-    const { seq, bytes } = this.home.append(draft, (error) => {
-      if (this.status === "closed") return;
-      if (error) {
-        this.home.fail(error);
-        return;
-      }
-      this.#durable += 1;
-      this.#openGate();
-    });
+    const { seq, bytes } = this.home.append(draft, this.#onAppended);
     this.#appended += 1;
     this.#lastSeq = seq;
     this.#tailEntries += 1;
     this.#tailBytes += bytes;
   }
+
+  /** One function for all appends of this activation: they become durable in the order they were made. */
+  readonly #onAppended = (error: Failure | undefined): void => {
+    if (this.status === "closed") return;
+    if (error) {
+      this.home.fail(error);
+      return;
+    }
+    this.#durable += 1;
+    this.#openGate();
+  };
 
   #snapshotDue(): boolean {
     const { snapshotEntriesMin, snapshotEntriesMax } = this.#around.limits;

@@ -20,8 +20,8 @@ export const kernelLimits = {
   generationsMax: 64,
   /** Length of a chain of asks. A longer one is taken for a cycle that hides: CALL_CYCLE. */
   askChainMax: 16,
-  /** Answers kept per actor for repeated operations, and for how long. */
-  answersMax: 1_024,
+  /** Answers kept per actor for repeated operations (at least half of them at any time), and for how long. */
+  answersMax: 2_048,
   answersAgeMaxMs: 3_600_000,
   /** Operations of one actor that are begun and not answered; a repetition waits for the same answer. */
   openOperationsMax: 1_024,

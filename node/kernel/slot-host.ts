@@ -139,7 +139,7 @@ export class SlotHost implements Home {
 
   /** Ends all activations: the slot is no longer served here. */
   #close(error: Failure): void {
-    for (const activation of [...this.activations.values()]) {
+    for (const activation of this.activations.values()) {
       this.#remove(activation);
       activation.close(error);
     }

@@ -86,15 +86,15 @@ function unpackSide(row: readonly unknown[], events: readonly unknown[]): SideOp
 }
 
 /** The payload of an entry's frame. */
-export const encodeEntry = (entry: Entry): Uint8Array =>
+export const encodeEntry = (epoch: number, seq: number, entry: Omit<Entry, "epoch" | "seq">): Uint8Array =>
   encode([
-    entry.epoch,
-    entry.seq,
+    epoch,
+    seq,
     entry.atMs,
     entry.actor,
     entry.events,
     entry.answers,
-    entry.side.map((op) => packSide(op, entry.events)),
+    entry.side.length === 0 ? entry.side : entry.side.map((op) => packSide(op, entry.events)),
   ]);
 
 function decodeEntry(payload: Uint8Array): Entry {

@@ -49,7 +49,7 @@ export interface Recovered {
 }
 
 type Pending =
-  | { readonly type: "entry"; readonly entry: Entry; readonly payload: Uint8Array; readonly chunkSeq?: number }
+  | { readonly type: "entry"; readonly actor: ActorId; readonly side: readonly SideOp[]; readonly payload: Uint8Array }
   | { readonly type: "snapshot"; readonly actor: ActorId; readonly seq: number; readonly sealed: Uint8Array }
   | { readonly type: "trim"; readonly throughSeq: number };
 
@@ -146,17 +146,16 @@ export class SlotLog implements CommitSink {
     draft: EntryDraft,
     done: (error: Failure | undefined) => void,
   ): { readonly seq: number; readonly bytes: number } {
-    const { atMs, actor, events, answers, side } = draft;
-    const entry: Entry = { epoch: this.epoch, seq: this.#lastSeq + 1, atMs, actor, events, answers, side };
-    const payload = encodeEntry(entry);
+    const seq = this.#lastSeq + 1;
+    const payload = encodeEntry(this.epoch, seq, draft);
     if (payload.length > this.#limits.entryBytesMax) {
       throw new PlexusError(
         failure("TOO_LARGE", { entryBytes: payload.length, entryBytesMax: this.#limits.entryBytesMax }),
       );
     }
-    this.#lastSeq = entry.seq;
-    this.#submit({ type: "entry", entry, payload }, payload.length, done);
-    return { seq: entry.seq, bytes: payload.length };
+    this.#lastSeq = seq;
+    this.#submit({ type: "entry", actor: draft.actor, side: draft.side, payload }, payload.length, done);
+    return { seq, bytes: payload.length };
   }
 
   /** Stores the state an actor had after entry `seq`. Becomes durable after every append made before this call. */
@@ -278,7 +277,7 @@ export class SlotLog implements CommitSink {
       throw new PlexusError(failure("FENCED", { slot: this.slot, epoch: this.epoch, fence: this.#currentFence() }));
     }
     const work = items.map((item) => (item as LogItem).pending);
-    const ranged = work.some((each) => each.type === "entry" && each.entry.side.some((op) => "deleteFrom" in op));
+    const ranged = work.some((each) => each.type === "entry" && each.side.some((op) => "deleteFrom" in op));
     const ops = this.#prepareLog(work);
     return ranged ? this.#prepareSideRanged(work, ops) : this.#prepareSide(work, ops);
   }
@@ -312,7 +311,7 @@ export class SlotLog implements CommitSink {
     for (const each of work) {
       if (each.type === "entry") {
         payloads.push(each.payload);
-        actors.add(each.entry.actor);
+        actors.add(each.actor);
       } else if (each.type === "snapshot") {
         ops.push({ type: "put", key: snapshotKey(this.slot, each.actor), value: each.sealed });
         this.#preparedSnapshots.push({ actor: each.actor, seq: each.seq });
@@ -348,7 +347,7 @@ export class SlotLog implements CommitSink {
   #prepareSide(work: readonly Pending[], ops: StoreOp[]): StoreOp[] {
     for (const each of work) {
       if (each.type !== "entry") continue;
-      for (const op of each.entry.side) if (!("deleteFrom" in op)) ops.push(this.#sideOp(each.entry.actor, op));
+      for (const op of each.side) if (!("deleteFrom" in op)) ops.push(this.#sideOp(each.actor, op));
     }
     return ops;
   }
@@ -357,12 +356,12 @@ export class SlotLog implements CommitSink {
   async #prepareSideRanged(work: readonly Pending[], ops: StoreOp[]): Promise<StoreOp[]> {
     for (const each of work) {
       if (each.type !== "entry") continue;
-      for (const op of each.entry.side) {
+      for (const op of each.side) {
         if (!("deleteFrom" in op)) {
-          ops.push(this.#sideOp(each.entry.actor, op));
+          ops.push(this.#sideOp(each.actor, op));
           continue;
         }
-        const base = sideKey(op.space, this.slot, each.entry.actor, "");
+        const base = sideKey(op.space, this.slot, each.actor, "");
         const range = { gte: base + op.deleteFrom, lt: base + op.deleteTo };
         const stored = await this.#store.range({ ...range, limit: this.#limits.deleteRangeMax });
         const batched = ops.filter((put) => put.type === "put" && put.key >= range.gte && put.key < range.lt);

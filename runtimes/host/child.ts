@@ -10,6 +10,7 @@ import { Piscina } from "piscina";
 import { failure, type GenerationRequest } from "../../protocols/index.ts";
 import type { ModelSpec } from "../adapter.ts";
 import { inspectGgufFile } from "../gguf.ts";
+import { runtimeLimits } from "../limits.ts";
 import { planLoad } from "../llama/plan.ts";
 import { memoryBudgetBytes, readMachine } from "../machine.ts";
 import type { FromHost, FromWorker, ToHost, ToWorker } from "./messages.ts";
@@ -41,7 +42,10 @@ async function load(spec: ModelSpec, models: number): Promise<void> {
     const { plan } = verdict;
     const pool = createPool(plan.sequences);
     const task: LoadTask = { spec, plan };
-    const answer = (await pool.run(task, { name: "load" })) as LoadAnswer;
+    const limitMs = runtimeLimits.loadMsMax + sizeBytes / runtimeLimits.loadBytesPerMs;
+    const timer = setTimeout(() => fault("load does not end", spec.name), limitMs);
+    const ended = pool.run(task, { name: "load" }) as Promise<LoadAnswer>;
+    const answer = await ended.finally(() => clearTimeout(timer));
     if (answer.type === "failed") {
       await pool.destroy(); // Nothing of it runs: the load has ended.
       return refuse(spec, sizeBytes, answer.reason);

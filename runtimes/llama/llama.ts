@@ -28,8 +28,7 @@ export type LlamaLoad =
 /** The usual choice of chat servers: lively, seldom wrong. */
 const temperatureDefault = 0.7;
 
-/** A hundred times what a line takes. */
-const logSettleMs = 1500;
+const logStepMs = 20;
 
 /** Loads a model into this thread. What fails comes back as a reason, and nothing of it stays in memory. */
 export async function loadLlama(spec: ModelSpec, plan: LoadPlan): Promise<LlamaLoad> {
@@ -69,8 +68,9 @@ export async function loadLlama(spec: ModelSpec, plan: LoadPlan): Promise<LlamaL
     const generate: LoadedModel["generate"] = (request, flow) => writer.generate(request, flow);
     return { type: "loaded", model: { device, generate, unload }, warnings };
   } catch (thrown) {
-    // Lines come in from another thread; those of the failure are on their way.
-    await new Promise((resolve) => setTimeout(resolve, logSettleMs));
+    // Lines come in from another thread; those of the failure may still be on their way.
+    for (let waitedMs = 0; errors.length === 0 && waitedMs < runtimeLimits.loadLogWaitMs; waitedMs += logStepMs)
+      await new Promise((resolve) => setTimeout(resolve, logStepMs));
     await llama?.dispose();
     return { type: "failed", reason: loadReason(thrown instanceof Error ? thrown.message : String(thrown), errors) };
   }

@@ -13,5 +13,5 @@ export OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 PYTHONHASHSEED=0 PYTHONDONTWRITE
 mkdir -p "$build" "$out"
 "$python" "$here/corpus.py" "$build/corpus.jsonl"
 "$python" "$here/tokenizer.py" "$build/corpus.jsonl" "$build/merges.json"
-nice -n 5 "$python" "$here/train.py" "$build/corpus.jsonl" "$build/merges.json" "$build/trained.pt" --steps "${STEPS:-2600}"
+nice -n 5 "$python" "$here/train.py" "$build/corpus.jsonl" "$build/merges.json" "$build/trained.pt" --steps "${STEPS:-2500}"
 "$python" "$here/export.py" "$build/trained.pt" "$build/merges.json" "$out/plexus-tiny.gguf" "$out/plexus-tiny.json"

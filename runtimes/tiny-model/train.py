@@ -207,7 +207,7 @@ def main():
     parser.add_argument("corpus")
     parser.add_argument("merges")
     parser.add_argument("out")
-    parser.add_argument("--steps", type=int, default=2600)
+    parser.add_argument("--steps", type=int, default=2500)
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     torch.set_num_threads(1)

@@ -21,6 +21,8 @@ export interface Probe {
   /** A message arrived that its sender sent after persisting `token`. */
   caused(token: string): void;
   rang(alarm: ActorId, id: string, dueMs: number, nowMs: number): void;
+  /** A writer is about to persist that a text ended. */
+  ended(id: string): void;
   broken(checker: string, detail: string): void;
 }
 
@@ -351,6 +353,7 @@ function writer(probe: Probe): Behavior<WriterState, WriterMessage, WriterEvent,
       return [started, { type: "generate", request: requestFor(id, open.prompt, attempt) }];
     }
     const how = part.type === "failed" ? "failed" : part.end;
+    probe.ended(id);
     return [persist({ type: "finished", id, end: { prompt: open.prompt, end: how, text } })];
   };
   return {

@@ -272,6 +272,11 @@ export class Client {
 
   // --- the end: what must be there ------------------------------------------------------------------------------------
 
+  /** Alarms that must ring and texts that must end, whether anybody asks for them or not. */
+  expected(): readonly string[] {
+    return [...this.alarms.keys(), ...this.texts.keys()];
+  }
+
   /** True when nothing of what it was promised is still to come. Call when the faults are over. */
   async promisesKept(): Promise<boolean> {
     const alarms = await this.#lists<AlarmList>(new Set([...this.alarms.values()].map(({ alarm }) => alarm)));

@@ -43,9 +43,10 @@ export const mutations: readonly Mutation[] = [
   {
     name: "sends the outputs of a turn whose append failed",
     file: activation,
-    find: "      if (error) {\n        this.#home.fail(error);\n",
+    find: '      if (this.status === "closed") return;\n      if (error) {\n',
     replace:
-      "      if (error) {\n        this.#durable += 1;\n        this.#openGate();\n        this.#home.fail(error);\n",
+      '      if (this.status === "closed") return;\n' +
+      "      if (error) {\n        this.#durable += 1;\n        this.#openGate();\n",
     caughtBy: ["output-after-durable"],
     seeds: 300,
   },
@@ -94,7 +95,7 @@ export const mutations: readonly Mutation[] = [
     file: "node/storage/layout.ts",
     find: "if (crc32(payload, chained) !== expected) return",
     replace: "if (crc32(payload, chained) < 0) return",
-    caughtBy: ["acknowledged-kept", "output-after-durable", "replay-is-gapless", "operation-once", "liveness"],
+    caughtBy: ["acknowledged-kept", "output-after-durable", "operation-once", "liveness", "no-stray-error"],
     seeds: 3_000,
   },
   {
@@ -160,10 +161,10 @@ export const mutations: readonly Mutation[] = [
     seeds: 600,
   },
   {
-    name: "publishes an actor's outputs in the wrong order",
+    name: "lets the outputs of a turn out in the wrong order",
     file: activation,
-    find: "for (const turn of this.#gate.splice(0, opened)) this.#perform",
-    replace: "for (const turn of this.#gate.splice(0, opened).reverse()) this.#perform",
+    find: "for (const output of outputs) this.#performOne(output, chain);",
+    replace: "for (const output of outputs.toReversed()) this.#performOne(output, chain);",
     caughtBy: ["stream-whole", "sender-order", "liveness"],
     seeds: 300,
   },

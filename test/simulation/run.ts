@@ -82,6 +82,8 @@ class Simulation implements Entrance {
   #finished = false;
   /** Set when the folder itself is damaged and the node said so: nothing more can be expected. */
   #hopeless = false;
+  /** Alarms that rang and texts that ended. */
+  readonly #heard = new Set<string>();
   readonly #rottenSlots = new Set<string>();
   #published = new Map<string, number>();
 
@@ -125,7 +127,9 @@ class Simulation implements Entrance {
         ...(this.#plan.people > 0 ? chatBehaviors : []),
         ...probeBehaviors({
           caused: (token) => this.#ledgers.durable(token, "message"),
+          ended: (id) => void this.#heard.add(id),
           rang: (alarm, id, dueMs, nowMs) => {
+            this.#heard.add(id);
             if (nowMs < dueMs && !this.#plan.clockJumps) {
               this.#violate("reminder-rings", `${alarm} ${id} rang ${dueMs - nowMs} ms early`);
             }
@@ -401,6 +405,11 @@ class Simulation implements Entrance {
     };
     const all = [...this.#clients, ...this.#people];
     await until(() => all.every((client) => client.finished));
+    if (!this.rotten()) {
+      // Nobody asks: what is pending must come by itself, also after a crash.
+      this.#crash();
+      await until(() => this.#clients.every((client) => client.expected().every((id) => this.#heard.has(id))));
+    }
     for (const client of all) await until(() => client.promisesKept());
     const before = this.lives;
     void this.#stop();

@@ -74,7 +74,7 @@ function shape(schema: Schema): string {
 
 /** Fields of exported interfaces and of exported unions of objects, from the source: types leave no trace at run time. */
 export function declarationLines(text: string): readonly string[] {
-  const code = blank(text, { strings: true }).replaceAll(/\breadonly /g, "");
+  const code = blank(text, { strings: true }).replaceAll(/\breadonly |\bimport\("[^"]*"\)\./g, "");
   const found: string[] = [];
   for (const match of code.matchAll(/\bexport interface (\w+)(?:<[^>]*>)?(?: extends (\w+))? \{/g)) {
     const body = bodyAt(code, match.index + match[0].length - 1);

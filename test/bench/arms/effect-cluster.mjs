@@ -32,7 +32,7 @@ const CounterLive = Counter.toLayer(
 );
 
 const folder = await mkdtemp(join(tmpdir(), "plexus-bench-effect-"));
-const Sql = LibsqlClient.layer({ url: `file:${join(folder, "cluster.db")}` });
+const Sql = LibsqlClient.layer({ url: `file:${join(folder, "cluster.db")}`, intMode: "bigint" });
 const Durable = Layer.effectDiscard(
   Effect.gen(function* () {
     const sql = yield* LibsqlClient.LibsqlClient;

@@ -174,6 +174,7 @@ describe("the plexus command", function () {
           if (type === "posted" && message !== undefined) seen.push(message.seq);
           wake();
         },
+        onLost: () => {},
         onActivity: () => {},
         onChange: (state) => {
           changes.push(state);

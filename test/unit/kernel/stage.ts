@@ -99,7 +99,10 @@ const pad: Behavior<PadState, Message, PadEvent, { count: number }, { by: number
       case "remind":
         return [{ type: "remind", id: "bell", dueMs: turn.nowMs + Number(text) }, reply(null)];
       case "reminded":
-        return [persist<PadEvent>({ type: "added", line: `rang ${String(message.id)}` }), { type: "forget", id: String(message.id) }];
+        return [
+          persist<PadEvent>({ type: "added", line: `rang ${String(message.id)}` }),
+          { type: "forget", id: String(message.id) },
+        ];
       case "generate":
         return [
           { type: "generate", request: { id: "g", model: "", messages: [], sampling: {}, timeoutMs: 1000 } },

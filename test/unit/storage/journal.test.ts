@@ -306,7 +306,10 @@ describe("layout", () => {
     fc.assert(
       fc.property(entries, fc.nat(), fc.integer({ min: 1, max: 255 }), (written, place, flip) => {
         const start = genesisChecksum(slot);
-        const { bytes, checksum } = encodeChunk(written.map(encodeEntry), start);
+        const { bytes, checksum } = encodeChunk(
+          written.map((entry) => encodeEntry(entry.epoch, entry.seq, entry)),
+          start,
+        );
         const read = decodeChunk(bytes, 1, start);
         expect(read.damage).to.equal(undefined);
         expect(read.checksum).to.equal(checksum);

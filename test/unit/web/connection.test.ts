@@ -1,0 +1,239 @@
+import { expect } from "chai";
+import type { ClientFrame, NodeFrame } from "../../../protocols/index.ts";
+import { failure } from "../../../protocols/index.ts";
+import { backoffMs, wireBounds } from "../../../web/src/wire/backoff.ts";
+import { Connection, type ConnectionPorts, type Follower } from "../../../web/src/wire/connection.ts";
+
+/** A browser of which the test owns the clock and the network. */
+function pretendBrowser() {
+  let nowMs = 0;
+  let timers: { readonly dueMs: number; readonly callback: () => void }[] = [];
+  let operations = 0;
+  const sockets: Socket[] = [];
+  const world = { online: true, sessionEnded: false };
+
+  interface Socket {
+    readonly sent: ClientFrame[];
+    closed: boolean;
+    say(frame: NodeFrame): void;
+    drop(): void;
+    /** The newest command of this name. */
+    last(name: string): ClientFrame;
+  }
+
+  const ports: ConnectionPorts = {
+    open(on) {
+      const socket: Socket = {
+        sent: [],
+        closed: false,
+        say: (frame) => on.frame(JSON.stringify(frame)),
+        drop: () => on.closed(),
+        last(name) {
+          const found = socket.sent.findLast((frame) => frame.do === name);
+          if (found === undefined) throw new Error(`no ${name} was sent`);
+          return found;
+        },
+      };
+      sockets.push(socket);
+      return {
+        send: (text) => socket.sent.push(JSON.parse(text) as ClientFrame),
+        close: () => (socket.closed = true),
+      };
+    },
+    after(delayMs, callback) {
+      const timer = { dueMs: nowMs + delayMs, callback };
+      timers.push(timer);
+      return () => (timers = timers.filter((other) => other !== timer));
+    },
+    nowMs: () => nowMs,
+    chance: () => 0.5,
+    operationId: () => `operation-${++operations}`,
+    sessionEnded: () => Promise.resolve(world.sessionEnded ? failure("UNAUTHENTICATED") : undefined),
+    online: () => world.online,
+  };
+
+  function pass(durationMs: number): void {
+    const endMs = nowMs + durationMs;
+    for (;;) {
+      const next = timers.filter((timer) => timer.dueMs <= endMs).toSorted((a, b) => a.dueMs - b.dueMs)[0];
+      if (next === undefined) break;
+      timers = timers.filter((other) => other !== next);
+      nowMs = next.dueMs;
+      next.callback();
+    }
+    nowMs = endMs;
+  }
+
+  const socket = (): Socket => {
+    const found = sockets.at(-1);
+    if (found === undefined) throw new Error("no socket was opened");
+    return found;
+  };
+  const hello = { version: "1", node: "n", user: "ada", admin: false, heartbeatMs: 30_000 };
+  const connection = new Connection(ports);
+  connection.start();
+  return { connection, sockets, socket, pass, world, greet: () => socket().say({ hello }) };
+}
+
+const recorder = () => {
+  const seen: unknown[] = [];
+  const follower: Follower = {
+    state: (state, head) => seen.push(["state", state, head]),
+    event: (event, at) => seen.push([event, at]),
+    signal: (event) => seen.push(["signal", event]),
+    refused: (reason) => seen.push(["refused", reason.code]),
+  };
+  return { seen, follower };
+};
+
+describe("the page's connection", () => {
+  it("waits longer after each failed attempt, up to a bound, and never less than half a step", () => {
+    const waits = Array.from({ length: 20 }, (_, index) => backoffMs(index + 1, 0));
+    expect(waits.slice(0, 4)).to.deep.equal([200, 400, 800, 1_600]);
+    expect(waits.at(-1)).to.equal(wireBounds.backoffMaxMs / 2);
+    expect(backoffMs(20, 0.999)).to.be.at.most(wireBounds.backoffMaxMs);
+  });
+
+  it("resumes a topic after the last event it saw and drops what it has seen", () => {
+    const { connection, socket, pass, greet } = pretendBrowser();
+    const { seen, follower } = recorder();
+    connection.follow("room/lobby", follower);
+    greet();
+    const first = socket().last("subscribe");
+    expect(first.cursor).to.equal(undefined);
+    socket().say({ re: first.id, ok: { head: 41, state: "S" } });
+    socket().say({ topic: "room/lobby", at: 42, event: "a" });
+    socket().drop();
+    pass(wireBounds.backoffMaxMs);
+    greet();
+    const second = socket().last("subscribe");
+    expect(second.cursor).to.equal(42);
+    socket().say({ re: second.id, ok: { head: 44 } });
+    for (const at of [42, 43, 43, 44]) socket().say({ topic: "room/lobby", at, event: `e${at}` });
+    expect(seen).to.deep.equal([
+      ["state", "S", 41],
+      ["a", 42],
+      ["e43", 43],
+      ["e44", 44],
+    ]);
+  });
+
+  it("loads the state anew when its position has expired", () => {
+    const { connection, socket, pass, greet } = pretendBrowser();
+    const { seen, follower } = recorder();
+    connection.follow("room/lobby", follower);
+    greet();
+    socket().say({ re: socket().last("subscribe").id, ok: { head: 5, state: "old" } });
+    socket().drop();
+    pass(wireBounds.backoffMaxMs);
+    greet();
+    socket().say({ re: socket().last("subscribe").id, error: failure("CURSOR_EXPIRED") });
+    const again = socket().last("subscribe");
+    expect(again.cursor).to.equal(undefined);
+    socket().say({ re: again.id, ok: { head: 90_000, state: "new" } });
+    expect(seen.at(-1)).to.deep.equal(["state", "new", 90_000]);
+  });
+
+  it("subscribes anew to a topic that was lost, and gives up one that is forbidden", () => {
+    const { connection, socket, greet } = pretendBrowser();
+    const { seen, follower } = recorder();
+    connection.follow("room/lobby", follower);
+    greet();
+    socket().say({ re: socket().last("subscribe").id, ok: { head: 5, state: "S" } });
+    socket().say({ topic: "room/lobby", lost: failure("CURSOR_EXPIRED") });
+    expect(socket().last("subscribe").cursor).to.equal(undefined);
+    socket().say({ re: socket().last("subscribe").id, ok: { head: 9, state: "T" } });
+    socket().say({ topic: "room/lobby", lost: failure("NOT_A_MEMBER") });
+    expect(seen.at(-1)).to.deep.equal(["refused", "NOT_A_MEMBER"]);
+    expect(socket().sent.filter((frame) => frame.do === "subscribe")).to.have.length(2);
+  });
+
+  it("sends an unanswered change again with its operationId, and answers it once", async () => {
+    const { connection, socket, pass, greet } = pretendBrowser();
+    greet();
+    const answer = connection.command("room.post", "lobby", { text: "hi" }, { kind: "change" });
+    const sent = socket().last("room.post");
+    expect(sent.operationId).to.equal("operation-1");
+    socket().drop();
+    pass(wireBounds.backoffMaxMs);
+    greet();
+    const resent = socket().last("room.post");
+    expect(resent.operationId).to.equal(sent.operationId);
+    socket().say({ re: resent.id, ok: { seq: 7 } });
+    socket().say({ re: resent.id, ok: { seq: 8 } });
+    expect(await answer).to.deep.equal({ ok: true, value: { seq: 7 } });
+  });
+
+  it("repeats what was not started, a bounded number of times, then shows the refusal", async () => {
+    const { connection, socket, pass, greet } = pretendBrowser();
+    greet();
+    const answer = connection.command("room.post", "lobby", { text: "hi" }, { kind: "change" });
+    for (let time = 0; time <= wireBounds.repeatsMax; time += 1) {
+      socket().say({ re: socket().last("room.post").id, error: failure("RATE_LIMITED", { retryAfterMs: 100 }) });
+      pass(100);
+    }
+    const result = await answer;
+    expect(result.ok).to.equal(false);
+    expect(socket().sent.filter((frame) => frame.do === "room.post")).to.have.length(wireBounds.repeatsMax + 1);
+  });
+
+  it("ends a command that is never answered with its outcome unknown", async () => {
+    const { connection, pass } = pretendBrowser();
+    const answer = connection.command("room.post", "lobby", { text: "hi" }, { kind: "change" });
+    pass(wireBounds.answerTimeoutMs);
+    const result = await answer;
+    expect(!result.ok && result.error.outcome).to.equal("unknown");
+  });
+
+  it("drops a transient command that can not be sent now", async () => {
+    const { connection, socket, greet } = pretendBrowser();
+    const result = await connection.command("room.typing", "lobby", {}, { kind: "transient" });
+    greet();
+    expect(result.ok).to.equal(false);
+    expect(socket().sent.filter((frame) => frame.do === "room.typing")).to.have.length(0);
+  });
+
+  it("notices a silent connection and opens another", () => {
+    const { connection, sockets, pass, greet } = pretendBrowser();
+    greet();
+    pass(30_000);
+    expect(connection.link.status).to.equal("open");
+    pass(30_000);
+    expect(connection.link.status).to.equal("waiting");
+    pass(wireBounds.backoffMaxMs);
+    expect(sockets).to.have.length(2);
+    expect(sockets[0]?.closed).to.equal(true);
+  });
+
+  it("comes back at once when the page wakes up, and waits without a network", () => {
+    const { connection, socket, sockets, world, greet } = pretendBrowser();
+    greet();
+    world.online = false;
+    socket().drop();
+    expect(connection.link.status).to.equal("offline");
+    world.online = true;
+    connection.wake();
+    expect(sockets).to.have.length(2);
+  });
+
+  it("ends when the session has ended, and answers what waits", async () => {
+    const { connection, socket, world } = pretendBrowser();
+    const answer = connection.command("room.post", "lobby", { text: "hi" }, { kind: "change" });
+    world.sessionEnded = true;
+    socket().drop();
+    const result = await answer;
+    expect(!result.ok && result.error.code).to.equal("UNAUTHENTICATED");
+    expect(connection.link.status).to.equal("ended");
+  });
+
+  it("keeps no more commands in flight than the node takes", () => {
+    const { connection, socket, greet } = pretendBrowser();
+    greet();
+    for (let count = 0; count < 100; count += 1)
+      void connection.command("room.post", "lobby", { text: "hi" }, { kind: "change" });
+    expect(socket().sent).to.have.length(wireBounds.outstandingMax);
+    const first = socket().sent[0];
+    if (first !== undefined) socket().say({ re: first.id, ok: {} });
+    expect(socket().sent).to.have.length(wireBounds.outstandingMax + 1);
+  });
+});

@@ -1,0 +1,354 @@
+import { expect } from "chai";
+import { assert as property, property as forAll, array, constantFrom, integer, record } from "fast-check";
+import type { ConversationTurn, RoomMessage, RoomState } from "../../../protocols/index.ts";
+import { failure } from "../../../protocols/index.ts";
+import {
+  appendPiece,
+  emptyAgent,
+  emptyRoom,
+  foldAgent,
+  foldRoom,
+  groupRooms,
+  isWriting,
+  listAfterNews,
+  listAfterRoom,
+  matching,
+  mentionAt,
+  messageAt,
+  needsMarkdown,
+  otherPerson,
+  pendingShown,
+  roomNameFrom,
+  splitMentions,
+  threadOf,
+  timelineRows,
+  windowMessagesMax,
+  type AgentInput,
+  type RoomInput,
+} from "../../../web/src/model/index.ts";
+
+const ada = "user/ada";
+const bob = "user/bob";
+const message = (seq: number, change: Partial<RoomMessage> = {}): RoomMessage => ({
+  seq,
+  author: bob,
+  text: `message ${seq}`,
+  atMs: seq * 1_000,
+  ...change,
+});
+const state = (count: number, from = 1): RoomState => ({
+  room: "lobby",
+  title: "Lobby",
+  topic: "",
+  visibility: "public",
+  createdAtMs: 0,
+  members: {
+    [ada]: { role: "owner", joinedAtMs: 0, readSeq: 0 },
+    [bob]: { role: "member", joinedAtMs: 0, readSeq: 0 },
+  },
+  messageSeq: from + count - 1,
+  pins: [],
+  messages: Array.from({ length: count }, (_, index) => message(from + index)),
+});
+const room = (...inputs: readonly RoomInput[]) =>
+  [{ type: "state", state: state(3) } as const, ...inputs].reduce(foldRoom, emptyRoom);
+const posted = (given: RoomMessage): RoomInput => ({ type: "event", event: { type: "posted", message: given } });
+const mine = { operationId: "o1", text: "hi", atMs: 9_000 };
+
+describe("a room as the page knows it", () => {
+  it("adds messages in order, counts them read for their author, and ends the author's typing", () => {
+    const typing: RoomInput = { type: "signal", signal: { type: "typing", member: bob, untilMs: 1 }, nowMs: 0 };
+    expect(room(typing).typing).to.have.property(bob);
+    const model = room(typing, posted(message(4)));
+    expect(model.messages.map(({ seq }) => seq)).to.deep.equal([1, 2, 3, 4]);
+    expect(model.view?.messageSeq).to.equal(4);
+    expect(model.view?.members[bob]?.readSeq).to.equal(4);
+    expect(model.typing).to.deep.equal({});
+  });
+
+  it("holds each message once, whatever is repeated", () => {
+    const event = constantFrom<RoomInput["type"]>("state", "event", "older");
+    const input = record({ type: event, seq: integer({ min: 1, max: 12 }) });
+    property(
+      forAll(array(input, { maxLength: 40 }), (steps) => {
+        let model = room();
+        for (const { type, seq } of steps) {
+          if (type === "state") model = foldRoom(model, { type, state: state(3, Math.max(1, seq)) });
+          else if (type === "older")
+            model = foldRoom(model, { type, history: { messages: [message(seq)], more: false } });
+          else model = foldRoom(model, posted(message(seq)));
+          const seqs = model.messages.map((known) => known.seq);
+          expect(seqs).to.deep.equal([...new Set(seqs)].toSorted((a, b) => a - b));
+        }
+      }),
+    );
+  });
+
+  it("shows a pending post until its own message is there, whichever of answer and event comes first", () => {
+    const posting: RoomInput = { type: "posting", post: mine };
+    const answer: RoomInput = { type: "posted", operationId: "o1", seq: 4 };
+    const event = posted(message(4, { author: ada, text: "hi" }));
+    expect(pendingShown(room(posting), ada)).to.have.length(1);
+    expect(pendingShown(room(posting, answer), ada)).to.have.length(1);
+    expect(pendingShown(room(posting, event), ada)).to.have.length(0);
+    expect(room(posting, event, answer).pending).to.have.length(0);
+    expect(room(posting, answer, event).pending).to.have.length(0);
+  });
+
+  it("does not take an older message with the same text for the pending one", () => {
+    const earlier = posted(message(4, { author: ada, text: "hi" }));
+    expect(pendingShown(room(earlier, { type: "posting", post: mine }), ada)).to.have.length(1);
+  });
+
+  it("keeps a failed post with its reason until it is retried or discarded", () => {
+    const failed = room(
+      { type: "posting", post: mine },
+      { type: "postFailed", operationId: "o1", failure: failure("FORBIDDEN") },
+    );
+    expect(failed.pending[0]).to.include({ status: "failed" });
+    expect(foldRoom(failed, { type: "retrying", operationId: "o1" }).pending[0]).not.to.have.property("failure");
+    expect(foldRoom(failed, { type: "discarded", operationId: "o1" }).pending).to.have.length(0);
+  });
+
+  it("joins the pieces of a draft, forgets the text after a gap, and ends it with its message", () => {
+    const piece = (offset: number, text: string): RoomInput => ({
+      type: "signal",
+      signal: { type: "draft", agent: "agent/ada.helper", generation: "g", offset, text },
+      nowMs: 0,
+    });
+    expect(room(piece(0, "Hel"), piece(3, "lo")).drafts["g"]?.text).to.equal("Hello");
+    expect(room(piece(0, "Hel"), piece(9, "lo")).drafts["g"]?.text).to.equal(undefined);
+    const answer = posted(message(4, { author: "agent/ada.helper", generation: "g" }));
+    expect(room(piece(0, "Hel"), answer).drafts).to.deep.equal({});
+    expect(room(answer, piece(3, "late")).drafts).to.deep.equal({});
+  });
+
+  it("replaces an overlapping piece of a draft", () => {
+    expect(appendPiece("abcdef", 3, "XYZ!")).to.equal("abcXYZ!");
+    expect(appendPiece("abc", 4, "x")).to.equal(undefined);
+    expect(appendPiece(undefined, 2, "x")).to.equal(undefined);
+    expect(appendPiece("abc", 0, "new")).to.equal("new");
+  });
+
+  it("keeps changes of messages that are not in its window, for the panels that loaded them", () => {
+    const reacted = message(1, { reactions: { "👍": [ada] } });
+    const far = [{ type: "state", state: state(3, 100) } as const].reduce(foldRoom, emptyRoom);
+    const model = foldRoom(far, {
+      type: "event",
+      event: { type: "reacted", message: reacted, by: ada, emoji: "👍", on: true },
+    });
+    expect(model.messages).to.have.length(3);
+    expect(messageAt(model, 1)).to.equal(reacted);
+    expect(threadOf(model, 1, [message(1), message(2, { replyTo: 1 })])[0]).to.equal(reacted);
+  });
+
+  it("bounds its window", () => {
+    let model = room();
+    for (let seq = 4; seq <= windowMessagesMax + 10; seq += 1) model = foldRoom(model, posted(message(seq)));
+    expect(model.messages.length).to.be.at.most(windowMessagesMax);
+    expect(model.messages.at(-1)?.seq).to.equal(windowMessagesMax + 10);
+  });
+});
+
+describe("the rows of a timeline", () => {
+  const rows = (given: Partial<Parameters<typeof timelineRows>[0]>) =>
+    timelineRows({
+      messages: [],
+      pending: [],
+      drafts: [],
+      me: ada,
+      unreadAfter: undefined,
+      hasOlder: true,
+      ...given,
+    });
+  const kinds = (given: Partial<Parameters<typeof timelineRows>[0]>) =>
+    rows(given).map((row) => (row.kind === "message" ? (row.head ? "head" : "more") : row.kind));
+
+  it("groups what one person says within five minutes", () => {
+    const messages = [
+      message(1),
+      message(2),
+      message(3, { atMs: 400_000 }),
+      message(4, { atMs: 401_000, author: ada }),
+    ];
+    expect(kinds({ messages })).to.deep.equal(["day", "head", "more", "head", "head"]);
+  });
+
+  it("separates days, also within a group", () => {
+    const dayMs = 86_400_000;
+    expect(kinds({ messages: [message(1), message(2, { atMs: dayMs + 1_000 })] })).to.deep.equal([
+      "day",
+      "head",
+      "day",
+      "head",
+    ]);
+  });
+
+  it("draws the line before the first unread message of somebody else", () => {
+    const messages = [message(1), message(2, { author: ada }), message(3)];
+    expect(kinds({ messages, unreadAfter: 1 })).to.deep.equal(["day", "head", "head", "unread", "head"]);
+  });
+
+  it("gives each row a key of its own", () => {
+    const messages = [message(1), message(2), message(3, { atMs: 90_000_000 })];
+    const pending = [{ ...mine, status: "waiting", afterSeq: 3 } as const];
+    const keys = rows({ messages, pending, drafts: ["g"], hasOlder: false, unreadAfter: 0 }).map((row) => row.key);
+    expect(new Set(keys).size).to.equal(keys.length);
+  });
+});
+
+describe("the room list", () => {
+  const summary = (name: string, change = {}) => ({
+    room: name,
+    title: name,
+    visibility: "public" as const,
+    memberCount: 2,
+    messageSeq: 5,
+    readSeq: 5,
+    unread: 0,
+    mentioned: false,
+    ...change,
+  });
+  const clock = { me: ada, nowMs: 0 };
+
+  it("counts news once, remembers a mention, and reads what one wrote elsewhere", () => {
+    const list = [summary("lobby")];
+    const news = { room: "lobby", seq: 6, author: bob, mentioned: true };
+    const after = listAfterNews(list, news, clock) ?? [];
+    expect(after[0]).to.include({ unread: 1, mentioned: true });
+    expect(listAfterNews(after, news, clock)?.[0]).to.include({ unread: 1 });
+    const own = listAfterNews(after, { ...news, seq: 7, author: ada, mentioned: false }, clock);
+    expect(own?.[0]).to.include({ unread: 0, mentioned: false });
+  });
+
+  it("asks for the list anew when the room is not in it", () => {
+    expect(listAfterNews([], { room: "new", seq: 1, author: bob, mentioned: false }, clock)).to.equal(undefined);
+  });
+
+  it("follows an open room and stays the same object when nothing shown changed", () => {
+    const list = [summary("lobby", { messageSeq: 3, readSeq: 3 })];
+    const after = listAfterRoom(list, room(posted(message(4, { mentions: [ada] }))), ada);
+    expect(after[0]).to.include({ messageSeq: 4, unread: 4, mentioned: true });
+    expect(listAfterRoom(after, room(posted(message(4, { mentions: [ada] }))), ada)).to.equal(after);
+  });
+
+  it("orders rooms by title and people by last contact", () => {
+    const last = (atMs: number) => ({ last: { author: bob, text: "", atMs } });
+    const list = [
+      summary("b"),
+      summary("dm.ada.zoe", { visibility: "direct", ...last(1) }),
+      summary("a"),
+      summary("dm.ada.bob", { visibility: "direct", ...last(2) }),
+    ];
+    const { rooms, direct } = groupRooms(list);
+    expect(rooms.map((entry) => entry.room)).to.deep.equal(["a", "b"]);
+    expect(direct.map((entry) => entry.room)).to.deep.equal(["dm.ada.bob", "dm.ada.zoe"]);
+    expect(otherPerson("dm.ada.bob", ada)).to.equal("bob");
+    expect(otherPerson("dm.ada.bob", bob)).to.equal("ada");
+    expect(otherPerson("lobby", ada)).to.equal(undefined);
+  });
+});
+
+describe("a conversation as the page knows it", () => {
+  const view = {
+    agent: "ada.helper",
+    owner: "ada",
+    persona: "",
+    model: "m",
+    sampling: {},
+    createdAtMs: 0,
+    turns: 0,
+    busy: false,
+  };
+  const turn = (number: number, role: "user" | "assistant", text: string): ConversationTurn => ({
+    turn: number,
+    role,
+    text,
+    atMs: number,
+  });
+  const agent = (...inputs: readonly AgentInput[]) =>
+    [{ type: "state", state: { ...view, conversation: [] } } as const, ...inputs].reduce(foldAgent, emptyAgent);
+  const event = (given: Extract<AgentInput, { type: "event" }>["event"]): AgentInput => ({
+    type: "event",
+    event: given,
+  });
+  const begun = event({ type: "generationStarted", generation: "g", turn: 2, attempt: 1 });
+  const piece = (offset: number, text: string): AgentInput => ({
+    type: "signal",
+    signal: { type: "draft", generation: "g", turn: 2, offset, text },
+  });
+  const answered = (text: string): AgentInput =>
+    event({ type: "answered", generation: "g", turn: turn(2, "assistant", text) });
+
+  it("writes an answer piece by piece and ends with the answer itself", () => {
+    const writing = agent(begun, piece(0, "Hel"), piece(3, "lo"));
+    expect(writing.draft?.text).to.equal("Hello");
+    expect(isWriting(writing)).to.equal(true);
+    const done = foldAgent(writing, answered("Hello!"));
+    expect(isWriting(done)).to.equal(false);
+    expect(done.turns.map(({ text }) => text)).to.deep.equal(["Hello!"]);
+  });
+
+  it("notices a gap once, and is whole again with the state", () => {
+    const gap = agent(begun, piece(0, "Hel"), piece(7, "x"));
+    expect(gap.gap).to.equal(true);
+    expect(gap.draft?.text).to.equal("Hel");
+    const draft = { generation: "g", turn: 2, text: "Hello, x" };
+    const whole = foldAgent(gap, { type: "state", state: { ...view, busy: true, conversation: [], draft } });
+    expect(whole.gap).to.equal(false);
+    expect(foldAgent(whole, piece(8, "y")).draft?.text).to.equal("Hello, xy");
+  });
+
+  it("starts the text over when the answer is attempted again", () => {
+    const again = event({ type: "generationStarted", generation: "g", turn: 2, attempt: 2 });
+    expect(agent(begun, piece(0, "Hel"), again).draft).to.include({ text: "", attempt: 2 });
+  });
+
+  it("puts a new answer in the place of the old one, and turns in the order of their numbers", () => {
+    const said = (number: number) => event({ type: "said", turn: turn(number, "user", `u${number}`) });
+    const model = agent(said(1), said(3), answered("first"), answered("second"));
+    expect(model.turns.map(({ text }) => text)).to.deep.equal(["u1", "second", "u3"]);
+  });
+
+  it("leaves answers given in rooms to the rooms", () => {
+    expect(agent(event({ type: "generationStarted", generation: "r", attempt: 1 })).draft).to.equal(undefined);
+  });
+
+  it("shows what was said at once and gives it up for the turn", () => {
+    const saying: AgentInput = { type: "saying", say: { operationId: "o", text: "hi", atMs: 0 } };
+    expect(agent(saying).pending).to.have.length(1);
+    expect(agent(saying, event({ type: "said", turn: turn(1, "user", "hi") })).pending).to.have.length(0);
+  });
+
+  it("forgets all that was said when it is cleared", () => {
+    expect(agent(answered("x"), event({ type: "cleared" })).turns).to.deep.equal([]);
+  });
+});
+
+describe("message text", () => {
+  it("needs Markdown only where Markdown would change it", () => {
+    for (const plain of ["Good morning!", "a - b", "50 % of 3.5", "it's 10:30", "two\nlines"])
+      expect(needsMarkdown(plain), plain).to.equal(false);
+    for (const marked of ["**bold**", "- item", "1. one", "see https://example.org", "`code`", "> quote", "a | b"])
+      expect(needsMarkdown(marked), marked).to.equal(true);
+  });
+
+  it("finds mentions, but not in addresses", () => {
+    expect(splitMentions("hi @ada and @bob.helper!")).to.deep.equal(["hi ", "ada", " and ", "bob.helper", "!"]);
+    expect(splitMentions("mail ada@example.org")).to.deep.equal(["mail ada@example.org"]);
+  });
+
+  it("knows the mention that is being typed", () => {
+    expect(mentionAt("hello @Ad", 9)).to.deep.equal({ start: 6, part: "ad" });
+    expect(mentionAt("hello @ada now", 14)).to.equal(undefined);
+    expect(mentionAt("mail@ad", 7)).to.equal(undefined);
+  });
+
+  it("offers names that start with the text before those that contain it", () => {
+    expect(matching(["bada", "ada", "bob"], "ad", (name) => name)).to.deep.equal(["ada", "bada"]);
+  });
+
+  it("makes a room's name from its title", () => {
+    expect(roomNameFrom("  Über uns: Café & Co. ")).to.equal("uber-uns-cafe-co");
+  });
+});
