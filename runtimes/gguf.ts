@@ -35,6 +35,25 @@ const refusedTensorTypes: ReadonlyMap<number, string> = new Map([
   [36, "type 36 (i2_s of bitnet.cpp), which llama.cpp does not read; use a TQ1_0 or TQ2_0 version of the model"],
 ]);
 
+/** F32 F16 BF16, Q4_0 Q4_1 Q5_0 Q5_1 Q8_0 in blocks of 32, Q2_K to Q6_K and TQ1_0 TQ2_0 in blocks of 256. */
+const bytesPerNumber: ReadonlyMap<number, number> = new Map([
+  [0, 4],
+  [1, 2],
+  [30, 2],
+  [2, 18 / 32],
+  [3, 20 / 32],
+  [6, 22 / 32],
+  [7, 24 / 32],
+  [8, 34 / 32],
+  [10, 84 / 256],
+  [11, 110 / 256],
+  [12, 144 / 256],
+  [13, 176 / 256],
+  [14, 210 / 256],
+  [34, 54 / 256],
+  [35, 66 / 256],
+]);
+
 /** Checks the head of a file of `fileBytes` bytes that begins with `bytes`. */
 export function inspectGguf(bytes: Buffer, fileBytes: number): GgufVerdict {
   if (bytes.length < 4) return bytes.length < fileBytes ? { type: "short" } : refuse("the file is empty or cut off");
@@ -86,7 +105,7 @@ function readHead(reader: Reader, fileBytes: number): GgufVerdict {
     if (value !== undefined) facts.set(key, value);
   }
   let parameters = 0;
-  let furthest = { name: "", offset: 0 };
+  let furthest = { name: "", end: -1 };
   for (let index = 0; index < tensors; index += 1) {
     const name = reader.text();
     const dimensions = reader.u32();
@@ -94,15 +113,17 @@ function readHead(reader: Reader, fileBytes: number): GgufVerdict {
     let numbers = 1;
     for (let dimension = 0; dimension < dimensions; dimension += 1) numbers *= reader.u64();
     parameters += numbers;
-    const reason = refusedTensorTypes.get(reader.u32());
+    const type = reader.u32();
+    const reason = refusedTensorTypes.get(type);
     if (reason !== undefined) return refuse(`tensor ${name} has ${reason}`);
-    const offset = reader.u64();
-    if (offset >= furthest.offset) furthest = { name, offset };
+    // Of a type that is not known here, at least one byte.
+    const end = reader.u64() + Math.max(1, Math.floor(numbers * (bytesPerNumber.get(type) ?? 0)));
+    if (end > furthest.end) furthest = { name, end };
   }
   const alignment = Number(facts.get("general.alignment") ?? 32) || 32;
   const dataStart = Math.ceil(reader.skip(0) / alignment) * alignment;
-  if (tensors > 0 && dataStart + furthest.offset >= fileBytes)
-    return refuse(`the file is cut off: tensor ${furthest.name} lies beyond its end`);
+  if (dataStart + furthest.end > fileBytes)
+    return refuse(`the file is cut off: tensor ${furthest.name} reaches beyond its end`);
   return { type: "fine", header: headerOf(facts, parameters) };
 }
 

@@ -169,7 +169,7 @@ def validate(model, groups):
 
 class Muon(torch.optim.Optimizer):
     """Momentum whose update is made orthogonal by five Newton-Schulz steps; for the matrices inside the blocks.
-    After 500 steps the validation loss was 0.190, with AdamW alone 0.225; a step costs 7 % more."""
+    One run each of 500 steps, on an earlier corpus: validation loss 0.190, with AdamW alone 0.225; a step costs 7 % more."""
 
     def __init__(self, matrices, lr, momentum=0.95):
         super().__init__(matrices, {"lr": lr, "momentum": momentum})

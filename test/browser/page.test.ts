@@ -145,7 +145,7 @@ describe("the page", function () {
     await page.goto(`${stage.node.url}/settings/keys`);
     await page.getByRole("textbox", { name: "What is it for?" }).fill("notebook");
     await page.getByRole("button", { name: "Create key" }).click();
-    const key = await page.locator(".made-key pre").textContent();
+    const key = await page.locator(".note.good pre").textContent();
     const models = await fetch(`${stage.node.url}/v1/models`, { headers: { authorization: `Bearer ${key}` } });
     expect(models.status).to.equal(200);
     await page.reload();

@@ -18,9 +18,9 @@ export interface NodeParts {
   readonly kernelLimits: Partial<KernelLimits>;
   readonly journalLimits: Partial<JournalLimits>;
   /** Sees each event at the moment it is published. */
-  published(topic: string, event: unknown, at: number | undefined, life: number): void;
+  readonly published: (topic: string, event: unknown, at: number | undefined, life: number) => void;
   /** Sees each reply at the moment it arrives, before the one who asked. */
-  replied(request: Request, result: Result<unknown>): void;
+  readonly replied: (request: Request, result: Result<unknown>) => void;
 }
 
 /** What became of a request: its result, or nothing, because the process died or was not there. */

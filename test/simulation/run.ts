@@ -297,10 +297,10 @@ class Simulation implements Entrance {
   /** Rot in one key, or the last chunk of a log lost. */
   #rot(): void {
     const { dice } = this.#world;
-    const keys = this.#disk.keys().filter((key) => /^(log|head|snap|side)\//.test(key));
+    const keys = this.#disk.keys().filter((key) => /^(log|head|snap|side|meta)\//.test(key));
     if (keys.length === 0) return;
     const key = dice.pick(keys);
-    const slot = /([a-z]+\/[0-9]+)/.exec(key)?.[1] ?? "";
+    const slot = /([a-z]+\/[0-9]+)/.exec(key)?.[1] ?? "none";
     this.#rottenSlots.add(slot);
     const lastChunk = [...this.#disk.keys()].reverse().find((other) => other.startsWith(`log/${slot}/`));
     if (lastChunk !== undefined && dice.chance(0.3)) this.#disk.lose(lastChunk);

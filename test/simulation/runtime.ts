@@ -67,7 +67,7 @@ export function simulatedRuntime(world: World, weather: RuntimeWeather, pulse: P
     stop: () =>
       new Promise((resolve) => {
         stopping = true;
-        for (const step of [...running.values()]) world.after(0, step);
+        for (const step of running.values()) world.after(0, step);
         world.after(1, () => {
           if (pulse.alive) resolve();
         });

@@ -46,6 +46,7 @@ export function initials(name: string): string {
 export const roomNameFrom = (title: string): string =>
   title
     .normalize("NFKD")
+    .replaceAll(/\p{M}/gu, "")
     .toLowerCase()
     .replaceAll(/[^a-z0-9]+/g, "-")
     .replaceAll(/^-+|-+$/g, "")

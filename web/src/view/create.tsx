@@ -1,4 +1,4 @@
-import { Alert, Button, Modal, SegmentedControl, Select, Textarea, TextInput } from "@mantine/core";
+import { Button, Modal, SegmentedControl, Select, Textarea, TextInput } from "@mantine/core";
 import { useDebouncedValue } from "@mantine/hooks";
 import { useQueryClient } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
@@ -10,6 +10,7 @@ import { roomNameFrom } from "../model/index.ts";
 import { request } from "../wire/index.ts";
 import { Avatar } from "./avatar.tsx";
 import { Icon } from "./icons.tsx";
+import { Note } from "./note.tsx";
 import { useCatalog, useModels, useRooms } from "./lists.ts";
 
 interface DialogProps {
@@ -134,7 +135,7 @@ function CatalogDialog(
 function CatalogRows(props: Parameters<typeof CatalogDialog>[0] & { readonly wanted: string }) {
   const found = useCatalog(props.kind, props.wanted);
   const rows = (found.data?.rows ?? []).filter((row) => row.key !== props.without);
-  if (found.error !== null) return <Alert color="red">{found.error.message}</Alert>;
+  if (found.error !== null) return <Note tone="bad">{found.error.message}</Note>;
   if (found.data !== undefined && rows.length === 0) return <p className="dim">{props.nothing}</p>;
   return (
     <div className="picks">

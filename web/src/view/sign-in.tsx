@@ -1,10 +1,11 @@
-import { Alert, Anchor, Button, PasswordInput, TextInput } from "@mantine/core";
+import { Anchor, Button, PasswordInput, TextInput } from "@mantine/core";
 import { useState, type SubmitEvent } from "react";
 import { wireLimits } from "../../../protocols/limits.ts";
 import { explain } from "../live/index.ts";
 import { request } from "../wire/index.ts";
 import { formText } from "./form-text.ts";
 import { Mark } from "./icons.tsx";
+import { Note } from "./note.tsx";
 
 /** What `GET /api/setup` says before anybody is signed in. */
 export interface Setup {
@@ -59,12 +60,12 @@ export function SignIn({
             </div>
           </div>
         </div>
-        {ended && !creating && <Alert color="yellow">Your session ended. Please sign in again.</Alert>}
+        {ended && !creating && <Note tone="warn">Your session ended. Please sign in again.</Note>}
         {setup.adminNeeded && creating && (
-          <Alert color="violet" title="Welcome to your new node">
+          <Note tone="plain" title="Welcome to your new node">
             The first account becomes its admin. It needs the one-time admin code that the node printed in its terminal
             when it started.
-          </Alert>
+          </Note>
         )}
         <TextInput
           name="name"
@@ -108,11 +109,7 @@ export function SignIn({
             required
           />
         )}
-        {trouble !== undefined && (
-          <Alert color="red" role="alert">
-            {trouble}
-          </Alert>
-        )}
+        {trouble !== undefined && <Note tone="bad">{trouble}</Note>}
         <Button type="submit" loading={busy} fullWidth>
           {creating ? "Create account" : "Sign in"}
         </Button>

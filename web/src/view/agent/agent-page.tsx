@@ -1,4 +1,4 @@
-import { Alert, Button, Code, Loader, Menu, Modal } from "@mantine/core";
+import { Button, Loader, Menu, Modal } from "@mantine/core";
 import { getRouteApi, useNavigate } from "@tanstack/react-router";
 import { useMemo, useRef, useState } from "react";
 import type { AgentView, ModelInfo } from "../../../../protocols/index.ts";
@@ -9,6 +9,7 @@ import { Composer } from "../composer.tsx";
 import { Feed, type FeedHandle } from "../feed.tsx";
 import { Icon } from "../icons.tsx";
 import { useModels } from "../lists.ts";
+import { Note } from "../note.tsx";
 import { MenuButton } from "../dialogs.tsx";
 import { AgentSettings } from "./agent-settings.tsx";
 import { AnswerRow, PendingSayRow, TurnRow } from "./turn-rows.tsx";
@@ -249,14 +250,7 @@ function DemonstrationNotice({ echo }: { readonly echo: boolean }) {
   const [hidden, setHidden] = useState(false);
   if (hidden) return null;
   return (
-    <Alert
-      className="demonstration"
-      color="yellow"
-      icon={<Icon name="warning" />}
-      withCloseButton
-      closeButtonLabel="Hide this note"
-      onClose={() => setHidden(true)}
-    >
+    <Note tone="warn" onClose={() => setHidden(true)}>
       {echo ? (
         <>
           This is the <b>echo</b>, not a language model: it repeats what you say.
@@ -266,8 +260,8 @@ function DemonstrationNotice({ echo }: { readonly echo: boolean }) {
           This is a <b>tiny demonstration model</b>: it knows greetings and a little about Plexus, and is often wrong.
         </>
       )}{" "}
-      For real answers start the node with a model of your own: <Code>npm start -- --model path.gguf</Code>
-    </Alert>
+      For real answers start the node with a model of your own: <code>npm start -- --model path.gguf</code>
+    </Note>
   );
 }
 

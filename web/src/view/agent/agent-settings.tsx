@@ -66,9 +66,10 @@ export function AgentSettings({
           allowDeselect={false}
         />
         <div>
-          <div className="slider-label" id="temperature-label">
-            Temperature <span className="dim">{temperature.toFixed(1)}</span>
+          <div className="slider-label">
+            Temperature <span>{temperature.toFixed(1)}</span>
           </div>
+          <p className="dim slider-hint">0 always takes the likeliest word; higher is more varied</p>
           <Slider
             min={0}
             max={2}
@@ -77,12 +78,6 @@ export function AgentSettings({
             onChange={setTemperature}
             label={null}
             thumbLabel="Temperature"
-            marks={[
-              { value: 0, label: "exact" },
-              { value: 1, label: "usual" },
-              { value: 2, label: "wild" },
-            ]}
-            mb={26}
           />
         </div>
         <NumberInput

@@ -1,4 +1,4 @@
-import { Alert, Button, PasswordInput } from "@mantine/core";
+import { Button, PasswordInput } from "@mantine/core";
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState, type SubmitEvent } from "react";
 import type { Session } from "../../../../protocols/index.ts";
@@ -6,6 +6,7 @@ import { wireLimits } from "../../../../protocols/limits.ts";
 import { explain, notices } from "../../live/index.ts";
 import { fetched, request } from "../../wire/index.ts";
 import { formText } from "../form-text.ts";
+import { Note } from "../note.tsx";
 import { dateOf } from "../time.ts";
 import { Part } from "./part.tsx";
 
@@ -98,11 +99,7 @@ function Password() {
         visibilityToggleButtonProps={{ "aria-label": "Show the new password" }}
         required
       />
-      {trouble !== undefined && (
-        <Alert color="red" role="alert">
-          {trouble}
-        </Alert>
-      )}
+      {trouble !== undefined && <Note tone="bad">{trouble}</Note>}
       <Button type="submit" loading={busy}>
         Change password
       </Button>

@@ -1,10 +1,11 @@
-import { Alert, Button, CopyButton, SegmentedControl, TextInput } from "@mantine/core";
+import { Button, CopyButton, SegmentedControl, TextInput } from "@mantine/core";
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState, type SubmitEvent } from "react";
 import type { Session } from "../../../../protocols/index.ts";
 import { notices } from "../../live/index.ts";
 import { fetched, request } from "../../wire/index.ts";
 import { useModels } from "../lists.ts";
+import { Note } from "../note.tsx";
 import { dateOf } from "../time.ts";
 import { Part } from "./part.tsx";
 
@@ -52,9 +53,9 @@ export function Keys() {
           </Button>
         </form>
         {made !== undefined && (
-          <Alert color="green" title="Your new key — it is shown only now" className="made-key">
+          <Note tone="good" title="Your new key — it is shown only now">
             <Copyable text={made} label="Copy the key" />
-          </Alert>
+          </Note>
         )}
         <ul className="lines">
           {loaded.data?.keys.map((key) => (

@@ -1,0 +1,169 @@
+/** One contest: arms measured in the same rounds, and the rows that compare them. */
+import { fork, type ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { fileURLToPath } from "node:url";
+import { bestOf, compare, median, type Comparison } from "./statistics.ts";
+
+/** What one arm measured in one round, by name of the figure. */
+export type Figures = Readonly<Record<string, number>>;
+
+/** One side of a comparison: holds its own process or processes. */
+export interface Arm {
+  /** Measures once; called for warming up first. */
+  round(): Promise<Figures>;
+  stop(): Promise<void>;
+}
+
+/** What is printed as one line. */
+export interface RowPlan {
+  /** `contest/peer` or `contest/peer/figure`; arguments of the bench select by this path or a part before a slash. */
+  readonly row: string;
+  readonly unit: string;
+  readonly better: "higher" | "lower";
+  readonly figure: string;
+  readonly ours: string;
+  /** The peer; of several, the best one. */
+  readonly peers: readonly string[];
+  /** Lowest (or, where lower is better, highest) ratio that is good enough. */
+  readonly aimRatio?: number;
+  /** Highest that ours may be beyond the peer. */
+  readonly aimBeyond?: number;
+}
+
+export interface Contest {
+  readonly name: string;
+  /** One line for `--list`. */
+  readonly about: string;
+  readonly rounds: number;
+  readonly arms: Readonly<Record<string, () => Promise<Arm>>>;
+  readonly rows: readonly RowPlan[];
+}
+
+/** One finished line. `ours` and `peer` are medians; `figures` are the medians of everything the two arms measured. */
+export interface Row extends Comparison {
+  readonly row: string;
+  readonly unit: string;
+  readonly better: "higher" | "lower";
+  readonly against: string;
+  readonly rounds: number;
+  readonly aimRatio?: number;
+  readonly aimBeyond?: number;
+  readonly met?: boolean;
+  readonly oursFigures: Figures;
+  readonly peerFigures: Figures;
+}
+
+/** Runs the arms that the chosen rows need: one warm-up, then the rounds, there and back so that no arm is always first. */
+export async function runContest(
+  contest: Contest,
+  chosen: readonly RowPlan[],
+  rounds: number,
+  say: (text: string) => void,
+): Promise<Row[]> {
+  const names = Object.keys(contest.arms).filter((name) =>
+    chosen.some((row) => row.ours === name || row.peers.includes(name)),
+  );
+  const arms = new Map<string, Arm>();
+  const measured = new Map<string, Figures[]>(names.map((name) => [name, []]));
+  try {
+    for (const name of names) {
+      say(`${contest.name}: starting ${name}`);
+      arms.set(name, await (contest.arms[name] as () => Promise<Arm>)());
+    }
+    for (let round = 0; round <= rounds; round += 1) {
+      for (const name of round % 2 === 0 ? names : [...names].reverse()) {
+        say(`${contest.name}: ${round === 0 ? "warming up" : `round ${round} of ${rounds}`}, ${name}`);
+        const figures = await (arms.get(name) as Arm).round();
+        if (round > 0) measured.get(name)?.push(figures);
+      }
+    }
+  } finally {
+    for (const arm of arms.values()) await arm.stop();
+  }
+  return chosen.map((plan) => finish(plan, measured));
+}
+
+function finish(plan: RowPlan, measured: ReadonlyMap<string, readonly Figures[]>): Row {
+  const of = (arm: string): number[] => (measured.get(arm) ?? []).map((figures) => figures[plan.figure] ?? NaN);
+  const against = plan.peers[bestOf(plan.peers.map(of), plan.better)] ?? "";
+  const comparison = compare(of(plan.ours), of(against));
+  const { aimRatio, aimBeyond } = plan;
+  const enough = plan.better === "higher" ? comparison.ratio >= (aimRatio ?? 0) : comparison.ratio <= (aimRatio ?? 0);
+  const near = comparison.ours - comparison.peer <= (aimBeyond ?? 0);
+  return {
+    row: plan.row,
+    ...comparison,
+    unit: plan.unit,
+    better: plan.better,
+    against,
+    rounds: of(plan.ours).length,
+    ...(aimRatio !== undefined && { aimRatio, met: enough }),
+    ...(aimBeyond !== undefined && { aimBeyond, met: near }),
+    oursFigures: medians(measured.get(plan.ours) ?? []),
+    peerFigures: medians(measured.get(against) ?? []),
+  };
+}
+
+function medians(rounds: readonly Figures[]): Figures {
+  const names = Object.keys(rounds[0] ?? {});
+  return Object.fromEntries(names.map((name) => [name, median(rounds.map((figures) => figures[name] ?? NaN))]));
+}
+
+/** A child process that serves calls, see `arms/serve.ts`. */
+export interface Served {
+  readonly process: ChildProcess;
+  call(name: string, args?: unknown): Promise<unknown>;
+  /** Calls `stop` and lets the process end. */
+  stop(): Promise<void>;
+}
+
+/** Starts a file of `arms/` in a process of its own. */
+export async function startServed(file: string, args: readonly string[] = [], execArgv: readonly string[] = []): Promise<Served> {
+  const path = fileURLToPath(new URL(`arms/${file}`, import.meta.url));
+  const child = fork(path, args, { execArgv: [...execArgv, ...profiling(file)] });
+  const open = new Map<number, { resolve: (value: unknown) => void; reject: (error: Error) => void }>();
+  let calls = 0;
+  child.on("message", (answer: { id: number; result?: unknown; error?: string }) => {
+    const waiting = open.get(answer.id);
+    open.delete(answer.id);
+    if (answer.error === undefined) waiting?.resolve(answer.result);
+    else waiting?.reject(new Error(`${file}: ${answer.error}`));
+  });
+  child.on("exit", (code, signal) => {
+    for (const { reject } of open.values()) reject(new Error(`${file} ended: ${code ?? signal}`));
+  });
+  const answerOf = (id: number) => new Promise((resolve, reject) => open.set(id, { resolve, reject }));
+  const call = (name: string, given: unknown = {}) => {
+    calls += 1;
+    const answer = answerOf(calls);
+    child.send({ id: calls, call: name, args: given });
+    return answer;
+  };
+  await answerOf(0);
+  return {
+    process: child,
+    call,
+    async stop() {
+      if (child.exitCode !== null || child.signalCode !== null) return;
+      await call("stop");
+      const ended = once(child, "exit");
+      child.disconnect();
+      await ended;
+    },
+  };
+} // prettier-ignore
+
+/** With BENCH_PROFILE=FOLDER the arms that are ours write CPU profiles there. */
+export function profiling(file: string): string[] {
+  const folder = process.env["BENCH_PROFILE"];
+  return folder === undefined || file !== "kernel.ts" ? [] : ["--cpu-prof", "--cpu-prof-dir", folder];
+}
+
+/** An arm that makes the same call in every round. */
+export async function servedArm(file: string, call: string, args: object): Promise<Arm> {
+  const served = await startServed(file);
+  return {
+    round: async () => (await served.call(call, args)) as Figures,
+    stop: () => served.stop(),
+  };
+}

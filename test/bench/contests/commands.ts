@@ -1,0 +1,104 @@
+/** Commands to actors: durable against raw Level and `@effect/cluster`, volatile against `nact`, and first calls. */
+import { servedArm, type Contest } from "../contest.ts";
+
+const sequential = { lanes: 1, outstanding: 1, durationMs: 1_000 };
+const crowd = { lanes: 100, outstanding: 64, durationMs: 1_500 };
+/** Records in one raw batch; 6,400 is what is outstanding in the arm it is compared with. */
+const batchSizes = [64, 256, 1_024, 3_200, 6_400];
+/** At most one batch being written while the next is made, as a group commit does. */
+const batchesAtOnce = [1, 2];
+
+const batched = Object.fromEntries(
+  batchSizes.flatMap((weight) =>
+    batchesAtOnce.map((outstanding) => [
+      `level ${outstanding}×${weight}`,
+      () => servedArm("level.ts", "durable", { lanes: 1, outstanding, weight, durationMs: 400 }),
+    ]),
+  ),
+);
+
+export const durableSequential: Contest = {
+  name: "durable-sequential",
+  about: "one durable command after the other, to one actor",
+  rounds: 9,
+  arms: {
+    plexus: () => servedArm("kernel.ts", "durable", sequential),
+    level: () => servedArm("level.ts", "durable", sequential),
+    "effect-cluster": () => servedArm("effect-cluster.mjs", "durable", sequential),
+  },
+  rows: [
+    { row: "durable-sequential/level", unit: "commands/s", better: "higher", figure: "perSecond", ours: "plexus", peers: ["level"], aimRatio: 0.7 },
+    { row: "durable-sequential/level/p50", unit: "ms", better: "lower", figure: "p50Ms", ours: "plexus", peers: ["level"] },
+    { row: "durable-sequential/level/p99", unit: "ms", better: "lower", figure: "p99Ms", ours: "plexus", peers: ["level"] },
+    { row: "durable-sequential/effect-cluster", unit: "commands/s", better: "higher", figure: "perSecond", ours: "plexus", peers: ["effect-cluster"], aimRatio: 20 },
+    { row: "durable-sequential/effect-cluster/p50", unit: "ms", better: "lower", figure: "p50Ms", ours: "plexus", peers: ["effect-cluster"] },
+  ],
+}; // prettier-ignore
+
+export const durableCrowd: Contest = {
+  name: "durable-100x64",
+  about: "64 durable commands outstanding to each of 100 actors",
+  rounds: 5,
+  arms: {
+    plexus: () => servedArm("kernel.ts", "durable", crowd),
+    ...batched,
+    "effect-cluster": () => servedArm("effect-cluster.mjs", "durable", { ...crowd, durationMs: 1 }),
+  },
+  rows: [
+    { row: "durable-100x64/level", unit: "commands/s", better: "higher", figure: "perSecond", ours: "plexus", peers: Object.keys(batched), aimRatio: 0.5 },
+    { row: "durable-100x64/effect-cluster", unit: "commands/s", better: "higher", figure: "perSecond", ours: "plexus", peers: ["effect-cluster"], aimRatio: 20 },
+    { row: "durable-100x64/effect-cluster/p50", unit: "ms", better: "lower", figure: "p50Ms", ours: "plexus", peers: ["effect-cluster"] },
+  ],
+}; // prettier-ignore
+
+const tells = { lanes: 1, outstanding: 1, durationMs: 800, weight: 512 };
+const asks = { lanes: 1, outstanding: 64, durationMs: 800 };
+
+export const volatileAsk: Contest = {
+  name: "volatile-ask",
+  about: "questions to one actor that change its memory only: one after the other, and 64 outstanding",
+  rounds: 7,
+  arms: {
+    plexus: () => servedArm("kernel.ts", "volatile", { ...sequential, durationMs: 800 }),
+    nact: () => servedArm("nact.mjs", "volatile", { ...sequential, durationMs: 800 }),
+    "plexus x64": () => servedArm("kernel.ts", "volatile", asks),
+    "nact x64": () => servedArm("nact.mjs", "volatile", asks),
+  },
+  rows: [
+    { row: "volatile-ask/nact", unit: "asks/s", better: "higher", figure: "perSecond", ours: "plexus", peers: ["nact"] },
+    { row: "volatile-ask/nact/x64", unit: "asks/s", better: "higher", figure: "perSecond", ours: "plexus x64", peers: ["nact x64"] },
+  ],
+}; // prettier-ignore
+
+export const volatileTell: Contest = {
+  name: "volatile-tell",
+  about: "bursts of 512 messages without an answer, each burst confirmed by one question behind it",
+  rounds: 7,
+  arms: {
+    plexus: () => servedArm("kernel.ts", "tell", tells),
+    nact: () => servedArm("nact.mjs", "tell", tells),
+  },
+  rows: [
+    { row: "volatile-tell/nact", unit: "tells/s", better: "higher", figure: "perSecond", ours: "plexus", peers: ["nact"] },
+  ],
+}; // prettier-ignore
+
+const firstCalls = { lanes: 64, outstanding: 1, durationMs: 800 };
+
+export const activation: Contest = {
+  name: "activation",
+  about: "first calls to actors that never lived before, 64 outstanding",
+  rounds: 5,
+  arms: {
+    "plexus volatile": () => servedArm("kernel.ts", "activate", { ...firstCalls, how: "volatile" }),
+    "plexus durable": () => servedArm("kernel.ts", "activate", { ...firstCalls, how: "durable" }),
+    "effect-cluster volatile": () => servedArm("effect-cluster.mjs", "activate", { ...firstCalls, how: "volatile" }),
+    "effect-cluster durable": () => servedArm("effect-cluster.mjs", "activate", { ...firstCalls, how: "durable" }),
+    nact: () => servedArm("nact.mjs", "activate", firstCalls),
+  },
+  rows: [
+    { row: "activation/effect-cluster", unit: "actors/s", better: "higher", figure: "perSecond", ours: "plexus volatile", peers: ["effect-cluster volatile"] },
+    { row: "activation/effect-cluster/durable", unit: "actors/s", better: "higher", figure: "perSecond", ours: "plexus durable", peers: ["effect-cluster durable"] },
+    { row: "activation/nact", unit: "actors/s", better: "higher", figure: "perSecond", ours: "plexus volatile", peers: ["nact"] },
+  ],
+}; // prettier-ignore

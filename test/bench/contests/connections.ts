@@ -1,0 +1,2 @@
+export const fanOut: any = { name: "fan-out", rows: [], arms: {}, rounds: 1 };
+export const idleMemory = fanOut;

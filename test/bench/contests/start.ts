@@ -1,0 +1,1 @@
+export const start: any = { name: "start", rows: [], arms: {}, rounds: 1 };

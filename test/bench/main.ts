@@ -1,0 +1,89 @@
+/** The benchmarks: Plexus next to what it can be compared with, in one run, round by round.
+ *
+ *      npm run bench                              every row
+ *      npm run bench -- durable-sequential        the rows of one contest, or one row
+ *      npm run bench -- --json                    one JSON line a row
+ *
+ *  A *row* compares two *arms*: ours and a peer. Each arm is a process of its own (or several) that lives as long as its
+ *  *contest*. A round measures every arm once, one after the other, so what disturbs the machine disturbs all of them; the
+ *  ratio is taken within a round, and a row is the median of the ratios with the lowest and the highest. Rows count what
+ *  was answered, and each arm checks afterwards that it really happened.
+ *
+ *  Read `contest.ts` (how it runs), `contests/` (what is compared), `arms/` (what runs in the processes),
+ *  `statistics.ts` (the arithmetic). docs/benchmarks.md says what the rows mean. */
+import { parseArgs } from "node:util";
+import type { Contest, Row, RowPlan } from "./contest.ts";
+import { runContest } from "./contest.ts";
+import { activation, durableCrowd, durableSequential, volatileAsk, volatileTell } from "./contests/commands.ts";
+import { fanOut, idleMemory } from "./contests/connections.ts";
+import { start } from "./contests/start.ts";
+import { installPeers } from "./peers.ts";
+import { listing, table } from "./report.ts";
+
+const contests: readonly Contest[] = [
+  durableSequential,
+  durableCrowd,
+  volatileAsk,
+  volatileTell,
+  fanOut,
+  idleMemory,
+  start,
+  activation,
+];
+
+const usage = `Usage: npm run bench -- [ROW…] [--rounds N] [--json] [--list]
+
+  ROW         a row, or the part of its name before a slash: durable-100x64, fan-out/ws
+  --rounds N  rounds of every contest instead of its own number
+  --json      one JSON line a row
+  --list      names the rows and measures nothing`;
+
+/** Runs what the command line asks for. Resolves with the exit code. */
+async function main(): Promise<number> {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: { json: { type: "boolean" }, list: { type: "boolean" }, rounds: { type: "string" }, help: { type: "boolean" } },
+  }); // prettier-ignore
+  if (values.help) {
+    console.log(usage);
+    return 0;
+  }
+  if (values.list) {
+    console.log(listing(contests));
+    return 0;
+  }
+  const rounds = values.rounds === undefined ? undefined : Number(values.rounds);
+  if (rounds !== undefined && (!Number.isInteger(rounds) || rounds < 1)) {
+    console.error(`--rounds takes a whole number from 1.\n\n${usage}`);
+    return 2;
+  }
+  const isChosen = ({ row }: RowPlan): boolean =>
+    positionals.length === 0 || positionals.some((name) => row === name || row.startsWith(`${name}/`));
+  const unknown = positionals.filter((name) => !contests.some(({ rows }) => rows.some(({ row }) => row === name || row.startsWith(`${name}/`))));
+  if (unknown.length > 0) {
+    console.error(`No such row: ${unknown.join(", ")}. \`npm run bench -- --list\` names them.`);
+    return 2;
+  } // prettier-ignore
+
+  const say = progress();
+  await installPeers(say);
+  const rows: Row[] = [];
+  for (const contest of contests) {
+    const chosen = contest.rows.filter(isChosen);
+    if (chosen.length === 0) continue;
+    const finished = await runContest(contest, chosen, rounds ?? contest.rounds, say);
+    rows.push(...finished);
+    say("");
+    if (values.json) for (const row of finished) console.log(JSON.stringify(row));
+  }
+  if (!values.json) console.log(table(rows));
+  return 0;
+}
+
+/** One line that is written over, on a terminal; nothing elsewhere. */
+function progress(): (text: string) => void {
+  if (!process.stderr.isTTY) return () => undefined;
+  return (text) => process.stderr.write(`\r\u001b[2K${text}`);
+}
+
+process.exitCode = await main();

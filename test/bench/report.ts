@@ -1,0 +1,45 @@
+/** How the rows are printed for people. */
+import Table from "cli-table3";
+import type { Contest, Row } from "./contest.ts";
+
+/** Three digits that count, and thousands kept apart. */
+export function figure(value: number): string {
+  if (!Number.isFinite(value)) return "–";
+  if (value >= 1_000) return String(Math.round(value)).replace(/\B(?=(\d{3})+$)/g, ",");
+  return value >= 100 ? value.toFixed(0) : value >= 10 ? value.toFixed(1) : value >= 0.1 ? value.toFixed(2) : value.toFixed(3);
+} // prettier-ignore
+
+function aim({ aimRatio, aimBeyond, better, met }: Row): string {
+  const mark = met === true ? "met" : "missed";
+  if (aimBeyond !== undefined) return `≤ ${figure(aimBeyond)} beyond: ${mark}`;
+  return aimRatio === undefined ? "" : `${better === "higher" ? "≥" : "≤"} ${aimRatio}: ${mark}`;
+}
+
+/** The rows as a table. */
+export function table(rows: readonly Row[]): string {
+  const lines = new Table({
+    head: ["row", "ours", "peer", "unit", "ratio", "lowest – highest", "aim"],
+    style: { head: [], border: [] },
+  });
+  for (const row of rows) {
+    const [lowest, highest] = row.spread;
+    const better = row.better === "lower" ? " (less is better)" : "";
+    lines.push([
+      row.row,
+      figure(row.ours),
+      `${figure(row.peer)}${row.row.split("/")[1] === row.against ? "" : ` (${row.against})`}`,
+      `${row.unit}${better}`,
+      figure(row.ratio),
+      `${figure(lowest)} – ${figure(highest)}`,
+      aim(row),
+    ]);
+  }
+  return lines.toString();
+}
+
+/** Contests and their rows, for `--list`. */
+export function listing(contests: readonly Contest[]): string {
+  return contests
+    .map(({ about, rows }) => [about, ...rows.map(({ row, unit }) => `  ${row} (${unit})`)].join("\n"))
+    .join("\n\n");
+}
