@@ -219,13 +219,16 @@ function modelSpec(
   config: Config,
 ): Parameters<typeof startInferenceHost>[0]["models"][number] {
   const echo = entry.name === echoModel;
+  const demonstration = echo || basename(entry.path) === demonstrationModel;
   return {
     name: entry.name,
     runtime: echo ? "echo" : "llama",
     path: entry.path,
-    demonstration: echo || basename(entry.path) === demonstrationModel,
+    demonstration,
     contextTokens: config.contextTokens,
     gpu: config.gpu === "auto" ? "auto" : false,
+    // So small a model wanders when it is given room; a little keeps "regenerate" worth a click.
+    ...(demonstration && { temperature: 0.3 }),
   };
 }
 

@@ -37,10 +37,11 @@ describe("the sign-in screen", function () {
   });
 
   it("comes back when the session is ended from another device", async () => {
-    const { page, api } = await stage.person("bob");
+    const bob = await stage.person("bob");
+    const { page } = bob;
     await page.getByRole("button", { name: "Your account" }).waitFor();
-    const { current } = (await api("GET", "/api/me/sessions")) as { current: string };
-    await api("DELETE", `/api/me/sessions/${current}`);
+    const { current } = (await bob.api("GET", "/api/me/sessions")) as { current: string };
+    await bob.api("DELETE", `/api/me/sessions/${current}`);
     await page.getByText("Your session ended").waitFor();
     expect(stage.complaints).to.deep.equal([]);
   });

@@ -27,8 +27,7 @@ export function Shell() {
   useHotkeys([["mod+K", dialogs.openSwitcher]], [], true);
   // By the character and not by a key: where `?` is depends on the keyboard.
   useWindowEvent("keydown", (event) => {
-    const target = event.target instanceof HTMLElement ? event.target : undefined;
-    const writing = target?.closest("input, textarea, [contenteditable]") != null;
+    const writing = event.target instanceof Element && event.target.closest("input, textarea") !== null;
     if (event.key === "?" && !writing && !event.ctrlKey && !event.metaKey) dialogs.openHelp();
   });
   useChosenTheme();

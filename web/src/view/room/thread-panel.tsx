@@ -42,7 +42,7 @@ export function ThreadPanel({
   const drafts = Object.values(model.drafts).filter((draft) => draft.replyTo === root);
   const count = messages.length + pending.length;
   useEffect(() => {
-    void end.current?.scrollIntoView({ block: "end" });
+    end.current?.scrollIntoView({ block: "end" });
   }, [count]);
   const own = useMemo<MessageActions>(
     () => ({
