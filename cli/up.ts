@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { constants } from "node:os";
 import { planReload, unknownVariables, type Config, type ConfigInput } from "../config/index.ts";
 import type { RunningNode } from "../node/node.ts";
-import { failureOf } from "../protocols/index.ts";
+import { failure, failureOf, PlexusError } from "../protocols/index.ts";
 import { banner } from "./banner.ts";
 import { createControlToken, removeControlFile, writeControlFile } from "./control.ts";
 import { cliLimits } from "./limits.ts";
@@ -35,18 +35,44 @@ export async function up(flags: UpFlags, output: Output): Promise<number> {
   const version = await readVersion();
   const controlToken = createControlToken();
   const { startNode } = await import("../node/node.ts");
+  // Until the node is ready there is nothing to drain: a signal ends the process when the start does not end in time.
+  const readiness = new AbortController();
+  void stopAsked.then(() => endOverdueStart(config, log, readiness.signal));
   const running = await startNode(config, {
     log,
     version,
     controlToken,
     ...(existsSync(installation.webFolder) && { webFolder: installation.webFolder }),
+  }).catch((thrown: unknown) => {
+    throw explainStart(thrown, config);
   });
+  readiness.abort();
   await writeControlFile(config.data, { url: running.url, controlToken, pid: process.pid });
   announce(flags, output, { running, config, version });
   process.on("SIGHUP", () => void reload(flags, config, log));
 
   const signal = await stopAsked;
   return await drain(running, config, { log, signal });
+}
+
+function endOverdueStart(config: Config, log: LevelledLog, ready: AbortSignal): void {
+  if (ready.aborted) return;
+  const overdue = setTimeout(() => {
+    log.error("node.start.overdue");
+    process.exit(exitCodes.failed);
+  }, config.limits.drainTimeoutMs);
+  ready.addEventListener("abort", () => clearTimeout(overdue));
+}
+
+/** What the system refused because of how the node is configured, as an error that names the field. */
+function explainStart(thrown: unknown, config: Config): unknown {
+  const { code, syscall } = thrown as NodeJS.ErrnoException;
+  if (code === undefined || syscall === undefined) return thrown;
+  const invalid = (field: string, value: string) =>
+    new PlexusError(failure("CONFIG_INVALID", { field, value, reason: `${syscall}: ${code}` }), thrown);
+  if (syscall === "listen") return invalid(code === "EADDRNOTAVAIL" ? "host" : "port", `${config.host}:${config.port}`);
+  if (syscall === "getaddrinfo") return invalid("host", config.host);
+  return syscall === "mkdir" ? invalid("data", config.data) : thrown;
 }
 
 function announce(

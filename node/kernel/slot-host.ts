@@ -190,11 +190,12 @@ export class SlotHost implements Home {
     return new Promise((resolve, reject) => {
       log.append({ atMs, actor, events: [], answers: [], side }, (error) => {
         if (error) {
+          this.fail(error);
           reject(new PlexusError(error));
           return;
         }
         const activation = this.activations.get(actor);
-        if (activation) this.#remove(activation);
+        if (activation?.status === "quarantined") this.#remove(activation);
         resolve(letters);
       });
     });
@@ -386,7 +387,7 @@ export class SlotHost implements Home {
     const { logWindowEntries, logSlackEntries } = this.#ports.around.limits;
     if (log.length <= Math.max(logWindowEntries + logSlackEntries, this.#compactBeyond)) return;
     this.#compacting = true;
-    void this.#compact(log, log.lastSeq - logWindowEntries).finally(() => {
+    void this.#compact(log, log.durableSeq - logWindowEntries).finally(() => {
       this.#compacting = false;
       // When something held the trim back, the log grows by another slack before the next try.
       this.#compactBeyond = log.length + logSlackEntries;
@@ -398,10 +399,11 @@ export class SlotHost implements Home {
     let through = throughSeq;
     for (const actor of log.actorsBelow(throughSeq)) {
       if (this.status !== "open" || this.#log !== log) return;
-      const activation = this.activate(actor);
-      if (activation.status === "loading") await this.#untilLoaded(activation);
-      // An actor whose history cannot be folded keeps its entries, and the log its length, until that is mended.
-      if (!activation.snapshot()) through = Math.min(through, log.firstNeeded(actor) - 1);
+      const room = this.activations.has(actor) || this.#ports.hasRoom();
+      const activation = room ? this.activate(actor) : undefined;
+      if (activation?.status === "loading") await this.#untilLoaded(activation);
+      // No room, or a history that cannot be folded: the actor keeps its entries, and the log its length, for now.
+      if (!activation?.snapshot()) through = Math.min(through, log.firstNeeded(actor) - 1);
     }
     if (this.status !== "open" || this.#log !== log) return;
     await new Promise<void>((resolve) => log.trim(through, () => resolve()));

@@ -64,6 +64,14 @@ export class Committer {
     return new Promise((resolve) => this.submit({ bytes: 0, sink: barrier, done: () => resolve() }));
   }
 
+  /** Writes what `prepare` gives, in its place in the queue. */
+  run(prepare: () => Promise<readonly StoreOp[]>): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const sink: CommitSink = { prepare, committed: () => undefined, broken: () => undefined };
+      this.submit({ bytes: 0, sink, done: (error) => (error ? reject(new PlexusError(error)) : resolve()) });
+    });
+  }
+
   async #run(): Promise<void> {
     while (this.#queue.length > 0) await this.#commit(this.#take());
     this.#running = false;

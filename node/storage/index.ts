@@ -98,11 +98,15 @@ export async function openJournal(ports: JournalPorts): Promise<Journal> {
       const fence = Math.max(stored.fence, fences.get(slot) ?? 0);
       if (epoch < fence) throw new PlexusError(failure("FENCED", { slot, epoch, fence }));
       fences.set(slot, epoch);
-      // A batch of an older epoch that is under way lands before the fence does; read what it left.
-      await committer.settled();
-      const head = { ...(await readHead(store, slot)), fence: epoch };
-      await store.batch([{ type: "put", key: headKey(slot), value: seal(headKey(slot), head) }], { sync: true });
       const currentFence = () => fences.get(slot) ?? 0;
+      // The fence goes through the committer like any append: a batch of an older epoch that is under way lands before it,
+      // what comes later is refused, and of two openings the higher epoch wins whichever comes first.
+      await committer.run(async () => {
+        if (epoch < currentFence()) throw new PlexusError(failure("FENCED", { slot, epoch, fence: currentFence() }));
+        const raised = { ...(await readHead(store, slot)), fence: epoch };
+        return [{ type: "put", key: headKey(slot), value: seal(headKey(slot), raised) }];
+      });
+      const head = await readHead(store, slot);
       const log = new SlotLog(slot, epoch, head, { store, committer, limits, currentFence });
       await log.scan();
       return log;

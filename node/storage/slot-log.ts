@@ -64,6 +64,12 @@ interface Chunk {
   readonly before: number;
 }
 
+/** An actor's share of a chunk: where the chunk begins, and the actor's last entry in it. */
+interface Part {
+  readonly firstSeq: number;
+  readonly lastSeq: number;
+}
+
 export class SlotLog implements CommitSink {
   readonly slot: SlotId;
   readonly epoch: number;
@@ -79,9 +85,9 @@ export class SlotLog implements CommitSink {
   readonly #currentFence: () => number;
   /** Chunks on disk, by firstSeq, ascending. */
   #chunks: Chunk[] = [];
-  /** For each actor with entries after its snapshot: the firstSeq of the chunks that hold them, ascending. */
-  readonly #tails = new Map<ActorId, number[]>();
-  #preparedChunks: { chunk: Chunk; actors: Set<ActorId> }[] = [];
+  /** For each actor with entries after its snapshot: the chunks that hold them, ascending. */
+  readonly #tails = new Map<ActorId, Part[]>();
+  #preparedChunks: { chunk: Chunk; lastSeqs: Map<ActorId, number> }[] = [];
   #preparedSnapshots: { actor: ActorId; seq: number }[] = [];
 
   constructor(
@@ -105,9 +111,14 @@ export class SlotLog implements CommitSink {
     return this.#lastSeq;
   }
 
-  /** Entries kept in the log. */
+  /** The last entry that is on disk. What this log says of actors and their tails is about entries up to here. */
+  get durableSeq(): number {
+    return this.#head.lastSeq;
+  }
+
+  /** Entries kept in the log on disk. */
   get length(): number {
-    return this.#lastSeq - this.#head.baseSeq;
+    return this.#head.lastSeq - this.#head.baseSeq;
   }
 
   /** Set once an append failed: its outcome is unknown, so this log takes no more; open it again under a new epoch. */
@@ -128,7 +139,7 @@ export class SlotLog implements CommitSink {
         const chunk = { firstSeq: seq + 1, before: checksum };
         const read = decodeChunk(value, seq + 1, checksum);
         if (read.damage) throw this.#damaged(read.damage.seq, read.damage.reason);
-        this.#remember(chunk, new Set(read.entries.map((entry) => entry.actor)));
+        this.#remember(chunk, new Map(read.entries.map((entry) => [entry.actor, entry.seq])));
         seq += read.entries.length;
         checksum = read.checksum;
         from = `${key}~`;
@@ -168,17 +179,18 @@ export class SlotLog implements CommitSink {
 
   /** Drops chunks that lie wholly at or below `throughSeq`. Every actor must have its snapshot beyond them. */
   trim(throughSeq: number, done: (error: Failure | undefined) => void): void {
+    assert(throughSeq <= this.durableSeq, "only what is on disk is trimmed");
     this.#submit({ type: "trim", throughSeq }, 0, done);
   }
 
   /** Actors whose state needs entries at or below `seq`: snapshot them before trimming there. */
   actorsBelow(seq: number): ActorId[] {
-    return [...this.#tails].filter(([, tail]) => (tail[0] ?? Infinity) <= seq).map(([actor]) => actor);
+    return [...this.#tails].filter(([, tail]) => (tail[0]?.firstSeq ?? Infinity) <= seq).map(([actor]) => actor);
   }
 
   /** The first entry an actor's state may need; Infinity when its snapshot is enough. */
   firstNeeded(actor: ActorId): number {
-    return this.#tails.get(actor)?.[0] ?? Infinity;
+    return this.#tails.get(actor)?.[0]?.firstSeq ?? Infinity;
   }
 
   /** Actors that have entries after their snapshot. */
@@ -197,11 +209,13 @@ export class SlotLog implements CommitSink {
   async recover(actor: ActorId): Promise<Recovered> {
     for (;;) {
       const base = this.#head.baseSeq;
-      const chunks = (this.#tails.get(actor) ?? []).map((seq) => this.#chunk(seq));
+      // Before the snapshot is read: one that becomes durable meanwhile only makes some of these entries needless.
+      const chunks = (this.#tails.get(actor) ?? []).map((part) => this.#chunk(part.firstSeq));
       const key = snapshotKey(this.slot, actor);
       const stored = await this.#store.get(key);
       const row = stored && (unseal(key, stored, this.#store.location) as readonly [number, unknown]);
       const snapshot = row && { seq: row[0], body: row[1] };
+      if (snapshot) this.#forgetTail(actor, snapshot.seq);
       const entries: Entry[] = [];
       let tailBytes = 0;
       let missing: number | undefined;
@@ -218,7 +232,9 @@ export class SlotLog implements CommitSink {
         if (own.length > 0) tailBytes += Math.ceil((bytes.length * own.length) / read.entries.length);
       }
       if (missing === undefined) return { snapshot, entries, tailBytes };
-      // Trimmed between the two reads: then a newer snapshot is there. Otherwise the entry is lost.
+      // Trimmed between the two reads, perhaps by a batch that is on disk but not yet reported: then a newer snapshot is
+      // there. Otherwise the entry is lost.
+      await this.#committer.settled();
       if (this.#head.baseSeq === base) throw this.#damaged(missing, "entry missing");
     }
   }
@@ -283,11 +299,11 @@ export class SlotLog implements CommitSink {
   }
 
   committed(): void {
+    const { baseSeq } = this.#head;
     this.#head = this.#nextHead;
-    for (const { chunk, actors } of this.#preparedChunks.splice(0)) this.#remember(chunk, actors);
+    for (const { chunk, lastSeqs } of this.#preparedChunks.splice(0)) this.#remember(chunk, lastSeqs);
     for (const { actor, seq } of this.#preparedSnapshots.splice(0)) this.#forgetTail(actor, seq);
-    const keep = this.#chunks.findIndex((chunk) => chunk.firstSeq > this.#head.baseSeq);
-    if (keep !== 0) this.#chunks = keep < 0 ? [] : this.#chunks.slice(keep);
+    if (this.#head.baseSeq > baseSeq) this.#forgetTrimmed();
   }
 
   broken(error: Failure): void {
@@ -303,7 +319,7 @@ export class SlotLog implements CommitSink {
   #prepareLog(work: readonly Pending[]): StoreOp[] {
     const ops: StoreOp[] = [];
     const payloads: Uint8Array[] = [];
-    const actors = new Set<ActorId>();
+    const lastSeqs = new Map<ActorId, number>();
     let head = this.#head;
     this.#preparedChunks = [];
     this.#preparedSnapshots = [];
@@ -311,7 +327,7 @@ export class SlotLog implements CommitSink {
     for (const each of work) {
       if (each.type === "entry") {
         payloads.push(each.payload);
-        actors.add(each.actor);
+        lastSeqs.set(each.actor, head.lastSeq + payloads.length);
       } else if (each.type === "snapshot") {
         ops.push({ type: "put", key: snapshotKey(this.slot, each.actor), value: each.sealed });
         this.#preparedSnapshots.push({ actor: each.actor, seq: each.seq });
@@ -323,7 +339,7 @@ export class SlotLog implements CommitSink {
       const firstSeq = head.lastSeq + 1;
       const chunk = encodeChunk(payloads, head.lastChecksum);
       ops.push({ type: "put", key: logKey(this.slot, firstSeq), value: chunk.bytes });
-      this.#preparedChunks.push({ chunk: { firstSeq, before: head.lastChecksum }, actors });
+      this.#preparedChunks.push({ chunk: { firstSeq, before: head.lastChecksum }, lastSeqs });
       const lastSeq = head.lastSeq + payloads.length;
       head = { ...head, lastEpoch: this.epoch, lastSeq, lastChecksum: chunk.checksum };
     }
@@ -379,27 +395,27 @@ export class SlotLog implements CommitSink {
     return { type: "put", key, value: seal(key, op.value) };
   }
 
-  #remember(chunk: Chunk, actors: ReadonlySet<ActorId>): void {
+  #remember(chunk: Chunk, lastSeqs: ReadonlyMap<ActorId, number>): void {
     this.#chunks.push(chunk);
-    for (const actor of actors) {
+    for (const [actor, lastSeq] of lastSeqs) {
+      const part = { firstSeq: chunk.firstSeq, lastSeq };
       const tail = this.#tails.get(actor);
-      if (tail) tail.push(chunk.firstSeq);
-      else this.#tails.set(actor, [chunk.firstSeq]);
+      if (tail) tail.push(part);
+      else this.#tails.set(actor, [part]);
     }
   }
 
-  /** Forgets the chunks that hold nothing after `seq`: those followed by a chunk that starts at or before `seq + 1`. */
-  #forgetTail(actor: ActorId, seq: number): void {
-    const tail = this.#tails.get(actor);
-    if (!tail) return;
-    const kept = tail.filter((firstSeq) => this.#lastSeqOf(firstSeq) > seq);
-    if (kept.length === 0) this.#tails.delete(actor);
-    else this.#tails.set(actor, kept);
+  /** A scan finds entries, not whether a snapshot has made them needless; so trimmed chunks may still be in a tail. */
+  #forgetTrimmed(): void {
+    this.#chunks = this.#chunks.filter((chunk) => chunk.firstSeq > this.#head.baseSeq);
+    for (const actor of this.#tails.keys()) this.#forgetTail(actor, this.#head.baseSeq);
   }
 
-  #lastSeqOf(firstSeq: number): number {
-    const next = this.#chunks[this.#indexOf(firstSeq) + 1];
-    return (next?.firstSeq ?? this.#head.lastSeq + 1) - 1;
+  /** Forgets the chunks that hold nothing of the actor after `seq`. */
+  #forgetTail(actor: ActorId, seq: number): void {
+    const kept = (this.#tails.get(actor) ?? []).filter((part) => part.lastSeq > seq);
+    if (kept.length === 0) this.#tails.delete(actor);
+    else this.#tails.set(actor, kept);
   }
 
   #chunk(firstSeq: number): Chunk {

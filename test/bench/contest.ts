@@ -1,7 +1,6 @@
 /** One contest: arms measured in the same rounds, and the rows that compare them. */
-import { fork, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { fileURLToPath } from "node:url";
+import { startProcess } from "./processes.ts";
 import { bestOf, compare, median, type Comparison } from "./statistics.ts";
 
 /** What one arm measured in one round, by name of the figure. */
@@ -34,6 +33,8 @@ export interface Contest {
   readonly name: string;
   /** One line for `--list`. */
   readonly about: string;
+  /** Rounds that are not counted: code is compiled, slots and files are opened. */
+  readonly warmUps: number;
   readonly rounds: number;
   readonly arms: Readonly<Record<string, () => Promise<Arm>>>;
   readonly rows: readonly RowPlan[];
@@ -53,7 +54,7 @@ export interface Row extends Comparison {
   readonly peerFigures: Figures;
 }
 
-/** Runs the arms that the chosen rows need: one warm-up, then the rounds, there and back so that no arm is always first. */
+/** Runs the arms that the chosen rows need: warm-ups, then the rounds, there and back so that no arm is always first. */
 export async function runContest(
   contest: Contest,
   chosen: readonly RowPlan[],
@@ -70,9 +71,9 @@ export async function runContest(
       say(`${contest.name}: starting ${name}`);
       arms.set(name, await (contest.arms[name] as () => Promise<Arm>)());
     }
-    for (let round = 0; round <= rounds; round += 1) {
+    for (let round = 1 - contest.warmUps; round <= rounds; round += 1) {
       for (const name of round % 2 === 0 ? names : [...names].reverse()) {
-        say(`${contest.name}: ${round === 0 ? "warming up" : `round ${round} of ${rounds}`}, ${name}`);
+        say(`${contest.name}: ${round < 1 ? "warming up" : `round ${round} of ${rounds}`}, ${name}`);
         const figures = await (arms.get(name) as Arm).round();
         if (round > 0) measured.get(name)?.push(figures);
       }
@@ -111,16 +112,14 @@ function medians(rounds: readonly Figures[]): Figures {
 
 /** A child process that serves calls, see `arms/serve.ts`. */
 export interface Served {
-  readonly process: ChildProcess;
   call(name: string, args?: unknown): Promise<unknown>;
   /** Calls `stop` and lets the process end. */
   stop(): Promise<void>;
 }
 
 /** Starts a file of `arms/` in a process of its own. */
-export async function startServed(file: string, args: readonly string[] = [], execArgv: readonly string[] = []): Promise<Served> {
-  const path = fileURLToPath(new URL(`arms/${file}`, import.meta.url));
-  const child = fork(path, args, { execArgv: [...execArgv, ...profiling(file)] });
+export async function startServed(file: string): Promise<Served> {
+  const child = startProcess(`arms/${file}`);
   const open = new Map<number, { resolve: (value: unknown) => void; reject: (error: Error) => void }>();
   let calls = 0;
   child.on("message", (answer: { id: number; result?: unknown; error?: string }) => {
@@ -141,7 +140,6 @@ export async function startServed(file: string, args: readonly string[] = [], ex
   };
   await answerOf(0);
   return {
-    process: child,
     call,
     async stop() {
       if (child.exitCode !== null || child.signalCode !== null) return;
@@ -152,12 +150,6 @@ export async function startServed(file: string, args: readonly string[] = [], ex
     },
   };
 } // prettier-ignore
-
-/** With BENCH_PROFILE=FOLDER the arms that are ours write CPU profiles there. */
-export function profiling(file: string): string[] {
-  const folder = process.env["BENCH_PROFILE"];
-  return folder === undefined || file !== "kernel.ts" ? [] : ["--cpu-prof", "--cpu-prof-dir", folder];
-}
 
 /** An arm that makes the same call in every round. */
 export async function servedArm(file: string, call: string, args: object): Promise<Arm> {

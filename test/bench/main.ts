@@ -59,7 +59,9 @@ async function main(): Promise<number> {
   }
   const isChosen = ({ row }: RowPlan): boolean =>
     positionals.length === 0 || positionals.some((name) => row === name || row.startsWith(`${name}/`));
-  const unknown = positionals.filter((name) => !contests.some(({ rows }) => rows.some(({ row }) => row === name || row.startsWith(`${name}/`))));
+  const unknown = positionals.filter(
+    (name) => !contests.some(({ rows }) => rows.some(({ row }) => row === name || row.startsWith(`${name}/`))),
+  );
   if (unknown.length > 0) {
     console.error(`No such row: ${unknown.join(", ")}. \`npm run bench -- --list\` names them.`);
     return 2;

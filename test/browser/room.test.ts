@@ -12,6 +12,7 @@ async function say(page: Page, text: string): Promise<void> {
 
 async function enter(page: Page, room: string): Promise<void> {
   await page.locator(`[data-room="${room}"]`).first().click();
+  await page.waitForURL((url) => url.pathname === `/room/${room}`);
   await field(page).waitFor();
 }
 
@@ -43,7 +44,7 @@ describe("a room in two browsers", function () {
 
   it("shows what one says to the other at once, with Markdown", async () => {
     await say(ada.page, "Good **morning** Bob");
-    await message(bob.page, "Good morning Bob").locator("strong").waitFor();
+    for (const { page } of [ada, bob]) await message(page, "Good morning Bob").locator("strong").waitFor();
     expect(await message(ada.page, "Good morning Bob").count()).to.equal(1);
     await field(bob.page).pressSequentially("He");
     await ada.page.getByText("Bob is typing").waitFor();
@@ -99,6 +100,46 @@ describe("a room in two browsers", function () {
     await act(ada.page, "Tea or cocoa", "Delete");
     await message(bob.page, "Tea or cocoa").waitFor({ state: "detached" });
     await message(bob.page, "This message was deleted.").waitFor();
+  });
+
+  it("makes a room, brings somebody in, changes its topic, and leaves it", async () => {
+    const { page } = ada;
+    await page.getByRole("button", { name: "Create or find a room" }).click();
+    await page.getByRole("button", { name: "New room" }).click();
+    const dialog = page.getByRole("dialog", { name: "New room" });
+    await dialog.getByRole("textbox", { name: "Title" }).fill("Secret Plans");
+    await dialog.getByText("Private").click();
+    await dialog.getByRole("button", { name: "Create room" }).click();
+    await page.getByRole("textbox", { name: "Message #Secret Plans" }).waitFor();
+    await say(page, "Who wants in?");
+    await page.getByRole("button", { name: /^Members/ }).click();
+    await page.getByRole("textbox", { name: "Add a person or your agent" }).fill("bo");
+    await page.getByRole("button", { name: /^Bob @bob/ }).click();
+    await bob.page.locator('[data-room="secret-plans"]').first().click();
+    await message(bob.page, "Who wants in?").waitFor();
+    await page.getByRole("button", { name: "Room settings" }).click();
+    await page.getByRole("menuitem", { name: "Title and topic" }).click();
+    await page.getByRole("textbox", { name: "Topic" }).fill("World domination");
+    await page.getByRole("button", { name: "Save", exact: true }).click();
+    await bob.page.locator("main header").getByText("World domination").waitFor();
+    await bob.page.getByRole("button", { name: "Room settings" }).click();
+    await bob.page.getByRole("menuitem", { name: "Leave the room" }).click();
+    await bob.page.locator('[data-room="secret-plans"]').waitFor({ state: "detached" });
+    await enter(bob.page, "lobby");
+    await enter(page, "lobby");
+  });
+
+  it("writes to a person directly, who sees it as unread", async () => {
+    await bob.page.getByRole("button", { name: "Write to a person" }).click();
+    await bob.page.getByRole("dialog").getByRole("button", { name: /Ada/ }).click();
+    await bob.page.getByRole("textbox", { name: "Message Ada" }).waitFor();
+    await say(bob.page, "Psst");
+    const place = ada.page.locator('[data-room="dm.ada.bob"]');
+    await place.getByText("1 unread").waitFor({ state: "attached" });
+    await place.click();
+    await message(ada.page, "Psst").waitFor();
+    await enter(ada.page, "lobby");
+    await enter(bob.page, "lobby");
   });
 
   it("streams the answer of an agent that is mentioned, and keeps it once", async () => {

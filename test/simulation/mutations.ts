@@ -43,10 +43,8 @@ export const mutations: readonly Mutation[] = [
   {
     name: "sends the outputs of a turn whose append failed",
     file: activation,
-    find: '      if (this.status === "closed") return;\n      if (error) {\n',
-    replace:
-      '      if (this.status === "closed") return;\n' +
-      "      if (error) {\n        this.#durable += 1;\n        this.#openGate();\n",
+    find: "    if (error) {\n      this.home.fail(error);\n",
+    replace: "    if (error) {\n      this.#durable += 1;\n      this.#openGate();\n      this.home.fail(error);\n",
     caughtBy: ["output-after-durable"],
     seeds: 300,
   },
@@ -116,8 +114,8 @@ export const mutations: readonly Mutation[] = [
   {
     name: "keeps reminders in memory only",
     file: activation,
-    find: 'side.push({ space: "reminder", put: effect.id, value: effect.dueMs });',
-    replace: "",
+    find: '{ space: "reminder", put: effect.id, value: effect.dueMs }',
+    replace: '{ space: "reminder", delete: effect.id }',
     caughtBy: ["liveness"],
     seeds: 300,
   },
@@ -172,6 +170,9 @@ export const mutations: readonly Mutation[] = [
 
 /** Copies what a simulation needs to a folder of its own, with the change. Returns the folder. */
 export function mutate(root: string, { name, file, find, replace }: Mutation): string {
+  const source = readFileSync(join(root, file), "utf8");
+  const places = source.split(find).length - 1;
+  if (places !== 1) throw new Error(`"${name}" fits ${places} places of ${file}: mend the mutation`);
   const folder = mkdtempSync(join(tmpdir(), "plexus-mutation-"));
   mkdirSync(join(folder, "runtimes"));
   const parts = ["actors", "protocols", "node/kernel", "node/storage", "node/directory", "node/ports.ts"];
@@ -179,13 +180,8 @@ export function mutate(root: string, { name, file, find, replace }: Mutation): s
     cpSync(join(root, part), join(folder, part), { recursive: true });
   }
   symlinkSync(join(root, "node_modules"), join(folder, "node_modules"));
-  const path = join(folder, file);
-  const source = readFileSync(path, "utf8");
-  const places = source.split(find).length - 1;
-  if (places !== 1) throw new Error(`"${name}" fits ${places} places of ${file}: mend the mutation`);
-  writeFileSync(
-    path,
-    source.replace(find, () => replace),
-  );
+  // The folder may have changed since it was read: what was checked is what is written.
+  const mutated = source.replace(find, () => replace);
+  writeFileSync(join(folder, file), mutated);
   return folder;
 }

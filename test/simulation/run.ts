@@ -169,6 +169,10 @@ class Simulation implements Entrance {
 
   async ask(request: Request): Promise<Reached> {
     const reached = (await this.#life?.ask(request)) ?? "down";
+    const crashed = typeof reached !== "string" && !reached.ok && reached.error.code === "ACTOR_CRASHED";
+    if (crashed && request.message.type !== "poison") {
+      this.#violate("no-stray-error", `${request.to} crashed on ${JSON.stringify(request.message)}`);
+    }
     this.#world.note(() => {
       const { from, to, message, operationId } = request;
       return `${from} ${operationId ?? ""} ${to} ${JSON.stringify(message)} -> ${JSON.stringify(reached)}`;

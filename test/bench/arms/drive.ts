@@ -55,4 +55,5 @@ export function drive(load: Load, issue: (lane: number) => Promise<unknown>): Pr
 }
 
 /** The payload of every durable and volatile command, in every arm. */
-export const payload = "The quick brown fox jumps over the lazy dog; then it rests beside the river until evening comes. ".padEnd(100, ".");
+export const payload =
+  "The quick brown fox jumps over the lazy dog; then it rests beside the river until evening comes. ".padEnd(100, ".");

@@ -1,8 +1,9 @@
 /** Commands to actors: durable against raw Level and `@effect/cluster`, volatile against `nact`, and first calls. */
 import { servedArm, type Contest } from "../contest.ts";
 
-const sequential = { lanes: 1, outstanding: 1, durationMs: 1_000 };
-const crowd = { lanes: 100, outstanding: 64, durationMs: 1_500 };
+// Short rounds and many: a disturbance of the machine then falls into one round of all arms, or into few rounds.
+const sequential = { lanes: 1, outstanding: 1, durationMs: 300 };
+const crowd = { lanes: 100, outstanding: 64, durationMs: 600 };
 /** Records in one raw batch; 6,400 is what is outstanding in the arm it is compared with. */
 const batchSizes = [64, 256, 1_024, 3_200, 6_400];
 /** At most one batch being written while the next is made, as a group commit does. */
@@ -12,7 +13,7 @@ const batched = Object.fromEntries(
   batchSizes.flatMap((weight) =>
     batchesAtOnce.map((outstanding) => [
       `level ${outstanding}×${weight}`,
-      () => servedArm("level.ts", "durable", { lanes: 1, outstanding, weight, durationMs: 400 }),
+      () => servedArm("level.ts", "durable", { lanes: 1, outstanding, weight, durationMs: 300 }),
     ]),
   ),
 );
@@ -20,7 +21,8 @@ const batched = Object.fromEntries(
 export const durableSequential: Contest = {
   name: "durable-sequential",
   about: "one durable command after the other, to one actor",
-  rounds: 9,
+  warmUps: 3,
+  rounds: 15,
   arms: {
     plexus: () => servedArm("kernel.ts", "durable", sequential),
     level: () => servedArm("level.ts", "durable", sequential),
@@ -38,7 +40,8 @@ export const durableSequential: Contest = {
 export const durableCrowd: Contest = {
   name: "durable-100x64",
   about: "64 durable commands outstanding to each of 100 actors",
-  rounds: 5,
+  warmUps: 3,
+  rounds: 7,
   arms: {
     plexus: () => servedArm("kernel.ts", "durable", crowd),
     ...batched,
@@ -51,16 +54,17 @@ export const durableCrowd: Contest = {
   ],
 }; // prettier-ignore
 
-const tells = { lanes: 1, outstanding: 1, durationMs: 800, weight: 512 };
-const asks = { lanes: 1, outstanding: 64, durationMs: 800 };
+const tells = { lanes: 1, outstanding: 1, durationMs: 300, weight: 512 };
+const asks = { lanes: 1, outstanding: 64, durationMs: 300 };
 
 export const volatileAsk: Contest = {
   name: "volatile-ask",
   about: "questions to one actor that change its memory only: one after the other, and 64 outstanding",
-  rounds: 7,
+  warmUps: 2,
+  rounds: 9,
   arms: {
-    plexus: () => servedArm("kernel.ts", "volatile", { ...sequential, durationMs: 800 }),
-    nact: () => servedArm("nact.mjs", "volatile", { ...sequential, durationMs: 800 }),
+    plexus: () => servedArm("kernel.ts", "volatile", sequential),
+    nact: () => servedArm("nact.mjs", "volatile", sequential),
     "plexus x64": () => servedArm("kernel.ts", "volatile", asks),
     "nact x64": () => servedArm("nact.mjs", "volatile", asks),
   },
@@ -73,7 +77,8 @@ export const volatileAsk: Contest = {
 export const volatileTell: Contest = {
   name: "volatile-tell",
   about: "bursts of 512 messages without an answer, each burst confirmed by one question behind it",
-  rounds: 7,
+  warmUps: 2,
+  rounds: 9,
   arms: {
     plexus: () => servedArm("kernel.ts", "tell", tells),
     nact: () => servedArm("nact.mjs", "tell", tells),
@@ -83,12 +88,13 @@ export const volatileTell: Contest = {
   ],
 }; // prettier-ignore
 
-const firstCalls = { lanes: 64, outstanding: 1, durationMs: 800 };
+const firstCalls = { lanes: 64, outstanding: 1, durationMs: 400 };
 
 export const activation: Contest = {
   name: "activation",
   about: "first calls to actors that never lived before, 64 outstanding",
-  rounds: 5,
+  warmUps: 2,
+  rounds: 7,
   arms: {
     "plexus volatile": () => servedArm("kernel.ts", "activate", { ...firstCalls, how: "volatile" }),
     "plexus durable": () => servedArm("kernel.ts", "activate", { ...firstCalls, how: "durable" }),

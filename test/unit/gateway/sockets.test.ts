@@ -328,9 +328,9 @@ describe("gateway: connections that end by themselves", () => {
     const client = await stand.connect(token);
     client.socket.pause();
     await stand.request("POST", "/api/sign-out", { token });
-    const gone = new Promise((resolve) => client.socket.once("close", resolve));
-    client.socket.resume();
-    await gone;
+    // The client never reads the closing frame, so only the sweep can end this.
+    for (let looks = 0; stand.gateway.connections() > 0 && looks < 2_000; looks += 1)
+      await stand.request("GET", "/healthz");
     expect(stand.gateway.connections()).to.equal(0);
     await stand.stop();
   });

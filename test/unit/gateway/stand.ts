@@ -74,6 +74,13 @@ export interface StandOptions extends Partial<Omit<GatewayOptions, "limits">> {
   readonly tokenDelayMs?: number;
 }
 
+const running = new Set<Stand>();
+
+// A test that fails half-way leaves its node behind, and an open port keeps the process alive.
+after(async () => {
+  for (const stand of running) await stand.stop();
+});
+
 /** Starts a node in a temporary folder. */
 export async function startStand(options: StandOptions = {}): Promise<Stand> {
   const folder = await mkdtemp(join(tmpdir(), "plexus-gateway-"));
@@ -190,11 +197,13 @@ export async function startStand(options: StandOptions = {}): Promise<Stand> {
       return client;
     },
     async stop() {
+      if (!running.delete(stand)) return;
       for (const client of clients) client.socket.terminate();
       await gateway.stop(2_000);
       await close();
     },
   };
+  running.add(stand);
   return stand;
 }
 

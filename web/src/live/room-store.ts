@@ -6,6 +6,7 @@ import { TopicStore } from "./topic-store.ts";
 
 const historyPage = 50;
 const typingEveryMs = 3_000;
+const markReadDelayMs = 1_000;
 
 /** One room that this page follows: its model and what can be done in it. */
 export class RoomStore {
@@ -17,6 +18,7 @@ export class RoomStore {
   #sending = false;
   #loadingOlder: Promise<void> | undefined;
   #markedSeq = 0;
+  #markTimer: ReturnType<typeof setTimeout> | undefined;
   #typedAtMs = 0;
 
   constructor(connection: Connection, room: string) {
@@ -100,10 +102,17 @@ export class RoomStore {
     return this.#read<RoomHistory>("history", query);
   }
 
-  markRead(seq: number): void {
+  /** All up to `seq` was in view. The page shows it as read at once; the node hears of it once per second at most, because
+   *  each marker is an append, and in a busy room there is one for every reader. */
+  markRead(me: string, seq: number): void {
+    this.store.apply({ type: "seen", member: me, seq });
     if (seq <= this.#markedSeq) return;
     this.#markedSeq = seq;
-    void this.#connection.command("room.markRead", this.room, { seq }, { kind: "change" });
+    if (this.#markTimer !== undefined) return;
+    this.#markTimer = setTimeout(() => {
+      this.#markTimer = undefined;
+      void this.#connection.command("room.markRead", this.room, { seq: this.#markedSeq }, { kind: "change" });
+    }, markReadDelayMs);
   }
 
   typing(): void {

@@ -74,8 +74,7 @@ export class Session {
       case "profileSet":
         return applyView(event.view);
       case "roomLeft":
-        this.#rooms.get(event.room)?.close();
-        this.#rooms.delete(event.room);
+        this.#forget(event.room);
         return void this.#queries.invalidateQueries({ queryKey: queryKeys.rooms });
       case "roomJoined":
         return void this.#queries.invalidateQueries({ queryKey: queryKeys.rooms });
@@ -115,6 +114,22 @@ export class Session {
     const result = await this.connection.command<Answer>(`user.${command}`, this.name, parameters, { kind: "change" });
     if (!result.ok) notices.fail(result.error);
     return result;
+  }
+
+  /** Leaves a room; the list shows it at once, so that the page does not go back there. */
+  async leave(room: string): Promise<Result<unknown>> {
+    const result = await this.changeRoom("leave", room, {});
+    if (result.ok) this.#forget(room);
+    return result;
+  }
+
+  #forget(room: string): void {
+    this.#rooms.get(room)?.close();
+    this.#rooms.delete(room);
+    const list = this.#queries.getQueryData<UserRooms>(queryKeys.rooms);
+    if (list === undefined) return;
+    const rooms = list.rooms.filter((other) => other.room !== room);
+    this.#queries.setQueryData<UserRooms>(queryKeys.rooms, { ...list, rooms });
   }
 
   /** A change of a room that this page may not follow (join, create, leave). */

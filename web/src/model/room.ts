@@ -55,6 +55,8 @@ export type RoomInput =
   | { readonly type: "postFailed"; readonly operationId: string; readonly failure: Failure }
   | { readonly type: "retrying"; readonly operationId: string }
   | { readonly type: "discarded"; readonly operationId: string }
+  /** This page showed all up to `seq`; the node is told a little later. */
+  | { readonly type: "seen"; readonly member: string; readonly seq: number }
   | { readonly type: "refused"; readonly reason: Failure };
 
 export const emptyRoom: RoomModel = {
@@ -103,6 +105,11 @@ export function foldRoom(room: RoomModel, input: RoomInput): RoomModel {
       return changePending(room, input.operationId, { status: "waiting" });
     case "discarded":
       return { ...room, pending: room.pending.filter((post) => post.operationId !== input.operationId) };
+    case "seen": {
+      const read = room.view?.members[input.member]?.readSeq;
+      if (room.view === undefined || read === undefined || read >= input.seq) return room;
+      return { ...room, view: changeMember(room.view, input.member, { readSeq: input.seq }) };
+    }
     case "refused":
       return { ...room, status: "refused", refusal: input.reason };
   }
@@ -194,7 +201,13 @@ function foldEvent(room: RoomModel, view: RoomView, event: RoomEvent): RoomModel
       return replaceMessage({ ...room, view: { ...view, pins } }, event.message);
     }
     case "readMarked":
-      return { ...room, view: changeMember(view, event.member, { readSeq: event.seq }) };
+      // A marker only moves forward; what this page has seen since is not taken back.
+      return {
+        ...room,
+        view: changeMember(view, event.member, {
+          readSeq: Math.max(event.seq, view.members[event.member]?.readSeq ?? 0),
+        }),
+      };
   }
 }
 

@@ -49,6 +49,7 @@ export function Feed<Row extends FeedRow>(props: {
   const stuck = useRef(props.startAt === undefined);
   const started = useRef(false);
   const loading = useRef(false);
+  const offsetBefore = useRef(0);
   const [atEnd, setAtEnd] = useState(true);
   const [wait, setWait] = useState(false);
   const before = useRef<{
@@ -111,22 +112,7 @@ export function Feed<Row extends FeedRow>(props: {
 
   return (
     <div className="feed">
-      <div
-        ref={scroller}
-        className="feed-scroller"
-        role="region"
-        aria-label={props.label}
-        tabIndex={0}
-        onWheel={(event) => {
-          if (event.deltaY < 0) stuck.current = false;
-        }}
-        onTouchMove={() => {
-          stuck.current = false;
-        }}
-        onKeyDown={(event) => {
-          if (event.key === "PageUp" || event.key === "Home" || event.key === "ArrowUp") stuck.current = false;
-        }}
-      >
+      <div ref={scroller} className="feed-scroller" role="region" aria-label={props.label} tabIndex={0}>
         {wait && (
           <div className="feed-wait" role="status">
             Loading older messages …
@@ -139,17 +125,15 @@ export function Feed<Row extends FeedRow>(props: {
           data={rows}
           shift={prepended}
           bufferSize={600}
-          onScroll={() => {
+          onScroll={(offset) => {
             const { current } = list;
             if (current === null) return;
-            const left = current.scrollSize - current.viewportSize - current.scrollOffset;
+            const left = current.scrollSize - current.viewportSize - offset;
             if (left <= 4) stuck.current = true;
+            // Away from the end and upwards: a person did that. Growth below makes `left` larger, but does not move the view.
+            else if (left > endSlackPx && offset < offsetBefore.current) stuck.current = false;
+            offsetBefore.current = offset;
             measure();
-          }}
-          onScrollEnd={() => {
-            const { current } = list;
-            if (current === null) return;
-            stuck.current = current.scrollSize - current.viewportSize - current.scrollOffset <= endSlackPx;
           }}
           onResize={() => {
             if (stuck.current) toEnd();

@@ -1,7 +1,7 @@
-import { CopyButton } from "@mantine/core";
 import { useRef, type ComponentProps } from "react";
 import { defaultRehypePlugins, Streamdown } from "streamdown";
 import { splitMentions } from "../model/index.ts";
+import { useCopy } from "./clipboard.ts";
 import { Icon } from "./icons.tsx";
 
 /** Markdown by streamdown, with plain elements that `rich-text.css` styles. Raw HTML is sanitised, links open apart and
@@ -137,21 +137,16 @@ function CodeBlock({ children }: WithNode<"pre">) {
 }
 
 function CopyCode({ read }: { readonly read: () => string }) {
+  const { copied, copy } = useCopy();
   return (
-    <CopyButton value="">
-      {({ copied, copy }) => (
-        <button
-          type="button"
-          className="tool"
-          aria-label="Copy the code"
-          title="Copy the code"
-          onClick={() => {
-            void navigator.clipboard?.writeText(read()).then(copy);
-          }}
-        >
-          <Icon name={copied ? "check" : "copy"} size={15} />
-        </button>
-      )}
-    </CopyButton>
+    <button
+      type="button"
+      className="tool"
+      aria-label="Copy the code"
+      title="Copy the code"
+      onClick={() => copy(read())}
+    >
+      <Icon name={copied ? "check" : "copy"} size={15} />
+    </button>
   );
 }

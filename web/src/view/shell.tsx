@@ -3,7 +3,7 @@ import { useHotkeys, useWindowEvent } from "@mantine/hooks";
 import { Outlet, useLocation, type ErrorComponentProps } from "@tanstack/react-router";
 import { useEffect, useMemo, useState } from "react";
 import { notices, useLink, useNotices, useNow, useSession } from "../live/index.ts";
-import { DialogsContext, type Dialogs } from "./dialogs.tsx";
+import { DialogsContext, MenuButton, type Dialogs } from "./dialogs.tsx";
 import { Icon } from "./icons.tsx";
 import { KeyboardHelp } from "./keyboard-help.tsx";
 import { useProfile, useRooms } from "./lists.ts";
@@ -59,9 +59,14 @@ export function Shell() {
 /** For an address that leads nowhere. */
 export function NothingHere() {
   return (
-    <main className="empty">
-      <h2>There is nothing here</h2>
-      <p>The address leads to no room, agent or setting.</p>
+    <main className="screen-main">
+      <header className="header menu-only">
+        <MenuButton />
+      </header>
+      <div className="empty">
+        <h2>There is nothing here</h2>
+        <p>The address leads to no room, agent or setting.</p>
+      </div>
     </main>
   );
 }

@@ -1,8 +1,9 @@
-import { memo, useState } from "react";
+import { memo } from "react";
 import type { ConversationTurn } from "../../../../protocols/index.ts";
 import { explain, useShown, type AgentStore } from "../../live/index.ts";
 import type { AgentModel, PendingSay } from "../../model/index.ts";
 import { Avatar } from "../avatar.tsx";
+import { useCopy } from "../clipboard.ts";
 import { Icon } from "../icons.tsx";
 import { RichText } from "../rich-text.tsx";
 import { clockTime, fullTime } from "../time.ts";
@@ -79,19 +80,14 @@ function endText(turn: ConversationTurn): string | undefined {
 }
 
 function CopyAnswer({ text }: { readonly text: string }) {
-  const [copied, setCopied] = useState(false);
+  const { copied, copy } = useCopy();
   return (
     <button
       type="button"
       className="tool"
       aria-label="Copy the answer"
       title="Copy the answer"
-      onClick={() => {
-        void navigator.clipboard?.writeText(text).then(() => {
-          setCopied(true);
-          setTimeout(() => setCopied(false), 1_500);
-        });
-      }}
+      onClick={() => copy(text)}
     >
       <Icon name={copied ? "check" : "copy"} size={16} />
     </button>

@@ -3,6 +3,7 @@ import { memo, useState } from "react";
 import type { RoomMessage } from "../../../../protocols/index.ts";
 import { isAgent, nameOf } from "../../model/index.ts";
 import { Avatar } from "../avatar.tsx";
+import { copyText } from "../clipboard.ts";
 import { Composer } from "../composer.tsx";
 import { Icon } from "../icons.tsx";
 import { RichText } from "../rich-text.tsx";
@@ -261,10 +262,7 @@ function Tools({
               {message.pinned === true ? "Unpin" : "Pin"}
             </Menu.Item>
           )}
-          <Menu.Item
-            leftSection={<Icon name="copy" size={16} />}
-            onClick={() => void navigator.clipboard?.writeText(message.text)}
-          >
+          <Menu.Item leftSection={<Icon name="copy" size={16} />} onClick={() => void copyText(message.text)}>
             Copy text
           </Menu.Item>
           <Menu.Item leftSection={<Icon name="hash" size={16} />} onClick={() => actions.copyLink(message)}>

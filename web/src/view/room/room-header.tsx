@@ -27,7 +27,7 @@ export function RoomHeader(props: {
   const count = Object.keys(view.members).length;
   const toggle = (panel: Panel) => props.onPanel(props.panel === panel ? undefined : panel);
   const leave = async () => {
-    const result = await session.changeRoom("leave", view.room, {});
+    const result = await session.leave(view.room);
     if (result.ok) await navigate({ to: "/" });
   };
   return (

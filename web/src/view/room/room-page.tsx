@@ -12,6 +12,7 @@ import {
   type RoomModel,
   type TimelineRow,
 } from "../../model/index.ts";
+import { copyText } from "../clipboard.ts";
 import { Composer, type Mentionable } from "../composer.tsx";
 import { Feed, type FeedHandle } from "../feed.tsx";
 import { Icon } from "../icons.tsx";
@@ -143,7 +144,9 @@ function OpenRoom({ store }: { readonly store: RoomStore }) {
       pin: (message) => void store.change("pin", { seq: message.seq, on: message.pinned !== true }),
       copyLink(message) {
         const link = `${location.origin}/room/${store.room}?at=${message.seq}`;
-        void navigator.clipboard?.writeText(link).then(() => notices.show("Link copied."));
+        void copyText(link).then((copied) => {
+          if (copied) notices.show("Link copied.");
+        });
       },
       show: (seq) => void current.current.show(seq),
     }),
@@ -291,7 +294,7 @@ function Timeline(props: {
   const markRead = () => {
     const seq = store.store.latest.view?.messageSeq ?? 0;
     const read = store.store.latest.view?.members[session.me]?.readSeq ?? 0;
-    if (!document.hidden && seq > read) store.markRead(seq);
+    if (!document.hidden && seq > read) store.markRead(session.me, seq);
   };
   useEffect(() => {
     const seen = () => {

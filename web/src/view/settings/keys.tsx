@@ -1,9 +1,10 @@
-import { Button, CopyButton, SegmentedControl, TextInput } from "@mantine/core";
+import { Button, SegmentedControl, TextInput } from "@mantine/core";
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState, type SubmitEvent } from "react";
 import type { Session } from "../../../../protocols/index.ts";
 import { notices } from "../../live/index.ts";
 import { fetched, request } from "../../wire/index.ts";
+import { useCopy } from "../clipboard.ts";
 import { useModels } from "../lists.ts";
 import { Note } from "../note.tsx";
 import { dateOf } from "../time.ts";
@@ -128,16 +129,13 @@ print(answer.choices[0].message.content)`,
 }
 
 function Copyable({ text, label }: { readonly text: string; readonly label: string }) {
+  const { copied, copy } = useCopy();
   return (
     <div className="copyable">
       <pre tabIndex={0}>{text}</pre>
-      <CopyButton value={text}>
-        {({ copied, copy }) => (
-          <Button variant="default" size="xs" onClick={copy} aria-label={label}>
-            {copied ? "Copied" : "Copy"}
-          </Button>
-        )}
-      </CopyButton>
+      <Button variant="default" size="xs" onClick={() => copy(text)} aria-label={label}>
+        {copied ? "Copied" : "Copy"}
+      </Button>
     </div>
   );
 }

@@ -1,0 +1,211 @@
+/** The load generator of the fan-out: many WebSocket clients in one process, so cheap that the server is what is measured.
+ *
+ *  They are bare sockets that walk over frame headers (RFC 6455, section 5.2); one client reads every frame in full. All
+ *  clients must get the same number of frames and bytes; so a frame lost, doubled or cut anywhere is found. */
+import { connect as connectSocket, type Socket } from "node:net";
+import { payload } from "./drive.ts";
+import { serve } from "./serve.ts";
+
+interface Seat {
+  readonly token?: string;
+  readonly count: number;
+}
+
+/** Whom to connect to, and what to say first. */
+interface Plan {
+  readonly port: number;
+  readonly path: string;
+  readonly seats: readonly Seat[];
+  /** Sent by every client once it is connected; its answer is waited for. */
+  readonly first?: string;
+  /** Text frames the server sends by itself before anything is asked. */
+  readonly greetings: number;
+}
+
+const connectionsAtOnce = 64;
+const roundTimeoutMs = 60_000;
+
+/** A masked frame, as a client must send it; the mask is zero, which leaves the text as it is. */
+function frameOf(text: string, opcode = 1): Buffer {
+  const body = Buffer.from(text);
+  const long = body.length >= 126;
+  const header = Buffer.alloc(long ? 8 : 6);
+  header[0] = 0x80 | opcode;
+  header[1] = 0x80 | (long ? 126 : body.length);
+  if (long) header.writeUInt16BE(body.length, 2);
+  return Buffer.concat([header, body]);
+}
+
+class Client {
+  readonly socket: Socket;
+  frames = 0;
+  bytes = 0;
+  onFrame: ((body: Buffer) => void) | undefined;
+  #rest: Buffer | undefined;
+  #open = false;
+  readonly #opened: () => void;
+
+  constructor(socket: Socket, opened: () => void) {
+    this.socket = socket;
+    this.#opened = opened;
+    socket.on("data", (data: Buffer) => this.#take(data));
+  }
+
+  #take(data: Buffer): void {
+    let bytes = this.#rest === undefined ? data : Buffer.concat([this.#rest, data]);
+    this.#rest = undefined;
+    if (!this.#open) {
+      const end = bytes.indexOf("\r\n\r\n");
+      if (end < 0) {
+        this.#rest = bytes;
+        return;
+      }
+      if (!bytes.subarray(0, 12).equals(Buffer.from("HTTP/1.1 101"))) throw new Error(bytes.toString().slice(0, 1_000));
+      this.#open = true;
+      bytes = bytes.subarray(end + 4);
+      this.#opened();
+    }
+    let offset = 0;
+    while (offset + 2 <= bytes.length) {
+      const short = (bytes[offset + 1] as number) & 0x7f;
+      const header = short < 126 ? 2 : short === 126 ? 4 : 10;
+      if (offset + header > bytes.length) break;
+      const length = short < 126 ? short : short === 126 ? bytes.readUInt16BE(offset + 2) : bytes.readUInt32BE(offset + 6);
+      const end = offset + header + length;
+      if (end > bytes.length) break;
+      const opcode = (bytes[offset] as number) & 0x0f;
+      if (opcode === 9) this.socket.write(frameOf(bytes.toString("utf8", offset + header, end), 10));
+      else if (opcode === 8) throw new Error(`closed by the server: ${bytes.toString("utf8", offset + header + 2, end)}`);
+      else {
+        this.frames += 1;
+        this.bytes += length;
+        received();
+        this.onFrame?.(bytes.subarray(offset + header, end));
+      }
+      offset = end;
+    }
+    if (offset < bytes.length) this.#rest = bytes.subarray(offset);
+  } // prettier-ignore
+}
+
+let readers: Client[] = [];
+let posters: Client[] = [];
+let total = 0;
+let wanted = Infinity;
+let reached: () => void = () => undefined;
+
+function received(): void {
+  total += 1;
+  if (total >= wanted) reached();
+}
+
+function open(plan: Plan, seat: Seat): Promise<Client> {
+  return new Promise((resolve, reject) => {
+    const socket = connectSocket({ host: "127.0.0.1", port: plan.port, noDelay: true });
+    const client = new Client(socket, () => resolve(client));
+    socket.once("error", reject);
+    const authorization = seat.token === undefined ? "" : `Authorization: Bearer ${seat.token}\r\n`;
+    const key = Buffer.alloc(16, "bench").toString("base64");
+    socket.write(
+      `GET ${plan.path} HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n` +
+        `Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ${key}\r\n${authorization}\r\n`,
+    );
+  });
+}
+
+/** Connects everybody; resolves when all have been greeted and answered. */
+async function openAll(plan: Plan): Promise<Client[]> {
+  const waiting = plan.seats.flatMap((seat) => Array.from({ length: seat.count }, () => seat));
+  const clients: Client[] = [];
+  const next = async (): Promise<void> => {
+    for (let seat = waiting.pop(); seat !== undefined; seat = waiting.pop()) {
+      const client = await open(plan, seat);
+      const expected = plan.greetings + (plan.first === undefined ? 0 : 1);
+      await new Promise<void>((resolve) => {
+        if (plan.first !== undefined) client.socket.write(frameOf(plan.first));
+        if (client.frames >= expected) resolve();
+        else
+          client.onFrame = (body) => {
+            if (body.includes('"error"')) throw new Error(body.toString());
+            if (client.frames >= expected) resolve();
+          };
+      });
+      client.onFrame = undefined;
+      clients.push(client);
+    }
+  };
+  await Promise.all(Array.from({ length: connectionsAtOnce }, next));
+  return clients;
+}
+
+/** What every poster sends, `{n}` standing for a number that rises. */
+let postText = "";
+let posted = 0;
+
+/** Posts so many times, at most `atOnce` of them not yet delivered to everybody. */
+async function burst(posts: number, atOnce: number): Promise<number> {
+  const before = total;
+  const perPost = readers.length + (answersPosts ? 1 : 0);
+  const startMs = performance.now();
+  let sent = 0;
+  await new Promise<void>((resolve, reject) => {
+    const late = setTimeout(() => reject(new Error(`${total - before} of ${posts * perPost} frames came`)), roundTimeoutMs);
+    const step = (): void => {
+      const complete = Math.floor((total - before) / perPost);
+      while (sent < posts && sent < complete + atOnce) {
+        const poster = posters[posted % posters.length] as Client;
+        posted += 1;
+        sent += 1;
+        poster.socket.write(frameOf(postText.replaceAll("{n}", String(posted))));
+      }
+      wanted = before + (sent < posts ? (complete + 1) * perPost : posts * perPost);
+      if (complete < posts) return;
+      clearTimeout(late);
+      wanted = Infinity;
+      resolve();
+    };
+    reached = step;
+    step();
+  });
+  return performance.now() - startMs;
+} // prettier-ignore
+
+let answersPosts = false;
+
+serve({
+  /** Adds readers; resolves with how many there are. */
+  async read(plan: Plan) {
+    readers = [...readers, ...(await openAll(plan))];
+    return readers.length;
+  },
+  async post({ plan, text, answered }: { plan: Plan; text: string; answered: boolean }) {
+    posters = await openAll(plan);
+    postText = text.replaceAll("{text}", payload);
+    answersPosts = answered;
+  },
+  async round({ posts, atOnce }: { posts: number; atOnce: number }) {
+    const before = readers.map(({ frames, bytes }) => ({ frames, bytes }));
+    let last = -1;
+    let sample = "";
+    const [inspected] = readers;
+    if (inspected)
+      inspected.onFrame = (body) => {
+        sample = body.toString();
+        const { at } = JSON.parse(sample) as { at: number };
+        if (last >= 0 && at !== last + 1) throw new Error(`${at} came after ${last}`);
+        last = at;
+      };
+    const elapsedMs = await burst(posts, atOnce);
+    if (inspected) inspected.onFrame = undefined;
+    const bytes = (inspected?.bytes ?? 0) - (before[0]?.bytes ?? 0);
+    readers.forEach((reader, index) => {
+      const frames = reader.frames - (before[index]?.frames ?? 0);
+      if (frames !== posts || reader.bytes - (before[index]?.bytes ?? 0) !== bytes)
+        throw new Error(`reader ${index} got ${frames} frames of ${posts}`);
+    });
+    return { elapsedMs, deliveries: posts * readers.length, sample };
+  },
+  stop() {
+    for (const client of [...readers, ...posters]) client.socket.destroy();
+  },
+});

@@ -1,0 +1,38 @@
+/** The processes of a run and the folder they write to. Whatever way the run ends, nothing of them is left. */
+import { fork, type ChildProcess } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+/** In the machine's temporary folder; it is also the temporary folder of every arm, so all arms share a file system. */
+export const workspace = mkdtempSync(join(tmpdir(), "plexus-bench-"));
+const children = new Set<ChildProcess>();
+
+process.on("exit", () => {
+  for (const child of children) child.kill("SIGKILL");
+  rmSync(workspace, { recursive: true, force: true, maxRetries: 3 });
+});
+for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => process.exit(1));
+
+/** With BENCH_PROFILE=FOLDER the processes that are ours write CPU profiles there. */
+const profileFolder = process.env["BENCH_PROFILE"];
+const profiled = (file: string): boolean => file.includes("kernel.ts") || file.includes("cli/main.ts");
+
+/** Starts a file of this folder, or relative to it. With `piped` the caller reads its standard output. */
+export function startProcess(
+  file: string,
+  options: { readonly args?: readonly string[]; readonly execArgv?: readonly string[]; readonly piped?: boolean } = {},
+): ChildProcess {
+  // A benchmark must not depend on how the operator of this machine has set up a node.
+  const environment = Object.entries(process.env).filter(([name]) => !name.startsWith("PLEXUS_"));
+  const profile = profileFolder !== undefined && profiled(file) ? ["--cpu-prof", "--cpu-prof-dir", profileFolder] : [];
+  const child = fork(fileURLToPath(new URL(file, import.meta.url)), options.args ?? [], {
+    execArgv: [...(options.execArgv ?? []), ...profile],
+    env: { ...Object.fromEntries(environment), TMPDIR: workspace, TEMP: workspace, TMP: workspace },
+    stdio: ["ignore", options.piped === true ? "pipe" : "inherit", "inherit", "ipc"],
+  });
+  children.add(child);
+  child.on("exit", () => children.delete(child));
+  return child;
+}
