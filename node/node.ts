@@ -64,7 +64,14 @@ export async function startNode(config: Config, platform: NodePlatform): Promise
   const stops: ((deadlineMs: number) => Promise<void> | void)[] = [];
   const stop = async (deadlineMs: number): Promise<void> => {
     const endMs = clock.monotonicMs() + deadlineMs;
-    for (const stopPart of stops.splice(0).reverse()) await stopPart(Math.max(0, endMs - clock.monotonicMs()));
+    for (const stopPart of stops.splice(0).reverse()) {
+      try {
+        await stopPart(Math.max(0, endMs - clock.monotonicMs()));
+      } catch (error) {
+        // The parts below must stop all the same, the data folder above all.
+        log.error("node.stop.part.failed", { error });
+      }
+    }
   };
 
   try {
@@ -145,7 +152,7 @@ export async function startNode(config: Config, platform: NodePlatform): Promise
     // Last, because actors that were interrupted go on at once, and their events need somebody to hear them.
     await kernel.start();
     await modelsSettled(runtime, clock);
-    log.info("node_ready", { node, url: gateway.url, startedInMs: Math.round(clock.nowMs() - startedAtMs) });
+    log.info("node.ready", { node, url: gateway.url, startedInMs: Math.round(clock.nowMs() - startedAtMs) });
     const running = { url: gateway.url, node, stop, get models() { return runtime.models(); } }; // prettier-ignore
     return (await adminNeeded()) ? { ...running, models: runtime.models(), adminCode } : running;
   } catch (error) {

@@ -31,7 +31,7 @@ export interface StoreRange {
 }
 
 /** An ordered key-value store. A batch is atomic; with `sync` it is on disk when the promise resolves. When `batch`
- *  rejects, its outcome is unknown. Keys are ASCII and compare by code unit. */
+ *  rejects, its outcome is unknown, and what is written after it is as durable as if it had never been. Keys are ASCII and compare by code unit. */
 export interface Store {
   batch(ops: readonly StoreOp[], options: { readonly sync: boolean }): Promise<void>;
   get(key: string): Promise<Uint8Array | undefined>;
@@ -56,11 +56,14 @@ export interface SlotRecord {
 export interface Directory {
   read(slot: SlotId): Promise<SlotRecord | undefined>;
   /** Writes `next` if the stored revision is still `revision` (0: absent). Resolves with the stored record either way;
-   *  `applied` says whether it is `next`. */
+   *  `applied` says whether it is `next`; without a stored record and with another revision there is none. */
   compareAndSet(
     next: Omit<SlotRecord, "revision">,
     revision: number,
-  ): Promise<{ readonly applied: boolean; readonly record: SlotRecord }>;
+  ): Promise<
+    | { readonly applied: true; readonly record: SlotRecord }
+    | { readonly applied: false; readonly record: SlotRecord | undefined }
+  >;
   list(): Promise<readonly SlotRecord[]>;
 }
 

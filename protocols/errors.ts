@@ -1,6 +1,6 @@
 /** What is known about a command that was refused:
  *  - `not_started`: it had no effect; sending it again is safe.
- *  - `failed`: it had no effect and will not have one; sending it again gets the same answer.
+ *  - `failed`: it had no effect; sending it again helps only when something else has changed.
  *  - `unknown`: it may have had its effect; send it again only with the same operationId. */
 export type Outcome = "not_started" | "failed" | "unknown";
 

@@ -2,8 +2,9 @@
  *
  *  Nothing rests on who asks or when: a record is replaced only if its revision is still the one the asker saw, and the
  *  new record is on disk before the answer. With one node it remembers the epochs; with many, the manager serves it. */
-import { decode, encode, type SlotId } from "../../protocols/index.ts";
+import type { SlotId } from "../../protocols/index.ts";
 import type { Directory, SlotRecord, Store } from "../ports.ts";
+import { seal, unseal } from "../seal.ts";
 
 const keyOf = (slot: SlotId): string => `directory/${slot}`;
 
@@ -14,16 +15,15 @@ export function createDirectory(ports: { readonly store: Store }): Directory {
 
   const read = async (slot: SlotId): Promise<SlotRecord | undefined> => {
     const bytes = await store.get(keyOf(slot));
-    return bytes && (decode(bytes) as SlotRecord);
+    return bytes && (unseal(keyOf(slot), bytes, store.location) as SlotRecord);
   };
 
   const change: Directory["compareAndSet"] = async (next, revision) => {
     const current = await read(next.slot);
-    if (current && (current.revision !== revision || next.epoch < current.epoch)) {
-      return { applied: false, record: current };
-    }
+    const stale = (current?.revision ?? 0) !== revision || next.epoch < (current?.epoch ?? 0);
+    if (stale) return { applied: false, record: current };
     const record: SlotRecord = { ...next, revision: revision + 1 };
-    await store.batch([{ type: "put", key: keyOf(next.slot), value: encode(record) }], { sync: true });
+    await store.batch([{ type: "put", key: keyOf(next.slot), value: seal(keyOf(next.slot), record) }], { sync: true });
     return { applied: true, record };
   };
 
@@ -44,7 +44,7 @@ export function createDirectory(ports: { readonly store: Store }): Directory {
     },
     async list() {
       const rows = await store.range({ gte: "directory/", lt: "directory0" });
-      return rows.map(([, bytes]) => decode(bytes) as SlotRecord);
+      return rows.map(([key, bytes]) => unseal(key, bytes, store.location) as SlotRecord);
     },
   };
 }

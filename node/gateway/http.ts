@@ -136,7 +136,7 @@ export async function createHttp(at: Surroundings, accounts: Accounts, commands:
 
   app.addHook("onResponse", async (request, reply) => {
     const labels = { route: request.routeOptions.url ?? "none", method: request.method, status: String(reply.statusCode) };
-    meter.observeMs("gateway_request_ms", reply.elapsedTime, labels);
+    meter.observeMs("gateway_request", reply.elapsedTime, labels);
   }); // prettier-ignore
 
   await app.register(cookie);

@@ -48,8 +48,10 @@ export interface Home {
   markPending(actor: ActorId, pending: boolean): void;
   reminderSet(actor: ActorId, id: string, dueMs: number): void;
   reminderForgotten(actor: ActorId, id: string): void;
-  /** Side operations that keep `letters` as dead letters of the actor, dropping the oldest beyond the bound. */
-  bury(actor: ActorId, letters: readonly Envelope[], reason: string): SideOp[];
+  /** For each letter that is kept, the side operations that keep it as a dead letter, the oldest beyond the bound dropped. */
+  bury(actor: ActorId, letters: readonly Envelope[], reason: string): SideOp[][];
+  /** Side operation that ends a dead letter, in memory at once. */
+  letterHandled(actor: ActorId, letter: number): SideOp;
   /** Side operation that marks the actor quarantined, in memory at once. */
   quarantine(actor: ActorId, reason: string): SideOp;
   isQuarantined(actor: ActorId): boolean;
@@ -67,6 +69,8 @@ export interface Surroundings {
   readonly publisher: Publisher;
   /** Puts the activation in line for turns. */
   readonly schedule: (activation: Activation) => void;
+  /** Counts a message that nobody took and nobody waits for. */
+  readonly lost: (envelope: Envelope, error: Failure) => void;
   /** Passivates the activation as soon as it is idle. */
   readonly leave: (activation: Activation) => void;
   readonly send: (envelope: Envelope) => void;
@@ -82,6 +86,9 @@ export interface Surroundings {
 type Output =
   | Exclude<Effect, { type: "persist" | "note" | "reply" | "refuse" | "stop" }>
   | { readonly type: "answer"; readonly to: ReplyTo; readonly result: Result<unknown> };
+
+/** Outputs whose results come back to the activation that asked. */
+const forThisLife: ReadonlySet<Output["type"]> = new Set(["ask", "read", "generate", "cancel"]);
 
 interface GatedTurn {
   /** Opens when this many appends are durable. */
@@ -100,6 +107,12 @@ interface Plan {
   readonly answers: (readonly [string, Result<unknown>])[];
   readonly outputs: Output[];
   stop: boolean;
+}
+
+/** An operation begun and not answered: everybody who waits, and whether its beginning is in the journal. */
+interface OpenOperation {
+  readonly to: ReplyTo[];
+  readonly appended: boolean;
 }
 
 function answer(plan: Plan, to: ReplyTo | undefined, result: Result<unknown>): void {
@@ -147,7 +160,7 @@ export class Activation {
   #readsOpen = 0;
   readonly #generations = new Map<string, Generation>();
   /** Operations begun and not answered yet, with everybody who waits for the answer. */
-  readonly #operations = new Map<string, ReplyTo[]>();
+  readonly #operations = new Map<string, OpenOperation>();
 
   constructor(id: ActorId, behavior: AnyBehavior, home: Home, around: Surroundings) {
     this.id = id;
@@ -228,9 +241,11 @@ export class Activation {
       const turn = this.#turn(envelope.from, envelope.replyTo);
       const effects = this.behavior.decide(this.#state, envelope.message, turn) as readonly Effect[];
       plan = this.#plan(effects, envelope);
+      if (envelope.letter !== undefined) plan.side.push(this.home.letterHandled(this.id, envelope.letter));
       this.#append(plan);
     } catch (error) {
-      if (failureOf(error).code === "TOO_LARGE") this.#refuse(envelope, failureOf(error));
+      const tooLarge = failureOf(error).code === "TOO_LARGE";
+      if (tooLarge && envelope.replyTo) this.#refuse(envelope, failureOf(error));
       else this.#crash(error, envelope);
       return true;
     }
@@ -265,7 +280,10 @@ export class Activation {
       for (const output of outputs) if (output.type === "answer") this.#answerTo(output.to, unknown);
     }
     this.#abandon();
-    for (const envelope of this.mailbox.takeAll()) this.#answerTo(envelope.replyTo, refused(error));
+    for (const envelope of this.mailbox.takeAll()) {
+      if (envelope.replyTo) this.#answerTo(envelope.replyTo, refused(error));
+      else if (!envelope.signal) this.#around.lost(envelope, error);
+    }
   }
 
   // --- one turn ------------------------------------------------------------------------------------------------------
@@ -287,7 +305,10 @@ export class Activation {
     }
     const waiting = this.#operations.get(operation);
     if (waiting === undefined) return false;
-    if (envelope.replyTo) waiting.push(envelope.replyTo);
+    const { operationWaitersMax } = this.#around.limits;
+    if (waiting.to.length >= operationWaitersMax)
+      this.#refuse(envelope, failure("OVERLOADED", { operationWaitersMax }));
+    else if (envelope.replyTo) waiting.to.push(envelope.replyTo);
     return true;
   }
 
@@ -345,7 +366,8 @@ export class Activation {
     const marks = pending !== undefined && pending !== this.home.isMarkedPending(this.id);
     if (marks)
       plan.side.push(pending ? { space: "wake", put: "pending", value: true } : { space: "wake", delete: "pending" });
-    if (plan.events.length === 0 && plan.side.length === 0) return;
+    const ends = plan.answers.some(([operation]) => this.#operations.get(operation)?.appended);
+    if (plan.events.length === 0 && plan.side.length === 0 && !ends) return;
     const atMs = this.#around.clock.nowMs();
     this.#write({ atMs, actor: this.id, events: plan.events, answers: plan.answers, side: plan.side });
     for (const [operation, result] of plan.answers) this.#answers.add(operation, atMs, result);
@@ -382,7 +404,7 @@ export class Activation {
     if (operation === undefined || replyTo === undefined) return;
     const answered = plan.outputs.some((output) => output.type === "answer" && output.to.operation === operation);
     if (answered) return;
-    this.#operations.set(operation, [replyTo]);
+    this.#operations.set(operation, { to: [replyTo], appended: plan.events.length > 0 });
     if (this.#operations.size <= this.#around.limits.openOperationsMax) return;
     const [oldest] = this.#operations.keys();
     if (oldest !== undefined) this.#operations.delete(oldest);
@@ -407,7 +429,14 @@ export class Activation {
   }
 
   #perform(outputs: readonly Output[], chain: readonly ActorId[]): void {
-    for (const output of outputs) this.#performOne(output, chain);
+    for (const output of outputs) {
+      try {
+        this.#performOne(output, chain);
+      } catch (error) {
+        // A fault in a port must not keep the rest of this turn, or the batch it came with, from leaving.
+        this.#around.log.error("actor.output.failed", { actor: this.id, output: output.type, error });
+      }
+    }
   }
 
   #performOne(output: Output, chain: readonly ActorId[]): void {
@@ -509,7 +538,7 @@ export class Activation {
     const waiting = to.operation === undefined ? undefined : this.#operations.get(to.operation);
     if (waiting === undefined || to.operation === undefined) return;
     this.#operations.delete(to.operation);
-    for (const other of waiting) if (other.correlation !== to.correlation) this.#around.answer(other, result);
+    for (const other of waiting.to) if (other.correlation !== to.correlation) this.#around.answer(other, result);
   }
 
   // --- life and failure ----------------------------------------------------------------------------------------------
@@ -550,20 +579,26 @@ export class Activation {
   #crash(error: unknown, envelope: Envelope | undefined): void {
     const { clock, limits, log, meter } = this.#around;
     this.lastError = error instanceof Error ? (error.stack ?? error.message) : String(error);
-    log.error("actor_crashed", { actor: this.id, type: envelope?.message.type, error: this.lastError });
+    log.error("actor.crashed", { actor: this.id, type: envelope?.message.type, error: this.lastError });
     meter.count("actor_crashes", 1, { kind: this.behavior.kind });
     this.#abandon();
+    // What those turns would have asked for belongs to this life; what they answer and tell is history by then.
+    this.#gate = this.#gate.map((turn) => ({
+      ...turn,
+      outputs: turn.outputs.filter((output) => !forThisLife.has(output.type)),
+    }));
     const verdict = judge(this.#failuresAtMs, clock.monotonicMs(), limits);
     this.#failuresAtMs = verdict.failuresAtMs;
     if (envelope) this.#refuse(envelope, failure("ACTOR_CRASHED", { actor: this.id }));
     const reason = error instanceof Error ? error.message : String(error);
     if (verdict.type === "quarantine") {
-      log.error("actor_quarantined", { actor: this.id, failures: verdict.failuresAtMs.length, reason });
+      log.error("actor.quarantined", { actor: this.id, failures: verdict.failuresAtMs.length, reason });
       this.#enterQuarantine(envelope && !envelope.signal ? [envelope] : [], reason);
       return;
     }
     // Somebody who waits was told; a message nobody waits for must not vanish.
-    if (envelope && !envelope.signal && envelope.replyTo === undefined) this.#bury([envelope], reason);
+    const unheard = envelope && !envelope.signal && envelope.replyTo === undefined && envelope.letter === undefined;
+    if (unheard) this.#bury([envelope], reason);
     this.status = "restarting";
     this.restarts += 1;
     meter.count("actor_restarts", 1, { kind: this.behavior.kind });
@@ -584,15 +619,20 @@ export class Activation {
     const waiting = this.mailbox.takeAll().filter((envelope) => !envelope.signal);
     const error = failure("ACTOR_QUARANTINED", { actor: this.id });
     for (const envelope of waiting) this.#refuse(envelope, error);
-    const kept = [...letters, ...waiting.filter((envelope) => envelope.replyTo === undefined)];
-    if (reason !== undefined) {
-      const side = [this.home.quarantine(this.id, reason), ...this.home.bury(this.id, kept, reason)];
-      this.#write({ atMs: this.#around.clock.nowMs(), actor: this.id, events: [], answers: [], side });
-    } else if (kept.length > 0) this.#bury(kept, "quarantined");
+    // Letters delivered again are dead letters still.
+    const kept = [...letters, ...waiting.filter(({ replyTo }) => replyTo === undefined)].filter(
+      ({ letter }) => letter === undefined,
+    );
+    if (reason !== undefined) this.#writeSide([this.home.quarantine(this.id, reason)]);
+    this.#bury(kept, reason ?? "quarantined");
   }
 
+  /** One entry a letter: together they could be larger than an entry may be. */
   #bury(letters: readonly Envelope[], reason: string): void {
-    const side = this.home.bury(this.id, letters, reason);
+    for (const side of this.home.bury(this.id, letters, reason)) this.#writeSide(side);
+  }
+
+  #writeSide(side: readonly SideOp[]): void {
     this.#write({ atMs: this.#around.clock.nowMs(), actor: this.id, events: [], answers: [], side });
   }
 
@@ -609,9 +649,10 @@ export class Activation {
     for (const generation of this.#generations.values()) generation.cancel();
     this.#generations.clear();
     const unknown = refused(failure("ASK_TIMEOUT", { actor: this.id, because: "the actor was restarted" }));
-    for (const waiting of this.#operations.values()) for (const to of waiting) this.#around.answer(to, unknown);
+    for (const waiting of this.#operations.values()) for (const to of waiting.to) this.#around.answer(to, unknown);
     this.#operations.clear();
     this.#asksOpen = 0;
     this.#readsOpen = 0;
+    this.mailbox.dropSignals();
   }
 }

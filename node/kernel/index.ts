@@ -15,6 +15,7 @@ import {
   type ActorDetail,
   type ActorId,
   type ActorRow,
+  type Failure,
   type Result,
   type SlotId,
 } from "../../protocols/index.ts";
@@ -69,7 +70,7 @@ class NodeKernel implements Kernel {
   readonly #asks = new Map<number, OpenAsk>();
   readonly #reminders: Reminders;
   readonly #around: Surroundings;
-  /** All activations, the longest untouched first. */
+  /** All activations, the longest not looked at first. */
   readonly #inMemory = new Map<ActorId, Activation>();
   #line: Activation[] = [];
   readonly #leaving = new Set<Activation>();
@@ -105,15 +106,27 @@ class NodeKernel implements Kernel {
       schedule: (activation) => this.#schedule(activation),
       leave: (activation) => this.#leaving.add(activation),
       send: (envelope) => this.#send(envelope),
+      lost: (envelope, error) => this.#lost(envelope, error),
       answer: (to, result) => this.#answer(to.correlation, result),
       ask: (ask, timeoutMs, settle) => this.#openAsk(ask, timeoutMs, settle),
     };
   }
 
   async start(): Promise<void> {
-    const slots = await this.#ports.journal.slotsWithWork();
+    await this.#openSlots(await this.#ports.journal.slotsWithWork());
+    // The others too, so that damage shows now and not with somebody's message; nobody needs to wait for it.
+    void this.#ports.journal.slots().then(
+      (slots) => this.#openSlots(slots),
+      (error: unknown) => this.#ports.log.error("slots.unreadable", { error }),
+    );
+  }
+
+  /** Opens slots, a few at a time. Those that cannot be opened say so themselves. */
+  async #openSlots(slots: readonly SlotId[]): Promise<void> {
+    const left = [...slots];
     const openNext = async (): Promise<void> => {
-      for (let slot = slots.pop(); slot !== undefined; slot = slots.pop()) await this.#slot(slot).open();
+      for (let slot = left.pop(); slot !== undefined && !this.#stopping; slot = left.pop())
+        await this.#slot(slot).open();
     };
     await Promise.all(Array.from({ length: this.#limits.slotOpeningsMax }, openNext));
   }
@@ -127,8 +140,9 @@ class NodeKernel implements Kernel {
   tell(request: Omit<Request, "timeoutMs">): void {
     const { to, from, message, operationId } = request;
     const operation = operationId === undefined ? undefined : `${from}|${operationId}`;
-    if (this.#stopping) this.#ports.log.warn("message_lost", { to, code: "STOPPING" });
-    else this.#send({ to, from, message, operation, replyTo: undefined, chain: [], signal: false });
+    const envelope: Envelope = { to, from, message, operation, replyTo: undefined, chain: [], signal: false };
+    if (this.#stopping) this.#lost(envelope, failure("STOPPING"));
+    else this.#send(envelope);
   }
 
   status(): ReturnType<Kernel["status"]> {
@@ -163,9 +177,15 @@ class NodeKernel implements Kernel {
     if (host === undefined) return refused(failure("NOT_FOUND", { actor }));
     await host.open();
     if (host.status !== "open") return refused(host.reason ?? failure("SLOT_UNAVAILABLE", { slot: host.slot }));
-    if (!(await host.actors(listedPerSlotMax)).includes(actor)) return refused(failure("NOT_FOUND", { actor }));
     const activation = host.activations.get(actor);
-    const recovered = await host.recover(actor);
+    let recovered: Awaited<ReturnType<SlotHost["recover"]>>;
+    try {
+      recovered = await host.recover(actor);
+    } catch (error) {
+      return refused(failureOf(error));
+    }
+    const known = activation ?? recovered.snapshot ?? recovered.entries[0];
+    if (known === undefined) return refused(failure("NOT_FOUND", { actor }));
     const lastError = activation?.lastError ?? host.quarantineOf(actor)?.reason;
     return ok({
       ...this.#row(actor),
@@ -187,21 +207,9 @@ class NodeKernel implements Kernel {
       return refused(failure("ALREADY_DONE", { actor }));
     }
     try {
-      const letters = redeliver ? await host.release(actor) : (await host.release(actor), []);
-      for (const { from, message, operation } of letters) {
-        const sender = from as Envelope["from"];
-        this.#send({
-          to: actor,
-          from: sender,
-          message,
-          operation: operation ?? undefined,
-          replyTo: undefined,
-          chain: [],
-          signal: false,
-        });
-      }
-      this.#ports.log.info("actor_released", { actor, redelivered: letters.length });
-      return ok({ redelivered: letters.length });
+      const released = await host.release(actor, redeliver);
+      this.#ports.log.info("actor.released", { actor, ...released });
+      return ok(released);
     } catch (error) {
       return refused(failureOf(error));
     }
@@ -258,10 +266,15 @@ class NodeKernel implements Kernel {
     if (host === undefined) {
       const error = failure("NOT_FOUND", { actor: envelope.to });
       if (envelope.replyTo) this.#answer(envelope.replyTo.correlation, refused(error));
-      else this.#ports.log.warn("message_lost", { to: envelope.to, type: envelope.message.type, code: error.code });
+      else this.#lost(envelope, error);
       return;
     }
     host.deliver(envelope);
+  }
+
+  #lost({ to, message }: Envelope, { code }: Failure): void {
+    this.#ports.meter.count("messages_lost", 1, { code });
+    this.#ports.log.warn("message.lost", { to, type: message.type, code });
   }
 
   /** The slot of an actor; undefined for an id of no known kind. */
@@ -281,6 +294,7 @@ class NodeKernel implements Kernel {
       directory,
       reminders: this.#reminders,
       around: this.#around,
+      knows: (actor) => this.#behaviors.has(actor.slice(0, actor.indexOf("/"))),
       behaviorOf: (actor) => {
         const behavior = this.#behaviors.get(actor.slice(0, actor.indexOf("/")));
         if (behavior === undefined) throw new Error(`broken invariant: ${actor} is of no known kind`);
@@ -322,18 +336,20 @@ class NodeKernel implements Kernel {
   }
 
   #run(): void {
+    const { journal } = this.#ports;
     let turns = 0;
-    while (this.#line.length > 0 && turns < this.#limits.turnsPerSlice) {
-      const line = this.#line;
-      this.#line = [];
-      for (const activation of line) {
-        activation.scheduled = false;
-        let taken = 0;
-        while (taken < turnsPerVisit && activation.turn()) taken += 1;
-        turns += taken;
-        this.#schedule(activation);
-      }
+    let visited = 0;
+    while (visited < this.#line.length && turns < this.#limits.turnsPerSlice) {
+      if (journal.queuedBytes > journal.limits.pendingBytesMax) break;
+      const activation = this.#line[visited] as Activation;
+      visited += 1;
+      activation.scheduled = false;
+      let taken = 0;
+      while (taken < turnsPerVisit && activation.turn()) taken += 1;
+      turns += taken;
+      this.#schedule(activation);
     }
+    this.#line.splice(0, visited);
     this.#ports.meter.count("turns", turns);
     this.#running = this.#line.length > 0;
     if (this.#running) this.#runLater();
@@ -367,10 +383,10 @@ class NodeKernel implements Kernel {
       if (activation.idle) this.#passivate(activation);
       if (activation.idle || activation.status === "closed") this.#leaving.delete(activation);
     }
-    // In order of entry, not of activity: one that is in use moves to the end when it comes up.
-    let looks = this.#inMemory.size;
+    // From the longest not looked at; each one goes to the end, so that all have their turn.
+    let looks = Math.min(this.#inMemory.size, this.#limits.sweepLooksMax);
     for (const activation of this.#inMemory.values()) {
-      if (looks === 0 || activation.lastActiveMs > nowMs - this.#limits.idleTimeoutMs / 2) break;
+      if (looks === 0) break;
       looks -= 1;
       const expired = nowMs - activation.lastActiveMs >= this.#limits.idleTimeoutMs;
       if (expired && activation.idle) this.#passivate(activation);

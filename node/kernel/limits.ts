@@ -10,6 +10,8 @@ export const kernelLimits = {
   slotOpeningsMax: 8,
   /** Turns taken before other work of the process gets its chance. */
   turnsPerSlice: 256,
+  /** Actors one sweep looks at. */
+  sweepLooksMax: 1_000,
   /** An actor without messages for this long leaves memory. */
   idleTimeoutMs: 300_000,
   /** How often idle actors and deadlines are looked at. */
@@ -25,6 +27,8 @@ export const kernelLimits = {
   answersAgeMaxMs: 3_600_000,
   /** Operations of one actor that are begun and not answered; a repetition waits for the same answer. */
   openOperationsMax: 1_024,
+  /** Who may wait for one such operation; further repetitions are answered OVERLOADED. */
+  operationWaitersMax: 64,
   /** Restarts within the window; one more and the actor is quarantined. OTP's default intensity is 1 in 5 s; chat
    *  actors are shared by many people, so one person's bad message must not stop them. */
   restartsMax: 5,
@@ -34,6 +38,8 @@ export const kernelLimits = {
   restartBackoffMaxMs: 5_000,
   /** Dead letters kept per actor; the oldest goes. */
   deadLettersMax: 100,
+  /** A larger message is kept as a note of its type and size. */
+  deadLetterBytesMax: 64 * 1024,
   /** A reminder that is not forgotten comes again after this, doubling each time. */
   reminderRetryMs: 1_000,
   reminderRetryMaxMs: 3_600_000,
@@ -46,6 +52,8 @@ export const kernelLimits = {
   /** Log entries a slot keeps for replicas that catch up, and how many more it gathers before it trims. */
   logWindowEntries: 4_096,
   logSlackEntries: 2_048,
+  /** Bytes of a slot's log beyond which it is trimmed to half of them, however few its entries. */
+  logBytesMax: 64 * 1024 * 1024,
   /** A slot that cannot be opened is tried again after this, doubling each time. */
   slotRetryMs: 500,
   slotRetryMaxMs: 30_000,

@@ -14,6 +14,8 @@ export interface Envelope {
   readonly chain: readonly ActorId[];
   /** Signals answer something the actor itself asked for; they are bounded by what it may ask. */
   readonly signal: boolean;
+  /** Set when a dead letter is delivered again: it stays a dead letter until its turn is durable. */
+  readonly letter?: number;
 }
 
 export class Mailbox {
@@ -46,6 +48,12 @@ export class Mailbox {
       this.#first = 0;
     }
     return envelope;
+  }
+
+  /** Drops what an earlier life of the actor asked for; reminders ring for any life. */
+  dropSignals(): void {
+    const kept = this.takeAll().filter(({ signal, message }) => !signal || message.type === "reminded");
+    for (const envelope of kept) this.push(envelope);
   }
 
   takeAll(): Envelope[] {

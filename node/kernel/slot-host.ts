@@ -17,7 +17,7 @@ import {
 } from "../../protocols/index.ts";
 import type { AnyBehavior } from "../../actors/behavior.ts";
 import type { Directory, SlotRecord } from "../ports.ts";
-import type { Journal, SideOp, SlotLog } from "../storage/index.ts";
+import { storedBytes, type Journal, type SideOp, type SlotLog } from "../storage/index.ts";
 import { Activation, type Home, type Surroundings } from "./activation.ts";
 import type { Envelope } from "./mailbox.ts";
 import type { Reminders } from "./reminders.ts";
@@ -30,6 +30,8 @@ export interface StoredLetter {
   readonly operation: string | null;
   readonly atMs: number;
   readonly reason: string;
+  /** Its sender waited and was told that it failed: kept to be looked at, not delivered again. */
+  readonly answered: boolean;
 }
 
 interface Quarantine {
@@ -48,6 +50,7 @@ export interface SlotPorts {
   readonly directory: Directory;
   readonly reminders: Reminders;
   readonly around: Surroundings;
+  knows(actor: ActorId): boolean;
   behaviorOf(actor: ActorId): AnyBehavior;
   /** Whether one more actor may come into memory. */
   hasRoom(): boolean;
@@ -73,7 +76,7 @@ export class SlotHost implements Home {
   readonly #dead = new Map<ActorId, StoredLetter[]>();
   #letterSeq = 0;
   #compacting = false;
-  #compactBeyond = 0;
+  #compactBeyond = { entries: 0, bytes: 0 };
 
   constructor(slot: SlotId, ports: SlotPorts) {
     this.slot = slot;
@@ -175,17 +178,17 @@ export class SlotHost implements Home {
     return this.#quarantined.size;
   }
 
-  /** Ends a quarantine durably and returns the dead letters, which are no longer kept. Error: APPEND_FAILED. */
-  release(actor: ActorId): Promise<readonly StoredLetter[]> {
+  /** Ends a quarantine durably. With `redeliver` the dead letters nobody was answered for are handled again, in order;
+   *  each stays a dead letter until the turn that handles it is durable. Error: APPEND_FAILED. */
+  release(actor: ActorId, redeliver: boolean): Promise<{ readonly redelivered: number }> {
     const log = this.#log;
     assert(log !== undefined && this.status === "open", "a slot is open when an actor is released");
     const letters = this.#dead.get(actor) ?? [];
-    const side: SideOp[] = [
-      { space: "quarantine", delete: "since" },
-      ...letters.map((letter): SideOp => ({ space: "dead", delete: String(letter.id) })),
-    ];
+    const again = redeliver ? letters.filter((letter) => !letter.answered) : [];
+    const ended = letters.filter((letter) => !again.includes(letter));
+    const side: SideOp[] = [{ space: "quarantine", delete: "since" }];
+    for (const letter of ended) side.push(this.letterHandled(actor, letter.id));
     this.#quarantined.delete(actor);
-    this.#dead.delete(actor);
     const atMs = this.#ports.around.clock.nowMs();
     return new Promise((resolve, reject) => {
       log.append({ atMs, actor, events: [], answers: [], side }, (error) => {
@@ -196,7 +199,21 @@ export class SlotHost implements Home {
         }
         const activation = this.activations.get(actor);
         if (activation?.status === "quarantined") this.#remove(activation);
-        resolve(letters);
+        for (const letter of again) {
+          const { from, message, operation, id } = letter;
+          this.#deliverOpen({
+            to: actor,
+            from: from as Envelope["from"],
+            message,
+            operation: operation ?? undefined,
+            replyTo: undefined,
+            chain: [],
+            signal: false,
+            letter: id,
+          });
+        }
+        if (this.#pending.has(actor)) this.activate(actor);
+        resolve({ redelivered: again.length });
       });
     });
   }
@@ -249,20 +266,30 @@ export class SlotHost implements Home {
     return { space: "quarantine", put: "since", value };
   }
 
-  bury(actor: ActorId, envelopes: readonly Envelope[], reason: string): SideOp[] {
-    const atMs = this.#ports.around.clock.nowMs();
-    const added = envelopes.map(({ from, message, operation }): StoredLetter => {
+  bury(actor: ActorId, envelopes: readonly Envelope[], reason: string): SideOp[][] {
+    const { clock, limits, meter } = this.#ports.around;
+    const atMs = clock.nowMs();
+    meter.count("dead_letters", envelopes.length);
+    return envelopes.slice(-limits.deadLettersMax).map(({ from, message, operation, replyTo }) => {
       this.#letterSeq += 1;
-      return { id: this.#letterSeq, from, message, operation: operation ?? null, atMs, reason };
+      const id = this.#letterSeq;
+      const messageBytes = storedBytes(message);
+      const kept = messageBytes > limits.deadLetterBytesMax ? { type: message.type, messageBytes } : message;
+      const answered = replyTo !== undefined || kept !== message;
+      const letter: StoredLetter = { id, from, message: kept, operation: operation ?? null, atMs, reason, answered };
+      const side: SideOp[] = [{ space: "dead", put: String(id), value: letter }];
+      const [oldest, ...others] = this.#dead.get(actor) ?? [];
+      if (oldest && others.length + 1 >= limits.deadLettersMax) side.push(this.letterHandled(actor, oldest.id));
+      this.#dead.set(actor, [...(this.#dead.get(actor) ?? []), letter]);
+      return side;
     });
-    const all = [...(this.#dead.get(actor) ?? []), ...added];
-    const dropped = all.slice(0, Math.max(0, all.length - this.#ports.around.limits.deadLettersMax));
-    this.#dead.set(actor, all.slice(dropped.length));
-    this.#ports.around.meter.count("dead_letters", added.length);
-    return [
-      ...added.map((letter): SideOp => ({ space: "dead", put: String(letter.id), value: letter })),
-      ...dropped.map((letter): SideOp => ({ space: "dead", delete: String(letter.id) })),
-    ];
+  }
+
+  letterHandled(actor: ActorId, letter: number): SideOp {
+    const left = (this.#dead.get(actor) ?? []).filter(({ id }) => id !== letter);
+    if (left.length > 0) this.#dead.set(actor, left);
+    else this.#dead.delete(actor);
+    return { space: "dead", delete: String(letter) };
   }
 
   fail(error: Failure): void {
@@ -274,7 +301,7 @@ export class SlotHost implements Home {
     this.#failures += 1;
     this.#retryAtMs =
       clock.monotonicMs() + Math.min(limits.slotRetryMs * 2 ** (this.#failures - 1), limits.slotRetryMaxMs);
-    log.error(damaged ? "slot_quarantined" : "slot_failed", { slot: this.slot, epoch: this.epoch, ...error });
+    log.error(damaged ? "slot.quarantined" : "slot.failed", { slot: this.slot, epoch: this.epoch, ...error });
     meter.count("slot_failures", 1, { code: error.code });
     this.#close(this.reason);
     // Actors with pending work must come back without waiting for a message.
@@ -310,8 +337,11 @@ export class SlotHost implements Home {
       this.reason = undefined;
       this.#failures = 0;
       for (const { actor, key, value } of reminded) reminders.set(this.slot, actor, key, value as number);
-      for (const actor of this.#pending) this.activate(actor);
-      around.log.debug("slot_opened", { slot: this.slot, epoch: log.epoch, entries: log.length });
+      for (const actor of this.#pending) {
+        if (this.#ports.knows(actor)) this.activate(actor);
+        else around.log.warn("actor.kind.unknown", { actor });
+      }
+      around.log.debug("slot.opened", { slot: this.slot, epoch: log.epoch, entries: log.length });
     } catch (error) {
       if (this.status !== "opening") return;
       // Taken as open for a moment so that `fail` is the only way to fail.
@@ -384,14 +414,23 @@ export class SlotHost implements Home {
   // --- keeping the log short -----------------------------------------------------------------------------------------
 
   #compactIfLong(log: SlotLog): void {
-    const { logWindowEntries, logSlackEntries } = this.#ports.around.limits;
-    if (log.length <= Math.max(logWindowEntries + logSlackEntries, this.#compactBeyond)) return;
+    const { logWindowEntries, logSlackEntries, logBytesMax } = this.#ports.around.limits;
+    const long = log.length > Math.max(logWindowEntries + logSlackEntries, this.#compactBeyond.entries);
+    const large = log.bytes > Math.max(logBytesMax, this.#compactBeyond.bytes);
+    if (!long && !large) return;
     this.#compacting = true;
-    void this.#compact(log, log.durableSeq - logWindowEntries).finally(() => {
+    const finished = (): void => {
       this.#compacting = false;
       // When something held the trim back, the log grows by another slack before the next try.
-      this.#compactBeyond = log.length + logSlackEntries;
-    });
+      this.#compactBeyond = { entries: log.length + logSlackEntries, bytes: log.bytes + logBytesMax / 4 };
+    };
+    this.#compact(log, log.trimPoint({ entries: logWindowEntries, bytes: logBytesMax / 2 })).then(
+      finished,
+      (error: unknown) => {
+        this.#ports.around.log.error("slot.compaction.failed", { slot: this.slot, error });
+        finished();
+      },
+    );
   }
 
   /** Snapshots every actor that still needs entries up to `throughSeq`, then drops them. */
@@ -399,14 +438,19 @@ export class SlotHost implements Home {
     let through = throughSeq;
     for (const actor of log.actorsBelow(throughSeq)) {
       if (this.status !== "open" || this.#log !== log) return;
-      const room = this.activations.has(actor) || this.#ports.hasRoom();
+      const room = this.activations.has(actor) || (this.#ports.knows(actor) && this.#ports.hasRoom());
       const activation = room ? this.activate(actor) : undefined;
       if (activation?.status === "loading") await this.#untilLoaded(activation);
       // No room, or a history that cannot be folded: the actor keeps its entries, and the log its length, for now.
       if (!activation?.snapshot()) through = Math.min(through, log.firstNeeded(actor) - 1);
     }
     if (this.status !== "open" || this.#log !== log) return;
-    await new Promise<void>((resolve) => log.trim(through, () => resolve()));
+    await new Promise<void>((resolve) => {
+      log.trim(through, (error) => {
+        if (error) this.fail(error);
+        resolve();
+      });
+    });
   }
 
   #untilLoaded(activation: Activation): Promise<void> {

@@ -5,7 +5,7 @@ import { monitorEventLoopDelay } from "node:perf_hooks";
 import { Level } from "level";
 import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from "prom-client";
 import { failure, PlexusError } from "../../protocols/index.ts";
-import type { Clock, Meter, Random, Store } from "../ports.ts";
+import type { Clock, Meter, Random, Store, StoreOp } from "../ports.ts";
 
 /** The machine's clock. */
 export function createClock(): Clock {
@@ -43,14 +43,50 @@ export async function openLevelStore(folder: string): Promise<Store> {
     if (cause?.code === "LEVEL_LOCKED") throw new PlexusError(failure("DATA_FOLDER_IN_USE", { folder }), error);
     throw new PlexusError(failure("DATA_DAMAGED", { file: folder, reason: cause?.message ?? String(error) }), error);
   }
+  return levelStore(level, folder);
+}
+
+/** After a failed write LevelDB's log may hold a torn record: what it writes behind it reads well now and is gone at the
+ *  next start. So one batch is under way at a time, and after a failure the database is opened again, which starts a new
+ *  log, before anything else is read or written. */
+function levelStore(level: Level<string, Uint8Array>, folder: string): Store {
+  let last: Promise<void> = Promise.resolve();
+  let torn = false;
+  let reopening: Promise<void> | undefined;
+  const reopen = async (): Promise<void> => {
+    await level.close();
+    await level.open();
+    torn = false;
+  };
+  const whole = (): Promise<void> | undefined => {
+    if (!torn) return undefined;
+    reopening ??= reopen().finally(() => (reopening = undefined));
+    return reopening;
+  };
+  const write = async (ops: readonly StoreOp[], options: { readonly sync: boolean }): Promise<void> => {
+    await whole();
+    try {
+      await level.batch(ops as { type: "put"; key: string; value: Uint8Array }[], options);
+    } catch (error) {
+      torn = true;
+      throw error;
+    }
+  };
   return {
     location: folder,
-    batch: (ops, options) => level.batch(ops as { type: "put"; key: string; value: Uint8Array }[], options),
-    get: async (key) => level.get(key),
-    range: ({ gte, lt, limit, reverse }) =>
-      level.iterator({ gte, lt, limit: limit ?? -1, reverse: reverse ?? false }).all() as Promise<
-        [string, Uint8Array][]
-      >,
+    batch(ops, options) {
+      const mine = last.then(() => write(ops, options));
+      last = mine.catch(() => undefined);
+      return mine;
+    },
+    async get(key) {
+      await whole();
+      return level.get(key);
+    },
+    async range({ gte, lt, limit, reverse }) {
+      await whole();
+      return level.iterator({ gte, lt, limit: limit ?? -1, reverse: reverse ?? false }).all();
+    },
     close: () => level.close(),
   };
 }

@@ -102,7 +102,7 @@ export class Committer {
     for (const [sink, group] of bySink) {
       try {
         const prepared = sink.prepare(group);
-        ops.push(...(Array.isArray(prepared) ? (prepared as readonly StoreOp[]) : await prepared));
+        for (const op of Array.isArray(prepared) ? (prepared as readonly StoreOp[]) : await prepared) ops.push(op);
       } catch (error) {
         failed.set(
           sink,

@@ -13,17 +13,8 @@
 import { failure, PlexusError, slotCount, type SlotId } from "../../protocols/index.ts";
 import type { Clock, Log, Meter, Store } from "../ports.ts";
 import { Committer } from "./commit.ts";
-import {
-  emptyHead,
-  formatKey,
-  formatVersion,
-  genesisChecksum,
-  headKey,
-  seal,
-  unseal,
-  within,
-  type Head,
-} from "./layout.ts";
+import { emptyHead, formatKey, formatVersion, genesisChecksum, headKey, within, type Head } from "./layout.ts";
+import { seal, unseal } from "../seal.ts";
 import { journalLimits, type JournalLimits } from "./limits.ts";
 import { SlotLog } from "./slot-log.ts";
 
@@ -114,13 +105,15 @@ export async function openJournal(ports: JournalPorts): Promise<Journal> {
   };
 }
 
-/** Checks every entry of every slot without changing anything, for `plexus doctor`. */
+/** Checks every entry of every slot without changing anything, for `plexus doctor`. Error: DATA_FORMAT_UNKNOWN. */
 export async function verifyJournal(ports: Pick<JournalPorts, "store" | "clock" | "meter">): Promise<{
   readonly entries: number;
   readonly slots: number;
   readonly damaged: readonly Readonly<Record<string, unknown>>[];
 }> {
   const committer = new Committer(ports, journalLimits);
+  const stored = await ports.store.get(formatKey);
+  if (stored) checkFormat(unseal(formatKey, stored, ports.store.location) as Format, ports.store.location);
   const slots = await slotsOf(ports.store);
   const damaged: Readonly<Record<string, unknown>>[] = [];
   let entries = 0;
@@ -159,12 +152,16 @@ async function openFormat({ store, clock, identity }: JournalPorts): Promise<For
     return format;
   }
   const format = unseal(formatKey, bytes, store.location) as Format;
+  checkFormat(format, store.location);
+  return format;
+}
+
+function checkFormat(format: Format, folder: string): void {
   if (format.version !== formatVersion || format.slotCount !== slotCount) {
     const here = { version: formatVersion, slotCount };
     const there = { version: format.version, slotCount: format.slotCount };
-    throw new PlexusError(failure("DATA_FORMAT_UNKNOWN", { folder: store.location, found: there, supported: here }));
+    throw new PlexusError(failure("DATA_FORMAT_UNKNOWN", { folder, found: there, supported: here }));
   }
-  return format;
 }
 
 async function slotsOf(store: Store): Promise<SlotId[]> {

@@ -10,7 +10,7 @@
  *  entry before it, so a missing, swapped or foreign entry is found as surely as a flipped bit. Every other value is
  *  sealed: checksum u32 (seeded by its key) · payload. */
 import { crc32 } from "node:zlib";
-import { assert, decode, encode, failure, PlexusError, type ActorId, type SlotId } from "../../protocols/index.ts";
+import { assert, decode, encode, type ActorId, type SlotId } from "../../protocols/index.ts";
 
 export const formatVersion = 1;
 export const formatKey = "meta/format";
@@ -156,23 +156,4 @@ export function decodeChunk(
     offset = end;
   }
   return { entries, checksum: chained };
-}
-
-/** Guards one value by a checksum over its key and bytes. */
-export function seal(key: string, value: unknown): Uint8Array {
-  const payload = encode(value);
-  const bytes = Buffer.allocUnsafe(4 + payload.length);
-  bytes.writeUInt32LE(crc32(payload, crc32(key)), 0);
-  bytes.set(payload, 4);
-  return bytes;
-}
-
-/** Opens what `seal` closed. Error: DATA_DAMAGED, naming the key and the file. */
-export function unseal(key: string, sealed: Uint8Array, location: string): unknown {
-  const bytes = Buffer.from(sealed.buffer, sealed.byteOffset, sealed.byteLength);
-  const payload = bytes.subarray(4);
-  if (bytes.length < 5 || crc32(payload, crc32(key)) !== bytes.readUInt32LE(0)) {
-    throw new PlexusError(failure("DATA_DAMAGED", { key, file: location, reason: "checksum mismatch" }));
-  }
-  return decode(payload);
 }

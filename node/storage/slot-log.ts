@@ -18,17 +18,16 @@ import {
   logKey,
   logPrefix,
   paddedSeq,
-  seal,
   sideKey,
   sidePrefix,
   snapshotKey,
-  unseal,
   within,
   type Entry,
   type Head,
   type SideOp,
   type Space,
 } from "./layout.ts";
+import { seal, unseal } from "../seal.ts";
 import type { JournalLimits } from "./limits.ts";
 
 /** Folded state of an actor, up to and including entry `seq`. */
@@ -62,6 +61,7 @@ interface LogItem extends CommitItem {
 interface Chunk {
   readonly firstSeq: number;
   readonly before: number;
+  readonly bytes: number;
 }
 
 /** An actor's share of a chunk: where the chunk begins, and the actor's last entry in it. */
@@ -85,6 +85,7 @@ export class SlotLog implements CommitSink {
   readonly #currentFence: () => number;
   /** Chunks on disk, by firstSeq, ascending. */
   #chunks: Chunk[] = [];
+  #bytes = 0;
   /** For each actor with entries after its snapshot: the chunks that hold them, ascending. */
   readonly #tails = new Map<ActorId, Part[]>();
   #preparedChunks: { chunk: Chunk; lastSeqs: Map<ActorId, number> }[] = [];
@@ -121,6 +122,19 @@ export class SlotLog implements CommitSink {
     return this.#head.lastSeq - this.#head.baseSeq;
   }
 
+  /** Bytes of the log on disk. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** The seq through which to trim so that at most so many entries and bytes stay; whole chunks, so a few more may. */
+  trimPoint(window: { readonly entries: number; readonly bytes: number }): number {
+    let { bytes } = this;
+    const byCount = this.durableSeq - window.entries;
+    const byBytes = this.#chunks.find((chunk) => (bytes -= chunk.bytes) <= window.bytes);
+    return Math.max(byCount, this.bytes > window.bytes && byBytes ? byBytes.firstSeq : 0);
+  }
+
   /** Set once an append failed: its outcome is unknown, so this log takes no more; open it again under a new epoch. */
   get failed(): Failure | undefined {
     return this.#broken;
@@ -136,7 +150,7 @@ export class SlotLog implements CommitSink {
       const page = await this.#store.range({ gte: from, lt, limit: this.#limits.scanChunksMax });
       for (const [key, value] of page) {
         if (key !== logKey(this.slot, seq + 1)) throw this.#damaged(seq + 1, `entry missing, found ${key}`);
-        const chunk = { firstSeq: seq + 1, before: checksum };
+        const chunk = { firstSeq: seq + 1, before: checksum, bytes: value.length };
         const read = decodeChunk(value, seq + 1, checksum);
         if (read.damage) throw this.#damaged(read.damage.seq, read.damage.reason);
         this.#remember(chunk, new Map(read.entries.map((entry) => [entry.actor, entry.seq])));
@@ -235,6 +249,8 @@ export class SlotLog implements CommitSink {
       // Trimmed between the two reads, perhaps by a batch that is on disk but not yet reported: then a newer snapshot is
       // there. Otherwise the entry is lost.
       await this.#committer.settled();
+      if (this.#broken) throw new PlexusError(this.#broken);
+      if (this.epoch < this.#currentFence()) throw new PlexusError(failure("FENCED", { slot: this.slot, epoch: this.epoch }));
       if (this.#head.baseSeq === base) throw this.#damaged(missing, "entry missing");
     }
   }
@@ -339,7 +355,10 @@ export class SlotLog implements CommitSink {
       const firstSeq = head.lastSeq + 1;
       const chunk = encodeChunk(payloads, head.lastChecksum);
       ops.push({ type: "put", key: logKey(this.slot, firstSeq), value: chunk.bytes });
-      this.#preparedChunks.push({ chunk: { firstSeq, before: head.lastChecksum }, lastSeqs });
+      this.#preparedChunks.push({
+        chunk: { firstSeq, before: head.lastChecksum, bytes: chunk.bytes.length },
+        lastSeqs,
+      });
       const lastSeq = head.lastSeq + payloads.length;
       head = { ...head, lastEpoch: this.epoch, lastSeq, lastChecksum: chunk.checksum };
     }
@@ -368,22 +387,31 @@ export class SlotLog implements CommitSink {
     return ops;
   }
 
-  /** As above, with range deletions: they see the store and what this batch puts before them. */
+  /** As above, with range deletions: they see the store as the operations before them in this batch leave it, so that the
+   *  result does not depend on what shares a batch. */
   async #prepareSideRanged(work: readonly Pending[], ops: StoreOp[]): Promise<StoreOp[]> {
+    const batched = new Map<string, StoreOp["type"]>();
+    const add = (op: StoreOp): void => {
+      ops.push(op);
+      batched.set(op.key, op.type);
+    };
     for (const each of work) {
       if (each.type !== "entry") continue;
       for (const op of each.side) {
         if (!("deleteFrom" in op)) {
-          ops.push(this.#sideOp(each.actor, op));
+          add(this.#sideOp(each.actor, op));
           continue;
         }
         const base = sideKey(op.space, this.slot, each.actor, "");
-        const range = { gte: base + op.deleteFrom, lt: base + op.deleteTo };
-        const stored = await this.#store.range({ ...range, limit: this.#limits.deleteRangeMax });
-        const batched = ops.filter((put) => put.type === "put" && put.key >= range.gte && put.key < range.lt);
-        for (const key of new Set([...stored.map(([found]) => found), ...batched.map((put) => put.key)])) {
-          ops.push({ type: "del", key });
+        const gte = base + op.deleteFrom;
+        const lt = base + op.deleteTo;
+        const stored = await this.#store.range({ gte, lt, limit: this.#limits.deleteRangeMax + batched.size });
+        const keys = new Set(stored.map(([key]) => key));
+        for (const [key, type] of batched) {
+          if (type === "del") keys.delete(key);
+          else if (key >= gte && key < lt) keys.add(key);
         }
+        for (const key of [...keys].sort().slice(0, this.#limits.deleteRangeMax)) add({ type: "del", key });
       }
     }
     return ops;
@@ -397,6 +425,7 @@ export class SlotLog implements CommitSink {
 
   #remember(chunk: Chunk, lastSeqs: ReadonlyMap<ActorId, number>): void {
     this.#chunks.push(chunk);
+    this.#bytes += chunk.bytes;
     for (const [actor, lastSeq] of lastSeqs) {
       const part = { firstSeq: chunk.firstSeq, lastSeq };
       const tail = this.#tails.get(actor);
@@ -408,6 +437,7 @@ export class SlotLog implements CommitSink {
   /** A scan finds entries, not whether a snapshot has made them needless; so trimmed chunks may still be in a tail. */
   #forgetTrimmed(): void {
     this.#chunks = this.#chunks.filter((chunk) => chunk.firstSeq > this.#head.baseSeq);
+    this.#bytes = this.#chunks.reduce((sum, chunk) => sum + chunk.bytes, 0);
     for (const actor of this.#tails.keys()) this.#forgetTail(actor, this.#head.baseSeq);
   }
 

@@ -117,6 +117,9 @@ export interface Served {
   stop(): Promise<void>;
 }
 
+/** No round takes a tenth of it; an arm that hangs must not hang the run. */
+const callTimeoutMs = 120_000;
+
 /** Starts a file of `arms/` in a process of its own. */
 export async function startServed(file: string): Promise<Served> {
   const child = startProcess(`arms/${file}`);
@@ -131,7 +134,15 @@ export async function startServed(file: string): Promise<Served> {
   child.on("exit", (code, signal) => {
     for (const { reject } of open.values()) reject(new Error(`${file} ended: ${code ?? signal}`));
   });
-  const answerOf = (id: number) => new Promise((resolve, reject) => open.set(id, { resolve, reject }));
+  const answerOf = (id: number) =>
+    new Promise((resolve, reject) => {
+      const late = setTimeout(() => reject(new Error(`${file} did not answer in ${callTimeoutMs} ms`)), callTimeoutMs);
+      const settle = <Value>(end: (value: Value) => void) => (value: Value) => {
+        clearTimeout(late);
+        end(value);
+      };
+      open.set(id, { resolve: settle(resolve), reject: settle(reject) });
+    });
   const call = (name: string, given: unknown = {}) => {
     calls += 1;
     const answer = answerOf(calls);

@@ -70,16 +70,22 @@ async function main(): Promise<number> {
   const say = progress();
   await installPeers(say);
   const rows: Row[] = [];
+  let failed = 0;
   for (const contest of contests) {
     const chosen = contest.rows.filter(isChosen);
     if (chosen.length === 0) continue;
-    const finished = await runContest(contest, chosen, rounds ?? contest.rounds, say);
+    const finished = await runContest(contest, chosen, rounds ?? contest.rounds, say).catch((error: unknown) => {
+      failed += 1;
+      say("");
+      console.error(`${contest.name} was not measured:`, error);
+      return [];
+    });
     rows.push(...finished);
     say("");
     if (values.json) for (const row of finished) console.log(JSON.stringify(row));
   }
   if (!values.json) console.log(table(rows));
-  return 0;
+  return failed === 0 ? 0 : 1;
 }
 
 /** One line that is written over, on a terminal; nothing elsewhere. */

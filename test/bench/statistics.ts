@@ -8,9 +8,8 @@ export function median(values: readonly number[]): number {
   return sorted.length % 2 === 1 ? upper : ((sorted[middle - 1] ?? NaN) + upper) / 2;
 }
 
-/** The value below which `share` (0 to 1) of the values lie, by nearest rank. NaN for none. */
-export function quantile(values: readonly number[], share: number): number {
-  const sorted = [...values].sort((one, other) => one - other);
+/** The value below which `share` (0 to 1) of values in ascending order lie, by nearest rank. NaN for none. */
+export function quantile(sorted: ArrayLike<number>, share: number): number {
   const rank = Math.ceil(share * sorted.length) - 1;
   return sorted[Math.min(sorted.length - 1, Math.max(0, rank))] ?? NaN;
 }

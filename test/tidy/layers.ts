@@ -14,7 +14,7 @@ export interface Layer {
   readonly world: boolean;
 }
 
-const belowNode = ["protocols", "config", "actors/behavior.ts", "runtimes/runtime.ts", "node/ports.ts"];
+const belowNode = ["protocols", "config", "actors/behavior.ts", "runtimes/runtime.ts", "node/ports.ts", "node/seal.ts"];
 
 /** Parts of a node meet in `node/node.ts` only; they know each other's types at most. */
 const nodePart = (folder: string): Layer => ({
@@ -74,5 +74,6 @@ export const entrances: readonly string[] = [
   "runtimes/runtime.ts",
   "node/node.ts",
   "node/ports.ts",
+  "node/seal.ts",
   "node/kernel/api.ts",
 ];

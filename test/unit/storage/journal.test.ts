@@ -6,6 +6,7 @@ import fc from "fast-check";
 import { createDirectory } from "../../../node/directory/index.ts";
 import { createClock, openLevelStore } from "../../../node/platform/index.ts";
 import type { Store } from "../../../node/ports.ts";
+import { seal, unseal } from "../../../node/seal.ts";
 import {
   openJournal,
   verifyJournal,
@@ -13,15 +14,7 @@ import {
   type Journal,
   type SlotLog,
 } from "../../../node/storage/index.ts";
-import {
-  decodeChunk,
-  encodeChunk,
-  encodeEntry,
-  genesisChecksum,
-  seal,
-  unseal,
-  type Entry,
-} from "../../../node/storage/layout.ts";
+import { decodeChunk, encodeChunk, encodeEntry, genesisChecksum, type Entry } from "../../../node/storage/layout.ts";
 import { failureOf, type Failure } from "../../../protocols/index.ts";
 import { quietLog, quietMeter } from "../kernel/stage.ts";
 

@@ -142,6 +142,13 @@ describe("a room as the page knows it", () => {
     expect(threadOf(model, 1, [message(1), message(2, { replyTo: 1 })])[0]).to.equal(reacted);
   });
 
+  it("counts as read what was seen here, and is not taken back by an older marker", () => {
+    const read = (seq: number): RoomInput => ({ type: "event", event: { type: "readMarked", member: ada, seq } });
+    const model = room({ type: "seen", member: ada, seq: 3 }, read(1));
+    expect(model.view?.members[ada]?.readSeq).to.equal(3);
+    expect(foldRoom(model, { type: "seen", member: ada, seq: 2 })).to.equal(model);
+  });
+
   it("bounds its window", () => {
     let model = room();
     for (let seq = 4; seq <= windowMessagesMax + 10; seq += 1) model = foldRoom(model, posted(message(seq)));
