@@ -151,6 +151,8 @@ export class Activation {
   #appended = 0;
   #durable = 0;
   #gate: GatedTurn[] = [];
+  /** Above 0 while a turn or its outputs are being carried out: what they cause must not passivate this actor. */
+  #busy = 0;
   #lastSeq = 0;
   #tailEntries = 0;
   #tailBytes = 0;
@@ -175,6 +177,7 @@ export class Activation {
   /** Nothing is under way: it may leave memory without anybody noticing. */
   get idle(): boolean {
     return (
+      this.#busy === 0 &&
       this.mailbox.empty &&
       this.#gate.length === 0 &&
       this.#appended === this.#durable &&
@@ -234,8 +237,15 @@ export class Activation {
     if (this.status !== "active") return false;
     const envelope = this.mailbox.shift();
     if (envelope === undefined) return false;
+    this.#busy += 1;
+    this.#take(envelope);
+    this.#busy -= 1;
+    return true;
+  }
+
+  #take(envelope: Envelope): void {
     this.lastActiveMs = this.#around.clock.monotonicMs();
-    if (envelope.operation !== undefined && this.#repeats(envelope, envelope.operation)) return true;
+    if (envelope.operation !== undefined && this.#repeats(envelope, envelope.operation)) return;
     let plan: Plan;
     try {
       const turn = this.#turn(envelope.from, envelope.replyTo);
@@ -247,7 +257,7 @@ export class Activation {
       const tooLarge = failureOf(error).code === "TOO_LARGE";
       if (tooLarge && envelope.replyTo) this.#refuse(envelope, failureOf(error));
       else this.#crash(error, envelope);
-      return true;
+      return;
     }
     this.#state = plan.state;
     this.#notes = plan.notes;
@@ -255,7 +265,6 @@ export class Activation {
     this.#leave(plan.outputs, envelope.chain);
     if (plan.stop) this.#around.leave(this);
     if (this.#snapshotDue()) this.snapshot();
-    return true;
   }
 
   /** Stores the state as of the last append. Cheap to call again: does nothing when nothing was appended since. False
@@ -429,6 +438,7 @@ export class Activation {
   }
 
   #perform(outputs: readonly Output[], chain: readonly ActorId[]): void {
+    this.#busy += 1;
     for (const output of outputs) {
       try {
         this.#performOne(output, chain);
@@ -437,6 +447,7 @@ export class Activation {
         this.#around.log.error("actor.output.failed", { actor: this.id, output: output.type, error });
       }
     }
+    this.#busy -= 1;
   }
 
   #performOne(output: Output, chain: readonly ActorId[]): void {

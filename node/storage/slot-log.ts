@@ -250,7 +250,8 @@ export class SlotLog implements CommitSink {
       // there. Otherwise the entry is lost.
       await this.#committer.settled();
       if (this.#broken) throw new PlexusError(this.#broken);
-      if (this.epoch < this.#currentFence()) throw new PlexusError(failure("FENCED", { slot: this.slot, epoch: this.epoch }));
+      if (this.epoch < this.#currentFence())
+        throw new PlexusError(failure("FENCED", { slot: this.slot, epoch: this.epoch }));
       if (this.#head.baseSeq === base) throw this.#damaged(missing, "entry missing");
     }
   }
