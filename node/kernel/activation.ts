@@ -651,7 +651,7 @@ export class Activation {
   refuseQuarantined(envelope: Envelope): void {
     if (envelope.replyTo)
       this.#around.answer(envelope.replyTo, refused(failure("ACTOR_QUARANTINED", { actor: this.id })));
-    else if (!envelope.signal) this.#bury([envelope], "quarantined");
+    else if (!envelope.signal && envelope.letter === undefined) this.#bury([envelope], "quarantined");
   }
 
   /** Cuts what this life has under way outside: its answers would come too late. */

@@ -197,7 +197,8 @@ export class SlotHost implements Home {
           reject(new PlexusError(error));
           return;
         }
-        const activation = this.activations.get(actor);
+        // Unless it was quarantined anew while this was on its way to the disk.
+        const activation = this.#quarantined.has(actor) ? undefined : this.activations.get(actor);
         if (activation?.status === "quarantined") this.#remove(activation);
         for (const letter of again) {
           const { from, message, operation, id } = letter;

@@ -121,8 +121,8 @@ export interface Served {
 const callTimeoutMs = 120_000;
 
 /** Starts a file of `arms/` in a process of its own. */
-export async function startServed(file: string): Promise<Served> {
-  const child = startProcess(`arms/${file}`);
+export async function startServed(file: string, args: readonly string[] = []): Promise<Served> {
+  const child = startProcess(`arms/${file}`, { args });
   const open = new Map<number, { resolve: (value: unknown) => void; reject: (error: Error) => void }>();
   let calls = 0;
   child.on("message", (answer: { id: number; result?: unknown; error?: string }) => {
@@ -163,10 +163,10 @@ export async function startServed(file: string): Promise<Served> {
 } // prettier-ignore
 
 /** An arm that makes the same call in every round. */
-export async function servedArm(file: string, call: string, args: object): Promise<Arm> {
-  const served = await startServed(file);
+export async function servedArm(file: string, call: string, load: object, args: readonly string[] = []): Promise<Arm> {
+  const served = await startServed(file, args);
   return {
-    round: async () => (await served.call(call, args)) as Figures,
+    round: async () => (await served.call(call, load)) as Figures,
     stop: () => served.stop(),
   };
 }

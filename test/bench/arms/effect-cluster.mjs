@@ -1,6 +1,6 @@
 /** The peer `@effect/cluster`: one runner, messages and replies persisted in SQLite through its own libsql driver.
  *
- *  In its favour: WAL instead of the rollback journal, tracing off, and its entity keeps the count in memory only. */
+ *  In its favour: tracing is off, and its entity keeps the count in memory only. */
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -33,8 +33,10 @@ const CounterLive = Counter.toLayer(
 
 const folder = await mkdtemp(join(tmpdir(), "plexus-bench-effect-"));
 const Sql = LibsqlClient.layer({ url: `file:${join(folder, "cluster.db")}`, intMode: "bigint" });
-const Durable = Layer.effectDiscard(
+// `wal` as argument: SQLite as somebody would set it who wants the most of it and still a sync for each commit.
+const Settings = Layer.effectDiscard(
   Effect.gen(function* () {
+    if (!process.argv.includes("wal")) return;
     const sql = yield* LibsqlClient.LibsqlClient;
     yield* sql`PRAGMA journal_mode = WAL`;
     yield* sql`PRAGMA synchronous = FULL`;
@@ -42,7 +44,7 @@ const Durable = Layer.effectDiscard(
 );
 const Live = CounterLive.pipe(
   Layer.provideMerge(SingleRunner.layer({ runnerStorage: "memory", shardingConfig: { entityMaxIdleTime: "10 minutes" } })),
-  Layer.provide(Durable.pipe(Layer.provideMerge(Sql))),
+  Layer.provide(Settings.pipe(Layer.provideMerge(Sql))),
   Layer.provide(Logger.minimumLogLevel(LogLevel.Warning)),
 ); // prettier-ignore
 const runtime = ManagedRuntime.make(Live);

@@ -4,27 +4,26 @@ import { servedArm, type Contest } from "../contest.ts";
 // Short rounds and many: a disturbance of the machine then falls into one round of all arms, or into few rounds.
 const sequential = { lanes: 1, outstanding: 1, durationMs: 300 };
 const crowd = { lanes: 100, outstanding: 64, durationMs: 600 };
-/** Records in one raw batch; 6,400 is what is outstanding in the arm it is compared with. */
-const batchSizes = [64, 256, 1_024, 3_200, 6_400];
-/** At most one batch being written while the next is made, as a group commit does. */
-const batchesAtOnce = [1, 2];
+/** Raw batches: how many at once, and records in each. Never more than the 6,400 commands that are outstanding in the
+ *  arm they are compared with. */
+const batchings = [[1, 64], [1, 640], [1, 6_400], [2, 640], [2, 3_200], [4, 1_600]] as const; // prettier-ignore
 
 const batched = Object.fromEntries(
-  batchSizes.flatMap((weight) =>
-    batchesAtOnce.map((outstanding) => [
-      `level ${outstanding}×${weight}`,
-      () => servedArm("level.ts", "durable", { lanes: 1, outstanding, weight, durationMs: 300 }),
-    ]),
-  ),
+  batchings.map(([outstanding, weight]) => [
+    `level ${outstanding}×${weight}`,
+    () => servedArm("level.ts", "durable", { ...crowd, outstanding, weight }),
+  ]),
 );
 
 /** The more that peer has outstanding, the slower it gets: with all 6,400 a round takes minutes and then its memory is
  *  full. So it may have as few as serve it best. */
 const effectCrowds = Object.fromEntries(
-  [1, 4].map((outstanding) => [
-    `effect-cluster 100×${outstanding}`,
-    () => servedArm("effect-cluster.mjs", "durable", { lanes: 100, outstanding, durationMs: 500 }),
-  ]),
+  [1, 4].flatMap((outstanding) =>
+    ["", "wal"].map((setting) => [
+      `effect-cluster ${setting} 100×${outstanding}`.replace("  ", " "),
+      () => servedArm("effect-cluster.mjs", "durable", { ...crowd, outstanding }, [setting]),
+    ]),
+  ),
 );
 
 export const durableSequential: Contest = {
@@ -36,12 +35,14 @@ export const durableSequential: Contest = {
     plexus: () => servedArm("kernel.ts", "durable", sequential),
     level: () => servedArm("level.ts", "durable", sequential),
     "effect-cluster": () => servedArm("effect-cluster.mjs", "durable", sequential),
+    "effect-cluster-wal": () => servedArm("effect-cluster.mjs", "durable", sequential, ["wal"]),
   },
   rows: [
     { row: "durable-sequential/level", unit: "commands/s", better: "higher", figure: "perSecond", ours: "plexus", peers: ["level"], aimRatio: 0.7 },
     { row: "durable-sequential/level/p50", unit: "ms", better: "lower", figure: "p50Ms", ours: "plexus", peers: ["level"] },
     { row: "durable-sequential/level/p99", unit: "ms", better: "lower", figure: "p99Ms", ours: "plexus", peers: ["level"] },
     { row: "durable-sequential/effect-cluster", unit: "commands/s", better: "higher", figure: "perSecond", ours: "plexus", peers: ["effect-cluster"], aimRatio: 20 },
+    { row: "durable-sequential/effect-cluster-wal", unit: "commands/s", better: "higher", figure: "perSecond", ours: "plexus", peers: ["effect-cluster-wal"] },
     { row: "durable-sequential/effect-cluster/p50", unit: "ms", better: "lower", figure: "p50Ms", ours: "plexus", peers: ["effect-cluster"] },
   ],
 }; // prettier-ignore
