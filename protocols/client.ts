@@ -1,6 +1,7 @@
 import { Type, type Static, type TSchema } from "typebox";
 import { agentCommands } from "./agent.ts";
 import type { Failure } from "./errors.ts";
+import type { ModelInfo } from "./generation.ts";
 import { wireLimits as limits } from "./limits.ts";
 import { roomCommands } from "./room.ts";
 import { key, object, position } from "./schema.ts";
@@ -148,7 +149,7 @@ export interface NodeStatus {
   readonly startedAtMs: number;
   readonly uptimeMs: number;
   readonly roles: readonly string[];
-  readonly models: readonly import("./generation.ts").ModelInfo[];
+  readonly models: readonly ModelInfo[];
   readonly actors: { readonly active: number; readonly quarantined: number };
   readonly slots: {
     readonly open: number;

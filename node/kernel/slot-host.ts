@@ -7,6 +7,7 @@
  *  again under a higher epoch, as if by another node: what the log holds is what happened. */
 import {
   assert,
+  encode,
   failure,
   PlexusError,
   refused,
@@ -17,7 +18,7 @@ import {
 } from "../../protocols/index.ts";
 import type { AnyBehavior } from "../../actors/behavior.ts";
 import type { Directory, SlotRecord } from "../ports.ts";
-import { storedBytes, type Journal, type SideOp, type SlotLog } from "../storage/index.ts";
+import type { Journal, SideOp, SlotLog } from "../storage/index.ts";
 import { Activation, type Home, type Surroundings } from "./activation.ts";
 import type { Envelope } from "./mailbox.ts";
 import type { Reminders } from "./reminders.ts";
@@ -274,7 +275,7 @@ export class SlotHost implements Home {
     return envelopes.slice(-limits.deadLettersMax).map(({ from, message, operation, replyTo }) => {
       this.#letterSeq += 1;
       const id = this.#letterSeq;
-      const messageBytes = storedBytes(message);
+      const messageBytes = encode(message).length;
       const kept = messageBytes > limits.deadLetterBytesMax ? { type: message.type, messageBytes } : message;
       const answered = replyTo !== undefined || kept !== message;
       const letter: StoredLetter = { id, from, message: kept, operation: operation ?? null, atMs, reason, answered };

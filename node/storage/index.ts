@@ -20,7 +20,7 @@ import { SlotLog } from "./slot-log.ts";
 
 export type { Entry, SideOp, Space } from "./layout.ts";
 export { journalLimits, type JournalLimits } from "./limits.ts";
-export { SlotLog, storedBytes, type EntryDraft, type Recovered, type Snapshot } from "./slot-log.ts";
+export { SlotLog, type EntryDraft, type Recovered, type Snapshot } from "./slot-log.ts";
 
 /** Identity of a data folder. */
 export interface Format {

@@ -1,13 +1,5 @@
 /** The log of one slot, held by the owner of one epoch. */
-import {
-  assert,
-  encode,
-  failure,
-  PlexusError,
-  type ActorId,
-  type Failure,
-  type SlotId,
-} from "../../protocols/index.ts";
+import { assert, failure, PlexusError, type ActorId, type Failure, type SlotId } from "../../protocols/index.ts";
 import type { Store, StoreOp } from "../ports.ts";
 import type { CommitItem, CommitSink, Committer } from "./commit.ts";
 import {
@@ -478,6 +470,3 @@ export class SlotLog implements CommitSink {
     );
   }
 }
-
-/** Size of a value as it will be stored. */
-export const storedBytes = (value: unknown): number => encode(value).length;

@@ -189,7 +189,7 @@ describe("journal", () => {
       } catch (error) {
         const { code, details } = failureOf(error);
         expect(code).to.equal("DATA_DAMAGED");
-        expect(String(details?.["file"] ?? folder)).to.include(folder);
+        expect(JSON.stringify(details?.["file"] ?? folder)).to.include(folder);
         return details?.["seq"] ?? details?.["key"];
       }
     };
