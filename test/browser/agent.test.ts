@@ -77,7 +77,7 @@ describe("the conversation with an agent", function () {
     const { page } = ada;
     await say(page, `survive ${long(2_100)}`);
     await draft(page).getByText("You said: survive").waitFor();
-    await stage.node.kill();
+    await stage.node.end("SIGKILL");
     await page.locator("[data-link]").waitFor();
     await draft(page).getByText("The answer goes on when the connection is back.").waitFor();
     await stage.node.start();

@@ -186,7 +186,7 @@ describe("a room in two browsers", function () {
   it("sends what was written while the node was away, exactly once and in order", async () => {
     await enter(ada.page, "lobby");
     await enter(bob.page, "lobby");
-    await stage.node.kill();
+    await stage.node.end("SIGKILL");
     await ada.page.locator("[data-link]").waitFor();
     await say(ada.page, "written in the dark");
     await say(ada.page, "and a second one");

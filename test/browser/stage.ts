@@ -5,16 +5,13 @@
  *
  *  The node serves the echo model: its answer is what was said, one token after the other, so a test chooses the text and,
  *  by its length, how long it streams. */
-import { spawn, type ChildProcess } from "node:child_process";
 import { existsSync, globSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
 import { chromium, type Browser, type BrowserContext, type BrowserContextOptions, type Page } from "playwright-core";
+import { NodeProcess } from "../integration/node-process.ts";
 
-const root = join(import.meta.dirname, "..", "..");
-const startTimeoutMs = 30_000;
 const systemChromium = "/usr/bin/chromium";
 
 // Not the bundled package's own list: it switches off what a page relies on (web security, separate processes).
@@ -35,63 +32,6 @@ export async function openBrowser(): Promise<Browser> {
   if (globSync("/usr/lib*/{,*/}libnss3.so").length === 0) process.env["AWS_LAMBDA_JS_RUNTIME"] ??= "nodejs22.x";
   const { default: bundled } = await import("@sparticuz/chromium");
   return chromium.launch({ executablePath: await bundled.executablePath(), args: browserFlags });
-}
-
-/** A node process and its data folder. */
-export class NodeProcess {
-  readonly data: string;
-  url = "";
-  adminCode: string | undefined;
-  #child: ChildProcess | undefined;
-  #port = 0;
-
-  constructor(data: string) {
-    this.data = data;
-  }
-
-  /** Starts it, again on the same port after the first time. */
-  async start(): Promise<void> {
-    const args = ["cli/main.ts", "up", "--data", this.data, "--port", String(this.#port), "--json"];
-    const child = spawn(process.execPath, [...args, "--model", "echo", "--context-tokens", "100000"], {
-      cwd: root,
-      stdio: ["ignore", "pipe", "pipe"],
-    });
-    this.#child = child;
-    let said = "";
-    child.stderr.setEncoding("utf8").on("data", (text: string) => (said = (said + text).slice(-4_000)));
-    const ready = new Promise<string>((resolve, reject) => {
-      const timer = setTimeout(() => reject(new Error(`the node was not ready in time: ${said}`)), startTimeoutMs);
-      createInterface(child.stdout).on("line", (line) => {
-        clearTimeout(timer);
-        resolve(line);
-      });
-      child.once("exit", (code) => {
-        clearTimeout(timer);
-        reject(new Error(`the node ended with ${code} before it was ready: ${said}`));
-      });
-    });
-    const line = JSON.parse(await ready) as { url: string; adminCode?: string };
-    this.url = line.url;
-    this.adminCode = line.adminCode;
-    this.#port = Number(new URL(line.url).port);
-  }
-
-  /** kill -9. */
-  async kill(): Promise<void> {
-    await this.#end("SIGKILL");
-  }
-
-  async stop(): Promise<void> {
-    await this.#end("SIGTERM");
-  }
-
-  async #end(signal: "SIGKILL" | "SIGTERM"): Promise<void> {
-    const child = this.#child;
-    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
-    const gone = new Promise((resolve) => child.once("exit", resolve));
-    child.kill(signal);
-    await gone;
-  }
 }
 
 /** Somebody with an account and a signed-in page. */
@@ -171,7 +111,7 @@ export async function openStage(): Promise<Stage> {
     },
     async close() {
       await browser.close();
-      await node.stop();
+      await node.end("SIGTERM");
       await rm(data, { recursive: true, force: true });
     },
   };

@@ -40,6 +40,17 @@ async function until(what: string, probe: () => boolean): Promise<void> {
   }
 }
 
+/** A client whose agent is in the middle of a long answer. */
+async function hearAnswer(node: NodeProcess): Promise<ChatClient> {
+  const client = new ChatClient(() => node.url, await node.signUp("ada"));
+  await client.command("user.createAgent", "ada", { name: "helper" }, "c1");
+  client.follow("agent/ada.helper");
+  const text = Array.from({ length: 400 }, (_, index) => `word${index}`).join(" ");
+  await client.command("agent.say", "ada.helper", { text }, "s1");
+  await until("the answer streams", () => client.signals.length > 2);
+  return client;
+}
+
 describe("a node process", function () {
   this.timeout(60_000);
 
@@ -78,12 +89,7 @@ describe("a node process", function () {
     await using folder = await createDataFolder();
     await using node = new NodeProcess(folder.path);
     await node.start();
-    const client = new ChatClient(() => node.url, await node.signUp("ada"));
-    await client.command("user.createAgent", "ada", { name: "helper" }, "c1");
-    client.follow("agent/ada.helper");
-    const text = Array.from({ length: 400 }, (_, index) => `word${index}`).join(" ");
-    await client.command("agent.say", "ada.helper", { text }, "s1");
-    await until("the answer streams", () => client.signals.length > 2);
+    const client = await hearAnswer(node);
     expect(answers(client, "ada.helper")).to.deep.equal([]);
     await node.end("SIGKILL");
     await node.start();
@@ -103,12 +109,7 @@ describe("a node process", function () {
     await using folder = await createDataFolder();
     await using node = new NodeProcess(folder.path);
     await node.start();
-    const client = new ChatClient(() => node.url, await node.signUp("ada"));
-    await client.command("user.createAgent", "ada", { name: "helper" }, "c1");
-    client.follow("agent/ada.helper");
-    const text = Array.from({ length: 400 }, (_, index) => `word${index}`).join(" ");
-    await client.command("agent.say", "ada.helper", { text }, "s1");
-    await until("the answer streams", () => client.signals.length > 2);
+    const client = await hearAnswer(node);
     expect(await node.end("SIGTERM")).to.equal(0);
     await node.start();
     await until("the answer is complete", () => answers(client, "ada.helper").length > 0);
@@ -120,12 +121,7 @@ describe("a node process", function () {
     await using folder = await createDataFolder();
     await using node = new NodeProcess(folder.path);
     await node.start();
-    const client = new ChatClient(() => node.url, await node.signUp("ada"));
-    await client.command("user.createAgent", "ada", { name: "helper" }, "c1");
-    client.follow("agent/ada.helper");
-    const text = Array.from({ length: 400 }, (_, index) => `word${index}`).join(" ");
-    await client.command("agent.say", "ada.helper", { text }, "s1");
-    await until("the answer streams", () => client.signals.length > 2);
+    const client = await hearAnswer(node);
     const { stdout } = await run("ps", ["-o", "pid=", "--ppid", String(node.pid)]);
     const hosts = stdout
       .split("\n")
