@@ -31,7 +31,8 @@ export interface StoreRange {
 }
 
 /** An ordered key-value store. A batch is atomic; with `sync` it is on disk when the promise resolves. When `batch`
- *  rejects, its outcome is unknown, and what is written after it is as durable as if it had never been. Keys are ASCII and compare by code unit. */
+ *  rejects, its outcome is unknown, and what is written after it is as durable as if it had never been. Keys are ASCII and compare by code unit. The bytes of
+ *  a batch belong to the store until it settles. */
 export interface Store {
   batch(ops: readonly StoreOp[], options: { readonly sync: boolean }): Promise<void>;
   get(key: string): Promise<Uint8Array | undefined>;

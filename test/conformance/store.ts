@@ -102,14 +102,6 @@ export function storeConformance(name: string, make: () => StoreCase): void {
       expect((await settle(store.get("none")))?.length).to.equal(0);
     });
 
-    it("takes the bytes at the call: changing them afterwards changes nothing", async () => {
-      const value = bytes("before");
-      const written = write([{ type: "put", key: "a", value }]);
-      value.fill(0);
-      await written;
-      expect(await read("a")).to.equal("before");
-    });
-
     it("applies a batch whole: a page never shows half of one", async () => {
       await write([put("k/1", "0"), put("k/2", "0")]);
       const writes = Array.from({ length: 20 }, (_, index) =>

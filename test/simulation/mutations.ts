@@ -143,6 +143,14 @@ export const mutations: readonly Mutation[] = [
     seeds: 300,
   },
   {
+    name: "trims entries that are not on disk yet",
+    file: slotLog,
+    find: "const byCount = this.durableSeq - window.entries;",
+    replace: "const byCount = this.#lastSeq - window.entries;",
+    caughtBy: ["acknowledged-kept", "no-stray-error", "liveness", "operation-once"],
+    seeds: 300,
+  },
+  {
     name: "lets an ask go round in a circle",
     file: activation,
     find: "next.includes(effect.to) ||",
@@ -161,8 +169,8 @@ export const mutations: readonly Mutation[] = [
   {
     name: "lets the outputs of a turn out in the wrong order",
     file: activation,
-    find: "for (const output of outputs) this.#performOne(output, chain);",
-    replace: "for (const output of outputs.toReversed()) this.#performOne(output, chain);",
+    find: "for (const output of outputs) {\n      try {",
+    replace: "for (const output of outputs.toReversed()) {\n      try {",
     caughtBy: ["stream-whole", "sender-order", "liveness"],
     seeds: 300,
   },
@@ -175,7 +183,15 @@ export function mutate(root: string, { name, file, find, replace }: Mutation): s
   if (places !== 1) throw new Error(`"${name}" fits ${places} places of ${file}: mend the mutation`);
   const folder = mkdtempSync(join(tmpdir(), "plexus-mutation-"));
   mkdirSync(join(folder, "runtimes"));
-  const parts = ["actors", "protocols", "node/kernel", "node/storage", "node/directory", "node/ports.ts"];
+  const parts = [
+    "actors",
+    "protocols",
+    "node/kernel",
+    "node/storage",
+    "node/directory",
+    "node/ports.ts",
+    "node/seal.ts",
+  ];
   for (const part of [...parts, "runtimes/runtime.ts", "test/simulation", "package.json"]) {
     cpSync(join(root, part), join(folder, part), { recursive: true });
   }
