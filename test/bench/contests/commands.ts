@@ -2,7 +2,7 @@
 import { servedArm, type Contest } from "../contest.ts";
 
 // Short rounds and many: a disturbance of the machine then falls into one round of all arms, or into few rounds.
-const sequential = { lanes: 1, outstanding: 1, durationMs: 300 };
+const sequential = { lanes: 1, outstanding: 1, durationMs: 200 };
 const crowd = { lanes: 100, outstanding: 64, durationMs: 600 };
 /** Raw batches: how many at once, and records in each. Never more than the 6,400 commands that are outstanding in the
  *  arm they are compared with. */
@@ -30,7 +30,7 @@ export const durableSequential: Contest = {
   name: "durable-sequential",
   about: "one durable command after the other, to one actor",
   warmUps: 3,
-  rounds: 15,
+  rounds: 23,
   arms: {
     plexus: () => servedArm("kernel.ts", "durable", sequential),
     level: () => servedArm("level.ts", "durable", sequential),
@@ -65,7 +65,7 @@ export const durableCrowd: Contest = {
 }; // prettier-ignore
 
 const tells = { lanes: 1, outstanding: 1, durationMs: 300, weight: 512 };
-const asks = { lanes: 1, outstanding: 64, durationMs: 300 };
+const asks = { lanes: 1, outstanding: 64, durationMs: 200 };
 
 export const volatileAsk: Contest = {
   name: "volatile-ask",
