@@ -62,7 +62,8 @@ export type Signal =
   | { readonly type: "reminded"; readonly id: string; readonly dueMs: number };
 
 export type Effect<Event = unknown, Note = unknown> =
-  /** Appends the event to the journal and evolves the state. All events of a turn are one append. */
+  /** Appends the event to the journal and evolves the state. All events of a turn are one append. Only an operation that
+   *  persisted something is remembered with its answer; one that was refused and changed nothing is decided anew. */
   | { readonly type: "persist"; readonly event: Event }
   /** Changes the notes: gone when the actor leaves memory. */
   | { readonly type: "note"; readonly note: Note }

@@ -66,7 +66,6 @@ export class Admission {
   #totals = { started: 0, finished: 0, failed: 0, promptTokens: 0, completionTokens: 0 };
 
   constructor(options: AdmissionOptions, engine: Engine) {
-    assert(options.models.length > 0, "a runtime serves at least one model");
     assert(new Set(options.models).size === options.models.length, "model names are unique");
     this.#options = options;
     this.#engine = engine;
@@ -76,7 +75,8 @@ export class Admission {
   }
 
   submit(request: GenerationRequest, onPart: (part: GenerationPart) => void): Generation {
-    const lane = this.#lanes.get(request.model || this.#options.models[0]!);
+    // The empty name means the default model, if there is any: a node need not serve one.
+    const lane = this.#lanes.get(request.model || (this.#options.models[0] ?? ""));
     const error = this.#refusal(lane, request);
     if (error !== undefined || lane === undefined) {
       const refusal = error ?? failure("MODEL_NOT_FOUND", { model: request.model });

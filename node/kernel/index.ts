@@ -75,13 +75,15 @@ class NodeKernel implements Kernel {
   #line: Activation[] = [];
   readonly #leaving = new Set<Activation>();
   #running = false;
-  #correlation = 0;
+  #correlation: number;
   #stopping = false;
   #stopped = false;
   #sweeping: (() => void) | undefined;
 
   constructor(ports: KernelPorts) {
     this.#ports = ports;
+    // From somewhere else at each start: an answer meant for an earlier life finds nobody, not somebody else.
+    this.#correlation = Math.floor(ports.random.number() * 2 ** 40);
     this.#limits = { ...kernelLimits, ...ports.limits };
     this.#behaviors = new Map(ports.behaviors.map((behavior) => [behavior.kind, behavior]));
     this.#reminders = new Reminders(ports.clock, this.#limits, (actor, id, dueMs) => {
