@@ -11,6 +11,7 @@ import {
   type LlamaModel,
   type Token,
 } from "node-llama-cpp";
+import * as library from "node-llama-cpp";
 import { failure, wireLimits, type GenerationRequest } from "../../protocols/index.ts";
 import type { Flow, LastPart, LoadedModel, ModelSpec } from "../adapter.ts";
 import { createAnswer } from "../answer.ts";
@@ -24,6 +25,10 @@ import { createPromptRenderer, type Prompt, type PromptRenderer } from "./prompt
 export type LlamaLoad =
   | { readonly type: "loaded"; readonly model: LoadedModel; readonly warnings: readonly string[] }
   | { readonly type: "failed"; readonly reason: string };
+
+/** Its type is a constant enum, which type stripping cannot follow; what is there when it runs is this. */
+const architectures = (library as unknown as { GgufArchitectureType: Readonly<Record<string, string>> })
+  .GgufArchitectureType;
 
 /** The usual choice of chat servers: lively, seldom wrong. */
 const temperatureDefault = 0.7;
@@ -72,6 +77,10 @@ export async function loadLlama(spec: ModelSpec, plan: LoadPlan): Promise<LlamaL
     for (let waitedMs = 0; errors.length === 0 && waitedMs < runtimeLimits.loadLogWaitMs; waitedMs += logStepMs)
       await new Promise((resolve) => setTimeout(resolve, logStepMs));
     await llama?.dispose();
+    // Now and then they never come. The list is the library's own and may lag behind it: good for a reason, not to refuse.
+    const known = new Set(Object.values(architectures));
+    const { architecture } = plan;
+    if (errors.length === 0 && !known.has(architecture)) errors.push(`unknown model architecture: '${architecture}'`);
     return { type: "failed", reason: loadReason(thrown instanceof Error ? thrown.message : String(thrown), errors) };
   }
 }

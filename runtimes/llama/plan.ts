@@ -10,6 +10,8 @@ export interface LoadPlan {
   readonly sequences: number;
   readonly threads: number;
   readonly sizeBytes: number;
+  /** What the file calls itself; empty without a file. */
+  readonly architecture: string;
   /** What is counted against the memory budget. */
   readonly memoryBytes: number;
 }
@@ -37,7 +39,14 @@ export function planLoad({ spec, file, machine, models, freeBytes }: LoadInquiry
   if (file === undefined)
     return {
       type: "fine",
-      plan: { contextTokens: wanted, sequences, threads: 1, sizeBytes: 0, memoryBytes: runtimeLimits.workerBytes },
+      plan: {
+        contextTokens: wanted,
+        sequences,
+        threads: 1,
+        sizeBytes: 0,
+        architecture: "",
+        memoryBytes: runtimeLimits.workerBytes,
+      },
     };
 
   const { verdict, fileBytes } = file;
@@ -54,7 +63,8 @@ export function planLoad({ spec, file, machine, models, freeBytes }: LoadInquiry
     return { type: "refused", reason };
   }
   const threads = threadCount(machine, header.parameters, models);
-  return { type: "fine", plan: { contextTokens, sequences, threads, sizeBytes: fileBytes, memoryBytes } };
+  const { architecture } = header;
+  return { type: "fine", plan: { contextTokens, sequences, threads, sizeBytes: fileBytes, architecture, memoryBytes } };
 }
 
 const mebibytes = (bytes: number): number => Math.ceil(bytes / 1024 / 1024);

@@ -260,7 +260,7 @@ describe("kernel", () => {
     });
 
     it("rings reminders after a restart, until they are forgotten", async () => {
-      stage = await createStage({ kernel: { reminderRetryMs: 5 } });
+      stage = await createStage();
       await stage.ask("pad/a", "remind", { text: "60000" });
       const detail = await stage.kernel.showActor("pad/a");
       expect(detail.ok && detail.value.reminders.map((reminder) => reminder.id)).to.deep.equal(["bell"]);
