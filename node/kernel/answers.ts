@@ -8,15 +8,20 @@
  *      add ─► young ──(half of answersMax)──► old ──(the next time, or by age)──► forgotten */
 import type { Result } from "../../protocols/index.ts";
 
-export interface StoredAnswer {
-  readonly atMs: number;
-  readonly result: Result<unknown>;
+type Row = readonly [operation: string, answer: Result<unknown>];
+
+/** The window as it is snapshotted: rows in the order they were given, and when each generation got its last. */
+export interface DumpedAnswers {
+  readonly old: readonly Row[];
+  readonly oldAtMs: number;
+  readonly young: readonly Row[];
+  readonly youngAtMs: number;
 }
 
 export class AnswerWindow {
-  #young = new Map<string, StoredAnswer>();
-  #old = new Map<string, StoredAnswer>();
-  /** When the newest of the old generation was given. */
+  #young = new Map<string, Result<unknown>>();
+  #youngAtMs = 0;
+  #old = new Map<string, Result<unknown>>();
   #oldAtMs = 0;
   readonly #bounds: { readonly answersMax: number; readonly answersAgeMaxMs: number };
 
@@ -30,28 +35,31 @@ export class AnswerWindow {
   }
 
   find(operation: string): Result<unknown> | undefined {
-    return (this.#young.get(operation) ?? this.#old.get(operation))?.result;
+    return this.#old.get(operation) ?? this.#young.get(operation);
   }
 
   /** Invariant 6: the first answer stands; a later one for the same operation is not stored. */
-  add(operation: string, atMs: number, result: Result<unknown>): void {
+  add(operation: string, atMs: number, answer: Result<unknown>): void {
     if (this.find(operation) !== undefined) return;
     if (this.#young.size >= Math.max(1, Math.floor(this.#bounds.answersMax / 2))) {
       this.#old = this.#young;
-      this.#oldAtMs = atMs;
+      this.#oldAtMs = this.#youngAtMs;
       this.#young = new Map();
-    } else if (this.#old.size > 0 && atMs - this.#oldAtMs > this.#bounds.answersAgeMaxMs) {
-      this.#old = new Map();
     }
-    this.#young.set(operation, { atMs, result });
+    if (this.#old.size > 0 && atMs - this.#oldAtMs > this.#bounds.answersAgeMaxMs) this.#old = new Map();
+    this.#youngAtMs = atMs;
+    this.#young.set(operation, answer);
   }
 
-  /** For the snapshot: rows of operation, time, result, the oldest first. */
-  dump(): readonly (readonly [string, number, Result<unknown>])[] {
-    return [...this.#old, ...this.#young].map(([operation, answer]) => [operation, answer.atMs, answer.result]);
+  dump(): DumpedAnswers {
+    const { old, young } = { old: [...this.#old], young: [...this.#young] };
+    return { old, oldAtMs: this.#oldAtMs, young, youngAtMs: this.#youngAtMs };
   }
 
-  load(rows: readonly (readonly [string, number, Result<unknown>])[]): void {
-    for (const [operation, atMs, result] of rows) this.add(operation, atMs, result);
+  load(dumped: DumpedAnswers): void {
+    this.#old = new Map(dumped.old);
+    this.#oldAtMs = dumped.oldAtMs;
+    this.#young = new Map(dumped.young);
+    this.#youngAtMs = dumped.youngAtMs;
   }
 }
