@@ -171,7 +171,9 @@ export async function verifyJournal(data: string): ReturnType<typeof verifyStore
   const store = await openLevelStore(folder);
   const metrics = createMetrics();
   try {
-    return await verifyStore({ store, clock: createClock(), meter: metrics.meter });
+    const verified = await verifyStore({ store, clock: createClock(), meter: metrics.meter });
+    await createDirectory({ store }).list();
+    return verified;
   } finally {
     metrics.stop();
     await store.close();
@@ -205,7 +207,9 @@ async function describeCluster(kernel: Kernel): Promise<ClusterView> {
 /** Ready while no slot is known to be unavailable. */
 function readiness(kernel: Kernel): Result<unknown> {
   const { slotsQuarantined } = kernel.status();
-  return slotsQuarantined.length === 0 ? ok({}) : refused(failure("SLOT_UNAVAILABLE", { slots: slotsQuarantined }));
+  return slotsQuarantined.length === 0
+    ? ok({})
+    : refused(failure("SLOT_UNAVAILABLE", { slots: slotsQuarantined.map(({ slot }) => slot) }));
 }
 
 /** A node says it is ready when its models are; but a large one may take minutes, and chat need not wait for it. */

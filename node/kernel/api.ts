@@ -13,7 +13,8 @@ export interface Request {
 }
 
 export interface Kernel {
-  /** Opens the slots that hold pending work and starts the reminders. */
+  /** Opens the slots that hold pending work, so that it goes on; then, in the background, all others that hold anything,
+   *  so that damage shows. */
   start(): Promise<void>;
   /** Sends and waits for the answer. Never rejects: every ending is a Result. */
   ask(request: Request): Promise<Result<unknown>>;

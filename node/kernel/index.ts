@@ -154,7 +154,10 @@ class NodeKernel implements Kernel {
       active: this.#inMemory.size,
       quarantined: slots.reduce((sum, slot) => sum + slot.quarantinedCount, 0),
       slotsOpen: slots.filter((slot) => slot.status === "open").length,
-      slotsQuarantined: notServed.map(({ slot, reason }) => ({ slot, reason: JSON.stringify(reason?.details ?? {}) })),
+      slotsQuarantined: notServed.map(({ slot, cause }) => ({
+        slot,
+        reason: JSON.stringify({ because: cause?.code, ...cause?.details }),
+      })),
     };
   }
 
@@ -323,7 +326,14 @@ class NodeKernel implements Kernel {
       status,
       mailbox: activation?.mailbox.messages ?? 0,
       restarts: activation?.restarts ?? 0,
+      ...(activation && { lastActiveAtMs: this.#wallMs(activation.lastActiveMs) }),
     };
+  }
+
+  /** A moment of the monotonic clock as a time of day. */
+  #wallMs(monotonicMs: number): number {
+    const { clock } = this.#ports;
+    return Math.round(clock.nowMs() - (clock.monotonicMs() - monotonicMs));
   }
 
   // --- turns ---------------------------------------------------------------------------------------------------------

@@ -64,7 +64,10 @@ export class SlotHost implements Home {
   readonly slot: SlotId;
   status: SlotStatus = "opening";
   readonly activations = new Map<ActorId, Activation>();
+  /** Why it is not served, as askers are told. */
   reason: Failure | undefined;
+  /** The same for the operator, files included. */
+  cause: Failure | undefined;
   #log: SlotLog | undefined;
   #record: SlotRecord | undefined;
   readonly #ports: SlotPorts;
@@ -299,7 +302,10 @@ export class SlotHost implements Home {
     const { log, clock, limits, meter } = this.#ports.around;
     const damaged = error.code === "DATA_DAMAGED";
     this.status = damaged ? "quarantined" : "failed";
-    this.reason = failure("SLOT_UNAVAILABLE", { slot: this.slot, because: error.code, ...error.details });
+    // Whoever asks learns what and which entry; where the files lie is for the operator: log, status, doctor.
+    const { file: _file, ...shown } = error.details ?? {};
+    this.reason = failure("SLOT_UNAVAILABLE", { slot: this.slot, because: error.code, ...shown });
+    this.cause = error;
     this.#failures += 1;
     this.#retryAtMs =
       clock.monotonicMs() + Math.min(limits.slotRetryMs * 2 ** (this.#failures - 1), limits.slotRetryMaxMs);
@@ -337,6 +343,7 @@ export class SlotHost implements Home {
       this.#log = log;
       this.status = "open";
       this.reason = undefined;
+      this.cause = undefined;
       this.#failures = 0;
       for (const { actor, key, value } of reminded) reminders.set(this.slot, actor, key, value as number);
       for (const actor of this.#pending) {
@@ -398,8 +405,7 @@ export class SlotHost implements Home {
 
   #refuse(envelope: Envelope, error: Failure): void {
     if (envelope.replyTo) this.#ports.around.answer(envelope.replyTo, refused(error));
-    else
-      this.#ports.around.log.warn("message_lost", { to: envelope.to, type: envelope.message.type, code: error.code });
+    else this.#ports.around.lost(envelope, error);
   }
 
   #remove(activation: Activation): void {

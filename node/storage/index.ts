@@ -127,7 +127,7 @@ export async function verifyJournal(ports: Pick<JournalPorts, "store" | "clock" 
         currentFence: () => head.fence,
       });
       await log.scan();
-      await log.checkSides();
+      await log.checkValues();
       entries += log.length;
     } catch (error) {
       if (!(error instanceof PlexusError)) throw error;

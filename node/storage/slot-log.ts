@@ -279,10 +279,11 @@ export class SlotLog implements CommitSink {
     });
   }
 
-  /** Unseals every side value, a page at a time. Error: DATA_DAMAGED. */
-  async checkSides(): Promise<void> {
-    for (const space of ["record", "reminder", "wake", "quarantine", "dead"] as const) {
-      const { gte, lt } = within(sidePrefix(space, this.slot));
+  /** Unseals every snapshot and side value, a page at a time. Error: DATA_DAMAGED. */
+  async checkValues(): Promise<void> {
+    const spaces = ["record", "reminder", "wake", "quarantine", "dead"] as const;
+    for (const prefix of [`snap/${this.slot}/`, ...spaces.map((space) => sidePrefix(space, this.slot))]) {
+      const { gte, lt } = within(prefix);
       for (let from = gte; ;) {
         const page = await this.#store.range({ gte: from, lt, limit: this.#limits.scanChunksMax });
         for (const [key, value] of page) unseal(key, value, this.#store.location);

@@ -159,7 +159,9 @@ describe("a node process", function () {
     await node.start();
     const broken = await node.http("GET", "/api/rooms/one", undefined, token);
     expect(broken.status).to.equal(503);
-    expect(JSON.stringify(broken.body)).to.include(slot).and.include('"seq":1').and.include(folder.path);
+    expect(JSON.stringify(broken.body)).to.include(slot).and.include('"seq":1').and.not.include(folder.path);
+    const status = await plexus("status", "--data", folder.path, "--json");
+    expect(status.stdout).to.include(slot).and.include(folder.path);
     expect((await node.http("GET", "/api/rooms/two", undefined, token)).status).to.equal(200);
     expect((await node.http("GET", "/readyz")).status).to.equal(503);
   });

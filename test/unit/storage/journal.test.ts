@@ -233,6 +233,8 @@ describe("journal", () => {
         sync: true,
       });
       expect(await codeOf(log.recover("pad/x"))).to.equal("DATA_DAMAGED");
+      const found = await verifyJournal({ store, clock, meter: quietMeter });
+      expect(found.damaged.map((damage) => damage["key"])).to.deep.equal(["snap/chat/7/pad/x"]);
       await store.batch([{ type: "put", key: `head/${slot}`, value: new Uint8Array(3) }], { sync: true });
       expect(await damageOf()).to.equal(`head/${slot}`);
       const verified = await verifyJournal({ store, clock, meter: quietMeter });
