@@ -378,17 +378,19 @@ export class Activation {
     const ends = plan.answers.some(([operation]) => this.#operations.get(operation)?.appended);
     if (plan.events.length === 0 && plan.side.length === 0 && !ends) return;
     const atMs = this.#around.clock.nowMs();
-    this.#write({ atMs, actor: this.id, events: plan.events, answers: plan.answers, side: plan.side });
-    for (const [operation, result] of plan.answers) this.#answers.add(operation, atMs, result);
+    const bytes = this.#write({ atMs, actor: this.id, events: plan.events, answers: plan.answers, side: plan.side });
+    for (const [operation, result] of plan.answers) this.#answers.add(operation, atMs, result, bytes);
     if (marks) this.home.markPending(this.id, pending);
   }
 
-  #write(draft: EntryDraft): void {
+  /** Returns the bytes of the entry. */
+  #write(draft: EntryDraft): number {
     const { seq, bytes } = this.home.append(draft, this.#onAppended);
     this.#appended += 1;
     this.#lastSeq = seq;
     this.#tailEntries += 1;
     this.#tailBytes += bytes;
+    return bytes;
   }
 
   /** One function for all appends of this activation: they become durable in the order they were made. */
@@ -560,10 +562,12 @@ export class Activation {
     let state = body ? body.state : this.behavior.initial(this.#key);
     this.#answers = new AnswerWindow(this.#around.limits);
     if (body) this.#answers.load(body.answers);
+    const entryBytes = Math.ceil(tailBytes / Math.max(1, entries.length));
     for (const entry of entries) {
       for (const event of entry.events) state = this.behavior.evolve(state, event);
-      for (const [operation, result] of entry.answers)
-        this.#answers.add(operation, entry.atMs, result as Result<unknown>);
+      for (const [operation, result] of entry.answers) {
+        this.#answers.add(operation, entry.atMs, result as Result<unknown>, entryBytes);
+      }
     }
     this.#state = state;
     this.#folded = true;

@@ -5,7 +5,7 @@
  *
  *  Two generations, because dropping a whole map is cheaper than deleting its entries one by one:
  *
- *      add ─► young ──(half of answersMax)──► old ──(the next time, or by age)──► forgotten */
+ *      add ─► young ──(half of answersMax, or of answersBytesMax)──► old ──(the next time, or by age)──► forgotten */
 import type { Result } from "../../protocols/index.ts";
 
 type Row = readonly [operation: string, answer: Result<unknown>];
@@ -16,6 +16,14 @@ export interface DumpedAnswers {
   readonly oldAtMs: number;
   readonly young: readonly Row[];
   readonly youngAtMs: number;
+  readonly youngBytes: number;
+}
+
+/** What an answer window may hold. */
+export interface AnswerBounds {
+  readonly answersMax: number;
+  readonly answersBytesMax: number;
+  readonly answersAgeMaxMs: number;
 }
 
 export class AnswerWindow {
@@ -23,9 +31,10 @@ export class AnswerWindow {
   #youngAtMs = 0;
   #old = new Map<string, Result<unknown>>();
   #oldAtMs = 0;
-  readonly #bounds: { readonly answersMax: number; readonly answersAgeMaxMs: number };
+  #youngBytes = 0;
+  readonly #bounds: AnswerBounds;
 
-  constructor(bounds: { readonly answersMax: number; readonly answersAgeMaxMs: number }) {
+  constructor(bounds: AnswerBounds) {
     this.#bounds = bounds;
   }
 
@@ -38,22 +47,27 @@ export class AnswerWindow {
     return this.#old.get(operation) ?? this.#young.get(operation);
   }
 
-  /** Invariant 6: the first answer stands; a later one for the same operation is not stored. */
-  add(operation: string, atMs: number, answer: Result<unknown>): void {
+  /** `bytes` is about what the answer takes: the size of the entry that carries it.
+   *  Invariant 6: the first answer stands; a later one for the same operation is not stored. */
+  add(operation: string, atMs: number, answer: Result<unknown>, bytes: number): void {
     if (this.find(operation) !== undefined) return;
-    if (this.#young.size >= Math.max(1, Math.floor(this.#bounds.answersMax / 2))) {
+    const { answersMax, answersBytesMax } = this.#bounds;
+    const full = this.#young.size >= Math.max(1, Math.floor(answersMax / 2));
+    if (full || (this.#young.size > 0 && this.#youngBytes + bytes > answersBytesMax / 2)) {
       this.#old = this.#young;
       this.#oldAtMs = this.#youngAtMs;
       this.#young = new Map();
+      this.#youngBytes = 0;
     }
     if (this.#old.size > 0 && atMs - this.#oldAtMs > this.#bounds.answersAgeMaxMs) this.#old = new Map();
     this.#youngAtMs = atMs;
+    this.#youngBytes += bytes;
     this.#young.set(operation, answer);
   }
 
   dump(): DumpedAnswers {
     const { old, young } = { old: [...this.#old], young: [...this.#young] };
-    return { old, oldAtMs: this.#oldAtMs, young, youngAtMs: this.#youngAtMs };
+    return { old, oldAtMs: this.#oldAtMs, young, youngAtMs: this.#youngAtMs, youngBytes: this.#youngBytes };
   }
 
   load(dumped: DumpedAnswers): void {
@@ -61,5 +75,6 @@ export class AnswerWindow {
     this.#oldAtMs = dumped.oldAtMs;
     this.#young = new Map(dumped.young);
     this.#youngAtMs = dumped.youngAtMs;
+    this.#youngBytes = dumped.youngBytes;
   }
 }

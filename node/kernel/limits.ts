@@ -24,6 +24,8 @@ export const kernelLimits = {
   askChainMax: 16,
   /** Answers kept per actor for repeated operations (at least half of them at any time), and for how long. */
   answersMax: 2_048,
+  /** Large answers shorten the window: beyond this the oldest go, however few they are. */
+  answersBytesMax: 2 * 1024 * 1024,
   answersAgeMaxMs: 3_600_000,
   /** Operations of one actor that are begun and not answered; a repetition waits for the same answer. */
   openOperationsMax: 1_024,

@@ -41,13 +41,13 @@ describe("answer window", () => {
   it("keeps the first answer, within count and age, through dump and load", () => {
     fc.assert(
       fc.property(fc.array(fc.tuple(fc.integer({ min: 0, max: 9 }), fc.integer({ min: 0, max: 50 }))), (steps) => {
-        const bounds = { answersMax: 4, answersAgeMaxMs: 100 };
+        const bounds = { answersMax: 4, answersBytesMax: 1_000, answersAgeMaxMs: 100 };
         let window = new AnswerWindow(bounds);
         let nowMs = 0;
         for (const [index, [name, passMs]] of steps.entries()) {
           nowMs += passMs;
           const before = window.find(`o${name}`);
-          window.add(`o${name}`, nowMs, ok(index));
+          window.add(`o${name}`, nowMs, ok(index), 10);
           if (before) expect(window.find(`o${name}`)).to.equal(before);
           expect(window.size).to.be.at.most(4);
           const copy = new AnswerWindow(bounds);
@@ -57,6 +57,17 @@ describe("answer window", () => {
         }
       }),
     );
+  });
+
+  it("forgets earlier when answers are large", () => {
+    const window = new AnswerWindow({ answersMax: 1_000, answersBytesMax: 1_000, answersAgeMaxMs: 1_000_000 });
+    for (let index = 0; index < 100; index += 1) {
+      window.add(`o${index}`, index, ok(index), 200);
+      expect(window.size).to.be.at.most(5);
+      expect(window.find(`o${index}`)).to.deep.equal(ok(index));
+    }
+    window.add("huge", 100, ok("huge"), 5_000);
+    expect(window.find("huge")).to.deep.equal(ok("huge"));
   });
 });
 
