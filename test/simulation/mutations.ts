@@ -45,7 +45,7 @@ export const mutations: readonly Mutation[] = [
     file: activation,
     find: "    if (error) {\n      this.home.fail(error);\n",
     replace: "    if (error) {\n      this.#durable += 1;\n      this.#openGate();\n      this.home.fail(error);\n",
-    caughtBy: ["output-after-durable"],
+    caughtBy: ["output-after-durable", "liveness"],
     seeds: 300,
   },
   {
