@@ -12,13 +12,19 @@ export const actorLimits = {
   /** Older messages that changed lately and are kept beside them: commands on one message may overlap. */
   roomChangedMessages: 64,
   roomAgentsMax: 100,
+  /** How long a new room waits to hear whether its creator has a place for it. */
+  roomWantedTimeoutMs: 3_000,
   /** How long "is typing" holds. Clients repeat it about every 3 seconds while somebody types. */
   typingMs: 5_000,
   summaryTextChars: 160,
+  /** Names looked up in one message to find who is mentioned. Beyond, "@name" stays text. */
+  mentionNamesMax: 100,
   /** What a mentioned agent is told: the newest messages up to and with the mention. */
   mentionContextMessages: 20,
   mentionContextChars: 12_000,
 
+  /** Rooms that others brought a user into: half of `roomsPerUserMax`. Beyond: LIMIT_REACHED. */
+  roomsByInvitationMax: 250,
   /** Rooms a user asks at once for their summaries. */
   summaryAsksMax: 32,
   summaryTimeoutMs: 3_000,
@@ -32,6 +38,8 @@ export const actorLimits = {
   agentRecentChars: 100_000,
   /** Inputs that wait while an agent writes. Beyond: QUEUE_FULL. */
   agentQueueMax: 8,
+  /** How many of them may be mentions in rooms: the rest is the owner's. Beyond: QUEUE_FULL. */
+  agentQueueMentionsMax: 4,
   /** Context given to the model: about 4,000 tokens of 3 characters. Halved each time the model finds it too long. */
   contextChars: 12_000,
   contextHalvingsMax: 8,
@@ -44,6 +52,9 @@ export const actorLimits = {
   answerCharsMax: 32_768,
   /** Records deleted by one event: the kernel deletes at most 10,000 per append, and there are two kinds of them. */
   erasePerEvent: 4_000,
+
+  /** How long the role-manager waits to hear whether a user exists. */
+  adminCheckTimeoutMs: 3_000,
 
   /** Nodes the cluster remembers; the longest stopped is forgotten first. */
   nodesMax: 1_000,

@@ -1,14 +1,14 @@
 /** The durable outbox of an actor: what it owes to other actors.
  *
  *      event with mail ──► entries ──ask──► receiver
- *                             ▲                │ answered ok, or "failed" for good: `delivered` removes the entry
+ *                             ▲                │ answered ok, or refused for good:  `delivered` removes the entry
  *                             └── reminder ────┘ answered "not started" or "unknown": tried again
  *
  *  The mail is part of the event that caused it, so either both are durable or neither. It is sent by ask with an
  *  operationId made of the sender and the entry's number, so the receiver applies it once, however often it is sent.
  *
  *  Invariant: to one receiver entries go one at a time, in order; a join that is retried cannot overtake a leave. */
-import type { ActorId, Result } from "../protocols/index.ts";
+import type { ActorId, Failure, Result } from "../protocols/index.ts";
 import { persist, type Effect, type Message, type Signal, type Turn } from "./behavior.ts";
 import { actorLimits as limits } from "./limits.ts";
 
@@ -106,6 +106,9 @@ export interface Settled {
   readonly effects: readonly Effect<Delivered, never>[];
 }
 
+/** Whoever finds a queue full is not owed a place in it later: by then nobody waits for that answer. */
+const isFinal = ({ code, outcome }: Failure): boolean => outcome === "failed" || code === "QUEUE_FULL";
+
 /** Takes an answer to a delivery. Undefined when the answer is to something else, or to an entry already settled. */
 export function settle(
   outbox: Outbox,
@@ -117,7 +120,7 @@ export function settle(
   const entry = outbox.entries.find(({ id }) => id === tag.id);
   if (entry === undefined) return undefined;
   const { result } = signal;
-  if (!result.ok && result.error.outcome !== "failed") {
+  if (!result.ok && !isFinal(result.error)) {
     if (tag.again) return { result, effects: [] };
     const dueMs = turn.nowMs + limits.outboxRetryMs;
     return { result, effects: [{ type: "remind", id: outboxReminder, dueMs }] };

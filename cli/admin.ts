@@ -1,3 +1,5 @@
+import { constants } from "node:fs";
+import { access } from "node:fs/promises";
 import Table from "cli-table3";
 import {
   failure,
@@ -11,7 +13,7 @@ import {
 import { readControlFile } from "./control.ts";
 import { cliLimits } from "./limits.ts";
 import { callNode, type Target } from "./node-client.ts";
-import { describeBytes, describeDuration, exitCodes, paint, withoutControls, type Output } from "./output.ts";
+import { counted, describeBytes, describeDuration, exitCodes, paint, withoutControls, type Output } from "./output.ts";
 import { savedSession } from "./session.ts";
 
 /** Where an admin command goes: a node on this machine by its data folder, or any node by address. */
@@ -28,10 +30,16 @@ async function findNode(flags: AdminFlags): Promise<Target> {
     return { url: flags.url, ...(session !== undefined && { token: session.token }) };
   }
   const control = await readControlFile(flags.dataFolder);
-  if (control === undefined)
-    throw new PlexusError(
-      failure("UNREACHABLE", { reason: "no node runs on this data folder", data: flags.dataFolder }),
+  if (control === undefined) {
+    const closed = await access(flags.dataFolder, constants.R_OK | constants.X_OK).then(
+      () => false,
+      (error: NodeJS.ErrnoException) => error.code === "EACCES",
     );
+    const reason = closed
+      ? "only the user that runs the node may read this data folder; --url with a sign-in of `plexus chat` works as well"
+      : "no node runs on this data folder";
+    throw new PlexusError(failure("UNREACHABLE", { reason, data: flags.dataFolder }));
+  }
   return { url: control.url, token: control.controlToken };
 }
 
@@ -62,12 +70,13 @@ export function describeStatus(status: NodeStatus, color: boolean): string {
           `${model.model}: ${model.state}${model.demonstration ? ", demonstration model" : ""}${model.reason === undefined ? "" : ` (${model.reason})`}`,
         ] as const,
     ),
+    ...(status.models.length === 0 ? [["Models", "none: agents do not answer"] as const] : []),
     ["Actors", `${status.actors.active} active, ${status.actors.quarantined} quarantined`],
     ["Slots", `${status.slots.open} open, ${quarantined.length} quarantined`],
     ...quarantined.map(({ slot, reason }) => ["", paint(color, "red", `${slot}: ${reason}`)] as const),
     [
       "Journal",
-      `${status.journal.location}, ${status.journal.entries} entries (${describeBytes(status.journal.bytes)}) since the start`,
+      `${status.journal.location}, ${counted(status.journal.entries, "entry", "entries")} (${describeBytes(status.journal.bytes)}) since the start`,
     ],
     ["Connections", String(status.connections)],
     ["Event loop", `${status.eventLoopLagMs.toFixed(1)} ms late (p99)`],
@@ -101,7 +110,7 @@ export async function listActors(flags: AdminFlags, filter: ActorFilter, output:
   }
   if (flags.json) for (const row of rows) output.print(JSON.stringify(row));
   else output.print(rows.length === 0 ? "No actors." : actorTable(rows, output.color));
-  if (more && !flags.json) output.print(`There are more; --limit shows them.`);
+  if (more && !flags.json) output.print(`There are more; a higher --limit shows them.`);
   return exitCodes.ok;
 }
 
@@ -138,7 +147,7 @@ export async function showActor(flags: AdminFlags, actor: string, output: Output
 export function describeActor(detail: ActorDetail, color: boolean): string {
   const lines = [
     `${paint(color, "bold", detail.actor)} is ${detail.status}`,
-    `Slot ${detail.slot}, epoch ${detail.epoch}, ${detail.entries} journal entries, state ${describeBytes(detail.stateBytes)}`,
+    `Slot ${detail.slot}, epoch ${detail.epoch}, ${counted(detail.entries, "journal entry", "journal entries")}, state ${describeBytes(detail.stateBytes)}`,
     `Mailbox ${detail.mailbox}, restarts ${detail.restarts}`,
     ...(detail.lastError === undefined ? [] : [`Last error: ${withoutControls(detail.lastError)}`]),
     ...detail.reminders.map(({ id, dueMs }) => `Reminder ${withoutControls(id)}, due ${new Date(dueMs).toISOString()}`),
@@ -164,7 +173,7 @@ export async function releaseActor(
   output.print(
     flags.json
       ? JSON.stringify({ actor: release.actor, ...released })
-      : `${release.actor} takes messages again; ${released.redelivered} dead letters were delivered again.`,
+      : `${release.actor} takes messages again; ${counted(released.redelivered, "dead letter was", "dead letters were")} delivered again.`,
   );
   return exitCodes.ok;
 }

@@ -27,7 +27,7 @@ export function banner(started: Started): string {
             "Enter it when you create the first account: that account becomes the admin.",
           ],
         ] as const)),
-    ...models.map((model, index) => describeModel(model, { first: index === 0, startCommand })),
+    ...models.map((model, index) => describeModel(model, { first: index === 0, startCommand, color })),
     ...(models.length === 0
       ? [["Model", `none: agents will not answer. Give one: ${startCommand} --model path/to/model.gguf`] as const]
       : []),
@@ -42,11 +42,14 @@ export function banner(started: Started): string {
 
 function describeModel(
   model: ModelInfo,
-  at: { readonly first: boolean; readonly startCommand: string },
+  at: { readonly first: boolean; readonly startCommand: string; readonly color: boolean },
 ): readonly [string, string, ...string[]] {
   const label = at.first ? "Model" : "";
   const size = `${describeBytes(model.sizeBytes)}, context ${model.contextTokens} tokens`;
-  if (model.state === "failed") return [label, `${model.model} could not be loaded: ${model.reason ?? "see the log"}`];
+  if (model.state === "failed") {
+    const value = `${model.model} could not be loaded: ${model.reason ?? "see the log"}`;
+    return [label, paint(at.color, "red", value), "Agents that use it will not answer. `plexus doctor` checks models."];
+  }
   const value = `${model.model} (${size}${model.state === "loading" ? ", loading" : ""})`;
   return model.demonstration
     ? [

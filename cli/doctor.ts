@@ -10,7 +10,7 @@ import { inspectGgufFile, readMachine, startInferenceHost, type Machine } from "
 import { readControlFile } from "./control.ts";
 import { cliLimits } from "./limits.ts";
 import { callNode } from "./node-client.ts";
-import { describeBytes, exitCodes, paint, type Output } from "./output.ts";
+import { counted, describeBytes, describeRefusal, exitCodes, paint, type Output } from "./output.ts";
 
 /** One thing that was looked at. `bad` means that a node will not work, `warning` that it will work less well. */
 export interface Check {
@@ -44,7 +44,7 @@ export async function doctor(config: Config, flags: { readonly json: boolean }, 
   const bad = checks.filter((check) => check.state === "bad").length;
   const warnings = checks.filter((check) => check.state === "warning").length;
   if (flags.json) output.print(JSON.stringify({ healthy: bad === 0, checks }));
-  else output.print(bad + warnings === 0 ? "\nAll is well." : `\n${bad} bad, ${warnings} warnings.`);
+  else output.print(bad + warnings === 0 ? "\nAll is well." : `\n${bad} bad, ${counted(warnings, "warning")}.`);
   return bad === 0 ? exitCodes.ok : exitCodes.failed;
 }
 
@@ -115,19 +115,21 @@ async function findRunning(config: Config): Promise<string | undefined> {
 }
 
 async function dataChecks(config: Config, running: string | undefined): Promise<readonly Check[]> {
-  const folder = await nearestFolder(config.data);
   const name = "Data folder";
+  const folder = await nearestPath(config.data);
+  try {
+    if (!(await stat(folder)).isDirectory())
+      return [{ name, state: "bad", says: `${folder} is a file`, hint: "Choose another folder: --data." }];
+    await access(folder, constants.R_OK | constants.W_OK | constants.X_OK);
+  } catch (thrown) {
+    const says = `${folder}: ${describeRefusal(thrown)}`;
+    return [{ name, state: "bad", says, hint: "The user that runs Plexus must own the folder." }];
+  }
   if (folder !== config.data)
     return [
       { name, state: "good", says: `${config.data} does not exist yet; the first start makes it` },
       await diskCheck(folder),
     ];
-  try {
-    await access(folder, constants.R_OK | constants.W_OK | constants.X_OK);
-  } catch (thrown) {
-    const says = `${folder}: ${(thrown as NodeJS.ErrnoException).code ?? String(thrown)}`;
-    return [{ name, state: "bad", says, hint: "The user that runs Plexus must own the folder." }];
-  }
   return [
     { name, state: "good", says: running === undefined ? folder : `${folder}, in use by the node at ${running}` },
     await diskCheck(folder),
@@ -136,10 +138,10 @@ async function dataChecks(config: Config, running: string | undefined): Promise<
   ];
 }
 
-/** The folder itself, or the closest one above it that exists: there the new one will be made. */
-async function nearestFolder(path: string): Promise<string> {
+/** The path itself, or the closest one above it that exists: there the new folder will be made. */
+async function nearestPath(path: string): Promise<string> {
   const found = await stat(path).catch(() => undefined);
-  return found?.isDirectory() === true || dirname(path) === path ? path : nearestFolder(dirname(path));
+  return found !== undefined || dirname(path) === path ? path : nearestPath(dirname(path));
 }
 
 async function diskCheck(folder: string): Promise<Check> {
@@ -181,7 +183,12 @@ async function journalCheck(folder: string, running: string | undefined): Promis
   const { verifyJournal } = await import("../node/node.ts");
   try {
     const { entries, slots, damaged } = await verifyJournal(folder);
-    if (damaged.length === 0) return { name, state: "good", says: `${entries} entries in ${slots} slots are intact` };
+    if (damaged.length === 0)
+      return {
+        name,
+        state: "good",
+        says: `${counted(entries, "entry", "entries")} in ${counted(slots, "slot")}, all intact`,
+      };
     const says = damaged.map((damage) => JSON.stringify(damage)).join("\n    ");
     return { name, state: "bad", says: `damaged:\n    ${says}`, hint: "See docs/operating.md, Damaged journal." };
   } catch (thrown) {
@@ -208,8 +215,7 @@ async function modelChecks(config: Config): Promise<readonly Check[]> {
         checks.push({ name, state: "bad", says: `${model.name}: ${model.path}: ${reason}` });
       }
     } catch (thrown) {
-      const reason = (thrown as NodeJS.ErrnoException).code ?? String(thrown);
-      checks.push({ name, state: "bad", says: `${model.name}: ${model.path}: ${reason}` });
+      checks.push({ name, state: "bad", says: `${model.name}: ${model.path}: ${describeRefusal(thrown)}` });
     }
   }
   return [...checks, ...(await loadModels(config, loadable))];
@@ -266,7 +272,6 @@ async function portCheck(config: Config, running: string | undefined): Promise<C
     : {
         name,
         state: "bad",
-        says: `${host}:${port}: ${problem.code ?? problem.message}`,
-        hint: "Choose another: --port.",
+        says: `${host}:${port}: ${describeRefusal(problem)}`,
       };
 }

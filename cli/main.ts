@@ -9,7 +9,8 @@
  *  Exit codes follow the outcome of the error: 0 done, 1 failed, 2 the command line is wrong, 3 not started (try again),
  *  4 unknown (it may have happened). With `--json` standard output carries JSON only and errors are JSON lines on
  *  standard error. */
-import { CommanderError } from "commander";
+import { CommanderError, type Command } from "commander";
+import { failure, PlexusError, type Failure } from "../protocols/index.ts";
 import { exitCodes, processOutput, reportFailure } from "./output.ts";
 import { createProgram } from "./program.ts";
 import { readVersion } from "./settings.ts";
@@ -21,13 +22,27 @@ async function main(argv: readonly string[]): Promise<number> {
     const program = createProgram(await readVersion(), output, (code) => {
       exitCode = code;
     });
+    if (argv.includes("--json")) silenceUsage(program);
     await program.parseAsync(argv, { from: "user" });
     return exitCode;
   } catch (thrown) {
-    // Commander has printed what it has to say: help and version end with 0, all else is a wrong command line.
-    if (thrown instanceof CommanderError) return thrown.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
-    return reportFailure(output, thrown, argv.includes("--json"));
+    const json = argv.includes("--json");
+    if (!(thrown instanceof CommanderError)) return reportFailure(output, thrown, json);
+    // Help and version end with 0, all else is a wrong command line. For people it is printed already.
+    if (thrown.exitCode === 0) return exitCodes.ok;
+    if (json) reportFailure(output, new PlexusError(wrongCommandLine(thrown)), json);
+    return exitCodes.usage;
   }
+}
+
+/** With `--json` a wrong command line is one JSON line as well, not commander's text. */
+function silenceUsage(command: Command): void {
+  command.configureOutput({ writeErr: () => {} });
+  for (const inner of command.commands) silenceUsage(inner);
+}
+
+function wrongCommandLine({ message }: CommanderError): Failure {
+  return failure("BAD_REQUEST", { reason: message.replace(/^error: /, "") });
 }
 
 // Whoever reads our output may stop early (`plexus actors list | head`); that is not a fault.

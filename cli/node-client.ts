@@ -1,3 +1,4 @@
+import { hostname } from "node:os";
 import { failure, ok, refused, type Failure, type Result } from "../protocols/index.ts";
 import { cliLimits } from "./limits.ts";
 
@@ -20,6 +21,8 @@ export async function callNode<T>(
       method,
       headers: {
         accept: "application/json",
+        // What the list of signed-in devices shows for a session that begins here.
+        "user-agent": `Plexus terminal on ${hostname().replaceAll(/[^\x20-\x7e]/g, "?")}`,
         ...(target.token !== undefined && { authorization: `Bearer ${target.token}` }),
         ...(body !== undefined && { "content-type": "application/json" }),
       },

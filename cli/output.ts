@@ -40,9 +40,10 @@ export function reportFailure(output: Output, thrown: unknown, json: boolean): n
 /** `error CODE: message`, then one line for each detail. */
 export function describeFailure(failure: Failure, color: boolean): string {
   const head = `${paint(color, "red", "error")} ${failure.code}: ${failure.message}`;
-  const details = Object.entries(failure.details ?? {}).map(
-    ([name, value]) => `  ${name}: ${typeof value === "string" ? value : JSON.stringify(value)}`,
-  );
+  const details = Object.entries(failure.details ?? {})
+    // A field without a name is the whole of what was read.
+    .filter(([, value]) => value !== "")
+    .map(([name, value]) => `  ${name}: ${typeof value === "string" ? value : JSON.stringify(value)}`);
   return [head, ...details].join("\n");
 }
 
@@ -58,6 +59,33 @@ export function withoutControls(text: string): string {
   // oxlint-disable-next-line no-control-regex -- control characters are what it is about
   return text.replaceAll(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/g, "�");
 }
+
+/** What the system's refusals mean to a person. */
+const refusals: Readonly<Record<string, string>> = {
+  EADDRINUSE: "another program has this port; choose another with --port, or 0 for any free one",
+  EADDRNOTAVAIL: "this machine has no such address",
+  ENOTFOUND: "no machine is known by this name",
+  EACCES: "permission denied",
+  EPERM: "permission denied",
+  ENOENT: "there is no such file or folder",
+  ENOTDIR: "there is a file where a folder should be",
+  EEXIST: "there is a file where a folder should be",
+  EISDIR: "this is a folder",
+  ENOSPC: "the disk is full",
+  EROFS: "the file system is read-only",
+};
+
+/** `EADDRINUSE` → what it means, and the code for whoever searches for it. */
+export function describeRefusal(thrown: unknown): string {
+  const { code } = thrown as NodeJS.ErrnoException;
+  if (code === undefined) return thrown instanceof Error ? thrown.message : String(thrown);
+  const meaning = refusals[code];
+  return meaning === undefined ? code : `${meaning} (${code})`;
+}
+
+/** `1 slot`, `2 slots`. */
+export const counted = (amount: number, one: string, more = `${one}s`): string =>
+  `${amount} ${amount === 1 ? one : more}`;
 
 /** 1536 → `1.5 KiB`. */
 export function describeBytes(bytes: number): string {

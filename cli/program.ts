@@ -11,14 +11,28 @@ const examples = (...lines: readonly string[]): string =>
 
 const collect = <T>(value: T, before: readonly T[] | undefined): readonly T[] => [...(before ?? []), value];
 
-const wholeNumber = (name: string) => (text: string) => {
-  if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError(`${name} must be a whole number.`);
-  return Number(text);
+const wholeNumber =
+  (name: string, min = 0) =>
+  (text: string) => {
+    if (!/^\d{1,9}$/.test(text) || Number(text) < min)
+      throw new InvalidArgumentError(`${name} must be a whole number${min === 0 ? "" : `, at least ${min}`}.`);
+    return Number(text);
+  };
+
+const webAddress = (text: string): string => {
+  if (!/^https?:$/.test(URL.parse(text)?.protocol ?? ""))
+    throw new InvalidArgumentError("It must be an address like http://127.0.0.1:7070.");
+  return text;
+};
+
+const namedValue = (text: string, before: readonly string[] | undefined): readonly string[] => {
+  if (!/^[^=]+=/.test(text)) throw new InvalidArgumentError("It must have a name and a value: zone=north.");
+  return collect(text, before);
 };
 
 const json = (): Option => new Option("--json", "print JSON for programs");
 const data = (): Option => new Option("--data <folder>", "data folder of the node (default: ~/.local/share/plexus)");
-const url = (): Option => new Option("--url <url>", "address of the node").env("PLEXUS_URL");
+const url = (): Option => new Option("--url <url>", "address of the node").env("PLEXUS_URL").argParser(webAddress);
 
 interface UpOptions {
   readonly data?: string;
@@ -85,7 +99,7 @@ export function createProgram(version: string, output: Output, onExit: (code: nu
     .option("--port <number>", "port, 0 for any free one (default: 7070)", wholeNumber("The port"))
     .option("--model <path[,name]>", "GGUF file to serve; repeatable, the first is the default", collect<string>)
     .addOption(
-      new Option("--role <role>", `what this node does; repeatable (default: all of ${roles.join(", ")})`)
+      new Option("--role <role>", "what this node does; repeatable (default: all)")
         .choices(roles)
         .argParser((text: string, before: readonly Role[] | undefined) => {
           if (!(roles as readonly string[]).includes(text))
@@ -93,13 +107,15 @@ export function createProgram(version: string, output: Output, onExit: (code: nu
           return collect(text as Role, before);
         }),
     )
-    .option("--label <name=value>", "label of this node, repeatable", collect<string>)
+    .option("--label <name=value>", "label of this node, repeatable", namedValue)
     .option("--config <file>", "YAML file; environment and flags win over it")
     .addOption(new Option("--sign-up <mode>", "whether people may create accounts").choices(["open", "closed"]))
     .addOption(new Option("--gpu <mode>", "whether to look for a GPU").choices(["off", "auto"]))
     .option("--context-tokens <number>", "upper bound of a model's context", wholeNumber("The number of tokens"))
-    .addOption(new Option("--log-level <level>").choices(["debug", "info", "warn", "error", "silent"]))
-    .addOption(new Option("--log-format <format>").choices(["auto", "json", "pretty"]))
+    .addOption(
+      new Option("--log-level <level>", "how much is logged").choices(["debug", "info", "warn", "error", "silent"]),
+    )
+    .addOption(new Option("--log-format <format>", "auto is pretty on a terminal").choices(["auto", "json", "pretty"]))
     .option("--quiet", "do not print the welcome text")
     .addOption(new Option("--json", "print one JSON line when ready; logs go to standard error"))
     .addHelpText(
@@ -227,7 +243,7 @@ function addActorCommands(program: Command, output: Output, onExit: (code: numbe
     .addOption(url())
     .option("--kind <kind>", "only this kind: room, user, agent …")
     .addOption(new Option("--status <status>", "only these").choices(["active", "idle", "quarantined"]))
-    .option("--limit <number>", "how many at most", wholeNumber("The limit"), 100)
+    .option("--limit <number>", "how many at most", wholeNumber("The limit", 1), 100)
     .addOption(json())
     .addHelpText("after", examples("plexus actors list --kind room", "plexus actors list --json | jq -r .actor"))
     .action(

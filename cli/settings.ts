@@ -4,6 +4,7 @@ import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseConfig, parseConfigFile, type Config, type ConfigInput } from "../config/index.ts";
 import { failure, PlexusError } from "../protocols/index.ts";
+import { describeRefusal } from "./output.ts";
 
 /** Where this installation keeps what it ships. */
 export const installation = {
@@ -59,7 +60,7 @@ async function readConfigFile(path: string): Promise<string> {
   try {
     return await readFile(path, "utf8");
   } catch (thrown) {
-    const reason = (thrown as NodeJS.ErrnoException).code ?? String(thrown);
+    const reason = describeRefusal(thrown);
     throw new PlexusError(failure("CONFIG_INVALID", { field: "", from: `file ${path}`, reason }), thrown);
   }
 }

@@ -7,7 +7,7 @@ import { banner } from "./banner.ts";
 import { createControlToken, removeControlFile, writeControlFile } from "./control.ts";
 import { cliLimits } from "./limits.ts";
 import { createLog, type LevelledLog } from "./log.ts";
-import { exitCodes, type Output } from "./output.ts";
+import { describeRefusal, exitCodes, type Output } from "./output.ts";
 import { installation, readSettings, readVersion } from "./settings.ts";
 
 /** What the command line of `plexus up` says. */
@@ -69,7 +69,7 @@ function explainStart(thrown: unknown, config: Config): unknown {
   const { code, syscall } = thrown as NodeJS.ErrnoException;
   if (code === undefined || syscall === undefined) return thrown;
   const invalid = (field: string, value: string) =>
-    new PlexusError(failure("CONFIG_INVALID", { field, value, reason: `${syscall}: ${code}` }), thrown);
+    new PlexusError(failure("CONFIG_INVALID", { field, value, reason: describeRefusal(thrown) }), thrown);
   if (syscall === "listen") return invalid(code === "EADDRNOTAVAIL" ? "host" : "port", `${config.host}:${config.port}`);
   if (syscall === "getaddrinfo") return invalid("host", config.host);
   return syscall === "mkdir" ? invalid("data", config.data) : thrown;

@@ -27,7 +27,7 @@ export const errorTable = {
   ADMIN_CODE_WRONG: {
     outcome: "failed",
     http: 403,
-    help: "The first account needs the one-time admin code that the node printed when it started.",
+    help: "The admin code is missing or wrong: the first account needs the one the node printed when it started.",
   },
   SIGN_UP_CLOSED: { outcome: "failed", http: 403, help: "This node does not take new accounts; ask its admin." },
   FORBIDDEN: { outcome: "failed", http: 403, help: "You may not do this here." },

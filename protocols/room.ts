@@ -58,6 +58,7 @@ export const roomCommands = {
   delete: object({ seq: position }),
   react: object({ seq: position, emoji, on: Type.Boolean() }),
   pin: object({ seq: position, on: Type.Boolean() }),
+  /** Only the reader hears of it: on the own topic, as `roomRead`. */
   markRead: object({ seq: position }),
   typing: nothing,
   describe: nothing,
@@ -145,8 +146,7 @@ export type RoomEvent =
       readonly emoji: string;
       readonly on: boolean;
     }
-  | { readonly type: "pinned"; readonly message: RoomMessage; readonly by: string; readonly on: boolean }
-  | { readonly type: "readMarked"; readonly member: string; readonly seq: number };
+  | { readonly type: "pinned"; readonly message: RoomMessage; readonly by: string; readonly on: boolean };
 
 /** Best-effort events: no position, not resumed. */
 export type RoomSignal =

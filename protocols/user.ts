@@ -1,6 +1,6 @@
 import { Type, type Static } from "typebox";
 import { wireLimits as limits } from "./limits.ts";
-import { key, nothing, object, principal, resume, text, timeMs, userName, type Resumed } from "./schema.ts";
+import { key, nothing, object, position, principal, resume, text, timeMs, userName, type Resumed } from "./schema.ts";
 import type { RoomSummary } from "./room.ts";
 
 const hash = Type.String({ minLength: 1, maxLength: 256 });
@@ -35,9 +35,13 @@ export const userCommands = {
   revokeSession: object({ id: key }),
   /** Rooms with unread counts, newest activity first. Rooms that do not answer in time come back in `unreachable`. */
   rooms: nothing,
-  /** (room) Sent when a membership changed. */
-  roomJoined: object({ room: key }),
+  /** (room) Asked before the user's new room exists. Error: LIMIT_REACHED. */
+  roomWanted: object({ room: key }),
+  /** (room) Sent when a membership changed. `by` says who did it. */
+  roomJoined: object({ room: key, by: Type.Optional(principal) }),
   roomLeft: object({ room: key }),
+  /** (room) The user has read up to `seq`. */
+  roomRead: object({ room: key, seq: position }),
   createAgent: object({
     name: userName,
     persona: Type.Optional(Type.String({ maxLength: limits.personaCharsMax })),
@@ -83,12 +87,20 @@ export interface UserRooms {
 /** Durable events of a user's own stream; only the user reads it. */
 export type UserEvent =
   | { readonly type: "profileSet"; readonly view: UserView }
-  | { readonly type: "roomJoined"; readonly room: string }
+  /** `by` is there when somebody else brought the user in. */
+  | { readonly type: "roomJoined"; readonly room: string; readonly by?: string }
   | { readonly type: "roomLeft"; readonly room: string }
   | { readonly type: "agentCreated"; readonly agent: string }
   | { readonly type: "agentDeleted"; readonly agent: string }
   | { readonly type: "sessionOpened"; readonly session: Session }
   | { readonly type: "sessionRevoked"; readonly id: string };
+
+/** Best effort, on the user's own topic: the marker moved, perhaps on another device. */
+export interface UserSignal {
+  readonly type: "roomRead";
+  readonly room: string;
+  readonly seq: number;
+}
 
 export type UserResumed = Resumed<UserView, UserEvent>;
 export { principal };

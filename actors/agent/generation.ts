@@ -25,6 +25,8 @@ export interface Run {
   readonly id: string;
   readonly text: string;
   readonly halvings: number;
+  /** The owner stopped it; its end is on the way. */
+  readonly stopping?: true;
 }
 
 /** What an agent remembers only while in memory. */
@@ -146,6 +148,7 @@ export const dropDraft = ({ generation, source }: Job): Effects =>
     : [];
 
 function onFailed(state: AgentState, job: Job, now: Run, error: Failure, turn: Here): Effects {
+  if (now.stopping) return finish(state, { end: "stopped", text: now.text }, turn);
   if (error.code === "CONTEXT_TOO_LONG" && state.life !== null) {
     const halvings = nextHalvings(state.life, job, turn.key, now.halvings);
     if (halvings !== undefined) return run(state, turn, halvings);
@@ -188,6 +191,18 @@ export function finish(state: AgentState, ending: Ending, turn: Here): Effects {
   const dropped = ended.mail === undefined ? dropDraft(job) : [];
   return [...effects, ...dropped, note({ run: null }), ...startNext(after, turn)];
 }
+
+/** Takes a conversation's job out of the queue before its turn has come. */
+export const withdraw = (state: AgentState, { generation }: Job, answer: number, turn: Here): Effects =>
+  commit(state, turn, [
+    {
+      event: {
+        type: "answered",
+        generation,
+        turn: answerTurn(state, answer, { end: "stopped", text: "" }, turn.nowMs),
+      },
+    },
+  ]).effects;
 
 function answerTurn(state: AgentState, number: number, ending: Ending, atMs: number): ConversationTurn {
   const before = state.life?.recent.find(({ turn }) => turn === number);

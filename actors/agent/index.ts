@@ -39,6 +39,7 @@ import {
   onReminded,
   run,
   startNext,
+  withdraw,
   type AgentNotes,
   type Effects,
   type Here,
@@ -211,20 +212,26 @@ function ask(state: AgentState, event: Extract<AgentEvent, { type: "said" }>, an
 
 /** The newest answer is written anew, under its number. */
 function regenerate(state: AgentState, life: Life, turn: Here): Effects {
-  if (life.jobs.some(({ source }) => source.type === "conversation")) return [refuse("ALREADY_DONE")];
-  const last = life.recent.findLast(({ role }) => role === "assistant");
-  if (last === undefined) return [refuse("NOT_FOUND")];
+  const [owed, ...more] = life.jobs.flatMap(({ source }) => (source.type === "conversation" ? [source.turn] : []));
+  // An answer that was just stopped has not ended yet: the new one waits behind it.
+  const isStopping = turn.notes.run?.stopping === true && more.length === 0;
+  if (owed !== undefined && !isStopping) return [refuse("ALREADY_DONE")];
+  const number = owed ?? life.recent.findLast(({ role }) => role === "assistant")?.turn;
+  if (number === undefined) return [refuse("NOT_FOUND")];
   if (isFull(life)) return [refuse("QUEUE_FULL")];
   const generation = nameOf(state, turn);
-  const job: Job = { generation, attempt: 0, source: { type: "conversation", turn: last.turn } };
+  const job: Job = { generation, attempt: 0, source: { type: "conversation", turn: number } };
   const change: AgentChange = { type: "owed", job };
-  return [persist(change), ...startNext(evolve(state, change), turn), reply({ turn: last.turn, generation })];
+  return [persist(change), ...startNext(evolve(state, change), turn), reply({ turn: number, generation })];
 }
 
+/** Stops the conversation's answer; an answer that a room waits for is left alone. */
 function stop(state: AgentState, life: Life, turn: Here): Effects {
   const { run: now } = turn.notes;
-  if (life.jobs.length === 0) return [reply({})];
-  if (now !== null) return [{ type: "cancel", id: now.id }, reply({})];
+  const job = life.jobs.find(({ source }) => source.type === "conversation");
+  if (job?.source.type !== "conversation") return [reply({})];
+  if (job !== life.jobs[0]) return [...withdraw(state, job, job.source.turn, turn), reply({})];
+  if (now !== null) return [note({ run: { ...now, stopping: true } }), { type: "cancel", id: now.id }, reply({})];
   // Between two attempts nothing runs that could end by itself.
   return [...finish(state, { end: "stopped", text: "" }, turn), reply({})];
 }
@@ -247,7 +254,8 @@ function mentioned(state: AgentState, { room, seq, context }: Of<"mentioned">, t
   if (life === null) return [refuse("NOT_FOUND")];
   const known = life.jobs.some(({ source }) => source.type === "room" && source.room === room && source.seq === seq);
   if (known) return [reply({})];
-  if (isFull(life)) return [refuse("QUEUE_FULL")];
+  const waiting = life.jobs.slice(1).filter(({ source }) => source.type === "room");
+  if (isFull(life) || waiting.length >= limits.agentQueueMentionsMax) return [refuse("QUEUE_FULL")];
   // Every answer that is owed will need a place in the outbox.
   if (!fits(state.outbox, limits.agentQueueMax + 1)) return [refuse("OVERLOADED")];
   const job: Job = { generation: nameOf(state, turn), attempt: 0, source: { type: "room", room, seq, context } };

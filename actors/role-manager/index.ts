@@ -11,6 +11,7 @@ import {
   type Behavior,
   type CommandOf,
   type Effect,
+  type ReplyTo,
   type Signal,
   type Turn,
 } from "../behavior.ts";
@@ -65,7 +66,7 @@ export const roleManager: Behavior<ClusterState, Incoming, ClusterChange> = {
 function decide(state: ClusterState, message: Incoming | Signal, turn: Turn): Effects {
   switch (message.type) {
     case "answered":
-      return settle(state.outbox, message, turn)?.effects ?? [];
+      return onAnswered(state, message, turn);
     case "reminded":
       return message.id === outboxReminder
         ? remindOutbox(state.outbox, turn.self)
@@ -115,19 +116,44 @@ function claimAdmin(
   return change(state, user, true, turn);
 }
 
-/** A cluster keeps at least one admin. */
+/** Tag of the question whether the user that is to be an admin exists. */
+interface AdminTag {
+  readonly type: "admin";
+  readonly user: string;
+  readonly to: ReplyTo | undefined;
+}
+
+/** A cluster keeps at least one admin, and names nobody who is not there: whoever signed up by that name later would be
+ *  an admin. Errors: NOT_FOUND, FORBIDDEN. */
 function setAdmin(state: ClusterState, { user, admin }: Extract<Incoming, { type: "setAdmin" }>, turn: Turn): Effects {
   if (state.admins.includes(user) === admin) return [reply({ admin })];
   if (!admin && state.admins.length === 1) return [refuse("FORBIDDEN", { reason: "a cluster has an admin" })];
-  return change(state, user, admin, turn);
+  if (!admin) return change(state, user, admin, turn);
+  const tag: AdminTag = { type: "admin", user, to: turn.replyTo };
+  return [
+    { type: "ask", to: `user/${user}`, message: { type: "describe" }, tag, timeoutMs: limits.adminCheckTimeoutMs },
+  ];
 }
 
-function change(state: ClusterState, user: string, admin: boolean, turn: Turn): Effects {
+function onAnswered(state: ClusterState, signal: Extract<Signal, { type: "answered" }>, turn: Turn): Effects {
+  const tag = signal.tag as AdminTag | undefined;
+  if (tag?.type !== "admin") return settle(state.outbox, signal, turn)?.effects ?? [];
+  const { user, to } = tag;
+  const { result } = signal;
+  if (!result.ok) {
+    const { code, details } = result.error;
+    return [refuse(code, code === "NOT_FOUND" ? { user } : details, to)];
+  }
+  if (state.admins.includes(user)) return [reply({ admin: true }, to)];
+  return change(state, user, true, turn, to);
+}
+
+function change(state: ClusterState, user: string, admin: boolean, turn: Turn, to = turn.replyTo): Effects {
   const mail: readonly Mail[] = [{ to: `user/${user}`, message: { type: "setAdmin", admin } }];
-  if (!fits(state.outbox, mail.length)) return [refuse("OVERLOADED")];
+  if (!fits(state.outbox, mail.length)) return [refuse("OVERLOADED", undefined, to)];
   return [
     persist({ type: "adminSet", user, admin, mail }),
-    reply({ admin }),
+    reply({ admin }, to),
     ...dispatch(state.outbox, mail, turn.self),
   ];
 }

@@ -13,7 +13,18 @@ import { actorLimits as limits } from "../limits.ts";
 import { recoverOutbox, remindOutbox, outboxReminder, settle } from "../outbox.ts";
 import { resume, resumePage, type ResumeTag } from "../stream.ts";
 import { memberOf } from "./members.ts";
-import { create, invite, join, leave, remove, rename, setRole, undeliverable } from "./membership.ts";
+import {
+  create,
+  invite,
+  join,
+  leave,
+  onWantedAnswered,
+  remove,
+  rename,
+  setRole,
+  undeliverable,
+  type CreateTag,
+} from "./membership.ts";
 import { onMessage, onMessageRead, post, type Effects, type MessageTag } from "./posting.ts";
 import { history, historyPage, markRead, withoutDeleted, type HistoryTag } from "./reading.ts";
 import { evolve, record, snapshotOf, summaryOf, viewOf, type Room, type RoomChange, type RoomState } from "./state.ts";
@@ -44,6 +55,10 @@ export const room: Behavior<RoomState, Incoming, RoomChange> = {
 
 function decide(state: RoomState, message: Incoming | Signal, turn: Turn): Effects {
   if (message.type === "create") return create(state, message, turn);
+  if (message.type === "answered") {
+    const tag = message.tag as CreateTag | undefined;
+    if (tag?.type === "create") return onWantedAnswered(state, tag, message.result, turn);
+  }
   if (state === null) return message.type === "reminded" ? [{ type: "forget", id: message.id }] : [refuse("NOT_FOUND")];
   switch (message.type) {
     case "answered":

@@ -3,11 +3,12 @@ import {
   wireLimits,
   type ErrorCode,
   type MemberRole,
+  type Result,
   type RoomEvent,
   type RoomView,
   type roomCommands,
 } from "../../protocols/index.ts";
-import { refuse, reply, type CommandOf, type Turn } from "../behavior.ts";
+import { refuse, reply, type CommandOf, type ReplyTo, type Sender, type Turn } from "../behavior.ts";
 import { actorLimits as limits } from "../limits.ts";
 import { fits, type Mail, type OutboxEntry } from "../outbox.ts";
 import { allMembers, memberOf, rankOf } from "./members.ts";
@@ -33,9 +34,12 @@ function change(room: Room, turn: Turn, events: readonly RoomEvent[], mail: read
   return [...happen(room, turn, events, mail), reply(viewOf(after ?? room, turn.key))];
 }
 
-/** Tells users that a room appeared in, or went from, their list. Agents keep no list. */
-const notices = (type: "roomJoined" | "roomLeft", members: readonly string[], key: string): readonly Mail[] =>
-  members.filter(isUser).map((member) => ({ to: member as Mail["to"], message: { type, room: key } }));
+/** Tells users that a room appeared in, or went from, their list, and who did it. Agents keep no list. */
+const notices = (type: "roomJoined" | "roomLeft", members: readonly string[], turn: Turn): readonly Mail[] =>
+  members.filter(isUser).map((member) => ({
+    to: member as Mail["to"],
+    message: { type, room: turn.key, ...(type === "roomJoined" && { by: turn.from }) },
+  }));
 
 /** A public room keeps its row in the catalog up to date. */
 const listing = (room: Pick<Room, "visibility" | "title" | "topic">, turn: Turn): readonly Mail[] =>
@@ -48,20 +52,48 @@ const listing = (room: Pick<Room, "visibility" | "title" | "topic">, turn: Turn)
       ]
     : [];
 
-/** Creates the room; its creator owns it. Errors: NAME_TAKEN, BAD_REQUEST, FORBIDDEN. */
-export function create(room: RoomState, command: Of<"create">, turn: Turn): Effects {
+/** Tag of the question whether the creator's list has a place. */
+export interface CreateTag {
+  readonly type: "create";
+  readonly command: Of<"create">;
+  readonly from: Sender;
+  readonly to: ReplyTo | undefined;
+}
+
+/** Creates the room; its creator owns it. Errors: NAME_TAKEN, BAD_REQUEST, FORBIDDEN, LIMIT_REACHED. */
+export const create = (room: RoomState, command: Of<"create">, turn: Turn): Effects =>
+  createWith(room, command, turn, () => {
+    const tag: CreateTag = { type: "create", command, from: turn.from, to: turn.replyTo };
+    const message = { type: "roomWanted", room: turn.key };
+    const timeoutMs = limits.roomWantedTimeoutMs;
+    return [{ type: "ask", to: turn.from as Mail["to"], message, tag, timeoutMs }];
+  });
+
+/** The creator's list has a place, or is full. A creator that cannot be asked now gets the room and hears of it later. */
+export function onWantedAnswered(room: RoomState, tag: CreateTag, result: Result<unknown>, here: Turn): Effects {
+  const { command, from, to } = tag;
+  if (!result.ok && result.error.code === "LIMIT_REACHED") return [refuse("LIMIT_REACHED", result.error.details, to)];
+  const turn: Turn = { ...here, from, ...(to && { replyTo: to }) };
+  // Somebody else may have created it meanwhile: everything is looked at again.
+  return createWith(room, command, turn, (view) => opened(view, turn)).map((effect) =>
+    to !== undefined && (effect.type === "reply" || effect.type === "refuse") ? { ...effect, to } : effect,
+  );
+}
+
+type Open = (view: RoomView) => Effects;
+
+function createWith(room: RoomState, command: Of<"create">, turn: Turn, open: Open): Effects {
   if (!isUser(turn.from)) return [refuse("FORBIDDEN")];
   const visibility = command.visibility ?? "public";
-  if (visibility === "direct") return createDirect(room, command, turn);
+  if (visibility === "direct") return createDirect(room, command, turn, open);
   if (room !== null) return [refuse("NAME_TAKEN")];
   if (command.with !== undefined) return [refuse("BAD_REQUEST", { field: "with" })];
   // Names that begin so belong to direct rooms: nobody may wait for two people there.
   if (turn.key.startsWith("dm.")) return [refuse("BAD_REQUEST", { field: "visibility" })];
-  const view = newView(turn, command, visibility, { [turn.from]: "owner" });
-  return opened(view, turn);
+  return open(newView(turn, command, visibility, { [turn.from]: "owner" }));
 }
 
-function createDirect(room: RoomState, command: Of<"create">, turn: Turn): Effects {
+function createDirect(room: RoomState, command: Of<"create">, turn: Turn, open: Open): Effects {
   const other = command.with;
   if (other === undefined || !isUser(other) || other === turn.from) return [refuse("BAD_REQUEST", { field: "with" })];
   const [first, second] = [nameOf(turn.from), nameOf(other)].toSorted((a, b) => (a < b ? -1 : 1));
@@ -70,9 +102,9 @@ function createDirect(room: RoomState, command: Of<"create">, turn: Turn): Effec
   if (room !== null) {
     const missing = [turn.from, other].filter((member) => memberOf(room.members, member) === undefined);
     const events = missing.map((member) => joinedEvent(member, "member", turn));
-    return change(room, turn, events, notices("roomJoined", missing, turn.key));
+    return change(room, turn, events, notices("roomJoined", missing, turn));
   }
-  return opened(newView(turn, command, "direct", { [turn.from]: "member", [other]: "member" }), turn);
+  return open(newView(turn, command, "direct", { [turn.from]: "member", [other]: "member" }));
 }
 
 function newView(
@@ -100,7 +132,7 @@ function opened(view: RoomView, turn: Turn): Effects {
   const event: RoomEvent = { type: "created", by: turn.from, view };
   const room = evolve(null, { type: "happened", at: 0, event });
   if (room === null) return [];
-  const mail = [...notices("roomJoined", Object.keys(view.members), turn.key), ...listing(room, turn)];
+  const mail = [...notices("roomJoined", Object.keys(view.members), turn), ...listing(room, turn)];
   return [...happen(room, turn, [event], mail), reply(view)];
 }
 
@@ -109,13 +141,16 @@ export function join(room: Room, turn: Turn): Effects {
   if (memberOf(room.members, turn.from)) return [reply(viewOf(room, turn.key))];
   if (!isUser(turn.from) || room.visibility !== "public") return [refuse("FORBIDDEN")];
   // Somebody has to be able to look after a room that everybody left.
-  const hasPeople = room.members.size > room.agents.length;
-  return admit(room, turn, turn.from, hasPeople ? "member" : "owner");
+  return hasPeople(room)
+    ? admit(room, turn, turn.from, "member")
+    : admit(room, turn, turn.from, "owner", listing(room, turn));
 }
 
-function admit(room: Room, turn: Turn, member: string, role: MemberRole): Effects {
+const hasPeople = (room: Room): boolean => room.members.size > room.agents.length;
+
+function admit(room: Room, turn: Turn, member: string, role: MemberRole, rows: readonly Mail[] = []): Effects {
   if (room.members.size >= wireLimits.roomMembersMax) return [refuse("LIMIT_REACHED", { limit: "roomMembersMax" })];
-  return change(room, turn, [joinedEvent(member, role, turn)], notices("roomJoined", [member], turn.key));
+  return change(room, turn, [joinedEvent(member, role, turn)], [...notices("roomJoined", [member], turn), ...rows]);
 }
 
 const joinedEvent = (member: string, role: MemberRole, turn: Turn): RoomEvent => ({
@@ -160,7 +195,7 @@ export function remove(room: Room, { member }: Of<"remove">, turn: Turn): Effect
 
 function part(room: Room, turn: Turn, member: string): Effects {
   const events = partEvents(room, member, turn.from, turn.nowMs);
-  return change(room, turn, events, notices("roomLeft", [member], turn.key));
+  return change(room, turn, events, notices("roomLeft", [member], turn));
 }
 
 /** Agents go with their owner, and a room whose last owner goes gets a new one. */
@@ -217,5 +252,10 @@ export function undeliverable(room: Room, entry: OutboxEntry, code: ErrorCode, t
   const gone =
     (type === "roomJoined" && (code === "LIMIT_REACHED" || (code === "NOT_FOUND" && member.invited))) ||
     (type === "mentioned" && code === "NOT_FOUND");
-  return gone ? happen(room, turn, partEvents(room, entry.to, turn.self, turn.nowMs)) : [];
+  if (!gone) return [];
+  // Nobody is left to look after it: it must not stand in the list of rooms.
+  const isLast = isUser(entry.to) && room.members.size === room.agents.length + 1;
+  const row: Mail = { to: "catalog/rooms", message: { type: "remove", key: turn.key } };
+  const rows = isLast && room.visibility === "public" ? [row] : [];
+  return happen(room, turn, partEvents(room, entry.to, turn.self, turn.nowMs), rows);
 }

@@ -12,9 +12,17 @@ const mention = /(?<![\p{L}\p{N}_])@([a-z0-9][a-z0-9._-]{0,95})/giu;
 export function mentionsIn(text: string, room: Room): readonly string[] {
   if (!text.includes("@")) return [];
   const found = new Set<string>();
-  for (const [, name] of withoutSpans(withoutFences(text)).matchAll(mention)) {
-    const member = name === undefined ? undefined : resolve(name.toLowerCase(), room);
-    if (member !== undefined) found.add(member);
+  const callNames = callNamesOf(room);
+  let tried = 0;
+  for (const [, called = ""] of withoutSpans(withoutFences(text)).matchAll(mention)) {
+    for (const name of namesIn(called.toLowerCase())) {
+      tried += 1;
+      if (tried > limits.mentionNamesMax) return [...found];
+      const member = memberCalled(name, room, callNames);
+      if (member === undefined) continue;
+      found.add(member);
+      break;
+    }
     if (found.size >= wireLimits.mentionsPerMessageMax) break;
   }
   return [...found];
@@ -53,21 +61,27 @@ function withoutSpans(text: string): string {
   return prose + text.slice(at);
 }
 
-/** The longest beginning of `name` that is a member's name: what follows may be the end of a sentence, as in "@ada." */
-function resolve(name: string, room: Room): string | undefined {
-  for (let end = name.length; end > 0; end -= 1) {
-    if (end < name.length && !/[._-]/.test(name.charAt(end))) continue;
-    const member = memberCalled(name.slice(0, end), room);
-    if (member !== undefined) return member;
-  }
-  return undefined;
+/** What may be a member's name, the longest first: what follows may be the end of a sentence, as in "@ada." */
+function* namesIn(called: string): Iterable<string> {
+  for (let end = called.length; end > 0; end -= 1)
+    if (end === called.length || /[._-]/.test(called.charAt(end))) yield called.slice(0, end);
 }
 
-function memberCalled(name: string, room: Room): string | undefined {
-  if (memberOf(room.members, `user/${name}`)) return `user/${name}`;
-  if (room.agents.includes(`agent/${name}`)) return `agent/${name}`;
-  const namesakes = room.agents.filter((agent) => agent.endsWith(`.${name}`));
-  return namesakes.length === 1 ? namesakes[0] : undefined;
+/** Agents by the name without their owner; null when several are called so. */
+type CallNames = ReadonlyMap<string, string | null>;
+
+function callNamesOf(room: Room): CallNames {
+  const callNames = new Map<string, string | null>();
+  for (const agent of room.agents) {
+    const name = agent.slice(agent.indexOf(".") + 1);
+    callNames.set(name, callNames.has(name) ? null : agent);
+  }
+  return callNames;
+}
+
+function memberCalled(name: string, room: Room, callNames: CallNames): string | undefined {
+  for (const principal of [`user/${name}`, `agent/${name}`]) if (memberOf(room.members, principal)) return principal;
+  return callNames.get(name) ?? undefined;
 }
 
 /** What an agent is told when `message` mentions it: the conversation it belongs to (its thread, or the room), oldest

@@ -99,7 +99,12 @@ const sameGeneration = (room: Room, generation: string, author: string): RoomMes
 /** Only people summon agents: agents that summon each other would talk for ever. */
 function summons(room: Room, message: RoomMessage, turn: Turn): readonly Mail[] {
   if (!message.author.startsWith("user/")) return [];
-  const agents = message.mentions?.filter((member) => member.startsWith("agent/")) ?? [];
+  // Each mention carries its context: for an agent that cannot be reached one of them waits, not one for every post.
+  const summoned = new Set(
+    room.outbox.entries.flatMap((entry) => (entry.message.type === "mentioned" ? [entry.to] : [])),
+  );
+  const agents =
+    message.mentions?.filter((member) => member.startsWith("agent/") && !summoned.has(member as Mail["to"])) ?? [];
   if (agents.length === 0) return [];
   const context = contextOf(room, message);
   return agents.map((agent) => ({

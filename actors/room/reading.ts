@@ -1,14 +1,15 @@
 /** What members read: pages of history, read markers. */
 import {
   wireLimits,
+  type ActorId,
   type RoomEvent,
   type RoomHistory,
   type RoomMessage,
   type roomCommands,
 } from "../../protocols/index.ts";
-import { refuse, reply, type CommandOf, type Record, type ReplyTo, type Turn } from "../behavior.ts";
+import { persist, refuse, reply, type CommandOf, type Record, type ReplyTo, type Turn } from "../behavior.ts";
 import { memberOf } from "./members.ts";
-import { happen, type Effects } from "./posting.ts";
+import type { Effects } from "./posting.ts";
 import { emptied, messageInMemory, messageKey, threadKey, type Room } from "./state.ts";
 
 type Command = CommandOf<typeof roomCommands>;
@@ -75,11 +76,15 @@ export function withoutDeleted(room: Room): (event: unknown) => unknown {
   };
 }
 
-/** Moves the sender's read marker forward; back it does not go. */
+/** Moves the sender's read marker forward; back it does not go. Other members do not hear of it: in a busy room there
+ *  is a marker for every reader of every message. The reader does, on every device. */
 export function markRead(room: Room, seq: number, turn: Turn): Effects {
   if (seq > room.messageSeq) return [refuse("BAD_REQUEST", { field: "seq", messageSeq: room.messageSeq })];
   const readSeq = memberOf(room.members, turn.from)?.readSeq ?? 0;
   if (seq <= readSeq) return [reply({ readSeq })];
-  const effects = happen(room, turn, [{ type: "readMarked", member: turn.from, seq }]);
-  return [...effects, reply({ readSeq: seq })];
+  const { from: member } = turn;
+  const told: Effects = member.startsWith("user/")
+    ? [{ type: "tell", to: member as ActorId, message: { type: "roomRead", room: turn.key, seq } }]
+    : [];
+  return [persist({ type: "readMarked", member, seq }), ...told, reply({ readSeq: seq })];
 }

@@ -57,9 +57,12 @@ export interface Deletion {
 /** Null until somebody creates the room. */
 export type RoomState = Room | null;
 
-/** What is persisted: an event of the stream with the mail it causes, or the end of a delivery. */
+/** What is persisted: an event of the stream with the mail it causes, a read marker, or the end of a delivery. */
 export type RoomChange =
-  (Positioned<RoomEvent> & { readonly type: "happened"; readonly mail?: readonly Mail[] }) | Delivered;
+  | (Positioned<RoomEvent> & { readonly type: "happened"; readonly mail?: readonly Mail[] })
+  /** Nobody else's business: it has no position in the stream. */
+  | { readonly type: "readMarked"; readonly member: string; readonly seq: number }
+  | Delivered;
 
 /** Record key of a message. */
 export const messageKey = (seq: number): string => `message/${padded(seq)}`;
@@ -70,6 +73,7 @@ export const threadKey = (root: number, seq: number): string => `thread/${padded
 /** Folds one change into the state. */
 export function evolve(state: RoomState, change: RoomChange): RoomState {
   if (change.type === "delivered") return state && { ...state, outbox: deliver(state.outbox, change.id) };
+  if (change.type === "readMarked") return state && evolveReadMarked(state, change.member, change.seq);
   const before = change.event.type === "created" ? created(change.event.view, change.event.by) : state;
   if (before === null) return null;
   const room = evolveEvent(before, change.event, change.at);
@@ -129,8 +133,6 @@ function evolveEvent(room: Room, event: RoomEvent, at: number): Room {
       const others = room.pins.filter((pin) => pin !== seq);
       return { ...replaceMessage(room, event.message), pins: event.on ? [...others, seq] : others };
     }
-    case "readMarked":
-      return evolveReadMarked(room, event.member, event.seq);
     default:
       return unreachable(event);
   }
@@ -194,7 +196,7 @@ export function messageInMemory(room: Room, seq: number): RoomMessage | undefine
 
 /** What a change does to the records. */
 export function record(change: RoomChange): readonly RecordOp[] {
-  if (change.type === "delivered") return [];
+  if (change.type !== "happened") return [];
   const { event } = change;
   const ops = [...eventRecords(change)];
   if ("message" in event) ops.push(...messageRecords(event.message));

@@ -4,8 +4,15 @@
  *  actors that report a fact (rooms, the role-manager); and the user. Everybody else is refused.
  *
  *  Read `state.ts`, then `sessions.ts`, `agents.ts`, `rooms.ts`; `notes.ts` holds who waits for an answer. */
-import { wireLimits, type UserEvent, type UserView, type userCommands } from "../../protocols/index.ts";
-import { persist, refuse, reply, type Behavior, type CommandOf, type Signal, type Turn } from "../behavior.ts";
+import {
+  wireLimits,
+  type UserEvent,
+  type UserSignal,
+  type UserView,
+  type userCommands,
+} from "../../protocols/index.ts";
+import { publish, refuse, reply, type Behavior, type CommandOf, type Signal, type Turn } from "../behavior.ts";
+import { actorLimits as limits } from "../limits.ts";
 import { outboxReminder, recoverOutbox, remindOutbox, settle } from "../outbox.ts";
 import { resume, resumePage, type ResumeTag } from "../stream.ts";
 import { createAgent, deleteAgent, onAgentAnswered, type DescribeTag } from "./agents.ts";
@@ -26,6 +33,8 @@ import { evolve, initial, record, viewOf, type Account, type UserChange, type Us
 
 type Incoming = CommandOf<typeof userCommands>;
 type Here = Turn<UserNotes>;
+
+const roleManager = "role-manager/cluster";
 
 /** The behavior of users. */
 export const user: Behavior<UserState, Incoming, UserChange, UserNotes, UserNote> = {
@@ -59,13 +68,17 @@ function decide(state: UserState, message: Incoming | Signal, turn: Here): Effec
     case "setPassword":
       return turn.from === "gateway" ? fromGateway(state, message, turn) : [refuse("FORBIDDEN")];
     case "setAdmin":
-      return turn.from === "role-manager/cluster" ? setAdmin(state, message.admin, turn) : [refuse("FORBIDDEN")];
+      if (turn.from !== roleManager) return [refuse("FORBIDDEN")];
+      return state.account === null ? [refuse("NOT_FOUND")] : setAdmin(state, state.account, message.admin, turn);
+    case "roomWanted":
     case "roomJoined":
     case "roomLeft":
+    case "roomRead":
       if (turn.from !== `room/${message.room}`) return [refuse("FORBIDDEN")];
-      return state.account === null ? [refuse("NOT_FOUND")] : roomChanged(state, state.account, message, turn);
+      return state.account === null ? [refuse("NOT_FOUND")] : fromRoom(state, state.account, message, turn);
     default:
-      if (turn.from !== turn.self) return [refuse("FORBIDDEN")];
+      if (turn.from !== turn.self && !(message.type === "describe" && turn.from === roleManager))
+        return [refuse("FORBIDDEN")];
       return state.account === null ? [refuse("NOT_FOUND")] : fromUser(state, state.account, message, turn);
   }
 }
@@ -92,7 +105,7 @@ function fromUser(
     {
       type:
         | "create" | "credentials" | "openSession" | "authenticate" | "setPassword"
-        | "setAdmin" | "roomJoined" | "roomLeft";
+        | "setAdmin" | "roomWanted" | "roomJoined" | "roomLeft" | "roomRead";
     }
   >, // prettier-ignore
   turn: Here,
@@ -132,24 +145,34 @@ function setProfile(
   return [...happen(state, turn, [{ type: "profileSet", view }], mail), reply(view)];
 }
 
-function setAdmin(state: UserState, admin: boolean, turn: Here): Effects {
+function setAdmin(state: UserState, account: Account, admin: boolean, turn: Here): Effects {
   if (state.admin === admin) return [reply({})];
-  if (state.account === null) return [persist({ type: "adminNamed", admin }), reply({})];
-  const view = { ...viewOf(state, state.account, turn.key), admin };
+  const view = { ...viewOf(state, account, turn.key), admin };
   return [...happen(state, turn, [{ type: "profileSet", view }]), reply({})];
 }
 
-function roomChanged(
+function fromRoom(
   state: UserState,
   account: Account,
-  { type, room }: Extract<Incoming, { type: "roomJoined" | "roomLeft" }>,
+  message: Extract<Incoming, { type: "roomWanted" | "roomJoined" | "roomLeft" | "roomRead" }>,
   turn: Here,
 ): Effects {
-  const joined = type === "roomJoined";
-  if (account.rooms.includes(room) === joined) return [reply({})];
-  if (joined && account.rooms.length >= wireLimits.roomsPerUserMax)
+  const { type, room } = message;
+  if (type === "roomRead") {
+    const signal: UserSignal = { type, room, seq: message.seq };
+    return [publish(signal), reply({})];
+  }
+  const isListed = account.rooms.includes(room);
+  if (type === "roomLeft") return isListed ? [...happen(state, turn, [{ type, room }]), reply({})] : [reply({})];
+  if (isListed) return [reply({})];
+  if (account.rooms.length >= wireLimits.roomsPerUserMax)
     return [refuse("LIMIT_REACHED", { limit: "roomsPerUserMax" })];
-  const event: UserEvent = { type, room };
+  if (type === "roomWanted") return [reply({})];
+  const inviter = message.by === turn.self ? undefined : message.by;
+  // Strangers may not fill the list: places stay for the rooms that the user chooses.
+  if (inviter !== undefined && account.invited.length >= limits.roomsByInvitationMax)
+    return [refuse("LIMIT_REACHED", { limit: "roomsByInvitationMax" })];
+  const event: UserEvent = { type, room, ...(inviter !== undefined && { by: inviter }) };
   return [...happen(state, turn, [event]), reply({})];
 }
 

@@ -52,7 +52,7 @@ export function create(state: UserState, command: Of<"create">, turn: Turn<UserN
   const view: UserView = {
     user: turn.key,
     displayName: command.displayName ?? turn.key,
-    admin: state.admin,
+    admin: false,
     theme: "system",
     agents: [],
     rooms: [],
@@ -63,7 +63,7 @@ export function create(state: UserState, command: Of<"create">, turn: Turn<UserN
   const mail = listing(view, turn);
   const { passwordHash } = command;
   return [
-    persist({ type: "created", at, event, passwordHash, admin: state.admin, mail }),
+    persist({ type: "created", at, event, passwordHash, mail }),
     ...publishAll([{ at, event }]),
     ...dispatch(state.outbox, mail, turn.self),
     reply(view),

@@ -27,10 +27,12 @@ export interface Account {
   readonly sessions: readonly HeldSession[];
   readonly agents: readonly HeldAgent[];
   readonly rooms: readonly string[];
+  /** Those of the rooms that somebody else brought the user into. */
+  readonly invited: readonly string[];
   readonly deletions: readonly { readonly agent: string; readonly operation: string }[];
 }
 
-/** `admin` stands beside the account: the cluster may name its admin before the account is there. */
+/** What a user is; `account` is null until somebody signs up. */
 export interface UserState {
   readonly head: number;
   readonly outbox: Outbox;
@@ -42,11 +44,10 @@ type Streamed = Positioned<UserEvent> & { readonly mail?: readonly Mail[] };
 
 /** What is persisted. Secrets stand beside the public event, never in it. */
 export type UserChange =
-  | ({ readonly type: "created"; readonly passwordHash: string; readonly admin: boolean } & Streamed)
+  | ({ readonly type: "created"; readonly passwordHash: string } & Streamed)
   | ({ readonly type: "sessionOpened"; readonly tokenHash: string } & Streamed)
   | ({ readonly type: "happened" } & Streamed)
   | { readonly type: "passwordSet"; readonly passwordHash: string }
-  | { readonly type: "adminNamed"; readonly admin: boolean }
   | {
       readonly type: "agentAsked";
       readonly agent: string;
@@ -72,8 +73,6 @@ export function evolve(state: UserState, change: UserChange): UserState {
     }
     case "passwordSet":
       return withAccount(state, { passwordHash: change.passwordHash });
-    case "adminNamed":
-      return { ...state, admin: change.admin };
     case "agentAsked": {
       const { agent, status, operation } = change;
       const others = state.account?.agents.filter((held) => held.agent !== agent) ?? [];
@@ -101,7 +100,7 @@ function evolveStreamed(
   const { event } = change;
   if (change.type === "created" && event.type === "profileSet") {
     const { displayName, theme, createdAtMs } = event.view;
-    const empty = { sessions: [], agents: [], rooms: [], deletions: [] };
+    const empty = { sessions: [], agents: [], rooms: [], invited: [], deletions: [] };
     return { displayName, theme, createdAtMs, passwordHash: change.passwordHash, ...empty };
   }
   if (account === null) return null;
@@ -109,9 +108,17 @@ function evolveStreamed(
     case "profileSet":
       return { ...account, displayName: event.view.displayName, theme: event.view.theme };
     case "roomJoined":
-      return { ...account, rooms: [...account.rooms, event.room] };
+      return {
+        ...account,
+        rooms: [...account.rooms, event.room],
+        invited: event.by === undefined ? account.invited : [...account.invited, event.room],
+      };
     case "roomLeft":
-      return { ...account, rooms: account.rooms.filter((room) => room !== event.room) };
+      return {
+        ...account,
+        rooms: account.rooms.filter((room) => room !== event.room),
+        invited: account.invited.filter((room) => room !== event.room),
+      };
     case "agentCreated":
       return {
         ...account,

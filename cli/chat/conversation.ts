@@ -153,7 +153,8 @@ export function createConversation(options: {
   }
 
   function wrong(reason: string): Step {
-    return { failure: failure("BAD_REQUEST", { reason }) };
+    // The person reads what was wrong with the line, not that a request did not fit.
+    return { failure: { ...failure("BAD_REQUEST"), message: reason } };
   }
 
   async function inRoom(command: string, parameters: object): Promise<Step> {

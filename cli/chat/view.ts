@@ -75,7 +75,6 @@ export function describeRoomEvent(event: RoomEvent, color: boolean): string | un
     case "topicSet":
       return note(`${nameOf(event.by)} set the topic: ${event.topic}`);
     case "created":
-    case "readMarked":
       return undefined;
   }
 }

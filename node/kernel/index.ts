@@ -204,13 +204,11 @@ class NodeKernel implements Kernel {
   }
 
   async release(actor: ActorId, redeliver: boolean): ReturnType<Kernel["release"]> {
+    const shown = await this.showActor(actor);
+    if (!shown.ok) return shown;
     const host = this.#hostOf(actor);
-    if (host === undefined) return refused(failure("NOT_FOUND", { actor }));
-    await host.open();
-    if (host.status !== "open") return refused(host.reason ?? failure("SLOT_UNAVAILABLE", { slot: host.slot }));
-    if (host.quarantineOf(actor) === undefined && host.deadLetters(actor).length === 0) {
-      return refused(failure("ALREADY_DONE", { actor }));
-    }
+    const nothing = shown.value.status !== "quarantined" && shown.value.deadLetters.length === 0;
+    if (nothing || host === undefined) return refused(failure("ALREADY_DONE", { actor }));
     try {
       const released = await host.release(actor, redeliver);
       this.#ports.log.info("actor.released", { actor, ...released });

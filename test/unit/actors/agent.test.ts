@@ -159,6 +159,21 @@ describe("an agent's conversation", () => {
     expect(stage.generation.messages.map(({ content }) => content)).to.deep.equal(["one", "par", "two"]);
   });
 
+  it("is answered anew right after it was stopped, and stays stopped although its runtime fails", () => {
+    const stage = withHelper();
+    say(stage, "hello");
+    const { id } = stage.generation;
+    stage.part(id, { type: "text", text: "par", tokens: 1 });
+    stage.ok(ada, helper, { type: "stop" });
+    expect(stage.ok(ada, helper, { type: "regenerate" })).to.deep.equal({ turn: 2, generation: `${helper}#2` });
+    expect(stage.code(ada, helper, { type: "regenerate" })).to.equal("ALREADY_DONE");
+    stage.fail("RUNTIME_FAULT");
+    expect(lines(stage)).to.deep.equal(["user: hello", "assistant: par"]);
+    expect(stage.generation.messages.map(({ content }) => content)).to.deep.equal(["hello"]);
+    stage.answer("good");
+    expect(lines(stage)).to.deep.equal(["user: hello", "assistant: good"]);
+  });
+
   it("is answered anew under the same number", () => {
     const stage = withHelper();
     expect(stage.code(ada, helper, { type: "regenerate" })).to.equal("NOT_FOUND");
@@ -452,19 +467,29 @@ describe("an agent in a room", () => {
     expect(messagesIn(stage).at(-1)?.text).to.equal("Sorry, I have no answer.");
   });
 
-  it("takes its draft away when it is stopped before the first word, or deleted", () => {
+  it("takes its draft away when it ends before the first word, or is deleted", () => {
     const stage = inRoom();
-    for (const [command, from, to] of [
-      [{ type: "stop" }, ada, helper],
-      [{ type: "deleteAgent", agent: "ada.helper" }, ada, ada],
-    ] as const) {
+    for (const deleted of [false, true]) {
       stage.ok("user/bob", "room/den", { type: "post", text: "@helper hi" });
       const { id } = stage.generation;
-      stage.ok(from, to, command);
+      if (deleted) stage.ok(ada, ada, { type: "deleteAgent", agent: "ada.helper" });
       stage.part(id, { type: "done", end: "stopped", promptTokens: 1, completionTokens: 0 });
       expect(stage.signals("room/den").at(-1)).to.deep.include({ type: "draft", text: "", done: true });
     }
     expect(messagesIn(stage).every(({ author }) => author === "user/bob")).to.equal(true);
+  });
+
+  it("goes on answering the room when its owner stops the conversation", () => {
+    const stage = inRoom();
+    stage.ok("user/bob", "room/den", { type: "post", text: "@helper hi" });
+    stage.ok(ada, helper, { type: "stop" });
+    say(stage, "hello");
+    stage.ok(ada, helper, { type: "stop" });
+    expect(stage.cancelled).to.deep.equal([]);
+    expect(turns(stage).at(-1)).to.deep.include({ turn: 2, text: "", end: "stopped" });
+    stage.answer("Hi bob");
+    expect(messagesIn(stage).at(-1)?.text).to.equal("Hi bob");
+    expect([stage.running.length, busy(stage)]).to.deep.equal([0, false]);
   });
 
   it("goes on answering the room when its conversation is cleared", () => {
@@ -489,9 +514,13 @@ describe("an agent in a room", () => {
     expect(stage.code("room/other", helper, mention(1))).to.equal("FORBIDDEN");
     expect(stage.code("user/ada", helper, mention(1))).to.equal("FORBIDDEN");
     expect(stage.code("room/den", "agent/ada.none", mention(1))).to.equal("NOT_FOUND");
-    for (let seq = 0; seq <= actorLimits.agentQueueMax; seq += 1) stage.ok("room/den", helper, mention(seq));
+    for (let seq = 0; seq <= actorLimits.agentQueueMentionsMax; seq += 1) stage.ok("room/den", helper, mention(seq));
     stage.ok("room/den", helper, mention(0));
     expect(stage.code("room/den", helper, mention(99))).to.equal("QUEUE_FULL");
+    // The other places are the owner's.
+    for (let waiting = actorLimits.agentQueueMentionsMax; waiting < actorLimits.agentQueueMax; waiting += 1)
+      say(stage, "mine");
+    expect(stage.code(ada, helper, { type: "say", text: "one more" })).to.equal("QUEUE_FULL");
     const state = stage.stateOf<AgentState>(helper);
     const entries = Array.from({ length: actorLimits.outboxEntriesMax }, (_, id) => ({
       id,

@@ -229,7 +229,7 @@ describe("whatever people do, and wherever actors crash,", function () {
     });
   });
 
-  it("everything owed is delivered once: lists of rooms agree, mentions are answered once", () => {
+  it("everything owed is delivered once: lists of rooms agree, no mention is answered twice", () => {
     check((stage) => {
       for (const name of people) {
         const held = stage.stateOf<UserState>(`user/${name}`).account?.rooms ?? [];
@@ -249,9 +249,11 @@ describe("whatever people do, and wherever actors crash,", function () {
               : [],
           ),
         );
-        expect(owed.map(({ room: name, seq: number }) => `${name} ${number}`).toSorted()).to.deep.equal(
-          mentions.toSorted(),
-        );
+        // Not every mention has to arrive: one per room waits at a time, and a busy agent takes no more.
+        const taken = owed.map(({ room: name, seq: number }) => `${name} ${number}`);
+        expect(new Set(taken).size).to.equal(taken.length);
+        expect(mentions).to.include.members(taken);
+        if (stage.journalOf(agent).length > 0 && mentions.length > 0) expect(taken).to.not.have.length(0);
         expect(stage.stateOf<AgentState>(agent).life?.jobs).to.deep.equal([]);
       }
       for (const actor of rooms) {

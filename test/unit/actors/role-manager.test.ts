@@ -66,12 +66,22 @@ describe("the role-manager", () => {
     expect(JSON.stringify(view(stage))).to.not.include("h2");
   });
 
-  it("names the admin although the account comes later", () => {
-    const stage = new Stage();
-    stage.ok("node", cluster, started("n1", { adminCodeHash: "h" }));
-    stage.ok("gateway", cluster, claim("ada", "h"));
-    stage.ok("gateway", "user/ada", { type: "create", passwordHash: "x" });
-    expect(isAdmin(stage, "ada")).to.equal(true);
+  it("names nobody who is not there: a stranger could sign up by that name", () => {
+    const stage = stageWith("ada");
+    stage.ok("gateway", cluster, { type: "setAdmin", user: "ada", admin: true });
+    const ghost = { type: "setAdmin", user: "ghost", admin: true };
+    expect(stage.code("gateway", cluster, ghost)).to.equal("NOT_FOUND");
+    expect(stage.code("gateway", cluster, { type: "setAdmin", user: "ada", admin: false })).to.equal("FORBIDDEN");
+    stage.ok("gateway", "user/ghost", { type: "create", passwordHash: "x" });
+    expect(isAdmin(stage, "ghost")).to.equal(false);
+    expect(view(stage).admins).to.deep.equal(["ada"]);
+    stage.cutOff("user/ghost");
+    expect(stage.code("gateway", cluster, ghost)).to.equal("SLOT_UNAVAILABLE");
+    stage.reach("user/ghost");
+    const both = [stage.begin("gateway", cluster, ghost), stage.begin("gateway", cluster, ghost)];
+    stage.settle();
+    for (const answer of both) expect(answer()).to.deep.equal({ ok: true, value: { admin: true } });
+    expect(view(stage).admins).to.deep.equal(["ada", "ghost"]);
   });
 
   it("names and dismisses admins, but for the last one", () => {
@@ -88,21 +98,23 @@ describe("the role-manager", () => {
 
   it("tells a user who cannot be reached later, and in order", () => {
     const stage = stageWith("ada", "bob");
-    stage.cutOff("user/bob");
     stage.ok("gateway", cluster, { type: "setAdmin", user: "ada", admin: true });
-    for (const admin of [true, false, true]) stage.ok("gateway", cluster, { type: "setAdmin", user: "bob", admin });
+    const answer = stage.begin("gateway", cluster, { type: "setAdmin", user: "bob", admin: true });
+    while (answer() === undefined) stage.step();
+    stage.cutOff("user/bob");
+    stage.ok("gateway", cluster, { type: "setAdmin", user: "bob", admin: false });
     stage.crash(cluster);
     stage.pass(5_000);
     expect(stage.isPending(cluster)).to.equal(true);
     stage.reach("user/bob");
     stage.pass(600_000);
-    expect(isAdmin(stage, "bob")).to.equal(true);
+    expect(isAdmin(stage, "bob")).to.equal(false);
     expect([stage.isPending(cluster), stage.reminders(cluster)]).to.deep.equal([false, []]);
     const told = stage
       .stream("user/bob")
       .slice(1)
       .map(({ event }) => (event["view"] as { admin: boolean }).admin);
-    expect(told).to.deep.equal([true, false, true]);
+    expect(told).to.deep.equal([true, false]);
   });
 
   it("remembers a bounded number of nodes, the running ones first", () => {
@@ -134,8 +146,8 @@ describe("the role-manager", () => {
       to: "user/x" as const,
       message: { type: "x" },
     }));
-    const full = { ...state, outbox: { next: 1, entries } };
-    expect(roleManager.decide(full, { type: "setAdmin", user: "ada", admin: true }, turn)).to.have.nested.property(
+    const full = { ...state, adminCodeHash: "h", outbox: { next: 1, entries } };
+    expect(roleManager.decide(full, claim("ada", "h") as never, turn)).to.have.nested.property(
       "[0].code",
       "OVERLOADED",
     );

@@ -47,6 +47,40 @@ describe("a room's creation", () => {
     expect(stage.ok<{ rooms: string[] }>("user/ada", "user/ada", { type: "describe" }).rooms).to.deep.equal(["lobby"]);
   });
 
+  it("is refused when the creator's list is full, and leaves nothing behind", () => {
+    const stage = stageWith("ada", "bob");
+    const rows = () => stage.ok<{ rows: unknown[] }>("user/bob", "catalog/rooms", { type: "find" }).rows;
+    const join = (room: string) => stage.ok(`room/${room}`, "user/ada", { type: "roomJoined", room });
+    for (let index = 1; index < wireLimits.roomsPerUserMax; index += 1) join(`r${index}`);
+    const answer = stage.begin("user/ada", lobby, { type: "create" });
+    while (!stage.sent.some(({ message }) => message.type === "roomWanted")) stage.step();
+    stage.step();
+    // The last place goes between the question and the room.
+    stage.begin("room/last", "user/ada", { type: "roomJoined", room: "last" });
+    stage.settle();
+    expect(answer()).to.have.property("ok", true);
+    expect(rows()).to.deep.equal([]);
+    expect(stage.code("user/ada", "room/other", { type: "create" })).to.equal("LIMIT_REACHED");
+    expect(stage.code("user/bob", "room/other", { type: "describe" })).to.equal("NOT_FOUND");
+    expect(rows()).to.deep.equal([]);
+    const { members } = stage.ok<RoomView>("user/bob", lobby, { type: "join" });
+    expect(members).to.have.keys("user/bob").and.to.have.nested.property("user/bob.role", "owner");
+    expect(rows()).to.have.length(1);
+  });
+
+  it("goes to the first of two who want the name, and waits for no list that cannot be asked", () => {
+    const stage = stageWith("ada", "bob");
+    const [first, second] = (["ada", "bob"] as const).map((name) =>
+      stage.begin(`user/${name}`, lobby, { type: "create" }),
+    );
+    stage.settle();
+    expect(first?.()).to.have.nested.property("ok", true);
+    expect(second?.()).to.have.nested.property("error.code", "NAME_TAKEN");
+    expect(stage.ok<{ rooms: string[] }>("user/bob", "user/bob", { type: "describe" }).rooms).to.deep.equal([]);
+    stage.cutOff("user/bob");
+    expect(stage.code("user/bob", "room/other", { type: "create" })).to.equal("accepted");
+  });
+
   it("is refused for a taken name, for agents, and for names of direct rooms", () => {
     const stage = inLobby();
     expect(stage.code("user/bob", lobby, { type: "create" })).to.equal("NAME_TAKEN");
@@ -526,6 +560,23 @@ describe("a room's mentions", () => {
     expect(context().map(({ text }) => text.length)).to.deep.equal([8, 8_000, 8]);
   });
 
+  it("wait one at a time for an agent that cannot be reached, and are dropped by one that is busy", () => {
+    const stage = withAgents();
+    const waiting = () => stage.stateOf<Room>(lobby).outbox.entries.map(({ to }) => to);
+    stage.cutOff("agent/ada.helper");
+    for (let index = 0; index < 5; index += 1) post(stage, "cleo", "@helper @bob.poet are you there?");
+    expect(waiting()).to.deep.equal(["agent/ada.helper"]);
+    stage.cutOff("agent/ada.helper", "QUEUE_FULL");
+    stage.pass(60_000);
+    expect(waiting()).to.deep.equal([]);
+  });
+
+  it("are looked for among a bounded number of names", () => {
+    const stage = withAgents();
+    const names = "@nobody ".repeat(actorLimits.mentionNamesMax - 1);
+    expect(mentionsOf(stage, `${names} @ada @bob`)).to.deep.equal(["user/ada"]);
+  });
+
   it("by agents, and in edits, summon nobody", () => {
     const stage = withAgents();
     const summoned = (): number => stage.sent.filter(({ message }) => message.type === "mentioned").length;
@@ -621,8 +672,23 @@ describe("a room's read markers", () => {
     expect(stage.ok("user/ada", lobby, { type: "markRead", seq: 1 })).to.deep.equal({ readSeq: 2 });
     expect(stage.code("user/ada", lobby, { type: "markRead", seq: 5 })).to.equal("BAD_REQUEST");
     expect(view(stage).members["user/ada"]?.readSeq).to.equal(2);
+    expect(stage.signals("user/ada")).to.deep.equal([{ type: "roomRead", room: "lobby", seq: 2 }]);
     stage.ok("user/dan", lobby, { type: "join" });
     expect(summary(stage, "dan")).to.deep.include({ unread: 0, readSeq: 4 });
+  });
+
+  it("are durable, but no event of the room: nobody else reads them", () => {
+    const stage = inLobby();
+    const { at } = post(stage, "ada", "one");
+    const [published, events] = [stage.published.length, stage.records(lobby, "event/").length];
+    stage.ok("user/bob", lobby, { type: "markRead", seq: 1 });
+    expect(stage.stateOf<Room>(lobby).head).to.equal(at);
+    expect(stage.published.slice(published).map(({ topic }) => topic)).to.deep.equal(["user/bob"]);
+    expect(stage.records(lobby, "event/")).to.have.length(events);
+    stage.crash(lobby);
+    expect(summary(stage, "bob")).to.include({ readSeq: 1, unread: 0 });
+    expect(post(stage, "ada", "two").at).to.equal(at + 1);
+    expect(stage.ok("user/bob", lobby, { type: "resume", after: at })).to.have.nested.property("events.length", 1);
   });
 
   it("never show more unread than there is, however far back they stand", () => {

@@ -252,6 +252,32 @@ describe("a user's rooms", () => {
         .map(({ event }) => event.type),
     ).to.deep.equal(["roomJoined", "roomLeft"]);
   });
+
+  it("that others bring the user into fill no more than half of the list", () => {
+    const stage = stageWith("ada", "bob");
+    const joined = (room: string, by: string) =>
+      stage.code(`room/${room}`, ada, { type: "roomJoined", room, by: `user/${by}` });
+    for (let index = 0; index < actorLimits.roomsByInvitationMax; index += 1)
+      expect(joined(`r${index}`, "bob")).to.equal("accepted");
+    expect(actorLimits.roomsByInvitationMax).to.equal(wireLimits.roomsPerUserMax / 2);
+    expect(joined("more", "bob")).to.equal("LIMIT_REACHED");
+    expect(joined("own", "ada")).to.equal("accepted");
+    expect(stage.stream(ada).at(-1)?.event).to.deep.equal({ type: "roomJoined", room: "own" });
+    stage.ok("room/r0", ada, { type: "roomLeft", room: "r0" });
+    expect(joined("more", "bob")).to.equal("accepted");
+    expect(stage.stream(ada).at(-1)?.event).to.deep.equal({ type: "roomJoined", room: "more", by: "user/bob" });
+  });
+
+  it("read on one device are news for the others, which needs no disk", () => {
+    const stage = stageWith("ada");
+    const written = stage.journalOf(ada).length;
+    const read = { type: "roomRead", room: "lobby", seq: 3 };
+    stage.ok("room/lobby", ada, read);
+    expect(stage.signals(ada)).to.deep.equal([read]);
+    expect(stage.journalOf(ada)).to.have.length(written);
+    expect(stage.code("room/other", ada, read)).to.equal("FORBIDDEN");
+    expect(stage.code(ada, ada, read)).to.equal("FORBIDDEN");
+  });
 });
 
 describe("a user's agents", () => {
@@ -377,11 +403,13 @@ describe("a user's agents", () => {
 });
 
 describe("a user's admin rank", () => {
-  it("comes from the role-manager, even before the account is there", () => {
+  it("comes from the role-manager, once the account is there", () => {
     const stage = new Stage();
     const set = (admin: boolean) => stage.ok("role-manager/cluster", ada, { type: "setAdmin", admin });
-    set(true);
+    expect(stage.code("role-manager/cluster", ada, { type: "setAdmin", admin: true })).to.equal("NOT_FOUND");
     stage.ok("gateway", ada, { type: "create", passwordHash: "x" });
+    expect(describeAda(stage).admin).to.equal(false);
+    set(true);
     expect(describeAda(stage).admin).to.equal(true);
     const head = stage.stream(ada).length;
     set(true);

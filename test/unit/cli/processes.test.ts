@@ -212,6 +212,9 @@ describe("the plexus command", function () {
     const bad = await run(["doctor", "--data", join(folder, "data"), "--port", "0", "--model", main]);
     expect(bad.code).to.equal(1);
     expect(bad.out).to.match(/✖ Model .*not a GGUF file/);
+    const file = await run(["doctor", "--data", main, "--port", "0"]);
+    expect(file.code).to.equal(1);
+    expect(file.out).to.match(/✖ Data folder .*main\.ts is a file/);
   });
 
   it("starts through the launcher, which passes signals and exit codes on", async () => {
@@ -224,6 +227,15 @@ describe("the plexus command", function () {
     child.stderr?.resume();
     await once(child.stdout as NodeJS.ReadableStream, "data");
     expect(await stop(child, "SIGTERM")).to.equal(0);
+  });
+
+  it("answers a wrong command line with one JSON line when JSON was asked for", async () => {
+    const { code, out, err } = await run(["up", "--port", "many", "--json"]);
+    expect(code).to.equal(2);
+    expect(out).to.equal("");
+    const { error } = JSON.parse(err) as { error: { code: string; details: { reason: string } } };
+    expect(error.code).to.equal("BAD_REQUEST");
+    expect(error.details.reason).to.match(/whole number/);
   });
 
   it("names the field of a configuration that is wrong", async () => {

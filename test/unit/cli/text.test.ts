@@ -10,6 +10,7 @@ import {
   describeBytes,
   describeDuration,
   describeFailure,
+  describeRefusal,
   exitCodes,
   reportFailure,
   withoutControls,
@@ -106,7 +107,6 @@ describe("what a reader sees", () => {
     const by = "user/ada";
     expect(describeRoomEvent({ type: "left", member: by, atMs: 0, by }, false)).to.equal("* ada left");
     expect(describeRoomEvent({ type: "left", member: "user/bob", atMs: 0, by }, false)).to.equal("* ada removed bob");
-    expect(describeRoomEvent({ type: "readMarked", member: by, seq: 1 }, false)).to.equal(undefined);
     expect(describeRoomEvent({ type: "reacted", message, by, emoji: "👍", on: false }, false)).to.match(/took 👍 back/);
   });
 
@@ -186,6 +186,18 @@ describe("errors on the command line", () => {
     expect(reportFailure(output, new PlexusError(failure("ASK_TIMEOUT")), true)).to.equal(4);
     expect(JSON.parse(output.err[2] ?? "")).to.have.nested.property("error.code", "ASK_TIMEOUT");
     expect(output.out).to.have.length(0);
+  });
+
+  it("leave out a detail that is empty", () => {
+    expect(describeFailure(failure("CONFIG_INVALID", { field: "", from: "f" }), false)).to.match(
+      /field\.\n {2}from: f$/,
+    );
+  });
+
+  it("say in words what the system refused, with its code", () => {
+    expect(describeRefusal(Object.assign(new Error("x"), { code: "EADDRINUSE" }))).to.match(/--port.*\(EADDRINUSE\)$/);
+    expect(describeRefusal(Object.assign(new Error("x"), { code: "EIO" }))).to.equal("EIO");
+    expect(describeRefusal(new Error("as it is"))).to.equal("as it is");
   });
 
   it("show where a fault of our own happened", () => {
@@ -356,6 +368,10 @@ describe("the command line", () => {
       ["fly"],
       ["actors", "show"],
       ["up", "--sign-up", "x"],
+      ["up", "--label", "north"],
+      ["status", "--url", "nonsense"],
+      ["chat", "--url", "ftp://example.org"],
+      ["actors", "list", "--limit", "0"],
     ]) {
       const { err, exitCode } = await run(...words);
       expect(exitCode, words.join(" ")).to.equal(1);

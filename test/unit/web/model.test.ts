@@ -11,13 +11,16 @@ import {
   groupRooms,
   isWriting,
   listAfterNews,
+  listAfterRead,
   listAfterRoom,
   matching,
   mentionAt,
   messageAt,
   needsMarkdown,
   otherPerson,
+  absentAgents,
   pendingShown,
+  plainLine,
   roomNameFrom,
   splitMentions,
   threadOf,
@@ -143,8 +146,7 @@ describe("a room as the page knows it", () => {
   });
 
   it("counts as read what was seen here, and is not taken back by an older marker", () => {
-    const read = (seq: number): RoomInput => ({ type: "event", event: { type: "readMarked", member: ada, seq } });
-    const model = room({ type: "seen", member: ada, seq: 3 }, read(1));
+    const model = room({ type: "seen", member: ada, seq: 3 });
     expect(model.view?.members[ada]?.readSeq).to.equal(3);
     expect(foldRoom(model, { type: "seen", member: ada, seq: 2 })).to.equal(model);
   });
@@ -226,6 +228,24 @@ describe("the room list", () => {
     expect(listAfterNews(after, news, clock)?.[0]).to.include({ unread: 1 });
     const own = listAfterNews(after, { ...news, seq: 7, author: ada, mentioned: false }, clock);
     expect(own?.[0]).to.include({ unread: 0, mentioned: false });
+  });
+
+  it("never counts one's own messages as unread, as the node does not", () => {
+    // Read up to 3; 4 is one's own, 5 is bob's.
+    const list = [summary("lobby", { messageSeq: 5, readSeq: 3, unread: 1 })];
+    const after = listAfterNews(list, { room: "lobby", seq: 6, author: bob, mentioned: false }, clock);
+    expect(after?.[0]).to.include({ unread: 2, readSeq: 3 });
+    const messages = [message(1), message(2, { author: ada }), message(3)];
+    const shown = foldRoom(emptyRoom, { type: "state", state: { ...state(3), messages } });
+    expect(listAfterRoom([summary("lobby")], shown, ada)[0]).to.include({ unread: 2 });
+  });
+
+  it("shows as read what was read on another device", () => {
+    const list = [summary("lobby", { messageSeq: 9, readSeq: 5, unread: 3, mentioned: true })];
+    const read = (seq: number) => listAfterRead(list, { type: "roomRead", room: "lobby", seq });
+    expect(read(9)[0]).to.include({ readSeq: 9, unread: 0, mentioned: false });
+    expect(read(8)[0]).to.include({ unread: 1, mentioned: true });
+    expect(read(5)).to.equal(list);
   });
 
   it("asks for the list anew when the room is not in it", () => {
@@ -353,6 +373,19 @@ describe("message text", () => {
 
   it("offers names that start with the text before those that contain it", () => {
     expect(matching(["bada", "ada", "bob"], "ad", (name) => name)).to.deep.equal(["ada", "bada"]);
+  });
+
+  it("loses its marks in a preview of one line", () => {
+    expect(plainLine("# Notes\n- is `npm ci` **really** all? ~~no~~\n> 2 * 3")).to.equal(
+      "Notes is npm ci really all? no 2 * 3",
+    );
+  });
+
+  it("names agents of one's own that are no members", () => {
+    const members = { [ada]: {}, "agent/ada.helper": {} };
+    const absent = (text: string) => absentAgents(text, ["ada.helper", "ada.poet"], members);
+    expect(absent("@ada.poet and @ada.helper, hello")).to.deep.equal(["ada.poet"]);
+    expect(absent("ada.poet, me@ada.poet, @bob")).to.deep.equal([]);
   });
 
   it("makes a room's name from its title", () => {

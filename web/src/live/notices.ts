@@ -54,7 +54,13 @@ export function explain(reason: Failure): string {
   const retryAfterMs = reason.details?.["retryAfterMs"];
   if (reason.code === "RATE_LIMITED" && typeof retryAfterMs === "number")
     return `Too fast: try again in ${Math.max(1, Math.ceil(retryAfterMs / 1000))} s.`;
+  // The table's help is written for somebody without a code; here one was typed.
+  if (reason.code === "ADMIN_CODE_WRONG")
+    return "This is not the admin code that the node printed at its latest start.";
   if (reason.code === "UNREACHABLE") return "The node does not answer. Is it running?";
-  const detail = reason.details?.["reason"] ?? reason.details?.["field"];
+  const { path, problem, reason: why, field } = reason.details ?? {};
+  if (typeof path === "string" && typeof problem === "string")
+    return `${path.split("/").at(-1) || "The request"} ${problem}.`;
+  const detail = why ?? field;
   return typeof detail === "string" ? `${reason.message} (${detail})` : reason.message;
 }

@@ -1,7 +1,7 @@
 import { createContext, useContext, useEffect, useState, useSyncExternalStore } from "react";
 import type { QueryClient } from "@tanstack/react-query";
-import type { Result, UserEvent, UserRooms, UserView } from "../../../protocols/index.ts";
-import { listAfterNews, listAfterRoom } from "../model/index.ts";
+import type { Result, UserEvent, UserRooms, UserSignal, UserView } from "../../../protocols/index.ts";
+import { listAfterNews, listAfterRead, listAfterRoom } from "../model/index.ts";
 import { browserPorts, Connection, type Link } from "../wire/index.ts";
 import { AgentStore } from "./agent-store.ts";
 import { notices } from "./notices.ts";
@@ -46,7 +46,7 @@ export class Session {
     this.connection.follow(`user/${name}`, {
       state: (state) => applyView(state as UserView),
       event: (event) => this.#onUserEvent(event as UserEvent, applyView),
-      signal: () => {},
+      signal: (signal) => this.#onUserSignal(signal as UserSignal),
       refused: (reason) => notices.fail(reason),
     });
     const wake = () => {
@@ -85,6 +85,15 @@ export class Session {
       case "sessionRevoked":
         return void this.#queries.invalidateQueries({ queryKey: ["sessions"] });
     }
+  }
+
+  /** What was read on another device is read here, too. */
+  #onUserSignal(signal: UserSignal): void {
+    this.#rooms.get(signal.room)?.store.apply({ type: "seen", member: this.me, seq: signal.seq });
+    const list = this.#queries.getQueryData<UserRooms>(queryKeys.rooms);
+    const rooms = list && listAfterRead(list.rooms, signal);
+    if (list !== undefined && rooms !== undefined && rooms !== list.rooms)
+      this.#queries.setQueryData<UserRooms>(queryKeys.rooms, { ...list, rooms });
   }
 
   /** The room, followed from now on. Asked again after a refusal, it tries anew. */

@@ -1,4 +1,4 @@
-import type { RoomSummary } from "../../../protocols/index.ts";
+import type { RoomSummary, UserSignal } from "../../../protocols/index.ts";
 import type { RoomModel } from "./room.ts";
 
 /** News of a room that this page does not follow (the wire's `activity`). */
@@ -23,10 +23,25 @@ export function listAfterNews(
       ...room,
       messageSeq: news.seq,
       readSeq,
-      unread: news.seq - readSeq,
+      // Added to what the node counted: one's own messages after the marker are not unread.
+      unread: news.author === me ? 0 : room.unread + news.seq - room.messageSeq,
       mentioned: news.author !== me && (room.mentioned || news.mentioned),
       last: { author: news.author, text: "", atMs: nowMs },
     };
+  });
+}
+
+/** The list after the user read a room, perhaps on another device; the same list when nothing shown changed. */
+export function listAfterRead(list: readonly RoomSummary[], { room, seq }: UserSignal): readonly RoomSummary[] {
+  const index = list.findIndex((one) => one.room === room);
+  const old = list[index];
+  if (old === undefined || seq <= old.readSeq) return list;
+  const left = Math.max(0, old.messageSeq - seq);
+  return list.with(index, {
+    ...old,
+    readSeq: seq,
+    unread: Math.min(old.unread, left),
+    mentioned: old.mentioned && left > 0,
   });
 }
 
@@ -37,7 +52,9 @@ export function listAfterRoom(list: readonly RoomSummary[], model: RoomModel, me
   const old = list[index];
   if (view === undefined || old === undefined) return list;
   const readSeq = view.members[me]?.readSeq ?? old.readSeq;
-  const unreadMessages = model.messages.filter((message) => message.seq > readSeq && message.author !== me);
+  const afterMarker = model.messages.filter((message) => message.seq > readSeq);
+  const unreadMessages = afterMarker.filter((message) => message.author !== me);
+  const own = afterMarker.length - unreadMessages.length;
   const newest = model.messages.at(-1);
   const next: RoomSummary = {
     ...old,
@@ -46,7 +63,7 @@ export function listAfterRoom(list: readonly RoomSummary[], model: RoomModel, me
     memberCount: Object.keys(view.members).length,
     messageSeq: view.messageSeq,
     readSeq,
-    unread: Math.max(0, view.messageSeq - readSeq),
+    unread: Math.max(0, view.messageSeq - readSeq - own),
     mentioned: unreadMessages.some((message) => message.mentions?.includes(me) === true),
     ...(newest === undefined ? {} : { last: { author: newest.author, text: newest.text, atMs: newest.atMs } }),
   };

@@ -55,7 +55,7 @@ export type RoomInput =
   | { readonly type: "postFailed"; readonly operationId: string; readonly failure: Failure }
   | { readonly type: "retrying"; readonly operationId: string }
   | { readonly type: "discarded"; readonly operationId: string }
-  /** This page showed all up to `seq`; the node is told a little later. */
+  /** This page, or another device, showed all up to `seq`. */
   | { readonly type: "seen"; readonly member: string; readonly seq: number }
   | { readonly type: "refused"; readonly reason: Failure };
 
@@ -200,14 +200,6 @@ function foldEvent(room: RoomModel, view: RoomView, event: RoomEvent): RoomModel
       const pins = event.on ? [...others, event.message.seq] : others;
       return replaceMessage({ ...room, view: { ...view, pins } }, event.message);
     }
-    case "readMarked":
-      // A marker only moves forward; what this page has seen since is not taken back.
-      return {
-        ...room,
-        view: changeMember(view, event.member, {
-          readSeq: Math.max(event.seq, view.members[event.member]?.readSeq ?? 0),
-        }),
-      };
   }
 }
 

@@ -18,6 +18,24 @@ export const splitMentions = (text: string): readonly string[] =>
 export const needsMarkdown = (text: string): boolean =>
   /[*_`~#>[\]|<\\&]|^\s*(?:[-+]|\d+[.)])\s|https?:|www\.|^\s*(?:---|===)/m.test(text);
 
+/** Text for a preview of one line: without the marks of Markdown that would be read as letters there. */
+export const plainLine = (text: string): string =>
+  text
+    .replaceAll(/^\s*(?:#+|>|[-+*])\s+/gm, "")
+    .replaceAll(/`+|\*\*|~~/g, "")
+    .replaceAll(/\s+/g, " ")
+    .trim();
+
+/** The agents among `agents` that a text mentions although they are no members: nobody will answer for them. */
+export function absentAgents(
+  text: string,
+  agents: readonly string[],
+  members: Readonly<Record<string, unknown>>,
+): readonly string[] {
+  const named = new Set(splitMentions(text.toLowerCase()).filter((_, index) => index % 2 === 1));
+  return agents.filter((agent) => named.has(agent) && !Object.hasOwn(members, `agent/${agent}`));
+}
+
 /** The mention that is being typed at the caret: the part after `@`, and where it starts. */
 export function mentionAt(text: string, caret: number): { readonly start: number; readonly part: string } | undefined {
   const found = /(?:^|[\s(])@([a-z0-9._-]{0,40})$/i.exec(text.slice(0, caret));

@@ -39,6 +39,7 @@ export function FindRoom({ opened, onClose, onCreate }: DialogProps & { readonly
       kind="rooms"
       placeholder="Search public rooms"
       nothing="No public room fits. Create it!"
+      none="There is no public room yet. Make the first one."
       head={
         <Button leftSection={<Icon name="plus" size={16} />} onClick={onCreate}>
           New room
@@ -79,6 +80,7 @@ export function FindPerson({ opened, onClose }: DialogProps) {
       kind="users"
       placeholder="Search people"
       nothing="Nobody by this name has an account here."
+      none="Nobody else has an account here yet."
       without={session.name}
       row={(row) => (
         <>
@@ -98,7 +100,9 @@ function CatalogDialog(
     readonly title: string;
     readonly kind: "rooms" | "users";
     readonly placeholder: string;
+    /** Said when a search finds nothing, and when there is nothing to search. */
     readonly nothing: string;
+    readonly none: string;
     readonly without?: string;
     readonly head?: ReactNode;
     readonly row: (row: CatalogRow) => ReactNode;
@@ -136,7 +140,8 @@ function CatalogRows(props: Parameters<typeof CatalogDialog>[0] & { readonly wan
   const found = useCatalog(props.kind, props.wanted);
   const rows = (found.data?.rows ?? []).filter((row) => row.key !== props.without);
   if (found.error !== null) return <Note tone="bad">{found.error.message}</Note>;
-  if (found.data !== undefined && rows.length === 0) return <p className="dim">{props.nothing}</p>;
+  if (found.data !== undefined && rows.length === 0)
+    return <p className="dim">{props.wanted === "" ? props.none : props.nothing}</p>;
   return (
     <div className="picks">
       {rows.map((row) => (

@@ -50,6 +50,7 @@ export function Feed<Row extends FeedRow>(props: {
   const started = useRef(false);
   const loading = useRef(false);
   const offsetBefore = useRef(0);
+  const sizeBefore = useRef(0);
   const [atEnd, setAtEnd] = useState(true);
   const [wait, setWait] = useState(false);
   const before = useRef<{
@@ -82,7 +83,8 @@ export function Feed<Row extends FeedRow>(props: {
 
   const measure = () => {
     const { current } = list;
-    if (current === null) return;
+    // Before the first layout nothing has a height, and nothing can be said about the end.
+    if (current === null || current.viewportSize === 0) return;
     const end = current.scrollSize - current.viewportSize - current.scrollOffset <= endSlackPx;
     setAtEnd(end);
     if (end) props.onEndSeen?.();
@@ -130,14 +132,18 @@ export function Feed<Row extends FeedRow>(props: {
             if (current === null) return;
             const left = current.scrollSize - current.viewportSize - offset;
             if (left <= 4) stuck.current = true;
-            // Away from the end and upwards: a person did that. Growth below makes `left` larger, but does not move the view.
-            else if (left > endSlackPx && offset < offsetBefore.current) stuck.current = false;
+            // Away from the end and upwards, and no row has changed its height: a person did that. Rows that turn out
+            // lower than expected move the view up as well, and growth below makes `left` larger.
+            else if (left > endSlackPx && offset < offsetBefore.current && current.scrollSize === sizeBefore.current)
+              stuck.current = false;
             offsetBefore.current = offset;
+            sizeBefore.current = current.scrollSize;
             measure();
           }}
           onResize={() => {
             if (stuck.current) toEnd();
-            else measure();
+            // Also at the end: where everything fits, no scroll follows that would measure.
+            measure();
           }}
         >
           {(row: Row) => <div key={row.key}>{props.children(row)}</div>}

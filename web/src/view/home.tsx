@@ -1,5 +1,7 @@
-import { Loader } from "@mantine/core";
+import { Button, Loader } from "@mantine/core";
 import { Navigate } from "@tanstack/react-router";
+import { useState } from "react";
+import { CreateAgent, CreateRoom, FindRoom } from "./create.tsx";
 import { readLastPlace } from "./last-place.ts";
 import { useRooms } from "./lists.ts";
 import { MenuButton } from "./dialogs.tsx";
@@ -7,6 +9,8 @@ import { Mark } from "./icons.tsx";
 
 /** `/`: goes on where the person was, or greets somebody who is in no room yet. */
 export function Home() {
+  const [open, setOpen] = useState<"find" | "room" | "agent">();
+  const close = () => setOpen(undefined);
   const rooms = useRooms().data?.rooms;
   if (rooms === undefined)
     return (
@@ -24,11 +28,17 @@ export function Home() {
       <div className="empty">
         <Mark size={56} />
         <h2>Welcome to Plexus</h2>
-        <p>
-          Use the <b>+</b> beside “Rooms” to join or create a room, and the one beside “Your agents” to make an agent
-          you can talk to.
-        </p>
+        <p>Rooms are where people talk. An agent of your own answers whenever you like.</p>
+        <div className="row" style={{ flexWrap: "wrap", justifyContent: "center" }}>
+          <Button onClick={() => setOpen("find")}>Join or create a room</Button>
+          <Button variant="default" onClick={() => setOpen("agent")}>
+            Create an agent of your own
+          </Button>
+        </div>
       </div>
+      <FindRoom opened={open === "find"} onClose={close} onCreate={() => setOpen("room")} />
+      <CreateRoom opened={open === "room"} onClose={close} />
+      <CreateAgent opened={open === "agent"} onClose={close} />
     </main>
   );
 }

@@ -16,6 +16,9 @@ export interface Setup {
   readonly node: string;
 }
 
+/** The server's rule, but for capitals: those are lowered before they are sent. */
+const nameRule = "Lower-case letters, digits, _ and -";
+
 /** Sign in, or create an account; the first account of a node becomes its admin and needs the code the node printed. */
 export function SignIn({
   setup,
@@ -70,8 +73,9 @@ export function SignIn({
         <TextInput
           name="name"
           label="Name"
-          description={creating ? "Lower-case letters, digits, _ and -" : undefined}
+          description={creating ? nameRule : undefined}
           autoComplete="username"
+          {...(creating && { pattern: "[A-Za-z0-9][A-Za-z0-9_\\-]*", title: nameRule })}
           autoCapitalize="none"
           spellCheck={false}
           maxLength={wireLimits.nameCharsMax}
@@ -102,7 +106,7 @@ export function SignIn({
           <TextInput
             name="adminCode"
             label="Admin code"
-            description="Printed in the terminal of the node: “admin code: …”"
+            description="In the terminal of the node, beside “Admin code”"
             autoComplete="one-time-code"
             autoCapitalize="none"
             spellCheck={false}
@@ -113,7 +117,8 @@ export function SignIn({
         <Button type="submit" loading={busy} fullWidth>
           {creating ? "Create account" : "Sign in"}
         </Button>
-        {(setup.signUp || setup.adminNeeded) && (
+        {/* A node without an account has nobody who could sign in. */}
+        {setup.signUp && !setup.adminNeeded && (
           <div className="dim">
             {creating ? "Already have an account?" : "New here?"}{" "}
             <Anchor component="button" type="button" onClick={() => setCreating(!creating)}>

@@ -1,6 +1,6 @@
 import { Modal, TextInput } from "@mantine/core";
 import { useNavigate } from "@tanstack/react-router";
-import { useState, type KeyboardEvent, type ReactNode } from "react";
+import { useLayoutEffect, useRef, useState, type KeyboardEvent, type ReactNode } from "react";
 import { notices, useSession } from "../live/index.ts";
 import { agentLabel, groupRooms, matching, otherPerson } from "../model/index.ts";
 import { request } from "../wire/index.ts";
@@ -20,8 +20,9 @@ const placesShown = 10;
 
 /** Ctrl+K: go to any room, person or agent by typing a part of its name. */
 export function Switcher({ opened, onClose }: { readonly opened: boolean; readonly onClose: () => void }) {
+  // No transition: what is typed right after the key belongs here, so the field must be there at once.
   return (
-    <Modal.Root opened={opened} onClose={onClose} yOffset="12vh" transitionProps={{ duration: 80 }}>
+    <Modal.Root opened={opened} onClose={onClose} yOffset="12vh" transitionProps={{ duration: 0 }} returnFocus={false}>
       <Modal.Overlay />
       <Modal.Content aria-label="Go to">
         <Modal.Body p="xs">{opened && <Search onClose={onClose} />}</Modal.Body>
@@ -33,6 +34,15 @@ export function Switcher({ opened, onClose }: { readonly opened: boolean; readon
 function Search({ onClose }: { readonly onClose: () => void }) {
   const [text, setText] = useState("");
   const [active, setActive] = useState(0);
+  const field = useRef<HTMLInputElement>(null);
+  // The dialog would focus it a moment later, and the letters until then would be said in the room behind.
+  useLayoutEffect(() => {
+    const before = document.activeElement;
+    field.current?.focus();
+    return () => {
+      if (before instanceof HTMLElement) before.focus();
+    };
+  }, []);
   const found = matching(usePlaces(), text.trim(), (place) => `${place.label} ${place.hint}`).slice(0, placesShown);
   const pick = (place: Place | undefined) => {
     if (place === undefined) return;
@@ -52,6 +62,7 @@ function Search({ onClose }: { readonly onClose: () => void }) {
   return (
     <>
       <TextInput
+        ref={field}
         data-autofocus
         size="md"
         placeholder="Go to a room, a person or an agent"

@@ -1,7 +1,7 @@
 import { Menu } from "@mantine/core";
 import { memo, useState } from "react";
 import type { RoomMessage } from "../../../../protocols/index.ts";
-import { isAgent, nameOf } from "../../model/index.ts";
+import { isAgent, nameOf, plainLine } from "../../model/index.ts";
 import { Avatar } from "../avatar.tsx";
 import { copyText } from "../clipboard.ts";
 import { Composer } from "../composer.tsx";
@@ -173,7 +173,8 @@ function Quote(props: {
         "Show what this answers"
       ) : (
         <>
-          <b>{props.nameFor(quoted.author)}</b> {quoted.deletedAtMs === undefined ? quoted.text : "deleted message"}
+          <b>{props.nameFor(quoted.author)}</b>{" "}
+          {quoted.deletedAtMs === undefined ? plainLine(quoted.text) : "deleted message"}
         </>
       )}
     </button>

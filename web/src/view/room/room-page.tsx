@@ -4,10 +4,12 @@ import { useEffect, useMemo, useRef, useState } from "react";
 import type { RoomMessage } from "../../../../protocols/index.ts";
 import { explain, notices, useNow, useSession, useShown, type RoomStore } from "../../live/index.ts";
 import {
+  absentAgents,
   hasOlder,
   messageAt,
   otherPerson,
   pendingShown,
+  plainLine,
   timelineRows,
   type RoomModel,
   type TimelineRow,
@@ -17,7 +19,7 @@ import { Composer, type Mentionable } from "../composer.tsx";
 import { Feed, type FeedHandle } from "../feed.tsx";
 import { Icon } from "../icons.tsx";
 import { writeLastPlace } from "../last-place.ts";
-import { useNames, useRoomTitle } from "../lists.ts";
+import { useAgents, useNames, useRoomTitle } from "../lists.ts";
 import { MenuButton } from "../dialogs.tsx";
 import { MembersPanel } from "./members-panel.tsx";
 import { MessageRow, type MessageActions } from "./message-row.tsx";
@@ -79,6 +81,7 @@ function OpenRoom({ store }: { readonly store: RoomStore }) {
   const nameFor = useNames();
   const view = useShown(store.store, (model: RoomModel) => model.view);
   const titleOf = useRoomTitle();
+  const agents = useAgents().map(({ agent }) => agent);
   const feed = useRef<FeedHandle>(null);
   const field = useRef<HTMLTextAreaElement>(null);
   const [editing, setEditing] = useState<number>();
@@ -204,6 +207,10 @@ function OpenRoom({ store }: { readonly store: RoomStore }) {
             }}
             onSend={(text) => {
               store.post(text, replyTo?.seq);
+              for (const agent of absentAgents(text, agents, view.members))
+                notices.show(
+                  `${nameFor(`agent/${agent}`)} is not in this room and will not answer. Add it under Members.`,
+                );
               setReplyTo(undefined);
               feed.current?.toEnd();
             }}
@@ -212,7 +219,7 @@ function OpenRoom({ store }: { readonly store: RoomStore }) {
                 <div className="composer-head">
                   <Icon name="reply" size={16} />
                   <span className="grow ellipsis">
-                    Reply to <b>{nameFor(replyTo.author)}</b>: {replyTo.text}
+                    Reply to <b>{nameFor(replyTo.author)}</b>: {plainLine(replyTo.text)}
                   </span>
                   <button
                     type="button"
