@@ -99,7 +99,13 @@ export async function openJournal(ports: JournalPorts): Promise<Journal> {
       });
       const head = await readHead(store, slot);
       const log = new SlotLog(slot, epoch, head, { store, committer, limits, currentFence });
-      await log.scan();
+      try {
+        await log.scan();
+      } catch (error) {
+        // A newer owner has appended meanwhile: that is no damage.
+        if (epoch < currentFence()) throw new PlexusError(failure("FENCED", { slot, epoch, fence: currentFence() }));
+        throw error;
+      }
       return log;
     },
   };

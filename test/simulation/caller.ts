@@ -27,6 +27,7 @@ const namesDamage = (result: Result<unknown>): boolean =>
 
 export const askTimeoutMs = 2_000;
 const repeatMs = { from: 5, to: 150 };
+const silentMax = 20;
 
 /** How a client talks to the node: with deadlines, and again under the same operationId while the outcome is not known. */
 export class Caller {
@@ -52,7 +53,7 @@ export class Caller {
 
   /** Repeats until the outcome is known. Undefined: given up, because the data is damaged and named so. */
   async untilKnown(to: ActorId, message: Message, operationId?: string): Promise<Result<unknown> | undefined> {
-    for (;;) {
+    for (let silent = 0; ;) {
       const result = await this.once(to, message, operationId);
       if (typeof result !== "string") {
         if (result.ok || (errorTable[result.error.code].outcome === "failed" && result.error.code !== "DATA_DAMAGED")) {
@@ -62,6 +63,9 @@ export class Caller {
           if (result.error.details?.["relayed"] !== true) this.gaveUp.add(to);
           return undefined;
         }
+        // Whoever is asked may itself wait for an actor whose data is damaged, and say nothing until that is mended.
+        if (this.#entrance.rotten() && result.error.code === "ASK_TIMEOUT") silent += 1;
+        if (silent > silentMax) return undefined;
       }
       await this.pause();
     }
