@@ -50,6 +50,9 @@ const rows = (
     method, path, kind, command, key, summary, ...(set && { set }),
   })); // prettier-ignore
 
+/** Commands that API keys may not send: a leaked key must not lock its owner out. */
+export const personOnly: ReadonlySet<string> = new Set(["user.revokeSession"]);
+
 /** Every route that is one command. The others (sign-in, keys, lists made of many answers) have handlers of their own. */
 export const commandRoutes: readonly CommandRoute[] = [
   ...rows("user", "caller", [

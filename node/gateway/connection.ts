@@ -28,15 +28,28 @@ export class Connection {
   pinged = false;
   /** `bye` was said. */
   closing = false;
+  /** Commands refused for their rate, since the last one that was taken. */
+  refusals = 0;
+  #draining: Promise<void> | undefined;
+  /** Since when more than `sendBufferBytesMax` waited at each write. */
+  #slowSinceMs: number | undefined;
+  readonly #nowMs: () => number;
   /** Set by the sweep that first sees it closing: when it is ended by force. */
   cutAtMs: number | undefined;
 
-  constructor(parts: { socket: WebSocket; stream: Duplex; caller: Caller; limits: GatewayLimits; nowMs: number }) {
+  constructor(parts: {
+    socket: WebSocket;
+    stream: Duplex;
+    caller: Caller;
+    limits: GatewayLimits;
+    nowMs: () => number;
+  }) {
     this.socket = parts.socket;
     this.stream = parts.stream;
     this.caller = parts.caller;
     this.limits = parts.limits;
-    this.heardAtMs = parts.nowMs;
+    this.#nowMs = parts.nowMs;
+    this.heardAtMs = parts.nowMs();
   }
 
   get open(): boolean {
@@ -48,13 +61,20 @@ export class Connection {
     return this.stream.writableLength > this.limits.sendBufferSoftBytes;
   }
 
-  /** Writes whole frames. A client that reads too slowly is told so and closed: memory is for those who read. */
+  /** Writes whole frames. A client that reads too slowly is told so and closed: memory is for those who read. What counts
+   *  is what waited before this write, and for how long: one large answer to a prompt reader is no fault of its own. */
   write(frames: Buffer): void {
     if (!this.open) return;
-    this.stream.write(frames);
-    if (this.stream.writableLength > this.limits.sendBufferBytesMax)
-      this.bye(failure("RATE_LIMITED", { reason: "this connection reads too slowly", retryAfterMs: 1_000 }), closeCodes.again);
-  } // prettier-ignore
+    const { sendBufferBytesMax, sendBufferHardBytesMax, slowReaderGraceMs } = this.limits;
+    const waiting = this.stream.writableLength;
+    if (waiting <= sendBufferBytesMax) this.#slowSinceMs = undefined;
+    else this.#slowSinceMs ??= this.#nowMs();
+    const slowMs = this.#slowSinceMs === undefined ? 0 : this.#nowMs() - this.#slowSinceMs;
+    if (waiting > sendBufferHardBytesMax || slowMs > slowReaderGraceMs) {
+      const reason = "this connection reads too slowly";
+      this.bye(failure("RATE_LIMITED", { reason, retryAfterMs: 1_000 }), closeCodes.again);
+    } else this.stream.write(frames);
+  }
 
   send(frame: NodeFrame): void {
     this.write(frameOf(frame));
@@ -68,15 +88,17 @@ export class Connection {
     this.socket.close(code, reason.code);
   }
 
-  /** Resolves when what was written is small again, or the stream is gone. */
+  /** Resolves when what was written has been read, or the stream is gone. One wait serves all who ask. */
   drained(): Promise<void> {
     if (!this.open || !this.congested) return Promise.resolve();
-    return new Promise((resolve) => {
+    this.#draining ??= new Promise((resolve) => {
       const done = () => {
         this.stream.off("drain", done).off("close", done);
+        this.#draining = undefined;
         resolve();
       };
       this.stream.on("drain", done).on("close", done);
     });
+    return this.#draining;
   }
 }

@@ -136,6 +136,11 @@ export function createFeeds(
       else if (plain && !connection.congested && (first === undefined || first === subscription.last + 1)) {
         if (last !== undefined) subscription.last = last;
         connection.write(whole);
+      } else if (durable.length > 0 && connection.congested) {
+        // It lags: what it misses is asked of the actor once it has read what waits.
+        subscription.held = [];
+        subscription.missed = true;
+        void catchUpLater(subscription);
       } else deliver(subscription, items);
     }
     meter.count("gateway_events_sent", items.length * feed.subscriptions.size);
@@ -169,6 +174,20 @@ export function createFeeds(
     }
   }
 
+  async function catchUpLater(subscription: Subscription): Promise<void> {
+    await subscription.connection.drained();
+    if (!subscription.ended) await catchUp(subscription, subscription.last, undefined);
+  }
+
+  /** The subscription that `re` asked for was ended or replaced before it was answered. */
+  function replaced(connection: Connection, re: number | undefined): void {
+    if (re !== undefined)
+      connection.send({
+        re,
+        error: failure("ALREADY_DONE", { reason: "another subscribe or unsubscribe came after it" }),
+      });
+  }
+
   async function catchUp(subscription: Subscription, after: number | undefined, re: number | undefined): Promise<void> {
     const { connection, topic } = subscription;
     let cursor = after;
@@ -179,7 +198,7 @@ export function createFeeds(
         subscription.held = [];
       }
       const answer = await resume(connection, topic, cursor);
-      if (subscription.ended) return;
+      if (subscription.ended) return replaced(connection, unanswered);
       if (!answer.ok) return end(subscription, answer.error, unanswered);
       const { head, state, events, more } = answer.value as Resumed<unknown, unknown>;
       if (unanswered !== undefined)
@@ -189,14 +208,13 @@ export function createFeeds(
         if (position > subscription.last) {
           subscription.last = position;
           connection.write(frameOf({ topic, at: position, event }));
+          // As fast as the client reads, so a long way back fills no memory here.
+          if (connection.congested) await connection.drained();
+          if (subscription.ended) return;
         }
       if (more !== true) subscription.last = Math.max(subscription.last, head);
       cursor = subscription.last;
-      if (more === true) {
-        // The next page is asked for when the client has read this one, so a long way back fills no memory here.
-        await connection.drained();
-        if (subscription.ended) return;
-      } else if (!subscription.missed) {
+      if (more !== true && !subscription.missed) {
         const held = subscription.held ?? [];
         subscription.held = undefined;
         return deliver(subscription, held);

@@ -64,7 +64,7 @@ export async function createHttp(at: Surroundings, accounts: Accounts, commands:
   const answerError = (error: unknown, request: FastifyRequest, reply: FastifyReply) => {
     const { reason, fault } = refusalOf(error, request.routeOptions.config.bytesMax ?? limits.bodyBytesMax);
     if (!fault) return sendFailure(request, reply, reason);
-    log.error("request_failed", { requestId: request.id, route: request.routeOptions.url, error: String((error as Error)?.stack ?? error) });
+    log.error("request.failed", { requestId: request.id, route: request.routeOptions.url, error: String((error as Error)?.stack ?? error) });
     return sendFailure(request, reply, failure("INTERNAL", { requestId: request.id }));
   }; // prettier-ignore
 

@@ -46,8 +46,13 @@ export interface GatewayLimits {
   readonly upgradesPendingMax: number;
   /** Bytes that wait in one connection beyond which best-effort events are left out. */
   readonly sendBufferSoftBytes: number;
-  /** Bytes that wait in one connection beyond which it is closed as too slow. */
+  /** Bytes that wait in one connection beyond which it is closed as too slow, when that lasts for `slowReaderGraceMs`. */
   readonly sendBufferBytesMax: number;
+  readonly slowReaderGraceMs: number;
+  /** And beyond which it is closed at once. */
+  readonly sendBufferHardBytesMax: number;
+  /** Commands refused for their rate, one after the other, after which the connection is closed. */
+  readonly refusalsMax: number;
   /** Live events held for one subscription while it catches up; further ones are fetched from the actor instead. */
   readonly heldEventsMax: number;
   /** Pages of missed events one catch-up may take before the subscription is `lost`. */
@@ -86,6 +91,9 @@ export const gatewayLimits: GatewayLimits = {
   upgradesPendingMax: 1_024,
   sendBufferSoftBytes: 256 * 1024,
   sendBufferBytesMax: 2 * 1024 * 1024,
+  slowReaderGraceMs: 5_000,
+  sendBufferHardBytesMax: 8 * 1024 * 1024,
+  refusalsMax: 200,
   heldEventsMax: 1_000,
   // The whole event window in pages, and as many again for what happens meanwhile.
   catchUpPagesMax: Math.ceil(wireLimits.eventWindow / wireLimits.pageEntriesDefault) * 2,

@@ -17,7 +17,7 @@ import {
 import type { Message } from "../../actors/behavior.ts";
 import type { Accounts, Caller } from "./accounts.ts";
 import { sessionCookie } from "./callers.ts";
-import { commandRoutes, messageOf, schemasOf } from "./commands.ts";
+import { commandRoutes, messageOf, schemasOf, personOnly } from "./commands.ts";
 import { callerOf, originOf } from "./http.ts";
 import type { Surroundings } from "./options.ts";
 import { demand } from "./refusals.ts";
@@ -39,7 +39,7 @@ const operationOf = (request: FastifyRequest): string | undefined => {
 };
 
 const newRoom = schema.object({ room: schema.roomKey, ...roomCommands.create.properties });
-const directRoom = schema.object({ with: schema.principal });
+const directRoom = schema.object({ with: Type.String({ pattern: "^user/[a-z0-9][a-z0-9_-]{0,31}$" }) });
 const newPassword = schema.object({ current: credentials.properties.password, password: signUp.properties.password });
 const claim = schema.object({ adminCode: Type.String({ minLength: 1, maxLength: 64 }) });
 
@@ -63,7 +63,7 @@ export function addRoutes(app: FastifyInstance, at: Surroundings, accounts: Acco
     app.route({
       method: route.method,
       url: route.path,
-      config: { access: "user" },
+      config: { access: personOnly.has(`${route.kind}.${route.command}`) ? "person" : "user" },
       schema: {
         summary: route.summary,
         tags: [route.kind],

@@ -17,7 +17,7 @@ import {
 } from "../../protocols/index.ts";
 import type { Accounts, Caller } from "./accounts.ts";
 import { checkSameOrigin, presentedToken } from "./callers.ts";
-import { readCommand } from "./commands.ts";
+import { readCommand, personOnly } from "./commands.ts";
 import { closeCodes, Connection } from "./connection.ts";
 import { createFeeds, isTopicFor } from "./feeds.ts";
 import { parseJson } from "./json.ts";
@@ -57,6 +57,8 @@ export function createSockets(server: Server, at: Surroundings, accounts: Accoun
   });
   const places = new Map<WebSocket, Place>();
   let pending = 0;
+  /** Upgrades that are not decided yet or were refused. */
+  const unsettled = new Set<Duplex>();
   let closed = false;
 
   const resume = (connection: Connection, topic: string, after: number | undefined) =>
@@ -99,7 +101,15 @@ export function createSockets(server: Server, at: Surroundings, accounts: Accoun
   function handle({ connection, person }: Place, frame: ClientFrame): void {
     const { caller } = connection;
     const retryAfterMs = commands.take(caller.user);
-    if (retryAfterMs > 0) return answer(connection, frame.id, refused(failure("RATE_LIMITED", { retryAfterMs })));
+    if (retryAfterMs > 0) {
+      connection.refusals += 1;
+      const refusal = failure("RATE_LIMITED", { retryAfterMs });
+      if (connection.refusals > limits.refusalsMax) return connection.bye(refusal, closeCodes.again);
+      return answer(connection, frame.id, refused(refusal));
+    }
+    connection.refusals = 0;
+    if (personOnly.has(frame.do) && caller.kind !== "session")
+      return answer(connection, frame.id, refused(failure("FORBIDDEN", { reason: "API keys may not do this" })));
     switch (frame.do) {
       case "ping":
         return answer(connection, frame.id, ok({}));
@@ -169,12 +179,12 @@ export function createSockets(server: Server, at: Surroundings, accounts: Accoun
 
   // A protocol error or a reset. `ws` closes with the code of RFC 6455 and `close` follows, where everything is undone.
   function onError(this: WebSocket, error: Error): void {
-    log.debug("connection_error", { error: error.message });
+    log.debug("connection.error", { error: error.message });
   }
 
   function admit(request: IncomingMessage, stream: Duplex, head: Buffer, caller: Caller, person: Person): void {
     upgrader.handleUpgrade(request, stream, head, (socket) => {
-      const connection = new Connection({ socket, stream, caller, limits, nowMs: clock.monotonicMs() });
+      const connection = new Connection({ socket, stream, caller, limits, nowMs: () => clock.monotonicMs() });
       places.set(socket, { connection, person });
       socket.on("message", onMessage).on("pong", onPong).on("close", onClose).on("error", onError);
       meter.gauge("gateway_connections", places.size);
@@ -200,10 +210,26 @@ export function createSockets(server: Server, at: Surroundings, accounts: Accoun
     return caller;
   }
 
+  /** After an upgrade nobody but us watches over the socket: it is read to its end, so that its closing is seen, and cut
+   *  when the peer does not close in time. */
+  function refuseUpgrade(stream: Duplex, reason: Failure): void {
+    unsettled.add(stream);
+    const cancelCut = clock.after(limits.closeTimeoutMs, () => stream.destroy());
+    stream.once("close", () => {
+      cancelCut();
+      unsettled.delete(stream);
+    });
+    stream.once("end", () => stream.destroy());
+    stream.resume();
+    stream.end(rawAnswer(reason));
+  }
+
   function onUpgrade(request: IncomingMessage, stream: Duplex, head: Buffer): void {
     // Node took its own listener away: a reset during the upgrade must not end the process.
     stream.on("error", ignore);
-    const refuse = (reason: Failure) => void stream.end(rawAnswer(reason));
+    unsettled.add(stream);
+    stream.once("close", () => unsettled.delete(stream));
+    const refuse = (reason: Failure) => refuseUpgrade(stream, reason);
     let url: URL;
     try {
       url = new URL(request.url ?? "/", "http://node");
@@ -226,6 +252,7 @@ export function createSockets(server: Server, at: Surroundings, accounts: Accoun
       const gone = stream.destroyed || !stream.writable;
       if (!gone && caller.ok) {
         stream.off("error", ignore);
+        unsettled.delete(stream);
         const before = places.size;
         admit(request, stream, head, caller.value, person);
         // The handshake itself was refused (a wrong version, no key): there is no connection.
@@ -238,7 +265,7 @@ export function createSockets(server: Server, at: Surroundings, accounts: Accoun
   }
 
   upgrader.on("wsClientError", (error, stream) => {
-    stream.on("error", ignore).end(rawAnswer(failure("BAD_REQUEST", { path: "", problem: error.message })));
+    refuseUpgrade(stream.on("error", ignore), failure("BAD_REQUEST", { path: "", problem: error.message }));
   });
   server.on("upgrade", onUpgrade);
 
@@ -270,6 +297,7 @@ export function createSockets(server: Server, at: Surroundings, accounts: Accoun
     cut() {
       stopSweep();
       for (const socket of places.keys()) socket.terminate();
+      for (const stream of unsettled) stream.destroy();
     },
   };
 }

@@ -26,7 +26,7 @@ describe("fuzz: the gateway", () => {
     const client = await connectClient(stand.url, token);
     expect((await client.ask("room.history", "lobby", { limit: 1 })).ok.messages[0].text).to.equal("still here");
     client.socket.close();
-    expect(stand.troubles.filter((line) => line.startsWith("request_failed"))).to.deep.equal([]);
+    expect(stand.troubles.filter((line) => line.startsWith("request.failed"))).to.deep.equal([]);
   });
 
   function expectTyped(status: number, body: unknown, what: string): void {

@@ -161,7 +161,7 @@ describe("gateway: feeds", () => {
           await world.settle();
           const head = world.events.length;
           for (const { listener, from } of listeners) {
-            const answer = listener.frames.find((frame) => "re" in frame) as { ok: { head: number } } | undefined;
+            const answer = listener.frames.find((frame) => "re" in frame && "ok" in frame) as { ok: { head: number } } | undefined;
             expect(answer?.ok.head, JSON.stringify(listener.frames)).to.be.a("number");
             const first = (from ?? answer?.ok.head ?? 0) + 1;
             const wanted = Array.from({ length: head - first + 1 }, (_, index) => first + index);

@@ -143,7 +143,7 @@ describe("gateway: HTTP", () => {
     expect(reply.status).to.equal(500);
     expect(reply.body.error.code).to.equal("INTERNAL");
     expect(JSON.stringify(reply.body)).not.to.contain("secret");
-    const line = broken.troubles.find((trouble) => trouble.startsWith("request_failed"));
+    const line = broken.troubles.find((trouble) => trouble.startsWith("request.failed"));
     expect(line).to.contain(reply.body.error.details.requestId).and.to.contain("a secret detail");
     await broken.stop();
   });

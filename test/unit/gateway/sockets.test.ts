@@ -1,3 +1,5 @@
+import { once } from "node:events";
+import { connect } from "node:net";
 import { expect } from "chai";
 import { connectClient, startStand, type Client, type Frame, type Stand } from "./stand.ts";
 
@@ -268,22 +270,97 @@ describe("gateway: WebSocket", () => {
     await small.stop();
   });
 
-  it("closes a connection that reads too slowly instead of keeping what it does not read", async () => {
-    const small = await startStand({ limits: { sendBufferSoftBytes: 16 * 1024, sendBufferBytesMax: 64 * 1024 } });
-    const { token } = await small.signUp("ada");
-    const author = await small.connect(token);
-    await author.ask("room.create", "flood", {});
-    const slow = await small.connect(token);
-    await slow.ask("subscribe", "room/flood");
-    slow.socket.pause();
+  describe("with a client that does not read", () => {
+    const limits = {
+      sendBufferSoftBytes: 16 * 1024,
+      sendBufferBytesMax: 64 * 1024,
+      sendBufferHardBytesMax: 256 * 1024,
+    };
     // More than the sockets of any system hold: what is left lies in the node's memory, or would.
-    const post = () => author.ask("room.post", "flood", { text: "x".repeat(9_000) });
-    for (let round = 0; round < 30; round += 1) await Promise.all(Array.from({ length: 50 }, post));
-    slow.socket.resume();
-    expect((await slow.closed).code).to.equal(1013);
-    expect(slow.frames.at(-1)?.bye?.code).to.equal("RATE_LIMITED");
+    const rounds = 20;
+    const postsPerRound = 50;
+
+    it("holds nothing back for it, and gives it every event once it reads again", async () => {
+      const small = await startStand({ limits });
+      const { token } = await small.signUp("ada");
+      const author = await small.connect(token);
+      await author.ask("room.create", "flood", {});
+      const slow = await small.connect(token);
+      const { ok } = await slow.ask("subscribe", "room/flood");
+      slow.socket.pause();
+      const post = () => author.ask("room.post", "flood", { text: "x".repeat(9_000) });
+      for (let round = 0; round < rounds; round += 1) await Promise.all(Array.from({ length: postsPerRound }, post));
+      slow.socket.resume();
+      const head = (ok as { head: number }).head;
+      await slow.next((frame) => frame.at === head + rounds * postsPerRound);
+      const positions = slow.frames.filter((frame) => frame.topic === "room/flood" && frame.at !== undefined);
+      expect(positions.map((frame) => frame.at)).to.deep.equal(positions.map((_, index) => head + 1 + index));
+      await small.stop();
+    }).timeout(30_000);
+
+    it("closes it when it asks for more than it reads", async () => {
+      const small = await startStand({ limits });
+      const { token } = await small.signUp("ada");
+      const author = await small.connect(token);
+      await author.ask("room.create", "flood", {});
+      const post = () => author.ask("room.post", "flood", { text: "x".repeat(9_000) });
+      for (let round = 0; round < 4; round += 1) await Promise.all(Array.from({ length: postsPerRound }, post));
+      const greedy = await small.connect(token);
+      greedy.socket.pause();
+      for (let id = 1_000; id < 1_040; id += 1) {
+        greedy.socket.send(JSON.stringify({ id, do: "room.history", to: "flood", with: { limit: 200 } }));
+      }
+      // The node answers one after the other; the pause is over when it has given up on this client.
+      await author.ask("room.history", "flood", { limit: 200 });
+      greedy.socket.resume();
+      expect((await greedy.closed).code).to.equal(1013);
+      expect(greedy.frames.at(-1)?.bye?.code).to.equal("RATE_LIMITED");
+      await small.stop();
+    }).timeout(30_000);
+  });
+
+  it("lets go of refused upgrades that the other side keeps open, also when it stops", async () => {
+    const small = await startStand({ limits: { closeTimeoutMs: 50 } });
+    const { hostname, port } = new URL(small.url);
+    const upgrade = "GET /ws HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n";
+    const held = await Promise.all(
+      Array.from({ length: 20 }, async () => {
+        const socket = connect({ host: hostname, port: Number(port), allowHalfOpen: true });
+        socket.on("error", () => undefined).write(upgrade);
+        const [answer] = (await once(socket, "data")) as [Buffer];
+        expect(answer.toString()).to.match(/^HTTP\/1\.1 401 /u);
+        // Its own half stays open; writing shows it when the node has let go.
+        const writing = setInterval(() => socket.write("and some bytes more"), 20);
+        socket.resume().once("close", () => clearInterval(writing));
+        return socket;
+      }),
+    );
+    await Promise.all(held.map((socket) => new Promise((resolve) => socket.once("close", resolve))));
+    const last = connect({ host: hostname, port: Number(port), allowHalfOpen: true });
+    last.on("error", () => undefined).write(upgrade);
+    await once(last, "data");
+    await small.gateway.stop(500);
+    last.destroy();
     await small.stop();
-  }).timeout(20_000);
+  });
+
+  it("does not let an API key end sessions and keys", async () => {
+    const small = await startStand();
+    const { token } = await small.signUp("ada");
+    const person = await small.connect(token);
+    const made = await fetch(`${small.url}/api/me/keys`, {
+      method: "POST",
+      headers: { authorization: `Bearer ${token}`, "content-type": "application/json" },
+      body: JSON.stringify({ label: "k" }),
+    });
+    const { id, key } = (await made.json()) as { id: string; key: string };
+    const program = await small.connect(key);
+    expect((await program.ask("user.revokeSession", "ada", { id })).error?.code).to.equal("FORBIDDEN");
+    const headers = { authorization: `Bearer ${key}` };
+    expect((await fetch(`${small.url}/api/me/sessions/${id}`, { method: "DELETE", headers })).status).to.equal(403);
+    expect((await person.ask("user.revokeSession", "ada", { id })).ok).to.deep.equal({});
+    await small.stop();
+  });
 
   it("says STOPPING to everybody when the node stops", async () => {
     const small = await startStand();
