@@ -147,6 +147,8 @@ export function createFeeds(
   }
 
   function hold(subscription: Subscription, items: readonly Item[]): void {
+    // What is held after something was missed would be thrown away by the next page.
+    if (subscription.missed) return;
     const held = subscription.held as Item[];
     if (held.length + items.length > limits.heldEventsMax) subscription.missed = true;
     else held.push(...items);
