@@ -1,6 +1,7 @@
 /** What the kernel, the journal and the gateway need from the world. `platform/` is the real set; the simulation brings
  *  its own, so one process can replay a node, its disk and its clock from a seed. */
-import type { Failure, Role, SlotId } from "../protocols/index.ts";
+import type { ActorId, Failure, Result, Role, SlotId } from "../protocols/index.ts";
+import type { Channel } from "../protocols/mesh/index.ts";
 
 export interface Clock {
   /** Milliseconds since 1970. May jump; used for time stamps and due times. */
@@ -30,6 +31,13 @@ export interface StoreRange {
   readonly reverse?: boolean;
 }
 
+/** A store as it was at one moment; what is written later does not show. Holds resources until it is closed. */
+export interface StoreView {
+  get(key: string): Promise<Uint8Array | undefined>;
+  range(range: StoreRange): Promise<readonly (readonly [key: string, value: Uint8Array])[]>;
+  close(): Promise<void>;
+}
+
 /** An ordered key-value store. A batch is atomic; with `sync` it is on disk when the promise resolves. When `batch`
  *  rejects, its outcome is unknown, and what is written after it is as durable as if it had never been. Keys are ASCII and compare by code unit. The bytes of
  *  a batch belong to the store until it settles. */
@@ -38,34 +46,123 @@ export interface Store {
   get(key: string): Promise<Uint8Array | undefined>;
   /** The entries of a range, in key order. Callers page with `limit`; a page is held in memory. */
   range(range: StoreRange): Promise<readonly (readonly [key: string, value: Uint8Array])[]>;
+  /** The keys of a range, without reading the values. */
+  keys(range: StoreRange): Promise<readonly string[]>;
+  /** Everything as it is now: every batch that has settled, and perhaps those that have not. */
+  view(): StoreView;
   /** Where the bytes are, for error messages. */
   readonly location: string;
   close(): Promise<void>;
 }
 
-/** Who owns a slot. Changed only by compare-and-set on `revision`. */
+/** The id of a node: made with its data folder, never used again. Its name is what people call it. */
+export type NodeId = string;
+
+/** Who owns a slot, as the directory remembers it.
+ *
+ *  `epoch` and `owner` change together: by the controller when the owner is gone, by the owner when it hands the slot
+ *  over or has restarted. `inSync` and `learners` are changed by the owner alone, `want` by the controller alone: it says
+ *  where the slot should be, and the owner works towards it. */
 export interface SlotRecord {
   readonly slot: SlotId;
   readonly epoch: number;
-  readonly owner: string;
-  readonly inSync: readonly string[];
-  readonly learners: readonly string[];
+  readonly owner: NodeId;
+  /** Holds everything acknowledged. Contains the owner. */
+  readonly inSync: readonly NodeId[];
+  readonly learners: readonly NodeId[];
+  readonly want?: { readonly owner: NodeId; readonly replicas: readonly NodeId[] };
+  /** Set for the slot of a pinned actor, which is named like the actor: the slot it was split from. */
+  readonly splitFrom?: SlotId;
+}
+
+/** A node that was admitted. The list of these is the wall around the mesh. */
+export interface MemberRecord {
+  readonly node: NodeId;
+  /** What people call it; unique in the cluster. */
+  readonly name: string;
+  /** The libp2p peer id that proves who it is. */
+  readonly peer: string;
+  /** Multiaddrs where it listens. */
+  readonly addresses: readonly string[];
+  readonly roles: readonly Role[];
+  readonly labels: Readonly<Record<string, string>>;
+  readonly models: readonly string[];
+  readonly gpu: boolean;
+  /** Its share compared to others; 1 is usual. */
+  readonly weight: number;
+  readonly version: string;
+  /** Where its page and API are, for people. */
+  readonly url: string;
+  /** Rises with each start of its process. */
+  readonly incarnation: number;
+  /** `draining`: gets nothing new and gives away what it has. */
+  readonly state: "active" | "draining";
+}
+
+/** A row of the directory: any plain data under a key, with a revision that rises with each change. Keys in use:
+ *  `slot/<slot>` SlotRecord, `member/<node>` MemberRecord, `invitation/<id>`, `cluster` and `policy`. */
+export interface DirectoryRow<Value = unknown> {
+  readonly key: string;
+  readonly value: Value;
   readonly revision: number;
 }
 
-/** The cluster's memory of who owns what. Correctness never rests on a clock or a lease of it. */
+export interface DirectoryWatcher {
+  /** All rows under the prefix. First after `watch`, and again after every gap: what is not in it is gone. */
+  reset(rows: readonly DirectoryRow[]): void;
+  changed(row: DirectoryRow): void;
+  removed(key: string, revision: number): void;
+  /** The view may be old from now on; a `reset` follows when it is current again. */
+  stale(): void;
+}
+
+/** The cluster's memory of who belongs to it and who owns what. Correctness rests on compare-and-set alone, never on a
+ *  clock or a lease. Error of every operation: DIRECTORY_UNAVAILABLE; for a compare-and-set its outcome is then unknown. */
 export interface Directory {
-  read(slot: SlotId): Promise<SlotRecord | undefined>;
-  /** Writes `next` if the stored revision is still `revision` (0: absent). Resolves with the stored record either way;
-   *  `applied` says whether it is `next`; without a stored record and with another revision there is none. */
+  read(key: string): Promise<DirectoryRow | undefined>;
+  /** Writes `value` (undefined: deletes) if the stored revision is still `revision` (0: absent) and, with `guard`, that
+   *  row's revision is too. Resolves with the row as it is now: `applied` says whether it is this one. */
   compareAndSet(
-    next: Omit<SlotRecord, "revision">,
+    key: string,
+    value: unknown,
     revision: number,
-  ): Promise<
-    | { readonly applied: true; readonly record: SlotRecord }
-    | { readonly applied: false; readonly record: SlotRecord | undefined }
-  >;
-  list(): Promise<readonly SlotRecord[]>;
+    guard?: { readonly key: string; readonly revision: number },
+  ): Promise<{ readonly applied: boolean; readonly row: DirectoryRow | undefined }>;
+  /** Every row whose key starts with `prefix`, as they were at one moment. */
+  list(prefix: string): Promise<readonly DirectoryRow[]>;
+  /** Tells of every change under `prefix`, in the order of revisions, from a `reset` on. The returned function ends it. */
+  watch(prefix: string, watcher: DirectoryWatcher): () => void;
+}
+
+/** Messages between nodes. At most once each; in order within one channel of one pair for as long as the pair stays
+ *  connected; channels overtake one another. When a connection ends, what was under way may have arrived or not. */
+export interface Transport {
+  readonly node: NodeId;
+  /** Queues plain data for a peer. False, and nothing is sent: there is no connection, or its queue is full. */
+  send(to: NodeId, channel: Channel, message: unknown): boolean;
+  /** Who can be sent to now. */
+  peers(): readonly NodeId[];
+  /** One listener, set before anything is received. */
+  listen(listener: TransportListener): void;
+  /** Ends the connection with a peer that breaks the rules. It may connect again. */
+  disconnect(peer: NodeId, reason: Failure): void;
+}
+
+export interface TransportListener {
+  received(from: NodeId, channel: Channel, message: unknown): void;
+  connected(peer: NodeId): void;
+  disconnected(peer: NodeId): void;
+}
+
+/** Who is here, as this node sees it. An opinion: nothing that must never be wrong rests on it. */
+export interface Membership {
+  readonly self: NodeId;
+  /** Every admitted node, oneself included. `view` rises with each change of the list. */
+  members(): { readonly view: number; readonly members: readonly MemberRecord[] };
+  /** Whether a member is thought to be up: connected and heard of. Oneself always is. */
+  isUp(node: NodeId): boolean;
+  /** Calls back after any change of the list or of who is up. */
+  onChange(listener: () => void): () => void;
 }
 
 /** Where an actor's published events go. Durable events of one topic arrive in the order of `at`. */
@@ -88,4 +185,4 @@ export interface Meter {
   observeMs(name: string, valueMs: number, labels?: Readonly<Record<string, string>>): void;
 }
 
-export type { Failure, Role };
+export type { ActorId, Channel, Failure, Result, Role };

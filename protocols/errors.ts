@@ -112,6 +112,37 @@ export const errorTable = {
     http: 400,
     help: "The configuration is not valid; details name the field.",
   },
+  PEER_LOST: {
+    outcome: "unknown",
+    http: 504,
+    help: "The connection to another node ended, or it did not answer in time; reuse the operationId.",
+  },
+  DIRECTORY_UNAVAILABLE: {
+    outcome: "unknown",
+    http: 503,
+    help: "The cluster's directory does not answer: is the manager node (or etcd) up? What is placed goes on running.",
+  },
+  NOT_IN_SYNC: {
+    outcome: "not_started",
+    http: 503,
+    help: "Fewer replicas are in sync than `minInSync` asks for; writes wait until another has caught up.",
+  },
+  INVITATION_INVALID: {
+    outcome: "failed",
+    http: 403,
+    help: "This invitation is unknown, used, expired or forged; ask for a new one with `plexus invite`.",
+  },
+  NOT_A_PEER: { outcome: "failed", http: 403, help: "This node is not a member of the cluster, or was evicted." },
+  VERSION_UNSUPPORTED: {
+    outcome: "failed",
+    http: 426,
+    help: "The versions of two nodes are more than one minor version apart; upgrade the older one first.",
+  },
+  NO_CANDIDATE: {
+    outcome: "failed",
+    http: 409,
+    help: "No node may take this: none has the role, or those that have it are down or draining.",
+  },
   UNREACHABLE: { outcome: "not_started", http: 503, help: "No node answers at this address; is it running?" },
   INTERNAL: {
     outcome: "unknown",

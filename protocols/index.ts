@@ -7,6 +7,7 @@ export * from "./agent.ts";
 export * from "./assert.ts";
 export * from "./catalog.ts";
 export * from "./client.ts";
+export * from "./cluster.ts";
 export * from "./codec.ts";
 export * from "./errors.ts";
 export * from "./generation.ts";

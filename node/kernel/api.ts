@@ -1,6 +1,74 @@
 /** What the kernel offers to the gateway and to tests. */
-import type { ActorDetail, ActorId, ActorRow, Result } from "../../protocols/index.ts";
-import type { Message, Sender } from "../../actors/behavior.ts";
+import type { ActorDetail, ActorId, ActorRow, Failure, Result, SlotId } from "../../protocols/index.ts";
+import type { Message, ReplyTo, Sender } from "../../actors/behavior.ts";
+import type { EntryDraft, Recovered, SlotLog } from "../storage/index.ts";
+import type { Envelope } from "./mailbox.ts";
+
+export type { Envelope } from "./mailbox.ts";
+
+/** The log of a slot that this node serves under one epoch. What it calls durable is on the disk of every replica the
+ *  slot needs. */
+export interface ServedLog
+  extends Pick<
+    SlotLog,
+    | "slot"
+    | "lastSeq"
+    | "durableSeq"
+    | "length"
+    | "bytes"
+    | "trimPoint"
+    | "actorsBelow"
+    | "firstNeeded"
+    | "actorsWithTail"
+    | "actorsWithSnapshot"
+    | "readSide"
+    | "readSpace"
+  > {
+  readonly epoch: number;
+  /** `done` is called in the order of the appends: durable everywhere it must be, or with the reason why that is not
+   *  known. Error, with nothing appended: TOO_LARGE. */
+  append(
+    draft: EntryDraft,
+    done: (error: Failure | undefined) => void,
+  ): { readonly seq: number; readonly bytes: number };
+  snapshot(actor: ActorId, seq: number, body: unknown, done: (error: Failure | undefined) => void): number;
+  trim(throughSeq: number, done: (error: Failure | undefined) => void): void;
+  recover(actor: ActorId): Promise<Recovered>;
+  /** No other node must be asked before a turn that appended nothing may answer. */
+  readonly alone: boolean;
+  /** Asks every replica the slot needs, from now on, whether this epoch still stands. `done` without an error: it did
+   *  after this call. Many calls share one question. */
+  confirm(done: (error: Failure | undefined) => void): void;
+  /** Gives one actor a slot of its own, named like the actor, with everything it has: one durable entry. The actor must be
+   *  idle and snapshotted. Resolves once the new slot exists in the directory and this one has let go. */
+  split(actor: ActorId): Promise<void>;
+}
+
+/** Slots as the kernel needs them: somebody makes them servable here. */
+export interface Slots {
+  /** Makes the slot servable by this node: takes or has its epoch, brought in line with its replicas. `ended` is called
+   *  once if that ceases to be so (a newer owner, a failed append): then the log takes nothing more.
+   *  Errors: MOVED (details: owner, epoch), SLOT_UNAVAILABLE, DATA_DAMAGED, DIRECTORY_UNAVAILABLE. */
+  open(slot: SlotId, ended: (error: Failure) => void): Promise<ServedLog>;
+  /** Slots that hold anything here and that this node owns, for listings. */
+  owned(): Promise<readonly SlotId[]>;
+  /** The kernel can no longer go on with this log (its data is damaged, an append failed): lets go of it. */
+  give(slot: SlotId, error: Failure): void;
+}
+
+/** How envelopes reach actors that live elsewhere. */
+export interface Routing {
+  /** The slot of an actor: its role's share, or its own when it is pinned. */
+  slotOf(role: string, actor: ActorId): SlotId;
+  /** Whether messages for this slot must be sent, in their order, through `send`: another node owns it, or earlier ones
+   *  still wait there. */
+  takes(slot: SlotId): boolean;
+  /** Sends to the owner, again and again as the error allows, until answered or past the deadline. Settles exactly once;
+   *  a tell settles when it was taken. */
+  send(slot: SlotId, envelope: Envelope, deadlineMs: number, settle: (result: Result<unknown>) => void): void;
+  /** Answers an ask that came from another node. */
+  answer(to: ReplyTo, result: Result<unknown>): void;
+}
 
 export interface Request {
   readonly to: ActorId;
@@ -35,6 +103,25 @@ export interface Kernel {
     readonly slotsOpen: number;
     readonly slotsQuarantined: readonly { readonly slot: string; readonly reason: string }[];
   };
+  /** Takes an envelope that another node sent. It is answered through `Routing.answer`, MOVED when this node does not own
+   *  its slot. */
+  receive(slot: SlotId, envelope: Envelope): void;
+  /** Brings a slot that this node owns into service, so that pending work goes on without a message. */
+  serve(slot: SlotId): void;
+  /** Before the slot moves: finishes turns and appends under way, starts no other, keeps queueing. Rejects when that takes
+   *  longer than `deadlineMs`. */
+  drain(slot: SlotId, deadlineMs: number): Promise<void>;
+  /** The move did not happen: goes on where `drain` stopped. */
+  resume(slot: SlotId): void;
+  /** Gives an actor of a slot served here a slot of its own (see `ServedLog.split`). */
+  pin(actor: ActorId): Promise<Result<{ readonly slot: SlotId }>>;
+  /** Load of the slots served here since the last call, for placement: turns and bytes appended, and the busiest actors. */
+  load(): readonly {
+    readonly slot: SlotId;
+    readonly actors: number;
+    readonly turns: number;
+    readonly busiest?: { readonly actor: ActorId; readonly turns: number };
+  }[];
   /** Refuses new messages (STOPPING), finishes the turns and appends under way, resolves within `deadlineMs`. */
   stop(deadlineMs: number): Promise<void>;
 }

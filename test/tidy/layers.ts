@@ -14,7 +14,17 @@ export interface Layer {
   readonly world: boolean;
 }
 
-const belowNode = ["protocols", "config", "actors/behavior.ts", "runtimes/runtime.ts", "node/ports.ts", "node/seal.ts"];
+const belowNode = [
+  "protocols",
+  "config",
+  "actors/behavior.ts",
+  "runtimes/runtime.ts",
+  "node/ports.ts",
+  "node/seal.ts",
+  "node/exchange.ts",
+  "node/records.ts",
+  "protocols/mesh",
+];
 
 /** Parts of a node meet in `node/node.ts` only; they know each other's types at most. */
 const nodePart = (folder: string): Layer => ({
@@ -53,6 +63,9 @@ export const layers: readonly Layer[] = [
   nodePart("node/directory"),
   nodePart("node/gateway"),
   nodePart("node/mesh"),
+  nodePart("node/membership"),
+  nodePart("node/replication"),
+  nodePart("node/routing"),
   nodePart("node/placement"),
   { ...nodePart("node/platform"), world: true },
   { folder: "cli", values: ["protocols", "config", "runtimes", "node"], nodeModules: true, world: true },
@@ -75,5 +88,7 @@ export const entrances: readonly string[] = [
   "node/node.ts",
   "node/ports.ts",
   "node/seal.ts",
+  "node/exchange.ts",
+  "node/records.ts",
   "node/kernel/api.ts",
 ];

@@ -1,0 +1,168 @@
+/** Typed messages between nodes, on top of the Transport port: every message is a row of `protocols/mesh`, is checked when
+ *  it arrives, and goes to the one part that registered for it. Some are calls, which have an answer and a deadline.
+ *
+ *      part ─ send / call ─► [name, call, body] ─► Transport ─► check ─► handler ─► [answer]
+ *
+ *  A peer that sends what no row describes loses its connection; nothing else is touched. */
+import { Compile, type Validator } from "typebox/compile";
+import { failure, failureOf, refused, type Failure, type Result } from "../protocols/index.ts";
+import { meshMessages, type Channel, type MeshBody, type MeshName } from "../protocols/mesh/index.ts";
+import type { Clock, Log, Meter, NodeId, Transport } from "./ports.ts";
+
+/** What a handler gives back: nothing for a message, a result for a call. */
+type Handled = void | Result<unknown> | Promise<Result<unknown>>;
+
+export interface Exchange {
+  readonly node: NodeId;
+  peers(): readonly NodeId[];
+  /** Registers the one handler of a message. It must not throw for what a peer says: that would be a fault of ours. */
+  on<Name extends MeshName>(name: Name, handler: (body: MeshBody<Name>, from: NodeId) => Handled): void;
+  /** Sends without an answer. False: not sent. To oneself it arrives at once. */
+  send<Name extends MeshName>(to: NodeId, name: Name, body: MeshBody<Name>): boolean;
+  /** Sends and waits for the answer. Never rejects. Errors beside those of the handler: UNREACHABLE (not_started: there was
+   *  no connection), PEER_LOST (unknown: it ended, or no answer came in time). */
+  call<Name extends MeshName>(
+    to: NodeId,
+    name: Name,
+    body: MeshBody<Name>,
+    timeoutMs: number,
+  ): Promise<Result<unknown>>;
+  /** Hears of connections as they come and go. */
+  onPeer(listener: { connected?(peer: NodeId): void; disconnected?(peer: NodeId): void }): void;
+}
+
+interface OpenCall {
+  readonly to: NodeId;
+  readonly cancel: () => void;
+  settle(result: Result<unknown>): void;
+}
+
+/** Calls to one peer that wait for their answers. Beyond it: OVERLOADED. docs/limits.md */
+const callsPerPeerMax = 16_384;
+
+const checks = new Map<string, { readonly channel: Channel; readonly check: Validator }>();
+for (const [name, { channel, schema }] of Object.entries(meshMessages))
+  checks.set(name, { channel, check: Compile(schema) });
+
+export function createExchange(ports: {
+  readonly transport: Transport;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly meter: Meter;
+}): Exchange {
+  const { transport, clock, log, meter } = ports;
+  const handlers = new Map<string, (body: never, from: NodeId) => Handled>();
+  const listeners: { connected?(peer: NodeId): void; disconnected?(peer: NodeId): void }[] = [];
+  const open = new Map<number, OpenCall>();
+  const perPeer = new Map<NodeId, number>();
+  let nextCall = 0;
+
+  const settle = (call: number, result: Result<unknown>): void => {
+    const waiting = open.get(call);
+    if (waiting === undefined) return;
+    open.delete(call);
+    perPeer.set(waiting.to, (perPeer.get(waiting.to) ?? 1) - 1);
+    waiting.cancel();
+    waiting.settle(result);
+  };
+
+  const refuseFrame = (from: NodeId, reason: string): void => {
+    meter.count("mesh_bad_frames");
+    transport.disconnect(from, failure("BAD_FRAME", { reason }));
+  };
+
+  /** Runs a handler; a fault in it is ours, and must not look like a refusal of the peer's message. */
+  const handle = (name: string, body: unknown, from: NodeId): Handled => {
+    try {
+      return handlers.get(name)?.(body as never, from);
+    } catch (error) {
+      log.error("mesh.handler.failed", { name, from, error });
+      return refused(failureOf(error));
+    }
+  };
+
+  const received = (from: NodeId, channel: Channel, frame: unknown): void => {
+    if (!Array.isArray(frame) || frame.length !== 3 || !Number.isSafeInteger(frame[1]))
+      return refuseFrame(from, "not a message");
+    const [name, call, body] = frame as [unknown, number, unknown];
+    if (name === "") {
+      // An answer. One that nobody waits for came too late.
+      if (open.get(call)?.to === from) settle(call, asResult(body));
+      return;
+    }
+    const row = typeof name === "string" ? checks.get(name) : undefined;
+    if (row === undefined || row.channel !== channel) return refuseFrame(from, "no such message on this channel");
+    if (!row.check.Check(body)) return refuseFrame(from, `${String(name)} does not fit its schema`);
+    const handled = handle(name as string, body, from);
+    if (call === 0) return;
+    const answer = (result: Result<unknown>): void => void transport.send(from, channel, ["", call, result]);
+    if (handled instanceof Promise) {
+      handled.then(answer, (error: unknown) => {
+        log.error("mesh.handler.failed", { name, from, error });
+        answer(refused(failureOf(error)));
+      });
+    } else {
+      answer(handled ?? refused(failure("BAD_REQUEST", { reason: `${String(name)} has no answer here` })));
+    }
+  };
+
+  transport.listen({
+    received,
+    connected: (peer) => {
+      for (const listener of listeners) listener.connected?.(peer);
+    },
+    disconnected: (peer) => {
+      for (const [call, { to }] of open) if (to === peer) settle(call, refused(failure("PEER_LOST", { node: peer })));
+      perPeer.delete(peer);
+      for (const listener of listeners) listener.disconnected?.(peer);
+    },
+  });
+
+  return {
+    node: transport.node,
+    peers: () => transport.peers(),
+    on(name, handler) {
+      handlers.set(name, handler as (body: never, from: NodeId) => Handled);
+    },
+    send(to, name, body) {
+      if (to !== transport.node) return transport.send(to, meshMessages[name].channel, [name, 0, body]);
+      clock.soon(() => void handle(name, body, to));
+      return true;
+    },
+    call(to, name, body, timeoutMs) {
+      if (to === transport.node) {
+        return new Promise((resolve) => {
+          clock.soon(() => {
+            const handled = handle(name, body, to);
+            if (handled instanceof Promise)
+              handled.then(resolve, (error: unknown) => resolve(refused(failureOf(error))));
+            else resolve(handled ?? refused(failure("BAD_REQUEST", { reason: `${name} has no answer here` })));
+          });
+        });
+      }
+      const waiting = perPeer.get(to) ?? 0;
+      if (waiting >= callsPerPeerMax) return Promise.resolve(refused(failure("OVERLOADED", { callsPerPeerMax })));
+      nextCall += 1;
+      const call = nextCall;
+      return new Promise((resolve) => {
+        if (!transport.send(to, meshMessages[name].channel, [name, call, body])) {
+          resolve(refused(failure("UNREACHABLE", { node: to })));
+          return;
+        }
+        perPeer.set(to, waiting + 1);
+        const cancel = clock.after(timeoutMs, () =>
+          settle(call, refused(failure("PEER_LOST", { node: to, because: "no answer in time", timeoutMs }))),
+        );
+        open.set(call, { to, cancel, settle: resolve });
+      });
+    },
+    onPeer: (listener) => void listeners.push(listener),
+  };
+}
+
+/** What a peer sent as the answer to a call. */
+function asResult(body: unknown): Result<unknown> {
+  const { ok, value, error } = (body ?? {}) as { ok?: unknown; value?: unknown; error?: Failure };
+  if (ok === true) return { ok: true, value };
+  return refused(typeof error?.code === "string" ? error : failure("BAD_FRAME", { reason: "not an answer" }));
+}

@@ -1,0 +1,94 @@
+/** What this node knows of who owns which slot: one watch of the directory, shared by all parts. It may be behind; whoever
+ *  acts on it finds out by a MOVED, a FENCED or a failed compare-and-set. */
+import { hash32, type Role, type SlotId } from "../protocols/index.ts";
+import type { Directory, MemberRecord, NodeId } from "./ports.ts";
+import { asSlot, slotPrefix, type SlotRow } from "./records.ts";
+
+export interface SlotTable {
+  get(slot: SlotId): SlotRow | undefined;
+  rows(): IterableIterator<SlotRow>;
+  /** Takes over what somebody else knows, if it is newer: a compare-and-set's answer. */
+  learn(row: SlotRow): void;
+  /** Resolves when the directory has been read once. */
+  ready(): Promise<void>;
+  /** False while the directory cannot be watched: what is here may be old. */
+  readonly current: boolean;
+  /** Calls back for every row that changed or went away (`row` undefined), after it is in the table. */
+  onChange(listener: (slot: SlotId, row: SlotRow | undefined) => void): () => void;
+  stop(): void;
+}
+
+/** Starts watching. */
+export function watchSlots(directory: Directory): SlotTable {
+  const rows = new Map<SlotId, SlotRow>();
+  const listeners = new Set<(slot: SlotId, row: SlotRow | undefined) => void>();
+  let current = false;
+  let markReady = (): void => undefined;
+  const ready = new Promise<void>((resolve) => (markReady = resolve));
+
+  const tell = (slot: SlotId, row: SlotRow | undefined): void => {
+    for (const listener of listeners) listener(slot, row);
+  };
+  const learn = (row: SlotRow): void => {
+    const { slot } = row.record;
+    if ((rows.get(slot)?.revision ?? 0) >= row.revision) return;
+    rows.set(slot, row);
+    tell(slot, row);
+  };
+  const forget = (slot: SlotId): void => {
+    if (rows.delete(slot)) tell(slot, undefined);
+  };
+
+  const stop = directory.watch(slotPrefix, {
+    reset(all) {
+      const present = new Set(all.map(({ key }) => key.slice(slotPrefix.length)));
+      for (const slot of rows.keys()) if (!present.has(slot)) forget(slot);
+      for (const row of all) learn(asSlot(row) as SlotRow);
+      current = true;
+      markReady();
+    },
+    changed: (row) => learn(asSlot(row) as SlotRow),
+    removed: (key) => forget(key.slice(slotPrefix.length) as SlotId),
+    stale: () => void (current = false),
+  });
+
+  return {
+    get: (slot) => rows.get(slot),
+    rows: () => rows.values(),
+    learn,
+    ready: () => ready,
+    get current() {
+      return current;
+    },
+    onChange(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    stop,
+  };
+}
+
+/** The role whose nodes may own a slot; a pinned actor's slot says by its record where it was split from. */
+export const roleOf = (slot: SlotId, splitFrom?: SlotId): Role => (splitFrom ?? slot).split("/")[0] as Role;
+
+/** Nodes in the order in which they should hold a slot: weighted rendezvous hashing (Thaler and Ravishankar 1998; weights
+ *  by −w / ln h). Adding or removing a node moves only what it gains or loses. */
+export function rankNodes<Node extends Pick<MemberRecord, "node" | "weight">>(
+  slot: SlotId,
+  nodes: readonly Node[],
+): readonly Node[] {
+  const score = ({ node, weight }: Node): number => -weight / Math.log((hash32(`${node}|${slot}`) + 1) / (2 ** 32 + 1));
+  return [...nodes].sort((one, other) => score(other) - score(one) || (one.node < other.node ? -1 : 1));
+}
+
+/** Where the first message for a slot without a record goes: the owner it would be given. */
+export function firstOwner(
+  slot: SlotId,
+  members: readonly MemberRecord[],
+  isUp: (node: NodeId) => boolean,
+): NodeId | undefined {
+  const may = members.filter(
+    ({ node, roles, state }) => state === "active" && roles.includes(roleOf(slot)) && isUp(node),
+  );
+  return rankNodes(slot, may)[0]?.node;
+}

@@ -1,0 +1,87 @@
+/** What admins see and do of a cluster: rows and bodies of the `/api/admin/cluster` routes, used by the page and the
+ *  command line. */
+import { Type } from "typebox";
+import { roles, type Role } from "./ids.ts";
+import { object } from "./schema.ts";
+
+const role = Type.Union(roles.map((name) => Type.Literal(name)));
+const nodeName = Type.String({ minLength: 1, maxLength: 128, description: "A node's name or id" });
+const labels = Type.Record(Type.String({ maxLength: 64 }), Type.String({ maxLength: 64 }), { maxProperties: 32 });
+
+/** Bodies. */
+export const createInvitation = object({
+  roles: Type.Optional(Type.Array(role, { minItems: 1, uniqueItems: true })),
+  labels: Type.Optional(labels),
+  expiresInMs: Type.Optional(Type.Integer({ minimum: 1_000, maximum: 7 * 24 * 3_600_000 })),
+});
+export const setNodeRoles = object({ roles: Type.Array(role, { minItems: 1, uniqueItems: true }) });
+export const setDraining = object({ draining: Type.Boolean() });
+export const moveTo = object({ to: nodeName });
+export const migrateDirectory = object({
+  endpoints: Type.Array(Type.String({ minLength: 1, maxLength: 500 }), { minItems: 1, maxItems: 9 }),
+});
+
+/** One line of `plexus nodes`. */
+export interface ClusterNodeRow {
+  readonly node: string;
+  readonly name: string;
+  readonly roles: readonly Role[];
+  readonly labels: Readonly<Record<string, string>>;
+  readonly models: readonly string[];
+  readonly version: string;
+  readonly url: string;
+  readonly incarnation: number;
+  readonly state: "active" | "draining";
+  /** As the answering node sees it. */
+  readonly up: boolean;
+  /** It answers. */
+  readonly self: boolean;
+  /** It keeps the embedded directory. */
+  readonly directory: boolean;
+  readonly slotsOwned: number;
+  readonly slotsReplicated: number;
+  /** What the node last said of itself; absent when it is down. */
+  readonly actors?: number;
+  readonly turnsPerSecond?: number;
+  readonly connections?: number;
+  readonly eventLoopLagMs?: number;
+  readonly memoryBytes?: number;
+  readonly lastHeardMs?: number;
+}
+
+/** One line of `plexus slots`. */
+export interface ClusterSlotRow {
+  readonly slot: string;
+  readonly epoch: number;
+  readonly owner: string;
+  readonly inSync: readonly string[];
+  readonly learners: readonly string[];
+  /** Where it should be, when that differs. */
+  readonly want?: { readonly owner: string; readonly replicas: readonly string[] };
+  /** `moving`: on its way to what is wanted. `short`: fewer in sync than the policy asks for. `down`: its owner is. */
+  readonly status: "ok" | "moving" | "short" | "down";
+}
+
+/** Answer of a move: where the actor or slot is now. */
+export interface Moved {
+  readonly slot: string;
+  readonly owner: string;
+  readonly epoch: number;
+}
+
+export interface InvitationIssued {
+  readonly token: string;
+  readonly expiresAtMs: number;
+  readonly roles: readonly Role[];
+}
+
+export interface ClusterSummary {
+  readonly cluster: string;
+  /** Number of the member list as the answering node has it. */
+  readonly view: number;
+  readonly directory: { readonly kind: "embedded"; readonly node: string } | { readonly kind: "etcd"; readonly endpoints: readonly string[] }; // prettier-ignore
+  readonly replicas: number;
+  readonly minInSync: number;
+  readonly nodes: readonly ClusterNodeRow[];
+  readonly slots: { readonly total: number; readonly ok: number; readonly moving: number; readonly short: number; readonly down: number }; // prettier-ignore
+}

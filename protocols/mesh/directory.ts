@@ -1,0 +1,2 @@
+/** Messages of node/directory between nodes. */
+export const directoryMessages = {} as const;

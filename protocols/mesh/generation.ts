@@ -1,0 +1,2 @@
+/** Messages of node/generation between nodes. */
+export const generationMessages = {} as const;

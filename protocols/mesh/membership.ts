@@ -1,0 +1,2 @@
+/** Messages of node/membership between nodes. */
+export const membershipMessages = {} as const;

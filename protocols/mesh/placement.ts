@@ -1,0 +1,2 @@
+/** Messages of node/placement between nodes. */
+export const placementMessages = {} as const;

@@ -1,0 +1,2 @@
+/** Messages of node/routing between nodes. */
+export const routingMessages = {} as const;
