@@ -24,7 +24,7 @@ export interface AdminFlags {
 }
 
 /** With `--url` the session of `plexus chat` is used; without, the control file of the data folder. */
-async function findNode(flags: AdminFlags): Promise<Target> {
+export async function findNode(flags: AdminFlags): Promise<Target> {
   if (flags.url !== undefined) {
     const session = await savedSession(flags.url, Date.now());
     return { url: flags.url, ...(session !== undefined && { token: session.token }) };
@@ -43,7 +43,8 @@ async function findNode(flags: AdminFlags): Promise<Target> {
   return { url: control.url, token: control.controlToken };
 }
 
-function demand<T>(result: Result<T>): T {
+/** The value of an answer; the failure of a refused one is thrown and becomes the end of the command. */
+export function demand<T>(result: Result<T>): T {
   if (!result.ok) throw new PlexusError(result.error);
   return result.value;
 }
@@ -128,11 +129,12 @@ function actorTable(rows: readonly ActorRow[], color: boolean): string {
   return table.toString();
 }
 
-function actorPath(actor: string): string {
+/** The path of an actor's routes. Error: BAD_REQUEST. */
+export function actorPath(actor: string, below = "/api/admin/actors"): string {
   const id = parseActorId(actor);
   if (id === undefined)
     throw new PlexusError(failure("BAD_REQUEST", { field: "actor", reason: "an actor is kind/key, like room/lobby" }));
-  return `/api/admin/actors/${id.kind}/${id.key}`;
+  return `${below}/${id.kind}/${id.key}`;
 }
 
 /** `plexus actors show KIND/KEY`. */

@@ -11,6 +11,8 @@ export interface Started {
   readonly color: boolean;
   /** What a person types to start a node: `npm start --` or `plexus up`. */
   readonly startCommand: string;
+  /** Name and roles, of a node that is not a whole cluster by itself. */
+  readonly node?: string;
 }
 
 /** The text a person sees when the node is ready. */
@@ -31,6 +33,7 @@ export function banner(started: Started): string {
     ...(models.length === 0
       ? [["Model", `none: agents will not answer. Give one: ${startCommand} --model path/to/model.gguf`] as const]
       : []),
+    ...(started.node === undefined ? [] : [["Node", started.node] as const]),
     ["Data", dataFolder],
   ];
   const lines = rows.flatMap(([label, value, ...more]) => [

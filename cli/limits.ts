@@ -20,6 +20,26 @@ export const cliLimits = {
   draftRowsMax: 6,
   /** Rows of `plexus actors list` fetched at once. */
   actorPageRows: 200,
+  /** A move of an actor or slot, unless --timeout says otherwise. */
+  moveTimeoutMs: 60_000,
+  /** `plexus directory migrate`. */
+  migrateTimeoutMs: 600_000,
+  /** `plexus nodes drain --wait`, unless --timeout says otherwise. */
+  drainWaitMs: 3_600_000,
+  /** A drain on which nothing has moved for so long is said to be stuck, with what to look at. */
+  drainStuckMs: 30_000,
+  /** Between two looks at a cluster that is changing. */
+  pollMs: 1_000,
+  /** `plexus top`: between two frames, unless --interval says otherwise. */
+  topIntervalMs: 1_000,
+  /** `plexus top`: busiest actors and slots that are not ok that are shown. */
+  topRowsMax: 10,
+  /** `plexus demo`: from the start of the first node until all have joined. */
+  demoStartMs: 60_000,
+  /** `plexus demo`: a node that has not ended so long after the signal is killed. */
+  demoStopMs: 15_000,
+  /** `plexus demo`: bytes at the end of a dead node's log that are shown. */
+  demoLogBytes: 2_000,
   /** A stop signal that follows another this closely is the same key press: npm and the launcher forward it as well. */
   samePressMs: 400,
   /** Beyond the node's own deadline at a stop; then the process ends by force. */

@@ -3,8 +3,13 @@
  *      up       runs a node                                 up.ts, settings.ts, log.ts, banner.ts
  *      chat     terminal client, over the wire like a page  chat/
  *      status   what a node is doing                        admin.ts
- *      actors   list, show, release                         admin.ts
+ *      actors   list, show, release, move                   admin.ts, cluster.ts
+ *      invite, nodes, slots, directory                      cluster.ts, cluster-view.ts
+ *      top      the cluster at a glance, live               top.ts
+ *      demo     a cluster of three on this machine          demo/
  *      doctor   checks machine, data folder, model          doctor.ts
+ *
+ *  What each command and flag is called is in program.ts, actor-commands.ts and cluster-commands.ts.
  *
  *  Exit codes follow the outcome of the error: 0 done, 1 failed, 2 the command line is wrong, 3 not started (try again),
  *  4 unknown (it may have happened). With `--json` standard output carries JSON only and errors are JSON lines on

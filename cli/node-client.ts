@@ -6,12 +6,14 @@ import { cliLimits } from "./limits.ts";
 export interface Target {
   readonly url: string;
   readonly token?: string;
+  /** How long one answer may take, where that is not the usual time. */
+  readonly timeoutMs?: number;
 }
 
 /** One HTTP request to a node's API. Never throws: no node there is UNREACHABLE. */
 export async function callNode<T>(
   target: Target,
-  method: "GET" | "POST" | "DELETE",
+  method: "GET" | "POST" | "PUT" | "DELETE",
   path: string,
   body?: unknown,
 ): Promise<Result<T>> {
@@ -27,7 +29,7 @@ export async function callNode<T>(
         ...(body !== undefined && { "content-type": "application/json" }),
       },
       ...(body !== undefined && { body: JSON.stringify(body) }),
-      signal: AbortSignal.timeout(cliLimits.requestTimeoutMs),
+      signal: AbortSignal.timeout(target.timeoutMs ?? cliLimits.requestTimeoutMs),
     });
   } catch (thrown) {
     // A request that was sent and not answered may have been carried out.

@@ -1,43 +1,39 @@
-import { Command, InvalidArgumentError, Option } from "commander";
+import { Command, Option } from "commander";
 import { modelFromText, type Config, type ConfigInput } from "../config/index.ts";
 import { roles, type Role } from "../protocols/index.ts";
-import type { AdminFlags } from "./admin.ts";
+import { addActorCommands } from "./actor-commands.ts";
+import { addClusterCommands } from "./cluster-commands.ts";
 import { readControlFile } from "./control.ts";
+import {
+  adminFlags,
+  collect,
+  data,
+  examples,
+  json,
+  labelsFrom,
+  namedValue,
+  roleList,
+  url,
+  webAddresses,
+  wholeNumber,
+  type AdminOptions,
+} from "./options.ts";
 import type { Output } from "./output.ts";
 import { readSettings } from "./settings.ts";
 
-const examples = (...lines: readonly string[]): string =>
-  `\nExamples:\n${lines.map((line) => `  $ ${line}`).join("\n")}\n`;
-
-const collect = <T>(value: T, before: readonly T[] | undefined): readonly T[] => [...(before ?? []), value];
-
-const wholeNumber =
-  (name: string, min = 0) =>
-  (text: string) => {
-    if (!/^\d{1,9}$/.test(text) || Number(text) < min)
-      throw new InvalidArgumentError(`${name} must be a whole number${min === 0 ? "" : `, at least ${min}`}.`);
-    return Number(text);
-  };
-
-const webAddress = (text: string): string => {
-  if (!/^https?:$/.test(URL.parse(text)?.protocol ?? ""))
-    throw new InvalidArgumentError("It must be an address like http://127.0.0.1:7070.");
-  return text;
-};
-
-const namedValue = (text: string, before: readonly string[] | undefined): readonly string[] => {
-  if (!/^[^=]+=/.test(text)) throw new InvalidArgumentError("It must have a name and a value: zone=north.");
-  return collect(text, before);
-};
-
-const json = (): Option => new Option("--json", "print JSON for programs");
-const data = (): Option => new Option("--data <folder>", "data folder of the node (default: ~/.local/share/plexus)");
-const url = (): Option => new Option("--url <url>", "address of the node").env("PLEXUS_URL").argParser(webAddress);
-
 interface UpOptions {
   readonly data?: string;
+  readonly name?: string;
   readonly host?: string;
   readonly port?: number;
+  readonly join?: string;
+  readonly meshHost?: string;
+  readonly meshPort?: number;
+  readonly peer?: readonly string[];
+  readonly mdns?: boolean;
+  readonly etcd?: readonly string[];
+  readonly replicas?: number;
+  readonly minInSync?: number;
   readonly model?: readonly string[];
   readonly role?: readonly Role[];
   readonly label?: readonly string[];
@@ -55,18 +51,21 @@ interface UpOptions {
 export function upConfig(options: UpOptions): ConfigInput {
   return {
     data: options.data,
+    name: options.name,
     host: options.host,
     port: options.port,
+    join: options.join,
+    mesh: {
+      ...(options.meshHost !== undefined && { host: options.meshHost }),
+      ...(options.meshPort !== undefined && { port: options.meshPort }),
+      ...(options.peer !== undefined && { peers: [...options.peer] }),
+      ...(options.mdns !== undefined && { mdns: options.mdns }),
+    },
+    directory: options.etcd === undefined ? undefined : { endpoints: options.etcd },
+    replicas: options.replicas,
+    minInSync: options.minInSync,
     roles: options.role === undefined ? undefined : [...options.role],
-    labels:
-      options.label === undefined
-        ? undefined
-        : Object.fromEntries(
-            options.label.map((text) => {
-              const [name = "", ...value] = text.split("=");
-              return [name, value.join("=")];
-            }),
-          ),
+    labels: options.label === undefined ? undefined : { ...labelsFrom(options.label) },
     models: options.model?.map((text) => modelFromText(text)),
     gpu: options.gpu,
     contextTokens: options.contextTokens,
@@ -89,7 +88,10 @@ export function createProgram(version: string, output: Output, onExit: (code: nu
       writeErr: (text) => output.printError(text.trimEnd()),
     })
     .showHelpAfterError("(add --help for usage)")
-    .addHelpText("after", examples("plexus up", "plexus chat --room lobby", "plexus doctor"));
+    .addHelpText(
+      "after",
+      examples("plexus up", "plexus chat --room lobby", "plexus demo", "plexus top", "plexus doctor"),
+    );
 
   program
     .command("up")
@@ -98,16 +100,37 @@ export function createProgram(version: string, output: Output, onExit: (code: nu
     .option("--host <address>", "address to listen on (default: 127.0.0.1)")
     .option("--port <number>", "port, 0 for any free one (default: 7070)", wholeNumber("The port"))
     .option("--model <path[,name]>", "GGUF file to serve; repeatable, the first is the default", collect<string>)
-    .addOption(
-      new Option("--role <role>", "what this node does; repeatable (default: all)")
-        .choices(roles)
-        .argParser((text: string, before: readonly Role[] | undefined) => {
-          if (!(roles as readonly string[]).includes(text))
-            throw new InvalidArgumentError(`Allowed choices are ${roles.join(", ")}.`);
-          return collect(text as Role, before);
-        }),
+    .option(
+      "--role <role>",
+      `what this node does: ${roles.join(", ")}; repeatable, or separated by commas (default: all)`,
+      roleList,
     )
     .option("--label <name=value>", "label of this node, repeatable", namedValue)
+    .option("--name <name>", "what people call this node (default: the name of the machine)")
+    .option("--join <token>", "become a node of a cluster: a token of `plexus invite`, used once")
+    .option("--mesh-host <address>", "address to listen on for other nodes (default: 127.0.0.1)")
+    .option(
+      "--mesh-port <number>",
+      "port for other nodes (default: 7071, one more than --port)",
+      wholeNumber("The port"),
+    )
+    .option(
+      "--peer <multiaddr>",
+      "where another node of the cluster is, repeatable: /ip4/10.0.0.5/tcp/7071",
+      collect<string>,
+    )
+    .option("--mdns", "look for nodes of the cluster in the local network")
+    .option("--etcd <urls...>", "keep the directory in etcd instead of in a node", webAddresses)
+    .option(
+      "--replicas <number>",
+      "on how many nodes each slot should be (default: 3)",
+      wholeNumber("The number", 1, 7),
+    )
+    .option(
+      "--min-in-sync <number>",
+      "refuse writes with fewer copies in sync (default: 1)",
+      wholeNumber("The number", 1, 7),
+    )
     .option("--config <file>", "YAML file; environment and flags win over it")
     .addOption(new Option("--sign-up <mode>", "whether people may create accounts").choices(["open", "closed"]))
     .addOption(new Option("--gpu <mode>", "whether to look for a GPU").choices(["off", "auto"]))
@@ -125,6 +148,7 @@ export function createProgram(version: string, output: Output, onExit: (code: nu
         "plexus up --model ~/models/qwen2.5-1.5b.gguf,qwen --port 8080",
         "plexus up --data /srv/plexus --host 0.0.0.0 --sign-up closed",
         "plexus up --data /tmp/try --port 0 --json",
+        "plexus up --name node-b --role chat,gateway --label zone=a --mesh-host 10.0.0.6 --join TOKEN",
       ),
     )
     .action(async (options: UpOptions) => {
@@ -183,6 +207,7 @@ export function createProgram(version: string, output: Output, onExit: (code: nu
     });
 
   addActorCommands(program, output, onExit);
+  addClusterCommands(program, output, onExit);
 
   program
     .command("doctor")
@@ -214,71 +239,9 @@ interface ChatOptions {
   readonly json?: boolean;
 }
 
-interface AdminOptions {
-  readonly data?: string;
-  readonly url?: string;
-  readonly json?: boolean;
-}
-
-async function adminFlags(options: AdminOptions): Promise<AdminFlags> {
-  const { data: dataFolder } = await readSettings({ data: options.data }, undefined, process.env);
-  return { dataFolder, url: options.url, json: options.json ?? false };
-}
-
 /** The node of this user on this machine, or where one would be. */
 async function localUrl(): Promise<string> {
   const config = await readSettings({}, undefined, process.env);
   const control = await readControlFile(config.data);
   return control?.url ?? `http://127.0.0.1:${config.port}`;
-}
-
-function addActorCommands(program: Command, output: Output, onExit: (code: number) => void): void {
-  const actors = program.command("actors").description("Look at actors, and release quarantined ones.");
-  actors.addHelpText("after", examples("plexus actors list --status quarantined", "plexus actors show room/lobby"));
-
-  actors
-    .command("list")
-    .description("List actors.")
-    .addOption(data())
-    .addOption(url())
-    .option("--kind <kind>", "only this kind: room, user, agent …")
-    .addOption(new Option("--status <status>", "only these").choices(["active", "idle", "quarantined"]))
-    .option("--limit <number>", "how many at most", wholeNumber("The limit", 1), 100)
-    .addOption(json())
-    .addHelpText("after", examples("plexus actors list --kind room", "plexus actors list --json | jq -r .actor"))
-    .action(
-      async (options: AdminOptions & { readonly kind?: string; readonly status?: string; readonly limit: number }) => {
-        const { listActors } = await import("./admin.ts");
-        const { kind, status, limit } = options;
-        const filter = { limit, ...(kind !== undefined && { kind }), ...(status !== undefined && { status }) };
-        onExit(await listActors(await adminFlags(options), filter, output));
-      },
-    );
-
-  actors
-    .command("show")
-    .description("Show one actor with its reminders and dead letters.")
-    .argument("<actor>", "kind/key")
-    .addOption(data())
-    .addOption(url())
-    .addOption(json())
-    .addHelpText("after", examples("plexus actors show room/lobby", "plexus actors show agent/ada.helper --json"))
-    .action(async (actor: string, options: AdminOptions) => {
-      const { showActor } = await import("./admin.ts");
-      onExit(await showActor(await adminFlags(options), actor, output));
-    });
-
-  actors
-    .command("release")
-    .description("End a quarantine: the actor takes messages again.")
-    .argument("<actor>", "kind/key")
-    .option("--drop", "do not deliver its dead letters again")
-    .addOption(data())
-    .addOption(url())
-    .addOption(json())
-    .addHelpText("after", examples("plexus actors release room/lobby", "plexus actors release room/lobby --drop"))
-    .action(async (actor: string, options: AdminOptions & { readonly drop?: boolean }) => {
-      const { releaseActor } = await import("./admin.ts");
-      onExit(await releaseActor(await adminFlags(options), { actor, redeliver: options.drop !== true }, output));
-    });
 }

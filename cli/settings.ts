@@ -1,5 +1,5 @@
 import { readFile } from "node:fs/promises";
-import { homedir } from "node:os";
+import { homedir, hostname } from "node:os";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseConfig, parseConfigFile, type Config, type ConfigInput } from "../config/index.ts";
@@ -51,6 +51,7 @@ export async function readSettings(
     {
       workFolder: process.cwd(),
       dataFolder: defaultDataFolder(environment),
+      hostname: hostname(),
       models: [{ name: bundledModelName, path: installation.modelPath }],
     },
   );

@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { constants } from "node:os";
 import { planReload, unknownVariables, type Config, type ConfigInput } from "../config/index.ts";
 import type { RunningNode } from "../node/node.ts";
-import { failure, failureOf, PlexusError } from "../protocols/index.ts";
+import { failure, failureOf, PlexusError, roles, type Failure } from "../protocols/index.ts";
 import { banner } from "./banner.ts";
 import { createControlToken, removeControlFile, writeControlFile } from "./control.ts";
 import { cliLimits } from "./limits.ts";
@@ -67,12 +67,27 @@ function endOverdueStart(config: Config, log: LevelledLog, ready: AbortSignal): 
 /** What the system refused because of how the node is configured, as an error that names the field. */
 function explainStart(thrown: unknown, config: Config): unknown {
   const { code, syscall } = thrown as NodeJS.ErrnoException;
-  if (code === undefined || syscall === undefined) return thrown;
+  if (code === undefined || syscall === undefined) return explainJoin(thrown);
   const invalid = (field: string, value: string) =>
     new PlexusError(failure("CONFIG_INVALID", { field, value, reason: describeRefusal(thrown) }), thrown);
-  if (syscall === "listen") return invalid(code === "EADDRNOTAVAIL" ? "host" : "port", `${config.host}:${config.port}`);
+  if (syscall === "listen") {
+    const ofMesh = (thrown as { readonly port?: number }).port === config.mesh.port && config.mesh.port !== 0;
+    const { host, port } = ofMesh ? config.mesh : config;
+    return invalid(`${ofMesh ? "mesh." : ""}${code === "EADDRNOTAVAIL" ? "host" : "port"}`, `${host}:${port}`);
+  }
   if (syscall === "getaddrinfo") return invalid("host", config.host);
   return syscall === "mkdir" ? invalid("data", config.data) : thrown;
+}
+
+/** What a cluster refused, with what to do about it. */
+function explainJoin(thrown: unknown): unknown {
+  const refusal = failureOf(thrown);
+  const hints: Partial<Record<Failure["code"], string>> = {
+    NAME_TAKEN: "another node of the cluster has this name; choose one with --name",
+    NOT_A_PEER: "start with an empty data folder (--data) and a new invitation (--join) to become a node again",
+  };
+  const hint = hints[refusal.code];
+  return hint === undefined ? thrown : new PlexusError({ ...refusal, details: { ...refusal.details, hint } }, thrown);
 }
 
 function announce(
@@ -83,11 +98,19 @@ function announce(
   const { running, config, version } = started;
   const code = running.adminCode === undefined ? {} : { adminCode: running.adminCode };
   if (flags.json) {
-    const line = { event: "ready", url: running.url, ...code, node: running.node, pid: process.pid };
+    const line = { event: "ready", url: running.url, ...code, node: running.node, name: config.name, pid: process.pid };
     output.print(JSON.stringify(line));
   } else if (!flags.quiet) {
     const startCommand = process.env["npm_lifecycle_event"] === "start" ? "npm start --" : "plexus up";
-    const facts = { version, url: running.url, models: running.models, dataFolder: config.data, startCommand };
+    const isPart = config.join !== undefined || config.roles.length < roles.length;
+    const facts = {
+      version,
+      url: running.url,
+      models: running.models,
+      dataFolder: config.data,
+      startCommand,
+      ...(isPart && { node: `${config.name} (${config.roles.join(", ")})` }),
+    };
     output.print(banner({ ...facts, ...code, color: output.color }));
   }
 }
@@ -108,6 +131,8 @@ function onStopSignal(log: LevelledLog): Promise<StopSignal> {
     };
     process.on("SIGTERM", onSignal);
     process.on("SIGINT", onSignal);
+    // Started by a process that holds a channel to us (`plexus demo`): when that is gone, so are we.
+    if (process.channel) process.once("disconnect", () => onSignal("SIGTERM"));
   });
 }
 

@@ -1,5 +1,5 @@
 /** How a field is written in an environment variable. */
-type Form = "text" | "integer" | "duration" | "list" | "labels" | "models";
+type Form = "text" | "integer" | "number" | "boolean" | "duration" | "list" | "labels" | "models";
 
 /** One row of the table of fields. */
 export interface Field {
@@ -15,6 +15,7 @@ export interface Field {
 /** Every field of the configuration. `docs/operating.md` shows this table; a test compares it with the schema. */
 export const fields: readonly Field[] = [
   { name: "data", variable: "PLEXUS_DATA", form: "text", live: false, says: "data folder" },
+  { name: "name", variable: "PLEXUS_NAME", form: "text", live: false, says: "what people call the node" },
   { name: "host", variable: "PLEXUS_HOST", form: "text", live: false, says: "address to listen on" },
   { name: "port", variable: "PLEXUS_PORT", form: "integer", live: false, says: "port, 0 for any free one" },
   { name: "roles", variable: "PLEXUS_ROLES", form: "list", live: false, says: "roles, separated by commas" },
@@ -23,6 +24,28 @@ export const fields: readonly Field[] = [
   { name: "gpu", variable: "PLEXUS_GPU", form: "text", live: false, says: "off or auto" },
   { name: "contextTokens", variable: "PLEXUS_CONTEXT_TOKENS", form: "integer", live: false, says: "context per model" },
   { name: "signUp", variable: "PLEXUS_SIGN_UP", form: "text", live: false, says: "open or closed" },
+  { name: "join", variable: "PLEXUS_JOIN", form: "text", live: false, says: "token of an invitation, used once" },
+  { name: "mesh.host", variable: "PLEXUS_MESH_HOST", form: "text", live: false, says: "address for other nodes" },
+  { name: "mesh.port", variable: "PLEXUS_MESH_PORT", form: "integer", live: false, says: "port for other nodes" },
+  { name: "mesh.peers", variable: "PLEXUS_MESH_PEERS", form: "list", live: false, says: "multiaddrs, by commas" },
+  { name: "mesh.mdns", variable: "PLEXUS_MESH_MDNS", form: "boolean", live: false, says: "true or false" },
+  { name: "directory.kind", variable: "PLEXUS_DIRECTORY", form: "text", live: false, says: "embedded or etcd" },
+  {
+    name: "directory.endpoints",
+    variable: "PLEXUS_ETCD",
+    form: "list",
+    live: false,
+    says: "etcd's addresses, by commas",
+  },
+  { name: "replicas", variable: "PLEXUS_REPLICAS", form: "integer", live: false, says: "copies of each slot" },
+  {
+    name: "minInSync",
+    variable: "PLEXUS_MIN_IN_SYNC",
+    form: "integer",
+    live: false,
+    says: "copies that a write needs",
+  },
+  { name: "weight", variable: "PLEXUS_WEIGHT", form: "number", live: false, says: "share compared to other nodes" },
   {
     name: "log.level",
     variable: "PLEXUS_LOG_LEVEL",

@@ -3,7 +3,15 @@ import { Value } from "typebox/value";
 import { parseDocument } from "yaml";
 import { assert, failure, PlexusError } from "../protocols/index.ts";
 import { cliVariables, fields, type Field } from "./fields.ts";
-import { configDefaults, configSchema, layerSchema, type Config, type ConfigInput } from "./schema.ts";
+import {
+  configDefaults,
+  configSchema,
+  layerSchema,
+  meshPortFor,
+  nodeNameFrom,
+  type Config,
+  type ConfigInput,
+} from "./schema.ts";
 import { valueAt } from "./reload.ts";
 import { parseDurationMs } from "./units.ts";
 
@@ -19,6 +27,8 @@ export interface Surroundings {
   /** Where relative paths of flags and environment start. Those of a file start at the file's folder. */
   readonly workFolder: string;
   readonly dataFolder: string;
+  /** What the machine is called; see `nodeNameFrom`. */
+  readonly hostname: string;
   readonly models: Config["models"];
 }
 
@@ -37,10 +47,35 @@ export function parseConfig(layers: ConfigLayers, surroundings: Surroundings): C
     checkLayer(withoutAbsent(flags), { from: "flags", folder: workFolder }),
   ];
   const base: Raw = { ...configDefaults, data: surroundings.dataFolder, models: surroundings.models };
-  const config = checked.reduce(merge, base);
+  const config = withDerived(checked.reduce(merge, base), surroundings);
+  checkTogether(config as Partial<Config>);
   assert(Value.Check(configSchema, config), "checked layers over complete defaults are a complete configuration");
   assert(isAbsolute(config.data), "the data folder is an absolute path");
   return config;
+}
+
+/** Fields that follow others when nobody names them. */
+function withDerived(config: Raw, surroundings: Surroundings): Raw {
+  const { name, data, port, mesh } = config as Pick<Config, "data" | "port"> & Partial<Config>;
+  return {
+    ...config,
+    name: name ?? nodeNameFrom(surroundings.hostname, data),
+    mesh: { port: meshPortFor(port), ...mesh },
+  };
+}
+
+/** What each layer could not know: whether fields fit one another. */
+function checkTogether(config: Partial<Config>): void {
+  const { port, mesh, replicas = 0, minInSync = 0, directory } = config;
+  const refuse = (field: string, reason: string): never => {
+    throw invalid(field, "all layers together", reason);
+  };
+  if (minInSync > replicas)
+    refuse("minInSync", `must not be more than replicas, which is ${replicas}; it is ${minInSync}`);
+  if (port !== 0 && port === mesh?.port)
+    refuse("mesh.port", `is port as well (${port}); people and nodes need one each`);
+  if (directory?.kind === "etcd" && !("endpoints" in directory))
+    refuse("directory.endpoints", "etcd needs at least one address, like http://10.0.0.5:2379 (--etcd, PLEXUS_ETCD)");
 }
 
 /** Reads YAML text. Throws CONFIG_INVALID with line and column. */
@@ -82,6 +117,10 @@ function readText(field: Field, text: string): unknown {
     case "text":
     case "duration":
       return text;
+    case "boolean":
+      return text === "true" ? true : text === "false" ? false : text;
+    case "number":
+      return /^\d{1,9}(\.\d{1,9})?$/.test(text) ? Number(text) : text;
     case "integer":
       return /^-?\d{1,15}$/.test(text) ? Number(text) : text;
     case "list":
@@ -115,7 +154,16 @@ function checkLayer(content: unknown, place: { readonly from: string; readonly f
     // An unknown field is reported twice, at the field and at its parent; the deeper path names it.
     .toSorted((one, other) => other.field.length - one.field.length);
   if (worst !== undefined) throw invalid(worst.field, place.from, explain(layer, worst.field, worst.message));
-  return absolutePaths(layer as Raw, place.folder);
+  return absolutePaths(withDirectoryKind(layer as Raw, place.from), place.folder);
+}
+
+/** Whoever names etcd's addresses means etcd. Endpoints beside `embedded` are a contradiction. */
+function withDirectoryKind(layer: Raw, from: string): Raw {
+  const directory = layer["directory"] as { readonly kind?: string; readonly endpoints?: unknown } | undefined;
+  if (directory?.endpoints === undefined) return layer;
+  if (directory.kind === "embedded")
+    throw invalid("directory.endpoints", from, "belongs to kind etcd, not to embedded");
+  return { ...layer, directory: { ...directory, kind: "etcd" } };
 }
 
 function explain(layer: unknown, field: string, message: string): string {
@@ -123,9 +171,12 @@ function explain(layer: unknown, field: string, message: string): string {
     return "there is no such field";
   const allowed = field.split(".").reduce<Raw | undefined>(childSchema, layerSchema as unknown as Raw);
   const choices = (allowed?.["anyOf"] as readonly Raw[] | undefined)?.map((choice) => choice["const"]);
-  const given = JSON.stringify(valueAt(layer, field));
+  // A token is a secret also where it is malformed.
+  const given = field === "join" ? "what was given" : JSON.stringify(valueAt(layer, field));
+  const description = allowed?.["description"];
+  const wanted = typeof description === "string" ? `${message} (${description})` : message;
   return choices === undefined
-    ? `${message}, not ${given?.slice(0, 100)}`
+    ? `${wanted}, not ${given?.slice(0, 100)}`
     : `must be one of ${choices.join(", ")}, not ${given?.slice(0, 100)}`;
 }
 
@@ -163,7 +214,9 @@ function merge(base: Raw, layer: Raw): Raw {
   const merged: Record<string, unknown> = { ...base };
   for (const [name, value] of Object.entries(layer)) {
     const before = merged[name];
-    merged[name] = isGroup(before) && isGroup(value) ? { ...before, ...value } : value;
+    // An embedded directory has no endpoints, whatever a lower layer named.
+    const whole = name === "directory" && isGroup(value) && value["kind"] === "embedded";
+    merged[name] = !whole && isGroup(before) && isGroup(value) ? { ...before, ...value } : value;
   }
   return merged;
 }

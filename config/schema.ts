@@ -1,8 +1,11 @@
 import { Type, type Static } from "typebox";
-import { roles, schema, type Role } from "../protocols/index.ts";
+import { hash32, roles, schema, type Role } from "../protocols/index.ts";
 
 const path = Type.String({ minLength: 1, maxLength: 4096 });
 const roleName = Type.Unsafe<Role>(Type.Union(roles.map((role) => Type.Literal(role))));
+
+/** A node's name: what a DNS label allows. */
+const nodeNamePattern = "^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$";
 
 /** One GGUF file and the name people and programs ask for. */
 const modelEntry = schema.object({
@@ -28,9 +31,43 @@ const limitsSchema = schema.object({
   drainTimeoutMs: Type.Integer({ minimum: 100, maximum: 600_000 }),
 });
 
+/** A multiaddr that TCP can dial, with or without the peer's id: `/ip4/10.0.0.5/tcp/7071`. */
+const multiaddr = Type.String({
+  pattern: "^/(ip4|ip6|dns|dns4|dns6)/[^/\\s]{1,253}/tcp/\\d{1,5}(/p2p/[A-Za-z0-9]{1,128})?$",
+  maxLength: 500,
+  description: "A multiaddr like /ip4/10.0.0.5/tcp/7071",
+});
+
+const meshSchema = schema.object({
+  /** Where this node listens for other nodes. 127.0.0.1: nodes of this machine only. */
+  host: Type.String({ minLength: 1, maxLength: 253 }),
+  /** 0 takes any free port: for tries, because the others look for a restarted node where it was. */
+  port: Type.Integer({ minimum: 0, maximum: 65_535 }),
+  /** Nodes to look for at the start, beside those that the node remembers. */
+  peers: Type.Array(multiaddr, { maxItems: 64 }),
+  /** Look for nodes of the cluster in the local network. */
+  mdns: Type.Boolean(),
+});
+
+const etcdEndpoint = Type.String({
+  pattern: "^https?://[^\\s/@]{1,253}/?$",
+  maxLength: 300,
+  description: "An address like http://10.0.0.5:2379",
+});
+const etcdEndpoints = Type.Array(etcdEndpoint, { minItems: 1, maxItems: 9, uniqueItems: true });
+const directoryKind = Type.Union([Type.Literal("embedded"), Type.Literal("etcd")]);
+
+/** Where the cluster remembers its members and who owns what. */
+const directorySchema = Type.Union([
+  schema.object({ kind: Type.Literal("embedded") }),
+  schema.object({ kind: Type.Literal("etcd"), endpoints: etcdEndpoints }),
+]);
+
 /** Everything one node can be told. `configSchema` is JSON Schema, so a file editor can use it as it is. */
 export const configSchema = schema.object({
   data: path,
+  /** What people call the node; unique in its cluster. */
+  name: Type.String({ pattern: nodeNamePattern, description: "Lower-case letters, digits and -" }),
   host: Type.String({ minLength: 1, maxLength: 253 }),
   /** 0 takes any free port. */
   port: Type.Integer({ minimum: 0, maximum: 65_535 }),
@@ -44,6 +81,16 @@ export const configSchema = schema.object({
   /** Upper bound of a model's context window; a model that was trained with less gets less. */
   contextTokens: Type.Integer({ minimum: 64, maximum: 1_048_576 }),
   signUp: Type.Union([Type.Literal("open"), Type.Literal("closed")]),
+  /** The token of an invitation. Used once, when the data folder belongs to no cluster yet. */
+  join: Type.Optional(Type.String({ pattern: "^\\S+$", maxLength: 4096, description: "A token of `plexus invite`" })),
+  mesh: meshSchema,
+  directory: directorySchema,
+  /** On how many nodes each slot should be, its owner included. */
+  replicas: Type.Integer({ minimum: 1, maximum: 7 }),
+  /** With fewer replicas in sync than this a slot refuses writes. */
+  minInSync: Type.Integer({ minimum: 1, maximum: 7 }),
+  /** The node's share of slots compared to the others'. */
+  weight: Type.Number({ minimum: 0.01, maximum: 100 }),
   log: logSchema,
   limits: limitsSchema,
 });
@@ -52,13 +99,23 @@ export const configSchema = schema.object({
 export type Config = Static<typeof configSchema>;
 
 /** One layer: any part of it. A file may hold durations as text (`10s`). */
-export type ConfigInput = { readonly [K in keyof Config]?: Partial<Config[K]> | Config[K] | undefined };
+export type ConfigInput = {
+  readonly [K in Exclude<keyof Config, "directory">]?: Partial<Config[K]> | Config[K] | undefined;
+} & {
+  readonly directory?:
+    { readonly kind?: Config["directory"]["kind"]; readonly endpoints?: readonly string[] } | undefined;
+};
 
 /** The shape of one layer: the same fields, none required. */
 export const layerSchema = Type.Object(
   Object.fromEntries(
     Object.entries({
       ...configSchema.properties,
+      mesh: Type.Partial(meshSchema, { additionalProperties: false }),
+      directory: Type.Object(
+        { kind: Type.Optional(directoryKind), endpoints: Type.Optional(etcdEndpoints) },
+        { additionalProperties: false },
+      ),
       log: Type.Partial(logSchema, { additionalProperties: false }),
       limits: Type.Partial(limitsSchema, { additionalProperties: false }),
     }).map(([name, field]) => [name, Type.Optional(field)]),
@@ -66,7 +123,8 @@ export const layerSchema = Type.Object(
   { additionalProperties: false },
 );
 
-/** What holds when nobody says otherwise. The data folder and the bundled model depend on the machine: the cli knows them. */
+/** What holds when nobody says otherwise. The data folder, the name and the bundled model depend on the machine: the cli
+ *  knows them. The port for other nodes follows the port for people, see `meshPortFor`. */
 export const configDefaults = {
   /** This machine only: a node that others can reach is a decision, not an accident. */
   host: "127.0.0.1",
@@ -76,6 +134,29 @@ export const configDefaults = {
   gpu: "off",
   contextTokens: 4096,
   signUp: "open",
+  mesh: { host: "127.0.0.1", peers: [], mdns: false },
+  directory: { kind: "embedded" },
+  replicas: 3,
+  minInSync: 1,
+  weight: 1,
   log: { level: "info", format: "auto" },
   limits: { drainTimeoutMs: 10_000 },
-} satisfies Partial<Config>;
+} satisfies ConfigInput;
+
+/** The port for other nodes when none is named: beside the port for people, so that two nodes of one machine differ in
+ *  one flag only; any free one when that one is. */
+export function meshPortFor(port: number): number {
+  if (port === 0) return 0;
+  return port === 65_535 ? port - 1 : port + 1;
+}
+
+/** A node's name when none is given: the machine's, as far as it is one. `seed` tells machines without a name apart. */
+export function nodeNameFrom(hostname: string, seed: string): string {
+  const label = (hostname.split(".")[0] ?? "")
+    .toLowerCase()
+    .replaceAll(/[^a-z0-9]+/g, "-")
+    .slice(0, 63)
+    .replaceAll(/^-+|-+$/g, "");
+  if (label !== "" && label !== "localhost") return label;
+  return `node-${(hash32(seed) & 0xffff).toString(16).padStart(4, "0")}`;
+}

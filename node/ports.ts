@@ -71,6 +71,8 @@ export interface SlotRecord {
   readonly inSync: readonly NodeId[];
   readonly learners: readonly NodeId[];
   readonly want?: { readonly owner: NodeId; readonly replicas: readonly NodeId[] };
+  /** Where an operator put it: there it stays as long as that node may own it. Written by whoever carries out the move. */
+  readonly held?: NodeId;
   /** Set for the slot of a pinned actor, which is named like the actor: the slot it was split from. */
   readonly splitFrom?: SlotId;
 }
@@ -85,6 +87,8 @@ export interface MemberRecord {
   /** Multiaddrs where it listens. */
   readonly addresses: readonly string[];
   readonly roles: readonly Role[];
+  /** The roles it was last started with; `roles` differ when an admin changed them since. */
+  readonly rolesConfigured?: readonly Role[];
   readonly labels: Readonly<Record<string, string>>;
   readonly models: readonly string[];
   readonly gpu: boolean;
@@ -165,9 +169,10 @@ export interface Membership {
   onChange(listener: () => void): () => void;
 }
 
-/** Where an actor's published events go. Durable events of one topic arrive in the order of `at`. */
+/** Where an actor's published events go. Durable events of one topic arrive in the order of `at`. `epoch`: that of the
+ *  actor's slot; absent for what no actor published. */
 export interface Publisher {
-  publish(topic: string, event: unknown, at: number | undefined): void;
+  publish(topic: string, event: unknown, at: number | undefined, epoch?: number): void;
 }
 
 /** Structured log: an event name and facts. Never secrets, never message texts. */

@@ -1,12 +1,26 @@
 /** What admins see and do of a cluster: rows and bodies of the `/api/admin/cluster` routes, used by the page and the
  *  command line. */
 import { Type } from "typebox";
-import { roles, type Role } from "./ids.ts";
+import { roles, slotCount, type Role } from "./ids.ts";
 import { object } from "./schema.ts";
 
 const role = Type.Union(roles.map((name) => Type.Literal(name)));
 const nodeName = Type.String({ minLength: 1, maxLength: 128, description: "A node's name or id" });
 const labels = Type.Record(Type.String({ maxLength: 64 }), Type.String({ maxLength: 64 }), { maxProperties: 32 });
+
+const slotNumber = Type.Integer({ minimum: 0, maximum: slotCount - 1 });
+const moveTimeout = Type.Integer({
+  minimum: 1_000,
+  maximum: 600_000,
+  description: "How long to wait for its arrival, in milliseconds",
+});
+
+/** What paths and queries name. */
+export const clusterNodeParams = object({ node: nodeName });
+export const clusterSlotParams = object({ role, number: slotNumber });
+export const evictNode = object({
+  force: Type.Optional(Type.Boolean({ default: false, description: "Also when it holds the last copy of a slot" })),
+});
 
 /** Bodies. */
 export const createInvitation = object({
@@ -16,9 +30,12 @@ export const createInvitation = object({
 });
 export const setNodeRoles = object({ roles: Type.Array(role, { minItems: 1, uniqueItems: true }) });
 export const setDraining = object({ draining: Type.Boolean() });
-export const moveTo = object({ to: nodeName });
+export const moveTo = object({ to: nodeName, timeoutMs: Type.Optional(moveTimeout) });
 export const migrateDirectory = object({
-  endpoints: Type.Array(Type.String({ minLength: 1, maxLength: 500 }), { minItems: 1, maxItems: 9 }),
+  endpoints: Type.Array(
+    Type.String({ pattern: "^https?://[^\\s/@]{1,253}/?$", maxLength: 300, description: "Like http://10.0.0.5:2379" }),
+    { minItems: 1, maxItems: 9, uniqueItems: true },
+  ),
 });
 
 /** One line of `plexus nodes`. */
@@ -62,6 +79,14 @@ export interface ClusterSlotRow {
   readonly status: "ok" | "moving" | "short" | "down";
 }
 
+/** An actor that takes many turns. */
+export interface BusyActor {
+  readonly actor: string;
+  /** The name or id of the node it lives on. */
+  readonly node: string;
+  readonly turnsPerSecond: number;
+}
+
 /** Answer of a move: where the actor or slot is now. */
 export interface Moved {
   readonly slot: string;
@@ -83,5 +108,7 @@ export interface ClusterSummary {
   readonly replicas: number;
   readonly minInSync: number;
   readonly nodes: readonly ClusterNodeRow[];
+  /** The busiest actors the answering node knows of, busiest first; absent while it knows none. */
+  readonly busiest?: readonly BusyActor[];
   readonly slots: { readonly total: number; readonly ok: number; readonly moving: number; readonly short: number; readonly down: number }; // prettier-ignore
 }

@@ -112,6 +112,11 @@ export const errorTable = {
     http: 400,
     help: "The configuration is not valid; details name the field.",
   },
+  LOG_GAP: {
+    outcome: "not_started",
+    http: 500,
+    help: "A shipped piece of a log does not fit where the copy ends; the owner sends what is missing.",
+  },
   PEER_LOST: {
     outcome: "unknown",
     http: 504,
@@ -121,6 +126,11 @@ export const errorTable = {
     outcome: "unknown",
     http: 503,
     help: "The cluster's directory does not answer: is the manager node (or etcd) up? What is placed goes on running.",
+  },
+  DIRECTORY_MOVED: {
+    outcome: "not_started",
+    http: 503,
+    help: "The cluster's directory is kept elsewhere now, details say where; nodes follow by themselves.",
   },
   NOT_IN_SYNC: {
     outcome: "not_started",

@@ -1,50 +1,31 @@
-/** The embedded directory: slot records in the node's own store, changed by compare-and-set.
+/** The directory: the cluster's small memory of who belongs to it and who owns what. Everything else rests on its rows being
+ *  changed by compare-and-set, so it is the one place where a promise is kept by asking a single authority.
  *
- *  Nothing rests on who asks or when: a record is replaced only if its revision is still the one the asker saw, and the
- *  new record is on disk before the answer. With one node it remembers the epochs; with many, the manager serves it. */
-import type { SlotId } from "../../protocols/index.ts";
-import type { Directory, SlotRecord, Store } from "../ports.ts";
-import { seal, unseal } from "../seal.ts";
-
-const keyOf = (slot: SlotId): string => `directory/${slot}`;
-
-export function createDirectory(ports: { readonly store: Store }): Directory {
-  const { store } = ports;
-  /** The change under way for each slot: the next one waits for it. */
-  const queue = new Map<SlotId, Promise<unknown>>();
-
-  const read = async (slot: SlotId): Promise<SlotRecord | undefined> => {
-    const bytes = await store.get(keyOf(slot));
-    return bytes && (unseal(keyOf(slot), bytes, store.location) as SlotRecord);
-  };
-
-  const change: Directory["compareAndSet"] = async (next, revision) => {
-    const current = await read(next.slot);
-    const stale = (current?.revision ?? 0) !== revision || next.epoch < (current?.epoch ?? 0);
-    if (stale) return { applied: false, record: current };
-    const record: SlotRecord = { ...next, revision: revision + 1 };
-    await store.batch([{ type: "put", key: keyOf(next.slot), value: seal(keyOf(next.slot), record) }], { sync: true });
-    return { applied: true, record };
-  };
-
-  return {
-    read,
-    compareAndSet(next, revision) {
-      const before = queue.get(next.slot) ?? Promise.resolve();
-      const mine = before.then(
-        () => change(next, revision),
-        () => change(next, revision),
-      );
-      queue.set(next.slot, mine);
-      const forget = () => {
-        if (queue.get(next.slot) === mine) queue.delete(next.slot);
-      };
-      mine.then(forget, forget);
-      return mine;
-    },
-    async list() {
-      const rows = await store.range({ gte: "directory/", lt: "directory0" });
-      return rows.map(([key, bytes]) => unseal(key, bytes, store.location) as SlotRecord);
-    },
-  };
-}
+ *      createEmbeddedDirectory   on the manager's own store; one node is a cluster of one
+ *      serveDirectory   ─┐       the same, for the other nodes
+ *      createRemoteDirectory ◄┘  … as they see it
+ *      createEtcdDirectory       in etcd, when one manager is not enough
+ *      createSwitchingDirectory  what a node uses: one object, whichever of them is behind it
+ *      migrateDirectory          from the first to etcd, while everything runs
+ *
+ *  Of all of them holds (test/conformance/directory.ts):
+ *
+ *  - **Revisions** only rise, over all rows and over every life of a row, also through a migration. So a change that was
+ *    prepared on an old row never fits a later one, and of two rows of one key the higher is the later.
+ *  - **A change is asked for once.** No connection, no answer in time, a disk that fails: DIRECTORY_UNAVAILABLE, and the
+ *    outcome is unknown. It may even come about later. Whoever needs to know reads the row again.
+ *  - **Reads are of now**: a row that was read was on disk, and was the newest at some moment between question and answer.
+ *  - **Watches may be behind**, but tell everything in order. What could not be told (a broken connection, a slow watcher,
+ *    a compacted history) is announced by `stale` and made good by a `reset`, which replaces all that was known.
+ *  - **No clock, no lease.** Time only says how long to wait before asking again.
+ *
+ *  Read `embedded.ts` first: it is the reference; then `serve.ts` with `remote.ts`, `etcd.ts` with `etcd-feed.ts`. */
+export { createEmbeddedDirectory, type EmbeddedDirectory } from "./embedded.ts";
+export { createEtcdDirectory, type EtcdDirectory } from "./etcd.ts";
+export type { EtcdSecurity } from "./etcd-servers.ts";
+export { directoryLimits, type DirectoryLimits } from "./limits.ts";
+export { migrateDirectory } from "./migrate.ts";
+export { createRemoteDirectory } from "./remote.ts";
+export type { DirectoryHome } from "./row.ts";
+export { serveDirectory } from "./serve.ts";
+export { createSwitchingDirectory, type SwitchingDirectory } from "./switching.ts";

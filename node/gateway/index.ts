@@ -15,6 +15,7 @@
 import type { AddressInfo } from "node:net";
 import { createAccounts } from "./accounts.ts";
 import { addAdminRoutes } from "./admin.ts";
+import { addClusterRoutes } from "./cluster.ts";
 import { addHealthRoutes } from "./health.ts";
 import { createHttp } from "./http.ts";
 import { gatewayLimits } from "./limits.ts";
@@ -41,6 +42,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   addHealthRoutes(app, at, accounts);
   addRoutes(app, at, accounts);
   addAdminRoutes(app, at, { url: () => url, connections: () => sockets.connections() });
+  addClusterRoutes(app, at);
   addOpenAiRoutes(app, at);
   try {
     await app.listen({ host: at.host, port: at.port });

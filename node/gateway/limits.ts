@@ -64,6 +64,8 @@ export interface GatewayLimits {
   /** A closing handshake that takes longer is cut. */
   readonly closeTimeoutMs: number;
   readonly actorRowsMax: number;
+  /** How long the answer to a move of an actor or slot is waited for when the asker names no time. */
+  readonly moveTimeoutMs: number;
 }
 
 export const gatewayLimits: GatewayLimits = {
@@ -101,4 +103,5 @@ export const gatewayLimits: GatewayLimits = {
   sweepMs: 5_000,
   closeTimeoutMs: 2_000,
   actorRowsMax: 500,
+  moveTimeoutMs: 60_000,
 };

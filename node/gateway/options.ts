@@ -1,6 +1,7 @@
 import type { NodeStatus, Result } from "../../protocols/index.ts";
 import type { Runtime } from "../../runtimes/runtime.ts";
 import type { Kernel } from "../kernel/api.ts";
+import type { ClusterControl } from "../placement/api.ts";
 import type { Clock, Log, Meter, Random } from "../ports.ts";
 import type { Hub } from "./hub.ts";
 import type { GatewayLimits } from "./limits.ts";
@@ -35,6 +36,8 @@ export interface GatewayOptions {
   metricsText(): Promise<{ readonly contentType: string; readonly body: string }>;
   /** The operator's secret: as a bearer token it opens /api/admin/* and /metrics, and nothing else. */
   readonly controlToken?: string;
+  /** What admins can do to the cluster; absent, its routes are NOT_FOUND. */
+  readonly cluster?: ClusterControl;
   readonly limits?: Partial<GatewayLimits>;
 }
 

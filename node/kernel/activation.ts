@@ -2,7 +2,7 @@
  *
  *      loading ──► active ──► closed            closed: passivated, moved, or its slot failed
  *         ▲          │  ▲
- *         └ restarting  └── (gate: outputs of turn n wait until every append up to turn n is durable)
+ *         └ restarting  └── outputs leave through the gate (gate.ts)
  *                    │
  *                    ▼
  *               quarantined                     until an admin releases it
@@ -19,18 +19,31 @@ import {
   type ActorId,
   type Failure,
   type Result,
+  type SlotId,
 } from "../../protocols/index.ts";
 import type { AnyBehavior, Effect, ReplyTo, Signal, Turn } from "../../actors/behavior.ts";
 import type { Generation, Runtime } from "../../runtimes/runtime.ts";
 import type { Clock, Log, Meter, Publisher } from "../ports.ts";
 import type { EntryDraft, Recovered, SideOp } from "../storage/index.ts";
 import { AnswerWindow } from "./answers.ts";
+import { OutputGate } from "./gate.ts";
 import type { KernelLimits } from "./limits.ts";
 import { Mailbox, type Envelope } from "./mailbox.ts";
+import { forThisLife, planTurn, type Output, type Plan } from "./plan.ts";
 import { judge } from "./supervision.ts";
 
 /** The slot an activation lives in: its log and what is remembered beside it. */
 export interface Home {
+  readonly slot: SlotId;
+  readonly epoch: number;
+  /** Turns taken since somebody last looked. */
+  turns: number;
+  /** The slot drains: no actor of it takes a turn. */
+  readonly paused: boolean;
+  /** No other node needs to confirm that this one still owns the slot. */
+  readonly alone: boolean;
+  /** Asks all replicas whether this epoch still stands; see `ServedLog.confirm`. */
+  confirm(done: (error: Failure | undefined) => void): void;
   /** Puts a message into the mailbox of its actor, or refuses it. */
   deliver(envelope: Envelope): void;
   append(
@@ -75,6 +88,10 @@ export interface Surroundings {
   readonly leave: (activation: Activation) => void;
   readonly send: (envelope: Envelope) => void;
   readonly answer: (to: ReplyTo, result: Result<unknown>) => void;
+  /** The slot ended before this was answered: whoever sent it may try again where the slot is served now. */
+  readonly unserved: (to: ReplyTo, error: Failure) => void;
+  /** The same for a message whose turn has not begun, whether somebody waits for its answer or not. */
+  readonly refuse: (envelope: Envelope, error: Failure) => void;
   /** Sends an ask; `settle` is called once, with the answer or with ASK_TIMEOUT. */
   readonly ask: (
     ask: Pick<Envelope, "to" | "from" | "message" | "chain"> & { readonly operationId: string | undefined },
@@ -83,42 +100,10 @@ export interface Surroundings {
   ) => void;
 }
 
-type Output =
-  | Exclude<Effect, { type: "persist" | "note" | "reply" | "refuse" | "stop" }>
-  | { readonly type: "answer"; readonly to: ReplyTo; readonly result: Result<unknown> };
-
-/** Outputs whose results come back to the activation that asked. */
-const forThisLife: ReadonlySet<Output["type"]> = new Set(["ask", "read", "generate", "cancel"]);
-
-interface GatedTurn {
-  /** Opens when this many appends are durable. */
-  readonly appends: number;
-  readonly outputs: readonly Output[];
-  readonly chain: readonly ActorId[];
-}
-
-/** What a turn comes to, before anything of it has happened. */
-interface Plan {
-  state: unknown;
-  notes: unknown;
-  readonly events: unknown[];
-  readonly side: SideOp[];
-  /** Answers to operations; stored only when the turn appends something. */
-  readonly answers: (readonly [string, Result<unknown>])[];
-  readonly outputs: Output[];
-  stop: boolean;
-}
-
 /** An operation begun and not answered: everybody who waits, and whether its beginning is in the journal. */
 interface OpenOperation {
   readonly to: ReplyTo[];
   readonly appended: boolean;
-}
-
-function answer(plan: Plan, to: ReplyTo | undefined, result: Result<unknown>): void {
-  if (to === undefined) return;
-  plan.outputs.push({ type: "answer", to, result });
-  if (to.operation !== undefined) plan.answers.push([to.operation, result]);
 }
 
 export type ActivationStatus = "loading" | "active" | "restarting" | "quarantined" | "closed";
@@ -138,6 +123,10 @@ export class Activation {
   scheduled = false;
   lastActiveMs: number;
   restarts = 0;
+  /** It is being moved: its messages wait. */
+  held = false;
+  /** Turns taken since somebody last looked. */
+  turns = 0;
   lastError: string | undefined;
   readonly #key: string;
   readonly #around: Surroundings;
@@ -148,9 +137,9 @@ export class Activation {
   #answers: AnswerWindow;
   /** Rises with each load: what an earlier life asked for is not delivered to a later one. */
   #incarnation = 0;
-  #appended = 0;
-  #durable = 0;
-  #gate: GatedTurn[] = [];
+  readonly #gate: OutputGate;
+  /** Loading was put off until the slot takes turns again. */
+  #loadLater = false;
   /** Above 0 while a turn or its outputs are being carried out: what they cause must not passivate this actor. */
   #busy = 0;
   #lastSeq = 0;
@@ -172,15 +161,22 @@ export class Activation {
     this.#around = around;
     this.#answers = new AnswerWindow(around.limits);
     this.lastActiveMs = around.clock.monotonicMs();
+    this.#gate = new OutputGate({
+      alone: () => home.alone,
+      confirm: (done) => home.confirm(done),
+      perform: (outputs, chain) => this.#perform(outputs, chain),
+      failed: (error) => home.fail(error),
+    });
   }
 
   /** Nothing is under way: it may leave memory without anybody noticing. */
   get idle(): boolean {
     return (
       this.#busy === 0 &&
+      !this.held &&
+      !this.home.paused &&
       this.mailbox.empty &&
-      this.#gate.length === 0 &&
-      this.#appended === this.#durable &&
+      this.flushed &&
       this.#asksOpen === 0 &&
       this.#readsOpen === 0 &&
       this.#generations.size === 0 &&
@@ -188,10 +184,20 @@ export class Activation {
     );
   }
 
-  /** Nothing of it is on its way to the disk or waits for a turn. Asks and generations may be open. */
+  /** It has something to do and may do it. */
+  get ready(): boolean {
+    return this.status === "active" && !this.mailbox.empty && !this.held && !this.home.paused;
+  }
+
+  /** Nothing of it is on its way to the disk or waits to leave. */
+  get flushed(): boolean {
+    return this.#gate.flushed && this.#gate.empty;
+  }
+
+  /** And nothing waits for a turn. Asks and generations may be open. */
   get settled(): boolean {
     const takesTurns = this.status === "active" || this.status === "loading";
-    return this.#appended === this.#durable && (this.mailbox.empty || !takesTurns);
+    return this.flushed && (this.mailbox.empty || !takesTurns);
   }
 
   /** About what the actor takes on disk: its last snapshot and the entries since. */
@@ -216,6 +222,9 @@ export class Activation {
     }
     // Closed while the disk answered: the slot failed or the kernel stopped.
     if (this.#incarnation !== incarnation || this.status !== "loading") return;
+    // Taking up what was pending may append.
+    this.#loadLater = this.home.paused;
+    if (this.#loadLater) return;
     try {
       this.#fold(recovered);
       if (this.home.isQuarantined(this.id)) {
@@ -232,11 +241,17 @@ export class Activation {
     this.#around.schedule(this);
   }
 
+  /** Turns are taken again after a pause. */
+  goOn(): void {
+    if (this.status === "loading" && this.#loadLater) void this.load();
+    else this.#around.schedule(this);
+  }
+
   /** Takes one turn. Returns false when there is none to take. */
   turn(): boolean {
-    if (this.status !== "active") return false;
-    const envelope = this.mailbox.shift();
-    if (envelope === undefined) return false;
+    if (!this.ready) return false;
+    const envelope = this.mailbox.shift() as Envelope;
+    this.turns += 1;
     this.#busy += 1;
     this.#take(envelope);
     this.#busy -= 1;
@@ -247,12 +262,13 @@ export class Activation {
     this.lastActiveMs = this.#around.clock.monotonicMs();
     if (envelope.operation !== undefined && this.#repeats(envelope, envelope.operation)) return;
     let plan: Plan;
+    let wrote: boolean;
     try {
-      const turn = this.#turn(envelope.from, envelope.replyTo);
+      const turn = this.#turn(envelope.from, envelope.told === true ? undefined : envelope.replyTo);
       const effects = this.behavior.decide(this.#state, envelope.message, turn) as readonly Effect[];
-      plan = this.#plan(effects, envelope);
+      plan = planTurn(this.behavior, this.#key, { state: this.#state, notes: this.#notes }, effects, envelope);
       if (envelope.letter !== undefined) plan.side.push(this.home.letterHandled(this.id, envelope.letter));
-      this.#append(plan);
+      wrote = this.#append(plan);
     } catch (error) {
       const tooLarge = failureOf(error).code === "TOO_LARGE";
       if (tooLarge && envelope.replyTo) this.#refuse(envelope, failureOf(error));
@@ -262,7 +278,7 @@ export class Activation {
     this.#state = plan.state;
     this.#notes = plan.notes;
     this.#trackOperation(envelope, plan);
-    this.#leave(plan.outputs, envelope.chain);
+    this.#gate.leave(plan.outputs, envelope.chain, wrote);
     if (plan.stop) this.#around.leave(this);
     if (this.#snapshotDue()) this.snapshot();
   }
@@ -284,15 +300,24 @@ export class Activation {
   close(error: Failure): void {
     if (this.status === "closed") return;
     this.status = "closed";
-    const unknown = refused(failure("APPEND_FAILED", { actor: this.id, because: error.code }));
-    for (const { outputs } of this.#gate.splice(0)) {
-      for (const output of outputs) if (output.type === "answer") this.#answerTo(output.to, unknown);
+    const doubtful: ReplyTo[] = [];
+    for (const output of this.#gate.close()) {
+      if (output.type !== "answer") continue;
+      doubtful.push(output.to);
+      const { operation } = output.to;
+      const waiting = operation === undefined ? undefined : this.#operations.get(operation);
+      if (waiting === undefined || operation === undefined) continue;
+      this.#operations.delete(operation);
+      doubtful.push(...waiting.to.filter(({ correlation }) => correlation !== output.to.correlation));
     }
+    for (const { to } of this.#operations.values()) doubtful.push(...to);
+    this.#operations.clear();
+    const unknown = failure("APPEND_FAILED", { actor: this.id, because: error.code });
+    // Invariant 7: they are sent again in the order in which they are refused, so in that in which they were sent.
+    doubtful.sort((one, other) => one.correlation - other.correlation);
+    for (const to of doubtful) this.#around.unserved(to, unknown);
     this.#abandon();
-    for (const envelope of this.mailbox.takeAll()) {
-      if (envelope.replyTo) this.#answerTo(envelope.replyTo, refused(error));
-      else if (!envelope.signal) this.#around.lost(envelope, error);
-    }
+    for (const envelope of this.mailbox.takeAll()) if (!envelope.signal) this.#around.refuse(envelope, error);
   }
 
   // --- one turn ------------------------------------------------------------------------------------------------------
@@ -309,7 +334,8 @@ export class Activation {
   #repeats(envelope: Envelope, operation: string): boolean {
     const known = this.#answers.find(operation);
     if (known !== undefined) {
-      if (envelope.replyTo) this.#leave([{ type: "answer", to: envelope.replyTo, result: known }], envelope.chain);
+      if (envelope.replyTo)
+        this.#gate.leave([{ type: "answer", to: envelope.replyTo, result: known }], envelope.chain, false);
       return true;
     }
     const waiting = this.#operations.get(operation);
@@ -321,72 +347,25 @@ export class Activation {
     return true;
   }
 
-  #plan(effects: readonly Effect[], envelope: Envelope | undefined): Plan {
-    const plan: Plan = {
-      state: this.#state,
-      notes: this.#notes,
-      events: [],
-      side: [],
-      answers: [],
-      outputs: [],
-      stop: false,
-    };
-    for (const effect of effects) {
-      switch (effect.type) {
-        case "persist":
-          plan.events.push(effect.event);
-          plan.state = this.behavior.evolve(plan.state, effect.event);
-          for (const op of this.behavior.record?.(effect.event, this.#key) ?? [])
-            plan.side.push({ space: "record", ...op });
-          break;
-        case "note":
-          plan.notes = this.behavior.notes?.evolve(plan.notes, effect.note as never);
-          break;
-        case "reply":
-          answer(plan, effect.to ?? envelope?.replyTo, ok(effect.value));
-          break;
-        case "refuse":
-          answer(plan, effect.to ?? envelope?.replyTo, refused(failure(effect.code, effect.details)));
-          break;
-        case "remind":
-          plan.side.push({ space: "reminder", put: effect.id, value: effect.dueMs });
-          plan.outputs.push(effect);
-          break;
-        case "forget":
-          plan.side.push({ space: "reminder", delete: effect.id });
-          plan.outputs.push(effect);
-          break;
-        case "stop":
-          plan.stop = true;
-          break;
-        default:
-          plan.outputs.push(effect);
-      }
-    }
-    // A tell has nobody to answer; its operation is remembered all the same.
-    if (envelope?.operation !== undefined && envelope.replyTo === undefined)
-      plan.answers.push([envelope.operation, ok(null)]);
-    return plan;
-  }
-
-  /** One append for the whole turn; nothing when nothing is durable in it. Error, with nothing changed: TOO_LARGE. */
-  #append(plan: Plan): void {
+  /** One append for the whole turn; false when nothing is durable in it. Error, with nothing changed: TOO_LARGE. */
+  #append(plan: Plan): boolean {
     const pending = plan.events.length > 0 ? (this.behavior.pending?.(plan.state) ?? false) : undefined;
     const marks = pending !== undefined && pending !== this.home.isMarkedPending(this.id);
     if (marks)
       plan.side.push(pending ? { space: "wake", put: "pending", value: true } : { space: "wake", delete: "pending" });
     const ends = plan.answers.some(([operation]) => this.#operations.get(operation)?.appended);
-    if (plan.events.length === 0 && plan.side.length === 0 && !ends) return;
+    if (plan.events.length === 0 && plan.side.length === 0 && !ends) return false;
     const atMs = this.#around.clock.nowMs();
     const bytes = this.#write({ atMs, actor: this.id, events: plan.events, answers: plan.answers, side: plan.side });
     for (const [operation, result] of plan.answers) this.#answers.add(operation, atMs, result, bytes);
     if (marks) this.home.markPending(this.id, pending);
+    return true;
   }
 
   /** Returns the bytes of the entry. */
   #write(draft: EntryDraft): number {
     const { seq, bytes } = this.home.append(draft, this.#onAppended);
-    this.#appended += 1;
+    this.#gate.appended();
     this.#lastSeq = seq;
     this.#tailEntries += 1;
     this.#tailBytes += bytes;
@@ -400,8 +379,7 @@ export class Activation {
       this.home.fail(error);
       return;
     }
-    this.#durable += 1;
-    this.#openGate();
+    this.#gate.durable();
   };
 
   #snapshotDue(): boolean {
@@ -412,7 +390,7 @@ export class Activation {
 
   #trackOperation(envelope: Envelope, plan: Plan): void {
     const { operation, replyTo } = envelope;
-    if (operation === undefined || replyTo === undefined) return;
+    if (operation === undefined || replyTo === undefined || envelope.told === true) return;
     const answered = plan.outputs.some((output) => output.type === "answer" && output.to.operation === operation);
     if (answered) return;
     this.#operations.set(operation, { to: [replyTo], appended: plan.events.length > 0 });
@@ -421,23 +399,7 @@ export class Activation {
     if (oldest !== undefined) this.#operations.delete(oldest);
   }
 
-  // --- the output gate -----------------------------------------------------------------------------------------------
-
-  /** Invariant 1: outputs leave once every append their turn could see is durable, in the order of the turns. */
-  #leave(outputs: readonly Output[], chain: readonly ActorId[]): void {
-    if (outputs.length === 0) return;
-    if (this.#durable === this.#appended && this.#gate.length === 0) this.#perform(outputs, chain);
-    else this.#gate.push({ appends: this.#appended, outputs, chain });
-  }
-
-  #openGate(): void {
-    let opened = 0;
-    for (const turn of this.#gate) {
-      if (turn.appends > this.#durable) break;
-      opened += 1;
-    }
-    for (const turn of this.#gate.splice(0, opened)) this.#perform(turn.outputs, turn.chain);
-  }
+  // --- outputs -------------------------------------------------------------------------------------------------------
 
   #perform(outputs: readonly Output[], chain: readonly ActorId[]): void {
     this.#busy += 1;
@@ -469,7 +431,7 @@ export class Activation {
         this.#ask(output, chain);
         return;
       case "publish":
-        publisher.publish(this.id, output.event, output.at);
+        publisher.publish(this.id, output.event, output.at, this.home.epoch);
         return;
       case "generate": {
         const { id } = output.request;
@@ -579,16 +541,17 @@ export class Activation {
 
   #recover(): void {
     const effects = (this.behavior.recover?.(this.#state, this.#turn("node", undefined)) ?? []) as readonly Effect[];
-    const plan = this.#plan(effects, undefined);
+    const before = { state: this.#state, notes: this.#notes };
+    const plan = planTurn(this.behavior, this.#key, before, effects, undefined);
     if (plan.events.length > 0) throw new Error(`broken invariant: recover of ${this.id} persists`);
-    this.#append(plan);
+    const wrote = this.#append(plan);
     this.#notes = plan.notes;
-    this.#leave(plan.outputs, []);
+    this.#gate.leave(plan.outputs, [], wrote);
   }
 
   #refuse(envelope: Envelope, error: Failure): void {
     if (envelope.replyTo)
-      this.#leave([{ type: "answer", to: envelope.replyTo, result: refused(error) }], envelope.chain);
+      this.#gate.leave([{ type: "answer", to: envelope.replyTo, result: refused(error) }], envelope.chain, false);
   }
 
   #crash(error: unknown, envelope: Envelope | undefined): void {
@@ -598,13 +561,10 @@ export class Activation {
     meter.count("actor_crashes", 1, { kind: this.behavior.kind });
     this.#abandon();
     // What those turns would have asked for belongs to this life; what they answer and tell is history by then.
-    this.#gate = this.#gate.map((turn) => ({
-      ...turn,
-      outputs: turn.outputs.filter((output) => !forThisLife.has(output.type)),
-    }));
+    this.#gate.drop((output) => forThisLife.has(output.type));
     const verdict = judge(this.#failuresAtMs, clock.monotonicMs(), limits);
     this.#failuresAtMs = verdict.failuresAtMs;
-    if (envelope) this.#refuse(envelope, failure("ACTOR_CRASHED", { actor: this.id }));
+    if (envelope && envelope.told !== true) this.#refuse(envelope, failure("ACTOR_CRASHED", { actor: this.id }));
     const reason = error instanceof Error ? error.message : String(error);
     if (verdict.type === "quarantine") {
       log.error("actor.quarantined", { actor: this.id, failures: verdict.failuresAtMs.length, reason });
@@ -612,8 +572,7 @@ export class Activation {
       return;
     }
     // Somebody who waits was told; a message nobody waits for must not vanish.
-    const unheard = envelope && !envelope.signal && envelope.replyTo === undefined && envelope.letter === undefined;
-    if (unheard) this.#bury([envelope], reason);
+    if (envelope && !envelope.signal && isTold(envelope) && envelope.letter === undefined) this.#bury([envelope], reason);
     this.status = "restarting";
     this.restarts += 1;
     meter.count("actor_restarts", 1, { kind: this.behavior.kind });
@@ -625,7 +584,7 @@ export class Activation {
 
   /** Loads again once nothing of the earlier life is on its way to the disk. */
   #reload(): void {
-    if (this.#durable === this.#appended) void this.load();
+    if (this.#gate.flushed) void this.load();
     else this.#around.clock.after(1, () => this.status === "restarting" && this.#reload());
   }
 
@@ -633,18 +592,18 @@ export class Activation {
     this.status = "quarantined";
     const waiting = this.mailbox.takeAll().filter((envelope) => !envelope.signal);
     const error = failure("ACTOR_QUARANTINED", { actor: this.id });
-    for (const envelope of waiting) this.#refuse(envelope, error);
+    for (const envelope of waiting) if (!isTold(envelope)) this.#refuse(envelope, error);
     // Letters delivered again are dead letters still.
-    const kept = [...letters, ...waiting.filter(({ replyTo }) => replyTo === undefined)].filter(
-      ({ letter }) => letter === undefined,
-    );
+    const kept = [...letters, ...waiting.filter(isTold)].filter(({ letter }) => letter === undefined);
     if (reason !== undefined) this.#writeSide([this.home.quarantine(this.id, reason)]);
     this.#bury(kept, reason ?? "quarantined");
   }
 
-  /** One entry a letter: together they could be larger than an entry may be. */
+  /** One entry a letter: together they could be larger than an entry may be. A node that sent one has it off its hands. */
   #bury(letters: readonly Envelope[], reason: string): void {
     for (const side of this.home.bury(this.id, letters, reason)) this.#writeSide(side);
+    for (const { told, replyTo, chain } of letters)
+      if (told === true && replyTo) this.#gate.leave([{ type: "answer", to: replyTo, result: ok(null) }], chain, true);
   }
 
   #writeSide(side: readonly SideOp[]): void {
@@ -653,8 +612,7 @@ export class Activation {
 
   /** A message for a quarantined actor: refused if somebody waits, kept otherwise. */
   refuseQuarantined(envelope: Envelope): void {
-    if (envelope.replyTo)
-      this.#around.answer(envelope.replyTo, refused(failure("ACTOR_QUARANTINED", { actor: this.id })));
+    if (!isTold(envelope)) this.#refuse(envelope, failure("ACTOR_QUARANTINED", { actor: this.id }));
     else if (!envelope.signal && envelope.letter === undefined) this.#bury([envelope], "quarantined");
   }
 
@@ -671,3 +629,6 @@ export class Activation {
     this.mailbox.dropSignals();
   }
 }
+
+/** Nobody waits for what the actor makes of it. */
+const isTold = (envelope: Envelope): boolean => envelope.told === true || envelope.replyTo === undefined;

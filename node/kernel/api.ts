@@ -63,11 +63,20 @@ export interface Routing {
   /** Whether messages for this slot must be sent, in their order, through `send`: another node owns it, or earlier ones
    *  still wait there. */
   takes(slot: SlotId): boolean;
-  /** Sends to the owner, again and again as the error allows, until answered or past the deadline. Settles exactly once;
-   *  a tell settles when it was taken. */
-  send(slot: SlotId, envelope: Envelope, deadlineMs: number, settle: (result: Result<unknown>) => void): void;
-  /** Answers an ask that came from another node. */
+  /** Sends to the owner, again and again as the error allows, until answered or past the deadline (of the monotonic
+   *  clock). The envelope names its operation. Settles exactly once; a tell (no `replyTo`) settles when its turn took
+   *  effect. `after`: this node tried to serve it, and this came of it. */
+  send(
+    slot: SlotId,
+    envelope: Envelope,
+    deadlineMs: number,
+    settle: (result: Result<unknown>) => void,
+    after?: Failure,
+  ): void;
+  /** Answers an ask or a tell that came through routing. */
   answer(to: ReplyTo, result: Result<unknown>): void;
+  /** Says instead that the slot ended before it was answered: whoever sent it looks for the owner and tries again. */
+  unserved(to: ReplyTo, error: Failure): void;
 }
 
 export interface Request {
@@ -103,13 +112,14 @@ export interface Kernel {
     readonly slotsOpen: number;
     readonly slotsQuarantined: readonly { readonly slot: string; readonly reason: string }[];
   };
-  /** Takes an envelope that another node sent. It is answered through `Routing.answer`, MOVED when this node does not own
-   *  its slot. */
+  /** Takes an envelope that another node sent, or this one to itself. It is answered through `Routing.answer`, or by
+   *  `Routing.unserved` when this node does not serve its slot (MOVED) or ceases to before it is handled. */
   receive(slot: SlotId, envelope: Envelope): void;
   /** Brings a slot that this node owns into service, so that pending work goes on without a message. */
   serve(slot: SlotId): void;
-  /** Before the slot moves: finishes turns and appends under way, starts no other, keeps queueing. Rejects when that takes
-   *  longer than `deadlineMs`. */
+  /** Before the slot moves: finishes turns and appends under way, starts no other, keeps queueing. What an actor waits
+   *  for (answers, generations) dies with the move; `recover` takes it up at the new owner. Rejects, and goes on, when it
+   *  takes longer than `deadlineMs`. */
   drain(slot: SlotId, deadlineMs: number): Promise<void>;
   /** The move did not happen: goes on where `drain` stopped. */
   resume(slot: SlotId): void;

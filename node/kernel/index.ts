@@ -1,17 +1,21 @@
 /** The kernel runs actors: it routes messages to them, lets them take turns, and lets out what they decide once that is
  *  durable. It knows no chat rules: kinds arrive as behaviors, everything outside as ports.
  *
- *      ask ─► router ─► SlotHost ─► Activation: mailbox ─► turn ─► append ─► gate ─► outputs
- *                (slot)     (actor)                       (pure)   (journal)
+ *      ask ─┬► SlotHost ─► Activation: mailbox ─► turn ─► append ─► gate ─► outputs
+ *           │   (slot)      (actor)              (pure)   (ServedLog)
+ *           └► Routing: the slot is another node's, or was refused here and goes to whoever serves it now
  *
- *  Read `api.ts` (what others use), `activation.ts` (one actor), `slot-host.ts` (one slot), then this file. */
+ *  Which node serves a slot is not decided here: `Slots` gives out logs and ends them, `Routing` knows the way. A message
+ *  whose slot ends before it was handled is not its sender's trouble: it goes through `Routing` until its deadline.
+ *
+ *  Read `api.ts` (what others use), `activation.ts` (one actor), `gate.ts` (what may leave), `slot-host.ts` (one slot),
+ *  then this file. */
 import {
   failure,
   failureOf,
   ok,
   parseActorId,
   refused,
-  slotOf,
   type ActorDetail,
   type ActorId,
   type ActorRow,
@@ -21,23 +25,32 @@ import {
 } from "../../protocols/index.ts";
 import type { AnyBehavior } from "../../actors/behavior.ts";
 import type { Runtime } from "../../runtimes/runtime.ts";
-import type { Clock, Directory, Log, Meter, Publisher, Random } from "../ports.ts";
-import type { Journal } from "../storage/index.ts";
+import type { ReplyTo } from "../../actors/behavior.ts";
+import type { Clock, Log, Meter, Publisher, Random } from "../ports.ts";
 import type { Activation, Surroundings } from "./activation.ts";
-import type { Kernel, Request } from "./api.ts";
+import type { Kernel, Request, Routing, Slots } from "./api.ts";
 import { kernelLimits, type KernelLimits } from "./limits.ts";
 import type { Envelope } from "./mailbox.ts";
 import { Reminders } from "./reminders.ts";
 import { SlotHost } from "./slot-host.ts";
 
-export type { Kernel, Request } from "./api.ts";
+export type { Kernel, Request, Routing, ServedLog, Slots } from "./api.ts";
 export { kernelLimits, type KernelLimits } from "./limits.ts";
 
 export interface KernelPorts {
   readonly node: string;
   readonly behaviors: readonly AnyBehavior[];
-  readonly journal: Journal;
-  readonly directory: Directory;
+  readonly slots: Slots;
+  readonly routing: Routing;
+  /** How far the disk is behind: turns pause beyond the bound. */
+  readonly pressure: {
+    readonly queuedBytes: number;
+    readonly pendingBytesMax: number;
+    /** Resolves when every append so far is durable or has failed. */
+    settled(): Promise<void>;
+  };
+  /** Slots of this node where some actor has work waiting: reminders or pending work. */
+  slotsWithWork(): Promise<readonly SlotId[]>;
   readonly runtime: Runtime;
   readonly publisher: Publisher;
   readonly clock: Clock;
@@ -54,6 +67,7 @@ const listedPerSlotMax = 10_000;
 const turnsPerVisit = 16;
 
 interface OpenAsk {
+  readonly envelope: Envelope;
   readonly deadlineMs: number;
   settle(result: Result<unknown>): void;
 }
@@ -76,6 +90,8 @@ class NodeKernel implements Kernel {
   readonly #leaving = new Set<Activation>();
   #running = false;
   #correlation: number;
+  /** Names the operations of this life of the node, so that they are like no other's. */
+  readonly #life: string;
   #stopping = false;
   #stopped = false;
   #sweeping: (() => void) | undefined;
@@ -84,6 +100,7 @@ class NodeKernel implements Kernel {
     this.#ports = ports;
     // From somewhere else at each start: an answer meant for an earlier life finds nobody, not somebody else.
     this.#correlation = Math.floor(ports.random.number() * 2 ** 40);
+    this.#life = [...ports.random.bytes(8)].map((byte) => byte.toString(16).padStart(2, "0")).join("");
     this.#limits = { ...kernelLimits, ...ports.limits };
     this.#behaviors = new Map(ports.behaviors.map((behavior) => [behavior.kind, behavior]));
     this.#reminders = new Reminders(ports.clock, this.#limits, (actor, id, dueMs) => {
@@ -109,15 +126,17 @@ class NodeKernel implements Kernel {
       leave: (activation) => this.#leaving.add(activation),
       send: (envelope) => this.#send(envelope),
       lost: (envelope, error) => this.#lost(envelope, error),
-      answer: (to, result) => this.#answer(to.correlation, result),
+      answer: (to, result) => this.#answer(to, result),
+      unserved: (to, error) => this.#unserved(to, error),
+      refuse: (envelope, error) => this.#refuse(envelope, error),
       ask: (ask, timeoutMs, settle) => this.#openAsk(ask, timeoutMs, settle),
     };
   }
 
   async start(): Promise<void> {
-    await this.#openSlots(await this.#ports.journal.slotsWithWork());
+    await this.#openSlots(await this.#ports.slotsWithWork());
     // The others too, so that damage shows now and not with somebody's message; nobody needs to wait for it.
-    void this.#ports.journal.slots().then(
+    void this.#ports.slots.owned().then(
       (slots) => this.#openSlots(slots),
       (error: unknown) => this.#ports.log.error("slots.unreadable", { error }),
     );
@@ -149,7 +168,7 @@ class NodeKernel implements Kernel {
 
   status(): ReturnType<Kernel["status"]> {
     const slots = [...this.#slots.values()];
-    const notServed = slots.filter((slot) => slot.reason !== undefined);
+    const notServed = slots.filter((slot) => slot.cause !== undefined);
     return {
       active: this.#inMemory.size,
       quarantined: slots.reduce((sum, slot) => sum + slot.quarantinedCount, 0),
@@ -163,7 +182,7 @@ class NodeKernel implements Kernel {
 
   async listActors(filter: Parameters<Kernel["listActors"]>[0]): ReturnType<Kernel["listActors"]> {
     const ids: ActorId[] = [];
-    for (const slot of await this.#ports.journal.slots()) {
+    for (const slot of await this.#ports.slots.owned()) {
       const host = this.#slot(slot);
       await host.open();
       if (host.status === "open") ids.push(...(await host.actors(listedPerSlotMax)));
@@ -178,8 +197,9 @@ class NodeKernel implements Kernel {
   }
 
   async showActor(actor: ActorId): Promise<Result<ActorDetail>> {
-    const host = this.#hostOf(actor);
-    if (host === undefined) return refused(failure("NOT_FOUND", { actor }));
+    const slot = this.#slotOf(actor);
+    if (slot === undefined) return refused(failure("NOT_FOUND", { actor }));
+    const host = this.#slot(slot);
     await host.open();
     if (host.status !== "open") return refused(host.reason ?? failure("SLOT_UNAVAILABLE", { slot: host.slot }));
     const activation = host.activations.get(actor);
@@ -206,7 +226,8 @@ class NodeKernel implements Kernel {
   async release(actor: ActorId, redeliver: boolean): ReturnType<Kernel["release"]> {
     const shown = await this.showActor(actor);
     if (!shown.ok) return shown;
-    const host = this.#hostOf(actor);
+    const slot = this.#slotOf(actor);
+    const host = slot && this.#slots.get(slot);
     const nothing = shown.value.status !== "quarantined" && shown.value.deadLetters.length === 0;
     if (nothing || host === undefined) return refused(failure("ALREADY_DONE", { actor }));
     try {
@@ -218,6 +239,51 @@ class NodeKernel implements Kernel {
     }
   }
 
+  receive(slot: SlotId, envelope: Envelope): void {
+    if (this.#stopping) {
+      this.#refuse(envelope, failure("STOPPING"));
+    } else if (this.#behaviorOf(envelope.to) === undefined) {
+      this.#answerOrLose(envelope, failure("NOT_FOUND", { actor: envelope.to }));
+    } else {
+      this.#slot(slot).deliver(envelope);
+    }
+  }
+
+  serve(slot: SlotId): void {
+    if (!this.#stopping) void this.#slot(slot).serve();
+  }
+
+  drain(slot: SlotId, deadlineMs: number): Promise<void> {
+    return this.#slots.get(slot)?.drain(deadlineMs) ?? Promise.resolve();
+  }
+
+  resume(slot: SlotId): void {
+    this.#slots.get(slot)?.resume();
+  }
+
+  async pin(actor: ActorId): ReturnType<Kernel["pin"]> {
+    const slot = this.#slotOf(actor);
+    if (slot === undefined) return refused(failure("NOT_FOUND", { actor }));
+    if ((slot as string) === actor) return refused(failure("ALREADY_DONE", { actor }));
+    const host = this.#slot(slot);
+    await host.open();
+    if (host.status !== "open") return refused(host.reason ?? failure("MOVED", { slot }));
+    try {
+      await host.split(actor, this.#limits.pinTimeoutMs);
+    } catch (error) {
+      return refused(failureOf(error));
+    }
+    const pinned = actor as string as SlotId;
+    this.serve(pinned);
+    return ok({ slot: pinned });
+  }
+
+  load(): ReturnType<Kernel["load"]> {
+    return [...this.#slots.values()]
+      .filter(({ status }) => status === "open")
+      .map((host) => ({ slot: host.slot, actors: host.activations.size, ...host.takeLoad() }));
+  }
+
   async stop(deadlineMs: number): Promise<void> {
     const endMs = this.#ports.clock.monotonicMs() + deadlineMs;
     this.#stopping = true;
@@ -225,7 +291,7 @@ class NodeKernel implements Kernel {
     await this.#until(() => this.#quiet(), endMs);
     for (const activation of this.#inMemory.values()) if (activation.idle) activation.snapshot();
     let settled = false;
-    void this.#ports.journal.settled().then(() => (settled = true));
+    void this.#ports.pressure.settled().then(() => (settled = true));
     await this.#until(() => settled, endMs);
     this.#stopped = true;
     this.#sweeping?.();
@@ -236,43 +302,109 @@ class NodeKernel implements Kernel {
     }
   }
 
-  // --- routing -------------------------------------------------------------------------------------------------------
+  // --- the way of a message ------------------------------------------------------------------------------------------
 
   /** Sends with a claim to an answer. `settle` is called once: with the answer, or with ASK_TIMEOUT. */
   #openAsk(ask: Parameters<Surroundings["ask"]>[0], timeoutMs: number, settle: OpenAsk["settle"]): void {
     this.#correlation += 1;
     const correlation = this.#correlation;
-    const { node, clock } = this.#ports;
+    const { node, clock, routing } = this.#ports;
     const { to, from, message, operationId, chain } = ask;
-    const operation = operationId === undefined ? undefined : `${from}|${operationId}`;
+    const deadlineMs = clock.monotonicMs() + timeoutMs;
+    const present = this.#inMemory.get(to);
+    const slot = present ? present.home.slot : this.#slotOf(to);
+    if (slot === undefined) {
+      settle(refused(failure("NOT_FOUND", { actor: to })));
+      return;
+    }
+    const elsewhere = routing.takes(slot);
+    // Whatever may have to be sent twice has a name. On a node alone nobody takes over, and so nothing is.
+    const operation =
+      operationId !== undefined
+        ? `${from}|${operationId}`
+        : !elsewhere && present?.home.alone === true
+          ? undefined
+          : this.#madeUp(from, correlation);
     const replyTo = operation === undefined ? { node, correlation } : { node, correlation, operation };
-    this.#asks.set(correlation, { deadlineMs: clock.monotonicMs() + timeoutMs, settle });
+    const envelope: Envelope = { to, from, message, operation, replyTo, chain, signal: false };
+    if (elsewhere) {
+      routing.send(slot, envelope, deadlineMs, settle);
+      return;
+    }
+    this.#asks.set(correlation, { envelope, deadlineMs, settle });
     this.#sweepLater();
-    this.#send({ to, from, message, operation, replyTo, chain, signal: false });
+    if (present) present.home.deliver(envelope);
+    else this.#slot(slot).deliver(envelope);
   }
 
-  #answer(correlation: number, result: Result<unknown>): void {
-    const ask = this.#asks.get(correlation);
-    if (ask === undefined) return;
-    this.#asks.delete(correlation);
-    ask.settle(result);
-  }
-
+  /** Sends what nobody waits for: tells and reminders. */
   #send(envelope: Envelope): void {
     if (this.#stopped) return;
     const present = this.#inMemory.get(envelope.to);
-    if (present) {
-      present.home.deliver(envelope);
+    const slot = present ? present.home.slot : this.#slotOf(envelope.to);
+    if (slot === undefined) this.#lost(envelope, failure("NOT_FOUND", { actor: envelope.to }));
+    // A reminder is the slot's own: whoever serves it rings it.
+    else if (!envelope.signal && this.#ports.routing.takes(slot)) this.#route(slot, envelope);
+    else if (present) present.home.deliver(envelope);
+    else if (!envelope.signal || this.#slots.has(slot)) this.#slot(slot).deliver(envelope);
+  }
+
+  /** A tell on its way to wherever its slot is served. */
+  #route(slot: SlotId, envelope: Envelope, after?: Failure): void {
+    const { clock, routing } = this.#ports;
+    this.#correlation += 1;
+    const named = { ...envelope, operation: envelope.operation ?? this.#madeUp(envelope.from, this.#correlation) };
+    const settle = (result: Result<unknown>): void => {
+      if (!result.ok) this.#lost(envelope, result.error);
+    };
+    routing.send(slot, named, clock.monotonicMs() + this.#limits.tellTimeoutMs, settle, after);
+  }
+
+  #answer(to: ReplyTo, result: Result<unknown>): void {
+    const ask = to.node === this.#ports.node ? this.#asks.get(to.correlation) : undefined;
+    if (ask === undefined) {
+      // Another node's, or one that this node routed to itself; what came too late nobody knows any more.
+      this.#ports.routing.answer(to, result);
       return;
     }
-    const host = this.#hostOf(envelope.to);
-    if (host === undefined) {
-      const error = failure("NOT_FOUND", { actor: envelope.to });
-      if (envelope.replyTo) this.#answer(envelope.replyTo.correlation, refused(error));
-      else this.#lost(envelope, error);
+    this.#asks.delete(to.correlation);
+    ask.settle(result);
+  }
+
+  /** The slot ended under it: tries again wherever it is served now, if that is safe. */
+  #unserved(to: ReplyTo, error: Failure): void {
+    const ask = to.node === this.#ports.node ? this.#asks.get(to.correlation) : undefined;
+    if (ask === undefined) {
+      this.#ports.routing.unserved(to, error);
       return;
     }
-    host.deliver(envelope);
+    this.#asks.delete(to.correlation);
+    const { envelope, deadlineMs, settle } = ask;
+    const slot = this.#slotOf(envelope.to);
+    const unsafe = error.outcome === "unknown" && envelope.operation === undefined;
+    if (this.#stopping || unsafe || slot === undefined) {
+      settle(refused(error));
+      return;
+    }
+    const operation = envelope.operation ?? this.#madeUp(envelope.from, to.correlation);
+    this.#ports.routing.send(slot, { ...envelope, operation }, deadlineMs, settle, error);
+  }
+
+  #refuse(envelope: Envelope, error: Failure): void {
+    if (envelope.replyTo) {
+      this.#unserved(envelope.replyTo, error);
+      return;
+    }
+    // A reminder rings again where the slot is served; a letter delivered again is still kept as one.
+    if (envelope.signal || envelope.letter !== undefined) return;
+    const slot = this.#slotOf(envelope.to);
+    if (this.#stopping || slot === undefined) this.#lost(envelope, error);
+    else this.#route(slot, envelope, error);
+  }
+
+  #answerOrLose(envelope: Envelope, error: Failure): void {
+    if (envelope.replyTo) this.#answer(envelope.replyTo, refused(error));
+    else this.#lost(envelope, error);
   }
 
   #lost({ to, message }: Envelope, { code }: Failure): void {
@@ -280,21 +412,27 @@ class NodeKernel implements Kernel {
     this.#ports.log.warn("message.lost", { to, type: message.type, code });
   }
 
-  /** The slot of an actor; undefined for an id of no known kind. */
-  #hostOf(actor: ActorId): SlotHost | undefined {
+  /** An operation for a message without one. */
+  #madeUp(from: string, count: number): string {
+    return `${from}|~${this.#life}.${count}`;
+  }
+
+  #behaviorOf(actor: ActorId): AnyBehavior | undefined {
     const present = this.#inMemory.get(actor);
-    const behavior = present?.behavior ?? this.#behaviors.get(parseActorId(actor)?.kind ?? "");
-    return behavior && this.#slot(slotOf(behavior.role, actor));
+    return present ? present.behavior : this.#behaviors.get(parseActorId(actor)?.kind ?? "");
+  }
+
+  /** The slot of an actor; undefined for an id of no known kind. */
+  #slotOf(actor: ActorId): SlotId | undefined {
+    const behavior = this.#behaviorOf(actor);
+    return behavior && this.#ports.routing.slotOf(behavior.role, actor);
   }
 
   #slot(slot: SlotId): SlotHost {
     const present = this.#slots.get(slot);
     if (present) return present;
-    const { node, journal, directory } = this.#ports;
     const host = new SlotHost(slot, {
-      node,
-      journal,
-      directory,
+      slots: this.#ports.slots,
       reminders: this.#reminders,
       around: this.#around,
       knows: (actor) => this.#behaviors.has(actor.slice(0, actor.indexOf("/"))),
@@ -308,19 +446,26 @@ class NodeKernel implements Kernel {
         this.#inMemory.set(activation.id, activation);
         this.#sweepLater();
       },
-      left: (activation) => this.#inMemory.delete(activation.id),
+      left: (activation) => {
+        // A pinned actor may be here twice for a moment: the old slot's must not take the new one's place away.
+        if (this.#inMemory.get(activation.id) === activation) this.#inMemory.delete(activation.id);
+      },
+      closed: (closed) => {
+        if (this.#slots.get(slot) === closed) this.#slots.delete(slot);
+      },
     });
     this.#slots.set(slot, host);
     return host;
   }
 
   #row(actor: ActorId): ActorRow {
-    const host = this.#hostOf(actor);
     const activation = this.#inMemory.get(actor);
+    const slot = activation?.home.slot ?? this.#slotOf(actor);
+    const host = slot && this.#slots.get(slot);
     const status = host?.quarantineOf(actor) ? "quarantined" : activation ? "active" : "idle";
     return {
       actor,
-      slot: host?.slot ?? "",
+      slot: slot ?? "",
       status,
       mailbox: activation?.mailbox.messages ?? 0,
       restarts: activation?.restarts ?? 0,
@@ -337,7 +482,7 @@ class NodeKernel implements Kernel {
   // --- turns ---------------------------------------------------------------------------------------------------------
 
   #schedule(activation: Activation): void {
-    if (activation.scheduled || activation.status !== "active" || activation.mailbox.empty) return;
+    if (activation.scheduled || !activation.ready) return;
     activation.scheduled = true;
     this.#line.push(activation);
     if (this.#running) return;
@@ -346,17 +491,18 @@ class NodeKernel implements Kernel {
   }
 
   #run(): void {
-    const { journal } = this.#ports;
+    const { pressure } = this.#ports;
     let turns = 0;
     let visited = 0;
     while (visited < this.#line.length && turns < this.#limits.turnsPerSlice) {
-      if (journal.queuedBytes > journal.limits.pendingBytesMax) break;
+      if (pressure.queuedBytes > pressure.pendingBytesMax) break;
       const activation = this.#line[visited] as Activation;
       visited += 1;
       activation.scheduled = false;
       let taken = 0;
       while (taken < turnsPerVisit && activation.turn()) taken += 1;
       turns += taken;
+      activation.home.turns += taken;
       this.#schedule(activation);
     }
     this.#line.splice(0, visited);
@@ -367,9 +513,9 @@ class NodeKernel implements Kernel {
 
   /** Yields to the rest of the process; and when the disk is behind, waits for it. */
   #runLater(): void {
-    const { journal, clock } = this.#ports;
-    if (journal.queuedBytes <= journal.limits.pendingBytesMax) clock.soon(() => this.#run());
-    else void journal.settled().then(() => this.#run());
+    const { pressure, clock } = this.#ports;
+    if (pressure.queuedBytes <= pressure.pendingBytesMax) clock.soon(() => this.#run());
+    else void pressure.settled().then(() => this.#run());
   }
 
   // --- time ----------------------------------------------------------------------------------------------------------
@@ -387,7 +533,9 @@ class NodeKernel implements Kernel {
   #sweep(): void {
     const nowMs = this.#ports.clock.monotonicMs();
     for (const [correlation, ask] of this.#asks) {
-      if (ask.deadlineMs <= nowMs) this.#answer(correlation, refused(failure("ASK_TIMEOUT")));
+      if (ask.deadlineMs > nowMs) continue;
+      this.#asks.delete(correlation);
+      ask.settle(refused(failure("ASK_TIMEOUT")));
     }
     for (const activation of this.#leaving) {
       if (activation.idle) this.#passivate(activation);
@@ -412,8 +560,7 @@ class NodeKernel implements Kernel {
   }
 
   #passivate(activation: Activation): void {
-    const host = this.#hostOf(activation.id);
-    host?.passivate(activation);
+    this.#slots.get(activation.home.slot)?.passivate(activation);
     this.#ports.meter.count("passivations");
   }
 

@@ -4,7 +4,7 @@ export const kernelLimits = {
   mailboxMessagesMax: 1_024,
   /** Actors in memory. Beyond it the longest idle leave; when none is idle: OVERLOADED. */
   activationsMax: 50_000,
-  /** Messages that wait for a slot to open. Beyond it: OVERLOADED. */
+  /** Messages that wait for a slot to open or to end its drain. Beyond it: OVERLOADED. */
   slotWaitersMax: 10_000,
   /** Slots opened at the same time at start. */
   slotOpeningsMax: 8,
@@ -20,6 +20,10 @@ export const kernelLimits = {
   outstandingAsksMax: 1_024,
   /** Generations of one actor at the same time. */
   generationsMax: 64,
+  /** A tell that reaches no owner for this long is lost, and counted. */
+  tellTimeoutMs: 30_000,
+  /** An actor that does not come to rest in this time gets no slot of its own: SLOT_UNAVAILABLE. */
+  pinTimeoutMs: 5_000,
   /** Length of a chain of asks. A longer one is taken for a cycle that hides: CALL_CYCLE. */
   askChainMax: 16,
   /** Answers kept per actor for repeated operations (at least half of them at any time), and for how long. */

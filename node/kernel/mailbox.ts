@@ -10,6 +10,8 @@ export interface Envelope {
   /** `sender|operationId`: names the operation for the idempotency window. */
   readonly operation: string | undefined;
   readonly replyTo: ReplyTo | undefined;
+  /** A tell from another node: `replyTo` hears that its turn took effect, the actor knows of nobody who waits. */
+  readonly told?: boolean;
   /** The actors that wait for an answer further up, the nearest last. */
   readonly chain: readonly ActorId[];
   /** Signals answer something the actor itself asked for; they are bounded by what it may ask. */

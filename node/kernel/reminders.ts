@@ -48,6 +48,11 @@ export class Reminders {
     for (const [key, reminder] of this.#byKey) if (reminder.slot === slot) this.#byKey.delete(key);
   }
 
+  /** The actor lives elsewhere now. */
+  dropActor(actor: ActorId): void {
+    for (const [key, reminder] of this.#byKey) if (reminder.actor === actor) this.#byKey.delete(key);
+  }
+
   of(actor: ActorId): { id: string; dueMs: number }[] {
     return [...this.#byKey.values()]
       .filter((reminder) => reminder.actor === actor)

@@ -1,13 +1,16 @@
-/** One slot this node owns: takes it under a new epoch, holds its actors, keeps its log short.
+/** One slot while this node serves it: holds its actors, keeps its log short.
  *
- *      closed ──► opening ──► open ──► failed ──(backoff)──► opening …
- *                    └────────────────► quarantined           damaged data: waits for an operator
+ *      closed ──► opening ──► open ◄──► draining          open: `Slots` gave a log; draining: it is about to move
+ *        ▲           │          │
+ *        │           ▼          ▼
+ *        ├──────── another node owns it (MOVED)           no retry: whoever sends looks for the owner
+ *        └──(backoff)── failed                            no epoch, no disk, no quorum
+ *                       quarantined                       damaged data: waits for `serve` or an operator
  *
- *  A failed append leaves its outcome unknown. Then every activation of the slot is thrown away and the slot is taken
- *  again under a higher epoch, as if by another node: what the log holds is what happened. */
+ *  Whether this node may serve the slot, and under which epoch, is the business of `Slots`. When a log ends, for whatever
+ *  reason, every activation of the slot is thrown away: what the log holds is what happened. */
 import {
   assert,
-  encode,
   failure,
   PlexusError,
   refused,
@@ -17,38 +20,22 @@ import {
   type SlotId,
 } from "../../protocols/index.ts";
 import type { AnyBehavior } from "../../actors/behavior.ts";
-import type { Directory, SlotRecord } from "../ports.ts";
-import type { Journal, SideOp, SlotLog } from "../storage/index.ts";
+import type { SideOp } from "../storage/index.ts";
 import { Activation, type Home, type Surroundings } from "./activation.ts";
+import type { ServedLog, Slots } from "./api.ts";
 import type { Envelope } from "./mailbox.ts";
+import { DeadLetters, type StoredLetter } from "./letters.ts";
 import type { Reminders } from "./reminders.ts";
-
-/** A dead letter as it is stored. */
-export interface StoredLetter {
-  readonly id: number;
-  readonly from: string;
-  readonly message: Envelope["message"];
-  readonly operation: string | null;
-  readonly atMs: number;
-  readonly reason: string;
-  /** Its sender waited and was told that it failed: kept to be looked at, not delivered again. */
-  readonly answered: boolean;
-}
 
 interface Quarantine {
   readonly atMs: number;
   readonly reason: string;
 }
 
-/** Times a compare-and-set is tried again when somebody else changed the record first. */
-const compareAndSetTriesMax = 8;
-
-export type SlotStatus = "opening" | "open" | "failed" | "quarantined";
+export type SlotStatus = "closed" | "opening" | "open" | "failed" | "quarantined";
 
 export interface SlotPorts {
-  readonly node: string;
-  readonly journal: Journal;
-  readonly directory: Directory;
+  readonly slots: Slots;
   readonly reminders: Reminders;
   readonly around: Surroundings;
   knows(actor: ActorId): boolean;
@@ -58,18 +45,24 @@ export interface SlotPorts {
   /** Called when an activation enters or leaves memory. */
   entered(activation: Activation): void;
   left(activation: Activation): void;
+  /** Another node owns the slot: nothing of it is left here. */
+  closed(host: SlotHost): void;
 }
 
 export class SlotHost implements Home {
   readonly slot: SlotId;
-  status: SlotStatus = "opening";
+  status: SlotStatus = "closed";
+  /** Turns taken since somebody last looked. */
+  turns = 0;
   readonly activations = new Map<ActorId, Activation>();
   /** Why it is not served, as askers are told. */
   reason: Failure | undefined;
   /** The same for the operator, files included. */
   cause: Failure | undefined;
-  #log: SlotLog | undefined;
-  #record: SlotRecord | undefined;
+  #log: ServedLog | undefined;
+  /** Counts openings, so that the end of an earlier log does not end a later one. */
+  #life = 0;
+  #draining = false;
   readonly #ports: SlotPorts;
   #waiting: Envelope[] = [];
   #opened: Promise<void> | undefined;
@@ -77,18 +70,33 @@ export class SlotHost implements Home {
   #failures = 0;
   readonly #pending = new Set<ActorId>();
   readonly #quarantined = new Map<ActorId, Quarantine>();
-  readonly #dead = new Map<ActorId, StoredLetter[]>();
-  #letterSeq = 0;
+  readonly #letters: DeadLetters;
   #compacting = false;
   #compactBeyond = { entries: 0, bytes: 0 };
 
   constructor(slot: SlotId, ports: SlotPorts) {
     this.slot = slot;
     this.#ports = ports;
+    this.#letters = new DeadLetters(ports.around.limits);
   }
 
   get epoch(): number {
     return this.#log?.epoch ?? 0;
+  }
+
+  get paused(): boolean {
+    return this.#draining;
+  }
+
+  get alone(): boolean {
+    return this.#log?.alone ?? false;
+  }
+
+  /** Turns and appends of all its actors have come to an end. */
+  get #flushed(): boolean {
+    if (this.#compacting) return false;
+    for (const activation of this.activations.values()) if (!activation.flushed) return false;
+    return true;
   }
 
   /** Makes the slot ready if it can be. Never rejects: `status` and `reason` say what came of it. */
@@ -104,14 +112,90 @@ export class SlotHost implements Home {
   deliver(envelope: Envelope): void {
     const { limits } = this.#ports.around;
     // Invariant 7: nothing overtakes what waited for the slot to open.
-    if (this.status === "open" && this.#waiting.length === 0) {
+    if (this.status === "open" && !this.#draining && this.#waiting.length === 0) {
       this.#deliverOpen(envelope);
-    } else if (this.status === "quarantined" || this.#waiting.length >= limits.slotWaitersMax) {
-      this.#refuse(envelope, this.reason ?? failure("OVERLOADED", { slotWaitersMax: limits.slotWaitersMax }));
+    } else if (this.status === "quarantined") {
+      this.#ports.around.refuse(envelope, this.reason ?? failure("SLOT_UNAVAILABLE", { slot: this.slot }));
+    } else if (this.#waiting.length >= limits.slotWaitersMax) {
+      this.#turnAway(envelope, failure("OVERLOADED", { slotWaitersMax: limits.slotWaitersMax }));
     } else {
       this.#waiting.push(envelope);
-      void this.open().then(() => this.#flushWaiting());
+      if (!this.#draining) void this.open().then(() => this.#flushWaiting());
     }
+  }
+
+  /** Tries to serve the slot now, whatever came of earlier tries. */
+  serve(): Promise<void> {
+    if (this.status === "failed" || this.status === "quarantined") {
+      this.status = "closed";
+      this.reason = undefined;
+      this.cause = undefined;
+    }
+    return this.open();
+  }
+
+  /** Stops taking turns and waits until nothing is on its way to the disk or waits to leave; messages queue. Goes on, and
+   *  rejects with SLOT_UNAVAILABLE, when that takes longer than `deadlineMs` or the slot ends meanwhile. */
+  async drain(deadlineMs: number): Promise<void> {
+    const { clock } = this.#ports.around;
+    const endMs = clock.monotonicMs() + deadlineMs;
+    await this.#opened;
+    const life = this.#life;
+    if (this.status !== "open") return;
+    this.#draining = true;
+    await new Promise<void>((resolve) => {
+      const look = (): void => {
+        if (this.#life !== life || this.#flushed || clock.monotonicMs() >= endMs) resolve();
+        else clock.after(1, look);
+      };
+      look();
+    });
+    if (this.#life === life && this.#draining && this.#flushed) return;
+    if (this.#life === life) this.resume();
+    throw new PlexusError(failure("SLOT_UNAVAILABLE", { slot: this.slot, because: "it could not be drained in time" }));
+  }
+
+  /** Ends a drain: turns are taken again. */
+  resume(): void {
+    if (!this.#draining) return;
+    this.#draining = false;
+    for (const activation of this.activations.values()) activation.goOn();
+    this.#flushWaiting();
+  }
+
+  /** Gives an actor a slot of its own; its messages wait and then look for it there. */
+  async split(actor: ActorId, deadlineMs: number): Promise<void> {
+    const { clock } = this.#ports.around;
+    const log = this.#openLog();
+    const endMs = clock.monotonicMs() + deadlineMs;
+    const activation = this.activate(actor);
+    activation.held = true;
+    try {
+      const ready = (): boolean => activation.status === "active" || activation.status === "quarantined";
+      await new Promise<void>((resolve) => {
+        const look = (): void => {
+          const over = this.#log !== log || clock.monotonicMs() >= endMs;
+          if (over || (ready() && activation.flushed)) resolve();
+          else clock.after(1, look);
+        };
+        look();
+      });
+      // A slot that drains appends nothing.
+      const can = this.#log === log && !this.#draining && ready() && activation.flushed && activation.snapshot();
+      if (!can) throw new PlexusError(failure("SLOT_UNAVAILABLE", { actor, because: "the actor does not come to rest" }));
+      await log.split(actor);
+    } catch (error) {
+      activation.held = false;
+      activation.goOn();
+      throw error;
+    }
+    if (this.#log !== log) return;
+    this.#pending.delete(actor);
+    this.#letters.delete(actor);
+    this.#quarantined.delete(actor);
+    this.#ports.reminders.dropActor(actor);
+    this.#remove(activation);
+    activation.close(failure("MOVED", { slot: actor }));
   }
 
   /** The activation of an actor, brought into memory when absent. */
@@ -137,6 +221,18 @@ export class SlotHost implements Home {
     return this.#waiting.length > 0;
   }
 
+  /** Turns since the last call, and the actor that took most of them. */
+  takeLoad(): { turns: number; busiest?: { actor: ActorId; turns: number } } {
+    const { turns } = this;
+    this.turns = 0;
+    let busiest: { actor: ActorId; turns: number } | undefined;
+    for (const activation of this.activations.values()) {
+      if (activation.turns > (busiest?.turns ?? 0)) busiest = { actor: activation.id, turns: activation.turns };
+      activation.turns = 0;
+    }
+    return busiest === undefined ? { turns } : { turns, busiest };
+  }
+
   /** For good: the slot does not try to open again. */
   stop(error: Failure): void {
     this.status = "quarantined";
@@ -146,12 +242,15 @@ export class SlotHost implements Home {
 
   /** Ends all activations: the slot is no longer served here. */
   #close(error: Failure): void {
+    this.#life += 1;
+    this.#log = undefined;
+    this.#draining = false;
     for (const activation of this.activations.values()) {
       this.#remove(activation);
       activation.close(error);
     }
     this.#ports.reminders.dropSlot(this.slot);
-    for (const envelope of this.#waiting.splice(0)) this.#refuse(envelope, error);
+    for (const envelope of this.#waiting.splice(0)) this.#ports.around.refuse(envelope, error);
   }
 
   // --- what an operator sees and does --------------------------------------------------------------------------------
@@ -163,15 +262,7 @@ export class SlotHost implements Home {
   }
 
   deadLetters(actor: ActorId): DeadLetter[] {
-    const letters = this.#dead.get(actor) ?? [];
-    return letters.map(({ id, from, message, atMs, reason }) => ({
-      id,
-      actor,
-      from,
-      type: message.type,
-      atMs,
-      reason,
-    }));
+    return this.#letters.shown(actor);
   }
 
   quarantineOf(actor: ActorId): Quarantine | undefined {
@@ -187,7 +278,7 @@ export class SlotHost implements Home {
   release(actor: ActorId, redeliver: boolean): Promise<{ readonly redelivered: number }> {
     const log = this.#log;
     assert(log !== undefined && this.status === "open", "a slot is open when an actor is released");
-    const letters = this.#dead.get(actor) ?? [];
+    const letters = this.#letters.of(actor);
     const again = redeliver ? letters.filter((letter) => !letter.answered) : [];
     const ended = letters.filter((letter) => !again.includes(letter));
     const side: SideOp[] = [{ space: "quarantine", delete: "since" }];
@@ -197,7 +288,7 @@ export class SlotHost implements Home {
     return new Promise((resolve, reject) => {
       log.append({ atMs, actor, events: [], answers: [], side }, (error) => {
         if (error) {
-          this.fail(error);
+          if (this.#log === log) this.fail(error);
           reject(new PlexusError(error));
           return;
         }
@@ -228,12 +319,17 @@ export class SlotHost implements Home {
   append(...[draft, done]: Parameters<Home["append"]>): ReturnType<Home["append"]> {
     const log = this.#openLog();
     const appended = log.append(draft, done);
-    if (!this.#compacting) this.#compactIfLong(log);
+    if (!this.#compacting && !this.#draining) this.#compactIfLong(log);
     return appended;
   }
 
+  confirm(done: (error: Failure | undefined) => void): void {
+    this.#openLog().confirm(done);
+  }
+
   snapshot(actor: ActorId, seq: number, body: unknown): number {
-    return this.#openLog().snapshot(actor, seq, body, (error) => error && this.fail(error));
+    const log = this.#openLog();
+    return log.snapshot(actor, seq, body, (error) => error && this.#log === log && this.fail(error));
   }
 
   recover(actor: ActorId): ReturnType<Home["recover"]> {
@@ -272,34 +368,35 @@ export class SlotHost implements Home {
   }
 
   bury(actor: ActorId, envelopes: readonly Envelope[], reason: string): SideOp[][] {
-    const { clock, limits, meter } = this.#ports.around;
-    const atMs = clock.nowMs();
+    const { clock, meter } = this.#ports.around;
     meter.count("dead_letters", envelopes.length);
-    return envelopes.slice(-limits.deadLettersMax).map(({ from, message, operation, replyTo }) => {
-      this.#letterSeq += 1;
-      const id = this.#letterSeq;
-      const messageBytes = encode(message).length;
-      const kept = messageBytes > limits.deadLetterBytesMax ? { type: message.type, messageBytes } : message;
-      const answered = replyTo !== undefined || kept !== message;
-      const letter: StoredLetter = { id, from, message: kept, operation: operation ?? null, atMs, reason, answered };
-      const side: SideOp[] = [{ space: "dead", put: String(id), value: letter }];
-      const [oldest, ...others] = this.#dead.get(actor) ?? [];
-      if (oldest && others.length + 1 >= limits.deadLettersMax) side.push(this.letterHandled(actor, oldest.id));
-      this.#dead.set(actor, [...(this.#dead.get(actor) ?? []), letter]);
-      return side;
-    });
+    return this.#letters.bury(actor, envelopes, reason, clock.nowMs());
   }
 
   letterHandled(actor: ActorId, letter: number): SideOp {
-    const left = (this.#dead.get(actor) ?? []).filter(({ id }) => id !== letter);
-    if (left.length > 0) this.#dead.set(actor, left);
-    else this.#dead.delete(actor);
-    return { space: "dead", delete: String(letter) };
+    return this.#letters.handled(actor, letter);
   }
 
   fail(error: Failure): void {
     if (this.status !== "open") return;
+    this.#ports.slots.give(this.slot, error);
+    this.#end(error);
+  }
+
+  /** The slot is served here no more, or could not be. */
+  #end(error: Failure): void {
     const { log, clock, limits, meter } = this.#ports.around;
+    const { epoch } = this;
+    if (error.code === "MOVED") {
+      this.status = "closed";
+      this.reason = undefined;
+      this.cause = undefined;
+      this.#failures = 0;
+      log.info("slot.moved", { slot: this.slot, epoch, ...error.details });
+      this.#close(error);
+      this.#ports.closed(this);
+      return;
+    }
     const damaged = error.code === "DATA_DAMAGED";
     this.status = damaged ? "quarantined" : "failed";
     // Whoever asks learns what and which entry; where the files lie is for the operator: log, status, doctor.
@@ -307,39 +404,39 @@ export class SlotHost implements Home {
     this.reason = failure("SLOT_UNAVAILABLE", { slot: this.slot, because: error.code, ...shown });
     this.cause = error;
     this.#failures += 1;
-    this.#retryAtMs =
-      clock.monotonicMs() + Math.min(limits.slotRetryMs * 2 ** (this.#failures - 1), limits.slotRetryMaxMs);
-    log.error(damaged ? "slot.quarantined" : "slot.failed", { slot: this.slot, epoch: this.epoch, ...error });
+    const delayMs = Math.min(limits.slotRetryMs * 2 ** (this.#failures - 1), limits.slotRetryMaxMs);
+    this.#retryAtMs = clock.monotonicMs() + delayMs;
+    log.error(damaged ? "slot.quarantined" : "slot.failed", { slot: this.slot, epoch, ...error });
     meter.count("slot_failures", 1, { code: error.code });
     this.#close(this.reason);
     // Actors with pending work must come back without waiting for a message.
-    if (!damaged) clock.after(this.#retryAtMs - clock.monotonicMs() + 1, () => void this.open());
+    if (!damaged) clock.after(delayMs + 1, () => this.status === "failed" && void this.open());
   }
 
   // --- opening -------------------------------------------------------------------------------------------------------
 
   async #take(): Promise<void> {
-    const { journal, around, reminders } = this.#ports;
+    const { slots, around, reminders } = this.#ports;
+    const life = (this.#life += 1);
+    let over: Failure | undefined;
     try {
-      this.#record = await this.#raiseEpoch();
-      const log = await journal.openSlot(this.slot, this.#record.epoch);
+      const log = await slots.open(this.slot, (error) => {
+        over = error;
+        if (this.#life === life && this.status === "open") this.#end(error);
+      });
       const [marked, quarantined, letters, reminded] = await Promise.all([
         log.readSpace("wake"),
         log.readSpace("quarantine"),
         log.readSpace("dead"),
         log.readSpace("reminder"),
       ]);
+      if (this.status !== "opening" || this.#life !== life) return; // stopped meanwhile
+      if (over !== undefined) throw new PlexusError(over);
       this.#pending.clear();
       this.#quarantined.clear();
-      this.#dead.clear();
       for (const { actor } of marked) this.#pending.add(actor);
       for (const { actor, value } of quarantined) this.#quarantined.set(actor, value as Quarantine);
-      const stored = letters.map(({ actor, value }) => ({ actor, letter: value as StoredLetter }));
-      for (const { actor, letter } of stored.sort((one, other) => one.letter.id - other.letter.id)) {
-        this.#dead.set(actor, [...(this.#dead.get(actor) ?? []), letter]);
-        this.#letterSeq = Math.max(this.#letterSeq, letter.id);
-      }
-      if (this.status !== "opening") return; // stopped meanwhile
+      this.#letters.load(letters.map(({ actor, value }) => ({ actor, letter: value as StoredLetter })));
       this.#log = log;
       this.status = "open";
       this.reason = undefined;
@@ -352,40 +449,26 @@ export class SlotHost implements Home {
       }
       around.log.debug("slot.opened", { slot: this.slot, epoch: log.epoch, entries: log.length });
     } catch (error) {
-      if (this.status !== "opening") return;
-      // Taken as open for a moment so that `fail` is the only way to fail.
-      this.status = "open";
+      if (this.status !== "opening" || this.#life !== life) return;
       const reason = error instanceof PlexusError ? error.failure : failure("APPEND_FAILED", { reason: String(error) });
-      this.fail(reason);
+      // What was opened and cannot be read is no use to anybody.
+      if (reason.code === "DATA_DAMAGED") slots.give(this.slot, reason);
+      this.#end(reason);
     }
-  }
-
-  /** The owner's first act, also after a restart: a new epoch, so that no two entries ever share (epoch, seq). */
-  async #raiseEpoch(): Promise<SlotRecord> {
-    const { directory, node } = this.#ports;
-    let current = await directory.read(this.slot);
-    for (let tries = 0; tries < compareAndSetTriesMax; tries += 1) {
-      const epoch = (current?.epoch ?? 0) + 1;
-      const next = { slot: this.slot, epoch, owner: node, inSync: [node], learners: [] };
-      const { applied, record } = await directory.compareAndSet(next, current?.revision ?? 0);
-      if (applied) return record;
-      current = record;
-    }
-    throw new PlexusError(failure("SLOT_UNAVAILABLE", { slot: this.slot, because: "the directory keeps changing" }));
   }
 
   #flushWaiting(): void {
-    if (this.status === "opening") return;
+    if (this.status === "opening" || this.#draining) return;
     for (const envelope of this.#waiting.splice(0)) {
       if (this.status === "open") this.#deliverOpen(envelope);
-      else this.#refuse(envelope, this.reason ?? failure("SLOT_UNAVAILABLE", { slot: this.slot }));
+      else this.#ports.around.refuse(envelope, this.reason ?? failure("SLOT_UNAVAILABLE", { slot: this.slot }));
     }
   }
 
   #deliverOpen(envelope: Envelope): void {
     const { limits, schedule, meter } = this.#ports.around;
     if (!this.activations.has(envelope.to) && !this.#ports.hasRoom()) {
-      this.#refuse(envelope, failure("OVERLOADED", { activationsMax: limits.activationsMax }));
+      this.#turnAway(envelope, failure("OVERLOADED", { activationsMax: limits.activationsMax }));
       return;
     }
     const activation = this.activate(envelope.to);
@@ -393,7 +476,7 @@ export class SlotHost implements Home {
       activation.refuseQuarantined(envelope);
     } else if (activation.mailbox.messages >= limits.mailboxMessagesMax) {
       meter.count("mailbox_full");
-      this.#refuse(
+      this.#turnAway(
         envelope,
         failure("MAILBOX_FULL", { actor: envelope.to, mailboxMessagesMax: limits.mailboxMessagesMax }),
       );
@@ -403,7 +486,8 @@ export class SlotHost implements Home {
     }
   }
 
-  #refuse(envelope: Envelope, error: Failure): void {
+  /** A bound is reached: that is for the sender to know. */
+  #turnAway(envelope: Envelope, error: Failure): void {
     if (envelope.replyTo) this.#ports.around.answer(envelope.replyTo, refused(error));
     else this.#ports.around.lost(envelope, error);
   }
@@ -414,14 +498,14 @@ export class SlotHost implements Home {
     this.#ports.left(activation);
   }
 
-  #openLog(): SlotLog {
+  #openLog(): ServedLog {
     assert(this.#log !== undefined, "a slot with activations has a log");
     return this.#log;
   }
 
   // --- keeping the log short -----------------------------------------------------------------------------------------
 
-  #compactIfLong(log: SlotLog): void {
+  #compactIfLong(log: ServedLog): void {
     const { logWindowEntries, logSlackEntries, logBytesMax } = this.#ports.around.limits;
     const long = log.length > Math.max(logWindowEntries + logSlackEntries, this.#compactBeyond.entries);
     const large = log.bytes > Math.max(logBytesMax, this.#compactBeyond.bytes);
@@ -442,20 +526,20 @@ export class SlotHost implements Home {
   }
 
   /** Snapshots every actor that still needs entries up to `throughSeq`, then drops them. */
-  async #compact(log: SlotLog, throughSeq: number): Promise<void> {
+  async #compact(log: ServedLog, throughSeq: number): Promise<void> {
     let through = throughSeq;
     for (const actor of log.actorsBelow(throughSeq)) {
-      if (this.status !== "open" || this.#log !== log) return;
+      if (this.#draining || this.#log !== log) return;
       const room = this.activations.has(actor) || (this.#ports.knows(actor) && this.#ports.hasRoom());
       const activation = room ? this.activate(actor) : undefined;
       if (activation?.status === "loading") await this.#untilLoaded(activation);
       // No room, or a history that cannot be folded: the actor keeps its entries, and the log its length, for now.
       if (!activation?.snapshot()) through = Math.min(through, log.firstNeeded(actor) - 1);
     }
-    if (this.status !== "open" || this.#log !== log) return;
+    if (this.#draining || this.#log !== log) return;
     await new Promise<void>((resolve) => {
       log.trim(through, (error) => {
-        if (error) this.fail(error);
+        if (error && this.#log === log) this.fail(error);
         resolve();
       });
     });
@@ -464,7 +548,7 @@ export class SlotHost implements Home {
   #untilLoaded(activation: Activation): Promise<void> {
     return new Promise((resolve) => {
       const look = (): void => {
-        if (activation.status === "loading") this.#ports.around.clock.after(1, look);
+        if (activation.status === "loading" && !this.#draining) this.#ports.around.clock.after(1, look);
         else resolve();
       };
       look();

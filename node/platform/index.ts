@@ -87,6 +87,19 @@ function levelStore(level: Level<string, Uint8Array>, folder: string): Store {
       await whole();
       return level.iterator({ gte, lt, limit: limit ?? -1, reverse: reverse ?? false }).all();
     },
+    async keys({ gte, lt, limit, reverse }) {
+      await whole();
+      return level.keys({ gte, lt, limit: limit ?? -1, reverse: reverse ?? false }).all();
+    },
+    view() {
+      const snapshot = level.snapshot();
+      return {
+        get: (key) => level.get(key, { snapshot }),
+        range: ({ gte, lt, limit, reverse }) =>
+          level.iterator({ gte, lt, limit: limit ?? -1, reverse: reverse ?? false, snapshot }).all(),
+        close: () => snapshot.close(),
+      };
+    },
     close: () => level.close(),
   };
 }

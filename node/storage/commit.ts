@@ -9,6 +9,8 @@ export interface CommitItem {
   readonly bytes: number;
   /** The slot's sink: collects the items of one batch into store operations. */
   readonly sink: CommitSink;
+  /** Set by the sink when this item alone may not be written. */
+  rejected?: Failure;
   /** Called once, in the order of submission, when the item is durable or has failed. */
   done(error: Failure | undefined): void;
 }
@@ -129,6 +131,6 @@ export class Committer {
       if (error) sink.broken(error);
       else sink.committed();
     }
-    for (const item of items) item.done(failed.get(item.sink));
+    for (const item of items) item.done(failed.get(item.sink) ?? item.rejected);
   }
 }

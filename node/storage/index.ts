@@ -4,23 +4,32 @@
  *  answers it gave (for idempotency), and what it keeps beside the log (records, reminders). All slots share one group
  *  commit, so a thousand actors pay for one disk sync.
  *
- *      openSlot(slot, epoch) ── persists the fence, checks every entry ──► SlotLog ── append ──► Committer ──► Store
+ *      openSlot(slot) ── checks every entry ──► SlotLog ── append (owner), apply (replica) ──► Committer ──► Store
  *
  *  Invariant 3: an append of an epoch below the fence is refused; the fence is rewritten in the same synced batch.
  *  What is damaged is named (slot, seq, file) and never skipped: a slot that fails its check does not open.
  *
- *  Read `layout.ts` (bytes), then `slot-log.ts`, then `commit.ts`. */
+ *  Read `layout.ts` (bytes), then `slot-log.ts`, then `commit.ts`; `merkle.ts` compares two copies of a slot. */
 import { failure, PlexusError, slotCount, type SlotId } from "../../protocols/index.ts";
-import type { Clock, Log, Meter, Store } from "../ports.ts";
+import type { Clock, Log, Meter, Store, StoreOp } from "../ports.ts";
 import { Committer } from "./commit.ts";
-import { emptyHead, formatKey, formatVersion, genesisChecksum, headKey, within, type Head } from "./layout.ts";
+import { formatKey, formatVersion, headKey, logPrefix, sidePrefix, spaces, within, type Head } from "./layout.ts";
 import { seal, unseal } from "../seal.ts";
 import { journalLimits, type JournalLimits } from "./limits.ts";
-import { SlotLog } from "./slot-log.ts";
+import { emptied, SlotLog } from "./slot-log.ts";
 
-export type { Entry, SideOp, Space } from "./layout.ts";
+export type { Entry, Head, SideOp, Space } from "./layout.ts";
+export { leavesOf, rootOf, rowsOf, slotRanges, type Leaf } from "./merkle.ts";
 export { journalLimits, type JournalLimits } from "./limits.ts";
-export { SlotLog, type EntryDraft, type Recovered, type Snapshot } from "./slot-log.ts";
+export {
+  SlotLog,
+  type Cut,
+  type EntryDraft,
+  type Piece,
+  type Position,
+  type Recovered,
+  type Snapshot,
+} from "./slot-log.ts";
 
 /** Identity of a data folder. */
 export interface Format {
@@ -34,9 +43,13 @@ export interface Format {
 export interface Journal {
   /** The node this folder belongs to. */
   readonly format: Format;
-  /** Takes a slot under `epoch`: persists it as the fence, checks the log. Errors: FENCED, DATA_DAMAGED. */
-  openSlot(slot: SlotId, epoch: number): Promise<SlotLog>;
-  /** Slots that hold anything. */
+  /** The one log of a slot on this node, checked when it is first asked for. Error: DATA_DAMAGED. */
+  openSlot(slot: SlotId): Promise<SlotLog>;
+  /** Reads a log again after it failed: what the disk holds is what happened. The old one writes nothing more. */
+  reopen(slot: SlotId): Promise<SlotLog>;
+  /** Throws away what the node holds of a slot, for good: only a fence stays, and a new incarnation (rule R6). */
+  discard(slot: SlotId, fence: number): Promise<void>;
+  /** Slots this node holds or once held. */
   slots(): Promise<SlotId[]>;
   /** Slots where some actor has work waiting: reminders or pending work. */
   slotsWithWork(): Promise<SlotId[]>;
@@ -64,7 +77,7 @@ export async function openJournal(ports: JournalPorts): Promise<Journal> {
   const limits = { ...journalLimits, ...ports.limits };
   const format = await openFormat(ports);
   const committer = new Committer({ store, clock, meter }, limits);
-  const fences = new Map<SlotId, number>();
+  const logs = new Map<SlotId, Promise<SlotLog>>();
 
   return {
     format,
@@ -84,31 +97,46 @@ export async function openJournal(ports: JournalPorts): Promise<Journal> {
       }
       return [...found];
     },
-    async openSlot(slot, epoch) {
-      const stored = await readHead(store, slot);
-      const fence = Math.max(stored.fence, fences.get(slot) ?? 0);
-      if (epoch < fence) throw new PlexusError(failure("FENCED", { slot, epoch, fence }));
-      fences.set(slot, epoch);
-      const currentFence = () => fences.get(slot) ?? 0;
-      // The fence goes through the committer like any append: a batch of an older epoch that is under way lands before it,
-      // what comes later is refused, and of two openings the higher epoch wins whichever comes first.
+    openSlot: (slot) => openOnce(slot),
+    async reopen(slot) {
+      const old = await logs.get(slot)?.catch(() => undefined);
+      old?.broken(failure("FENCED", { slot, because: "the log was opened anew" }));
+      logs.delete(slot);
+      await committer.settled();
+      return openOnce(slot);
+    },
+    async discard(slot, fence) {
+      const old = await logs.get(slot)?.catch(() => undefined);
+      old?.broken(failure("FENCED", { slot, because: "the slot was thrown away" }));
+      logs.delete(slot);
+      const incarnation = Math.max((old?.incarnation ?? 0) + 1, clock.nowMs());
       await committer.run(async () => {
-        if (epoch < currentFence()) throw new PlexusError(failure("FENCED", { slot, epoch, fence: currentFence() }));
-        const raised = { ...(await readHead(store, slot)), fence: epoch };
-        return [{ type: "put", key: headKey(slot), value: seal(headKey(slot), raised) }];
+        const head = emptied(slot, { fence: Math.max(fence, old?.fence ?? 0), incarnation });
+        const ops: StoreOp[] = [{ type: "put", key: headKey(slot), value: seal(headKey(slot), head) }];
+        for (const prefix of [logPrefix(slot), `snap/${slot}/`, ...spaces.map((space) => sidePrefix(space, slot))])
+          for (const key of await store.keys(within(prefix))) ops.push({ type: "del", key });
+        return ops;
       });
-      const head = await readHead(store, slot);
-      const log = new SlotLog(slot, epoch, head, { store, committer, limits, currentFence });
-      try {
-        await log.scan();
-      } catch (error) {
-        // A newer owner has appended meanwhile: that is no damage.
-        if (epoch < currentFence()) throw new PlexusError(failure("FENCED", { slot, epoch, fence: currentFence() }));
-        throw error;
-      }
-      return log;
     },
   };
+
+  function openOnce(slot: SlotId): Promise<SlotLog> {
+    const present = logs.get(slot);
+    if (present) return present;
+    const opening = open(slot);
+    logs.set(slot, opening);
+    opening.catch(() => {
+      if (logs.get(slot) === opening) logs.delete(slot);
+    });
+    return opening;
+  }
+
+  async function open(slot: SlotId): Promise<SlotLog> {
+    const head = await readHead(store, slot);
+    const log = new SlotLog(slot, head, { store, committer, limits });
+    if (!head.incomplete) await log.scan();
+    return log;
+  }
 }
 
 /** Checks every entry of every slot without changing anything, for `plexus doctor`. Error: DATA_FORMAT_UNKNOWN. */
@@ -126,12 +154,8 @@ export async function verifyJournal(ports: Pick<JournalPorts, "store" | "clock" 
   for (const slot of slots) {
     try {
       const head = await readHead(ports.store, slot);
-      const log = new SlotLog(slot, head.fence, head, {
-        store: ports.store,
-        committer,
-        limits: journalLimits,
-        currentFence: () => head.fence,
-      });
+      if (head.incomplete) continue; // a transfer was under way: it is thrown away or done again
+      const log = new SlotLog(slot, head, { store: ports.store, committer, limits: journalLimits });
       await log.scan();
       await log.checkValues();
       entries += log.length;
@@ -145,9 +169,11 @@ export async function verifyJournal(ports: Pick<JournalPorts, "store" | "clock" 
 
 async function readHead(store: Store, slot: SlotId): Promise<Head> {
   const bytes = await store.get(headKey(slot));
-  if (bytes) return unseal(headKey(slot), bytes, store.location) as Head;
-  const genesis = genesisChecksum(slot);
-  return { ...emptyHead, lastChecksum: genesis, baseChecksum: genesis };
+  const empty = emptied(slot, { fence: 0, incarnation: 0 });
+  if (bytes === undefined) return empty;
+  const head = unseal(headKey(slot), bytes, store.location) as Head;
+  // Heads of the first format say neither: every slot was owned by its only node.
+  return { ...empty, ...head, continues: head.continues ?? head.fence };
 }
 
 async function openFormat({ store, clock, identity }: JournalPorts): Promise<Format> {
@@ -171,8 +197,8 @@ function checkFormat(format: Format, folder: string): void {
 }
 
 async function slotsOf(store: Store): Promise<SlotId[]> {
-  const rows = await store.range(within("head/"));
-  return rows.map(([key]) => key.slice("head/".length) as SlotId);
+  const keys = await store.keys(within("head/"));
+  return keys.map((key) => key.slice("head/".length) as SlotId);
 }
 
 /** The slots that occur right after `prefix`, found by jumping from one to the next. */
@@ -180,9 +206,9 @@ async function prefixesOf(store: Store, prefix: string): Promise<SlotId[]> {
   const { lt } = within(prefix);
   const slots: SlotId[] = [];
   for (let gte = prefix; ;) {
-    const [row] = await store.range({ gte, lt, limit: 1 });
-    if (row === undefined) return slots;
-    const [role, number] = row[0].slice(prefix.length).split("/");
+    const [key] = await store.keys({ gte, lt, limit: 1 });
+    if (key === undefined) return slots;
+    const [role, number] = key.slice(prefix.length).split("/");
     const slot = `${role}/${number}` as SlotId;
     slots.push(slot);
     gte = within(`${prefix}${slot}/`).lt;

@@ -34,12 +34,24 @@ export const within = (prefix: string): { readonly gte: string; readonly lt: str
 };
 
 /** What an entry keeps beside the log, in the same batch. */
-export type Space = "record" | "reminder" | "wake" | "quarantine" | "dead";
+export const spaces = ["record", "reminder", "wake", "quarantine", "dead"] as const;
+export type Space = (typeof spaces)[number];
+
+/** Where an actor's side values lie. */
+export const actorKeys = (
+  slot: SlotId,
+  actor: ActorId,
+): readonly { readonly space: Space; readonly prefix: string }[] =>
+  spaces.map((space) => ({ space, prefix: sideKey(space, slot, actor, "") }));
 
 export type SideOp =
   | { readonly space: Space; readonly put: string; readonly value: unknown }
   | { readonly space: Space; readonly delete: string }
-  | { readonly space: Space; readonly deleteFrom: string; readonly deleteTo: string };
+  | { readonly space: Space; readonly deleteFrom: string; readonly deleteTo: string }
+  /** Copies everything the actor has into a slot of its own, named like the actor. */
+  | { readonly split: ActorId }
+  /** Deletes everything the actor has here: it lives in its own slot now. */
+  | { readonly drop: ActorId };
 
 /** One append: what one turn of one actor changed. */
 export interface Entry {
@@ -57,6 +69,12 @@ export interface Entry {
 export interface Head {
   /** The lowest epoch whose appends are accepted. Never falls. */
   readonly fence: number;
+  /** The epoch whose owner's log this one is known to be the beginning of. */
+  readonly continues: number;
+  /** Rises when data was lost or thrown away. */
+  readonly incarnation: number;
+  /** A transfer is under way: the rows are neither old nor new. */
+  readonly incomplete: boolean;
   readonly lastEpoch: number;
   readonly lastSeq: number;
   readonly lastChecksum: number;
@@ -64,13 +82,13 @@ export interface Head {
   readonly baseChecksum: number;
 }
 
-export const emptyHead: Head = { fence: 0, lastEpoch: 0, lastSeq: 0, lastChecksum: 0, baseSeq: 0, baseChecksum: 0 };
-
 /** What a log that starts from nothing continues: differs by slot, so that a chunk of another slot never fits. */
 export const genesisChecksum = (slot: SlotId): number => crc32(slot);
 
 /** Side values that are one of the entry's own events are stored as a reference to it. */
 function packSide(op: SideOp, events: readonly unknown[]): unknown[] {
+  if ("split" in op) return ["", 4, op.split];
+  if ("drop" in op) return ["", 5, op.drop];
   if ("delete" in op) return [op.space, 1, op.delete];
   if ("deleteFrom" in op) return [op.space, 2, op.deleteFrom, op.deleteTo];
   const event = events.indexOf(op.value);
@@ -80,6 +98,8 @@ function packSide(op: SideOp, events: readonly unknown[]): unknown[] {
 function unpackSide(row: readonly unknown[], events: readonly unknown[]): SideOp {
   const space = row[0] as Space;
   const key = row[2] as string;
+  if (row[1] === 4) return { split: key as ActorId };
+  if (row[1] === 5) return { drop: key as ActorId };
   if (row[1] === 1) return { space, delete: key };
   if (row[1] === 2) return { space, deleteFrom: key, deleteTo: row[3] as string };
   return { space, put: key, value: row[1] === 3 ? events[row[3] as number] : row[3] };

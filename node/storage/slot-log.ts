@@ -1,11 +1,21 @@
-/** The log of one slot, held by the owner of one epoch. */
+/** The log of one slot on this node's disk, whether the node owns the slot or copies it.
+ *
+ *  An owner appends entries; those that share a batch form one chunk, which is shipped to the replicas as it is (`onWrite`).
+ *  A replica applies what it is shipped: the same chunks, with the same effect on snapshots and side values. So two logs
+ *  that end at the same position are the same, and so is everything beside them.
+ *
+ *  Invariant 3: nothing of an epoch other than the fence's is written, and the head that carries the fence is rewritten in
+ *  the very batch that appends. Rule R4: an append fits only where the log ends, by seq and chained checksum. */
 import { assert, failure, PlexusError, type ActorId, type Failure, type SlotId } from "../../protocols/index.ts";
-import type { Store, StoreOp } from "../ports.ts";
+import type { Store, StoreOp, StoreView } from "../ports.ts";
+import { seal, unseal } from "../seal.ts";
 import type { CommitItem, CommitSink, Committer } from "./commit.ts";
 import {
+  actorKeys,
   decodeChunk,
   encodeChunk,
   encodeEntry,
+  genesisChecksum,
   headKey,
   logKey,
   logPrefix,
@@ -13,14 +23,15 @@ import {
   sideKey,
   sidePrefix,
   snapshotKey,
+  spaces,
   within,
   type Entry,
   type Head,
   type SideOp,
   type Space,
 } from "./layout.ts";
-import { seal, unseal } from "../seal.ts";
 import type { JournalLimits } from "./limits.ts";
+import { LogIndex, type Chunk } from "./log-index.ts";
 
 /** Folded state of an actor, up to and including entry `seq`. */
 export interface Snapshot {
@@ -39,67 +50,83 @@ export interface Recovered {
   readonly tailBytes: number;
 }
 
+/** Where a log ends: its last entry, and the checksum over everything up to it. */
+export interface Position {
+  readonly epoch: number;
+  readonly seq: number;
+  readonly checksum: number;
+}
+
+/** What one batch adds to a log: whole chunks that continue `from`, snapshots, and how far the log was trimmed. */
+export interface Piece {
+  readonly from: Position;
+  readonly chunks: readonly (readonly [firstSeq: number, bytes: Uint8Array])[];
+  readonly snapshots: readonly (readonly [actor: string, seq: number, sealed: Uint8Array])[];
+  readonly trim: number;
+}
+
+/** A slot as it was at one moment, with the head that belongs to it. */
+export interface Cut {
+  readonly head: Head;
+  readonly view: StoreView;
+}
+
 type Pending =
-  | { readonly type: "entry"; readonly actor: ActorId; readonly side: readonly SideOp[]; readonly payload: Uint8Array }
-  | { readonly type: "snapshot"; readonly actor: ActorId; readonly seq: number; readonly sealed: Uint8Array }
-  | { readonly type: "trim"; readonly throughSeq: number };
+  | { readonly type: "entry"; readonly epoch: number; readonly actor: ActorId; readonly side: readonly SideOp[]; readonly payload: Uint8Array } // prettier-ignore
+  | { readonly type: "snapshot"; readonly epoch: number; readonly actor: ActorId; readonly seq: number; readonly sealed: Uint8Array } // prettier-ignore
+  | { readonly type: "trim"; readonly epoch: number; readonly throughSeq: number }
+  | { readonly type: "piece"; readonly epoch: number; readonly piece: Piece }
+  | { readonly type: "head"; change(head: Head): Head }
+  | { readonly type: "rows"; readonly incarnation: number; readonly ops: readonly StoreOp[] };
 
 /** An item that remembers what it writes. */
 interface LogItem extends CommitItem {
   readonly pending: Pending;
 }
 
-/** Where the entries of one chunk are, and the checksum the chunk continues. */
-interface Chunk {
-  readonly firstSeq: number;
-  readonly before: number;
-  readonly bytes: number;
-}
-
-/** An actor's share of a chunk: where the chunk begins, and the actor's last entry in it. */
-interface Part {
-  readonly firstSeq: number;
-  readonly lastSeq: number;
+/** What a batch is being made of. */
+interface Draft {
+  head: Head;
+  readonly ops: StoreOp[];
+  readonly effects: { readonly actor: ActorId; readonly seq: number; readonly side: readonly SideOp[] }[];
+  readonly chunks: { readonly chunk: Chunk; readonly lastSeqs: Map<ActorId, number> }[];
+  readonly snapshots: (readonly [actor: string, seq: number, sealed: Uint8Array])[];
+  /** Entries of this batch that are not a chunk yet. */
+  payloads: Uint8Array[];
+  lastSeqs: Map<ActorId, number>;
+  shipped: (readonly [firstSeq: number, bytes: Uint8Array])[];
+  trimThrough: number;
 }
 
 export class SlotLog implements CommitSink {
   readonly slot: SlotId;
-  readonly epoch: number;
+  /** Hears, before it is on disk here, what an owner's batch adds. */
+  onWrite: ((piece: Piece) => void) | undefined;
+  /** Hears that something more is on disk. */
+  onDurable: (() => void) | undefined;
   readonly #store: Store;
   readonly #committer: Committer;
   readonly #limits: JournalLimits;
+  readonly #index = new LogIndex();
   /** As it is on disk. */
   #head: Head;
   /** As it will be when the batch under way is on disk. */
   #nextHead: Head;
   #lastSeq: number;
   #broken: Failure | undefined;
-  readonly #currentFence: () => number;
-  /** Chunks on disk, by firstSeq, ascending. */
-  #chunks: Chunk[] = [];
-  #bytes = 0;
-  /** For each actor with entries after its snapshot: the chunks that hold them, ascending. */
-  readonly #tails = new Map<ActorId, Part[]>();
-  #preparedChunks: { chunk: Chunk; lastSeqs: Map<ActorId, number> }[] = [];
-  #preparedSnapshots: { actor: ActorId; seq: number }[] = [];
+  #prepared: Pick<Draft, "chunks" | "snapshots"> = { chunks: [], snapshots: [] };
 
-  constructor(
-    slot: SlotId,
-    epoch: number,
-    head: Head,
-    ports: { store: Store; committer: Committer; limits: JournalLimits; currentFence: () => number },
-  ) {
+  constructor(slot: SlotId, head: Head, ports: { store: Store; committer: Committer; limits: JournalLimits }) {
     this.slot = slot;
-    this.epoch = epoch;
     this.#head = head;
     this.#nextHead = head;
     this.#lastSeq = head.lastSeq;
     this.#store = ports.store;
     this.#committer = ports.committer;
     this.#limits = ports.limits;
-    this.#currentFence = ports.currentFence;
   }
 
+  /** The last entry that was given a seq. */
   get lastSeq(): number {
     return this.#lastSeq;
   }
@@ -109,6 +136,36 @@ export class SlotLog implements CommitSink {
     return this.#head.lastSeq;
   }
 
+  /** The lowest epoch whose appends are accepted. */
+  get fence(): number {
+    return this.#head.fence;
+  }
+
+  /** The epoch whose log this one is known to be the beginning of. */
+  get continues(): number {
+    return this.#head.continues;
+  }
+
+  /** Rises when data was lost or thrown away: what was acknowledged before does not count any more. */
+  get incarnation(): number {
+    return this.#head.incarnation;
+  }
+
+  /** A transfer is under way: what is here is neither old nor new. */
+  get incomplete(): boolean {
+    return this.#head.incomplete;
+  }
+
+  /** Where the log ends on disk. */
+  get position(): Position {
+    return endOf(this.#head);
+  }
+
+  /** Where it ends once the batch under way is on disk. */
+  get writtenPosition(): Position {
+    return endOf(this.#nextHead);
+  }
+
   /** Entries kept in the log on disk. */
   get length(): number {
     return this.#head.lastSeq - this.#head.baseSeq;
@@ -116,112 +173,248 @@ export class SlotLog implements CommitSink {
 
   /** Bytes of the log on disk. */
   get bytes(): number {
-    return this.#bytes;
+    return this.#index.bytes;
   }
 
-  /** The seq through which to trim so that at most so many entries and bytes stay; whole chunks, so a few more may. */
-  trimPoint(window: { readonly entries: number; readonly bytes: number }): number {
-    let { bytes } = this;
-    const byCount = this.durableSeq - window.entries;
-    const byBytes = this.#chunks.find((chunk) => (bytes -= chunk.bytes) <= window.bytes);
-    return Math.max(byCount, this.bytes > window.bytes && byBytes ? byBytes.firstSeq : 0);
-  }
-
-  /** Set once an append failed: its outcome is unknown, so this log takes no more; open it again under a new epoch. */
+  /** Set once a batch failed: its outcome is unknown, so this log takes no more; `Journal.reopen` reads what is there. */
   get failed(): Failure | undefined {
     return this.#broken;
   }
 
+  /** The seq through which to trim so that at most so many entries and bytes stay; whole chunks, so a few more may. */
+  trimPoint(window: { readonly entries: number; readonly bytes: number }): number {
+    return this.#index.trimPoint(window, this.durableSeq);
+  }
+
+  /** Actors whose state needs entries at or below `seq`: snapshot them before trimming there. */
+  actorsBelow(seq: number): ActorId[] {
+    return this.#index.actorsBelow(seq);
+  }
+
+  /** The first entry an actor's state may need; Infinity when its snapshot is enough. */
+  firstNeeded(actor: ActorId): number {
+    return this.#index.firstNeeded(actor);
+  }
+
+  /** Actors that have entries after their snapshot. */
+  actorsWithTail(): IterableIterator<ActorId> {
+    return this.#index.actorsWithTail();
+  }
+
+  /** Actors that have a snapshot, in order. */
+  async actorsWithSnapshot(limit: number): Promise<ActorId[]> {
+    const prefix = `snap/${this.slot}/`;
+    const keys = await this.#store.keys({ ...within(prefix), limit });
+    return keys.map((key) => key.slice(prefix.length) as ActorId);
+  }
+
+  // --- opening -------------------------------------------------------------------------------------------------------
+
   /** Reads and checks every entry, and learns which actors have a tail. Error: DATA_DAMAGED. */
-  async scan(): Promise<void> {
-    let seq = this.#head.baseSeq;
-    let checksum = this.#head.baseChecksum;
+  async scan(head: Head = this.#head): Promise<void> {
+    let seq = head.baseSeq;
+    let checksum = head.baseChecksum;
     const { lt } = within(logPrefix(this.slot));
     let from = logPrefix(this.slot);
+    this.#index.clear();
     for (;;) {
       const page = await this.#store.range({ gte: from, lt, limit: this.#limits.scanChunksMax });
       for (const [key, value] of page) {
         if (key !== logKey(this.slot, seq + 1)) throw this.#damaged(seq + 1, `entry missing, found ${key}`);
-        const chunk = { firstSeq: seq + 1, before: checksum, bytes: value.length };
         const read = decodeChunk(value, seq + 1, checksum);
         if (read.damage) throw this.#damaged(read.damage.seq, read.damage.reason);
-        this.#remember(chunk, new Map(read.entries.map((entry) => [entry.actor, entry.seq])));
+        const [first] = read.entries;
+        if (first === undefined) throw this.#damaged(seq + 1, "the chunk is empty");
+        const chunk = { firstSeq: seq + 1, before: checksum, epoch: first.epoch, bytes: value.length };
+        this.#index.add(chunk, new Map(read.entries.map((entry) => [entry.actor, entry.seq])));
         seq += read.entries.length;
         checksum = read.checksum;
         from = `${key}~`;
       }
       if (page.length < this.#limits.scanChunksMax) break;
     }
-    if (seq !== this.#head.lastSeq)
-      throw this.#damaged(seq + 1, `the log ends here, ${this.#head.lastSeq} was written`);
-    if (checksum !== this.#head.lastChecksum) throw this.#damaged(seq, "the last checksum differs from the head's");
+    if (seq !== head.lastSeq) throw this.#damaged(seq + 1, `the log ends here, ${head.lastSeq} was written`);
+    if (checksum !== head.lastChecksum) throw this.#damaged(seq, "the last checksum differs from the head's");
   }
 
-  /** Appends one entry; `done` is called when it is durable, or with the reason why that is not known. Error, with nothing
-   *  appended: TOO_LARGE. */
+  /** Persists `epoch` as the fence. From then on nothing of an older epoch is written here. With `lead`, for an owner that
+   *  has nobody to ask, its log is that of the epoch at once. Error: FENCED. */
+  async raise(epoch: number, lead = false): Promise<void> {
+    if (!lead && epoch === this.#head.fence && this.#nextHead.fence === epoch) return;
+    await this.#changeHead((head) => {
+      if (epoch < head.fence) throw this.#fenced(epoch, head.fence);
+      return { ...head, fence: epoch, ...(lead && { continues: epoch }) };
+    });
+    this.#lastSeq = this.#head.lastSeq;
+  }
+
+  /** Makes this log the beginning of its epoch's: the owner's own, once it is the longest. */
+  async lead(epoch: number): Promise<void> {
+    await this.#changeHead((head) => {
+      if (epoch !== head.fence) throw this.#fenced(epoch, head.fence);
+      return { ...head, continues: epoch };
+    });
+    this.#lastSeq = this.#head.lastSeq;
+  }
+
+  // --- an owner's writes ---------------------------------------------------------------------------------------------
+
+  /** Appends one entry; `done` is called when it is on this disk, or with the reason why that is not known. Error, with
+   *  nothing appended: TOO_LARGE. */
   append(
+    epoch: number,
     draft: EntryDraft,
     done: (error: Failure | undefined) => void,
   ): { readonly seq: number; readonly bytes: number } {
     const seq = this.#lastSeq + 1;
-    const payload = encodeEntry(this.epoch, seq, draft);
+    const payload = encodeEntry(epoch, seq, draft);
     if (payload.length > this.#limits.entryBytesMax) {
       throw new PlexusError(
         failure("TOO_LARGE", { entryBytes: payload.length, entryBytesMax: this.#limits.entryBytesMax }),
       );
     }
     this.#lastSeq = seq;
-    this.#submit({ type: "entry", actor: draft.actor, side: draft.side, payload }, payload.length, done);
+    this.#submit({ type: "entry", epoch, actor: draft.actor, side: draft.side, payload }, payload.length, done);
     return { seq, bytes: payload.length };
   }
 
   /** Stores the state an actor had after entry `seq`. Becomes durable after every append made before this call. */
-  snapshot(actor: ActorId, seq: number, body: unknown, done: (error: Failure | undefined) => void): number {
+  snapshot(
+    epoch: number,
+    draft: { readonly actor: ActorId; readonly seq: number; readonly body: unknown },
+    done: (error: Failure | undefined) => void,
+  ): number {
+    const { actor, seq, body } = draft;
     assert(seq <= this.#lastSeq, "a snapshot is not ahead of the log");
     const sealed = seal(snapshotKey(this.slot, actor), [seq, body]);
-    this.#submit({ type: "snapshot", actor, seq, sealed }, sealed.length, done);
+    this.#submit({ type: "snapshot", epoch, actor, seq, sealed }, sealed.length, done);
     return sealed.length;
   }
 
   /** Drops chunks that lie wholly at or below `throughSeq`. Every actor must have its snapshot beyond them. */
-  trim(throughSeq: number, done: (error: Failure | undefined) => void): void {
+  trim(epoch: number, throughSeq: number, done: (error: Failure | undefined) => void): void {
     assert(throughSeq <= this.durableSeq, "only what is on disk is trimmed");
-    this.#submit({ type: "trim", throughSeq }, 0, done);
+    this.#submit({ type: "trim", epoch, throughSeq }, 0, done);
   }
 
-  /** Actors whose state needs entries at or below `seq`: snapshot them before trimming there. */
-  actorsBelow(seq: number): ActorId[] {
-    return [...this.#tails].filter(([, tail]) => (tail[0]?.firstSeq ?? Infinity) <= seq).map(([actor]) => actor);
+  // --- a replica's writes --------------------------------------------------------------------------------------------
+
+  /** Applies what an owner of `epoch` shipped. `done` is called when it is on disk, or with FENCED when the fence is
+   *  another, CONFLICT-free otherwise: a piece that does not fit where the log ends is LOG_GAP and changes nothing. */
+  apply(epoch: number, piece: Piece, done: (error: Failure | undefined) => void): void {
+    const bytes = piece.chunks.reduce((sum, [, chunk]) => sum + chunk.length, 0);
+    this.#submit({ type: "piece", epoch, piece }, bytes, done);
   }
 
-  /** The first entry an actor's state may need; Infinity when its snapshot is enough. */
-  firstNeeded(actor: ActorId): number {
-    return this.#tails.get(actor)?.[0]?.firstSeq ?? Infinity;
+  /** Forgets the log for a transfer: a new incarnation, which holds nothing that counts until `finish`. */
+  async startOver(epoch: number): Promise<void> {
+    await this.#changeHead((head) => {
+      if (epoch < head.fence) throw this.#fenced(epoch, head.fence);
+      const empty = emptied(this.slot, { fence: epoch, incarnation: head.incarnation + 1 });
+      return { ...empty, incomplete: true };
+    });
+    this.#index.clear();
+    this.#lastSeq = 0;
   }
 
-  /** Actors that have entries after their snapshot. */
-  actorsWithTail(): IterableIterator<ActorId> {
-    return this.#tails.keys();
+  /** Writes rows of the slot during a transfer. */
+  write(incarnation: number, ops: readonly StoreOp[]): Promise<void> {
+    const bytes = ops.reduce((sum, op) => sum + (op.type === "put" ? op.value.length : 0), 0);
+    return new Promise((resolve, reject) => {
+      this.#submit({ type: "rows", incarnation, ops }, bytes, (error) =>
+        error ? reject(new PlexusError(error)) : resolve(),
+      );
+    });
   }
 
-  /** Actors that have a snapshot, in order. */
-  async actorsWithSnapshot(limit: number): Promise<ActorId[]> {
-    const prefix = `snap/${this.slot}/`;
-    const rows = await this.#store.range({ ...within(prefix), limit });
-    return rows.map(([key]) => key.slice(prefix.length) as ActorId);
+  /** Ends a transfer: the rows are those of `head`'s log, which continues `epoch`. Checks them. Errors: FENCED,
+   *  DATA_DAMAGED. */
+  async finish(epoch: number, incarnation: number, head: Head): Promise<void> {
+    await this.scan(head);
+    await this.#changeHead((current) => {
+      if (current.fence !== epoch || current.incarnation !== incarnation || !current.incomplete)
+        throw this.#fenced(epoch, current.fence);
+      return { ...head, fence: epoch, continues: epoch, incarnation, incomplete: false };
+    });
+    this.#lastSeq = this.#head.lastSeq;
   }
+
+  // --- reading for others --------------------------------------------------------------------------------------------
+
+  /** Whether a log that ends at `at` is the beginning of this one, and this one still has what comes after. */
+  holds(at: Position): boolean {
+    const head = this.#head;
+    if (at.seq === head.lastSeq) return at.checksum === head.lastChecksum && at.epoch === head.lastEpoch;
+    if (at.seq < head.baseSeq || at.seq > head.lastSeq) return false;
+    const next = this.#index.startingAt(at.seq + 1);
+    if (next?.before !== at.checksum) return false;
+    const last = this.#index.before(at.seq + 1);
+    return last === undefined || last.epoch === at.epoch;
+  }
+
+  /** Chunks after `at`, up to what is on disk; undefined when they have been trimmed meanwhile. */
+  async read(at: Position, bytesMax: number): Promise<Piece | undefined> {
+    if (!this.holds(at)) return undefined;
+    const chunks: [number, Uint8Array][] = [];
+    for (const chunk of this.#index.from(at.seq + 1, bytesMax)) {
+      const bytes = await this.#store.get(logKey(this.slot, chunk.firstSeq));
+      if (bytes === undefined) return undefined;
+      chunks.push([chunk.firstSeq, bytes]);
+    }
+    return { from: at, chunks, snapshots: [], trim: 0 };
+  }
+
+  /** Where a log ends that had `piece` added to it, and whose entries those are. Error: DATA_DAMAGED. */
+  after(piece: Piece): { readonly at: Position; readonly actors: ReadonlySet<ActorId> } {
+    let { seq, checksum, epoch } = piece.from;
+    const actors = new Set<ActorId>();
+    for (const [firstSeq, bytes] of piece.chunks) {
+      const read = decodeChunk(bytes, firstSeq, checksum);
+      if (read.damage) throw this.#damaged(read.damage.seq, read.damage.reason);
+      seq += read.entries.length;
+      checksum = read.checksum;
+      epoch = read.entries.at(-1)?.epoch ?? epoch;
+      for (const { actor } of read.entries) actors.add(actor);
+    }
+    return { at: { seq, checksum, epoch }, actors };
+  }
+
+  /** The stored snapshots of some actors, sealed. */
+  async storedSnapshots(actors: Iterable<ActorId>): Promise<(readonly [string, number, Uint8Array])[]> {
+    const found: (readonly [string, number, Uint8Array])[] = [];
+    for (const actor of actors) {
+      const key = snapshotKey(this.slot, actor);
+      const sealed = await this.#store.get(key);
+      if (sealed) found.push([actor, (unseal(key, sealed, this.#store.location) as readonly [number])[0], sealed]);
+    }
+    return found;
+  }
+
+  /** The slot between two batches. The caller closes the view. */
+  async cut(): Promise<Cut> {
+    let taken: Cut | undefined;
+    await this.#committer.run(() => {
+      taken = { head: this.#head, view: this.#store.view() };
+      return Promise.resolve([]);
+    });
+    assert(taken !== undefined, "a cut is taken in its turn");
+    return taken;
+  }
+
+  // --- reading for actors --------------------------------------------------------------------------------------------
 
   /** Reads what an actor is rebuilt from. Call while none of its appends is under way. Error: DATA_DAMAGED. */
   async recover(actor: ActorId): Promise<Recovered> {
     for (;;) {
       const base = this.#head.baseSeq;
+      const { fence } = this.#head;
       // Before the snapshot is read: one that becomes durable meanwhile only makes some of these entries needless.
-      const chunks = (this.#tails.get(actor) ?? []).map((part) => this.#chunk(part.firstSeq));
+      const chunks = this.#index.tailOf(actor);
       const key = snapshotKey(this.slot, actor);
       const stored = await this.#store.get(key);
       const row = stored && (unseal(key, stored, this.#store.location) as readonly [number, unknown]);
       const snapshot = row && { seq: row[0], body: row[1] };
-      if (snapshot) this.#forgetTail(actor, snapshot.seq);
+      if (snapshot) this.#index.forgetTail(actor, snapshot.seq);
       const entries: Entry[] = [];
       let tailBytes = 0;
       let missing: number | undefined;
@@ -242,8 +435,7 @@ export class SlotLog implements CommitSink {
       // there. Otherwise the entry is lost.
       await this.#committer.settled();
       if (this.#broken) throw new PlexusError(this.#broken);
-      if (this.epoch < this.#currentFence())
-        throw new PlexusError(failure("FENCED", { slot: this.slot, epoch: this.epoch }));
+      if (this.#head.fence !== fence) throw this.#fenced(fence, this.#head.fence);
       if (this.#head.baseSeq === base) throw this.#damaged(missing, "entry missing");
     }
   }
@@ -279,9 +471,23 @@ export class SlotLog implements CommitSink {
     });
   }
 
+  /** Bytes of everything an actor has beside the log, counted up to `bytesMax`. */
+  async actorBytes(actor: ActorId, bytesMax: number): Promise<number> {
+    let bytes = 0;
+    for (const { prefix } of actorKeys(this.slot, actor)) {
+      for (let { gte, lt } = within(prefix); ;) {
+        const page = await this.#store.range({ gte, lt, limit: this.#limits.scanChunksMax });
+        for (const [, value] of page) bytes += value.length;
+        const last = page.at(-1);
+        if (last === undefined || page.length < this.#limits.scanChunksMax || bytes > bytesMax) break;
+        gte = `${last[0]}\0`;
+      }
+    }
+    return bytes;
+  }
+
   /** Unseals every snapshot and side value, a page at a time. Error: DATA_DAMAGED. */
   async checkValues(): Promise<void> {
-    const spaces = ["record", "reminder", "wake", "quarantine", "dead"] as const;
     for (const prefix of [`snap/${this.slot}/`, ...spaces.map((space) => sidePrefix(space, this.slot))]) {
       const { gte, lt } = within(prefix);
       for (let from = gte; ;) {
@@ -298,22 +504,46 @@ export class SlotLog implements CommitSink {
 
   prepare(items: readonly CommitItem[]): Promise<readonly StoreOp[]> | readonly StoreOp[] {
     if (this.#broken) throw new PlexusError(this.#broken);
-    // Invariant 3: no append below the fence. The head that carries the fence is rewritten in this very batch.
-    if (this.epoch < this.#currentFence()) {
-      throw new PlexusError(failure("FENCED", { slot: this.slot, epoch: this.epoch, fence: this.#currentFence() }));
+    const from = endOf(this.#head);
+    const draft: Draft = {
+      head: this.#head,
+      ops: [],
+      effects: [],
+      chunks: [],
+      snapshots: [],
+      payloads: [],
+      lastSeqs: new Map(),
+      shipped: [],
+      trimThrough: 0,
+    };
+    let own = false;
+    for (const item of items as readonly LogItem[]) {
+      try {
+        this.#draftOne(draft, item.pending);
+        own ||= item.pending.type === "entry" || item.pending.type === "snapshot" || item.pending.type === "trim";
+      } catch (error) {
+        if (!(error instanceof PlexusError)) throw error;
+        item.rejected = error.failure;
+      }
     }
-    const work = items.map((item) => (item as LogItem).pending);
-    const ranged = work.some((each) => each.type === "entry" && each.side.some((op) => "deleteFrom" in op));
-    const ops = this.#prepareLog(work);
-    return ranged ? this.#prepareSideRanged(work, ops) : this.#prepareSide(work, ops);
+    this.#closeChunk(draft);
+    const trim = this.#draftTrim(draft);
+    this.#nextHead = draft.head;
+    this.#prepared = draft;
+    draft.ops.push({ type: "put", key: headKey(this.slot), value: seal(headKey(this.slot), draft.head) });
+    if (own) this.onWrite?.({ from, chunks: draft.shipped, snapshots: draft.snapshots, trim });
+    const ranged = draft.effects.some(({ side }) => side.some((op) => !("put" in op) && !("delete" in op)));
+    return ranged ? this.#addSideRanged(draft) : this.#addSide(draft);
   }
 
   committed(): void {
     const { baseSeq } = this.#head;
     this.#head = this.#nextHead;
-    for (const { chunk, lastSeqs } of this.#preparedChunks.splice(0)) this.#remember(chunk, lastSeqs);
-    for (const { actor, seq } of this.#preparedSnapshots.splice(0)) this.#forgetTail(actor, seq);
-    if (this.#head.baseSeq > baseSeq) this.#forgetTrimmed();
+    for (const { chunk, lastSeqs } of this.#prepared.chunks) this.#index.add(chunk, lastSeqs);
+    for (const [actor, seq] of this.#prepared.snapshots) this.#index.forgetTail(actor as ActorId, seq);
+    this.#prepared = { chunks: [], snapshots: [] };
+    if (this.#head.baseSeq > baseSeq) this.#index.forgetThrough(this.#head.baseSeq);
+    this.onDurable?.();
   }
 
   broken(error: Failure): void {
@@ -325,139 +555,219 @@ export class SlotLog implements CommitSink {
     this.#committer.submit(item);
   }
 
-  /** Chunk, snapshots, trim and head. */
-  #prepareLog(work: readonly Pending[]): StoreOp[] {
-    const ops: StoreOp[] = [];
-    const payloads: Uint8Array[] = [];
-    const lastSeqs = new Map<ActorId, number>();
-    let head = this.#head;
-    this.#preparedChunks = [];
-    this.#preparedSnapshots = [];
-    let trimThrough = 0;
-    for (const each of work) {
-      if (each.type === "entry") {
-        payloads.push(each.payload);
-        lastSeqs.set(each.actor, head.lastSeq + payloads.length);
-      } else if (each.type === "snapshot") {
-        ops.push({ type: "put", key: snapshotKey(this.slot, each.actor), value: each.sealed });
-        this.#preparedSnapshots.push({ actor: each.actor, seq: each.seq });
-      } else {
-        trimThrough = Math.max(trimThrough, each.throughSeq);
-      }
+  #changeHead(change: (head: Head) => Head): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#submit({ type: "head", change }, 0, (error) => (error ? reject(new PlexusError(error)) : resolve()));
+    });
+  }
+
+  /** Adds one item to the batch. Throws, with nothing added, when the item may not be written. */
+  #draftOne(draft: Draft, pending: Pending): void {
+    switch (pending.type) {
+      case "entry":
+        this.#mayWrite(draft.head, pending.epoch);
+        draft.payloads.push(pending.payload);
+        draft.lastSeqs.set(pending.actor, draft.head.lastSeq + draft.payloads.length);
+        draft.effects.push({
+          actor: pending.actor,
+          seq: draft.head.lastSeq + draft.payloads.length,
+          side: pending.side,
+        });
+        return;
+      case "snapshot":
+        this.#mayWrite(draft.head, pending.epoch);
+        draft.ops.push({ type: "put", key: snapshotKey(this.slot, pending.actor), value: pending.sealed });
+        draft.snapshots.push([pending.actor, pending.seq, pending.sealed]);
+        return;
+      case "trim":
+        this.#mayWrite(draft.head, pending.epoch);
+        draft.trimThrough = Math.max(draft.trimThrough, pending.throughSeq);
+        return;
+      case "piece":
+        this.#closeChunk(draft);
+        this.#draftPiece(draft, pending.epoch, pending.piece);
+        return;
+      case "head":
+        this.#closeChunk(draft);
+        draft.head = pending.change(draft.head);
+        return;
+      case "rows":
+        if (!draft.head.incomplete || draft.head.incarnation !== pending.incarnation)
+          throw new PlexusError(failure("LOG_GAP", { slot: this.slot, because: "no such transfer" }));
+        draft.ops.push(...pending.ops);
+        return;
     }
-    if (payloads.length > 0) {
-      const firstSeq = head.lastSeq + 1;
-      const chunk = encodeChunk(payloads, head.lastChecksum);
-      ops.push({ type: "put", key: logKey(this.slot, firstSeq), value: chunk.bytes });
-      this.#preparedChunks.push({
-        chunk: { firstSeq, before: head.lastChecksum, bytes: chunk.bytes.length },
-        lastSeqs,
-      });
-      const lastSeq = head.lastSeq + payloads.length;
-      head = { ...head, lastEpoch: this.epoch, lastSeq, lastChecksum: chunk.checksum };
+  }
+
+  #mayWrite(head: Head, epoch: number): void {
+    if (epoch !== head.fence || epoch !== head.continues) throw this.#fenced(epoch, head.fence);
+  }
+
+  #draftPiece(draft: Draft, epoch: number, { from, chunks, snapshots, trim }: Piece): void {
+    const { head } = draft;
+    if (epoch !== head.fence) throw this.#fenced(epoch, head.fence);
+    const gap = (because: string) =>
+      new PlexusError(failure("LOG_GAP", { slot: this.slot, because, seq: draft.head.lastSeq }));
+    if (head.incomplete) throw gap("a transfer is under way");
+    // What is here already came twice; it must be followed by what is not.
+    const fresh = chunks.filter(([firstSeq]) => firstSeq > head.lastSeq);
+    if (fresh.length === chunks.length && (from.seq !== head.lastSeq || from.checksum !== head.lastChecksum))
+      throw gap("it continues another position");
+    let { lastEpoch, lastSeq, lastChecksum } = head;
+    const added: Draft["chunks"] = [];
+    const effects: Draft["effects"] = [];
+    for (const [firstSeq, bytes] of fresh) {
+      if (firstSeq !== lastSeq + 1) throw gap("a chunk is missing");
+      const read = decodeChunk(bytes, firstSeq, lastChecksum);
+      const last = read.entries.at(-1);
+      if (read.damage || last === undefined) throw gap(read.damage?.reason ?? "an empty chunk");
+      const chunk = { firstSeq, before: lastChecksum, epoch: last.epoch, bytes: bytes.length };
+      added.push({ chunk, lastSeqs: new Map(read.entries.map((entry) => [entry.actor, entry.seq])) });
+      for (const { actor, seq, side } of read.entries) effects.push({ actor, seq, side });
+      lastSeq += read.entries.length;
+      lastEpoch = last.epoch;
+      lastChecksum = read.checksum;
     }
-    if (trimThrough > head.baseSeq) {
-      // Whole chunks only: the first chunk that reaches beyond the mark stays, and is the new base.
-      const keep = this.#chunks.findIndex(
-        (_, index) => (this.#chunks[index + 1]?.firstSeq ?? Infinity) > trimThrough + 1,
+    for (const [firstSeq, bytes] of fresh)
+      draft.ops.push({ type: "put", key: logKey(this.slot, firstSeq), value: bytes });
+    const firstNeeded = (actor: ActorId): number =>
+      [...draft.chunks, ...added].reduce(
+        (first, { chunk, lastSeqs }) => (lastSeqs.has(actor) ? Math.min(first, chunk.firstSeq) : first),
+        this.#index.firstNeeded(actor),
       );
-      const kept = this.#chunks[keep];
-      if (kept && keep > 0) {
-        for (const chunk of this.#chunks.slice(0, keep))
-          ops.push({ type: "del", key: logKey(this.slot, chunk.firstSeq) });
-        head = { ...head, baseSeq: kept.firstSeq - 1, baseChecksum: kept.before };
-      }
+    for (const [actor, seq, sealed] of snapshots) {
+      // One that makes nothing needless is older than the one that is here, or comes twice.
+      const newer = draft.snapshots.some(([other, otherSeq]) => other === actor && otherSeq >= seq);
+      if (seq > lastSeq || newer || firstNeeded(actor as ActorId) > seq) continue;
+      draft.ops.push({ type: "put", key: snapshotKey(this.slot, actor as ActorId), value: sealed });
+      draft.snapshots.push([actor, seq, sealed]);
     }
-    this.#nextHead = head;
-    ops.push({ type: "put", key: headKey(this.slot), value: seal(headKey(this.slot), head) });
+    draft.chunks.push(...added);
+    draft.effects.push(...effects);
+    // An actor whose snapshot did not arrive keeps its entries, and the log its length, until one does.
+    if (trim > draft.trimThrough) {
+      const needed = this.#index.firstNeededByAny() - 1;
+      draft.trimThrough = Math.max(draft.trimThrough, Math.min(trim, needed, head.lastSeq));
+    }
+    draft.head = { ...head, lastEpoch, lastSeq, lastChecksum, continues: epoch };
+  }
+
+  /** Makes one chunk of the entries so far. */
+  #closeChunk(draft: Draft): void {
+    if (draft.payloads.length === 0) return;
+    const { head } = draft;
+    const firstSeq = head.lastSeq + 1;
+    const { bytes, checksum } = encodeChunk(draft.payloads, head.lastChecksum);
+    draft.ops.push({ type: "put", key: logKey(this.slot, firstSeq), value: bytes });
+    draft.shipped.push([firstSeq, bytes]);
+    draft.chunks.push({
+      chunk: { firstSeq, before: head.lastChecksum, epoch: head.fence, bytes: bytes.length },
+      lastSeqs: draft.lastSeqs,
+    });
+    draft.head = {
+      ...head,
+      lastEpoch: head.fence,
+      lastSeq: head.lastSeq + draft.payloads.length,
+      lastChecksum: checksum,
+    };
+    draft.payloads = [];
+    draft.lastSeqs = new Map();
+  }
+
+  /** Returns the seq through which was trimmed; 0 when nothing was. */
+  #draftTrim(draft: Draft): number {
+    if (draft.trimThrough <= draft.head.baseSeq) return 0;
+    const trimmable = this.#index.trimmable(draft.trimThrough);
+    if (trimmable === undefined) return 0;
+    const { dropped, kept } = trimmable;
+    for (const chunk of dropped) draft.ops.push({ type: "del", key: logKey(this.slot, chunk.firstSeq) });
+    draft.head = { ...draft.head, baseSeq: kept.firstSeq - 1, baseChecksum: kept.before };
+    return draft.trimThrough;
+  }
+
+  #addSide({ effects, ops }: Draft): StoreOp[] {
+    for (const { actor, side } of effects)
+      for (const op of side) if ("put" in op || "delete" in op) ops.push(this.#sideOp(actor, op));
     return ops;
   }
 
-  #prepareSide(work: readonly Pending[], ops: StoreOp[]): StoreOp[] {
-    for (const each of work) {
-      if (each.type !== "entry") continue;
-      for (const op of each.side) if (!("deleteFrom" in op)) ops.push(this.#sideOp(each.actor, op));
-    }
-    return ops;
-  }
-
-  /** As above, with range deletions: they see the store as the operations before them in this batch leave it, so that the
-   *  result does not depend on what shares a batch. */
-  async #prepareSideRanged(work: readonly Pending[], ops: StoreOp[]): Promise<StoreOp[]> {
-    const batched = new Map<string, StoreOp["type"]>();
+  /** As above, with operations on ranges: they see the store as the operations before them in this batch leave it, so that
+   *  the result does not depend on what shares a batch. */
+  async #addSideRanged({ effects, ops, head }: Draft): Promise<StoreOp[]> {
+    const batched = new Map<string, StoreOp>();
     const add = (op: StoreOp): void => {
       ops.push(op);
-      batched.set(op.key, op.type);
+      batched.set(op.key, op);
     };
-    for (const each of work) {
-      if (each.type !== "entry") continue;
-      for (const op of each.side) {
-        if (!("deleteFrom" in op)) {
-          add(this.#sideOp(each.actor, op));
-          continue;
+    for (const op of ops) batched.set(op.key, op);
+    for (const { actor, seq, side } of effects) {
+      for (const op of side) {
+        if ("put" in op || "delete" in op) add(this.#sideOp(actor, op));
+        else if ("deleteFrom" in op) {
+          const base = sideKey(op.space, this.slot, actor, "");
+          const range = { gte: base + op.deleteFrom, lt: base + op.deleteTo };
+          const keys = await this.#keysThen(range, batched, this.#limits.deleteRangeMax);
+          for (const key of keys) add({ type: "del", key });
+        } else if ("split" in op) {
+          for (const copy of await this.#split(op.split, seq, batched)) add(copy);
+        } else {
+          for (const { prefix } of actorKeys(this.slot, op.drop))
+            for (const key of await this.#keysThen(within(prefix), batched, Infinity)) add({ type: "del", key });
+          add({ type: "del", key: snapshotKey(this.slot, op.drop) });
         }
-        const base = sideKey(op.space, this.slot, each.actor, "");
-        const gte = base + op.deleteFrom;
-        const lt = base + op.deleteTo;
-        const stored = await this.#store.range({ gte, lt, limit: this.#limits.deleteRangeMax + batched.size });
-        const keys = new Set(stored.map(([key]) => key));
-        for (const [key, type] of batched) {
-          if (type === "del") keys.delete(key);
-          else if (key >= gte && key < lt) keys.add(key);
-        }
-        for (const key of [...keys].sort().slice(0, this.#limits.deleteRangeMax)) add({ type: "del", key });
       }
     }
+    assert(head === this.#nextHead, "one batch at a time");
     return ops;
   }
 
-  #sideOp(actor: ActorId, op: Exclude<SideOp, { deleteFrom: string }>): StoreOp {
+  /** Keys of a range as the batch so far leaves them, in order, at most so many. */
+  async #keysThen(
+    range: { readonly gte: string; readonly lt: string },
+    batched: ReadonlyMap<string, StoreOp>,
+    keysMax: number,
+  ): Promise<readonly string[]> {
+    const limit = keysMax === Infinity ? {} : { limit: keysMax + batched.size };
+    const keys = new Set(await this.#store.keys({ ...range, ...limit }));
+    for (const [key, op] of batched) {
+      if (op.type === "del") keys.delete(key);
+      else if (key >= range.gte && key < range.lt) keys.add(key);
+    }
+    return [...keys].sort().slice(0, keysMax);
+  }
+
+  /** Copies everything an actor has into a slot of its own, named like the actor. Its log begins after entry `seq`. */
+  async #split(actor: ActorId, seq: number, batched: ReadonlyMap<string, StoreOp>): Promise<StoreOp[]> {
+    const slot = actor as SlotId;
+    const ops: StoreOp[] = [];
+    const left = [`snap/${slot}/`, logPrefix(slot), ...spaces.map((space) => sidePrefix(space, slot))];
+    for (const prefix of left) for (const key of await this.#store.keys(within(prefix))) ops.push({ type: "del", key });
+    const read = async (key: string): Promise<Uint8Array | undefined> => {
+      const op = batched.get(key);
+      return op === undefined ? this.#store.get(key) : op.type === "put" ? op.value : undefined;
+    };
+    const copy = async (from: string, to: string, change = (value: unknown): unknown => value): Promise<void> => {
+      const sealed = await read(from);
+      if (sealed)
+        ops.push({ type: "put", key: to, value: seal(to, change(unseal(from, sealed, this.#store.location))) });
+    };
+    await copy(snapshotKey(this.slot, actor), snapshotKey(slot, actor), (row) => [seq, (row as [number, unknown])[1]]);
+    for (const { space, prefix } of actorKeys(this.slot, actor))
+      for (const key of await this.#keysThen(within(prefix), batched, Infinity))
+        await copy(key, `${sideKey(space, slot, actor, "")}${key.slice(prefix.length)}`);
+    const head = { ...emptied(slot, { fence: 0, incarnation: 0 }), lastSeq: seq, baseSeq: seq };
+    ops.push({ type: "put", key: headKey(slot), value: seal(headKey(slot), head) });
+    return ops;
+  }
+
+  #sideOp(actor: ActorId, op: Extract<SideOp, { put: string } | { delete: string }>): StoreOp {
     if ("delete" in op) return { type: "del", key: sideKey(op.space, this.slot, actor, op.delete) };
     const key = sideKey(op.space, this.slot, actor, op.put);
     return { type: "put", key, value: seal(key, op.value) };
   }
 
-  #remember(chunk: Chunk, lastSeqs: ReadonlyMap<ActorId, number>): void {
-    this.#chunks.push(chunk);
-    this.#bytes += chunk.bytes;
-    for (const [actor, lastSeq] of lastSeqs) {
-      const part = { firstSeq: chunk.firstSeq, lastSeq };
-      const tail = this.#tails.get(actor);
-      if (tail) tail.push(part);
-      else this.#tails.set(actor, [part]);
-    }
-  }
-
-  /** A scan finds entries, not whether a snapshot has made them needless; so trimmed chunks may still be in a tail. */
-  #forgetTrimmed(): void {
-    this.#chunks = this.#chunks.filter((chunk) => chunk.firstSeq > this.#head.baseSeq);
-    this.#bytes = this.#chunks.reduce((sum, chunk) => sum + chunk.bytes, 0);
-    for (const actor of this.#tails.keys()) this.#forgetTail(actor, this.#head.baseSeq);
-  }
-
-  /** Forgets the chunks that hold nothing of the actor after `seq`. */
-  #forgetTail(actor: ActorId, seq: number): void {
-    const kept = (this.#tails.get(actor) ?? []).filter((part) => part.lastSeq > seq);
-    if (kept.length === 0) this.#tails.delete(actor);
-    else this.#tails.set(actor, kept);
-  }
-
-  #chunk(firstSeq: number): Chunk {
-    const chunk = this.#chunks[this.#indexOf(firstSeq)];
-    assert(chunk?.firstSeq === firstSeq, "a tail points at a chunk of the log");
-    return chunk;
-  }
-
-  /** Binary search: chunks are in order. */
-  #indexOf(firstSeq: number): number {
-    let low = 0;
-    let high = this.#chunks.length - 1;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if ((this.#chunks[middle]?.firstSeq ?? 0) < firstSeq) low = middle + 1;
-      else high = middle;
-    }
-    return low;
+  #fenced(epoch: number, fence: number): PlexusError {
+    return new PlexusError(failure("FENCED", { slot: this.slot, epoch, fence }));
   }
 
   #damaged(seq: number, reason: string): PlexusError {
@@ -470,4 +780,26 @@ export class SlotLog implements CommitSink {
       }),
     );
   }
+}
+
+const endOf = ({ lastEpoch, lastSeq, lastChecksum }: Head): Position => ({
+  epoch: lastEpoch,
+  seq: lastSeq,
+  checksum: lastChecksum,
+});
+
+/** The head of a log that holds nothing. */
+export function emptied(slot: SlotId, kept: { readonly fence: number; readonly incarnation: number }): Head {
+  const checksum = genesisChecksum(slot);
+  return {
+    fence: kept.fence,
+    incarnation: kept.incarnation,
+    continues: 0,
+    incomplete: false,
+    lastEpoch: 0,
+    lastSeq: 0,
+    lastChecksum: checksum,
+    baseSeq: 0,
+    baseChecksum: checksum,
+  };
 }

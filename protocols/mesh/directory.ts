@@ -1,2 +1,58 @@
-/** Messages of node/directory between nodes. */
-export const directoryMessages = {} as const;
+/** How nodes read, change and watch the directory that one of them keeps (node/directory). Values of rows travel as bytes:
+ *  only those who use a row know what is in it. Answers are checked like messages, because a peer sends them.
+ *
+ *      watcher                                   keeper
+ *        │ directory.watch 7, "slot/" ──────────►│  snapshot
+ *        │◄──────────── first page, cursor ──────│
+ *        │ directory.page cursor ───────────────►│  … until the cursor is 0
+ *        │◄──────────── directory.changed 7, 1 ──│  numbered from 1, a few under way at most
+ *        │ directory.seen 7, 1 ─────────────────►│
+ *        │◄──────────── directory.ended 7 ───────│  too far behind: watch anew */
+import { Type, type Static } from "typebox";
+import { bytes, count, message } from "./parts.ts";
+
+const key = Type.String({ pattern: "^[!-~]{1,256}$" });
+const prefix = Type.String({ pattern: "^[!-~]{0,256}$" });
+
+/** Key, revision, value. */
+const row = Type.Tuple([key, count, bytes]);
+/** A row that changed, or the key that was removed and the revision of its removal. */
+const change = Type.Union([row, Type.Tuple([key, count])]);
+
+export type DirectoryWireRow = Static<typeof row>;
+export type DirectoryWireChange = Static<typeof change>;
+
+export const directoryMessages = {
+  /** Answer: `directoryAnswers.row`. */
+  "directory.read": message("control", { key }),
+  /** Compare and set; without a value: delete. Answer: `directoryAnswers.changed`. */
+  "directory.change": message("control", {
+    key,
+    value: Type.Optional(bytes),
+    revision: count,
+    guard: Type.Optional(Type.Tuple([key, count])),
+  }),
+  /** Answer: the first page. */
+  "directory.list": message("control", { prefix }),
+  /** Answer: the next page of a listing. Error: CURSOR_EXPIRED, start again. */
+  "directory.page": message("control", { cursor: count }),
+  /** Begins a watch under a number that this peer never used before. Answer: the first page. */
+  "directory.watch": message("control", { watch: count, prefix }),
+  "directory.unwatch": message("control", { watch: count }),
+  /** From the keeper: what changed since the snapshot, in order. */
+  "directory.changed": message("control", { watch: count, number: count, changes: Type.Array(change) }),
+  /** To the keeper: everything up to this number has arrived. */
+  "directory.seen": message("control", { watch: count, number: count }),
+  /** From the keeper: nothing more will come for this watch. */
+  "directory.ended": message("control", { watch: count }),
+  /** Is the watch still kept, and what was the last number sent? Answer: `directoryAnswers.sent`. */
+  "directory.check": message("control", { watch: count }),
+} as const;
+
+/** What the keeper answers. `cursor` 0: this was the last page. */
+export const directoryAnswers = {
+  row: Type.Object({ row: Type.Union([row, Type.Null()]) }),
+  changed: Type.Object({ applied: Type.Boolean(), row: Type.Union([row, Type.Null()]) }),
+  page: Type.Object({ rows: Type.Array(row), cursor: count }),
+  sent: Type.Object({ sent: count }),
+} as const;

@@ -10,6 +10,7 @@ import { routingMessages } from "./routing.ts";
 
 export type { Channel } from "./channel.ts";
 export type { MeshMessage } from "./parts.ts";
+export type { Standing } from "./replication.ts";
 
 export const meshMessages = {
   ...directoryMessages,

@@ -1,2 +1,10 @@
 /** Messages of node/placement between nodes. */
-export const placementMessages = {} as const;
+import { actor, message } from "./parts.ts";
+
+export const placementMessages = {
+  /** To the owner of an actor's slot: give the actor a slot of its own. Answer: `{ slot }`. Errors: MOVED, and those of
+   *  `Kernel.pin`. */
+  "placement.pin": message("control", { actor }),
+  /** How busy the asked node's slots were since it was last asked. Answer: `LoadReport` of node/placement. */
+  "placement.load": message("control", {}),
+} as const;

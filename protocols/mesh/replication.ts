@@ -1,41 +1,84 @@
 /** How the owner of a slot and its replicas talk (node/replication). Every message names the epoch it is said in; whoever
  *  knows a newer one answers FENCED and nothing else happens. */
-import { Type } from "typebox";
+import { Type, type Static } from "typebox";
 import { bytes, checksum, count, message, slot } from "./parts.ts";
 
 /** Where a log ends. Two logs with the same position are the same log, from the same base on. */
 const position = Type.Object({ epoch: count, seq: count, checksum }, { additionalProperties: false });
+const chunks = Type.Array(Type.Tuple([count, bytes]), { maxItems: 4_096 });
+const storeKey = Type.String({ maxLength: 1_024 });
+
+/** The answer to a query: how a node's copy of a slot stands. */
+export const standing = Type.Object({
+  fence: count,
+  continues: count,
+  incarnation: count,
+  incomplete: Type.Boolean(),
+  at: position,
+});
+export type Standing = Static<typeof standing>;
 
 export const replicationMessages = {
-  /** Raises and persists the asked replica's fence. Answer: `Standing`. */
+  /** Raises and persists the asked node's fence. Answer: `Standing`. Errors: FENCED, DATA_DAMAGED. */
   "replica.query": message("message", { slot, epoch: count }),
-  /** The owner's log of this epoch begins here: the replica, whose log must end there, persists that it continues this
-   *  epoch. Answer: `Standing`. */
-  "replica.base": message("message", { slot, epoch: count, at: position }),
-  /** Chunks of the log, in order, and the snapshots and the trim that go with them. Answered by `replica.synced`. */
+  /** What one batch of the owner added, or a part of the log that the replica lacks. The first one of an epoch also says
+   *  that the owner's log begins with everything the replica has. Answered by `synced` or `refused`. */
   "replica.append": message("message", {
     slot,
     epoch: count,
-    /** Rises with each; a gap is answered with where the replica stands. */
+    incarnation: count,
     from: position,
-    chunks: Type.Array(Type.Tuple([count, bytes]), { maxItems: 1_024 }),
-    snapshots: Type.Array(Type.Tuple([Type.String({ maxLength: 200 }), count, bytes]), { maxItems: 4_096 }),
+    chunks,
+    snapshots: Type.Array(Type.Tuple([Type.String({ maxLength: 200 }), count, bytes]), { maxItems: 8_192 }),
     trim: count,
+    /** Not 0: the replica keeps a view of the slot as it is after this piece, to be compared under this number. */
+    mark: count,
   }),
-  /** Everything up to here is on disk, and continues this epoch. `gap`: an append did not fit and was dropped. */
+  /** Everything up to here is on disk, as the beginning of this epoch's log. `gap`: a piece did not fit and was dropped;
+   *  nothing is acknowledged by it. */
   "replica.synced": message("message", { slot, epoch: count, incarnation: count, at: position, gap: Type.Boolean() }),
-  /** The replica will take no more in this epoch: its fence is higher, or its disk fails. */
-  "replica.refused": message("message", { slot, epoch: count, fence: count, reason: Type.String({ maxLength: 200 }) }),
-  /** Does this epoch still stand? Many slots at once. Answer: the slots for which it does not. */
-  "replica.confirm": message("message", {
-    slots: Type.Array(Type.Tuple([slot, count]), { maxItems: 4_096 }),
-  }),
-  /** Chunks after a position, from the log with the longest history. Answer: `{ chunks, more }`. */
+  /** The replica takes no more in this epoch: its fence is another, or its disk fails. */
+  "replica.refused": message("message", { slot, epoch: count, fence: count, reason: Type.String({ maxLength: 500 }) }),
+  /** Do these epochs still stand? Answer: `{ gone: [slot, fence][] }`, those that do not. */
+  "replica.confirm": message("message", { slots: Type.Array(Type.Tuple([slot, count]), { maxItems: 8_192 }) }),
+  /** Chunks after a position, for the new owner whose log is not the longest. Answer: `{ chunks }`. */
   "replica.fetch": message("bulk", { slot, epoch: count, after: position }),
-  /** Merkle hashes of the key ranges below a node of the tree. Answer: `{ hashes }`. */
-  "replica.hashes": message("bulk", {
+  /** A snapshot too large for an append, in parts. Answer: nothing. */
+  "replica.snapshot": message("bulk", {
     slot,
     epoch: count,
-    path: Type.Array(Type.Integer({ minimum: 0, maximum: 255 }), { maxItems: 4 }),
+    incarnation: count,
+    actor: Type.String({ maxLength: 200 }),
+    seq: count,
+    data: bytes,
+    last: Type.Boolean(),
+  }),
+  /** Begins a transfer: the node forgets its copy, if that is still this incarnation. Answer: `{ incarnation }`. */
+  "transfer.begin": message("bulk", { slot, epoch: count, incarnation: count }),
+  /** Digests of runs of keys. Answer: `{ differ }`, the indexes of those that differ here. With `mark`, in the view kept
+   *  under it instead of a transfer. */
+  "transfer.compare": message("bulk", {
+    slot,
+    epoch: count,
+    incarnation: count,
+    mark: count,
+    leaves: Type.Array(Type.Tuple([storeKey, storeKey, bytes]), { maxItems: 1_024 }),
+  }),
+  /** The rows of one run, encoded and cut into parts; what else lies in the run goes. Answer: nothing. */
+  "transfer.rows": message("bulk", {
+    slot,
+    epoch: count,
+    incarnation: count,
+    from: storeKey,
+    to: storeKey,
+    data: bytes,
+    last: Type.Boolean(),
+  }),
+  /** Ends a transfer with the head that belongs to the rows. Answer: `Standing`. */
+  "transfer.finish": message("bulk", {
+    slot,
+    epoch: count,
+    incarnation: count,
+    head: Type.Object({ last: position, baseSeq: count, baseChecksum: checksum }, { additionalProperties: false }),
   }),
 } as const;

@@ -1,6 +1,6 @@
 import type { ActorId, AgentHistory, AgentView, Posted, RoomHistory, RoomResumed } from "../../protocols/index.ts";
 import { Caller, type Entrance } from "./caller.ts";
-import type { CheckerName, JournalWatch, LedgerWatch } from "./checkers.ts";
+import type { CheckerName, LedgerWatch } from "./checkers.ts";
 import type { ResumedStream, Stream } from "./follower.ts";
 import { simulatedText } from "./runtime.ts";
 import type { World } from "./world.ts";
@@ -14,7 +14,6 @@ export interface ChatSurroundings {
   readonly world: World;
   readonly entrance: Entrance;
   readonly ledgers: LedgerWatch;
-  readonly journal: JournalWatch;
 }
 
 const tokensOf = (text: string): readonly string[] => text.match(/t:[a-z0-9]+\.[0-9]+;/g) ?? [];

@@ -26,18 +26,28 @@ export const checkerNames = [
   "damage-named", // rot was passed over, or took down more than its slot
   "node-starts", // the node did not start, or did not stop in time
   "liveness", // after the faults, something never finished
+  "linearizable", // 1: what clients saw of a register has no order that explains it
+  "owner-appends", // 2: somebody appended who was not the owner of that epoch
+  "record-changes", // 2: a slot's record changed in a way that nobody may change it
+  "replicas-equal", // 4: replicas in sync that hold different data
+  "fully-replicated", // 5: after the faults, a slot has fewer replicas than wanted
   "no-stray-error", // something threw where nobody catches
 ] as const;
 export type CheckerName = (typeof checkerNames)[number];
 
 /** What a token looks like, in JSON or in msgpack. */
-const tokenPattern = /t:[a-z0-9]+\.[0-9]+;/g;
+export const tokenPattern = /t:[a-z0-9]+\.[0-9]+;/g;
 
 /** A word that occurs once in the simulation. */
 export const tokenOf = (client: string, serial: number): string => `t:${client}.${serial};`;
 
+/** Knows what no fault can take back any more. */
+export interface Durability {
+  holds(token: string): boolean;
+}
+
 /** Reads what the node writes, with an own small reader of the journal's layout, and watches the log itself. */
-export class JournalWatch implements DiskWatcher {
+export class JournalWatch implements DiskWatcher, Durability {
   /** Tokens that the disk cannot lose any more. */
   readonly durableTokens = new Set<string>();
   readonly #world: World;
@@ -84,6 +94,10 @@ export class JournalWatch implements DiskWatcher {
     this.onDurable?.();
   }
 
+  holds(token: string): boolean {
+    return this.durableTokens.has(token);
+  }
+
   /** A crash may take back a fence that was not synced. */
   crashed(): void {
     this.#fence.clear();
@@ -101,28 +115,35 @@ export class JournalWatch implements DiskWatcher {
   }
 }
 
-const asText = (bytes: Uint8Array): string =>
+export const asText = (bytes: Uint8Array): string =>
   Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("latin1");
 
-interface SeenEntry {
+/** An entry as it lies on disk. */
+export interface SeenEntry {
   readonly slot: string;
   readonly epoch: number;
   readonly seq: number;
   /** Of the entry and all before it: equal checksums mean the same entry after the same prefix. */
   readonly checksum: number;
+  readonly payload: Uint8Array;
+}
+
+/** The entries that a batch puts into a log. */
+function entriesOf(op: Extract<StoreOp, { type: "put" }>): SeenEntry[] {
+  const slot = /^log\/(.+)\/[0-9]+$/.exec(op.key)?.[1];
+  return slot === undefined ? [] : entriesIn(slot, op.value);
 }
 
 /** The entries in a chunk: frames of length, checksum, payload. */
-function entriesOf(op: Extract<StoreOp, { type: "put" }>): SeenEntry[] {
-  const slot = /^log\/(.+)\/[0-9]+$/.exec(op.key)?.[1];
-  if (slot === undefined) return [];
-  const chunk = Buffer.from(op.value.buffer, op.value.byteOffset, op.value.byteLength);
+export function entriesIn(slot: string, bytes: Uint8Array): SeenEntry[] {
+  const chunk = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const entries = [];
   for (let offset = 0; offset < chunk.length;) {
     const start = offset + 8;
     const [epoch, seq] = firstTwo(chunk, start);
-    entries.push({ slot, epoch, seq, checksum: chunk.readUInt32LE(offset + 4) });
-    offset = start + chunk.readUInt32LE(offset);
+    const end = start + chunk.readUInt32LE(offset);
+    entries.push({ slot, epoch, seq, checksum: chunk.readUInt32LE(offset + 4), payload: chunk.subarray(start, end) });
+    offset = end;
   }
   return entries;
 }
@@ -143,7 +164,7 @@ function firstTwo(bytes: Buffer, start: number): [number, number] {
 /** What is known of the ledgers: which token stands where. Every sight of one must agree with all others, for ever. */
 export class LedgerWatch {
   readonly #world: World;
-  readonly #journal: JournalWatch;
+  readonly #durability: Durability;
   readonly #at = new Map<string, string>();
   readonly #where = new Map<string, string>();
   readonly #acknowledged = new Map<ActorId, Map<number, string>>();
@@ -151,9 +172,9 @@ export class LedgerWatch {
   readonly #answers = new Map<string, string>();
   readonly #sent = new Map<string, ActorId>();
 
-  constructor(world: World, journal: JournalWatch) {
+  constructor(world: World, durability: Durability) {
     this.#world = world;
-    this.#journal = journal;
+    this.#durability = durability;
   }
 
   /** The client is about to send these. */
@@ -178,7 +199,7 @@ export class LedgerWatch {
 
   /** An output depends on `token`: by now it must be on disk. */
   durable(token: string, where: string): void {
-    if (!this.#journal.durableTokens.has(token)) {
+    if (!this.#durability.holds(token)) {
       this.#violate("output-after-durable", `${where}: ${token} is not durable`);
     }
   }

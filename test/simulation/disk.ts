@@ -1,6 +1,6 @@
 import { PlexusError, failure } from "../../protocols/index.ts";
 import type { Store, StoreOp, StoreRange } from "../../node/ports.ts";
-import type { Pulse, World } from "./world.ts";
+import { deliver, type Pulse, type World } from "./world.ts";
 
 /** A map that is read in key order. */
 class OrderedMap {
@@ -9,6 +9,14 @@ class OrderedMap {
 
   get size(): number {
     return this.#keys.length;
+  }
+
+  /** The same content; values are never changed in place. */
+  copy(): OrderedMap {
+    const copied = new OrderedMap();
+    for (const [key, value] of this.#values) copied.#values.set(key, value);
+    copied.#keys.push(...this.#keys);
+    return copied;
   }
 
   get(key: string): Uint8Array | undefined {
@@ -59,6 +67,8 @@ export interface DiskWeather {
   /** Probability that a batch rejects. It may be written or not, and if written, synced or not. */
   batchErrorChance: number;
   readErrorChance: number;
+  /** No space left: every batch that writes a value rejects, with nothing written. */
+  full: boolean;
 }
 
 /** Sees what is written, before the writer hears of it. */
@@ -94,7 +104,7 @@ export class Disk {
 
   constructor(world: World, weather: Partial<DiskWeather> = {}) {
     this.#world = world;
-    this.weather = { syncMs: 2, stallChance: 0, stallMs: 0, batchErrorChance: 0, readErrorChance: 0, ...weather };
+    this.weather = { syncMs: 2, stallChance: 0, stallMs: 0, batchErrorChance: 0, readErrorChance: 0, full: false, ...weather };
   }
 
   watch(watcher: DiskWatcher): void {
@@ -113,30 +123,48 @@ export class Disk {
       new Promise<T>((resolve, reject) => {
         if (closed) return reject(new Error(`the store at ${location} is closed`));
         if (!pulse.alive) return;
+        // What was handed to the machine happens even while the process is stopped; it hears of it later.
         world.after(milliseconds, () => {
           if (!pulse.alive) return;
           try {
             const value = act();
-            if (pulse.alive) resolve(value);
+            deliver(pulse, () => resolve(value));
           } catch (thrown) {
-            reject(thrown as Error);
+            deliver(pulse, () => reject(thrown as Error));
           }
         });
       });
     const ioError = (what: string): PlexusError =>
       new PlexusError(failure("INTERNAL"), new Error(`simulated I/O error in ${what} at ${location}`));
+    const readFrom = <T>(look: () => T): Promise<T> =>
+      perform(this.#latencyMs(0.1), () => {
+        if (world.dice.chance(this.weather.readErrorChance)) throw ioError("read");
+        return look();
+      });
     const read = <T>(look: () => T): Promise<T> => {
       // A read sees the disk as it was at some moment between the call and the answer.
       const early = world.dice.chance(0.5) ? { seen: look() } : undefined;
-      return perform(this.#latencyMs(0.1), () => {
-        if (world.dice.chance(this.weather.readErrorChance)) throw ioError("read");
-        return early === undefined ? look() : early.seen;
-      });
+      return readFrom(() => (early === undefined ? look() : early.seen));
     };
     return {
       location,
       get: (key) => read(() => this.#content.get(key)),
       range: (range) => read(() => this.#content.range(range)),
+      keys: (range) => read(() => this.#content.range(range).map(([key]) => key)),
+      view: () => {
+        const content = this.#content.copy();
+        let over = false;
+        const look = <T>(see: () => T): Promise<T> =>
+          over ? Promise.reject(new Error(`the view of ${location} is closed`)) : readFrom(see);
+        return {
+          get: (key) => look(() => content.get(key)),
+          range: (range) => look(() => content.range(range)),
+          close: () => {
+            over = true;
+            return Promise.resolve();
+          },
+        };
+      },
       batch: (ops, { sync }) => {
         const copy = ops.map((op) => (op.type === "put" ? { ...op, value: Uint8Array.from(op.value) } : { ...op }));
         if (closed) return Promise.reject(new Error(`the store at ${location} is closed`));
@@ -145,6 +173,7 @@ export class Disk {
         this.#underWay.push(batch);
         return perform(this.#latencyMs(sync ? 1 : 0.1), () => {
           this.#underWay = this.#underWay.filter((other) => other !== batch);
+          if (this.weather.full && copy.some((op) => op.type === "put")) throw ioError("batch: no space left");
           if (!world.dice.chance(this.weather.batchErrorChance)) return this.#write(copy, pulse, sync);
           const fate = world.dice.pick(["nothing", "written", "synced"] as const);
           world.note(() => `disk: batch rejected, ${fate}: ${describe(copy)}`);
@@ -184,6 +213,15 @@ export class Disk {
     rotten[index] = (rotten[index] as number) ^ (1 << (bit % 8));
     this.#content.set(key, rotten);
     return true;
+  }
+
+  get(key: string): Uint8Array | undefined {
+    return this.#content.get(key);
+  }
+
+  /** Entries of a range, without delay: for checkers. */
+  range(range: StoreRange): (readonly [string, Uint8Array])[] {
+    return this.#content.range(range);
   }
 
   /** Loses a key, as a file system that was repaired does. */

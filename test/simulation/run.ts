@@ -105,11 +105,10 @@ class Simulation implements Entrance {
       saw: (at: number, event: unknown) => this.#ledgers.saw(ledger, at, event as string, "stream"),
       highest: () => this.#ledgers.highest(ledger),
     }));
-    const chat = { ...around, journal: this.#journal };
-    const room = new RoomWatch(new Caller("p0", "user/p0", chat), chat);
+        const room = new RoomWatch(new Caller("p0", "user/p0", around), around);
     this.#people = Array.from(
       { length: this.#plan.people },
-      (_, index) => new Person(`p${index}`, this.#plan.commandsPerClient, room, chat),
+      (_, index) => new Person(`p${index}`, this.#plan.commandsPerClient, room, around),
     );
     this.#followers = [...streams, ...(this.#plan.people > 0 ? [room] : [])].map(
       (stream) => new Follower(stream, world),

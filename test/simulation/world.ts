@@ -166,10 +166,27 @@ const earlier = (one: Happening, other: Happening): boolean =>
 /** Resolves when every promise that can settle has settled: microtasks run before the event loop reaches `setImmediate`. */
 export const settled = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve));
 
-/** One life of the node's process. What belongs to a dead one never happens: no timer fires, no promise resolves. */
+/** One life of a node's process. What belongs to a dead one never happens: no timer fires, no promise resolves. A stopped
+ *  one (SIGSTOP, a virtual machine that is moved) misses nothing: everything happens late, at once, when it goes on. */
 export interface Pulse {
   readonly life: number;
   alive: boolean;
+  /** What happens when the stopped process goes on; absent when it runs. */
+  waiting?: (() => void)[] | undefined;
+}
+
+/** Lets something happen to a process: now, when it goes on, or never. */
+export function deliver(pulse: Pulse, callback: () => void): void {
+  if (!pulse.alive) return;
+  if (pulse.waiting) pulse.waiting.push(callback);
+  else callback();
+}
+
+/** Lets a stopped process go on: everything that waited happens, in its order. */
+export function goOn(world: World, pulse: Pulse): void {
+  const waiting = pulse.waiting ?? [];
+  pulse.waiting = undefined;
+  for (const callback of waiting) world.after(0, () => deliver(pulse, callback));
 }
 
 /** The wall clock of the machine: survives processes, and an operator or NTP may move it. */
@@ -179,12 +196,19 @@ export interface WallClock {
 
 /** The Clock port of one life. Timers are late by up to 2 ms, as real ones are. */
 export function simulatedClock(world: World, wall: WallClock, pulse: Pulse): Clock {
-  const guarded = (delayMs: number, callback: () => void): (() => void) =>
-    pulse.alive
-      ? world.after(delayMs, () => {
-          if (pulse.alive) callback();
-        })
-      : () => undefined;
+  const guarded = (delayMs: number, callback: () => void): (() => void) => {
+    if (!pulse.alive) return () => undefined;
+    let cancelled = false;
+    const cancel = world.after(delayMs, () =>
+      deliver(pulse, () => {
+        if (!cancelled) callback();
+      }),
+    );
+    return () => {
+      cancelled = true;
+      cancel();
+    };
+  };
   return {
     nowMs: () => Math.floor(world.nowMs + wall.offsetMs),
     monotonicMs: () => world.nowMs,

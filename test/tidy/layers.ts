@@ -30,7 +30,7 @@ const belowNode = [
 const nodePart = (folder: string): Layer => ({
   folder,
   values: belowNode,
-  types: ["node/kernel/api.ts", "node/storage"],
+  types: ["node/kernel/api.ts", "node/placement/api.ts", "node/storage"],
   nodeModules: true,
   world: false,
 });
@@ -91,4 +91,5 @@ export const entrances: readonly string[] = [
   "node/exchange.ts",
   "node/records.ts",
   "node/kernel/api.ts",
+  "node/placement/api.ts",
 ];

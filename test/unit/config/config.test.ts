@@ -15,6 +15,7 @@ import { failureOf } from "../../../protocols/index.ts";
 const surroundings = {
   workFolder: "/work",
   dataFolder: "/home/ada/.local/share/plexus",
+  hostname: "Ada-Laptop.example.org",
   models: [{ name: "plexus-tiny", path: "/app/tiny.gguf" }],
 };
 const parse = (layers: ConfigLayers) => parseConfig(layers, surroundings);
@@ -76,6 +77,58 @@ describe("configuration", () => {
     expect(config.limits.drainTimeoutMs).to.equal(2500);
   });
 
+  it("calls a node after its machine, or after its data folder when the machine has no name", () => {
+    expect(parse({}).name).to.equal("ada-laptop");
+    const nameless = (data: string) =>
+      parseConfig({ flags: { data } }, { ...surroundings, hostname: "localhost" }).name;
+    expect(nameless("/a"))
+      .to.match(/^node-[0-9a-f]{4}$/)
+      .and.equal(nameless("/a"));
+    expect(nameless("/a")).not.to.equal(nameless("/b"));
+    fc.assert(
+      fc.property(fc.string({ unit: "binary" }), (hostname) => {
+        parseConfig({}, { ...surroundings, hostname });
+      }),
+    );
+  });
+
+  it("puts the port for nodes beside the port for people, unless it is named", () => {
+    expect(parse({}).mesh).to.deep.equal({ host: "127.0.0.1", port: 7071, peers: [], mdns: false });
+    expect(parse({ flags: { port: 0 } }).mesh.port).to.equal(0);
+    expect(parse({ flags: { port: 8080 } }).mesh.port).to.equal(8081);
+    expect(parse({ flags: { port: 65_535 } }).mesh.port).to.equal(65_534);
+    expect(parse({ flags: { port: 8080 }, environment: { PLEXUS_MESH_PORT: "9" } }).mesh.port).to.equal(9);
+  });
+
+  it("reads what the mesh needs from the environment", () => {
+    const config = parse({
+      environment: {
+        PLEXUS_NAME: "node-b",
+        PLEXUS_JOIN: "token",
+        PLEXUS_MESH_HOST: "0.0.0.0",
+        PLEXUS_MESH_PEERS: "/ip4/10.0.0.5/tcp/7071,/dns4/b.example.org/tcp/7071/p2p/12D3Koo",
+        PLEXUS_MESH_MDNS: "true",
+        PLEXUS_REPLICAS: "5",
+        PLEXUS_MIN_IN_SYNC: "2",
+        PLEXUS_WEIGHT: "0.5",
+      },
+    });
+    expect(config).to.include({ name: "node-b", join: "token", replicas: 5, minInSync: 2, weight: 0.5 });
+    expect(config.mesh).to.include({ host: "0.0.0.0", mdns: true });
+    expect(config.mesh.peers).to.have.length(2);
+  });
+
+  it("takes etcd's addresses as the wish for etcd, and a later `embedded` as the end of it", () => {
+    const file = { path: "/c.yaml", content: { directory: { kind: "etcd", endpoints: ["http://a:2379"] } } };
+    expect(parse({ environment: { PLEXUS_ETCD: "http://a:2379,http://b:2379" } }).directory).to.deep.equal({
+      kind: "etcd",
+      endpoints: ["http://a:2379", "http://b:2379"],
+    });
+    expect(parse({ file, environment: { PLEXUS_DIRECTORY: "etcd" } }).directory).to.deep.equal(file.content.directory);
+    expect(parse({ file, flags: { directory: { kind: "embedded" } } }).directory).to.deep.equal({ kind: "embedded" });
+    expect(parse({}).directory).to.deep.equal({ kind: "embedded" });
+  });
+
   it("takes an empty variable as not set", () => {
     expect(parse({ environment: { PLEXUS_PORT: "" } }).port).to.equal(7070);
   });
@@ -90,6 +143,19 @@ describe("configuration", () => {
     [{ file: { path: "/c.yaml", content: { roles: [] } } }, "roles", /c\.yaml/, /./],
     [{ file: { path: "/c.yaml", content: "port" } }, "", /c\.yaml/, /./],
     [{ file: { path: "/c.yaml", content: { port: 70_000 } } }, "port", /c\.yaml/, /65535/],
+    [{ flags: { name: "Node A" } }, "name", /^flags$/, /Lower-case letters, digits/],
+    [{ flags: { join: "two words" } }, "join", /^flags$/, /plexus invite/],
+    [{ environment: { PLEXUS_MESH_MDNS: "maybe" } }, "mesh.mdns", /^environment$/, /maybe/],
+    [{ environment: { PLEXUS_MESH_PEERS: "10.0.0.5:7071" } }, "mesh.peers.0", /^environment$/, /10\.0\.0\.5/],
+    [{ file: { path: "/c.yaml", content: { mesh: { prot: 1 } } } }, "mesh.prot", /c\.yaml/, /no such field/],
+    [{ environment: { PLEXUS_ETCD: "10.0.0.5:2379" } }, "directory.endpoints.0", /^environment$/, /10\.0\.0\.5/],
+    [{ environment: { PLEXUS_DIRECTORY: "zookeeper" } }, "directory.kind", /^environment$/, /one of embedded, etcd/],
+    [{ flags: { directory: { kind: "etcd" } } }, "directory.endpoints", /together/, /--etcd/],
+    [{ flags: { directory: { kind: "embedded", endpoints: ["http://a:1"] } } }, "directory.endpoints", /^flags$/, /./],
+    [{ flags: { replicas: 8 } }, "replicas", /^flags$/, /7/],
+    [{ flags: { minInSync: 2 }, environment: { PLEXUS_REPLICAS: "1" } }, "minInSync", /together/, /which is 1/],
+    [{ environment: { PLEXUS_WEIGHT: "-1" } }, "weight", /^environment$/, /-1/],
+    [{ flags: { port: 7071, mesh: { port: 7071 } } }, "mesh.port", /together/, /7071/],
   ];
   for (const [layers, field, from, reason] of wrong)
     it(`refuses ${JSON.stringify(layers)} and names ${field === "" ? "the file" : field}`, () => {
@@ -131,11 +197,18 @@ describe("configuration", () => {
   });
 
   it("has one row in the table of fields for every field of the schema", () => {
-    const inSchema = Object.entries(configSchema.properties).flatMap(([name, field]) =>
-      name === "log" || name === "limits"
-        ? Object.keys((field as unknown as { properties: object }).properties).map((inner) => `${name}.${inner}`)
-        : [name],
-    );
+    interface Shape {
+      readonly properties?: Readonly<Record<string, unknown>>;
+      readonly anyOf?: readonly Shape[];
+    }
+    const namesIn = ({ properties, anyOf = [] }: Shape): readonly string[] => [
+      ...Object.keys(properties ?? {}),
+      ...anyOf.flatMap(namesIn),
+    ];
+    const inSchema = Object.entries(configSchema.properties).flatMap(([name, field]) => {
+      const inner = [...new Set(namesIn(field as Shape))];
+      return inner.length === 0 ? [name] : inner.map((part) => `${name}.${part}`);
+    });
     expect(fields.map((field) => field.name)).to.have.members(inSchema);
     expect(new Set(fields.map((field) => field.variable)).size).to.equal(fields.length);
   });
@@ -148,7 +221,7 @@ describe("configuration", () => {
 
   it("knows what a running node takes and what waits for a restart", () => {
     const plan = planReload(parse({}), parse({ flags: { port: 1, log: { level: "debug" } } }));
-    expect(plan).to.deep.equal({ apply: ["log.level"], restart: ["port"] });
+    expect(plan).to.deep.equal({ apply: ["log.level"], restart: ["port", "mesh.port"] });
     expect(planReload(parse({}), parse({}))).to.deep.equal({ apply: [], restart: [] });
   });
 });

@@ -13,11 +13,12 @@ import {
   type Effect,
   type Message,
 } from "../../../actors/behavior.ts";
-import { createDirectory } from "../../../node/directory/index.ts";
 import { createKernel, type Kernel, type KernelLimits } from "../../../node/kernel/index.ts";
 import { createClock, createRandom, openLevelStore } from "../../../node/platform/index.ts";
 import type { Log, Meter, Store } from "../../../node/ports.ts";
 import { openJournal, type Journal, type JournalLimits } from "../../../node/storage/index.ts";
+import { createSoloRouting, type SoloRouting } from "./routing.ts";
+import { createSoloSlots, type SoloSlots } from "./slots.ts";
 import type { ActorId, GenerationPart, GenerationRequest, Result } from "../../../protocols/index.ts";
 import type { Runtime } from "../../../runtimes/runtime.ts";
 
@@ -133,6 +134,8 @@ export interface Stage {
   readonly folder: string;
   kernel: Kernel;
   journal: Journal;
+  slots: SoloSlots;
+  routing: SoloRouting;
   store: Store;
   readonly published: { topic: string; event: unknown; at: number | undefined }[];
   /** Generations asked for; the test plays the model. */
@@ -183,17 +186,27 @@ export async function createStage(
       identity,
       ...(limits.journal && { limits: limits.journal }),
     });
-    const directory = createDirectory({ store });
+    const slots = createSoloSlots(journal);
+    const routing = createSoloRouting("n1", clock, () => stage.kernel);
     const publisher = {
       publish: (topic: string, event: unknown, at: number | undefined) =>
         void stage.published.push({ topic, event, at }),
     };
     const behaviors = limits.behaviors ?? [pad as AnyBehavior];
     const random = createRandom();
-    const ports = { node: "n1", behaviors, journal, directory, runtime, publisher, clock, random, log, meter };
+    const pressure = {
+      get queuedBytes() {
+        return journal.queuedBytes;
+      },
+      pendingBytesMax: journal.limits.pendingBytesMax,
+      settled: () => journal.settled(),
+    };
+    const slotsWithWork = () => journal.slotsWithWork();
+    const world = { runtime, publisher, clock, random, log, meter };
+    const ports = { node: "n1", behaviors, slots, routing, pressure, slotsWithWork, ...world };
     const kernel = createKernel({ ...ports, ...(limits.kernel && { limits: limits.kernel }) });
+    Object.assign(stage, { kernel, journal, slots, routing, store });
     await kernel.start();
-    Object.assign(stage, { kernel, journal, store });
   };
   stage.ask = (to, type, more = {}) => {
     const { operationId, timeoutMs = 5_000, from = "user/ada", ...fields } = more;

@@ -1,0 +1,314 @@
+import { setTimeout as delay } from "node:timers/promises";
+import {
+  failure,
+  PlexusError,
+  refused,
+  type ClusterSlotRow,
+  type ClusterSummary,
+  type Failure,
+  type InvitationIssued,
+  type Moved,
+  type Result,
+  type Role,
+} from "../protocols/index.ts";
+import { actorPath, demand, findNode, type AdminFlags } from "./admin.ts";
+import {
+  chooseSlots,
+  describeDrain,
+  describeInvitation,
+  describeNodes,
+  describeSlots,
+  joinCommand,
+  nameOf,
+  namesOf,
+  type DrainProgress,
+  type SlotFilter,
+} from "./cluster-view.ts";
+import { cliLimits } from "./limits.ts";
+import { callNode, type Target } from "./node-client.ts";
+import { counted, describeDuration, exitCodes, type Output } from "./output.ts";
+
+/** `plexus invite`, `nodes`, `slots`, `actors move`, `directory`: each asks any node of the cluster. */
+
+const base = "/api/admin/cluster";
+
+/** How the cluster is, as one node sees it. */
+export const readSummary = (target: Target): Promise<Result<ClusterSummary>> =>
+  callNode<ClusterSummary>(target, "GET", `${base}/summary`);
+
+/** Every slot on record. */
+export async function readSlots(target: Target): Promise<Result<readonly ClusterSlotRow[]>> {
+  const answer = await callNode<{ readonly slots: readonly ClusterSlotRow[] }>(target, "GET", `${base}/slots`);
+  return answer.ok ? { ok: true, value: answer.value.slots } : answer;
+}
+
+/** Adds what to do to a refusal that does not say it by itself. */
+export function advised<T>(result: Result<T>, advice: Readonly<Partial<Record<Failure["code"], string>>>): Result<T> {
+  if (result.ok) return result;
+  const hint = advice[result.error.code];
+  return hint === undefined ? result : refused({ ...result.error, details: { ...result.error.details, hint } });
+}
+
+const unknownNode = "`plexus nodes` lists the names.";
+const noCandidate = "`plexus nodes` shows which nodes have the role, are up and not draining.";
+
+/** What an invitation is for. */
+export interface InvitationTerms {
+  readonly roles: readonly Role[] | undefined;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly expiresInMs: number | undefined;
+}
+
+/** `plexus invite`. */
+export async function invite(flags: AdminFlags, terms: InvitationTerms, output: Output): Promise<number> {
+  const { roles, labels, expiresInMs } = terms;
+  const body = {
+    ...(roles !== undefined && { roles }),
+    ...(Object.keys(labels).length > 0 && { labels }),
+    ...(expiresInMs !== undefined && { expiresInMs }),
+  };
+  const issued = demand(await callNode<InvitationIssued>(await findNode(flags), "POST", `${base}/invitations`, body));
+  const { color } = output;
+  if (flags.json) output.print(JSON.stringify({ ...issued, command: joinCommand(issued, labels) }));
+  else output.print(describeInvitation(issued, labels, { nowMs: Date.now(), color }));
+  return exitCodes.ok;
+}
+
+/** `plexus nodes`. */
+export async function listNodes(flags: AdminFlags, output: Output): Promise<number> {
+  const summary = demand(await readSummary(await findNode(flags)));
+  output.print(flags.json ? JSON.stringify(summary) : describeNodes(summary, output.color));
+  return exitCodes.ok;
+}
+
+const nodePath = (node: string): string => `${base}/nodes/${encodeURIComponent(node)}`;
+
+/** `plexus nodes evict NAME`. */
+export async function evictNode(
+  flags: AdminFlags,
+  eviction: { readonly node: string; readonly force: boolean },
+  output: Output,
+): Promise<number> {
+  const { node, force } = eviction;
+  const path = `${nodePath(node)}${force ? "?force=true" : ""}`;
+  const drainFirst =
+    `The node may keep the directory (then it cannot go), or the last copy of something: ` +
+    `plexus nodes drain ${node} --wait. If it is lost for good, --force gives up what only it has.`;
+  const answer = await callNode<{ readonly node: string }>(await findNode(flags), "DELETE", path);
+  const evicted = demand(advised(answer, { FORBIDDEN: drainFirst, NOT_FOUND: unknownNode }));
+  output.print(
+    flags.json
+      ? JSON.stringify({ ...evicted, evicted: true })
+      : `${node} is no member any more. Its data folder is of no use to the cluster; it can be deleted.`,
+  );
+  return exitCodes.ok;
+}
+
+/** `plexus nodes roles NAME chat,ai`. */
+export async function setNodeRoles(
+  flags: AdminFlags,
+  change: { readonly node: string; readonly roles: readonly Role[] },
+  output: Output,
+): Promise<number> {
+  const { node, roles } = change;
+  const answer = await callNode<{ readonly node: string }>(await findNode(flags), "PUT", `${nodePath(node)}/roles`, {
+    roles,
+  });
+  const last = "Another node must have the role first: plexus nodes roles OTHER …";
+  const done = demand(advised(answer, { NO_CANDIDATE: last, NOT_FOUND: unknownNode }));
+  output.print(
+    flags.json
+      ? JSON.stringify({ ...done, roles })
+      : `${node} has the roles ${roles.join(", ")} from now on. What it may not hold any more moves away: plexus slots --node ${node}`,
+  );
+  return exitCodes.ok;
+}
+
+/** What `plexus nodes drain` was asked for. */
+export interface DrainWish {
+  readonly node: string;
+  readonly undo: boolean;
+  readonly wait: boolean;
+  readonly timeoutMs: number;
+  /** Between two looks. */
+  readonly pollMs: number;
+}
+
+/** `plexus nodes drain NAME`. With `wait` it ends when the node holds nothing any more. */
+export async function drainNode(flags: AdminFlags, wish: DrainWish, output: Output): Promise<number> {
+  const { node, undo } = wish;
+  const target = await findNode(flags);
+  const answer = await callNode<{ readonly node: string }>(target, "PUT", `${nodePath(node)}/draining`, {
+    draining: !undo,
+  });
+  demand(advised(answer, { NO_CANDIDATE: noCandidate, NOT_FOUND: unknownNode }));
+  if (undo) {
+    output.print(flags.json ? JSON.stringify({ node, draining: false }) : `${node} takes its share again.`);
+    return exitCodes.ok;
+  }
+  if (wish.wait) return await awaitDrain(target, { ...wish, json: flags.json }, output);
+  const progress = demand(await readProgress(target, node));
+  output.print(
+    flags.json
+      ? JSON.stringify({ node, draining: true, ...progress })
+      : `${describeDrain(progress)}. It gives them away now; \`plexus nodes drain ${node} --wait\` shows how far it is.`,
+  );
+  return exitCodes.ok;
+}
+
+async function readProgress(target: Target, node: string): Promise<Result<DrainProgress>> {
+  const summary = await readSummary(target);
+  if (!summary.ok) return summary;
+  const row = summary.value.nodes.find((each) => each.name === node || each.node === node);
+  if (row === undefined) return refused(failure("NOT_FOUND", { node, hint: unknownNode }));
+  const { name, up, slotsOwned, slotsReplicated } = row;
+  return { ok: true, value: { name, up, slotsOwned, slotsReplicated } };
+}
+
+async function awaitDrain(
+  target: Target,
+  wish: DrainWish & { readonly json: boolean },
+  output: Output,
+): Promise<number> {
+  const { node, json } = wish;
+  const startMs = performance.now();
+  let said = "";
+  let movedAtMs = startMs;
+  let stuckSaid = false;
+  for (;;) {
+    const progress = await readProgress(target, node);
+    const nowMs = performance.now();
+    // A node that does not answer now may be the one that was asked for; what it said counts, up to the deadline.
+    if (!progress.ok && progress.error.outcome === "failed") throw new PlexusError(progress.error);
+    if (progress.ok) {
+      const line = describeDrain(progress.value);
+      if (line !== said) {
+        output.print(json ? JSON.stringify(progress.value) : line);
+        [said, movedAtMs, stuckSaid] = [line, nowMs, false];
+      }
+      if (progress.value.slotsOwned === 0 && progress.value.slotsReplicated === 0) break;
+    }
+    if (nowMs - startMs > wish.timeoutMs)
+      throw new PlexusError(
+        failure("ASK_TIMEOUT", {
+          node,
+          left: said,
+          hint: `The drain goes on. plexus slots --node ${node} shows the rest`,
+        }),
+      );
+    if (!json && !stuckSaid && nowMs - movedAtMs > cliLimits.drainStuckMs) {
+      stuckSaid = true;
+      output.print(
+        `Nothing has moved for ${describeDuration(nowMs - movedAtMs)}. Is another node with the same roles up? plexus slots --node ${node}`,
+      );
+    }
+    await delay(wish.pollMs);
+  }
+  if (!json)
+    output.print(
+      `${node} holds nothing any more. It can be stopped; to let it go for good: plexus nodes evict ${node}`,
+    );
+  return exitCodes.ok;
+}
+
+/** `plexus slots`. With --json one line a slot, with node ids. */
+export async function listSlots(flags: AdminFlags, filter: SlotFilter, output: Output): Promise<number> {
+  const target = await findNode(flags);
+  const [summary, slots] = await Promise.all([readSummary(target), readSlots(target)]);
+  const names = namesOf(demand(summary));
+  const chosen = chooseSlots(demand(slots), filter, names);
+  if (flags.json) for (const slot of chosen) output.print(JSON.stringify(slot));
+  else output.print(describeSlots(chosen, names, output.color));
+  return exitCodes.ok;
+}
+
+/** An actor or a slot on its way. */
+export interface Move {
+  readonly subject: string;
+  readonly to: string;
+  readonly timeoutMs: number;
+}
+
+/** `plexus actors move KIND/KEY --to NODE`. */
+export const moveActor = (flags: AdminFlags, move: Move, output: Output): Promise<number> =>
+  moveAt(flags, { ...move, path: `${actorPath(move.subject, `${base}/actors`)}/move` }, output);
+
+/** `plexus slots move ROLE/NUMBER --to NODE`. */
+export async function moveSlot(flags: AdminFlags, move: Move, output: Output): Promise<number> {
+  if (!/^[a-z]+\/\d{1,3}$/.test(move.subject)) {
+    const reason = "a slot is role/number, like chat/17; an actor is moved with `plexus actors move`";
+    throw new PlexusError(failure("BAD_REQUEST", { field: "slot", reason }));
+  }
+  return await moveAt(flags, { ...move, path: `${base}/slots/${move.subject}/move` }, output);
+}
+
+async function moveAt(flags: AdminFlags, move: Move & { readonly path: string }, output: Output): Promise<number> {
+  const { subject, to, timeoutMs, path } = move;
+  const target = await findNode(flags);
+  const startMs = performance.now();
+  // The node's own answer to a move that takes too long says more than ours.
+  const patient = { ...target, timeoutMs: timeoutMs + cliLimits.requestTimeoutMs };
+  const answer = await callNode<Moved>(patient, "POST", path, { to, timeoutMs });
+  const moved = demand(
+    advised(answer, {
+      NO_CANDIDATE: `${to} may not hold it: ${noCandidate}`,
+      NOT_FOUND: unknownNode,
+      ASK_TIMEOUT: "It may still arrive: plexus slots shows where it is.",
+    }),
+  );
+  const tookMs = Math.round(performance.now() - startMs);
+  if (flags.json) {
+    output.print(JSON.stringify({ ...moved, tookMs }));
+    return exitCodes.ok;
+  }
+  const summary = await readSummary(target);
+  const owner = summary.ok ? nameOf(namesOf(summary.value), moved.owner) : moved.owner;
+  output.print(`${subject} is on ${owner} now (slot ${moved.slot}, epoch ${moved.epoch}), after ${tookMs} ms.`);
+  return exitCodes.ok;
+}
+
+/** `plexus directory migrate --etcd URL…`. */
+export async function migrateDirectory(
+  flags: AdminFlags,
+  migration: { readonly endpoints: readonly string[]; readonly pollMs: number },
+  output: Output,
+): Promise<number> {
+  const { endpoints, pollMs } = migration;
+  const target = await findNode(flags);
+  const before = demand(await readSummary(target));
+  if (before.directory.kind === "etcd")
+    throw new PlexusError(failure("ALREADY_DONE", { directory: "etcd", endpoints: before.directory.endpoints }));
+  const startMs = performance.now();
+  const patient = { ...target, timeoutMs: cliLimits.migrateTimeoutMs };
+  let done = false;
+  const migrating = callNode<{ readonly rows: number }>(patient, "POST", `${base}/directory/migrate`, {
+    endpoints,
+  }).finally(() => (done = true));
+  if (!flags.json) output.print(`Copying the directory to ${endpoints.join(", ")} …`);
+  let said = "";
+  while (!done) {
+    await Promise.race([migrating, delay(pollMs, undefined, { ref: false })]);
+    if (done || flags.json) continue;
+    const summary = await readSummary(target);
+    const line = summary.ok
+      ? `  this node uses ${summary.value.directory.kind}`
+      : "  the directory does not answer now";
+    if (line !== said) output.print(`${line} (${describeDuration(performance.now() - startMs)})`);
+    said = line;
+  }
+  const { rows } = demand(
+    advised(await migrating, {
+      DIRECTORY_UNAVAILABLE: "Does every node reach etcd at these addresses? Nothing is lost; it can be started again.",
+      ASK_TIMEOUT: "It may still end well: plexus nodes shows which directory is in use.",
+    }),
+  );
+  output.print(
+    flags.json
+      ? JSON.stringify({ rows, endpoints })
+      : [
+          `${counted(rows, "row")} moved; every node uses etcd now.`,
+          `Name it in the configuration of each node, for its next start: PLEXUS_ETCD=${endpoints.join(",")}`,
+        ].join("\n"),
+  );
+  return exitCodes.ok;
+}

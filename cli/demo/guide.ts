@@ -1,0 +1,103 @@
+import { constants } from "node:os";
+import { paint } from "../output.ts";
+import { argumentsOf, type DemoNode, type DemoPlan } from "./plan.ts";
+
+/** A node of the demonstration that runs. */
+export interface RunningDemoNode {
+  readonly node: DemoNode;
+  readonly url: string;
+  readonly pid: number;
+}
+
+/** What a person types to run `plexus` from where they are. */
+const shown = (words: readonly string[]): string =>
+  words.map((word) => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word}'`)).join(" ");
+
+/** How a node that was killed is started again. */
+export const restartCommand = (node: DemoNode, plexus: string): string => `${plexus} ${shown(argumentsOf(node))}`;
+
+/** What a person sees when everything runs. */
+export function guide(
+  plan: DemoPlan,
+  facts: {
+    readonly running: readonly RunningDemoNode[];
+    readonly password: string;
+    readonly kept: boolean;
+    readonly plexus: string;
+    readonly color: boolean;
+  },
+): string {
+  const { running, password, kept, plexus, color } = facts;
+  const { room, user, agent } = plan;
+  const bold = (text: string): string => paint(color, "bold", text);
+  const [keeper, victim, other] = running;
+  const at = `--data ${shown([plan.nodes[0].data])}`;
+  const nodes = running.map(({ node, url, pid }) =>
+    [
+      `  ${node.name.padEnd(8)}${paint(color, ["bold", "cyan"], url)}   pid ${pid}`,
+      `  ${"".padEnd(8)}${paint(color, "dim", `${node.roles.join(", ")}: ${node.says}`)}`,
+    ].join("\n"),
+  );
+  const step = (title: string, ...lines: readonly string[]): string =>
+    [`  ${title}`, ...lines.map((line) => `      ${line}`)].join("\n");
+  const steps = [
+    step(
+      `Open two of the pages, sign in at both, and talk in the room ${bold(room)}. Each page is a way into the same cluster.`,
+    ),
+    step("Watch:", `${plexus} top ${at}`),
+    ...(victim === undefined || other === undefined
+      ? []
+      : [
+          step(
+            `Kill ${victim.node.name}. The room goes on at ${other.node.name}; a page that was open at ${victim.node.name} needs another node's page.`,
+            `kill -9 ${victim.pid}`,
+          ),
+          step("Start it again; it catches up and takes its share:", restartCommand(victim.node, plexus)),
+          step(
+            "Move the room while you talk in it:",
+            `${plexus} actors move room/${room} --to ${other.node.name} ${at}`,
+            `${plexus} actors move room/${room} --to ${victim.node.name} ${at}`,
+          ),
+          step("Take a node out of use, and back:", `${plexus} nodes drain ${other.node.name} --wait ${at}`, `${plexus} nodes drain ${other.node.name} --undo ${at}`), // prettier-ignore
+        ]),
+    ...(keeper === undefined
+      ? []
+      : [
+          step(
+            `Kill ${keeper.node.name}, the only manager: talk goes on, but nothing fails over until it is back.`,
+            `kill -9 ${keeper.pid}`,
+          ),
+        ]),
+  ];
+  return [
+    "",
+    `  ${bold("A cluster of three nodes runs on this machine.")} Ctrl-C ends all of them${kept ? "" : " and removes their data"}.`,
+    "",
+    ...nodes,
+    "",
+    `  Sign in as ${bold(user)}, password ${bold(password)}. Your agent is ${bold(agent)}; in the room it is @${user}.${agent}.`,
+    `  Data and logs: ${plan.folder}`,
+    "",
+    `  ${bold("Try")}`,
+    "",
+    steps.join("\n\n"),
+    "",
+  ].join("\n");
+}
+
+/** What a person sees when a node ended by itself or by their hand. */
+export function describeEnd(
+  node: DemoNode,
+  end: { readonly code: number | null; readonly signal: NodeJS.Signals | null; readonly log: string },
+  plexus: string,
+): string {
+  const { code, signal, log } = end;
+  const how = signal === null ? `ended with ${code ?? "no code"}` : `was ended by ${signal}`;
+  // Killed on purpose, most likely: its log has nothing to say about it.
+  const wanted = signal !== null && ["SIGKILL", "SIGTERM", "SIGINT"].includes(signal);
+  const words = wanted || log.trim() === "" ? [] : ["Its last words:", ...log.trim().split("\n").slice(-5)];
+  return [`${node.name} ${how}. Start it again with:`, `    ${restartCommand(node, plexus)}`, ...words].join("\n");
+}
+
+/** The exit code of a process that a signal ended. */
+export const codeOfSignal = (signal: NodeJS.Signals): number => 128 + constants.signals[signal];

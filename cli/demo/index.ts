@@ -1,0 +1,300 @@
+/** `plexus demo`: a cluster of three nodes on this machine, to look at and to break.
+ *
+ *      plan.ts      who is started where, with which arguments     (pure)
+ *      guide.ts     what a person is told                          (pure)
+ *      children.ts  the processes: started, watched, ended
+ *
+ *  The first node starts alone and keeps the directory; each other one joins with an invitation of its own, as it would on
+ *  another machine. Then an account, a room and an agent are made over the API, as a person would. A node that ends is
+ *  reported and not started again: seeing what goes on without it is the point. */
+import { randomBytes } from "node:crypto";
+import { accessSync, constants, realpathSync } from "node:fs";
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { delimiter, join, relative, resolve } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import {
+  failure,
+  PlexusError,
+  refused,
+  type ErrorCode,
+  type InvitationIssued,
+  type Result,
+  type SignedIn,
+} from "../../protocols/index.ts";
+import { demand } from "../admin.ts";
+import { readSummary } from "../cluster.ts";
+import { readControlFile } from "../control.ts";
+import { cliLimits } from "../limits.ts";
+import { callNode, type Target } from "../node-client.ts";
+import { exitCodes, paint, type Output } from "../output.ts";
+import { createDemoChildren, type DemoChild, type DemoChildren } from "./children.ts";
+import { codeOfSignal, describeEnd, guide } from "./guide.ts";
+import { demoPorts, planDemo, type DemoNode, type DemoPlan } from "./plan.ts";
+
+/** What the command line of `plexus demo` says. */
+export interface DemoFlags {
+  /** Where data is kept; absent, it is temporary. */
+  readonly data: string | undefined;
+  readonly json: boolean;
+}
+
+/** What lies in the folder beside the nodes, for the next time. */
+interface Kept {
+  readonly ports: readonly number[];
+  readonly password: string;
+}
+
+type StopSignal = "SIGINT" | "SIGTERM" | "SIGHUP";
+
+/** Runs the cluster until Ctrl-C. Resolves with the exit code. */
+export async function demo(flags: DemoFlags, output: Output): Promise<number> {
+  const stopAsked = onStopSignal();
+  const folder = flags.data === undefined ? await mkdtemp(join(tmpdir(), "plexus-demo-")) : resolve(flags.data);
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  const before = await readKept(folder);
+  const kept = before ?? { ports: await freePorts(demoPorts), password: randomBytes(9).toString("base64url") };
+  const plan = planDemo(folder, kept.ports);
+  const plexus = plexusCommand();
+  let allEnded = (): void => {};
+  const everybodyGone = new Promise<"gone">((resolvePromise) => (allEnded = () => resolvePromise("gone")));
+  const children = createDemoChildren(fileURLToPath(new URL("../main.ts", import.meta.url)), (end) => {
+    output.printError(describeEnd(end.node, end, plexus));
+    if (children.alive() === 0) allEnded();
+  });
+  const say = (text: string): void => {
+    if (!flags.json) output.print(paint(output.color, "dim", text));
+  };
+  try {
+    const starting = start(plan, { children, isNew: before === undefined, password: kept.password, say });
+    // When a signal comes first, what becomes of the start is of no interest any more.
+    starting.catch(() => undefined);
+    const first = await Promise.race([starting, stopAsked]);
+    if (typeof first === "string") return codeOfSignal(first);
+    await writeFile(keptPath(folder), `${JSON.stringify(kept)}\n`, { mode: 0o600 });
+    announce(plan, { running: first, password: kept.password, kept: flags.data !== undefined, plexus }, flags, output);
+    const end = await Promise.race([stopAsked, everybodyGone]);
+    say(end === "gone" ? "All nodes have ended." : "Stopping the nodes …");
+    return exitCodes.ok;
+  } finally {
+    await children.stop();
+    if (flags.data === undefined) await removeFolder(plan, output);
+  }
+}
+
+function announce(
+  plan: DemoPlan,
+  facts: {
+    readonly running: readonly DemoChild[];
+    readonly password: string;
+    readonly kept: boolean;
+    readonly plexus: string;
+  },
+  flags: DemoFlags,
+  output: Output,
+): void {
+  if (!flags.json) {
+    output.print(guide(plan, { ...facts, color: output.color }));
+    return;
+  }
+  const { folder, user, room, agent } = plan;
+  const nodes = facts.running.map(({ node, url, pid }) => ({ name: node.name, roles: node.roles, data: node.data, url, pid })); // prettier-ignore
+  output.print(JSON.stringify({ event: "ready", folder, nodes, user, password: facts.password, room, agent }));
+}
+
+async function start(
+  plan: DemoPlan,
+  by: {
+    readonly children: DemoChildren;
+    readonly isNew: boolean;
+    readonly password: string;
+    readonly say: (text: string) => void;
+  },
+): Promise<readonly DemoChild[]> {
+  const { children, isNew, password, say } = by;
+  const [keeper, ...others] = plan.nodes;
+  const deadlineMs = performance.now() + cliLimits.demoStartMs;
+  say(`Starting ${keeper.name} …`);
+  const first = await children.start(keeper);
+  const control = await readControlFile(keeper.data);
+  if (control === undefined) throw new PlexusError(failure("UNREACHABLE", { data: keeper.data }));
+  const admin: Target = { url: first.url, token: control.controlToken };
+  say(`Starting ${others.map((node) => node.name).join(" and ")}, which join it …`);
+  const joined = await Promise.all(
+    others.map(
+      async (node) => await children.start(node, isNew ? await invitation(admin, node, deadlineMs) : undefined),
+    ),
+  );
+  await allUp(admin, plan, deadlineMs);
+  if (isNew) {
+    say("Making an account, a room and an agent …");
+    await furnish(plan, { url: first.url, password, adminCode: first.adminCode, deadlineMs });
+  }
+  return [first, ...joined];
+}
+
+async function invitation(admin: Target, node: DemoNode, deadlineMs: number): Promise<string> {
+  const body = { roles: node.roles, labels: node.labels };
+  const ask = () => callNode<InvitationIssued>(admin, "POST", "/api/admin/cluster/invitations", body);
+  return demand(await persistently(ask, deadlineMs)).token;
+}
+
+async function allUp(admin: Target, plan: DemoPlan, deadlineMs: number): Promise<void> {
+  const missing = async (): Promise<Result<undefined>> => {
+    const summary = await readSummary(admin);
+    if (!summary.ok) return summary;
+    const up = new Set(summary.value.nodes.filter((node) => node.up).map((node) => node.name));
+    const absent = plan.nodes.filter((node) => !up.has(node.name)).map((node) => node.name);
+    if (absent.length === 0) return { ok: true, value: undefined };
+    return refused(
+      failure("UNREACHABLE", { reason: `${absent.join(", ")} did not join in time`, folder: plan.folder }),
+    );
+  };
+  demand(await persistently(missing, deadlineMs));
+}
+
+/** The account, the room and the agent, each made over the API as a person would. */
+async function furnish(
+  plan: DemoPlan,
+  at: {
+    readonly url: string;
+    readonly password: string;
+    readonly adminCode: string | undefined;
+    readonly deadlineMs: number;
+  },
+): Promise<void> {
+  const { user, room, agent } = plan;
+  const { url, password, adminCode, deadlineMs } = at;
+  const account = { name: user, password };
+  const signUp = { ...account, displayName: "Demo", ...(adminCode !== undefined && { adminCode }) };
+  const made = await persistently(() => callNode<SignedIn>({ url }, "POST", "/api/sign-up", signUp), deadlineMs);
+  // An answer that was lost: the account is there all the same.
+  const isThere = !made.ok && made.error.code === "NAME_TAKEN";
+  const signIn = () => callNode<SignedIn>({ url }, "POST", "/api/sign-in", account);
+  const { token } = demand(isThere ? await persistently(signIn, deadlineMs) : made);
+  const member = encodeURIComponent(`agent/${user}.${agent}`);
+  const text =
+    `Welcome. This room lives on one node and is copied to another. Talk to \`@${user}.${agent}\`, ` +
+    `then kill the node that the room lives on and go on talking at another page.`;
+  const steps: readonly (readonly [method: "POST" | "PUT", path: string, body: object])[] = [
+    ["POST", "/api/rooms", { room, title: "Lobby", topic: "A room that survives its node" }],
+    ["POST", "/api/agents", { name: agent, persona: "You are a friendly guide to Plexus. Answer in one sentence." }],
+    ["PUT", `/api/rooms/${room}/members/${member}`, {}],
+    ["POST", `/api/rooms/${room}/messages`, { text }],
+  ];
+  const done: readonly ErrorCode[] = ["NAME_TAKEN", "ALREADY_DONE"];
+  for (const [method, path, body] of steps) {
+    const answer = await persistently(() => callNode({ url, token }, method, path, body), deadlineMs);
+    if (!answer.ok && !done.includes(answer.error.code)) throw new PlexusError(answer.error);
+  }
+}
+
+/** Asks until it is answered or refused for good: in the first moments of a cluster slots are still finding their place. */
+async function persistently<T>(ask: () => Promise<Result<T>>, deadlineMs: number): Promise<Result<T>> {
+  for (;;) {
+    const answer = await ask();
+    if (answer.ok || answer.error.outcome === "failed" || performance.now() > deadlineMs) return answer;
+    await delay(cliLimits.pollMs / 4);
+  }
+}
+
+function onStopSignal(): Promise<StopSignal> {
+  return new Promise((resolvePromise) => {
+    let askedAtMs: number | undefined;
+    const onSignal = (signal: StopSignal): void => {
+      // A second press means it: the nodes end with their channel to us.
+      if (askedAtMs !== undefined && performance.now() - askedAtMs > cliLimits.samePressMs)
+        process.exit(codeOfSignal(signal));
+      askedAtMs ??= performance.now();
+      resolvePromise(signal);
+    };
+    for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, onSignal);
+  });
+}
+
+const keptPath = (folder: string): string => join(folder, "demo.json");
+
+async function readKept(folder: string): Promise<Kept | undefined> {
+  const text = await readFile(keptPath(folder), "utf8").catch(() => undefined);
+  if (text === undefined) return undefined;
+  const kept = JSON.parse(text) as Kept;
+  for (const port of kept.ports)
+    if ((await listenOn(port)) === undefined) {
+      // The nodes look for one another where they were, so other ports would not do.
+      const reason = "another program has this port, and the nodes of this folder know each other by it";
+      throw new PlexusError(failure("CONFIG_INVALID", { field: "data", value: folder, port, reason }));
+    }
+  return kept;
+}
+
+/** All at once, so that none is found twice. */
+async function freePorts(count: number): Promise<readonly number[]> {
+  const servers = await Promise.all(Array.from({ length: count }, () => listenOn(0, true)));
+  return servers.map((server) => {
+    if (server === undefined) throw new PlexusError(failure("CONFIG_INVALID", { reason: "no free ports" }));
+    server.close();
+    return server.port;
+  });
+}
+
+interface Listening {
+  readonly port: number;
+  close(): void;
+}
+
+/** Undefined when the port is taken. Unless `keep`, it is free again when the promise resolves. */
+function listenOn(port: number, keep = false): Promise<Listening | undefined> {
+  return new Promise((resolvePromise) => {
+    const server = createServer();
+    server.once("error", () => resolvePromise(undefined));
+    server.listen({ host: "127.0.0.1", port }, () => {
+      const address = server.address();
+      const listening = {
+        port: typeof address === "object" && address !== null ? address.port : port,
+        close: () => void server.close(),
+      };
+      if (keep) resolvePromise(listening);
+      else server.close(() => resolvePromise(listening));
+    });
+  });
+}
+
+/** Removes what was temporary, unless a node that a person started again still runs on it. */
+async function removeFolder(plan: DemoPlan, output: Output): Promise<void> {
+  for (const node of plan.nodes) {
+    const control = await readControlFile(node.data);
+    if (control !== undefined && isAlive(control.pid)) {
+      output.printError(`${node.name} was started by hand and still runs (pid ${control.pid}); ${plan.folder} stays.`);
+      return;
+    }
+  }
+  await rm(plan.folder, { recursive: true, force: true, maxRetries: 5 });
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** How a person calls this `plexus` from where they are. */
+function plexusCommand(): string {
+  const launcher = fileURLToPath(new URL("../../bin/plexus", import.meta.url));
+  const inPath = (process.env["PATH"] ?? "").split(delimiter).some((folder) => {
+    try {
+      const path = join(folder, "plexus");
+      accessSync(path, constants.X_OK);
+      return realpathSync(path) === realpathSync(launcher);
+    } catch {
+      return false;
+    }
+  });
+  if (inPath) return "plexus";
+  const near = relative(process.cwd(), launcher);
+  return near.startsWith("..") ? launcher : near;
+}

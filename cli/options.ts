@@ -1,0 +1,98 @@
+import { InvalidArgumentError, Option } from "commander";
+import { parseDurationMs } from "../config/index.ts";
+import { roles, type Role } from "../protocols/index.ts";
+import type { AdminFlags } from "./admin.ts";
+import { cliLimits } from "./limits.ts";
+import { readSettings } from "./settings.ts";
+
+/** What commander shows below the help of a command. */
+export const examples = (...lines: readonly string[]): string =>
+  `\nExamples:\n${lines.map((line) => `  $ ${line}`).join("\n")}\n`;
+
+/** A flag that may be given several times. */
+export const collect = <T>(value: T, before: readonly T[] | undefined): readonly T[] => [...(before ?? []), value];
+
+export const wholeNumber =
+  (name: string, min = 0, max = Number.MAX_SAFE_INTEGER) =>
+  (text: string) => {
+    const range = `${min === 0 ? "" : `, at least ${min}`}${max === Number.MAX_SAFE_INTEGER ? "" : `, at most ${max}`}`;
+    if (!/^\d{1,9}$/.test(text) || Number(text) < min || Number(text) > max)
+      throw new InvalidArgumentError(`${name} must be a whole number${range}.`);
+    return Number(text);
+  };
+
+/** `30s`, `5m`, `1h`, within bounds. */
+export const duration =
+  (name: string, bounds: { readonly minMs: number; readonly maxMs: number }) =>
+  (text: string): number => {
+    const durationMs = parseDurationMs(text);
+    if (durationMs === undefined) throw new InvalidArgumentError(`${name} must be a duration like 30s, 5m or 1h.`);
+    if (durationMs < bounds.minMs || durationMs > bounds.maxMs)
+      throw new InvalidArgumentError(`${name} must be between ${bounds.minMs} and ${bounds.maxMs} ms.`);
+    return durationMs;
+  };
+
+export const webAddress = (text: string): string => {
+  if (!/^https?:$/.test(URL.parse(text)?.protocol ?? ""))
+    throw new InvalidArgumentError("It must be an address like http://127.0.0.1:7070.");
+  return text;
+};
+
+/** One or more addresses of etcd, in one word or several. */
+export const webAddresses = (text: string, before: readonly string[] | undefined): readonly string[] => [
+  ...(before ?? []),
+  ...text.split(",").map((address) => webAddress(address.trim())),
+];
+
+export const namedValue = (text: string, before: readonly string[] | undefined): readonly string[] => {
+  if (!/^[^=]+=/.test(text)) throw new InvalidArgumentError("It must have a name and a value: zone=north.");
+  return collect(text, before);
+};
+
+/** `zone=north` and more as a table; the last of one name wins. */
+export const labelsFrom = (texts: readonly string[]): Readonly<Record<string, string>> =>
+  Object.fromEntries(
+    texts.map((text) => {
+      const [name = "", ...value] = text.split("=");
+      return [name, value.join("=")];
+    }),
+  );
+
+/** One role or several, `chat,ai`, each once. */
+export const roleList = (text: string, before: readonly Role[] | undefined): readonly Role[] => {
+  const named = text.split(",").map((part) => part.trim());
+  const unknown = named.find((name) => !(roles as readonly string[]).includes(name));
+  if (unknown !== undefined) throw new InvalidArgumentError(`Allowed choices are ${roles.join(", ")}.`);
+  return [...new Set([...(before ?? []), ...(named as readonly Role[])])];
+};
+
+export const json = (): Option => new Option("--json", "print JSON for programs");
+export const data = (): Option =>
+  new Option("--data <folder>", "data folder of the node (default: ~/.local/share/plexus)");
+export const url = (): Option =>
+  new Option("--url <url>", "address of the node").env("PLEXUS_URL").argParser(webAddress);
+
+/** Where an actor or slot should go, and how long that may take. */
+export const to = (): Option => new Option("--to <node>", "name of the node it goes to").makeOptionMandatory();
+export const moveTimeout = (): Option =>
+  new Option("--timeout <duration>", "how long to wait for its arrival")
+    .default(cliLimits.moveTimeoutMs, "1m")
+    .argParser(duration("The timeout", { minMs: 1_000, maxMs: 600_000 }));
+
+export interface MoveOptions extends AdminOptions {
+  readonly to: string;
+  readonly timeout: number;
+}
+
+/** The flags that every admin command knows. */
+export interface AdminOptions {
+  readonly data?: string;
+  readonly url?: string;
+  readonly json?: boolean;
+}
+
+/** Says where an admin command goes. */
+export async function adminFlags(options: AdminOptions): Promise<AdminFlags> {
+  const { data: dataFolder } = await readSettings({ data: options.data }, undefined, process.env);
+  return { dataFolder, url: options.url, json: options.json ?? false };
+}

@@ -1,0 +1,240 @@
+import { setTimeout as delay } from "node:timers/promises";
+import type {
+  ActorRow,
+  BusyActor,
+  ClusterNodeRow,
+  ClusterSlotRow,
+  ClusterSummary,
+  Failure,
+  Result,
+} from "../protocols/index.ts";
+import { findNode, demand, type AdminFlags } from "./admin.ts";
+import { readSlots, readSummary } from "./cluster.ts";
+import {
+  chooseSlots,
+  describeDirectory,
+  describeSlotCounts,
+  nameOf,
+  namesOf,
+  rate,
+  stateOf,
+  type NodeNames,
+} from "./cluster-view.ts";
+import { cliLimits } from "./limits.ts";
+import { callNode, type Target } from "./node-client.ts";
+import { counted, describeBytes, exitCodes, paint, withoutControls, type Output } from "./output.ts";
+
+/** `plexus top`: the cluster at a glance, again and again. Reading, drawing (`topFrame`, pure) and the terminal are apart. */
+
+/** What one frame shows. */
+export interface TopData {
+  readonly summary: ClusterSummary;
+  readonly slots: readonly ClusterSlotRow[];
+  /** Actors in memory at the asked node, where no node has told which are the busiest of the cluster. */
+  readonly actors: readonly ActorRow[];
+}
+
+/** How a frame is drawn. */
+export interface TopView {
+  readonly columns: number;
+  readonly rows: number;
+  readonly color: boolean;
+  readonly nowMs: number;
+  /** Why `data` is not of this moment. */
+  readonly trouble?: Failure;
+}
+
+/** Reads what a frame needs. */
+export async function readTop(target: Target): Promise<Result<TopData>> {
+  const [summary, slots] = await Promise.all([readSummary(target), readSlots(target)]);
+  if (!summary.ok) return summary;
+  if (!slots.ok) return slots;
+  if (summary.value.busiest !== undefined)
+    return { ok: true, value: { summary: summary.value, slots: slots.value, actors: [] } };
+  type Page = { readonly rows: readonly ActorRow[] };
+  const path = `/api/admin/actors?status=active&limit=${cliLimits.actorPageRows}`;
+  const actors = await callNode<Page>(target, "GET", path);
+  if (!actors.ok) return actors;
+  return { ok: true, value: { summary: summary.value, slots: slots.value, actors: actors.value.rows } };
+}
+
+/** A bar of `width` cells, filled in eighths. */
+export function bar(share: number, width: number): string {
+  const eighths = Math.round(Math.min(1, Math.max(0, share)) * width * 8);
+  const full = Math.floor(eighths / 8);
+  const part = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"][eighths % 8] ?? "";
+  return `${"█".repeat(full)}${part}`.padEnd(width, "·");
+}
+
+/** The lines of one frame: at most `rows`, none longer than `columns`. */
+export function topFrame(data: TopData, view: TopView): readonly string[] {
+  const { summary, slots } = data;
+  const names = namesOf(summary);
+  const up = summary.nodes.filter((node) => node.up).length;
+  const time = new Date(view.nowMs).toISOString().slice(11, 19);
+  const head: readonly Line[] = [
+    [`Plexus  ${up} of ${counted(summary.nodes.length, "node")} up, view ${summary.view}, ${time} UTC`, "bold"],
+    [describeDirectory(summary)],
+    [describeSlotCounts(summary), summary.slots.down > 0 ? "red" : undefined],
+    ...(view.trouble === undefined
+      ? []
+      : ([[`No answer now (${view.trouble.code}); what is shown is older. Trying again.`, "red"]] as const)),
+  ];
+  const troubled = chooseSlots(slots, { notOk: true, pinned: false }, names);
+  const sections: readonly (readonly Line[])[] = [
+    head,
+    nodeLines(summary.nodes, view.columns),
+    ...(troubled.length === 0 ? [] : [slotLines(troubled, names)]),
+    busyLines(data, names),
+  ];
+  return sections
+    .flatMap((section, index) => (index === 0 ? section : [[""] as Line, ...section]))
+    .slice(0, Math.max(1, view.rows))
+    .map(([text, style]) => {
+      const fitted = withoutControls(text).slice(0, Math.max(1, view.columns));
+      return style === undefined ? fitted : paint(view.color, style, fitted);
+    });
+}
+
+type Line = readonly [text: string, style?: "bold" | "dim" | "red" | "yellow" | undefined];
+
+const cut = (text: string, width: number): string =>
+  text.length > width ? `${text.slice(0, width - 1)}…` : text.padEnd(width);
+
+function nodeLines(nodes: readonly ClusterNodeRow[], columns: number): readonly Line[] {
+  const busiest = Math.max(1, ...nodes.map((node) => node.turnsPerSecond ?? 0));
+  // Everything but the bar has its width; the bar takes what the terminal has left.
+  const barWidth = Math.min(30, Math.max(5, columns - 84));
+  const heads = ["Turns/s", "Slots", "Copies", "Actors", "Conns", "Late", "Memory"];
+  const widths = [7, 5, 6, 6, 5, 7, 8];
+  const numbers = (cells: readonly string[]): string =>
+    cells.map((cell, index) => cell.padStart(widths[index] ?? 0)).join(" ");
+  return [
+    [`${"Node".padEnd(14)} ${"State".padEnd(15)} ${"Load".padEnd(barWidth)} ${numbers(heads)}`, "bold"],
+    ...nodes
+      .toSorted((one, other) => (one.name < other.name ? -1 : 1))
+      .map((node): Line => {
+        const { turnsPerSecond, actors, connections, eventLoopLagMs, memoryBytes } = node;
+        const cells = [
+          turnsPerSecond === undefined ? "" : rate(turnsPerSecond),
+          String(node.slotsOwned),
+          String(node.slotsReplicated),
+          String(actors ?? ""),
+          String(connections ?? ""),
+          eventLoopLagMs === undefined ? "" : `${rate(eventLoopLagMs)} ms`,
+          memoryBytes === undefined ? "" : describeBytes(memoryBytes),
+        ];
+        const load = bar((turnsPerSecond ?? 0) / busiest, barWidth);
+        const text = `${cut(node.name, 14)} ${cut(stateOf(node), 15)} ${load} ${numbers(cells)}`;
+        return [text, node.up ? (node.state === "draining" ? "yellow" : undefined) : "red"];
+      }),
+  ];
+}
+
+function slotLines(slots: readonly ClusterSlotRow[], names: NodeNames): readonly Line[] {
+  const shown = slots.slice(0, cliLimits.topRowsMax);
+  const listed = (nodes: readonly string[]): string => nodes.map((node) => nameOf(names, node)).join(", ") || "none";
+  const rest = slots.length - shown.length;
+  return [
+    ["Slots that are not ok", "bold"],
+    ...shown.map((slot): Line => {
+      const way = slot.want === undefined ? "" : `, wanted ${nameOf(names, slot.want.owner)}`;
+      const learners = slot.learners.length === 0 ? "" : `, catching up ${listed(slot.learners)}`;
+      const where = `owner ${nameOf(names, slot.owner)}${way}, in sync ${listed(slot.inSync)}${learners}`;
+      return [`${cut(slot.slot, 20)} ${cut(slot.status, 7)} ${where}`, slot.status === "down" ? "red" : "yellow"];
+    }),
+    ...(rest === 0 ? [] : ([[`and ${rest} more: plexus slots --not-ok`, "dim"]] as const)),
+  ];
+}
+
+function busyLines({ summary, actors }: TopData, names: NodeNames): readonly Line[] {
+  if (summary.busiest !== undefined)
+    return [
+      ["Busiest actors", "bold"],
+      ...summary.busiest.slice(0, cliLimits.topRowsMax).map(busyLine(names)),
+      ...(summary.busiest.length === 0 ? ([["none", "dim"]] as const) : []),
+    ];
+  const asked = summary.nodes.find((node) => node.self)?.name ?? "the asked node";
+  const rows = actors
+    .toSorted((one, other) => other.mailbox - one.mailbox || (other.lastActiveAtMs ?? 0) - (one.lastActiveAtMs ?? 0))
+    .slice(0, cliLimits.topRowsMax);
+  return [
+    [`Actors at ${asked}, longest mailbox first, then the latest`, "bold"],
+    ...rows.map(({ actor, mailbox, restarts }): Line => [`${cut(actor, 40)} ${mailbox} waiting, ${restarts} restarts`]),
+    ...(rows.length === 0 ? ([["none", "dim"]] as const) : []),
+  ];
+}
+
+const busyLine =
+  (names: NodeNames) =>
+  ({ actor, node, turnsPerSecond }: BusyActor): Line => [
+    `${cut(actor, 40)} ${rate(turnsPerSecond).padStart(7)} turns/s on ${nameOf(names, node)}`,
+  ];
+
+/** What `plexus top` was asked for. */
+export interface TopWish {
+  readonly once: boolean;
+  readonly intervalMs: number;
+}
+
+/** `plexus top`. Without a terminal, with --once or --json: one frame. */
+export async function top(flags: AdminFlags, wish: TopWish, output: Output): Promise<number> {
+  const target = await findNode(flags);
+  const first = demand(await readTop(target));
+  const { stdin, stdout } = process;
+  if (flags.json || wish.once || !stdout.isTTY || !stdin.isTTY) {
+    const view = { columns: Math.max(output.columns, 100), rows: Number.MAX_SAFE_INTEGER, color: output.color };
+    output.print(flags.json ? JSON.stringify(first) : topFrame(first, { ...view, nowMs: Date.now() }).join("\n"));
+    return exitCodes.ok;
+  }
+  await live(target, { first, intervalMs: wish.intervalMs, color: output.color });
+  return exitCodes.ok;
+}
+
+/** The alternate screen, so that what was on the terminal is there again afterwards. */
+const enterScreen = "\u001b[?1049h\u001b[?25l";
+const leaveScreen = "\u001b[?25h\u001b[?1049l";
+
+async function live(
+  target: Target,
+  options: { readonly first: TopData; readonly intervalMs: number; readonly color: boolean },
+): Promise<void> {
+  const { stdin, stdout } = process;
+  const quit = new AbortController();
+  const ended = new Promise<undefined>((resolve) => quit.signal.addEventListener("abort", () => resolve(undefined)));
+  const end = (): void => quit.abort();
+  const onKey = (key: Buffer): void => {
+    // q, Ctrl-C (raw mode hands it to us), Escape alone.
+    if (["q", "Q", "\u0003", "\u001b"].includes(key.toString())) end();
+  };
+  let data = options.first;
+  let trouble: Failure | undefined;
+  const draw = (): void => {
+    const view = { columns: stdout.columns, rows: stdout.rows - 1, color: options.color, nowMs: Date.now() };
+    const lines = topFrame(data, { ...view, ...(trouble !== undefined && { trouble }) });
+    const frame = lines.map((line) => `${line}\u001b[K`).join("\r\n");
+    const hint = paint(options.color, "dim", "q quits");
+    stdout.write(`\u001b[H${frame}\u001b[J\u001b[${stdout.rows};1H${hint}\u001b[K`);
+  };
+  stdout.write(enterScreen);
+  stdin.setRawMode(true).resume();
+  stdin.on("data", onKey);
+  stdout.on("resize", draw);
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(signal, end);
+  try {
+    while (!quit.signal.aborted) {
+      draw();
+      await delay(options.intervalMs, undefined, { signal: quit.signal }).catch(() => undefined);
+      // A node that hangs must not keep us from leaving.
+      const answer = quit.signal.aborted ? undefined : await Promise.race([readTop(target), ended]);
+      if (answer === undefined) break;
+      trouble = answer.ok ? undefined : answer.error;
+      if (answer.ok) data = answer.value;
+    }
+  } finally {
+    stdin.off("data", onKey).setRawMode(false).pause();
+    stdout.off("resize", draw);
+    for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.off(signal, end);
+    stdout.write(leaveScreen);
+  }
+}

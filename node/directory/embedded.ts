@@ -1,0 +1,268 @@
+import { decode, failure, failureOf, PlexusError } from "../../protocols/index.ts";
+import type { Clock, Directory, DirectoryRow, DirectoryWatcher, Store, StoreOp } from "../ports.ts";
+import { headKey, headOp, loadContent, rowKey, rowOp, type Content } from "./layout.ts";
+import { directoryLimits, type DirectoryLimits } from "./limits.ts";
+import { encodeValue, inKeyOrder, moved, unavailable, type DirectoryHome } from "./row.ts";
+
+type Answer = Awaited<ReturnType<Directory["compareAndSet"]>>;
+
+/** The directory in a node's own store. */
+export interface EmbeddedDirectory extends Directory {
+  /** Resolves when it has been read. Errors: DATA_DAMAGED, DATA_FORMAT_UNKNOWN, DIRECTORY_UNAVAILABLE. */
+  opened(): Promise<void>;
+  /** Gives everything away for good. No change happens while `copy` runs; if it fails, things go on as before. Once the
+   *  new home is on disk, every operation ends with DIRECTORY_MOVED and watchers hear `stale`. */
+  handOver(
+    home: DirectoryHome,
+    copy: (rows: readonly DirectoryRow[], revision: number) => Promise<void>,
+  ): Promise<void>;
+  /** Calls back when it has been moved; at once if that was long ago. */
+  onMoved(listener: (home: DirectoryHome) => void): () => void;
+}
+
+interface Waiting {
+  readonly key: string;
+  readonly bytes: Uint8Array | undefined;
+  readonly revision: number;
+  readonly guard: { readonly key: string; readonly revision: number } | undefined;
+  readonly resolve: (answer: Answer) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+interface Watch {
+  readonly prefix: string;
+  readonly watcher: DirectoryWatcher;
+  /** Whether it has had its `reset` since the last `stale`. */
+  current: boolean;
+}
+
+/** Opens with the first operation. With a clock, a store that could not be read is read again by itself; without one, by
+ *  the next operation. */
+export function createEmbeddedDirectory(ports: {
+  readonly store: Store;
+  readonly clock?: Pick<Clock, "after">;
+  readonly limits?: DirectoryLimits;
+}): EmbeddedDirectory {
+  const { store, clock, limits = directoryLimits } = ports;
+  const watches = new Set<Watch>();
+  const movedListeners = new Set<(home: DirectoryHome) => void>();
+  /** What is on disk. Never ahead of it. */
+  let content: Content = { rows: new Map(), revision: 0, home: undefined };
+  let loading: Promise<void> | undefined;
+  /** Store keys of batches whose outcome is unknown. */
+  let doubtful = new Set<string>();
+  let queue: Waiting[] = [];
+  let committing: Promise<void> | undefined;
+  let handingOver = false;
+
+  const select = (prefix: string): readonly DirectoryRow[] =>
+    [...content.rows.values()].filter(({ key }) => key.startsWith(prefix)).sort(inKeyOrder);
+
+  const load = async (): Promise<void> => {
+    const loaded = await loadContent(store, limits);
+    if (doubtful.size > 0) {
+      // What a rejected batch left may be visible and not durable: nobody may see it before it is written again.
+      const ops = [...doubtful].map((key): StoreOp => {
+        if (key === headKey) return headOp(loaded.revision, loaded.home);
+        const name = key.slice(rowKey("").length);
+        return rowOp(name, loaded.rows.get(name));
+      });
+      await store.batch(ops, { sync: true });
+      doubtful = new Set();
+    }
+    const { home } = content;
+    content = loaded;
+    if (content.home !== undefined && home === undefined) tellMoved(content.home);
+    for (const watch of watches) begin(watch);
+  };
+
+  const opened = (): Promise<void> => {
+    loading ??= load().catch((error: unknown) => {
+      const { code } = failureOf(error);
+      // Damage does not heal by reading again.
+      if (code === "DATA_DAMAGED" || code === "DATA_FORMAT_UNKNOWN") throw error;
+      loading = undefined;
+      if (watches.size > 0) clock?.after(limits.reloadMs, () => void opened().catch(() => undefined));
+      throw unavailable("the store cannot be read", error);
+    });
+    return loading;
+  };
+
+  /** Opens, and says where to go if it is no longer here. */
+  const present = async (): Promise<void> => {
+    await opened();
+    if (content.home !== undefined) throw moved(content.home);
+  };
+
+  const begin = (watch: Watch): void => {
+    if (watch.current || content.home !== undefined || !watches.has(watch)) return;
+    watch.current = true;
+    watch.watcher.reset(select(watch.prefix));
+  };
+
+  const allStale = (): void => {
+    for (const watch of watches) {
+      if (!watch.current) continue;
+      watch.current = false;
+      watch.watcher.stale();
+    }
+  };
+
+  const tellMoved = (home: DirectoryHome): void => {
+    allStale();
+    const listeners = [...movedListeners];
+    movedListeners.clear();
+    for (const listener of listeners) listener(home);
+  };
+
+  /** Writes one batch. When that fails nobody knows what is on disk: everything is read again before anything is served. */
+  const write = async (ops: readonly StoreOp[]): Promise<void> => {
+    try {
+      await store.batch(ops, { sync: true });
+    } catch (error) {
+      for (const { key } of ops) doubtful.add(key);
+      loading = undefined;
+      allStale();
+      void opened().catch(() => undefined);
+      throw unavailable("the store refused a write", error);
+    }
+  };
+
+  /** Decides a group of changes, each on what those before it leave, and writes them in one batch. */
+  const commit = async (group: readonly Waiting[]): Promise<void> => {
+    const changed = new Map<string, DirectoryRow | undefined>();
+    const history: { readonly key: string; readonly row: DirectoryRow | undefined; readonly revision: number }[] = [];
+    const answers: (() => void)[] = [];
+    try {
+      await present();
+      let { revision } = content;
+      let count = content.rows.size;
+      const now = (key: string): DirectoryRow | undefined =>
+        changed.has(key) ? changed.get(key) : content.rows.get(key);
+      for (const { key, bytes, revision: expected, guard, resolve, reject } of group) {
+        const row = now(key);
+        const fits =
+          (row?.revision ?? 0) === expected &&
+          (guard === undefined || (now(guard.key)?.revision ?? 0) === guard.revision);
+        if (!fits || (row === undefined && bytes === undefined)) {
+          answers.push(() => resolve({ applied: fits, row }));
+          continue;
+        }
+        if (row === undefined && count >= limits.rowsMax) {
+          answers.push(() => reject(new PlexusError(failure("LIMIT_REACHED", { rowsMax: limits.rowsMax }))));
+          continue;
+        }
+        revision += 1;
+        count += (bytes === undefined ? 0 : 1) - (row === undefined ? 0 : 1);
+        const next = bytes && { key, value: decode(bytes), revision };
+        changed.set(key, next);
+        history.push({ key, row: next, revision });
+        answers.push(() => resolve({ applied: true, row: next }));
+      }
+      if (history.length > 0) {
+        await write([...[...changed].map(([key, row]) => rowOp(key, row)), headOp(revision, undefined)]);
+        for (const [key, row] of changed) {
+          if (row === undefined) content.rows.delete(key);
+          else content.rows.set(key, row);
+        }
+        content = { ...content, revision };
+      }
+    } catch (error) {
+      for (const { reject } of group) reject(error);
+      return;
+    }
+    // Answers are only promises: whoever waits for one runs after the watchers.
+    for (const answer of answers) answer();
+    for (const { key, row, revision } of history) {
+      for (const watch of watches) {
+        if (!watch.current || !key.startsWith(watch.prefix)) continue;
+        if (row === undefined) watch.watcher.removed(key, revision);
+        else watch.watcher.changed(row);
+      }
+    }
+  };
+
+  const nextGroup = (): readonly Waiting[] => {
+    let bytes = 0;
+    let end = 0;
+    for (; end < queue.length && end < limits.groupChangesMax && bytes < limits.groupBytesMax; end += 1)
+      bytes += queue[end]?.bytes?.length ?? 0;
+    const group = queue.slice(0, end);
+    queue = queue.slice(end);
+    return group;
+  };
+
+  const commitAll = async (): Promise<void> => {
+    try {
+      while (queue.length > 0 && !handingOver) await commit(nextGroup());
+    } finally {
+      committing = undefined;
+    }
+  };
+
+  const startCommitting = (): void => {
+    // The first of many changes asked for in one go waits for the others: they share one write.
+    if (!handingOver) committing ??= Promise.resolve().then(commitAll);
+  };
+
+  return {
+    opened,
+    async read(key) {
+      await present();
+      return content.rows.get(key);
+    },
+    async list(prefix) {
+      await present();
+      return select(prefix);
+    },
+    async compareAndSet(key, value, revision, guard) {
+      const bytes = encodeValue(key, value);
+      if (queue.length >= limits.changesWaitingMax) throw unavailable("too many changes wait");
+      return new Promise((resolve, reject) => {
+        queue.push({ key, bytes, revision, guard, resolve, reject });
+        startCommitting();
+      });
+    },
+    watch(prefix, watcher) {
+      const watch: Watch = { prefix, watcher, current: false };
+      watches.add(watch);
+      void opened().then(
+        () => begin(watch),
+        () => undefined,
+      );
+      return () => void watches.delete(watch);
+    },
+    async handOver(home, copy) {
+      await present();
+      if (handingOver) throw new PlexusError(failure("ALREADY_DONE", { reason: "it is being moved" }));
+      handingOver = true;
+      try {
+        await committing;
+        await present();
+        await copy(select(""), content.revision);
+        await write([headOp(content.revision, home)]).catch(async (error: unknown) => {
+          // Unknown: the disk says whether it is moved.
+          await opened();
+          if (content.home === undefined) throw error;
+        });
+        if (content.home === undefined) {
+          content = { ...content, home };
+          tellMoved(home);
+        }
+      } finally {
+        handingOver = false;
+        if (queue.length > 0) startCommitting();
+      }
+    },
+    onMoved(listener) {
+      movedListeners.add(listener);
+      void opened().then(
+        () => {
+          if (content.home !== undefined && movedListeners.delete(listener)) listener(content.home);
+        },
+        () => undefined,
+      );
+      return () => movedListeners.delete(listener);
+    },
+  };
+}

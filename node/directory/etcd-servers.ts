@@ -1,0 +1,134 @@
+import {
+  KVClient,
+  MaintenanceClient,
+  WatchClient,
+  type IDuplexStream,
+  type IOptions,
+  type IRangeRequest,
+  type IRangeResponse,
+  type ITxnRequest,
+  type ITxnResponse,
+  type IWatchRequest,
+  type IWatchResponse,
+} from "etcd3";
+import { ConnectionPool } from "etcd3/lib/connection-pool.js";
+import type { Clock } from "../ports.ts";
+import type { DirectoryLimits } from "./limits.ts";
+import { unavailable } from "./row.ts";
+
+/** How to prove to etcd who we are, and who it has to be. */
+export type EtcdSecurity = Pick<IOptions, "auth" | "credentials">;
+
+type WatchStream = IDuplexStream<IWatchRequest, IWatchResponse>;
+
+/** The members of an etcd cluster, one of them preferred. Every call has a deadline. Error: DIRECTORY_UNAVAILABLE. */
+export interface EtcdServers {
+  /** A linearizable read; another member is asked when one does not answer. */
+  range(request: IRangeRequest): Promise<IRangeResponse>;
+  /** Asks once: when it fails, the outcome is unknown. */
+  transact(request: ITxnRequest): Promise<ITxnResponse>;
+  version(): Promise<string>;
+  /** A stream on a connection of its own. `end` closes it, and prefers another member from now on if it `failed`. */
+  watch(): Promise<{ readonly stream: WatchStream; readonly end: (failed: boolean) => void }>;
+  close(): void;
+}
+
+type Policy = NonNullable<NonNullable<IOptions["faultHandling"]>["global"]>;
+
+/** etcd3 repeats what fails three times, a compare-and-set too; its second attempt would be refused because of the first.
+ *  And its circuit breakers shut a member out that is back. So: no policy. */
+const asItIs = {
+  onSuccess: () => ({ dispose: () => undefined }),
+  onFailure: () => ({ dispose: () => undefined }),
+  execute: async (work: (context: { signal: AbortSignal }) => unknown, signal = new AbortController().signal) =>
+    work({ signal }),
+} as unknown as Policy;
+
+const grpcOptions = {
+  // A page of rows is larger than the 4 MiB that gRPC takes unasked.
+  "grpc.max_receive_message_length": 128 * 1024 * 1024,
+  // A member that comes back is used again soon.
+  "grpc.initial_reconnect_backoff_ms": 100,
+  "grpc.max_reconnect_backoff_ms": 1_000,
+  "grpc.enable_retries": 0,
+  // Connections end with their pool.
+  "grpc.use_local_subchannel_pool": 1,
+};
+
+export function createEtcdServers(ports: {
+  readonly endpoints: readonly string[];
+  readonly clock: Pick<Clock, "nowMs">;
+  readonly limits: DirectoryLimits;
+  readonly security: EtcdSecurity;
+}): EtcdServers {
+  const { endpoints, clock, limits, security } = ports;
+  if (endpoints.length === 0) throw unavailable("no etcd endpoint is given");
+  const connect = (endpoint: string): ConnectionPool =>
+    new ConnectionPool({
+      ...security,
+      hosts: endpoint,
+      grpcOptions,
+      faultHandling: { global: asItIs, host: () => asItIs },
+    });
+  const pools = endpoints.map(connect);
+  const clients = pools.map((pool) => ({ kv: new KVClient(pool), maintenance: new MaintenanceClient(pool) }));
+  /** A read leaves time for the other members. */
+  const attemptMs = Math.max(limits.callTimeoutMs / endpoints.length, limits.callTimeoutMs / 4);
+  let preferred = 0;
+  let closed = false;
+
+  const avoid = (member: number): void => {
+    if (member === preferred) preferred = (preferred + 1) % endpoints.length;
+  };
+  const attempt = async <Answer>(
+    timeoutMs: number,
+    work: (client: (typeof clients)[number], options: { deadline: number }) => Promise<Answer>,
+  ): Promise<Answer> => {
+    if (closed) throw unavailable("it is closed");
+    const member = preferred;
+    try {
+      return await work(clients[member] as (typeof clients)[number], { deadline: clock.nowMs() + timeoutMs });
+    } catch (error) {
+      avoid(member);
+      throw unavailable(`etcd ${endpoints[member]}: ${(error as Error).message}`, error);
+    }
+  };
+  const anyOf = async <Answer>(
+    work: (client: (typeof clients)[number], options: { deadline: number }) => Promise<Answer>,
+  ): Promise<Answer> => {
+    for (let tries = 1; tries < endpoints.length; tries += 1) {
+      try {
+        return await attempt(attemptMs, work);
+      } catch (error) {
+        if (closed) throw error;
+      }
+    }
+    return attempt(attemptMs, work);
+  };
+
+  return {
+    range: (request) => anyOf(({ kv }, options) => kv.range(request, options)),
+    transact: (request) => attempt(limits.callTimeoutMs, ({ kv }, options) => kv.txn(request, options)),
+    version: async () => (await anyOf(({ maintenance }, options) => maintenance.status(options))).version,
+    async watch() {
+      if (closed) throw unavailable("it is closed");
+      const member = preferred;
+      const pool = connect(endpoints[member] as string);
+      const stream = await new WatchClient(pool).watch();
+      return {
+        stream,
+        end(failed) {
+          if (failed) avoid(member);
+          // Cancelling is an error to the stream, which nobody else hears of.
+          stream.on("error", () => undefined);
+          stream.cancel();
+          pool.close();
+        },
+      };
+    },
+    close() {
+      closed = true;
+      for (const pool of pools) pool.close();
+    },
+  };
+}

@@ -1,0 +1,211 @@
+import type { IRangeResponse, IWatchResponse, ITxnRequest } from "etcd3";
+import { decode, encode, failure, PlexusError } from "../../protocols/index.ts";
+import type { Clock, Directory, DirectoryRow, Log } from "../ports.ts";
+import { createEtcdFeed } from "./etcd-feed.ts";
+import { createEtcdServers, type EtcdSecurity } from "./etcd-servers.ts";
+import { directoryLimits, type DirectoryLimits } from "./limits.ts";
+import { decodeRow, encodeValue, unavailable, type DirectoryHome } from "./row.ts";
+
+/** Older servers lack what the watch relies on: progress on request. */
+const versionMin = { major: 3, minor: 4 };
+
+/** The directory in an etcd cluster.
+ *
+ *      <prefix>head       { state, source, base }   made once; a directory that is `copying` serves nobody
+ *      <prefix>row/<key>  value
+ *
+ *  A row's revision is etcd's mod_revision plus `base`: the last revision of the embedded directory it was moved from (0
+ *  if it never was). So revisions go on rising through the move, and what was read before it matches nothing after it. */
+export interface EtcdDirectory extends Directory {
+  readonly home: DirectoryHome;
+  /** Resolves when it can be used. Errors: DIRECTORY_UNAVAILABLE, VERSION_UNSUPPORTED. */
+  opened(): Promise<void>;
+  /** Takes over the rows of another directory, all or nothing: until the last one is there, it serves nobody. `source` says
+   *  whose they are. May be repeated after a failure. Error: ALREADY_DONE (it is another one's, or in use). */
+  fill(source: string, rows: readonly DirectoryRow[], base: number): Promise<void>;
+  close(): void;
+}
+
+interface Head {
+  readonly state: "copying" | "ready";
+  readonly source: string;
+  readonly base: number;
+}
+
+export function createEtcdDirectory(
+  ports: DirectoryHome & {
+    readonly clock: Pick<Clock, "nowMs" | "after">;
+    readonly log: Log;
+    readonly limits?: DirectoryLimits;
+    readonly security?: EtcdSecurity;
+  },
+): EtcdDirectory {
+  const { endpoints, prefix, clock, log, limits = directoryLimits, security = {} } = ports;
+  const servers = createEtcdServers({ endpoints, clock, limits, security });
+  const location = `etcd ${prefix}`;
+  const headKey = Buffer.from(`${prefix}head`);
+  const rowPrefix = `${prefix}row/`;
+  const rowKey = (key: string): Buffer => Buffer.from(`${rowPrefix}${key}`);
+  const nameOf = (key: Buffer): string => key.toString("latin1").slice(rowPrefix.length);
+  let opening: Promise<number> | undefined;
+
+  /** Undefined: nobody has used this prefix. */
+  const readHead = async (): Promise<{ readonly head: Head; readonly revision: string } | undefined> => {
+    const [found] = (await servers.range({ key: headKey })).kvs;
+    return found && { head: decode(found.value) as Head, revision: found.mod_revision };
+  };
+  const writeHead = async (head: Head, ifRevision: string | number): Promise<number | undefined> => {
+    const { succeeded, header } = await servers.transact({
+      compare: [isAt(headKey, ifRevision)],
+      success: [put(headKey, encode(head))],
+    });
+    return succeeded ? Number(header.revision) : undefined;
+  };
+
+  const open = async (): Promise<number> => {
+    const version = await servers.version();
+    const [major = 0, minor = 0] = version.split(".").map(Number);
+    if (major < versionMin.major || (major === versionMin.major && minor < versionMin.minor))
+      throw new PlexusError(failure("VERSION_UNSUPPORTED", { etcd: version, versionMin: "3.4" }));
+    if ((await readHead()) === undefined) await writeHead({ state: "ready", source: "", base: 0 }, 0);
+    const found = await readHead();
+    if (found?.head.state !== "ready") throw unavailable("it is being filled");
+    return found.head.base;
+  };
+  /** What to add to etcd's revisions. Read once: it never changes. */
+  const base = (): Promise<number> => {
+    opening ??= open().catch((error: unknown) => {
+      opening = undefined;
+      throw error;
+    });
+    return opening;
+  };
+
+  const toRows = (kvs: IRangeResponse["kvs"], plus: number): DirectoryRow[] =>
+    kvs.map(({ key, value, mod_revision }) => decodeRow(nameOf(key), Number(mod_revision) + plus, value, location));
+
+  const read = async (key: string): Promise<DirectoryRow | undefined> => {
+    const plus = await base();
+    return toRows((await servers.range({ key: rowKey(key) })).kvs, plus)[0];
+  };
+
+  /** Rows as of one revision of etcd's; begun again when that is compacted away before the last page. */
+  const readAll = async (under: string) => {
+    const plus = await base();
+    const range_end = endOf(rowPrefix + under);
+    for (let attempt = 1; ; attempt += 1) {
+      const first = await servers.range({ key: rowKey(under), range_end, limit: limits.scanRowsMax });
+      const { revision } = first.header;
+      const rows = toRows(first.kvs, plus);
+      try {
+        for (let page = first; page.more;) {
+          const key = Buffer.concat([page.kvs.at(-1)?.key ?? Buffer.of(), Buffer.of(0)]);
+          page = await servers.range({ key, range_end, limit: limits.scanRowsMax, revision });
+          rows.push(...toRows(page.kvs, plus));
+        }
+        return { rows, revision: Number(revision) };
+      } catch (error) {
+        if (attempt >= limits.listAttemptsMax) throw error;
+      }
+    }
+  };
+
+  const feed = createEtcdFeed({
+    servers,
+    clock,
+    log,
+    limits,
+    range: { key: rowKey(""), range_end: endOf(rowPrefix) },
+    async readLevel() {
+      plusOfFeed = await base();
+      return readAll("");
+    },
+    toEvents: ({ events }: IWatchResponse) =>
+      events.map(({ type, kv }) => {
+        const revision = Number(kv.mod_revision) + plusOfFeed;
+        const key = nameOf(kv.key);
+        return type === "Put" ? { row: decodeRow(key, revision, kv.value, location) } : { key, revision };
+      }),
+  });
+  let plusOfFeed = 0;
+
+  return {
+    home: { endpoints, prefix },
+    async opened() {
+      await base();
+    },
+    read,
+    list: async (under) => (await readAll(under)).rows,
+    async compareAndSet(key, value, revision, guard) {
+      const bytes = encodeValue(key, value);
+      const plus = await base();
+      // From before the move, and so of a row that cannot be: etcd would take a negative number for what it is not.
+      const impossible = (expected: number): boolean => expected !== 0 && expected <= plus;
+      if (impossible(revision) || (guard !== undefined && impossible(guard.revision)))
+        return { applied: false, row: await read(key) };
+      const compare = [isAt(rowKey(key), revision && revision - plus)];
+      if (guard !== undefined) compare.push(isAt(rowKey(guard.key), guard.revision && guard.revision - plus));
+      const { succeeded, header, responses } = await servers.transact({
+        compare,
+        success: [bytes === undefined ? { request_delete_range: { key: rowKey(key) } } : put(rowKey(key), bytes)],
+        failure: [{ request_range: { key: rowKey(key) } }],
+      });
+      if (!succeeded) return { applied: false, row: toRows(responses[0]?.response_range?.kvs ?? [], plus)[0] };
+      return {
+        applied: true,
+        row: bytes && decodeRow(key, Number(header.revision) + plus, bytes, location),
+      };
+    },
+    watch: (under, watcher) => feed.watch(under, watcher),
+    async fill(source, rows, from) {
+      const found = await readHead();
+      if (found !== undefined) {
+        if (found.head.source !== source)
+          throw new PlexusError(failure("ALREADY_DONE", { reason: "another directory lies here", prefix }));
+        // All was here, and only the last word was missing. With another base it is what an earlier attempt left: nobody
+        // was ever sent to it, and the rows have changed since.
+        if (found.head.state === "ready" && found.head.base === from) return;
+      }
+      const mine = await writeHead({ state: "copying", source, base: from }, found?.revision ?? 0);
+      if (mine === undefined) throw unavailable("somebody else is filling it");
+      // What an earlier attempt sent and what arrives only now no longer fits this revision of the head.
+      const write = async (success: NonNullable<ITxnRequest["success"]>): Promise<void> => {
+        const { succeeded } = await servers.transact({ compare: [isAt(headKey, mine)], success });
+        if (!succeeded) throw unavailable("somebody else is filling it");
+      };
+      await write([{ request_delete_range: { key: rowKey(""), range_end: endOf(rowPrefix) } }]);
+      let group: ReturnType<typeof put>[] = [];
+      let bytes = 0;
+      for (const { key, value } of rows) {
+        const encoded = encodeValue(key, value) as Uint8Array;
+        group.push(put(rowKey(key), encoded));
+        bytes += encoded.length;
+        if (group.length < limits.fillRowsMax && bytes < limits.fillBytesMax) continue;
+        await write(group);
+        group = [];
+        bytes = 0;
+      }
+      if (group.length > 0) await write(group);
+      if ((await writeHead({ state: "ready", source, base: from }, mine)) === undefined)
+        throw unavailable("somebody else is filling it");
+    },
+    close() {
+      feed.close();
+      servers.close();
+    },
+  };
+}
+
+const isAt = (key: Buffer, mod_revision: string | number) =>
+  ({ key, target: "Mod", result: "Equal", mod_revision }) as const;
+
+const put = (key: Buffer, value: Uint8Array) => ({
+  request_put: { key, value: Buffer.from(value.buffer, value.byteOffset, value.byteLength) },
+});
+
+/** The key after all that begin so. Prefixes are ASCII, so the last byte has a successor. */
+function endOf(prefix: string): Buffer {
+  const end = Buffer.from(prefix);
+  end[end.length - 1] = (end.at(-1) ?? 0) + 1;
+  return end;
+}

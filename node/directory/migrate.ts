@@ -1,0 +1,24 @@
+import type { EmbeddedDirectory } from "./embedded.ts";
+import type { EtcdDirectory } from "./etcd.ts";
+
+/** Moves a running cluster's directory from a node's store to etcd. `source` is the id of that node. If it fails, everything
+ *  goes on as before and it may be tried again; if the process dies, the next start is either before the move or after it.
+ *  Errors: ALREADY_DONE (the prefix is in use), DIRECTORY_MOVED (it was moved before), DIRECTORY_UNAVAILABLE.
+ *
+ *      embedded: changes wait ──► fill etcd ──► on disk: "moved to …" ──► changes and readers are sent there
+ *                                                   ▲ the one moment of the move
+ *
+ *  Before it, etcd says `copying`, or holds rows that nobody is sent to; after it, the embedded directory refuses everything
+ *  for good. So there is never a time with two truths, and nothing needs to be rolled back. */
+export async function migrateDirectory(
+  from: EmbeddedDirectory,
+  to: Pick<EtcdDirectory, "home" | "fill">,
+  source: string,
+): Promise<{ readonly rows: number }> {
+  let copied = 0;
+  await from.handOver(to.home, async (rows, revision) => {
+    await to.fill(source, rows, revision);
+    copied = rows.length;
+  });
+  return { rows: copied };
+}

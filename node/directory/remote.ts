@@ -1,0 +1,246 @@
+import { Compile } from "typebox/compile";
+import { failureOf, PlexusError, type Result } from "../../protocols/index.ts";
+import { directoryAnswers, type DirectoryWireChange, type DirectoryWireRow } from "../../protocols/mesh/directory.ts";
+import type { MeshBody } from "../../protocols/mesh/index.ts";
+import type { Exchange } from "../exchange.ts";
+import type { Clock, Directory, DirectoryRow, DirectoryWatcher, NodeId } from "../ports.ts";
+import { directoryLimits, type DirectoryLimits } from "./limits.ts";
+import { decodeRow, encodeValue, homeIn, unavailable, type DirectoryHome } from "./row.ts";
+
+const rowCheck = Compile(directoryAnswers.row);
+const changedCheck = Compile(directoryAnswers.changed);
+const pageCheck = Compile(directoryAnswers.page);
+const sentCheck = Compile(directoryAnswers.sent);
+
+/** What the keeper may refuse about a request itself; everything else means that it could not be asked. */
+const callersFault: readonly string[] = [
+  "BAD_REQUEST",
+  "TOO_LARGE",
+  "LIMIT_REACHED",
+  "CURSOR_EXPIRED",
+  "DIRECTORY_MOVED",
+];
+
+/** One watch, over all its attempts.
+ *
+ *      waiting ── retry, or the keeper connects ──► loading ── last page ──► current
+ *         ▲                                            │                        │
+ *         └──────── gap, ended, no answer, lost, other keeper (then `stale`) ───┘ */
+interface Watch {
+  readonly prefix: string;
+  readonly watcher: DirectoryWatcher;
+  state: "waiting" | "loading" | "current";
+  /** Number of the attempt: the watch's name at the keeper. 0: none. */
+  attempt: number;
+  keeper: NodeId | undefined;
+  /** Number of the last push. */
+  received: number;
+  /** Pushes that overtook the pages. As many as the keeper sends without confirmation. */
+  early: (readonly DirectoryWireChange[])[];
+  retryMs: number;
+  cancelTimer: () => void;
+}
+
+/** The directory that another node keeps (`serveDirectory`). `host` says which one; asked each time. `onMoved` hears
+ *  where the directory went when the keeper says that it no longer has it. */
+export function createRemoteDirectory(
+  exchange: Exchange,
+  host: () => NodeId | undefined,
+  ports: {
+    readonly clock: Pick<Clock, "after">;
+    readonly limits?: DirectoryLimits;
+    readonly onMoved?: (home: DirectoryHome) => void;
+  },
+): Directory {
+  const { clock, limits = directoryLimits, onMoved } = ports;
+  /** All that have not been ended, and those of them that the keeper knows, by attempt. */
+  const watches = new Set<Watch>();
+  const attempts = new Map<number, Watch>();
+  let lastAttempt = 0;
+
+  const call = async <Name extends CallName, Answer>(
+    to: NodeId | undefined,
+    name: Name,
+    body: MeshBody<Name>,
+    check: { Check(value: unknown): value is Answer },
+  ): Promise<Answer> => {
+    if (to === undefined) throw unavailable("no node keeps it");
+    const result: Result<unknown> = await exchange.call(to, name, body, limits.callTimeoutMs);
+    if (result.ok) {
+      if (check.Check(result.value)) return result.value;
+      throw unavailable(`${to} answered something else`);
+    }
+    const error = new PlexusError(result.error);
+    const home = homeIn(error);
+    if (home !== undefined) onMoved?.(home);
+    if (callersFault.includes(result.error.code)) throw error;
+    throw unavailable(`${to}: ${result.error.code}`, error);
+  };
+
+  const toRow = (row: DirectoryWireRow | null): DirectoryRow | undefined =>
+    row === null ? undefined : decodeRow(row[0], row[1], row[2], "another node");
+
+  /** The rest of a listing whose first page is here. Undefined: the keeper dropped it. */
+  const allPages = async (
+    to: NodeId | undefined,
+    first: { readonly rows: readonly DirectoryWireRow[]; readonly cursor: number },
+  ): Promise<readonly DirectoryRow[] | undefined> => {
+    const rows = first.rows.map((row) => toRow(row) as DirectoryRow);
+    for (let { cursor } = first; cursor !== 0;) {
+      const next = await call(to, "directory.page", { cursor }, pageCheck).catch((error: unknown) => {
+        if (failureOf(error).code === "CURSOR_EXPIRED") return undefined;
+        throw error;
+      });
+      if (next === undefined) return undefined;
+      for (const row of next.rows) rows.push(toRow(row) as DirectoryRow);
+      cursor = next.cursor;
+    }
+    return rows;
+  };
+
+  const tell = (watch: Watch, changes: readonly DirectoryWireChange[]): void => {
+    for (const change of changes) {
+      if (!watches.has(watch)) return;
+      if (change.length === 3) watch.watcher.changed(toRow(change) as DirectoryRow);
+      else watch.watcher.removed(change[0], change[1]);
+    }
+  };
+
+  /** Forgets the attempt, here and at the keeper. */
+  const drop = (watch: Watch): void => {
+    watch.cancelTimer();
+    watch.cancelTimer = () => undefined;
+    if (watch.attempt === 0) return;
+    attempts.delete(watch.attempt);
+    if (watch.keeper !== undefined) exchange.send(watch.keeper, "directory.unwatch", { watch: watch.attempt });
+    watch.attempt = 0;
+    watch.early = [];
+  };
+
+  const retryLater = (watch: Watch): void => {
+    const wasCurrent = watch.state === "current";
+    drop(watch);
+    watch.state = "waiting";
+    watch.cancelTimer = clock.after(watch.retryMs, () => void load(watch));
+    watch.retryMs = Math.min(watch.retryMs * 2, limits.retryMaxMs);
+    if (wasCurrent) watch.watcher.stale();
+  };
+
+  const checkLater = (watch: Watch, attempt: number): void => {
+    watch.cancelTimer = clock.after(limits.checkMs, () => void check(watch, attempt));
+  };
+
+  /** The answer travels behind the pushes: what the keeper had sent by then is here, or is lost. */
+  const check = async (watch: Watch, attempt: number): Promise<void> => {
+    const { keeper } = watch;
+    const complete =
+      keeper === host() &&
+      (await call(keeper, "directory.check", { watch: attempt }, sentCheck).then(
+        ({ sent }) => sent <= watch.received,
+        () => false,
+      ));
+    if (watch.attempt !== attempt) return;
+    if (complete) checkLater(watch, attempt);
+    else retryLater(watch);
+  };
+
+  const load = async (watch: Watch): Promise<void> => {
+    drop(watch);
+    lastAttempt += 1;
+    const attempt = lastAttempt;
+    const keeper = host();
+    Object.assign(watch, { state: "loading", attempt, keeper, received: 0, early: [] });
+    attempts.set(attempt, watch);
+    try {
+      const first = await call(keeper, "directory.watch", { watch: attempt, prefix: watch.prefix }, pageCheck);
+      const rows = watch.attempt === attempt ? await allPages(keeper, first) : undefined;
+      if (watch.attempt !== attempt) return;
+      if (rows === undefined) return retryLater(watch);
+      watch.state = "current";
+      watch.retryMs = limits.retryMinMs;
+      checkLater(watch, attempt);
+      watch.watcher.reset(rows);
+      for (const changes of watch.early.splice(0)) tell(watch, changes);
+      if (watch.received > 0 && watch.attempt === attempt && keeper !== undefined)
+        exchange.send(keeper, "directory.seen", { watch: attempt, number: watch.received });
+    } catch {
+      // Whatever it was: the watcher only needs to know when it is over.
+      if (watch.attempt === attempt) retryLater(watch);
+    }
+  };
+
+  exchange.on("directory.changed", ({ watch: attempt, number, changes }, from) => {
+    const watch = attempts.get(attempt);
+    if (watch === undefined || watch.keeper !== from) return;
+    if (number !== watch.received + 1) return retryLater(watch);
+    watch.received = number;
+    if (watch.state === "loading") {
+      watch.early.push(changes);
+      if (watch.early.length > limits.pushesUnseenMax) retryLater(watch);
+      return;
+    }
+    tell(watch, changes);
+    if (watch.attempt === attempt) exchange.send(from, "directory.seen", { watch: attempt, number });
+  });
+  exchange.on("directory.ended", ({ watch: attempt }, from) => {
+    const watch = attempts.get(attempt);
+    if (watch?.keeper === from) retryLater(watch);
+  });
+  exchange.onPeer({
+    connected(peer) {
+      if (peer !== host()) return;
+      for (const watch of watches) if (watch.state === "waiting") void load(watch);
+    },
+    disconnected(peer) {
+      for (const watch of watches) if (watch.attempt !== 0 && watch.keeper === peer) retryLater(watch);
+    },
+  });
+
+  return {
+    async read(key) {
+      return toRow((await call(host(), "directory.read", { key }, rowCheck)).row);
+    },
+    async compareAndSet(key, value, revision, guard) {
+      const bytes = encodeValue(key, value);
+      const body = {
+        key,
+        revision,
+        ...(bytes === undefined ? {} : { value: bytes }),
+        ...(guard === undefined ? {} : { guard: [guard.key, guard.revision] as [string, number] }),
+      };
+      const { applied, row } = await call(host(), "directory.change", body, changedCheck);
+      return { applied, row: toRow(row) };
+    },
+    async list(prefix) {
+      for (let attempt = 1; attempt <= limits.listAttemptsMax; attempt += 1) {
+        const keeper = host();
+        const first = await call(keeper, "directory.list", { prefix }, pageCheck);
+        const rows = await allPages(keeper, first);
+        if (rows !== undefined) return rows;
+      }
+      throw unavailable("listings are dropped before they are read");
+    },
+    watch(prefix, watcher) {
+      const watch: Watch = {
+        prefix,
+        watcher,
+        state: "waiting",
+        attempt: 0,
+        keeper: undefined,
+        received: 0,
+        early: [],
+        retryMs: limits.retryMinMs,
+        cancelTimer: () => undefined,
+      };
+      watches.add(watch);
+      void load(watch);
+      return () => {
+        watches.delete(watch);
+        drop(watch);
+      };
+    },
+  };
+}
+
+type CallName =
+  "directory.read" | "directory.change" | "directory.list" | "directory.page" | "directory.watch" | "directory.check";

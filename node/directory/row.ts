@@ -1,0 +1,50 @@
+/** What is the same in every directory: which keys and values it takes, and the errors it gives. */
+import { decode, encode, failure, failureOf, PlexusError } from "../../protocols/index.ts";
+import type { DirectoryRow } from "../ports.ts";
+import { directoryLimits } from "./limits.ts";
+
+const keyPattern = /^[!-~]{1,256}$/;
+
+/** Where a directory that was moved is kept now. */
+export interface DirectoryHome {
+  readonly endpoints: readonly string[];
+  readonly prefix: string;
+}
+
+/** The bytes of a value; undefined for a deletion. Errors: BAD_REQUEST for a key that cannot be one, TOO_LARGE. */
+export function encodeValue(key: string, value: unknown): Uint8Array | undefined {
+  if (!keyPattern.test(key)) throw new PlexusError(failure("BAD_REQUEST", { reason: "not a directory key", key }));
+  if (value === undefined) return undefined;
+  const bytes = encode(value);
+  const { valueBytesMax } = directoryLimits;
+  if (bytes.length > valueBytesMax)
+    throw new PlexusError(failure("TOO_LARGE", { key, bytes: bytes.length, valueBytesMax }));
+  return bytes;
+}
+
+/** The row that bytes from a peer or a server say. Error: DATA_DAMAGED. */
+export function decodeRow(key: string, revision: number, bytes: Uint8Array, location: string): DirectoryRow {
+  try {
+    return { key, value: decode(bytes), revision };
+  } catch (error) {
+    throw new PlexusError(failure("DATA_DAMAGED", { key, file: location, reason: "not an encoded value" }), error);
+  }
+}
+
+/** Nobody answers, or the disk does not. */
+export const unavailable = (because: string, cause?: unknown): PlexusError =>
+  new PlexusError(failure("DIRECTORY_UNAVAILABLE", { because }), cause);
+
+export const moved = ({ endpoints, prefix }: DirectoryHome): PlexusError =>
+  new PlexusError(failure("DIRECTORY_MOVED", { endpoints, prefix }));
+
+/** Where it was moved to, if that is why an operation failed. */
+export function homeIn(thrown: unknown): DirectoryHome | undefined {
+  const { code, details } = failureOf(thrown);
+  const { endpoints, prefix } = (details ?? {}) as Partial<DirectoryHome>;
+  if (code !== "DIRECTORY_MOVED" || !Array.isArray(endpoints) || typeof prefix !== "string") return undefined;
+  return endpoints.every((endpoint) => typeof endpoint === "string") ? { endpoints, prefix } : undefined;
+}
+
+export const inKeyOrder = (one: { readonly key: string }, other: { readonly key: string }): number =>
+  one.key < other.key ? -1 : one.key > other.key ? 1 : 0;

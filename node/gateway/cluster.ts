@@ -1,0 +1,175 @@
+import type { FastifyInstance, FastifyRequest } from "fastify";
+import type { Static } from "typebox";
+import {
+  actorId,
+  actorKeyParams,
+  clusterNodeParams,
+  clusterSlotParams,
+  createInvitation,
+  evictNode,
+  failure,
+  migrateDirectory,
+  moveTo,
+  PlexusError,
+  setDraining,
+  setNodeRoles,
+  type Result,
+  type SlotId,
+} from "../../protocols/index.ts";
+import type { ClusterControl } from "../placement/api.ts";
+import type { Surroundings } from "./options.ts";
+import { demand } from "./refusals.ts";
+
+/** Adds the routes under /api/admin/cluster, for admins and for the operator's control token. Whoever changes the cluster
+ *  leaves a line in the log, refused or not: `audit.cluster` with `action`, `by`, `address`, `outcome`. */
+export function addClusterRoutes(app: FastifyInstance, at: Surroundings): void {
+  const { limits } = at;
+  const config = { access: "admin" } as const;
+  const tags = ["cluster"];
+  const control = (): ClusterControl => {
+    if (at.cluster === undefined) throw new PlexusError(failure("NOT_FOUND", { reason: "this node is in no cluster" }));
+    return at.cluster;
+  };
+
+  async function audited<T>(
+    request: FastifyRequest,
+    action: string,
+    facts: Readonly<Record<string, unknown>>,
+    done: Promise<Result<T>>,
+  ): Promise<T> {
+    const result = await done;
+    const by = request.caller?.user ?? "operator";
+    const outcome = result.ok ? "done" : result.error.code;
+    at.log.info("audit.cluster", { action, by, address: request.ip, ...facts, outcome });
+    return demand(result);
+  }
+
+  app.get(
+    "/api/admin/cluster/summary",
+    { config, schema: { summary: "Nodes with their load, the directory, and how the slots are", tags } },
+    async () => demand(await control().summary()),
+  );
+
+  app.get(
+    "/api/admin/cluster/slots",
+    { config, schema: { summary: "Every slot: owner, epoch, replicas, where it should be", tags } },
+    async () => ({ slots: demand(await control().slots()) }),
+  );
+
+  app.post<{ Body: Static<typeof createInvitation> }>(
+    "/api/admin/cluster/invitations",
+    {
+      config,
+      schema: { summary: "A token that admits one node, once; it is shown this once", tags, body: createInvitation },
+    },
+    (request) => audited(request, "invite", request.body, control().invite(request.body)),
+  );
+
+  app.delete<{ Params: Static<typeof clusterNodeParams>; Querystring: Static<typeof evictNode> }>(
+    "/api/admin/cluster/nodes/:node",
+    {
+      config,
+      schema: {
+        summary: "Ends a node's membership for good",
+        description:
+          "FORBIDDEN for the node that keeps the directory, and, without `force`, for one that holds the last copy of a slot.",
+        tags,
+        params: clusterNodeParams,
+        querystring: evictNode,
+      },
+    },
+    (request) => {
+      const { node } = request.params;
+      const force = request.query.force ?? false;
+      return audited(request, "evict", { node, force }, control().evict(node, force));
+    },
+  );
+
+  app.put<{ Params: Static<typeof clusterNodeParams>; Body: Static<typeof setDraining> }>(
+    "/api/admin/cluster/nodes/:node/draining",
+    {
+      config,
+      schema: {
+        summary: "Lets a node give away everything it holds, or take its share again",
+        description: "Answers at once; the summary's `slotsOwned` and `slotsReplicated` tell how far it is.",
+        tags,
+        params: clusterNodeParams,
+        body: setDraining,
+      },
+    },
+    (request) => {
+      const { node } = request.params;
+      const { draining } = request.body;
+      return audited(request, draining ? "drain" : "undrain", { node }, control().setDraining(node, draining));
+    },
+  );
+
+  app.put<{ Params: Static<typeof clusterNodeParams>; Body: Static<typeof setNodeRoles> }>(
+    "/api/admin/cluster/nodes/:node/roles",
+    {
+      config,
+      schema: {
+        summary: "Changes what a running node does",
+        description: "NO_CANDIDATE when a role would be left without a node.",
+        tags,
+        params: clusterNodeParams,
+        body: setNodeRoles,
+      },
+    },
+    (request) => {
+      const { node } = request.params;
+      const { roles } = request.body;
+      return audited(request, "roles", { node, roles }, control().setRoles(node, roles));
+    },
+  );
+
+  app.post<{ Params: Static<typeof actorKeyParams>; Body: Static<typeof moveTo> }>(
+    "/api/admin/cluster/actors/:kind/:key/move",
+    {
+      config,
+      schema: {
+        summary: "Pins one actor to a node and moves it there",
+        description: "Answers when it is there. NO_CANDIDATE: the node may not hold it.",
+        tags,
+        params: actorKeyParams,
+        body: moveTo,
+      },
+    },
+    (request) => {
+      const actor = actorId(request.params.kind, request.params.key);
+      const { to, timeoutMs = limits.moveTimeoutMs } = request.body;
+      return audited(request, "moveActor", { actor, to }, control().moveActor(actor, to, timeoutMs));
+    },
+  );
+
+  app.post<{ Params: Static<typeof clusterSlotParams>; Body: Static<typeof moveTo> }>(
+    "/api/admin/cluster/slots/:role/:number/move",
+    {
+      config,
+      schema: {
+        summary: "Moves a slot to a node",
+        description: "Answers when it is there. NO_CANDIDATE: the node may not hold it.",
+        tags,
+        params: clusterSlotParams,
+        body: moveTo,
+      },
+    },
+    (request) => {
+      const slot: SlotId = `${request.params.role}/${request.params.number}`;
+      const { to, timeoutMs = limits.moveTimeoutMs } = request.body;
+      return audited(request, "moveSlot", { slot, to }, control().moveSlot(slot, to, timeoutMs));
+    },
+  );
+
+  app.post<{ Body: Static<typeof migrateDirectory> }>(
+    "/api/admin/cluster/directory/migrate",
+    {
+      config,
+      schema: { summary: "Moves the running cluster's directory to etcd", tags, body: migrateDirectory },
+    },
+    (request) => {
+      const { endpoints } = request.body;
+      return audited(request, "migrateDirectory", { endpoints }, control().migrateDirectory(endpoints));
+    },
+  );
+}

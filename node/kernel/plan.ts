@@ -1,0 +1,80 @@
+/** What a turn comes to, before anything of it has happened: the effects of `decide` sorted into what is appended, what
+ *  is only remembered, and what leaves. */
+import { failure, ok, refused, type Result } from "../../protocols/index.ts";
+import type { AnyBehavior, Effect, ReplyTo } from "../../actors/behavior.ts";
+import type { SideOp } from "../storage/index.ts";
+import type { Envelope } from "./mailbox.ts";
+
+/** Something a turn does outside of its actor. */
+export type Output =
+  | Exclude<Effect, { type: "persist" | "note" | "reply" | "refuse" | "stop" }>
+  | { readonly type: "answer"; readonly to: ReplyTo; readonly result: Result<unknown> };
+
+export interface Plan {
+  state: unknown;
+  notes: unknown;
+  readonly events: unknown[];
+  readonly side: SideOp[];
+  /** Answers to operations; stored only when the turn appends something. */
+  readonly answers: (readonly [string, Result<unknown>])[];
+  readonly outputs: Output[];
+  stop: boolean;
+}
+
+/** Outputs whose results come back to the activation that asked. */
+export const forThisLife: ReadonlySet<Output["type"]> = new Set(["ask", "read", "generate", "cancel"]);
+
+/** Sorts the effects of one turn. Throws what `evolve` throws. */
+export function planTurn(
+  behavior: AnyBehavior,
+  key: string,
+  before: { readonly state: unknown; readonly notes: unknown },
+  effects: readonly Effect[],
+  envelope: Envelope | undefined,
+): Plan {
+  const plan: Plan = { ...before, events: [], side: [], answers: [], outputs: [], stop: false };
+  // Who tells waits for no answer of the actor's making; the node that sent a tell hears that its turn took effect.
+  const asker = envelope?.told === true ? undefined : envelope?.replyTo;
+  for (const effect of effects) {
+    switch (effect.type) {
+      case "persist":
+        plan.events.push(effect.event);
+        plan.state = behavior.evolve(plan.state, effect.event);
+        for (const op of behavior.record?.(effect.event, key) ?? []) plan.side.push({ space: "record", ...op });
+        break;
+      case "note":
+        plan.notes = behavior.notes?.evolve(plan.notes, effect.note as never);
+        break;
+      case "reply":
+        answer(plan, effect.to ?? asker, ok(effect.value));
+        break;
+      case "refuse":
+        answer(plan, effect.to ?? asker, refused(failure(effect.code, effect.details)));
+        break;
+      case "remind":
+        plan.side.push({ space: "reminder", put: effect.id, value: effect.dueMs });
+        plan.outputs.push(effect);
+        break;
+      case "forget":
+        plan.side.push({ space: "reminder", delete: effect.id });
+        plan.outputs.push(effect);
+        break;
+      case "stop":
+        plan.stop = true;
+        break;
+      default:
+        plan.outputs.push(effect);
+    }
+  }
+  if (envelope === undefined || asker !== undefined) return plan;
+  if (envelope.replyTo !== undefined) answer(plan, envelope.replyTo, ok(null));
+  // A tell of this node has nobody to answer; its operation is remembered all the same.
+  else if (envelope.operation !== undefined) plan.answers.push([envelope.operation, ok(null)]);
+  return plan;
+}
+
+function answer(plan: Plan, to: ReplyTo | undefined, result: Result<unknown>): void {
+  if (to === undefined) return;
+  plan.outputs.push({ type: "answer", to, result });
+  if (to.operation !== undefined) plan.answers.push([to.operation, result]);
+}

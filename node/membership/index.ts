@@ -1,0 +1,296 @@
+/** Membership: who belongs to the cluster, and who of them is here.
+ *
+ *      directory  member/…  ──watch──►  the list, with a number ─┐
+ *      exchange   connections, beats ──►  detector (an opinion) ─┴──►  members(), isUp(), onChange()
+ *
+ *  The list is what the directory says: a node belongs while its row is there. Its number, the view, is the highest
+ *  revision of a change to it, so that nodes can compare. While the directory is away the last known list stands; at start
+ *  that is the `seed` the node kept. A node that finds its own row gone was evicted, and is told so.
+ *
+ *  Who is up is an opinion (`detector.ts`) that every node forms for itself and that may be wrong: it decides when a
+ *  failover is tried, never whether it is safe. Every node beats to every member it is connected with. A beat carries the
+ *  sender's incarnation, so that one from before its restart is ignored, and now and then what it is busy with.
+ *
+ *  `join` writes this node's own row anew at each start: a higher incarnation, new addresses. What admins decided stays:
+ *  whether it drains, and its roles, unless it was started with others than the last time. */
+import { failure, failureOf, ok, PlexusError, refused, type Result } from "../../protocols/index.ts";
+import type { MeshBody } from "../../protocols/mesh/index.ts";
+import type { Exchange } from "../exchange.ts";
+import { memberKey, memberPrefix } from "../records.ts";
+import type { Clock, Directory, DirectoryRow, Log, MemberRecord, Membership, Meter, NodeId } from "../ports.ts";
+import { Detector, type Verdict } from "./detector.ts";
+import { membershipLimits, type MembershipLimits } from "./limits.ts";
+
+export { Detector, type Evidence, type Verdict } from "./detector.ts";
+export { membershipLimits, type MembershipLimits } from "./limits.ts";
+
+/** What a node says of itself in its beats. */
+export type NodeLoad = NonNullable<MeshBody<"beat">["load"]>;
+
+/** The last that was heard of a node. */
+export interface Heard {
+  /** How long ago, by this node's clock. */
+  readonly agoMs: number;
+  /** Number of the member list as the other node has it. */
+  readonly view: number;
+  readonly load: NodeLoad | undefined;
+}
+
+/** What a node writes about itself when it starts. */
+export type OwnRecord = Omit<MemberRecord, "incarnation" | "state" | "rolesConfigured">;
+
+export interface MembershipPart extends Membership {
+  /** Resolves when the directory has told the list once. */
+  ready(): Promise<void>;
+  /** The last beat of a member; of oneself: what it would say now. Undefined: none yet. */
+  heard(node: NodeId): Heard | undefined;
+  /** Writes this node's own row for this start of its process, and asks again while the directory is away. `found`: it may
+   *  make the row, being the first node of a new cluster; others got theirs when they were admitted.
+   *  Errors: NOT_A_PEER (there is no row), STOPPING. */
+  join(record: OwnRecord, options?: { readonly found?: boolean }): Promise<Result<MemberRecord>>;
+  /** Changes fields of this node's own row.
+   *  Errors: NOT_A_PEER, OVERLOADED (others kept changing it), DIRECTORY_UNAVAILABLE. */
+  update(change: Partial<Omit<MemberRecord, "node" | "incarnation">>): Promise<Result<MemberRecord>>;
+  stop(): void;
+}
+
+export interface MembershipOptions {
+  readonly node: NodeId;
+  readonly directory: Directory;
+  readonly exchange: Exchange;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly meter: Meter;
+  readonly limits?: Partial<MembershipLimits>;
+  /** The list as this node last knew it: with whom it may talk before the directory has answered. */
+  readonly seed?: readonly MemberRecord[];
+  /** What this node is busy with; asked about once a second. */
+  load?(): NodeLoad;
+  /** This node's row is gone. Called once. */
+  evicted?(): void;
+}
+
+/** Starts to watch the list and to beat. */
+export function createMembership(options: MembershipOptions): MembershipPart {
+  const { node, directory, exchange, clock, log, meter } = options;
+  const limits: MembershipLimits = { ...membershipLimits, ...options.limits };
+  const detector = new Detector(limits, clock.monotonicMs());
+  const listeners = new Set<() => void>();
+  const heard = new Map<NodeId, { readonly atMs: number; readonly view: number; readonly load: NodeLoad | undefined }>();
+  let members: ReadonlyMap<NodeId, MemberRecord> = new Map((options.seed ?? []).map((one) => [one.node, one]));
+  let list: readonly MemberRecord[] = [...members.values()];
+  let view = 0;
+  let incarnation = members.get(node)?.incarnation ?? 0;
+  let belonged = members.has(node);
+  let beats = 0;
+  let stopped = false;
+  let markReady = (): void => undefined;
+  const ready = new Promise<void>((resolve) => (markReady = resolve));
+  const cancels = new Set<() => void>();
+  const wakes = new Set<() => void>();
+
+  const after = (delayMs: number, callback: () => void): void => {
+    const cancel = clock.after(delayMs, () => {
+      cancels.delete(cancel);
+      if (!stopped) callback();
+    });
+    cancels.add(cancel);
+  };
+
+  const tellAll = (): void => {
+    meter.gauge("membership_members", members.size);
+    meter.gauge("membership_up", list.filter((one) => isUp(one.node)).length);
+    meter.gauge("membership_view", view);
+    for (const listener of listeners) listener();
+  };
+
+  // --- who is up ---------------------------------------------------------------------------------------------------------
+
+  const isUp = (other: NodeId): boolean => members.has(other) && (other === node || detector.isUp(other));
+
+  const report = (verdicts: readonly Verdict[]): void => {
+    for (const { peer, up, why } of verdicts) {
+      if (!up) meter.count("membership_suspicions", 1, { why });
+      log.info(up ? "membership.up" : "membership.down", { node: peer, why });
+    }
+    if (verdicts.length > 0) tellAll();
+  };
+  const judge = (): void => {
+    if (!stopped) report(detector.judge(clock.monotonicMs()));
+  };
+
+  exchange.onPeer({
+    connected(peer) {
+      detector.connected(peer, clock.monotonicMs());
+      judge();
+    },
+    disconnected(peer) {
+      detector.disconnected(peer, clock.monotonicMs());
+      judge();
+      // Timers may come a little early by this clock; a millisecond more makes sure that the grace is over.
+      if (!stopped) after(limits.reconnectGraceMs + 1, judge);
+    },
+  });
+  exchange.on("beat", (body, from) => {
+    if (stopped || !members.has(from)) return;
+    const nowMs = clock.monotonicMs();
+    if (!detector.heard(from, body.incarnation, nowMs)) return;
+    heard.set(from, { atMs: nowMs, view: body.view, load: body.load ?? heard.get(from)?.load });
+    if (!detector.isUp(from)) judge();
+  });
+
+  const beat = (): void => {
+    after(detector.heartbeatMs, beat);
+    detector.tick(clock.monotonicMs());
+    const load = beats % limits.loadEveryBeats === 0 ? options.load?.() : undefined;
+    beats += 1;
+    const body = { incarnation, view, ...(load && { load }) };
+    for (const peer of exchange.peers()) if (members.has(peer)) exchange.send(peer, "beat", body);
+    judge();
+  };
+
+  // --- the list ----------------------------------------------------------------------------------------------------------
+
+  const take = (next: ReadonlyMap<NodeId, MemberRecord>, revision: number): void => {
+    const known = members;
+    members = next;
+    list = [...next.values()].sort((one, other) => (one.node < other.node ? -1 : 1));
+    // After a migration of the directory revisions begin anew; the view goes on rising.
+    view = Math.max(view + 1, revision);
+    const own = next.get(node);
+    if (own !== undefined) incarnation = Math.max(incarnation, own.incarnation);
+    const others = new Set(next.keys());
+    others.delete(node);
+    detector.follow(others);
+    // A peer may have connected before its row arrived here.
+    for (const peer of exchange.peers())
+      if (others.has(peer) && !known.has(peer)) detector.connected(peer, clock.monotonicMs());
+    for (const gone of heard.keys()) if (!others.has(gone)) heard.delete(gone);
+    report(detector.judge(clock.monotonicMs()));
+    tellAll();
+    if (own !== undefined) belonged = true;
+    else if (belonged) {
+      belonged = false;
+      log.warn("membership.evicted", { view });
+      options.evicted?.();
+    }
+  };
+  const recordOf = (row: DirectoryRow): MemberRecord => row.value as MemberRecord;
+
+  const endWatch = directory.watch(memberPrefix, {
+    reset(rows) {
+      const next = new Map(rows.map((row) => [recordOf(row).node, recordOf(row)]));
+      const revision = rows.reduce((most, row) => Math.max(most, row.revision), 0);
+      if (!sameList(members, next)) take(next, revision);
+      markReady();
+    },
+    changed: (row) => take(new Map(members).set(recordOf(row).node, recordOf(row)), row.revision),
+    removed(key, revision) {
+      const next = new Map(members);
+      if (next.delete(key.slice(memberPrefix.length))) take(next, revision);
+    },
+    stale: () => log.info("membership.list.stale", { view }),
+  });
+
+  detector.follow(new Set([...members.keys()].filter((one) => one !== node)));
+  for (const peer of exchange.peers()) detector.connected(peer, clock.monotonicMs());
+  beat();
+
+  // --- this node's own row -----------------------------------------------------------------------------------------------
+
+  /** Reads the own row, makes the next one of it, and writes that if nothing came between. */
+  const change = async (
+    next: (row: MemberRecord | undefined) => MemberRecord | undefined,
+  ): Promise<Result<MemberRecord>> => {
+    const key = memberKey(node);
+    for (let attempt = 0; attempt < limits.rowAttemptsMax; attempt += 1) {
+      const row = await directory.read(key);
+      const record = next(row && recordOf(row));
+      if (record === undefined) return refused(failure("NOT_A_PEER", { node }));
+      const changed = await directory.compareAndSet(key, record, row?.revision ?? 0);
+      if (changed.applied) return ok(record);
+    }
+    return refused(failure("OVERLOADED", { row: key }));
+  };
+
+  /** Ends early when the membership stops. */
+  const sleep = (delayMs: number): Promise<void> =>
+    new Promise((resolve) => {
+      wakes.add(resolve);
+      after(delayMs, () => {
+        wakes.delete(resolve);
+        resolve();
+      });
+    });
+
+  return {
+    self: node,
+    members: () => ({ view, members: list }),
+    isUp,
+    onChange(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    ready: () => ready,
+    heard(other) {
+      if (other === node) return { agoMs: 0, view, load: options.load?.() };
+      const last = heard.get(other);
+      return last && { agoMs: clock.monotonicMs() - last.atMs, view: last.view, load: last.load };
+    },
+    async join(record, { found = false } = {}) {
+      let pauseMs = limits.joinRetryMs;
+      while (!stopped) {
+        try {
+          const joined = await change((row) => (row === undefined && !found ? undefined : startedAgain(record, row)));
+          if (joined.ok) {
+            incarnation = joined.value.incarnation;
+            return joined;
+          }
+          if (joined.error.code === "NOT_A_PEER") return joined;
+        } catch (error) {
+          const { code } = failureOf(error);
+          if (code !== "DIRECTORY_UNAVAILABLE") throw error;
+          log.info("membership.join.waits", { code, pauseMs });
+        }
+        await sleep(pauseMs);
+        pauseMs = Math.min(limits.joinRetryMaxMs, pauseMs * 2);
+      }
+      return refused(failure("STOPPING"));
+    },
+    async update(fields) {
+      try {
+        return await change((row) => row && { ...row, ...fields });
+      } catch (error) {
+        if (error instanceof PlexusError) return refused(error.failure);
+        throw error;
+      }
+    },
+    stop() {
+      stopped = true;
+      endWatch();
+      for (const cancel of cancels) cancel();
+      for (const wake of wakes) wake();
+      listeners.clear();
+    },
+  };
+}
+
+/** The row of a node that starts: what it says of itself, and what admins decided about it before. */
+function startedAgain(record: OwnRecord, row: MemberRecord | undefined): MemberRecord {
+  const asBefore = row?.rolesConfigured !== undefined && sameSet(row.rolesConfigured, record.roles);
+  return {
+    ...record,
+    roles: asBefore ? row.roles : record.roles,
+    rolesConfigured: record.roles,
+    incarnation: (row?.incarnation ?? 0) + 1,
+    state: row?.state ?? "active",
+  };
+}
+
+const sameSet = (one: readonly string[], other: readonly string[]): boolean =>
+  one.length === other.length && one.every((item) => other.includes(item));
+
+/** Rows are plain data, written by one function: equal rows have equal text. */
+const sameList = (one: ReadonlyMap<NodeId, MemberRecord>, other: ReadonlyMap<NodeId, MemberRecord>): boolean =>
+  one.size === other.size &&
+  [...other].every(([name, record]) => JSON.stringify(one.get(name)) === JSON.stringify(record));

@@ -1,0 +1,93 @@
+/** The wall around the mesh: who may connect at all. Identity is proven by noise before anything here is asked. */
+import type { Connection, ConnectionGater, PeerId } from "@libp2p/interface";
+import type { Clock, Meter } from "../ports.ts";
+import type { MeshLimits } from "./limits.ts";
+
+export interface Gate {
+  readonly gater: ConnectionGater;
+  /** A connection is open. It is closed again unless it is soon `claimed`. */
+  opened(connection: Connection): void;
+  /** The connection belongs to a link, which watches it from now on. */
+  claimed(connection: Connection): void;
+  /** The connection is gone. */
+  closed(connection: Connection): void;
+  /** Closes the connections of a peer that is no member any more; a link closes its own, after its last words. */
+  evict(peer: string): void;
+  stop(): void;
+}
+
+/** Members come in. Others do only while there is an invitation to redeem, a few at a time and not for long. */
+export function createGate(ports: {
+  readonly clock: Clock;
+  readonly meter: Meter;
+  readonly limits: MeshLimits;
+  isMember(peer: string): boolean;
+  /** Whether nodes that are no members may speak the join protocol. */
+  admits(): boolean;
+}): Gate {
+  const { clock, meter, limits } = ports;
+  const open = new Map<Connection, { readonly stranger: boolean; readonly cancel: () => void; claimed: boolean }>();
+  const perPeer = new Map<string, number>();
+  let strangers = 0;
+
+  const count = (peer: string, by: number): number => {
+    const next = (perPeer.get(peer) ?? 0) + by;
+    if (next > 0) perPeer.set(peer, next);
+    else perPeer.delete(peer);
+    return next;
+  };
+  const turnAway = (): boolean => {
+    meter.count("mesh_refused_connections");
+    return true;
+  };
+  const outsider = (peer: PeerId): boolean => !ports.isMember(peer.toString());
+
+  return {
+    gater: {
+      denyDialPeer: outsider,
+      denyOutboundEncryptedConnection: (peer) => outsider(peer) && turnAway(),
+      denyInboundEncryptedConnection: (peer) => {
+        if (!outsider(peer)) return (perPeer.get(peer.toString()) ?? 0) >= limits.connectionsPerPeerMax && turnAway();
+        return !(ports.admits() && strangers < limits.strangersMax) && turnAway();
+      },
+      // Addresses come from the member list, not from what peers say of themselves.
+      filterMultiaddrForPeer: () => false,
+    },
+    opened(connection) {
+      const peer = connection.remotePeer.toString();
+      const stranger = !ports.isMember(peer);
+      if (stranger) strangers += 1;
+      // Several may have passed the gate before the first of them was counted.
+      const tooMany = count(peer, 1) > limits.connectionsPerPeerMax || strangers > limits.strangersMax;
+      const patienceMs = stranger ? limits.joinTimeoutMs : limits.handshakeTimeoutMs;
+      const cancel =
+        connection.direction === "inbound" || stranger
+          ? clock.after(patienceMs, () => connection.abort(new Error("nothing was said in time")))
+          : () => undefined;
+      open.set(connection, { stranger, cancel, claimed: false });
+      if (tooMany) connection.abort(new Error("too many connections"));
+    },
+    claimed(connection) {
+      const known = open.get(connection);
+      if (known === undefined) return;
+      known.claimed = true;
+      known.cancel();
+    },
+    closed(connection) {
+      const known = open.get(connection);
+      if (known === undefined) return;
+      open.delete(connection);
+      known.cancel();
+      if (known.stranger) strangers -= 1;
+      count(connection.remotePeer.toString(), -1);
+    },
+    evict(peer) {
+      for (const [connection, { claimed }] of open)
+        if (!claimed && connection.remotePeer.toString() === peer) connection.abort(new Error("not a member any more"));
+    },
+    stop() {
+      for (const { cancel } of open.values()) cancel();
+      open.clear();
+    },
+  };
+}

@@ -1,0 +1,196 @@
+/** The mesh: the Transport port on libp2p.
+ *
+ *      transport ─► pairs ─► link ─► lane (control) ─┐ one connection
+ *                     │        ├───► lane (message) ─┘
+ *                     │        └───► lane (bulk) ────── another: streams of one connection delay each other
+ *                     └─ gate: the member list is the wall
+ *
+ *  A node is known by its key: noise proves it, the member list says which node it is. Whoever is not on the list is
+ *  turned away before a byte of ours is spoken, except that it may redeem an invitation (`join.ts`).
+ *
+ *  What is sent in one turn of the event loop leaves together. Each lane has a bounded queue in the sender and a window of
+ *  credit from the receiver, so a peer that stops reading fills its own queue and nothing else; after a while its
+ *  connection ends. So does that of a peer that breaks the rules: a frame that is none, a stream too many, a message
+ *  before the handshake. Nothing else is touched, and it may come again, later each time.
+ *
+ *  Read `handshake.ts` (who belongs together), `pairs.ts` (who dials, which link stands), `link.ts`, `lane.ts`, then
+ *  `invitation.ts` and `join.ts`. `swarm.ts` has the settings of libp2p and the traps they answer. */
+import { failure, PlexusError, slotCount } from "../../protocols/index.ts";
+import type { Clock, Log, MemberRecord, Meter, NodeId, Random, Transport } from "../ports.ts";
+import { createGate } from "./gate.ts";
+import { meshVersion } from "./handshake.ts";
+import { meshLimits, type MeshLimits } from "./limits.ts";
+import { joinProtocol, serveJoin } from "./join.ts";
+import type { Admission } from "./invitation.ts";
+import type { NodeKey } from "./node-key.ts";
+import { channelProtocols, Pairs, type PairStatus } from "./pairs.ts";
+import { listenAddress, startSwarm } from "./swarm.ts";
+
+export {
+  createAdmission,
+  createInvitation,
+  invitationPrefix,
+  readToken,
+  type Admission,
+  type InvitationRecord,
+  type JoiningNode,
+} from "./invitation.ts";
+export { joinCluster, type Joined, type JoinOptions } from "./join.ts";
+export { meshLimits, type MeshLimits } from "./limits.ts";
+export { nodeKeyFile, openNodeKey, type NodeKey } from "./node-key.ts";
+
+export interface MeshOptions {
+  readonly node: NodeId;
+  readonly cluster: string;
+  /** The version of the product, `major.minor.patch`. */
+  readonly version: string;
+  readonly incarnation: number;
+  readonly key: NodeKey;
+  readonly listen: { readonly host: string; readonly port: number };
+  /** Multiaddrs to be known by, where they differ from those it listens at. */
+  readonly announce?: readonly string[];
+  /** The member list as it is now. Whether oneself is in it does not matter. */
+  members(): readonly MemberRecord[];
+  onMembersChange(listener: () => void): () => void;
+  /** Multiaddrs with peer ids, from the configuration. */
+  readonly peers: readonly string[];
+  /** Whether to look for members on the local network. */
+  readonly mdns: boolean;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly meter: Meter;
+  /** Lets newcomers in who have an invitation; without it nobody joins through this node. */
+  readonly admission?: Admission;
+  /** What newcomers are told to find the directory with: any plain data. */
+  directoryInfo?(): unknown;
+  readonly limits?: MeshLimits;
+  /** Slots per role, where it is not this version's. */
+  readonly slotCount?: number;
+}
+
+export interface Mesh {
+  /** Peers are dialled and let in from its `listen` on. */
+  readonly transport: Transport;
+  /** The libp2p peer id: what the member record of this node has to say. */
+  readonly peer: string;
+  /** Multiaddrs where it listens: likewise. */
+  addresses(): readonly string[];
+  status(): readonly PairStatus[];
+  /** Says goodbye and closes every connection, within the deadline. */
+  stop(deadlineMs: number): Promise<void>;
+}
+
+export type { PairStatus } from "./pairs.ts";
+
+/** Starts listening. Errors: CONFIG_INVALID (host, port, version, an address). */
+export async function startMesh(options: MeshOptions): Promise<Mesh> {
+  const { clock, log, meter, random, limits = meshLimits } = options;
+  const version = meshVersion(options.version);
+  if (!version.ok) throw new PlexusError(version.error);
+  const known = staticAddresses(options.peers);
+  const found = new Map<string, readonly string[]>();
+
+  let pairs: Pairs | undefined;
+  const gate = createGate({
+    clock,
+    meter,
+    limits,
+    isMember: (peer) => pairs?.isMember(peer) ?? false,
+    admits: () => options.admission?.open() ?? false,
+  });
+  const swarm = await startSwarm({
+    key: options.key.privateKey,
+    listen: [listenAddress(options.listen.host, options.listen.port)],
+    ...(options.announce === undefined ? {} : { announce: options.announce }),
+    gater: gate.gater,
+    mdns: options.mdns,
+    limits,
+  });
+  const self = {
+    version: version.value,
+    cluster: options.cluster,
+    node: options.node,
+    incarnation: options.incarnation,
+    slotCount: options.slotCount ?? slotCount,
+  };
+  pairs = new Pairs({
+    self,
+    peer: options.key.peer,
+    swarm,
+    gate,
+    clock,
+    random,
+    log,
+    meter,
+    limits,
+    addressesOf: (peer) => [...(known.get(peer) ?? []), ...(found.get(peer) ?? [])],
+  });
+  const meeting = pairs;
+
+  swarm.addEventListener("connection:open", ({ detail }) => gate.opened(detail));
+  swarm.addEventListener("connection:close", ({ detail }) => gate.closed(detail));
+  swarm.addEventListener("peer:discovery", ({ detail }) => {
+    const peer = detail.id.toString();
+    // Anyone can announce anything on a local network; only members are worth remembering.
+    if (!meeting.isMember(peer)) return;
+    found.set(peer, detail.multiaddrs.slice(0, limits.addressesMax).map(String));
+    meeting.discovered(peer);
+  });
+  // Two, so that one too many is seen and answered for, instead of being reset in silence.
+  const streams = { maxInboundStreams: 2, maxOutboundStreams: 1 };
+  await swarm.handle(channelProtocols.control, (stream, on) => meeting.acceptControl(stream, on), streams);
+  for (const channel of ["message", "bulk"] as const)
+    await swarm.handle(channelProtocols[channel], (stream, on) => meeting.acceptLane(channel, stream, on), streams);
+  const { admission, directoryInfo } = options;
+  if (admission !== undefined) {
+    const host = { self, admission, directoryInfo: () => directoryInfo?.() ?? null };
+    await swarm.handle(joinProtocol, (stream, on) => serveJoin(host, stream, on, { clock, limits }), {
+      maxInboundStreams: 1,
+    });
+  }
+
+  const follow = (): void => {
+    meeting.setMembers(options.members());
+    for (const peer of found.keys()) if (!meeting.isMember(peer)) found.delete(peer);
+  };
+  const unfollow = options.onMembersChange(follow);
+  follow();
+
+  const transport: Transport = {
+    node: options.node,
+    send: (to, channel, message) => meeting.send(to, channel, message),
+    peers: () => meeting.connected(),
+    listen: (listener) => meeting.listen(listener),
+    disconnect: (peer, reason) => meeting.disconnect(peer, reason),
+  };
+  return {
+    transport,
+    peer: options.key.peer,
+    addresses: () => swarm.getMultiaddrs().map((address) => address.toString().split("/p2p/")[0] ?? ""),
+    status: () => meeting.status(),
+    async stop(deadlineMs) {
+      unfollow();
+      const late = Promise.withResolvers<void>();
+      const cancel = clock.after(deadlineMs, late.resolve);
+      await Promise.race([meeting.stop().then(() => swarm.stop()), late.promise]);
+      cancel();
+      gate.stop();
+    },
+  };
+}
+
+/** The configured addresses by the peer that is to answer there. Error: CONFIG_INVALID. */
+function staticAddresses(addresses: readonly string[]): ReadonlyMap<string, readonly string[]> {
+  const byPeer = new Map<string, string[]>();
+  for (const address of addresses) {
+    const peer = /\/p2p\/([^/]+)$/.exec(address)?.[1];
+    if (peer === undefined) {
+      throw new PlexusError(
+        failure("CONFIG_INVALID", { field: "mesh.peers", address, reason: "must end in /p2p/ and the peer id" }),
+      );
+    }
+    byPeer.set(peer, [...(byPeer.get(peer) ?? []), address]);
+  }
+  return byPeer;
+}

@@ -1,0 +1,226 @@
+/** The join protocol: one stream, three messages, between a node that has a token and a member.
+ *
+ *      newcomer                                    member
+ *        ◄─ greeting {version, cluster, node, …}
+ *        request {version, invitation, secret, node} ─►    redeems the invitation
+ *        ◄─ answer: admitted, or refused
+ *
+ *  Noise has proven the member to be the peer that the token names before the secret is sent, and the newcomer's own key
+ *  to the member. So nobody else ever sees the secret, and what is recorded cannot be played back. */
+import type { Connection, Stream } from "@libp2p/interface";
+import { multiaddr } from "@multiformats/multiaddr";
+import { Type } from "typebox";
+import { Compile } from "typebox/compile";
+import { decode, encode, failure, ok, refused, slotCount, type Failure, type Result } from "../../protocols/index.ts";
+import type { Clock, MemberRecord } from "../ports.ts";
+import { FrameReader, framesOf, frameHeaderBytes } from "./frames.ts";
+import { introduction, meshVersion, speaksWith, type Introduction } from "./handshake.ts";
+import { joiningNode, readToken, type Admission, type JoiningNode } from "./invitation.ts";
+import { meshLimits, type MeshLimits } from "./limits.ts";
+import type { NodeKey } from "./node-key.ts";
+import { startSwarm } from "./swarm.ts";
+
+export const joinProtocol = "/plexus/join/1";
+
+const requestSchema = Type.Object({
+  version: introduction.properties.version,
+  slotCount: introduction.properties.slotCount,
+  invitation: Type.String({ minLength: 1, maxLength: 128 }),
+  secret: Type.Refine(Type.Unsafe<Uint8Array>({}), (value) => value instanceof Uint8Array && value.length <= 64),
+  node: joiningNode,
+});
+
+const introductionCheck = Compile(introduction);
+const requestCheck = Compile(requestSchema);
+
+/** What a node learns when it has joined. */
+export interface Joined {
+  readonly cluster: string;
+  readonly slotCount: number;
+  /** What its host was given to find the directory with; the mesh does not look into it. */
+  readonly directory: unknown;
+  readonly member: MemberRecord;
+  readonly members: readonly MemberRecord[];
+}
+
+/** What the joining side needs to know of a member to answer for it. */
+export interface JoinHost {
+  readonly self: Introduction;
+  readonly admission: Admission;
+  /** Handed to newcomers as it is. */
+  directoryInfo(): unknown;
+}
+
+/** One whole message after the other on a stream. */
+class Talk {
+  readonly #stream: Stream;
+  readonly #reader: FrameReader;
+  readonly #arrived: unknown[] = [];
+  #waiting: ((value: unknown) => void) | undefined;
+  #over = false;
+
+  constructor(stream: Stream, frameBytesMax: number) {
+    this.#stream = stream;
+    this.#reader = new FrameReader(frameBytesMax);
+    const over = (): void => {
+      this.#over = true;
+      this.#waiting?.(undefined);
+    };
+    stream.addEventListener("close", over);
+    stream.addEventListener("remoteCloseWrite", over);
+    stream.addEventListener("message", (event) => {
+      if (this.#over) return;
+      let wellFormed = false;
+      try {
+        wellFormed = this.#reader.read(event.data.subarray(), (payload) => {
+          this.#arrived.push(decode(payload));
+          // Nobody says two things at once in this protocol.
+          return this.#arrived.length === 1;
+        });
+      } catch {
+        wellFormed = false;
+      }
+      if (!wellFormed) stream.abort(new Error("not a frame"));
+      else if (this.#arrived.length > 0) this.#waiting?.(this.#arrived.shift());
+    });
+  }
+
+  say(value: unknown): void {
+    const payload = encode(value);
+    if (this.#stream.writeStatus === "writable")
+      this.#stream.send(framesOf([payload], frameHeaderBytes + payload.length));
+  }
+
+  /** The next message; undefined when there is none to come. */
+  async hear(): Promise<unknown> {
+    if (this.#arrived.length > 0) return this.#arrived.shift();
+    if (this.#over) return undefined;
+    const heard = Promise.withResolvers<unknown>();
+    this.#waiting = heard.resolve;
+    const value = await heard.promise;
+    this.#waiting = undefined;
+    return value;
+  }
+}
+
+/** The member's side of one conversation. The gate bounds how long it may take. */
+export async function serveJoin(
+  host: JoinHost,
+  stream: Stream,
+  connection: Connection,
+  ports: { readonly clock: Clock; readonly limits: MeshLimits },
+): Promise<void> {
+  const { self, admission } = host;
+  const talk = new Talk(stream, ports.limits.joinRequestBytesMax);
+  talk.say(self);
+  const request = await talk.hear();
+  if (request !== undefined) talk.say(await answer());
+  const aborted = new AbortController();
+  const cancel = ports.clock.after(ports.limits.closeTimeoutMs, () => aborted.abort());
+  await stream.close({ signal: aborted.signal }).catch((error: Error) => stream.abort(error));
+  // The newcomer closes the connection when it has read the answer; the gate does when it does not.
+  cancel();
+
+  async function answer(): Promise<Result<Joined>> {
+    if (!requestCheck.Check(request)) return refused(failure("BAD_REQUEST", { reason: "not a request to join" }));
+    const misfit = compare(self, request);
+    if (misfit !== undefined) return refused(misfit);
+    const { invitation, secret, node } = request;
+    const redeemed = await admission.redeem(invitation, secret, connection.remotePeer.toString(), node);
+    if (!redeemed.ok) return redeemed;
+    return ok({
+      cluster: self.cluster,
+      slotCount: self.slotCount,
+      directory: host.directoryInfo(),
+      ...redeemed.value,
+    });
+  }
+}
+
+/** Why two nodes cannot be of one cluster, whoever they are. */
+function compare(
+  ours: Pick<Introduction, "version" | "slotCount">,
+  theirs: Pick<Introduction, "version" | "slotCount">,
+): Failure | undefined {
+  if (!speaksWith(ours.version, theirs.version))
+    return failure("VERSION_UNSUPPORTED", { ours: ours.version, theirs: theirs.version });
+  if (ours.slotCount !== theirs.slotCount)
+    return failure("VERSION_UNSUPPORTED", { slotCount: { ours: ours.slotCount, theirs: theirs.slotCount } });
+  return undefined;
+}
+
+export interface JoinOptions {
+  readonly token: string;
+  readonly key: NodeKey;
+  /** What this node says of itself. */
+  readonly node: JoiningNode;
+  readonly clock: Clock;
+  readonly limits?: MeshLimits;
+  /** Slots per role, where it is not this version's. */
+  readonly slotCount?: number;
+}
+
+/** Redeems a token: afterwards this node is a member, and can start its mesh. May be repeated with the same node and key
+ *  when the answer was lost. Errors: INVITATION_INVALID, VERSION_UNSUPPORTED, UNREACHABLE, PEER_LOST (unknown: repeat),
+ *  CONFIG_INVALID (the version), and those of the directory. */
+export async function joinCluster(options: JoinOptions): Promise<Result<Joined>> {
+  const { clock, limits = meshLimits } = options;
+  const read = readToken(options.token);
+  if (!read.ok) return read;
+  const version = meshVersion(options.node.version);
+  if (!version.ok) return version;
+  const invitation = read.value;
+  const ours = { version: version.value, slotCount: options.slotCount ?? slotCount };
+
+  const aborted = new AbortController();
+  const cancel = clock.after(limits.joinTimeoutMs, () => aborted.abort());
+  const swarm = await startSwarm({
+    key: options.key.privateKey,
+    listen: [],
+    gater: {
+      denyDialPeer: (peer) => peer.toString() !== invitation.peer,
+      denyInboundEncryptedConnection: () => true,
+    },
+    mdns: false,
+    limits,
+  });
+  try {
+    return await ask();
+  } finally {
+    cancel();
+    await swarm.stop();
+  }
+
+  async function ask(): Promise<Result<Joined>> {
+    let stream: Stream;
+    try {
+      const addresses = invitation.addresses.map((address) => multiaddr(`${address}/p2p/${invitation.peer}`));
+      const connection = await swarm.dial(addresses, { signal: aborted.signal });
+      stream = await connection.newStream(joinProtocol, { signal: aborted.signal });
+    } catch (error) {
+      // The other side closes at once, before a word, when it expects nobody.
+      const turnedAway = swarm.getConnections().length > 0 || /closed|reset/i.test(String(error));
+      const { addresses } = invitation;
+      return refused(
+        turnedAway
+          ? failure("INVITATION_INVALID", { reason: "no invitation is outstanding there", addresses })
+          : failure("UNREACHABLE", { addresses, reason: String(error) }),
+      );
+    }
+    aborted.signal.addEventListener("abort", () => stream.abort(new Error("out of time")));
+    const talk = new Talk(stream, limits.frameBytesMax);
+    const greeting = await talk.hear();
+    if (greeting === undefined)
+      return refused(failure("INVITATION_INVALID", { reason: "no invitation is outstanding there" }));
+    if (!introductionCheck.Check(greeting)) return refused(failure("BAD_FRAME", { reason: "not a greeting" }));
+    if (greeting.cluster !== invitation.cluster)
+      return refused(failure("INVITATION_INVALID", { reason: "that node belongs to another cluster" }));
+    const misfit = compare(ours, greeting);
+    if (misfit !== undefined) return refused(misfit);
+    talk.say({ ...ours, invitation: invitation.id, secret: invitation.secret, node: options.node });
+    const answer = await talk.hear();
+    // Only the member that the token names can have said it, so it is taken as it is.
+    if (answer === undefined) return refused(failure("PEER_LOST", { reason: "no answer; join again" }));
+    return answer as Result<Joined>;
+  }
+}

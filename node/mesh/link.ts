@@ -1,0 +1,271 @@
+/** A pair of nodes that talk: three lanes on two connections, from the first byte of the handshake to the last words.
+ *
+ *      opening ──(all lanes there, ready said)──► ready ──► ended
+ *         └───────────────────────────────────────────────────▲
+ *
+ *  A link ends once, for one reason. A pair that meets again gets another link. */
+import type { Connection } from "@libp2p/interface";
+import { encode, failure, type Failure } from "../../protocols/index.ts";
+import type { Channel, Clock, Meter, NodeId } from "../ports.ts";
+import { controlKind, readControl, type Hello, type Introduction } from "./handshake.ts";
+import type { Lane } from "./lane.ts";
+import type { MeshLimits } from "./limits.ts";
+
+/** Their positions are how credit names them on the wire. */
+const channels: readonly Channel[] = ["control", "message", "bulk"];
+
+/** Credit is given back in quarters of the window: often enough that the sender never waits for it. */
+const creditParts = 4;
+
+const ping = encode([controlKind.ping]);
+
+/** What a link tells the mesh. */
+export interface LinkListener {
+  /** The first frame of an inbound link. */
+  hello(link: Link, hello: Hello): void;
+  /** The answer to one's own hello. */
+  welcome(link: Link, welcome: Introduction): void;
+  /** The acceptor has all lanes of a link that was dialled here. */
+  ready(link: Link): void;
+  received(link: Link, channel: Channel, message: unknown): void;
+  /** The link is over. `theirs`: the peer said so. */
+  ended(link: Link, reason: Failure, theirs: boolean): void;
+}
+
+export interface LinkOptions {
+  readonly peer: string;
+  readonly dialled: boolean;
+  readonly clock: Clock;
+  readonly meter: Meter;
+  readonly limits: MeshLimits;
+  readonly listener: LinkListener;
+}
+
+export class Link {
+  /** The peer id that the connections have proven. */
+  readonly peer: string;
+  readonly dialled: boolean;
+  /** The node behind it; empty until it has introduced itself. */
+  node: NodeId = "";
+  incarnation = 0;
+  /** Names the link when its other streams arrive. */
+  id = "";
+  state: "opening" | "ready" | "ended" = "opening";
+  readyAtMs = 0;
+  readonly #options: LinkOptions;
+  readonly #lanes = new Map<Channel, Lane>();
+  readonly #connections = new Set<Connection>();
+  readonly #owed: Record<Channel, number> = { control: 0, message: 0, bulk: 0 };
+  readonly #stalledMs = new Map<Channel, number>();
+  readonly #cancelHandshake: () => void;
+  #heard = false;
+  #silentMs = 0;
+  #pingDueMs = 0;
+  /** Resolves when the connections are closed. */
+  closed: Promise<void> = Promise.resolve();
+  /** Resolves when the peer has welcomed us, or the link has ended. */
+  readonly welcomed: Promise<void>;
+  /** Resolves when the link is ready, or has ended. */
+  readonly settled: Promise<void>;
+  readonly #resolveWelcomed: () => void;
+  readonly #resolveSettled: () => void;
+
+  constructor(options: LinkOptions) {
+    this.#options = options;
+    this.peer = options.peer;
+    this.dialled = options.dialled;
+    const welcomed = Promise.withResolvers<void>();
+    const settled = Promise.withResolvers<void>();
+    this.welcomed = welcomed.promise;
+    this.settled = settled.promise;
+    this.#resolveWelcomed = welcomed.resolve;
+    this.#resolveSettled = settled.resolve;
+    this.#cancelHandshake = options.clock.after(options.limits.handshakeTimeoutMs, () =>
+      this.end(failure("PEER_LOST", { because: "no handshake in time" })),
+    );
+  }
+
+  /** Takes a lane, on a connection that is the link's from now on. */
+  adopt(lane: Lane, connection: Connection): void {
+    const { channel } = lane;
+    this.#connections.add(connection);
+    if (this.state === "ended") {
+      connection.abort(new Error("the link has ended"));
+    } else if (this.#lanes.has(channel)) {
+      this.end(failure("BAD_FRAME", { channel, reason: "a second stream" }));
+    } else {
+      this.#lanes.set(channel, lane);
+    }
+  }
+
+  /** Whether all lanes are there. */
+  get complete(): boolean {
+    return this.#lanes.size === channels.length;
+  }
+
+  get queuedBytes(): number {
+    let bytes = 0;
+    for (const lane of this.#lanes.values()) bytes += lane.queuedBytes;
+    return bytes;
+  }
+
+  /** Queues a message. False: the queue is full. */
+  send(channel: Channel, message: unknown): boolean {
+    const payload = encode(channel === "control" ? [controlKind.message, message] : message);
+    const { frameBytesMax } = this.#options.limits;
+    if (payload.length > frameBytesMax) {
+      this.#options.meter.count("mesh_oversize_messages", 1, { channel });
+      return false;
+    }
+    const queued = this.#lanes.get(channel)?.push(payload) ?? false;
+    if (!queued) this.#options.meter.count("mesh_full_queues", 1, { channel });
+    return queued;
+  }
+
+  /** Says something of the handshake, or the name of the link on a new stream. */
+  say(channel: Channel, value: unknown): void {
+    this.#lanes.get(channel)?.pushUrgent(encode(value));
+  }
+
+  /** The peer is who the member list says. */
+  introduce(introduction: Introduction, id: string): void {
+    this.node = introduction.node;
+    this.incarnation = introduction.incarnation;
+    this.id = id;
+    this.#resolveWelcomed();
+  }
+
+  /** From now on messages flow. */
+  open(): void {
+    this.#cancelHandshake();
+    this.#resolveSettled();
+    this.state = "ready";
+    this.readyAtMs = this.#options.clock.monotonicMs();
+  }
+
+  /** Looks for stalls and silence. Counts sweeps, not the clock: a node that was stopped itself accuses nobody. */
+  sweep(): void {
+    const { sweepMs, stallTimeoutMs, silenceTimeoutMs, pingIntervalMs } = this.#options.limits;
+    for (const [channel, lane] of this.#lanes) {
+      const stalledMs = lane.stalled() ? (this.#stalledMs.get(channel) ?? 0) + sweepMs : 0;
+      this.#stalledMs.set(channel, stalledMs);
+      if (stalledMs >= stallTimeoutMs) {
+        this.#options.meter.count("mesh_stalls", 1, { channel });
+        this.end(failure("PEER_LOST", { because: "it stopped reading", channel }));
+        return;
+      }
+    }
+    this.#silentMs = this.#heard ? 0 : this.#silentMs + sweepMs;
+    this.#heard = false;
+    if (this.#silentMs >= silenceTimeoutMs) {
+      this.end(failure("PEER_LOST", { because: "nothing was heard of it" }));
+      return;
+    }
+    this.#pingDueMs += sweepMs;
+    if (this.#pingDueMs >= pingIntervalMs) {
+      this.#pingDueMs = 0;
+      this.#lanes.get("control")?.pushUrgent(ping);
+    }
+  }
+
+  /** Ends the link and tells the peer why, as far as it still listens. `theirs`: it has told us. */
+  end(reason: Failure, theirs = false, farewell: "bye" | "refused" = "bye"): void {
+    if (this.state === "ended") return;
+    this.state = "ended";
+    this.#cancelHandshake();
+    this.#resolveWelcomed();
+    this.#resolveSettled();
+    if (!theirs) this.say("control", [controlKind[farewell], reason]);
+    for (const lane of this.#lanes.values()) lane.close();
+    this.closed = this.#closeAll();
+    this.#options.listener.ended(this, reason, theirs);
+  }
+
+  async #closeAll(): Promise<void> {
+    const { clock, limits } = this.#options;
+    const aborted = new AbortController();
+    const cancel = clock.after(limits.closeTimeoutMs, () => aborted.abort());
+    await Promise.all(
+      [...this.#connections].map(async (connection) => {
+        await connection.close({ signal: aborted.signal }).catch(() => undefined);
+        if (connection.status !== "closed") connection.abort(new Error("closed"));
+      }),
+    );
+    cancel();
+  }
+
+  /** A frame of one of its lanes. */
+  received(channel: Channel, value: unknown, frameBytes: number): void {
+    if (this.state === "ended") return;
+    this.#heard = true;
+    const { listener } = this.#options;
+    if (channel === "control") {
+      this.#control(value, frameBytes);
+      return;
+    }
+    // The acceptor says ready on the control stream; what it says elsewhere may arrive first and means the same.
+    if (this.state === "opening" && this.dialled && this.complete) listener.ready(this);
+    if (this.state !== "ready") {
+      this.#bad(channel, "a message before the handshake");
+      return;
+    }
+    this.#deliver(channel, value, frameBytes);
+  }
+
+  #deliver(channel: Channel, message: unknown, frameBytes: number): void {
+    this.#options.listener.received(this, channel, message);
+    this.#owed[channel] += frameBytes;
+    if (this.#owed[channel] * creditParts < this.#options.limits.channels[channel].windowBytes) return;
+    this.say("control", [controlKind.credit, channels.indexOf(channel), this.#owed[channel]]);
+    this.#owed[channel] = 0;
+  }
+
+  #control(value: unknown, frameBytes: number): void {
+    const { listener } = this.#options;
+    const frame = readControl(value);
+    if (frame === undefined) {
+      this.#bad("control", "no such control frame");
+      return;
+    }
+    const introduced = this.node !== "";
+    switch (frame.kind) {
+      case "message":
+        if (this.state === "opening" && this.dialled && this.complete) listener.ready(this);
+        if (this.state === "ready") this.#deliver("control", frame.message, frameBytes);
+        else this.#bad("control", "a message before the handshake");
+        return;
+      case "credit":
+        this.#credit(frame.channel, frame.bytes);
+        return;
+      case "ping":
+        return;
+      case "bye":
+      case "refused":
+        this.end(frame.reason, true);
+        return;
+      case "hello":
+        if (this.dialled || introduced) this.#bad("control", "an unexpected hello");
+        else listener.hello(this, frame.hello);
+        return;
+      case "welcome":
+        if (!this.dialled || introduced) this.#bad("control", "an unexpected welcome");
+        else listener.welcome(this, frame.welcome);
+        return;
+      case "ready":
+        if (this.dialled && this.state === "opening" && this.complete) listener.ready(this);
+        else if (this.state !== "ready" || !this.dialled) this.#bad("control", "an unexpected ready");
+        return;
+    }
+  }
+
+  #credit(index: number, bytes: number): void {
+    const lane = this.#lanes.get(channels[index] ?? "control");
+    lane?.grant(bytes);
+    if (channels[index] === undefined || lane === undefined || lane.overpaid)
+      this.#bad("control", "credit for what was never sent");
+  }
+
+  #bad(channel: Channel, reason: string): void {
+    this.end(failure("BAD_FRAME", { channel, reason }));
+  }
+}

@@ -1,0 +1,50 @@
+/** The key that proves who a node is. Whoever has it is that node, so it never leaves the data folder. */
+import { open, readFile, rename } from "node:fs/promises";
+import { join } from "node:path";
+import { generateKeyPair, privateKeyFromProtobuf, privateKeyToProtobuf } from "@libp2p/crypto/keys";
+import type { PrivateKey } from "@libp2p/interface";
+import { peerIdFromPrivateKey } from "@libp2p/peer-id";
+import { failure, PlexusError } from "../../protocols/index.ts";
+
+export interface NodeKey {
+  readonly privateKey: PrivateKey;
+  /** The libp2p peer id, as text. */
+  readonly peer: string;
+}
+
+export const nodeKeyFile = "node.key";
+
+const asNodeKey = (privateKey: PrivateKey): NodeKey => ({
+  privateKey,
+  peer: peerIdFromPrivateKey(privateKey).toString(),
+});
+
+/** Reads `node.key` in a data folder; makes it when there is none. The folder must belong to this process alone. Error:
+ *  DATA_DAMAGED: without its key a node is another node, so none is made in the place of a broken one. */
+export async function openNodeKey(folder: string): Promise<NodeKey> {
+  const file = join(folder, nodeKeyFile);
+  const stored = await readFile(file).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === "ENOENT") return undefined;
+    throw new PlexusError(failure("DATA_DAMAGED", { file, reason: error.message }), error);
+  });
+  if (stored !== undefined) {
+    try {
+      return asNodeKey(privateKeyFromProtobuf(stored));
+    } catch (error) {
+      throw new PlexusError(failure("DATA_DAMAGED", { file, reason: "not a node key" }), error);
+    }
+  }
+  const made = await generateKeyPair("Ed25519");
+  // Written aside and renamed: a half-written key would stop the node for ever.
+  const aside = `${file}.new`;
+  const handle = await open(aside, "w", 0o600);
+  try {
+    await handle.chmod(0o600);
+    await handle.writeFile(privateKeyToProtobuf(made));
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+  await rename(aside, file);
+  return asNodeKey(made);
+}

@@ -1,0 +1,461 @@
+/** Who is connected, who is to be dialled when, and which of two links of a pair stands.
+ *
+ *  The node with the lower peer id dials. The other does too when nothing has come of that for a moment, so that a pair
+ *  of which only one can reach the other still meets. When both dial at once, the link dialled by the lower one stands:
+ *  it refuses the other's hello, the other drops its own attempt. A link that becomes ready replaces an older one that
+ *  was: the peer would not have dialled unless it had lost that. */
+import type { Connection, Libp2p, Stream } from "@libp2p/interface";
+import { multiaddr, type Multiaddr } from "@multiformats/multiaddr";
+import { failure, type Failure } from "../../protocols/index.ts";
+import type { Channel, Clock, Log, MemberRecord, Meter, NodeId, Random, TransportListener } from "../ports.ts";
+import type { Gate } from "./gate.ts";
+import { controlKind, judge, type Hello, type Introduction } from "./handshake.ts";
+import { Lane } from "./lane.ts";
+import type { MeshLimits } from "./limits.ts";
+import { Link, type LinkListener } from "./link.ts";
+
+/** The protocol of each channel. The number changes only with what every version must understand: the handshake. */
+export const channelProtocols: Readonly<Record<Channel, string>> = {
+  control: "/plexus/control/1",
+  message: "/plexus/message/1",
+  bulk: "/plexus/bulk/1",
+};
+
+interface Pair {
+  member: MemberRecord;
+  established: Link | undefined;
+  candidate: Link | undefined;
+  dialling: boolean;
+  failures: number;
+  dueAtMs: number;
+  lastFailure: Failure | undefined;
+}
+
+/** One member as the mesh sees it. */
+export interface PairStatus {
+  readonly node: NodeId;
+  readonly connected: boolean;
+  /** Attempts since the last connection that held. */
+  readonly failures: number;
+  readonly queuedBytes: number;
+  readonly lastFailure?: Failure;
+}
+
+export interface PairsOptions {
+  readonly self: Introduction;
+  readonly peer: string;
+  readonly swarm: Libp2p;
+  readonly gate: Gate;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly meter: Meter;
+  readonly limits: MeshLimits;
+  /** Addresses of a peer beyond those of its member record. */
+  addressesOf(peer: string): readonly string[];
+}
+
+export class Pairs {
+  readonly #options: PairsOptions;
+  readonly #pairs = new Map<NodeId, Pair>();
+  readonly #byPeer = new Map<string, Pair>();
+  readonly #closing = new Set<Promise<void>>();
+  readonly #links: LinkListener;
+  /** Bound once: given to the links' options. */
+  #listener: TransportListener | undefined;
+  #dialsUnderWay = 0;
+  #stopped = false;
+  #cancelTimer: () => void = () => undefined;
+  #cancelSweep: () => void = () => undefined;
+
+  constructor(options: PairsOptions) {
+    this.#options = options;
+    this.#links = {
+      hello: (link, hello) => this.#hello(link, hello),
+      welcome: (link, welcome) => this.#welcome(link, welcome),
+      ready: (link) => this.#establish(link),
+      received: (link, channel, message) => this.#listener?.received(link.node, channel, message),
+      ended: (link, reason, theirs) => this.#ended(link, reason, theirs),
+    };
+  }
+
+  /** From now on there is someone to receive: peers are dialled and let in. */
+  listen(listener: TransportListener): void {
+    this.#listener = listener;
+    this.#sweep();
+    this.#dialDue();
+  }
+
+  /** Follows the member list. */
+  setMembers(members: readonly MemberRecord[]): void {
+    const { self, clock } = this.#options;
+    const nowMs = clock.monotonicMs();
+    const listed = new Map(
+      members.filter((member) => member.node !== self.node).map((member) => [member.node, member]),
+    );
+    for (const [node, pair] of this.#pairs) {
+      if (listed.get(node)?.peer !== pair.member.peer) this.#remove(pair);
+    }
+    for (const member of listed.values()) {
+      const pair = this.#pairs.get(member.node);
+      if (pair === undefined) {
+        const added: Pair = {
+          member,
+          established: undefined,
+          candidate: undefined,
+          dialling: false,
+          failures: 0,
+          dueAtMs: nowMs + this.#graceMs(member.peer),
+          lastFailure: undefined,
+        };
+        this.#pairs.set(member.node, added);
+        this.#byPeer.set(member.peer, added);
+        continue;
+      }
+      const moved =
+        member.incarnation !== pair.member.incarnation || member.addresses.join() !== pair.member.addresses.join();
+      pair.member = member;
+      if (!moved) continue;
+      pair.failures = 0;
+      pair.dueAtMs = Math.min(pair.dueAtMs, nowMs + this.#graceMs(member.peer));
+    }
+    this.#dialDue();
+  }
+
+  isMember(peer: string): boolean {
+    return this.#byPeer.has(peer);
+  }
+
+  /** An address of a peer was discovered. */
+  discovered(peer: string): void {
+    const pair = this.#byPeer.get(peer);
+    if (pair === undefined || pair.established !== undefined) return;
+    pair.dueAtMs = Math.min(pair.dueAtMs, this.#options.clock.monotonicMs() + this.#graceMs(peer));
+    this.#dialDue();
+  }
+
+  send(to: NodeId, channel: Channel, message: unknown): boolean {
+    return this.#pairs.get(to)?.established?.send(channel, message) ?? false;
+  }
+
+  connected(): readonly NodeId[] {
+    return [...this.#pairs.values()].flatMap(({ member, established }) => (established ? [member.node] : []));
+  }
+
+  disconnect(node: NodeId, reason: Failure): void {
+    this.#pairs.get(node)?.established?.end(reason);
+  }
+
+  status(): readonly PairStatus[] {
+    return [...this.#pairs.values()].map(({ member, established, failures, lastFailure }) => ({
+      node: member.node,
+      connected: established !== undefined,
+      failures,
+      queuedBytes: established?.queuedBytes ?? 0,
+      ...(lastFailure === undefined ? {} : { lastFailure }),
+    }));
+  }
+
+  /** Ends every link and waits until the last words are said, which the closing deadline of a link bounds. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    this.#cancelTimer();
+    this.#cancelSweep();
+    for (const { established, candidate } of this.#pairs.values()) {
+      established?.end(failure("STOPPING"));
+      candidate?.end(failure("STOPPING"));
+    }
+    await Promise.all(this.#closing);
+  }
+
+  /** A peer opened a control stream: the beginning of a link. */
+  acceptControl(stream: Stream, connection: Connection): void {
+    const peer = connection.remotePeer.toString();
+    if (this.#stopped || this.#listener === undefined || !this.isMember(peer)) {
+      connection.abort(new Error("not a member"));
+      return;
+    }
+    const link = this.#newLink(peer, false);
+    this.#options.gate.claimed(connection);
+    link.adopt(this.#newLane("control", stream, link), connection);
+  }
+
+  /** A peer opened another stream; its first frame names the link. */
+  acceptLane(channel: Channel, stream: Stream, connection: Connection): void {
+    const peer = connection.remotePeer.toString();
+    const turnAway = (): void => {
+      this.#options.meter.count("mesh_bad_frames");
+      connection.abort(new Error("a stream without a link"));
+    };
+    if (this.#stopped || !this.isMember(peer)) {
+      turnAway();
+      return;
+    }
+    let link: Link | undefined;
+    const lane = new Lane({
+      ...this.#laneOptions(channel, stream),
+      received: (value, frameBytes) => {
+        if (link !== undefined) {
+          link.received(channel, value, frameBytes);
+          return;
+        }
+        const candidate = this.#byPeer.get(peer)?.candidate;
+        if (candidate === undefined || candidate.dialled || candidate.id === "" || candidate.id !== value) {
+          lane.close();
+          turnAway();
+          return;
+        }
+        link = candidate;
+        this.#options.gate.claimed(connection);
+        link.adopt(lane, connection);
+        if (link.complete && link.state === "opening") {
+          link.say("control", [controlKind.ready]);
+          this.#establish(link);
+        }
+      },
+      broke: (reason) => {
+        if (link !== undefined) link.end(reason);
+        else turnAway();
+      },
+    });
+  }
+
+  #laneOptions(channel: Channel, stream: Stream) {
+    const { clock, meter, limits } = this.#options;
+    const labels = { channel };
+    return {
+      channel,
+      stream,
+      clock,
+      limits: limits.channels[channel],
+      frameBytesMax: limits.frameBytesMax,
+      sent: (frames: number, bytes: number) => {
+        meter.count("mesh_sent_frames", frames, labels);
+        meter.count("mesh_sent_bytes", bytes, labels);
+      },
+    };
+  }
+
+  #newLane(channel: Channel, stream: Stream, link: Link): Lane {
+    return new Lane({
+      ...this.#laneOptions(channel, stream),
+      received: (value, frameBytes) => link.received(channel, value, frameBytes),
+      broke: (reason) => link.end(reason),
+    });
+  }
+
+  #newLink(peer: string, dialled: boolean): Link {
+    const { clock, meter, limits } = this.#options;
+    return new Link({ peer, dialled, clock, meter, limits, listener: this.#links });
+  }
+
+  #hello(link: Link, hello: Hello): void {
+    const { self, peer, log, meter } = this.#options;
+    const pair = this.#byPeer.get(link.peer);
+    const verdict = judge(self, hello, pair?.member);
+    const refuse = (reason: Failure): void => link.end(reason, false, "refused");
+    if (!verdict.ok || pair === undefined) {
+      const reason = verdict.ok ? failure("NOT_A_PEER") : verdict.error;
+      meter.count("mesh_refused_peers", 1, { code: reason.code });
+      log.warn("mesh.peer.refused", { peer: link.peer, node: hello.node, code: reason.code, details: reason.details });
+      refuse(reason);
+      return;
+    }
+    if (pair.established !== undefined && hello.incarnation < pair.established.incarnation) {
+      refuse(failure("NOT_A_PEER", { reason: "a later start of this node is connected" }));
+      return;
+    }
+    if (pair.candidate?.dialled === true && peer < link.peer) {
+      refuse(failure("ALREADY_DONE", { reason: "I am dialling you" }));
+      return;
+    }
+    pair.candidate?.end(failure("ALREADY_DONE", { reason: "another link of this pair goes on" }));
+    pair.candidate = link;
+    link.introduce(hello, hello.link);
+    link.say("control", [controlKind.welcome, self]);
+  }
+
+  #welcome(link: Link, welcome: Introduction): void {
+    const verdict = judge(this.#options.self, welcome, this.#byPeer.get(link.peer)?.member);
+    if (verdict.ok) link.introduce(welcome, link.id);
+    else link.end(verdict.error);
+  }
+
+  #establish(link: Link): void {
+    const pair = this.#byPeer.get(link.peer);
+    if (pair?.candidate !== link) return;
+    pair.candidate = undefined;
+    pair.established?.end(failure("ALREADY_DONE", { reason: "replaced by a newer connection" }));
+    pair.established = link;
+    pair.lastFailure = undefined;
+    link.open();
+    this.#gauge();
+    this.#options.log.info("mesh.connected", { node: link.node, peer: link.peer, dialled: link.dialled });
+    this.#listener?.connected(link.node);
+  }
+
+  #ended(link: Link, reason: Failure, theirs: boolean): void {
+    const { clock, limits, log, meter } = this.#options;
+    this.#closing.add(link.closed);
+    void link.closed.then(() => this.#closing.delete(link.closed));
+    if (reason.code === "BAD_FRAME" && !theirs) meter.count("mesh_bad_frames");
+    const pair = this.#byPeer.get(link.peer);
+    if (pair === undefined) return;
+    if (pair.established === link) {
+      pair.established = undefined;
+      pair.failures = clock.monotonicMs() - link.readyAtMs >= limits.stableMs ? 0 : pair.failures + 1;
+      this.#gauge();
+      log.info("mesh.disconnected", { node: link.node, code: reason.code, theirs, details: reason.details });
+      this.#postpone(pair, reason);
+      this.#listener?.disconnected(link.node);
+    } else if (pair.candidate === link) {
+      pair.candidate = undefined;
+      if (reason.code !== "ALREADY_DONE") pair.failures += 1;
+      this.#failed(pair, reason, theirs);
+    } else {
+      // A hello that was refused, or nothing came of it: the pair is as it was.
+      return;
+    }
+    this.#dialDue();
+  }
+
+  #failed(pair: Pair, reason: Failure, theirs: boolean): void {
+    const { log } = this.#options;
+    const facts = { node: pair.member.node, code: reason.code, theirs, details: reason.details };
+    if (pair.lastFailure?.code === reason.code || reason.code === "ALREADY_DONE")
+      log.debug("mesh.attempt.failed", facts);
+    else log.warn("mesh.attempt.failed", facts);
+    this.#postpone(pair, reason);
+  }
+
+  /** When to try again: later with each failure, and never in step with others. */
+  #postpone(pair: Pair, reason: Failure): void {
+    const { clock, random, limits } = this.#options;
+    pair.lastFailure = reason;
+    const backoffMs = Math.min(limits.backoffMaxMs, limits.backoffMinMs * 2 ** Math.min(pair.failures, 16));
+    const waitMs = backoffMs * (0.5 + random.number() / 2) + this.#graceMs(pair.member.peer);
+    pair.dueAtMs = clock.monotonicMs() + waitMs;
+  }
+
+  #graceMs(peer: string): number {
+    return this.#options.peer < peer ? 0 : this.#options.limits.dialGraceMs;
+  }
+
+  #remove(pair: Pair): void {
+    const { node, peer } = pair.member;
+    this.#pairs.delete(node);
+    const reason = failure("NOT_A_PEER");
+    // While it is still known by its peer id, so that its end is told like any other.
+    pair.candidate?.end(reason);
+    pair.established?.end(reason);
+    if (this.#byPeer.get(peer) === pair) this.#byPeer.delete(peer);
+    this.#options.gate.evict(peer);
+  }
+
+  #gauge(): void {
+    this.#options.meter.gauge("mesh_peers", this.connected().length);
+  }
+
+  #sweep(): void {
+    const { clock, limits } = this.#options;
+    this.#cancelSweep = clock.after(limits.sweepMs, () => {
+      for (const { established } of [...this.#pairs.values()]) established?.sweep();
+      if (!this.#stopped) this.#sweep();
+    });
+  }
+
+  /** Dials who is due, a few at a time, and comes back when the next is. */
+  #dialDue(): void {
+    const { clock, limits } = this.#options;
+    this.#cancelTimer();
+    if (this.#stopped || this.#listener === undefined) return;
+    const nowMs = clock.monotonicMs();
+    let nextMs = Infinity;
+    for (const pair of this.#pairs.values()) {
+      if (!this.#lacksLink(pair) || pair.dialling) continue;
+      if (pair.dueAtMs > nowMs) nextMs = Math.min(nextMs, pair.dueAtMs);
+      else if (this.#dialsUnderWay < limits.dialsAtOnce) void this.#dial(pair);
+    }
+    if (nextMs < Infinity) this.#cancelTimer = clock.after(nextMs - nowMs, () => this.#dialDue());
+  }
+
+  #lacksLink(pair: Pair): boolean {
+    return pair.established === undefined && pair.candidate === undefined;
+  }
+
+  async #dial(pair: Pair): Promise<void> {
+    const { clock, limits } = this.#options;
+    const aborted = new AbortController();
+    const cancel = clock.after(limits.dialTimeoutMs, () => aborted.abort());
+    pair.dialling = true;
+    this.#dialsUnderWay += 1;
+    try {
+      await this.#attempt(pair, aborted.signal);
+    } catch (error) {
+      if (this.#lacksLink(pair)) {
+        pair.failures += 1;
+        this.#failed(pair, failure("UNREACHABLE", { reason: String(error) }), false);
+      }
+    } finally {
+      cancel();
+      pair.dialling = false;
+      this.#dialsUnderWay -= 1;
+      // A removed pair changes nothing any more.
+      if (this.#lacksLink(pair)) pair.dueAtMs = Math.max(pair.dueAtMs, clock.monotonicMs() + limits.backoffMinMs);
+      this.#dialDue();
+    }
+  }
+
+  /** One attempt, from the first connection to `ready`. A link that ends on the way says why itself. */
+  async #attempt(pair: Pair, signal: AbortSignal): Promise<void> {
+    const { swarm, gate, random, self } = this.#options;
+    const addresses = this.#addresses(pair);
+    if (addresses.length === 0) throw new Error("no address is known");
+    const first = await swarm.dial(addresses, { force: true, signal });
+    gate.claimed(first);
+    if (this.#stopped || this.#byPeer.get(pair.member.peer) !== pair || !this.#lacksLink(pair)) {
+      first.abort(new Error("not needed any more"));
+      return;
+    }
+    const link = this.#newLink(pair.member.peer, true);
+    link.id = Buffer.from(random.bytes(16)).toString("hex");
+    pair.candidate = link;
+    try {
+      const control = await first.newStream(channelProtocols.control, { signal });
+      link.adopt(this.#newLane("control", control, link), first);
+      link.say("control", [controlKind.hello, { ...self, link: link.id }]);
+      await link.welcomed;
+      if (link.state === "ended") return;
+      const message = await first.newStream(channelProtocols.message, { signal });
+      link.adopt(this.#newLane("message", message, link), first);
+      link.say("message", link.id);
+      const second = await swarm.dial(first.remoteAddr, { force: true, signal });
+      gate.claimed(second);
+      const bulk = await second.newStream(channelProtocols.bulk, { signal });
+      link.adopt(this.#newLane("bulk", bulk, link), second);
+      link.say("bulk", link.id);
+      await link.settled;
+    } catch (error) {
+      link.end(failure("PEER_LOST", { because: String(error) }));
+      first.abort(new Error("the attempt failed"));
+    }
+  }
+
+  /** Where a peer may be, each address with the id that must answer there. */
+  #addresses(pair: Pair): Multiaddr[] {
+    const { log, limits, addressesOf } = this.#options;
+    const { addresses, peer, node } = pair.member;
+    const found: Multiaddr[] = [];
+    for (const text of new Set([...addresses, ...addressesOf(peer)])) {
+      if (found.length === limits.addressesMax) break;
+      const [plain = "", claimed] = text.split("/p2p/");
+      if (claimed !== undefined && claimed !== peer) continue;
+      try {
+        found.push(multiaddr(`${plain}/p2p/${peer}`));
+      } catch (error) {
+        log.warn("mesh.address.invalid", { node, address: text, reason: String(error) });
+      }
+    }
+    return found;
+  }
+}

@@ -1,0 +1,99 @@
+/** libp2p as the mesh uses it: TCP, noise, yamux, and no service of its own. Every setting here that is not obvious
+ *  answers a measured trap. */
+import { isIP } from "node:net";
+import { noise } from "@chainsafe/libp2p-noise";
+import { yamux } from "@chainsafe/libp2p-yamux";
+import type { ComponentLogger, ConnectionGater, Libp2p, Logger, PrivateKey } from "@libp2p/interface";
+import { mdns } from "@libp2p/mdns";
+import { tcp } from "@libp2p/tcp";
+import { createLibp2p } from "libp2p";
+import { failure, PlexusError } from "../../protocols/index.ts";
+import type { MeshLimits } from "./limits.ts";
+
+/** Larger windows than `maxReadBufferLength` reset slow readers; fixed, because the tuning needs yamux's own pings. */
+const windowBytes = 1024 * 1024;
+
+/** A pair has two streams on one connection and one on the other; a joining node has one. */
+const streamsPerConnectionMax = 8;
+
+const keepAliveAfterMs = 30_000;
+
+// The debug logger of libp2p formats and allocates on every stream, also when nobody reads it.
+const silent: Logger = Object.assign(() => undefined, {
+  error: () => undefined,
+  trace: () => undefined,
+  enabled: false,
+  newScope: () => silent,
+});
+const silentLogger: ComponentLogger = { forComponent: () => silent };
+
+/** The multiaddr of an IP address and a port. Error: CONFIG_INVALID. */
+export function listenAddress(host: string, port: number): string {
+  const address = host === "localhost" ? "127.0.0.1" : host;
+  const family = isIP(address);
+  if (family === 0) {
+    throw new PlexusError(failure("CONFIG_INVALID", { field: "mesh.host", host, reason: "not an IP address" }));
+  }
+  return `/ip${family}/${address}/tcp/${port}`;
+}
+
+/** Starts libp2p. Error: CONFIG_INVALID, when it cannot listen. */
+export async function startSwarm(options: {
+  readonly key: PrivateKey;
+  readonly listen: readonly string[];
+  readonly announce?: readonly string[];
+  readonly gater: ConnectionGater;
+  readonly mdns: boolean;
+  readonly limits: MeshLimits;
+}): Promise<Libp2p> {
+  const { limits } = options;
+  const keepAlive = { noDelay: true, keepAlive: true, keepAliveInitialDelay: keepAliveAfterMs };
+  try {
+    return await createLibp2p({
+      privateKey: options.key,
+      addresses: { listen: [...options.listen], announce: [...(options.announce ?? [])] },
+      transports: [
+        tcp({
+          // A bulk connection may have nothing to say for hours. The mesh watches its peers itself.
+          inboundSocketInactivityTimeout: 0,
+          outboundSocketInactivityTimeout: 0,
+          dialOpts: keepAlive,
+          listenOpts: keepAlive,
+        }),
+      ],
+      connectionEncrypters: [noise()],
+      streamMuxers: [
+        yamux({
+          enableKeepAlive: false,
+          maxInboundStreams: streamsPerConnectionMax,
+          maxOutboundStreams: streamsPerConnectionMax,
+          streamOptions: { initialStreamWindowSize: windowBytes, maxStreamWindowSize: windowBytes },
+        }),
+      ],
+      connectionGater: options.gater,
+      // It aborts healthy connections whose event loop was busy for a few seconds.
+      connectionMonitor: { enabled: false },
+      connectionManager: {
+        // Five a second from one address by default: a cluster on one machine would lock itself out.
+        inboundConnectionThreshold: Infinity,
+        maxIncomingPendingConnections: limits.pendingConnectionsMax,
+        maxConnections: limits.connectionsMax,
+        reconnectRetries: 0,
+        dialTimeout: limits.dialTimeoutMs,
+        addressDialTimeout: limits.dialTimeoutMs,
+        maxPeerAddrsToDial: limits.addressesMax,
+        inboundUpgradeTimeout: limits.handshakeTimeoutMs,
+        inboundStreamProtocolNegotiationTimeout: limits.handshakeTimeoutMs,
+        outboundStreamProtocolNegotiationTimeout: limits.handshakeTimeoutMs,
+        connectionCloseTimeout: limits.closeTimeoutMs,
+      },
+      ...(options.mdns ? { peerDiscovery: [mdns({ serviceTag: "_plexus._udp.local" })] } : {}),
+      logger: silentLogger,
+    });
+  } catch (error) {
+    throw new PlexusError(
+      failure("CONFIG_INVALID", { field: "mesh.port", listen: options.listen, reason: String(error) }),
+      error,
+    );
+  }
+}

@@ -1,0 +1,213 @@
+/** Which nodes may hold a slot, and which set of them is a good one. Pure; the facts of one round of planning. */
+import type { ActorId, Role, SlotId } from "../../protocols/index.ts";
+import type { MemberRecord, NodeId, SlotRecord } from "../ports.ts";
+import { rankNodes, roleOf } from "../slot-table.ts";
+import type { PlacementLimits } from "./limits.ts";
+
+/** What the operator wants of every slot; the row `policy` of the directory. */
+export interface Policy {
+  /** Copies of each slot, the owner's included. */
+  readonly replicas: number;
+  /** In sync copies without which nothing is written. */
+  readonly minInSync: number;
+}
+
+export type Want = NonNullable<SlotRecord["want"]>;
+
+/** A member as far as placement looks at it. */
+export type Candidate = Pick<MemberRecord, "node" | "roles" | "labels" | "weight" | "state">;
+
+/** How busy the cluster is. */
+export interface Load {
+  /** Turns a second of each slot; those not named are idle. */
+  readonly slots: ReadonlyMap<SlotId, number>;
+  /** The busiest actors. */
+  readonly actors: readonly { readonly actor: ActorId; readonly slot: SlotId; readonly turnsPerSecond: number }[];
+}
+
+export interface PlanInput {
+  readonly members: readonly Candidate[];
+  readonly up: ReadonlySet<NodeId>;
+  /** Down for a moment only: they keep the copies they have, and are given nothing. */
+  readonly expected?: ReadonlySet<NodeId>;
+  readonly slots: readonly SlotRecord[];
+  readonly policy: Policy;
+  /** Where the embedded directory is kept. When that node is down nobody can be taken out of sync, so it should hold no
+   *  copy that writes would wait for. */
+  readonly directoryNode?: NodeId | undefined;
+  readonly load?: Load | undefined;
+  /** Whether slots may be moved only for balance. */
+  readonly balance: boolean;
+  readonly limits: PlacementLimits;
+}
+
+/** Who may copy the slots of a role. */
+interface Pool {
+  /** Has the role: could become owner. */
+  readonly first: readonly Candidate[];
+  /** Does not; taken when there are too few of the first. */
+  readonly rest: readonly Candidate[];
+  readonly names: ReadonlySet<NodeId>;
+  /** Those that are here; the others are expected back. */
+  readonly usable: ReadonlySet<NodeId>;
+}
+
+/** A node without the label is alone in its zone: nothing is known that would fail together with it. */
+const zoneOf = ({ node, labels }: Candidate): string => (labels["zone"] === undefined ? `=${node}` : labels["zone"]);
+
+/** The members of one round, sorted by what they may hold. */
+export class Candidates {
+  readonly #input: PlanInput;
+  readonly #nodes: ReadonlyMap<NodeId, Candidate>;
+  readonly #owners = new Map<Role, readonly Candidate[]>();
+  readonly #pools = new Map<string, Pool>();
+  readonly #zonesMax = new Map<string, number>();
+
+  constructor(input: PlanInput) {
+    this.#input = input;
+    const sorted = [...input.members].sort((one, other) => (one.node < other.node ? -1 : 1));
+    this.#nodes = new Map(sorted.map((member) => [member.node, member]));
+  }
+
+  get(node: NodeId): Candidate | undefined {
+    return this.#nodes.get(node);
+  }
+
+  isUp(node: NodeId): boolean {
+    return this.#nodes.has(node) && this.#input.up.has(node);
+  }
+
+  /** Whether a node may be given anything. */
+  isUsable(node: NodeId): boolean {
+    return this.#nodes.get(node)?.state === "active" && this.#input.up.has(node);
+  }
+
+  /** Nodes that may own slots of a role. */
+  owners(role: Role): readonly Candidate[] {
+    const known = this.#owners.get(role);
+    if (known !== undefined) return known;
+    const owners = [...this.#nodes.values()].filter(({ node, roles }) => roles.includes(role) && this.isUsable(node));
+    this.#owners.set(role, owners);
+    return owners;
+  }
+
+  mayOwn(node: NodeId, role: Role): boolean {
+    return this.isUsable(node) && this.#nodes.get(node)?.roles.includes(role) === true;
+  }
+
+  /** How many copies a slot with this owner should have at the least: on nodes that are here. */
+  copies(role: Role, owner: NodeId): number {
+    const { usable } = this.#pool(role, owner);
+    return Math.min(this.#input.policy.replicas, usable.size + (usable.has(owner) ? 0 : 1));
+  }
+
+  /** Whether a set of copies, its owner among them, needs no change: as many as there can be, on nodes with the role
+   *  before others, in as many zones as possible. A node that is expected back counts like one that is here, unless
+   *  writes would wait for it. */
+  isGood(role: Role, owner: NodeId, replicas: readonly NodeId[]): boolean {
+    const { policy } = this.#input;
+    const { first, rest, names, usable } = this.#pool(role, owner);
+    if (!replicas.includes(owner) || replicas.length > Math.max(1, policy.replicas)) return false;
+    if (replicas.length < this.copies(role, owner) || !this.#suffices(role, owner, replicas)) return false;
+    if (!replicas.every((node) => node === owner || names.has(node))) return false;
+    const chosen = replicas.flatMap((node) => this.#nodes.get(node) ?? []);
+    const others = first.filter(({ node }) => node !== owner && usable.has(node));
+    const chosenFirst = chosen.filter(({ node, roles }) => node !== owner && roles.includes(role)).length;
+    if (chosenFirst < Math.min(others.length, replicas.length - 1)) return false;
+    const key = `${role}|${owner}|${replicas.length}`;
+    const beside = { others, rest: rest.filter(({ node }) => usable.has(node)), size: replicas.length };
+    const most = this.#zonesMax.get(key) ?? zonesBeside(this.#nodes.get(owner), beside);
+    this.#zonesMax.set(key, most);
+    return zones(chosen) >= most;
+  }
+
+  /** The best set of copies for an owner, with as little copying as possible. */
+  choose(record: SlotRecord, owner: NodeId): Want {
+    const role = roleOf(record.slot, record.splitFrom);
+    const want = this.#choose(record, owner, true);
+    return this.isGood(role, owner, want.replicas) ? want : this.#choose(record, owner, false);
+  }
+
+  #choose(record: SlotRecord, owner: NodeId, patient: boolean): Want {
+    const { first, rest } = this.#pool(roleOf(record.slot, record.splitFrom), owner);
+    const size = Math.max(1, this.#input.policy.replicas);
+    const chosen: NodeId[] = [owner];
+    const zonesTaken = new Set([this.#nodes.get(owner)].flatMap((one) => (one === undefined ? [] : [zoneOf(one)])));
+    for (const tier of [first, rest]) {
+      const left = rankNodes(
+        record.slot,
+        tier.filter(({ node }) => node !== owner),
+      )
+        .map((candidate, rank) => ({ candidate, rank, distance: this.#distance(record, candidate.node) }))
+        .filter(({ candidate: { node }, distance }) => this.isUsable(node) || (patient && distance < 2));
+      while (chosen.length < size && left.length > 0) {
+        const key = ({ candidate, rank, distance }: (typeof left)[number]): number =>
+          (zonesTaken.has(zoneOf(candidate)) ? 1e9 : 0) + distance * 1e6 + rank;
+        const best = left.reduce((one, other) => (key(other) < key(one) ? other : one));
+        left.splice(left.indexOf(best), 1);
+        chosen.push(best.candidate.node);
+        zonesTaken.add(zoneOf(best.candidate));
+      }
+    }
+    return { owner, replicas: chosen };
+  }
+
+  /** Whether `to` in place of `from` leaves a good set good. */
+  maySwap(record: SlotRecord, want: Want, swap: { readonly from: NodeId; readonly to: NodeId }): boolean {
+    if (swap.from === want.owner || want.replicas.includes(swap.to)) return false;
+    const role = roleOf(record.slot, record.splitFrom);
+    const replicas = want.replicas.map((node) => (node === swap.from ? swap.to : node));
+    return this.isUsable(swap.to) && this.isGood(role, want.owner, replicas);
+  }
+
+  /** Whether enough of the copies are on nodes that are here for writes to go on. */
+  #suffices(role: Role, owner: NodeId, replicas: readonly NodeId[]): boolean {
+    const least = Math.min(this.#input.policy.minInSync, this.copies(role, owner));
+    return replicas.filter((node) => node === owner || this.isUsable(node)).length >= least;
+  }
+
+  /** How far a node is from having a copy: in sync, on its way, or neither. */
+  #distance(record: SlotRecord, node: NodeId): number {
+    if (record.inSync.includes(node)) return this.isUsable(node) ? 0 : 1;
+    if (record.learners.includes(node) || record.want?.replicas.includes(node) === true) return 1;
+    return 2;
+  }
+
+  #pool(role: Role, owner: NodeId): Pool {
+    const { directoryNode, expected, policy } = this.#input;
+    const key = `${role}|${owner === directoryNode}`;
+    const known = this.#pools.get(key);
+    if (known !== undefined) return known;
+    const all = [...this.#nodes.values()].filter(
+      ({ node, state }) => state === "active" && (this.#input.up.has(node) || expected?.has(node) === true),
+    );
+    const others = all.filter(({ node }) => node !== directoryNode);
+    // Two others that are here, so that the slot survives the death of one; and as many as writes need.
+    const here = others.filter(({ node }) => this.isUsable(node)).length;
+    const avoid = owner !== directoryNode && here >= Math.max(2, policy.minInSync);
+    const candidates = avoid ? others : all;
+    const pool: Pool = {
+      first: candidates.filter(({ roles }) => roles.includes(role)),
+      rest: candidates.filter(({ roles }) => !roles.includes(role)),
+      names: new Set(candidates.map(({ node }) => node)),
+      usable: new Set(candidates.flatMap(({ node }) => (this.isUsable(node) ? [node] : []))),
+    };
+    this.#pools.set(key, pool);
+    return pool;
+  }
+}
+
+const zones = (nodes: readonly Candidate[]): number => new Set(nodes.map(zoneOf)).size;
+
+/** In how many zones a set of `size` can be: the owner, `others` before `rest`. */
+function zonesBeside(
+  owner: Candidate | undefined,
+  { others, rest, size }: { readonly others: readonly Candidate[]; readonly rest: readonly Candidate[]; size: number },
+): number {
+  const own = owner === undefined ? [] : [owner];
+  const room = size - 1;
+  if (others.length >= room) return zones(own) + Math.min(room, zones([...own, ...others]) - zones(own));
+  const forced = [...own, ...others];
+  const fresh = zones([...forced, ...rest.filter(({ node }) => node !== owner?.node)]) - zones(forced);
+  return zones(forced) + Math.min(room - others.length, fresh);
+}

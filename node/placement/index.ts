@@ -1,0 +1,3 @@
+export * from "./plan.ts";
+export * from "./candidates.ts";
+export * from "./limits.ts";

@@ -1,0 +1,193 @@
+/** What to change so that every slot is where it should be. Pure: the same facts give the same plan, and a plan that was
+ *  carried out gives an empty one.
+ *
+ *  A slot's `want` says where it should be; the owner works towards it and the plan leaves it alone until it is there, as
+ *  long as it is still possible. What a plan changes, in this order:
+ *
+ *  1. *Failover*: the owner is not up. Some node that is up and in sync takes over at the next epoch; only those have
+ *     everything that was acknowledged. Without one the slot is `lost` until one comes back. If none of them has the role
+ *     the slot is `stranded`: an operator may give one of them the role.
+ *  2. *Need*: the owner may not own it any more (draining, another role), an operator moved it, copies are missing or lie
+ *     badly. A want always names as many copies as there can be, so no step leaves a slot under-replicated: the owner
+ *     takes the new ones in before it lets go of the old.
+ *  3. *Balance* (`balance.ts`), only when nothing is needed.
+ *
+ *  How many slots are on their way at once is bounded, for the cluster and for each node that receives. */
+import type { ActorId, SlotId } from "../../protocols/index.ts";
+import type { NodeId, SlotRecord } from "../ports.ts";
+import { rankNodes, roleOf } from "../slot-table.ts";
+import { balanceCopies, balanceOwners, hotActor } from "./balance.ts";
+import { Candidates, type PlanInput, type Want } from "./candidates.ts";
+
+export type Change =
+  | { readonly type: "failover"; readonly slot: SlotId; readonly owner: NodeId }
+  | { readonly type: "want"; readonly slot: SlotId; readonly want: Want; readonly why: "need" | "balance" }
+  /** The owner of `slot` gives the actor a slot of its own, which then goes to `to`. */
+  | { readonly type: "pin"; readonly actor: ActorId; readonly slot: SlotId; readonly to: NodeId };
+
+export interface Plan {
+  readonly changes: readonly Change[];
+  /** Nobody who is up holds everything that was acknowledged. */
+  readonly lost: readonly SlotId[];
+  /** No node that could own them has their role. */
+  readonly stranded: readonly SlotId[];
+  /** On their way, those of this plan included. */
+  readonly moving: number;
+  /** Needed, and left for a later round. */
+  readonly waiting: number;
+}
+
+/** The part of a plan that cannot wait: slots whose owner is gone. `give` narrows it to some slots. */
+export function planFailovers(
+  input: Omit<PlanInput, "balance">,
+): Pick<Plan, "lost" | "stranded"> & { readonly changes: readonly Extract<Change, { type: "failover" }>[] } {
+  const candidates = new Candidates({ ...input, balance: false });
+  const changes: Extract<Change, { type: "failover" }>[] = [];
+  const lost: SlotId[] = [];
+  const stranded: SlotId[] = [];
+  for (const record of input.slots) {
+    if (candidates.isUp(record.owner)) continue;
+    const { slot } = record;
+    const inSync = record.inSync.flatMap((node) => (candidates.isUp(node) ? (candidates.get(node) ?? []) : []));
+    const able = inSync.filter(({ roles }) => roles.includes(roleOf(slot, record.splitFrom)));
+    // A draining node that has everything is better than none at all.
+    const active = able.filter(({ state }) => state === "active");
+    const ranked = rankNodes(slot, active.length > 0 ? active : able);
+    const wished = [record.held, record.want?.owner].flatMap((node) => ranked.find((one) => one.node === node) ?? []);
+    const owner = wished[0] ?? ranked[0];
+    if (owner !== undefined) changes.push({ type: "failover", slot, owner: owner.node });
+    else if (inSync.length === 0) lost.push(slot);
+    else stranded.push(slot);
+  }
+  return { changes, lost, stranded };
+}
+
+/** The record after a failover or with another want. */
+export function changed(record: SlotRecord, change: Exclude<Change, { type: "pin" }>): SlotRecord {
+  if (change.type === "want") return { ...record, want: change.want };
+  const { owner } = change;
+  const want = record.want && {
+    owner,
+    replicas: record.want.replicas.includes(owner) ? record.want.replicas : [owner, ...record.want.replicas],
+  };
+  return { ...record, owner, epoch: record.epoch + 1, ...(want && { want }) };
+}
+
+/** Where a slot is going, or is. */
+export const wantOf = (record: SlotRecord): Want => record.want ?? { owner: record.owner, replicas: record.inSync };
+
+/** A slot in a round: its record, and where it goes. */
+export interface Placed {
+  readonly record: SlotRecord;
+  want: Want;
+  /** This round changes it, or it is on its way: it is not touched again. */
+  fixed: boolean;
+}
+
+/** Counts what is on its way. */
+export class Motion {
+  readonly #input: PlanInput;
+  readonly #receiving = new Map<NodeId, number>();
+  moving = 0;
+
+  constructor(input: PlanInput) {
+    this.#input = input;
+  }
+
+  /** Whether one more slot may set out. */
+  fits(record: SlotRecord, want: Want): boolean {
+    const { motionSlotsMax, motionNodeMax } = this.#input.limits;
+    const newcomers = this.#newcomers(record, want);
+    if (newcomers.length === 0 && want.owner === record.owner) return true;
+    return (
+      this.moving < motionSlotsMax && newcomers.every((node) => (this.#receiving.get(node) ?? 0) < motionNodeMax)
+    );
+  }
+
+  add(record: SlotRecord, want: Want): void {
+    const newcomers = this.#newcomers(record, want);
+    // What waits for a node to come back holds up nobody.
+    if (newcomers.length === 0 && (want.owner === record.owner || !this.#input.up.has(want.owner))) return;
+    this.moving += 1;
+    for (const node of newcomers) this.#receiving.set(node, (this.#receiving.get(node) ?? 0) + 1);
+  }
+
+  #newcomers(record: SlotRecord, want: Want): readonly NodeId[] {
+    return want.replicas.filter((node) => !record.inSync.includes(node) && this.#input.up.has(node));
+  }
+}
+
+/** Everything that should be changed now. */
+export function plan(input: PlanInput): Plan {
+  const candidates = new Candidates(input);
+  const slots = [...input.slots].sort((one, other) => (one.slot < other.slot ? -1 : 1));
+  const failovers = planFailovers({ ...input, slots });
+  const changes: Change[] = [...failovers.changes];
+  const stranded = [...failovers.stranded];
+  const placed: Placed[] = [];
+  const needs: { readonly placed: Placed; readonly want: Want; readonly urgency: number }[] = [];
+  const motion = new Motion(input);
+
+  for (const record of slots) {
+    // A slot without an owner that is up goes nowhere before its failover.
+    if (!candidates.isUp(record.owner)) continue;
+    const entry: Placed = { record, want: wantOf(record), fixed: true };
+    placed.push(entry);
+    const owner = ownerFor(record, candidates);
+    if (owner === undefined) stranded.push(record.slot);
+    const wanted = owner ?? record.owner;
+    const role = roleOf(record.slot, record.splitFrom);
+    if (entry.want.owner === wanted && candidates.isGood(role, wanted, entry.want.replicas)) {
+      motion.add(record, entry.want);
+      entry.fixed = !isThere(record, entry.want);
+      continue;
+    }
+    needs.push({ placed: entry, want: candidates.choose(record, wanted), urgency: urgencyOf(record, candidates) });
+  }
+
+  needs.sort((one, other) => one.urgency - other.urgency);
+  let waiting = 0;
+  for (const need of needs) {
+    const { record } = need.placed;
+    if (!motion.fits(record, need.want)) {
+      waiting += 1;
+      continue;
+    }
+    motion.add(record, need.want);
+    need.placed.want = need.want;
+    changes.push({ type: "want", slot: record.slot, want: need.want, why: "need" });
+  }
+
+  if (input.balance && needs.length === 0 && failovers.changes.length === 0) {
+    changes.push(...balanceOwners({ input, candidates, placed, motion }));
+    changes.push(...balanceCopies({ input, candidates, placed, motion }));
+    const hot = hotActor({ input, candidates, placed });
+    if (hot !== undefined) changes.push(hot);
+  }
+  return { changes, lost: failovers.lost, stranded, moving: motion.moving, waiting };
+}
+
+/** Who should own a slot whose owner is up. Undefined: nobody who may. */
+function ownerFor(record: SlotRecord, candidates: Candidates): NodeId | undefined {
+  const role = roleOf(record.slot, record.splitFrom);
+  const { held, want, owner } = record;
+  if (held !== undefined && candidates.mayOwn(held, role)) return held;
+  if (want !== undefined && candidates.mayOwn(want.owner, role)) return want.owner;
+  if (candidates.mayOwn(owner, role)) return owner;
+  const able = rankNodes(record.slot, candidates.owners(role));
+  return (able.find(({ node }) => record.inSync.includes(node)) ?? able[0])?.node;
+}
+
+/** The fewer copies the sooner; but first what a person waits for. */
+function urgencyOf(record: SlotRecord, candidates: Candidates): number {
+  const role = roleOf(record.slot, record.splitFrom);
+  if (record.held !== undefined && record.held !== record.owner && candidates.mayOwn(record.held, role)) return 0;
+  const safe = record.inSync.filter((node) => candidates.isUp(node)).length;
+  if (safe < candidates.copies(role, record.owner)) return safe;
+  return candidates.mayOwn(record.owner, role) ? 1_001 : 1_000;
+}
+
+const isThere = (record: SlotRecord, want: Want): boolean =>
+  record.owner === want.owner &&
+  record.inSync.length === want.replicas.length &&
+  want.replicas.every((node) => record.inSync.includes(node));

@@ -1,0 +1,282 @@
+/** One other node that holds a slot, as the slot's owner sees it: what it has, what it was sent, and what to send next.
+ *
+ *      asking ──► behind ──► streaming          behind: is sent what the disk has; streaming: gets each batch as it is
+ *        ▲  │        ▲           │              written
+ *        │  └─► other └──────────┘ (a gap, a full queue)
+ *        └───────────────────────── (connection lost, refused)
+ *
+ *  `other`: its log is not the beginning of the owner's, or damaged, or too far back. Only a transfer helps, and only
+ *  outside the set of those in sync. */
+import { failureOf, type ActorId, type Failure } from "../../protocols/index.ts";
+import type { MeshBody, Standing } from "../../protocols/mesh/index.ts";
+import type { Exchange } from "../exchange.ts";
+import type { Clock, NodeId } from "../ports.ts";
+import type { Piece, Position, SlotLog } from "../storage/index.ts";
+import type { ReplicationLimits } from "./limits.ts";
+import { samePosition } from "./rules.ts";
+
+export type FollowerState = "asking" | "behind" | "streaming" | "other" | "transferring";
+
+export interface FollowerPorts {
+  readonly exchange: Exchange;
+  readonly clock: Clock;
+  readonly limits: ReplicationLimits;
+  readonly log: SlotLog;
+  readonly epoch: number;
+  isUp(node: NodeId): boolean;
+  /** The piece that is being written to this disk. */
+  underWay(): Piece | undefined;
+  /** It acknowledged something, or its state changed. */
+  changed(): void;
+  /** It knows a higher epoch. */
+  fenced(fence: number): void;
+}
+
+export class Follower {
+  readonly node: NodeId;
+  state: FollowerState = "asking";
+  /** How it stood when it was last asked; undefined until it answered in this epoch. */
+  standing: Standing | undefined;
+  /** Its log up to here is on its disk, as the beginning of this epoch's log. */
+  acked: Position | undefined;
+  /** Why it cannot go on. */
+  trouble: Failure | undefined;
+  /** Nothing is sent before the owner's log of the epoch is fixed. */
+  #mayFeed = false;
+  #sent: Position | undefined;
+  #unacked: { readonly seq: number; readonly bytes: number }[] = [];
+  #unackedBytes = 0;
+  #waitingSinceMs: number | undefined;
+  #asking = false;
+  #pumping = false;
+  #ended = false;
+  readonly #ports: FollowerPorts;
+  /** Actors whose entries it was sent from disk: it gets their stored snapshots too, without which it could not trim. */
+  #fed = new Set<ActorId>();
+
+  constructor(node: NodeId, ports: FollowerPorts) {
+    this.node = node;
+    this.#ports = ports;
+    this.#waitingSinceMs = ports.clock.monotonicMs();
+  }
+
+  /** Whether it has been silent about something for longer than it may. */
+  get overdue(): boolean {
+    const since = this.#waitingSinceMs;
+    return since !== undefined && this.#ports.clock.monotonicMs() - since > this.#ports.limits.replicaTimeoutMs;
+  }
+
+  get seq(): number | undefined {
+    return this.acked?.seq;
+  }
+
+  end(): void {
+    this.#ended = true;
+  }
+
+  /** From now on it may be sent what it lacks. */
+  feed(): void {
+    this.#mayFeed = true;
+    if (this.standing && this.state === "asking") this.#judge(this.standing);
+    else this.pump();
+  }
+
+  /** Asks how it stands. Repeated by `tick` until it answers. */
+  ask(): void {
+    if (this.#asking || this.#ended || this.state === "transferring") return;
+    this.#asking = true;
+    this.#leaveStream("asking");
+    this.standing = undefined;
+    this.acked = undefined;
+    this.#waitingSinceMs ??= this.#ports.clock.monotonicMs();
+    const { exchange, limits, log, epoch } = this.#ports;
+    void exchange.call(this.node, "replica.query", { slot: log.slot, epoch }, limits.queryTimeoutMs).then((answer) => {
+      this.#asking = false;
+      if (this.#ended) return;
+      if (answer.ok) {
+        this.heard(answer.value as Standing);
+      } else if (answer.error.code === "FENCED") {
+        this.#ports.fenced(Number(answer.error.details?.["fence"] ?? 0));
+      } else if (answer.error.code === "DATA_DAMAGED") {
+        this.trouble = answer.error;
+        this.#leaveStream("other");
+        this.#ports.changed();
+      }
+    });
+  }
+
+  /** It answered how it stands. */
+  heard(standing: Standing): void {
+    this.standing = standing;
+    this.trouble = undefined;
+    this.#waitingSinceMs = undefined;
+    if (this.#mayFeed) this.#judge(standing);
+    this.#ports.changed();
+  }
+
+  /** Looks after what has been quiet for long. Called now and then. */
+  tick(): void {
+    if (this.#ended || !this.#ports.isUp(this.node)) return;
+    if (this.state === "asking" && this.standing === undefined) this.ask();
+    else if (this.state === "behind") this.pump();
+    else if (this.overdue) this.ask();
+  }
+
+  /** The connection ended, or it said that it takes nothing more: what was sent may or may not be there. */
+  lost(): void {
+    this.#leaveStream("asking");
+    this.standing = undefined;
+    this.acked = undefined;
+    this.#waitingSinceMs ??= this.#ports.clock.monotonicMs();
+  }
+
+  /** The owner's next batch, on its way to the owner's disk. */
+  write(piece: Piece): void {
+    if (this.state !== "streaming") return;
+    if (this.#sent === undefined || !samePosition(this.#sent, piece.from) || !this.#send(piece)) this.state = "behind";
+    else this.#sent = this.#ports.log.writtenPosition;
+  }
+
+  synced(body: MeshBody<"replica.synced">): void {
+    if (this.standing === undefined || body.incarnation !== this.standing.incarnation) return;
+    if (body.gap) {
+      this.standing = { ...this.standing, at: body.at };
+      this.#leaveStream("asking");
+      this.#judge(this.standing);
+      return;
+    }
+    if (this.acked === undefined || body.at.seq >= this.acked.seq) this.acked = body.at;
+    let acked = 0;
+    for (const { seq, bytes } of this.#unacked) {
+      if (seq > body.at.seq) break;
+      acked += 1;
+      this.#unackedBytes -= bytes;
+    }
+    this.#unacked.splice(0, acked);
+    this.#waitingSinceMs = this.#unacked.length > 0 ? this.#ports.clock.monotonicMs() : undefined;
+    this.#ports.changed();
+    if (this.state === "behind") this.pump();
+  }
+
+  /** Sends what the disk has and it has not, then joins the stream. */
+  pump(): void {
+    if (this.#pumping || !this.#mayFeed || this.state !== "behind") return;
+    this.#pumping = true;
+    this.#pump().then(
+      () => (this.#pumping = false),
+      (error: unknown) => {
+        this.#pumping = false;
+        this.trouble = failureOf(error);
+        this.#leaveStream("other");
+        this.#ports.changed();
+      },
+    );
+  }
+
+  async #pump(): Promise<void> {
+    const { log, limits } = this.#ports;
+    while (this.state === "behind" && !this.#ended && this.#unackedBytes < limits.unackedBytesMax) {
+      const at = this.#sent;
+      if (at === undefined) return;
+      if (samePosition(at, log.position)) {
+        // Everything on disk is sent. It joins the stream at once, or with the batch under way.
+        const underWay = this.#ports.underWay();
+        const joins = samePosition(at, log.writtenPosition)
+          ? this.#send({ from: at, chunks: [], snapshots: [], trim: 0 })
+          : underWay !== undefined && samePosition(underWay.from, at) && this.#send(underWay);
+        if (!joins) return;
+        this.#sent = log.writtenPosition;
+        this.state = "streaming";
+        this.#ports.changed();
+        void this.#sendSnapshots();
+        return;
+      }
+      const piece = await log.read(at, limits.catchUpBytesMax);
+      if (this.state !== "behind" || this.#sent !== at) continue;
+      if (piece === undefined || piece.chunks.length === 0) {
+        // Trimmed meanwhile: it is too far back, or not the beginning of this log at all.
+        this.#leaveStream("other");
+        this.#ports.changed();
+        return;
+      }
+      if (!this.#send(piece)) return;
+      const { at: sent, actors } = log.after(piece);
+      this.#sent = sent;
+      for (const actor of actors) this.#fed.add(actor);
+    }
+  }
+
+  /** What it has decides what it needs. */
+  #judge(standing: Standing): void {
+    const { log } = this.#ports;
+    if (standing.incomplete || !log.holds(standing.at)) {
+      this.#leaveStream("other");
+      this.#ports.changed();
+      return;
+    }
+    this.#sent = standing.at;
+    this.state = "behind";
+    this.pump();
+  }
+
+  #leaveStream(state: FollowerState): void {
+    this.state = state;
+    this.#sent = undefined;
+    this.#unacked = [];
+    this.#unackedBytes = 0;
+    this.#fed.clear();
+  }
+
+  /** A copy that was fed from disk has all entries, but not the snapshots made meanwhile. When this fails, the actor's
+   *  entries stay in the copy's log for longer, no more. */
+  async #sendSnapshots(): Promise<void> {
+    const { log, exchange, epoch, limits } = this.#ports;
+    const actors = [...this.#fed];
+    this.#fed.clear();
+    for (const actor of actors) {
+      for (const [name, seq, sealed] of await log.storedSnapshots([actor]).catch(() => [])) {
+        if (this.#ended || this.standing === undefined || this.state !== "streaming") return;
+        const { incarnation } = this.standing;
+        const base = { slot: log.slot, epoch, incarnation, actor: name, seq };
+        for (let offset = 0; offset < sealed.length; offset += limits.partBytesMax) {
+          const data = sealed.subarray(offset, offset + limits.partBytesMax);
+          const last = offset + limits.partBytesMax >= sealed.length;
+          const answer = await exchange.call(
+            this.node,
+            "replica.snapshot",
+            { ...base, data, last },
+            limits.transferTimeoutMs,
+          );
+          if (!answer.ok) return;
+        }
+      }
+    }
+  }
+
+  #send(piece: Piece): boolean {
+    const { exchange, log, epoch, clock, limits } = this.#ports;
+    if (this.standing === undefined || this.#unackedBytes > limits.unackedBytesMax) return false;
+    const small = piece.snapshots.filter(([, , sealed]) => sealed.length <= limits.inlineSnapshotBytesMax);
+    const body = {
+      slot: log.slot,
+      epoch,
+      incarnation: this.standing.incarnation,
+      from: piece.from,
+      chunks: piece.chunks as [number, Uint8Array][],
+      snapshots: small as [string, number, Uint8Array][],
+      trim: piece.trim,
+      mark: 0,
+    };
+    if (!exchange.send(this.node, "replica.append", body)) return false;
+    for (const [actor, , sealed] of piece.snapshots)
+      if (sealed.length > limits.inlineSnapshotBytesMax) this.#fed.add(actor as ActorId);
+    if (this.#fed.size > 0 && this.state === "streaming") clock.soon(() => void this.#sendSnapshots());
+    const bytes = 200 + piece.chunks.reduce((sum, [, chunk]) => sum + chunk.length, 0);
+    const seq =
+      piece.chunks.length === 0 ? piece.from.seq : Math.max(piece.from.seq + 1, piece.chunks.at(-1)?.[0] ?? 0);
+    this.#unacked.push({ seq, bytes });
+    this.#unackedBytes += bytes;
+    this.#waitingSinceMs ??= clock.monotonicMs();
+    return true;
+  }
+}

@@ -1,0 +1,353 @@
+/** Replication: makes slots servable by this node, and copies the slots of others.
+ *
+ *      kernel ── open(slot) ──► take up: a new epoch if need be, fence on disk ──► Ownership ──► ServedLog
+ *                                                                                    │ appends, questions
+ *      replica.* messages ◄──────────────────────────────────────────────────────────┘
+ *            │
+ *            ▼
+ *      replica.ts: fence, write, acknowledge
+ *
+ *  PacificA with the directory as configuration manager: an append is committed when all replicas in sync have it on disk,
+ *  so any of them may become the owner. Safety rests on the fence that every copy keeps with its log, and on
+ *  compare-and-set; never on a clock. Clocks only decide when to give up on somebody.
+ *
+ *  Read `rules.ts` (the decisions), `ownership.ts` (one slot owned), `follower.ts` (one copy as its owner sees it),
+ *  `replica.ts` (the copies here), `transfer.ts`. docs/protocol-model.md maps the model check to these files. */
+import { failure, failureOf, PlexusError, type Failure, type Role, type SlotId } from "../../protocols/index.ts";
+import type { Exchange } from "../exchange.ts";
+import type { ServedLog, Slots } from "../kernel/api.ts";
+import type { Clock, Directory, Log, Membership, Meter, NodeId, SlotRecord, Store } from "../ports.ts";
+import { changeSlot, readSlot, type SlotRow } from "../records.ts";
+import { roleOf, type SlotTable } from "../slot-table.ts";
+import type { Journal, SlotLog } from "../storage/index.ts";
+import { createConfirmations } from "./confirmations.ts";
+import { replicationLimits, type ReplicationLimits } from "./limits.ts";
+import { Ownership, type OwnershipPorts } from "./ownership.ts";
+import { serveReplicas } from "./replica.ts";
+import { mayStepUp } from "./rules.ts";
+
+export { replicationLimits, type ReplicationLimits } from "./limits.ts";
+
+export interface ReplicationPorts {
+  readonly node: NodeId;
+  /** The roles of this node now: only slots of these are taken up here. */
+  roles(): readonly Role[];
+  readonly journal: Journal;
+  readonly store: Store;
+  readonly directory: Directory;
+  readonly table: SlotTable;
+  readonly exchange: Exchange;
+  readonly membership: Membership;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly meter: Meter;
+  readonly limits?: Partial<ReplicationLimits>;
+  /** Fewer in sync than this, and a slot is not served. */
+  readonly minInSync: number;
+  /** A slot became this node's, or its owner has something to do for it: bring it into service. */
+  owned(slot: SlotId): void;
+  drain(slot: SlotId, deadlineMs: number): Promise<void>;
+  resume(slot: SlotId): void;
+}
+
+/** How one slot that is served here stands, for status and tests. */
+export interface OwnedSlot {
+  readonly slot: SlotId;
+  readonly epoch: number;
+  readonly phase: string;
+  readonly inSync: readonly NodeId[];
+  readonly followers: readonly { readonly node: NodeId; readonly state: string; readonly behind: number }[];
+}
+
+export interface Replication extends Slots {
+  /** Begins to watch. Nothing is taken up before. */
+  start(): void;
+  status(): readonly OwnedSlot[];
+  /** Hands what it can to replicas that have everything, then ends the rest. */
+  stop(deadlineMs: number): Promise<void>;
+}
+
+/** Times a take-up is tried on records that keep changing. */
+const takeUpTriesMax = 8;
+
+interface Served {
+  readonly ownership: Ownership;
+  ended: ((error: Failure) => void) | undefined;
+}
+
+export function createReplication(ports: ReplicationPorts): Replication {
+  const { node, journal, store, directory, table, exchange, membership, clock, log, meter } = ports;
+  const limits = { ...replicationLimits, ...ports.limits };
+  const slots = new Map<SlotId, Served>();
+  const opening = new Map<SlotId, Promise<Ownership>>();
+  /** Copies that cannot be read, and why: they step out of the set before anything is thrown away. */
+  const damaged = new Map<SlotId, Failure>();
+  const confirmations = createConfirmations({ exchange, clock, limits });
+  /** Peers that were up since this node started: one that is not any more is gone, one never seen may be on its way. */
+  const seenUp = new Set<NodeId>();
+  const lookAround = (): void => {
+    for (const { node: name } of membership.members().members) if (membership.isUp(name)) seenUp.add(name);
+  };
+  let transfers = 0;
+  let stopping = false;
+  let started = false;
+  let stopTicking: (() => void) | undefined;
+
+  const replicas = serveReplicas({
+    journal,
+    store,
+    exchange,
+    clock,
+    log,
+    limits,
+    superseded: (slot, epoch) => {
+      const ownership = slots.get(slot)?.ownership;
+      if (ownership && ownership.epoch < epoch)
+        ownership.end(failure("FENCED", { slot, epoch: ownership.epoch, fence: epoch }));
+    },
+    damaged: (slot, error) => {
+      if (!damaged.has(slot)) log.error("slot.copy.damaged", { slot, ...error });
+      damaged.set(slot, error);
+      void heal(slot);
+    },
+  });
+
+  const ownershipPorts: OwnershipPorts = {
+    node,
+    directory,
+    table,
+    exchange,
+    confirmations,
+    clock,
+    log,
+    meter,
+    limits,
+    minInSync: ports.minInSync,
+    isUp: (peer) => membership.isUp(peer),
+    isGone: (peer) => seenUp.has(peer) && !membership.isUp(peer),
+    beginTransfer: () => {
+      if (transfers >= limits.transfersMax) return undefined;
+      transfers += 1;
+      return () => void (transfers -= 1);
+    },
+    drain: ports.drain,
+    resume: ports.resume,
+    ended: (ownership, error) => {
+      const served = slots.get(ownership.slot);
+      if (served?.ownership !== ownership) return;
+      slots.delete(ownership.slot);
+      meter.count("slots_ended", 1, { code: error.code });
+      served.ended?.(error);
+      if (error.code !== "MOVED" && error.code !== "FENCED") void giveAway(ownership, error);
+    },
+  };
+
+  // --- taking up -----------------------------------------------------------------------------------------------------
+
+  /** R6: a node steps up only for an epoch above its persisted fence; for one it has seen before it makes a new one. */
+  async function takeUp(slot: SlotId): Promise<Ownership> {
+    const slotLog = await readable(slot);
+    let row = table.get(slot) ?? (await readSlot(directory, slot));
+    for (let tries = 0; tries < takeUpTriesMax; tries += 1) {
+      if (stopping) throw new PlexusError(failure("STOPPING"));
+      if (row === undefined) {
+        row = await create(slot, slotLog);
+        continue;
+      }
+      const { record } = row;
+      if (record.owner !== node)
+        throw new PlexusError(failure("MOVED", { slot, owner: record.owner, epoch: record.epoch }));
+      if (mayStepUp(node, record, slotLog)) {
+        await slotLog.raise(record.epoch, record.inSync.length === 1);
+        const ownership = new Ownership(row, slotLog, ownershipPorts);
+        slots.set(slot, { ownership, ended: undefined });
+        ownership.start();
+        return ownership;
+      }
+      if (slotLog.incomplete || !record.inSync.includes(node))
+        throw new PlexusError(failure("SLOT_UNAVAILABLE", { slot, because: "this node's copy is not complete" }));
+      const epoch = Math.max(record.epoch, slotLog.fence) + 1;
+      const changed = await changeSlot(directory, { ...record, epoch }, row.revision);
+      row = changed.row;
+      if (row) table.learn(row);
+    }
+    throw new PlexusError(failure("SLOT_UNAVAILABLE", { slot, because: "its record keeps changing" }));
+  }
+
+  /** The first owner of a slot nobody has spoken to yet. */
+  async function create(slot: SlotId, slotLog: SlotLog): Promise<SlotRow | undefined> {
+    const role = roleOf(slot);
+    if (!ports.roles().includes(role)) throw new PlexusError(failure("NO_CANDIDATE", { slot, role }));
+    if (slotLog.fence > 0 || slotLog.lastSeq > 0)
+      throw new PlexusError(
+        failure("SLOT_UNAVAILABLE", { slot, because: "there is data here that the directory knows nothing of" }),
+      );
+    const record: SlotRecord = { slot, epoch: 1, owner: node, inSync: [node], learners: [] };
+    const { row } = await changeSlot(directory, record, 0);
+    if (row) table.learn(row);
+    return row;
+  }
+
+  /** The log of a slot, read anew if it failed. */
+  async function readable(slot: SlotId): Promise<SlotLog> {
+    const known = damaged.get(slot);
+    if (known) throw new PlexusError(known);
+    try {
+      const slotLog = await journal.openSlot(slot);
+      return slotLog.failed === undefined ? slotLog : await journal.reopen(slot);
+    } catch (error) {
+      if (failureOf(error).code === "DATA_DAMAGED") {
+        damaged.set(slot, failureOf(error));
+        void heal(slot);
+      }
+      throw error;
+    }
+  }
+
+  async function openOnce(slot: SlotId): Promise<Ownership> {
+    const present = slots.get(slot)?.ownership;
+    if (present) return present;
+    const under = opening.get(slot) ?? takeUp(slot).finally(() => opening.delete(slot));
+    opening.set(slot, under);
+    return await under;
+  }
+
+  // --- letting go ----------------------------------------------------------------------------------------------------
+
+  /** Another replica that has everything, is up, and may own the slot. */
+  function successor({ slot, inSync, splitFrom }: SlotRecord): NodeId | undefined {
+    const role = roleOf(slot, splitFrom);
+    const may = membership
+      .members()
+      .members.filter(({ node: name, roles, state }) => name !== node && roles.includes(role) && state === "active")
+      .map(({ node: name }) => name);
+    return inSync.find((name) => may.includes(name) && membership.isUp(name));
+  }
+
+  /** The disk or the data here failed: somebody else goes on. The last copy is never given up: then the slot stops here
+   *  and says so. */
+  async function giveAway({ slot, record }: Ownership, error: Failure): Promise<void> {
+    const broken = error.code === "DATA_DAMAGED";
+    if (broken) damaged.set(slot, error);
+    const row = table.get(slot);
+    if (row === undefined || row.record.owner !== node || row.record.epoch !== record.epoch) return;
+    const owner = successor(row.record);
+    if (owner === undefined) return;
+    const inSync = broken ? row.record.inSync.filter((name) => name !== node) : row.record.inSync;
+    const next = { ...row.record, epoch: row.record.epoch + 1, owner, inSync };
+    const changed = await changeSlot(directory, next, row.revision).catch(() => undefined);
+    if (changed?.row) table.learn(changed.row);
+    log.warn("slot.given", { slot, to: owner, because: error.code, applied: changed?.applied ?? false });
+    if (broken) void heal(slot);
+  }
+
+  /** Throws a damaged copy away once nobody counts on it: with the directory's epoch as the fence (R6). Its owner then
+   *  gives it a new one. */
+  async function heal(slot: SlotId): Promise<void> {
+    const row = await readSlot(directory, slot).catch(() => undefined);
+    if (row === undefined || !damaged.has(slot)) return;
+    if (row.record.owner === node) {
+      const owner = successor(row.record);
+      if (owner === undefined) return;
+      const inSync = row.record.inSync.filter((name) => name !== node);
+      await changeSlot(directory, { ...row.record, epoch: row.record.epoch + 1, owner, inSync }, row.revision).catch(
+        () => undefined,
+      );
+      return;
+    }
+    if (row.record.inSync.includes(node)) return; // its owner removes it, because it does not answer for the slot
+    await journal.discard(slot, row.record.epoch);
+    replicas.drop(slot);
+    damaged.delete(slot);
+    log.info("slot.copy.discarded", { slot, epoch: row.record.epoch });
+  }
+
+  // --- news ----------------------------------------------------------------------------------------------------------
+
+  table.onChange((slot, row) => {
+    if (row === undefined || !started) return;
+    const ownership = slots.get(slot)?.ownership;
+    ownership?.learned(row);
+    if (damaged.has(slot)) void heal(slot);
+    else if (row.record.owner === node && !slots.has(slot) && !stopping) ports.owned(slot);
+  });
+
+  exchange.on("replica.synced", (body, from) => {
+    const ownership = slots.get(body.slot)?.ownership;
+    if (ownership?.epoch === body.epoch) ownership.synced(from, body);
+  });
+  exchange.on("replica.refused", (body, from) => {
+    const ownership = slots.get(body.slot)?.ownership;
+    if (ownership?.epoch === body.epoch) ownership.refused(from, body);
+  });
+  exchange.onPeer({
+    connected: (peer) => {
+      for (const { ownership } of slots.values()) ownership.connected(peer);
+    },
+    disconnected: (peer) => {
+      for (const { ownership } of slots.values()) ownership.disconnected(peer);
+    },
+  });
+  membership.onChange(() => {
+    lookAround();
+    for (const { ownership } of slots.values()) ownership.tick();
+  });
+
+  const tickLater = (): void => {
+    stopTicking = clock.after(limits.tickIntervalMs, () => {
+      for (const { ownership } of slots.values()) ownership.tick();
+      tickLater();
+    });
+  };
+
+  return {
+    start() {
+      started = true;
+      lookAround();
+      tickLater();
+    },
+    async open(slot, ended): Promise<ServedLog> {
+      const ownership = await openOnce(slot);
+      const served = slots.get(slot);
+      if (served?.ownership === ownership) served.ended = ended;
+      await ownership.served;
+      return ownership;
+    },
+    async owned() {
+      const held = new Set(await journal.slots());
+      return [...table.rows()]
+        .filter(({ record }) => record.owner === node && held.has(record.slot))
+        .map(({ record }) => record.slot);
+    },
+    give(slot, error) {
+      slots.get(slot)?.ownership.fail(error);
+    },
+    status: () =>
+      [...slots.values()].map(({ ownership }) => ({
+        slot: ownership.slot,
+        epoch: ownership.epoch,
+        phase: ownership.phase,
+        inSync: ownership.record.inSync,
+        followers: [...ownership.followers.values()].map((follower) => ({
+          node: follower.node,
+          state: follower.state,
+          behind: ownership.lastSeq - (follower.seq ?? 0),
+        })),
+      })),
+    async stop(deadlineMs) {
+      stopping = true;
+      const endMs = clock.monotonicMs() + deadlineMs;
+      const left = [...slots.values()];
+      const handOne = async (): Promise<void> => {
+        for (let next = left.pop(); next !== undefined; next = left.pop()) {
+          const to = successor(next.ownership.record);
+          if (to !== undefined && clock.monotonicMs() < endMs) await next.ownership.handOver(to);
+        }
+      };
+      const done = Promise.all(Array.from({ length: limits.handOversMax }, handOne));
+      await Promise.race([done, new Promise<void>((resolve) => void clock.after(deadlineMs, resolve))]);
+      stopTicking?.();
+      for (const { ownership } of [...slots.values()]) ownership.end(failure("STOPPING"));
+    },
+  };
+}

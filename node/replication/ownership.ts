@@ -1,0 +1,620 @@
+/** One slot that this node owns, for one epoch.
+ *
+ *      reconciling ──► serving ⇄ draining ──► handing ──► ended
+ *           └──────────────┴──────────┴──────────┘
+ *
+ *  reconciling: asks every replica in sync how it stands (which raises its fence), takes the longest log, and brings all to
+ *  exactly that log; who does not answer is removed by compare-and-set. Only then are actors activated.
+ *  serving: an append is committed when every required replica has it on disk (`committedSeq`, R1).
+ *  draining, handing: on the way to another owner; from the moment the change is sent nothing is served until its outcome
+ *  is known (R5).
+ *  ended: for good. A new epoch is a new Ownership. */
+import { failure, failureOf, PlexusError, type ActorId, type Failure, type SlotId } from "../../protocols/index.ts";
+import type { MeshBody, Standing } from "../../protocols/mesh/index.ts";
+import type { Exchange } from "../exchange.ts";
+import type { ServedLog } from "../kernel/api.ts";
+import type { Clock, Directory, Log, Meter, NodeId, SlotRecord } from "../ports.ts";
+import { changeSlot, readSlot, type SlotRow } from "../records.ts";
+import type { SlotTable } from "../slot-table.ts";
+import type { EntryDraft, Piece, Position, SlotLog } from "../storage/index.ts";
+import type { Confirmations } from "./confirmations.ts";
+import { Follower, type FollowerPorts } from "./follower.ts";
+import type { ReplicationLimits } from "./limits.ts";
+import {
+  committedSeq,
+  handOverTo,
+  isLonger,
+  nextProposal,
+  required,
+  samePosition,
+  type FollowerView,
+  type Proposal,
+} from "./rules.ts";
+import { transfer } from "./transfer.ts";
+
+export type Phase = "reconciling" | "serving" | "draining" | "handing" | "ended";
+
+export interface OwnershipPorts {
+  readonly node: NodeId;
+  readonly directory: Directory;
+  readonly table: SlotTable;
+  readonly exchange: Exchange;
+  readonly confirmations: Confirmations;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly meter: Meter;
+  readonly limits: ReplicationLimits;
+  readonly minInSync: number;
+  isUp(node: NodeId): boolean;
+  /** It was up, and is not any more. */
+  isGone(node: NodeId): boolean;
+  /** Whether one more transfer may run; the returned function ends it. */
+  beginTransfer(): (() => void) | undefined;
+  /** The kernel's part of a hand-over. */
+  drain(slot: SlotId, deadlineMs: number): Promise<void>;
+  resume(slot: SlotId): void;
+  /** Told once, when this epoch is over for this node. */
+  ended(ownership: Ownership, error: Failure): void;
+}
+
+interface Waiting {
+  readonly seq: number;
+  done(error: Failure | undefined): void;
+}
+
+export class Ownership implements ServedLog {
+  readonly slot: SlotId;
+  readonly epoch: number;
+  phase: Phase = "reconciling";
+  record: SlotRecord;
+  #revision: number;
+  #proposed: Proposal | undefined;
+  #proposedAtMs = 0;
+  #asked = false;
+  readonly #log: SlotLog;
+  readonly #ports: OwnershipPorts;
+  readonly #followers = new Map<NodeId, Follower>();
+  /** Appends on their way to the replicas, in order. */
+  #waiting: Waiting[] = [];
+  #committed = 0;
+  /** Where every required replica must be before this epoch is served; set once the longest log is this one. */
+  #base: Position | undefined;
+  #settling = false;
+  #underWay: Piece | undefined;
+  #holds = new Map<NodeId, number>();
+  #served: { resolve(): void; reject(error: unknown): void } | undefined;
+  /** Resolves when the slot may be served; rejects when this epoch ends before. */
+  readonly served: Promise<void>;
+
+  constructor(row: SlotRow, slotLog: SlotLog, ports: OwnershipPorts) {
+    this.slot = row.record.slot;
+    this.epoch = row.record.epoch;
+    this.record = row.record;
+    this.#revision = row.revision;
+    this.#log = slotLog;
+    this.#ports = ports;
+    this.served = new Promise((resolve, reject) => (this.#served = { resolve, reject }));
+    this.served.catch(() => undefined);
+  }
+
+  /** Begins to reconcile. The fence is persisted already. */
+  start(): void {
+    this.#log.onDurable = () => this.#onDurable();
+    this.#adoptFollowers();
+    this.#advance();
+  }
+
+  get followers(): ReadonlyMap<NodeId, Follower> {
+    return this.#followers;
+  }
+
+  /** An outcome is not known: a proposal or a hand-over. */
+  get undecided(): boolean {
+    return this.#proposed !== undefined || this.phase === "handing";
+  }
+
+  // --- ServedLog -----------------------------------------------------------------------------------------------------
+
+  get lastSeq(): number {
+    return this.#log.lastSeq;
+  }
+  get durableSeq(): number {
+    return this.#log.durableSeq;
+  }
+  get length(): number {
+    return this.#log.length;
+  }
+  get bytes(): number {
+    return this.#log.bytes;
+  }
+
+  append(
+    draft: EntryDraft,
+    done: (error: Failure | undefined) => void,
+  ): { readonly seq: number; readonly bytes: number } {
+    if (this.phase === "ended") throw new PlexusError(this.#gone());
+    const appended = this.#log.append(this.epoch, draft, this.#onAppended);
+    this.#waiting.push({ seq: appended.seq, done });
+    return appended;
+  }
+
+  snapshot(actor: ActorId, seq: number, body: unknown, done: (error: Failure | undefined) => void): number {
+    return this.#log.snapshot(this.epoch, { actor, seq, body }, (error) => done(this.#heard(error)));
+  }
+
+  trim(throughSeq: number, done: (error: Failure | undefined) => void): void {
+    // Nothing that somebody still has to get from here: what is not committed, and what a transfer ends at.
+    const through = Math.min(throughSeq, this.#committed, ...this.#holds.values());
+    this.#log.trim(this.epoch, through, (error) => done(this.#heard(error)));
+  }
+
+  trimPoint(window: Parameters<ServedLog["trimPoint"]>[0]): number {
+    return this.#log.trimPoint(window);
+  }
+  actorsBelow(seq: number): ActorId[] {
+    return this.#log.actorsBelow(seq);
+  }
+  firstNeeded(actor: ActorId): number {
+    return this.#log.firstNeeded(actor);
+  }
+  actorsWithTail(): IterableIterator<ActorId> {
+    return this.#log.actorsWithTail();
+  }
+  actorsWithSnapshot(limit: number): Promise<ActorId[]> {
+    return this.#log.actorsWithSnapshot(limit);
+  }
+  recover(actor: ActorId): ReturnType<ServedLog["recover"]> {
+    return this.#log.recover(actor);
+  }
+  readSide(...args: Parameters<ServedLog["readSide"]>): ReturnType<ServedLog["readSide"]> {
+    return this.#log.readSide(...args);
+  }
+  readSpace(...args: Parameters<ServedLog["readSpace"]>): ReturnType<ServedLog["readSpace"]> {
+    return this.#log.readSpace(...args);
+  }
+
+  /** R1: "alone" also means that nothing is asked of the directory. */
+  get alone(): boolean {
+    return this.phase !== "ended" && required(this.record, this.#proposed).length === 0;
+  }
+
+  confirm(done: (error: Failure | undefined) => void): void {
+    if (this.phase === "ended") {
+      done(this.#gone());
+      return;
+    }
+    const needed = new Set(required(this.record, this.#proposed));
+    if (needed.size === 0) {
+      done(undefined);
+      return;
+    }
+    const { confirmations } = this.#ports;
+    // Who was removed for certain meanwhile need not answer any more; newcomers were not asked.
+    const stillNeeded = (node: NodeId): boolean =>
+      this.phase !== "ended" && required(this.record, this.#proposed).includes(node);
+    let open = needed.size;
+    let settled = false;
+    const settle = (error: Failure | undefined): void => {
+      if (settled) return;
+      settled = true;
+      done(error);
+    };
+    for (const node of needed) {
+      confirmations.ask(node, this.slot, this.epoch, stillNeeded, (outcome) => {
+        if (this.phase === "ended") return settle(this.#gone());
+        if (outcome !== undefined) {
+          this.#fenced(outcome);
+          return settle(this.#gone());
+        }
+        open -= 1;
+        if (open === 0) settle(undefined);
+      });
+    }
+  }
+
+  async split(actor: ActorId): Promise<void> {
+    const { clock, limits, directory, table } = this.#ports;
+    const slot = actor as SlotId;
+    if ((await this.#log.actorBytes(actor, limits.pinBytesMax)) > limits.pinBytesMax)
+      throw new PlexusError(failure("TOO_LARGE", { actor, pinBytesMax: limits.pinBytesMax }));
+    const entry = (side: EntryDraft["side"]): Promise<void> =>
+      new Promise((resolve, reject) => {
+        const draft = { atMs: clock.nowMs(), actor, events: [], answers: [], side };
+        this.append(draft, (error) => (error ? reject(new PlexusError(error)) : resolve()));
+      });
+    await entry([{ split: actor }]);
+    // The copies are on every replica. Whoever takes this slot from now on changes its revision, and then the new slot
+    // cannot come into being behind its back (the guard).
+    for (;;) {
+      if (this.phase === "ended") throw new PlexusError(this.#gone());
+      if (this.#proposed !== undefined) {
+        await this.#pause(limits.proposalRetryMs);
+        continue;
+      }
+      const { inSync } = this.record;
+      const record: SlotRecord = {
+        slot,
+        epoch: 1,
+        owner: this.record.owner,
+        inSync,
+        learners: [],
+        splitFrom: this.slot,
+      };
+      const guard = { slot: this.slot, revision: this.#revision };
+      const row = await changeSlot(directory, record, 0, guard).then(
+        (changed) => changed.row,
+        () => undefined,
+      );
+      if (row?.record.splitFrom === this.slot) {
+        table.learn(row);
+        break;
+      }
+      // Refused by the guard, or unknown: read this slot's own row anew, and try again on it.
+      const own = await readSlot(directory, this.slot).catch(() => undefined);
+      if (own) this.learned(own);
+      await this.#pause(limits.proposalRetryMs);
+    }
+    await entry([{ drop: actor }]);
+  }
+
+  // --- what comes from others ----------------------------------------------------------------------------------------
+
+  /** The directory's row, however it became known. */
+  learned(row: SlotRow): void {
+    if (this.phase === "ended" || row.revision <= this.#revision) return;
+    if (row.record.epoch !== this.epoch) {
+      this.end(failure("MOVED", { slot: this.slot, owner: row.record.owner, epoch: row.record.epoch }));
+      return;
+    }
+    // R3: a newer revision of my own epoch, and only that, says what became of what was asked.
+    this.record = row.record;
+    this.#revision = row.revision;
+    this.#proposed = undefined;
+    if (this.phase === "handing") {
+      this.phase = "serving";
+      this.#ports.resume(this.slot);
+    }
+    this.#adoptFollowers();
+    this.#advance();
+  }
+
+  synced(from: NodeId, body: MeshBody<"replica.synced">): void {
+    this.#followers.get(from)?.synced(body);
+  }
+
+  refused(from: NodeId, body: MeshBody<"replica.refused">): void {
+    const follower = this.#followers.get(from);
+    if (body.fence > this.epoch) this.#fenced(body.fence);
+    else if (follower && follower.state !== "transferring") {
+      follower.lost();
+      follower.ask();
+    }
+  }
+
+  connected(peer: NodeId): void {
+    const follower = this.#followers.get(peer);
+    if (follower && follower.state !== "transferring") {
+      follower.lost();
+      follower.ask();
+    }
+  }
+
+  disconnected(peer: NodeId): void {
+    this.#followers.get(peer)?.lost();
+    this.#advance();
+  }
+
+  /** Looks after what is overdue. */
+  tick(): void {
+    if (this.phase === "ended" || (this.#followers.size === 0 && this.#proposed === undefined)) return;
+    for (const follower of this.#followers.values()) follower.tick();
+    this.#advance();
+    if (this.#proposed !== undefined && !this.#asked) {
+      const waitedMs = this.#ports.clock.monotonicMs() - this.#proposedAtMs;
+      if (waitedMs >= this.#ports.limits.proposalRetryMs) this.#send(this.#proposed);
+    }
+  }
+
+  /** The local disk or data failed, or the kernel gives up. */
+  fail(error: Failure): void {
+    this.end(error);
+  }
+
+  /** Hands the slot to a replica that has everything; used when the node stops. Resolves when that is known. */
+  async handOver(to: NodeId): Promise<void> {
+    const target = this.#followers.get(to);
+    if (this.phase !== "serving" || target === undefined || !this.#viewOf(target).caughtUp) return;
+    await this.#handOver(to);
+  }
+
+  end(error: Failure): void {
+    if (this.phase === "ended") return;
+    this.phase = "ended";
+    this.#log.onWrite = undefined;
+    this.#log.onDurable = undefined;
+    for (const follower of this.#followers.values()) follower.end();
+    this.#followers.clear();
+    this.#ports.ended(this, error);
+    const unknown = error.code === "MOVED" ? failure("FENCED", error.details) : error;
+    for (const { done } of this.#waiting.splice(0)) done(unknown);
+    this.#served?.reject(new PlexusError(error));
+  }
+
+  // --- replicas ------------------------------------------------------------------------------------------------------
+
+  #adoptFollowers(): void {
+    const { node } = this.#ports;
+    const nodes = new Set([...this.record.inSync, ...(this.#proposed?.inSync ?? []), ...this.record.learners]);
+    nodes.delete(node);
+    for (const [name, follower] of this.#followers) {
+      if (nodes.has(name)) continue;
+      follower.end();
+      this.#followers.delete(name);
+    }
+    for (const name of nodes) {
+      if (this.#followers.has(name)) continue;
+      // Learners wait until the slot is served: what they would be sent is not decided before.
+      if (this.#base === undefined && !this.record.inSync.includes(name)) continue;
+      const follower = new Follower(name, this.#followerPorts());
+      this.#followers.set(name, follower);
+      if (this.#base !== undefined) follower.feed();
+      follower.ask();
+    }
+  }
+
+  #followerPorts(): FollowerPorts {
+    const { exchange, clock, limits, isUp } = this.#ports;
+    return {
+      exchange,
+      clock,
+      limits,
+      log: this.#log,
+      epoch: this.epoch,
+      isUp,
+      underWay: () => this.#underWay,
+      changed: () => this.#advance(),
+      fenced: (fence) => this.#fenced(fence),
+    };
+  }
+
+  #viewOf(follower: Follower): FollowerView {
+    const { node } = follower;
+    const inSync = this.record.inSync.includes(node);
+    const failing =
+      this.#ports.isGone(node) ||
+      follower.overdue ||
+      follower.trouble !== undefined ||
+      (inSync && follower.state === "other");
+    const caughtUp = follower.state === "streaming" && (follower.seq ?? -1) >= this.#committed;
+    return { node, failing, caughtUp };
+  }
+
+  /** Everything that may follow from any news: base, commits, service, the next change. Cheap when nothing does. */
+  #advance(): void {
+    if (this.phase === "ended") return;
+    if (this.#base === undefined) this.#settle();
+    else this.#commit();
+    this.#work();
+  }
+
+  /** Before serving: once all that are in sync have answered, the longest log becomes the log of this epoch. */
+  #settle(): void {
+    if (this.#settling || this.#proposed !== undefined) return;
+    const others = required(this.record, undefined).map((node) => this.#followers.get(node));
+    if (others.some((follower) => follower?.standing === undefined)) return;
+    this.#settling = true;
+    this.#takeLongest(others as readonly Follower[])
+      .then(async () => {
+        if (this.phase === "ended") return;
+        if (this.#log.continues !== this.epoch || this.#log.fence !== this.epoch) await this.#log.lead(this.epoch);
+        this.#base = this.#log.position;
+        this.#committed = 0;
+        this.#log.onWrite = (piece) => this.#onWrite(piece);
+        this.#adoptFollowers();
+        for (const follower of this.#followers.values()) follower.feed();
+      })
+      .catch((error: unknown) => {
+        const reason = failureOf(error);
+        // The one with the longest log went away: it answers again, or is removed.
+        if (reason.code === "PEER_LOST" || reason.code === "UNREACHABLE" || reason.code === "LOG_GAP") {
+          for (const follower of others) follower?.ask();
+        } else this.end(reason);
+      })
+      .finally(() => {
+        this.#settling = false;
+        this.#advance();
+      });
+  }
+
+  async #takeLongest(others: readonly Follower[]): Promise<void> {
+    const { exchange, limits } = this.#ports;
+    let best: { readonly node: NodeId; readonly at: Position } | undefined;
+    for (const { node, standing } of others) {
+      const at = (standing as Standing).at;
+      if (isLonger(at, best?.at ?? this.#log.position)) best = { node, at };
+    }
+    while (best !== undefined && !samePosition(this.#log.position, best.at)) {
+      const after = this.#log.position;
+      const question = { slot: this.slot, epoch: this.epoch, after };
+      const answer = await exchange.call(best.node, "replica.fetch", question, limits.transferTimeoutMs);
+      if (!answer.ok) throw new PlexusError(answer.error);
+      const { chunks } = answer.value as Pick<Piece, "chunks">;
+      if (chunks.length === 0) throw new PlexusError(failure("LOG_GAP", { slot: this.slot }));
+      await new Promise<void>((resolve, reject) => {
+        this.#log.apply(this.epoch, { from: after, chunks, snapshots: [], trim: 0 }, (error) =>
+          error ? reject(new PlexusError(error)) : resolve(),
+        );
+      });
+    }
+  }
+
+  #onWrite(piece: Piece): void {
+    this.#underWay = piece;
+    for (const follower of this.#followers.values()) follower.write(piece);
+  }
+
+  #onDurable(): void {
+    for (const follower of this.#followers.values()) follower.pump();
+    this.#advance();
+  }
+
+  readonly #onAppended = (error: Failure | undefined): void => {
+    if (error) this.end(this.#heard(error) ?? error);
+  };
+
+  /** A write refused because the fence rose means that somebody newer owns the slot. */
+  #heard(error: Failure | undefined): Failure | undefined {
+    return error;
+  }
+
+  /** Acknowledges what every required replica has, and begins to serve once all have the base. */
+  #commit(): void {
+    const others = required(this.record, this.#proposed).map((node) => this.#followers.get(node)?.seq);
+    const seq = committedSeq(this.#log.durableSeq, others);
+    if (seq > this.#committed) this.#committed = seq;
+    let ready = 0;
+    for (const { seq: waiting } of this.#waiting) {
+      if (waiting > seq) break;
+      ready += 1;
+    }
+    for (const { done } of this.#waiting.splice(0, ready)) done(undefined);
+    if (this.phase !== "reconciling" || this.#base === undefined || seq < this.#base.seq) return;
+    if (this.record.inSync.length < this.#ports.minInSync) return;
+    this.phase = "serving";
+    this.#ports.log.info("slot.served", { slot: this.slot, epoch: this.epoch, inSync: this.record.inSync.length, seq });
+    this.#served?.resolve();
+  }
+
+  // --- changes of the replica set ------------------------------------------------------------------------------------
+
+  #work(): void {
+    if (this.#proposed !== undefined || this.phase === "ended" || this.phase === "handing") return;
+    const views = new Map([...this.#followers].map(([node, follower]) => [node, this.#viewOf(follower)]));
+    const proposal = nextProposal(this.record, views);
+    if (proposal !== undefined) {
+      this.#propose(proposal);
+      return;
+    }
+    for (const follower of this.#followers.values()) {
+      const copies = follower.state === "other" && !this.record.inSync.includes(follower.node);
+      if (copies && this.#base !== undefined && follower.standing !== undefined) this.#transferTo(follower);
+    }
+    if (this.phase !== "serving") return;
+    if (this.record.inSync.length < this.#ports.minInSync) {
+      this.end(
+        failure("NOT_IN_SYNC", { slot: this.slot, inSync: this.record.inSync, minInSync: this.#ports.minInSync }),
+      );
+      return;
+    }
+    const target = handOverTo(this.record, views);
+    if (target !== undefined) void this.#handOver(target);
+  }
+
+  #propose(proposal: Proposal): void {
+    this.#proposed = proposal;
+    this.#adoptFollowers();
+    this.#ports.log.info("slot.replicas.change", { slot: this.slot, epoch: this.epoch, ...proposal });
+    this.#send(proposal);
+  }
+
+  #send({ inSync, learners }: Proposal): void {
+    const { directory, clock, table } = this.#ports;
+    this.#asked = true;
+    this.#proposedAtMs = clock.monotonicMs();
+    const next: SlotRecord = { ...this.record, inSync, learners };
+    changeSlot(directory, next, this.#revision)
+      .then(({ row }) => {
+        if (row) {
+          table.learn(row);
+          this.learned(row);
+        } else if (this.phase !== "ended") {
+          this.end(failure("SLOT_UNAVAILABLE", { slot: this.slot, because: "its record is gone" }));
+        }
+      })
+      // Unknown: sent again by `tick`, on the same revision, until a record says what became of it.
+      .catch(() => undefined)
+      .finally(() => (this.#asked = false));
+  }
+
+  #transferTo(follower: Follower): void {
+    const end = this.#ports.beginTransfer();
+    const { standing, node } = follower;
+    if (end === undefined || standing === undefined) return;
+    const { exchange, limits, log, meter, clock } = this.#ports;
+    const startedMs = clock.monotonicMs();
+    let bytes = 0;
+    follower.state = "transferring";
+    transfer(node, standing.incarnation, {
+      exchange,
+      log: this.#log,
+      epoch: this.epoch,
+      limits,
+      goesOn: () => this.phase !== "ended" && this.#followers.get(node) === follower,
+      hold: (seq) => void this.#holds.set(node, seq),
+      sent: (count) => {
+        bytes += count;
+        meter.count("transfer_bytes", count);
+      },
+    })
+      .then((now) => {
+        const tookMs = Math.round(clock.monotonicMs() - startedMs);
+        log.info("slot.transferred", { slot: this.slot, epoch: this.epoch, to: node, bytes, tookMs });
+        meter.observeMs("transfer", tookMs);
+        follower.state = "asking";
+        follower.heard(now);
+      })
+      .catch((error: unknown) => {
+        log.warn("slot.transfer.failed", { slot: this.slot, to: node, error: failureOf(error) });
+        if (failureOf(error).code === "FENCED") meter.count("transfers_fenced");
+        follower.state = "asking";
+        follower.lost();
+      })
+      .finally(() => {
+        end();
+        this.#holds.delete(node);
+        this.#advance();
+      });
+  }
+
+  // --- moving --------------------------------------------------------------------------------------------------------
+
+  async #handOver(to: NodeId): Promise<void> {
+    const { drain, resume, directory, table, log, meter, clock, limits } = this.#ports;
+    this.phase = "draining";
+    const startedMs = clock.monotonicMs();
+    const undrained = await drain(this.slot, limits.drainTimeoutMs).catch((error: unknown) => failureOf(error));
+    if (this.phase !== "draining") return;
+    if (undrained !== undefined || this.#proposed !== undefined || this.#waiting.length > 0) {
+      log.warn("slot.drain.failed", { slot: this.slot, error: undrained });
+      this.phase = "serving";
+      resume(this.slot);
+      return;
+    }
+    this.phase = "handing";
+    const next: SlotRecord = { ...this.record, epoch: this.epoch + 1, owner: to };
+    while (this.phase === "handing") {
+      try {
+        const { row } = await changeSlot(directory, next, this.#revision);
+        if (row === undefined) break;
+        table.learn(row);
+        this.learned(row);
+      } catch {
+        await this.#pause(limits.proposalRetryMs);
+      }
+    }
+    meter.observeMs("hand_over", clock.monotonicMs() - startedMs);
+  }
+
+  #fenced(fence: number): void {
+    if (fence <= this.epoch) return;
+    this.end(failure("FENCED", { slot: this.slot, epoch: this.epoch, fence }));
+  }
+
+  #gone(): Failure {
+    return failure("FENCED", { slot: this.slot, epoch: this.epoch });
+  }
+
+  #pause(delayMs: number): Promise<void> {
+    return new Promise((resolve) => void this.#ports.clock.after(delayMs, resolve));
+  }
+}

@@ -1,0 +1,332 @@
+/** The side of the copies: what this node does for slots that others own. It says yes to an epoch that is not below its
+ *  fence, writes what fits where its log ends, and acknowledges what is on disk. It decides nothing. */
+import {
+  decode,
+  failure,
+  failureOf,
+  ok,
+  refused,
+  type ActorId,
+  type Failure,
+  type Result,
+  type SlotId,
+} from "../../protocols/index.ts";
+import type { MeshBody, Standing } from "../../protocols/mesh/index.ts";
+import type { Exchange } from "../exchange.ts";
+import type { Clock, Log, NodeId, Store, StoreOp, StoreView } from "../ports.ts";
+import { rowsOf, type Head, type Journal, type Position, type SlotLog } from "../storage/index.ts";
+import type { ReplicationLimits } from "./limits.ts";
+
+export interface ReplicaPorts {
+  readonly journal: Journal;
+  readonly store: Store;
+  readonly exchange: Exchange;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly limits: ReplicationLimits;
+  /** Ends this node's own service of a slot below `epoch`: somebody newer owns it. */
+  superseded(slot: SlotId, epoch: number): void;
+  /** The copy cannot be read: it steps out of the set and heals. */
+  damaged(slot: SlotId, error: Failure): void;
+}
+
+/** Parts of one value or run of rows, until the last arrives. */
+interface Assembly {
+  readonly parts: Uint8Array[];
+  bytes: number;
+}
+
+interface Mark {
+  readonly view: StoreView;
+  readonly at: Position;
+  readonly drop: () => void;
+}
+
+/** Registers this node's answers to owners. */
+export function serveReplicas(ports: ReplicaPorts): { readonly drop: (slot: SlotId) => void } {
+  const { journal, store, exchange, clock, log, limits } = ports;
+  const logs = new Map<SlotId, SlotLog>();
+  /** Slots with something to acknowledge to an owner, by the end of this tick. */
+  const acknowledgements = new Map<string, { readonly to: NodeId; readonly slot: SlotId; readonly epoch: number; gap: boolean }>(); // prettier-ignore
+  const assemblies = new Map<string, Assembly>();
+  const marks = new Map<string, Mark>();
+
+  const opened = async (slot: SlotId): Promise<SlotLog> => {
+    const present = logs.get(slot);
+    if (present && present.failed === undefined) return present;
+    try {
+      const fresh = present ? await journal.reopen(slot) : await journal.openSlot(slot);
+      logs.set(slot, fresh);
+      return fresh;
+    } catch (error) {
+      logs.delete(slot);
+      if (failureOf(error).code === "DATA_DAMAGED") ports.damaged(slot, failureOf(error));
+      throw error;
+    }
+  };
+
+  const standing = (slotLog: SlotLog): Standing => ({
+    fence: slotLog.fence,
+    continues: slotLog.continues,
+    incarnation: slotLog.incarnation,
+    incomplete: slotLog.incomplete,
+    at: slotLog.position,
+  });
+
+  exchange.on("replica.query", ({ slot, epoch }) =>
+    answered(async () => {
+      const slotLog = await opened(slot);
+      if (epoch < slotLog.fence) return refused(failure("FENCED", { slot, epoch, fence: slotLog.fence }));
+      ports.superseded(slot, epoch);
+      await slotLog.raise(epoch);
+      return ok(standing(slotLog));
+    }),
+  );
+
+  // --- appends -------------------------------------------------------------------------------------------------------
+
+  const acknowledgeSoon = (to: NodeId, slot: SlotId, epoch: number, gap: boolean): void => {
+    const key = `${to} ${slot}`;
+    const waiting = acknowledgements.get(key);
+    if (waiting?.epoch === epoch) {
+      waiting.gap ||= gap;
+      return;
+    }
+    acknowledgements.set(key, { to, slot, epoch, gap });
+    if (acknowledgements.size > 1) return;
+    clock.soon(() => {
+      const due = [...acknowledgements.values()];
+      acknowledgements.clear();
+      for (const each of due) acknowledge(each.to, each.slot, each.epoch, each.gap);
+    });
+  };
+
+  const acknowledge = (to: NodeId, slot: SlotId, epoch: number, gap: boolean): void => {
+    const slotLog = logs.get(slot);
+    if (slotLog === undefined) return;
+    const { incarnation, position: at } = slotLog;
+    if (slotLog.continues !== epoch && !gap) return;
+    exchange.send(to, "replica.synced", { slot, epoch, incarnation, at, gap });
+  };
+
+  const refuse = (to: NodeId, slot: SlotId, epoch: number, reason: string): void => {
+    const fence = logs.get(slot)?.fence ?? 0;
+    exchange.send(to, "replica.refused", { slot, epoch, fence, reason: reason.slice(0, 500) });
+  };
+
+  exchange.on("replica.append", (body, from) => {
+    const { slot, epoch } = body;
+    const slotLog = logs.get(slot);
+    if (slotLog === undefined || slotLog.failed !== undefined) {
+      // It was asked before it was sent anything, so the log was open then: this node has restarted or failed since.
+      void opened(slot).then(
+        (present) => refuse(from, slot, epoch, `opened anew at ${present.position.seq}`),
+        (error: unknown) => refuse(from, slot, epoch, failureOf(error).code),
+      );
+      return;
+    }
+    if (body.incarnation !== slotLog.incarnation) return refuse(from, slot, epoch, "another incarnation");
+    ports.superseded(slot, epoch);
+    const piece = {
+      from: body.from,
+      chunks: body.chunks,
+      snapshots: body.snapshots,
+      trim: body.trim,
+    };
+    slotLog.apply(epoch, piece, (error) => {
+      if (error === undefined || error.code === "LOG_GAP") acknowledgeSoon(from, slot, epoch, error !== undefined);
+      else refuse(from, slot, epoch, error.code);
+      if (error === undefined && body.mark > 0) keepMark(slotLog, body);
+    });
+  });
+
+  exchange.on("replica.confirm", ({ slots }) => {
+    const gone: [SlotId, number][] = [];
+    for (const [slot, epoch] of slots) {
+      const slotLog = logs.get(slot);
+      // A log that is not open has answered nobody since this node started: the owner has to ask it first.
+      if (slotLog === undefined || slotLog.fence > epoch) gone.push([slot, slotLog?.fence ?? 0]);
+    }
+    return ok({ gone });
+  });
+
+  exchange.on("replica.fetch", ({ slot, epoch, after }) =>
+    answered(async () => {
+      const slotLog = await opened(slot);
+      if (epoch !== slotLog.fence) return refused(failure("FENCED", { slot, epoch, fence: slotLog.fence }));
+      const piece = await slotLog.read(after, limits.catchUpBytesMax * 4);
+      if (piece === undefined) return refused(failure("LOG_GAP", { slot, because: "it does not hold this position" }));
+      return ok({ chunks: piece.chunks });
+    }),
+  );
+
+  exchange.on("replica.snapshot", (body, from) => {
+    const whole = assemble(`${from} ${body.slot} ${body.actor} ${body.seq}`, body);
+    if (!whole.ok) return whole;
+    if (whole.value === undefined) return ok(null);
+    return changing(body, (slotLog) => {
+      const snapshots: [string, number, Uint8Array][] = [[body.actor as ActorId, body.seq, whole.value as Uint8Array]];
+      const piece = { from: slotLog.position, chunks: [], snapshots, trim: 0 };
+      return new Promise((resolve) => {
+        slotLog.apply(body.epoch, piece, (error) => resolve(error ? refused(error) : ok(null)));
+      });
+    });
+  });
+
+  // --- transfers -----------------------------------------------------------------------------------------------------
+
+  exchange.on("transfer.begin", (body) =>
+    changing(body, async (slotLog) => {
+      await slotLog.startOver(body.epoch);
+      log.info("slot.transfer.begun", { slot: body.slot, epoch: body.epoch, incarnation: slotLog.incarnation });
+      return ok({ incarnation: slotLog.incarnation });
+    }),
+  );
+
+  exchange.on("transfer.compare", (body) =>
+    answered(async () => {
+      const mark = marks.get(`${body.slot} ${body.mark}`);
+      const view = body.mark > 0 ? mark?.view : store;
+      if (view === undefined) return refused(failure("NOT_FOUND", { slot: body.slot, mark: body.mark }));
+      const differ: number[] = [];
+      for (const [index, [from, to, digest]] of body.leaves.entries()) {
+        if (!belongs(body.slot, from, to)) return refused(failure("BAD_REQUEST", { from, to }));
+        const here = await rowsOf(view, { from, to });
+        if (Buffer.compare(here.digest, digest) !== 0) differ.push(index);
+      }
+      return ok({ differ, at: mark?.at });
+    }),
+  );
+
+  exchange.on("transfer.rows", (body, from) => {
+    if (!belongs(body.slot, body.from, body.to))
+      return refused(failure("BAD_REQUEST", { from: body.from, to: body.to }));
+    const whole = assemble(`${from} ${body.slot} ${body.from}`, body);
+    if (!whole.ok) return whole;
+    if (whole.value === undefined) return ok(null);
+    const rows = rowsIn(whole.value, body);
+    if (rows === undefined) return refused(failure("BAD_FRAME", { reason: "rows outside their run" }));
+    return changing(body, async (slotLog) => {
+      const kept = new Set(rows.map(([key]) => key));
+      const present = await store.keys({ gte: body.from, lt: body.to });
+      const ops: StoreOp[] = present.filter((key) => !kept.has(key)).map((key) => ({ type: "del", key }));
+      for (const [key, value] of rows) ops.push({ type: "put", key, value });
+      await slotLog.write(body.incarnation, ops);
+      return ok(null);
+    });
+  });
+
+  exchange.on("transfer.finish", (body) =>
+    changing(body, async (slotLog) => {
+      const { last, baseSeq, baseChecksum } = body.head;
+      const head: Head = {
+        fence: body.epoch,
+        continues: body.epoch,
+        incarnation: body.incarnation,
+        incomplete: false,
+        lastEpoch: last.epoch,
+        lastSeq: last.seq,
+        lastChecksum: last.checksum,
+        baseSeq,
+        baseChecksum,
+      };
+      await slotLog.finish(body.epoch, body.incarnation, head);
+      log.info("slot.transfer.finished", { slot: body.slot, epoch: body.epoch, seq: last.seq });
+      return ok(standing(slotLog));
+    }),
+  );
+
+  /** Runs what changes a copy, if it is the copy that is meant: this incarnation, and no newer epoch. A message that was
+   *  late by a whole transfer names an older one. */
+  function changing(
+    body: { readonly slot: SlotId; readonly epoch: number; readonly incarnation: number },
+    work: (slotLog: SlotLog) => Promise<Result<unknown>>,
+  ): Promise<Result<unknown>> {
+    return answered(async () => {
+      const { slot, epoch, incarnation } = body;
+      const slotLog = await opened(slot);
+      if (slotLog.incarnation !== incarnation || epoch !== slotLog.fence)
+        return refused(failure("FENCED", { slot, epoch, fence: slotLog.fence, incarnation: slotLog.incarnation }));
+      return await work(slotLog);
+    });
+  }
+
+  /** Joins parts; the value when the last one is there. Error: TOO_LARGE. */
+  function assemble(
+    key: string,
+    { data, last }: { readonly data: Uint8Array; readonly last: boolean },
+  ): Result<Uint8Array | undefined> {
+    const assembly = assemblies.get(key) ?? { parts: [], bytes: 0 };
+    assembly.parts.push(data);
+    assembly.bytes += data.length;
+    if (assembly.bytes > limits.partsBytesMax || (assemblies.size >= 64 && !assemblies.has(key))) {
+      assemblies.delete(key);
+      return refused(failure("TOO_LARGE", { partsBytesMax: limits.partsBytesMax }));
+    }
+    if (!last) {
+      assemblies.set(key, assembly);
+      return ok(undefined);
+    }
+    assemblies.delete(key);
+    return ok(assembly.parts.length === 1 ? data : Buffer.concat(assembly.parts, assembly.bytes));
+  }
+
+  /** Within the batch's own callback: the store holds exactly what the log's position says. */
+  function keepMark(slotLog: SlotLog, { slot, mark }: MeshBody<"replica.append">): void {
+    const key = `${slot} ${mark}`;
+    if (marks.size >= limits.transfersMax * 4) return;
+    const view = store.view();
+    const cancel = clock.after(limits.markAgeMaxMs, () => marks.get(key)?.drop());
+    const drop = (): void => {
+      marks.delete(key);
+      cancel();
+      void view.close();
+    };
+    marks.set(key, { view, at: slotLog.position, drop });
+  }
+
+  exchange.onPeer({
+    disconnected: (peer) => {
+      for (const key of assemblies.keys()) if (key.startsWith(`${peer} `)) assemblies.delete(key);
+    },
+  });
+
+  return { drop: (slot) => void logs.delete(slot) };
+}
+
+/** An answer whatever happens: what throws is told as the failure it carries. */
+async function answered(work: () => Promise<Result<unknown>>): Promise<Result<unknown>> {
+  try {
+    return await work();
+  } catch (error) {
+    return refused(failureOf(error));
+  }
+}
+
+/** Whether a run of keys lies within one slot. The key ranges of a slot: log, snapshots, and each space of side values. */
+function belongs(slot: SlotId, from: string, to: string): boolean {
+  const prefix = /^(?:log|snap|side\/[a-z]+)\//.exec(from)?.[0];
+  if (prefix === undefined) return false;
+  const own = `${prefix}${slot}`;
+  return from.startsWith(`${own}/`) && (to.startsWith(`${own}/`) || to === `${own}0`) && from <= to;
+}
+
+function rowsIn(
+  encoded: Uint8Array,
+  run: { readonly from: string; readonly to: string },
+): readonly (readonly [string, Uint8Array])[] | undefined {
+  let rows: unknown;
+  try {
+    rows = decode(encoded);
+  } catch {
+    return undefined;
+  }
+  const fits = (row: unknown): boolean =>
+    Array.isArray(row) &&
+    row.length === 2 &&
+    typeof row[0] === "string" &&
+    row[0] >= run.from &&
+    row[0] < run.to &&
+    row[1] instanceof Uint8Array;
+  return Array.isArray(rows) && rows.every(fits) ? (rows as (readonly [string, Uint8Array])[]) : undefined;
+}

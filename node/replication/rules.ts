@@ -1,0 +1,93 @@
+/** The protocol's decisions, pure. R1–R6 are the rules that a model check showed to be needed; docs/protocol-model.md says
+ *  which function is which step. */
+import type { NodeId, SlotRecord } from "../ports.ts";
+import type { Position } from "../storage/index.ts";
+
+/** What the owner asks of the directory: the replica set as it should become. */
+export interface Proposal {
+  readonly inSync: readonly NodeId[];
+  readonly learners: readonly NodeId[];
+}
+
+/** How the owner sees one other node that holds the slot. */
+export interface FollowerView {
+  readonly node: NodeId;
+  /** It cannot be counted on: down, silent for too long, damaged, or its log is not the beginning of the owner's. */
+  readonly failing: boolean;
+  /** It has everything acknowledged so far on disk, as the beginning of this epoch's log. */
+  readonly caughtUp: boolean;
+}
+
+/** R1: while the outcome of a proposal is unknown, commits and confirmations need the old set and the new one. Without the
+ *  owner itself. */
+export function required(
+  record: Pick<SlotRecord, "inSync" | "owner">,
+  proposed: Proposal | undefined,
+): readonly NodeId[] {
+  const all = new Set([...record.inSync, ...(proposed?.inSync ?? [])]);
+  all.delete(record.owner);
+  return [...all];
+}
+
+/** Whether `one` is the longer history: the later epoch, then the higher seq. */
+export const isLonger = (one: Position, other: Position): boolean =>
+  one.epoch > other.epoch || (one.epoch === other.epoch && one.seq > other.seq);
+
+/** The seq up to which everybody who must has everything: what may be acknowledged. */
+export function committedSeq(ownSeq: number, acknowledged: readonly (number | undefined)[]): number {
+  return acknowledged.reduce<number>((lowest, seq) => Math.min(lowest, seq ?? -1), ownSeq);
+}
+
+/** The next change of the replica set, if one is due. Failing replicas leave first, then those that caught up enter, then
+ *  those that are not wanted leave, and only once all that are wanted are in. */
+export function nextProposal(record: SlotRecord, followers: ReadonlyMap<NodeId, FollowerView>): Proposal | undefined {
+  const { owner, inSync, learners, want } = record;
+  const wanted = want?.replicas ?? [...inSync, ...learners];
+  const others = inSync.filter((node) => node !== owner);
+  const failing = others.filter((node) => followers.get(node)?.failing === true);
+  if (failing.length > 0) {
+    const left = inSync.filter((node) => !failing.includes(node));
+    return { inSync: left, learners: learnersOf(wanted, left) };
+  }
+  const ready = learners.filter((node) => {
+    const follower = followers.get(node);
+    return follower?.caughtUp === true && !follower.failing;
+  });
+  if (ready.length > 0) {
+    const grown = [...inSync, ...ready];
+    return { inSync: grown, learners: learnersOf(wanted, grown) };
+  }
+  const complete = wanted.every((node) => inSync.includes(node));
+  const surplus = others.filter((node) => !wanted.includes(node));
+  if (complete && surplus.length > 0 && (want === undefined || want.owner === owner)) {
+    const left = inSync.filter((node) => !surplus.includes(node));
+    return { inSync: left, learners: learnersOf(wanted, left) };
+  }
+  const due = learnersOf(wanted, inSync);
+  return sameNodes(due, learners) ? undefined : { inSync, learners: due };
+}
+
+/** Who the slot should be handed to now: the wanted owner, once it has everything. */
+export function handOverTo(record: SlotRecord, followers: ReadonlyMap<NodeId, FollowerView>): NodeId | undefined {
+  const { owner, inSync, want } = record;
+  if (want === undefined || want.owner === owner || !inSync.includes(want.owner)) return undefined;
+  const target = followers.get(want.owner);
+  return target !== undefined && target.caughtUp && !target.failing ? want.owner : undefined;
+}
+
+const learnersOf = (wanted: readonly NodeId[], inSync: readonly NodeId[]): readonly NodeId[] =>
+  wanted.filter((node) => !inSync.includes(node));
+
+export const sameNodes = (one: readonly NodeId[], other: readonly NodeId[]): boolean =>
+  one.length === other.length && one.every((node) => other.includes(node));
+
+export const samePosition = (one: Position, other: Position): boolean =>
+  one.seq === other.seq && one.checksum === other.checksum && one.epoch === other.epoch;
+
+/** Whether a node may take up an epoch: never one it has served or refused before (R6), so that no two entries share
+ *  (epoch, seq), and only with everything that was acknowledged. */
+export const mayStepUp = (
+  node: NodeId,
+  record: Pick<SlotRecord, "owner" | "epoch" | "inSync">,
+  log: { readonly fence: number; readonly incomplete: boolean },
+): boolean => record.owner === node && record.epoch > log.fence && record.inSync.includes(node) && !log.incomplete;

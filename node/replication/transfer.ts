@@ -1,0 +1,84 @@
+/** Gives a node that has nothing usable a copy of a slot: a cut of the owner's, compared by Merkle leaves, so that what it
+ *  already has is not sent again. A transfer that ends half-way is begun anew and finds most of it there. */
+import { encode, failure, PlexusError, type Result } from "../../protocols/index.ts";
+import type { Standing } from "../../protocols/mesh/index.ts";
+import type { Exchange } from "../exchange.ts";
+import type { NodeId } from "../ports.ts";
+import { leavesOf, rowsOf, slotRanges, type Leaf, type SlotLog } from "../storage/index.ts";
+import type { ReplicationLimits } from "./limits.ts";
+
+export interface TransferPorts {
+  readonly exchange: Exchange;
+  readonly log: SlotLog;
+  readonly epoch: number;
+  readonly limits: ReplicationLimits;
+  /** False once the owner has stopped owning: the transfer ends. */
+  goesOn(): boolean;
+  /** Keeps the owner's log from being trimmed beyond this, for as long as the transfer runs. */
+  hold(seq: number): void;
+  /** Bytes sent so far. */
+  sent(bytes: number): void;
+}
+
+/** Transfers the slot to `to`, whose copy is of `incarnation`. Resolves with how it stands then. Rejects with the reason
+ *  when it was not finished. */
+export async function transfer(to: NodeId, incarnation: number, ports: TransferPorts): Promise<Standing> {
+  const { exchange, log, epoch, limits } = ports;
+  const { slot } = log;
+  const call: Exchange["call"] = (node, name, body, timeoutMs) =>
+    ports.goesOn()
+      ? exchange.call(node, name, body, timeoutMs)
+      : Promise.resolve({ ok: false, error: failure("FENCED", { slot, epoch }) });
+
+  const begun = valueOf(await call(to, "transfer.begin", { slot, epoch, incarnation }, limits.transferTimeoutMs));
+  const named = { slot, epoch, incarnation: (begun as { incarnation: number }).incarnation };
+  const { view, head } = await log.cut();
+  try {
+    ports.hold(head.lastSeq);
+    const sendLeaves = async (leaves: readonly Leaf[]): Promise<void> => {
+      const rows = leaves.map(({ from, to: end, digest }): [string, string, Uint8Array] => [from, end, digest]);
+      const question = { ...named, mark: 0, leaves: rows };
+      const { differ } = valueOf(await call(to, "transfer.compare", question, limits.transferTimeoutMs)) as {
+        differ: readonly number[];
+      };
+      for (const index of differ) {
+        const leaf = leaves[index];
+        if (leaf === undefined) continue;
+        const data = encode((await rowsOf(view, leaf)).rows);
+        for (let offset = 0; offset < data.length; offset += limits.partBytesMax) {
+          const part = data.subarray(offset, offset + limits.partBytesMax);
+          const last = offset + limits.partBytesMax >= data.length;
+          const body = { ...named, from: leaf.from, to: leaf.to, data: part, last };
+          valueOf(await call(to, "transfer.rows", body, limits.transferTimeoutMs));
+          ports.sent(part.length);
+        }
+      }
+    };
+    for (const range of slotRanges(slot, true)) {
+      let group: Leaf[] = [];
+      for await (const leaf of leavesOf(view, range)) {
+        group.push(leaf);
+        if (group.length < limits.leavesPerQuestionMax) continue;
+        await sendLeaves(group);
+        group = [];
+      }
+      if (group.length > 0) await sendLeaves(group);
+    }
+    const finish = {
+      ...named,
+      head: {
+        last: { epoch: head.lastEpoch, seq: head.lastSeq, checksum: head.lastChecksum },
+        baseSeq: head.baseSeq,
+        baseChecksum: head.baseChecksum,
+      },
+    };
+    return valueOf(await call(to, "transfer.finish", finish, limits.transferTimeoutMs)) as Standing;
+  } finally {
+    await view.close();
+  }
+}
+
+function valueOf(result: Result<unknown>): unknown {
+  if (!result.ok) throw new PlexusError(result.error);
+  return result.value;
+}

@@ -1,0 +1,98 @@
+/** Compares two copies of a slot without sending them: a Merkle tree over the slot's key ranges.
+ *
+ *                    root                       one digest: equal copies end here
+ *            ┌────────┴────────┐
+ *          leaf              leaf  …            a run of consecutive keys and a digest of them with their values
+ *
+ *  Leaves end where the data says (so many rows or bytes), so two equal copies have the same leaves, and a difference stays
+ *  within the leaf it is in when the other side digests the same run of keys. */
+import { createHash } from "node:crypto";
+import type { SlotId } from "../../protocols/index.ts";
+import type { StoreView } from "../ports.ts";
+import { logPrefix, sidePrefix, spaces, within } from "./layout.ts";
+
+/** A run of keys: everything in [from, to). */
+export interface Leaf {
+  readonly from: string;
+  readonly to: string;
+  readonly digest: Uint8Array;
+}
+
+/** A leaf ends after so many rows or bytes: small enough to be sent again for one bad byte, large enough that the digests
+ *  are a thousandth of the data. */
+const leafRowsMax = 256;
+const leafBytesMax = 64 * 1024;
+const digestBytes = 16;
+const pageRowsMax = 256;
+
+/** The key ranges of a slot that replicas share. The log is among them only for a transfer: copies may be trimmed
+ *  differently, and the log's own chained checksum compares it. */
+export function slotRanges(slot: SlotId, withLog: boolean): readonly { readonly gte: string; readonly lt: string }[] {
+  const prefixes = [...(withLog ? [logPrefix(slot)] : []), ...spaces.map((space) => sidePrefix(space, slot)), `snap/${slot}/`]; // prettier-ignore
+  return prefixes.sort().map(within);
+}
+
+/** The leaves of one range, in order; together they cover it without gaps. */
+export async function* leavesOf(
+  view: Pick<StoreView, "range">,
+  range: { readonly gte: string; readonly lt: string },
+): AsyncGenerator<Leaf> {
+  let from = range.gte;
+  let hash = createHash("sha256");
+  let rows = 0;
+  let bytes = 0;
+  for (let next = range.gte; ;) {
+    const page = await view.range({ gte: next, lt: range.lt, limit: pageRowsMax });
+    for (const [key, value] of page) {
+      if (rows >= leafRowsMax || bytes >= leafBytesMax) {
+        yield { from, to: key, digest: hash.digest().subarray(0, digestBytes) };
+        from = key;
+        hash = createHash("sha256");
+        rows = 0;
+        bytes = 0;
+      }
+      addRow(hash, key, value);
+      rows += 1;
+      bytes += value.length;
+    }
+    const last = page.at(-1);
+    if (last === undefined || page.length < pageRowsMax) break;
+    next = `${last[0]}\0`;
+  }
+  yield { from, to: range.lt, digest: hash.digest().subarray(0, digestBytes) };
+}
+
+/** Everything in [from, to), and its digest. */
+export async function rowsOf(
+  view: Pick<StoreView, "range">,
+  run: { readonly from: string; readonly to: string },
+): Promise<{ readonly rows: readonly (readonly [string, Uint8Array])[]; readonly digest: Uint8Array }> {
+  const hash = createHash("sha256");
+  const rows: (readonly [string, Uint8Array])[] = [];
+  for (let gte = run.from; ;) {
+    const page = await view.range({ gte, lt: run.to, limit: pageRowsMax });
+    for (const [key, value] of page) {
+      addRow(hash, key, value);
+      rows.push([key, value]);
+    }
+    const last = page.at(-1);
+    if (last === undefined || page.length < pageRowsMax) break;
+    gte = `${last[0]}\0`;
+  }
+  return { rows, digest: hash.digest().subarray(0, digestBytes) };
+}
+
+/** The root over leaves: equal copies have equal roots. */
+export async function rootOf(
+  view: Pick<StoreView, "range">,
+  ranges: readonly { readonly gte: string; readonly lt: string }[],
+): Promise<Uint8Array> {
+  const hash = createHash("sha256");
+  for (const range of ranges) for await (const leaf of leavesOf(view, range)) hash.update(leaf.digest);
+  return hash.digest().subarray(0, digestBytes);
+}
+
+function addRow(hash: ReturnType<typeof createHash>, key: string, value: Uint8Array): void {
+  hash.update(`${key.length}:${key}:${value.length}:`);
+  hash.update(value);
+}

@@ -1,0 +1,73 @@
+/** A mesh of memory: nodes that are linked, cut apart, and lose a message when told to. Messages are bytes on the way. */
+import { createExchange, type Exchange } from "../../node/exchange.ts";
+import type { Clock, Log, Meter, NodeId, Transport, TransportListener } from "../../node/ports.ts";
+import { decode, encode } from "../../protocols/index.ts";
+import type { Channel } from "../../protocols/mesh/index.ts";
+
+const silent = (): void => undefined;
+export const quietLog: Log = { debug: silent, info: silent, warn: silent, error: silent };
+export const quietMeter: Meter = { count: silent, gauge: silent, observeMs: silent };
+
+export const messageBytesMax = 1024 * 1024;
+
+export class Links {
+  /** Decides of a message whether it gets lost on the way. */
+  loses: (message: readonly unknown[], from: NodeId, to: NodeId) => boolean = () => false;
+  /** Whether a node's queue towards another is full. */
+  isFull: (from: NodeId, to: NodeId) => boolean = () => false;
+  /** The largest message so far. */
+  largestBytes = 0;
+  readonly #listeners = new Map<NodeId, TransportListener>();
+  /** Pairs that are linked, with the number of their connection. */
+  readonly #linked = new Map<string, number>();
+  #connections = 0;
+  readonly #clock: Clock;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  exchange(node: NodeId): Exchange {
+    return createExchange({ transport: this.transport(node), clock: this.#clock, log: quietLog, meter: quietMeter });
+  }
+
+  transport(node: NodeId): Transport {
+    return {
+      node,
+      send: (to, channel, message) => this.#send(node, to, channel, message),
+      peers: () => [...this.#listeners.keys()].filter((peer) => this.#linked.has(pair(node, peer))),
+      listen: (listener) => void this.#listeners.set(node, listener),
+      disconnect: (peer) => this.cut(node, peer),
+    };
+  }
+
+  link(one: NodeId, other: NodeId): void {
+    if (this.#linked.has(pair(one, other))) return;
+    this.#connections += 1;
+    this.#linked.set(pair(one, other), this.#connections);
+    this.#listeners.get(one)?.connected(other);
+    this.#listeners.get(other)?.connected(one);
+  }
+
+  /** What is on the way is lost. */
+  cut(one: NodeId, other: NodeId): void {
+    if (!this.#linked.delete(pair(one, other))) return;
+    this.#listeners.get(one)?.disconnected(other);
+    this.#listeners.get(other)?.disconnected(one);
+  }
+
+  #send(from: NodeId, to: NodeId, channel: Channel, message: unknown): boolean {
+    const connection = this.#linked.get(pair(from, to));
+    if (connection === undefined || this.isFull(from, to)) return false;
+    const bytes = encode(message);
+    this.largestBytes = Math.max(this.largestBytes, bytes.length);
+    if (this.loses(message as unknown[], from, to)) return true;
+    this.#clock.soon(() => {
+      if (this.#linked.get(pair(from, to)) === connection)
+        this.#listeners.get(to)?.received(from, channel, decode(bytes));
+    });
+    return true;
+  }
+}
+
+const pair = (one: NodeId, other: NodeId): string => (one < other ? `${one} ${other}` : `${other} ${one}`);

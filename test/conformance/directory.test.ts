@@ -1,0 +1,65 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createEmbeddedDirectory, createRemoteDirectory, serveDirectory } from "../../node/directory/index.ts";
+import { createClock, openLevelStore } from "../../node/platform/index.ts";
+import type { Store } from "../../node/ports.ts";
+import { Links } from "./directory-links.ts";
+import { MemoryStore } from "./directory-store.ts";
+import { directoryConformance } from "./directory.ts";
+
+const clock = createClock();
+
+directoryConformance("embedded, on Level", () => {
+  const folder = mkdtempSync(join(tmpdir(), "plexus-directory-"));
+  let store: Store;
+  return {
+    open: async (clients) => {
+      store = await openLevelStore(folder);
+      const directory = createEmbeddedDirectory({ store });
+      return Array.from({ length: clients }, () => directory);
+    },
+    end: async () => {
+      await store.close();
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+});
+
+directoryConformance("embedded, on a store that fails a write", () => {
+  const store = new MemoryStore();
+  const directory = createEmbeddedDirectory({ store });
+  return {
+    open: async (clients) => Array.from({ length: clients }, () => directory),
+    gap: async (meanwhile) => {
+      store.nextFails = "written";
+      await directory.compareAndSet("unknown", 1, 0).catch(() => undefined);
+      await meanwhile();
+    },
+    end: async () => undefined,
+  };
+});
+
+directoryConformance("served to other nodes", () => {
+  const links = new Links(clock);
+  const embedded = createEmbeddedDirectory({ store: new MemoryStore() });
+  let last = "";
+  return {
+    open: async (clients) => {
+      serveDirectory(links.exchange("keeper"), embedded);
+      return Array.from({ length: clients }, (_, index) => {
+        if (index === 0 && clients > 1) return embedded;
+        last = `node-${index}`;
+        const remote = createRemoteDirectory(links.exchange(last), () => "keeper", { clock });
+        links.link("keeper", last);
+        return remote;
+      });
+    },
+    gap: async (meanwhile) => {
+      links.cut("keeper", last);
+      await meanwhile();
+      links.link("keeper", last);
+    },
+    end: async () => undefined,
+  };
+});

@@ -1,0 +1,42 @@
+/** The protocol's models, in small bounds: every state of the decided protocol is safe, and every known mistake is found.
+ *  `node test/model/run.ts --large` goes further. */
+import { expect } from "chai";
+import { availableParallelism } from "node:os";
+import { baselines, mutations } from "./configurations.ts";
+import { check, findTools, type Checked, type Configuration } from "./spin.ts";
+import { inTurns } from "./turns.ts";
+
+const small = [...baselines, ...mutations].filter(({ large = false }) => !large);
+// Several times what the longest takes on two cores.
+const bounds = { limitMs: 90_000, memoryMiB: 2_000 };
+
+describe("The model of replication, migration and pins", function () {
+  this.timeout(180_000);
+  let checks: ReadonlyMap<Configuration, Promise<Checked>> = new Map();
+  before(async function () {
+    const tools = await findTools();
+    if ("missing" in tools) {
+      console.log(`the models are not checked: ${tools.missing}`);
+      return this.skip();
+    }
+    checks = inTurns(small, Math.min(2, availableParallelism()), (one) => check(one, tools, bounds));
+  });
+  // A test that ends the run early leaves no searching process behind.
+  after(() => Promise.allSettled(checks.values()));
+
+  for (const configuration of baselines.filter((one) => small.includes(one)))
+    it(`violates nothing: ${configuration.name}`, async () => {
+      const checked = await checks.get(configuration);
+      expect(checked?.outcome).to.deep.equal({ status: "complete" });
+      expect(checked?.states).to.be.greaterThan(10_000);
+    });
+
+  for (const configuration of mutations)
+    it(`is caught: ${configuration.name}`, async () => {
+      const checked = await checks.get(configuration);
+      expect(checked?.outcome.status).to.equal("violated");
+      expect(configuration.violations).to.include(
+        checked?.outcome.status === "violated" ? checked.outcome.violation : undefined,
+      );
+    });
+});

@@ -1,0 +1,153 @@
+import { createGateway, createHub, type Gateway } from "../../../node/gateway/index.ts";
+import type { Kernel } from "../../../node/kernel/api.ts";
+import type { ClusterControl } from "../../../node/placement/api.ts";
+import { createClock, createRandom } from "../../../node/platform/index.ts";
+import {
+  failure,
+  ok,
+  refused,
+  type ClusterNodeRow,
+  type ClusterSlotRow,
+  type ClusterSummary,
+} from "../../../protocols/index.ts";
+import { createEchoRuntime } from "../../../runtimes/echo/echo.ts";
+
+export const controlToken = "operator-secret-for-tests";
+
+/** One row of a cluster as a test imagines it. */
+export const nodeRow = (name: string, more: Partial<ClusterNodeRow> = {}): ClusterNodeRow => ({
+  node: `id-of-${name}`,
+  name,
+  roles: ["chat", "gateway"],
+  labels: {},
+  models: [],
+  version: "0.1.0",
+  url: `http://${name}:7070`,
+  incarnation: 1,
+  state: "active",
+  up: true,
+  self: false,
+  directory: false,
+  slotsOwned: 0,
+  slotsReplicated: 0,
+  ...more,
+});
+
+export const slotRow = (slot: string, owner: string, more: Partial<ClusterSlotRow> = {}): ClusterSlotRow => ({
+  slot,
+  epoch: 1,
+  owner: `id-of-${owner}`,
+  inSync: [`id-of-${owner}`],
+  learners: [],
+  status: "ok",
+  ...more,
+});
+
+export const summaryOf = (nodes: readonly ClusterNodeRow[], more: Partial<ClusterSummary> = {}): ClusterSummary => ({
+  cluster: "c1",
+  view: 3,
+  directory: { kind: "embedded", node: nodes[0]?.node ?? "" },
+  replicas: 3,
+  minInSync: 1,
+  nodes,
+  slots: { total: 256, ok: 256, moving: 0, short: 0, down: 0 },
+  ...more,
+});
+
+/** A gateway over a cluster that is a script: what was asked is kept, what is answered is set by the test. */
+export interface ClusterStand {
+  readonly gateway: Gateway;
+  /** Calls as they came: name and arguments. */
+  readonly calls: (readonly [name: string, ...given: unknown[]])[];
+  /** Lines of the log at info. */
+  readonly log: (readonly [event: string, facts: Readonly<Record<string, unknown>>])[];
+  /** What `summary` answers, one after the other; the last one again and again. */
+  summaries: ClusterSummary[];
+  slots: readonly ClusterSlotRow[];
+  /** Replaces the answer of single calls. */
+  answers: Partial<ClusterControl>;
+  stop(): Promise<void>;
+}
+
+/** Starts the gateway. `member: false`: the node is in no cluster. */
+export async function startClusterStand(options: { readonly member?: boolean } = {}): Promise<ClusterStand> {
+  const clock = createClock();
+  const nobody = async () => refused(failure("STOPPING"));
+  const kernel = {
+    ask: nobody,
+    listActors: async () => ({
+      rows: [{ actor: "room/den", slot: "chat/1", status: "active", mailbox: 4, restarts: 0 }],
+      more: false,
+    }),
+  } as unknown as Kernel;
+  const runtime = createEchoRuntime({ clock, tokenDelayMs: 0 });
+  const calls: ClusterStand["calls"] = [];
+  const log: ClusterStand["log"] = [];
+  const called = <T>(name: keyof ClusterControl, given: readonly unknown[], usual: () => T): T => {
+    calls.push([name, ...given]);
+    const answer = stand.answers[name] as ((...given: readonly unknown[]) => T) | undefined;
+    return answer === undefined ? usual() : answer(...given);
+  };
+  const cluster: ClusterControl = {
+    summary: () =>
+      called("summary", [], async () => {
+        const [first = summaryOf([])] = stand.summaries;
+        if (stand.summaries.length > 1) stand.summaries.shift();
+        return ok(first);
+      }),
+    slots: () => called("slots", [], async () => ok(stand.slots)),
+    invite: (terms) =>
+      called("invite", [terms], async () =>
+        ok({ token: "plexus-join-t0ken", expiresAtMs: 4_102_444_800_000, roles: terms.roles ?? [] }),
+      ),
+    evict: (node, force) => called("evict", [node, force], async () => ok({ node })),
+    setDraining: (node, draining) => called("setDraining", [node, draining], async () => ok({ node })),
+    setRoles: (node, roles) => called("setRoles", [node, roles], async () => ok({ node })),
+    moveActor: (actor, to, timeoutMs) =>
+      called("moveActor", [actor, to, timeoutMs], async () => ok({ slot: actor, owner: `id-of-${to}`, epoch: 3 })),
+    moveSlot: (slot, to, timeoutMs) =>
+      called("moveSlot", [slot, to, timeoutMs], async () => ok({ slot, owner: `id-of-${to}`, epoch: 3 })),
+    migrateDirectory: (endpoints) => called("migrateDirectory", [endpoints], async () => ok({ rows: 42 })),
+  };
+  const gateway = await createGateway({
+    kernel,
+    runtime,
+    hub: createHub(),
+    clock,
+    random: createRandom(),
+    log: {
+      debug() {},
+      info: (event, facts = {}) => void log.push([event, facts]),
+      warn() {},
+      error() {},
+    },
+    meter: { count() {}, gauge() {}, observeMs() {} },
+    host: "127.0.0.1",
+    port: 0,
+    node: "test",
+    version: "0.0.0-test",
+    signUp: "open",
+    adminNeeded: async () => false,
+    adminCodeHash: undefined,
+    status: () => {
+      throw new Error("not asked for here");
+    },
+    readiness: () => ok({}),
+    metricsText: async () => ({ contentType: "text/plain", body: "" }),
+    controlToken,
+    ...(options.member !== false && { cluster }),
+  });
+  const stand: ClusterStand = {
+    gateway,
+    calls,
+    log,
+    summaries: [],
+    slots: [],
+    answers: {},
+    async stop() {
+      await gateway.stop(1_000);
+      await runtime.stop(1_000);
+    },
+  };
+  return stand;
+}

@@ -1,0 +1,138 @@
+import { expect } from "chai";
+import { failure, refused, type Failure } from "../../../protocols/index.ts";
+import { controlToken, nodeRow, slotRow, startClusterStand, summaryOf, type ClusterStand } from "./cluster-stand.ts";
+
+describe("the routes of the cluster", () => {
+  let stand: ClusterStand;
+  before(async () => {
+    stand = await startClusterStand();
+  });
+  after(() => stand.stop());
+  beforeEach(() => {
+    stand.calls.length = 0;
+    stand.log.length = 0;
+    stand.answers = {};
+  });
+
+  async function request(method: string, path: string, body?: unknown, token: string | undefined = controlToken) {
+    const response = await fetch(`${stand.gateway.url}/api/admin/cluster${path}`, {
+      method,
+      headers: {
+        ...(token !== "" && { authorization: `Bearer ${token}` }),
+        ...(body !== undefined && { "content-type": "application/json" }),
+      },
+      ...(body !== undefined && { body: JSON.stringify(body) }),
+    });
+    return { status: response.status, body: (await response.json()) as { error?: Failure } & Record<string, unknown> };
+  }
+
+  it("are for admins and the operator alone", async () => {
+    for (const [method, path] of [
+      ["GET", "/summary"],
+      ["GET", "/slots"],
+      ["POST", "/invitations"],
+      ["DELETE", "/nodes/node-b"],
+      ["PUT", "/nodes/node-b/draining"],
+      ["PUT", "/nodes/node-b/roles"],
+      ["POST", "/actors/room/den/move"],
+      ["POST", "/slots/chat/17/move"],
+      ["POST", "/directory/migrate"],
+    ] as const) {
+      const { status, body } = await request(method, path, method === "GET" ? undefined : {}, "");
+      expect(status, path).to.equal(401);
+      expect(body.error?.code).to.equal("UNAUTHENTICATED");
+    }
+    expect(stand.calls).to.have.length(0);
+  });
+
+  it("show nodes and slots", async () => {
+    stand.summaries = [summaryOf([nodeRow("node-a")])];
+    stand.slots = [slotRow("chat/17", "node-a")];
+    expect((await request("GET", "/summary")).body).to.deep.equal(stand.summaries[0]);
+    expect((await request("GET", "/slots")).body).to.deep.equal({ slots: stand.slots });
+    expect(stand.log).to.have.length(0);
+  });
+
+  it("pass on what they are asked for, and leave a line in the log about it", async () => {
+    const asked: readonly (readonly [string, string, unknown, readonly unknown[]])[] = [
+      [
+        "POST",
+        "/invitations",
+        { roles: ["ai"], expiresInMs: 60_000 },
+        ["invite", { roles: ["ai"], expiresInMs: 60_000 }],
+      ],
+      ["POST", "/invitations", {}, ["invite", {}]],
+      ["DELETE", "/nodes/node-b", undefined, ["evict", "node-b", false]],
+      ["DELETE", "/nodes/node-b?force=true", undefined, ["evict", "node-b", true]],
+      ["PUT", "/nodes/node-b/draining", { draining: true }, ["setDraining", "node-b", true]],
+      ["PUT", "/nodes/node-b/roles", { roles: ["chat"] }, ["setRoles", "node-b", ["chat"]]],
+      ["POST", "/actors/room/den/move", { to: "node-b" }, ["moveActor", "room/den", "node-b", 60_000]],
+      ["POST", "/slots/chat/17/move", { to: "node-b", timeoutMs: 5_000 }, ["moveSlot", "chat/17", "node-b", 5_000]],
+      ["POST", "/directory/migrate", { endpoints: ["http://a:2379"] }, ["migrateDirectory", ["http://a:2379"]]],
+    ];
+    for (const [method, path, body, call] of asked) {
+      const { status } = await request(method, path, body);
+      expect(status, path).to.equal(200);
+      expect(stand.calls.pop()).to.deep.equal(call);
+      const [event, facts] = stand.log.pop() ?? [];
+      expect(event).to.equal("audit.cluster");
+      expect(facts).to.include({ by: "operator", outcome: "done", address: "127.0.0.1" });
+    }
+  });
+
+  it("write no token of an invitation into the log", async () => {
+    const { body } = await request("POST", "/invitations", {});
+    expect(body["token"]).to.be.a("string");
+    expect(JSON.stringify(stand.log)).not.to.include(body["token"]);
+  });
+
+  it("answer a refusal with its own error, which is in the log as well", async () => {
+    stand.answers = { evict: async () => refused(failure("FORBIDDEN", { reason: "it keeps the directory" })) };
+    const { status, body } = await request("DELETE", "/nodes/node-a");
+    expect(status).to.equal(403);
+    expect(body.error).to.deep.include({ code: "FORBIDDEN", details: { reason: "it keeps the directory" } });
+    expect(stand.log.at(-1)?.[1]).to.include({ action: "evict", node: "node-a", outcome: "FORBIDDEN" });
+  });
+
+  it("refuse what does not fit", async () => {
+    for (const [method, path, body] of [
+      ["POST", "/invitations", { roles: ["cook"] }],
+      ["POST", "/invitations", { expiresInMs: 1 }],
+      ["DELETE", "/nodes/node-b?force=perhaps", undefined],
+      ["PUT", "/nodes/node-b/draining", {}],
+      ["PUT", "/nodes/node-b/roles", { roles: [] }],
+      ["POST", "/actors/Room/den/move", { to: "node-b" }],
+      ["POST", "/actors/room/den/move", {}],
+      ["POST", "/slots/chat/256/move", { to: "node-b" }],
+      ["POST", "/slots/cook/1/move", { to: "node-b" }],
+      ["POST", "/directory/migrate", { endpoints: ["http://me:secret@a:2379"] }],
+      ["POST", "/directory/migrate", { endpoints: [] }],
+    ] as const) {
+      const { status, body: answer } = await request(method, path, body);
+      expect(status, `${method} ${path}`).to.equal(400);
+      expect(answer.error?.code).to.equal("BAD_REQUEST");
+    }
+    expect(stand.calls).to.have.length(0);
+  });
+
+  it("are described for tools", async () => {
+    const response = await fetch(`${stand.gateway.url}/openapi.json`);
+    const { paths } = (await response.json()) as { paths: Readonly<Record<string, Readonly<Record<string, object>>>> };
+    const described = Object.entries(paths).filter(([path]) => path.startsWith("/api/admin/cluster/"));
+    expect(described).to.have.length(9);
+    for (const [path, methods] of described)
+      for (const operation of Object.values(methods)) expect(operation, path).to.have.property("summary");
+  });
+
+  it("say so on a node that is in no cluster", async () => {
+    const alone = await startClusterStand({ member: false });
+    try {
+      const response = await fetch(`${alone.gateway.url}/api/admin/cluster/summary`, {
+        headers: { authorization: `Bearer ${controlToken}` },
+      });
+      expect(response.status).to.equal(404);
+    } finally {
+      await alone.stop();
+    }
+  });
+});

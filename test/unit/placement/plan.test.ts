@@ -1,0 +1,399 @@
+import { expect } from "chai";
+import fc from "fast-check";
+import type { NodeId, SlotRecord } from "../../../node/ports.ts";
+import {
+  changed,
+  placementLimits,
+  plan,
+  type Candidate,
+  type Load,
+  type Plan,
+  type Policy,
+} from "../../../node/placement/index.ts";
+import { roleOf } from "../../../node/slot-table.ts";
+import type { Role, SlotId } from "../../../protocols/index.ts";
+
+/** A cluster as a plan sees it, whose owners do at once what is wanted of them. */
+interface Cluster {
+  members: Candidate[];
+  up: Set<NodeId>;
+  expected: Set<NodeId>;
+  slots: Map<SlotId, SlotRecord>;
+  policy: Policy;
+  directoryNode?: NodeId;
+  load?: Load;
+}
+
+const member = (node: NodeId, more: Partial<Candidate> = {}): Candidate => ({
+  node,
+  roles: ["chat"],
+  labels: {},
+  weight: 1,
+  state: "active",
+  ...more,
+});
+const slot = (index: number, role = "chat"): SlotId => `${role}/${index}`;
+const fresh = (name: SlotId, owner: NodeId, more: Partial<SlotRecord> = {}): SlotRecord => ({
+  slot: name,
+  epoch: 1,
+  owner,
+  inSync: [owner],
+  learners: [],
+  ...more,
+});
+
+function cluster(members: readonly Candidate[], slots: readonly SlotRecord[], more: Partial<Cluster> = {}): Cluster {
+  return {
+    members: [...members],
+    up: new Set(members.map(({ node }) => node)),
+    expected: new Set(),
+    slots: new Map(slots.map((record) => [record.slot, record])),
+    policy: { replicas: 3, minInSync: 1 },
+    ...more,
+  };
+}
+
+const think = (state: Cluster, balance = true): Plan =>
+  plan({ ...state, slots: [...state.slots.values()], balance, limits: placementLimits });
+
+/** The owner's part: takes in who is wanted, hands over, and lets go of the others only when all wanted are in. */
+function work(state: Cluster, record: SlotRecord): SlotRecord {
+  const { want } = record;
+  if (!state.up.has(record.owner)) return record;
+  const alive = record.inSync.filter((node) => state.up.has(node));
+  if (want === undefined) return { ...record, inSync: alive };
+  const reachable = want.replicas.filter((node) => state.up.has(node));
+  const all = [...new Set([...alive, ...reachable])];
+  if (want.owner !== record.owner && all.includes(want.owner))
+    return { ...record, inSync: all, owner: want.owner, epoch: record.epoch + 1 };
+  const complete = reachable.length === want.replicas.length;
+  return { ...record, inSync: complete ? all.filter((node) => want.replicas.includes(node)) : all };
+}
+
+function carryOut(state: Cluster, { changes }: Plan): void {
+  for (const change of changes) {
+    if (change.type === "pin") {
+      const from = state.slots.get(change.slot) as SlotRecord;
+      const { want: _, ...rest } = from;
+      const own = { ...rest, slot: change.actor as SlotId, splitFrom: change.slot, want: { owner: change.to, replicas: [change.to, ...from.inSync] } }; // prettier-ignore
+      state.slots.set(own.slot, own);
+    } else state.slots.set(change.slot, changed(state.slots.get(change.slot) as SlotRecord, change));
+  }
+}
+
+/** Plans and works until nothing is left to do. `watch` sees every state on the way. */
+function converge(state: Cluster, watch: (plan: Plan) => void = () => undefined): number {
+  for (let round = 0; round < 200; round += 1) {
+    const next = think(state);
+    watch(next);
+    carryOut(state, next);
+    let worked = false;
+    for (const [name, record] of state.slots) {
+      const done = work(state, record);
+      worked ||= JSON.stringify(done) !== JSON.stringify(record);
+      state.slots.set(name, done);
+      watch(next);
+    }
+    if (next.changes.length === 0 && !worked) return round;
+  }
+  throw new Error(`no end: ${JSON.stringify(think(state).changes.slice(0, 3))}`);
+}
+
+const owned = (state: Cluster, node: NodeId): number =>
+  [...state.slots.values()].filter((record) => record.owner === node).length;
+const copied = (state: Cluster, node: NodeId): number =>
+  [...state.slots.values()].filter(({ inSync }) => inSync.includes(node)).length;
+const names = (count: number): NodeId[] => Array.from({ length: count }, (_, index) => `n${index}`);
+const manySlots = (owner: (index: number) => NodeId, count = 256): SlotRecord[] =>
+  Array.from({ length: count }, (_, index) => fresh(slot(index), owner(index)));
+
+const anyCluster = fc
+  .record({
+    nodes: fc.array(
+      fc.record({
+        roles: fc.subarray(["chat", "ai", "storage", "manager"] as Role[]),
+        zone: fc.option(fc.constantFrom("a", "b", "c"), { nil: undefined }),
+        weight: fc.constantFrom(0.5, 1, 1, 1, 2),
+        draining: fc.boolean().map((draining) => draining && true),
+        health: fc.constantFrom("up", "up", "up", "up", "down", "expected"),
+      }),
+      { minLength: 1, maxLength: 7 },
+    ),
+    slots: fc.array(
+      fc.record({
+        role: fc.constantFrom("chat", "ai", "storage"),
+        owner: fc.nat(),
+        inSync: fc.array(fc.nat(), { maxLength: 3 }),
+        pinned: fc.boolean(),
+        held: fc.option(fc.nat(), { nil: undefined }),
+        turns: fc.nat({ max: 500 }),
+      }),
+      { maxLength: 60 },
+    ),
+    replicas: fc.integer({ min: 1, max: 4 }),
+    minInSync: fc.integer({ min: 1, max: 2 }),
+    directory: fc.option(fc.nat(), { nil: undefined }),
+  })
+  .map(({ nodes, slots, replicas, minInSync, directory }) => {
+    const members = nodes.map(({ roles, zone, weight, draining }, index) =>
+      member(`n${index}`, { roles, weight, labels: zone === undefined ? {} : { zone }, state: draining ? "draining" : "active" }), // prettier-ignore
+    );
+    const nameAt = (index: number): NodeId => `n${index % members.length}`;
+    const records = slots.map(({ role, owner, inSync, pinned, held }, index) => {
+      const all = [...new Set([owner, ...inSync].map(nameAt))];
+      const name = pinned ? (`room/r${index}` as SlotId) : slot(index, role);
+      return fresh(name, nameAt(owner), {
+        inSync: all,
+        ...(pinned && { splitFrom: slot(index, role) }),
+        ...(held !== undefined && { held: nameAt(held) }),
+      });
+    });
+    const state = cluster(members, records, {
+      up: new Set(nodes.flatMap(({ health }, index) => (health === "up" ? [`n${index}`] : []))),
+      expected: new Set(nodes.flatMap(({ health }, index) => (health === "expected" ? [`n${index}`] : []))),
+      policy: { replicas, minInSync: Math.min(replicas, minInSync) },
+      load: { slots: new Map(records.map(({ slot: name }, index) => [name, slots[index]?.turns ?? 0])), actors: [] },
+    });
+    if (directory !== undefined) state.directoryNode = nameAt(directory);
+    return state;
+  });
+
+const mayOwn = (state: Cluster, node: NodeId, record: SlotRecord): boolean => {
+  const found = state.members.find((one) => one.node === node);
+  return found !== undefined && state.up.has(node) && found.roles.includes(roleOf(record.slot, record.splitFrom));
+};
+
+describe("the plan", () => {
+  it("comes to an end, whatever it begins with, and then keeps still", function () {
+    this.timeout(30_000);
+    fc.assert(
+      fc.property(anyCluster, (state) => {
+        converge(state);
+        expect(think(state).changes).to.deep.equal([]);
+        expect(think(state).waiting).to.equal(0);
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  it("never gives a slot to a node without its role, nor a copy to one that drains", function () {
+    this.timeout(30_000);
+    fc.assert(
+      fc.property(anyCluster, (state) => {
+        converge(state, ({ changes }) => {
+          for (const change of changes) {
+            if (change.type === "pin") continue;
+            const record = state.slots.get(change.slot) as SlotRecord;
+            const owner = change.type === "failover" ? change.owner : change.want.owner;
+            if (owner !== record.owner) expect(mayOwn(state, owner, record), JSON.stringify(change)).to.equal(true);
+            if (change.type === "failover") continue;
+            for (const node of change.want.replicas)
+              if (node !== change.want.owner)
+                expect(state.members.find((one) => one.node === node)?.state).to.equal("active");
+          }
+        });
+      }),
+      { numRuns: 200 },
+    );
+  });
+
+  it("never asks for fewer copies in sync than there can be", function () {
+    this.timeout(30_000);
+    fc.assert(
+      fc.property(anyCluster, (state) => {
+        const active = state.members.filter(({ node, state: is }) => is === "active" && state.up.has(node));
+        const avoided = active.some(({ node }) => node === state.directoryNode) ? 1 : 0;
+        const least = Math.min(state.policy.replicas, Math.max(1, active.length - avoided));
+        const before = new Map<SlotId, number>();
+        converge(state, () => {
+          for (const [name, { inSync, owner }] of state.slots) {
+            if (!state.up.has(owner)) continue;
+            const safe = inSync.filter((node) => state.up.has(node)).length;
+            const was = Math.min(before.get(name) ?? 0, least);
+            expect(safe, name).to.be.at.least(was);
+            before.set(name, safe);
+          }
+        });
+        for (const [name, { inSync, owner }] of state.slots)
+          if (state.up.has(owner) && state.expected.size === 0)
+            expect(inSync.length, name).to.be.at.least(least);
+      }),
+      { numRuns: 200 },
+    );
+  });
+
+  it("is the same for the same facts in any order", () => {
+    fc.assert(
+      fc.property(anyCluster, (state) => {
+        const turned = { ...state, members: state.members.toReversed() };
+        turned.slots = new Map([...state.slots].toReversed());
+        const one = think(state);
+        const other = think(turned);
+        const bySlot = ({ changes }: Plan): unknown[] => changes.map((change) => JSON.stringify(change)).toSorted();
+        expect(bySlot(one)).to.deep.equal(bySlot(other));
+      }),
+      { numRuns: 100 },
+    );
+  });
+
+  it("spreads copies over zones where it can, and over nodes with the role first", () => {
+    const members = [
+      ...names(6).map((name, index) => member(name, { labels: { zone: "abc"[index % 3] ?? "" } })),
+      member("other", { roles: ["gateway"], labels: { zone: "d" } }),
+    ];
+    const state = cluster(members, manySlots((index) => `n${index % 6}`, 90));
+    converge(state);
+    for (const { inSync } of state.slots.values()) {
+      expect(inSync).to.have.length(3).and.not.include("other");
+      expect(new Set(inSync.map((node) => Number(node.slice(1)) % 3)).size).to.equal(3);
+    }
+    state.members = state.members.filter(({ node }) => ["n0", "n1", "other"].includes(node));
+    state.up = new Set(["n0", "n1", "other"]);
+    converge(state);
+    for (const { inSync, owner } of state.slots.values())
+      if (state.up.has(owner)) expect(inSync).to.have.members(["n0", "n1", "other"]);
+  });
+
+  it("moves no more than about its share to a node that joins, and evens out", () => {
+    for (const count of [2, 3, 5, 8]) {
+      const state = cluster(names(count).map((name) => member(name)), manySlots((index) => `n${index % count}`));
+      converge(state);
+      const before = new Map(state.slots);
+      state.members.push(member("new"));
+      state.up.add("new");
+      converge(state);
+      const moved = [...state.slots].filter(([name, { owner }]) => owner !== before.get(name)?.owner);
+      const share = 256 / (count + 1);
+      expect(moved.length, `${count} nodes`).to.be.at.most(share + 1);
+      expect(moved.every(([, { owner }]) => owner === "new")).to.equal(true);
+      expect(owned(state, "new")).to.be.at.least(share * 0.7);
+      const copies = [...state.slots].flatMap(([name, { inSync }]) =>
+        inSync.filter((node) => before.get(name)?.inSync.includes(node) !== true),
+      );
+      const copyShare = (256 * Math.min(3, count + 1)) / (count + 1);
+      expect(copies.length, `${count} nodes`).to.be.at.most(copyShare + 1);
+      expect(copied(state, "new")).to.be.at.least(copyShare * 0.7);
+    }
+  });
+
+  it("gives a node of double weight about twice as much", () => {
+    const state = cluster([member("n0"), member("n1"), member("big", { weight: 2 })], manySlots(() => "n0"), {
+      policy: { replicas: 1, minInSync: 1 },
+    });
+    converge(state);
+    expect(owned(state, "big")).to.be.within(100, 145);
+  });
+
+  it("empties a draining node, and never before others have what it had", () => {
+    const state = cluster(names(4).map((name) => member(name)), manySlots((index) => `n${index % 4}`));
+    converge(state);
+    state.members = state.members.map((one) => (one.node === "n2" ? { ...one, state: "draining" } : one));
+    converge(state, () => {
+      for (const { inSync } of state.slots.values()) expect(inSync.length).to.be.at.least(3);
+    });
+    expect([owned(state, "n2"), copied(state, "n2")]).to.deep.equal([0, 0]);
+    state.members = [member("n0"), member("n2", { state: "draining" })];
+    state.up = new Set(["n0", "n2"]);
+    converge(state);
+    expect(copied(state, "n0")).to.equal(256);
+  });
+
+  it("keeps copies off the node with the directory once two others are there", () => {
+    const state = cluster(names(2).map((name) => member(name)), manySlots(() => "n1", 20), { directoryNode: "n0" });
+    converge(state);
+    expect(copied(state, "n0")).to.equal(20);
+    state.members.push(member("n2"));
+    state.up.add("n2");
+    converge(state);
+    for (const { inSync, owner } of state.slots.values())
+      if (owner !== "n0") expect(inSync).to.have.members(["n1", "n2"]);
+  });
+
+  it("lets some in-sync node with the role take over, at the next epoch, and says where that cannot be", () => {
+    const members = [member("n0"), member("n1"), member("n2", { roles: ["ai"] }), member("n3", { state: "draining" })];
+    const records = [
+      fresh(slot(0), "n0", { inSync: ["n0", "n1", "n2"] }),
+      fresh(slot(1), "n0", { inSync: ["n0", "n2"] }),
+      fresh(slot(2), "n0"),
+      fresh(slot(3), "n0", { inSync: ["n0", "n3"] }),
+      fresh(slot(4), "n0", { inSync: ["n0", "n1", "n3"], want: { owner: "n3", replicas: ["n3", "n0"] } }),
+    ];
+    const state = cluster(members, records, { up: new Set(["n1", "n2", "n3"]) });
+    const { changes, lost, stranded } = think(state);
+    expect(changes.filter(({ type }) => type === "failover")).to.deep.equal([
+      { type: "failover", slot: slot(0), owner: "n1" },
+      { type: "failover", slot: slot(3), owner: "n3" },
+      { type: "failover", slot: slot(4), owner: "n1" },
+    ]);
+    expect([lost, stranded]).to.deep.equal([[slot(2)], [slot(1)]]);
+    carryOut(state, { changes } as Plan);
+    expect(state.slots.get(slot(0))).to.deep.include({ owner: "n1", epoch: 2, inSync: ["n0", "n1", "n2"] });
+    expect(state.slots.get(slot(4))?.want).to.deep.equal({ owner: "n1", replicas: ["n1", "n3", "n0"] });
+    converge(state);
+    expect(state.slots.get(slot(3))?.owner).to.equal("n1");
+    state.members[2] = member("n2", { roles: ["ai", "chat"] });
+    expect(think(state).stranded).to.deep.equal([]);
+  });
+
+  it("leaves copies where they are while a node is expected back, and replaces them when it is not", () => {
+    const state = cluster(names(4).map((name) => member(name)), manySlots((index) => `n${index % 4}`, 40));
+    converge(state);
+    const before = copied(state, "n1");
+    expect(before).to.be.greaterThan(0);
+    state.up.delete("n1");
+    state.expected.add("n1");
+    converge(state);
+    for (const { want, inSync } of state.slots.values()) if (want?.replicas.includes("n1")) expect(inSync).to.have.length(2); // prettier-ignore
+    state.expected.clear();
+    converge(state);
+    for (const { inSync } of state.slots.values()) expect(inSync).to.have.length(3).and.not.include("n1");
+  });
+
+  it("keeps a slot where an operator put it, as long as that node may have it", () => {
+    const held = Array.from({ length: 20 }, (_, index) => fresh(slot(index), "n0", { held: "n1" }));
+    const state = cluster(names(3).map((name) => member(name)), held);
+    converge(state);
+    expect(owned(state, "n1")).to.equal(20);
+    state.members[1] = member("n1", { state: "draining" });
+    converge(state);
+    expect(owned(state, "n1")).to.equal(0);
+    state.members[1] = member("n1");
+    converge(state);
+    expect(owned(state, "n1")).to.equal(20);
+  });
+
+  it("moves a bounded number of slots at once", () => {
+    const state = cluster(names(6).map((name) => member(name)), manySlots(() => "n0"));
+    const first = think(state);
+    expect(first.moving).to.be.at.most(placementLimits.motionSlotsMax);
+    expect(first.changes.length + first.waiting).to.equal(256);
+    const receiving = new Map<NodeId, number>();
+    for (const change of first.changes)
+      if (change.type === "want")
+        for (const node of change.want.replicas) receiving.set(node, (receiving.get(node) ?? 0) + 1);
+    receiving.delete("n0");
+    expect(Math.max(...receiving.values())).to.be.at.most(placementLimits.motionNodeMax);
+  });
+
+  it("moves busy slots apart, and pins an actor that is the load by itself", () => {
+    const state = cluster(names(3).map((name) => member(name)), manySlots((index) => `n${index % 3}`, 30));
+    converge(state);
+    const busy = [...state.slots.values()].filter(({ owner }) => owner === "n0").slice(0, 4);
+    state.load = { slots: new Map(busy.map((record) => [record.slot, 500])), actors: [] };
+    converge(state);
+    const turnsOn = (node: NodeId): number =>
+      [...state.slots.values()].reduce((sum, { slot: name, owner }) => sum + (owner === node ? (state.load?.slots.get(name) ?? 0) : 0), 0); // prettier-ignore
+    expect(Math.max(...["n0", "n1", "n2"].map(turnsOn))).to.be.at.most(1_000);
+
+    const [hot, other] = [...state.slots.values()].filter(({ owner }) => owner === "n1") as [SlotRecord, SlotRecord];
+    const load = new Map([[hot.slot, 900], [other.slot, 350]]); // prettier-ignore
+    const actors = [{ actor: "room/hot" as const, slot: hot.slot, turnsPerSecond: 600 }];
+    state.slots = new Map([...state.slots].map(([name, record]) => [name, { ...record, held: record.owner }]));
+    state.load = { slots: load, actors };
+    const [pin, ...more] = think(state).changes;
+    expect(more).to.deep.equal([]);
+    expect(pin).to.deep.include({ type: "pin", actor: "room/hot", slot: hot.slot });
+    state.load = { slots: new Map([[hot.slot, 900]]), actors: [{ ...actors[0], turnsPerSecond: 890 } as never] };
+    expect(think(state).changes).to.deep.equal([]);
+  });
+});
