@@ -72,7 +72,6 @@ function addNodes(program: Command, output: Output, onExit: OnExit): void {
   const nodes = program
     .command("nodes")
     .description("Show the nodes of the cluster; drain, evict, change roles.")
-    // Else `nodes` would take the flags of the commands below it.
     .enablePositionalOptions()
     .addOption(data())
     .addOption(url())

@@ -82,6 +82,8 @@ export function createProgram(version: string, output: Output, onExit: (code: nu
   const program = new Command("plexus")
     .description("Self-hosted chat and AI on durable actors, with no central server.")
     .version(version)
+    // Else `plexus nodes` would take the flags of `plexus nodes drain`.
+    .enablePositionalOptions()
     .exitOverride()
     .configureOutput({
       writeOut: (text) => output.print(text.trimEnd()),

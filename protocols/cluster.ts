@@ -4,7 +4,7 @@ import { Type } from "typebox";
 import { roles, slotCount, type Role } from "./ids.ts";
 import { object } from "./schema.ts";
 
-const role = Type.Union(roles.map((name) => Type.Literal(name)));
+const role = Type.Unsafe<Role>(Type.Union(roles.map((name) => Type.Literal(name))));
 const nodeName = Type.String({ minLength: 1, maxLength: 128, description: "A node's name or id" });
 const labels = Type.Record(Type.String({ maxLength: 64 }), Type.String({ maxLength: 64 }), { maxProperties: 32 });
 

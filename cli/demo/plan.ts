@@ -54,10 +54,16 @@ export function planDemo(folder: string, ports: readonly number[]): DemoPlan {
 export function argumentsOf(node: DemoNode, token?: string): readonly string[] {
   return [
     "up",
-    ...["--data", node.data, "--name", node.name],
+    "--data",
+    node.data,
+    "--name",
+    node.name,
     ...node.roles.flatMap((role) => ["--role", role]),
     ...Object.entries(node.labels).flatMap(([name, value]) => ["--label", `${name}=${value}`]),
-    ...["--port", String(node.port), "--mesh-port", String(node.meshPort)],
+    "--port",
+    String(node.port),
+    "--mesh-port",
+    String(node.meshPort),
     ...(token === undefined ? [] : ["--join", token]),
   ];
 }

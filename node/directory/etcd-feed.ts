@@ -8,6 +8,9 @@ import { inKeyOrder } from "./row.ts";
 /** One change as etcd tells it, with our key and revision. */
 type Event = { readonly row: DirectoryRow } | { readonly key: string; readonly revision: number };
 
+/** How often within a deadline a stream is asked how far it is: a member may be a little behind, and says so. */
+const progressAsksMax = 10;
+
 interface Watch {
   readonly prefix: string;
   readonly watcher: DirectoryWatcher;
@@ -41,8 +44,8 @@ export function createEtcdFeed(ports: {
   const { servers, clock, log, limits, range } = ports;
   const watches = new Set<Watch>();
   let rows: Map<string, DirectoryRow> | undefined;
-  /** Ends the run under way; undefined when nobody watches. */
-  let stopRun: (() => void) | undefined;
+  /** Undefined when nobody watches. */
+  let current: Run | undefined;
 
   const begin = (watch: Watch): void => {
     if (rows === undefined || watch.current || !watches.has(watch)) return;
@@ -70,112 +73,139 @@ export function createEtcdFeed(ports: {
     }
   };
 
-  const run = async (stopped: { readonly now: boolean; readonly promise: Promise<void> }): Promise<void> => {
-    let retryMs = limits.retryMinMs;
-    while (!stopped.now) {
-      const because = await follow(stopped, () => (retryMs = limits.retryMinMs)).catch((error: unknown) => error);
-      if (stopped.now) return;
-      log.warn("directory.watch.broken", {
-        because: because instanceof Error ? (failureOf(because).details ?? because.message) : because,
-      });
-      allStale();
-      await Promise.race([pause(clock, retryMs), stopped.promise]);
-      retryMs = Math.min(retryMs * 2, limits.retryMaxMs);
-    }
-  };
-
   /** From one full reading to the end of its stream. Resolves or rejects with why it ended. */
-  const follow = async (
-    stopped: { readonly now: boolean; readonly promise: Promise<void> },
-    reached: () => void,
-  ): Promise<unknown> => {
+  const follow = async (run: Run): Promise<unknown> => {
     const level = await ports.readLevel();
-    if (stopped.now) return "stopped";
+    if (run.stopped) return "stopped";
     const { stream, end } = await servers.watch();
-    let seen = 0;
-    let over = false;
+    const attempt = { seen: 0, over: false };
     try {
       const broken = new Promise((resolve) => {
         stream.on("error", resolve);
         stream.on("end", () => resolve("the server ended the stream"));
         stream.on("data", (response: IWatchResponse) => {
-          if (over) return;
+          if (attempt.over) return;
           if (response.canceled) return resolve(response.cancel_reason || "the server cancelled the watch");
           try {
             for (const event of ports.toEvents(response)) tell(event);
           } catch (error) {
             return resolve(error);
           }
-          seen = Math.max(seen, Number(response.header.revision));
+          attempt.seen = Math.max(attempt.seen, Number(response.header.revision));
         });
       });
       stream.write({ create_request: { ...range, start_revision: level.revision + 1 } });
       rows = new Map(level.rows.map((row) => [row.key, row]));
       for (const watch of watches) begin(watch);
-      reached();
-      const isOver = Promise.race([broken, stopped.promise]);
-      const behind = prove(
-        () => seen,
-        () => over,
-        () => stream.write({ progress_request: {} }),
-      );
-      return await Promise.race([isOver, behind]);
+      run.retryMs = limits.retryMinMs;
+      return await Promise.race([
+        broken,
+        run.stopping,
+        prove(run, attempt, () => stream.write({ progress_request: {} })),
+      ]);
     } finally {
-      over = true;
-      end(!stopped.now);
+      attempt.over = true;
+      end(!run.stopped);
     }
   };
 
   /** Resolves with why the stream cannot be trusted any more. */
-  const prove = async (seen: () => number, over: () => boolean, ask: () => void): Promise<unknown> => {
-    // Asked again within the deadline: a member may be a little behind, and answers with what it has.
-    const asksMax = 10;
+  const prove = async (
+    run: Run,
+    attempt: { readonly seen: number; readonly over: boolean },
+    ask: () => void,
+  ): Promise<unknown> => {
     for (;;) {
-      await pause(clock, limits.checkMs);
-      if (over()) return "over";
+      await run.pause(limits.checkMs);
+      if (attempt.over || run.stopped) return "over";
       const revision = await servers.range({ key: range.key, count_only: true }).then(
         ({ header }) => Number(header.revision),
         (error: unknown) => error as Error,
       );
       if (typeof revision !== "number") return revision;
-      for (let asks = 0; seen() < revision && !over(); asks += 1) {
-        if (asks === asksMax) return "the stream stays behind";
+      for (let asks = 0; attempt.seen < revision && !attempt.over; asks += 1) {
+        if (asks === progressAsksMax) return "the stream stays behind";
         ask();
-        await pause(clock, limits.callTimeoutMs / asksMax);
+        await run.pause(limits.callTimeoutMs / progressAsksMax);
       }
     }
   };
 
-  const start = (): void => {
-    let resolve = (): void => undefined;
-    const stopped = { now: false, promise: new Promise<void>((done) => (resolve = done)) };
-    stopRun = () => {
-      stopped.now = true;
-      rows = undefined;
-      resolve();
-    };
-    void run(stopped);
+  const go = async (run: Run): Promise<void> => {
+    while (!run.stopped) {
+      const because = await follow(run).catch((error: unknown) => error);
+      if (run.stopped) return;
+      log.warn("directory.watch.broken", {
+        because: because instanceof Error ? (failureOf(because).details ?? because.message) : because,
+      });
+      allStale();
+      await run.pause(run.retryMs);
+      run.retryMs = Math.min(run.retryMs * 2, limits.retryMaxMs);
+    }
+  };
+
+  const stop = (): void => {
+    current?.stop();
+    current = undefined;
+    rows = undefined;
   };
 
   return {
     watch(prefix, watcher) {
       const watch: Watch = { prefix, watcher, current: false };
       watches.add(watch);
-      if (stopRun === undefined) start();
-      else void Promise.resolve().then(() => begin(watch));
+      if (current === undefined) {
+        current = startRun(clock, limits.retryMinMs);
+        void go(current);
+      } else void Promise.resolve().then(() => begin(watch));
       return () => {
-        if (!watches.delete(watch) || watches.size > 0) return;
-        stopRun?.();
-        stopRun = undefined;
+        if (watches.delete(watch) && watches.size === 0) stop();
       };
     },
     close() {
       watches.clear();
-      stopRun?.();
-      stopRun = undefined;
+      stop();
     },
   };
 }
 
-const pause = (clock: Pick<Clock, "after">, delayMs: number): Promise<void> =>
-  new Promise((resolve) => clock.after(delayMs, resolve));
+/** From the first watcher's coming to the last one's going. */
+interface Run {
+  readonly stopped: boolean;
+  readonly stopping: Promise<void>;
+  retryMs: number;
+  /** Ends early when the run is stopped. */
+  pause(delayMs: number): Promise<void>;
+  stop(): void;
+}
+
+function startRun(clock: Pick<Clock, "after">, retryMs: number): Run {
+  const pauses = new Set<() => void>();
+  let stopped = false;
+  let tellStopping = (): void => undefined;
+  const stopping = new Promise<void>((resolve) => (tellStopping = resolve));
+  return {
+    get stopped() {
+      return stopped;
+    },
+    stopping,
+    retryMs,
+    pause(delayMs) {
+      if (stopped) return Promise.resolve();
+      return new Promise((resolve) => {
+        const end = (): void => {
+          cancel();
+          pauses.delete(end);
+          resolve();
+        };
+        const cancel = clock.after(delayMs, end);
+        pauses.add(end);
+      });
+    },
+    stop() {
+      stopped = true;
+      tellStopping();
+      for (const end of pauses) end();
+    },
+  };
+}

@@ -110,6 +110,7 @@ export function createEtcdDirectory(
     }
   };
 
+  let plusOfFeed = 0;
   const feed = createEtcdFeed({
     servers,
     clock,
@@ -127,8 +128,6 @@ export function createEtcdDirectory(
         return type === "Put" ? { row: decodeRow(key, revision, kv.value, location) } : { key, revision };
       }),
   });
-  let plusOfFeed = 0;
-
   return {
     home: { endpoints, prefix },
     async opened() {

@@ -300,22 +300,19 @@ export class Activation {
   close(error: Failure): void {
     if (this.status === "closed") return;
     this.status = "closed";
-    const doubtful: ReplyTo[] = [];
+    const written = failure("APPEND_FAILED", { actor: this.id, because: error.code });
+    const begun = failure("ASK_TIMEOUT", { actor: this.id, because: error.code });
+    const doubtful: { readonly to: ReplyTo; readonly reason: Failure }[] = [];
     for (const output of this.#gate.close()) {
       if (output.type !== "answer") continue;
-      doubtful.push(output.to);
-      const { operation } = output.to;
-      const waiting = operation === undefined ? undefined : this.#operations.get(operation);
-      if (waiting === undefined || operation === undefined) continue;
-      this.#operations.delete(operation);
-      doubtful.push(...waiting.to.filter(({ correlation }) => correlation !== output.to.correlation));
+      for (const to of [output.to, ...this.#alsoWaiting(output.to)]) doubtful.push({ to, reason: written });
     }
-    for (const { to } of this.#operations.values()) doubtful.push(...to);
+    for (const { to: waiting } of this.#operations.values())
+      for (const to of waiting) doubtful.push({ to, reason: begun });
     this.#operations.clear();
-    const unknown = failure("APPEND_FAILED", { actor: this.id, because: error.code });
     // Invariant 7: they are sent again in the order in which they are refused, so in that in which they were sent.
-    doubtful.sort((one, other) => one.correlation - other.correlation);
-    for (const to of doubtful) this.#around.unserved(to, unknown);
+    doubtful.sort((one, other) => one.to.correlation - other.to.correlation);
+    for (const { to, reason } of doubtful) this.#around.unserved(to, reason);
     this.#abandon();
     for (const envelope of this.mailbox.takeAll()) if (!envelope.signal) this.#around.refuse(envelope, error);
   }
@@ -510,10 +507,15 @@ export class Activation {
   #answerTo(to: ReplyTo | undefined, result: Result<unknown>): void {
     if (to === undefined) return;
     this.#around.answer(to, result);
-    const waiting = to.operation === undefined ? undefined : this.#operations.get(to.operation);
-    if (waiting === undefined || to.operation === undefined) return;
-    this.#operations.delete(to.operation);
-    for (const other of waiting.to) if (other.correlation !== to.correlation) this.#around.answer(other, result);
+    for (const other of this.#alsoWaiting(to)) this.#around.answer(other, result);
+  }
+
+  /** Ends an operation. Returns who waits for its answer beside the one that asked first. */
+  #alsoWaiting({ operation, correlation }: ReplyTo): readonly ReplyTo[] {
+    const waiting = operation === undefined ? undefined : this.#operations.get(operation);
+    if (waiting === undefined || operation === undefined) return [];
+    this.#operations.delete(operation);
+    return waiting.to.filter((other) => other.correlation !== correlation);
   }
 
   // --- life and failure ----------------------------------------------------------------------------------------------
@@ -572,7 +574,8 @@ export class Activation {
       return;
     }
     // Somebody who waits was told; a message nobody waits for must not vanish.
-    if (envelope && !envelope.signal && isTold(envelope) && envelope.letter === undefined) this.#bury([envelope], reason);
+    if (envelope && !envelope.signal && isTold(envelope) && envelope.letter === undefined)
+      this.#bury([envelope], reason);
     this.status = "restarting";
     this.restarts += 1;
     meter.count("actor_restarts", 1, { kind: this.behavior.kind });

@@ -8,22 +8,21 @@ export type { Envelope } from "./mailbox.ts";
 
 /** The log of a slot that this node serves under one epoch. What it calls durable is on the disk of every replica the
  *  slot needs. */
-export interface ServedLog
-  extends Pick<
-    SlotLog,
-    | "slot"
-    | "lastSeq"
-    | "durableSeq"
-    | "length"
-    | "bytes"
-    | "trimPoint"
-    | "actorsBelow"
-    | "firstNeeded"
-    | "actorsWithTail"
-    | "actorsWithSnapshot"
-    | "readSide"
-    | "readSpace"
-  > {
+export interface ServedLog extends Pick<
+  SlotLog,
+  | "slot"
+  | "lastSeq"
+  | "durableSeq"
+  | "length"
+  | "bytes"
+  | "trimPoint"
+  | "actorsBelow"
+  | "firstNeeded"
+  | "actorsWithTail"
+  | "actorsWithSnapshot"
+  | "readSide"
+  | "readSpace"
+> {
   readonly epoch: number;
   /** `done` is called in the order of the appends: durable everywhere it must be, or with the reason why that is not
    *  known. Error, with nothing appended: TOO_LARGE. */

@@ -182,7 +182,8 @@ export class SlotHost implements Home {
       });
       // A slot that drains appends nothing.
       const can = this.#log === log && !this.#draining && ready() && activation.flushed && activation.snapshot();
-      if (!can) throw new PlexusError(failure("SLOT_UNAVAILABLE", { actor, because: "the actor does not come to rest" }));
+      if (!can)
+        throw new PlexusError(failure("SLOT_UNAVAILABLE", { actor, because: "the actor does not come to rest" }));
       await log.split(actor);
     } catch (error) {
       activation.held = false;

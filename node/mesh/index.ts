@@ -145,7 +145,7 @@ export async function startMesh(options: MeshOptions): Promise<Mesh> {
   const { admission, directoryInfo } = options;
   if (admission !== undefined) {
     const host = { self, admission, directoryInfo: () => directoryInfo?.() ?? null };
-    await swarm.handle(joinProtocol, (stream, on) => serveJoin(host, stream, on, { clock, limits }), {
+    await swarm.handle(joinProtocol, (stream, on) => serveJoin(host, stream, on, { clock, log, meter, limits }), {
       maxInboundStreams: 1,
     });
   }

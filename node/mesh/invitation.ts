@@ -23,7 +23,7 @@ import {
   type Result,
   type Role,
 } from "../../protocols/index.ts";
-import type { Clock, Directory, Log, MemberRecord, Meter, NodeId, Random } from "../ports.ts";
+import type { Clock, Directory, MemberRecord, NodeId, Random } from "../ports.ts";
 import { listMembers, memberKey } from "../records.ts";
 import { invitationLimits } from "./limits.ts";
 
@@ -185,13 +185,8 @@ export interface Admission {
   stop(): void;
 }
 
-export function createAdmission(ports: {
-  readonly directory: Directory;
-  readonly clock: Clock;
-  readonly log: Log;
-  readonly meter: Meter;
-}): Admission {
-  const { directory, clock, log, meter } = ports;
+export function createAdmission(ports: { readonly directory: Directory; readonly clock: Clock }): Admission {
+  const { directory, clock } = ports;
   const expiries = new Map<string, number>();
   const unwatch = directory.watch(invitationPrefix, {
     reset(rows) {
@@ -210,18 +205,11 @@ export function createAdmission(ports: {
       return false;
     },
     async redeem(id, secret, peer, facts) {
-      const facts_ = { peer, invitation: id, node: facts.node };
       try {
         const member = await redeem(directory, clock.nowMs(), { id, secret, peer, facts });
-        const members = await listMembers(directory);
-        meter.count("mesh_joins");
-        log.info("mesh.join.admitted", { ...facts_, name: member.name, roles: member.roles });
-        return ok({ member, members });
+        return ok({ member, members: await listMembers(directory) });
       } catch (error) {
-        const reason = failureOf(error);
-        meter.count("mesh_refused_joins", 1, { code: reason.code });
-        log.warn("mesh.join.refused", { ...facts_, code: reason.code, details: reason.details });
-        return refused(reason);
+        return refused(failureOf(error));
       }
     },
     stop: unwatch,

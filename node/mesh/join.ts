@@ -12,7 +12,7 @@ import { multiaddr } from "@multiformats/multiaddr";
 import { Type } from "typebox";
 import { Compile } from "typebox/compile";
 import { decode, encode, failure, ok, refused, slotCount, type Failure, type Result } from "../../protocols/index.ts";
-import type { Clock, MemberRecord } from "../ports.ts";
+import type { Clock, Log, MemberRecord, Meter } from "../ports.ts";
 import { FrameReader, framesOf, frameHeaderBytes } from "./frames.ts";
 import { introduction, meshVersion, speaksWith, type Introduction } from "./handshake.ts";
 import { joiningNode, readToken, type Admission, type JoiningNode } from "./invitation.ts";
@@ -103,38 +103,46 @@ class Talk {
   }
 }
 
-/** The member's side of one conversation. The gate bounds how long it may take. */
+/** The member's side of one conversation, every end of which is on record. The gate bounds how long it may take. */
 export async function serveJoin(
   host: JoinHost,
   stream: Stream,
   connection: Connection,
-  ports: { readonly clock: Clock; readonly limits: MeshLimits },
+  ports: { readonly clock: Clock; readonly log: Log; readonly meter: Meter; readonly limits: MeshLimits },
 ): Promise<void> {
-  const { self, admission } = host;
-  const talk = new Talk(stream, ports.limits.joinRequestBytesMax);
-  talk.say(self);
+  const { clock, log, meter, limits } = ports;
+  const peer = connection.remotePeer.toString();
+  const talk = new Talk(stream, limits.joinRequestBytesMax);
+  talk.say(host.self);
   const request = await talk.hear();
-  if (request !== undefined) talk.say(await answer());
-  const aborted = new AbortController();
-  const cancel = ports.clock.after(ports.limits.closeTimeoutMs, () => aborted.abort());
-  await stream.close({ signal: aborted.signal }).catch((error: Error) => stream.abort(error));
-  // The newcomer closes the connection when it has read the answer; the gate does when it does not.
-  cancel();
-
-  async function answer(): Promise<Result<Joined>> {
-    if (!requestCheck.Check(request)) return refused(failure("BAD_REQUEST", { reason: "not a request to join" }));
-    const misfit = compare(self, request);
-    if (misfit !== undefined) return refused(misfit);
-    const { invitation, secret, node } = request;
-    const redeemed = await admission.redeem(invitation, secret, connection.remotePeer.toString(), node);
-    if (!redeemed.ok) return redeemed;
-    return ok({
-      cluster: self.cluster,
-      slotCount: self.slotCount,
-      directory: host.directoryInfo(),
-      ...redeemed.value,
-    });
+  if (request === undefined) return;
+  const who = requestCheck.Check(request) ? { invitation: request.invitation, node: request.node.node } : {};
+  const answer = await redeemFor(host, request, peer);
+  if (answer.ok) {
+    meter.count("mesh_joins");
+    log.info("mesh.join.admitted", { peer, ...who, name: answer.value.member.name, roles: answer.value.member.roles });
+  } else {
+    const { code, details } = answer.error;
+    meter.count("mesh_refused_joins", 1, { code });
+    log.warn("mesh.join.refused", { peer, ...who, code, details });
   }
+  talk.say(answer);
+  const aborted = new AbortController();
+  const cancel = clock.after(limits.closeTimeoutMs, () => aborted.abort());
+  await stream.close({ signal: aborted.signal }).catch((error: Error) => stream.abort(error));
+  cancel();
+  // The newcomer closes the connection when it has read the answer; the gate does when it does not.
+}
+
+async function redeemFor(host: JoinHost, request: unknown, peer: string): Promise<Result<Joined>> {
+  const { self, admission } = host;
+  if (!requestCheck.Check(request)) return refused(failure("BAD_REQUEST", { reason: "not a request to join" }));
+  const misfit = compare(self, request);
+  if (misfit !== undefined) return refused(misfit);
+  const redeemed = await admission.redeem(request.invitation, request.secret, peer, request.node);
+  if (!redeemed.ok) return redeemed;
+  const { cluster, slotCount: slots } = self;
+  return ok({ cluster, slotCount: slots, directory: host.directoryInfo(), ...redeemed.value });
 }
 
 /** Why two nodes cannot be of one cluster, whoever they are. */

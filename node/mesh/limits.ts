@@ -60,7 +60,7 @@ export const meshLimits: MeshLimits = {
   frameBytesMax: 4 * MiB,
   channels: {
     // A piece fits one noise record of 65,519 bytes together with its yamux header.
-    control: { windowBytes: MiB / 4, queueBytesMax: 2 * MiB, pieceBytes: 60 * 1024 },
+    control: { windowBytes: MiB / 4, queueBytesMax: 8 * MiB, pieceBytes: 60 * 1024 },
     // As large as the largest frame, so that the next one can begin before the last was taken.
     message: { windowBytes: 4 * MiB, queueBytesMax: 16 * MiB, pieceBytes: 60 * 1024 },
     // Small, and one a turn of the event loop: what else this node sends goes in between.

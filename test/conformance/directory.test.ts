@@ -3,21 +3,44 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createEmbeddedDirectory, createRemoteDirectory, serveDirectory } from "../../node/directory/index.ts";
 import { createClock, openLevelStore } from "../../node/platform/index.ts";
-import type { Store } from "../../node/ports.ts";
+import type { Directory, Store } from "../../node/ports.ts";
 import { Links } from "./directory-links.ts";
 import { MemoryStore } from "./directory-store.ts";
 import { directoryConformance } from "./directory.ts";
 
 const clock = createClock();
 
+/** The store's operations, to be put into another object. */
+const bound = (store: Store): Store => ({
+  batch: (ops, options) => store.batch(ops, options),
+  get: (key) => store.get(key),
+  range: (range) => store.range(range),
+  keys: (range) => store.keys(range),
+  view: () => store.view(),
+  location: store.location,
+  close: () => store.close(),
+});
+
 directoryConformance("embedded, on Level", () => {
   const folder = mkdtempSync(join(tmpdir(), "plexus-directory-"));
   let store: Store;
+  let directory: Directory;
+  let fails = false;
   return {
     open: async (clients) => {
       store = await openLevelStore(folder);
-      const directory = createEmbeddedDirectory({ store });
+      const batch: Store["batch"] = async (ops, options) => {
+        await store.batch(ops, options);
+        if (fails) throw new Error("the disk failed");
+      };
+      directory = createEmbeddedDirectory({ store: { ...bound(store), batch } });
       return Array.from({ length: clients }, () => directory);
+    },
+    gap: async (meanwhile) => {
+      fails = true;
+      await directory.compareAndSet("unknown", 1, 0).catch(() => undefined);
+      fails = false;
+      await meanwhile();
     },
     end: async () => {
       await store.close();

@@ -2,8 +2,10 @@
  *
  *   1. The owner of S, with everything of the actor committed and the actor stopped, appends the split entry: a copy of
  *      what the actor has, made by every node that applies the entry. The actor still belongs to S.
- *   2. When the split entry is committed, it creates the actor's own record by a compare-and-set that is guarded by the
- *      revision of S's record. From that moment on the actor lives in its own slot, at its owner.
+ *   2. When the split entry is committed, it creates the actor's own record, with the in-sync set of S, by a compare-and-set
+ *      that is guarded by the revision which S's record had when the entry was appended. From that moment on the actor
+ *      lives in its own slot, at its owner. If the revision has moved on, the split begins anew: who came into the set
+ *      meanwhile by a transfer of S has no copy.
  *   3. Whoever steps up for S looks for the actor's record after the epoch was given, and serves the actor if it is not
  *      there: a copy without a record counts for nothing.
  *
@@ -62,12 +64,13 @@ byte pinSentAt[NODES], pinSentIn[NODES], pinGuard[NODES];      /* a creation und
 
 /* ---- nodes ---- */
 byte log[NODES * LENGTH], length[NODES], fence[NODES], continues[NODES];       /* on disk */
+byte copyAt[NODES];                     /* 1 + the place of the split entry whose copy a node has; on disk */
 byte ackedUpTo[(EPOCHS + 1) * NODES];
 byte part[NODES], actor[NODES], knownIn[NODES], knownRevision[NODES], hopedIn[NODES], committed[NODES], inLine[NODES];
 
 byte acknowledged;                      /* 1 + the place of the last entry acknowledged to a client */
 byte writes, changes, damages;
-byte violation, i_;
+byte violation, i_, k_;
 
 #ifdef ONE_OWNER_ONLY
 #define fail(code) if :: code == 1 -> violation = code; assert(violation != code) :: else fi
@@ -98,6 +101,16 @@ byte violation, i_;
 #else
 #define actorIsElsewhere (pinOwner != NOBODY)
 #endif
+/* The guard is the revision of the set that the copies were made under. */
+#ifdef GUARD_WHEN_SENT
+#define noteRevision(n) skip
+#define noteRevisionWhenSent(n) pinGuard[n] = knownRevision[n]
+#define setIsAsNoted(n) 1
+#else
+#define noteRevision(n) pinGuard[n] = knownRevision[n]
+#define noteRevisionWhenSent(n) skip
+#define setIsAsNoted(n) (pinGuard[n] == knownRevision[n] && hopedIn[n] == 0)
+#endif
 /* The creation has certainly failed when S's record has moved on within this epoch and the actor's is not there. */
 #ifdef RESUME_WHILE_UNKNOWN
 #define creationHasFailed(n) (pinOwner == NOBODY)
@@ -122,7 +135,7 @@ inline checkOneOwner() {
 inline copyLog(n, p) {
   i_ = 0;
   do :: i_ < LENGTH -> if :: i_ < length[p] -> entry(n, i_) = entry(p, i_) :: else -> entry(n, i_) = 0 fi; i_++ :: else -> break od;
-  i_ = 0; length[n] = length[p]
+  i_ = 0; length[n] = length[p]; copyAt[n] = copyAt[p]
 }
 
 inline dropChangesUnderWay() {
@@ -145,11 +158,13 @@ inline dropChangesUnderWay() {
   :: d_step { p != me && part[me] != REPLICA && inLine[me] != 0 && fence[p] <= fence[me] && continues[p] < fence[me] -> \
        printf("node %d is brought to the log of epoch %d\n", p, fence[me]); \
        if :: fence[p] < fence[me] -> fence[p] = fence[me]; stepDown(p) :: else fi; \
-       copyLog(p, me); length[p] = inLine[me] - 1; \
+       k_ = continues[p]; copyLog(p, me); length[p] = inLine[me] - 1; \
+       if :: k_ == 0 || copyAt[p] > length[p] -> copyAt[p] = 0 :: else fi; k_ = 0; \
        i_ = length[p]; do :: i_ < LENGTH -> entry(p, i_) = 0; i_++ :: else -> break od; i_ = 0; \
        continues[p] = fence[me]; acked(fence[me], p) = 1 + length[p] } \
   :: d_step { p != me && part[me] == SERVING && continues[p] == fence[me] && fence[p] == fence[me] && length[p] < length[me] -> \
        entry(p, length[p]) = entry(me, length[p]); length[p]++; acked(fence[me], p) = 1 + length[p]; \
+       if :: isSplit(entry(p, length[p] - 1)) -> copyAt[p] = length[p] :: else fi; \
        printf("node %d syncs entry %d of epoch %d\n", p, length[p], fence[me]) } \
   :: d_step { p != me && part[me] != REPLICA && inLine[me] != 0 && hopedIn[me] == 0 && changes < CHANGES && has(knownIn[me], p) -> \
        hopedIn[me] = knownIn[me] & ~bit(p); changeIn[me] = hopedIn[me]; changeRevision[me] = knownRevision[me]; changes++; \
@@ -180,8 +195,8 @@ end: do
        writes++; entry(me, length[me]) = fence[me] << 1; length[me]++; acked(fence[me], me) = 1 + length[me];
        printf("node %d (epoch %d) appends an entry of the actor at seq %d\n", me, fence[me], length[me]) }
   /* Step 1. */
-  :: d_step { part[me] == SERVING && actor[me] == HERE && actorIsIdle(me) && length[me] < LENGTH ->
-       actor[me] = STOPPED; entry(me, length[me]) = (fence[me] << 1) + 1; length[me]++; acked(fence[me], me) = 1 + length[me];
+  :: d_step { part[me] == SERVING && actor[me] == HERE && actorIsIdle(me) && hopedIn[me] == 0 && length[me] < LENGTH ->
+       actor[me] = STOPPED; noteRevision(me); copyAt[me] = 1 + length[me]; entry(me, length[me]) = (fence[me] << 1) + 1; length[me]++; acked(fence[me], me) = 1 + length[me];
        printf("node %d (epoch %d) appends the split at seq %d\n", me, fence[me], length[me]) }
   :: d_step { part[me] == SERVING && committed[me] < length[me] && allAcked(needed(me), fence[me], 2 + committed[me]) ->
        committed[me]++;
@@ -191,15 +206,15 @@ end: do
              if :: acknowledged < committed[me] -> acknowledged = committed[me] :: else fi
           :: else fi }
   /* Step 2. */
-  :: d_step { part[me] == SERVING && actor[me] == STOPPED && copyIsCommitted(me) && pinSentAt[me] == 0 && isSplit(entry(me, length[me] - 1)) ->
-       pinSentAt[me] = length[me]; pinSentIn[me] = knownIn[me]; pinGuard[me] = knownRevision[me];
+  :: d_step { part[me] == SERVING && actor[me] == STOPPED && copyIsCommitted(me) && pinSentAt[me] == 0 && setIsAsNoted(me) && isSplit(entry(me, length[me] - 1)) ->
+       pinSentAt[me] = length[me]; pinSentIn[me] = knownIn[me]; noteRevisionWhenSent(me);
        printf("node %d (epoch %d) sends the actor's record, guarded by revision %d of S\n", me, fence[me], pinGuard[me]) }
   :: d_step { pinSentAt[me] != 0 && pinOwner == NOBODY && guardHolds(me) ->
        pinOwner = me; pinIn = pinSentIn[me]; pinAt = pinSentAt[me];
        printf("DIRECTORY: the actor's record: owner %d, inSync %d\n", me, pinIn);
        i_ = 0;
        do :: i_ < NODES ->
-             if :: has(pinIn, i_) && (length[i_] < pinAt || !isSplit(entry(i_, pinAt - 1))) -> fail(3) :: else fi; i_++
+             if :: has(pinIn, i_) && copyAt[i_] != pinAt -> fail(3) :: else fi; i_++
           :: else -> break od;
        i_ = 0;
        if :: acknowledged > pinAt -> fail(4) :: else fi;
@@ -214,7 +229,7 @@ end: do
 #endif
 #endif
        printf("node %d takes the creation as failed and serves the actor\n", me) }
-  /* The record of S moved on before the creation arrived, and dropped it. */
+  /* The record of S moved on before the creation arrived or was sent. */
   :: d_step { part[me] == SERVING && actor[me] == STOPPED && pinSentAt[me] == 0 && pinOwner == NOBODY && recordRevision[fence[me]] > pinGuard[me] && pinGuard[me] != 0 ->
        actor[me] = HERE; pinGuard[me] = 0;
        printf("node %d learns that the creation failed and serves the actor\n", me) }
@@ -223,7 +238,7 @@ end: do
        printf("node %d (epoch %d) learns that inSync is %d\n", me, fence[me], knownIn[me]) }
   /* R6. */
   :: d_step { !has(inSyncNow, me) && !has(changeIn[0] | changeIn[1] | changeIn[2], me) && damages < DAMAGES && continues[me] > 0 ->
-       damages++; stepDown(me); continues[me] = 0; length[me] = 0;
+       damages++; stepDown(me); continues[me] = 0; length[me] = 0; copyAt[me] = 0;
        i_ = 0; do :: i_ < LENGTH -> entry(me, i_) = 0; i_++ :: else -> break od; i_ = 0;
        fence[me] = epochNow; acked(epochNow, me) = 0;
        printf("node %d is DAMAGED\n", me) }

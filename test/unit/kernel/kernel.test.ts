@@ -1,8 +1,18 @@
 import { expect } from "chai";
-import { slotOf, type Result } from "../../../protocols/index.ts";
+import { failure, slotOf, type Result } from "../../../protocols/index.ts";
+import type { Envelope } from "../../../node/kernel/api.ts";
+import { movedTo } from "./slots.ts";
 import { createStage, eventually, type Stage } from "./stage.ts";
 
 const valueOf = (result: Result<unknown>): unknown => (result.ok ? result.value : result.error.code);
+
+/** As another node would send it. */
+function envelopeTo(to: Envelope["to"], correlation: number, type: string): Envelope {
+  const operation = `user/bob|${correlation}`;
+  const replyTo = { node: "n2", correlation, operation };
+  const message = { type, text: `from afar ${correlation}` };
+  return { to, from: "user/bob", message, operation, replyTo, chain: [], signal: false };
+}
 
 describe("kernel", () => {
   let stage: Stage;
@@ -300,24 +310,31 @@ describe("kernel", () => {
   describe("failing disks", () => {
     beforeEach(async () => void (stage = await createStage({ kernel: { slotRetryMs: 5, slotRetryMaxMs: 10 } })));
 
-    it("answers unknown, takes the slot under a new epoch, and loses nothing acknowledged", async () => {
+    it("answers unknown to an ask without a name, takes the slot anew, and loses nothing acknowledged", async () => {
       await stage.ask("pad/a", "add", { text: "before" });
       stage.failBatches = 1;
-      const result = await stage.ask("pad/a", "add", { text: "lost", operationId: "o1" });
-      expect(valueOf(result)).to.equal("APPEND_FAILED");
-      await eventually("serving again", async () => (await stage.ask("pad/a", "lines")).ok);
+      expect(valueOf(await stage.ask("pad/a", "add", { text: "lost" }))).to.equal("APPEND_FAILED");
       expect(valueOf(await stage.ask("pad/a", "lines"))).to.deep.equal(["before"]);
-      expect(valueOf(await stage.ask("pad/a", "add", { text: "again", operationId: "o1" }))).to.equal(2);
       const detail = await stage.kernel.showActor("pad/a");
       expect(detail.ok && detail.value.epoch).to.equal(2);
     });
 
-    it("refuses with not_started while a slot cannot be opened, and says so in its status", async () => {
+    it("tries an operation again by itself when the slot failed under it, and applies it once", async () => {
+      await stage.ask("pad/a", "add", { text: "before" });
       stage.failBatches = 1;
-      const result = await stage.ask("pad/a", "add", { text: "x" });
+      const once = () => stage.ask("pad/a", "add", { text: "again", operationId: "o1" });
+      expect((await Promise.all([once(), once()])).map(valueOf)).to.deep.equal([2, 2]);
+      expect(valueOf(await stage.ask("pad/a", "lines"))).to.deep.equal(["before", "again"]);
+    });
+
+    it("refuses with not_started while a slot cannot be opened, and says so in its status", async () => {
+      stage.slots.refusal = failure("DIRECTORY_UNAVAILABLE");
+      const result = await stage.ask("pad/a", "add", { text: "x", timeoutMs: 20 });
       expect(!result.ok && result.error.outcome).to.equal("not_started");
+      expect(!result.ok && result.error.details?.["because"]).to.equal("DIRECTORY_UNAVAILABLE");
       expect(stage.kernel.status().slotsQuarantined).to.have.length(1);
-      await eventually("opened", async () => (await stage.ask("pad/a", "add", { text: "y" })).ok);
+      stage.slots.refusal = undefined;
+      expect((await stage.ask("pad/a", "add", { text: "y" })).ok).to.equal(true);
       expect(stage.kernel.status().slotsQuarantined).to.have.length(0);
     });
 
@@ -356,6 +373,183 @@ describe("kernel", () => {
       await stage.store.batch([{ type: "put", key, value: new Uint8Array(9) }], { sync: true });
       expect(valueOf(await stage.ask("pad/a", "records?", { timeoutMs: 50 }))).to.equal("ASK_TIMEOUT");
       expect(valueOf(await stage.ask("pad/a", "lines"))).to.equal("SLOT_UNAVAILABLE");
+    });
+  });
+
+  describe("proof that answers are current", () => {
+    beforeEach(async () => {
+      stage = await createStage();
+      await stage.ask("pad/a", "add", { text: "one" });
+      stage.slots.alone = false;
+    });
+    const tick = () => new Promise((resolve) => setImmediate(resolve));
+
+    it("is asked for after the turn began, and the answer waits for it", async () => {
+      let answered: unknown;
+      void stage.ask("pad/a", "lines").then((result) => (answered = valueOf(result)));
+      await eventually("asked", () => stage.slots.confirmations.length === 1);
+      await tick();
+      expect(answered).to.equal(undefined);
+      stage.slots.confirmations[0]?.(undefined);
+      await eventually("answered", () => answered !== undefined);
+      expect(answered).to.deep.equal(["one"]);
+    });
+
+    it("asked later speaks for earlier turns, and never the other way round", async () => {
+      const answers: unknown[] = [];
+      for (const name of ["first", "second"]) void stage.ask("pad/a", "lines").then(() => answers.push(name));
+      await eventually("asked", () => stage.slots.confirmations.length === 2);
+      stage.slots.confirmations[0]?.(undefined);
+      await eventually("one", () => answers.length === 1);
+      await tick();
+      expect(answers).to.deep.equal(["first"]);
+      stage.slots.confirmations[1]?.(undefined);
+      await eventually("both", () => answers.length === 2);
+    });
+
+    it("is the commit of an append made later, but not of one made before", async () => {
+      stage.slots.holdAppends = true;
+      const order: string[] = [];
+      const ask = (name: string, type: string) =>
+        void stage.ask("pad/a", type, { text: name }).then(() => order.push(name));
+      ask("before", "add");
+      ask("read", "lines");
+      await eventually("asked", () => stage.slots.confirmations.length === 1 && stage.slots.heldAppends.length === 1);
+      stage.slots.heldAppends.shift()?.();
+      await eventually("appended", () => order.length === 1);
+      await tick();
+      expect(order).to.deep.equal(["before"]);
+      ask("after", "add");
+      await eventually("held", () => stage.slots.heldAppends.length === 1);
+      stage.slots.heldAppends.shift()?.();
+      await eventually("all", () => order.length === 3);
+      expect(order).to.deep.equal(["before", "read", "after"]);
+    });
+
+    it("is not waited for by best-effort events", async () => {
+      stage.published.length = 0;
+      void stage.ask("pad/a", "hint", { text: "typing" });
+      await eventually("published", () => stage.published.length === 1);
+      expect(stage.slots.confirmations).to.have.length(0);
+    });
+
+    it("keeps an actor in memory while it is missing", async () => {
+      await stage.end();
+      stage = await createStage({ kernel: { idleTimeoutMs: 1, sweepIntervalMs: 1 } });
+      await stage.ask("pad/a", "add", { text: "one" });
+      stage.slots.alone = false;
+      const waiting = stage.ask("pad/a", "lines");
+      await eventually("asked", () => stage.slots.confirmations.length === 1);
+      for (let count = 0; count < 20; count += 1) await tick();
+      expect(stage.kernel.status().active).to.equal(1);
+      stage.slots.confirmations[0]?.(undefined);
+      expect(valueOf(await waiting)).to.deep.equal(["one"]);
+    });
+
+    it("that fails ends the slot, and the question is asked anew", async () => {
+      const waiting = stage.ask("pad/a", "lines", { operationId: "o1" });
+      await eventually("asked", () => stage.slots.confirmations.length === 1);
+      stage.slots.alone = true;
+      stage.slots.confirmations[0]?.(failure("FENCED"));
+      expect(valueOf(await waiting)).to.deep.equal(["one"]);
+    });
+  });
+
+  describe("slots that move", () => {
+    const slot = slotOf("chat", "pad/a");
+    beforeEach(async () => {
+      stage = await createStage({ kernel: { slotRetryMs: 5 } });
+      await stage.ask("pad/a", "add", { text: "one" });
+    });
+
+    it("let nothing begin once they drain, and everything finish", async () => {
+      stage.slots.holdAppends = true;
+      const before = stage.ask("pad/a", "add", { text: "before" });
+      await eventually("appended", () => stage.slots.heldAppends.length === 1);
+      const drained = stage.kernel.drain(slot, 1_000);
+      const queued = stage.ask("pad/a", "add", { text: "queued" });
+      stage.slots.heldAppends.shift()?.();
+      await drained;
+      expect(valueOf(await before)).to.equal(2);
+      expect(stage.slots.heldAppends).to.have.length(0);
+      stage.slots.holdAppends = false;
+      stage.kernel.resume(slot);
+      expect(valueOf(await queued)).to.equal(3);
+    });
+
+    it("go on by themselves when they cannot be drained in time", async () => {
+      stage.slots.holdAppends = true;
+      void stage.ask("pad/a", "add", { text: "before" });
+      await eventually("appended", () => stage.slots.heldAppends.length === 1);
+      const drained = await stage.kernel.drain(slot, 5).catch((error: unknown) => error);
+      expect(drained).to.be.an("error");
+      stage.slots.holdAppends = false;
+      stage.slots.heldAppends.shift()?.();
+      expect(valueOf(await stage.ask("pad/a", "lines"))).to.deep.equal(["one", "before"]);
+    });
+
+    it("send what waited to the new owner, in order and with its name", async () => {
+      await stage.kernel.drain(slot, 1_000);
+      for (const text of ["a", "b", "c"]) void stage.ask("pad/a", "add", { text, operationId: text });
+      stage.kernel.tell({ to: "pad/a", from: "node", message: { type: "add", text: "d" } });
+      stage.routing.elsewhere.add(slot);
+      stage.slots.end(slot, movedTo("n2", 7));
+      const texts = stage.routing.sent.map(({ envelope }) => (envelope.message as { text?: string }).text);
+      expect(texts).to.deep.equal(["a", "b", "c", "d"]);
+      expect(stage.kernel.status()).to.deep.include({ active: 0, slotsOpen: 0, slotsQuarantined: [] });
+      stage.slots.refusal = movedTo("n2", 7);
+      stage.kernel.receive(slot, envelopeTo("pad/a", 9, "lines"));
+      await eventually("refused", () => stage.routing.answered.length === 1);
+      const [refusal] = stage.routing.answered;
+      expect(refusal?.served).to.equal(false);
+      expect(refusal?.result.ok === false && refusal.result.error).to.deep.include({
+        code: "MOVED",
+        details: { owner: "n2", epoch: 7 },
+      });
+    });
+
+    it("send turns whose append is under way along by their name, and answer unknown to those without", async () => {
+      stage.slots.holdAppends = true;
+      const plain = stage.ask("pad/a", "add", { text: "plain" });
+      void stage.ask("pad/a", "add", { text: "named", operationId: "o1" });
+      await eventually("appended", () => stage.slots.heldAppends.length > 0);
+      stage.routing.elsewhere.add(slot);
+      stage.slots.end(slot, failure("FENCED"));
+      expect(valueOf(await plain)).to.equal("APPEND_FAILED");
+      expect(stage.routing.sent.map(({ envelope }) => envelope.operation)).to.deep.equal(["user/ada|o1"]);
+    });
+
+    it("are not asked for where another node has them", () => {
+      stage.routing.elsewhere.add(slot);
+      void stage.ask("pad/a", "lines");
+      stage.kernel.tell({ to: "pad/a", from: "node", message: { type: "add", text: "x" } });
+      expect(stage.routing.sent).to.have.length(2);
+      for (const { envelope } of stage.routing.sent) expect(envelope.operation).to.be.a("string");
+    });
+
+    it("answer other nodes' tells once their turn took effect, unseen by the actor", async () => {
+      stage.kernel.receive(slot, { ...envelopeTo("pad/a", 1, "add"), told: true });
+      stage.kernel.receive(slot, { ...envelopeTo("pad/a", 2, "never"), told: true });
+      stage.kernel.receive(slot, { ...envelopeTo("pad/a", 3, "boom"), told: true });
+      await eventually("answered", () => stage.routing.answered.length === 3);
+      const answers = stage.routing.answered.map(({ correlation, result }) => [correlation, valueOf(result)]);
+      expect(answers).to.deep.have.members([[1, null], [2, null], [3, null]]); // prettier-ignore
+      const detail = await stage.kernel.showActor("pad/a");
+      expect(detail.ok && detail.value.deadLetters).to.have.length(1);
+    });
+
+    it("split an actor off, which then is looked for in its own slot", async () => {
+      await stage.ask("pad/a", "remind", { text: "60000" });
+      const pinned = await stage.kernel.pin("pad/a");
+      expect(pinned).to.deep.equal({ ok: true, value: { slot: "pad/a" } });
+      expect(stage.kernel.load().map((row) => row.slot)).to.include(slot);
+      expect(valueOf(await stage.kernel.pin("robot/a"))).to.equal("NOT_FOUND");
+    });
+
+    it("tell their load and their busiest actor once", async () => {
+      for (let count = 0; count < 3; count += 1) await stage.ask("pad/a", "lines");
+      expect(stage.kernel.load()).to.deep.equal([{ slot, actors: 1, turns: 4, busiest: { actor: "pad/a", turns: 4 } }]);
+      expect(stage.kernel.load()).to.deep.equal([{ slot, actors: 1, turns: 0 }]);
     });
   });
 

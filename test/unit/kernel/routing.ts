@@ -2,7 +2,15 @@
  *  `elsewhere` a test plays another node. */
 import type { Envelope, Kernel, Routing } from "../../../node/kernel/api.ts";
 import type { Clock } from "../../../node/ports.ts";
-import { failure, refused, slotOf, type Failure, type Result, type Role, type SlotId } from "../../../protocols/index.ts";
+import {
+  failure,
+  refused,
+  slotOf,
+  type Failure,
+  type Result,
+  type Role,
+  type SlotId,
+} from "../../../protocols/index.ts";
 
 interface Sent {
   readonly slot: SlotId;

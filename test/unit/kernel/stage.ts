@@ -59,6 +59,8 @@ const pad: Behavior<PadState, Message, PadEvent, { count: number }, { by: number
         if (tag.text === undefined) return [reply(message.records, tag.to)];
         return [persist<PadEvent>({ type: "added", line: tag.text }), reply(state.lines.length + 1, tag.to)];
       }
+      case "hint":
+        return [publish({ hint: text })];
       case "never":
         return [];
       case "lines":

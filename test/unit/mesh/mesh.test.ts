@@ -1,5 +1,12 @@
 import { expect } from "chai";
-import { Loopback, meet } from "./loopback.ts";
+import { failure } from "../../../protocols/index.ts";
+import { Loopback, meet, memberOf, newKey, withLimits, type MeshNode } from "./loopback.ts";
+
+/** Quick retries, so that a test need not wait for what it provokes. */
+const quick = withLimits({ backoffMinMs: 10, backoffMaxMs: 40, dialGraceMs: 20, sweepMs: 20 });
+
+const refusals = (node: MeshNode, code: string): boolean =>
+  node.log.lines.some(({ event, facts }) => event === "mesh.attempt.failed" && facts["code"] === code);
 
 describe("nodes of one mesh", () => {
   let loopback: Loopback;
@@ -20,5 +27,162 @@ describe("nodes of one mesh", () => {
       { from: "a", channel: "control", message: { beat: 1 } },
     ]);
     expect([...(a.received[0]?.message as Uint8Array)]).to.deep.equal([1, 2, 3]);
+  });
+
+  it("all meet when there are three, each pair over two connections", async () => {
+    const [a, b, c] = [await loopback.start("a"), await loopback.start("b"), await loopback.start("c")];
+    await Promise.all([meet(a, b), meet(b, c), meet(a, c)]);
+    for (const [from, to] of [
+      [a, b],
+      [b, c],
+      [c, a],
+    ] as const) {
+      expect(from.mesh.transport.send(to.node, "message", `from ${from.node}`)).to.equal(true);
+      await to.until(() => to.received.some((one) => one.from === from.node), `a message of ${from.node}`);
+    }
+    expect(a.mesh.status().map(({ node, connected }) => ({ node, connected }))).to.have.deep.members([
+      { node: "b", connected: true },
+      { node: "c", connected: true },
+    ]);
+  });
+
+  it("settle on one link when both dial at the same moment", async () => {
+    const limits = withLimits({ dialGraceMs: 0 });
+    for (let round = 0; round < 5; round += 1) {
+      const [a, b] = [await loopback.start("a", { limits }), await loopback.start("b", { limits })];
+      await meet(a, b);
+      a.mesh.transport.send("b", "message", round);
+      b.mesh.transport.send("a", "message", round);
+      await Promise.all([
+        a.until(() => a.received.length === 1, "a message"),
+        b.until(() => b.received.length === 1, "a message"),
+      ]);
+      await loopback.stop();
+      loopback = new Loopback();
+    }
+  });
+
+  it("meet although only one of them can reach the other, whichever it is", async () => {
+    for (const hidden of ["a", "b"]) {
+      const nodes = new Map<string, MeshNode>();
+      for (const node of ["a", "b"]) {
+        const started = await loopback.start(node, { limits: quick, listed: false });
+        nodes.set(node, started);
+        loopback.roster.put(memberOf(node, started.key.peer, node === hidden ? [] : started.mesh.addresses()));
+      }
+      await meet(nodes.get("a") as MeshNode, nodes.get("b") as MeshNode);
+      await loopback.stop();
+      loopback = new Loopback();
+    }
+  });
+
+  it("find each other at the configured addresses when the member list knows none", async () => {
+    const a = await loopback.start("a", { listed: false, limits: quick });
+    const b = await loopback.start("b", {
+      listed: false,
+      limits: quick,
+      peers: a.mesh.addresses().map((address) => `${address}/p2p/${a.key.peer}`),
+    });
+    loopback.roster.put(memberOf("a", a.key.peer, []));
+    loopback.roster.put(memberOf("b", b.key.peer, []));
+    await meet(a, b);
+  });
+
+  it("turn a stranger away without a word", async () => {
+    const a = await loopback.start("a");
+    const stranger = new Loopback();
+    try {
+      const s = await stranger.start("s", { limits: quick });
+      stranger.roster.put(memberOf("a", a.key.peer, a.mesh.addresses()));
+      await a.until(() => (a.counts.get("mesh_refused_connections") ?? 0) > 1, "strangers turned away");
+      await s.until(() => s.log.lines.some(({ event }) => event === "mesh.attempt.failed"), "the attempt failed");
+      expect(a.events).to.deep.equal([]);
+      expect(s.events).to.deep.equal([]);
+    } finally {
+      await stranger.stop();
+    }
+  });
+
+  it("end their connection at once when one is evicted, and do not meet again", async () => {
+    const [a, b] = [await loopback.start("a", { limits: quick }), await loopback.start("b", { limits: quick })];
+    await meet(a, b);
+    const mine = loopback.roster.members.find(({ node }) => node === "a");
+    loopback.roster.remove("b");
+    expect(a.isConnected("b")).to.equal(false);
+    expect(a.events).to.deep.equal(["+b", "-b"]);
+    await b.until(() => b.events.includes("-a"), "the evicted node is told");
+    expect(mine).to.not.equal(undefined);
+    await a.until(() => (a.counts.get("mesh_refused_connections") ?? 0) > 0, "the evicted node was turned away");
+    expect(a.isConnected("b")).to.equal(false);
+  });
+
+  it("work together one minor version apart", async () => {
+    const [a, b] = [await loopback.start("a"), await loopback.start("b", { version: "1.5.3" })];
+    await meet(a, b);
+  });
+
+  for (const version of ["1.6.0", "1.2.9", "2.4.0"]) {
+    it(`refuse version ${version} beside 1.4.0, and say why`, async () => {
+      const a = await loopback.start("a", { limits: quick });
+      const b = await loopback.start("b", { version, limits: quick });
+      await Promise.all(
+        [a, b].map((node) => node.until(() => refusals(node, "VERSION_UNSUPPORTED"), "a clear refusal")),
+      );
+      expect(a.events).to.deep.equal([]);
+      expect(b.mesh.status()[0]?.lastFailure?.code).to.equal("VERSION_UNSUPPORTED");
+    });
+  }
+
+  it("refuse one that counts slots otherwise, or belongs to another cluster", async () => {
+    const a = await loopback.start("a", { limits: quick });
+    const b = await loopback.start("b", { slotCount: 128, limits: quick });
+    await b.until(() => refusals(b, "VERSION_UNSUPPORTED"), "a refusal of the slot count");
+    const c = await loopback.start("c", { cluster: "cluster-two", limits: quick });
+    await c.until(() => refusals(c, "NOT_A_PEER"), "a refusal of the cluster");
+    expect(a.events).to.deep.equal([]);
+  });
+
+  it("refuse one that gives itself for another member", async () => {
+    const a = await loopback.start("a", { limits: quick });
+    const b = await loopback.start("b", { limits: quick });
+    await meet(a, b);
+    const key = await newKey();
+    const impostor = await loopback.start("b", { key, listed: false, quiet: false, limits: quick });
+    loopback.roster.put(memberOf("c", key.peer, impostor.mesh.addresses()));
+    await impostor.until(() => refusals(impostor, "NOT_A_PEER"), "a refusal of the impostor");
+    expect(a.isConnected("b")).to.equal(true);
+    expect(a.events).to.deep.equal(["+b"]);
+  });
+
+  it("meet again when one starts anew with its key", async () => {
+    const a = await loopback.start("a", { limits: quick });
+    const key = await newKey();
+    const b = await loopback.start("b", { key, limits: quick });
+    await meet(a, b);
+    await b.mesh.stop(1_000);
+    await a.until(() => !a.isConnected("b"), "the end of the connection");
+    const again = await loopback.start("b", { key, incarnation: 2, limits: quick });
+    await meet(a, again);
+    expect(a.events).to.deep.equal(["+b", "-b", "+b"]);
+  });
+
+  it("tell a peer that broke the rules, which may come again", async () => {
+    const [a, b] = [await loopback.start("a", { limits: quick }), await loopback.start("b", { limits: quick })];
+    await meet(a, b);
+    a.mesh.transport.disconnect("b", failure("BAD_FRAME", { reason: "no such message" }));
+    await b.until(() => b.events.includes("-a"), "the other end is told");
+    const told = b.log.lines.find(({ event }) => event === "mesh.disconnected");
+    expect(told?.facts).to.include({ code: "BAD_FRAME", theirs: true });
+    await a.until(() => a.events.length === 3, "connected again");
+  });
+
+  it("stop at once, with a goodbye", async () => {
+    const [a, b] = [await loopback.start("a"), await loopback.start("b")];
+    await meet(a, b);
+    await a.mesh.stop(1_000);
+    await b.until(() => b.events.includes("-a"), "the goodbye");
+    const told = b.log.lines.find(({ event }) => event === "mesh.disconnected");
+    expect(told?.facts).to.include({ code: "STOPPING", theirs: true });
+    expect(a.mesh.transport.send("b", "message", "too late")).to.equal(false);
   });
 });

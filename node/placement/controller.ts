@@ -1,0 +1,344 @@
+/** Carries plans out: sees who is gone and what should be elsewhere, and changes slot records by compare-and-set.
+ *
+ *      membership, slot table ──► at once ──► failovers ─┐
+ *                             └─► soon  ──► plan ────────┴─► changes, a bounded number at a time ──► directory
+ *      every round: load of all nodes ──► plan
+ *
+ *  It keeps nothing that matters: everything is in the directory, so any node can be the controller at any time, and two
+ *  at once only race: the loser of a compare-and-set reads again and plans anew. While the directory cannot be watched it
+ *  is quiet, since what it sees may be old.
+ *
+ *  A fresh controller moves nothing for `settleMs`: connections come up first. It does not wait with the failover of a node
+ *  that this process has seen up; one that it never saw up may simply not be connected yet, and is taken for dead only
+ *  after that time, counted from the start of the process. */
+import { failureOf, type SlotId } from "../../protocols/index.ts";
+import type { Exchange } from "../exchange.ts";
+import type { Clock, Directory, Log, Membership, Meter, NodeId } from "../ports.ts";
+import { changeSlot, policyKey, readSlot } from "../records.ts";
+import type { SlotTable } from "../slot-table.ts";
+import type { PlanInput, Policy } from "./candidates.ts";
+import { placementLimits, type PlacementLimits } from "./limits.ts";
+import { LoadBook } from "./load.ts";
+import { changed, plan, planFailovers, type Change, type Plan } from "./plan.ts";
+
+export interface ControllerOptions {
+  readonly node: NodeId;
+  readonly directory: Directory;
+  readonly table: SlotTable;
+  readonly membership: Membership;
+  readonly exchange: Exchange;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly meter: Meter;
+  /** What holds while the directory has no row `policy`. */
+  readonly policy: Policy;
+  readonly limits?: Partial<PlacementLimits>;
+  /** Whether this node should act now. Asked again before every step. */
+  amController(): boolean;
+  /** The node that keeps the embedded directory; undefined with another directory. */
+  directoryNode?(): NodeId | undefined;
+}
+
+export interface Controller {
+  /** Looks again at once: `amController` may answer otherwise now. */
+  wake(): void;
+  policy(): Policy;
+  /** What the last plan left undone; undefined while this node is not the controller. */
+  standing(): Pick<Plan, "lost" | "stranded" | "moving" | "waiting"> | undefined;
+  stop(): void;
+}
+
+/** A change to carry out, with the revision of the record that it was planned for. */
+interface Job {
+  readonly change: Change;
+  readonly revision: number;
+}
+
+export function createController(options: ControllerOptions): Controller {
+  const { node, directory, table, membership, exchange, clock, log, meter } = options;
+  const limits: PlacementLimits = { ...placementLimits, ...options.limits };
+  const book = new LoadBook();
+  const startedMs = clock.monotonicMs();
+  const seenUp = new Set<NodeId>();
+  const downSinceMs = new Map<NodeId, number>();
+  const cancels = new Set<() => void>();
+  let policy = options.policy;
+  let controllerSinceMs: number | undefined;
+  let quietUntilMs = -Infinity;
+  let pauseMs = limits.retryMs;
+  let failoversDue = false;
+  let planDue = false;
+  let pinnedThisRound = false;
+  let asking = false;
+  let waiting = false;
+  let standing: ReturnType<Controller["standing"]>;
+  let queue: Job[] = [];
+  const busy = new Set<SlotId>();
+  let stopped = false;
+
+  const after = (delayMs: number, callback: () => void): void => {
+    const cancel = clock.after(delayMs, () => {
+      cancels.delete(cancel);
+      if (!stopped) callback();
+    });
+    cancels.add(cancel);
+  };
+
+  // --- what is seen ------------------------------------------------------------------------------------------------------
+
+  /** Whether this node acts now. */
+  const acts = (): boolean => {
+    if (stopped || !options.amController()) {
+      controllerSinceMs = undefined;
+      standing = undefined;
+      return false;
+    }
+    if (controllerSinceMs === undefined) {
+      controllerSinceMs = clock.monotonicMs();
+      log.info("placement.controller", { node });
+      after(limits.settleMs, look);
+    }
+    if (!table.current) waitForTable();
+    return table.current && clock.monotonicMs() >= quietUntilMs;
+  };
+
+  /** A table that is current again without a change tells nobody. */
+  function waitForTable(): void {
+    if (waiting) return;
+    waiting = true;
+    after(limits.retryMs, () => {
+      waiting = false;
+      look();
+    });
+  }
+
+  const noteMembers = (): void => {
+    const nowMs = clock.monotonicMs();
+    const { members } = membership.members();
+    for (const { node: member } of members) {
+      if (membership.isUp(member)) {
+        seenUp.add(member);
+        downSinceMs.delete(member);
+      } else if (!downSinceMs.has(member)) {
+        downSinceMs.set(member, nowMs);
+        // When it is no longer expected back, its copies are made elsewhere.
+        after(limits.replaceAfterMs, planSoon);
+      }
+    }
+    const present = new Set(members.map((member) => member.node));
+    for (const gone of downSinceMs.keys()) if (!present.has(gone)) downSinceMs.delete(gone);
+    book.keep(present);
+  };
+
+  const factsOf = (slots: PlanInput["slots"], balance: boolean): PlanInput => {
+    const nowMs = clock.monotonicMs();
+    const { members } = membership.members();
+    const up = new Set(members.flatMap((member) => (membership.isUp(member.node) ? [member.node] : [])));
+    const isExpected = (member: NodeId): boolean =>
+      !up.has(member) && nowMs - (downSinceMs.get(member) ?? nowMs) < limits.replaceAfterMs;
+    const expected = new Set(members.flatMap((member) => (isExpected(member.node) ? [member.node] : [])));
+    const directoryNode = options.directoryNode?.();
+    return { members, up, expected, slots, policy, directoryNode, load: book.load(up), balance, limits };
+  };
+
+  /** Not up, and not only because this process has just begun to look. */
+  const isDead = (member: NodeId): boolean =>
+    !membership.isUp(member) && (seenUp.has(member) || clock.monotonicMs() - startedMs >= limits.settleMs);
+
+  // --- what is decided ---------------------------------------------------------------------------------------------------
+
+  const failOver = (): void => {
+    failoversDue = false;
+    if (!acts()) return;
+    const orphans = [...table.rows()].filter(({ record }) => isDead(record.owner) && !busy.has(record.slot));
+    if (orphans.length === 0) return;
+    const { changes, lost, stranded } = planFailovers(factsOf(orphans.map(({ record }) => record), false)); // prettier-ignore
+    if (lost.length + stranded.length > 0) log.warn("placement.down", { lost: lost.length, stranded: stranded.length });
+    enqueue(changes);
+  };
+
+  const planNow = (): void => {
+    planDue = false;
+    if (!acts()) return;
+    if (clock.monotonicMs() - (controllerSinceMs ?? 0) < limits.settleMs) return;
+    // What is under way changes the facts; the last of it plans again.
+    if (busy.size > 0 || queue.length > 0) return;
+    const orphaned = (owner: NodeId): boolean => !membership.isUp(owner) && !isDead(owner);
+    const slots = [...table.rows()].flatMap(({ record }) => (orphaned(record.owner) ? [] : [record]));
+    const next = plan(factsOf(slots, true));
+    standing = next;
+    meter.gauge("placement_moving", next.moving);
+    meter.gauge("placement_waiting", next.waiting);
+    meter.gauge("placement_lost", next.lost.length);
+    meter.gauge("placement_stranded", next.stranded.length);
+    enqueue(next.changes);
+  };
+
+  /** Failovers before everything else that the event loop has to do. */
+  function failOverSoon(): void {
+    if (failoversDue || stopped) return;
+    failoversDue = true;
+    clock.soon(failOver);
+  }
+  function planSoon(): void {
+    if (planDue || stopped) return;
+    planDue = true;
+    after(limits.planDelayMs, planNow);
+  }
+  function look(): void {
+    failOverSoon();
+    planSoon();
+  }
+
+  // --- what is done ------------------------------------------------------------------------------------------------------
+
+  const enqueue = (changes: readonly Change[]): void => {
+    const jobs: Record<Change["type"], Job[]> = { failover: [], want: [], pin: [] };
+    const queued = new Set(queue.map(({ change }) => `${change.type} ${change.slot}`));
+    for (const change of changes) {
+      const row = table.get(change.slot);
+      const doubled = busy.has(change.slot) || queued.has(`${change.type} ${change.slot}`);
+      if (row !== undefined && !doubled) jobs[change.type].push({ change, revision: row.revision });
+    }
+    queue = [...jobs.failover, ...queue, ...jobs.want];
+    // A pin waits for the owner, which may take its time; nothing waits for the pin.
+    for (const job of jobs.pin) void carryOut(job);
+    pump();
+  };
+
+  const pump = (): void => {
+    while (busy.size < limits.changesMax && queue.length > 0) {
+      const job = queue.shift() as Job;
+      const { slot } = job.change;
+      if (busy.has(slot)) continue;
+      busy.add(slot);
+      void carryOut(job).then(() => {
+        busy.delete(slot);
+        pump();
+        if (busy.size === 0 && queue.length === 0) planSoon();
+      });
+    }
+  };
+
+  const carryOut = async (job: Job): Promise<void> => {
+    if (!acts()) return;
+    try {
+      await (job.change.type === "pin" ? pin(job.change) : changeRecord(job.change, job.revision));
+      pauseMs = limits.retryMs;
+    } catch (error) {
+      // The outcome is unknown. The watch tells what became of it; until the directory answers nothing more is tried.
+      const { code } = failureOf(error);
+      log.warn("placement.change.failed", { slot: job.change.slot, code, pauseMs });
+      meter.count("placement_failed");
+      if (clock.monotonicMs() < quietUntilMs) return;
+      quietUntilMs = clock.monotonicMs() + pauseMs;
+      queue = [];
+      after(pauseMs + 1, look);
+      pauseMs = Math.min(limits.retryMaxMs, pauseMs * 2);
+    }
+  };
+
+  const changeRecord = async (change: Exclude<Change, { type: "pin" }>, revision: number): Promise<void> => {
+    const row = table.get(change.slot);
+    if (row === undefined || row.revision !== revision) return look();
+    const { record } = row;
+    if (change.type === "failover" && !isDead(record.owner)) return;
+    const { applied, row: now } = await changeSlot(directory, changed(record, change), revision);
+    if (now !== undefined) table.learn(now);
+    if (!applied) {
+      meter.count("placement_conflicts");
+      return look();
+    }
+    if (change.type === "failover") {
+      const goneMs = clock.monotonicMs() - (downSinceMs.get(record.owner) ?? clock.monotonicMs());
+      meter.count("placement_failovers");
+      meter.observeMs("placement_failover_ms", goneMs);
+      log.info("placement.failover", { slot: change.slot, from: record.owner, to: change.owner, epoch: record.epoch + 1, goneMs }); // prettier-ignore
+    } else {
+      meter.count("placement_wants", 1, { why: change.why });
+      log.debug("placement.want", { slot: change.slot, why: change.why, ...change.want });
+    }
+  };
+
+  /** Gives a hot actor a slot of its own and sends that on its way. One a round: the next load shows what it did. */
+  const pin = async ({ actor, slot, to }: Extract<Change, { type: "pin" }>): Promise<void> => {
+    const owner = table.get(slot)?.record.owner;
+    if (pinnedThisRound || owner === undefined) return;
+    pinnedThisRound = true;
+    const answer = await exchange.call(owner, "placement.pin", { actor }, limits.roundMs);
+    log.info("placement.pin", { actor, slot, to, ...(!answer.ok && { code: answer.error.code }) });
+    if (!answer.ok) return;
+    meter.count("placement_pins");
+    const row = await readSlot(directory, actor as SlotId);
+    if (row === undefined) return;
+    table.learn(row);
+    const want = { owner: to, replicas: [to, ...row.record.inSync.filter((one) => one !== to)] };
+    const moved = await changeSlot(directory, { ...row.record, want }, row.revision);
+    if (moved.row !== undefined) table.learn(moved.row);
+  };
+
+  // --- the round ---------------------------------------------------------------------------------------------------------
+
+  const askLoad = async (): Promise<void> => {
+    const asked = membership.members().members.flatMap((member) => (membership.isUp(member.node) ? [member.node] : []));
+    for (let index = 0; index < asked.length; index += limits.loadAsksMax) {
+      const some = asked.slice(index, index + limits.loadAsksMax);
+      const ask = async (member: NodeId): Promise<void> => {
+        const answer = await exchange.call(member, "placement.load", {}, limits.loadTimeoutMs);
+        if (answer.ok) book.take(member, answer.value, limits);
+      };
+      await Promise.all(some.map(ask));
+    }
+  };
+
+  const round = (): void => {
+    after(limits.roundMs, round);
+    if (!acts() || asking) return;
+    asking = true;
+    const owners = new Set([...table.rows()].map(({ record }) => record.owner));
+    for (const seen of seenUp) if (!owners.has(seen) && !membership.isUp(seen)) seenUp.delete(seen);
+    void askLoad().then(() => {
+      asking = false;
+      pinnedThisRound = false;
+      look();
+    });
+  };
+
+  const endMembers = membership.onChange(() => {
+    noteMembers();
+    look();
+  });
+  const endTable = table.onChange((_, row) => {
+    if (row !== undefined && !membership.isUp(row.record.owner)) failOverSoon();
+    planSoon();
+  });
+  const endPolicy = directory.watch(policyKey, {
+    reset: (rows) => takePolicy(rows.find(({ key }) => key === policyKey)?.value),
+    changed: (row) => takePolicy(row.key === policyKey ? row.value : policy),
+    removed: () => takePolicy(undefined),
+    stale: () => undefined,
+  });
+  function takePolicy(value: unknown): void {
+    policy = (value as Policy | undefined) ?? options.policy;
+    planSoon();
+  }
+
+  noteMembers();
+  void table.ready().then(look);
+  after(limits.settleMs, look);
+  after(limits.roundMs, round);
+
+  return {
+    wake: look,
+    policy: () => policy,
+    standing: () => standing,
+    stop() {
+      stopped = true;
+      queue = [];
+      for (const cancel of cancels) cancel();
+      endMembers();
+      endTable();
+      endPolicy();
+    },
+  };
+}

@@ -1,0 +1,139 @@
+/** How busy slots and actors are: every node measures its own, the controller asks all of them. */
+import { failureOf, isKey, ok, parseActorId, refused, type ActorId, type SlotId } from "../../protocols/index.ts";
+import type { Exchange } from "../exchange.ts";
+import type { Kernel } from "../kernel/api.ts";
+import type { Clock, NodeId } from "../ports.ts";
+import type { Load } from "./candidates.ts";
+import { placementLimits, type PlacementLimits } from "./limits.ts";
+
+/** Answer to `placement.load`: turns a second, the busiest first; what is not named is idle. */
+export interface LoadReport {
+  readonly slots: readonly (readonly [slot: SlotId, turnsPerSecond: number])[];
+  readonly actors: readonly (readonly [actor: ActorId, slot: SlotId, turnsPerSecond: number])[];
+}
+
+/** Figures of this node for its own beats. */
+export interface LoadFigures {
+  readonly actors: number;
+  readonly turnsPerSecond: number;
+}
+
+/** How long one measurement is good for. */
+const sampleMs = 1_000;
+
+/** Answers what the controller and admins' commands ask of every node. To be called once on each. `figures` is for the
+ *  beats: `Kernel.load` counts since it was last called, so only this may call it. */
+export function servePlacement(ports: {
+  readonly exchange: Exchange;
+  readonly kernel: Pick<Kernel, "load" | "pin">;
+  readonly clock: Clock;
+  readonly limits?: Partial<PlacementLimits>;
+}): { figures(): LoadFigures } {
+  const { exchange, kernel, clock } = ports;
+  const limits: PlacementLimits = { ...placementLimits, ...ports.limits };
+  let sampledMs = clock.monotonicMs();
+  let figures: LoadFigures = { actors: 0, turnsPerSecond: 0 };
+  let slots = new Map<SlotId, number>();
+  let actors = new Map<ActorId, readonly [slot: SlotId, turnsPerSecond: number]>();
+
+  const sample = (): void => {
+    const nowMs = clock.monotonicMs();
+    const passedMs = nowMs - sampledMs;
+    if (passedMs < sampleMs) return;
+    sampledMs = nowMs;
+    const nextSlots = new Map<SlotId, number>();
+    const nextActors: typeof actors = new Map();
+    const smooth = (before: number | undefined, turns: number): number => {
+      const rate = (turns * 1_000) / passedMs;
+      return before === undefined ? rate : before + limits.loadNewest * (rate - before);
+    };
+    let living = 0;
+    for (const { slot, actors: count, turns, busiest } of kernel.load()) {
+      living += count;
+      const rate = smooth(slots.get(slot), turns);
+      // What was once busy is forgotten when it turns less than once in ten seconds.
+      if (rate >= 0.1) nextSlots.set(slot, rate);
+      if (busiest !== undefined && busiest.turns > 0)
+        nextActors.set(busiest.actor, [slot, smooth(actors.get(busiest.actor)?.[1], busiest.turns)]);
+    }
+    slots = nextSlots;
+    actors = nextActors;
+    figures = { actors: living, turnsPerSecond: [...slots.values()].reduce((sum, rate) => sum + rate, 0) };
+  };
+
+  exchange.on("placement.load", () => {
+    sample();
+    const report: LoadReport = {
+      slots: [...slots].sort(([, one], [, other]) => other - one).slice(0, limits.loadSlotsMax),
+      actors: [...actors]
+        .map(([actor, [slot, rate]]) => [actor, slot, rate] as const)
+        .sort(([, , one], [, , other]) => other - one)
+        .slice(0, limits.loadActorsMax),
+    };
+    return ok(report);
+  });
+  exchange.on("placement.pin", async ({ actor }) => {
+    try {
+      return await kernel.pin(actor);
+    } catch (error) {
+      return refused(failureOf(error));
+    }
+  });
+
+  return {
+    figures() {
+      sample();
+      return figures;
+    },
+  };
+}
+
+/** The last reports of all nodes. One that does not answer keeps its last; the kernel's own smoothing is enough. */
+export class LoadBook {
+  readonly #reports = new Map<NodeId, LoadReport>();
+
+  take(node: NodeId, answer: unknown, limits: PlacementLimits): void {
+    const report = asReport(answer, limits);
+    if (report !== undefined) this.#reports.set(node, report);
+  }
+
+  keep(nodes: ReadonlySet<NodeId>): void {
+    for (const node of this.#reports.keys()) if (!nodes.has(node)) this.#reports.delete(node);
+  }
+
+  /** Undefined until all of `nodes` have reported: a silent one would look idle, and be sent more. */
+  load(nodes: Iterable<NodeId>): Load | undefined {
+    const slots = new Map<SlotId, number>();
+    const actors: Load["actors"][number][] = [];
+    for (const node of nodes) {
+      const report = this.#reports.get(node);
+      if (report === undefined) return undefined;
+      // A slot that has just moved is named by two: it is as busy as the busier says.
+      for (const [slot, rate] of report.slots) slots.set(slot, Math.max(rate, slots.get(slot) ?? 0));
+      for (const [actor, slot, turnsPerSecond] of report.actors) actors.push({ actor, slot, turnsPerSecond });
+    }
+    return { slots, actors };
+  }
+}
+
+/** Answers of calls are not checked by the exchange: what a peer got wrong is left out, not believed. */
+function asReport(answer: unknown, limits: PlacementLimits): LoadReport | undefined {
+  const { slots, actors } = (answer ?? {}) as { slots?: unknown; actors?: unknown };
+  if (!Array.isArray(slots) || !Array.isArray(actors)) return undefined;
+  const isName = (name: unknown): boolean => typeof name === "string" && isSlotName(name);
+  const isRate = (rate: unknown): boolean => typeof rate === "number" && rate >= 0 && Number.isFinite(rate);
+  return {
+    slots: (slots as unknown[][])
+      .slice(0, limits.loadSlotsMax)
+      .filter((row) => Array.isArray(row) && isName(row[0]) && isRate(row[1])) as never,
+    actors: (actors as unknown[][])
+      .slice(0, limits.loadActorsMax)
+      .filter((row) => Array.isArray(row) && isName(row[0]) && isName(row[1]) && isRate(row[2])) as never,
+  };
+}
+
+/** A share of a role, `chat/17`, or a pinned actor's own slot, `room/lobby`. */
+const isSlotName = (name: string): boolean => {
+  const parsed = parseActorId(name);
+  return parsed !== undefined && isKey(parsed.key);
+};

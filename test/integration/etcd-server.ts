@@ -1,0 +1,202 @@
+/** etcd for tests: the machine's own, or Debian's package unpacked into a folder of node_modules. Clusters run on free
+ *  loopback ports in temporary folders, and end with the test process at the latest. */
+import { spawn, spawnSync, type ChildProcess } from "node:child_process";
+import { existsSync, globSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { createServer, connect, type AddressInfo, type Server, type Socket } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { Etcd3 } from "etcd3";
+
+const cache = join(import.meta.dirname, "..", "..", "node_modules", ".cache", "plexus-etcd");
+const cached = join(cache, "root", "usr", "bin", "etcd");
+
+const run = (command: string, args: readonly string[], cwd?: string) =>
+  spawnSync(command, args, { encoding: "utf8", timeout: 60_000, ...(cwd === undefined ? {} : { cwd }) });
+
+/** Where etcd is, or why there is none. */
+export function findEtcd(): { readonly path: string } | { readonly missing: string } {
+  if (run("etcd", ["--version"]).status === 0) return { path: "etcd" };
+  if (existsSync(cached)) return { path: cached };
+  mkdirSync(cache, { recursive: true });
+  const fetched = run("apt-get", ["download", "etcd-server"], cache);
+  if (fetched.status !== 0)
+    return { missing: `no etcd on PATH, and apt-get download etcd-server failed: ${why(fetched)}` };
+  const [archive] = globSync("etcd-server_*.deb", { cwd: cache });
+  const unpacked = run("dpkg-deb", ["-x", join(cache, archive ?? ""), join(cache, "root")]);
+  if (unpacked.status !== 0) return { missing: `the package etcd-server could not be unpacked: ${why(unpacked)}` };
+  const works = run(cached, ["--version"]);
+  return works.status === 0 ? { path: cached } : { missing: `Debian's etcd does not run here: ${why(works)}` };
+}
+
+const why = ({ error, stderr }: ReturnType<typeof run>): string =>
+  error?.message ?? stderr.trim().split("\n").at(-1) ?? "no reason was given";
+
+export interface EtcdMember {
+  readonly endpoint: string;
+  /** kill -9, or stop and go on. */
+  signal(signal: "SIGKILL" | "SIGSTOP" | "SIGCONT"): void;
+}
+
+export interface EtcdCluster {
+  readonly members: readonly EtcdMember[];
+  readonly endpoints: readonly string[];
+  /** The member that leads now, as the others see it. */
+  leader(): Promise<EtcdMember>;
+  /** Throws away what happened before now. */
+  compact(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+/** Starts that many members and waits until all serve. */
+export async function startEtcd(path: string, count: number): Promise<EtcdCluster> {
+  const folder = mkdtempSync(join(tmpdir(), "plexus-etcd-"));
+  const ports = await freePorts(count * 2);
+  const url = (index: number): string => `http://127.0.0.1:${ports[index]}`;
+  const cluster = Array.from({ length: count }, (_, index) => `m${index}=${url(count + index)}`).join();
+  const processes: ChildProcess[] = [];
+  const killAll = (): void => {
+    for (const child of processes) child.kill("SIGKILL");
+  };
+  process.once("exit", killAll);
+  const stop = async (): Promise<void> => {
+    const ends = processes.filter(isAlive).map((child) => new Promise((resolve) => child.once("exit", resolve)));
+    killAll();
+    await Promise.all(ends);
+    process.off("exit", killAll);
+    rmSync(folder, { recursive: true, force: true });
+  };
+  const start = async (index: number): Promise<void> => {
+    const child = spawn(
+      path,
+      [
+        ["--name", `m${index}`],
+        ["--data-dir", join(folder, `m${index}`)],
+        ["--listen-client-urls", url(index)],
+        ["--advertise-client-urls", url(index)],
+        ["--listen-peer-urls", url(count + index)],
+        ["--initial-advertise-peer-urls", url(count + index)],
+        ["--initial-cluster", cluster],
+        ["--initial-cluster-token", folder],
+        ["--logger", "zap"],
+      ].flat(),
+      { stdio: ["ignore", "ignore", "pipe"] },
+    );
+    processes[index] = child;
+    await serves(child);
+  };
+  try {
+    await Promise.all(Array.from({ length: count }, (_, index) => start(index)));
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+
+  const members = processes.map((child, index) => ({
+    endpoint: url(index),
+    signal: (signal: NodeJS.Signals) => void child.kill(signal),
+  }));
+  const at = async <T>(index: number, work: (client: Etcd3) => Promise<T>): Promise<T> => {
+    const client = new Etcd3({ hosts: url(index) });
+    try {
+      return await work(client);
+    } finally {
+      client.close();
+    }
+  };
+  return {
+    members,
+    endpoints: members.map(({ endpoint }) => endpoint),
+    async leader() {
+      const standing = await Promise.all(
+        processes.map((child, index) =>
+          isAlive(child) ? at(index, (client) => client.maintenance.status()) : undefined,
+        ),
+      );
+      const leader = standing.findIndex((status) => status !== undefined && status.header.member_id === status.leader);
+      return members[leader] as EtcdMember;
+    },
+    compact: () =>
+      at(processes.findIndex(isAlive), async (client) => {
+        const { header } = await client.kv.range({ key: Buffer.from("x") });
+        await client.kv.compact({ revision: header.revision, physical: true });
+      }),
+    stop,
+  };
+}
+
+const isAlive = (child: ChildProcess): boolean => child.exitCode === null && child.signalCode === null;
+
+/** Resolves with etcd's own word that it serves; rejects with its last words. */
+function serves(child: ChildProcess): Promise<void> {
+  return new Promise((resolve, reject) => {
+    let last = "";
+    child.once("error", reject);
+    child.once("exit", (code) => reject(new Error(`etcd ended with ${code}: ${last}`)));
+    createInterface({ input: child.stderr as NodeJS.ReadableStream }).on("line", (line) => {
+      last = line;
+      if (line.includes("serving client traffic") || line.includes("serving insecure client requests")) resolve();
+    });
+  });
+}
+
+async function freePorts(count: number): Promise<readonly number[]> {
+  const servers = await Promise.all(
+    Array.from(
+      { length: count },
+      () =>
+        new Promise<Server>((resolve) => {
+          const server = createServer();
+          server.listen(0, "127.0.0.1", () => resolve(server));
+        }),
+    ),
+  );
+  const ports = servers.map((server) => (server.address() as AddressInfo).port);
+  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
+  return ports;
+}
+
+/** A way to a server that can be cut: connections end, and new ones are refused. */
+export interface Cable {
+  readonly endpoint: string;
+  cut(): void;
+  mend(): void;
+  close(): Promise<void>;
+}
+
+/** Lays a cable to an endpoint. */
+export async function layCable(endpoint: string): Promise<Cable> {
+  const { hostname, port } = new URL(endpoint);
+  const sockets = new Set<Socket>();
+  let isCut = false;
+  const server = createServer((near) => {
+    if (isCut) return void near.destroy();
+    const far = connect(Number(port), hostname);
+    for (const [one, other] of [
+      [near, far],
+      [far, near],
+    ] as const) {
+      sockets.add(one);
+      one.on("error", () => other.destroy());
+      one.on("close", () => {
+        sockets.delete(one);
+        other.destroy();
+      });
+      one.pipe(other);
+    }
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const cut = (): void => {
+    isCut = true;
+    for (const socket of sockets) socket.destroy();
+  };
+  return {
+    endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    cut,
+    mend: () => void (isCut = false),
+    close: () => {
+      cut();
+      return new Promise((resolve) => void server.close(() => resolve()));
+    },
+  };
+}

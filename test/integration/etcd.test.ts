@@ -1,0 +1,299 @@
+import { expect } from "chai";
+import {
+  createEmbeddedDirectory,
+  createEtcdDirectory,
+  createRemoteDirectory,
+  createSwitchingDirectory,
+  directoryLimits,
+  migrateDirectory,
+  serveDirectory,
+  type DirectoryHome,
+  type EtcdDirectory,
+} from "../../node/directory/index.ts";
+import { createClock } from "../../node/platform/index.ts";
+import type { Directory } from "../../node/ports.ts";
+import { Links, quietLog as log } from "../conformance/directory-links.ts";
+import { MemoryStore } from "../conformance/directory-store.ts";
+import { codeOf, directoryConformance, Watching } from "../conformance/directory.ts";
+import { findEtcd, layCable, startEtcd, type Cable, type EtcdCluster } from "./etcd-server.ts";
+
+const clock = createClock();
+// Shorter waits than in life: what has to be noticed is noticed within the test.
+const limits = { ...directoryLimits, checkMs: 300, callTimeoutMs: 2_000, retryMinMs: 20 };
+const etcd = findEtcd();
+
+let lastPrefix = 0;
+const nextPrefix = (): string => `/plexus-${(lastPrefix += 1)}/`;
+const connectTo = (endpoints: readonly string[], prefix: string): EtcdDirectory =>
+  createEtcdDirectory({ endpoints, prefix, clock, log, limits });
+
+if ("missing" in etcd) {
+  describe("the directory in etcd", () => {
+    it.skip(`is not tested: ${etcd.missing}`, () => undefined);
+  });
+} else {
+  describe("the directory in etcd: one server", () => {
+    let cluster: EtcdCluster;
+    before(async function () {
+      this.timeout(30_000);
+      cluster = await startEtcd(etcd.path, 1);
+    });
+    after(() => cluster.stop());
+
+    directoryConformance("in etcd", () => {
+      const prefix = nextPrefix();
+      const open: EtcdDirectory[] = [];
+      let cable: Cable;
+      return {
+        open: async (clients) => {
+          cable = await layCable(cluster.endpoints[0] as string);
+          for (let index = 1; index <= clients; index += 1)
+            open.push(connectTo(index === clients ? [cable.endpoint] : cluster.endpoints, prefix));
+          return open;
+        },
+        gap: async (meanwhile) => {
+          cable.cut();
+          await meanwhile();
+          cable.mend();
+        },
+        end: async () => {
+          for (const directory of open) directory.close();
+          await cable.close();
+        },
+      };
+    });
+
+    it("reads everything anew when what a watcher missed was compacted away", async () => {
+      const prefix = nextPrefix();
+      const cable = await layCable(cluster.endpoints[0] as string);
+      const near = connectTo(cluster.endpoints, prefix);
+      const far = connectTo([cable.endpoint], prefix);
+      const watching = new Watching();
+      far.watch("", watching);
+      await watching.until(() => watching.current);
+      cable.cut();
+      await watching.until(() => !watching.current);
+      let row = (await near.compareAndSet("policy", 0, 0)).row;
+      for (let value = 1; value <= 5; value += 1)
+        row = (await near.compareAndSet("policy", value, row?.revision ?? 0)).row;
+      await cluster.compact();
+      expect(await codeOf(far.read("policy"))).to.equal("DIRECTORY_UNAVAILABLE");
+      cable.mend();
+      await watching.until(() => watching.current);
+      expect([...watching.rows.values()]).to.deep.equal([row]);
+      near.close();
+      far.close();
+      await cable.close();
+    });
+
+    it("lets a change fail that was prepared before the rows were moved here, and moves a cluster while it runs", async () => {
+      const links = new Links(clock);
+      const store = new MemoryStore();
+      const embedded = createEmbeddedDirectory({ store });
+      const prefix = nextPrefix();
+      const opened: EtcdDirectory[] = [];
+      const connect = ({ endpoints, prefix: at }: DirectoryHome): EtcdDirectory => {
+        const directory = connectTo(endpoints, at);
+        opened.push(directory);
+        return directory;
+      };
+      serveDirectory(links.exchange("keeper"), embedded);
+      const keeper = createSwitchingDirectory(embedded);
+      embedded.onMoved((home) => keeper.switchTo(connect(home)));
+      const peer: ReturnType<typeof createSwitchingDirectory> = createSwitchingDirectory(
+        createRemoteDirectory(links.exchange("peer"), () => "keeper", {
+          clock,
+          limits,
+          onMoved: (home) => {
+            if (opened.length < 3) peer.switchTo(connect(home));
+          },
+        }),
+      );
+      links.link("keeper", "peer");
+      const rows = Array.from({ length: 300 }, (_, index) => `slot/chat/${index}`);
+      await Promise.all(rows.map((key) => keeper.compareAndSet(key, { key }, 0)));
+      const before = await peer.read("slot/chat/7");
+      const watchings = [keeper, peer].map((directory) => {
+        const watching = new Watching();
+        directory.watch("slot/", watching);
+        return watching;
+      });
+      for (const watching of watchings) await watching.until(() => watching.current);
+
+      // Each counts in a row of its own, all the time, and reads again when it does not know.
+      let moving = true;
+      const count = async (directory: Directory, key: string): Promise<number> => {
+        let counted = 0;
+        while (moving || counted < 5) {
+          const row = await directory.read(key).catch(() => undefined);
+          const value = (row?.value as number | undefined) ?? 0;
+          if (value > counted) counted = value;
+          const next = await directory.compareAndSet(key, counted + 1, row?.revision ?? 0).catch(() => undefined);
+          if (next?.applied === true) counted += 1;
+        }
+        return counted;
+      };
+      const counts = [count(keeper, "count/keeper"), count(peer, "count/peer")];
+      const target = connect({ endpoints: cluster.endpoints, prefix });
+      const { rows: copied } = await migrateDirectory(embedded, target, "keeper");
+      expect(copied).to.be.at.least(300);
+      for (const watching of watchings)
+        await watching.until(() => watching.current && watching.told.some(({ type }) => type === "stale"));
+      moving = false;
+      const [counted, alsoCounted] = await Promise.all(counts);
+      expect((await peer.read("count/keeper"))?.value).to.equal(counted);
+      expect((await keeper.read("count/peer"))?.value).to.equal(alsoCounted);
+
+      expect(await codeOf(embedded.read("policy"))).to.equal("DIRECTORY_MOVED");
+      expect(await codeOf(migrateDirectory(embedded, target, "keeper"))).to.equal("DIRECTORY_MOVED");
+      const after = await peer.read("slot/chat/7");
+      expect(after?.value).to.deep.equal(before?.value);
+      expect(after?.revision).to.be.greaterThan(before?.revision ?? 0);
+      const late = await peer.compareAndSet("slot/chat/7", "late", before?.revision ?? 0);
+      expect(late).to.deep.equal({ applied: false, row: after });
+      expect((await peer.compareAndSet("slot/chat/7", "late", 0, { key: "x", revision: 0 })).applied).to.equal(false);
+      for (const watching of watchings) expect(watching.rows.size).to.equal(300);
+      const stranger = createEmbeddedDirectory({ store: new MemoryStore() });
+      expect(await codeOf(migrateDirectory(stranger, target, "stranger"))).to.equal("ALREADY_DONE");
+      expect((await stranger.compareAndSet("policy", 1, 0)).applied).to.equal(true);
+      const reopened = createEmbeddedDirectory({ store });
+      expect(await codeOf(reopened.list(""))).to.equal("DIRECTORY_MOVED");
+      for (const directory of opened) directory.close();
+    });
+
+    it("serves nobody while it is being filled, and takes the same rows again after a failure", async () => {
+      const prefix = nextPrefix();
+      const cable = await layCable(cluster.endpoints[0] as string);
+      const target = connectTo([cable.endpoint], prefix);
+      const rows = Array.from({ length: 250 }, (_, index) => ({
+        key: `slot/chat/${index}`,
+        value: index,
+        revision: 9,
+      }));
+      const failing = rows.map((row, index) => {
+        if (index !== 200) return row;
+        return Object.defineProperty({ ...row }, "value", {
+          get() {
+            cable.cut();
+            return index;
+          },
+        });
+      });
+      expect(await codeOf(target.fill("keeper", failing, 1_000))).to.equal("DIRECTORY_UNAVAILABLE");
+      cable.mend();
+      const reader = connectTo(cluster.endpoints, prefix);
+      expect(await codeOf(reader.read("slot/chat/1"))).to.equal("DIRECTORY_UNAVAILABLE");
+      expect(await codeOf(reader.compareAndSet("slot/chat/1", "early", 0))).to.equal("DIRECTORY_UNAVAILABLE");
+      await target.fill("keeper", rows.slice(1), 1_001);
+      expect(await reader.list("")).to.have.length(249);
+      await target.fill("keeper", [], 1_001);
+      expect(await reader.list("")).to.have.length(249);
+      for (const row of await reader.list("slot/")) expect(row.revision).to.be.greaterThan(1_001);
+      target.close();
+      reader.close();
+      await cable.close();
+    });
+  });
+
+  describe("the directory in etcd: three servers", () => {
+    let cluster: EtcdCluster;
+    let directories: EtcdDirectory[];
+    let watching: Watching;
+
+    beforeEach(async function () {
+      this.timeout(60_000);
+      cluster = await startEtcd(etcd.path, 3);
+      const prefix = nextPrefix();
+      // Each client prefers another member.
+      directories = [0, 1, 2].map((first) => {
+        const { endpoints } = cluster;
+        return connectTo([...endpoints.slice(first), ...endpoints.slice(0, first)], prefix);
+      });
+      watching = new Watching();
+      directories[1]?.watch("", watching);
+      await watching.until(() => watching.current);
+    });
+    afterEach(async function () {
+      this.timeout(30_000);
+      for (const directory of directories) directory.close();
+      await cluster.stop();
+    });
+
+    const aimed = 40;
+    /** Every client adds marks of its own to one row, while something happens. Nothing that was acknowledged may be
+     *  missing, and nothing may be there twice. */
+    const mark = async (happens: () => Promise<void>): Promise<void> => {
+      let acknowledged = 0;
+      let happening: Promise<void> | undefined;
+      const add = async (directory: Directory, name: number): Promise<void> => {
+        for (let index = 0; index < aimed;) {
+          const one = `${name}.${index}`;
+          try {
+            const row = await directory.read("marks");
+            const marks = (row?.value as string[] | undefined) ?? [];
+            if (marks.includes(one)) {
+              index += 1;
+              continue;
+            }
+            const { applied } = await directory.compareAndSet("marks", [...marks, one], row?.revision ?? 0);
+            if (!applied) continue;
+            index += 1;
+            acknowledged += 1;
+            if (acknowledged === aimed) happening = happens();
+          } catch (error) {
+            expect(await codeOf(Promise.reject(error as Error))).to.equal("DIRECTORY_UNAVAILABLE");
+          }
+        }
+      };
+      await Promise.all(directories.map(add));
+      await happening;
+      const marks = (await directories[2]?.read("marks"))?.value as string[];
+      expect(marks).to.have.length(aimed * 3);
+      expect(new Set(marks).size).to.equal(aimed * 3);
+      for (const name of [0, 1, 2]) {
+        const mine = marks.filter((one) => one.startsWith(`${name}.`));
+        expect(mine).to.deep.equal(Array.from({ length: aimed }, (_, index) => `${name}.${index}`));
+      }
+      await watching.until(
+        () => watching.current && (watching.rows.get("marks")?.value as string[])?.length === aimed * 3,
+      );
+    };
+
+    it("goes on when a member is killed", async function () {
+      this.timeout(60_000);
+      await mark(async () => {
+        const leader = await cluster.leader();
+        const follower = cluster.members.find((member) => member !== leader);
+        follower?.signal("SIGKILL");
+      });
+    });
+
+    it("goes on when the leader is killed", async function () {
+      this.timeout(60_000);
+      await mark(async () => (await cluster.leader()).signal("SIGKILL"));
+    });
+
+    it("goes on when the member that a watcher listens to is stopped, and when it runs again", async function () {
+      this.timeout(60_000);
+      const stalled = cluster.members[1];
+      await mark(async () => {
+        stalled?.signal("SIGSTOP");
+        await watching.until(() => watching.told.some(({ type }) => type === "stale"));
+        await watching.until(() => watching.current);
+      });
+      stalled?.signal("SIGCONT");
+      const row = (await directories[1]?.compareAndSet("policy", 1, 0))?.row;
+      await watching.until(() => watching.rows.get("policy")?.revision === row?.revision);
+    });
+
+    it("has the watcher doubt its view when most members are gone", async function () {
+      this.timeout(60_000);
+      cluster.members[0]?.signal("SIGKILL");
+      cluster.members[2]?.signal("SIGKILL");
+      await watching.until(() => !watching.current);
+      expect(await codeOf(directories[1]?.compareAndSet("policy", 1, 0) ?? Promise.resolve())).to.equal(
+        "DIRECTORY_UNAVAILABLE",
+      );
+    });
+  });
+}

@@ -1,0 +1,159 @@
+import type { ActorId } from "../../../protocols/index.ts";
+import type { KernelLimits } from "../../../node/kernel/index.ts";
+import type { JournalLimits } from "../../../node/storage/index.ts";
+import type { DiskWeather } from "../disk.ts";
+import type { Actors } from "../plan.ts";
+import type { RuntimeWeather } from "../runtime.ts";
+import type { Dice } from "../world.ts";
+import type { NetworkWeather } from "./network.ts";
+
+/** What may happen to a cluster. Each is one happening, drawn by its weight; most end by themselves. */
+export const faults = [
+  "crash", // a process ends; what it had not synced is lost
+  "powerLoss", // the same, and the machine says goodbye to nobody
+  "restart", // a clean stop, then a start
+  "wipe", // a machine is lost for good; another one joins in its place
+  "split", // two groups of nodes cannot reach each other
+  "isolate", // one node cannot reach anybody
+  "oneWay", // messages get lost in one direction
+  "break", // a connection ends for no reason
+  "stall", // a process is stopped and goes on later
+  "slowDisk",
+  "badDisk", // batches fail now and then
+  "fullDisk", // every batch fails until somebody frees space
+  "directory", // nobody reaches the directory
+  "clock", // somebody sets the clock of a machine
+  "join",
+  "drain",
+  "evict",
+  "moveSlot",
+  "moveActor",
+] as const;
+export type Fault = (typeof faults)[number];
+
+/** What one seed does to a cluster. Each seed leaves some faults out: faults that are always on hide each other. */
+export interface ClusterPlan {
+  readonly nodes: number;
+  /** Nodes that may join later. */
+  readonly spares: number;
+  readonly replicas: number;
+  readonly minInSync: number;
+  /** `embedded`: on the disk of the first node. `external`: as in etcd. */
+  readonly directory: "embedded" | "external";
+  readonly directoryLossChance: number;
+  readonly faults: Readonly<Partial<Record<Fault, number>>>;
+  /** Mean time between two faults. */
+  readonly faultMs: number;
+  /** How long a fault that ends by itself takes at most. */
+  readonly faultLastsMs: number;
+  /** How long there are faults. */
+  readonly faultsMs: number;
+  readonly disk: Partial<DiskWeather>;
+  readonly network: Partial<NetworkWeather>;
+  readonly runtime: RuntimeWeather;
+  readonly kernelLimits: Partial<KernelLimits>;
+  readonly journalLimits: Partial<JournalLimits>;
+  readonly replicationLimits: Readonly<Record<string, number>>;
+  readonly clients: number;
+  readonly registerClients: number;
+  readonly people: number;
+  readonly commandsPerClient: number;
+  readonly thinkMs: number;
+  readonly actors: Actors;
+  /** What the clients of one node know of its faults; never on here. */
+  readonly poison: boolean;
+  readonly usurpers: boolean;
+}
+
+const groups: readonly (readonly Fault[])[] = [
+  ["crash", "powerLoss", "restart"],
+  ["wipe"],
+  ["split", "isolate", "oneWay", "break"],
+  ["stall"],
+  ["slowDisk", "badDisk", "fullDisk"],
+  ["directory"],
+  ["clock"],
+  ["join", "drain", "evict"],
+  ["moveSlot", "moveActor"],
+];
+
+const actors: Actors = {
+  ledgers: ["ledger/a", "ledger/b", "ledger/c"] as ActorId[],
+  relays: ["relay/a", "relay/b"] as ActorId[],
+  alarms: ["alarm/a"] as ActorId[],
+  writers: ["writer/a"] as ActorId[],
+};
+
+/** Draws a plan. */
+export function drawClusterPlan(dice: Dice): ClusterPlan {
+  const chosen = groups.filter(() => dice.chance(0.45));
+  const weights: Partial<Record<Fault, number>> = {};
+  for (const group of chosen.length > 0 ? chosen : [dice.pick(groups)]) {
+    for (const fault of group) if (dice.chance(0.8)) weights[fault] = dice.pick([1, 1, 3]);
+  }
+  const narrow = dice.chance(0.5);
+  return {
+    nodes: 5,
+    spares: 2,
+    replicas: dice.pick([3, 3, 3, 2]),
+    minInSync: dice.pick([1, 1, 2]),
+    directory: dice.chance(0.6) ? "embedded" : "external",
+    directoryLossChance: dice.pick([0, 0, 0.02, 0.1]),
+    faults: weights,
+    faultMs: dice.pick([60, 200, 600]),
+    faultLastsMs: dice.pick([200, 1_000, 3_000]),
+    faultsMs: dice.pick([1_500, 4_000]),
+    disk: { syncMs: dice.pick([0.2, 2, 8]) },
+    network: {
+      delayMs: dice.pick([0.2, 1, 5]),
+      stallChance: dice.pick([0, 0.01]),
+      stallMs: dice.pick([20, 200]),
+      breakChance: dice.pick([0, 0, 0.005]),
+      silenceMs: dice.pick([300, 3_000]),
+      queueMessagesMax: narrow ? dice.pick([20, 200]) : 10_000,
+    },
+    runtime: { failChance: dice.pick([0, 0.3]), tokenMs: dice.pick([1, 20]) },
+    kernelLimits: {
+      sweepIntervalMs: 50,
+      slotRetryMs: 20,
+      slotRetryMaxMs: 400,
+      reminderRetryMs: 200,
+      reminderRetryMaxMs: 2_000,
+      answersMax: 512,
+      ...(narrow
+        ? {
+            turnsPerSlice: 1 + dice.below(4),
+            idleTimeoutMs: dice.pick([50, 1_000]),
+            snapshotEntriesMin: 1 + dice.below(4),
+            snapshotEntriesMax: 4 + dice.below(8),
+            logWindowEntries: dice.below(8),
+            logSlackEntries: 1 + dice.below(6),
+          }
+        : {}),
+    },
+    journalLimits: narrow
+      ? {
+          commitEntriesMax: 1 + dice.below(4),
+          commitBytesMax: dice.pick([200, 2_000, 100_000]),
+          scanChunksMax: 1 + dice.below(3),
+        }
+      : {},
+    replicationLimits: {
+      replicaTimeoutMs: dice.pick([150, 600]),
+      tickIntervalMs: 20,
+      queryTimeoutMs: 200,
+      proposalRetryMs: dice.pick([50, 200]),
+      transferTimeoutMs: 1_000,
+      drainTimeoutMs: 1_000,
+      ...(narrow ? { catchUpBytesMax: 300, partBytesMax: 200, leavesPerQuestionMax: 2, unackedBytesMax: 1_000 } : {}),
+    },
+    clients: 1 + dice.below(3),
+    registerClients: 1 + dice.below(3),
+    people: dice.chance(0.2) ? 1 : 0,
+    commandsPerClient: 10 + dice.below(15),
+    thinkMs: dice.pick([5, 40, 120]),
+    actors,
+    poison: false,
+    usurpers: false,
+  };
+}

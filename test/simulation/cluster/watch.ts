@@ -1,0 +1,344 @@
+import { decode } from "../../../protocols/index.ts";
+import type { Channel, MemberRecord, NodeId, SlotRecord, StoreOp } from "../../../node/ports.ts";
+import {
+  asText,
+  entriesIn,
+  tokenPattern,
+  type CheckerName,
+  type Durability,
+  type SeenEntry,
+} from "../checkers.ts";
+import type { Disk } from "../disk.ts";
+import type { Pulse, World } from "../world.ts";
+import type { NetworkWatcher } from "./network.ts";
+
+/** Where an entry stands: its slot, and its checksum over everything up to it. */
+type Place = Pick<SeenEntry, "slot" | "epoch" | "seq" | "checksum">;
+
+const placeName = ({ slot, epoch, seq }: Place): string => `${slot} (${epoch}, ${seq})`;
+
+/** One slot as one disk durably holds it. */
+class Copy {
+  baseSeq = 0;
+  incomplete = false;
+  readonly #at = new Map<number, number>();
+  readonly #chunks = new Map<number, readonly number[]>();
+
+  put(firstSeq: number, entries: readonly SeenEntry[]): void {
+    this.delete(firstSeq);
+    for (const { seq, checksum } of entries) this.#at.set(seq, checksum);
+    this.#chunks.set(
+      firstSeq,
+      entries.map(({ seq }) => seq),
+    );
+  }
+
+  delete(firstSeq: number): void {
+    for (const seq of this.#chunks.get(firstSeq) ?? []) this.#at.delete(seq);
+    this.#chunks.delete(firstSeq);
+  }
+
+  /** Equal checksums mean the same entry after the same prefix; what was trimmed is in the state. */
+  has({ seq, checksum }: Place): boolean {
+    return this.#at.get(seq) === checksum || (seq <= this.baseSeq && !this.incomplete);
+  }
+}
+
+/** One machine, as the checkers know it. */
+interface Machine {
+  readonly node: NodeId;
+  readonly disk: Disk;
+  readonly copies: Map<string, Copy>;
+  /** The highest fence seen for each slot; a crash may take back one that was not synced. */
+  readonly fences: Map<string, number>;
+  /** Entries that reached it only in messages of an epoch below its fence. */
+  readonly stale: Map<string, Set<string>>;
+  readonly fresh: Map<string, Set<string>>;
+}
+
+const rowPrefix = "directory/row/";
+
+/** Knows the disks of all nodes, the directory as it is, and everything that was said between nodes; compares them all the
+ *  time. Reads the bytes with an own small reader of the journal's layout. */
+export class ClusterWatch implements Durability, NetworkWatcher {
+  readonly records = new Map<string, SlotRecord>();
+  readonly members = new Map<NodeId, MemberRecord>();
+  /** Copies whose data the plan has damaged or taken away: `node slot` or `node`. */
+  readonly excused = new Set<string>();
+  readonly #world: World;
+  readonly #machines = new Map<NodeId, Machine>();
+  readonly #owners = new Map<string, NodeId>();
+  readonly #lives = new Map<string, number>();
+  readonly #entries = new Map<string, number>();
+  readonly #tokens = new Map<string, Place[]>();
+  readonly #acknowledged = new Map<string, Place>();
+  /** Hears that a disk has something more for good. */
+  onDurable: ((node: NodeId) => void) | undefined;
+
+  constructor(world: World) {
+    this.#world = world;
+  }
+
+  /** Watches a machine. `host`: the embedded directory lies on its disk. */
+  machine(node: NodeId, disk: Disk, host: boolean): void {
+    const machine: Machine = {
+      node,
+      disk,
+      copies: new Map(),
+      fences: new Map(),
+      stale: new Map(),
+      fresh: new Map(),
+    };
+    this.#machines.set(node, machine);
+    disk.watch({
+      written: (ops, by) => this.#written(machine, ops, by),
+      durable: (ops) => {
+        if (host) this.#rowsDurable(ops);
+        this.#durable(machine, ops);
+        this.onDurable?.(node);
+      },
+    });
+  }
+
+  /** The machine lost what was not synced. */
+  crashed(node: NodeId): void {
+    this.#machines.get(node)?.fences.clear();
+  }
+
+  // --- Durability: what nobody can lose any more ---------------------------------------------------------------------
+
+  holds(token: string): boolean {
+    const places = this.#tokens.get(token) ?? [];
+    const place = places.find((one) => this.#missing(one) === undefined);
+    if (place === undefined) {
+      this.#world.note(() => {
+        const told = places.map((one) => `${placeName(one)}: ${this.#missing(one)}`);
+        return `${token} is not durable: ${told.join("; ") || "no entry has it"}`;
+      });
+      return false;
+    }
+    const known = this.#acknowledged.get(place.slot);
+    if ((known?.seq ?? 0) < place.seq) this.#acknowledged.set(place.slot, place);
+    return true;
+  }
+
+  /** Why an entry is not on all disks that are in sync; undefined: it is. */
+  #missing(place: Place): string | undefined {
+    const record = this.records.get(place.slot);
+    if (record === undefined) return "its slot has no record";
+    const lacks = record.inSync.find((node) => !this.#has(node, place));
+    return lacks === undefined ? undefined : `${lacks}, in sync in epoch ${record.epoch}, lacks it`;
+  }
+
+  #has(node: NodeId, place: Place): boolean {
+    if (this.excused.has(node) || this.excused.has(`${node} ${place.slot}`)) return true;
+    return this.#machines.get(node)?.copies.get(place.slot)?.has(place) ?? false;
+  }
+
+  /** Everything acknowledged is on every disk in sync: after any change of either. */
+  #checkAcknowledged(slot: string, because: string): void {
+    const place = this.#acknowledged.get(slot);
+    const missing = place && this.#missing(place);
+    if (missing !== undefined) this.#violate("acknowledged-kept", `${placeName(place as Place)}: ${missing}; ${because}`);
+  }
+
+  // --- disks ---------------------------------------------------------------------------------------------------------
+
+  #written(machine: Machine, ops: readonly StoreOp[], by: Pulse): void {
+    for (const op of ops) {
+      if (op.type !== "put") continue;
+      const slot = /^head\/(.*)$/.exec(op.key)?.[1];
+      if (slot !== undefined) this.#headWritten(machine, slot, op.value);
+      const [, log, first] = /^log\/(.+)\/([0-9]+)$/.exec(op.key) ?? [];
+      if (log === undefined || first === undefined) continue;
+      for (const entry of entriesIn(log, op.value)) this.#entryWritten(machine, entry, by);
+    }
+  }
+
+  #entryWritten(machine: Machine, entry: SeenEntry, by: Pulse): void {
+    const name = placeName(entry);
+    const known = this.#entries.get(name);
+    if (known !== undefined && known !== entry.checksum)
+      this.#violate("entry-immutable", `${name} is another entry on ${machine.node}`);
+    const id = `${name} ${entry.checksum}`;
+    if (machine.stale.get(entry.slot)?.has(id) === true)
+      this.#violate("append-above-fence", `${machine.node} wrote ${name}, which it was sent below its fence`);
+    if (known !== undefined) return;
+    this.#entries.set(name, entry.checksum);
+    // The owner writes what is new first, or a replica does, who got it from the owner.
+    const owner = this.#owners.get(`${entry.slot}@${entry.epoch}`);
+    if (owner === undefined) this.#violate("owner-appends", `${name} is of an epoch that nobody owned`);
+    if (owner === machine.node) this.#oneLife(entry.slot, entry.epoch, by);
+    for (const token of asText(entry.payload).match(tokenPattern) ?? []) {
+      const places = this.#tokens.get(token) ?? [];
+      const { slot, epoch, seq, checksum } = entry;
+      this.#tokens.set(token, [...places, { slot, epoch, seq, checksum }]);
+    }
+  }
+
+  /** A process that starts again is another owner: it needs an epoch of its own. */
+  #oneLife(slot: string, epoch: number, by: Pulse): void {
+    const life = this.#lives.get(`${slot}@${epoch}`) ?? by.life;
+    this.#lives.set(`${slot}@${epoch}`, life);
+    if (life !== by.life) this.#violate("one-owner-per-epoch", `lives ${life} and ${by.life} wrote to ${slot} in epoch ${epoch}`);
+  }
+
+  #headWritten(machine: Machine, slot: string, value: Uint8Array): void {
+    const { fence } = decode(value.subarray(4)) as { fence: number };
+    const known = machine.fences.get(slot) ?? 0;
+    if (fence < known)
+      this.#violate("append-above-fence", `the fence of ${slot} on ${machine.node} fell from ${known} to ${fence}`);
+    machine.fences.set(slot, fence);
+  }
+
+  #durable(machine: Machine, ops: readonly StoreOp[]): void {
+    const touched = new Set<string>();
+    for (const op of ops) {
+      const head = op.type === "put" ? /^head\/(.*)$/.exec(op.key)?.[1] : undefined;
+      const [, log, first] = /^log\/(.+)\/([0-9]+)$/.exec(op.key) ?? [];
+      const slot = head ?? log;
+      if (slot === undefined) continue;
+      touched.add(slot);
+      const copy = machine.copies.get(slot) ?? new Copy();
+      machine.copies.set(slot, copy);
+      if (head !== undefined && op.type === "put") {
+        const { baseSeq, incomplete } = decode(op.value.subarray(4)) as { baseSeq: number; incomplete?: boolean };
+        copy.baseSeq = baseSeq;
+        copy.incomplete = incomplete ?? false;
+      } else if (op.type === "put") copy.put(Number(first), entriesIn(slot, op.value));
+      else copy.delete(Number(first));
+    }
+    for (const slot of touched) {
+      if (this.records.get(slot)?.inSync.includes(machine.node) === true)
+        this.#checkAcknowledged(slot, `${machine.node} has changed its log`);
+    }
+  }
+
+  // --- the directory -------------------------------------------------------------------------------------------------
+
+  #rowsDurable(ops: readonly StoreOp[]): void {
+    for (const op of ops) {
+      if (!op.key.startsWith(rowPrefix)) continue;
+      const row = op.type === "put" ? (decode(op.value.subarray(4)) as { value: unknown }) : undefined;
+      this.rowChanged(op.key.slice(rowPrefix.length), row?.value);
+    }
+  }
+
+  /** A row of the directory is this from now on. */
+  rowChanged(key: string, value: unknown): void {
+    if (key.startsWith("slot/")) this.#slotChanged(key.slice("slot/".length), value as SlotRecord | undefined);
+    if (!key.startsWith("member/")) return;
+    const node = key.slice("member/".length);
+    if (value === undefined) this.members.delete(node);
+    else this.members.set(node, value as MemberRecord);
+  }
+
+  #slotChanged(slot: string, record: SlotRecord | undefined): void {
+    const before = this.records.get(slot);
+    if (record === undefined) return this.#violate("record-changes", `the record of ${slot} was deleted`);
+    const { epoch, owner, inSync } = record;
+    this.records.set(slot, record);
+    const known = this.#owners.get(`${slot}@${epoch}`) ?? owner;
+    if (known !== owner) this.#violate("one-owner-per-epoch", `${slot} in epoch ${epoch}: ${known} and ${owner}`);
+    this.#owners.set(`${slot}@${epoch}`, owner);
+    this.#world.note(() => `directory: ${slot} epoch ${epoch} owner ${owner} inSync ${inSync.join(",")} learners ${record.learners.join(",")} want ${record.want ? `${record.want.owner}: ${record.want.replicas.join(",")}` : "-"}`); // prettier-ignore
+    if (!inSync.includes(owner)) this.#violate("record-changes", `${slot}: the owner ${owner} is not in sync`);
+    if (before === undefined) return;
+    if (epoch < before.epoch) this.#violate("record-changes", `${slot}: from epoch ${before.epoch} to ${epoch}`);
+    if (epoch > before.epoch && !before.inSync.includes(owner))
+      this.#violate("record-changes", `${slot}: ${owner} became the owner without being in sync`);
+    // A copy that was damaged has left, and comes back whole.
+    for (const node of before.inSync) if (!inSync.includes(node)) this.excused.delete(`${node} ${slot}`);
+    this.#checkAcknowledged(slot, "its record has changed");
+  }
+
+  // --- what nodes say to each other ----------------------------------------------------------------------------------
+
+  sent(from: NodeId, _to: NodeId, _channel: Channel, message: unknown, by: Pulse): void {
+    const [name, , body] = message as [string, number, Partial<AppendBody> | undefined];
+    if (name !== "replica.append" || body?.slot === undefined || body.epoch === undefined) return;
+    const owner = this.#owners.get(`${body.slot}@${body.epoch}`);
+    if (owner !== from) this.#violate("owner-appends", `${from} appends to ${body.slot} in epoch ${body.epoch}, whose owner is ${owner}`); // prettier-ignore
+    if ((body.chunks?.length ?? 0) > 0) this.#oneLife(body.slot, body.epoch, by);
+  }
+
+  received(from: NodeId, to: NodeId, _channel: Channel, message: unknown): void {
+    const [name, , body] = message as [string, number, Partial<AppendBody> | undefined];
+    const machine = this.#machines.get(to);
+    if (machine === undefined || body?.slot === undefined || body.epoch === undefined) return;
+    const { slot, epoch } = body;
+    if (name === "transfer.begin") machine.stale.delete(slot);
+    if (name !== "replica.append") return;
+    if (!this.members.has(from)) this.#world.note(() => `${from}, who is not a member any more, appends to ${slot}`);
+    const stale = machine.stale.get(slot) ?? new Set();
+    const fresh = machine.fresh.get(slot) ?? new Set();
+    machine.stale.set(slot, stale);
+    machine.fresh.set(slot, fresh);
+    const below = epoch < (machine.fences.get(slot) ?? 0);
+    for (const [, bytes] of body.chunks ?? []) {
+      for (const entry of entriesIn(slot, bytes)) {
+        const id = `${placeName(entry)} ${entry.checksum}`;
+        if (!below) {
+          stale.delete(id);
+          fresh.add(id);
+        } else if (entry.epoch === epoch && !fresh.has(id) && !this.#hasWritten(machine, entry)) stale.add(id);
+      }
+    }
+  }
+
+  #hasWritten(machine: Machine, entry: SeenEntry): boolean {
+    return machine.copies.get(entry.slot)?.has(entry) ?? false;
+  }
+
+  // --- the end -------------------------------------------------------------------------------------------------------
+
+  /** What keeps the cluster from being whole: slots with fewer replicas than wanted, or an owner that is not up. */
+  unsettled(wanted: (record: SlotRecord) => number, isUp: (node: NodeId) => boolean): string | undefined {
+    for (const [slot, record] of this.records) {
+      const { owner, inSync, learners } = record;
+      if (!isUp(owner)) return `${slot}: its owner ${owner} is down`;
+      const lost = inSync.find((node) => !isUp(node));
+      if (lost !== undefined) return `${slot}: ${lost} is in sync and down`;
+      if (inSync.length < wanted(record) || learners.length > 0)
+        return `${slot}: in sync ${inSync.join(",")}, learners ${learners.join(",")}, wanted ${wanted(record)}`;
+    }
+    return undefined;
+  }
+
+  /** The names of keys that differ between the replicas in sync of some slot. Nothing may be under way. */
+  difference(): string | undefined {
+    for (const [slot, { owner, inSync }] of this.records) {
+      const own = this.#contentOf(owner, slot);
+      for (const node of inSync) {
+        if (node === owner) continue;
+        const other = this.#contentOf(node, slot);
+        const differs = [...new Set([...own.keys(), ...other.keys()])].find((key) => own.get(key) !== other.get(key));
+        if (differs !== undefined)
+          return `${slot}: ${differs} is ${own.get(differs)?.length ?? "absent"} on ${owner} and ${other.get(differs)?.length ?? "absent"} on ${node}`;
+      }
+    }
+    return undefined;
+  }
+
+  /** Everything a node holds of a slot, but its head, which is its own. */
+  #contentOf(node: NodeId, slot: string): Map<string, string> {
+    const disk = this.#machines.get(node)?.disk;
+    const spaces = ["record", "reminder", "wake", "quarantine", "dead"].map((space) => `side/${space}/${slot}/`);
+    const found = new Map<string, string>();
+    for (const prefix of [`log/${slot}/`, `snap/${slot}/`, ...spaces]) {
+      for (const [key, value] of disk?.range({ gte: prefix, lt: `${prefix.slice(0, -1)}0` }) ?? [])
+        found.set(key, asText(value));
+    }
+    return found;
+  }
+
+  #violate(checker: CheckerName, detail: string): void {
+    this.#world.violate(checker, detail);
+  }
+}
+
+interface AppendBody {
+  readonly slot: string;
+  readonly epoch: number;
+  readonly chunks: readonly (readonly [number, Uint8Array])[];
+}

@@ -1,0 +1,169 @@
+import { expect } from "chai";
+import { Cluster, codeOf, slot } from "./stage.ts";
+
+describe("replication", () => {
+  let cluster: Cluster;
+  const begin = async (names: readonly string[], options?: ConstructorParameters<typeof Cluster>[1]): Promise<void> => {
+    cluster = new Cluster(1, options);
+    await cluster.start(names);
+  };
+  const keysOf = (name: string): readonly string[] =>
+    cluster.peer(name).disk.keys().filter((key) => /^(log|snap|side)\//.test(key));
+  const all = ["a", "b", "c"];
+
+  it("serves a slot alone, and copies it to the nodes that are wanted", async () => {
+    await begin(all);
+    const log = await cluster.open("a");
+    expect(log.alone).to.equal(true);
+    expect(await cluster.append(log, "one", { side: [{ space: "record", put: "k", value: 1 }] })).to.equal(undefined);
+    await cluster.want("a", all);
+    await cluster.untilRecord(({ inSync }) => inSync.length === 3);
+    expect(log.alone).to.equal(false);
+    expect(await cluster.append(log, "two")).to.equal(undefined);
+    await cluster.pass(100);
+    expect(keysOf("b")).to.deep.equal(keysOf("a"));
+    expect(keysOf("c")).to.deep.equal(keysOf("a"));
+  });
+
+  it("goes on at a replica with everything that was acknowledged", async () => {
+    await begin(all);
+    const log = await cluster.open("b");
+    await cluster.append(log, "one");
+    await cluster.want("b", all);
+    await cluster.untilRecord(({ inSync }) => inSync.length === 3);
+    for (const text of ["two", "three"]) expect(await cluster.append(log, text)).to.equal(undefined);
+    cluster.kill("b");
+    await cluster.failover("c");
+    await cluster.until(() => cluster.peer("c").owned.includes(slot));
+    const next = await cluster.open("c");
+    expect(next.epoch).to.equal(2);
+    expect(await cluster.texts(next)).to.deep.equal(["one", "two", "three"]);
+    expect(await cluster.append(next, "four")).to.equal(undefined);
+    // The dead one is out; back again, it catches up and is in.
+    await cluster.untilRecord(({ inSync }) => !inSync.includes("b"));
+    await cluster.settle(cluster.life("b"));
+    await cluster.untilRecord(({ inSync }) => inSync.includes("b"));
+    await cluster.pass(100);
+    expect(keysOf("b")).to.deep.equal(keysOf("c"));
+  });
+
+  it("moves to the node that is wanted and lets the source go", async () => {
+    await begin(all);
+    const log = await cluster.open("a");
+    await cluster.append(log, "one");
+    await cluster.want("c", ["c", "b"]);
+    const record = await cluster.untilRecord(({ owner, inSync }) => owner === "c" && !inSync.includes("a"));
+    expect(record.inSync).to.have.members(["b", "c"]);
+    expect(cluster.peer("a").ended.map(({ code }) => code)).to.deep.equal(["MOVED"]);
+    const next = await cluster.open("c");
+    expect(await cluster.texts(next)).to.deep.equal(["one"]);
+    expect(await codeOf(cluster.open("a", { once: true }))).to.equal("MOVED");
+  });
+
+  it("does not acknowledge without a replica that is cut off until that one is out", async () => {
+    await begin(all);
+    const log = await cluster.open("a");
+    await cluster.want("a", all);
+    await cluster.untilRecord(({ inSync }) => inSync.length === 3);
+    cluster.network.cut("a", "c");
+    let done = false;
+    log.append({ atMs: 1, actor: "pad/x", events: [{ text: "held" }], answers: [], side: [] }, () => (done = true));
+    await cluster.pass(200);
+    expect(done).to.equal(false);
+    await cluster.until(() => done);
+    expect((await cluster.record()).inSync).to.have.members(["a", "b"]);
+    cluster.network.heal();
+    await cluster.untilRecord(({ inSync }) => inSync.length === 3);
+  });
+
+  it("an owner that was cut off cannot commit nor confirm once another took over", async () => {
+    await begin(["d", "a", "b"]);
+    const log = await cluster.open("a");
+    await cluster.want("a", ["a", "b"]);
+    await cluster.untilRecord(({ inSync }) => inSync.length === 2);
+    for (const other of ["d", "b"]) {
+      cluster.network.cut("a", other);
+      cluster.network.cut(other, "a");
+    }
+    await cluster.failover("b");
+    const next = await cluster.open("b");
+    expect(await cluster.append(next, "new")).to.equal(undefined);
+    let appended: unknown = "waits";
+    let confirmed: unknown = "waits";
+    log.append({ atMs: 1, actor: "pad/x", events: [{ text: "old" }], answers: [], side: [] }, (error) => {
+      appended = error?.code ?? "acknowledged";
+    });
+    log.confirm((error) => (confirmed = error?.code ?? "confirmed"));
+    await cluster.pass(1_000);
+    expect([appended, confirmed]).to.deep.equal(["waits", "waits"]);
+    cluster.network.heal();
+    await cluster.until(() => appended !== "waits" && confirmed !== "waits");
+    expect([appended, confirmed]).to.deep.equal(["FENCED", "FENCED"]);
+    // Its log has an entry that nobody acknowledged: it becomes like the others again.
+    await cluster.want("b", ["b", "a"]);
+    await cluster.untilRecord(({ inSync }) => inSync.includes("a"));
+    await cluster.pass(100);
+    expect(keysOf("a")).to.deep.equal(keysOf("b"));
+    expect(await cluster.texts(next)).to.deep.equal(["new"]);
+  });
+
+  it("gives an actor a slot of its own, with everything it has", async () => {
+    await begin(all);
+    const log = await cluster.open("a");
+    await cluster.want("a", all);
+    await cluster.untilRecord(({ inSync }) => inSync.length === 3);
+    await cluster.append(log, "one", { side: [{ space: "record", put: "k", value: "kept" }] });
+    await cluster.append(log, "other", { actor: "pad/y" });
+    log.snapshot("pad/x", log.lastSeq, { folded: 1 }, () => undefined);
+    await cluster.settle(log.split("pad/x"));
+    const peer = cluster.peer("a");
+    const own = await cluster.settle(peer.replication.open("pad/x", () => undefined));
+    expect((await cluster.settle(own.recover("pad/x" as never))).snapshot?.body).to.deep.equal({ folded: 1 });
+    const rows = await cluster.settle(own.readSide("record", "pad/x", { from: "", to: "~", limit: 9 }));
+    expect(rows.map(({ value }) => value)).to.deep.equal(["kept"]);
+    expect((await cluster.settle(log.recover("pad/x"))).snapshot).to.equal(undefined);
+    expect(await cluster.texts(log, "pad/y")).to.deep.equal(["other"]);
+    const appended = new Promise((resolve) =>
+      own.append({ atMs: 1, actor: "pad/x", events: [{ text: "after" }], answers: [], side: [] }, resolve),
+    );
+    expect(await cluster.settle(appended)).to.equal(undefined);
+  });
+
+  it("a node that restarts takes a new epoch before it serves again", async () => {
+    await begin(all);
+    const log = await cluster.open("b");
+    await cluster.append(log, "one");
+    cluster.kill("b");
+    await cluster.settle(cluster.life("b"));
+    const again = await cluster.open("b");
+    expect(again.epoch).to.be.greaterThan(log.epoch);
+    expect(await cluster.texts(again)).to.deep.equal(["one"]);
+  });
+
+  it("a copy that is damaged steps out, is thrown away, and comes back whole", async () => {
+    await begin(all);
+    const log = await cluster.open("a");
+    await cluster.want("a", all);
+    await cluster.untilRecord(({ inSync }) => inSync.length === 3);
+    await cluster.append(log, "one");
+    cluster.kill("c");
+    await cluster.untilRecord(({ inSync }) => inSync.length === 2);
+    const disk = cluster.peer("c").disk;
+    expect(disk.flipBit(disk.keys().find((key) => key.startsWith("log/")) as string, 77)).to.equal(true);
+    await cluster.append(log, "two");
+    await cluster.settle(cluster.life("c"));
+    await cluster.untilRecord(({ inSync }) => inSync.length === 3);
+    await cluster.pass(200);
+    expect(keysOf("c")).to.deep.equal(keysOf("a"));
+  });
+
+  it("refuses to serve with fewer in sync than asked for, and serves when one more has caught up", async () => {
+    await begin(all, { minInSync: 2 });
+    const opening = cluster.peer("a").replication.open(slot, () => undefined);
+    await cluster.untilRecord(({ owner }) => owner === "a").catch(() => cluster.pass(500));
+    await cluster.want("a", ["a", "b"]);
+    const log = await cluster.settle(opening);
+    expect((await cluster.record()).inSync).to.have.members(["a", "b"]);
+    expect(await cluster.append(log, "one")).to.equal(undefined);
+  });
+});
