@@ -1,5 +1,11 @@
 import Table from "cli-table3";
-import type { ClusterNodeRow, ClusterSlotRow, ClusterSummary, InvitationIssued } from "../protocols/index.ts";
+import {
+  roles,
+  type ClusterNodeRow,
+  type ClusterSlotRow,
+  type ClusterSummary,
+  type InvitationIssued,
+} from "../protocols/index.ts";
 import { counted, describeDuration, paint, withoutControls } from "./output.ts";
 
 /** How a cluster looks as text: `plexus nodes`, `plexus slots`, `plexus invite`. Pure; what comes from other nodes is
@@ -175,7 +181,8 @@ export function joinCommand(issued: InvitationIssued, labels: Readonly<Record<st
     /^[\w@%+=:,./-]*$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
   return [
     "plexus up",
-    ...issued.roles.map((role) => `--role ${role}`),
+    // All roles are what a node has anyway.
+    ...(issued.roles.length === roles.length ? [] : issued.roles).map((role) => `--role ${role}`),
     ...Object.entries(labels).map(([name, value]) => `--label ${quoted(`${name}=${value}`)}`),
     `--join ${quoted(withoutControls(issued.token))}`,
   ].join(" ");

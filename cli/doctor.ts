@@ -39,7 +39,8 @@ export async function doctor(config: Config, flags: { readonly json: boolean }, 
   const running = await findRunning(config);
   for (const check of await dataChecks(config, running)) show(check);
   for (const check of await modelChecks(config)) show(check);
-  show(await portCheck(config, running));
+  for (const check of await portChecks(config, running)) show(check);
+  for (const check of await directoryChecks(config)) show(check);
 
   const bad = checks.filter((check) => check.state === "bad").length;
   const warnings = checks.filter((check) => check.state === "warning").length;
@@ -256,12 +257,23 @@ function judgeModel(model: ModelInfo): Check {
   return { name: "Model", state: "bad", says: `${model.model}: ${says}` };
 }
 
-async function portCheck(config: Config, running: string | undefined): Promise<Check> {
-  const name = "Port";
-  const { host, port } = config;
+async function portChecks(config: Config, running: string | undefined): Promise<readonly Check[]> {
+  const isHeld = running !== undefined && new URL(running).port === String(config.port);
+  return [
+    await portCheck("Port", config, isHeld),
+    // The node that holds the one holds the other, as far as anybody can see from here.
+    await portCheck("Mesh port", config.mesh, isHeld),
+  ];
+}
+
+async function portCheck(
+  name: string,
+  at: { readonly host: string; readonly port: number },
+  isHeld: boolean,
+): Promise<Check> {
+  const { host, port } = at;
   if (port === 0) return { name, state: "good", says: "any free one" };
-  if (running !== undefined && new URL(running).port === String(port))
-    return { name, state: "good", says: `${port} is held by the running node` };
+  if (isHeld) return { name, state: "good", says: `${port} is held by the running node` };
   const problem = await new Promise<NodeJS.ErrnoException | undefined>((resolve) => {
     const server = createServer();
     server.once("error", resolve);
@@ -274,4 +286,30 @@ async function portCheck(config: Config, running: string | undefined): Promise<C
         state: "bad",
         says: `${host}:${port}: ${describeRefusal(problem)}`,
       };
+}
+
+/** Each member of etcd has a page that says whether it takes writes. */
+async function directoryChecks({ directory }: Config): Promise<readonly Check[]> {
+  if (directory.kind === "embedded") return [];
+  return await Promise.all(
+    directory.endpoints.map(async (endpoint): Promise<Check> => {
+      const name = "etcd";
+      try {
+        const signal = AbortSignal.timeout(cliLimits.etcdTimeoutMs);
+        const response = await fetch(new URL("/health", endpoint), { signal });
+        const { health } = (await response.json()) as { readonly health?: unknown };
+        if (String(health) === "true") return { name, state: "good", says: `${endpoint} answers and has a leader` };
+        return {
+          name,
+          state: "bad",
+          says: `${endpoint} answers, but takes no writes`,
+          hint: "Look at etcd's own log.",
+        };
+      } catch (thrown) {
+        const { cause } = thrown as { readonly cause?: unknown };
+        const says = `${endpoint}: ${describeRefusal(cause ?? thrown)}`;
+        return { name, state: "bad", says, hint: "Most of its members must answer; without them nothing fails over." };
+      }
+    }),
+  );
 }

@@ -46,4 +46,6 @@ export const cliLimits = {
   stopGraceMs: 2_000,
   /** `plexus doctor`: loading all models. */
   modelLoadTimeoutMs: 120_000,
+  /** `plexus doctor`: one member of etcd. */
+  etcdTimeoutMs: 3_000,
 } as const;

@@ -29,6 +29,7 @@ interface UpOptions {
   readonly join?: string;
   readonly meshHost?: string;
   readonly meshPort?: number;
+  readonly announce?: readonly string[];
   readonly peer?: readonly string[];
   readonly mdns?: boolean;
   readonly etcd?: readonly string[];
@@ -58,6 +59,7 @@ export function upConfig(options: UpOptions): ConfigInput {
     mesh: {
       ...(options.meshHost !== undefined && { host: options.meshHost }),
       ...(options.meshPort !== undefined && { port: options.meshPort }),
+      ...(options.announce !== undefined && { announce: [...options.announce] }),
       ...(options.peer !== undefined && { peers: [...options.peer] }),
       ...(options.mdns !== undefined && { mdns: options.mdns }),
     },
@@ -117,8 +119,13 @@ export function createProgram(version: string, output: Output, onExit: (code: nu
       wholeNumber("The port"),
     )
     .option(
+      "--announce <multiaddr>",
+      "address to be known by among nodes, where it is not --mesh-host; repeatable",
+      collect<string>,
+    )
+    .option(
       "--peer <multiaddr>",
-      "where another node of the cluster is, repeatable: /ip4/10.0.0.5/tcp/7071",
+      "where another node of the cluster is, repeatable: /ip4/10.0.0.5/tcp/7071/p2p/ID",
       collect<string>,
     )
     .option("--mdns", "look for nodes of the cluster in the local network")

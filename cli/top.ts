@@ -125,7 +125,7 @@ function nodeLines(nodes: readonly ClusterNodeRow[], columns: number): readonly 
           memoryBytes === undefined ? "" : describeBytes(memoryBytes),
         ];
         const load = bar((turnsPerSecond ?? 0) / busiest, barWidth);
-        const text = `${cut(node.name, 14)} ${cut(stateOf(node), 15)} ${load} ${numbers(cells)}`;
+        const text = `${cut(node.name, 14)} ${cut(stateOf({ ...node, self: false }), 15)} ${load} ${numbers(cells)}`;
         return [text, node.up ? (node.state === "draining" ? "yellow" : undefined) : "red"];
       }),
   ];

@@ -83,7 +83,10 @@ function explainStart(thrown: unknown, config: Config): unknown {
 function explainJoin(thrown: unknown): unknown {
   const refusal = failureOf(thrown);
   const hints: Partial<Record<Failure["code"], string>> = {
-    NAME_TAKEN: "another node of the cluster has this name; choose one with --name",
+    INVITATION_INVALID:
+      refusal.details?.["roles"] === undefined
+        ? "tokens work once and expire; `plexus invite` on a node of the cluster prints a new one"
+        : "name the roles of the invitation: `plexus invite` printed them as --role …",
     NOT_A_PEER: "start with an empty data folder (--data) and a new invitation (--join) to become a node again",
   };
   const hint = hints[refusal.code];

@@ -27,6 +27,7 @@ export const fields: readonly Field[] = [
   { name: "join", variable: "PLEXUS_JOIN", form: "text", live: false, says: "token of an invitation, used once" },
   { name: "mesh.host", variable: "PLEXUS_MESH_HOST", form: "text", live: false, says: "address for other nodes" },
   { name: "mesh.port", variable: "PLEXUS_MESH_PORT", form: "integer", live: false, says: "port for other nodes" },
+  { name: "mesh.announce", variable: "PLEXUS_MESH_ANNOUNCE", form: "list", live: false, says: "multiaddrs, by commas" },
   { name: "mesh.peers", variable: "PLEXUS_MESH_PEERS", form: "list", live: false, says: "multiaddrs, by commas" },
   { name: "mesh.mdns", variable: "PLEXUS_MESH_MDNS", form: "boolean", live: false, says: "true or false" },
   { name: "directory.kind", variable: "PLEXUS_DIRECTORY", form: "text", live: false, says: "embedded or etcd" },

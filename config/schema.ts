@@ -31,20 +31,23 @@ const limitsSchema = schema.object({
   drainTimeoutMs: Type.Integer({ minimum: 100, maximum: 600_000 }),
 });
 
-/** A multiaddr that TCP can dial, with or without the peer's id: `/ip4/10.0.0.5/tcp/7071`. */
-const multiaddr = Type.String({
-  pattern: "^/(ip4|ip6|dns|dns4|dns6)/[^/\\s]{1,253}/tcp/\\d{1,5}(/p2p/[A-Za-z0-9]{1,128})?$",
-  maxLength: 500,
-  description: "A multiaddr like /ip4/10.0.0.5/tcp/7071",
-});
+/** A multiaddr that TCP can dial, and the peer id that must answer there where `peer` asks for one. */
+const multiaddr = (peer: "named" | "unnamed") =>
+  Type.String({
+    pattern: `^/(ip4|ip6|dns|dns4|dns6)/[^/\\s]{1,253}/tcp/\\d{1,5}${peer === "named" ? "/p2p/[A-Za-z0-9]{1,128}" : ""}$`,
+    maxLength: 500,
+    description: `A multiaddr like /ip4/10.0.0.5/tcp/7071${peer === "named" ? "/p2p/12D3KooW…" : ""}`,
+  });
 
 const meshSchema = schema.object({
   /** Where this node listens for other nodes. 127.0.0.1: nodes of this machine only. */
   host: Type.String({ minLength: 1, maxLength: 253 }),
   /** 0 takes any free port: for tries, because the others look for a restarted node where it was. */
   port: Type.Integer({ minimum: 0, maximum: 65_535 }),
+  /** Addresses to be known by, where they are not those it listens at: behind address translation, in containers. */
+  announce: Type.Array(multiaddr("unnamed"), { maxItems: 8 }),
   /** Nodes to look for at the start, beside those that the node remembers. */
-  peers: Type.Array(multiaddr, { maxItems: 64 }),
+  peers: Type.Array(multiaddr("named"), { maxItems: 64 }),
   /** Look for nodes of the cluster in the local network. */
   mdns: Type.Boolean(),
 });
@@ -134,7 +137,7 @@ export const configDefaults = {
   gpu: "off",
   contextTokens: 4096,
   signUp: "open",
-  mesh: { host: "127.0.0.1", peers: [], mdns: false },
+  mesh: { host: "127.0.0.1", announce: [], peers: [], mdns: false },
   directory: { kind: "embedded" },
   replicas: 3,
   minInSync: 1,

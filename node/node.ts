@@ -1,30 +1,36 @@
-/** One node, put together: this is the only place where kernel, journal, directory, inference and gateway meet.
+/** One node, put together on the real ports: disk, network card, inference host, web server.
  *
- *      store ─► journal, directory ─► inference host ─► kernel ─► gateway            started in this order,
- *                                                                                    stopped in reverse
+ *      store ─► (join) ─► journal ─► inference host ─► peer ─► mesh ─► gateway        started in this order,
+ *                                                                                     stopped in reverse
  *
- *  A single node is a cluster of one: the same slots, epochs, fence and journal as many nodes, with itself as the only
- *  in-sync replica and the embedded directory. */
+ *  `peer.ts` is everything between them and knows no real thing; the simulation runs the same. */
+import { createHash } from "node:crypto";
 import { stat } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { behaviors } from "../actors/index.ts";
 import type { Config } from "../config/index.ts";
 import {
   failure,
+  failureOf,
   ok,
   PlexusError,
   refused,
+  roles as allRoles,
   type ClusterView,
   type ModelInfo,
   type Result,
 } from "../protocols/index.ts";
 import { startInferenceHost, type InferenceHost, type RuntimeEvent } from "../runtimes/index.ts";
-import { createDirectory } from "./directory/index.ts";
-import { adminCodeHash, createGateway, createHub } from "./gateway/index.ts";
-import { createKernel, type Kernel } from "./kernel/index.ts";
+import { createEmbeddedDirectory } from "./directory/index.ts";
+import { adminCodeHash, createGateway } from "./gateway/index.ts";
+import { asPlace, readHome, writeHome, type DirectoryPlace, type Home } from "./home.ts";
+import type { Kernel } from "./kernel/index.ts";
+import { createLateTransport } from "./late-transport.ts";
+import type { Mesh } from "./mesh/index.ts";
+import { createPeer, etcdPrefix, type Peer } from "./peer.ts";
 import { createClock, createMetrics, createRandom, openLevelStore } from "./platform/index.ts";
-import type { Clock, Log, Meter } from "./ports.ts";
-import { openJournal, verifyJournal as verifyStore } from "./storage/index.ts";
+import type { Clock, Log, Meter, Store } from "./ports.ts";
+import { openJournal, readFormat, verifyJournal as verifyStore } from "./storage/index.ts";
 
 /** What the process around the node brings. */
 export interface NodePlatform {
@@ -54,8 +60,8 @@ const echoModel = "echo";
 
 const askTimeoutMs = 10_000;
 
-/** Starts a node. Errors: DATA_FOLDER_IN_USE, DATA_FORMAT_UNKNOWN, DATA_DAMAGED, CONFIG_INVALID (port taken). What was
- *  started before an error is stopped again. */
+/** Starts a node. Errors: DATA_FOLDER_IN_USE, DATA_FORMAT_UNKNOWN, DATA_DAMAGED, CONFIG_INVALID (port taken), and when it
+ *  joins INVITATION_INVALID, VERSION_UNSUPPORTED, UNREACHABLE. What was started before an error is stopped again. */
 export async function startNode(config: Config, platform: NodePlatform): Promise<RunningNode> {
   const { log, version } = platform;
   const clock = createClock();
@@ -81,9 +87,17 @@ export async function startNode(config: Config, platform: NodePlatform): Promise
 
     const store = await openLevelStore(journalFolder(config.data));
     stops.push(() => store.close());
-    const identity = { cluster: randomHex(random.bytes(8)), node: randomHex(random.bytes(8)) };
-    const journal = await openJournal({ store, clock, log, meter, identity });
-    const { node } = journal.format;
+    const fresh = { cluster: randomHex(random.bytes(8)), node: randomHex(random.bytes(8)) };
+    const joined = await joinIfAsked(config, { store, clock, log, version });
+    const journal = await openJournal({ store, clock, log, meter, identity: joined?.identity ?? fresh });
+    const { node, cluster } = journal.format;
+    let home: Home = { ...(joined?.home ?? (await readHome(store)) ?? firstHome(journal.format, config)) };
+    home = { ...home, starts: home.starts + 1 };
+    await writeHome(store, home);
+    const remember = (change: Partial<Home>): void => {
+      home = { ...home, ...change };
+      writeHome(store, home).catch((error: unknown) => log.error("node.home.unwritten", { error }));
+    };
 
     const runtime = startInferenceHost({
       models: config.models.map((entry) => modelSpec(entry, config)),
@@ -93,31 +107,102 @@ export async function startNode(config: Config, platform: NodePlatform): Promise
     });
     stops.push((deadlineMs) => runtime.stop(deadlineMs));
 
-    const hub = createHub();
-    const directory = createDirectory({ store });
-    const kernel = createKernel({
+    let connections = (): number => 0;
+    const transport = createLateTransport(node);
+    const mesh = Promise.withResolvers<Mesh>();
+    mesh.promise.catch(() => undefined);
+    const peer = createPeer({
       node,
-      behaviors,
+      cluster,
+      store,
       journal,
-      directory,
+      transport,
+      directory: home.directory,
+      behaviors,
       runtime,
-      publisher: hub,
       clock,
       random,
       log,
       meter,
+      policy: { replicas: config.replicas, minInSync: config.minInSync },
+      seed: home.members,
+      load: () => ({
+        connections: connections(),
+        eventLoopLagMs: Math.round(metrics.lagMs()),
+        memoryBytes: process.memoryUsage.rss(),
+      }),
+      invite: async (terms) => {
+        const { createInvitation } = await import("./mesh/index.ts");
+        const { peer: key, addresses } = await mesh.promise;
+        const offer = {
+          roles: terms.roles ?? config.roles,
+          labels: terms.labels ?? {},
+          expiresInMs: terms.expiresInMs ?? invitationMs,
+          cluster,
+          peer: key,
+          addresses: addresses(),
+        };
+        const made = await createInvitation(peer.directory, offer, { clock, random });
+        return made.ok ? ok({ ...made.value, roles: offer.roles }) : made;
+      },
+      placed: (place) => remember({ directory: place }),
+      evicted: () => log.error("node.evicted", { node, cluster }),
     });
-    stops.push((deadlineMs) => kernel.stop(deadlineMs));
+    stops.push((deadlineMs) => peer.stop(deadlineMs));
+    peer.membership.onChange(() => {
+      const { members } = peer.membership.members();
+      if (members.length > 0 && JSON.stringify(members) !== JSON.stringify(home.members)) remember({ members });
+    });
+
+    const known = home.members.find((member) => member.node === node);
+    const own = {
+      node,
+      // The cluster may have made it unique.
+      name: known?.name.replace(/-\d+$/, "") === config.name ? known.name : config.name,
+      peer: known?.peer ?? "",
+      addresses: known?.addresses ?? [],
+      roles: config.roles.length === allRoles.length ? (known?.roles ?? config.roles) : config.roles,
+      labels: config.labels,
+      models: config.models.map((model) => model.name),
+      gpu: config.gpu !== "off",
+      weight: config.weight,
+      version,
+      url: known?.url ?? "",
+    };
+    const openMesh = async (): Promise<Mesh> => {
+      const started = await startMeshOf(config, { peer, home, clock, random, log, meter, version, node, cluster });
+      transport.attach(started.transport);
+      mesh.resolve(started);
+      return started;
+    };
+    // A node that is alone serves first and listens for others then; one of many needs them to serve.
+    const alone = home.members.every((member) => member.node === node) && home.directory.kind === "embedded";
+    let open: Mesh | undefined;
+    if (!alone) {
+      open = await openMesh();
+      const opened = open;
+      stops.push((deadlineMs) => opened.stop(deadlineMs));
+    }
 
     // The cluster's own memory first: whether an admin exists decides what sign-up asks for.
     const adminCode = createAdminCode(random.bytes(12));
-    await registerNode(kernel, { node, config, adminCodeHash: adminCodeHash(adminCode) });
-    const adminNeeded = async (): Promise<boolean> => (await describeCluster(kernel)).adminNeeded;
+    const founder = joined === undefined && home.directory.kind !== "embedded" ? true : home.directory.kind === "embedded" && home.directory.host === node; // prettier-ignore
+    const member = await peer.start(
+      { ...own, ...(open && { peer: open.peer, addresses: open.addresses() }) },
+      { found: founder },
+    );
+    if (!member.ok) throw new PlexusError(member.error);
+    const registered = registerNode(peer.kernel, { node, config, adminCodeHash: adminCodeHash(adminCode) });
+    // The cluster's role-manager may be elsewhere, and away for now: a node of many starts without it.
+    if (alone) await registered;
+    else registered.catch((error: unknown) => log.warn("node.register.failed", { failure: failureOf(error) }));
+    const adminNeeded = async (): Promise<boolean> => (await describeCluster(peer.kernel)).adminNeeded;
 
     const gateway = await createGateway({
-      kernel,
-      runtime,
-      hub,
+      kernel: peer.kernel,
+      runtime: peer.runtime,
+      hub: peer.hub,
+      cluster: peer.control,
       clock,
       random,
       log,
@@ -130,16 +215,16 @@ export async function startNode(config: Config, platform: NodePlatform): Promise
       adminNeeded,
       adminCodeHash: adminCodeHash(adminCode),
       metricsText: () => metrics.text(),
-      readiness: () => readiness(kernel),
+      readiness: () => readiness(peer.kernel),
       status: () => ({
         version,
         node,
         startedAtMs,
         uptimeMs: clock.nowMs() - startedAtMs,
         roles: config.roles,
-        models: runtime.models(),
-        actors: { active: kernel.status().active, quarantined: kernel.status().quarantined },
-        slots: { open: kernel.status().slotsOpen, quarantined: kernel.status().slotsQuarantined },
+        models: peer.runtime.models(),
+        actors: { active: peer.kernel.status().active, quarantined: peer.kernel.status().quarantined },
+        slots: { open: peer.kernel.status().slotsOpen, quarantined: peer.kernel.status().slotsQuarantined },
         journal: { ...journal.written, location: store.location },
         eventLoopLagMs: metrics.lagMs(),
         memoryBytes: process.memoryUsage.rss(),
@@ -148,17 +233,137 @@ export async function startNode(config: Config, platform: NodePlatform): Promise
       ...(platform.controlToken !== undefined && { controlToken: platform.controlToken }),
     });
     stops.push((deadlineMs) => gateway.stop(deadlineMs));
+    connections = () => gateway.connections();
 
-    // Last, because actors that were interrupted go on at once, and their events need somebody to hear them.
-    await kernel.start();
     await modelsSettled(runtime, clock);
     log.info("node.ready", { node, url: gateway.url, startedInMs: Math.round(clock.nowMs() - startedAtMs) });
-    const running = { url: gateway.url, node, stop, get models() { return runtime.models(); } }; // prettier-ignore
-    return (await adminNeeded()) ? { ...running, models: runtime.models(), adminCode } : running;
+    const tell = (at: Mesh): Promise<unknown> =>
+      peer.membership.update({ peer: at.peer, addresses: at.addresses(), url: gateway.url });
+    if (open) void tell(open);
+    else {
+      void openMesh().then(
+        (opened) => {
+          stops.push((deadlineMs) => opened.stop(deadlineMs));
+          return tell(opened);
+        },
+        (error: unknown) => {
+          mesh.reject(error);
+          log.error("mesh.unavailable", { failure: failureOf(error), error });
+        },
+      );
+    }
+    const running = { url: gateway.url, node, stop, get models() { return peer.runtime.models(); } }; // prettier-ignore
+    const needed = await adminNeeded().catch(() => false);
+    return needed ? { ...running, models: peer.runtime.models(), adminCode } : running;
   } catch (error) {
     await stop(askTimeoutMs);
     throw error;
   }
+}
+
+/** How long an invitation is good for when nobody says otherwise. */
+const invitationMs = 3_600_000;
+
+const firstHome = (format: { readonly cluster: string; readonly node: string }, config: Config): Home => ({
+  cluster: format.cluster,
+  directory:
+    config.directory.kind === "etcd"
+      ? { kind: "etcd", endpoints: config.directory.endpoints, prefix: etcdPrefix(format.cluster) }
+      : { kind: "embedded", host: format.node },
+  members: [],
+  starts: 0,
+});
+
+/** Redeems the invitation in the configuration, unless this folder is a member already: the same command starts a node for
+ *  the first time and ever after. Errors: INVITATION_INVALID, CONFIG_INVALID (a folder of another cluster). */
+async function joinIfAsked(
+  config: Config,
+  at: { readonly store: Store; readonly clock: Clock; readonly log: Log; readonly version: string },
+): Promise<
+  { readonly identity: { readonly cluster: string; readonly node: string }; readonly home: Home } | undefined
+> {
+  if (config.join === undefined) return undefined;
+  const { store, clock, log, version } = at;
+  const { joinCluster, openNodeKey, readToken } = await import("./mesh/index.ts");
+  const token = readToken(config.join);
+  if (!token.ok) throw new PlexusError(token.error);
+  const home = await readHome(store);
+  if (home?.cluster === token.value.cluster) return undefined;
+  if (home !== undefined || (await readFormat(store)) !== undefined)
+    throw new PlexusError(
+      failure("CONFIG_INVALID", {
+        field: "join",
+        reason: "this data folder belongs to another cluster; start with an empty one (--data)",
+      }),
+    );
+  const key = await openNodeKey(config.data);
+  // From the key, so that a join whose answer was lost is repeated by the same node.
+  const node = createHash("sha256").update(key.peer).digest("hex").slice(0, 16);
+  const joined = await joinCluster({
+    token: config.join,
+    key,
+    node: {
+      node,
+      name: config.name,
+      addresses: [],
+      // All roles is what holds when nobody says otherwise: then the invitation says which.
+      ...(config.roles.length < allRoles.length && { roles: config.roles }),
+      labels: config.labels,
+      models: config.models.map((model) => model.name),
+      gpu: config.gpu !== "off",
+      weight: config.weight,
+      version,
+      url: "",
+      incarnation: 0,
+    },
+    clock,
+  });
+  if (!joined.ok) throw new PlexusError(joined.error);
+  const { cluster, members, directory } = joined.value;
+  const place = asPlace(directory);
+  if (place === undefined) throw new PlexusError(failure("BAD_FRAME", { reason: "the cluster names no directory" }));
+  log.info("node.joined", { cluster, node, name: joined.value.member.name, members: members.length });
+  return { identity: { cluster, node }, home: { cluster, directory: place, members, starts: 0 } };
+}
+
+/** Starts listening for the other nodes. Loaded late: it is a large part of the program, and a node alone answers sooner
+ *  without it. */
+async function startMeshOf(
+  config: Config,
+  at: {
+    readonly peer: Peer;
+    readonly home: Home;
+    readonly clock: Clock;
+    readonly random: ReturnType<typeof createRandom>;
+    readonly log: Log;
+    readonly meter: Meter;
+    readonly version: string;
+    readonly node: string;
+    readonly cluster: string;
+  },
+): Promise<Mesh> {
+  const { createAdmission, openNodeKey, startMesh } = await import("./mesh/index.ts");
+  const { peer, home, clock, random, log, meter, version, node, cluster } = at;
+  const started = await startMesh({
+    node,
+    cluster,
+    version,
+    incarnation: home.starts,
+    key: await openNodeKey(config.data),
+    listen: config.mesh,
+    members: () => peer.membership.members().members,
+    onMembersChange: (listener) => peer.membership.onChange(listener),
+    peers: config.mesh.peers,
+    mdns: config.mesh.mdns,
+    clock,
+    random,
+    log,
+    meter,
+    admission: createAdmission({ directory: peer.directory, clock }),
+    directoryInfo: (): DirectoryPlace => peer.place() ?? home.directory,
+  });
+  log.info("mesh.listening", { peer: started.peer, addresses: started.addresses() });
+  return started;
 }
 
 /** Where the journal lies in a data folder. */
@@ -172,7 +377,7 @@ export async function verifyJournal(data: string): ReturnType<typeof verifyStore
   const metrics = createMetrics();
   try {
     const verified = await verifyStore({ store, clock: createClock(), meter: metrics.meter });
-    await createDirectory({ store }).list();
+    await createEmbeddedDirectory({ store }).list("");
     return verified;
   } finally {
     metrics.stop();

@@ -35,6 +35,9 @@ export function watchSlots(directory: Directory): SlotTable {
     rows.set(slot, row);
     tell(slot, row);
   };
+  /** The newest revision that the watch has told of. Whatever is not newer was told already, or has been replaced or
+   *  removed since. Revisions rise over all rows, also when the directory is moved. */
+  let told = 0;
   const forget = (slot: SlotId): void => {
     if (rows.delete(slot)) tell(slot, undefined);
   };
@@ -43,19 +46,32 @@ export function watchSlots(directory: Directory): SlotTable {
     reset(all) {
       const present = new Set(all.map(({ key }) => key.slice(slotPrefix.length)));
       for (const slot of rows.keys()) if (!present.has(slot)) forget(slot);
-      for (const row of all) learn(asSlot(row) as SlotRow);
+      for (const row of all) {
+        learn(asSlot(row) as SlotRow);
+        told = Math.max(told, row.revision);
+      }
       current = true;
       markReady();
     },
-    changed: (row) => learn(asSlot(row) as SlotRow),
-    removed: (key) => forget(key.slice(slotPrefix.length) as SlotId),
+    changed(row) {
+      told = row.revision;
+      learn(asSlot(row) as SlotRow);
+    },
+    removed(key, revision) {
+      told = revision;
+      const slot = key.slice(slotPrefix.length) as SlotId;
+      // A compare-and-set's answer may have told of the slot's next life before the watch tells of this end.
+      if ((rows.get(slot)?.revision ?? 0) < revision) forget(slot);
+    },
     stale: () => void (current = false),
   });
 
   return {
     get: (slot) => rows.get(slot),
     rows: () => rows.values(),
-    learn,
+    learn(row) {
+      if (row.revision > told) learn(row);
+    },
     ready: () => ready,
     get current() {
       return current;

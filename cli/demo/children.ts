@@ -26,7 +26,7 @@ export interface DemoEnd {
 
 /** The processes of the demonstration. */
 export interface DemoChildren {
-  /** Resolves when the node is ready. Error: UNREACHABLE when it ends before. */
+  /** Resolves when the node is ready. Errors: UNREACHABLE when it ends before, STOPPING. */
   start(node: DemoNode, token?: string): Promise<DemoChild>;
   /** Those that run. */
   alive(): number;
@@ -46,6 +46,7 @@ export function createDemoChildren(main: string, onEnd: (end: DemoEnd) => void):
 
   return {
     async start(node, token) {
+      if (stopping) throw new PlexusError(failure("STOPPING"));
       const log = await open(node.log, "a", 0o600);
       // The channel is never written to: a node that loses it stops, so that none outlives the demonstration.
       const child = spawn(process.execPath, [main, ...argumentsOf(node, token), "--json"], {

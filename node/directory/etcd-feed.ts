@@ -80,16 +80,22 @@ export function createEtcdFeed(ports: {
     const { stream, end } = await servers.watch();
     const attempt = { seen: 0, over: false };
     try {
+      if (run.stopped) return "stopped";
       const broken = new Promise((resolve) => {
-        stream.on("error", resolve);
-        stream.on("end", () => resolve("the server ended the stream"));
+        const fail = (because: unknown): void => {
+          // What comes after a gap must not be told.
+          attempt.over = true;
+          resolve(because);
+        };
+        stream.on("error", fail);
+        stream.on("end", () => fail("the server ended the stream"));
         stream.on("data", (response: IWatchResponse) => {
-          if (attempt.over) return;
-          if (response.canceled) return resolve(response.cancel_reason || "the server cancelled the watch");
+          if (attempt.over || run.stopped) return;
+          if (response.canceled) return fail(response.cancel_reason || "the server cancelled the watch");
           try {
             for (const event of ports.toEvents(response)) tell(event);
           } catch (error) {
-            return resolve(error);
+            return fail(error);
           }
           attempt.seen = Math.max(attempt.seen, Number(response.header.revision));
         });
@@ -97,12 +103,8 @@ export function createEtcdFeed(ports: {
       stream.write({ create_request: { ...range, start_revision: level.revision + 1 } });
       rows = new Map(level.rows.map((row) => [row.key, row]));
       for (const watch of watches) begin(watch);
-      run.retryMs = limits.retryMinMs;
-      return await Promise.race([
-        broken,
-        run.stopping,
-        prove(run, attempt, () => stream.write({ progress_request: {} })),
-      ]);
+      const doubted = prove(run, attempt, () => stream.write({ progress_request: {} }));
+      return await Promise.race([broken, run.stopping, doubted]);
     } finally {
       attempt.over = true;
       end(!run.stopped);
@@ -128,6 +130,8 @@ export function createEtcdFeed(ports: {
         ask();
         await run.pause(limits.callTimeoutMs / progressAsksMax);
       }
+      // Not before: a stream that breaks as soon as it is made must not have everything read again all the time.
+      run.retryMs = limits.retryMinMs;
     }
   };
 

@@ -68,6 +68,8 @@ export function createEtcdServers(ports: {
       ...security,
       hosts: endpoint,
       grpcOptions,
+      // Also for what etcd3 asks by itself, to sign in.
+      defaultCallOptions: ({ isStream }) => (isStream ? {} : { deadline: clock.nowMs() + limits.callTimeoutMs }),
       faultHandling: { global: asItIs, host: () => asItIs },
     });
   const pools = endpoints.map(connect);

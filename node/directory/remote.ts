@@ -42,7 +42,7 @@ interface Watch {
 }
 
 /** The directory that another node keeps (`serveDirectory`). `host` says which one; asked each time. `onMoved` hears
- *  where the directory went when the keeper says that it no longer has it. */
+ *  once where the directory went, when the keeper says that it no longer has it. */
 export function createRemoteDirectory(
   exchange: Exchange,
   host: () => NodeId | undefined,
@@ -57,6 +57,7 @@ export function createRemoteDirectory(
   const watches = new Set<Watch>();
   const attempts = new Map<number, Watch>();
   let lastAttempt = 0;
+  let knowsMoved = false;
 
   const call = async <Name extends CallName, Answer>(
     to: NodeId | undefined,
@@ -72,7 +73,10 @@ export function createRemoteDirectory(
     }
     const error = new PlexusError(result.error);
     const home = homeIn(error);
-    if (home !== undefined) onMoved?.(home);
+    if (home !== undefined && !knowsMoved) {
+      knowsMoved = true;
+      onMoved?.(home);
+    }
     if (callersFault.includes(result.error.code)) throw error;
     throw unavailable(`${to}: ${result.error.code}`, error);
   };

@@ -59,9 +59,10 @@ export interface Slots {
 export interface Routing {
   /** The slot of an actor: its role's share, or its own when it is pinned. */
   slotOf(role: string, actor: ActorId): SlotId;
-  /** Whether messages for this slot must be sent, in their order, through `send`: another node owns it, or earlier ones
-   *  still wait there. */
-  takes(slot: SlotId): boolean;
+  /** Whether messages for this slot must be sent, in their order, through `send`: earlier ones still wait there, or
+   *  another node owns it. `here`: the kernel has it open or is about to; then it keeps what comes until the slot ends, lest
+   *  new messages overtake those that wait here, and only earlier ones are a reason. */
+  takes(slot: SlotId, here: boolean): boolean;
   /** Sends to the owner, again and again as the error allows, until answered or past the deadline (of the monotonic
    *  clock). The envelope names its operation. Settles exactly once; a tell (no `replyTo`) settles when its turn took
    *  effect. `after`: this node tried to serve it, and this came of it. */

@@ -317,7 +317,7 @@ class NodeKernel implements Kernel {
       settle(refused(failure("NOT_FOUND", { actor: to })));
       return;
     }
-    const elsewhere = routing.takes(slot);
+    const elsewhere = routing.takes(slot, present !== undefined || this.#isHere(slot));
     // Whatever may have to be sent twice has a name. On a node alone nobody takes over, and so nothing is.
     const operation =
       operationId !== undefined
@@ -344,7 +344,8 @@ class NodeKernel implements Kernel {
     const slot = present ? present.home.slot : this.#slotOf(envelope.to);
     if (slot === undefined) this.#lost(envelope, failure("NOT_FOUND", { actor: envelope.to }));
     // A reminder is the slot's own: whoever serves it rings it.
-    else if (!envelope.signal && this.#ports.routing.takes(slot)) this.#route(slot, envelope);
+    else if (!envelope.signal && this.#ports.routing.takes(slot, present !== undefined || this.#isHere(slot)))
+      this.#route(slot, envelope);
     else if (present) present.home.deliver(envelope);
     else if (!envelope.signal || this.#slots.has(slot)) this.#slot(slot).deliver(envelope);
   }
@@ -426,6 +427,11 @@ class NodeKernel implements Kernel {
   #slotOf(actor: ActorId): SlotId | undefined {
     const behavior = this.#behaviorOf(actor);
     return behavior && this.#ports.routing.slotOf(behavior.role, actor);
+  }
+
+  #isHere(slot: SlotId): boolean {
+    const status = this.#slots.get(slot)?.status;
+    return status === "open" || status === "opening";
   }
 
   #slot(slot: SlotId): SlotHost {

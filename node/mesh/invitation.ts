@@ -155,7 +155,10 @@ export const joiningNode = Type.Object(
     addresses: Type.Array(Type.String({ maxLength: 256 }), { maxItems: 16 }),
     /** Fewer roles than the invitation gives. */
     roles: Type.Optional(
-      Type.Array(Type.Union(allRoles.map((role) => Type.Literal(role))), { minItems: 1, maxItems: allRoles.length }),
+      Type.Array(Type.Unsafe<Role>(Type.Union(allRoles.map((role) => Type.Literal(role)))), {
+        minItems: 1,
+        maxItems: allRoles.length,
+      }),
     ),
     labels: texts,
     models: Type.Array(Type.String({ maxLength: 128 }), { maxItems: 64 }),

@@ -59,7 +59,8 @@ export class Lane {
       this.#blocked = false;
       this.#flush();
     });
-    const lost = (): void => this.#break(failure("PEER_LOST", { because: "the stream was closed" }));
+    const lost = (): void =>
+      this.#break(failure("PEER_LOST", { because: "its stream was closed", channel: options.channel }));
     stream.addEventListener("close", lost);
     stream.addEventListener("remoteCloseWrite", lost);
     stream.addEventListener("message", (event) => this.#read(event.data.subarray()));

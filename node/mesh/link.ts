@@ -177,21 +177,26 @@ export class Link {
     this.#resolveSettled();
     if (!theirs) this.say("control", [controlKind[farewell], reason]);
     for (const lane of this.#lanes.values()) lane.close();
-    this.closed = this.#closeAll();
+    this.closed = this.#closeAll(theirs);
     this.#options.listener.ended(this, reason, theirs);
   }
 
-  async #closeAll(): Promise<void> {
+  /** The first connection carries the last words, and the end of another must not overtake them: the peer closes that
+   *  one when it has heard them, or time is up. */
+  async #closeAll(theirs: boolean): Promise<void> {
     const { clock, limits } = this.#options;
     const aborted = new AbortController();
+    const { signal } = aborted;
     const cancel = clock.after(limits.closeTimeoutMs, () => aborted.abort());
-    await Promise.all(
-      [...this.#connections].map(async (connection) => {
-        await connection.close({ signal: aborted.signal }).catch(() => undefined);
-        if (connection.status !== "closed") connection.abort(new Error("closed"));
-      }),
-    );
+    const [first, ...others] = this.#connections;
+    await first?.close({ signal }).catch(() => undefined);
+    for (const other of others) {
+      if (!theirs) await closedBy(other, signal);
+      await other.close({ signal }).catch(() => undefined);
+    }
     cancel();
+    for (const connection of this.#connections)
+      if (connection.status !== "closed") connection.abort(new Error("closed"));
   }
 
   /** A frame of one of its lanes. */
@@ -268,4 +273,14 @@ export class Link {
   #bad(channel: Channel, reason: string): void {
     this.end(failure("BAD_FRAME", { channel, reason }));
   }
+}
+
+/** Resolves when the connection is closed, or the signal comes. */
+async function closedBy(connection: Connection, signal: AbortSignal): Promise<void> {
+  if (connection.status !== "open" || signal.aborted) return;
+  const over = Promise.withResolvers<void>();
+  const end = (): void => over.resolve();
+  connection.addEventListener("close", end, { once: true });
+  signal.addEventListener("abort", end, { once: true });
+  await over.promise;
 }

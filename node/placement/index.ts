@@ -1,3 +1,22 @@
-export * from "./plan.ts";
-export * from "./candidates.ts";
-export * from "./limits.ts";
+/** Placement: which node holds which slot, and how it gets there.
+ *
+ *      members, who is up ─┐
+ *      slots, policy, load ─┴─► plan() ──► changes ──► controller ──► directory (compare-and-set)
+ *                                                                        │ watched by all
+ *      admins ──► control ──► the same rows                              ▼
+ *                                              owners work towards `want`, new owners step up
+ *
+ *  `plan.ts` decides and is pure; read it first, then `candidates.ts` (who may hold a slot, what a good set is) and
+ *  `balance.ts`. `controller.ts` carries plans out, on one node at a time as a rule; it keeps nothing that matters and may
+ *  be doubled or be missing for a while. `control.ts` is what admins can do, on any node. `load.ts` runs on every node: it
+ *  says how busy the slots are and gives an actor a slot of its own when asked.
+ *
+ *  The live truth are directory rows: a member's roles and whether it drains are in its row, where an operator put a slot
+ *  is in the slot's record, copies and minimum are in `policy`. docs/decisions/0010-placement.md says why. */
+export type { ClusterControl } from "./api.ts";
+export { Candidates, type Candidate, type Load, type PlanInput, type Policy, type Want } from "./candidates.ts";
+export { createClusterControl, type ControlOptions } from "./control.ts";
+export { createController, type Controller, type ControllerOptions } from "./controller.ts";
+export { placementLimits, type PlacementLimits } from "./limits.ts";
+export { servePlacement, type LoadFigures, type LoadReport } from "./load.ts";
+export { changed, plan, planFailovers, wantOf, type Change, type Plan } from "./plan.ts";

@@ -63,8 +63,10 @@ export interface Replication extends Slots {
   /** Begins to watch. Nothing is taken up before. */
   start(): void;
   status(): readonly OwnedSlot[];
-  /** Hands what it can to replicas that have everything, then ends the rest. */
-  stop(deadlineMs: number): Promise<void>;
+  /** Takes nothing up any more, and hands what it has to replicas that have everything. */
+  handOver(deadlineMs: number): Promise<void>;
+  /** Ends what is left. */
+  stop(): void;
 }
 
 /** Times a take-up is tried on records that keep changing. */
@@ -334,7 +336,7 @@ export function createReplication(ports: ReplicationPorts): Replication {
           behind: ownership.lastSeq - (follower.seq ?? 0),
         })),
       })),
-    async stop(deadlineMs) {
+    async handOver(deadlineMs) {
       stopping = true;
       const endMs = clock.monotonicMs() + deadlineMs;
       const left = [...slots.values()];
@@ -346,6 +348,9 @@ export function createReplication(ports: ReplicationPorts): Replication {
       };
       const done = Promise.all(Array.from({ length: limits.handOversMax }, handOne));
       await Promise.race([done, new Promise<void>((resolve) => void clock.after(deadlineMs, resolve))]);
+    },
+    stop() {
+      stopping = true;
       stopTicking?.();
       for (const { ownership } of [...slots.values()]) ownership.end(failure("STOPPING"));
     },

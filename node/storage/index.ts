@@ -176,6 +176,12 @@ async function readHead(store: Store, slot: SlotId): Promise<Head> {
   return { ...empty, ...head, continues: head.continues ?? head.fence };
 }
 
+/** What wrote this folder; undefined when nothing did yet. Error: DATA_DAMAGED. */
+export async function readFormat(store: Store): Promise<Format | undefined> {
+  const bytes = await store.get(formatKey);
+  return bytes && (unseal(formatKey, bytes, store.location) as Format);
+}
+
 async function openFormat({ store, clock, identity }: JournalPorts): Promise<Format> {
   const bytes = await store.get(formatKey);
   if (bytes === undefined) {

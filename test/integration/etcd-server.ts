@@ -108,13 +108,12 @@ export async function startEtcd(path: string, count: number): Promise<EtcdCluste
     members,
     endpoints: members.map(({ endpoint }) => endpoint),
     async leader() {
-      const standing = await Promise.all(
-        processes.map((child, index) =>
-          isAlive(child) ? at(index, (client) => client.maintenance.status()) : undefined,
-        ),
-      );
-      const leader = standing.findIndex((status) => status !== undefined && status.header.member_id === status.leader);
-      return members[leader] as EtcdMember;
+      for (const [index, member] of members.entries()) {
+        if (!isAlive(processes[index] as ChildProcess)) continue;
+        const { header, leader } = await at(index, (client) => client.maintenance.status());
+        if (header.member_id === leader) return member;
+      }
+      throw new Error("no member leads");
     },
     compact: () =>
       at(processes.findIndex(isAlive), async (client) => {

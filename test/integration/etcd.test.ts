@@ -9,6 +9,7 @@ import {
   serveDirectory,
   type DirectoryHome,
   type EtcdDirectory,
+  type SwitchingDirectory,
 } from "../../node/directory/index.ts";
 import { createClock } from "../../node/platform/index.ts";
 import type { Directory } from "../../node/ports.ts";
@@ -100,13 +101,11 @@ if ("missing" in etcd) {
       serveDirectory(links.exchange("keeper"), embedded);
       const keeper = createSwitchingDirectory(embedded);
       embedded.onMoved((home) => keeper.switchTo(connect(home)));
-      const peer: ReturnType<typeof createSwitchingDirectory> = createSwitchingDirectory(
+      const peer: SwitchingDirectory = createSwitchingDirectory(
         createRemoteDirectory(links.exchange("peer"), () => "keeper", {
           clock,
           limits,
-          onMoved: (home) => {
-            if (opened.length < 3) peer.switchTo(connect(home));
-          },
+          onMoved: (home) => peer.switchTo(connect(home)),
         }),
       );
       links.link("keeper", "peer");

@@ -4,17 +4,18 @@ import { createClock, openLevelStore } from "../../node/platform/index.ts";
 import { openJournal } from "../../node/storage/index.ts";
 import type { Failure } from "../../protocols/index.ts";
 import { quietLog, quietMeter } from "../unit/kernel/stage.ts";
+import { openAs } from "../unit/storage/stage.ts";
 
 const store = await openLevelStore(process.argv[2] ?? "");
 const identity = { cluster: "c1", node: "n1" };
 const journal = await openJournal({ store, clock: createClock(), log: quietLog, meter: quietMeter, identity });
 let epoch = 1;
-let log = await journal.openSlot("chat/1", epoch);
+let log = await openAs(journal, "chat/1", epoch);
 
 for (let number = 1; ; number += 1) {
   const events = [{ number, filling: "x".repeat((number * 37) % 900) }];
   const error = await new Promise<Failure | undefined>((resolve) => {
-    log.append({ atMs: 0, actor: "pad/a", events, answers: [], side: [] }, resolve);
+    log.append(epoch, { atMs: 0, actor: "pad/a", events, answers: [], side: [] }, resolve);
   });
   if (error === undefined) {
     process.stdout.write(`acknowledged ${number}\n`);
@@ -24,7 +25,8 @@ for (let number = 1; ; number += 1) {
   for (let open = false; !open;) {
     epoch += 1;
     try {
-      log = await journal.openSlot("chat/1", epoch);
+      log = await journal.reopen("chat/1");
+      await log.raise(epoch, true);
       open = true;
     } catch {
       // The disk is still full; a write that fails leaves less behind each time.

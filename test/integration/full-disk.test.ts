@@ -5,6 +5,7 @@ import { expect } from "chai";
 import { createClock, openLevelStore } from "../../node/platform/index.ts";
 import { openJournal } from "../../node/storage/index.ts";
 import { quietLog, quietMeter } from "../unit/kernel/stage.ts";
+import { openAs } from "../unit/storage/stage.ts";
 import { createDataFolder } from "./node-process.ts";
 
 /** 512-byte blocks, as sh counts them: files may grow to 256 KiB. */
@@ -37,7 +38,7 @@ describe("a disk that is full for a while", function () {
     try {
       const identity = { cluster: "c1", node: "n1" };
       const journal = await openJournal({ store, clock: createClock(), log: quietLog, meter: quietMeter, identity });
-      const log = await journal.openSlot("chat/1", 1_000);
+      const log = await openAs(journal, "chat/1", 1_000);
       const { entries } = await log.recover("pad/a");
       const kept = entries.map((entry) => (entry.events[0] as { number: number }).number);
       const lost = acknowledged.filter((number) => !new Set(kept).has(number));

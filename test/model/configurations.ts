@@ -11,9 +11,19 @@ type Sizes = readonly [
   crashes: number,
   reads: number,
   moves?: number,
+  wants?: number,
 ];
 
-const sized = ([inSync, epochs, writes, changes, crashes, reads, moves = 0]: Sizes): Configuration["define"] => ({
+const sized = ([
+  inSync,
+  epochs,
+  writes,
+  changes,
+  crashes,
+  reads,
+  moves = 0,
+  wants = 0,
+]: Sizes): Configuration["define"] => ({
   IN_SYNC: inSync,
   EPOCHS: epochs,
   WRITES: writes,
@@ -21,6 +31,7 @@ const sized = ([inSync, epochs, writes, changes, crashes, reads, moves = 0]: Siz
   CRASHES: crashes,
   READS: reads,
   MOVES: moves,
+  WANTS: wants,
 });
 
 const replication = (name: string, sizes: Sizes, more: Partial<Configuration> = {}): Configuration => ({
@@ -50,7 +61,8 @@ export const baselines: readonly Configuration[] = [
   replication("a learner joins and leaves, alone at times", [3, 2, 1, 3, 0, 1]),
   replication("two reads over three epochs", [3, 3, 1, 1, 0, 2]),
   replication("a hand-over, a crash and a failover", [7, 2, 1, 1, 1, 1, 1]),
-  replication("two hand-overs", [7, 3, 1, 0, 0, 1, 2]),
+  replication("two hand-overs, three epochs", [7, 3, 1, 0, 0, 1, 2]),
+  replication("changes that fail for certain", [3, 2, 1, 1, 0, 1, 1, 1]),
   replication("damage outside inSync", [3, 2, 1, 2, 1, 0], damage),
   replication("damage over three epochs", [3, 3, 1, 1, 1, 0], damage),
   pinned("a pin while owners come and go", [2, 1, 1, 0]),
@@ -61,7 +73,9 @@ export const baselines: readonly Configuration[] = [
   replication("two writes over three epochs, a learner", [3, 3, 2, 1, 0, 1], large),
   replication("one in sync at first, three epochs, a crash", [1, 3, 2, 1, 1, 1], large),
   replication("hand-overs, three epochs, two writes", [7, 3, 2, 0, 1, 1, 2], large),
-  replication("hand-overs and changes, three epochs", [3, 3, 1, 1, 0, 1, 1], large),
+  replication("a hand-over and changes, three epochs", [3, 3, 1, 1, 0, 1, 1], large),
+  replication("two hand-overs, one fails for certain", [7, 3, 1, 0, 0, 1, 2, 1], large),
+  replication("everything at once", [7, 2, 1, 1, 1, 1, 1, 1], large),
   replication("damage over three epochs, two changes", [3, 3, 1, 2, 1, 1], { ...large, ...damage }),
   pinned("a pin, two changes, damage", [2, 1, 2, 1], large),
   pinned("a pin over three epochs", [3, 1, 1, 1], large),
@@ -84,10 +98,10 @@ const mutated = (
 };
 
 const pinMutated = (rule: string, violations: readonly number[]): Configuration =>
-  pinned(rule.toLowerCase().replaceAll("_", "-"), [2, 2, 1, 0], {
+  pinned(rule.split(" ")[0]?.toLowerCase().replaceAll("_", "-") ?? "", [2, 1, 2, 1], {
     search: "shortest",
     violations,
-    define: { [rule]: true },
+    define: Object.fromEntries(rule.split(" ").map((name) => [name, true as const])),
   });
 
 /** The same protocol with one mistake: spin must find the harm. */
@@ -118,8 +132,9 @@ export const mutations: readonly Configuration[] = [
   mutated("DAMAGE DAMAGE_KEEPS_ACKNOWLEDGEMENTS", [3, 2, 1, 2, 1, 0], [32]),
   mutated("DAMAGE DAMAGE_KEEPS_FENCE", [3, 3, 1, 2, 1, 0], [32], { search: "deep" }),
   mutated("DAMAGE DAMAGE_LOSES_FENCE", [3, 2, 1, 2, 1, 0], [31]),
-  pinMutated("PIN_WITHOUT_GUARD", [1]),
+  pinMutated("PIN_WITHOUT_GUARD ONE_OWNER_ONLY", [1]),
   pinMutated("PIN_BEFORE_COMMIT", [3]),
   pinMutated("STEP_UP_WITH_OLD_TABLE", [1]),
   pinMutated("RESUME_WHILE_UNKNOWN", [1]),
+  pinMutated("GUARD_WHEN_SENT", [3]),
 ];

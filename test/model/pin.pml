@@ -67,6 +67,7 @@ byte log[NODES * LENGTH], length[NODES], fence[NODES], continues[NODES];       /
 byte copyAt[NODES];                     /* 1 + the place of the split entry whose copy a node has; on disk */
 byte ackedUpTo[(EPOCHS + 1) * NODES];
 byte part[NODES], actor[NODES], knownIn[NODES], knownRevision[NODES], hopedIn[NODES], committed[NODES], inLine[NODES];
+byte splitRevision[NODES];              /* of S's record as the owner knew it when it appended the split */
 
 byte acknowledged;                      /* 1 + the place of the last entry acknowledged to a client */
 byte writes, changes, damages;
@@ -103,25 +104,23 @@ byte violation, i_, k_;
 #endif
 /* The guard is the revision of the set that the copies were made under. */
 #ifdef GUARD_WHEN_SENT
-#define noteRevision(n) skip
-#define noteRevisionWhenSent(n) pinGuard[n] = knownRevision[n]
-#define setIsAsNoted(n) 1
+#define guardOf(n) knownRevision[n]
 #else
-#define noteRevision(n) pinGuard[n] = knownRevision[n]
-#define noteRevisionWhenSent(n) skip
-#define setIsAsNoted(n) (pinGuard[n] == knownRevision[n] && hopedIn[n] == 0)
+#define guardOf(n) splitRevision[n]
 #endif
 /* The creation has certainly failed when S's record has moved on within this epoch and the actor's is not there. */
 #ifdef RESUME_WHILE_UNKNOWN
 #define creationHasFailed(n) (pinOwner == NOBODY)
+#elif defined(GUARD_WHEN_SENT)
+#define creationHasFailed(n) (pinOwner == NOBODY && pinSentAt[n] == length[n] && recordRevision[fence[n]] > pinGuard[n])
 #else
-#define creationHasFailed(n) (pinOwner == NOBODY && recordRevision[fence[n]] > pinGuard[n])
+#define creationHasFailed(n) (pinOwner == NOBODY && recordRevision[fence[n]] > splitRevision[n])
 #endif
 
 /* ================================ steps ================================ */
 
 inline stepDown(n) {
-  part[n] = REPLICA; actor[n] = HERE; knownIn[n] = 0; knownRevision[n] = 0; hopedIn[n] = 0; committed[n] = 0; inLine[n] = 0
+  part[n] = REPLICA; actor[n] = HERE; knownIn[n] = 0; knownRevision[n] = 0; hopedIn[n] = 0; committed[n] = 0; inLine[n] = 0; splitRevision[n] = 0
 }
 
 inline checkOneOwner() {
@@ -141,6 +140,7 @@ inline copyLog(n, p) {
 inline dropChangesUnderWay() {
   changeIn[0] = 0; changeIn[1] = 0; changeIn[2] = 0; changeRevision[0] = 0; changeRevision[1] = 0; changeRevision[2] = 0;
 #ifndef PIN_WITHOUT_GUARD
+  /* Those sent with the old revision will never fit again. */
   pinSentAt[0] = 0; pinSentAt[1] = 0; pinSentAt[2] = 0; pinSentIn[0] = 0; pinSentIn[1] = 0; pinSentIn[2] = 0
 #endif
 }
@@ -158,8 +158,11 @@ inline dropChangesUnderWay() {
   :: d_step { p != me && part[me] != REPLICA && inLine[me] != 0 && fence[p] <= fence[me] && continues[p] < fence[me] -> \
        printf("node %d is brought to the log of epoch %d\n", p, fence[me]); \
        if :: fence[p] < fence[me] -> fence[p] = fence[me]; stepDown(p) :: else fi; \
-       k_ = continues[p]; copyLog(p, me); length[p] = inLine[me] - 1; \
-       if :: k_ == 0 || copyAt[p] > length[p] -> copyAt[p] = 0 :: else fi; k_ = 0; \
+       k_ = continues[p]; copyLog(p, me); \
+       /* Who has nothing gets a transfer of S, which carries no copies; the others get what their logs lack. */ \
+       if :: k_ == 0 && part[me] == SERVING -> length[p] = committed[me]; copyAt[p] = 0 \
+          :: else -> length[p] = inLine[me] - 1 fi; \
+       if :: copyAt[p] > length[p] -> copyAt[p] = 0 :: else fi; k_ = 0; \
        i_ = length[p]; do :: i_ < LENGTH -> entry(p, i_) = 0; i_++ :: else -> break od; i_ = 0; \
        continues[p] = fence[me]; acked(fence[me], p) = 1 + length[p] } \
   :: d_step { p != me && part[me] == SERVING && continues[p] == fence[me] && fence[p] == fence[me] && length[p] < length[me] -> \
@@ -196,7 +199,7 @@ end: do
        printf("node %d (epoch %d) appends an entry of the actor at seq %d\n", me, fence[me], length[me]) }
   /* Step 1. */
   :: d_step { part[me] == SERVING && actor[me] == HERE && actorIsIdle(me) && hopedIn[me] == 0 && length[me] < LENGTH ->
-       actor[me] = STOPPED; noteRevision(me); copyAt[me] = 1 + length[me]; entry(me, length[me]) = (fence[me] << 1) + 1; length[me]++; acked(fence[me], me) = 1 + length[me];
+       actor[me] = STOPPED; splitRevision[me] = knownRevision[me]; copyAt[me] = 1 + length[me]; entry(me, length[me]) = (fence[me] << 1) + 1; length[me]++; acked(fence[me], me) = 1 + length[me];
        printf("node %d (epoch %d) appends the split at seq %d\n", me, fence[me], length[me]) }
   :: d_step { part[me] == SERVING && committed[me] < length[me] && allAcked(needed(me), fence[me], 2 + committed[me]) ->
        committed[me]++;
@@ -206,8 +209,8 @@ end: do
              if :: acknowledged < committed[me] -> acknowledged = committed[me] :: else fi
           :: else fi }
   /* Step 2. */
-  :: d_step { part[me] == SERVING && actor[me] == STOPPED && copyIsCommitted(me) && pinSentAt[me] == 0 && setIsAsNoted(me) && isSplit(entry(me, length[me] - 1)) ->
-       pinSentAt[me] = length[me]; pinSentIn[me] = knownIn[me]; noteRevisionWhenSent(me);
+  :: d_step { part[me] == SERVING && actor[me] == STOPPED && copyIsCommitted(me) && pinSentAt[me] != length[me] && guardOf(me) == knownRevision[me] && isSplit(entry(me, length[me] - 1)) ->
+       pinSentAt[me] = length[me]; pinSentIn[me] = knownIn[me]; pinGuard[me] = guardOf(me);
        printf("node %d (epoch %d) sends the actor's record, guarded by revision %d of S\n", me, fence[me], pinGuard[me]) }
   :: d_step { pinSentAt[me] != 0 && pinOwner == NOBODY && guardHolds(me) ->
        pinOwner = me; pinIn = pinSentIn[me]; pinAt = pinSentAt[me];
@@ -219,20 +222,11 @@ end: do
        i_ = 0;
        if :: acknowledged > pinAt -> fail(4) :: else fi;
        checkOneOwner() }
-  /* What the directory says afterwards. */
+  /* What the directory says afterwards: it is there; or it certainly will not be, and the split may begin anew. */
   :: d_step { part[me] == SERVING && actor[me] == STOPPED && pinOwner != NOBODY -> actor[me] = GONE }
-  :: d_step { part[me] == SERVING && actor[me] == STOPPED && pinSentAt[me] != 0 && creationHasFailed(me) ->
+  :: d_step { part[me] == SERVING && actor[me] == STOPPED && creationHasFailed(me) ->
        actor[me] = HERE;
-#ifndef RESUME_WHILE_UNKNOWN
-#ifndef PIN_WITHOUT_GUARD
-       pinSentAt[me] = 0;
-#endif
-#endif
        printf("node %d takes the creation as failed and serves the actor\n", me) }
-  /* The record of S moved on before the creation arrived or was sent. */
-  :: d_step { part[me] == SERVING && actor[me] == STOPPED && pinSentAt[me] == 0 && pinOwner == NOBODY && recordRevision[fence[me]] > pinGuard[me] && pinGuard[me] != 0 ->
-       actor[me] = HERE; pinGuard[me] = 0;
-       printf("node %d learns that the creation failed and serves the actor\n", me) }
   :: d_step { part[me] != REPLICA && recordRevision[fence[me]] > knownRevision[me] ->
        knownIn[me] = recordIn[fence[me]]; knownRevision[me] = recordRevision[fence[me]]; hopedIn[me] = 0;
        printf("node %d (epoch %d) learns that inSync is %d\n", me, fence[me], knownIn[me]) }

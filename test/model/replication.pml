@@ -10,6 +10,7 @@
  *   IN_SYNC  bit mask of the nodes in sync at the start; node 0 then serves epoch 1
  *   EPOCHS   the highest epoch        WRITES  appends          CHANGES  changes of inSync that owners send
  *   CRASHES  crashes and damages      READS   turns that append nothing          MOVES  hand-overs that owners send
+ *   WANTS    changes of the record by the controller that leave epoch, owner and inSync as they are
  *
  * HOW IT IS MADE SMALL. Messages are a set that only grows: what was ever sent may be received at any later time, again,
  * or never, in any order. So there are no channels. What an owner sent in epoch e is sent[e] (a base of baseLength
@@ -53,6 +54,9 @@
 #ifndef MOVES
 #define MOVES 0
 #endif
+#ifndef WANTS
+#define WANTS 0
+#endif
 
 #define NODES 3
 #define LENGTH 3                        /* entries that a log can hold: WRITES <= LENGTH */
@@ -77,7 +81,7 @@ byte epochNow = 1, revisionNow = 1, inSyncNow = IN_SYNC;
 byte ownerOf[EPOCHS + 1], recordIn[EPOCHS + 1], recordRevision[EPOCHS + 1];
 byte changeIn[NODES], changeRevision[NODES];   /* a change of inSync under way from a node; 0: none */
 #if MOVES > 0
-byte moveTo[NODES];                     /* a hand-over under way from a node: 1 + target, at changeRevision; 0: none */
+byte moveTo[NODES], moveRevision[NODES];       /* a hand-over under way from a node: 1 + target; 0: none */
 #ifdef TARGET_SKIPS_RECONCILING
 byte movedEpochs;
 #endif
@@ -103,7 +107,7 @@ byte readLength[NODES], readFloor[NODES], readNeeds[NODES], readConfirmed[NODES]
 
 /* ---- the observer: what clients know ---- */
 byte history[LENGTH], observedLength, acknowledgedLength, acknowledgedEpoch;
-byte writes, changes, crashes, reads, moves;   /* spent of the bounds */
+byte writes, changes, crashes, reads, moves, wants;   /* spent of the bounds */
 byte violation;
 byte i_, j_, k_;                        /* scratch: 0 between steps */
 
@@ -222,7 +226,7 @@ inline acknowledge(e, n) {
 inline dropChangesUnderWay() {
   changeIn[0] = 0; changeIn[1] = 0; changeIn[2] = 0; changeRevision[0] = 0; changeRevision[1] = 0; changeRevision[2] = 0;
 #if MOVES > 0
-  moveTo[0] = 0; moveTo[1] = 0; moveTo[2] = 0;
+  moveTo[0] = 0; moveTo[1] = 0; moveTo[2] = 0; moveRevision[0] = 0; moveRevision[1] = 0; moveRevision[2] = 0;
 #endif
 }
 
@@ -330,7 +334,7 @@ inline newEpoch(owner) {
 #define HAND_OVER(p) \
   :: d_step { p != me && up[me] && part[me] == SERVING && hopedIn[me] == 0 && notMoving(me) && moves < MOVES && has(knownIn[me], p) \
        && committed[me] == written[me] && !reading[me] -> \
-       moveTo[me] = 1 + p; changeRevision[me] = knownRevision[me]; moves++; stopForMove(me); \
+       moveTo[me] = 1 + p; moveRevision[me] = knownRevision[me]; moves++; stopForMove(me); \
        printf("node %d (epoch %d) has drained and sends the hand-over to %d\n", me, fence[me], p) }
 #else
 #define notMoving(n) 1
@@ -430,6 +434,9 @@ end: do
   /* R3: the outcome of a change is known from a record of my own epoch with a newer revision, and from nothing else. */
   :: d_step { up[me] && part[me] != REPLICA && recordRevision[fence[me]] > knownRevision[me] ->
        knownIn[me] = recordIn[fence[me]]; knownRevision[me] = recordRevision[fence[me]]; hopedIn[me] = 0;
+#if MOVES > 0
+       if :: part[me] == HANDING_OVER -> part[me] = SERVING :: else fi;
+#endif
        printf("node %d (epoch %d) learns that inSync is %d\n", me, fence[me], knownIn[me]) }
 #ifdef OLD_REVISION_IS_FAILURE
   :: d_step { up[me] && (part[me] == BRINGING || part[me] == SERVING) && hopedIn[me] != 0 && recordRevision[fence[me]] == knownRevision[me] ->
@@ -493,9 +500,15 @@ end: do
        inSyncNow = changeIn[me]; revisionNow++; recordIn[epochNow] = inSyncNow; recordRevision[epochNow] = revisionNow;
        dropChangesUnderWay();
        printf("DIRECTORY: the change of node %d is applied: inSync %d\n", me, inSyncNow); checkLogs() }
+#if WANTS > 0
+  /* The directory: the controller writes where the slot should be. What owners have sent fails. */
+  :: d_step { wants < WANTS && me == 0 ->
+       wants++; revisionNow++; recordRevision[epochNow] = revisionNow; dropChangesUnderWay();
+       printf("DIRECTORY: the controller writes a want\n") }
+#endif
 #if MOVES > 0
   /* The directory: a hand-over arrives. */
-  :: d_step { moveTo[me] != 0 && changeRevision[me] == revisionNow && epochNow < EPOCHS ->
+  :: d_step { moveTo[me] != 0 && moveRevision[me] == revisionNow && epochNow < EPOCHS ->
        k_ = moveTo[me] - 1;
        newEpoch(k_);
        k_ = 0;

@@ -10,7 +10,7 @@ import type { World } from "./world.ts";
 /** What clients know together. */
 export interface Surroundings {
   readonly world: World;
-  readonly plan: Plan;
+  readonly plan: Pick<Plan, "commandsPerClient" | "thinkMs" | "actors" | "poison" | "usurpers">;
   readonly entrance: Entrance;
   readonly ledgers: LedgerWatch;
 }

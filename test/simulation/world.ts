@@ -121,7 +121,12 @@ export class World {
       if (next.run === undefined) continue;
       this.nowMs = next.atMs;
       this.happenings += 1;
-      next.run();
+      try {
+        next.run();
+      } catch (thrown) {
+        // A callback of the event loop that throws ends a real process.
+        this.violate("no-stray-error", thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown));
+      }
       await settled();
     }
     return this.violations.length > 0 ? "violated" : "done";

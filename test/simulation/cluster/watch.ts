@@ -100,9 +100,15 @@ export class ClusterWatch implements Durability, NetworkWatcher {
     });
   }
 
-  /** The machine lost what was not synced. */
+  /** The machine lost what was not synced: a fence may have fallen back. */
   crashed(node: NodeId): void {
-    this.#machines.get(node)?.fences.clear();
+    const machine = this.#machines.get(node);
+    if (machine === undefined) return;
+    machine.fences.clear();
+    for (const [key, value] of machine.disk.range({ gte: "head/", lt: "head0" })) {
+      const { fence } = decode(value.subarray(4)) as { fence: number };
+      machine.fences.set(key.slice("head/".length), fence);
+    }
   }
 
   // --- Durability: what nobody can lose any more ---------------------------------------------------------------------

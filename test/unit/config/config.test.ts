@@ -93,7 +93,13 @@ describe("configuration", () => {
   });
 
   it("puts the port for nodes beside the port for people, unless it is named", () => {
-    expect(parse({}).mesh).to.deep.equal({ host: "127.0.0.1", port: 7071, peers: [], mdns: false });
+    expect(parse({}).mesh).to.deep.equal({
+      host: "127.0.0.1",
+      port: 7071,
+      announce: [],
+      peers: [],
+      mdns: false,
+    });
     expect(parse({ flags: { port: 0 } }).mesh.port).to.equal(0);
     expect(parse({ flags: { port: 8080 } }).mesh.port).to.equal(8081);
     expect(parse({ flags: { port: 65_535 } }).mesh.port).to.equal(65_534);
@@ -106,7 +112,8 @@ describe("configuration", () => {
         PLEXUS_NAME: "node-b",
         PLEXUS_JOIN: "token",
         PLEXUS_MESH_HOST: "0.0.0.0",
-        PLEXUS_MESH_PEERS: "/ip4/10.0.0.5/tcp/7071,/dns4/b.example.org/tcp/7071/p2p/12D3Koo",
+        PLEXUS_MESH_PEERS: "/ip4/10.0.0.5/tcp/7071/p2p/12D3KooA,/dns4/b.example.org/tcp/7071/p2p/12D3KooB",
+        PLEXUS_MESH_ANNOUNCE: "/dns4/a.example.org/tcp/7071",
         PLEXUS_MESH_MDNS: "true",
         PLEXUS_REPLICAS: "5",
         PLEXUS_MIN_IN_SYNC: "2",
@@ -146,6 +153,7 @@ describe("configuration", () => {
     [{ flags: { name: "Node A" } }, "name", /^flags$/, /Lower-case letters, digits/],
     [{ flags: { join: "two words" } }, "join", /^flags$/, /plexus invite/],
     [{ environment: { PLEXUS_MESH_MDNS: "maybe" } }, "mesh.mdns", /^environment$/, /maybe/],
+    [{ environment: { PLEXUS_MESH_PEERS: "/ip4/10.0.0.5/tcp/7071" } }, "mesh.peers.0", /^environment$/, /p2p/],
     [{ environment: { PLEXUS_MESH_PEERS: "10.0.0.5:7071" } }, "mesh.peers.0", /^environment$/, /10\.0\.0\.5/],
     [{ file: { path: "/c.yaml", content: { mesh: { prot: 1 } } } }, "mesh.prot", /c\.yaml/, /no such field/],
     [{ environment: { PLEXUS_ETCD: "10.0.0.5:2379" } }, "directory.endpoints.0", /^environment$/, /10\.0\.0\.5/],

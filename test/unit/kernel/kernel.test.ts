@@ -533,7 +533,7 @@ describe("kernel", () => {
       stage.kernel.receive(slot, { ...envelopeTo("pad/a", 3, "boom"), told: true });
       await eventually("answered", () => stage.routing.answered.length === 3);
       const answers = stage.routing.answered.map(({ correlation, result }) => [correlation, valueOf(result)]);
-      expect(answers).to.deep.have.members([[1, null], [2, null], [3, null]]); // prettier-ignore
+      expect(answers).to.have.deep.members([[1, null], [2, null], [3, null]]); // prettier-ignore
       const detail = await stage.kernel.showActor("pad/a");
       expect(detail.ok && detail.value.deadLetters).to.have.length(1);
     });

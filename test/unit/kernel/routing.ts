@@ -57,7 +57,7 @@ export function createSoloRouting(node: string, clock: Clock, kernel: () => Kern
     sent: [],
     answered: [],
     slotOf: (role, actor) => slotOf(role as Role, actor),
-    takes: (slot) => routing.elsewhere.has(slot),
+    takes: (slot, here) => !here && routing.elsewhere.has(slot),
     send(slot, envelope, deadlineMs, settle, after) {
       const sent = { slot, envelope, deadlineMs, settle };
       if (envelope.operation === undefined) throw new Error("what is routed has an operation");

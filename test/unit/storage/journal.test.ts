@@ -3,45 +3,16 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect } from "chai";
 import fc from "fast-check";
-import { createDirectory } from "../../../node/directory/index.ts";
 import { createClock, openLevelStore } from "../../../node/platform/index.ts";
 import type { Store } from "../../../node/ports.ts";
 import { seal, unseal } from "../../../node/seal.ts";
-import {
-  openJournal,
-  verifyJournal,
-  type EntryDraft,
-  type Journal,
-  type SlotLog,
-} from "../../../node/storage/index.ts";
+import { openJournal, verifyJournal, type Journal, type SlotLog } from "../../../node/storage/index.ts";
 import { decodeChunk, encodeChunk, encodeEntry, genesisChecksum, type Entry } from "../../../node/storage/layout.ts";
-import { failureOf, type Failure } from "../../../protocols/index.ts";
+import { failureOf } from "../../../protocols/index.ts";
 import { quietLog, quietMeter } from "../kernel/stage.ts";
+import { append, codeOf, draft, identity, openAs, slot, snapshot, trim } from "./stage.ts";
 
-const slot = "chat/7";
-const identity = { cluster: "c1", node: "n1" };
 const clock = createClock();
-
-const draft = (actor: string, text: string, more: Partial<EntryDraft> = {}): EntryDraft => ({
-  atMs: 1,
-  actor: actor as EntryDraft["actor"],
-  events: [{ text }],
-  answers: [],
-  side: [],
-  ...more,
-});
-
-const append = (log: SlotLog, entry: EntryDraft): Promise<Failure | undefined> =>
-  new Promise((resolve) => void log.append(entry, resolve));
-
-const codeOf = async (work: Promise<unknown>): Promise<string> => {
-  try {
-    await work;
-    return "ok";
-  } catch (error) {
-    return failureOf(error).code;
-  }
-};
 
 describe("journal", () => {
   let folder: string;
@@ -65,11 +36,11 @@ describe("journal", () => {
   });
 
   it("gives back what was appended, by actor, after a restart", async () => {
-    const log = await journal.openSlot(slot, 1);
+    const log = await openAs(journal, slot, 1);
     await Promise.all(["a", "b", "c"].map((text) => append(log, draft("pad/x", text))));
     await append(log, draft("pad/y", "other"));
     await reopen();
-    const again = await journal.openSlot(slot, 2);
+    const again = await openAs(journal, slot, 2);
     const { entries, snapshot } = await again.recover("pad/x");
     expect(snapshot).to.equal(undefined);
     expect(entries.map((entry) => [entry.epoch, entry.seq, entry.events])).to.deep.equal([
@@ -82,23 +53,61 @@ describe("journal", () => {
     expect(again.length).to.equal(4);
   });
 
-  it("refuses a slot below its fence, and appends of an epoch that was overtaken", async () => {
-    const old = await journal.openSlot(slot, 3);
-    expect(await append(old, draft("pad/x", "mine"))).to.equal(undefined);
-    const newer = await journal.openSlot(slot, 5);
-    expect((await append(old, draft("pad/x", "zombie")))?.code).to.equal("FENCED");
-    expect(old.failed?.code).to.equal("FENCED");
-    expect((await append(old, draft("pad/x", "zombie again")))?.code).to.equal("FENCED");
-    expect(await append(newer, draft("pad/x", "next"))).to.equal(undefined);
-    expect(await codeOf(journal.openSlot(slot, 4))).to.equal("FENCED");
+  it("refuses an epoch below its fence, and appends of an epoch that was overtaken, and those alone", async () => {
+    const log = await openAs(journal, slot, 3);
+    expect(await append(log, draft("pad/x", "mine"), 3)).to.equal(undefined);
+    const raised = log.raise(5, true);
+    const late = append(log, draft("pad/x", "in the same batch as the fence"), 3);
+    await raised;
+    expect((await late)?.code).to.equal("FENCED");
+    const [zombie, next] = await Promise.all([
+      append(log, draft("pad/x", "zombie"), 3),
+      append(log, draft("pad/x", "next"), 5),
+    ]);
+    expect(zombie).to.deep.include({ code: "FENCED", details: { slot, epoch: 3, fence: 5 } });
+    expect(next).to.equal(undefined);
+    expect(log.failed).to.equal(undefined);
+    expect(await codeOf(openAs(journal, slot, 4))).to.equal("FENCED");
+    expect(log.fence).to.equal(5);
     await reopen();
-    expect(await codeOf(journal.openSlot(slot, 4))).to.equal("FENCED");
-    const { entries } = await (await journal.openSlot(slot, 6)).recover("pad/x");
+    expect(await codeOf(openAs(journal, slot, 4))).to.equal("FENCED");
+    const again = await openAs(journal, slot, 6);
+    const { entries } = await again.recover("pad/x");
     expect(entries.map((entry) => entry.events)).to.deep.equal([[{ text: "mine" }], [{ text: "next" }]]);
+    expect(await append(again, draft("pad/x", "last"))).to.equal(undefined);
+  });
+
+  it("opens a slot once, however many ask for it at the same time", async () => {
+    const logs = await Promise.all([1, 2, 3].map(() => journal.openSlot(slot)));
+    expect(new Set(logs).size).to.equal(1);
+    const raced = await Promise.all([1, 2].map((epoch) => codeOf(openAs(journal, slot, epoch))));
+    expect(raced[1]).to.equal("ok");
+    expect(logs[0]?.fence).to.equal(2);
+  });
+
+  it("serves a log that failed only when it is read anew, and the old one never again", async () => {
+    const log = await openAs(journal, slot, 1);
+    await append(log, draft("pad/x", "a"));
+    const again = await journal.reopen(slot);
+    expect(again).to.not.equal(log);
+    expect((await append(log, draft("pad/x", "zombie"), 1))?.code).to.equal("FENCED");
+    expect(await append(again, draft("pad/x", "b"))).to.equal(undefined);
+    const { entries } = await again.recover("pad/x");
+    expect(entries.map(({ events }) => events)).to.deep.equal([[{ text: "a" }], [{ text: "b" }]]);
+  });
+
+  it("writes nothing of an epoch that it does not lead", async () => {
+    const log = await journal.openSlot(slot);
+    await log.raise(4);
+    expect((await append(log, draft("pad/x", "too early")))?.code).to.equal("FENCED");
+    expect(await codeOf(log.lead(3))).to.equal("FENCED");
+    await log.lead(4);
+    expect(await append(log, draft("pad/x", "now"))).to.equal(undefined);
+    expect([log.position.seq, log.position.epoch, log.continues]).to.deep.equal([1, 4, 4]);
   });
 
   it("keeps records, reminders and marks in the same append, and reads ranges of them", async () => {
-    const log = await journal.openSlot(slot, 1);
+    const log = await openAs(journal, slot, 1);
     const event = { text: "shared" };
     const puts = ["k1", "k2", "k3", "k4"].map((key) => ({ space: "record" as const, put: key, value: { key } }));
     await append(log, draft("pad/x", "", { side: puts }));
@@ -134,19 +143,19 @@ describe("journal", () => {
   });
 
   it("recovers from a snapshot and the entries after it, and trims what no actor needs", async () => {
-    const log = await journal.openSlot(slot, 1);
+    const log = await openAs(journal, slot, 1);
     for (let index = 1; index <= 30; index += 1)
       await append(log, draft(index % 3 === 0 ? "pad/y" : "pad/x", `${index}`));
     expect(log.actorsBelow(20)).to.have.members(["pad/x", "pad/y"]);
     expect(log.firstNeeded("pad/x")).to.equal(1);
-    await new Promise((resolve) => log.snapshot("pad/x", 20, { upTo: 20 }, resolve));
-    await new Promise((resolve) => log.snapshot("pad/y", 30, { upTo: 30 }, resolve));
+    await snapshot(log, "pad/x", 20, { upTo: 20 });
+    await snapshot(log, "pad/y", 30, { upTo: 30 });
     expect(log.actorsBelow(20)).to.deep.equal([]);
     expect(log.firstNeeded("pad/y")).to.equal(Infinity);
-    await new Promise((resolve) => log.trim(20, resolve as () => void));
+    await trim(log, 20);
     expect(log.length).to.equal(10);
     await reopen();
-    const again = await journal.openSlot(slot, 2);
+    const again = await openAs(journal, slot, 2);
     const recovered = await again.recover("pad/x");
     expect(recovered.snapshot).to.deep.equal({ seq: 20, body: { upTo: 20 } });
     expect(recovered.entries.map((entry) => entry.seq)).to.deep.equal([22, 23, 25, 26, 28, 29]);
@@ -156,8 +165,8 @@ describe("journal", () => {
   });
 
   it("refuses an entry that is too large before it touches the log", async () => {
-    const log = await journal.openSlot(slot, 1);
-    expect(() => log.append(draft("pad/x", "x".repeat(2_000_000)), () => undefined)).to.throw(/TOO_LARGE/);
+    const log = await openAs(journal, slot, 1);
+    expect(() => log.append(1, draft("pad/x", "x".repeat(2_000_000)), () => undefined)).to.throw(/TOO_LARGE/);
     expect(log.lastSeq).to.equal(0);
   });
 
@@ -168,7 +177,7 @@ describe("journal", () => {
         ops.some((op) => op.key.startsWith("log/")) ? Promise.reject(new Error("full")) : store.batch(ops, options),
     };
     const other = await openJournal({ store: failing, clock, log: quietLog, meter: quietMeter, identity });
-    const log = await other.openSlot(slot, 1);
+    const log = await openAs(other, slot, 1);
     const first = await append(log, draft("pad/x", "a"));
     expect(first).to.deep.include({ code: "APPEND_FAILED", outcome: "unknown" });
     expect((await append(log, draft("pad/x", "b")))?.code).to.equal("APPEND_FAILED");
@@ -177,14 +186,14 @@ describe("journal", () => {
 
   describe("damage", () => {
     const write = async (count: number): Promise<void> => {
-      const log = await journal.openSlot(slot, 1);
+      const log = await openAs(journal, slot, 1);
       for (let index = 0; index < count; index += 1) await append(log, draft("pad/x", `${index}`));
     };
     const logKeys = async () => (await store.range({ gte: "log/", lt: "log0" })).map(([key]) => key);
     const damageOf = async (): Promise<unknown> => {
       await reopen();
       try {
-        await journal.openSlot(slot, 2);
+        await openAs(journal, slot, 2);
         return undefined;
       } catch (error) {
         const { code, details } = failureOf(error);
@@ -217,7 +226,7 @@ describe("journal", () => {
       expect(await damageOf()).to.equal(undefined);
       await store.batch([{ type: "del", key: keys[4] as string }], { sync: true });
       expect(await damageOf()).to.equal(5);
-      const foreign = await journal.openSlot("chat/8", 1);
+      const foreign = await openAs(journal, "chat/8", 1);
       await append(foreign, draft("pad/z", "foreign"));
       const theirs = (await store.get("log/chat/8/0000000000000001")) as Uint8Array;
       await store.batch([{ type: "put", key: keys[0] as string, value: theirs }], { sync: true });
@@ -226,8 +235,8 @@ describe("journal", () => {
 
     it("names a damaged head and a damaged snapshot, and the check finds them too", async () => {
       await write(3);
-      const log = await journal.openSlot(slot, 2);
-      await new Promise((resolve) => log.snapshot("pad/x", 3, { a: 1 }, resolve));
+      const log = await openAs(journal, slot, 2);
+      await snapshot(log, "pad/x", 3, { a: 1 });
       const [row] = await store.range({ gte: "snap/", lt: "snap0" });
       await store.batch([{ type: "put", key: (row as readonly [string, Uint8Array])[0], value: new Uint8Array(8) }], {
         sync: true,
@@ -244,7 +253,7 @@ describe("journal", () => {
 
     it("is not reported where there is none", async () => {
       await write(12);
-      const log = await journal.openSlot(slot, 2);
+      const log = await openAs(journal, slot, 2);
       await append(
         log,
         draft("pad/x", "", {
@@ -334,26 +343,5 @@ describe("layout", () => {
     const sealed = seal("k1", { a: [1, "two", null] });
     expect(unseal("k1", sealed, "here")).to.deep.equal({ a: [1, "two", null] });
     expect(() => unseal("k2", sealed, "here")).to.throw(/DATA_DAMAGED/);
-  });
-});
-
-describe("embedded directory", () => {
-  it("changes a record only for who saw the last revision, and never lowers an epoch", async () => {
-    const folder = await mkdtemp(join(tmpdir(), "plexus-directory-"));
-    const store = await openLevelStore(folder);
-    try {
-      const directory = createDirectory({ store });
-      const next = (epoch: number) => ({ slot: "chat/1" as const, epoch, owner: "n1", inSync: ["n1"], learners: [] });
-      expect(await directory.read("chat/1")).to.equal(undefined);
-      const races = await Promise.all([1, 2, 3].map((epoch) => directory.compareAndSet(next(epoch), 0)));
-      expect(races.map((race) => race.applied)).to.deep.equal([true, false, false]);
-      expect((await directory.compareAndSet(next(2), 1)).record).to.deep.include({ epoch: 2, revision: 2 });
-      expect((await directory.compareAndSet(next(1), 2)).applied).to.equal(false);
-      expect(await directory.list()).to.have.length(1);
-      expect(await createDirectory({ store }).read("chat/1")).to.deep.include({ epoch: 2, revision: 2 });
-    } finally {
-      await store.close();
-      await rm(folder, { recursive: true, force: true });
-    }
   });
 });

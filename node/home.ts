@@ -1,0 +1,37 @@
+/** What a node remembers of its cluster between two starts: which one it is, where its directory is, and who belonged to it. */
+import type { MemberRecord, NodeId, Store } from "./ports.ts";
+import { seal, unseal } from "./seal.ts";
+
+/** Where the cluster's directory is kept. */
+export type DirectoryPlace =
+  | { readonly kind: "embedded"; readonly host: NodeId }
+  | { readonly kind: "etcd"; readonly endpoints: readonly string[]; readonly prefix: string };
+
+export interface Home {
+  readonly cluster: string;
+  readonly directory: DirectoryPlace;
+  readonly members: readonly MemberRecord[];
+  /** Starts of this node so far. */
+  readonly starts: number;
+}
+
+const key = "meta/home";
+
+/** Undefined in a folder that is new, or from before there were many nodes. Error: DATA_DAMAGED. */
+export async function readHome(store: Store): Promise<Home | undefined> {
+  const bytes = await store.get(key);
+  return bytes && (unseal(key, bytes, store.location) as Home);
+}
+
+export const writeHome = (store: Store, home: Home): Promise<void> =>
+  store.batch([{ type: "put", key, value: seal(key, home) }], { sync: true });
+
+/** The place as a member tells it to a node that joins; undefined when it cannot be one. */
+export function asPlace(told: unknown): DirectoryPlace | undefined {
+  const { kind, host, endpoints, prefix } = (told ?? {}) as Record<string, unknown>;
+  if (kind === "embedded" && typeof host === "string") return { kind, host };
+  const texts = Array.isArray(endpoints) && endpoints.every((endpoint) => typeof endpoint === "string");
+  return kind === "etcd" && texts && typeof prefix === "string"
+    ? { kind, endpoints: endpoints as string[], prefix }
+    : undefined;
+}

@@ -1,0 +1,350 @@
+/** One peer of the cluster on its ports: everything of a node but its network card, its web server and its models. `node.ts`
+ *  runs it on the real ports, the simulation on simulated ones.
+ *
+ *      transport ─► exchange ─► directory ─► slot table, membership ─► replication ─► kernel ⇄ routing
+ *                                                        └─► controller, control
+ *
+ *  Started in this order, stopped in reverse. A single node is a cluster of one: the same slots, epochs, fences and journal,
+ *  with itself as the only replica and the embedded directory. */
+import type { AnyBehavior } from "../actors/behavior.ts";
+import { failure, failureOf, ok, refused, type InvitationIssued, type Result, type Role } from "../protocols/index.ts";
+import type { Runtime } from "../runtimes/runtime.ts";
+import {
+  createEmbeddedDirectory,
+  createEtcdDirectory,
+  createRemoteDirectory,
+  createSwitchingDirectory,
+  migrateDirectory,
+  serveDirectory,
+  type DirectoryHome,
+  type EmbeddedDirectory,
+  type EtcdDirectory,
+} from "./directory/index.ts";
+import { createExchange, type Exchange } from "./exchange.ts";
+import type { DirectoryPlace } from "./home.ts";
+import { createKernel, type Kernel, type KernelLimits } from "./kernel/index.ts";
+import {
+  createMembership,
+  type MembershipLimits,
+  type MembershipPart,
+  type NodeLoad,
+  type OwnRecord,
+} from "./membership/index.ts";
+import {
+  createClusterControl,
+  createController,
+  servePlacement,
+  type ClusterControl,
+  type Controller,
+  type PlacementLimits,
+  type Policy,
+} from "./placement/index.ts";
+import type { Clock, Directory, Log, MemberRecord, Meter, NodeId, Random, Store, Transport } from "./ports.ts";
+import { createReplication, type Replication, type ReplicationLimits } from "./replication/index.ts";
+import { createRouting, type Hub, type RoutingLimits, type RoutingPart } from "./routing/index.ts";
+import { watchSlots, type SlotTable } from "./slot-table.ts";
+import type { Journal } from "./storage/index.ts";
+
+export interface PeerOptions {
+  readonly node: NodeId;
+  readonly cluster: string;
+  readonly store: Store;
+  readonly journal: Journal;
+  readonly transport: Transport;
+  /** Where the directory is; a directory itself where it is neither of the two (simulation). */
+  readonly directory: DirectoryPlace | Directory;
+  readonly behaviors: readonly AnyBehavior[];
+  readonly runtime: Runtime;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly meter: Meter;
+  readonly policy: Policy;
+  /** Members as last known. */
+  readonly seed: readonly MemberRecord[];
+  readonly limits?: {
+    readonly kernel?: Partial<KernelLimits>;
+    readonly membership?: Partial<MembershipLimits>;
+    readonly replication?: Partial<ReplicationLimits>;
+    readonly routing?: Partial<RoutingLimits>;
+    readonly placement?: Partial<PlacementLimits>;
+  };
+  /** What the gateway adds to this node's load. */
+  readonly load?: () => Partial<NodeLoad>;
+  /** Makes an invitation; absent, nobody can be invited through this node. */
+  readonly invite?: (terms: Parameters<ClusterControl["invite"]>[0]) => Promise<Result<InvitationIssued>>;
+  /** For the durable audit of what admins did. */
+  readonly changed?: (action: string, facts: Readonly<Record<string, string>>) => void;
+  /** The directory has a new place from now on. */
+  readonly placed?: (place: DirectoryPlace) => void;
+  /** This node is no member any more. */
+  readonly evicted?: () => void;
+}
+
+export interface Peer {
+  readonly exchange: Exchange;
+  readonly directory: Directory;
+  readonly table: SlotTable;
+  readonly membership: MembershipPart;
+  readonly replication: Replication;
+  readonly routing: RoutingPart;
+  readonly hub: Hub;
+  readonly kernel: Kernel;
+  readonly control: ClusterControl;
+  readonly controller: Controller;
+  /** The models of all nodes as one runtime. */
+  readonly runtime: Runtime;
+  /** Where the directory is now; undefined when it was given. */
+  place(): DirectoryPlace | undefined;
+  /** Joins under `record`, then serves. `found`: this node may make its own member row, being the first. Errors: NOT_A_PEER,
+   *  DATA_DAMAGED, STOPPING. */
+  start(record: OwnRecord, options: { readonly found: boolean }): Promise<Result<MemberRecord>>;
+  /** Hands over what it has, finishes what is under way, then ends. */
+  stop(deadlineMs: number): Promise<void>;
+}
+
+/** How long a start waits for the directory before the node goes on without: it copies, but takes nothing up. */
+const directoryWaitMs = 3_000;
+
+/** A cluster's rows are small; this is for an etcd that is slow. */
+const migrateTimeoutMs = 60_000;
+
+const isDirectory = (place: DirectoryPlace | Directory): place is Directory => "compareAndSet" in place;
+
+/** Puts a peer together. Nothing runs before `start`. */
+export function createPeer(options: PeerOptions): Peer {
+  const { node, cluster, store, journal, transport, behaviors, clock, random, log, meter, limits = {} } = options;
+  const exchange = createExchange({ transport, clock, log, meter });
+
+  // --- directory -----------------------------------------------------------------------------------------------------
+
+  let place = isDirectory(options.directory) ? undefined : options.directory;
+  let embedded: EmbeddedDirectory | undefined;
+  let etcd: EtcdDirectory | undefined;
+  const openEtcd = (home: DirectoryHome): EtcdDirectory => {
+    etcd?.close();
+    etcd = createEtcdDirectory({ ...home, clock, log });
+    return etcd;
+  };
+  const moved = (home: DirectoryHome): void => {
+    if (place?.kind === "etcd") return;
+    place = { kind: "etcd", endpoints: home.endpoints, prefix: home.prefix };
+    log.info("directory.moved", { endpoints: home.endpoints });
+    options.placed?.(place);
+    directory.switchTo(openEtcd(home));
+  };
+  const directory = createSwitchingDirectory(
+    isDirectory(options.directory) ? options.directory : openPlace(options.directory),
+  );
+  function openPlace(at: DirectoryPlace): Directory {
+    if (at.kind === "etcd") return openEtcd(at);
+    const host = (): NodeId | undefined => (place?.kind === "embedded" ? place.host : undefined);
+    if (at.host !== node) return createRemoteDirectory(exchange, host, { clock, onMoved: moved });
+    embedded = createEmbeddedDirectory({ store, clock });
+    serveDirectory(exchange, embedded);
+    return embedded;
+  }
+  const directoryNode = (): NodeId | undefined => (place?.kind === "embedded" ? place.host : undefined);
+
+  // --- who is here, who owns what -------------------------------------------------------------------------------------
+
+  const table = watchSlots(directory);
+  const loadOf = (): NodeLoad => ({
+    connections: 0,
+    eventLoopLagMs: 0,
+    memoryBytes: 0,
+    ...placement.figures(),
+    ...options.load?.(),
+  });
+  const membership = createMembership({
+    node,
+    directory,
+    exchange,
+    clock,
+    log,
+    meter,
+    seed: options.seed,
+    load: loadOf,
+    ...(limits.membership && { limits: limits.membership }),
+    ...(options.evicted && { evicted: options.evicted }),
+  });
+  const ownRoles = (): readonly Role[] =>
+    membership.members().members.find((member) => member.node === node)?.roles ?? [];
+
+  const replication = createReplication({
+    node,
+    roles: ownRoles,
+    journal,
+    store,
+    directory,
+    table,
+    exchange,
+    membership,
+    clock,
+    log,
+    meter,
+    minInSync: options.policy.minInSync,
+    ...(limits.replication && { limits: limits.replication }),
+    owned: (slot) => kernel.serve(slot),
+    drain: (slot, deadlineMs) => kernel.drain(slot, deadlineMs),
+    resume: (slot) => kernel.resume(slot),
+  });
+
+  // --- actors ---------------------------------------------------------------------------------------------------------
+
+  const routing: RoutingPart = createRouting({
+    node,
+    exchange,
+    table,
+    membership,
+    runtime: options.runtime,
+    clock,
+    random,
+    log,
+    meter,
+    kernel: () => kernel,
+    ...(limits.routing && { limits: limits.routing }),
+  });
+  const kernel: Kernel = createKernel({
+    node,
+    behaviors,
+    slots: replication,
+    routing,
+    pressure: {
+      get queuedBytes() {
+        return journal.queuedBytes;
+      },
+      pendingBytesMax: journal.limits.pendingBytesMax,
+      settled: () => journal.settled(),
+    },
+    slotsWithWork: async () => {
+      const work = await journal.slotsWithWork();
+      return work.filter((slot) => table.get(slot)?.record.owner === node);
+    },
+    runtime: routing.runtime,
+    publisher: routing.hub,
+    clock,
+    random,
+    log,
+    meter,
+    ...(limits.kernel && { limits: limits.kernel }),
+  });
+  // --- placement ------------------------------------------------------------------------------------------------------
+
+  const placement = servePlacement({ exchange, kernel, clock });
+  /** With the embedded directory its node; with another the first of the managers that are up: two at once only race. */
+  const amController = (): boolean => {
+    const host = directoryNode();
+    if (host !== undefined) return host === node;
+    const managers = membership
+      .members()
+      .members.filter((member) => member.roles.includes("manager") && membership.isUp(member.node));
+    return managers[0]?.node === node;
+  };
+  const controller = createController({
+    node,
+    directory,
+    table,
+    membership,
+    exchange,
+    clock,
+    log,
+    meter,
+    policy: options.policy,
+    amController,
+    directoryNode,
+    ...(limits.placement && { limits: limits.placement }),
+  });
+  const control = createClusterControl({
+    node,
+    cluster,
+    directory,
+    table,
+    membership,
+    exchange,
+    clock,
+    policy: options.policy,
+    roleOfKind: (kind) => behaviors.find((behavior) => behavior.kind === kind)?.role,
+    heard: (other) => membership.heard(other),
+    directoryInfo: () =>
+      place?.kind === "etcd"
+        ? { kind: "etcd", endpoints: place.endpoints }
+        : { kind: "embedded", node: directoryNode() ?? "" },
+    invite: options.invite ?? (() => Promise.resolve(refused(failure("FORBIDDEN", { because: "there is no mesh" })))),
+    migrate: (endpoints) => migrate(endpoints),
+    ...(options.changed && { changed: options.changed }),
+    ...(limits.placement && { limits: limits.placement }),
+  });
+
+  exchange.on("placement.migrate", ({ endpoints }) => migrate(endpoints));
+  /** Done where the embedded directory is, whichever node is asked. */
+  async function migrate(endpoints: readonly string[]): Promise<Result<{ readonly rows: number }>> {
+    if (place?.kind !== "embedded") return refused(failure("ALREADY_DONE", { reason: "it is not embedded any more" }));
+    if (embedded === undefined) {
+      const asked = exchange.call(place.host, "placement.migrate", { endpoints: [...endpoints] }, migrateTimeoutMs);
+      return (await asked) as Result<{ readonly rows: number }>;
+    }
+    const target = createEtcdDirectory({ endpoints, prefix: etcdPrefix(cluster), clock, log });
+    try {
+      return ok(await migrateDirectory(embedded, target, node));
+    } catch (error) {
+      return refused(failureOf(error));
+    } finally {
+      target.close();
+    }
+  }
+
+  let stopped = false;
+  return {
+    exchange,
+    directory,
+    table,
+    membership,
+    replication,
+    routing,
+    hub: routing.hub,
+    kernel,
+    control,
+    controller,
+    runtime: routing.runtime,
+    place: () => place,
+    async start(record, { found }) {
+      await embedded?.opened();
+      embedded?.onMoved(moved);
+      const joined = await membership.join(record, { found });
+      if (!joined.ok) return joined;
+      await within(clock, directoryWaitMs, Promise.all([table.ready(), membership.ready()]));
+      replication.start();
+      controller.wake();
+      await kernel.start();
+      return joined;
+    },
+    async stop(deadlineMs) {
+      if (stopped) return;
+      stopped = true;
+      const endMs = clock.monotonicMs() + deadlineMs;
+      const leftMs = (): number => Math.max(0, endMs - clock.monotonicMs());
+      controller.stop();
+      await replication.handOver(leftMs() / 2);
+      await kernel.stop(leftMs());
+      replication.stop();
+      routing.stop();
+      membership.stop();
+      table.stop();
+      etcd?.close();
+    },
+  };
+}
+
+/** Where a cluster's rows lie in etcd. */
+export const etcdPrefix = (cluster: string): string => `plexus/${cluster}/`;
+
+function within(clock: Clock, delayMs: number, work: Promise<unknown>): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const cancel = clock.after(delayMs, resolve);
+    work.then(() => {
+      cancel();
+      resolve();
+    }, reject);
+  });
+}

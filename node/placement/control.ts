@@ -1,0 +1,348 @@
+/** What admins do to the cluster, from whichever node they speak to. Every command is a change of a directory row, by
+ *  compare-and-set like everybody else's; then the controller, the owners and the nodes themselves do what follows from it.
+ *
+ *  A move waits until the slot table says that it happened. It says so on every node, so none has to be asked. Where an
+ *  operator put a slot is remembered in the slot's record (`held`), and the plan leaves it there. */
+import {
+  assert,
+  failure,
+  failureOf,
+  ok,
+  parseActorId,
+  refused,
+  roles as allRoles,
+  slotOf,
+  type ActorId,
+  type ClusterNodeRow,
+  type ClusterSlotRow,
+  type ClusterSummary,
+  type Failure,
+  type InvitationIssued,
+  type Moved,
+  type Result,
+  type Role,
+  type SlotId,
+} from "../../protocols/index.ts";
+import type { Exchange } from "../exchange.ts";
+import type { Clock, Directory, MemberRecord, Membership, NodeId, SlotRecord } from "../ports.ts";
+import { changeSlot, memberKey, policyKey, readSlot, type SlotRow } from "../records.ts";
+import { roleOf, type SlotTable } from "../slot-table.ts";
+import type { ClusterControl } from "./api.ts";
+import { Candidates, type Policy } from "./candidates.ts";
+import { placementLimits, type PlacementLimits } from "./limits.ts";
+import { wantOf } from "./plan.ts";
+
+export interface ControlOptions {
+  readonly node: NodeId;
+  readonly cluster: string;
+  readonly directory: Directory;
+  readonly table: SlotTable;
+  readonly membership: Membership;
+  readonly exchange: Exchange;
+  readonly clock: Clock;
+  /** What holds while the directory has no row `policy`. */
+  readonly policy: Policy;
+  readonly limits?: Partial<PlacementLimits>;
+  /** The role whose nodes host a kind of actor. */
+  roleOfKind(kind: string): Role | undefined;
+  /** What is known of a node's load; its fields come from its beats. */
+  heard(node: NodeId): { readonly agoMs: number; readonly load: ClusterNodeLoad | undefined } | undefined;
+  directoryInfo(): ClusterSummary["directory"];
+  invite(terms: Parameters<ClusterControl["invite"]>[0]): Promise<Result<InvitationIssued>>;
+  migrate(endpoints: readonly string[]): Promise<Result<{ readonly rows: number }>>;
+  /** For the durable audit: what was changed. */
+  changed?(action: "evict" | "drain" | "undrain" | "roles" | "move", facts: Readonly<Record<string, string>>): void;
+}
+
+type ClusterNodeLoad = Required<
+  Pick<ClusterNodeRow, "actors" | "turnsPerSecond" | "connections" | "eventLoopLagMs" | "memoryBytes">
+>;
+
+/** Makes the control. It keeps nothing, and needs no stopping. */
+export function createClusterControl(options: ControlOptions): ClusterControl {
+  const { node, directory, table, membership, exchange, clock } = options;
+  const limits: PlacementLimits = { ...placementLimits, ...options.limits };
+  const note = options.changed ?? (() => undefined);
+
+  // --- names -------------------------------------------------------------------------------------------------------------
+
+  /** The member by its id, its name, or the beginning of either if that is enough to tell. */
+  const find = (text: string): Result<MemberRecord> => {
+    const { members } = membership.members();
+    const exact = members.find((one) => one.node === text) ?? members.find(({ name }) => name === text);
+    if (exact !== undefined) return ok(exact);
+    const begun = members.filter((one) => one.node.startsWith(text) || one.name.startsWith(text));
+    const [only, ...others] = begun;
+    if (only === undefined) return refused(failure("NOT_FOUND", { node: text }));
+    if (others.length === 0) return ok(only);
+    return refused(failure("BAD_REQUEST", { reason: "several nodes begin so", nodes: begun.map(({ name }) => name) }));
+  };
+
+  const keepsDirectory = (member: NodeId): boolean => {
+    const info = options.directoryInfo();
+    return info.kind === "embedded" && info.node === member;
+  };
+
+  /** Runs a command; the directory's absence is an answer. */
+  const guarded = async <T>(command: () => Promise<Result<T>>): Promise<Result<T>> => {
+    try {
+      return await command();
+    } catch (error) {
+      return refused(failureOf(error));
+    }
+  };
+
+  // --- members -----------------------------------------------------------------------------------------------------------
+
+  /** Changes a member's row. `next` looks at the row as it is and says what it should be (`undefined`: gone), or why not. */
+  const changeMember = async (
+    member: NodeId,
+    next: (record: MemberRecord) => { readonly record: MemberRecord | undefined } | { readonly error: Failure },
+  ): Promise<Result<{ readonly node: string }>> => {
+    for (let attempt = 0; attempt < limits.rowAttemptsMax; attempt += 1) {
+      const row = await directory.read(memberKey(member));
+      if (row === undefined) return refused(failure("NOT_FOUND", { node: member }));
+      const answer = next(row.value as MemberRecord);
+      if ("error" in answer) return refused(answer.error);
+      const { applied } = await directory.compareAndSet(row.key, answer.record, row.revision);
+      if (applied) return ok({ node: member });
+    }
+    return refused(failure("OVERLOADED", { row: memberKey(member) }));
+  };
+
+  const slotsWith = (test: (record: SlotRecord) => boolean): readonly SlotRecord[] =>
+    [...table.rows()].flatMap(({ record }) => (test(record) ? [record] : []));
+
+  // --- slots -------------------------------------------------------------------------------------------------------------
+
+  const policy = async (): Promise<Policy> =>
+    ((await directory.read(policyKey))?.value as Policy | undefined) ?? options.policy;
+
+  const candidatesUnder = (rule: Policy): Candidates => {
+    const { members } = membership.members();
+    const up = new Set(members.flatMap((one) => (membership.isUp(one.node) ? [one.node] : [])));
+    const info = options.directoryInfo();
+    const directoryNode = info.kind === "embedded" ? info.node : undefined;
+    return new Candidates({ members, up, slots: [], policy: rule, directoryNode, balance: false, limits });
+  };
+
+  const rowOf = (record: SlotRecord, candidates: Candidates): ClusterSlotRow => {
+    const { slot, epoch, owner, inSync, learners } = record;
+    const want = wantOf(record);
+    const there = want.owner === owner && sameSet(want.replicas, inSync);
+    const safe = inSync.filter((one) => candidates.isUp(one)).length;
+    const short = safe < candidates.copies(roleOf(slot, record.splitFrom), owner);
+    const status = !candidates.isUp(owner) ? "down" : short ? "short" : there ? "ok" : "moving";
+    return { slot, epoch, owner, inSync, learners, ...(!there && { want }), status };
+  };
+
+  const listSlots = async (): Promise<readonly ClusterSlotRow[]> => {
+    const candidates = candidatesUnder(await policy());
+    return [...table.rows()]
+      .map(({ record }) => rowOf(record, candidates))
+      .sort((one, other) => (one.slot < other.slot ? -1 : 1));
+  };
+
+  /** Waits until the table satisfies `done`, or `deadlineMs` has come. */
+  const waitFor = (slot: SlotId, deadlineMs: number, done: (row: SlotRow) => boolean): Promise<SlotRow | undefined> =>
+    new Promise((resolve) => {
+      const look = (row: SlotRow | undefined): void => {
+        if (row !== undefined && done(row)) end(row);
+      };
+      const stopWatching = table.onChange((changed, row) => {
+        if (changed === slot) look(row);
+      });
+      const cancel = clock.after(deadlineMs - clock.monotonicMs(), () => end(undefined));
+      const end = (row: SlotRow | undefined): void => {
+        stopWatching();
+        cancel();
+        resolve(row);
+      };
+      look(table.get(slot));
+    });
+
+  /** The newest that is known: the table may be behind, a read is not. */
+  const fetchSlot = async (slot: SlotId): Promise<SlotRow | undefined> => {
+    const row = await readSlot(directory, slot);
+    if (row !== undefined) table.learn(row);
+    return row;
+  };
+
+  const move = async (slot: SlotId, target: MemberRecord, deadlineMs: number): Promise<Result<Moved>> => {
+    for (let attempt = 0; ; attempt += 1) {
+      if (attempt === limits.rowAttemptsMax) return refused(failure("OVERLOADED", { slot }));
+      const row = await fetchSlot(slot);
+      if (row === undefined) return refused(failure("NOT_FOUND", { slot }));
+      const { record, revision } = row;
+      const refusal = mayTake(target, roleOf(slot, record.splitFrom));
+      if (refusal !== undefined) return refused(refusal);
+      const { replicas } = wantOf(record);
+      const want = {
+        owner: target.node,
+        replicas: replicas.includes(target.node) ? replicas : [target.node, ...replicas],
+      };
+      const next: SlotRecord = { ...record, held: target.node, want };
+      if (record.held === target.node && wantOf(record).owner === target.node) break;
+      const { applied, row: now } = await changeSlot(directory, next, revision);
+      if (now !== undefined) table.learn(now);
+      if (applied) break;
+    }
+    note("move", { slot, to: target.node });
+    const moved = await waitFor(slot, deadlineMs, ({ record }) => record.owner === target.node);
+    if (moved === undefined) return refused(failure("ASK_TIMEOUT", { slot, to: target.node, goesOn: true }));
+    return ok({ slot, owner: moved.record.owner, epoch: moved.record.epoch });
+  };
+
+  const mayTake = (target: MemberRecord, role: Role): Failure | undefined => {
+    const reason = !target.roles.includes(role)
+      ? `it has not the role ${role}`
+      : target.state === "draining"
+        ? "it is draining"
+        : membership.isUp(target.node)
+          ? undefined
+          : "it is down";
+    return reason === undefined ? undefined : failure("NO_CANDIDATE", { node: target.name, reason });
+  };
+
+  /** Asks the owner to give an actor a slot of its own; looks up who that is again while it changes. */
+  const pinned = async (actor: ActorId, base: SlotId, deadlineMs: number): Promise<Result<SlotId>> => {
+    const own = actor as SlotId;
+    for (;;) {
+      if ((await fetchSlot(own)) !== undefined) return ok(own);
+      const row = await fetchSlot(base);
+      if (row === undefined) return refused(failure("NOT_FOUND", { actor }));
+      const leftMs = deadlineMs - clock.monotonicMs();
+      if (leftMs <= limits.pinRetryMs) return refused(failure("ASK_TIMEOUT", { actor, phase: "pin" }));
+      const answer = await exchange.call(row.record.owner, "placement.pin", { actor }, leftMs);
+      if (answer.ok) continue;
+      const { outcome } = answer.error;
+      // What did not start, or may have happened, is looked at again; what was refused for good is not.
+      if (outcome === "failed") return answer;
+      await new Promise<void>((resolve) => void clock.after(limits.pinRetryMs, resolve));
+    }
+  };
+
+  return {
+    summary: () =>
+      guarded(async () => {
+        const rule = await policy();
+        const candidates = candidatesUnder(rule);
+        const { view, members } = membership.members();
+        const owned = new Map<NodeId, number>();
+        const copied = new Map<NodeId, number>();
+        const add = (counts: Map<NodeId, number>, one: NodeId): void => void counts.set(one, (counts.get(one) ?? 0) + 1);
+        const slots = { total: 0, ok: 0, moving: 0, short: 0, down: 0 };
+        for (const { record } of table.rows()) {
+          slots.total += 1;
+          slots[rowOf(record, candidates).status] += 1;
+          add(owned, record.owner);
+          for (const one of record.inSync) if (one !== record.owner) add(copied, one);
+        }
+        const nodes = members.map((member): ClusterNodeRow => {
+          const { name, roles, labels, models, version, url, incarnation, state } = member;
+          const up = membership.isUp(member.node);
+          const last = options.heard(member.node);
+          return {
+            node: member.node,
+            name,
+            roles,
+            labels,
+            models,
+            version,
+            url,
+            incarnation,
+            state,
+            up,
+            self: member.node === node,
+            directory: keepsDirectory(member.node),
+            slotsOwned: owned.get(member.node) ?? 0,
+            slotsReplicated: copied.get(member.node) ?? 0,
+            ...(up && last?.load),
+            ...(last && { lastHeardMs: last.agoMs }),
+          };
+        });
+        const { replicas, minInSync } = rule;
+        return ok({ cluster: options.cluster, view, directory: options.directoryInfo(), replicas, minInSync, nodes, slots }); // prettier-ignore
+      }),
+
+    slots: () => guarded(async () => ok(await listSlots())),
+
+    invite: (terms) => guarded(() => options.invite(terms)),
+
+    evict: (text, force) =>
+      guarded(async () => {
+        const found = find(text);
+        if (!found.ok) return found;
+        const member = found.value.node;
+        if (keepsDirectory(member)) return refused(failure("FORBIDDEN", { reason: "it keeps the directory" }));
+        const last = slotsWith(({ inSync }) => inSync.length === 1 && inSync[0] === member);
+        if (last.length > 0 && !force) {
+          const reason = "it holds the last copy of slots; drain it first";
+          return refused(failure("FORBIDDEN", { reason, slots: last.length }));
+        }
+        const evicted = await changeMember(member, () => ({ record: undefined }));
+        if (evicted.ok) note("evict", { node: member, name: found.value.name, lastCopies: String(last.length) });
+        return evicted;
+      }),
+
+    setDraining: (text, draining) =>
+      guarded(async () => {
+        const found = find(text);
+        if (!found.ok) return found;
+        const state = draining ? "draining" : "active";
+        const changed = await changeMember(found.value.node, (record) => ({ record: { ...record, state } }));
+        if (changed.ok) note(draining ? "drain" : "undrain", { node: found.value.node, name: found.value.name });
+        return changed;
+      }),
+
+    setRoles: (text, roles) =>
+      guarded(async () => {
+        const found = find(text);
+        if (!found.ok) return found;
+        assert(roles.every((role) => allRoles.includes(role)), "roles were checked at the gateway"); // prettier-ignore
+        const { node: member, name } = found.value;
+        if (keepsDirectory(member) && !roles.includes("manager"))
+          return refused(failure("FORBIDDEN", { reason: "it keeps the directory, so it stays a manager" }));
+        const changed = await changeMember(member, (record) => {
+          const orphan = record.roles.find((role) => !roles.includes(role) && isLast(role, member));
+          if (orphan !== undefined) return { error: failure("NO_CANDIDATE", { role: orphan }) };
+          return { record: { ...record, roles } };
+        });
+        if (changed.ok) note("roles", { node: member, name, roles: roles.join(",") });
+        return changed;
+      }),
+
+    moveActor: (actor, to, timeoutMs) =>
+      guarded(async () => {
+        const deadlineMs = clock.monotonicMs() + timeoutMs;
+        const found = find(to);
+        if (!found.ok) return found;
+        const kind = parseActorId(actor)?.kind;
+        const role = kind === undefined ? undefined : options.roleOfKind(kind);
+        if (role === undefined) return refused(failure("NOT_FOUND", { actor }));
+        const refusal = mayTake(found.value, role);
+        if (refusal !== undefined) return refused(refusal);
+        const slot = await pinned(actor, slotOf(role, actor), deadlineMs);
+        return slot.ok ? move(slot.value, found.value, deadlineMs) : slot;
+      }),
+
+    moveSlot: (slot, to, timeoutMs) =>
+      guarded(async () => {
+        const found = find(to);
+        return found.ok ? move(slot, found.value, clock.monotonicMs() + timeoutMs) : found;
+      }),
+
+    migrateDirectory: (endpoints) => guarded(() => options.migrate(endpoints)),
+  };
+
+  /** Whether slots of a role would be left without a node. */
+  function isLast(role: Role, member: NodeId): boolean {
+    const others = membership.members().members.some(
+      (one) => one.node !== member && one.state === "active" && one.roles.includes(role),
+    );
+    return !others && slotsWith(({ slot, splitFrom }) => roleOf(slot, splitFrom) === role).length > 0;
+  }
+}
+
+const sameSet = (one: readonly string[], other: readonly string[]): boolean =>
+  one.length === other.length && one.every((item) => other.includes(item));

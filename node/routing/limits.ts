@@ -1,0 +1,43 @@
+/** Bounds of routing. `docs/limits.md` says what happens at each. */
+export const routingLimits = {
+  /** Envelopes of one slot that wait for their answers from another node. Beyond it: OVERLOADED. */
+  lineEnvelopesMax: 16_384,
+  /** The same for all slots. */
+  envelopesMax: 65_536,
+  /** And their bytes. */
+  envelopesBytesMax: 64 * 1024 * 1024,
+  /** Envelopes or answers or events of one message between nodes, and about their bytes. */
+  batchItemsMax: 1_024,
+  batchBytesMax: 256 * 1024,
+  /** Redirections followed at once; then with a pause. Two are normal: from an old owner, or a guess. */
+  hopsMax: 8,
+  /** Pause before an envelope is sent again, doubling, with jitter. A change of the slot's record ends it. */
+  retryMs: 10,
+  retryMaxMs: 200,
+  /** How often deadlines are looked at. */
+  sweepIntervalMs: 100,
+  /** Answers that wait for one peer to take them. Beyond it the oldest go; who waits for one gets ASK_TIMEOUT. */
+  answersQueuedMax: 65_536,
+  /** Topics one peer may follow here; one more is refused, and asked for again later. */
+  topicsPerPeerMax: 65_536,
+  /** Events that wait for one peer, and about their bytes. Beyond it they are dropped, and the peer told: it asks the
+   *  actors for what it missed. */
+  eventsQueuedMax: 8_192,
+  eventsQueuedBytesMax: 8 * 1024 * 1024,
+  /** A topic that could not be followed is tried again after this, doubling. */
+  followRetryMs: 50,
+  followRetryMaxMs: 2_000,
+  /** Generations of other nodes that run here at the same time; one more gets QUEUE_FULL. */
+  generationsServedMax: 256,
+  /** Generations of this node that run on others. Beyond it: QUEUE_FULL. */
+  generationsRemoteMax: 1_024,
+  /** Parts of a generation are gathered this long. */
+  partsCoalesceMs: 12,
+  /** Parts of one generation that wait for a peer that does not take them. Beyond it the generation is cancelled. */
+  partsQueuedMax: 4_096,
+  /** How long what a member said of its models is believed. */
+  modelsFreshMs: 10_000,
+  modelsTimeoutMs: 2_000,
+} as const;
+
+export type RoutingLimits = { readonly [K in keyof typeof routingLimits]: number };

@@ -1,0 +1,436 @@
+/** What this node sends to actors elsewhere: one line of envelopes a slot, kept until each is answered.
+ *
+ *      send ─► line: [ sent, sent, sent │ unsent, unsent ] ─► target, in one session
+ *                                       ▲
+ *              not served / peer lost / owner changed: all go back behind this mark, and a new session begins
+ *
+ *  Invariant 7 holds through every move because of three rules. A line has one target at a time. When anything of a
+ *  session was not served, or its connection ended, all that is unanswered is sent again, oldest first, before anything
+ *  new. And the receiver serves nothing of a session after the first that it did not serve (`inbound.ts`), so that what
+ *  was already under way cannot overtake.
+ *
+ *  Sending again is safe because every envelope names its operation: whoever handled it gives the first answer again. */
+import { failure, refused, type Failure, type Result, type SlotId } from "../../protocols/index.ts";
+import type { Envelope } from "../kernel/api.ts";
+import { firstOwner } from "../slot-table.ts";
+import type { NodeId } from "../ports.ts";
+import type { RoutingPorts } from "./index.ts";
+import type { RoutingLimits } from "./limits.ts";
+import { weigh } from "./weight.ts";
+
+interface Entry {
+  readonly envelope: Envelope;
+  readonly deadlineMs: number;
+  readonly bytes: number;
+  settle: ((result: Result<unknown>) => void) | undefined;
+  /** Every sending of it, the latest last. */
+  readonly sendings: number[];
+  /** Sendings that may still have had, or have, an effect. */
+  open: number;
+  /** Why it was last not served. */
+  refusal: Failure | undefined;
+}
+
+interface Line {
+  readonly slot: SlotId;
+  readonly entries: Set<Entry>;
+  unsent: Entry[];
+  /** Where the session goes; undefined: a new one must begin. */
+  target: NodeId | undefined;
+  session: number;
+  /** What a MOVED said that is newer than the slot table. */
+  hint: { readonly owner: NodeId; readonly epoch: number } | undefined;
+  hops: number;
+  tries: number;
+  /** Cancels the pause under way. */
+  pause: (() => void) | undefined;
+}
+
+export class Lines {
+  readonly #ports: RoutingPorts;
+  readonly #limits: RoutingLimits;
+  readonly #lines = new Map<SlotId, Line>();
+  readonly #sendings = new Map<number, { readonly line: Line; readonly entry: Entry; readonly target: NodeId }>();
+  readonly #connected = new Set<NodeId>();
+  readonly #dirty = new Set<Line>();
+  #entries = 0;
+  #bytes = 0;
+  #lastSending = 0;
+  #lastSession = 0;
+  #sweeping: (() => void) | undefined;
+  readonly #stops: (() => void)[];
+
+  constructor(ports: RoutingPorts, limits: RoutingLimits) {
+    this.#ports = ports;
+    this.#limits = limits;
+    const { exchange, table, membership } = ports;
+    for (const peer of exchange.peers()) this.#connected.add(peer);
+    exchange.onPeer({
+      connected: (peer) => {
+        this.#connected.add(peer);
+        for (const line of this.#lines.values()) if (line.pause && this.#owner(line) === peer) this.#wake(line);
+      },
+      disconnected: (peer) => {
+        this.#connected.delete(peer);
+        for (const line of this.#lines.values()) {
+          if (line.target !== peer) continue;
+          this.#beginAnew(line);
+          this.#pause(line);
+        }
+      },
+    });
+    this.#stops = [
+      table.onChange((slot) => this.#slotChanged(slot)),
+      membership.onChange(() => {
+        for (const line of this.#lines.values()) if (line.pause) this.#wake(line);
+      }),
+    ];
+  }
+
+  /** See `Routing.takes`. What was handed to this node's own kernel is in order there. */
+  takes(slot: SlotId, here: boolean): boolean {
+    const { node } = this.#ports;
+    if (this.#lines.size > 0) {
+      const line = this.#lines.get(slot);
+      if (line !== undefined && (line.target !== node || line.unsent.length > 0)) return true;
+    }
+    return !here && this.#knownOwner(slot) !== node;
+  }
+
+  /** See `Routing.send`. */
+  send(
+    slot: SlotId,
+    envelope: Envelope,
+    deadlineMs: number,
+    settle: (result: Result<unknown>) => void,
+    after?: Failure,
+  ): void {
+    const { lineEnvelopesMax, envelopesMax, envelopesBytesMax } = this.#limits;
+    const line = this.#lines.get(slot) ?? this.#open(slot);
+    const bytes = weigh(envelope.message) + 128;
+    const over = this.#entries >= envelopesMax || this.#bytes + bytes > envelopesBytesMax;
+    if (over || line.entries.size >= lineEnvelopesMax) {
+      if (line.entries.size === 0) this.#lines.delete(slot);
+      settle(refused(after ?? failure("OVERLOADED", over ? { envelopesMax, envelopesBytesMax } : { lineEnvelopesMax })));
+      return;
+    }
+    const entry: Entry = { envelope, deadlineMs, bytes, settle, sendings: [], open: 0, refusal: undefined };
+    line.entries.add(entry);
+    line.unsent.push(entry);
+    this.#entries += 1;
+    this.#bytes += bytes;
+    this.#sweepLater();
+    if (after === undefined) {
+      this.#pumpSoon(line);
+      return;
+    }
+    // As if this node had been the target.
+    if (after.outcome === "unknown") entry.open += 1;
+    entry.refusal = after;
+    if (!this.#worthTrying(line, after)) this.#settle(line, entry, this.#verdict(entry, after));
+    else if (line.entries.size > 1) this.#pumpSoon(line);
+    else this.#follow(line, after);
+  }
+
+  /** The answer to one sending. `served` false: it was not handled to its end. */
+  answered(sending: number, from: NodeId, result: Result<unknown>, served: boolean): void {
+    const found = this.#sendings.get(sending);
+    if (found === undefined || found.target !== from) return;
+    const { line, entry } = found;
+    const latest = entry.sendings.at(-1) === sending && line.target === from;
+    if (served || result.ok) {
+      // What an earlier sending achieved stands. What it was refused says nothing: a later one may have been taken.
+      if (!latest && !result.ok) return;
+      line.hops = 0;
+      line.tries = 0;
+      this.#settle(line, entry, result);
+      return;
+    }
+    const { error } = result;
+    if (error.outcome !== "unknown") entry.open -= 1;
+    this.#sendings.delete(sending);
+    if (!latest) return;
+    entry.refusal = error;
+    if (!this.#worthTrying(line, error)) {
+      this.#settle(line, entry, this.#verdict(entry, error));
+      return;
+    }
+    this.#ports.meter.count("routing_sent_again", 1, { code: error.code });
+    this.#beginAnew(line);
+    this.#follow(line, error);
+  }
+
+  stop(): void {
+    for (const stop of this.#stops) stop();
+    this.#sweeping?.();
+    for (const line of this.#lines.values())
+      for (const entry of line.entries) this.#settle(line, entry, this.#verdict(entry, failure("STOPPING")));
+  }
+
+  // --- whom to send to -----------------------------------------------------------------------------------------------
+
+  #knownOwner(slot: SlotId): NodeId | undefined {
+    const { table, membership } = this.#ports;
+    const row = table.get(slot);
+    if (row !== undefined) return row.record.owner;
+    return firstOwner(slot, membership.members().members, (node) => membership.isUp(node));
+  }
+
+  #owner(line: Line): NodeId | undefined {
+    const epoch = this.#ports.table.get(line.slot)?.record.epoch ?? 0;
+    if (line.hint !== undefined && line.hint.epoch <= epoch) line.hint = undefined;
+    return line.hint?.owner ?? this.#knownOwner(line.slot);
+  }
+
+  /** Damaged data heals where there is another copy. */
+  #worthTrying(line: Line, error: Failure): boolean {
+    if (error.details?.["because"] !== "DATA_DAMAGED") return true;
+    return (this.#ports.table.get(line.slot)?.record.inSync.length ?? 0) > 1;
+  }
+
+  /** Goes where a refusal points, or waits. */
+  #follow(line: Line, error: Failure): void {
+    const { owner, epoch } = (error.details ?? {}) as { owner?: unknown; epoch?: unknown };
+    if (error.code === "MOVED" && typeof owner === "string" && typeof epoch === "number") {
+      const known = Math.max(this.#ports.table.get(line.slot)?.record.epoch ?? 0, line.hint?.epoch ?? 0);
+      if (epoch > known) line.hint = { owner, epoch };
+      if (epoch > known && line.hops < this.#limits.hopsMax) {
+        line.hops += 1;
+        this.#wake(line);
+        return;
+      }
+    }
+    this.#pause(line);
+  }
+
+  #slotChanged(slot: SlotId): void {
+    const { table } = this.#ports;
+    const from = table.get(slot)?.record.splitFrom;
+    for (const changed of from === undefined ? [slot] : [from, slot]) {
+      const line = this.#lines.get(changed);
+      if (line === undefined) continue;
+      this.#moveSplit(line);
+      if (line.pause || (line.target !== undefined && this.#owner(line) !== line.target)) this.#wake(line);
+    }
+  }
+
+  /** Hands over envelopes of actors that have a slot of their own now, or no longer. Done in the moment in which the table
+   *  says so, before anything new is sent there. */
+  #moveSplit(line: Line): void {
+    for (const entry of line.entries) {
+      const { to } = entry.envelope;
+      const slot = this.#ports.slotOf(to);
+      if (slot === undefined || slot === line.slot) continue;
+      line.entries.delete(entry);
+      line.unsent = line.unsent.filter((other) => other !== entry);
+      const next = this.#lines.get(slot) ?? this.#open(slot);
+      next.entries.add(entry);
+      next.unsent.push(entry);
+      for (const sending of entry.sendings) {
+        const known = this.#sendings.get(sending);
+        if (known) this.#sendings.set(sending, { ...known, line: next });
+      }
+      // It counts as an earlier sending from now on.
+      entry.sendings.push(0);
+      this.#pumpSoon(next);
+    }
+    this.#closeIfEmpty(line);
+  }
+
+  // --- sending -------------------------------------------------------------------------------------------------------
+
+  #open(slot: SlotId): Line {
+    const line: Line = {
+      slot,
+      entries: new Set(),
+      unsent: [],
+      target: undefined,
+      session: 0,
+      hint: undefined,
+      hops: 0,
+      tries: 0,
+      pause: undefined,
+    };
+    this.#lines.set(slot, line);
+    return line;
+  }
+
+  #closeIfEmpty(line: Line): void {
+    if (line.entries.size > 0) return;
+    line.pause?.();
+    line.pause = undefined;
+    line.unsent = [];
+    if (this.#lines.get(line.slot) === line) this.#lines.delete(line.slot);
+  }
+
+  /** Everything unanswered is sent again, in order. */
+  #beginAnew(line: Line): void {
+    line.target = undefined;
+    line.unsent = [...line.entries];
+  }
+
+  #pause(line: Line): void {
+    const { clock, random } = this.#ports;
+    const { retryMs, retryMaxMs } = this.#limits;
+    if (line.pause) return;
+    const delayMs = Math.min(retryMs * 2 ** Math.min(line.tries, 16), retryMaxMs);
+    line.tries += 1;
+    line.pause = clock.after(Math.ceil(delayMs * (0.5 + random.number() / 2)), () => this.#wake(line));
+  }
+
+  #wake(line: Line): void {
+    line.pause?.();
+    line.pause = undefined;
+    this.#pumpSoon(line);
+  }
+
+  #pumpSoon(line: Line): void {
+    if (line.pause) return;
+    if (this.#dirty.size === 0) this.#ports.clock.soon(() => this.#pumpAll());
+    this.#dirty.add(line);
+  }
+
+  #pumpAll(): void {
+    const lines = [...this.#dirty];
+    this.#dirty.clear();
+    for (const line of lines) if (this.#lines.get(line.slot) === line) this.#pump(line);
+  }
+
+  #pump(line: Line): void {
+    if (line.pause) return;
+    const { node } = this.#ports;
+    const target = this.#owner(line);
+    if (target === undefined || (target !== node && !this.#connected.has(target))) {
+      if (line.target !== undefined) this.#beginAnew(line);
+      const error =
+        target === undefined
+          ? failure("NO_CANDIDATE", { slot: line.slot })
+          : failure("UNREACHABLE", { slot: line.slot, node: target });
+      for (const entry of line.unsent) entry.refusal = error;
+      this.#pause(line);
+      return;
+    }
+    if (target !== line.target) {
+      this.#beginAnew(line);
+      line.target = target;
+      this.#lastSession += 1;
+      line.session = this.#lastSession;
+    }
+    if (target === node) this.#deliverHere(line);
+    else this.#sendBatches(line, target);
+  }
+
+  #deliverHere(line: Line): void {
+    const { session } = line;
+    for (const entry of line.unsent.splice(0)) {
+      // Not served at once: what follows must not be.
+      if (line.session !== session || line.target === undefined) return;
+      if (entry.settle === undefined) continue;
+      const { envelope } = entry;
+      const correlation = this.#note(line, entry);
+      const replyTo = { node: this.#ports.node, correlation, operation: envelope.operation as string };
+      const told = envelope.replyTo === undefined;
+      this.#ports.kernel().receive(line.slot, told ? { ...envelope, replyTo, told } : { ...envelope, replyTo });
+    }
+  }
+
+  #sendBatches(line: Line, target: NodeId): void {
+    const { batchItemsMax, batchBytesMax } = this.#limits;
+    const { slot, session } = line;
+    let at = 0;
+    while (at < line.unsent.length) {
+      const batch: Entry[] = [];
+      let bytes = 0;
+      for (; at < line.unsent.length && batch.length < batchItemsMax; at += 1) {
+        const entry = line.unsent[at] as Entry;
+        if (entry.settle === undefined) continue;
+        if (batch.length > 0 && bytes + entry.bytes > batchBytesMax) break;
+        bytes += entry.bytes;
+        batch.push(entry);
+      }
+      if (batch.length === 0) break;
+      const first = this.#lastSending;
+      const envelopes = batch.map((entry) => {
+        const { to, from, message, operation, replyTo, chain } = entry.envelope;
+        const told = replyTo === undefined;
+        return [this.#note(line, entry), to, from, message, operation as string, told, [...chain]] as const;
+      });
+      const sent = this.#ports.exchange.send(target, "routing.envelopes", {
+        slot,
+        session,
+        envelopes: envelopes as never,
+      });
+      if (!sent) {
+        // Its queue is full. The session goes on where it stopped; if the connection ends, that is told.
+        for (const entry of batch) this.#unnote(entry);
+        this.#lastSending = first;
+        line.unsent = [...batch, ...line.unsent.slice(at)];
+        this.#pause(line);
+        return;
+      }
+      this.#ports.meter.count("routing_envelopes_sent", batch.length);
+    }
+    line.unsent = [];
+  }
+
+  /** Numbers a sending. Below 0: the kernel's own correlations are above. */
+  #note(line: Line, entry: Entry): number {
+    this.#lastSending -= 1;
+    entry.sendings.push(this.#lastSending);
+    entry.open += 1;
+    this.#sendings.set(this.#lastSending, { line, entry, target: line.target as NodeId });
+    return this.#lastSending;
+  }
+
+  #unnote(entry: Entry): void {
+    entry.open -= 1;
+    this.#sendings.delete(entry.sendings.pop() as number);
+  }
+
+  // --- endings -------------------------------------------------------------------------------------------------------
+
+  /** What is said of an entry that goes no further: `error` had no effect, but an earlier sending may have. */
+  #verdict(entry: Entry, error: Failure): Result<unknown> {
+    if (entry.open <= 0 || error.outcome === "unknown") return refused(error);
+    return refused(failure("ASK_TIMEOUT", { because: error.code }));
+  }
+
+  #settle(line: Line, entry: Entry, result: Result<unknown>): void {
+    const { settle } = entry;
+    if (settle === undefined) return;
+    entry.settle = undefined;
+    line.entries.delete(entry);
+    for (const sending of entry.sendings) this.#sendings.delete(sending);
+    this.#entries -= 1;
+    this.#bytes -= entry.bytes;
+    this.#closeIfEmpty(line);
+    settle(result);
+  }
+
+  #sweepLater(): void {
+    this.#sweeping ??= this.#ports.clock.after(this.#limits.sweepIntervalMs, () => {
+      this.#sweeping = undefined;
+      this.#sweep();
+      if (this.#entries > 0) this.#sweepLater();
+    });
+  }
+
+  #sweep(): void {
+    const { clock, meter } = this.#ports;
+    const nowMs = clock.monotonicMs();
+    for (const line of [...this.#lines.values()]) {
+      for (const entry of line.entries) {
+        if (entry.deadlineMs > nowMs) continue;
+        const { refusal } = entry;
+        const known = entry.open <= 0 && refusal !== undefined;
+        this.#settle(line, entry, refused(known ? refusal : failure("ASK_TIMEOUT", { slot: line.slot, ...because(refusal) })));
+      }
+      // An entry that ran out may have been waiting to be sent.
+      if (line.unsent.length > 2 * line.entries.size + 64)
+        line.unsent = line.unsent.filter((entry) => entry.settle !== undefined);
+    }
+    meter.gauge("routing_envelopes_waiting", this.#entries);
+  }
+}
+
+const because = (error: Failure | undefined): { because?: string } => (error ? { because: error.code } : {});

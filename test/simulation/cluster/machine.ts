@@ -1,0 +1,201 @@
+import { PlexusError, type Result } from "../../../protocols/index.ts";
+import type { AnyBehavior } from "../../../actors/behavior.ts";
+import type { Request } from "../../../node/kernel/index.ts";
+import type { Log, Meter, NodeId } from "../../../node/ports.ts";
+import { Disk } from "../disk.ts";
+import type { Reached } from "../node.ts";
+import { simulatedRuntime } from "../runtime.ts";
+import { deliver, goOn, simulatedClock, type Pulse, type WallClock, type World } from "../world.ts";
+import type { ExternalDirectory } from "./external-directory.ts";
+import type { Network } from "./network.ts";
+import type { ClusterPlan } from "./plan.ts";
+import { createPeer, type Peer } from "./stand-in.ts";
+
+/** What all machines of a cluster share. */
+export interface ClusterParts {
+  readonly world: World;
+  readonly plan: ClusterPlan;
+  readonly network: Network;
+  readonly external: ExternalDirectory | undefined;
+  /** The machine on whose disk the embedded directory lies. */
+  readonly host: NodeId;
+  readonly behaviors: readonly AnyBehavior[];
+  readonly machineOf: (node: NodeId) => Machine | undefined;
+  readonly admits: (node: NodeId, peer: NodeId) => boolean;
+  readonly published: (machine: Machine, topic: string, event: unknown, at: number | undefined) => void;
+  readonly replied: (machine: Machine) => void;
+  readonly crashed: (machine: Machine) => void;
+  readonly nextLife: () => number;
+}
+
+const meter: Meter = { count: () => undefined, gauge: () => undefined, observeMs: () => undefined };
+const stopDeadlineMs = 3_000;
+
+/** One machine of the cluster: its disk and its clock, which stay, and the lives of the process on it. */
+export class Machine {
+  readonly node: NodeId;
+  readonly disk: Disk;
+  readonly wall: WallClock = { offsetMs: 1_700_000_000_000 };
+  /** Its disk is lost, or it was evicted: nobody starts it again. */
+  gone = false;
+  pulse: Pulse = { life: 0, alive: false };
+  peer: Peer | undefined;
+  /** It has started, and clients may attach. */
+  ready = false;
+  readonly #parts: ClusterParts;
+  readonly #lost = new Set<() => void>();
+
+  constructor(node: NodeId, parts: ClusterParts) {
+    this.node = node;
+    this.#parts = parts;
+    this.disk = new Disk(parts.world, parts.plan.disk);
+  }
+
+  get alive(): boolean {
+    return this.pulse.alive;
+  }
+
+  /** Starts a process on what the disk holds; again and again while that fails, as an operator's supervisor does. */
+  start(): void {
+    if (this.gone || this.pulse.alive) return;
+    const { world } = this.#parts;
+    const pulse: Pulse = { life: this.#parts.nextLife(), alive: true };
+    this.pulse = pulse;
+    world.note(() => `${this.node}: life ${pulse.life} starts`);
+    void this.#begin(pulse).then(
+      () => {
+        if (pulse.alive) this.ready = true;
+      },
+      (thrown: unknown) => {
+        if (!pulse.alive) return;
+        world.note(() => `${this.node}: life ${pulse.life} did not start: ${String(thrown)}`);
+        if (!(thrown instanceof PlexusError) && !String(thrown).includes("simulated")) throw thrown;
+        this.kill(false);
+        world.after(200, () => this.start());
+      },
+    );
+  }
+
+  async #begin(pulse: Pulse): Promise<void> {
+    const { world, plan, network, external, host } = this.#parts;
+    const clock = simulatedClock(world, this.wall, pulse);
+    const store = this.disk.open(pulse, `/${this.node}`);
+    const transport = network.attach(this.node, pulse, (other) => this.#parts.admits(this.node, other));
+    const peer = await createPeer({
+      node: this.node,
+      cluster: "simulated",
+      store,
+      transport,
+      directory: external
+        ? { kind: "custom", directory: external.open(pulse), controller: this.node === host }
+        : this.node === host
+          ? { kind: "host" }
+          : { kind: "remote", host },
+      behaviors: this.#parts.behaviors,
+      runtime: simulatedRuntime(world, plan.runtime, pulse),
+      publisher: {
+        publish: (topic, event, at) => {
+          if (pulse.alive) this.#parts.published(this, topic, event, at);
+        },
+      },
+      clock,
+      random: world.dice,
+      log: this.#log(pulse),
+      meter,
+      replicas: plan.replicas,
+      minInSync: plan.minInSync,
+      kernelLimits: plan.kernelLimits,
+      journalLimits: plan.journalLimits,
+      replicationLimits: plan.replicationLimits,
+      found: true,
+      post: (to, mail) => {
+        const there = this.#parts.machineOf(to);
+        if (!network.connected(this.node, to) || there === undefined) return false;
+        world.after(world.dice.between(0.1, 3), () => {
+          if (!there.alive || network.isCut(this.node, to)) return;
+          deliver(there.pulse, () => there.peer?.mail(this.node, mail));
+        });
+        return true;
+      },
+    });
+    if (!pulse.alive) return;
+    this.peer = peer;
+    await peer.start();
+  }
+
+  /** Asks as a client connected to this process would. */
+  ask(request: Request): Promise<Reached> {
+    const { peer, pulse } = this;
+    if (peer === undefined || !pulse.alive) return Promise.resolve("down");
+    return new Promise((resolve) => {
+      const lose = (): void => resolve("lost");
+      this.#lost.add(lose);
+      void peer.kernel.ask(request).then((result: Result<unknown>) =>
+        deliver(pulse, () => {
+          this.#lost.delete(lose);
+          resolve(result);
+          this.#parts.replied(this);
+        }),
+      );
+    });
+  }
+
+  /** Ends the process at once; with `power` the machine too: what was not synced is lost, and nobody is told. */
+  kill(power: boolean): void {
+    if (!this.pulse.alive) return;
+    const { world, network } = this.#parts;
+    world.note(() => `${this.node}: life ${this.pulse.life} ends`);
+    this.pulse.alive = false;
+    this.pulse.waiting = undefined;
+    this.ready = false;
+    this.peer = undefined;
+    network.ended(this.node, power);
+    this.disk.crash(power && world.dice.chance(0.5));
+    this.#parts.crashed(this);
+    for (const lose of this.#lost) lose();
+    this.#lost.clear();
+  }
+
+  /** Ends it the clean way. */
+  async stop(): Promise<void> {
+    const { peer, pulse } = this;
+    if (peer === undefined || !pulse.alive) return this.kill(false);
+    const { world } = this.#parts;
+    const startedMs = world.nowMs;
+    this.ready = false;
+    await peer.stop(stopDeadlineMs);
+    const tookMs = world.nowMs - startedMs;
+    if (tookMs > stopDeadlineMs + 100 && pulse.waiting === undefined)
+      world.note(() => `${this.node} took ${tookMs} ms to stop`);
+    if (pulse.alive && this.pulse === pulse) this.kill(false);
+  }
+
+  /** Stops the process for a while; nothing of it is lost. */
+  stall(forMs: number): void {
+    const { pulse } = this;
+    if (!pulse.alive || pulse.waiting !== undefined) return;
+    pulse.waiting = [];
+    this.#parts.world.after(forMs, () => goOn(this.#parts.world, pulse));
+  }
+
+  wake(): void {
+    if (this.pulse.waiting !== undefined) goOn(this.#parts.world, this.pulse);
+  }
+
+  #log(pulse: Pulse): Log {
+    const { world } = this.#parts;
+    const write =
+      (level: string) =>
+      (event: string, facts: Readonly<Record<string, unknown>> = {}): void => {
+        if (!pulse.alive) return;
+        world.note(() => `${this.node} ${level}: ${event} ${told(facts).slice(0, 400)}`);
+        if (event === "mesh.handler.failed" || told(facts).includes("broken invariant"))
+          world.violate("no-stray-error", `${this.node}: ${event} ${told(facts).slice(0, 800)}`);
+      };
+    return { debug: write("debug"), info: write("info"), warn: write("warn"), error: write("error") };
+  }
+}
+
+/** Facts as text; errors with their stacks. */
+const told = (facts: Readonly<Record<string, unknown>>): string =>
+  JSON.stringify(facts, (_key, value: unknown) => (value instanceof Error ? (value.stack ?? value.message) : value));

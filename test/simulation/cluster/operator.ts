@@ -1,0 +1,172 @@
+import type { NodeId } from "../../../node/ports.ts";
+import type { World } from "../world.ts";
+import type { ExternalDirectory } from "./external-directory.ts";
+import type { Machine } from "./machine.ts";
+import type { Network } from "./network.ts";
+import type { ClusterPlan, Fault } from "./plan.ts";
+import type { ClusterWatch } from "./watch.ts";
+
+/** What the operator can reach. */
+export interface OperatorParts {
+  readonly world: World;
+  readonly plan: ClusterPlan;
+  readonly network: Network;
+  readonly external: ExternalDirectory | undefined;
+  readonly watch: ClusterWatch;
+  readonly machines: () => readonly Machine[];
+  /** Puts up one more machine. */
+  readonly add: () => Machine;
+}
+
+/** Whoever breaks things, by accident or on purpose, and mends them again. Bounded by what the design survives: of every
+ *  slot at least one copy that is in sync keeps its data. */
+export class Operator {
+  readonly #parts: OperatorParts;
+  #faulty = false;
+  #spares: number;
+
+  constructor(parts: OperatorParts) {
+    this.#parts = parts;
+    this.#spares = parts.plan.spares;
+  }
+
+  /** Faults from now on. */
+  begin(): void {
+    this.#faulty = true;
+    const { world, plan } = this.#parts;
+    const next = (): void => {
+      world.after(world.dice.between(0, 2 * plan.faultMs), () => {
+        if (!this.#faulty) return;
+        this.#break(world.dice.weighted(plan.faults as Record<Fault, number>));
+        next();
+      });
+    };
+    next();
+  }
+
+  /** Everything is mended; what was stopped starts. */
+  calm(): void {
+    this.#faulty = false;
+    const { network, external, machines } = this.#parts;
+    network.heal();
+    Object.assign(network.weather, { stallChance: 0, breakChance: 0 });
+    if (external) {
+      external.setDown(false);
+      external.lossChance = 0;
+    }
+    for (const machine of machines()) {
+      Object.assign(machine.disk.weather, { stallChance: 0, batchErrorChance: 0, readErrorChance: 0, full: false });
+      machine.wake();
+      machine.start();
+    }
+  }
+
+  // --- faults --------------------------------------------------------------------------------------------------------
+
+  #break(fault: Fault): void {
+    const { world, network, external, plan } = this.#parts;
+    const { dice } = world;
+    const lastsMs = dice.between(10, plan.faultLastsMs);
+    const machine = dice.pick(this.#parts.machines());
+    world.note(() => `fault: ${fault} of ${machine.node} for ${lastsMs.toFixed(0)} ms`);
+    switch (fault) {
+      case "crash":
+      case "powerLoss":
+        if (this.#down() >= downMax) return;
+        machine.kill(fault === "powerLoss");
+        return this.#later(lastsMs, () => machine.start());
+      case "restart":
+        if (this.#down() >= downMax || !machine.ready) return;
+        return void machine.stop().then(() => world.after(lastsMs, () => machine.start()));
+      case "wipe":
+        return this.#wipe(machine);
+      case "split": {
+        const side = this.#nodes().filter(() => dice.chance(0.4));
+        this.#cutOff(side, true);
+        return this.#later(lastsMs, () => network.heal());
+      }
+      case "isolate":
+        this.#cutOff([machine.node], true);
+        return this.#later(lastsMs, () => network.heal());
+      case "oneWay":
+        if (dice.chance(0.5)) this.#cutOff([machine.node], false);
+        else network.cut(machine.node, dice.pick(this.#nodes()));
+        return this.#later(lastsMs, () => network.heal());
+      case "break":
+        return network.break(machine.node, dice.pick(this.#nodes()));
+      case "stall":
+        return machine.stall(lastsMs);
+      case "slowDisk":
+        Object.assign(machine.disk.weather, { stallChance: 0.2, stallMs: dice.pick([50, 500]) });
+        return this.#later(lastsMs, () => Object.assign(machine.disk.weather, { stallChance: 0 }));
+      case "badDisk":
+        Object.assign(machine.disk.weather, { batchErrorChance: 0.1 });
+        return this.#later(lastsMs, () => Object.assign(machine.disk.weather, { batchErrorChance: 0 }));
+      case "fullDisk":
+        Object.assign(machine.disk.weather, { full: true });
+        return this.#later(lastsMs, () => Object.assign(machine.disk.weather, { full: false }));
+      case "directory": {
+        if (external) {
+          external.setDown(true);
+          return this.#later(lastsMs, () => external.setDown(false));
+        }
+        const [host] = this.#parts.machines();
+        host?.kill(dice.chance(0.5));
+        return this.#later(lastsMs, () => host?.start());
+      }
+      case "clock":
+        machine.wall.offsetMs += dice.between(-20_000, 20_000);
+        return;
+      case "join":
+      case "drain":
+      case "evict":
+      case "moveSlot":
+      case "moveActor":
+        return;
+    }
+  }
+
+  /** A machine is lost for good, and another one takes its place. Never one whose loss would take the last whole copy of
+   *  something, nor an owner, who may be about to become the last. */
+  #wipe(machine: Machine): void {
+    const { watch } = this.#parts;
+    if (machine.node === "n0" || machine.gone || this.#spares === 0) return;
+    const whole = (node: NodeId): boolean => node !== machine.node && !watch.excused.has(node);
+    for (const record of watch.records.values()) {
+      if (!record.inSync.includes(machine.node)) continue;
+      if (record.owner === machine.node || !whole(record.owner)) return;
+    }
+    machine.kill(true);
+    machine.gone = true;
+    watch.excused.add(machine.node);
+    this.#spares -= 1;
+    this.#parts.add().start();
+  }
+
+  #cutOff(side: readonly NodeId[], bothWays: boolean): void {
+    const { network } = this.#parts;
+    const outwards = this.#parts.world.dice.chance(0.5);
+    for (const here of side) {
+      for (const there of this.#nodes()) {
+        if (side.includes(there)) continue;
+        if (bothWays || outwards) network.cut(here, there);
+        if (bothWays || !outwards) network.cut(there, here);
+      }
+    }
+  }
+
+  #later(delayMs: number, mend: () => void): void {
+    this.#parts.world.after(delayMs, mend);
+  }
+
+  #nodes(): readonly NodeId[] {
+    return this.#parts.machines().map(({ node }) => node);
+  }
+
+  #down(): number {
+    return this.#parts.machines().filter(({ alive, gone }) => !alive && !gone).length;
+  }
+}
+
+/** Machines that are down at the same time. */
+const downMax = 2;

@@ -1,0 +1,306 @@
+/** One seed of a whole cluster, from start to verdict.
+ *
+ *      plan ─► found: the machines start, every actor is spoken to once
+ *           ─► faults: clients and followers work while machines, disks, paths and the directory fail, nodes come and go,
+ *              slots and actors are moved
+ *           ─► calm:   no more faults; everything that was promised must come, every slot must be whole again
+ *           ─► audit:  all machines lose power at once and start; everything is read and compared with all that was seen
+ *
+ *  The checkers watch throughout; the first violation ends the run. */
+import { slotOf, type ActorId } from "../../../protocols/index.ts";
+import { behaviors as chatBehaviors } from "../../../actors/index.ts";
+import type { NodeId, SlotRecord } from "../../../node/ports.ts";
+import { probeBehaviors } from "../behaviors.ts";
+import { Caller } from "../caller.ts";
+import { LedgerWatch, type CheckerName } from "../checkers.ts";
+import { Person, RoomWatch } from "../chat.ts";
+import { Client } from "../clients.ts";
+import { Follower } from "../follower.ts";
+import type { Verdict } from "../run.ts";
+import { World } from "../world.ts";
+import { ExternalDirectory } from "./external-directory.ts";
+import { Machine, type ClusterParts } from "./machine.ts";
+import { Network } from "./network.ts";
+import { Operator } from "./operator.ts";
+import { drawClusterPlan, type ClusterPlan } from "./plan.ts";
+import { registerBehaviors, RegisterClient, RegisterWatch } from "./register.ts";
+import { Seat, type Gates } from "./seat.ts";
+import { ClusterWatch } from "./watch.ts";
+
+/** The machines must have started, without faults, within this. */
+const foundMsMax = 20_000;
+/** What is promised must come within this once the faults are over: longer than every retry and timeout together. */
+const calmMsMax = 120_000;
+
+/** Runs one seed. Rejects never: what goes wrong is a violation. */
+export async function runClusterSeed(seed: number, options: { readonly trace?: boolean } = {}): Promise<Verdict> {
+  const world = new World(seed, options);
+  const stray = (thrown: unknown): void =>
+    world.violate("no-stray-error", thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown));
+  process.on("unhandledRejection", stray);
+  process.on("uncaughtException", stray);
+  try {
+    const simulation = new ClusterSimulation(world);
+    await simulation.run();
+    return {
+      seed,
+      violations: world.violations,
+      lives: simulation.lives,
+      replies: simulation.replies,
+      happenings: world.happenings,
+      simulatedMs: world.nowMs,
+      trace: world.trace ?? [],
+    };
+  } finally {
+    process.off("unhandledRejection", stray);
+    process.off("uncaughtException", stray);
+  }
+}
+
+class ClusterSimulation implements Gates {
+  lives = 0;
+  replies = 0;
+  readonly #world: World;
+  readonly #plan: ClusterPlan;
+  readonly #network: Network;
+  readonly #external: ExternalDirectory | undefined;
+  readonly #machines = new Map<NodeId, Machine>();
+  readonly #watch: ClusterWatch;
+  readonly #ledgers: LedgerWatch;
+  readonly #registers: RegisterWatch;
+  readonly #clients: Client[];
+  readonly #registerClients: RegisterClient[];
+  readonly #people: Person[];
+  readonly #followers: { readonly follower: Follower; at: Machine | undefined; life: number }[];
+  readonly #auditor: Client;
+  readonly #operator: Operator;
+  readonly #heard = new Set<string>();
+  #faulty = false;
+  #stage = "found";
+
+  constructor(world: World) {
+    this.#world = world;
+    this.#plan = drawClusterPlan(world.dice);
+    world.note(() => `plan: ${JSON.stringify(this.#plan)}`);
+    const plan = this.#plan;
+    this.#watch = new ClusterWatch(world);
+    this.#network = new Network(world, plan.network);
+    this.#network.watch(this.#watch);
+    this.#external =
+      plan.directory === "external"
+        ? new ExternalDirectory(world, { delayMs: plan.network.delayMs ?? 1, lossChance: plan.directoryLossChance })
+        : undefined;
+    if (this.#external) this.#external.onChange = (key, value) => this.#watch.rowChanged(key, value);
+    this.#ledgers = new LedgerWatch(world, this.#watch);
+    this.#registers = new RegisterWatch(world, this.#ledgers);
+
+    const parts: ClusterParts = {
+      world,
+      plan,
+      network: this.#network,
+      external: this.#external,
+      host: "n0",
+      behaviors: [
+        ...(plan.people > 0 ? chatBehaviors : []),
+        ...registerBehaviors,
+        ...probeBehaviors({
+          caused: (token) => this.#ledgers.durable(token, "message"),
+          ended: (id) => void this.#heard.add(id),
+          rang: (_alarm, id) => void this.#heard.add(id),
+          broken: (checker, detail) => world.violate(checker, detail),
+        }),
+      ],
+      machineOf: (node) => this.#machines.get(node),
+      admits: (_node, peer) => this.#machines.get(peer)?.gone !== true,
+      published: (machine, topic, event, at) => this.#published(machine, topic, event, at),
+      replied: () => (this.replies += 1),
+      crashed: (machine) => this.#watch.crashed(machine.node),
+      nextLife: () => (this.lives += 1),
+    };
+    const add = (): Machine => {
+      const machine = new Machine(`n${this.#machines.size}`, parts);
+      this.#machines.set(machine.node, machine);
+      this.#watch.machine(machine.node, machine.disk, machine.node === "n0" && this.#external === undefined);
+      return machine;
+    };
+    for (let count = 0; count < plan.nodes; count += 1) add();
+    this.#operator = new Operator({
+      world,
+      plan,
+      network: this.#network,
+      external: this.#external,
+      watch: this.#watch,
+      machines: () => [...this.#machines.values()],
+      add,
+    });
+
+    const around = () => ({ world, plan, entrance: new Seat(world, this), ledgers: this.#ledgers });
+    this.#clients = Array.from({ length: plan.clients }, (_, index) => new Client(`c${index}`, around()));
+    this.#auditor = new Client("auditor", around());
+    this.#registerClients = Array.from(
+      { length: plan.registerClients },
+      (_, index) =>
+        new RegisterClient(
+          `r${index}`,
+          { ...around(), watch: this.#registers },
+          { commands: 2 * plan.commandsPerClient, thinkMs: plan.thinkMs / 2 },
+        ),
+    );
+    const room = new RoomWatch(new Caller("p0", "user/p0", around()), around());
+    this.#people = Array.from(
+      { length: plan.people },
+      (_, index) => new Person(`p${index}`, Math.ceil(plan.commandsPerClient / 2), room, around()),
+    );
+    const streams = plan.actors.ledgers.map((ledger) => ({
+      topic: ledger as string,
+      resume: (after: number) => this.#auditor.resume(ledger, after),
+      saw: (at: number, event: unknown) => this.#ledgers.saw(ledger, at, event as string, "stream"),
+      highest: () => this.#ledgers.highest(ledger),
+    }));
+    this.#followers = [...streams, ...(plan.people > 0 ? [room] : [])].map((stream) => ({
+      follower: new Follower(stream, world),
+      at: undefined,
+      life: 0,
+    }));
+  }
+
+  async run(): Promise<void> {
+    const world = this.#world;
+    for (const machine of this.#machines.values()) machine.start();
+    const started = await world.run(() => [...this.#machines.values()].every(({ ready }) => ready), foundMsMax);
+    if (started !== "done") return this.#late(started);
+    this.#stage = "faults";
+    this.#faulty = true;
+    const workers = [...this.#clients, ...this.#registerClients, ...this.#people];
+    for (const worker of workers) void worker.run();
+    for (const { follower } of this.#followers) void follower.run();
+    void this.#attachFollowers();
+    this.#operator.begin();
+    const endMs = world.nowMs + this.#plan.faultsMs;
+    const idle = (): boolean => workers.every(({ finished }) => finished);
+    await world.run(() => idle() || world.nowMs > endMs, endMs + 1);
+    if (world.violations.length > 0) return;
+    world.note(() => "calm");
+    this.#stage = "calm";
+    this.#faulty = false;
+    this.#operator.calm();
+    let done = false;
+    void this.#settle().then(() => (done = true));
+    const ended = await world.run(() => done, world.nowMs + calmMsMax);
+    if (ended === "late" || ended === "silent") this.#late(ended);
+    else if (ended === "done") this.#registers.check();
+  }
+
+  // --- Gates: where clients attach -----------------------------------------------------------------------------------
+
+  gates(): readonly Machine[] {
+    return [...this.#machines.values()].filter(({ ready, alive }) => ready && alive);
+  }
+
+  faulty(): boolean {
+    return this.#faulty;
+  }
+
+  // --- followers -----------------------------------------------------------------------------------------------------
+
+  /** A follower whose node is gone goes on at another one, after its cursor. Now and then one moves without need. */
+  async #attachFollowers(): Promise<void> {
+    const { dice } = this.#world;
+    for (;;) {
+      for (const seat of this.#followers) {
+        const lost = seat.at?.ready !== true || seat.at.pulse.life !== seat.life;
+        if (!lost && !dice.chance(0.01)) continue;
+        const open = this.gates();
+        if (open.length === 0) continue;
+        seat.at = dice.pick(open);
+        seat.life = seat.at.pulse.life;
+        seat.follower.connected();
+      }
+      await this.#world.sleep(dice.between(5, 40));
+    }
+  }
+
+  #published(machine: Machine, topic: string, event: unknown, at: number | undefined): void {
+    if (at === undefined) return;
+    for (const token of JSON.stringify(event).match(/t:[a-z0-9]+\.[0-9]+;/g) ?? [])
+      this.#ledgers.durable(token, `event of ${topic}`);
+    const seen = topic.startsWith("ledger/") ? (event as { token: string }).token : event;
+    for (const { follower } of this.#followers) {
+      if (follower.stream.topic === topic) follower.live(at, seen, true);
+    }
+    void machine;
+  }
+
+  // --- the end -------------------------------------------------------------------------------------------------------
+
+  async #settle(): Promise<void> {
+    const world = this.#world;
+    const until = async (stage: string, done: () => boolean | Promise<boolean>): Promise<void> => {
+      this.#stage = stage;
+      world.note(() => `waits: ${stage}`);
+      while (!(await done())) await world.sleep(50);
+    };
+    const workers = [...this.#clients, ...this.#registerClients, ...this.#people];
+    const talkers = [...this.#clients, ...this.#people];
+    await until("every command is answered", () => workers.every(({ finished }) => finished));
+    await until("every alarm rings, every text ends", () =>
+      this.#clients.every((client) => client.expected().every((id) => this.#heard.has(id))),
+    );
+    for (const talker of talkers) await until("every promise is kept", () => talker.promisesKept());
+    await until("every slot is whole", () => this.#unsettled() === undefined);
+    // What everybody has must outlive everybody.
+    world.note(() => "all machines lose power");
+    for (const machine of this.#machines.values()) machine.kill(true);
+    for (const machine of this.#machines.values()) machine.start();
+    this.#stage = "the audit";
+    for (const ledger of this.#plan.actors.ledgers) await this.#auditor.audit(ledger);
+    for (const person of this.#people) await person.audit();
+    for (const talker of talkers) await until("every promise is kept", () => talker.promisesKept());
+    for (const { follower } of this.#followers)
+      await until(`${follower.stream.topic} is followed to its end`, () => follower.upToDate());
+    await until("every slot is whole again", () => this.#unsettled() === undefined);
+    await until("all replicas hold the same", () => this.#watch.difference() === undefined);
+    this.#stage = "done";
+  }
+
+  #wanted(record: SlotRecord): number {
+    const role = (record.splitFrom ?? record.slot).split("/")[0] as string;
+    const may = [...this.#watch.members.values()].filter(
+      ({ node, roles, state }) =>
+        this.#machines.get(node)?.ready === true && state === "active" && (roles as readonly string[]).includes(role),
+    );
+    return Math.min(this.#plan.replicas, may.length);
+  }
+
+  #unsettled(): string | undefined {
+    return this.#watch.unsettled(
+      (record) => this.#wanted(record),
+      (node) => this.#machines.get(node)?.ready === true,
+    );
+  }
+
+  #late(how: string): void {
+    const facts = [`${how} in stage "${this.#stage}"`];
+    const unsettled = this.#unsettled();
+    const difference = this.#watch.difference();
+    if (unsettled !== undefined) facts.push(unsettled);
+    if (difference !== undefined) facts.push(difference);
+    for (const client of this.#clients) if (!client.finished) facts.push(`${client.name} runs`);
+    for (const client of this.#registerClients) if (!client.finished) facts.push(`${client.caller.name} runs`);
+    for (const { follower } of this.#followers) if (!follower.upToDate()) facts.push(follower.describe());
+    for (const machine of this.#machines.values()) {
+      const status = machine.peer?.status();
+      this.#world.note(() => `${machine.node}: ready ${machine.ready} ${JSON.stringify(status)}`);
+      if (!machine.ready && !machine.gone) facts.push(`${machine.node} has not started`);
+    }
+    const checker: CheckerName = this.#stage.startsWith("every slot is whole")
+      ? "fully-replicated"
+      : this.#stage.startsWith("all replicas")
+        ? "replicas-equal"
+        : "liveness";
+    this.#world.violate(checker, facts.join("; "));
+  }
+}
+
+/** The slot of an actor of the workload that is not pinned. */
+export const slotOfActor = (actor: ActorId): string => slotOf(actor.startsWith("writer/") ? "ai" : "chat", actor);

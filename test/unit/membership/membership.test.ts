@@ -1,0 +1,139 @@
+import { expect } from "chai";
+import type { MemberRecord, Result } from "../../../node/ports.ts";
+import { Cluster, ownRecord, type Life } from "./cluster.ts";
+
+const ups = ({ membership }: Life): readonly string[] =>
+  membership.members().members.flatMap(({ node }) => (membership.isUp(node) ? [node] : []));
+const load = { actors: 3, turnsPerSecond: 1.5, connections: 2, eventLoopLagMs: 0.5, memoryBytes: 1_000 };
+
+/** Lets a promise of a simulated node settle. */
+async function of<T>(cluster: Cluster, promise: Promise<T>): Promise<T> {
+  let settled: { readonly value: T } | undefined;
+  void promise.then((value) => (settled = { value }));
+  await cluster.until(() => settled !== undefined, 60_000);
+  return (settled as unknown as { readonly value: T }).value;
+}
+
+describe("membership", () => {
+  it("knows who belongs, who is up, and numbers the list alike on all nodes", async () => {
+    const cluster = new Cluster();
+    const lives = await cluster.begin(["a", "b", "c"]);
+    for (const life of lives) {
+      expect(ups(life)).to.deep.equal(["a", "b", "c"]);
+      expect(life.membership.members().view).to.equal(lives[0]?.membership.members().view);
+      expect(life.membership.members().members.map(({ incarnation, state }) => [incarnation, state])).to.deep.equal([
+        [1, "active"],
+        [1, "active"],
+        [1, "active"],
+      ]);
+    }
+    const before = cluster.life("a").membership.members().view;
+    await cluster.edit("c", { state: "draining" });
+    await cluster.pass(100);
+    expect(cluster.life("a").membership.members().view).to.be.greaterThan(before);
+  });
+
+  it("tells of a killed node in milliseconds, and of a stopped one within about a second", async () => {
+    const cluster = new Cluster(2);
+    const [a] = (await cluster.begin(["a", "b", "c"])) as [Life];
+    let changes = 0;
+    a.membership.onChange(() => (changes += 1));
+    cluster.kill("b");
+    expect(await cluster.until(() => !a.membership.isUp("b"), 1_000)).to.be.at.most(60);
+    expect(changes).to.equal(1);
+    cluster.stop("c");
+    expect(await cluster.until(() => !a.membership.isUp("c"), 2_000)).to.be.within(600, 1_100);
+    await cluster.pass(2_000);
+    cluster.resume("c");
+    await cluster.until(() => a.membership.isUp("c"), 1_000);
+  });
+
+  it("a node that was stopped for seconds accuses nobody when it goes on", async () => {
+    for (let seed = 3; seed < 13; seed += 1) {
+      const cluster = new Cluster(seed);
+      await cluster.begin(["a", "b", "c"]);
+      const accused: string[] = [];
+      const { membership } = cluster.life("c");
+      membership.onChange(() => accused.push(...["a", "b"].filter((node) => !membership.isUp(node))));
+      cluster.stop("c");
+      await cluster.pass(1_000 + seed * 700);
+      cluster.resume("c");
+      await cluster.pass(5_000);
+      expect(accused, `seed ${seed}`).to.deep.equal([]);
+      expect(ups(cluster.life("c"))).to.deep.equal(["a", "b", "c"]);
+    }
+  });
+
+  it("starts again with a higher incarnation, keeps what admins decided, and drops what they did when it is told otherwise", async () => {
+    const cluster = new Cluster(4);
+    await cluster.begin(["a", "b"]);
+    await cluster.edit("b", { state: "draining", roles: ["ai"] });
+    const again = async (roles: MemberRecord["roles"]): Promise<MemberRecord> => {
+      cluster.kill("b");
+      const life = cluster.start("b");
+      const joined = await of(cluster, life.membership.join(ownRecord("b", { roles, url: "http://new" })));
+      return (joined as Result<MemberRecord> & { ok: true }).value;
+    };
+    const same = await again(["chat"]);
+    expect(same).to.deep.include({ incarnation: 2, state: "draining", roles: ["ai"], url: "http://new" });
+    expect(await again(["storage"])).to.deep.include({ incarnation: 3, roles: ["storage"] });
+    const changed = await of(cluster, cluster.life("b").membership.update({ addresses: ["/ip4/1"], state: "active" }));
+    expect(changed).to.have.nested.deep.property("value.addresses", ["/ip4/1"]);
+  });
+
+  it("learns that it was evicted, also when that happened while it was away", async () => {
+    const cluster = new Cluster(5);
+    await cluster.begin(["a", "b"]);
+    let evicted = 0;
+    const seed = cluster.life("a").membership.members().members;
+    cluster.kill("b");
+    await cluster.edit("b", undefined);
+    const life = cluster.start("b", { seed, evicted: () => (evicted += 1) });
+    await cluster.pass(1_000);
+    expect(evicted).to.equal(1);
+    expect(ups(cluster.life("a"))).to.deep.equal(["a"]);
+    const joined = await of(cluster, life.membership.join(ownRecord("b")));
+    expect(joined).to.have.nested.property("error.code", "NOT_A_PEER");
+  });
+
+  it("goes on with the list it knows while the directory is away, and joins when it is back", async () => {
+    const cluster = new Cluster(6);
+    await cluster.begin(["a", "b"]);
+    const seed = cluster.life("a").membership.members().members;
+    cluster.external.setDown(true);
+    cluster.kill("b");
+    await cluster.pass(500);
+    const life = cluster.start("b", { seed });
+    let joined = false;
+    void life.membership.join(ownRecord("b")).then(({ ok }) => (joined = ok));
+    await cluster.pass(5_000);
+    expect([joined, ups(cluster.life("a")), ups(life)]).to.deep.equal([false, ["a", "b"], ["a", "b"]]);
+    cluster.external.setDown(false);
+    await cluster.until(() => joined, 20_000);
+    await cluster.pass(1_000);
+    expect(cluster.life("a").membership.members().members[1]?.incarnation).to.be.at.least(2);
+  });
+
+  it("hears what the others are busy with", async () => {
+    const cluster = new Cluster(7);
+    await cluster.begin(["a"]);
+    const b = cluster.start("b", { load: () => load });
+    await of(cluster, b.membership.join(ownRecord("b"), { found: true }));
+    await cluster.pass(4_000);
+    const heard = cluster.life("a").membership.heard("b");
+    expect(heard?.load).to.deep.equal(load);
+    expect(heard?.agoMs).to.be.at.most(200);
+    expect(b.membership.heard("b")).to.deep.include({ agoMs: 0, load });
+    expect(cluster.life("a").membership.heard("nobody")).to.equal(undefined);
+  });
+
+  it("stops: whoever waits to join is told, and nothing is said any more", async () => {
+    const cluster = new Cluster(8);
+    cluster.external.setDown(true);
+    const { membership } = cluster.start("a");
+    const joining = membership.join(ownRecord("a"), { found: true });
+    await cluster.pass(500);
+    membership.stop();
+    expect(await of(cluster, joining)).to.have.nested.property("error.code", "STOPPING");
+  });
+});

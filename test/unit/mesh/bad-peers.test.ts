@@ -1,0 +1,272 @@
+import type { Connection, Libp2p, Stream } from "@libp2p/interface";
+import { multiaddr } from "@multiformats/multiaddr";
+import { expect } from "chai";
+import { framesOf, FrameReader, frameHeaderBytes } from "../../../node/mesh/frames.ts";
+import { controlKind } from "../../../node/mesh/handshake.ts";
+import { meshLimits } from "../../../node/mesh/limits.ts";
+import { channelProtocols } from "../../../node/mesh/pairs.ts";
+import { startSwarm } from "../../../node/mesh/swarm.ts";
+import type { NodeKey } from "../../../node/mesh/index.ts";
+import type { Channel } from "../../../node/ports.ts";
+import { decode, encode } from "../../../protocols/index.ts";
+import { Happenings, Loopback, meet, memberOf, newKey, withLimits, type MeshNode } from "./loopback.ts";
+
+const frame = (value: unknown): Uint8Array => {
+  const payload = encode(value);
+  return framesOf([payload], frameHeaderBytes + payload.length);
+};
+
+/** A member's key in the hands of something that is not Plexus. */
+class RawPeer {
+  readonly #swarm: Libp2p;
+  readonly #target: MeshNode;
+  readonly #happened = new Happenings();
+  readonly heard: unknown[] = [];
+  readonly connections: Connection[] = [];
+  readonly streams = new Map<Channel, Stream>();
+  readonly link = "0123456789abcdef0123456789abcdef";
+
+  constructor(swarm: Libp2p, target: MeshNode) {
+    this.#swarm = swarm;
+    this.#target = target;
+  }
+
+  static async start(key: NodeKey, target: MeshNode): Promise<RawPeer> {
+    return new RawPeer(
+      await startSwarm({ key: key.privateKey, listen: [], gater: {}, mdns: false, limits: meshLimits }),
+      target,
+    );
+  }
+
+  async connect(): Promise<Connection> {
+    const [address = ""] = this.#target.mesh.addresses();
+    const connection = await this.#swarm.dial(multiaddr(`${address}/p2p/${this.#target.key.peer}`), { force: true });
+    connection.addEventListener("close", () => this.#happened.tell());
+    this.connections.push(connection);
+    return connection;
+  }
+
+  async open(channel: Channel, connection: Connection): Promise<Stream> {
+    const stream = await connection.newStream(channelProtocols[channel]);
+    const reader = new FrameReader(meshLimits.frameBytesMax);
+    stream.addEventListener("message", (event) => {
+      reader.read(event.data.subarray(), (payload) => {
+        this.heard.push(decode(payload));
+        return true;
+      });
+      this.#happened.tell();
+    });
+    this.streams.set(channel, stream);
+    return stream;
+  }
+
+  say(channel: Channel, bytes: Uint8Array): void {
+    this.streams.get(channel)?.send(bytes);
+  }
+
+  hello(node: string): void {
+    const introduction = {
+      version: { major: 1, minor: 4 },
+      cluster: "cluster-one",
+      node,
+      incarnation: 1,
+      slotCount: 256,
+      link: this.link,
+    };
+    this.say("control", frame([controlKind.hello, introduction]));
+  }
+
+  /** The whole handshake, as a good peer would do it. */
+  async join(node: string): Promise<void> {
+    const first = await this.connect();
+    await this.open("control", first);
+    this.hello(node);
+    await this.hears(controlKind.welcome);
+    await this.open("message", first);
+    this.say("message", frame(this.link));
+    await this.open("bulk", await this.connect());
+    this.say("bulk", frame(this.link));
+    await this.hears(controlKind.ready);
+    await this.#target.until(() => this.#target.isConnected(node), "the raw peer is connected");
+  }
+
+  hears(kind: number): Promise<void> {
+    return this.#happened.until(() => this.heard.some((one) => Array.isArray(one) && one[0] === kind), `kind ${kind}`);
+  }
+
+  /** Every connection of it has been ended. */
+  async isCutOff(): Promise<void> {
+    await this.#happened.until(
+      () => this.connections.every(({ status }) => status !== "open"),
+      "the end of its connections",
+    );
+  }
+
+  stop(): Promise<void> {
+    return Promise.resolve(this.#swarm.stop());
+  }
+}
+
+describe("a mesh with a member that breaks the rules", () => {
+  const limits = withLimits({ sweepMs: 20, stallTimeoutMs: 200, handshakeTimeoutMs: 300, closeTimeoutMs: 100 });
+  let loopback: Loopback;
+  let a: MeshNode;
+  let good: MeshNode;
+  let bad: RawPeer;
+
+  beforeEach(async () => {
+    loopback = new Loopback();
+    a = await loopback.start("a", { limits });
+    good = await loopback.start("good", { limits });
+    const key = await newKey();
+    loopback.roster.put(memberOf("bad", key.peer, []));
+    bad = await RawPeer.start(key, a);
+    await meet(a, good);
+  });
+  afterEach(async () => {
+    await bad.stop();
+    await loopback.stop();
+  });
+
+  /** The bad one is gone, with this reason; the good one never noticed. */
+  const isTurnedOut = async (code: string): Promise<void> => {
+    await a.until(() => a.events.includes("-bad"), "the bad peer is gone");
+    await bad.isCutOff();
+    const told = a.log.lines.find(({ event, facts }) => event === "mesh.disconnected" && facts["node"] === "bad");
+    expect(told?.facts).to.include({ code, theirs: false });
+    expect(a.events.filter((event) => event.endsWith("good"))).to.deep.equal(["+good"]);
+    expect(a.mesh.transport.send("good", "message", "still here")).to.equal(true);
+    await good.until(() => good.received.length === 1, "a message to the good one");
+    expect(good.events).to.deep.equal(["+a"]);
+  };
+
+  it("takes a raw peer that keeps the rules for one of its own", async () => {
+    await bad.join("bad");
+    bad.say("message", frame(["hello", 0, {}]));
+    bad.say("bulk", frame("a"));
+    await a.until(() => a.received.length === 2, "two messages");
+    expect(a.events).to.include("+bad");
+    expect(a.counts.get("mesh_bad_frames")).to.equal(undefined);
+  });
+
+  for (const channel of ["control", "message", "bulk"] as const) {
+    it(`ends the connection of one that sends an impossible length on ${channel}`, async () => {
+      await bad.join("bad");
+      bad.say(channel, new Uint8Array([255, 255, 255, 255, 1, 2, 3]));
+      await isTurnedOut("BAD_FRAME");
+      expect(a.counts.get("mesh_bad_frames")).to.equal(1);
+      expect(a.received).to.deep.equal([]);
+    });
+
+    it(`ends the connection of one that sends garbage on ${channel}`, async () => {
+      await bad.join("bad");
+      const garbage = new Uint8Array([193, 193, 193, 193]);
+      bad.say(channel, framesOf([garbage], frameHeaderBytes + garbage.length));
+      await isTurnedOut("BAD_FRAME");
+      expect(a.counts.get("mesh_bad_frames")).to.equal(1);
+    });
+  }
+
+  it("ends the connection of one that says nonsense on control", async () => {
+    await bad.join("bad");
+    bad.say("control", frame([99, "nonsense"]));
+    await isTurnedOut("BAD_FRAME");
+  });
+
+  it("ends the connection of one that gives credit for what was never sent", async () => {
+    await bad.join("bad");
+    bad.say("control", frame([controlKind.credit, 1, 1_000_000_000]));
+    await isTurnedOut("BAD_FRAME");
+  });
+
+  it("ends the connection of one that says hello twice", async () => {
+    await bad.join("bad");
+    bad.hello("bad");
+    await isTurnedOut("BAD_FRAME");
+  });
+
+  it("ends the connection of one that opens a stream too many", async () => {
+    await bad.join("bad");
+    const [first] = bad.connections;
+    await bad.open("message", first as Connection);
+    bad.say("message", frame(bad.link));
+    await a.until(() => (a.counts.get("mesh_bad_frames") ?? 0) > 0, "the stream is noticed");
+    await isTurnedOut("PEER_LOST");
+  });
+
+  it("delivers nothing before the handshake", async () => {
+    const first = await bad.connect();
+    await bad.open("control", first);
+    bad.say("control", frame([controlKind.message, "too early"]));
+    await bad.isCutOff();
+    await a.until(() => a.counts.get("mesh_bad_frames") === 1, "the frame is counted");
+    expect(a.received).to.deep.equal([]);
+    expect(a.events).to.deep.equal(["+good"]);
+  });
+
+  it("delivers nothing on a stream that belongs to no link", async () => {
+    const first = await bad.connect();
+    await bad.open("message", first);
+    bad.say("message", frame("ffffffffffffffffffffffffffffffff"));
+    await bad.isCutOff();
+    await a.until(() => a.counts.get("mesh_bad_frames") === 1, "the stream is counted");
+    expect(a.events).to.deep.equal(["+good"]);
+  });
+
+  it("does not wait for ever for one that says nothing", async () => {
+    await bad.connect();
+    await bad.isCutOff();
+    const second = await bad.connect();
+    await bad.open("control", second);
+    await bad.isCutOff();
+    expect(a.events).to.deep.equal(["+good"]);
+  });
+
+  it("takes no one in under a name that is not its own", async () => {
+    await bad.open("control", await bad.connect());
+    bad.hello("good");
+    await bad.hears(controlKind.refused);
+    await bad.isCutOff();
+    expect(a.counts.get("mesh_refused_peers")).to.equal(1);
+    expect(a.events).to.deep.equal(["+good"]);
+  });
+
+  for (const channel of ["message", "bulk"] as const) {
+    it(`lets one that stops reading ${channel} fill its own queue and nothing else, and ends it`, async () => {
+      await bad.join("bad");
+      bad.streams.get(channel)?.pause();
+      const filling = new Uint8Array(256 * 1024);
+      let refusals = 0;
+      for (let sent = 0; sent < 1_000 && refusals === 0; sent += 1)
+        if (!a.mesh.transport.send("bad", channel, filling)) refusals += 1;
+      expect(refusals).to.equal(1);
+      expect(a.mesh.transport.send("good", "control", "meanwhile")).to.equal(true);
+      await good.until(() => good.received.length === 1, "what goes to the good one in the meantime");
+      good.received.length = 0;
+      await isTurnedOut("PEER_LOST");
+      expect(a.counts.get("mesh_stalls")).to.equal(1);
+    });
+  }
+
+  it("ends the connection of one that falls silent", async () => {
+    const patient = withLimits({ ...limits, silenceTimeoutMs: 200, pingIntervalMs: 40 });
+    const b = await loopback.start("b", { limits: patient });
+    const c = await loopback.start("c", { limits: patient });
+    await meet(b, c);
+    const silent = await RawPeer.start(await silentKey(), b);
+    try {
+      await silent.join("silent");
+      await b.until(() => b.events.includes("-silent"), "the silent one is gone");
+      // Another, that pings, is not.
+      expect(b.isConnected("c")).to.equal(true);
+    } finally {
+      await silent.stop();
+    }
+  });
+
+  const silentKey = async (): Promise<NodeKey> => {
+    const key = await newKey();
+    loopback.roster.put(memberOf("silent", key.peer, []));
+    return key;
+  };
+});

@@ -1,0 +1,378 @@
+import { mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect } from "chai";
+import fc from "fast-check";
+import { failureOf, type Result, type Role } from "../../../protocols/index.ts";
+import {
+  createAdmission,
+  createInvitation,
+  joinCluster,
+  openNodeKey,
+  readToken,
+  type Admission,
+  type Joined,
+  type JoiningNode,
+  type NodeKey,
+} from "../../../node/mesh/index.ts";
+import { freeName, writeToken, type InvitationRecord } from "../../../node/mesh/invitation.ts";
+import type { Directory, DirectoryRow, DirectoryWatcher, MemberRecord } from "../../../node/ports.ts";
+import { memberKey, memberPrefix } from "../../../node/records.ts";
+import { clock, Loopback, meet, newKey, random, within, type MeshNode } from "./loopback.ts";
+
+/** A directory in memory: rows, revisions, compare-and-set. */
+class Rows implements Directory {
+  readonly rows = new Map<string, DirectoryRow>();
+  readonly #watchers = new Map<DirectoryWatcher, string>();
+  #revision = 0;
+  /** Runs once, before the next compare-and-set of a key under this prefix. */
+  intrude: { readonly prefix: string; readonly run: () => Promise<void> } | undefined;
+
+  async read(key: string): Promise<DirectoryRow | undefined> {
+    return this.rows.get(key);
+  }
+
+  async compareAndSet(
+    key: string,
+    value: unknown,
+    revision: number,
+    guard?: { readonly key: string; readonly revision: number },
+  ): ReturnType<Directory["compareAndSet"]> {
+    const { intrude } = this;
+    if (intrude !== undefined && key.startsWith(intrude.prefix)) {
+      this.intrude = undefined;
+      await intrude.run();
+    }
+    const revisionOf = (of: string): number => this.rows.get(of)?.revision ?? 0;
+    if (revisionOf(key) !== revision || (guard !== undefined && revisionOf(guard.key) !== guard.revision))
+      return { applied: false, row: this.rows.get(key) };
+    this.#revision += 1;
+    const row = { key, value, revision: this.#revision };
+    if (value === undefined) this.rows.delete(key);
+    else this.rows.set(key, row);
+    for (const [watcher, prefix] of this.#watchers) {
+      if (!key.startsWith(prefix)) continue;
+      if (value === undefined) watcher.removed(key, row.revision);
+      else watcher.changed(row);
+    }
+    return { applied: true, row: value === undefined ? undefined : row };
+  }
+
+  async list(prefix: string): Promise<readonly DirectoryRow[]> {
+    return [...this.rows.values()].filter(({ key }) => key.startsWith(prefix));
+  }
+
+  watch(prefix: string, watcher: DirectoryWatcher): () => void {
+    this.#watchers.set(watcher, prefix);
+    watcher.reset([...this.rows.values()].filter(({ key }) => key.startsWith(prefix)));
+    return () => this.#watchers.delete(watcher);
+  }
+}
+
+const codeOf = (result: Result<unknown>): string => (result.ok ? "ok" : result.error.code);
+const reasonOf = (result: Result<unknown>): unknown => (result.ok ? "ok" : result.error.details?.["reason"]);
+
+describe("joining the mesh", () => {
+  let directory: Rows;
+  let loopback: Loopback;
+  let admission: Admission;
+  let member: MeshNode;
+  /** What the inviter takes the time to be. */
+  let nowMs: number;
+  const inviterClock = { ...clock, nowMs: () => nowMs };
+
+  beforeEach(async () => {
+    nowMs = 1_000_000;
+    directory = new Rows();
+    loopback = new Loopback();
+    admission = createAdmission({ directory, clock: inviterClock });
+    member = await loopback.start("inviter", {
+      admission,
+      directoryInfo: () => ({ embedded: "inviter" }),
+    });
+    // The directory's member rows are the member list.
+    directory.watch(memberPrefix, {
+      reset: () => undefined,
+      changed: ({ value }) => loopback.roster.put(value as MemberRecord),
+      removed: (key) => loopback.roster.remove(key.slice(memberPrefix.length)),
+      stale: () => undefined,
+    });
+    const own = loopback.roster.members[0] as MemberRecord;
+    await directory.compareAndSet(memberKey("inviter"), { ...own, name: "north" }, 0);
+  });
+  afterEach(async () => {
+    admission.stop();
+    await loopback.stop();
+  });
+
+  const invite = async (roles: readonly Role[] = ["ai", "chat"], expiresInMs = 60_000): Promise<string> => {
+    const made = await createInvitation(
+      directory,
+      {
+        roles,
+        labels: { zone: "b" },
+        expiresInMs,
+        cluster: "cluster-one",
+        peer: member.mesh.peer,
+        addresses: member.mesh.addresses(),
+      },
+      { clock: inviterClock, random },
+    );
+    if (!made.ok) throw new Error(made.error.code);
+    return made.value.token;
+  };
+  const facts = (node: string, more: Partial<JoiningNode> = {}): JoiningNode => ({
+    node,
+    name: node,
+    addresses: [],
+    labels: { zone: "a", disk: "fast" },
+    models: [],
+    gpu: false,
+    weight: 1,
+    version: "1.4.0",
+    url: "",
+    incarnation: 1,
+    ...more,
+  });
+  const attempt = (token: string, key: NodeKey, node: JoiningNode): Promise<Result<Joined>> =>
+    within(joinCluster({ token, key, node, clock }), "an answer to the join");
+  const audited = (): unknown[] =>
+    member.log.lines.filter(({ event }) => event === "mesh.join.refused").map((line) => line.facts["details"]);
+
+  it("makes a member of whoever has a token, which can then take part", async () => {
+    const key = await newKey();
+    const joined = await attempt(await invite(), key, facts("newcomer"));
+    if (!joined.ok) throw new Error(joined.error.code);
+    expect(joined.value).to.deep.include({
+      cluster: "cluster-one",
+      slotCount: 256,
+      directory: { embedded: "inviter" },
+    });
+    expect(joined.value.member).to.deep.include({
+      node: "newcomer",
+      name: "newcomer",
+      peer: key.peer,
+      roles: ["ai", "chat"],
+      labels: { zone: "b", disk: "fast" },
+      state: "active",
+    });
+    expect(joined.value.members.map(({ node }) => node)).to.have.members(["inviter", "newcomer"]);
+    const newcomer = await loopback.start("newcomer", { key });
+    await meet(member, newcomer);
+  });
+
+  it("gives fewer roles when fewer are asked for, and never more", async () => {
+    const narrow = await attempt(await invite(["ai", "chat"]), await newKey(), facts("narrow", { roles: ["ai"] }));
+    expect(narrow.ok && narrow.value.member.roles).to.deep.equal(["ai"]);
+    const token = await invite(["ai"]);
+    const greedy = await attempt(token, await newKey(), facts("greedy", { roles: ["ai", "manager"] }));
+    expect(codeOf(greedy)).to.equal("INVITATION_INVALID");
+    expect(directory.rows.has(memberKey("greedy"))).to.equal(false);
+    expect(codeOf(await attempt(token, await newKey(), facts("modest", { roles: ["ai"] })))).to.equal("ok");
+  });
+
+  it("gives another name when one is taken", async () => {
+    const joined = await attempt(await invite(), await newKey(), facts("second", { name: "north" }));
+    expect(joined.ok && joined.value.member.name).to.equal("north-2");
+  });
+
+  it("takes a token once: a second node is refused and that is on record", async () => {
+    const token = await invite();
+    expect(codeOf(await attempt(token, await newKey(), facts("first")))).to.equal("ok");
+    const replay = await attempt(token, await newKey(), facts("second"));
+    expect(codeOf(replay)).to.equal("INVITATION_INVALID");
+    expect(reasonOf(replay)).to.equal("used");
+    expect(audited()).to.deep.equal([{ reason: "used" }]);
+    expect(member.counts.get("mesh_refused_joins")).to.equal(1);
+    expect(directory.rows.has(memberKey("second"))).to.equal(false);
+  });
+
+  it("lets one of two through that come with the same token at once", async () => {
+    const token = await invite();
+    const results = await Promise.all(
+      ["left", "right"].map(async (node) => attempt(token, await newKey(), facts(node))),
+    );
+    expect(results.map(codeOf)).to.have.members(["ok", "INVITATION_INVALID"]);
+    expect((await directory.list(memberPrefix)).length).to.equal(2);
+  });
+
+  it("answers the same node again, as long as it is a member", async () => {
+    const token = await invite();
+    const key = await newKey();
+    const first = await attempt(token, key, facts("patient"));
+    const again = await attempt(token, key, facts("patient"));
+    expect(again).to.deep.equal(first);
+    const row = directory.rows.get(memberKey("patient"));
+    await directory.compareAndSet(memberKey("patient"), undefined, row?.revision ?? 0);
+    const evicted = await attempt(token, key, facts("patient"));
+    expect(codeOf(evicted)).to.equal("INVITATION_INVALID");
+    expect(directory.rows.has(memberKey("patient"))).to.equal(false);
+  });
+
+  it("goes on where a redemption broke off between its two writes", async () => {
+    const token = await invite();
+    const key = await newKey();
+    directory.intrude = { prefix: memberPrefix, run: () => Promise.reject(new Error("the directory went away")) };
+    expect(codeOf(await attempt(token, key, facts("lucky")))).to.equal("INTERNAL");
+    expect(directory.rows.has(memberKey("lucky"))).to.equal(false);
+    expect(codeOf(await attempt(token, await newKey(), facts("thief")))).to.equal("INVITATION_INVALID");
+    expect(codeOf(await attempt(token, key, facts("lucky")))).to.equal("ok");
+  });
+
+  it("refuses an expired invitation", async () => {
+    const token = await invite(["ai"], 1_000);
+    nowMs += 1_001;
+    const late = await attempt(token, await newKey(), facts("late"));
+    expect(codeOf(late)).to.equal("INVITATION_INVALID");
+    expect(reasonOf(late)).to.equal("expired");
+    expect(audited()).to.deep.equal([{ reason: "expired" }]);
+  });
+
+  it("refuses a forged secret and an unknown invitation", async () => {
+    const read = readToken(await invite());
+    if (!read.ok) throw new Error(read.error.code);
+    const forged = writeToken({ ...read.value, secret: random.bytes(20) });
+    expect(reasonOf(await attempt(forged, await newKey(), facts("forger")))).to.equal("forged");
+    const unknown = writeToken({ ...read.value, id: "0123456789ab" });
+    expect(reasonOf(await attempt(unknown, await newKey(), facts("guesser")))).to.equal("unknown");
+    expect(audited()).to.deep.equal([{ reason: "forged" }, { reason: "unknown" }]);
+  });
+
+  it("does not take another's node id", async () => {
+    const thief = await attempt(await invite(), await newKey(), facts("inviter"));
+    expect(codeOf(thief)).to.equal("INVITATION_INVALID");
+    expect((directory.rows.get(memberKey("inviter"))?.value as MemberRecord).peer).to.equal(member.mesh.peer);
+  });
+
+  it("listens to nobody when no invitation is outstanding", async () => {
+    const token = await invite();
+    for (const row of await directory.list("invitation/"))
+      await directory.compareAndSet(row.key, undefined, row.revision);
+    expect(admission.open()).to.equal(false);
+    const turnedAway = await attempt(token, await newKey(), facts("nobody"));
+    expect(codeOf(turnedAway)).to.equal("INVITATION_INVALID");
+    expect(reasonOf(turnedAway)).to.equal("no invitation is outstanding there");
+  });
+
+  it("sends its secret to the inviting node only", async () => {
+    const read = readToken(await invite());
+    if (!read.ok) throw new Error(read.error.code);
+    const elsewhere = await loopback.start("elsewhere", { admission });
+    const misled = writeToken({ ...read.value, addresses: elsewhere.mesh.addresses() });
+    expect(codeOf(await attempt(misled, await newKey(), facts("misled")))).to.not.equal("ok");
+    expect(elsewhere.log.lines.filter(({ event }) => event.startsWith("mesh.join"))).to.deep.equal([]);
+  });
+
+  it("refuses another version and another slot count before anything is used up", async () => {
+    const token = await invite();
+    const key = await newKey();
+    expect(codeOf(await attempt(token, key, facts("old", { version: "1.1.0" })))).to.equal("VERSION_UNSUPPORTED");
+    const counts = await within(joinCluster({ token, key, node: facts("old"), clock, slotCount: 16 }), "an answer");
+    expect(codeOf(counts)).to.equal("VERSION_UNSUPPORTED");
+    expect(codeOf(await attempt(token, key, facts("old")))).to.equal("ok");
+  });
+
+  it("says so when nobody is at the address", async () => {
+    const read = readToken(await invite());
+    if (!read.ok) throw new Error(read.error.code);
+    await member.mesh.stop(1_000);
+    expect(codeOf(await attempt(writeToken(read.value), await newKey(), facts("early")))).to.equal("UNREACHABLE");
+  });
+
+  it("keeps no secret in the directory", async () => {
+    const read = readToken(await invite());
+    if (!read.ok) throw new Error(read.error.code);
+    const row = directory.rows.get(`invitation/${read.value.id}`)?.value as InvitationRecord;
+    expect(JSON.stringify(row)).to.not.include(Buffer.from(read.value.secret).toString("hex"));
+    expect(row.secretHash).to.match(/^[0-9a-f]{64}$/);
+  });
+});
+
+describe("a join token", () => {
+  const invitation = fc.record({
+    cluster: fc.uuid(),
+    id: fc.stringMatching(/^[0-9a-f]{12}$/),
+    secret: fc.uint8Array({ minLength: 20, maxLength: 20 }),
+    peer: fc.stringMatching(/^12D3Koo[A-Za-z0-9]{45}$/),
+    addresses: fc.array(
+      fc.ipV4().map((ip) => `/ip4/${ip}/tcp/4501`),
+      { minLength: 1, maxLength: 4 },
+    ),
+  });
+
+  it("reads back as it was written", () => {
+    fc.assert(
+      fc.property(invitation, (written) => {
+        const read = readToken(` ${writeToken(written)}\n`);
+        expect(read.ok && { ...read.value, secret: [...read.value.secret] }).to.deep.equal({
+          ...written,
+          secret: [...written.secret],
+        });
+      }),
+    );
+  });
+
+  it("tells that it was mistyped, whichever character is wrong", () => {
+    fc.assert(
+      fc.property(invitation, fc.nat(), fc.constantFrom(..."abcXYZ019-_"), (written, at, letter) => {
+        const token = writeToken(written);
+        const index = "plexus-join-".length + (at % (token.length - "plexus-join-".length - 1));
+        fc.pre(token[index] !== letter);
+        const read = readToken(token.slice(0, index) + letter + token.slice(index + 1));
+        expect(reasonOf(read)).to.match(/^mistyped/);
+      }),
+    );
+  });
+
+  it("is a token or a refusal, whatever the text", () => {
+    fc.assert(
+      fc.property(
+        fc.oneof(
+          fc.string(),
+          fc.base64String().map((text) => `plexus-join-${text}`),
+        ),
+        (text) => {
+          expect(codeOf(readToken(text))).to.equal("INVITATION_INVALID");
+        },
+      ),
+    );
+  });
+});
+
+describe("a free name", () => {
+  it("is the one asked for, or that with a number, and never taken", () => {
+    fc.assert(
+      fc.property(
+        fc.constantFrom("north", "south"),
+        fc.uniqueArray(fc.constantFrom<string[]>("north", "north-2", "north-3", "south")),
+        (name, names) => {
+          const taken = new Set(names);
+          const free = freeName(name, taken);
+          expect(taken.has(free)).to.equal(false);
+          expect(free.startsWith(name)).to.equal(true);
+          if (!taken.has(name)) expect(free).to.equal(name);
+        },
+      ),
+    );
+  });
+});
+
+describe("the key of a node", () => {
+  let folder: string;
+  beforeEach(() => (folder = mkdtempSync(join(tmpdir(), "plexus-key-"))));
+  afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+  it("is made once, for its owner's eyes only, and stays the same", async () => {
+    const made = await openNodeKey(folder);
+    expect((await openNodeKey(folder)).peer).to.equal(made.peer);
+    expect(statSync(join(folder, "node.key")).mode & 0o777).to.equal(0o600);
+  });
+
+  it("is not replaced when it is damaged", async () => {
+    await openNodeKey(folder);
+    writeFileSync(join(folder, "node.key"), "garbage");
+    let code = "none";
+    await openNodeKey(folder).catch((error: unknown) => (code = failureOf(error).code));
+    expect(code).to.equal("DATA_DAMAGED");
+  });
+});
