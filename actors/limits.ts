@@ -58,6 +58,8 @@ export const actorLimits = {
 
   /** Nodes the cluster remembers; the longest stopped is forgotten first. */
   nodesMax: 1_000,
+  /** What was done to the cluster: entries the role-manager keeps. The oldest goes. */
+  auditEntriesMax: 2_000,
 
   /** Rows a search looks at in one read, and in all. Beyond, the page says where to go on. */
   catalogScanRows: 500,

@@ -42,10 +42,13 @@ export async function readSlots(target: Target): Promise<Result<readonly Cluster
   return answer.ok ? { ok: true, value: answer.value.slots } : answer;
 }
 
+type Advice = string | ((refusal: Failure) => string | undefined);
+
 /** Adds what to do to a refusal that does not say it by itself. */
-export function advised<T>(result: Result<T>, advice: Readonly<Partial<Record<Failure["code"], string>>>): Result<T> {
+export function advised<T>(result: Result<T>, advice: Readonly<Partial<Record<Failure["code"], Advice>>>): Result<T> {
   if (result.ok) return result;
-  const hint = advice[result.error.code];
+  const given = advice[result.error.code];
+  const hint = typeof given === "function" ? given(result.error) : given;
   return hint === undefined ? result : refused({ ...result.error, details: { ...result.error.details, hint } });
 }
 
@@ -91,9 +94,11 @@ export async function evictNode(
 ): Promise<number> {
   const { node, force } = eviction;
   const path = `${nodePath(node)}${force ? "?force=true" : ""}`;
-  const drainFirst =
-    `The node may keep the directory (then it cannot go), or the last copy of something: ` +
-    `plexus nodes drain ${node} --wait. If it is lost for good, --force gives up what only it has.`;
+  const drainFirst = ({ details }: Failure): string | undefined =>
+    // A last copy can be moved away or given up; the directory can not.
+    details?.["slots"] === undefined
+      ? undefined
+      : `plexus nodes drain ${node} --wait moves it away. If the node is lost for good, --force gives up what only it has.`;
   const answer = await callNode<{ readonly node: string }>(await findNode(flags), "DELETE", path);
   const evicted = demand(advised(answer, { FORBIDDEN: drainFirst, NOT_FOUND: unknownNode }));
   output.print(
@@ -141,13 +146,14 @@ export async function drainNode(flags: AdminFlags, wish: DrainWish, output: Outp
   const answer = await callNode<{ readonly node: string }>(target, "PUT", `${nodePath(node)}/draining`, {
     draining: !undo,
   });
-  demand(advised(answer, { NO_CANDIDATE: noCandidate, NOT_FOUND: unknownNode }));
+  // Named by its id from here on: what was typed may be the beginning of a name.
+  const { node: id } = demand(advised(answer, { NO_CANDIDATE: noCandidate, NOT_FOUND: unknownNode }));
   if (undo) {
     output.print(flags.json ? JSON.stringify({ node, draining: false }) : `${node} takes its share again.`);
     return exitCodes.ok;
   }
-  if (wish.wait) return await awaitDrain(target, { ...wish, json: flags.json }, output);
-  const progress = demand(await readProgress(target, node));
+  if (wish.wait) return await awaitDrain(target, { ...wish, id, json: flags.json }, output);
+  const progress = demand(await readProgress(target, id));
   output.print(
     flags.json
       ? JSON.stringify({ node, draining: true, ...progress })
@@ -167,16 +173,16 @@ async function readProgress(target: Target, node: string): Promise<Result<DrainP
 
 async function awaitDrain(
   target: Target,
-  wish: DrainWish & { readonly json: boolean },
+  wish: DrainWish & { readonly id: string; readonly json: boolean },
   output: Output,
 ): Promise<number> {
-  const { node, json } = wish;
+  const { node, id, json } = wish;
   const startMs = performance.now();
   let said = "";
   let movedAtMs = startMs;
   let stuckSaid = false;
   for (;;) {
-    const progress = await readProgress(target, node);
+    const progress = await readProgress(target, id);
     const nowMs = performance.now();
     // A node that does not answer now may be the one that was asked for; what it said counts, up to the deadline.
     if (!progress.ok && progress.error.outcome === "failed") throw new PlexusError(progress.error);
@@ -252,7 +258,7 @@ async function moveAt(flags: AdminFlags, move: Move & { readonly path: string },
   const moved = demand(
     advised(answer, {
       NO_CANDIDATE: `${to} may not hold it: ${noCandidate}`,
-      NOT_FOUND: unknownNode,
+      NOT_FOUND: "`plexus nodes` lists nodes, `plexus actors list` and `plexus slots` what can be moved.",
       ASK_TIMEOUT: "It may still arrive: plexus slots shows where it is.",
     }),
   );
@@ -306,8 +312,8 @@ export async function migrateDirectory(
     flags.json
       ? JSON.stringify({ rows, endpoints })
       : [
-          `${counted(rows, "row")} moved; every node uses etcd now.`,
-          `Name it in the configuration of each node, for its next start: PLEXUS_ETCD=${endpoints.join(",")}`,
+          `${counted(rows, "row")} moved; the cluster's directory is in etcd at ${endpoints.join(", ")} now.`,
+          "Nodes remember it. Keep the node that had it until every other node has been up once: it sends them there.",
         ].join("\n"),
   );
   return exitCodes.ok;

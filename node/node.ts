@@ -186,7 +186,8 @@ export async function startNode(config: Config, platform: NodePlatform): Promise
 
     // The cluster's own memory first: whether an admin exists decides what sign-up asks for.
     const adminCode = createAdminCode(random.bytes(12));
-    const founder = joined === undefined && home.directory.kind !== "embedded" ? true : home.directory.kind === "embedded" && home.directory.host === node; // prettier-ignore
+    const place = home.directory;
+    const founder = place.kind === "embedded" ? place.host === node : joined === undefined && home.members.length === 0;
     const member = await peer.start(
       { ...own, ...(open && { peer: open.peer, addresses: open.addresses() }) },
       { found: founder },

@@ -181,6 +181,7 @@ export function createPeer(options: PeerOptions): Peer {
     exchange,
     membership,
     clock,
+    random,
     log,
     meter,
     minInSync: options.policy.minInSync,
@@ -311,8 +312,14 @@ export function createPeer(options: PeerOptions): Peer {
     async start(record, { found }) {
       await embedded?.opened();
       embedded?.onMoved(moved);
-      const joined = await membership.join(record, { found });
+      // With the directory away the node starts all the same: it copies, and takes up what it owns when it can.
+      const known = options.seed.find((member) => member.node === node);
+      const joining = membership.join(record, { found });
+      const joined = (await within(clock, directoryWaitMs, joining)) ?? (known ? ok(known) : await joining);
       if (!joined.ok) return joined;
+      void joining.then((late) => {
+        if (!late.ok && late.error.code === "NOT_A_PEER") options.evicted?.();
+      });
       await within(clock, directoryWaitMs, Promise.all([table.ready(), membership.ready()]));
       replication.start();
       controller.wake();
@@ -339,12 +346,13 @@ export function createPeer(options: PeerOptions): Peer {
 /** Where a cluster's rows lie in etcd. */
 export const etcdPrefix = (cluster: string): string => `plexus/${cluster}/`;
 
-function within(clock: Clock, delayMs: number, work: Promise<unknown>): Promise<void> {
+/** What `work` gives within the time; undefined when it takes longer. */
+function within<Value>(clock: Clock, delayMs: number, work: Promise<Value>): Promise<Value | undefined> {
   return new Promise((resolve, reject) => {
-    const cancel = clock.after(delayMs, resolve);
-    work.then(() => {
+    const cancel = clock.after(delayMs, () => resolve(undefined));
+    work.then((value) => {
       cancel();
-      resolve();
+      resolve(value);
     }, reject);
   });
 }

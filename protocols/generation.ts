@@ -41,5 +41,7 @@ export interface ModelInfo {
   /** The tiny model in the repository: pages say plainly what it is. */
   readonly demonstration: boolean;
   readonly state: "loading" | "ready" | "failed";
+  /** Name of the node that serves it, when that is another than the one that says so. */
+  readonly node?: string;
   readonly reason?: string;
 }

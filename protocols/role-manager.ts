@@ -1,5 +1,6 @@
 import { Type } from "typebox";
 import { roles, type Role } from "./ids.ts";
+import { wireLimits } from "./limits.ts";
 import { nothing, object, userName } from "./schema.ts";
 
 const role = Type.Union(roles.map((name) => Type.Literal(name)));
@@ -21,7 +22,35 @@ export const roleManagerCommands = {
   /** (gateway, for an admin) */
   setAdmin: object({ user: userName, admin: Type.Boolean() }),
   describe: nothing,
+  /** (node, gateway) Remembers what was done to the cluster: a node drained, evicted or given other roles, a slot moved by
+   *  hand, an invitation issued, redeemed or refused. */
+  audit: object({
+    action: Type.String({ minLength: 1, maxLength: 32 }),
+    /** Who did it: a user, "operator", or a node's name. */
+    by: Type.String({ maxLength: 128 }),
+    facts: Type.Record(Type.String({ maxLength: 32 }), Type.String({ maxLength: 256 }), { maxProperties: 16 }),
+  }),
+  /** (node, gateway) A page of what was done, the newest first; `before` is a `seq`. */
+  auditPage: object({
+    before: Type.Optional(Type.Integer({ minimum: 1 })),
+    limit: Type.Optional(Type.Integer({ minimum: 1, maximum: wireLimits.pageEntriesMax })),
+  }),
 } as const;
+
+/** Something that was done to the cluster. */
+export interface AuditEntry {
+  /** Counts up from 1. */
+  readonly seq: number;
+  readonly atMs: number;
+  readonly action: string;
+  readonly by: string;
+  readonly facts: Readonly<Record<string, string>>;
+}
+
+export interface AuditPage {
+  readonly entries: readonly AuditEntry[];
+  readonly more: boolean;
+}
 
 export interface NodeRecord {
   readonly node: string;

@@ -1,9 +1,21 @@
-/** The role-manager, one for the cluster (`role-manager/cluster`): which nodes there are and what they may do, and who
- *  administers the cluster.
+/** The role-manager, one for the cluster (`role-manager/cluster`): which nodes there are and what they may do, who
+ *  administers the cluster, and what was done to it.
  *
  *  The first admin is whoever knows the code that a node printed when it started. Only the code's hash arrives here, and
- *  only while there is no admin. A user who became or ceased to be admin is told through the outbox. */
-import { unreachable, type ClusterView, type NodeRecord, type roleManagerCommands } from "../../protocols/index.ts";
+ *  only while there is no admin. A user who became or ceased to be admin is told through the outbox.
+ *
+ *  What was done to the cluster is written down here, in records of which the newest are kept. It is a memory, not a switch:
+ *  what holds now are rows of the directory, which the planner must be able to read when this actor is on a node that died.
+ *  docs/decisions/0010-placement.md says more. */
+import {
+  unreachable,
+  wireLimits,
+  type AuditEntry,
+  type AuditPage,
+  type ClusterView,
+  type NodeRecord,
+  type roleManagerCommands,
+} from "../../protocols/index.ts";
 import {
   persist,
   refuse,
@@ -11,6 +23,8 @@ import {
   type Behavior,
   type CommandOf,
   type Effect,
+  type Record,
+  type RecordOp,
   type ReplyTo,
   type Signal,
   type Turn,
@@ -38,6 +52,8 @@ export interface ClusterState {
   readonly admins: readonly string[];
   /** Hash of the code that makes the first admin; null when there is none, or an admin already. */
   readonly adminCodeHash: string | null;
+  /** Entries of the audit that were ever written. Absent in a state from before there was one. */
+  readonly audited?: number;
 }
 
 /** What is persisted. */
@@ -45,6 +61,7 @@ export type ClusterChange =
   | { readonly type: "nodeStarted"; readonly record: NodeRecord; readonly adminCodeHash: string | null }
   | { readonly type: "nodeStopped"; readonly node: string }
   | { readonly type: "adminSet"; readonly user: string; readonly admin: boolean; readonly mail: readonly Mail[] }
+  | { readonly type: "audited"; readonly entry: AuditEntry }
   | Delivered;
 
 type Incoming = CommandOf<typeof roleManagerCommands>;
@@ -59,6 +76,7 @@ export const roleManager: Behavior<ClusterState, Incoming, ClusterChange> = {
   initial: () => initial,
   decide,
   evolve,
+  record,
   recover: (state, turn) => recoverOutbox(state.outbox, turn.self),
   pending: (state) => state.outbox.entries.length > 0,
 };
@@ -72,6 +90,7 @@ function decide(state: ClusterState, message: Incoming | Signal, turn: Turn): Ef
         ? remindOutbox(state.outbox, turn.self)
         : [{ type: "forget", id: message.id }];
     case "records":
+      return onRecords(message.tag as AuditTag | undefined, message.records);
     case "generated":
       return [];
     case "nodeStarted":
@@ -84,6 +103,10 @@ function decide(state: ClusterState, message: Incoming | Signal, turn: Turn): Ef
       return turn.from === "gateway" ? setAdmin(state, message, turn) : [refuse("FORBIDDEN")];
     case "describe":
       return [reply(viewOf(state))];
+    case "audit":
+      return isInside(turn) ? audit(state, message, turn) : [refuse("FORBIDDEN")];
+    case "auditPage":
+      return isInside(turn) ? auditPage(message, turn) : [refuse("FORBIDDEN")];
     default:
       return [refuse("BAD_REQUEST", { type: (message as { type: string }).type })];
   }
@@ -158,6 +181,46 @@ function change(state: ClusterState, user: string, admin: boolean, turn: Turn, t
   ];
 }
 
+/** Users and other actors have no business with the audit; the gateway asks for admins only. */
+const isInside = ({ from }: Turn): boolean => from === "node" || from === "gateway";
+
+const auditEnd = "audit0";
+const auditKey = (seq: number): string => `audit/${String(seq).padStart(16, "0")}`;
+
+function audit(state: ClusterState, { action, by, facts }: Extract<Incoming, { type: "audit" }>, turn: Turn): Effects {
+  const seq = (state.audited ?? 0) + 1;
+  return [persist({ type: "audited", entry: { seq, atMs: turn.nowMs, action, by, facts } }), reply({ seq })];
+}
+
+/** Tag of a page that is being read. */
+interface AuditTag {
+  readonly type: "auditPage";
+  readonly limit: number;
+  readonly to: ReplyTo | undefined;
+}
+
+function auditPage({ before, limit }: Extract<Incoming, { type: "auditPage" }>, turn: Turn): Effects {
+  const entries = limit ?? wireLimits.pageEntriesDefault;
+  const to = before === undefined ? auditEnd : auditKey(before);
+  const tag: AuditTag = { type: "auditPage", limit: entries, to: turn.replyTo };
+  return [{ type: "read", range: { from: "audit/", to, limit: entries + 1, reverse: true }, tag }];
+}
+
+function onRecords(tag: AuditTag | undefined, records: readonly Record[]): Effects {
+  if (tag?.type !== "auditPage") return [];
+  const entries = records.slice(0, tag.limit).map(({ value }) => value as AuditEntry);
+  const page: AuditPage = { entries, more: records.length > tag.limit };
+  return [reply(page, tag.to)];
+}
+
+/** Each entry pushes out the one that is too old. */
+function record(change: ClusterChange): readonly RecordOp[] {
+  if (change.type !== "audited") return [];
+  const { seq } = change.entry;
+  const put: RecordOp = { put: auditKey(seq), value: change.entry };
+  return seq > limits.auditEntriesMax ? [put, { delete: auditKey(seq - limits.auditEntriesMax) }] : [put];
+}
+
 function viewOf(state: ClusterState): ClusterView {
   return { nodes: state.nodes, admins: state.admins, adminNeeded: state.admins.length === 0 };
 }
@@ -183,6 +246,8 @@ function evolve(state: ClusterState, change: ClusterChange): ClusterState {
         outbox: enqueue(state.outbox, change.mail),
       };
     }
+    case "audited":
+      return { ...state, audited: change.entry.seq };
     case "delivered":
       return { ...state, outbox: deliver(state.outbox, change.id) };
     default:

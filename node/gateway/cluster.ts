@@ -110,7 +110,8 @@ export function addClusterRoutes(app: FastifyInstance, at: Surroundings): void {
       config,
       schema: {
         summary: "Changes what a running node does",
-        description: "NO_CANDIDATE when a role would be left without a node.",
+        description:
+          "NO_CANDIDATE when a role would be left without a node; FORBIDDEN when the node that keeps the directory would cease to be a manager.",
         tags,
         params: clusterNodeParams,
         body: setNodeRoles,

@@ -11,6 +11,7 @@ import type { GatewayLimits } from "./limits.ts";
  *                        │ nothing more is missing: the held ones beyond `last` are sent
  *                        ▼
  *                      live: gets what everybody gets ──a position is missing──► catching up from `last`
+ *                                                     ──the hub has a gap──────►
  *
  *  Invariant: the durable events written to the connection are exactly those after its cursor, each once, in order. */
 export interface Subscription {
@@ -40,6 +41,8 @@ export interface Watcher {
 
 interface Feed {
   readonly topic: string;
+  /** The highest position watchers were told of. */
+  watched: number;
   readonly subscriptions: Set<Subscription>;
   readonly watchers: Set<Watcher>;
   queue: { readonly event: unknown; readonly at: number | undefined }[];
@@ -84,8 +87,15 @@ export function createFeeds(
   function feedOf(topic: string): Feed {
     const existing = feeds.get(topic);
     if (existing !== undefined) return existing;
-    const feed: Feed = { topic, subscriptions: new Set(), watchers: new Set(), queue: [], stop: () => undefined };
-    feed.stop = hub.follow(topic, (event, position) => {
+    const feed: Feed = {
+      topic,
+      watched: 0,
+      subscriptions: new Set(),
+      watchers: new Set(),
+      queue: [],
+      stop: () => undefined,
+    };
+    const hear = (event: unknown, position: number | undefined): void => {
       feed.queue.push({ event, at: position });
       if (feed.queue.length >= limits.heldEventsMax) flush(feed);
       else if (feed.queue.length === 1) {
@@ -93,9 +103,22 @@ export function createFeeds(
         if (dirty.length === 0) clock.soon(flushAll);
         dirty.push(feed);
       }
-    });
+    };
+    feed.stop = hub.follow(topic, hear, () => missed(feed));
     feeds.set(topic, feed);
     return feed;
+  }
+
+  /** Events may be missing that no later position would show: everybody asks from where they are. */
+  function missed(feed: Feed): void {
+    meter.count("gateway_event_gaps", feed.subscriptions.size);
+    for (const subscription of feed.subscriptions) {
+      if (subscription.held !== undefined) subscription.missed = true;
+      else {
+        subscription.held = [];
+        void catchUpLater(subscription);
+      }
+    }
   }
 
   function release(feed: Feed): void {
@@ -108,7 +131,10 @@ export function createFeeds(
     const { queue, topic } = feed;
     feed.queue = [];
     if (feed.watchers.size > 0)
-      for (const { event } of queue) {
+      for (const { event, at: position } of queue) {
+        // Sent again by a topic's next owner, a post is no news.
+        if (position !== undefined && position <= feed.watched) continue;
+        feed.watched = position ?? feed.watched;
         const { type, message } = event as { type?: unknown; message?: Parameters<Watcher["posted"]>[1] };
         if (type === "posted" && message !== undefined)
           for (const watcher of feed.watchers) watcher.posted(topic, message);
@@ -194,6 +220,7 @@ export function createFeeds(
     const { connection, topic } = subscription;
     let cursor = after;
     let unanswered = re;
+    let failures = 0;
     for (let page = 0; page < limits.catchUpPagesMax; page += 1) {
       if (subscription.missed) {
         subscription.missed = false;
@@ -201,7 +228,16 @@ export function createFeeds(
       }
       const answer = await resume(connection, topic, cursor);
       if (subscription.ended) return replaced(connection, unanswered);
-      if (!answer.ok) return end(subscription, answer.error, unanswered);
+      if (!answer.ok) {
+        // While a topic's owner changes nobody may be there for longer than an ask waits. Reading is safe to repeat.
+        const passing = unanswered === undefined && answer.error.outcome !== "failed";
+        if (!passing || failures >= limits.catchUpRetriesMax) return end(subscription, answer.error, unanswered);
+        failures += 1;
+        await new Promise<void>((resolve) => clock.after(limits.catchUpRetryMs, resolve));
+        if (subscription.ended) return;
+        continue;
+      }
+      failures = 0;
       const { head, state, events, more } = answer.value as Resumed<unknown, unknown>;
       if (unanswered !== undefined)
         connection.send({ re: unanswered, ok: state === undefined ? { head } : { head, state } });

@@ -3,13 +3,14 @@ import type { Publisher } from "../ports.ts";
 /** Takes one event of a followed topic. `at` is absent for best-effort events. Must not throw or wait. */
 export type Follower = (event: unknown, at: number | undefined) => void;
 
-/** Where the kernel publishes and the gateway listens. Made before both, so that neither needs the other to start. */
+/** Where the kernel publishes and the gateway listens, wherever in the cluster either is. */
 export interface Hub extends Publisher {
-  /** Hears every event of `topic` from now on, until the returned function is called. */
-  follow(topic: string, follower: Follower): () => void;
+  /** Hears every event of `topic` from now on, until the returned function is called. `onGap` is called when events may
+   *  have been missed: the topic moved to another node, or a connection between nodes broke. */
+  follow(topic: string, follower: Follower, onGap?: () => void): () => void;
 }
 
-/** Makes an empty hub. An event nobody follows costs one look-up. */
+/** A hub within one process, which misses nothing. An event nobody follows costs one look-up. */
 export function createHub(): Hub {
   const topics = new Map<string, Set<Follower>>();
   return {

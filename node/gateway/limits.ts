@@ -57,6 +57,9 @@ export interface GatewayLimits {
   readonly heldEventsMax: number;
   /** Pages of missed events one catch-up may take before the subscription is `lost`. */
   readonly catchUpPagesMax: number;
+  /** Times a catch-up asks again when nobody could answer, and the pause before each. */
+  readonly catchUpRetriesMax: number;
+  readonly catchUpRetryMs: number;
   /** A silent connection is pinged after this and ended after twice this. */
   readonly heartbeatMs: number;
   /** How often silence and expiry are looked for. */
@@ -99,6 +102,8 @@ export const gatewayLimits: GatewayLimits = {
   heldEventsMax: 1_000,
   // The whole event window in pages, and as many again for what happens meanwhile.
   catchUpPagesMax: Math.ceil(wireLimits.eventWindow / wireLimits.pageEntriesDefault) * 2,
+  catchUpRetriesMax: 10,
+  catchUpRetryMs: 500,
   heartbeatMs: 30_000,
   sweepMs: 5_000,
   closeTimeoutMs: 2_000,

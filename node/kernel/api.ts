@@ -115,6 +115,8 @@ export interface Kernel {
   /** Takes an envelope that another node sent, or this one to itself. It is answered through `Routing.answer`, or by
    *  `Routing.unserved` when this node does not serve its slot (MOVED) or ceases to before it is handled. */
   receive(slot: SlotId, envelope: Envelope): void;
+  /** The slot of an actor; undefined for an id of no known kind. */
+  slotOf(actor: ActorId): SlotId | undefined;
   /** Brings a slot that this node owns into service, so that pending work goes on without a message. */
   serve(slot: SlotId): void;
   /** Before the slot moves: finishes turns and appends under way, starts no other, keeps queueing. What an actor waits

@@ -249,6 +249,11 @@ class NodeKernel implements Kernel {
     }
   }
 
+  slotOf(actor: ActorId): SlotId | undefined {
+    const behavior = this.#behaviors.get(parseActorId(actor)?.kind ?? "");
+    return behavior && this.#ports.routing.slotOf(behavior.role, actor);
+  }
+
   serve(slot: SlotId): void {
     if (!this.#stopping) void this.#slot(slot).serve();
   }

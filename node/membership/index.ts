@@ -76,7 +76,10 @@ export function createMembership(options: MembershipOptions): MembershipPart {
   const limits: MembershipLimits = { ...membershipLimits, ...options.limits };
   const detector = new Detector(limits, clock.monotonicMs());
   const listeners = new Set<() => void>();
-  const heard = new Map<NodeId, { readonly atMs: number; readonly view: number; readonly load: NodeLoad | undefined }>();
+  const heard = new Map<
+    NodeId,
+    { readonly atMs: number; readonly view: number; readonly load: NodeLoad | undefined }
+  >();
   let members: ReadonlyMap<NodeId, MemberRecord> = new Map((options.seed ?? []).map((one) => [one.node, one]));
   let list: readonly MemberRecord[] = [...members.values()];
   let view = 0;
@@ -194,7 +197,10 @@ export function createMembership(options: MembershipOptions): MembershipPart {
 
   detector.follow(new Set([...members.keys()].filter((one) => one !== node)));
   for (const peer of exchange.peers()) detector.connected(peer, clock.monotonicMs());
-  beat();
+  // Not at once: what `load` looks at may be put together after this.
+  clock.soon(() => {
+    if (!stopped) beat();
+  });
 
   // --- this node's own row -----------------------------------------------------------------------------------------------
 
@@ -216,6 +222,7 @@ export function createMembership(options: MembershipOptions): MembershipPart {
   /** Ends early when the membership stops. */
   const sleep = (delayMs: number): Promise<void> =>
     new Promise((resolve) => {
+      if (stopped) return resolve();
       wakes.add(resolve);
       after(delayMs, () => {
         wakes.delete(resolve);

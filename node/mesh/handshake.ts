@@ -7,6 +7,7 @@
  *        opens the message stream, and the bulk stream on a second connection; the first frame of each names the link
  *        ◄─ ready                                            has all three streams: connected
  *      connected
+ *        ◄─ credit: the window of each lane ─►
  *
  *  `dial()` of libp2p resolves although the other side is about to refuse: only a welcome says that one is in. Hello and
  *  welcome are read by other versions, so they take fields they do not know, and no field ever goes away. */
@@ -45,7 +46,7 @@ const failureCheck = Compile(
 export const controlKind = {
   /** A message of the layers above. The only kind that takes credit. */
   message: 0,
-  /** The receiver has taken bytes of a channel: `[kind, channel, bytes]`. */
+  /** `[kind, channel, bytes]`: first, once all lanes are there, the receiver's window; then what it has taken. */
   credit: 1,
   /** I am here. */
   ping: 2,

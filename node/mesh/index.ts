@@ -24,7 +24,7 @@ import { joinProtocol, serveJoin } from "./join.ts";
 import type { Admission } from "./invitation.ts";
 import type { NodeKey } from "./node-key.ts";
 import { channelProtocols, Pairs, type PairStatus } from "./pairs.ts";
-import { listenAddress, startSwarm } from "./swarm.ts";
+import { createSwarm, listenAddress, startSwarm } from "./swarm.ts";
 
 export {
   createAdmission,
@@ -91,15 +91,15 @@ export async function startMesh(options: MeshOptions): Promise<Mesh> {
   const known = staticAddresses(options.peers);
   const found = new Map<string, readonly string[]>();
 
-  let pairs: Pairs | undefined;
+  const memberPeers = new Set<string>();
   const gate = createGate({
     clock,
     meter,
     limits,
-    isMember: (peer) => pairs?.isMember(peer) ?? false,
+    isMember: (peer) => memberPeers.has(peer),
     admits: () => options.admission?.open() ?? false,
   });
-  const swarm = await startSwarm({
+  const swarm = await createSwarm({
     key: options.key.privateKey,
     listen: [listenAddress(options.listen.host, options.listen.port)],
     ...(options.announce === undefined ? {} : { announce: options.announce }),
@@ -114,7 +114,7 @@ export async function startMesh(options: MeshOptions): Promise<Mesh> {
     incarnation: options.incarnation,
     slotCount: options.slotCount ?? slotCount,
   };
-  pairs = new Pairs({
+  const pairs = new Pairs({
     self,
     peer: options.key.peer,
     swarm,
@@ -126,54 +126,57 @@ export async function startMesh(options: MeshOptions): Promise<Mesh> {
     limits,
     addressesOf: (peer) => [...(known.get(peer) ?? []), ...(found.get(peer) ?? [])],
   });
-  const meeting = pairs;
 
   swarm.addEventListener("connection:open", ({ detail }) => gate.opened(detail));
   swarm.addEventListener("connection:close", ({ detail }) => gate.closed(detail));
   swarm.addEventListener("peer:discovery", ({ detail }) => {
     const peer = detail.id.toString();
     // Anyone can announce anything on a local network; only members are worth remembering.
-    if (!meeting.isMember(peer)) return;
+    if (!pairs.isMember(peer)) return;
     found.set(peer, detail.multiaddrs.slice(0, limits.addressesMax).map(String));
-    meeting.discovered(peer);
+    pairs.discovered(peer);
   });
   // Two, so that one too many is seen and answered for, instead of being reset in silence.
   const streams = { maxInboundStreams: 2, maxOutboundStreams: 1 };
-  await swarm.handle(channelProtocols.control, (stream, on) => meeting.acceptControl(stream, on), streams);
+  await swarm.handle(channelProtocols.control, (stream, on) => pairs.acceptControl(stream, on), streams);
   for (const channel of ["message", "bulk"] as const)
-    await swarm.handle(channelProtocols[channel], (stream, on) => meeting.acceptLane(channel, stream, on), streams);
-  const { admission, directoryInfo } = options;
+    await swarm.handle(channelProtocols[channel], (stream, on) => pairs.acceptLane(channel, stream, on), streams);
+  const { admission } = options;
   if (admission !== undefined) {
-    const host = { self, admission, directoryInfo: () => directoryInfo?.() ?? null };
+    const host = { self, admission, directoryInfo: () => options.directoryInfo?.() ?? null };
     await swarm.handle(joinProtocol, (stream, on) => serveJoin(host, stream, on, { clock, log, meter, limits }), {
       maxInboundStreams: 1,
     });
   }
 
   const follow = (): void => {
-    meeting.setMembers(options.members());
-    for (const peer of found.keys()) if (!meeting.isMember(peer)) found.delete(peer);
+    const members = options.members();
+    memberPeers.clear();
+    for (const { peer } of members) memberPeers.add(peer);
+    pairs.setMembers(members);
+    for (const peer of found.keys()) if (!pairs.isMember(peer)) found.delete(peer);
   };
   const unfollow = options.onMembersChange(follow);
   follow();
+  await startSwarm(swarm);
 
   const transport: Transport = {
     node: options.node,
-    send: (to, channel, message) => meeting.send(to, channel, message),
-    peers: () => meeting.connected(),
-    listen: (listener) => meeting.listen(listener),
-    disconnect: (peer, reason) => meeting.disconnect(peer, reason),
+    send: (to, channel, message) => pairs.send(to, channel, message),
+    peers: () => pairs.connected(),
+    listen: (listener) => pairs.listen(listener),
+    disconnect: (peer, reason) => pairs.disconnect(peer, reason),
   };
   return {
     transport,
     peer: options.key.peer,
     addresses: () => swarm.getMultiaddrs().map((address) => address.toString().split("/p2p/")[0] ?? ""),
-    status: () => meeting.status(),
+    status: () => pairs.status(),
     async stop(deadlineMs) {
       unfollow();
       const late = Promise.withResolvers<void>();
       const cancel = clock.after(deadlineMs, late.resolve);
-      await Promise.race([meeting.stop().then(() => swarm.stop()), late.promise]);
+      await Promise.race([pairs.stop().then(() => swarm.stop()), late.promise]);
       cancel();
       gate.stop();
     },

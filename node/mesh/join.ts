@@ -18,7 +18,7 @@ import { introduction, meshVersion, speaksWith, type Introduction } from "./hand
 import { joiningNode, readToken, type Admission, type JoiningNode } from "./invitation.ts";
 import { meshLimits, type MeshLimits } from "./limits.ts";
 import type { NodeKey } from "./node-key.ts";
-import { startSwarm } from "./swarm.ts";
+import { createSwarm } from "./swarm.ts";
 
 export const joinProtocol = "/plexus/join/1";
 
@@ -182,7 +182,7 @@ export async function joinCluster(options: JoinOptions): Promise<Result<Joined>>
 
   const aborted = new AbortController();
   const cancel = clock.after(limits.joinTimeoutMs, () => aborted.abort());
-  const swarm = await startSwarm({
+  const swarm = await createSwarm({
     key: options.key.privateKey,
     listen: [],
     gater: {
@@ -193,6 +193,7 @@ export async function joinCluster(options: JoinOptions): Promise<Result<Joined>>
     limits,
   });
   try {
+    await swarm.start();
     return await ask();
   } finally {
     cancel();

@@ -39,7 +39,8 @@ export class Lane {
   #queue: Uint8Array[] = [];
   #head = 0;
   #queuedBytes = 0;
-  #credit: number;
+  #credit = 0;
+  #windowBytes: number | undefined;
   /** The rest of a frame that is larger than a piece. */
   #rest: Uint8Array | undefined;
   #scheduled = false;
@@ -51,7 +52,6 @@ export class Lane {
   constructor(options: LaneOptions) {
     this.channel = options.channel;
     this.#options = options;
-    this.#credit = options.limits.windowBytes;
     this.#reader = new FrameReader(options.frameBytesMax);
     const { stream } = options;
     // The event, never `stream.onDrain()`: its promise is made once, and resolves at once ever after.
@@ -85,15 +85,13 @@ export class Lane {
     this.#schedule();
   }
 
-  /** The receiver has taken this much. */
-  grant(bytes: number): void {
+  /** Takes credit from the receiver: first the size of its window, from then on what it has taken. False: it gives back
+   *  more than it was sent. */
+  grant(bytes: number): boolean {
+    this.#windowBytes ??= bytes;
     this.#credit += bytes;
     if (this.#queuedBytes > 0) this.#schedule();
-  }
-
-  /** More than was lent can only be a fault of the peer. */
-  get overpaid(): boolean {
-    return this.#credit > this.#options.limits.windowBytes;
+    return this.#credit <= this.#windowBytes;
   }
 
   get queuedBytes(): number {
@@ -116,6 +114,19 @@ export class Lane {
     this.#queuedBytes = 0;
     this.#flush();
     this.#closed = true;
+  }
+
+  /** Ends a closed lane: nothing more is written, and the peer, which has read to the end, has said that it has. */
+  async finish(signal: AbortSignal): Promise<void> {
+    const { stream } = this.#options;
+    if (stream.status !== "open" || stream.remoteWriteStatus !== "writable" || signal.aborted) return;
+    const finished = Promise.withResolvers<void>();
+    const finish = (): void => finished.resolve();
+    stream.addEventListener("close", finish);
+    stream.addEventListener("remoteCloseWrite", finish);
+    signal.addEventListener("abort", finish);
+    await stream.close({ signal }).catch(finish);
+    await finished.promise;
   }
 
   #break(reason: Failure): void {

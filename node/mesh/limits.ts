@@ -2,7 +2,7 @@ import type { Channel } from "../ports.ts";
 
 /** Bounds of one channel of one pair of nodes. */
 export interface ChannelLimits {
-  /** Bytes the sender may have under way that the receiver has not yet taken. */
+  /** Bytes under way that the receiver has not yet taken. Each node tells its peers its own. */
   readonly windowBytes: number;
   /** Bytes, with their bookkeeping, that wait in the sender. Beyond it `send` returns false. An empty queue takes any one
    *  frame. */
@@ -16,6 +16,8 @@ export interface MeshLimits {
   /** One message with its envelope. */
   readonly frameBytesMax: number;
   readonly channels: Readonly<Record<Channel, ChannelLimits>>;
+  /** The largest window a peer may offer. */
+  readonly windowBytesMax: number;
   /** A channel that has something to send and gets neither credit nor room for this long ends the connection. */
   readonly stallTimeoutMs: number;
   /** A peer that has nothing to say says so this often. */
@@ -66,6 +68,7 @@ export const meshLimits: MeshLimits = {
     // Small, and one a turn of the event loop: what else this node sends goes in between.
     bulk: { windowBytes: 4 * MiB, queueBytesMax: 8 * MiB, pieceBytes: 16 * 1024 },
   },
+  windowBytesMax: 64 * MiB,
   stallTimeoutMs: 10_000,
   pingIntervalMs: 5_000,
   // Four lost pings. Suspicion is membership's affair and much faster; this only frees what a lost cable holds.

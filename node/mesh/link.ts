@@ -141,6 +141,9 @@ export class Link {
     this.#resolveSettled();
     this.state = "ready";
     this.readyAtMs = this.#options.clock.monotonicMs();
+    const { limits } = this.#options;
+    for (const [index, channel] of channels.entries())
+      this.say("control", [controlKind.credit, index, limits.channels[channel].windowBytes]);
   }
 
   /** Looks for stalls and silence. Counts sweeps, not the clock: a node that was stopped itself accuses nobody. */
@@ -181,22 +184,19 @@ export class Link {
     this.#options.listener.ended(this, reason, theirs);
   }
 
-  /** The first connection carries the last words, and the end of another must not overtake them: the peer closes that
-   *  one when it has heard them, or time is up. */
+  /** Closes the connections. Before that the peer has its last words heard, or the time for it is up: what closes with
+   *  unread bytes in it is reset, and takes what was just written with it. */
   async #closeAll(theirs: boolean): Promise<void> {
     const { clock, limits } = this.#options;
     const aborted = new AbortController();
     const { signal } = aborted;
     const cancel = clock.after(limits.closeTimeoutMs, () => aborted.abort());
-    const [first, ...others] = this.#connections;
-    await first?.close({ signal }).catch(() => undefined);
-    for (const other of others) {
-      if (!theirs) await closedBy(other, signal);
-      await other.close({ signal }).catch(() => undefined);
+    if (!theirs) await this.#lanes.get("control")?.finish(signal);
+    for (const connection of this.#connections) {
+      await connection.close({ signal }).catch(() => undefined);
+      if (connection.status !== "closed") connection.abort(new Error("closed"));
     }
     cancel();
-    for (const connection of this.#connections)
-      if (connection.status !== "closed") connection.abort(new Error("closed"));
   }
 
   /** A frame of one of its lanes. */
@@ -264,23 +264,13 @@ export class Link {
   }
 
   #credit(index: number, bytes: number): void {
-    const lane = this.#lanes.get(channels[index] ?? "control");
-    lane?.grant(bytes);
-    if (channels[index] === undefined || lane === undefined || lane.overpaid)
+    const channel = channels[index];
+    const lane = channel && this.#lanes.get(channel);
+    if (lane === undefined || bytes > this.#options.limits.windowBytesMax || !lane.grant(bytes))
       this.#bad("control", "credit for what was never sent");
   }
 
   #bad(channel: Channel, reason: string): void {
     this.end(failure("BAD_FRAME", { channel, reason }));
   }
-}
-
-/** Resolves when the connection is closed, or the signal comes. */
-async function closedBy(connection: Connection, signal: AbortSignal): Promise<void> {
-  if (connection.status !== "open" || signal.aborted) return;
-  const over = Promise.withResolvers<void>();
-  const end = (): void => over.resolve();
-  connection.addEventListener("close", end, { once: true });
-  signal.addEventListener("abort", end, { once: true });
-  await over.promise;
 }

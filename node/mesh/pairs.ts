@@ -359,7 +359,7 @@ export class Pairs {
   #sweep(): void {
     const { clock, limits } = this.#options;
     this.#cancelSweep = clock.after(limits.sweepMs, () => {
-      for (const { established } of [...this.#pairs.values()]) established?.sweep();
+      for (const { established } of this.#pairs.values()) established?.sweep();
       if (!this.#stopped) this.#sweep();
     });
   }
@@ -443,10 +443,10 @@ export class Pairs {
 
   /** Where a peer may be, each address with the id that must answer there. */
   #addresses(pair: Pair): Multiaddr[] {
-    const { log, limits, addressesOf } = this.#options;
+    const { log, limits } = this.#options;
     const { addresses, peer, node } = pair.member;
     const found: Multiaddr[] = [];
-    for (const text of new Set([...addresses, ...addressesOf(peer)])) {
+    for (const text of new Set([...addresses, ...this.#options.addressesOf(peer)])) {
       if (found.length === limits.addressesMax) break;
       const [plain = "", claimed] = text.split("/p2p/");
       if (claimed !== undefined && claimed !== peer) continue;

@@ -37,8 +37,8 @@ export function listenAddress(host: string, port: number): string {
   return `/ip${family}/${address}/tcp/${port}`;
 }
 
-/** Starts libp2p. Error: CONFIG_INVALID, when it cannot listen. */
-export async function startSwarm(options: {
+/** Makes libp2p, which does nothing before `startSwarm`. */
+export function createSwarm(options: {
   readonly key: PrivateKey;
   readonly listen: readonly string[];
   readonly announce?: readonly string[];
@@ -48,52 +48,56 @@ export async function startSwarm(options: {
 }): Promise<Libp2p> {
   const { limits } = options;
   const keepAlive = { noDelay: true, keepAlive: true, keepAliveInitialDelay: keepAliveAfterMs };
+  return createLibp2p({
+    start: false,
+    privateKey: options.key,
+    addresses: { listen: [...options.listen], announce: [...(options.announce ?? [])] },
+    transports: [
+      tcp({
+        // A bulk connection may have nothing to say for hours. The mesh watches its peers itself.
+        inboundSocketInactivityTimeout: 0,
+        outboundSocketInactivityTimeout: 0,
+        dialOpts: keepAlive,
+        listenOpts: keepAlive,
+      }),
+    ],
+    connectionEncrypters: [noise()],
+    streamMuxers: [
+      yamux({
+        enableKeepAlive: false,
+        maxInboundStreams: streamsPerConnectionMax,
+        maxOutboundStreams: streamsPerConnectionMax,
+        streamOptions: { initialStreamWindowSize: windowBytes, maxStreamWindowSize: windowBytes },
+      }),
+    ],
+    connectionGater: options.gater,
+    // It aborts healthy connections whose event loop was busy for a few seconds.
+    connectionMonitor: { enabled: false },
+    connectionManager: {
+      // Five a second from one address by default: a cluster on one machine would lock itself out.
+      inboundConnectionThreshold: Infinity,
+      maxIncomingPendingConnections: limits.pendingConnectionsMax,
+      maxConnections: limits.connectionsMax,
+      reconnectRetries: 0,
+      dialTimeout: limits.dialTimeoutMs,
+      addressDialTimeout: limits.dialTimeoutMs,
+      maxPeerAddrsToDial: limits.addressesMax,
+      inboundUpgradeTimeout: limits.handshakeTimeoutMs,
+      inboundStreamProtocolNegotiationTimeout: limits.handshakeTimeoutMs,
+      outboundStreamProtocolNegotiationTimeout: limits.handshakeTimeoutMs,
+      connectionCloseTimeout: limits.closeTimeoutMs,
+    },
+    ...(options.mdns ? { peerDiscovery: [mdns({ serviceTag: "_plexus._udp.local" })] } : {}),
+    logger: silentLogger,
+  });
+}
+
+/** Listens and looks around. Error: CONFIG_INVALID, when it cannot listen. */
+export async function startSwarm(swarm: Libp2p): Promise<void> {
   try {
-    return await createLibp2p({
-      privateKey: options.key,
-      addresses: { listen: [...options.listen], announce: [...(options.announce ?? [])] },
-      transports: [
-        tcp({
-          // A bulk connection may have nothing to say for hours. The mesh watches its peers itself.
-          inboundSocketInactivityTimeout: 0,
-          outboundSocketInactivityTimeout: 0,
-          dialOpts: keepAlive,
-          listenOpts: keepAlive,
-        }),
-      ],
-      connectionEncrypters: [noise()],
-      streamMuxers: [
-        yamux({
-          enableKeepAlive: false,
-          maxInboundStreams: streamsPerConnectionMax,
-          maxOutboundStreams: streamsPerConnectionMax,
-          streamOptions: { initialStreamWindowSize: windowBytes, maxStreamWindowSize: windowBytes },
-        }),
-      ],
-      connectionGater: options.gater,
-      // It aborts healthy connections whose event loop was busy for a few seconds.
-      connectionMonitor: { enabled: false },
-      connectionManager: {
-        // Five a second from one address by default: a cluster on one machine would lock itself out.
-        inboundConnectionThreshold: Infinity,
-        maxIncomingPendingConnections: limits.pendingConnectionsMax,
-        maxConnections: limits.connectionsMax,
-        reconnectRetries: 0,
-        dialTimeout: limits.dialTimeoutMs,
-        addressDialTimeout: limits.dialTimeoutMs,
-        maxPeerAddrsToDial: limits.addressesMax,
-        inboundUpgradeTimeout: limits.handshakeTimeoutMs,
-        inboundStreamProtocolNegotiationTimeout: limits.handshakeTimeoutMs,
-        outboundStreamProtocolNegotiationTimeout: limits.handshakeTimeoutMs,
-        connectionCloseTimeout: limits.closeTimeoutMs,
-      },
-      ...(options.mdns ? { peerDiscovery: [mdns({ serviceTag: "_plexus._udp.local" })] } : {}),
-      logger: silentLogger,
-    });
+    await swarm.start();
   } catch (error) {
-    throw new PlexusError(
-      failure("CONFIG_INVALID", { field: "mesh.port", listen: options.listen, reason: String(error) }),
-      error,
-    );
+    await swarm.stop();
+    throw new PlexusError(failure("CONFIG_INVALID", { field: "mesh.port", reason: String(error) }), error);
   }
 }

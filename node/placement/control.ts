@@ -62,7 +62,7 @@ type ClusterNodeLoad = Required<
 export function createClusterControl(options: ControlOptions): ClusterControl {
   const { node, directory, table, membership, exchange, clock } = options;
   const limits: PlacementLimits = { ...placementLimits, ...options.limits };
-  const note = options.changed ?? (() => undefined);
+  const note: NonNullable<ControlOptions["changed"]> = (action, facts) => options.changed?.(action, facts);
 
   // --- names -------------------------------------------------------------------------------------------------------------
 
@@ -230,7 +230,8 @@ export function createClusterControl(options: ControlOptions): ClusterControl {
         const { view, members } = membership.members();
         const owned = new Map<NodeId, number>();
         const copied = new Map<NodeId, number>();
-        const add = (counts: Map<NodeId, number>, one: NodeId): void => void counts.set(one, (counts.get(one) ?? 0) + 1);
+        const add = (counts: Map<NodeId, number>, one: NodeId): void =>
+          void counts.set(one, (counts.get(one) ?? 0) + 1);
         const slots = { total: 0, ok: 0, moving: 0, short: 0, down: 0 };
         for (const { record } of table.rows()) {
           slots.total += 1;
@@ -337,9 +338,9 @@ export function createClusterControl(options: ControlOptions): ClusterControl {
 
   /** Whether slots of a role would be left without a node. */
   function isLast(role: Role, member: NodeId): boolean {
-    const others = membership.members().members.some(
-      (one) => one.node !== member && one.state === "active" && one.roles.includes(role),
-    );
+    const others = membership
+      .members()
+      .members.some((one) => one.node !== member && one.state === "active" && one.roles.includes(role));
     return !others && slotsWith(({ slot, splitFrom }) => roleOf(slot, splitFrom) === role).length > 0;
   }
 }

@@ -99,9 +99,7 @@ export class Motion {
     const { motionSlotsMax, motionNodeMax } = this.#input.limits;
     const newcomers = this.#newcomers(record, want);
     if (newcomers.length === 0 && want.owner === record.owner) return true;
-    return (
-      this.moving < motionSlotsMax && newcomers.every((node) => (this.#receiving.get(node) ?? 0) < motionNodeMax)
-    );
+    return this.moving < motionSlotsMax && newcomers.every((node) => (this.#receiving.get(node) ?? 0) < motionNodeMax);
   }
 
   add(record: SlotRecord, want: Want): void {

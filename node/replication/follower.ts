@@ -137,6 +137,17 @@ export class Follower {
     else this.#sent = this.#ports.log.writtenPosition;
   }
 
+  /** Its copy is not to be counted on, whatever it says: only a transfer makes it whole. */
+  distrust(): void {
+    this.#leaveStream("other");
+  }
+
+  /** Asks it to keep a view of the slot as it is after all that was sent. False: it is not in the stream now. */
+  mark(mark: number): boolean {
+    if (this.state !== "streaming" || this.#sent === undefined) return false;
+    return this.#send({ from: this.#sent, chunks: [], snapshots: [], trim: 0 }, mark);
+  }
+
   synced(body: MeshBody<"replica.synced">): void {
     if (this.standing === undefined || body.incarnation !== this.standing.incarnation) return;
     if (body.gap) {
@@ -253,7 +264,7 @@ export class Follower {
     }
   }
 
-  #send(piece: Piece): boolean {
+  #send(piece: Piece, mark = 0): boolean {
     const { exchange, log, epoch, clock, limits } = this.#ports;
     if (this.standing === undefined || this.#unackedBytes > limits.unackedBytesMax) return false;
     const small = piece.snapshots.filter(([, , sealed]) => sealed.length <= limits.inlineSnapshotBytesMax);
@@ -265,7 +276,7 @@ export class Follower {
       chunks: piece.chunks as [number, Uint8Array][],
       snapshots: small as [string, number, Uint8Array][],
       trim: piece.trim,
-      mark: 0,
+      mark,
     };
     if (!exchange.send(this.node, "replica.append", body)) return false;
     for (const [actor, , sealed] of piece.snapshots)

@@ -16,7 +16,7 @@
 import { failure, failureOf, PlexusError, type Failure, type Role, type SlotId } from "../../protocols/index.ts";
 import type { Exchange } from "../exchange.ts";
 import type { ServedLog, Slots } from "../kernel/api.ts";
-import type { Clock, Directory, Log, Membership, Meter, NodeId, SlotRecord, Store } from "../ports.ts";
+import type { Clock, Directory, Log, Membership, Meter, NodeId, Random, SlotRecord, Store } from "../ports.ts";
 import { changeSlot, readSlot, type SlotRow } from "../records.ts";
 import { roleOf, type SlotTable } from "../slot-table.ts";
 import type { Journal, SlotLog } from "../storage/index.ts";
@@ -25,6 +25,7 @@ import { replicationLimits, type ReplicationLimits } from "./limits.ts";
 import { Ownership, type OwnershipPorts } from "./ownership.ts";
 import { serveReplicas } from "./replica.ts";
 import { mayStepUp } from "./rules.ts";
+import { startUpkeep } from "./upkeep.ts";
 
 export { replicationLimits, type ReplicationLimits } from "./limits.ts";
 
@@ -39,6 +40,7 @@ export interface ReplicationPorts {
   readonly exchange: Exchange;
   readonly membership: Membership;
   readonly clock: Clock;
+  readonly random: Random;
   readonly log: Log;
   readonly meter: Meter;
   readonly limits?: Partial<ReplicationLimits>;
@@ -94,7 +96,14 @@ export function createReplication(ports: ReplicationPorts): Replication {
   let stopping = false;
   let started = false;
   let stopTicking: (() => void) | undefined;
+  let stopUpkeep: (() => void) | undefined;
 
+  const onDamage = (slot: SlotId, error: Failure): void => {
+    if (!damaged.has(slot)) log.error("slot.copy.damaged", { slot, ...error });
+    damaged.set(slot, error);
+    slots.get(slot)?.ownership.fail(error);
+    void heal(slot);
+  };
   const replicas = serveReplicas({
     journal,
     store,
@@ -107,11 +116,7 @@ export function createReplication(ports: ReplicationPorts): Replication {
       if (ownership && ownership.epoch < epoch)
         ownership.end(failure("FENCED", { slot, epoch: ownership.epoch, fence: epoch }));
     },
-    damaged: (slot, error) => {
-      if (!damaged.has(slot)) log.error("slot.copy.damaged", { slot, ...error });
-      damaged.set(slot, error);
-      void heal(slot);
-    },
+    damaged: onDamage,
   });
 
   const ownershipPorts: OwnershipPorts = {
@@ -307,6 +312,20 @@ export function createReplication(ports: ReplicationPorts): Replication {
       started = true;
       lookAround();
       tickLater();
+      stopUpkeep = startUpkeep({
+        node,
+        journal,
+        directory,
+        table,
+        clock,
+        random: ports.random,
+        log,
+        meter,
+        limits,
+        owned: (slot) => slots.get(slot)?.ownership,
+        damaged: onDamage,
+        discarded: (slot) => replicas.drop(slot),
+      });
     },
     async open(slot, ended): Promise<ServedLog> {
       const ownership = await openOnce(slot);
@@ -352,6 +371,7 @@ export function createReplication(ports: ReplicationPorts): Replication {
     stop() {
       stopping = true;
       stopTicking?.();
+      stopUpkeep?.();
       for (const { ownership } of [...slots.values()]) ownership.end(failure("STOPPING"));
     },
   };

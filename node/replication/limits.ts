@@ -30,8 +30,8 @@ export const replicationLimits = {
   drainTimeoutMs: 5_000,
   /** Hand-overs at the same time when the node stops. */
   handOversMax: 16,
-  /** Pause between scrubs of a slot, and bytes per second a node reads for them. */
-  scrubIntervalMs: 6 * 3_600_000,
+  /** Pause between two rounds of upkeep (half to one and a half of it), and bytes per second a node reads for one. */
+  upkeepIntervalMs: 3_600_000,
   scrubBytesPerSecond: 8 * 1024 * 1024,
   /** A view kept for a scrub. */
   markAgeMaxMs: 60_000,

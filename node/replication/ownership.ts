@@ -16,7 +16,15 @@ import type { ServedLog } from "../kernel/api.ts";
 import type { Clock, Directory, Log, Meter, NodeId, SlotRecord } from "../ports.ts";
 import { changeSlot, readSlot, type SlotRow } from "../records.ts";
 import type { SlotTable } from "../slot-table.ts";
-import type { EntryDraft, Piece, Position, SlotLog } from "../storage/index.ts";
+import {
+  leavesOf,
+  slotRanges,
+  type EntryDraft,
+  type Leaf,
+  type Piece,
+  type Position,
+  type SlotLog,
+} from "../storage/index.ts";
 import type { Confirmations } from "./confirmations.ts";
 import { Follower, type FollowerPorts } from "./follower.ts";
 import type { ReplicationLimits } from "./limits.ts";
@@ -325,6 +333,53 @@ export class Ownership implements ServedLog {
     const target = this.#followers.get(to);
     if (this.phase !== "serving" || target === undefined || !this.#viewOf(target).caughtUp) return;
     await this.#handOver(to);
+  }
+
+  /** Compares the copies with this one, from a moment that all can name. Returns those that differ; who was not in the
+   *  stream, or was written to meanwhile, is left for the next time. */
+  async compareCopies(mark: number, pace: (bytes: number) => Promise<void>): Promise<readonly Follower[]> {
+    const { exchange, limits } = this.#ports;
+    const { head, view } = await this.#log.cut();
+    const at = { epoch: head.lastEpoch, seq: head.lastSeq, checksum: head.lastChecksum };
+    const marked = [...this.#followers.values()].filter((follower) => follower.mark(mark));
+    const differing = new Set<Follower>();
+    const compare = async (follower: Follower, leaves: readonly Leaf[]): Promise<void> => {
+      if (this.phase === "ended" || follower.standing === undefined || differing.has(follower)) return;
+      const question = {
+        slot: this.slot,
+        epoch: this.epoch,
+        incarnation: follower.standing.incarnation,
+        mark,
+        leaves: leaves.map(({ from, to, digest }): [string, string, Uint8Array] => [from, to, digest]),
+      };
+      const answer = await exchange.call(follower.node, "transfer.compare", question, limits.transferTimeoutMs);
+      if (!answer.ok) return;
+      const { differ, at: there } = answer.value as { differ: readonly number[]; at?: Position };
+      if (there !== undefined && samePosition(there, at) && differ.length > 0) differing.add(follower);
+    };
+    try {
+      for (const range of marked.length > 0 ? slotRanges(this.slot, "side") : []) {
+        let group: Leaf[] = [];
+        for await (const leaf of leavesOf(view, range)) {
+          group.push(leaf);
+          await pace(leaf.bytes);
+          if (group.length < limits.leavesPerQuestionMax) continue;
+          for (const follower of marked) await compare(follower, group);
+          group = [];
+        }
+        if (group.length > 0) for (const follower of marked) await compare(follower, group);
+      }
+    } finally {
+      await view.close();
+    }
+    return [...differing];
+  }
+
+  /** A copy differs from this one although both are whole: it leaves the set and gets what it lacks. */
+  distrust(follower: Follower): void {
+    this.#ports.log.error("slot.copy.differs", { slot: this.slot, epoch: this.epoch, node: follower.node });
+    follower.distrust();
+    this.#advance();
   }
 
   end(error: Failure): void {

@@ -54,7 +54,7 @@ export async function transfer(to: NodeId, incarnation: number, ports: TransferP
         }
       }
     };
-    for (const range of slotRanges(slot, true)) {
+    for (const range of slotRanges(slot, "all")) {
       let group: Leaf[] = [];
       for await (const leaf of leavesOf(view, range)) {
         group.push(leaf);

@@ -2,7 +2,7 @@
  *
  *  Invariant 7, the receiver's share: of one session of one peer, nothing is served after the first envelope that was not.
  *  The peer begins a new session with that one, so nothing overtakes it. */
-import { failure, refused, slotOf, type ActorId, type Failure, type Result, type SlotId } from "../../protocols/index.ts";
+import { failure, refused, type ActorId, type Failure, type Result, type SlotId } from "../../protocols/index.ts";
 import type { MeshBody } from "../../protocols/mesh/index.ts";
 import type { ReplyTo } from "../../actors/behavior.ts";
 import type { NodeId } from "../ports.ts";
@@ -68,7 +68,10 @@ export class Inbound {
       } else if (fit === "elsewhere") {
         this.unserved(replyTo, failure("MOVED", { slot, actor: to }));
       } else if (fit === "never") {
-        this.answer(replyTo, refused(failure("BAD_REQUEST", { reason: "this actor is not of this slot", actor: to, slot })));
+        this.answer(
+          replyTo,
+          refused(failure("BAD_REQUEST", { reason: "this actor is not of this slot", actor: to, slot })),
+        );
       } else {
         const envelope = { to, from: sender, message, operation, replyTo, chain, signal: false };
         this.#ports.kernel().receive(slot, told ? { ...envelope, told } : envelope);
@@ -88,10 +91,12 @@ export class Inbound {
 
   /** Whether an actor belongs to a slot: now, at another time (it was pinned or unpinned), or never. */
   #fit(actor: ActorId, slot: SlotId): "here" | "elsewhere" | "never" {
-    const role = this.#ports.roleOf(actor.slice(0, actor.indexOf("/")));
+    const mine = this.#ports.slotOf(actor);
     // Of an unknown kind: the kernel says so.
-    if (role === undefined || this.#ports.slotOf(actor) === slot) return "here";
-    return (slot as string) === actor || slotOf(role, actor) === slot ? "elsewhere" : "never";
+    if (mine === undefined || mine === slot) return "here";
+    if ((slot as string) === actor) return "elsewhere";
+    // Pinned here, and the peer does not know yet: then it names the slot the actor was split from.
+    return this.#ports.table.get(mine)?.record.splitFrom === slot ? "elsewhere" : "never";
   }
 
   // --- answers -------------------------------------------------------------------------------------------------------

@@ -15,72 +15,76 @@
  *
  *  Read `lines.ts`, `inbound.ts`, then `relay.ts` and `generations.ts`, which stand alone. */
 import { slotOf, type ActorId, type Role, type SlotId } from "../../protocols/index.ts";
-import type { Kernel, Routing } from "../kernel/api.ts";
+import type { Runtime } from "../../runtimes/runtime.ts";
 import type { Exchange } from "../exchange.ts";
-import type { Clock, Log, Membership, Meter, Random } from "../ports.ts";
+import type { Kernel, Routing } from "../kernel/api.ts";
+import type { Clock, Log, Membership, Meter, NodeId, Random } from "../ports.ts";
 import type { SlotTable } from "../slot-table.ts";
+import { createGenerations } from "./generations.ts";
 import { Inbound } from "./inbound.ts";
-import { Lines } from "./lines.ts";
 import { routingLimits, type RoutingLimits } from "./limits.ts";
+import { Lines } from "./lines.ts";
+import { Relay, type Hub } from "./relay.ts";
 
-export { createGenerations, type GenerationsPorts } from "./generations.ts";
 export { routingLimits, type RoutingLimits } from "./limits.ts";
-export { createRelay, type Relay, type RelayPorts, type TopicHub } from "./relay.ts";
+export type { Hub } from "./relay.ts";
 
 export interface RoutingOptions {
+  readonly node: NodeId;
   readonly exchange: Exchange;
   readonly table: SlotTable;
   readonly membership: Membership;
+  /** This node's own inference. */
+  readonly runtime: Runtime;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
   readonly meter: Meter;
-  /** The role of a kind of actor; undefined for a kind nobody knows. */
-  roleOf(kind: string): Role | undefined;
-  /** Asked when the first envelope arrives: kernel and routing need one another. */
-  kernel(): Pick<Kernel, "receive">;
+  /** Asked when something arrives: kernel and routing need one another. */
+  kernel(): Pick<Kernel, "receive" | "slotOf">;
   readonly limits?: Partial<RoutingLimits>;
 }
 
 /** What the parts of this folder share. */
 export interface RoutingPorts extends RoutingOptions {
-  readonly node: string;
   /** The slot of an actor as the table has it; undefined for a kind nobody knows. */
   slotOf(actor: ActorId): SlotId | undefined;
 }
 
-export interface RunningRouting extends Routing {
-  /** The same by actor alone, for the relay. */
-  slotOfActor(actor: ActorId): SlotId | undefined;
+export interface RoutingPart extends Routing {
+  /** Where the kernel publishes and the gateway listens. */
+  readonly hub: Hub;
+  /** Inference on this node and on the others. Stopping it leaves this node's own runtime as it is. */
+  readonly runtime: Runtime;
   /** Gives up what is under way. */
   stop(): void;
 }
 
-/** An actor's slot: its own when it is pinned, its role's share otherwise. */
-function slotIn(table: SlotTable, role: Role, actor: ActorId): SlotId {
-  const pinned = actor as string as SlotId;
-  return table.get(pinned) === undefined ? slotOf(role, actor) : pinned;
-}
-
-/** Starts routing. The exchange's `routing.envelopes` and `routing.answers` are handled from here on. */
-export function createRouting(options: RoutingOptions): RunningRouting {
-  const { table, exchange, roleOf } = options;
-  const { node } = exchange;
+/** Starts routing: its messages are handled from here on. */
+export function createRouting(options: RoutingOptions): RoutingPart {
+  const { node, table, exchange } = options;
   const limits = { ...routingLimits, ...options.limits };
-  const slotOfActor = (actor: ActorId): SlotId | undefined => {
-    const role = roleOf(actor.slice(0, actor.indexOf("/")));
-    return role && slotIn(table, role, actor);
+  const ports: RoutingPorts = {
+    ...options,
+    kernel: () => options.kernel(),
+    slotOf: (actor) => options.kernel().slotOf(actor),
   };
-  const ports: RoutingPorts = { ...options, node, slotOf: slotOfActor };
   const lines = new Lines(ports, limits);
   const inbound = new Inbound(ports, limits);
+  const hub = new Relay(ports, limits);
+  const runtime = createGenerations(ports, limits);
   exchange.on("routing.answers", ({ answers }, from) => {
     for (const [sending, result, served] of answers) lines.answered(sending, from, result, served);
   });
 
   return {
-    slotOf: (role, actor) => slotIn(table, role as Role, actor),
-    slotOfActor,
+    hub,
+    runtime,
+    slotOf(role, actor) {
+      // A pinned actor has a slot of its own, named like itself.
+      const pinned = actor as string as SlotId;
+      return table.get(pinned) === undefined ? slotOf(role as Role, actor) : pinned;
+    },
     takes: (slot, here) => lines.takes(slot, here),
     send: (slot, envelope, deadlineMs, settle, after) => lines.send(slot, envelope, deadlineMs, settle, after),
     answer(to, result) {
@@ -91,6 +95,10 @@ export function createRouting(options: RoutingOptions): RunningRouting {
       if (to.node === node) lines.answered(to.correlation, node, { ok: false, error }, false);
       else inbound.unserved(to, error);
     },
-    stop: () => lines.stop(),
+    stop() {
+      lines.stop();
+      hub.stop();
+      void runtime.stop(0);
+    },
   };
 }

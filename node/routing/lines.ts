@@ -111,7 +111,9 @@ export class Lines {
     const over = this.#entries >= envelopesMax || this.#bytes + bytes > envelopesBytesMax;
     if (over || line.entries.size >= lineEnvelopesMax) {
       if (line.entries.size === 0) this.#lines.delete(slot);
-      settle(refused(after ?? failure("OVERLOADED", over ? { envelopesMax, envelopesBytesMax } : { lineEnvelopesMax })));
+      settle(
+        refused(after ?? failure("OVERLOADED", over ? { envelopesMax, envelopesBytesMax } : { lineEnvelopesMax })),
+      );
       return;
     }
     const entry: Entry = { envelope, deadlineMs, bytes, settle, sendings: [], open: 0, refusal: undefined };
@@ -423,7 +425,11 @@ export class Lines {
         if (entry.deadlineMs > nowMs) continue;
         const { refusal } = entry;
         const known = entry.open <= 0 && refusal !== undefined;
-        this.#settle(line, entry, refused(known ? refusal : failure("ASK_TIMEOUT", { slot: line.slot, ...because(refusal) })));
+        this.#settle(
+          line,
+          entry,
+          refused(known ? refusal : failure("ASK_TIMEOUT", { slot: line.slot, ...because(refusal) })),
+        );
       }
       // An entry that ran out may have been waiting to be sent.
       if (line.unsent.length > 2 * line.entries.size + 64)

@@ -157,7 +157,7 @@ export async function verifyJournal(ports: Pick<JournalPorts, "store" | "clock" 
       if (head.incomplete) continue; // a transfer was under way: it is thrown away or done again
       const log = new SlotLog(slot, head, { store: ports.store, committer, limits: journalLimits });
       await log.scan();
-      await log.checkValues();
+      await log.verify();
       entries += log.length;
     } catch (error) {
       if (!(error instanceof PlexusError)) throw error;

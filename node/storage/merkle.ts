@@ -16,6 +16,8 @@ export interface Leaf {
   readonly from: string;
   readonly to: string;
   readonly digest: Uint8Array;
+  /** Of the values in it. */
+  readonly bytes: number;
 }
 
 /** A leaf ends after so many rows or bytes: small enough to be sent again for one bad byte, large enough that the digests
@@ -25,10 +27,14 @@ const leafBytesMax = 64 * 1024;
 const digestBytes = 16;
 const pageRowsMax = 256;
 
-/** The key ranges of a slot that replicas share. The log is among them only for a transfer: copies may be trimmed
- *  differently, and the log's own chained checksum compares it. */
-export function slotRanges(slot: SlotId, withLog: boolean): readonly { readonly gte: string; readonly lt: string }[] {
-  const prefixes = [...(withLog ? [logPrefix(slot)] : []), ...spaces.map((space) => sidePrefix(space, slot)), `snap/${slot}/`]; // prettier-ignore
+/** The key ranges of a slot. `all` is what a transfer brings. `side` is what copies that end at one position must share to
+ *  the byte: their logs may be trimmed differently and a snapshot may come later, and both guard themselves. */
+export function slotRanges(
+  slot: SlotId,
+  what: "all" | "side",
+): readonly { readonly gte: string; readonly lt: string }[] {
+  const side = spaces.map((space) => sidePrefix(space, slot));
+  const prefixes = what === "all" ? [logPrefix(slot), `snap/${slot}/`, ...side] : side;
   return prefixes.sort().map(within);
 }
 
@@ -45,7 +51,7 @@ export async function* leavesOf(
     const page = await view.range({ gte: next, lt: range.lt, limit: pageRowsMax });
     for (const [key, value] of page) {
       if (rows >= leafRowsMax || bytes >= leafBytesMax) {
-        yield { from, to: key, digest: hash.digest().subarray(0, digestBytes) };
+        yield { from, to: key, digest: hash.digest().subarray(0, digestBytes), bytes };
         from = key;
         hash = createHash("sha256");
         rows = 0;
@@ -59,7 +65,7 @@ export async function* leavesOf(
     if (last === undefined || page.length < pageRowsMax) break;
     next = `${last[0]}\0`;
   }
-  yield { from, to: range.lt, digest: hash.digest().subarray(0, digestBytes) };
+  yield { from, to: range.lt, digest: hash.digest().subarray(0, digestBytes), bytes };
 }
 
 /** Everything in [from, to), and its digest. */

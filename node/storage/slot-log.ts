@@ -486,17 +486,40 @@ export class SlotLog implements CommitSink {
     return bytes;
   }
 
-  /** Unseals every snapshot and side value, a page at a time. Error: DATA_DAMAGED. */
-  async checkValues(): Promise<void> {
-    for (const prefix of [`snap/${this.slot}/`, ...spaces.map((space) => sidePrefix(space, this.slot))]) {
+  /** Reads and checks everything of the slot as it is now: the log's chain, snapshots, side values. `pace` is told how
+   *  much was read, a page at a time, and may hold it back. Error: DATA_DAMAGED. */
+  async verify(pace: (bytes: number) => Promise<void> = () => Promise.resolve()): Promise<void> {
+    const { head, view } = await this.cut();
+    if (head.incomplete) return view.close();
+    const pages = async (prefix: string, check: (key: string, value: Uint8Array) => void): Promise<void> => {
       const { gte, lt } = within(prefix);
       for (let from = gte; ;) {
-        const page = await this.#store.range({ gte: from, lt, limit: this.#limits.scanChunksMax });
-        for (const [key, value] of page) unseal(key, value, this.#store.location);
+        const page = await view.range({ gte: from, lt, limit: this.#limits.scanChunksMax });
+        let bytes = 0;
+        for (const [key, value] of page) {
+          check(key, value);
+          bytes += value.length;
+        }
+        await pace(bytes);
         const last = page.at(-1);
-        if (last === undefined || page.length < this.#limits.scanChunksMax) break;
+        if (last === undefined || page.length < this.#limits.scanChunksMax) return;
         from = `${last[0]}\0`;
       }
+    };
+    try {
+      let { baseSeq: seq, baseChecksum: checksum } = head;
+      await pages(logPrefix(this.slot), (key, value) => {
+        const read = decodeChunk(value, seq + 1, checksum);
+        if (key !== logKey(this.slot, seq + 1) || read.damage)
+          throw this.#damaged(seq + 1, read.damage?.reason ?? `found ${key}`);
+        seq += read.entries.length;
+        checksum = read.checksum;
+      });
+      if (seq !== head.lastSeq || checksum !== head.lastChecksum) throw this.#damaged(seq, "the log ends early");
+      for (const prefix of [`snap/${this.slot}/`, ...spaces.map((space) => sidePrefix(space, this.slot))])
+        await pages(prefix, (key, value) => void unseal(key, value, this.#store.location));
+    } finally {
+      await view.close();
     }
   }
 

@@ -1,2 +1,44 @@
-/** Messages of node/generation between nodes. */
-export const generationMessages = {} as const;
+/** Text generated on another node (node/routing). Parts travel beside messages and in order; they end with one that is
+ *  `done` or `failed`, or with the connection. */
+import { Type } from "typebox";
+import type { GenerationPart, GenerationRequest, ModelInfo } from "../generation.ts";
+import { count, failed, message } from "./parts.ts";
+
+const chatMessage = Type.Object({
+  role: Type.Union([Type.Literal("system"), Type.Literal("user"), Type.Literal("assistant")]),
+  content: Type.String(),
+});
+const request = Type.Unsafe<GenerationRequest>(
+  Type.Object({
+    id: Type.String({ maxLength: 256 }),
+    model: Type.String({ maxLength: 256 }),
+    messages: Type.Array(chatMessage, { maxItems: 4_096 }),
+    sampling: Type.Object({}),
+    stop: Type.Optional(Type.Array(Type.String({ maxLength: 256 }), { maxItems: 64 })),
+    timeoutMs: Type.Number({ minimum: 0 }),
+  }),
+);
+const part = Type.Unsafe<GenerationPart>(
+  Type.Union([
+    Type.Object({ type: Type.Literal("text"), text: Type.String(), tokens: count }),
+    Type.Object({
+      type: Type.Literal("done"),
+      end: Type.Union([Type.Literal("complete"), Type.Literal("length"), Type.Literal("stopped")]),
+      promptTokens: count,
+      completionTokens: count,
+    }),
+    Type.Object({ type: Type.Literal("failed"), error: failed }),
+  ]),
+);
+
+export const generationMessages = {
+  /** Starts a generation; `run` is the asking node's number for it. */
+  "generation.start": message("message", { run: count, request }),
+  "generation.cancel": message("message", { run: count }),
+  "generation.parts": message("message", { run: count, parts: Type.Array(part, { minItems: 1, maxItems: 1_024 }) }),
+  /** A call. Answer: the models that this node serves itself, as `ModelInfo[]`. */
+  "generation.models": message("message", {}),
+} as const;
+
+/** Answer of `generation.models`. */
+export type ModelList = readonly ModelInfo[];

@@ -9,7 +9,9 @@ import { actor, count, failed, message, slot } from "./parts.ts";
 const sender = Type.Unsafe<ActorId | "gateway" | "node">(
   Type.String({ pattern: "^(gateway|node|[a-z][a-z-]{0,31}/[a-z0-9][a-z0-9._-]{0,95})$" }),
 );
-const content = Type.Unsafe<{ readonly type: string; readonly [field: string]: unknown }>(Type.Object({ type: Type.String({ maxLength: 64 }) }));
+const content = Type.Unsafe<{ readonly type: string; readonly [field: string]: unknown }>(
+  Type.Object({ type: Type.String({ maxLength: 64 }) }),
+);
 const operation = Type.String({ minLength: 1, maxLength: 512 });
 /** Names one sending of one envelope; chosen by the sending node, to which the answer goes: the peer itself, whatever a
  *  message might claim. */

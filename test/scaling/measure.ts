@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { generateKeyPair } from "@libp2p/crypto/keys";
+import type { Stream } from "@libp2p/interface";
 import { createEmbeddedDirectory, createEtcdDirectory } from "../../node/directory/index.ts";
 import { createExchange } from "../../node/exchange.ts";
 import { membershipLimits } from "../../node/membership/limits.ts";
@@ -17,7 +18,7 @@ import { createReplication } from "../../node/replication/index.ts";
 import { slotKey } from "../../node/records.ts";
 import { rankNodes, watchSlots } from "../../node/slot-table.ts";
 import { openJournal } from "../../node/storage/index.ts";
-import { decode, encode, roles, slotCount, type SlotId } from "../../protocols/index.ts";
+import { decode, encode, roles, slotCount, type ActorId, type SlotId } from "../../protocols/index.ts";
 import type { MeshBody, MeshName } from "../../protocols/mesh/index.ts";
 import { quietLog, quietMeter } from "../conformance/directory-links.ts";
 import { findEtcd, startEtcd } from "../integration/etcd-server.ts";
@@ -192,6 +193,19 @@ async function slots(): Promise<void> {
       Promise.all(names.slice(0, count).map((slot) => journal.openSlot(slot))),
     );
     print("memory of an open slot log with nothing in it (a copy)", bytesText(logs));
+    const busy = await journal.openSlot("chat/busy" as SlotId);
+    await busy.raise(1, true);
+    if (busy.continues !== 1) await busy.lead(1);
+    const actors = 50_000;
+    const tails = await heapPerItem(actors, async () => {
+      for (let index = 0; index < actors; index += 1) {
+        const draft = { atMs: 0, actor: `room/room-${index}` as ActorId, events: [], answers: [], side: [] };
+        busy.append(1, draft, () => undefined);
+      }
+      await journal.settled();
+      return busy;
+    });
+    print("memory of an actor with entries that no snapshot covers", bytesText(tails));
 
     const nodes = [nodeName(0), nodeName(1), nodeName(2)];
     const directory = createEmbeddedDirectory({ store });
@@ -259,10 +273,11 @@ async function connections(): Promise<void> {
   await hub.handle(protocol, () => undefined);
   const before = usedBytes();
   const startedMs = process.cpuUsage();
+  const beating: Stream[] = [];
   for (const other of others) {
     // A pair has one connection with two streams, and one with a third.
     const one = await other.dial(hub.getMultiaddrs());
-    await one.newStream(protocol);
+    beating.push(await one.newStream(protocol));
     await one.newStream(protocol);
     const two = await other.dial(hub.getMultiaddrs(), { force: true });
     await two.newStream(protocol);
@@ -272,6 +287,16 @@ async function connections(): Promise<void> {
   print("heap of a pair's two connections, at one end", bytesText((after.heap - before.heap) / pairs / 2));
   print("resident memory of them, at one end", bytesText((after.rss - before.rss) / pairs / 2));
   print("processor time to connect a pair, at one end", `${((user + system) / 1000 / pairs / 2).toFixed(1)} ms`);
+  const rounds = 300;
+  const beatsMs = process.cpuUsage();
+  const beat = new Uint8Array(35);
+  for (let round = 0; round < rounds; round += 1) {
+    for (const stream of beating) stream.send(beat);
+    await new Promise((resolve) => setTimeout(resolve, 2));
+  }
+  const spent = process.cpuUsage(beatsMs);
+  const each = (spent.user + spent.system) / rounds / pairs / 2;
+  print("processor time of a heartbeat through noise and yamux, at one end", `${each.toFixed(0)} µs`);
   await Promise.all([hub, ...others].map((node) => node.stop()));
 }
 

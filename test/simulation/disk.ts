@@ -97,13 +97,15 @@ interface Written {
 export class Disk {
   readonly weather: DiskWeather;
   readonly #world: World;
+  readonly #name: string;
   readonly #content = new OrderedMap();
   readonly #watchers: DiskWatcher[] = [];
   #undo: Written[] = [];
   #underWay: { readonly ops: readonly StoreOp[]; readonly by: Pulse }[] = [];
 
-  constructor(world: World, weather: Partial<DiskWeather> = {}) {
+  constructor(world: World, weather: Partial<DiskWeather> = {}, name = "disk") {
     this.#world = world;
+    this.#name = name;
     this.weather = { syncMs: 2, stallChance: 0, stallMs: 0, batchErrorChance: 0, readErrorChance: 0, full: false, ...weather };
   }
 
@@ -176,7 +178,7 @@ export class Disk {
           if (this.weather.full && copy.some((op) => op.type === "put")) throw ioError("batch: no space left");
           if (!world.dice.chance(this.weather.batchErrorChance)) return this.#write(copy, pulse, sync);
           const fate = world.dice.pick(["nothing", "written", "synced"] as const);
-          world.note(() => `disk: batch rejected, ${fate}: ${describe(copy)}`);
+          world.note(() => `${this.#name}: batch rejected, ${fate}: ${describe(copy)}`);
           if (fate !== "nothing") this.#write(copy, pulse, fate === "synced");
           throw ioError("batch");
         });
@@ -242,7 +244,7 @@ export class Disk {
       return old;
     });
     this.#undo.push({ ops, before });
-    this.#world.note(() => `disk: ${sync ? "synced" : "written"} ${describe(ops)}`);
+    this.#world.note(() => `${this.#name}: ${sync ? "synced" : "written"} ${describe(ops)}`);
     for (const watcher of this.#watchers) watcher.written(ops, by);
     if (sync) this.#becomeDurable();
   }

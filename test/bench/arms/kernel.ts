@@ -3,13 +3,11 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { note, persist, reply, type AnyBehavior, type Behavior } from "../../../actors/behavior.ts";
-import { createDirectory } from "../../../node/directory/index.ts";
-import { createKernel } from "../../../node/kernel/index.ts";
 import { createClock, createMetrics, createRandom, openLevelStore } from "../../../node/platform/index.ts";
 import type { Log } from "../../../node/ports.ts";
-import { openJournal } from "../../../node/storage/index.ts";
 import type { ActorId } from "../../../protocols/index.ts";
 import type { Runtime } from "../../../runtimes/runtime.ts";
+import { startAlone } from "../../alone.ts";
 import { drive, payload, type Load } from "./drive.ts";
 import { serve } from "./serve.ts";
 
@@ -56,20 +54,17 @@ const folder = await mkdtemp(join(tmpdir(), "plexus-bench-kernel-"));
 const clock = createClock();
 const { meter } = createMetrics();
 const store = await openLevelStore(folder);
-const journal = await openJournal({ store, clock, log, meter, identity: { cluster: "bench", node: "bench" } });
-const kernel = createKernel({
+const { peer } = await startAlone({
   node: "bench",
+  store,
   behaviors: [counter as AnyBehavior],
-  journal,
-  directory: createDirectory({ store }),
   runtime: noRuntime,
-  publisher: { publish: () => undefined },
   clock,
   random: createRandom(),
   log,
   meter,
 });
-await kernel.start();
+const { kernel } = peer;
 
 const timeoutMs = 60_000;
 let operations = 0;
@@ -136,7 +131,7 @@ serve({
   activate: ({ how, ...load }: Load & { readonly how: "durable" | "volatile" }) =>
     drive(load, () => (how === "durable" ? ask(freshKey(), { type: "add", text: payload }, "o1") : ask(freshKey(), { type: "bump", text: payload }))),
   async stop() {
-    await kernel.stop(5_000);
+    await peer.stop(5_000);
     await store.close();
     await rm(folder, { recursive: true, force: true });
   },

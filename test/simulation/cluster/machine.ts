@@ -48,7 +48,7 @@ export class Machine {
   constructor(node: NodeId, parts: ClusterParts) {
     this.node = node;
     this.#parts = parts;
-    this.disk = new Disk(parts.world, parts.plan.disk);
+    this.disk = new Disk(parts.world, parts.plan.disk, `${node} disk`);
   }
 
   get alive(): boolean {

@@ -32,7 +32,7 @@ export class Operator {
 
   /** Faults from now on. */
   begin(): void {
-    this.#faulty = true;
+    this.#faulty = Object.keys(this.#parts.plan.faults).length > 0;
     const { world, plan } = this.#parts;
     const next = (): void => {
       world.after(world.dice.between(0, 2 * plan.faultMs), () => {
@@ -41,7 +41,7 @@ export class Operator {
         next();
       });
     };
-    next();
+    if (this.#faulty) next();
   }
 
   /** Everything is mended; what was stopped starts. */

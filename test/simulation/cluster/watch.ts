@@ -71,6 +71,8 @@ export class ClusterWatch implements Durability, NetworkWatcher {
   readonly #lives = new Map<string, number>();
   readonly #entries = new Map<string, number>();
   readonly #tokens = new Map<string, Place[]>();
+  /** Whose entry stands where: slot, then seq. The newest epoch's, where there were several. */
+  readonly #actors = new Map<string, Map<number, { readonly epoch: number; readonly actor: string }>>();
   readonly #acknowledged = new Map<string, Place>();
   /** Hears that a disk has something more for good. */
   onDurable: ((node: NodeId) => void) | undefined;
@@ -175,10 +177,30 @@ export class ClusterWatch implements Durability, NetworkWatcher {
     const owner = this.#owners.get(`${entry.slot}@${entry.epoch}`);
     if (owner === undefined) this.#violate("owner-appends", `${name} is of an epoch that nobody owned`);
     if (owner === machine.node) this.#oneLife(entry.slot, entry.epoch, by);
+    this.#remember(entry);
     for (const token of asText(entry.payload).match(tokenPattern) ?? []) {
       const places = this.#tokens.get(token) ?? [];
       const { slot, epoch, seq, checksum } = entry;
       this.#tokens.set(token, [...places, { slot, epoch, seq, checksum }]);
+    }
+  }
+
+  #remember({ slot, epoch, seq, payload }: SeenEntry): void {
+    const [, , , actor] = decode(payload) as [number, number, number, string];
+    const rows = this.#actors.get(slot) ?? new Map<number, { readonly epoch: number; readonly actor: string }>();
+    this.#actors.set(slot, rows);
+    if ((rows.get(seq)?.epoch ?? 0) <= epoch) rows.set(seq, { epoch, actor });
+  }
+
+  /** What was trimmed from a log must be in a snapshot on the same disk. */
+  #checkTrim({ node, disk }: Machine, slot: string, from: number, to: number): void {
+    for (let seq = from + 1; seq <= to; seq += 1) {
+      const actor = this.#actors.get(slot)?.get(seq)?.actor;
+      if (actor === undefined || this.records.has(actor)) continue;
+      const sealed = disk.get(`snap/${slot}/${actor}`);
+      const covered = sealed === undefined ? 0 : (decode(sealed.subarray(4)) as [seq: number, body: unknown])[0];
+      if (covered < seq)
+        this.#violate("acknowledged-kept", `${node} trimmed ${slot} to ${to}; its snapshot of ${actor} lacks entry ${seq}`);
     }
   }
 
@@ -209,6 +231,8 @@ export class ClusterWatch implements Durability, NetworkWatcher {
       machine.copies.set(slot, copy);
       if (head !== undefined && op.type === "put") {
         const { baseSeq, incomplete } = decode(op.value.subarray(4)) as { baseSeq: number; incomplete?: boolean };
+        if (incomplete !== true && baseSeq > copy.baseSeq && !this.excused.has(machine.node))
+          this.#checkTrim(machine, slot, copy.incomplete ? 0 : copy.baseSeq, baseSeq);
         copy.baseSeq = baseSeq;
         copy.incomplete = incomplete ?? false;
       } else if (op.type === "put") copy.put(Number(first), entriesIn(slot, op.value));
@@ -241,7 +265,10 @@ export class ClusterWatch implements Durability, NetworkWatcher {
 
   #slotChanged(slot: string, record: SlotRecord | undefined): void {
     const before = this.records.get(slot);
-    if (record === undefined) return this.#violate("record-changes", `the record of ${slot} was deleted`);
+    if (record === undefined) {
+      if (before !== undefined) this.#violate("record-changes", `the record of ${slot} was deleted`);
+      return;
+    }
     const { epoch, owner, inSync } = record;
     this.records.set(slot, record);
     const known = this.#owners.get(`${slot}@${epoch}`) ?? owner;
@@ -311,31 +338,49 @@ export class ClusterWatch implements Durability, NetworkWatcher {
     return undefined;
   }
 
-  /** The names of keys that differ between the replicas in sync of some slot. Nothing may be under way. */
+  /** What differs between the replicas in sync of some slot. How far a log is trimmed, and when an actor was snapshotted,
+   *  may differ; the entries that both have, everything beside the log and where it ends may not. */
   difference(): string | undefined {
     for (const [slot, { owner, inSync }] of this.records) {
       const own = this.#contentOf(owner, slot);
       for (const node of inSync) {
         if (node === owner) continue;
         const other = this.#contentOf(node, slot);
-        const differs = [...new Set([...own.keys(), ...other.keys()])].find((key) => own.get(key) !== other.get(key));
-        if (differs !== undefined)
-          return `${slot}: ${differs} is ${own.get(differs)?.length ?? "absent"} on ${owner} and ${other.get(differs)?.length ?? "absent"} on ${node}`;
+        if (own.lastSeq !== other.lastSeq)
+          return `${slot} ends at ${own.lastSeq} on ${owner} and at ${other.lastSeq} on ${node}`;
+        const common = Math.max(own.baseSeq, other.baseSeq);
+        for (const [seq, checksum] of own.entries)
+          if (seq > common && other.entries.get(seq) !== checksum) return `${slot}: entry ${seq} differs on ${node}`;
+        const keys = new Set([...own.side.keys(), ...other.side.keys()]);
+        const differs = [...keys].find((key) => own.side.get(key) !== other.side.get(key));
+        if (differs !== undefined) {
+          const told = (side: ReadonlyMap<string, string>): string => `${side.get(differs)?.length ?? "absent"}`;
+          return `${differs} is ${told(own.side)} on ${owner} and ${told(other.side)} on ${node}`;
+        }
       }
     }
     return undefined;
   }
 
-  /** Everything a node holds of a slot, but its head, which is its own. */
-  #contentOf(node: NodeId, slot: string): Map<string, string> {
+  /** Everything a node holds of a slot but snapshots. */
+  #contentOf(node: NodeId, slot: string): {
+    readonly baseSeq: number;
+    readonly lastSeq: number;
+    readonly entries: ReadonlyMap<number, number>;
+    readonly side: ReadonlyMap<string, string>;
+  } {
     const disk = this.#machines.get(node)?.disk;
-    const spaces = ["record", "reminder", "wake", "quarantine", "dead"].map((space) => `side/${space}/${slot}/`);
-    const found = new Map<string, string>();
-    for (const prefix of [`log/${slot}/`, `snap/${slot}/`, ...spaces]) {
-      for (const [key, value] of disk?.range({ gte: prefix, lt: `${prefix.slice(0, -1)}0` }) ?? [])
-        found.set(key, asText(value));
-    }
-    return found;
+    const rows = (prefix: string): (readonly [string, Uint8Array])[] =>
+      disk?.range({ gte: prefix, lt: `${prefix.slice(0, -1)}0` }) ?? [];
+    const head = disk?.get(`head/${slot}`);
+    const { baseSeq = 0, lastSeq = 0 } = head ? (decode(head.subarray(4)) as { baseSeq: number; lastSeq: number }) : {};
+    const entries = new Map<number, number>();
+    for (const [, bytes] of rows(`log/${slot}/`))
+      for (const { seq, checksum } of entriesIn(slot, bytes)) entries.set(seq, checksum);
+    const side = new Map<string, string>();
+    for (const space of ["record", "reminder", "wake", "quarantine", "dead"])
+      for (const [key, value] of rows(`side/${space}/${slot}/`)) side.set(key, asText(value));
+    return { baseSeq, lastSeq, entries, side };
   }
 
   #violate(checker: CheckerName, detail: string): void {

@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import type { ClusterView } from "../../../protocols/index.ts";
+import type { AuditPage, ClusterView } from "../../../protocols/index.ts";
 import { roleManager } from "../../../actors/index.ts";
 import { actorLimits } from "../../../actors/limits.ts";
 import { Stage, stageWith } from "./stage.ts";
@@ -129,6 +129,28 @@ describe("the role-manager", () => {
     expect(names()).to.include("first").and.include("late").and.not.include("n7");
     stage.ok("node", cluster, started("later"));
     expect(names()).to.not.include("first");
+  });
+
+  it("remembers what was done to the cluster, the newest of it, through a crash", () => {
+    const stage = new Stage();
+    const done = (index: number) => ({ type: "audit", action: "move", by: "ada", facts: { slot: `chat/${index}` } });
+    const page = (more: object = {}): AuditPage => stage.ok("gateway", cluster, { type: "auditPage", ...more });
+    expect(page()).to.deep.equal({ entries: [], more: false });
+    expect(stage.ok("node", cluster, done(1))).to.deep.equal({ seq: 1 });
+    const first = { seq: 1, atMs: stage.nowMs, action: "move", by: "ada", facts: { slot: "chat/1" } };
+    expect(page()).to.deep.equal({ entries: [first], more: false });
+    for (let index = 2; index <= 5; index += 1) stage.ok("gateway", cluster, done(index));
+    stage.crash(cluster);
+    const newest = page({ limit: 2 });
+    expect([newest.entries.map(({ seq }) => seq), newest.more]).to.deep.equal([[5, 4], true]);
+    const older = page({ limit: 3, before: 4 });
+    expect([older.entries.map(({ seq }) => seq), older.more]).to.deep.equal([[3, 2, 1], false]);
+    for (let index = 6; index <= actorLimits.auditEntriesMax + 3; index += 1) stage.begin("node", cluster, done(index));
+    stage.settle();
+    expect(stage.records(cluster, "audit/")).to.have.length(actorLimits.auditEntriesMax);
+    expect(page({ limit: 10, before: 8 }).entries.map(({ seq }) => seq)).to.deep.equal([7, 6, 5, 4]);
+    for (const command of [done(1), { type: "auditPage" }])
+      expect(stage.code("user/ada", cluster, command)).to.equal("FORBIDDEN");
   });
 
   it("ignores signals that mean nothing to it, and refuses when too much is undelivered", () => {

@@ -283,7 +283,10 @@ describe("commands to a cluster", () => {
   });
 
   it("say what to do when a node may not go", async () => {
-    stand.answers = { evict: async () => refused(failure("FORBIDDEN")) };
+    stand.answers = { evict: async () => refused(failure("FORBIDDEN", { reason: "it keeps the directory" })) };
+    const keeper = await run("nodes", "evict", "node-a");
+    expect(failureOf(keeper.thrown).details).to.deep.equal({ reason: "it keeps the directory" });
+    stand.answers = { evict: async () => refused(failure("FORBIDDEN", { slots: 2 })) };
     const { thrown } = await run("nodes", "evict", "node-b");
     expect(failureOf(thrown).code).to.equal("FORBIDDEN");
     expect(failureOf(thrown).details?.["hint"]).to.include("plexus nodes drain node-b --wait").and.include("--force");
@@ -338,7 +341,7 @@ describe("commands to a cluster", () => {
     const endpoints = ["http://e1:2379", "http://e2:2379"];
     expect(await migrateDirectory(flags(), { endpoints, pollMs: 1 }, output)).to.equal(0);
     expect(stand.calls).to.deep.include(["migrateDirectory", endpoints]);
-    expect(output.out.join("\n")).to.include("42 rows moved").and.include("PLEXUS_ETCD=http://e1:2379,http://e2:2379");
+    expect(output.out.join("\n")).to.include("42 rows moved").and.include("in etcd at http://e1:2379, http://e2:2379");
     stand.summaries = [summaryOf([], { directory: { kind: "etcd", endpoints } })];
     const again = await run("directory", "migrate", "--etcd", ...endpoints);
     expect(failureOf(again.thrown).code).to.equal("ALREADY_DONE");

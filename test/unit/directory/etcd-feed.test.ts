@@ -3,7 +3,7 @@ import { expect } from "chai";
 import type { IWatchResponse } from "etcd3";
 import { createEtcdFeed } from "../../../node/directory/etcd-feed.ts";
 import type { EtcdServers } from "../../../node/directory/etcd-servers.ts";
-import { directoryLimits } from "../../../node/directory/index.ts";
+import { directoryLimits, type DirectoryLimits } from "../../../node/directory/index.ts";
 import { createClock } from "../../../node/platform/index.ts";
 import type { DirectoryRow } from "../../../node/ports.ts";
 import { quietLog as log } from "../../conformance/directory-links.ts";
@@ -16,19 +16,16 @@ class Script {
   readonly streams: (EventEmitter & { asked: number; startRevision: number; ended: boolean; failed: boolean })[] = [];
   level: { rows: readonly DirectoryRow[]; revision: number } = { rows: [], revision: 1 };
   connecting: Promise<void> = Promise.resolve();
-  reads = 0;
+  connects = 0;
 
-  feed(limits: Partial<typeof directoryLimits>) {
+  feed(limits: Partial<DirectoryLimits>) {
     return createEtcdFeed({
       servers: this as unknown as EtcdServers,
       clock: createClock(),
       log,
       limits: { ...directoryLimits, retryMinMs: 2, retryMaxMs: 4, ...limits },
       range: { key: Buffer.from("a"), range_end: Buffer.from("b") },
-      readLevel: async () => {
-        this.reads += 1;
-        return this.level;
-      },
+      readLevel: async () => this.level,
       toEvents: ({ events }) => events as unknown as readonly { row: DirectoryRow }[],
     });
   }
@@ -48,6 +45,7 @@ class Script {
         else stream.startRevision = request.create_request.start_revision;
       },
     });
+    this.connects += 1;
     await this.connecting;
     this.streams.push(stream);
     return {
@@ -118,18 +116,20 @@ describe("the feed of changes from etcd", () => {
     script.connecting = new Promise((resolve) => (connected = resolve));
     const feed = script.feed({});
     const stop = feed.watch("", watching);
-    while (script.reads === 0) await new Promise((resolve) => setImmediate(resolve));
+    while (script.connects === 0) await new Promise((resolve) => setImmediate(resolve));
     stop();
+    script.level = { rows: [row("y", 12)], revision: 12 };
     const other = new Watching();
     feed.watch("", other);
-    while (script.reads === 1) await new Promise((resolve) => setImmediate(resolve));
+    while (script.connects === 1) await new Promise((resolve) => setImmediate(resolve));
     connected();
     await other.until(() => other.current);
     while (!script.streams[0]?.ended) await new Promise((resolve) => setImmediate(resolve));
     expect(script.streams.map(({ ended }) => ended)).to.deep.equal([true, false]);
     expect(watching.told).to.deep.equal([]);
-    script.say(1, { events: [{ row: row("x", 10) }] as never });
-    expect(other.rows.get("x")?.revision).to.equal(10);
+    expect([...other.rows.keys()]).to.deep.equal(["y"]);
+    script.say(1, { events: [{ row: row("x", 13) }] as never });
+    expect(other.rows.get("x")?.revision).to.equal(13);
     feed.close();
   });
 });

@@ -260,6 +260,18 @@ describe("the directory as other nodes see it", () => {
     expect(watching.told.map(({ type }) => type)).to.deep.equal(["reset", "stale", "reset", "changed"]);
   });
 
+  it("hears nothing more from the one before, once it is switched", async () => {
+    const next = createEmbeddedDirectory({ store: new MemoryStore() });
+    await next.compareAndSet("policy", "next", 0);
+    const directory = createSwitchingDirectory(keeper);
+    const watching = await watch(directory);
+    directory.switchTo(next);
+    await keeper.compareAndSet("slot/chat/1", "late", 0);
+    await settled(watching, "policy");
+    expect(watching.told.map(({ type }) => type)).to.deep.equal(["reset", "stale", "reset"]);
+    expect([...watching.rows.keys()]).to.deep.equal(["policy"]);
+  });
+
   it("asks the new one for what the old one refused, when the switch came in between", async () => {
     const home = { endpoints: ["http://127.0.0.1:1"], prefix: "/p/" };
     const next = createEmbeddedDirectory({ store: new MemoryStore() });

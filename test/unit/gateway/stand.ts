@@ -7,21 +7,19 @@ import { catalog } from "../../../actors/catalog/index.ts";
 import { roleManager } from "../../../actors/role-manager/index.ts";
 import { room } from "../../../actors/room/index.ts";
 import { user } from "../../../actors/user/index.ts";
-import { createDirectory } from "../../../node/directory/index.ts";
 import {
   adminCodeHash,
   createGateway,
-  createHub,
   type Gateway,
   type GatewayLimits,
   type GatewayOptions,
   type Hub,
 } from "../../../node/gateway/index.ts";
-import { createKernel, type Kernel } from "../../../node/kernel/index.ts";
+import type { Kernel } from "../../../node/kernel/index.ts";
 import { createClock, createRandom, openLevelStore } from "../../../node/platform/index.ts";
 import type { Clock, Log } from "../../../node/ports.ts";
-import { openJournal } from "../../../node/storage/index.ts";
 import type { ClusterView, Failure, SignedIn } from "../../../protocols/index.ts";
+import { startAlone } from "../../alone.ts";
 import { createEchoRuntime, type EchoRuntime } from "../../../runtimes/echo/echo.ts";
 
 export const adminCode = "ABCD-EFGH-JKLM";
@@ -86,7 +84,6 @@ export async function startStand(options: StandOptions = {}): Promise<Stand> {
   const folder = await mkdtemp(join(tmpdir(), "plexus-gateway-"));
   const clock: Clock = options.clock ?? createClock();
   const random = createRandom();
-  const hub = options.hub ?? createHub();
   const meter = { count() {}, gauge() {}, observeMs() {} };
   const troubles: string[] = [];
   const log: Log = {
@@ -95,28 +92,18 @@ export async function startStand(options: StandOptions = {}): Promise<Stand> {
     error: (event, facts) => troubles.push(`${event} ${JSON.stringify(facts)}`),
   };
   const store = await openLevelStore(folder);
-  const journal = await openJournal({ store, clock, log, meter, identity: { cluster: "c1", node: "test" } });
   const runtime = createEchoRuntime({ clock, tokenDelayMs: options.tokenDelayMs ?? 0 });
-  const kernel = createKernel({
-    node: "test",
-    behaviors: [room, user, agent, roleManager, catalog],
-    journal,
-    directory: createDirectory({ store }),
-    runtime,
-    publisher: hub,
-    clock,
-    random,
-    log,
-    meter,
-  });
-  await kernel.start();
+  const behaviors = [room, user, agent, roleManager, catalog];
+  const { peer } = await startAlone({ node: "test", store, behaviors, runtime, clock, random, log, meter });
+  const { kernel } = peer;
+  const hub = options.hub ?? peer.hub;
   const codeHash = adminCodeHash(adminCode);
   const cluster = (type: string, fields: object = {}) =>
     kernel.ask({ to: "role-manager/cluster", from: "node", message: { ...fields, type }, timeoutMs: 5_000 });
   const started = { node: "test", roles: ["manager"], models: ["echo"], labels: {}, adminCodeHash: codeHash };
   await cluster("nodeStarted", started);
   const close = async () => {
-    await kernel.stop(2_000);
+    await peer.stop(2_000);
     await runtime.stop(1_000);
     await store.close();
     await rm(folder, { recursive: true, force: true });

@@ -1,6 +1,11 @@
 /** A few simulated nodes with a directory, a network and a membership: what placement is built on. */
 import { createExchange, type Exchange } from "../../../node/exchange.ts";
-import { createMembership, type MembershipOptions, type MembershipPart, type OwnRecord } from "../../../node/membership/index.ts";
+import {
+  createMembership,
+  type MembershipOptions,
+  type MembershipPart,
+  type OwnRecord,
+} from "../../../node/membership/index.ts";
 import type { Clock, Directory, Log, MemberRecord, Meter, NodeId } from "../../../node/ports.ts";
 import { memberKey } from "../../../node/records.ts";
 import { ExternalDirectory } from "../../simulation/cluster/external-directory.ts";

@@ -168,7 +168,10 @@ describe("the failure detector", () => {
   });
 
   it("comes to the same opinion whenever it is asked", () => {
-    const step = fc.record({ afterMs: fc.integer({ min: 0, max: 400 }), what: fc.constantFrom("heard", "tick", "gone", "back") });
+    const step = fc.record({
+      afterMs: fc.integer({ min: 0, max: 400 }),
+      what: fc.constantFrom("heard", "tick", "gone", "back"),
+    });
     fc.assert(
       fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
         const [one, other] = [new Detector(limits, 0), new Detector(limits, 0)];

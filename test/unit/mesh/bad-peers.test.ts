@@ -5,7 +5,7 @@ import { framesOf, FrameReader, frameHeaderBytes } from "../../../node/mesh/fram
 import { controlKind } from "../../../node/mesh/handshake.ts";
 import { meshLimits } from "../../../node/mesh/limits.ts";
 import { channelProtocols } from "../../../node/mesh/pairs.ts";
-import { startSwarm } from "../../../node/mesh/swarm.ts";
+import { createSwarm } from "../../../node/mesh/swarm.ts";
 import type { NodeKey } from "../../../node/mesh/index.ts";
 import type { Channel } from "../../../node/ports.ts";
 import { decode, encode } from "../../../protocols/index.ts";
@@ -32,10 +32,15 @@ class RawPeer {
   }
 
   static async start(key: NodeKey, target: MeshNode): Promise<RawPeer> {
-    return new RawPeer(
-      await startSwarm({ key: key.privateKey, listen: [], gater: {}, mdns: false, limits: meshLimits }),
-      target,
-    );
+    const swarm = await createSwarm({
+      key: key.privateKey,
+      listen: [],
+      gater: {},
+      mdns: false,
+      limits: meshLimits,
+    });
+    await swarm.start();
+    return new RawPeer(swarm, target);
   }
 
   async connect(): Promise<Connection> {
@@ -87,6 +92,7 @@ class RawPeer {
     await this.open("bulk", await this.connect());
     this.say("bulk", frame(this.link));
     await this.hears(controlKind.ready);
+    for (const index of [0, 1, 2]) this.say("control", frame([controlKind.credit, index, 1024 * 1024]));
     await this.#target.until(() => this.#target.isConnected(node), "the raw peer is connected");
   }
 
@@ -173,11 +179,17 @@ describe("a mesh with a member that breaks the rules", () => {
     await isTurnedOut("BAD_FRAME");
   });
 
-  it("ends the connection of one that gives credit for what was never sent", async () => {
-    await bad.join("bad");
-    bad.say("control", frame([controlKind.credit, 1, 1_000_000_000]));
-    await isTurnedOut("BAD_FRAME");
-  });
+  for (const [channel, bytes] of [
+    [1, 1],
+    [2, 1_000_000_000],
+    [3, 1],
+  ]) {
+    it(`ends the connection of one that gives ${bytes} of credit for channel ${channel} that were never sent`, async () => {
+      await bad.join("bad");
+      bad.say("control", frame([controlKind.credit, channel, bytes]));
+      await isTurnedOut("BAD_FRAME");
+    });
+  }
 
   it("ends the connection of one that says hello twice", async () => {
     await bad.join("bad");

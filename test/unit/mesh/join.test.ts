@@ -241,7 +241,9 @@ describe("joining the mesh", () => {
   it("does not take another's node id", async () => {
     const thief = await attempt(await invite(), await newKey(), facts("inviter"));
     expect(codeOf(thief)).to.equal("INVITATION_INVALID");
-    expect((directory.rows.get(memberKey("inviter"))?.value as MemberRecord).peer).to.equal(member.mesh.peer);
+    expect((directory.rows.get(memberKey("inviter"))?.value as MemberRecord | undefined)?.peer).to.equal(
+      member.mesh.peer,
+    );
   });
 
   it("listens to nobody when no invitation is outstanding", async () => {
@@ -314,13 +316,18 @@ describe("a join token", () => {
 
   it("tells that it was mistyped, whichever character is wrong", () => {
     fc.assert(
-      fc.property(invitation, fc.nat(), fc.constantFrom(..."abcXYZ019-_"), (written, at, letter) => {
-        const token = writeToken(written);
-        const index = "plexus-join-".length + (at % (token.length - "plexus-join-".length - 1));
-        fc.pre(token[index] !== letter);
-        const read = readToken(token.slice(0, index) + letter + token.slice(index + 1));
-        expect(reasonOf(read)).to.match(/^mistyped/);
-      }),
+      fc.property(
+        invitation,
+        fc.nat(),
+        fc.constantFrom("a", "b", "X", "Z", "0", "9", "-", "_"),
+        (written, at, letter) => {
+          const token = writeToken(written);
+          const index = "plexus-join-".length + (at % (token.length - "plexus-join-".length - 1));
+          fc.pre(token[index] !== letter);
+          const read = readToken(token.slice(0, index) + letter + token.slice(index + 1));
+          expect(reasonOf(read)).to.match(/^mistyped/);
+        },
+      ),
     );
   });
 

@@ -29,11 +29,10 @@ export class Happenings {
 
   /** Something happened. */
   tell(): void {
-    for (const one of [...this.#waiting]) {
-      if (!one.holds()) continue;
-      this.#waiting = this.#waiting.filter((other) => other !== one);
-      one.resolve();
-    }
+    const met = this.#waiting.filter((one) => one.holds());
+    if (met.length === 0) return;
+    this.#waiting = this.#waiting.filter((one) => !met.includes(one));
+    for (const one of met) one.resolve();
   }
 
   until(holds: () => boolean, phase: string): Promise<void> {

@@ -135,7 +135,8 @@ const anyCluster = fc
     directory: fc.option(fc.nat(), { nil: undefined }),
   })
   .map(({ nodes, slots, replicas, minInSync, directory }) => {
-    const members = nodes.map(({ roles, zone, weight, draining }, index) =>
+    const members = nodes.map(
+      ({ roles, zone, weight, draining }, index) =>
       member(`n${index}`, { roles, weight, labels: zone === undefined ? {} : { zone }, state: draining ? "draining" : "active" }), // prettier-ignore
     );
     const nameAt = (index: number): NodeId => `n${index % members.length}`;
@@ -215,8 +216,7 @@ describe("the plan", () => {
           }
         });
         for (const [name, { inSync, owner }] of state.slots)
-          if (state.up.has(owner) && state.expected.size === 0)
-            expect(inSync.length, name).to.be.at.least(least);
+          if (state.up.has(owner) && state.expected.size === 0) expect(inSync.length, name).to.be.at.least(least);
       }),
       { numRuns: 200 },
     );
@@ -241,7 +241,10 @@ describe("the plan", () => {
       ...names(6).map((name, index) => member(name, { labels: { zone: "abc"[index % 3] ?? "" } })),
       member("other", { roles: ["gateway"], labels: { zone: "d" } }),
     ];
-    const state = cluster(members, manySlots((index) => `n${index % 6}`, 90));
+    const state = cluster(
+      members,
+      manySlots((index) => `n${index % 6}`, 90),
+    );
     converge(state);
     for (const { inSync } of state.slots.values()) {
       expect(inSync).to.have.length(3).and.not.include("other");
@@ -256,7 +259,10 @@ describe("the plan", () => {
 
   it("moves no more than about its share to a node that joins, and evens out", () => {
     for (const count of [2, 3, 5, 8]) {
-      const state = cluster(names(count).map((name) => member(name)), manySlots((index) => `n${index % count}`));
+      const state = cluster(
+        names(count).map((name) => member(name)),
+        manySlots((index) => `n${index % count}`),
+      );
       converge(state);
       const before = new Map(state.slots);
       state.members.push(member("new"));
@@ -277,15 +283,22 @@ describe("the plan", () => {
   });
 
   it("gives a node of double weight about twice as much", () => {
-    const state = cluster([member("n0"), member("n1"), member("big", { weight: 2 })], manySlots(() => "n0"), {
-      policy: { replicas: 1, minInSync: 1 },
-    });
+    const state = cluster(
+      [member("n0"), member("n1"), member("big", { weight: 2 })],
+      manySlots(() => "n0"),
+      {
+        policy: { replicas: 1, minInSync: 1 },
+      },
+    );
     converge(state);
     expect(owned(state, "big")).to.be.within(100, 145);
   });
 
   it("empties a draining node, and never before others have what it had", () => {
-    const state = cluster(names(4).map((name) => member(name)), manySlots((index) => `n${index % 4}`));
+    const state = cluster(
+      names(4).map((name) => member(name)),
+      manySlots((index) => `n${index % 4}`, 80),
+    );
     converge(state);
     state.members = state.members.map((one) => (one.node === "n2" ? { ...one, state: "draining" } : one));
     converge(state, () => {
@@ -295,11 +308,15 @@ describe("the plan", () => {
     state.members = [member("n0"), member("n2", { state: "draining" })];
     state.up = new Set(["n0", "n2"]);
     converge(state);
-    expect(copied(state, "n0")).to.equal(256);
+    expect(copied(state, "n0")).to.equal(80);
   });
 
   it("keeps copies off the node with the directory once two others are there", () => {
-    const state = cluster(names(2).map((name) => member(name)), manySlots(() => "n1", 20), { directoryNode: "n0" });
+    const state = cluster(
+      names(2).map((name) => member(name)),
+      manySlots(() => "n1", 20),
+      { directoryNode: "n0" },
+    );
     converge(state);
     expect(copied(state, "n0")).to.equal(20);
     state.members.push(member("n2"));
@@ -336,7 +353,10 @@ describe("the plan", () => {
   });
 
   it("leaves copies where they are while a node is expected back, and replaces them when it is not", () => {
-    const state = cluster(names(4).map((name) => member(name)), manySlots((index) => `n${index % 4}`, 40));
+    const state = cluster(
+      names(4).map((name) => member(name)),
+      manySlots((index) => `n${index % 4}`, 40),
+    );
     converge(state);
     const before = copied(state, "n1");
     expect(before).to.be.greaterThan(0);
@@ -351,7 +371,10 @@ describe("the plan", () => {
 
   it("keeps a slot where an operator put it, as long as that node may have it", () => {
     const held = Array.from({ length: 20 }, (_, index) => fresh(slot(index), "n0", { held: "n1" }));
-    const state = cluster(names(3).map((name) => member(name)), held);
+    const state = cluster(
+      names(3).map((name) => member(name)),
+      held,
+    );
     converge(state);
     expect(owned(state, "n1")).to.equal(20);
     state.members[1] = member("n1", { state: "draining" });
@@ -363,7 +386,10 @@ describe("the plan", () => {
   });
 
   it("moves a bounded number of slots at once", () => {
-    const state = cluster(names(6).map((name) => member(name)), manySlots(() => "n0"));
+    const state = cluster(
+      names(6).map((name) => member(name)),
+      manySlots(() => "n0"),
+    );
     const first = think(state);
     expect(first.moving).to.be.at.most(placementLimits.motionSlotsMax);
     expect(first.changes.length + first.waiting).to.equal(256);
@@ -376,7 +402,10 @@ describe("the plan", () => {
   });
 
   it("moves busy slots apart, and pins an actor that is the load by itself", () => {
-    const state = cluster(names(3).map((name) => member(name)), manySlots((index) => `n${index % 3}`, 30));
+    const state = cluster(
+      names(3).map((name) => member(name)),
+      manySlots((index) => `n${index % 3}`, 30),
+    );
     converge(state);
     const busy = [...state.slots.values()].filter(({ owner }) => owner === "n0").slice(0, 4);
     state.load = { slots: new Map(busy.map((record) => [record.slot, 500])), actors: [] };

@@ -135,6 +135,7 @@ export class Cluster {
       exchange,
       membership,
       clock,
+      random: world.dice,
       log,
       meter: quietMeter,
       limits: this.#limits,

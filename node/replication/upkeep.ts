@@ -1,0 +1,102 @@
+/** What nobody waits for: reads every copy now and then to find rot before it is needed, compares copies with their owner's,
+ *  and throws away what this node has no share in any more. At a bounded rate, so that nobody notices. */
+import { failureOf, type Failure, type SlotId } from "../../protocols/index.ts";
+import type { Clock, Directory, Log, Meter, NodeId, Random } from "../ports.ts";
+import { readSlot } from "../records.ts";
+import type { SlotTable } from "../slot-table.ts";
+import type { Journal } from "../storage/index.ts";
+import type { ReplicationLimits } from "./limits.ts";
+import type { Ownership } from "./ownership.ts";
+
+export interface UpkeepPorts {
+  readonly node: NodeId;
+  readonly journal: Journal;
+  readonly directory: Directory;
+  readonly table: SlotTable;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly meter: Meter;
+  readonly limits: ReplicationLimits;
+  owned(slot: SlotId): Ownership | undefined;
+  /** The copy here is rotten. */
+  damaged(slot: SlotId, error: Failure): void;
+  /** The copy here was thrown away. */
+  discarded(slot: SlotId): void;
+}
+
+/** Starts the rounds; the returned function ends them. */
+export function startUpkeep(ports: UpkeepPorts): () => void {
+  const { node, journal, directory, table, clock, random, log, meter, limits } = ports;
+  let stopped = false;
+  let cancel: (() => void) | undefined;
+  let mark = 0;
+
+  const pause = (delayMs: number): Promise<void> =>
+    new Promise((resolve) => void (cancel = clock.after(delayMs, resolve)));
+  const pace = async (bytes: number): Promise<void> => {
+    meter.count("scrub_bytes", bytes);
+    if (bytes > 0) await pause((bytes * 1_000) / limits.scrubBytesPerSecond);
+    if (stopped) throw new Error("stopped");
+  };
+
+  /** Throws the copy away if the directory itself says that others hold the slot and this node does not. */
+  const discardIfForeign = async (slot: SlotId): Promise<boolean> => {
+    const here = (record: { owner: NodeId; inSync: readonly NodeId[]; learners: readonly NodeId[] }): boolean =>
+      record.owner === node || record.inSync.includes(node) || record.learners.includes(node);
+    const known = table.get(slot)?.record;
+    if (known === undefined || here(known) || known.want?.replicas.includes(node) === true) return false;
+    const row = await readSlot(directory, slot);
+    if (row === undefined || here(row.record) || row.record.want?.replicas.includes(node) === true) return false;
+    const slotLog = await journal.openSlot(slot).catch(() => undefined);
+    if (slotLog !== undefined && slotLog.lastSeq === 0) return true;
+    await journal.discard(slot, row.record.epoch);
+    ports.discarded(slot);
+    meter.count("slots_discarded");
+    log.info("slot.copy.left", { slot, epoch: row.record.epoch });
+    return true;
+  };
+
+  const lookAt = async (slot: SlotId): Promise<void> => {
+    if (await discardIfForeign(slot)) return;
+    try {
+      await (await journal.openSlot(slot)).verify(pace);
+    } catch (error) {
+      const reason = failureOf(error);
+      if (reason.code !== "DATA_DAMAGED") throw error;
+      meter.count("scrub_damage");
+      ports.damaged(slot, reason);
+      return;
+    }
+    const ownership = ports.owned(slot);
+    if (ownership?.phase !== "serving") return;
+    mark += 1;
+    for (const follower of await ownership.compareCopies(mark, pace)) {
+      meter.count("scrub_differences");
+      ownership.distrust(follower);
+    }
+  };
+
+  const round = async (): Promise<void> => {
+    while (!stopped) {
+      await pause(limits.upkeepIntervalMs * (0.5 + random.number()));
+      const startedMs = clock.monotonicMs();
+      for (const slot of await journal.slots()) {
+        if (stopped) return;
+        await lookAt(slot).catch((error: unknown) => {
+          if (!stopped) log.warn("slot.upkeep.failed", { slot, failure: failureOf(error) });
+        });
+      }
+      meter.count("scrub_rounds");
+      log.debug("upkeep.round", { tookMs: Math.round(clock.monotonicMs() - startedMs) });
+    }
+  };
+  round().catch((error: unknown) => {
+    if (!stopped) log.error("upkeep.failed", { error });
+  });
+
+  return () => {
+    stopped = true;
+    cancel?.();
+  };
+}

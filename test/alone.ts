@@ -1,0 +1,52 @@
+/** A peer that is a cluster of one, on a store of the caller's. */
+import type { AnyBehavior } from "../actors/behavior.ts";
+import { createLateTransport } from "../node/late-transport.ts";
+import { createPeer, type Peer, type PeerOptions } from "../node/peer.ts";
+import type { Clock, Log, Meter, Random, Store } from "../node/ports.ts";
+import { openJournal, type Journal } from "../node/storage/index.ts";
+import type { Runtime } from "../runtimes/runtime.ts";
+
+export interface AloneOptions {
+  readonly node?: string;
+  readonly store: Store;
+  readonly behaviors: readonly AnyBehavior[];
+  readonly runtime: Runtime;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly meter: Meter;
+  readonly limits?: NonNullable<PeerOptions["limits"]>;
+}
+
+/** Starts it; it holds every role. */
+export async function startAlone(options: AloneOptions): Promise<{ readonly peer: Peer; readonly journal: Journal }> {
+  const { node = "alone", store, clock, log, meter } = options;
+  const identity = { cluster: "c1", node };
+  const journal = await openJournal({ store, clock, log, meter, identity });
+  const peer = createPeer({
+    ...options,
+    node,
+    cluster: "c1",
+    journal,
+    transport: createLateTransport(node),
+    directory: { kind: "embedded", host: node },
+    policy: { replicas: 3, minInSync: 1 },
+    seed: [],
+  });
+  const record = {
+    node,
+    name: node,
+    peer: "",
+    addresses: [],
+    roles: ["gateway", "chat", "ai", "storage", "manager"] as const,
+    labels: {},
+    models: [],
+    gpu: false,
+    weight: 1,
+    version: "0.1.0",
+    url: "",
+  };
+  const joined = await peer.start(record, { found: true });
+  if (!joined.ok) throw new Error(`the peer did not start: ${JSON.stringify(joined.error)}`);
+  return { peer, journal };
+}

@@ -1,0 +1,333 @@
+import { expect } from "chai";
+import type { Kernel } from "../../../node/kernel/api.ts";
+import {
+  createClusterControl,
+  createController,
+  servePlacement,
+  type ClusterControl,
+  type Controller,
+} from "../../../node/placement/index.ts";
+import type { NodeId, SlotRecord } from "../../../node/ports.ts";
+import { changeSlot, policyKey, readSlot, slotPrefix } from "../../../node/records.ts";
+import { watchSlots, type SlotTable } from "../../../node/slot-table.ts";
+import { failure, ok, refused, type Result, type Role, type SlotId } from "../../../protocols/index.ts";
+import { Cluster, ownRecord, quietLog, quietMeter, type Life } from "../membership/cluster.ts";
+
+const policy = { replicas: 2, minInSync: 1 };
+type Loads = ReturnType<Kernel["load"]>;
+
+/** A life with placement on it, and an owner that does what slots want: the part of replication, without data. */
+interface Seat extends Life {
+  readonly table: SlotTable;
+  readonly controller: Controller;
+  readonly control: ClusterControl;
+  loads: Loads;
+}
+
+class Placed extends Cluster {
+  readonly seats = new Map<NodeId, Seat>();
+  controllerNode: NodeId = "a";
+  /** Every change of a slot record, as it took effect. */
+  readonly history: SlotRecord[] = [];
+  readonly notes: string[] = [];
+
+  constructor(seed: number) {
+    super(seed);
+    this.external.onChange = (key, value) => {
+      if (key.startsWith(slotPrefix)) this.history.push(value as SlotRecord);
+    };
+  }
+
+  async open(nodes: readonly NodeId[], more: Parameters<typeof ownRecord>[1] = {}): Promise<Seat> {
+    await this.begin(nodes.map((node) => ownRecord(node, more)));
+    for (const node of nodes) this.sit(node);
+    await this.pass(4_000);
+    return this.seats.get("a") as Seat;
+  }
+
+  sit(node: NodeId): Seat {
+    const life = this.life(node);
+    const { directory, exchange, membership, clock } = life;
+    const table = watchSlots(directory);
+    const base = { node, directory, exchange, membership, clock, table, policy, log: quietLog, meter: quietMeter };
+    const controller = createController({ ...base, amController: () => this.controllerNode === node });
+    const control = createClusterControl({
+      ...base,
+      cluster: "c1",
+      roleOfKind: (kind) => ({ room: "chat", agent: "ai" })[kind] as Role | undefined,
+      heard: (other) => membership.heard(other),
+      directoryInfo: () => ({ kind: "etcd", endpoints: ["http://x"] }),
+      invite: async () => refused(failure("STOPPING")),
+      migrate: async () => ok({ rows: 3 }),
+      changed: (action, facts) => void this.notes.push(`${action} ${Object.values(facts).join(" ")}`),
+    });
+    const seat: Seat = { ...life, table, controller, control, loads: [] };
+    servePlacement({ exchange, clock, kernel: { load: () => seat.loads, pin: (actor) => this.#pin(seat, actor) } });
+    table.onChange(() => void this.#work(seat));
+    this.seats.set(node, seat);
+    return seat;
+  }
+
+  async put(...records: SlotRecord[]): Promise<void> {
+    const { directory } = this.seats.get(this.controllerNode) as Seat;
+    const all = records.map((record) => changeSlot(directory, record, 0));
+    let done = false;
+    void Promise.all(all).then(() => (done = true));
+    await this.until(() => done, 5_000);
+  }
+
+  record(slot: SlotId): SlotRecord {
+    return this.history.findLast((record) => record.slot === slot) as SlotRecord;
+  }
+
+  settle<T>(promise: Promise<T>, withinMs = 20_000): Promise<T> {
+    let value: { readonly it: T } | undefined;
+    void promise.then((it) => (value = { it }));
+    return this.until(() => value !== undefined, withinMs).then(() => (value as unknown as { readonly it: T }).it);
+  }
+
+  readonly #working = new Set<string>();
+
+  /** One step of the owner towards what is wanted, 5 ms later. */
+  async #work({ node, table, directory, membership, clock }: Seat): Promise<void> {
+    for (const { record } of table.rows()) {
+      const key = `${node} ${record.slot}`;
+      if (record.owner !== node || record.want === undefined || this.#working.has(key)) continue;
+      this.#working.add(key);
+      clock.after(5, () => {
+        this.#working.delete(key);
+        const row = table.get(record.slot);
+        if (row?.record.owner !== node || row.record.want === undefined) return;
+        const { want, inSync, epoch } = row.record;
+        const alive = inSync.filter((one) => membership.isUp(one));
+        const all = [...new Set([...alive, ...want.replicas.filter((one) => membership.isUp(one))])];
+        const complete = want.replicas.every((one) => all.includes(one));
+        const handing = want.owner !== node && all.includes(want.owner);
+        const next: SlotRecord = handing
+          ? { ...row.record, inSync: all, owner: want.owner, epoch: epoch + 1 }
+          : { ...row.record, inSync: complete ? all.filter((one) => want.replicas.includes(one)) : all };
+        if (JSON.stringify(next) === JSON.stringify(row.record)) return;
+        void changeSlot(directory, next, row.revision).then(
+          (changed) => changed.row && table.learn(changed.row),
+          () => undefined,
+        );
+      });
+    }
+  }
+
+  async #pin({ table, directory }: Seat, actor: string): Promise<Result<{ readonly slot: SlotId }>> {
+    const base = [...table.rows()].find(({ record }) => record.slot.startsWith("chat/")) as { record: SlotRecord };
+    const { want: _, held: __, ...rest } = base.record;
+    const slot = actor as SlotId;
+    await changeSlot(directory, { ...rest, slot, splitFrom: base.record.slot, epoch: 1 }, 0);
+    return ok({ slot });
+  }
+}
+
+const fresh = (slot: SlotId, owner: NodeId, inSync: readonly NodeId[] = [owner]): SlotRecord => ({
+  slot,
+  epoch: 1,
+  owner,
+  inSync,
+  learners: [],
+});
+const chat = (index: number): SlotId => `chat/${index}`;
+
+describe("the controller", () => {
+  it("gives slots their copies and evens them out, then keeps still", async () => {
+    const cluster = new Placed(1);
+    const seat = await cluster.open(["a", "b", "c"]);
+    await cluster.put(...Array.from({ length: 30 }, (_, index) => fresh(chat(index), "a")));
+    await cluster.pass(10_000);
+    const rows = [...seat.table.rows()].map(({ record }) => record);
+    for (const { inSync } of rows) expect(inSync).to.have.length(2);
+    for (const node of ["a", "b", "c"]) expect(rows.filter(({ owner }) => owner === node).length).to.be.within(8, 12);
+    const changes = cluster.history.length;
+    await cluster.pass(60_000);
+    expect(cluster.history).to.have.length(changes);
+    expect(seat.controller.standing()).to.deep.include({ lost: [], stranded: [], moving: 0, waiting: 0 });
+  });
+
+  it("lets another node take over within milliseconds of a closed connection", async () => {
+    const cluster = new Placed(2);
+    await cluster.open(["a", "b", "c"]);
+    await cluster.put(...Array.from({ length: 64 }, (_, index) => fresh(chat(index), "b", ["b", "c"])));
+    await cluster.pass(3_000);
+    const ownedByB = (): number => Array.from({ length: 64 }, (_, index) => cluster.record(chat(index))).filter(({ owner }) => owner === "b").length; // prettier-ignore
+    expect(ownedByB()).to.be.greaterThan(15);
+    cluster.kill("b");
+    const isUp = (): boolean => cluster.life("a").membership.isUp("b");
+    await cluster.until(() => !isUp(), 1_000);
+    expect(await cluster.until(() => ownedByB() === 0, 1_000)).to.be.at.most(10);
+  });
+
+  it("does not take nodes for dead that it only has not met yet; those it knew, at once", async () => {
+    const cluster = new Placed(3);
+    await cluster.open(["a", "b", "c"]);
+    await cluster.put(fresh(chat(0), "b", ["b", "c"]), fresh(chat(1), "c", ["b", "c"]));
+    await cluster.pass(2_000);
+    const before = cluster.history.length;
+    for (const node of ["b", "c"]) cluster.network.cut("a", node);
+    for (const node of ["b", "c"]) cluster.network.cut(node, "a");
+    cluster.kill("a");
+    const seed = cluster.life("b").membership.members().members;
+    cluster.start("a", { seed });
+    const seat = cluster.sit("a");
+    await cluster.pass(1_500);
+    expect(cluster.history).to.have.length(before);
+    cluster.network.heal();
+    await cluster.until(() => seat.membership.isUp("b") && seat.membership.isUp("c"), 5_000);
+    cluster.kill("b");
+    await cluster.until(() => cluster.record(chat(0)).owner !== "b", 200);
+  });
+
+  it("is quiet while the directory is away, and makes up for it", async () => {
+    const cluster = new Placed(4);
+    await cluster.open(["a", "b", "c"]);
+    await cluster.put(fresh(chat(0), "b", ["b", "c"]));
+    cluster.external.setDown(true);
+    await cluster.pass(500);
+    cluster.kill("b");
+    await cluster.pass(5_000);
+    expect(cluster.record(chat(0)).owner).to.equal("b");
+    cluster.external.setDown(false);
+    await cluster.until(() => cluster.record(chat(0)).owner === "c", 8_000);
+  });
+
+  it("two at once only race: epochs rise one by one, and both come to rest", async () => {
+    const cluster = new Placed(5);
+    await cluster.open(["a", "b", "c", "d"]);
+    await cluster.put(...Array.from({ length: 40 }, (_, index) => fresh(chat(index), "b", ["b", "c"])));
+    Object.defineProperty(cluster, "controllerNode", { get: () => "a", configurable: true });
+    const second = cluster.seats.get("c") as Seat;
+    const { node, directory, exchange, membership, clock, table } = second;
+    const base = { node, directory, exchange, membership, clock, table, policy, log: quietLog, meter: quietMeter };
+    createController({ ...base, amController: () => true });
+    await cluster.pass(10_000);
+    cluster.kill("b");
+    await cluster.pass(10_000);
+    const changes = cluster.history.length;
+    await cluster.pass(30_000);
+    expect(cluster.history).to.have.length(changes);
+    const epochs = new Map<SlotId, SlotRecord>();
+    for (const record of cluster.history) {
+      const before = epochs.get(record.slot);
+      expect(record.epoch - (before?.epoch ?? 0)).to.be.within(0, 1);
+      if (before !== undefined && before.epoch === record.epoch) expect(record.owner).to.equal(before.owner);
+      epochs.set(record.slot, record);
+    }
+  });
+
+  it("hands over to another controller, which acts on what it has seen itself", async () => {
+    const cluster = new Placed(6);
+    await cluster.open(["a", "b", "c"]);
+    await cluster.put(fresh(chat(0), "a", ["a", "c"]));
+    cluster.kill("a");
+    await cluster.pass(500);
+    cluster.controllerNode = "b";
+    cluster.seats.get("b")?.controller.wake();
+    await cluster.until(() => cluster.record(chat(0)).owner === "c", 100);
+    expect(cluster.seats.get("c")?.controller.standing()).to.equal(undefined);
+  });
+
+  it("follows the policy that the directory has", async () => {
+    const cluster = new Placed(7);
+    const seat = await cluster.open(["a", "b", "c"]);
+    await cluster.put(fresh(chat(0), "a"));
+    void seat.directory.compareAndSet(policyKey, { replicas: 3, minInSync: 2 }, 0);
+    await cluster.until(() => cluster.record(chat(0)).inSync.length === 3, 5_000);
+    expect(seat.controller.policy()).to.deep.equal({ replicas: 3, minInSync: 2 });
+  });
+
+  it("gives a hot actor a slot of its own on the least busy node", async () => {
+    const cluster = new Placed(8);
+    const seat = await cluster.open(["a", "b", "c"]);
+    await cluster.put(...[0, 1, 2, 3].map((index) => ({ ...fresh(chat(index), "a"), held: "a" })));
+    seat.loads = [{ slot: chat(0), actors: 9, turns: 9_000, busiest: { actor: "room/hot", turns: 5_000 } }];
+    await cluster.until(() => cluster.history.some(({ slot }) => slot === ("room/hot" as SlotId)), 60_000);
+    await cluster.pass(1_000);
+    expect(cluster.record("room/hot" as SlotId)).to.include({ splitFrom: chat(0) });
+    expect(cluster.record("room/hot" as SlotId).owner).to.not.equal("a");
+  });
+});
+
+describe("the cluster's control", () => {
+  it("moves a slot and an actor from any node, and they stay where they were put", async () => {
+    const cluster = new Placed(11);
+    await cluster.open(["a", "b", "c"]);
+    await cluster.put(...Array.from({ length: 256 }, (_, index) => fresh(chat(index), "abc"[index % 3] ?? "a")));
+    await cluster.pass(5_000);
+    const { control } = cluster.seats.get("c") as Seat;
+    const moved = await cluster.settle(control.moveSlot(chat(0), "node-b", 5_000));
+    expect(moved).to.deep.include({ ok: true });
+    expect(cluster.record(chat(0))).to.include({ owner: "b", held: "b" });
+    const actor = await cluster.settle(control.moveActor("room/lobby", "node-c", 5_000));
+    expect(actor).to.have.property("value").that.deep.includes({ slot: "room/lobby", owner: "c" });
+    const back = await cluster.settle(control.moveActor("room/lobby", "a", 5_000));
+    expect(back).to.have.property("value").that.deep.includes({ slot: "room/lobby", owner: "a" });
+    await cluster.pass(30_000);
+    expect(cluster.record(chat(0)).owner).to.equal("b");
+    expect(cluster.record("room/lobby" as SlotId).owner).to.equal("a");
+    expect(cluster.notes).to.deep.equal(["move chat/0 b", "move room/lobby c", "move room/lobby a"]);
+  });
+
+  it("refuses what cannot be: names, roles, the last copy", async () => {
+    const cluster = new Placed(12);
+    const { control, directory } = await cluster.open(["alpha", "a", "b"]);
+    await cluster.put(fresh(chat(0), "a"));
+    const code = async (promise: Promise<Result<unknown>>): Promise<string> => {
+      const result = await cluster.settle(promise);
+      return result.ok ? "ok" : result.error.code;
+    };
+    expect(await code(control.setDraining("nobody", true))).to.equal("NOT_FOUND");
+    expect(await code(control.setDraining("node-", true))).to.equal("BAD_REQUEST");
+    expect(await code(control.moveSlot("chat/99", "a", 500))).to.equal("NOT_FOUND");
+    expect(await code(control.moveActor("agent/x", "a", 500))).to.equal("NO_CANDIDATE");
+    expect(await code(control.moveActor("cat/x", "a", 500))).to.equal("NOT_FOUND");
+    cluster.kill("b");
+    await cluster.pass(200);
+    expect(await code(control.moveSlot(chat(0), "node-b", 500))).to.equal("NO_CANDIDATE");
+    const row = await cluster.settle(readSlot(directory, chat(0)));
+    void changeSlot(directory, { ...(row?.record as SlotRecord), inSync: ["a"] }, row?.revision ?? 0);
+    await cluster.pass(10);
+    expect(await code(control.evict("a", false))).to.equal("FORBIDDEN");
+    expect(await code(control.evict("b", false))).to.equal("ok");
+    await cluster.pass(50);
+    expect(await code(control.evict("b", false))).to.equal("NOT_FOUND");
+    cluster.external.setDown(true);
+    expect(await code(control.setDraining("a", true))).to.equal("DIRECTORY_UNAVAILABLE");
+  });
+
+  it("drains a node and takes roles, but never the last node of a role", async () => {
+    const cluster = new Placed(13);
+    const { control } = await cluster.open(["a", "b", "c"]);
+    await cluster.put(...Array.from({ length: 9 }, (_, index) => fresh(chat(index), "abc"[index % 3] ?? "a")));
+    await cluster.settle(control.setDraining("c", true));
+    await cluster.until(() => Array.from({ length: 9 }, (_, index) => cluster.record(chat(index))).every(({ inSync }) => !inSync.includes("c") && inSync.length === 2), 20_000); // prettier-ignore
+    await cluster.settle(control.setRoles("b", ["ai"]));
+    await cluster.until(() => Array.from({ length: 9 }, (_, index) => cluster.record(chat(index))).every(({ owner }) => owner === "a"), 20_000); // prettier-ignore
+    const last = await cluster.settle(control.setRoles("a", ["ai"]));
+    expect(last).to.have.nested.property("error.code", "NO_CANDIDATE");
+    expect(cluster.notes).to.deep.equal(["drain c node-c", "roles b node-b ai"]);
+  });
+
+  it("sums the cluster up", async () => {
+    const cluster = new Placed(14);
+    const { control } = await cluster.open(["a", "b", "c"]);
+    await cluster.put(fresh(chat(0), "a"), fresh(chat(1), "b", ["b", "c"]));
+    await cluster.pass(3_000);
+    cluster.kill("c");
+    await cluster.pass(100);
+    const summary = await cluster.settle(control.summary());
+    expect(summary).to.have.property("value").that.deep.includes({ cluster: "c1", replicas: 2, minInSync: 1 });
+    const { nodes, slots } = (summary as unknown as { value: { nodes: { name: string; up: boolean; self: boolean; slotsOwned: number }[]; slots: { total: number } } }).value; // prettier-ignore
+    expect(nodes.map(({ name, up, self }) => [name, up, self])).to.deep.equal([
+      ["node-a", true, true],
+      ["node-b", true, false],
+      ["node-c", false, false],
+    ]);
+    expect(slots.total).to.equal(2);
+    const listed = await cluster.settle(control.slots());
+    expect(listed).to.have.nested.property("value[0].slot", "chat/0");
+  });
+});
