@@ -184,16 +184,18 @@ export async function startNode(config: Config, platform: NodePlatform): Promise
       stops.push((deadlineMs) => opened.stop(deadlineMs));
     }
 
-    // The cluster's own memory first: whether an admin exists decides what sign-up asks for.
-    const adminCode = createAdminCode(random.bytes(12));
     const place = home.directory;
     const founder = place.kind === "embedded" ? place.host === node : joined === undefined && home.members.length === 0;
+    // The cluster's own memory first: whether an admin exists decides what sign-up asks for.
+    // One node prints the code, the founder: another one's would make it void.
+    const adminCode = founder ? createAdminCode(random.bytes(12)) : undefined;
+    const codeHash = adminCode === undefined ? undefined : adminCodeHash(adminCode);
     const member = await peer.start(
       { ...own, ...(open && { peer: open.peer, addresses: open.addresses() }) },
       { found: founder },
     );
     if (!member.ok) throw new PlexusError(member.error);
-    const registered = registerNode(peer.kernel, { node, config, adminCodeHash: adminCodeHash(adminCode) });
+    const registered = registerNode(peer.kernel, { node, config, adminCodeHash: codeHash });
     // The cluster's role-manager may be elsewhere, and away for now: a node of many starts without it.
     if (alone) await registered;
     else registered.catch((error: unknown) => log.warn("node.register.failed", { failure: failureOf(error) }));
@@ -214,7 +216,7 @@ export async function startNode(config: Config, platform: NodePlatform): Promise
       version,
       signUp: config.signUp,
       adminNeeded,
-      adminCodeHash: adminCodeHash(adminCode),
+      adminCodeHash: codeHash,
       metricsText: () => metrics.text(),
       readiness: () => readiness(peer.kernel),
       status: () => ({
@@ -254,7 +256,7 @@ export async function startNode(config: Config, platform: NodePlatform): Promise
       );
     }
     const running = { url: gateway.url, node, stop, get models() { return peer.runtime.models(); } }; // prettier-ignore
-    const needed = await adminNeeded().catch(() => false);
+    const needed = adminCode !== undefined && (await adminNeeded());
     return needed ? { ...running, models: peer.runtime.models(), adminCode } : running;
   } catch (error) {
     await stop(askTimeoutMs);
@@ -388,7 +390,7 @@ export async function verifyJournal(data: string): ReturnType<typeof verifyStore
 
 async function registerNode(
   kernel: Kernel,
-  facts: { readonly node: string; readonly config: Config; readonly adminCodeHash: string },
+  facts: { readonly node: string; readonly config: Config; readonly adminCodeHash: string | undefined },
 ): Promise<void> {
   const { node, config } = facts;
   const message = {
@@ -397,7 +399,7 @@ async function registerNode(
     roles: config.roles,
     models: config.models.map((model) => model.name),
     labels: config.labels,
-    adminCodeHash: facts.adminCodeHash,
+    ...(facts.adminCodeHash !== undefined && { adminCodeHash: facts.adminCodeHash }),
   };
   const told = await kernel.ask({ to: "role-manager/cluster", from: "node", message, timeoutMs: askTimeoutMs });
   if (!told.ok) throw new PlexusError(told.error);

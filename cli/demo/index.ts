@@ -121,18 +121,19 @@ async function start(
   const control = await readControlFile(keeper.data);
   if (control === undefined) throw new PlexusError(failure("UNREACHABLE", { data: keeper.data }));
   const admin: Target = { url: first.url, token: control.controlToken };
-  say(`Starting ${others.map((node) => node.name).join(" and ")}, which join it …`);
-  const joined = await Promise.all(
-    others.map(
-      async (node) => await children.start(node, isNew ? await invitation(admin, node, deadlineMs) : undefined),
-    ),
-  );
+  const running = [first];
+  for (const node of others) {
+    say(`Starting ${node.name}, which joins it …`);
+    running.push(await children.start(node, isNew ? await invitation(admin, node, deadlineMs) : undefined));
+  }
   await allUp(admin, plan, deadlineMs);
   if (isNew) {
     say("Making an account, a room and an agent …");
-    await furnish(plan, { url: first.url, password, adminCode: first.adminCode, deadlineMs });
+    // While there is no admin the code of the node that started last is the one that counts, at that node.
+    const { url, adminCode } = running.findLast((child) => child.adminCode !== undefined) ?? first;
+    await furnish(plan, { url, password, adminCode, deadlineMs });
   }
-  return [first, ...joined];
+  return running;
 }
 
 async function invitation(admin: Target, node: DemoNode, deadlineMs: number): Promise<string> {

@@ -2,6 +2,7 @@
 import type { Connection, ConnectionGater, PeerId } from "@libp2p/interface";
 import type { Clock, Meter } from "../ports.ts";
 import type { MeshLimits } from "./limits.ts";
+import { cut } from "./swarm.ts";
 
 export interface Gate {
   readonly gater: ConnectionGater;
@@ -62,10 +63,10 @@ export function createGate(ports: {
       const patienceMs = stranger ? limits.joinTimeoutMs : limits.handshakeTimeoutMs;
       const cancel =
         connection.direction === "inbound" || stranger
-          ? clock.after(patienceMs, () => connection.abort(new Error("nothing was said in time")))
+          ? clock.after(patienceMs, () => cut(connection, "nothing was said in time"))
           : () => undefined;
       open.set(connection, { stranger, cancel, claimed: false });
-      if (tooMany) connection.abort(new Error("too many connections"));
+      if (tooMany) cut(connection, "too many connections");
     },
     claimed(connection) {
       const known = open.get(connection);
@@ -83,7 +84,7 @@ export function createGate(ports: {
     },
     evict(peer) {
       for (const [connection, { claimed }] of open)
-        if (!claimed && connection.remotePeer.toString() === peer) connection.abort(new Error("not a member any more"));
+        if (!claimed && connection.remotePeer.toString() === peer) cut(connection, "not a member any more");
     },
     stop() {
       for (const { cancel } of open.values()) cancel();

@@ -85,10 +85,14 @@ class Talk {
     });
   }
 
+  /** What cannot be sent any more is lost; `hear` then says that it is over. */
   say(value: unknown): void {
     const payload = encode(value);
-    if (this.#stream.writeStatus === "writable")
+    try {
       this.#stream.send(framesOf([payload], frameHeaderBytes + payload.length));
+    } catch (error) {
+      this.#stream.abort(error as Error);
+    }
   }
 
   /** The next message; undefined when there is none to come. */

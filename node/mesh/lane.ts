@@ -67,15 +67,16 @@ export class Lane {
     if (stream.status !== "open") options.clock.soon(lost);
   }
 
-  /** Queues one encoded frame. False: the queue is full. */
-  push(payload: Uint8Array): boolean {
-    const cost = payload.length + bookkeepingBytes;
-    if (this.#closed) return false;
-    if (this.#queuedBytes > 0 && this.#queuedBytes + cost > this.#options.limits.queueBytesMax) return false;
+  /** Whether it takes no more frames: asked before a frame is encoded, which may cost more than all the rest. */
+  get full(): boolean {
+    return this.#closed || this.#queuedBytes >= this.#options.limits.queueBytesMax;
+  }
+
+  /** Queues one encoded frame of a lane that is not full. */
+  push(payload: Uint8Array): void {
     this.#queue.push(payload);
-    this.#queuedBytes += cost;
+    this.#queuedBytes += payload.length + bookkeepingBytes;
     this.#schedule();
-    return true;
   }
 
   /** Queues one encoded frame ahead of all others, credit or not. There are few of these, each for a reason. */

@@ -10,6 +10,7 @@ import type { Channel, Clock, Meter, NodeId } from "../ports.ts";
 import { controlKind, readControl, type Hello, type Introduction } from "./handshake.ts";
 import type { Lane } from "./lane.ts";
 import type { MeshLimits } from "./limits.ts";
+import { cut } from "./swarm.ts";
 
 /** Their positions are how credit names them on the wire. */
 const channels: readonly Channel[] = ["control", "message", "bulk"];
@@ -90,7 +91,7 @@ export class Link {
     const { channel } = lane;
     this.#connections.add(connection);
     if (this.state === "ended") {
-      connection.abort(new Error("the link has ended"));
+      cut(connection, "the link has ended");
     } else if (this.#lanes.has(channel)) {
       this.end(failure("BAD_FRAME", { channel, reason: "a second stream" }));
     } else {
@@ -109,17 +110,21 @@ export class Link {
     return bytes;
   }
 
-  /** Queues a message. False: the queue is full. */
+  /** Queues a message. False: the queue is full, or the message is larger than any frame. */
   send(channel: Channel, message: unknown): boolean {
-    const payload = encode(channel === "control" ? [controlKind.message, message] : message);
-    const { frameBytesMax } = this.#options.limits;
-    if (payload.length > frameBytesMax) {
-      this.#options.meter.count("mesh_oversize_messages", 1, { channel });
+    const { meter, limits } = this.#options;
+    const lane = this.#lanes.get(channel);
+    if (lane === undefined || lane.full) {
+      meter.count("mesh_full_queues", 1, { channel });
       return false;
     }
-    const queued = this.#lanes.get(channel)?.push(payload) ?? false;
-    if (!queued) this.#options.meter.count("mesh_full_queues", 1, { channel });
-    return queued;
+    const payload = encode(channel === "control" ? [controlKind.message, message] : message);
+    if (payload.length > limits.frameBytesMax) {
+      meter.count("mesh_oversize_messages", 1, { channel });
+      return false;
+    }
+    lane.push(payload);
+    return true;
   }
 
   /** Says something of the handshake, or the name of the link on a new stream. */
@@ -194,7 +199,7 @@ export class Link {
     if (!theirs) await this.#lanes.get("control")?.finish(signal);
     for (const connection of this.#connections) {
       await connection.close({ signal }).catch(() => undefined);
-      if (connection.status !== "closed") connection.abort(new Error("closed"));
+      if (connection.status !== "closed") cut(connection, "closed");
     }
     cancel();
   }

@@ -12,6 +12,7 @@ import type { Gate } from "./gate.ts";
 import { controlKind, judge, type Hello, type Introduction } from "./handshake.ts";
 import { Lane } from "./lane.ts";
 import type { MeshLimits } from "./limits.ts";
+import { cut } from "./swarm.ts";
 import { Link, type LinkListener } from "./link.ts";
 
 /** The protocol of each channel. The number changes only with what every version must understand: the handshake. */
@@ -60,6 +61,8 @@ export class Pairs {
   readonly #pairs = new Map<NodeId, Pair>();
   readonly #byPeer = new Map<string, Pair>();
   readonly #closing = new Set<Promise<void>>();
+  /** The link that began on a connection. */
+  readonly #byControl = new WeakMap<Connection, Link>();
   readonly #links: LinkListener;
   /** Bound once: given to the links' options. */
   #listener: TransportListener | undefined;
@@ -172,10 +175,16 @@ export class Pairs {
   acceptControl(stream: Stream, connection: Connection): void {
     const peer = connection.remotePeer.toString();
     if (this.#stopped || this.#listener === undefined || !this.isMember(peer)) {
-      connection.abort(new Error("not a member"));
+      cut(connection, "not a member");
+      return;
+    }
+    const earlier = this.#byControl.get(connection);
+    if (earlier !== undefined) {
+      earlier.end(failure("BAD_FRAME", { channel: "control", reason: "a second stream" }));
       return;
     }
     const link = this.#newLink(peer, false);
+    this.#byControl.set(connection, link);
     this.#options.gate.claimed(connection);
     link.adopt(this.#newLane("control", stream, link), connection);
   }
@@ -183,9 +192,10 @@ export class Pairs {
   /** A peer opened another stream; its first frame names the link. */
   acceptLane(channel: Channel, stream: Stream, connection: Connection): void {
     const peer = connection.remotePeer.toString();
+    // Not counted as a bad frame: the attempt it belonged to may have been given up in the meantime.
     const turnAway = (): void => {
-      this.#options.meter.count("mesh_bad_frames");
-      connection.abort(new Error("a stream without a link"));
+      this.#options.meter.count("mesh_stray_streams");
+      cut(connection, "a stream without a link");
     };
     if (this.#stopped || !this.isMember(peer)) {
       turnAway();
@@ -199,9 +209,11 @@ export class Pairs {
           link.received(channel, value, frameBytes);
           return;
         }
-        const candidate = this.#byPeer.get(peer)?.candidate;
+        const { candidate, established } = this.#byPeer.get(peer) ?? {};
         if (candidate === undefined || candidate.dialled || candidate.id === "" || candidate.id !== value) {
           lane.close();
+          if (established?.dialled === false && established.id === value)
+            established.end(failure("BAD_FRAME", { channel, reason: "a second stream" }));
           turnAway();
           return;
         }
@@ -414,7 +426,7 @@ export class Pairs {
     const first = await swarm.dial(addresses, { force: true, signal });
     gate.claimed(first);
     if (this.#stopped || this.#byPeer.get(pair.member.peer) !== pair || !this.#lacksLink(pair)) {
-      first.abort(new Error("not needed any more"));
+      cut(first, "not needed any more");
       return;
     }
     const link = this.#newLink(pair.member.peer, true);
@@ -437,7 +449,7 @@ export class Pairs {
       await link.settled;
     } catch (error) {
       link.end(failure("PEER_LOST", { because: String(error) }));
-      first.abort(new Error("the attempt failed"));
+      cut(first, "the attempt failed");
     }
   }
 

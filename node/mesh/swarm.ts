@@ -3,7 +3,7 @@
 import { isIP } from "node:net";
 import { noise } from "@chainsafe/libp2p-noise";
 import { yamux } from "@chainsafe/libp2p-yamux";
-import type { ComponentLogger, ConnectionGater, Libp2p, Logger, PrivateKey } from "@libp2p/interface";
+import type { ComponentLogger, Connection, ConnectionGater, Libp2p, Logger, PrivateKey } from "@libp2p/interface";
 import { mdns } from "@libp2p/mdns";
 import { tcp } from "@libp2p/tcp";
 import { createLibp2p } from "libp2p";
@@ -90,6 +90,18 @@ export function createSwarm(options: {
     ...(options.mdns ? { peerDiscovery: [mdns({ serviceTag: "_plexus._udp.local" })] } : {}),
     logger: silentLogger,
   });
+}
+
+/** Ends a connection at once. */
+export function cut(connection: Connection, reason: string): void {
+  const error = new Error(reason);
+  try {
+    connection.abort(error);
+  } catch {
+    // Yamux wants to say goodbye on a connection that is already closed, and throws before the socket is let go. It tries
+    // that only once.
+    connection.abort(error);
+  }
 }
 
 /** Listens and looks around. Error: CONFIG_INVALID, when it cannot listen. */

@@ -214,10 +214,9 @@ export function createClusterControl(options: ControlOptions): ClusterControl {
       const leftMs = deadlineMs - clock.monotonicMs();
       if (leftMs <= limits.pinRetryMs) return refused(failure("ASK_TIMEOUT", { actor, phase: "pin" }));
       const answer = await exchange.call(row.record.owner, "placement.pin", { actor }, leftMs);
-      if (answer.ok) continue;
-      const { outcome } = answer.error;
+      if (answer.ok && (await fetchSlot(own)) !== undefined) return ok(own);
       // What did not start, or may have happened, is looked at again; what was refused for good is not.
-      if (outcome === "failed") return answer;
+      if (!answer.ok && answer.error.outcome === "failed") return answer;
       await new Promise<void>((resolve) => void clock.after(limits.pinRetryMs, resolve));
     }
   };

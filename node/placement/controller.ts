@@ -71,6 +71,8 @@ export function createController(options: ControllerOptions): Controller {
   let pinnedThisRound = false;
   let asking = false;
   let waiting = false;
+  /** What was last said of slots that nobody can take over. */
+  let down = "0 lost, 0 stranded";
   let standing: ReturnType<Controller["standing"]>;
   let queue: Job[] = [];
   const busy = new Set<SlotId>();
@@ -153,7 +155,9 @@ export function createController(options: ControllerOptions): Controller {
     const orphans = [...table.rows()].filter(({ record }) => isDead(record.owner) && !busy.has(record.slot));
     if (orphans.length === 0) return;
     const { changes, lost, stranded } = planFailovers(factsOf(orphans.map(({ record }) => record), false)); // prettier-ignore
-    if (lost.length + stranded.length > 0) log.warn("placement.down", { lost: lost.length, stranded: stranded.length });
+    const now = `${lost.length} lost, ${stranded.length} stranded`;
+    if (now !== down) log.warn("placement.down", { lost: lost.length, stranded: stranded.length });
+    down = now;
     enqueue(changes);
   };
 

@@ -536,7 +536,7 @@ export class Ownership implements ServedLog {
     if (this.phase !== "reconciling" || this.#base === undefined || seq < this.#base.seq) return;
     if (this.record.inSync.length < this.#ports.minInSync) return;
     this.phase = "serving";
-    this.#ports.log.info("slot.served", { slot: this.slot, epoch: this.epoch, inSync: this.record.inSync.length, seq });
+    this.#ports.log.debug("slot.served", { slot: this.slot, epoch: this.epoch, inSync: this.record.inSync.length, seq });
     this.#served?.resolve();
   }
 

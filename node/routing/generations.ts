@@ -150,9 +150,8 @@ export function createGenerations(ports: RoutingPorts, limits: RoutingLimits): R
       if (over) end(to, run);
       return;
     }
-    // The peer does not take them now: they wait, joined, and a reader that never comes back costs its generation.
+    // The peer does not take them now: they wait, joined to one text, which the request's own bound of tokens keeps small.
     one.parts = parts;
-    if (parts.length > limits.partsQueuedMax) one.generation.cancel();
     one.scheduled = true;
     clock.after(limits.retryMaxMs, () => flush(to, run));
   };

@@ -33,8 +33,6 @@ export const routingLimits = {
   generationsRemoteMax: 1_024,
   /** Parts of a generation are gathered this long. */
   partsCoalesceMs: 12,
-  /** Parts of one generation that wait for a peer that does not take them. Beyond it the generation is cancelled. */
-  partsQueuedMax: 4_096,
   /** How long what a member said of its models is believed. */
   modelsFreshMs: 10_000,
   modelsTimeoutMs: 2_000,

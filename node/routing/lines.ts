@@ -142,7 +142,7 @@ export class Lines {
     const latest = entry.sendings.at(-1) === sending && line.target === from;
     if (served || result.ok) {
       // What an earlier sending achieved stands. What it was refused says nothing: a later one may have been taken.
-      if (!latest && !result.ok) return;
+      
       line.hops = 0;
       line.tries = 0;
       this.#settle(line, entry, result);

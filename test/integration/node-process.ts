@@ -1,6 +1,6 @@
 /** A real node in a process of its own, on a data folder that outlives it. */
 import { spawn, type ChildProcess } from "node:child_process";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -68,6 +68,17 @@ export class NodeProcess {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.end("SIGKILL");
+  }
+
+  /** Stops it in the middle of whatever it does, or lets it go on. */
+  signal(signal: "SIGSTOP" | "SIGCONT"): void {
+    this.#child?.kill(signal);
+  }
+
+  /** The operator's secret of this life of the node. */
+  async controlToken(): Promise<string> {
+    const file = JSON.parse(await readFile(join(this.data, "control.json"), "utf8")) as { controlToken: string };
+    return file.controlToken;
   }
 
   /** A request with a JSON body; the answer's status and JSON. */

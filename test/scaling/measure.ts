@@ -10,9 +10,9 @@ import { createExchange } from "../../node/exchange.ts";
 import { membershipLimits } from "../../node/membership/limits.ts";
 import { Detector } from "../../node/membership/detector.ts";
 import { meshLimits } from "../../node/mesh/limits.ts";
-import { startSwarm } from "../../node/mesh/swarm.ts";
+import { createSwarm, startSwarm } from "../../node/mesh/swarm.ts";
 import { plan, placementLimits } from "../../node/placement/index.ts";
-import { createClock, openLevelStore } from "../../node/platform/index.ts";
+import { createClock, createRandom, openLevelStore } from "../../node/platform/index.ts";
 import type { Directory, MemberRecord, Membership, SlotRecord, TransportListener } from "../../node/ports.ts";
 import { createReplication } from "../../node/replication/index.ts";
 import { slotKey } from "../../node/records.ts";
@@ -239,6 +239,7 @@ async function slots(): Promise<void> {
       exchange,
       membership,
       clock: quietClock,
+      random: createRandom(),
       log: quietLog,
       meter: quietMeter,
       minInSync: 1,
@@ -261,8 +262,11 @@ async function connections(): Promise<void> {
   const pairs = 30;
   const anybody = { denyDialPeer: () => false };
   const options = { gater: anybody, mdns: false, limits: { ...meshLimits, connectionsMax: 1_000 } };
-  const start = async (listen: readonly string[]): ReturnType<typeof startSwarm> =>
-    startSwarm({ key: await generateKeyPair("Ed25519"), listen, ...options });
+  const start = async (listen: readonly string[]): ReturnType<typeof createSwarm> => {
+    const swarm = await createSwarm({ key: await generateKeyPair("Ed25519"), listen, ...options });
+    await startSwarm(swarm);
+    return swarm;
+  };
   const hub = await start(["/ip4/127.0.0.1/tcp/0"]);
   const others = await Promise.all(Array.from({ length: pairs }, () => start([])));
   const usedBytes = (): { readonly heap: number; readonly rss: number } => ({
@@ -297,7 +301,7 @@ async function connections(): Promise<void> {
   const spent = process.cpuUsage(beatsMs);
   const each = (spent.user + spent.system) / rounds / pairs / 2;
   print("processor time of a heartbeat through noise and yamux, at one end", `${each.toFixed(0)} µs`);
-  await Promise.all([hub, ...others].map((node) => node.stop()));
+  await Promise.all([hub, ...others].map(async (node) => node.stop()));
 }
 
 // --- work ----------------------------------------------------------------------------------------------------------------

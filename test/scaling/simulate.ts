@@ -11,12 +11,12 @@ import { roles, slotCount, type SlotId } from "../../protocols/index.ts";
 const measured = {
   beatBytes: 35,
   /** Through noise and yamux, at each end. */
-  messageUs: 40,
+  messageUs: 50,
   slotRowBytes: 256,
   slotRowHeapBytes: 977,
   memberHeapBytes: 1_134,
   detectorPeerBytes: 885,
-  pairResidentBytes: 490_000,
+  pairResidentBytes: 495_000,
   ownedSlotBytes: 5_033,
   copiedSlotBytes: 790,
   connectPairMs: 10.9,
@@ -30,6 +30,8 @@ const measured = {
 const assumed = {
   roundTripMs: 0.5,
   fenceSyncMs: 2,
+  /** Processor time of a new owner for one slot: its log, its questions, its actors with pending work. */
+  takeUpMs: 1,
   /** What a node can push to others, or take in, in bytes a second and core. */
   bulkBytesPerSecond: 100e6,
   replicas: 3,
@@ -164,18 +166,23 @@ function death(nodes: number, slots: number): readonly string[] {
     pushFreeMs = Math.max(diskFreeMs + measured.directoryBatchMs, pushFreeMs) + tellMs;
     return pushFreeMs + assumed.roundTripMs / 2;
   };
+  const ownersFreeMs = Array.from({ length: Math.max(1, nodes - 1) }, () => 0);
   const happenings = Array.from({ length: failovers }, (_, index) => ({
     atMs: ((1 + Math.floor(index / placementLimits.changesMax)) * assumed.roundTripMs) / 2,
     step: "failover" as "failover" | "removal",
+    owner: index % ownersFreeMs.length,
   }));
   while (happenings.length > 0) {
     const next = happenings.reduce((least, one) => (one.atMs < least.atMs ? one : least));
     happenings.splice(happenings.indexOf(next), 1);
     const knownMs = change(next.atMs);
     // The new owner: fence on disk, questions, fences there, answers. Then the dead node is taken out by one more change.
-    const askedMs = knownMs + assumed.roundTripMs + 2 * assumed.fenceSyncMs;
-    if (next.step === "failover") happenings.push({ atMs: askedMs, step: "removal" });
-    else lastServedMs = Math.max(lastServedMs, knownMs + assumed.fenceSyncMs);
+    const { owner } = next;
+    if (next.step === "failover") {
+      const freeMs = Math.max(knownMs, ownersFreeMs[owner] ?? 0) + assumed.takeUpMs;
+      ownersFreeMs[owner] = freeMs;
+      happenings.push({ atMs: freeMs + assumed.roundTripMs + 2 * assumed.fenceSyncMs, step: "removal", owner });
+    } else lastServedMs = Math.max(lastServedMs, knownMs + assumed.fenceSyncMs);
   }
   return [
     `${owned}`,

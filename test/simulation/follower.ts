@@ -49,14 +49,17 @@ export class Follower {
     }
   }
 
-  /** A live event. With `mayGap` a gap makes it resume; without, a gap is a violation. */
-  live(at: number, event: unknown, mayGap: boolean): void {
+  /** A live event. With `gaps`: "never": each follows the one before. "sometimes": a gap makes it resume. "signalled":
+   *  whoever leaves something out says so first; what was seen already may come again. */
+  live(at: number, event: unknown, gaps: "never" | "sometimes" | "signalled"): void {
     if (this.#waiting !== undefined) {
       this.#waiting.push([at, event]);
     } else if (at === this.#cursor + 1) {
       this.#take(at, event);
-    } else if (mayGap) {
-      if (at > this.#cursor) this.connected();
+    } else if (at <= this.#cursor && gaps !== "never") {
+      this.stream.saw(at, event);
+    } else if (gaps === "sometimes") {
+      this.connected();
     } else {
       this.#world.violate("stream-whole", `${this.stream.topic}: the live event ${at} came after ${this.#cursor}`);
     }

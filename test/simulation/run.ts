@@ -384,7 +384,7 @@ class Simulation implements Entrance {
     }
     this.#published.set(topic, at);
     for (const follower of this.#followers) {
-      if (follower.stream.topic === topic) follower.live(at, seen, this.#mayGap());
+      if (follower.stream.topic === topic) follower.live(at, seen, this.#mayGap() ? "sometimes" : "never");
     }
   }
 

@@ -1,7 +1,9 @@
 import { PlexusError, type Result } from "../../../protocols/index.ts";
 import type { AnyBehavior } from "../../../actors/behavior.ts";
 import type { Request } from "../../../node/kernel/index.ts";
-import type { Log, Meter, NodeId } from "../../../node/ports.ts";
+import { createPeer, type Peer } from "../../../node/peer.ts";
+import type { Log, MemberRecord, Meter, NodeId } from "../../../node/ports.ts";
+import { openJournal } from "../../../node/storage/index.ts";
 import { Disk } from "../disk.ts";
 import type { Reached } from "../node.ts";
 import { simulatedRuntime } from "../runtime.ts";
@@ -9,7 +11,6 @@ import { deliver, goOn, simulatedClock, type Pulse, type WallClock, type World }
 import type { ExternalDirectory } from "./external-directory.ts";
 import type { Network } from "./network.ts";
 import type { ClusterPlan } from "./plan.ts";
-import { createPeer, type Peer } from "./stand-in.ts";
 
 /** What all machines of a cluster share. */
 export interface ClusterParts {
@@ -20,9 +21,8 @@ export interface ClusterParts {
   /** The machine on whose disk the embedded directory lies. */
   readonly host: NodeId;
   readonly behaviors: readonly AnyBehavior[];
-  readonly machineOf: (node: NodeId) => Machine | undefined;
-  readonly admits: (node: NodeId, peer: NodeId) => boolean;
-  readonly published: (machine: Machine, topic: string, event: unknown, at: number | undefined) => void;
+  readonly managers: readonly NodeId[];
+  readonly admits: (machine: Machine, peer: NodeId) => boolean;
   readonly replied: (machine: Machine) => void;
   readonly crashed: (machine: Machine) => void;
   readonly nextLife: () => number;
@@ -40,10 +40,13 @@ export class Machine {
   gone = false;
   pulse: Pulse = { life: 0, alive: false };
   peer: Peer | undefined;
+  /** It has been a member. */
+  joined = false;
   /** It has started, and clients may attach. */
   ready = false;
   readonly #parts: ClusterParts;
   readonly #lost = new Set<() => void>();
+  #members: readonly MemberRecord[] = [];
 
   constructor(node: NodeId, parts: ClusterParts) {
     this.node = node;
@@ -79,48 +82,61 @@ export class Machine {
   async #begin(pulse: Pulse): Promise<void> {
     const { world, plan, network, external, host } = this.#parts;
     const clock = simulatedClock(world, this.wall, pulse);
+    const log = this.#log(pulse);
     const store = this.disk.open(pulse, `/${this.node}`);
-    const transport = network.attach(this.node, pulse, (other) => this.#parts.admits(this.node, other));
-    const peer = await createPeer({
+    const identity = { cluster: "simulated", node: this.node };
+    const journal = await openJournal({ store, clock, log, meter, limits: plan.journalLimits, identity });
+    const transport = network.attach(this.node, pulse, (other) => this.#parts.admits(this, other));
+    const peer = createPeer({
       node: this.node,
       cluster: "simulated",
       store,
+      journal,
       transport,
-      directory: external
-        ? { kind: "custom", directory: external.open(pulse), controller: this.node === host }
-        : this.node === host
-          ? { kind: "host" }
-          : { kind: "remote", host },
+      directory: external ? external.open(pulse) : { kind: "embedded", host },
       behaviors: this.#parts.behaviors,
       runtime: simulatedRuntime(world, plan.runtime, pulse),
-      publisher: {
-        publish: (topic, event, at) => {
-          if (pulse.alive) this.#parts.published(this, topic, event, at);
-        },
-      },
       clock,
       random: world.dice,
-      log: this.#log(pulse),
+      log,
       meter,
-      replicas: plan.replicas,
-      minInSync: plan.minInSync,
-      kernelLimits: plan.kernelLimits,
-      journalLimits: plan.journalLimits,
-      replicationLimits: plan.replicationLimits,
-      found: true,
-      post: (to, mail) => {
-        const there = this.#parts.machineOf(to);
-        if (!network.connected(this.node, to) || there === undefined) return false;
-        world.after(world.dice.between(0.1, 3), () => {
-          if (!there.alive || network.isCut(this.node, to)) return;
-          deliver(there.pulse, () => there.peer?.mail(this.node, mail));
-        });
-        return true;
+      policy: { replicas: plan.replicas, minInSync: plan.minInSync },
+      seed: this.#members,
+      limits: plan.limits,
+      evicted: () => {
+        world.note(() => `${this.node} was evicted`);
+        this.gone = true;
+        world.after(0, () => this.kill(false));
       },
     });
-    if (!pulse.alive) return;
     this.peer = peer;
-    await peer.start();
+    peer.membership.onChange(() => (this.#members = peer.membership.members().members));
+    const started = await peer.start(
+      {
+        node: this.node,
+        name: this.node,
+        peer: this.node,
+        addresses: [],
+        roles: this.#parts.managers.includes(this.node) ? ["gateway", "chat", "ai", "manager"] : ["gateway", "chat", "ai"],
+        labels: {},
+        models: ["simulated"],
+        gpu: false,
+        weight: 1,
+        version: "0.3.0",
+        url: "",
+      },
+      { found: !this.joined },
+    );
+    if (!started.ok && started.error.code !== "STOPPING") {
+      if (started.error.code === "NOT_A_PEER") this.gone = true;
+      throw new PlexusError(started.error);
+    }
+    this.joined = true;
+  }
+
+  /** The members as this node last knew them. */
+  knows(node: NodeId): boolean {
+    return this.#members.some((member) => member.node === node);
   }
 
   /** Asks as a client connected to this process would. */

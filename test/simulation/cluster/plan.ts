@@ -1,5 +1,5 @@
 import type { ActorId } from "../../../protocols/index.ts";
-import type { KernelLimits } from "../../../node/kernel/index.ts";
+import type { PeerOptions } from "../../../node/peer.ts";
 import type { JournalLimits } from "../../../node/storage/index.ts";
 import type { DiskWeather } from "../disk.ts";
 import type { Actors } from "../plan.ts";
@@ -51,9 +51,8 @@ export interface ClusterPlan {
   readonly disk: Partial<DiskWeather>;
   readonly network: Partial<NetworkWeather>;
   readonly runtime: RuntimeWeather;
-  readonly kernelLimits: Partial<KernelLimits>;
   readonly journalLimits: Partial<JournalLimits>;
-  readonly replicationLimits: Readonly<Record<string, number>>;
+  readonly limits: NonNullable<PeerOptions["limits"]>;
   readonly clients: number;
   readonly registerClients: number;
   readonly people: number;
@@ -113,24 +112,6 @@ export function drawClusterPlan(dice: Dice): ClusterPlan {
       queueMessagesMax: narrow ? dice.pick([20, 200]) : 10_000,
     },
     runtime: { failChance: dice.pick([0, 0.3]), tokenMs: dice.pick([1, 20]) },
-    kernelLimits: {
-      sweepIntervalMs: 50,
-      slotRetryMs: 20,
-      slotRetryMaxMs: 400,
-      reminderRetryMs: 200,
-      reminderRetryMaxMs: 2_000,
-      answersMax: 512,
-      ...(narrow
-        ? {
-            turnsPerSlice: 1 + dice.below(4),
-            idleTimeoutMs: dice.pick([50, 1_000]),
-            snapshotEntriesMin: 1 + dice.below(4),
-            snapshotEntriesMax: 4 + dice.below(8),
-            logWindowEntries: dice.below(8),
-            logSlackEntries: 1 + dice.below(6),
-          }
-        : {}),
-    },
     journalLimits: narrow
       ? {
           commitEntriesMax: 1 + dice.below(4),
@@ -138,14 +119,37 @@ export function drawClusterPlan(dice: Dice): ClusterPlan {
           scanChunksMax: 1 + dice.below(3),
         }
       : {},
-    replicationLimits: {
-      replicaTimeoutMs: dice.pick([150, 600]),
-      tickIntervalMs: 20,
-      queryTimeoutMs: 200,
-      proposalRetryMs: dice.pick([50, 200]),
-      transferTimeoutMs: 1_000,
-      drainTimeoutMs: 1_000,
-      ...(narrow ? { catchUpBytesMax: 300, partBytesMax: 200, leavesPerQuestionMax: 2, unackedBytesMax: 1_000 } : {}),
+    limits: {
+      kernel: {
+        sweepIntervalMs: 50,
+        slotRetryMs: 20,
+        slotRetryMaxMs: 400,
+        reminderRetryMs: 200,
+        reminderRetryMaxMs: 2_000,
+        answersMax: 512,
+        ...(narrow
+          ? {
+              turnsPerSlice: 1 + dice.below(4),
+              idleTimeoutMs: dice.pick([50, 1_000]),
+              snapshotEntriesMin: 1 + dice.below(4),
+              snapshotEntriesMax: 4 + dice.below(8),
+              logWindowEntries: dice.below(8),
+              logSlackEntries: 1 + dice.below(6),
+            }
+          : {}),
+      },
+      membership: { heartbeatMs: 50, silenceMinMs: 200, silenceMaxMs: dice.pick([300, 800]), stallMs: 150 },
+      replication: {
+        replicaTimeoutMs: dice.pick([150, 600]),
+        tickIntervalMs: 20,
+        queryTimeoutMs: 200,
+        proposalRetryMs: dice.pick([50, 200]),
+        transferTimeoutMs: 1_000,
+        drainTimeoutMs: 1_000,
+        ...(narrow ? { catchUpBytesMax: 300, partBytesMax: 200, leavesPerQuestionMax: 2, unackedBytesMax: 1_000 } : {}),
+      },
+      routing: { retryMs: 5, retryMaxMs: 100, followRetryMs: 20, followRetryMaxMs: 400 },
+      placement: { settleMs: dice.pick([0, 500]), replaceAfterMs: 2_000, roundMs: 300, planDelayMs: 10, retryMs: 50, retryMaxMs: 400 },
     },
     clients: 1 + dice.below(3),
     registerClients: 1 + dice.below(3),

@@ -71,7 +71,7 @@ class ClusterSimulation implements Gates {
   readonly #clients: Client[];
   readonly #registerClients: RegisterClient[];
   readonly #people: Person[];
-  readonly #followers: { readonly follower: Follower; at: Machine | undefined; life: number }[];
+  readonly #followers: { readonly follower: Follower; at: Machine | undefined; life: number; leave: () => void }[];
   readonly #auditor: Client;
   readonly #operator: Operator;
   readonly #heard = new Set<string>();
@@ -110,9 +110,9 @@ class ClusterSimulation implements Gates {
           broken: (checker, detail) => world.violate(checker, detail),
         }),
       ],
-      machineOf: (node) => this.#machines.get(node),
-      admits: (_node, peer) => this.#machines.get(peer)?.gone !== true,
-      published: (machine, topic, event, at) => this.#published(machine, topic, event, at),
+      managers: ["n0", "n1"],
+      // The wall around the mesh: members, and whoever is on the way in.
+      admits: (machine, peer) => machine.knows(peer) || this.#machines.get(peer)?.joined === false || !machine.joined,
       replied: () => (this.replies += 1),
       crashed: (machine) => this.#watch.crashed(machine.node),
       nextLife: () => (this.lives += 1),
@@ -161,6 +161,7 @@ class ClusterSimulation implements Gates {
       follower: new Follower(stream, world),
       at: undefined,
       life: 0,
+      leave: () => undefined,
     }));
   }
 
@@ -212,23 +213,30 @@ class ClusterSimulation implements Gates {
         if (!lost && !dice.chance(0.01)) continue;
         const open = this.gates();
         if (open.length === 0) continue;
+        seat.leave();
         seat.at = dice.pick(open);
         seat.life = seat.at.pulse.life;
-        seat.follower.connected();
+        seat.leave = this.#follow(seat.follower, seat.at);
       }
       await this.#world.sleep(dice.between(5, 40));
     }
   }
 
-  #published(machine: Machine, topic: string, event: unknown, at: number | undefined): void {
-    if (at === undefined) return;
-    for (const token of JSON.stringify(event).match(/t:[a-z0-9]+\.[0-9]+;/g) ?? [])
-      this.#ledgers.durable(token, `event of ${topic}`);
-    const seen = topic.startsWith("ledger/") ? (event as { token: string }).token : event;
-    for (const { follower } of this.#followers) {
-      if (follower.stream.topic === topic) follower.live(at, seen, true);
-    }
-    void machine;
+  /** Follows at a node from now on, as its gateway does: what may have been missed is asked for. */
+  #follow(follower: Follower, { peer, pulse, node }: Machine): () => void {
+    const { topic } = follower.stream;
+    const hear = (event: unknown, at: number | undefined): void => {
+      if (at === undefined || !pulse.alive) return;
+      const seen = topic.startsWith("ledger/") ? (event as { token: string }).token : event;
+      this.#world.note(() => `${node} hears ${topic}@${at} ${JSON.stringify(seen)}`);
+      follower.live(at, seen, "signalled");
+    };
+    const leave = peer?.hub.follow(topic, hear, () => {
+      this.#world.note(() => `${node} may have missed something of ${topic}`);
+      if (pulse.alive) follower.connected();
+    });
+    follower.connected();
+    return () => leave?.();
   }
 
   // --- the end -------------------------------------------------------------------------------------------------------
@@ -289,7 +297,7 @@ class ClusterSimulation implements Gates {
     for (const client of this.#registerClients) if (!client.finished) facts.push(`${client.caller.name} runs`);
     for (const { follower } of this.#followers) if (!follower.upToDate()) facts.push(follower.describe());
     for (const machine of this.#machines.values()) {
-      const status = machine.peer?.status();
+      const status = { slots: machine.peer?.replication.status(), kernel: machine.peer?.kernel.status() };
       this.#world.note(() => `${machine.node}: ready ${machine.ready} ${JSON.stringify(status)}`);
       if (!machine.ready && !machine.gone) facts.push(`${machine.node} has not started`);
     }

@@ -519,10 +519,22 @@ describe("kernel", () => {
       expect(stage.routing.sent.map(({ envelope }) => envelope.operation)).to.deep.equal(["user/ada|o1"]);
     });
 
-    it("are not asked for where another node has them", () => {
+    it("keep what comes until they end, so that nothing overtakes what waits", async () => {
+      await stage.kernel.drain(slot, 1_000);
+      void stage.ask("pad/a", "add", { text: "first", operationId: "1" });
       stage.routing.elsewhere.add(slot);
-      void stage.ask("pad/a", "lines");
-      stage.kernel.tell({ to: "pad/a", from: "node", message: { type: "add", text: "x" } });
+      void stage.ask("pad/a", "add", { text: "second", operationId: "2" });
+      expect(stage.routing.sent).to.have.length(0);
+      stage.slots.end(slot, movedTo("n2", 7));
+      void stage.ask("pad/a", "add", { text: "third", operationId: "3" });
+      const operations = stage.routing.sent.map(({ envelope }) => envelope.operation);
+      expect(operations).to.deep.equal(["user/ada|1", "user/ada|2", "user/ada|3"]);
+    });
+
+    it("are not asked for where another node has them", () => {
+      stage.routing.elsewhere.add(slotOf("chat", "pad/far"));
+      void stage.ask("pad/far", "lines");
+      stage.kernel.tell({ to: "pad/far", from: "node", message: { type: "add", text: "x" } });
       expect(stage.routing.sent).to.have.length(2);
       for (const { envelope } of stage.routing.sent) expect(envelope.operation).to.be.a("string");
     });

@@ -66,8 +66,11 @@ export class Cluster {
   readonly #limits: Partial<ReplicationLimits>;
   readonly #minInSync: number;
 
-  constructor(seed: number, options: { limits?: Partial<ReplicationLimits>; minInSync?: number } = {}) {
-    this.world = new World(seed);
+  constructor(
+    seed: number,
+    options: { limits?: Partial<ReplicationLimits>; minInSync?: number; trace?: boolean } = {},
+  ) {
+    this.world = new World(seed, { trace: options.trace ?? false });
     this.network = new Network(this.world, { silenceMs: 500 });
     this.#limits = options.limits ?? {};
     this.#minInSync = options.minInSync ?? 1;
@@ -177,6 +180,22 @@ export class Cluster {
 
   append(log: ServedLog, text: string, more: Partial<EntryDraft> = {}): Promise<Failure | undefined> {
     return this.settle(new Promise((resolve) => void log.append(entry(text, more), resolve)));
+  }
+
+  /** Everything that a node holds of the slot and of the actors that left it, to be compared with another's. */
+  rows(name: NodeId, pattern = /^(log|snap|side)\//): Record<string, string> {
+    const rows = this.peer(name).disk.range({ gte: "", lt: "~" });
+    const kept = rows.filter(([key]) => pattern.test(key));
+    return Object.fromEntries(kept.map(([key, value]) => [key, Buffer.from(value).toString("base64")]));
+  }
+
+  /** Stores what an actor has come to, as the kernel does before it trims. */
+  snapshot(log: ServedLog, actor: ActorId, body: unknown): Promise<Failure | undefined> {
+    return this.settle(new Promise((resolve) => void log.snapshot(actor, log.durableSeq, body, resolve)));
+  }
+
+  trim(log: ServedLog, throughSeq: number): Promise<Failure | undefined> {
+    return this.settle(new Promise((resolve) => log.trim(throughSeq, resolve)));
   }
 
   /** What an actor's history is, as the owner's log has it. */

@@ -58,8 +58,8 @@ export interface Owner {
   readonly left: readonly ActorId[];
 }
 
-/** An actor's state is the texts it was told; a snapshot holds them. */
-export async function live(steps: readonly Step[]): Promise<Owner> {
+/** An actor's state is the texts it was told; a snapshot holds them. `trimApart`: not in one batch with snapshots. */
+export async function live(steps: readonly Step[], { trimApart = false } = {}): Promise<Owner> {
   const store = new RowStore();
   const journal = await journalOn(store);
   const log = await openAs(journal, slot, 1);
@@ -84,10 +84,11 @@ export async function live(steps: readonly Step[]): Promise<Owner> {
       await journal.settled();
     } else if (step.type === "trim") {
       await journal.settled();
-      // Everybody's snapshot first, in the same batch; who has left gets none, and keeps its entries.
+      // Everybody's snapshot first; who has left gets none, and keeps its entries.
       const through = Math.max(0, log.durableSeq - step.back);
       const below = log.actorsBelow(through);
       for (const actor of below) fold(actor);
+      if (trimApart) await journal.settled();
       const kept = below.filter((actor) => left.has(actor)).map((actor) => log.firstNeeded(actor) - 1);
       log.trim(1, Math.min(through, ...kept), hear);
     } else if (left.has(step.actor)) {

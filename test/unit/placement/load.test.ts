@@ -1,0 +1,81 @@
+import { expect } from "chai";
+import { createExchange } from "../../../node/exchange.ts";
+import type { Kernel } from "../../../node/kernel/api.ts";
+import { placementLimits, servePlacement, type LoadReport } from "../../../node/placement/index.ts";
+import { LoadBook } from "../../../node/placement/load.ts";
+import { failure, ok, PlexusError } from "../../../protocols/index.ts";
+import { Network } from "../../simulation/cluster/network.ts";
+import { simulatedClock, World } from "../../simulation/world.ts";
+import { quietLog, quietMeter } from "../membership/cluster.ts";
+
+type Row = ReturnType<Kernel["load"]>[number];
+
+describe("load", () => {
+  const stand = (pin: Kernel["pin"] = async () => ok({ slot: "room/x" as never })) => {
+    const world = new World(1);
+    const pulse = { life: 1, alive: true };
+    const clock = simulatedClock(world, { offsetMs: 0 }, pulse);
+    const transport = new Network(world).attach("a", pulse);
+    const exchange = createExchange({ transport, clock, log: quietLog, meter: quietMeter });
+    const rows: Row[] = [];
+    let asked = 0;
+    const load = (): Row[] => ((asked += 1), [...rows]);
+    const served = servePlacement({ exchange, clock, kernel: { load, pin }, limits: { loadActorsMax: 2 } });
+    const report = async (): Promise<LoadReport> => {
+      const answer = exchange.call("a", "placement.load", {}, 1_000);
+      await world.run(() => false, world.nowMs + 10);
+      const result = await answer;
+      return (result as { value: LoadReport }).value;
+    };
+    return { world, exchange, rows, served, report, asked: () => asked };
+  };
+
+  it("is measured at most once a second, smoothed, and told busiest first", async () => {
+    const { world, rows, served, report, asked } = stand();
+    rows.push(
+      { slot: "chat/1", actors: 3, turns: 100, busiest: { actor: "room/a", turns: 60 } },
+      { slot: "chat/2", actors: 2, turns: 500, busiest: { actor: "room/b", turns: 400 } },
+      { slot: "chat/3", actors: 1, turns: 0, busiest: { actor: "room/c", turns: 0 } },
+    );
+    expect(served.figures()).to.deep.equal({ actors: 0, turnsPerSecond: 0 });
+    world.nowMs += 1_000;
+    expect(served.figures()).to.deep.equal({ actors: 6, turnsPerSecond: 600 });
+    served.figures();
+    expect(await report()).to.deep.equal({
+      slots: [["chat/2", 500], ["chat/1", 100]], // prettier-ignore
+      actors: [["room/b", "chat/2", 400], ["room/a", "chat/1", 60]], // prettier-ignore
+    });
+    expect(asked()).to.equal(1);
+    rows.length = 0;
+    rows.push({ slot: "chat/2", actors: 2, turns: 0 });
+    world.nowMs += 1_000;
+    const [first] = (await report()).slots;
+    expect(first?.[0]).to.equal("chat/2");
+    expect(first?.[1]).to.be.within(345, 355);
+  });
+
+  it("is known of the cluster only when all have told; nonsense is left out", () => {
+    const book = new LoadBook();
+    book.take("a", { slots: [["chat/1", 5]], actors: [["room/x", "chat/1", 4]] }, placementLimits);
+    expect(book.load(["a", "b"])).to.equal(undefined);
+    for (const nonsense of [undefined, 7, {}, { slots: 1, actors: [] }]) book.take("b", nonsense, placementLimits);
+    expect(book.load(["a", "b"])).to.equal(undefined);
+    const mixed = { slots: [["chat/1", 9], ["chat/2", -1], ["no slot", 1], 5, ["chat/3", NaN]], actors: [["x"], null] }; // prettier-ignore
+    book.take("b", mixed, placementLimits);
+    expect(book.load(["a", "b"])).to.deep.equal({
+      slots: new Map([["chat/1", 9]]),
+      actors: [{ actor: "room/x", slot: "chat/1", turnsPerSecond: 4 }],
+    });
+    book.keep(new Set(["a"]));
+    expect(book.load(["b"])).to.equal(undefined);
+  });
+
+  it("a pin that fails is an answer", async () => {
+    const { exchange, world } = stand(async () => {
+      throw new PlexusError(failure("SLOT_UNAVAILABLE"));
+    });
+    const answer = exchange.call("a", "placement.pin", { actor: "room/x" }, 1_000);
+    await world.run(() => false, 10);
+    expect(await answer).to.have.nested.property("error.code", "SLOT_UNAVAILABLE");
+  });
+});

@@ -1,0 +1,185 @@
+import { expect } from "chai";
+import type { NodeId } from "../../../node/ports.ts";
+import { Cluster, slot } from "./stage.ts";
+
+const all = ["a", "b", "c"];
+
+describe("a copy that lacks something", () => {
+  let cluster: Cluster;
+  const begin = async (options?: ConstructorParameters<typeof Cluster>[1]) => {
+    cluster = new Cluster(1, options);
+    await cluster.start(all);
+    const log = await cluster.open("a");
+    await cluster.want("a", all);
+    await cluster.untilRecord(({ inSync }) => inSync.length === 3);
+    return log;
+  };
+  const incarnationOf = async (name: NodeId): Promise<number> =>
+    (await cluster.settle(cluster.peer(name).journal.openSlot(slot))).incarnation;
+  /** Bytes of rows that arrive at a node from now on. */
+  const countRows = (name: NodeId): (() => number) => {
+    let bytes = 0;
+    cluster.network.watch({
+      received: (_, to, __, message) => {
+        const [what, , body] = message as [string, number, { data?: Uint8Array }];
+        if (to === name && what === "transfer.rows") bytes += body.data?.length ?? 0;
+      },
+    });
+    return () => bytes;
+  };
+  const same = (name: NodeId): void => expect(cluster.rows(name)).to.deep.equal(cluster.rows("a")) as unknown as void;
+
+  it("gets it from the owner's log after a broken connection, and stays in sync", async () => {
+    const log = await begin();
+    const bytes = countRows("c");
+    for (let round = 0; round < 5; round += 1) {
+      cluster.network.break("a", "c");
+      for (let number = 0; number < 10; number += 1)
+        expect(await cluster.append(log, `${round}.${number}`)).to.equal(undefined);
+    }
+    await cluster.pass(200);
+    same("c");
+    expect(bytes()).to.equal(0);
+    expect((await cluster.record()).inSync).to.have.members(all);
+  });
+
+  it("gets it from the owner's log after it was away, as long as the log has it", async () => {
+    const log = await begin({ limits: { catchUpBytesMax: 200, unackedBytesMax: 600 } });
+    const before = await incarnationOf("c");
+    const bytes = countRows("c");
+    cluster.kill("c");
+    await cluster.untilRecord(({ inSync }) => inSync.length === 2);
+    for (let number = 0; number < 60; number += 1) await cluster.append(log, `${number}`);
+    await cluster.settle(cluster.life("c"));
+    await cluster.untilRecord(({ inSync }) => inSync.length === 3);
+    for (let number = 60; number < 70; number += 1) await cluster.append(log, `${number}`);
+    await cluster.pass(200);
+    same("c");
+    expect(bytes()).to.equal(0);
+    expect(await incarnationOf("c")).to.equal(before);
+  });
+
+  it("gets a new copy when the owner's log was trimmed meanwhile", async () => {
+    const log = await begin({ limits: { partBytesMax: 300 } });
+    await cluster.append(log, "side", { side: [{ space: "record", put: "k", value: "kept" }] });
+    const before = await incarnationOf("c");
+    cluster.kill("c");
+    await cluster.untilRecord(({ inSync }) => inSync.length === 2);
+    for (let number = 0; number < 30; number += 1) await cluster.append(log, `${number}`);
+    expect(await cluster.snapshot(log, "pad/x", { folded: 31 })).to.equal(undefined);
+    expect(await cluster.trim(log, log.durableSeq)).to.equal(undefined);
+    expect(log.length).to.be.at.most(1);
+    await cluster.settle(cluster.life("c"));
+    await cluster.untilRecord(({ inSync }) => inSync.length === 3);
+    await cluster.append(log, "after");
+    await cluster.pass(200);
+    same("c");
+    expect(await incarnationOf("c")).to.equal(before + 1);
+  });
+
+  it("gets a new copy also while the owner writes and trims on", async () => {
+    const log = await begin({ limits: { partBytesMax: 200 } });
+    cluster.kill("c");
+    await cluster.untilRecord(({ inSync }) => inSync.length === 2);
+    let number = 0;
+    const work = async (): Promise<void> => {
+      for (let turns = 0; turns < 5; turns += 1) {
+        const side = [{ space: "record" as const, put: `k${number % 40}`, value: "x".repeat(100) }];
+        await cluster.append(log, `${(number += 1)}`, { side });
+      }
+      await cluster.snapshot(log, "pad/x", { folded: number });
+      await cluster.trim(log, log.durableSeq);
+    };
+    for (let round = 0; round < 10; round += 1) await work();
+    await cluster.settle(cluster.life("c"));
+    for (let round = 0; round < 60 && (await cluster.record()).inSync.length < 3; round += 1) await work();
+    expect((await cluster.record()).inSync).to.have.members(all);
+    await work();
+    await cluster.pass(200);
+    const sides = /^(snap|side)\//;
+    expect(cluster.rows("c", sides)).to.deep.equal(cluster.rows("a", sides));
+    await cluster.failover("c");
+    const next = await cluster.open("c");
+    expect((await cluster.settle(next.recover("pad/x"))).snapshot?.body).to.deep.equal({ folded: number });
+  });
+
+  it("is not sent again what it already has when its transfer is broken off", async () => {
+    const log = await begin({ limits: { partBytesMax: 1_000, leavesPerQuestionMax: 2 } });
+    // Enough for dozens of leaves.
+    for (let number = 0; number < 60; number += 1) {
+      const side = Array.from({ length: 40 }, (_, index) => ({
+        space: "record" as const,
+        put: `k${number}.${index}`,
+        value: "x".repeat(200),
+      }));
+      await cluster.append(log, `${number}`, { side });
+    }
+    await cluster.snapshot(log, "pad/x", { folded: 60 });
+    await cluster.trim(log, log.durableSeq);
+    cluster.kill("c");
+    await cluster.untilRecord(({ inSync }) => inSync.length === 2);
+    const { disk } = cluster.peer("c");
+    for (const [key] of disk.range({ gte: "", lt: "~" })) if (!key.startsWith("meta/")) disk.lose(key);
+    const bytes = countRows("c");
+    await cluster.settle(cluster.life("c"));
+    await cluster.until(() => bytes() > 300_000);
+    const first = bytes();
+    cluster.network.break("a", "c");
+    await cluster.untilRecord(({ inSync }) => inSync.length === 3);
+    await cluster.pass(200);
+    same("c");
+    const whole = Object.values(cluster.rows("a")).reduce((sum, value) => sum + (value.length * 3) / 4, 0);
+    expect(bytes() - first, `${bytes()} of ${whole}, ${first} before`).to.be.below(whole - first / 2);
+  });
+
+  it("is sent next to nothing when it lost a single row", async () => {
+    const log = await begin();
+    for (let number = 0; number < 20; number += 1) {
+      const side = Array.from({ length: 40 }, (_, index) => ({
+        space: "record" as const,
+        put: `k${number}.${index}`,
+        value: "x".repeat(200),
+      }));
+      await cluster.append(log, `${number}`, { side });
+    }
+    await cluster.snapshot(log, "pad/x", { folded: 20 });
+    await cluster.trim(log, 15);
+    await cluster.pass(100);
+    cluster.kill("c");
+    await cluster.untilRecord(({ inSync }) => inSync.length === 2);
+    const { disk } = cluster.peer("c");
+    disk.flipBit(disk.keys().find((key) => key.startsWith("head/")) as string, 40);
+    // Its head is damaged, so nothing that it says of itself counts; what it holds does.
+    await cluster.settle(cluster.life("c"));
+    await cluster.untilRecord(({ inSync }) => inSync.length === 3);
+    await cluster.pass(200);
+    same("c");
+  });
+});
+
+describe("a new owner with a shorter log than another", () => {
+  it("takes what it lacks from the one that has it, and goes on from there", async () => {
+    const cluster = new Cluster(1);
+    await cluster.start(["d", "a", "b", "c"]);
+    const log = await cluster.open("a");
+    await cluster.want("a", all);
+    await cluster.untilRecord(({ inSync }) => inSync.length === 3);
+    expect(await cluster.append(log, "one")).to.equal(undefined);
+    // b has it, c has not: it is not acknowledged, but it may be anybody's later.
+    cluster.network.cut("a", "c");
+    log.append({ atMs: 1, actor: "pad/x", events: [{ text: "two" }], answers: [], side: [] }, () => undefined);
+    const holds = (name: string): number => Object.keys(cluster.rows(name, /^log\//)).length;
+    await cluster.until(() => holds("b") === 2);
+    expect(holds("c")).to.equal(1);
+    cluster.kill("a");
+    await cluster.failover("c");
+    const next = await cluster.open("c");
+    expect(await cluster.texts(next)).to.deep.equal(["one", "two"]);
+    for (const text of ["three", "four"]) expect(await cluster.append(next, text)).to.equal(undefined);
+    expect(await cluster.texts(next)).to.deep.equal(["one", "two", "three", "four"]);
+    await cluster.pass(200);
+    expect(cluster.rows("b")).to.deep.equal(cluster.rows("c"));
+    const again = await cluster.settle(cluster.peer("b").journal.reopen(slot));
+    expect(again.position.seq).to.equal(4);
+  });
+});
