@@ -313,7 +313,8 @@ export async function migrateDirectory(
       ? JSON.stringify({ rows, endpoints })
       : [
           `${counted(rows, "row")} moved; the cluster's directory is in etcd at ${endpoints.join(", ")} now.`,
-          "Nodes remember it. Keep the node that had it until every other node has been up once: it sends them there.",
+          "Slots are placed by a node with the role manager: give it to a second and a third one (plexus nodes roles).",
+          "Nodes remember where it is. Keep the node that had it until every other node has been up once: it sends them there.",
         ].join("\n"),
   );
   return exitCodes.ok;

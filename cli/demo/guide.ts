@@ -64,8 +64,9 @@ export function guide(
       ? []
       : [
           step(
-            `Kill ${keeper.node.name}, the only manager: talk goes on, but nothing fails over until it is back.`,
+            `Kill ${keeper.node.name}, the only manager: talk goes on, but nothing fails over until it is back. Ask another node then.`,
             `kill -9 ${keeper.pid}`,
+            `${plexus} nodes --data ${shown([(other ?? keeper).node.data])}`,
           ),
         ]),
   ];

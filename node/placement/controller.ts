@@ -54,6 +54,9 @@ interface Job {
   readonly revision: number;
 }
 
+const nobodyDown = "0 lost, 0 stranded";
+
+/** Starts a controller. It is made on every node; only the one for which `amController` holds acts. */
 export function createController(options: ControllerOptions): Controller {
   const { node, directory, table, membership, exchange, clock, log, meter } = options;
   const limits: PlacementLimits = { ...placementLimits, ...options.limits };
@@ -72,7 +75,7 @@ export function createController(options: ControllerOptions): Controller {
   let asking = false;
   let waiting = false;
   /** What was last said of slots that nobody can take over. */
-  let down = "0 lost, 0 stranded";
+  let down = nobodyDown;
   let standing: ReturnType<Controller["standing"]>;
   let queue: Job[] = [];
   const busy = new Set<SlotId>();
@@ -153,7 +156,7 @@ export function createController(options: ControllerOptions): Controller {
     failoversDue = false;
     if (!acts()) return;
     const orphans = [...table.rows()].filter(({ record }) => isDead(record.owner) && !busy.has(record.slot));
-    if (orphans.length === 0) return;
+    if (orphans.length === 0 && down === nobodyDown) return;
     const { changes, lost, stranded } = planFailovers(factsOf(orphans.map(({ record }) => record), false)); // prettier-ignore
     const now = `${lost.length} lost, ${stranded.length} stranded`;
     if (now !== down) log.warn("placement.down", { lost: lost.length, stranded: stranded.length });
@@ -219,6 +222,9 @@ export function createController(options: ControllerOptions): Controller {
       void carryOut(job).then(() => {
         busy.delete(slot);
         pump();
+        // Its owner may have died while this was under way.
+        const owner = table.get(slot)?.record.owner;
+        if (owner !== undefined && isDead(owner)) failOverSoon();
         if (busy.size === 0 && queue.length === 0) planSoon();
       });
     }

@@ -7,7 +7,7 @@
  *
  *  `other`: its log is not the beginning of the owner's, or damaged, or too far back. Only a transfer helps, and only
  *  outside the set of those in sync. */
-import { failureOf, type ActorId, type Failure } from "../../protocols/index.ts";
+import { failure, failureOf, PlexusError, type ActorId, type Failure } from "../../protocols/index.ts";
 import type { MeshBody, Standing } from "../../protocols/mesh/index.ts";
 import type { Exchange } from "../exchange.ts";
 import type { Clock, NodeId } from "../ports.ts";
@@ -210,8 +210,14 @@ export class Follower {
         this.#ports.changed();
         return;
       }
+      const { at: sent, actors, splits } = log.after(piece);
+      if (splits) {
+        // A slot was split off here, of a state that may be gone by now: only a transfer is sure to be whole.
+        this.#leaveStream("other");
+        this.#ports.changed();
+        return;
+      }
       if (!this.#send(piece)) return;
-      const { at: sent, actors } = log.after(piece);
       this.#sent = sent;
       for (const actor of actors) this.#fed.add(actor);
     }
@@ -238,29 +244,37 @@ export class Follower {
     this.#fed.clear();
   }
 
+  /** Makes sure that it has the stored snapshot of an actor. Rejects when it does not answer. */
+  async giveSnapshot(actor: ActorId): Promise<void> {
+    const { log, exchange, epoch, limits } = this.#ports;
+    for (const [name, seq, sealed] of await log.storedSnapshots([actor])) {
+      for (let offset = 0; offset < sealed.length; offset += limits.partBytesMax) {
+        if (this.#ended || this.standing === undefined || this.state !== "streaming")
+          throw new PlexusError(failure("SLOT_UNAVAILABLE", { slot: log.slot, because: "a replica is behind" }));
+        const part = {
+          slot: log.slot,
+          epoch,
+          incarnation: this.standing.incarnation,
+          actor: name,
+          seq,
+          data: sealed.subarray(offset, offset + limits.partBytesMax),
+          last: offset + limits.partBytesMax >= sealed.length,
+        };
+        const answer = await exchange.call(this.node, "replica.snapshot", part, limits.transferTimeoutMs);
+        if (!answer.ok) throw new PlexusError(answer.error);
+      }
+    }
+  }
+
   /** A copy that was fed from disk has all entries, but not the snapshots made meanwhile. When this fails, the actor's
    *  entries stay in the copy's log for longer, no more. */
   async #sendSnapshots(): Promise<void> {
-    const { log, exchange, epoch, limits } = this.#ports;
     const actors = [...this.#fed];
     this.#fed.clear();
-    for (const actor of actors) {
-      for (const [name, seq, sealed] of await log.storedSnapshots([actor]).catch(() => [])) {
-        if (this.#ended || this.standing === undefined || this.state !== "streaming") return;
-        const { incarnation } = this.standing;
-        const base = { slot: log.slot, epoch, incarnation, actor: name, seq };
-        for (let offset = 0; offset < sealed.length; offset += limits.partBytesMax) {
-          const data = sealed.subarray(offset, offset + limits.partBytesMax);
-          const last = offset + limits.partBytesMax >= sealed.length;
-          const answer = await exchange.call(
-            this.node,
-            "replica.snapshot",
-            { ...base, data, last },
-            limits.transferTimeoutMs,
-          );
-          if (!answer.ok) return;
-        }
-      }
+    try {
+      for (const actor of actors) await this.giveSnapshot(actor);
+    } catch (error) {
+      if (!(error instanceof PlexusError)) throw error;
     }
   }
 

@@ -230,16 +230,24 @@ export class Ownership implements ServedLog {
         const draft = { atMs: clock.nowMs(), actor, events: [], answers: [], side };
         this.append(draft, (error) => (error ? reject(new PlexusError(error)) : resolve()));
       });
+    // A copy makes the new slot of what it has itself: so everybody has the snapshot before the entry comes.
+    const holders = this.#holders();
+    for (const { follower } of holders) await follower.giveSnapshot(actor);
     await entry([{ split: actor }]);
-    // The copies are on every replica. Whoever takes this slot from now on changes its revision, and then the new slot
-    // cannot come into being behind its back (the guard).
+    // The copies are on every replica that was in sync before and after. Whoever takes this slot from now on changes its
+    // revision, and then the new slot cannot come into being behind its back (the guard).
+    const still = this.#holders();
+    const made = holders.filter(({ follower, incarnation }) =>
+      still.some((other) => other.follower === follower && other.incarnation === incarnation),
+    );
+    const copies = new Set([this.#ports.node, ...made.map(({ follower }) => follower.node)]);
     for (;;) {
       if (this.phase === "ended") throw new PlexusError(this.#gone());
       if (this.#proposed !== undefined) {
         await this.#pause(limits.proposalRetryMs);
         continue;
       }
-      const { inSync } = this.record;
+      const inSync = this.record.inSync.filter((name) => copies.has(name));
       const record: SlotRecord = {
         slot,
         epoch: 1,
@@ -263,6 +271,14 @@ export class Ownership implements ServedLog {
       await this.#pause(limits.proposalRetryMs);
     }
     await entry([{ drop: actor }]);
+  }
+
+  /** The replicas that every append needs, each with the incarnation of its copy. */
+  #holders(): { readonly follower: Follower; readonly incarnation: number | undefined }[] {
+    return required(this.record, this.#proposed).flatMap((name) => {
+      const follower = this.#followers.get(name);
+      return follower ? [{ follower, incarnation: follower.standing?.incarnation }] : [];
+    });
   }
 
   // --- what comes from others ----------------------------------------------------------------------------------------
@@ -461,7 +477,7 @@ export class Ownership implements ServedLog {
     this.#takeLongest(others as readonly Follower[])
       .then(async () => {
         if (this.phase === "ended") return;
-        if (this.#log.continues !== this.epoch || this.#log.fence !== this.epoch) await this.#log.lead(this.epoch);
+        await this.#log.lead(this.epoch);
         this.#base = this.#log.position;
         this.#committed = 0;
         this.#log.onWrite = (piece) => this.#onWrite(piece);
@@ -536,7 +552,12 @@ export class Ownership implements ServedLog {
     if (this.phase !== "reconciling" || this.#base === undefined || seq < this.#base.seq) return;
     if (this.record.inSync.length < this.#ports.minInSync) return;
     this.phase = "serving";
-    this.#ports.log.debug("slot.served", { slot: this.slot, epoch: this.epoch, inSync: this.record.inSync.length, seq });
+    this.#ports.log.debug("slot.served", {
+      slot: this.slot,
+      epoch: this.epoch,
+      inSync: this.record.inSync.length,
+      seq,
+    });
     this.#served?.resolve();
   }
 
@@ -639,7 +660,16 @@ export class Ownership implements ServedLog {
     const startedMs = clock.monotonicMs();
     const undrained = await drain(this.slot, limits.drainTimeoutMs).catch((error: unknown) => failureOf(error));
     if (this.phase !== "draining") return;
-    if (undrained !== undefined || this.#proposed !== undefined || this.#waiting.length > 0) {
+    // The set may have changed while the slot drained.
+    const follower = this.#followers.get(to);
+    const ready =
+      undrained === undefined &&
+      this.#proposed === undefined &&
+      this.#waiting.length === 0 &&
+      follower !== undefined &&
+      this.record.inSync.includes(to) &&
+      this.#viewOf(follower).caughtUp;
+    if (!ready) {
       log.warn("slot.drain.failed", { slot: this.slot, error: undrained });
       this.phase = "serving";
       resume(this.slot);

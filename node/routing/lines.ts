@@ -142,10 +142,12 @@ export class Lines {
     const latest = entry.sendings.at(-1) === sending && line.target === from;
     if (served || result.ok) {
       // What an earlier sending achieved stands. What it was refused says nothing: a later one may have been taken.
-      
+      if (!latest && !result.ok) return;
       line.hops = 0;
       line.tries = 0;
-      this.#settle(line, entry, result);
+      // No room for it says nothing of earlier sendings; what a turn answers does, because it knows of operations.
+      if (!result.ok && result.error.outcome === "not_started") entry.open -= 1;
+      this.#settle(line, entry, result.ok ? result : this.#verdict(entry, result.error));
       return;
     }
     const { error } = result;
@@ -301,7 +303,10 @@ export class Lines {
   #pump(line: Line): void {
     if (line.pause) return;
     const { node } = this.#ports;
-    const target = this.#owner(line);
+    // What this node's kernel has taken it gives back when it no longer serves the slot, and with it what came to it
+    // directly and is younger. Until then nothing may go elsewhere and overtake that.
+    const kept = line.target === node && line.unsent.length < line.entries.size;
+    const target = kept ? node : this.#owner(line);
     if (target === undefined || (target !== node && !this.#connected.has(target))) {
       if (line.target !== undefined) this.#beginAnew(line);
       const error =
@@ -393,7 +398,7 @@ export class Lines {
 
   /** What is said of an entry that goes no further: `error` had no effect, but an earlier sending may have. */
   #verdict(entry: Entry, error: Failure): Result<unknown> {
-    if (entry.open <= 0 || error.outcome === "unknown") return refused(error);
+    if (entry.open <= 0 || error.outcome !== "not_started") return refused(error);
     return refused(failure("ASK_TIMEOUT", { because: error.code }));
   }
 

@@ -109,9 +109,11 @@ export async function openJournal(ports: JournalPorts): Promise<Journal> {
       const old = await logs.get(slot)?.catch(() => undefined);
       old?.broken(failure("FENCED", { slot, because: "the slot was thrown away" }));
       logs.delete(slot);
-      const incarnation = Math.max((old?.incarnation ?? 0) + 1, clock.nowMs());
       await committer.run(async () => {
-        const head = emptied(slot, { fence: Math.max(fence, old?.fence ?? 0), incarnation });
+        // The head may be readable where the log is not.
+        const known = await readHead(store, slot).catch(() => undefined);
+        const incarnation = Math.max((known?.incarnation ?? 0) + 1, clock.nowMs());
+        const head = emptied(slot, { fence: Math.max(fence, known?.fence ?? 0), incarnation });
         const ops: StoreOp[] = [{ type: "put", key: headKey(slot), value: seal(headKey(slot), head) }];
         for (const prefix of [logPrefix(slot), `snap/${slot}/`, ...spaces.map((space) => sidePrefix(space, slot))])
           for (const key of await store.keys(within(prefix))) ops.push({ type: "del", key });
@@ -119,6 +121,16 @@ export async function openJournal(ports: JournalPorts): Promise<Journal> {
       });
     },
   };
+
+  /** What is on disk now is not what an open log thinks. */
+  function forget(slot: SlotId): void {
+    const old = logs.get(slot);
+    logs.delete(slot);
+    void old?.then(
+      (log) => log.broken(failure("FENCED", { slot, because: "the slot was made anew" })),
+      () => undefined,
+    );
+  }
 
   function openOnce(slot: SlotId): Promise<SlotLog> {
     const present = logs.get(slot);
@@ -133,7 +145,7 @@ export async function openJournal(ports: JournalPorts): Promise<Journal> {
 
   async function open(slot: SlotId): Promise<SlotLog> {
     const head = await readHead(store, slot);
-    const log = new SlotLog(slot, head, { store, committer, limits });
+    const log = new SlotLog(slot, head, { store, committer, limits, onSplit: forget });
     if (!head.incomplete) await log.scan();
     return log;
   }

@@ -93,10 +93,14 @@ export class LogIndex {
     return this.#tails.get(actor)?.[0]?.firstSeq ?? Infinity;
   }
 
-  /** The first entry that any actor's state may need. */
-  firstNeededByAny(): number {
+  /** The first entry that any actor's state may need, if the actors of `beyond` have snapshots through those seqs. */
+  firstNeededByAny(beyond: ReadonlyMap<ActorId, number> = new Map()): number {
     let first = Infinity;
-    for (const tail of this.#tails.values()) first = Math.min(first, tail[0]?.firstSeq ?? Infinity);
+    for (const [actor, tail] of this.#tails) {
+      const covered = beyond.get(actor) ?? 0;
+      const needed = covered === 0 ? tail[0] : tail.find((part) => part.lastSeq > covered);
+      first = Math.min(first, needed?.firstSeq ?? Infinity);
+    }
     return first;
   }
 

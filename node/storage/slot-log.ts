@@ -72,7 +72,7 @@ export interface Cut {
 }
 
 type Pending =
-  | { readonly type: "entry"; readonly epoch: number; readonly actor: ActorId; readonly side: readonly SideOp[]; readonly payload: Uint8Array } // prettier-ignore
+  | { readonly type: "entry"; readonly epoch: number; readonly seq: number; readonly actor: ActorId; readonly side: readonly SideOp[]; readonly payload: Uint8Array } // prettier-ignore
   | { readonly type: "snapshot"; readonly epoch: number; readonly actor: ActorId; readonly seq: number; readonly sealed: Uint8Array } // prettier-ignore
   | { readonly type: "trim"; readonly epoch: number; readonly throughSeq: number }
   | { readonly type: "piece"; readonly epoch: number; readonly piece: Piece }
@@ -96,6 +96,8 @@ interface Draft {
   lastSeqs: Map<ActorId, number>;
   shipped: (readonly [firstSeq: number, bytes: Uint8Array])[];
   trimThrough: number;
+  /** What an owner trimmed; here it depends on the snapshots that have arrived. */
+  trimWished: number;
 }
 
 export class SlotLog implements CommitSink {
@@ -114,9 +116,16 @@ export class SlotLog implements CommitSink {
   #nextHead: Head;
   #lastSeq: number;
   #broken: Failure | undefined;
-  #prepared: Pick<Draft, "chunks" | "snapshots"> = { chunks: [], snapshots: [] };
+  #prepared: Pick<Draft, "chunks" | "snapshots" | "effects"> = { chunks: [], snapshots: [], effects: [] };
 
-  constructor(slot: SlotId, head: Head, ports: { store: Store; committer: Committer; limits: JournalLimits }) {
+  /** A slot was made behind the back of whoever has its log open. */
+  readonly #onSplit: (slot: SlotId) => void;
+
+  constructor(
+    slot: SlotId,
+    head: Head,
+    ports: { store: Store; committer: Committer; limits: JournalLimits; onSplit?: (slot: SlotId) => void },
+  ) {
     this.slot = slot;
     this.#head = head;
     this.#nextHead = head;
@@ -124,6 +133,7 @@ export class SlotLog implements CommitSink {
     this.#store = ports.store;
     this.#committer = ports.committer;
     this.#limits = ports.limits;
+    this.#onSplit = ports.onSplit ?? (() => undefined);
   }
 
   /** The last entry that was given a seq. */
@@ -227,6 +237,8 @@ export class SlotLog implements CommitSink {
         if (first === undefined) throw this.#damaged(seq + 1, "the chunk is empty");
         const chunk = { firstSeq: seq + 1, before: checksum, epoch: first.epoch, bytes: value.length };
         this.#index.add(chunk, new Map(read.entries.map((entry) => [entry.actor, entry.seq])));
+        for (const { seq: at, side } of read.entries)
+          for (const op of side) if ("drop" in op) this.#index.forgetTail(op.drop, at);
         seq += read.entries.length;
         checksum = read.checksum;
         from = `${key}~`;
@@ -250,10 +262,13 @@ export class SlotLog implements CommitSink {
 
   /** Makes this log the beginning of its epoch's: the owner's own, once it is the longest. */
   async lead(epoch: number): Promise<void> {
-    await this.#changeHead((head) => {
-      if (epoch !== head.fence) throw this.#fenced(epoch, head.fence);
-      return { ...head, continues: epoch };
-    });
+    const { fence, continues } = this.#head;
+    const leads = fence === epoch && continues === epoch && this.#nextHead.fence === epoch;
+    if (!leads)
+      await this.#changeHead((head) => {
+        if (epoch !== head.fence) throw this.#fenced(epoch, head.fence);
+        return { ...head, continues: epoch };
+      });
     this.#lastSeq = this.#head.lastSeq;
   }
 
@@ -273,8 +288,9 @@ export class SlotLog implements CommitSink {
         failure("TOO_LARGE", { entryBytes: payload.length, entryBytesMax: this.#limits.entryBytesMax }),
       );
     }
-    this.#lastSeq = seq;
-    this.#submit({ type: "entry", epoch, actor: draft.actor, side: draft.side, payload }, payload.length, done);
+    // One that is going to be refused must not use up a seq.
+    if (epoch === this.#head.fence) this.#lastSeq = seq;
+    this.#submit({ type: "entry", epoch, seq, actor: draft.actor, side: draft.side, payload }, payload.length, done);
     return { seq, bytes: payload.length };
   }
 
@@ -365,8 +381,9 @@ export class SlotLog implements CommitSink {
   }
 
   /** Where a log ends that had `piece` added to it, and whose entries those are. Error: DATA_DAMAGED. */
-  after(piece: Piece): { readonly at: Position; readonly actors: ReadonlySet<ActorId> } {
+  after(piece: Piece): { readonly at: Position; readonly actors: ReadonlySet<ActorId>; readonly splits: boolean } {
     let { seq, checksum, epoch } = piece.from;
+    let splits = false;
     const actors = new Set<ActorId>();
     for (const [firstSeq, bytes] of piece.chunks) {
       const read = decodeChunk(bytes, firstSeq, checksum);
@@ -374,9 +391,12 @@ export class SlotLog implements CommitSink {
       seq += read.entries.length;
       checksum = read.checksum;
       epoch = read.entries.at(-1)?.epoch ?? epoch;
-      for (const { actor } of read.entries) actors.add(actor);
+      for (const { actor, side } of read.entries) {
+        actors.add(actor);
+        splits ||= side.some((op) => "split" in op);
+      }
     }
-    return { at: { seq, checksum, epoch }, actors };
+    return { at: { seq, checksum, epoch }, actors, splits };
   }
 
   /** The stored snapshots of some actors, sealed. */
@@ -538,6 +558,7 @@ export class SlotLog implements CommitSink {
       lastSeqs: new Map(),
       shipped: [],
       trimThrough: 0,
+      trimWished: 0,
     };
     let own = false;
     for (const item of items as readonly LogItem[]) {
@@ -550,6 +571,28 @@ export class SlotLog implements CommitSink {
       }
     }
     this.#closeChunk(draft);
+    const held = draft.trimWished > draft.trimThrough && this.#neededBy(draft) <= draft.trimWished;
+    return held
+      ? this.#forgetCovered(draft).then(() => this.#finish(draft, from, own))
+      : this.#finish(draft, from, own);
+  }
+
+  /** The first entry that some actor needs, with the snapshots of this batch. */
+  #neededBy({ snapshots }: Draft): number {
+    return this.#index.firstNeededByAny(new Map(snapshots.map(([actor, seq]) => [actor as ActorId, seq])));
+  }
+
+  /** A log that was scanned does not know which entries stored snapshots have made needless. Before a trim is held back
+   *  for an actor, its snapshot is looked at. */
+  async #forgetCovered({ trimWished }: Draft): Promise<void> {
+    for (const actor of this.#index.actorsBelow(trimWished))
+      for (const [, seq] of await this.storedSnapshots([actor])) this.#index.forgetTail(actor, seq);
+  }
+
+  #finish(draft: Draft, from: Position, own: boolean): Promise<readonly StoreOp[]> | readonly StoreOp[] {
+    // An actor whose snapshot did not arrive keeps its entries, and the log its length, until one does.
+    if (draft.trimWished > 0)
+      draft.trimThrough = Math.max(draft.trimThrough, Math.min(draft.trimWished, this.#neededBy(draft) - 1));
     const trim = this.#draftTrim(draft);
     this.#nextHead = draft.head;
     this.#prepared = draft;
@@ -564,7 +607,13 @@ export class SlotLog implements CommitSink {
     this.#head = this.#nextHead;
     for (const { chunk, lastSeqs } of this.#prepared.chunks) this.#index.add(chunk, lastSeqs);
     for (const [actor, seq] of this.#prepared.snapshots) this.#index.forgetTail(actor as ActorId, seq);
-    this.#prepared = { chunks: [], snapshots: [] };
+    for (const { seq, side } of this.#prepared.effects) {
+      for (const op of side) {
+        if ("drop" in op) this.#index.forgetTail(op.drop, seq);
+        else if ("split" in op) this.#onSplit(op.split as SlotId);
+      }
+    }
+    this.#prepared = { chunks: [], snapshots: [], effects: [] };
     if (this.#head.baseSeq > baseSeq) this.#index.forgetThrough(this.#head.baseSeq);
     this.onDurable?.();
   }
@@ -589,13 +638,11 @@ export class SlotLog implements CommitSink {
     switch (pending.type) {
       case "entry":
         this.#mayWrite(draft.head, pending.epoch);
+        if (pending.seq !== draft.head.lastSeq + draft.payloads.length + 1)
+          throw this.#fenced(pending.epoch, draft.head.fence);
         draft.payloads.push(pending.payload);
-        draft.lastSeqs.set(pending.actor, draft.head.lastSeq + draft.payloads.length);
-        draft.effects.push({
-          actor: pending.actor,
-          seq: draft.head.lastSeq + draft.payloads.length,
-          side: pending.side,
-        });
+        draft.lastSeqs.set(pending.actor, pending.seq);
+        draft.effects.push({ actor: pending.actor, seq: pending.seq, side: pending.side });
         return;
       case "snapshot":
         this.#mayWrite(draft.head, pending.epoch);
@@ -667,11 +714,7 @@ export class SlotLog implements CommitSink {
     }
     draft.chunks.push(...added);
     draft.effects.push(...effects);
-    // An actor whose snapshot did not arrive keeps its entries, and the log its length, until one does.
-    if (trim > draft.trimThrough) {
-      const needed = this.#index.firstNeededByAny() - 1;
-      draft.trimThrough = Math.max(draft.trimThrough, Math.min(trim, needed, head.lastSeq));
-    }
+    draft.trimWished = Math.max(draft.trimWished, Math.min(trim, head.lastSeq));
     draft.head = { ...head, lastEpoch, lastSeq, lastChecksum, continues: epoch };
   }
 

@@ -25,8 +25,23 @@ const etcd = findEtcd();
 
 let lastPrefix = 0;
 const nextPrefix = (): string => `/plexus-${(lastPrefix += 1)}/`;
-const connectTo = (endpoints: readonly string[], prefix: string): EtcdDirectory =>
-  createEtcdDirectory({ endpoints, prefix, clock, log, limits });
+/** What a test opened: closed after it, also when it fails. */
+let opened: { close(): void | Promise<void> }[] = [];
+const connectTo = (endpoints: readonly string[], prefix: string): EtcdDirectory => {
+  const directory = createEtcdDirectory({ endpoints, prefix, clock, log, limits });
+  opened.push(directory);
+  return directory;
+};
+const cableTo = async (endpoint: string): Promise<Cable> => {
+  const cable = await layCable(endpoint);
+  opened.push(cable);
+  return cable;
+};
+const closeAll = async (): Promise<void> => {
+  const closing = opened;
+  opened = [];
+  for (const one of closing) await one.close();
+};
 
 if ("missing" in etcd) {
   describe("the directory in etcd", () => {
@@ -40,6 +55,7 @@ if ("missing" in etcd) {
       cluster = await startEtcd(etcd.path, 1);
     });
     after(() => cluster.stop());
+    afterEach(closeAll);
 
     directoryConformance("in etcd", () => {
       const prefix = nextPrefix();
@@ -47,7 +63,7 @@ if ("missing" in etcd) {
       let cable: Cable;
       return {
         open: async (clients) => {
-          cable = await layCable(cluster.endpoints[0] as string);
+          cable = await cableTo(cluster.endpoints[0] as string);
           for (let index = 1; index <= clients; index += 1)
             open.push(connectTo(index === clients ? [cable.endpoint] : cluster.endpoints, prefix));
           return open;
@@ -57,16 +73,13 @@ if ("missing" in etcd) {
           await meanwhile();
           cable.mend();
         },
-        end: async () => {
-          for (const directory of open) directory.close();
-          await cable.close();
-        },
+        end: closeAll,
       };
     });
 
     it("reads everything anew when what a watcher missed was compacted away", async () => {
       const prefix = nextPrefix();
-      const cable = await layCable(cluster.endpoints[0] as string);
+      const cable = await cableTo(cluster.endpoints[0] as string);
       const near = connectTo(cluster.endpoints, prefix);
       const far = connectTo([cable.endpoint], prefix);
       const watching = new Watching();
@@ -82,9 +95,6 @@ if ("missing" in etcd) {
       cable.mend();
       await watching.until(() => watching.current);
       expect([...watching.rows.values()]).to.deep.equal([row]);
-      near.close();
-      far.close();
-      await cable.close();
     });
 
     it("lets a change fail that was prepared before the rows were moved here, and moves a cluster while it runs", async () => {
@@ -92,12 +102,7 @@ if ("missing" in etcd) {
       const store = new MemoryStore();
       const embedded = createEmbeddedDirectory({ store });
       const prefix = nextPrefix();
-      const opened: EtcdDirectory[] = [];
-      const connect = ({ endpoints, prefix: at }: DirectoryHome): EtcdDirectory => {
-        const directory = connectTo(endpoints, at);
-        opened.push(directory);
-        return directory;
-      };
+      const connect = ({ endpoints, prefix: at }: DirectoryHome): EtcdDirectory => connectTo(endpoints, at);
       serveDirectory(links.exchange("keeper"), embedded);
       const keeper = createSwitchingDirectory(embedded);
       embedded.onMoved((home) => keeper.switchTo(connect(home)));
@@ -157,12 +162,11 @@ if ("missing" in etcd) {
       expect((await stranger.compareAndSet("policy", 1, 0)).applied).to.equal(true);
       const reopened = createEmbeddedDirectory({ store });
       expect(await codeOf(reopened.list(""))).to.equal("DIRECTORY_MOVED");
-      for (const directory of opened) directory.close();
     });
 
     it("serves nobody while it is being filled, and takes the same rows again after a failure", async () => {
       const prefix = nextPrefix();
-      const cable = await layCable(cluster.endpoints[0] as string);
+      const cable = await cableTo(cluster.endpoints[0] as string);
       const target = connectTo([cable.endpoint], prefix);
       const rows = Array.from({ length: 250 }, (_, index) => ({
         key: `slot/chat/${index}`,
@@ -188,9 +192,8 @@ if ("missing" in etcd) {
       await target.fill("keeper", [], 1_001);
       expect(await reader.list("")).to.have.length(249);
       for (const row of await reader.list("slot/")) expect(row.revision).to.be.greaterThan(1_001);
-      target.close();
-      reader.close();
-      await cable.close();
+      // As high as the last revision before the move, and of a row that is gone: not the same as never having been.
+      expect((await reader.compareAndSet("slot/chat/0", "late", 1_001)).applied).to.equal(false);
     });
   });
 
@@ -214,7 +217,7 @@ if ("missing" in etcd) {
     });
     afterEach(async function () {
       this.timeout(30_000);
-      for (const directory of directories) directory.close();
+      await closeAll();
       await cluster.stop();
     });
 

@@ -298,6 +298,12 @@ class ClusterSimulation implements Gates {
     for (const { follower } of this.#followers) if (!follower.upToDate()) facts.push(follower.describe());
     for (const machine of this.#machines.values()) {
       const status = { slots: machine.peer?.replication.status(), kernel: machine.peer?.kernel.status() };
+      for (const { record, revision } of machine.peer?.table.rows() ?? []) {
+        const truth = JSON.stringify(this.#watch.records.get(record.slot));
+        if (truth !== JSON.stringify(record))
+          this.#world.note(() => `${machine.node} believes ${JSON.stringify(record)} @${revision}, it is ${truth}`);
+      }
+      this.#world.note(() => `${machine.node}: table current ${String(machine.peer?.table.current)}, peers ${machine.peer?.exchange.peers().join(",")}`); // prettier-ignore
       this.#world.note(() => `${machine.node}: ready ${machine.ready} ${JSON.stringify(status)}`);
       if (!machine.ready && !machine.gone) facts.push(`${machine.node} has not started`);
     }
