@@ -1,7 +1,11 @@
 import { Compile } from "typebox/compile";
 import { failureOf, PlexusError, type Result } from "../../protocols/index.ts";
-import { directoryAnswers, type DirectoryWireChange, type DirectoryWireRow } from "../../protocols/mesh/directory.ts";
-import type { MeshBody } from "../../protocols/mesh/index.ts";
+import {
+  directoryAnswers,
+  type DirectoryWireChange,
+  type DirectoryWireRow,
+  type MeshBody,
+} from "../../protocols/mesh/index.ts";
 import type { Exchange } from "../exchange.ts";
 import type { Clock, Directory, DirectoryRow, DirectoryWatcher, NodeId } from "../ports.ts";
 import { directoryLimits, type DirectoryLimits } from "./limits.ts";

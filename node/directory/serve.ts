@@ -1,5 +1,5 @@
 import { decode, encode, failure, failureOf, ok, PlexusError, refused, type Result } from "../../protocols/index.ts";
-import type { DirectoryWireChange, DirectoryWireRow } from "../../protocols/mesh/directory.ts";
+import type { DirectoryWireChange, DirectoryWireRow } from "../../protocols/mesh/index.ts";
 import type { Exchange } from "../exchange.ts";
 import type { Directory, DirectoryRow, NodeId } from "../ports.ts";
 import { directoryLimits, type DirectoryLimits } from "./limits.ts";

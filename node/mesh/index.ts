@@ -104,7 +104,7 @@ export async function startMesh(options: MeshOptions): Promise<Mesh> {
     listen: [listenAddress(options.listen.host, options.listen.port)],
     ...(options.announce === undefined ? {} : { announce: options.announce }),
     gater: gate.gater,
-    mdns: options.mdns,
+    ...(options.mdns ? { found: (peer: string, addresses: readonly string[]) => discovered(peer, addresses) } : {}),
     limits,
   });
   const self = {
@@ -127,15 +127,14 @@ export async function startMesh(options: MeshOptions): Promise<Mesh> {
     addressesOf: (peer) => [...(known.get(peer) ?? []), ...(found.get(peer) ?? [])],
   });
 
+  // Anyone can announce anything on a local network; only members are worth remembering.
+  const discovered = (peer: string, addresses: readonly string[]): void => {
+    if (!pairs.isMember(peer)) return;
+    found.set(peer, addresses.slice(0, limits.addressesMax));
+    pairs.discovered(peer);
+  };
   swarm.addEventListener("connection:open", ({ detail }) => gate.opened(detail));
   swarm.addEventListener("connection:close", ({ detail }) => gate.closed(detail));
-  swarm.addEventListener("peer:discovery", ({ detail }) => {
-    const peer = detail.id.toString();
-    // Anyone can announce anything on a local network; only members are worth remembering.
-    if (!pairs.isMember(peer)) return;
-    found.set(peer, detail.multiaddrs.slice(0, limits.addressesMax).map(String));
-    pairs.discovered(peer);
-  });
   // Two, so that one too many is seen and answered for, instead of being reset in silence.
   const streams = { maxInboundStreams: 2, maxOutboundStreams: 1 };
   await swarm.handle(channelProtocols.control, (stream, on) => pairs.acceptControl(stream, on), streams);

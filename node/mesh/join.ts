@@ -193,7 +193,6 @@ export async function joinCluster(options: JoinOptions): Promise<Result<Joined>>
       denyDialPeer: (peer) => peer.toString() !== invitation.peer,
       denyInboundEncryptedConnection: () => true,
     },
-    mdns: false,
     limits,
   });
   try {

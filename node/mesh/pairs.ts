@@ -64,7 +64,6 @@ export class Pairs {
   /** The link that began on a connection. */
   readonly #byControl = new WeakMap<Connection, Link>();
   readonly #links: LinkListener;
-  /** Bound once: given to the links' options. */
   #listener: TransportListener | undefined;
   #dialsUnderWay = 0;
   #stopped = false;
@@ -385,8 +384,13 @@ export class Pairs {
     let nextMs = Infinity;
     for (const pair of this.#pairs.values()) {
       if (!this.#lacksLink(pair) || pair.dialling) continue;
-      if (pair.dueAtMs > nowMs) nextMs = Math.min(nextMs, pair.dueAtMs);
-      else if (this.#dialsUnderWay < limits.dialsAtOnce) void this.#dial(pair);
+      if (pair.dueAtMs > nowMs) {
+        nextMs = Math.min(nextMs, pair.dueAtMs);
+        continue;
+      }
+      // Without an address there is nothing to try before one is learnt, which is told.
+      const addresses = this.#dialsUnderWay < limits.dialsAtOnce ? this.#addresses(pair) : [];
+      if (addresses.length > 0) void this.#dial(pair, addresses);
     }
     if (nextMs < Infinity) this.#cancelTimer = clock.after(nextMs - nowMs, () => this.#dialDue());
   }
@@ -395,14 +399,14 @@ export class Pairs {
     return pair.established === undefined && pair.candidate === undefined;
   }
 
-  async #dial(pair: Pair): Promise<void> {
+  async #dial(pair: Pair, addresses: Multiaddr[]): Promise<void> {
     const { clock, limits } = this.#options;
     const aborted = new AbortController();
     const cancel = clock.after(limits.dialTimeoutMs, () => aborted.abort());
     pair.dialling = true;
     this.#dialsUnderWay += 1;
     try {
-      await this.#attempt(pair, aborted.signal);
+      await this.#attempt(pair, addresses, aborted.signal);
     } catch (error) {
       if (this.#lacksLink(pair)) {
         pair.failures += 1;
@@ -419,10 +423,8 @@ export class Pairs {
   }
 
   /** One attempt, from the first connection to `ready`. A link that ends on the way says why itself. */
-  async #attempt(pair: Pair, signal: AbortSignal): Promise<void> {
+  async #attempt(pair: Pair, addresses: Multiaddr[], signal: AbortSignal): Promise<void> {
     const { swarm, gate, random, self } = this.#options;
-    const addresses = this.#addresses(pair);
-    if (addresses.length === 0) throw new Error("no address is known");
     const first = await swarm.dial(addresses, { force: true, signal });
     gate.claimed(first);
     if (this.#stopped || this.#byPeer.get(pair.member.peer) !== pair || !this.#lacksLink(pair)) {

@@ -3,8 +3,18 @@
 import { isIP } from "node:net";
 import { noise } from "@chainsafe/libp2p-noise";
 import { yamux } from "@chainsafe/libp2p-yamux";
-import type { ComponentLogger, Connection, ConnectionGater, Libp2p, Logger, PrivateKey } from "@libp2p/interface";
-import { mdns } from "@libp2p/mdns";
+import {
+  start,
+  stop,
+  type ComponentLogger,
+  type Connection,
+  type ConnectionGater,
+  type Libp2p,
+  type Logger,
+  type PrivateKey,
+  type Startable,
+} from "@libp2p/interface";
+import { mdns, type MulticastDNSComponents } from "@libp2p/mdns";
 import { tcp } from "@libp2p/tcp";
 import { createLibp2p } from "libp2p";
 import { failure, PlexusError } from "../../protocols/index.ts";
@@ -37,13 +47,24 @@ export function listenAddress(host: string, port: number): string {
   return `/ip${family}/${address}/tcp/${port}`;
 }
 
+/** Looks around by mDNS. Not as libp2p's own peer discovery, which would keep every stranger that ever announced itself,
+ *  and tell of each peer only once. */
+const lookout =
+  (found: (peer: string, addresses: readonly string[]) => void) =>
+  (components: MulticastDNSComponents): Startable => {
+    const discovery = mdns({ serviceTag: "_plexus._udp.local" })(components);
+    discovery.addEventListener("peer", ({ detail }) => found(detail.id.toString(), detail.multiaddrs.map(String)));
+    return { start: () => start(discovery), stop: () => stop(discovery) };
+  };
+
 /** Makes libp2p, which does nothing before `startSwarm`. */
 export function createSwarm(options: {
   readonly key: PrivateKey;
   readonly listen: readonly string[];
   readonly announce?: readonly string[];
   readonly gater: ConnectionGater;
-  readonly mdns: boolean;
+  /** Set: members are looked for on the local network, and whoever answers is told of. */
+  readonly found?: (peer: string, addresses: readonly string[]) => void;
   readonly limits: MeshLimits;
 }): Promise<Libp2p> {
   const { limits } = options;
@@ -87,7 +108,7 @@ export function createSwarm(options: {
       outboundStreamProtocolNegotiationTimeout: limits.handshakeTimeoutMs,
       connectionCloseTimeout: limits.closeTimeoutMs,
     },
-    ...(options.mdns ? { peerDiscovery: [mdns({ serviceTag: "_plexus._udp.local" })] } : {}),
+    ...(options.found === undefined ? {} : { services: { lookout: lookout(options.found) } }),
     logger: silentLogger,
   });
 }

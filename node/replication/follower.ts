@@ -49,6 +49,8 @@ export class Follower {
   #waitingSinceMs: number | undefined;
   #asking = false;
   #pumping = false;
+  #sendingSnapshots = false;
+  #sendings = 0;
   #ended = false;
   readonly #ports: FollowerPorts;
   /** Actors whose entries it was sent from disk: it gets their stored snapshots too, without which it could not trim. */
@@ -171,6 +173,7 @@ export class Follower {
 
   /** Sends what the disk has and it has not, then joins the stream. */
   pump(): void {
+    if (this.state === "streaming" && this.#fed.size > 0) void this.#sendSnapshots();
     if (this.#pumping || !this.#mayFeed || this.state !== "behind") return;
     this.#pumping = true;
     this.#pump().then(
@@ -248,6 +251,8 @@ export class Follower {
   async giveSnapshot(actor: ActorId): Promise<void> {
     const { log, exchange, epoch, limits } = this.#ports;
     for (const [name, seq, sealed] of await log.storedSnapshots([actor])) {
+      this.#sendings += 1;
+      const sending = this.#sendings;
       for (let offset = 0; offset < sealed.length; offset += limits.partBytesMax) {
         if (this.#ended || this.standing === undefined || this.state !== "streaming")
           throw new PlexusError(failure("SLOT_UNAVAILABLE", { slot: log.slot, because: "a replica is behind" }));
@@ -257,6 +262,7 @@ export class Follower {
           incarnation: this.standing.incarnation,
           actor: name,
           seq,
+          sending,
           data: sealed.subarray(offset, offset + limits.partBytesMax),
           last: offset + limits.partBytesMax >= sealed.length,
         };
@@ -269,12 +275,18 @@ export class Follower {
   /** A copy that was fed from disk has all entries, but not the snapshots made meanwhile. When this fails, the actor's
    *  entries stay in the copy's log for longer, no more. */
   async #sendSnapshots(): Promise<void> {
-    const actors = [...this.#fed];
-    this.#fed.clear();
+    if (this.#sendingSnapshots) return;
+    this.#sendingSnapshots = true;
     try {
-      for (const actor of actors) await this.giveSnapshot(actor);
+      for (const actor of this.#fed) {
+        await this.giveSnapshot(actor);
+        this.#fed.delete(actor);
+      }
     } catch (error) {
+      // Tried again with the next batch.
       if (!(error instanceof PlexusError)) throw error;
+    } finally {
+      this.#sendingSnapshots = false;
     }
   }
 
@@ -295,7 +307,6 @@ export class Follower {
     if (!exchange.send(this.node, "replica.append", body)) return false;
     for (const [actor, , sealed] of piece.snapshots)
       if (sealed.length > limits.inlineSnapshotBytesMax) this.#fed.add(actor as ActorId);
-    if (this.#fed.size > 0 && this.state === "streaming") clock.soon(() => void this.#sendSnapshots());
     const bytes = 200 + piece.chunks.reduce((sum, [, chunk]) => sum + chunk.length, 0);
     const seq =
       piece.chunks.length === 0 ? piece.from.seq : Math.max(piece.from.seq + 1, piece.chunks.at(-1)?.[0] ?? 0);

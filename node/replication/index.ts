@@ -86,6 +86,8 @@ export function createReplication(ports: ReplicationPorts): Replication {
   const opening = new Map<SlotId, Promise<Ownership>>();
   /** Copies that cannot be read, and why: they step out of the set before anything is thrown away. */
   const damaged = new Map<SlotId, Failure>();
+  /** Slots that this node owns and could not go on with: tried again, or given away. */
+  const failing = new Map<SlotId, Failure>();
   const confirmations = createConfirmations({ exchange, clock, limits });
   /** Peers that were up since this node started: one that is not any more is gone, one never seen may be on its way. */
   const seenUp = new Set<NodeId>();
@@ -93,6 +95,7 @@ export function createReplication(ports: ReplicationPorts): Replication {
     for (const { node: name } of membership.members().members) if (membership.isUp(name)) seenUp.add(name);
   };
   let transfers = 0;
+  let ticks = 0;
   let stopping = false;
   let started = false;
   let stopTicking: (() => void) | undefined;
@@ -145,7 +148,7 @@ export function createReplication(ports: ReplicationPorts): Replication {
       slots.delete(ownership.slot);
       meter.count("slots_ended", 1, { code: error.code });
       served.ended?.(error);
-      if (error.code !== "MOVED" && error.code !== "FENCED") void giveAway(ownership, error);
+      if (error.code !== "MOVED" && error.code !== "FENCED") void giveAway(ownership.slot, error);
     },
   };
 
@@ -204,8 +207,7 @@ export function createReplication(ports: ReplicationPorts): Replication {
       return slotLog.failed === undefined ? slotLog : await journal.reopen(slot);
     } catch (error) {
       if (failureOf(error).code === "DATA_DAMAGED") {
-        damaged.set(slot, failureOf(error));
-        void heal(slot);
+        onDamage(slot, failureOf(error));
       }
       throw error;
     }
@@ -214,7 +216,15 @@ export function createReplication(ports: ReplicationPorts): Replication {
   async function openOnce(slot: SlotId): Promise<Ownership> {
     const present = slots.get(slot)?.ownership;
     if (present) return present;
-    const under = opening.get(slot) ?? takeUp(slot).finally(() => opening.delete(slot));
+    const under =
+      opening.get(slot) ??
+      takeUp(slot)
+        .catch((error: unknown) => {
+          const { code } = failureOf(error);
+          if (code === "APPEND_FAILED" || code === "DATA_DAMAGED") void giveAway(slot, failureOf(error));
+          throw error;
+        })
+        .finally(() => opening.delete(slot));
     opening.set(slot, under);
     return await under;
   }
@@ -233,19 +243,24 @@ export function createReplication(ports: ReplicationPorts): Replication {
 
   /** The disk or the data here failed: somebody else goes on. The last copy is never given up: then the slot stops here
    *  and says so. */
-  async function giveAway({ slot, record }: Ownership, error: Failure): Promise<void> {
-    const broken = error.code === "DATA_DAMAGED";
-    if (broken) damaged.set(slot, error);
-    const row = table.get(slot);
-    if (row === undefined || row.record.owner !== node || row.record.epoch !== record.epoch) return;
+  async function giveAway(slot: SlotId, error: Failure): Promise<void> {
+    if (error.code === "DATA_DAMAGED") {
+      onDamage(slot, error);
+      return;
+    }
+    failing.set(slot, error);
+    const row = await readSlot(directory, slot).catch(() => undefined);
+    if (row === undefined) return;
+    if (row.record.owner !== node || slots.has(slot)) {
+      failing.delete(slot);
+      return;
+    }
     const owner = successor(row.record);
     if (owner === undefined) return;
-    const inSync = broken ? row.record.inSync.filter((name) => name !== node) : row.record.inSync;
-    const next = { ...row.record, epoch: row.record.epoch + 1, owner, inSync };
+    const next = { ...row.record, epoch: row.record.epoch + 1, owner };
     const changed = await changeSlot(directory, next, row.revision).catch(() => undefined);
     if (changed?.row) table.learn(changed.row);
     log.warn("slot.given", { slot, to: owner, because: error.code, applied: changed?.applied ?? false });
-    if (broken) void heal(slot);
   }
 
   /** Throws a damaged copy away once nobody counts on it: with the directory's epoch as the fence (R6). Its owner then
@@ -257,9 +272,10 @@ export function createReplication(ports: ReplicationPorts): Replication {
       const owner = successor(row.record);
       if (owner === undefined) return;
       const inSync = row.record.inSync.filter((name) => name !== node);
-      await changeSlot(directory, { ...row.record, epoch: row.record.epoch + 1, owner, inSync }, row.revision).catch(
-        () => undefined,
-      );
+      const next = { ...row.record, epoch: row.record.epoch + 1, owner, inSync };
+      const changed = await changeSlot(directory, next, row.revision).catch(() => undefined);
+      if (changed?.row) table.learn(changed.row);
+      log.warn("slot.given", { slot, to: owner, because: "DATA_DAMAGED", applied: changed?.applied ?? false });
       return;
     }
     if (row.record.inSync.includes(node)) return; // its owner removes it, because it does not answer for the slot
@@ -303,6 +319,12 @@ export function createReplication(ports: ReplicationPorts): Replication {
   const tickLater = (): void => {
     stopTicking = clock.after(limits.tickIntervalMs, () => {
       for (const { ownership } of slots.values()) ownership.tick();
+      ticks += 1;
+      // Nobody may have been there to take it over when the damage was found.
+      if (ticks % limits.ticksPerHealing === 0) {
+        for (const slot of damaged.keys()) void heal(slot);
+        for (const [slot, error] of failing) void giveAway(slot, error);
+      }
       tickLater();
     });
   };

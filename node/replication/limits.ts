@@ -4,6 +4,8 @@ export const replicationLimits = {
   replicaTimeoutMs: 1_500,
   /** How often what is overdue is looked at, and an unknown outcome asked for again. */
   tickIntervalMs: 50,
+  /** How many of these pass between two tries to get rid of a damaged copy. */
+  ticksPerHealing: 20,
   /** A question to a replica. It is asked again, or the replica removed. */
   queryTimeoutMs: 1_000,
   /** A compare-and-set whose outcome is not known is sent again after this. */

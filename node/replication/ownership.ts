@@ -231,6 +231,8 @@ export class Ownership implements ServedLog {
         this.append(draft, (error) => (error ? reject(new PlexusError(error)) : resolve()));
       });
     // A copy makes the new slot of what it has itself: so everybody has the snapshot before the entry comes.
+    const { view } = await this.#log.cut(); // behind the snapshot that the kernel has just made
+    await view.close();
     const holders = this.#holders();
     for (const { follower } of holders) await follower.giveSnapshot(actor);
     await entry([{ split: actor }]);

@@ -161,14 +161,14 @@ export function serveReplicas(ports: ReplicaPorts): { readonly drop: (slot: Slot
   );
 
   exchange.on("replica.snapshot", (body, from) => {
-    const whole = assemble(`${from} ${body.slot} ${body.actor} ${body.seq}`, body);
+    const whole = assemble(`${from} ${body.slot} ${body.sending}`, body);
     if (!whole.ok) return whole;
-    if (whole.value === undefined) return ok(null);
+    const sealed = whole.value;
+    if (sealed === undefined) return ok(null);
     return changing(body, (slotLog) => {
-      const snapshots: [string, number, Uint8Array][] = [[body.actor as ActorId, body.seq, whole.value as Uint8Array]];
-      const piece = { from: slotLog.position, chunks: [], snapshots, trim: 0 };
+      const copy = { actor: body.actor as ActorId, seq: body.seq, sealed };
       return new Promise((resolve) => {
-        slotLog.apply(body.epoch, piece, (error) => resolve(error ? refused(error) : ok(null)));
+        slotLog.applySnapshot(body.epoch, copy, (error) => resolve(error ? refused(error) : ok(null)));
       });
     });
   });

@@ -93,6 +93,11 @@ export class LogIndex {
     return this.#tails.get(actor)?.[0]?.firstSeq ?? Infinity;
   }
 
+  /** The last entry that an actor's state needs; 0 when its snapshot is enough. */
+  lastNeeded(actor: ActorId): number {
+    return this.#tails.get(actor)?.at(-1)?.lastSeq ?? 0;
+  }
+
   /** The first entry that any actor's state may need, if the actors of `beyond` have snapshots through those seqs. */
   firstNeededByAny(beyond: ReadonlyMap<ActorId, number> = new Map()): number {
     let first = Infinity;

@@ -76,6 +76,7 @@ type Pending =
   | { readonly type: "snapshot"; readonly epoch: number; readonly actor: ActorId; readonly seq: number; readonly sealed: Uint8Array } // prettier-ignore
   | { readonly type: "trim"; readonly epoch: number; readonly throughSeq: number }
   | { readonly type: "piece"; readonly epoch: number; readonly piece: Piece }
+  | { readonly type: "copied"; readonly epoch: number; readonly actor: ActorId; readonly seq: number; readonly sealed: Uint8Array } // prettier-ignore
   | { readonly type: "head"; change(head: Head): Head }
   | { readonly type: "rows"; readonly incarnation: number; readonly ops: readonly StoreOp[] };
 
@@ -98,6 +99,8 @@ interface Draft {
   trimThrough: number;
   /** What an owner trimmed; here it depends on the snapshots that have arrived. */
   trimWished: number;
+  /** It holds pieces of another owner. */
+  copies: boolean;
 }
 
 export class SlotLog implements CommitSink {
@@ -116,7 +119,12 @@ export class SlotLog implements CommitSink {
   #nextHead: Head;
   #lastSeq: number;
   #broken: Failure | undefined;
-  #prepared: Pick<Draft, "chunks" | "snapshots" | "effects"> = { chunks: [], snapshots: [], effects: [] };
+  #prepared: Pick<Draft, "chunks" | "snapshots" | "effects" | "copies"> = {
+    chunks: [],
+    snapshots: [],
+    effects: [],
+    copies: false,
+  };
 
   /** A slot was made behind the back of whoever has its log open. */
   readonly #onSplit: (slot: SlotId) => void;
@@ -320,6 +328,15 @@ export class SlotLog implements CommitSink {
   apply(epoch: number, piece: Piece, done: (error: Failure | undefined) => void): void {
     const bytes = piece.chunks.reduce((sum, [, chunk]) => sum + chunk.length, 0);
     this.#submit({ type: "piece", epoch, piece }, bytes, done);
+  }
+
+  /** Stores a snapshot that came apart from its entries. `done` with LOG_GAP: they are not here yet. */
+  applySnapshot(
+    epoch: number,
+    copy: { readonly actor: ActorId; readonly seq: number; readonly sealed: Uint8Array },
+    done: (error: Failure | undefined) => void,
+  ): void {
+    this.#submit({ type: "copied", epoch, ...copy }, copy.sealed.length, done);
   }
 
   /** Forgets the log for a transfer: a new incarnation, which holds nothing that counts until `finish`. */
@@ -559,6 +576,7 @@ export class SlotLog implements CommitSink {
       shipped: [],
       trimThrough: 0,
       trimWished: 0,
+      copies: false,
     };
     let own = false;
     for (const item of items as readonly LogItem[]) {
@@ -605,6 +623,8 @@ export class SlotLog implements CommitSink {
   committed(): void {
     const { baseSeq } = this.#head;
     this.#head = this.#nextHead;
+    // What others wrote: nothing of this node's own is under way then.
+    if (this.#prepared.copies) this.#lastSeq = this.#head.lastSeq;
     for (const { chunk, lastSeqs } of this.#prepared.chunks) this.#index.add(chunk, lastSeqs);
     for (const [actor, seq] of this.#prepared.snapshots) this.#index.forgetTail(actor as ActorId, seq);
     for (const { seq, side } of this.#prepared.effects) {
@@ -613,7 +633,7 @@ export class SlotLog implements CommitSink {
         else if ("split" in op) this.#onSplit(op.split as SlotId);
       }
     }
-    this.#prepared = { chunks: [], snapshots: [], effects: [] };
+    this.#prepared = { chunks: [], snapshots: [], effects: [], copies: false };
     if (this.#head.baseSeq > baseSeq) this.#index.forgetThrough(this.#head.baseSeq);
     this.onDurable?.();
   }
@@ -657,6 +677,12 @@ export class SlotLog implements CommitSink {
         this.#closeChunk(draft);
         this.#draftPiece(draft, pending.epoch, pending.piece);
         return;
+      case "copied":
+        this.#mayWrite(draft.head, pending.epoch);
+        if (pending.seq > draft.head.lastSeq)
+          throw new PlexusError(failure("LOG_GAP", { slot: this.slot, because: "a snapshot of what is not here" }));
+        this.#draftCopied(draft, [pending.actor, pending.seq, pending.sealed], draft.chunks);
+        return;
       case "head":
         this.#closeChunk(draft);
         draft.head = pending.change(draft.head);
@@ -693,29 +719,45 @@ export class SlotLog implements CommitSink {
       if (read.damage || last === undefined) throw gap(read.damage?.reason ?? "an empty chunk");
       const chunk = { firstSeq, before: lastChecksum, epoch: last.epoch, bytes: bytes.length };
       added.push({ chunk, lastSeqs: new Map(read.entries.map((entry) => [entry.actor, entry.seq])) });
-      for (const { actor, seq, side } of read.entries) effects.push({ actor, seq, side });
+      for (const { actor, seq, side } of read.entries) {
+        effects.push({ actor, seq, side });
+        // A slot that is split off is made of the snapshot: without it, it would begin empty.
+        const splits = side.some((op) => "split" in op);
+        const covered = Math.max(0, ...snapshots.filter(([other]) => other === actor).map(([, at]) => at));
+        const needed = effects.findLast((effect) => effect.actor === actor && effect.seq < seq)?.seq ?? 0;
+        if (splits && Math.max(needed, this.#index.lastNeeded(actor)) > covered) throw gap("a snapshot is missing");
+      }
       lastSeq += read.entries.length;
       lastEpoch = last.epoch;
       lastChecksum = read.checksum;
     }
     for (const [firstSeq, bytes] of fresh)
       draft.ops.push({ type: "put", key: logKey(this.slot, firstSeq), value: bytes });
-    const firstNeeded = (actor: ActorId): number =>
-      [...draft.chunks, ...added].reduce(
-        (first, { chunk, lastSeqs }) => (lastSeqs.has(actor) ? Math.min(first, chunk.firstSeq) : first),
-        this.#index.firstNeeded(actor),
-      );
-    for (const [actor, seq, sealed] of snapshots) {
-      // One that makes nothing needless is older than the one that is here, or comes twice.
-      const newer = draft.snapshots.some(([other, otherSeq]) => other === actor && otherSeq >= seq);
-      if (seq > lastSeq || newer || firstNeeded(actor as ActorId) > seq) continue;
-      draft.ops.push({ type: "put", key: snapshotKey(this.slot, actor as ActorId), value: sealed });
-      draft.snapshots.push([actor, seq, sealed]);
-    }
+    for (const copied of snapshots)
+      if (copied[1] <= lastSeq) this.#draftCopied(draft, copied, [...draft.chunks, ...added]);
     draft.chunks.push(...added);
     draft.effects.push(...effects);
+    draft.copies = true;
     draft.trimWished = Math.max(draft.trimWished, Math.min(trim, head.lastSeq));
     draft.head = { ...head, lastEpoch, lastSeq, lastChecksum, continues: epoch };
+  }
+
+  /** Adds a snapshot that an owner made, unless it makes nothing needless: then it is older than the one that is here, or
+   *  comes twice. */
+  #draftCopied(
+    draft: Draft,
+    [name, seq, sealed]: readonly [actor: string, seq: number, sealed: Uint8Array],
+    chunks: Draft["chunks"],
+  ): void {
+    const actor = name as ActorId;
+    const firstNeeded = chunks.reduce(
+      (first, { chunk, lastSeqs }) => (lastSeqs.has(actor) ? Math.min(first, chunk.firstSeq) : first),
+      this.#index.firstNeeded(actor),
+    );
+    const newer = draft.snapshots.some(([other, otherSeq]) => other === actor && otherSeq >= seq);
+    if (newer || firstNeeded > seq) return;
+    draft.ops.push({ type: "put", key: snapshotKey(this.slot, actor), value: sealed });
+    draft.snapshots.push([actor, seq, sealed]);
   }
 
   /** Makes one chunk of the entries so far. */

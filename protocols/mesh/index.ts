@@ -9,6 +9,7 @@ import { replicationMessages } from "./replication.ts";
 import { routingMessages } from "./routing.ts";
 
 export type { Channel } from "./channel.ts";
+export { directoryAnswers, type DirectoryWireChange, type DirectoryWireRow } from "./directory.ts";
 export type { MeshMessage } from "./parts.ts";
 export type { Standing } from "./replication.ts";
 

@@ -50,6 +50,8 @@ export const replicationMessages = {
     incarnation: count,
     actor: Type.String({ maxLength: 200 }),
     seq: count,
+    /** Tells the parts of one sending from those of another. */
+    sending: count,
     data: bytes,
     last: Type.Boolean(),
   }),

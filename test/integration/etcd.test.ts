@@ -164,6 +164,23 @@ if ("missing" in etcd) {
       expect(await codeOf(reopened.list(""))).to.equal("DIRECTORY_MOVED");
     });
 
+    it("is filled by the last that began: what another still sends does nothing", async () => {
+      const prefix = nextPrefix();
+      const [first, second] = [connectTo(cluster.endpoints, prefix), connectTo(cluster.endpoints, prefix)];
+      let other: Promise<void> | undefined;
+      const rows = Array.from({ length: 3_000 }, (_, index) => ({
+        key: `slot/chat/${index}`,
+        get value() {
+          if (index === 150) other = second.fill("keeper", [{ key: "policy", value: "second", revision: 8 }], 8);
+          return "first";
+        },
+        revision: 7,
+      }));
+      expect(await codeOf(first.fill("keeper", rows, 7))).to.equal("DIRECTORY_UNAVAILABLE");
+      await other;
+      expect((await first.list("")).map(({ value }) => value)).to.deep.equal(["second"]);
+    });
+
     it("serves nobody while it is being filled, and takes the same rows again after a failure", async () => {
       const prefix = nextPrefix();
       const cable = await cableTo(cluster.endpoints[0] as string);

@@ -24,7 +24,7 @@ const named: readonly Named[] = page.split("\n").flatMap((line) => {
 function declares(source: string, name: string): boolean {
   const escaped = name.replace("#", "\\#");
   const asFunction = new RegExp(`^\\s*(?:export )?(?:async )?function ${escaped}\\b`, "m");
-  const asMethod = new RegExp(`^\\s+(?:async |get |readonly )*${escaped}\\(.*[{(,]$`, "m");
+  const asMethod = new RegExp(`^\\s+(?:async |get |readonly )*${escaped}\\((?:.*[{(,])?$`, "m");
   const asValue = new RegExp(`^\\s*(?:export )?(?:const|readonly) ${escaped}\\b`, "m");
   return [asFunction, asMethod, asValue].some((pattern) => pattern.test(source));
 }

@@ -7,7 +7,7 @@
  *           ─► audit:  all machines lose power at once and start; everything is read and compared with all that was seen
  *
  *  The checkers watch throughout; the first violation ends the run. */
-import { slotOf, type ActorId } from "../../../protocols/index.ts";
+import { slotOf, type ActorId, type SlotId } from "../../../protocols/index.ts";
 import { behaviors as chatBehaviors } from "../../../actors/index.ts";
 import type { NodeId, SlotRecord } from "../../../node/ports.ts";
 import { probeBehaviors } from "../behaviors.ts";
@@ -298,10 +298,10 @@ class ClusterSimulation implements Gates {
     for (const { follower } of this.#followers) if (!follower.upToDate()) facts.push(follower.describe());
     for (const machine of this.#machines.values()) {
       const status = { slots: machine.peer?.replication.status(), kernel: machine.peer?.kernel.status() };
-      for (const { record, revision } of machine.peer?.table.rows() ?? []) {
-        const truth = JSON.stringify(this.#watch.records.get(record.slot));
-        if (truth !== JSON.stringify(record))
-          this.#world.note(() => `${machine.node} believes ${JSON.stringify(record)} @${revision}, it is ${truth}`);
+      for (const [slot, record] of this.#watch.records) {
+        const known = JSON.stringify(machine.peer?.table.get(slot as SlotId)?.record);
+        const truth = JSON.stringify(record);
+        if (known !== truth) this.#world.note(() => `${machine.node} believes ${known}, it is ${truth}`);
       }
       this.#world.note(() => `${machine.node}: table current ${String(machine.peer?.table.current)}, peers ${machine.peer?.exchange.peers().join(",")}`); // prettier-ignore
       this.#world.note(() => `${machine.node}: ready ${machine.ready} ${JSON.stringify(status)}`);

@@ -8,15 +8,36 @@ import { failure, ok, refused, type Failure, type NodeFrame, type Result } from 
 
 const topic = "room/lobby";
 
+/** A hub that can have gaps, as one across nodes does. */
+function createGappyHub() {
+  const hub = createHub();
+  const gaps = new Set<() => void>();
+  return {
+    publish: hub.publish,
+    follow(name: string, follower: Parameters<typeof hub.follow>[1], onGap?: () => void): () => void {
+      const stop = hub.follow(name, follower);
+      if (onGap) gaps.add(onGap);
+      return () => {
+        stop();
+        if (onGap) gaps.delete(onGap);
+      };
+    },
+    gap: () => {
+      for (const gap of gaps) gap();
+    },
+  };
+}
+
 /** A room's stream and a hub between it and the gateway that delays, in order, and may lose. */
 class World {
-  readonly hub = createHub();
+  readonly hub = createGappyHub();
   /** The journal: position n is the element n - 1. */
   readonly events: unknown[] = [];
   readonly published: { event: unknown; at: number }[] = [];
   readonly turns: (() => void)[] = [];
   readonly answers: (() => void)[] = [];
   readonly later: (() => void)[] = [];
+  readonly pauses: (() => void)[] = [];
   readonly page: number;
   refusal: Failure | undefined;
 
@@ -27,7 +48,10 @@ class World {
   readonly clock: Clock = {
     nowMs: () => 0,
     monotonicMs: () => 0,
-    after: () => () => undefined,
+    after: (_delayMs, callback) => {
+      this.pauses.push(callback);
+      return () => undefined;
+    },
     soon: (callback) => void this.later.push(callback),
   };
 
@@ -120,6 +144,7 @@ describe("gateway: feeds", () => {
       { weight: 2, arbitrary: fc.constant("subscribe" as const) },
       { weight: 1, arbitrary: fc.constant("subscribe anew" as const) },
       { weight: 1, arbitrary: fc.constant("congest" as const) },
+      { weight: 1, arbitrary: fc.constant("gap" as const) },
     );
     await fc.assert(
       fc.asyncProperty(
@@ -133,6 +158,7 @@ describe("gateway: feeds", () => {
           for (const name of steps) {
             if (name === "append" || name === "lose") world.append({ type: "posted" }, name === "lose");
             else if (name === "deliver") world.deliver();
+            else if (name === "gap") world.hub.gap();
             else if (name === "flush") world.later.shift()?.();
             else if (name === "turn") world.turns.shift()?.();
             else if (name === "answer") world.answers.shift()?.();
@@ -185,6 +211,47 @@ describe("gateway: feeds", () => {
     await world.settle();
     expect(frames[0]).to.deep.equal({ re: 1, ok: { head: 0 } });
     expect(positionsOf(frames)).to.deep.equal([1, 2, 3, 4, 5]);
+  });
+
+  it("ask the actor after a gap of the hub, and watchers hear of no post twice", async () => {
+    const world = new World(10);
+    const feeds = feedsOf(world);
+    const { frames, connection } = createListener();
+    const posts: number[] = [];
+    feeds.watch(topic, { posted: (_topic, { seq }) => void posts.push(seq) });
+    feeds.subscribe(connection, topic, 0, 1);
+    const post = (lost: boolean) => {
+      const seq = world.events.length + 1;
+      world.append({ type: "posted", message: { seq, author: "user/bob" } }, lost);
+    };
+    post(false);
+    await world.settle();
+    post(true);
+    await world.settle();
+    expect(positionsOf(frames)).to.deep.equal([1]);
+    world.hub.gap();
+    await world.settle();
+    expect(positionsOf(frames)).to.deep.equal([1, 2]);
+    world.published.push({ event: world.events[0], at: 1 });
+    await world.settle();
+    expect(positionsOf(frames)).to.deep.equal([1, 2]);
+    expect(posts).to.deep.equal([1]);
+  });
+
+  it("ask again while nobody can answer after a gap, and keep the subscription", async () => {
+    const world = new World(10);
+    const { frames, connection } = createListener();
+    feedsOf(world).subscribe(connection, topic, 0, 1);
+    await world.settle();
+    world.append({ type: "posted" }, true);
+    world.refusal = failure("SLOT_UNAVAILABLE");
+    world.hub.gap();
+    await world.settle();
+    world.refusal = undefined;
+    expect(world.pauses.length).to.equal(1);
+    world.pauses.shift()?.();
+    await world.settle();
+    expect(positionsOf(frames)).to.deep.equal([1]);
   });
 
   it("answer the subscription before its first event", async () => {

@@ -37,7 +37,6 @@ class RawPeer {
       key: key.privateKey,
       listen: [],
       gater: {},
-      mdns: false,
       limits: meshLimits,
     });
     await swarm.start();

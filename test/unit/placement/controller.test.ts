@@ -195,12 +195,20 @@ describe("the controller", () => {
 
   it("is quiet while the directory is away, and makes up for it", async () => {
     const cluster = new Placed(4);
-    await cluster.open(["a", "b", "c"]);
+    const { directory } = await cluster.open(["a", "b", "c"]);
     await cluster.put(fresh(chat(0), "b", ["b", "c"]));
     cluster.external.setDown(true);
     await cluster.pass(500);
+    let asked = 0;
+    const { compareAndSet } = directory;
+    const counted: typeof compareAndSet = (...given) => {
+      asked += 1;
+      return compareAndSet(...given);
+    };
+    Object.assign(directory, { compareAndSet: counted });
     cluster.kill("b");
     await cluster.pass(5_000);
+    expect(asked).to.equal(0);
     expect(cluster.record(chat(0)).owner).to.equal("b");
     cluster.external.setDown(false);
     await cluster.until(() => cluster.record(chat(0)).owner === "c", 8_000);

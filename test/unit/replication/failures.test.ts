@@ -23,25 +23,6 @@ describe("an owner whose copy fails", () => {
     expect(disk.flipBit(key, 77)).to.equal(true);
   };
 
-  it("gives the slot away when its disk fails, with everything that was acknowledged", async () => {
-    const log = await begin();
-    cluster.peer("a").disk.weather.batchErrorChance = 1;
-    expect((await cluster.append(log, "lost or not"))?.code).to.equal("APPEND_FAILED");
-    const record = await cluster.untilRecord(({ owner }) => owner !== "a");
-    expect(record.epoch).to.be.greaterThan(1);
-    expect(cluster.peer("a").ended.map(({ code }) => code)).to.deep.equal(["APPEND_FAILED"]);
-    const next = await cluster.open(record.owner);
-    // The sick disk is out before anything is acknowledged again.
-    expect(await cluster.append(next, "two")).to.equal(undefined);
-    expect((await cluster.record()).inSync).to.not.include("a");
-    const texts = (await cluster.texts(next)).filter((text) => text !== "lost or not");
-    expect(texts).to.deep.equal(["one", "two"]);
-    cluster.peer("a").disk.weather.batchErrorChance = 0;
-    await cluster.untilRecord(({ inSync }) => inSync.includes("a"));
-    await cluster.pass(200);
-    expect(cluster.rows("a")).to.deep.equal(cluster.rows(record.owner));
-  });
-
   it("goes on itself after its disk failed when nobody else has the data", async () => {
     const log = await begin(["a"]);
     cluster.peer("a").disk.weather.full = true;
@@ -52,21 +33,6 @@ describe("an owner whose copy fails", () => {
     const next = await cluster.open("a");
     expect(await cluster.texts(next)).to.deep.equal(["one"]);
     expect(await cluster.append(next, "two")).to.equal(undefined);
-  });
-
-  it("lets a replica go on when its data is damaged, and gets a whole copy again", async () => {
-    await begin();
-    cluster.kill("a");
-    rot("a");
-    await cluster.settle(cluster.life("a"));
-    const record = await cluster.untilRecord(({ owner }) => owner !== "a");
-    const next = await cluster.open(record.owner);
-    expect(await cluster.texts(next)).to.deep.equal(["one"]);
-    expect(await cluster.append(next, "two")).to.equal(undefined);
-    await cluster.untilRecord(({ inSync }) => inSync.length === 3);
-    await cluster.pass(200);
-    expect(cluster.rows("a")).to.deep.equal(cluster.rows(record.owner));
-    expect(said("slot.copy.discarded")).to.have.length(1);
   });
 
   it("keeps the last copy although it is damaged, says so, and serves nothing of it", async () => {

@@ -12,7 +12,7 @@ import type {
 } from "../../../node/ports.ts";
 import type { SlotRow } from "../../../node/records.ts";
 import type { SlotTable } from "../../../node/slot-table.ts";
-import { failure, refused, type Role, type SlotId } from "../../../protocols/index.ts";
+import type { Role, SlotId } from "../../../protocols/index.ts";
 import { simulatedClock, type World } from "../../simulation/world.ts";
 import { quietLog, quietMeter } from "../kernel/stage.ts";
 
@@ -33,7 +33,7 @@ export class Net {
   /** Longest delay of a message, and of news of the table. */
   delayMs = 5;
   newsMs = 30;
-  readonly down = new Set<NodeId>();
+  onSend: ((from: NodeId, to: NodeId, message: unknown) => void) | undefined;
   readonly #links = new Map<string, Link>();
   readonly #listeners = new Map<NodeId, TransportListener>();
   readonly #tables = new Map<NodeId, Table>();
@@ -55,6 +55,7 @@ export class Net {
       node,
       send: (to, channel, message) => {
         const link = this.#link(node, to);
+        this.onSend?.(node, to, message);
         if (!link.up || this.world.dice.chance(this.full)) return false;
         const { life } = link;
         const atMs = Math.max(
@@ -78,7 +79,7 @@ export class Net {
     return createExchange({ transport, clock: this.clock(), log: quietLog, meter: quietMeter });
   }
 
-  membership(self: NodeId, role: Role = "chat"): Membership {
+  membership(self: NodeId, role: Role = "chat", models: Readonly<Record<string, readonly string[]>> = {}): Membership {
     const listeners = new Set<() => void>();
     this.#members.set(self, listeners);
     const members = this.nodes.map((node) => ({
@@ -87,7 +88,7 @@ export class Net {
       roles: [role],
       state: "active",
       weight: 1,
-      models: [],
+      models: models[node] ?? [],
     }));
     return {
       self,
@@ -183,5 +184,3 @@ class Table implements SlotTable {
     this.#listeners.clear();
   }
 }
-
-export const movedTo = ({ record }: SlotRow) => refused(failure("MOVED", { owner: record.owner, epoch: record.epoch }));

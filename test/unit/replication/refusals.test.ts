@@ -1,0 +1,288 @@
+import { expect } from "chai";
+import fc from "fast-check";
+import { createExchange, type Exchange } from "../../../node/exchange.ts";
+import { genesisChecksum } from "../../../node/storage/layout.ts";
+import { decode, encode, type Result, type SlotId } from "../../../protocols/index.ts";
+import type { MeshBody, MeshName, Standing } from "../../../protocols/mesh/index.ts";
+import { simulatedClock } from "../../simulation/world.ts";
+import { quietLog, quietMeter } from "../kernel/stage.ts";
+import { Cluster, slot } from "./stage.ts";
+
+const neighbour: SlotId = "chat/8";
+
+/** What a copy says to messages that are late, wrong or meant for somebody else: no, and nothing on its disk changes. */
+describe("a copy refuses", () => {
+  let cluster: Cluster;
+  /** A stranger in the mesh that says what it likes. */
+  let stranger: Exchange;
+  let refusals: MeshBody<"replica.refused">[];
+  let acknowledged: MeshBody<"replica.synced">[];
+  let standing: Standing;
+
+  const ask = async <Name extends MeshName>(name: Name, body: MeshBody<Name>): Promise<string> => {
+    const answer = await cluster.settle(stranger.call("b", name, body, 1_000));
+    return answer.ok ? "ok" : answer.error.code;
+  };
+  const valueOf = async <Name extends MeshName>(name: Name, body: MeshBody<Name>): Promise<unknown> =>
+    ((await cluster.settle(stranger.call("b", name, body, 1_000))) as Result<unknown> & { value: unknown }).value;
+  const disk = (): Record<string, string> => cluster.rows("b", /^(log|snap|side|head)\//);
+  const incarnationOf = async (): Promise<number> =>
+    (await cluster.settle(cluster.peer("b").journal.openSlot(slot))).incarnation;
+
+  beforeEach(async () => {
+    cluster = new Cluster(1);
+    await cluster.start(["a", "b"]);
+    const log = await cluster.open("a");
+    await cluster.want("a", ["a", "b"]);
+    await cluster.untilRecord(({ inSync }) => inSync.length === 2);
+    for (const text of ["one", "two"])
+      await cluster.append(log, text, { side: [{ space: "record", put: text, value: 1 }] });
+    await cluster.pass(100);
+    const { world, network } = cluster;
+    const pulse = { life: 1, alive: true };
+    stranger = createExchange({
+      transport: network.attach("z", pulse),
+      clock: simulatedClock(world, { offsetMs: 0 }, pulse),
+      log: quietLog,
+      meter: quietMeter,
+    });
+    refusals = [];
+    acknowledged = [];
+    stranger.on("replica.refused", (body) => void refusals.push(body));
+    stranger.on("replica.synced", (body) => void acknowledged.push(body));
+    await cluster.until(() => stranger.peers().includes("b"));
+    standing = (await valueOf("replica.query", { slot, epoch: 1 })) as Standing;
+    expect(standing).to.deep.include({ fence: 1, continues: 1, incomplete: false });
+    expect(standing.at.seq).to.equal(2);
+  });
+
+  it("questions and fetches of an epoch below its fence", async () => {
+    await valueOf("replica.query", { slot, epoch: 5 });
+    const before = disk();
+    expect(await ask("replica.query", { slot, epoch: 4 })).to.equal("FENCED");
+    expect(await ask("replica.fetch", { slot, epoch: 4, after: standing.at })).to.equal("FENCED");
+    expect(await ask("replica.fetch", { slot, epoch: 6, after: standing.at })).to.equal("FENCED");
+    expect(disk()).to.deep.equal(before);
+  });
+
+  it("a fetch after a position that it does not hold", async () => {
+    const elsewhere = { ...standing.at, checksum: standing.at.checksum ^ 1 };
+    expect(await ask("replica.fetch", { slot, epoch: 1, after: elsewhere })).to.equal("LOG_GAP");
+    const genesis = { epoch: 0, seq: 0, checksum: genesisChecksum(slot) };
+    const { chunks } = (await valueOf("replica.fetch", { slot, epoch: 1, after: genesis })) as { chunks: unknown[] };
+    expect(chunks).to.have.length(2);
+  });
+
+  it("to confirm an epoch above which it is fenced, or a slot that nobody has asked it for", async () => {
+    await valueOf("replica.query", { slot, epoch: 5 });
+    const slots: [SlotId, number][] = [[slot, 4], [slot, 5], [neighbour, 1]]; // prettier-ignore
+    expect(await valueOf("replica.confirm", { slots })).to.deep.equal({ gone: [[slot, 5], [neighbour, 0]] }); // prettier-ignore
+  });
+
+  it("appends of another epoch, of another incarnation, and what does not fit", async () => {
+    const piece = { slot, epoch: 1, incarnation: standing.incarnation, from: standing.at, chunks: [], snapshots: [], trim: 0, mark: 0 }; // prettier-ignore
+    const before = disk();
+    const [, [, chunk]] = Object.entries(before).filter(([key]) => key.startsWith("log/")) as [[string, string], [string, string]]; // prettier-ignore
+    const bytes = Buffer.from(chunk, "base64");
+    stranger.send("b", "replica.append", { ...piece, epoch: 0 });
+    stranger.send("b", "replica.append", { ...piece, epoch: 3 });
+    stranger.send("b", "replica.append", { ...piece, incarnation: standing.incarnation + 1 });
+    await cluster.until(() => refusals.length === 3);
+    expect(refusals.map(({ fence }) => fence)).to.deep.equal([1, 1, 1]);
+    expect(acknowledged).to.deep.equal([]);
+    stranger.send("b", "replica.append", { ...piece, chunks: [[9, bytes]] });
+    await cluster.until(() => acknowledged.length === 1);
+    stranger.send("b", "replica.append", { ...piece, chunks: [[3, bytes]] });
+    await cluster.until(() => acknowledged.length === 2);
+    stranger.send("b", "replica.append", { ...piece, from: { ...standing.at, seq: 7 } });
+    await cluster.until(() => acknowledged.length === 3);
+    expect(acknowledged.map(({ gap, at }) => [gap, at.seq])).to.deep.equal([[true, 2], [true, 2], [true, 2]]); // prettier-ignore
+    expect(disk()).to.deep.equal(before);
+  });
+
+  it("a snapshot of another epoch or incarnation, or one that it needs no more", async () => {
+    const base = { slot, actor: "pad/x", seq: 2, data: new Uint8Array(20), last: true };
+    const before = disk();
+    expect(await ask("replica.snapshot", { ...base, epoch: 0, incarnation: standing.incarnation })).to.equal("FENCED");
+    expect(await ask("replica.snapshot", { ...base, epoch: 1, incarnation: 99 })).to.equal("FENCED");
+    await ask("replica.snapshot", { ...base, epoch: 1, incarnation: standing.incarnation, seq: 0 });
+    await ask("replica.snapshot", { ...base, epoch: 1, incarnation: standing.incarnation, seq: 50 });
+    expect(disk()).to.deep.equal(before);
+  });
+
+  it("to begin a transfer of another epoch or incarnation", async () => {
+    const before = disk();
+    for (const [epoch, incarnation] of [
+      [0, 0],
+      [2, 0],
+      [1, 1],
+      [1, 7],
+    ] as const)
+      // prettier-ignore
+      expect(
+        await ask("transfer.begin", { slot, epoch, incarnation: standing.incarnation + incarnation }),
+      ).to.equal("FENCED");
+    expect(disk()).to.deep.equal(before);
+    expect(await incarnationOf()).to.equal(standing.incarnation);
+  });
+
+  it("what comes late of a transfer that was begun anew", async () => {
+    const { incarnation: old } = (await valueOf("transfer.begin", {
+      slot,
+      epoch: 1,
+      incarnation: standing.incarnation,
+    })) as { incarnation: number };
+    const { incarnation } = (await valueOf("transfer.begin", { slot, epoch: 1, incarnation: old })) as typeof standing;
+    expect(incarnation).to.equal(old + 1);
+    const before = disk();
+    const rows = {
+      slot,
+      epoch: 1,
+      from: `side/record/${slot}/`,
+      to: `side/record/${slot}0`,
+      data: encode([]),
+      last: true,
+    };
+    expect(await ask("transfer.begin", { slot, epoch: 1, incarnation: old })).to.equal("FENCED");
+    expect(await ask("transfer.rows", { ...rows, incarnation: old })).to.equal("FENCED");
+    const head = { last: standing.at, baseSeq: 0, baseChecksum: genesisChecksum(slot) };
+    expect(await ask("transfer.finish", { slot, epoch: 1, incarnation: old, head })).to.equal("FENCED");
+    expect(disk()).to.deep.equal(before);
+    // The transfer that is under way ends well: the rows are still there.
+    expect(await ask("transfer.finish", { slot, epoch: 1, incarnation, head })).to.equal("ok");
+    // And what comes of it twice does nothing.
+    const after = disk();
+    expect(await ask("transfer.rows", { ...rows, incarnation })).to.not.equal("ok");
+    expect(disk()).to.deep.equal(after);
+  });
+
+  it("rows when no transfer was begun", async () => {
+    const before = disk();
+    const rows = { from: `side/record/${slot}/`, to: `side/record/${slot}0`, data: encode([]), last: true };
+    const { incarnation } = standing;
+    expect(await ask("transfer.rows", { slot, epoch: 1, incarnation, ...rows })).to.equal("LOG_GAP");
+    const head = { last: standing.at, baseSeq: 0, baseChecksum: genesisChecksum(slot) };
+    expect(await ask("transfer.finish", { slot, epoch: 1, incarnation, head })).to.equal("FENCED");
+    expect(disk()).to.deep.equal(before);
+    expect((await valueOf("replica.query", { slot, epoch: 1 })) as Standing).to.deep.equal(standing);
+  });
+
+  it("to end a transfer with rows that are not the log they are said to be", async () => {
+    const { incarnation } = (await valueOf("transfer.begin", {
+      slot,
+      epoch: 1,
+      incarnation: standing.incarnation,
+    })) as { incarnation: number };
+    for (const last of [
+      { ...standing.at, seq: 1 },
+      { ...standing.at, seq: 3 },
+      { ...standing.at, checksum: 1 },
+    ]) {
+      const head = { last, baseSeq: 0, baseChecksum: genesisChecksum(slot) };
+      expect(await ask("transfer.finish", { slot, epoch: 1, incarnation, head })).to.equal("DATA_DAMAGED");
+      expect(((await valueOf("replica.query", { slot, epoch: 1 })) as Standing).incomplete).to.equal(true);
+    }
+  });
+
+  const outside: readonly (readonly [from: string, to: string])[] = [
+    [`side/record/${neighbour}/`, `side/record/${neighbour}0`],
+    [`side/record/${slot}/`, `side/record/${neighbour}0`],
+    [`side/record/${slot}/`, `side/recorda`],
+    [`side/record/chat/70/`, `side/record/chat/700`],
+    [`log/${slot}/`, `log/chat/70`.concat("0")],
+    [`head/${slot}/`, `head/${slot}0`],
+    [`head/${slot}`, `head/${slot}~`],
+    ["meta/format", "meta/formatu"],
+    ["directory/", "directory0"],
+    ["", "~"],
+    [`snap/${slot}0`, `snap/${slot}/`],
+    [`snap/${slot}/../${neighbour}/`, `snap/${neighbour}0`],
+  ];
+
+  it("runs of keys that are not within the slot, to compare and to write", async () => {
+    const { incarnation } = (await valueOf("transfer.begin", {
+      slot,
+      epoch: 1,
+      incarnation: standing.incarnation,
+    })) as { incarnation: number };
+    const before = disk();
+    for (const [from, to] of outside) {
+      const rows = encode([[from, new Uint8Array(1)]]);
+      const named = { slot, epoch: 1, incarnation };
+      const leaves: [string, string, Uint8Array][] = [[from, to, new Uint8Array(16)]];
+      expect(await ask("transfer.compare", { ...named, mark: 0, leaves }), `${from} ${to}`).to.equal("BAD_REQUEST");
+      expect(await ask("transfer.rows", { ...named, from, to, data: rows, last: true }), from).to.equal("BAD_REQUEST");
+    }
+    expect(disk()).to.deep.equal(before);
+  });
+
+  it("rows that are garbage, or lie outside their run", async () => {
+    const { incarnation } = (await valueOf("transfer.begin", {
+      slot,
+      epoch: 1,
+      incarnation: standing.incarnation,
+    })) as { incarnation: number };
+    const before = disk();
+    const run = { from: `side/record/${slot}/pad/`, to: `side/record/${slot}/pae` };
+    const wrong: readonly Uint8Array[] = [
+      new Uint8Array(),
+      Uint8Array.from([0xc1, 0xff, 0x00]),
+      encode("text"),
+      encode({ rows: [] }),
+      encode([["key"]]),
+      encode([[run.from, "not bytes"]]),
+      encode([[7, new Uint8Array(1)]]),
+      encode([[`head/${slot}`, new Uint8Array(1)]]),
+      encode([[`${run.from}k`, new Uint8Array(1)], [run.to, new Uint8Array(1)]]), // prettier-ignore
+      encode([[`side/record/${slot}/`, new Uint8Array(1)]]),
+    ];
+    for (const data of wrong)
+      expect(
+        await ask("transfer.rows", { slot, epoch: 1, incarnation, ...run, data, last: true }),
+        Buffer.from(data).toString("hex"),
+      ).to.equal("BAD_FRAME");
+    await fc.assert(
+      fc.asyncProperty(fc.uint8Array({ maxLength: 60 }), async (data) => {
+        const fits = (() => {
+          try {
+            return Array.isArray(decode(data)) && (decode(data) as unknown[]).length === 0;
+          } catch {
+            return false;
+          }
+        })();
+        fc.pre(!fits);
+        expect(await ask("transfer.rows", { slot, epoch: 1, incarnation, ...run, data, last: true })).to.equal(
+          "BAD_FRAME",
+        );
+      }),
+      { numRuns: 30 },
+    );
+    expect(disk()).to.deep.equal(before);
+  });
+
+  it("parts that add up to more than it takes", async () => {
+    cluster = new Cluster(2, { limits: { partsBytesMax: 1_000 } });
+    await cluster.start(["a", "b"]);
+    const pulse = { life: 1, alive: true };
+    stranger = createExchange({
+      transport: cluster.network.attach("z", pulse),
+      clock: simulatedClock(cluster.world, { offsetMs: 0 }, pulse),
+      log: quietLog,
+      meter: quietMeter,
+    });
+    await cluster.until(() => stranger.peers().includes("b"));
+    const part = { slot, epoch: 1, incarnation: 0, actor: "pad/x", seq: 1, data: new Uint8Array(400), last: false };
+    expect(await ask("replica.snapshot", part)).to.equal("ok");
+    expect(await ask("replica.snapshot", part)).to.equal("ok");
+    expect(await ask("replica.snapshot", part)).to.equal("TOO_LARGE");
+    // It begins anew, and a peer that is gone leaves nothing behind.
+    expect(await ask("replica.snapshot", part)).to.equal("ok");
+    const many = [];
+    for (let seq = 2; seq < 70; seq += 1) many.push(await ask("replica.snapshot", { ...part, seq }));
+    expect(many).to.include("TOO_LARGE");
+    cluster.network.break("z", "b");
+    await cluster.pass(200);
+    await cluster.until(() => stranger.peers().includes("b"));
+    expect(await ask("replica.snapshot", { ...part, seq: 100 })).to.equal("ok");
+  });
+});

@@ -1,0 +1,212 @@
+import { expect } from "chai";
+import { createRouting, type RoutingLimits, type RoutingPart } from "../../../node/routing/index.ts";
+import { slotOf, type ActorId, type SlotId } from "../../../protocols/index.ts";
+import type { Runtime } from "../../../runtimes/runtime.ts";
+import { World } from "../../simulation/world.ts";
+import { quietLog, quietMeter } from "../kernel/stage.ts";
+import { Net } from "./net.ts";
+
+const nodes = ["n1", "n2", "n3"];
+const topic = "room/a";
+const slot = slotOf("chat", topic);
+
+const noModels: Runtime = {
+  models: () => [],
+  generate: () => ({ cancel: () => undefined }),
+  stop: () => Promise.resolve(),
+};
+
+function createCluster(seed: number, limits: Partial<RoutingLimits> = {}) {
+  const world = new World(seed);
+  const net = new Net(world, nodes);
+  const parts = nodes.map((node) => {
+    const part: RoutingPart = createRouting({
+      node,
+      exchange: net.exchange(node),
+      table: net.table(node),
+      membership: net.membership(node),
+      runtime: noModels,
+      clock: net.clock(),
+      random: world.dice,
+      log: quietLog,
+      meter: quietMeter,
+      kernel: () => ({
+        receive: () => undefined,
+        slotOf: (actor: ActorId): SlotId => part.slotOf("chat", actor),
+      }),
+      limits,
+    });
+    return part;
+  });
+  const [one, two, three] = parts.map(({ hub }) => hub) as [RoutingPart["hub"], RoutingPart["hub"], RoutingPart["hub"]];
+  const pass = (ms: number) => world.run(() => false, world.nowMs + ms);
+  return { world, net, parts, one, two, three, pass };
+}
+
+/** Hears a topic and remembers it. */
+function listen(hub: RoutingPart["hub"], of: string = topic) {
+  const heard: [unknown, number | undefined][] = [];
+  const listener = { heard, gaps: 0, stop: () => undefined as void };
+  listener.stop = hub.follow(
+    of,
+    (event, at) => heard.push([event, at]),
+    () => void (listener.gaps += 1),
+  );
+  return listener;
+}
+
+describe("routing: events", () => {
+  it("travel once to each node that follows, in order, from the moment the following is confirmed", async () => {
+    const { net, one, two, pass } = createCluster(1);
+    net.own(slot, "n1", {}, nodes);
+    const near = listen(one);
+    const [far, alsoFar] = [listen(two), listen(two)];
+    let sent = 0;
+    net.onSend = (_from, _to, message) => {
+      const [name, , body] = message as [string, number, { events: unknown[] }];
+      if (name === "routing.events") sent += body.events.length;
+    };
+    await pass(100);
+    expect([near.gaps, far.gaps, alsoFar.gaps]).to.deep.equal([0, 1, 1]);
+    for (let at = 1; at <= 5; at += 1) one.publish(topic, `e${at}`, at, 1);
+    one.publish("room/other", "x", 1, 1);
+    await pass(100);
+    const all = [1, 2, 3, 4, 5].map((at) => [`e${at}`, at]);
+    for (const listener of [near, far, alsoFar]) expect(listener.heard).to.deep.equal(all);
+    expect(sent).to.equal(5);
+    far.stop();
+    alsoFar.stop();
+    await pass(100);
+    one.publish(topic, "e6", 6, 1);
+    await pass(100);
+    expect(sent).to.equal(5);
+  });
+
+  it("go on from the next owner, after a gap; best-effort ones of the owner before are dropped", async () => {
+    const { net, one, two, three, pass } = createCluster(2);
+    net.own(slot, "n1", {}, nodes);
+    const far = listen(three);
+    await pass(100);
+    one.publish(topic, "typing", undefined, 1);
+    await pass(100);
+    net.own(slot, "n2");
+    await pass(200);
+    expect(far.gaps).to.equal(2);
+    two.publish(topic, "posted", 1, 2);
+    await pass(100);
+    one.publish(topic, "late", undefined, 1);
+    two.publish(topic, "older", undefined, 1);
+    await pass(100);
+    expect(far.heard).to.deep.equal([["typing", undefined], ["posted", 1]]); // prettier-ignore
+    net.own(slot, "n3");
+    await pass(200);
+    expect(far.gaps).to.equal(3);
+    three.publish(topic, "here", 2, 3);
+    expect(far.heard.at(-1)).to.deep.equal(["here", 2]);
+  });
+
+  it("have a gap when the same owner takes a new epoch: what it wrote last may never have been sent", async () => {
+    const { net, one, two, pass } = createCluster(3);
+    net.own(slot, "n1", {}, nodes);
+    const [near, far] = [listen(one), listen(two)];
+    await pass(100);
+    net.own(slot, "n1");
+    await pass(100);
+    expect([near.gaps, far.gaps]).to.deep.equal([1, 2]);
+  });
+
+  it("have a gap after a broken connection", async () => {
+    const { net, one, two, pass } = createCluster(4);
+    net.own(slot, "n1", {}, nodes);
+    const far = listen(two);
+    await pass(100);
+    net.cut("n1", "n2");
+    one.publish(topic, "lost", 1, 1);
+    await pass(500);
+    net.join("n1", "n2");
+    await pass(100);
+    one.publish(topic, "heard", 2, 1);
+    await pass(100);
+    expect(far.heard).to.deep.equal([["heard", 2]]);
+    expect(far.gaps).to.equal(2);
+  });
+
+  it("are dropped for a peer that takes none, which is told of the gap before anything newer", async () => {
+    const { net, one, two, pass } = createCluster(5, { eventsQueuedMax: 10 });
+    net.own(slot, "n1", {}, nodes);
+    const far = listen(two);
+    await pass(100);
+    net.full = 1;
+    for (let at = 1; at <= 25; at += 1) one.publish(topic, at, at, 1);
+    await pass(50);
+    net.full = 0;
+    await pass(50);
+    expect(far.gaps).to.equal(2);
+    expect(far.heard.map(([, at]) => at)).to.deep.equal([21, 22, 23, 24, 25]);
+  });
+
+  it("follow an actor into a slot of its own", async () => {
+    const { net, one, two, three, pass } = createCluster(6);
+    net.own(slot, "n1", {}, nodes);
+    const far = listen(three);
+    await pass(100);
+    net.own(topic as SlotId, "n2", { splitFrom: slot });
+    await pass(200);
+    two.publish(topic, "posted", 1, 1);
+    one.publish(topic, "stale", undefined, 0);
+    await pass(100);
+    expect(far.heard).to.deep.equal([["posted", 1]]);
+    expect(far.gaps).to.equal(2);
+  });
+
+  it("find their followers whatever happens, and no durable one is missed without a gap", async () => {
+    for (let seed = 1; seed <= 100; seed += 1) {
+      const { world, net, parts, pass } = createCluster(seed, { eventsQueuedMax: 8 });
+      const { dice } = world;
+      net.full = dice.pick([0, 0.1]);
+      net.own(slot, "n1", {}, nodes);
+      let written = 0;
+      // The last position each follower has or has asked for: a gap makes it ask the actor for everything written by then.
+      const followers = parts.map(({ hub }) => {
+        const follower = { has: 0, missing: undefined as string | undefined };
+        hub.follow(
+          topic,
+          (_event, at) => {
+            // A later position shows that earlier ones are missing: the gateway asks then, too.
+            if (at !== undefined) follower.has = Math.max(follower.has, at);
+          },
+          () => void (follower.has = written),
+        );
+        return follower;
+      });
+      for (let step = 0; step < 60; step += 1) {
+        world.after(dice.between(0, 500), () => {
+          switch (dice.weighted({ write: 12, move: 3, cut: 2 })) {
+            case "write": {
+              const record = net.records.get(slot)?.record;
+              const owner = nodes.indexOf(record?.owner ?? "");
+              written += 1;
+              // It may die before it says so.
+              if (dice.chance(0.1)) net.own(slot, dice.pick(nodes));
+              else parts[owner]?.hub.publish(topic, written, written, record?.epoch);
+              break;
+            }
+            case "move":
+              net.own(slot, dice.pick(nodes));
+              break;
+            case "cut": {
+              const [from, to] = [dice.pick(nodes), dice.pick(nodes)];
+              if (from === to) break;
+              net.cut(from, to);
+              world.after(dice.between(0, 100), () => net.join(from, to));
+            }
+          }
+        });
+      }
+      await pass(700);
+      net.full = 0;
+      await pass(5_000);
+      for (const { has } of followers) expect(has, `seed ${seed}`).to.equal(written);
+    }
+  }).timeout(60_000);
+});
