@@ -116,7 +116,9 @@ export function createFeeds(
       if (subscription.held !== undefined) subscription.missed = true;
       else {
         subscription.held = [];
-        void catchUpLater(subscription);
+        void (subscription.connection.congested
+          ? catchUpLater(subscription)
+          : catchUp(subscription, subscription.last, undefined));
       }
     }
   }

@@ -385,15 +385,15 @@ class NodeKernel implements Kernel {
       return;
     }
     this.#asks.delete(to.correlation);
-    const { envelope, deadlineMs, settle } = ask;
+    const { envelope, deadlineMs } = ask;
     const slot = this.#slotOf(envelope.to);
     const unsafe = error.outcome === "unknown" && envelope.operation === undefined;
     if (this.#stopping || unsafe || slot === undefined) {
-      settle(refused(error));
+      ask.settle(refused(error));
       return;
     }
     const operation = envelope.operation ?? this.#madeUp(envelope.from, to.correlation);
-    this.#ports.routing.send(slot, { ...envelope, operation }, deadlineMs, settle, error);
+    this.#ports.routing.send(slot, { ...envelope, operation }, deadlineMs, (result) => ask.settle(result), error);
   }
 
   #refuse(envelope: Envelope, error: Failure): void {

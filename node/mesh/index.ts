@@ -60,7 +60,8 @@ export interface MeshOptions {
   readonly random: Random;
   readonly log: Log;
   readonly meter: Meter;
-  /** Lets newcomers in who have an invitation; without it nobody joins through this node. */
+  /** Lets newcomers in who have an invitation; without it nobody joins through this node. Stops with
+   *  the mesh. */
   readonly admission?: Admission;
   /** What newcomers are told to find the directory with: any plain data. */
   directoryInfo?(): unknown;
@@ -173,6 +174,7 @@ export async function startMesh(options: MeshOptions): Promise<Mesh> {
     status: () => pairs.status(),
     async stop(deadlineMs) {
       unfollow();
+      admission?.stop();
       const late = Promise.withResolvers<void>();
       const cancel = clock.after(deadlineMs, late.resolve);
       await Promise.race([pairs.stop().then(() => swarm.stop()), late.promise]);

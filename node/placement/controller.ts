@@ -262,7 +262,7 @@ export function createController(options: ControllerOptions): Controller {
     if (change.type === "failover") {
       const goneMs = clock.monotonicMs() - (downSinceMs.get(record.owner) ?? clock.monotonicMs());
       meter.count("placement_failovers");
-      meter.observeMs("placement_failover_ms", goneMs);
+      meter.observeMs("placement_failover", goneMs);
       log.info("placement.failover", { slot: change.slot, from: record.owner, to: change.owner, epoch: record.epoch + 1, goneMs }); // prettier-ignore
     } else {
       meter.count("placement_wants", 1, { why: change.why });

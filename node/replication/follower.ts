@@ -48,6 +48,7 @@ export class Follower {
   #unackedBytes = 0;
   #waitingSinceMs: number | undefined;
   #asking = false;
+  #askedAtMs = 0;
   #pumping = false;
   #sendingSnapshots = false;
   #sendings = 0;
@@ -79,6 +80,8 @@ export class Follower {
   /** From now on it may be sent what it lacks. */
   feed(): void {
     this.#mayFeed = true;
+    // From here on it owes an acknowledgement, and only that ends the wait.
+    this.#waitingSinceMs ??= this.#ports.clock.monotonicMs();
     if (this.standing && this.state === "asking") this.#judge(this.standing);
     else this.pump();
   }
@@ -87,6 +90,7 @@ export class Follower {
   ask(): void {
     if (this.#asking || this.#ended || this.state === "transferring") return;
     this.#asking = true;
+    this.#askedAtMs = this.#ports.clock.monotonicMs();
     this.#leaveStream("asking");
     this.standing = undefined;
     this.acked = undefined;
@@ -111,7 +115,7 @@ export class Follower {
   heard(standing: Standing): void {
     this.standing = standing;
     this.trouble = undefined;
-    this.#waitingSinceMs = undefined;
+    if (!this.#mayFeed) this.#waitingSinceMs = undefined;
     if (this.#mayFeed) this.#judge(standing);
     this.#ports.changed();
   }
@@ -121,7 +125,17 @@ export class Follower {
     if (this.#ended || !this.#ports.isUp(this.node)) return;
     if (this.state === "asking" && this.standing === undefined) this.ask();
     else if (this.state === "behind") this.pump();
-    else if (this.overdue) this.ask();
+    else if (this.overdue && this.state === "streaming") this.ask();
+    else if (
+      this.state === "other" &&
+      this.trouble !== undefined &&
+      this.#sinceAskedMs > this.#ports.limits.queryTimeoutMs
+    )
+      this.ask(); // it may have thrown the damaged copy away
+  }
+
+  get #sinceAskedMs(): number {
+    return this.#ports.clock.monotonicMs() - this.#askedAtMs;
   }
 
   /** The connection ended, or it said that it takes nothing more: what was sent may or may not be there. */

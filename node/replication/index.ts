@@ -287,13 +287,15 @@ export function createReplication(ports: ReplicationPorts): Replication {
 
   // --- news ----------------------------------------------------------------------------------------------------------
 
-  table.onChange((slot, row) => {
-    if (row === undefined || !started) return;
-    const ownership = slots.get(slot)?.ownership;
-    ownership?.learned(row);
+  const heard = (row: SlotRow): void => {
+    const { slot, owner } = row.record;
+    // Also before `start`: a slot may be open by then, and nobody tells its owner again.
+    slots.get(slot)?.ownership.learned(row);
+    if (!started || stopping) return;
     if (damaged.has(slot)) void heal(slot);
-    else if (row.record.owner === node && !slots.has(slot) && !stopping) ports.owned(slot);
-  });
+    else if (owner === node && !slots.has(slot)) ports.owned(slot);
+  };
+  table.onChange((_, row) => row && heard(row));
 
   exchange.on("replica.synced", (body, from) => {
     const ownership = slots.get(body.slot)?.ownership;
@@ -334,6 +336,10 @@ export function createReplication(ports: ReplicationPorts): Replication {
       started = true;
       lookAround();
       tickLater();
+      for (const { ownership } of slots.values()) {
+        const row = table.get(ownership.slot);
+        if (row) ownership.learned(row);
+      }
       stopUpkeep = startUpkeep({
         node,
         journal,

@@ -65,6 +65,12 @@ export interface OwnershipPorts {
   ended(ownership: Ownership, error: Failure): void;
 }
 
+/** A replica that every append needs, and the incarnation of its copy. */
+interface Holder {
+  readonly follower: Follower;
+  readonly incarnation: number | undefined;
+}
+
 interface Waiting {
   readonly seq: number;
   done(error: Failure | undefined): void;
@@ -233,8 +239,7 @@ export class Ownership implements ServedLog {
     // A copy makes the new slot of what it has itself: so everybody has the snapshot before the entry comes.
     const { view } = await this.#log.cut(); // behind the snapshot that the kernel has just made
     await view.close();
-    const holders = this.#holders();
-    for (const { follower } of holders) await follower.giveSnapshot(actor);
+    const holders = await this.#giveSnapshotToAll(actor);
     await entry([{ split: actor }]);
     // The copies are on every replica that was in sync before and after. Whoever takes this slot from now on changes its
     // revision, and then the new slot cannot come into being behind its back (the guard).
@@ -275,8 +280,25 @@ export class Ownership implements ServedLog {
     await entry([{ drop: actor }]);
   }
 
+  /** Tried again while a replica is behind: it catches up or leaves the set. */
+  async #giveSnapshotToAll(actor: ActorId): Promise<readonly Holder[]> {
+    const { clock, limits } = this.#ports;
+    const endMs = clock.monotonicMs() + limits.drainTimeoutMs;
+    for (;;) {
+      if (this.phase === "ended") throw new PlexusError(this.#gone());
+      const holders = this.#holders();
+      try {
+        for (const { follower } of holders) await follower.giveSnapshot(actor);
+        return holders;
+      } catch (error) {
+        if (clock.monotonicMs() > endMs) throw error;
+        await this.#pause(limits.tickIntervalMs);
+      }
+    }
+  }
+
   /** The replicas that every append needs, each with the incarnation of its copy. */
-  #holders(): { readonly follower: Follower; readonly incarnation: number | undefined }[] {
+  #holders(): readonly Holder[] {
     return required(this.record, this.#proposed).flatMap((name) => {
       const follower = this.#followers.get(name);
       return follower ? [{ follower, incarnation: follower.standing?.incarnation }] : [];
@@ -311,10 +333,8 @@ export class Ownership implements ServedLog {
   refused(from: NodeId, body: MeshBody<"replica.refused">): void {
     const follower = this.#followers.get(from);
     if (body.fence > this.epoch) this.#fenced(body.fence);
-    else if (follower && follower.state !== "transferring") {
-      follower.lost();
-      follower.ask();
-    }
+    // `tick` asks it: at once would be a race of a sick disk with the network.
+    else if (follower && follower.state !== "transferring") follower.lost();
   }
 
   connected(peer: NodeId): void {
@@ -350,7 +370,9 @@ export class Ownership implements ServedLog {
   async handOver(to: NodeId): Promise<void> {
     const target = this.#followers.get(to);
     if (this.phase !== "serving" || target === undefined || !this.#viewOf(target).caughtUp) return;
-    await this.#handOver(to);
+    // Or the new owner would see that it is wanted here and hand it straight back.
+    const { want, inSync, learners } = this.record;
+    await this.#handOver(to, { owner: to, replicas: want?.replicas ?? [...inSync, ...learners] });
   }
 
   /** Compares the copies with this one, from a moment that all can name. Returns those that differ; who was not in the
@@ -656,7 +678,7 @@ export class Ownership implements ServedLog {
 
   // --- moving --------------------------------------------------------------------------------------------------------
 
-  async #handOver(to: NodeId): Promise<void> {
+  async #handOver(to: NodeId, want: SlotRecord["want"] = this.record.want): Promise<void> {
     const { drain, resume, directory, table, log, meter, clock, limits } = this.#ports;
     this.phase = "draining";
     const startedMs = clock.monotonicMs();
@@ -678,7 +700,7 @@ export class Ownership implements ServedLog {
       return;
     }
     this.phase = "handing";
-    const next: SlotRecord = { ...this.record, epoch: this.epoch + 1, owner: to };
+    const next: SlotRecord = { ...this.record, epoch: this.epoch + 1, owner: to, ...(want && { want }) };
     while (this.phase === "handing") {
       try {
         const { row } = await changeSlot(directory, next, this.#revision);

@@ -425,7 +425,7 @@ export class Lines {
   #sweep(): void {
     const { clock, meter } = this.#ports;
     const nowMs = clock.monotonicMs();
-    for (const line of [...this.#lines.values()]) {
+    for (const line of this.#lines.values()) {
       for (const entry of line.entries) {
         if (entry.deadlineMs > nowMs) continue;
         const { refusal } = entry;

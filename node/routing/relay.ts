@@ -97,7 +97,7 @@ export class Relay implements Hub {
     exchange.onPeer({
       connected: (peer) => {
         this.#connected.add(peer);
-        for (const topic of [...this.#unconfirmed]) this.#aim(topic);
+        for (const topic of this.#unconfirmed) this.#aim(topic);
       },
       disconnected: (peer) => this.#disconnected(peer),
     });
@@ -358,7 +358,7 @@ export class Relay implements Hub {
     const { table, node, exchange } = this.#ports;
     const slot = this.#ports.slotOf(topic);
     if (slot === undefined || (table.get(slot)?.record.owner ?? node) === node) return;
-    for (const peer of [...(this.#served.get(topic) ?? [])]) {
+    for (const peer of this.#served.get(topic) ?? []) {
       const following = this.#peers.get(peer)?.topics.get(topic);
       // What is queued was published here and is still true.
       if (following !== undefined)

@@ -23,6 +23,7 @@ const belowNode = [
   "node/seal.ts",
   "node/exchange.ts",
   "node/records.ts",
+  "node/slot-table.ts",
   "protocols/mesh",
 ];
 
@@ -64,7 +65,8 @@ export const layers: readonly Layer[] = [
   nodePart("node/gateway"),
   nodePart("node/mesh"),
   nodePart("node/membership"),
-  nodePart("node/replication"),
+  // Replication is the journal's other half: it ships what the one writes, and reads what the other shipped.
+  { ...nodePart("node/replication"), values: [...belowNode, "node/storage"] },
   nodePart("node/routing"),
   nodePart("node/placement"),
   { ...nodePart("node/platform"), world: true },
@@ -90,6 +92,8 @@ export const entrances: readonly string[] = [
   "node/seal.ts",
   "node/exchange.ts",
   "node/records.ts",
+  "node/slot-table.ts",
   "node/kernel/api.ts",
+  "protocols/mesh/index.ts",
   "node/placement/api.ts",
 ];

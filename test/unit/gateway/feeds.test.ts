@@ -13,7 +13,7 @@ function createGappyHub() {
   const hub = createHub();
   const gaps = new Set<() => void>();
   return {
-    publish: hub.publish,
+    publish: (...event: Parameters<typeof hub.publish>) => hub.publish(...event),
     follow(name: string, follower: Parameters<typeof hub.follow>[1], onGap?: () => void): () => void {
       const stop = hub.follow(name, follower);
       if (onGap) gaps.add(onGap);
@@ -250,6 +250,7 @@ describe("gateway: feeds", () => {
     world.refusal = undefined;
     expect(world.pauses.length).to.equal(1);
     world.pauses.shift()?.();
+    for (let count = 0; count < 5; count += 1) await Promise.resolve();
     await world.settle();
     expect(positionsOf(frames)).to.deep.equal([1]);
   });

@@ -200,7 +200,7 @@ describe("the controller", () => {
     cluster.external.setDown(true);
     await cluster.pass(500);
     let asked = 0;
-    const { compareAndSet } = directory;
+    const compareAndSet = directory.compareAndSet.bind(directory);
     const counted: typeof compareAndSet = (...given) => {
       asked += 1;
       return compareAndSet(...given);

@@ -169,3 +169,39 @@ describe("a copy that lacks something", () => {
     same("c");
   });
 });
+
+describe("a new owner with a shorter log than another", () => {
+  it("takes what it lacks from the one that has it, and goes on from there", async () => {
+    const cluster = new Cluster(1);
+    await cluster.start(["d", "a", "b", "c"]);
+    const log = await cluster.open("a");
+    await cluster.want("a", all);
+    await cluster.untilRecord(({ inSync }) => inSync.length === 3);
+    expect(await cluster.append(log, "one")).to.equal(undefined);
+    // b has it, c has not: it is not acknowledged, but it may be anybody's later.
+    cluster.network.cut("a", "c");
+    log.append(
+      {
+        atMs: 1,
+        actor: "pad/x",
+        events: [{ text: "two" }],
+        answers: [],
+        side: [],
+      },
+      () => undefined,
+    );
+    const holds = (name: string): number => Object.keys(cluster.rows(name, /^log\//)).length;
+    await cluster.until(() => holds("b") === 2);
+    expect(holds("c")).to.equal(1);
+    cluster.kill("a");
+    await cluster.failover("c");
+    const next = await cluster.open("c");
+    expect(await cluster.texts(next)).to.deep.equal(["one", "two"]);
+    for (const text of ["three", "four"]) expect(await cluster.append(next, text)).to.equal(undefined);
+    expect(await cluster.texts(next)).to.deep.equal(["one", "two", "three", "four"]);
+    await cluster.pass(200);
+    expect(cluster.rows("b")).to.deep.equal(cluster.rows("c"));
+    const again = await cluster.settle(cluster.peer("b").journal.reopen(slot));
+    expect(again.position.seq).to.equal(4);
+  });
+});

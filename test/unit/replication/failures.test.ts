@@ -23,6 +23,52 @@ describe("an owner whose copy fails", () => {
     expect(disk.flipBit(key, 77)).to.equal(true);
   };
 
+  it("gives the slot away when its disk fails, with everything that was acknowledged", async () => {
+    const log = await begin();
+    cluster.peer("a").disk.weather.batchErrorChance = 1;
+    expect((await cluster.append(log, "lost or not"))?.code).to.equal("APPEND_FAILED");
+    const record = await cluster.untilRecord(({ owner }) => owner !== "a");
+    expect(record.epoch).to.be.greaterThan(1);
+    expect(cluster.peer("a").ended.map(({ code }) => code)).to.deep.equal(["APPEND_FAILED"]);
+    const next = await cluster.open(record.owner);
+    // The sick disk is out before anything is acknowledged again.
+    expect(await cluster.append(next, "two")).to.equal(undefined);
+    expect((await cluster.record()).inSync).to.not.include("a");
+    const texts = (await cluster.texts(next)).filter((text) => text !== "lost or not");
+    expect(texts).to.deep.equal(["one", "two"]);
+    cluster.peer("a").disk.weather.batchErrorChance = 0;
+    await cluster.untilRecord(({ inSync }) => inSync.includes("a"));
+    await cluster.pass(200);
+    expect(cluster.rows("a")).to.deep.equal(cluster.rows(record.owner));
+  });
+
+  for (const sick of [0.3, 1]) {
+    it(`goes on without a replica whose disk refuses writes (${sick})`, async () => {
+      const log = await begin();
+      cluster.peer("c").disk.weather.batchErrorChance = sick;
+      for (let number = 0; number < 20; number += 1) expect(await cluster.append(log, `${number}`)).to.equal(undefined);
+      if (sick === 1) expect((await cluster.record()).inSync).to.have.members(["a", "b"]);
+      cluster.peer("c").disk.weather.batchErrorChance = 0;
+      await cluster.untilRecord(({ inSync }) => inSync.length === 3);
+      await cluster.pass(200);
+      expect(cluster.rows("c")).to.deep.equal(cluster.rows("a"));
+    });
+  }
+
+  it("gives the slot away whose disk failed while the directory was away, once that is back", async () => {
+    const log = await begin();
+    for (const name of replicas) {
+      cluster.network.cut("d", name);
+      cluster.network.cut(name, "d");
+    }
+    await cluster.pass(1_500);
+    cluster.peer("a").disk.weather.batchErrorChance = 1;
+    expect((await cluster.append(log, "x"))?.code).to.equal("APPEND_FAILED");
+    await cluster.pass(1_000);
+    cluster.network.heal();
+    await cluster.untilRecord(({ owner }) => owner !== "a");
+  });
+
   it("goes on itself after its disk failed when nobody else has the data", async () => {
     const log = await begin(["a"]);
     cluster.peer("a").disk.weather.full = true;
@@ -33,6 +79,39 @@ describe("an owner whose copy fails", () => {
     const next = await cluster.open("a");
     expect(await cluster.texts(next)).to.deep.equal(["one"]);
     expect(await cluster.append(next, "two")).to.equal(undefined);
+  });
+
+  it("lets a replica go on when its data is damaged, and gets a whole copy again", async () => {
+    await begin();
+    await cluster.append(await cluster.open("a"), "two");
+    cluster.kill("a");
+    rot("a");
+    await cluster.settle(cluster.life("a"));
+    // Somebody else first; it is wanted at a, so it is handed back once a has everything again.
+    const record = await cluster.untilRecord(
+      ({ owner, epoch, inSync }) => epoch > 2 && owner === "a" && inSync.length === 3,
+    );
+    expect(said("slot.copy.damaged")).to.not.deep.equal([]);
+    expect(said("slot.given")).to.have.length(1);
+    expect(said("slot.copy.discarded")).to.have.length(1);
+    const next = await cluster.open("a");
+    expect(next.epoch).to.equal(record.epoch);
+    expect(await cluster.texts(next)).to.deep.equal(["one", "two"]);
+    expect(await cluster.append(next, "three")).to.equal(undefined);
+    await cluster.pass(200);
+    for (const name of replicas) expect(cluster.rows(name), name).to.deep.equal(cluster.rows("a"));
+  });
+
+  it("gives damaged data away only once a replica in sync is there again", async () => {
+    await begin();
+    for (const name of replicas) cluster.kill(name);
+    rot("a");
+    await cluster.settle(cluster.life("a"));
+    await cluster.pass(3_000);
+    expect((await cluster.record()).owner).to.equal("a");
+    await cluster.settle(cluster.life("b"));
+    await cluster.untilRecord(({ owner }) => owner === "b");
+    expect(await cluster.texts(await cluster.open("b"))).to.deep.equal(["one"]);
   });
 
   it("keeps the last copy although it is damaged, says so, and serves nothing of it", async () => {
@@ -46,6 +125,7 @@ describe("an owner whose copy fails", () => {
     expect(await codeOf(cluster.open("a", { once: true }))).to.equal("DATA_DAMAGED");
     expect(await cluster.record()).to.deep.include({ owner: "a", inSync: ["a"] });
     expect(cluster.rows("a")).to.deep.equal(before);
+    expect(said("slot.copy.damaged")).to.not.deep.equal([]);
     expect(said("slot.copy.discarded")).to.deep.equal([]);
   });
 

@@ -101,7 +101,7 @@ describe("a copy refuses", () => {
   });
 
   it("a snapshot of another epoch or incarnation, or one that it needs no more", async () => {
-    const base = { slot, actor: "pad/x", seq: 2, data: new Uint8Array(20), last: true };
+    const base = { slot, actor: "pad/x", seq: 2, sending: 1, data: new Uint8Array(20), last: true };
     const before = disk();
     expect(await ask("replica.snapshot", { ...base, epoch: 0, incarnation: standing.incarnation })).to.equal("FENCED");
     expect(await ask("replica.snapshot", { ...base, epoch: 1, incarnation: 99 })).to.equal("FENCED");
@@ -271,7 +271,16 @@ describe("a copy refuses", () => {
       meter: quietMeter,
     });
     await cluster.until(() => stranger.peers().includes("b"));
-    const part = { slot, epoch: 1, incarnation: 0, actor: "pad/x", seq: 1, data: new Uint8Array(400), last: false };
+    const part = {
+      slot,
+      epoch: 1,
+      incarnation: 0,
+      actor: "pad/x",
+      seq: 1,
+      sending: 1,
+      data: new Uint8Array(400),
+      last: false,
+    };
     expect(await ask("replica.snapshot", part)).to.equal("ok");
     expect(await ask("replica.snapshot", part)).to.equal("ok");
     expect(await ask("replica.snapshot", part)).to.equal("TOO_LARGE");

@@ -1,0 +1,275 @@
+import { expect } from "chai";
+import fc from "fast-check";
+import { createExchange, type Exchange } from "../../node/exchange.ts";
+import type { Clock, NodeId, Transport, TransportListener } from "../../node/ports.ts";
+import { decode, encode, failure, ok, refused, type Failure, type Result } from "../../protocols/index.ts";
+import type { Channel } from "../../protocols/mesh/index.ts";
+import { quietLog } from "../conformance/directory-links.ts";
+
+/** Two nodes and what is between them: messages arrive when `deliver` is called. */
+class Wire {
+  readonly cut: { readonly by: NodeId; readonly peer: NodeId; readonly reason: Failure }[] = [];
+  full = false;
+  connected = true;
+  readonly counted = new Map<string, number>();
+  readonly #timers = new Set<{ readonly callback: () => void }>();
+  readonly #soon: (() => void)[] = [];
+  readonly #listeners = new Map<NodeId, TransportListener>();
+  readonly #moving: { from: NodeId; to: NodeId; channel: Channel; bytes: Uint8Array }[] = [];
+  readonly clock: Clock = {
+    nowMs: () => 0,
+    monotonicMs: () => 0,
+    after: (_delayMs, callback) => {
+      const timer = { callback };
+      this.#timers.add(timer);
+      return () => void this.#timers.delete(timer);
+    },
+    soon: (callback) => void this.#soon.push(callback),
+  };
+
+  get timers(): number {
+    return this.#timers.size;
+  }
+
+  node(name: NodeId): Exchange {
+    const transport: Transport = {
+      node: name,
+      send: (to, channel, message) => {
+        if (this.full || !this.connected) return false;
+        this.#moving.push({ from: name, to, channel, bytes: encode(message) });
+        return true;
+      },
+      peers: () => (this.connected ? [...this.#listeners.keys()].filter((one) => one !== name) : []),
+      listen: (listener) => void this.#listeners.set(name, listener),
+      disconnect: (peer, reason) => void this.cut.push({ by: name, peer, reason }),
+    };
+    const meter = {
+      count: (metric: string) => void this.counted.set(metric, (this.counted.get(metric) ?? 0) + 1),
+      gauge: () => undefined,
+      observeMs: () => undefined,
+    };
+    return createExchange({ transport, clock: this.clock, log: quietLog, meter });
+  }
+
+  /** As a peer that keeps no rules would send it. */
+  raw(to: NodeId, channel: Channel, message: unknown, from = "b"): void {
+    this.#listeners.get(to)?.received(from, channel, message);
+  }
+
+  async deliver(): Promise<void> {
+    for (let quiet = 0; quiet < 5; quiet += 1) {
+      await Promise.resolve();
+      for (const callback of this.#soon.splice(0)) callback();
+      for (const { from, to, channel, bytes } of this.#moving.splice(0)) {
+        quiet = 0;
+        this.#listeners.get(to)?.received(from, channel, decode(bytes));
+      }
+    }
+  }
+
+  timeOut(): void {
+    for (const timer of [...this.#timers]) {
+      this.#timers.delete(timer);
+      timer.callback();
+    }
+  }
+
+  disconnect(): void {
+    this.connected = false;
+    this.#moving.length = 0;
+    for (const [name, listener] of this.#listeners)
+      for (const peer of this.#listeners.keys()) if (peer !== name) listener.disconnected(peer);
+  }
+}
+
+describe("The exchange", () => {
+  const question = { slots: [["chat/1", 7]] as ["chat/1", number][] };
+  let wire: Wire;
+  let a: Exchange;
+  let b: Exchange;
+  beforeEach(() => {
+    wire = new Wire();
+    a = wire.node("a");
+    b = wire.node("b");
+  });
+  const codeOf = (result: Result<unknown> | undefined): string | undefined =>
+    result?.ok === false ? result.error.code : result && "ok";
+  /** A call, and everything it ever settles with. */
+  const call = (from: Exchange, to: NodeId): Result<unknown>[] => {
+    const settled: Result<unknown>[] = [];
+    void from.call(to, "replica.confirm", question, 1_000).then((result) => settled.push(result));
+    return settled;
+  };
+
+  it("brings a message to the part that registered for it, and says from whom", async () => {
+    const heard: unknown[] = [];
+    b.on("beat", (body, from) => void heard.push([from, body]));
+    expect(a.send("b", "beat", { incarnation: 1, view: 2 })).to.equal(true);
+    await wire.deliver();
+    expect(heard).to.deep.equal([["a", { incarnation: 1, view: 2 }]]);
+    expect(wire.cut).to.deep.equal([]);
+  });
+
+  it("brings a message to oneself, but not before the sender has gone on", async () => {
+    const heard: unknown[] = [];
+    a.on("beat", (body) => void heard.push(body));
+    expect(a.send("a", "beat", { incarnation: 1, view: 2 })).to.equal(true);
+    expect(heard).to.deep.equal([]);
+    await wire.deliver();
+    expect(heard).to.have.length(1);
+  });
+
+  it("says that nothing was sent when the queue is full", async () => {
+    wire.full = true;
+    expect(a.send("b", "beat", { incarnation: 1, view: 2 })).to.equal(false);
+    const settled = call(a, "b");
+    await wire.deliver();
+    expect(codeOf(settled[0])).to.equal("UNREACHABLE");
+    expect(wire.timers).to.equal(0);
+  });
+
+  for (const [how, handler] of [
+    ["at once", (): Result<unknown> => ok({ gone: [] })],
+    ["later", async (): Promise<Result<unknown>> => ok({ gone: [] })],
+  ] as const)
+    it(`answers a call ${how}, and leaves no timer behind`, async () => {
+      b.on("replica.confirm", handler);
+      const settled = call(a, "b");
+      await wire.deliver();
+      expect(settled).to.deep.equal([{ ok: true, value: { gone: [] } }]);
+      expect(wire.timers).to.equal(0);
+    });
+
+  it("answers with the refusal of the handler, and with a fault of its own when it throws or rejects", async () => {
+    b.on("replica.confirm", () => refused(failure("FENCED", { fence: 9 })));
+    const fenced = call(a, "b");
+    await wire.deliver();
+    expect(codeOf(fenced[0])).to.equal("FENCED");
+    for (const fault of [
+      () => {
+        throw new Error("a bug");
+      },
+      () => Promise.reject(new Error("a bug")),
+    ]) {
+      // prettier-ignore
+      b.on("replica.confirm", fault);
+      const settled = call(a, "b");
+      await wire.deliver();
+      expect(settled).to.have.length(1);
+      expect(settled[0]?.ok).to.equal(false);
+    }
+    expect(wire.cut).to.deep.equal([]);
+  });
+
+  it("answers a call that nobody handles", async () => {
+    const settled = call(a, "b");
+    await wire.deliver();
+    expect(codeOf(settled[0])).to.equal("BAD_REQUEST");
+  });
+
+  it("settles a call once: by its timeout, and the late answer is dropped without harm", async () => {
+    let answer = (_: Result<unknown>): void => undefined;
+    b.on("replica.confirm", () => new Promise((resolve) => (answer = resolve)));
+    const settled = call(a, "b");
+    await wire.deliver();
+    wire.timeOut();
+    await wire.deliver();
+    expect(settled.map(codeOf)).to.deep.equal(["PEER_LOST"]);
+    answer(ok(1));
+    await wire.deliver();
+    expect(settled).to.have.length(1);
+    expect(wire.cut).to.deep.equal([]);
+  });
+
+  it("settles all calls to a peer whose connection ends, outcome unknown", async () => {
+    b.on("replica.confirm", () => new Promise(() => undefined));
+    const settled = [call(a, "b"), call(a, "b")];
+    await wire.deliver();
+    wire.disconnect();
+    await wire.deliver();
+    for (const each of settled) {
+      expect(each.map(codeOf)).to.deep.equal(["PEER_LOST"]);
+      expect(each[0]?.ok === false && each[0].error.outcome).to.equal("unknown");
+    }
+    expect(wire.timers).to.equal(0);
+  });
+
+  it("takes an answer only from the peer that was asked", async () => {
+    b.on("replica.confirm", () => new Promise(() => undefined));
+    const settled = call(a, "b");
+    await wire.deliver();
+    for (let number = 0; number < 4; number += 1) wire.raw("a", "message", ["", number, ok("forged")], "c");
+    await wire.deliver();
+    expect(settled).to.deep.equal([]);
+  });
+
+  it("takes as a refusal what is no answer", async () => {
+    b.on("replica.confirm", () => "nonsense" as unknown as Result<unknown>);
+    const settled = call(a, "b");
+    await wire.deliver();
+    expect(codeOf(settled[0])).to.equal("BAD_FRAME");
+  });
+
+  it("cuts a peer that sends what no row describes, and hands nothing on", () => {
+    const beat = { incarnation: 1, view: 2 };
+    const bad: readonly (readonly [Channel, unknown])[] = [
+      ["control", undefined],
+      ["control", "beat"],
+      ["control", []],
+      ["control", ["beat", 0]],
+      ["control", ["beat", 0, beat, 1]],
+      ["control", ["beat", 0.5, beat]],
+      ["control", ["beat", "0", beat]],
+      ["control", ["nobody", 0, beat]],
+      ["control", ["toString", 0, beat]],
+      ["control", [7, 0, beat]],
+      ["message", ["beat", 0, beat]],
+      ["control", ["beat", 0, { ...beat, more: 1 }]],
+      ["control", ["beat", 0, { incarnation: -1, view: 2 }]],
+      ["control", ["beat", 0, null]],
+    ];
+    let heard = 0;
+    a.on("beat", () => void (heard += 1));
+    for (const [channel, message] of bad) wire.raw("a", channel, message);
+    expect(heard).to.equal(0);
+    expect(wire.cut.map(({ reason }) => reason.code)).to.deep.equal(bad.map(() => "BAD_FRAME"));
+    expect(wire.counted.get("mesh_bad_frames")).to.equal(bad.length);
+  });
+
+  it("lives through anything that a peer can encode", () => {
+    const any = fc.anything({ withNullPrototype: false });
+    const framed = fc.tuple(fc.oneof(fc.constantFrom("beat", "replica.confirm", "", "x"), any), any, any);
+    fc.assert(
+      fc.property(fc.constantFrom<Channel>("control", "message", "bulk"), fc.oneof(any, framed), (channel, message) => {
+        wire.raw("a", channel, message);
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  it("bounds the calls that wait for one peer, and takes new ones when some have settled", async () => {
+    b.on("replica.confirm", () => new Promise(() => undefined));
+    const most = 16_384;
+    const codes: (string | undefined)[] = [];
+    const ask = (): void =>
+      void a.call("b", "replica.confirm", question, 1_000).then((result) => codes.push(codeOf(result)));
+    for (let index = 0; index < most; index += 1) ask();
+    ask();
+    await wire.deliver();
+    expect(codes).to.deep.equal(["OVERLOADED"]);
+    wire.timeOut();
+    await wire.deliver();
+    expect(codes).to.have.length(most + 1);
+    ask();
+    await wire.deliver();
+    expect(codes).to.have.length(most + 1);
+  });
+
+  it("tells every part of connections", () => {
+    const lost: NodeId[] = [];
+    a.onPeer({ disconnected: (peer) => void lost.push(peer) });
+    a.onPeer({ disconnected: (peer) => void lost.push(peer) });
+    wire.disconnect();
+    expect(lost).to.deep.equal(["b", "b"]);
+  });
+});
