@@ -172,6 +172,9 @@ export function createReplication(ports: ReplicationPorts): Replication {
         const ownership = new Ownership(row, slotLog, ownershipPorts);
         slots.set(slot, { ownership, ended: undefined });
         ownership.start();
+        // The row may have changed while the fence was on its way to the disk.
+        const newer = table.get(slot);
+        if (newer) ownership.learned(newer);
         return ownership;
       }
       if (slotLog.incomplete || !record.inSync.includes(node))

@@ -68,10 +68,9 @@ class Wire {
   }
 
   timeOut(): void {
-    for (const timer of [...this.#timers]) {
-      this.#timers.delete(timer);
-      timer.callback();
-    }
+    const due = Array.from(this.#timers);
+    this.#timers.clear();
+    for (const { callback } of due) callback();
   }
 
   disconnect(): void {

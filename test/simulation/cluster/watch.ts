@@ -17,6 +17,9 @@ type Place = Pick<SeenEntry, "slot" | "epoch" | "seq" | "checksum">;
 
 const placeName = ({ slot, epoch, seq }: Place): string => `${slot} (${epoch}, ${seq})`;
 
+/** Checksums cover the whole log, whose beginning names its slot: this is unique without the slot's name. */
+const idOf = ({ epoch, seq, checksum }: Place): string => `${epoch} ${seq} ${checksum}`;
+
 /** One slot as one disk durably holds it. */
 class Copy {
   baseSeq = 0;
@@ -168,7 +171,7 @@ export class ClusterWatch implements Durability, NetworkWatcher {
     const known = this.#entries.get(name);
     if (known !== undefined && known !== entry.checksum)
       this.#violate("entry-immutable", `${name} is another entry on ${machine.node}`);
-    const id = `${name} ${entry.checksum}`;
+    const id = idOf(entry);
     if (machine.stale.get(entry.slot)?.has(id) === true)
       this.#violate("append-above-fence", `${machine.node} wrote ${name}, which it was sent below its fence`);
     if (known !== undefined) return;
@@ -298,6 +301,7 @@ export class ClusterWatch implements Durability, NetworkWatcher {
   received(from: NodeId, to: NodeId, _channel: Channel, message: unknown): void {
     const [name, , body] = message as [string, number, Partial<AppendBody> | undefined];
     const machine = this.#machines.get(to);
+    if (machine !== undefined && name === "") this.#fetched(machine, body);
     if (machine === undefined || body?.slot === undefined || body.epoch === undefined) return;
     const { slot, epoch } = body;
     if (name === "transfer.begin") machine.stale.delete(slot);
@@ -310,12 +314,21 @@ export class ClusterWatch implements Durability, NetworkWatcher {
     const below = epoch < (machine.fences.get(slot) ?? 0);
     for (const [, bytes] of body.chunks ?? []) {
       for (const entry of entriesIn(slot, bytes)) {
-        const id = `${placeName(entry)} ${entry.checksum}`;
+        const id = idOf(entry);
         if (!below) {
           stale.delete(id);
           fresh.add(id);
         } else if (entry.epoch === epoch && !fresh.has(id) && !this.#hasWritten(machine, entry)) stale.add(id);
       }
+    }
+  }
+
+  /** A new owner asked for the end of a longer log: what it is given it may write. */
+  #fetched(machine: Machine, answer: unknown): void {
+    const { value } = (answer ?? {}) as { value?: { chunks?: unknown } };
+    if (!Array.isArray(value?.chunks)) return;
+    for (const [, bytes] of value.chunks as AppendBody["chunks"]) {
+      for (const entry of entriesIn("", bytes)) for (const stale of machine.stale.values()) stale.delete(idOf(entry));
     }
   }
 

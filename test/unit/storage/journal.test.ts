@@ -60,7 +60,12 @@ describe("journal", () => {
     const late = append(log, draft("pad/x", "in the same batch as the fence"), 3);
     await raised;
     expect((await late)?.code).to.equal("FENCED");
-    expect(await append(log, draft("pad/x", "next"), 5)).to.equal(undefined);
+    const [zombie, next] = await Promise.all([
+      append(log, draft("pad/x", "zombie"), 3),
+      append(log, draft("pad/x", "next"), 5),
+    ]);
+    expect(zombie).to.deep.include({ code: "FENCED", details: { slot, epoch: 3, fence: 5 } });
+    expect(next).to.equal(undefined);
     expect(log.failed).to.equal(undefined);
     expect(await codeOf(openAs(journal, slot, 4))).to.equal("FENCED");
     expect(log.fence).to.equal(5);

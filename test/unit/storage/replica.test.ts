@@ -1,9 +1,9 @@
 import { expect } from "chai";
 import fc from "fast-check";
-import type { Piece, Position } from "../../../node/storage/index.ts";
+import type { Piece, Position, SideOp } from "../../../node/storage/index.ts";
 import { encodeChunk, encodeEntry, genesisChecksum } from "../../../node/storage/layout.ts";
 import { anyLife, applyAll, emptyCopy, live, stateOf, type Copy, type Owner } from "./copies.ts";
-import type { SlotId } from "../../../protocols/index.ts";
+import type { ActorId, SlotId } from "../../../protocols/index.ts";
 import {
   append,
   apply,
@@ -133,7 +133,14 @@ describe("a copy of a log", () => {
         const copy = await emptyCopy();
         const reopens = late.length % 3;
         for (const [index, next] of owner.pieces.entries()) {
-          must(await apply(copy.log, next, 1));
+          if ((await apply(copy.log, next, 1))?.code === "LOG_GAP") {
+            // A split: a copy that was opened again does not know what its snapshots cover, so it is told again.
+            for (const [actor, seq, sealed] of snapshots.filter((each) => each[1] <= copy.log.durableSeq))
+              await new Promise((resolve) =>
+                copy.log.applySnapshot(1, { actor: actor as ActorId, seq, sealed }, resolve),
+              );
+            must(await apply(copy.log, next, 1));
+          }
           for (const place of late) {
             const stale = snapshots[place % Math.max(1, snapshots.length)];
             if (place % owner.pieces.length !== index || stale === undefined) continue;
@@ -166,6 +173,25 @@ describe("a copy of a log", () => {
     must(await apply(copy.log, piece(copy.log.position, { snapshots: shipped }), 1));
     must(await apply(copy.log, piece(copy.log.position, { trim: 5 }), 1));
     expect(copy.store.dump(/^(log|snap)\//)).to.deep.equal(store.dump(/^(log|snap)\//));
+  });
+
+  it("trims beyond an actor that is idle, also after it was opened again", async () => {
+    const log = await openAs(await journalOn(new RowStore()), slot, 1);
+    const pieces = shippedBy(log);
+    const copy = await emptyCopy();
+    const catchUp = (): Promise<void> => applyAll(copy, pieces.splice(0), [1]);
+    must(await append(log, draft("pad/idle", "1")));
+    must(await snapshot(log, "pad/idle", 1, ["1"]));
+    await catchUp();
+    Object.assign(copy, { log: await copy.journal.reopen(slot) });
+    for (let round = 0; round < 5; round += 1) {
+      for (let number = 0; number < 10; number += 1) must(await append(log, draft("pad/busy", "x")));
+      must(await snapshot(log, "pad/busy", log.lastSeq, ["x"]));
+      must(await trim(log, log.durableSeq));
+      await catchUp();
+      expect([log.length, copy.log.length]).to.deep.equal([1, 1]);
+    }
+    expect(await stateOf(copy, "pad/idle")).to.deep.equal(["1"]);
   });
 
   it("refuses chunks that are damaged, empty, of another slot, or of another history, and goes on", async () => {
@@ -219,6 +245,60 @@ describe("a copy of a log", () => {
     must(await append(copy.log, draft("pad/a", "2")));
     const again = { journal: await journalOn(new RowStore(copy.store.rows)) };
     expect(await stateOf(again, "pad/a")).to.deep.equal(["1", "2"]);
+  });
+});
+
+describe("an actor that gets a slot of its own", () => {
+  const leave = (what: SideOp) => ({ ...draft("pad/m", ""), events: [], side: [what] });
+  const leaving = async (): Promise<Owner> =>
+    live([
+      { type: "entry", actor: "pad/m", side: [{ space: "record", put: "k", value: 1 }] },
+      { type: "leave", actor: "pad/m" },
+    ]);
+
+  it("needs nothing of the old log any more, at the owner, at a copy, and after a restart", async () => {
+    const owner = await leaving();
+    const copy = await emptyCopy();
+    await applyAll(copy, owner.pieces, [1]);
+    for (const log of [owner.log, copy.log, await (await journalOn(new RowStore(owner.store.rows))).openSlot(slot)]) {
+      expect([...log.actorsWithTail()]).to.deep.equal([]);
+      expect((await log.recover("pad/m")).entries).to.deep.equal([]);
+    }
+  });
+
+  it("has the log that was split off, also where its slot was open before", async () => {
+    const journal = await journalOn(new RowStore());
+    const early = await openAs(journal, "pad/m" as SlotId, 1);
+    const log = await openAs(journal, slot, 1);
+    must(await append(log, draft("pad/m", "1")));
+    must(await snapshot(log, "pad/m", 1, ["1"]));
+    must(await append(log, leave({ split: "pad/m" })));
+    const own = await openAs(journal, "pad/m" as SlotId, 1);
+    expect(own.position.seq).to.equal(2);
+    must(await append(own, draft("pad/m", "2")));
+    expect(await stateOf({ journal }, "pad/m", "pad/m" as SlotId)).to.deep.equal(["1", "2"]);
+    expect((await append(early, draft("pad/m", "zombie"), 1))?.code).to.equal("FENCED");
+  });
+
+  it("does not leave a copy that lacks its snapshot, however the pieces share batches", async () => {
+    const { pieces } = await leaving();
+    for (const together of [false, true]) {
+      const copy = await emptyCopy();
+      const bare = pieces.map((each) => ({ ...each, snapshots: [] }));
+      const outcomes = bare.map((each) => () => apply(copy.log, each, 1));
+      const codes: unknown[] = [];
+      if (together) codes.push(...(await Promise.all(outcomes.map((each) => each()))).map((outcome) => outcome?.code));
+      else for (const each of outcomes) codes.push((await each())?.code);
+      expect(codes, `together: ${together}`).to.deep.equal([undefined, "LOG_GAP", "LOG_GAP"]);
+      expect(copy.store.dump(/pad\/m$/)).to.deep.equal({});
+      // With its snapshot, sent alone, it goes.
+      for (const [actor, seq, sealed] of pieces.flatMap((each) => each.snapshots))
+        must(
+          await new Promise((resolve) => copy.log.applySnapshot(1, { actor: actor as ActorId, seq, sealed }, resolve)),
+        );
+      await applyAll(copy, bare.slice(1), [1]);
+      expect(await stateOf(copy, "pad/m", "pad/m" as SlotId)).to.deep.equal(["1"]);
+    }
   });
 });
 
@@ -330,6 +410,21 @@ describe("a transfer of a log", () => {
     await copy.journal.discard(slot, 9);
     expect((await copy.journal.openSlot(slot)).fence).to.equal(9);
     expect((await copy.journal.openSlot(slot)).incarnation).to.be.greaterThan(empty.incarnation);
+  });
+
+  it("a damaged copy that is thrown away keeps the fence that its head still says", async () => {
+    const copy = await emptyCopy();
+    await applyAll(copy, (await source()).pieces, [1]);
+    await copy.log.raise(7);
+    const { incarnation } = copy.log;
+    const key = [...copy.store.rows.keys()].find((each) => each.startsWith("log/")) as string;
+    copy.store.rows.set(key, new Uint8Array(9));
+    const journal = await journalOn(copy.store);
+    expect(await codeOf(journal.openSlot(slot))).to.equal("DATA_DAMAGED");
+    await journal.discard(slot, 5);
+    const empty = await journal.openSlot(slot);
+    expect(empty.fence).to.equal(7);
+    expect(empty.incarnation).to.be.greaterThan(incarnation);
   });
 });
 
