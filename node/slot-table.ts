@@ -9,6 +9,8 @@ export interface SlotTable {
   rows(): IterableIterator<SlotRow>;
   /** Takes over what somebody else knows, if it is newer: a compare-and-set's answer. */
   learn(row: SlotRow): void;
+  /** Resolves when the watch has told of everything up to this revision. What was learned otherwise may be ahead of it. */
+  reached(revision: number): Promise<void>;
   /** Resolves when the directory has been read once. */
   ready(): Promise<void>;
   /** False while the directory cannot be watched: what is here may be old. */
@@ -38,6 +40,15 @@ export function watchSlots(directory: Directory): SlotTable {
   /** The newest revision that the watch has told of. Whatever is not newer was told already, or has been replaced or
    *  removed since. Revisions rise over all rows, also when the directory is moved. */
   let told = 0;
+  const waiting = new Map<() => void, number>();
+  const tellReached = (revision: number): void => {
+    told = Math.max(told, revision);
+    for (const [resolve, awaited] of waiting) {
+      if (awaited > told) continue;
+      waiting.delete(resolve);
+      resolve();
+    }
+  };
   const forget = (slot: SlotId): void => {
     if (rows.delete(slot)) tell(slot, undefined);
   };
@@ -46,22 +57,20 @@ export function watchSlots(directory: Directory): SlotTable {
     reset(all) {
       const present = new Set(all.map(({ key }) => key.slice(slotPrefix.length)));
       for (const slot of rows.keys()) if (!present.has(slot)) forget(slot);
-      for (const row of all) {
-        learn(asSlot(row) as SlotRow);
-        told = Math.max(told, row.revision);
-      }
+      for (const row of all) learn(asSlot(row) as SlotRow);
+      tellReached(Math.max(0, ...all.map(({ revision }) => revision)));
       current = true;
       markReady();
     },
     changed(row) {
-      told = row.revision;
       learn(asSlot(row) as SlotRow);
+      tellReached(row.revision);
     },
     removed(key, revision) {
-      told = revision;
       const slot = key.slice(slotPrefix.length) as SlotId;
       // A compare-and-set's answer may have told of the slot's next life before the watch tells of this end.
       if ((rows.get(slot)?.revision ?? 0) < revision) forget(slot);
+      tellReached(revision);
     },
     stale: () => void (current = false),
   });
@@ -72,6 +81,8 @@ export function watchSlots(directory: Directory): SlotTable {
     learn(row) {
       if (row.revision > told) learn(row);
     },
+    reached: (revision) =>
+      revision <= told ? Promise.resolve() : new Promise((resolve) => void waiting.set(resolve, revision)),
     ready: () => ready,
     get current() {
       return current;

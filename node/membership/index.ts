@@ -126,6 +126,8 @@ export function createMembership(options: MembershipOptions): MembershipPart {
     connected(peer) {
       detector.connected(peer, clock.monotonicMs());
       judge();
+      // Perhaps it is the one that keeps the directory.
+      for (const wake of wakes) wake();
     },
     disconnected(peer) {
       detector.disconnected(peer, clock.monotonicMs());

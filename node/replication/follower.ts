@@ -291,14 +291,17 @@ export class Follower {
   async #sendSnapshots(): Promise<void> {
     if (this.#sendingSnapshots) return;
     this.#sendingSnapshots = true;
+    let actor: ActorId | undefined;
     try {
-      for (const actor of this.#fed) {
-        await this.giveSnapshot(actor);
+      for ([actor] of this.#fed.entries()) {
+        // Before it is read: one that is made meanwhile is sent as well.
         this.#fed.delete(actor);
+        await this.giveSnapshot(actor);
       }
     } catch (error) {
-      // Tried again with the next batch.
       if (!(error instanceof PlexusError)) throw error;
+      // Tried again with the next batch.
+      if (actor !== undefined) this.#fed.add(actor);
     } finally {
       this.#sendingSnapshots = false;
     }

@@ -109,10 +109,13 @@ export function createReplication(ports: ReplicationPorts): Replication {
   };
   const replicas = serveReplicas({
     journal,
+    directory,
+    table,
     store,
     exchange,
     clock,
     log,
+    meter,
     limits,
     superseded: (slot, epoch) => {
       const ownership = slots.get(slot)?.ownership;
@@ -168,6 +171,9 @@ export function createReplication(ports: ReplicationPorts): Replication {
       if (record.owner !== node)
         throw new PlexusError(failure("MOVED", { slot, owner: record.owner, epoch: record.epoch }));
       if (mayStepUp(node, record, slotLog)) {
+        // Which actors have left this slot for one of their own must be known before it is served, and what was learned
+        // from an answer may be ahead of the watch.
+        await reached(row.revision);
         await slotLog.raise(record.epoch, record.inSync.length === 1);
         const ownership = new Ownership(row, slotLog, ownershipPorts);
         slots.set(slot, { ownership, ended: undefined });
@@ -185,6 +191,11 @@ export function createReplication(ports: ReplicationPorts): Replication {
       if (row) table.learn(row);
     }
     throw new PlexusError(failure("SLOT_UNAVAILABLE", { slot, because: "its record keeps changing" }));
+  }
+
+  async function reached(revision: number): Promise<void> {
+    const done = await within(clock, limits.watchTimeoutMs, table.reached(revision));
+    if (!done) throw new PlexusError(failure("DIRECTORY_UNAVAILABLE", { because: "its watch is behind" }));
   }
 
   /** The first owner of a slot nobody has spoken to yet. */
@@ -406,4 +417,15 @@ export function createReplication(ports: ReplicationPorts): Replication {
       for (const { ownership } of [...slots.values()]) ownership.end(failure("STOPPING"));
     },
   };
+}
+
+/** False when it takes longer. */
+function within(clock: Clock, delayMs: number, work: Promise<unknown>): Promise<boolean> {
+  return new Promise((resolve) => {
+    const cancel = clock.after(delayMs, () => resolve(false));
+    void work.then(() => {
+      cancel();
+      resolve(true);
+    });
+  });
 }

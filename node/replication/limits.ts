@@ -6,6 +6,8 @@ export const replicationLimits = {
   tickIntervalMs: 50,
   /** How many of these pass between two tries to get rid of a damaged copy. */
   ticksPerHealing: 20,
+  /** A slot is not taken up while the directory's watch is behind by more than this. */
+  watchTimeoutMs: 3_000,
   /** A question to a replica. It is asked again, or the replica removed. */
   queryTimeoutMs: 1_000,
   /** A compare-and-set whose outcome is not known is sent again after this. */

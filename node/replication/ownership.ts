@@ -243,17 +243,17 @@ export class Ownership implements ServedLog {
     await entry([{ split: actor }]);
     // The copies are on every replica that was in sync before and after. Whoever takes this slot from now on changes its
     // revision, and then the new slot cannot come into being behind its back (the guard).
-    const still = this.#holders();
-    const made = holders.filter(({ follower, incarnation }) =>
-      still.some((other) => other.follower === follower && other.incarnation === incarnation),
-    );
-    const copies = new Set([this.#ports.node, ...made.map(({ follower }) => follower.node)]);
     for (;;) {
       if (this.phase === "ended") throw new PlexusError(this.#gone());
       if (this.#proposed !== undefined) {
         await this.#pause(limits.proposalRetryMs);
         continue;
       }
+      const still = this.#holders();
+      const made = holders.filter(({ follower, incarnation }) =>
+        still.some((other) => other.follower === follower && other.incarnation === incarnation),
+      );
+      const copies = new Set([this.#ports.node, ...made.map(({ follower }) => follower.node)]);
       const inSync = this.record.inSync.filter((name) => copies.has(name));
       const record: SlotRecord = {
         slot,
@@ -480,7 +480,9 @@ export class Ownership implements ServedLog {
       follower.overdue ||
       follower.trouble !== undefined ||
       (inSync && follower.state === "other");
-    const caughtUp = follower.state === "streaming" && (follower.seq ?? -1) >= this.#committed;
+    // Everything up to the base may have been acknowledged by an owner before.
+    const floor = this.#base === undefined ? Infinity : Math.max(this.#committed, this.#base.seq);
+    const caughtUp = follower.state === "streaming" && (follower.seq ?? -1) >= floor;
     return { node, failing, caughtUp };
   }
 
@@ -613,7 +615,7 @@ export class Ownership implements ServedLog {
   #propose(proposal: Proposal): void {
     this.#proposed = proposal;
     this.#adoptFollowers();
-    this.#ports.log.info("slot.replicas.change", { slot: this.slot, epoch: this.epoch, ...proposal });
+    this.#ports.log.debug("slot.replicas.change", { slot: this.slot, epoch: this.epoch, ...proposal });
     this.#send(proposal);
   }
 

@@ -13,12 +13,17 @@ import {
 } from "../../protocols/index.ts";
 import type { MeshBody, Standing } from "../../protocols/mesh/index.ts";
 import type { Exchange } from "../exchange.ts";
-import type { Clock, Log, NodeId, Store, StoreOp, StoreView } from "../ports.ts";
+import type { Clock, Directory, Log, Meter, NodeId, Store, StoreOp, StoreView } from "../ports.ts";
+import { readSlot, type SlotRow } from "../records.ts";
+import type { SlotTable } from "../slot-table.ts";
 import { rowsOf, type Head, type Journal, type Position, type SlotLog } from "../storage/index.ts";
 import type { ReplicationLimits } from "./limits.ts";
 
 export interface ReplicaPorts {
   readonly journal: Journal;
+  readonly directory: Directory;
+  readonly table: SlotTable;
+  readonly meter: Meter;
   readonly store: Store;
   readonly exchange: Exchange;
   readonly clock: Clock;
@@ -44,8 +49,28 @@ interface Mark {
 
 /** Registers this node's answers to owners. */
 export function serveReplicas(ports: ReplicaPorts): { readonly drop: (slot: SlotId) => void } {
-  const { journal, store, exchange, clock, log, limits } = ports;
+  const { journal, store, directory, table, exchange, clock, log, meter, limits } = ports;
   const logs = new Map<SlotId, SlotLog>();
+  /** Who asked last how this node stands, and so may write here: the owner of that epoch. */
+  const owners = new Map<SlotId, { readonly node: NodeId; readonly epoch: number }>();
+
+  /** A fence that was raised stays: so nobody raises it but whom the directory names. Undefined: it may. */
+  const claim = async (from: NodeId, slot: SlotId, epoch: number): Promise<Failure | undefined> => {
+    const stands = (row: SlotRow | undefined): boolean => row?.record.owner === from && row.record.epoch === epoch;
+    if (stands(table.get(slot))) return undefined;
+    const row = await readSlot(directory, slot);
+    if (row) table.learn(row);
+    if (stands(row)) return undefined;
+    if (row !== undefined && row.record.epoch > epoch)
+      return failure("FENCED", { slot, epoch, fence: row.record.epoch });
+    meter.count("replica_false_claims");
+    return failure("FORBIDDEN", { slot, epoch, because: "the directory names another owner" });
+  };
+  const isOwner = (from: NodeId, slot: SlotId, epoch: number): boolean => {
+    const owner = owners.get(slot);
+    return owner?.node === from && owner.epoch === epoch;
+  };
+
   /** Slots with something to acknowledge to an owner, by the end of this tick. */
   const acknowledgements = new Map<string, { readonly to: NodeId; readonly slot: SlotId; readonly epoch: number; gap: boolean }>(); // prettier-ignore
   const assemblies = new Map<string, Assembly>();
@@ -73,12 +98,15 @@ export function serveReplicas(ports: ReplicaPorts): { readonly drop: (slot: Slot
     at: slotLog.position,
   });
 
-  exchange.on("replica.query", ({ slot, epoch }) =>
+  exchange.on("replica.query", ({ slot, epoch }, from) =>
     answered(async () => {
       const slotLog = await opened(slot);
       if (epoch < slotLog.fence) return refused(failure("FENCED", { slot, epoch, fence: slotLog.fence }));
+      const refusal = await claim(from, slot, epoch);
+      if (refusal) return refused(refusal);
       ports.superseded(slot, epoch);
       await slotLog.raise(epoch);
+      owners.set(slot, { node: from, epoch });
       return ok(standing(slotLog));
     }),
   );
@@ -126,7 +154,7 @@ export function serveReplicas(ports: ReplicaPorts): { readonly drop: (slot: Slot
       return;
     }
     if (body.incarnation !== slotLog.incarnation) return refuse(from, slot, epoch, "another incarnation");
-    ports.superseded(slot, epoch);
+    if (!isOwner(from, slot, epoch)) return refuse(from, slot, epoch, "it did not ask how this copy stands");
     const piece = {
       from: body.from,
       chunks: body.chunks,
@@ -150,10 +178,11 @@ export function serveReplicas(ports: ReplicaPorts): { readonly drop: (slot: Slot
     return ok({ gone });
   });
 
-  exchange.on("replica.fetch", ({ slot, epoch, after }) =>
+  exchange.on("replica.fetch", ({ slot, epoch, after }, from) =>
     answered(async () => {
       const slotLog = await opened(slot);
-      if (epoch !== slotLog.fence) return refused(failure("FENCED", { slot, epoch, fence: slotLog.fence }));
+      if (epoch !== slotLog.fence || !isOwner(from, slot, epoch))
+        return refused(failure("FENCED", { slot, epoch, fence: slotLog.fence }));
       const piece = await slotLog.read(after, limits.catchUpBytesMax * 4);
       if (piece === undefined) return refused(failure("LOG_GAP", { slot, because: "it does not hold this position" }));
       return ok({ chunks: piece.chunks });
@@ -165,7 +194,7 @@ export function serveReplicas(ports: ReplicaPorts): { readonly drop: (slot: Slot
     if (!whole.ok) return whole;
     const sealed = whole.value;
     if (sealed === undefined) return ok(null);
-    return changing(body, (slotLog) => {
+    return changing(from, body, (slotLog) => {
       const copy = { actor: body.actor as ActorId, seq: body.seq, sealed };
       return new Promise((resolve) => {
         slotLog.applySnapshot(body.epoch, copy, (error) => resolve(error ? refused(error) : ok(null)));
@@ -175,8 +204,8 @@ export function serveReplicas(ports: ReplicaPorts): { readonly drop: (slot: Slot
 
   // --- transfers -----------------------------------------------------------------------------------------------------
 
-  exchange.on("transfer.begin", (body) =>
-    changing(body, async (slotLog) => {
+  exchange.on("transfer.begin", (body, from) =>
+    changing(from, body, async (slotLog) => {
       await slotLog.startOver(body.epoch);
       log.info("slot.transfer.begun", { slot: body.slot, epoch: body.epoch, incarnation: slotLog.incarnation });
       return ok({ incarnation: slotLog.incarnation });
@@ -206,7 +235,7 @@ export function serveReplicas(ports: ReplicaPorts): { readonly drop: (slot: Slot
     if (whole.value === undefined) return ok(null);
     const rows = rowsIn(whole.value, body);
     if (rows === undefined) return refused(failure("BAD_FRAME", { reason: "rows outside their run" }));
-    return changing(body, async (slotLog) => {
+    return changing(from, body, async (slotLog) => {
       const kept = new Set(rows.map(([key]) => key));
       const present = await store.keys({ gte: body.from, lt: body.to });
       const ops: StoreOp[] = present.filter((key) => !kept.has(key)).map((key) => ({ type: "del", key }));
@@ -216,8 +245,8 @@ export function serveReplicas(ports: ReplicaPorts): { readonly drop: (slot: Slot
     });
   });
 
-  exchange.on("transfer.finish", (body) =>
-    changing(body, async (slotLog) => {
+  exchange.on("transfer.finish", (body, from) =>
+    changing(from, body, async (slotLog) => {
       const { last, baseSeq, baseChecksum } = body.head;
       const head: Head = {
         fence: body.epoch,
@@ -239,13 +268,14 @@ export function serveReplicas(ports: ReplicaPorts): { readonly drop: (slot: Slot
   /** Runs what changes a copy, if it is the copy that is meant: this incarnation, and no newer epoch. A message that was
    *  late by a whole transfer names an older one. */
   function changing(
+    from: NodeId,
     body: { readonly slot: SlotId; readonly epoch: number; readonly incarnation: number },
     work: (slotLog: SlotLog) => Promise<Result<unknown>>,
   ): Promise<Result<unknown>> {
     return answered(async () => {
       const { slot, epoch, incarnation } = body;
       const slotLog = await opened(slot);
-      if (slotLog.incarnation !== incarnation || epoch !== slotLog.fence)
+      if (slotLog.incarnation !== incarnation || epoch !== slotLog.fence || !isOwner(from, slot, epoch))
         return refused(failure("FENCED", { slot, epoch, fence: slotLog.fence, incarnation: slotLog.incarnation }));
       return await work(slotLog);
     });

@@ -6,6 +6,7 @@
  *
  *  Invariant 3: nothing of an epoch other than the fence's is written, and the head that carries the fence is rewritten in
  *  the very batch that appends. Rule R4: an append fits only where the log ends, by seq and chained checksum. */
+import { crc32 } from "node:zlib";
 import { assert, failure, PlexusError, type ActorId, type Failure, type SlotId } from "../../protocols/index.ts";
 import type { Store, StoreOp, StoreView } from "../ports.ts";
 import { seal, unseal } from "../seal.ts";
@@ -89,7 +90,7 @@ interface LogItem extends CommitItem {
 interface Draft {
   head: Head;
   readonly ops: StoreOp[];
-  readonly effects: { readonly actor: ActorId; readonly seq: number; readonly side: readonly SideOp[] }[];
+  readonly effects: { readonly actor: ActorId; readonly epoch: number; readonly seq: number; readonly side: readonly SideOp[] }[]; // prettier-ignore
   readonly chunks: { readonly chunk: Chunk; readonly lastSeqs: Map<ActorId, number> }[];
   readonly snapshots: (readonly [actor: string, seq: number, sealed: Uint8Array])[];
   /** Entries of this batch that are not a chunk yet. */
@@ -662,7 +663,7 @@ export class SlotLog implements CommitSink {
           throw this.#fenced(pending.epoch, draft.head.fence);
         draft.payloads.push(pending.payload);
         draft.lastSeqs.set(pending.actor, pending.seq);
-        draft.effects.push({ actor: pending.actor, seq: pending.seq, side: pending.side });
+        draft.effects.push({ actor: pending.actor, epoch: pending.epoch, seq: pending.seq, side: pending.side });
         return;
       case "snapshot":
         this.#mayWrite(draft.head, pending.epoch);
@@ -719,13 +720,15 @@ export class SlotLog implements CommitSink {
       if (read.damage || last === undefined) throw gap(read.damage?.reason ?? "an empty chunk");
       const chunk = { firstSeq, before: lastChecksum, epoch: last.epoch, bytes: bytes.length };
       added.push({ chunk, lastSeqs: new Map(read.entries.map((entry) => [entry.actor, entry.seq])) });
-      for (const { actor, seq, side } of read.entries) {
-        effects.push({ actor, seq, side });
+      for (const { actor, epoch: of, seq, side } of read.entries) {
+        effects.push({ actor, epoch: of, seq, side });
         // A slot that is split off is made of the snapshot: without it, it would begin empty.
-        const splits = side.some((op) => "split" in op);
-        const covered = Math.max(0, ...snapshots.filter(([other]) => other === actor).map(([, at]) => at));
-        const needed = effects.findLast((effect) => effect.actor === actor && effect.seq < seq)?.seq ?? 0;
-        if (splits && Math.max(needed, this.#index.lastNeeded(actor)) > covered) throw gap("a snapshot is missing");
+        if (!side.some((op) => "split" in op)) continue;
+        const known = [...draft.snapshots, ...snapshots].filter(([other]) => other === actor);
+        const covered = Math.max(0, ...known.map(([, through]) => through));
+        const earlier = [...draft.effects, ...effects].findLast((effect) => effect.actor === actor && effect.seq < seq);
+        const needed = Math.max(earlier?.seq ?? 0, this.#index.lastNeeded(actor));
+        if (needed > covered) throw gap("a snapshot is missing");
       }
       lastSeq += read.entries.length;
       lastEpoch = last.epoch;
@@ -808,7 +811,7 @@ export class SlotLog implements CommitSink {
       batched.set(op.key, op);
     };
     for (const op of ops) batched.set(op.key, op);
-    for (const { actor, seq, side } of effects) {
+    for (const { actor, epoch, seq, side } of effects) {
       for (const op of side) {
         if ("put" in op || "delete" in op) add(this.#sideOp(actor, op));
         else if ("deleteFrom" in op) {
@@ -817,7 +820,7 @@ export class SlotLog implements CommitSink {
           const keys = await this.#keysThen(range, batched, this.#limits.deleteRangeMax);
           for (const key of keys) add({ type: "del", key });
         } else if ("split" in op) {
-          for (const copy of await this.#split(op.split, seq, batched)) add(copy);
+          for (const copy of await this.#split(op.split, { epoch, seq }, batched)) add(copy);
         } else {
           for (const { prefix } of actorKeys(this.slot, op.drop))
             for (const key of await this.#keysThen(within(prefix), batched, Infinity)) add({ type: "del", key });
@@ -845,7 +848,11 @@ export class SlotLog implements CommitSink {
   }
 
   /** Copies everything an actor has into a slot of its own, named like the actor. Its log begins after entry `seq`. */
-  async #split(actor: ActorId, seq: number, batched: ReadonlyMap<string, StoreOp>): Promise<StoreOp[]> {
+  async #split(
+    actor: ActorId,
+    { epoch, seq }: { readonly epoch: number; readonly seq: number },
+    batched: ReadonlyMap<string, StoreOp>,
+  ): Promise<StoreOp[]> {
     const slot = actor as SlotId;
     const ops: StoreOp[] = [];
     const left = [`snap/${slot}/`, logPrefix(slot), ...spaces.map((space) => sidePrefix(space, slot))];
@@ -863,7 +870,10 @@ export class SlotLog implements CommitSink {
     for (const { space, prefix } of actorKeys(this.slot, actor))
       for (const key of await this.#keysThen(within(prefix), batched, Infinity))
         await copy(key, `${sideKey(space, slot, actor, "")}${key.slice(prefix.length)}`);
-    const head = { ...emptied(slot, { fence: 0, incarnation: 0 }), lastSeq: seq, baseSeq: seq };
+    // Another entry that split the same actor makes another slot: the copies of an earlier try must not pass for this one.
+    const checksum = crc32(`${this.slot} ${epoch} ${seq}`, genesisChecksum(slot));
+    const at = { lastSeq: seq, baseSeq: seq, lastChecksum: checksum, baseChecksum: checksum };
+    const head = { ...emptied(slot, { fence: 0, incarnation: 0 }), ...at };
     ops.push({ type: "put", key: headKey(slot), value: seal(headKey(slot), head) });
     return ops;
   }

@@ -112,7 +112,10 @@ function medians(rounds: readonly Figures[]): Figures {
 
 /** A child process that serves calls, see `arms/serve.ts`. */
 export interface Served {
+  readonly pid: number;
   call(name: string, args?: unknown): Promise<unknown>;
+  /** Resolves when the process has ended, however it did. */
+  ended(): Promise<void>;
   /** Calls `stop` and lets the process end. */
   stop(): Promise<void>;
 }
@@ -151,7 +154,11 @@ export async function startServed(file: string, args: readonly string[] = []): P
   };
   await answerOf(0);
   return {
+    pid: child.pid ?? 0,
     call,
+    async ended() {
+      if (child.exitCode === null && child.signalCode === null) await once(child, "exit");
+    },
     async stop() {
       if (child.exitCode !== null || child.signalCode !== null) return;
       await call("stop");

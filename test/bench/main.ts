@@ -16,6 +16,8 @@ import type { Contest, Row, RowPlan } from "./contest.ts";
 import { runContest } from "./contest.ts";
 import { activation, durableCrowd, durableSequential, volatileAsk, volatileTell } from "./contests/commands.ts";
 import { fanOut, idleMemory } from "./contests/connections.ts";
+import { remoteAsk, remoteEvents, remoteTell } from "./contests/remote.ts";
+import { replicatedCrowd, replicatedSequential } from "./contests/replicated.ts";
 import { start } from "./contests/start.ts";
 import { installPeers } from "./peers.ts";
 import { listing, table } from "./report.ts";
@@ -29,6 +31,11 @@ const contests: readonly Contest[] = [
   idleMemory,
   start,
   activation,
+  remoteAsk,
+  remoteTell,
+  remoteEvents,
+  replicatedSequential,
+  replicatedCrowd,
 ];
 
 const usage = `Usage: npm run bench -- [ROW…] [--rounds N] [--json] [--list]

@@ -17,8 +17,6 @@ export interface Entrance {
   faulty(): boolean;
   /** True once rot was injected: refusals that name it are right. */
   rotten(): boolean;
-  /** True when there may be two owners at once: then only what is appended is checked, not how fresh an answer is. */
-  usurped(): boolean;
 }
 
 /** Refusals that name damage. */

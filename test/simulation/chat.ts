@@ -154,7 +154,7 @@ export class Person {
     if (typeof result === "string" || !result.ok) return;
     const { messages } = result.value as RoomHistory;
     for (const { seq, text } of messages) ledgers.saw(lobby, seq, text, "history");
-    if ((messages.at(-1)?.seq ?? 0) < known && !this.#around.entrance.usurped()) {
+    if ((messages.at(-1)?.seq ?? 0) < known) {
       this.#violate("answer-not-stale", `the history ends at ${messages.at(-1)?.seq}, ${known} was acknowledged`);
     }
   }

@@ -10,7 +10,7 @@ import type { World } from "./world.ts";
 /** What clients know together. */
 export interface Surroundings {
   readonly world: World;
-  readonly plan: Pick<Plan, "commandsPerClient" | "thinkMs" | "actors" | "poison" | "usurpers">;
+  readonly plan: Pick<Plan, "commandsPerClient" | "thinkMs" | "actors" | "poison">;
   readonly entrance: Entrance;
   readonly ledgers: LedgerWatch;
 }
@@ -165,7 +165,7 @@ export class Client {
     if (typeof result === "string" || !result.ok) return;
     const head = result.value as LedgerHead;
     if (head.last !== undefined) ledgers.saw(ledger, head.count, head.last, "head");
-    if (head.count < known && !this.#around.plan.usurpers) {
+    if (head.count < known) {
       this.#violate(
         "answer-not-stale",
         `${ledger} answered count ${head.count} when ${known} was acknowledged before the question`,
@@ -192,7 +192,6 @@ export class Client {
     if (
       back &&
       known > 0 &&
-      !this.#around.plan.usurpers &&
       rows[0]?.[0] !== known &&
       (await this.#floor(ledger)) < known
     ) {

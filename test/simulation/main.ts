@@ -1,9 +1,11 @@
-/** `npm run simulate -- --seeds N [--from SEED] [--json] [--jobs N] [--seconds S] [--failures N]` runs
+/** `npm run simulate -- [--cluster] --seeds N [--from SEED] [--json] [--jobs N] [--seconds S] [--failures N]` runs
  *  seeds until so many have failed or the time is over;
- *  `npm run simulate -- SEED` replays one with its trace. Exit code 1 when an invariant broke. */
+ *  `npm run simulate -- [--cluster] SEED` replays one with its trace. With `--cluster` a seed is the life of a
+ *  whole cluster, without it of a node alone. Exit code 1 when an invariant broke. */
 import { fork } from "node:child_process";
 import { availableParallelism } from "node:os";
 import { parseArgs } from "node:util";
+import { runClusterSeed } from "./cluster/run.ts";
 import { runSeed, type Verdict } from "./run.ts";
 
 const { values, positionals } = parseArgs({
@@ -15,10 +17,13 @@ const { values, positionals } = parseArgs({
     seconds: { type: "string", default: "86400" },
     failures: { type: "string", default: "20" },
     json: { type: "boolean", default: false },
+    cluster: { type: "boolean", default: false },
     // Given to the processes that share the seeds: take every so-many-th one and send the tally to the parent.
     every: { type: "string" },
   },
 });
+
+const run = values.cluster ? runClusterSeed : runSeed;
 
 interface Tally {
   seeds: number;
@@ -35,8 +40,9 @@ async function runSeeds(from: number, count: number, step: number, deadlineMs: n
   const tally = fresh();
   for (let seed = from; seed < from + count; seed += step) {
     if (performance.now() > deadlineMs || tally.failures.length >= Number(values.failures)) break;
-    const verdict = await runSeed(seed);
+    const verdict = await run(seed);
     tally.seeds += 1;
+    if (process.stderr.isTTY) process.stderr.write(`\r${tally.seeds} seeds, ${tally.failures.length} failures `);
     tally.lives += verdict.lives;
     tally.replies += verdict.replies;
     tally.happenings += verdict.happenings;
@@ -57,6 +63,7 @@ function runInChild(index: number, jobs: number): Promise<Tally> {
       values.seconds,
       "--failures",
       values.failures,
+      ...(values.cluster ? ["--cluster"] : []),
     ];
     const child = fork(import.meta.filename, [
       "--from",
@@ -80,7 +87,7 @@ function report(verdict: Verdict): void {
 async function main(): Promise<number> {
   const [replayed] = positionals;
   if (replayed !== undefined) {
-    const verdict = await runSeed(Number(replayed), { trace: true });
+    const verdict = await run(Number(replayed), { trace: true });
     if (values.json) console.log(JSON.stringify(verdict));
     else report(verdict);
     return verdict.violations.length > 0 ? 1 : 0;
@@ -112,7 +119,7 @@ async function main(): Promise<number> {
         `${(total.simulatedMs / 3_600_000).toFixed(1)} simulated hours, ${failures.length} failures`,
     );
     for (const { seed, checker, detail } of failures) {
-      console.log(`seed ${seed}: ${checker}: ${detail}\n  replay: npm run simulate -- ${seed}`);
+      console.log(`seed ${seed}: ${checker}: ${detail}\n  replay: npm run simulate -- ${values.cluster ? "--cluster " : ""}${seed}`);
     }
   }
   return total.failures.length > 0 || total.seeds === 0 ? 1 : 0;

@@ -1,9 +1,9 @@
-import { PlexusError, type Failure, type Result } from "../../protocols/index.ts";
+import { PlexusError, roles, type Failure, type Result } from "../../protocols/index.ts";
 import type { AnyBehavior } from "../../actors/behavior.ts";
-import { createDirectory } from "../../node/directory/index.ts";
-import { createKernel, type Kernel, type KernelLimits, type Request } from "../../node/kernel/index.ts";
-import type { Directory, Log, Meter, Store } from "../../node/ports.ts";
-import { openJournal, type Journal, type JournalLimits } from "../../node/storage/index.ts";
+import type { Kernel, KernelLimits, Request } from "../../node/kernel/index.ts";
+import { createPeer, type Peer } from "../../node/peer.ts";
+import type { Log, Meter, Store, Transport } from "../../node/ports.ts";
+import { openJournal, type JournalLimits } from "../../node/storage/index.ts";
 import type { Disk } from "./disk.ts";
 import { simulatedRuntime, type RuntimeWeather } from "./runtime.ts";
 import { simulatedClock, type Pulse, type WallClock, type World } from "./world.ts";
@@ -17,6 +17,10 @@ export interface NodeParts {
   readonly behaviors: readonly AnyBehavior[];
   readonly kernelLimits: Partial<KernelLimits>;
   readonly journalLimits: Partial<JournalLimits>;
+  /** What is followed. */
+  readonly topics: readonly string[];
+  /** Events of this topic may not have been heard. */
+  readonly missed: (topic: string) => void;
   /** Sees each event at the moment it is published. */
   readonly published: (topic: string, event: unknown, at: number | undefined, life: number) => void;
   /** Sees each reply at the moment it arrives, before the one who asked. */
@@ -26,6 +30,29 @@ export interface NodeParts {
 /** What became of a request: its result, or nothing, because the process died or was not there. */
 export type Reached = Result<unknown> | "lost" | "down";
 
+/** The network of a node alone. */
+const nobodyElse: Transport = {
+  node: "n1",
+  send: () => false,
+  peers: () => [],
+  listen: () => undefined,
+  disconnect: () => undefined,
+};
+
+const loneNode = {
+  node: "n1",
+  name: "n1",
+  peer: "n1",
+  addresses: [],
+  roles,
+  labels: {},
+  models: ["simulated"],
+  gpu: false,
+  weight: 1,
+  version: "0.3.0",
+  url: "",
+};
+
 const meter: Meter = { count: () => undefined, gauge: () => undefined, observeMs: () => undefined };
 
 /** One life of the node's process: from start to crash or clean stop. A dead one is cut off: its timers never fire, its
@@ -34,64 +61,61 @@ export class Life {
   readonly pulse: Pulse;
   readonly #parts: NodeParts;
   readonly #store: Store;
-  /** One for both kernels when there are two: a directory is one place, whoever asks. */
-  readonly #directory: Directory;
-  /** How to tell those who wait for an answer of the kernel that serves now that it is gone. */
-  #lost = new Set<() => void>();
-  /** Of the kernel that serves now: a kernel can end before its process does. */
-  #kernelPulse: Pulse;
+  /** How to tell those who wait for an answer that it will not come. */
+  readonly #lost = new Set<() => void>();
+  /** Absent until it has started. */
   kernel: Kernel | undefined;
-  #journal: Journal | undefined;
+  #peer: Peer | undefined;
 
   constructor(parts: NodeParts, number: number) {
     this.#parts = parts;
     this.pulse = { life: number, alive: true };
-    this.#kernelPulse = { life: number, alive: true };
     this.#store = parts.disk.open(this.pulse);
-    this.#directory = createDirectory({ store: this.#store });
   }
 
   /** Starts the node on what the disk holds. Resolves with the reason when it refuses to start. */
   async start(): Promise<Failure | undefined> {
-    const { world, wall, journalLimits } = this.#parts;
-    const clock = simulatedClock(world, wall, this.pulse);
+    const { world, wall, behaviors, kernelLimits, journalLimits, topics, published, missed } = this.#parts;
+    const { pulse } = this;
+    const clock = simulatedClock(world, wall, pulse);
+    const log = this.#log();
+    const store = this.#store;
     try {
       const identity = { cluster: "simulated", node: "n1" };
-      this.#journal = await openJournal({
-        store: this.#store,
+      const journal = await openJournal({ store, clock, log, meter, limits: journalLimits, identity });
+      const peer = createPeer({
+        ...identity,
+        store,
+        journal,
+        transport: nobodyElse,
+        directory: { kind: "embedded", host: "n1" },
+        behaviors,
+        runtime: simulatedRuntime(world, this.#parts.runtime, pulse),
         clock,
-        log: this.#log(),
+        random: world.dice,
+        log,
         meter,
-        limits: journalLimits,
-        identity,
+        policy: { replicas: 1, minInSync: 1 },
+        seed: [],
+        limits: { kernel: kernelLimits, routing: { retryMs: 5, retryMaxMs: 100 }, membership: { joinRetryMs: 20, joinRetryMaxMs: 200 } },
       });
-      const kernel = this.#kernel(this.#journal, "n1", this.#kernelPulse);
-      await kernel.start();
-      this.kernel = kernel;
+      this.#peer = peer;
+      for (const topic of topics) {
+        const hear = (event: unknown, at: number | undefined): void => {
+          if (pulse.alive) published(topic, event, at, pulse.life);
+        };
+        peer.hub.follow(topic, hear, () => {
+          if (pulse.alive) missed(topic);
+        });
+      }
+      const started = await peer.start(loneNode, { found: true });
+      if (!started.ok) return started.error;
+      this.kernel = peer.kernel;
       return undefined;
     } catch (thrown) {
       if (thrown instanceof PlexusError) return thrown.failure;
       throw thrown;
     }
-  }
-
-  /** Another owner takes over while this one goes on: as if a new node had been made owner of every slot it touches.
-   *  Returns the old kernel, the zombie, and a function that ends it. */
-  usurp(): { readonly zombie: Kernel; end(): void } | undefined {
-    const zombie = this.kernel;
-    if (zombie === undefined || this.#journal === undefined) return undefined;
-    const old = this.#kernelPulse;
-    const lost = this.#lost;
-    this.#lost = new Set();
-    this.#kernelPulse = { life: old.life, alive: true };
-    this.kernel = this.#kernel(this.#journal, "n2", this.#kernelPulse);
-    return {
-      zombie,
-      end: () => {
-        old.alive = false;
-        for (const lose of lost) lose();
-      },
-    };
   }
 
   /** Asks as a client connected to this process would. */
@@ -114,37 +138,13 @@ export class Life {
   /** Ends the process at once. */
   kill(): void {
     this.pulse.alive = false;
-    this.#kernelPulse.alive = false;
     for (const lose of this.#lost) lose();
     this.#lost.clear();
   }
 
   /** Ends it the clean way. */
   async stop(deadlineMs: number): Promise<void> {
-    await this.kernel?.stop(deadlineMs);
-    await this.#store.close();
-    this.kill();
-  }
-
-  #kernel(journal: Journal, node: string, pulse: Pulse): Kernel {
-    const { world, wall, behaviors, kernelLimits, published } = this.#parts;
-    return createKernel({
-      node,
-      behaviors,
-      journal,
-      directory: this.#directory,
-      runtime: simulatedRuntime(world, this.#parts.runtime, pulse),
-      publisher: {
-        publish: (topic, event, at) => {
-          if (pulse.alive) published(topic, event, at, pulse.life);
-        },
-      },
-      clock: simulatedClock(world, wall, pulse),
-      random: world.dice,
-      log: this.#log(),
-      meter,
-      limits: kernelLimits,
-    });
+    await this.#peer?.stop(deadlineMs);
   }
 
   #log(): Log {

@@ -22,7 +22,6 @@ export interface Plan {
   readonly endings: Readonly<Record<Ending, number>>;
   /** Probability per second that the wall clock is set. */
   readonly clockJumps: boolean;
-  readonly usurpers: boolean;
   readonly poison: boolean;
   /** Stored bytes rot at one restart. */
   readonly rot: boolean;
@@ -79,6 +78,7 @@ export function drawPlan(dice: Dice): Plan {
       stallMs: dice.pick([50, 400, 3_000]),
       batchErrorChance: errors ? 0.02 : 0,
       readErrorChance: errors && dice.chance(0.5) ? 0.01 : 0,
+      full: false,
     },
     runtime: { failChance: dice.pick([0, 0.3]), tokenMs: dice.pick([1, 20]) },
     kernelLimits: {
@@ -124,7 +124,6 @@ export function drawPlan(dice: Dice): Plan {
       { crash: 0, reply: 3, durable: 3, stop: 1 },
     ]),
     clockJumps: dice.chance(0.2),
-    usurpers: dice.chance(0.15),
     poison: dice.chance(0.3),
     rot,
     people: dice.chance(0.3) ? 1 + dice.below(3) : 0,

@@ -8,10 +8,10 @@
 import { PlexusError, slotOf, type ActorId, type Result } from "../../protocols/index.ts";
 import type { Kernel, Request } from "../../node/kernel/index.ts";
 import { probeBehaviors } from "./behaviors.ts";
-import { JournalWatch, LedgerWatch, tokenOf, type CheckerName } from "./checkers.ts";
+import { JournalWatch, LedgerWatch, type CheckerName } from "./checkers.ts";
 import { behaviors as chatBehaviors } from "../../actors/index.ts";
 import { Caller, type Entrance } from "./caller.ts";
-import { Person, RoomWatch } from "./chat.ts";
+import { lobby, Person, RoomWatch } from "./chat.ts";
 import { Client } from "./clients.ts";
 import { Disk } from "./disk.ts";
 import { Follower } from "./follower.ts";
@@ -137,7 +137,9 @@ class Simulation implements Entrance {
           broken: (checker, detail) => this.#world.violate(checker, detail),
         }),
       ],
+      topics: [...this.#plan.actors.ledgers, ...(this.#plan.people > 0 ? [lobby] : [])],
       published: (...event) => this.#onPublished(...event),
+      missed: (topic) => this.#onMissed(topic),
       replied: (request, result) => this.#onReplied(request, result),
     };
   }
@@ -188,10 +190,6 @@ class Simulation implements Entrance {
     return this.#rottenSlots.size > 0;
   }
 
-  usurped(): boolean {
-    return this.#plan.usurpers;
-  }
-
   // --- the operator: starts, ends, restarts --------------------------------------------------------------------------
 
   async #live(): Promise<void> {
@@ -215,7 +213,6 @@ class Simulation implements Entrance {
     const refused = await life.start();
     if (refused === undefined) {
       for (const follower of this.#followers) follower.connected();
-      if (this.#plan.usurpers && this.#faulty) void this.#usurp(life);
       return;
     }
     this.#world.note(() => `life ${life.pulse.life} refuses to start: ${JSON.stringify(refused)}`);
@@ -256,38 +253,11 @@ class Simulation implements Entrance {
     const life = this.#life;
     if (life?.kernel === undefined) return this.#crash();
     const startedMs = this.#world.nowMs;
-    await life.kernel.stop(stopDeadlineMs);
+    await life.stop(stopDeadlineMs);
     const tookMs = this.#world.nowMs - startedMs;
     if (tookMs > stopDeadlineMs + 100) this.#violate("node-starts", `stop took ${tookMs} ms of ${stopDeadlineMs} ms`);
     await this.#world.sleep(0);
     this.#crash();
-  }
-
-  /** Two owners at once: the old kernel goes on while a new one takes its slots. What the old one still acknowledges
-   *  must be kept; what it is refused must not be there. */
-  async #usurp(life: Life): Promise<void> {
-    const { dice } = this.#world;
-    await this.#world.sleep(dice.between(10, 300));
-    if (!life.pulse.alive || !this.#faulty) return;
-    const both = life.usurp();
-    if (both === undefined) return;
-    this.#world.note(() => "a usurper takes over");
-    for (let count = 0; count < 12; count += 1) {
-      const ledger = dice.pick(this.#plan.actors.ledgers);
-      void this.#asZombie(both.zombie, ledger, tokenOf(`z${life.pulse.life}`, count));
-      if (dice.chance(0.5))
-        void this.#life?.ask({ to: ledger, from: "node", message: { type: "head" }, timeoutMs: 1_000 });
-      await this.#world.sleep(dice.between(0, 8));
-    }
-    both.end();
-  }
-
-  async #asZombie(zombie: Kernel, to: ActorId, token: string): Promise<void> {
-    this.#ledgers.sending(to, [token]);
-    const message = { type: "append", tokens: [token] };
-    const result = await zombie.ask({ to, from: "node", message, operationId: token, timeoutMs: 1_000 });
-    if (result.ok) this.#ledgers.acknowledged(to, (result.value as { first: number }).first, [token]);
-    else if (result.error.outcome !== "unknown") this.#ledgers.refusedForGood([token]);
   }
 
   async #jumpClocks(): Promise<void> {
@@ -379,7 +349,7 @@ class Simulation implements Entrance {
       this.#ledgers.durable(token, `event of ${topic}`);
     }
     const before = this.#published.get(topic) ?? 0;
-    if (at <= before && !this.#plan.usurpers) {
+    if (at <= before) {
       this.#violate("stream-whole", `life ${life} published ${at} of ${topic} after ${before}`);
     }
     this.#published.set(topic, at);
@@ -388,10 +358,16 @@ class Simulation implements Entrance {
     }
   }
 
+  /** The slot was taken up anew: what its last epoch published may not have been heard. */
+  #onMissed(topic: string): void {
+    this.#published.delete(topic);
+    for (const follower of this.#followers) if (follower.stream.topic === topic) follower.connected();
+  }
+
   /** Whether a live stream may leave an event out: its append failed with an unknown outcome, and is there after all. */
   #mayGap(): boolean {
-    const { disk, usurpers } = this.#plan;
-    return disk.batchErrorChance + disk.readErrorChance > 0 || usurpers || this.rotten();
+    const { disk } = this.#plan;
+    return disk.batchErrorChance + disk.readErrorChance > 0 || this.rotten();
   }
 
   // --- the end -------------------------------------------------------------------------------------------------------

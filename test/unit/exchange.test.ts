@@ -167,7 +167,7 @@ describe("The exchange", () => {
   });
 
   it("settles a call once: by its timeout, and the late answer is dropped without harm", async () => {
-    let answer = (_: Result<unknown>): void => undefined;
+    let answer: (result: Result<unknown>) => void = () => undefined;
     b.on("replica.confirm", () => new Promise((resolve) => (answer = resolve)));
     const settled = call(a, "b");
     await wire.deliver();

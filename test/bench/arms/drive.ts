@@ -60,6 +60,17 @@ export function drive(load: Load, issue: (lane: number) => Promise<unknown>): Pr
   });
 }
 
+/** One load after the other; the figures of each have its name before theirs: `x64 perSecond`. */
+export async function driveAll(
+  loads: Readonly<Record<string, Load>>,
+  issue: (lane: number) => Promise<unknown>,
+): Promise<Readonly<Record<string, number>>> {
+  const figures: Record<string, number> = {};
+  for (const [name, load] of Object.entries(loads))
+    for (const [figure, value] of Object.entries(await drive(load, issue))) figures[`${name} ${figure}`] = value;
+  return figures;
+}
+
 /** The payload of every durable and volatile command, in every arm. */
 export const payload =
   "The quick brown fox jumps over the lazy dog; then it rests beside the river until evening comes. ".padEnd(100, ".");

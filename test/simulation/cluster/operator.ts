@@ -1,3 +1,5 @@
+import type { ActorId, Result, SlotId } from "../../../protocols/index.ts";
+import type { ClusterControl } from "../../../node/placement/index.ts";
 import type { NodeId } from "../../../node/ports.ts";
 import type { World } from "../world.ts";
 import type { ExternalDirectory } from "./external-directory.ts";
@@ -22,6 +24,7 @@ export interface OperatorParts {
  *  slot at least one copy that is in sync keeps its data. */
 export class Operator {
   readonly #parts: OperatorParts;
+  readonly #draining = new Set<NodeId>();
   #faulty = false;
   #spares: number;
 
@@ -57,7 +60,20 @@ export class Operator {
     for (const machine of machines()) {
       Object.assign(machine.disk.weather, { stallChance: 0, batchErrorChance: 0, readErrorChance: 0, full: false });
       machine.wake();
+      if (machine.gone) machine.kill(false);
       machine.start();
+    }
+    for (const node of this.#draining) void this.#undrain(node);
+    void this.#forget();
+  }
+
+  /** Machines that are lost for good are taken off the list. */
+  async #forget(): Promise<void> {
+    for (const { node, gone } of this.#parts.machines()) {
+      while (gone && this.#parts.watch.members.has(node)) {
+        await this.#ask(`forget ${node}`, (control) => control.evict(node, true));
+        await this.#parts.world.sleep(50);
+      }
     }
   }
 
@@ -118,12 +134,80 @@ export class Operator {
         machine.wall.offsetMs += dice.between(-20_000, 20_000);
         return;
       case "join":
+        return this.#join();
       case "drain":
+        return void this.#drain(machine, lastsMs);
       case "evict":
-      case "moveSlot":
-      case "moveActor":
+        return void this.#evict(machine);
+      case "moveSlot": {
+        const slots = [...this.#parts.watch.records.keys()] as SlotId[];
+        if (slots.length > 0) void this.#ask("move", (control) => control.moveSlot(dice.pick(slots), machine.node, 2_000));
         return;
+      }
+      case "moveActor": {
+        const { ledgers, relays, alarms } = plan.actors;
+        const actor = dice.pick([...ledgers, ...relays, ...alarms, "register/a0" as ActorId]);
+        return void this.#ask("move", (control) => control.moveActor(actor, machine.node, 2_000));
+      }
     }
+  }
+
+  /** What an admin asks for, at any node. */
+  async #ask(what: string, ask: (control: ClusterControl) => Promise<Result<unknown>>): Promise<boolean> {
+    const { world } = this.#parts;
+    const open = this.#parts.machines().filter(({ ready, alive, gone }) => ready && alive && !gone);
+    const control = open.length > 0 ? world.dice.pick(open).peer?.control : undefined;
+    if (control === undefined) return false;
+    const answer = await ask(control);
+    world.note(() => `admin: ${what}: ${JSON.stringify(answer)}`);
+    return answer.ok;
+  }
+
+  #join(): void {
+    if (this.#spares === 0) return;
+    this.#spares -= 1;
+    this.#parts.add().start();
+  }
+
+  async #drain({ node }: Machine, forMs: number): Promise<void> {
+    if (!(await this.#ask(`drain ${node}`, (control) => control.setDraining(node, true)))) return;
+    this.#draining.add(node);
+    await this.#parts.world.sleep(forMs);
+    await this.#undrain(node);
+  }
+
+  async #undrain(node: NodeId): Promise<void> {
+    while (this.#draining.has(node)) {
+      if (await this.#ask(`undrain ${node}`, (control) => control.setDraining(node, false))) this.#draining.delete(node);
+      else await this.#parts.world.sleep(50);
+    }
+  }
+
+  /** The way the handbook says: drained first, evicted when it holds nothing more. Another machine takes its place. */
+  async #evict(machine: Machine): Promise<void> {
+    const { world, watch } = this.#parts;
+    const { node } = machine;
+    if (node === "n0" || machine.gone || this.#spares === 0) return;
+    this.#spares -= 1;
+    this.#parts.add().start();
+    if (await this.#ask(`drain ${node}`, (control) => control.setDraining(node, true))) {
+      this.#draining.add(node);
+      const holds = (): boolean =>
+        [...watch.records.values()].some(
+          ({ inSync, learners, want }) =>
+            inSync.includes(node) || learners.includes(node) || want?.replicas.includes(node) === true,
+        );
+      for (let tries = 0; tries < 40 && this.#faulty && holds(); tries += 1) await world.sleep(100);
+      if (!holds() && this.#faulty) {
+        // From here on it may be out, whatever the answer is.
+        machine.gone = true;
+        watch.excused.add(node);
+        this.#draining.delete(node);
+        await this.#ask(`evict ${node}`, (control) => control.evict(node, false));
+        return;
+      }
+    }
+    await this.#undrain(node);
   }
 
   /** A machine is lost for good, and another one takes its place. Never one whose loss would take the last whole copy of

@@ -59,9 +59,8 @@ export interface ClusterPlan {
   readonly commandsPerClient: number;
   readonly thinkMs: number;
   readonly actors: Actors;
-  /** What the clients of one node know of its faults; never on here. */
+  /** Never on here: one node simulated alone has enough of it. */
   readonly poison: boolean;
-  readonly usurpers: boolean;
 }
 
 const groups: readonly (readonly Fault[])[] = [
@@ -158,6 +157,5 @@ export function drawClusterPlan(dice: Dice): ClusterPlan {
     thinkMs: dice.pick([5, 40, 120]),
     actors,
     poison: false,
-    usurpers: false,
   };
 }

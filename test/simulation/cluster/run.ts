@@ -195,7 +195,7 @@ class ClusterSimulation implements Gates {
   // --- Gates: where clients attach -----------------------------------------------------------------------------------
 
   gates(): readonly Machine[] {
-    return [...this.#machines.values()].filter(({ ready, alive }) => ready && alive);
+    return [...this.#machines.values()].filter(({ ready, alive, gone }) => ready && alive && !gone);
   }
 
   faulty(): boolean {

@@ -43,10 +43,6 @@ export class Seat implements Entrance {
     return false;
   }
 
-  usurped(): boolean {
-    return false;
-  }
-
   /** Nobody waits for ever for a node that says nothing. */
   #patiently(machine: Machine, request: Request): Promise<Reached> {
     return new Promise((resolve) => {

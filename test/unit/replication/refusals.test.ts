@@ -29,34 +29,74 @@ describe("a copy refuses", () => {
   const incarnationOf = async (): Promise<number> =>
     (await cluster.settle(cluster.peer("b").journal.openSlot(slot))).incarnation;
 
+  /** A node of the mesh that says what it likes. */
+  const join = async (name: string): Promise<Exchange> => {
+    const { world, network } = cluster;
+    const pulse = { life: 1, alive: true };
+    const transport = network.attach(name, pulse);
+    const clock = simulatedClock(world, { offsetMs: 0 }, pulse);
+    const exchange = createExchange({ transport, clock, log: quietLog, meter: quietMeter });
+    await cluster.until(() => exchange.peers().includes("b"));
+    return exchange;
+  };
+  /** The directory names the test itself as the owner. */
+  const own = (epoch: number): Promise<void> =>
+    cluster.decree((record) => ({ ...record, owner: "z", epoch, inSync: ["z", "b"] }));
+
   beforeEach(async () => {
     cluster = new Cluster(1);
-    await cluster.start(["a", "b"]);
+    await cluster.start(["d", "a", "b"]);
     const log = await cluster.open("a");
     await cluster.want("a", ["a", "b"]);
     await cluster.untilRecord(({ inSync }) => inSync.length === 2);
     for (const text of ["one", "two"])
       await cluster.append(log, text, { side: [{ space: "record", put: text, value: 1 }] });
     await cluster.pass(100);
-    const { world, network } = cluster;
-    const pulse = { life: 1, alive: true };
-    stranger = createExchange({
-      transport: network.attach("z", pulse),
-      clock: simulatedClock(world, { offsetMs: 0 }, pulse),
-      log: quietLog,
-      meter: quietMeter,
-    });
+    stranger = await join("z");
     refusals = [];
     acknowledged = [];
     stranger.on("replica.refused", (body) => void refusals.push(body));
     stranger.on("replica.synced", (body) => void acknowledged.push(body));
-    await cluster.until(() => stranger.peers().includes("b"));
-    standing = (await valueOf("replica.query", { slot, epoch: 1 })) as Standing;
-    expect(standing).to.deep.include({ fence: 1, continues: 1, incomplete: false });
+    await own(2);
+    standing = (await valueOf("replica.query", { slot, epoch: 2 })) as Standing;
+    expect(standing).to.deep.include({ fence: 2, continues: 1, incomplete: false });
     expect(standing.at.seq).to.equal(2);
   });
 
+  it("everything of who is not the owner that the directory names", async () => {
+    const before = disk();
+    stranger = await join("y");
+    stranger.on("replica.refused", (body) => void refusals.push(body));
+    stranger.on("replica.synced", (body) => void acknowledged.push(body));
+    expect(await ask("replica.query", { slot, epoch: 1 })).to.equal("FENCED");
+    for (const epoch of [2, 3, Number.MAX_SAFE_INTEGER])
+      expect(await ask("replica.query", { slot, epoch })).to.equal("FORBIDDEN");
+    const named = { slot, epoch: 2, incarnation: standing.incarnation };
+    const run = { from: `side/record/${slot}/`, to: `side/record/${slot}0` };
+    const head = { last: standing.at, baseSeq: 0, baseChecksum: genesisChecksum(slot) };
+    const codes = [
+      await ask("replica.fetch", { slot, epoch: 2, after: standing.at }),
+      await ask("replica.snapshot", {
+        ...named,
+        actor: "pad/x",
+        seq: 2,
+        sending: 1,
+        data: new Uint8Array(9),
+        last: true,
+      }),
+      await ask("transfer.begin", named),
+      await ask("transfer.rows", { ...named, ...run, data: encode([]), last: true }),
+      await ask("transfer.finish", { ...named, head }),
+    ];
+    expect(new Set(codes)).to.deep.equal(new Set(["FENCED"]));
+    stranger.send("b", "replica.append", { ...named, from: standing.at, chunks: [], snapshots: [], trim: 2, mark: 0 });
+    await cluster.until(() => refusals.length === 1);
+    expect(acknowledged).to.deep.equal([]);
+    expect(disk()).to.deep.equal(before);
+  });
+
   it("questions and fetches of an epoch below its fence", async () => {
+    await own(5);
     await valueOf("replica.query", { slot, epoch: 5 });
     const before = disk();
     expect(await ask("replica.query", { slot, epoch: 4 })).to.equal("FENCED");
@@ -67,28 +107,29 @@ describe("a copy refuses", () => {
 
   it("a fetch after a position that it does not hold", async () => {
     const elsewhere = { ...standing.at, checksum: standing.at.checksum ^ 1 };
-    expect(await ask("replica.fetch", { slot, epoch: 1, after: elsewhere })).to.equal("LOG_GAP");
+    expect(await ask("replica.fetch", { slot, epoch: 2, after: elsewhere })).to.equal("LOG_GAP");
     const genesis = { epoch: 0, seq: 0, checksum: genesisChecksum(slot) };
-    const { chunks } = (await valueOf("replica.fetch", { slot, epoch: 1, after: genesis })) as { chunks: unknown[] };
+    const { chunks } = (await valueOf("replica.fetch", { slot, epoch: 2, after: genesis })) as { chunks: unknown[] };
     expect(chunks).to.have.length(2);
   });
 
   it("to confirm an epoch above which it is fenced, or a slot that nobody has asked it for", async () => {
+    await own(5);
     await valueOf("replica.query", { slot, epoch: 5 });
     const slots: [SlotId, number][] = [[slot, 4], [slot, 5], [neighbour, 1]]; // prettier-ignore
     expect(await valueOf("replica.confirm", { slots })).to.deep.equal({ gone: [[slot, 5], [neighbour, 0]] }); // prettier-ignore
   });
 
   it("appends of another epoch, of another incarnation, and what does not fit", async () => {
-    const piece = { slot, epoch: 1, incarnation: standing.incarnation, from: standing.at, chunks: [], snapshots: [], trim: 0, mark: 0 }; // prettier-ignore
+    const piece = { slot, epoch: 2, incarnation: standing.incarnation, from: standing.at, chunks: [], snapshots: [], trim: 0, mark: 0 }; // prettier-ignore
     const before = disk();
     const [, [, chunk]] = Object.entries(before).filter(([key]) => key.startsWith("log/")) as [[string, string], [string, string]]; // prettier-ignore
     const bytes = Buffer.from(chunk, "base64");
-    stranger.send("b", "replica.append", { ...piece, epoch: 0 });
+    stranger.send("b", "replica.append", { ...piece, epoch: 1 });
     stranger.send("b", "replica.append", { ...piece, epoch: 3 });
     stranger.send("b", "replica.append", { ...piece, incarnation: standing.incarnation + 1 });
     await cluster.until(() => refusals.length === 3);
-    expect(refusals.map(({ fence }) => fence)).to.deep.equal([1, 1, 1]);
+    expect(refusals.map(({ fence }) => fence)).to.deep.equal([2, 2, 2]);
     expect(acknowledged).to.deep.equal([]);
     stranger.send("b", "replica.append", { ...piece, chunks: [[9, bytes]] });
     await cluster.until(() => acknowledged.length === 1);
@@ -103,25 +144,24 @@ describe("a copy refuses", () => {
   it("a snapshot of another epoch or incarnation, or one that it needs no more", async () => {
     const base = { slot, actor: "pad/x", seq: 2, sending: 1, data: new Uint8Array(20), last: true };
     const before = disk();
-    expect(await ask("replica.snapshot", { ...base, epoch: 0, incarnation: standing.incarnation })).to.equal("FENCED");
-    expect(await ask("replica.snapshot", { ...base, epoch: 1, incarnation: 99 })).to.equal("FENCED");
-    await ask("replica.snapshot", { ...base, epoch: 1, incarnation: standing.incarnation, seq: 0 });
-    await ask("replica.snapshot", { ...base, epoch: 1, incarnation: standing.incarnation, seq: 50 });
+    expect(await ask("replica.snapshot", { ...base, epoch: 1, incarnation: standing.incarnation })).to.equal("FENCED");
+    expect(await ask("replica.snapshot", { ...base, epoch: 2, incarnation: 99 })).to.equal("FENCED");
+    await ask("replica.snapshot", { ...base, epoch: 2, incarnation: standing.incarnation, seq: 0 });
+    await ask("replica.snapshot", { ...base, epoch: 2, incarnation: standing.incarnation, seq: 50 });
     expect(disk()).to.deep.equal(before);
   });
 
   it("to begin a transfer of another epoch or incarnation", async () => {
     const before = disk();
     for (const [epoch, incarnation] of [
-      [0, 0],
-      [2, 0],
-      [1, 1],
-      [1, 7],
+      [1, 0],
+      [3, 0],
+      [2, 1],
+      [2, 7],
     ] as const)
-      // prettier-ignore
-      expect(
-        await ask("transfer.begin", { slot, epoch, incarnation: standing.incarnation + incarnation }),
-      ).to.equal("FENCED");
+      expect(await ask("transfer.begin", { slot, epoch, incarnation: standing.incarnation + incarnation })).to.equal(
+        "FENCED",
+      );
     expect(disk()).to.deep.equal(before);
     expect(await incarnationOf()).to.equal(standing.incarnation);
   });
@@ -129,27 +169,27 @@ describe("a copy refuses", () => {
   it("what comes late of a transfer that was begun anew", async () => {
     const { incarnation: old } = (await valueOf("transfer.begin", {
       slot,
-      epoch: 1,
+      epoch: 2,
       incarnation: standing.incarnation,
     })) as { incarnation: number };
-    const { incarnation } = (await valueOf("transfer.begin", { slot, epoch: 1, incarnation: old })) as typeof standing;
+    const { incarnation } = (await valueOf("transfer.begin", { slot, epoch: 2, incarnation: old })) as typeof standing;
     expect(incarnation).to.equal(old + 1);
     const before = disk();
     const rows = {
       slot,
-      epoch: 1,
+      epoch: 2,
       from: `side/record/${slot}/`,
       to: `side/record/${slot}0`,
       data: encode([]),
       last: true,
     };
-    expect(await ask("transfer.begin", { slot, epoch: 1, incarnation: old })).to.equal("FENCED");
+    expect(await ask("transfer.begin", { slot, epoch: 2, incarnation: old })).to.equal("FENCED");
     expect(await ask("transfer.rows", { ...rows, incarnation: old })).to.equal("FENCED");
     const head = { last: standing.at, baseSeq: 0, baseChecksum: genesisChecksum(slot) };
-    expect(await ask("transfer.finish", { slot, epoch: 1, incarnation: old, head })).to.equal("FENCED");
+    expect(await ask("transfer.finish", { slot, epoch: 2, incarnation: old, head })).to.equal("FENCED");
     expect(disk()).to.deep.equal(before);
     // The transfer that is under way ends well: the rows are still there.
-    expect(await ask("transfer.finish", { slot, epoch: 1, incarnation, head })).to.equal("ok");
+    expect(await ask("transfer.finish", { slot, epoch: 2, incarnation, head })).to.equal("ok");
     // And what comes of it twice does nothing.
     const after = disk();
     expect(await ask("transfer.rows", { ...rows, incarnation })).to.not.equal("ok");
@@ -160,17 +200,17 @@ describe("a copy refuses", () => {
     const before = disk();
     const rows = { from: `side/record/${slot}/`, to: `side/record/${slot}0`, data: encode([]), last: true };
     const { incarnation } = standing;
-    expect(await ask("transfer.rows", { slot, epoch: 1, incarnation, ...rows })).to.equal("LOG_GAP");
+    expect(await ask("transfer.rows", { slot, epoch: 2, incarnation, ...rows })).to.equal("LOG_GAP");
     const head = { last: standing.at, baseSeq: 0, baseChecksum: genesisChecksum(slot) };
-    expect(await ask("transfer.finish", { slot, epoch: 1, incarnation, head })).to.equal("FENCED");
+    expect(await ask("transfer.finish", { slot, epoch: 2, incarnation, head })).to.equal("FENCED");
     expect(disk()).to.deep.equal(before);
-    expect((await valueOf("replica.query", { slot, epoch: 1 })) as Standing).to.deep.equal(standing);
+    expect((await valueOf("replica.query", { slot, epoch: 2 })) as Standing).to.deep.equal(standing);
   });
 
   it("to end a transfer with rows that are not the log they are said to be", async () => {
     const { incarnation } = (await valueOf("transfer.begin", {
       slot,
-      epoch: 1,
+      epoch: 2,
       incarnation: standing.incarnation,
     })) as { incarnation: number };
     for (const last of [
@@ -179,8 +219,8 @@ describe("a copy refuses", () => {
       { ...standing.at, checksum: 1 },
     ]) {
       const head = { last, baseSeq: 0, baseChecksum: genesisChecksum(slot) };
-      expect(await ask("transfer.finish", { slot, epoch: 1, incarnation, head })).to.equal("DATA_DAMAGED");
-      expect(((await valueOf("replica.query", { slot, epoch: 1 })) as Standing).incomplete).to.equal(true);
+      expect(await ask("transfer.finish", { slot, epoch: 2, incarnation, head })).to.equal("DATA_DAMAGED");
+      expect(((await valueOf("replica.query", { slot, epoch: 2 })) as Standing).incomplete).to.equal(true);
     }
   });
 
@@ -202,13 +242,13 @@ describe("a copy refuses", () => {
   it("runs of keys that are not within the slot, to compare and to write", async () => {
     const { incarnation } = (await valueOf("transfer.begin", {
       slot,
-      epoch: 1,
+      epoch: 2,
       incarnation: standing.incarnation,
     })) as { incarnation: number };
     const before = disk();
     for (const [from, to] of outside) {
       const rows = encode([[from, new Uint8Array(1)]]);
-      const named = { slot, epoch: 1, incarnation };
+      const named = { slot, epoch: 2, incarnation };
       const leaves: [string, string, Uint8Array][] = [[from, to, new Uint8Array(16)]];
       expect(await ask("transfer.compare", { ...named, mark: 0, leaves }), `${from} ${to}`).to.equal("BAD_REQUEST");
       expect(await ask("transfer.rows", { ...named, from, to, data: rows, last: true }), from).to.equal("BAD_REQUEST");
@@ -219,7 +259,7 @@ describe("a copy refuses", () => {
   it("rows that are garbage, or lie outside their run", async () => {
     const { incarnation } = (await valueOf("transfer.begin", {
       slot,
-      epoch: 1,
+      epoch: 2,
       incarnation: standing.incarnation,
     })) as { incarnation: number };
     const before = disk();
@@ -238,7 +278,7 @@ describe("a copy refuses", () => {
     ];
     for (const data of wrong)
       expect(
-        await ask("transfer.rows", { slot, epoch: 1, incarnation, ...run, data, last: true }),
+        await ask("transfer.rows", { slot, epoch: 2, incarnation, ...run, data, last: true }),
         Buffer.from(data).toString("hex"),
       ).to.equal("BAD_FRAME");
     await fc.assert(
@@ -251,7 +291,7 @@ describe("a copy refuses", () => {
           }
         })();
         fc.pre(!fits);
-        expect(await ask("transfer.rows", { slot, epoch: 1, incarnation, ...run, data, last: true })).to.equal(
+        expect(await ask("transfer.rows", { slot, epoch: 2, incarnation, ...run, data, last: true })).to.equal(
           "BAD_FRAME",
         );
       }),
@@ -263,17 +303,10 @@ describe("a copy refuses", () => {
   it("parts that add up to more than it takes", async () => {
     cluster = new Cluster(2, { limits: { partsBytesMax: 1_000 } });
     await cluster.start(["a", "b"]);
-    const pulse = { life: 1, alive: true };
-    stranger = createExchange({
-      transport: cluster.network.attach("z", pulse),
-      clock: simulatedClock(cluster.world, { offsetMs: 0 }, pulse),
-      log: quietLog,
-      meter: quietMeter,
-    });
-    await cluster.until(() => stranger.peers().includes("b"));
+    stranger = await join("z");
     const part = {
       slot,
-      epoch: 1,
+      epoch: 2,
       incarnation: 0,
       actor: "pad/x",
       seq: 1,

@@ -1,4 +1,5 @@
 import { expect } from "chai";
+import type { SlotId } from "../../../protocols/index.ts";
 import { Cluster, codeOf, slot } from "./stage.ts";
 
 describe("replication", () => {
@@ -118,7 +119,7 @@ describe("replication", () => {
     log.snapshot("pad/x", log.lastSeq, { folded: 1 }, () => undefined);
     await cluster.settle(log.split("pad/x"));
     const peer = cluster.peer("a");
-    const own = await cluster.settle(peer.replication.open("pad/x", () => undefined));
+    const own = await cluster.settle(peer.replication.open("pad/x" as SlotId, () => undefined));
     expect((await cluster.settle(own.recover("pad/x" as never))).snapshot?.body).to.deep.equal({ folded: 1 });
     const rows = await cluster.settle(own.readSide("record", "pad/x", { from: "", to: "~", limit: 9 }));
     expect(rows.map(({ value }) => value)).to.deep.equal(["kept"]);

@@ -9,7 +9,7 @@ import { changeSlot, memberKey, readSlot } from "../../../node/records.ts";
 import { createReplication, type Replication, type ReplicationLimits } from "../../../node/replication/index.ts";
 import { watchSlots, type SlotTable } from "../../../node/slot-table.ts";
 import { openJournal, type EntryDraft, type Journal } from "../../../node/storage/index.ts";
-import { PlexusError, type ActorId, type Failure, type SlotId } from "../../../protocols/index.ts";
+import type { ActorId, Failure, PlexusError, SlotId } from "../../../protocols/index.ts";
 import { Network } from "../../simulation/cluster/network.ts";
 import { Disk } from "../../simulation/disk.ts";
 import { simulatedClock, World, type Pulse } from "../../simulation/world.ts";

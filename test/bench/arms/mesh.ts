@@ -1,0 +1,107 @@
+/** Ours, without the actors: an exchange on the real mesh. Two processes, which are told of each other. Shows what the
+ *  way between two nodes costs by itself. */
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createExchange } from "../../../node/exchange.ts";
+import { openNodeKey, startMesh } from "../../../node/mesh/index.ts";
+import { createClock, createMetrics, createRandom } from "../../../node/platform/index.ts";
+import type { MemberRecord } from "../../../node/ports.ts";
+import { ok, type ActorId } from "../../../protocols/index.ts";
+import { drive, driveAll, payload, type Load } from "./drive.ts";
+import { log } from "./ports.ts";
+import { serve } from "./serve.ts";
+
+const timeoutMs = 60_000;
+const [node = ""] = process.argv.slice(2);
+const folder = await mkdtemp(join(tmpdir(), "plexus-bench-mesh-"));
+const clock = createClock();
+const { meter } = createMetrics();
+let members: readonly MemberRecord[] = [];
+let changed: () => void = () => undefined;
+const mesh = await startMesh({
+  node,
+  cluster: "bench",
+  version: "0.1.0",
+  incarnation: 1,
+  key: await openNodeKey(folder),
+  listen: { host: "127.0.0.1", port: 0 },
+  members: () => members,
+  onMembersChange(listener) {
+    changed = listener;
+    return () => undefined;
+  },
+  peers: [],
+  mdns: false,
+  clock,
+  random: createRandom(),
+  log,
+  meter,
+});
+const exchange = createExchange({ transport: mesh.transport, clock, log, meter });
+let other: string | undefined;
+const met = new Promise<void>((resolve) => {
+  exchange.onPeer({
+    connected(peer) {
+      other = peer;
+      resolve();
+    },
+  });
+});
+
+// The frame of one question to an actor, answered by its number. The answer of a call needs no row of its own.
+let count = 0;
+exchange.on("routing.envelopes", ({ envelopes }) => {
+  count += envelopes.length;
+  return ok(count);
+});
+const message = { type: "bump", text: payload };
+const to = "counter/k0" as ActorId;
+const envelopes = (correlation: number) => ({
+  slot: "chat/0" as const,
+  session: 1,
+  envelopes: [[correlation, to, "user/bench", message, "o1", true, []]] as [
+    [number, ActorId, ActorId, { readonly type: string }, string, boolean, ActorId[]],
+  ],
+});
+
+async function ask(): Promise<unknown> {
+  const answer = await exchange.call(other ?? "", "routing.envelopes", envelopes(-1), timeoutMs);
+  if (!answer.ok) throw new Error(`refused: ${JSON.stringify(answer.error)}`);
+  return answer.value;
+}
+
+serve({
+  record: (): MemberRecord => ({
+    node,
+    name: node,
+    peer: mesh.peer,
+    addresses: mesh.addresses(),
+    roles: ["chat"],
+    labels: {},
+    models: [],
+    gpu: false,
+    weight: 1,
+    version: "0.1.0",
+    url: "",
+    incarnation: 1,
+    state: "active",
+  }),
+  meet(given: { readonly members: readonly MemberRecord[] }) {
+    members = given.members;
+    changed();
+    return met;
+  },
+  volatile: ({ loads }: { readonly loads: Readonly<Record<string, Load>> }) => driveAll(loads, ask),
+  tell: (load: Load & { readonly weight: number }) =>
+    drive(load, () => {
+      for (let sent = 0; sent < load.weight; sent += 1) {
+        if (!exchange.send(other ?? "", "routing.envelopes", envelopes(-1))) throw new Error("the queue is full");
+      }
+      return ask();
+    }),
+  async stop() {
+    await mesh.stop(1_000);
+    await rm(folder, { recursive: true, force: true });
+  },
+});

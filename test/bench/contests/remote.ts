@@ -1,0 +1,121 @@
+/** What goes from one node to another: questions, messages that nobody waits for, events. */
+import { BenchCluster } from "../cluster.ts";
+import { startServed, type Arm, type Contest, type Figures, type RowPlan } from "../contest.ts";
+
+/** The load and the figures of one arm: one call of one process, with other processes around it. */
+interface Remote {
+  readonly call: string;
+  readonly load: object;
+}
+
+/** A keeps the directory and asks; the actors can only be at B, which therefore is alone with them. */
+async function members({ call, load }: Remote): Promise<Arm> {
+  const cluster = await BenchCluster.start({ nodes: { a: ["manager", "gateway"], b: ["chat"] }, replicas: 3 });
+  const asking = cluster.member("a");
+  await asking.call("write", { actor: "counter/k0", count: 1 });
+  await asking.call("follow", { actor: "counter/k0", count: 1 });
+  return { round: async () => (await asking.call(call, load)) as Figures, stop: () => cluster.stop() };
+}
+
+/** An exchange on the mesh, and nothing on it. */
+async function exchange({ call, load }: Remote): Promise<Arm> {
+  const [asking, answering] = [await startServed("mesh.ts", ["a"]), await startServed("mesh.ts", ["b"])];
+  const both = await Promise.all([asking.call("record"), answering.call("record")]);
+  await Promise.all([asking.call("meet", { members: both }), answering.call("meet", { members: both })]);
+  return {
+    round: async () => (await asking.call(call, load)) as Figures,
+    async stop() {
+      await asking.stop();
+      await answering.stop();
+    },
+  };
+}
+
+/** A peer that listens in one process and asks in another. */
+async function peer(file: string, { call, load }: Remote): Promise<Arm> {
+  const [asking, answering] = [await startServed(file), await startServed(file)];
+  await asking.call("connect", { port: await answering.call("listen") });
+  return {
+    round: async () => (await asking.call(call, load)) as Figures,
+    async stop() {
+      await asking.stop();
+      await answering.stop();
+    },
+  };
+}
+
+const durationMs = 400;
+const loads = {
+  x1: { lanes: 1, outstanding: 1, durationMs },
+  x64: { lanes: 1, outstanding: 64, durationMs },
+  x1024: { lanes: 1, outstanding: 1_024, durationMs },
+};
+const asks: Remote = { call: "volatile", load: { loads } };
+
+const askRow = (ours: string, against: string, load: string, aimRatio?: number): RowPlan => ({
+  row: `remote-ask/${ours === "plexus" ? "" : `${ours}-`}${against}${load === "x1" ? "" : `/${load}`}`,
+  unit: "asks/s",
+  better: "higher",
+  figure: `${load} perSecond`,
+  ours,
+  peers: [against],
+  ...(aimRatio !== undefined && { aimRatio }),
+});
+
+export const remoteAsk: Contest = {
+  name: "remote-ask",
+  about: "questions to one actor on another node that change its memory only: 1, 64 and 1,024 outstanding",
+  warmUps: 3,
+  rounds: 9,
+  arms: {
+    plexus: () => members(asks),
+    exchange: () => exchange(asks),
+    grpc: () => peer("grpc.mjs", asks),
+    tcp: () => peer("tcp.ts", asks),
+  },
+  rows: [
+    askRow("plexus", "grpc", "x1"),
+    askRow("plexus", "grpc", "x64", 8),
+    askRow("plexus", "grpc", "x1024"),
+    askRow("plexus", "tcp", "x1"),
+    askRow("plexus", "tcp", "x64", 0.3),
+    askRow("plexus", "tcp", "x1024"),
+    askRow("plexus", "exchange", "x1"),
+    askRow("plexus", "exchange", "x64"),
+    askRow("plexus", "exchange", "x1024"),
+    askRow("exchange", "tcp", "x64"),
+  ],
+};
+
+// Two bursts fit an actor's mailbox.
+const bursts = { lanes: 1, outstanding: 2, durationMs, weight: 256 };
+const tells: Remote = { call: "tell", load: bursts };
+const events: Remote = { call: "events", load: { ...bursts, outstanding: 1, actor: "counter/k0" } };
+
+export const remoteTell: Contest = {
+  name: "remote-tell",
+  about: "bursts of 256 messages to an actor on another node, two bursts under way, each confirmed by one question behind it",
+  warmUps: 3,
+  rounds: 9,
+  arms: {
+    plexus: () => members(tells),
+    exchange: () => exchange(tells),
+    tcp: () => peer("tcp.ts", tells),
+  },
+  rows: [
+    { row: "remote-tell/tcp", unit: "tells/s", better: "higher", figure: "perSecond", ours: "plexus", peers: ["tcp"] },
+    { row: "remote-tell/exchange", unit: "tells/s", better: "higher", figure: "perSecond", ours: "plexus", peers: ["exchange"] },
+    { row: "remote-tell/exchange-tcp", unit: "messages/s", better: "higher", figure: "perSecond", ours: "exchange", peers: ["tcp"] },
+  ],
+}; // prettier-ignore
+
+export const remoteEvents: Contest = {
+  name: "remote-events",
+  about: "bursts of 256 events from an actor on another node to one follower here",
+  warmUps: 3,
+  rounds: 9,
+  arms: { plexus: () => members(events), tcp: () => peer("tcp.ts", events) },
+  rows: [
+    { row: "remote-events/tcp", unit: "events/s", better: "higher", figure: "perSecond", ours: "plexus", peers: ["tcp"] },
+  ],
+}; // prettier-ignore

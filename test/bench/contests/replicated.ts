@@ -1,0 +1,59 @@
+/** Durable commands on three nodes, next to etcd and to one node alone. */
+import { BenchCluster } from "../cluster.ts";
+import { servedArm, type Arm, type Contest, type Figures } from "../contest.ts";
+import type { Load } from "../arms/drive.ts";
+
+const sequential: Load = { lanes: 1, outstanding: 1, durationMs: 400 };
+const crowd: Load = { lanes: 100, outstanding: 64, durationMs: 1_000 };
+
+/** The first node keeps the directory and makes the load; the actors are spread over the other three, and each has a copy
+ *  of everything. */
+async function members(load: Load): Promise<Arm> {
+  const cluster = await BenchCluster.start({
+    nodes: { boss: ["manager", "gateway"], one: ["chat"], two: ["chat"], three: ["chat"] },
+    replicas: 3,
+  });
+  const boss = cluster.member(cluster.host);
+  for (let lane = 0; lane < load.lanes; lane += 1) await boss.call("write", { actor: `counter/k${lane}`, count: 1 });
+  await boss.call("settled", { replicas: 3 });
+  return { round: async () => (await boss.call("durable", load)) as Figures, stop: () => cluster.stop() };
+}
+
+/** The more that etcd has outstanding, the more it commits at once, until its clients are what is slow. So it may have as
+ *  few as serve it best, and two clients. */
+const etcdCrowds = Object.fromEntries(
+  [1, 4, 16, 64].flatMap((outstanding) =>
+    ["native", "etcd3"].map((client) => [
+      `etcd ${client} 100×${outstanding}`,
+      () => servedArm("etcd.ts", "durable", { ...crowd, outstanding }, [client]),
+    ]),
+  ),
+);
+const etcdSequential = Object.fromEntries(
+  ["native", "etcd3"].map((client) => [`etcd ${client}`, () => servedArm("etcd.ts", "durable", sequential, [client])]),
+);
+
+export const replicatedSequential: Contest = {
+  name: "replicated-sequential",
+  about: "one durable command after the other to an actor with three copies",
+  warmUps: 3,
+  rounds: 11,
+  arms: { plexus: () => members(sequential), alone: () => servedArm("kernel.ts", "durable", sequential), ...etcdSequential },
+  rows: [
+    { row: "replicated-sequential/etcd", unit: "commands/s", better: "higher", figure: "perSecond", ours: "plexus", peers: Object.keys(etcdSequential) },
+    { row: "replicated-sequential/etcd/p50", unit: "ms", better: "lower", figure: "p50Ms", ours: "plexus", peers: Object.keys(etcdSequential) },
+    { row: "replicated-sequential/alone", unit: "commands/s", better: "higher", figure: "perSecond", ours: "plexus", peers: ["alone"] },
+  ],
+}; // prettier-ignore
+
+export const replicatedCrowd: Contest = {
+  name: "replicated-100x64",
+  about: "64 durable commands outstanding to each of 100 actors with three copies",
+  warmUps: 3,
+  rounds: 7,
+  arms: { plexus: () => members(crowd), alone: () => servedArm("kernel.ts", "durable", crowd), ...etcdCrowds },
+  rows: [
+    { row: "replicated-100x64/etcd", unit: "commands/s", better: "higher", figure: "perSecond", ours: "plexus", peers: Object.keys(etcdCrowds), aimRatio: 10 },
+    { row: "replicated-100x64/alone", unit: "commands/s", better: "higher", figure: "perSecond", ours: "plexus", peers: ["alone"] },
+  ],
+}; // prettier-ignore
