@@ -6,6 +6,7 @@ import {
   parseActorId,
   PlexusError,
   type ActorDetail,
+  type ActorPage,
   type ActorRow,
   type NodeStatus,
   type Result,
@@ -93,10 +94,12 @@ export interface ActorFilter {
   readonly limit: number;
 }
 
-/** `plexus actors list`: pages until `limit` rows are printed. With --json one line per actor. */
+/** `plexus actors list`: pages until `limit` rows are printed. With --json one line per actor. Which nodes did not answer is
+ *  said beside it, so that nobody takes a part for the whole. */
 export async function listActors(flags: AdminFlags, filter: ActorFilter, output: Output): Promise<number> {
   const target = await findNode(flags);
   const rows: ActorRow[] = [];
+  const unanswered = new Set<string>();
   let more = true;
   while (more && rows.length < filter.limit) {
     const query = new URLSearchParams({ limit: String(Math.min(cliLimits.actorPageRows, filter.limit - rows.length)) });
@@ -104,27 +107,34 @@ export async function listActors(flags: AdminFlags, filter: ActorFilter, output:
     if (filter.status !== undefined) query.set("status", filter.status);
     const last = rows.at(-1);
     if (last !== undefined) query.set("after", last.actor);
-    type Page = { readonly rows: readonly ActorRow[]; readonly more: boolean };
-    const page = demand(await callNode<Page>(target, "GET", `/api/admin/actors?${query.toString()}`));
+    const page = demand(await callNode<ActorPage>(target, "GET", `/api/admin/actors?${query.toString()}`));
     rows.push(...page.rows);
+    for (const node of page.unanswered ?? []) unanswered.add(node);
     more = page.more && page.rows.length > 0;
   }
   if (flags.json) for (const row of rows) output.print(JSON.stringify(row));
   else output.print(rows.length === 0 ? "No actors." : actorTable(rows, output.color));
   if (more && !flags.json) output.print(`There are more; a higher --limit shows them.`);
+  if (unanswered.size > 0) output.printError(describeUnanswered([...unanswered], output.color));
   return exitCodes.ok;
+}
+
+function describeUnanswered(nodes: readonly string[], color: boolean): string {
+  const names = withoutControls(nodes.join(", "));
+  return `${paint(color, "yellow", "warning")} This is not all: ${names} did not answer, and what is there is missing. See: plexus nodes`;
 }
 
 function actorTable(rows: readonly ActorRow[], color: boolean): string {
   const table = new Table({
-    head: ["Actor", "Status", "Slot", "Mailbox", "Restarts", "Last active"],
+    head: ["Actor", "Status", "Node", "Slot", "Mailbox", "Restarts", "Last active"],
     style: { head: color ? ["bold"] : [], border: color ? ["gray"] : [], compact: true },
-    colAligns: ["left", "left", "left", "right", "right", "left"],
+    colAligns: ["left", "left", "left", "left", "right", "right", "left"],
   });
   for (const row of rows) {
     const status = row.status === "quarantined" ? paint(color, "red", row.status) : row.status;
     const lastActive = row.lastActiveAtMs === undefined ? "" : new Date(row.lastActiveAtMs).toISOString();
-    table.push([row.actor, status, row.slot, row.mailbox, row.restarts, lastActive]);
+    const node = withoutControls(row.node ?? "");
+    table.push([row.actor, status, node, row.slot, row.mailbox, row.restarts, lastActive]);
   }
   return table.toString();
 }
@@ -148,7 +158,7 @@ export async function showActor(flags: AdminFlags, actor: string, output: Output
 /** One actor as a person reads it. */
 export function describeActor(detail: ActorDetail, color: boolean): string {
   const lines = [
-    `${paint(color, "bold", detail.actor)} is ${detail.status}`,
+    `${paint(color, "bold", detail.actor)} is ${detail.status}${detail.node === undefined ? "" : ` on ${withoutControls(detail.node)}`}`,
     `Slot ${detail.slot}, epoch ${detail.epoch}, ${counted(detail.entries, "journal entry", "journal entries")}, state ${describeBytes(detail.stateBytes)}`,
     `Mailbox ${detail.mailbox}, restarts ${detail.restarts}`,
     ...(detail.lastError === undefined ? [] : [`Last error: ${withoutControls(detail.lastError)}`]),

@@ -14,6 +14,7 @@ import {
   to,
   url,
   webAddresses,
+  wholeNumber,
   type AdminOptions,
   type MoveOptions,
 } from "./options.ts";
@@ -21,11 +22,12 @@ import type { Output } from "./output.ts";
 
 type OnExit = (code: number) => void;
 
-/** Adds `plexus invite`, `nodes`, `slots`, `directory`, `top` and `demo`. */
+/** Adds `plexus invite`, `nodes`, `slots`, `audit`, `directory`, `top` and `demo`. */
 export function addClusterCommands(program: Command, output: Output, onExit: OnExit): void {
   addInvite(program, output, onExit);
   addNodes(program, output, onExit);
   addSlots(program, output, onExit);
+  addAudit(program, output, onExit);
   addDirectory(program, output, onExit);
   addTop(program, output, onExit);
   addDemo(program, output, onExit);
@@ -195,6 +197,21 @@ function addSlots(program: Command, output: Output, onExit: OnExit): void {
       const { moveSlot } = await import("./cluster.ts");
       const move = { subject: slot, to: options.to, timeoutMs: options.timeout };
       onExit(await moveSlot(await adminFlags(options), move, output));
+    });
+}
+
+function addAudit(program: Command, output: Output, onExit: OnExit): void {
+  program
+    .command("audit")
+    .description("Show what was done to the cluster, and by whom, the newest first.")
+    .option("--limit <number>", "how many at most", wholeNumber("The limit", 1), 50)
+    .addOption(data())
+    .addOption(url())
+    .addOption(json())
+    .addHelpText("after", examples("plexus audit", "plexus audit --limit 1000 --json | jq 'select(.action==\"evict\")'"))
+    .action(async (options: AdminOptions & { readonly limit: number }) => {
+      const { showAudit } = await import("./audit.ts");
+      onExit(await showAudit(await adminFlags(options), options.limit, output));
     });
 }
 

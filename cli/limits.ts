@@ -20,6 +20,8 @@ export const cliLimits = {
   draftRowsMax: 6,
   /** Rows of `plexus actors list` fetched at once. */
   actorPageRows: 200,
+  /** Entries of `plexus audit` fetched at once. */
+  auditPageEntries: 200,
   /** A move of an actor or slot, unless --timeout says otherwise. */
   moveTimeoutMs: 60_000,
   /** `plexus directory migrate`. */

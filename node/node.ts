@@ -31,6 +31,7 @@ import { createPeer, etcdPrefix, type Peer } from "./peer.ts";
 import { createClock, createMetrics, createRandom, openLevelStore } from "./platform/index.ts";
 import type { Clock, Log, Meter, Store } from "./ports.ts";
 import { openJournal, readFormat, verifyJournal as verifyStore } from "./storage/index.ts";
+import { placesOf, webAddressFor } from "./web-address.ts";
 
 /** What the process around the node brings. */
 export interface NodePlatform {
@@ -145,6 +146,7 @@ export async function startNode(config: Config, platform: NodePlatform): Promise
         const made = await createInvitation(peer.directory, offer, { clock, random });
         return made.ok ? ok({ ...made.value, roles: offer.roles }) : made;
       },
+      changed: (action, facts, by) => audit(peer.kernel, { action, by: by ?? config.name, facts }),
       placed: (place) => remember({ directory: place }),
       evicted: () => log.error("node.evicted", { node, cluster }),
     });
@@ -203,9 +205,15 @@ export async function startNode(config: Config, platform: NodePlatform): Promise
 
     const gateway = await createGateway({
       kernel: peer.kernel,
+      actors: peer.actors,
       runtime: peer.runtime,
       hub: peer.hub,
       cluster: peer.control,
+      name: member.value.name,
+      peers: () => {
+        const { members } = peer.membership.members();
+        return placesOf(members.filter((one) => one.node !== node && peer.membership.isUp(one.node)));
+      },
       clock,
       random,
       log,
@@ -241,7 +249,11 @@ export async function startNode(config: Config, platform: NodePlatform): Promise
     await modelsSettled(runtime, clock);
     log.info("node.ready", { node, url: gateway.url, startedInMs: Math.round(clock.nowMs() - startedAtMs) });
     const tell = (at: Mesh): Promise<unknown> =>
-      peer.membership.update({ peer: at.peer, addresses: at.addresses(), url: gateway.url });
+      peer.membership.update({
+        peer: at.peer,
+        addresses: at.addresses(),
+        url: webAddressFor(gateway.url, at.addresses()),
+      });
     if (open) void tell(open);
     else {
       void openMesh().then(
@@ -347,6 +359,7 @@ async function startMeshOf(
 ): Promise<Mesh> {
   const { createAdmission, openNodeKey, startMesh } = await import("./mesh/index.ts");
   const { peer, home, clock, random, log, meter, version, node, cluster } = at;
+  const admission = createAdmission({ directory: peer.directory, clock });
   const started = await startMesh({
     node,
     cluster,
@@ -363,7 +376,20 @@ async function startMeshOf(
     random,
     log,
     meter,
-    admission: createAdmission({ directory: peer.directory, clock }),
+    admission: {
+      ...admission,
+      async redeem(invitation, secret, key, facts) {
+        const redeemed = await admission.redeem(invitation, secret, key, facts);
+        // Refusals are in the log only: strangers must not push out of the audit what members did.
+        if (redeemed.ok) {
+          const { node: joined, name, roles } = redeemed.value.member;
+          const entry = { action: "join", by: name, facts: { node: joined, name, invitation, roles: roles.join(",") } };
+          // A newcomer that lost its answer comes again.
+          audit(peer.kernel, entry, `join-${invitation}`);
+        }
+        return redeemed;
+      },
+    },
     directoryInfo: (): DirectoryPlace => peer.place() ?? home.directory,
   });
   log.info("mesh.listening", { peer: started.peer, addresses: started.addresses() });
@@ -404,6 +430,29 @@ async function registerNode(
   };
   const told = await kernel.ask({ to: "role-manager/cluster", from: "node", message, timeoutMs: askTimeoutMs });
   if (!told.ok) throw new PlexusError(told.error);
+}
+
+/** Longest text of an entry of the audit; see `roleManagerCommands.audit`. */
+const auditTextMax = { by: 128, fact: 256 };
+
+/** Has the cluster remember what was done to it. Nobody waits: what was done is done, and is in the log as well. */
+function audit(
+  kernel: Kernel,
+  entry: { readonly action: string; readonly by: string; readonly facts: Readonly<Record<string, string>> },
+  operationId?: string,
+): void {
+  const facts = Object.entries(entry.facts).map(([name, text]) => [name, text.slice(0, auditTextMax.fact)] as const);
+  kernel.tell({
+    to: "role-manager/cluster",
+    from: "node",
+    message: {
+      type: "audit",
+      action: entry.action,
+      by: entry.by.slice(0, auditTextMax.by),
+      facts: Object.fromEntries(facts),
+    },
+    ...(operationId !== undefined && { operationId }),
+  });
 }
 
 async function describeCluster(kernel: Kernel): Promise<ClusterView> {

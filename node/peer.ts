@@ -22,7 +22,7 @@ import {
 } from "./directory/index.ts";
 import { createExchange, type Exchange } from "./exchange.ts";
 import type { DirectoryPlace } from "./home.ts";
-import { createKernel, type Kernel, type KernelLimits } from "./kernel/index.ts";
+import { createKernel, type ClusterActors, type Kernel, type KernelLimits } from "./kernel/index.ts";
 import {
   createMembership,
   type MembershipLimits,
@@ -41,7 +41,7 @@ import {
 } from "./placement/index.ts";
 import type { Clock, Directory, Log, MemberRecord, Meter, NodeId, Random, Store, Transport } from "./ports.ts";
 import { createReplication, type Replication, type ReplicationLimits } from "./replication/index.ts";
-import { createRouting, type Hub, type RoutingLimits, type RoutingPart } from "./routing/index.ts";
+import { createClusterActors, createRouting, type Hub, type RoutingLimits, type RoutingPart } from "./routing/index.ts";
 import { watchSlots, type SlotTable } from "./slot-table.ts";
 import type { Journal } from "./storage/index.ts";
 
@@ -73,8 +73,8 @@ export interface PeerOptions {
   readonly load?: () => Partial<NodeLoad>;
   /** Makes an invitation; absent, nobody can be invited through this node. */
   readonly invite?: (terms: Parameters<ClusterControl["invite"]>[0]) => Promise<Result<InvitationIssued>>;
-  /** For the durable audit of what admins did. */
-  readonly changed?: (action: string, facts: Readonly<Record<string, string>>) => void;
+  /** For the durable audit of what admins did; `by` is who, where the command said so. */
+  readonly changed?: (action: string, facts: Readonly<Record<string, string>>, by: string | undefined) => void;
   /** The directory has a new place from now on. */
   readonly placed?: (place: DirectoryPlace) => void;
   /** This node is no member any more. */
@@ -90,6 +90,8 @@ export interface Peer {
   readonly routing: RoutingPart;
   readonly hub: Hub;
   readonly kernel: Kernel;
+  /** The actors of all nodes, for admins. */
+  readonly actors: ClusterActors;
   readonly control: ClusterControl;
   readonly controller: Controller;
   /** The models of all nodes as one runtime. */
@@ -230,6 +232,16 @@ export function createPeer(options: PeerOptions): Peer {
     meter,
     ...(limits.kernel && { limits: limits.kernel }),
   });
+  const actors = createClusterActors({
+    node,
+    kernel,
+    exchange,
+    table,
+    membership,
+    clock,
+    ...(limits.routing && { limits: limits.routing }),
+  });
+
   // --- placement ------------------------------------------------------------------------------------------------------
 
   const placement = servePlacement({ exchange, kernel, clock });
@@ -305,6 +317,7 @@ export function createPeer(options: PeerOptions): Peer {
     routing,
     hub: routing.hub,
     kernel,
+    actors,
     control,
     controller,
     runtime: routing.runtime,

@@ -3,6 +3,7 @@ import { agentCommands } from "./agent.ts";
 import type { Failure } from "./errors.ts";
 import type { ModelInfo } from "./generation.ts";
 import { wireLimits as limits } from "./limits.ts";
+import type { NodePlace } from "./nodes.ts";
 import { roomCommands } from "./room.ts";
 import { key, object, position } from "./schema.ts";
 import { userCommands } from "./user.ts";
@@ -84,6 +85,9 @@ export interface Hello {
   readonly user: string;
   readonly admin: boolean;
   readonly heartbeatMs: number;
+  /** Where else the client may go on when this node is gone, cursors and operationIds included: the nodes that are up and
+   *  serve clients, this one first. An older node does not say. */
+  readonly nodes?: readonly NodePlace[];
 }
 
 /** Answer to `subscribe`. */
@@ -122,6 +126,16 @@ export interface ActorRow {
   readonly mailbox: number;
   readonly restarts: number;
   readonly lastActiveAtMs?: number;
+  /** The name of the node that has it. */
+  readonly node?: string;
+}
+
+/** A page of actors of the whole cluster, in the order of their ids. */
+export interface ActorPage {
+  readonly rows: readonly ActorRow[];
+  readonly more: boolean;
+  /** Names of the nodes that have actors and did not answer: theirs are missing. Absent: all are here. */
+  readonly unanswered?: readonly string[];
 }
 
 export interface DeadLetter {

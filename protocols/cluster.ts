@@ -96,6 +96,8 @@ export interface Moved {
 
 export interface InvitationIssued {
   readonly token: string;
+  /** What the audit calls it; no secret. */
+  readonly id?: string;
   readonly expiresAtMs: number;
   readonly roles: readonly Role[];
 }

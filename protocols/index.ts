@@ -13,6 +13,7 @@ export * from "./errors.ts";
 export * from "./generation.ts";
 export * from "./ids.ts";
 export * from "./limits.ts";
+export * from "./nodes.ts";
 export * from "./role-manager.ts";
 export * from "./room.ts";
 export * as schema from "./schema.ts";

@@ -1,7 +1,15 @@
 import type { FastifyInstance } from "fastify";
 import { Type, type Static } from "typebox";
-import { actorId, actorKeyParams, releaseActor, schema, type NodeStatus } from "../../protocols/index.ts";
+import {
+  actorId,
+  actorKeyParams,
+  releaseActor,
+  roleManagerCommands,
+  schema,
+  type NodeStatus,
+} from "../../protocols/index.ts";
 import type { Message } from "../../actors/behavior.ts";
+import type { ClusterActors } from "../kernel/api.ts";
 import type { GatewayLimits } from "./limits.ts";
 import type { Surroundings } from "./options.ts";
 import { demand } from "./refusals.ts";
@@ -25,6 +33,11 @@ export function addAdminRoutes(
   const { kernel, limits } = at;
   const config = { access: "admin" } as const;
   const tags = ["admin"];
+  const actors: ClusterActors = at.actors ?? {
+    list: (filter) => kernel.listActors(filter),
+    show: (actor) => kernel.showActor(actor),
+    release: (actor, redeliver) => kernel.release(actor, redeliver),
+  };
   const toCluster = async (message: Message) =>
     demand(
       await kernel.ask({ to: "role-manager/cluster", from: "gateway", message, timeoutMs: limits.askTimeoutMs }),
@@ -38,14 +51,22 @@ export function addAdminRoutes(
   const query = rowsQuery(limits);
   app.get<{ Querystring: Static<typeof query> }>(
     "/api/admin/actors",
-    { config, schema: { summary: "Actors, by id", tags, querystring: query } },
-    (request) => kernel.listActors({ ...request.query, limit: request.query.limit ?? 100 }),
+    {
+      config,
+      schema: {
+        summary: "Actors of all nodes, by id",
+        description: "`unanswered` names the nodes whose actors are missing because they did not answer.",
+        tags,
+        querystring: query,
+      },
+    },
+    (request) => actors.list({ ...request.query, limit: request.query.limit ?? 100 }),
   );
 
   app.get<{ Params: Static<typeof actorKeyParams> }>(
     "/api/admin/actors/:kind/:key",
     { config, schema: { summary: "One actor with its dead letters", tags, params: actorKeyParams } },
-    async (request) => demand(await kernel.showActor(actorId(request.params.kind, request.params.key))),
+    async (request) => demand(await actors.show(actorId(request.params.kind, request.params.key))),
   );
 
   app.post<{ Params: Static<typeof actorKeyParams>; Body: Static<typeof releaseActor> }>(
@@ -53,7 +74,7 @@ export function addAdminRoutes(
     { config, schema: { summary: "Ends a quarantine", tags, params: actorKeyParams, body: releaseActor } },
     async (request) => {
       const actor = actorId(request.params.kind, request.params.key);
-      return demand(await kernel.release(actor, request.body.redeliver ?? true));
+      return demand(await actors.release(actor, request.body.redeliver ?? true));
     },
   );
 
@@ -65,5 +86,19 @@ export function addAdminRoutes(
 
   app.get("/api/admin/cluster", { config, schema: { summary: "Nodes, roles and admins", tags } }, () =>
     toCluster({ type: "describe" }),
+  );
+
+  app.get<{ Querystring: Static<typeof roleManagerCommands.auditPage> }>(
+    "/api/admin/cluster/audit",
+    {
+      config,
+      schema: {
+        summary: "What was done to the cluster, the newest first",
+        description: "`before` is the `seq` of the last entry of the page before.",
+        tags,
+        querystring: roleManagerCommands.auditPage,
+      },
+    },
+    (request) => toCluster({ type: "auditPage", ...request.query }),
   );
 }

@@ -20,8 +20,12 @@ import type { ClusterControl } from "../placement/api.ts";
 import type { Surroundings } from "./options.ts";
 import { demand } from "./refusals.ts";
 
+/** Whoever has the control token is the operator. */
+const whoIs = (request: FastifyRequest): string => request.caller?.user ?? "operator";
+
 /** Adds the routes under /api/admin/cluster, for admins and for the operator's control token. Whoever changes the cluster
- *  leaves a line in the log, refused or not: `audit.cluster` with `action`, `by`, `address`, `outcome`. */
+ *  leaves a line in the log, refused or not: `audit.cluster` with `action`, `by`, `address`, `outcome`. What was done is in
+ *  the cluster's own audit as well. */
 export function addClusterRoutes(app: FastifyInstance, at: Surroundings): void {
   const { limits } = at;
   const config = { access: "admin" } as const;
@@ -38,7 +42,7 @@ export function addClusterRoutes(app: FastifyInstance, at: Surroundings): void {
     done: Promise<Result<T>>,
   ): Promise<T> {
     const result = await done;
-    const by = request.caller?.user ?? "operator";
+    const by = whoIs(request);
     const outcome = result.ok ? "done" : result.error.code;
     at.log.info("audit.cluster", { action, by, address: request.ip, ...facts, outcome });
     return demand(result);
@@ -62,7 +66,7 @@ export function addClusterRoutes(app: FastifyInstance, at: Surroundings): void {
       config,
       schema: { summary: "A token that admits one node, once; it is shown this once", tags, body: createInvitation },
     },
-    (request) => audited(request, "invite", request.body, control().invite(request.body)),
+    (request) => audited(request, "invite", request.body, control().invite(request.body, whoIs(request))),
   );
 
   app.delete<{ Params: Static<typeof clusterNodeParams>; Querystring: Static<typeof evictNode> }>(
@@ -81,7 +85,7 @@ export function addClusterRoutes(app: FastifyInstance, at: Surroundings): void {
     (request) => {
       const { node } = request.params;
       const force = request.query.force ?? false;
-      return audited(request, "evict", { node, force }, control().evict(node, force));
+      return audited(request, "evict", { node, force }, control().evict(node, force, whoIs(request)));
     },
   );
 
@@ -100,7 +104,7 @@ export function addClusterRoutes(app: FastifyInstance, at: Surroundings): void {
     (request) => {
       const { node } = request.params;
       const { draining } = request.body;
-      return audited(request, draining ? "drain" : "undrain", { node }, control().setDraining(node, draining));
+      return audited(request, draining ? "drain" : "undrain", { node }, control().setDraining(node, draining, whoIs(request)));
     },
   );
 
@@ -120,7 +124,7 @@ export function addClusterRoutes(app: FastifyInstance, at: Surroundings): void {
     (request) => {
       const { node } = request.params;
       const { roles } = request.body;
-      return audited(request, "roles", { node, roles }, control().setRoles(node, roles));
+      return audited(request, "roles", { node, roles }, control().setRoles(node, roles, whoIs(request)));
     },
   );
 
@@ -139,7 +143,7 @@ export function addClusterRoutes(app: FastifyInstance, at: Surroundings): void {
     (request) => {
       const actor = actorId(request.params.kind, request.params.key);
       const { to, timeoutMs = limits.moveTimeoutMs } = request.body;
-      return audited(request, "moveActor", { actor, to }, control().moveActor(actor, to, timeoutMs));
+      return audited(request, "moveActor", { actor, to }, control().moveActor(actor, to, timeoutMs, whoIs(request)));
     },
   );
 
@@ -158,7 +162,7 @@ export function addClusterRoutes(app: FastifyInstance, at: Surroundings): void {
     (request) => {
       const slot: SlotId = `${request.params.role}/${request.params.number}`;
       const { to, timeoutMs = limits.moveTimeoutMs } = request.body;
-      return audited(request, "moveSlot", { slot, to }, control().moveSlot(slot, to, timeoutMs));
+      return audited(request, "moveSlot", { slot, to }, control().moveSlot(slot, to, timeoutMs, whoIs(request)));
     },
   );
 
@@ -170,7 +174,7 @@ export function addClusterRoutes(app: FastifyInstance, at: Surroundings): void {
     },
     (request) => {
       const { endpoints } = request.body;
-      return audited(request, "migrateDirectory", { endpoints }, control().migrateDirectory(endpoints));
+      return audited(request, "migrateDirectory", { endpoints }, control().migrateDirectory(endpoints, whoIs(request)));
     },
   );
 }

@@ -21,6 +21,7 @@ import { createHttp } from "./http.ts";
 import { gatewayLimits } from "./limits.ts";
 import { addOpenAiRoutes } from "./openai.ts";
 import type { Gateway, GatewayOptions, Surroundings } from "./options.ts";
+import { listNodes } from "./nodes.ts";
 import { createRateLimit } from "./rates.ts";
 import { addRoutes } from "./routes.ts";
 import { createSockets } from "./sockets.ts";
@@ -32,13 +33,20 @@ export { adminCodeHash } from "./tokens.ts";
 
 /** Starts listening. Rejects when the address is taken. */
 export async function createGateway(options: GatewayOptions): Promise<Gateway> {
-  const at: Surroundings = { ...options, limits: { ...gatewayLimits, ...options.limits } };
+  let url = "";
+  const at: Surroundings = {
+    ...options,
+    limits: { ...gatewayLimits, ...options.limits },
+    nodes: () => {
+      const own = { name: options.name ?? options.node, url };
+      return listNodes(own, options.peers?.() ?? [], at.limits.nodesListedMax);
+    },
+  };
   const { limits, clock, random } = at;
   const accounts = createAccounts(at);
   const commands = createRateLimit(limits.commandRate, limits.rateRows, clock, random);
   const app = await createHttp(at, accounts, commands);
   const sockets = createSockets(app.server, at, accounts, commands);
-  let url = "";
   addHealthRoutes(app, at, accounts);
   addRoutes(app, at, accounts);
   addAdminRoutes(app, at, { url: () => url, connections: () => sockets.connections() });

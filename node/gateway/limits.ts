@@ -67,6 +67,8 @@ export interface GatewayLimits {
   /** A closing handshake that takes longer is cut. */
   readonly closeTimeoutMs: number;
   readonly actorRowsMax: number;
+  /** Nodes named to a client that may have to go on elsewhere; each node names others. */
+  readonly nodesListedMax: number;
   /** How long the answer to a move of an actor or slot is waited for when the asker names no time. */
   readonly moveTimeoutMs: number;
 }
@@ -108,5 +110,6 @@ export const gatewayLimits: GatewayLimits = {
   sweepMs: 5_000,
   closeTimeoutMs: 2_000,
   actorRowsMax: 500,
+  nodesListedMax: 16,
   moveTimeoutMs: 60_000,
 };

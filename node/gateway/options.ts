@@ -1,6 +1,6 @@
-import type { NodeStatus, Result } from "../../protocols/index.ts";
+import type { NodePlace, NodeStatus, Result } from "../../protocols/index.ts";
 import type { Runtime } from "../../runtimes/runtime.ts";
-import type { Kernel } from "../kernel/api.ts";
+import type { ClusterActors, Kernel } from "../kernel/api.ts";
 import type { ClusterControl } from "../placement/api.ts";
 import type { Clock, Log, Meter, Random } from "../ports.ts";
 import type { Hub } from "./hub.ts";
@@ -20,6 +20,8 @@ export interface GatewayOptions {
   /** 0 takes any free port. */
   readonly port: number;
   readonly node: string;
+  /** What people call the node; its id when absent. */
+  readonly name?: string;
   readonly version: string;
   /** The built page; absent, the node serves its API alone. */
   readonly webFolder?: string;
@@ -36,8 +38,12 @@ export interface GatewayOptions {
   metricsText(): Promise<{ readonly contentType: string; readonly body: string }>;
   /** The operator's secret: as a bearer token it opens /api/admin/* and /metrics, and nothing else. */
   readonly controlToken?: string;
+  /** The actors of all nodes; absent, admins see those of this node. */
+  readonly actors?: ClusterActors;
   /** What admins can do to the cluster; absent, its routes are NOT_FOUND. */
   readonly cluster?: ClusterControl;
+  /** The other nodes that are up and serve clients: where a client may go on when this node is gone. Absent: none. */
+  peers?(): readonly NodePlace[];
   readonly limits?: Partial<GatewayLimits>;
 }
 
@@ -51,4 +57,8 @@ export interface Gateway {
 }
 
 /** What the parts of the gateway share: the options with every limit filled in. */
-export type Surroundings = Omit<GatewayOptions, "limits"> & { readonly limits: GatewayLimits };
+export type Surroundings = Omit<GatewayOptions, "limits" | "peers"> & {
+  readonly limits: GatewayLimits;
+  /** Where clients may go on, this node first. */
+  nodes(): readonly NodePlace[];
+};

@@ -130,6 +130,12 @@ export function addRoutes(app: FastifyInstance, at: Surroundings, accounts: Acco
     { config: { access: "user" }, schema: { summary: "The models of this node, default first", tags: ["node"] } },
     async () => ({ models: at.runtime.models() }),
   );
+
+  app.get(
+    "/api/nodes",
+    { config: { access: "user" }, schema: { summary: "The nodes that serve clients, this one first", tags: ["node"] } },
+    async () => ({ nodes: at.nodes() }),
+  );
 }
 
 const agentOf = (agent: string) => actorId("agent", agent.startsWith("agent/") ? agent.slice("agent/".length) : agent);

@@ -194,6 +194,7 @@ export function createSockets(server: Server, at: Surroundings, accounts: Accoun
         user: caller.user,
         admin: caller.admin,
         heartbeatMs: limits.heartbeatMs,
+        nodes: at.nodes(),
       };
       connection.send({ hello });
       people.arrived(person, connection);

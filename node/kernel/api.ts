@@ -1,5 +1,5 @@
 /** What the kernel offers to the gateway and to tests. */
-import type { ActorDetail, ActorId, ActorRow, Failure, Result, SlotId } from "../../protocols/index.ts";
+import type { ActorDetail, ActorId, ActorPage, ActorRow, Failure, Result, SlotId } from "../../protocols/index.ts";
 import type { Message, ReplyTo, Sender } from "../../actors/behavior.ts";
 import type { EntryDraft, Recovered, SlotLog } from "../storage/index.ts";
 import type { Envelope } from "./mailbox.ts";
@@ -89,6 +89,26 @@ export interface Request {
   readonly timeoutMs: number;
 }
 
+/** Which actors a listing is to have, and how many. */
+export interface ActorFilter {
+  readonly kind?: string;
+  readonly status?: ActorRow["status"];
+  /** Only ids beyond this one. */
+  readonly after?: string;
+  readonly limit: number;
+}
+
+/** The actors of all nodes, for admins. A node that is asked for an actor of another asks that one. */
+export interface ClusterActors {
+  /** Never rejects: what nobody answered for is named in the page. An actor that moves meanwhile may be missing. */
+  list(filter: ActorFilter): Promise<ActorPage>;
+  /** Errors: NOT_FOUND, SLOT_UNAVAILABLE (details name the node that is down), MOVED (twice: ask again), PEER_LOST,
+   *  ASK_TIMEOUT, DIRECTORY_UNAVAILABLE. */
+  show(actor: ActorId): Promise<Result<ActorDetail>>;
+  /** See `Kernel.release`. Errors: the same, ALREADY_DONE, APPEND_FAILED. */
+  release(actor: ActorId, redeliver: boolean): Promise<Result<{ readonly redelivered: number }>>;
+}
+
 export interface Kernel {
   /** Opens the slots that hold pending work, so that it goes on; then, in the background, all others that hold anything,
    *  so that damage shows. */
@@ -97,12 +117,8 @@ export interface Kernel {
   ask(request: Request): Promise<Result<unknown>>;
   /** Sends without waiting; a message that cannot be taken becomes a counted loss in the log. */
   tell(request: Omit<Request, "timeoutMs">): void;
-  listActors(filter: {
-    readonly kind?: string;
-    readonly status?: ActorRow["status"];
-    readonly after?: string;
-    readonly limit: number;
-  }): Promise<{ readonly rows: readonly ActorRow[]; readonly more: boolean }>;
+  /** Actors of the slots that this node owns. */
+  listActors(filter: ActorFilter): Promise<{ readonly rows: readonly ActorRow[]; readonly more: boolean }>;
   showActor(actor: ActorId): Promise<Result<ActorDetail>>;
   /** Ends a quarantine; with `redeliver` the dead letters are handled again, in order. */
   release(actor: ActorId, redeliver: boolean): Promise<Result<{ readonly redelivered: number }>>;

@@ -34,7 +34,7 @@ import type { Envelope } from "./mailbox.ts";
 import { Reminders } from "./reminders.ts";
 import { SlotHost } from "./slot-host.ts";
 
-export type { Kernel, Request, Routing, ServedLog, Slots } from "./api.ts";
+export type { ActorFilter, ClusterActors, Kernel, Request, Routing, ServedLog, Slots } from "./api.ts";
 export { kernelLimits, type KernelLimits } from "./limits.ts";
 
 export interface KernelPorts {

@@ -1,5 +1,5 @@
-/** What admins can do to the cluster, whichever node they speak to. Nodes are named by name or id. Errors beside those
- *  named: DIRECTORY_UNAVAILABLE, NOT_FOUND (no such node). */
+/** What admins can do to the cluster, whichever node they speak to. Nodes are named by name or id. `by`: who it is, for the
+ *  audit. Errors beside those named: DIRECTORY_UNAVAILABLE, NOT_FOUND (no such node). */
 import type {
   ActorId,
   ClusterSlotRow,
@@ -15,21 +15,24 @@ export interface ClusterControl {
   summary(): Promise<Result<ClusterSummary>>;
   slots(): Promise<Result<readonly ClusterSlotRow[]>>;
   /** A single-use token that admits one node. */
-  invite(terms: {
-    readonly roles?: readonly Role[];
-    readonly labels?: Readonly<Record<string, string>>;
-    readonly expiresInMs?: number;
-  }): Promise<Result<InvitationIssued>>;
+  invite(
+    terms: {
+      readonly roles?: readonly Role[];
+      readonly labels?: Readonly<Record<string, string>>;
+      readonly expiresInMs?: number;
+    },
+    by?: string,
+  ): Promise<Result<InvitationIssued>>;
   /** Ends a node's membership: its connections are cut and it is refused from then on. FORBIDDEN for the node that keeps
    *  the directory, and for one that still holds the last copy of a slot unless `force`. */
-  evict(node: string, force: boolean): Promise<Result<{ readonly node: string }>>;
+  evict(node: string, force: boolean, by?: string): Promise<Result<{ readonly node: string }>>;
   /** A draining node gives away everything it holds; ending it makes it take its share again. */
-  setDraining(node: string, draining: boolean): Promise<Result<{ readonly node: string }>>;
+  setDraining(node: string, draining: boolean, by?: string): Promise<Result<{ readonly node: string }>>;
   /** NO_CANDIDATE when a role would be left without a node that holds its slots. */
-  setRoles(node: string, roles: readonly Role[]): Promise<Result<{ readonly node: string }>>;
+  setRoles(node: string, roles: readonly Role[], by?: string): Promise<Result<{ readonly node: string }>>;
   /** Pins an actor and moves it; resolves when it is there. NO_CANDIDATE: the node may not hold it. */
-  moveActor(actor: ActorId, to: string, timeoutMs: number): Promise<Result<Moved>>;
-  moveSlot(slot: SlotId, to: string, timeoutMs: number): Promise<Result<Moved>>;
+  moveActor(actor: ActorId, to: string, timeoutMs: number, by?: string): Promise<Result<Moved>>;
+  moveSlot(slot: SlotId, to: string, timeoutMs: number, by?: string): Promise<Result<Moved>>;
   /** From the embedded directory to etcd, with the cluster running. */
-  migrateDirectory(endpoints: readonly string[]): Promise<Result<{ readonly rows: number }>>;
+  migrateDirectory(endpoints: readonly string[], by?: string): Promise<Result<{ readonly rows: number }>>;
 }

@@ -28,6 +28,7 @@ import type { Clock, Directory, MemberRecord, Membership, NodeId, SlotRecord } f
 import { changeSlot, memberKey, policyKey, readSlot, type SlotRow } from "../records.ts";
 import { roleOf, type SlotTable } from "../slot-table.ts";
 import type { ClusterControl } from "./api.ts";
+import { createBusiest } from "./busiest.ts";
 import { Candidates, type Policy } from "./candidates.ts";
 import { placementLimits, type PlacementLimits } from "./limits.ts";
 import { wantOf } from "./plan.ts";
@@ -50,9 +51,11 @@ export interface ControlOptions {
   directoryInfo(): ClusterSummary["directory"];
   invite(terms: Parameters<ClusterControl["invite"]>[0]): Promise<Result<InvitationIssued>>;
   migrate(endpoints: readonly string[]): Promise<Result<{ readonly rows: number }>>;
-  /** For the durable audit: what was changed. */
-  changed?(action: "evict" | "drain" | "undrain" | "roles" | "move", facts: Readonly<Record<string, string>>): void;
+  /** For the durable audit: what was changed, and by whom if the command said so. */
+  changed?(action: Audited, facts: Readonly<Record<string, string>>, by: string | undefined): void;
 }
+
+type Audited = "evict" | "drain" | "undrain" | "roles" | "move" | "invite" | "migrate";
 
 type ClusterNodeLoad = Required<
   Pick<ClusterNodeRow, "actors" | "turnsPerSecond" | "connections" | "eventLoopLagMs" | "memoryBytes">
@@ -62,7 +65,8 @@ type ClusterNodeLoad = Required<
 export function createClusterControl(options: ControlOptions): ClusterControl {
   const { node, directory, table, membership, exchange, clock } = options;
   const limits: PlacementLimits = { ...placementLimits, ...options.limits };
-  const note: NonNullable<ControlOptions["changed"]> = (action, facts) => options.changed?.(action, facts);
+  const note: NonNullable<ControlOptions["changed"]> = (action, facts, by) => options.changed?.(action, facts, by);
+  const busiest = createBusiest({ exchange, membership, clock, limits });
 
   // --- names -------------------------------------------------------------------------------------------------------------
 
@@ -168,7 +172,12 @@ export function createClusterControl(options: ControlOptions): ClusterControl {
     return row;
   };
 
-  const move = async (slot: SlotId, target: MemberRecord, deadlineMs: number): Promise<Result<Moved>> => {
+  const move = async (
+    slot: SlotId,
+    target: MemberRecord,
+    deadlineMs: number,
+    by: string | undefined,
+  ): Promise<Result<Moved>> => {
     for (let attempt = 0; ; attempt += 1) {
       if (attempt === limits.rowAttemptsMax) return refused(failure("OVERLOADED", { slot }));
       const row = await fetchSlot(slot);
@@ -187,7 +196,7 @@ export function createClusterControl(options: ControlOptions): ClusterControl {
       if (now !== undefined) table.learn(now);
       if (applied) break;
     }
-    note("move", { slot, to: target.node });
+    note("move", { slot, to: target.node, name: target.name }, by);
     const moved = await waitFor(slot, deadlineMs, ({ record }) => record.owner === target.node);
     if (moved === undefined) return refused(failure("ASK_TIMEOUT", { slot, to: target.node, goesOn: true }));
     return ok({ slot, owner: moved.record.owner, epoch: moved.record.epoch });
@@ -224,7 +233,7 @@ export function createClusterControl(options: ControlOptions): ClusterControl {
   return {
     summary: () =>
       guarded(async () => {
-        const rule = await policy();
+        const [rule, busy] = await Promise.all([policy(), busiest()]);
         const candidates = candidatesUnder(rule);
         const { view, members } = membership.members();
         const owned = new Map<NodeId, number>();
@@ -262,14 +271,26 @@ export function createClusterControl(options: ControlOptions): ClusterControl {
           };
         });
         const { replicas, minInSync } = rule;
-        return ok({ cluster: options.cluster, view, directory: options.directoryInfo(), replicas, minInSync, nodes, slots }); // prettier-ignore
+        const { cluster } = options;
+        const directoryNow = options.directoryInfo();
+        return ok({ cluster, view, directory: directoryNow, replicas, minInSync, nodes, slots, ...(busy && { busiest: busy }) }); // prettier-ignore
       }),
 
     slots: () => guarded(async () => ok(await listSlots())),
 
-    invite: (terms) => guarded(() => options.invite(terms)),
+    invite: (terms, by) =>
+      guarded(async () => {
+        const issued = await options.invite(terms);
+        if (!issued.ok) return issued;
+        const { id, roles, expiresAtMs } = issued.value;
+        const labels = Object.entries(terms.labels ?? {}).map(([name, value]) => `${name}=${value}`);
+        const expires = new Date(expiresAtMs).toISOString();
+        const facts = { ...(id !== undefined && { invitation: id }), roles: roles.join(","), labels: labels.join(",") };
+        note("invite", { ...facts, expires }, by);
+        return issued;
+      }),
 
-    evict: (text, force) =>
+    evict: (text, force, by) =>
       guarded(async () => {
         const found = find(text);
         if (!found.ok) return found;
@@ -281,21 +302,21 @@ export function createClusterControl(options: ControlOptions): ClusterControl {
           return refused(failure("FORBIDDEN", { reason, slots: last.length }));
         }
         const evicted = await changeMember(member, () => ({ record: undefined }));
-        if (evicted.ok) note("evict", { node: member, name: found.value.name, lastCopies: String(last.length) });
+        if (evicted.ok) note("evict", { node: member, name: found.value.name, lastCopies: String(last.length) }, by);
         return evicted;
       }),
 
-    setDraining: (text, draining) =>
+    setDraining: (text, draining, by) =>
       guarded(async () => {
         const found = find(text);
         if (!found.ok) return found;
         const state = draining ? "draining" : "active";
         const changed = await changeMember(found.value.node, (record) => ({ record: { ...record, state } }));
-        if (changed.ok) note(draining ? "drain" : "undrain", { node: found.value.node, name: found.value.name });
+        if (changed.ok) note(draining ? "drain" : "undrain", { node: found.value.node, name: found.value.name }, by);
         return changed;
       }),
 
-    setRoles: (text, roles) =>
+    setRoles: (text, roles, by) =>
       guarded(async () => {
         const found = find(text);
         if (!found.ok) return found;
@@ -308,11 +329,11 @@ export function createClusterControl(options: ControlOptions): ClusterControl {
           if (orphan !== undefined) return { error: failure("NO_CANDIDATE", { role: orphan }) };
           return { record: { ...record, roles } };
         });
-        if (changed.ok) note("roles", { node: member, name, roles: roles.join(",") });
+        if (changed.ok) note("roles", { node: member, name, roles: roles.join(",") }, by);
         return changed;
       }),
 
-    moveActor: (actor, to, timeoutMs) =>
+    moveActor: (actor, to, timeoutMs, by) =>
       guarded(async () => {
         const deadlineMs = clock.monotonicMs() + timeoutMs;
         const found = find(to);
@@ -323,16 +344,21 @@ export function createClusterControl(options: ControlOptions): ClusterControl {
         const refusal = mayTake(found.value, role);
         if (refusal !== undefined) return refused(refusal);
         const slot = await pinned(actor, slotOf(role, actor), deadlineMs);
-        return slot.ok ? move(slot.value, found.value, deadlineMs) : slot;
+        return slot.ok ? move(slot.value, found.value, deadlineMs, by) : slot;
       }),
 
-    moveSlot: (slot, to, timeoutMs) =>
+    moveSlot: (slot, to, timeoutMs, by) =>
       guarded(async () => {
         const found = find(to);
-        return found.ok ? move(slot, found.value, clock.monotonicMs() + timeoutMs) : found;
+        return found.ok ? move(slot, found.value, clock.monotonicMs() + timeoutMs, by) : found;
       }),
 
-    migrateDirectory: (endpoints) => guarded(() => options.migrate(endpoints)),
+    migrateDirectory: (endpoints, by) =>
+      guarded(async () => {
+        const migrated = await options.migrate(endpoints);
+        if (migrated.ok) note("migrate", { endpoints: endpoints.join(","), rows: String(migrated.value.rows) }, by);
+        return migrated;
+      }),
   };
 
   /** Whether slots of a role would be left without a node. */

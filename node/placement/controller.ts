@@ -79,6 +79,9 @@ export function createController(options: ControllerOptions): Controller {
   let standing: ReturnType<Controller["standing"]>;
   let queue: Job[] = [];
   const busy = new Set<SlotId>();
+  /** Epochs as last seen, and when a slot was given to a node that this one sees down. */
+  const epochs = new Map<SlotId, number>();
+  const disputed = new Map<SlotId, number>();
   let stopped = false;
 
   const after = (delayMs: number, callback: () => void): void => {
@@ -155,7 +158,11 @@ export function createController(options: ControllerOptions): Controller {
   const failOver = (): void => {
     failoversDue = false;
     if (!acts()) return;
-    const orphans = [...table.rows()].filter(({ record }) => isDead(record.owner) && !busy.has(record.slot));
+    const nowMs = clock.monotonicMs();
+    for (const [slot, sinceMs] of disputed) if (nowMs - sinceMs > limits.disputeMs) disputed.delete(slot);
+    const orphans = [...table.rows()].filter(
+      ({ record: { owner, slot } }) => isDead(owner) && !busy.has(slot) && !disputed.has(slot),
+    );
     if (orphans.length === 0 && down === nobodyDown) return;
     const { changes, lost, stranded } = planFailovers(factsOf(orphans.map(({ record }) => record), false)); // prettier-ignore
     const now = `${lost.length} lost, ${stranded.length} stranded`;
@@ -318,8 +325,21 @@ export function createController(options: ControllerOptions): Controller {
     noteMembers();
     look();
   });
-  const endTable = table.onChange((_, row) => {
-    if (row !== undefined && !membership.isUp(row.record.owner)) failOverSoon();
+  const endTable = table.onChange((slot, row) => {
+    if (row === undefined) epochs.delete(slot);
+    else {
+      const { epoch, owner } = row.record;
+      const isNew = epochs.has(slot) && epochs.get(slot) !== epoch;
+      epochs.set(slot, epoch);
+      if (!membership.isUp(owner)) {
+        // Somebody sees that node up where this one does not. Two that answered each other at once would never end.
+        if (isNew) {
+          disputed.set(slot, clock.monotonicMs());
+          after(limits.disputeMs + 1, failOverSoon);
+        }
+        failOverSoon();
+      }
+    }
     planSoon();
   });
   const endPolicy = directory.watch(policyKey, {

@@ -27,6 +27,12 @@ export const placementLimits = {
   loadAsksMax: 16,
   /** What a new report weighs against those before: 0.3 forgets half in two rounds. */
   loadNewest: 0.3,
+  /** Busiest actors that a summary names. */
+  busiestMax: 16,
+  /** How long they are told again before all nodes are asked anew. */
+  busiestFreshMs: 1_000,
+  /** How long a node may take to name its own, while somebody waits for the summary. Without an answer they are left out. */
+  busiestTimeoutMs: 500,
   /** How often load is asked for and everything is planned anew, whether or not anything happened. */
   roundMs: 10_000,
   /** Pause between a change and the plan that takes account of it, so that many changes make one plan. */
@@ -37,6 +43,9 @@ export const placementLimits = {
   /** A node that is down for longer is no longer expected back: what it copied is copied elsewhere. A restart with a large
    *  data folder takes less. */
   replaceAfterMs: 60_000,
+  /** A slot that was given to a node which this controller sees down is left alone for this long: as long as a node may be
+   *  silent, and some. */
+  disputeMs: 2_000,
   /** Changes of slot records under way at the same time. */
   changesMax: 32,
   /** Pause after the directory did not answer; doubles up to the second. */

@@ -22,7 +22,8 @@ export interface LoadFigures {
 const sampleMs = 1_000;
 
 /** Answers what the controller and admins' commands ask of every node. To be called once on each. `figures` is for the
- *  beats: `Kernel.load` counts since it was last called, so only this may call it. */
+ *  beats: `Kernel.load` counts since it was last called, so only this may call it. Reports may be asked for as often as
+ *  anybody likes: they are of the last measurement. */
 export function servePlacement(ports: {
   readonly exchange: Exchange;
   readonly kernel: Pick<Kernel, "load" | "pin">;
@@ -117,7 +118,7 @@ export class LoadBook {
 }
 
 /** Answers of calls are not checked by the exchange: what a peer got wrong is left out, not believed. */
-function asReport(answer: unknown, limits: PlacementLimits): LoadReport | undefined {
+export function asReport(answer: unknown, limits: PlacementLimits): LoadReport | undefined {
   const { slots, actors } = (answer ?? {}) as { slots?: unknown; actors?: unknown };
   if (!Array.isArray(slots) || !Array.isArray(actors)) return undefined;
   const isName = (name: unknown): boolean => typeof name === "string" && isSlotName(name);

@@ -88,6 +88,8 @@ export function createReplication(ports: ReplicationPorts): Replication {
   const damaged = new Map<SlotId, Failure>();
   /** Slots that this node owns and could not go on with: tried again, or given away. */
   const failing = new Map<SlotId, Failure>();
+  /** The epoch at which a slot was last taken up again by itself: once an epoch, so that a failing disk is no loop. */
+  const againAt = new Map<SlotId, number>();
   const confirmations = createConfirmations({ exchange, clock, limits });
   /** Peers that were up since this node started: one that is not any more is gone, one never seen may be on its way. */
   const seenUp = new Set<NodeId>();
@@ -151,6 +153,7 @@ export function createReplication(ports: ReplicationPorts): Replication {
       slots.delete(ownership.slot);
       meter.count("slots_ended", 1, { code: error.code });
       served.ended?.(error);
+      againIfOwned(ownership.slot);
       if (error.code !== "MOVED" && error.code !== "FENCED") void giveAway(ownership.slot, error);
     },
   };
@@ -227,6 +230,17 @@ export function createReplication(ports: ReplicationPorts): Replication {
     }
   }
 
+  /** A slot may have left and come back while it was being taken up, and nobody tells of it again. */
+  function againIfOwned(slot: SlotId): void {
+    const epoch = table.get(slot)?.record.epoch;
+    if (epoch === undefined || epoch === againAt.get(slot)) return;
+    againAt.set(slot, epoch);
+    clock.soon(() => {
+      const record = table.get(slot)?.record;
+      if (record?.owner === node && !slots.has(slot) && !damaged.has(slot) && started && !stopping) ports.owned(slot);
+    });
+  }
+
   async function openOnce(slot: SlotId): Promise<Ownership> {
     const present = slots.get(slot)?.ownership;
     if (present) return present;
@@ -238,7 +252,10 @@ export function createReplication(ports: ReplicationPorts): Replication {
           if (code === "APPEND_FAILED" || code === "DATA_DAMAGED") void giveAway(slot, failureOf(error));
           throw error;
         })
-        .finally(() => opening.delete(slot));
+        .finally(() => {
+          opening.delete(slot);
+          if (!slots.has(slot)) againIfOwned(slot);
+        });
     opening.set(slot, under);
     return await under;
   }

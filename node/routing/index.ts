@@ -6,6 +6,7 @@
  *      gateway ─ follow ─► Relay ══ follow ══► Relay of the owner ◄─ publish ─ kernel of the owner
  *                            ▲════ events ══════════┘                 (once a node, however many clients)
  *      kernel, gateway ─ generate ─► Generations ══════► a member that has the model
+ *      admins ─ list, show, release ─► actors.ts ══════► the owners
  *
  *  What users must not see is dealt with here: a slot that moves, an owner that dies, a connection that breaks. An envelope
  *  stays in its line until it is answered or its deadline has passed, and is sent again to whoever owns the slot by then.
@@ -13,7 +14,7 @@
  *  A tell is answered too, once its turn took effect. Nothing rests on the slot table being current: the worst that an old
  *  one does is a bounce.
  *
- *  Read `lines.ts`, `inbound.ts`, then `relay.ts` and `generations.ts`, which stand alone. */
+ *  Read `lines.ts`, `inbound.ts`, then `relay.ts`, `generations.ts` and `actors.ts`, which stand alone. */
 import { slotOf, type ActorId, type Role, type SlotId } from "../../protocols/index.ts";
 import type { Runtime } from "../../runtimes/runtime.ts";
 import type { Exchange } from "../exchange.ts";
@@ -26,6 +27,7 @@ import { routingLimits, type RoutingLimits } from "./limits.ts";
 import { Lines } from "./lines.ts";
 import { Relay, type Hub } from "./relay.ts";
 
+export { createClusterActors, type ClusterActorsOptions } from "./actors.ts";
 export { routingLimits, type RoutingLimits } from "./limits.ts";
 export type { Hub } from "./relay.ts";
 

@@ -36,6 +36,13 @@ export const routingLimits = {
   /** How long what a member said of its models is believed. */
   modelsFreshMs: 10_000,
   modelsTimeoutMs: 2_000,
+  /** Actors that one node names in a page. The rest comes with the next. */
+  actorRowsMax: 500,
+  /** Listings of its actors that one node makes at a time, for whoever asks. Beyond it: OVERLOADED, and the asker says that
+   *  the node did not answer. */
+  actorListsMax: 8,
+  /** How long a node may take to list, show or release an actor of another's admin. */
+  actorsTimeoutMs: 5_000,
 } as const;
 
 export type RoutingLimits = { readonly [K in keyof typeof routingLimits]: number };

@@ -9,27 +9,21 @@
  *  Invariant 3: an append of an epoch below the fence is refused; the fence is rewritten in the same synced batch.
  *  What is damaged is named (slot, seq, file) and never skipped: a slot that fails its check does not open.
  *
- *  Read `layout.ts` (bytes), then `slot-log.ts`, then `commit.ts`; `merkle.ts` compares two copies of a slot. */
+ *  Read `layout.ts` (bytes), then `slot-log.ts`, `batch-draft.ts` and `commit.ts`; `merkle.ts` compares two copies of a slot. */
 import { failure, PlexusError, slotCount, type SlotId } from "../../protocols/index.ts";
 import type { Clock, Log, Meter, Store, StoreOp } from "../ports.ts";
 import { Committer } from "./commit.ts";
 import { formatKey, formatVersion, headKey, logPrefix, sidePrefix, spaces, within, type Head } from "./layout.ts";
 import { seal, unseal } from "../seal.ts";
 import { journalLimits, type JournalLimits } from "./limits.ts";
-import { emptied, SlotLog } from "./slot-log.ts";
+import { emptied } from "./batch-draft.ts";
+import { SlotLog } from "./slot-log.ts";
 
 export type { Entry, Head, SideOp, Space } from "./layout.ts";
 export { leavesOf, rootOf, rowsOf, slotRanges, type Leaf } from "./merkle.ts";
+export type { Piece, Position } from "./batch-draft.ts";
 export { journalLimits, type JournalLimits } from "./limits.ts";
-export {
-  SlotLog,
-  type Cut,
-  type EntryDraft,
-  type Piece,
-  type Position,
-  type Recovered,
-  type Snapshot,
-} from "./slot-log.ts";
+export { SlotLog, type Cut, type EntryDraft, type Recovered, type Snapshot } from "./slot-log.ts";
 
 /** Identity of a data folder. */
 export interface Format {

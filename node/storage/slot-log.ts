@@ -6,18 +6,15 @@
  *
  *  Invariant 3: nothing of an epoch other than the fence's is written, and the head that carries the fence is rewritten in
  *  the very batch that appends. Rule R4: an append fits only where the log ends, by seq and chained checksum. */
-import { crc32 } from "node:zlib";
 import { assert, failure, PlexusError, type ActorId, type Failure, type SlotId } from "../../protocols/index.ts";
 import type { Store, StoreOp, StoreView } from "../ports.ts";
 import { seal, unseal } from "../seal.ts";
+import { BatchDraft, emptied, endOf, fenced, type Pending, type Piece, type Position } from "./batch-draft.ts";
 import type { CommitItem, CommitSink, Committer } from "./commit.ts";
 import {
   actorKeys,
   decodeChunk,
-  encodeChunk,
   encodeEntry,
-  genesisChecksum,
-  headKey,
   logKey,
   logPrefix,
   paddedSeq,
@@ -28,11 +25,10 @@ import {
   within,
   type Entry,
   type Head,
-  type SideOp,
   type Space,
 } from "./layout.ts";
 import type { JournalLimits } from "./limits.ts";
-import { LogIndex, type Chunk } from "./log-index.ts";
+import { LogIndex } from "./log-index.ts";
 
 /** Folded state of an actor, up to and including entry `seq`. */
 export interface Snapshot {
@@ -51,57 +47,15 @@ export interface Recovered {
   readonly tailBytes: number;
 }
 
-/** Where a log ends: its last entry, and the checksum over everything up to it. */
-export interface Position {
-  readonly epoch: number;
-  readonly seq: number;
-  readonly checksum: number;
-}
-
-/** What one batch adds to a log: whole chunks that continue `from`, snapshots, and how far the log was trimmed. */
-export interface Piece {
-  readonly from: Position;
-  readonly chunks: readonly (readonly [firstSeq: number, bytes: Uint8Array])[];
-  readonly snapshots: readonly (readonly [actor: string, seq: number, sealed: Uint8Array])[];
-  readonly trim: number;
-}
-
 /** A slot as it was at one moment, with the head that belongs to it. */
 export interface Cut {
   readonly head: Head;
   readonly view: StoreView;
 }
 
-type Pending =
-  | { readonly type: "entry"; readonly epoch: number; readonly seq: number; readonly actor: ActorId; readonly side: readonly SideOp[]; readonly payload: Uint8Array } // prettier-ignore
-  | { readonly type: "snapshot"; readonly epoch: number; readonly actor: ActorId; readonly seq: number; readonly sealed: Uint8Array } // prettier-ignore
-  | { readonly type: "trim"; readonly epoch: number; readonly throughSeq: number }
-  | { readonly type: "piece"; readonly epoch: number; readonly piece: Piece }
-  | { readonly type: "copied"; readonly epoch: number; readonly actor: ActorId; readonly seq: number; readonly sealed: Uint8Array } // prettier-ignore
-  | { readonly type: "head"; change(head: Head): Head }
-  | { readonly type: "rows"; readonly incarnation: number; readonly ops: readonly StoreOp[] };
-
 /** An item that remembers what it writes. */
 interface LogItem extends CommitItem {
   readonly pending: Pending;
-}
-
-/** What a batch is being made of. */
-interface Draft {
-  head: Head;
-  readonly ops: StoreOp[];
-  readonly effects: { readonly actor: ActorId; readonly epoch: number; readonly seq: number; readonly side: readonly SideOp[] }[]; // prettier-ignore
-  readonly chunks: { readonly chunk: Chunk; readonly lastSeqs: Map<ActorId, number> }[];
-  readonly snapshots: (readonly [actor: string, seq: number, sealed: Uint8Array])[];
-  /** Entries of this batch that are not a chunk yet. */
-  payloads: Uint8Array[];
-  lastSeqs: Map<ActorId, number>;
-  shipped: (readonly [firstSeq: number, bytes: Uint8Array])[];
-  trimThrough: number;
-  /** What an owner trimmed; here it depends on the snapshots that have arrived. */
-  trimWished: number;
-  /** It holds pieces of another owner. */
-  copies: boolean;
 }
 
 export class SlotLog implements CommitSink {
@@ -120,7 +74,7 @@ export class SlotLog implements CommitSink {
   #nextHead: Head;
   #lastSeq: number;
   #broken: Failure | undefined;
-  #prepared: Pick<Draft, "chunks" | "snapshots" | "effects" | "copies"> = {
+  #prepared: Pick<BatchDraft, "chunks" | "snapshots" | "effects" | "copies"> = {
     chunks: [],
     snapshots: [],
     effects: [],
@@ -263,7 +217,7 @@ export class SlotLog implements CommitSink {
   async raise(epoch: number, lead = false): Promise<void> {
     if (!lead && epoch === this.#head.fence && this.#nextHead.fence === epoch) return;
     await this.#changeHead((head) => {
-      if (epoch < head.fence) throw this.#fenced(epoch, head.fence);
+      if (epoch < head.fence) throw fenced(this.slot, epoch, head.fence);
       return { ...head, fence: epoch, ...(lead && { continues: epoch }) };
     });
     this.#lastSeq = this.#head.lastSeq;
@@ -275,7 +229,7 @@ export class SlotLog implements CommitSink {
     const leads = fence === epoch && continues === epoch && this.#nextHead.fence === epoch;
     if (!leads)
       await this.#changeHead((head) => {
-        if (epoch !== head.fence) throw this.#fenced(epoch, head.fence);
+        if (epoch !== head.fence) throw fenced(this.slot, epoch, head.fence);
         return { ...head, continues: epoch };
       });
     this.#lastSeq = this.#head.lastSeq;
@@ -343,7 +297,7 @@ export class SlotLog implements CommitSink {
   /** Forgets the log for a transfer: a new incarnation, which holds nothing that counts until `finish`. */
   async startOver(epoch: number): Promise<void> {
     await this.#changeHead((head) => {
-      if (epoch < head.fence) throw this.#fenced(epoch, head.fence);
+      if (epoch < head.fence) throw fenced(this.slot, epoch, head.fence);
       const empty = emptied(this.slot, { fence: epoch, incarnation: head.incarnation + 1 });
       return { ...empty, incomplete: true };
     });
@@ -367,7 +321,7 @@ export class SlotLog implements CommitSink {
     await this.scan(head);
     await this.#changeHead((current) => {
       if (current.fence !== epoch || current.incarnation !== incarnation || !current.incomplete)
-        throw this.#fenced(epoch, current.fence);
+        throw fenced(this.slot, epoch, current.fence);
       return { ...head, fence: epoch, continues: epoch, incarnation, incomplete: false };
     });
     this.#lastSeq = this.#head.lastSeq;
@@ -473,7 +427,7 @@ export class SlotLog implements CommitSink {
       // there. Otherwise the entry is lost.
       await this.#committer.settled();
       if (this.#broken) throw new PlexusError(this.#broken);
-      if (this.#head.fence !== fence) throw this.#fenced(fence, this.#head.fence);
+      if (this.#head.fence !== fence) throw fenced(this.slot, fence, this.#head.fence);
       if (this.#head.baseSeq === base) throw this.#damaged(missing, "entry missing");
     }
   }
@@ -513,7 +467,8 @@ export class SlotLog implements CommitSink {
   async actorBytes(actor: ActorId, bytesMax: number): Promise<number> {
     let bytes = 0;
     for (const { prefix } of actorKeys(this.slot, actor)) {
-      for (let { gte, lt } = within(prefix); ;) {
+      const { gte: start, lt } = within(prefix);
+      for (let gte = start; ;) {
         const page = await this.#store.range({ gte, lt, limit: this.#limits.scanChunksMax });
         for (const [, value] of page) bytes += value.length;
         const last = page.at(-1);
@@ -566,59 +521,25 @@ export class SlotLog implements CommitSink {
   prepare(items: readonly CommitItem[]): Promise<readonly StoreOp[]> | readonly StoreOp[] {
     if (this.#broken) throw new PlexusError(this.#broken);
     const from = endOf(this.#head);
-    const draft: Draft = {
-      head: this.#head,
-      ops: [],
-      effects: [],
-      chunks: [],
-      snapshots: [],
-      payloads: [],
-      lastSeqs: new Map(),
-      shipped: [],
-      trimThrough: 0,
-      trimWished: 0,
-      copies: false,
-    };
+    const at = { store: this.#store, limits: this.#limits, index: this.#index };
+    const draft = new BatchDraft(this.slot, this.#head, at);
     let own = false;
     for (const item of items as readonly LogItem[]) {
       try {
-        this.#draftOne(draft, item.pending);
+        draft.add(item.pending);
         own ||= item.pending.type === "entry" || item.pending.type === "snapshot" || item.pending.type === "trim";
       } catch (error) {
         if (!(error instanceof PlexusError)) throw error;
         item.rejected = error.failure;
       }
     }
-    this.#closeChunk(draft);
-    const held = draft.trimWished > draft.trimThrough && this.#neededBy(draft) <= draft.trimWished;
-    return held
-      ? this.#forgetCovered(draft).then(() => this.#finish(draft, from, own))
-      : this.#finish(draft, from, own);
-  }
-
-  /** The first entry that some actor needs, with the snapshots of this batch. */
-  #neededBy({ snapshots }: Draft): number {
-    return this.#index.firstNeededByAny(new Map(snapshots.map(([actor, seq]) => [actor as ActorId, seq])));
-  }
-
-  /** A log that was scanned does not know which entries stored snapshots have made needless. Before a trim is held back
-   *  for an actor, its snapshot is looked at. */
-  async #forgetCovered({ trimWished }: Draft): Promise<void> {
-    for (const actor of this.#index.actorsBelow(trimWished))
-      for (const [, seq] of await this.storedSnapshots([actor])) this.#index.forgetTail(actor, seq);
-  }
-
-  #finish(draft: Draft, from: Position, own: boolean): Promise<readonly StoreOp[]> | readonly StoreOp[] {
-    // An actor whose snapshot did not arrive keeps its entries, and the log its length, until one does.
-    if (draft.trimWished > 0)
-      draft.trimThrough = Math.max(draft.trimThrough, Math.min(draft.trimWished, this.#neededBy(draft) - 1));
-    const trim = this.#draftTrim(draft);
-    this.#nextHead = draft.head;
-    this.#prepared = draft;
-    draft.ops.push({ type: "put", key: headKey(this.slot), value: seal(headKey(this.slot), draft.head) });
-    if (own) this.onWrite?.({ from, chunks: draft.shipped, snapshots: draft.snapshots, trim });
-    const ranged = draft.effects.some(({ side }) => side.some((op) => !("put" in op) && !("delete" in op)));
-    return ranged ? this.#addSideRanged(draft) : this.#addSide(draft);
+    const slow = draft.finish(() => {
+      this.#nextHead = draft.head;
+      this.#prepared = draft;
+      const { shipped: chunks, snapshots, trimmed: trim } = draft;
+      if (own) this.onWrite?.({ from, chunks, snapshots, trim });
+    });
+    return slow === undefined ? draft.ops : slow.then(() => draft.ops);
   }
 
   committed(): void {
@@ -654,240 +575,6 @@ export class SlotLog implements CommitSink {
     });
   }
 
-  /** Adds one item to the batch. Throws, with nothing added, when the item may not be written. */
-  #draftOne(draft: Draft, pending: Pending): void {
-    switch (pending.type) {
-      case "entry":
-        this.#mayWrite(draft.head, pending.epoch);
-        if (pending.seq !== draft.head.lastSeq + draft.payloads.length + 1)
-          throw this.#fenced(pending.epoch, draft.head.fence);
-        draft.payloads.push(pending.payload);
-        draft.lastSeqs.set(pending.actor, pending.seq);
-        draft.effects.push({ actor: pending.actor, epoch: pending.epoch, seq: pending.seq, side: pending.side });
-        return;
-      case "snapshot":
-        this.#mayWrite(draft.head, pending.epoch);
-        draft.ops.push({ type: "put", key: snapshotKey(this.slot, pending.actor), value: pending.sealed });
-        draft.snapshots.push([pending.actor, pending.seq, pending.sealed]);
-        return;
-      case "trim":
-        this.#mayWrite(draft.head, pending.epoch);
-        draft.trimThrough = Math.max(draft.trimThrough, pending.throughSeq);
-        return;
-      case "piece":
-        this.#closeChunk(draft);
-        this.#draftPiece(draft, pending.epoch, pending.piece);
-        return;
-      case "copied":
-        this.#mayWrite(draft.head, pending.epoch);
-        if (pending.seq > draft.head.lastSeq)
-          throw new PlexusError(failure("LOG_GAP", { slot: this.slot, because: "a snapshot of what is not here" }));
-        this.#draftCopied(draft, [pending.actor, pending.seq, pending.sealed], draft.chunks);
-        return;
-      case "head":
-        this.#closeChunk(draft);
-        draft.head = pending.change(draft.head);
-        return;
-      case "rows":
-        if (!draft.head.incomplete || draft.head.incarnation !== pending.incarnation)
-          throw new PlexusError(failure("LOG_GAP", { slot: this.slot, because: "no such transfer" }));
-        draft.ops.push(...pending.ops);
-        return;
-    }
-  }
-
-  #mayWrite(head: Head, epoch: number): void {
-    if (epoch !== head.fence || epoch !== head.continues) throw this.#fenced(epoch, head.fence);
-  }
-
-  #draftPiece(draft: Draft, epoch: number, { from, chunks, snapshots, trim }: Piece): void {
-    const { head } = draft;
-    if (epoch !== head.fence) throw this.#fenced(epoch, head.fence);
-    const gap = (because: string) =>
-      new PlexusError(failure("LOG_GAP", { slot: this.slot, because, seq: draft.head.lastSeq }));
-    if (head.incomplete) throw gap("a transfer is under way");
-    // What is here already came twice; it must be followed by what is not.
-    const fresh = chunks.filter(([firstSeq]) => firstSeq > head.lastSeq);
-    if (fresh.length === chunks.length && (from.seq !== head.lastSeq || from.checksum !== head.lastChecksum))
-      throw gap("it continues another position");
-    let { lastEpoch, lastSeq, lastChecksum } = head;
-    const added: Draft["chunks"] = [];
-    const effects: Draft["effects"] = [];
-    for (const [firstSeq, bytes] of fresh) {
-      if (firstSeq !== lastSeq + 1) throw gap("a chunk is missing");
-      const read = decodeChunk(bytes, firstSeq, lastChecksum);
-      const last = read.entries.at(-1);
-      if (read.damage || last === undefined) throw gap(read.damage?.reason ?? "an empty chunk");
-      const chunk = { firstSeq, before: lastChecksum, epoch: last.epoch, bytes: bytes.length };
-      added.push({ chunk, lastSeqs: new Map(read.entries.map((entry) => [entry.actor, entry.seq])) });
-      for (const { actor, epoch: of, seq, side } of read.entries) {
-        effects.push({ actor, epoch: of, seq, side });
-        // A slot that is split off is made of the snapshot: without it, it would begin empty.
-        if (!side.some((op) => "split" in op)) continue;
-        const known = [...draft.snapshots, ...snapshots].filter(([other]) => other === actor);
-        const covered = Math.max(0, ...known.map(([, through]) => through));
-        const earlier = [...draft.effects, ...effects].findLast((effect) => effect.actor === actor && effect.seq < seq);
-        const needed = Math.max(earlier?.seq ?? 0, this.#index.lastNeeded(actor));
-        if (needed > covered) throw gap("a snapshot is missing");
-      }
-      lastSeq += read.entries.length;
-      lastEpoch = last.epoch;
-      lastChecksum = read.checksum;
-    }
-    for (const [firstSeq, bytes] of fresh)
-      draft.ops.push({ type: "put", key: logKey(this.slot, firstSeq), value: bytes });
-    for (const copied of snapshots)
-      if (copied[1] <= lastSeq) this.#draftCopied(draft, copied, [...draft.chunks, ...added]);
-    draft.chunks.push(...added);
-    draft.effects.push(...effects);
-    draft.copies = true;
-    draft.trimWished = Math.max(draft.trimWished, Math.min(trim, head.lastSeq));
-    draft.head = { ...head, lastEpoch, lastSeq, lastChecksum, continues: epoch };
-  }
-
-  /** Adds a snapshot that an owner made, unless it makes nothing needless: then it is older than the one that is here, or
-   *  comes twice. */
-  #draftCopied(
-    draft: Draft,
-    [name, seq, sealed]: readonly [actor: string, seq: number, sealed: Uint8Array],
-    chunks: Draft["chunks"],
-  ): void {
-    const actor = name as ActorId;
-    const firstNeeded = chunks.reduce(
-      (first, { chunk, lastSeqs }) => (lastSeqs.has(actor) ? Math.min(first, chunk.firstSeq) : first),
-      this.#index.firstNeeded(actor),
-    );
-    const newer = draft.snapshots.some(([other, otherSeq]) => other === actor && otherSeq >= seq);
-    if (newer || firstNeeded > seq) return;
-    draft.ops.push({ type: "put", key: snapshotKey(this.slot, actor), value: sealed });
-    draft.snapshots.push([actor, seq, sealed]);
-  }
-
-  /** Makes one chunk of the entries so far. */
-  #closeChunk(draft: Draft): void {
-    if (draft.payloads.length === 0) return;
-    const { head } = draft;
-    const firstSeq = head.lastSeq + 1;
-    const { bytes, checksum } = encodeChunk(draft.payloads, head.lastChecksum);
-    draft.ops.push({ type: "put", key: logKey(this.slot, firstSeq), value: bytes });
-    draft.shipped.push([firstSeq, bytes]);
-    draft.chunks.push({
-      chunk: { firstSeq, before: head.lastChecksum, epoch: head.fence, bytes: bytes.length },
-      lastSeqs: draft.lastSeqs,
-    });
-    draft.head = {
-      ...head,
-      lastEpoch: head.fence,
-      lastSeq: head.lastSeq + draft.payloads.length,
-      lastChecksum: checksum,
-    };
-    draft.payloads = [];
-    draft.lastSeqs = new Map();
-  }
-
-  /** Returns the seq through which was trimmed; 0 when nothing was. */
-  #draftTrim(draft: Draft): number {
-    if (draft.trimThrough <= draft.head.baseSeq) return 0;
-    const trimmable = this.#index.trimmable(draft.trimThrough);
-    if (trimmable === undefined) return 0;
-    const { dropped, kept } = trimmable;
-    for (const chunk of dropped) draft.ops.push({ type: "del", key: logKey(this.slot, chunk.firstSeq) });
-    draft.head = { ...draft.head, baseSeq: kept.firstSeq - 1, baseChecksum: kept.before };
-    return draft.trimThrough;
-  }
-
-  #addSide({ effects, ops }: Draft): StoreOp[] {
-    for (const { actor, side } of effects)
-      for (const op of side) if ("put" in op || "delete" in op) ops.push(this.#sideOp(actor, op));
-    return ops;
-  }
-
-  /** As above, with operations on ranges: they see the store as the operations before them in this batch leave it, so that
-   *  the result does not depend on what shares a batch. */
-  async #addSideRanged({ effects, ops, head }: Draft): Promise<StoreOp[]> {
-    const batched = new Map<string, StoreOp>();
-    const add = (op: StoreOp): void => {
-      ops.push(op);
-      batched.set(op.key, op);
-    };
-    for (const op of ops) batched.set(op.key, op);
-    for (const { actor, epoch, seq, side } of effects) {
-      for (const op of side) {
-        if ("put" in op || "delete" in op) add(this.#sideOp(actor, op));
-        else if ("deleteFrom" in op) {
-          const base = sideKey(op.space, this.slot, actor, "");
-          const range = { gte: base + op.deleteFrom, lt: base + op.deleteTo };
-          const keys = await this.#keysThen(range, batched, this.#limits.deleteRangeMax);
-          for (const key of keys) add({ type: "del", key });
-        } else if ("split" in op) {
-          for (const copy of await this.#split(op.split, { epoch, seq }, batched)) add(copy);
-        } else {
-          for (const { prefix } of actorKeys(this.slot, op.drop))
-            for (const key of await this.#keysThen(within(prefix), batched, Infinity)) add({ type: "del", key });
-          add({ type: "del", key: snapshotKey(this.slot, op.drop) });
-        }
-      }
-    }
-    assert(head === this.#nextHead, "one batch at a time");
-    return ops;
-  }
-
-  /** Keys of a range as the batch so far leaves them, in order, at most so many. */
-  async #keysThen(
-    range: { readonly gte: string; readonly lt: string },
-    batched: ReadonlyMap<string, StoreOp>,
-    keysMax: number,
-  ): Promise<readonly string[]> {
-    const limit = keysMax === Infinity ? {} : { limit: keysMax + batched.size };
-    const keys = new Set(await this.#store.keys({ ...range, ...limit }));
-    for (const [key, op] of batched) {
-      if (op.type === "del") keys.delete(key);
-      else if (key >= range.gte && key < range.lt) keys.add(key);
-    }
-    return [...keys].sort().slice(0, keysMax);
-  }
-
-  /** Copies everything an actor has into a slot of its own, named like the actor. Its log begins after entry `seq`. */
-  async #split(
-    actor: ActorId,
-    { epoch, seq }: { readonly epoch: number; readonly seq: number },
-    batched: ReadonlyMap<string, StoreOp>,
-  ): Promise<StoreOp[]> {
-    const slot = actor as SlotId;
-    const ops: StoreOp[] = [];
-    const left = [`snap/${slot}/`, logPrefix(slot), ...spaces.map((space) => sidePrefix(space, slot))];
-    for (const prefix of left) for (const key of await this.#store.keys(within(prefix))) ops.push({ type: "del", key });
-    const read = async (key: string): Promise<Uint8Array | undefined> => {
-      const op = batched.get(key);
-      return op === undefined ? this.#store.get(key) : op.type === "put" ? op.value : undefined;
-    };
-    const copy = async (from: string, to: string, change = (value: unknown): unknown => value): Promise<void> => {
-      const sealed = await read(from);
-      if (sealed)
-        ops.push({ type: "put", key: to, value: seal(to, change(unseal(from, sealed, this.#store.location))) });
-    };
-    await copy(snapshotKey(this.slot, actor), snapshotKey(slot, actor), (row) => [seq, (row as [number, unknown])[1]]);
-    for (const { space, prefix } of actorKeys(this.slot, actor))
-      for (const key of await this.#keysThen(within(prefix), batched, Infinity))
-        await copy(key, `${sideKey(space, slot, actor, "")}${key.slice(prefix.length)}`);
-    // Another entry that split the same actor makes another slot: the copies of an earlier try must not pass for this one.
-    const checksum = crc32(`${this.slot} ${epoch} ${seq}`, genesisChecksum(slot));
-    const at = { lastSeq: seq, baseSeq: seq, lastChecksum: checksum, baseChecksum: checksum };
-    const head = { ...emptied(slot, { fence: 0, incarnation: 0 }), ...at };
-    ops.push({ type: "put", key: headKey(slot), value: seal(headKey(slot), head) });
-    return ops;
-  }
-
-  #sideOp(actor: ActorId, op: Extract<SideOp, { put: string } | { delete: string }>): StoreOp {
-    if ("delete" in op) return { type: "del", key: sideKey(op.space, this.slot, actor, op.delete) };
-    const key = sideKey(op.space, this.slot, actor, op.put);
-    return { type: "put", key, value: seal(key, op.value) };
-  }
-
-  #fenced(epoch: number, fence: number): PlexusError {
-    return new PlexusError(failure("FENCED", { slot: this.slot, epoch, fence }));
-  }
-
   #damaged(seq: number, reason: string): PlexusError {
     return new PlexusError(
       failure("DATA_DAMAGED", {
@@ -898,26 +585,4 @@ export class SlotLog implements CommitSink {
       }),
     );
   }
-}
-
-const endOf = ({ lastEpoch, lastSeq, lastChecksum }: Head): Position => ({
-  epoch: lastEpoch,
-  seq: lastSeq,
-  checksum: lastChecksum,
-});
-
-/** The head of a log that holds nothing. */
-export function emptied(slot: SlotId, kept: { readonly fence: number; readonly incarnation: number }): Head {
-  const checksum = genesisChecksum(slot);
-  return {
-    fence: kept.fence,
-    incarnation: kept.incarnation,
-    continues: 0,
-    incomplete: false,
-    lastEpoch: 0,
-    lastSeq: 0,
-    lastChecksum: checksum,
-    baseSeq: 0,
-    baseChecksum: checksum,
-  };
 }

@@ -12,6 +12,7 @@ export type { Channel } from "./channel.ts";
 export { directoryAnswers, type DirectoryWireChange, type DirectoryWireRow } from "./directory.ts";
 export type { MeshMessage } from "./parts.ts";
 export type { Standing } from "./replication.ts";
+export { routingAnswers } from "./routing.ts";
 
 export const meshMessages = {
   ...directoryMessages,

@@ -1,6 +1,7 @@
 /** How messages, answers and events travel between nodes (node/routing). All of them on one channel, so that what is sent
- *  first arrives first. */
+ *  first arrives first; only what admins ask of actors goes beside them, because it must not wait behind a full queue. */
 import { Type } from "typebox";
+import type { ActorDetail, ActorRow } from "../client.ts";
 import type { Result } from "../errors.ts";
 import type { ActorId } from "../ids.ts";
 import { actor, count, failed, message, slot } from "./parts.ts";
@@ -22,6 +23,11 @@ const result = Type.Unsafe<Result<unknown>>(
     Type.Object({ ok: Type.Literal(false), error: failed }),
   ]),
 );
+const status = Type.Unsafe<ActorRow["status"]>(
+  Type.Union([Type.Literal("active"), Type.Literal("idle"), Type.Literal("quarantined")]),
+);
+/** Rows of one page of actors, whatever somebody asks for. */
+const pageRowsMax = 1_000;
 /** Tells one following of a topic from an earlier one. */
 const following = Type.Tuple([actor, count]);
 
@@ -58,4 +64,44 @@ export const routingMessages = {
     }),
     gaps: Type.Array(actor, { maxItems: 1_024 }),
   }),
+  /** Which actors do the slots that the asked node owns have? Answer: `routingAnswers.actors`. Error: OVERLOADED. */
+  "routing.listActors": message("control", {
+    kind: Type.Optional(Type.String({ maxLength: 32 })),
+    status: Type.Optional(status),
+    after: Type.Optional(Type.String({ maxLength: 128 })),
+    limit: Type.Integer({ minimum: 1, maximum: pageRowsMax }),
+  }),
+  /** To the owner of the actor's slot. Answer: `routingAnswers.actor`. Errors: MOVED, and those of `Kernel.showActor`. */
+  "routing.showActor": message("control", { actor }),
+  /** To the owner of the actor's slot. Answer: `routingAnswers.released`. Errors: MOVED, and those of `Kernel.release`. */
+  "routing.releaseActor": message("control", { actor, redeliver: Type.Boolean() }),
+} as const;
+
+const text = Type.String();
+const row = {
+  actor,
+  slot: text,
+  status,
+  mailbox: count,
+  restarts: count,
+  lastActiveAtMs: Type.Optional(Type.Number()),
+};
+
+/** What owners answer about their actors; checked by who asked. A newer version may say more. */
+export const routingAnswers = {
+  actors: Type.Object({ rows: Type.Array(Type.Object(row), { maxItems: pageRowsMax }), more: Type.Boolean() }),
+  actor: Type.Unsafe<ActorDetail>(
+    Type.Object({
+      ...row,
+      epoch: count,
+      entries: count,
+      reminders: Type.Array(Type.Object({ id: text, dueMs: Type.Number() })),
+      deadLetters: Type.Array(
+        Type.Object({ id: count, actor: text, from: text, type: text, atMs: Type.Number(), reason: text }),
+      ),
+      stateBytes: count,
+      lastError: Type.Optional(text),
+    }),
+  ),
+  released: Type.Object({ redelivered: count }),
 } as const;

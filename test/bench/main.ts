@@ -12,15 +12,16 @@
  *  Read `contest.ts` (how it runs), `contests/` (what is compared), `arms/` (what runs in the processes),
  *  `statistics.ts` (the arithmetic). docs/benchmarks.md says what the rows mean. */
 import { parseArgs } from "node:util";
-import type { Contest, Row, RowPlan } from "./contest.ts";
-import { runContest } from "./contest.ts";
+import { runContest, type Contest, type Row, type RowPlan } from "./contest.ts";
+import { failoverKilled, failoverStopped, fanOutNodes, migrationEmpty, migrationFilled } from "./contests/cluster.ts";
 import { activation, durableCrowd, durableSequential, volatileAsk, volatileTell } from "./contests/commands.ts";
 import { fanOut, idleMemory } from "./contests/connections.ts";
 import { remoteAsk, remoteEvents, remoteTell } from "./contests/remote.ts";
 import { replicatedCrowd, replicatedSequential } from "./contests/replicated.ts";
 import { start } from "./contests/start.ts";
 import { installPeers } from "./peers.ts";
-import { listing, table } from "./report.ts";
+import { listing, table, timingTable } from "./report.ts";
+import { runTiming, type Timing, type TimingPlan, type TimingRow } from "./timing.ts";
 
 const contests: readonly Contest[] = [
   durableSequential,
@@ -37,6 +38,8 @@ const contests: readonly Contest[] = [
   replicatedSequential,
   replicatedCrowd,
 ];
+
+const timings: readonly Timing[] = [failoverKilled, failoverStopped, migrationEmpty, migrationFilled, fanOutNodes];
 
 const usage = `Usage: npm run bench -- [ROW…] [--rounds N] [--json] [--list]
 
@@ -56,7 +59,7 @@ async function main(): Promise<number> {
     return 0;
   }
   if (values.list) {
-    console.log(listing(contests));
+    console.log(listing([...contests, ...timings]));
     return 0;
   }
   const rounds = values.rounds === undefined ? undefined : Number(values.rounds);
@@ -64,10 +67,11 @@ async function main(): Promise<number> {
     console.error(`--rounds takes a whole number from 1.\n\n${usage}`);
     return 2;
   }
-  const isChosen = ({ row }: RowPlan): boolean =>
+  const isChosen = ({ row }: { readonly row: string }): boolean =>
     positionals.length === 0 || positionals.some((name) => row === name || row.startsWith(`${name}/`));
   const unknown = positionals.filter(
-    (name) => !contests.some(({ rows }) => rows.some(({ row }) => row === name || row.startsWith(`${name}/`))),
+    (name) =>
+      ![...contests, ...timings].some(({ rows }) => rows.some(({ row }) => row === name || row.startsWith(`${name}/`))),
   );
   if (unknown.length > 0) {
     console.error(`No such row: ${unknown.join(", ")}. \`npm run bench -- --list\` names them.`);
@@ -76,22 +80,32 @@ async function main(): Promise<number> {
 
   const say = progress();
   await installPeers(say);
-  const rows: Row[] = [];
   let failed = 0;
-  for (const contest of contests) {
-    const chosen = contest.rows.filter(isChosen);
-    if (chosen.length === 0) continue;
-    const finished = await runContest(contest, chosen, rounds ?? contest.rounds, say).catch((error: unknown) => {
-      failed += 1;
+  /** The chosen rows of each, measured by `run`; what cannot be measured does not keep the others from it. */
+  const measure = async <Plan extends { readonly row: string }, Of extends { readonly name: string; readonly rows: readonly Plan[] }, Done>(
+    all: readonly Of[],
+    run: (one: Of, chosen: readonly Plan[]) => Promise<readonly Done[]>,
+  ): Promise<Done[]> => {
+    const done: Done[] = [];
+    for (const one of all) {
+      const chosen = one.rows.filter(isChosen);
+      if (chosen.length === 0) continue;
+      const finished = await run(one, chosen).catch((error: unknown): readonly Done[] => {
+        failed += 1;
+        say("");
+        console.error(`${one.name} was not measured:`, error);
+        return [];
+      });
+      done.push(...finished);
       say("");
-      console.error(`${contest.name} was not measured:`, error);
-      return [];
-    });
-    rows.push(...finished);
-    say("");
-    if (values.json) for (const row of finished) console.log(JSON.stringify(row));
-  }
-  if (!values.json) console.log(table(rows));
+      if (values.json) for (const row of finished) console.log(JSON.stringify(row));
+    }
+    return done;
+  }; // prettier-ignore
+  const rows = await measure<RowPlan, Contest, Row>(contests, (one, chosen) => runContest(one, chosen, rounds ?? one.rounds, say));
+  const timed = await measure<TimingPlan, Timing, TimingRow>(timings, (one, chosen) => runTiming(one, chosen, rounds ?? one.rounds, say));
+  if (!values.json && rows.length > 0) console.log(table(rows));
+  if (!values.json && timed.length > 0) console.log(timingTable(timed));
   return failed === 0 ? 0 : 1;
 }
 

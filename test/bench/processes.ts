@@ -17,7 +17,8 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => pr
 
 /** With BENCH_PROFILE=FOLDER the processes that are ours write CPU profiles there. */
 const profileFolder = process.env["BENCH_PROFILE"];
-const profiled = (file: string): boolean => ["kernel.ts", "member.ts", "mesh.ts", "cli/main.ts"].some((ours) => file.endsWith(ours));
+const profiled = (file: string): boolean =>
+  ["kernel.ts", "member.ts", "mesh.ts", "cli/main.ts"].some((ours) => file.endsWith(ours));
 
 /** Starts a file of this folder, or relative to it. With `piped` the caller reads its standard output. */
 export function startProcess(

@@ -1,6 +1,7 @@
 /** How the rows are printed for people. */
 import Table from "cli-table3";
-import type { Contest, Row } from "./contest.ts";
+import type { Row } from "./contest.ts";
+import type { TimingRow } from "./timing.ts";
 
 /** Three digits that count, and thousands kept apart. */
 export function figure(value: number): string {
@@ -37,9 +38,34 @@ export function table(rows: readonly Row[]): string {
   return lines.toString();
 }
 
+/** The rows that have no peer, as a table. */
+export function timingTable(rows: readonly TimingRow[]): string {
+  const lines = new Table({
+    head: ["row", "p50", "p99", "highest", "unit", "samples", "noise p50", "noise p99", "aim"],
+    style: { head: [], border: [] },
+  });
+  for (const { row, p50, p99, highest, unit, count, noiseP50, noiseP99, aim, met } of rows) {
+    const share = aim?.share === 1 ? "all" : `p${(aim?.share ?? 0) * 100}`;
+    lines.push([
+      row,
+      figure(p50),
+      figure(p99),
+      figure(highest),
+      unit,
+      String(count),
+      figure(noiseP50),
+      figure(noiseP99),
+      aim === undefined ? "" : `${share} ≤ ${figure(aim.atMost)}: ${met === true ? "met" : "missed"}`,
+    ]);
+  }
+  return lines.toString();
+}
+
 /** Contests and their rows, for `--list`. */
-export function listing(contests: readonly Contest[]): string {
+export function listing(
+  contests: readonly { readonly about: string; readonly rows: readonly { readonly row: string; readonly unit: string }[] }[],
+): string {
   return contests
     .map(({ about, rows }) => [about, ...rows.map(({ row, unit }) => `  ${row} (${unit})`)].join("\n"))
     .join("\n\n");
-}
+} // prettier-ignore

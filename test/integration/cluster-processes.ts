@@ -1,4 +1,10 @@
-/** Several real nodes, each in a process of its own, that joined one another by invitation. */
+/** Several real nodes, each in a process of its own, that joined one another by invitation.
+ *
+ *  With PLEXUS_CLUSTER_LOGS=FOLDER each node writes its log there, at the level that PLEXUS_LOG_LEVEL says, and the data
+ *  folders stay. */
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import type { ClusterNodeRow, ClusterSlotRow, ClusterSummary } from "../../protocols/index.ts";
 import { createDataFolder, NodeProcess } from "./node-process.ts";
 
 export interface NodeSpec {
@@ -7,14 +13,41 @@ export interface NodeSpec {
   readonly flags?: readonly string[];
 }
 
+/** Where a node runs: what starts it there, and what it has to be told of the place. */
+export interface Seat {
+  readonly launcher: readonly string[];
+  readonly flags: readonly string[];
+}
+
+/** Gives each node its place in a network. */
+export interface Seating {
+  seat(name: string, process: () => NodeProcess | undefined): Promise<Seat>;
+}
+
+const loopback: Seating = { seat: () => Promise.resolve({ launcher: [], flags: ["--mesh-port", "0"] }) };
+const logFolder = process.env["PLEXUS_CLUSTER_LOGS"];
+
+const keptLog = (name: string): readonly string[] => {
+  if (logFolder === undefined) return [];
+  mkdirSync(logFolder, { recursive: true });
+  return ["sh", "-c", 'log=$0; exec "$@" 2>>"$log"', join(logFolder, `${name}.log`)];
+};
+
 export class ClusterProcesses {
+  /** Those that belong to it, up or not. */
   readonly nodes: NodeProcess[] = [];
   readonly names: string[] = [];
+  readonly #seating: Seating;
+  readonly #started: NodeProcess[] = [];
   readonly #folders: Awaited<ReturnType<typeof createDataFolder>>[] = [];
 
+  private constructor(seating: Seating) {
+    this.#seating = seating;
+  }
+
   /** Starts the first as the founder, then the others one after the other. */
-  static async start(specs: readonly NodeSpec[]): Promise<ClusterProcesses> {
-    const cluster = new ClusterProcesses();
+  static async start(specs: readonly NodeSpec[], seating: Seating = loopback): Promise<ClusterProcesses> {
+    const cluster = new ClusterProcesses(seating);
     try {
       for (const spec of specs) await cluster.add(spec);
     } catch (error) {
@@ -42,13 +75,22 @@ export class ClusterProcesses {
   async add({ name, roles, flags = [] }: NodeSpec): Promise<NodeProcess> {
     const folder = await createDataFolder();
     this.#folders.push(folder);
-    const own = ["--model", "echo", "--context-tokens", "100000", "--name", name, "--role", roles, "--mesh-port", "0"];
+    const seat = await this.#seating.seat(name, () => this.nodes[this.names.indexOf(name)]);
+    const own = ["--model", "echo", "--context-tokens", "100000", "--name", name, "--role", roles, ...seat.flags];
     const join = this.nodes.length === 0 ? [] : ["--join", await this.invite(roles)];
-    const node = new NodeProcess(folder.path, [...own, ...flags, ...join]);
+    const node = new NodeProcess(folder.path, [...own, ...flags, ...join], [...keptLog(name), ...seat.launcher]);
+    this.#started.push(node);
     this.nodes.push(node);
     this.names.push(name);
     await node.start();
     return node;
+  }
+
+  /** Counts a node no longer; whoever asks for any node does not get this one. */
+  forget(name: string): void {
+    const index = this.names.indexOf(name);
+    this.names.splice(index, 1);
+    this.nodes.splice(index, 1);
   }
 
   async invite(roles: string): Promise<string> {
@@ -64,8 +106,16 @@ export class ClusterProcesses {
     return answer.body;
   }
 
+  async slots(): Promise<readonly ClusterSlotRow[]> {
+    return ((await this.admin("GET", "/api/admin/cluster/slots")) as { slots: readonly ClusterSlotRow[] }).slots;
+  }
+
+  async members(): Promise<readonly ClusterNodeRow[]> {
+    return ((await this.admin("GET", "/api/admin/cluster/summary")) as ClusterSummary).nodes;
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
-    await Promise.all(this.nodes.map((node) => node.end("SIGKILL")));
-    for (const folder of this.#folders) await folder[Symbol.asyncDispose]();
+    await Promise.all(this.#started.map((node) => node.end("SIGKILL")));
+    if (logFolder === undefined) for (const folder of this.#folders) await folder[Symbol.asyncDispose]();
   }
 }

@@ -19,13 +19,20 @@ export class NodeProcess {
   url = "";
   adminCode: string | undefined;
   readonly #flags: readonly string[];
+  readonly #launcher: readonly string[];
   #child: ChildProcess | undefined;
   #port = 0;
 
-  /** The echo model serves unless `flags` say otherwise. */
-  constructor(data: string, flags: readonly string[] = ["--model", "echo", "--context-tokens", "100000"]) {
+  /** The echo model serves unless `flags` say otherwise. The words of `launcher` go before the command: a program that becomes
+   *  the node, for example `ip netns exec NAME`. */
+  constructor(
+    data: string,
+    flags: readonly string[] = ["--model", "echo", "--context-tokens", "100000"],
+    launcher: readonly string[] = [],
+  ) {
     this.data = data;
     this.#flags = flags;
+    this.#launcher = launcher;
   }
 
   get pid(): number {
@@ -35,7 +42,8 @@ export class NodeProcess {
   /** Starts it, again on the same port after the first time. Rejects with what it said when it does not get ready. */
   async start(): Promise<void> {
     const args = ["cli/main.ts", "up", "--data", this.data, "--port", String(this.#port), "--json", ...this.#flags];
-    const child = spawn(process.execPath, args, { cwd: root, stdio: ["ignore", "pipe", "pipe"] });
+    const [program, ...words] = [...this.#launcher, process.execPath, ...args];
+    const child = spawn(program as string, words, { cwd: root, stdio: ["ignore", "pipe", "pipe"] });
     this.#child = child;
     let said = "";
     child.stderr.setEncoding("utf8").on("data", (text: string) => (said = (said + text).slice(-4_000)));

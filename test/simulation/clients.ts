@@ -189,12 +189,7 @@ export class Client {
         `a page of ${ledger} has a gap: ${rows.map(([position]) => position).join(" ")}`,
       );
     }
-    if (
-      back &&
-      known > 0 &&
-      rows[0]?.[0] !== known &&
-      (await this.#floor(ledger)) < known
-    ) {
+    if (back && known > 0 && rows[0]?.[0] !== known && (await this.#floor(ledger)) < known) {
       this.#violate("answer-not-stale", `the last record of ${ledger} is ${rows[0]?.[0]}, ${known} was acknowledged`);
     }
   }

@@ -106,7 +106,15 @@ export class Disk {
   constructor(world: World, weather: Partial<DiskWeather> = {}, name = "disk") {
     this.#world = world;
     this.#name = name;
-    this.weather = { syncMs: 2, stallChance: 0, stallMs: 0, batchErrorChance: 0, readErrorChance: 0, full: false, ...weather };
+    this.weather = {
+      syncMs: 2,
+      stallChance: 0,
+      stallMs: 0,
+      batchErrorChance: 0,
+      readErrorChance: 0,
+      full: false,
+      ...weather,
+    };
   }
 
   watch(watcher: DiskWatcher): void {

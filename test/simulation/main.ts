@@ -119,7 +119,9 @@ async function main(): Promise<number> {
         `${(total.simulatedMs / 3_600_000).toFixed(1)} simulated hours, ${failures.length} failures`,
     );
     for (const { seed, checker, detail } of failures) {
-      console.log(`seed ${seed}: ${checker}: ${detail}\n  replay: npm run simulate -- ${values.cluster ? "--cluster " : ""}${seed}`);
+      console.log(
+        `seed ${seed}: ${checker}: ${detail}\n  replay: npm run simulate -- ${values.cluster ? "--cluster " : ""}${seed}`,
+      );
     }
   }
   return total.failures.length > 0 || total.seeds === 0 ? 1 : 0;

@@ -7,9 +7,14 @@ import { mutate, mutations } from "./mutations.ts";
 const root = join(import.meta.dirname, "../..");
 
 /** Runs the simulation of a folder until the first failure. */
-function simulate(folder: string, seeds: number): Promise<{ seeds: number; failures: { checker: string }[] }> {
+function simulate(
+  folder: string,
+  seeds: number,
+  cluster: boolean,
+): Promise<{ seeds: number; failures: { checker: string }[] }> {
   const main = join(folder, "test/simulation/main.ts");
   const args = [main, "--seeds", String(seeds), "--failures", "1", "--jobs", "1", "--json"];
+  if (cluster) args.push("--cluster");
   return new Promise((resolve, reject) => {
     execFile(process.execPath, args, { maxBuffer: 1 << 26 }, (error, stdout, stderr) => {
       try {
@@ -21,13 +26,13 @@ function simulate(folder: string, seeds: number): Promise<{ seeds: number; failu
   });
 }
 
-describe("the simulator, given a kernel or journal with a deliberate fault", () => {
+describe("the simulator, given a node with a deliberate fault", () => {
   for (const mutation of mutations) {
     it(`catches one that ${mutation.name}`, async function () {
       this.timeout(120_000);
       const folder = mutate(root, mutation);
       try {
-        const { failures, seeds } = await simulate(folder, mutation.seeds);
+        const { failures, seeds } = await simulate(folder, mutation.seeds, mutation.cluster === true);
         const [first] = failures;
         expect(first, `nothing was noticed in ${seeds} seeds`).to.not.equal(undefined);
         expect(mutation.caughtBy).to.include(first?.checker);

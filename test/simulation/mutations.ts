@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { CheckerName } from "./checkers.ts";
 
-/** A deliberate fault in the kernel or the journal, as a change of one place in the source. The simulator must find it:
+/** A deliberate fault in the kernel, the journal or the replication, as a change of one place in the source. The simulator must find it:
  *  each one is an argument that the simulator would find such a fault if somebody wrote it by mistake. */
 export interface Mutation {
   readonly name: string;
@@ -15,28 +15,31 @@ export interface Mutation {
   readonly caughtBy: readonly CheckerName[];
   /** Seeds to try at most. */
   readonly seeds: number;
+  /** Seeds of clusters, not of a node alone. */
+  readonly cluster?: boolean;
 }
 
 const activation = "node/kernel/activation.ts";
 const slotHost = "node/kernel/slot-host.ts";
 const slotLog = "node/storage/slot-log.ts";
+const gate = "node/kernel/gate.ts";
+const rules = "node/replication/rules.ts";
+const ownership = "node/replication/ownership.ts";
 
 export const mutations: readonly Mutation[] = [
   {
     name: "replies before the append is durable",
-    file: activation,
-    find: "if (this.#durable === this.#appended && this.#gate.length === 0) this.#perform(outputs, chain);",
-    replace: "if (this.#gate.length >= 0) this.#perform(outputs, chain);",
+    file: gate,
+    find: "if (proven && this.flushed && this.empty) {",
+    replace: "if (proven) {",
     caughtBy: ["output-after-durable"],
     seeds: 50,
   },
   {
     name: "lets a turn that appends nothing answer from state that is not durable yet",
-    file: activation,
-    find: "    this.#leave(plan.outputs, envelope.chain);\n",
-    replace:
-      "    if (plan.events.length === 0 && plan.side.length === 0) this.#perform(plan.outputs, envelope.chain);\n" +
-      "    else this.#leave(plan.outputs, envelope.chain);\n",
+    file: gate,
+    find: "if (proven && this.flushed && this.empty) {",
+    replace: "if (!wrote || (this.flushed && this.empty)) {",
     caughtBy: ["output-after-durable"],
     seeds: 200,
   },
@@ -44,7 +47,7 @@ export const mutations: readonly Mutation[] = [
     name: "sends the outputs of a turn whose append failed",
     file: activation,
     find: "    if (error) {\n      this.home.fail(error);\n",
-    replace: "    if (error) {\n      this.#durable += 1;\n      this.#openGate();\n      this.home.fail(error);\n",
+    replace: "    if (error) {\n      this.#gate.durable();\n      this.home.fail(error);\n",
     caughtBy: ["output-after-durable", "liveness"],
     seeds: 300,
   },
@@ -57,18 +60,10 @@ export const mutations: readonly Mutation[] = [
     seeds: 50,
   },
   {
-    name: "appends below the fence",
-    file: slotLog,
-    find: "if (this.epoch < this.#currentFence()) {",
-    replace: "if (this.epoch < 0) {",
-    caughtBy: ["append-above-fence", "entry-immutable", "one-owner-per-epoch", "acknowledged-kept"],
-    seeds: 600,
-  },
-  {
     name: "keeps its epoch when it starts again",
-    file: slotHost,
-    find: "const epoch = (current?.epoch ?? 0) + 1;",
-    replace: "const epoch = current?.epoch ?? 1;",
+    file: rules,
+    find: "record.epoch > log.fence",
+    replace: "record.epoch >= log.fence",
     caughtBy: ["one-owner-per-epoch", "entry-immutable"],
     seeds: 100,
   },
@@ -99,7 +94,7 @@ export const mutations: readonly Mutation[] = [
   {
     name: "skips the rest of a log from a damaged entry on",
     file: slotLog,
-    find: "        if (read.damage) throw this.#damaged(read.damage.seq, read.damage.reason);\n        this.#remember",
+    find: "        if (read.damage) throw this.#damaged(read.damage.seq, read.damage.reason);\n        const [first]",
     replace:
       "        if (read.damage) {\n" +
       "          this.#head = { ...this.#head, lastSeq: seq, lastChecksum: checksum };\n" +
@@ -107,13 +102,13 @@ export const mutations: readonly Mutation[] = [
       "          this.#lastSeq = seq;\n" +
       "          return;\n" +
       "        }\n" +
-      "        this.#remember",
+      "        const [first]",
     caughtBy: ["acknowledged-kept", "entry-immutable", "operation-once", "stream-whole", "answer-not-stale"],
     seeds: 3_000,
   },
   {
     name: "keeps reminders in memory only",
-    file: activation,
+    file: "node/kernel/plan.ts",
     find: '{ space: "reminder", put: effect.id, value: effect.dueMs }',
     replace: '{ space: "reminder", delete: effect.id }',
     caughtBy: ["liveness"],
@@ -133,6 +128,7 @@ export const mutations: readonly Mutation[] = [
     find: "for (const actor of log.actorsBelow(throughSeq)) {",
     replace: "for (const actor of log.actorsBelow(-1)) {",
     caughtBy: [
+      "stream-whole",
       "acknowledged-kept",
       "operation-once",
       "replay-is-gapless",
@@ -145,8 +141,8 @@ export const mutations: readonly Mutation[] = [
   {
     name: "trims entries that are not on disk yet",
     file: slotLog,
-    find: "const byCount = this.durableSeq - window.entries;",
-    replace: "const byCount = this.#lastSeq - window.entries;",
+    find: "return this.#index.trimPoint(window, this.durableSeq);",
+    replace: "return this.#index.trimPoint(window, this.#lastSeq);",
     caughtBy: ["acknowledged-kept", "no-stray-error", "liveness", "operation-once"],
     seeds: 300,
   },
@@ -174,6 +170,89 @@ export const mutations: readonly Mutation[] = [
     caughtBy: ["stream-whole", "sender-order", "liveness"],
     seeds: 300,
   },
+
+  // --- the protocol between nodes ------------------------------------------------------------------------------------
+  {
+    name: "acknowledges what is on its own disk alone",
+    file: rules,
+    find: "return acknowledged.reduce<number>((lowest, seq) => Math.min(lowest, seq ?? -1), ownSeq);",
+    replace: "return acknowledged.length < 0 ? -1 : ownSeq;",
+    caughtBy: ["output-after-durable", "acknowledged-kept"],
+    seeds: 100,
+    cluster: true,
+  },
+  {
+    name: "takes an append of an epoch below its fence",
+    file: slotLog,
+    find: "    const { head } = draft;\n    if (epoch !== head.fence) throw this.#fenced(epoch, head.fence);\n",
+    replace: "    const { head } = draft;\n",
+    caughtBy: ["append-above-fence", "entry-immutable", "acknowledged-kept", "output-after-durable", "linearizable"],
+    seeds: 600,
+    cluster: true,
+  },
+  {
+    name: "forgets its fence when it starts again",
+    file: "node/storage/index.ts",
+    find: "return { ...empty, ...head, continues: head.continues ?? head.fence };",
+    replace: "return { ...empty, ...head, fence: head.lastEpoch, continues: head.continues ?? head.fence };",
+    caughtBy: ["append-above-fence", "one-owner-per-epoch", "entry-immutable", "liveness", "fully-replicated"],
+    seeds: 200,
+    cluster: true,
+  },
+  {
+    name: "serves before all have the log it begins with",
+    file: ownership,
+    find: 'if (this.phase !== "reconciling" || this.#base === undefined || seq < this.#base.seq) return;',
+    replace: 'if (this.phase !== "reconciling" || this.#base === undefined) return;',
+    caughtBy: ["output-after-durable", "linearizable", "answer-not-stale", "acknowledged-kept"],
+    seeds: 800,
+    cluster: true,
+  },
+  {
+    name: "keeps its epoch when it starts again in a cluster",
+    file: rules,
+    find: "record.epoch > log.fence",
+    replace: "record.epoch >= log.fence",
+    caughtBy: ["one-owner-per-epoch", "entry-immutable", "owner-appends"],
+    seeds: 100,
+    cluster: true,
+  },
+  {
+    name: "takes a replica in before it has everything",
+    file: ownership,
+    find: 'const caughtUp = follower.state === "streaming" && (follower.seq ?? -1) >= floor;',
+    replace: "const caughtUp = follower.standing !== undefined && floor >= 0;",
+    caughtBy: ["acknowledged-kept", "output-after-durable"],
+    seeds: 100,
+    cluster: true,
+  },
+  {
+    name: "does not wait for a replica that it is about to take in",
+    file: rules,
+    find: "const all = new Set([...record.inSync, ...(proposed?.inSync ?? [])]);",
+    replace: "const all = new Set(proposed === undefined ? record.inSync : [...record.inSync]);",
+    caughtBy: ["acknowledged-kept", "output-after-durable"],
+    seeds: 1_000,
+    cluster: true,
+  },
+  {
+    name: "answers reads without asking whether its epoch still stands",
+    file: ownership,
+    find: "    if (needed.size === 0) {\n      done(undefined);",
+    replace: "    if (needed.size >= 0) {\n      done(undefined);",
+    caughtBy: ["linearizable", "answer-not-stale"],
+    seeds: 1_000,
+    cluster: true,
+  },
+  {
+    name: "loses the answers to operations when a slot moves",
+    file: activation,
+    find: "answers: this.#answers.dump() }",
+    replace: "answers: [] }",
+    caughtBy: ["operation-once"],
+    seeds: 800,
+    cluster: true,
+  },
 ];
 
 /** Copies what a simulation needs to a folder of its own, with the change. Returns the folder. */
@@ -183,18 +262,16 @@ export function mutate(root: string, { name, file, find, replace }: Mutation): s
   if (places !== 1) throw new Error(`"${name}" fits ${places} places of ${file}: mend the mutation`);
   const folder = mkdtempSync(join(tmpdir(), "plexus-mutation-"));
   mkdirSync(join(folder, "runtimes"));
-  const parts = [
+  for (const part of [
     "actors",
     "protocols",
-    "node/kernel",
-    "node/storage",
-    "node/directory",
-    "node/ports.ts",
-    "node/seal.ts",
-  ];
-  for (const part of [...parts, "runtimes/runtime.ts", "test/simulation", "package.json"]) {
+    "config",
+    "node",
+    "runtimes/runtime.ts",
+    "test/simulation",
+    "package.json",
+  ])
     cpSync(join(root, part), join(folder, part), { recursive: true });
-  }
   symlinkSync(join(root, "node_modules"), join(folder, "node_modules"));
   // The folder may have changed since it was read: what was checked is what is written.
   const mutated = source.replace(find, () => replace);

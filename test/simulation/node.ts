@@ -97,7 +97,11 @@ export class Life {
         meter,
         policy: { replicas: 1, minInSync: 1 },
         seed: [],
-        limits: { kernel: kernelLimits, routing: { retryMs: 5, retryMaxMs: 100 }, membership: { joinRetryMs: 20, joinRetryMaxMs: 200 } },
+        limits: {
+          kernel: kernelLimits,
+          routing: { retryMs: 5, retryMaxMs: 100 },
+          membership: { joinRetryMs: 20, joinRetryMaxMs: 200 },
+        },
       });
       this.#peer = peer;
       for (const topic of topics) {

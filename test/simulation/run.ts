@@ -105,7 +105,7 @@ class Simulation implements Entrance {
       saw: (at: number, event: unknown) => this.#ledgers.saw(ledger, at, event as string, "stream"),
       highest: () => this.#ledgers.highest(ledger),
     }));
-        const room = new RoomWatch(new Caller("p0", "user/p0", around), around);
+    const room = new RoomWatch(new Caller("p0", "user/p0", around), around);
     this.#people = Array.from(
       { length: this.#plan.people },
       (_, index) => new Person(`p${index}`, this.#plan.commandsPerClient, room, around),

@@ -301,22 +301,32 @@ serve({
     };
   },
   verify: () => me().caller.verify(),
-  follow({ actor, count }: { readonly actor: string; readonly count: number }) {
-    for (let index = 0; index < count; index += 1) {
-      me().peer.hub.follow(actor, () => {
-        heard += 1;
-        if (heard >= wanted) heardAll?.();
-      });
-    }
+  /** Resolves when the owner, which is another node, sends its events from now on. */
+  async follow({ actor, count }: { readonly actor: string; readonly count: number }) {
+    await Promise.all(
+      Array.from(
+        { length: count },
+        () =>
+          new Promise<void>((followed) => {
+            const hear = (): void => {
+              heard += 1;
+              if (heard >= wanted) heardAll?.();
+            };
+            me().peer.hub.follow(actor, hear, followed);
+          }),
+      ),
+    );
   },
-  emit: ({ actor, count }: { readonly actor: string; readonly count: number }) => me().caller.emit(actor, count),
+  emit({ actor, count }: { readonly actor: string; readonly count: number }) {
+    me().caller.emit(actor, count);
+    return performance.timeOrigin + performance.now();
+  },
   /** How many events followers heard and other nodes sent, once `hears` more than before came in. */
   async hears({ count }: { readonly count: number }) {
     wanted = count;
     if (heard < wanted) await new Promise<void>((resolve) => (heardAll = resolve));
     return { heard, eventRows, atMs: performance.timeOrigin + performance.now() };
   },
-  now: () => performance.timeOrigin + performance.now(),
   async stop() {
     await member?.peer.stop(stopTimeoutMs);
     await member?.mesh.stop(stopTimeoutMs);

@@ -45,11 +45,7 @@ describe("the linearizability checker", () => {
       "reads that go back": [write(0, 9, "a"), read(1, 2, "a"), read(3, 4, emptyRegister)],
       "two exchanges of one value": [write(0, 1, "a"), cas(2, 9, "a", "b", true), cas(3, 8, "a", "c", true)],
       "an exchange refused for no reason": [write(0, 1, "a"), cas(2, 3, "a", "b", false)],
-      "a write without an answer that is undone": [
-        write(0, Infinity, "a"),
-        read(1, 2, "a"),
-        read(3, 4, emptyRegister),
-      ],
+      "a write without an answer that is undone": [write(0, Infinity, "a"), read(1, 2, "a"), read(3, 4, emptyRegister)],
       "a write seen in two orders": [
         write(0, 9, "a"),
         write(1, 8, "b"),

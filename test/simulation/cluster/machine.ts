@@ -117,7 +117,9 @@ export class Machine {
         name: this.node,
         peer: this.node,
         addresses: [],
-        roles: this.#parts.managers.includes(this.node) ? ["gateway", "chat", "ai", "manager"] : ["gateway", "chat", "ai"],
+        roles: this.#parts.managers.includes(this.node)
+          ? ["gateway", "chat", "ai", "manager"]
+          : ["gateway", "chat", "ai"],
         labels: {},
         models: ["simulated"],
         gpu: false,

@@ -11,6 +11,8 @@ export interface NetworkWeather {
   stallMs: number;
   /** Messages that wait in one channel of one direction. Beyond it `send` says no. */
   queueMessagesMax: number;
+  /** And their bytes; one message may go beyond. */
+  queueBytesMax: number;
   /** Probability, per look at a connection, that it breaks for no reason. */
   breakChance: number;
   /** How long a silent path goes unnoticed at most; each end notices in its own time, or not at all. */
@@ -68,6 +70,7 @@ export class Network {
       stallChance: 0,
       stallMs: 0,
       queueMessagesMax: 10_000,
+      queueBytesMax: 16 * 1024 * 1024,
       breakChance: 0,
       silenceMs: 3_000,
       ...weather,
@@ -209,7 +212,9 @@ export class Network {
   #disconnect(station: Station, peer: NodeId, reason: Failure): void {
     const end = station.ends.get(peer);
     if (end?.state !== "open" || !station.pulse.alive) return;
-    this.#world.note(() => `network: ${station.node} disconnects ${peer}: ${reason.code} ${JSON.stringify(reason.details)}`);
+    this.#world.note(
+      () => `network: ${station.node} disconnects ${peer}: ${reason.code} ${JSON.stringify(reason.details)}`,
+    );
     this.#close(end, true);
   }
 
@@ -280,7 +285,9 @@ export class Network {
     const end = station.ends.get(to);
     if (end?.state !== "open" || !station.pulse.alive) return false;
     const queue = end.queues[channel];
-    if (queue.length >= this.weather.queueMessagesMax) return false;
+    const { queueMessagesMax, queueBytesMax } = this.weather;
+    const waiting = queue.reduce((sum, { bytes }) => sum + bytes.length, 0);
+    if (queue.length >= queueMessagesMax || waiting >= queueBytesMax) return false;
     const { dice, nowMs } = this.#world;
     const stall = dice.chance(this.weather.stallChance) ? dice.between(0, this.weather.stallMs) : 0;
     const atMs = nowMs + this.weather.delayMs * dice.between(0.5, 1.5) + stall;

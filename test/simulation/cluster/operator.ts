@@ -141,7 +141,8 @@ export class Operator {
         return void this.#evict(machine);
       case "moveSlot": {
         const slots = [...this.#parts.watch.records.keys()] as SlotId[];
-        if (slots.length > 0) void this.#ask("move", (control) => control.moveSlot(dice.pick(slots), machine.node, 2_000));
+        if (slots.length > 0)
+          void this.#ask("move", (control) => control.moveSlot(dice.pick(slots), machine.node, 2_000));
         return;
       }
       case "moveActor": {
@@ -178,7 +179,8 @@ export class Operator {
 
   async #undrain(node: NodeId): Promise<void> {
     while (this.#draining.has(node)) {
-      if (await this.#ask(`undrain ${node}`, (control) => control.setDraining(node, false))) this.#draining.delete(node);
+      if (await this.#ask(`undrain ${node}`, (control) => control.setDraining(node, false)))
+        this.#draining.delete(node);
       else await this.#parts.world.sleep(50);
     }
   }

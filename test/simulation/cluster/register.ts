@@ -158,7 +158,11 @@ export class RegisterClient {
     const type = dice.weighted({ read: 3, write: 2, cas: 2 });
     const value = type === "read" ? "" : this.caller.token();
     const call: RegisterCall =
-      type === "read" ? { type } : type === "write" ? { type, value } : { type, expected: watch.someValue(actor), value };
+      type === "read"
+        ? { type }
+        : type === "write"
+          ? { type, value }
+          : { type, expected: watch.someValue(actor), value };
     const open = watch.asked(actor, call);
     const operation = this.caller.operation();
     // Some give up after one attempt and never learn what happened; most repeat until they know.

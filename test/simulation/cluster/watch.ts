@@ -1,13 +1,6 @@
 import { decode } from "../../../protocols/index.ts";
 import type { Channel, MemberRecord, NodeId, SlotRecord, StoreOp } from "../../../node/ports.ts";
-import {
-  asText,
-  entriesIn,
-  tokenPattern,
-  type CheckerName,
-  type Durability,
-  type SeenEntry,
-} from "../checkers.ts";
+import { asText, entriesIn, tokenPattern, type CheckerName, type Durability, type SeenEntry } from "../checkers.ts";
 import type { Disk } from "../disk.ts";
 import type { Pulse, World } from "../world.ts";
 import type { NetworkWatcher } from "./network.ts";
@@ -150,7 +143,8 @@ export class ClusterWatch implements Durability, NetworkWatcher {
   #checkAcknowledged(slot: string, because: string): void {
     const place = this.#acknowledged.get(slot);
     const missing = place && this.#missing(place);
-    if (missing !== undefined) this.#violate("acknowledged-kept", `${placeName(place as Place)}: ${missing}; ${because}`);
+    if (missing !== undefined)
+      this.#violate("acknowledged-kept", `${placeName(place as Place)}: ${missing}; ${because}`);
   }
 
   // --- disks ---------------------------------------------------------------------------------------------------------
@@ -203,7 +197,10 @@ export class ClusterWatch implements Durability, NetworkWatcher {
       const sealed = disk.get(`snap/${slot}/${actor}`);
       const covered = sealed === undefined ? 0 : (decode(sealed.subarray(4)) as [seq: number, body: unknown])[0];
       if (covered < seq)
-        this.#violate("acknowledged-kept", `${node} trimmed ${slot} to ${to}; its snapshot of ${actor} lacks entry ${seq}`);
+        this.#violate(
+          "acknowledged-kept",
+          `${node} trimmed ${slot} to ${to}; its snapshot of ${actor} lacks entry ${seq}`,
+        );
     }
   }
 
@@ -211,7 +208,8 @@ export class ClusterWatch implements Durability, NetworkWatcher {
   #oneLife(slot: string, epoch: number, by: Pulse): void {
     const life = this.#lives.get(`${slot}@${epoch}`) ?? by.life;
     this.#lives.set(`${slot}@${epoch}`, life);
-    if (life !== by.life) this.#violate("one-owner-per-epoch", `lives ${life} and ${by.life} wrote to ${slot} in epoch ${epoch}`);
+    if (life !== by.life)
+      this.#violate("one-owner-per-epoch", `lives ${life} and ${by.life} wrote to ${slot} in epoch ${epoch}`);
   }
 
   #headWritten(machine: Machine, slot: string, value: Uint8Array): void {
@@ -376,7 +374,10 @@ export class ClusterWatch implements Durability, NetworkWatcher {
   }
 
   /** Everything a node holds of a slot but snapshots. */
-  #contentOf(node: NodeId, slot: string): {
+  #contentOf(
+    node: NodeId,
+    slot: string,
+  ): {
     readonly baseSeq: number;
     readonly lastSeq: number;
     readonly entries: ReadonlyMap<number, number>;

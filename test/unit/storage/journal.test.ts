@@ -296,7 +296,13 @@ describe("layout", () => {
       seq: fc.constant(seq),
       atMs: fc.nat(),
       actor: fc.constantFrom("pad/a" as const, "pad/b" as const),
-      events: fc.array(fc.jsonValue({ maxDepth: 2 }), { maxLength: 3 }),
+      // What arrives as JSON never has a key like `__proto__`: the codec would rename it.
+      events: fc.array(
+        fc.jsonValue({ maxDepth: 2 }).filter((value) => !JSON.stringify(value).includes("__proto__")),
+        {
+          maxLength: 3,
+        },
+      ),
       answers: fc.array(fc.tuple(fc.string(), fc.jsonValue({ maxDepth: 1 })), { maxLength: 2 }),
       side: fc.array(fc.record({ space: fc.constant("record" as const), put: fc.string(), value: fc.nat() }), {
         maxLength: 2,

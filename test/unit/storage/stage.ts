@@ -51,18 +51,16 @@ export const trim = (log: SlotLog, throughSeq: number): Promise<Outcome> =>
 export const apply = (log: SlotLog, piece: Piece, epoch = log.fence): Promise<Outcome> =>
   new Promise((resolve) => log.apply(epoch, piece, resolve));
 
-/** Rows in memory, read in key order. A view stays as it was. `crashed` stops the world: nothing settles any more. */
+/** Rows in memory, read in key order. A view stays as it was. */
 export class RowStore implements Store {
   readonly location = "/memory";
   readonly rows: Map<string, Uint8Array>;
-  batches = 0;
 
   constructor(rows: Iterable<readonly [string, Uint8Array]> = []) {
     this.rows = new Map(rows);
   }
 
   batch(ops: readonly StoreOp[]): Promise<void> {
-    this.batches += 1;
     for (const op of ops) {
       if (op.type === "put") this.rows.set(op.key, Uint8Array.from(op.value));
       else this.rows.delete(op.key);

@@ -1,0 +1,215 @@
+/** What admins ask of actors, wherever these are: lists, one in detail, the end of a quarantine.
+ *
+ *      list ─► every owner that is up, at once ─► merged in the order of ids
+ *      show, release ─► the owner of the actor's slot ─ MOVED ─► the one it names, once
+ *
+ *  Who owns what is read from the slot table, which may be behind. So an owner checks that it is one, and a list says which
+ *  nodes did not answer: whoever looks for what is wrong must not take half a list for the whole. */
+import type { Static, TSchema } from "typebox";
+import { Compile, type Validator } from "typebox/compile";
+import {
+  failure,
+  ok,
+  refused,
+  type ActorId,
+  type ActorRow,
+  type Failure,
+  type Result,
+  type SlotId,
+} from "../../protocols/index.ts";
+import { routingAnswers } from "../../protocols/mesh/index.ts";
+import type { Exchange } from "../exchange.ts";
+import type { ActorFilter, ClusterActors, Kernel } from "../kernel/api.ts";
+import type { Clock, Membership, NodeId } from "../ports.ts";
+import type { SlotTable } from "../slot-table.ts";
+import { routingLimits, type RoutingLimits } from "./limits.ts";
+
+export interface ClusterActorsOptions {
+  readonly node: NodeId;
+  readonly kernel: Pick<Kernel, "listActors" | "showActor" | "release" | "slotOf">;
+  readonly exchange: Exchange;
+  readonly table: SlotTable;
+  readonly membership: Membership;
+  readonly clock: Clock;
+  readonly limits?: Partial<RoutingLimits>;
+}
+
+/** What one node answered to a list. */
+export interface NodePage {
+  readonly node: NodeId;
+  readonly rows: readonly ActorRow[];
+  readonly more: boolean;
+}
+
+const pageCheck = Compile(routingAnswers.actors);
+const detailCheck = Compile(routingAnswers.actor);
+const releasedCheck = Compile(routingAnswers.released);
+
+/** An owner, and the one that a MOVED names. */
+const asksMax = 2;
+
+/** Serves the actors of this node to the others, and theirs to this node's admins. To be called once on each node. */
+export function createClusterActors(options: ClusterActorsOptions): ClusterActors {
+  const { node, kernel, exchange, table, membership, clock } = options;
+  const limits: RoutingLimits = { ...routingLimits, ...options.limits };
+  let listing = 0;
+
+  // --- for others --------------------------------------------------------------------------------------------------------
+
+  /** Why an actor is not to be looked for here. The kernel would find out as well, but might make the slot for it. */
+  const notHere = (actor: ActorId): Failure | undefined => {
+    const slot = kernel.slotOf(actor);
+    const record = slot && table.get(slot)?.record;
+    if (record === undefined) return failure("NOT_FOUND", { actor });
+    const { owner, epoch } = record;
+    return owner === node ? undefined : failure("MOVED", { slot, owner, epoch });
+  };
+
+  exchange.on("routing.listActors", async (filter) => {
+    if (listing >= limits.actorListsMax) return refused(failure("OVERLOADED", { actorListsMax: limits.actorListsMax }));
+    listing += 1;
+    try {
+      return ok(await kernel.listActors({ ...filter, limit: Math.min(filter.limit, limits.actorRowsMax) }));
+    } finally {
+      listing -= 1;
+    }
+  });
+  exchange.on("routing.showActor", async ({ actor }) => {
+    const reason = notHere(actor);
+    return reason === undefined ? kernel.showActor(actor) : refused(reason);
+  });
+  exchange.on("routing.releaseActor", async ({ actor, redeliver }) => {
+    const reason = notHere(actor);
+    return reason === undefined ? kernel.release(actor, redeliver) : refused(reason);
+  });
+
+  // --- for admins --------------------------------------------------------------------------------------------------------
+
+  const nameOf = (id: NodeId): string => membership.members().members.find((one) => one.node === id)?.name ?? id;
+
+  /** This node asks itself too; there the exchange knows no deadline. */
+  const inTime = (to: NodeId, asked: Promise<Result<unknown>>): Promise<Result<unknown>> => {
+    if (to !== node) return asked;
+    return new Promise((resolve) => {
+      const late = failure("ASK_TIMEOUT", { node: nameOf(node), timeoutMs: limits.actorsTimeoutMs });
+      const cancel = clock.after(limits.actorsTimeoutMs, () => resolve(refused(late)));
+      void asked.then((answer) => {
+        cancel();
+        resolve(answer);
+      });
+    });
+  };
+
+  const ownerOf = (actor: ActorId): NodeId | undefined => {
+    const slot = kernel.slotOf(actor);
+    return slot && table.get(slot)?.record.owner;
+  };
+
+  const listAt = async (owner: NodeId, filter: ActorFilter): Promise<NodePage | undefined> => {
+    if (!membership.isUp(owner)) return undefined;
+    const answer = await inTime(owner, exchange.call(owner, "routing.listActors", filter, limits.actorsTimeoutMs));
+    const page = answer.ok ? checked(pageCheck, answer.value) : undefined;
+    return page && { node: owner, rows: page.rows as readonly ActorRow[], more: page.more };
+  };
+
+  /** Asks the owner of an actor; when it is one no more, the one it names, or whom the table names by now. */
+  const atOwner = async <Schema extends TSchema>(
+    actor: ActorId,
+    check: Validator<{}, Schema>,
+    ask: (owner: NodeId) => Promise<Result<unknown>>,
+  ): Promise<Result<{ readonly value: Static<Schema>; readonly owner: NodeId }>> => {
+    let hint: { readonly slot: SlotId; readonly owner: NodeId; readonly epoch: number } | undefined;
+    for (let asks = 1; ; asks += 1) {
+      const slot = kernel.slotOf(actor);
+      if (slot === undefined) return refused(failure("NOT_FOUND", { actor }));
+      const known = table.get(slot)?.record;
+      const newer = hint !== undefined && hint.slot === slot && hint.epoch > (known?.epoch ?? 0) ? hint : known;
+      if (newer === undefined) return refused(failure(table.current ? "NOT_FOUND" : "DIRECTORY_UNAVAILABLE", { actor }));
+      const { owner } = newer;
+      const down = (reason: string): Failure => failure("SLOT_UNAVAILABLE", { slot, node: nameOf(owner), reason });
+      if (!membership.isUp(owner)) return refused(down("the node that has it is down"));
+      const answer = await inTime(owner, ask(owner));
+      if (answer.ok) {
+        const value = checked(check, answer.value);
+        if (value !== undefined) return ok({ value, owner });
+        return refused(failure("BAD_FRAME", { node: nameOf(owner), reason: "not an answer about an actor" }));
+      }
+      if (answer.error.code === "UNREACHABLE") return refused(down("there is no connection to the node that has it"));
+      if (answer.error.code !== "MOVED" || asks === asksMax) return answer;
+      hint = hintOf(slot, answer.error);
+    }
+  };
+
+  return {
+    async list(filter) {
+      // Itself too: then a table that knows nothing yet still asks somebody.
+      const owners = new Set<NodeId>([node]);
+      for (const { record } of table.rows()) owners.add(record.owner);
+      const asked = { ...filter, limit: Math.min(filter.limit, limits.actorRowsMax) };
+      const answers = await Promise.all(
+        [...owners].map(async (owner) => [owner, await listAt(owner, asked)] as const),
+      );
+      const pages = answers.flatMap(([, page]) => (page === undefined ? [] : [page]));
+      const merged = mergePages(pages, asked, ownerOf);
+      const rows = merged.rows.map((row) => ({ ...row, node: nameOf(row.node) }));
+      const unanswered = answers.flatMap(([owner, page]) => (page === undefined ? [nameOf(owner)] : [])).sort();
+      return { rows, more: merged.more, ...(unanswered.length > 0 && { unanswered }) };
+    },
+
+    async show(actor) {
+      const shown = await atOwner(actor, detailCheck, (owner) =>
+        exchange.call(owner, "routing.showActor", { actor }, limits.actorsTimeoutMs),
+      );
+      return shown.ok ? ok({ ...shown.value.value, node: nameOf(shown.value.owner) }) : shown;
+    },
+
+    async release(actor, redeliver) {
+      const released = await atOwner(actor, releasedCheck, (owner) =>
+        exchange.call(owner, "routing.releaseActor", { actor, redeliver }, limits.actorsTimeoutMs),
+      );
+      return released.ok ? ok({ redelivered: released.value.value.redelivered }) : released;
+    },
+  };
+}
+
+/** One page of what several nodes answered to the same question, in the order of ids. Beyond the last row of a node that has
+ *  more nothing is given out: what comes in between is not known yet. An actor that two name has just moved: its owner's
+ *  word counts. */
+export function mergePages(
+  pages: readonly NodePage[],
+  filter: Pick<ActorFilter, "after" | "limit">,
+  ownerOf: (actor: ActorId) => NodeId | undefined,
+): { readonly rows: readonly (ActorRow & { readonly node: NodeId })[]; readonly more: boolean } {
+  const { after, limit } = filter;
+  const rows = new Map<string, ActorRow & { readonly node: NodeId }>();
+  let known: string | undefined;
+  let more = false;
+  for (const page of pages) {
+    for (const row of page.rows) {
+      if (after !== undefined && row.actor <= after) continue;
+      if (!rows.has(row.actor) || ownerOf(row.actor as ActorId) === page.node)
+        rows.set(row.actor, { ...row, node: page.node });
+    }
+    const last = page.rows.at(-1)?.actor;
+    if (!page.more || last === undefined) continue;
+    more = true;
+    if (known === undefined || last < known) known = last;
+  }
+  const inOrder = [...rows.values()]
+    .filter(({ actor }) => known === undefined || actor <= known)
+    .sort((one, other) => (one.actor < other.actor ? -1 : 1));
+  return { rows: inOrder.slice(0, limit), more: more || inOrder.length > limit };
+}
+
+/** What a MOVED says of the new owner. */
+function hintOf(
+  slot: SlotId,
+  { details }: Failure,
+): { readonly slot: SlotId; readonly owner: NodeId; readonly epoch: number } | undefined {
+  const { owner, epoch } = details ?? {};
+  return typeof owner === "string" && typeof epoch === "number" ? { slot, owner, epoch } : undefined;
+}
+
+/** Answers of calls are not checked by the exchange. */
+const checked = <Schema extends TSchema>(check: Validator<{}, Schema>, value: unknown): Static<Schema> | undefined =>
+  check.Check(value) ? (value as Static<Schema>) : undefined;

@@ -1,0 +1,386 @@
+/** What one batch does to one slot: chunks, snapshots, trim, head, and what entries keep beside the log.
+ *
+ *      add(item) … ──► finish() ──► ops of one atomic, synced batch
+ *
+ *  Pure but for what it has to read: range deletions, splits and held trims depend on what is stored. The result does not
+ *  depend on which items share a batch, so a copy that groups them otherwise comes to the same bytes. */
+import { crc32 } from "node:zlib";
+import { failure, PlexusError, type ActorId, type SlotId } from "../../protocols/index.ts";
+import type { Store, StoreOp } from "../ports.ts";
+import { seal, unseal } from "../seal.ts";
+import {
+  actorKeys,
+  decodeChunk,
+  encodeChunk,
+  genesisChecksum,
+  headKey,
+  logKey,
+  logPrefix,
+  sideKey,
+  sidePrefix,
+  snapshotKey,
+  spaces,
+  within,
+  type Head,
+  type SideOp,
+} from "./layout.ts";
+import type { JournalLimits } from "./limits.ts";
+import type { Chunk, LogIndex } from "./log-index.ts";
+
+/** Where a log ends: its last entry, and the checksum over everything up to it. */
+export interface Position {
+  readonly epoch: number;
+  readonly seq: number;
+  readonly checksum: number;
+}
+
+/** What one batch adds to a log: whole chunks that continue `from`, snapshots, and how far the log was trimmed. */
+export interface Piece {
+  readonly from: Position;
+  readonly chunks: readonly (readonly [firstSeq: number, bytes: Uint8Array])[];
+  readonly snapshots: readonly (readonly [actor: string, seq: number, sealed: Uint8Array])[];
+  readonly trim: number;
+}
+
+/** One thing that is to be written. */
+export type Pending =
+  | { readonly type: "entry"; readonly epoch: number; readonly seq: number; readonly actor: ActorId; readonly side: readonly SideOp[]; readonly payload: Uint8Array } // prettier-ignore
+  | { readonly type: "snapshot"; readonly epoch: number; readonly actor: ActorId; readonly seq: number; readonly sealed: Uint8Array } // prettier-ignore
+  | { readonly type: "trim"; readonly epoch: number; readonly throughSeq: number }
+  | { readonly type: "piece"; readonly epoch: number; readonly piece: Piece }
+  | { readonly type: "copied"; readonly epoch: number; readonly actor: ActorId; readonly seq: number; readonly sealed: Uint8Array } // prettier-ignore
+  | { readonly type: "head"; change(head: Head): Head }
+  | { readonly type: "rows"; readonly incarnation: number; readonly ops: readonly StoreOp[] };
+
+export class BatchDraft {
+  /** As it will be when the batch is on disk. */
+  head: Head;
+  readonly ops: StoreOp[] = [];
+  readonly effects: { readonly actor: ActorId; readonly epoch: number; readonly seq: number; readonly side: readonly SideOp[] }[] = []; // prettier-ignore
+  readonly chunks: { readonly chunk: Chunk; readonly lastSeqs: ReadonlyMap<ActorId, number> }[] = [];
+  readonly snapshots: (readonly [actor: string, seq: number, sealed: Uint8Array])[] = [];
+  /** Chunks made of this node's own entries. */
+  readonly shipped: (readonly [firstSeq: number, bytes: Uint8Array])[] = [];
+  /** It holds pieces of another owner. */
+  copies = false;
+  /** The seq through which was trimmed; 0 when nothing was. */
+  trimmed = 0;
+  /** Entries that are not a chunk yet. */
+  #payloads: Uint8Array[] = [];
+  #lastSeqs = new Map<ActorId, number>();
+  #trimThrough = 0;
+  /** What an owner trimmed; here it depends on the snapshots that have arrived. */
+  #trimWished = 0;
+  readonly #slot: SlotId;
+  readonly #store: Store;
+  readonly #limits: JournalLimits;
+  readonly #index: LogIndex;
+
+  constructor(
+    slot: SlotId,
+    head: Head,
+    at: { readonly store: Store; readonly limits: JournalLimits; readonly index: LogIndex },
+  ) {
+    this.#slot = slot;
+    this.head = head;
+    this.#store = at.store;
+    this.#limits = at.limits;
+    this.#index = at.index;
+  }
+
+  /** Adds one item to the batch. Throws, with nothing added, when the item may not be written. */
+  add(pending: Pending): void {
+    switch (pending.type) {
+      case "entry":
+        this.#mayWrite(pending.epoch);
+        if (pending.seq !== this.head.lastSeq + this.#payloads.length + 1)
+          throw fenced(this.#slot, pending.epoch, this.head.fence);
+        this.#payloads.push(pending.payload);
+        this.#lastSeqs.set(pending.actor, pending.seq);
+        this.effects.push({ actor: pending.actor, epoch: pending.epoch, seq: pending.seq, side: pending.side });
+        return;
+      case "snapshot":
+        this.#mayWrite(pending.epoch);
+        this.ops.push({ type: "put", key: snapshotKey(this.#slot, pending.actor), value: pending.sealed });
+        this.snapshots.push([pending.actor, pending.seq, pending.sealed]);
+        return;
+      case "trim":
+        this.#mayWrite(pending.epoch);
+        this.#trimThrough = Math.max(this.#trimThrough, pending.throughSeq);
+        return;
+      case "piece":
+        this.#closeChunk();
+        this.#addPiece(pending.epoch, pending.piece);
+        return;
+      case "copied":
+        this.#mayWrite(pending.epoch);
+        if (pending.seq > this.head.lastSeq)
+          throw new PlexusError(failure("LOG_GAP", { slot: this.#slot, because: "a snapshot of what is not here" }));
+        this.#addCopied([pending.actor, pending.seq, pending.sealed], this.chunks);
+        return;
+      case "head":
+        this.#closeChunk();
+        this.head = pending.change(this.head);
+        return;
+      case "rows":
+        if (!this.head.incomplete || this.head.incarnation !== pending.incarnation)
+          throw new PlexusError(failure("LOG_GAP", { slot: this.#slot, because: "no such transfer" }));
+        this.ops.push(...pending.ops);
+        return;
+    }
+  }
+
+  #mayWrite(epoch: number): void {
+    const { fence, continues } = this.head;
+    if (epoch !== fence || epoch !== continues) throw fenced(this.#slot, epoch, fence);
+  }
+
+  #addPiece(epoch: number, { from, chunks, snapshots, trim }: Piece): void {
+    const { head } = this;
+    if (epoch !== head.fence) throw fenced(this.#slot, epoch, head.fence);
+    const gap = (because: string) =>
+      new PlexusError(failure("LOG_GAP", { slot: this.#slot, because, seq: this.head.lastSeq }));
+    if (head.incomplete) throw gap("a transfer is under way");
+    // What is here already came twice; it must be followed by what is not.
+    const fresh = chunks.filter(([firstSeq]) => firstSeq > head.lastSeq);
+    if (fresh.length === chunks.length && (from.seq !== head.lastSeq || from.checksum !== head.lastChecksum))
+      throw gap("it continues another position");
+    let { lastEpoch, lastSeq, lastChecksum } = head;
+    const added: BatchDraft["chunks"] = [];
+    const effects: BatchDraft["effects"] = [];
+    for (const [firstSeq, bytes] of fresh) {
+      if (firstSeq !== lastSeq + 1) throw gap("a chunk is missing");
+      const read = decodeChunk(bytes, firstSeq, lastChecksum);
+      const last = read.entries.at(-1);
+      if (read.damage || last === undefined) throw gap(read.damage?.reason ?? "an empty chunk");
+      const chunk = { firstSeq, before: lastChecksum, epoch: last.epoch, bytes: bytes.length };
+      added.push({ chunk, lastSeqs: new Map(read.entries.map((entry) => [entry.actor, entry.seq])) });
+      for (const { actor, epoch: of, seq, side } of read.entries) {
+        effects.push({ actor, epoch: of, seq, side });
+        // A slot that is split off is made of the snapshot: without it, it would begin empty.
+        if (!side.some((op) => "split" in op)) continue;
+        const known = [...this.snapshots, ...snapshots].filter(([other]) => other === actor);
+        const covered = Math.max(0, ...known.map(([, through]) => through));
+        const earlier = [...this.effects, ...effects].findLast((effect) => effect.actor === actor && effect.seq < seq);
+        const needed = Math.max(earlier?.seq ?? 0, this.#index.lastNeeded(actor));
+        if (needed > covered) throw gap("a snapshot is missing");
+      }
+      lastSeq += read.entries.length;
+      lastEpoch = last.epoch;
+      lastChecksum = read.checksum;
+    }
+    for (const [firstSeq, bytes] of fresh)
+      this.ops.push({ type: "put", key: logKey(this.#slot, firstSeq), value: bytes });
+    for (const copied of snapshots) if (copied[1] <= lastSeq) this.#addCopied(copied, [...this.chunks, ...added]);
+    this.chunks.push(...added);
+    this.effects.push(...effects);
+    this.copies = true;
+    this.#trimWished = Math.max(this.#trimWished, Math.min(trim, head.lastSeq));
+    this.head = { ...head, lastEpoch, lastSeq, lastChecksum, continues: epoch };
+  }
+
+  /** Adds a snapshot that an owner made, unless it makes nothing needless: then it is older than the one that is here, or
+   *  comes twice. */
+  #addCopied(
+    [name, seq, sealed]: readonly [actor: string, seq: number, sealed: Uint8Array],
+    chunks: BatchDraft["chunks"],
+  ): void {
+    const actor = name as ActorId;
+    const firstNeeded = chunks.reduce(
+      (first, { chunk, lastSeqs }) => (lastSeqs.has(actor) ? Math.min(first, chunk.firstSeq) : first),
+      this.#index.firstNeeded(actor),
+    );
+    const newer = this.snapshots.some(([other, otherSeq]) => other === actor && otherSeq >= seq);
+    if (newer || firstNeeded > seq) return;
+    this.ops.push({ type: "put", key: snapshotKey(this.#slot, actor), value: sealed });
+    this.snapshots.push([actor, seq, sealed]);
+  }
+
+  /** Makes one chunk of the entries so far. */
+  #closeChunk(): void {
+    if (this.#payloads.length === 0) return;
+    const { head } = this;
+    const firstSeq = head.lastSeq + 1;
+    const { bytes, checksum } = encodeChunk(this.#payloads, head.lastChecksum);
+    this.ops.push({ type: "put", key: logKey(this.#slot, firstSeq), value: bytes });
+    this.shipped.push([firstSeq, bytes]);
+    this.chunks.push({
+      chunk: { firstSeq, before: head.lastChecksum, epoch: head.fence, bytes: bytes.length },
+      lastSeqs: this.#lastSeqs,
+    });
+    this.head = {
+      ...head,
+      lastEpoch: head.fence,
+      lastSeq: head.lastSeq + this.#payloads.length,
+      lastChecksum: checksum,
+    };
+    this.#payloads = [];
+    this.#lastSeqs = new Map();
+  }
+
+  /** Returns the seq through which was trimmed; 0 when nothing was. */
+  #addTrim(): number {
+    if (this.#trimThrough <= this.head.baseSeq) return 0;
+    const trimmable = this.#index.trimmable(this.#trimThrough);
+    if (trimmable === undefined) return 0;
+    const { dropped, kept } = trimmable;
+    for (const chunk of dropped) this.ops.push({ type: "del", key: logKey(this.#slot, chunk.firstSeq) });
+    this.head = { ...this.head, baseSeq: kept.firstSeq - 1, baseChecksum: kept.before };
+    return this.#trimThrough;
+  }
+
+  #addSide(): void {
+    for (const { actor, side } of this.effects)
+      for (const op of side) if ("put" in op || "delete" in op) this.ops.push(this.#sideOp(actor, op));
+  }
+
+  /** As above, with operations on ranges: they see the store as the operations before them in this batch leave it, so that
+   *  the result does not depend on what shares a batch. */
+  async #addSideRanged(): Promise<void> {
+    const { effects, ops } = this;
+    const batched = new Map<string, StoreOp>();
+    const add = (op: StoreOp): void => {
+      ops.push(op);
+      batched.set(op.key, op);
+    };
+    for (const op of ops) batched.set(op.key, op);
+    for (const { actor, epoch, seq, side } of effects) {
+      for (const op of side) {
+        if ("put" in op || "delete" in op) add(this.#sideOp(actor, op));
+        else if ("deleteFrom" in op) {
+          const base = sideKey(op.space, this.#slot, actor, "");
+          const range = { gte: base + op.deleteFrom, lt: base + op.deleteTo };
+          const keys = await this.#keysThen(range, batched, this.#limits.deleteRangeMax);
+          for (const key of keys) add({ type: "del", key });
+        } else if ("split" in op) {
+          for (const copy of await this.#split(op.split, { epoch, seq }, batched)) add(copy);
+        } else {
+          for (const { prefix } of actorKeys(this.#slot, op.drop))
+            for (const key of await this.#keysThen(within(prefix), batched, Infinity)) add({ type: "del", key });
+          add({ type: "del", key: snapshotKey(this.#slot, op.drop) });
+        }
+      }
+    }
+  }
+
+  /** Keys of a range as the batch so far leaves them, in order, at most so many. */
+  async #keysThen(
+    range: { readonly gte: string; readonly lt: string },
+    batched: ReadonlyMap<string, StoreOp>,
+    keysMax: number,
+  ): Promise<readonly string[]> {
+    const limit = keysMax === Infinity ? {} : { limit: keysMax + batched.size };
+    const keys = new Set(await this.#store.keys({ ...range, ...limit }));
+    for (const [key, op] of batched) {
+      if (op.type === "del") keys.delete(key);
+      else if (key >= range.gte && key < range.lt) keys.add(key);
+    }
+    return [...keys].sort().slice(0, keysMax);
+  }
+
+  /** Copies everything an actor has into a slot of its own, named like the actor. Its log begins after entry `seq`. */
+  async #split(
+    actor: ActorId,
+    { epoch, seq }: { readonly epoch: number; readonly seq: number },
+    batched: ReadonlyMap<string, StoreOp>,
+  ): Promise<StoreOp[]> {
+    const slot = actor as SlotId;
+    const ops: StoreOp[] = [];
+    const sealed = await this.#store.get(headKey(slot));
+    const present = sealed && (unseal(headKey(slot), sealed, this.#store.location) as Head);
+    // It lives already: this entry comes late to a node that has a copy of it.
+    if (present !== undefined && present.fence > 0 && present.lastSeq > 0) return ops;
+    const left = [`snap/${slot}/`, logPrefix(slot), ...spaces.map((space) => sidePrefix(space, slot))];
+    for (const prefix of left) for (const key of await this.#store.keys(within(prefix))) ops.push({ type: "del", key });
+    const read = async (key: string): Promise<Uint8Array | undefined> => {
+      const op = batched.get(key);
+      return op === undefined ? this.#store.get(key) : op.type === "put" ? op.value : undefined;
+    };
+    const copy = async (from: string, to: string, change = (value: unknown): unknown => value): Promise<void> => {
+      const stored = await read(from);
+      if (stored)
+        ops.push({ type: "put", key: to, value: seal(to, change(unseal(from, stored, this.#store.location))) });
+    };
+    await copy(snapshotKey(this.#slot, actor), snapshotKey(slot, actor), (row) => [seq, (row as [number, unknown])[1]]);
+    for (const { space, prefix } of actorKeys(this.#slot, actor))
+      for (const key of await this.#keysThen(within(prefix), batched, Infinity))
+        await copy(key, `${sideKey(space, slot, actor, "")}${key.slice(prefix.length)}`);
+    // Another entry that split the same actor makes another slot: the copies of an earlier try must not pass for this one.
+    const checksum = crc32(`${this.#slot} ${epoch} ${seq}`, genesisChecksum(slot));
+    const at = { lastSeq: seq, baseSeq: seq, lastChecksum: checksum, baseChecksum: checksum };
+    const kept = { fence: present?.fence ?? 0, incarnation: (present?.incarnation ?? 0) + 1 };
+    const head = { ...emptied(slot, kept), ...at };
+    ops.push({ type: "put", key: headKey(slot), value: seal(headKey(slot), head) });
+    return ops;
+  }
+
+  #sideOp(actor: ActorId, op: Extract<SideOp, { put: string } | { delete: string }>): StoreOp {
+    if ("delete" in op) return { type: "del", key: sideKey(op.space, this.#slot, actor, op.delete) };
+    const key = sideKey(op.space, this.#slot, actor, op.put);
+    return { type: "put", key, value: seal(key, op.value) };
+  }
+
+  // --- finishing -----------------------------------------------------------------------------------------------------
+
+  /** Adds what depends on the whole batch. `before` is called when the log's part is settled, ahead of anything slow. */
+  finish(before: () => void): Promise<void> | undefined {
+    this.#closeChunk();
+    const held = this.#trimWished > this.#trimThrough && this.#needed() <= this.#trimWished;
+    return held ? this.#forgetCovered().then(() => this.#complete(before)) : this.#complete(before);
+  }
+
+  #complete(before: () => void): Promise<void> | undefined {
+    // An actor whose snapshot did not arrive keeps its entries, and the log its length, until one does.
+    if (this.#trimWished > 0)
+      this.#trimThrough = Math.max(this.#trimThrough, Math.min(this.#trimWished, this.#needed() - 1));
+    this.trimmed = this.#addTrim();
+    this.ops.push({ type: "put", key: headKey(this.#slot), value: seal(headKey(this.#slot), this.head) });
+    before();
+    const ranged = this.effects.some(({ side }) => side.some((op) => !("put" in op) && !("delete" in op)));
+    if (ranged) return this.#addSideRanged();
+    this.#addSide();
+    return undefined;
+  }
+
+  /** The first entry that some actor needs, with the snapshots of this batch. */
+  #needed(): number {
+    return this.#index.firstNeededByAny(new Map(this.snapshots.map(([actor, seq]) => [actor as ActorId, seq])));
+  }
+
+  /** A log that was scanned does not know which entries stored snapshots have made needless. Before a trim is held back
+   *  for an actor, its snapshot is looked at. */
+  async #forgetCovered(): Promise<void> {
+    for (const actor of this.#index.actorsBelow(this.#trimWished)) {
+      const key = snapshotKey(this.#slot, actor);
+      const sealed = await this.#store.get(key);
+      if (sealed) this.#index.forgetTail(actor, (unseal(key, sealed, this.#store.location) as readonly [number])[0]);
+    }
+  }
+}
+
+/** Where the log of a head ends. */
+export const endOf = ({ lastEpoch, lastSeq, lastChecksum }: Head): Position => ({
+  epoch: lastEpoch,
+  seq: lastSeq,
+  checksum: lastChecksum,
+});
+
+/** The head of a log that holds nothing. */
+export function emptied(slot: SlotId, kept: { readonly fence: number; readonly incarnation: number }): Head {
+  const checksum = genesisChecksum(slot);
+  return {
+    fence: kept.fence,
+    incarnation: kept.incarnation,
+    continues: 0,
+    incomplete: false,
+    lastEpoch: 0,
+    lastSeq: 0,
+    lastChecksum: checksum,
+    baseSeq: 0,
+    baseChecksum: checksum,
+  };
+}
+
+/** An epoch that is not the one this log takes writes of. */
+export const fenced = (slot: SlotId, epoch: number, fence: number): PlexusError =>
+  new PlexusError(failure("FENCED", { slot, epoch, fence }));

@@ -1,0 +1,67 @@
+/** What must hold after whatever happened to a cluster under load. */
+import { expect } from "chai";
+import type { Posted, RoomHistory, RoomMessage } from "../../protocols/index.ts";
+import type { ChatClient, Seen } from "./chat-client.ts";
+import { rooms, type Load } from "./cluster-load.ts";
+import { until } from "./cluster-waits.ts";
+
+/** The newest posts of each writer that are sent once more. */
+const repeated = 10;
+
+/** Nothing acknowledged is lost, repeated or out of its writer's order, nothing is there that nobody wrote, readers saw all of
+ *  it once and in order, and posts that are sent again are known. */
+export async function check(load: Load): Promise<void> {
+  const everything = new Set([...load.acknowledged.values()].flat().map(({ text }) => text));
+  for (const room of rooms) {
+    const history = await readHistory(load.writer("ada"), room);
+    const bySeq = new Map(history.map((message) => [message.seq, message]));
+    expect(history.map(({ seq }) => seq)).to.deep.equal(history.map((_, index) => index + 1));
+    const texts = history.map(({ text }) => text);
+    expect(texts.length - new Set(texts).size, `texts that ${room} has twice`).to.equal(0);
+    expect(
+      texts.filter((text) => !everything.has(text)),
+      `what nobody wrote in ${room}`,
+    ).to.deep.equal([]);
+    for (const [writer, posts] of load.acknowledged) {
+      if (!writer.startsWith(`${room} `)) continue;
+      const lost = posts.filter((post) => bySeq.get(post.seq)?.text !== post.text);
+      expect(lost, `acknowledged posts that are not there`).to.deep.equal([]);
+      const seqs = posts.map(({ seq }) => seq);
+      expect(seqs, `the order of ${writer}`).to.deep.equal([...seqs].sort((one, other) => one - other));
+    }
+    for (const reader of load.readers) await checkReader(reader, room, texts);
+  }
+  await checkRepeats(load);
+}
+
+async function checkReader(reader: ChatClient, room: string, texts: readonly string[]): Promise<void> {
+  const posted = (): Seen[] => (reader.seen.get(`room/${room}`) ?? []).filter(({ event }) => event.type === "posted");
+  await until(`a reader sees all of ${room}`, () => {
+    if (posted().length < texts.length) throw new Error(`${posted().length} of ${texts.length} posts`);
+  });
+  const seen = reader.seen.get(`room/${room}`) ?? [];
+  expect(seen.map(({ at }) => at)).to.deep.equal(seen.map((_, index) => index + 1));
+  expect(posted().map(({ event }) => (event["message"] as RoomMessage).text)).to.deep.equal(texts);
+}
+
+async function checkRepeats(load: Load): Promise<void> {
+  for (const [writer, posts] of load.acknowledged) {
+    const [room, name] = writer.split(" ") as [string, string];
+    for (const { text, operationId, seq } of posts.slice(-repeated)) {
+      const again = await load.writer(name).command("room.post", room, { text }, operationId);
+      expect("ok" in again && (again.ok as Posted).seq, `${text}, sent again`).to.equal(seq);
+    }
+  }
+}
+
+async function readHistory(client: ChatClient, room: string): Promise<readonly RoomMessage[]> {
+  const messages: RoomMessage[] = [];
+  for (;;) {
+    const after = messages.at(-1)?.seq ?? 0;
+    const answer = await client.command("room.history", room, { after, limit: 200 });
+    if ("error" in answer) throw new Error(JSON.stringify(answer.error));
+    const page = answer.ok as RoomHistory;
+    messages.push(...page.messages);
+    if (!page.more) return messages;
+  }
+}

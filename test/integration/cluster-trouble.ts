@@ -1,0 +1,161 @@
+/** What happens to nodes of a cluster under load. Each kind of trouble ends with all nodes up again. */
+import { slotOf, type ClusterSlotRow } from "../../protocols/index.ts";
+import { rooms, type Load } from "./cluster-load.ts";
+import type { ClusterProcesses } from "./cluster-processes.ts";
+import { healthy, progress, sleep, until } from "./cluster-waits.ts";
+
+/** Whole numbers from a seed (mulberry32), so that a run can be repeated. */
+export class Chance {
+  #state: number;
+
+  constructor(seed: number) {
+    this.#state = seed;
+  }
+
+  below(limit: number): number {
+    this.#state = (this.#state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(this.#state ^ (this.#state >>> 15), 1 | this.#state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) % limit;
+  }
+
+  pick<T>(from: readonly T[]): T {
+    if (from.length === 0) throw new Error("nothing to pick from");
+    return from[this.below(from.length)] as T;
+  }
+}
+
+/** The slot a room lives in: its own when it is pinned. */
+export function slotOfRoom(slots: readonly ClusterSlotRow[], room: string): ClusterSlotRow {
+  const row = slots.find(({ slot }) => slot === `room/${room}`);
+  const shared = slots.find(({ slot }) => slot === slotOf("chat", `room/${room}`));
+  const found = row ?? shared;
+  if (found === undefined) throw new Error(`${room} is in no slot`);
+  return found;
+}
+
+export class Trouble {
+  readonly #cluster: ClusterProcesses;
+  readonly #load: Load;
+  readonly #chance: Chance;
+  /** Names of all but the first node, by id. */
+  readonly #names: ReadonlyMap<string, string>;
+
+  private constructor(cluster: ClusterProcesses, load: Load, chance: Chance, names: ReadonlyMap<string, string>) {
+    this.#cluster = cluster;
+    this.#load = load;
+    this.#chance = chance;
+    this.#names = names;
+  }
+
+  static async with(cluster: ClusterProcesses, load: Load, chance: Chance): Promise<Trouble> {
+    const members = await cluster.members();
+    const others = members.filter(({ directory }) => !directory);
+    return new Trouble(cluster, load, chance, new Map(others.map(({ node, name }) => [node, name])));
+  }
+
+  /** kill -9 of the owner of a room in use. */
+  async killed(): Promise<void> {
+    const victim = this.#cluster.named(await this.#ownerOfSomeRoom());
+    await victim.end("SIGKILL");
+    await progress(this.#load, 40, "an owner is dead");
+    await victim.start();
+  }
+
+  /** Killed and started again before anybody takes it for dead. */
+  async killedShortly(): Promise<void> {
+    const victim = this.#cluster.named(await this.#ownerOfSomeRoom());
+    await victim.end("SIGKILL");
+    await victim.start();
+    await progress(this.#load, 40, "an owner was restarted at once");
+  }
+
+  async ended(): Promise<void> {
+    const victim = this.#cluster.named(await this.#ownerOfSomeRoom());
+    const code = await victim.end("SIGTERM");
+    if (code !== 0) throw new Error(`SIGTERM ended a node with ${code}`);
+    await progress(this.#load, 40, "an owner was stopped");
+    await victim.start();
+  }
+
+  async paused(): Promise<void> {
+    const victim = this.#cluster.named(await this.#ownerOfSomeRoom());
+    victim.signal("SIGSTOP");
+    try {
+      await sleep(2_000 + this.#chance.below(2_000));
+    } finally {
+      victim.signal("SIGCONT");
+    }
+    await progress(this.#load, 40, "an owner was paused");
+  }
+
+  /** kill -9 of two nodes at once that are not all the copies of any slot. */
+  async twoKilled(): Promise<void> {
+    const slots = await healthy(this.#cluster, "before two die");
+    const ids = [...this.#names.keys()];
+    const pairs = ids.flatMap((one, index) => ids.slice(index + 1).map((other) => [one, other]));
+    const survived = pairs.filter((pair) =>
+      slots.every(({ owner, inSync }) => !pair.includes(owner) || inSync.some((node) => !pair.includes(node))),
+    );
+    const victims = this.#chance.pick(survived).map((node) => this.#cluster.named(this.#names.get(node) ?? ""));
+    await Promise.all(victims.map((victim) => victim.end("SIGKILL")));
+    await progress(this.#load, 40, "two nodes are dead");
+    await Promise.all(victims.map((victim) => victim.start()));
+  }
+
+  /** kill -9 of the node that keeps the directory: what is placed elsewhere goes on. */
+  async managerKilled(): Promise<void> {
+    const { first } = this.#cluster;
+    await first.end("SIGKILL");
+    await progress(this.#load, 100, "the manager is dead");
+    await first.start();
+  }
+
+  async roomMoved(): Promise<void> {
+    const room = this.#chance.pick(rooms);
+    const to = await this.#someoneElse(slotOfRoom(await this.#cluster.slots(), room).owner);
+    await until(`room ${room} moves to ${to}`, () =>
+      this.#cluster.admin("POST", `/api/admin/cluster/actors/room/${room}/move`, { to, timeoutMs: 20_000 }),
+    );
+  }
+
+  async slotsMoved(): Promise<void> {
+    const slots = (await this.#cluster.slots()).filter(({ slot }) => slot.startsWith("chat/"));
+    const moves = [1, 2, 3].map(() => this.#chance.pick(slots));
+    for (const { slot, owner } of moves) {
+      const to = await this.#someoneElse(owner);
+      await until(`slot ${slot} moves to ${to}`, () =>
+        this.#cluster.admin("POST", `/api/admin/cluster/slots/${slot}/move`, { to, timeoutMs: 20_000 }),
+      );
+    }
+  }
+
+  /** kill -9 of the node that a slot in use moves to, or from, while it moves. */
+  async killedInMove(): Promise<void> {
+    const room = this.#chance.pick(rooms);
+    const { slot, owner } = slotOfRoom(await this.#cluster.slots(), room);
+    const to = await this.#someoneElse(owner);
+    const path = slot.startsWith("chat/") ? `slots/${slot}` : `actors/${slot}`;
+    const move = this.#cluster.admin("POST", `/api/admin/cluster/${path}/move`, { to, timeoutMs: 5_000 });
+    // Whether it arrives is not the question.
+    const moved = move.catch(() => undefined);
+    await sleep(this.#chance.below(150));
+    const victim = this.#cluster.named(this.#chance.pick([to, this.#names.get(owner) ?? to]));
+    await victim.end("SIGKILL");
+    await moved;
+    await progress(this.#load, 40, "a node died in a move");
+    await victim.start();
+  }
+
+  async #ownerOfSomeRoom(): Promise<string> {
+    const slots = await this.#cluster.slots();
+    const owners = rooms.flatMap((room) => this.#names.get(slotOfRoom(slots, room).owner) ?? []);
+    return this.#chance.pick(owners);
+  }
+
+  async #someoneElse(owner: string): Promise<string> {
+    const members = await this.#cluster.members();
+    const fit = members.filter(({ node, roles, up }) => up && node !== owner && roles.includes("chat"));
+    return this.#chance.pick(fit).name;
+  }
+}

@@ -1,0 +1,42 @@
+/** Waiting for a cluster of processes, with a deadline that says what was waited for. */
+import type { ClusterSlotRow } from "../../protocols/index.ts";
+import type { Load } from "./cluster-load.ts";
+import type { ClusterProcesses } from "./cluster-processes.ts";
+
+const waitMs = 60_000;
+const retryMs = 50;
+
+export const sleep = (delayMs: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, delayMs));
+
+/** Tries until `attempt` does not throw; after the deadline throws what was waited for and what the last try said. */
+export async function until<T>(phase: string, attempt: () => T | Promise<T>, limitMs = waitMs): Promise<T> {
+  const endMs = performance.now() + limitMs;
+  for (;;) {
+    try {
+      return await attempt();
+    } catch (error) {
+      if (performance.now() > endMs) throw new Error(`timed out: ${phase}: ${String(error)}`, { cause: error });
+    }
+    await sleep(retryMs);
+  }
+}
+
+/** Waits until every node is up, and every slot where it should be with all its copies. */
+export function healthy(cluster: ClusterProcesses, phase: string): Promise<readonly ClusterSlotRow[]> {
+  return until(`${phase}: the cluster is healthy`, async () => {
+    const down = (await cluster.members()).filter(({ up }) => !up);
+    if (down.length > 0) throw new Error(`down: ${down.map(({ name }) => name).join(", ")}`);
+    const slots = await cluster.slots();
+    const bad = slots.filter(({ status }) => status !== "ok");
+    if (bad.length > 0) throw new Error(`${bad.length} slots: ${JSON.stringify(bad).slice(0, 2_000)}`);
+    return slots;
+  });
+}
+
+/** Waits for so many more acknowledged posts. */
+export async function progress(load: Load, more: number, phase: string): Promise<void> {
+  const target = load.acknowledgements + more;
+  await until(`${phase}: ${more} more posts`, () => {
+    if (load.acknowledgements < target) throw new Error(`${load.acknowledgements} of ${target}; ${load.describe()}`);
+  });
+}

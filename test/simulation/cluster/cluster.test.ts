@@ -1,0 +1,65 @@
+import { execFile } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect } from "chai";
+import { runClusterSeed } from "./run.ts";
+
+/** Seeds that found a fault once. Most mean another life now; they cost little. */
+const regressions = JSON.parse(readFileSync(join(import.meta.dirname, "regressions.json"), "utf8")) as {
+  seed: number;
+  note: string;
+}[];
+
+/** As many as two cores do in well under the time; a slower machine does fewer, and no fewer than the minimum. */
+const seedsMax = 1_000;
+const seedsMin = 60;
+const secondsMax = 45;
+
+interface Tally {
+  readonly seeds: number;
+  readonly failures: readonly { readonly seed: number; readonly checker: string; readonly detail: string }[];
+}
+
+function simulate(args: readonly string[]): Promise<Tally> {
+  return new Promise((resolve, reject) => {
+    const all = [join(import.meta.dirname, "../main.ts"), "--cluster", "--json", ...args];
+    execFile(process.execPath, all, { maxBuffer: 1 << 26 }, (error, stdout, stderr) => {
+      try {
+        resolve(JSON.parse(stdout) as Tally);
+      } catch {
+        reject(new Error(`the simulation gave no result: ${stderr}`, { cause: error }));
+      }
+    });
+  });
+}
+
+describe("the simulation of a cluster", () => {
+  it("replays a seed exactly", async function () {
+    this.timeout(60_000);
+    for (const seed of [1, 2, 3]) {
+      const first = await runClusterSeed(seed, { trace: true });
+      const second = await runClusterSeed(seed, { trace: true });
+      expect(first.trace.length).to.be.greaterThan(100);
+      expect(second.trace).to.deep.equal(first.trace);
+      expect((await runClusterSeed(seed)).happenings).to.equal(first.happenings);
+    }
+  });
+
+  for (const { seed, note } of regressions) {
+    it(`finds nothing in seed ${seed}: ${note}`, async function () {
+      this.timeout(60_000);
+      const { violations } = await runClusterSeed(seed);
+      expect(violations).to.deep.equal([]);
+    });
+  }
+
+  it("finds no broken invariant in clusters that crash, part, stall, fill up, grow, shrink and move", async function () {
+    this.timeout((secondsMax + 60) * 1_000);
+    const { seeds, failures } = await simulate(["--seeds", String(seedsMax), "--seconds", String(secondsMax)]);
+    const found = failures.map(
+      ({ seed, checker, detail }) => `npm run simulate -- --cluster ${seed}: ${checker}: ${detail}`,
+    );
+    expect(found).to.deep.equal([]);
+    expect(seeds).to.be.at.least(seedsMin);
+  });
+});
