@@ -208,7 +208,10 @@ function addAudit(program: Command, output: Output, onExit: OnExit): void {
     .addOption(data())
     .addOption(url())
     .addOption(json())
-    .addHelpText("after", examples("plexus audit", "plexus audit --limit 1000 --json | jq 'select(.action==\"evict\")'"))
+    .addHelpText(
+      "after",
+      examples("plexus audit", "plexus audit --limit 1000 --json | jq 'select(.action==\"evict\")'"),
+    )
     .action(async (options: AdminOptions & { readonly limit: number }) => {
       const { showAudit } = await import("./audit.ts");
       onExit(await showAudit(await adminFlags(options), options.limit, output));

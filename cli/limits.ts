@@ -5,7 +5,10 @@ export const cliLimits = {
   /** One command of `plexus chat`, from the first sending to the answer, reconnects included. */
   answerTimeoutMs: 30_000,
   handshakeTimeoutMs: 10_000,
-  /** First pause before connecting again; doubles each time, with jitter. */
+  /** The same while other nodes are known that can be tried: one whose machine is gone does not even refuse. */
+  handshakeAmongManyMs: 3_000,
+  /** First pause before connecting again; doubles with each round of the known nodes, with jitter. Also the first pause
+   *  before a command or subscription is repeated whose actor is on its way to another node. */
   reconnectFirstMs: 250,
   reconnectMaxMs: 8_000,
   /** Heartbeats without a sign of life after which a connection counts as dead: one lost is normal. */

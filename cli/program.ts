@@ -169,7 +169,14 @@ export function createProgram(version: string, output: Output, onExit: (code: nu
   program
     .command("chat")
     .description("Talk to people and agents in the terminal.")
-    .addOption(url())
+    .addOption(
+      new Option(
+        "--url <url>",
+        "address of the node; several name nodes of one cluster, the first that answers is used",
+      )
+        .env("PLEXUS_URL")
+        .argParser(webAddresses),
+    )
     .addOption(new Option("--user <name>", "who you are (asked for when absent)").env("PLEXUS_USER"))
     .option("--room <room>", "room to go to")
     .option("--agent <name>", "agent of yours to talk to")
@@ -182,6 +189,7 @@ export function createProgram(version: string, output: Output, onExit: (code: nu
       examples(
         "plexus chat --room lobby",
         "plexus chat --url https://chat.example.org --user ada --agent helper",
+        "plexus chat --url http://10.0.0.5:7070 --url http://10.0.0.6:7070 --room lobby",
         "echo 'Build 17 is green' | PLEXUS_PASSWORD=… plexus chat --user ada --room builds",
         "echo 'What is Plexus?' | plexus chat --agent helper",
       ) +
@@ -190,7 +198,7 @@ export function createProgram(version: string, output: Output, onExit: (code: nu
     .action(async (options: ChatOptions) => {
       const { chat } = await import("./chat/index.ts");
       const flags = {
-        url: options.url ?? (await localUrl()),
+        urls: options.url ?? [await localUrl()],
         user: options.user,
         password: process.env["PLEXUS_PASSWORD"],
         signUp: options.signUp ?? false,
@@ -238,7 +246,7 @@ export function createProgram(version: string, output: Output, onExit: (code: nu
 }
 
 interface ChatOptions {
-  readonly url?: string;
+  readonly url?: readonly string[];
   readonly user?: string;
   readonly room?: string;
   readonly agent?: string;

@@ -30,7 +30,7 @@ import { counted, describeBytes, exitCodes, paint, withoutControls, type Output 
 export interface TopData {
   readonly summary: ClusterSummary;
   readonly slots: readonly ClusterSlotRow[];
-  /** Actors in memory at the asked node, where no node has told which are the busiest of the cluster. */
+  /** Actors in memory, where no node has told which are the busiest of the cluster. */
   readonly actors: readonly ActorRow[];
 }
 
@@ -154,13 +154,15 @@ function busyLines({ summary, actors }: TopData, names: NodeNames): readonly Lin
       ...summary.busiest.slice(0, cliLimits.topRowsMax).map(busyLine(names)),
       ...(summary.busiest.length === 0 ? ([["none", "dim"]] as const) : []),
     ];
-  const asked = summary.nodes.find((node) => node.self)?.name ?? "the asked node";
   const rows = actors
     .toSorted((one, other) => other.mailbox - one.mailbox || (other.lastActiveAtMs ?? 0) - (one.lastActiveAtMs ?? 0))
     .slice(0, cliLimits.topRowsMax);
   return [
-    [`Actors at ${asked}, longest mailbox first, then the latest`, "bold"],
-    ...rows.map(({ actor, mailbox, restarts }): Line => [`${cut(actor, 40)} ${mailbox} waiting, ${restarts} restarts`]),
+    ["Actors, longest mailbox first, then the latest", "bold"],
+    ...rows.map(({ actor, mailbox, restarts, node }): Line => {
+      const where = node === undefined ? "" : ` on ${node}`;
+      return [`${cut(actor, 40)} ${mailbox} waiting, ${restarts} restarts${where}`];
+    }),
     ...(rows.length === 0 ? ([["none", "dim"]] as const) : []),
   ];
 }

@@ -13,6 +13,9 @@ export interface Home {
   readonly members: readonly MemberRecord[];
   /** Starts of this node so far. */
   readonly starts: number;
+  /** The incarnation this node has in the directory, or is about to have. A folder that knows of fewer than the directory
+   *  is a copy from before: what it acknowledged since is not in it. Absent in folders from before this was kept. */
+  readonly incarnation?: number;
 }
 
 const key = "meta/home";

@@ -95,9 +95,12 @@ export async function startNode(config: Config, platform: NodePlatform): Promise
     let home: Home = { ...(joined?.home ?? (await readHome(store)) ?? firstHome(journal.format, config)) };
     home = { ...home, starts: home.starts + 1 };
     await writeHome(store, home);
-    const remember = (change: Partial<Home>): void => {
+    const keep = (change: Partial<Home>): Promise<void> => {
       home = { ...home, ...change };
-      writeHome(store, home).catch((error: unknown) => log.error("node.home.unwritten", { error }));
+      return writeHome(store, home);
+    };
+    const remember = (change: Partial<Home>): void => {
+      keep(change).catch((error: unknown) => log.error("node.home.unwritten", { error }));
     };
 
     const runtime = startInferenceHost({
@@ -147,6 +150,9 @@ export async function startNode(config: Config, platform: NodePlatform): Promise
         return made.ok ? ok({ ...made.value, roles: offer.roles }) : made;
       },
       changed: (action, facts, by) => audit(peer.kernel, { action, by: by ?? config.name, facts }),
+      ...(home.incarnation !== undefined || home.members.length === 0 || joined !== undefined
+        ? { incarnation: { known: home.incarnation ?? 0, remember: (next) => keep({ incarnation: next }) } }
+        : { incarnation: { known: Infinity, remember: (next: number) => keep({ incarnation: next }) } }),
       placed: (place) => remember({ directory: place }),
       evicted: () => log.error("node.evicted", { node, cluster }),
     });

@@ -75,6 +75,8 @@ export interface PeerOptions {
   readonly invite?: (terms: Parameters<ClusterControl["invite"]>[0]) => Promise<Result<InvitationIssued>>;
   /** For the durable audit of what admins did; `by` is who, where the command said so. */
   readonly changed?: (action: string, facts: Readonly<Record<string, string>>, by: string | undefined) => void;
+  /** The incarnation that the data folder knows of, and how to make it know the next one; without it nothing is checked. */
+  readonly incarnation?: { readonly known: number; remember(next: number): Promise<void> };
   /** The directory has a new place from now on. */
   readonly placed?: (place: DirectoryPlace) => void;
   /** This node is no member any more. */
@@ -167,6 +169,15 @@ export function createPeer(options: PeerOptions): Peer {
     meter,
     seed: options.seed,
     load: loadOf,
+    async starting(next, last) {
+      const { incarnation } = options;
+      if (incarnation !== undefined && last > incarnation.known) {
+        log.error("node.folder.old", { node, known: incarnation.known, last });
+        await replication.distrust("this data folder is older than the node's last run");
+      }
+      await incarnation?.remember(next);
+      replication.allow();
+    },
     ...(limits.membership && { limits: limits.membership }),
     ...(options.evicted && { evicted: options.evicted }),
   });

@@ -15,8 +15,12 @@ export function webAddressFor(url: string, meshAddresses: readonly string[]): st
  *  client, and its session with it, to a stranger. */
 export const placesOf = (members: readonly MemberRecord[]): readonly NodePlace[] =>
   members
-    .filter(({ url, roles, state }) => url !== "" && state === "active" && roles.includes("gateway"))
-    .filter(({ url, addresses }) => !isLoopback(new URL(url).hostname) || addresses.every(isLocal))
+    .filter(({ roles, state }) => state === "active" && roles.includes("gateway"))
+    .filter(({ url, addresses }) => {
+      // Empty until the node has told the directory where it listens.
+      const address = URL.parse(url);
+      return address !== null && (!isLoopback(address.hostname) || addresses.every(isLocal));
+    })
     .map(({ name, url }) => ({ name, url }));
 
 const isLocal = (multiaddr: string): boolean => {

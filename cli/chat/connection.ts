@@ -13,7 +13,21 @@ import {
   type Subscribed,
 } from "../../protocols/index.ts";
 import { cliLimits } from "../limits.ts";
-import type { Target } from "../node-client.ts";
+import { attempted, nextAddress, roundsOf, routeFrom, routeOf, type Route } from "./route.ts";
+
+/** Who connects, and where: any of these addresses is a node of the same cluster. */
+export interface Destination {
+  readonly urls: readonly string[];
+  readonly token: string;
+}
+
+/** The node that a connection is at. */
+export interface At {
+  readonly name: string;
+  readonly url: string;
+  /** Whether there are others to go on at. */
+  readonly amongMany: boolean;
+}
 
 /** What a connection reports. */
 export interface ConnectionEvents {
@@ -29,9 +43,11 @@ export interface ConnectionEvents {
   onEnd(reason: Failure): void;
 }
 
-/** One WebSocket to a node that comes back by itself. */
+/** One WebSocket to a node that comes back by itself, at another node when its own does not. */
 export interface Connection {
-  readonly hello: () => Hello | undefined;
+  /** The node it is at, or was at last while it is down. */
+  at(): At;
+  readonly isUp: () => boolean;
   /** Sends a command and waits for its answer, across reconnects: it is sent again with the same operationId. */
   ask(command: string, to: string, parameters?: object): Promise<Result<unknown>>;
   subscribe(topic: string): Promise<Result<Subscribed>>;
@@ -51,13 +67,35 @@ interface Pending {
   readonly frame: Frame & { readonly id: number };
   readonly resolve: (result: Result<unknown>) => void;
   readonly timer: NodeJS.Timeout;
+  /** The last refusal, while it waits to be sent again. */
+  refusal?: Failure;
+  repeats: number;
 }
 
 /** Commands that change nothing: asking again is asking anew. */
 const reads = new Set(["describe", "summary", "history", "rooms", "sessions"]);
 
-/** Opens a connection; resolves after the first `hello`. Throws UNREACHABLE or UNAUTHENTICATED when there is none. */
-export async function openConnection(target: Target, events: ConnectionEvents): Promise<Connection> {
+/** How a command is refused while its actor is on its way to another node: soon the same command is taken there. */
+const passing: ReadonlySet<string> = new Set([
+  "MOVED",
+  "SLOT_UNAVAILABLE",
+  "NOT_IN_SYNC",
+  "STOPPING",
+  "FENCED",
+  "PEER_LOST",
+  "DIRECTORY_UNAVAILABLE",
+  "ASK_TIMEOUT",
+]);
+
+const isStale = (reason: Failure): boolean => reason.code === "CURSOR_EXPIRED" || reason.code === "CURSOR_INVALID";
+
+const pauseMs = (step: number): number =>
+  // Jitter: a restarted node should not meet all its clients in one instant.
+  Math.min(cliLimits.reconnectMaxMs, cliLimits.reconnectFirstMs * 2 ** Math.min(step, 16)) * (0.5 + Math.random() / 2);
+
+/** Opens a connection at the first address that answers; resolves after its `hello`. Throws UNREACHABLE or UNAUTHENTICATED
+ *  when there is none. */
+export async function openConnection(destination: Destination, events: ConnectionEvents): Promise<Connection> {
   const pending = new Map<number, Pending>();
   const cursors = new Map<string, number | undefined>();
   /** Topics somebody wants to follow, whether that works now or not. */
@@ -66,14 +104,20 @@ export async function openConnection(target: Target, events: ConnectionEvents): 
   let hello: Hello | undefined;
   let greeted = false;
   let nextId = 1;
-  let attempt = 0;
+  let route: Route = routeOf(destination.urls);
+  let at: At = { name: "", url: destination.urls[0] ?? "", amongMany: route.addresses.length > 1 };
   let closed = false;
   let silence: NodeJS.Timeout | undefined;
   let retry: NodeJS.Timeout | undefined;
   const retries = new Set<NodeJS.Timeout>();
 
-  const address = new URL("/ws", target.url);
-  address.protocol = address.protocol === "https:" ? "wss:" : "ws:";
+  const later = (delayMs: number, callback: () => void): void => {
+    const timer = setTimeout(() => {
+      retries.delete(timer);
+      callback();
+    }, delayMs);
+    retries.add(timer);
+  };
 
   const transmit = (frame: object): void => {
     if (greeted && socket?.readyState === WebSocket.OPEN) socket.send(JSON.stringify(frame));
@@ -89,13 +133,26 @@ export async function openConnection(target: Target, events: ConnectionEvents): 
         resolve(result);
       };
       const timer = setTimeout(() => {
+        const refusal = pending.get(id)?.refusal;
         pending.delete(id);
-        settle(refused(failure("ASK_TIMEOUT")));
+        settle(refused(refusal ?? failure("ASK_TIMEOUT")));
       }, cliLimits.answerTimeoutMs);
       const whole = { id, ...frame };
-      pending.set(id, { frame: whole, resolve: settle, timer });
+      pending.set(id, { frame: whole, resolve: settle, timer, repeats: 0 });
       transmit(whole);
     });
+  }
+
+  function repeat(waiting: Pending, refusal: Failure): void {
+    const by = socket;
+    waiting.refusal = refusal;
+    later(pauseMs(waiting.repeats), () => {
+      // After a reconnect it was already sent again with all others.
+      if (by !== socket || !pending.has(waiting.frame.id)) return;
+      delete waiting.refusal;
+      transmit(waiting.frame);
+    });
+    waiting.repeats += 1;
   }
 
   async function subscribe(topic: string): Promise<Result<Subscribed>> {
@@ -104,7 +161,8 @@ export async function openConnection(target: Target, events: ConnectionEvents): 
     const frame = { do: "subscribe", to: topic, ...(cursor !== undefined && { cursor }) };
     const answer = await request(frame, (result) => {
       if (!result.ok) {
-        cursors.delete(topic);
+        // What may pass goes on from where it was; ALREADY_DONE says that a newer subscribe took over.
+        if (result.error.outcome === "failed" && result.error.code !== "ALREADY_DONE") cursors.delete(topic);
         return;
       }
       const subscribed = result.value as Subscribed;
@@ -114,24 +172,24 @@ export async function openConnection(target: Target, events: ConnectionEvents): 
       events.onState(topic, subscribed.state);
     });
     if (answer.ok) return ok(answer.value as Subscribed);
-    const stale = answer.error.code === "CURSOR_EXPIRED" || answer.error.code === "CURSOR_INVALID";
-    return stale && cursor !== undefined ? subscribe(topic) : answer;
+    return isStale(answer.error) && cursor !== undefined ? subscribe(topic) : answer;
   }
 
   /** Follows a topic again by itself; what may pass is tried again later, what will not is reported. */
   async function followAgain(topic: string): Promise<void> {
     const answer = await subscribe(topic);
-    if (answer.ok || closed || !wanted.has(topic)) return;
+    if (answer.ok || closed || !wanted.has(topic) || answer.error.code === "ALREADY_DONE") return;
     if (answer.error.outcome === "failed") {
       wanted.delete(topic);
       events.onLost(topic, answer.error);
-    } else retries.add(setTimeout(() => void followAgain(topic), cliLimits.reconnectMaxMs));
+    } else later(cliLimits.reconnectMaxMs, () => wanted.has(topic) && void followAgain(topic));
   }
 
   function onFrame(frame: NodeFrame): void {
     if ("re" in frame) {
       const waiting = pending.get(frame.re);
       if (waiting === undefined) return;
+      if ("error" in frame && at.amongMany && passing.has(frame.error.code)) return repeat(waiting, frame.error);
       pending.delete(frame.re);
       clearTimeout(waiting.timer);
       waiting.resolve("ok" in frame ? ok(frame.ok) : refused(frame.error));
@@ -141,24 +199,28 @@ export async function openConnection(target: Target, events: ConnectionEvents): 
       if (frame.at !== undefined) cursors.set(frame.topic, frame.at);
       events.onEvent(frame.topic, frame.event, frame.at);
     } else if ("lost" in frame) {
-      cursors.delete(frame.topic);
-      if (frame.lost.outcome !== "failed" || frame.lost.code.startsWith("CURSOR")) void followAgain(frame.topic);
+      if (isStale(frame.lost)) cursors.delete(frame.topic);
+      if (frame.lost.outcome !== "failed" || isStale(frame.lost)) void followAgain(frame.topic);
       else {
+        cursors.delete(frame.topic);
         wanted.delete(frame.topic);
         events.onLost(frame.topic, frame.lost);
       }
     } else if ("activity" in frame) events.onActivity(frame.activity);
   }
 
-  function onHello(first: Hello): void {
+  function onHello(first: Hello, url: string): void {
     hello = first;
-    attempt = 0;
+    const nodes = first.nodes ?? [];
+    route = routeFrom(url, { nodes, given: destination.urls, chance: Math.random() });
+    at = { name: nodes[0]?.name ?? first.node, url, amongMany: route.addresses.length > 1 };
+    for (const each of pending.values()) delete each.refusal;
     const waiting = [...pending.values()].map(({ frame }) => frame);
     const asked = new Set(waiting.filter((frame) => frame.do === "subscribe").map((frame) => frame.to));
     transmit({ id: 0, do: "watch" });
     for (const frame of waiting) transmit(frame);
     for (const topic of wanted) if (!asked.has(topic)) void followAgain(topic);
-    events.onChange("up", first.node);
+    events.onChange("up", at.name);
   }
 
   function armSilence(): void {
@@ -169,24 +231,28 @@ export async function openConnection(target: Target, events: ConnectionEvents): 
 
   /** Resolves at hello, rejects when this attempt ends before it. */
   function attemptOnce(): Promise<void> {
+    const url = nextAddress(route);
+    route = attempted(route);
+    const address = new URL("/ws", url);
+    address.protocol = address.protocol === "https:" ? "wss:" : "ws:";
     return new Promise((resolve, reject) => {
       let arrived = false;
-      let reason: Failure = failure("UNREACHABLE", { url: target.url });
+      let reason: Failure = failure("UNREACHABLE", { url });
       const opening = new WebSocket(address, {
-        headers: target.token === undefined ? {} : { authorization: `Bearer ${target.token}` },
-        handshakeTimeout: cliLimits.handshakeTimeoutMs,
+        headers: { authorization: `Bearer ${destination.token}` },
+        handshakeTimeout: route.addresses.length > 1 ? cliLimits.handshakeAmongManyMs : cliLimits.handshakeTimeoutMs,
         perMessageDeflate: false,
       });
       socket = opening;
       opening.on("unexpected-response", (_request, response) => {
         if (response.statusCode === 401 || response.statusCode === 403) reason = failure("UNAUTHENTICATED");
-        else reason = failure("UNREACHABLE", { url: target.url, reason: `HTTP ${response.statusCode}` });
+        else reason = failure("UNREACHABLE", { url, reason: `HTTP ${response.statusCode}` });
         response.resume();
         opening.terminate();
       });
       opening.on("error", (error: NodeJS.ErrnoException) => {
         if (reason.code === "UNREACHABLE" && reason.details?.["reason"] === undefined)
-          reason = failure("UNREACHABLE", { url: target.url, reason: error.code ?? error.message });
+          reason = failure("UNREACHABLE", { url, reason: error.code ?? error.message });
       });
       opening.on("ping", armSilence);
       opening.on("message", (data: Buffer) => {
@@ -195,7 +261,7 @@ export async function openConnection(target: Target, events: ConnectionEvents): 
         if ("hello" in frame) {
           arrived = true;
           greeted = true;
-          onHello(frame.hello);
+          onHello(frame.hello, url);
           resolve();
         } else if ("bye" in frame) reason = frame.bye;
         else onFrame(frame);
@@ -220,9 +286,6 @@ export async function openConnection(target: Target, events: ConnectionEvents): 
   }
 
   function scheduleRetry(): void {
-    attempt += 1;
-    const ceilingMs = Math.min(cliLimits.reconnectMaxMs, cliLimits.reconnectFirstMs * 2 ** (attempt - 1));
-    // Jitter: a restarted node should not meet all its clients in one instant.
     retry = setTimeout(
       () => {
         attemptOnce().catch((thrown: unknown) => {
@@ -232,7 +295,7 @@ export async function openConnection(target: Target, events: ConnectionEvents): 
           else scheduleRetry();
         });
       },
-      ceilingMs * (0.5 + Math.random() / 2),
+      pauseMs(roundsOf(route)),
     );
   }
 
@@ -254,9 +317,20 @@ export async function openConnection(target: Target, events: ConnectionEvents): 
     socket?.close(1000);
   }
 
-  await attemptOnce();
+  async function openFirst(): Promise<void> {
+    for (;;) {
+      try {
+        return await attemptOnce();
+      } catch (thrown) {
+        if (roundsOf(route) > 0 || failureOf(thrown).code === "UNAUTHENTICATED") throw thrown;
+      }
+    }
+  }
+
+  await openFirst();
   return {
-    hello: () => hello,
+    at: () => at,
+    isUp: () => greeted,
     ask: (command, to, parameters = {}) =>
       request({
         do: command,

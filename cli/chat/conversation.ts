@@ -18,7 +18,7 @@ import type {
 } from "../../protocols/index.ts";
 import { failure, type CatalogRow } from "../../protocols/index.ts";
 import { cliLimits } from "../limits.ts";
-import { paint } from "../output.ts";
+import { paint, withoutControls } from "../output.ts";
 import { describeCommands, parseLine, type Line } from "./commands.ts";
 import type { Connection } from "./connection.ts";
 import type { Screen } from "./screen.ts";
@@ -73,6 +73,9 @@ export function createConversation(options: {
   const { color } = screen;
   let place: Place = { kind: "nowhere" };
   let oldest: number | undefined;
+  /** The newest message or turn that was shown here, so that a state loaded anew repeats none. */
+  let newest = 0;
+  let nodeName = connection.at().name;
   let draft: Draft | undefined;
   /** Answers the agent owes: said and not yet answered. */
   let owed = 0;
@@ -95,7 +98,16 @@ export function createConversation(options: {
   const failed = <T>(result: Result<T>): Step => (result.ok ? done : { failure: result.error });
 
   function showPrompt(): void {
-    screen.setPrompt(place.kind === "nowhere" ? "> " : `${place.kind === "agent" ? "@" : ""}${place.key}> `);
+    const { name, amongMany } = connection.at();
+    const node = amongMany ? `[${connection.isUp() ? withoutControls(name) : "no node"}] ` : "";
+    screen.setPrompt(`${node}${place.kind === "nowhere" ? "" : `${place.kind === "agent" ? "@" : ""}${place.key}`}> `);
+  }
+
+  /** What a state shows: its end, or, where it was loaded anew, all that came since. */
+  function unseen<Entry>(entries: readonly Entry[], number: (entry: Entry) => number): readonly Entry[] {
+    const shown = newest;
+    for (const entry of entries) newest = Math.max(newest, number(entry));
+    return shown === 0 ? entries.slice(-cliLimits.shownEntries) : entries.filter((entry) => number(entry) > shown);
   }
 
   const isSettled = (): boolean => owed === 0 && seenAt >= postedAt;
@@ -112,6 +124,8 @@ export function createConversation(options: {
     const left = topicOf(before);
     if (left !== undefined) connection.unsubscribe(left);
     place = next;
+    newest = 0;
+    oldest = undefined;
     draft = undefined;
     owed = 0;
     postedAt = 0;
@@ -317,6 +331,7 @@ export function createConversation(options: {
       return;
     }
     if ("message" in event) {
+      newest = Math.max(newest, event.message.seq);
       reactions.set(event.message.seq, event.message.reactions);
       if (event.type === "posted" && event.message.generation !== undefined) {
         draft = undefined;
@@ -338,6 +353,7 @@ export function createConversation(options: {
     if (event.type === "answered") {
       draft = undefined;
       screen.showDraft("", undefined);
+      newest = Math.max(newest, event.turn.turn);
       show({ event }, describeTurn(event.turn, place.key, color));
       owe(-1);
       return;
@@ -349,7 +365,11 @@ export function createConversation(options: {
   return {
     async begin({ room, agent }) {
       showPrompt();
-      if (screen.interactive) remark(dim(`Signed in as ${user}. /help lists the commands.`));
+      if (screen.interactive) {
+        const { name, amongMany } = connection.at();
+        const where = amongMany ? `, at the node ${withoutControls(name)}` : "";
+        remark(dim(`Signed in as ${user}${where}. /help lists the commands.`));
+      }
       if (agent !== undefined) return (await goTo({ kind: "agent", key: agentKey(agent) })).failure;
       if (room !== undefined) return (await enterRoom(room)).failure;
       return screen.interactive ? (await listRooms()).failure : undefined;
@@ -382,20 +402,18 @@ export function createConversation(options: {
       if (topic !== topicOf(place)) return;
       if (place.kind === "room") {
         const { title, topic: about, messages } = state as RoomState;
-        const recent = messages.slice(-cliLimits.shownEntries);
+        const recent = unseen(messages, ({ seq }) => seq);
         remark(dim(`— ${title === "" ? place.key : title}${about === "" ? "" : `: ${about}`} —`));
         for (const message of messages) reactions.set(message.seq, message.reactions);
         for (const message of recent) show({ message }, describeMessage(message, color));
-        oldest = recent[0]?.seq;
-        const newest = messages.at(-1)?.seq;
-        if (newest !== undefined && screen.interactive)
-          void connection.ask("room.markRead", place.key, { seq: newest });
+        oldest ??= recent[0]?.seq;
+        if (messages.length > 0 && screen.interactive) void connection.ask("room.markRead", place.key, { seq: newest });
       } else if (place.kind === "agent") {
         const { conversation, model, draft: writing } = state as AgentState;
-        const recent = conversation.slice(-cliLimits.shownEntries);
+        const recent = unseen(conversation, ({ turn }) => turn);
         remark(dim(`— ${place.key}${model === "" ? "" : `, model ${model}`} —`));
         for (const turn of recent) show({ turn }, describeTurn(turn, place.key, color));
-        oldest = recent[0]?.turn;
+        oldest ??= recent[0]?.turn;
         draft = writing === undefined ? undefined : { generation: writing.generation, text: writing.text };
         screen.showDraft(nameOf(place.key), draft?.text);
       }
@@ -419,8 +437,11 @@ export function createConversation(options: {
       remark(dim(`* ${nameOf(author)} wrote in ${nameOf(room)}${mentioned ? " and mentioned you" : ""}`));
     },
     onChange(state, reason) {
-      if (state === "down") remark(dim(`* the connection was lost (${reason}); trying again`));
-      else remark(dim("* connected again; nothing was missed"));
+      showPrompt();
+      if (state === "down") return remark(dim(`* the connection was lost (${reason}); trying again`));
+      const moved = reason !== nodeName;
+      nodeName = reason;
+      remark(dim(`* connected ${moved ? `to ${withoutControls(reason)}` : "again"}; nothing was missed`));
     },
   };
 }

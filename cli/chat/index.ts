@@ -1,7 +1,9 @@
 /** `plexus chat`: people and agents in a terminal, over the same WebSocket as the page.
  *
  *      sign-in.ts     who you are; the session is kept, readable by you only
- *      connection.ts  one WebSocket that comes back by itself: cursors continue, unanswered commands are sent again
+ *      connection.ts  one WebSocket that comes back by itself, at another node when its own is gone: cursors continue,
+ *                     unanswered commands are sent again
+ *      route.ts       which node is tried next            (pure)
  *      commands.ts    what a typed line means             (pure)
  *      view.ts        what an event looks like            (pure)
  *      screen.ts      a terminal with the typed line at the bottom, or plain pipes
@@ -39,22 +41,25 @@ export async function chat(flags: ChatFlags, output: Output): Promise<number> {
 
 async function converse(flags: ChatFlags, screen: Screen, output: Output): Promise<number> {
   const session = await signIn(flags, screen);
-  const target = { url: flags.url, token: session.token };
+  const { token } = session;
   let conversation: Conversation | undefined = undefined;
   const fate: { ended?: Failure } = {};
-  const connection = await openConnection(target, {
-    onState: (topic, state) => conversation?.onState(topic, state),
-    onEvent: (topic, event, at) => conversation?.onEvent(topic, event, at),
-    onLost: (topic, reason) => conversation?.onLost(topic, reason),
-    onActivity: (activity) => conversation?.onActivity(activity),
-    onChange: (state, reason) => conversation?.onChange(state, reason),
-    onEnd(reason) {
-      fate.ended = reason;
-      screen.close();
+  const connection = await openConnection(
+    { urls: flags.urls, token },
+    {
+      onState: (topic, state) => conversation?.onState(topic, state),
+      onEvent: (topic, event, at) => conversation?.onEvent(topic, event, at),
+      onLost: (topic, reason) => conversation?.onLost(topic, reason),
+      onActivity: (activity) => conversation?.onActivity(activity),
+      onChange: (state, reason) => conversation?.onChange(state, reason),
+      onEnd(reason) {
+        fate.ended = reason;
+        screen.close();
+      },
     },
-  }).catch(async (thrown: unknown) => {
+  ).catch(async (thrown: unknown) => {
     // The kept session was revoked or belongs to a data folder that is gone: forget it, so that the next run asks.
-    if (failureOf(thrown).code === "UNAUTHENTICATED") await saveSession(flags.url, undefined);
+    if (failureOf(thrown).code === "UNAUTHENTICATED") await saveSession(session.keptFor, undefined);
     throw thrown;
   });
   conversation = createConversation({
@@ -62,7 +67,7 @@ async function converse(flags: ChatFlags, screen: Screen, output: Output): Promi
     connection,
     screen,
     json: flags.json,
-    publicRooms: () => callNode(target, "GET", "/api/catalog/rooms"),
+    publicRooms: () => callNode({ url: connection.at().url, token }, "GET", "/api/catalog/rooms"),
   });
 
   let worst: Failure | undefined;
@@ -81,9 +86,9 @@ async function converse(flags: ChatFlags, screen: Screen, output: Output): Promi
       if (step.end === "signOut") {
         // First the connection: the node ends it as soon as the session is revoked, and that is no failure here.
         connection.close();
-        const signedOut = await callNode(target, "POST", "/api/sign-out");
+        const signedOut = await callNode({ url: connection.at().url, token }, "POST", "/api/sign-out");
         note(signedOut.ok ? undefined : signedOut.error);
-        await saveSession(flags.url, undefined);
+        await saveSession(session.keptFor, undefined);
         break;
       }
     }
@@ -91,7 +96,7 @@ async function converse(flags: ChatFlags, screen: Screen, output: Output): Promi
   if (ended === undefined && worst === undefined) await conversation.settled(flags.follow);
   connection.close();
   if (ended !== undefined) {
-    if (ended.code === "UNAUTHENTICATED") await saveSession(flags.url, undefined);
+    if (ended.code === "UNAUTHENTICATED") await saveSession(session.keptFor, undefined);
     note(ended);
   }
   return worst === undefined || (screen.interactive && ended === undefined) ? exitCodes.ok : exitCodes[worst.outcome];

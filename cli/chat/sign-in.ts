@@ -1,11 +1,12 @@
-import { failure, PlexusError, type Result, type SignedIn } from "../../protocols/index.ts";
+import { failure, PlexusError, refused, type Result, type SignedIn } from "../../protocols/index.ts";
 import { callNode } from "../node-client.ts";
 import { savedSession, saveSession, type SavedSession } from "../session.ts";
 import type { Screen } from "./screen.ts";
 
 /** Who wants to come in. The password comes from PLEXUS_PASSWORD or is asked for. */
 export interface SignInWish {
-  readonly url: string;
+  /** Nodes of one cluster; the first that answers is asked. */
+  readonly urls: readonly string[];
   readonly user: string | undefined;
   readonly password: string | undefined;
   /** Makes the account. */
@@ -19,22 +20,42 @@ interface Setup {
   readonly signUp: "open" | "closed";
 }
 
-/** A session on the node: the one kept from last time, or a new one after asking. Errors: those of sign-in and sign-up. */
-export async function signIn(wish: SignInWish, screen: Screen): Promise<SavedSession> {
-  const saved = wish.signUp ? undefined : await savedSession(wish.url, Date.now());
-  if (saved !== undefined && (wish.user === undefined || wish.user === saved.user)) return saved;
-  const answer = await enter(wish, screen);
+/** A session, and the address it is kept under. */
+export interface KeptSession extends SavedSession {
+  readonly keptFor: string;
+}
+
+/** A session in the cluster: one kept from last time, or a new one after asking. Errors: those of sign-in and sign-up. */
+export async function signIn(wish: SignInWish, screen: Screen): Promise<KeptSession> {
+  for (const url of wish.signUp ? [] : wish.urls) {
+    const saved = await savedSession(url, Date.now());
+    if (saved !== undefined && (wish.user === undefined || wish.user === saved.user)) return { ...saved, keptFor: url };
+  }
+  const { url, setup } = await firstToAnswer(wish.urls);
+  const answer = await enter({ ...wish, url }, setup, screen);
   if (!answer.ok) throw new PlexusError(answer.error);
   const { user, token, expiresAtMs } = answer.value;
   const session = { user, token, expiresAtMs };
-  await saveSession(wish.url, session);
-  return session;
+  await saveSession(url, session);
+  return { ...session, keptFor: url };
 }
 
-async function enter(wish: SignInWish, screen: Screen): Promise<Result<SignedIn>> {
-  const setup = await callNode<Setup>({ url: wish.url }, "GET", "/api/setup");
-  if (!setup.ok) return setup;
-  const { adminNeeded, signUp } = setup.value;
+async function firstToAnswer(urls: readonly string[]): Promise<{ readonly url: string; readonly setup: Setup }> {
+  let last: Result<Setup> = refused(failure("UNREACHABLE"));
+  for (const url of urls) {
+    last = await callNode<Setup>({ url }, "GET", "/api/setup");
+    if (last.ok) return { url, setup: last.value };
+  }
+  if (last.ok) throw new Error("broken invariant: an answer was passed over");
+  throw new PlexusError(last.error);
+}
+
+async function enter(
+  wish: SignInWish & { readonly url: string },
+  setup: Setup,
+  screen: Screen,
+): Promise<Result<SignedIn>> {
+  const { adminNeeded, signUp } = setup;
   if (adminNeeded && screen.interactive)
     screen.print("This node is new: the first account becomes its admin and needs the code that the node printed.");
   const name = wish.user ?? (await ask(screen, "Name: "));

@@ -104,7 +104,12 @@ export function addClusterRoutes(app: FastifyInstance, at: Surroundings): void {
     (request) => {
       const { node } = request.params;
       const { draining } = request.body;
-      return audited(request, draining ? "drain" : "undrain", { node }, control().setDraining(node, draining, whoIs(request)));
+      return audited(
+        request,
+        draining ? "drain" : "undrain",
+        { node },
+        control().setDraining(node, draining, whoIs(request)),
+      );
     },
   );
 

@@ -66,6 +66,8 @@ export interface MembershipOptions {
   readonly seed?: readonly MemberRecord[];
   /** What this node is busy with; asked about once a second. */
   load?(): NodeLoad;
+  /** Called before a start is written to the own row: `next` is the incarnation it gets, `last` the one it had. */
+  starting?(next: number, last: number): Promise<void>;
   /** This node's row is gone. Called once. */
   evicted?(): void;
 }
@@ -215,6 +217,8 @@ export function createMembership(options: MembershipOptions): MembershipPart {
       const row = await directory.read(key);
       const record = next(row && recordOf(row));
       if (record === undefined) return refused(failure("NOT_A_PEER", { node }));
+      const last = row === undefined ? 0 : recordOf(row).incarnation;
+      if (record.incarnation !== last) await options.starting?.(record.incarnation, last);
       const changed = await directory.compareAndSet(key, record, row?.revision ?? 0);
       if (changed.applied) return ok(record);
     }

@@ -51,11 +51,12 @@ export class Follower {
   #askedAtMs = 0;
   #pumping = false;
   #sendingSnapshots = false;
+  #snapshotsDue = false;
   #sendings = 0;
   #ended = false;
   readonly #ports: FollowerPorts;
   /** Actors whose entries it was sent from disk: it gets their stored snapshots too, without which it could not trim. */
-  #fed = new Set<ActorId>();
+  #fed = new Map<ActorId, number>();
 
   constructor(node: NodeId, ports: FollowerPorts) {
     this.node = node;
@@ -236,7 +237,7 @@ export class Follower {
       }
       if (!this.#send(piece)) return;
       this.#sent = sent;
-      for (const actor of actors) this.#fed.add(actor);
+      for (const actor of actors) this.#fed.set(actor, Math.max(0, this.#fed.get(actor) ?? 0));
     }
   }
 
@@ -261,8 +262,10 @@ export class Follower {
     this.#fed.clear();
   }
 
-  /** Makes sure that it has the stored snapshot of an actor. Rejects when it does not answer. */
-  async giveSnapshot(actor: ActorId): Promise<void> {
+  /** Makes sure that it has the stored snapshot of an actor. Resolves with the seq it is of; 0: there is none. Rejects when
+   *  the replica does not answer. */
+  async giveSnapshot(actor: ActorId): Promise<number> {
+    let given = 0;
     const { log, exchange, epoch, limits } = this.#ports;
     for (const [name, seq, sealed] of await log.storedSnapshots([actor])) {
       this.#sendings += 1;
@@ -283,25 +286,30 @@ export class Follower {
         const answer = await exchange.call(this.node, "replica.snapshot", part, limits.transferTimeoutMs);
         if (!answer.ok) throw new PlexusError(answer.error);
       }
+      given = seq;
     }
+    return given;
   }
 
   /** A copy that was fed from disk has all entries, but not the snapshots made meanwhile. When this fails, the actor's
    *  entries stay in the copy's log for longer, no more. */
   async #sendSnapshots(): Promise<void> {
+    this.#snapshotsDue = true;
     if (this.#sendingSnapshots) return;
     this.#sendingSnapshots = true;
-    let actor: ActorId | undefined;
     try {
-      for ([actor] of this.#fed.entries()) {
-        // Before it is read: one that is made meanwhile is sent as well.
-        this.#fed.delete(actor);
-        await this.giveSnapshot(actor);
+      while (this.#snapshotsDue) {
+        this.#snapshotsDue = false;
+        for (const [actor, atLeast] of [...this.#fed]) {
+          const sent = await this.giveSnapshot(actor);
+          // The one that is asked for may not be on disk yet, or a newer one may have been asked for meanwhile.
+          const isGone = sent === 0;
+          if (isGone || (sent >= atLeast && this.#fed.get(actor) === atLeast)) this.#fed.delete(actor);
+        }
       }
     } catch (error) {
-      if (!(error instanceof PlexusError)) throw error;
       // Tried again with the next batch.
-      if (actor !== undefined) this.#fed.add(actor);
+      if (!(error instanceof PlexusError)) throw error;
     } finally {
       this.#sendingSnapshots = false;
     }
@@ -322,8 +330,8 @@ export class Follower {
       mark,
     };
     if (!exchange.send(this.node, "replica.append", body)) return false;
-    for (const [actor, , sealed] of piece.snapshots)
-      if (sealed.length > limits.inlineSnapshotBytesMax) this.#fed.add(actor as ActorId);
+    for (const [actor, seq, sealed] of piece.snapshots)
+      if (sealed.length > limits.inlineSnapshotBytesMax) this.#fed.set(actor as ActorId, seq);
     const bytes = 200 + piece.chunks.reduce((sum, [, chunk]) => sum + chunk.length, 0);
     const seq =
       piece.chunks.length === 0 ? piece.from.seq : Math.max(piece.from.seq + 1, piece.chunks.at(-1)?.[0] ?? 0);

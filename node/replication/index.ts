@@ -62,8 +62,12 @@ export interface OwnedSlot {
 }
 
 export interface Replication extends Slots {
-  /** Begins to watch. Nothing is taken up before. */
+  /** Begins to watch. */
   start(): void;
+  /** From now on slots may be taken up: it is known that this node's data is what it last had. */
+  allow(): void;
+  /** What this node has is not what it acknowledged: every copy steps out of its set, then heals from the others. */
+  distrust(reason: string): Promise<void>;
   status(): readonly OwnedSlot[];
   /** Takes nothing up any more, and hands what it has to replicas that have everything. */
   handOver(deadlineMs: number): Promise<void>;
@@ -100,6 +104,7 @@ export function createReplication(ports: ReplicationPorts): Replication {
   let ticks = 0;
   let stopping = false;
   let started = false;
+  let allowed = false;
   let stopTicking: (() => void) | undefined;
   let stopUpkeep: (() => void) | undefined;
 
@@ -119,6 +124,7 @@ export function createReplication(ports: ReplicationPorts): Replication {
     log,
     meter,
     limits,
+    trouble: (slot) => damaged.get(slot),
     superseded: (slot, epoch) => {
       const ownership = slots.get(slot)?.ownership;
       if (ownership && ownership.epoch < epoch)
@@ -162,6 +168,7 @@ export function createReplication(ports: ReplicationPorts): Replication {
 
   /** R6: a node steps up only for an epoch above its persisted fence; for one it has seen before it makes a new one. */
   async function takeUp(slot: SlotId): Promise<Ownership> {
+    if (!allowed) throw new PlexusError(failure("DIRECTORY_UNAVAILABLE", { because: "this node has not joined yet" }));
     const slotLog = await readable(slot);
     let row = table.get(slot) ?? (await readSlot(directory, slot));
     for (let tries = 0; tries < takeUpTriesMax; tries += 1) {
@@ -363,6 +370,12 @@ export function createReplication(ports: ReplicationPorts): Replication {
   };
 
   return {
+    allow() {
+      allowed = true;
+    },
+    async distrust(reason) {
+      for (const slot of await journal.slots()) onDamage(slot, failure("DATA_DAMAGED", { slot, reason }));
+    },
     start() {
       started = true;
       lookAround();

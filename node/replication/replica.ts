@@ -5,6 +5,7 @@ import {
   failure,
   failureOf,
   ok,
+  PlexusError,
   refused,
   type ActorId,
   type Failure,
@@ -31,6 +32,8 @@ export interface ReplicaPorts {
   readonly limits: ReplicationLimits;
   /** Ends this node's own service of a slot below `epoch`: somebody newer owns it. */
   superseded(slot: SlotId, epoch: number): void;
+  /** Why a copy is not to be used, if that is known. */
+  trouble(slot: SlotId): Failure | undefined;
   /** The copy cannot be read: it steps out of the set and heals. */
   damaged(slot: SlotId, error: Failure): void;
 }
@@ -55,10 +58,20 @@ export function serveReplicas(ports: ReplicaPorts): { readonly drop: (slot: Slot
   const owners = new Map<SlotId, { readonly node: NodeId; readonly epoch: number }>();
 
   /** A fence that was raised stays: so nobody raises it but whom the directory names. Undefined: it may. */
-  const claim = async (from: NodeId, slot: SlotId, epoch: number): Promise<Failure | undefined> => {
+  const claim = async (
+    from: NodeId,
+    { slot, epoch, fence }: { readonly slot: SlotId; readonly epoch: number; readonly fence: number },
+  ): Promise<Failure | undefined> => {
     const stands = (row: SlotRow | undefined): boolean => row?.record.owner === from && row.record.epoch === epoch;
     if (stands(table.get(slot))) return undefined;
-    const row = await readSlot(directory, slot);
+    let row: SlotRow | undefined;
+    try {
+      row = await readSlot(directory, slot);
+    } catch (error) {
+      // With the directory away nothing new can be claimed; what this copy has accepted before stands.
+      if (failureOf(error).code === "DIRECTORY_UNAVAILABLE" && epoch === fence) return undefined;
+      throw error;
+    }
     if (row) table.learn(row);
     if (stands(row)) return undefined;
     if (row !== undefined && row.record.epoch > epoch)
@@ -77,6 +90,8 @@ export function serveReplicas(ports: ReplicaPorts): { readonly drop: (slot: Slot
   const marks = new Map<string, Mark>();
 
   const opened = async (slot: SlotId): Promise<SlotLog> => {
+    const trouble = ports.trouble(slot);
+    if (trouble) throw new PlexusError(trouble);
     const present = logs.get(slot);
     if (present && present.failed === undefined) return present;
     try {
@@ -102,7 +117,7 @@ export function serveReplicas(ports: ReplicaPorts): { readonly drop: (slot: Slot
     answered(async () => {
       const slotLog = await opened(slot);
       if (epoch < slotLog.fence) return refused(failure("FENCED", { slot, epoch, fence: slotLog.fence }));
-      const refusal = await claim(from, slot, epoch);
+      const refusal = await claim(from, { slot, epoch, fence: slotLog.fence });
       if (refusal) return refused(refusal);
       ports.superseded(slot, epoch);
       await slotLog.raise(epoch);
@@ -190,6 +205,8 @@ export function serveReplicas(ports: ReplicaPorts): { readonly drop: (slot: Slot
   );
 
   exchange.on("replica.snapshot", (body, from) => {
+    if (!isOwner(from, body.slot, body.epoch))
+      return refused(failure("FENCED", { slot: body.slot, epoch: body.epoch }));
     const whole = assemble(`${from} ${body.slot} ${body.sending}`, body);
     if (!whole.ok) return whole;
     const sealed = whole.value;
@@ -230,6 +247,8 @@ export function serveReplicas(ports: ReplicaPorts): { readonly drop: (slot: Slot
   exchange.on("transfer.rows", (body, from) => {
     if (!belongs(body.slot, body.from, body.to))
       return refused(failure("BAD_REQUEST", { from: body.from, to: body.to }));
+    if (!isOwner(from, body.slot, body.epoch))
+      return refused(failure("FENCED", { slot: body.slot, epoch: body.epoch }));
     const whole = assemble(`${from} ${body.slot} ${body.from}`, body);
     if (!whole.ok) return whole;
     if (whole.value === undefined) return ok(null);

@@ -124,7 +124,8 @@ export function createClusterActors(options: ClusterActorsOptions): ClusterActor
       if (slot === undefined) return refused(failure("NOT_FOUND", { actor }));
       const known = table.get(slot)?.record;
       const newer = hint !== undefined && hint.slot === slot && hint.epoch > (known?.epoch ?? 0) ? hint : known;
-      if (newer === undefined) return refused(failure(table.current ? "NOT_FOUND" : "DIRECTORY_UNAVAILABLE", { actor }));
+      if (newer === undefined)
+        return refused(failure(table.current ? "NOT_FOUND" : "DIRECTORY_UNAVAILABLE", { actor }));
       const { owner } = newer;
       const down = (reason: string): Failure => failure("SLOT_UNAVAILABLE", { slot, node: nameOf(owner), reason });
       if (!membership.isUp(owner)) return refused(down("the node that has it is down"));
@@ -146,9 +147,7 @@ export function createClusterActors(options: ClusterActorsOptions): ClusterActor
       const owners = new Set<NodeId>([node]);
       for (const { record } of table.rows()) owners.add(record.owner);
       const asked = { ...filter, limit: Math.min(filter.limit, limits.actorRowsMax) };
-      const answers = await Promise.all(
-        [...owners].map(async (owner) => [owner, await listAt(owner, asked)] as const),
-      );
+      const answers = await Promise.all([...owners].map(async (owner) => [owner, await listAt(owner, asked)] as const));
       const pages = answers.flatMap(([, page]) => (page === undefined ? [] : [page]));
       const merged = mergePages(pages, asked, ownerOf);
       const rows = merged.rows.map((row) => ({ ...row, node: nameOf(row.node) }));

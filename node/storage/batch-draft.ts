@@ -145,6 +145,8 @@ export class BatchDraft {
     const fresh = chunks.filter(([firstSeq]) => firstSeq > head.lastSeq);
     if (fresh.length === chunks.length && (from.seq !== head.lastSeq || from.checksum !== head.lastChecksum))
       throw gap("it continues another position");
+    // All of it is here: then it says nothing of whether the two logs are one.
+    if (fresh.length === 0 && chunks.length > 0) return;
     let { lastEpoch, lastSeq, lastChecksum } = head;
     const added: BatchDraft["chunks"] = [];
     const effects: BatchDraft["effects"] = [];
@@ -350,7 +352,10 @@ export class BatchDraft {
   /** A log that was scanned does not know which entries stored snapshots have made needless. Before a trim is held back
    *  for an actor, its snapshot is looked at. */
   async #forgetCovered(): Promise<void> {
+    // The one of this batch counts, not the one it replaces.
+    const replaced = new Set(this.snapshots.map(([actor]) => actor));
     for (const actor of this.#index.actorsBelow(this.#trimWished)) {
+      if (replaced.has(actor)) continue;
       const key = snapshotKey(this.#slot, actor);
       const sealed = await this.#store.get(key);
       if (sealed) this.#index.forgetTail(actor, (unseal(key, sealed, this.#store.location) as readonly [number])[0]);

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect } from "chai";
 import fc from "fast-check";
+import { auditTable } from "../../../cli/audit.ts";
 import { chooseSlots, describeInvitation, describeNodes, describeSlots, joinCommand, namesOf } from "../../../cli/cluster-view.ts"; // prettier-ignore
 import { drainNode, migrateDirectory } from "../../../cli/cluster.ts";
 import { writeControlFile } from "../../../cli/control.ts";
@@ -12,7 +13,7 @@ import type { Output } from "../../../cli/output.ts";
 import { createProgram, upConfig } from "../../../cli/program.ts";
 import { bar, topFrame, type TopData } from "../../../cli/top.ts";
 import { parseConfig } from "../../../config/index.ts";
-import { failure, failureOf, refused, roles, type ClusterSlotRow } from "../../../protocols/index.ts";
+import { failure, failureOf, ok, refused, roles, type ClusterSlotRow } from "../../../protocols/index.ts";
 import { controlToken, nodeRow, slotRow, startClusterStand, summaryOf, type ClusterStand } from "../gateway/cluster-stand.ts"; // prettier-ignore
 
 const collected = (): Output & { readonly out: string[]; readonly err: string[] } => {
@@ -347,6 +348,40 @@ describe("commands to a cluster", () => {
     expect(failureOf(again.thrown).code).to.equal("ALREADY_DONE");
   });
 
+  it("list actors with their nodes, and warn when some are missing", async () => {
+    const { text, err } = await run("actors", "list");
+    expect(text).to.match(/room\/den.*active.*node-a.*chat\/1/);
+    expect(err).to.equal("");
+    stand.page = { ...stand.page, unanswered: ["node-b", "x\u001b[2J"] };
+    const part = await run("actors", "list");
+    expect(part.err).to.include("This is not all: node-b").and.not.include("\u001b");
+    expect(part.code).to.equal(0);
+    const lines = await run("actors", "list", "--json");
+    expect(JSON.parse(lines.text)).to.include({ actor: "room/den", node: "node-a" });
+    expect(lines.err).to.include("node-b");
+  });
+
+  it("show the audit, page after page until there is enough", async () => {
+    const entry = (seq: number) => ({ seq, atMs: 0, action: "evict", by: "ada", facts: { name: `node-${seq}`, labels: "" } }); // prettier-ignore
+    const asked: unknown[] = [];
+    stand.cluster = (message) => {
+      asked.push(message["before"]);
+      const first = typeof message["before"] === "number" ? message["before"] - 1 : 4;
+      return ok({ entries: [entry(first), entry(first - 1)], more: first > 2 });
+    };
+    const { text, code } = await run("audit");
+    expect(code).to.equal(0);
+    expect(asked).to.deep.equal([undefined, 3]);
+    expect(text).to.match(/1970-01-01T00:00:00.000Z.*evict.*ada.*name node-4/);
+    expect(text.indexOf("node-4")).to.be.lessThan(text.indexOf("node-1"));
+    expect(text).not.to.include("labels");
+    expect((await run("audit", "--limit", "2")).text).to.include("There is more");
+    expect((await run("audit", "--json")).text.split("\n").map((line) => (JSON.parse(line) as { seq: number }).seq)).to.deep.equal([4, 3, 2, 1]); // prettier-ignore
+    stand.cluster = () => ok({ entries: [], more: false });
+    expect((await run("audit")).text).to.include("Nothing was done");
+    expect(auditTable([{ ...entry(1), by: "\u001b[2J" }], false)).not.to.include("\u001b");
+  });
+
   it("print one frame of top without a terminal", async () => {
     const { text } = await run("top", "--once");
     expect(text).to.include("2 of 3 nodes up").and.include("chat/2").and.include("room/den");
@@ -375,6 +410,7 @@ describe("commands to a cluster", () => {
       ["directory", "migrate"],
       ["directory", "migrate", "--etcd", "e1:2379"],
       ["top", "--interval", "1ms"],
+      ["audit", "--limit", "0"],
       ["up", "--replicas", "9"],
     ])
       expect((await run(...words)).err, words.join(" ")).to.match(/error: /);
@@ -387,6 +423,7 @@ describe("commands to a cluster", () => {
       ["slots"],
       ["slots", "move"],
       ["actors", "move"],
+      ["audit"],
       ["directory"],
       ["directory", "migrate"],
       ["top"],

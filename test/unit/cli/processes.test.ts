@@ -166,7 +166,7 @@ describe("the plexus command", function () {
     const changes: string[] = [];
     let wake = (): void => {};
     const connection = await openConnection(
-      { url: node.ready.url, token },
+      { urls: [node.ready.url], token },
       {
         onState: () => {},
         onEvent: (_topic, event) => {

@@ -1,5 +1,5 @@
 import { createGateway, createHub, type Gateway } from "../../../node/gateway/index.ts";
-import type { Kernel } from "../../../node/kernel/api.ts";
+import type { ClusterActors, Kernel, Request } from "../../../node/kernel/api.ts";
 import type { ClusterControl } from "../../../node/placement/api.ts";
 import { createClock, createRandom } from "../../../node/platform/index.ts";
 import {
@@ -9,6 +9,8 @@ import {
   type ClusterNodeRow,
   type ClusterSlotRow,
   type ClusterSummary,
+  type ActorPage,
+  type Result,
 } from "../../../protocols/index.ts";
 import { createEchoRuntime } from "../../../runtimes/echo/echo.ts";
 
@@ -64,6 +66,12 @@ export interface ClusterStand {
   /** What `summary` answers, one after the other; the last one again and again. */
   summaries: ClusterSummary[];
   slots: readonly ClusterSlotRow[];
+  /** What a list of actors answers. */
+  page: ActorPage;
+  /** What the cluster's own actor answers. */
+  cluster(message: Request["message"]): Result<unknown>;
+  /** Who changed something, as the control was told. */
+  readonly by: (string | undefined)[];
   /** Replaces the answer of single calls. */
   answers: Partial<ClusterControl>;
   stop(): Promise<void>;
@@ -72,17 +80,31 @@ export interface ClusterStand {
 /** Starts the gateway. `member: false`: the node is in no cluster. */
 export async function startClusterStand(options: { readonly member?: boolean } = {}): Promise<ClusterStand> {
   const clock = createClock();
-  const nobody = async () => refused(failure("STOPPING"));
   const kernel = {
-    ask: nobody,
+    ask: async ({ message }: Request) => stand.cluster(message),
     listActors: async () => ({
       rows: [{ actor: "room/den", slot: "chat/1", status: "active", mailbox: 4, restarts: 0 }],
       more: false,
     }),
   } as unknown as Kernel;
+  const actors: ClusterActors = {
+    list: async (filter) => {
+      calls.push(["list", filter]);
+      return stand.page;
+    },
+    show: async (actor) => {
+      calls.push(["show", actor]);
+      return refused(failure("SLOT_UNAVAILABLE", { node: "node-c" }));
+    },
+    release: async (actor, redeliver) => {
+      calls.push(["release", actor, redeliver]);
+      return ok({ redelivered: 2 });
+    },
+  };
   const runtime = createEchoRuntime({ clock, tokenDelayMs: 0 });
   const calls: ClusterStand["calls"] = [];
   const log: ClusterStand["log"] = [];
+  const by: ClusterStand["by"] = [];
   const called = <T>(name: keyof ClusterControl, given: readonly unknown[], usual: () => T): T => {
     calls.push([name, ...given]);
     const answer = stand.answers[name] as ((...given: readonly unknown[]) => T) | undefined;
@@ -100,7 +122,10 @@ export async function startClusterStand(options: { readonly member?: boolean } =
       called("invite", [terms], async () =>
         ok({ token: "plexus-join-t0ken", expiresAtMs: 4_102_444_800_000, roles: terms.roles ?? [] }),
       ),
-    evict: (node, force) => called("evict", [node, force], async () => ok({ node })),
+    evict: (node, force, who) => {
+      by.push(who);
+      return called("evict", [node, force], async () => ok({ node }));
+    },
     setDraining: (node, draining) => called("setDraining", [node, draining], async () => ok({ node })),
     setRoles: (node, roles) => called("setRoles", [node, roles], async () => ok({ node })),
     moveActor: (actor, to, timeoutMs) =>
@@ -135,7 +160,7 @@ export async function startClusterStand(options: { readonly member?: boolean } =
     readiness: () => ok({}),
     metricsText: async () => ({ contentType: "text/plain", body: "" }),
     controlToken,
-    ...(options.member !== false && { cluster }),
+    ...(options.member !== false && { cluster, actors }),
   });
   const stand: ClusterStand = {
     gateway,
@@ -143,6 +168,12 @@ export async function startClusterStand(options: { readonly member?: boolean } =
     log,
     summaries: [],
     slots: [],
+    page: {
+      rows: [{ actor: "room/den", slot: "chat/1", status: "active", mailbox: 4, restarts: 0, node: "node-a" }],
+      more: false,
+    },
+    cluster: () => refused(failure("STOPPING")),
+    by,
     answers: {},
     async stop() {
       await gateway.stop(1_000);

@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import { failure, refused, type Failure } from "../../../protocols/index.ts";
+import { failure, ok, refused, type Failure } from "../../../protocols/index.ts";
 import { controlToken, nodeRow, slotRow, startClusterStand, summaryOf, type ClusterStand } from "./cluster-stand.ts";
 
 describe("the routes of the cluster", () => {
@@ -12,6 +12,7 @@ describe("the routes of the cluster", () => {
     stand.calls.length = 0;
     stand.log.length = 0;
     stand.answers = {};
+    stand.by.length = 0;
   });
 
   async function request(method: string, path: string, body?: unknown, token: string | undefined = controlToken) {
@@ -37,6 +38,7 @@ describe("the routes of the cluster", () => {
       ["POST", "/actors/room/den/move"],
       ["POST", "/slots/chat/17/move"],
       ["POST", "/directory/migrate"],
+      ["GET", "/audit"],
     ] as const) {
       const { status, body } = await request(method, path, method === "GET" ? undefined : {}, "");
       expect(status, path).to.equal(401);
@@ -80,6 +82,50 @@ describe("the routes of the cluster", () => {
     }
   });
 
+  it("tell who changed something, for the audit", async () => {
+    await request("DELETE", "/nodes/node-b");
+    expect(stand.by).to.deep.equal(["operator"]);
+  });
+
+  it("show what was done, a page at a time", async () => {
+    const asked: unknown[] = [];
+    const entry = { seq: 7, atMs: 1, action: "evict", by: "ada", facts: { name: "node-b" } };
+    stand.cluster = (message) => {
+      asked.push(message);
+      return ok({ entries: [entry], more: true });
+    };
+    expect(await request("GET", "/audit?before=8&limit=1")).to.deep.equal({
+      status: 200,
+      body: { entries: [entry], more: true },
+    });
+    expect((await request("GET", "/audit")).status).to.equal(200);
+    expect(asked).to.deep.equal([{ type: "auditPage", before: 8, limit: 1 }, { type: "auditPage" }]);
+    for (const query of ["limit=0", "limit=many", "before=0", "since=1"])
+      expect((await request("GET", `/audit?${query}`)).status, query).to.equal(400);
+    stand.cluster = () => refused(failure("PEER_LOST"));
+    expect((await request("GET", "/audit")).body.error?.code).to.equal("PEER_LOST");
+  });
+
+  it("show and release actors of any node, and say which nodes are missing", async () => {
+    const below = async (method: string, path: string): Promise<{ status: number; body: unknown }> => {
+      const response = await fetch(`${stand.gateway.url}/api/admin/actors${path}`, {
+        method,
+        headers: { authorization: `Bearer ${controlToken}`, "content-type": "application/json" },
+        ...(method === "POST" && { body: "{}" }),
+      });
+      return { status: response.status, body: await response.json() };
+    };
+    stand.page = { rows: [], more: false, unanswered: ["node-c"] };
+    expect((await below("GET", "?kind=room&status=idle&after=room/a&limit=5")).body).to.deep.equal(stand.page);
+    expect((await below("GET", "/room/den")).status).to.equal(503);
+    expect((await below("POST", "/room/den/release")).body).to.deep.equal({ redelivered: 2 });
+    expect(stand.calls).to.deep.equal([
+      ["list", { kind: "room", status: "idle", after: "room/a", limit: 5 }],
+      ["show", "room/den"],
+      ["release", "room/den", true],
+    ]);
+  });
+
   it("write no token of an invitation into the log", async () => {
     const { body } = await request("POST", "/invitations", {});
     expect(body["token"]).to.be.a("string");
@@ -119,7 +165,7 @@ describe("the routes of the cluster", () => {
     const response = await fetch(`${stand.gateway.url}/openapi.json`);
     const { paths } = (await response.json()) as { paths: Readonly<Record<string, Readonly<Record<string, object>>>> };
     const described = Object.entries(paths).filter(([path]) => path.startsWith("/api/admin/cluster/"));
-    expect(described).to.have.length(9);
+    expect(described).to.have.length(10);
     for (const [path, methods] of described)
       for (const operation of Object.values(methods)) expect(operation, path).to.have.property("summary");
   });

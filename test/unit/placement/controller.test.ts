@@ -10,7 +10,17 @@ import {
 import type { NodeId, SlotRecord } from "../../../node/ports.ts";
 import { changeSlot, policyKey, readSlot, slotPrefix } from "../../../node/records.ts";
 import { watchSlots, type SlotTable } from "../../../node/slot-table.ts";
-import { failure, ok, refused, type Result, type Role, type SlotId } from "../../../protocols/index.ts";
+import {
+  failure,
+  ok,
+  refused,
+  type ActorId,
+  type BusyActor,
+  type InvitationIssued,
+  type Result,
+  type Role,
+  type SlotId,
+} from "../../../protocols/index.ts";
 import { Cluster, ownRecord, quietLog, quietMeter, type Life } from "../membership/cluster.ts";
 
 const policy = { replicas: 2, minInSync: 1 };
@@ -31,6 +41,7 @@ class Placed extends Cluster {
   /** Every change of a slot record, as it took effect. */
   readonly history: SlotRecord[] = [];
   readonly notes: string[] = [];
+  invitation: Result<InvitationIssued> = refused(failure("STOPPING"));
 
   constructor(seed: number) {
     super(seed);
@@ -61,9 +72,10 @@ class Placed extends Cluster {
       roleOfKind: (kind) => ({ room: "chat", agent: "ai" })[kind] as Role | undefined,
       heard: (other) => membership.heard(other),
       directoryInfo: () => ({ kind: "etcd", endpoints: ["http://x"] }),
-      invite: async () => refused(failure("STOPPING")),
+      invite: async () => this.invitation,
       migrate: async () => ok({ rows: 3 }),
-      changed: (action, facts) => void this.notes.push(`${action} ${Object.values(facts).join(" ")}`),
+      changed: (action, facts, by) =>
+        void this.notes.push([action, ...Object.values(facts), ...(by === undefined ? [] : [`by ${by}`])].join(" ")),
     });
     const seat: Seat = { ...life, table, controller, control, loads: [] };
     servePlacement({ exchange, clock, kernel: { load: () => seat.loads, pin: (actor) => this.#pin(seat, actor) } });
@@ -337,7 +349,7 @@ describe("the cluster's control", () => {
     await cluster.put(...Array.from({ length: 256 }, (_, index) => fresh(chat(index), "abc"[index % 3] ?? "a")));
     await cluster.pass(5_000);
     const { control } = cluster.seats.get("c") as Seat;
-    const moved = await cluster.settle(control.moveSlot(chat(0), "node-b", 5_000));
+    const moved = await cluster.settle(control.moveSlot(chat(0), "node-b", 5_000, "ada"));
     expect(moved).to.deep.include({ ok: true });
     expect(cluster.record(chat(0))).to.include({ owner: "b", held: "b" });
     const actor = await cluster.settle(control.moveActor("room/lobby", "node-c", 5_000));
@@ -347,7 +359,11 @@ describe("the cluster's control", () => {
     await cluster.pass(30_000);
     expect(cluster.record(chat(0)).owner).to.equal("b");
     expect(cluster.record("room/lobby" as SlotId).owner).to.equal("a");
-    expect(cluster.notes).to.deep.equal(["move chat/0 b", "move room/lobby c", "move room/lobby a"]);
+    expect(cluster.notes).to.deep.equal([
+      "move chat/0 b node-b by ada",
+      "move room/lobby c node-c",
+      "move room/lobby a node-a",
+    ]);
   });
 
   it("refuses what cannot be: names, roles, the last copy", async () => {
@@ -381,13 +397,60 @@ describe("the cluster's control", () => {
     const cluster = new Placed(13);
     const { control } = await cluster.open(["a", "b", "c"]);
     await cluster.put(...Array.from({ length: 9 }, (_, index) => fresh(chat(index), "abc"[index % 3] ?? "a")));
-    await cluster.settle(control.setDraining("c", true));
+    await cluster.settle(control.setDraining("c", true, "operator"));
     await cluster.until(() => Array.from({ length: 9 }, (_, index) => cluster.record(chat(index))).every(({ inSync }) => !inSync.includes("c") && inSync.length === 2), 20_000); // prettier-ignore
     await cluster.settle(control.setRoles("b", ["ai"]));
     await cluster.until(() => Array.from({ length: 9 }, (_, index) => cluster.record(chat(index))).every(({ owner }) => owner === "a"), 20_000); // prettier-ignore
     const last = await cluster.settle(control.setRoles("a", ["ai"]));
     expect(last).to.have.nested.property("error.code", "NO_CANDIDATE");
-    expect(cluster.notes).to.deep.equal(["drain c node-c", "roles b node-b ai"]);
+    expect(cluster.notes).to.deep.equal(["drain c node-c by operator", "roles b node-b ai"]);
+  });
+
+  it("writes down for the audit what was done, by whom, and nothing of what was refused", async () => {
+    const cluster = new Placed(15);
+    const { control } = await cluster.open(["a", "b"]);
+    const expiresAtMs = Date.UTC(2030, 0, 1);
+    cluster.invitation = ok({ token: "secret", id: "inv1", expiresAtMs, roles: ["ai"] });
+    await cluster.settle(control.invite({ labels: { zone: "b" } }, "ada"));
+    await cluster.settle(control.evict("b", false, "operator"));
+    await cluster.settle(control.migrateDirectory(["http://e:2379"], "ada"));
+    expect(cluster.notes).to.deep.equal([
+      "invite inv1 ai zone=b 2030-01-01T00:00:00.000Z by ada",
+      "evict b node-b 0 by operator",
+      "migrate http://e:2379 3 by ada",
+    ]);
+    cluster.invitation = refused(failure("LIMIT_REACHED"));
+    await cluster.settle(control.invite({}, "ada"));
+    await cluster.settle(control.evict("nobody", false, "ada"));
+    expect(cluster.notes).to.have.length(3);
+  });
+
+  it("names the busiest actors of all nodes, and leaves out who does not answer", async () => {
+    const cluster = new Placed(16);
+    const { control } = await cluster.open(["a", "b", "c"]);
+    await cluster.put(fresh(chat(0), "a"), fresh(chat(1), "b"), fresh(chat(2), "c"));
+    const busy = (slot: SlotId, actor: ActorId, turns: number): Loads => [{ slot, actors: 1, turns, busiest: { actor, turns } }]; // prettier-ignore
+    const loads = { a: busy(chat(0), "room/a", 20), b: busy(chat(1), "room/b", 50), c: busy(chat(2), "room/c", 90) };
+    for (const [node, load] of Object.entries(loads)) (cluster.seats.get(node) as Seat).loads = load;
+    const busiest = async (): Promise<readonly BusyActor[]> => {
+      const summary = await cluster.settle(control.summary());
+      return (summary.ok && summary.value.busiest) || [];
+    };
+    await cluster.pass(5_000);
+    const named = await busiest();
+    expect(named.map(({ actor, node }) => [actor, node])).to.deep.equal([["room/c", "c"], ["room/b", "b"], ["room/a", "a"]]); // prettier-ignore
+    for (const { turnsPerSecond } of named) expect(turnsPerSecond).to.be.greaterThan(0);
+    expect(await busiest(), "asked again at once").to.equal(named);
+    cluster.kill("c");
+    await cluster.pass(5_000);
+    expect((await busiest()).map(({ actor }) => actor)).to.deep.equal(["room/b", "room/a"]);
+    await cluster.pass(700);
+    cluster.stop("b");
+    await cluster.pass(400);
+    expect(cluster.life("a").membership.isUp("b"), "not yet thought to be down").to.equal(true);
+    const fromMs = cluster.world.nowMs;
+    expect((await busiest()).map(({ actor }) => actor)).to.deep.equal(["room/a"]);
+    expect(cluster.world.nowMs - fromMs).to.be.at.most(600);
   });
 
   it("sums the cluster up", async () => {

@@ -303,11 +303,14 @@ describe("a copy refuses", () => {
   it("parts that add up to more than it takes", async () => {
     cluster = new Cluster(2, { limits: { partsBytesMax: 1_000 } });
     await cluster.start(["a", "b"]);
+    await cluster.open("a");
     stranger = await join("z");
+    await own(2);
+    const asked = (await valueOf("replica.query", { slot, epoch: 2 })) as Standing;
     const part = {
       slot,
       epoch: 2,
-      incarnation: 0,
+      incarnation: asked.incarnation,
       actor: "pad/x",
       seq: 1,
       sending: 1,
@@ -320,11 +323,11 @@ describe("a copy refuses", () => {
     // It begins anew, and a peer that is gone leaves nothing behind.
     expect(await ask("replica.snapshot", part)).to.equal("ok");
     const many = [];
-    for (let seq = 2; seq < 70; seq += 1) many.push(await ask("replica.snapshot", { ...part, seq }));
+    for (let seq = 2; seq < 70; seq += 1) many.push(await ask("replica.snapshot", { ...part, sending: seq }));
     expect(many).to.include("TOO_LARGE");
     cluster.network.break("z", "b");
     await cluster.pass(200);
     await cluster.until(() => stranger.peers().includes("b"));
-    expect(await ask("replica.snapshot", { ...part, seq: 100 })).to.equal("ok");
+    expect(await ask("replica.snapshot", { ...part, sending: 100 })).to.equal("ok");
   });
 });

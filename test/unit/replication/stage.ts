@@ -154,6 +154,7 @@ export class Cluster {
       resume: () => void (peer.resumes += 1),
     });
     this.peers.set(name, peer);
+    peer.replication.allow();
     peer.replication.start();
     return peer;
   }

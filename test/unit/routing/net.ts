@@ -176,6 +176,9 @@ class Table implements SlotTable {
   ready(): Promise<void> {
     return Promise.resolve();
   }
+  reached(): Promise<void> {
+    return Promise.resolve();
+  }
   onChange(listener: (slot: SlotId, row: SlotRow | undefined) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);

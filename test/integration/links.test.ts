@@ -1,0 +1,105 @@
+import { check } from "./cluster-checks.ts";
+import { Load, rooms } from "./cluster-load.ts";
+import { ClusterProcesses, type NodeSpec } from "./cluster-processes.ts";
+import { slotOfRoom } from "./cluster-trouble.ts";
+import { healthy, progress, sleep } from "./cluster-waits.ts";
+import { isolate, layings, type Links } from "./links.ts";
+
+const cutMs = 5_000;
+const shortCutMs = 3_000;
+
+const workers = ["one", "two", "three"] as const;
+const names = ["boss", ...workers];
+const specs: readonly NodeSpec[] = [
+  { name: "boss", roles: "manager,gateway" },
+  ...workers.map((name) => ({ name, roles: "chat,ai,gateway" })),
+];
+
+interface Scene {
+  readonly cluster: ClusterProcesses;
+  readonly load: Load;
+  readonly links: Links;
+  /** The owner of a room, and two others that copy it. */
+  readonly room: string;
+  readonly owner: string;
+  readonly others: readonly [string, string];
+}
+
+async function sceneOf(
+  cluster: ClusterProcesses,
+  load: Load,
+  links: Links,
+  turn: number,
+  phase: string,
+): Promise<Scene> {
+  const slots = await healthy(cluster, `before ${phase}`);
+  const ids = new Map((await cluster.members()).map(({ node, name }) => [node, name]));
+  const room = rooms[turn % rooms.length] as string;
+  const owner = ids.get(slotOfRoom(slots, room).owner) ?? "";
+  const others = workers.filter((name) => name !== owner) as [string, string];
+  return { cluster, load, links, room, owner, others };
+}
+
+/** What happens, in the order of its happening. */
+const cuts: Readonly<Record<string, (scene: Scene) => Promise<void>>> = {
+  async "an owner is alone"({ cluster, load, links, room, owner, others }) {
+    isolate(links, owner, names);
+    await sleep(cutMs);
+    await load.visit(cluster.named(others[0]), room);
+  },
+  async "what an owner sends to one copy is lost"({ cluster, load, links, room, owner, others }) {
+    links.cut(owner, others[0]);
+    await sleep(shortCutMs);
+    await load.visit(cluster.named(others[1]), room);
+  },
+  async "what the copies send to an owner is lost"({ links, owner, others }) {
+    for (const other of others) links.cut(other, owner);
+    await sleep(shortCutMs);
+  },
+  async "an owner does not reach the directory"({ links, owner }) {
+    links.cut(owner, "boss");
+    links.cut("boss", owner);
+    await sleep(cutMs);
+  },
+  async "two are cut off from the directory and the third"({ cluster, load, links, owner, others }) {
+    isolate(links, owner, ["boss", others[0]]);
+    isolate(links, others[1], ["boss", others[0]]);
+    await sleep(shortCutMs);
+    await Promise.all(rooms.map((room) => load.visit(cluster.named(others[0]), room)));
+  },
+};
+
+const kinds = Object.entries(cuts);
+
+describe("a cluster of real processes whose links are cut under load", () => {
+  for (const { kind, missing, lay } of layings) {
+    const reason = missing();
+    const title = `loses, repeats and reorders nothing, and heals, when ${kind}`;
+    if (reason !== undefined) {
+      it.skip(`${title}: not tested, ${reason}`, () => undefined);
+      continue;
+    }
+    it(title, async function () {
+      const rounds = Number(process.env["PLEXUS_CLUSTER_ROUNDS"] ?? kinds.length);
+      this.timeout(120_000 + rounds * 40_000);
+      await using links = await lay();
+      await using cluster = await ClusterProcesses.start(specs, links);
+      using load = await Load.begin(cluster);
+      await progress(load, 100, "the start");
+      for (let round = 0; round < rounds; round += 1) {
+        const [phase, happen] = kinds[round % kinds.length] as (typeof kinds)[number];
+        try {
+          await happen(await sceneOf(cluster, load, links, round, phase));
+        } catch (error) {
+          throw new Error(`${phase}, round ${round}: ${String(error)}`, { cause: error });
+        } finally {
+          links.mend();
+        }
+        await progress(load, 50, `after ${phase}, round ${round}`);
+      }
+      await load.end();
+      await healthy(cluster, "the end");
+      await check(load);
+    });
+  }
+});

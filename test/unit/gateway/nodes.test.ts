@@ -1,0 +1,31 @@
+import { expect } from "chai";
+import type { NodePlace } from "../../../protocols/index.ts";
+import { listNodes } from "../../../node/gateway/nodes.ts";
+import { startStand } from "./stand.ts";
+
+const place = (name: string): NodePlace => ({ name, url: `http://${name}.test` });
+
+describe("gateway: the other nodes", () => {
+  it("are listed behind the one that answers, each node beginning with another", () => {
+    const names = (own: string, others: readonly string[], max = 16) =>
+      listNodes(place(own), others.map(place), max).map(({ name }) => name);
+    expect(names("b", ["c", "a", "d"])).to.deep.equal(["b", "c", "d", "a"]);
+    expect(names("d", ["c", "a", "b"])).to.deep.equal(["d", "a", "b", "c"]);
+    expect(names("b", ["c", "a", "d"], 3)).to.deep.equal(["b", "c", "d"]);
+    expect(names("b", [])).to.deep.equal(["b"]);
+  });
+
+  it("are told in hello and at /api/nodes, as they are at that time, to those who are signed in", async () => {
+    let peers = [place("zoe"), place("amy")];
+    const stand = await startStand({ name: "ned", peers: () => peers });
+    const { token } = await stand.signUp("ada");
+    const own = { name: "ned", url: stand.url };
+    const client = await stand.connect(token);
+    expect(client.frames[0]?.hello?.nodes ?? client.hello.nodes).to.deep.equal([own, place("zoe"), place("amy")]);
+    peers = [];
+    const listed = await stand.request("GET", "/api/nodes", { token });
+    expect(listed.body).to.deep.equal({ nodes: [own] });
+    expect((await stand.request("GET", "/api/nodes")).status).to.equal(401);
+    await stand.stop();
+  });
+});

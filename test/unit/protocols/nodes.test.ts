@@ -1,0 +1,31 @@
+import { expect } from "chai";
+import { otherNodes } from "../../../protocols/index.ts";
+
+const listed = (...urls: readonly string[]) => urls.map((url, index) => ({ name: `node-${index}`, url }));
+const others = (current: string, ...urls: readonly string[]) =>
+  otherNodes(listed("http://own:7070", ...urls), current).map(({ url }) => url);
+
+describe("where a client may go on", () => {
+  it("is each other node once, without the one that answered", () => {
+    const urls = ["http://10.0.0.2:7070", "http://10.0.0.3:7070", "http://10.0.0.2:7070"];
+    expect(others("http://10.0.0.1:7070", ...urls)).to.deep.equal(["http://10.0.0.2:7070", "http://10.0.0.3:7070"]);
+    expect(others("http://10.0.0.2:7070/", ...urls)).to.deep.equal(["http://10.0.0.3:7070"]);
+  });
+
+  it("is nowhere that would carry the session over plain HTTP after HTTPS", () => {
+    const urls = ["http://b.example.org", "https://c.example.org"];
+    expect(others("https://a.example.org", ...urls)).to.deep.equal(["https://c.example.org"]);
+    expect(others("http://a.example.org", ...urls)).to.deep.equal(urls);
+  });
+
+  it("is no loopback address that a node elsewhere names: a stranger may listen there", () => {
+    const urls = ["http://127.0.0.1:7071", "http://localhost:7072", "http://[::1]:7073", "http://x.localhost:1"];
+    expect(others("http://10.0.0.1:7070", ...urls)).to.deep.equal([]);
+    expect(others("http://127.0.0.1:7070", ...urls)).to.deep.equal(urls);
+  });
+
+  it("is no address that is not of the web", () => {
+    expect(others("http://10.0.0.1:7070", "javascript:alert(1)", "", "file:///etc/passwd")).to.deep.equal([]);
+    expect(others("not a url", "http://10.0.0.2")).to.deep.equal([]);
+  });
+});
