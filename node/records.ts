@@ -22,19 +22,14 @@ export const asSlot = (row: DirectoryRow | undefined): SlotRow | undefined =>
 export const readSlot = async (directory: Directory, slot: SlotId): Promise<SlotRow | undefined> =>
   asSlot(await directory.read(slotKey(slot)));
 
-/** Changes a slot's record if it is still at `revision`. `applied` says whether `row` is `next`. */
+/** Changes a slot's record if it is still at `revision`, and with `guard` if that row is, too. `applied` says whether `row` is `next`. */
 export async function changeSlot(
   directory: Directory,
   next: SlotRecord,
   revision: number,
-  guard?: { readonly slot: SlotId; readonly revision: number },
+  guard?: { readonly key: string; readonly revision: number },
 ): Promise<{ readonly applied: boolean; readonly row: SlotRow | undefined }> {
-  const changed = await directory.compareAndSet(
-    slotKey(next.slot),
-    next,
-    revision,
-    guard && { key: slotKey(guard.slot), revision: guard.revision },
-  );
+  const changed = await directory.compareAndSet(slotKey(next.slot), next, revision, guard);
   return { applied: changed.applied, row: asSlot(changed.row) };
 }
 

@@ -16,8 +16,19 @@
 import { failure, failureOf, PlexusError, type Failure, type Role, type SlotId } from "../../protocols/index.ts";
 import type { Exchange } from "../exchange.ts";
 import type { ServedLog, Slots } from "../kernel/api.ts";
-import type { Clock, Directory, Log, Membership, Meter, NodeId, Random, SlotRecord, Store } from "../ports.ts";
-import { changeSlot, readSlot, type SlotRow } from "../records.ts";
+import type {
+  Clock,
+  Directory,
+  Log,
+  MemberRecord,
+  Membership,
+  Meter,
+  NodeId,
+  Random,
+  SlotRecord,
+  Store,
+} from "../ports.ts";
+import { changeSlot, memberKey, readSlot, type SlotRow } from "../records.ts";
 import { roleOf, type SlotTable } from "../slot-table.ts";
 import type { Journal, SlotLog } from "../storage/index.ts";
 import { createConfirmations } from "./confirmations.ts";
@@ -216,8 +227,13 @@ export function createReplication(ports: ReplicationPorts): Replication {
       throw new PlexusError(
         failure("SLOT_UNAVAILABLE", { slot, because: "there is data here that the directory knows nothing of" }),
       );
+    // A node that drains or was evicted gets nothing new, not even by a message that was aimed at it before: so the row
+    // that says that it belongs must be the one that was read.
+    const member = await directory.read(memberKey(node));
+    if (member === undefined || (member.value as MemberRecord).state !== "active")
+      throw new PlexusError(failure("NO_CANDIDATE", { slot, because: "this node takes nothing new" }));
     const record: SlotRecord = { slot, epoch: 1, owner: node, inSync: [node], learners: [] };
-    const { row } = await changeSlot(directory, record, 0);
+    const { row } = await changeSlot(directory, record, 0, { key: member.key, revision: member.revision });
     if (row) table.learn(row);
     return row;
   }

@@ -14,7 +14,7 @@ import type { MeshBody, Standing } from "../../protocols/mesh/index.ts";
 import type { Exchange } from "../exchange.ts";
 import type { ServedLog } from "../kernel/api.ts";
 import type { Clock, Directory, Log, Meter, NodeId, SlotRecord } from "../ports.ts";
-import { changeSlot, readSlot, type SlotRow } from "../records.ts";
+import { changeSlot, readSlot, slotKey, type SlotRow } from "../records.ts";
 import type { SlotTable } from "../slot-table.ts";
 import {
   leavesOf,
@@ -263,7 +263,7 @@ export class Ownership implements ServedLog {
         learners: [],
         splitFrom: this.slot,
       };
-      const guard = { slot: this.slot, revision: this.#revision };
+      const guard = { key: slotKey(this.slot), revision: this.#revision };
       const row = await changeSlot(directory, record, 0, guard).then(
         (changed) => changed.row,
         () => undefined,

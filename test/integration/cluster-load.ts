@@ -19,6 +19,8 @@ const readersCount = 3;
 /** Between two posts of one writer: so that the machine is busy, but not at its end, and long tests stay checkable. */
 const pauseMs = 15;
 
+const roomOf = (index: number): string => rooms[index % rooms.length] as string;
+
 /** Writers and readers; a client whose node dies goes on at another. */
 export class Load {
   /** By `room writer`. */
@@ -53,7 +55,7 @@ export class Load {
         await load.writer(name).command("room.join", room, {}, `join-${room}`);
     }
     for (const reader of load.readers) for (const room of rooms) reader.follow(`room/${room}`);
-    load.#writes = people.map((name, index) => load.#write(name, rooms[index % rooms.length] as string));
+    load.#writes = people.map((name, index) => load.#write(name, roomOf(index)));
     return load;
   }
 
@@ -65,6 +67,11 @@ export class Load {
     const client = this.#writers.get(name);
     if (client === undefined) throw new Error(`nobody is called ${name}`);
     return client;
+  }
+
+  /** Those who write all the time, as `room writer`. */
+  writing(): readonly string[] {
+    return people.map((name, index) => `${roomOf(index)} ${name}`);
   }
 
   /** What the writers wait for, for the message of a test that waits for them. */

@@ -40,3 +40,15 @@ export async function progress(load: Load, more: number, phase: string): Promise
     if (load.acknowledgements < target) throw new Error(`${load.acknowledgements} of ${target}; ${load.describe()}`);
   });
 }
+
+/** Waits until every writer was acknowledged something that it began after now. */
+export async function everybodyWrites(load: Load, phase: string): Promise<void> {
+  const before = new Map([...load.acknowledged].map(([writer, posts]) => [writer, posts.length]));
+  await until(`${phase}: everybody writes`, () => {
+    const stuck = load.writing().filter((writer) => {
+      const posts = load.acknowledged.get(writer)?.length ?? 0;
+      return posts < (before.get(writer) ?? 0) + 2;
+    });
+    if (stuck.length > 0) throw new Error(`not ${stuck.join(", ")}; ${load.describe()}`);
+  });
+}

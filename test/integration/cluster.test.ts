@@ -2,7 +2,7 @@ import { check } from "./cluster-checks.ts";
 import { Load } from "./cluster-load.ts";
 import { ClusterProcesses, type NodeSpec } from "./cluster-processes.ts";
 import { Chance, Trouble } from "./cluster-trouble.ts";
-import { healthy, progress } from "./cluster-waits.ts";
+import { everybodyWrites, healthy, progress } from "./cluster-waits.ts";
 
 /** How often something happens; each kind once unless asked otherwise. */
 const roundsAsked = process.env["PLEXUS_CLUSTER_ROUNDS"];
@@ -47,7 +47,7 @@ describe("a cluster of real processes under load", () => {
           await healthy(cluster, `before ${kind}`);
           happened.push(kind);
           await trouble[kind]();
-          await progress(load, 50, `after ${kind}`);
+          await everybodyWrites(load, `after ${kind}`);
         }
         await load.end();
         await healthy(cluster, "the end");

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 
 const root = join(import.meta.dirname, "..", "..");
-const startTimeoutMs = 30_000;
+const startTimeoutMs = 60_000;
 
 /** Makes a data folder; `await using` removes it. */
 export async function createDataFolder(): Promise<{ path: string; [Symbol.asyncDispose](): Promise<void> }> {

@@ -240,7 +240,7 @@ export const mutations: readonly Mutation[] = [
     file: ownership,
     find: "    if (needed.size === 0) {\n      done(undefined);",
     replace: "    if (needed.size >= 0) {\n      done(undefined);",
-    caughtBy: ["linearizable", "answer-not-stale"],
+    caughtBy: ["linearizable", "answer-not-stale", "stream-whole"],
     seeds: 1_000,
     cluster: true,
   },

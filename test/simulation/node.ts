@@ -157,11 +157,15 @@ export class Life {
       (level: string) =>
       (event: string, facts: Readonly<Record<string, unknown>> = {}): void => {
         if (!this.pulse.alive) return;
-        world.note(() => `${level}: ${event} ${JSON.stringify(facts).slice(0, 300)}`);
-        if (JSON.stringify(facts).includes("broken invariant")) {
-          world.violate("no-stray-error", `${event} ${JSON.stringify(facts).slice(0, 600)}`);
+        world.note(() => `${level}: ${event} ${told(facts).slice(0, 300)}`);
+        if (told(facts).includes("broken invariant")) {
+          world.violate("no-stray-error", `${event} ${told(facts).slice(0, 600)}`);
         }
       };
     return { debug: write("debug"), info: write("info"), warn: write("warn"), error: write("error") };
   }
 }
+
+/** Facts as text; errors with their stacks. */
+export const told = (facts: Readonly<Record<string, unknown>>): string =>
+  JSON.stringify(facts, (_key, value: unknown) => (value instanceof Error ? (value.stack ?? value.message) : value));

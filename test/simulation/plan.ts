@@ -63,7 +63,7 @@ const spread: Actors = {
 
 /** Draws a plan. */
 export function drawPlan(dice: Dice): Plan {
-  const rot = dice.chance(0.08);
+  const rot = dice.chance(0.15);
   const crashes = dice.chance(0.8);
   const errors = dice.chance(0.25);
   const narrow = dice.chance(0.6);

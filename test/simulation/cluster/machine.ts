@@ -5,7 +5,7 @@ import { createPeer, type Peer } from "../../../node/peer.ts";
 import type { Log, MemberRecord, Meter, NodeId } from "../../../node/ports.ts";
 import { openJournal } from "../../../node/storage/index.ts";
 import { Disk } from "../disk.ts";
-import type { Reached } from "../node.ts";
+import { told, type Reached } from "../node.ts";
 import { simulatedRuntime } from "../runtime.ts";
 import { deliver, goOn, simulatedClock, type Pulse, type WallClock, type World } from "../world.ts";
 import type { ExternalDirectory } from "./external-directory.ts";
@@ -213,7 +213,3 @@ export class Machine {
     return { debug: write("debug"), info: write("info"), warn: write("warn"), error: write("error") };
   }
 }
-
-/** Facts as text; errors with their stacks. */
-const told = (facts: Readonly<Record<string, unknown>>): string =>
-  JSON.stringify(facts, (_key, value: unknown) => (value instanceof Error ? (value.stack ?? value.message) : value));

@@ -89,6 +89,10 @@ export function drawClusterPlan(dice: Dice): ClusterPlan {
   for (const group of chosen.length > 0 ? chosen : [dice.pick(groups)]) {
     for (const fault of group) if (dice.chance(0.8)) weights[fault] = dice.pick([1, 1, 3]);
   }
+  // Some seeds are about owners that do not know that they are not: nodes that nobody hears, for long.
+  const parted = dice.chance(0.15);
+  if (parted) for (const fault of faults) delete weights[fault];
+  if (parted) Object.assign(weights, { isolate: 2, oneWay: 1 });
   const narrow = dice.chance(0.5);
   return {
     nodes: 5,
@@ -98,9 +102,9 @@ export function drawClusterPlan(dice: Dice): ClusterPlan {
     directory: dice.chance(0.6) ? "embedded" : "external",
     directoryLossChance: dice.pick([0, 0, 0.02, 0.1]),
     faults: weights,
-    faultMs: dice.pick([60, 200, 600]),
-    faultLastsMs: dice.pick([200, 1_000, 3_000]),
-    faultsMs: dice.pick([1_500, 4_000]),
+    faultMs: parted ? 1_000 : dice.pick([60, 200, 600]),
+    faultLastsMs: parted ? 3_000 : dice.pick([200, 1_000, 3_000]),
+    faultsMs: parted ? 6_000 : dice.pick([1_500, 4_000]),
     disk: { syncMs: dice.pick([0.2, 2, 8]) },
     network: {
       delayMs: dice.pick([0.2, 1, 5]),
@@ -158,9 +162,9 @@ export function drawClusterPlan(dice: Dice): ClusterPlan {
       },
     },
     clients: 1 + dice.below(3),
-    registerClients: 1 + dice.below(3),
+    registerClients: (parted ? 3 : 1) + dice.below(3),
     people: dice.chance(0.2) ? 1 : 0,
-    commandsPerClient: 10 + dice.below(15),
+    commandsPerClient: (parted ? 30 : 10) + dice.below(15),
     thinkMs: dice.pick([5, 40, 120]),
     actors,
     poison: false,

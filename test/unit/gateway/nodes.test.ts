@@ -1,5 +1,7 @@
+import { once } from "node:events";
 import { expect } from "chai";
-import type { NodePlace } from "../../../protocols/index.ts";
+import { WebSocket } from "ws";
+import type { Hello, NodePlace } from "../../../protocols/index.ts";
 import { listNodes } from "../../../node/gateway/nodes.ts";
 import { startStand } from "./stand.ts";
 
@@ -20,8 +22,13 @@ describe("gateway: the other nodes", () => {
     const stand = await startStand({ name: "ned", peers: () => peers });
     const { token } = await stand.signUp("ada");
     const own = { name: "ned", url: stand.url };
-    const client = await stand.connect(token);
-    expect(client.frames[0]?.hello?.nodes ?? client.hello.nodes).to.deep.equal([own, place("zoe"), place("amy")]);
+    const socket = new WebSocket(`${stand.url.replace("http", "ws")}/ws`, {
+      headers: { authorization: `Bearer ${token}` },
+    });
+    const [first] = (await once(socket, "message")) as [Buffer];
+    socket.terminate();
+    const { hello } = JSON.parse(first.toString()) as { readonly hello: Hello };
+    expect(hello.nodes).to.deep.equal([own, place("zoe"), place("amy")]);
     peers = [];
     const listed = await stand.request("GET", "/api/nodes", { token });
     expect(listed.body).to.deep.equal({ nodes: [own] });

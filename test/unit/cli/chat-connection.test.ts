@@ -1,0 +1,192 @@
+import { once } from "node:events";
+import type { AddressInfo } from "node:net";
+import { expect } from "chai";
+import { WebSocketServer, type WebSocket } from "ws";
+import { openConnection, type Connection, type ConnectionEvents } from "../../../cli/chat/connection.ts";
+import { failure, type ClientFrame, type NodeFrame, type NodePlace } from "../../../protocols/index.ts";
+
+/** A node that says what the test tells it to say, on a real socket. */
+interface ScriptedNode {
+  readonly url: string;
+  readonly place: NodePlace;
+  /** The next frame with this command that was sent here, `watch` aside. */
+  next(command: string): Promise<ClientFrame>;
+  say(frame: NodeFrame): void;
+  /** Ends as a killed process does: connections break, and nobody listens. */
+  die(): Promise<void>;
+}
+
+const nodes = new Set<ScriptedNode>();
+const connections = new Set<Connection>();
+
+async function openNode(name: string, others: () => readonly NodePlace[] = () => []): Promise<ScriptedNode> {
+  const server = new WebSocketServer({ host: "127.0.0.1", port: 0 });
+  await once(server, "listening");
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const place = { name, url };
+  const frames: ClientFrame[] = [];
+  let wake = (): void => {};
+  let socket: WebSocket | undefined;
+  server.on("connection", (opened) => {
+    socket = opened;
+    const all = [place, ...others()];
+    opened.on("message", (data: Buffer) => {
+      frames.push(JSON.parse(data.toString()) as ClientFrame);
+      wake();
+    });
+    opened.send(JSON.stringify({ hello: { version: "1", node: name, user: "ada", admin: false, heartbeatMs: 30_000, nodes: all } })); // prettier-ignore
+  });
+  const node: ScriptedNode = {
+    url,
+    place,
+    async next(command) {
+      for (;;) {
+        const at = frames.findIndex((frame) => frame.do === command);
+        const [frame] = at < 0 ? [] : frames.splice(at, 1);
+        if (frame !== undefined) return frame;
+        await new Promise<void>((resolve) => (wake = resolve));
+      }
+    },
+    say: (frame) => socket?.send(JSON.stringify(frame)),
+    async die() {
+      nodes.delete(node);
+      for (const client of server.clients) client.terminate();
+      const closed = once(server, "close");
+      server.close();
+      await closed;
+    },
+  };
+  nodes.add(node);
+  return node;
+}
+
+interface Heard {
+  readonly ats: number[];
+  readonly states: unknown[];
+  readonly changes: string[];
+  readonly lost: string[];
+}
+
+async function connect(urls: readonly string[]): Promise<{ connection: Connection; heard: Heard }> {
+  const heard: Heard = { ats: [], states: [], changes: [], lost: [] };
+  const events: ConnectionEvents = {
+    onState: (_topic, state) => heard.states.push(state),
+    onEvent: (_topic, _event, at) => heard.ats.push(at ?? 0),
+    onLost: (_topic, reason) => heard.lost.push(reason.code),
+    onActivity: () => {},
+    onChange: (state, reason) => heard.changes.push(`${state} ${reason}`),
+    onEnd: (reason) => heard.lost.push(`end ${reason.code}`),
+  };
+  const connection = await openConnection({ urls, token: "t" }, events);
+  connections.add(connection);
+  return { connection, heard };
+}
+
+const topic = "room/den";
+const event = (at: number): NodeFrame => ({ topic, at, event: { type: "posted" } });
+
+describe("the connection of a chat client", () => {
+  afterEach(async () => {
+    for (const connection of connections) connection.close();
+    connections.clear();
+    await Promise.all([...nodes].map((node) => node.die()));
+  });
+
+  /** Connected at `one`, which names `two`; following the room up to event 5. */
+  async function follow(): Promise<{ one: ScriptedNode; two: ScriptedNode; connection: Connection; heard: Heard }> {
+    const two = await openNode("two");
+    const one = await openNode("one", () => [two.place]);
+    const { connection, heard } = await connect([one.url]);
+    const following = connection.subscribe(topic);
+    one.say({ re: (await one.next("subscribe")).id, ok: { head: 4, state: "state" } });
+    await following;
+    one.say(event(5));
+    // An answer after the event: when it is here, so is the event.
+    const asked = connection.ask("room.describe", "den");
+    one.say({ re: (await one.next("room.describe")).id, ok: {} });
+    await asked;
+    return { one, two, connection, heard };
+  }
+
+  it("goes on at another node with its cursor, and sends there again what was not answered", async () => {
+    const { one, two, connection, heard } = await follow();
+    expect(connection.at()).to.deep.equal({ name: "one", url: one.url, amongMany: true });
+    const post = connection.ask("room.post", "den", { text: "hi" });
+    const { operationId } = await one.next("room.post");
+    await one.die();
+    const again = await two.next("room.post");
+    expect(again.operationId).to.equal(operationId).and.to.be.a("string");
+    const resumed = await two.next("subscribe");
+    expect([resumed.to, resumed.cursor]).to.deep.equal([topic, 5]);
+    two.say({ re: resumed.id, ok: { head: 7 } });
+    for (const at of [5, 6, 7]) two.say(event(at));
+    two.say({ re: again.id, ok: { seq: 1 } });
+    expect((await post).ok).to.equal(true);
+    expect(heard).to.deep.equal({
+      ats: [5, 6, 7],
+      states: ["state"],
+      changes: ["up one", "down UNREACHABLE", "up two"],
+      lost: [],
+    });
+    expect(connection.at().name).to.equal("two");
+  });
+
+  it("leaves a node that says it stops", async () => {
+    const { one, two, heard } = await follow();
+    one.say({ bye: failure("STOPPING") });
+    await one.die();
+    expect((await two.next("subscribe")).cursor).to.equal(5);
+    expect(heard.changes).to.deep.equal(["up one", "down STOPPING", "up two"]);
+  });
+
+  it("keeps its cursor and repeats while the room is on its way to another node", async () => {
+    const { one, two, connection, heard } = await follow();
+    const post = connection.ask("room.post", "den", { text: "hi" });
+    await one.die();
+    const early = await two.next("subscribe");
+    two.say({ re: early.id, error: failure("SLOT_UNAVAILABLE") });
+    const refused = await two.next("room.post");
+    two.say({ re: refused.id, error: failure("MOVED") });
+    const repeated = await two.next("room.post");
+    expect(repeated).to.deep.equal(refused);
+    const resumed = await two.next("subscribe");
+    expect(resumed.cursor).to.equal(5);
+    two.say({ re: resumed.id, ok: { head: 5 } });
+    // A catch-up that found nobody to ask; the topic is wanted all the same.
+    two.say({ topic, lost: failure("SLOT_UNAVAILABLE") });
+    const anew = await two.next("subscribe");
+    expect(anew.cursor).to.equal(5);
+    two.say({ re: anew.id, ok: { head: 6 } });
+    two.say(event(6));
+    two.say({ re: repeated.id, ok: {} });
+    expect((await post).ok).to.equal(true);
+    expect(heard.ats).to.deep.equal([5, 6]);
+    expect(heard.states).to.have.length(1);
+    expect(heard.lost).to.deep.equal([]);
+  });
+
+  it("hands a refusal to the person at once where there is no other node", async () => {
+    const one = await openNode("one");
+    const { connection } = await connect([one.url]);
+    expect(connection.at().amongMany).to.equal(false);
+    const post = connection.ask("room.post", "den", { text: "hi" });
+    one.say({ re: (await one.next("room.post")).id, error: failure("SLOT_UNAVAILABLE") });
+    const answer = await post;
+    expect(!answer.ok && answer.error.code).to.equal("SLOT_UNAVAILABLE");
+  });
+
+  it("uses the first of several addresses that answers, and says so when none does", async () => {
+    const gone = await openNode("gone");
+    const two = await openNode("two");
+    await gone.die();
+    const { connection } = await connect([gone.url, two.url]);
+    expect(connection.at()).to.deep.equal({ name: "two", url: two.url, amongMany: true });
+    await two.die();
+    connection.close();
+    const refusal = await connect([gone.url, two.url]).then(
+      () => undefined,
+      (error: { failure?: { code: string }; code?: string }) => error.failure?.code ?? error.code,
+    );
+    expect(refusal).to.equal("UNREACHABLE");
+  });
+});
