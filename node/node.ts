@@ -137,14 +137,14 @@ export async function startNode(config: Config, platform: NodePlatform): Promise
       }),
       invite: async (terms) => {
         const { createInvitation } = await import("./mesh/index.ts");
-        const { peer: key, addresses } = await mesh.promise;
+        const opened = await mesh.promise;
         const offer = {
           roles: terms.roles ?? config.roles,
           labels: terms.labels ?? {},
           expiresInMs: terms.expiresInMs ?? invitationMs,
           cluster,
-          peer: key,
-          addresses: addresses(),
+          peer: opened.peer,
+          addresses: opened.addresses(),
         };
         const made = await createInvitation(peer.directory, offer, { clock, random });
         return made.ok ? ok({ ...made.value, roles: offer.roles }) : made;

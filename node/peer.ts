@@ -40,6 +40,7 @@ import {
   type Policy,
 } from "./placement/index.ts";
 import type { Clock, Directory, Log, MemberRecord, Meter, NodeId, Random, Store, Transport } from "./ports.ts";
+import { isRow } from "./records.ts";
 import { createReplication, type Replication, type ReplicationLimits } from "./replication/index.ts";
 import { createClusterActors, createRouting, type Hub, type RoutingLimits, type RoutingPart } from "./routing/index.ts";
 import { watchSlots, type SlotTable } from "./slot-table.ts";
@@ -145,7 +146,7 @@ export function createPeer(options: PeerOptions): Peer {
     const host = (): NodeId | undefined => (place?.kind === "embedded" ? place.host : undefined);
     if (at.host !== node) return createRemoteDirectory(exchange, host, { clock, onMoved: moved });
     embedded = createEmbeddedDirectory({ store, clock });
-    serveDirectory(exchange, embedded);
+    serveDirectory(exchange, embedded, undefined, isRow);
     return embedded;
   }
   const directoryNode = (): NodeId | undefined => (place?.kind === "embedded" ? place.host : undefined);
@@ -153,6 +154,7 @@ export function createPeer(options: PeerOptions): Peer {
   // --- who is here, who owns what -------------------------------------------------------------------------------------
 
   const table = watchSlots(directory);
+  let knownIncarnation = options.incarnation?.known ?? Infinity;
   const loadOf = (): NodeLoad => ({
     connections: 0,
     eventLoopLagMs: 0,
@@ -170,12 +172,13 @@ export function createPeer(options: PeerOptions): Peer {
     seed: options.seed,
     load: loadOf,
     async starting(next, last) {
-      const { incarnation } = options;
-      if (incarnation !== undefined && last > incarnation.known) {
-        log.error("node.folder.old", { node, known: incarnation.known, last });
+      if (last > knownIncarnation) {
+        log.error("node.folder.old", { node, known: knownIncarnation, last });
         await replication.distrust("this data folder is older than the node's last run");
       }
-      await incarnation?.remember(next);
+      await options.incarnation?.remember(next);
+      // An attempt whose answer is lost is made again, and finds what it wrote.
+      knownIncarnation = Math.max(knownIncarnation, next);
       replication.allow();
     },
     ...(limits.membership && { limits: limits.membership }),

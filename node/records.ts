@@ -1,4 +1,6 @@
 /** The directory's rows with their types: slots, members, policy. The only place that knows under which key each lies. */
+import { Type } from "typebox";
+import { Compile } from "typebox/compile";
 import type { SlotId } from "../protocols/index.ts";
 import type { Directory, DirectoryRow, MemberRecord, NodeId, SlotRecord } from "./ports.ts";
 
@@ -9,6 +11,41 @@ export const policyKey = "policy";
 export const slotKey = (slot: SlotId): string => `${slotPrefix}${slot}`;
 export const memberKey = (node: NodeId): string => `${memberPrefix}${node}`;
 
+const node = Type.String({ minLength: 1, maxLength: 128 });
+const nodes = Type.Array(node, { maxItems: 64 });
+const epoch = Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER });
+const isSlotRecord = Compile(
+  Type.Object({
+    slot: Type.String({ pattern: "^[a-z][a-z-]{0,31}/[a-z0-9][a-z0-9._-]{0,95}$" }),
+    epoch,
+    owner: node,
+    inSync: Type.Array(node, { minItems: 1, maxItems: 64 }),
+    learners: nodes,
+    want: Type.Optional(Type.Object({ owner: node, replicas: nodes })),
+  }),
+);
+const isMemberRecord = Compile(
+  Type.Object({
+    node,
+    name: Type.String({ minLength: 1, maxLength: 128 }),
+    peer: Type.String({ maxLength: 128 }),
+    addresses: Type.Array(Type.String({ maxLength: 512 }), { maxItems: 64 }),
+    roles: Type.Array(Type.String({ maxLength: 32 }), { maxItems: 16 }),
+    incarnation: Type.Integer({ minimum: 0 }),
+    weight: Type.Number(),
+    state: Type.Union([Type.Literal("active"), Type.Literal("draining")]),
+  }),
+);
+
+/** Whether a value may lie under a key: a row that says nonsense would be read by every node, at every start. */
+export function isRow(key: string, value: unknown): boolean {
+  if (key.startsWith(slotPrefix))
+    return isSlotRecord.Check(value) && slotKey((value as { readonly slot: SlotId }).slot) === key;
+  if (key.startsWith(memberPrefix))
+    return isMemberRecord.Check(value) && memberKey((value as { readonly node: string }).node) === key;
+  return true;
+}
+
 /** A slot's record with the revision it was read at; revision 0 and no record: there is none yet. */
 export interface SlotRow {
   readonly record: SlotRecord;
@@ -16,7 +53,7 @@ export interface SlotRow {
 }
 
 export const asSlot = (row: DirectoryRow | undefined): SlotRow | undefined =>
-  row && { record: row.value as SlotRecord, revision: row.revision };
+  row && isRow(row.key, row.value) ? { record: row.value as SlotRecord, revision: row.revision } : undefined;
 
 /** Reads one slot's record. */
 export const readSlot = async (directory: Directory, slot: SlotId): Promise<SlotRow | undefined> =>
@@ -35,8 +72,8 @@ export async function changeSlot(
 
 /** Every slot on record. */
 export const listSlots = async (directory: Directory): Promise<readonly SlotRow[]> =>
-  (await directory.list(slotPrefix)).map((row) => asSlot(row) as SlotRow);
+  (await directory.list(slotPrefix)).flatMap((row) => asSlot(row) ?? []);
 
 /** Every admitted node. */
 export const listMembers = async (directory: Directory): Promise<readonly MemberRecord[]> =>
-  (await directory.list(memberPrefix)).map((row) => row.value as MemberRecord);
+  (await directory.list(memberPrefix)).flatMap(({ key, value }) => (isRow(key, value) ? [value as MemberRecord] : []));

@@ -1,7 +1,7 @@
 /** What this node knows of who owns which slot: one watch of the directory, shared by all parts. It may be behind; whoever
  *  acts on it finds out by a MOVED, a FENCED or a failed compare-and-set. */
 import { hash32, type Role, type SlotId } from "../protocols/index.ts";
-import type { Directory, MemberRecord, NodeId } from "./ports.ts";
+import type { Directory, DirectoryRow, MemberRecord, NodeId } from "./ports.ts";
 import { asSlot, slotPrefix, type SlotRow } from "./records.ts";
 
 export interface SlotTable {
@@ -49,6 +49,11 @@ export function watchSlots(directory: Directory): SlotTable {
       resolve();
     }
   };
+  /** A row that is no record is as good as none: it must not keep the others from being known. */
+  const learnRow = (row: DirectoryRow): void => {
+    const known = asSlot(row);
+    if (known) learn(known);
+  };
   const forget = (slot: SlotId): void => {
     if (rows.delete(slot)) tell(slot, undefined);
   };
@@ -57,13 +62,13 @@ export function watchSlots(directory: Directory): SlotTable {
     reset(all) {
       const present = new Set(all.map(({ key }) => key.slice(slotPrefix.length)));
       for (const slot of rows.keys()) if (!present.has(slot)) forget(slot);
-      for (const row of all) learn(asSlot(row) as SlotRow);
+      for (const row of all) learnRow(row);
       tellReached(Math.max(0, ...all.map(({ revision }) => revision)));
       current = true;
       markReady();
     },
     changed(row) {
-      learn(asSlot(row) as SlotRow);
+      learnRow(row);
       tellReached(row.revision);
     },
     removed(key, revision) {

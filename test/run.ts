@@ -39,7 +39,7 @@ const phases: readonly Phase[] = [
   { name: "unit", limitMs: 240_000, tests: testsOf("unit"), coverage: true },
   { name: "conformance", limitMs: 240_000, tests: testsOf("conformance"), coverage: true },
   { name: "scenario", limitMs: 120_000, tests: testsOf("scenario"), coverage: true },
-  { name: "simulation", limitMs: 300_000, tests: testsOf("simulation"), coverage: true },
+  { name: "simulation", limitMs: 600_000, tests: testsOf("simulation"), coverage: true },
   { name: "model", limitMs: 300_000, tests: testsOf("model") },
   { name: "fuzz", limitMs: 240_000, tests: testsOf("fuzz") },
   { name: "integration", limitMs: 400_000, tests: testsOf("integration"), coverage: true },

@@ -27,11 +27,13 @@ interface Peer {
   readonly listings: Map<number, Listing>;
 }
 
-/** Keeps a directory for the other nodes of the mesh. Called once for an exchange. */
+/** Keeps a directory for the other nodes of the mesh. Called once for an exchange. `accepts` says what may lie under a key:
+ *  a row that is none would be read by every node. */
 export function serveDirectory(
   exchange: Exchange,
   directory: Directory,
   limits: DirectoryLimits = directoryLimits,
+  accepts: (key: string, value: unknown) => boolean = () => true,
 ): void {
   const peers = new Map<NodeId, Peer>();
   /** A row that goes to many watchers is encoded once. */
@@ -161,6 +163,8 @@ export function serveDirectory(
   exchange.on("directory.change", ({ key, value, revision, guard }) =>
     answer(async () => {
       const next = value === undefined ? undefined : decode(value);
+      if (next !== undefined && !accepts(key, next))
+        throw new PlexusError(failure("BAD_REQUEST", { reason: "not a row of this kind", key }));
       const changed = await directory.compareAndSet(
         key,
         next,

@@ -33,6 +33,8 @@ export interface ServedLog extends Pick<
   snapshot(actor: ActorId, seq: number, body: unknown, done: (error: Failure | undefined) => void): number;
   trim(throughSeq: number, done: (error: Failure | undefined) => void): void;
   recover(actor: ActorId): Promise<Recovered>;
+  /** Appends and confirmations that wait for other nodes. */
+  readonly uncommitted: number;
   /** No other node must be asked before a turn that appended nothing may answer. */
   readonly alone: boolean;
   /** Asks every replica the slot needs, from now on, whether this epoch still stands. `done` without an error: it did

@@ -111,8 +111,11 @@ export class SlotHost implements Home {
   /** Hands a message to its actor, bringing the actor into memory when needed. */
   deliver(envelope: Envelope): void {
     const { limits } = this.#ports.around;
+    const uncommitted = this.#log?.uncommitted ?? 0;
     // Invariant 7: nothing overtakes what waited for the slot to open.
-    if (this.status === "open" && !this.#draining && this.#waiting.length === 0) {
+    if (uncommitted >= limits.slotUncommittedMax && !envelope.signal) {
+      this.#turnAway(envelope, failure("OVERLOADED", { slotUncommittedMax: limits.slotUncommittedMax }));
+    } else if (this.status === "open" && !this.#draining && this.#waiting.length === 0) {
       this.#deliverOpen(envelope);
     } else if (this.status === "quarantined") {
       this.#ports.around.refuse(envelope, this.reason ?? failure("SLOT_UNAVAILABLE", { slot: this.slot }));

@@ -16,7 +16,7 @@
 import { failure, failureOf, ok, PlexusError, refused, type Result } from "../../protocols/index.ts";
 import type { MeshBody } from "../../protocols/mesh/index.ts";
 import type { Exchange } from "../exchange.ts";
-import { memberKey, memberPrefix } from "../records.ts";
+import { isRow, memberKey, memberPrefix } from "../records.ts";
 import type { Clock, Directory, DirectoryRow, Log, MemberRecord, Membership, Meter, NodeId } from "../ports.ts";
 import { Detector, type Verdict } from "./detector.ts";
 import { membershipLimits, type MembershipLimits } from "./limits.ts";
@@ -183,15 +183,18 @@ export function createMembership(options: MembershipOptions): MembershipPart {
     }
   };
   const recordOf = (row: DirectoryRow): MemberRecord => row.value as MemberRecord;
+  const isMember = ({ key, value }: DirectoryRow): boolean => isRow(key, value);
 
   const endWatch = directory.watch(memberPrefix, {
     reset(rows) {
-      const next = new Map(rows.map((row) => [recordOf(row).node, recordOf(row)]));
+      const next = new Map(rows.filter(isMember).map((row) => [recordOf(row).node, recordOf(row)]));
       const revision = rows.reduce((most, row) => Math.max(most, row.revision), 0);
       if (!sameList(members, next)) take(next, revision);
       markReady();
     },
-    changed: (row) => take(new Map(members).set(recordOf(row).node, recordOf(row)), row.revision),
+    changed: (row) => {
+      if (isMember(row)) take(new Map(members).set(recordOf(row).node, recordOf(row)), row.revision);
+    },
     removed(key, revision) {
       const next = new Map(members);
       if (next.delete(key.slice(memberPrefix.length))) take(next, revision);

@@ -285,8 +285,13 @@ export function createClusterControl(options: ControlOptions): ClusterControl {
         const { id, roles, expiresAtMs } = issued.value;
         const labels = Object.entries(terms.labels ?? {}).map(([name, value]) => `${name}=${value}`);
         const expires = new Date(expiresAtMs).toISOString();
-        const facts = { ...(id !== undefined && { invitation: id }), roles: roles.join(","), labels: labels.join(",") };
-        note("invite", { ...facts, expires }, by);
+        const facts = {
+          ...(id !== undefined && { invitation: id }),
+          roles: roles.join(","),
+          ...(labels.length > 0 && { labels: labels.join(",") }),
+          expires,
+        };
+        note("invite", facts, by);
         return issued;
       }),
 
@@ -296,7 +301,9 @@ export function createClusterControl(options: ControlOptions): ClusterControl {
         if (!found.ok) return found;
         const member = found.value.node;
         if (keepsDirectory(member)) return refused(failure("FORBIDDEN", { reason: "it keeps the directory" }));
-        const last = slotsWith(({ inSync }) => inSync.length === 1 && inSync[0] === member);
+        const last = slotsWith(
+          ({ inSync }) => inSync.includes(member) && inSync.every((one) => one === member || !membership.isUp(one)),
+        );
         if (last.length > 0 && !force) {
           const reason = "it holds the last copy of slots; drain it first";
           return refused(failure("FORBIDDEN", { reason, slots: last.length }));

@@ -139,6 +139,11 @@ export class Follower {
     return this.#ports.clock.monotonicMs() - this.#askedAtMs;
   }
 
+  /** This process was stopped: who is waited for has its full time again. */
+  forgive(): void {
+    if (this.#waitingSinceMs !== undefined) this.#waitingSinceMs = this.#ports.clock.monotonicMs();
+  }
+
   /** The connection ended, or it said that it takes nothing more: what was sent may or may not be there. */
   lost(): void {
     this.#leaveStream("asking");

@@ -113,6 +113,7 @@ export function createReplication(ports: ReplicationPorts): Replication {
   };
   let transfers = 0;
   let ticks = 0;
+  let lastTickMs = clock.monotonicMs();
   let stopping = false;
   let started = false;
   let allowed = false;
@@ -135,6 +136,7 @@ export function createReplication(ports: ReplicationPorts): Replication {
     log,
     meter,
     limits,
+    node,
     trouble: (slot) => damaged.get(slot),
     superseded: (slot, epoch) => {
       const ownership = slots.get(slot)?.ownership;
@@ -191,6 +193,12 @@ export function createReplication(ports: ReplicationPorts): Replication {
       const { record } = row;
       if (record.owner !== node)
         throw new PlexusError(failure("MOVED", { slot, owner: record.owner, epoch: record.epoch }));
+      if (!slotLog.exists) {
+        // The directory says that this node has what it has no trace of: the disk is not the one that acknowledged.
+        const gone = failure("DATA_DAMAGED", { slot, reason: "nothing of it is on this disk" });
+        onDamage(slot, gone);
+        throw new PlexusError(gone);
+      }
       if (mayStepUp(node, record, slotLog)) {
         // Which actors have left this slot for one of their own must be known before it is served, and what was learned
         // from an answer may be ahead of the watch.
@@ -227,6 +235,7 @@ export function createReplication(ports: ReplicationPorts): Replication {
       throw new PlexusError(
         failure("SLOT_UNAVAILABLE", { slot, because: "there is data here that the directory knows nothing of" }),
       );
+    await slotLog.touch();
     // A node that drains or was evicted gets nothing new, not even by a message that was aimed at it before: so the row
     // that says that it belongs must be the one that was read.
     const member = await directory.read(memberKey(node));
@@ -272,7 +281,8 @@ export function createReplication(ports: ReplicationPorts): Replication {
       takeUp(slot)
         .catch((error: unknown) => {
           const { code } = failureOf(error);
-          if (code === "APPEND_FAILED" || code === "DATA_DAMAGED") void giveAway(slot, failureOf(error));
+          const unable = ["APPEND_FAILED", "DATA_DAMAGED", "SLOT_UNAVAILABLE"].includes(code);
+          if (unable) void giveAway(slot, failureOf(error));
           throw error;
         })
         .finally(() => {
@@ -311,7 +321,9 @@ export function createReplication(ports: ReplicationPorts): Replication {
     }
     const owner = successor(row.record);
     if (owner === undefined) return;
-    const next = { ...row.record, epoch: row.record.epoch + 1, owner };
+    const whole = (await journal.openSlot(slot).catch(() => undefined))?.incomplete === false;
+    const inSync = whole ? row.record.inSync : row.record.inSync.filter((name) => name !== node);
+    const next = { ...row.record, epoch: row.record.epoch + 1, owner, inSync };
     const changed = await changeSlot(directory, next, row.revision).catch(() => undefined);
     if (changed?.row) table.learn(changed.row);
     log.warn("slot.given", { slot, to: owner, because: error.code, applied: changed?.applied ?? false });
@@ -374,7 +386,14 @@ export function createReplication(ports: ReplicationPorts): Replication {
 
   const tickLater = (): void => {
     stopTicking = clock.after(limits.tickIntervalMs, () => {
-      for (const { ownership } of slots.values()) ownership.tick();
+      const nowMs = clock.monotonicMs();
+      // What this process did not read while it was stopped is not the fault of others.
+      const stalled = nowMs - lastTickMs > limits.tickIntervalMs * limits.ticksPerStall;
+      lastTickMs = nowMs;
+      for (const { ownership } of slots.values()) {
+        if (stalled) ownership.forgive();
+        ownership.tick();
+      }
       ticks += 1;
       // Nobody may have been there to take it over when the damage was found.
       if (ticks % limits.ticksPerHealing === 0) {

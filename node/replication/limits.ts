@@ -4,6 +4,8 @@ export const replicationLimits = {
   replicaTimeoutMs: 1_500,
   /** How often what is overdue is looked at, and an unknown outcome asked for again. */
   tickIntervalMs: 50,
+  /** So many that did not come in time mean that this process was stopped, and that nobody is late. */
+  ticksPerStall: 5,
   /** How many of these pass between two tries to get rid of a damaged copy. */
   ticksPerHealing: 20,
   /** A slot is not taken up while the directory's watch is behind by more than this. */

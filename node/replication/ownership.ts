@@ -91,6 +91,8 @@ export class Ownership implements ServedLog {
   /** Appends on their way to the replicas, in order. */
   #waiting: Waiting[] = [];
   #committed = 0;
+  /** Confirmations that were asked for and have not come. */
+  #confirming = 0;
   /** Where every required replica must be before this epoch is served; set once the longest log is this one. */
   #base: Position | undefined;
   #settling = false;
@@ -187,6 +189,10 @@ export class Ownership implements ServedLog {
     return this.#log.readSpace(...args);
   }
 
+  get uncommitted(): number {
+    return this.#waiting.length + this.#confirming;
+  }
+
   /** R1: "alone" also means that nothing is asked of the directory. */
   get alone(): boolean {
     return this.phase !== "ended" && required(this.record, this.#proposed).length === 0;
@@ -208,9 +214,11 @@ export class Ownership implements ServedLog {
       this.phase !== "ended" && required(this.record, this.#proposed).includes(node);
     let open = needed.size;
     let settled = false;
+    this.#confirming += 1;
     const settle = (error: Failure | undefined): void => {
       if (settled) return;
       settled = true;
+      this.#confirming -= 1;
       done(error);
     };
     for (const node of needed) {
@@ -348,6 +356,11 @@ export class Ownership implements ServedLog {
   disconnected(peer: NodeId): void {
     this.#followers.get(peer)?.lost();
     this.#advance();
+  }
+
+  /** This process was stopped for a while: see `Follower.forgive`. */
+  forgive(): void {
+    for (const follower of this.#followers.values()) follower.forgive();
   }
 
   /** Looks after what is overdue. */
@@ -513,8 +526,11 @@ export class Ownership implements ServedLog {
       .catch((error: unknown) => {
         const reason = failureOf(error);
         // The one with the longest log went away: it answers again, or is removed.
-        if (reason.code === "PEER_LOST" || reason.code === "UNREACHABLE" || reason.code === "LOG_GAP") {
+        if (reason.code === "PEER_LOST" || reason.code === "UNREACHABLE") {
           for (const follower of others) follower?.ask();
+        } else if (reason.code === "LOG_GAP") {
+          // Another copy has what this one lacks, and more than its log still tells: that one goes on.
+          this.end(failure("SLOT_UNAVAILABLE", { slot: this.slot, because: "this node's copy is too old" }));
         } else this.end(reason);
       })
       .finally(() => {
@@ -566,6 +582,8 @@ export class Ownership implements ServedLog {
 
   /** Acknowledges what every required replica has, and begins to serve once all have the base. */
   #commit(): void {
+    // With fewer than asked for, what waits stays unanswered; `#work` ends this epoch.
+    if (this.record.inSync.length < this.#ports.minInSync) return;
     const others = required(this.record, this.#proposed).map((node) => this.#followers.get(node)?.seq);
     const seq = committedSeq(this.#log.durableSeq, others);
     if (seq > this.#committed) this.#committed = seq;
@@ -576,7 +594,6 @@ export class Ownership implements ServedLog {
     }
     for (const { done } of this.#waiting.splice(0, ready)) done(undefined);
     if (this.phase !== "reconciling" || this.#base === undefined || seq < this.#base.seq) return;
-    if (this.record.inSync.length < this.#ports.minInSync) return;
     this.phase = "serving";
     this.#ports.log.debug("slot.served", {
       slot: this.slot,
@@ -702,11 +719,16 @@ export class Ownership implements ServedLog {
       return;
     }
     this.phase = "handing";
+    const revision = this.#revision;
     const next: SlotRecord = { ...this.record, epoch: this.epoch + 1, owner: to, ...(want && { want }) };
-    while (this.phase === "handing") {
+    // Only on the row it was made of: another attempt may be under way by the time a pause is over.
+    while (this.phase === "handing" && this.#revision === revision) {
       try {
-        const { row } = await changeSlot(directory, next, this.#revision);
-        if (row === undefined) break;
+        const { row } = await changeSlot(directory, next, revision);
+        if (row === undefined) {
+          this.end(failure("SLOT_UNAVAILABLE", { slot: this.slot, because: "its record is gone" }));
+          break;
+        }
         table.learn(row);
         this.learned(row);
       } catch {

@@ -21,6 +21,7 @@ import { rowsOf, type Head, type Journal, type Position, type SlotLog } from "..
 import type { ReplicationLimits } from "./limits.ts";
 
 export interface ReplicaPorts {
+  readonly node: NodeId;
   readonly journal: Journal;
   readonly directory: Directory;
   readonly table: SlotTable;
@@ -40,6 +41,7 @@ export interface ReplicaPorts {
 
 /** Parts of one value or run of rows, until the last arrives. */
 interface Assembly {
+  readonly sending: number;
   readonly parts: Uint8Array[];
   bytes: number;
 }
@@ -87,6 +89,7 @@ export function serveReplicas(ports: ReplicaPorts): { readonly drop: (slot: Slot
   /** Slots with something to acknowledge to an owner, by the end of this tick. */
   const acknowledgements = new Map<string, { readonly to: NodeId; readonly slot: SlotId; readonly epoch: number; gap: boolean }>(); // prettier-ignore
   const assemblies = new Map<string, Assembly>();
+  let assembledBytes = 0;
   const marks = new Map<string, Mark>();
 
   const opened = async (slot: SlotId): Promise<SlotLog> => {
@@ -119,6 +122,12 @@ export function serveReplicas(ports: ReplicaPorts): { readonly drop: (slot: Slot
       if (epoch < slotLog.fence) return refused(failure("FENCED", { slot, epoch, fence: slotLog.fence }));
       const refusal = await claim(from, { slot, epoch, fence: slotLog.fence });
       if (refusal) return refused(refusal);
+      if (!slotLog.exists && table.get(slot)?.record.inSync.includes(ports.node) === true) {
+        // It counts as one that has everything, and there is no trace of it here.
+        const gone = failure("DATA_DAMAGED", { slot, reason: "nothing of it is on this disk" });
+        ports.damaged(slot, gone);
+        return refused(gone);
+      }
       ports.superseded(slot, epoch);
       await slotLog.raise(epoch);
       owners.set(slot, { node: from, epoch });
@@ -207,7 +216,7 @@ export function serveReplicas(ports: ReplicaPorts): { readonly drop: (slot: Slot
   exchange.on("replica.snapshot", (body, from) => {
     if (!isOwner(from, body.slot, body.epoch))
       return refused(failure("FENCED", { slot: body.slot, epoch: body.epoch }));
-    const whole = assemble(`${from} ${body.slot} ${body.sending}`, body);
+    const whole = assemble(`${from} ${body.slot} snapshot`, body);
     if (!whole.ok) return whole;
     const sealed = whole.value;
     if (sealed === undefined) return ok(null);
@@ -249,7 +258,7 @@ export function serveReplicas(ports: ReplicaPorts): { readonly drop: (slot: Slot
       return refused(failure("BAD_REQUEST", { from: body.from, to: body.to }));
     if (!isOwner(from, body.slot, body.epoch))
       return refused(failure("FENCED", { slot: body.slot, epoch: body.epoch }));
-    const whole = assemble(`${from} ${body.slot} ${body.from}`, body);
+    const whole = assemble(`${from} ${body.slot} rows`, body);
     if (!whole.ok) return whole;
     if (whole.value === undefined) return ok(null);
     const rows = rowsIn(whole.value, body);
@@ -303,13 +312,18 @@ export function serveReplicas(ports: ReplicaPorts): { readonly drop: (slot: Slot
   /** Joins parts; the value when the last one is there. Error: TOO_LARGE. */
   function assemble(
     key: string,
-    { data, last }: { readonly data: Uint8Array; readonly last: boolean },
+    { sending, data, last }: { readonly sending: number; readonly data: Uint8Array; readonly last: boolean },
   ): Result<Uint8Array | undefined> {
-    const assembly = assemblies.get(key) ?? { parts: [], bytes: 0 };
+    const known = assemblies.get(key);
+    // A sender sends one after the other: parts of another one are of a sending that was given up.
+    const assembly = known?.sending === sending ? known : { sending, parts: [], bytes: 0 };
+    if (known !== assembly) assembledBytes -= known?.bytes ?? 0;
     assembly.parts.push(data);
     assembly.bytes += data.length;
-    if (assembly.bytes > limits.partsBytesMax || (assemblies.size >= 64 && !assemblies.has(key))) {
+    assembledBytes += data.length;
+    if (assembledBytes > limits.partsBytesMax) {
       assemblies.delete(key);
+      assembledBytes -= assembly.bytes;
       return refused(failure("TOO_LARGE", { partsBytesMax: limits.partsBytesMax }));
     }
     if (!last) {
@@ -317,6 +331,7 @@ export function serveReplicas(ports: ReplicaPorts): { readonly drop: (slot: Slot
       return ok(undefined);
     }
     assemblies.delete(key);
+    assembledBytes -= assembly.bytes;
     return ok(assembly.parts.length === 1 ? data : Buffer.concat(assembly.parts, assembly.bytes));
   }
 
@@ -336,7 +351,11 @@ export function serveReplicas(ports: ReplicaPorts): { readonly drop: (slot: Slot
 
   exchange.onPeer({
     disconnected: (peer) => {
-      for (const key of assemblies.keys()) if (key.startsWith(`${peer} `)) assemblies.delete(key);
+      for (const [key, { bytes }] of assemblies) {
+        if (!key.startsWith(`${peer} `)) continue;
+        assemblies.delete(key);
+        assembledBytes -= bytes;
+      }
     },
   });
 

@@ -34,6 +34,7 @@ export async function transfer(to: NodeId, incarnation: number, ports: TransferP
   const named = { slot, epoch, incarnation: (begun as { incarnation: number }).incarnation };
   const { view, head } = await log.cut();
   try {
+    let sending = 0;
     ports.hold(head.lastSeq);
     const sendLeaves = async (leaves: readonly Leaf[]): Promise<void> => {
       const rows = leaves.map(({ from, to: end, digest }): [string, string, Uint8Array] => [from, end, digest]);
@@ -45,10 +46,11 @@ export async function transfer(to: NodeId, incarnation: number, ports: TransferP
         const leaf = leaves[index];
         if (leaf === undefined) continue;
         const data = encode((await rowsOf(view, leaf)).rows);
+        sending += 1;
         for (let offset = 0; offset < data.length; offset += limits.partBytesMax) {
           const part = data.subarray(offset, offset + limits.partBytesMax);
           const last = offset + limits.partBytesMax >= data.length;
-          const body = { ...named, from: leaf.from, to: leaf.to, data: part, last };
+          const body = { ...named, from: leaf.from, to: leaf.to, sending, data: part, last };
           valueOf(await call(to, "transfer.rows", body, limits.transferTimeoutMs));
           ports.sent(part.length);
         }

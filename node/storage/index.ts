@@ -107,7 +107,9 @@ export async function openJournal(ports: JournalPorts): Promise<Journal> {
         // The head may be readable where the log is not.
         const known = await readHead(store, slot).catch(() => undefined);
         const incarnation = Math.max((known?.incarnation ?? 0) + 1, clock.nowMs());
-        const head = emptied(slot, { fence: Math.max(fence, known?.fence ?? 0), incarnation });
+        // Incomplete until a transfer has ended: whoever has named this copy meanwhile must not count on it.
+        const empty = emptied(slot, { fence: Math.max(fence, known?.fence ?? 0), incarnation });
+        const head = { ...empty, incomplete: true };
         const ops: StoreOp[] = [{ type: "put", key: headKey(slot), value: seal(headKey(slot), head) }];
         for (const prefix of [logPrefix(slot), `snap/${slot}/`, ...spaces.map((space) => sidePrefix(space, slot))])
           for (const key of await store.keys(within(prefix))) ops.push({ type: "del", key });
@@ -138,8 +140,9 @@ export async function openJournal(ports: JournalPorts): Promise<Journal> {
   }
 
   async function open(slot: SlotId): Promise<SlotLog> {
+    const exists = (await store.keys({ gte: headKey(slot), lt: `${headKey(slot)}\0` })).length > 0;
     const head = await readHead(store, slot);
-    const log = new SlotLog(slot, head, { store, committer, limits, onSplit: forget });
+    const log = new SlotLog(slot, head, { store, committer, limits, exists, onSplit: forget });
     if (!head.incomplete) await log.scan();
     return log;
   }
@@ -161,7 +164,7 @@ export async function verifyJournal(ports: Pick<JournalPorts, "store" | "clock" 
     try {
       const head = await readHead(ports.store, slot);
       if (head.incomplete) continue; // a transfer was under way: it is thrown away or done again
-      const log = new SlotLog(slot, head, { store: ports.store, committer, limits: journalLimits });
+      const log = new SlotLog(slot, head, { store: ports.store, committer, limits: journalLimits, exists: true });
       await log.scan();
       await log.verify();
       entries += log.length;

@@ -84,11 +84,20 @@ export class SlotLog implements CommitSink {
   /** A slot was made behind the back of whoever has its log open. */
   readonly #onSplit: (slot: SlotId) => void;
 
+  #exists: boolean;
+
   constructor(
     slot: SlotId,
     head: Head,
-    ports: { store: Store; committer: Committer; limits: JournalLimits; onSplit?: (slot: SlotId) => void },
+    ports: {
+      readonly store: Store;
+      readonly committer: Committer;
+      readonly limits: JournalLimits;
+      readonly exists: boolean;
+      readonly onSplit?: (slot: SlotId) => void;
+    },
   ) {
+    this.#exists = ports.exists;
     this.slot = slot;
     this.#head = head;
     this.#nextHead = head;
@@ -97,6 +106,11 @@ export class SlotLog implements CommitSink {
     this.#committer = ports.committer;
     this.#limits = ports.limits;
     this.#onSplit = ports.onSplit ?? (() => undefined);
+  }
+
+  /** There is a trace of this slot on the disk: without one, the node never had anything of it, or lost it all. */
+  get exists(): boolean {
+    return this.#exists;
   }
 
   /** The last entry that was given a seq. */
@@ -210,6 +224,11 @@ export class SlotLog implements CommitSink {
     }
     if (seq !== head.lastSeq) throw this.#damaged(seq + 1, `the log ends here, ${head.lastSeq} was written`);
     if (checksum !== head.lastChecksum) throw this.#damaged(seq, "the last checksum differs from the head's");
+  }
+
+  /** Leaves the trace that `exists` looks for. */
+  touch(): Promise<void> {
+    return this.#exists ? Promise.resolve() : this.#changeHead((head) => head);
   }
 
   /** Persists `epoch` as the fence. From then on nothing of an older epoch is written here. With `lead`, for an owner that
@@ -545,6 +564,7 @@ export class SlotLog implements CommitSink {
   committed(): void {
     const { baseSeq } = this.#head;
     this.#head = this.#nextHead;
+    this.#exists = true;
     // What others wrote: nothing of this node's own is under way then.
     if (this.#prepared.copies) this.#lastSeq = this.#head.lastSeq;
     for (const { chunk, lastSeqs } of this.#prepared.chunks) this.#index.add(chunk, lastSeqs);

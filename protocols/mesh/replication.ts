@@ -73,6 +73,8 @@ export const replicationMessages = {
     incarnation: count,
     from: storeKey,
     to: storeKey,
+    /** Tells the parts of one sending from those of another. */
+    sending: count,
     data: bytes,
     last: Type.Boolean(),
   }),

@@ -102,8 +102,12 @@ async function main(): Promise<number> {
     }
     return done;
   }; // prettier-ignore
-  const rows = await measure<RowPlan, Contest, Row>(contests, (one, chosen) => runContest(one, chosen, rounds ?? one.rounds, say));
-  const timed = await measure<TimingPlan, Timing, TimingRow>(timings, (one, chosen) => runTiming(one, chosen, rounds ?? one.rounds, say));
+  const rows = await measure<RowPlan, Contest, Row>(contests, (one, chosen) =>
+    runContest(one, chosen, rounds ?? one.rounds, say),
+  );
+  const timed = await measure<TimingPlan, Timing, TimingRow>(timings, (one, chosen) =>
+    runTiming(one, chosen, rounds ?? one.rounds, say),
+  );
   if (!values.json && rows.length > 0) console.log(table(rows));
   if (!values.json && timed.length > 0) console.log(timingTable(timed));
   return failed === 0 ? 0 : 1;

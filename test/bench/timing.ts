@@ -41,6 +41,8 @@ export interface TimingRow {
 
 /** How late an idle process was woken during the rounds. */
 export const idleTimer = "idle timer";
+/** How long an idle process took to make a few bytes durable during the rounds. */
+export const idleDisk = "idle disk";
 
 /** Runs all rounds, with an idle process beside them. */
 export async function runTiming(
@@ -64,7 +66,9 @@ export async function runTiming(
         say(`${timing.name}: round ${round + 1} of ${rounds}`);
         await timer.call("take");
         for (const [name, values] of Object.entries(await arm.round(round))) keep(name, values);
-        keep(idleTimer, (await timer.call("take")) as number[]);
+        const noise = (await timer.call("take")) as { readonly lateMs: number[]; readonly syncMs: number[] };
+        keep(idleTimer, noise.lateMs);
+        keep(idleDisk, noise.syncMs);
       }
     } finally {
       await arm.stop();

@@ -11,6 +11,8 @@ export interface NodeSpec {
   readonly name: string;
   readonly roles: string;
   readonly flags?: readonly string[];
+  /** Goes before the command that starts it. */
+  readonly launcher?: readonly string[];
 }
 
 /** Where a node runs: what starts it there, and what it has to be told of the place. */
@@ -27,10 +29,12 @@ export interface Seating {
 const loopback: Seating = { seat: () => Promise.resolve({ launcher: [], flags: ["--mesh-port", "0"] }) };
 const logFolder = process.env["PLEXUS_CLUSTER_LOGS"];
 
-const keptLog = (name: string): readonly string[] => {
+let clusters = 0;
+
+const keptLog = (cluster: number, name: string): readonly string[] => {
   if (logFolder === undefined) return [];
   mkdirSync(logFolder, { recursive: true });
-  return ["sh", "-c", 'log=$0; exec "$@" 2>>"$log"', join(logFolder, `${name}.log`)];
+  return ["sh", "-c", 'log=$0; exec "$@" 2>>"$log"', join(logFolder, `${process.pid}-${cluster}-${name}.log`)];
 };
 
 export class ClusterProcesses {
@@ -38,6 +42,7 @@ export class ClusterProcesses {
   readonly nodes: NodeProcess[] = [];
   readonly names: string[] = [];
   readonly #seating: Seating;
+  readonly #number = (clusters += 1);
   readonly #started: NodeProcess[] = [];
   readonly #folders: Awaited<ReturnType<typeof createDataFolder>>[] = [];
 
@@ -72,13 +77,17 @@ export class ClusterProcesses {
   }
 
   /** Admits one more node and starts it. */
-  async add({ name, roles, flags = [] }: NodeSpec): Promise<NodeProcess> {
+  async add({ name, roles, flags = [], launcher = [] }: NodeSpec): Promise<NodeProcess> {
     const folder = await createDataFolder();
     this.#folders.push(folder);
     const seat = await this.#seating.seat(name, () => this.nodes[this.names.indexOf(name)]);
     const own = ["--model", "echo", "--context-tokens", "100000", "--name", name, "--role", roles, ...seat.flags];
     const join = this.nodes.length === 0 ? [] : ["--join", await this.invite(roles)];
-    const node = new NodeProcess(folder.path, [...own, ...flags, ...join], [...keptLog(name), ...seat.launcher]);
+    const node = new NodeProcess(
+      folder.path,
+      [...own, ...flags, ...join],
+      [...keptLog(this.#number, name), ...seat.launcher, ...launcher],
+    );
     this.#started.push(node);
     this.nodes.push(node);
     this.names.push(name);

@@ -4,7 +4,8 @@ import type { Log } from "../../../node/ports.ts";
 import type { Runtime } from "../../../runtimes/runtime.ts";
 
 /** With BENCH_LOG set, a cluster says what it does. */
-const told = (event: string, facts?: unknown): void => console.error(Math.round(performance.now()), event, facts);
+const told = (event: string, facts?: unknown): void =>
+  console.error(Math.round(performance.timeOrigin + performance.now()), process.pid, event, facts);
 const untold = (): void => undefined;
 const tell = process.env["BENCH_LOG"] === undefined ? untold : told;
 

@@ -1,6 +1,6 @@
 /** What people notice of a cluster: how long an actor is away when its node dies or it moves, and how events spread. */
 import { BenchCluster } from "../cluster.ts";
-import { idleTimer, type Samples, type Timing } from "../timing.ts";
+import { idleDisk, idleTimer, type Samples, type Timing } from "../timing.ts";
 
 const chatNodes = { one: ["chat"], two: ["chat"], three: ["chat"] } as const;
 /** Keeps the directory, decides on failovers, and writes. */
@@ -38,7 +38,7 @@ const failover = (name: string, signal: "SIGKILL" | "SIGSTOP", about: string, ai
       stop: () => cluster.stop(),
     };
   },
-  rows: [{ row: name, unit: "ms", samples: "pause", noise: idleTimer, aim: { share: 0.99, atMost: aimMs } }],
+  rows: [{ row: name, unit: "ms", samples: "pause", noise: idleDisk, aim: { share: 0.99, atMost: aimMs } }],
 });
 
 export const failoverKilled: Timing = failover(
@@ -89,7 +89,7 @@ const migration = (name: string, about: string, filled: boolean): Timing => ({
   },
   rows: [
     { row: name, unit: "ms", samples: "pause", noise: "calm", aim: { share: 0.99, atMost: 50 } },
-    { row: `${name}/whole-move`, unit: "ms", samples: "move", noise: idleTimer },
+    { row: `${name}/whole-move`, unit: "ms", samples: "move", noise: idleDisk },
   ],
 });
 

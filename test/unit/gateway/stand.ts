@@ -110,6 +110,7 @@ export async function startStand(options: StandOptions = {}): Promise<Stand> {
   };
   const starting = createGateway({
     kernel,
+    actors: peer.actors,
     runtime,
     hub,
     clock,

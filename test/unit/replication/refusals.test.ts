@@ -305,7 +305,7 @@ describe("a copy refuses", () => {
     await cluster.start(["a", "b"]);
     await cluster.open("a");
     stranger = await join("z");
-    await own(2);
+    await cluster.decree((record) => ({ ...record, owner: "z", epoch: 2, inSync: ["z"], learners: ["b"] }));
     const asked = (await valueOf("replica.query", { slot, epoch: 2 })) as Standing;
     const part = {
       slot,

@@ -2,7 +2,7 @@ import { createContext, useContext, useEffect, useState, useSyncExternalStore } 
 import type { QueryClient } from "@tanstack/react-query";
 import type { Result, UserEvent, UserRooms, UserSignal, UserView } from "../../../protocols/index.ts";
 import { listAfterNews, listAfterRead, listAfterRoom } from "../model/index.ts";
-import { browserPorts, Connection, type Link } from "../wire/index.ts";
+import { browserPorts, Connection, rememberNodes, type Link } from "../wire/index.ts";
 import { AgentStore } from "./agent-store.ts";
 import { notices } from "./notices.ts";
 import { RoomStore } from "./room-store.ts";
@@ -32,6 +32,7 @@ export class Session {
     this.connection = new Connection(browserPorts);
     this.connection.onLink((link) => {
       if (link.status !== "open") return;
+      rememberNodes(link.hello.nodes ?? []);
       void this.connection.command("watch", undefined, {}, { kind: "transient" });
       // What happened while the page was away reached no activity frame.
       void queries.invalidateQueries({ queryKey: queryKeys.rooms });

@@ -6,6 +6,7 @@ import type { UserView } from "../../../protocols/index.ts";
 import { explain, Session, SessionContext, useLink } from "../live/index.ts";
 import { nameOf } from "../model/index.ts";
 import { request } from "../wire/index.ts";
+import { Elsewhere } from "./elsewhere.tsx";
 import { router } from "./router.tsx";
 import { SignIn, type Setup } from "./sign-in.tsx";
 
@@ -22,6 +23,9 @@ export function App() {
           <>
             <h1>The node does not answer</h1>
             <p>{start.error.message}</p>
+            <p>
+              <Elsewhere />
+            </p>
             <Button onClick={() => void start.refetch()} loading={start.isFetching}>
               Try again
             </Button>

@@ -4,6 +4,7 @@ import { Outlet, useLocation, type ErrorComponentProps } from "@tanstack/react-r
 import { useEffect, useMemo, useState } from "react";
 import { notices, useLink, useNotices, useNow, useSession } from "../live/index.ts";
 import { DialogsContext, MenuButton, type Dialogs } from "./dialogs.tsx";
+import { Elsewhere } from "./elsewhere.tsx";
 import { Icon } from "./icons.tsx";
 import { KeyboardHelp } from "./keyboard-help.tsx";
 import { useProfile, useRooms } from "./lists.ts";
@@ -82,12 +83,28 @@ export function BrokenScreen({ error, reset }: ErrorComponentProps) {
   );
 }
 
+// A node that restarts is back by then; whoever waits longer may want to go on elsewhere.
+const elsewhereAfterMs = 3_000;
+
+/** Whether something has been so for a while. */
+function useIsLong(isSo: boolean): boolean {
+  const [isLong, setIsLong] = useState(false);
+  useEffect(() => {
+    setIsLong(false);
+    if (!isSo) return;
+    const timer = setTimeout(() => setIsLong(true), elsewhereAfterMs);
+    return () => clearTimeout(timer);
+  }, [isSo]);
+  return isLong;
+}
+
 /** Says that the connection is away, and when it will be tried again. */
 function LinkBanner() {
   const session = useSession();
   const link = useLink(session);
   const waiting = link.status === "waiting";
   const nowMs = useNow(250, waiting);
+  const isLong = useIsLong(waiting || link.status === "connecting");
   // The first connection of a page is a matter of milliseconds: a banner would only flash.
   if (link.status === "open" || link.status === "ended" || (link.status === "connecting" && link.attempt <= 1))
     return null;
@@ -106,6 +123,7 @@ function LinkBanner() {
           </button>
         </>
       )}
+      {isLong && <Elsewhere />}
     </div>
   );
 }

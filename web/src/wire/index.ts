@@ -9,6 +9,7 @@ import { request } from "./rest.ts";
 
 export { backoffMs, wireBounds } from "./backoff.ts";
 export { Connection, type Activity, type ConnectionPorts, type Follower, type Link } from "./connection.ts";
+export { rememberedNodes, rememberNodes } from "./other-nodes.ts";
 export { fetched, request } from "./rest.ts";
 
 /** A fresh id for a command that must be applied at most once. */

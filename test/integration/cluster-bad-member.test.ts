@@ -1,0 +1,109 @@
+import { expect } from "chai";
+import type { MeshBody, MeshName } from "../../protocols/mesh/index.ts";
+import { slotOf, type ActorId, type ClusterSlotRow } from "../../protocols/index.ts";
+import { BadMember } from "./cluster-bad-member.ts";
+import { check } from "./cluster-checks.ts";
+import { Load, rooms } from "./cluster-load.ts";
+import { ClusterProcesses } from "./cluster-processes.ts";
+import { everybodyWrites, healthy, progress, until } from "./cluster-waits.ts";
+
+/** Of a node that this test plays itself nobody expects that it is up or copies anything. */
+const others = (cluster: ClusterProcesses, bad: BadMember, phase: string): Promise<readonly ClusterSlotRow[]> =>
+  until(`${phase}: the others are well`, async () => {
+    const down = (await cluster.members()).filter(({ node, up }) => !up && node !== bad.node);
+    const slots = await cluster.slots();
+    const notOk = slots.filter(({ status }) => status !== "ok");
+    if (down.length + notOk.length > 0) throw new Error(JSON.stringify([...down, ...notOk]).slice(0, 2_000));
+    return slots;
+  });
+
+type Lie = { readonly [Name in MeshName]: readonly [Name, MeshBody<Name>] }[MeshName];
+
+/** What only the owner of a slot, or one of its copies, may say: with an epoch that is over, that holds, or that is far ahead. */
+function liesOf({ slot, epoch: now }: ClusterSlotRow): readonly Lie[] {
+  const body = { slot: slot as `${string}/${number}` };
+  const at = { epoch: now, seq: 1_000_000, checksum: 1 };
+  return [Math.max(1, now - 1), now, now + 1, 1_000_000].flatMap((epoch): Lie[] => {
+    const copy = { ...body, epoch, incarnation: 1 };
+    return [
+      ["replica.query", { ...body, epoch }],
+      ["replica.append", { ...copy, from: at, chunks: [[1, new Uint8Array(40)]], snapshots: [], trim: 0, mark: 0 }],
+      ["replica.append", { ...copy, from: { epoch: 0, seq: 0, checksum: 0 }, chunks: [], snapshots: [], trim: 9_999_999, mark: 0 }], // prettier-ignore
+      ["replica.synced", { ...copy, at, gap: false }],
+      ["replica.refused", { ...body, epoch, fence: 1_000_000, reason: "no" }],
+      ["replica.fetch", { ...body, epoch, after: { epoch: 0, seq: 0, checksum: 0 } }],
+      ["replica.snapshot", { ...copy, actor: "room/lobby", seq: 5, sending: 1, data: new Uint8Array(9), last: true }],
+      ["transfer.begin", copy],
+      ["transfer.rows", { ...copy, from: "a", to: "z", data: new Uint8Array(9), last: true }],
+      ["transfer.finish", { ...copy, head: { last: at, baseSeq: 0, baseChecksum: 0 } }],
+    ];
+  });
+}
+
+function liesAbout(room: string): readonly Lie[] {
+  const actor = `room/${room}` as ActorId;
+  const slot = slotOf("chat", actor);
+  const post = { type: "post", text: "nobody wrote this" };
+  const event = { type: "posted", message: { seq: 1, text: "nobody said this", author: "ada", atMs: 1 } };
+  return [
+    [
+      "routing.answers",
+      { answers: [...Array(200).keys()].map((index) => [-1 - index, { ok: true, value: { seq: 1 } }, true]) },
+    ],
+    ["routing.events", { events: [1, 2, 5_000].map((at) => [actor, at, 1_000, event]), gaps: [actor] }],
+    ["routing.followed", { topics: [[actor, 1]], refused: [[actor, 2]] }],
+    // From somebody who is not in the room, and for an actor that does not live in this slot.
+    ["routing.envelopes", { slot, session: 1, envelopes: [[-1, actor, "user/mallory", post, "made-up", true, []]] }],
+    [
+      "routing.envelopes",
+      { slot: "chat/1", session: 1, envelopes: [[-2, actor, "user/mallory", post, "made-up-2", true, []]] },
+    ],
+    ["generation.parts", { run: 1, parts: [{ type: "text", text: "lies", tokens: 1 }] }],
+    ["directory.change", { key: `slot/${slot}`, value: new Uint8Array([1]), revision: 1 }],
+    ["directory.changed", { watch: 1, number: 1, changes: [[`slot/${slot}`, 1]] }],
+    ["directory.ended", { watch: 1 }],
+    ["directory.page", { cursor: 77 }],
+    ["beat", { incarnation: Number.MAX_SAFE_INTEGER, view: Number.MAX_SAFE_INTEGER }],
+  ] as Lie[];
+}
+
+describe("a cluster of real processes with a member that lies", () => {
+  it("goes on, and believes nothing", async function () {
+    this.timeout(240_000);
+    await using cluster = await ClusterProcesses.start([
+      { name: "boss", roles: "manager,gateway" },
+      ...["one", "two", "three"].map((name) => ({ name, roles: "chat,ai,gateway" })),
+    ]);
+    using load = await Load.begin(cluster);
+    await progress(load, 100, "the start");
+    const before = await healthy(cluster, "before the bad one");
+    await using bad = await BadMember.join(cluster, "mallory", "gateway");
+    const peers = bad.peers();
+
+    for (const lie of [...before.flatMap(liesOf), ...rooms.flatMap(liesAbout)]) {
+      const [name, body] = lie as [MeshName, MeshBody<MeshName>];
+      for (const peer of peers) {
+        if (peer !== bad.node) bad.exchange.send(peer, name, body);
+      }
+    }
+    bad.beat();
+    await everybodyWrites(load, "after lies");
+    const after = await others(cluster, bad, "after lies");
+    for (const { slot, owner, inSync, epoch } of after) {
+      const was = before.find((row) => row.slot === slot);
+      expect([owner, ...inSync], slot).to.not.include(bad.node);
+      expect(epoch, slot).to.be.below((was?.epoch ?? 1) + 1_000);
+    }
+
+    for (const channel of ["control", "message", "bulk"] as const)
+      for (const frame of ["garbage", ["no.such.message", 0, {}], ["beat", 0, { incarnation: "one" }], [1, 2], null])
+        bad.babble(channel, frame);
+    await until("the bad one is turned out", () => {
+      if (bad.peers().length > 0) throw new Error(`connected to ${bad.peers().length}`);
+    });
+    await everybodyWrites(load, "after garbage");
+    await load.end();
+    await others(cluster, bad, "the end");
+    await check(load);
+  });
+});

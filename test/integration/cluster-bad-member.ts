@@ -1,0 +1,81 @@
+/** A member of a real cluster, admitted with a key of its own, that is no Plexus node: it says to the others whatever a test
+ *  wants. */
+import { createHash } from "node:crypto";
+import { createExchange, type Exchange } from "../../node/exchange.ts";
+import { joinCluster, openNodeKey, startMesh, type Mesh } from "../../node/mesh/index.ts";
+import { createClock, createRandom } from "../../node/platform/index.ts";
+import type { Channel } from "../../node/ports.ts";
+import { quietLog as log, quietMeter as meter } from "../unit/kernel/stage.ts";
+import type { ClusterProcesses } from "./cluster-processes.ts";
+import { createDataFolder } from "./node-process.ts";
+import { until } from "./cluster-waits.ts";
+
+export class BadMember implements AsyncDisposable {
+  readonly node: string;
+  readonly exchange: Exchange;
+  readonly #mesh: Mesh;
+
+  private constructor(node: string, mesh: Mesh, exchange: Exchange) {
+    this.node = node;
+    this.exchange = exchange;
+    this.#mesh = mesh;
+  }
+
+  /** Joins by invitation, and is connected to every other node. */
+  static async join(cluster: ClusterProcesses, name: string, roles: string): Promise<BadMember> {
+    const clock = createClock();
+    const { version } = (await cluster.members())[0] as { version: string };
+    await using folder = await createDataFolder();
+    const key = await openNodeKey(folder.path);
+    const node = createHash("sha256").update(key.peer).digest("hex").slice(0, 16);
+    const facts = { labels: {}, models: [], gpu: false, weight: 1, version, url: "", incarnation: 1 };
+    const joined = await joinCluster({
+      token: await cluster.invite(roles),
+      key,
+      node: { node, name, addresses: [], ...facts },
+      clock,
+    });
+    if (!joined.ok) throw new Error(JSON.stringify(joined.error));
+    const { members } = joined.value;
+    const mesh = await startMesh({
+      node,
+      cluster: joined.value.cluster,
+      version,
+      incarnation: 1,
+      key,
+      listen: { host: "127.0.0.1", port: 0 },
+      members: () => members,
+      onMembersChange: () => () => undefined,
+      peers: [],
+      mdns: false,
+      clock,
+      random: createRandom(),
+      log,
+      meter,
+    });
+    const member = new BadMember(node, mesh, createExchange({ transport: mesh.transport, clock, log, meter }));
+    await until("the bad member is connected to all", () => {
+      const missing = members.filter((one) => one.node !== node && !member.peers().includes(one.node));
+      if (missing.length > 0) throw new Error(`not to ${missing.map((one) => one.name).join(", ")}`);
+    });
+    return member;
+  }
+
+  peers(): readonly string[] {
+    return this.#mesh.transport.peers();
+  }
+
+  /** Says that it is there, as nodes do all the time. */
+  beat(incarnation = 1, view = 1): void {
+    for (const peer of this.peers()) this.exchange.send(peer, "beat", { incarnation, view });
+  }
+
+  /** Says to everybody something that is no message. */
+  babble(channel: Channel, frame: unknown): void {
+    for (const peer of this.peers()) this.#mesh.transport.send(peer, channel, frame);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#mesh.stop(2_000);
+  }
+}

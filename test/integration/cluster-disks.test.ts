@@ -1,0 +1,90 @@
+import { spawnSync } from "node:child_process";
+import { cp, rename, rm } from "node:fs/promises";
+import { check } from "./cluster-checks.ts";
+import { Load, rooms } from "./cluster-load.ts";
+import { ClusterProcesses, type NodeSpec } from "./cluster-processes.ts";
+import { slotOfRoom } from "./cluster-trouble.ts";
+import { everybodyWrites, healthy, progress, sleep } from "./cluster-waits.ts";
+import type { NodeProcess } from "./node-process.ts";
+
+const workers = ["one", "two", "three"] as const;
+/** A write beyond the largest file size is an error, not the end of the process. */
+const launcher = ["sh", "-c", 'trap "" XFSZ; exec "$0" "$@"'];
+const specs: readonly NodeSpec[] = [
+  { name: "boss", roles: "manager,gateway" },
+  ...workers.map((name) => ({ name, roles: "chat,ai,gateway", launcher })),
+];
+const fullMs = 4_000;
+
+async function ownerOf(cluster: ClusterProcesses, room: string): Promise<string> {
+  const { owner } = slotOfRoom(await cluster.slots(), room);
+  return (await cluster.members()).find(({ node }) => node === owner)?.name ?? "";
+}
+
+/** From now on no file of the process may be longer; undefined: as long as it likes. */
+function limitFiles(node: NodeProcess, bytesMax: number | undefined): void {
+  const limit = bytesMax === undefined ? "unlimited" : String(bytesMax);
+  const { status, stderr } = spawnSync("prlimit", ["--pid", String(node.pid), `--fsize=${limit}:unlimited`], {
+    encoding: "utf8",
+  });
+  if (status !== 0) throw new Error(`prlimit: ${stderr}`);
+}
+
+describe("a cluster of real processes with bad disks under load", () => {
+  it("loses nothing when a node comes back with a folder from before, and makes that node whole again", async function () {
+    this.timeout(240_000);
+    await using cluster = await ClusterProcesses.start(specs);
+    using load = await Load.begin(cluster);
+    await progress(load, 100, "the start");
+    await healthy(cluster, "before the copy");
+    const name = await ownerOf(cluster, rooms[0]);
+    const node = cluster.named(name);
+    const kept = `${node.data}-kept`;
+    const replaced = `${node.data}-replaced`;
+    try {
+      await node.end("SIGTERM");
+      await cp(node.data, kept, { recursive: true });
+      await node.start();
+      await everybodyWrites(load, "after the copy");
+      await healthy(cluster, "after the copy");
+      // It owns again, and is in sync, before it loses what it knows.
+      await cluster.admin("POST", `/api/admin/cluster/actors/room/${rooms[0]}/move`, { to: name, timeoutMs: 20_000 });
+      await progress(load, 100, "after the copy");
+
+      await node.end("SIGKILL");
+      await rename(node.data, replaced);
+      await rename(kept, node.data);
+      await node.start();
+      await everybodyWrites(load, "with the old folder");
+      await healthy(cluster, "with the old folder");
+      // What the others have is not needed any more: it is whole.
+      await cluster.admin("POST", `/api/admin/cluster/actors/room/${rooms[0]}/move`, { to: name, timeoutMs: 20_000 });
+      await everybodyWrites(load, "owned by the healed node");
+      await load.end();
+      await check(load);
+    } finally {
+      for (const folder of [kept, replaced]) await rm(folder, { recursive: true, force: true });
+    }
+  });
+
+  it("loses nothing when a node's disk is full, and takes it back when there is room", async function () {
+    if (spawnSync("prlimit", ["--version"]).status !== 0) return this.skip();
+    this.timeout(240_000);
+    await using cluster = await ClusterProcesses.start(specs);
+    using load = await Load.begin(cluster);
+    await progress(load, 100, "the start");
+    await healthy(cluster, "before the disk is full");
+    const name = await ownerOf(cluster, rooms[0]);
+    const node = cluster.named(name);
+    const other = cluster.named(workers.find((worker) => worker !== name) ?? "");
+    limitFiles(node, 1);
+    await sleep(fullMs);
+    await Promise.all(rooms.map((room) => load.visit(other, room)));
+    await everybodyWrites(load, "while a disk is full");
+    limitFiles(node, undefined);
+    await healthy(cluster, "when there is room again");
+    await everybodyWrites(load, "when there is room again");
+    await load.end();
+    await check(load);
+  });
+});

@@ -1,0 +1,92 @@
+import { expect } from "chai";
+import type { At, Connection } from "../../../cli/chat/connection.ts";
+import { createConversation } from "../../../cli/chat/conversation.ts";
+import type { Screen } from "../../../cli/chat/screen.ts";
+import { ok, type RoomMessage } from "../../../protocols/index.ts";
+
+const message = (seq: number): RoomMessage => ({
+  seq,
+  author: "user/bob",
+  text: `message ${seq}`,
+  atMs: 0,
+  reactions: {},
+});
+const state = (from: number, to: number) => ({
+  title: "Den",
+  topic: "",
+  messages: Array.from({ length: to - from + 1 }, (_, index) => message(from + index)),
+});
+
+/** A conversation whose screen keeps what is printed, over a connection that takes every command. */
+function stage(at: At) {
+  const printed: string[] = [];
+  const link = { at, up: true };
+  let prompt = "";
+  const screen: Screen = {
+    interactive: true,
+    color: false,
+    print: (text) => void printed.push(text),
+    showDraft: () => {},
+    setPrompt: (text) => (prompt = text),
+    question: () => Promise.resolve(undefined),
+    async *lines() {},
+    close: () => {},
+  };
+  const connection: Connection = {
+    at: () => link.at,
+    isUp: () => link.up,
+    ask: () => Promise.resolve(ok({})),
+    subscribe: () => Promise.resolve(ok({ head: 0 })),
+    unsubscribe: () => {},
+    close: () => {},
+  };
+  const conversation = createConversation({
+    user: "ada",
+    connection,
+    screen,
+    json: false,
+    publicRooms: () => Promise.resolve(ok({ rows: [] })),
+  });
+  return { conversation, printed, link, prompt: () => prompt };
+}
+
+describe("a conversation in the terminal", () => {
+  const two: At = { name: "two", url: "http://two", amongMany: true };
+
+  it("says at which node it is, and when it is at none or at another", async () => {
+    const { conversation, printed, link, prompt } = stage({ name: "one", url: "http://one", amongMany: true });
+    await conversation.begin({ room: "den", agent: undefined });
+    expect(prompt()).to.equal("[one] den> ");
+    link.up = false;
+    conversation.onChange("down", "UNREACHABLE");
+    expect(prompt()).to.equal("[no node] den> ");
+    link.up = true;
+    link.at = two;
+    conversation.onChange("up", "two");
+    expect(prompt()).to.equal("[two] den> ");
+    conversation.onChange("up", "two");
+    expect(printed).to.deep.equal([
+      "Signed in as ada, at the node one. /help lists the commands.",
+      "* the connection was lost (UNREACHABLE); trying again",
+      "* connected to two; nothing was missed",
+      "* connected again; nothing was missed",
+    ]);
+  });
+
+  it("says nothing of nodes where there is one", async () => {
+    const { conversation, printed, prompt } = stage({ name: "one", url: "http://one", amongMany: false });
+    await conversation.begin({ room: "den", agent: undefined });
+    expect([prompt(), ...printed]).to.deep.equal(["den> ", "Signed in as ada. /help lists the commands."]);
+  });
+
+  it("shows of a state that was loaded anew only what it has not shown", async () => {
+    const { conversation, printed } = stage(two);
+    await conversation.begin({ room: "den", agent: undefined });
+    printed.splice(0);
+    conversation.onState("room/den", state(1, 30));
+    conversation.onEvent("room/den", { type: "posted", message: message(31) }, 40);
+    conversation.onState("room/den", state(20, 60));
+    const seqs = printed.flatMap((line) => /message (\d+)/.exec(line)?.[1] ?? []).map(Number);
+    expect(seqs).to.deep.equal(Array.from({ length: 50 }, (_, index) => index + 11));
+  });
+});
