@@ -16,6 +16,7 @@ import {
   createSwitchingDirectory,
   migrateDirectory,
   serveDirectory,
+  serveMoved,
   type DirectoryHome,
   type EmbeddedDirectory,
   type EtcdDirectory,
@@ -142,7 +143,10 @@ export function createPeer(options: PeerOptions): Peer {
     isDirectory(options.directory) ? options.directory : openPlace(options.directory),
   );
   function openPlace(at: DirectoryPlace): Directory {
-    if (at.kind === "etcd") return openEtcd(at);
+    if (at.kind === "etcd") {
+      serveMoved(exchange, at);
+      return openEtcd(at);
+    }
     const host = (): NodeId | undefined => (place?.kind === "embedded" ? place.host : undefined);
     if (at.host !== node) return createRemoteDirectory(exchange, host, { clock, onMoved: moved });
     embedded = createEmbeddedDirectory({ store, clock });
@@ -344,9 +348,12 @@ export function createPeer(options: PeerOptions): Peer {
       const joining = membership.join(record, { found });
       const joined = (await within(clock, directoryWaitMs, joining)) ?? (known ? ok(known) : await joining);
       if (!joined.ok) return joined;
-      void joining.then((late) => {
-        if (!late.ok && late.error.code === "NOT_A_PEER") options.evicted?.();
-      });
+      joining.then(
+        (late) => {
+          if (!late.ok && late.error.code === "NOT_A_PEER") options.evicted?.();
+        },
+        (error: unknown) => log.error("membership.join.failed", { failure: failureOf(error) }),
+      );
       await within(clock, directoryWaitMs, Promise.all([table.ready(), membership.ready()]));
       replication.start();
       controller.wake();

@@ -11,6 +11,12 @@ export function seal(key: string, value: unknown): Uint8Array {
   return bytes;
 }
 
+/** Whether bytes are what `seal` made for this key, without opening them. */
+export function isSealed(key: string, sealed: Uint8Array): boolean {
+  const bytes = Buffer.from(sealed.buffer, sealed.byteOffset, sealed.byteLength);
+  return bytes.length >= 5 && crc32(bytes.subarray(4), crc32(key)) === bytes.readUInt32LE(0);
+}
+
 /** Opens what `seal` closed. Error: DATA_DAMAGED, naming the key and the file. */
 export function unseal(key: string, sealed: Uint8Array, location: string): unknown {
   const bytes = Buffer.from(sealed.buffer, sealed.byteOffset, sealed.byteLength);

@@ -3,7 +3,7 @@ import type { DirectoryWireChange, DirectoryWireRow } from "../../protocols/mesh
 import type { Exchange } from "../exchange.ts";
 import type { Directory, DirectoryRow, NodeId } from "../ports.ts";
 import { directoryLimits, type DirectoryLimits } from "./limits.ts";
-import { unavailable } from "./row.ts";
+import { moved, unavailable, type DirectoryHome } from "./row.ts";
 
 /** Rows that a peer reads page by page: as they were when it asked. */
 interface Listing {
@@ -25,6 +25,13 @@ interface Peer {
   readonly sessions: Map<number, Session>;
   /** By cursor, oldest first. */
   readonly listings: Map<number, Listing>;
+}
+
+/** Tells who still asks here that the directory is elsewhere: a node that was off while it moved. */
+export function serveMoved(exchange: Exchange, home: DirectoryHome): void {
+  const refusal = (): Result<unknown> => refused(moved(home).failure);
+  for (const name of ["read", "change", "list", "page", "watch", "check"] as const)
+    exchange.on(`directory.${name}`, refusal);
 }
 
 /** Keeps a directory for the other nodes of the mesh. Called once for an exchange. `accepts` says what may lie under a key:

@@ -1,5 +1,7 @@
 /** Bounds of the kernel. `docs/limits.md` says what happens at each. */
 export const kernelLimits = {
+  /** Appends and confirmations of one slot that wait for its replicas. Beyond it: OVERLOADED. */
+  slotUncommittedMax: 16_384,
   /** Messages that wait for one actor. Beyond it: MAILBOX_FULL. */
   mailboxMessagesMax: 1_024,
   /** Actors in memory. Beyond it the longest idle leave; when none is idle: OVERLOADED. */

@@ -24,6 +24,8 @@ export interface FollowerPorts {
   readonly log: SlotLog;
   readonly epoch: number;
   isUp(node: NodeId): boolean;
+  /** A number that no other sending of this process has. */
+  nextSending(): number;
   /** The piece that is being written to this disk. */
   underWay(): Piece | undefined;
   /** It acknowledged something, or its state changed. */
@@ -52,7 +54,6 @@ export class Follower {
   #pumping = false;
   #sendingSnapshots = false;
   #snapshotsDue = false;
-  #sendings = 0;
   #ended = false;
   readonly #ports: FollowerPorts;
   /** Actors whose entries it was sent from disk: it gets their stored snapshots too, without which it could not trim. */
@@ -273,8 +274,7 @@ export class Follower {
     let given = 0;
     const { log, exchange, epoch, limits } = this.#ports;
     for (const [name, seq, sealed] of await log.storedSnapshots([actor])) {
-      this.#sendings += 1;
-      const sending = this.#sendings;
+      const sending = this.#ports.nextSending();
       for (let offset = 0; offset < sealed.length; offset += limits.partBytesMax) {
         if (this.#ended || this.standing === undefined || this.state !== "streaming")
           throw new PlexusError(failure("SLOT_UNAVAILABLE", { slot: log.slot, because: "a replica is behind" }));

@@ -112,6 +112,7 @@ export function createReplication(ports: ReplicationPorts): Replication {
     for (const { node: name } of membership.members().members) if (membership.isUp(name)) seenUp.add(name);
   };
   let transfers = 0;
+  let sendings = 0;
   let ticks = 0;
   let lastTickMs = clock.monotonicMs();
   let stopping = false;
@@ -159,6 +160,7 @@ export function createReplication(ports: ReplicationPorts): Replication {
     minInSync: ports.minInSync,
     isUp: (peer) => membership.isUp(peer),
     isGone: (peer) => seenUp.has(peer) && !membership.isUp(peer),
+    nextSending: () => (sendings += 1),
     beginTransfer: () => {
       if (transfers >= limits.transfersMax) return undefined;
       transfers += 1;

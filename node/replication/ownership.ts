@@ -56,6 +56,8 @@ export interface OwnershipPorts {
   isUp(node: NodeId): boolean;
   /** It was up, and is not any more. */
   isGone(node: NodeId): boolean;
+  /** A number that no other sending of this process has. */
+  nextSending(): number;
   /** Whether one more transfer may run; the returned function ends it. */
   beginTransfer(): (() => void) | undefined;
   /** The kernel's part of a hand-over. */
@@ -479,6 +481,7 @@ export class Ownership implements ServedLog {
       log: this.#log,
       epoch: this.epoch,
       isUp,
+      nextSending: this.#ports.nextSending,
       underWay: () => this.#underWay,
       changed: () => this.#advance(),
       fenced: (fence) => this.#fenced(fence),
@@ -669,6 +672,7 @@ export class Ownership implements ServedLog {
       epoch: this.epoch,
       limits,
       goesOn: () => this.phase !== "ended" && this.#followers.get(node) === follower,
+      nextSending: this.#ports.nextSending,
       hold: (seq) => void this.#holds.set(node, seq),
       sent: (count) => {
         bytes += count;

@@ -16,6 +16,8 @@ export interface TransferPorts {
   goesOn(): boolean;
   /** Keeps the owner's log from being trimmed beyond this, for as long as the transfer runs. */
   hold(seq: number): void;
+  /** A number that no other sending of this process has. */
+  nextSending(): number;
   /** Bytes sent so far. */
   sent(bytes: number): void;
 }
@@ -34,7 +36,6 @@ export async function transfer(to: NodeId, incarnation: number, ports: TransferP
   const named = { slot, epoch, incarnation: (begun as { incarnation: number }).incarnation };
   const { view, head } = await log.cut();
   try {
-    let sending = 0;
     ports.hold(head.lastSeq);
     const sendLeaves = async (leaves: readonly Leaf[]): Promise<void> => {
       const rows = leaves.map(({ from, to: end, digest }): [string, string, Uint8Array] => [from, end, digest]);
@@ -46,7 +47,7 @@ export async function transfer(to: NodeId, incarnation: number, ports: TransferP
         const leaf = leaves[index];
         if (leaf === undefined) continue;
         const data = encode((await rowsOf(view, leaf)).rows);
-        sending += 1;
+        const sending = ports.nextSending();
         for (let offset = 0; offset < data.length; offset += limits.partBytesMax) {
           const part = data.subarray(offset, offset + limits.partBytesMax);
           const last = offset + limits.partBytesMax >= data.length;

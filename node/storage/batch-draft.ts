@@ -7,7 +7,7 @@
 import { crc32 } from "node:zlib";
 import { failure, PlexusError, type ActorId, type SlotId } from "../../protocols/index.ts";
 import type { Store, StoreOp } from "../ports.ts";
-import { seal, unseal } from "../seal.ts";
+import { isSealed, seal, unseal } from "../seal.ts";
 import {
   actorKeys,
   decodeChunk,
@@ -116,6 +116,7 @@ export class BatchDraft {
         this.#mayWrite(pending.epoch);
         if (pending.seq > this.head.lastSeq)
           throw new PlexusError(failure("LOG_GAP", { slot: this.#slot, because: "a snapshot of what is not here" }));
+        this.#checkSealed([[pending.actor, pending.seq, pending.sealed]]);
         this.#addCopied([pending.actor, pending.seq, pending.sealed], this.chunks);
         return;
       case "head":
@@ -147,6 +148,7 @@ export class BatchDraft {
       throw gap("it continues another position");
     // All of it is here: then it says nothing of whether the two logs are one.
     if (fresh.length === 0 && chunks.length > 0) return;
+    this.#checkSealed(snapshots);
     let { lastEpoch, lastSeq, lastChecksum } = head;
     const added: BatchDraft["chunks"] = [];
     const effects: BatchDraft["effects"] = [];
@@ -179,6 +181,13 @@ export class BatchDraft {
     this.copies = true;
     this.#trimWished = Math.max(this.#trimWished, Math.min(trim, head.lastSeq));
     this.head = { ...head, lastEpoch, lastSeq, lastChecksum, continues: epoch };
+  }
+
+  /** A copy never acknowledges what it could not read. */
+  #checkSealed(snapshots: Piece["snapshots"]): void {
+    for (const [actor, , sealed] of snapshots)
+      if (!isSealed(snapshotKey(this.#slot, actor as ActorId), sealed))
+        throw new PlexusError(failure("LOG_GAP", { slot: this.#slot, because: "a snapshot is damaged", actor }));
   }
 
   /** Adds a snapshot that an owner made, unless it makes nothing needless: then it is older than the one that is here, or

@@ -49,6 +49,7 @@ export function createSoloSlots(journal: Journal): SoloSlots {
         get bytes() {
           return log.bytes;
         },
+        uncommitted: 0,
         get alone() {
           return solo.alone;
         },

@@ -392,7 +392,7 @@ describe("a transfer of a log", () => {
     expect(copy.log.failed).to.equal(undefined);
   });
 
-  it("a copy that is thrown away keeps its fence, and is a new incarnation with nothing", async () => {
+  it("a copy that is thrown away keeps its fence, and is a new incarnation with nothing, and counts for nothing", async () => {
     const owner = await source();
     const copy = await emptyCopy();
     await applyAll(copy, owner.pieces, [1]);
@@ -402,7 +402,7 @@ describe("a transfer of a log", () => {
     const neighbour = copy.store.dump(/chat\/70/);
     await copy.journal.discard(slot, 5);
     const empty = await copy.journal.openSlot(slot);
-    expect([empty.fence, empty.continues, empty.lastSeq, empty.incomplete]).to.deep.equal([7, 0, 0, false]);
+    expect([empty.fence, empty.continues, empty.lastSeq, empty.incomplete]).to.deep.equal([7, 0, 0, true]);
     expect(empty.incarnation).to.be.greaterThan(incarnation);
     expect(copy.store.dump(/^(log|snap|side)\/([a-z]+\/)?chat\/7\//)).to.deep.equal({});
     expect(copy.store.dump(/chat\/70/)).to.deep.equal(neighbour);
