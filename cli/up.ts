@@ -42,6 +42,11 @@ export async function up(flags: UpFlags, output: Output): Promise<number> {
     log,
     version,
     controlToken,
+    evicted: () => {
+      const help = "This node was evicted from its cluster. To come back: an empty data folder and a new invitation.";
+      log.error("node.evicted.ended", { help });
+      process.exit(exitCodes.failed);
+    },
     ...(existsSync(installation.webFolder) && { webFolder: installation.webFolder }),
   }).catch((thrown: unknown) => {
     throw explainStart(thrown, config);

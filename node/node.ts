@@ -39,6 +39,8 @@ export interface NodePlatform {
   readonly version: string;
   /** The built page; absent, the node serves its API alone. */
   readonly webFolder?: string;
+  /** Told when the cluster has ended this node's membership: it serves nothing any more. */
+  readonly evicted?: () => void;
   /** The operator's secret for the admin API. */
   readonly controlToken?: string;
 }
@@ -154,7 +156,12 @@ export async function startNode(config: Config, platform: NodePlatform): Promise
         ? { incarnation: { known: home.incarnation ?? 0, remember: (next) => keep({ incarnation: next }) } }
         : { incarnation: { known: Infinity, remember: (next: number) => keep({ incarnation: next }) } }),
       placed: (place) => remember({ directory: place }),
-      evicted: () => log.error("node.evicted", { node, cluster }),
+      evicted: () => {
+        log.error("node.evicted", { node, cluster });
+        // What it holds belongs to the others now; who is connected here must not be told otherwise.
+        peer.replication.stop();
+        platform.evicted?.();
+      },
     });
     stops.push((deadlineMs) => peer.stop(deadlineMs));
     peer.membership.onChange(() => {

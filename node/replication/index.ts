@@ -111,6 +111,7 @@ export function createReplication(ports: ReplicationPorts): Replication {
   const lookAround = (): void => {
     for (const { node: name } of membership.members().members) if (membership.isUp(name)) seenUp.add(name);
   };
+  const healing = new Set<SlotId>();
   let transfers = 0;
   let sendings = 0;
   let ticks = 0;
@@ -334,6 +335,12 @@ export function createReplication(ports: ReplicationPorts): Replication {
   /** Throws a damaged copy away once nobody counts on it: with the directory's epoch as the fence (R6). Its owner then
    *  gives it a new one. */
   async function heal(slot: SlotId): Promise<void> {
+    if (healing.has(slot)) return;
+    healing.add(slot);
+    await healOnce(slot).finally(() => healing.delete(slot));
+  }
+
+  async function healOnce(slot: SlotId): Promise<void> {
     const row = await readSlot(directory, slot).catch(() => undefined);
     if (row === undefined || !damaged.has(slot)) return;
     if (row.record.owner === node) {
@@ -347,7 +354,12 @@ export function createReplication(ports: ReplicationPorts): Replication {
       return;
     }
     if (row.record.inSync.includes(node)) return; // its owner removes it, because it does not answer for the slot
-    await journal.discard(slot, row.record.epoch);
+    try {
+      await journal.discard(slot, row.record.epoch);
+    } catch (error) {
+      log.warn("slot.discard.failed", { slot, failure: failureOf(error) });
+      return; // tried again by the tick
+    }
     replicas.drop(slot);
     damaged.delete(slot);
     log.info("slot.copy.discarded", { slot, epoch: row.record.epoch });

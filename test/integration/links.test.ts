@@ -61,7 +61,7 @@ const cuts: Readonly<Record<string, (scene: Scene) => Promise<void>>> = {
   async "an owner does not reach the directory"({ links, owner }) {
     links.cut(owner, "boss");
     links.cut("boss", owner);
-    await sleep(cutMs);
+    await sleep(shortCutMs);
   },
   async "two are cut off from the directory and the third"({ cluster, load, links, owner, others }) {
     isolate(links, owner, ["boss", others[0]]);

@@ -189,12 +189,12 @@ class Writer {
   }
 }
 
-/** The longest time between two acknowledgements, of which one at least lies in the window. */
+/** The longest time between two acknowledgements that began in the window. */
 function longestGap(ackedMs: readonly number[], fromMs: number, toMs: number): number {
   let longest = 0;
   for (let index = 1; index < ackedMs.length; index += 1) {
     const [before, after] = [ackedMs[index - 1] as number, ackedMs[index] as number];
-    if (after >= fromMs && before <= toMs) longest = Math.max(longest, after - before);
+    if (before >= fromMs && before <= toMs) longest = Math.max(longest, after - before);
   }
   return longest;
 }
@@ -282,7 +282,8 @@ serve({
   async migrate({ actor, to, calmMs }: { readonly actor: string; readonly to: string; readonly calmMs: number }) {
     const writer = new Writer(actor);
     await sleep(calmMs);
-    const askedMs = performance.now();
+    // With the write that is under way.
+    const askedMs = writer.ackedMs.at(-1) ?? performance.now();
     const moved = await me().peer.control.moveActor(actor as ActorId, to, settleTimeoutMs);
     if (!moved.ok) throw new Error(`${actor} did not move to ${to}: ${JSON.stringify(moved.error)}`);
     const movedMs = performance.now();
@@ -295,7 +296,7 @@ serve({
     await writer.end();
     return {
       pauseMs: longestGap(writer.ackedMs, askedMs, overMs),
-      calmGapMs: longestGap(writer.ackedMs, overMs + calmMs / 4, overMs + windowMs),
+      calmGapMs: longestGap(writer.ackedMs, overMs, overMs + windowMs),
       moveMs: movedMs - askedMs,
       writes: writer.ackedMs.length,
     };
