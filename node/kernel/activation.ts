@@ -329,7 +329,7 @@ export class Activation {
 
   /** Invariant 6: an operation that was answered gets its first answer; one that is under way gets its own, once. */
   #repeats(envelope: Envelope, operation: string): boolean {
-    const known = this.#answers.find(operation);
+    const known = this.#answers.size === 0 ? undefined : this.#answers.find(operation);
     if (known !== undefined) {
       if (envelope.replyTo)
         this.#gate.leave([{ type: "answer", to: envelope.replyTo, result: known }], envelope.chain, false);

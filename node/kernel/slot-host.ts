@@ -172,6 +172,8 @@ export class SlotHost implements Home {
     const log = this.#openLog();
     const endMs = clock.monotonicMs() + deadlineMs;
     const activation = this.activate(actor);
+    if (activation.held)
+      throw new PlexusError(failure("SLOT_UNAVAILABLE", { actor, because: "it is being given a slot of its own" }));
     activation.held = true;
     try {
       const ready = (): boolean => activation.status === "active" || activation.status === "quarantined";

@@ -66,9 +66,9 @@ export class Follower {
   }
 
   /** Whether it has been silent about something for longer than it may. */
-  get overdue(): boolean {
+  overdueBy(limitMs: number): boolean {
     const since = this.#waitingSinceMs;
-    return since !== undefined && this.#ports.clock.monotonicMs() - since > this.#ports.limits.replicaTimeoutMs;
+    return since !== undefined && this.#ports.clock.monotonicMs() - since > limitMs;
   }
 
   get seq(): number | undefined {
@@ -127,7 +127,7 @@ export class Follower {
     if (this.#ended || !this.#ports.isUp(this.node)) return;
     if (this.state === "asking" && this.standing === undefined) this.ask();
     else if (this.state === "behind") this.pump();
-    else if (this.overdue && this.state === "streaming") this.ask();
+    else if (this.overdueBy(this.#ports.limits.replicaTimeoutMs) && this.state === "streaming") this.ask();
     else if (
       this.state === "other" &&
       this.trouble !== undefined &&

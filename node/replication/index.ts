@@ -112,6 +112,9 @@ export function createReplication(ports: ReplicationPorts): Replication {
     for (const { node: name } of membership.members().members) if (membership.isUp(name)) seenUp.add(name);
   };
   const healing = new Set<SlotId>();
+  /** How often each slot was taken up here. */
+  const taken = new Map<SlotId, number>();
+  const claimsOf = (slot: SlotId): number => replicas.claims(slot) + (taken.get(slot) ?? 0);
   let transfers = 0;
   let sendings = 0;
   let ticks = 0;
@@ -160,6 +163,7 @@ export function createReplication(ports: ReplicationPorts): Replication {
     limits,
     minInSync: ports.minInSync,
     isUp: (peer) => membership.isUp(peer),
+    wasUp: (peer) => seenUp.has(peer),
     isGone: (peer) => seenUp.has(peer) && !membership.isUp(peer),
     nextSending: () => (sendings += 1),
     beginTransfer: () => {
@@ -206,6 +210,7 @@ export function createReplication(ports: ReplicationPorts): Replication {
         // Which actors have left this slot for one of their own must be known before it is served, and what was learned
         // from an answer may be ahead of the watch.
         await reached(row.revision);
+        taken.set(slot, (taken.get(slot) ?? 0) + 1);
         await slotLog.raise(record.epoch, record.inSync.length === 1);
         const ownership = new Ownership(row, slotLog, ownershipPorts);
         slots.set(slot, { ownership, ended: undefined });
@@ -341,6 +346,7 @@ export function createReplication(ports: ReplicationPorts): Replication {
   }
 
   async function healOnce(slot: SlotId): Promise<void> {
+    const before = claimsOf(slot);
     const row = await readSlot(directory, slot).catch(() => undefined);
     if (row === undefined || !damaged.has(slot)) return;
     if (row.record.owner === node) {
@@ -355,7 +361,7 @@ export function createReplication(ports: ReplicationPorts): Replication {
     }
     if (row.record.inSync.includes(node)) return; // its owner removes it, because it does not answer for the slot
     try {
-      await journal.discard(slot, row.record.epoch);
+      if (!(await journal.discard(slot, row.record.epoch, () => claimsOf(slot) === before))) return;
     } catch (error) {
       log.warn("slot.discard.failed", { slot, failure: failureOf(error) });
       return; // tried again by the tick
@@ -445,6 +451,7 @@ export function createReplication(ports: ReplicationPorts): Replication {
         limits,
         owned: (slot) => slots.get(slot)?.ownership,
         damaged: onDamage,
+        claims: claimsOf,
         discarded: (slot) => replicas.drop(slot),
       });
     },

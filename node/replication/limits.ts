@@ -2,6 +2,9 @@
 export const replicationLimits = {
   /** A replica that must acknowledge and does not for this long is removed from `inSync`. */
   replicaTimeoutMs: 1_500,
+  /** The same while a new owner takes up, for one that was heard of before: nobody is served meanwhile, and leaving it out
+   *  costs no more than its catching up. */
+  reconcileTimeoutMs: 500,
   /** How often what is overdue is looked at, and an unknown outcome asked for again. */
   tickIntervalMs: 50,
   /** So many that did not come in time mean that this process was stopped, and that nobody is late. */

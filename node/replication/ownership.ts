@@ -33,6 +33,7 @@ import {
   handOverTo,
   isLonger,
   nextProposal,
+  isSettled,
   required,
   samePosition,
   type FollowerView,
@@ -54,6 +55,8 @@ export interface OwnershipPorts {
   readonly limits: ReplicationLimits;
   readonly minInSync: number;
   isUp(node: NodeId): boolean;
+  /** It was up at some time since this node started. */
+  wasUp(node: NodeId): boolean;
   /** It was up, and is not any more. */
   isGone(node: NodeId): boolean;
   /** A number that no other sending of this process has. */
@@ -85,6 +88,10 @@ export class Ownership implements ServedLog {
   record: SlotRecord;
   #revision: number;
   #proposed: Proposal | undefined;
+  /** Who every commit and confirmation needs beside this node (R1); follows from record and proposal. */
+  #needed: readonly NodeId[];
+  /** The record is as it is wanted: there is nothing to do while nobody fails. */
+  #settled = false;
   #proposedAtMs = 0;
   #asked = false;
   readonly #log: SlotLog;
@@ -109,6 +116,8 @@ export class Ownership implements ServedLog {
     this.epoch = row.record.epoch;
     this.record = row.record;
     this.#revision = row.revision;
+    this.#needed = required(this.record, undefined);
+    this.#settled = isSettled(this.record);
     this.#log = slotLog;
     this.#ports = ports;
     this.served = new Promise((resolve, reject) => (this.#served = { resolve, reject }));
@@ -197,7 +206,7 @@ export class Ownership implements ServedLog {
 
   /** R1: "alone" also means that nothing is asked of the directory. */
   get alone(): boolean {
-    return this.phase !== "ended" && required(this.record, this.#proposed).length === 0;
+    return this.phase !== "ended" && this.#needed.length === 0;
   }
 
   confirm(done: (error: Failure | undefined) => void): void {
@@ -205,15 +214,14 @@ export class Ownership implements ServedLog {
       done(this.#gone());
       return;
     }
-    const needed = new Set(required(this.record, this.#proposed));
+    const needed = new Set(this.#needed);
     if (needed.size === 0) {
       done(undefined);
       return;
     }
     const { confirmations } = this.#ports;
     // Who was removed for certain meanwhile need not answer any more; newcomers were not asked.
-    const stillNeeded = (node: NodeId): boolean =>
-      this.phase !== "ended" && required(this.record, this.#proposed).includes(node);
+    const stillNeeded = (node: NodeId): boolean => this.phase !== "ended" && this.#needed.includes(node);
     let open = needed.size;
     let settled = false;
     this.#confirming += 1;
@@ -309,7 +317,7 @@ export class Ownership implements ServedLog {
 
   /** The replicas that every append needs, each with the incarnation of its copy. */
   #holders(): readonly Holder[] {
-    return required(this.record, this.#proposed).flatMap((name) => {
+    return this.#needed.flatMap((name) => {
       const follower = this.#followers.get(name);
       return follower ? [{ follower, incarnation: follower.standing?.incarnation }] : [];
     });
@@ -328,6 +336,8 @@ export class Ownership implements ServedLog {
     this.record = row.record;
     this.#revision = row.revision;
     this.#proposed = undefined;
+    this.#needed = required(this.record, undefined);
+    this.#settled = isSettled(this.record);
     if (this.phase === "handing") {
       this.phase = "serving";
       this.#ports.resume(this.slot);
@@ -491,9 +501,11 @@ export class Ownership implements ServedLog {
   #viewOf(follower: Follower): FollowerView {
     const { node } = follower;
     const inSync = this.record.inSync.includes(node);
+    const { limits, wasUp } = this.#ports;
+    const patienceMs = this.#base === undefined && wasUp(node) ? limits.reconcileTimeoutMs : limits.replicaTimeoutMs;
     const failing =
       this.#ports.isGone(node) ||
-      follower.overdue ||
+      follower.overdueBy(patienceMs) ||
       follower.trouble !== undefined ||
       (inSync && follower.state === "other");
     // Everything up to the base may have been acknowledged by an owner before.
@@ -587,7 +599,7 @@ export class Ownership implements ServedLog {
   #commit(): void {
     // With fewer than asked for, what waits stays unanswered; `#work` ends this epoch.
     if (this.record.inSync.length < this.#ports.minInSync) return;
-    const others = required(this.record, this.#proposed).map((node) => this.#followers.get(node)?.seq);
+    const others = this.#needed.map((node) => this.#followers.get(node)?.seq);
     const seq = committedSeq(this.#log.durableSeq, others);
     if (seq > this.#committed) this.#committed = seq;
     let ready = 0;
@@ -611,6 +623,11 @@ export class Ownership implements ServedLog {
 
   #work(): void {
     if (this.#proposed !== undefined || this.phase === "ended" || this.phase === "handing") return;
+    if (this.#settled && this.phase === "serving" && this.record.inSync.length >= this.#ports.minInSync) {
+      let failing = false;
+      for (const follower of this.#followers.values()) failing ||= this.#viewOf(follower).failing;
+      if (!failing) return;
+    }
     const views = new Map([...this.#followers].map(([node, follower]) => [node, this.#viewOf(follower)]));
     const proposal = nextProposal(this.record, views);
     if (proposal !== undefined) {
@@ -634,6 +651,7 @@ export class Ownership implements ServedLog {
 
   #propose(proposal: Proposal): void {
     this.#proposed = proposal;
+    this.#needed = required(this.record, proposal);
     this.#adoptFollowers();
     this.#ports.log.debug("slot.replicas.change", { slot: this.slot, epoch: this.epoch, ...proposal });
     this.#send(proposal);

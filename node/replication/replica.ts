@@ -53,7 +53,11 @@ interface Mark {
 }
 
 /** Registers this node's answers to owners. */
-export function serveReplicas(ports: ReplicaPorts): { readonly drop: (slot: SlotId) => void } {
+export function serveReplicas(ports: ReplicaPorts): {
+  readonly drop: (slot: SlotId) => void;
+  /** Rises whenever somebody begins to count on the copy here: it must not be thrown away on what was read before. */
+  readonly claims: (slot: SlotId) => number;
+} {
   const { journal, store, directory, table, exchange, clock, log, meter, limits } = ports;
   const logs = new Map<SlotId, SlotLog>();
   /** Who asked last how this node stands, and so may write here: the owner of that epoch. */
@@ -88,6 +92,7 @@ export function serveReplicas(ports: ReplicaPorts): { readonly drop: (slot: Slot
 
   /** Slots with something to acknowledge to an owner, by the end of this tick. */
   const acknowledgements = new Map<string, { readonly to: NodeId; readonly slot: SlotId; readonly epoch: number; gap: boolean }>(); // prettier-ignore
+  const claims = new Map<SlotId, number>();
   const assemblies = new Map<string, Assembly>();
   let assembledBytes = 0;
   const marks = new Map<string, Mark>();
@@ -122,6 +127,7 @@ export function serveReplicas(ports: ReplicaPorts): { readonly drop: (slot: Slot
       if (epoch < slotLog.fence) return refused(failure("FENCED", { slot, epoch, fence: slotLog.fence }));
       const refusal = await claim(from, { slot, epoch, fence: slotLog.fence });
       if (refusal) return refused(refusal);
+      claims.set(slot, (claims.get(slot) ?? 0) + 1);
       if (!slotLog.exists && table.get(slot)?.record.inSync.includes(ports.node) === true) {
         // It counts as one that has everything, and there is no trace of it here.
         const gone = failure("DATA_DAMAGED", { slot, reason: "nothing of it is on this disk" });
@@ -359,7 +365,7 @@ export function serveReplicas(ports: ReplicaPorts): { readonly drop: (slot: Slot
     },
   });
 
-  return { drop: (slot) => void logs.delete(slot) };
+  return { drop: (slot) => void logs.delete(slot), claims: (slot) => claims.get(slot) ?? 0 };
 }
 
 /** An answer whatever happens: what throws is told as the failure it carries. */

@@ -67,6 +67,10 @@ export function nextProposal(record: SlotRecord, followers: ReadonlyMap<NodeId, 
   return sameNodes(due, learners) ? undefined : { inSync, learners: due };
 }
 
+/** Whether a record is as it is wanted: then nothing is proposed while nobody fails. */
+export const isSettled = ({ owner, inSync, learners, want }: SlotRecord): boolean =>
+  learners.length === 0 && (want === undefined || (want.owner === owner && sameNodes(want.replicas, inSync)));
+
 /** Who the slot should be handed to now: the wanted owner, once it has everything. */
 export function handOverTo(record: SlotRecord, followers: ReadonlyMap<NodeId, FollowerView>): NodeId | undefined {
   const { owner, inSync, want } = record;

@@ -21,6 +21,8 @@ export interface UpkeepPorts {
   owned(slot: SlotId): Ownership | undefined;
   /** The copy here is rotten. */
   damaged(slot: SlotId, error: Failure): void;
+  /** Rises whenever somebody begins to count on the copy here. */
+  claims(slot: SlotId): number;
   /** The copy here was thrown away. */
   discarded(slot: SlotId): void;
 }
@@ -46,11 +48,13 @@ export function startUpkeep(ports: UpkeepPorts): () => void {
       record.owner === node || record.inSync.includes(node) || record.learners.includes(node);
     const known = table.get(slot)?.record;
     if (known === undefined || here(known) || known.want?.replicas.includes(node) === true) return false;
+    // Before the directory is read: whoever counts on this copy asks it after having named it.
+    const before = ports.claims(slot);
     const row = await readSlot(directory, slot);
     if (row === undefined || here(row.record) || row.record.want?.replicas.includes(node) === true) return false;
     const slotLog = await journal.openSlot(slot).catch(() => undefined);
-    if (slotLog !== undefined && slotLog.lastSeq === 0) return true;
-    await journal.discard(slot, row.record.epoch);
+    if (slotLog !== undefined && slotLog.incomplete && slotLog.lastSeq === 0) return true;
+    if (!(await journal.discard(slot, row.record.epoch, () => ports.claims(slot) === before))) return false;
     ports.discarded(slot);
     meter.count("slots_discarded");
     log.info("slot.copy.left", { slot, epoch: row.record.epoch });

@@ -301,12 +301,14 @@ export class BatchDraft {
     const present = sealed && (unseal(headKey(slot), sealed, this.#store.location) as Head);
     // It lives already: this entry comes late to a node that has a copy of it.
     if (present !== undefined && present.fence > 0 && present.lastSeq > 0) return ops;
-    const left = [`snap/${slot}/`, logPrefix(slot), ...spaces.map((space) => sidePrefix(space, slot))];
-    for (const prefix of left) for (const key of await this.#store.keys(within(prefix))) ops.push({ type: "del", key });
     const read = async (key: string): Promise<Uint8Array | undefined> => {
       const op = batched.get(key);
       return op === undefined ? this.#store.get(key) : op.type === "put" ? op.value : undefined;
     };
+    // It has left already: what is in its slot is all there is.
+    if (present !== undefined && (await read(snapshotKey(this.#slot, actor))) === undefined) return ops;
+    const left = [`snap/${slot}/`, logPrefix(slot), ...spaces.map((space) => sidePrefix(space, slot))];
+    for (const prefix of left) for (const key of await this.#store.keys(within(prefix))) ops.push({ type: "del", key });
     const copy = async (from: string, to: string, change = (value: unknown): unknown => value): Promise<void> => {
       const stored = await read(from);
       if (stored)

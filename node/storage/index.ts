@@ -41,8 +41,9 @@ export interface Journal {
   openSlot(slot: SlotId): Promise<SlotLog>;
   /** Reads a log again after it failed: what the disk holds is what happened. The old one writes nothing more. */
   reopen(slot: SlotId): Promise<SlotLog>;
-  /** Throws away what the node holds of a slot, for good: only a fence stays, and a new incarnation (rule R6). */
-  discard(slot: SlotId, fence: number): Promise<void>;
+  /** Throws away what the node holds of a slot, for good: only a fence stays, and a new incarnation (rule R6). `still` is
+   *  asked in the very moment it is written; false: nothing happens. Says whether it was thrown away. */
+  discard(slot: SlotId, fence: number, still?: () => boolean): Promise<boolean>;
   /** Slots this node holds or once held. */
   slots(): Promise<SlotId[]>;
   /** Slots where some actor has work waiting: reminders or pending work. */
@@ -99,11 +100,18 @@ export async function openJournal(ports: JournalPorts): Promise<Journal> {
       await committer.settled();
       return openOnce(slot);
     },
-    async discard(slot, fence) {
-      const old = await logs.get(slot)?.catch(() => undefined);
-      old?.broken(failure("FENCED", { slot, because: "the slot was thrown away" }));
-      logs.delete(slot);
-      await committer.run(async () => {
+    async discard(slot, fence, still = () => true) {
+      let done = false;
+      const written: Promise<void> = committer.run(async () => {
+        if (!still()) return [];
+        done = true;
+        const old = logs.get(slot);
+        // Who asks for the log from here on gets the one that is left.
+        remember(slot, Promise.resolve().then(async () => {
+          await written;
+          return open(slot);
+        })); // prettier-ignore
+        (await old?.catch(() => undefined))?.broken(failure("FENCED", { slot, because: "the slot was thrown away" }));
         // The head may be readable where the log is not.
         const known = await readHead(store, slot).catch(() => undefined);
         const incarnation = Math.max((known?.incarnation ?? 0) + 1, clock.nowMs());
@@ -115,6 +123,8 @@ export async function openJournal(ports: JournalPorts): Promise<Journal> {
           for (const key of await store.keys(within(prefix))) ops.push({ type: "del", key });
         return ops;
       });
+      await written;
+      return done;
     },
   };
 
@@ -129,9 +139,11 @@ export async function openJournal(ports: JournalPorts): Promise<Journal> {
   }
 
   function openOnce(slot: SlotId): Promise<SlotLog> {
-    const present = logs.get(slot);
-    if (present) return present;
-    const opening = open(slot);
+    return logs.get(slot) ?? remember(slot, open(slot));
+  }
+
+  /** One log a slot; one that could not be opened is tried again by who asks next. */
+  function remember(slot: SlotId, opening: Promise<SlotLog>): Promise<SlotLog> {
     logs.set(slot, opening);
     opening.catch(() => {
       if (logs.get(slot) === opening) logs.delete(slot);

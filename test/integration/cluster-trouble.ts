@@ -2,6 +2,7 @@
 import { slotOf, type ClusterSlotRow } from "../../protocols/index.ts";
 import { rooms, type Load } from "./cluster-load.ts";
 import type { ClusterProcesses } from "./cluster-processes.ts";
+import type { NodeProcess } from "./node-process.ts";
 import { healthy, progress, sleep, until } from "./cluster-waits.ts";
 
 /** Whole numbers from a seed (mulberry32), so that a run can be repeated. */
@@ -79,13 +80,7 @@ export class Trouble {
   }
 
   async paused(): Promise<void> {
-    const victim = this.#cluster.named(await this.#ownerOfSomeRoom());
-    victim.signal("SIGSTOP");
-    try {
-      await sleep(2_000 + this.#chance.below(2_000));
-    } finally {
-      victim.signal("SIGCONT");
-    }
+    await this.#pause(this.#cluster.named(await this.#ownerOfSomeRoom()));
     await progress(this.#load, 40, "an owner was paused");
   }
 
@@ -109,6 +104,19 @@ export class Trouble {
     await first.end("SIGKILL");
     await progress(this.#load, 100, "the manager is dead");
     await first.start();
+  }
+
+  async managerPaused(): Promise<void> {
+    await this.#pause(this.#cluster.first);
+    await progress(this.#load, 40, "the manager was paused");
+  }
+
+  /** kill -9 of all nodes at once. */
+  async allKilled(): Promise<void> {
+    await Promise.all(this.#cluster.nodes.map((node) => node.end("SIGKILL")));
+    // In any order: some wait for the one with the directory.
+    await Promise.all(this.#cluster.nodes.map((node) => node.start()));
+    await progress(this.#load, 40, "all were dead");
   }
 
   async roomMoved(): Promise<void> {
@@ -145,6 +153,15 @@ export class Trouble {
     await moved;
     await progress(this.#load, 40, "a node died in a move");
     await victim.start();
+  }
+
+  async #pause(node: NodeProcess): Promise<void> {
+    node.signal("SIGSTOP");
+    try {
+      await sleep(2_000 + this.#chance.below(2_000));
+    } finally {
+      node.signal("SIGCONT");
+    }
   }
 
   async #ownerOfSomeRoom(): Promise<string> {

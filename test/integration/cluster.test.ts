@@ -20,12 +20,22 @@ const clusters: readonly {
   {
     title: "three nodes, one of which does everything",
     specs: [{ name: "boss", roles: "manager,chat,ai,gateway" }, worker("one"), worker("two")],
-    kinds: ["killed", "paused", "ended", "killedShortly"],
+    kinds: ["killed", "paused", "ended", "killedShortly", "allKilled"],
   },
   {
     title: "five nodes, with a manager of its own",
     specs: [{ name: "boss", roles: "manager,gateway" }, ...["one", "two", "three", "four"].map(worker)],
-    kinds: ["killed", "paused", "twoKilled", "roomMoved", "managerKilled", "slotsMoved", "ended", "killedInMove"],
+    kinds: [
+      "killed",
+      "paused",
+      "twoKilled",
+      "roomMoved",
+      "managerKilled",
+      "slotsMoved",
+      "ended",
+      "killedInMove",
+      "managerPaused",
+    ],
   },
 ];
 
