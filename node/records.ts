@@ -24,16 +24,15 @@ const isSlotRecord = Compile(
     want: Type.Optional(Type.Object({ owner: node, replicas: nodes })),
   }),
 );
+/** What every version must find in a member's row; a later one may say more, and in other words. */
 const isMemberRecord = Compile(
   Type.Object({
     node,
-    name: Type.String({ minLength: 1, maxLength: 128 }),
-    peer: Type.String({ maxLength: 128 }),
-    addresses: Type.Array(Type.String({ maxLength: 512 }), { maxItems: 64 }),
-    roles: Type.Array(Type.String({ maxLength: 32 }), { maxItems: 16 }),
+    name: Type.String(),
+    peer: Type.String(),
+    addresses: Type.Array(Type.String()),
+    roles: Type.Array(Type.String()),
     incarnation: Type.Integer({ minimum: 0 }),
-    weight: Type.Number(),
-    state: Type.Union([Type.Literal("active"), Type.Literal("draining")]),
   }),
 );
 

@@ -51,6 +51,8 @@ export class Follower {
   #waitingSinceMs: number | undefined;
   #asking = false;
   #askedAtMs = 0;
+  #transfersFailed = 0;
+  #transferAfterMs = 0;
   #pumping = false;
   #sendingSnapshots = false;
   #snapshotsDue = false;
@@ -69,6 +71,25 @@ export class Follower {
   overdueBy(limitMs: number): boolean {
     const since = this.#waitingSinceMs;
     return since !== undefined && this.#ports.clock.monotonicMs() - since > limitMs;
+  }
+
+  /** It has acknowledged all it was sent. */
+  get isQuiet(): boolean {
+    return this.state === "streaming" && this.#waitingSinceMs === undefined;
+  }
+
+  /** Only a transfer helps it, and the last one that failed is long enough ago. */
+  get mayTransfer(): boolean {
+    return this.state === "other" && this.#ports.clock.monotonicMs() >= this.#transferAfterMs;
+  }
+
+  /** Each failure in a row doubles the pause: every try begins the copy anew. */
+  failedTransfer(): void {
+    const { limits, clock } = this.#ports;
+    this.#transfersFailed += 1;
+    const pauseMs = Math.min(limits.transferRetryMaxMs, limits.transferRetryMs * 2 ** (this.#transfersFailed - 1));
+    this.#transferAfterMs = clock.monotonicMs() + pauseMs;
+    this.lost();
   }
 
   get seq(): number | undefined {

@@ -401,7 +401,7 @@ export function createReplication(ports: ReplicationPorts): Replication {
   });
   membership.onChange(() => {
     lookAround();
-    for (const { ownership } of slots.values()) ownership.tick();
+    for (const { ownership } of slots.values()) ownership.tick(true);
   });
 
   const tickLater = (): void => {
@@ -459,6 +459,7 @@ export function createReplication(ports: ReplicationPorts): Replication {
       const ownership = await openOnce(slot);
       const served = slots.get(slot);
       if (served?.ownership === ownership) served.ended = ended;
+      else throw new PlexusError(failure("FENCED", { slot, epoch: ownership.epoch }));
       await ownership.served;
       return ownership;
     },

@@ -29,6 +29,9 @@ export const replicationLimits = {
   partsBytesMax: 256 * 1024 * 1024,
   /** One question or part of a transfer. A transfer that is not answered begins anew, from where it was. */
   transferTimeoutMs: 10_000,
+  /** Pause before a transfer that failed is begun again; doubles up to the second. */
+  transferRetryMs: 100,
+  transferRetryMaxMs: 30_000,
   /** Leaves compared in one question. */
   leavesPerQuestionMax: 256,
   /** Transfers and scrubs this node sends at the same time. */

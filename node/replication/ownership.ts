@@ -370,14 +370,22 @@ export class Ownership implements ServedLog {
     this.#advance();
   }
 
+  /** Every replica has what it was sent: no time runs against anybody. */
+  get #isQuiet(): boolean {
+    for (const follower of this.#followers.values()) if (!follower.isQuiet) return false;
+    return true;
+  }
+
   /** This process was stopped for a while: see `Follower.forgive`. */
   forgive(): void {
     for (const follower of this.#followers.values()) follower.forgive();
   }
 
   /** Looks after what is overdue. */
-  tick(): void {
+  tick(everything = false): void {
     if (this.phase === "ended" || (this.#followers.size === 0 && this.#proposed === undefined)) return;
+    if (!everything && this.#settled && this.phase === "serving" && this.#proposed === undefined && this.#isQuiet)
+      return;
     for (const follower of this.#followers.values()) follower.tick();
     this.#advance();
     if (this.#proposed !== undefined && !this.#asked) {
@@ -635,7 +643,7 @@ export class Ownership implements ServedLog {
       return;
     }
     for (const follower of this.#followers.values()) {
-      const copies = follower.state === "other" && !this.record.inSync.includes(follower.node);
+      const copies = follower.mayTransfer && !this.record.inSync.includes(follower.node);
       if (copies && this.#base !== undefined && follower.standing !== undefined) this.#transferTo(follower);
     }
     if (this.phase !== "serving") return;
@@ -708,7 +716,7 @@ export class Ownership implements ServedLog {
         log.warn("slot.transfer.failed", { slot: this.slot, to: node, error: failureOf(error) });
         if (failureOf(error).code === "FENCED") meter.count("transfers_fenced");
         follower.state = "asking";
-        follower.lost();
+        follower.failedTransfer();
       })
       .finally(() => {
         end();

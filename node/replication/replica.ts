@@ -17,7 +17,7 @@ import type { Exchange } from "../exchange.ts";
 import type { Clock, Directory, Log, Meter, NodeId, Store, StoreOp, StoreView } from "../ports.ts";
 import { readSlot, type SlotRow } from "../records.ts";
 import type { SlotTable } from "../slot-table.ts";
-import { rowsOf, type Head, type Journal, type Position, type SlotLog } from "../storage/index.ts";
+import { digestOf, type Head, type Journal, type Position, type SlotLog } from "../storage/index.ts";
 import type { ReplicationLimits } from "./limits.ts";
 
 export interface ReplicaPorts {
@@ -198,12 +198,13 @@ export function serveReplicas(ports: ReplicaPorts): {
     });
   });
 
-  exchange.on("replica.confirm", ({ slots }) => {
+  exchange.on("replica.confirm", ({ slots }, from) => {
     const gone: [SlotId, number][] = [];
     for (const [slot, epoch] of slots) {
       const slotLog = logs.get(slot);
       // A log that is not open has answered nobody since this node started: the owner has to ask it first.
-      if (slotLog === undefined || slotLog.fence > epoch) gone.push([slot, slotLog?.fence ?? 0]);
+      if (slotLog === undefined || slotLog.fence > epoch || !isOwner(from, slot, epoch))
+        gone.push([slot, slotLog?.fence ?? 0]);
     }
     return ok({ gone });
   });
@@ -252,8 +253,7 @@ export function serveReplicas(ports: ReplicaPorts): {
       const differ: number[] = [];
       for (const [index, [from, to, digest]] of body.leaves.entries()) {
         if (!belongs(body.slot, from, to)) return refused(failure("BAD_REQUEST", { from, to }));
-        const here = await rowsOf(view, { from, to });
-        if (Buffer.compare(here.digest, digest) !== 0) differ.push(index);
+        if (Buffer.compare(await digestOf(view, { from, to }), digest) !== 0) differ.push(index);
       }
       return ok({ differ, at: mark?.at });
     }),

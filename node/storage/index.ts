@@ -20,7 +20,7 @@ import { emptied } from "./batch-draft.ts";
 import { SlotLog } from "./slot-log.ts";
 
 export type { Entry, Head, SideOp, Space } from "./layout.ts";
-export { leavesOf, rootOf, rowsOf, slotRanges, type Leaf } from "./merkle.ts";
+export { digestOf, leavesOf, rootOf, rowsOf, slotRanges, type Leaf } from "./merkle.ts";
 export type { Piece, Position } from "./batch-draft.ts";
 export { journalLimits, type JournalLimits } from "./limits.ts";
 export { SlotLog, type Cut, type EntryDraft, type Recovered, type Snapshot } from "./slot-log.ts";

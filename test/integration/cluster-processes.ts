@@ -3,6 +3,7 @@
  *  With PLEXUS_CLUSTER_LOGS=FOLDER each node writes its log there, at the level that PLEXUS_LOG_LEVEL says, and the data
  *  folders stay. */
 import { mkdirSync } from "node:fs";
+import { createServer } from "node:net";
 import { join } from "node:path";
 import type { ClusterNodeRow, ClusterSlotRow, ClusterSummary } from "../../protocols/index.ts";
 import { createDataFolder, NodeProcess } from "./node-process.ts";
@@ -26,7 +27,31 @@ export interface Seating {
   seat(name: string, process: () => NodeProcess | undefined): Promise<Seat>;
 }
 
-const loopback: Seating = { seat: () => Promise.resolve({ launcher: [], flags: ["--mesh-port", "0"] }) };
+/** The first is found again where it was, also when all others died with it; the others come back anywhere. */
+const onLoopback = (): Seating => {
+  let port: Promise<number> | undefined;
+  return {
+    async seat() {
+      const own = port === undefined ? await (port = lastingPort()) : 0;
+      return { launcher: [], flags: ["--mesh-port", String(own)] };
+    },
+  };
+};
+
+/** A free port that is given to nobody who asks for any: Linux takes those from 32768 on, others from 49152. */
+async function lastingPort(): Promise<number> {
+  for (;;) {
+    const port = 15_000 + Math.floor(Math.random() * 15_000);
+    const server = createServer();
+    const free = await new Promise<boolean>((resolve) => {
+      server.once("error", () => resolve(false));
+      server.listen(port, "127.0.0.1", () => resolve(true));
+    });
+    await new Promise((resolve) => server.close(resolve));
+    if (free) return port;
+  }
+}
+
 const logFolder = process.env["PLEXUS_CLUSTER_LOGS"];
 
 let clusters = 0;
@@ -51,7 +76,7 @@ export class ClusterProcesses {
   }
 
   /** Starts the first as the founder, then the others one after the other. */
-  static async start(specs: readonly NodeSpec[], seating: Seating = loopback): Promise<ClusterProcesses> {
+  static async start(specs: readonly NodeSpec[], seating: Seating = onLoopback()): Promise<ClusterProcesses> {
     const cluster = new ClusterProcesses(seating);
     try {
       for (const spec of specs) await cluster.add(spec);
