@@ -23,9 +23,9 @@ export interface FollowerPorts {
   readonly limits: ReplicationLimits;
   readonly log: SlotLog;
   readonly epoch: number;
-  isUp(node: NodeId): boolean;
+  readonly isUp: (node: NodeId) => boolean;
   /** A number that no other sending of this process has. */
-  nextSending(): number;
+  readonly nextSending: () => number;
   /** The piece that is being written to this disk. */
   underWay(): Piece | undefined;
   /** It acknowledged something, or its state changed. */
@@ -326,7 +326,7 @@ export class Follower {
     try {
       while (this.#snapshotsDue) {
         this.#snapshotsDue = false;
-        for (const [actor, atLeast] of [...this.#fed]) {
+        for (const [actor, atLeast] of this.#fed) {
           const sent = await this.giveSnapshot(actor);
           // The one that is asked for may not be on disk yet, or a newer one may have been asked for meanwhile.
           const isGone = sent === 0;

@@ -59,8 +59,8 @@ export interface ReplicationPorts {
   readonly minInSync: number;
   /** A slot became this node's, or its owner has something to do for it: bring it into service. */
   owned(slot: SlotId): void;
-  drain(slot: SlotId, deadlineMs: number): Promise<void>;
-  resume(slot: SlotId): void;
+  readonly drain: (slot: SlotId, deadlineMs: number) => Promise<void>;
+  readonly resume: (slot: SlotId) => void;
 }
 
 /** How one slot that is served here stands, for status and tests. */
@@ -501,7 +501,7 @@ export function createReplication(ports: ReplicationPorts): Replication {
       stopping = true;
       stopTicking?.();
       stopUpkeep?.();
-      for (const { ownership } of [...slots.values()]) ownership.end(failure("STOPPING"));
+      for (const { ownership } of slots.values()) ownership.end(failure("STOPPING"));
     },
   };
 }

@@ -54,18 +54,18 @@ export interface OwnershipPorts {
   readonly meter: Meter;
   readonly limits: ReplicationLimits;
   readonly minInSync: number;
-  isUp(node: NodeId): boolean;
+  readonly isUp: (node: NodeId) => boolean;
   /** It was up at some time since this node started. */
-  wasUp(node: NodeId): boolean;
+  readonly wasUp: (node: NodeId) => boolean;
   /** It was up, and is not any more. */
   isGone(node: NodeId): boolean;
   /** A number that no other sending of this process has. */
-  nextSending(): number;
+  readonly nextSending: () => number;
   /** Whether one more transfer may run; the returned function ends it. */
   beginTransfer(): (() => void) | undefined;
   /** The kernel's part of a hand-over. */
-  drain(slot: SlotId, deadlineMs: number): Promise<void>;
-  resume(slot: SlotId): void;
+  readonly drain: (slot: SlotId, deadlineMs: number) => Promise<void>;
+  readonly resume: (slot: SlotId) => void;
   /** Told once, when this epoch is over for this node. */
   ended(ownership: Ownership, error: Failure): void;
 }
@@ -78,7 +78,7 @@ interface Holder {
 
 interface Waiting {
   readonly seq: number;
-  done(error: Failure | undefined): void;
+  readonly done: (error: Failure | undefined) => void;
 }
 
 export class Ownership implements ServedLog {

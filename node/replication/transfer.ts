@@ -17,7 +17,7 @@ export interface TransferPorts {
   /** Keeps the owner's log from being trimmed beyond this, for as long as the transfer runs. */
   hold(seq: number): void;
   /** A number that no other sending of this process has. */
-  nextSending(): number;
+  readonly nextSending: () => number;
   /** Bytes sent so far. */
   sent(bytes: number): void;
 }

@@ -107,10 +107,11 @@ export async function openJournal(ports: JournalPorts): Promise<Journal> {
         done = true;
         const old = logs.get(slot);
         // Who asks for the log from here on gets the one that is left.
-        remember(slot, Promise.resolve().then(async () => {
+        const left = async (): Promise<SlotLog> => {
           await written;
           return open(slot);
-        })); // prettier-ignore
+        };
+        void remember(slot, Promise.resolve().then(left));
         (await old?.catch(() => undefined))?.broken(failure("FENCED", { slot, because: "the slot was thrown away" }));
         // The head may be readable where the log is not.
         const known = await readHead(store, slot).catch(() => undefined);

@@ -178,6 +178,8 @@ export interface Pulse {
   alive: boolean;
   /** What happens when the stopped process goes on; absent when it runs. */
   waiting?: (() => void)[] | undefined;
+  /** Those of it that are timers. */
+  timers?: (() => void)[] | undefined;
 }
 
 /** Lets something happen to a process: now, when it goes on, or never. */
@@ -187,9 +189,11 @@ export function deliver(pulse: Pulse, callback: () => void): void {
   else callback();
 }
 
-/** Lets a stopped process go on: everything that waited happens, in its order. */
+/** Lets a stopped process go on: everything that waited happens, timers before what was read or written, as in libuv: a
+ *  process that was stopped sees that its time is up before it sees the answers that came in time. */
 export function goOn(world: World, pulse: Pulse): void {
-  const waiting = pulse.waiting ?? [];
+  const waiting = [...(pulse.timers ?? []), ...(pulse.waiting ?? [])];
+  pulse.timers = undefined;
   pulse.waiting = undefined;
   for (const callback of waiting) world.after(0, () => deliver(pulse, callback));
 }
@@ -204,11 +208,13 @@ export function simulatedClock(world: World, wall: WallClock, pulse: Pulse): Clo
   const guarded = (delayMs: number, callback: () => void): (() => void) => {
     if (!pulse.alive) return () => undefined;
     let cancelled = false;
-    const cancel = world.after(delayMs, () =>
-      deliver(pulse, () => {
-        if (!cancelled) callback();
-      }),
-    );
+    const run = (): void => {
+      if (!cancelled) callback();
+    };
+    const cancel = world.after(delayMs, () => {
+      if (pulse.alive && pulse.waiting) (pulse.timers ??= []).push(run);
+      else deliver(pulse, run);
+    });
     return () => {
       cancelled = true;
       cancel();

@@ -118,6 +118,8 @@ export class Operator {
       case "badDisk":
         Object.assign(machine.disk.weather, { batchErrorChance: 0.1 });
         return this.#later(lastsMs, () => Object.assign(machine.disk.weather, { batchErrorChance: 0 }));
+      case "rot":
+        return this.#rot(machine);
       case "fullDisk":
         Object.assign(machine.disk.weather, { full: true });
         return this.#later(lastsMs, () => Object.assign(machine.disk.weather, { full: false }));
@@ -185,6 +187,26 @@ export class Operator {
     }
   }
 
+  /** A bit of a copy flips: not of the owner's, and only where two others in sync are whole. One copy of a slot at a time. */
+  #rot({ node, disk }: Machine): void {
+    const { watch, world } = this.#parts;
+    const rotten = new Set([...watch.excused].map((name) => name.split(" ")[1]));
+    const may = [...watch.records.values()].filter(
+      ({ slot, owner, inSync }) =>
+        owner !== node &&
+        !rotten.has(slot) &&
+        inSync.filter((other) => other !== node && !watch.excused.has(other)).length >= 2,
+    );
+    if (may.length === 0) return;
+    const { slot } = world.dice.pick(may);
+    const keys = disk.keys().filter((key) => new RegExp(`^(log|snap|side/[a-z]+)/${slot}/`).test(key));
+    if (keys.length === 0) return;
+    const key = world.dice.pick(keys);
+    disk.flipBit(key, world.dice.below(10_000));
+    watch.excused.add(`${node} ${slot}`);
+    world.note(() => `${node}: a bit of ${key} flips`);
+  }
+
   /** The way the handbook says: drained first, evicted when it holds nothing more. Another machine takes its place. */
   async #evict(machine: Machine): Promise<void> {
     const { world, watch } = this.#parts;
@@ -192,6 +214,15 @@ export class Operator {
     if (node === "n0" || machine.gone || this.#spares === 0) return;
     this.#spares -= 1;
     this.#parts.add().start();
+    // Some are in a hurry: refused where it has the last copy of something that is up.
+    if (world.dice.chance(0.3) && this.#spared(node)) {
+      machine.gone = true;
+      watch.excused.add(node);
+      const out = await this.#ask(`evict ${node}`, (control) => control.evict(node, false));
+      if (out || watch.members.get(node) === undefined) return;
+      machine.gone = false;
+      watch.excused.delete(node);
+    }
     if (await this.#ask(`drain ${node}`, (control) => control.setDraining(node, true))) {
       this.#draining.add(node);
       const holds = (): boolean =>
@@ -217,16 +248,21 @@ export class Operator {
   #wipe(machine: Machine): void {
     const { watch } = this.#parts;
     if (machine.node === "n0" || machine.gone || this.#spares === 0) return;
-    const whole = (node: NodeId): boolean => node !== machine.node && !watch.excused.has(node);
-    for (const record of watch.records.values()) {
-      if (!record.inSync.includes(machine.node)) continue;
-      if (record.owner === machine.node || !whole(record.owner)) return;
-    }
+    if (!this.#spared(machine.node)) return;
     machine.kill(true);
     machine.gone = true;
     watch.excused.add(machine.node);
     this.#spares -= 1;
     this.#parts.add().start();
+  }
+
+  /** Of everything that a node has, the owner is another one, and whole. */
+  #spared(node: NodeId): boolean {
+    const { records, excused } = this.#parts.watch;
+    return [...records.values()].every(
+      ({ slot, owner, inSync }) =>
+        !inSync.includes(node) || (owner !== node && !excused.has(owner) && !excused.has(`${owner} ${slot}`)),
+    );
   }
 
   #cutOff(side: readonly NodeId[], bothWays: boolean): void {

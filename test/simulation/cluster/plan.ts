@@ -20,6 +20,7 @@ export const faults = [
   "stall", // a process is stopped and goes on later
   "slowDisk",
   "badDisk", // batches fail now and then
+  "rot", // a bit of a copy flips
   "fullDisk", // every batch fails until somebody frees space
   "directory", // nobody reaches the directory
   "clock", // somebody sets the clock of a machine
@@ -69,6 +70,7 @@ const groups: readonly (readonly Fault[])[] = [
   ["split", "isolate", "oneWay", "break"],
   ["stall"],
   ["slowDisk", "badDisk", "fullDisk"],
+  ["rot"],
   ["directory"],
   ["clock"],
   ["join", "drain", "evict"],
@@ -149,6 +151,7 @@ export function drawClusterPlan(dice: Dice): ClusterPlan {
         proposalRetryMs: dice.pick([50, 200]),
         transferTimeoutMs: 1_000,
         drainTimeoutMs: 1_000,
+        upkeepIntervalMs: dice.pick([100, 400]),
         ...(narrow ? { catchUpBytesMax: 300, partBytesMax: 200, leavesPerQuestionMax: 2, unackedBytesMax: 1_000 } : {}),
       },
       routing: { retryMs: 5, retryMaxMs: 100, followRetryMs: 20, followRetryMaxMs: 400 },

@@ -83,7 +83,7 @@ class ClusterSimulation implements Gates {
     this.#plan = drawClusterPlan(world.dice);
     world.note(() => `plan: ${JSON.stringify(this.#plan)}`);
     const plan = this.#plan;
-    this.#watch = new ClusterWatch(world);
+    this.#watch = new ClusterWatch(world, plan.minInSync);
     this.#network = new Network(world, plan.network);
     this.#network.watch(this.#watch);
     this.#external =

@@ -62,6 +62,7 @@ export class ClusterWatch implements Durability, NetworkWatcher {
   /** Copies whose data the plan has damaged or taken away: `node slot` or `node`. */
   readonly excused = new Set<string>();
   readonly #world: World;
+  readonly #minInSync: number;
   readonly #machines = new Map<NodeId, Machine>();
   readonly #owners = new Map<string, NodeId>();
   readonly #lives = new Map<string, number>();
@@ -73,8 +74,9 @@ export class ClusterWatch implements Durability, NetworkWatcher {
   /** Hears that a disk has something more for good. */
   onDurable: ((node: NodeId) => void) | undefined;
 
-  constructor(world: World) {
+  constructor(world: World, minInSync: number) {
     this.#world = world;
+    this.#minInSync = minInSync;
   }
 
   /** Watches a machine. `host`: the embedded directory lies on its disk. */
@@ -122,7 +124,14 @@ export class ClusterWatch implements Durability, NetworkWatcher {
       return false;
     }
     const known = this.#acknowledged.get(place.slot);
-    if ((known?.seq ?? 0) < place.seq) this.#acknowledged.set(place.slot, place);
+    if ((known?.seq ?? 0) >= place.seq) return true;
+    this.#acknowledged.set(place.slot, place);
+    const copies = [...this.#machines.values()].filter((machine) => machine.copies.get(place.slot)?.has(place) === true);
+    if (copies.length < this.#minInSync)
+      this.#violate(
+        "acknowledged-kept",
+        `${placeName(place)} was acknowledged with ${copies.length} copies, not ${this.#minInSync}`,
+      );
     return true;
   }
 
@@ -278,6 +287,9 @@ export class ClusterWatch implements Durability, NetworkWatcher {
     this.#world.note(() => `directory: ${slot} epoch ${epoch} owner ${owner} inSync ${inSync.join(",")} learners ${record.learners.join(",")} want ${record.want ? `${record.want.owner}: ${record.want.replicas.join(",")}` : "-"}`); // prettier-ignore
     if (!inSync.includes(owner)) this.#violate("record-changes", `${slot}: the owner ${owner} is not in sync`);
     if (before === undefined) return;
+    const late = inSync.find((node) => !before.inSync.includes(node));
+    if (epoch > before.epoch && late !== undefined)
+      this.#violate("record-changes", `${slot}: epoch ${epoch} begins with ${late}, which had left the set before`);
     if (epoch < before.epoch) this.#violate("record-changes", `${slot}: from epoch ${before.epoch} to ${epoch}`);
     if (epoch > before.epoch && !before.inSync.includes(owner))
       this.#violate("record-changes", `${slot}: ${owner} became the owner without being in sync`);
