@@ -128,6 +128,7 @@ export function createReplication(ports: ReplicationPorts): Replication {
   const onDamage = (slot: SlotId, error: Failure): void => {
     if (!damaged.has(slot)) log.error("slot.copy.damaged", { slot, ...error });
     damaged.set(slot, error);
+    replicas.leave(slot, error);
     slots.get(slot)?.ownership.fail(error);
     void heal(slot);
   };

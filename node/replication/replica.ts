@@ -55,6 +55,8 @@ interface Mark {
 /** Registers this node's answers to owners. */
 export function serveReplicas(ports: ReplicaPorts): {
   readonly drop: (slot: SlotId) => void;
+  /** Tells the owner that the copy here is not to be counted on, so that it asks, and hears why. */
+  readonly leave: (slot: SlotId, error: Failure) => void;
   /** Rises whenever somebody begins to count on the copy here: it must not be thrown away on what was read before. */
   readonly claims: (slot: SlotId) => number;
 } {
@@ -174,6 +176,9 @@ export function serveReplicas(ports: ReplicaPorts): {
 
   exchange.on("replica.append", (body, from) => {
     const { slot, epoch } = body;
+    const trouble = ports.trouble(slot);
+    // A copy that cannot be read does not acknowledge: so its owner leaves it out, and it can heal.
+    if (trouble) return refuse(from, slot, epoch, trouble.code);
     const slotLog = logs.get(slot);
     if (slotLog === undefined || slotLog.failed !== undefined) {
       // It was asked before it was sent anything, so the log was open then: this node has restarted or failed since.
@@ -365,7 +370,14 @@ export function serveReplicas(ports: ReplicaPorts): {
     },
   });
 
-  return { drop: (slot) => void logs.delete(slot), claims: (slot) => claims.get(slot) ?? 0 };
+  return {
+    leave: (slot, error) => {
+      const owner = owners.get(slot);
+      if (owner) refuse(owner.node, slot, owner.epoch, error.code);
+    },
+    drop: (slot) => void logs.delete(slot),
+    claims: (slot) => claims.get(slot) ?? 0,
+  };
 }
 
 /** An answer whatever happens: what throws is told as the failure it carries. */

@@ -73,6 +73,9 @@ export async function openJournal(ports: JournalPorts): Promise<Journal> {
   const format = await openFormat(ports);
   const committer = new Committer({ store, clock, meter }, limits);
   const logs = new Map<SlotId, Promise<SlotLog>>();
+  /** Those of them that are open, to be told at once when they are not the slot's log any more. */
+  const opened = new Map<SlotId, SlotLog>();
+  const discarding = new Set<SlotId>();
 
   return {
     format,
@@ -103,16 +106,17 @@ export async function openJournal(ports: JournalPorts): Promise<Journal> {
     async discard(slot, fence, still = () => true) {
       let done = false;
       const written: Promise<void> = committer.run(async () => {
-        if (!still()) return [];
+        // Nothing but the store may be waited for here: this is a batch, and others wait for it.
+        if (discarding.has(slot) || !still()) return [];
+        discarding.add(slot);
         done = true;
-        const old = logs.get(slot);
         // Who asks for the log from here on gets the one that is left.
         const left = async (): Promise<SlotLog> => {
           await written;
           return open(slot);
         };
         void remember(slot, Promise.resolve().then(left));
-        (await old?.catch(() => undefined))?.broken(failure("FENCED", { slot, because: "the slot was thrown away" }));
+        opened.get(slot)?.broken(failure("FENCED", { slot, because: "the slot was thrown away" }));
         // The head may be readable where the log is not.
         const known = await readHead(store, slot).catch(() => undefined);
         const incarnation = Math.max((known?.incarnation ?? 0) + 1, clock.nowMs());
@@ -124,7 +128,7 @@ export async function openJournal(ports: JournalPorts): Promise<Journal> {
           for (const key of await store.keys(within(prefix))) ops.push({ type: "del", key });
         return ops;
       });
-      await written;
+      await written.finally(() => done && discarding.delete(slot));
       return done;
     },
   };
@@ -157,6 +161,7 @@ export async function openJournal(ports: JournalPorts): Promise<Journal> {
     const head = await readHead(store, slot);
     const log = new SlotLog(slot, head, { store, committer, limits, exists, onSplit: forget });
     if (!head.incomplete) await log.scan();
+    opened.set(slot, log);
     return log;
   }
 }

@@ -183,9 +183,9 @@ export const mutations: readonly Mutation[] = [
   },
   {
     name: "takes an append of an epoch below its fence",
-    file: slotLog,
-    find: "    const { head } = draft;\n    if (epoch !== head.fence) throw this.#fenced(epoch, head.fence);\n",
-    replace: "    const { head } = draft;\n",
+    file: "node/storage/batch-draft.ts",
+    find: "    if (epoch !== head.fence) throw fenced(this.#slot, epoch, head.fence);\n    const gap",
+    replace: "    const gap",
     caughtBy: ["append-above-fence", "entry-immutable", "acknowledged-kept", "output-after-durable", "linearizable"],
     seeds: 600,
     cluster: true,
