@@ -70,6 +70,9 @@ export interface SlotRecord {
   /** Holds everything acknowledged. Contains the owner. */
   readonly inSync: readonly NodeId[];
   readonly learners: readonly NodeId[];
+  /** The epoch in which an operator gave up what was in the slot, because the last node that held it was evicted: its
+   *  owner of that epoch begins with nothing. */
+  readonly abandoned?: number;
   readonly want?: { readonly owner: NodeId; readonly replicas: readonly NodeId[] };
   /** Where an operator put it: there it stays as long as that node may own it. Written by whoever carries out the move. */
   readonly held?: NodeId;

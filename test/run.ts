@@ -42,7 +42,7 @@ const phases: readonly Phase[] = [
   { name: "simulation", limitMs: 600_000, tests: testsOf("simulation"), coverage: true },
   { name: "model", limitMs: 300_000, tests: testsOf("model") },
   { name: "fuzz", limitMs: 240_000, tests: testsOf("fuzz") },
-  { name: "integration", limitMs: 400_000, tests: testsOf("integration"), coverage: true },
+  { name: "integration", limitMs: 900_000, tests: testsOf("integration"), coverage: true },
   { name: "browser", limitMs: 400_000, tests: testsOf("browser") },
 ];
 

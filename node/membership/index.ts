@@ -87,6 +87,8 @@ export function createMembership(options: MembershipOptions): MembershipPart {
   let view = 0;
   let incarnation = members.get(node)?.incarnation ?? 0;
   let belonged = members.has(node);
+  /** The highest incarnation that this process has tried to write. */
+  let attempted = 0;
   let beats = 0;
   let stopped = false;
   let markReady = (): void => undefined;
@@ -165,7 +167,12 @@ export function createMembership(options: MembershipOptions): MembershipPart {
     // After a migration of the directory revisions begin anew; the view goes on rising.
     view = Math.max(view + 1, revision);
     const own = next.get(node);
-    if (own !== undefined) incarnation = Math.max(incarnation, own.incarnation);
+    if (own !== undefined && attempted > 0 && own.incarnation > attempted && belonged) {
+      // Another process has started as this node, on a copy of its data folder: only one of them can be it.
+      log.error("membership.doubled", { incarnation: attempted, other: own.incarnation });
+      attempted = Infinity;
+      options.evicted?.();
+    } else if (own !== undefined) incarnation = Math.max(incarnation, own.incarnation);
     const others = new Set(next.keys());
     others.delete(node);
     detector.follow(others);
@@ -221,7 +228,10 @@ export function createMembership(options: MembershipOptions): MembershipPart {
       const record = next(row && recordOf(row));
       if (record === undefined) return refused(failure("NOT_A_PEER", { node }));
       const last = row === undefined ? 0 : recordOf(row).incarnation;
-      if (record.incarnation !== last) await options.starting?.(record.incarnation, last);
+      if (record.incarnation !== last) {
+        await options.starting?.(record.incarnation, last);
+        attempted = Math.max(attempted, record.incarnation);
+      }
       const changed = await directory.compareAndSet(key, record, row?.revision ?? 0);
       if (changed.applied) return ok(record);
     }

@@ -26,7 +26,7 @@ import {
 import type { Exchange } from "../exchange.ts";
 import type { Clock, Directory, MemberRecord, Membership, NodeId, SlotRecord } from "../ports.ts";
 import { changeSlot, memberKey, policyKey, readSlot, type SlotRow } from "../records.ts";
-import { roleOf, type SlotTable } from "../slot-table.ts";
+import { firstOwner, roleOf, type SlotTable } from "../slot-table.ts";
 import type { ClusterControl } from "./api.ts";
 import { createBusiest } from "./busiest.ts";
 import { Candidates, type Policy } from "./candidates.ts";
@@ -85,6 +85,23 @@ export function createClusterControl(options: ControlOptions): ClusterControl {
   const keepsDirectory = (member: NodeId): boolean => {
     const info = options.directoryInfo();
     return info.kind === "embedded" && info.node === member;
+  };
+
+  /** Slots that nobody is left to have begin with nothing at another node: else what belongs there could never be used
+   *  again, not even empty. One that a member holds which is only down is left to it. */
+  const abandon = async (evicted: NodeId): Promise<void> => {
+    const members = membership.members().members.filter((one) => one.node !== evicted);
+    const isMember = (name: NodeId): boolean => members.some((one) => one.node === name);
+    for (const { record, revision } of table.rows()) {
+      if (!record.inSync.includes(evicted) || record.inSync.some(isMember)) continue;
+      const owner = firstOwner(record.splitFrom ?? record.slot, members, (name) => membership.isUp(name));
+      if (owner === undefined) continue;
+      const epoch = record.epoch + 1;
+      const { want: _want, held: _held, ...kept } = record;
+      const next = { ...kept, epoch, owner, inSync: [owner], learners: [], abandoned: epoch };
+      const { row } = await changeSlot(directory, next, revision);
+      if (row) table.learn(row);
+    }
   };
 
   /** Runs a command; the directory's absence is an answer. */
@@ -309,6 +326,7 @@ export function createClusterControl(options: ControlOptions): ClusterControl {
           return refused(failure("FORBIDDEN", { reason, slots: last.length }));
         }
         const evicted = await changeMember(member, () => ({ record: undefined }));
+        if (evicted.ok && force) await abandon(member);
         if (evicted.ok) note("evict", { node: member, name: found.value.name, lastCopies: String(last.length) }, by);
         return evicted;
       }),

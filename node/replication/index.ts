@@ -201,6 +201,10 @@ export function createReplication(ports: ReplicationPorts): Replication {
       const { record } = row;
       if (record.owner !== node)
         throw new PlexusError(failure("MOVED", { slot, owner: record.owner, epoch: record.epoch }));
+      if (record.abandoned === record.epoch && (!slotLog.exists || slotLog.incomplete)) {
+        log.error("slot.abandoned", { slot, epoch: record.epoch });
+        await slotLog.startEmpty();
+      }
       if (!slotLog.exists) {
         // The directory says that this node has what it has no trace of: the disk is not the one that acknowledged.
         const gone = failure("DATA_DAMAGED", { slot, reason: "nothing of it is on this disk" });

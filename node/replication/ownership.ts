@@ -536,7 +536,8 @@ export class Ownership implements ServedLog {
     const others = required(this.record, undefined).map((node) => this.#followers.get(node));
     if (others.some((follower) => follower?.standing === undefined)) return;
     this.#settling = true;
-    this.#takeLongest(others as readonly Follower[])
+    const best = this.#longest(others as readonly Follower[]);
+    this.#takeLongest(best)
       .then(async () => {
         if (this.phase === "ended") return;
         await this.#log.lead(this.epoch);
@@ -551,10 +552,9 @@ export class Ownership implements ServedLog {
         // The one with the longest log went away: it answers again, or is removed.
         if (reason.code === "PEER_LOST" || reason.code === "UNREACHABLE") {
           for (const follower of others) follower?.ask();
-        } else if (reason.code === "LOG_GAP") {
-          // Another copy has what this one lacks, and more than its log still tells: that one goes on.
-          this.end(failure("SLOT_UNAVAILABLE", { slot: this.slot, because: "this node's copy is too old" }));
-        } else this.end(reason);
+        } else if (reason.code === "LOG_GAP" && best !== undefined) return this.#yieldTo(best.node);
+        else this.end(reason);
+        return undefined;
       })
       .finally(() => {
         this.#settling = false;
@@ -562,13 +562,38 @@ export class Ownership implements ServedLog {
       });
   }
 
-  async #takeLongest(others: readonly Follower[]): Promise<void> {
-    const { exchange, limits } = this.#ports;
+  #longest(others: readonly Follower[]): { readonly node: NodeId; readonly at: Position } | undefined {
     let best: { readonly node: NodeId; readonly at: Position } | undefined;
     for (const { node, standing } of others) {
-      const at = (standing as Standing).at;
+      const { at } = standing as Standing;
       if (isLonger(at, best?.at ?? this.#log.position)) best = { node, at };
     }
+    return best;
+  }
+
+  /** This copy is not the beginning of the longest log of the set, so something is wrong with it: who has that log goes on,
+   *  and this copy leaves the set. */
+  async #yieldTo(owner: NodeId): Promise<void> {
+    const { directory, table, node, limits, log } = this.#ports;
+    const revision = this.#revision;
+    const { inSync, learners } = this.record;
+    const left = inSync.filter((name) => name !== node);
+    const next = { ...this.record, epoch: this.epoch + 1, owner, inSync: left, learners: [...learners, node] };
+    log.error("slot.copy.behind", { slot: this.slot, epoch: this.epoch, to: owner });
+    while (this.phase === "reconciling" && this.#revision === revision) {
+      try {
+        const { row } = await changeSlot(directory, next, revision);
+        if (row === undefined) return;
+        table.learn(row);
+        this.learned(row);
+      } catch {
+        await this.#pause(limits.proposalRetryMs);
+      }
+    }
+  }
+
+  async #takeLongest(best: { readonly node: NodeId; readonly at: Position } | undefined): Promise<void> {
+    const { exchange, limits } = this.#ports;
     while (best !== undefined && !samePosition(this.#log.position, best.at)) {
       const after = this.#log.position;
       const question = { slot: this.slot, epoch: this.epoch, after };

@@ -226,6 +226,14 @@ export class SlotLog implements CommitSink {
     if (checksum !== head.lastChecksum) throw this.#damaged(seq, "the last checksum differs from the head's");
   }
 
+  /** Begins with nothing: what was in the slot was given up. */
+  startEmpty(): Promise<void> {
+    return this.#changeHead((head) => {
+      this.#index.clear();
+      return emptied(this.slot, { fence: head.fence, incarnation: head.incarnation + 1 });
+    });
+  }
+
   /** Leaves the trace that `exists` looks for. */
   touch(): Promise<void> {
     return this.#exists ? Promise.resolve() : this.#changeHead((head) => head);

@@ -6,7 +6,7 @@ import { everybodyWrites, healthy, progress, sleep } from "./cluster-waits.ts";
 import { isolate, layings, type Links } from "./links.ts";
 
 /** How many kinds of cuts the second way of cutting is tried with, unless asked otherwise. */
-const fewCuts = 2;
+const fewCuts = 1;
 const cutMs = 5_000;
 const shortCutMs = 3_000;
 

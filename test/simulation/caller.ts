@@ -1,4 +1,4 @@
-import { errorTable, type ActorId, type Result } from "../../protocols/index.ts";
+import { errorTable, slotOf, type ActorId, type Result } from "../../protocols/index.ts";
 import type { Message, Sender } from "../../actors/behavior.ts";
 import { tokenOf } from "./checkers.ts";
 import type { Reached } from "./node.ts";
@@ -58,7 +58,10 @@ export class Caller {
           return result;
         }
         if (this.#entrance.rotten() && namesDamage(result)) {
-          if (result.error.details?.["relayed"] !== true) this.gaveUp.add(to);
+          // An actor that asked another one may pass on what it was told: then the slot that is named is the other's.
+          const named = result.error.details?.["slot"];
+          const own = named === undefined || named === slotOf(to.startsWith("writer/") ? "ai" : "chat", to);
+          if (result.error.details?.["relayed"] !== true && own) this.gaveUp.add(to);
           return undefined;
         }
         // Whoever is asked may itself wait for an actor whose data is damaged, and say nothing until that is mended.

@@ -13,6 +13,8 @@ export interface Mutation {
   readonly replace: string;
   /** Checkers that may be the first to notice. */
   readonly caughtBy: readonly CheckerName[];
+  /** The first seed to try: one that caught it. Lives change with the sources, so others follow. */
+  readonly from?: number;
   /** Seeds to try at most. */
   readonly seeds: number;
   /** Seeds of clusters, not of a node alone. */
@@ -81,6 +83,7 @@ export const mutations: readonly Mutation[] = [
     find: "answers: this.#answers.dump() }",
     replace: "answers: [] }",
     caughtBy: ["operation-once"],
+    from: 4,
     seeds: 300,
   },
   {
@@ -104,6 +107,7 @@ export const mutations: readonly Mutation[] = [
       "        }\n" +
       "        const [first]",
     caughtBy: ["acknowledged-kept", "entry-immutable", "operation-once", "stream-whole", "answer-not-stale"],
+    from: 58,
     seeds: 3_000,
   },
   {
@@ -120,6 +124,7 @@ export const mutations: readonly Mutation[] = [
     find: "const marks = pending !== undefined &&",
     replace: "const marks = pending !== undefined && this.id === this.#key &&",
     caughtBy: ["liveness"],
+    from: 6,
     seeds: 300,
   },
   {
@@ -139,14 +144,6 @@ export const mutations: readonly Mutation[] = [
     seeds: 300,
   },
   {
-    name: "trims entries that are not on disk yet",
-    file: slotLog,
-    find: "return this.#index.trimPoint(window, this.durableSeq);",
-    replace: "return this.#index.trimPoint(window, this.#lastSeq);",
-    caughtBy: ["acknowledged-kept", "no-stray-error", "liveness", "operation-once"],
-    seeds: 300,
-  },
-  {
     name: "lets an ask go round in a circle",
     file: activation,
     find: "next.includes(effect.to) ||",
@@ -160,6 +157,7 @@ export const mutations: readonly Mutation[] = [
     find: "activation.mailbox.messages >= limits.mailboxMessagesMax",
     replace: "activation.mailbox.messages < 0",
     caughtBy: ["bounds-held"],
+    from: 44,
     seeds: 600,
   },
   {
@@ -187,6 +185,7 @@ export const mutations: readonly Mutation[] = [
     find: "    if (epoch !== head.fence) throw fenced(this.#slot, epoch, head.fence);\n    const gap",
     replace: "    const gap",
     caughtBy: ["append-above-fence", "entry-immutable", "acknowledged-kept", "output-after-durable", "linearizable"],
+    from: 47,
     seeds: 600,
     cluster: true,
   },
@@ -196,6 +195,7 @@ export const mutations: readonly Mutation[] = [
     find: "return { ...empty, ...head, continues: head.continues ?? head.fence };",
     replace: "return { ...empty, ...head, fence: head.lastEpoch, continues: head.continues ?? head.fence };",
     caughtBy: ["append-above-fence", "one-owner-per-epoch", "entry-immutable", "liveness", "fully-replicated"],
+    from: 18,
     seeds: 200,
     cluster: true,
   },
@@ -205,6 +205,7 @@ export const mutations: readonly Mutation[] = [
     find: 'if (this.phase !== "reconciling" || this.#base === undefined || seq < this.#base.seq) return;',
     replace: 'if (this.phase !== "reconciling" || this.#base === undefined) return;',
     caughtBy: ["output-after-durable", "linearizable", "answer-not-stale", "acknowledged-kept"],
+    from: 2,
     seeds: 800,
     cluster: true,
   },
@@ -214,6 +215,7 @@ export const mutations: readonly Mutation[] = [
     find: "record.epoch > log.fence",
     replace: "record.epoch >= log.fence",
     caughtBy: ["one-owner-per-epoch", "entry-immutable", "owner-appends"],
+    from: 6,
     seeds: 100,
     cluster: true,
   },
@@ -232,6 +234,7 @@ export const mutations: readonly Mutation[] = [
     find: "const all = new Set([...record.inSync, ...(proposed?.inSync ?? [])]);",
     replace: "const all = new Set(proposed === undefined ? record.inSync : [...record.inSync]);",
     caughtBy: ["acknowledged-kept", "output-after-durable"],
+    from: 2,
     seeds: 1_000,
     cluster: true,
   },
@@ -241,6 +244,7 @@ export const mutations: readonly Mutation[] = [
     find: "    if (needed.size === 0) {\n      done(undefined);",
     replace: "    if (needed.size >= 0) {\n      done(undefined);",
     caughtBy: ["linearizable", "answer-not-stale", "stream-whole"],
+    from: 173,
     seeds: 1_000,
     cluster: true,
   },
@@ -250,6 +254,7 @@ export const mutations: readonly Mutation[] = [
     find: "answers: this.#answers.dump() }",
     replace: "answers: [] }",
     caughtBy: ["operation-once"],
+    from: 4,
     seeds: 800,
     cluster: true,
   },

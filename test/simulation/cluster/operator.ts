@@ -190,11 +190,11 @@ export class Operator {
   /** A bit of a copy flips: not of the owner's, and only where two others in sync are whole. One copy of a slot at a time. */
   #rot({ node, disk }: Machine): void {
     const { watch, world } = this.#parts;
-    const rotten = new Set([...watch.excused].map((name) => name.split(" ")[1]));
+    const affected = new Set([...watch.excused].map((name) => name.split(" ")[1]));
     const may = [...watch.records.values()].filter(
       ({ slot, owner, inSync }) =>
         owner !== node &&
-        !rotten.has(slot) &&
+        !affected.has(slot) &&
         inSync.filter((other) => other !== node && !watch.excused.has(other)).length >= 2,
     );
     if (may.length === 0) return;
@@ -202,8 +202,10 @@ export class Operator {
     const keys = disk.keys().filter((key) => new RegExp(`^(log|snap|side/[a-z]+)/${slot}/`).test(key));
     if (keys.length === 0) return;
     const key = world.dice.pick(keys);
-    disk.flipBit(key, world.dice.below(10_000));
-    watch.excused.add(`${node} ${slot}`);
+    const bit = world.dice.below(10_000);
+    disk.flipBit(key, bit);
+    const rotten = disk.get(key);
+    watch.rots(node, slot, () => void (disk.get(key) === rotten && disk.flipBit(key, bit)));
     world.note(() => `${node}: a bit of ${key} flips`);
   }
 

@@ -61,6 +61,8 @@ export class ClusterWatch implements Durability, NetworkWatcher {
   readonly members = new Map<NodeId, MemberRecord>();
   /** Copies whose data the plan has damaged or taken away: `node slot` or `node`. */
   readonly excused = new Set<string>();
+  /** How to undo the rot of a copy: `node slot`. */
+  readonly #mend = new Map<string, () => void>();
   readonly #world: World;
   readonly #minInSync: number;
   readonly #machines = new Map<NodeId, Machine>();
@@ -111,6 +113,12 @@ export class ClusterWatch implements Durability, NetworkWatcher {
     }
   }
 
+  /** A copy was damaged. Undone where it would be the last: that is more than the design survives. */
+  rots(node: NodeId, slot: string, mend: () => void): void {
+    this.excused.add(`${node} ${slot}`);
+    this.#mend.set(`${node} ${slot}`, mend);
+  }
+
   // --- Durability: what nobody can lose any more ---------------------------------------------------------------------
 
   holds(token: string): boolean {
@@ -126,7 +134,9 @@ export class ClusterWatch implements Durability, NetworkWatcher {
     const known = this.#acknowledged.get(place.slot);
     if ((known?.seq ?? 0) >= place.seq) return true;
     this.#acknowledged.set(place.slot, place);
-    const copies = [...this.#machines.values()].filter((machine) => machine.copies.get(place.slot)?.has(place) === true);
+    const copies = [...this.#machines.values()].filter(
+      (machine) => machine.copies.get(place.slot)?.has(place) === true,
+    );
     if (copies.length < this.#minInSync)
       this.#violate(
         "acknowledged-kept",
@@ -295,6 +305,12 @@ export class ClusterWatch implements Durability, NetworkWatcher {
       this.#violate("record-changes", `${slot}: ${owner} became the owner without being in sync`);
     // A copy that was damaged has left, and comes back whole.
     for (const node of before.inSync) if (!inSync.includes(node)) this.excused.delete(`${node} ${slot}`);
+    if (inSync.every((node) => this.excused.has(node) || this.excused.has(`${node} ${slot}`))) {
+      for (const node of inSync) {
+        this.#mend.get(`${node} ${slot}`)?.();
+        this.excused.delete(`${node} ${slot}`);
+      }
+    }
     this.#checkAcknowledged(slot, "its record has changed");
   }
 

@@ -160,3 +160,22 @@ describe("an owner whose copy fails", () => {
     expect(await cluster.texts(log)).to.deep.equal(["one", "two"]);
   });
 });
+
+describe("a slot that was given up", () => {
+  it("begins with nothing at the node it was given to, and is a whole slot from then on", async () => {
+    const cluster = new Cluster(3);
+    await cluster.start(["d", "a", "b"]);
+    const log = await cluster.open("a");
+    await cluster.append(log, "lost");
+    cluster.kill("a");
+    await cluster.decree((record) => ({ ...record, epoch: 2, owner: "b", inSync: ["b"], learners: [], abandoned: 2 }));
+    const next = await cluster.open("b");
+    expect(await cluster.texts(next)).to.deep.equal([]);
+    expect(await cluster.append(next, "new")).to.equal(undefined);
+    cluster.kill("b");
+    await cluster.settle(cluster.life("b"));
+    const again = await cluster.open("b");
+    expect(again.epoch).to.be.greaterThan(2);
+    expect(await cluster.texts(again)).to.deep.equal(["new"]);
+  });
+});
