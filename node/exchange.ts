@@ -55,6 +55,9 @@ export function createExchange(ports: {
   const listeners: { connected?(peer: NodeId): void; disconnected?(peer: NodeId): void }[] = [];
   const open = new Map<number, OpenCall>();
   const perPeer = new Map<NodeId, number>();
+  /** Counts the connections with each peer: what was asked over one is not answered over another, where the number of the
+   *  call may be somebody else's. */
+  const connections = new Map<NodeId, number>();
   let nextCall = 0;
 
   const settle = (call: number, result: Result<unknown>): void => {
@@ -95,7 +98,10 @@ export function createExchange(ports: {
     if (!row.check.Check(body)) return refuseFrame(from, `${String(name)} does not fit its schema`);
     const handled = handle(name as string, body, from);
     if (call === 0) return;
-    const answer = (result: Result<unknown>): void => void transport.send(from, channel, ["", call, result]);
+    const connection = connections.get(from);
+    const answer = (result: Result<unknown>): void => {
+      if (connections.get(from) === connection) transport.send(from, channel, ["", call, result]);
+    };
     if (handled instanceof Promise) {
       handled.then(answer, (error: unknown) => {
         log.error("mesh.handler.failed", { name, from, error });
@@ -114,6 +120,7 @@ export function createExchange(ports: {
     disconnected: (peer) => {
       for (const [call, { to }] of open) if (to === peer) settle(call, refused(failure("PEER_LOST", { node: peer })));
       perPeer.delete(peer);
+      connections.set(peer, (connections.get(peer) ?? 0) + 1);
       for (const listener of listeners) listener.disconnected?.(peer);
     },
   });

@@ -539,6 +539,7 @@ export class SlotHost implements Home {
       const room = this.activations.has(actor) || (this.#ports.knows(actor) && this.#ports.hasRoom());
       const activation = room ? this.activate(actor) : undefined;
       if (activation?.status === "loading") await this.#untilLoaded(activation);
+      if (this.status !== "open" || this.#log !== log) return; // it ended meanwhile
       // No room, or a history that cannot be folded: the actor keeps its entries, and the log its length, for now.
       if (!activation?.snapshot()) through = Math.min(through, log.firstNeeded(actor) - 1);
     }

@@ -15,6 +15,13 @@ interface Session {
   readonly number: number;
   /** Why something of it was not served. */
   refusal: Failure | undefined;
+  /** Over which it came. What was asked over one that has ended is not answered: the peer asks again, and in its next life
+   *  the number of a sending is somebody else's. */
+  readonly connection: Connection;
+}
+
+interface Connection {
+  ended: boolean;
 }
 
 /** Whom to answer, and in which session they asked. Lives in memory only. */
@@ -34,6 +41,7 @@ export class Inbound {
   readonly #limits: RoutingLimits;
   readonly #sessions = new Map<NodeId, Map<SlotId, Session>>();
   readonly #outboxes = new Map<NodeId, Outbox>();
+  readonly #connections = new Map<NodeId, Connection>();
 
   constructor(ports: RoutingPorts, limits: RoutingLimits) {
     this.#ports = ports;
@@ -43,18 +51,22 @@ export class Inbound {
       disconnected: (peer) => {
         // It sends again what is not answered; answers to what it sent before would find nobody.
         this.#sessions.delete(peer);
+        const connection = this.#connections.get(peer);
+        if (connection) connection.ended = true;
+        this.#connections.delete(peer);
         this.#outboxes.delete(peer);
       },
     });
   }
 
   answer(to: ReplyTo, result: Result<unknown>): void {
-    this.#queue(to.node, [to.correlation, result, true]);
+    if ((to as SessionReplyTo).session?.connection.ended !== true) this.#queue(to.node, [to.correlation, result, true]);
   }
 
   unserved(to: ReplyTo, error: Failure): void {
     const { session } = to as SessionReplyTo;
     if (session) session.refusal ??= error;
+    if (session?.connection.ended === true) return;
     this.#queue(to.node, [to.correlation, refused(error), false]);
   }
 
@@ -84,7 +96,9 @@ export class Inbound {
     this.#sessions.set(from, ofPeer);
     const present = ofPeer.get(slot);
     if (present?.number === number) return present;
-    const session = { number, refusal: undefined };
+    const connection = this.#connections.get(from) ?? { ended: false };
+    this.#connections.set(from, connection);
+    const session = { number, refusal: undefined, connection };
     ofPeer.set(slot, session);
     return session;
   }

@@ -46,11 +46,12 @@ export const mutations: readonly Mutation[] = [
     seeds: 200,
   },
   {
-    name: "sends the outputs of a turn whose append failed",
-    file: activation,
-    find: "    if (error) {\n      this.home.fail(error);\n",
-    replace: "    if (error) {\n      this.#gate.durable();\n      this.home.fail(error);\n",
-    caughtBy: ["output-after-durable", "liveness"],
+    name: "answers as if it were done what was not written when an epoch ended",
+    file: ownership,
+    find: "    this.#ports.ended(this, error);\n",
+    replace:
+      "    for (const { done } of this.#waiting.splice(0)) done(undefined);\n    this.#ports.ended(this, error);\n",
+    caughtBy: ["output-after-durable", "operation-once", "refused-is-refused", "stream-whole"],
     seeds: 300,
   },
   {
@@ -92,6 +93,7 @@ export const mutations: readonly Mutation[] = [
     find: "if (crc32(payload, chained) !== expected) return",
     replace: "if (crc32(payload, chained) < 0) return",
     caughtBy: ["acknowledged-kept", "output-after-durable", "operation-once", "liveness", "no-stray-error"],
+    from: 109,
     seeds: 3_000,
   },
   {
@@ -185,7 +187,7 @@ export const mutations: readonly Mutation[] = [
     find: "    if (epoch !== head.fence) throw fenced(this.#slot, epoch, head.fence);\n    const gap",
     replace: "    const gap",
     caughtBy: ["append-above-fence", "entry-immutable", "acknowledged-kept", "output-after-durable", "linearizable"],
-    from: 47,
+    from: 78,
     seeds: 600,
     cluster: true,
   },
