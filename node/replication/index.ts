@@ -112,6 +112,7 @@ export function createReplication(ports: ReplicationPorts): Replication {
     for (const { node: name } of membership.members().members) if (membership.isUp(name)) seenUp.add(name);
   };
   const healing = new Set<SlotId>();
+  const damagedSinceMs = new Map<SlotId, number>();
   /** How often each slot was taken up here. */
   const taken = new Map<SlotId, number>();
   const claimsOf = (slot: SlotId): number => replicas.claims(slot) + (taken.get(slot) ?? 0);
@@ -126,7 +127,10 @@ export function createReplication(ports: ReplicationPorts): Replication {
   let stopUpkeep: (() => void) | undefined;
 
   const onDamage = (slot: SlotId, error: Failure): void => {
-    if (!damaged.has(slot)) log.error("slot.copy.damaged", { slot, ...error });
+    if (!damaged.has(slot)) {
+      log.error("slot.copy.damaged", { slot, ...error });
+      damagedSinceMs.set(slot, clock.monotonicMs());
+    }
     damaged.set(slot, error);
     replicas.leave(slot, error);
     slots.get(slot)?.ownership.fail(error);
@@ -364,6 +368,9 @@ export function createReplication(ports: ReplicationPorts): Replication {
       log.warn("slot.given", { slot, to: owner, because: "DATA_DAMAGED", applied: changed?.applied ?? false });
       return;
     }
+    // A change that adds this learner may be on its way; its owner has been told, and sends no other.
+    const forMs = clock.monotonicMs() - (damagedSinceMs.get(slot) ?? 0);
+    if (row.record.learners.includes(node) && forMs < limits.replicaTimeoutMs) return; // tried again by the tick
     if (row.record.inSync.includes(node)) return; // its owner removes it, because it does not answer for the slot
     try {
       if (!(await journal.discard(slot, row.record.epoch, () => claimsOf(slot) === before))) return;
@@ -373,6 +380,7 @@ export function createReplication(ports: ReplicationPorts): Replication {
     }
     replicas.drop(slot);
     damaged.delete(slot);
+    damagedSinceMs.delete(slot);
     log.info("slot.copy.discarded", { slot, epoch: row.record.epoch });
   }
 
