@@ -146,15 +146,21 @@ export class Follower {
   /** Looks after what has been quiet for long. Called now and then. */
   tick(): void {
     if (this.#ended || !this.#ports.isUp(this.node)) return;
+    // What it was sent and does not acknowledge it perhaps never will: it is asked how it stands, now and then.
+    const patienceMs = this.#ports.limits.replicaTimeoutMs;
     if (this.state === "asking" && this.standing === undefined) this.ask();
+    else if (this.#isFed && this.overdueBy(patienceMs) && this.#sinceAskedMs > patienceMs) this.ask();
     else if (this.state === "behind") this.pump();
-    else if (this.overdueBy(this.#ports.limits.replicaTimeoutMs) && this.state === "streaming") this.ask();
     else if (
       this.state === "other" &&
       this.trouble !== undefined &&
       this.#sinceAskedMs > this.#ports.limits.queryTimeoutMs
     )
       this.ask(); // it may have thrown the damaged copy away
+  }
+
+  get #isFed(): boolean {
+    return this.state === "streaming" || this.state === "behind";
   }
 
   get #sinceAskedMs(): number {
