@@ -74,6 +74,7 @@ export interface Home {
 
 /** What an activation needs of the kernel around it. */
 export interface Surroundings {
+  readonly node: string;
   readonly clock: Clock;
   readonly limits: KernelLimits;
   readonly log: Log;

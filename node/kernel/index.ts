@@ -116,6 +116,7 @@ class NodeKernel implements Kernel {
       });
     });
     this.#around = {
+      node: ports.node,
       clock: ports.clock,
       limits: this.#limits,
       log: ports.log,

@@ -70,7 +70,7 @@ export class Inbound {
     this.#queue(to.node, [to.correlation, refused(error), false]);
   }
 
-  #received({ slot, session: number, envelopes }: MeshBody<"routing.envelopes">, from: NodeId): void {
+  #received({ slot, session: number, epoch, envelopes }: MeshBody<"routing.envelopes">, from: NodeId): void {
     const session = this.#session(from, slot, number);
     for (const [correlation, to, sender, message, operation, told, chain] of envelopes) {
       const replyTo: SessionReplyTo = { node: from, correlation, operation, session };
@@ -85,7 +85,7 @@ export class Inbound {
           refused(failure("BAD_REQUEST", { reason: "this actor is not of this slot", actor: to, slot })),
         );
       } else {
-        const envelope = { to, from: sender, message, operation, replyTo, chain, signal: false };
+        const envelope = { to, from: sender, message, operation, replyTo, chain, signal: false, epoch };
         this.#ports.kernel().receive(slot, told ? { ...envelope, told } : envelope);
       }
     }

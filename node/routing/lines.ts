@@ -4,10 +4,14 @@
  *                                       ▲
  *              not served / peer lost / owner changed: all go back behind this mark, and a new session begins
  *
- *  Invariant 7 holds through every move because of three rules. A line has one target at a time. When anything of a
+ *  Invariant 7 holds through every move because of four rules. A line has one target at a time. When anything of a
  *  session was not served, or its connection ended, all that is unanswered is sent again, oldest first, before anything
- *  new. And the receiver serves nothing of a session after the first that it did not serve (`inbound.ts`), so that what
- *  was already under way cannot overtake.
+ *  new. The receiver serves nothing of a session after the first that it did not serve (`inbound.ts`), so that what was
+ *  already under way cannot overtake. And it serves nothing that was sent under an earlier epoch than its own: while that
+ *  was under way the slot may have been elsewhere and served what is younger.
+ *
+ *  What was turned away for want of room (MAILBOX_FULL) is settled by that answer and holds nothing up; only where a move
+ *  loses the answer it is sent again, and may then come after younger ones that found room.
  *
  *  Sending again is safe because every envelope names its operation: whoever handled it gives the first answer again. */
 import { failure, refused, type Failure, type Result, type SlotId } from "../../protocols/index.ts";
@@ -38,6 +42,8 @@ interface Line {
   /** Where the session goes; undefined: a new one must begin. */
   target: NodeId | undefined;
   session: number;
+  /** The slot's epoch as it was known when the session began. */
+  epoch: number;
   /** What a MOVED said that is newer than the slot table. */
   hint: { readonly owner: NodeId; readonly epoch: number } | undefined;
   hops: number;
@@ -186,6 +192,10 @@ export class Lines {
     return line.hint?.owner ?? this.#knownOwner(line.slot);
   }
 
+  #knownEpoch(line: Line): number {
+    return Math.max(this.#ports.table.get(line.slot)?.record.epoch ?? 0, line.hint?.epoch ?? 0);
+  }
+
   /** Damaged data heals where there is another copy. */
   #worthTrying(line: Line, error: Failure): boolean {
     if (error.details?.["because"] !== "DATA_DAMAGED") return true;
@@ -196,7 +206,7 @@ export class Lines {
   #follow(line: Line, error: Failure): void {
     const { owner, epoch } = (error.details ?? {}) as { owner?: unknown; epoch?: unknown };
     if (error.code === "MOVED" && typeof owner === "string" && typeof epoch === "number") {
-      const known = Math.max(this.#ports.table.get(line.slot)?.record.epoch ?? 0, line.hint?.epoch ?? 0);
+      const known = this.#knownEpoch(line);
       if (epoch > known) line.hint = { owner, epoch };
       if (epoch > known && line.hops < this.#limits.hopsMax) {
         line.hops += 1;
@@ -250,6 +260,7 @@ export class Lines {
       unsent: [],
       target: undefined,
       session: 0,
+      epoch: 0,
       hint: undefined,
       hops: 0,
       tries: 0,
@@ -322,6 +333,7 @@ export class Lines {
       line.target = target;
       this.#lastSession += 1;
       line.session = this.#lastSession;
+      line.epoch = this.#knownEpoch(line);
     }
     if (target === node) this.#deliverHere(line);
     else this.#sendBatches(line, target);
@@ -343,7 +355,7 @@ export class Lines {
 
   #sendBatches(line: Line, target: NodeId): void {
     const { batchItemsMax, batchBytesMax } = this.#limits;
-    const { slot, session } = line;
+    const { slot, session, epoch } = line;
     let at = 0;
     while (at < line.unsent.length) {
       const batch: Entry[] = [];
@@ -365,6 +377,7 @@ export class Lines {
       const sent = this.#ports.exchange.send(target, "routing.envelopes", {
         slot,
         session,
+        epoch,
         envelopes: envelopes as never,
       });
       if (!sent) {

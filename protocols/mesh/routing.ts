@@ -38,6 +38,9 @@ export const routingMessages = {
     slot,
     /** Rises with each session of the sending node. */
     session: count,
+    /** The slot's epoch as its sender knows it, 0 without a record. Under a later one they are not served: the slot was
+     *  elsewhere meanwhile, where younger ones may have been. */
+    epoch: count,
     envelopes: Type.Array(
       Type.Tuple([correlation, actor, sender, content, operation, Type.Boolean(), Type.Array(actor, { maxItems: 64 })]),
       { minItems: 1, maxItems: 1_024 },

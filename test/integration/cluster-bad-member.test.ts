@@ -53,10 +53,18 @@ function liesAbout(room: string): readonly Lie[] {
     ["routing.events", { events: [1, 2, 5_000].map((at) => [actor, at, 1_000, event]), gaps: [actor] }],
     ["routing.followed", { topics: [[actor, 1]], refused: [[actor, 2]] }],
     // From somebody who is not in the room, and for an actor that does not live in this slot.
-    ["routing.envelopes", { slot, session: 1, envelopes: [[-1, actor, "user/mallory", post, "made-up", true, []]] }],
     [
       "routing.envelopes",
-      { slot: "chat/1", session: 1, envelopes: [[-2, actor, "user/mallory", post, "made-up-2", true, []]] },
+      { slot, session: 1, epoch: 1_000, envelopes: [[-1, actor, "user/mallory", post, "made-up", true, []]] },
+    ],
+    [
+      "routing.envelopes",
+      {
+        slot: "chat/1",
+        session: 1,
+        epoch: 1_000,
+        envelopes: [[-2, actor, "user/mallory", post, "made-up-2", true, []]],
+      },
     ],
     ["generation.parts", { run: 1, parts: [{ type: "text", text: "lies", tokens: 1 }] }],
     ["directory.change", { key: `slot/${slot}`, value: new Uint8Array([1]), revision: 1 }],

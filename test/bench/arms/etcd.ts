@@ -1,6 +1,7 @@
 /** The peer etcd: three members, and one process that puts. `native`: gRPC frames on one HTTP/2 session of Node's own, the
  *  leanest client there is here; else the `etcd3` package. All puts go to the leader, which spares the others a hop. */
-import { connect, constants, type ClientHttp2Session } from "node:http2";
+import { connect, constants, type ClientHttp2Session, type IncomingHttpHeaders } from "node:http2";
+import { setTimeout } from "node:timers/promises";
 import { Etcd3 } from "etcd3";
 import { findEtcd, startEtcd } from "../../integration/etcd-server.ts";
 import { drive, payload, type Load } from "./drive.ts";
@@ -15,6 +16,8 @@ const client = new Etcd3({ hosts: endpoint });
 const session: ClientHttp2Session | undefined = native ? connect(endpoint) : undefined;
 session?.unref();
 
+const comeAgainMs = 5;
+const refusedMax = 200;
 const puts = new Map<number, number>();
 const keyOf = (lane: number): string => `log/k${lane}`;
 
@@ -38,18 +41,36 @@ const headers = {
 function putNative(http: ClientHttp2Session, lane: number): Promise<void> {
   return new Promise((resolve, reject) => {
     const stream = http.request(headers, { endStream: false });
-    let status: unknown;
-    stream.on("trailers", (trailers) => (status = trailers["grpc-status"]));
+    let end: IncomingHttpHeaders = {};
+    // An error comes without a body: what would follow it is in the first headers.
+    stream.on("response", (first) => (end = first));
+    stream.on("trailers", (trailers) => (end = trailers));
     stream.on("error", reject);
-    stream.on("end", () => (status === "0" ? resolve() : reject(new Error(`etcd answered ${String(status)}`))));
+    stream.on("end", () => {
+      const status = end["grpc-status"];
+      if (status === "0") resolve();
+      else reject(new Error(`etcd answered ${String(status)} ${String(end["grpc-message"])}`));
+    });
     stream.resume();
     stream.end((frames[lane] ??= frameOf(lane)));
   });
 }
 
-function put(lane: number): Promise<unknown> {
+const putOnce = (lane: number): Promise<unknown> =>
+  session === undefined ? client.put(keyOf(lane)).value(payload).exec() : putNative(session, lane);
+
+/** With more than 5,000 proposals to apply etcd refuses at once, and its clients come again. */
+async function put(lane: number): Promise<void> {
   puts.set(lane, (puts.get(lane) ?? 0) + 1);
-  return session === undefined ? client.put(keyOf(lane)).value(payload).exec() : putNative(session, lane);
+  for (let refused = 0; ; refused += 1) {
+    try {
+      await putOnce(lane);
+      return;
+    } catch (error) {
+      if (refused === refusedMax || !String(error).includes("too many requests")) throw error;
+      await setTimeout(comeAgainMs);
+    }
+  }
 }
 
 serve({

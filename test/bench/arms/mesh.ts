@@ -60,6 +60,7 @@ const to = "counter/k0" as ActorId;
 const envelopes = (correlation: number) => ({
   slot: "chat/0" as const,
   session: 1,
+  epoch: 1,
   envelopes: [[correlation, to, "user/bench", message, "o1", true, []]] as [
     [number, ActorId, ActorId, { readonly type: string }, string, boolean, ActorId[]],
   ],

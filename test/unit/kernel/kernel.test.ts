@@ -539,6 +539,35 @@ describe("kernel", () => {
       for (const { envelope } of stage.routing.sent) expect(envelope.operation).to.be.a("string");
     });
 
+    it("serve nothing that was sent under an earlier epoch: the slot was elsewhere meanwhile", async () => {
+      const receive = (correlation: number, epoch: number): void =>
+        stage.kernel.receive(slot, { ...envelopeTo("pad/a", correlation, "lines"), epoch });
+      // Epoch 1: whoever knew of no record is in time.
+      receive(1, 0);
+      await eventually("served", () => stage.routing.answered.length === 1);
+      expect(stage.routing.answered[0]?.served).to.equal(true);
+      await stage.restart();
+      // The first waits for the slot to open, and learns only then that it is late.
+      receive(2, 1);
+      receive(3, 2);
+      receive(4, 3);
+      await eventually("answered", () => stage.routing.answered.length === 3);
+      receive(5, 1);
+      const told = new Map(stage.routing.answered.map(({ correlation, ...answer }) => [correlation, answer]));
+      expect([2, 3, 4, 5].map((correlation) => told.get(correlation)?.served)).to.deep.equal([
+        false,
+        true,
+        true,
+        false,
+      ]);
+      const late = told.get(5)?.result;
+      expect(late?.ok === false && late.error).to.deep.include({
+        code: "MOVED",
+        outcome: "not_started",
+        details: { slot, owner: "n1", epoch: 2 },
+      });
+    });
+
     it("answer other nodes' tells once their turn took effect, unseen by the actor", async () => {
       stage.kernel.receive(slot, { ...envelopeTo("pad/a", 1, "add"), told: true });
       stage.kernel.receive(slot, { ...envelopeTo("pad/a", 2, "never"), told: true });
