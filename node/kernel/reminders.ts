@@ -48,9 +48,10 @@ export class Reminders {
     for (const [key, reminder] of this.#byKey) if (reminder.slot === slot) this.#byKey.delete(key);
   }
 
-  /** The actor lives elsewhere now. */
-  dropActor(actor: ActorId): void {
-    for (const [key, reminder] of this.#byKey) if (reminder.actor === actor) this.#byKey.delete(key);
+  /** The actor lives in another slot now, which may be open here already: what that one set stays. */
+  dropActor(slot: SlotId, actor: ActorId): void {
+    for (const [key, reminder] of this.#byKey)
+      if (reminder.slot === slot && reminder.actor === actor) this.#byKey.delete(key);
   }
 
   of(actor: ActorId): { id: string; dueMs: number }[] {

@@ -199,7 +199,7 @@ export class SlotHost implements Home {
     this.#pending.delete(actor);
     this.#letters.delete(actor);
     this.#quarantined.delete(actor);
-    this.#ports.reminders.dropActor(actor);
+    this.#ports.reminders.dropActor(this.slot, actor);
     this.#remove(activation);
     activation.close(failure("MOVED", { slot: actor }));
   }
@@ -472,7 +472,13 @@ export class SlotHost implements Home {
   }
 
   #deliverOpen(envelope: Envelope): void {
-    const { limits, schedule, meter } = this.#ports.around;
+    const { node, limits, schedule, meter } = this.#ports.around;
+    const { epoch } = this;
+    // Under the first epoch the slot was nowhere else: its sender only knew of no record yet.
+    if (envelope.epoch !== undefined && envelope.epoch < epoch && epoch > 1) {
+      this.#ports.around.refuse(envelope, failure("MOVED", { slot: this.slot, owner: node, epoch }));
+      return;
+    }
     if (!this.activations.has(envelope.to) && !this.#ports.hasRoom()) {
       this.#turnAway(envelope, failure("OVERLOADED", { activationsMax: limits.activationsMax }));
       return;

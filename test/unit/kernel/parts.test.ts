@@ -4,7 +4,7 @@ import { AnswerWindow } from "../../../node/kernel/answers.ts";
 import { Mailbox } from "../../../node/kernel/mailbox.ts";
 import { Reminders } from "../../../node/kernel/reminders.ts";
 import { judge } from "../../../node/kernel/supervision.ts";
-import { ok } from "../../../protocols/index.ts";
+import { ok, type SlotId } from "../../../protocols/index.ts";
 import { simulatedClock, World } from "../../simulation/world.ts";
 
 const policy = { restartsMax: 3, restartWindowMs: 1_000, restartBackoffMs: 10, restartBackoffMaxMs: 25 };
@@ -136,6 +136,23 @@ describe("reminders", () => {
     const count = rings.length;
     await world.run(() => false, 60_000);
     expect(rings).to.have.length(count);
+    reminders.stop();
+  });
+
+  it("that an actor's new slot has taken over ring on when its old slot lets go of it", async () => {
+    const world = new World(3);
+    const clock = simulatedClock(world, { offsetMs: 0 }, { life: 1, alive: true });
+    const rings: string[] = [];
+    const reminders = new Reminders(clock, { reminderRetryMs: 1_000, reminderRetryMaxMs: 1_000 }, (_, id) =>
+      rings.push(id),
+    );
+    reminders.set("chat/1", "pad/a", "kept", 100);
+    reminders.set("chat/1", "pad/a", "dropped", 100);
+    reminders.set("chat/1", "pad/b", "other", 100);
+    reminders.set("pad/a" as SlotId, "pad/a", "kept", 100);
+    reminders.dropActor("chat/1", "pad/a");
+    await world.run(() => rings.length >= 2, 1_000);
+    expect(rings.sort()).to.deep.equal(["kept", "other"]);
     reminders.stop();
   });
 
