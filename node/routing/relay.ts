@@ -45,6 +45,8 @@ interface Topic {
   fresh: boolean;
   /** The owner has confirmed this following. */
   confirmed: boolean;
+  /** Its number; 0: the owner has to be asked anew. Asked again, it keeps it: an answer that takes longer than the pause
+   *  between two questions is an answer. */
   following: number;
   /** The newest epoch of which an event was heard. */
   epoch: number;
@@ -194,9 +196,12 @@ export class Relay implements Hub {
     }
     topic.confirmed = false;
     this.#unconfirmed.add(topic);
+    if (owner !== before) topic.following = 0;
     if (owner !== undefined && this.#connected.has(owner)) {
-      this.#followings += 1;
-      topic.following = this.#followings;
+      if (topic.following === 0) {
+        this.#followings += 1;
+        topic.following = this.#followings;
+      }
       const wishes = this.#wish(owner);
       wishes.unfollow.delete(topic.topic);
       wishes.follow.set(topic.topic, topic.following);
@@ -271,6 +276,7 @@ export class Relay implements Hub {
       const topic = this.#topics.get(name);
       if (topic?.owner !== from || topic.following !== following) continue;
       topic.confirmed = false;
+      topic.following = 0;
       this.#unconfirmed.add(topic);
       topic.pause?.();
       this.#aimLater(topic);
@@ -285,7 +291,9 @@ export class Relay implements Hub {
     for (const [name, at, epoch, event] of events) {
       const topic = this.#topics.get(name);
       if (topic === undefined) this.#wish(from).unfollow.add(name);
-      else if (topic.owner === from) this.#deliver(topic, event, at ?? undefined, epoch);
+      // Before it is confirmed something may be missing in front of it, and the gap that says so comes first.
+      else if (topic.owner === from && (topic.confirmed || at === null))
+        this.#deliver(topic, event, at ?? undefined, epoch);
     }
   }
 
@@ -298,6 +306,7 @@ export class Relay implements Hub {
     for (const topic of this.#topics.values()) {
       if (topic.owner !== peer) continue;
       topic.confirmed = false;
+      topic.following = 0;
       this.#aim(topic);
     }
   }

@@ -188,8 +188,9 @@ export class Operator {
   }
 
   /** A bit of a copy flips: not of the owner's, and only where two others in sync are whole. One copy of a slot at a time. */
-  #rot({ node, disk }: Machine): void {
+  #rot(machine: Machine): void {
     const { watch, world } = this.#parts;
+    const { node, disk } = machine;
     const affected = new Set([...watch.excused].map((name) => name.split(" ")[1]));
     const may = [...watch.records.values()].filter(
       ({ slot, owner, inSync }) =>
@@ -205,7 +206,15 @@ export class Operator {
     const bit = world.dice.below(10_000);
     disk.flipBit(key, bit);
     const rotten = disk.get(key);
-    watch.rots(node, slot, () => void (disk.get(key) === rotten && disk.flipBit(key, bit)));
+    watch.rots(node, slot, () => {
+      if (disk.get(key) !== rotten) return;
+      disk.flipBit(key, bit);
+      // What a node has found damaged it leaves alone until its next start.
+      world.after(0, () => {
+        machine.kill(false);
+        machine.start();
+      });
+    });
     world.note(() => `${node}: a bit of ${key} flips`);
   }
 
@@ -224,6 +233,8 @@ export class Operator {
       if (out || watch.members.get(node) === undefined) return;
       machine.gone = false;
       watch.excused.delete(node);
+      // Where nobody knows what came of it, it may drain.
+      this.#draining.add(node);
     }
     if (await this.#ask(`drain ${node}`, (control) => control.setDraining(node, true))) {
       this.#draining.add(node);

@@ -82,6 +82,20 @@ describe("routing: events", () => {
     expect(sent).to.equal(5);
   });
 
+  it("are heard only once the following is confirmed, however long the answer takes", async () => {
+    const { world, net, one, two, pass } = createCluster(8, { followRetryMs: 10, followRetryMaxMs: 20 });
+    net.own(slot, "n1", {}, nodes);
+    net.delayMs = 1_000;
+    const far = listen(two);
+    const gapsBefore: number[] = [];
+    two.follow(topic, () => gapsBefore.push(far.gaps));
+    for (let at = 1; at <= 400; at += 1) world.after(10 * at, () => one.publish(topic, `e${at}`, at, 1));
+    await pass(6_000);
+    expect(far.gaps).to.equal(1);
+    expect(far.heard.at(-1)).to.deep.equal(["e400", 400]);
+    expect(new Set(gapsBefore)).to.deep.equal(new Set([1]));
+  });
+
   it("go on from the next owner, after a gap; best-effort ones of the owner before are dropped", async () => {
     const { net, one, two, three, pass } = createCluster(2);
     net.own(slot, "n1", {}, nodes);
