@@ -38,10 +38,10 @@ import {
   type ClusterControl,
   type Controller,
   type PlacementLimits,
-  type Policy,
 } from "./placement/index.ts";
 import type { Clock, Directory, Log, MemberRecord, Meter, NodeId, Random, Store, Transport } from "./ports.ts";
-import { isRow } from "./records.ts";
+import { watchPolicy } from "./policy.ts";
+import { isRow, type Policy } from "./records.ts";
 import { createReplication, type Replication, type ReplicationLimits } from "./replication/index.ts";
 import { createClusterActors, createRouting, type Hub, type RoutingLimits, type RoutingPart } from "./routing/index.ts";
 import { watchSlots, type SlotTable } from "./slot-table.ts";
@@ -158,6 +158,7 @@ export function createPeer(options: PeerOptions): Peer {
   // --- who is here, who owns what -------------------------------------------------------------------------------------
 
   const table = watchSlots(directory);
+  const policy = watchPolicy(directory, options.policy);
   let knownIncarnation = options.incarnation?.known ?? Infinity;
   const loadOf = (): NodeLoad => ({
     connections: 0,
@@ -204,7 +205,7 @@ export function createPeer(options: PeerOptions): Peer {
     random,
     log,
     meter,
-    minInSync: options.policy.minInSync,
+    minInSync: () => policy.current().minInSync,
     ...(limits.replication && { limits: limits.replication }),
     owned: (slot) => kernel.serve(slot),
     drain: (slot, deadlineMs) => kernel.drain(slot, deadlineMs),
@@ -281,7 +282,7 @@ export function createPeer(options: PeerOptions): Peer {
     clock,
     log,
     meter,
-    policy: options.policy,
+    policy,
     amController,
     directoryNode,
     ...(limits.placement && { limits: limits.placement }),
@@ -294,7 +295,7 @@ export function createPeer(options: PeerOptions): Peer {
     membership,
     exchange,
     clock,
-    policy: options.policy,
+    policy,
     roleOfKind: (kind) => behaviors.find((behavior) => behavior.kind === kind)?.role,
     heard: (other) => membership.heard(other),
     directoryInfo: () =>
@@ -372,6 +373,7 @@ export function createPeer(options: PeerOptions): Peer {
       routing.stop();
       membership.stop();
       table.stop();
+      policy.stop();
       etcd?.close();
     },
   };

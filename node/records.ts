@@ -36,12 +36,24 @@ const isMemberRecord = Compile(
   }),
 );
 
+/** What the operators want of every slot. */
+export interface Policy {
+  /** Copies of each slot, the owner's included. */
+  readonly replicas: number;
+  /** In sync copies without which nothing is written. */
+  readonly minInSync: number;
+}
+
+const copies = Type.Integer({ minimum: 1, maximum: 64 });
+const isPolicy = Compile(Type.Object({ replicas: copies, minInSync: copies }));
+
 /** Whether a value may lie under a key: a row that says nonsense would be read by every node, at every start. */
 export function isRow(key: string, value: unknown): boolean {
   if (key.startsWith(slotPrefix))
     return isSlotRecord.Check(value) && slotKey((value as { readonly slot: SlotId }).slot) === key;
   if (key.startsWith(memberPrefix))
     return isMemberRecord.Check(value) && memberKey((value as { readonly node: string }).node) === key;
+  if (key === policyKey) return isPolicy.Check(value);
   return true;
 }
 
@@ -53,6 +65,9 @@ export interface SlotRow {
 
 export const asSlot = (row: DirectoryRow | undefined): SlotRow | undefined =>
   row && isRow(row.key, row.value) ? { record: row.value as SlotRecord, revision: row.revision } : undefined;
+
+export const asPolicy = ({ key, value }: DirectoryRow): Policy | undefined =>
+  key === policyKey && isRow(key, value) ? (value as Policy) : undefined;
 
 /** Reads one slot's record. */
 export const readSlot = async (directory: Directory, slot: SlotId): Promise<SlotRow | undefined> =>

@@ -1,16 +1,9 @@
 /** Which nodes may hold a slot, and which set of them is a good one. Pure; the facts of one round of planning. */
 import type { ActorId, Role, SlotId } from "../../protocols/index.ts";
 import type { MemberRecord, NodeId, SlotRecord } from "../ports.ts";
+import type { Policy } from "../records.ts";
 import { rankNodes, roleOf } from "../slot-table.ts";
 import type { PlacementLimits } from "./limits.ts";
-
-/** What the operator wants of every slot; the row `policy` of the directory. */
-export interface Policy {
-  /** Copies of each slot, the owner's included. */
-  readonly replicas: number;
-  /** In sync copies without which nothing is written. */
-  readonly minInSync: number;
-}
 
 export type Want = NonNullable<SlotRecord["want"]>;
 

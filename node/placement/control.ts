@@ -25,11 +25,12 @@ import {
 } from "../../protocols/index.ts";
 import type { Exchange } from "../exchange.ts";
 import type { Clock, Directory, MemberRecord, Membership, NodeId, SlotRecord } from "../ports.ts";
-import { changeSlot, memberKey, policyKey, readSlot, type SlotRow } from "../records.ts";
+import type { ClusterPolicy } from "../policy.ts";
+import { changeSlot, listSlots as readSlots, memberKey, readSlot, type SlotRow } from "../records.ts";
 import { firstOwner, roleOf, type SlotTable } from "../slot-table.ts";
 import type { ClusterControl } from "./api.ts";
 import { createBusiest } from "./busiest.ts";
-import { Candidates, type Policy } from "./candidates.ts";
+import { Candidates } from "./candidates.ts";
 import { placementLimits, type PlacementLimits } from "./limits.ts";
 import { wantOf } from "./plan.ts";
 
@@ -41,8 +42,7 @@ export interface ControlOptions {
   readonly membership: Membership;
   readonly exchange: Exchange;
   readonly clock: Clock;
-  /** What holds while the directory has no row `policy`. */
-  readonly policy: Policy;
+  readonly policy: ClusterPolicy;
   readonly limits?: Partial<PlacementLimits>;
   /** The role whose nodes host a kind of actor. */
   roleOfKind(kind: string): Role | undefined;
@@ -63,7 +63,7 @@ type ClusterNodeLoad = Required<
 
 /** Makes the control. It keeps nothing, and needs no stopping. */
 export function createClusterControl(options: ControlOptions): ClusterControl {
-  const { node, directory, table, membership, exchange, clock } = options;
+  const { node, directory, table, policy, membership, exchange, clock } = options;
   const limits: PlacementLimits = { ...placementLimits, ...options.limits };
   const note: NonNullable<ControlOptions["changed"]> = (action, facts, by) => options.changed?.(action, facts, by);
   const busiest = createBusiest({ exchange, membership, clock, limits });
@@ -92,7 +92,7 @@ export function createClusterControl(options: ControlOptions): ClusterControl {
   const abandon = async (evicted: NodeId): Promise<void> => {
     const members = membership.members().members.filter((one) => one.node !== evicted);
     const isMember = (name: NodeId): boolean => members.some((one) => one.node === name);
-    for (const { record, revision } of table.rows()) {
+    for (const { record, revision } of await readSlots(directory)) {
       if (!record.inSync.includes(evicted) || record.inSync.some(isMember)) continue;
       const owner = firstOwner(record.splitFrom ?? record.slot, members, (name) => membership.isUp(name));
       if (owner === undefined) continue;
@@ -134,17 +134,48 @@ export function createClusterControl(options: ControlOptions): ClusterControl {
   const slotsWith = (test: (record: SlotRecord) => boolean): readonly SlotRecord[] =>
     [...table.rows()].flatMap(({ record }) => (test(record) ? [record] : []));
 
+  const holdsLast =
+    (member: NodeId) =>
+    ({ inSync }: SlotRecord): boolean =>
+      inSync.includes(member) && inSync.every((one) => one === member || !membership.isUp(one));
+
+  const refuseLast = (slots: number): Result<never> => {
+    const reason = "it holds the last copy of slots; drain it first";
+    return refused(failure("FORBIDDEN", { reason, slots }));
+  };
+
+  /** Takes out a member that has the last copy of nothing. It drains from before the look: who creates a slot does so under
+   *  its own row as it read it, so nothing is created between the look and the end. */
+  const evictUnneeded = async (member: NodeId): Promise<Result<{ readonly node: string }>> => {
+    let before: MemberRecord | undefined;
+    for (let attempt = 0; attempt < limits.rowAttemptsMax; attempt += 1) {
+      const row = await directory.read(memberKey(member));
+      if (row === undefined) return refused(failure("NOT_FOUND", { node: member }));
+      const record = row.value as MemberRecord;
+      if (record.state !== "draining") {
+        before = record;
+        await directory.compareAndSet(row.key, { ...record, state: "draining" }, row.revision);
+        continue;
+      }
+      const last = (await readSlots(directory)).filter((slot) => holdsLast(member)(slot.record));
+      if (last.length > 0) {
+        if (before) await directory.compareAndSet(row.key, { ...record, state: before.state }, row.revision);
+        return refuseLast(last.length);
+      }
+      const { applied } = await directory.compareAndSet(row.key, undefined, row.revision);
+      if (applied) return ok({ node: member });
+    }
+    return refused(failure("OVERLOADED", { row: memberKey(member) }));
+  };
+
   // --- slots -------------------------------------------------------------------------------------------------------------
 
-  const policy = async (): Promise<Policy> =>
-    ((await directory.read(policyKey))?.value as Policy | undefined) ?? options.policy;
-
-  const candidatesUnder = (rule: Policy): Candidates => {
+  const candidatesNow = (): Candidates => {
     const { members } = membership.members();
     const up = new Set(members.flatMap((one) => (membership.isUp(one.node) ? [one.node] : [])));
     const info = options.directoryInfo();
     const directoryNode = info.kind === "embedded" ? info.node : undefined;
-    return new Candidates({ members, up, slots: [], policy: rule, directoryNode, balance: false, limits });
+    return new Candidates({ members, up, slots: [], policy: policy.current(), directoryNode, balance: false, limits });
   };
 
   const rowOf = (record: SlotRecord, candidates: Candidates): ClusterSlotRow => {
@@ -158,7 +189,7 @@ export function createClusterControl(options: ControlOptions): ClusterControl {
   };
 
   const listSlots = async (): Promise<readonly ClusterSlotRow[]> => {
-    const candidates = candidatesUnder(await policy());
+    const candidates = candidatesNow();
     return [...table.rows()]
       .map(({ record }) => rowOf(record, candidates))
       .sort((one, other) => (one.slot < other.slot ? -1 : 1));
@@ -250,8 +281,8 @@ export function createClusterControl(options: ControlOptions): ClusterControl {
   return {
     summary: () =>
       guarded(async () => {
-        const [rule, busy] = await Promise.all([policy(), busiest()]);
-        const candidates = candidatesUnder(rule);
+        const busy = await busiest();
+        const candidates = candidatesNow();
         const { view, members } = membership.members();
         const owned = new Map<NodeId, number>();
         const copied = new Map<NodeId, number>();
@@ -287,7 +318,7 @@ export function createClusterControl(options: ControlOptions): ClusterControl {
             ...(last && { lastHeardMs: last.agoMs }),
           };
         });
-        const { replicas, minInSync } = rule;
+        const { replicas, minInSync } = policy.current();
         const { cluster } = options;
         const directoryNow = options.directoryInfo();
         return ok({ cluster, view, directory: directoryNow, replicas, minInSync, nodes, slots, ...(busy && { busiest: busy }) }); // prettier-ignore
@@ -318,14 +349,9 @@ export function createClusterControl(options: ControlOptions): ClusterControl {
         if (!found.ok) return found;
         const member = found.value.node;
         if (keepsDirectory(member)) return refused(failure("FORBIDDEN", { reason: "it keeps the directory" }));
-        const last = slotsWith(
-          ({ inSync }) => inSync.includes(member) && inSync.every((one) => one === member || !membership.isUp(one)),
-        );
-        if (last.length > 0 && !force) {
-          const reason = "it holds the last copy of slots; drain it first";
-          return refused(failure("FORBIDDEN", { reason, slots: last.length }));
-        }
-        const evicted = await changeMember(member, () => ({ record: undefined }));
+        const last = slotsWith(holdsLast(member));
+        if (last.length > 0 && !force) return refuseLast(last.length);
+        const evicted = force ? await changeMember(member, () => ({ record: undefined })) : await evictUnneeded(member);
         if (evicted.ok && force) await abandon(member);
         if (evicted.ok) note("evict", { node: member, name: found.value.name, lastCopies: String(last.length) }, by);
         return evicted;

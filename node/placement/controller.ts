@@ -14,9 +14,10 @@
 import { failureOf, type SlotId } from "../../protocols/index.ts";
 import type { Exchange } from "../exchange.ts";
 import type { Clock, Directory, Log, Membership, Meter, NodeId } from "../ports.ts";
-import { changeSlot, policyKey, readSlot } from "../records.ts";
+import type { ClusterPolicy } from "../policy.ts";
+import { changeSlot, readSlot } from "../records.ts";
 import type { SlotTable } from "../slot-table.ts";
-import type { PlanInput, Policy } from "./candidates.ts";
+import type { PlanInput } from "./candidates.ts";
 import { placementLimits, type PlacementLimits } from "./limits.ts";
 import { LoadBook } from "./load.ts";
 import { changed, plan, planFailovers, type Change, type Plan } from "./plan.ts";
@@ -30,8 +31,7 @@ export interface ControllerOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly meter: Meter;
-  /** What holds while the directory has no row `policy`. */
-  readonly policy: Policy;
+  readonly policy: ClusterPolicy;
   readonly limits?: Partial<PlacementLimits>;
   /** Whether this node should act now. Asked again before every step. */
   amController(): boolean;
@@ -42,7 +42,6 @@ export interface ControllerOptions {
 export interface Controller {
   /** Looks again at once: `amController` may answer otherwise now. */
   wake(): void;
-  policy(): Policy;
   /** What the last plan left undone; undefined while this node is not the controller. */
   standing(): Pick<Plan, "lost" | "stranded" | "moving" | "waiting"> | undefined;
   stop(): void;
@@ -58,15 +57,16 @@ const nobodyDown = "0 lost, 0 stranded";
 
 /** Starts a controller. It is made on every node; only the one for which `amController` holds acts. */
 export function createController(options: ControllerOptions): Controller {
-  const { node, directory, table, membership, exchange, clock, log, meter } = options;
+  const { node, directory, table, policy, membership, exchange, clock, log, meter } = options;
   const limits: PlacementLimits = { ...placementLimits, ...options.limits };
   const book = new LoadBook();
   const startedMs = clock.monotonicMs();
   const seenUp = new Set<NodeId>();
   const downSinceMs = new Map<NodeId, number>();
   const cancels = new Set<() => void>();
-  let policy = options.policy;
   let controllerSinceMs: number | undefined;
+  /** The cluster's policy is what this controller's configuration says. */
+  let published = false;
   let quietUntilMs = -Infinity;
   let pauseMs = limits.retryMs;
   let failoversDue = false;
@@ -98,6 +98,7 @@ export function createController(options: ControllerOptions): Controller {
   const acts = (): boolean => {
     if (stopped || !options.amController()) {
       controllerSinceMs = undefined;
+      published = false;
       standing = undefined;
       return false;
     }
@@ -105,10 +106,20 @@ export function createController(options: ControllerOptions): Controller {
       controllerSinceMs = clock.monotonicMs();
       log.info("placement.controller", { node });
       after(limits.settleMs, look);
+      publishPolicy();
     }
     if (!table.current) waitForTable();
     return table.current && clock.monotonicMs() >= quietUntilMs;
   };
+
+  /** Tried again at the next round: until then what another manager wrote holds. */
+  function publishPolicy(): void {
+    published = true;
+    policy.publish().catch((error: unknown) => {
+      published = false;
+      log.warn("placement.policy.failed", { code: failureOf(error).code });
+    });
+  }
 
   /** A table that is current again without a change tells nobody. */
   function waitForTable(): void {
@@ -146,7 +157,17 @@ export function createController(options: ControllerOptions): Controller {
       !up.has(member) && nowMs - (downSinceMs.get(member) ?? nowMs) < limits.replaceAfterMs;
     const expected = new Set(members.flatMap((member) => (isExpected(member.node) ? [member.node] : [])));
     const directoryNode = options.directoryNode?.();
-    return { members, up, expected, slots, policy, directoryNode, load: book.load(up), balance, limits };
+    return {
+      members,
+      up,
+      expected,
+      slots,
+      policy: policy.current(),
+      directoryNode,
+      load: book.load(up),
+      balance,
+      limits,
+    };
   };
 
   /** Not up, and not only because this process has just begun to look. */
@@ -311,6 +332,7 @@ export function createController(options: ControllerOptions): Controller {
   const round = (): void => {
     after(limits.roundMs, round);
     if (!acts() || asking) return;
+    if (!published) publishPolicy();
     asking = true;
     const owners = new Set([...table.rows()].map(({ record }) => record.owner));
     for (const seen of seenUp) if (!owners.has(seen) && !membership.isUp(seen)) seenUp.delete(seen);
@@ -342,16 +364,7 @@ export function createController(options: ControllerOptions): Controller {
     }
     planSoon();
   });
-  const endPolicy = directory.watch(policyKey, {
-    reset: (rows) => takePolicy(rows.find(({ key }) => key === policyKey)?.value),
-    changed: (row) => takePolicy(row.key === policyKey ? row.value : policy),
-    removed: () => takePolicy(undefined),
-    stale: () => undefined,
-  });
-  function takePolicy(value: unknown): void {
-    policy = (value as Policy | undefined) ?? options.policy;
-    planSoon();
-  }
+  const endPolicy = policy.onChange(planSoon);
 
   noteMembers();
   void table.ready().then(look);
@@ -360,7 +373,6 @@ export function createController(options: ControllerOptions): Controller {
 
   return {
     wake: look,
-    policy: () => policy,
     standing: () => standing,
     stop() {
       stopped = true;

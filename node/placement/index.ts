@@ -14,7 +14,7 @@
  *  The live truth are directory rows: a member's roles and whether it drains are in its row, where an operator put a slot
  *  is in the slot's record, copies and minimum are in `policy`. docs/decisions/0010-placement.md says why. */
 export type { ClusterControl } from "./api.ts";
-export { Candidates, type Candidate, type Load, type PlanInput, type Policy, type Want } from "./candidates.ts";
+export { Candidates, type Candidate, type Load, type PlanInput, type Want } from "./candidates.ts";
 export { createClusterControl, type ControlOptions } from "./control.ts";
 export { createController, type Controller, type ControllerOptions } from "./controller.ts";
 export { placementLimits, type PlacementLimits } from "./limits.ts";

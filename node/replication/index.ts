@@ -56,7 +56,7 @@ export interface ReplicationPorts {
   readonly meter: Meter;
   readonly limits?: Partial<ReplicationLimits>;
   /** Fewer in sync than this, and a slot is not served. */
-  readonly minInSync: number;
+  readonly minInSync: () => number;
   /** A slot became this node's, or its owner has something to do for it: bring it into service. */
   owned(slot: SlotId): void;
   readonly drain: (slot: SlotId, deadlineMs: number) => Promise<void>;

@@ -53,7 +53,8 @@ export interface OwnershipPorts {
   readonly log: Log;
   readonly meter: Meter;
   readonly limits: ReplicationLimits;
-  readonly minInSync: number;
+  /** With fewer copies in sync nothing is acknowledged. */
+  readonly minInSync: () => number;
   readonly isUp: (node: NodeId) => boolean;
   /** It was up at some time since this node started. */
   readonly wasUp: (node: NodeId) => boolean;
@@ -631,7 +632,7 @@ export class Ownership implements ServedLog {
   /** Acknowledges what every required replica has, and begins to serve once all have the base. */
   #commit(): void {
     // With fewer than asked for, what waits stays unanswered; `#work` ends this epoch.
-    if (this.record.inSync.length < this.#ports.minInSync) return;
+    if (this.record.inSync.length < this.#ports.minInSync()) return;
     const others = this.#needed.map((node) => this.#followers.get(node)?.seq);
     const seq = committedSeq(this.#log.durableSeq, others);
     if (seq > this.#committed) this.#committed = seq;
@@ -656,7 +657,7 @@ export class Ownership implements ServedLog {
 
   #work(): void {
     if (this.#proposed !== undefined || this.phase === "ended" || this.phase === "handing") return;
-    if (this.#settled && this.phase === "serving" && this.record.inSync.length >= this.#ports.minInSync) {
+    if (this.#settled && this.phase === "serving" && this.record.inSync.length >= this.#ports.minInSync()) {
       let failing = false;
       for (const follower of this.#followers.values()) failing ||= this.#viewOf(follower).failing;
       if (!failing) return;
@@ -672,9 +673,9 @@ export class Ownership implements ServedLog {
       if (copies && this.#base !== undefined && follower.standing !== undefined) this.#transferTo(follower);
     }
     if (this.phase !== "serving") return;
-    if (this.record.inSync.length < this.#ports.minInSync) {
+    if (this.record.inSync.length < this.#ports.minInSync()) {
       this.end(
-        failure("NOT_IN_SYNC", { slot: this.slot, inSync: this.record.inSync, minInSync: this.#ports.minInSync }),
+        failure("NOT_IN_SYNC", { slot: this.slot, inSync: this.record.inSync, minInSync: this.#ports.minInSync() }),
       );
       return;
     }
@@ -725,6 +726,7 @@ export class Ownership implements ServedLog {
       goesOn: () => this.phase !== "ended" && this.#followers.get(node) === follower,
       nextSending: this.#ports.nextSending,
       hold: (seq) => void this.#holds.set(node, seq),
+      damaged: (error) => this.fail(error),
       sent: (count) => {
         bytes += count;
         meter.count("transfer_bytes", count);

@@ -1,6 +1,7 @@
 /** Gives a node that has nothing usable a copy of a slot: a cut of the owner's, compared by Merkle leaves, so that what it
- *  already has is not sent again. A transfer that ends half-way is begun anew and finds most of it there. */
-import { encode, failure, PlexusError, type Result } from "../../protocols/index.ts";
+ *  already has is not sent again. A transfer that ends half-way is begun anew and finds most of it there. What is sent is
+ *  checked: rot here must not become what all copies have. */
+import { encode, failure, failureOf, PlexusError, type Failure, type Result } from "../../protocols/index.ts";
 import type { Standing } from "../../protocols/mesh/index.ts";
 import type { Exchange } from "../exchange.ts";
 import type { NodeId } from "../ports.ts";
@@ -18,6 +19,8 @@ export interface TransferPorts {
   hold(seq: number): void;
   /** A number that no other sending of this process has. */
   readonly nextSending: () => number;
+  /** What is here cannot be read. */
+  damaged(error: Failure): void;
   /** Bytes sent so far. */
   sent(bytes: number): void;
 }
@@ -57,9 +60,18 @@ export async function transfer(to: NodeId, incarnation: number, ports: TransferP
         }
       }
     };
+    const check = log.checks(head);
+    const checked = (look: () => void): void => {
+      try {
+        look();
+      } catch (error) {
+        ports.damaged(failureOf(error));
+        throw error;
+      }
+    };
     for (const range of slotRanges(slot, "all")) {
       let group: Leaf[] = [];
-      for await (const leaf of leavesOf(view, range)) {
+      for await (const leaf of leavesOf(view, range, (key, value) => checked(() => check.row(key, value)))) {
         group.push(leaf);
         if (group.length < limits.leavesPerQuestionMax) continue;
         await sendLeaves(group);
@@ -67,6 +79,7 @@ export async function transfer(to: NodeId, incarnation: number, ports: TransferP
       }
       if (group.length > 0) await sendLeaves(group);
     }
+    checked(() => check.end());
     const finish = {
       ...named,
       head: {

@@ -38,10 +38,11 @@ export function slotRanges(
   return prefixes.sort().map(within);
 }
 
-/** The leaves of one range, in order; together they cover it without gaps. */
+/** The leaves of one range, in order; together they cover it without gaps. `each` sees every row. */
 export async function* leavesOf(
   view: Pick<StoreView, "range">,
   range: { readonly gte: string; readonly lt: string },
+  each: (key: string, value: Uint8Array) => void = () => undefined,
 ): AsyncGenerator<Leaf> {
   let from = range.gte;
   let hash = createHash("sha256");
@@ -50,6 +51,7 @@ export async function* leavesOf(
   for (let next = range.gte; ;) {
     const page = await view.range({ gte: next, lt: range.lt, limit: pageRowsMax });
     for (const [key, value] of page) {
+      each(key, value);
       if (rows >= leafRowsMax || bytes >= leafBytesMax) {
         yield { from, to: key, digest: hash.digest().subarray(0, digestBytes), bytes };
         from = key;

@@ -527,20 +527,37 @@ export class SlotLog implements CommitSink {
       }
     };
     try {
-      let { baseSeq: seq, baseChecksum: checksum } = head;
-      await pages(logPrefix(this.slot), (key, value) => {
+      const check = this.checks(head);
+      await pages(logPrefix(this.slot), (key, value) => check.row(key, value));
+      check.end();
+      for (const prefix of [`snap/${this.slot}/`, ...spaces.map((space) => sidePrefix(space, this.slot))])
+        await pages(prefix, (key, value) => check.row(key, value));
+    } finally {
+      await view.close();
+    }
+  }
+
+  /** Checks the rows of a cut, given in the order of their keys within each range: the chain of the log, the seals of all
+   *  else. `end`: that nothing of the log is missing at its end. Error of both: DATA_DAMAGED. */
+  checks(head: Head): { row(key: string, value: Uint8Array): void; end(): void } {
+    let { baseSeq: seq, baseChecksum: checksum } = head;
+    const log = logPrefix(this.slot);
+    return {
+      row: (key, value) => {
+        if (!key.startsWith(log)) {
+          unseal(key, value, this.#store.location);
+          return;
+        }
         const read = decodeChunk(value, seq + 1, checksum);
         if (key !== logKey(this.slot, seq + 1) || read.damage)
           throw this.#damaged(seq + 1, read.damage?.reason ?? `found ${key}`);
         seq += read.entries.length;
         checksum = read.checksum;
-      });
-      if (seq !== head.lastSeq || checksum !== head.lastChecksum) throw this.#damaged(seq, "the log ends early");
-      for (const prefix of [`snap/${this.slot}/`, ...spaces.map((space) => sidePrefix(space, this.slot))])
-        await pages(prefix, (key, value) => void unseal(key, value, this.#store.location));
-    } finally {
-      await view.close();
-    }
+      },
+      end: () => {
+        if (seq !== head.lastSeq || checksum !== head.lastChecksum) throw this.#damaged(seq, "the log ends early");
+      },
+    };
   }
 
   // --- as sink of the group commit -----------------------------------------------------------------------------------

@@ -21,7 +21,8 @@ import { rankNodes, watchSlots } from "../../node/slot-table.ts";
 import { openJournal } from "../../node/storage/index.ts";
 import { decode, encode, roles, slotCount, type ActorId, type SlotId } from "../../protocols/index.ts";
 import type { MeshBody, MeshName } from "../../protocols/mesh/index.ts";
-import { quietLog, quietMeter } from "../conformance/directory-links.ts";
+import { memberRecord } from "../members.ts";
+import { quietLog, quietMeter } from "../quiet.ts";
 import { findEtcd, startEtcd } from "../integration/etcd-server.ts";
 
 const clock = createClock();
@@ -30,21 +31,16 @@ const clock = createClock();
 const nodeName = (index: number): string => `node-${String(index).padStart(4, "0")}-4f7a9c21d3e8`;
 const peerName = (index: number): string => `12D3KooW${String(index).padStart(44, "x")}`;
 
-const member = (index: number): MemberRecord => ({
-  node: nodeName(index),
-  name: `machine-${index}`,
-  peer: peerName(index),
-  addresses: [`/ip4/10.0.${index >> 8}.${index & 255}/tcp/7402`],
-  roles: ["chat", "ai"],
-  labels: { zone: `zone-${index % 3}` },
-  models: [],
-  gpu: false,
-  weight: 1,
-  version: "0.1.0",
-  url: `https://10.0.${index >> 8}.${index & 255}:7400`,
-  incarnation: 3,
-  state: "active",
-});
+const member = (index: number): MemberRecord =>
+  memberRecord(nodeName(index), {
+    name: `machine-${index}`,
+    peer: peerName(index),
+    addresses: [`/ip4/10.0.${index >> 8}.${index & 255}/tcp/7402`],
+    roles: ["chat", "ai"],
+    labels: { zone: `zone-${index % 3}` },
+    url: `https://10.0.${index >> 8}.${index & 255}:7400`,
+    incarnation: 3,
+  });
 
 const slotRecord = (slot: SlotId, nodes: readonly string[]): SlotRecord => ({
   slot,
@@ -243,7 +239,7 @@ async function slots(): Promise<void> {
       random: createRandom(),
       log: quietLog,
       meter: quietMeter,
-      minInSync: 1,
+      minInSync: () => 1,
       owned: () => undefined,
       drain: () => Promise.resolve(),
       resume: () => undefined,

@@ -23,6 +23,7 @@ const belowNode = [
   "node/seal.ts",
   "node/exchange.ts",
   "node/records.ts",
+  "node/policy.ts",
   "node/slot-table.ts",
   "protocols/mesh",
 ];
@@ -92,6 +93,7 @@ export const entrances: readonly string[] = [
   "node/seal.ts",
   "node/exchange.ts",
   "node/records.ts",
+  "node/policy.ts",
   "node/slot-table.ts",
   "node/kernel/api.ts",
   "protocols/mesh/index.ts",

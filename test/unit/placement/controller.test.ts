@@ -8,7 +8,8 @@ import {
   type Controller,
 } from "../../../node/placement/index.ts";
 import type { NodeId, SlotRecord } from "../../../node/ports.ts";
-import { changeSlot, policyKey, readSlot, slotPrefix } from "../../../node/records.ts";
+import { watchPolicy, type ClusterPolicy } from "../../../node/policy.ts";
+import { changeSlot, memberKey, policyKey, readSlot, slotPrefix, type Policy } from "../../../node/records.ts";
 import { watchSlots, type SlotTable } from "../../../node/slot-table.ts";
 import {
   failure,
@@ -21,14 +22,16 @@ import {
   type Role,
   type SlotId,
 } from "../../../protocols/index.ts";
-import { Cluster, ownRecord, quietLog, quietMeter, type Life } from "../membership/cluster.ts";
+import { ownRecord } from "../../members.ts";
+import { quietLog, quietMeter } from "../../quiet.ts";
+import { Cluster, type Life } from "../membership/cluster.ts";
 
-const policy = { replicas: 2, minInSync: 1 };
 type Loads = ReturnType<Kernel["load"]>;
 
 /** A life with placement on it, and an owner that does what slots want: the part of replication, without data. */
 interface Seat extends Life {
   readonly table: SlotTable;
+  readonly policy: ClusterPolicy;
   readonly controller: Controller;
   readonly control: ClusterControl;
   loads: Loads;
@@ -41,6 +44,8 @@ class Placed extends Cluster {
   /** Every change of a slot record, as it took effect. */
   readonly history: SlotRecord[] = [];
   readonly notes: string[] = [];
+  /** What each node's configuration says; the others': two copies. */
+  readonly configured = new Map<NodeId, Policy>();
   invitation: Result<InvitationIssued> = refused(failure("STOPPING"));
 
   constructor(seed: number) {
@@ -61,6 +66,7 @@ class Placed extends Cluster {
     const life = this.life(node);
     const { directory, exchange, membership, clock } = life;
     const table = watchSlots(directory);
+    const policy = watchPolicy(directory, this.configured.get(node) ?? { replicas: 2, minInSync: 1 });
     const base = { node, directory, exchange, membership, clock, table, policy, log: quietLog, meter: quietMeter };
     const controller = createController({
       ...base,
@@ -77,7 +83,7 @@ class Placed extends Cluster {
       changed: (action, facts, by) =>
         void this.notes.push([action, ...Object.values(facts), ...(by === undefined ? [] : [`by ${by}`])].join(" ")),
     });
-    const seat: Seat = { ...life, table, controller, control, loads: [] };
+    const seat: Seat = { ...life, table, policy, controller, control, loads: [] };
     servePlacement({ exchange, clock, kernel: { load: () => seat.loads, pin: (actor) => this.#pin(seat, actor) } });
     table.onChange(() => void this.#work(seat));
     const again = (): void => {
@@ -136,8 +142,9 @@ class Placed extends Cluster {
     }
   }
 
-  async #pin({ table, directory }: Seat, actor: string): Promise<Result<{ readonly slot: SlotId }>> {
-    const base = [...table.rows()].find(({ record }) => record.slot.startsWith("chat/")) as { record: SlotRecord };
+  async #pin({ table, directory, loads }: Seat, actor: string): Promise<Result<{ readonly slot: SlotId }>> {
+    const from = loads.find(({ busiest }) => busiest?.actor === actor)?.slot ?? chat(0);
+    const base = table.get(from) as { record: SlotRecord };
     const { want: _, held: __, ...rest } = base.record;
     const slot = actor as SlotId;
     await changeSlot(directory, { ...rest, slot, splitFrom: base.record.slot, epoch: 1 }, 0);
@@ -201,6 +208,7 @@ describe("the controller", () => {
     expect(epochs()).to.deep.equal(before);
     cluster.network.heal();
     await cluster.until(() => seat.membership.isUp("b") && seat.membership.isUp("c"), 5_000);
+    await cluster.until(() => cluster.record(chat(0)).inSync.length === 2, 5_000);
     cluster.kill("b");
     await cluster.until(() => cluster.record(chat(0)).owner !== "b", 200);
   });
@@ -231,7 +239,7 @@ describe("the controller", () => {
     await cluster.open(["a", "b", "c", "d"]);
     await cluster.put(...Array.from({ length: 40 }, (_, index) => fresh(chat(index), "b", ["b", "c"])));
     const second = cluster.seats.get("c") as Seat;
-    const { node, directory, exchange, membership, clock, table } = second;
+    const { node, directory, exchange, membership, clock, table, policy } = second;
     const base = { node, directory, exchange, membership, clock, table, policy, log: quietLog, meter: quietMeter };
     createController({ ...base, amController: () => true });
     await cluster.pass(10_000);
@@ -261,13 +269,29 @@ describe("the controller", () => {
     expect(cluster.seats.get("c")?.controller.standing()).to.equal(undefined);
   });
 
-  it("follows the policy that the directory has", async () => {
+  it("follows the policy that the directory has: the configuration of the manager that began to act last", async () => {
     const cluster = new Placed(7);
+    cluster.configured.set("b", { replicas: 3, minInSync: 2 });
     const seat = await cluster.open(["a", "b", "c"]);
     await cluster.put(fresh(chat(0), "a"));
-    void seat.directory.compareAndSet(policyKey, { replicas: 3, minInSync: 2 }, 0);
-    await cluster.until(() => cluster.record(chat(0)).inSync.length === 3, 5_000);
-    expect(seat.controller.policy()).to.deep.equal({ replicas: 3, minInSync: 2 });
+    const policies = () => [...cluster.seats.values()].map(({ policy }) => policy.current());
+    await cluster.until(() => cluster.record(chat(0)).inSync.length === 2, 5_000);
+    expect(policies()).to.deep.equal(["a", "b", "c"].map(() => ({ replicas: 2, minInSync: 1 })));
+    cluster.controllerNode = "b";
+    cluster.seats.get("b")?.controller.wake();
+    await cluster.until(() => cluster.record(chat(0)).inSync.length === 3, 8_000);
+    expect(policies()).to.deep.equal(["a", "b", "c"].map(() => ({ replicas: 3, minInSync: 2 })));
+    const summary = await cluster.settle(seat.control.summary());
+    expect(summary.ok && summary.value).to.deep.include({ replicas: 3, minInSync: 2 });
+  });
+
+  it("does not let a policy that is none be the policy", async () => {
+    const cluster = new Placed(7);
+    const seat = await cluster.open(["a", "b"]);
+    const row = await cluster.settle(seat.directory.read(policyKey));
+    await cluster.settle(seat.directory.compareAndSet(policyKey, { replicas: "all" }, row?.revision ?? 0));
+    await cluster.pass(1_000);
+    expect(seat.policy.current()).to.deep.equal({ replicas: 2, minInSync: 1 });
   });
 
   it("gives a hot actor a slot of its own on the least busy node", async () => {
@@ -391,6 +415,28 @@ describe("the cluster's control", () => {
     expect(await code(control.evict("b", false))).to.equal("NOT_FOUND");
     cluster.external.setDown(true);
     expect(await code(control.setDraining("a", true))).to.equal("DIRECTORY_UNAVAILABLE");
+  });
+
+  it("never takes out a node that creates a slot meanwhile: one of the two is refused", async () => {
+    const outcomes = new Set<string>();
+    for (let delayMs = 0; delayMs < 24; delayMs += 1) {
+      const cluster = new Placed(20 + delayMs);
+      const { control, directory } = await cluster.open(["a", "b"]);
+      const member = await cluster.settle(directory.read(memberKey("b")));
+      const guard = { key: memberKey("b"), revision: member?.revision ?? 0 };
+      const evicted = control.evict("b", false);
+      await cluster.pass(delayMs);
+      const { applied } = await cluster.settle(
+        changeSlot(directory, { ...fresh(chat(0), "b"), inSync: ["b"] }, 0, guard),
+      );
+      const out = await cluster.settle(evicted);
+      const left = await cluster.settle(directory.read(memberKey("b")));
+      expect(out.ok, `created after ${delayMs} ms`).to.equal(!applied);
+      if (applied) expect(left?.value).to.include({ state: "active" });
+      else expect(left).to.equal(undefined);
+      outcomes.add(String(applied));
+    }
+    expect(outcomes.size).to.equal(2);
   });
 
   it("drains a node and takes roles, but never the last node of a role", async () => {

@@ -6,7 +6,7 @@ import { LoadBook } from "../../../node/placement/load.ts";
 import { failure, ok, PlexusError } from "../../../protocols/index.ts";
 import { Network } from "../../simulation/cluster/network.ts";
 import { simulatedClock, World } from "../../simulation/world.ts";
-import { quietLog, quietMeter } from "../membership/cluster.ts";
+import { quietLog, quietMeter } from "../../quiet.ts";
 
 type Row = ReturnType<Kernel["load"]>[number];
 

@@ -1,15 +1,8 @@
 import { expect } from "chai";
 import fc from "fast-check";
 import type { NodeId, SlotRecord } from "../../../node/ports.ts";
-import {
-  changed,
-  placementLimits,
-  plan,
-  type Candidate,
-  type Load,
-  type Plan,
-  type Policy,
-} from "../../../node/placement/index.ts";
+import { changed, placementLimits, plan, type Candidate, type Load, type Plan } from "../../../node/placement/index.ts";
+import type { Policy } from "../../../node/records.ts";
 import { roleOf } from "../../../node/slot-table.ts";
 import type { Role, SlotId } from "../../../protocols/index.ts";
 

@@ -55,6 +55,29 @@ describe("an owner whose copy fails", () => {
     });
   }
 
+  for (const part of ["log", "side/record", "snap"]) {
+    it(`finds the rot in its ${part} when it makes a new copy, instead of passing it on`, async () => {
+      const log = await begin(["a", "b"]);
+      await cluster.append(log, "two", { side: [{ space: "record", put: "k", value: "kept" }] });
+      await cluster.snapshot(log, "pad/x", { folded: 2 });
+      // Else the new copy is made of the log alone.
+      await cluster.trim(log, log.durableSeq - 1);
+      await cluster.pass(100);
+      const { disk } = cluster.peer("a");
+      expect(disk.flipBit(disk.keys().find((each) => each.startsWith(`${part}/${slot}/`)) as string, 77)).to.equal(
+        true,
+      );
+      await cluster.want("a", replicas);
+      const record = await cluster.untilRecord(({ inSync }) => inSync.length === 3);
+      expect(record.epoch).to.be.greaterThan(1);
+      expect(said("slot.copy.damaged")).to.have.length(1);
+      await cluster.pass(200);
+      for (const name of ["a", "c"]) expect(cluster.rows(name)).to.deep.equal(cluster.rows("b"));
+      const next = await cluster.open(record.owner);
+      expect((await cluster.settle(next.recover("pad/x"))).snapshot?.body).to.deep.equal({ folded: 2 });
+    });
+  }
+
   it("gives the slot away whose disk failed while the directory was away, once that is back", async () => {
     const log = await begin();
     for (const name of replicas) {

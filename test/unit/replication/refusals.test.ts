@@ -5,7 +5,7 @@ import { genesisChecksum } from "../../../node/storage/layout.ts";
 import { decode, encode, type Result, type SlotId } from "../../../protocols/index.ts";
 import type { MeshBody, MeshName, Standing } from "../../../protocols/mesh/index.ts";
 import { simulatedClock } from "../../simulation/world.ts";
-import { quietLog, quietMeter } from "../kernel/stage.ts";
+import { quietLog, quietMeter } from "../../quiet.ts";
 import { Cluster, slot } from "./stage.ts";
 
 const neighbour: SlotId = "chat/8";
@@ -25,6 +25,11 @@ describe("a copy refuses", () => {
   };
   const valueOf = async <Name extends MeshName>(name: Name, body: MeshBody<Name>): Promise<unknown> =>
     ((await cluster.settle(stranger.call("b", name, body, 1_000))) as Result<unknown> & { value: unknown }).value;
+  /** Begins a transfer as the owner. */
+  const begin = async (incarnation = standing.incarnation): Promise<{ readonly incarnation: number }> =>
+    (await valueOf("transfer.begin", { slot, epoch: 2, incarnation })) as { incarnation: number };
+  /** Where a whole log that was transferred would end. */
+  const headAt = (last: Standing["at"]) => ({ last, baseSeq: 0, baseChecksum: genesisChecksum(slot) });
   const disk = (): Record<string, string> => cluster.rows("b", /^(log|snap|side|head)\//);
   const incarnationOf = async (): Promise<number> =>
     (await cluster.settle(cluster.peer("b").journal.openSlot(slot))).incarnation;
@@ -73,7 +78,7 @@ describe("a copy refuses", () => {
       expect(await ask("replica.query", { slot, epoch })).to.equal("FORBIDDEN");
     const named = { slot, epoch: 2, incarnation: standing.incarnation };
     const run = { from: `side/record/${slot}/`, to: `side/record/${slot}0`, sending: 1 };
-    const head = { last: standing.at, baseSeq: 0, baseChecksum: genesisChecksum(slot) };
+    const head = headAt(standing.at);
     const codes = [
       await ask("replica.fetch", { slot, epoch: 2, after: standing.at }),
       await ask("replica.snapshot", {
@@ -167,12 +172,8 @@ describe("a copy refuses", () => {
   });
 
   it("what comes late of a transfer that was begun anew", async () => {
-    const { incarnation: old } = (await valueOf("transfer.begin", {
-      slot,
-      epoch: 2,
-      incarnation: standing.incarnation,
-    })) as { incarnation: number };
-    const { incarnation } = (await valueOf("transfer.begin", { slot, epoch: 2, incarnation: old })) as typeof standing;
+    const { incarnation: old } = await begin();
+    const { incarnation } = await begin(old);
     expect(incarnation).to.equal(old + 1);
     const before = disk();
     const rows = {
@@ -186,7 +187,7 @@ describe("a copy refuses", () => {
     };
     expect(await ask("transfer.begin", { slot, epoch: 2, incarnation: old })).to.equal("FENCED");
     expect(await ask("transfer.rows", { ...rows, incarnation: old })).to.equal("FENCED");
-    const head = { last: standing.at, baseSeq: 0, baseChecksum: genesisChecksum(slot) };
+    const head = headAt(standing.at);
     expect(await ask("transfer.finish", { slot, epoch: 2, incarnation: old, head })).to.equal("FENCED");
     expect(disk()).to.deep.equal(before);
     // The transfer that is under way ends well: the rows are still there.
@@ -202,24 +203,20 @@ describe("a copy refuses", () => {
     const rows = { from: `side/record/${slot}/`, to: `side/record/${slot}0`, sending: 1, data: encode([]), last: true };
     const { incarnation } = standing;
     expect(await ask("transfer.rows", { slot, epoch: 2, incarnation, ...rows })).to.equal("LOG_GAP");
-    const head = { last: standing.at, baseSeq: 0, baseChecksum: genesisChecksum(slot) };
+    const head = headAt(standing.at);
     expect(await ask("transfer.finish", { slot, epoch: 2, incarnation, head })).to.equal("FENCED");
     expect(disk()).to.deep.equal(before);
     expect((await valueOf("replica.query", { slot, epoch: 2 })) as Standing).to.deep.equal(standing);
   });
 
   it("to end a transfer with rows that are not the log they are said to be", async () => {
-    const { incarnation } = (await valueOf("transfer.begin", {
-      slot,
-      epoch: 2,
-      incarnation: standing.incarnation,
-    })) as { incarnation: number };
+    const { incarnation } = await begin();
     for (const last of [
       { ...standing.at, seq: 1 },
       { ...standing.at, seq: 3 },
       { ...standing.at, checksum: 1 },
     ]) {
-      const head = { last, baseSeq: 0, baseChecksum: genesisChecksum(slot) };
+      const head = headAt(last);
       expect(await ask("transfer.finish", { slot, epoch: 2, incarnation, head })).to.equal("DATA_DAMAGED");
       expect(((await valueOf("replica.query", { slot, epoch: 2 })) as Standing).incomplete).to.equal(true);
     }
@@ -241,11 +238,7 @@ describe("a copy refuses", () => {
   ];
 
   it("runs of keys that are not within the slot, to compare and to write", async () => {
-    const { incarnation } = (await valueOf("transfer.begin", {
-      slot,
-      epoch: 2,
-      incarnation: standing.incarnation,
-    })) as { incarnation: number };
+    const { incarnation } = await begin();
     const before = disk();
     for (const [from, to] of outside) {
       const rows = encode([[from, new Uint8Array(1)]]);
@@ -260,11 +253,7 @@ describe("a copy refuses", () => {
   });
 
   it("rows that are garbage, or lie outside their run", async () => {
-    const { incarnation } = (await valueOf("transfer.begin", {
-      slot,
-      epoch: 2,
-      incarnation: standing.incarnation,
-    })) as { incarnation: number };
+    const { incarnation } = await begin();
     const before = disk();
     const run = { from: `side/record/${slot}/pad/`, to: `side/record/${slot}/pae`, sending: 1 };
     const wrong: readonly Uint8Array[] = [

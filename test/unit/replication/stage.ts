@@ -4,16 +4,17 @@ import { createEmbeddedDirectory, createRemoteDirectory, serveDirectory } from "
 import { createExchange } from "../../../node/exchange.ts";
 import type { ServedLog } from "../../../node/kernel/api.ts";
 import { createMembership, type MembershipPart } from "../../../node/membership/index.ts";
-import type { Directory, MemberRecord, NodeId, SlotRecord } from "../../../node/ports.ts";
+import type { Directory, NodeId, SlotRecord } from "../../../node/ports.ts";
 import { changeSlot, memberKey, readSlot } from "../../../node/records.ts";
 import { createReplication, type Replication, type ReplicationLimits } from "../../../node/replication/index.ts";
 import { watchSlots, type SlotTable } from "../../../node/slot-table.ts";
 import { openJournal, type EntryDraft, type Journal } from "../../../node/storage/index.ts";
 import type { ActorId, Failure, PlexusError, SlotId } from "../../../protocols/index.ts";
+import { memberRecord } from "../../members.ts";
+import { quietLog, quietMeter } from "../../quiet.ts";
 import { Network } from "../../simulation/cluster/network.ts";
 import { Disk } from "../../simulation/disk.ts";
 import { simulatedClock, World, type Pulse } from "../../simulation/world.ts";
-import { quietLog, quietMeter } from "../kernel/stage.ts";
 
 export interface Peer {
   readonly node: NodeId;
@@ -42,22 +43,6 @@ export const entry = (text: string, more: Partial<EntryDraft> = {}): EntryDraft 
   ...more,
 });
 
-const member = (node: NodeId, number: number): MemberRecord => ({
-  node,
-  name: `node-${node}`,
-  peer: `peer-${node}`,
-  addresses: [],
-  roles: ["chat"],
-  labels: {},
-  models: [],
-  gpu: false,
-  weight: 1,
-  version: "0.1.0",
-  url: "",
-  incarnation: number,
-  state: "active",
-});
-
 /** A cluster of `count` nodes, the first of which keeps the directory. */
 export class Cluster {
   readonly world: World;
@@ -81,7 +66,9 @@ export class Cluster {
     const host = this.peer(names[0] as NodeId);
     let number = 0;
     const rows = Promise.all(
-      names.map((name) => host.directory.compareAndSet(memberKey(name), member(name, (number += 1)), 0)),
+      names.map((name) =>
+        host.directory.compareAndSet(memberKey(name), memberRecord(name, { incarnation: (number += 1) }), 0),
+      ),
     );
     await this.settle(rows);
     await this.until(() => names.every((name) => names.every((other) => this.peer(name).membership.isUp(other))));
@@ -142,7 +129,7 @@ export class Cluster {
       log,
       meter: quietMeter,
       limits: this.#limits,
-      minInSync: this.#minInSync,
+      minInSync: () => this.#minInSync,
       owned: (owned) => {
         peer.owned.push(owned);
         void peer.replication.open(owned, (error) => peer.ended.push(error)).catch(() => undefined);
