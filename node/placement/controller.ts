@@ -8,12 +8,13 @@
  *  at once only race: the loser of a compare-and-set reads again and plans anew. While the directory cannot be watched it
  *  is quiet, since what it sees may be old.
  *
- *  A fresh controller moves nothing for `settleMs`: connections come up first. It does not wait with the failover of a node
+ *  A fresh controller moves nothing for `settleMs`: connections come up first. It only adds copies where there are too
+ *  few. It does not wait with the failover of a node
  *  that this process has seen up; one that it never saw up may simply not be connected yet, and is taken for dead only
  *  after that time, counted from the start of the process. */
 import { failureOf, type SlotId } from "../../protocols/index.ts";
 import type { Exchange } from "../exchange.ts";
-import type { Clock, Directory, Log, Membership, Meter, NodeId } from "../ports.ts";
+import type { Clock, Directory, Log, Membership, Meter, NodeId, SlotRecord } from "../ports.ts";
 import type { ClusterPolicy } from "../policy.ts";
 import { changeSlot, readSlot } from "../records.ts";
 import type { SlotTable } from "../slot-table.ts";
@@ -192,12 +193,26 @@ export function createController(options: ControllerOptions): Controller {
     enqueue(changes);
   };
 
+  /** Before this controller has seen who is here: a slot whose copies are all here, and too few, gets more. What was
+   *  written in the first seconds of a cluster would else be gone with one node. */
+  function growOnly(): void {
+    const short = ({ want, inSync }: SlotRecord): boolean =>
+      want === undefined && inSync.length < policy.current().replicas && inSync.every((one) => membership.isUp(one));
+    const slots = [...table.rows()].flatMap(({ record }) => (short(record) ? [record] : []));
+    const grows = (change: Change): boolean => {
+      const record = table.get(change.slot)?.record;
+      if (change.type !== "want" || record === undefined || change.want.owner !== record.owner) return false;
+      return record.inSync.every((one) => change.want.replicas.includes(one));
+    };
+    enqueue(plan(factsOf(slots, false)).changes.filter(grows));
+  }
+
   const planNow = (): void => {
     planDue = false;
     if (!acts()) return;
-    if (clock.monotonicMs() - (controllerSinceMs ?? 0) < limits.settleMs) return;
     // What is under way changes the facts; the last of it plans again.
     if (busy.size > 0 || queue.length > 0) return;
+    if (clock.monotonicMs() - (controllerSinceMs ?? 0) < limits.settleMs) return growOnly();
     const orphaned = (owner: NodeId): boolean => !membership.isUp(owner) && !isDead(owner);
     const slots = [...table.rows()].flatMap(({ record }) => (orphaned(record.owner) ? [] : [record]));
     const next = plan(factsOf(slots, true));

@@ -37,8 +37,8 @@ export const placementLimits = {
   roundMs: 10_000,
   /** Pause between a change and the plan that takes account of it, so that many changes make one plan. */
   planDelayMs: 50,
-  /** A new controller moves nothing, and takes no node that it never saw up for dead, for this long: connections come up
-   *  and the others are heard first. Twice the longest silence. */
+  /** For so long a new controller moves nothing, only adds copies where there are too few, and takes no node for dead that
+   *  it never saw up: connections come up and the others are heard first. Twice the longest silence. */
   settleMs: 3_200,
   /** A node that is down for longer is no longer expected back: what it copied is copied elsewhere. A restart with a large
    *  data folder takes less. */

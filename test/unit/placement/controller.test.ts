@@ -191,6 +191,17 @@ describe("the controller", () => {
     expect(await cluster.until(() => ownedByB() === 0, 1_000)).to.be.at.most(10);
   });
 
+  it("gives new slots their copies before it has settled, and moves nothing until then", async () => {
+    const cluster = new Placed(9);
+    await cluster.begin(["a", "b", "c"].map((node) => ownRecord(node)));
+    for (const node of ["a", "b", "c"]) cluster.sit(node);
+    await cluster.put(fresh(chat(0), "b"), ...[1, 2, 3, 4, 5].map((index) => fresh(chat(index), "a", ["a", "b"])));
+    await cluster.until(() => cluster.record(chat(0)).inSync.length === 2, 2_000);
+    const moved = () => cluster.history.filter(({ slot, owner }) => owner !== (slot === chat(0) ? "b" : "a"));
+    expect(moved()).to.deep.equal([]);
+    await cluster.until(() => moved().length > 0, 20_000);
+  });
+
   it("does not take nodes for dead that it only has not met yet; those it knew, at once", async () => {
     const cluster = new Placed(3);
     await cluster.open(["a", "b", "c"]);
