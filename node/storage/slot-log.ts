@@ -409,10 +409,12 @@ export class SlotLog implements CommitSink {
     return found;
   }
 
-  /** The slot between two batches. The caller closes the view. */
+  /** The slot between two batches. The caller closes the view. Error: that of a batch that failed; it may have been
+   *  written, and then what is known of the log is not what is on disk. */
   async cut(): Promise<Cut> {
     let taken: Cut | undefined;
     await this.#committer.run(() => {
+      if (this.#broken) throw new PlexusError(this.#broken);
       taken = { head: this.#head, view: this.#store.view() };
       return Promise.resolve([]);
     });

@@ -6,7 +6,8 @@ import { fork } from "node:child_process";
 import { availableParallelism } from "node:os";
 import { parseArgs } from "node:util";
 import { runClusterSeed } from "./cluster/run.ts";
-import { runSeed, type Verdict } from "./run.ts";
+import { runSeed } from "./run.ts";
+import type { Verdict } from "./verdict.ts";
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,

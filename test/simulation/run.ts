@@ -17,18 +17,8 @@ import { Disk } from "./disk.ts";
 import { Follower } from "./follower.ts";
 import { Life, type NodeParts, type Reached } from "./node.ts";
 import { drawPlan, type Ending, type Plan } from "./plan.ts";
-import { World, type Violation, type WallClock } from "./world.ts";
-
-/** What one seed came to. */
-export interface Verdict {
-  readonly seed: number;
-  readonly violations: readonly Violation[];
-  readonly lives: number;
-  readonly replies: number;
-  readonly happenings: number;
-  readonly simulatedMs: number;
-  readonly trace: readonly string[];
-}
+import { judge, type Simulated, type Verdict } from "./verdict.ts";
+import type { WallClock, World } from "./world.ts";
 
 /** Faults end after this much simulated time at the latest. */
 const faultsMsMax = 6_000;
@@ -36,32 +26,11 @@ const faultsMsMax = 6_000;
 const calmMsMax = 180_000;
 const stopDeadlineMs = 3_000;
 
-/** Runs one seed. Rejects never: what goes wrong is a violation. */
-export async function runSeed(seed: number, options: { readonly trace?: boolean } = {}): Promise<Verdict> {
-  const world = new World(seed, options);
-  const stray = (thrown: unknown): void =>
-    world.violate("no-stray-error", thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown));
-  process.on("unhandledRejection", stray);
-  process.on("uncaughtException", stray);
-  try {
-    const simulation = new Simulation(world);
-    await simulation.run();
-    return {
-      seed,
-      violations: world.violations,
-      lives: simulation.lives,
-      replies: simulation.replies,
-      happenings: world.happenings,
-      simulatedMs: world.nowMs,
-      trace: world.trace ?? [],
-    };
-  } finally {
-    process.off("unhandledRejection", stray);
-    process.off("uncaughtException", stray);
-  }
-}
+/** Runs one seed. */
+export const runSeed = (seed: number, options: { readonly trace?: boolean } = {}): Promise<Verdict> =>
+  judge(seed, options, (world) => new Simulation(world));
 
-class Simulation implements Entrance {
+class Simulation implements Entrance, Simulated {
   lives = 0;
   replies = 0;
   readonly #world: World;

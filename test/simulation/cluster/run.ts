@@ -7,7 +7,7 @@
  *           ─► audit:  all machines lose power at once and start; everything is read and compared with all that was seen
  *
  *  The checkers watch throughout; the first violation ends the run. */
-import { slotOf, type ActorId, type SlotId } from "../../../protocols/index.ts";
+import type { SlotId } from "../../../protocols/index.ts";
 import { behaviors as chatBehaviors } from "../../../actors/index.ts";
 import type { NodeId, SlotRecord } from "../../../node/ports.ts";
 import { probeBehaviors } from "../behaviors.ts";
@@ -16,8 +16,8 @@ import { LedgerWatch, type CheckerName } from "../checkers.ts";
 import { Person, RoomWatch } from "../chat.ts";
 import { Client } from "../clients.ts";
 import { Follower } from "../follower.ts";
-import type { Verdict } from "../run.ts";
-import { World } from "../world.ts";
+import { judge, type Simulated, type Verdict } from "../verdict.ts";
+import type { World } from "../world.ts";
 import { ExternalDirectory } from "./external-directory.ts";
 import { Machine, type ClusterParts } from "./machine.ts";
 import { Network } from "./network.ts";
@@ -32,32 +32,19 @@ const foundMsMax = 20_000;
 /** What is promised must come within this once the faults are over: longer than every retry and timeout together. */
 const calmMsMax = 120_000;
 
-/** Runs one seed. Rejects never: what goes wrong is a violation. */
-export async function runClusterSeed(seed: number, options: { readonly trace?: boolean } = {}): Promise<Verdict> {
-  const world = new World(seed, options);
-  const stray = (thrown: unknown): void =>
-    world.violate("no-stray-error", thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown));
-  process.on("unhandledRejection", stray);
-  process.on("uncaughtException", stray);
-  try {
-    const simulation = new ClusterSimulation(world);
-    await simulation.run();
-    return {
-      seed,
-      violations: world.violations,
-      lives: simulation.lives,
-      replies: simulation.replies,
-      happenings: world.happenings,
-      simulatedMs: world.nowMs,
-      trace: world.trace ?? [],
-    };
-  } finally {
-    process.off("unhandledRejection", stray);
-    process.off("uncaughtException", stray);
-  }
+/** Runs one seed. */
+export const runClusterSeed = (seed: number, options: { readonly trace?: boolean } = {}): Promise<Verdict> =>
+  judge(seed, options, (world) => new ClusterSimulation(world));
+
+/** Where somebody follows. */
+interface Place {
+  readonly seat: Seat;
+  at: Machine | undefined;
+  life: number;
+  leave: () => void;
 }
 
-class ClusterSimulation implements Gates {
+class ClusterSimulation implements Gates, Simulated {
   lives = 0;
   replies = 0;
   readonly #world: World;
@@ -71,7 +58,7 @@ class ClusterSimulation implements Gates {
   readonly #clients: Client[];
   readonly #registerClients: RegisterClient[];
   readonly #people: Person[];
-  readonly #followers: { readonly follower: Follower; at: Machine | undefined; life: number; leave: () => void }[];
+  readonly #followers: (Place & { readonly follower: Follower })[];
   readonly #auditor: Client;
   readonly #operator: Operator;
   readonly #heard = new Set<string>();
@@ -146,23 +133,27 @@ class ClusterSimulation implements Gates {
           { commands: 2 * plan.commandsPerClient, thinkMs: plan.thinkMs / 2 },
         ),
     );
-    const room = new RoomWatch(new Caller("p0", "user/p0", around()), around());
+    const roomPlace = this.#place();
+    const reading = { ...around(), entrance: roomPlace.seat };
+    const room = new RoomWatch(new Caller("p0", "user/p0", reading), reading);
     this.#people = Array.from(
       { length: plan.people },
       (_, index) => new Person(`p${index}`, Math.ceil(plan.commandsPerClient / 2), room, around()),
     );
-    const streams = plan.actors.ledgers.map((ledger) => ({
-      topic: ledger as string,
-      resume: (after: number) => this.#auditor.resume(ledger, after),
-      saw: (at: number, event: unknown) => this.#ledgers.saw(ledger, at, event as string, "stream"),
-      highest: () => this.#ledgers.highest(ledger),
-    }));
-    this.#followers = [...streams, ...(plan.people > 0 ? [room] : [])].map((stream) => ({
-      follower: new Follower(stream, world),
-      at: undefined,
-      life: 0,
-      leave: () => undefined,
-    }));
+    const streams = plan.actors.ledgers.map((ledger, index) => {
+      const place = this.#place();
+      const reader = new Client(`f${index}`, { ...around(), entrance: place.seat });
+      const stream = {
+        topic: ledger as string,
+        resume: (after: number) => reader.resume(ledger, after),
+        saw: (at: number, event: unknown) => this.#ledgers.saw(ledger, at, event as string, "stream"),
+        highest: () => this.#ledgers.highest(ledger),
+      };
+      return { stream, place };
+    });
+    this.#followers = [...streams, ...(plan.people > 0 ? [{ stream: room, place: roomPlace }] : [])].map(
+      ({ stream, place }) => Object.assign(place, { follower: new Follower(stream, world) }),
+    );
   }
 
   async run(): Promise<void> {
@@ -204,19 +195,28 @@ class ClusterSimulation implements Gates {
 
   // --- followers -----------------------------------------------------------------------------------------------------
 
+  /** Who follows at a node asks that node, as its gateway does: another may not know yet of the owner that it has heard of. */
+  #place(): Place {
+    const gates = (): readonly Machine[] => this.gates().filter((machine) => machine === place.at);
+    const seat = new Seat(this.#world, { gates, faulty: () => this.#faulty });
+    const place: Place = { seat, at: undefined, life: 0, leave: () => undefined };
+    return place;
+  }
+
   /** A follower whose node is gone goes on at another one, after its cursor. Now and then one moves without need. */
   async #attachFollowers(): Promise<void> {
     const { dice } = this.#world;
     for (;;) {
-      for (const seat of this.#followers) {
-        const lost = seat.at?.ready !== true || seat.at.pulse.life !== seat.life;
+      for (const place of this.#followers) {
+        const lost = place.at?.ready !== true || place.at.pulse.life !== place.life;
         if (!lost && !dice.chance(0.01)) continue;
         const open = this.gates();
         if (open.length === 0) continue;
-        seat.leave();
-        seat.at = dice.pick(open);
-        seat.life = seat.at.pulse.life;
-        seat.leave = this.#follow(seat.follower, seat.at);
+        place.leave();
+        place.at = dice.pick(open);
+        place.life = place.at.pulse.life;
+        place.seat.leave();
+        place.leave = this.#follow(place.follower, place.at);
       }
       await this.#world.sleep(dice.between(5, 40));
     }
@@ -315,6 +315,3 @@ class ClusterSimulation implements Gates {
     this.#world.violate(checker, facts.join("; "));
   }
 }
-
-/** The slot of an actor of the workload that is not pinned. */
-export const slotOfActor = (actor: ActorId): string => slotOf(actor.startsWith("writer/") ? "ai" : "chat", actor);

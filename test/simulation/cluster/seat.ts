@@ -35,6 +35,11 @@ export class Seat implements Entrance {
     return reached;
   }
 
+  /** The next question goes to whom the gates then let it. */
+  leave(): void {
+    this.#machine = undefined;
+  }
+
   faulty(): boolean {
     return this.#cluster.faulty();
   }

@@ -9,7 +9,7 @@ import { seal, unseal } from "../../../node/seal.ts";
 import { openJournal, verifyJournal, type Journal } from "../../../node/storage/index.ts";
 import { decodeChunk, encodeChunk, encodeEntry, genesisChecksum, type Entry } from "../../../node/storage/layout.ts";
 import { failureOf } from "../../../protocols/index.ts";
-import { quietLog, quietMeter } from "../kernel/stage.ts";
+import { quietLog, quietMeter } from "../../quiet.ts";
 import { append, codeOf, draft, identity, openAs, slot, snapshot, trim } from "./stage.ts";
 
 const clock = createClock();

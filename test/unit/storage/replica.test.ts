@@ -476,4 +476,21 @@ describe("what an owner sends from disk", () => {
     expect(target.position.seq).to.equal(head.lastSeq);
     expect(log.position.seq).to.equal(4);
   });
+
+  it("is nothing after a batch that failed, because it may have been written all the same", async () => {
+    const store = new RowStore();
+    const journal = await journalOn(store);
+    const log = await openAs(journal, slot, 1);
+    expect(await append(log, draft("pad/a", "1"))).to.equal(undefined);
+    const write = store.batch.bind(store);
+    store.batch = async (ops) => {
+      await write(ops);
+      throw new Error("the disk went away");
+    };
+    expect((await append(log, draft("pad/a", "2")))?.code).to.equal("APPEND_FAILED");
+    expect(await codeOf(log.cut())).to.equal("APPEND_FAILED");
+    expect(await codeOf(log.verify())).to.equal("APPEND_FAILED");
+    store.batch = write;
+    expect(await codeOf((await journal.reopen(slot)).verify())).to.equal("ok");
+  });
 });

@@ -9,7 +9,7 @@ import {
   type SlotLog,
 } from "../../../node/storage/index.ts";
 import { failureOf, PlexusError, type ActorId, type Failure, type SlotId } from "../../../protocols/index.ts";
-import { quietLog, quietMeter } from "../kernel/stage.ts";
+import { quietLog, quietMeter } from "../../quiet.ts";
 
 export const slot: SlotId = "chat/7";
 export const identity = { cluster: "c1", node: "n1" };
@@ -104,7 +104,7 @@ export class RowStore implements Store {
 
 let ticks = 0;
 /** A clock that nobody reads but to name incarnations; `soon` comes after everything that is under way. */
-export const stillClock: Clock = {
+const stillClock: Clock = {
   nowMs: () => (ticks += 1),
   monotonicMs: () => 0,
   after: () => () => undefined,

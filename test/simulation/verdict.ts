@@ -1,0 +1,48 @@
+import { World, type Violation } from "./world.ts";
+
+/** What one seed came to. */
+export interface Verdict {
+  readonly seed: number;
+  readonly violations: readonly Violation[];
+  readonly lives: number;
+  readonly replies: number;
+  readonly happenings: number;
+  readonly simulatedMs: number;
+  readonly trace: readonly string[];
+}
+
+/** What is simulated in a world, and what it counted there. */
+export interface Simulated {
+  readonly lives: number;
+  readonly replies: number;
+  run(): Promise<void>;
+}
+
+/** Runs one seed. What goes wrong in it is a violation, also an error that nobody caught. */
+export async function judge(
+  seed: number,
+  options: { readonly trace?: boolean },
+  simulate: (world: World) => Simulated,
+): Promise<Verdict> {
+  const world = new World(seed, options);
+  const stray = (thrown: unknown): void =>
+    world.violate("no-stray-error", thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown));
+  process.on("unhandledRejection", stray);
+  process.on("uncaughtException", stray);
+  try {
+    const simulated = simulate(world);
+    await simulated.run();
+    return {
+      seed,
+      violations: world.violations,
+      lives: simulated.lives,
+      replies: simulated.replies,
+      happenings: world.happenings,
+      simulatedMs: world.nowMs,
+      trace: world.trace ?? [],
+    };
+  } finally {
+    process.off("unhandledRejection", stray);
+    process.off("uncaughtException", stray);
+  }
+}
