@@ -1,6 +1,5 @@
 import { constants } from "node:fs";
 import { access } from "node:fs/promises";
-import Table from "cli-table3";
 import {
   failure,
   parseActorId,
@@ -16,6 +15,7 @@ import { cliLimits } from "./limits.ts";
 import { callNode, type Target } from "./node-client.ts";
 import { counted, describeBytes, describeDuration, exitCodes, paint, withoutControls, type Output } from "./output.ts";
 import { savedSession } from "./session.ts";
+import { tableOf } from "./table.ts";
 
 /** Where an admin command goes: a node on this machine by its data folder, or any node by address. */
 export interface AdminFlags {
@@ -125,11 +125,15 @@ function describeUnanswered(nodes: readonly string[], color: boolean): string {
 }
 
 function actorTable(rows: readonly ActorRow[], color: boolean): string {
-  const table = new Table({
-    head: ["Actor", "Status", "Node", "Slot", "Mailbox", "Restarts", "Last active"],
-    style: { head: color ? ["bold"] : [], border: color ? ["gray"] : [], compact: true },
-    colAligns: ["left", "left", "left", "left", "right", "right", "left"],
-  });
+  const table = tableOf(color, [
+    ["Actor"],
+    ["Status"],
+    ["Node"],
+    ["Slot"],
+    ["Mailbox", "right"],
+    ["Restarts", "right"],
+    ["Last active"],
+  ]);
   for (const row of rows) {
     const status = row.status === "quarantined" ? paint(color, "red", row.status) : row.status;
     const lastActive = row.lastActiveAtMs === undefined ? "" : new Date(row.lastActiveAtMs).toISOString();

@@ -1,9 +1,9 @@
-import Table from "cli-table3";
 import type { AuditEntry, AuditPage } from "../protocols/index.ts";
 import { demand, findNode, type AdminFlags } from "./admin.ts";
 import { cliLimits } from "./limits.ts";
 import { callNode } from "./node-client.ts";
 import { exitCodes, withoutControls, type Output } from "./output.ts";
+import { tableOf } from "./table.ts";
 
 /** `plexus audit`: what was done to the cluster, the newest first. Pages until `limit` entries are printed. With --json one
  *  line per entry. */
@@ -27,10 +27,7 @@ export async function showAudit(flags: AdminFlags, limit: number, output: Output
 
 /** Entries as a person reads them. */
 export function auditTable(entries: readonly AuditEntry[], color: boolean): string {
-  const table = new Table({
-    head: ["When", "What", "By", ""],
-    style: { head: color ? ["bold"] : [], border: color ? ["gray"] : [], compact: true },
-  });
+  const table = tableOf(color, [["When"], ["What"], ["By"], [""]]);
   for (const { atMs, action, by, facts } of entries) {
     const told = Object.entries(facts).flatMap(([name, text]) => (text === "" ? [] : [`${name} ${text}`]));
     table.push([new Date(atMs).toISOString(), ...[action, by, told.join(", ")].map(withoutControls)]);

@@ -3,18 +3,17 @@ import { roles, type Role } from "../protocols/index.ts";
 import { cliLimits } from "./limits.ts";
 import {
   adminFlags,
-  data,
   duration,
   examples,
   json,
   labelsFrom,
-  moveTimeout,
+  moveOf,
   namedValue,
   roleList,
-  to,
-  url,
   webAddresses,
   wholeNumber,
+  withAdminFlags,
+  withMoveFlags,
   type AdminOptions,
   type MoveOptions,
 } from "./options.ts";
@@ -34,19 +33,18 @@ export function addClusterCommands(program: Command, output: Output, onExit: OnE
 }
 
 function addInvite(program: Command, output: Output, onExit: OnExit): void {
-  program
-    .command("invite")
-    .description("Make an invitation: a token that admits one node to the cluster.")
-    .option("--role <role>", `what the new node does: ${roles.join(", ")}; repeatable (default: all)`, roleList)
-    .option("--label <name=value>", "label of the new node, repeatable", namedValue)
-    .option(
-      "--expires <duration>",
-      "until when it can be used: 10m, 1h, 2d (default: the node's)",
-      duration("The time", { minMs: 1_000, maxMs: 7 * 24 * 3_600_000 }),
-    )
-    .addOption(data())
-    .addOption(url())
-    .addOption(json())
+  withAdminFlags(
+    program
+      .command("invite")
+      .description("Make an invitation: a token that admits one node to the cluster.")
+      .option("--role <role>", `what the new node does: ${roles.join(", ")}; repeatable (default: all)`, roleList)
+      .option("--label <name=value>", "label of the new node, repeatable", namedValue)
+      .option(
+        "--expires <duration>",
+        "until when it can be used: 10m, 1h, 2d (default: the node's)",
+        duration("The time", { minMs: 1_000, maxMs: 7 * 24 * 3_600_000 }),
+      ),
+  )
     .addHelpText(
       "after",
       examples(
@@ -54,7 +52,7 @@ function addInvite(program: Command, output: Output, onExit: OnExit): void {
         "plexus invite --role chat,gateway --label zone=b --expires 10m",
         "TOKEN=$(plexus invite --json | jq -r .token)",
       ),
-    ) // prettier-ignore
+    )
     .action(
       async (
         options: AdminOptions & {
@@ -71,13 +69,12 @@ function addInvite(program: Command, output: Output, onExit: OnExit): void {
 }
 
 function addNodes(program: Command, output: Output, onExit: OnExit): void {
-  const nodes = program
-    .command("nodes")
-    .description("Show the nodes of the cluster; drain, evict, change roles.")
-    .enablePositionalOptions()
-    .addOption(data())
-    .addOption(url())
-    .addOption(json())
+  const nodes = withAdminFlags(
+    program
+      .command("nodes")
+      .description("Show the nodes of the cluster; drain, evict, change roles.")
+      .enablePositionalOptions(),
+  )
     .addHelpText(
       "after",
       examples(
@@ -85,26 +82,25 @@ function addNodes(program: Command, output: Output, onExit: OnExit): void {
         "plexus nodes --json | jq -r '.nodes[] | select(.up|not).name'",
         "plexus nodes drain node-b --wait",
       ),
-    ) // prettier-ignore
+    )
     .action(async (options: AdminOptions) => {
       const { listNodes } = await import("./cluster.ts");
       onExit(await listNodes(await adminFlags(options), output));
     });
 
-  nodes
-    .command("drain")
-    .description("Let a node give away everything it holds; it goes on serving what it still has.")
-    .argument("<node>", "its name")
-    .option("--wait", "show how far it is, and end when it holds nothing")
-    .option("--undo", "let it take its share again")
-    .addOption(
-      new Option("--timeout <duration>", "how long --wait waits")
-        .default(cliLimits.drainWaitMs, "1h")
-        .argParser(duration("The timeout", { minMs: 1_000, maxMs: 7 * 24 * 3_600_000 })),
-    )
-    .addOption(data())
-    .addOption(url())
-    .addOption(json())
+  withAdminFlags(
+    nodes
+      .command("drain")
+      .description("Let a node give away everything it holds; it goes on serving what it still has.")
+      .argument("<node>", "its name")
+      .option("--wait", "show how far it is, and end when it holds nothing")
+      .option("--undo", "let it take its share again")
+      .addOption(
+        new Option("--timeout <duration>", "how long --wait waits")
+          .default(cliLimits.drainWaitMs, "1h")
+          .argParser(duration("The timeout", { minMs: 1_000, maxMs: 7 * 24 * 3_600_000 })),
+      ),
+  )
     .addHelpText("after", examples("plexus nodes drain node-b --wait", "plexus nodes drain node-b --undo"))
     .action(
       async (
@@ -118,28 +114,26 @@ function addNodes(program: Command, output: Output, onExit: OnExit): void {
       },
     );
 
-  nodes
-    .command("evict")
-    .description("End a node's membership for good: it is refused from then on.")
-    .argument("<node>", "its name")
-    .option("--force", "also when it holds the last copy of a slot, which is lost then")
-    .addOption(data())
-    .addOption(url())
-    .addOption(json())
+  withAdminFlags(
+    nodes
+      .command("evict")
+      .description("End a node's membership for good: it is refused from then on.")
+      .argument("<node>", "its name")
+      .option("--force", "also when it holds the last copy of a slot, which is lost then"),
+  )
     .addHelpText("after", examples("plexus nodes evict node-b", "plexus nodes evict node-b --force"))
     .action(async (node: string, options: AdminOptions & { readonly force?: boolean }) => {
       const { evictNode } = await import("./cluster.ts");
       onExit(await evictNode(await adminFlags(options), { node, force: options.force ?? false }, output));
     });
 
-  nodes
-    .command("roles")
-    .description("Change what a node does, while it runs.")
-    .argument("<node>", "its name")
-    .argument("<roles>", `from now on, separated by commas: ${roles.join(", ")}`, roleList)
-    .addOption(data())
-    .addOption(url())
-    .addOption(json())
+  withAdminFlags(
+    nodes
+      .command("roles")
+      .description("Change what a node does, while it runs.")
+      .argument("<node>", "its name")
+      .argument("<roles>", `from now on, separated by commas: ${roles.join(", ")}`, roleList),
+  )
     .addHelpText("after", examples("plexus nodes roles node-b chat,ai,gateway"))
     .action(async (node: string, named: readonly Role[], options: AdminOptions) => {
       const { setNodeRoles } = await import("./cluster.ts");
@@ -148,17 +142,16 @@ function addNodes(program: Command, output: Output, onExit: OnExit): void {
 }
 
 function addSlots(program: Command, output: Output, onExit: OnExit): void {
-  const slots = program
-    .command("slots")
-    .description("Show who owns and copies which slot; move one.")
-    .enablePositionalOptions()
-    .addOption(new Option("--role <role>", "only slots of this role").choices(roles))
-    .option("--node <node>", "only slots that this node owns or copies")
-    .option("--not-ok", "only slots that are moving, short of copies, or down")
-    .option("--pinned", "only slots of single actors")
-    .addOption(data())
-    .addOption(url())
-    .addOption(json())
+  const slots = withAdminFlags(
+    program
+      .command("slots")
+      .description("Show who owns and copies which slot; move one.")
+      .enablePositionalOptions()
+      .addOption(new Option("--role <role>", "only slots of this role").choices(roles))
+      .option("--node <node>", "only slots that this node owns or copies")
+      .option("--not-ok", "only slots that are moving, short of copies, or down")
+      .option("--pinned", "only slots of single actors"),
+  )
     .addHelpText(
       "after",
       examples(
@@ -166,7 +159,7 @@ function addSlots(program: Command, output: Output, onExit: OnExit): void {
         "plexus slots --role chat --node node-b",
         "plexus slots move chat/17 --to node-b",
       ),
-    ) // prettier-ignore
+    )
     .action(
       async (
         options: AdminOptions & {
@@ -183,31 +176,26 @@ function addSlots(program: Command, output: Output, onExit: OnExit): void {
       },
     );
 
-  slots
-    .command("move")
-    .description("Move a slot to a node, while people use its actors.")
-    .argument("<slot>", "role/number")
-    .addOption(to())
-    .addOption(moveTimeout())
-    .addOption(data())
-    .addOption(url())
-    .addOption(json())
+  withMoveFlags(
+    slots
+      .command("move")
+      .description("Move a slot to a node, while people use its actors.")
+      .argument("<slot>", "role/number"),
+  )
     .addHelpText("after", examples("plexus slots move chat/17 --to node-b"))
     .action(async (slot: string, options: MoveOptions) => {
       const { moveSlot } = await import("./cluster.ts");
-      const move = { subject: slot, to: options.to, timeoutMs: options.timeout };
-      onExit(await moveSlot(await adminFlags(options), move, output));
+      onExit(await moveSlot(await adminFlags(options), moveOf(slot, options), output));
     });
 }
 
 function addAudit(program: Command, output: Output, onExit: OnExit): void {
-  program
-    .command("audit")
-    .description("Show what was done to the cluster, and by whom, the newest first.")
-    .option("--limit <number>", "how many at most", wholeNumber("The limit", 1), 50)
-    .addOption(data())
-    .addOption(url())
-    .addOption(json())
+  withAdminFlags(
+    program
+      .command("audit")
+      .description("Show what was done to the cluster, and by whom, the newest first.")
+      .option("--limit <number>", "how many at most", wholeNumber("The limit", 1), 50),
+  )
     .addHelpText(
       "after",
       examples("plexus audit", "plexus audit --limit 1000 --json | jq 'select(.action==\"evict\")'"),
@@ -224,19 +212,18 @@ function addDirectory(program: Command, output: Output, onExit: OnExit): void {
     .description("Where the cluster remembers its members and who owns what.")
     .addHelpText("after", examples("plexus directory migrate --etcd http://10.0.0.5:2379"));
 
-  directory
-    .command("migrate")
-    .description("Move the running cluster's directory from a node to etcd.")
-    .addOption(
-      new Option("--etcd <urls...>", "addresses of etcd's members").argParser(webAddresses).makeOptionMandatory(),
-    )
-    .addOption(data())
-    .addOption(url())
-    .addOption(json())
+  withAdminFlags(
+    directory
+      .command("migrate")
+      .description("Move the running cluster's directory from a node to etcd.")
+      .addOption(
+        new Option("--etcd <urls...>", "addresses of etcd's members").argParser(webAddresses).makeOptionMandatory(),
+      ),
+  )
     .addHelpText(
       "after",
       examples("plexus directory migrate --etcd http://10.0.0.5:2379 http://10.0.0.6:2379 http://10.0.0.7:2379"),
-    ) // prettier-ignore
+    )
     .action(async (options: AdminOptions & { readonly etcd: readonly string[] }) => {
       const { migrateDirectory } = await import("./cluster.ts");
       const migration = { endpoints: options.etcd, pollMs: cliLimits.pollMs };
@@ -245,18 +232,17 @@ function addDirectory(program: Command, output: Output, onExit: OnExit): void {
 }
 
 function addTop(program: Command, output: Output, onExit: OnExit): void {
-  program
-    .command("top")
-    .description("Watch the cluster: nodes with their load, slots that are not ok, busiest actors. q quits.")
-    .option("--once", "print it once and end, as without a terminal")
-    .addOption(
-      new Option("--interval <duration>", "between two looks")
-        .default(cliLimits.topIntervalMs, "1s")
-        .argParser(duration("The interval", { minMs: 200, maxMs: 3_600_000 })),
-    )
-    .addOption(data())
-    .addOption(url())
-    .addOption(json())
+  withAdminFlags(
+    program
+      .command("top")
+      .description("Watch the cluster: nodes with their load, slots that are not ok, busiest actors. q quits.")
+      .option("--once", "print it once and end, as without a terminal")
+      .addOption(
+        new Option("--interval <duration>", "between two looks")
+          .default(cliLimits.topIntervalMs, "1s")
+          .argParser(duration("The interval", { minMs: 200, maxMs: 3_600_000 })),
+      ),
+  )
     .addHelpText("after", examples("plexus top", "plexus top --interval 5s", "plexus top --once"))
     .action(async (options: AdminOptions & { readonly once?: boolean; readonly interval: number }) => {
       const { top } = await import("./top.ts");

@@ -1,4 +1,3 @@
-import Table from "cli-table3";
 import {
   roles,
   type ClusterNodeRow,
@@ -7,6 +6,7 @@ import {
   type InvitationIssued,
 } from "../protocols/index.ts";
 import { counted, describeDuration, paint, withoutControls } from "./output.ts";
+import { tableOf } from "./table.ts";
 
 /** How a cluster looks as text: `plexus nodes`, `plexus slots`, `plexus invite`. Pure; what comes from other nodes is
  *  shown without control characters. */
@@ -20,8 +20,13 @@ export const namesOf = (summary: ClusterSummary): NodeNames =>
 /** A node's name; its id while the list of nodes does not have it (any more). */
 export const nameOf = (names: NodeNames, node: string): string => withoutControls(names.get(node) ?? node);
 
-const listed = (names: NodeNames, nodes: readonly string[]): string =>
+/** Their names, one after the other. */
+export const listed = (names: NodeNames, nodes: readonly string[]): string =>
   nodes.map((node) => nameOf(names, node)).join(", ");
+
+/** The nodes as they are listed. */
+export const byName = (summary: ClusterSummary): readonly ClusterNodeRow[] =>
+  summary.nodes.toSorted((one, other) => (one.name < other.name ? -1 : 1));
 
 /** What a node is at the moment, in words. */
 export function stateOf(node: ClusterNodeRow): string {
@@ -32,14 +37,6 @@ export function stateOf(node: ClusterNodeRow): string {
     ...(node.self ? ["asked"] : []),
   ];
   return words.join(", ");
-}
-
-function tableOf(color: boolean, columns: readonly (readonly [head: string, align?: "right"])[]): Table.Table {
-  return new Table({
-    head: columns.map(([head]) => head),
-    style: { head: color ? ["bold"] : [], border: color ? ["gray"] : [], compact: true },
-    colAligns: columns.map(([, align]) => align ?? "left"),
-  });
 }
 
 /** `plexus nodes`: one line a node, and how the whole is. */
@@ -56,8 +53,7 @@ export function describeNodes(summary: ClusterSummary, color: boolean): string {
     ["Version"],
     ["Page"],
   ]);
-  const rows = summary.nodes.toSorted((one, other) => (one.name < other.name ? -1 : 1));
-  for (const node of rows) {
+  for (const node of byName(summary)) {
     const labels = Object.entries(node.labels).map(([name, value]) => `${name}=${value}`);
     table.push([
       withoutControls(node.name),
@@ -206,7 +202,7 @@ export function describeInvitation(
   ].join("\n");
 }
 
-/** How far a drain is: what the node still holds. Undefined when there is no such node. */
+/** How far a drain is: what the node still holds. */
 export interface DrainProgress {
   readonly name: string;
   readonly up: boolean;

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import {
   failure,
+  ok,
   PlexusError,
   refused,
   type ClusterSlotRow,
@@ -39,13 +40,13 @@ export const readSummary = (target: Target): Promise<Result<ClusterSummary>> =>
 /** Every slot on record. */
 export async function readSlots(target: Target): Promise<Result<readonly ClusterSlotRow[]>> {
   const answer = await callNode<{ readonly slots: readonly ClusterSlotRow[] }>(target, "GET", `${base}/slots`);
-  return answer.ok ? { ok: true, value: answer.value.slots } : answer;
+  return answer.ok ? ok(answer.value.slots) : answer;
 }
 
 type Advice = string | ((refusal: Failure) => string | undefined);
 
 /** Adds what to do to a refusal that does not say it by itself. */
-export function advised<T>(result: Result<T>, advice: Readonly<Partial<Record<Failure["code"], Advice>>>): Result<T> {
+function advised<T>(result: Result<T>, advice: Readonly<Partial<Record<Failure["code"], Advice>>>): Result<T> {
   if (result.ok) return result;
   const given = advice[result.error.code];
   const hint = typeof given === "function" ? given(result.error) : given;
@@ -168,7 +169,7 @@ async function readProgress(target: Target, node: string): Promise<Result<DrainP
   const row = summary.value.nodes.find((each) => each.name === node || each.node === node);
   if (row === undefined) return refused(failure("NOT_FOUND", { node, hint: unknownNode }));
   const { name, up, slotsOwned, slotsReplicated } = row;
-  return { ok: true, value: { name, up, slotsOwned, slotsReplicated } };
+  return ok({ name, up, slotsOwned, slotsReplicated });
 }
 
 async function awaitDrain(

@@ -1,7 +1,8 @@
-import { InvalidArgumentError, Option } from "commander";
+import { InvalidArgumentError, Option, type Command } from "commander";
 import { parseDurationMs } from "../config/index.ts";
 import { roles, type Role } from "../protocols/index.ts";
 import type { AdminFlags } from "./admin.ts";
+import type { Move } from "./cluster.ts";
 import { cliLimits } from "./limits.ts";
 import { readSettings } from "./settings.ts";
 
@@ -69,20 +70,7 @@ export const roleList = (text: string, before: readonly Role[] | undefined): rea
 export const json = (): Option => new Option("--json", "print JSON for programs");
 export const data = (): Option =>
   new Option("--data <folder>", "data folder of the node (default: ~/.local/share/plexus)");
-export const url = (): Option =>
-  new Option("--url <url>", "address of the node").env("PLEXUS_URL").argParser(webAddress);
-
-/** Where an actor or slot should go, and how long that may take. */
-export const to = (): Option => new Option("--to <node>", "name of the node it goes to").makeOptionMandatory();
-export const moveTimeout = (): Option =>
-  new Option("--timeout <duration>", "how long to wait for its arrival")
-    .default(cliLimits.moveTimeoutMs, "1m")
-    .argParser(duration("The timeout", { minMs: 1_000, maxMs: 600_000 }));
-
-export interface MoveOptions extends AdminOptions {
-  readonly to: string;
-  readonly timeout: number;
-}
+const url = (): Option => new Option("--url <url>", "address of the node").env("PLEXUS_URL").argParser(webAddress);
 
 /** The flags that every admin command knows. */
 export interface AdminOptions {
@@ -91,8 +79,33 @@ export interface AdminOptions {
   readonly json?: boolean;
 }
 
+/** Adds them, below the flags that the command has of its own. */
+export const withAdminFlags = (command: Command): Command =>
+  command.addOption(data()).addOption(url()).addOption(json());
+
 /** Says where an admin command goes. */
 export async function adminFlags(options: AdminOptions): Promise<AdminFlags> {
   const { data: dataFolder } = await readSettings({ data: options.data }, undefined, process.env);
   return { dataFolder, url: options.url, json: options.json ?? false };
 }
+
+/** The flags of `plexus actors move` and `plexus slots move`. */
+export interface MoveOptions extends AdminOptions {
+  readonly to: string;
+  readonly timeout: number;
+}
+
+/** Adds them: where the actor or slot should go, and how long that may take. */
+export const withMoveFlags = (command: Command): Command =>
+  withAdminFlags(
+    command
+      .requiredOption("--to <node>", "name of the node it goes to")
+      .addOption(
+        new Option("--timeout <duration>", "how long to wait for its arrival")
+          .default(cliLimits.moveTimeoutMs, "1m")
+          .argParser(duration("The timeout", { minMs: 1_000, maxMs: 600_000 })),
+      ),
+  );
+
+/** The move that the flags of a command ask for. */
+export const moveOf = (subject: string, { to, timeout }: MoveOptions): Move => ({ subject, to, timeoutMs: timeout });

@@ -13,9 +13,9 @@ import {
   labelsFrom,
   namedValue,
   roleList,
-  url,
   webAddresses,
   wholeNumber,
+  withAdminFlags,
   type AdminOptions,
 } from "./options.ts";
 import type { Output } from "./output.ts";
@@ -211,12 +211,7 @@ export function createProgram(version: string, output: Output, onExit: (code: nu
       onExit(await chat(flags, output));
     });
 
-  program
-    .command("status")
-    .description("Show what a running node is doing.")
-    .addOption(data())
-    .addOption(url())
-    .addOption(json())
+  withAdminFlags(program.command("status").description("Show what a running node is doing."))
     .addHelpText("after", examples("plexus status", "plexus status --data /srv/plexus --json"))
     .action(async (options: AdminOptions) => {
       const { showStatus } = await import("./admin.ts");

@@ -1,19 +1,23 @@
 import { setTimeout as delay } from "node:timers/promises";
-import type {
-  ActorRow,
-  BusyActor,
-  ClusterNodeRow,
-  ClusterSlotRow,
-  ClusterSummary,
-  Failure,
-  Result,
+import {
+  ok,
+  type ActorPage,
+  type ActorRow,
+  type BusyActor,
+  type ClusterNodeRow,
+  type ClusterSlotRow,
+  type ClusterSummary,
+  type Failure,
+  type Result,
 } from "../protocols/index.ts";
 import { findNode, demand, type AdminFlags } from "./admin.ts";
 import { readSlots, readSummary } from "./cluster.ts";
 import {
+  byName,
   chooseSlots,
   describeDirectory,
   describeSlotCounts,
+  listed,
   nameOf,
   namesOf,
   rate,
@@ -35,7 +39,7 @@ export interface TopData {
 }
 
 /** How a frame is drawn. */
-export interface TopView {
+interface TopView {
   readonly columns: number;
   readonly rows: number;
   readonly color: boolean;
@@ -44,18 +48,15 @@ export interface TopView {
   readonly trouble?: Failure;
 }
 
-/** Reads what a frame needs. */
-export async function readTop(target: Target): Promise<Result<TopData>> {
+async function readTop(target: Target): Promise<Result<TopData>> {
   const [summary, slots] = await Promise.all([readSummary(target), readSlots(target)]);
   if (!summary.ok) return summary;
   if (!slots.ok) return slots;
-  if (summary.value.busiest !== undefined)
-    return { ok: true, value: { summary: summary.value, slots: slots.value, actors: [] } };
-  type Page = { readonly rows: readonly ActorRow[] };
+  const known = { summary: summary.value, slots: slots.value };
+  if (known.summary.busiest !== undefined) return ok({ ...known, actors: [] });
   const path = `/api/admin/actors?status=active&limit=${cliLimits.actorPageRows}`;
-  const actors = await callNode<Page>(target, "GET", path);
-  if (!actors.ok) return actors;
-  return { ok: true, value: { summary: summary.value, slots: slots.value, actors: actors.value.rows } };
+  const actors = await callNode<ActorPage>(target, "GET", path);
+  return actors.ok ? ok({ ...known, actors: actors.value.rows }) : actors;
 }
 
 /** A bar of `width` cells, filled in eighths. */
@@ -83,7 +84,7 @@ export function topFrame(data: TopData, view: TopView): readonly string[] {
   const troubled = chooseSlots(slots, { notOk: true, pinned: false }, names);
   const sections: readonly (readonly Line[])[] = [
     head,
-    nodeLines(summary.nodes, view.columns),
+    nodeLines(byName(summary), view.columns),
     ...(troubled.length === 0 ? [] : [slotLines(troubled, names)]),
     busyLines(data, names),
   ];
@@ -111,36 +112,33 @@ function nodeLines(nodes: readonly ClusterNodeRow[], columns: number): readonly 
     cells.map((cell, index) => cell.padStart(widths[index] ?? 0)).join(" ");
   return [
     [`${"Node".padEnd(14)} ${"State".padEnd(15)} ${"Load".padEnd(barWidth)} ${numbers(heads)}`, "bold"],
-    ...nodes
-      .toSorted((one, other) => (one.name < other.name ? -1 : 1))
-      .map((node): Line => {
-        const { turnsPerSecond, actors, connections, eventLoopLagMs, memoryBytes } = node;
-        const cells = [
-          turnsPerSecond === undefined ? "" : rate(turnsPerSecond),
-          String(node.slotsOwned),
-          String(node.slotsReplicated),
-          String(actors ?? ""),
-          String(connections ?? ""),
-          eventLoopLagMs === undefined ? "" : `${rate(eventLoopLagMs)} ms`,
-          memoryBytes === undefined ? "" : describeBytes(memoryBytes),
-        ];
-        const load = bar((turnsPerSecond ?? 0) / busiest, barWidth);
-        const text = `${cut(node.name, 14)} ${cut(stateOf({ ...node, self: false }), 15)} ${load} ${numbers(cells)}`;
-        return [text, node.up ? (node.state === "draining" ? "yellow" : undefined) : "red"];
-      }),
+    ...nodes.map((node): Line => {
+      const { turnsPerSecond, actors, connections, eventLoopLagMs, memoryBytes } = node;
+      const cells = [
+        turnsPerSecond === undefined ? "" : rate(turnsPerSecond),
+        String(node.slotsOwned),
+        String(node.slotsReplicated),
+        String(actors ?? ""),
+        String(connections ?? ""),
+        eventLoopLagMs === undefined ? "" : `${rate(eventLoopLagMs)} ms`,
+        memoryBytes === undefined ? "" : describeBytes(memoryBytes),
+      ];
+      const load = bar((turnsPerSecond ?? 0) / busiest, barWidth);
+      const text = `${cut(node.name, 14)} ${cut(stateOf({ ...node, self: false }), 15)} ${load} ${numbers(cells)}`;
+      return [text, node.up ? (node.state === "draining" ? "yellow" : undefined) : "red"];
+    }),
   ];
 }
 
 function slotLines(slots: readonly ClusterSlotRow[], names: NodeNames): readonly Line[] {
   const shown = slots.slice(0, cliLimits.topRowsMax);
-  const listed = (nodes: readonly string[]): string => nodes.map((node) => nameOf(names, node)).join(", ") || "none";
   const rest = slots.length - shown.length;
   return [
     ["Slots that are not ok", "bold"],
     ...shown.map((slot): Line => {
       const way = slot.want === undefined ? "" : `, wanted ${nameOf(names, slot.want.owner)}`;
-      const learners = slot.learners.length === 0 ? "" : `, catching up ${listed(slot.learners)}`;
-      const where = `owner ${nameOf(names, slot.owner)}${way}, in sync ${listed(slot.inSync)}${learners}`;
+      const learners = slot.learners.length === 0 ? "" : `, catching up ${listed(names, slot.learners)}`;
+      const where = `owner ${nameOf(names, slot.owner)}${way}, in sync ${listed(names, slot.inSync) || "none"}${learners}`;
       return [`${cut(slot.slot, 20)} ${cut(slot.status, 7)} ${where}`, slot.status === "down" ? "red" : "yellow"];
     }),
     ...(rest === 0 ? [] : ([[`and ${rest} more: plexus slots --not-ok`, "dim"]] as const)),
@@ -174,7 +172,7 @@ const busyLine =
   ];
 
 /** What `plexus top` was asked for. */
-export interface TopWish {
+interface TopWish {
   readonly once: boolean;
   readonly intervalMs: number;
 }

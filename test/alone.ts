@@ -4,7 +4,9 @@ import { createLateTransport } from "../node/late-transport.ts";
 import { createPeer, type Peer, type PeerOptions } from "../node/peer.ts";
 import type { Clock, Log, Meter, Random, Store } from "../node/ports.ts";
 import { openJournal, type Journal } from "../node/storage/index.ts";
+import { roles } from "../protocols/index.ts";
 import type { Runtime } from "../runtimes/runtime.ts";
+import { ownRecord } from "./members.ts";
 
 export interface AloneOptions {
   readonly node?: string;
@@ -33,19 +35,7 @@ export async function startAlone(options: AloneOptions): Promise<{ readonly peer
     policy: { replicas: 3, minInSync: 1 },
     seed: [],
   });
-  const record = {
-    node,
-    name: node,
-    peer: "",
-    addresses: [],
-    roles: ["gateway", "chat", "ai", "storage", "manager"] as const,
-    labels: {},
-    models: [],
-    gpu: false,
-    weight: 1,
-    version: "0.1.0",
-    url: "",
-  };
+  const record = ownRecord(node, { name: node, roles });
   const joined = await peer.start(record, { found: true });
   if (!joined.ok) throw new Error(`the peer did not start: ${JSON.stringify(joined.error)}`);
   return { peer, journal };

@@ -108,7 +108,6 @@ export async function openConnection(destination: Destination, events: Connectio
   let at: At = { name: "", url: destination.urls[0] ?? "", amongMany: route.addresses.length > 1 };
   let closed = false;
   let silence: NodeJS.Timeout | undefined;
-  let retry: NodeJS.Timeout | undefined;
   const retries = new Set<NodeJS.Timeout>();
 
   const later = (delayMs: number, callback: () => void): void => {
@@ -286,17 +285,14 @@ export async function openConnection(destination: Destination, events: Connectio
   }
 
   function scheduleRetry(): void {
-    retry = setTimeout(
-      () => {
-        attemptOnce().catch((thrown: unknown) => {
-          const reason = failureOf(thrown);
-          if (closed) return;
-          if (reason.code === "UNAUTHENTICATED") end(reason);
-          else scheduleRetry();
-        });
-      },
-      pauseMs(roundsOf(route)),
-    );
+    later(pauseMs(roundsOf(route)), () => {
+      attemptOnce().catch((thrown: unknown) => {
+        const reason = failureOf(thrown);
+        if (closed) return;
+        if (reason.code === "UNAUTHENTICATED") end(reason);
+        else scheduleRetry();
+      });
+    });
   }
 
   function end(reason: Failure): void {
@@ -306,7 +302,6 @@ export async function openConnection(destination: Destination, events: Connectio
 
   function close(): void {
     closed = true;
-    clearTimeout(retry);
     clearTimeout(silence);
     for (const timer of retries) clearTimeout(timer);
     for (const { timer, resolve } of pending.values()) {

@@ -1,13 +1,7 @@
 import { constants } from "node:os";
 import { paint } from "../output.ts";
+import type { DemoChild, DemoEnd } from "./children.ts";
 import { argumentsOf, type DemoNode, type DemoPlan } from "./plan.ts";
-
-/** A node of the demonstration that runs. */
-export interface RunningDemoNode {
-  readonly node: DemoNode;
-  readonly url: string;
-  readonly pid: number;
-}
 
 /** What a person types to run `plexus` from where they are. */
 const shown = (words: readonly string[]): string =>
@@ -20,7 +14,7 @@ export const restartCommand = (node: DemoNode, plexus: string): string => `${ple
 export function guide(
   plan: DemoPlan,
   facts: {
-    readonly running: readonly RunningDemoNode[];
+    readonly running: readonly Omit<DemoChild, "adminCode">[];
     readonly password: string;
     readonly kept: boolean;
     readonly plexus: string;
@@ -87,12 +81,7 @@ export function guide(
 }
 
 /** What a person sees when a node ended by itself or by their hand. */
-export function describeEnd(
-  node: DemoNode,
-  end: { readonly code: number | null; readonly signal: NodeJS.Signals | null; readonly log: string },
-  plexus: string,
-): string {
-  const { code, signal, log } = end;
+export function describeEnd({ node, code, signal, log }: DemoEnd, plexus: string): string {
   const how = signal === null ? `ended with ${code ?? "no code"}` : `was ended by ${signal}`;
   // Killed on purpose, most likely: its log has nothing to say about it.
   const wanted = signal !== null && ["SIGKILL", "SIGTERM", "SIGINT"].includes(signal);

@@ -17,6 +17,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import {
   failure,
+  ok,
   PlexusError,
   refused,
   type ErrorCode,
@@ -61,7 +62,7 @@ export async function demo(flags: DemoFlags, output: Output): Promise<number> {
   let allEnded = (): void => {};
   const everybodyGone = new Promise<"gone">((resolvePromise) => (allEnded = () => resolvePromise("gone")));
   const children = createDemoChildren(fileURLToPath(new URL("../main.ts", import.meta.url)), (end) => {
-    output.printError(describeEnd(end.node, end, plexus));
+    output.printError(describeEnd(end, plexus));
     if (children.alive() === 0) allEnded();
   });
   const say = (text: string): void => {
@@ -148,7 +149,7 @@ async function allUp(admin: Target, plan: DemoPlan, deadlineMs: number): Promise
     if (!summary.ok) return summary;
     const up = new Set(summary.value.nodes.filter((node) => node.up).map((node) => node.name));
     const absent = plan.nodes.filter((node) => !up.has(node.name)).map((node) => node.name);
-    if (absent.length === 0) return { ok: true, value: undefined };
+    if (absent.length === 0) return ok(undefined);
     return refused(
       failure("UNREACHABLE", { reason: `${absent.join(", ")} did not join in time`, folder: plan.folder }),
     );

@@ -29,6 +29,13 @@ export interface RowPlan {
   readonly aimBeyond?: number;
 }
 
+/** A row of how much is answered in a second. */
+export const perSecond = (plan: Omit<RowPlan, "better" | "figure">): RowPlan => ({
+  better: "higher",
+  figure: "perSecond",
+  ...plan,
+});
+
 export interface Contest {
   readonly name: string;
   /** One line for `--list`. */

@@ -79,8 +79,7 @@ export async function runTiming(
   return chosen.map((plan) => finishTiming(plan, samples));
 }
 
-/** The quantiles of one line. */
-export function finishTiming(plan: TimingPlan, samples: ReadonlyMap<string, readonly number[]>): TimingRow {
+function finishTiming(plan: TimingPlan, samples: ReadonlyMap<string, readonly number[]>): TimingRow {
   const sorted = (name: string): number[] => [...(samples.get(name) ?? [])].sort((one, other) => one - other);
   const [measured, noise] = [sorted(plan.samples), sorted(plan.noise)];
   const { row, unit, aim } = plan;

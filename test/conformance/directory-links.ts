@@ -1,12 +1,9 @@
 /** A mesh of memory: nodes that are linked, cut apart, and lose a message when told to. Messages are bytes on the way. */
 import { createExchange, type Exchange } from "../../node/exchange.ts";
-import type { Clock, Log, Meter, NodeId, Transport, TransportListener } from "../../node/ports.ts";
+import type { Clock, NodeId, Transport, TransportListener } from "../../node/ports.ts";
 import { decode, encode } from "../../protocols/index.ts";
 import type { Channel } from "../../protocols/mesh/index.ts";
-
-const silent = (): void => undefined;
-export const quietLog: Log = { debug: silent, info: silent, warn: silent, error: silent };
-export const quietMeter: Meter = { count: silent, gauge: silent, observeMs: silent };
+import { quietLog, quietMeter } from "../quiet.ts";
 
 export const messageBytesMax = 1024 * 1024;
 

@@ -7,6 +7,7 @@ import { expect } from "chai";
 import type { NodePlace, Posted, RoomMessage } from "../../protocols/index.ts";
 import { ChatClient } from "./chat-client.ts";
 import { ClusterProcesses } from "./cluster-processes.ts";
+import { healthy } from "./cluster-waits.ts";
 import type { NodeProcess } from "./node-process.ts";
 
 const root = join(import.meta.dirname, "..", "..");
@@ -102,6 +103,8 @@ describe("plexus chat among several nodes", () => {
       await bob.until("bob's first line", (shown) => shown.some((message) => authorOf(message) === "user/bob"));
       for (let count = 0; count < 20; count += 1) await post();
 
+      // A new room or account has one copy until the plan gave it others: that one is gone with its node.
+      await healthy(cluster, "before the kill");
       // Posts and typed lines go on from before the kill until the chat is back.
       let killed = false;
       const posting = (async () => {

@@ -4,7 +4,7 @@ import { slotOf, type ActorId, type ClusterSlotRow } from "../../protocols/index
 import { BadMember } from "./cluster-bad-member.ts";
 import { check } from "./cluster-checks.ts";
 import { Load, rooms } from "./cluster-load.ts";
-import { ClusterProcesses } from "./cluster-processes.ts";
+import { boss, ClusterProcesses, worker } from "./cluster-processes.ts";
 import { everybodyWrites, healthy, progress, until } from "./cluster-waits.ts";
 
 /** A member that says that it is up may be asked to copy something, which it never does: that much it may hold up. */
@@ -78,10 +78,7 @@ function liesAbout(room: string): readonly Lie[] {
 describe("a cluster of real processes with a member that lies", () => {
   it("goes on, and believes nothing", async function () {
     this.timeout(240_000);
-    await using cluster = await ClusterProcesses.start([
-      { name: "boss", roles: "manager,gateway" },
-      ...["one", "two", "three"].map((name) => ({ name, roles: "chat,ai,gateway" })),
-    ]);
+    await using cluster = await ClusterProcesses.start([boss, ...["one", "two", "three"].map(worker)]);
     using load = await Load.begin(cluster);
     await progress(load, 100, "the start");
     const before = await healthy(cluster, "before the bad one");

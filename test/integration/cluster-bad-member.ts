@@ -5,7 +5,7 @@ import { createExchange, type Exchange } from "../../node/exchange.ts";
 import { joinCluster, openNodeKey, startMesh, type Mesh } from "../../node/mesh/index.ts";
 import { createClock, createRandom } from "../../node/platform/index.ts";
 import type { Channel } from "../../node/ports.ts";
-import { quietLog as log, quietMeter as meter } from "../unit/kernel/stage.ts";
+import { quietLog as log, quietMeter as meter } from "../quiet.ts";
 import type { ClusterProcesses } from "./cluster-processes.ts";
 import { createDataFolder } from "./node-process.ts";
 import { until } from "./cluster-waits.ts";

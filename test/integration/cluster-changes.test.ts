@@ -1,11 +1,9 @@
 import { expect } from "chai";
 import { check } from "./cluster-checks.ts";
 import { Load, rooms } from "./cluster-load.ts";
-import { ClusterProcesses, type NodeSpec } from "./cluster-processes.ts";
+import { boss, ClusterProcesses, worker } from "./cluster-processes.ts";
 import { slotOfRoom } from "./cluster-trouble.ts";
 import { everybodyWrites, healthy, progress, until } from "./cluster-waits.ts";
-
-const worker = (name: string): NodeSpec => ({ name, roles: "chat,ai,gateway" });
 
 /** Drains a node, stops it when it holds nothing any more, and ends its membership. */
 async function decommission(cluster: ClusterProcesses, load: Load, name: string): Promise<void> {
@@ -50,10 +48,7 @@ describe("a cluster of real processes that grows and shrinks under load", () => 
 
   it("takes a node in, lets another go, and never stops", async function () {
     this.timeout(240_000);
-    await using cluster = await ClusterProcesses.start([
-      { name: "boss", roles: "manager,gateway" },
-      ...["one", "two", "three"].map(worker),
-    ]);
+    await using cluster = await ClusterProcesses.start([boss, ...["one", "two", "three"].map(worker)]);
     using load = await Load.begin(cluster);
     await progress(load, 100, "the start");
     await cluster.add(worker("four"));

@@ -2,7 +2,7 @@ import { spawnSync } from "node:child_process";
 import { cp, rename, rm } from "node:fs/promises";
 import { check } from "./cluster-checks.ts";
 import { Load, rooms } from "./cluster-load.ts";
-import { ClusterProcesses, type NodeSpec } from "./cluster-processes.ts";
+import { boss, ClusterProcesses, worker, type NodeSpec } from "./cluster-processes.ts";
 import { slotOfRoom } from "./cluster-trouble.ts";
 import { everybodyWrites, healthy, progress, sleep } from "./cluster-waits.ts";
 import type { NodeProcess } from "./node-process.ts";
@@ -10,10 +10,7 @@ import type { NodeProcess } from "./node-process.ts";
 const workers = ["one", "two", "three"] as const;
 /** A write beyond the largest file size is an error, not the end of the process. */
 const launcher = ["sh", "-c", 'trap "" XFSZ; exec "$0" "$@"'];
-const specs: readonly NodeSpec[] = [
-  { name: "boss", roles: "manager,gateway" },
-  ...workers.map((name) => ({ name, roles: "chat,ai,gateway", launcher })),
-];
+const specs: readonly NodeSpec[] = [boss, ...workers.map((name) => ({ ...worker(name), launcher }))];
 const fullMs = 4_000;
 
 async function ownerOf(cluster: ClusterProcesses, room: string): Promise<string> {
@@ -48,7 +45,7 @@ describe("a cluster of real processes with bad disks under load", () => {
       await everybodyWrites(load, "after the copy");
       await healthy(cluster, "after the copy");
       // It owns again, and is in sync, before it loses what it knows.
-      await cluster.admin("POST", `/api/admin/cluster/actors/room/${rooms[0]}/move`, { to: name, timeoutMs: 20_000 });
+      await cluster.move(`actors/room/${rooms[0]}`, name);
       await progress(load, 100, "after the copy");
 
       await node.end("SIGKILL");
@@ -58,7 +55,7 @@ describe("a cluster of real processes with bad disks under load", () => {
       await everybodyWrites(load, "with the old folder");
       await healthy(cluster, "with the old folder");
       // What the others have is not needed any more: it is whole.
-      await cluster.admin("POST", `/api/admin/cluster/actors/room/${rooms[0]}/move`, { to: name, timeoutMs: 20_000 });
+      await cluster.move(`actors/room/${rooms[0]}`, name);
       await everybodyWrites(load, "owned by the healed node");
       await load.end();
       await check(load);

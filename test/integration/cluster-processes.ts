@@ -16,6 +16,12 @@ export interface NodeSpec {
   readonly launcher?: readonly string[];
 }
 
+/** A node that holds actors of every kind, and decides nothing. */
+export const worker = (name: string): NodeSpec => ({ name, roles: "chat,ai,gateway" });
+
+/** A node that decides and holds no actors. */
+export const boss: NodeSpec = { name: "boss", roles: "manager,gateway" };
+
 /** Where a node runs: what starts it there, and what it has to be told of the place. */
 export interface Seat {
   readonly launcher: readonly string[];
@@ -138,6 +144,11 @@ export class ClusterProcesses {
     const answer = await node.http(method, path, body, await node.controlToken());
     if (answer.status >= 300) throw new Error(`${method} ${path}: ${JSON.stringify(answer.body)}`);
     return answer.body;
+  }
+
+  /** Moves `actors/KIND/KEY` or `slots/ROLE/NUMBER` to the node of that name. */
+  move(subject: string, to: string, timeoutMs = 20_000): Promise<unknown> {
+    return this.admin("POST", `/api/admin/cluster/${subject}/move`, { to, timeoutMs });
   }
 
   async slots(): Promise<readonly ClusterSlotRow[]> {

@@ -3,28 +3,8 @@ import { slotOf, type ClusterSlotRow } from "../../protocols/index.ts";
 import { rooms, type Load } from "./cluster-load.ts";
 import type { ClusterProcesses } from "./cluster-processes.ts";
 import type { NodeProcess } from "./node-process.ts";
+import type { Dice } from "../simulation/world.ts";
 import { healthy, progress, sleep, until } from "./cluster-waits.ts";
-
-/** Whole numbers from a seed (mulberry32), so that a run can be repeated. */
-export class Chance {
-  #state: number;
-
-  constructor(seed: number) {
-    this.#state = seed;
-  }
-
-  below(limit: number): number {
-    this.#state = (this.#state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(this.#state ^ (this.#state >>> 15), 1 | this.#state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) % limit;
-  }
-
-  pick<T>(from: readonly T[]): T {
-    if (from.length === 0) throw new Error("nothing to pick from");
-    return from[this.below(from.length)] as T;
-  }
-}
 
 /** The slot a room lives in: its own when it is pinned. */
 export function slotOfRoom(slots: readonly ClusterSlotRow[], room: string): ClusterSlotRow {
@@ -38,21 +18,21 @@ export function slotOfRoom(slots: readonly ClusterSlotRow[], room: string): Clus
 export class Trouble {
   readonly #cluster: ClusterProcesses;
   readonly #load: Load;
-  readonly #chance: Chance;
+  readonly #dice: Dice;
   /** Names of all but the first node, by id. */
   readonly #names: ReadonlyMap<string, string>;
 
-  private constructor(cluster: ClusterProcesses, load: Load, chance: Chance, names: ReadonlyMap<string, string>) {
+  private constructor(cluster: ClusterProcesses, load: Load, dice: Dice, names: ReadonlyMap<string, string>) {
     this.#cluster = cluster;
     this.#load = load;
-    this.#chance = chance;
+    this.#dice = dice;
     this.#names = names;
   }
 
-  static async with(cluster: ClusterProcesses, load: Load, chance: Chance): Promise<Trouble> {
+  static async with(cluster: ClusterProcesses, load: Load, dice: Dice): Promise<Trouble> {
     const members = await cluster.members();
     const others = members.filter(({ directory }) => !directory);
-    return new Trouble(cluster, load, chance, new Map(others.map(({ node, name }) => [node, name])));
+    return new Trouble(cluster, load, dice, new Map(others.map(({ node, name }) => [node, name])));
   }
 
   /** kill -9 of the owner of a room in use. */
@@ -92,7 +72,7 @@ export class Trouble {
     const survived = pairs.filter((pair) =>
       slots.every(({ owner, inSync }) => !pair.includes(owner) || inSync.some((node) => !pair.includes(node))),
     );
-    const victims = this.#chance.pick(survived).map((node) => this.#cluster.named(this.#names.get(node) ?? ""));
+    const victims = this.#dice.pick(survived).map((node) => this.#cluster.named(this.#names.get(node) ?? ""));
     await Promise.all(victims.map((victim) => victim.end("SIGKILL")));
     await progress(this.#load, 40, "two nodes are dead");
     await Promise.all(victims.map((victim) => victim.start()));
@@ -120,35 +100,31 @@ export class Trouble {
   }
 
   async roomMoved(): Promise<void> {
-    const room = this.#chance.pick(rooms);
+    const room = this.#dice.pick(rooms);
     const to = await this.#someoneElse(slotOfRoom(await this.#cluster.slots(), room).owner);
-    await until(`room ${room} moves to ${to}`, () =>
-      this.#cluster.admin("POST", `/api/admin/cluster/actors/room/${room}/move`, { to, timeoutMs: 20_000 }),
-    );
+    await until(`room ${room} moves to ${to}`, () => this.#cluster.move(`actors/room/${room}`, to));
   }
 
   async slotsMoved(): Promise<void> {
     const slots = (await this.#cluster.slots()).filter(({ slot }) => slot.startsWith("chat/"));
-    const moves = [1, 2, 3].map(() => this.#chance.pick(slots));
+    const moves = [1, 2, 3].map(() => this.#dice.pick(slots));
     for (const { slot, owner } of moves) {
       const to = await this.#someoneElse(owner);
-      await until(`slot ${slot} moves to ${to}`, () =>
-        this.#cluster.admin("POST", `/api/admin/cluster/slots/${slot}/move`, { to, timeoutMs: 20_000 }),
-      );
+      await until(`slot ${slot} moves to ${to}`, () => this.#cluster.move(`slots/${slot}`, to));
     }
   }
 
   /** kill -9 of the node that a slot in use moves to, or from, while it moves. */
   async killedInMove(): Promise<void> {
-    const room = this.#chance.pick(rooms);
+    const room = this.#dice.pick(rooms);
     const { slot, owner } = slotOfRoom(await this.#cluster.slots(), room);
     const to = await this.#someoneElse(owner);
     const path = slot.startsWith("chat/") ? `slots/${slot}` : `actors/${slot}`;
-    const move = this.#cluster.admin("POST", `/api/admin/cluster/${path}/move`, { to, timeoutMs: 5_000 });
+    const move = this.#cluster.move(path, to, 5_000);
     // Whether it arrives is not the question.
     const moved = move.catch(() => undefined);
-    await sleep(this.#chance.below(150));
-    const victim = this.#cluster.named(this.#chance.pick([to, this.#names.get(owner) ?? to]));
+    await sleep(this.#dice.below(150));
+    const victim = this.#cluster.named(this.#dice.pick([to, this.#names.get(owner) ?? to]));
     await victim.end("SIGKILL");
     await moved;
     await progress(this.#load, 40, "a node died in a move");
@@ -158,7 +134,7 @@ export class Trouble {
   async #pause(node: NodeProcess): Promise<void> {
     node.signal("SIGSTOP");
     try {
-      await sleep(2_000 + this.#chance.below(2_000));
+      await sleep(2_000 + this.#dice.below(2_000));
     } finally {
       node.signal("SIGCONT");
     }
@@ -167,12 +143,12 @@ export class Trouble {
   async #ownerOfSomeRoom(): Promise<string> {
     const slots = await this.#cluster.slots();
     const owners = rooms.flatMap((room) => this.#names.get(slotOfRoom(slots, room).owner) ?? []);
-    return this.#chance.pick(owners);
+    return this.#dice.pick(owners);
   }
 
   async #someoneElse(owner: string): Promise<string> {
     const members = await this.#cluster.members();
     const fit = members.filter(({ node, roles, up }) => up && node !== owner && roles.includes("chat"));
-    return this.#chance.pick(fit).name;
+    return this.#dice.pick(fit).name;
   }
 }

@@ -1,7 +1,8 @@
+import { Dice } from "../simulation/world.ts";
 import { check } from "./cluster-checks.ts";
 import { Load } from "./cluster-load.ts";
-import { ClusterProcesses, type NodeSpec } from "./cluster-processes.ts";
-import { Chance, Trouble } from "./cluster-trouble.ts";
+import { boss, ClusterProcesses, worker, type NodeSpec } from "./cluster-processes.ts";
+import { Trouble } from "./cluster-trouble.ts";
 import { everybodyWrites, healthy, progress } from "./cluster-waits.ts";
 
 /** How often something happens; each kind once unless asked otherwise. */
@@ -9,8 +10,6 @@ const roundsAsked = process.env["PLEXUS_CLUSTER_ROUNDS"];
 const seed = Number(process.env["PLEXUS_CLUSTER_SEED"] ?? 1);
 
 type Kind = Exclude<keyof Trouble, symbol>;
-
-const worker = (name: string): NodeSpec => ({ name, roles: "chat,ai,gateway" });
 
 const clusters: readonly {
   readonly title: string;
@@ -24,7 +23,7 @@ const clusters: readonly {
   },
   {
     title: "five nodes, with a manager of its own",
-    specs: [{ name: "boss", roles: "manager,gateway" }, ...["one", "two", "three", "four"].map(worker)],
+    specs: [boss, ...["one", "two", "three", "four"].map(worker)],
     kinds: [
       "killed",
       "paused",
@@ -46,14 +45,14 @@ describe("a cluster of real processes under load", () => {
       this.timeout(120_000 + rounds * 40_000);
       await using cluster = await ClusterProcesses.start(specs);
       using load = await Load.begin(cluster);
-      const chance = new Chance(seed);
-      const trouble = await Trouble.with(cluster, load, chance);
+      const dice = new Dice(seed);
+      const trouble = await Trouble.with(cluster, load, dice);
       const happened: Kind[] = [];
       try {
         await progress(load, 100, "the start");
         for (let round = 0; round < rounds; round += 1) {
           // Each kind once, in the order above, then any.
-          const kind = kinds[round] ?? chance.pick(kinds);
+          const kind = kinds[round] ?? dice.pick(kinds);
           await healthy(cluster, `before ${kind}`);
           happened.push(kind);
           await trouble[kind]();

@@ -1,36 +1,20 @@
-/** etcd for tests: the machine's own, or Debian's package unpacked into a folder of node_modules. Clusters run on free
- *  loopback ports in temporary folders, and end with the test process at the latest. */
+/** etcd for tests. Clusters run on free loopback ports in temporary folders, and end with the test process at the latest. */
 import { spawn, spawnSync, type ChildProcess } from "node:child_process";
-import { existsSync, globSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { createServer, connect, type AddressInfo, type Server, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { Etcd3 } from "etcd3";
+import { findProgram, type Found } from "../debian.ts";
 
-const cache = join(import.meta.dirname, "..", "..", "node_modules", ".cache", "plexus-etcd");
-const cached = join(cache, "root", "usr", "bin", "etcd");
-
-const run = (command: string, args: readonly string[], cwd?: string) =>
-  spawnSync(command, args, { encoding: "utf8", timeout: 60_000, ...(cwd === undefined ? {} : { cwd }) });
-
-/** Where etcd is, or why there is none. */
-export function findEtcd(): { readonly path: string } | { readonly missing: string } {
-  if (run("etcd", ["--version"]).status === 0) return { path: "etcd" };
-  if (existsSync(cached)) return { path: cached };
-  mkdirSync(cache, { recursive: true });
-  const fetched = run("apt-get", ["download", "etcd-server"], cache);
-  if (fetched.status !== 0)
-    return { missing: `no etcd on PATH, and apt-get download etcd-server failed: ${why(fetched)}` };
-  const [archive] = globSync("etcd-server_*.deb", { cwd: cache });
-  const unpacked = run("dpkg-deb", ["-x", join(cache, archive ?? ""), join(cache, "root")]);
-  if (unpacked.status !== 0) return { missing: `the package etcd-server could not be unpacked: ${why(unpacked)}` };
-  const works = run(cached, ["--version"]);
-  return works.status === 0 ? { path: cached } : { missing: `Debian's etcd does not run here: ${why(works)}` };
+/** Where etcd is, or why there is none that runs. */
+export function findEtcd(): Found {
+  const found = findProgram("etcd", "etcd-server");
+  if ("missing" in found) return found;
+  const { status, error, stderr } = spawnSync(found.path, ["--version"], { encoding: "utf8" });
+  return status === 0 ? found : { missing: `etcd does not run here: ${error?.message ?? stderr.trim()}` };
 }
-
-const why = ({ error, stderr }: ReturnType<typeof run>): string =>
-  error?.message ?? stderr.trim().split("\n").at(-1) ?? "no reason was given";
 
 export interface EtcdMember {
   readonly endpoint: string;

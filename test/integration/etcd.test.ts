@@ -13,7 +13,8 @@ import {
 } from "../../node/directory/index.ts";
 import { createClock } from "../../node/platform/index.ts";
 import type { Directory } from "../../node/ports.ts";
-import { Links, quietLog as log } from "../conformance/directory-links.ts";
+import { Links } from "../conformance/directory-links.ts";
+import { quietLog as log } from "../quiet.ts";
 import { MemoryStore } from "../conformance/directory-store.ts";
 import { codeOf, directoryConformance, Watching } from "../conformance/directory.ts";
 import { findEtcd, layCable, startEtcd, type Cable, type EtcdCluster } from "./etcd-server.ts";

@@ -3,7 +3,7 @@
 import { createClock, openLevelStore } from "../../node/platform/index.ts";
 import { openJournal } from "../../node/storage/index.ts";
 import type { Failure } from "../../protocols/index.ts";
-import { quietLog, quietMeter } from "../unit/kernel/stage.ts";
+import { quietLog, quietMeter } from "../quiet.ts";
 import { openAs } from "../unit/storage/stage.ts";
 
 const store = await openLevelStore(process.argv[2] ?? "");

@@ -4,7 +4,7 @@ import { createInterface } from "node:readline";
 import { expect } from "chai";
 import { createClock, openLevelStore } from "../../node/platform/index.ts";
 import { openJournal } from "../../node/storage/index.ts";
-import { quietLog, quietMeter } from "../unit/kernel/stage.ts";
+import { quietLog, quietMeter } from "../quiet.ts";
 import { openAs } from "../unit/storage/stage.ts";
 import { createDataFolder } from "./node-process.ts";
 

@@ -1,6 +1,6 @@
 import { check } from "./cluster-checks.ts";
 import { Load, rooms } from "./cluster-load.ts";
-import { ClusterProcesses, type NodeSpec } from "./cluster-processes.ts";
+import { boss, ClusterProcesses, worker, type NodeSpec } from "./cluster-processes.ts";
 import { slotOfRoom } from "./cluster-trouble.ts";
 import { everybodyWrites, healthy, progress, sleep } from "./cluster-waits.ts";
 import { isolate, layings, type Links } from "./links.ts";
@@ -11,11 +11,8 @@ const cutMs = 5_000;
 const shortCutMs = 3_000;
 
 const workers = ["one", "two", "three"] as const;
-const names = ["boss", ...workers];
-const specs: readonly NodeSpec[] = [
-  { name: "boss", roles: "manager,gateway" },
-  ...workers.map((name) => ({ name, roles: "chat,ai,gateway" })),
-];
+const names = [boss.name, ...workers];
+const specs: readonly NodeSpec[] = [boss, ...workers.map(worker)];
 
 interface Scene {
   readonly cluster: ClusterProcesses;

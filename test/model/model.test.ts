@@ -14,7 +14,7 @@ describe("The model of replication, migration and pins", function () {
   this.timeout(180_000);
   let checks: ReadonlyMap<Configuration, Promise<Checked>> = new Map();
   before(async function () {
-    const tools = await findTools();
+    const tools = findTools();
     if ("missing" in tools) {
       console.log(`the models are not checked: ${tools.missing}`);
       return this.skip();

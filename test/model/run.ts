@@ -37,7 +37,7 @@ const boundsOf = ({ define }: Configuration): string =>
 const row = (cells: readonly string[]): void => console.log(`| ${cells.join(" | ")} |`);
 
 async function main(): Promise<number> {
-  const tools = await findTools();
+  const tools = findTools();
   if ("missing" in tools) {
     console.log(`cannot check: ${tools.missing}`);
     return 2;

@@ -1,8 +1,9 @@
 /** Runs one configuration of a model through spin: Promela to C, C to a program that visits every state. */
 import { spawn } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { delimiter, join } from "node:path";
+import { join } from "node:path";
+import { findProgram, onPath } from "../debian.ts";
 
 /** What a check is made of. `violations`: one of these must be found; without it, none may be. */
 export interface Configuration {
@@ -45,7 +46,6 @@ export interface Bounds {
 }
 
 const folder = import.meta.dirname;
-const cache = join(folder, "../../node_modules/.cache/spin");
 const outputCharsMax = 1_000_000;
 
 interface Ran {
@@ -74,41 +74,14 @@ function execute(command: readonly string[], cwd: string, limitMs: number): Prom
   });
 }
 
-const onPath = (program: string): string | undefined =>
-  (process.env["PATH"] ?? "")
-    .split(delimiter)
-    .map((place) => join(place, program))
-    .find((path) => existsSync(path));
-
-/** Debian's package, unpacked beside the other tools: no root needed. */
-async function fetchSpin(): Promise<string | undefined> {
-  const spin = join(cache, "usr/bin/spin");
-  if (existsSync(spin)) return spin;
-  if (onPath("apt-get") === undefined || onPath("dpkg-deb") === undefined) return undefined;
-  mkdirSync(cache, { recursive: true });
-  const work = mkdtempSync(join(cache, "fetch-"));
-  try {
-    await execute(["apt-get", "download", "spin"], work, 60_000);
-    const archive = readdirSync(work).find((name) => name.endsWith(".deb"));
-    if (archive === undefined) return undefined;
-    const unpacked = join(work, "unpacked");
-    const { code } = await execute(["dpkg-deb", "-x", archive, unpacked], work, 30_000);
-    if (code !== 0 || !existsSync(join(unpacked, "usr"))) return undefined;
-    if (!existsSync(spin)) renameSync(join(unpacked, "usr"), join(cache, "usr"));
-    return spin;
-  } finally {
-    rmSync(work, { recursive: true, force: true });
-  }
-}
-
 /** The programs a check needs, or why it cannot run here. */
-export async function findTools(): Promise<Tools | { readonly missing: string }> {
+export function findTools(): Tools | { readonly missing: string } {
   const compiler = ["cc", "gcc", "clang"].map(onPath).find((path) => path !== undefined);
   if (compiler === undefined) return { missing: "no C compiler" };
   // Spin runs the C preprocessor by the name of gcc.
   if (onPath("gcc") === undefined) return { missing: "no gcc, which spin calls as its preprocessor" };
-  const spin = onPath("spin") ?? (await fetchSpin());
-  return spin === undefined ? { missing: "no spin, and Debian's package could not be fetched" } : { spin, compiler };
+  const spin = findProgram("spin", "spin");
+  return "missing" in spin ? spin : { spin: spin.path, compiler };
 }
 
 const searchFlags = {

@@ -122,16 +122,17 @@ function sizes(): void {
     encode(["replica.confirm", 1, { slots: slotNames(count).map((name) => [name, 7]) }]).length;
   print("a question for confirmation, beside its slots", bytesText(4 + asked(0)));
   print("each slot in it", bytesText((asked(1_000) - asked(0)) / 1_000));
-  const envelope = {
-    to: "room/lobby",
-    from: "user/ada",
-    message: { type: "post", text: "" },
-    operation: "user/ada|018f3b2e-7d1c-7c5e-9a44-0c1d2e3f4a5b",
-    replyTo: { node: nodeName(1), id: 123_456 },
-    chain: [],
-    signal: false,
-  };
-  print("an envelope with an empty message", bytesText(4 + encode(["route.envelope", 0, { slot, envelope }]).length));
+  const operation = "user/ada|018f3b2e-7d1c-7c5e-9a44-0c1d2e3f4a5b";
+  const post = { type: "post", text: "" };
+  print(
+    "an envelope with an empty message, alone in its frame",
+    frame("routing.envelopes", {
+      slot,
+      session: 17,
+      epoch: 7,
+      envelopes: [[123_456, "room/lobby", "user/ada", post, operation, false, []]],
+    }),
+  );
 }
 
 // --- memory --------------------------------------------------------------------------------------------------------------

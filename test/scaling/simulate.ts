@@ -6,6 +6,7 @@ import { placementLimits } from "../../node/placement/index.ts";
 import { replicationLimits } from "../../node/replication/index.ts";
 import { rankNodes } from "../../node/slot-table.ts";
 import { roles, slotCount, type SlotId } from "../../protocols/index.ts";
+import { Dice } from "../simulation/world.ts";
 
 /** Measured on two shared cores (docs/scaling.md has the run). */
 const measured = {
@@ -42,22 +43,11 @@ const slotsTotal = roles.length * slotCount;
 const nodeNames = (count: number): readonly { readonly node: string; readonly weight: number }[] =>
   Array.from({ length: count }, (_, index) => ({ node: `node-${index}`, weight: 1 }));
 
-/** A small generator with a seed (mulberry32). */
-function seeded(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
-
 // --- heartbeats --------------------------------------------------------------------------------------------------------
 
 /** How long a node that was stopped is thought to be up: the real detector, fed with beats that are late by chance. */
 function detectionMs(nodes: number): { readonly heartbeatMs: number; readonly silentMs: number } {
-  const random = seeded(nodes);
+  const dice = new Dice(nodes);
   const detector = new Detector(membershipLimits, 0);
   const peers = new Set(nodeNames(Math.max(1, nodes - 1)).map(({ node }) => node));
   detector.follow(peers);
@@ -68,7 +58,7 @@ function detectionMs(nodes: number): { readonly heartbeatMs: number; readonly si
     nowMs = beat * heartbeatMs;
     detector.tick(nowMs);
     // Up to a tenth of a heartbeat late, and now and then half of one.
-    const late = (random() + (random() < 0.02 ? 5 : 0)) * 0.1 * heartbeatMs;
+    const late = (dice.number() + (dice.chance(0.02) ? 5 : 0)) * 0.1 * heartbeatMs;
     detector.heard("node-0", 1, nowMs + late * 0.5);
   }
   const stoppedMs = nowMs;

@@ -14,9 +14,8 @@ export interface Layer {
   readonly world: boolean;
 }
 
-const belowNode = [
-  "protocols",
-  "config",
+/** Files by themselves that several folders may import. */
+const sharedFiles = [
   "actors/behavior.ts",
   "runtimes/runtime.ts",
   "node/ports.ts",
@@ -25,8 +24,9 @@ const belowNode = [
   "node/records.ts",
   "node/policy.ts",
   "node/slot-table.ts",
-  "protocols/mesh",
 ];
+
+const belowNode = ["protocols", "protocols/mesh", "config", ...sharedFiles];
 
 /** Parts of a node meet in `node/node.ts` only; they know each other's types at most. */
 const nodePart = (folder: string): Layer => ({
@@ -85,17 +85,10 @@ export const layers: readonly Layer[] = [
 
 /** Files that outsiders of a folder may import, beside its `index.ts`. */
 export const entrances: readonly string[] = [
+  ...sharedFiles,
   "actors/index.ts",
-  "actors/behavior.ts",
-  "runtimes/runtime.ts",
-  "node/node.ts",
-  "node/ports.ts",
-  "node/seal.ts",
-  "node/exchange.ts",
-  "node/records.ts",
-  "node/policy.ts",
-  "node/slot-table.ts",
-  "node/kernel/api.ts",
   "protocols/mesh/index.ts",
+  "node/node.ts",
+  "node/kernel/api.ts",
   "node/placement/api.ts",
 ];

@@ -4,7 +4,7 @@ import { createExchange, type Exchange } from "../../node/exchange.ts";
 import type { Clock, NodeId, Transport, TransportListener } from "../../node/ports.ts";
 import { decode, encode, failure, ok, refused, type Failure, type Result } from "../../protocols/index.ts";
 import type { Channel } from "../../protocols/mesh/index.ts";
-import { quietLog } from "../conformance/directory-links.ts";
+import { quietLog } from "../quiet.ts";
 
 /** Two nodes and what is between them: messages arrive when `deliver` is called. */
 class Wire {

@@ -1,23 +1,16 @@
 import { expect } from "chai";
 import type { MemberRecord } from "../../node/ports.ts";
 import { placesOf, webAddressFor } from "../../node/web-address.ts";
+import { memberRecord } from "../members.ts";
 
-const member = (changes: Partial<MemberRecord>): MemberRecord => ({
-  node: "b",
-  name: "b",
-  peer: "",
-  addresses: ["/ip4/10.0.0.2/tcp/7071"],
-  roles: ["gateway"],
-  labels: {},
-  models: [],
-  gpu: false,
-  weight: 1,
-  version: "1",
-  url: "http://10.0.0.2:7070",
-  incarnation: 1,
-  state: "active",
-  ...changes,
-});
+const member = (changes: Partial<MemberRecord>): MemberRecord =>
+  memberRecord("b", {
+    name: "b",
+    addresses: ["/ip4/10.0.0.2/tcp/7071"],
+    roles: ["gateway"],
+    url: "http://10.0.0.2:7070",
+    ...changes,
+  });
 
 describe("the web address of a node", () => {
   it("is where its gateway listens, when that is one address", () => {

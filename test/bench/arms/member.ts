@@ -12,6 +12,7 @@ import type { MemberRecord, Transport } from "../../../node/ports.ts";
 import { memberKey } from "../../../node/records.ts";
 import { openJournal } from "../../../node/storage/index.ts";
 import type { ActorId, Role } from "../../../protocols/index.ts";
+import { ownRecord } from "../../members.ts";
 import { Caller, counter } from "./counter.ts";
 import { drive, driveAll, type Load } from "./drive.ts";
 import { calmLog as log, noRuntime } from "./ports.ts";
@@ -114,19 +115,7 @@ interface Member {
   readonly record: MemberRecord;
 }
 
-const recordOf = (peer: string) => ({
-  node,
-  name: node,
-  peer,
-  addresses: [] as readonly string[],
-  roles: plan.roles,
-  labels: {},
-  models: [],
-  gpu: false,
-  weight: 1,
-  version,
-  url: "",
-});
+const recordOf = (peer: string) => ownRecord(node, { peer, roles: plan.roles, version });
 
 let member: Member | undefined;
 const me = (): Member => {

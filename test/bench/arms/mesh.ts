@@ -8,6 +8,7 @@ import { openNodeKey, startMesh } from "../../../node/mesh/index.ts";
 import { createClock, createMetrics, createRandom } from "../../../node/platform/index.ts";
 import type { MemberRecord } from "../../../node/ports.ts";
 import { ok, type ActorId } from "../../../protocols/index.ts";
+import { memberRecord } from "../../members.ts";
 import { drive, driveAll, payload, type Load } from "./drive.ts";
 import { log } from "./ports.ts";
 import { serve } from "./serve.ts";
@@ -73,21 +74,7 @@ async function ask(): Promise<unknown> {
 }
 
 serve({
-  record: (): MemberRecord => ({
-    node,
-    name: node,
-    peer: mesh.peer,
-    addresses: mesh.addresses(),
-    roles: ["chat"],
-    labels: {},
-    models: [],
-    gpu: false,
-    weight: 1,
-    version: "0.1.0",
-    url: "",
-    incarnation: 1,
-    state: "active",
-  }),
+  record: () => memberRecord(node, { peer: mesh.peer, addresses: mesh.addresses() }),
   meet(given: { readonly members: readonly MemberRecord[] }) {
     members = given.members;
     changed();

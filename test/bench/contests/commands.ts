@@ -1,5 +1,5 @@
 /** Commands to actors: durable against raw Level and `@effect/cluster`, volatile against `nact`, and first calls. */
-import { servedArm, type Contest } from "../contest.ts";
+import { perSecond, servedArm, type Contest } from "../contest.ts";
 
 // Short rounds and many: a disturbance of the machine then falls into one round of all arms, or into few rounds.
 const sequential = { lanes: 1, outstanding: 1, durationMs: 200 };
@@ -38,11 +38,11 @@ export const durableSequential: Contest = {
     "effect-cluster-wal": () => servedArm("effect-cluster.mjs", "durable", sequential, ["wal"]),
   },
   rows: [
-    { row: "durable-sequential/level", unit: "commands/s", better: "higher", figure: "perSecond", ours: "plexus", peers: ["level"], aimRatio: 0.7 },
+    perSecond({ row: "durable-sequential/level", unit: "commands/s", ours: "plexus", peers: ["level"], aimRatio: 0.7 }),
     { row: "durable-sequential/level/p50", unit: "ms", better: "lower", figure: "p50Ms", ours: "plexus", peers: ["level"] },
     { row: "durable-sequential/level/p99", unit: "ms", better: "lower", figure: "p99Ms", ours: "plexus", peers: ["level"] },
-    { row: "durable-sequential/effect-cluster", unit: "commands/s", better: "higher", figure: "perSecond", ours: "plexus", peers: ["effect-cluster"], aimRatio: 20 },
-    { row: "durable-sequential/effect-cluster-wal", unit: "commands/s", better: "higher", figure: "perSecond", ours: "plexus", peers: ["effect-cluster-wal"] },
+    perSecond({ row: "durable-sequential/effect-cluster", unit: "commands/s", ours: "plexus", peers: ["effect-cluster"], aimRatio: 20 }),
+    perSecond({ row: "durable-sequential/effect-cluster-wal", unit: "commands/s", ours: "plexus", peers: ["effect-cluster-wal"] }),
     { row: "durable-sequential/effect-cluster/p50", unit: "ms", better: "lower", figure: "p50Ms", ours: "plexus", peers: ["effect-cluster"] },
   ],
 }; // prettier-ignore
@@ -58,9 +58,9 @@ export const durableCrowd: Contest = {
     ...effectCrowds,
   },
   rows: [
-    { row: "durable-100x64/level", unit: "commands/s", better: "higher", figure: "perSecond", ours: "plexus", peers: Object.keys(batched), aimRatio: 0.5 },
+    perSecond({ row: "durable-100x64/level", unit: "commands/s", ours: "plexus", peers: Object.keys(batched), aimRatio: 0.5 }),
     { row: "durable-100x64/level/cpu", unit: "µs of CPU/command", better: "lower", figure: "cpuUs", ours: "plexus", peers: Object.keys(batched) },
-    { row: "durable-100x64/effect-cluster", unit: "commands/s", better: "higher", figure: "perSecond", ours: "plexus", peers: Object.keys(effectCrowds), aimRatio: 20 },
+    perSecond({ row: "durable-100x64/effect-cluster", unit: "commands/s", ours: "plexus", peers: Object.keys(effectCrowds), aimRatio: 20 }),
   ],
 }; // prettier-ignore
 
@@ -79,8 +79,8 @@ export const volatileAsk: Contest = {
     "nact x64": () => servedArm("nact.mjs", "volatile", asks),
   },
   rows: [
-    { row: "volatile-ask/nact", unit: "asks/s", better: "higher", figure: "perSecond", ours: "plexus", peers: ["nact"] },
-    { row: "volatile-ask/nact/x64", unit: "asks/s", better: "higher", figure: "perSecond", ours: "plexus x64", peers: ["nact x64"] },
+    perSecond({ row: "volatile-ask/nact", unit: "asks/s", ours: "plexus", peers: ["nact"] }),
+    perSecond({ row: "volatile-ask/nact/x64", unit: "asks/s", ours: "plexus x64", peers: ["nact x64"] }),
   ],
 }; // prettier-ignore
 
@@ -94,7 +94,7 @@ export const volatileTell: Contest = {
     nact: () => servedArm("nact.mjs", "tell", tells),
   },
   rows: [
-    { row: "volatile-tell/nact", unit: "tells/s", better: "higher", figure: "perSecond", ours: "plexus", peers: ["nact"] },
+    perSecond({ row: "volatile-tell/nact", unit: "tells/s", ours: "plexus", peers: ["nact"] }),
   ],
 }; // prettier-ignore
 
@@ -113,8 +113,8 @@ export const activation: Contest = {
     nact: () => servedArm("nact.mjs", "activate", firstCalls),
   },
   rows: [
-    { row: "activation/effect-cluster", unit: "actors/s", better: "higher", figure: "perSecond", ours: "plexus volatile", peers: ["effect-cluster volatile"] },
-    { row: "activation/effect-cluster/durable", unit: "actors/s", better: "higher", figure: "perSecond", ours: "plexus durable", peers: ["effect-cluster durable"] },
-    { row: "activation/nact", unit: "actors/s", better: "higher", figure: "perSecond", ours: "plexus volatile", peers: ["nact"] },
+    perSecond({ row: "activation/effect-cluster", unit: "actors/s", ours: "plexus volatile", peers: ["effect-cluster volatile"] }),
+    perSecond({ row: "activation/effect-cluster/durable", unit: "actors/s", ours: "plexus durable", peers: ["effect-cluster durable"] }),
+    perSecond({ row: "activation/nact", unit: "actors/s", ours: "plexus volatile", peers: ["nact"] }),
   ],
 }; // prettier-ignore

@@ -1,5 +1,5 @@
 /** Many WebSockets on one server: how fast it writes to all of them, and what each takes while nothing happens. */
-import { startServed, type Arm, type Contest, type Figures, type Served } from "../contest.ts";
+import { perSecond, startServed, type Arm, type Contest, type Figures, type Served } from "../contest.ts";
 import { createNodeFolder, signUpPeople, startServer, watched, type Server } from "../server.ts";
 
 const room = "bench";
@@ -82,7 +82,7 @@ export const fanOut: Contest = {
   rounds: 7,
   arms: { plexus: fanOutOurs, ws: fanOutPeer },
   rows: [
-    { row: "fan-out/ws", unit: "deliveries/s", better: "higher", figure: "perSecond", ours: "plexus", peers: ["ws"], aimRatio: 0.6 },
+    perSecond({ row: "fan-out/ws", unit: "deliveries/s", ours: "plexus", peers: ["ws"], aimRatio: 0.6 }),
     { row: "fan-out/ws/cpu", unit: "µs of server CPU/delivery", better: "lower", figure: "cpuUs", ours: "plexus", peers: ["ws"] },
     { row: "fan-out/ws/alone", unit: "ms to the last of all", better: "lower", figure: "aloneMs", ours: "plexus", peers: ["ws"] },
   ],

@@ -1,6 +1,6 @@
 /** What goes from one node to another: questions, messages that nobody waits for, events. */
 import { BenchCluster } from "../cluster.ts";
-import { startServed, type Arm, type Contest, type Figures, type RowPlan } from "../contest.ts";
+import { perSecond, startServed, type Arm, type Contest, type Figures, type RowPlan, type Served } from "../contest.ts";
 
 /** The load and the figures of one arm: one call of one process, with other processes around it. */
 interface Remote {
@@ -17,31 +17,27 @@ async function members({ call, load }: Remote): Promise<Arm> {
   return { round: async () => (await asking.call(call, load)) as Figures, stop: () => cluster.stop() };
 }
 
+const pair = ({ call, load }: Remote, asking: Served, answering: Served): Arm => ({
+  round: async () => (await asking.call(call, load)) as Figures,
+  async stop() {
+    await asking.stop();
+    await answering.stop();
+  },
+});
+
 /** An exchange on the mesh, and nothing on it. */
-async function exchange({ call, load }: Remote): Promise<Arm> {
+async function exchange(remote: Remote): Promise<Arm> {
   const [asking, answering] = [await startServed("mesh.ts", ["a"]), await startServed("mesh.ts", ["b"])];
   const both = await Promise.all([asking.call("record"), answering.call("record")]);
   await Promise.all([asking.call("meet", { members: both }), answering.call("meet", { members: both })]);
-  return {
-    round: async () => (await asking.call(call, load)) as Figures,
-    async stop() {
-      await asking.stop();
-      await answering.stop();
-    },
-  };
+  return pair(remote, asking, answering);
 }
 
 /** A peer that listens in one process and asks in another. */
-async function peer(file: string, { call, load }: Remote): Promise<Arm> {
+async function peer(file: string, remote: Remote): Promise<Arm> {
   const [asking, answering] = [await startServed(file), await startServed(file)];
   await asking.call("connect", { port: await answering.call("listen") });
-  return {
-    round: async () => (await asking.call(call, load)) as Figures,
-    async stop() {
-      await asking.stop();
-      await answering.stop();
-    },
-  };
+  return pair(remote, asking, answering);
 }
 
 const durationMs = 400;
@@ -103,9 +99,9 @@ export const remoteTell: Contest = {
     tcp: () => peer("tcp.ts", tells),
   },
   rows: [
-    { row: "remote-tell/tcp", unit: "tells/s", better: "higher", figure: "perSecond", ours: "plexus", peers: ["tcp"] },
-    { row: "remote-tell/exchange", unit: "tells/s", better: "higher", figure: "perSecond", ours: "plexus", peers: ["exchange"] },
-    { row: "remote-tell/exchange-tcp", unit: "messages/s", better: "higher", figure: "perSecond", ours: "exchange", peers: ["tcp"] },
+    perSecond({ row: "remote-tell/tcp", unit: "tells/s", ours: "plexus", peers: ["tcp"] }),
+    perSecond({ row: "remote-tell/exchange", unit: "tells/s", ours: "plexus", peers: ["exchange"] }),
+    perSecond({ row: "remote-tell/exchange-tcp", unit: "messages/s", ours: "exchange", peers: ["tcp"] }),
   ],
 }; // prettier-ignore
 
@@ -116,6 +112,6 @@ export const remoteEvents: Contest = {
   rounds: 9,
   arms: { plexus: () => members(events), tcp: () => peer("tcp.ts", events) },
   rows: [
-    { row: "remote-events/tcp", unit: "events/s", better: "higher", figure: "perSecond", ours: "plexus", peers: ["tcp"] },
+    perSecond({ row: "remote-events/tcp", unit: "events/s", ours: "plexus", peers: ["tcp"] }),
   ],
 }; // prettier-ignore

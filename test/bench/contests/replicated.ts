@@ -1,6 +1,6 @@
 /** Durable commands on three nodes, next to etcd and to one node alone. */
 import { BenchCluster } from "../cluster.ts";
-import { servedArm, type Arm, type Contest, type Figures } from "../contest.ts";
+import { perSecond, servedArm, type Arm, type Contest, type Figures } from "../contest.ts";
 import type { Load } from "../arms/drive.ts";
 
 const sequential: Load = { lanes: 1, outstanding: 1, durationMs: 400 };
@@ -40,10 +40,10 @@ export const replicatedSequential: Contest = {
   rounds: 11,
   arms: { plexus: () => members(sequential), alone: () => servedArm("kernel.ts", "durable", sequential), ...nativeSequential, ...packagedSequential },
   rows: [
-    { row: "replicated-sequential/etcd", unit: "commands/s", better: "higher", figure: "perSecond", ours: "plexus", peers: Object.keys(nativeSequential) },
+    perSecond({ row: "replicated-sequential/etcd", unit: "commands/s", ours: "plexus", peers: Object.keys(nativeSequential) }),
     { row: "replicated-sequential/etcd/p50", unit: "ms", better: "lower", figure: "p50Ms", ours: "plexus", peers: Object.keys(nativeSequential) },
-    { row: "replicated-sequential/etcd3", unit: "commands/s", better: "higher", figure: "perSecond", ours: "plexus", peers: Object.keys(packagedSequential) },
-    { row: "replicated-sequential/alone", unit: "commands/s", better: "higher", figure: "perSecond", ours: "plexus", peers: ["alone"] },
+    perSecond({ row: "replicated-sequential/etcd3", unit: "commands/s", ours: "plexus", peers: Object.keys(packagedSequential) }),
+    perSecond({ row: "replicated-sequential/alone", unit: "commands/s", ours: "plexus", peers: ["alone"] }),
   ],
 }; // prettier-ignore
 
@@ -54,8 +54,8 @@ export const replicatedCrowd: Contest = {
   rounds: 7,
   arms: { plexus: () => members(crowd), alone: () => servedArm("kernel.ts", "durable", crowd), ...native, ...packaged },
   rows: [
-    { row: "replicated-100x64/etcd", unit: "commands/s", better: "higher", figure: "perSecond", ours: "plexus", peers: Object.keys(native), aimRatio: 10 },
-    { row: "replicated-100x64/etcd3", unit: "commands/s", better: "higher", figure: "perSecond", ours: "plexus", peers: Object.keys(packaged) },
-    { row: "replicated-100x64/alone", unit: "commands/s", better: "higher", figure: "perSecond", ours: "plexus", peers: ["alone"] },
+    perSecond({ row: "replicated-100x64/etcd", unit: "commands/s", ours: "plexus", peers: Object.keys(native), aimRatio: 10 }),
+    perSecond({ row: "replicated-100x64/etcd3", unit: "commands/s", ours: "plexus", peers: Object.keys(packaged) }),
+    perSecond({ row: "replicated-100x64/alone", unit: "commands/s", ours: "plexus", peers: ["alone"] }),
   ],
 }; // prettier-ignore

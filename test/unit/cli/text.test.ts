@@ -14,23 +14,9 @@ import {
   exitCodes,
   reportFailure,
   withoutControls,
-  type Output,
 } from "../../../cli/output.ts";
-import { createProgram, upConfig } from "../../../cli/program.ts";
 import { failure, PlexusError, type ModelInfo, type RoomMessage } from "../../../protocols/index.ts";
-
-const collected = (): Output & { readonly out: string[]; readonly err: string[] } => {
-  const out: string[] = [];
-  const err: string[] = [];
-  return {
-    out,
-    err,
-    print: (text) => void out.push(text),
-    printError: (text) => void err.push(text),
-    color: false,
-    columns: 80,
-  };
-};
+import { collected } from "./stage.ts";
 
 const model: ModelInfo = {
   model: "m",
@@ -315,71 +301,5 @@ describe("admin commands", () => {
     );
     expect(actor).to.include("plexus actors release room/den").and.include("Dead letter 1: post from user/ada");
     expect(actor).not.to.include("\u001b");
-  });
-});
-
-describe("the command line", () => {
-  it("becomes one layer of the configuration", () => {
-    expect(
-      upConfig({ port: 0, model: ["/m/a.gguf", "/m/b.gguf,big"], label: ["zone=a=b"], role: ["chat"] }),
-    ).to.deep.include({
-      port: 0,
-      models: [
-        { name: "a", path: "/m/a.gguf" },
-        { name: "big", path: "/m/b.gguf" },
-      ],
-      labels: { zone: "a=b" },
-      roles: ["chat"],
-      log: {},
-    });
-  });
-
-  const run = async (...argv: readonly string[]) => {
-    const output = collected();
-    const thrown = await createProgram("1.2.3", output, () => {})
-      .parseAsync(argv, { from: "user" })
-      .then(() => undefined)
-      .catch((error: unknown) => error as { exitCode: number });
-    return { ...output, exitCode: thrown?.exitCode };
-  };
-
-  it("has help with examples for every command", async () => {
-    for (const words of [
-      [],
-      ["up"],
-      ["chat"],
-      ["status"],
-      ["actors"],
-      ["actors", "list"],
-      ["actors", "show"],
-      ["actors", "release"],
-      ["doctor"],
-    ]) {
-      const { out, exitCode } = await run(...words, "--help");
-      expect(exitCode).to.equal(0);
-      expect(out.join("\n"), words.join(" ")).to.match(/Examples:\n {2}\$ /);
-    }
-  });
-
-  it("refuses what it does not know", async () => {
-    for (const words of [
-      ["up", "--port", "many"],
-      ["up", "--role", "cook"],
-      ["fly"],
-      ["actors", "show"],
-      ["up", "--sign-up", "x"],
-      ["up", "--label", "north"],
-      ["status", "--url", "nonsense"],
-      ["chat", "--url", "ftp://example.org"],
-      ["actors", "list", "--limit", "0"],
-    ]) {
-      const { err, exitCode } = await run(...words);
-      expect(exitCode, words.join(" ")).to.equal(1);
-      expect(err.join("\n")).to.match(/error: /);
-    }
-  });
-
-  it("says its version", async () => {
-    expect((await run("--version")).out).to.deep.equal(["1.2.3"]);
   });
 });

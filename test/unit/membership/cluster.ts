@@ -6,30 +6,13 @@ import {
   type MembershipPart,
   type OwnRecord,
 } from "../../../node/membership/index.ts";
-import type { Clock, Directory, Log, MemberRecord, Meter, NodeId } from "../../../node/ports.ts";
+import type { Clock, Directory, MemberRecord, NodeId } from "../../../node/ports.ts";
 import { memberKey } from "../../../node/records.ts";
+import { ownRecord } from "../../members.ts";
+import { quietLog, quietMeter } from "../../quiet.ts";
 import { ExternalDirectory } from "../../simulation/cluster/external-directory.ts";
 import { Network } from "../../simulation/cluster/network.ts";
 import { goOn, simulatedClock, World, type Pulse } from "../../simulation/world.ts";
-
-export const silent = (): void => undefined;
-export const quietLog: Log = { debug: silent, info: silent, warn: silent, error: silent };
-export const quietMeter: Meter = { count: silent, gauge: silent, observeMs: silent };
-
-export const ownRecord = (node: NodeId, more: Partial<OwnRecord> = {}): OwnRecord => ({
-  node,
-  name: `node-${node}`,
-  peer: `peer-${node}`,
-  addresses: [],
-  roles: ["chat"],
-  labels: {},
-  models: [],
-  gpu: false,
-  weight: 1,
-  version: "0.2.0",
-  url: `http://${node}`,
-  ...more,
-});
 
 /** What one life of a node is made of. */
 export interface Life {

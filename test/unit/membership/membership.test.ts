@@ -1,6 +1,7 @@
 import { expect } from "chai";
 import type { MemberRecord, Result } from "../../../node/ports.ts";
-import { Cluster, ownRecord, type Life } from "./cluster.ts";
+import { ownRecord } from "../../members.ts";
+import { Cluster, type Life } from "./cluster.ts";
 
 const ups = ({ membership }: Life): readonly string[] =>
   membership.members().members.flatMap(({ node }) => (membership.isUp(node) ? [node] : []));

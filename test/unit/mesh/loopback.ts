@@ -11,6 +11,7 @@ import {
   type NodeKey,
 } from "../../../node/mesh/index.ts";
 import type { Channel, MemberRecord, Meter, NodeId } from "../../../node/ports.ts";
+import { memberRecord } from "../../members.ts";
 import { keptLog, type KeptLog } from "../../conformance/real-time.ts";
 
 export const clock = createClock();
@@ -88,21 +89,8 @@ export interface MeshNode {
   isConnected(to: NodeId): boolean;
 }
 
-export const memberOf = (node: NodeId, peer: string, addresses: readonly string[], incarnation = 1): MemberRecord => ({
-  node,
-  name: node,
-  peer,
-  addresses,
-  roles: ["chat"],
-  labels: {},
-  models: [],
-  gpu: false,
-  weight: 1,
-  version: "1.4.0",
-  url: "",
-  incarnation,
-  state: "active",
-});
+export const memberOf = (node: NodeId, peer: string, addresses: readonly string[], incarnation = 1): MemberRecord =>
+  memberRecord(node, { name: node, peer, addresses, incarnation });
 
 /** Counts by name; tells of each. */
 function countingMeter(happened: Happenings): { readonly meter: Meter; readonly counts: Map<string, number> } {

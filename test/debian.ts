@@ -1,0 +1,49 @@
+/** Programs that some tests run: the machine's own, or Debian's, unpacked into a folder of node_modules. No root needed. */
+import { spawnSync, type SpawnSyncReturns } from "node:child_process";
+import { existsSync, globSync, mkdirSync, mkdtempSync, renameSync, rmSync } from "node:fs";
+import { delimiter, join } from "node:path";
+
+const cache = join(import.meta.dirname, "..", "node_modules", ".cache", "plexus-debian");
+
+/** Where a program is, or why there is none. */
+export type Found = { readonly path: string } | { readonly missing: string };
+
+/** A program of the machine. */
+export const onPath = (program: string): string | undefined =>
+  (process.env["PATH"] ?? "")
+    .split(delimiter)
+    .map((place) => join(place, program))
+    .find((path) => existsSync(path));
+
+/** A program of the machine, or else of a package of Debian. */
+export function findProgram(program: string, debianPackage: string): Found {
+  const installed = onPath(program);
+  if (installed !== undefined) return { path: installed };
+  const root = join(cache, debianPackage);
+  const failed = existsSync(root) ? undefined : fetchPackage(debianPackage, root);
+  if (failed !== undefined) return { missing: `no ${program} on PATH, and ${failed}` };
+  return { path: join(root, "usr", "bin", program) };
+}
+
+/** Returns what failed. */
+function fetchPackage(name: string, root: string): string | undefined {
+  mkdirSync(cache, { recursive: true });
+  const work = mkdtempSync(join(cache, "fetch-"));
+  const run = (command: string, args: readonly string[]): SpawnSyncReturns<string> =>
+    spawnSync(command, args, { encoding: "utf8", timeout: 60_000, cwd: work });
+  try {
+    const fetched = run("apt-get", ["download", name]);
+    if (fetched.status !== 0) return `apt-get download ${name} failed: ${why(fetched)}`;
+    const [archive = ""] = globSync("*.deb", { cwd: work });
+    const unpacked = run("dpkg-deb", ["-x", archive, "root"]);
+    if (unpacked.status !== 0) return `the package ${name} could not be unpacked: ${why(unpacked)}`;
+    // Tests in another process may have been quicker.
+    if (!existsSync(root)) renameSync(join(work, "root"), root);
+    return undefined;
+  } finally {
+    rmSync(work, { recursive: true, force: true });
+  }
+}
+
+const why = ({ error, stderr }: SpawnSyncReturns<string>): string =>
+  error?.message ?? stderr.trim().split("\n").at(-1) ?? "no reason was given";

@@ -1,0 +1,114 @@
+import { expect } from "chai";
+import type { Command } from "commander";
+import { createProgram, upConfig } from "../../../cli/program.ts";
+import { parseConfig } from "../../../config/index.ts";
+import { roles } from "../../../protocols/index.ts";
+import { collected } from "./stage.ts";
+
+/** The words that lead to each command. */
+const everyCommand = (command: Command): readonly (readonly string[])[] => [
+  [],
+  ...command.commands.flatMap((inner) => everyCommand(inner).map((words) => [inner.name(), ...words])),
+];
+
+describe("the command line", () => {
+  it("becomes one layer of the configuration", () => {
+    expect(
+      upConfig({ port: 0, model: ["/m/a.gguf", "/m/b.gguf,big"], label: ["zone=a=b"], role: ["chat"] }),
+    ).to.deep.include({
+      port: 0,
+      models: [
+        { name: "a", path: "/m/a.gguf" },
+        { name: "big", path: "/m/b.gguf" },
+      ],
+      labels: { zone: "a=b" },
+      roles: ["chat"],
+      log: {},
+    });
+  });
+
+  it("holds all about the node in a cluster", () => {
+    const machine = { workFolder: "/", dataFolder: "/none", hostname: "h", models: [] };
+    const flags = upConfig({
+      name: "node-b",
+      join: "t0ken",
+      meshHost: "0.0.0.0",
+      meshPort: 9,
+      announce: ["/dns4/b.example.org/tcp/7071"],
+      peer: ["/ip4/10.0.0.5/tcp/7071/p2p/12D3Koo"],
+      mdns: true,
+      etcd: ["http://e1:2379"],
+      replicas: 5,
+      minInSync: 2,
+      role: [...roles],
+      label: ["zone=a"],
+    });
+    expect(parseConfig({ flags }, machine)).to.deep.include({
+      name: "node-b",
+      join: "t0ken",
+      mesh: {
+        host: "0.0.0.0",
+        port: 9,
+        announce: ["/dns4/b.example.org/tcp/7071"],
+        peers: ["/ip4/10.0.0.5/tcp/7071/p2p/12D3Koo"],
+        mdns: true,
+      },
+      directory: { kind: "etcd", endpoints: ["http://e1:2379"] },
+      replicas: 5,
+      minInSync: 2,
+      labels: { zone: "a" },
+    });
+  });
+
+  const run = async (...argv: readonly string[]) => {
+    const output = collected();
+    const thrown = await createProgram("1.2.3", output, () => {})
+      .parseAsync(argv, { from: "user" })
+      .then(() => undefined)
+      .catch((error: unknown) => error as { exitCode: number });
+    return { ...output, exitCode: thrown?.exitCode };
+  };
+
+  it("has help with examples for every command", async () => {
+    for (const words of everyCommand(createProgram("1.2.3", collected(), () => {}))) {
+      const { out, exitCode } = await run(...words, "--help");
+      expect(exitCode).to.equal(0);
+      expect(out.join("\n"), words.join(" ")).to.match(/Examples:\n {2}\$ /);
+    }
+  });
+
+  it("refuses what it does not know", async () => {
+    for (const words of [
+      ["up", "--port", "many"],
+      ["up", "--role", "cook"],
+      ["fly"],
+      ["actors", "show"],
+      ["up", "--sign-up", "x"],
+      ["up", "--label", "north"],
+      ["status", "--url", "nonsense"],
+      ["chat", "--url", "ftp://example.org"],
+      ["actors", "list", "--limit", "0"],
+      ["invite", "--role", "cook"],
+      ["invite", "--expires", "soon"],
+      ["invite", "--expires", "30d"],
+      ["nodes", "fly"],
+      ["nodes", "evict"],
+      ["nodes", "roles", "node-b"],
+      ["actors", "move", "room/lobby"],
+      ["slots", "--role", "cook"],
+      ["directory", "migrate"],
+      ["directory", "migrate", "--etcd", "e1:2379"],
+      ["top", "--interval", "1ms"],
+      ["audit", "--limit", "0"],
+      ["up", "--replicas", "9"],
+    ]) {
+      const { err, exitCode } = await run(...words);
+      expect(exitCode, words.join(" ")).to.equal(1);
+      expect(err.join("\n")).to.match(/error: /);
+    }
+  });
+
+  it("says its version", async () => {
+    expect((await run("--version")).out).to.deep.equal(["1.2.3"]);
+  });
+});
