@@ -12,7 +12,7 @@
  *  compare-and-set; never on a clock. Clocks only decide when to give up on somebody.
  *
  *  Read `rules.ts` (the decisions), `ownership.ts` (one slot owned), `follower.ts` (one copy as its owner sees it),
- *  `replica.ts` (the copies here), `transfer.ts`. docs/protocol-model.md maps the model check to these files. */
+ *  `replica.ts` (the copies here), `transfer.ts`, `healing.ts` (when one of them cannot go on). docs/protocol-model.md maps the model check to these files. */
 import { failure, failureOf, PlexusError, type Failure, type Role, type SlotId } from "../../protocols/index.ts";
 import type { Exchange } from "../exchange.ts";
 import type { ServedLog, Slots } from "../kernel/api.ts";
@@ -32,6 +32,7 @@ import { changeSlot, memberKey, readSlot, type SlotRow } from "../records.ts";
 import { roleOf, type SlotTable } from "../slot-table.ts";
 import type { Journal, SlotLog } from "../storage/index.ts";
 import { createConfirmations } from "./confirmations.ts";
+import { createHealing } from "./healing.ts";
 import { replicationLimits, type ReplicationLimits } from "./limits.ts";
 import { Ownership, type OwnershipPorts } from "./ownership.ts";
 import { serveReplicas } from "./replica.ts";
@@ -99,10 +100,6 @@ export function createReplication(ports: ReplicationPorts): Replication {
   const limits = { ...replicationLimits, ...ports.limits };
   const slots = new Map<SlotId, Served>();
   const opening = new Map<SlotId, Promise<Ownership>>();
-  /** Copies that cannot be read, and why: they step out of the set before anything is thrown away. */
-  const damaged = new Map<SlotId, Failure>();
-  /** Slots that this node owns and could not go on with: tried again, or given away. */
-  const failing = new Map<SlotId, Failure>();
   /** The epoch at which a slot was last taken up again by itself: once an epoch, so that a failing disk is no loop. */
   const againAt = new Map<SlotId, number>();
   const confirmations = createConfirmations({ exchange, clock, limits });
@@ -111,8 +108,6 @@ export function createReplication(ports: ReplicationPorts): Replication {
   const lookAround = (): void => {
     for (const { node: name } of membership.members().members) if (membership.isUp(name)) seenUp.add(name);
   };
-  const healing = new Set<SlotId>();
-  const damagedSinceMs = new Map<SlotId, number>();
   /** How often each slot was taken up here. */
   const taken = new Map<SlotId, number>();
   const claimsOf = (slot: SlotId): number => replicas.claims(slot) + (taken.get(slot) ?? 0);
@@ -126,16 +121,23 @@ export function createReplication(ports: ReplicationPorts): Replication {
   let stopTicking: (() => void) | undefined;
   let stopUpkeep: (() => void) | undefined;
 
-  const onDamage = (slot: SlotId, error: Failure): void => {
-    if (!damaged.has(slot)) {
-      log.error("slot.copy.damaged", { slot, ...error });
-      damagedSinceMs.set(slot, clock.monotonicMs());
-    }
-    damaged.set(slot, error);
-    replicas.leave(slot, error);
-    slots.get(slot)?.ownership.fail(error);
-    void heal(slot);
-  };
+  const healing = createHealing({
+    node,
+    journal,
+    directory,
+    table,
+    membership,
+    clock,
+    log,
+    limits,
+    serves: (slot) => slots.has(slot),
+    leave: (slot, error) => {
+      replicas.leave(slot, error);
+      slots.get(slot)?.ownership.end(error);
+    },
+    claims: claimsOf,
+    discarded: (slot) => replicas.drop(slot),
+  });
   const replicas = serveReplicas({
     journal,
     directory,
@@ -147,13 +149,13 @@ export function createReplication(ports: ReplicationPorts): Replication {
     meter,
     limits,
     node,
-    trouble: (slot) => damaged.get(slot),
+    trouble: (slot) => healing.damage(slot),
     superseded: (slot, epoch) => {
       const ownership = slots.get(slot)?.ownership;
       if (ownership && ownership.epoch < epoch)
         ownership.end(failure("FENCED", { slot, epoch: ownership.epoch, fence: epoch }));
     },
-    damaged: onDamage,
+    damaged: (slot, error) => healing.damaged(slot, error),
   });
 
   const ownershipPorts: OwnershipPorts = {
@@ -185,7 +187,7 @@ export function createReplication(ports: ReplicationPorts): Replication {
       meter.count("slots_ended", 1, { code: error.code });
       served.ended?.(error);
       againIfOwned(ownership.slot);
-      if (error.code !== "MOVED" && error.code !== "FENCED") void giveAway(ownership.slot, error);
+      if (error.code !== "MOVED" && error.code !== "FENCED") cannotGoOn(ownership.slot, error);
     },
   };
 
@@ -212,7 +214,7 @@ export function createReplication(ports: ReplicationPorts): Replication {
       if (!slotLog.exists) {
         // The directory says that this node has what it has no trace of: the disk is not the one that acknowledged.
         const gone = failure("DATA_DAMAGED", { slot, reason: "nothing of it is on this disk" });
-        onDamage(slot, gone);
+        healing.damaged(slot, gone);
         throw new PlexusError(gone);
       }
       if (mayStepUp(node, record, slotLog)) {
@@ -266,15 +268,13 @@ export function createReplication(ports: ReplicationPorts): Replication {
 
   /** The log of a slot, read anew if it failed. */
   async function readable(slot: SlotId): Promise<SlotLog> {
-    const known = damaged.get(slot);
+    const known = healing.damage(slot);
     if (known) throw new PlexusError(known);
     try {
       const slotLog = await journal.openSlot(slot);
-      return slotLog.failed === undefined ? slotLog : await journal.reopen(slot);
+      return slotLog.failed === undefined ? slotLog : await journal.reopen(slot, slotLog);
     } catch (error) {
-      if (failureOf(error).code === "DATA_DAMAGED") {
-        onDamage(slot, failureOf(error));
-      }
+      if (failureOf(error).code === "DATA_DAMAGED") healing.damaged(slot, failureOf(error));
       throw error;
     }
   }
@@ -286,7 +286,8 @@ export function createReplication(ports: ReplicationPorts): Replication {
     againAt.set(slot, epoch);
     clock.soon(() => {
       const record = table.get(slot)?.record;
-      if (record?.owner === node && !slots.has(slot) && !damaged.has(slot) && started && !stopping) ports.owned(slot);
+      if (record?.owner === node && !slots.has(slot) && !healing.damage(slot) && started && !stopping)
+        ports.owned(slot);
     });
   }
 
@@ -299,7 +300,7 @@ export function createReplication(ports: ReplicationPorts): Replication {
         .catch((error: unknown) => {
           const { code } = failureOf(error);
           const unable = ["APPEND_FAILED", "DATA_DAMAGED", "SLOT_UNAVAILABLE"].includes(code);
-          if (unable) void giveAway(slot, failureOf(error));
+          if (unable) cannotGoOn(slot, failureOf(error));
           throw error;
         })
         .finally(() => {
@@ -310,78 +311,9 @@ export function createReplication(ports: ReplicationPorts): Replication {
     return await under;
   }
 
-  // --- letting go ----------------------------------------------------------------------------------------------------
-
-  /** Another replica that has everything, is up, and may own the slot. */
-  function successor({ slot, inSync, splitFrom }: SlotRecord): NodeId | undefined {
-    const role = roleOf(slot, splitFrom);
-    const may = membership
-      .members()
-      .members.filter(({ node: name, roles, state }) => name !== node && roles.includes(role) && state === "active")
-      .map(({ node: name }) => name);
-    return inSync.find((name) => may.includes(name) && membership.isUp(name));
-  }
-
-  /** The disk or the data here failed: somebody else goes on. The last copy is never given up: then the slot stops here
-   *  and says so. */
-  async function giveAway(slot: SlotId, error: Failure): Promise<void> {
-    if (error.code === "DATA_DAMAGED") {
-      onDamage(slot, error);
-      return;
-    }
-    failing.set(slot, error);
-    const row = await readSlot(directory, slot).catch(() => undefined);
-    if (row === undefined) return;
-    if (row.record.owner !== node || slots.has(slot)) {
-      failing.delete(slot);
-      return;
-    }
-    const owner = successor(row.record);
-    if (owner === undefined) return;
-    const whole = (await journal.openSlot(slot).catch(() => undefined))?.incomplete === false;
-    const inSync = whole ? row.record.inSync : row.record.inSync.filter((name) => name !== node);
-    const next = { ...row.record, epoch: row.record.epoch + 1, owner, inSync };
-    const changed = await changeSlot(directory, next, row.revision).catch(() => undefined);
-    if (changed?.row) table.learn(changed.row);
-    log.warn("slot.given", { slot, to: owner, because: error.code, applied: changed?.applied ?? false });
-  }
-
-  /** Throws a damaged copy away once nobody counts on it: with the directory's epoch as the fence (R6). Its owner then
-   *  gives it a new one. */
-  async function heal(slot: SlotId): Promise<void> {
-    if (healing.has(slot)) return;
-    healing.add(slot);
-    await healOnce(slot).finally(() => healing.delete(slot));
-  }
-
-  async function healOnce(slot: SlotId): Promise<void> {
-    const before = claimsOf(slot);
-    const row = await readSlot(directory, slot).catch(() => undefined);
-    if (row === undefined || !damaged.has(slot)) return;
-    if (row.record.owner === node) {
-      const owner = successor(row.record);
-      if (owner === undefined) return;
-      const inSync = row.record.inSync.filter((name) => name !== node);
-      const next = { ...row.record, epoch: row.record.epoch + 1, owner, inSync };
-      const changed = await changeSlot(directory, next, row.revision).catch(() => undefined);
-      if (changed?.row) table.learn(changed.row);
-      log.warn("slot.given", { slot, to: owner, because: "DATA_DAMAGED", applied: changed?.applied ?? false });
-      return;
-    }
-    // A change that adds this learner may be on its way; its owner has been told, and sends no other.
-    const forMs = clock.monotonicMs() - (damagedSinceMs.get(slot) ?? 0);
-    if (row.record.learners.includes(node) && forMs < limits.replicaTimeoutMs) return; // tried again by the tick
-    if (row.record.inSync.includes(node)) return; // its owner removes it, because it does not answer for the slot
-    try {
-      if (!(await journal.discard(slot, row.record.epoch, () => claimsOf(slot) === before))) return;
-    } catch (error) {
-      log.warn("slot.discard.failed", { slot, failure: failureOf(error) });
-      return; // tried again by the tick
-    }
-    replicas.drop(slot);
-    damaged.delete(slot);
-    damagedSinceMs.delete(slot);
-    log.info("slot.copy.discarded", { slot, epoch: row.record.epoch });
+  function cannotGoOn(slot: SlotId, error: Failure): void {
+    if (error.code === "DATA_DAMAGED") healing.damaged(slot, error);
+    else void healing.failed(slot, error);
   }
 
   // --- news ----------------------------------------------------------------------------------------------------------
@@ -391,7 +323,7 @@ export function createReplication(ports: ReplicationPorts): Replication {
     // Also before `start`: a slot may be open by then, and nobody tells its owner again.
     slots.get(slot)?.ownership.learned(row);
     if (!started || stopping) return;
-    if (damaged.has(slot)) void heal(slot);
+    if (healing.damage(slot)) void healing.heal(slot);
     else if (owner === node && !slots.has(slot)) ports.owned(slot);
   };
   table.onChange((_, row) => row && heard(row));
@@ -428,11 +360,7 @@ export function createReplication(ports: ReplicationPorts): Replication {
         ownership.tick();
       }
       ticks += 1;
-      // Nobody may have been there to take it over when the damage was found.
-      if (ticks % limits.ticksPerHealing === 0) {
-        for (const slot of damaged.keys()) void heal(slot);
-        for (const [slot, error] of failing) void giveAway(slot, error);
-      }
+      if (ticks % limits.ticksPerHealing === 0) healing.healAll();
       tickLater();
     });
   };
@@ -442,7 +370,7 @@ export function createReplication(ports: ReplicationPorts): Replication {
       allowed = true;
     },
     async distrust(reason) {
-      for (const slot of await journal.slots()) onDamage(slot, failure("DATA_DAMAGED", { slot, reason }));
+      for (const slot of await journal.slots()) healing.damaged(slot, failure("DATA_DAMAGED", { slot, reason }));
     },
     start() {
       started = true;
@@ -463,7 +391,7 @@ export function createReplication(ports: ReplicationPorts): Replication {
         meter,
         limits,
         owned: (slot) => slots.get(slot)?.ownership,
-        damaged: onDamage,
+        damaged: (slot, error) => healing.damaged(slot, error),
         claims: claimsOf,
         discarded: (slot) => replicas.drop(slot),
       });
@@ -483,7 +411,7 @@ export function createReplication(ports: ReplicationPorts): Replication {
         .map(({ record }) => record.slot);
     },
     give(slot, error) {
-      slots.get(slot)?.ownership.fail(error);
+      slots.get(slot)?.ownership.end(error);
     },
     status: () =>
       [...slots.values()].map(({ ownership }) => ({
@@ -503,7 +431,7 @@ export function createReplication(ports: ReplicationPorts): Replication {
       const left = [...slots.values()];
       const handOne = async (): Promise<void> => {
         for (let next = left.pop(); next !== undefined; next = left.pop()) {
-          const to = successor(next.ownership.record);
+          const to = healing.successor(next.ownership.record);
           if (to !== undefined && clock.monotonicMs() < endMs) await next.ownership.handOver(to);
         }
       };

@@ -14,17 +14,9 @@ import type { MeshBody, Standing } from "../../protocols/mesh/index.ts";
 import type { Exchange } from "../exchange.ts";
 import type { ServedLog } from "../kernel/api.ts";
 import type { Clock, Directory, Log, Meter, NodeId, SlotRecord } from "../ports.ts";
-import { changeSlot, readSlot, slotKey, type SlotRow } from "../records.ts";
+import { changeSlot, type SlotRow } from "../records.ts";
 import type { SlotTable } from "../slot-table.ts";
-import {
-  leavesOf,
-  slotRanges,
-  type EntryDraft,
-  type Leaf,
-  type Piece,
-  type Position,
-  type SlotLog,
-} from "../storage/index.ts";
+import type { EntryDraft, Piece, Position, SlotLog } from "../storage/index.ts";
 import type { Confirmations } from "./confirmations.ts";
 import { Follower, type FollowerPorts } from "./follower.ts";
 import type { ReplicationLimits } from "./limits.ts";
@@ -39,6 +31,8 @@ import {
   type FollowerView,
   type Proposal,
 } from "./rules.ts";
+import { differingCopies } from "./scrub.ts";
+import { splitOff } from "./split.ts";
 import { transfer } from "./transfer.ts";
 
 export type Phase = "reconciling" | "serving" | "draining" | "handing" | "ended";
@@ -69,12 +63,6 @@ export interface OwnershipPorts {
   readonly resume: (slot: SlotId) => void;
   /** Told once, when this epoch is over for this node. */
   ended(ownership: Ownership, error: Failure): void;
-}
-
-/** A replica that every append needs, and the incarnation of its copy. */
-interface Holder {
-  readonly follower: Follower;
-  readonly incarnation: number | undefined;
 }
 
 interface Waiting {
@@ -167,13 +155,13 @@ export class Ownership implements ServedLog {
   }
 
   snapshot(actor: ActorId, seq: number, body: unknown, done: (error: Failure | undefined) => void): number {
-    return this.#log.snapshot(this.epoch, { actor, seq, body }, (error) => done(this.#heard(error)));
+    return this.#log.snapshot(this.epoch, { actor, seq, body }, done);
   }
 
   trim(throughSeq: number, done: (error: Failure | undefined) => void): void {
     // Nothing that somebody still has to get from here: what is not committed, and what a transfer ends at.
     const through = Math.min(throughSeq, this.#committed, ...this.#holds.values());
-    this.#log.trim(this.epoch, through, (error) => done(this.#heard(error)));
+    this.#log.trim(this.epoch, through, done);
   }
 
   trimPoint(window: Parameters<ServedLog["trimPoint"]>[0]): number {
@@ -245,82 +233,32 @@ export class Ownership implements ServedLog {
     }
   }
 
-  async split(actor: ActorId): Promise<void> {
-    const { clock, limits, directory, table } = this.#ports;
-    const slot = actor as SlotId;
-    if ((await this.#log.actorBytes(actor, limits.pinBytesMax)) > limits.pinBytesMax)
-      throw new PlexusError(failure("TOO_LARGE", { actor, pinBytesMax: limits.pinBytesMax }));
-    const entry = (side: EntryDraft["side"]): Promise<void> =>
-      new Promise((resolve, reject) => {
-        const draft = { atMs: clock.nowMs(), actor, events: [], answers: [], side };
-        this.append(draft, (error) => (error ? reject(new PlexusError(error)) : resolve()));
-      });
-    // A copy makes the new slot of what it has itself: so everybody has the snapshot before the entry comes.
-    const { view } = await this.#log.cut(); // behind the snapshot that the kernel has just made
-    await view.close();
-    const holders = await this.#giveSnapshotToAll(actor);
-    await entry([{ split: actor }]);
-    // The copies are on every replica that was in sync before and after. Whoever takes this slot from now on changes its
-    // revision, and then the new slot cannot come into being behind its back (the guard).
-    for (;;) {
+  split(actor: ActorId): Promise<void> {
+    const { node, directory, table, clock, limits } = this.#ports;
+    const standing = (): void => {
       if (this.phase === "ended") throw new PlexusError(this.#gone());
-      if (this.#proposed !== undefined) {
-        await this.#pause(limits.proposalRetryMs);
-        continue;
-      }
-      const still = this.#holders();
-      const made = holders.filter(({ follower, incarnation }) =>
-        still.some((other) => other.follower === follower && other.incarnation === incarnation),
-      );
-      const copies = new Set([this.#ports.node, ...made.map(({ follower }) => follower.node)]);
-      const inSync = this.record.inSync.filter((name) => copies.has(name));
-      const record: SlotRecord = {
-        slot,
-        epoch: 1,
-        owner: this.record.owner,
-        inSync,
-        learners: [],
-        splitFrom: this.slot,
-      };
-      const guard = { key: slotKey(this.slot), revision: this.#revision };
-      const row = await changeSlot(directory, record, 0, guard).then(
-        (changed) => changed.row,
-        () => undefined,
-      );
-      if (row?.record.splitFrom === this.slot) {
-        table.learn(row);
-        break;
-      }
-      // Refused by the guard, or unknown: read this slot's own row anew, and try again on it.
-      const own = await readSlot(directory, this.slot).catch(() => undefined);
-      if (own) this.learned(own);
-      await this.#pause(limits.proposalRetryMs);
-    }
-    await entry([{ drop: actor }]);
-  }
-
-  /** Tried again while a replica is behind: it catches up or leaves the set. */
-  async #giveSnapshotToAll(actor: ActorId): Promise<readonly Holder[]> {
-    const { clock, limits } = this.#ports;
-    const endMs = clock.monotonicMs() + limits.drainTimeoutMs;
-    for (;;) {
-      if (this.phase === "ended") throw new PlexusError(this.#gone());
-      const holders = this.#holders();
-      try {
-        for (const { follower } of holders) await follower.giveSnapshot(actor);
-        return holders;
-      } catch (error) {
-        if (clock.monotonicMs() > endMs) throw error;
-        await this.#pause(limits.tickIntervalMs);
-      }
-    }
-  }
-
-  /** The replicas that every append needs, each with the incarnation of its copy. */
-  #holders(): readonly Holder[] {
-    return this.#needed.flatMap((name) => {
-      const follower = this.#followers.get(name);
-      return follower ? [{ follower, incarnation: follower.standing?.incarnation }] : [];
+    };
+    return splitOff(actor, {
+      node,
+      slot: this.slot,
+      log: this.#log,
+      directory,
+      table,
+      clock,
+      limits,
+      append: (draft) =>
+        new Promise((resolve, reject) => {
+          this.append(draft, (error) => (error ? reject(new PlexusError(error)) : resolve()));
+        }),
+      holders: () => {
+        standing();
+        return this.#needed.flatMap((name) => this.#followers.get(name) ?? []);
+      },
+      row: () => {
+        standing();
+        return this.#proposed === undefined ? { record: this.record, revision: this.#revision } : undefined;
+      },
+      learned: (row) => this.learned(row),
     });
   }
 
@@ -395,11 +333,6 @@ export class Ownership implements ServedLog {
     }
   }
 
-  /** The local disk or data failed, or the kernel gives up. */
-  fail(error: Failure): void {
-    this.end(error);
-  }
-
   /** Hands the slot to a replica that has everything; used when the node stops. Resolves when that is known. */
   async handOver(to: NodeId): Promise<void> {
     const target = this.#followers.get(to);
@@ -409,44 +342,12 @@ export class Ownership implements ServedLog {
     await this.#handOver(to, { owner: to, replicas: want?.replicas ?? [...inSync, ...learners] });
   }
 
-  /** Compares the copies with this one, from a moment that all can name. Returns those that differ; who was not in the
-   *  stream, or was written to meanwhile, is left for the next time. */
-  async compareCopies(mark: number, pace: (bytes: number) => Promise<void>): Promise<readonly Follower[]> {
+  /** See `differingCopies`. */
+  compareCopies(mark: number, pace: (bytes: number) => Promise<void>): Promise<readonly Follower[]> {
     const { exchange, limits } = this.#ports;
-    const { head, view } = await this.#log.cut();
-    const at = { epoch: head.lastEpoch, seq: head.lastSeq, checksum: head.lastChecksum };
-    const marked = [...this.#followers.values()].filter((follower) => follower.mark(mark));
-    const differing = new Set<Follower>();
-    const compare = async (follower: Follower, leaves: readonly Leaf[]): Promise<void> => {
-      if (this.phase === "ended" || follower.standing === undefined || differing.has(follower)) return;
-      const question = {
-        slot: this.slot,
-        epoch: this.epoch,
-        incarnation: follower.standing.incarnation,
-        mark,
-        leaves: leaves.map(({ from, to, digest }): [string, string, Uint8Array] => [from, to, digest]),
-      };
-      const answer = await exchange.call(follower.node, "transfer.compare", question, limits.transferTimeoutMs);
-      if (!answer.ok) return;
-      const { differ, at: there } = answer.value as { differ: readonly number[]; at?: Position };
-      if (there !== undefined && samePosition(there, at) && differ.length > 0) differing.add(follower);
-    };
-    try {
-      for (const range of marked.length > 0 ? slotRanges(this.slot, "side") : []) {
-        let group: Leaf[] = [];
-        for await (const leaf of leavesOf(view, range)) {
-          group.push(leaf);
-          await pace(leaf.bytes);
-          if (group.length < limits.leavesPerQuestionMax) continue;
-          for (const follower of marked) await compare(follower, group);
-          group = [];
-        }
-        if (group.length > 0) for (const follower of marked) await compare(follower, group);
-      }
-    } finally {
-      await view.close();
-    }
-    return [...differing];
+    const followers = this.#followers.values();
+    const goesOn = (): boolean => this.phase !== "ended";
+    return differingCopies(mark, pace, { exchange, limits, log: this.#log, epoch: this.epoch, followers, goesOn });
   }
 
   /** A copy differs from this one although both are whole: it leaves the set and gets what it lacks. */
@@ -456,6 +357,7 @@ export class Ownership implements ServedLog {
     this.#advance();
   }
 
+  /** Another owner is known, the local disk or data failed, or the kernel gives up. */
   end(error: Failure): void {
     if (this.phase === "ended") return;
     this.phase = "ended";
@@ -621,13 +523,8 @@ export class Ownership implements ServedLog {
   }
 
   readonly #onAppended = (error: Failure | undefined): void => {
-    if (error) this.end(this.#heard(error) ?? error);
+    if (error) this.end(error);
   };
-
-  /** A write refused because the fence rose means that somebody newer owns the slot. */
-  #heard(error: Failure | undefined): Failure | undefined {
-    return error;
-  }
 
   /** Acknowledges what every required replica has, and begins to serve once all have the base. */
   #commit(): void {
@@ -726,7 +623,7 @@ export class Ownership implements ServedLog {
       goesOn: () => this.phase !== "ended" && this.#followers.get(node) === follower,
       nextSending: this.#ports.nextSending,
       hold: (seq) => void this.#holds.set(node, seq),
-      damaged: (error) => this.fail(error),
+      damaged: (error) => this.end(error),
       sent: (count) => {
         bytes += count;
         meter.count("transfer_bytes", count);

@@ -105,7 +105,7 @@ export function serveReplicas(ports: ReplicaPorts): {
     const present = logs.get(slot);
     if (present && present.failed === undefined) return present;
     try {
-      const fresh = present ? await journal.reopen(slot) : await journal.openSlot(slot);
+      const fresh = present ? await journal.reopen(slot, present) : await journal.openSlot(slot);
       logs.set(slot, fresh);
       return fresh;
     } catch (error) {

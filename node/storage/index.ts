@@ -39,8 +39,9 @@ export interface Journal {
   readonly format: Format;
   /** The one log of a slot on this node, checked when it is first asked for. Error: DATA_DAMAGED. */
   openSlot(slot: SlotId): Promise<SlotLog>;
-  /** Reads a log again after it failed: what the disk holds is what happened. The old one writes nothing more. */
-  reopen(slot: SlotId): Promise<SlotLog>;
+  /** Reads a log again after it failed: what the disk holds is what happened. The old one writes nothing more. With
+   *  `failed` the log of somebody who was faster is left alone, and returned. */
+  reopen(slot: SlotId, failed?: SlotLog): Promise<SlotLog>;
   /** Throws away what the node holds of a slot, for good: only a fence stays, and a new incarnation (rule R6). `still` is
    *  asked in the very moment it is written; false: nothing happens. Says whether it was thrown away. */
   discard(slot: SlotId, fence: number, still?: () => boolean): Promise<boolean>;
@@ -96,12 +97,17 @@ export async function openJournal(ports: JournalPorts): Promise<Journal> {
       return [...found];
     },
     openSlot: (slot) => openOnce(slot),
-    async reopen(slot) {
-      const old = await logs.get(slot)?.catch(() => undefined);
-      old?.broken(failure("FENCED", { slot, because: "the log was opened anew" }));
-      logs.delete(slot);
-      await committer.settled();
-      return openOnce(slot);
+    async reopen(slot, failed) {
+      const current = logs.get(slot);
+      const present = await current?.catch(() => undefined);
+      if (logs.get(slot) !== current) return openOnce(slot);
+      if (failed !== undefined && present !== undefined && present !== failed && !present.failed) return present;
+      present?.broken(failure("FENCED", { slot, because: "the log was opened anew" }));
+      const settled = committer.settled();
+      return remember(
+        slot,
+        settled.then(() => open(slot)),
+      );
     },
     async discard(slot, fence, still = () => true) {
       let done = false;

@@ -8,7 +8,7 @@ import type { Store } from "../../../node/ports.ts";
 import { seal, unseal } from "../../../node/seal.ts";
 import { openJournal, verifyJournal, type Journal } from "../../../node/storage/index.ts";
 import { decodeChunk, encodeChunk, encodeEntry, genesisChecksum, type Entry } from "../../../node/storage/layout.ts";
-import { failureOf } from "../../../protocols/index.ts";
+import { failure, failureOf } from "../../../protocols/index.ts";
 import { quietLog, quietMeter } from "../../quiet.ts";
 import { append, codeOf, draft, identity, openAs, slot, snapshot, trim } from "./stage.ts";
 
@@ -94,6 +94,18 @@ describe("journal", () => {
     expect(await append(again, draft("pad/x", "b"))).to.equal(undefined);
     const { entries } = await again.recover("pad/x");
     expect(entries.map(({ events }) => events)).to.deep.equal([[{ text: "a" }], [{ text: "b" }]]);
+  });
+
+  it("reads a log that failed anew once, for all who knew the one that failed", async () => {
+    const failed = await openAs(journal, slot, 1);
+    failed.broken(failure("APPEND_FAILED"));
+    const [one, two] = await Promise.all([1, 2].map(() => journal.reopen(slot, failed)));
+    expect(one).to.equal(two);
+    expect(one).to.not.equal(failed);
+    expect(await journal.reopen(slot, failed)).to.equal(one);
+    expect(one?.failed).to.equal(undefined);
+    one?.broken(failure("APPEND_FAILED"));
+    expect(await journal.reopen(slot, failed)).to.not.equal(one);
   });
 
   it("writes nothing of an epoch that it does not lead", async () => {

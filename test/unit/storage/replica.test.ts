@@ -3,7 +3,7 @@ import fc from "fast-check";
 import type { Piece, Position, SideOp } from "../../../node/storage/index.ts";
 import { encodeChunk, encodeEntry, genesisChecksum } from "../../../node/storage/layout.ts";
 import { anyLife, applyAll, emptyCopy, live, stateOf, type Copy, type Owner } from "./copies.ts";
-import type { ActorId, SlotId } from "../../../protocols/index.ts";
+import { failure, type ActorId, type SlotId } from "../../../protocols/index.ts";
 import {
   append,
   apply,
@@ -27,6 +27,12 @@ function expectSameLog({ store }: Pick<Owner, "store">, copy: Copy): void {
   const rows = copy.store.dump(/^log\//);
   expect(rows).to.include(store.dump(/^log\//));
   expect(Object.keys(rows).slice(-1)).to.deep.equal(Object.keys(store.dump(/^log\//)).slice(-1));
+}
+
+/** As after a failure. */
+async function openAgain(copy: Copy): Promise<void> {
+  copy.log.broken(failure("APPEND_FAILED"));
+  Object.assign(copy, { log: await copy.journal.reopen(slot) });
 }
 
 const samePosition = (one: Position, other: Position): boolean =>
@@ -146,7 +152,7 @@ describe("a copy of a log", () => {
             if (place % owner.pieces.length !== index || stale === undefined) continue;
             await apply(copy.log, piece(copy.log.position, { snapshots: [stale], trim: copy.log.durableSeq }), 1);
           }
-          if (reopens > 0 && index % 5 === reopens) Object.assign(copy, { log: await copy.journal.reopen(slot) });
+          if (reopens > 0 && index % 5 === reopens) await openAgain(copy);
         }
         for (const actor of owner.present)
           expect(await stateOf(copy, actor)).to.deep.equal(await stateOf(owner, actor));
@@ -183,7 +189,7 @@ describe("a copy of a log", () => {
     must(await append(log, draft("pad/idle", "1")));
     must(await snapshot(log, "pad/idle", 1, ["1"]));
     await catchUp();
-    Object.assign(copy, { log: await copy.journal.reopen(slot) });
+    await openAgain(copy);
     for (let round = 0; round < 5; round += 1) {
       for (let number = 0; number < 10; number += 1) must(await append(log, draft("pad/busy", "x")));
       must(await snapshot(log, "pad/busy", log.lastSeq, ["x"]));

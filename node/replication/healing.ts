@@ -1,0 +1,142 @@
+/** Copies here that cannot go on: those that are rotten, and those whose disk failed. Somebody else goes on, if there is
+ *  somebody who has everything; the last copy is never given up, and says so.
+ *
+ *      rotten ──► the owner's here: given to a successor ──► out of the set ──► thrown away ──► a new copy from the owner
+ *      failed ──► given to a successor, and stays in the set if it is whole
+ *
+ *  A rotten copy steps out of the set before anything of it is thrown away, and only the directory's own word counts. */
+import { failureOf, type Failure, type SlotId } from "../../protocols/index.ts";
+import type { Clock, Directory, Log, Membership, NodeId, SlotRecord } from "../ports.ts";
+import { changeSlot, readSlot } from "../records.ts";
+import { roleOf, type SlotTable } from "../slot-table.ts";
+import type { Journal } from "../storage/index.ts";
+import type { ReplicationLimits } from "./limits.ts";
+
+export interface HealingPorts {
+  readonly node: NodeId;
+  readonly journal: Journal;
+  readonly directory: Directory;
+  readonly table: SlotTable;
+  readonly membership: Membership;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly limits: ReplicationLimits;
+  /** Whether the slot is served here. */
+  serves(slot: SlotId): boolean;
+  /** Ends what uses the copy. */
+  leave(slot: SlotId, error: Failure): void;
+  /** Rises whenever somebody begins to count on the copy here. */
+  claims(slot: SlotId): number;
+  /** The copy here was thrown away. */
+  discarded(slot: SlotId): void;
+}
+
+export interface Healing {
+  /** Why the copy here cannot be read, if it cannot. */
+  damage(slot: SlotId): Failure | undefined;
+  /** The copy here cannot be read: it leaves. */
+  damaged(slot: SlotId, error: Failure): void;
+  /** This node owns the slot and cannot go on with it. */
+  failed(slot: SlotId, error: Failure): Promise<void>;
+  /** The slot's row has changed, or some time has passed. */
+  heal(slot: SlotId): Promise<void>;
+  /** Tries everything again: nobody may have been there to go on. */
+  healAll(): void;
+  /** Another replica that has everything, is up, and may own the slot. */
+  successor(record: SlotRecord): NodeId | undefined;
+}
+
+export function createHealing(ports: HealingPorts): Healing {
+  const { node, journal, directory, table, membership, clock, log, limits } = ports;
+  /** Copies that cannot be read, why, and since when. */
+  const rotten = new Map<SlotId, { readonly error: Failure; readonly sinceMs: number }>();
+  /** Slots that this node owns and could not go on with. */
+  const failing = new Map<SlotId, Failure>();
+  const healing = new Set<SlotId>();
+
+  const successor = ({ slot, inSync, splitFrom }: SlotRecord): NodeId | undefined => {
+    const role = roleOf(slot, splitFrom);
+    const may = membership
+      .members()
+      .members.filter(({ node: name, roles, state }) => name !== node && roles.includes(role) && state === "active")
+      .map(({ node: name }) => name);
+    return inSync.find((name) => may.includes(name) && membership.isUp(name));
+  };
+
+  /** Makes another replica the owner, on the row as it was read. */
+  const give = async (
+    record: SlotRecord,
+    revision: number,
+    staysInSync: boolean,
+    because: Failure["code"],
+  ): Promise<void> => {
+    const owner = successor(record);
+    if (owner === undefined) return;
+    const inSync = staysInSync ? record.inSync : record.inSync.filter((name) => name !== node);
+    const next = { ...record, epoch: record.epoch + 1, owner, inSync };
+    const changed = await changeSlot(directory, next, revision).catch(() => undefined);
+    if (changed?.row) table.learn(changed.row);
+    log.warn("slot.given", { slot: record.slot, to: owner, because, applied: changed?.applied ?? false });
+  };
+
+  const failed = async (slot: SlotId, error: Failure): Promise<void> => {
+    failing.set(slot, error);
+    const row = await readSlot(directory, slot).catch(() => undefined);
+    if (row === undefined) return;
+    if (row.record.owner !== node || ports.serves(slot)) {
+      failing.delete(slot);
+      return;
+    }
+    if (successor(row.record) === undefined) return;
+    const whole = (await journal.openSlot(slot).catch(() => undefined))?.incomplete === false;
+    await give(row.record, row.revision, whole, error.code);
+  };
+
+  const healOnce = async (slot: SlotId): Promise<void> => {
+    const before = ports.claims(slot);
+    const row = await readSlot(directory, slot).catch(() => undefined);
+    const damage = rotten.get(slot);
+    if (row === undefined || damage === undefined) return;
+    const { owner, epoch, inSync, learners } = row.record;
+    if (owner === node) {
+      await give(row.record, row.revision, false, "DATA_DAMAGED");
+      return;
+    }
+    // A change that adds this learner may be on its way; its owner has been told, and sends no other.
+    if (learners.includes(node) && clock.monotonicMs() - damage.sinceMs < limits.replicaTimeoutMs) return;
+    if (inSync.includes(node)) return; // its owner removes it, because it does not answer for the slot
+    try {
+      if (!(await journal.discard(slot, epoch, () => ports.claims(slot) === before))) return;
+    } catch (error) {
+      log.warn("slot.discard.failed", { slot, failure: failureOf(error) });
+      return;
+    }
+    ports.discarded(slot);
+    rotten.delete(slot);
+    log.info("slot.copy.discarded", { slot, epoch });
+  };
+
+  const heal = async (slot: SlotId): Promise<void> => {
+    if (healing.has(slot)) return;
+    healing.add(slot);
+    await healOnce(slot).finally(() => healing.delete(slot));
+  };
+
+  return {
+    successor,
+    heal,
+    damage: (slot) => rotten.get(slot)?.error,
+    damaged(slot, error) {
+      const known = rotten.get(slot);
+      if (known === undefined) log.error("slot.copy.damaged", { slot, ...error });
+      rotten.set(slot, { error, sinceMs: known?.sinceMs ?? clock.monotonicMs() });
+      ports.leave(slot, error);
+      void heal(slot);
+    },
+    failed,
+    healAll() {
+      for (const slot of rotten.keys()) void heal(slot);
+      for (const [slot, error] of failing) void failed(slot, error);
+    },
+  };
+}

@@ -1,0 +1,110 @@
+/** Gives an actor a slot of its own (a pin), without a moment in which it has two or none.
+ *
+ *      snapshot on every copy ──► entry "split" ──► the new slot's record ──► entry "drop"
+ *                                 each copy makes    by compare-and-set,       the old slot
+ *                                 the new slot of    guarded by the old        forgets it
+ *                                 what it has        slot's revision
+ *
+ *  The copies that may be in the new slot's set are on every replica that was in sync before and after. Whoever takes the
+ *  old slot from then on changes its revision, and then the new one cannot come into being behind its back. */
+import { failure, PlexusError, type ActorId, type SlotId } from "../../protocols/index.ts";
+import type { Clock, Directory, NodeId, SlotRecord } from "../ports.ts";
+import { changeSlot, readSlot, slotKey, type SlotRow } from "../records.ts";
+import type { SlotTable } from "../slot-table.ts";
+import type { EntryDraft, SlotLog } from "../storage/index.ts";
+import type { Follower } from "./follower.ts";
+import type { ReplicationLimits } from "./limits.ts";
+
+/** The slot as its owner has it. Its functions throw when its epoch is over. */
+export interface SplitPorts {
+  readonly node: NodeId;
+  readonly slot: SlotId;
+  readonly log: SlotLog;
+  readonly directory: Directory;
+  readonly table: SlotTable;
+  readonly clock: Clock;
+  readonly limits: ReplicationLimits;
+  append(draft: EntryDraft): Promise<void>;
+  /** The replicas that every append needs now. */
+  holders(): readonly Follower[];
+  /** The slot's row; undefined while a change of it is not decided. */
+  row(): SlotRow | undefined;
+  learned(row: SlotRow): void;
+}
+
+/** A replica, and the incarnation of its copy: another one is not what it was given. */
+interface Holder {
+  readonly follower: Follower;
+  readonly incarnation: number | undefined;
+}
+
+/** Resolves when the actor's own slot is on record and the old slot has forgotten it. Errors: TOO_LARGE; SLOT_UNAVAILABLE
+ *  or FENCED when the epoch ends. */
+export async function splitOff(actor: ActorId, ports: SplitPorts): Promise<void> {
+  const { log, clock, limits } = ports;
+  if ((await log.actorBytes(actor, limits.pinBytesMax)) > limits.pinBytesMax)
+    throw new PlexusError(failure("TOO_LARGE", { actor, pinBytesMax: limits.pinBytesMax }));
+  const entry = (side: EntryDraft["side"]): Promise<void> =>
+    ports.append({ atMs: clock.nowMs(), actor, events: [], answers: [], side });
+  const { view } = await log.cut(); // behind the snapshot that the kernel has just made
+  await view.close();
+  const holders = await giveSnapshotToAll(actor, ports);
+  await entry([{ split: actor }]);
+  await record(actor as SlotId, holders, ports);
+  await entry([{ drop: actor }]);
+}
+
+const holdersNow = (ports: SplitPorts): readonly Holder[] =>
+  ports.holders().map((follower) => ({ follower, incarnation: follower.standing?.incarnation }));
+
+const pause = ({ clock }: SplitPorts, delayMs: number): Promise<void> =>
+  new Promise((resolve) => void clock.after(delayMs, resolve));
+
+/** A copy makes the new slot of what it has itself: so everybody has the snapshot before the entry comes. Tried again
+ *  while a replica is behind: it catches up or leaves the set. */
+async function giveSnapshotToAll(actor: ActorId, ports: SplitPorts): Promise<readonly Holder[]> {
+  const { clock, limits } = ports;
+  const endMs = clock.monotonicMs() + limits.drainTimeoutMs;
+  for (;;) {
+    const holders = holdersNow(ports);
+    try {
+      for (const { follower } of holders) await follower.giveSnapshot(actor);
+      return holders;
+    } catch (error) {
+      if (clock.monotonicMs() > endMs) throw error;
+      await pause(ports, limits.tickIntervalMs);
+    }
+  }
+}
+
+async function record(slot: SlotId, holders: readonly Holder[], ports: SplitPorts): Promise<void> {
+  const { node, directory, table, limits } = ports;
+  for (;;) {
+    const row = ports.row();
+    if (row === undefined) {
+      await pause(ports, limits.proposalRetryMs);
+      continue;
+    }
+    const still = holdersNow(ports);
+    const made = holders.filter(({ follower, incarnation }) =>
+      still.some((other) => other.follower === follower && other.incarnation === incarnation),
+    );
+    const copies = new Set([node, ...made.map(({ follower }) => follower.node)]);
+    const { owner } = row.record;
+    const inSync = row.record.inSync.filter((name) => copies.has(name));
+    const next: SlotRecord = { slot, epoch: 1, owner, inSync, learners: [], splitFrom: ports.slot };
+    const guard = { key: slotKey(ports.slot), revision: row.revision };
+    const there = await changeSlot(directory, next, 0, guard).then(
+      (changed) => changed.row,
+      () => undefined,
+    );
+    if (there?.record.splitFrom === ports.slot) {
+      table.learn(there);
+      return;
+    }
+    // Refused by the guard, or unknown: the slot's own row is read anew, and it is tried again on that.
+    const own = await readSlot(directory, ports.slot).catch(() => undefined);
+    if (own) ports.learned(own);
+    await pause(ports, limits.proposalRetryMs);
+  }
+}
