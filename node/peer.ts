@@ -264,14 +264,15 @@ export function createPeer(options: PeerOptions): Peer {
   // --- placement ------------------------------------------------------------------------------------------------------
 
   const placement = servePlacement({ exchange, kernel, clock });
-  /** With the embedded directory its node; with another the first of the managers that are up: two at once only race. */
-  const amController = (): boolean => {
+  /** With the embedded directory only its node; with another the managers that are up, in order: two at once only race. */
+  const rank = (): number | undefined => {
     const host = directoryNode();
-    if (host !== undefined) return host === node;
+    if (host !== undefined) return host === node ? 0 : undefined;
     const managers = membership
       .members()
       .members.filter((member) => member.roles.includes("manager") && membership.isUp(member.node));
-    return managers[0]?.node === node;
+    const place = managers.findIndex((member) => member.node === node);
+    return place < 0 ? undefined : place;
   };
   const controller = createController({
     node,
@@ -283,7 +284,7 @@ export function createPeer(options: PeerOptions): Peer {
     log,
     meter,
     policy,
-    amController,
+    rank,
     directoryNode,
     ...(limits.placement && { limits: limits.placement }),
   });

@@ -11,7 +11,10 @@
  *  A fresh controller moves nothing for `settleMs`: connections come up first. It only adds copies where there are too
  *  few. It does not wait with the failover of a node
  *  that this process has seen up; one that it never saw up may simply not be connected yet, and is taken for dead only
- *  after that time, counted from the start of the process. */
+ *  after that time, counted from the start of the process.
+ *
+ *  Who should act may be up and still not see the directory. So the next in line see to failovers that nobody has seen to
+ *  for a while. */
 import { failureOf, type SlotId } from "../../protocols/index.ts";
 import type { Exchange } from "../exchange.ts";
 import type { Clock, Directory, Log, Membership, Meter, NodeId, SlotRecord } from "../ports.ts";
@@ -34,14 +37,15 @@ export interface ControllerOptions {
   readonly meter: Meter;
   readonly policy: ClusterPolicy;
   readonly limits?: Partial<PlacementLimits>;
-  /** Whether this node should act now. Asked again before every step. */
-  amController(): boolean;
+  /** This node's place in the line of those who may act: the first (0) does, the others stand in for its failovers.
+   *  Undefined: never. Asked again before every step. */
+  rank(): number | undefined;
   /** The node that keeps the embedded directory; undefined with another directory. */
   directoryNode?(): NodeId | undefined;
 }
 
 export interface Controller {
-  /** Looks again at once: `amController` may answer otherwise now. */
+  /** Looks again at once: `rank` may answer otherwise now. */
   wake(): void;
   /** What the last plan left undone; undefined while this node is not the controller. */
   standing(): Pick<Plan, "lost" | "stranded" | "moving" | "waiting"> | undefined;
@@ -56,7 +60,7 @@ interface Job {
 
 const nobodyDown = "0 lost, 0 stranded";
 
-/** Starts a controller. It is made on every node; only the one for which `amController` holds acts. */
+/** Starts a controller. It is made on every node; only the one whose `rank` is 0 acts, the next in line stand in. */
 export function createController(options: ControllerOptions): Controller {
   const { node, directory, table, policy, membership, exchange, clock, log, meter } = options;
   const limits: PlacementLimits = { ...placementLimits, ...options.limits };
@@ -95,9 +99,21 @@ export function createController(options: ControllerOptions): Controller {
 
   // --- what is seen ------------------------------------------------------------------------------------------------------
 
+  /** For so long an owner must be dead before this node fails its slots over; undefined: it never does. */
+  const patienceMs = (): number | undefined => {
+    const rank = stopped ? undefined : options.rank();
+    return rank === undefined ? undefined : rank * limits.standInMs;
+  };
+
+  /** What this node knows of the directory is new, and its changes arrive. */
+  const sees = (): boolean => {
+    if (!table.current) waitForTable();
+    return table.current && clock.monotonicMs() >= quietUntilMs;
+  };
+
   /** Whether this node acts now. */
   const acts = (): boolean => {
-    if (stopped || !options.amController()) {
+    if (patienceMs() !== 0) {
       controllerSinceMs = undefined;
       published = false;
       standing = undefined;
@@ -109,8 +125,7 @@ export function createController(options: ControllerOptions): Controller {
       after(limits.settleMs, look);
       publishPolicy();
     }
-    if (!table.current) waitForTable();
-    return table.current && clock.monotonicMs() >= quietUntilMs;
+    return sees();
   };
 
   /** Tried again at the next round: until then what another manager wrote holds. */
@@ -143,6 +158,8 @@ export function createController(options: ControllerOptions): Controller {
         downSinceMs.set(member, nowMs);
         // When it is no longer expected back, its copies are made elsewhere.
         after(limits.replaceAfterMs, planSoon);
+        const standInMs = patienceMs() ?? 0;
+        if (standInMs > 0) after(standInMs, failOverSoon);
       }
     }
     const present = new Set(members.map((member) => member.node));
@@ -179,11 +196,14 @@ export function createController(options: ControllerOptions): Controller {
 
   const failOver = (): void => {
     failoversDue = false;
-    if (!acts()) return;
+    const waitMs = patienceMs();
+    if (waitMs === undefined || !(waitMs === 0 ? acts() : sees())) return;
     const nowMs = clock.monotonicMs();
     for (const [slot, sinceMs] of disputed) if (nowMs - sinceMs > limits.disputeMs) disputed.delete(slot);
+    const isOrphaned = (owner: NodeId): boolean =>
+      isDead(owner) && (waitMs === 0 || nowMs - (downSinceMs.get(owner) ?? nowMs) >= waitMs);
     const orphans = [...table.rows()].filter(
-      ({ record: { owner, slot } }) => isDead(owner) && !busy.has(slot) && !disputed.has(slot),
+      ({ record: { owner, slot } }) => isOrphaned(owner) && !busy.has(slot) && !disputed.has(slot),
     );
     if (orphans.length === 0 && down === nobodyDown) return;
     const { changes, lost, stranded } = planFailovers(factsOf(orphans.map(({ record }) => record), false)); // prettier-ignore
@@ -274,7 +294,7 @@ export function createController(options: ControllerOptions): Controller {
   };
 
   const carryOut = async (job: Job): Promise<void> => {
-    if (!acts()) return;
+    if (!(job.change.type === "failover" && patienceMs() !== undefined ? sees() : acts())) return;
     try {
       await (job.change.type === "pin" ? pin(job.change) : changeRecord(job.change, job.revision));
       pauseMs = limits.retryMs;

@@ -24,6 +24,8 @@ interface Watch {
 export class ExternalDirectory {
   /** Nobody reaches it. */
   down = false;
+  /** These lives do not reach it. */
+  readonly cutOff = new Set<Pulse>();
   delayMs: number;
   lossChance: number;
   /** Sees each change as it takes effect. */
@@ -67,21 +69,25 @@ export class ExternalDirectory {
     };
   }
 
+  #isDown(pulse: Pulse): boolean {
+    return this.down || this.cutOff.has(pulse);
+  }
+
   /** A question and its answer, each of which may be lost; a question may also arrive after its sender gave up. */
   #call<T>(pulse: Pulse, act: () => T): Promise<T> {
     const world = this.#world;
     const { dice } = world;
     return new Promise((resolve, reject) => {
       if (!pulse.alive) return;
-      const lost = this.down || dice.chance(this.lossChance);
+      const lost = this.#isDown(pulse) || dice.chance(this.lossChance);
       const fate = lost ? dice.pick(["question", "answer", "late"] as const) : "arrives";
       const giveUp = (): void =>
         deliver(pulse, () => reject(new PlexusError(failure("DIRECTORY_UNAVAILABLE", { simulated: fate }))));
       world.after(this.delayMs * dice.between(0.5, 1.5), () => {
-        if (this.down || fate === "question") return void world.after(dice.between(1, 200), giveUp);
+        if (this.#isDown(pulse) || fate === "question") return void world.after(dice.between(1, 200), giveUp);
         if (fate === "late") {
           world.after(dice.between(1, 100), giveUp);
-          return void world.after(dice.between(50, 400), () => void (this.down ? undefined : act()));
+          return void world.after(dice.between(50, 400), () => void (this.#isDown(pulse) ? undefined : act()));
         }
         const answer = act();
         if (fate === "answer") return void world.after(dice.between(1, 200), giveUp);
@@ -124,7 +130,7 @@ export class ExternalDirectory {
     if (watch.busy || watch.ended || !watch.pulse.alive) return;
     const world = this.#world;
     const { dice } = world;
-    const gap = this.down || dice.chance(this.lossChance / 4);
+    const gap = this.#isDown(watch.pulse) || dice.chance(this.lossChance / 4);
     if (gap && watch.told !== undefined) {
       watch.told = undefined;
       watch.busy = true;
@@ -138,7 +144,7 @@ export class ExternalDirectory {
       return;
     }
     const { told } = watch;
-    if (this.down) return;
+    if (this.#isDown(watch.pulse)) return;
     const next = told === undefined ? undefined : this.#history.find(({ revision }) => revision > told);
     if (told !== undefined && next === undefined) return;
     watch.busy = true;

@@ -39,7 +39,7 @@ interface Seat extends Life {
 
 class Placed extends Cluster {
   readonly seats = new Map<NodeId, Seat>();
-  /** Undefined: the first that is up, in each node's opinion, so that there may be two or none. */
+  /** Undefined: those that are up, in each node's opinion, so that there may be two that act, or none. */
   controllerNode: NodeId | undefined = "a";
   /** Every change of a slot record, as it took effect. */
   readonly history: SlotRecord[] = [];
@@ -70,7 +70,7 @@ class Placed extends Cluster {
     const base = { node, directory, exchange, membership, clock, table, policy, log: quietLog, meter: quietMeter };
     const controller = createController({
       ...base,
-      amController: () => node === (this.controllerNode ?? firstUp(life)),
+      rank: () => this.#rank(life),
     });
     const control = createClusterControl({
       ...base,
@@ -93,6 +93,12 @@ class Placed extends Cluster {
     again();
     this.seats.set(node, seat);
     return seat;
+  }
+
+  #rank({ membership, node }: Life): number | undefined {
+    if (this.controllerNode !== undefined) return node === this.controllerNode ? 0 : undefined;
+    const up = membership.members().members.filter((member) => membership.isUp(member.node));
+    return up.findIndex((member) => member.node === node);
   }
 
   async put(...records: SlotRecord[]): Promise<void> {
@@ -159,8 +165,6 @@ const fresh = (slot: SlotId, owner: NodeId, inSync: readonly NodeId[] = [owner])
   inSync,
   learners: [],
 });
-const firstUp = ({ membership }: Life): NodeId | undefined =>
-  membership.members().members.find(({ node }) => membership.isUp(node))?.node;
 const chat = (index: number): SlotId => `chat/${index}`;
 
 describe("the controller", () => {
@@ -252,7 +256,7 @@ describe("the controller", () => {
     const second = cluster.seats.get("c") as Seat;
     const { node, directory, exchange, membership, clock, table, policy } = second;
     const base = { node, directory, exchange, membership, clock, table, policy, log: quietLog, meter: quietMeter };
-    createController({ ...base, amController: () => true });
+    createController({ ...base, rank: () => 0 });
     await cluster.pass(10_000);
     cluster.kill("b");
     await cluster.pass(10_000);
@@ -278,6 +282,25 @@ describe("the controller", () => {
     cluster.seats.get("b")?.controller.wake();
     await cluster.until(() => cluster.record(chat(0)).owner === "c", 100);
     expect(cluster.seats.get("c")?.controller.standing()).to.equal(undefined);
+  });
+
+  it("sees to failovers where the first in line does not reach the directory", async () => {
+    const cluster = new Placed(10);
+    cluster.controllerNode = undefined;
+    await cluster.open(["a", "b", "c"]);
+    await cluster.put(fresh(chat(0), "c", ["b", "c"]));
+    await cluster.until(() => cluster.record(chat(0)).inSync.length === 2, 5_000);
+    const { inSync } = cluster.record(chat(0));
+    cluster.external.cutOff.add(cluster.life("a").pulse);
+    cluster.external.setDown(false);
+    await cluster.pass(500);
+    const { owner } = cluster.record(chat(0));
+    expect(owner).to.not.equal("a");
+    cluster.kill(owner);
+    await cluster.pass(2_000);
+    expect(cluster.record(chat(0)).owner).to.equal(owner);
+    await cluster.until(() => cluster.record(chat(0)).owner !== owner, 5_000);
+    expect(inSync).to.include(cluster.record(chat(0)).owner);
   });
 
   it("follows the policy that the directory has: the configuration of the manager that began to act last", async () => {
