@@ -196,7 +196,7 @@ export function createReplication(ports: ReplicationPorts): Replication {
   /** R6: a node steps up only for an epoch above its persisted fence; for one it has seen before it makes a new one. */
   async function takeUp(slot: SlotId): Promise<Ownership> {
     if (!allowed) throw new PlexusError(failure("DIRECTORY_UNAVAILABLE", { because: "this node has not joined yet" }));
-    const slotLog = await readable(slot);
+    let slotLog = await readable(slot);
     let row = table.get(slot) ?? (await readSlot(directory, slot));
     for (let tries = 0; tries < takeUpTriesMax; tries += 1) {
       if (stopping) throw new PlexusError(failure("STOPPING"));
@@ -209,6 +209,11 @@ export function createReplication(ports: ReplicationPorts): Replication {
         throw new PlexusError(failure("MOVED", { slot, owner: record.owner, epoch: record.epoch }));
       if (record.abandoned === record.epoch && (!slotLog.exists || slotLog.incomplete)) {
         log.error("slot.abandoned", { slot, epoch: record.epoch });
+        if (await journal.holdsRows(slot)) {
+          // A transfer that broke off: parts of what was given up are no beginning.
+          await journal.discard(slot, slotLog.fence);
+          slotLog = await readable(slot);
+        }
         await slotLog.startEmpty();
       }
       if (!slotLog.exists) {

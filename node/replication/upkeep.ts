@@ -53,7 +53,8 @@ export function startUpkeep(ports: UpkeepPorts): () => void {
     const row = await readSlot(directory, slot);
     if (row === undefined || here(row.record) || row.record.want?.replicas.includes(node) === true) return false;
     const slotLog = await journal.openSlot(slot).catch(() => undefined);
-    if (slotLog !== undefined && slotLog.incomplete && slotLog.lastSeq === 0) return true;
+    const isEmpty = slotLog?.incomplete === true && slotLog.lastSeq === 0;
+    if (isEmpty && !(await journal.holdsRows(slot))) return true;
     if (!(await journal.discard(slot, row.record.epoch, () => ports.claims(slot) === before))) return false;
     ports.discarded(slot);
     meter.count("slots_discarded");

@@ -43,8 +43,11 @@ export interface Journal {
    *  `failed` the log of somebody who was faster is left alone, and returned. */
   reopen(slot: SlotId, failed?: SlotLog): Promise<SlotLog>;
   /** Throws away what the node holds of a slot, for good: only a fence stays, and a new incarnation (rule R6). `still` is
-   *  asked in the very moment it is written; false: nothing happens. Says whether it was thrown away. */
+   *  asked in the very moment it is written; false: nothing happens. Says whether it was thrown away. Until it resolves
+   *  nobody gets the slot's log. */
   discard(slot: SlotId, fence: number, still?: () => boolean): Promise<boolean>;
+  /** Whether there is more of a slot than its head: also what a transfer or a discard that broke off has left. */
+  holdsRows(slot: SlotId): Promise<boolean>;
   /** Slots this node holds or once held. */
   slots(): Promise<SlotId[]>;
   /** Slots where some actor has work waiting: reminders or pending work. */
@@ -111,7 +114,7 @@ export async function openJournal(ports: JournalPorts): Promise<Journal> {
     },
     async discard(slot, fence, still = () => true) {
       let done = false;
-      const written: Promise<void> = committer.run(async () => {
+      const begun = committer.run(async () => {
         // Nothing but the store may be waited for here: this is a batch, and others wait for it.
         if (discarding.has(slot) || !still()) return [];
         discarding.add(slot);
@@ -129,15 +132,36 @@ export async function openJournal(ports: JournalPorts): Promise<Journal> {
         // Incomplete until a transfer has ended: whoever has named this copy meanwhile must not count on it.
         const empty = emptied(slot, { fence: Math.max(fence, known?.fence ?? 0), incarnation });
         const head = { ...empty, incomplete: true };
-        const ops: StoreOp[] = [{ type: "put", key: headKey(slot), value: seal(headKey(slot), head) }];
-        for (const prefix of [logPrefix(slot), `snap/${slot}/`, ...spaces.map((space) => sidePrefix(space, slot))])
-          for (const key of await store.keys(within(prefix))) ops.push({ type: "del", key });
-        return ops;
+        return [{ type: "put", key: headKey(slot), value: seal(headKey(slot), head) }, ...(await remains(slot))];
       });
+      const written = begun.then(() => (done ? clear(slot) : undefined));
       await written.finally(() => done && discarding.delete(slot));
       return done;
     },
+    holdsRows: async (slot) => (await remains(slot, 1)).length > 0,
   };
+
+  /** Deletions of what a slot has beside its head: of so many rows at the most. */
+  async function remains(slot: SlotId, max = limits.deleteRangeMax): Promise<StoreOp[]> {
+    const ops: StoreOp[] = [];
+    for (const prefix of [logPrefix(slot), `snap/${slot}/`, ...spaces.map((space) => sidePrefix(space, slot))]) {
+      if (ops.length >= max) break;
+      for (const key of await store.keys({ ...within(prefix), limit: max - ops.length }))
+        ops.push({ type: "del", key });
+    }
+    return ops;
+  }
+
+  /** A large slot goes in many batches. A crash between them leaves a copy that is incomplete, as the first has written. */
+  async function clear(slot: SlotId): Promise<void> {
+    let left = true;
+    while (left)
+      await committer.run(async () => {
+        const ops = await remains(slot);
+        left = ops.length > 0;
+        return ops;
+      });
+  }
 
   /** What is on disk now is not what an open log thinks. */
   function forget(slot: SlotId): void {

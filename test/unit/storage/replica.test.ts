@@ -418,6 +418,29 @@ describe("a transfer of a log", () => {
     expect((await copy.journal.openSlot(slot)).incarnation).to.be.greaterThan(empty.incarnation);
   });
 
+  it("a large copy is thrown away in batches, and is incomplete from the first on, even when they break off", async () => {
+    const store = new RowStore();
+    const journal = await journalOn(store, { deleteRangeMax: 3 });
+    const log = await openAs(journal, slot, 1);
+    for (let row = 0; row < 12; row += 1)
+      must(await append(log, draft("pad/a", "", { side: [{ space: "record", put: `k${row}`, value: row }] })));
+    const batch = store.batch.bind(store);
+    const sizes: number[] = [];
+    store.batch = (ops) => {
+      sizes.push(ops.length);
+      if (sizes.length === 3) return Promise.reject(new Error("the disk is gone"));
+      return batch(ops);
+    };
+    expect(await codeOf(journal.discard(slot, 5))).to.equal("APPEND_FAILED");
+    expect(sizes).to.deep.equal([4, 3, 3]);
+    const after = await journalOn(store, { deleteRangeMax: 3 });
+    const left = await after.openSlot(slot);
+    expect([left.incomplete, left.lastSeq, await after.holdsRows(slot)]).to.deep.equal([true, 0, true]);
+    expect(await after.discard(slot, 5)).to.equal(true);
+    expect(await after.holdsRows(slot)).to.equal(false);
+    expect((await after.openSlot(slot)).incarnation).to.be.greaterThan(left.incarnation);
+  });
+
   it("a damaged copy that is thrown away keeps the fence that its head still says", async () => {
     const copy = await emptyCopy();
     await applyAll(copy, (await source()).pieces, [1]);
