@@ -4,7 +4,6 @@
  *                                                                                     stopped in reverse
  *
  *  `peer.ts` is everything between them and knows no real thing; the simulation runs the same. */
-import { createHash } from "node:crypto";
 import { stat } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { behaviors } from "../actors/index.ts";
@@ -312,7 +311,7 @@ async function joinIfAsked(
 > {
   if (config.join === undefined) return undefined;
   const { store, clock, log, version } = at;
-  const { joinCluster, openNodeKey, readToken } = await import("./mesh/index.ts");
+  const { joinCluster, nodeIdOf, openNodeKey, readToken } = await import("./mesh/index.ts");
   const token = readToken(config.join);
   if (!token.ok) throw new PlexusError(token.error);
   const home = await readHome(store);
@@ -325,8 +324,7 @@ async function joinIfAsked(
       }),
     );
   const key = await openNodeKey(config.data);
-  // From the key, so that a join whose answer was lost is repeated by the same node.
-  const node = createHash("sha256").update(key.peer).digest("hex").slice(0, 16);
+  const node = nodeIdOf(key);
   const joined = await joinCluster({
     token: config.join,
     key,
@@ -410,7 +408,7 @@ async function startMeshOf(
 }
 
 /** Where the journal lies in a data folder. */
-export const journalFolder = (data: string): string => join(data, "journal");
+const journalFolder = (data: string): string => join(data, "journal");
 
 /** Checks every entry and record of a data folder that no node has open. Errors: DATA_FOLDER_IN_USE, DATA_DAMAGED. */
 export async function verifyJournal(data: string): ReturnType<typeof verifyStore> {

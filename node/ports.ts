@@ -1,6 +1,6 @@
 /** What the kernel, the journal and the gateway need from the world. `platform/` is the real set; the simulation brings
  *  its own, so one process can replay a node, its disk and its clock from a seed. */
-import type { ActorId, Failure, Result, Role, SlotId } from "../protocols/index.ts";
+import type { Failure, Role, SlotId } from "../protocols/index.ts";
 import type { Channel } from "../protocols/mesh/index.ts";
 
 export interface Clock {
@@ -193,4 +193,4 @@ export interface Meter {
   observeMs(name: string, valueMs: number, labels?: Readonly<Record<string, string>>): void;
 }
 
-export type { ActorId, Channel, Failure, Result, Role };
+export type { Channel };

@@ -1,7 +1,7 @@
 /** The directory's rows with their types: slots, members, policy. The only place that knows under which key each lies. */
 import { Type } from "typebox";
 import { Compile } from "typebox/compile";
-import type { SlotId } from "../protocols/index.ts";
+import { addressText, type SlotId } from "../protocols/index.ts";
 import type { Directory, DirectoryRow, MemberRecord, NodeId, SlotRecord } from "./ports.ts";
 
 export const slotPrefix = "slot/";
@@ -16,7 +16,7 @@ const nodes = Type.Array(node, { maxItems: 64 });
 const epoch = Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER });
 const isSlotRecord = Compile(
   Type.Object({
-    slot: Type.String({ pattern: "^[a-z][a-z-]{0,31}/[a-z0-9][a-z0-9._-]{0,95}$" }),
+    slot: Type.String({ pattern: `^${addressText}$` }),
     epoch,
     owner: node,
     inSync: Type.Array(node, { minItems: 1, maxItems: 64 }),
@@ -56,6 +56,10 @@ export function isRow(key: string, value: unknown): boolean {
   if (key === policyKey) return isPolicy.Check(value);
   return true;
 }
+
+/** Whether two lists of a record say the same: nodes and roles stand in them once each, and their order says nothing. */
+export const sameSet = (one: readonly string[], other: readonly string[]): boolean =>
+  one.length === other.length && one.every((item) => other.includes(item));
 
 /** A slot's record with the revision it was read at; revision 0 and no record: there is none yet. */
 export interface SlotRow {

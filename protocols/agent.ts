@@ -1,6 +1,6 @@
 import { Type, type Static } from "typebox";
 import { wireLimits as limits } from "./limits.ts";
-import { limit, nothing, object, position, resume, text, timeMs, type Resumed } from "./schema.ts";
+import { limit, nothing, object, position, resume, text, timeMs } from "./schema.ts";
 
 /** How an agent's model picks tokens. Absent fields take the model's defaults. */
 export const sampling = object({
@@ -109,5 +109,3 @@ export interface AgentSignal {
   readonly offset: number;
   readonly text: string;
 }
-
-export type AgentResumed = Resumed<AgentState, AgentEvent>;

@@ -2,6 +2,7 @@ import { Type, type Static, type TSchema } from "typebox";
 import { agentCommands } from "./agent.ts";
 import type { Failure } from "./errors.ts";
 import type { ModelInfo } from "./generation.ts";
+import { kindText } from "./ids.ts";
 import { wireLimits as limits } from "./limits.ts";
 import type { NodePlace } from "./nodes.ts";
 import { roomCommands } from "./room.ts";
@@ -109,7 +110,7 @@ export const signUp = object({
 });
 export const createApiKey = object({ label: Type.String({ minLength: 1, maxLength: 200 }) });
 export const releaseActor = object({ redeliver: Type.Optional(Type.Boolean({ default: true })) });
-export const actorKeyParams = object({ kind: Type.String({ pattern: "^[a-z][a-z-]{0,31}$" }), key });
+export const actorKeyParams = object({ kind: Type.String({ pattern: `^${kindText}$` }), key });
 
 export interface SignedIn {
   readonly token: string;

@@ -13,8 +13,13 @@ export type SlotId = `${string}/${number}`;
 /** Slots per role. Fixed when a cluster is created; a node that counts otherwise is refused. */
 export const slotCount = 256;
 
-const keyPattern = /^[a-z0-9](?:[a-z0-9._-]{0,95})$/;
-const kindPattern = /^[a-z][a-z-]{0,31}$/;
+/** A kind, a key, and both as an address, as regular expressions for schemas: to be put between `^` and `$`. */
+export const kindText = "[a-z][a-z-]{0,31}";
+export const keyText = "[a-z0-9][a-z0-9._-]{0,95}";
+export const addressText = `${kindText}/${keyText}`;
+
+const kindPattern = new RegExp(`^${kindText}$`);
+const keyPattern = new RegExp(`^${keyText}$`);
 
 /** Lower-case letters, digits, `.`, `_`, `-`; 1 to 96 characters; starts with a letter or digit. */
 export const isKey = (text: string): boolean => keyPattern.test(text);

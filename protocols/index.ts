@@ -17,5 +17,5 @@ export * from "./nodes.ts";
 export * from "./role-manager.ts";
 export * from "./room.ts";
 export * as schema from "./schema.ts";
-export type { Principal, Resumed } from "./schema.ts";
+export type { Resumed } from "./schema.ts";
 export * from "./user.ts";

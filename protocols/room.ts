@@ -1,6 +1,6 @@
 import { Type, type Static } from "typebox";
 import { wireLimits as limits } from "./limits.ts";
-import { limit, nothing, object, position, principal, resume, roomKey, text, timeMs, type Resumed } from "./schema.ts";
+import { limit, nothing, object, position, principal, resume, text, timeMs, type Resumed } from "./schema.ts";
 
 /** Rank of a member: an owner may do all, a moderator may delete, pin, invite and remove, a member may talk. */
 export const memberRole = Type.Union([Type.Literal("owner"), Type.Literal("moderator"), Type.Literal("member")]);
@@ -164,4 +164,3 @@ export type RoomSignal =
     };
 
 export type RoomResumed = Resumed<RoomState, RoomEvent>;
-export { roomKey };

@@ -1,4 +1,5 @@
 import { Type, type Static, type TSchema } from "typebox";
+import { keyText } from "./ids.ts";
 import { wireLimits as limits } from "./limits.ts";
 
 /** Pieces that the schemas of several kinds share. A schema is JSON Schema: HTTP, WebSocket, OpenAPI and tools use the same. */
@@ -6,7 +7,7 @@ import { wireLimits as limits } from "./limits.ts";
 export const object = <P extends Record<string, TSchema>>(properties: P) =>
   Type.Object(properties, { additionalProperties: false });
 
-export const key = Type.String({ pattern: "^[a-z0-9][a-z0-9._-]{0,95}$", maxLength: 96 });
+export const key = Type.String({ pattern: `^${keyText}$`, maxLength: 96 });
 
 /** A user's name: no dot, because an agent is `owner.name`. */
 export const userName = Type.String({
@@ -16,11 +17,10 @@ export const userName = Type.String({
 });
 
 /** A room's name. Direct rooms are named by the node, `dm.ada.bob`. */
-export const roomKey = Type.String({ pattern: "^[a-z0-9][a-z0-9._-]{0,95}$", maxLength: 96 });
+export const roomKey = key;
 
 /** A user (`user/ada`) or an agent (`agent/ada.helper`) as member, author or sender. */
-export const principal = Type.String({ pattern: "^(user|agent)/[a-z0-9][a-z0-9._-]{0,95}$", maxLength: 104 });
-export type Principal = string;
+export const principal = Type.String({ pattern: `^(user|agent)/${keyText}$`, maxLength: 104 });
 
 export const position = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER });
 export const timeMs = Type.Integer({ minimum: 0, description: "Milliseconds since 1970, node clock" });

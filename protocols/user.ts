@@ -1,6 +1,6 @@
 import { Type, type Static } from "typebox";
 import { wireLimits as limits } from "./limits.ts";
-import { key, nothing, object, position, principal, resume, text, timeMs, userName, type Resumed } from "./schema.ts";
+import { key, nothing, object, position, principal, resume, text, timeMs, userName } from "./schema.ts";
 import type { RoomSummary } from "./room.ts";
 
 const hash = Type.String({ minLength: 1, maxLength: 256 });
@@ -101,6 +101,3 @@ export interface UserSignal {
   readonly room: string;
   readonly seq: number;
 }
-
-export type UserResumed = Resumed<UserView, UserEvent>;
-export { principal };

@@ -1,8 +1,9 @@
 import { decode, failure, failureOf, PlexusError } from "../../protocols/index.ts";
-import type { Clock, Directory, DirectoryRow, DirectoryWatcher, Store, StoreOp } from "../ports.ts";
+import type { Clock, Directory, DirectoryRow, Store, StoreOp } from "../ports.ts";
 import { headKey, headOp, loadContent, rowKey, rowOp, type Content } from "./layout.ts";
 import { directoryLimits, type DirectoryLimits } from "./limits.ts";
-import { encodeValue, inKeyOrder, moved, unavailable, type DirectoryHome } from "./row.ts";
+import { encodeValue, moved, unavailable, type DirectoryHome } from "./row.ts";
+import { select, Watches, type Watch } from "./watches.ts";
 
 type Answer = Awaited<ReturnType<Directory["compareAndSet"]>>;
 
@@ -29,13 +30,6 @@ interface Waiting {
   readonly reject: (error: unknown) => void;
 }
 
-interface Watch {
-  readonly prefix: string;
-  readonly watcher: DirectoryWatcher;
-  /** Whether it has had its `reset` since the last `stale`. */
-  current: boolean;
-}
-
 /** Opens with the first operation. With a clock, a store that could not be read is read again by itself; without one, by
  *  the next operation. */
 export function createEmbeddedDirectory(ports: {
@@ -44,7 +38,7 @@ export function createEmbeddedDirectory(ports: {
   readonly limits?: DirectoryLimits;
 }): EmbeddedDirectory {
   const { store, clock, limits = directoryLimits } = ports;
-  const watches = new Set<Watch>();
+  const watches = new Watches();
   const movedListeners = new Set<(home: DirectoryHome) => void>();
   /** What is on disk. Never ahead of it. */
   let content: Content = { rows: new Map(), revision: 0, home: undefined };
@@ -54,9 +48,6 @@ export function createEmbeddedDirectory(ports: {
   let queue: Waiting[] = [];
   let committing: Promise<void> | undefined;
   let handingOver = false;
-
-  const select = (prefix: string): readonly DirectoryRow[] =>
-    [...content.rows.values()].filter(({ key }) => key.startsWith(prefix)).sort(inKeyOrder);
 
   const load = async (): Promise<void> => {
     const loaded = await loadContent(store, limits);
@@ -73,7 +64,7 @@ export function createEmbeddedDirectory(ports: {
     const { home } = content;
     content = loaded;
     if (content.home !== undefined && home === undefined) tellMoved(content.home);
-    for (const watch of watches) begin(watch);
+    if (content.home === undefined) watches.beginAll(content.rows);
   };
 
   const opened = (): Promise<void> => {
@@ -95,21 +86,11 @@ export function createEmbeddedDirectory(ports: {
   };
 
   const begin = (watch: Watch): void => {
-    if (watch.current || content.home !== undefined || !watches.has(watch)) return;
-    watch.current = true;
-    watch.watcher.reset(select(watch.prefix));
-  };
-
-  const allStale = (): void => {
-    for (const watch of watches) {
-      if (!watch.current) continue;
-      watch.current = false;
-      watch.watcher.stale();
-    }
+    if (content.home === undefined) watches.begin(watch, content.rows);
   };
 
   const tellMoved = (home: DirectoryHome): void => {
-    allStale();
+    watches.stale();
     const listeners = [...movedListeners];
     movedListeners.clear();
     for (const listener of listeners) listener(home);
@@ -122,7 +103,7 @@ export function createEmbeddedDirectory(ports: {
     } catch (error) {
       for (const { key } of ops) doubtful.add(key);
       loading = undefined;
-      allStale();
+      watches.stale();
       void opened().catch(() => undefined);
       throw unavailable("the store refused a write", error);
     }
@@ -173,13 +154,7 @@ export function createEmbeddedDirectory(ports: {
     }
     // Answers are only promises: whoever waits for one runs after the watchers.
     for (const answer of answers) answer();
-    for (const { key, row, revision } of history) {
-      for (const watch of watches) {
-        if (!watch.current || !key.startsWith(watch.prefix)) continue;
-        if (row === undefined) watch.watcher.removed(key, revision);
-        else watch.watcher.changed(row);
-      }
-    }
+    for (const { key, row, revision } of history) watches.tell(key, revision, row);
   };
 
   const nextGroup = (): readonly Waiting[] => {
@@ -213,7 +188,7 @@ export function createEmbeddedDirectory(ports: {
     },
     async list(prefix) {
       await present();
-      return select(prefix);
+      return select(content.rows, prefix);
     },
     async compareAndSet(key, value, revision, guard) {
       const bytes = encodeValue(key, value);
@@ -224,8 +199,7 @@ export function createEmbeddedDirectory(ports: {
       });
     },
     watch(prefix, watcher) {
-      const watch: Watch = { prefix, watcher, current: false };
-      watches.add(watch);
+      const watch = watches.add(prefix, watcher);
       void opened().then(
         () => begin(watch),
         () => undefined,
@@ -239,7 +213,7 @@ export function createEmbeddedDirectory(ports: {
       try {
         await committing;
         await present();
-        await copy(select(""), content.revision);
+        await copy(select(content.rows, ""), content.revision);
         await write([headOp(content.revision, home)]).catch(async (error: unknown) => {
           // Unknown: the disk says whether it is moved.
           await opened();

@@ -3,19 +3,13 @@ import { failureOf } from "../../protocols/index.ts";
 import type { Clock, DirectoryRow, DirectoryWatcher, Log } from "../ports.ts";
 import type { EtcdServers } from "./etcd-servers.ts";
 import type { DirectoryLimits } from "./limits.ts";
-import { inKeyOrder } from "./row.ts";
+import { Watches, type Watch } from "./watches.ts";
 
 /** One change as etcd tells it, with our key and revision. */
 type Event = { readonly row: DirectoryRow } | { readonly key: string; readonly revision: number };
 
 /** How often within a deadline a stream is asked how far it is: a member may be a little behind, and says so. */
 const progressAsksMax = 10;
-
-interface Watch {
-  readonly prefix: string;
-  readonly watcher: DirectoryWatcher;
-  current: boolean;
-}
 
 export interface EtcdFeed {
   watch(prefix: string, watcher: DirectoryWatcher): () => void;
@@ -42,35 +36,21 @@ export function createEtcdFeed(ports: {
   toEvents(response: IWatchResponse): readonly Event[];
 }): EtcdFeed {
   const { servers, clock, log, limits, range } = ports;
-  const watches = new Set<Watch>();
+  const watches = new Watches();
   let rows: Map<string, DirectoryRow> | undefined;
   /** Undefined when nobody watches. */
   let current: Run | undefined;
 
   const begin = (watch: Watch): void => {
-    if (rows === undefined || watch.current || !watches.has(watch)) return;
-    watch.current = true;
-    watch.watcher.reset([...rows.values()].filter(({ key }) => key.startsWith(watch.prefix)).sort(inKeyOrder));
-  };
-
-  const allStale = (): void => {
-    rows = undefined;
-    for (const watch of watches) {
-      if (!watch.current) continue;
-      watch.current = false;
-      watch.watcher.stale();
-    }
+    if (rows !== undefined) watches.begin(watch, rows);
   };
 
   const tell = (event: Event): void => {
-    const key = "row" in event ? event.row.key : event.key;
-    if ("row" in event) rows?.set(key, event.row);
-    else rows?.delete(key);
-    for (const watch of watches) {
-      if (!watch.current || !key.startsWith(watch.prefix)) continue;
-      if ("row" in event) watch.watcher.changed(event.row);
-      else watch.watcher.removed(key, event.revision);
-    }
+    const row = "row" in event ? event.row : undefined;
+    const { key, revision } = "row" in event ? event.row : event;
+    if (row === undefined) rows?.delete(key);
+    else rows?.set(key, row);
+    watches.tell(key, revision, row);
   };
 
   /** From one full reading to the end of its stream. Resolves or rejects with why it ended. */
@@ -102,7 +82,7 @@ export function createEtcdFeed(ports: {
       });
       stream.write({ create_request: { ...range, start_revision: level.revision + 1 } });
       rows = new Map(level.rows.map((row) => [row.key, row]));
-      for (const watch of watches) begin(watch);
+      watches.beginAll(rows);
       const doubted = prove(run, attempt, () => stream.write({ progress_request: {} }));
       return await Promise.race([broken, run.stopping, doubted]);
     } finally {
@@ -142,7 +122,8 @@ export function createEtcdFeed(ports: {
       log.warn("directory.watch.broken", {
         because: because instanceof Error ? (failureOf(because).details ?? because.message) : because,
       });
-      allStale();
+      rows = undefined;
+      watches.stale();
       await run.pause(run.retryMs);
       run.retryMs = Math.min(run.retryMs * 2, limits.retryMaxMs);
     }
@@ -156,8 +137,7 @@ export function createEtcdFeed(ports: {
 
   return {
     watch(prefix, watcher) {
-      const watch: Watch = { prefix, watcher, current: false };
-      watches.add(watch);
+      const watch = watches.add(prefix, watcher);
       if (current === undefined) {
         current = startRun(clock, limits.retryMinMs);
         void go(current);

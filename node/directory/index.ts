@@ -22,7 +22,6 @@
  *  Read `embedded.ts` first: it is the reference; then `serve.ts` with `remote.ts`, `etcd.ts` with `etcd-feed.ts`. */
 export { createEmbeddedDirectory, type EmbeddedDirectory } from "./embedded.ts";
 export { createEtcdDirectory, type EtcdDirectory } from "./etcd.ts";
-export type { EtcdSecurity } from "./etcd-servers.ts";
 export { directoryLimits, type DirectoryLimits } from "./limits.ts";
 export { migrateDirectory } from "./migrate.ts";
 export { createRemoteDirectory } from "./remote.ts";

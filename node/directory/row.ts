@@ -45,6 +45,3 @@ export function homeIn(thrown: unknown): DirectoryHome | undefined {
   if (code !== "DIRECTORY_MOVED" || !Array.isArray(endpoints) || typeof prefix !== "string") return undefined;
   return endpoints.every((endpoint) => typeof endpoint === "string") ? { endpoints, prefix } : undefined;
 }
-
-export const inKeyOrder = (one: { readonly key: string }, other: { readonly key: string }): number =>
-  one.key < other.key ? -1 : one.key > other.key ? 1 : 0;

@@ -21,15 +21,16 @@ import {
   type Result,
   type SlotId,
 } from "../../protocols/index.ts";
-import type { AnyBehavior, Effect, ReplyTo, Signal, Turn } from "../../actors/behavior.ts";
-import type { Generation, Runtime } from "../../runtimes/runtime.ts";
+import type { AnyBehavior, Effect, ReplyTo, Turn } from "../../actors/behavior.ts";
+import type { Runtime } from "../../runtimes/runtime.ts";
 import type { Clock, Log, Meter, Publisher } from "../ports.ts";
 import type { EntryDraft, Recovered, SideOp } from "../storage/index.ts";
 import { AnswerWindow } from "./answers.ts";
+import { Errands, isErrand } from "./errands.ts";
 import { OutputGate } from "./gate.ts";
 import type { KernelLimits } from "./limits.ts";
 import { Mailbox, type Envelope } from "./mailbox.ts";
-import { forThisLife, planTurn, type Output, type Plan } from "./plan.ts";
+import { planTurn, type Output, type Plan } from "./plan.ts";
 import { judge } from "./supervision.ts";
 
 /** The slot an activation lives in: its log and what is remembered beside it. */
@@ -136,7 +137,7 @@ export class Activation {
   #folded = false;
   #notes: unknown;
   #answers: AnswerWindow;
-  /** Rises with each load: what an earlier life asked for is not delivered to a later one. */
+  /** Rises with each load and with the end of each life: a load or restart that was begun before does nothing any more. */
   #incarnation = 0;
   readonly #gate: OutputGate;
   /** Loading was put off until the slot takes turns again. */
@@ -148,9 +149,7 @@ export class Activation {
   #tailBytes = 0;
   #snapshotBytes = 0;
   #failuresAtMs: readonly number[] = [];
-  #asksOpen = 0;
-  #readsOpen = 0;
-  readonly #generations = new Map<string, Generation>();
+  readonly #errands: Errands;
   /** Operations begun and not answered yet, with everybody who waits for the answer. */
   readonly #operations = new Map<string, OpenOperation>();
 
@@ -162,6 +161,16 @@ export class Activation {
     this.#around = around;
     this.#answers = new AnswerWindow(around.limits);
     this.lastActiveMs = around.clock.monotonicMs();
+    this.#errands = new Errands({
+      actor: id,
+      home,
+      around,
+      signal: (message, from, chain) => {
+        if (this.status === "closed") return;
+        this.mailbox.push({ to: id, from, message, operation: undefined, replyTo: undefined, chain, signal: true });
+        around.schedule(this);
+      },
+    });
     this.#gate = new OutputGate({
       alone: () => home.alone,
       confirm: (done) => home.confirm(done),
@@ -178,9 +187,7 @@ export class Activation {
       !this.home.paused &&
       this.mailbox.empty &&
       this.flushed &&
-      this.#asksOpen === 0 &&
-      this.#readsOpen === 0 &&
-      this.#generations.size === 0 &&
+      this.#errands.none &&
       (this.status === "active" || this.status === "quarantined")
     );
   }
@@ -413,7 +420,6 @@ export class Activation {
   }
 
   #performOne(output: Output, chain: readonly ActorId[]): void {
-    const { runtime, publisher, limits } = this.#around;
     switch (output.type) {
       case "answer":
         this.#answerTo(output.to, output.result);
@@ -425,33 +431,8 @@ export class Activation {
         this.#around.send(envelope);
         return;
       }
-      case "ask":
-        this.#ask(output, chain);
-        return;
       case "publish":
-        publisher.publish(this.id, output.event, output.at, this.home.epoch);
-        return;
-      case "generate": {
-        const { id } = output.request;
-        const incarnation = this.#incarnation;
-        if (this.#generations.size >= limits.generationsMax) {
-          const part = {
-            type: "failed",
-            error: failure("OVERLOADED", { generationsMax: limits.generationsMax }),
-          } as const;
-          this.#signal({ type: "generated", id, part }, "node", []);
-          return;
-        }
-        const generation = runtime.generate(output.request, (part) => {
-          if (this.#incarnation !== incarnation || this.status === "closed") return;
-          if (part.type !== "text") this.#generations.delete(id);
-          this.#signal({ type: "generated", id, part }, "node", []);
-        });
-        this.#generations.set(id, generation);
-        return;
-      }
-      case "cancel":
-        this.#generations.get(output.id)?.cancel();
+        this.#around.publisher.publish(this.id, output.event, output.at, this.home.epoch);
         return;
       case "remind":
         this.home.reminderSet(this.id, output.id, output.dueMs);
@@ -459,49 +440,13 @@ export class Activation {
       case "forget":
         this.home.reminderForgotten(this.id, output.id);
         return;
+      case "ask":
       case "read":
-        this.#read(output, chain);
+      case "generate":
+      case "cancel":
+        this.#errands.run(output, chain);
         return;
     }
-  }
-
-  #ask(effect: Extract<Effect, { type: "ask" }>, chain: readonly ActorId[]): void {
-    const { limits } = this.#around;
-    const incarnation = this.#incarnation;
-    const settle = (result: Result<unknown>): void => {
-      if (this.#incarnation !== incarnation || this.status === "closed") return;
-      this.#asksOpen -= 1;
-      this.#signal({ type: "answered", tag: effect.tag, result }, effect.to, chain);
-    };
-    const next = [...chain, this.id];
-    this.#asksOpen += 1;
-    if (next.includes(effect.to) || next.length > limits.askChainMax) {
-      settle(refused(failure("CALL_CYCLE", { chain: [...next, effect.to] })));
-    } else if (this.#asksOpen > limits.outstandingAsksMax) {
-      settle(refused(failure("OVERLOADED", { outstandingAsksMax: limits.outstandingAsksMax })));
-    } else {
-      const { to, message, operationId, timeoutMs } = effect;
-      this.#around.ask({ to, from: this.id, message, operationId, chain: next }, timeoutMs, settle);
-    }
-  }
-
-  #read(effect: Extract<Effect, { type: "read" }>, chain: readonly ActorId[]): void {
-    const incarnation = this.#incarnation;
-    const limit = Math.min(effect.range.limit, this.#around.limits.readRecordsMax);
-    this.#readsOpen += 1;
-    this.home.readRecords(this.id, { ...effect.range, limit }).then(
-      (records) => {
-        if (this.#incarnation !== incarnation || this.status === "closed") return;
-        this.#readsOpen -= 1;
-        this.#signal({ type: "records", tag: effect.tag, records }, "node", chain);
-      },
-      (error: unknown) => this.home.fail(failureOf(error)),
-    );
-  }
-
-  #signal(message: Signal, from: Envelope["from"], chain: readonly ActorId[]): void {
-    this.mailbox.push({ to: this.id, from, message, operation: undefined, replyTo: undefined, chain, signal: true });
-    this.#around.schedule(this);
   }
 
   /** Answers, and with the same answer everybody who repeated the operation meanwhile. */
@@ -564,7 +509,7 @@ export class Activation {
     meter.count("actor_crashes", 1, { kind: this.behavior.kind });
     this.#abandon();
     // What those turns would have asked for belongs to this life; what they answer and tell is history by then.
-    this.#gate.drop((output) => forThisLife.has(output.type));
+    this.#gate.drop(isErrand);
     const verdict = judge(this.#failuresAtMs, clock.monotonicMs(), limits);
     this.#failuresAtMs = verdict.failuresAtMs;
     if (envelope && envelope.told !== true) this.#refuse(envelope, failure("ACTOR_CRASHED", { actor: this.id }));
@@ -623,13 +568,10 @@ export class Activation {
   /** Cuts what this life has under way outside: its answers would come too late. */
   #abandon(): void {
     this.#incarnation += 1;
-    for (const generation of this.#generations.values()) generation.cancel();
-    this.#generations.clear();
+    this.#errands.abandon();
     const unknown = refused(failure("ASK_TIMEOUT", { actor: this.id, because: "the actor was restarted" }));
     for (const waiting of this.#operations.values()) for (const to of waiting.to) this.#around.answer(to, unknown);
     this.#operations.clear();
-    this.#asksOpen = 0;
-    this.#readsOpen = 0;
     this.mailbox.dropSignals();
   }
 }

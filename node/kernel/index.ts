@@ -8,8 +8,8 @@
  *  Which node serves a slot is not decided here: `Slots` gives out logs and ends them, `Routing` knows the way. A message
  *  whose slot ends before it was handled is not its sender's trouble: it goes through `Routing` until its deadline.
  *
- *  Read `api.ts` (what others use), `activation.ts` (one actor), `gate.ts` (what may leave), `slot-host.ts` (one slot),
- *  then this file. */
+ *  Read `api.ts` (what others use), `activation.ts` (one actor), `gate.ts` (what may leave), `errands.ts` (what
+ *  comes back), `slot-host.ts` (one slot), `turns.ts` (whose turn it is), then this file. */
 import {
   failure,
   failureOf,
@@ -32,9 +32,10 @@ import type { Kernel, Request, Routing, Slots } from "./api.ts";
 import { kernelLimits, type KernelLimits } from "./limits.ts";
 import type { Envelope } from "./mailbox.ts";
 import { Reminders } from "./reminders.ts";
-import { SlotHost } from "./slot-host.ts";
+import { SlotHost, until } from "./slot-host.ts";
+import { Turns, type Pressure } from "./turns.ts";
 
-export type { ActorFilter, ClusterActors, Kernel, Request, Routing, ServedLog, Slots } from "./api.ts";
+export type { ClusterActors, Kernel, Request } from "./api.ts";
 export { kernelLimits, type KernelLimits } from "./limits.ts";
 
 export interface KernelPorts {
@@ -42,13 +43,7 @@ export interface KernelPorts {
   readonly behaviors: readonly AnyBehavior[];
   readonly slots: Slots;
   readonly routing: Routing;
-  /** How far the disk is behind: turns pause beyond the bound. */
-  readonly pressure: {
-    readonly queuedBytes: number;
-    readonly pendingBytesMax: number;
-    /** Resolves when every append so far is durable or has failed. */
-    settled(): Promise<void>;
-  };
+  readonly pressure: Pressure;
   /** Slots of this node where some actor has work waiting: reminders or pending work. */
   slotsWithWork(): Promise<readonly SlotId[]>;
   readonly runtime: Runtime;
@@ -63,8 +58,8 @@ export interface KernelPorts {
 /** Actors listed at a time from one slot's snapshots. */
 const listedPerSlotMax = 10_000;
 
-/** Turns one actor takes before the next in line gets its chance. */
-const turnsPerVisit = 16;
+/** Actors looked at for an idle one when there is no room for one more. */
+const roomLooksMax = 16;
 
 interface OpenAsk {
   readonly envelope: Envelope;
@@ -86,9 +81,8 @@ class NodeKernel implements Kernel {
   readonly #around: Surroundings;
   /** All activations, the longest not looked at first. */
   readonly #inMemory = new Map<ActorId, Activation>();
-  #line: Activation[] = [];
+  readonly #turns: Turns;
   readonly #leaving = new Set<Activation>();
-  #running = false;
   #correlation: number;
   /** Names the operations of this life of the node, so that they are like no other's. */
   readonly #life: string;
@@ -103,6 +97,8 @@ class NodeKernel implements Kernel {
     this.#life = [...ports.random.bytes(8)].map((byte) => byte.toString(16).padStart(2, "0")).join("");
     this.#limits = { ...kernelLimits, ...ports.limits };
     this.#behaviors = new Map(ports.behaviors.map((behavior) => [behavior.kind, behavior]));
+    const { pressure, clock, meter } = ports;
+    this.#turns = new Turns({ pressure, clock, meter, limits: this.#limits });
     this.#reminders = new Reminders(ports.clock, this.#limits, (actor, id, dueMs) => {
       const message = { type: "reminded", id, dueMs } as const;
       this.#send({
@@ -123,7 +119,7 @@ class NodeKernel implements Kernel {
       meter: ports.meter,
       runtime: ports.runtime,
       publisher: ports.publisher,
-      schedule: (activation) => this.#schedule(activation),
+      schedule: (activation) => this.#turns.add(activation),
       leave: (activation) => this.#leaving.add(activation),
       send: (envelope) => this.#send(envelope),
       lost: (envelope, error) => this.#lost(envelope, error),
@@ -183,18 +179,26 @@ class NodeKernel implements Kernel {
 
   async listActors(filter: Parameters<Kernel["listActors"]>[0]): ReturnType<Kernel["listActors"]> {
     const ids: ActorId[] = [];
+    const role = this.#behaviors.get(filter.kind ?? "")?.role;
     for (const slot of await this.#ports.slots.owned()) {
+      // A kind lives in the slots of its role, and in those of its pinned actors.
+      if (role !== undefined && !slot.startsWith(`${role}/`) && !slot.startsWith(`${filter.kind}/`)) continue;
       const host = this.#slot(slot);
       await host.open();
       if (host.status === "open") ids.push(...(await host.actors(listedPerSlotMax)));
     }
-    const rows = ids
+    const listed = ids
       .filter((id) => filter.kind === undefined || id.startsWith(`${filter.kind}/`))
       .filter((id) => filter.after === undefined || id > filter.after)
-      .sort()
-      .map((id) => this.#row(id))
-      .filter((row) => filter.status === undefined || row.status === filter.status);
-    return { rows: rows.slice(0, filter.limit), more: rows.length > filter.limit };
+      .sort();
+    const rows: ActorRow[] = [];
+    for (const id of listed) {
+      const row = this.#row(id);
+      if (filter.status !== undefined && row.status !== filter.status) continue;
+      if (rows.length === filter.limit) return { rows, more: true };
+      rows.push(row);
+    }
+    return { rows, more: false };
   }
 
   async showActor(actor: ActorId): Promise<Result<ActorDetail>> {
@@ -291,14 +295,15 @@ class NodeKernel implements Kernel {
   }
 
   async stop(deadlineMs: number): Promise<void> {
-    const endMs = this.#ports.clock.monotonicMs() + deadlineMs;
+    const { clock } = this.#ports;
+    const endMs = clock.monotonicMs() + deadlineMs;
     this.#stopping = true;
     this.#reminders.stop();
-    await this.#until(() => this.#quiet(), endMs);
+    await until(clock, endMs, () => this.#quiet());
     for (const activation of this.#inMemory.values()) if (activation.idle) activation.snapshot();
     let settled = false;
     void this.#ports.pressure.settled().then(() => (settled = true));
-    await this.#until(() => settled, endMs);
+    await until(clock, endMs, () => settled);
     this.#stopped = true;
     this.#sweeping?.();
     for (const slot of this.#slots.values()) slot.stop(failure("STOPPING"));
@@ -491,45 +496,6 @@ class NodeKernel implements Kernel {
     return Math.round(clock.nowMs() - (clock.monotonicMs() - monotonicMs));
   }
 
-  // --- turns ---------------------------------------------------------------------------------------------------------
-
-  #schedule(activation: Activation): void {
-    if (activation.scheduled || !activation.ready) return;
-    activation.scheduled = true;
-    this.#line.push(activation);
-    if (this.#running) return;
-    this.#running = true;
-    queueMicrotask(() => this.#run());
-  }
-
-  #run(): void {
-    const { pressure } = this.#ports;
-    let turns = 0;
-    let visited = 0;
-    while (visited < this.#line.length && turns < this.#limits.turnsPerSlice) {
-      if (pressure.queuedBytes > pressure.pendingBytesMax) break;
-      const activation = this.#line[visited] as Activation;
-      visited += 1;
-      activation.scheduled = false;
-      let taken = 0;
-      while (taken < turnsPerVisit && activation.turn()) taken += 1;
-      turns += taken;
-      activation.home.turns += taken;
-      this.#schedule(activation);
-    }
-    this.#line.splice(0, visited);
-    this.#ports.meter.count("turns", turns);
-    this.#running = this.#line.length > 0;
-    if (this.#running) this.#runLater();
-  }
-
-  /** Yields to the rest of the process; and when the disk is behind, waits for it. */
-  #runLater(): void {
-    const { pressure, clock } = this.#ports;
-    if (pressure.queuedBytes <= pressure.pendingBytesMax) clock.soon(() => this.#run());
-    else void pressure.settled().then(() => this.#run());
-  }
-
   // --- time ----------------------------------------------------------------------------------------------------------
 
   #sweepLater(): void {
@@ -585,7 +551,7 @@ class NodeKernel implements Kernel {
         return true;
       }
       looks += 1;
-      if (looks >= turnsPerVisit) return false;
+      if (looks >= roomLooksMax) return false;
       this.#moveToEnd(activation);
     }
     return false;
@@ -594,20 +560,9 @@ class NodeKernel implements Kernel {
   // --- stopping ------------------------------------------------------------------------------------------------------
 
   #quiet(): boolean {
-    if (this.#running || this.#line.length > 0) return false;
+    if (!this.#turns.none) return false;
     for (const slot of this.#slots.values()) if (slot.hasWaiting) return false;
     for (const activation of this.#inMemory.values()) if (!activation.settled) return false;
     return true;
-  }
-
-  #until(done: () => boolean, endMs: number): Promise<void> {
-    const { clock } = this.#ports;
-    return new Promise((resolve) => {
-      const look = (): void => {
-        if (done() || clock.monotonicMs() >= endMs) resolve();
-        else clock.after(1, look);
-      };
-      look();
-    });
   }
 }

@@ -21,9 +21,6 @@ export interface Plan {
   stop: boolean;
 }
 
-/** Outputs whose results come back to the activation that asked. */
-export const forThisLife: ReadonlySet<Output["type"]> = new Set(["ask", "read", "generate", "cancel"]);
-
 /** Sorts the effects of one turn. Throws what `evolve` throws. */
 export function planTurn(
   behavior: AnyBehavior,

@@ -1,5 +1,6 @@
 /** Durable reminders of the open slots: rings each at its due time, again and again until it is forgotten. */
 import type { ActorId, SlotId } from "../../protocols/index.ts";
+import { backoffMs } from "../backoff.ts";
 import type { Clock } from "../ports.ts";
 
 interface Reminder {
@@ -111,12 +112,13 @@ export class Reminders {
   }
 
   #ringDue(): void {
+    const { reminderRetryMs, reminderRetryMaxMs } = this.#retry;
     const nowMs = this.#clock.nowMs();
     for (let top = this.#heap[0]; top !== undefined; top = this.#heap[0]) {
       if (this.#stands(top) && top.ringAtMs > nowMs) break;
       this.#pop();
       if (!this.#stands(top)) continue;
-      const delayMs = Math.min(this.#retry.reminderRetryMs * 2 ** top.rings, this.#retry.reminderRetryMaxMs);
+      const delayMs = backoffMs(top.rings, { firstMs: reminderRetryMs, maxMs: reminderRetryMaxMs });
       this.#put({ ...top, ringAtMs: nowMs + delayMs, rings: top.rings + 1 });
       this.#ring(top.actor, top.id, top.dueMs);
     }

@@ -20,6 +20,8 @@ import {
   type SlotId,
 } from "../../protocols/index.ts";
 import type { AnyBehavior } from "../../actors/behavior.ts";
+import { backoffMs } from "../backoff.ts";
+import type { Clock } from "../ports.ts";
 import type { SideOp } from "../storage/index.ts";
 import { Activation, type Home, type Surroundings } from "./activation.ts";
 import type { ServedLog, Slots } from "./api.ts";
@@ -146,13 +148,7 @@ export class SlotHost implements Home {
     const life = this.#life;
     if (this.status !== "open") return;
     this.#draining = true;
-    await new Promise<void>((resolve) => {
-      const look = (): void => {
-        if (this.#life !== life || this.#flushed || clock.monotonicMs() >= endMs) resolve();
-        else clock.after(1, look);
-      };
-      look();
-    });
+    await until(clock, endMs, () => this.#life !== life || this.#flushed);
     if (this.#life === life && this.#draining && this.#flushed) return;
     if (this.#life === life) this.resume();
     throw new PlexusError(failure("SLOT_UNAVAILABLE", { slot: this.slot, because: "it could not be drained in time" }));
@@ -177,14 +173,7 @@ export class SlotHost implements Home {
     activation.held = true;
     try {
       const ready = (): boolean => activation.status === "active" || activation.status === "quarantined";
-      await new Promise<void>((resolve) => {
-        const look = (): void => {
-          const over = this.#log !== log || clock.monotonicMs() >= endMs;
-          if (over || (ready() && activation.flushed)) resolve();
-          else clock.after(1, look);
-        };
-        look();
-      });
+      await until(clock, endMs, () => this.#log !== log || (ready() && activation.flushed));
       // A slot that drains appends nothing.
       const can = this.#log === log && !this.#draining && ready() && activation.flushed && activation.snapshot();
       if (!can)
@@ -409,8 +398,8 @@ export class SlotHost implements Home {
     const { file: _file, ...shown } = error.details ?? {};
     this.reason = failure("SLOT_UNAVAILABLE", { slot: this.slot, because: error.code, ...shown });
     this.cause = error;
+    const delayMs = backoffMs(this.#failures, { firstMs: limits.slotRetryMs, maxMs: limits.slotRetryMaxMs });
     this.#failures += 1;
-    const delayMs = Math.min(limits.slotRetryMs * 2 ** (this.#failures - 1), limits.slotRetryMaxMs);
     this.#retryAtMs = clock.monotonicMs() + delayMs;
     log.error(damaged ? "slot.quarantined" : "slot.failed", { slot: this.slot, epoch, ...error });
     meter.count("slot_failures", 1, { code: error.code });
@@ -546,8 +535,9 @@ export class SlotHost implements Home {
       const activation = room ? this.activate(actor) : undefined;
       if (activation?.status === "loading") await this.#untilLoaded(activation);
       if (this.status !== "open" || this.#log !== log) return; // it ended meanwhile
-      // No room, or a history that cannot be folded: the actor keeps its entries, and the log its length, for now.
-      if (!activation?.snapshot()) through = Math.min(through, log.firstNeeded(actor) - 1);
+      // No room, a history that cannot be folded, or a split under way, whose entry no snapshot has: the actor keeps its
+      // entries, and the log its length, for now.
+      if (activation?.held === true || !activation?.snapshot()) through = Math.min(through, log.firstNeeded(actor) - 1);
     }
     if (this.#draining || this.#log !== log) return;
     await new Promise<void>((resolve) => {
@@ -559,12 +549,17 @@ export class SlotHost implements Home {
   }
 
   #untilLoaded(activation: Activation): Promise<void> {
-    return new Promise((resolve) => {
-      const look = (): void => {
-        if (activation.status === "loading" && !this.#draining) this.#ports.around.clock.after(1, look);
-        else resolve();
-      };
-      look();
-    });
+    return until(this.#ports.around.clock, Infinity, () => activation.status !== "loading" || this.#draining);
   }
+}
+
+/** Resolves when something has come about, or at a moment of the monotonic clock: looks every millisecond. */
+export function until(clock: Clock, endMs: number, done: () => boolean): Promise<void> {
+  return new Promise((resolve) => {
+    const look = (): void => {
+      if (done() || clock.monotonicMs() >= endMs) resolve();
+      else clock.after(1, look);
+    };
+    look();
+  });
 }

@@ -1,4 +1,5 @@
 /** One-for-one supervision as a pure decision: an actor that failed is restarted, later and later, or quarantined. */
+import { backoffMs } from "../backoff.ts";
 
 export interface SupervisionPolicy {
   readonly restartsMax: number;
@@ -16,6 +17,7 @@ export type Verdict =
 export function judge(failuresAtMs: readonly number[], nowMs: number, policy: SupervisionPolicy): Verdict {
   const recent = [...failuresAtMs.filter((atMs) => nowMs - atMs < policy.restartWindowMs), nowMs];
   if (recent.length > policy.restartsMax) return { type: "quarantine", failuresAtMs: recent };
-  const delayMs = Math.min(policy.restartBackoffMs * 2 ** (recent.length - 1), policy.restartBackoffMaxMs);
+  const { restartBackoffMs: firstMs, restartBackoffMaxMs: maxMs } = policy;
+  const delayMs = backoffMs(recent.length - 1, { firstMs, maxMs });
   return { type: "restart", delayMs, failuresAtMs: recent };
 }

@@ -16,12 +16,12 @@
 import { failure, failureOf, ok, PlexusError, refused, type Result } from "../../protocols/index.ts";
 import type { MeshBody } from "../../protocols/mesh/index.ts";
 import type { Exchange } from "../exchange.ts";
-import { isRow, memberKey, memberPrefix } from "../records.ts";
+import { isRow, memberKey, memberPrefix, sameSet } from "../records.ts";
 import type { Clock, Directory, DirectoryRow, Log, MemberRecord, Membership, Meter, NodeId } from "../ports.ts";
 import { Detector, type Verdict } from "./detector.ts";
 import { membershipLimits, type MembershipLimits } from "./limits.ts";
 
-export { Detector, type Evidence, type Verdict } from "./detector.ts";
+export { Detector, type Verdict } from "./detector.ts";
 export { membershipLimits, type MembershipLimits } from "./limits.ts";
 
 /** What a node says of itself in its beats. */
@@ -312,9 +312,6 @@ function startedAgain(record: OwnRecord, row: MemberRecord | undefined): MemberR
     state: row?.state ?? "active",
   };
 }
-
-const sameSet = (one: readonly string[], other: readonly string[]): boolean =>
-  one.length === other.length && one.every((item) => other.includes(item));
 
 /** Rows are plain data, written by one function: equal rows have equal text. */
 const sameList = (one: ReadonlyMap<NodeId, MemberRecord>, other: ReadonlyMap<NodeId, MemberRecord>): boolean =>

@@ -16,7 +16,8 @@ import { Compile } from "typebox/compile";
 import { failure, ok, refused, type Failure, type Result } from "../../protocols/index.ts";
 import type { MemberRecord, NodeId } from "../ports.ts";
 
-const word = Type.String({ minLength: 1, maxLength: 128 });
+/** A short text that names something. */
+export const word = Type.String({ minLength: 1, maxLength: 128 });
 const count = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER });
 
 /** Who speaks, and which Plexus. */
@@ -33,7 +34,7 @@ const helloSchema = Type.Object({ ...introduction.properties, link: Type.String(
 export type Hello = Static<typeof helloSchema>;
 
 const helloCheck = Compile(helloSchema);
-const introductionCheck = Compile(introduction);
+export const introductionCheck = Compile(introduction);
 const failureCheck = Compile(
   Type.Object({
     code: Type.String({ maxLength: 64 }),

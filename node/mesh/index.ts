@@ -26,18 +26,10 @@ import type { NodeKey } from "./node-key.ts";
 import { channelProtocols, Pairs, type PairStatus } from "./pairs.ts";
 import { createSwarm, listenAddress, startSwarm } from "./swarm.ts";
 
-export {
-  createAdmission,
-  createInvitation,
-  invitationPrefix,
-  readToken,
-  type Admission,
-  type InvitationRecord,
-  type JoiningNode,
-} from "./invitation.ts";
-export { joinCluster, type Joined, type JoinOptions } from "./join.ts";
+export { createAdmission, createInvitation, readToken, type Admission, type JoiningNode } from "./invitation.ts";
+export { joinCluster, type Joined } from "./join.ts";
 export { meshLimits, type MeshLimits } from "./limits.ts";
-export { nodeKeyFile, openNodeKey, type NodeKey } from "./node-key.ts";
+export { nodeIdOf, openNodeKey, type NodeKey } from "./node-key.ts";
 
 export interface MeshOptions {
   readonly node: NodeId;
@@ -81,8 +73,6 @@ export interface Mesh {
   /** Says goodbye and closes every connection, within the deadline. */
   stop(deadlineMs: number): Promise<void>;
 }
-
-export type { PairStatus } from "./pairs.ts";
 
 /** Starts listening. Errors: CONFIG_INVALID (host, port, version, an address). */
 export async function startMesh(options: MeshOptions): Promise<Mesh> {

@@ -25,9 +25,10 @@ import {
 } from "../../protocols/index.ts";
 import type { Clock, Directory, MemberRecord, NodeId, Random } from "../ports.ts";
 import { listMembers, memberKey } from "../records.ts";
+import { word } from "./handshake.ts";
 import { invitationLimits } from "./limits.ts";
 
-export const invitationPrefix = "invitation/";
+const invitationPrefix = "invitation/";
 
 /** The row `invitation/<id>`. */
 export interface InvitationRecord {
@@ -55,7 +56,6 @@ const tokenFormat = 1;
 const checksumBytes = 4;
 const secretBytes = 20;
 
-const word = Type.String({ minLength: 1, maxLength: 128 });
 const tokenCheck = Compile(
   Type.Tuple([
     Type.Literal(tokenFormat),
@@ -227,7 +227,7 @@ interface Redemption {
 }
 
 /** Whether this redemption of an invitation may go on. */
-export function judgeRedemption(
+function judgeRedemption(
   record: InvitationRecord | undefined,
   { secret, peer, facts }: Redemption,
   nowMs: number,

@@ -14,7 +14,7 @@ import { Compile } from "typebox/compile";
 import { decode, encode, failure, ok, refused, slotCount, type Failure, type Result } from "../../protocols/index.ts";
 import type { Clock, Log, MemberRecord, Meter } from "../ports.ts";
 import { FrameReader, framesOf, frameHeaderBytes } from "./frames.ts";
-import { introduction, meshVersion, speaksWith, type Introduction } from "./handshake.ts";
+import { introduction, introductionCheck, meshVersion, speaksWith, type Introduction } from "./handshake.ts";
 import { joiningNode, readToken, type Admission, type JoiningNode } from "./invitation.ts";
 import { meshLimits, type MeshLimits } from "./limits.ts";
 import type { NodeKey } from "./node-key.ts";
@@ -30,7 +30,6 @@ const requestSchema = Type.Object({
   node: joiningNode,
 });
 
-const introductionCheck = Compile(introduction);
 const requestCheck = Compile(requestSchema);
 
 /** What a node learns when it has joined. */

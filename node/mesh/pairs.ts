@@ -7,6 +7,7 @@
 import type { Connection, Libp2p, Stream } from "@libp2p/interface";
 import { multiaddr, type Multiaddr } from "@multiformats/multiaddr";
 import { failure, type Failure } from "../../protocols/index.ts";
+import { backoffMs, withJitter } from "../backoff.ts";
 import type { Channel, Clock, Log, MemberRecord, Meter, NodeId, Random, TransportListener } from "../ports.ts";
 import type { Gate } from "./gate.ts";
 import { controlKind, judge, type Hello, type Introduction } from "./handshake.ts";
@@ -343,9 +344,8 @@ export class Pairs {
   #postpone(pair: Pair, reason: Failure): void {
     const { clock, random, limits } = this.#options;
     pair.lastFailure = reason;
-    const backoffMs = Math.min(limits.backoffMaxMs, limits.backoffMinMs * 2 ** Math.min(pair.failures, 16));
-    const waitMs = backoffMs * (0.5 + random.number() / 2) + this.#graceMs(pair.member.peer);
-    pair.dueAtMs = clock.monotonicMs() + waitMs;
+    const waitMs = backoffMs(pair.failures, { firstMs: limits.backoffMinMs, maxMs: limits.backoffMaxMs });
+    pair.dueAtMs = clock.monotonicMs() + withJitter(waitMs, random) + this.#graceMs(pair.member.peer);
   }
 
   #graceMs(peer: string): number {

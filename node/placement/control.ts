@@ -26,7 +26,7 @@ import {
 import type { Exchange } from "../exchange.ts";
 import type { Clock, Directory, MemberRecord, Membership, NodeId, SlotRecord } from "../ports.ts";
 import type { ClusterPolicy } from "../policy.ts";
-import { changeSlot, listSlots as readSlots, memberKey, readSlot, type SlotRow } from "../records.ts";
+import { changeSlot, listSlots as readSlots, memberKey, readSlot, sameSet, type SlotRow } from "../records.ts";
 import { firstOwner, roleOf, type SlotTable } from "../slot-table.ts";
 import type { ClusterControl } from "./api.ts";
 import { createBusiest } from "./busiest.ts";
@@ -420,6 +420,3 @@ export function createClusterControl(options: ControlOptions): ClusterControl {
     return !others && slotsWith(({ slot, splitFrom }) => roleOf(slot, splitFrom) === role).length > 0;
   }
 }
-
-const sameSet = (one: readonly string[], other: readonly string[]): boolean =>
-  one.length === other.length && one.every((item) => other.includes(item));

@@ -14,9 +14,9 @@
  *  The live truth are directory rows: a member's roles and whether it drains are in its row, where an operator put a slot
  *  is in the slot's record, copies and minimum are in `policy`. docs/decisions/0010-placement.md says why. */
 export type { ClusterControl } from "./api.ts";
-export { Candidates, type Candidate, type Load, type PlanInput, type Want } from "./candidates.ts";
-export { createClusterControl, type ControlOptions } from "./control.ts";
-export { createController, type Controller, type ControllerOptions } from "./controller.ts";
+export type { Candidate, Load } from "./candidates.ts";
+export { createClusterControl } from "./control.ts";
+export { createController, type Controller } from "./controller.ts";
 export { placementLimits, type PlacementLimits } from "./limits.ts";
-export { servePlacement, type LoadFigures, type LoadReport } from "./load.ts";
-export { changed, plan, planFailovers, wantOf, type Change, type Plan } from "./plan.ts";
+export { servePlacement, type LoadReport } from "./load.ts";
+export { changed, plan, type Plan } from "./plan.ts";

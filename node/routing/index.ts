@@ -27,7 +27,7 @@ import { routingLimits, type RoutingLimits } from "./limits.ts";
 import { Lines } from "./lines.ts";
 import { Relay, type Hub } from "./relay.ts";
 
-export { createClusterActors, type ClusterActorsOptions } from "./actors.ts";
+export { createClusterActors } from "./actors.ts";
 export { routingLimits, type RoutingLimits } from "./limits.ts";
 export type { Hub } from "./relay.ts";
 

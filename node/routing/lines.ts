@@ -15,7 +15,8 @@
  *
  *  Sending again is safe because every envelope names its operation: whoever handled it gives the first answer again. */
 import { failure, refused, type Failure, type Result, type SlotId } from "../../protocols/index.ts";
-import type { Envelope } from "../kernel/api.ts";
+import { backoffMs, withJitter } from "../backoff.ts";
+import type { Envelope, Routing } from "../kernel/api.ts";
 import { firstOwner } from "../slot-table.ts";
 import type { NodeId } from "../ports.ts";
 import type { RoutingPorts } from "./index.ts";
@@ -104,13 +105,7 @@ export class Lines {
   }
 
   /** See `Routing.send`. */
-  send(
-    slot: SlotId,
-    envelope: Envelope,
-    deadlineMs: number,
-    settle: (result: Result<unknown>) => void,
-    after?: Failure,
-  ): void {
+  readonly send: Routing["send"] = (slot, envelope, deadlineMs, settle, after) => {
     const { lineEnvelopesMax, envelopesMax, envelopesBytesMax } = this.#limits;
     const line = this.#lines.get(slot) ?? this.#open(slot);
     const bytes = weigh(envelope.message) + 128;
@@ -138,7 +133,7 @@ export class Lines {
     if (!this.#worthTrying(line, after)) this.#settle(line, entry, this.#verdict(entry, after));
     else if (line.entries.size > 1) this.#pumpSoon(line);
     else this.#follow(line, after);
-  }
+  };
 
   /** The answer to one sending. `served` false: it was not handled to its end. */
   answered(sending: number, from: NodeId, result: Result<unknown>, served: boolean): void {
@@ -288,9 +283,9 @@ export class Lines {
     const { clock, random } = this.#ports;
     const { retryMs, retryMaxMs } = this.#limits;
     if (line.pause) return;
-    const delayMs = Math.min(retryMs * 2 ** Math.min(line.tries, 16), retryMaxMs);
+    const waitMs = backoffMs(line.tries, { firstMs: retryMs, maxMs: retryMaxMs });
     line.tries += 1;
-    line.pause = clock.after(Math.ceil(delayMs * (0.5 + random.number() / 2)), () => this.#wake(line));
+    line.pause = clock.after(Math.ceil(withJitter(waitMs, random)), () => this.#wake(line));
   }
 
   #wake(line: Line): void {

@@ -14,6 +14,7 @@
  *  have a position, by which the gateway knows them. */
 import { type ActorId, type SlotId } from "../../protocols/index.ts";
 import type { MeshBody } from "../../protocols/mesh/index.ts";
+import { backoffMs, withJitter } from "../backoff.ts";
 import type { NodeId, Publisher } from "../ports.ts";
 import { firstOwner } from "../slot-table.ts";
 import type { RoutingPorts } from "./index.ts";
@@ -212,9 +213,9 @@ export class Relay implements Hub {
   #aimLater(topic: Topic): void {
     const { clock, random } = this.#ports;
     const { followRetryMs, followRetryMaxMs } = this.#limits;
-    const delayMs = Math.min(followRetryMs * 2 ** Math.min(topic.tries, 16), followRetryMaxMs);
+    const waitMs = backoffMs(topic.tries, { firstMs: followRetryMs, maxMs: followRetryMaxMs });
     topic.tries += 1;
-    topic.pause = clock.after(Math.ceil(delayMs * (0.5 + random.number() / 2)), () => this.#aim(topic));
+    topic.pause = clock.after(Math.ceil(withJitter(waitMs, random)), () => this.#aim(topic));
   }
 
   #enterSlot(topic: Topic, slot: SlotId | undefined): void {

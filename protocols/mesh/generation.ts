@@ -1,7 +1,7 @@
 /** Text generated on another node (node/routing). Parts travel beside messages and in order; they end with one that is
  *  `done` or `failed`, or with the connection. */
 import { Type } from "typebox";
-import type { GenerationPart, GenerationRequest, ModelInfo } from "../generation.ts";
+import type { GenerationPart, GenerationRequest } from "../generation.ts";
 import { count, failed, message } from "./parts.ts";
 
 const chatMessage = Type.Object({
@@ -39,6 +39,3 @@ export const generationMessages = {
   /** A call. Answer: the models that this node serves itself, as `ModelInfo[]`. */
   "generation.models": message("message", {}),
 } as const;
-
-/** Answer of `generation.models`. */
-export type ModelList = readonly ModelInfo[];

@@ -10,7 +10,6 @@ import { routingMessages } from "./routing.ts";
 
 export type { Channel } from "./channel.ts";
 export { directoryAnswers, type DirectoryWireChange, type DirectoryWireRow } from "./directory.ts";
-export type { MeshMessage } from "./parts.ts";
 export type { Standing } from "./replication.ts";
 export { routingAnswers } from "./routing.ts";
 

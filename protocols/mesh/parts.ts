@@ -1,16 +1,10 @@
 /** Pieces that the messages of several parts share. */
 import { Type, type TSchema, type TUnsafe } from "typebox";
 import type { Channel } from "./channel.ts";
-import type { ActorId, SlotId } from "../ids.ts";
+import { addressText, type ActorId, type SlotId } from "../ids.ts";
 import type { Failure } from "../errors.ts";
 
-/** A message between nodes: its fields, and the channel it travels on. */
-export interface MeshMessage<Schema extends TSchema = TSchema> {
-  readonly channel: Channel;
-  readonly schema: Schema;
-}
-
-/** Declares one message of the mesh. */
+/** Declares one message between nodes: its fields, and the channel it travels on. */
 export const message = <P extends Record<string, TSchema>>(channel: Channel, properties: P) => ({
   channel,
   schema: Type.Object(properties, { additionalProperties: false }),
@@ -21,8 +15,8 @@ export const bytes: TUnsafe<Uint8Array> = Type.Refine(
   (value) => value instanceof Uint8Array,
 );
 export const node = Type.String({ minLength: 1, maxLength: 128 });
-export const slot = Type.Unsafe<SlotId>(Type.String({ pattern: "^[a-z][a-z-]{0,31}/[a-z0-9][a-z0-9._-]{0,95}$" }));
-export const actor = Type.Unsafe<ActorId>(Type.String({ pattern: "^[a-z][a-z-]{0,31}/[a-z0-9][a-z0-9._-]{0,95}$" }));
+export const slot = Type.Unsafe<SlotId>(Type.String({ pattern: `^${addressText}$` }));
+export const actor = Type.Unsafe<ActorId>(Type.String({ pattern: `^${addressText}$` }));
 export const count = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER });
 export const checksum = Type.Integer({ minimum: 0, maximum: 0xffffffff });
 /** A failure as data; checked no further than that it is an object: it is only shown and compared by code. */

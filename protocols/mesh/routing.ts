@@ -3,13 +3,11 @@
 import { Type } from "typebox";
 import type { ActorDetail, ActorRow } from "../client.ts";
 import type { Result } from "../errors.ts";
-import type { ActorId } from "../ids.ts";
+import { addressText, type ActorId } from "../ids.ts";
 import { actor, count, failed, message, slot } from "./parts.ts";
 
 /** Who sent a message is nothing a member can prove: it is trusted to have asked. It must only be possible. */
-const sender = Type.Unsafe<ActorId | "gateway" | "node">(
-  Type.String({ pattern: "^(gateway|node|[a-z][a-z-]{0,31}/[a-z0-9][a-z0-9._-]{0,95})$" }),
-);
+const sender = Type.Unsafe<ActorId | "gateway" | "node">(Type.String({ pattern: `^(gateway|node|${addressText})$` }));
 const content = Type.Unsafe<{ readonly type: string; readonly [field: string]: unknown }>(
   Type.Object({ type: Type.String({ maxLength: 64 }) }),
 );

@@ -1,8 +1,7 @@
 /** A member of a real cluster, admitted with a key of its own, that is no Plexus node: it says to the others whatever a test
  *  wants. */
-import { createHash } from "node:crypto";
 import { createExchange, type Exchange } from "../../node/exchange.ts";
-import { joinCluster, openNodeKey, startMesh, type Mesh } from "../../node/mesh/index.ts";
+import { joinCluster, nodeIdOf, openNodeKey, startMesh, type Mesh } from "../../node/mesh/index.ts";
 import { createClock, createRandom } from "../../node/platform/index.ts";
 import type { Channel } from "../../node/ports.ts";
 import { quietLog as log, quietMeter as meter } from "../quiet.ts";
@@ -27,7 +26,7 @@ export class BadMember implements AsyncDisposable {
     const { version } = (await cluster.members())[0] as { version: string };
     await using folder = await createDataFolder();
     const key = await openNodeKey(folder.path);
-    const node = createHash("sha256").update(key.peer).digest("hex").slice(0, 16);
+    const node = nodeIdOf(key);
     const facts = { labels: {}, models: [], gpu: false, weight: 1, version, url: "", incarnation: 1 };
     const joined = await joinCluster({
       token: await cluster.invite(roles),

@@ -19,6 +19,7 @@ const sharedFiles = [
   "actors/behavior.ts",
   "runtimes/runtime.ts",
   "node/ports.ts",
+  "node/backoff.ts",
   "node/seal.ts",
   "node/exchange.ts",
   "node/records.ts",

@@ -15,22 +15,13 @@ import {
 } from "../../../actors/behavior.ts";
 import { createKernel, type Kernel, type KernelLimits } from "../../../node/kernel/index.ts";
 import { createClock, createRandom, openLevelStore } from "../../../node/platform/index.ts";
-import type { Log, Meter, Store } from "../../../node/ports.ts";
+import type { Store } from "../../../node/ports.ts";
 import { openJournal, type Journal, type JournalLimits } from "../../../node/storage/index.ts";
+import { quietLog as log, quietMeter as meter } from "../../quiet.ts";
 import { createSoloRouting, type SoloRouting } from "./routing.ts";
 import { createSoloSlots, type SoloSlots } from "./slots.ts";
 import type { ActorId, GenerationPart, GenerationRequest, Result } from "../../../protocols/index.ts";
 import type { Runtime } from "../../../runtimes/runtime.ts";
-
-export const quietLog: Log = {
-  debug: () => undefined,
-  info: () => undefined,
-  warn: () => undefined,
-  error: () => undefined,
-};
-export const quietMeter: Meter = { count: () => undefined, gauge: () => undefined, observeMs: () => undefined };
-const log = quietLog;
-const meter = quietMeter;
 
 interface PadState {
   readonly lines: readonly string[];

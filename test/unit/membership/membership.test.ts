@@ -1,5 +1,6 @@
 import { expect } from "chai";
-import type { MemberRecord, Result } from "../../../node/ports.ts";
+import type { MemberRecord } from "../../../node/ports.ts";
+import type { Result } from "../../../protocols/index.ts";
 import { ownRecord } from "../../members.ts";
 import { Cluster, type Life } from "./cluster.ts";
 

@@ -3,7 +3,7 @@ import { createRouting } from "../../../node/routing/index.ts";
 import type { GenerationPart, GenerationRequest, ModelInfo } from "../../../protocols/index.ts";
 import type { Runtime } from "../../../runtimes/runtime.ts";
 import { World } from "../../simulation/world.ts";
-import { quietLog, quietMeter } from "../kernel/stage.ts";
+import { quietLog, quietMeter } from "../../quiet.ts";
 import { Net } from "./net.ts";
 
 const nodes = ["n1", "n2", "n3"];

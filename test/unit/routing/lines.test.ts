@@ -14,7 +14,7 @@ import {
 } from "../../../protocols/index.ts";
 import type { Runtime } from "../../../runtimes/runtime.ts";
 import { World } from "../../simulation/world.ts";
-import { quietLog, quietMeter } from "../kernel/stage.ts";
+import { quietLog, quietMeter } from "../../quiet.ts";
 import { Net } from "./net.ts";
 
 export const noModels: Runtime = {

@@ -14,7 +14,7 @@ import type { SlotRow } from "../../../node/records.ts";
 import type { SlotTable } from "../../../node/slot-table.ts";
 import type { Role, SlotId } from "../../../protocols/index.ts";
 import { simulatedClock, type World } from "../../simulation/world.ts";
-import { quietLog, quietMeter } from "../kernel/stage.ts";
+import { quietLog, quietMeter } from "../../quiet.ts";
 
 interface Link {
   up: boolean;
