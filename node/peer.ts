@@ -263,7 +263,7 @@ export function createPeer(options: PeerOptions): Peer {
 
   // --- placement ------------------------------------------------------------------------------------------------------
 
-  const placement = servePlacement({ exchange, kernel, clock });
+  const placement = servePlacement({ exchange, kernel, clock, journal });
   /** With the embedded directory only its node; with another the managers that are up, in order: two at once only race. */
   const rank = (): number | undefined => {
     const host = directoryNode();

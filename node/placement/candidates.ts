@@ -23,6 +23,8 @@ export interface PlanInput {
   readonly up: ReadonlySet<NodeId>;
   /** Down for a moment only: they keep the copies they have, and are given nothing. */
   readonly expected?: ReadonlySet<NodeId>;
+  /** Up, and their disk takes nothing: others get what they should have. */
+  readonly refusing?: ReadonlySet<NodeId>;
   readonly slots: readonly SlotRecord[];
   readonly policy: Policy;
   /** Where the embedded directory is kept. When that node is down nobody can be taken out of sync, so it should hold no
@@ -72,7 +74,8 @@ export class Candidates {
 
   /** Whether a node may be given anything. */
   isUsable(node: NodeId): boolean {
-    return this.#nodes.get(node)?.state === "active" && this.#input.up.has(node);
+    const { up, refusing } = this.#input;
+    return this.#nodes.get(node)?.state === "active" && up.has(node) && refusing?.has(node) !== true;
   }
 
   /** Nodes that may own slots of a role. */
@@ -167,12 +170,13 @@ export class Candidates {
   }
 
   #pool(role: Role, owner: NodeId): Pool {
-    const { directoryNode, expected, policy } = this.#input;
+    const { directoryNode, up, expected, refusing, policy } = this.#input;
     const key = `${role}|${owner === directoryNode}`;
     const known = this.#pools.get(key);
     if (known !== undefined) return known;
     const all = [...this.#nodes.values()].filter(
-      ({ node, state }) => state === "active" && (this.#input.up.has(node) || expected?.has(node) === true),
+      ({ node, state }) =>
+        state === "active" && (up.has(node) || expected?.has(node) === true) && refusing?.has(node) !== true,
     );
     const others = all.filter(({ node }) => node !== directoryNode);
     // Two others that are here, so that the slot survives the death of one; and as many as writes need.

@@ -182,6 +182,7 @@ export function createController(options: ControllerOptions): Controller {
       slots,
       policy: policy.current(),
       directoryNode,
+      refusing: book.refusing(),
       load: book.load(up),
       balance,
       limits,

@@ -46,6 +46,8 @@ export const placementLimits = {
   /** A slot that was given to a node which this controller sees down is left alone for this long: as long as a node may be
    *  silent, and some. */
   disputeMs: 2_000,
+  /** A node whose disk refused a write is given nothing for so long, unless it takes another meanwhile. */
+  refusedForMs: 60_000,
   /** A failover that nobody has seen to for so long is done by the next manager in line: the first may not reach the
    *  directory. Longer than a failover takes where the first does. */
   standInMs: 3_000,

@@ -1,4 +1,4 @@
-/** How busy slots and actors are: every node measures its own, the controller asks all of them. */
+/** How busy slots and actors are, and whose disk takes nothing: every node knows its own, the controller asks all of them. */
 import { failureOf, isKey, ok, parseActorId, refused, type ActorId, type SlotId } from "../../protocols/index.ts";
 import type { Exchange } from "../exchange.ts";
 import type { Kernel } from "../kernel/api.ts";
@@ -10,6 +10,8 @@ import { placementLimits, type PlacementLimits } from "./limits.ts";
 export interface LoadReport {
   readonly slots: readonly (readonly [slot: SlotId, turnsPerSecond: number])[];
   readonly actors: readonly (readonly [actor: ActorId, slot: SlotId, turnsPerSecond: number])[];
+  /** Its disk takes nothing. */
+  readonly refuses?: boolean;
 }
 
 /** Figures of this node for its own beats. */
@@ -28,9 +30,10 @@ export function servePlacement(ports: {
   readonly exchange: Exchange;
   readonly kernel: Pick<Kernel, "load" | "pin">;
   readonly clock: Clock;
+  readonly journal: { readonly refusedAtMs: number | undefined };
   readonly limits?: Partial<PlacementLimits>;
 }): { figures(): LoadFigures } {
-  const { exchange, kernel, clock } = ports;
+  const { exchange, kernel, clock, journal } = ports;
   const limits: PlacementLimits = { ...placementLimits, ...ports.limits };
   let sampledMs = clock.monotonicMs();
   let figures: LoadFigures = { actors: 0, turnsPerSecond: 0 };
@@ -62,6 +65,10 @@ export function servePlacement(ports: {
     figures = { actors: living, turnsPerSecond: [...slots.values()].reduce((sum, rate) => sum + rate, 0) };
   };
 
+  /** Nothing is sent to a disk that refuses, so nobody would learn that it has room again: after a while it is tried. */
+  const refuses = (): boolean =>
+    journal.refusedAtMs !== undefined && clock.monotonicMs() - journal.refusedAtMs < limits.refusedForMs;
+
   exchange.on("placement.load", () => {
     sample();
     const report: LoadReport = {
@@ -70,6 +77,7 @@ export function servePlacement(ports: {
         .map(([actor, [slot, rate]]) => [actor, slot, rate] as const)
         .sort(([, , one], [, , other]) => other - one)
         .slice(0, limits.loadActorsMax),
+      ...(refuses() && { refuses: true }),
     };
     return ok(report);
   });
@@ -102,6 +110,11 @@ export class LoadBook {
     for (const node of this.#reports.keys()) if (!nodes.has(node)) this.#reports.delete(node);
   }
 
+  /** Nodes whose disk takes nothing. */
+  refusing(): ReadonlySet<NodeId> {
+    return new Set([...this.#reports].flatMap(([node, { refuses }]) => (refuses === true ? [node] : [])));
+  }
+
   /** Undefined until all of `nodes` have reported: a silent one would look idle, and be sent more. */
   load(nodes: Iterable<NodeId>): Load | undefined {
     const slots = new Map<SlotId, number>();
@@ -119,11 +132,12 @@ export class LoadBook {
 
 /** Answers of calls are not checked by the exchange: what a peer got wrong is left out, not believed. */
 export function asReport(answer: unknown, limits: PlacementLimits): LoadReport | undefined {
-  const { slots, actors } = (answer ?? {}) as { slots?: unknown; actors?: unknown };
+  const { slots, actors, refuses } = (answer ?? {}) as { slots?: unknown; actors?: unknown; refuses?: unknown };
   if (!Array.isArray(slots) || !Array.isArray(actors)) return undefined;
   const isName = (name: unknown): boolean => typeof name === "string" && isSlotName(name);
   const isRate = (rate: unknown): boolean => typeof rate === "number" && rate >= 0 && Number.isFinite(rate);
   return {
+    refuses: refuses === true,
     slots: (slots as unknown[][])
       .slice(0, limits.loadSlotsMax)
       .filter((row) => Array.isArray(row) && isName(row[0]) && isRate(row[1])) as never,

@@ -9,6 +9,7 @@
  *  outside the set of those in sync. */
 import { failure, failureOf, PlexusError, type ActorId, type Failure } from "../../protocols/index.ts";
 import type { MeshBody, Standing } from "../../protocols/mesh/index.ts";
+import { backoffMs } from "../backoff.ts";
 import type { Exchange } from "../exchange.ts";
 import type { Clock, NodeId } from "../ports.ts";
 import type { Piece, Position, SlotLog } from "../storage/index.ts";
@@ -86,9 +87,9 @@ export class Follower {
   /** Each failure in a row doubles the pause: every try begins the copy anew. */
   failedTransfer(): void {
     const { limits, clock } = this.#ports;
+    const { transferRetryMs: firstMs, transferRetryMaxMs: maxMs } = limits;
+    this.#transferAfterMs = clock.monotonicMs() + backoffMs(this.#transfersFailed, { firstMs, maxMs });
     this.#transfersFailed += 1;
-    const pauseMs = Math.min(limits.transferRetryMaxMs, limits.transferRetryMs * 2 ** (this.#transfersFailed - 1));
-    this.#transferAfterMs = clock.monotonicMs() + pauseMs;
     this.lost();
   }
 

@@ -1,6 +1,7 @@
 /** The protocol's decisions, pure. R1–R6 are the rules that a model check showed to be needed; docs/protocol-model.md says
  *  which function is which step. */
 import type { NodeId, SlotRecord } from "../ports.ts";
+import { sameSet } from "../records.ts";
 import type { Position } from "../storage/index.ts";
 
 /** What the owner asks of the directory: the replica set as it should become. */
@@ -64,12 +65,12 @@ export function nextProposal(record: SlotRecord, followers: ReadonlyMap<NodeId, 
     return { inSync: left, learners: learnersOf(wanted, left) };
   }
   const due = learnersOf(wanted, inSync);
-  return sameNodes(due, learners) ? undefined : { inSync, learners: due };
+  return sameSet(due, learners) ? undefined : { inSync, learners: due };
 }
 
 /** Whether a record is as it is wanted: then nothing is proposed while nobody fails. */
 export const isSettled = ({ owner, inSync, learners, want }: SlotRecord): boolean =>
-  learners.length === 0 && (want === undefined || (want.owner === owner && sameNodes(want.replicas, inSync)));
+  learners.length === 0 && (want === undefined || (want.owner === owner && sameSet(want.replicas, inSync)));
 
 /** Who the slot should be handed to now: the wanted owner, once it has everything. */
 export function handOverTo(record: SlotRecord, followers: ReadonlyMap<NodeId, FollowerView>): NodeId | undefined {
@@ -81,9 +82,6 @@ export function handOverTo(record: SlotRecord, followers: ReadonlyMap<NodeId, Fo
 
 const learnersOf = (wanted: readonly NodeId[], inSync: readonly NodeId[]): readonly NodeId[] =>
   wanted.filter((node) => !inSync.includes(node));
-
-export const sameNodes = (one: readonly NodeId[], other: readonly NodeId[]): boolean =>
-  one.length === other.length && one.every((node) => other.includes(node));
 
 export const samePosition = (one: Position, other: Position): boolean =>
   one.seq === other.seq && one.checksum === other.checksum && one.epoch === other.epoch;

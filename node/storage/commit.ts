@@ -33,6 +33,7 @@ export class Committer {
   #entries = 0;
   #bytes = 0;
   #running = false;
+  #refusedAtMs: number | undefined;
   readonly #ports: { store: Store; clock: Clock; meter: Meter };
   readonly #limits: JournalLimits;
 
@@ -49,6 +50,11 @@ export class Committer {
   /** What this committer has written since it was made. */
   get written(): { readonly entries: number; readonly bytes: number } {
     return { entries: this.#entries, bytes: this.#bytes };
+  }
+
+  /** When the disk refused the last batch; undefined when it took it. */
+  get refusedAtMs(): number | undefined {
+    return this.#refusedAtMs;
   }
 
   submit(item: CommitItem): void {
@@ -114,12 +120,16 @@ export class Committer {
     }
     const startedMs = this.#ports.clock.monotonicMs();
     try {
-      if (ops.length > 0) await this.#ports.store.batch(ops, { sync: true });
+      if (ops.length > 0) {
+        await this.#ports.store.batch(ops, { sync: true });
+        this.#refusedAtMs = undefined;
+      }
       this.#ports.meter.observeMs("journal_commit", this.#ports.clock.monotonicMs() - startedMs);
       this.#ports.meter.count("journal_entries", items.length);
       this.#entries += items.length;
       for (const item of items) this.#bytes += item.bytes;
     } catch (error) {
+      this.#refusedAtMs = this.#ports.clock.monotonicMs();
       const reason = failure("APPEND_FAILED", {
         reason: String((error as Error).message),
         file: this.#ports.store.location,

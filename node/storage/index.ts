@@ -20,7 +20,7 @@ import { emptied } from "./batch-draft.ts";
 import { SlotLog } from "./slot-log.ts";
 
 export type { Entry, Head, SideOp, Space } from "./layout.ts";
-export { digestOf, leavesOf, rootOf, rowsOf, slotRanges, type Leaf } from "./merkle.ts";
+export { digestOf, leavesOf, rowsOf, slotRanges, type Leaf } from "./merkle.ts";
 export type { Piece, Position } from "./batch-draft.ts";
 export { journalLimits, type JournalLimits } from "./limits.ts";
 export { SlotLog, type Cut, type EntryDraft, type Recovered, type Snapshot } from "./slot-log.ts";
@@ -53,6 +53,8 @@ export interface Journal {
   /** Slots where some actor has work waiting: reminders or pending work. */
   slotsWithWork(): Promise<SlotId[]>;
   readonly queuedBytes: number;
+  /** When the disk refused the last batch, on the clock that only runs forward; undefined when it took it. */
+  readonly refusedAtMs: number | undefined;
   /** Entries and bytes made durable since the journal was opened. */
   readonly written: { readonly entries: number; readonly bytes: number };
   readonly limits: JournalLimits;
@@ -86,6 +88,9 @@ export async function openJournal(ports: JournalPorts): Promise<Journal> {
     limits,
     get queuedBytes() {
       return committer.queuedBytes;
+    },
+    get refusedAtMs() {
+      return committer.refusedAtMs;
     },
     get written() {
       return committer.written;

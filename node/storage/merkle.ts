@@ -100,16 +100,6 @@ export async function digestOf(
   return hash.digest().subarray(0, digestBytes);
 }
 
-/** The root over leaves: equal copies have equal roots. */
-export async function rootOf(
-  view: Pick<StoreView, "range">,
-  ranges: readonly { readonly gte: string; readonly lt: string }[],
-): Promise<Uint8Array> {
-  const hash = createHash("sha256");
-  for (const range of ranges) for await (const leaf of leavesOf(view, range)) hash.update(leaf.digest);
-  return hash.digest().subarray(0, digestBytes);
-}
-
 function addRow(hash: ReturnType<typeof createHash>, key: string, value: Uint8Array): void {
   hash.update(`${key.length}:${key}:${value.length}:`);
   hash.update(value);

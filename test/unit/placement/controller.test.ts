@@ -35,6 +35,8 @@ interface Seat extends Life {
   readonly controller: Controller;
   readonly control: ClusterControl;
   loads: Loads;
+  /** When its disk refused to take anything. */
+  refusedAtMs: number | undefined;
 }
 
 class Placed extends Cluster {
@@ -83,8 +85,9 @@ class Placed extends Cluster {
       changed: (action, facts, by) =>
         void this.notes.push([action, ...Object.values(facts), ...(by === undefined ? [] : [`by ${by}`])].join(" ")),
     });
-    const seat: Seat = { ...life, table, policy, controller, control, loads: [] };
-    servePlacement({ exchange, clock, kernel: { load: () => seat.loads, pin: (actor) => this.#pin(seat, actor) } });
+    const seat: Seat = { ...life, table, policy, controller, control, loads: [], refusedAtMs: undefined };
+    const kernel = { load: () => seat.loads, pin: (actor: string) => this.#pin(seat, actor) };
+    servePlacement({ exchange, clock, kernel, journal: seat });
     table.onChange(() => void this.#work(seat));
     const again = (): void => {
       void this.#work(seat);
@@ -326,6 +329,18 @@ describe("the controller", () => {
     await cluster.settle(seat.directory.compareAndSet(policyKey, { replicas: "all" }, row?.revision ?? 0));
     await cluster.pass(1_000);
     expect(seat.policy.current()).to.deep.equal({ replicas: 2, minInSync: 1 });
+  });
+
+  it("gives others what a node with a full disk should have, and tries it again later", async () => {
+    const cluster = new Placed(11);
+    await cluster.open(["a", "b", "c"]);
+    await cluster.put(...[0, 1, 2, 3].map((index) => fresh(chat(index), "a")));
+    const holders = (): NodeId[] => [0, 1, 2, 3].flatMap((index) => cluster.record(chat(index)).want?.replicas ?? []);
+    await cluster.until(() => holders().length === 8 && holders().includes("c"), 30_000);
+    const seat = cluster.seats.get("c") as Seat;
+    seat.refusedAtMs = seat.clock.monotonicMs();
+    await cluster.until(() => holders().length === 8 && !holders().includes("c"), 30_000);
+    await cluster.until(() => holders().includes("c"), 120_000);
   });
 
   it("gives a hot actor a slot of its own on the least busy node", async () => {

@@ -20,14 +20,15 @@ describe("load", () => {
     const rows: Row[] = [];
     let asked = 0;
     const load = (): Row[] => ((asked += 1), [...rows]);
-    const served = servePlacement({ exchange, clock, kernel: { load, pin }, limits: { loadActorsMax: 2 } });
+    const journal = { refusedAtMs: undefined as number | undefined };
+    const served = servePlacement({ exchange, clock, journal, kernel: { load, pin }, limits: { loadActorsMax: 2 } });
     const report = async (): Promise<LoadReport> => {
       const answer = exchange.call("a", "placement.load", {}, 1_000);
       await world.run(() => false, world.nowMs + 10);
       const result = await answer;
       return (result as { value: LoadReport }).value;
     };
-    return { world, exchange, rows, served, report, asked: () => asked };
+    return { world, exchange, journal, rows, served, report, asked: () => asked };
   };
 
   it("is measured at most once a second, smoothed, and told busiest first", async () => {
@@ -52,6 +53,19 @@ describe("load", () => {
     const [first] = (await report()).slots;
     expect(first?.[0]).to.equal("chat/2");
     expect(first?.[1]).to.be.within(345, 355);
+  });
+
+  it("comes with the word that the disk takes nothing, for as long as that is news", async () => {
+    const { world, journal, report } = stand();
+    expect((await report()).refuses).to.equal(undefined);
+    journal.refusedAtMs = world.nowMs;
+    expect((await report()).refuses).to.equal(true);
+    world.nowMs += placementLimits.refusedForMs;
+    expect((await report()).refuses).to.equal(undefined);
+    const book = new LoadBook();
+    book.take("a", { slots: [], actors: [], refuses: true }, placementLimits);
+    book.take("b", { slots: [], actors: [], refuses: "yes" }, placementLimits);
+    expect([...book.refusing()]).to.deep.equal(["a"]);
   });
 
   it("is known of the cluster only when all have told; nonsense is left out", () => {

@@ -1,6 +1,7 @@
 import { expect } from "chai";
 import fc from "fast-check";
 import type { NodeId, SlotRecord } from "../../../node/ports.ts";
+import { sameSet } from "../../../node/records.ts";
 import {
   committedSeq,
   handOverTo,
@@ -8,7 +9,6 @@ import {
   mayStepUp,
   nextProposal,
   required,
-  sameNodes,
   samePosition,
   type FollowerView,
 } from "../../../node/replication/rules.ts";
@@ -115,7 +115,7 @@ describe("rules of replication", () => {
         fc.property(anyRecord, anyViews, (record, views) => {
           const next = nextProposal(record, views);
           if (next === undefined) return;
-          const same = sameNodes(next.inSync, record.inSync) && sameNodes(next.learners, record.learners);
+          const same = sameSet(next.inSync, record.inSync) && sameSet(next.learners, record.learners);
           expect(same).to.equal(false);
         }),
       );
