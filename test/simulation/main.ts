@@ -1,8 +1,8 @@
 /** `npm run simulate -- [--cluster] --seeds N [--from SEED] [--json] [--jobs N] [--seconds S] [--failures N]` runs
- *  seeds until so many have failed or the time is over;
+ *  seeds until so many have failed, the time is over, or Ctrl-C;
  *  `npm run simulate -- [--cluster] SEED` replays one with its trace. With `--cluster` a seed is the life of a
  *  whole cluster, without it of a node alone. Exit code 1 when an invariant broke. */
-import { fork } from "node:child_process";
+import { fork, type ChildProcess } from "node:child_process";
 import { availableParallelism } from "node:os";
 import { parseArgs } from "node:util";
 import { runClusterSeed } from "./cluster/run.ts";
@@ -14,68 +14,93 @@ const { values, positionals } = parseArgs({
   options: {
     seeds: { type: "string", default: "1000" },
     from: { type: "string", default: "1" },
-    jobs: { type: "string", default: String(Math.min(2, availableParallelism())) },
+    jobs: { type: "string", default: String(availableParallelism()) },
     seconds: { type: "string", default: "86400" },
     failures: { type: "string", default: "20" },
     json: { type: "boolean", default: false },
     cluster: { type: "boolean", default: false },
-    // Given to the processes that share the seeds: take every so-many-th one and send the tally to the parent.
+    // Given to the processes that share the seeds: take every so-many-th one and tell the parent of each.
     every: { type: "string" },
   },
 });
 
 const run = values.cluster ? runClusterSeed : runSeed;
 
-interface Tally {
-  seeds: number;
-  lives: number;
-  replies: number;
-  happenings: number;
-  simulatedMs: number;
-  readonly failures: { readonly seed: number; readonly checker: string; readonly detail: string }[];
+/** What one seed came to. */
+interface Outcome {
+  readonly seed: number;
+  readonly lives: number;
+  readonly replies: number;
+  readonly simulatedMs: number;
+  readonly failure?: { readonly checker: string; readonly detail: string };
 }
 
-const fresh = (): Tally => ({ seeds: 0, lives: 0, replies: 0, happenings: 0, simulatedMs: 0, failures: [] });
-
-async function runSeeds(from: number, count: number, step: number, deadlineMs: number): Promise<Tally> {
-  const tally = fresh();
-  for (let seed = from; seed < from + count; seed += step) {
-    if (performance.now() > deadlineMs || tally.failures.length >= Number(values.failures)) break;
-    const verdict = await run(seed);
-    tally.seeds += 1;
-    if (process.stderr.isTTY) process.stderr.write(`\r${tally.seeds} seeds, ${tally.failures.length} failures `);
-    tally.lives += verdict.lives;
-    tally.replies += verdict.replies;
-    tally.happenings += verdict.happenings;
-    tally.simulatedMs += verdict.simulatedMs;
-    const [first] = verdict.violations;
-    if (first) tally.failures.push({ seed, checker: first.checker, detail: first.detail });
-  }
-  return tally;
+async function outcomeOf(seed: number): Promise<Outcome> {
+  const { lives, replies, simulatedMs, violations } = await run(seed);
+  const [failure] = violations;
+  return { seed, lives, replies, simulatedMs, ...(failure && { failure }) };
 }
 
-/** Every `jobs`-th seed in a process of its own. */
-function runInChild(index: number, jobs: number): Promise<Tally> {
-  return new Promise((resolve, reject) => {
-    const rest = [
-      "--seeds",
-      String(Number(values.seeds) - index),
-      "--seconds",
-      values.seconds,
-      "--failures",
-      values.failures,
-      ...(values.cluster ? ["--cluster"] : []),
-    ];
-    const child = fork(import.meta.filename, [
-      "--from",
-      String(Number(values.from) + index),
-      "--every",
-      String(jobs),
-      ...rest,
-    ]);
-    child.once("message", (tally) => resolve(tally as Tally));
-    child.once("exit", (code) => reject(new Error(`a simulation process ended with ${code}`)));
-  });
+/** A process that shares the seeds: tells of each. */
+async function runShare(): Promise<number> {
+  const [from, count, every] = [Number(values.from), Number(values.seeds), Number(values.every)];
+  for (let seed = from; seed < from + count; seed += every) process.send?.(await outcomeOf(seed));
+  return 0;
+}
+
+/** Runs the seeds in several processes until all are done, the time is over, enough have failed, or Ctrl-C. Failures are
+ *  printed as they come. */
+async function runSeeds(): Promise<number> {
+  const { from, jobs } = values;
+  const startedMs = performance.now();
+  const total = { seeds: 0, lives: 0, replies: 0, simulatedMs: 0 };
+  const failures: (Outcome & { failure: NonNullable<Outcome["failure"]> })[] = [];
+  const shares: ChildProcess[] = [];
+  const endAll = (): void => {
+    for (const share of shares) share.kill();
+  };
+
+  const add = (outcome: Outcome): void => {
+    total.seeds += 1;
+    for (const name of ["lives", "replies", "simulatedMs"] as const) total[name] += outcome[name];
+    const { seed, failure } = outcome;
+    if (failure !== undefined) {
+      failures.push({ ...outcome, failure });
+      if (!values.json)
+        console.log(
+          `seed ${seed}: ${failure.checker}: ${failure.detail}\n` +
+            `  replay: npm run simulate -- ${values.cluster ? "--cluster " : ""}${seed}`,
+        );
+      if (failures.length >= Number(values.failures)) endAll();
+    }
+    if (process.stderr.isTTY) process.stderr.write(`\r${total.seeds} seeds, ${failures.length} failures `);
+  };
+  const share = (index: number): Promise<void> =>
+    new Promise((resolve, reject) => {
+      const left = String(Number(values.seeds) - index);
+      const mine = ["--from", String(Number(from) + index), "--seeds", left, "--every", jobs];
+      const child = fork(import.meta.filename, [...mine, ...(values.cluster ? ["--cluster"] : [])]);
+      shares.push(child);
+      child.on("message", (outcome) => add(outcome as Outcome));
+      child.once("exit", (code, signal) => {
+        if (code === 0 || signal !== null) resolve();
+        else reject(new Error(`a simulation process ended with ${code}`));
+      });
+    });
+
+  const timer = setTimeout(endAll, 1_000 * Number(values.seconds));
+  process.once("SIGINT", endAll).once("SIGTERM", endAll);
+  await Promise.all(Array.from({ length: Number(jobs) }, (_, index) => share(index))).finally(endAll);
+  clearTimeout(timer);
+
+  const seconds = (performance.now() - startedMs) / 1_000;
+  if (values.json) console.log(JSON.stringify({ ...total, seconds, failures }));
+  else
+    console.log(
+      `${total.seeds} seeds in ${seconds.toFixed(1)} s (${(total.seeds / seconds).toFixed(1)}/s): ${total.lives} lives, ` +
+        `${total.replies} replies, ${(total.simulatedMs / 3_600_000).toFixed(1)} simulated hours, ${failures.length} failures`,
+    );
+  return failures.length > 0 || total.seeds === 0 ? 1 : 0;
 }
 
 function report(verdict: Verdict): void {
@@ -85,47 +110,13 @@ function report(verdict: Verdict): void {
   for (const { checker, detail, atMs } of violations) console.log(`  ${checker} at ${atMs.toFixed(2)} ms: ${detail}`);
 }
 
-async function main(): Promise<number> {
-  const [replayed] = positionals;
-  if (replayed !== undefined) {
-    const verdict = await run(Number(replayed), { trace: true });
-    if (values.json) console.log(JSON.stringify(verdict));
-    else report(verdict);
-    return verdict.violations.length > 0 ? 1 : 0;
-  }
-  const jobs = Number(values.jobs);
-  const startedMs = performance.now();
-  const deadlineMs = startedMs + 1_000 * Number(values.seconds);
-  if (values.every !== undefined) {
-    process.send?.(await runSeeds(Number(values.from), Number(values.seeds), Number(values.every), deadlineMs));
-    return 0;
-  }
-  const total = fresh();
-  const parts =
-    jobs === 1
-      ? [await runSeeds(Number(values.from), Number(values.seeds), 1, deadlineMs)]
-      : await Promise.all(Array.from({ length: jobs }, (_, index) => runInChild(index, jobs)));
-  for (const part of parts) {
-    for (const name of ["seeds", "lives", "replies", "happenings", "simulatedMs"] as const) total[name] += part[name];
-    total.failures.push(...part.failures);
-  }
-  const seconds = (performance.now() - startedMs) / 1_000;
-  if (values.json) {
-    console.log(JSON.stringify({ ...total, seconds }));
-  } else {
-    const rate = (total.seeds / seconds).toFixed(0);
-    const { seeds, lives, replies, failures } = total;
-    console.log(
-      `${seeds} seeds in ${seconds.toFixed(1)} s (${rate}/s): ${lives} lives, ${replies} replies, ` +
-        `${(total.simulatedMs / 3_600_000).toFixed(1)} simulated hours, ${failures.length} failures`,
-    );
-    for (const { seed, checker, detail } of failures) {
-      console.log(
-        `seed ${seed}: ${checker}: ${detail}\n  replay: npm run simulate -- ${values.cluster ? "--cluster " : ""}${seed}`,
-      );
-    }
-  }
-  return total.failures.length > 0 || total.seeds === 0 ? 1 : 0;
+async function replay(seed: number): Promise<number> {
+  const verdict = await run(seed, { trace: true });
+  if (values.json) console.log(JSON.stringify(verdict));
+  else report(verdict);
+  return verdict.violations.length > 0 ? 1 : 0;
 }
 
-process.exitCode = await main();
+const [replayed] = positionals;
+if (replayed !== undefined) process.exitCode = await replay(Number(replayed));
+else process.exitCode = await (values.every === undefined ? runSeeds() : runShare());
