@@ -16,7 +16,7 @@ export interface Envelope {
   readonly chain: readonly ActorId[];
   /** Signals answer something the actor itself asked for; they are bounded by what it may ask. */
   readonly signal: boolean;
-  /** Of an envelope from another node: the slot's epoch as its sender knew it. Under a later one it is not served. */
+  /** Of an envelope from another node: the slot's epoch as its sender knew it. Under no other one is it served. */
   readonly epoch?: number;
   /** Set when a dead letter is delivered again: it stays a dead letter until its turn is durable. */
   readonly letter?: number;

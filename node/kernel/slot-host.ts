@@ -468,6 +468,13 @@ export class SlotHost implements Home {
       this.#ports.around.refuse(envelope, failure("MOVED", { slot: this.slot, owner: node, epoch }));
       return;
     }
+    // What its sender knows this node will hear, too. Whoever was told of an epoch and asks what it began with must not be
+    // answered by the one before.
+    if (envelope.epoch !== undefined && envelope.epoch > epoch) {
+      const because = "a later epoch has begun";
+      this.#ports.around.refuse(envelope, failure("SLOT_UNAVAILABLE", { slot: this.slot, because }));
+      return;
+    }
     if (!this.activations.has(envelope.to) && !this.#ports.hasRoom()) {
       this.#turnAway(envelope, failure("OVERLOADED", { activationsMax: limits.activationsMax }));
       return;

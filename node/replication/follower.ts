@@ -154,10 +154,10 @@ export class Follower {
     else if (this.state === "behind") this.pump();
     else if (
       this.state === "other" &&
-      this.trouble !== undefined &&
+      (this.trouble !== undefined || this.standing === undefined) &&
       this.#sinceAskedMs > this.#ports.limits.queryTimeoutMs
     )
-      this.ask(); // it may have thrown the damaged copy away
+      this.ask(); // it may have thrown the damaged copy away; or nobody knows how it stands, and its answer was lost
   }
 
   get #isFed(): boolean {

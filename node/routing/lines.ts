@@ -8,7 +8,8 @@
  *  session was not served, or its connection ended, all that is unanswered is sent again, oldest first, before anything
  *  new. The receiver serves nothing of a session after the first that it did not serve (`inbound.ts`), so that what was
  *  already under way cannot overtake. And it serves nothing that was sent under an earlier epoch than its own: while that
- *  was under way the slot may have been elsewhere and served what is younger.
+ *  was under way the slot may have been elsewhere and served what is younger. (Nor under a later one, of which it has not
+ *  heard yet, so that an answer is never of an earlier epoch than the one its asker knows of.)
  *
  *  What was turned away for want of room (MAILBOX_FULL) is settled by that answer and holds nothing up; only where a move
  *  loses the answer it is sent again, and may then come after younger ones that found room.
@@ -43,8 +44,6 @@ interface Line {
   /** Where the session goes; undefined: a new one must begin. */
   target: NodeId | undefined;
   session: number;
-  /** The slot's epoch as it was known when the session began. */
-  epoch: number;
   /** What a MOVED said that is newer than the slot table. */
   hint: { readonly owner: NodeId; readonly epoch: number } | undefined;
   hops: number;
@@ -255,7 +254,6 @@ export class Lines {
       unsent: [],
       target: undefined,
       session: 0,
-      epoch: 0,
       hint: undefined,
       hops: 0,
       tries: 0,
@@ -328,7 +326,6 @@ export class Lines {
       line.target = target;
       this.#lastSession += 1;
       line.session = this.#lastSession;
-      line.epoch = this.#knownEpoch(line);
     }
     if (target === node) this.#deliverHere(line);
     else this.#sendBatches(line, target);
@@ -350,7 +347,8 @@ export class Lines {
 
   #sendBatches(line: Line, target: NodeId): void {
     const { batchItemsMax, batchBytesMax } = this.#limits;
-    const { slot, session, epoch } = line;
+    const { slot, session } = line;
+    const epoch = this.#knownEpoch(line);
     let at = 0;
     while (at < line.unsent.length) {
       const batch: Entry[] = [];

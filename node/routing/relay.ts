@@ -42,7 +42,7 @@ interface Topic {
   slotEpoch: number;
   /** Where it is followed; this node itself when it owns the slot. */
   owner: NodeId | undefined;
-  /** Nothing was heard of it yet, so nothing can have been missed. */
+  /** It was not looked at yet: who follows it has asked nobody what there is. */
   fresh: boolean;
   /** The owner has confirmed this following. */
   confirmed: boolean;
@@ -152,8 +152,12 @@ export class Relay implements Hub {
   // --- topics followed here ------------------------------------------------------------------------------------------
 
   #deliver(topic: Topic, event: unknown, at: number | undefined, epoch: number): void {
-    if (at === undefined && epoch < topic.epoch) return;
+    // An actor that got a slot of its own counts epochs anew.
+    if (at === undefined && epoch < topic.epoch && epoch !== topic.slotEpoch) return;
+    const newest = Math.max(topic.epoch, topic.slotEpoch, 1);
     topic.epoch = Math.max(topic.epoch, epoch);
+    // The table is behind: what this epoch found in the log may never have been sent.
+    if (at !== undefined && epoch > newest) this.#gap(topic);
     for (const follower of topic.followers) follower.hear(event, at);
   }
 
@@ -174,6 +178,8 @@ export class Relay implements Hub {
     if (topic.followers.size === 0) return;
     topic.pause?.();
     topic.pause = undefined;
+    const { fresh } = topic;
+    topic.fresh = false;
     const slot = this.#ports.slotOf(topic.topic);
     this.#enterSlot(topic, slot);
     const owner = slot && this.#ownerOf(slot);
@@ -190,8 +196,6 @@ export class Relay implements Hub {
     if (owner === node) {
       topic.confirmed = true;
       this.#unconfirmed.delete(topic);
-      const { fresh } = topic;
-      topic.fresh = false;
       if (!fresh) this.#gap(topic);
       return;
     }
@@ -266,7 +270,6 @@ export class Relay implements Hub {
       const topic = this.#topics.get(name);
       if (topic?.owner !== from || topic.following !== following || topic.confirmed) continue;
       topic.confirmed = true;
-      topic.fresh = false;
       topic.tries = 0;
       topic.pause?.();
       topic.pause = undefined;

@@ -37,7 +37,7 @@ export const routingMessages = {
     /** Rises with each session of the sending node. */
     session: count,
     /** The slot's epoch as its sender knows it, 0 without a record. Under a later one they are not served: the slot was
-     *  elsewhere meanwhile, where younger ones may have been. */
+     *  elsewhere meanwhile, where younger ones may have been. Nor under an earlier one: the sender knows more than that. */
     epoch: count,
     envelopes: Type.Array(
       Type.Tuple([correlation, actor, sender, content, operation, Type.Boolean(), Type.Array(actor, { maxItems: 64 })]),

@@ -94,7 +94,8 @@ async function runSeeds(): Promise<number> {
   clearTimeout(timer);
 
   const seconds = (performance.now() - startedMs) / 1_000;
-  if (values.json) console.log(JSON.stringify({ ...total, seconds, failures }));
+  const found = failures.map(({ seed, failure }) => ({ seed, ...failure }));
+  if (values.json) console.log(JSON.stringify({ ...total, seconds, failures: found }));
   else
     console.log(
       `${total.seeds} seeds in ${seconds.toFixed(1)} s (${(total.seeds / seconds).toFixed(1)}/s): ${total.lives} lives, ` +

@@ -49,6 +49,8 @@ interface Machine {
   readonly fences: Map<string, number>;
   /** Entries that reached it only in messages of an epoch below its fence. */
   readonly stale: Map<string, Set<string>>;
+  /** Slots that an owner gives a whole copy of: that may hold what an owner before it sent too late. */
+  readonly given: Set<string>;
   readonly fresh: Map<string, Set<string>>;
 }
 
@@ -89,6 +91,7 @@ export class ClusterWatch implements Durability, NetworkWatcher {
       copies: new Map(),
       fences: new Map(),
       stale: new Map(),
+      given: new Set(),
       fresh: new Map(),
     };
     this.#machines.set(node, machine);
@@ -333,7 +336,10 @@ export class ClusterWatch implements Durability, NetworkWatcher {
     if (machine !== undefined && name === "") this.#fetched(machine, body);
     if (machine === undefined || body?.slot === undefined || body.epoch === undefined) return;
     const { slot, epoch } = body;
-    if (name === "transfer.begin") machine.stale.delete(slot);
+    if (name === "transfer.begin") {
+      machine.stale.delete(slot);
+      machine.given.add(slot);
+    }
     if (name !== "replica.append") return;
     if (!this.members.has(from)) this.#world.note(() => `${from}, who is not a member any more, appends to ${slot}`);
     const stale = machine.stale.get(slot) ?? new Set();
@@ -341,6 +347,8 @@ export class ClusterWatch implements Durability, NetworkWatcher {
     machine.stale.set(slot, stale);
     machine.fresh.set(slot, fresh);
     const below = epoch < (machine.fences.get(slot) ?? 0);
+    if (!below) machine.given.delete(slot);
+    else if (machine.given.has(slot)) return;
     for (const [, bytes] of body.chunks ?? []) {
       for (const entry of entriesIn(slot, bytes)) {
         const id = idOf(entry);

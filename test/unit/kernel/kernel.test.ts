@@ -539,7 +539,7 @@ describe("kernel", () => {
       for (const { envelope } of stage.routing.sent) expect(envelope.operation).to.be.a("string");
     });
 
-    it("serve nothing that was sent under an earlier epoch: the slot was elsewhere meanwhile", async () => {
+    it("serve nothing that was sent under another epoch: the slot was elsewhere meanwhile, or is about to be anew", async () => {
       const receive = (correlation: number, epoch: number): void =>
         stage.kernel.receive(slot, { ...envelopeTo("pad/a", correlation, "lines"), epoch });
       // Epoch 1: whoever knew of no record is in time.
@@ -557,9 +557,11 @@ describe("kernel", () => {
       expect([2, 3, 4, 5].map((correlation) => told.get(correlation)?.served)).to.deep.equal([
         false,
         true,
-        true,
+        false,
         false,
       ]);
+      const early = told.get(4)?.result;
+      expect(early?.ok === false && early.error).to.include({ code: "SLOT_UNAVAILABLE", outcome: "not_started" });
       const late = told.get(5)?.result;
       expect(late?.ok === false && late.error).to.deep.include({
         code: "MOVED",

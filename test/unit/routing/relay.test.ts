@@ -129,6 +129,49 @@ describe("routing: events", () => {
     expect([near.gaps, far.gaps]).to.deep.equal([1, 2]);
   });
 
+  it("have a gap when the slot comes here before its last owner has confirmed the following", async () => {
+    const { net, two, pass } = createCluster(11);
+    net.own(slot, "n1", {}, nodes);
+    net.delayMs = 1_000;
+    const near = listen(two);
+    await pass(20);
+    net.own(slot, "n2", {}, nodes);
+    await pass(20);
+    expect(near.gaps).to.equal(1);
+  });
+
+  it("of an epoch that the table does not know yet come after a gap", async () => {
+    const { net, one, two, pass } = createCluster(9);
+    net.own(slot, "n1", {}, nodes);
+    const far = listen(two);
+    await pass(100);
+    one.publish(topic, "first", 1, 1);
+    await pass(100);
+    net.newsMs = 5_000;
+    net.own(slot, "n1", {}, ["n1"]);
+    const gapsBefore: number[] = [];
+    two.follow(topic, () => gapsBefore.push(far.gaps));
+    one.publish(topic, "third", 3, 2);
+    one.publish(topic, "fourth", 4, 2);
+    await pass(20);
+    expect(far.heard.map(([, at]) => at)).to.deep.equal([1, 3, 4]);
+    expect(gapsBefore).to.deep.equal([2, 2]);
+  });
+
+  it("that are best effort are heard of an actor whose own slot has begun with the first epoch again", async () => {
+    const { net, one, two, pass } = createCluster(10);
+    for (let epoch = 1; epoch <= 5; epoch += 1) net.own(slot, "n1", {}, nodes);
+    const far = listen(two);
+    await pass(100);
+    one.publish(topic, "posted", 1, 5);
+    await pass(100);
+    net.own(topic as SlotId, "n1", { splitFrom: slot });
+    await pass(200);
+    one.publish(topic, "typing", undefined, 1);
+    await pass(100);
+    expect(far.heard.at(-1)).to.deep.equal(["typing", undefined]);
+  });
+
   it("have a gap after a broken connection", async () => {
     const { net, one, two, pass } = createCluster(4);
     net.own(slot, "n1", {}, nodes);
