@@ -291,6 +291,11 @@ export class Activation {
     if (this.#snapshotDue()) this.snapshot();
   }
 
+  /** Entries since the last snapshot: what has to be folded when it is loaded. */
+  get tailEntries(): number {
+    return this.#tailEntries;
+  }
+
   /** Stores the state as of the last append. Cheap to call again: does nothing when nothing was appended since. False
    *  when there is no state to store. */
   snapshot(): boolean {

@@ -57,6 +57,8 @@ export const kernelLimits = {
   snapshotEntriesMin: 256,
   /** And in any case with so many: bounds the time to activate it. */
   snapshotEntriesMax: 4_096,
+  /** Entries since an actor's last snapshot beyond which it gets one before its slot moves. */
+  drainTailMax: 64,
   /** Log entries a slot keeps for replicas that catch up, and how many more it gathers before it trims. */
   logWindowEntries: 4_096,
   logSlackEntries: 2_048,

@@ -65,6 +65,7 @@ export class SlotHost implements Home {
   /** Counts openings, so that the end of an earlier log does not end a later one. */
   #life = 0;
   #draining = false;
+  #snapshotsUnderWay = 0;
   readonly #ports: SlotPorts;
   #waiting: Envelope[] = [];
   #opened: Promise<void> | undefined;
@@ -139,14 +140,20 @@ export class SlotHost implements Home {
     return this.open();
   }
 
-  /** Stops taking turns and waits until nothing is on its way to the disk or waits to leave; messages queue. Goes on, and
-   *  rejects with SLOT_UNAVAILABLE, when that takes longer than `deadlineMs` or the slot ends meanwhile. */
+  /** Shortens what the next owner has to read, then stops taking turns and waits until nothing is on its way to the disk
+   *  or waits to leave; messages queue. Goes on, and rejects with SLOT_UNAVAILABLE, when that takes longer than `deadlineMs` or the slot ends meanwhile. */
   async drain(deadlineMs: number): Promise<void> {
     const { clock } = this.#ports.around;
     const endMs = clock.monotonicMs() + deadlineMs;
     await this.#opened;
     const life = this.#life;
     if (this.status !== "open") return;
+    // Turns go on meanwhile: an actor with a long history would else be silent until the next owner has folded it.
+    for (const activation of this.activations.values())
+      if (activation.tailEntries > this.#ports.around.limits.drainTailMax) activation.snapshot();
+    if (this.#snapshotsUnderWay > 0)
+      await until(clock, endMs, () => this.#life !== life || this.#snapshotsUnderWay === 0);
+    if (this.#life !== life) return;
     this.#draining = true;
     await until(clock, endMs, () => this.#life !== life || this.#flushed);
     if (this.#life === life && this.#draining && this.#flushed) return;
@@ -324,7 +331,11 @@ export class SlotHost implements Home {
 
   snapshot(actor: ActorId, seq: number, body: unknown): number {
     const log = this.#openLog();
-    return log.snapshot(actor, seq, body, (error) => error && this.#log === log && this.fail(error));
+    this.#snapshotsUnderWay += 1;
+    return log.snapshot(actor, seq, body, (error) => {
+      this.#snapshotsUnderWay -= 1;
+      if (error && this.#log === log) this.fail(error);
+    });
   }
 
   recover(actor: ActorId): ReturnType<Home["recover"]> {

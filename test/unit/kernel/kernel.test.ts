@@ -477,6 +477,16 @@ describe("kernel", () => {
       expect(valueOf(await queued)).to.equal(3);
     });
 
+    it("leave the next owner little to fold", async () => {
+      const snapshots = () => stage.store.keys({ gte: `snap/${slot}/`, lt: `snap/${slot}0` });
+      await stage.kernel.drain(slot, 1_000);
+      expect(await snapshots()).to.deep.equal([]);
+      stage.kernel.resume(slot);
+      await Promise.all(Array.from({ length: 70 }, (_, index) => stage.ask("pad/a", "add", { text: `${index}` })));
+      await stage.kernel.drain(slot, 1_000);
+      expect(await snapshots()).to.have.length(1);
+    });
+
     it("go on by themselves when they cannot be drained in time", async () => {
       stage.slots.holdAppends = true;
       void stage.ask("pad/a", "add", { text: "before" });
