@@ -238,7 +238,7 @@ export class Follower {
 
   async #pump(): Promise<void> {
     const { log, limits } = this.#ports;
-    while (this.state === "behind" && !this.#ended && this.#unackedBytes < limits.unackedBytesMax) {
+    while (this.state === "behind" && !this.#ended && this.#unackedBytes < limits.catchUpUnackedBytesMax) {
       const at = this.#sent;
       if (at === undefined) return;
       if (samePosition(at, log.position)) {

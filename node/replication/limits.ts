@@ -19,6 +19,8 @@ export const replicationLimits = {
   proposalRetryMs: 200,
   /** Bytes sent to one replica of one slot and not acknowledged. Beyond it, it catches up from the log on disk. */
   unackedBytesMax: 8 * 1024 * 1024,
+  /** The same while it catches up: its disk has others to serve, who wait behind this. */
+  catchUpUnackedBytesMax: 512 * 1024,
   /** Bytes of one append that catches up. */
   catchUpBytesMax: 256 * 1024,
   /** A larger snapshot travels in parts on the bulk channel. */

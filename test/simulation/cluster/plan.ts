@@ -152,7 +152,15 @@ export function drawClusterPlan(dice: Dice): ClusterPlan {
         transferTimeoutMs: 1_000,
         drainTimeoutMs: 1_000,
         upkeepIntervalMs: dice.pick([100, 400]),
-        ...(narrow ? { catchUpBytesMax: 300, partBytesMax: 200, leavesPerQuestionMax: 2, unackedBytesMax: 1_000 } : {}),
+        ...(narrow
+          ? {
+              catchUpBytesMax: 300,
+              partBytesMax: 200,
+              leavesPerQuestionMax: 2,
+              unackedBytesMax: 1_000,
+              catchUpUnackedBytesMax: 600,
+            }
+          : {}),
       },
       routing: { retryMs: 5, retryMaxMs: 100, followRetryMs: 20, followRetryMaxMs: 400 },
       placement: {

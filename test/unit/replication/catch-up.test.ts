@@ -44,7 +44,7 @@ describe("a copy that lacks something", () => {
   });
 
   it("gets it from the owner's log after it was away, as long as the log has it", async () => {
-    const log = await begin({ limits: { catchUpBytesMax: 200, unackedBytesMax: 600 } });
+    const log = await begin({ limits: { catchUpBytesMax: 200, catchUpUnackedBytesMax: 600, unackedBytesMax: 600 } });
     const before = await incarnationOf("c");
     const bytes = countRows("c");
     cluster.kill("c");

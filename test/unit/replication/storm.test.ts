@@ -18,7 +18,13 @@ class Storm {
 
   constructor(seed: number) {
     this.cluster = new Cluster(seed, {
-      limits: { catchUpBytesMax: 300, inlineSnapshotBytesMax: 200, partBytesMax: 150, unackedBytesMax: 2_000 },
+      limits: {
+        catchUpBytesMax: 300,
+        inlineSnapshotBytesMax: 200,
+        partBytesMax: 150,
+        unackedBytesMax: 2_000,
+        catchUpUnackedBytesMax: 1_000,
+      },
     });
   }
 
