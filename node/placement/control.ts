@@ -88,8 +88,9 @@ export function createClusterControl(options: ControlOptions): ClusterControl {
   };
 
   /** Slots that nobody is left to have begin with nothing at another node: else what belongs there could never be used
-   *  again, not even empty. One that a member holds which is only down is left to it. */
-  const abandon = async (evicted: NodeId): Promise<void> => {
+   *  again, not even empty. One that a member holds which is only down is left to it. False: some changed meanwhile. */
+  const abandon = async (evicted: NodeId): Promise<boolean> => {
+    let all = true;
     const members = membership.members().members.filter((one) => one.node !== evicted);
     const isMember = (name: NodeId): boolean => members.some((one) => one.node === name);
     for (const { record, revision } of await readSlots(directory)) {
@@ -99,9 +100,11 @@ export function createClusterControl(options: ControlOptions): ClusterControl {
       const epoch = record.epoch + 1;
       const { want: _want, held: _held, ...kept } = record;
       const next = { ...kept, epoch, owner, inSync: [owner], learners: [], abandoned: epoch };
-      const { row } = await changeSlot(directory, next, revision);
+      const { applied, row } = await changeSlot(directory, next, revision);
       if (row) table.learn(row);
+      all &&= applied;
     }
+    return all;
   };
 
   /** Runs a command; the directory's absence is an answer. */
@@ -144,9 +147,10 @@ export function createClusterControl(options: ControlOptions): ClusterControl {
     return refused(failure("FORBIDDEN", { reason, slots }));
   };
 
-  /** Takes out a member that has the last copy of nothing. It drains from before the look: who creates a slot does so under
-   *  its own row as it read it, so nothing is created between the look and the end. */
-  const evictUnneeded = async (member: NodeId): Promise<Result<{ readonly node: string }>> => {
+  /** Takes a member out: one that has the last copy of nothing, or with `force` any, whose last copies are given up. It
+   *  drains from before the look: who creates a slot does so under its own row as it read it, so nothing is created between
+   *  the look and the end. The row goes last, so that what broke off can be asked for again. */
+  const takeOut = async (member: NodeId, force: boolean): Promise<Result<{ readonly node: string }>> => {
     let before: MemberRecord | undefined;
     for (let attempt = 0; attempt < limits.rowAttemptsMax; attempt += 1) {
       const row = await directory.read(memberKey(member));
@@ -157,7 +161,8 @@ export function createClusterControl(options: ControlOptions): ClusterControl {
         await directory.compareAndSet(row.key, { ...record, state: "draining" }, row.revision);
         continue;
       }
-      const last = (await readSlots(directory)).filter((slot) => holdsLast(member)(slot.record));
+      if (force && !(await abandon(member))) continue;
+      const last = force ? [] : (await readSlots(directory)).filter((slot) => holdsLast(member)(slot.record));
       if (last.length > 0) {
         if (before) await directory.compareAndSet(row.key, { ...record, state: before.state }, row.revision);
         return refuseLast(last.length);
@@ -351,8 +356,7 @@ export function createClusterControl(options: ControlOptions): ClusterControl {
         if (keepsDirectory(member)) return refused(failure("FORBIDDEN", { reason: "it keeps the directory" }));
         const last = slotsWith(holdsLast(member));
         if (last.length > 0 && !force) return refuseLast(last.length);
-        const evicted = force ? await changeMember(member, () => ({ record: undefined })) : await evictUnneeded(member);
-        if (evicted.ok && force) await abandon(member);
+        const evicted = await takeOut(member, force);
         if (evicted.ok) note("evict", { node: member, name: found.value.name, lastCopies: String(last.length) }, by);
         return evicted;
       }),

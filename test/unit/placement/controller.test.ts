@@ -466,6 +466,34 @@ describe("the cluster's control", () => {
     expect(await code(control.setDraining("a", true))).to.equal("DIRECTORY_UNAVAILABLE");
   });
 
+  it("gives up what only a lost node held, and can be asked again when that broke off", async () => {
+    const cluster = new Placed(12);
+    const { control } = await cluster.open(["a", "b", "c"]);
+    cluster.controllerNode = undefined;
+    const slots = [0, 1, 2].map(chat);
+    cluster.kill("c");
+    await cluster.put(...slots.map((slot) => fresh(slot, "c")));
+    await cluster.pass(500);
+    const evict = () => cluster.settle(control.evict("c", true, "ada"));
+    const told = cluster.external.onChange;
+    cluster.external.onChange = (key, value) => {
+      told(key, value);
+      if (key.startsWith(slotPrefix)) cluster.external.setDown(true);
+    };
+    const broken = await evict();
+    expect(!broken.ok && broken.error.code).to.equal("DIRECTORY_UNAVAILABLE");
+    cluster.external.onChange = told;
+    cluster.external.setDown(false);
+    await cluster.pass(2_000);
+    expect((await evict()).ok).to.equal(true);
+    for (const slot of slots) {
+      const { owner, abandoned } = cluster.record(slot);
+      expect([owner === "c", abandoned]).to.deep.equal([false, 2]);
+    }
+    const again = await evict();
+    expect(!again.ok && again.error.code).to.equal("NOT_FOUND");
+  });
+
   it("never takes out a node that creates a slot meanwhile: one of the two is refused", async () => {
     const outcomes = new Set<string>();
     for (let delayMs = 0; delayMs < 24; delayMs += 1) {
