@@ -47,7 +47,7 @@ export const placementLimits = {
    *  silent, and some. */
   disputeMs: 2_000,
   /** A node whose disk refused a write is given nothing for so long, unless it takes another meanwhile. */
-  refusedForMs: 60_000,
+  refusedForMs: 20_000,
   /** A failover that nobody has seen to for so long is done by the next manager in line: the first may not reach the
    *  directory. Longer than a failover takes where the first does. */
   standInMs: 3_000,
