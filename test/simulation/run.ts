@@ -383,8 +383,8 @@ class Simulation implements Entrance, Simulated {
     }
     for (const actor of this.#auditor.gaveUp) {
       const named = shown.find(({ slot }) => slot === slotOf("chat", actor));
-      // A damaged record shows when it is read: after a restart the slot serves until somebody does.
-      if (named === undefined && this.#rottenKey.startsWith("side/record/")) continue;
+      // A damaged record or snapshot shows when it is read: after a restart the slot serves until somebody does.
+      if (named === undefined && /^(side\/record|snap)\//.test(this.#rottenKey)) continue;
       if (named?.reason.includes("/simulated") !== true) {
         this.#violate("damage-named", `${actor} is refused, and the status says ${JSON.stringify(shown)}`);
       }

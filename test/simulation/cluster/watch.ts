@@ -300,9 +300,14 @@ export class ClusterWatch implements Durability, NetworkWatcher {
     this.#world.note(() => `directory: ${slot} epoch ${epoch} owner ${owner} inSync ${inSync.join(",")} learners ${record.learners.join(",")} want ${record.want ? `${record.want.owner}: ${record.want.replicas.join(",")}` : "-"}`); // prettier-ignore
     if (!inSync.includes(owner)) this.#violate("record-changes", `${slot}: the owner ${owner} is not in sync`);
     if (before === undefined) return;
-    // An operator gave the slot up, because the last node that held it is no member any more.
+    // An operator gave the slot up, because the last node that held it is taken out: it drains, or is no member any more.
     const givenUp = record.abandoned === epoch && inSync.length === 1 && inSync[0] === owner;
-    if (givenUp && epoch === before.epoch + 1 && !before.inSync.some((node) => this.members.has(node))) return;
+    if (
+      givenUp &&
+      epoch === before.epoch + 1 &&
+      !before.inSync.some((node) => this.members.get(node)?.state === "active")
+    )
+      return;
     const late = inSync.find((node) => !before.inSync.includes(node));
     if (epoch > before.epoch && late !== undefined)
       this.#violate("record-changes", `${slot}: epoch ${epoch} begins with ${late}, which had left the set before`);
