@@ -1,28 +1,44 @@
-/** `npm run simulate -- [--cluster] --seeds N [--from SEED] [--json] [--jobs N] [--seconds S] [--failures N]` runs
- *  seeds until so many have failed, the time is over, or Ctrl-C;
- *  `npm run simulate -- [--cluster] SEED` replays one with its trace. With `--cluster` a seed is the life of a
- *  whole cluster, without it of a node alone. Exit code 1 when an invariant broke. */
+/** `npm run simulate -- --help` says how it is used. Exit code 1 when an invariant broke. */
+import { Command, InvalidArgumentError, Option } from "commander";
 import { fork, type ChildProcess } from "node:child_process";
 import { availableParallelism } from "node:os";
-import { parseArgs } from "node:util";
 import { runClusterSeed } from "./cluster/run.ts";
 import { runSeed } from "./run.ts";
 import type { Verdict } from "./verdict.ts";
 
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: {
-    seeds: { type: "string", default: "1000" },
-    from: { type: "string", default: "1" },
-    jobs: { type: "string", default: String(availableParallelism()) },
-    seconds: { type: "string", default: "86400" },
-    failures: { type: "string", default: "20" },
-    json: { type: "boolean", default: false },
-    cluster: { type: "boolean", default: false },
-    // Given to the processes that share the seeds: take every so-many-th one and tell the parent of each.
-    every: { type: "string" },
-  },
-});
+function count(text: string): number {
+  const value = Number(text);
+  if (!Number.isSafeInteger(value) || value < 1)
+    throw new InvalidArgumentError("It has to be a whole number from 1 up.");
+  return value;
+}
+
+interface Options {
+  readonly cluster: boolean;
+  readonly seeds: number;
+  readonly from: number;
+  readonly jobs: number;
+  readonly seconds: number;
+  readonly failures: number;
+  readonly json: boolean;
+  /** Given to the processes that share the seeds: take every so-many-th one and tell the parent of each. */
+  readonly every?: number;
+}
+
+const command = new Command("npm run simulate --")
+  .description("Runs seeds of the simulation until all are done, so many have failed, the time is over, or Ctrl-C.")
+  .argument("[seed]", "replay this one with its trace", count)
+  .option("--cluster", "a seed is the life of a whole cluster, not of a node alone", false)
+  .option("--seeds <count>", "how many", count, 1_000)
+  .option("--from <seed>", "the first one", count, 1)
+  .option("--jobs <count>", "processes that share them", count, availableParallelism())
+  .option("--seconds <count>", "begin none after so long", count, 86_400)
+  .option("--failures <count>", "stop after so many", count, 20)
+  .option("--json", "one line of JSON in the end", false)
+  .addOption(new Option("--every <count>").argParser(count).hideHelp())
+  .parse();
+const values = command.opts<Options>();
+const [replayed] = command.processedArgs as [seed: number | undefined];
 
 const run = values.cluster ? runClusterSeed : runSeed;
 
@@ -43,15 +59,15 @@ async function outcomeOf(seed: number): Promise<Outcome> {
 
 /** A process that shares the seeds: tells of each. */
 async function runShare(): Promise<number> {
-  const [from, count, every] = [Number(values.from), Number(values.seeds), Number(values.every)];
-  for (let seed = from; seed < from + count; seed += every) process.send?.(await outcomeOf(seed));
+  const { from, seeds, every = 1 } = values;
+  for (let seed = from; seed < from + seeds; seed += every) process.send?.(await outcomeOf(seed));
   return 0;
 }
 
 /** Runs the seeds in several processes until all are done, the time is over, enough have failed, or Ctrl-C. Failures are
  *  printed as they come. */
 async function runSeeds(): Promise<number> {
-  const { from, jobs } = values;
+  const jobs = Math.min(values.jobs, values.seeds);
   const startedMs = performance.now();
   const total = { seeds: 0, lives: 0, replies: 0, simulatedMs: 0 };
   const failures: (Outcome & { failure: NonNullable<Outcome["failure"]> })[] = [];
@@ -71,14 +87,13 @@ async function runSeeds(): Promise<number> {
           `seed ${seed}: ${failure.checker}: ${failure.detail}\n` +
             `  replay: npm run simulate -- ${values.cluster ? "--cluster " : ""}${seed}`,
         );
-      if (failures.length >= Number(values.failures)) endAll();
+      if (failures.length >= values.failures) endAll();
     }
     if (process.stderr.isTTY) process.stderr.write(`\r${total.seeds} seeds, ${failures.length} failures `);
   };
   const share = (index: number): Promise<void> =>
     new Promise((resolve, reject) => {
-      const left = String(Number(values.seeds) - index);
-      const mine = ["--from", String(Number(from) + index), "--seeds", left, "--every", jobs];
+      const mine = ["--from", `${values.from + index}`, "--seeds", `${values.seeds - index}`, "--every", `${jobs}`];
       const child = fork(import.meta.filename, [...mine, ...(values.cluster ? ["--cluster"] : [])]);
       shares.push(child);
       child.on("message", (outcome) => add(outcome as Outcome));
@@ -88,9 +103,9 @@ async function runSeeds(): Promise<number> {
       });
     });
 
-  const timer = setTimeout(endAll, 1_000 * Number(values.seconds));
+  const timer = setTimeout(endAll, 1_000 * values.seconds);
   process.once("SIGINT", endAll).once("SIGTERM", endAll);
-  await Promise.all(Array.from({ length: Number(jobs) }, (_, index) => share(index))).finally(endAll);
+  await Promise.all(Array.from({ length: jobs }, (_, index) => share(index))).finally(endAll);
   clearTimeout(timer);
 
   const seconds = (performance.now() - startedMs) / 1_000;
@@ -118,6 +133,5 @@ async function replay(seed: number): Promise<number> {
   return verdict.violations.length > 0 ? 1 : 0;
 }
 
-const [replayed] = positionals;
-if (replayed !== undefined) process.exitCode = await replay(Number(replayed));
+if (replayed !== undefined) process.exitCode = await replay(replayed);
 else process.exitCode = await (values.every === undefined ? runSeeds() : runShare());
