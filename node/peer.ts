@@ -46,6 +46,7 @@ import { createReplication, type Replication, type ReplicationLimits } from "./r
 import { createClusterActors, createRouting, type Hub, type RoutingLimits, type RoutingPart } from "./routing/index.ts";
 import { watchSlots, type SlotTable } from "./slot-table.ts";
 import type { Journal } from "./storage/index.ts";
+import { within } from "./within.ts";
 
 export interface PeerOptions {
   readonly node: NodeId;
@@ -359,7 +360,8 @@ export function createPeer(options: PeerOptions): Peer {
       await within(clock, directoryWaitMs, Promise.all([table.ready(), membership.ready()]));
       replication.start();
       controller.wake();
-      await kernel.start();
+      // A slot that waits for its other copies must not keep the operator from the door.
+      await within(clock, directoryWaitMs, kernel.start());
       return joined;
     },
     async stop(deadlineMs) {
@@ -382,14 +384,3 @@ export function createPeer(options: PeerOptions): Peer {
 
 /** Where a cluster's rows lie in etcd. */
 export const etcdPrefix = (cluster: string): string => `plexus/${cluster}/`;
-
-/** What `work` gives within the time; undefined when it takes longer. */
-function within<Value>(clock: Clock, delayMs: number, work: Promise<Value>): Promise<Value | undefined> {
-  return new Promise((resolve, reject) => {
-    const cancel = clock.after(delayMs, () => resolve(undefined));
-    work.then((value) => {
-      cancel();
-      resolve(value);
-    }, reject);
-  });
-}

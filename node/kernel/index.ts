@@ -28,6 +28,7 @@ import type { Runtime } from "../../runtimes/runtime.ts";
 import type { ReplyTo } from "../../actors/behavior.ts";
 import type { Clock, Log, Meter, Publisher, Random } from "../ports.ts";
 import type { Activation, Surroundings } from "./activation.ts";
+import { within } from "../within.ts";
 import type { Kernel, Request, Routing, Slots } from "./api.ts";
 import { kernelLimits, type KernelLimits } from "./limits.ts";
 import type { Envelope } from "./mailbox.ts";
@@ -144,7 +145,8 @@ class NodeKernel implements Kernel {
     const left = [...slots];
     const openNext = async (): Promise<void> => {
       for (let slot = left.pop(); slot !== undefined && !this.#stopping; slot = left.pop())
-        await this.#slot(slot).open();
+        // One whose replicas are away opens when they are back; the others must not wait for it.
+        await within(this.#ports.clock, this.#limits.slotOpeningWaitMs, this.#slot(slot).open());
     };
     await Promise.all(Array.from({ length: this.#limits.slotOpeningsMax }, openNext));
   }

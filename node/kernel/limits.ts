@@ -10,6 +10,8 @@ export const kernelLimits = {
   slotWaitersMax: 10_000,
   /** Slots opened at the same time at start. */
   slotOpeningsMax: 8,
+  /** How long one of these is waited for before the next is begun. */
+  slotOpeningWaitMs: 1_000,
   /** Turns taken before other work of the process gets its chance. */
   turnsPerSlice: 256,
   /** Actors one sweep looks at. */

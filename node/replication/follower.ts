@@ -33,6 +33,8 @@ export interface FollowerPorts {
   changed(): void;
   /** It knows a higher epoch. */
   fenced(fence: number): void;
+  /** What it should be sent cannot be read here. */
+  unreadable(error: Failure): void;
 }
 
 export class Follower {
@@ -59,7 +61,8 @@ export class Follower {
   #snapshotsDue = false;
   #ended = false;
   readonly #ports: FollowerPorts;
-  /** Actors whose entries it was sent from disk: it gets their stored snapshots too, without which it could not trim. */
+  /** Actors whose stored snapshots it gets apart from the stream, without which it could not trim, and the seq that each must
+   *  be of at least: those whose entries it was sent from disk, those with a large snapshot, and those it has named itself. */
   #fed = new Map<ActorId, number>();
 
   constructor(node: NodeId, ports: FollowerPorts) {
@@ -90,7 +93,22 @@ export class Follower {
     const { transferRetryMs: firstMs, transferRetryMaxMs: maxMs } = limits;
     this.#transferAfterMs = clock.monotonicMs() + backoffMs(this.#transfersFailed, { firstMs, maxMs });
     this.#transfersFailed += 1;
+    this.state = "asking";
     this.lost();
+  }
+
+  /** The transfer has made it whole. */
+  transferred(standing: Standing): void {
+    this.#transfersFailed = 0;
+    this.state = "asking";
+    this.heard(standing);
+  }
+
+  /** What it has cannot be used. */
+  failed(error: Failure): void {
+    this.trouble = error;
+    this.#leaveStream("other");
+    this.#ports.changed();
   }
 
   get seq(): number | undefined {
@@ -128,9 +146,7 @@ export class Follower {
       } else if (answer.error.code === "FENCED") {
         this.#ports.fenced(Number(answer.error.details?.["fence"] ?? 0));
       } else if (answer.error.code === "DATA_DAMAGED") {
-        this.trouble = answer.error;
-        this.#leaveStream("other");
-        this.#ports.changed();
+        this.failed(answer.error);
       }
     });
   }
@@ -216,8 +232,9 @@ export class Follower {
     }
     this.#unacked.splice(0, acked);
     this.#waitingSinceMs = this.#unacked.length > 0 ? this.#ports.clock.monotonicMs() : undefined;
+    for (const actor of body.lacks ?? []) if (!this.#fed.has(actor as ActorId)) this.#fed.set(actor as ActorId, 0);
     this.#ports.changed();
-    if (this.state === "behind") this.pump();
+    this.pump();
   }
 
   /** Sends what the disk has and it has not, then joins the stream. */
@@ -225,15 +242,9 @@ export class Follower {
     if (this.state === "streaming" && this.#fed.size > 0) void this.#sendSnapshots();
     if (this.#pumping || !this.#mayFeed || this.state !== "behind") return;
     this.#pumping = true;
-    this.#pump().then(
-      () => (this.#pumping = false),
-      (error: unknown) => {
-        this.#pumping = false;
-        this.trouble = failureOf(error);
-        this.#leaveStream("other");
-        this.#ports.changed();
-      },
-    );
+    this.#pump()
+      .finally(() => (this.#pumping = false))
+      .catch((error: unknown) => this.#ports.unreadable(failureOf(error)));
   }
 
   async #pump(): Promise<void> {
@@ -297,11 +308,15 @@ export class Follower {
   }
 
   /** Makes sure that it has the stored snapshot of an actor. Resolves with the seq it is of; 0: there is none. Rejects when
-   *  the replica does not answer. */
+   *  the replica does not answer, or nothing can be read here. */
   async giveSnapshot(actor: ActorId): Promise<number> {
     let given = 0;
     const { log, exchange, epoch, limits } = this.#ports;
-    for (const [name, seq, sealed] of await log.storedSnapshots([actor])) {
+    const stored = await log.storedSnapshots([actor]).catch((error: unknown) => {
+      this.#ports.unreadable(failureOf(error));
+      throw error;
+    });
+    for (const [name, seq, sealed] of stored) {
       const sending = this.#ports.nextSending();
       for (let offset = 0; offset < sealed.length; offset += limits.partBytesMax) {
         if (this.#ended || this.standing === undefined || this.state !== "streaming")
@@ -324,8 +339,8 @@ export class Follower {
     return given;
   }
 
-  /** A copy that was fed from disk has all entries, but not the snapshots made meanwhile. When this fails, the actor's
-   *  entries stay in the copy's log for longer, no more. */
+  /** A copy that was fed from disk has all entries, but not the snapshots made meanwhile. What does not reach it, it names
+   *  itself when it next has to keep entries because of it. */
   async #sendSnapshots(): Promise<void> {
     this.#snapshotsDue = true;
     if (this.#sendingSnapshots) return;
@@ -336,7 +351,7 @@ export class Follower {
         for (const [actor, atLeast] of this.#fed) {
           const sent = await this.giveSnapshot(actor);
           // The one that is asked for may not be on disk yet, or a newer one may have been asked for meanwhile.
-          const isGone = sent === 0;
+          const isGone = sent === 0 && atLeast === 0;
           if (isGone || (sent >= atLeast && this.#fed.get(actor) === atLeast)) this.#fed.delete(actor);
         }
       }
@@ -350,7 +365,10 @@ export class Follower {
 
   #send(piece: Piece, mark = 0): boolean {
     const { exchange, log, epoch, clock, limits } = this.#ports;
-    if (this.standing === undefined || this.#unackedBytes > limits.unackedBytesMax) return false;
+    if (this.standing === undefined) return false;
+    // Sent or not, it lacks it from now on.
+    this.#waitingSinceMs ??= clock.monotonicMs();
+    if (this.#unackedBytes > limits.unackedBytesMax) return false;
     const small = piece.snapshots.filter(([, , sealed]) => sealed.length <= limits.inlineSnapshotBytesMax);
     const body = {
       slot: log.slot,
@@ -370,7 +388,6 @@ export class Follower {
       piece.chunks.length === 0 ? piece.from.seq : Math.max(piece.from.seq + 1, piece.chunks.at(-1)?.[0] ?? 0);
     this.#unacked.push({ seq, bytes });
     this.#unackedBytes += bytes;
-    this.#waitingSinceMs ??= clock.monotonicMs();
     return true;
   }
 }

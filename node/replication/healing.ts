@@ -79,11 +79,9 @@ export function createHealing(ports: HealingPorts): Healing {
     log.warn("slot.given", { slot: record.slot, to: owner, because, applied: changed?.applied ?? false });
   };
 
-  const failed = async (slot: SlotId, error: Failure): Promise<void> => {
-    failing.set(slot, error);
-    const row = await readSlot(directory, slot).catch(() => undefined);
-    if (row === undefined) return;
-    if (row.record.owner !== node || ports.serves(slot)) {
+  const giveOnce = async (slot: SlotId, error: Failure): Promise<void> => {
+    const row = await readSlot(directory, slot);
+    if (row?.record.owner !== node || ports.serves(slot)) {
       failing.delete(slot);
       return;
     }
@@ -94,7 +92,7 @@ export function createHealing(ports: HealingPorts): Healing {
 
   const healOnce = async (slot: SlotId): Promise<void> => {
     const before = ports.claims(slot);
-    const row = await readSlot(directory, slot).catch(() => undefined);
+    const row = await readSlot(directory, slot);
     const damage = rotten.get(slot);
     if (row === undefined || damage === undefined) return;
     const { owner, epoch, inSync, learners } = row.record;
@@ -116,10 +114,19 @@ export function createHealing(ports: HealingPorts): Healing {
     log.info("slot.copy.discarded", { slot, epoch });
   };
 
-  const heal = async (slot: SlotId): Promise<void> => {
+  /** One attempt at a time; the next one comes with the next row, or after a while. */
+  const attempt = async (slot: SlotId, once: () => Promise<void>): Promise<void> => {
     if (healing.has(slot)) return;
     healing.add(slot);
-    await healOnce(slot).finally(() => healing.delete(slot));
+    // With the directory away nothing can be known or changed.
+    await once()
+      .catch((error: unknown) => log.debug("slot.heal.waits", { slot, failure: failureOf(error) }))
+      .finally(() => healing.delete(slot));
+  };
+  const heal = (slot: SlotId): Promise<void> => attempt(slot, () => healOnce(slot));
+  const failed = (slot: SlotId, error: Failure): Promise<void> => {
+    failing.set(slot, error);
+    return attempt(slot, () => giveOnce(slot, error));
   };
 
   return {

@@ -31,6 +31,7 @@ import type {
 import { changeSlot, memberKey, readSlot, type SlotRow } from "../records.ts";
 import { roleOf, type SlotTable } from "../slot-table.ts";
 import type { Journal, SlotLog } from "../storage/index.ts";
+import { within } from "../within.ts";
 import { createConfirmations } from "./confirmations.ts";
 import { createHealing } from "./healing.ts";
 import { replicationLimits, type ReplicationLimits } from "./limits.ts";
@@ -187,7 +188,7 @@ export function createReplication(ports: ReplicationPorts): Replication {
       meter.count("slots_ended", 1, { code: error.code });
       served.ended?.(error);
       againIfOwned(ownership.slot);
-      if (error.code !== "MOVED" && error.code !== "FENCED") cannotGoOn(ownership.slot, error);
+      if (!["MOVED", "FENCED", "STOPPING"].includes(error.code)) cannotGoOn(ownership.slot, error);
     },
   };
 
@@ -247,8 +248,12 @@ export function createReplication(ports: ReplicationPorts): Replication {
   }
 
   async function reached(revision: number): Promise<void> {
-    const done = await within(clock, limits.watchTimeoutMs, table.reached(revision));
-    if (!done) throw new PlexusError(failure("DIRECTORY_UNAVAILABLE", { because: "its watch is behind" }));
+    const done = await within(
+      clock,
+      limits.watchTimeoutMs,
+      table.reached(revision).then(() => true),
+    );
+    if (done === undefined) throw new PlexusError(failure("DIRECTORY_UNAVAILABLE", { because: "its watch is behind" }));
   }
 
   /** The first owner of a slot nobody has spoken to yet. */
@@ -450,15 +455,4 @@ export function createReplication(ports: ReplicationPorts): Replication {
       for (const { ownership } of slots.values()) ownership.end(failure("STOPPING"));
     },
   };
-}
-
-/** False when it takes longer. */
-function within(clock: Clock, delayMs: number, work: Promise<unknown>): Promise<boolean> {
-  return new Promise((resolve) => {
-    const cancel = clock.after(delayMs, () => resolve(false));
-    void work.then(() => {
-      cancel();
-      resolve(true);
-    });
-  });
 }

@@ -10,7 +10,7 @@
  *  is known (R5).
  *  ended: for good. A new epoch is a new Ownership. */
 import { failure, failureOf, PlexusError, type ActorId, type Failure, type SlotId } from "../../protocols/index.ts";
-import type { MeshBody, Standing } from "../../protocols/mesh/index.ts";
+import type { MeshBody } from "../../protocols/mesh/index.ts";
 import type { Exchange } from "../exchange.ts";
 import type { ServedLog } from "../kernel/api.ts";
 import type { Clock, Directory, Log, Meter, NodeId, SlotRecord } from "../ports.ts";
@@ -20,14 +20,13 @@ import type { EntryDraft, Piece, Position, SlotLog } from "../storage/index.ts";
 import type { Confirmations } from "./confirmations.ts";
 import { Follower, type FollowerPorts } from "./follower.ts";
 import type { ReplicationLimits } from "./limits.ts";
+import { fetchLongest, longest } from "./longest.ts";
 import {
   committedSeq,
   handOverTo,
-  isLonger,
-  nextProposal,
   isSettled,
+  nextProposal,
   required,
-  samePosition,
   type FollowerView,
   type Proposal,
 } from "./rules.ts";
@@ -95,7 +94,8 @@ export class Ownership implements ServedLog {
   #base: Position | undefined;
   #settling = false;
   #underWay: Piece | undefined;
-  #holds = new Map<NodeId, number>();
+  /** Who is being transferred to, and what the log must not be trimmed beyond for it. */
+  readonly #holds = new Map<Follower, number>();
   #served: { resolve(): void; reject(error: unknown): void } | undefined;
   /** Resolves when the slot may be served; rejects when this epoch ends before. */
   readonly served: Promise<void>;
@@ -122,11 +122,6 @@ export class Ownership implements ServedLog {
 
   get followers(): ReadonlyMap<NodeId, Follower> {
     return this.#followers;
-  }
-
-  /** An outcome is not known: a proposal or a hand-over. */
-  get undecided(): boolean {
-    return this.#proposed !== undefined || this.phase === "handing";
   }
 
   // --- ServedLog -----------------------------------------------------------------------------------------------------
@@ -290,23 +285,26 @@ export class Ownership implements ServedLog {
   }
 
   refused(from: NodeId, body: MeshBody<"replica.refused">): void {
-    const follower = this.#followers.get(from);
     if (body.fence > this.epoch) this.#fenced(body.fence);
     // `tick` asks it: at once would be a race of a sick disk with the network.
-    else if (follower && follower.state !== "transferring") follower.lost();
+    else this.#lost(from);
   }
 
   connected(peer: NodeId): void {
-    const follower = this.#followers.get(peer);
-    if (follower && follower.state !== "transferring") {
-      follower.lost();
-      follower.ask();
-    }
+    this.#lost(peer)?.ask();
   }
 
   disconnected(peer: NodeId): void {
-    this.#followers.get(peer)?.lost();
+    this.#lost(peer);
     this.#advance();
+  }
+
+  /** A transfer has an end of its own. */
+  #lost(peer: NodeId): Follower | undefined {
+    const follower = this.#followers.get(peer);
+    if (follower === undefined || follower.state === "transferring") return undefined;
+    follower.lost();
+    return follower;
   }
 
   /** Every replica has what it was sent: no time runs against anybody. */
@@ -406,6 +404,7 @@ export class Ownership implements ServedLog {
       underWay: () => this.#underWay,
       changed: () => this.#advance(),
       fenced: (fence) => this.#fenced(fence),
+      unreadable: (error) => this.end(error),
     };
   }
 
@@ -436,80 +435,45 @@ export class Ownership implements ServedLog {
   /** Before serving: once all that are in sync have answered, the longest log becomes the log of this epoch. */
   #settle(): void {
     if (this.#settling || this.#proposed !== undefined) return;
-    const others = required(this.record, undefined).map((node) => this.#followers.get(node));
-    if (others.some((follower) => follower?.standing === undefined)) return;
+    const others = required(this.record, undefined).flatMap((node) => this.#followers.get(node) ?? []);
+    // Who is in trouble leaves the set: what it has more was acknowledged to nobody.
+    if (others.some(({ standing, trouble }) => standing === undefined || trouble !== undefined)) return;
     this.#settling = true;
-    const best = this.#longest(others as readonly Follower[]);
-    this.#takeLongest(best)
-      .then(async () => {
-        if (this.phase === "ended") return;
-        await this.#log.lead(this.epoch);
-        this.#base = this.#log.position;
-        this.#committed = 0;
-        this.#log.onWrite = (piece) => this.#onWrite(piece);
-        this.#adoptFollowers();
-        for (const follower of this.#followers.values()) follower.feed();
-      })
-      .catch((error: unknown) => {
-        const reason = failureOf(error);
-        // The one with the longest log went away: it answers again, or is removed.
-        if (reason.code === "PEER_LOST" || reason.code === "UNREACHABLE") {
-          for (const follower of others) follower?.ask();
-        } else if (reason.code === "LOG_GAP" && best !== undefined) return this.#yieldTo(best.node);
-        else this.end(reason);
-        return undefined;
-      })
+    this.#reconcile(others)
+      .catch((error: unknown) => this.end(failureOf(error)))
       .finally(() => {
         this.#settling = false;
         this.#advance();
       });
   }
 
-  #longest(others: readonly Follower[]): { readonly node: NodeId; readonly at: Position } | undefined {
-    let best: { readonly node: NodeId; readonly at: Position } | undefined;
-    for (const { node, standing } of others) {
-      const { at } = standing as Standing;
-      if (isLonger(at, best?.at ?? this.#log.position)) best = { node, at };
+  async #reconcile(others: readonly Follower[]): Promise<void> {
+    const { exchange, limits } = this.#ports;
+    const best = longest(this.#log.position, others);
+    if (best !== undefined) {
+      const fetched = await fetchLongest(best, { exchange, limits, log: this.#log, epoch: this.epoch });
+      const follower = this.#followers.get(best.node);
+      if (fetched === "diverged") return this.#yieldTo(best.node);
+      if (fetched === "gone") return follower?.ask();
+      if (fetched !== "whole") return follower?.failed(fetched.unusable);
     }
-    return best;
+    if (this.phase === "ended") return;
+    await this.#log.lead(this.epoch);
+    this.#base = this.#log.position;
+    this.#committed = 0;
+    this.#log.onWrite = (piece) => this.#onWrite(piece);
+    this.#adoptFollowers();
+    for (const follower of this.#followers.values()) follower.feed();
   }
 
   /** This copy is not the beginning of the longest log of the set, so something is wrong with it: who has that log goes on,
    *  and this copy leaves the set. */
   async #yieldTo(owner: NodeId): Promise<void> {
-    const { directory, table, node, limits, log } = this.#ports;
-    const revision = this.#revision;
+    const { node, log } = this.#ports;
     const { inSync, learners } = this.record;
     const left = inSync.filter((name) => name !== node);
-    const next = { ...this.record, epoch: this.epoch + 1, owner, inSync: left, learners: [...learners, node] };
     log.error("slot.copy.behind", { slot: this.slot, epoch: this.epoch, to: owner });
-    while (this.phase === "reconciling" && this.#revision === revision) {
-      try {
-        const { row } = await changeSlot(directory, next, revision);
-        if (row === undefined) return;
-        table.learn(row);
-        this.learned(row);
-      } catch {
-        await this.#pause(limits.proposalRetryMs);
-      }
-    }
-  }
-
-  async #takeLongest(best: { readonly node: NodeId; readonly at: Position } | undefined): Promise<void> {
-    const { exchange, limits } = this.#ports;
-    while (best !== undefined && !samePosition(this.#log.position, best.at)) {
-      const after = this.#log.position;
-      const question = { slot: this.slot, epoch: this.epoch, after };
-      const answer = await exchange.call(best.node, "replica.fetch", question, limits.transferTimeoutMs);
-      if (!answer.ok) throw new PlexusError(answer.error);
-      const { chunks } = answer.value as Pick<Piece, "chunks">;
-      if (chunks.length === 0) throw new PlexusError(failure("LOG_GAP", { slot: this.slot }));
-      await new Promise<void>((resolve, reject) => {
-        this.#log.apply(this.epoch, { from: after, chunks, snapshots: [], trim: 0 }, (error) =>
-          error ? reject(new PlexusError(error)) : resolve(),
-        );
-      });
-    }
+    await this.#giveUp("reconciling", { owner, inSync: left, learners: [...learners, node] });
   }
 
   #onWrite(piece: Piece): void {
@@ -518,6 +482,7 @@ export class Ownership implements ServedLog {
   }
 
   #onDurable(): void {
+    this.#underWay = undefined;
     for (const follower of this.#followers.values()) follower.pump();
     this.#advance();
   }
@@ -589,28 +554,32 @@ export class Ownership implements ServedLog {
   }
 
   #send({ inSync, learners }: Proposal): void {
-    const { directory, clock, table } = this.#ports;
+    const { directory, clock } = this.#ports;
     this.#asked = true;
     this.#proposedAtMs = clock.monotonicMs();
     const next: SlotRecord = { ...this.record, inSync, learners };
     changeSlot(directory, next, this.#revision)
       .then(({ row }) => {
-        if (row) {
-          table.learn(row);
-          this.learned(row);
-        } else if (this.phase !== "ended") {
-          this.end(failure("SLOT_UNAVAILABLE", { slot: this.slot, because: "its record is gone" }));
-        }
+        this.#answered(row);
       })
       // Unknown: sent again by `tick`, on the same revision, until a record says what became of it.
       .catch(() => undefined)
       .finally(() => (this.#asked = false));
   }
 
+  /** What a compare-and-set has shown. */
+  #answered(row: SlotRow | undefined): void {
+    if (row) {
+      this.#ports.table.learn(row);
+      this.learned(row);
+    } else this.end(failure("SLOT_UNAVAILABLE", { slot: this.slot, because: "its record is gone" }));
+  }
+
   #transferTo(follower: Follower): void {
-    const end = this.#ports.beginTransfer();
     const { standing, node } = follower;
-    if (end === undefined || standing === undefined) return;
+    if (standing === undefined) return;
+    const end = this.#ports.beginTransfer();
+    if (end === undefined) return;
     const { exchange, limits, log, meter, clock } = this.#ports;
     const startedMs = clock.monotonicMs();
     let bytes = 0;
@@ -622,8 +591,8 @@ export class Ownership implements ServedLog {
       limits,
       goesOn: () => this.phase !== "ended" && this.#followers.get(node) === follower,
       nextSending: this.#ports.nextSending,
-      hold: (seq) => void this.#holds.set(node, seq),
-      damaged: (error) => this.end(error),
+      hold: (seq) => void this.#holds.set(follower, seq),
+      unreadable: (error) => this.end(error),
       sent: (count) => {
         bytes += count;
         meter.count("transfer_bytes", count);
@@ -633,18 +602,16 @@ export class Ownership implements ServedLog {
         const tookMs = Math.round(clock.monotonicMs() - startedMs);
         log.info("slot.transferred", { slot: this.slot, epoch: this.epoch, to: node, bytes, tookMs });
         meter.observeMs("transfer", tookMs);
-        follower.state = "asking";
-        follower.heard(now);
+        follower.transferred(now);
       })
       .catch((error: unknown) => {
         log.warn("slot.transfer.failed", { slot: this.slot, to: node, error: failureOf(error) });
         if (failureOf(error).code === "FENCED") meter.count("transfers_fenced");
-        follower.state = "asking";
         follower.failedTransfer();
       })
       .finally(() => {
         end();
-        this.#holds.delete(node);
+        this.#holds.delete(follower);
         this.#advance();
       });
   }
@@ -652,7 +619,7 @@ export class Ownership implements ServedLog {
   // --- moving --------------------------------------------------------------------------------------------------------
 
   async #handOver(to: NodeId, want: SlotRecord["want"] = this.record.want): Promise<void> {
-    const { drain, resume, directory, table, log, meter, clock, limits } = this.#ports;
+    const { drain, resume, log, meter, clock, limits } = this.#ports;
     this.phase = "draining";
     const startedMs = clock.monotonicMs();
     const undrained = await drain(this.slot, limits.drainTimeoutMs).catch((error: unknown) => failureOf(error));
@@ -673,23 +640,23 @@ export class Ownership implements ServedLog {
       return;
     }
     this.phase = "handing";
+    await this.#giveUp("handing", { owner: to, ...(want && { want }) });
+    meter.observeMs("hand_over", clock.monotonicMs() - startedMs);
+  }
+
+  /** Makes somebody else the owner, however often it has to be sent; returns when the outcome is known. Only on the row it
+   *  was made of: another attempt may be under way by the time a pause is over. */
+  async #giveUp(phase: Phase, change: Partial<SlotRecord>): Promise<void> {
+    const { directory, limits } = this.#ports;
     const revision = this.#revision;
-    const next: SlotRecord = { ...this.record, epoch: this.epoch + 1, owner: to, ...(want && { want }) };
-    // Only on the row it was made of: another attempt may be under way by the time a pause is over.
-    while (this.phase === "handing" && this.#revision === revision) {
+    const next = { ...this.record, ...change, epoch: this.epoch + 1 };
+    while (this.phase === phase && this.#revision === revision) {
       try {
-        const { row } = await changeSlot(directory, next, revision);
-        if (row === undefined) {
-          this.end(failure("SLOT_UNAVAILABLE", { slot: this.slot, because: "its record is gone" }));
-          break;
-        }
-        table.learn(row);
-        this.learned(row);
+        this.#answered((await changeSlot(directory, next, revision)).row);
       } catch {
         await this.#pause(limits.proposalRetryMs);
       }
     }
-    meter.observeMs("hand_over", clock.monotonicMs() - startedMs);
   }
 
   #fenced(fence: number): void {

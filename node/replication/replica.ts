@@ -41,6 +41,8 @@ export interface ReplicaPorts {
 
 /** Parts of one value or run of rows, until the last arrives. */
 interface Assembly {
+  readonly from: NodeId;
+  readonly slot: SlotId;
   readonly sending: number;
   readonly parts: Uint8Array[];
   bytes: number;
@@ -49,8 +51,14 @@ interface Assembly {
 interface Mark {
   readonly view: StoreView;
   readonly at: Position;
+  /** It is in use: its time begins anew. */
+  readonly keep: () => void;
   readonly drop: () => void;
 }
+
+/** Numbers of marks are each owner's own. */
+const markKey = (from: NodeId, { slot, epoch, mark }: { slot: SlotId; epoch: number; mark: number }): string =>
+  `${from} ${slot} ${epoch} ${mark}`;
 
 /** Registers this node's answers to owners. */
 export function serveReplicas(ports: ReplicaPorts): {
@@ -138,6 +146,7 @@ export function serveReplicas(ports: ReplicaPorts): {
       }
       ports.superseded(slot, epoch);
       await slotLog.raise(epoch);
+      if (!isOwner(from, slot, epoch)) dropParts((parts) => parts.slot === slot);
       owners.set(slot, { node: from, epoch });
       return ok(standing(slotLog));
     }),
@@ -166,7 +175,8 @@ export function serveReplicas(ports: ReplicaPorts): {
     if (slotLog === undefined) return;
     const { incarnation, position: at } = slotLog;
     if (slotLog.continues !== epoch && !gap) return;
-    exchange.send(to, "replica.synced", { slot, epoch, incarnation, at, gap });
+    const lacks = slotLog.takeLacking() as string[];
+    exchange.send(to, "replica.synced", { slot, epoch, incarnation, at, gap, ...(lacks.length > 0 && { lacks }) });
   };
 
   const refuse = (to: NodeId, slot: SlotId, epoch: number, reason: string): void => {
@@ -198,8 +208,9 @@ export function serveReplicas(ports: ReplicaPorts): {
     };
     slotLog.apply(epoch, piece, (error) => {
       if (error === undefined || error.code === "LOG_GAP") acknowledgeSoon(from, slot, epoch, error !== undefined);
+      else if (error.code === "DATA_DAMAGED") ports.damaged(slot, error);
       else refuse(from, slot, epoch, error.code);
-      if (error === undefined && body.mark > 0) keepMark(slotLog, body);
+      if (error === undefined && body.mark > 0) keepMark(slotLog, from, body);
     });
   });
 
@@ -221,6 +232,13 @@ export function serveReplicas(ports: ReplicaPorts): {
         return refused(failure("FENCED", { slot, epoch, fence: slotLog.fence }));
       const piece = await slotLog.read(after, limits.catchUpBytesMax * 4);
       if (piece === undefined) return refused(failure("LOG_GAP", { slot, because: "it does not hold this position" }));
+      try {
+        slotLog.after(piece);
+      } catch (error) {
+        // What it asks for is rotten here: it must not look as if the fault were its own.
+        ports.damaged(slot, failureOf(error));
+        throw error;
+      }
       return ok({ chunks: piece.chunks });
     }),
   );
@@ -228,14 +246,17 @@ export function serveReplicas(ports: ReplicaPorts): {
   exchange.on("replica.snapshot", (body, from) => {
     if (!isOwner(from, body.slot, body.epoch))
       return refused(failure("FENCED", { slot: body.slot, epoch: body.epoch }));
-    const whole = assemble(`${from} ${body.slot} snapshot`, body);
+    const whole = assemble("snapshot", from, body);
     if (!whole.ok) return whole;
     const sealed = whole.value;
     if (sealed === undefined) return ok(null);
     return changing(from, body, (slotLog) => {
       const copy = { actor: body.actor as ActorId, seq: body.seq, sealed };
       return new Promise((resolve) => {
-        slotLog.applySnapshot(body.epoch, copy, (error) => resolve(error ? refused(error) : ok(null)));
+        slotLog.applySnapshot(body.epoch, copy, (error) => {
+          if (error?.code === "DATA_DAMAGED") ports.damaged(body.slot, error);
+          resolve(error ? refused(error) : ok(null));
+        });
       });
     });
   });
@@ -245,14 +266,16 @@ export function serveReplicas(ports: ReplicaPorts): {
   exchange.on("transfer.begin", (body, from) =>
     changing(from, body, async (slotLog) => {
       await slotLog.startOver(body.epoch);
+      dropParts(({ slot }) => slot === body.slot);
       log.info("slot.transfer.begun", { slot: body.slot, epoch: body.epoch, incarnation: slotLog.incarnation });
       return ok({ incarnation: slotLog.incarnation });
     }),
   );
 
-  exchange.on("transfer.compare", (body) =>
+  exchange.on("transfer.compare", (body, from) =>
     answered(async () => {
-      const mark = marks.get(`${body.slot} ${body.mark}`);
+      const mark = marks.get(markKey(from, body));
+      mark?.keep();
       const view = body.mark > 0 ? mark?.view : store;
       if (view === undefined) return refused(failure("NOT_FOUND", { slot: body.slot, mark: body.mark }));
       const differ: number[] = [];
@@ -269,7 +292,7 @@ export function serveReplicas(ports: ReplicaPorts): {
       return refused(failure("BAD_REQUEST", { from: body.from, to: body.to }));
     if (!isOwner(from, body.slot, body.epoch))
       return refused(failure("FENCED", { slot: body.slot, epoch: body.epoch }));
-    const whole = assemble(`${from} ${body.slot} rows`, body);
+    const whole = assemble("rows", from, body);
     if (!whole.ok) return whole;
     if (whole.value === undefined) return ok(null);
     const rows = rowsIn(whole.value, body);
@@ -322,53 +345,65 @@ export function serveReplicas(ports: ReplicaPorts): {
 
   /** Joins parts; the value when the last one is there. Error: TOO_LARGE. */
   function assemble(
-    key: string,
-    { sending, data, last }: { readonly sending: number; readonly data: Uint8Array; readonly last: boolean },
+    kind: "snapshot" | "rows",
+    from: NodeId,
+    part: {
+      readonly slot: SlotId;
+      readonly sending: number;
+      readonly data: Uint8Array;
+      readonly last: boolean;
+    },
   ): Result<Uint8Array | undefined> {
+    const { slot, sending, data, last } = part;
+    const key = `${from} ${slot} ${kind}`;
     const known = assemblies.get(key);
     // A sender sends one after the other: parts of another one are of a sending that was given up.
-    const assembly = known?.sending === sending ? known : { sending, parts: [], bytes: 0 };
+    const assembly = known?.sending === sending ? known : { from, slot, sending, parts: [], bytes: 0 };
     if (known !== assembly) assembledBytes -= known?.bytes ?? 0;
     assembly.parts.push(data);
     assembly.bytes += data.length;
     assembledBytes += data.length;
-    if (assembledBytes > limits.partsBytesMax) {
-      assemblies.delete(key);
-      assembledBytes -= assembly.bytes;
-      return refused(failure("TOO_LARGE", { partsBytesMax: limits.partsBytesMax }));
-    }
-    if (!last) {
+    const tooLarge = assembledBytes > limits.partsBytesMax;
+    if (!last && !tooLarge) {
       assemblies.set(key, assembly);
       return ok(undefined);
     }
     assemblies.delete(key);
     assembledBytes -= assembly.bytes;
+    if (tooLarge) return refused(failure("TOO_LARGE", { partsBytesMax: limits.partsBytesMax }));
     return ok(assembly.parts.length === 1 ? data : Buffer.concat(assembly.parts, assembly.bytes));
   }
 
+  /** Of sendings that nobody goes on with. */
+  function dropParts(given: (assembly: Assembly) => boolean): void {
+    for (const [key, assembly] of assemblies) {
+      if (!given(assembly)) continue;
+      assemblies.delete(key);
+      assembledBytes -= assembly.bytes;
+    }
+  }
+
   /** Within the batch's own callback: the store holds exactly what the log's position says. */
-  function keepMark(slotLog: SlotLog, { slot, mark }: MeshBody<"replica.append">): void {
-    const key = `${slot} ${mark}`;
+  function keepMark(slotLog: SlotLog, from: NodeId, body: MeshBody<"replica.append">): void {
+    const key = markKey(from, body);
+    marks.get(key)?.drop();
     if (marks.size >= limits.transfersMax * 4) return;
     const view = store.view();
-    const cancel = clock.after(limits.markAgeMaxMs, () => marks.get(key)?.drop());
     const drop = (): void => {
-      marks.delete(key);
+      if (marks.get(key) === mark) marks.delete(key);
       cancel();
       void view.close();
     };
-    marks.set(key, { view, at: slotLog.position, drop });
+    let cancel = clock.after(limits.markAgeMaxMs, drop);
+    const keep = (): void => {
+      cancel();
+      cancel = clock.after(limits.markAgeMaxMs, drop);
+    };
+    const mark: Mark = { view, at: slotLog.position, keep, drop };
+    marks.set(key, mark);
   }
 
-  exchange.onPeer({
-    disconnected: (peer) => {
-      for (const [key, { bytes }] of assemblies) {
-        if (!key.startsWith(`${peer} `)) continue;
-        assemblies.delete(key);
-        assembledBytes -= bytes;
-      }
-    },
-  });
+  exchange.onPeer({ disconnected: (peer) => dropParts(({ from }) => from === peer) });
 
   return {
     leave: (slot, error) => {

@@ -20,7 +20,7 @@ export interface TransferPorts {
   /** A number that no other sending of this process has. */
   readonly nextSending: () => number;
   /** What is here cannot be read. */
-  damaged(error: Failure): void;
+  unreadable(error: Failure): void;
   /** Bytes sent so far. */
   sent(bytes: number): void;
 }
@@ -35,11 +35,24 @@ export async function transfer(to: NodeId, incarnation: number, ports: TransferP
       ? exchange.call(node, name, body, timeoutMs)
       : Promise.resolve({ ok: false, error: failure("FENCED", { slot, epoch }) });
 
-  const begun = valueOf(await call(to, "transfer.begin", { slot, epoch, incarnation }, limits.transferTimeoutMs));
-  const named = { slot, epoch, incarnation: (begun as { incarnation: number }).incarnation };
   const { view, head } = await log.cut();
   try {
     ports.hold(head.lastSeq);
+    const unreadable = (error: unknown): never => {
+      ports.unreadable(failureOf(error));
+      throw error;
+    };
+    const verified = (key: string, value: Uint8Array): void => {
+      try {
+        log.verifyRow(key, value);
+      } catch (error) {
+        unreadable(error);
+      }
+    };
+    // Before the other forgets its own: that may be the only one that can be read.
+    await log.verifyLog({ head, view }).catch(unreadable);
+    const begun = valueOf(await call(to, "transfer.begin", { slot, epoch, incarnation }, limits.transferTimeoutMs));
+    const named = { slot, epoch, incarnation: (begun as { incarnation: number }).incarnation };
     const sendLeaves = async (leaves: readonly Leaf[]): Promise<void> => {
       const rows = leaves.map(({ from, to: end, digest }): [string, string, Uint8Array] => [from, end, digest]);
       const question = { ...named, mark: 0, leaves: rows };
@@ -49,7 +62,7 @@ export async function transfer(to: NodeId, incarnation: number, ports: TransferP
       for (const index of differ) {
         const leaf = leaves[index];
         if (leaf === undefined) continue;
-        const data = encode((await rowsOf(view, leaf)).rows);
+        const data = encode(await rowsOf(view, leaf));
         const sending = ports.nextSending();
         for (let offset = 0; offset < data.length; offset += limits.partBytesMax) {
           const part = data.subarray(offset, offset + limits.partBytesMax);
@@ -60,18 +73,9 @@ export async function transfer(to: NodeId, incarnation: number, ports: TransferP
         }
       }
     };
-    const check = log.checks(head);
-    const checked = (look: () => void): void => {
-      try {
-        look();
-      } catch (error) {
-        ports.damaged(failureOf(error));
-        throw error;
-      }
-    };
     for (const range of slotRanges(slot, "all")) {
       let group: Leaf[] = [];
-      for await (const leaf of leavesOf(view, range, (key, value) => checked(() => check.row(key, value)))) {
+      for await (const leaf of leavesOf(view, range, verified)) {
         group.push(leaf);
         if (group.length < limits.leavesPerQuestionMax) continue;
         await sendLeaves(group);
@@ -79,7 +83,6 @@ export async function transfer(to: NodeId, incarnation: number, ports: TransferP
       }
       if (group.length > 0) await sendLeaves(group);
     }
-    checked(() => check.end());
     const finish = {
       ...named,
       head: {

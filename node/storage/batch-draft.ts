@@ -65,6 +65,8 @@ export class BatchDraft {
   copies = false;
   /** The seq through which was trimmed; 0 when nothing was. */
   trimmed = 0;
+  /** Actors without whose snapshots a copy cannot trim as its owner has. */
+  lacking: readonly ActorId[] = [];
   /** Entries that are not a chunk yet. */
   #payloads: Uint8Array[] = [];
   #lastSeqs = new Map<ActorId, number>();
@@ -371,6 +373,10 @@ export class BatchDraft {
       const sealed = await this.#store.get(key);
       if (sealed) this.#index.forgetTail(actor, (unseal(key, sealed, this.#store.location) as readonly [number])[0]);
     }
+    this.lacking = this.#index
+      .actorsBelow(this.#trimWished)
+      .filter((actor) => !replaced.has(actor))
+      .slice(0, this.#limits.lackingActorsMax);
   }
 }
 

@@ -218,7 +218,6 @@ export async function verifyJournal(ports: Pick<JournalPorts, "store" | "clock" 
       const head = await readHead(ports.store, slot);
       if (head.incomplete) continue; // a transfer was under way: it is thrown away or done again
       const log = new SlotLog(slot, head, { store: ports.store, committer, limits: journalLimits, exists: true });
-      await log.scan();
       await log.verify();
       entries += log.length;
     } catch (error) {

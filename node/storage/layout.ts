@@ -85,14 +85,28 @@ export interface Head {
 /** What a log that starts from nothing continues: differs by slot, so that a chunk of another slot never fits. */
 export const genesisChecksum = (slot: SlotId): number => crc32(slot);
 
-/** Side values that are one of the entry's own events are stored as a reference to it. */
+/** How deep in an event a value is looked for that is kept beside the log too. */
+const sharedDepthMax = 2;
+
+/** Where `value` lies within `whole`, as keys from the outside in; undefined when it is not that deep in it. */
+function pathTo(value: unknown, whole: unknown, depth: number): string[] | undefined {
+  if (value === whole) return [];
+  if (depth === 0 || typeof whole !== "object" || whole === null || whole instanceof Uint8Array) return undefined;
+  for (const [key, part] of Object.entries(whole)) {
+    const path = pathTo(value, part, depth - 1);
+    if (path !== undefined) return [key, ...path];
+  }
+  return undefined;
+}
+
+/** Side values that are one of the entry's own events, or a part of one, are stored as a reference to it. */
 function packSide(op: SideOp, events: readonly unknown[]): unknown[] {
   if ("split" in op) return ["", 4, op.split];
   if ("drop" in op) return ["", 5, op.drop];
   if ("delete" in op) return [op.space, 1, op.delete];
   if ("deleteFrom" in op) return [op.space, 2, op.deleteFrom, op.deleteTo];
-  const event = events.indexOf(op.value);
-  return event >= 0 ? [op.space, 3, op.put, event] : [op.space, 0, op.put, op.value];
+  const shared = typeof op.value === "object" && op.value !== null ? pathTo(op.value, events, 1 + sharedDepthMax) : undefined;
+  return shared ? [op.space, 3, op.put, Number(shared[0]), ...shared.slice(1)] : [op.space, 0, op.put, op.value];
 }
 
 function unpackSide(row: readonly unknown[], events: readonly unknown[]): SideOp {
@@ -102,7 +116,10 @@ function unpackSide(row: readonly unknown[], events: readonly unknown[]): SideOp
   if (row[1] === 5) return { drop: key as ActorId };
   if (row[1] === 1) return { space, delete: key };
   if (row[1] === 2) return { space, deleteFrom: key, deleteTo: row[3] as string };
-  return { space, put: key, value: row[1] === 3 ? events[row[3] as number] : row[3] };
+  if (row[1] === 0) return { space, put: key, value: row[3] };
+  const [event, ...path] = row.slice(3) as [number, ...string[]];
+  const value = path.reduce((whole, part) => (whole as Readonly<Record<string, unknown>>)[part], events[event]);
+  return { space, put: key, value };
 }
 
 /** The payload of an entry's frame. */

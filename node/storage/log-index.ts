@@ -57,13 +57,13 @@ export class LogIndex {
     return this.#chunks[this.#indexOf(firstSeq) - 1];
   }
 
-  /** Chunks from the one that begins at `firstSeq`, as many as fit into `bytesMax`, at least one. */
-  from(firstSeq: number, bytesMax: number): readonly Chunk[] {
+  /** Chunks from the one that begins at `firstSeq`, as many as fit, at least one. */
+  from(firstSeq: number, { bytesMax, chunksMax }: { bytesMax: number; chunksMax: number }): readonly Chunk[] {
     const found: Chunk[] = [];
     let bytes = 0;
     for (let index = this.#indexOf(firstSeq); index < this.#chunks.length; index += 1) {
       const chunk = this.#chunks[index] as Chunk;
-      if (found.length > 0 && bytes + chunk.bytes > bytesMax) break;
+      if (found.length > 0 && (bytes + chunk.bytes > bytesMax || found.length >= chunksMax)) break;
       found.push(chunk);
       bytes += chunk.bytes;
     }

@@ -70,29 +70,21 @@ export async function* leavesOf(
   yield { from, to: range.lt, digest: hash.digest().subarray(0, digestBytes), bytes };
 }
 
-/** Everything in [from, to): one leaf of a sender. */
-export async function rowsOf(
+/** Everything in [from, to): one leaf of a sender, so in memory at once. */
+export const rowsOf = (
   view: Pick<StoreView, "range">,
-  run: { readonly from: string; readonly to: string },
-): Promise<{ readonly rows: readonly (readonly [string, Uint8Array])[]; readonly digest: Uint8Array }> {
-  const rows: (readonly [string, Uint8Array])[] = [];
-  const digest = await digestOf(view, run, (key, value) => void rows.push([key, value]));
-  return { rows, digest };
-}
+  { from, to }: { readonly from: string; readonly to: string },
+): Promise<readonly (readonly [string, Uint8Array])[]> => view.range({ gte: from, lt: to });
 
 /** The digest of everything in [from, to), a page in memory at a time: what is one leaf for the sender may be much here. */
 export async function digestOf(
   view: Pick<StoreView, "range">,
   run: { readonly from: string; readonly to: string },
-  each: (key: string, value: Uint8Array) => void = () => undefined,
 ): Promise<Uint8Array> {
   const hash = createHash("sha256");
   for (let gte = run.from; ;) {
     const page = await view.range({ gte, lt: run.to, limit: pageRowsMax });
-    for (const [key, value] of page) {
-      addRow(hash, key, value);
-      each(key, value);
-    }
+    for (const [key, value] of page) addRow(hash, key, value);
     const last = page.at(-1);
     if (last === undefined || page.length < pageRowsMax) break;
     gte = `${last[0]}\0`;

@@ -53,6 +53,8 @@ export interface Cut {
   readonly view: StoreView;
 }
 
+const nothingPrepared = { chunks: [], snapshots: [], effects: [], copies: false, lacking: [] };
+
 /** An item that remembers what it writes. */
 interface LogItem extends CommitItem {
   readonly pending: Pending;
@@ -74,12 +76,8 @@ export class SlotLog implements CommitSink {
   #nextHead: Head;
   #lastSeq: number;
   #broken: Failure | undefined;
-  #prepared: Pick<BatchDraft, "chunks" | "snapshots" | "effects" | "copies"> = {
-    chunks: [],
-    snapshots: [],
-    effects: [],
-    copies: false,
-  };
+  #prepared: Pick<BatchDraft, "chunks" | "snapshots" | "effects" | "copies" | "lacking"> = nothingPrepared;
+  #lacking: readonly ActorId[] = [];
 
   /** A slot was made behind the back of whoever has its log open. */
   readonly #onSplit: (slot: SlotId) => void;
@@ -306,7 +304,7 @@ export class SlotLog implements CommitSink {
   // --- a replica's writes --------------------------------------------------------------------------------------------
 
   /** Applies what an owner of `epoch` shipped. `done` is called when it is on disk, or with FENCED when the fence is
-   *  another, CONFLICT-free otherwise: a piece that does not fit where the log ends is LOG_GAP and changes nothing. */
+   *  another, and with LOG_GAP when the piece does not fit where the log ends; both change nothing. */
   apply(epoch: number, piece: Piece, done: (error: Failure | undefined) => void): void {
     const bytes = piece.chunks.reduce((sum, [, chunk]) => sum + chunk.length, 0);
     this.#submit({ type: "piece", epoch, piece }, bytes, done);
@@ -319,6 +317,13 @@ export class SlotLog implements CommitSink {
     done: (error: Failure | undefined) => void,
   ): void {
     this.#submit({ type: "copied", epoch, ...copy }, copy.sealed.length, done);
+  }
+
+  /** Actors whose snapshots this copy lacked when its owner last trimmed, so that it had to keep entries; once each time. */
+  takeLacking(): readonly ActorId[] {
+    const lacking = this.#lacking;
+    this.#lacking = [];
+    return lacking;
   }
 
   /** Forgets the log for a transfer: a new incarnation, which holds nothing that counts until `finish`. */
@@ -371,7 +376,7 @@ export class SlotLog implements CommitSink {
   async read(at: Position, bytesMax: number): Promise<Piece | undefined> {
     if (!this.holds(at)) return undefined;
     const chunks: [number, Uint8Array][] = [];
-    for (const chunk of this.#index.from(at.seq + 1, bytesMax)) {
+    for (const chunk of this.#index.from(at.seq + 1, { bytesMax, chunksMax: this.#limits.pieceChunksMax })) {
       const bytes = await this.#store.get(logKey(this.slot, chunk.firstSeq));
       if (bytes === undefined) return undefined;
       chunks.push([chunk.firstSeq, bytes]);
@@ -510,56 +515,35 @@ export class SlotLog implements CommitSink {
 
   /** Reads and checks everything of the slot as it is now: the log's chain, snapshots, side values. `pace` is told how
    *  much was read, a page at a time, and may hold it back. Error: DATA_DAMAGED. */
-  async verify(pace: (bytes: number) => Promise<void> = () => Promise.resolve()): Promise<void> {
-    const { head, view } = await this.cut();
-    if (head.incomplete) return view.close();
-    const pages = async (prefix: string, check: (key: string, value: Uint8Array) => void): Promise<void> => {
-      const { gte, lt } = within(prefix);
-      for (let from = gte; ;) {
-        const page = await view.range({ gte: from, lt, limit: this.#limits.scanChunksMax });
-        let bytes = 0;
-        for (const [key, value] of page) {
-          check(key, value);
-          bytes += value.length;
-        }
-        await pace(bytes);
-        const last = page.at(-1);
-        if (last === undefined || page.length < this.#limits.scanChunksMax) return;
-        from = `${last[0]}\0`;
-      }
-    };
+  async verify(pace?: (bytes: number) => Promise<void>): Promise<void> {
+    const cut = await this.cut();
     try {
-      const check = this.checks(head);
-      await pages(logPrefix(this.slot), (key, value) => check.row(key, value));
-      check.end();
+      if (cut.head.incomplete) return;
+      await this.verifyLog(cut, pace);
       for (const prefix of [`snap/${this.slot}/`, ...spaces.map((space) => sidePrefix(space, this.slot))])
-        await pages(prefix, (key, value) => check.row(key, value));
+        await readPages(cut.view, prefix, (key, value) => this.verifyRow(key, value), this.#limits.scanChunksMax, pace);
     } finally {
-      await view.close();
+      await cut.view.close();
     }
   }
 
-  /** Checks the rows of a cut, given in the order of their keys within each range: the chain of the log, the seals of all
-   *  else. `end`: that nothing of the log is missing at its end. Error of both: DATA_DAMAGED. */
-  checks(head: Head): { row(key: string, value: Uint8Array): void; end(): void } {
+  /** The part of `verify` that is about the log: the chain from the cut's base to its end. Error: DATA_DAMAGED. */
+  async verifyLog({ head, view }: Cut, pace?: (bytes: number) => Promise<void>): Promise<void> {
     let { baseSeq: seq, baseChecksum: checksum } = head;
-    const log = logPrefix(this.slot);
-    return {
-      row: (key, value) => {
-        if (!key.startsWith(log)) {
-          unseal(key, value, this.#store.location);
-          return;
-        }
-        const read = decodeChunk(value, seq + 1, checksum);
-        if (key !== logKey(this.slot, seq + 1) || read.damage)
-          throw this.#damaged(seq + 1, read.damage?.reason ?? `found ${key}`);
-        seq += read.entries.length;
-        checksum = read.checksum;
-      },
-      end: () => {
-        if (seq !== head.lastSeq || checksum !== head.lastChecksum) throw this.#damaged(seq, "the log ends early");
-      },
+    const check = (key: string, value: Uint8Array): void => {
+      const read = decodeChunk(value, seq + 1, checksum);
+      if (key !== logKey(this.slot, seq + 1) || read.damage)
+        throw this.#damaged(seq + 1, read.damage?.reason ?? `found ${key}`);
+      seq += read.entries.length;
+      checksum = read.checksum;
     };
+    await readPages(view, logPrefix(this.slot), check, this.#limits.scanChunksMax, pace);
+    if (seq !== head.lastSeq || checksum !== head.lastChecksum) throw this.#damaged(seq, "the log ends early");
+  }
+
+  /** Checks the seal of one row beside the log. Error: DATA_DAMAGED. */
+  verifyRow(key: string, value: Uint8Array): void {
+    if (!key.startsWith(logPrefix(this.slot))) unseal(key, value, this.#store.location);
   }
 
   // --- as sink of the group commit -----------------------------------------------------------------------------------
@@ -602,7 +586,8 @@ export class SlotLog implements CommitSink {
         else if ("split" in op) this.#onSplit(op.split as SlotId);
       }
     }
-    this.#prepared = { chunks: [], snapshots: [], effects: [], copies: false };
+    if (this.#prepared.lacking.length > 0) this.#lacking = this.#prepared.lacking;
+    this.#prepared = nothingPrepared;
     if (this.#head.baseSeq > baseSeq) this.#index.forgetThrough(this.#head.baseSeq);
     this.onDurable?.();
   }
@@ -631,5 +616,27 @@ export class SlotLog implements CommitSink {
         reason,
       }),
     );
+  }
+}
+
+async function readPages(
+  view: StoreView,
+  prefix: string,
+  check: (key: string, value: Uint8Array) => void,
+  limit: number,
+  pace: (bytes: number) => Promise<void> = () => Promise.resolve(),
+): Promise<void> {
+  const { gte, lt } = within(prefix);
+  for (let from = gte; ;) {
+    const page = await view.range({ gte: from, lt, limit });
+    let bytes = 0;
+    for (const [key, value] of page) {
+      check(key, value);
+      bytes += value.length;
+    }
+    await pace(bytes);
+    const last = page.at(-1);
+    if (last === undefined || page.length < limit) return;
+    from = `${last[0]}\0`;
   }
 }

@@ -5,7 +5,9 @@ import { bytes, checksum, count, message, slot } from "./parts.ts";
 
 /** Where a log ends. Two logs with the same position are the same log, from the same base on. */
 const position = Type.Object({ epoch: count, seq: count, checksum }, { additionalProperties: false });
+/** Not more than one reading of a log may give: `pieceChunksMax` of the journal. */
 const chunks = Type.Array(Type.Tuple([count, bytes]), { maxItems: 4_096 });
+const actor = Type.String({ maxLength: 200 });
 const storeKey = Type.String({ maxLength: 1_024 });
 
 /** The answer to a query: how a node's copy of a slot stands. */
@@ -29,14 +31,22 @@ export const replicationMessages = {
     incarnation: count,
     from: position,
     chunks,
-    snapshots: Type.Array(Type.Tuple([Type.String({ maxLength: 200 }), count, bytes]), { maxItems: 8_192 }),
+    snapshots: Type.Array(Type.Tuple([actor, count, bytes]), { maxItems: 8_192 }),
     trim: count,
     /** Not 0: the replica keeps a view of the slot as it is after this piece, to be compared under this number. */
     mark: count,
   }),
   /** Everything up to here is on disk, as the beginning of this epoch's log. `gap`: a piece did not fit and was dropped;
-   *  nothing is acknowledged by it. */
-  "replica.synced": message("message", { slot, epoch: count, incarnation: count, at: position, gap: Type.Boolean() }),
+   *  nothing is acknowledged by it. `lacks`: actors whose stored snapshots it does not have, and so keeps entries that the
+   *  owner has trimmed. */
+  "replica.synced": message("message", {
+    slot,
+    epoch: count,
+    incarnation: count,
+    at: position,
+    gap: Type.Boolean(),
+    lacks: Type.Optional(Type.Array(actor, { maxItems: 1_024 })),
+  }),
   /** The replica takes no more in this epoch: its fence is another, or its disk fails. */
   "replica.refused": message("message", { slot, epoch: count, fence: count, reason: Type.String({ maxLength: 500 }) }),
   /** Do these epochs still stand? Answer: `{ gone: [slot, fence][] }`, those that do not. */
@@ -48,7 +58,7 @@ export const replicationMessages = {
     slot,
     epoch: count,
     incarnation: count,
-    actor: Type.String({ maxLength: 200 }),
+    actor,
     seq: count,
     /** Tells the parts of one sending from those of another. */
     sending: count,

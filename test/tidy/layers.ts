@@ -20,6 +20,7 @@ const sharedFiles = [
   "runtimes/runtime.ts",
   "node/ports.ts",
   "node/backoff.ts",
+  "node/within.ts",
   "node/seal.ts",
   "node/exchange.ts",
   "node/records.ts",

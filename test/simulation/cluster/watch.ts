@@ -244,6 +244,8 @@ export class ClusterWatch implements Durability, NetworkWatcher {
 
   #durable(machine: Machine, ops: readonly StoreOp[]): void {
     const touched = new Set<string>();
+    // A copy that is trimmed and thrown away in one batch is thrown away.
+    const left = new Map(ops.map((op) => [op.key, op]));
     for (const op of ops) {
       const head = op.type === "put" ? /^head\/(.*)$/.exec(op.key)?.[1] : undefined;
       const [, log, first] = /^log\/(.+)\/([0-9]+)$/.exec(op.key) ?? [];
@@ -252,7 +254,7 @@ export class ClusterWatch implements Durability, NetworkWatcher {
       touched.add(slot);
       const copy = machine.copies.get(slot) ?? new Copy();
       machine.copies.set(slot, copy);
-      if (head !== undefined && op.type === "put") {
+      if (head !== undefined && op.type === "put" && left.get(op.key) === op) {
         const { baseSeq, incomplete } = decode(op.value.subarray(4)) as { baseSeq: number; incomplete?: boolean };
         if (incomplete !== true && baseSeq > copy.baseSeq && !this.excused.has(machine.node))
           this.#checkTrim(machine, slot, copy.incomplete ? 0 : copy.baseSeq, baseSeq);
@@ -335,7 +337,7 @@ export class ClusterWatch implements Durability, NetworkWatcher {
     if ((body.chunks?.length ?? 0) > 0) this.#oneLife(body.slot, body.epoch, by);
   }
 
-  received(from: NodeId, to: NodeId, _channel: Channel, message: unknown): void {
+  received(_from: NodeId, to: NodeId, _channel: Channel, message: unknown): void {
     const [name, , body] = message as [string, number, Partial<AppendBody> | undefined];
     const machine = this.#machines.get(to);
     if (machine !== undefined && name === "") this.#fetched(machine, body);
@@ -346,7 +348,6 @@ export class ClusterWatch implements Durability, NetworkWatcher {
       machine.given.add(slot);
     }
     if (name !== "replica.append") return;
-    if (!this.members.has(from)) this.#world.note(() => `${from}, who is not a member any more, appends to ${slot}`);
     const stale = machine.stale.get(slot) ?? new Set();
     const fresh = machine.fresh.get(slot) ?? new Set();
     machine.stale.set(slot, stale);

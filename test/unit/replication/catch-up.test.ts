@@ -1,6 +1,7 @@
 import { expect } from "chai";
 import type { NodeId } from "../../../node/ports.ts";
-import { Cluster, slot } from "./stage.ts";
+import { journalLimits } from "../../../node/storage/index.ts";
+import { Cluster, entry, slot } from "./stage.ts";
 
 const all = ["a", "b", "c"];
 
@@ -155,6 +156,53 @@ describe("a copy that lacks something", () => {
     const whole = Object.values(cluster.rows("a")).reduce((sum, value) => sum + (value.length * 3) / 4, 0);
     expect(bytes()).to.be.greaterThan(0);
     expect(bytes()).to.be.below(whole / 3);
+  });
+
+  it("names the snapshots that were made while it was away, and trims as its owner again", async () => {
+    const log = await begin();
+    await cluster.append(log, "one");
+    cluster.kill("c");
+    await cluster.untilRecord(({ inSync }) => inSync.length === 2);
+    // It goes to rest, and nobody speaks to it again: nothing else brings its snapshot to c.
+    await cluster.snapshot(log, "pad/x", { folded: 1 });
+    const round = async (number: number): Promise<void> => {
+      for (let index = 0; index < 10; index += 1) await cluster.append(log, `${number}.${index}`, { actor: "pad/y" });
+      await cluster.snapshot(log, "pad/y", { number });
+      await cluster.trim(log, log.durableSeq - 3);
+      await cluster.append(log, "next", { actor: "pad/y" });
+      await cluster.pass(100);
+    };
+    await cluster.append(log, "other", { actor: "pad/y" });
+    await cluster.settle(cluster.life("c"));
+    await cluster.untilRecord(({ inSync }) => inSync.length === 3);
+    const bytes = countRows("c");
+    for (let number = 0; number < 4; number += 1) {
+      await round(number);
+      // With the first trim it finds out what it lacks; it trims with the next.
+      if (number > 0) same("c");
+    }
+    expect(bytes()).to.equal(0);
+  });
+
+  it("gets more chunks than one message may hold without losing its connection", async () => {
+    const log = await begin({ trace: true });
+    for (const name of ["b", "c"]) cluster.kill(name);
+    await cluster.untilRecord(({ inSync }) => inSync.length === 1);
+    const chunks = journalLimits.pieceChunksMax + 1;
+    // Each waits for the one before, so each is a chunk.
+    const appended = new Promise<void>((resolve) => {
+      const appendNext = (): void => {
+        if (log.durableSeq === chunks) resolve();
+        else log.append(entry(""), appendNext);
+      };
+      appendNext();
+    });
+    await cluster.settle(appended, 60_000);
+    expect(Object.keys(cluster.rows("a", /^log\//))).to.have.length(chunks);
+    await cluster.settle(cluster.life("c"));
+    await cluster.untilRecord(({ inSync }) => inSync.includes("c"));
+    expect((cluster.world.trace ?? []).filter((line) => line.includes(" disconnects "))).to.deep.equal([]);
+    same("c");
   });
 
   it("gets everything anew when its head is damaged: then nothing that it says of itself counts", async () => {

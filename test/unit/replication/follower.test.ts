@@ -23,6 +23,7 @@ describe("a follower, as its owner sees it", () => {
       underWay: () => undefined,
       changed: () => undefined,
       fenced: () => undefined,
+      unreadable: () => undefined,
     });
     follower.feed();
     follower.ask();

@@ -1,12 +1,13 @@
 import { expect } from "chai";
 import fc from "fast-check";
 import { createExchange, type Exchange } from "../../../node/exchange.ts";
-import { genesisChecksum } from "../../../node/storage/layout.ts";
+import { replicationLimits } from "../../../node/replication/index.ts";
+import { encodeChunk, encodeEntry, genesisChecksum } from "../../../node/storage/layout.ts";
 import { decode, encode, type Result, type SlotId } from "../../../protocols/index.ts";
 import type { MeshBody, MeshName, Standing } from "../../../protocols/mesh/index.ts";
 import { simulatedClock } from "../../simulation/world.ts";
 import { quietLog, quietMeter } from "../../quiet.ts";
-import { Cluster, slot } from "./stage.ts";
+import { Cluster, entry, slot } from "./stage.ts";
 
 const neighbour: SlotId = "chat/8";
 
@@ -292,23 +293,54 @@ describe("a copy refuses", () => {
     expect(disk()).to.deep.equal(before);
   });
 
-  it("parts that add up to more than it takes", async () => {
-    cluster = new Cluster(2, { limits: { partsBytesMax: 1_000 } });
+  it("to compare with what another owner has marked, and with what nobody has compared for long", async () => {
+    const [z, y] = [stranger, await join("y")];
+    const { incarnation } = standing;
+    const compare = async (as: Exchange, epoch: number, mark = 1): Promise<string | number> => {
+      const body = { slot, epoch, incarnation, mark, leaves: [] };
+      const answer = await cluster.settle(as.call("b", "transfer.compare", body, 1_000));
+      return answer.ok ? (answer.value as Standing).at.seq : answer.error.code;
+    };
+    const mark = async (epoch: number, chunks: [number, Uint8Array][]): Promise<void> => {
+      const heard = acknowledged.length;
+      const piece = { from: standing.at, chunks, snapshots: [], trim: 0, mark: 1 };
+      stranger.send("b", "replica.append", { slot, epoch, incarnation, ...piece });
+      await cluster.until(() => acknowledged.length > heard);
+    };
+    await mark(2, []);
+    expect(await compare(z, 2)).to.equal(2);
+    expect(await compare(z, 2, 2)).to.equal("NOT_FOUND");
+    expect(await compare(z, 3)).to.equal("NOT_FOUND");
+    await cluster.decree((record) => ({ ...record, owner: "y", epoch: 3 }));
+    stranger = y;
+    stranger.on("replica.synced", (body) => void acknowledged.push(body));
+    await valueOf("replica.query", { slot, epoch: 3 });
+    expect(await compare(y, 3)).to.equal("NOT_FOUND");
+    const { bytes } = encodeChunk([encodeEntry(3, 3, entry("three"))], standing.at.checksum);
+    await mark(3, [[3, bytes]]);
+    expect([await compare(z, 2), await compare(y, 3)]).to.deep.equal([2, 3]);
+    await cluster.pass(0.7 * replicationLimits.markAgeMaxMs);
+    expect(await compare(z, 2)).to.equal(2);
+    await cluster.pass(0.7 * replicationLimits.markAgeMaxMs);
+    expect([await compare(z, 2), await compare(y, 3)]).to.deep.equal([2, "NOT_FOUND"]);
+    await cluster.pass(1.1 * replicationLimits.markAgeMaxMs);
+    expect(await compare(z, 2)).to.equal("NOT_FOUND");
+  });
+
+  /** A copy that takes so many bytes of parts, and a part of 400 of them. */
+  const beginParts = async (partsBytesMax: number) => {
+    cluster = new Cluster(2, { limits: { partsBytesMax } });
     await cluster.start(["a", "b"]);
     await cluster.open("a");
     stranger = await join("z");
     await cluster.decree((record) => ({ ...record, owner: "z", epoch: 2, inSync: ["z"], learners: ["b"] }));
-    const asked = (await valueOf("replica.query", { slot, epoch: 2 })) as Standing;
-    const part = {
-      slot,
-      epoch: 2,
-      incarnation: asked.incarnation,
-      actor: "pad/x",
-      seq: 1,
-      sending: 1,
-      data: new Uint8Array(400),
-      last: false,
-    };
+    const { incarnation } = (await valueOf("replica.query", { slot, epoch: 2 })) as Standing;
+    const data = new Uint8Array(400);
+    return { slot, epoch: 2, incarnation, actor: "pad/x", seq: 1, sending: 1, data, last: false };
+  };
+
+  it("parts that add up to more than it takes", async () => {
+    const part = await beginParts(1_000);
     expect(await ask("replica.snapshot", part)).to.equal("ok");
     expect(await ask("replica.snapshot", part)).to.equal("ok");
     expect(await ask("replica.snapshot", part)).to.equal("TOO_LARGE");
@@ -321,5 +353,24 @@ describe("a copy refuses", () => {
     await cluster.pass(200);
     await cluster.until(() => stranger.peers().includes("b"));
     expect(await ask("replica.snapshot", { ...part, sending: 100 })).to.equal("ok");
+  });
+
+  it("no parts because of those that an owner before it has left behind", async () => {
+    const part = await beginParts(1_000);
+    for (let times = 0; times < 2; times += 1) expect(await ask("replica.snapshot", part)).to.equal("ok");
+    await cluster.decree((record) => ({ ...record, epoch: 3 }));
+    await valueOf("replica.query", { slot, epoch: 3 });
+    const { actor, seq, ...rest } = part;
+    const rows = { ...rest, epoch: 3, from: `side/record/${slot}/`, to: `side/record/${slot}0` };
+    for (let times = 0; times < 2; times += 1) expect(await ask("transfer.rows", rows)).to.equal("ok");
+    await cluster.decree((record) => ({ ...record, owner: "y", epoch: 4 }));
+    stranger = await join("y");
+    await valueOf("replica.query", { slot, epoch: 4 });
+    const next = { ...rest, actor, seq, epoch: 4 };
+    for (let times = 0; times < 2; times += 1) expect(await ask("replica.snapshot", next)).to.equal("ok");
+    // It is a new copy from here on: what was under way for the old one is over as well.
+    const begun = (await valueOf("transfer.begin", { slot, epoch: 4, incarnation: part.incarnation })) as typeof rest;
+    const anew = { ...rows, epoch: 4, incarnation: begun.incarnation };
+    for (let times = 0; times < 2; times += 1) expect(await ask("transfer.rows", anew)).to.equal("ok");
   });
 });

@@ -1,4 +1,5 @@
 import { expect } from "chai";
+import { replicationLimits } from "../../../node/replication/index.ts";
 import type { SlotId } from "../../../protocols/index.ts";
 import { Cluster, codeOf, slot } from "./stage.ts";
 
@@ -76,6 +77,34 @@ describe("replication", () => {
     expect((await cluster.record()).inSync).to.have.members(["a", "b"]);
     cluster.network.heal();
     await cluster.untilRecord(({ inSync }) => inSync.length === 3);
+  });
+
+  it("acknowledges without a replica to which nothing can be sent, once that one is out", async () => {
+    cluster = new Cluster(1);
+    const { network } = cluster;
+    const attach = network.attach.bind(network);
+    let takes = true;
+    // As the mesh does with a frame that is too large: nothing else of the connection is touched.
+    network.attach = (...station) => {
+      const transport = attach(...station);
+      const fits = (message: unknown): boolean => takes || (message as [string])[0] !== "replica.append";
+      return { ...transport, send: (to, channel, message) => fits(message) && transport.send(to, channel, message) };
+    };
+    await cluster.start(["a", "b"]);
+    const log = await cluster.open("a");
+    await cluster.want("a", ["a", "b"]);
+    await cluster.untilRecord(({ inSync }) => inSync.length === 2);
+    expect(await cluster.append(log, "one")).to.equal(undefined);
+    takes = false;
+    const startedMs = cluster.world.nowMs;
+    expect(await cluster.append(log, "two")).to.equal(undefined);
+    expect((await cluster.record()).inSync).to.deep.equal(["a"]);
+    const { replicaTimeoutMs, tickIntervalMs } = replicationLimits;
+    expect(cluster.world.nowMs - startedMs).to.be.within(replicaTimeoutMs, replicaTimeoutMs + 3 * tickIntervalMs);
+    expect(cluster.network.connected("a", "b")).to.equal(true);
+    takes = true;
+    await cluster.untilRecord(({ inSync }) => inSync.length === 2);
+    expect(keysOf("b")).to.deep.equal(keysOf("a"));
   });
 
   it("an owner that was cut off cannot commit nor confirm once another took over", async () => {

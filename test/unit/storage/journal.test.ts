@@ -348,6 +348,19 @@ describe("layout", () => {
     );
   });
 
+  it("keeps once what an entry's events and records share, however deep in the event it is", () => {
+    const message = { seq: 1, text: "x".repeat(10_000) };
+    const event = { type: "posted", message };
+    const change = { type: "happened", at: 7, event };
+    const put = (key: string, value: unknown) => ({ space: "record", put: key, value }) as const;
+    const side = [put("event/7", event), put("message/1", message), put("thread/1/1", message), put("n", null), put("all", change)];
+    const written = { epoch: 1, seq: 1, atMs: 1, actor: "pad/x" as const, events: [{ type: "opened" }, change], answers: [], side };
+    const payload = encodeEntry(1, 1, written);
+    expect(payload.length).to.be.lessThan(10_500);
+    const { bytes } = encodeChunk([payload], genesisChecksum(slot));
+    expect(decodeChunk(bytes, 1, genesisChecksum(slot)).entries).to.deep.equal([written]);
+  }); // prettier-ignore
+
   it("gives a value or a refusal for any bytes", () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => {

@@ -1,0 +1,72 @@
+/** How a new owner comes to the longest log of its set. Everything that was acknowledged is in it: an owner before needed
+ *  every one of the set for each acknowledgement, so any of them has it all, and whoever has more has what nobody was told. */
+import { failure, PlexusError, type Failure } from "../../protocols/index.ts";
+import type { Standing } from "../../protocols/mesh/index.ts";
+import type { Exchange } from "../exchange.ts";
+import type { NodeId } from "../ports.ts";
+import type { Piece, Position, SlotLog } from "../storage/index.ts";
+import type { ReplicationLimits } from "./limits.ts";
+import { isLonger, samePosition } from "./rules.ts";
+
+/** A log elsewhere, and where it ends. */
+export interface OtherLog {
+  readonly node: NodeId;
+  readonly at: Position;
+}
+
+/** The longest log of the set; undefined: it is this one. */
+export function longest(
+  own: Position,
+  others: Iterable<{ readonly node: NodeId; readonly standing: Standing | undefined }>,
+): OtherLog | undefined {
+  let best: OtherLog | undefined;
+  for (const { node, standing } of others)
+    if (standing && isLonger(standing.at, best?.at ?? own)) best = { node, at: standing.at };
+  return best;
+}
+
+/** What became of fetching: this log is now as long as the other; the other node has to be asked again; this log is not
+ *  the beginning of the other; or what the other gives cannot be used, and why. */
+export type Fetched = "whole" | "gone" | "diverged" | { readonly unusable: Failure };
+
+/** Appends to this log what the other has more. Rejects with failures of this disk, never with those of the other node. */
+export async function fetchLongest(
+  other: OtherLog,
+  ports: {
+    readonly exchange: Exchange;
+    readonly log: SlotLog;
+    readonly epoch: number;
+    readonly limits: ReplicationLimits;
+  },
+): Promise<Fetched> {
+  const { exchange, log, epoch, limits } = ports;
+  const { slot } = log;
+  while (!samePosition(log.position, other.at)) {
+    const after = log.position;
+    const answer = await exchange.call(other.node, "replica.fetch", { slot, epoch, after }, limits.transferTimeoutMs);
+    if (!answer.ok) return whyNot(answer.error);
+    const { chunks } = answer.value as Pick<Piece, "chunks">;
+    if (!Array.isArray(chunks) || chunks.length === 0)
+      return { unusable: failure("DATA_DAMAGED", { slot, reason: "its log ends before it said" }) };
+    const refusal = await new Promise<Failure | undefined>((resolve) => {
+      log.apply(epoch, { from: after, chunks: chunks as Piece["chunks"], snapshots: [], trim: 0 }, resolve);
+    });
+    // The other continues this position, so what does not fit is not what it wrote.
+    if (refusal?.code === "LOG_GAP") return { unusable: refusal };
+    if (refusal) throw new PlexusError(refusal);
+  }
+  return "whole";
+}
+
+function whyNot(error: Failure): Fetched {
+  switch (error.code) {
+    case "PEER_LOST":
+    case "UNREACHABLE":
+    case "FENCED": // it has restarted, or knows a newer epoch: its next answer says which
+      return "gone";
+    case "LOG_GAP":
+      return "diverged";
+    default:
+      return { unusable: error };
+  }
+}
