@@ -3,10 +3,11 @@
  *
  *      part ─ send / call ─► [name, call, body] ─► Transport ─► check ─► handler ─► [answer]
  *
- *  A peer that sends what no row describes loses its connection; nothing else is touched. */
+ *  A peer that sends what is no message loses its connection; nothing else is touched. A peer of a later version may say
+ *  more than the rows here know: its fields are left out, its messages are not taken, and the connection stays. */
 import { Compile, type Validator } from "typebox/compile";
 import { failure, failureOf, refused, type Failure, type Result } from "../protocols/index.ts";
-import { meshMessages, type Channel, type MeshBody, type MeshName } from "../protocols/mesh/index.ts";
+import { meshMessages, messageName, type Channel, type MeshBody, type MeshName } from "../protocols/mesh/index.ts";
 import type { Clock, Log, Meter, NodeId, Transport } from "./ports.ts";
 
 /** What a handler gives back: nothing for a message, a result for a call. */
@@ -20,7 +21,8 @@ export interface Exchange {
   /** Sends without an answer. False: not sent. To oneself it arrives at once. */
   send<Name extends MeshName>(to: NodeId, name: Name, body: MeshBody<Name>): boolean;
   /** Sends and waits for the answer. Never rejects. Errors beside those of the handler: UNREACHABLE (not_started: there was
-   *  no connection), PEER_LOST (unknown: it ended, or no answer came in time). */
+   *  no connection), PEER_LOST (unknown: it ended, or no answer came in time), VERSION_UNSUPPORTED (the peer's version does
+   *  not know this message). */
   call<Name extends MeshName>(
     to: NodeId,
     name: Name,
@@ -40,9 +42,18 @@ interface OpenCall {
 /** Calls to one peer that wait for their answers. Beyond it: OVERLOADED. docs/limits.md */
 const callsPerPeerMax = 16_384;
 
-const checks = new Map<string, { readonly channel: Channel; readonly check: Validator }>();
+/** Peers with a name that they used and nobody here knows, each logged once. Beyond it they are only counted: a node that
+ *  is older than its peers is about to be restarted. docs/limits.md */
+const unknownNamesMax = 256;
+
+interface Row {
+  readonly channel: Channel;
+  readonly schema: object;
+  readonly check: Validator;
+}
+const rows = new Map<string, Row>();
 for (const [name, { channel, schema }] of Object.entries(meshMessages))
-  checks.set(name, { channel, check: Compile(schema) });
+  rows.set(name, { channel, schema, check: Compile(schema) });
 
 export function createExchange(ports: {
   readonly transport: Transport;
@@ -58,6 +69,7 @@ export function createExchange(ports: {
   /** Counts the connections with each peer: what was asked over one is not answered over another, where the number of the
    *  call may be somebody else's. */
   const connections = new Map<NodeId, number>();
+  const unknownNames = new Set<string>();
   let nextCall = 0;
 
   const settle = (call: number, result: Result<unknown>): void => {
@@ -72,6 +84,17 @@ export function createExchange(ports: {
   const refuseFrame = (from: NodeId, reason: string): void => {
     meter.count("mesh_bad_frames");
     transport.disconnect(from, failure("BAD_FRAME", { reason }));
+  };
+
+  /** A message of a later version. Nothing here can act on it, and only a call waits for something. */
+  const passOver = (from: NodeId, channel: Channel, name: string, call: number): void => {
+    meter.count("mesh_unknown_messages");
+    const seen = `${from} ${name}`;
+    if (unknownNames.size < unknownNamesMax && !unknownNames.has(seen)) {
+      unknownNames.add(seen);
+      log.warn("mesh.message.unknown", { from, name, call: call !== 0 });
+    }
+    if (call !== 0) transport.send(from, channel, ["", call, refused(failure("VERSION_UNSUPPORTED", { name }))]);
   };
 
   /** Runs a handler; a fault in it is ours, and must not look like a refusal of the peer's message. */
@@ -93,10 +116,14 @@ export function createExchange(ports: {
       if (open.get(call)?.to === from) settle(call, asResult(body));
       return;
     }
-    const row = typeof name === "string" ? checks.get(name) : undefined;
-    if (row === undefined || row.channel !== channel) return refuseFrame(from, "no such message on this channel");
-    if (!row.check.Check(body)) return refuseFrame(from, `${String(name)} does not fit its schema`);
-    const handled = handle(name as string, body, from);
+    if (typeof name !== "string" || !messageName.test(name)) return refuseFrame(from, "not a message");
+    const row = rows.get(name);
+    if (row === undefined) return passOver(from, channel, name, call);
+    if (row.channel !== channel) return refuseFrame(from, `${name} does not travel on this channel`);
+    const fits = row.check.Check(body);
+    const said = fits ? body : knownFields(row.schema, body);
+    if (!fits && !row.check.Check(said)) return refuseFrame(from, `${name} does not fit its schema`);
+    const handled = handle(name, said, from);
     if (call === 0) return;
     const connection = connections.get(from);
     const answer = (result: Result<unknown>): void => {
@@ -108,7 +135,7 @@ export function createExchange(ports: {
         answer(refused(failureOf(error)));
       });
     } else {
-      answer(handled ?? refused(failure("BAD_REQUEST", { reason: `${String(name)} has no answer here` })));
+      answer(handled ?? refused(failure("BAD_REQUEST", { reason: `${name} has no answer here` })));
     }
   };
 
@@ -165,6 +192,21 @@ export function createExchange(ports: {
     },
     onPeer: (listener) => void listeners.push(listener),
   };
+}
+
+/** A message without the fields that a schema does not know and is closed to, which a later version may have added. Lists
+ *  are left as they are: what stands in them is told by its place. */
+function knownFields(schema: object, body: unknown): unknown {
+  const { properties, additionalProperties } = schema as {
+    readonly properties?: Readonly<Record<string, object>>;
+    readonly additionalProperties?: unknown;
+  };
+  if (properties === undefined || additionalProperties !== false) return body;
+  if (typeof body !== "object" || body === null || Array.isArray(body)) return body;
+  const fields = Object.entries(properties).filter(([field]) => Object.hasOwn(body, field));
+  return Object.fromEntries(
+    fields.map(([field, inner]) => [field, knownFields(inner, (body as Readonly<Record<string, unknown>>)[field])]),
+  );
 }
 
 /** What a peer sent as the answer to a call. */

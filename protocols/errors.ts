@@ -77,7 +77,12 @@ export const errorTable = {
   MODEL_NOT_FOUND: {
     outcome: "failed",
     http: 404,
-    help: "No model by this name is loaded; `GET /v1/models` lists them.",
+    help: "No node with the role `ai` has this model; `GET /v1/models` lists those there are. `plexus up --model FILE` on such a node loads one, `plexus nodes roles` gives a node the role.",
+  },
+  MODEL_UNAVAILABLE: {
+    outcome: "not_started",
+    http: 503,
+    help: "The nodes that have this model are down, draining, or just gave up the role `ai`; `plexus nodes` shows them.",
   },
   MODEL_LOAD_FAILED: {
     outcome: "failed",
@@ -146,7 +151,7 @@ export const errorTable = {
   VERSION_UNSUPPORTED: {
     outcome: "failed",
     http: 426,
-    help: "The versions of two nodes are more than one minor version apart; upgrade the older one first.",
+    help: "The versions of two nodes are too far apart for this; upgrade the older one first.",
   },
   NO_CANDIDATE: {
     outcome: "failed",

@@ -7,7 +7,7 @@ import { pathToFileURL } from "node:url";
 import { expect } from "chai";
 import { fields } from "../config/index.ts";
 import { errorTable } from "../protocols/index.ts";
-import { contractLines, contractText, declarationLines, readContract } from "./tidy/contract.ts";
+import { contractLines, contractText, declarationLines, readContract, schemaLines } from "./tidy/contract.ts";
 import {
   awaitViolations,
   differences,
@@ -154,6 +154,26 @@ describe("the wire contract", () => {
       "RETIRED x y: z",
       "",
     ]);
+  });
+
+  it("sees every place of a list that is told by place, and which bytes there are", () => {
+    const bytes = { title: "bytes" };
+    const pair = { type: "array", items: [{ type: "integer", minimum: 0 }, bytes], minItems: 2 };
+    const properties = { at: pair, chunks: { type: "array", items: pair, minItems: 1 }, last: bytes };
+    expect(schemaLines("bulk/x", { type: "object", properties, required: ["at", "chunks"] })).to.deep.equal([
+      "bulk/x at: [integer (minimum 0), bytes]",
+      "bulk/x chunks: array of [integer (minimum 0), bytes] (minItems 1)",
+      "bulk/x last?: bytes",
+    ]);
+  });
+
+  it("has what nodes say to each other, what they answer, and what lies in the directory", () => {
+    const lines = contractLines();
+    for (const start of ["frame/0 ", "control/beat ", "bulk/transfer.rows ", "answer/directory.read ", "row/slot "])
+      expect(
+        lines.filter((line) => line.startsWith(start)),
+        start,
+      ).to.not.deep.equal([]);
   });
 
   it("sees the fields of interfaces and of each variant of a union", () => {

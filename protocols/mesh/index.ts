@@ -1,5 +1,6 @@
 /** What nodes say to each other, as data: one row a message. They are checked when they arrive (`node/exchange.ts`); a
- *  member that sends anything else loses its connection. */
+ *  member that sends garbage loses its connection. Nodes one minor version apart work together, so a row only changes as
+ *  docs/decisions/0008-mesh.md allows; `protocols/CONTRACT.txt` shows each change. */
 import type { Static } from "typebox";
 import { directoryMessages } from "./directory.ts";
 import { generationMessages } from "./generation.ts";
@@ -21,6 +22,9 @@ export const meshMessages = {
   ...replicationMessages,
   ...routingMessages,
 } as const;
+
+/** What may be the name of a message, now or in a later version. */
+export const messageName = /^[a-z][A-Za-z.]{0,63}$/;
 
 export type MeshMessages = typeof meshMessages;
 export type MeshName = keyof MeshMessages;

@@ -4,14 +4,15 @@ import type { Channel } from "./channel.ts";
 import { addressText, type ActorId, type SlotId } from "../ids.ts";
 import type { Failure } from "../errors.ts";
 
-/** Declares one message between nodes: its fields, and the channel it travels on. */
+/** Declares one message between nodes: its fields, and the channel it travels on. It is closed: what a later version adds
+ *  is left out before anybody sees it. */
 export const message = <P extends Record<string, TSchema>>(channel: Channel, properties: P) => ({
   channel,
   schema: Type.Object(properties, { additionalProperties: false }),
 });
 
 export const bytes: TUnsafe<Uint8Array> = Type.Refine(
-  Type.Unsafe<Uint8Array>({}),
+  Type.Unsafe<Uint8Array>({ title: "bytes" }),
   (value) => value instanceof Uint8Array,
 );
 export const node = Type.String({ minLength: 1, maxLength: 128 });

@@ -92,7 +92,13 @@ describe("a cluster of real processes with a member that lies", () => {
       }
     }
     bad.beat();
+    // What a later version may say is no reason to part.
+    const parted: string[] = [];
+    bad.exchange.onPeer({ disconnected: (peer) => void parted.push(peer) });
+    bad.babble("control", ["beat.later", 7, {}]);
+    bad.babble("control", ["beat", 0, { incarnation: 1, view: 1, later: "more" }]);
     await everybodyWrites(load, "after lies");
+    expect(parted).to.deep.equal([]);
     const after = await others(cluster, bad, "after lies");
     for (const { slot, owner, inSync, epoch } of after) {
       const was = before.find((row) => row.slot === slot);

@@ -4,6 +4,7 @@ import { createExchange, type Exchange } from "../../node/exchange.ts";
 import { joinCluster, nodeIdOf, openNodeKey, startMesh, type Mesh } from "../../node/mesh/index.ts";
 import { createClock, createRandom } from "../../node/platform/index.ts";
 import type { Channel } from "../../node/ports.ts";
+import { failure } from "../../protocols/index.ts";
 import { quietLog as log, quietMeter as meter } from "../quiet.ts";
 import type { ClusterProcesses } from "./cluster-processes.ts";
 import { createDataFolder } from "./node-process.ts";
@@ -72,6 +73,11 @@ export class BadMember implements AsyncDisposable {
   /** Says to everybody something that is no message. */
   babble(channel: Channel, frame: unknown): void {
     for (const peer of this.peers()) this.#mesh.transport.send(peer, channel, frame);
+  }
+
+  /** Ends its connection with a node, saying that this was evicted. */
+  disown(peer: string): void {
+    this.#mesh.transport.disconnect(peer, failure("NOT_A_PEER", { reason: "evicted" }));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -1,11 +1,17 @@
-/** The wire as a list: every message with every field, one per line, sorted by where it stands. `protocols/CONTRACT.txt`
- *  holds the list as released; a field that went away stays there as a `RETIRED` line, because old clients still send it.
+/** The wire as a list: every message with every field, one per line, sorted by where it stands: what clients say, what nodes
+ *  say to each other (`CHANNEL/MESSAGE`; `answer/`: what they are answered; `frame/`: kinds of frames below that), and what
+ *  lies in the directory (`row/`).
+ *  `protocols/CONTRACT.txt` holds the list as released; a field that went away stays there as a `RETIRED` line, because old
+ *  clients and nodes still send it. What may change in a version: docs/decisions/0008-mesh.md.
  *
  *      node test/tidy/contract.ts            prints the list as it should be
  *      node test/tidy/contract.ts --write    writes it to protocols/CONTRACT.txt */
 import { globSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { controlKind, introduction } from "../../node/mesh/handshake.ts";
 import * as protocols from "../../protocols/index.ts";
+import { directoryAnswers, meshMessages, routingAnswers } from "../../protocols/mesh/index.ts";
+import { standing } from "../../protocols/mesh/replication.ts";
 import { blank } from "./source.ts";
 
 const root = join(import.meta.dirname, "../..");
@@ -25,6 +31,11 @@ const tables: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
     signUp: protocols.signUp,
     createApiKey: protocols.createApiKey,
     releaseActor: protocols.releaseActor,
+    createInvitation: protocols.createInvitation,
+    setNodeRoles: protocols.setNodeRoles,
+    setDraining: protocols.setDraining,
+    moveTo: protocols.moveTo,
+    migrateDirectory: protocols.migrateDirectory,
   },
   socket: { frame: protocols.clientFrame },
   part: {
@@ -34,30 +45,72 @@ const tables: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
   },
 };
 
+/** What nodes answer, as far as it is checked when it arrives. */
+const answers: Readonly<Record<string, object>> = {
+  "directory.read": directoryAnswers.row,
+  "directory.change": directoryAnswers.changed,
+  "directory.page": directoryAnswers.page,
+  "directory.check": directoryAnswers.sent,
+  "replica.query": standing,
+  "routing.listActors": routingAnswers.actors,
+  "routing.showActor": routingAnswers.actor,
+  "routing.releaseActor": routingAnswers.released,
+};
+
+/** Rows of the directory, by their keys, and where they are declared. */
+const rows: Readonly<Record<string, readonly [declaration: string, path: string]>> = {
+  slot: ["SlotRecord", "node/ports.ts"],
+  member: ["MemberRecord", "node/ports.ts"],
+  invitation: ["InvitationRecord", "node/mesh/invitation.ts"],
+  policy: ["Policy", "node/records.ts"],
+};
+
 /** The list for the sources as they are. */
 export function contractLines(): readonly string[] {
   const commands = Object.entries(tables).flatMap(([kind, table]) =>
-    Object.entries(table).flatMap(([name, schema]) => schemaLines(`${kind}.${name}`, schema as Schema)),
+    Object.entries(table).flatMap(([name, schema]) => schemaLines(`${kind}.${name}`, schema as object)),
   );
   const declared = globSync("protocols/*.ts", { cwd: root })
     .toSorted()
-    .flatMap((path) => declarationLines(readFileSync(join(root, path), "utf8")));
-  return [...commands, ...declared];
+    .flatMap((path) => declarationLines(sourceOf(path)));
+  return [...commands, ...declared, ...nodeLines()];
 }
 
+/** What nodes say to each other, and leave to each other in the directory. */
+function nodeLines(): readonly string[] {
+  const kinds = Object.entries(controlKind).map(([name, number]) => `frame/${number} ${name}`);
+  const messages = Object.entries(meshMessages).flatMap(([name, { channel, schema }]) =>
+    schemaLines(`${channel}/${name}`, schema),
+  );
+  const answered = Object.entries(answers).flatMap(([name, schema]) => schemaLines(`answer/${name}`, schema));
+  const stored = Object.entries(rows).flatMap(([key, [declaration, path]]) => {
+    const lines = declarationLines(sourceOf(path)).filter((line) => line.startsWith(`${declaration} `));
+    if (lines.length === 0) throw new Error(`${path} declares no ${declaration}`);
+    return lines.map((line) => `row/${key}${line.slice(declaration.length)}`);
+  });
+  return [...kinds, ...schemaLines("handshake", introduction), ...messages, ...answered, ...stored];
+}
+
+const sourceOf = (path: string): string => readFileSync(join(root, path), "utf8");
+
 /** A schema's fields, or one line saying that it has none. */
-export function schemaLines(name: string, schema: Schema): readonly string[] {
-  const properties = Object.entries((schema["properties"] ?? {}) as Readonly<Record<string, Schema>>);
-  const required = (schema["required"] ?? []) as readonly string[];
+export function schemaLines(name: string, schema: object): readonly string[] {
+  const { properties: fields = {}, required = [] } = schema as {
+    readonly properties?: Readonly<Record<string, Schema>>;
+    readonly required?: readonly string[];
+  };
+  const properties = Object.entries(fields);
   if (properties.length === 0) return [`${name} {}`];
   return properties.map(([field, inner]) => `${name} ${field}${required.includes(field) ? "" : "?"}: ${shape(inner)}`);
 }
 
 function shape(schema: Schema): string {
+  if (typeof schema["title"] === "string") return schema["title"];
+  if (Array.isArray(schema["items"])) return `[${(schema["items"] as readonly Schema[]).map(shape).join(", ")}]`;
   if ("const" in schema) return JSON.stringify(schema["const"]);
   const choices = schema["anyOf"] as readonly Schema[] | undefined;
   if (choices !== undefined) return choices.map(shape).join(" | ");
-  const bounds = ["minLength", "maxLength", "minimum", "maximum", "maxItems", "pattern"]
+  const bounds = ["minLength", "maxLength", "minimum", "maximum", "minItems", "maxItems", "pattern"]
     .filter((bound) => bound in schema)
     .map((bound) => `${bound} ${String(schema[bound])}`);
   const type = (schema["type"] as string | undefined) ?? "any";
@@ -136,7 +189,8 @@ export function contractText(lines: readonly string[], before: string): string {
   const now = new Set(lines);
   const old = before.split("\n").filter((line) => line !== "" && !line.startsWith("#"));
   const retired = old.map((line) => line.replace(/^RETIRED /, "")).filter((line) => !now.has(line));
-  const head = "# The wire, field by field. Written by: node test/tidy/contract.ts --write";
+  const head =
+    "# The wire, field by field; what may change: docs/decisions/0008-mesh.md. Written by: node test/tidy/contract.ts --write";
   return `${[head, ...lines, ...new Set(retired.map((line) => `RETIRED ${line}`))].join("\n")}\n`;
 }
 

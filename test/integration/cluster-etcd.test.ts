@@ -1,0 +1,100 @@
+import { execFile } from "node:child_process";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { expect } from "chai";
+import type { ClusterSummary } from "../../protocols/index.ts";
+import { check } from "./cluster-checks.ts";
+import { Load } from "./cluster-load.ts";
+import { ClusterProcesses, worker, type NodeSpec } from "./cluster-processes.ts";
+import { everybodyWrites, healthy, progress, until } from "./cluster-waits.ts";
+import { findEtcd, startEtcd, type EtcdCluster } from "./etcd-server.ts";
+import type { NodeProcess } from "./node-process.ts";
+
+const root = join(import.meta.dirname, "..", "..");
+const etcd = findEtcd();
+/** It does everything, and so does another: whichever of them dies. */
+const manager = (name: string): NodeSpec => ({ name, roles: "manager,chat,ai,gateway" });
+
+/** What somebody types at the machine of one node. */
+const plexus = async (node: NodeProcess, ...words: readonly string[]): Promise<string> => {
+  const command = ["cli/main.ts", ...words, "--data", node.data];
+  const { stdout } = await promisify(execFile)(process.execPath, command, { cwd: root, encoding: "utf8" });
+  return stdout;
+};
+
+const directoryAt = async (cluster: ClusterProcesses, node: NodeProcess): Promise<ClusterSummary["directory"]> =>
+  ((await cluster.admin("GET", "/api/admin/cluster/summary", undefined, node)) as ClusterSummary).directory;
+
+/** kill -9 of the first node: another manager sees to it that others go on with what it had. */
+async function loseFirst(cluster: ClusterProcesses, load: Load, name: string): Promise<NodeProcess> {
+  const { first } = cluster;
+  const before = await healthy(cluster, `before ${name} dies`);
+  const id = (await cluster.members()).find((member) => member.name === name)?.node ?? "";
+  const had = before.filter(({ owner }) => owner === id).map(({ slot }) => slot);
+  expect(had, `slots that ${name} owns`).to.not.deep.equal([]);
+  await first.end("SIGKILL");
+  cluster.forget(name);
+  await everybodyWrites(load, `${name} is dead`);
+  await until(`others own what ${name} had`, async () => {
+    const left = (await cluster.slots()).filter(({ owner, status }) => owner === id || status === "down");
+    if (left.length > 0) throw new Error(JSON.stringify(left).slice(0, 2_000));
+  });
+  return first;
+}
+
+if ("missing" in etcd) {
+  describe("a cluster of real processes with its directory in etcd", () => {
+    it.skip(`is not tested: ${etcd.missing}`, () => undefined);
+  });
+} else {
+  describe("a cluster of real processes with its directory in etcd", () => {
+    let servers: EtcdCluster;
+    before(async function () {
+      this.timeout(30_000);
+      servers = await startEtcd(etcd.path, 1);
+    });
+    after(() => servers.stop());
+
+    it("moves there under load, and then survives the node that kept the directory", async function () {
+      this.timeout(120_000);
+      await using cluster = await ClusterProcesses.start([manager("boss"), manager("one"), worker("two")]);
+      using load = await Load.begin(cluster);
+      await progress(load, 50, "the start");
+      await healthy(cluster, "before the move");
+      const [boss, one, two] = [cluster.named("boss"), cluster.named("one"), cluster.named("two")];
+      expect(await directoryAt(cluster, one)).to.have.property("kind", "embedded");
+
+      const written = load.acknowledgements;
+      const said = await plexus(two, "directory", "migrate", "--etcd", ...servers.endpoints);
+      expect(said).to.match(/\d+ rows moved/);
+      expect(load.acknowledgements, "posts while it moved").to.be.greaterThan(written);
+      for (const node of [boss, one, two])
+        await until("every node knows where it is", async () => {
+          expect(await directoryAt(cluster, node)).to.deep.equal({ kind: "etcd", endpoints: [...servers.endpoints] });
+        });
+      await until("a room moves", () => cluster.move("actors/room/lobby", "two"));
+      await everybodyWrites(load, "after the move");
+
+      const dead = await loseFirst(cluster, load, "boss");
+      await dead.start();
+      expect(await directoryAt(cluster, dead)).to.have.property("kind", "etcd");
+      await healthy(cluster, "the old keeper is back");
+      await load.end();
+      await check(load);
+    });
+
+    it("begins there, and survives the node that began it", async function () {
+      this.timeout(120_000);
+      const founder = { ...manager("boss"), flags: ["--etcd", ...servers.endpoints] };
+      await using cluster = await ClusterProcesses.start([founder, manager("one"), worker("two")]);
+      using load = await Load.begin(cluster);
+      await progress(load, 50, "the start");
+      for (const node of cluster.nodes) expect(await directoryAt(cluster, node)).to.have.property("kind", "etcd");
+      const dead = await loseFirst(cluster, load, "boss");
+      await dead.start();
+      await healthy(cluster, "the founder is back");
+      await load.end();
+      await check(load);
+    });
+  });
+}
