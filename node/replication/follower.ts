@@ -313,8 +313,9 @@ export class Follower {
     let given = 0;
     const { log, exchange, epoch, limits } = this.#ports;
     const stored = await log.storedSnapshots([actor]).catch((error: unknown) => {
-      this.#ports.unreadable(failureOf(error));
-      throw error;
+      const reason = failureOf(error);
+      this.#ports.unreadable(reason);
+      throw new PlexusError(reason, error);
     });
     for (const [name, seq, sealed] of stored) {
       const sending = this.#ports.nextSending();
@@ -366,8 +367,8 @@ export class Follower {
   #send(piece: Piece, mark = 0): boolean {
     const { exchange, log, epoch, clock, limits } = this.#ports;
     if (this.standing === undefined) return false;
-    // Sent or not, it lacks it from now on.
-    this.#waitingSinceMs ??= clock.monotonicMs();
+    // Sent or not, it lacks these from now on; a mark or the way into the stream it does not miss.
+    if (piece.chunks.length > 0) this.#waitingSinceMs ??= clock.monotonicMs();
     if (this.#unackedBytes > limits.unackedBytesMax) return false;
     const small = piece.snapshots.filter(([, , sealed]) => sealed.length <= limits.inlineSnapshotBytesMax);
     const body = {
@@ -388,6 +389,7 @@ export class Follower {
       piece.chunks.length === 0 ? piece.from.seq : Math.max(piece.from.seq + 1, piece.chunks.at(-1)?.[0] ?? 0);
     this.#unacked.push({ seq, bytes });
     this.#unackedBytes += bytes;
+    this.#waitingSinceMs ??= clock.monotonicMs();
     return true;
   }
 }

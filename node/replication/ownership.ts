@@ -435,9 +435,11 @@ export class Ownership implements ServedLog {
   /** Before serving: once all that are in sync have answered, the longest log becomes the log of this epoch. */
   #settle(): void {
     if (this.#settling || this.#proposed !== undefined) return;
-    const others = required(this.record, undefined).flatMap((node) => this.#followers.get(node) ?? []);
+    const needed = required(this.record, undefined);
+    const others = needed.flatMap((node) => this.#followers.get(node) ?? []);
     // Who is in trouble leaves the set: what it has more was acknowledged to nobody.
-    if (others.some(({ standing, trouble }) => standing === undefined || trouble !== undefined)) return;
+    const answered = others.filter(({ standing, trouble }) => standing !== undefined && trouble === undefined);
+    if (answered.length < needed.length) return;
     this.#settling = true;
     this.#reconcile(others)
       .catch((error: unknown) => this.end(failureOf(error)))

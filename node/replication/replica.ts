@@ -230,16 +230,17 @@ export function serveReplicas(ports: ReplicaPorts): {
       const slotLog = await opened(slot);
       if (epoch !== slotLog.fence || !isOwner(from, slot, epoch))
         return refused(failure("FENCED", { slot, epoch, fence: slotLog.fence }));
-      const piece = await slotLog.read(after, limits.catchUpBytesMax * 4);
-      if (piece === undefined) return refused(failure("LOG_GAP", { slot, because: "it does not hold this position" }));
       try {
+        const piece = await slotLog.read(after, limits.catchUpBytesMax * 4);
+        if (piece === undefined)
+          return refused(failure("LOG_GAP", { slot, because: "it does not hold this position" }));
         slotLog.after(piece);
+        return ok({ chunks: piece.chunks });
       } catch (error) {
         // What it asks for is rotten here: it must not look as if the fault were its own.
-        ports.damaged(slot, failureOf(error));
+        if (failureOf(error).code === "DATA_DAMAGED") ports.damaged(slot, failureOf(error));
         throw error;
       }
-      return ok({ chunks: piece.chunks });
     }),
   );
 

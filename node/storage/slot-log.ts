@@ -372,13 +372,20 @@ export class SlotLog implements CommitSink {
     return last === undefined || last.epoch === at.epoch;
   }
 
-  /** Chunks after `at`, up to what is on disk; undefined when they have been trimmed meanwhile. */
+  /** Chunks after `at`, up to what is on disk; undefined when they have been trimmed meanwhile. Errors: DATA_DAMAGED, a
+   *  chunk is missing; that of a batch that failed. */
   async read(at: Position, bytesMax: number): Promise<Piece | undefined> {
     if (!this.holds(at)) return undefined;
     const chunks: [number, Uint8Array][] = [];
     for (const chunk of this.#index.from(at.seq + 1, { bytesMax, chunksMax: this.#limits.pieceChunksMax })) {
       const bytes = await this.#store.get(logKey(this.slot, chunk.firstSeq));
-      if (bytes === undefined) return undefined;
+      if (bytes === undefined) {
+        // Trimmed, perhaps by a batch that is on disk but not yet reported. Otherwise it is lost.
+        await this.#committer.settled();
+        if (this.#broken) throw new PlexusError(this.#broken);
+        if (this.#index.startingAt(chunk.firstSeq) === chunk) throw this.#damaged(chunk.firstSeq, "entry missing");
+        return undefined;
+      }
       chunks.push([chunk.firstSeq, bytes]);
     }
     return { from: at, chunks, snapshots: [], trim: 0 };

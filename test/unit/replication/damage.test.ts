@@ -20,8 +20,11 @@ describe("rot that is met on the way", () => {
     await cluster.untilRecord(({ inSync }) => !inSync.includes(name));
   };
   const logKeys = (name: NodeId): readonly string[] => Object.keys(cluster.rows(name, /^log\//));
-  const rot = (name: NodeId, key: string | undefined): void => {
-    expect(cluster.peer(name).disk.flipBit(key ?? "", 77), key).to.equal(true);
+  const rot = (name: NodeId, key = "", how: "rotten" | "lost" = "rotten"): void => {
+    const { disk } = cluster.peer(name);
+    expect(disk.get(key), key).to.not.equal(undefined);
+    if (how === "lost") disk.lose(key);
+    else disk.flipBit(key, 77);
   };
   const incarnationOf = async (name: NodeId): Promise<number> =>
     (await cluster.settle(cluster.peer(name).journal.openSlot(slot))).incarnation;
@@ -35,31 +38,53 @@ describe("rot that is met on the way", () => {
     return begun;
   };
 
-  it("at the end of a longer copy costs that copy its place, and the new owner nothing that was acknowledged", async () => {
-    const log = await begin(all);
-    const texts = ["one", "two", "three"];
-    for (const text of texts) expect(await cluster.append(log, text)).to.equal(undefined);
-    // c has it, b has not: it is acknowledged to nobody.
-    cluster.network.cut("a", "b");
-    log.append(entry("tail"), () => undefined);
-    await cluster.until(() => logKeys("c").length === 4);
-    cluster.kill("a");
-    rot("c", logKeys("c").at(-1));
-    cluster.network.heal();
-    const before = await incarnationOf("b");
-    await cluster.failover("b");
-    const next = await cluster.open("b");
-    expect(next.epoch).to.equal(2);
-    expect(await cluster.texts(next)).to.deep.equal(texts);
-    expect((await cluster.record()).inSync).to.deep.equal(["b"]);
-    expect(await cluster.append(next, "four")).to.equal(undefined);
-    await cluster.untilRecord(({ inSync }) => inSync.includes("c"));
-    await cluster.pass(100);
-    expect(await cluster.record()).to.deep.include({ owner: "b", epoch: 2, inSync: ["b", "c"] });
-    expect(cluster.rows("c")).to.deep.equal(cluster.rows("b"));
-    expect(await incarnationOf("b")).to.equal(before);
-    expect(await cluster.texts(next)).to.deep.equal([...texts, "four"]);
-  });
+  for (const how of ["rotten", "lost"] as const) {
+    it(`at the end of a longer copy costs that copy its place, and the new owner nothing that was acknowledged (${how})`, async () => {
+      const log = await begin(all);
+      const texts = ["one", "two", "three"];
+      for (const text of texts) expect(await cluster.append(log, text)).to.equal(undefined);
+      // c has it, b has not: it is acknowledged to nobody.
+      cluster.network.cut("a", "b");
+      log.append(entry("tail"), () => undefined);
+      await cluster.until(() => logKeys("c").length === 4);
+      cluster.kill("a");
+      rot("c", logKeys("c").at(-1), how);
+      cluster.network.heal();
+      const before = await incarnationOf("b");
+      await cluster.failover("b");
+      const next = await cluster.open("b");
+      expect(next.epoch).to.equal(2);
+      expect(await cluster.texts(next)).to.deep.equal(texts);
+      expect((await cluster.record()).inSync).to.deep.equal(["b"]);
+      expect(await cluster.append(next, "four")).to.equal(undefined);
+      await cluster.untilRecord(({ inSync }) => inSync.includes("c"));
+      await cluster.pass(100);
+      expect(await cluster.record()).to.deep.include({ owner: "b", epoch: 2, inSync: ["b", "c"] });
+      expect(cluster.rows("c")).to.deep.equal(cluster.rows("b"));
+      expect(await incarnationOf("b")).to.equal(before);
+      expect(await cluster.texts(next)).to.deep.equal([...texts, "four"]);
+    });
+
+    it(`in the owner's log ends its service before a copy in sync that lacks it is left out (${how})`, async () => {
+      const log = await begin(["a", "b"]);
+      await cluster.append(log, "one");
+      cluster.network.cut("a", "b");
+      const outcome = new Promise((resolve) => log.append(entry("tail"), (error) => resolve(error?.code)));
+      await cluster.until(() => logKeys("a").length === 2);
+      rot("a", logKeys("a").at(-1), how);
+      cluster.network.break("a", "b");
+      await cluster.pass(5);
+      cluster.network.heal();
+      expect(await cluster.settle(outcome)).to.equal("DATA_DAMAGED");
+      await cluster.untilRecord(({ owner }) => owner === "b");
+      const next = await cluster.open("b");
+      expect(await cluster.texts(next)).to.deep.equal(["one"]);
+      expect(await cluster.append(next, "two")).to.equal(undefined);
+      await cluster.untilRecord(({ inSync }) => inSync.length === 2);
+      await cluster.pass(100);
+      expect(cluster.rows("a")).to.deep.equal(cluster.rows("b"));
+    });
+  }
 
   for (const { what, trims } of [
     { what: "what a copy lacks", trims: false },

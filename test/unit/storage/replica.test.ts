@@ -487,6 +487,30 @@ describe("what an owner sends from disk", () => {
     );
   }).timeout(60_000);
 
+  it("is nothing of a log that is being trimmed, and damage when a chunk is gone that nobody has trimmed", async () => {
+    const store = new RowStore();
+    const log = await openAs(await journalOn(store), slot, 1);
+    const pieces = shippedBy(log);
+    for (const text of ["one", "two", "three"]) must(await append(log, draft("pad/a", text)));
+    must(await snapshot(log, "pad/a", 3, "state"));
+    const [first, second, third] = pieces.map(({ from }) => from) as [Position, Position, Position];
+    const write = store.batch.bind(store);
+    let reading: Promise<Piece | undefined> | undefined;
+    store.batch = async (ops) => {
+      await write(ops);
+      // The rows are gone, and the log does not know it yet.
+      reading = log.read(first, 1_000);
+    };
+    must(await trim(log, 1));
+    store.batch = write;
+    expect(await reading).to.equal(undefined);
+    expect((await log.read(second, 1_000))?.chunks).to.have.length(2);
+    store.rows.delete([...store.rows.keys()].findLast((key) => key.startsWith("log/")) ?? "");
+    expect(await codeOf(log.read(second, 1_000))).to.equal("DATA_DAMAGED");
+    expect(await codeOf(log.read(third, 1_000))).to.equal("DATA_DAMAGED");
+    expect(await log.read(log.position, 1_000)).to.deep.include({ chunks: [] });
+  });
+
   it("is a cut between two batches: its head belongs to its rows", async () => {
     const { log, journal } = await live([{ type: "entry", actor: "pad/a", side: [] }]);
     const appended = [2, 3, 4].map((number) => append(log, draft("pad/a", `${number}`)));
