@@ -135,7 +135,7 @@ async function dataChecks(config: Config, running: string | undefined): Promise<
     { name, state: "good", says: running === undefined ? folder : `${folder}, in use by the node at ${running}` },
     await diskCheck(folder),
     await syncCheck(folder),
-    await journalCheck(folder, running),
+    await closedJournalCheck(folder, running),
   ];
 }
 
@@ -177,21 +177,13 @@ async function syncCheck(folder: string): Promise<Check> {
     : { name: "Disk speed", state: "good", says };
 }
 
-async function journalCheck(folder: string, running: string | undefined): Promise<Check> {
+async function closedJournalCheck(folder: string, running: string | undefined): Promise<Check> {
   const name = "Journal";
   if (running !== undefined)
     return { name, state: "skipped", says: "a node has it open; stop it to check every entry" };
-  const { verifyJournal } = await import("../node/node.ts");
   try {
-    const { entries, slots, damaged } = await verifyJournal(folder);
-    if (damaged.length === 0)
-      return {
-        name,
-        state: "good",
-        says: `${counted(entries, "entry", "entries")} in ${counted(slots, "slot")}, all intact`,
-      };
-    const says = damaged.map((damage) => JSON.stringify(damage)).join("\n    ");
-    return { name, state: "bad", says: `damaged:\n    ${says}`, hint: "See docs/operating.md, Damaged journal." };
+    const { journalCheck } = await import("./doctor-journal.ts");
+    return await journalCheck(folder);
   } catch (thrown) {
     const failure = failureOf(thrown);
     const details = failure.details === undefined ? "" : ` ${JSON.stringify(failure.details)}`;

@@ -4,13 +4,13 @@
  *                                                                                     stopped in reverse
  *
  *  `peer.ts` is everything between them and knows no real thing; the simulation runs the same. */
-import { stat } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { behaviors } from "../actors/index.ts";
 import type { Config } from "../config/index.ts";
 import {
   failure,
   failureOf,
+  newcomerRoles,
   ok,
   PlexusError,
   refused,
@@ -18,18 +18,20 @@ import {
   type ClusterView,
   type ModelInfo,
   type Result,
+  type Role,
 } from "../protocols/index.ts";
-import { startInferenceHost, type InferenceHost, type RuntimeEvent } from "../runtimes/index.ts";
-import { createEmbeddedDirectory } from "./directory/index.ts";
+import { startInferenceHost, type RuntimeEvent } from "../runtimes/index.ts";
 import { adminCodeHash, createGateway } from "./gateway/index.ts";
-import { asPlace, readHome, writeHome, type DirectoryPlace, type Home } from "./home.ts";
+import { asPlace, readHome, withMembers, writeHome, type DirectoryPlace, type Home } from "./home.ts";
+import { createInference, publishModels, type Inference } from "./inference.ts";
 import type { Kernel } from "./kernel/index.ts";
 import { createLateTransport } from "./late-transport.ts";
+import { startedAgain } from "./membership/index.ts";
 import type { Mesh } from "./mesh/index.ts";
 import { createPeer, etcdPrefix, type Peer } from "./peer.ts";
 import { createClock, createMetrics, createRandom, openLevelStore } from "./platform/index.ts";
-import type { Clock, Log, Meter, Store } from "./ports.ts";
-import { openJournal, readFormat, verifyJournal as verifyStore } from "./storage/index.ts";
+import type { Clock, Log, MemberRecord, Meter, Store } from "./ports.ts";
+import { openJournal, readFormat } from "./storage/index.ts";
 import { placesOf, webAddressFor } from "./web-address.ts";
 
 /** What the process around the node brings. */
@@ -40,6 +42,8 @@ export interface NodePlatform {
   readonly webFolder?: string;
   /** Told when the cluster has ended this node's membership: it serves nothing any more. */
   readonly evicted?: () => void;
+  /** Told once when the start waits for the cluster's directory, which is `where`. */
+  readonly waiting?: (where: string) => void;
   /** The operator's secret for the admin API. */
   readonly controlToken?: string;
 }
@@ -49,6 +53,9 @@ export interface RunningNode {
   readonly node: string;
   /** The one-time code that makes the first account the admin; absent once there is one. */
   readonly adminCode?: string;
+  /** Those it started with, as the cluster has them. */
+  readonly roles: readonly Role[];
+  /** Those of the cluster, as this node knows them now. */
   readonly models: readonly ModelInfo[];
   /** Takes no more work, finishes what is under way, closes the data folder. */
   stop(deadlineMs: number): Promise<void>;
@@ -62,8 +69,9 @@ const echoModel = "echo";
 
 const askTimeoutMs = 10_000;
 
-/** Starts a node. Errors: DATA_FOLDER_IN_USE, DATA_FORMAT_UNKNOWN, DATA_DAMAGED, CONFIG_INVALID (port taken), and when it
- *  joins INVITATION_INVALID, VERSION_UNSUPPORTED, UNREACHABLE. What was started before an error is stopped again. */
+/** Starts a node. Errors: DATA_FOLDER_IN_USE, DATA_FORMAT_UNKNOWN, DATA_DAMAGED, CONFIG_INVALID (port taken, no such
+ *  address, another directory), NOT_A_PEER (evicted), and when it joins INVITATION_INVALID, VERSION_UNSUPPORTED,
+ *  UNREACHABLE. What was started before an error is stopped again. */
 export async function startNode(config: Config, platform: NodePlatform): Promise<RunningNode> {
   const { log, version } = platform;
   const clock = createClock();
@@ -91,9 +99,11 @@ export async function startNode(config: Config, platform: NodePlatform): Promise
     stops.push(() => store.close());
     const fresh = { cluster: randomHex(random.bytes(8)), node: randomHex(random.bytes(8)) };
     const joined = await joinIfAsked(config, { store, clock, log, version });
+    const earlier = joined?.home ?? (await readHome(store));
+    if (earlier?.directory.kind === "embedded" && config.directory.kind === "etcd") throw otherDirectory();
     const journal = await openJournal({ store, clock, log, meter, identity: joined?.identity ?? fresh });
     const { node, cluster } = journal.format;
-    let home: Home = { ...(joined?.home ?? (await readHome(store)) ?? firstHome(journal.format, config)) };
+    let home: Home = { ...(earlier ?? firstHome(journal.format, config)) };
     home = { ...home, starts: home.starts + 1 };
     await writeHome(store, home);
     const keep = (change: Partial<Home>): Promise<void> => {
@@ -104,18 +114,53 @@ export async function startNode(config: Config, platform: NodePlatform): Promise
       keep(change).catch((error: unknown) => log.error("node.home.unwritten", { error }));
     };
 
-    const runtime = startInferenceHost({
-      models: config.models.map((entry) => modelSpec(entry, config)),
+    const known = home.members.find((member) => member.node === node);
+    const own = {
+      node,
+      // The cluster may have made it unique.
+      name: known?.name.replace(/-\d+$/, "") === config.name ? known.name : config.name,
+      peer: known?.peer ?? "",
+      addresses: known?.addresses ?? [],
+      roles: config.roles.length === allRoles.length ? (known?.roles ?? config.roles) : config.roles,
+      labels: config.labels,
+      models: [],
+      gpu: false,
+      weight: config.weight,
+      version,
+      url: known?.url ?? "",
+    };
+    let modelsChanged = (): void => undefined;
+    const runtime = createInference({
+      start: () =>
+        startInferenceHost({
+          models: config.models.map((entry) => modelSpec(entry, config)),
+          clock,
+          log,
+          onEvent(event) {
+            if (event.type === "modelChanged") modelsChanged();
+            else measureInference(meter, event);
+          },
+        }),
       clock,
       log,
-      onEvent: (event) => measureInference(meter, event),
+      endTimeoutMs: config.limits.drainTimeoutMs,
     });
     stops.push((deadlineMs) => runtime.stop(deadlineMs));
+    // Models take a while to load: they begin before the directory says which roles the node has.
+    runtime.serve(startedAgain(own, known).roles.includes("ai"));
 
     let connections = (): number => 0;
     const transport = createLateTransport(node);
     const mesh = Promise.withResolvers<Mesh>();
-    mesh.promise.catch(() => undefined);
+    /** Rejects when the cluster ends this node's membership: so does its start, or the platform is told. */
+    const membership = Promise.withResolvers<never>();
+    membership.promise.catch(() => undefined);
+    const evicted = (): void => {
+      log.error("node.evicted", { node, cluster });
+      // What it holds belongs to the others now; who is connected here must not be told otherwise.
+      peer.replication.stop();
+      membership.reject(new PlexusError(failure("NOT_A_PEER", { node })));
+    };
     const peer = createPeer({
       node,
       cluster,
@@ -140,7 +185,7 @@ export async function startNode(config: Config, platform: NodePlatform): Promise
         const { createInvitation } = await import("./mesh/index.ts");
         const opened = await mesh.promise;
         const offer = {
-          roles: terms.roles ?? config.roles,
+          roles: terms.roles ?? newcomerRoles,
           labels: terms.labels ?? {},
           expiresInMs: terms.expiresInMs ?? invitationMs,
           cluster,
@@ -148,55 +193,56 @@ export async function startNode(config: Config, platform: NodePlatform): Promise
           addresses: opened.addresses(),
         };
         const made = await createInvitation(peer.directory, offer, { clock, random });
-        return made.ok ? ok({ ...made.value, roles: offer.roles }) : made;
+        return made.ok ? ok({ ...made.value, roles: offer.roles, addresses: offer.addresses }) : made;
       },
       changed: (action, facts, by) => audit(peer.kernel, { action, by: by ?? config.name, facts }),
       ...(home.incarnation !== undefined || home.members.length === 0 || joined !== undefined
         ? { incarnation: { known: home.incarnation ?? 0, remember: (next) => keep({ incarnation: next }) } }
         : { incarnation: { known: Infinity, remember: (next: number) => keep({ incarnation: next }) } }),
       placed: (place) => remember({ directory: place }),
-      evicted: () => {
-        log.error("node.evicted", { node, cluster });
-        // What it holds belongs to the others now; who is connected here must not be told otherwise.
-        peer.replication.stop();
-        platform.evicted?.();
-      },
+      evicted,
     });
+    // Below the peer: what that hands over while it stops travels on the mesh.
+    let opening: Promise<Mesh> | undefined;
+    stops.push(async (deadlineMs) => (await opening?.catch(() => undefined))?.stop(deadlineMs));
     stops.push((deadlineMs) => peer.stop(deadlineMs));
     peer.membership.onChange(() => {
       const { members } = peer.membership.members();
-      if (members.length > 0 && JSON.stringify(members) !== JSON.stringify(home.members)) remember({ members });
+      if (members.length > 0 && JSON.stringify(members) !== JSON.stringify(home.members))
+        remember(withMembers(home, members));
     });
+    let listed = false;
+    void peer.membership.ready().then(() => (listed = true));
+    const placeNow = (): DirectoryPlace => peer.place() ?? home.directory;
 
-    const known = home.members.find((member) => member.node === node);
-    const own = {
-      node,
-      // The cluster may have made it unique.
-      name: known?.name.replace(/-\d+$/, "") === config.name ? known.name : config.name,
-      peer: known?.peer ?? "",
-      addresses: known?.addresses ?? [],
-      roles: config.roles.length === allRoles.length ? (known?.roles ?? config.roles) : config.roles,
-      labels: config.labels,
-      models: config.models.map((model) => model.name),
-      gpu: config.gpu !== "off",
-      weight: config.weight,
-      version,
-      url: known?.url ?? "",
-    };
     const openMesh = async (): Promise<Mesh> => {
-      const started = await startMeshOf(config, { peer, home, clock, random, log, meter, version, node, cluster });
+      opening = startMeshOf(config, {
+        peer,
+        incarnation: home.starts,
+        clock,
+        random,
+        log,
+        meter,
+        version,
+        node,
+        cluster,
+        directory: placeNow,
+        // A list from before this start may lack who has joined since.
+        wasEvicted: (other) => listed && home.evicted?.includes(other) === true,
+        disowned(by) {
+          // Only who keeps the directory knows. Anybody else may be wrong, or lie.
+          const place = placeNow();
+          if (place.kind === "embedded" && place.host === by) evicted();
+        },
+      });
+      const started = await opening;
       transport.attach(started.transport);
       mesh.resolve(started);
       return started;
     };
     // A node that is alone serves first and listens for others then; one of many needs them to serve.
     const alone = home.members.every((member) => member.node === node) && home.directory.kind === "embedded";
-    let open: Mesh | undefined;
-    if (!alone) {
-      open = await openMesh();
-      const opened = open;
-      stops.push((deadlineMs) => opened.stop(deadlineMs));
-    }
+    const open = alone ? undefined : await openMesh();
 
     const place = home.directory;
     const founder = place.kind === "embedded" ? place.host === node : joined === undefined && home.members.length === 0;
@@ -204,12 +250,31 @@ export async function startNode(config: Config, platform: NodePlatform): Promise
     // One node prints the code, the founder: another one's would make it void.
     const adminCode = founder ? createAdminCode(random.bytes(12)) : undefined;
     const codeHash = adminCode === undefined ? undefined : adminCodeHash(adminCode);
-    const member = await peer.start(
+    const nameOf = (id: string): string => home.members.find((one) => one.node === id)?.name ?? id;
+    const where = place.kind === "etcd" ? `etcd at ${place.endpoints.join(", ")}` : `node ${nameOf(place.host)}`;
+    const cancelNotice = clock.after(directoryNoticeMs, () => {
+      if (place.kind === "embedded" && place.host === node) return;
+      log.warn("directory.awaited", { where });
+      platform.waiting?.(where);
+    });
+    const starting = peer.start(
       { ...own, ...(open && { peer: open.peer, addresses: open.addresses() }) },
       { found: founder },
     );
+    const member = await Promise.race([starting, membership.promise]).finally(cancelNotice);
     if (!member.ok) throw new PlexusError(member.error);
-    const registered = registerNode(peer.kernel, { node, config, adminCodeHash: codeHash });
+    membership.promise.catch(() => platform.evicted?.());
+    const followRoles = (): void => {
+      const row = peer.membership.members().members.find((one) => one.node === node);
+      // Not the row of the last start, which the list may still have.
+      if (row !== undefined && row.incarnation >= member.value.incarnation) runtime.serve(row.roles.includes("ai"));
+    };
+    peer.membership.onChange(followRoles);
+    const published = publishModels({ inference: runtime, membership: peer.membership, clock, log });
+    stops.push(() => published.stop());
+    modelsChanged = () => published.look();
+    published.look();
+    const registered = registerNode(peer.kernel, { row: member.value, config, adminCodeHash: codeHash });
     // The cluster's role-manager may be elsewhere, and away for now: a node of many starts without it.
     if (alone) await registered;
     else registered.catch((error: unknown) => log.warn("node.register.failed", { failure: failureOf(error) }));
@@ -255,31 +320,16 @@ export async function startNode(config: Config, platform: NodePlatform): Promise
       ...(platform.webFolder !== undefined && { webFolder: platform.webFolder }),
       ...(platform.controlToken !== undefined && { controlToken: platform.controlToken }),
     });
-    stops.push((deadlineMs) => gateway.stop(deadlineMs));
+    // Whoever streams may use its half of the time; the other is for handing over and for the disk.
+    stops.push((deadlineMs) => gateway.stop(deadlineMs / 2));
     connections = () => gateway.connections();
 
-    await modelsSettled(runtime, clock);
+    const [opened] = await Promise.all([open ?? openMesh(), modelsSettled(runtime, clock)]);
     log.info("node.ready", { node, url: gateway.url, startedInMs: Math.round(clock.nowMs() - startedAtMs) });
-    const tell = (at: Mesh): Promise<unknown> =>
-      peer.membership.update({
-        peer: at.peer,
-        addresses: at.addresses(),
-        url: webAddressFor(gateway.url, at.addresses()),
-      });
-    if (open) void tell(open);
-    else {
-      void openMesh().then(
-        (opened) => {
-          stops.push((deadlineMs) => opened.stop(deadlineMs));
-          return tell(opened);
-        },
-        (error: unknown) => {
-          mesh.reject(error);
-          log.error("mesh.unavailable", { failure: failureOf(error), error });
-        },
-      );
-    }
-    const running = { url: gateway.url, node, stop, get models() { return peer.runtime.models(); } }; // prettier-ignore
+    const addresses = opened.addresses();
+    void peer.membership.update({ peer: opened.peer, addresses, url: webAddressFor(gateway.url, addresses) });
+    const { roles } = member.value;
+    const running = { url: gateway.url, node, roles, stop, get models() { return peer.runtime.models(); } }; // prettier-ignore
     const needed = adminCode !== undefined && (await adminNeeded());
     return needed ? { ...running, models: peer.runtime.models(), adminCode } : running;
   } catch (error) {
@@ -287,6 +337,19 @@ export async function startNode(config: Config, platform: NodePlatform): Promise
     throw error;
   }
 }
+
+/** A directory that answers does so in milliseconds; a person who waits longer wants to know for what. */
+const directoryNoticeMs = 3_000;
+
+/** etcd is configured, and the cluster keeps its directory in a node. */
+const otherDirectory = (): PlexusError =>
+  new PlexusError(
+    failure("CONFIG_INVALID", {
+      field: "directory",
+      reason: "the cluster of this data folder keeps its directory in one of its nodes, not in etcd",
+      hint: "Start without --etcd. To move the directory while the cluster runs: plexus directory migrate --etcd …",
+    }),
+  );
 
 /** How long an invitation is good for when nobody says otherwise. */
 const invitationMs = 3_600_000;
@@ -335,8 +398,8 @@ async function joinIfAsked(
       // All roles is what holds when nobody says otherwise: then the invitation says which.
       ...(config.roles.length < allRoles.length && { roles: config.roles }),
       labels: config.labels,
-      models: config.models.map((model) => model.name),
-      gpu: config.gpu !== "off",
+      models: [],
+      gpu: false,
       weight: config.weight,
       version,
       url: "",
@@ -358,7 +421,7 @@ async function startMeshOf(
   config: Config,
   at: {
     readonly peer: Peer;
-    readonly home: Home;
+    readonly incarnation: number;
     readonly clock: Clock;
     readonly random: ReturnType<typeof createRandom>;
     readonly log: Log;
@@ -366,16 +429,19 @@ async function startMeshOf(
     readonly version: string;
     readonly node: string;
     readonly cluster: string;
+    directory(): DirectoryPlace;
+    wasEvicted(peer: string): boolean;
+    disowned(by: string): void;
   },
 ): Promise<Mesh> {
   const { createAdmission, openNodeKey, startMesh } = await import("./mesh/index.ts");
-  const { peer, home, clock, random, log, meter, version, node, cluster } = at;
+  const { peer, incarnation, clock, random, log, meter, version, node, cluster } = at;
   const admission = createAdmission({ directory: peer.directory, clock });
   const started = await startMesh({
     node,
     cluster,
     version,
-    incarnation: home.starts,
+    incarnation,
     key: await openNodeKey(config.data),
     listen: config.mesh,
     ...(config.mesh.announce.length > 0 && { announce: config.mesh.announce }),
@@ -401,7 +467,9 @@ async function startMeshOf(
         return redeemed;
       },
     },
-    directoryInfo: (): DirectoryPlace => peer.place() ?? home.directory,
+    directoryInfo: () => at.directory(),
+    wasEvicted: (other) => at.wasEvicted(other),
+    disowned: (by) => at.disowned(by),
   });
   log.info("mesh.listening", { peer: started.peer, addresses: started.addresses() });
   return started;
@@ -410,33 +478,18 @@ async function startMeshOf(
 /** Where the journal lies in a data folder. */
 const journalFolder = (data: string): string => join(data, "journal");
 
-/** Checks every entry and record of a data folder that no node has open. Errors: DATA_FOLDER_IN_USE, DATA_DAMAGED. */
-export async function verifyJournal(data: string): ReturnType<typeof verifyStore> {
-  const folder = journalFolder(data);
-  if (!(await stat(folder).catch(() => undefined))) return { entries: 0, slots: 0, damaged: [] };
-  const store = await openLevelStore(folder);
-  const metrics = createMetrics();
-  try {
-    const verified = await verifyStore({ store, clock: createClock(), meter: metrics.meter });
-    await createEmbeddedDirectory({ store }).list("");
-    return verified;
-  } finally {
-    metrics.stop();
-    await store.close();
-  }
-}
-
 async function registerNode(
   kernel: Kernel,
-  facts: { readonly node: string; readonly config: Config; readonly adminCodeHash: string | undefined },
+  facts: { readonly row: MemberRecord; readonly config: Config; readonly adminCodeHash: string | undefined },
 ): Promise<void> {
-  const { node, config } = facts;
+  const { node, roles, labels } = facts.row;
   const message = {
     type: "nodeStarted",
     node,
-    roles: config.roles,
-    models: config.models.map((model) => model.name),
-    labels: config.labels,
+    roles,
+    // Those it is there to serve; its row says which it does serve at the moment.
+    models: roles.includes("ai") ? facts.config.models.map((model) => model.name) : [],
+    labels,
     ...(facts.adminCodeHash !== undefined && { adminCodeHash: facts.adminCodeHash }),
   };
   const told = await kernel.ask({ to: "role-manager/cluster", from: "node", message, timeoutMs: askTimeoutMs });
@@ -484,7 +537,7 @@ function readiness(kernel: Kernel): Result<unknown> {
 /** A node says it is ready when its models are; but a large one may take minutes, and chat need not wait for it. */
 const modelsWaitMs = 5_000;
 
-function modelsSettled(runtime: InferenceHost, clock: Clock): Promise<void> {
+function modelsSettled(runtime: Inference, clock: Clock): Promise<void> {
   return new Promise((resolve) => {
     const cancel = clock.after(modelsWaitMs, resolve);
     void runtime.settled().then(() => {
@@ -512,7 +565,7 @@ function modelSpec(
   };
 }
 
-function measureInference(meter: Meter, event: RuntimeEvent): void {
+function measureInference(meter: Meter, event: Exclude<RuntimeEvent, { readonly type: "modelChanged" }>): void {
   switch (event.type) {
     case "started":
       meter.observeMs("generation_queue", event.queuedMs, { model: event.model });

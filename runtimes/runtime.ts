@@ -8,7 +8,7 @@ export interface Runtime {
   /** The models this runtime serves now, the default one first. */
   models(): readonly ModelInfo[];
   /** Starts a generation. Errors arrive as a `failed` part: MODEL_NOT_FOUND, QUEUE_FULL, CONTEXT_TOO_LONG,
-   *  GENERATION_TIMEOUT, RUNTIME_FAULT, STOPPING. */
+   *  GENERATION_TIMEOUT, RUNTIME_FAULT, MODEL_LOAD_FAILED, MODEL_UNAVAILABLE, STOPPING. */
   generate(request: GenerationRequest, onPart: (part: GenerationPart) => void): Generation;
   /** Stops admitting, cancels what runs, frees the device. Resolves within `deadlineMs`, by force if need be. */
   stop(deadlineMs: number): Promise<void>;

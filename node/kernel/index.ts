@@ -56,9 +56,6 @@ export interface KernelPorts {
   readonly limits?: Partial<KernelLimits>;
 }
 
-/** Actors listed at a time from one slot's snapshots. */
-const listedPerSlotMax = 10_000;
-
 /** Actors looked at for an idle one when there is no room for one more. */
 const roomLooksMax = 16;
 
@@ -132,12 +129,16 @@ class NodeKernel implements Kernel {
   }
 
   async start(): Promise<void> {
-    await this.#openSlots(await this.#ports.slotsWithWork());
+    const unreadable = (error: unknown): readonly SlotId[] => {
+      this.#ports.log.error("slots.unreadable", { error });
+      return [];
+    };
+    await this.#openSlots(await this.#ports.slotsWithWork().catch(unreadable));
     // The others too, so that damage shows now and not with somebody's message; nobody needs to wait for it.
-    void this.#ports.slots.owned().then(
-      (slots) => this.#openSlots(slots),
-      (error: unknown) => this.#ports.log.error("slots.unreadable", { error }),
-    );
+    void this.#ports.slots
+      .owned()
+      .catch(unreadable)
+      .then((slots) => this.#openSlots(slots));
   }
 
   /** Opens slots, a few at a time. Those that cannot be opened say so themselves. */
@@ -180,24 +181,26 @@ class NodeKernel implements Kernel {
   }
 
   async listActors(filter: Parameters<Kernel["listActors"]>[0]): ReturnType<Kernel["listActors"]> {
-    const ids: ActorId[] = [];
-    const role = this.#behaviors.get(filter.kind ?? "")?.role;
+    const { kind, status, after = "", limit } = filter;
+    const role = this.#behaviors.get(kind ?? "")?.role;
+    // "0" follows "/", and "~" all that is in an id.
+    const [first, to] = kind === undefined ? ["", "~"] : [`${kind}/`, `${kind}0`];
+    const from = after < first ? first : `${after}\0`;
+    // Those that are neither are known without asking the disk.
+    const stored = status === undefined || status === "idle";
+    const lists: AsyncGenerator<ActorId>[] = [];
     for (const slot of await this.#ports.slots.owned()) {
       // A kind lives in the slots of its role, and in those of its pinned actors.
-      if (role !== undefined && !slot.startsWith(`${role}/`) && !slot.startsWith(`${filter.kind}/`)) continue;
+      if (role !== undefined && !slot.startsWith(`${role}/`) && !slot.startsWith(`${kind}/`)) continue;
       const host = this.#slot(slot);
       await host.open();
-      if (host.status === "open") ids.push(...(await host.actors(listedPerSlotMax)));
+      if (host.status === "open") lists.push(host.actors({ from, to, stored }));
     }
-    const listed = ids
-      .filter((id) => filter.kind === undefined || id.startsWith(`${filter.kind}/`))
-      .filter((id) => filter.after === undefined || id > filter.after)
-      .sort();
     const rows: ActorRow[] = [];
-    for (const id of listed) {
+    for await (const id of inOrder(lists)) {
       const row = this.#row(id);
-      if (filter.status !== undefined && row.status !== filter.status) continue;
-      if (rows.length === filter.limit) return { rows, more: true };
+      if (status !== undefined && row.status !== status) continue;
+      if (rows.length === limit) return { rows, more: true };
       rows.push(row);
     }
     return { rows, more: false };
@@ -566,5 +569,22 @@ class NodeKernel implements Kernel {
     for (const slot of this.#slots.values()) if (slot.hasWaiting) return false;
     for (const activation of this.#inMemory.values()) if (!activation.settled) return false;
     return true;
+  }
+}
+
+/** What sorted lists have, in order; what several have, once. */
+async function* inOrder(lists: readonly AsyncGenerator<ActorId>[]): AsyncGenerator<ActorId> {
+  const heads = new Map<AsyncGenerator<ActorId>, ActorId>();
+  const step = async (list: AsyncGenerator<ActorId>): Promise<void> => {
+    const next = await list.next();
+    if (next.done === true) heads.delete(list);
+    else heads.set(list, next.value);
+  };
+  for (const list of lists) await step(list);
+  while (heads.size > 0) {
+    let least: ActorId | undefined;
+    for (const head of heads.values()) if (least === undefined || head < least) least = head;
+    for (const [list, head] of heads) if (head === least) await step(list);
+    yield least as ActorId;
   }
 }

@@ -29,6 +29,9 @@ import type { Envelope } from "./mailbox.ts";
 import { DeadLetters, type StoredLetter } from "./letters.ts";
 import type { Reminders } from "./reminders.ts";
 
+/** Actors whose snapshots are looked up at a time, for a listing. */
+const storedActorsPerRead = 256;
+
 interface Quarantine {
   readonly atMs: number;
   readonly reason: string;
@@ -257,10 +260,25 @@ export class SlotHost implements Home {
 
   // --- what an operator sees and does --------------------------------------------------------------------------------
 
-  /** Every actor of the slot: in memory, in the log, or in a snapshot. */
-  async actors(limit: number): Promise<ActorId[]> {
-    const stored = (await this.#log?.actorsWithSnapshot(limit)) ?? [];
-    return [...new Set([...this.activations.keys(), ...(this.#log?.actorsWithTail() ?? []), ...stored])];
+  /** Every actor of the slot with `from` ≤ id < `to`, in order: in memory, in the log and, if `stored`, in a snapshot. */
+  async *actors({ from, to, stored }: { from: string; to: string; stored: boolean }): AsyncGenerator<ActorId> {
+    const tails = this.#log?.actorsWithTail() ?? [];
+    const known = [...new Set([...this.activations.keys(), ...this.#quarantined.keys(), ...tails])]
+      .filter((actor) => actor >= from && actor < to)
+      .sort();
+    let at = 0;
+    let gte = from;
+    for (let more = stored; more;) {
+      const page = (await this.#log?.actorsWithSnapshot({ from: gte, to, limit: storedActorsPerRead })) ?? [];
+      for (const actor of page) {
+        for (; (known[at] ?? to) < actor; at += 1) yield known[at] as ActorId;
+        if (known[at] === actor) at += 1;
+        yield actor;
+      }
+      gte = `${page.at(-1)}\0`;
+      more = page.length === storedActorsPerRead;
+    }
+    yield* known.slice(at);
   }
 
   deadLetters(actor: ActorId): DeadLetter[] {

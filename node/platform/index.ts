@@ -1,11 +1,11 @@
 /** The real ports: the machine's clock, its randomness, its disk, its log and its metrics. */
 import { randomBytes } from "node:crypto";
-import { mkdir } from "node:fs/promises";
 import { monitorEventLoopDelay } from "node:perf_hooks";
-import { Level } from "level";
 import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from "prom-client";
-import { failure, PlexusError } from "../../protocols/index.ts";
-import type { Clock, Meter, Random, Store, StoreOp } from "../ports.ts";
+import type { Clock, Meter, Random } from "../ports.ts";
+
+export { findFileDamage, type FileDamage } from "./level-files.ts";
+export { openLevelStore } from "./level-store.ts";
 
 /** The machine's clock. */
 export function createClock(): Clock {
@@ -23,85 +23,6 @@ export function createClock(): Clock {
 /** The machine's randomness. `bytes` is fit for secrets, `number` is not. */
 export function createRandom(): Random {
   return { number: () => Math.random(), bytes: (count) => randomBytes(count) };
-}
-
-/** Level's own 4 MiB fills within 20 ms of full load, and each time writers wait for the flush: decision 0003. */
-const writeBufferBytes = 32 * 1024 * 1024;
-
-/** Opens a Level store in a folder, which is made when absent. Errors: DATA_FOLDER_IN_USE, DATA_DAMAGED. */
-export async function openLevelStore(folder: string): Promise<Store> {
-  await mkdir(folder, { recursive: true, mode: 0o700 });
-  const level = new Level<string, Uint8Array>(folder, {
-    keyEncoding: "utf8",
-    valueEncoding: "view",
-    writeBufferSize: writeBufferBytes,
-  });
-  try {
-    await level.open();
-  } catch (error) {
-    const cause = (error as { cause?: { code?: string; message?: string } }).cause;
-    if (cause?.code === "LEVEL_LOCKED") throw new PlexusError(failure("DATA_FOLDER_IN_USE", { folder }), error);
-    throw new PlexusError(failure("DATA_DAMAGED", { file: folder, reason: cause?.message ?? String(error) }), error);
-  }
-  return levelStore(level, folder);
-}
-
-/** After a failed write LevelDB's log may hold a torn record: what it writes behind it reads well now and is gone at the
- *  next start. So one batch is under way at a time, and after a failure the database is opened again, which starts a new
- *  log, before anything else is read or written. */
-function levelStore(level: Level<string, Uint8Array>, folder: string): Store {
-  let last: Promise<void> = Promise.resolve();
-  let torn = false;
-  let reopening: Promise<void> | undefined;
-  const reopen = async (): Promise<void> => {
-    await level.close();
-    await level.open();
-    torn = false;
-  };
-  const whole = (): Promise<void> | undefined => {
-    if (!torn) return undefined;
-    reopening ??= reopen().finally(() => (reopening = undefined));
-    return reopening;
-  };
-  const write = async (ops: readonly StoreOp[], options: { readonly sync: boolean }): Promise<void> => {
-    await whole();
-    try {
-      await level.batch(ops as { type: "put"; key: string; value: Uint8Array }[], options);
-    } catch (error) {
-      torn = true;
-      throw error;
-    }
-  };
-  return {
-    location: folder,
-    batch(ops, options) {
-      const mine = last.then(() => write(ops, options));
-      last = mine.catch(() => undefined);
-      return mine;
-    },
-    async get(key) {
-      await whole();
-      return level.get(key);
-    },
-    async range({ gte, lt, limit, reverse }) {
-      await whole();
-      return level.iterator({ gte, lt, limit: limit ?? -1, reverse: reverse ?? false }).all();
-    },
-    async keys({ gte, lt, limit, reverse }) {
-      await whole();
-      return level.keys({ gte, lt, limit: limit ?? -1, reverse: reverse ?? false }).all();
-    },
-    view() {
-      const snapshot = level.snapshot();
-      return {
-        get: (key) => level.get(key, { snapshot }),
-        range: ({ gte, lt, limit, reverse }) =>
-          level.iterator({ gte, lt, limit: limit ?? -1, reverse: reverse ?? false, snapshot }).all(),
-        close: () => snapshot.close(),
-      };
-    },
-    close: () => level.close(),
-  };
 }
 
 export interface Metrics {

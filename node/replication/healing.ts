@@ -6,6 +6,7 @@
  *
  *  A rotten copy steps out of the set before anything of it is thrown away, and only the directory's own word counts. */
 import { failureOf, type Failure, type SlotId } from "../../protocols/index.ts";
+import { backoffMs } from "../backoff.ts";
 import type { Clock, Directory, Log, Membership, NodeId, SlotRecord } from "../ports.ts";
 import { changeSlot, readSlot } from "../records.ts";
 import { roleOf, type SlotTable } from "../slot-table.ts";
@@ -48,8 +49,12 @@ export interface Healing {
 
 export function createHealing(ports: HealingPorts): Healing {
   const { node, journal, directory, table, membership, clock, log, limits } = ports;
-  /** Copies that cannot be read, why, and since when. */
-  const rotten = new Map<SlotId, { readonly error: Failure; readonly sinceMs: number }>();
+  /** Copies that cannot be read, why, and since when; and how often they could not be thrown away either, and when that is
+   *  tried again. */
+  const rotten = new Map<
+    SlotId,
+    { readonly error: Failure; readonly sinceMs: number; failures: number; againMs: number }
+  >();
   /** Slots that this node owns and could not go on with. */
   const failing = new Map<SlotId, Failure>();
   const healing = new Set<SlotId>();
@@ -103,9 +108,14 @@ export function createHealing(ports: HealingPorts): Healing {
     // A change that adds this learner may be on its way; its owner has been told, and sends no other.
     if (learners.includes(node) && clock.monotonicMs() - damage.sinceMs < limits.replicaTimeoutMs) return;
     if (inSync.includes(node)) return; // its owner removes it, because it does not answer for the slot
+    if (clock.monotonicMs() < damage.againMs) return;
     try {
       if (!(await journal.discard(slot, epoch, () => ports.claims(slot) === before))) return;
     } catch (error) {
+      // Where the disk cannot even be read, throwing away may fail for ever: then somebody has to look after it.
+      const { discardRetryMs: firstMs, discardRetryMaxMs: maxMs } = limits;
+      damage.againMs = clock.monotonicMs() + backoffMs(damage.failures, { firstMs, maxMs });
+      damage.failures += 1;
       log.warn("slot.discard.failed", { slot, failure: failureOf(error) });
       return;
     }
@@ -136,7 +146,7 @@ export function createHealing(ports: HealingPorts): Healing {
     damaged(slot, error) {
       const known = rotten.get(slot);
       if (known === undefined) log.error("slot.copy.damaged", { slot, ...error });
-      rotten.set(slot, { error, sinceMs: known?.sinceMs ?? clock.monotonicMs() });
+      rotten.set(slot, { failures: 0, againMs: 0, sinceMs: clock.monotonicMs(), ...known, error });
       ports.leave(slot, error);
       void heal(slot);
     },

@@ -11,6 +11,9 @@ export const replicationLimits = {
   ticksPerStall: 5,
   /** How many of these pass between two tries to get rid of a damaged copy. */
   ticksPerHealing: 20,
+  /** A damaged copy that cannot be thrown away either is tried again after this; doubles up to the second. */
+  discardRetryMs: 1_000,
+  discardRetryMaxMs: 300_000,
   /** A slot is not taken up while the directory's watch is behind by more than this. */
   watchTimeoutMs: 3_000,
   /** A question to a replica. It is asked again, or the replica removed. */

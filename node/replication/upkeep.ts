@@ -86,7 +86,11 @@ export function startUpkeep(ports: UpkeepPorts): () => void {
     while (!stopped) {
       await pause(limits.upkeepIntervalMs * (0.5 + random.number()));
       const startedMs = clock.monotonicMs();
-      for (const slot of await journal.slots()) {
+      const slots = await journal.slots().catch((error: unknown) => {
+        log.error("upkeep.failed", { failure: failureOf(error) });
+        return [];
+      });
+      for (const slot of slots) {
         if (stopped) return;
         await lookAt(slot).catch((error: unknown) => {
           if (!stopped) log.warn("slot.upkeep.failed", { slot, failure: failureOf(error) });

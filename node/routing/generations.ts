@@ -1,13 +1,13 @@
-/** Inference wherever the model is: a runtime that serves what this node's own runtime has, and streams the rest from a
- *  member that has it.
+/** Inference wherever the model is: on a node with the role `ai` that has it, this one or another.
  *
- *      generate ─► own runtime has the model ─► it
- *               └► a member has it ─ start ─► its own runtime
- *                        ▲                        │
- *                        └──── parts, coalesced ──┘      connection lost: one `failed` RUNTIME_FAULT, outcome unknown
+ *      generate ─► who has the role and the model? ─► this node ─► own runtime
+ *                        │                 └► a member ─ start ─► its own runtime
+ *                        │                        ▲                    │
+ *                        ▼                        └─ parts, coalesced ─┘   connection lost: one `failed` RUNTIME_FAULT,
+ *          nobody: MODEL_NOT_FOUND; nobody now: MODEL_UNAVAILABLE            outcome unknown
  *
  *  A generation is served by one other node at most: what comes from a peer goes to the own runtime only, so requests
- *  cannot go round in circles. */
+ *  cannot go round in circles. Members are asked for their models when they connect, and again when their row changes. */
 import {
   failure,
   type Failure,
@@ -29,7 +29,7 @@ interface Away {
 
 /** A generation of another node on this one. */
 interface Served {
-  readonly generation: Generation;
+  generation: Generation;
   parts: GenerationPart[];
   scheduled: boolean;
 }
@@ -37,7 +37,28 @@ interface Served {
 interface Heard {
   readonly models: readonly ModelInfo[];
   readonly atMs: number;
+  /** The member's row when it was asked: with another one, it may have other models. */
+  readonly row: MemberRecord;
 }
+
+/** Where a generation could run. */
+interface Candidate {
+  readonly node: NodeId;
+  readonly active: boolean;
+  readonly ready: boolean;
+  /** Generations of this node that run there. */
+  readonly used: number;
+  readonly gpu: boolean;
+  readonly here: boolean;
+}
+
+/** The better first: one that is not draining, has the model ready, is used less by this node, has a graphics card. */
+const compare = (one: Candidate, other: Candidate): number =>
+  Number(other.active) - Number(one.active) ||
+  Number(other.ready) - Number(one.ready) ||
+  one.used - other.used ||
+  Number(other.gpu) - Number(one.gpu) ||
+  Number(other.here) - Number(one.here);
 
 /** Longer than the request's own deadline by this, before a silent peer counts as lost: its own deadline comes first. */
 const graceMs = 2_000;
@@ -53,24 +74,38 @@ export function createGenerations(ports: RoutingPorts, limits: RoutingLimits): R
   let lastRun = 0;
   let stopped = false;
 
-  const others = (): MemberRecord[] =>
-    membership.members().members.filter((member) => member.node !== node && membership.isUp(member.node));
+  /** Everybody with the role, up or not. */
+  const servers = (): MemberRecord[] => membership.members().members.filter(({ roles }) => roles.includes("ai"));
+  const self = (): MemberRecord | undefined => membership.members().members.find((member) => member.node === node);
+  const serves = (): boolean => self()?.roles.includes("ai") === true;
+  /** Those that a generation may be sent to, and this node: it serves its own also while it drains. */
+  const reachable = (): MemberRecord[] =>
+    servers().filter((member) => member.node === node || (member.state === "active" && membership.isUp(member.node)));
 
   /** Asks a member again for its models when what is known of them is old. */
-  const refresh = ({ node: peer }: MemberRecord): void => {
+  const refresh = (member: MemberRecord): void => {
+    const peer = member.node;
     const known = heard.get(peer);
     const nowMs = clock.monotonicMs();
-    if (asking.has(peer) || (known && nowMs - known.atMs < limits.modelsFreshMs)) return;
+    if (stopped || asking.has(peer)) return;
+    if (known?.row === member && nowMs - known.atMs < limits.modelsFreshMs) return;
     asking.add(peer);
     void exchange.call(peer, "generation.models", {}, limits.modelsTimeoutMs).then((answer) => {
       asking.delete(peer);
-      const models = answer.ok && Array.isArray(answer.value) ? (answer.value as ModelInfo[]) : (known?.models ?? []);
-      heard.set(peer, { models, atMs: clock.monotonicMs() });
+      // Without an answer what was known stands, and the next generation asks again.
+      if (!answer.ok) return;
+      heard.set(peer, { models: answer.value, atMs: clock.monotonicMs(), row: member });
+      refreshAll();
     });
   };
+  const refreshAll = (): void => {
+    for (const member of reachable()) if (member.node !== node) refresh(member);
+  };
+  const endWatch = membership.onChange(refreshAll);
 
   /** What a member serves: in detail once it has said so, by name from its record until then. */
   const modelsOf = (member: MemberRecord): readonly ModelInfo[] => {
+    if (member.node === node) return own.models();
     refresh(member);
     return (
       heard.get(member.node)?.models ??
@@ -85,22 +120,55 @@ export function createGenerations(ports: RoutingPorts, limits: RoutingLimits): R
     );
   };
 
-  /** Which member runs this: one that has the model ready, else one that is loading it; the least used by this node. */
-  const memberFor = (model: string): NodeId | undefined => {
-    const used = new Map<NodeId, number>();
-    for (const { at } of away.values()) used.set(at, (used.get(at) ?? 0) + 1);
-    const may = others().flatMap((member) => {
-      const models = modelsOf(member).filter(({ state }) => state !== "failed");
-      const found = model === "" ? models[0] : models.find((info) => info.model === model);
-      return found ? [{ node: member.node, ready: found.state === "ready", used: used.get(member.node) ?? 0 }] : [];
-    });
-    may.sort((one, other) => Number(other.ready) - Number(one.ready) || one.used - other.used);
-    return may[0]?.node;
+  /** The models of the cluster, each once, this node's first. */
+  const union = (): readonly ModelInfo[] => {
+    const found = new Map<string, ModelInfo>();
+    const others = reachable().filter((member) => member.node !== node);
+    if (serves()) for (const info of own.models()) found.set(info.model, info);
+    for (const member of others) {
+      for (const info of modelsOf(member)) {
+        const known = found.get(info.model);
+        if (known === undefined ? info.state !== "failed" : known.state === "failed" && info.state !== "failed")
+          found.set(info.model, { ...info, node: member.name });
+      }
+    }
+    return [...found.values()];
   };
 
-  const hasOwn = (model: string): boolean => {
-    const models = own.models();
-    return model === "" ? models.length > 0 : models.some((info) => info.model === model);
+  /** The model that an unnamed one means: the first that serves, else the first that may soon. */
+  const defaultModel = (): string => {
+    const models = union().filter(({ state }) => state !== "failed");
+    return (models.find(({ state }) => state === "ready") ?? models[0])?.model ?? "";
+  };
+
+  const nodeFor = (model: string): NodeId | undefined => {
+    const used = new Map<NodeId, number>();
+    for (const { at } of away.values()) used.set(at, (used.get(at) ?? 0) + 1);
+    const may = reachable().flatMap((member): Candidate[] => {
+      const found = modelsOf(member).find((info) => info.model === model && info.state !== "failed");
+      if (found === undefined) return [];
+      // To run here costs no way: this node counts as unused, and only a graphics card elsewhere is better.
+      const here = member.node === node;
+      const { node: at, gpu, state } = member;
+      return [
+        { node: at, active: state === "active", ready: found.state === "ready", used: used.get(at) ?? 0, gpu, here },
+      ];
+    });
+    return may.sort(compare)[0]?.node;
+  };
+
+  /** Why nobody runs it. That there is no such model is said only when everybody who might have it was heard. */
+  const refusal = (model: string): Failure => {
+    const is = (name: string): boolean => model === "" || name === model;
+    const among = reachable();
+    const failed = among
+      .flatMap((member) => modelsOf(member).map((info) => ({ ...info, node: member.name })))
+      .find((info) => info.state === "failed" && is(info.model));
+    if (failed) return failure("MODEL_LOAD_FAILED", { model: failed.model, node: failed.node, reason: failed.reason });
+    const unheard = among.some((member) => member.node !== node && !heard.has(member.node));
+    const gone = servers().some((member) => !among.includes(member) && member.models.some(is));
+    if (self() === undefined || unheard || gone) return failure("MODEL_UNAVAILABLE", { model });
+    return failure("MODEL_NOT_FOUND", { model, ai: among.map(({ name }) => name) });
   };
 
   // --- generations of this node on others ----------------------------------------------------------------------------
@@ -139,9 +207,11 @@ export function createGenerations(ports: RoutingPorts, limits: RoutingLimits): R
 
   // --- generations of others on this node ----------------------------------------------------------------------------
 
-  const flush = (to: NodeId, run: number): void => {
-    const one = served.get(to)?.get(run);
-    if (one === undefined) return;
+  /** A peer numbers its runs anew when it starts anew: what an earlier life of it asked for must not answer the next. */
+  const isServed = (to: NodeId, run: number, one: Served): boolean => served.get(to)?.get(run) === one;
+
+  const flush = (to: NodeId, run: number, one: Served): void => {
+    if (!isServed(to, run, one)) return;
     one.scheduled = false;
     const parts = coalesced(one.parts.splice(0));
     if (parts.length === 0) return;
@@ -153,7 +223,7 @@ export function createGenerations(ports: RoutingPorts, limits: RoutingLimits): R
     // The peer does not take them now: they wait, joined to one text, which the request's own bound of tokens keeps small.
     one.parts = parts;
     one.scheduled = true;
-    clock.after(limits.retryMaxMs, () => flush(to, run));
+    clock.after(limits.retryMaxMs, () => flush(to, run, one));
   };
 
   const end = (to: NodeId, run: number): void => {
@@ -166,27 +236,31 @@ export function createGenerations(ports: RoutingPorts, limits: RoutingLimits): R
     const refuse = (error: Failure): void =>
       void exchange.send(from, "generation.parts", { run, parts: [{ type: "failed", error }] });
     if (stopped) return refuse(failure("STOPPING"));
+    if (!serves()) return refuse(failure("MODEL_UNAVAILABLE", { node, reason: "it has not the role ai" }));
     if (servedCount >= limits.generationsServedMax || served.get(from)?.has(run) === true)
       return refuse(failure("QUEUE_FULL", { generationsServedMax: limits.generationsServedMax }));
+    const ofPeer = served.get(from) ?? new Map<number, Served>();
+    const one: Served = { generation: { cancel: () => undefined }, parts: [], scheduled: false };
+    served.set(from, ofPeer);
+    ofPeer.set(run, one);
+    servedCount += 1;
     // Two nodes may choose the same id.
-    const generation = own.generate({ ...request, id: `${from}/${run}/${request.id}` }, (part) => {
-      const one = served.get(from)?.get(run);
-      if (one === undefined) return;
+    one.generation = own.generate({ ...request, id: `${from}/${run}/${request.id}` }, (part) => {
+      if (!isServed(from, run, one)) return;
       one.parts.push(part);
       if (one.scheduled) return;
       one.scheduled = true;
-      clock.after(limits.partsCoalesceMs, () => flush(from, run));
+      clock.after(limits.partsCoalesceMs, () => flush(from, run, one));
     });
-    const ofPeer = served.get(from) ?? new Map<number, Served>();
-    served.set(from, ofPeer);
-    ofPeer.set(run, { generation, parts: [], scheduled: false });
-    servedCount += 1;
   });
   exchange.on("generation.cancel", ({ run }, from) => served.get(from)?.get(run)?.generation.cancel());
-  exchange.on("generation.models", () => ({ ok: true, value: own.models() }));
+  exchange.on("generation.models", () => ({ ok: true, value: serves() ? own.models() : [] }));
 
   exchange.onPeer({
-    connected: (peer) => void heard.delete(peer),
+    connected(peer) {
+      heard.delete(peer);
+      refreshAll();
+    },
     disconnected(peer) {
       for (const [run, { at }] of away)
         if (at === peer) fail(run, failure("RUNTIME_FAULT", { node: peer, because: "PEER_LOST" }));
@@ -198,34 +272,25 @@ export function createGenerations(ports: RoutingPorts, limits: RoutingLimits): R
   });
 
   return {
-    models() {
-      const mine = own.models();
-      const names = new Set(mine.map(({ model }) => model));
-      const union = [...mine];
-      for (const member of others()) {
-        for (const info of modelsOf(member)) {
-          if (names.has(info.model) || info.state === "failed") continue;
-          names.add(info.model);
-          union.push({ ...info, node: member.name });
-        }
-      }
-      return union;
-    },
-    generate(request, onPart) {
-      const at = hasOwn(request.model) ? undefined : memberFor(request.model);
-      // Nobody has it: the own runtime says so in its words.
-      if (at === undefined) return own.generate(request, onPart);
-      if (stopped || away.size >= limits.generationsRemoteMax) {
-        const error = stopped
-          ? failure("STOPPING")
-          : failure("QUEUE_FULL", { generationsRemoteMax: limits.generationsRemoteMax });
+    models: union,
+    generate(asked, onPart) {
+      const refuse = (error: Failure): Generation => {
+        meter.count("generations", 1, { model: "unknown", end: error.code });
         clock.soon(() => onPart({ type: "failed", error }));
         return { cancel: () => undefined };
-      }
+      };
+      const request = { ...asked, model: asked.model || defaultModel() };
+      const at = nodeFor(request.model);
+      if (at === node) return own.generate(request, onPart);
+      if (stopped) return refuse(failure("STOPPING"));
+      if (at === undefined) return refuse(refusal(request.model));
+      if (away.size >= limits.generationsRemoteMax)
+        return refuse(failure("QUEUE_FULL", { generationsRemoteMax: limits.generationsRemoteMax }));
       return startAway(at, request, onPart);
     },
     stop() {
       stopped = true;
+      endWatch();
       for (const [run, { at }] of away) {
         exchange.send(at, "generation.cancel", { run });
         fail(run, failure("STOPPING"));

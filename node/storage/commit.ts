@@ -131,7 +131,8 @@ export class Committer {
     } catch (error) {
       this.#refusedAtMs = this.#ports.clock.monotonicMs();
       const reason = failure("APPEND_FAILED", {
-        reason: String((error as Error).message),
+        // The folder is in `file`, which stays on this node; the reason is told to clients.
+        reason: String((error as Error).message).replaceAll(this.#ports.store.location, "the journal"),
         file: this.#ports.store.location,
       });
       for (const sink of bySink.keys()) if (!failed.has(sink)) failed.set(sink, reason);

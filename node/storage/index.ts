@@ -193,7 +193,10 @@ export async function openJournal(ports: JournalPorts): Promise<Journal> {
 
   async function open(slot: SlotId): Promise<SlotLog> {
     const exists = (await store.keys({ gte: headKey(slot), lt: `${headKey(slot)}\0` })).length > 0;
-    const head = await readHead(store, slot);
+    const stored = await readHead(store, slot);
+    if (exists && stored === undefined)
+      throw new PlexusError(failure("DATA_DAMAGED", { slot, file: store.location, reason: "its head cannot be read" }));
+    const head = stored ?? emptied(slot, { fence: 0, incarnation: 0 });
     const log = new SlotLog(slot, head, { store, committer, limits, exists, onSplit: forget });
     if (!head.incomplete) await log.scan();
     opened.set(slot, log);
@@ -216,7 +219,7 @@ export async function verifyJournal(ports: Pick<JournalPorts, "store" | "clock" 
   for (const slot of slots) {
     try {
       const head = await readHead(ports.store, slot);
-      if (head.incomplete) continue; // a transfer was under way: it is thrown away or done again
+      if (head === undefined || head.incomplete) continue; // a transfer was under way: it is thrown away or done again
       const log = new SlotLog(slot, head, { store: ports.store, committer, limits: journalLimits, exists: true });
       await log.verify();
       entries += log.length;
@@ -228,13 +231,12 @@ export async function verifyJournal(ports: Pick<JournalPorts, "store" | "clock" 
   return { entries, slots: slots.length, damaged };
 }
 
-async function readHead(store: Store, slot: SlotId): Promise<Head> {
+async function readHead(store: Store, slot: SlotId): Promise<Head | undefined> {
   const bytes = await store.get(headKey(slot));
-  const empty = emptied(slot, { fence: 0, incarnation: 0 });
-  if (bytes === undefined) return empty;
+  if (bytes === undefined) return undefined;
   const head = unseal(headKey(slot), bytes, store.location) as Head;
   // Heads of the first format say neither: every slot was owned by its only node.
-  return { ...empty, ...head, continues: head.continues ?? head.fence };
+  return { ...emptied(slot, head), ...head, continues: head.continues ?? head.fence };
 }
 
 /** What wrote this folder; undefined when nothing did yet. Error: DATA_DAMAGED. */

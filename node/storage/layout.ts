@@ -105,7 +105,8 @@ function packSide(op: SideOp, events: readonly unknown[]): unknown[] {
   if ("drop" in op) return ["", 5, op.drop];
   if ("delete" in op) return [op.space, 1, op.delete];
   if ("deleteFrom" in op) return [op.space, 2, op.deleteFrom, op.deleteTo];
-  const shared = typeof op.value === "object" && op.value !== null ? pathTo(op.value, events, 1 + sharedDepthMax) : undefined;
+  const shared =
+    typeof op.value === "object" && op.value !== null ? pathTo(op.value, events, 1 + sharedDepthMax) : undefined;
   return shared ? [op.space, 3, op.put, Number(shared[0]), ...shared.slice(1)] : [op.space, 0, op.put, op.value];
 }
 

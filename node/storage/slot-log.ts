@@ -186,10 +186,10 @@ export class SlotLog implements CommitSink {
     return this.#index.actorsWithTail();
   }
 
-  /** Actors that have a snapshot, in order. */
-  async actorsWithSnapshot(limit: number): Promise<ActorId[]> {
+  /** Actors with `from` ≤ id < `to` that have a snapshot, in order. */
+  async actorsWithSnapshot(range: { from: string; to: string; limit: number }): Promise<ActorId[]> {
     const prefix = `snap/${this.slot}/`;
-    const keys = await this.#store.keys({ ...within(prefix), limit });
+    const keys = await this.#store.keys({ gte: prefix + range.from, lt: prefix + range.to, limit: range.limit });
     return keys.map((key) => key.slice(prefix.length) as ActorId);
   }
 

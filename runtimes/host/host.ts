@@ -30,6 +30,8 @@ export interface InferenceHost extends Runtime {
   stats(): RuntimeStats;
   /** The host's process; undefined while none runs. */
   readonly pid: number | undefined;
+  /** Whether a model that serves runs on a graphics card. */
+  readonly gpu: boolean;
   /** Resolves when no model is loading any more: each serves or has failed. */
   settled(): Promise<void>;
 }
@@ -98,6 +100,12 @@ class Host implements InferenceHost {
 
   get pid(): number | undefined {
     return this.#process?.child.pid;
+  }
+
+  get gpu(): boolean {
+    return [...this.#models.values()].some(
+      ({ loading }) => loading.state === "ready" && loading.facts.device !== "cpu",
+    );
   }
 
   models(): readonly ModelInfo[] {
@@ -228,6 +236,7 @@ class Host implements InferenceHost {
       model.deaths = 0;
       this.#admission.setDoor(name, { type: "open", slots: loading.facts.sequences });
     } else if (loading.state === "failed") this.#admission.setDoor(name, { type: "closed", error: loading.error });
+    this.#options.onEvent?.({ type: "modelChanged", model: name });
     this.#reportSettled();
   }
 
@@ -282,6 +291,7 @@ class Host implements InferenceHost {
       if (model.deaths < runtimeLimits.loadAttemptsMax) {
         model.loading = { state: "loading" };
         this.#admission.setDoor(name, { type: "held" });
+        this.#options.onEvent?.({ type: "modelChanged", model: name });
         continue;
       }
       const reason = `the inference host died ${model.deaths} times while it loaded this model (${how})`;

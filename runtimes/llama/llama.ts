@@ -64,7 +64,8 @@ export async function loadLlama(spec: ModelSpec, plan: LoadPlan): Promise<LlamaL
     const sequences = Array.from({ length: plan.sequences }, () => context.getSequence());
     const renderer = createPromptRenderer(model, (text) => keep(warnings, text));
     const writer = new Writer({ model, renderer, sequences, spec, contextTokens: plan.contextTokens });
-    const device = llama.gpu === false ? "cpu" : llama.gpu;
+    // A card without room for a single layer is found, and not used.
+    const device = llama.gpu === false || model.gpuLayers === 0 ? "cpu" : llama.gpu;
     const unload = async (): Promise<void> => {
       await context.dispose();
       await model.dispose();

@@ -1,9 +1,15 @@
 import { expect } from "chai";
+import { execFile } from "node:child_process";
+import { promisify } from "node:util";
+import type { AgentHistory, ConversationTurn, ModelInfo } from "../../protocols/index.ts";
 import { check } from "./cluster-checks.ts";
 import { Load, rooms } from "./cluster-load.ts";
 import { boss, ClusterProcesses, worker } from "./cluster-processes.ts";
 import { slotOfRoom } from "./cluster-trouble.ts";
 import { everybodyWrites, healthy, progress, until } from "./cluster-waits.ts";
+import type { NodeProcess } from "./node-process.ts";
+
+const run = promisify(execFile);
 
 /** Drains a node, stops it when it holds nothing any more, and ends its membership. */
 async function decommission(cluster: ClusterProcesses, load: Load, name: string): Promise<void> {
@@ -62,5 +68,70 @@ describe("a cluster of real processes that grows and shrinks under load", () => 
     await everybodyWrites(load, "without the old node");
     await load.end();
     await check(load);
+  });
+});
+
+describe("the role ai in a cluster of real processes", () => {
+  it("says where models run, and moves while agents are asked", async function () {
+    this.timeout(60_000);
+    await using cluster = await ClusterProcesses.start([
+      { name: "north", roles: "manager,chat,gateway" },
+      { name: "south", roles: "ai,gateway", labels: { zone: "b" }, flags: ["--weight", "0.5"] },
+    ]);
+    const [north, south] = [cluster.named("north"), cluster.named("south")];
+    const token = await north.signUp("ada");
+    const modelsAt = async (node: NodeProcess): Promise<readonly string[]> => {
+      const { body } = await node.http("GET", "/api/models", undefined, token);
+      return (body as { models: readonly ModelInfo[] }).models.map(({ model, node: at }) => `${model} ${at ?? "here"}`);
+    };
+    const hostsOf = async ({ pid }: NodeProcess): Promise<number> => {
+      // It ends with 1 when there are none.
+      const found = await run("ps", ["-o", "pid=", "--ppid", String(pid)]).catch(() => ({ stdout: "" }));
+      return found.stdout.split("\n").filter((line) => line !== "").length;
+    };
+    const answersOf = async (node: NodeProcess): Promise<number> => {
+      const text = await (await fetch(`${node.url}/metrics`)).text();
+      return Number(/^plexus_generations_total\{.*end="complete".*\} (\d+)$/m.exec(text)?.[1] ?? 0);
+    };
+    const ask = async (text: string): Promise<ConversationTurn | undefined> => {
+      const said = await north.http("POST", "/api/agents/ada.helper/say", { text }, token);
+      expect(said.status, JSON.stringify(said.body)).to.be.below(300);
+      return until(`an answer to ${text}`, async () => {
+        const { body } = await north.http("GET", "/api/agents/ada.helper/turns", undefined, token);
+        const last = (body as AgentHistory).turns.at(-1);
+        if (last?.end === undefined || last.role !== "assistant") throw new Error(JSON.stringify(last));
+        return last;
+      });
+    };
+    const setRoles = (name: string, roles: string) =>
+      run(process.execPath, ["cli/main.ts", "nodes", "roles", name, roles, "--data", north.data]);
+
+    await until("north knows of the model", async () => expect(await modelsAt(north)).to.deep.equal(["echo south"]));
+    await north.http("POST", "/api/agents", { name: "helper" }, token);
+    expect(await ask("one")).to.include({ end: "complete" });
+    expect([await answersOf(north), await answersOf(south)]).to.deep.equal([0, 1]);
+    expect([await hostsOf(north), await hostsOf(south)]).to.deep.equal([0, 1]);
+    const rows = await until("the models are on record", async () => {
+      const members = await cluster.members();
+      expect(members.map(({ name, models }) => [name, ...models])).to.have.deep.members([["north"], ["south", "echo"]]);
+      return members;
+    });
+    const row = rows.find(({ name }) => name === "south");
+    expect(row).to.deep.include({ labels: { zone: "b" }, weight: 0.5 });
+
+    await setRoles("north", "manager,chat,gateway,ai");
+    await until("north serves", async () => expect(await modelsAt(north)).to.deep.equal(["echo here"]));
+    await setRoles("south", "gateway");
+    await until("south serves no more", async () => {
+      expect(await modelsAt(south)).to.deep.equal(["echo north"]);
+      expect(await hostsOf(south)).to.equal(0);
+    });
+    expect(await ask("two")).to.include({ end: "complete" });
+    expect([await answersOf(north), await answersOf(south)]).to.deep.equal([1, 1]);
+
+    await setRoles("north", "manager,chat,gateway");
+    await until("nobody serves", async () => expect(await modelsAt(north)).to.deep.equal([]));
+    const refused = await ask("three");
+    expect(refused).to.include({ end: "failed" }).and.to.have.property("error").that.includes("role `ai`");
   });
 });

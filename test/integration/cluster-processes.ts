@@ -12,6 +12,8 @@ export interface NodeSpec {
   readonly name: string;
   readonly roles: string;
   readonly flags?: readonly string[];
+  /** Given to it by its invitation. */
+  readonly labels?: Readonly<Record<string, string>>;
   /** Goes before the command that starts it. */
   readonly launcher?: readonly string[];
 }
@@ -108,12 +110,12 @@ export class ClusterProcesses {
   }
 
   /** Admits one more node and starts it. */
-  async add({ name, roles, flags = [], launcher = [] }: NodeSpec): Promise<NodeProcess> {
+  async add({ name, roles, flags = [], labels = {}, launcher = [] }: NodeSpec): Promise<NodeProcess> {
     const folder = await createDataFolder();
     this.#folders.push(folder);
     const seat = await this.#seating.seat(name, () => this.nodes[this.names.indexOf(name)]);
     const own = ["--model", "echo", "--context-tokens", "100000", "--name", name, "--role", roles, ...seat.flags];
-    const join = this.nodes.length === 0 ? [] : ["--join", await this.invite(roles)];
+    const join = this.nodes.length === 0 ? [] : ["--join", await this.invite(roles, labels)];
     const node = new NodeProcess(
       folder.path,
       [...own, ...flags, ...join],
@@ -133,8 +135,8 @@ export class ClusterProcesses {
     this.nodes.splice(index, 1);
   }
 
-  async invite(roles: string): Promise<string> {
-    const body = { roles: roles.split(",") };
+  async invite(roles: string, labels: Readonly<Record<string, string>> = {}): Promise<string> {
+    const body = { roles: roles.split(","), labels };
     const answer = await this.admin("POST", "/api/admin/cluster/invitations", body);
     return (answer as { token: string }).token;
   }

@@ -1,7 +1,9 @@
 import { expect } from "chai";
 import { createRouting } from "../../../node/routing/index.ts";
+import type { MemberRecord, NodeId } from "../../../node/ports.ts";
 import type { GenerationPart, GenerationRequest, ModelInfo } from "../../../protocols/index.ts";
 import type { Runtime } from "../../../runtimes/runtime.ts";
+import { memberRecord } from "../../members.ts";
 import { World } from "../../simulation/world.ts";
 import { quietLog, quietMeter } from "../../quiet.ts";
 import { Net } from "./net.ts";
@@ -11,14 +13,15 @@ const nodes = ["n1", "n2", "n3"];
 /** A runtime whose model the test plays. */
 class Played implements Runtime {
   readonly runs: { request: GenerationRequest; say: (part: GenerationPart) => void; cancelled: boolean }[] = [];
-  readonly #models: readonly string[];
+  readonly names: string[];
+  more: Partial<ModelInfo> = {};
 
   constructor(models: readonly string[]) {
-    this.#models = models;
+    this.names = [...models];
   }
   models(): readonly ModelInfo[] {
     const rest = { runtime: "echo", contextTokens: 8, sizeBytes: 1, demonstration: false, state: "ready" } as const;
-    return this.#models.map((model) => ({ model, ...rest }));
+    return this.names.map((model) => ({ model, ...rest, ...this.more }));
   }
   generate(request: GenerationRequest, say: (part: GenerationPart) => void) {
     const run = { request, say, cancelled: false };
@@ -30,9 +33,16 @@ class Played implements Runtime {
   }
 }
 
-function createCluster(models: Readonly<Record<string, readonly string[]>>) {
+/** Three nodes with the role `ai`, unless `rows` says otherwise, and these models. */
+function createCluster(
+  models: Readonly<Record<string, readonly string[]>>,
+  rows: Readonly<Record<string, Partial<MemberRecord>>> = {},
+) {
   const world = new World(1);
   const net = new Net(world, nodes);
+  net.rows = nodes.map((node) =>
+    memberRecord(node, { name: node, roles: ["ai"], models: models[node] ?? [], ...rows[node] }),
+  );
   const own = nodes.map((node) => new Played(models[node] ?? []));
   const runtimes = nodes.map(
     (node, index) =>
@@ -40,7 +50,7 @@ function createCluster(models: Readonly<Record<string, readonly string[]>>) {
         node,
         exchange: net.exchange(node),
         table: net.table(node),
-        membership: net.membership(node, "ai", models),
+        membership: net.membership(node),
         runtime: own[index] as Played,
         clock: net.clock(),
         random: world.dice,
@@ -51,7 +61,14 @@ function createCluster(models: Readonly<Record<string, readonly string[]>>) {
   );
   const pass = (ms: number) => world.run(() => false, world.nowMs + ms);
   const [one, two] = runtimes as [Runtime, Runtime];
-  return { net, own, one, two, pass };
+  /** What a generation on the first node came to, once somebody has said something. */
+  const end = async (model: string): Promise<GenerationPart | undefined> => {
+    const parts: GenerationPart[] = [];
+    one.generate(request(model), (part) => parts.push(part));
+    await pass(50);
+    return parts.at(-1);
+  };
+  return { net, own, one, two, pass, end };
 }
 
 const request = (model: string, timeoutMs = 10_000): GenerationRequest => ({
@@ -120,6 +137,28 @@ describe("routing: generations", () => {
     expect(parts).to.have.length(1);
   });
 
+  it("hear nothing of one that an earlier life of their node asked for under the same number", async () => {
+    const { net, own, pass } = createCluster({ n2: ["large"] });
+    const heard: [NodeId, unknown][] = [];
+    net.onSend = (_from, to, message) => {
+      const [name, , body] = message as [string, number, unknown];
+      if (name === "generation.parts") heard.push([to, body]);
+    };
+    const start = ["generation.start", 0, { run: 1, request: request("large") }];
+    net.forge("n1", "n2", start);
+    net.cut("n1", "n2");
+    net.join("n1", "n2");
+    net.forge("n1", "n2", start);
+    expect(own[1]?.runs.map(({ cancelled }) => cancelled)).to.deep.equal([true, false]);
+    own[1]?.runs[0]?.say(text("of the earlier life"));
+    own[1]?.runs[0]?.say({ ...done, end: "stopped" });
+    await pass(50);
+    own[1]?.runs[1]?.say(text("mine"));
+    own[1]?.runs[1]?.say(done);
+    await pass(50);
+    expect(heard).to.deep.equal([["n1", { run: 1, parts: [text("mine"), done] }]]);
+  });
+
   it("end in time when a peer falls silent", async () => {
     const { own, one, pass } = createCluster({ n2: ["large"] });
     const parts: GenerationPart[] = [];
@@ -154,9 +193,90 @@ describe("routing: generations", () => {
     ]);
   });
 
-  it("of a model nobody has are refused by the own runtime", () => {
-    const { own, one } = createCluster({ n2: ["large"] });
-    one.generate(request("none"), () => undefined);
-    expect(own[0]?.runs).to.have.length(1);
+  it("run on no node without the role, whatever models it has", async () => {
+    const all = { n1: ["small"], n2: ["small"], n3: ["small"] };
+    const { own, one, two, pass } = createCluster(all, { n1: { roles: ["chat"] }, n2: { roles: ["chat", "gateway"] } });
+    for (const runtime of [one, two])
+      for (const model of ["small", ""]) runtime.generate(request(model), () => undefined);
+    await pass(50);
+    expect(own.map(({ runs }) => runs.length)).to.deep.equal([0, 0, 4]);
+    expect(one.models().map(({ node }) => node)).to.deep.equal(["n3"]);
+  });
+
+  it("follow the role when it moves, and what was on its way to the node that had it may be sent again", async () => {
+    const all = { n2: ["small"], n3: ["small"] };
+    const { net, own, end, pass } = createCluster(all, { n1: { roles: ["chat"] }, n3: { roles: ["chat"] } });
+    await pass(50);
+    const cutOff = end("small");
+    net.edit("n3", { roles: ["ai"] });
+    net.edit("n2", { roles: ["chat"] });
+    expect(await cutOff).to.have.nested.property("error.code", "MODEL_UNAVAILABLE");
+    expect(await cutOff).to.have.nested.property("error.outcome", "not_started");
+    await end("small");
+    expect(own.map(({ runs }) => runs.length)).to.deep.equal([0, 0, 1]);
+  });
+
+  it("know of a model as soon as its member's row does", async () => {
+    const { net, own, one, end, pass } = createCluster({}, { n1: { roles: ["chat"] } });
+    expect(one.models()).to.deep.equal([]);
+    await pass(50);
+    own[1]?.names.push("late");
+    net.edit("n2", { models: ["late"] });
+    await pass(50);
+    expect(one.models()).to.have.length(1);
+    await end("late");
+    expect(own[1]?.runs).to.have.length(1);
+  });
+
+  it("go to a graphics card when it is not used more, also from a node that has the model itself", async () => {
+    const all = { n1: ["small"], n2: ["small"], n3: ["small"] };
+    const { own, one, pass } = createCluster(all, { n3: { gpu: true } });
+    await pass(50);
+    for (let count = 0; count < 3; count += 1) one.generate(request("small"), () => undefined);
+    await pass(50);
+    expect(own.map(({ runs }) => runs.length)).to.deep.equal([2, 0, 1]);
+  });
+
+  it("of a model nobody has are refused, and who could have it is named", async () => {
+    const { own, one, end, pass } = createCluster({ n2: ["large"] }, { n1: { roles: ["chat"] } });
+    one.models();
+    await pass(50);
+    const refused = await end("none");
+    expect(refused).to.have.nested.property("error.code", "MODEL_NOT_FOUND");
+    expect(refused)
+      .to.have.nested.property("error.details")
+      .that.deep.equals({ model: "none", ai: ["n2", "n3"] });
+    expect(own.flatMap(({ runs }) => runs)).to.deep.equal([]);
+  });
+
+  it("of a model that failed to load are refused with the reason and the node", async () => {
+    const { own, one, end, pass } = createCluster({ n2: ["broken"] });
+    Object.assign(own[1] as Played, { more: { state: "failed", reason: "cut off" } });
+    one.models();
+    await pass(50);
+    const refused = await end("broken");
+    expect(refused).to.have.nested.property("error.code", "MODEL_LOAD_FAILED");
+    expect(refused).to.have.nested.property("error.details").that.includes({ node: "n2", reason: "cut off" });
+  });
+
+  it("may be sent again when those that have the model are away, drain, or have not been heard", async () => {
+    const { net, own, end, pass } = createCluster({ n2: ["large"], n3: ["other"] });
+    const unheard = end("unknown");
+    expect(await unheard).to.have.nested.property("error.code", "MODEL_UNAVAILABLE");
+    await pass(50);
+    net.cut("n1", "n2");
+    expect(await end("large")).to.have.nested.property("error.code", "MODEL_UNAVAILABLE");
+    expect(await end("unknown")).to.have.nested.property("error.code", "MODEL_NOT_FOUND");
+    net.edit("n3", { state: "draining" });
+    expect(await end("other")).to.have.nested.property("error.code", "MODEL_UNAVAILABLE");
+    expect(own.flatMap(({ runs }) => runs)).to.deep.equal([]);
+  });
+
+  it("of a node that drains run on it only when nobody else has the model", async () => {
+    const { own, end, pass } = createCluster({ n1: ["small", "mine"], n2: ["small"] }, { n1: { state: "draining" } });
+    await pass(50);
+    await end("small");
+    await end("mine");
+    expect(own.map(({ runs }) => runs.map(({ request: { model } }) => model))).to.deep.equal([["mine"], ["small"], []]);
   });
 });
