@@ -28,7 +28,8 @@ export interface AdminFlags {
 export async function findNode(flags: AdminFlags): Promise<Target> {
   if (flags.url !== undefined) {
     const session = await savedSession(flags.url, Date.now());
-    return { url: flags.url, ...(session !== undefined && { token: session.token }) };
+    if (session === undefined) throw new PlexusError(failure("UNAUTHENTICATED", { hint: signInHint(flags.url) }));
+    return { url: flags.url, token: session.token };
   }
   const control = await readControlFile(flags.dataFolder);
   if (control === undefined) {
@@ -44,10 +45,16 @@ export async function findNode(flags: AdminFlags): Promise<Target> {
   return { url: control.url, token: control.controlToken };
 }
 
+/** How one becomes known to a node that is not on this machine. */
+const signInHint = (url: string): string =>
+  `\`plexus chat --url ${url}\` signs in, and keeps that for these commands; it takes an admin's account`;
+
 /** The value of an answer; the failure of a refused one is thrown and becomes the end of the command. */
 export function demand<T>(result: Result<T>): T {
-  if (!result.ok) throw new PlexusError(result.error);
-  return result.value;
+  if (result.ok) return result.value;
+  const { error } = result;
+  const ended = error.code === "UNAUTHENTICATED" && error.details?.["hint"] === undefined;
+  throw new PlexusError(ended ? { ...error, details: { ...error.details, hint: signInHint("ADDRESS") } } : error);
 }
 
 /** `plexus status`. */

@@ -1,5 +1,5 @@
 import type { ModelInfo } from "../protocols/index.ts";
-import { describeBytes, paint } from "./output.ts";
+import { describeBytes, paint, withoutControls } from "./output.ts";
 
 /** What a person should know about a node that has just started. */
 export interface Started {
@@ -13,6 +13,8 @@ export interface Started {
   readonly startCommand: string;
   /** Name and roles, of a node that is not a whole cluster by itself. */
   readonly node?: string;
+  /** Whether it runs models; other nodes do where it does not. */
+  readonly ai: boolean;
 }
 
 /** The text a person sees when the node is ready. */
@@ -31,7 +33,7 @@ export function banner(started: Started): string {
         ] as const)),
     ...models.map((model, index) => describeModel(model, { first: index === 0, startCommand, color })),
     ...(models.length === 0
-      ? [["Model", `none: agents will not answer. Give one: ${startCommand} --model path/to/model.gguf`] as const]
+      ? [["Model", started.ai ? noModel(startCommand) : "none here: nodes with the role ai run them"] as const]
       : []),
     ...(started.node === undefined ? [] : [["Node", started.node] as const]),
     ["Data", dataFolder],
@@ -43,17 +45,28 @@ export function banner(started: Started): string {
   return ["", `  ${paint(color, "bold", `Plexus ${version} is ready.`)} Ctrl-C stops it.`, "", ...lines, ""].join("\n");
 }
 
+const noModel = (startCommand: string): string =>
+  `none: agents will not answer. Give one: ${startCommand} --model path/to/model.gguf`;
+
 function describeModel(
   model: ModelInfo,
   at: { readonly first: boolean; readonly startCommand: string; readonly color: boolean },
 ): readonly [string, string, ...string[]] {
   const label = at.first ? "Model" : "";
-  const size = `${describeBytes(model.sizeBytes)}, context ${model.contextTokens} tokens`;
   if (model.state === "failed") {
     const value = `${model.model} could not be loaded: ${model.reason ?? "see the log"}`;
     return [label, paint(at.color, "red", value), "Agents that use it will not answer. `plexus doctor` checks models."];
   }
-  const value = `${model.model} (${size}${model.state === "loading" ? ", loading" : ""})`;
+  const facts = [
+    // What a node tells of its models to others is their names; echo has no file.
+    ...(model.sizeBytes === 0 ? [] : [describeBytes(model.sizeBytes)]),
+    ...(model.contextTokens === 0 ? [] : [`context ${model.contextTokens} tokens`]),
+    ...(model.node === undefined ? [] : [`on ${withoutControls(model.node)}`]),
+    ...(model.state === "loading" ? ["loading"] : []),
+  ];
+  const value = `${withoutControls(model.model)}${facts.length === 0 ? "" : ` (${facts.join(", ")})`}`;
+  if (model.runtime === "echo")
+    return [label, value, "No model: it repeats what it is told, to try Plexus without one."];
   return model.demonstration
     ? [
         label,

@@ -1,5 +1,5 @@
 import { Option, type Command } from "commander";
-import { roles, type Role } from "../protocols/index.ts";
+import { newcomerRoles, roles, type Role } from "../protocols/index.ts";
 import { cliLimits } from "./limits.ts";
 import {
   adminFlags,
@@ -37,11 +37,15 @@ function addInvite(program: Command, output: Output, onExit: OnExit): void {
     program
       .command("invite")
       .description("Make an invitation: a token that admits one node to the cluster.")
-      .option("--role <role>", `what the new node does: ${roles.join(", ")}; repeatable (default: all)`, roleList)
+      .option(
+        "--role <role>",
+        `what the new node does: ${roles.join(", ")}; repeatable (default: ${newcomerRoles.join(", ")})`,
+        roleList,
+      )
       .option("--label <name=value>", "label of the new node, repeatable", namedValue)
       .option(
         "--expires <duration>",
-        "until when it can be used: 10m, 1h, 2d (default: the node's)",
+        "until when it can be used: 10m, 2d, at most 7d (default: 1h)",
         duration("The time", { minMs: 1_000, maxMs: 7 * 24 * 3_600_000 }),
       ),
   )
@@ -145,10 +149,10 @@ function addSlots(program: Command, output: Output, onExit: OnExit): void {
   const slots = withAdminFlags(
     program
       .command("slots")
-      .description("Show who owns and copies which slot; move one.")
+      .description("Show who owns and copies which slot; move one, and let it go again.")
       .enablePositionalOptions()
       .addOption(new Option("--role <role>", "only slots of this role").choices(roles))
-      .option("--node <node>", "only slots that this node owns or copies")
+      .option("--node <node>", "only slots that this node owns or copies; the beginning of its name is enough")
       .option("--not-ok", "only slots that are moving, short of copies, or down")
       .option("--pinned", "only slots of single actors"),
   )
@@ -158,6 +162,7 @@ function addSlots(program: Command, output: Output, onExit: OnExit): void {
         "plexus slots --not-ok",
         "plexus slots --role chat --node node-b",
         "plexus slots move chat/17 --to node-b",
+        "plexus slots release chat/17",
       ),
     )
     .action(
@@ -186,6 +191,18 @@ function addSlots(program: Command, output: Output, onExit: OnExit): void {
     .action(async (slot: string, options: MoveOptions) => {
       const { moveSlot } = await import("./cluster.ts");
       onExit(await moveSlot(await adminFlags(options), moveOf(slot, options), output));
+    });
+
+  withAdminFlags(
+    slots
+      .command("release")
+      .description("Let a slot that was moved by hand be placed like any other again.")
+      .argument("<slot>", "role/number, or kind/key of an actor that was moved"),
+  )
+    .addHelpText("after", examples("plexus slots release chat/17", "plexus slots release room/lobby"))
+    .action(async (slot: string, options: AdminOptions) => {
+      const { releaseSlot } = await import("./cluster.ts");
+      onExit(await releaseSlot(await adminFlags(options), slot, output));
     });
 }
 

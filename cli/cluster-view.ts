@@ -1,9 +1,14 @@
 import {
+  failure,
+  ok,
+  refused,
   roles,
   type ClusterNodeRow,
   type ClusterSlotRow,
   type ClusterSummary,
   type InvitationIssued,
+  type Result,
+  type Role,
 } from "../protocols/index.ts";
 import { counted, describeDuration, paint, withoutControls } from "./output.ts";
 import { tableOf } from "./table.ts";
@@ -46,6 +51,7 @@ export function describeNodes(summary: ClusterSummary, color: boolean): string {
     ["State"],
     ["Roles"],
     ["Labels"],
+    ["Weight", "right"],
     ["Slots", "right"],
     ["Copies", "right"],
     ["Actors", "right"],
@@ -60,6 +66,7 @@ export function describeNodes(summary: ClusterSummary, color: boolean): string {
       paint(color, node.up ? (node.state === "draining" ? "yellow" : "green") : "red", stateOf(node)),
       node.roles.join(", "),
       withoutControls(labels.join(", ")),
+      node.weight,
       node.slotsOwned,
       node.slotsReplicated,
       node.actors ?? "",
@@ -83,24 +90,39 @@ export function describeDirectory({ directory, nodes }: ClusterSummary): string 
 }
 
 /** `256 slots: 250 ok, 6 moving`. */
-export function describeSlotCounts({ slots, replicas, minInSync }: ClusterSummary): string {
+export function describeSlotCounts(summary: ClusterSummary): string {
+  const { slots, replicas, minInSync } = summary;
   const others = (["moving", "short", "down"] as const).filter((status) => slots[status] > 0);
   const counts = ["ok" as const, ...others].map((status) => `${slots[status]} ${status}`);
-  const wish = `${counted(replicas, "replica")} wanted, at least ${minInSync} in sync`;
+  const wish = `${counted(replicas, "replica")} wanted, at least ${minInSync} in sync${describeRoom(summary)}`;
   return `${counted(slots.total, "slot")}: ${counts.join(", ")} (${wish})`;
+}
+
+/** Why a slot that is `ok` may have fewer copies than are wanted: as many as there are nodes for them, and the one with the
+ *  directory is none of those once there are two others. */
+function describeRoom({ nodes, replicas, minInSync, directory }: ClusterSummary): string {
+  const usable = nodes.filter(({ up, state }) => up && state === "active");
+  const keeper = directory.kind === "embedded" ? usable.find(({ node }) => node === directory.node) : undefined;
+  const leftOut = keeper !== undefined && usable.length - 1 >= Math.max(2, minInSync);
+  const places = usable.length - (leftOut ? 1 : 0);
+  if (places === 0 || places >= replicas) return "";
+  const why = leftOut ? `, since ${withoutControls(keeper.name)} keeps the directory and copies nothing` : "";
+  return `; ${places} possible${why}`;
 }
 
 /** What is wrong and what to do about it. */
 function adviceOn(summary: ClusterSummary): readonly string[] {
   const { directory, nodes, slots } = summary;
-  const down = nodes.filter((node) => !node.up).map((node) => withoutControls(node.name));
   const keeper = directory.kind === "embedded" ? nodes.find((node) => node.node === directory.node) : undefined;
+  const down = nodes.filter((node) => !node.up && node !== keeper).map((node) => withoutControls(node.name));
   return [
     ...(down.length === 0
       ? []
       : [`Down: ${down.join(", ")}. Start it again; if it is gone for good: plexus nodes evict NAME`]),
     ...(keeper !== undefined && !keeper.up
-      ? [`The node that keeps the directory is down: nothing fails over or joins until it is back.`]
+      ? [
+          `${withoutControls(keeper.name)}, which keeps the directory, is down: nothing fails over or joins until it is back. Start it again on its own data folder; it can not be evicted.`,
+        ]
       : []),
     ...(slots.short + slots.down > 0 ? ["plexus slots --not-ok shows which slots are not as they should be."] : []),
   ];
@@ -109,24 +131,37 @@ function adviceOn(summary: ClusterSummary): readonly string[] {
 /** What `plexus slots` looks for. */
 export interface SlotFilter {
   readonly role?: string;
-  /** Name or id. */
-  readonly node?: string;
+  readonly node?: string | undefined;
   readonly notOk: boolean;
   readonly pinned: boolean;
 }
 
-/** The slots that fit, by role and number; those of pinned actors, named like them, come after. */
-export function chooseSlots(
-  slots: readonly ClusterSlotRow[],
-  filter: SlotFilter,
-  names: NodeNames,
-): readonly ClusterSlotRow[] {
-  const isNode = (node: string): boolean => node === filter.node || names.get(node) === filter.node;
+/** The id of the node that is called so, by name or id, or by the beginning of one if that is enough to tell: a member, or
+ *  one that was and is still in a slot's record. */
+export function findMember(names: NodeNames, slots: readonly ClusterSlotRow[], text: string): Result<string> {
+  const ids = [...new Set([...names.keys(), ...slots.flatMap((slot) => nodesOf(slot))])];
+  const exact = ids.find((id) => id === text) ?? ids.find((id) => names.get(id) === text);
+  if (exact !== undefined) return ok(exact);
+  const begun = ids.filter((id) => id.startsWith(text) || names.get(id)?.startsWith(text) === true);
+  const [only, ...others] = begun;
+  if (only === undefined) return refused(failure("NOT_FOUND", { node: text, hint: "`plexus nodes` lists the names." }));
+  if (others.length === 0) return ok(only);
+  const reason = `several nodes begin so: ${begun
+    .map((id) => nameOf(names, id))
+    .toSorted()
+    .join(", ")}`;
+  return refused(failure("BAD_REQUEST", { node: text, reason }));
+}
+
+const nodesOf = ({ owner, inSync, learners }: ClusterSlotRow): readonly string[] => [owner, ...inSync, ...learners];
+
+/** The slots that fit, by role and number; those of pinned actors, named like them, come after. `node` is an id. */
+export function chooseSlots(slots: readonly ClusterSlotRow[], filter: SlotFilter): readonly ClusterSlotRow[] {
   return slots
     .filter(
       (slot) =>
         (filter.role === undefined || slot.slot.startsWith(`${filter.role}/`)) &&
-        (filter.node === undefined || [slot.owner, ...slot.inSync, ...slot.learners].some(isNode)) &&
+        (filter.node === undefined || nodesOf(slot).includes(filter.node)) &&
         (!filter.notOk || slot.status !== "ok") &&
         (!filter.pinned || isPinned(slot.slot)),
     )
@@ -163,7 +198,7 @@ export function describeSlots(slots: readonly ClusterSlotRow[], names: NodeNames
       withoutControls(slot.slot),
       paint(color, statusStyles[slot.status], slot.status),
       slot.epoch,
-      nameOf(names, slot.owner),
+      `${nameOf(names, slot.owner)}${slot.held === slot.owner ? " (held)" : ""}`,
       listed(names, slot.inSync),
       listed(names, slot.learners),
       slot.want === undefined ? "" : `${nameOf(names, slot.want.owner)}: ${listed(names, slot.want.replicas)}`,
@@ -172,11 +207,15 @@ export function describeSlots(slots: readonly ClusterSlotRow[], names: NodeNames
 }
 
 /** The command that a new node is started with. */
-export function joinCommand(issued: InvitationIssued, labels: Readonly<Record<string, string>>): string {
+export function joinCommand(
+  issued: InvitationIssued,
+  labels: Readonly<Record<string, string>>,
+  plexus: string,
+): string {
   const quoted = (text: string): string =>
     /^[\w@%+=:,./-]*$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
   return [
-    "plexus up",
+    `${quoted(plexus)} up`,
     // All roles are what a node has anyway.
     ...(issued.roles.length === roles.length ? [] : issued.roles).map((role) => `--role ${role}`),
     ...Object.entries(labels).map(([name, value]) => `--label ${quoted(`${name}=${value}`)}`),
@@ -188,19 +227,51 @@ export function joinCommand(issued: InvitationIssued, labels: Readonly<Record<st
 export function describeInvitation(
   issued: InvitationIssued,
   labels: Readonly<Record<string, string>>,
-  at: { readonly nowMs: number; readonly color: boolean },
+  at: { readonly nowMs: number; readonly color: boolean; readonly plexus: string },
 ): string {
   const remaining = describeDuration(issued.expiresAtMs - at.nowMs);
   return [
     `This admits one node, once, within ${remaining} (until ${new Date(issued.expiresAtMs).toISOString()}):`,
     "",
-    `  ${paint(at.color, "bold", joinCommand(issued, labels))}`,
+    `  ${paint(at.color, "bold", joinCommand(issued, labels, at.plexus))}`,
     "",
     "On another machine add --mesh-host ADDRESS, an address of that machine which the other nodes reach, and --host",
     "if people should reach it as well. On the same machine add --data FOLDER --name NAME --port PORT.",
     "Whoever has the token can join: treat it as a password until it is used.",
+    ...(isReachable(issued)
+      ? []
+      : [
+          "",
+          paint(
+            at.color,
+            "yellow",
+            "warning The node that made it listens for others on this machine only, so the token is of no use elsewhere.",
+          ),
+          "Start that node with --mesh-host ADDRESS, an address that the others reach, and invite again.",
+        ]),
   ].join("\n");
 }
+
+/** Whether a newcomer on another machine can reach the node that invites it. */
+const isReachable = ({ addresses = [] }: InvitationIssued): boolean =>
+  addresses.length === 0 ||
+  addresses.some((address) => !/^\/(?:ip4\/127\.|ip6\/::1\/|dns[46]?\/localhost\/)/.test(address));
+
+/** The roles of which a node owns slots that no other node can take: none has the role, is up and not draining. */
+export function rolesWithoutTaker(
+  { nodes }: ClusterSummary,
+  slots: readonly ClusterSlotRow[],
+  node: string,
+): readonly Role[] {
+  const takers = nodes.filter((one) => one.node !== node && one.up && one.state === "active");
+  const owned = slots.filter(({ owner }) => owner === node).map(({ slot }) => slot.split("/")[0]);
+  return roles.filter((role) => owned.includes(role) && !takers.some((one) => one.roles.includes(role)));
+}
+
+/** What is wrong with a drain that can not end, and what to do. */
+export const describeStuck = (stuck: readonly Role[], node: string, color: boolean): string =>
+  `${paint(color, "yellow", "warning")} No other node with the role ${stuck.join(" or ")} is up and not draining, so its slots stay on ${withoutControls(node)}. ` +
+  "Start one (plexus invite), or give another node the role: plexus nodes roles NAME …";
 
 /** How far a drain is: what the node still holds. */
 export interface DrainProgress {

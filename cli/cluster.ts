@@ -4,11 +4,14 @@ import {
   ok,
   PlexusError,
   refused,
+  roles as allRoles,
+  slotCount,
   type ClusterSlotRow,
   type ClusterSummary,
   type Failure,
   type InvitationIssued,
   type Moved,
+  type Released,
   type Result,
   type Role,
 } from "../protocols/index.ts";
@@ -19,12 +22,16 @@ import {
   describeInvitation,
   describeNodes,
   describeSlots,
+  describeStuck,
+  findMember,
   joinCommand,
   nameOf,
   namesOf,
+  rolesWithoutTaker,
   type DrainProgress,
   type SlotFilter,
 } from "./cluster-view.ts";
+import { plexusCommand } from "./launcher.ts";
 import { cliLimits } from "./limits.ts";
 import { callNode, type Target } from "./node-client.ts";
 import { counted, describeDuration, exitCodes, type Output } from "./output.ts";
@@ -72,9 +79,10 @@ export async function invite(flags: AdminFlags, terms: InvitationTerms, output: 
     ...(expiresInMs !== undefined && { expiresInMs }),
   };
   const issued = demand(await callNode<InvitationIssued>(await findNode(flags), "POST", `${base}/invitations`, body));
-  const { color } = output;
-  if (flags.json) output.print(JSON.stringify({ ...issued, command: joinCommand(issued, labels) }));
-  else output.print(describeInvitation(issued, labels, { nowMs: Date.now(), color }));
+  const plexus = plexusCommand();
+  const at = { nowMs: Date.now(), color: output.color, plexus };
+  if (flags.json) output.print(JSON.stringify({ ...issued, command: joinCommand(issued, labels, plexus) }));
+  else output.print(describeInvitation(issued, labels, at));
   return exitCodes.ok;
 }
 
@@ -101,7 +109,9 @@ export async function evictNode(
       ? undefined
       : `plexus nodes drain ${node} --wait moves it away. If the node is lost for good, --force gives up what only it has.`;
   const answer = await callNode<{ readonly node: string }>(await findNode(flags), "DELETE", path);
-  const evicted = demand(advised(answer, { FORBIDDEN: drainFirst, NOT_FOUND: unknownNode }));
+  const wholeName = "It takes the whole name or id: `plexus nodes` lists the names.";
+  const advice = { FORBIDDEN: drainFirst, NO_CANDIDATE: roleElsewhere, NOT_FOUND: wholeName };
+  const evicted = demand(advised(answer, advice));
   output.print(
     flags.json
       ? JSON.stringify({ ...evicted, evicted: true })
@@ -109,6 +119,8 @@ export async function evictNode(
   );
   return exitCodes.ok;
 }
+
+const roleElsewhere = "Another node must have the role first: plexus nodes roles OTHER …";
 
 /** `plexus nodes roles NAME chat,ai`. */
 export async function setNodeRoles(
@@ -120,8 +132,7 @@ export async function setNodeRoles(
   const answer = await callNode<{ readonly node: string }>(await findNode(flags), "PUT", `${nodePath(node)}/roles`, {
     roles,
   });
-  const last = "Another node must have the role first: plexus nodes roles OTHER …";
-  const done = demand(advised(answer, { NO_CANDIDATE: last, NOT_FOUND: unknownNode }));
+  const done = demand(advised(answer, { NO_CANDIDATE: roleElsewhere, NOT_FOUND: unknownNode }));
   output.print(
     flags.json
       ? JSON.stringify({ ...done, roles })
@@ -153,14 +164,24 @@ export async function drainNode(flags: AdminFlags, wish: DrainWish, output: Outp
     output.print(flags.json ? JSON.stringify({ node, draining: false }) : `${node} takes its share again.`);
     return exitCodes.ok;
   }
+  const stuck = demand(await readStuck(target, id));
+  if (stuck.length > 0 && !flags.json) output.printError(describeStuck(stuck, node, output.color));
   if (wish.wait) return await awaitDrain(target, { ...wish, id, json: flags.json }, output);
   const progress = demand(await readProgress(target, id));
+  const goesOn = stuck.length > 0 ? "It gives away what it can" : "It gives them away now";
   output.print(
     flags.json
-      ? JSON.stringify({ node, draining: true, ...progress })
-      : `${describeDrain(progress)}. It gives them away now; \`plexus nodes drain ${node} --wait\` shows how far it is.`,
+      ? JSON.stringify({ node, draining: true, ...progress, ...(stuck.length > 0 && { noCandidate: stuck }) })
+      : `${describeDrain(progress)}. ${goesOn}; \`plexus nodes drain ${node} --wait\` shows how far it is.`,
   );
   return exitCodes.ok;
+}
+
+/** Roles of which it owns slots that nobody else may take at the moment. */
+async function readStuck(target: Target, node: string): Promise<Result<readonly Role[]>> {
+  const [summary, slots] = await Promise.all([readSummary(target), readSlots(target)]);
+  if (!summary.ok) return summary;
+  return slots.ok ? ok(rolesWithoutTaker(summary.value, slots.value, node)) : slots;
 }
 
 async function readProgress(target: Target, node: string): Promise<Result<DrainProgress>> {
@@ -223,7 +244,9 @@ export async function listSlots(flags: AdminFlags, filter: SlotFilter, output: O
   const target = await findNode(flags);
   const [summary, slots] = await Promise.all([readSummary(target), readSlots(target)]);
   const names = namesOf(demand(summary));
-  const chosen = chooseSlots(demand(slots), filter, names);
+  const { node } = filter;
+  const member = node === undefined ? undefined : demand(findMember(names, demand(slots), node));
+  const chosen = chooseSlots(demand(slots), { ...filter, node: member });
   if (flags.json) for (const slot of chosen) output.print(JSON.stringify(slot));
   else output.print(describeSlots(chosen, names, output.color));
   return exitCodes.ok;
@@ -242,11 +265,47 @@ export const moveActor = (flags: AdminFlags, move: Move, output: Output): Promis
 
 /** `plexus slots move ROLE/NUMBER --to NODE`. */
 export async function moveSlot(flags: AdminFlags, move: Move, output: Output): Promise<number> {
-  if (!/^[a-z]+\/\d{1,3}$/.test(move.subject)) {
-    const reason = "a slot is role/number, like chat/17; an actor is moved with `plexus actors move`";
-    throw new PlexusError(failure("BAD_REQUEST", { field: "slot", reason }));
-  }
-  return await moveAt(flags, { ...move, path: `${base}/slots/${move.subject}/move` }, output);
+  const path = slotPath(move.subject);
+  if (path === undefined) throw notASlot("an actor is moved with `plexus actors move`");
+  return await moveAt(flags, { ...move, path: `${path}/move` }, output);
+}
+
+/** The path of a numbered slot's routes; undefined for what is none. */
+function slotPath(slot: string): string | undefined {
+  const [role = "", number = ""] = slot.split("/");
+  const isSlot =
+    (allRoles as readonly string[]).includes(role) && /^\d{1,9}$/.test(number) && slot.split("/").length === 2;
+  return isSlot && Number(number) < slotCount ? `${base}/slots/${role}/${Number(number)}` : undefined;
+}
+
+const notASlot = (otherwise: string): PlexusError =>
+  new PlexusError(
+    failure("BAD_REQUEST", {
+      field: "slot",
+      reason: `a slot is role/number, like chat/17: a role (${allRoles.join(", ")}) and 0 to ${slotCount - 1}; ${otherwise}`,
+    }),
+  );
+
+/** `plexus slots release ROLE/NUMBER` or `KIND/KEY`. */
+export async function releaseSlot(flags: AdminFlags, slot: string, output: Output): Promise<number> {
+  const numbered = slotPath(slot);
+  // No actor is called by a role, so what begins like one is a slot that is misspelt.
+  if (numbered === undefined && (allRoles as readonly string[]).includes(slot.split("/")[0] ?? ""))
+    throw notASlot("an actor that was moved is kind/key, like room/lobby");
+  const path = `${numbered ?? actorPath(slot, `${base}/actors`)}/held`;
+  const answer = await callNode<Released>(await findNode(flags), "DELETE", path);
+  const released = demand(
+    advised(answer, {
+      ALREADY_DONE: "Nobody moved it by hand: it is placed like any other.",
+      NOT_FOUND: "`plexus slots` lists what there is; those that somebody moved are marked `held`.",
+    }),
+  );
+  output.print(
+    flags.json
+      ? JSON.stringify(released)
+      : `${slot} is placed like any other from now on: it may move, or stay where it is.`,
+  );
+  return exitCodes.ok;
 }
 
 async function moveAt(flags: AdminFlags, move: Move & { readonly path: string }, output: Output): Promise<number> {
@@ -259,7 +318,10 @@ async function moveAt(flags: AdminFlags, move: Move & { readonly path: string },
   const moved = demand(
     advised(answer, {
       NO_CANDIDATE: `${to} may not hold it: ${noCandidate}`,
-      NOT_FOUND: "`plexus nodes` lists nodes, `plexus actors list` and `plexus slots` what can be moved.",
+      NOT_FOUND: ({ details }) =>
+        details?.["node"] !== undefined
+          ? unknownNode
+          : `${subject} is nowhere yet: there is nothing to move. \`plexus slots\` and \`plexus actors list\` list what there is.`,
       ASK_TIMEOUT: "It may still arrive: plexus slots shows where it is.",
     }),
   );

@@ -2,7 +2,8 @@
 export const cliLimits = {
   /** One HTTP request. Longer than the node's own deadline for one command. */
   requestTimeoutMs: 20_000,
-  /** One command of `plexus chat`, from the first sending to the answer, reconnects included. */
+  /** One command of `plexus chat`, from the first sending to the answer, reconnects included. Piped, also the time in which a
+   *  first connection that is refused for what may pass is tried again. */
   answerTimeoutMs: 30_000,
   handshakeTimeoutMs: 10_000,
   /** The same while other nodes are known that can be tried: one whose machine is gone does not even refuse. */

@@ -22,6 +22,22 @@ export const wholeNumber =
     return Number(text);
   };
 
+/** As one types it: 1000 → `1s`, 604800000 → `7d`. */
+function shortest(durationMs: number): string {
+  const units = [["d", 86_400_000], ["h", 3_600_000], ["m", 60_000], ["s", 1_000]] as const; // prettier-ignore
+  const [unit, sizeMs] = units.find(([, size]) => durationMs % size === 0) ?? ["ms", 1];
+  return `${durationMs / sizeMs}${unit}`;
+}
+
+/** `2`, `0.5`, within bounds. */
+export const decimal =
+  (name: string, bounds: { readonly min: number; readonly max: number }) =>
+  (text: string): number => {
+    if (!/^\d{1,9}(\.\d{1,9})?$/.test(text) || Number(text) < bounds.min || Number(text) > bounds.max)
+      throw new InvalidArgumentError(`${name} must be a number from ${bounds.min} to ${bounds.max}.`);
+    return Number(text);
+  };
+
 /** `30s`, `5m`, `1h`, within bounds. */
 export const duration =
   (name: string, bounds: { readonly minMs: number; readonly maxMs: number }) =>
@@ -29,7 +45,9 @@ export const duration =
     const durationMs = parseDurationMs(text);
     if (durationMs === undefined) throw new InvalidArgumentError(`${name} must be a duration like 30s, 5m or 1h.`);
     if (durationMs < bounds.minMs || durationMs > bounds.maxMs)
-      throw new InvalidArgumentError(`${name} must be between ${bounds.minMs} and ${bounds.maxMs} ms.`);
+      throw new InvalidArgumentError(
+        `${name} must be between ${shortest(bounds.minMs)} and ${shortest(bounds.maxMs)}.`,
+      );
     return durationMs;
   };
 

@@ -8,6 +8,7 @@ import {
   adminFlags,
   collect,
   data,
+  decimal,
   examples,
   json,
   labelsFrom,
@@ -38,6 +39,7 @@ interface UpOptions {
   readonly model?: readonly string[];
   readonly role?: readonly Role[];
   readonly label?: readonly string[];
+  readonly weight?: number;
   readonly config?: string;
   readonly signUp?: Config["signUp"];
   readonly gpu?: Config["gpu"];
@@ -68,6 +70,7 @@ export function upConfig(options: UpOptions): ConfigInput {
     minInSync: options.minInSync,
     roles: options.role === undefined ? undefined : [...options.role],
     labels: options.label === undefined ? undefined : { ...labelsFrom(options.label) },
+    weight: options.weight,
     models: options.model?.map((text) => modelFromText(text)),
     gpu: options.gpu,
     contextTokens: options.contextTokens,
@@ -110,6 +113,11 @@ export function createProgram(version: string, output: Output, onExit: (code: nu
       roleList,
     )
     .option("--label <name=value>", "label of this node, repeatable", namedValue)
+    .option(
+      "--weight <number>",
+      "this node's share of slots compared to the others' (default: 1)",
+      decimal("The weight", { min: 0.01, max: 100 }),
+    )
     .option("--name <name>", "what people call this node (default: the name of the machine)")
     .option("--join <token>", "become a node of a cluster: a token of `plexus invite`, used once")
     .option("--mesh-host <address>", "address to listen on for other nodes (default: 127.0.0.1)")

@@ -81,7 +81,7 @@ export function topFrame(data: TopData, view: TopView): readonly string[] {
       ? []
       : ([[`No answer now (${view.trouble.code}); what is shown is older. Trying again.`, "red"]] as const)),
   ];
-  const troubled = chooseSlots(slots, { notOk: true, pinned: false }, names);
+  const troubled = chooseSlots(slots, { notOk: true, pinned: false });
   const sections: readonly (readonly Line[])[] = [
     head,
     nodeLines(byName(summary), view.columns),

@@ -5,6 +5,7 @@ import type { RunningNode } from "../node/node.ts";
 import { failure, failureOf, PlexusError, roles, type Failure } from "../protocols/index.ts";
 import { banner } from "./banner.ts";
 import { createControlToken, removeControlFile, writeControlFile } from "./control.ts";
+import { plexusCommand } from "./launcher.ts";
 import { cliLimits } from "./limits.ts";
 import { createLog, type LevelledLog } from "./log.ts";
 import { describeRefusal, exitCodes, type Output } from "./output.ts";
@@ -46,6 +47,10 @@ export async function up(flags: UpFlags, output: Output): Promise<number> {
       const help = "This node was evicted from its cluster. To come back: an empty data folder and a new invitation.";
       log.error("node.evicted.ended", { help });
       process.exit(exitCodes.failed);
+    },
+    waiting(where) {
+      if (flags.json || flags.quiet) return;
+      output.print(`Waiting for the cluster's directory, ${where}, which does not answer. Ctrl+C ends it.`);
     },
     ...(existsSync(installation.webFolder) && { webFolder: installation.webFolder }),
   }).catch((thrown: unknown) => {
@@ -109,15 +114,16 @@ function announce(
     const line = { event: "ready", url: running.url, ...code, node: running.node, name: config.name, pid: process.pid };
     output.print(JSON.stringify(line));
   } else if (!flags.quiet) {
-    const startCommand = process.env["npm_lifecycle_event"] === "start" ? "npm start --" : "plexus up";
-    const isPart = config.join !== undefined || config.roles.length < roles.length;
+    const startCommand = process.env["npm_lifecycle_event"] === "start" ? "npm start --" : `${plexusCommand()} up`;
+    const isPart = config.join !== undefined || running.roles.length < roles.length;
     const facts = {
       version,
       url: running.url,
       models: running.models,
       dataFolder: config.data,
       startCommand,
-      ...(isPart && { node: `${config.name} (${config.roles.join(", ")})` }),
+      ai: running.roles.includes("ai"),
+      ...(isPart && { node: `${config.name} (${running.roles.join(", ")})` }),
     };
     output.print(banner({ ...facts, ...code, color: output.color }));
   }

@@ -15,6 +15,10 @@ const moveTimeout = Type.Integer({
   description: "How long to wait for its arrival, in milliseconds",
 });
 
+/** What a newcomer is invited to do when nobody says otherwise: to hold, to answer and to serve. A second manager is of use
+ *  with etcd only, so it is asked for by name. */
+export const newcomerRoles: readonly Role[] = ["chat", "ai", "gateway"];
+
 /** What paths and queries name. */
 export const clusterNodeParams = object({ node: nodeName });
 export const clusterSlotParams = object({ role, number: slotNumber });
@@ -44,6 +48,9 @@ export interface ClusterNodeRow {
   readonly name: string;
   readonly roles: readonly Role[];
   readonly labels: Readonly<Record<string, string>>;
+  /** Its share of slots compared to the others'; 1 is usual. */
+  readonly weight: number;
+  /** Those that it serves now. */
   readonly models: readonly string[];
   readonly version: string;
   readonly url: string;
@@ -73,6 +80,8 @@ export interface ClusterSlotRow {
   readonly owner: string;
   readonly inSync: readonly string[];
   readonly learners: readonly string[];
+  /** The node that an operator moved it to; it stays there while that node may have it. */
+  readonly held?: string;
   /** Where it should be, when that differs. */
   readonly want?: { readonly owner: string; readonly replicas: readonly string[] };
   /** `moving`: on its way to what is wanted. `short`: fewer in sync than the policy asks for. `down`: its owner is. */
@@ -85,6 +94,11 @@ export interface BusyActor {
   /** The name or id of the node it lives on. */
   readonly node: string;
   readonly turnsPerSecond: number;
+}
+
+/** Answer of a release: the slot goes where the plan has it from now on. */
+export interface Released {
+  readonly slot: string;
 }
 
 /** Answer of a move: where the actor or slot is now. */
@@ -100,6 +114,8 @@ export interface InvitationIssued {
   readonly id?: string;
   readonly expiresAtMs: number;
   readonly roles: readonly Role[];
+  /** Where the newcomer looks for the node that made it, as the token says. */
+  readonly addresses?: readonly string[];
 }
 
 export interface ClusterSummary {

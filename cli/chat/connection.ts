@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import type { IncomingMessage } from "node:http";
 import WebSocket from "ws";
 import {
   failure,
@@ -6,6 +7,7 @@ import {
   ok,
   PlexusError,
   refused,
+  wireLimits,
   type Failure,
   type Hello,
   type NodeFrame,
@@ -41,6 +43,9 @@ export interface ConnectionEvents {
   onChange(state: "up" | "down", reason: string): void;
   /** The node will not have us: the session ended. No further attempts are made. */
   onEnd(reason: Failure): void;
+  /** Before the first connection: a node is there, and refused for what may pass. Resolves when it should be tried again,
+   *  `pauseMs` later, with whether it should at all. */
+  onWait(reason: Failure, pauseMs: number): Promise<boolean>;
 }
 
 /** One WebSocket to a node that comes back by itself, at another node when its own does not. */
@@ -93,8 +98,26 @@ const pauseMs = (step: number): number =>
   // Jitter: a restarted node should not meet all its clients in one instant.
   Math.min(cliLimits.reconnectMaxMs, cliLimits.reconnectFirstMs * 2 ** Math.min(step, 16)) * (0.5 + Math.random() / 2);
 
+/** What a node answered instead of the upgrade. */
+async function refusalIn(response: IncomingMessage, url: string): Promise<Failure> {
+  const { statusCode = 0 } = response;
+  if (statusCode === 401 || statusCode === 403) return failure("UNAUTHENTICATED");
+  try {
+    let text = "";
+    for await (const piece of response) {
+      text += String(piece);
+      if (text.length > wireLimits.frameBytesMax) break;
+    }
+    const carried = (JSON.parse(text) as { readonly error?: Failure } | null)?.error;
+    if (carried?.code !== undefined) return carried;
+  } catch {
+    // Not from a Plexus node, or cut off: the status is all there is.
+  }
+  return failure("UNREACHABLE", { url, reason: `HTTP ${statusCode}` });
+}
+
 /** Opens a connection at the first address that answers; resolves after its `hello`. Throws UNREACHABLE or UNAUTHENTICATED
- *  when there is none. */
+ *  when there is none, and the reason of a refusal that `onWait` does not want to outlast. */
 export async function openConnection(destination: Destination, events: ConnectionEvents): Promise<Connection> {
   const pending = new Map<number, Pending>();
   const cursors = new Map<string, number | undefined>();
@@ -244,10 +267,11 @@ export async function openConnection(destination: Destination, events: Connectio
       });
       socket = opening;
       opening.on("unexpected-response", (_request, response) => {
-        if (response.statusCode === 401 || response.statusCode === 403) reason = failure("UNAUTHENTICATED");
-        else reason = failure("UNREACHABLE", { url, reason: `HTTP ${response.statusCode}` });
-        response.resume();
-        opening.terminate();
+        void refusalIn(response, url).then((refusal) => {
+          reason = refusal;
+          response.destroy();
+          opening.terminate();
+        });
       });
       opening.on("error", (error: NodeJS.ErrnoException) => {
         if (reason.code === "UNREACHABLE" && reason.details?.["reason"] === undefined)
@@ -313,11 +337,19 @@ export async function openConnection(destination: Destination, events: Connectio
   }
 
   async function openFirst(): Promise<void> {
+    /** Why a node of this round did not have us, where that may pass. */
+    let passes: unknown;
     for (;;) {
       try {
         return await attemptOnce();
       } catch (thrown) {
-        if (roundsOf(route) > 0 || failureOf(thrown).code === "UNAUTHENTICATED") throw thrown;
+        const reason = failureOf(thrown);
+        if (reason.code === "UNAUTHENTICATED") throw thrown;
+        if (passing.has(reason.code)) passes = thrown;
+        if (route.attempts % route.addresses.length > 0) continue;
+        if (passes === undefined) throw thrown;
+        if (!(await events.onWait(failureOf(passes), pauseMs(roundsOf(route))))) throw passes;
+        passes = undefined;
       }
     }
   }

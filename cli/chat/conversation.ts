@@ -141,9 +141,16 @@ export function createConversation(options: {
     return { failure: answer.error };
   }
 
+  /** What is not there is named, with how it comes to be. */
+  const absent = ({ failure: reason, ...step }: Step, says: string): Step =>
+    reason === undefined
+      ? step
+      : { ...step, failure: reason.code === "NOT_FOUND" ? { ...reason, message: says } : reason };
+
   async function enterRoom(room: string): Promise<Step> {
     const joined = await connection.ask("room.join", room);
-    if (!joined.ok && joined.error.code !== "ALREADY_DONE") return { failure: joined.error };
+    if (!joined.ok && joined.error.code !== "ALREADY_DONE")
+      return absent({ failure: joined.error }, `There is no room ${room}. /create ${room} makes it.`);
     return goTo({ kind: "room", key: room });
   }
 
@@ -259,7 +266,15 @@ export function createConversation(options: {
       const made = await connection.ask("user.createAgent", user, { name, persona });
       if (!made.ok) return { failure: made.error };
     }
-    return goTo({ kind: "agent", key: agentKey(name) });
+    return enterAgent(name);
+  }
+
+  async function enterAgent(name: string): Promise<Step> {
+    const key = agentKey(name);
+    const own = key.startsWith(`${user}.`) ? key.slice(user.length + 1) : undefined;
+    const says =
+      own === undefined ? `There is no agent ${key}.` : `You have no agent ${own}. /agent ${own} PERSONA makes it.`;
+    return absent(await goTo({ kind: "agent", key }), says);
   }
 
   async function openDirect(name: string): Promise<Step> {
@@ -370,7 +385,7 @@ export function createConversation(options: {
         const where = amongMany ? `, at the node ${withoutControls(name)}` : "";
         remark(dim(`Signed in as ${user}${where}. /help lists the commands.`));
       }
-      if (agent !== undefined) return (await goTo({ kind: "agent", key: agentKey(agent) })).failure;
+      if (agent !== undefined) return (await enterAgent(agent)).failure;
       if (room !== undefined) return (await enterRoom(room)).failure;
       return screen.interactive ? (await listRooms()).failure : undefined;
     },

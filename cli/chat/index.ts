@@ -11,11 +11,13 @@
  *
  *  Piped, each line of standard input is one message or command, done before the next is read; at the end of input the
  *  client waits for an agent's answer and ends with the outcome of the worst command. */
+import { setTimeout as delay } from "node:timers/promises";
 import { failureOf, type Failure } from "../../protocols/index.ts";
+import { cliLimits } from "../limits.ts";
 import { callNode } from "../node-client.ts";
-import { describeFailure, exitCodes, type Output } from "../output.ts";
+import { describeFailure, exitCodes, paint, type Output } from "../output.ts";
 import { saveSession } from "../session.ts";
-import { openConnection } from "./connection.ts";
+import { openConnection, type ConnectionEvents } from "./connection.ts";
 import { createConversation, type Conversation } from "./conversation.ts";
 import { processScreen, type Screen } from "./screen.ts";
 import { signIn, type SignInWish } from "./sign-in.ts";
@@ -39,6 +41,24 @@ export async function chat(flags: ChatFlags, output: Output): Promise<number> {
   }
 }
 
+/** How long a refusal that may pass is outlasted before there is a conversation: on a terminal until the person has had
+ *  enough of it, piped as long as one command would be. */
+function outlast(screen: Screen): ConnectionEvents["onWait"] {
+  const startMs = performance.now();
+  let said: string | undefined;
+  return async ({ code, message, details }, pauseMs) => {
+    if (!screen.interactive) {
+      if (performance.now() - startMs > cliLimits.answerTimeoutMs) return false;
+      await delay(pauseMs);
+      return true;
+    }
+    const why = details?.["actor"] === undefined ? message : "No node that is up has your account.";
+    if (code !== said) screen.print(paint(screen.color, "dim", `* ${why} (${code}) Trying again; Ctrl-C ends it.`));
+    said = code;
+    return await Promise.race([delay(pauseMs, true), screen.ended.then(() => false)]);
+  };
+}
+
 async function converse(flags: ChatFlags, screen: Screen, output: Output): Promise<number> {
   const session = await signIn(flags, screen);
   const { token } = session;
@@ -56,6 +76,7 @@ async function converse(flags: ChatFlags, screen: Screen, output: Output): Promi
         fate.ended = reason;
         screen.close();
       },
+      onWait: outlast(screen),
     },
   ).catch(async (thrown: unknown) => {
     // The kept session was revoked or belongs to a data folder that is gone: forget it, so that the next run asks.

@@ -16,6 +16,8 @@ export interface Screen {
   question(prompt: string, hidden?: boolean): Promise<string | undefined>;
   /** The lines from now on, until the end of input or `close`. */
   lines(): AsyncIterable<string>;
+  /** Resolves at the end of input (on a terminal Ctrl-C and Ctrl-D) or `close`. */
+  readonly ended: Promise<void>;
   close(): void;
 }
 
@@ -50,9 +52,12 @@ export function processScreen(color: boolean): Screen {
     if (!interactive && waiting.length >= cliLimits.waitingLinesMax) reader.pause();
     wake?.();
   });
-  reader.on("close", () => {
-    ended = true;
-    wake?.();
+  const whenEnded = new Promise<void>((resolve) => {
+    reader.on("close", () => {
+      ended = true;
+      wake?.();
+      resolve();
+    });
   });
 
   async function nextLine(): Promise<string | undefined> {
@@ -80,6 +85,7 @@ export function processScreen(color: boolean): Screen {
   return {
     interactive,
     color,
+    ended: whenEnded,
     print: (text) => above(() => process.stdout.write(`${text}\n`)),
     showDraft(author, text) {
       if (!interactive) return;

@@ -15,16 +15,21 @@ export function guide(
   plan: DemoPlan,
   facts: {
     readonly running: readonly Omit<DemoChild, "adminCode">[];
+    /** Name of the node that the room lives on. */
+    readonly home: string | undefined;
     readonly password: string;
     readonly kept: boolean;
     readonly plexus: string;
     readonly color: boolean;
   },
 ): string {
-  const { running, password, kept, plexus, color } = facts;
+  const { running, home, password, kept, plexus, color } = facts;
   const { room, user, agent } = plan;
   const bold = (text: string): string => paint(color, "bold", text);
-  const [keeper, victim, other] = running;
+  const [keeper] = running;
+  const holders = running.filter(({ node }) => node.roles.includes("chat"));
+  const victim = holders.find(({ node }) => node.name === home) ?? holders[0];
+  const other = holders.find((holder) => holder !== victim);
   const at = `--data ${shown([plan.nodes[0].data])}`;
   const nodes = running.map(({ node, url, pid }) =>
     [
@@ -38,12 +43,12 @@ export function guide(
     step(
       `Open two of the pages, sign in at both, and talk in the room ${bold(room)}. Each page is a way into the same cluster.`,
     ),
-    step("Watch:", `${plexus} top ${at}`),
+    step("Watch, and see where the room is:", `${plexus} top ${at}`, `${plexus} actors show room/${room} ${at}`),
     ...(victim === undefined || other === undefined
       ? []
       : [
           step(
-            `Kill ${victim.node.name}. The room goes on at ${other.node.name}; a page that was open at ${victim.node.name} needs another node's page.`,
+            `Kill ${victim.node.name}, which the room lives on. It goes on at ${other.node.name}; a page that was open at ${victim.node.name} needs another node's page.`,
             `kill -9 ${victim.pid}`,
           ),
           step("Start it again; it catches up and takes its share:", restartCommand(victim.node, plexus)),

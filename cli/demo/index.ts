@@ -8,11 +8,10 @@
  *  another machine. Then an account, a room and an agent are made over the API, as a person would. A node that ends is
  *  reported and not started again: seeing what goes on without it is the point. */
 import { randomBytes } from "node:crypto";
-import { accessSync, constants, realpathSync } from "node:fs";
 import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
-import { delimiter, join, relative, resolve } from "node:path";
+import { join, resolve } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import {
@@ -20,6 +19,7 @@ import {
   ok,
   PlexusError,
   refused,
+  type ActorDetail,
   type ErrorCode,
   type InvitationIssued,
   type Result,
@@ -28,6 +28,7 @@ import {
 import { demand } from "../admin.ts";
 import { readSummary } from "../cluster.ts";
 import { readControlFile } from "../control.ts";
+import { plexusCommand } from "../launcher.ts";
 import { cliLimits } from "../limits.ts";
 import { callNode, type Target } from "../node-client.ts";
 import { exitCodes, paint, type Output } from "../output.ts";
@@ -75,7 +76,7 @@ export async function demo(flags: DemoFlags, output: Output): Promise<number> {
     const first = await Promise.race([starting, stopAsked]);
     if (typeof first === "string") return codeOfSignal(first);
     await writeFile(keptPath(folder), `${JSON.stringify(kept)}\n`, { mode: 0o600 });
-    announce(plan, { running: first, password: kept.password, kept: flags.data !== undefined, plexus }, flags, output);
+    announce(plan, { ...first, password: kept.password, kept: flags.data !== undefined, plexus }, flags, output);
     const end = await Promise.race([stopAsked, everybodyGone]);
     say(end === "gone" ? "All nodes have ended." : "Stopping the nodes …");
     return exitCodes.ok;
@@ -89,6 +90,7 @@ function announce(
   plan: DemoPlan,
   facts: {
     readonly running: readonly DemoChild[];
+    readonly home: string | undefined;
     readonly password: string;
     readonly kept: boolean;
     readonly plexus: string;
@@ -102,7 +104,8 @@ function announce(
   }
   const { folder, user, room, agent } = plan;
   const nodes = facts.running.map(({ node, url, pid }) => ({ name: node.name, roles: node.roles, data: node.data, url, pid })); // prettier-ignore
-  output.print(JSON.stringify({ event: "ready", folder, nodes, user, password: facts.password, room, agent }));
+  const { home, password } = facts;
+  output.print(JSON.stringify({ event: "ready", folder, nodes, user, password, room, home, agent }));
 }
 
 async function start(
@@ -113,7 +116,7 @@ async function start(
     readonly password: string;
     readonly say: (text: string) => void;
   },
-): Promise<readonly DemoChild[]> {
+): Promise<{ readonly running: readonly DemoChild[]; readonly home: string | undefined }> {
   const { children, isNew, password, say } = by;
   const [keeper, ...others] = plan.nodes;
   const deadlineMs = performance.now() + cliLimits.demoStartMs;
@@ -134,7 +137,10 @@ async function start(
     const { url, adminCode } = running.findLast((child) => child.adminCode !== undefined) ?? first;
     await furnish(plan, { url, password, adminCode, deadlineMs });
   }
-  return running;
+  // Kept from last time, it may be anywhere.
+  const ask = () => callNode<ActorDetail>(admin, "GET", `/api/admin/actors/room/${plan.room}`);
+  const room = await persistently(ask, deadlineMs);
+  return { running, home: room.ok ? room.value.node : undefined };
 }
 
 async function invitation(admin: Target, node: DemoNode, deadlineMs: number): Promise<string> {
@@ -282,21 +288,4 @@ function isAlive(pid: number): boolean {
   } catch {
     return false;
   }
-}
-
-/** How a person calls this `plexus` from where they are. */
-function plexusCommand(): string {
-  const launcher = fileURLToPath(new URL("../../bin/plexus", import.meta.url));
-  const inPath = (process.env["PATH"] ?? "").split(delimiter).some((folder) => {
-    try {
-      const path = join(folder, "plexus");
-      accessSync(path, constants.X_OK);
-      return realpathSync(path) === realpathSync(launcher);
-    } catch {
-      return false;
-    }
-  });
-  if (inPath) return "plexus";
-  const near = relative(process.cwd(), launcher);
-  return near.startsWith("..") ? launcher : near;
 }

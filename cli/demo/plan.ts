@@ -31,7 +31,7 @@ export interface DemoPlan {
 const cast: readonly Pick<DemoNode, "name" | "roles" | "says">[] = [
   { name: "node-a", roles: ["manager", "gateway"], says: "keeps the directory; holds no rooms" },
   { name: "node-b", roles: ["chat", "gateway"], says: "holds rooms, people and agents" },
-  { name: "node-c", roles: ["chat", "ai", "gateway"], says: "holds them as well, and has the role ai" },
+  { name: "node-c", roles: ["chat", "ai", "gateway"], says: "holds them as well, and runs the model" },
 ];
 
 /** Two ports a node: for people and for nodes. */

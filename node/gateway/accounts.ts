@@ -3,12 +3,12 @@ import {
   failure,
   ok,
   refused,
-  type Authenticated,
   type Result,
   type Session,
   type SignedIn,
 } from "../../protocols/index.ts";
-import type { Message, Sender } from "../../actors/behavior.ts";
+import type { Message } from "../../actors/behavior.ts";
+import { answerTo } from "./answers.ts";
 import type { Surroundings } from "./options.ts";
 import { createPasswords } from "./passwords.ts";
 import { addressKey, createRateLimit } from "./rates.ts";
@@ -46,8 +46,9 @@ export interface Accounts {
   ): Promise<Result<SignedIn>>;
   /** Error: SIGN_IN_FAILED, whether the name or the password is wrong. */
   signIn(account: { name: string; password: string }, from: Origin): Promise<Result<SignedIn>>;
-  /** Error: UNAUTHENTICATED; RATE_LIMITED after many bad tokens from one address. */
-  authenticate(token: string, address: string): Promise<Result<Caller>>;
+  /** Error: UNAUTHENTICATED; RATE_LIMITED after many bad tokens from one address. `timeoutMs`: of the user's actor, where
+   *  that is not the usual time. */
+  authenticate(token: string, address: string, timeoutMs?: number): Promise<Result<Caller>>;
   /** For an account whose first claim was lost. Errors: ADMIN_CODE_WRONG, ALREADY_DONE. */
   claimAdmin(user: string, adminCode: string, from: Origin): Promise<Result<unknown>>;
   /** Replaces the password and ends every session but this one. Error: SIGN_IN_FAILED when `current` is wrong. */
@@ -63,8 +64,8 @@ export function createAccounts(at: Surroundings): Accounts {
   const failures = createRateLimit(limits.signInFailureRate, limits.rateRows, clock, random);
   const badTokens = createRateLimit(limits.badTokenRate, limits.rateRows, clock, random);
 
-  const ask = (to: `${string}/${string}`, message: Message, from: Sender = "gateway") =>
-    kernel.ask({ to, from, message, timeoutMs: limits.askTimeoutMs });
+  const ask = (to: `${string}/${string}`, message: Message, timeoutMs = limits.askTimeoutMs) =>
+    kernel.ask({ to, from: "gateway", message, timeoutMs });
   const limited = (retryAfterMs: number) => refused(failure("RATE_LIMITED", { retryAfterMs }));
 
   async function open(user: string, kind: Session["kind"], label: string): Promise<Result<Opened>> {
@@ -86,14 +87,17 @@ export function createAccounts(at: Surroundings): Accounts {
     return answer.ok ? ok({ token, session: { ...session, createdAtMs: nowMs } }) : answer;
   }
 
-  async function authenticate(token: string, address: string): Promise<Result<Caller>> {
+  async function authenticate(token: string, address: string, timeoutMs?: number): Promise<Result<Caller>> {
     const claim = readToken(token);
     const answer =
       claim === undefined
         ? refused(failure("UNAUTHENTICATED"))
-        : await ask(actorId("user", claim.user), { type: "authenticate", tokenHash: claim.tokenHash });
+        : answerTo(
+            "authenticate",
+            await ask(actorId("user", claim.user), { type: "authenticate", tokenHash: claim.tokenHash }, timeoutMs),
+          );
     if (answer.ok) {
-      const { user, admin, session, kind, expiresAtMs } = answer.value as Authenticated;
+      const { user, admin, session, kind, expiresAtMs } = answer.value;
       const name = user.startsWith("user/") ? user.slice("user/".length) : user;
       return ok({
         user: name,
@@ -124,9 +128,11 @@ export function createAccounts(at: Surroundings): Accounts {
     const who = `${addressKey(from.address)} ${name}`;
     const wait = failures.wait(who);
     if (wait > 0) return limited(wait);
-    const stored = isUserName(name) ? await ask(actorId("user", name), { type: "credentials" }) : undefined;
+    const stored = isUserName(name)
+      ? answerTo("credentials", await ask(actorId("user", name), { type: "credentials" }))
+      : undefined;
     if (stored !== undefined && !stored.ok && stored.error.outcome !== "failed") return stored;
-    const passwordHash = stored?.ok ? (stored.value as { passwordHash: string }).passwordHash : undefined;
+    const passwordHash = stored?.ok ? stored.value.passwordHash : undefined;
     const verified = await passwords.verify(passwordHash, password);
     if (verified.ok && !verified.value) failures.take(who);
     return verified;

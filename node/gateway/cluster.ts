@@ -23,9 +23,12 @@ import { demand } from "./refusals.ts";
 /** Whoever has the control token is the operator. */
 const whoIs = (request: FastifyRequest): string => request.caller?.user ?? "operator";
 
-/** Adds the routes under /api/admin/cluster, for admins and for the operator's control token. Whoever changes the cluster
- *  leaves a line in the log, refused or not: `audit.cluster` with `action`, `by`, `address`, `outcome`. What was done is in
- *  the cluster's own audit as well. */
+/** A route that changes the cluster, and what the audit calls that. */
+const audits = (action: string) => ({ access: "admin", audit: action }) as const;
+
+/** Adds the routes under /api/admin/cluster, for admins and for the operator's control token. Whoever changes the cluster, or
+ *  may not, leaves a line in the log: `audit.cluster` with `action`, `by`, `address`, `outcome`. Who is no admin is turned
+ *  away before (`http.ts`), and leaves the same. What was done is in the cluster's own audit as well. */
 export function addClusterRoutes(app: FastifyInstance, at: Surroundings): void {
   const { limits } = at;
   const config = { access: "admin" } as const;
@@ -37,14 +40,14 @@ export function addClusterRoutes(app: FastifyInstance, at: Surroundings): void {
 
   async function audited<T>(
     request: FastifyRequest,
-    action: string,
     facts: Readonly<Record<string, unknown>>,
     done: Promise<Result<T>>,
   ): Promise<T> {
     const result = await done;
-    const by = whoIs(request);
+    const { audit: action } = request.routeOptions.config;
     const outcome = result.ok ? "done" : result.error.code;
-    at.log.info("audit.cluster", { action, by, address: request.ip, ...facts, outcome });
+    // Where what is done depends on the body, the facts name the action.
+    at.log.info("audit.cluster", { action, by: whoIs(request), address: request.ip, ...facts, outcome });
     return demand(result);
   }
 
@@ -63,16 +66,16 @@ export function addClusterRoutes(app: FastifyInstance, at: Surroundings): void {
   app.post<{ Body: Static<typeof createInvitation> }>(
     "/api/admin/cluster/invitations",
     {
-      config,
+      config: audits("invite"),
       schema: { summary: "A token that admits one node, once; it is shown this once", tags, body: createInvitation },
     },
-    (request) => audited(request, "invite", request.body, control().invite(request.body, whoIs(request))),
+    (request) => audited(request, request.body, control().invite(request.body, whoIs(request))),
   );
 
   app.delete<{ Params: Static<typeof clusterNodeParams>; Querystring: Static<typeof evictNode> }>(
     "/api/admin/cluster/nodes/:node",
     {
-      config,
+      config: audits("evict"),
       schema: {
         summary: "Ends a node's membership for good",
         description:
@@ -85,14 +88,14 @@ export function addClusterRoutes(app: FastifyInstance, at: Surroundings): void {
     (request) => {
       const { node } = request.params;
       const force = request.query.force ?? false;
-      return audited(request, "evict", { node, force }, control().evict(node, force, whoIs(request)));
+      return audited(request, { node, force }, control().evict(node, force, whoIs(request)));
     },
   );
 
   app.put<{ Params: Static<typeof clusterNodeParams>; Body: Static<typeof setDraining> }>(
     "/api/admin/cluster/nodes/:node/draining",
     {
-      config,
+      config: audits("drain"),
       schema: {
         summary: "Lets a node give away everything it holds, or take its share again",
         description: "Answers at once; the summary's `slotsOwned` and `slotsReplicated` tell how far it is.",
@@ -106,8 +109,7 @@ export function addClusterRoutes(app: FastifyInstance, at: Surroundings): void {
       const { draining } = request.body;
       return audited(
         request,
-        draining ? "drain" : "undrain",
-        { node },
+        { action: draining ? "drain" : "undrain", node },
         control().setDraining(node, draining, whoIs(request)),
       );
     },
@@ -116,7 +118,7 @@ export function addClusterRoutes(app: FastifyInstance, at: Surroundings): void {
   app.put<{ Params: Static<typeof clusterNodeParams>; Body: Static<typeof setNodeRoles> }>(
     "/api/admin/cluster/nodes/:node/roles",
     {
-      config,
+      config: audits("roles"),
       schema: {
         summary: "Changes what a running node does",
         description:
@@ -129,14 +131,14 @@ export function addClusterRoutes(app: FastifyInstance, at: Surroundings): void {
     (request) => {
       const { node } = request.params;
       const { roles } = request.body;
-      return audited(request, "roles", { node, roles }, control().setRoles(node, roles, whoIs(request)));
+      return audited(request, { node, roles }, control().setRoles(node, roles, whoIs(request)));
     },
   );
 
   app.post<{ Params: Static<typeof actorKeyParams>; Body: Static<typeof moveTo> }>(
     "/api/admin/cluster/actors/:kind/:key/move",
     {
-      config,
+      config: audits("moveActor"),
       schema: {
         summary: "Pins one actor to a node and moves it there",
         description: "Answers when it is there. NO_CANDIDATE: the node may not hold it.",
@@ -148,14 +150,14 @@ export function addClusterRoutes(app: FastifyInstance, at: Surroundings): void {
     (request) => {
       const actor = actorId(request.params.kind, request.params.key);
       const { to, timeoutMs = limits.moveTimeoutMs } = request.body;
-      return audited(request, "moveActor", { actor, to }, control().moveActor(actor, to, timeoutMs, whoIs(request)));
+      return audited(request, { actor, to }, control().moveActor(actor, to, timeoutMs, whoIs(request)));
     },
   );
 
   app.post<{ Params: Static<typeof clusterSlotParams>; Body: Static<typeof moveTo> }>(
     "/api/admin/cluster/slots/:role/:number/move",
     {
-      config,
+      config: audits("moveSlot"),
       schema: {
         summary: "Moves a slot to a node",
         description: "Answers when it is there. NO_CANDIDATE: the node may not hold it.",
@@ -167,19 +169,44 @@ export function addClusterRoutes(app: FastifyInstance, at: Surroundings): void {
     (request) => {
       const slot: SlotId = `${request.params.role}/${request.params.number}`;
       const { to, timeoutMs = limits.moveTimeoutMs } = request.body;
-      return audited(request, "moveSlot", { slot, to }, control().moveSlot(slot, to, timeoutMs, whoIs(request)));
+      return audited(request, { slot, to }, control().moveSlot(slot, to, timeoutMs, whoIs(request)));
+    },
+  );
+
+  const releaseSchema = {
+    summary: "Lets a slot that was moved by hand be placed like any other again",
+    description: "ALREADY_DONE when nobody had moved it.",
+    tags,
+  };
+
+  app.delete<{ Params: Static<typeof clusterSlotParams> }>(
+    "/api/admin/cluster/slots/:role/:number/held",
+    { config: audits("release"), schema: { ...releaseSchema, params: clusterSlotParams } },
+    (request) => {
+      const slot: SlotId = `${request.params.role}/${request.params.number}`;
+      return audited(request, { slot }, control().release(slot, whoIs(request)));
+    },
+  );
+
+  app.delete<{ Params: Static<typeof actorKeyParams> }>(
+    "/api/admin/cluster/actors/:kind/:key/held",
+    { config: audits("release"), schema: { ...releaseSchema, params: actorKeyParams } },
+    (request) => {
+      // The slot that an actor has of its own is called like it.
+      const slot = actorId(request.params.kind, request.params.key) as SlotId;
+      return audited(request, { slot }, control().release(slot, whoIs(request)));
     },
   );
 
   app.post<{ Body: Static<typeof migrateDirectory> }>(
     "/api/admin/cluster/directory/migrate",
     {
-      config,
+      config: audits("migrateDirectory"),
       schema: { summary: "Moves the running cluster's directory to etcd", tags, body: migrateDirectory },
     },
     (request) => {
       const { endpoints } = request.body;
-      return audited(request, "migrateDirectory", { endpoints }, control().migrateDirectory(endpoints, whoIs(request)));
+      return audited(request, { endpoints }, control().migrateDirectory(endpoints, whoIs(request)));
     },
   );
 }

@@ -15,10 +15,14 @@ export function addHealthRoutes(app: FastifyInstance, at: Surroundings, accounts
     alive: true,
   }));
 
-  app.get("/readyz", { schema: { summary: "The node takes work", tags, security: [] } }, async () => {
-    demand(await at.readiness());
-    return { ready: true };
-  });
+  app.get(
+    "/readyz",
+    { schema: { summary: "Every slot that this node owns can be served", tags, security: [] } },
+    async () => {
+      demand(await at.readiness());
+      return { ready: true };
+    },
+  );
 
   app.get("/metrics", { schema: { summary: "Prometheus text", tags } }, async (request, reply) => {
     // Behind a proxy on this machine everybody comes from the loopback address; the proxy's header gives it away.

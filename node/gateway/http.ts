@@ -20,6 +20,8 @@ export type Access = "anyone" | "user" | "person" | "admin";
 declare module "fastify" {
   interface FastifyContextConfig {
     access?: Access;
+    /** What the audit calls it, where a request changes the cluster. */
+    audit?: string;
     /** The largest body, when it is not the usual one. */
     bytesMax?: number;
   }
@@ -128,9 +130,15 @@ export async function createHttp(at: Surroundings, accounts: Accounts, commands:
     const caller = demand(await accounts.authenticate(presented.token, request.ip));
     if (access === "person" && caller.kind !== "session")
       throw new PlexusError(failure("FORBIDDEN", { reason: "API keys may not do this" }));
-    if (access === "admin" && !caller.admin) throw new PlexusError(failure("FORBIDDEN"));
     const retryAfterMs = commands.take(caller.user);
     if (retryAfterMs > 0) throw new PlexusError(failure("RATE_LIMITED", { retryAfterMs }));
+    if (access === "admin" && !caller.admin) {
+      const reason = failure("FORBIDDEN");
+      const { audit: action } = request.routeOptions.config;
+      if (action !== undefined)
+        log.info("audit.cluster", { action, by: caller.user, address: request.ip, outcome: reason.code });
+      throw new PlexusError(reason);
+    }
     request.caller = caller;
   });
 

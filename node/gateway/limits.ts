@@ -44,6 +44,9 @@ export interface GatewayLimits {
   readonly connectionsPerUserMax: number;
   /** Upgrades that wait for their authentication. */
   readonly upgradesPendingMax: number;
+  /** And how long each waits for the actor of its user; then SLOT_UNAVAILABLE. Less than clients wait for a handshake, so that
+   *  they hear why; more than a failover takes. */
+  readonly upgradeTimeoutMs: number;
   /** Bytes that wait in one connection beyond which best-effort events are left out. */
   readonly sendBufferSoftBytes: number;
   /** Bytes that wait in one connection beyond which it is closed as too slow, when that lasts for `slowReaderGraceMs`. */
@@ -96,6 +99,7 @@ export const gatewayLimits: GatewayLimits = {
   connectionsMax: 20_000,
   connectionsPerUserMax: 64,
   upgradesPendingMax: 1_024,
+  upgradeTimeoutMs: 2_500,
   sendBufferSoftBytes: 256 * 1024,
   sendBufferBytesMax: 2 * 1024 * 1024,
   slowReaderGraceMs: 5_000,

@@ -33,7 +33,7 @@ export interface GatewayOptions {
   readonly adminCodeHash: string | undefined;
   /** Facts for `GET /api/admin/status`; the gateway adds its url and connections. */
   status(): Omit<NodeStatus, "url" | "connections"> | Promise<Omit<NodeStatus, "url" | "connections">>;
-  /** Whether the node takes work, for /readyz. */
+  /** Whether every slot that this node owns can be served, for /readyz. */
   readiness(): Result<unknown> | Promise<Result<unknown>>;
   metricsText(): Promise<{ readonly contentType: string; readonly body: string }>;
   /** The operator's secret: as a bearer token it opens /api/admin/* and /metrics, and nothing else. */

@@ -11,11 +11,13 @@ import {
   wireLimits,
   type ActorId,
   type ClientFrame,
+  type ErrorCode,
   type Failure,
   type Hello,
   type Result,
 } from "../../protocols/index.ts";
 import type { Accounts, Caller } from "./accounts.ts";
+import { answerTo } from "./answers.ts";
 import { checkSameOrigin, presentedToken } from "./callers.ts";
 import { readCommand, personOnly } from "./commands.ts";
 import { closeCodes, Connection } from "./connection.ts";
@@ -61,22 +63,30 @@ export function createSockets(server: Server, at: Surroundings, accounts: Accoun
   const unsettled = new Set<Duplex>();
   let closed = false;
 
-  const resume = (connection: Connection, topic: string, after: number | undefined) =>
-    kernel.ask({
-      to: topic as ActorId,
-      from: connection.caller.actor,
-      message: { type: "resume", ...(after !== undefined && { after }) },
-      timeoutMs: limits.askTimeoutMs,
-    });
+  const resume = async (connection: Connection, topic: string, after: number | undefined) =>
+    answerTo(
+      "resume",
+      await kernel.ask({
+        to: topic as ActorId,
+        from: connection.caller.actor,
+        message: { type: "resume", ...(after !== undefined && { after }) },
+        timeoutMs: limits.askTimeoutMs,
+      }),
+    );
   const feeds = createFeeds(at, resume);
-  const people = createPeople(at.hub, feeds, (user) =>
-    kernel.ask({
-      to: `user/${user}`,
-      from: `user/${user}`,
-      message: { type: "describe" },
-      timeoutMs: limits.askTimeoutMs,
-    }),
+  const people = createPeople(at.hub, feeds, async (user) =>
+    answerTo(
+      "describe",
+      await kernel.ask({
+        to: `user/${user}`,
+        from: `user/${user}`,
+        message: { type: "describe" },
+        timeoutMs: limits.askTimeoutMs,
+      }),
+    ),
   );
+  /** What nobody waits for must not end the process. */
+  const failed = (error: unknown): void => log.error("connection.failed", { error });
 
   function answer(connection: Connection, re: number, result: Result<unknown>): void {
     connection.send(result.ok ? { re, ok: result.value ?? {} } : { re, error: result.error });
@@ -114,7 +124,10 @@ export function createSockets(server: Server, at: Surroundings, accounts: Accoun
       case "ping":
         return answer(connection, frame.id, ok({}));
       case "watch":
-        void people.watch(person, connection).then((result) => answer(connection, frame.id, result));
+        people
+          .watch(person, connection)
+          .then((result) => answer(connection, frame.id, result))
+          .catch(failed);
         return;
       case "subscribe":
       case "unsubscribe": {
@@ -130,7 +143,7 @@ export function createSockets(server: Server, at: Surroundings, accounts: Accoun
       return answer(connection, frame.id, refused(failure("OVERLOADED", { limit: "outstandingCommandsMax" })));
     connection.outstanding += 1;
     const { id, operationId } = frame;
-    void kernel
+    kernel
       .ask({
         ...command.value,
         from: caller.actor,
@@ -140,7 +153,8 @@ export function createSockets(server: Server, at: Surroundings, accounts: Accoun
       .then((result) => {
         connection.outstanding -= 1;
         answer(connection, id, result);
-      });
+      })
+      .catch(failed);
   }
 
   function onMessage(this: WebSocket, data: RawData, isBinary: boolean): void {
@@ -203,8 +217,8 @@ export function createSockets(server: Server, at: Surroundings, accounts: Accoun
 
   /** The caller of an upgrade that may go on. */
   async function authenticate(request: IncomingMessage, person: Person, token: string): Promise<Result<Caller>> {
-    const caller = await accounts.authenticate(token, request.socket.remoteAddress ?? "");
-    if (!caller.ok) return caller;
+    const caller = await accounts.authenticate(token, request.socket.remoteAddress ?? "", limits.upgradeTimeoutMs);
+    if (!caller.ok) return unanswered.has(caller.error.code) ? refused(unavailable(person.user, caller.error)) : caller;
     if (closed) return refused(failure("STOPPING"));
     if (person.connections.size >= limits.connectionsPerUserMax)
       return refused(failure("LIMIT_REACHED", { limit: "connectionsPerUserMax", max: limits.connectionsPerUserMax }));
@@ -302,5 +316,11 @@ export function createSockets(server: Server, at: Surroundings, accounts: Accoun
     },
   };
 }
+
+/** How the question who somebody is ends when the slot of that user is served nowhere. */
+const unanswered: ReadonlySet<ErrorCode> = new Set(["ASK_TIMEOUT", "UNREACHABLE", "PEER_LOST"]);
+
+const unavailable = (user: string, error: Failure): Failure =>
+  failure("SLOT_UNAVAILABLE", { actor: `user/${user}`, because: error.code });
 
 const ignore = () => undefined;

@@ -6,6 +6,7 @@ import type {
   ClusterSummary,
   InvitationIssued,
   Moved,
+  Released,
   Result,
   Role,
   SlotId,
@@ -23,8 +24,10 @@ export interface ClusterControl {
     },
     by?: string,
   ): Promise<Result<InvitationIssued>>;
-  /** Ends a node's membership: its connections are cut and it is refused from then on. FORBIDDEN for the node that keeps
-   *  the directory, and for one that still holds the last copy of a slot unless `force`. */
+  /** Ends a node's membership: it is told, its connections are cut, and it is refused from then on. `node` is its whole name
+   *  or id. FORBIDDEN for the node that keeps the directory, for the node that is asked, and unless `force` for one that
+   *  holds the last copy of a slot or owns one and is up. NO_CANDIDATE for the last manager, and unless `force` for the last
+   *  node of a role that has slots. */
   evict(node: string, force: boolean, by?: string): Promise<Result<{ readonly node: string }>>;
   /** A draining node gives away everything it holds; ending it makes it take its share again. */
   setDraining(node: string, draining: boolean, by?: string): Promise<Result<{ readonly node: string }>>;
@@ -33,6 +36,9 @@ export interface ClusterControl {
   /** Pins an actor and moves it; resolves when it is there. NO_CANDIDATE: the node may not hold it. */
   moveActor(actor: ActorId, to: string, timeoutMs: number, by?: string): Promise<Result<Moved>>;
   moveSlot(slot: SlotId, to: string, timeoutMs: number, by?: string): Promise<Result<Moved>>;
+  /** Undoes a move's last effect: the slot, or the own slot of an actor, is placed like any other again.
+   *  ALREADY_DONE: nobody had moved it. */
+  release(slot: SlotId, by?: string): Promise<Result<Released>>;
   /** From the embedded directory to etcd, with the cluster running. */
   migrateDirectory(endpoints: readonly string[], by?: string): Promise<Result<{ readonly rows: number }>>;
 }

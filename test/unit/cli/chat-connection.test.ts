@@ -1,9 +1,18 @@
 import { once } from "node:events";
+import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { expect } from "chai";
 import { WebSocketServer, type WebSocket } from "ws";
 import { openConnection, type Connection, type ConnectionEvents } from "../../../cli/chat/connection.ts";
-import { failure, type ClientFrame, type NodeFrame, type NodePlace } from "../../../protocols/index.ts";
+import { rawAnswer } from "../../../node/gateway/refusals.ts";
+import {
+  failure,
+  failureOf,
+  type ClientFrame,
+  type Failure,
+  type NodeFrame,
+  type NodePlace,
+} from "../../../protocols/index.ts";
 
 /** A node that says what the test tells it to say, on a real socket. */
 interface ScriptedNode {
@@ -67,7 +76,10 @@ interface Heard {
   readonly lost: string[];
 }
 
-async function connect(urls: readonly string[]): Promise<{ connection: Connection; heard: Heard }> {
+async function connect(
+  urls: readonly string[],
+  onWait: ConnectionEvents["onWait"] = async () => false,
+): Promise<{ connection: Connection; heard: Heard }> {
   const heard: Heard = { ats: [], states: [], changes: [], lost: [] };
   const events: ConnectionEvents = {
     onState: (_topic, state) => heard.states.push(state),
@@ -76,6 +88,7 @@ async function connect(urls: readonly string[]): Promise<{ connection: Connectio
     onActivity: () => {},
     onChange: (state, reason) => heard.changes.push(`${state} ${reason}`),
     onEnd: (reason) => heard.lost.push(`end ${reason.code}`),
+    onWait,
   };
   const connection = await openConnection({ urls, token: "t" }, events);
   connections.add(connection);
@@ -174,6 +187,35 @@ describe("the connection of a chat client", () => {
     const answer = await post;
     expect(!answer.ok && answer.error.code).to.equal("SLOT_UNAVAILABLE");
   });
+
+  it("is told why a node does not have it, and comes again where that may pass", async () => {
+    const reasons = [failure("SLOT_UNAVAILABLE", { actor: "user/ada" }), failure("STOPPING")];
+    const refusing = createServer().on("upgrade", (_request, stream) => {
+      const reason = reasons.shift();
+      stream.on("error", () => {});
+      if (reason === undefined) stream.end("HTTP/1.1 502 Bad Gateway\r\ncontent-length: 4\r\nconnection: close\r\n\r\nnope");
+      else stream.end(rawAnswer(reason));
+    });
+    refusing.listen(0, "127.0.0.1");
+    await once(refusing, "listening");
+    const url = `http://127.0.0.1:${(refusing.address() as AddressInfo).port}`;
+    const waits: Failure[] = [];
+    const wait = async (reason: Failure) => waits.push(reason) < 9;
+    try {
+      const refusal = await connect([url], wait).then(() => undefined, (thrown: unknown) => failureOf(thrown));
+      expect(waits.map(({ code }) => code)).to.deep.equal(["SLOT_UNAVAILABLE", "STOPPING"]);
+      expect(waits[0]?.details).to.deep.equal({ actor: "user/ada" });
+      expect(refusal).to.deep.equal(failure("UNREACHABLE", { url, reason: "HTTP 502" }));
+      reasons.push(failure("SLOT_UNAVAILABLE"));
+      const given = await connect([url]).then(() => undefined, (thrown: unknown) => failureOf(thrown));
+      expect(given?.code).to.equal("SLOT_UNAVAILABLE");
+      reasons.push(failure("SLOT_UNAVAILABLE"));
+      const one = await openNode("one");
+      expect((await connect([url, one.url])).connection.at().name).to.equal("one");
+    } finally {
+      refusing.close();
+    }
+  }); // prettier-ignore
 
   it("uses the first of several addresses that answers, and says so when none does", async () => {
     const gone = await openNode("gone");

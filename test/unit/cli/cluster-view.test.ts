@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import fc from "fast-check";
-import { chooseSlots, describeInvitation, describeNodes, describeSlots, joinCommand, namesOf } from "../../../cli/cluster-view.ts"; // prettier-ignore
+import { chooseSlots, describeInvitation, describeNodes, describeSlots, findMember, joinCommand, namesOf, rolesWithoutTaker } from "../../../cli/cluster-view.ts"; // prettier-ignore
 import type { ClusterSlotRow } from "../../../protocols/index.ts";
 import { nodeRow, slotRow, summaryOf } from "../gateway/cluster-stand.ts";
 import { summary } from "./stage.ts";
@@ -14,16 +14,31 @@ describe("the table of nodes", () => {
     expect(text).to.match(/node-b.*up.*zone=b.*130.*126.*7.*40/);
     expect(text).to.match(/node-c.*down, draining/);
     expect(text).to.include("Directory: embedded, on node-a");
-    expect(text).to.include("256 slots: 254 ok, 1 moving, 1 down (3 replicas wanted, at least 1 in sync)");
+    expect(text).to.include("256 slots: 254 ok, 1 moving, 1 down (3 replicas wanted, at least 1 in sync; 2 possible)");
     expect(text).to.include("Down: node-c").and.include("plexus slots --not-ok");
     expect(text).not.to.include("nothing fails over");
   });
 
   it("says plainly what it means when the keeper of the directory is down", () => {
     const text = describeNodes(summaryOf([nodeRow("node-a", { up: false })]), false);
-    expect(text).to.include("nothing fails over or joins until it is back");
+    expect(text).to.include("node-a, which keeps the directory, is down: nothing fails over or joins until it is back");
+    expect(text).to.include("can not be evicted").and.not.include("plexus nodes evict");
     const etcd = summaryOf([], { directory: { kind: "etcd", endpoints: ["http://e:2379"] } });
     expect(describeNodes(etcd, false)).to.include("Directory: etcd at http://e:2379");
+  });
+
+  it("says why there are fewer copies than are wanted", () => {
+    const wish = (...more: readonly object[]) =>
+      /\(.*\)/.exec(
+        describeNodes(summaryOf(more.map((one, index) => nodeRow(`node-${"abcdef"[index]}`, one))), false),
+      )?.[0];
+    expect(wish({})).to.equal("(3 replicas wanted, at least 1 in sync; 1 possible)");
+    expect(wish({}, {})).to.equal("(3 replicas wanted, at least 1 in sync; 2 possible)");
+    expect(wish({}, {}, {})).to.equal(
+      "(3 replicas wanted, at least 1 in sync; 2 possible, since node-a keeps the directory and copies nothing)",
+    );
+    expect(wish({}, {}, {}, { state: "draining" })).to.include("2 possible, since node-a");
+    expect(wish({}, {}, {}, {})).to.equal("(3 replicas wanted, at least 1 in sync)");
   });
 
   it("lets no name from another node move the cursor", () => {
@@ -39,7 +54,7 @@ describe("the table of slots", () => {
     slotRow("manager/1", "node-a", { learners: ["id-of-node-b"] }),
   ];
   const chosen = (filter: object) =>
-    chooseSlots(slots, { notOk: false, pinned: false, ...filter }, names).map(({ slot }) => slot);
+    chooseSlots(slots, { notOk: false, pinned: false, ...filter }).map(({ slot }) => slot);
 
   it("is in the order of numbers, those of single actors last", () => {
     expect(chosen({})).to.deep.equal(["chat/2", "chat/17", "manager/1", "room/den"]);
@@ -47,10 +62,25 @@ describe("the table of slots", () => {
 
   it("is filtered by role, node, state and pin", () => {
     expect(chosen({ role: "chat" })).to.deep.equal(["chat/2", "chat/17"]);
-    expect(chosen({ node: "node-b" })).to.deep.equal(["chat/17", "manager/1", "room/den"]);
+    expect(chosen({ node: "id-of-node-b" })).to.deep.equal(["chat/17", "manager/1", "room/den"]);
     expect(chosen({ node: "id-of-node-c" })).to.deep.equal(["chat/2"]);
     expect(chosen({ notOk: true })).to.deep.equal(["chat/2", "chat/17"]);
     expect(chosen({ pinned: true })).to.deep.equal(["room/den"]);
+  });
+
+  it("knows a node by its name, its id or the beginning of one, and one that is only in a record", () => {
+    const find = (text: string) => {
+      const found = findMember(names, [...slots, slotRow("chat/3", "gone")], text);
+      return found.ok ? found.value : found.error.code;
+    };
+    expect([find("node-b"), find("id-of-node-b"), find("id-of-g")]).to.deep.equal(["id-of-node-b", "id-of-node-b", "id-of-gone"]); // prettier-ignore
+    expect(find("nope")).to.equal("NOT_FOUND");
+    expect(find("node")).to.equal("BAD_REQUEST");
+  });
+
+  it("marks what an operator put where it is", () => {
+    const text = describeSlots([slotRow("chat/4", "node-b", { held: "id-of-node-b" })], names, false);
+    expect(text).to.include("node-b (held)");
   });
 
   it("shows nodes by name, and by id when they have none any more", () => {
@@ -65,23 +95,45 @@ describe("the table of slots", () => {
 
 describe("an invitation", () => {
   const issued = { token: "t0ken", expiresAtMs: 3_600_000, roles: ["chat", "ai"] as const };
+  const at = { nowMs: 0, color: false, plexus: "bin/plexus" };
 
   it("is the exact line that starts the new node", () => {
-    expect(joinCommand(issued, { zone: "a", place: "cold room" })).to.equal(
+    expect(joinCommand(issued, { zone: "a", place: "cold room" }, "plexus")).to.equal(
       "plexus up --role chat --role ai --label zone=a --label 'place=cold room' --join t0ken",
     );
-    const text = describeInvitation(issued, {}, { nowMs: 0, color: false });
-    expect(text).to.include("plexus up --role chat --role ai --join t0ken").and.include("within 1 h");
+    const text = describeInvitation(issued, {}, at);
+    expect(text).to.include("bin/plexus up --role chat --role ai --join t0ken").and.include("within 1 h");
+  });
+
+  it("warns when nobody on another machine can use it", () => {
+    const made = (...addresses: readonly string[]) => describeInvitation({ ...issued, addresses }, {}, at);
+    for (const here of ["/ip4/127.0.0.1/tcp/7071", "/ip6/::1/tcp/7071", "/dns4/localhost/tcp/7071"])
+      expect(made(here)).to.include("warning").and.include("--mesh-host ADDRESS, an address that the others reach");
+    expect(made("/ip4/127.0.0.1/tcp/7071", "/ip4/10.0.0.5/tcp/7071")).not.to.include("warning");
+    expect(made()).not.to.include("warning");
   });
 
   it("can be typed as it is, whatever a label holds", () => {
     fc.assert(
       fc.property(fc.string({ unit: "grapheme-ascii" }), (value) => {
-        const line = joinCommand(issued, { note: value });
+        const line = joinCommand(issued, { note: value }, "plexus");
         const word = /--label (.*) --join/.exec(line)?.[1] ?? "";
         const read = word.startsWith("'") ? word.slice(1, -1).replaceAll(`'\\''`, "'") : word;
         expect(read).to.equal(`note=${value}`);
       }),
     );
+  });
+});
+
+describe("a drain", () => {
+  it("has no end where nobody else may take what the node owns", () => {
+    const slots = [slotRow("chat/1", "node-b"), slotRow("ai/1", "node-b"), slotRow("room/den", "node-b"), slotRow("gateway/1", "node-a")]; // prettier-ignore
+    const stuck = (...nodes: Parameters<typeof summaryOf>[0]) =>
+      rolesWithoutTaker(summaryOf([nodeRow("node-b", { roles: ["chat", "ai"] }), ...nodes]), slots, "id-of-node-b");
+    expect(stuck()).to.deep.equal(["chat", "ai"]);
+    expect(stuck(nodeRow("node-a", { roles: ["chat"] }))).to.deep.equal(["ai"]);
+    expect(stuck(nodeRow("node-a", { roles: ["chat"], up: false }))).to.deep.equal(["chat", "ai"]);
+    expect(stuck(nodeRow("node-a", { roles: ["chat", "ai"], state: "draining" }))).to.deep.equal(["chat", "ai"]);
+    expect(stuck(nodeRow("node-a", { roles: ["chat", "ai"] }))).to.deep.equal([]);
   });
 });

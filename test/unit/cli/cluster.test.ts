@@ -5,6 +5,7 @@ import { expect } from "chai";
 import { auditTable } from "../../../cli/audit.ts";
 import { drainNode, migrateDirectory } from "../../../cli/cluster.ts";
 import { writeControlFile } from "../../../cli/control.ts";
+import { plexusCommand } from "../../../cli/launcher.ts";
 import { createProgram } from "../../../cli/program.ts";
 import { failure, failureOf, ok, refused, type ClusterSlotRow } from "../../../protocols/index.ts";
 import { controlToken, nodeRow, slotRow, startClusterStand, summaryOf, type ClusterStand } from "../gateway/cluster-stand.ts"; // prettier-ignore
@@ -46,9 +47,9 @@ describe("commands to a cluster", () => {
     expect(code).to.equal(0);
     const asked = { roles: ["ai", "chat"], labels: { zone: "b" }, expiresInMs: 600_000 };
     expect(stand.calls).to.deep.equal([["invite", asked]]);
-    expect(text).to.include("plexus up --role ai --role chat --label zone=b --join plexus-join-t0ken");
+    expect(text).to.include(`${plexusCommand()} up --role ai --role chat --label zone=b --join plexus-join-t0ken`);
     const given = JSON.parse((await run("invite", "--json")).text) as Readonly<Record<string, unknown>>;
-    expect(given).to.include({ token: "plexus-join-t0ken", command: "plexus up --join plexus-join-t0ken" });
+    expect(given).to.include({ token: "plexus-join-t0ken", command: `${plexusCommand()} up --join plexus-join-t0ken` });
   });
 
   it("list nodes and slots", async () => {
@@ -86,7 +87,59 @@ describe("commands to a cluster", () => {
     expect(failureOf(nowhere.thrown).details?.["hint"]).to.include("node-a may not hold it");
     for (const words of [["actors", "move", "lobby", "--to", "b"], ["slots", "move", "room/lobby", "--to", "b"]])
       expect(failureOf((await run(...words)).thrown).code).to.equal("BAD_REQUEST");
+    const beyond = failureOf((await run("slots", "move", "chat/999", "--to", "node-b")).thrown);
+    expect(beyond.details?.["reason"]).to.include("0 to 255");
+    stand.answers = { moveSlot: async () => refused(failure("NOT_FOUND", { slot: "chat/9" })) };
+    const empty = await run("slots", "move", "chat/9", "--to", "node-b");
+    expect(failureOf(empty.thrown).details?.["hint"]).to.include("chat/9 is nowhere yet: there is nothing to move");
+    stand.answers = { moveSlot: async () => refused(failure("NOT_FOUND", { node: "x" })) };
+    const stranger = await run("slots", "move", "chat/9", "--to", "x");
+    expect(failureOf(stranger.thrown).details?.["hint"]).to.include("`plexus nodes` lists the names");
   }); // prettier-ignore
+
+  it("let go of slots that were moved by hand", async () => {
+    expect((await run("slots", "release", "chat/17")).text).to.include("placed like any other");
+    const { text } = await run("slots", "release", "room/lobby", "--json");
+    expect(JSON.parse(text)).to.deep.equal({ slot: "room/lobby" });
+    expect(stand.calls).to.deep.equal([["release", "chat/17"], ["release", "room/lobby"]]);
+    stand.answers = { release: async () => refused(failure("ALREADY_DONE")) };
+    expect(failureOf((await run("slots", "release", "chat/2")).thrown).details?.["hint"]).to.include("Nobody moved it");
+    for (const wrong of ["chat/256", "chat/x", "chat", "lobby"])
+      expect(failureOf((await run("slots", "release", wrong)).thrown).code, wrong).to.equal("BAD_REQUEST");
+  }); // prettier-ignore
+
+  it("refuse a node that is none, rather than show nothing of it", async () => {
+    expect(failureOf((await run("slots", "--node", "nope")).thrown).code).to.equal("NOT_FOUND");
+    expect((await run("slots", "--node", "node-b")).text)
+      .to.include("chat/17")
+      .and.not.include("chat/2");
+  });
+
+  it("name the way in to a node elsewhere that nobody signed in at", async () => {
+    const program = createProgram("1", collected(), () => {});
+    const thrown: unknown = await program
+      .parseAsync(["nodes", "--url", "http://127.0.0.1:9"], { from: "user" })
+      .catch((error: unknown) => error);
+    expect(failureOf(thrown).code).to.equal("UNAUTHENTICATED");
+    expect(failureOf(thrown).details?.["hint"]).to.include("plexus chat --url http://127.0.0.1:9");
+  });
+
+  it("say at once when a drain has no end", async () => {
+    stand.answers = { setDraining: async () => ok({ node: "id-of-node-b" }) };
+    stand.summaries = [summaryOf([nodeRow("node-b", { slotsOwned: 1 })])];
+    const { text, err, code } = await run("nodes", "drain", "node-b");
+    expect(code).to.equal(0);
+    expect(err).to.include("No other node with the role chat is up");
+    expect(text).to.include("It gives away what it can");
+    expect(JSON.parse((await run("nodes", "drain", "node-b", "--json")).text)).to.deep.include({
+      noCandidate: ["chat"],
+    });
+    stand.summaries = [summary];
+    stand.slots = [slotRow("gateway/1", "node-b")];
+    const able = await run("nodes", "drain", "node-b");
+    expect(able.err).to.equal("");
+    expect(able.text).to.include("It gives them away now");
+  });
 
   it("follow a drain to its end, and say how to let the node go", async () => {
     const at = (slotsOwned: number, slotsReplicated: number) =>

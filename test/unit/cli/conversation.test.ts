@@ -2,7 +2,7 @@ import { expect } from "chai";
 import type { At, Connection } from "../../../cli/chat/connection.ts";
 import { createConversation } from "../../../cli/chat/conversation.ts";
 import type { Screen } from "../../../cli/chat/screen.ts";
-import { ok, type RoomMessage } from "../../../protocols/index.ts";
+import { failure, ok, refused, type Result, type RoomMessage, type Subscribed } from "../../../protocols/index.ts";
 
 const message = (seq: number): RoomMessage => ({
   seq,
@@ -21,6 +21,7 @@ const state = (from: number, to: number) => ({
 function stage(at: At) {
   const printed: string[] = [];
   const link = { at, up: true };
+  const answers: { ask: Result<unknown>; subscribe: Result<Subscribed> } = { ask: ok({}), subscribe: ok({ head: 0 }) };
   let prompt = "";
   const screen: Screen = {
     interactive: true,
@@ -30,13 +31,14 @@ function stage(at: At) {
     setPrompt: (text) => (prompt = text),
     question: () => Promise.resolve(undefined),
     async *lines() {},
+    ended: new Promise(() => {}),
     close: () => {},
   };
   const connection: Connection = {
     at: () => link.at,
     isUp: () => link.up,
-    ask: () => Promise.resolve(ok({})),
-    subscribe: () => Promise.resolve(ok({ head: 0 })),
+    ask: () => Promise.resolve(answers.ask),
+    subscribe: () => Promise.resolve(answers.subscribe),
     unsubscribe: () => {},
     close: () => {},
   };
@@ -47,7 +49,7 @@ function stage(at: At) {
     json: false,
     publicRooms: () => Promise.resolve(ok({ rows: [] })),
   });
-  return { conversation, printed, link, prompt: () => prompt };
+  return { conversation, printed, link, answers, prompt: () => prompt };
 }
 
 describe("a conversation in the terminal", () => {
@@ -77,6 +79,20 @@ describe("a conversation in the terminal", () => {
     const { conversation, printed, prompt } = stage({ name: "one", url: "http://one", amongMany: false });
     await conversation.begin({ room: "den", agent: undefined });
     expect([prompt(), ...printed]).to.deep.equal(["den> ", "Signed in as ada. /help lists the commands."]);
+  });
+
+  it("names the room or agent that is not there, and how it comes to be", async () => {
+    const { conversation, answers } = stage(two);
+    answers.ask = refused(failure("NOT_FOUND"));
+    answers.subscribe = refused(failure("NOT_FOUND"));
+    const room = await conversation.begin({ room: "nosuch", agent: undefined });
+    expect(room).to.include({ code: "NOT_FOUND", message: "There is no room nosuch. /create nosuch makes it." });
+    expect((await conversation.take("/join other")).failure?.message).to.include("There is no room other.");
+    const own = await conversation.begin({ room: undefined, agent: "nosuch" });
+    expect(own?.message).to.equal("You have no agent nosuch. /agent nosuch PERSONA makes it.");
+    expect((await conversation.take("/agent bob.helper")).failure?.message).to.equal("There is no agent bob.helper.");
+    answers.ask = refused(failure("FORBIDDEN"));
+    expect((await conversation.take("/join other")).failure?.message).to.equal(failure("FORBIDDEN").message);
   });
 
   it("shows of a state that was loaded anew only what it has not shown", async () => {

@@ -43,14 +43,18 @@ describe("the demonstration", () => {
   });
 
   it("tells each page, how to sign in, and what to try with the real pids and names", () => {
+    const facts = { password: "s3cret", kept: false, plexus: "bin/plexus", color: false };
     const running = plan.nodes.map((node, index) => ({ node, url: `http://127.0.0.1:${node.port}`, pid: 100 + index }));
-    const text = guide(plan, { running, password: "s3cret", kept: false, plexus: "bin/plexus", color: false });
+    const text = guide(plan, { running, home: "node-b", ...facts });
     for (const { url } of running) expect(text).to.include(url);
     expect(text).to.include("Sign in as demo, password s3cret");
     expect(text).to.include("kill -9 101").and.include("bin/plexus top --data /tmp/plexus-demo-x/node-a");
     expect(text).to.include("bin/plexus actors move room/lobby --to node-c --data /tmp/plexus-demo-x/node-a");
     expect(text).to.include(restartCommand(plan.nodes[1] ?? plan.nodes[0], "bin/plexus"));
-    expect(text).to.include("removes their data");
+    expect(text).to.include("bin/plexus actors show room/lobby").and.include("removes their data");
+    const there = guide(plan, { running, home: "node-c", ...facts });
+    expect(there).to.include("Kill node-c, which the room lives on. It goes on at node-b").and.include("kill -9 102");
+    expect(there).to.include("actors move room/lobby --to node-b").and.include("nodes drain node-b");
   });
 
   it("reports a node that ended, with its last words unless it was killed", () => {

@@ -181,6 +181,7 @@ describe("the plexus command", function () {
           wake();
         },
         onEnd: () => {},
+        onWait: async () => false,
       },
     );
     const until = async (isDone: () => boolean): Promise<void> => {

@@ -42,6 +42,7 @@ describe("the command line", () => {
       minInSync: 2,
       role: [...roles],
       label: ["zone=a"],
+      weight: 0.5,
     });
     expect(parseConfig({ flags }, machine)).to.deep.include({
       name: "node-b",
@@ -57,6 +58,7 @@ describe("the command line", () => {
       replicas: 5,
       minInSync: 2,
       labels: { zone: "a" },
+      weight: 0.5,
     });
   });
 
@@ -85,6 +87,8 @@ describe("the command line", () => {
       ["actors", "show"],
       ["up", "--sign-up", "x"],
       ["up", "--label", "north"],
+      ["up", "--weight", "0"],
+      ["up", "--weight", "heavy"],
       ["status", "--url", "nonsense"],
       ["chat", "--url", "ftp://example.org"],
       ["actors", "list", "--limit", "0"],
@@ -106,6 +110,8 @@ describe("the command line", () => {
       expect(exitCode, words.join(" ")).to.equal(1);
       expect(err.join("\n")).to.match(/error: /);
     }
+    const { err } = await run("invite", "--expires", "90d");
+    expect(err.join("\n")).to.include("The time must be between 1s and 7d.");
   });
 
   it("says its version", async () => {

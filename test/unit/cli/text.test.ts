@@ -220,6 +220,7 @@ describe("the banner", () => {
     dataFolder: "/data",
     color: false,
     startCommand: "plexus up",
+    ai: true,
   };
 
   it("says address, data folder, and the admin code with what it is for while there is one", () => {
@@ -234,7 +235,14 @@ describe("the banner", () => {
       /tiny demonstration.*\n.*--model/,
     );
     expect(banner({ ...started, models: [{ ...model, state: "failed", reason: "cut off" }] })).to.include("cut off");
-    expect(banner({ ...started, models: [] })).to.match(/Model +none/);
+    const echo: ModelInfo = { ...model, model: "echo", runtime: "echo", sizeBytes: 0, demonstration: true };
+    expect(banner({ ...started, models: [echo] })).to.match(/echo \(context 1024 tokens\)\n +No model: it repeats/);
+    const elsewhere: ModelInfo = { ...model, contextTokens: 0, sizeBytes: 0, node: "node-c" };
+    expect(banner({ ...started, models: [elsewhere] }))
+      .to.include("m (on node-c)")
+      .and.not.include("0 B");
+    expect(banner({ ...started, models: [] })).to.match(/Model +none: agents will not answer/);
+    expect(banner({ ...started, models: [], ai: false })).to.match(/Model +none here/);
   });
 });
 

@@ -22,6 +22,7 @@ export const nodeRow = (name: string, more: Partial<ClusterNodeRow> = {}): Clust
   name,
   roles: ["chat", "gateway"],
   labels: {},
+  weight: 1,
   models: [],
   version: "0.1.0",
   url: `http://${name}:7070`,
@@ -68,8 +69,8 @@ export interface ClusterStand {
   slots: readonly ClusterSlotRow[];
   /** What a list of actors answers. */
   page: ActorPage;
-  /** What the cluster's own actor answers. */
-  cluster(message: Request["message"]): Result<unknown>;
+  /** What the cluster's own actor answers, and any other. */
+  cluster(message: Request["message"], timeoutMs: number): Result<unknown>;
   /** Who changed something, as the control was told. */
   readonly by: (string | undefined)[];
   /** Replaces the answer of single calls. */
@@ -81,7 +82,7 @@ export interface ClusterStand {
 export async function startClusterStand(options: { readonly member?: boolean } = {}): Promise<ClusterStand> {
   const clock = createClock();
   const kernel = {
-    ask: async ({ message }: Request) => stand.cluster(message),
+    ask: async ({ message, timeoutMs }: Request) => stand.cluster(message, timeoutMs),
     listActors: async () => ({
       rows: [{ actor: "room/den", slot: "chat/1", status: "active", mailbox: 4, restarts: 0 }],
       more: false,
@@ -132,6 +133,7 @@ export async function startClusterStand(options: { readonly member?: boolean } =
       called("moveActor", [actor, to, timeoutMs], async () => ok({ slot: actor, owner: `id-of-${to}`, epoch: 3 })),
     moveSlot: (slot, to, timeoutMs) =>
       called("moveSlot", [slot, to, timeoutMs], async () => ok({ slot, owner: `id-of-${to}`, epoch: 3 })),
+    release: (slot) => called("release", [slot], async () => ok({ slot })),
     migrateDirectory: (endpoints) => called("migrateDirectory", [endpoints], async () => ok({ rows: 42 })),
   };
   const gateway = await createGateway({

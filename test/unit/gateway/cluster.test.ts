@@ -1,5 +1,7 @@
 import { expect } from "chai";
 import { failure, ok, refused, type Failure } from "../../../protocols/index.ts";
+import { createToken } from "../../../node/gateway/tokens.ts";
+import { createRandom } from "../../../node/platform/index.ts";
 import { controlToken, nodeRow, slotRow, startClusterStand, summaryOf, type ClusterStand } from "./cluster-stand.ts";
 
 describe("the routes of the cluster", () => {
@@ -37,6 +39,8 @@ describe("the routes of the cluster", () => {
       ["PUT", "/nodes/node-b/roles"],
       ["POST", "/actors/room/den/move"],
       ["POST", "/slots/chat/17/move"],
+      ["DELETE", "/slots/chat/17/held"],
+      ["DELETE", "/actors/room/den/held"],
       ["POST", "/directory/migrate"],
       ["GET", "/audit"],
     ] as const) {
@@ -70,6 +74,8 @@ describe("the routes of the cluster", () => {
       ["PUT", "/nodes/node-b/roles", { roles: ["chat"] }, ["setRoles", "node-b", ["chat"]]],
       ["POST", "/actors/room/den/move", { to: "node-b" }, ["moveActor", "room/den", "node-b", 60_000]],
       ["POST", "/slots/chat/17/move", { to: "node-b", timeoutMs: 5_000 }, ["moveSlot", "chat/17", "node-b", 5_000]],
+      ["DELETE", "/slots/chat/17/held", undefined, ["release", "chat/17"]],
+      ["DELETE", "/actors/room/den/held", undefined, ["release", "room/den"]],
       ["POST", "/directory/migrate", { endpoints: ["http://a:2379"] }, ["migrateDirectory", ["http://a:2379"]]],
     ];
     for (const [method, path, body, call] of asked) {
@@ -132,12 +138,34 @@ describe("the routes of the cluster", () => {
     expect(JSON.stringify(stand.log)).not.to.include(body["token"]);
   });
 
+  it("turn away who is no admin, and leave a line in the log about what they tried to change", async () => {
+    stand.cluster = () => ok({ user: "user/eve", admin: false, session: "s", kind: "session" });
+    const eve = createToken("session", "eve", createRandom());
+    for (const [method, path] of [["DELETE", "/nodes/node-b"], ["PUT", "/nodes/node-b/draining"]] as const) {
+      const { status, body } = await request(method, path, method === "PUT" ? { draining: true } : undefined, eve);
+      expect(status).to.equal(403);
+      expect(body.error?.code).to.equal("FORBIDDEN");
+    }
+    expect((await request("GET", "/summary", undefined, eve)).status).to.equal(403);
+    const tried = { by: "eve", address: "127.0.0.1", outcome: "FORBIDDEN" };
+    expect(stand.log).to.deep.equal([
+      ["audit.cluster", { action: "evict", ...tried }],
+      ["audit.cluster", { action: "drain", ...tried }],
+    ]);
+    expect(stand.calls).to.have.length(0);
+  }); // prettier-ignore
+
   it("answer a refusal with its own error, which is in the log as well", async () => {
     stand.answers = { evict: async () => refused(failure("FORBIDDEN", { reason: "it keeps the directory" })) };
     const { status, body } = await request("DELETE", "/nodes/node-a");
     expect(status).to.equal(403);
     expect(body.error).to.deep.include({ code: "FORBIDDEN", details: { reason: "it keeps the directory" } });
     expect(stand.log.at(-1)?.[1]).to.include({ action: "evict", node: "node-a", outcome: "FORBIDDEN" });
+  });
+
+  it("log an undrain as one", async () => {
+    await request("PUT", "/nodes/node-b/draining", { draining: false });
+    expect(stand.log.at(-1)?.[1]).to.include({ action: "undrain", node: "node-b" });
   });
 
   it("refuse what does not fit", async () => {
@@ -151,6 +179,8 @@ describe("the routes of the cluster", () => {
       ["POST", "/actors/room/den/move", {}],
       ["POST", "/slots/chat/256/move", { to: "node-b" }],
       ["POST", "/slots/cook/1/move", { to: "node-b" }],
+      ["DELETE", "/slots/chat/256/held", undefined],
+      ["DELETE", "/actors/Room/den/held", undefined],
       ["POST", "/directory/migrate", { endpoints: ["http://me:secret@a:2379"] }],
       ["POST", "/directory/migrate", { endpoints: [] }],
     ] as const) {
@@ -165,7 +195,7 @@ describe("the routes of the cluster", () => {
     const response = await fetch(`${stand.gateway.url}/openapi.json`);
     const { paths } = (await response.json()) as { paths: Readonly<Record<string, Readonly<Record<string, object>>>> };
     const described = Object.entries(paths).filter(([path]) => path.startsWith("/api/admin/cluster/"));
-    expect(described).to.have.length(10);
+    expect(described).to.have.length(12);
     for (const [path, methods] of described)
       for (const operation of Object.values(methods)) expect(operation, path).to.have.property("summary");
   });

@@ -1,6 +1,12 @@
 import { once } from "node:events";
 import { connect } from "node:net";
 import { expect } from "chai";
+import { cliLimits } from "../../../cli/limits.ts";
+import { gatewayLimits } from "../../../node/gateway/limits.ts";
+import { createToken } from "../../../node/gateway/tokens.ts";
+import { createRandom } from "../../../node/platform/index.ts";
+import { failure, ok, refused } from "../../../protocols/index.ts";
+import { startClusterStand } from "./cluster-stand.ts";
 import { connectClient, startStand, type Client, type Frame, type Stand } from "./stand.ts";
 
 const isEvent = (topic: string, type: string) => (frame: Frame) => frame.topic === topic && frame.event?.type === type;
@@ -43,6 +49,54 @@ describe("gateway: WebSocket", () => {
       const refusal = await stand.connect(token).then(() => undefined, (error: { status: number; text: string }) => error);
       expect(refusal?.status, token).to.equal(401);
       expect(JSON.parse(refusal?.text ?? "").error.code).to.equal("UNAUTHENTICATED");
+    }
+  }); // prettier-ignore
+
+  it("says of a user whose slot nobody serves that it is so, before the client gives up", async () => {
+    const lost = await startClusterStand();
+    const waits: number[] = [];
+    lost.cluster = (_message, timeoutMs) => {
+      waits.push(timeoutMs);
+      return refused(failure("ASK_TIMEOUT", { because: "UNREACHABLE" }));
+    };
+    try {
+      const token = createToken("session", "ada", createRandom());
+      const refusal = await connectClient(lost.gateway.url, token).then(() => undefined, (error: { status: number; text: string }) => error);
+      expect(refusal?.status).to.equal(503);
+      const details = { actor: "user/ada", because: "ASK_TIMEOUT" };
+      expect(JSON.parse(refusal?.text ?? "").error).to.deep.include({ code: "SLOT_UNAVAILABLE", details });
+      expect(waits).to.deep.equal([gatewayLimits.upgradeTimeoutMs]);
+    } finally {
+      await lost.stop();
+    }
+    expect(gatewayLimits.upgradeTimeoutMs).to.be.lessThan(cliLimits.handshakeAmongManyMs);
+  }); // prettier-ignore
+
+  it("refuses what a node answers for an actor and is no answer, and goes on", async () => {
+    const lost = await startClusterStand();
+    const { url } = lost.gateway;
+    const caller = { user: "user/ada", admin: false, session: "s", kind: "session" };
+    const token = createToken("session", "ada", createRandom());
+    const enter = () => connectClient(url, token).then(undefined, (error: { status: number }) => error.status);
+    try {
+      for (const nonsense of [undefined, null, 7, {}, { ...caller, user: 7 }, { ...caller, expiresAtMs: "never" }]) {
+        lost.cluster = () => ok(nonsense);
+        expect(await enter(), JSON.stringify(nonsense)).to.equal(500);
+      }
+      let said: unknown;
+      lost.cluster = ({ type }) => ok(type === "authenticate" ? caller : said);
+      const client = await connectClient(url, token);
+      const event = { at: 1, event: { type: "posted" } };
+      for (said of [undefined, null, 7, {}, { head: -1 }, { head: 1, events: 7 }, { head: 1, events: [null] }, { head: 1, events: [{ ...event, event: null }] }]) // prettier-ignore
+        expect((await client.ask("subscribe", "room/lobby")).error?.code, JSON.stringify(said)).to.equal("INTERNAL");
+      for (said of [undefined, null, {}, { rooms: 7 }, { rooms: [null] }, { rooms: ["../lobby"] }])
+        expect((await client.ask("watch")).error?.code, JSON.stringify(said)).to.equal("INTERNAL");
+      said = { head: 1, events: [event] };
+      expect(await client.ask("subscribe", "room/lobby", {}, { cursor: 0 })).to.deep.include({ ok: { head: 1 } });
+      expect(await client.next((frame) => frame.topic === "room/lobby")).to.deep.equal({ topic: "room/lobby", ...event });
+      client.socket.close();
+    } finally {
+      await lost.stop();
     }
   }); // prettier-ignore
 
