@@ -16,6 +16,7 @@ import {
   type ReplyTo,
   type Turn,
 } from "./behavior.ts";
+import { firstPage } from "./page.ts";
 
 /** A number as record keys hold it: text order is number order. 16 digits hold every safe integer. */
 export const padded = (value: number): string => String(value).padStart(16, "0");
@@ -80,7 +81,8 @@ export function resumePage(
   const first = records[0];
   if (first === undefined || first.key !== eventKey(tag.after + 1))
     return [refuse("CURSOR_EXPIRED", undefined, tag.to)];
-  const events = records.map(({ value }, index) => ({ at: tag.after + 1 + index, event: shown(value) }));
+  const found = records.map(({ value }, index) => ({ at: tag.after + 1 + index, event: shown(value) }));
+  const events = firstPage(found, wireLimits.pageEntriesMax);
   const page: Resumed<never, unknown> = { head: span.head, events, more: tag.after + events.length < span.head };
   return [reply(page, tag.to)];
 }

@@ -1,40 +1,65 @@
 /** Typed messages between nodes, on top of the Transport port: every message is a row of `protocols/mesh`, is checked when
  *  it arrives, and goes to the one part that registered for it. Some are calls, which have an answer and a deadline.
  *
- *      part ─ send / call ─► [name, call, body] ─► Transport ─► check ─► handler ─► [answer]
+ *      part ─ send / call ─► [name, call, body] ─► Transport ─► check ─► handler
+ *        ▲                                                                  │
+ *        └──── check ◄──── Transport ◄──── ["", call, answer] ◄─────────────┘
  *
- *  A peer that sends what is no message loses its connection; nothing else is touched. A peer of a later version may say
+ *  A peer that sends what is no message or no answer loses its connection; nothing else is touched. A peer of a later version may say
  *  more than the rows here know: its fields are left out, its messages are not taken, and the connection stays. */
+import type { TSchema } from "typebox";
 import { Compile, type Validator } from "typebox/compile";
-import { failure, failureOf, refused, type Failure, type Result } from "../protocols/index.ts";
-import { meshMessages, messageName, type Channel, type MeshBody, type MeshName } from "../protocols/mesh/index.ts";
+import {
+  encodedBytesMax,
+  failure,
+  failureOf,
+  refused,
+  wireLimits,
+  type Failure,
+  type Result,
+} from "../protocols/index.ts";
+import {
+  failed,
+  meshMessages,
+  messageName,
+  type Channel,
+  type MeshAnswer,
+  type MeshBody,
+  type MeshCall,
+  type MeshName,
+} from "../protocols/mesh/index.ts";
 import type { Clock, Log, Meter, NodeId, Transport } from "./ports.ts";
 
-/** What a handler gives back: nothing for a message, a result for a call. */
+/** What handlers give back: nothing for a message, a result for a call. */
 type Handled = void | Result<unknown> | Promise<Result<unknown>>;
+type HandledOf<Name extends MeshName> = Name extends MeshCall
+  ? Result<MeshAnswer<Name>> | Promise<Result<MeshAnswer<Name>>>
+  : void;
 
 export interface Exchange {
   readonly node: NodeId;
   peers(): readonly NodeId[];
   /** Registers the one handler of a message. It must not throw for what a peer says: that would be a fault of ours. */
-  on<Name extends MeshName>(name: Name, handler: (body: MeshBody<Name>, from: NodeId) => Handled): void;
-  /** Sends without an answer. False: not sent. To oneself it arrives at once. */
+  on<Name extends MeshName>(name: Name, handler: (body: MeshBody<Name>, from: NodeId) => HandledOf<Name>): void;
+  /** Sends without an answer. False: not sent, see `Transport.send`. To oneself it arrives at once. */
   send<Name extends MeshName>(to: NodeId, name: Name, body: MeshBody<Name>): boolean;
   /** Sends and waits for the answer. Never rejects. Errors beside those of the handler: UNREACHABLE (not_started: there was
-   *  no connection), PEER_LOST (unknown: it ended, or no answer came in time), VERSION_UNSUPPORTED (the peer's version does
-   *  not know this message). */
-  call<Name extends MeshName>(
+   *  no connection), TOO_LARGE (the body, or the answer), PEER_LOST (unknown: it ended, or no answer came in time),
+   *  VERSION_UNSUPPORTED (the peer's version does not know this message), BAD_FRAME (what the peer answered is no answer; its
+   *  connection is ended). */
+  call<Name extends MeshCall>(
     to: NodeId,
     name: Name,
     body: MeshBody<Name>,
     timeoutMs: number,
-  ): Promise<Result<unknown>>;
+  ): Promise<Result<MeshAnswer<Name>>>;
   /** Hears of connections as they come and go. */
   onPeer(listener: { connected?(peer: NodeId): void; disconnected?(peer: NodeId): void }): void;
 }
 
 interface OpenCall {
   readonly to: NodeId;
+  readonly name: MeshCall;
   readonly cancel: () => void;
   settle(result: Result<unknown>): void;
 }
@@ -46,14 +71,23 @@ const callsPerPeerMax = 16_384;
  *  is older than its peers is about to be restarted. docs/limits.md */
 const unknownNamesMax = 256;
 
-interface Row {
-  readonly channel: Channel;
+interface Shape {
   readonly schema: object;
   readonly check: Validator;
 }
+interface Row {
+  readonly channel: Channel;
+  readonly body: Shape;
+  /** Of calls only. */
+  readonly answer: Shape | undefined;
+}
+const shapeOf = (schema: TSchema): Shape => ({ schema, check: Compile(schema) });
 const rows = new Map<string, Row>();
-for (const [name, { channel, schema }] of Object.entries(meshMessages))
-  rows.set(name, { channel, schema, check: Compile(schema) });
+for (const [name, row] of Object.entries(meshMessages)) {
+  const answer = "answer" in row ? shapeOf(row.answer) : undefined;
+  rows.set(name, { channel: row.channel, body: shapeOf(row.schema), answer });
+}
+const failedCheck = Compile(failed);
 
 export function createExchange(ports: {
   readonly transport: Transport;
@@ -113,21 +147,27 @@ export function createExchange(ports: {
     const [name, call, body] = frame as [unknown, number, unknown];
     if (name === "") {
       // An answer. One that nobody waits for came too late.
-      if (open.get(call)?.to === from) settle(call, asResult(body));
-      return;
+      const asked = open.get(call);
+      if (asked?.to !== from) return;
+      const result = answerOf(asked.name, body);
+      if (result !== undefined) return settle(call, result);
+      const reason = `the answer to ${asked.name} does not fit its schema`;
+      settle(call, refused(failure("BAD_FRAME", { node: from, name: asked.name, reason })));
+      return refuseFrame(from, reason);
     }
     if (typeof name !== "string" || !messageName.test(name)) return refuseFrame(from, "not a message");
     const row = rows.get(name);
     if (row === undefined) return passOver(from, channel, name, call);
     if (row.channel !== channel) return refuseFrame(from, `${name} does not travel on this channel`);
-    const fits = row.check.Check(body);
-    const said = fits ? body : knownFields(row.schema, body);
-    if (!fits && !row.check.Check(said)) return refuseFrame(from, `${name} does not fit its schema`);
+    const said = fitting(row.body, body);
+    if (said === undefined) return refuseFrame(from, `${name} does not fit its schema`);
     const handled = handle(name, said, from);
     if (call === 0) return;
     const connection = connections.get(from);
     const answer = (result: Result<unknown>): void => {
-      if (connections.get(from) === connection) transport.send(from, channel, ["", call, result]);
+      if (connections.get(from) !== connection || transport.send(from, channel, ["", call, result])) return;
+      const tooLarge = oversize(result);
+      if (tooLarge) transport.send(from, channel, ["", call, refused(tooLarge)]);
     };
     if (handled instanceof Promise) {
       handled.then(answer, (error: unknown) => {
@@ -166,11 +206,13 @@ export function createExchange(ports: {
     call(to, name, body, timeoutMs) {
       if (to === transport.node) {
         return new Promise((resolve) => {
+          // Unchecked: the handler's own type says that it fits.
+          const settled = resolve as OpenCall["settle"];
           clock.soon(() => {
             const handled = handle(name, body, to);
             if (handled instanceof Promise)
-              handled.then(resolve, (error: unknown) => resolve(refused(failureOf(error))));
-            else resolve(handled ?? refused(failure("BAD_REQUEST", { reason: `${name} has no answer here` })));
+              handled.then(settled, (error: unknown) => settled(refused(failureOf(error))));
+            else settled(handled ?? refused(failure("BAD_REQUEST", { reason: `${name} has no answer here` })));
           });
         });
       }
@@ -180,22 +222,36 @@ export function createExchange(ports: {
       const call = nextCall;
       return new Promise((resolve) => {
         if (!transport.send(to, meshMessages[name].channel, [name, call, body])) {
-          resolve(refused(failure("UNREACHABLE", { node: to })));
+          resolve(refused(oversize(body) ?? failure("UNREACHABLE", { node: to })));
           return;
         }
         perPeer.set(to, waiting + 1);
         const cancel = clock.after(timeoutMs, () =>
           settle(call, refused(failure("PEER_LOST", { node: to, because: "no answer in time", timeoutMs }))),
         );
-        open.set(call, { to, cancel, settle: resolve });
+        open.set(call, { to, name, cancel, settle: resolve as OpenCall["settle"] });
       });
     },
     onPeer: (listener) => void listeners.push(listener),
   };
 }
 
-/** A message without the fields that a schema does not know and is closed to, which a later version may have added. Lists
- *  are left as they are: what stands in them is told by its place. */
+/** Why a body can never be sent. Asked when it was not: most that are not sent find a full queue. */
+function oversize(body: unknown): Failure | undefined {
+  const { peerMessageBytesMax } = wireLimits;
+  const bodyBytes = encodedBytesMax(body);
+  return bodyBytes > peerMessageBytesMax ? failure("TOO_LARGE", { bodyBytes, peerMessageBytesMax }) : undefined;
+}
+
+/** What a peer said, without the fields that a later version may have added; undefined when it does not fit. */
+function fitting({ schema, check }: Shape, said: unknown): unknown {
+  if (check.Check(said)) return said;
+  const known = knownFields(schema, said);
+  return check.Check(known) ? known : undefined;
+}
+
+/** A body without the fields that a schema does not know and is closed to. Lists are left as they are: what stands in them
+ *  is told by its place. */
 function knownFields(schema: object, body: unknown): unknown {
   const { properties, additionalProperties } = schema as {
     readonly properties?: Readonly<Record<string, object>>;
@@ -209,9 +265,12 @@ function knownFields(schema: object, body: unknown): unknown {
   );
 }
 
-/** What a peer sent as the answer to a call. */
-function asResult(body: unknown): Result<unknown> {
-  const { ok, value, error } = (body ?? {}) as { ok?: unknown; value?: unknown; error?: Failure };
-  if (ok === true) return { ok: true, value };
-  return refused(typeof error?.code === "string" ? error : failure("BAD_FRAME", { reason: "not an answer" }));
+/** What a peer sent as the answer to a call; undefined when it is none. */
+function answerOf(name: MeshCall, body: unknown): Result<unknown> | undefined {
+  const shape = rows.get(name)?.answer;
+  const { ok, value, error } = (body ?? {}) as { ok?: unknown; value?: unknown; error?: unknown };
+  if (ok === false) return failedCheck.Check(error) ? refused(error) : undefined;
+  if (ok !== true || shape === undefined) return undefined;
+  const said = fitting(shape, value);
+  return said === undefined ? undefined : { ok: true, value: said };
 }

@@ -16,9 +16,21 @@ export interface Home {
   /** The incarnation this node has in the directory, or is about to have. A folder that knows of fewer than the directory
    *  is a copy from before: what it acknowledged since is not in it. Absent in folders from before this was kept. */
   readonly incarnation?: number;
+  /** Peer ids of the last that were members and are none any more: they are told so when they come. */
+  readonly evicted?: readonly string[];
 }
 
 const key = "meta/home";
+
+/** Evicted peers that a node remembers. Beyond it the oldest is turned away without a word. docs/limits.md */
+const evictedMax = 256;
+
+/** The home with the member list as the directory has it now, and who has left it since. */
+export function withMembers(home: Home, members: readonly MemberRecord[]): Pick<Home, "members" | "evicted"> {
+  const present = new Set(members.map(({ peer }) => peer));
+  const known = [...(home.evicted ?? []), ...home.members.map(({ peer }) => peer)];
+  return { members, evicted: known.filter((peer) => peer !== "" && !present.has(peer)).slice(-evictedMax) };
+}
 
 /** Undefined in a folder that is new, or from before there were many nodes. Error: DATA_DAMAGED. */
 export async function readHome(store: Store): Promise<Home | undefined> {

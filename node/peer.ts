@@ -315,8 +315,7 @@ export function createPeer(options: PeerOptions): Peer {
   async function migrate(endpoints: readonly string[]): Promise<Result<{ readonly rows: number }>> {
     if (place?.kind !== "embedded") return refused(failure("ALREADY_DONE", { reason: "it is not embedded any more" }));
     if (embedded === undefined) {
-      const asked = exchange.call(place.host, "placement.migrate", { endpoints: [...endpoints] }, migrateTimeoutMs);
-      return (await asked) as Result<{ readonly rows: number }>;
+      return exchange.call(place.host, "placement.migrate", { endpoints: [...endpoints] }, migrateTimeoutMs);
     }
     const target = createEtcdDirectory({ endpoints, prefix: etcdPrefix(cluster), clock, log });
     try {

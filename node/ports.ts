@@ -92,8 +92,13 @@ export interface MemberRecord {
   readonly roles: readonly Role[];
   /** The roles it was last started with; `roles` differ when an admin changed them since. */
   readonly rolesConfigured?: readonly Role[];
+  /** Those of its own configuration, and those of its invitation that the configuration does not name. */
   readonly labels: Readonly<Record<string, string>>;
+  /** The labels it was last started with. */
+  readonly labelsConfigured?: Readonly<Record<string, string>>;
+  /** Those that serve now, by name; none without the role `ai`. */
   readonly models: readonly string[];
+  /** A model that serves runs on a graphics card. */
   readonly gpu: boolean;
   /** Its share compared to others; 1 is usual. */
   readonly weight: number;
@@ -145,7 +150,9 @@ export interface Directory {
  *  connected; channels overtake one another. When a connection ends, what was under way may have arrived or not. */
 export interface Transport {
   readonly node: NodeId;
-  /** Queues plain data for a peer. False, and nothing is sent: there is no connection, or its queue is full. */
+  /** Queues plain data for a peer. False, and nothing is sent: there is no connection, or its queue is full. What takes
+   *  more than `wireLimits.peerMessageBytesMax`, encoded, may never be sent: whoever keeps what was not sent, to send it
+   *  again, measures it before. */
   send(to: NodeId, channel: Channel, message: unknown): boolean;
   /** Who can be sent to now. */
   peers(): readonly NodeId[];

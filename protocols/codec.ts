@@ -1,10 +1,50 @@
-import { Packr } from "msgpackr";
+import { addExtension, Packr } from "msgpackr";
 
-// Plain msgpack (no shared structures): every value can be read alone, years later, by any msgpack reader.
-const packr = new Packr({ useRecords: false, mapsAsObjects: true, encodeUndefinedAsNil: false });
+// Plain msgpack (no shared structures): every value can be read alone, years later, by any msgpack reader. An integer of 64
+// bits becomes the nearest number: JSON and sums throw at a BigInt.
+const packr = new Packr({ useRecords: false, mapsAsObjects: true, encodeUndefinedAsNil: false, int64AsType: "number" });
+
+// What msgpackr reads beyond plain data: BigInt, bundled strings, Error, references (with them, cycles), Set, typed arrays,
+// RegExp, Date. `encode` is never given any of it, so somebody else wrote such bytes. Extension 0, undefined, stays.
+for (const type of [0x42, 0x62, 0x65, 0x69, 0x70, 0x73, 0x74, 0x78, 0xff]) {
+  addExtension({
+    type,
+    unpack: () => {
+      throw new Error(`extension ${type} is no plain data`);
+    },
+  });
+}
 
 /** Encodes plain data (objects, arrays, strings, numbers, booleans, null, bytes). */
 export const encode = (value: unknown): Uint8Array => packr.pack(value);
 
 /** Decodes what `encode` wrote. Throws on anything else; callers that read bytes from outside catch and refuse. */
 export const decode = (bytes: Uint8Array): unknown => packr.unpack(bytes);
+
+/** How many bytes `encode` makes of plain data at most, and seldom many fewer, without encoding it. */
+export function encodedBytesMax(value: unknown): number {
+  switch (typeof value) {
+    case "string":
+      return stringBytesMax(value);
+    case "object":
+      break;
+    default:
+      return 9;
+  }
+  if (value === null) return 1;
+  if (value instanceof Uint8Array) return value.length + 5;
+  let bytes = 5;
+  if (Array.isArray(value)) for (const item of value) bytes += encodedBytesMax(item);
+  else for (const key in value) bytes += stringBytesMax(key) + encodedBytesMax((value as Record<string, unknown>)[key]);
+  return bytes;
+}
+
+/** As UTF-8. Half of a surrogate pair counts three bytes, of which the pair takes four. */
+function stringBytesMax(text: string): number {
+  let bytes = text.length + 5;
+  for (let at = 0; at < text.length; at += 1) {
+    const unit = text.charCodeAt(at);
+    if (unit > 0x7f) bytes += unit > 0x7ff ? 2 : 1;
+  }
+  return bytes;
+}

@@ -17,7 +17,7 @@ interface Row {
 export const errorTable = {
   BAD_REQUEST: { outcome: "failed", http: 400, help: "The request does not fit its schema; details name the field." },
   BAD_FRAME: { outcome: "failed", http: 400, help: "The bytes are not a valid frame; the connection is closed." },
-  TOO_LARGE: { outcome: "failed", http: 413, help: "The request is larger than the limit in details." },
+  TOO_LARGE: { outcome: "failed", http: 413, help: "The request, or its answer, is larger than the limit in details." },
   UNAUTHENTICATED: {
     outcome: "failed",
     http: 401,
@@ -77,12 +77,12 @@ export const errorTable = {
   MODEL_NOT_FOUND: {
     outcome: "failed",
     http: 404,
-    help: "No node with the role `ai` has this model; `GET /v1/models` lists those there are. `plexus up --model FILE` on such a node loads one, `plexus nodes roles` gives a node the role.",
+    help: "No node with the role `ai` has this model; `GET /v1/models` lists them, `plexus up --model FILE` adds one.",
   },
   MODEL_UNAVAILABLE: {
     outcome: "not_started",
     http: 503,
-    help: "The nodes that have this model are down, draining, or just gave up the role `ai`; `plexus nodes` shows them.",
+    help: "The nodes that have this model are down, draining, or just gave up the role `ai`; see `plexus nodes`.",
   },
   MODEL_LOAD_FAILED: {
     outcome: "failed",

@@ -14,6 +14,10 @@ export const wireLimits = {
   /** One page of history, of events or of conversation turns. */
   pageEntriesMax: 200,
   pageEntriesDefault: 50,
+  /** A page ends before its entries take more, encoded; it has at least one. */
+  pageBytesMax: 2 * 1024 * 1024,
+  /** What stands in one message between nodes, encoded. A frame between nodes has 64 KiB more, for what is around it. */
+  peerMessageBytesMax: 4 * 1024 * 1024 - 64 * 1024,
   operationIdCharsMax: 64,
   /** Topics one WebSocket connection may follow. */
   subscriptionsMax: 256,

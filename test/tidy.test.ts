@@ -101,6 +101,21 @@ describe("the documents", () => {
     none(differences(inCode, inPage, { expected: "code", actual: "docs/limits.md" }));
   });
 
+  it("list every metric, and no other", () => {
+    const suffixes: Readonly<Record<string, string>> = { count: "_total", gauge: "", observeMs: "_milliseconds" };
+    const sources = code.filter(({ path }) => path.startsWith("node/") || path.startsWith("runtimes/"));
+    const inCode = sources.flatMap(({ text }) =>
+      [...text.matchAll(/\bmeter\??\.(count|gauge|observeMs)\(\s*"(\w+)"/g)].map(
+        ([, kind = "", name = ""]) => `plexus_${name}${suffixes[kind]}`,
+      ),
+    );
+    const inPage = tableRows(documentText("docs/operating.md")).flatMap(([cell = ""]) =>
+      [...cell.matchAll(/`(plexus_\w+)`/g)].map(([, name = ""]) => name),
+    );
+    expect(inCode).to.include("plexus_turns_total");
+    none(differences([...new Set(inCode)], inPage, { expected: "code", actual: "docs/operating.md" }));
+  });
+
   it("list every field of the configuration", () => {
     const page = tableRows(documentText("docs/operating.md")).map((cells) => cells.slice(0, 2).join(" "));
     for (const field of fields) expect(page).to.include(`\`${field.name}\` \`${field.variable}\``);

@@ -30,6 +30,7 @@ import {
 } from "../behavior.ts";
 import { actorLimits as limits } from "../limits.ts";
 import { fits, outboxReminder, recoverOutbox, remindOutbox, settle } from "../outbox.ts";
+import { firstPage, lastPage } from "../page.ts";
 import { resume, resumePage, type ResumeTag } from "../stream.ts";
 import {
   commit,
@@ -278,8 +279,8 @@ function history(state: AgentState, life: Life, command: Of<"history">, turn: He
   const inMemory = life.recent.filter((one) => one.turn < to);
   const reachesStart = inMemory.length > limit || life.recent.length === 0 || life.recent[0]?.turn === from;
   if (reachesStart || from >= to) {
-    const turns = inMemory.slice(-limit);
-    return [reply({ turns, more: inMemory.length > limit } satisfies AgentHistory)];
+    const turns = lastPage(inMemory, limit);
+    return [reply({ turns, more: turns.length < inMemory.length } satisfies AgentHistory)];
   }
   const tag: HistoryTag = { type: "history", limit, to: turn.replyTo };
   return [{ type: "read", range: { from: turnKey(from), to: turnKey(to), limit: limit + 1, reverse: true }, tag }];
@@ -289,11 +290,7 @@ function onRecords(state: AgentState, tag: ResumeTag | HistoryTag, records: read
   // Forgotten or deleted while the disk answered: then it is not shown any more.
   if (state.life === null) return [refuse("NOT_FOUND", undefined, tag.to)];
   if (tag.type === "resume") return resumePage(spanOf(state), tag, records);
-  const turns = records
-    .slice(0, tag.limit)
-    .map(({ value }) => value as ConversationTurn)
-    .filter(({ turn }) => turn > state.turnFloor)
-    .toReversed();
-  const answer: AgentHistory = { turns, more: turns.length === tag.limit && records.length > tag.limit };
-  return [reply(answer, tag.to)];
+  const found = records.map(({ value }) => value as ConversationTurn).filter(({ turn }) => turn > state.turnFloor);
+  const page = firstPage(found, tag.limit);
+  return [reply({ turns: page.toReversed(), more: page.length < found.length } satisfies AgentHistory, tag.to)];
 }

@@ -44,6 +44,7 @@ import {
   type Mail,
   type Outbox,
 } from "../outbox.ts";
+import { firstPage } from "../page.ts";
 
 /** What the cluster remembers of itself. */
 export interface ClusterState {
@@ -208,8 +209,9 @@ function auditPage({ before, limit }: Extract<Incoming, { type: "auditPage" }>, 
 
 function onRecords(tag: AuditTag | undefined, records: readonly Record[]): Effects {
   if (tag?.type !== "auditPage") return [];
-  const entries = records.slice(0, tag.limit).map(({ value }) => value as AuditEntry);
-  const page: AuditPage = { entries, more: records.length > tag.limit };
+  const found = records.map(({ value }) => value as AuditEntry);
+  const entries = firstPage(found, tag.limit);
+  const page: AuditPage = { entries, more: entries.length < found.length };
   return [reply(page, tag.to)];
 }
 

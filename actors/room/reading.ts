@@ -8,6 +8,7 @@ import {
   type roomCommands,
 } from "../../protocols/index.ts";
 import { persist, refuse, reply, type CommandOf, type Record, type ReplyTo, type Turn } from "../behavior.ts";
+import { firstPage, lastPage } from "../page.ts";
 import { memberOf } from "./members.ts";
 import type { Effects } from "./posting.ts";
 import { emptied, messageInMemory, messageKey, threadKey, type Room } from "./state.ts";
@@ -36,10 +37,9 @@ export function history(room: Room, command: History, turn: Turn): Effects {
   const oldest = room.messageSeq - room.recent.length + 1;
   // What is in memory needs no disk: most pages are the newest.
   if (thread === undefined && (reverse ? Math.max(from, to - limit) : from) >= oldest) {
-    const start = reverse ? Math.max(from, to - limit) : from;
-    const messages = room.recent.slice(start - oldest, Math.min(to, start + limit) - oldest);
-    const more = reverse ? start > from : start + limit < to;
-    return [reply({ messages, more } satisfies RoomHistory)];
+    const inMemory = room.recent.slice(Math.max(from, oldest) - oldest, to - oldest);
+    const messages = reverse ? lastPage(inMemory, limit) : firstPage(inMemory, limit);
+    return [reply({ messages, more: messages.length < to - from } satisfies RoomHistory)];
   }
   const root = thread !== undefined && thread >= from && thread < to ? thread : undefined;
   const tag: HistoryTag = { type: "history", limit, reverse, root, to: turn.replyTo };
@@ -56,9 +56,10 @@ export function historyPage(room: Room, tag: HistoryTag, records: readonly Recor
     const range = { from: messageKey(root), to: messageKey(root + 1), limit: 1 };
     return [{ type: "read", range, tag: { ...tag, root: undefined } satisfies HistoryTag }];
   }
-  const page = records.slice(0, tag.limit).map(({ value }) => value as RoomMessage);
+  const found = records.map(({ value }) => value as RoomMessage);
+  const page = firstPage(found, tag.limit);
   const messages = tag.reverse ? page.toReversed() : page;
-  return [reply({ messages, more: records.length > tag.limit } satisfies RoomHistory, tag.to)];
+  return [reply({ messages, more: page.length < found.length } satisfies RoomHistory, tag.to)];
 }
 
 /** Shows old events without the texts that were deleted since. */

@@ -13,6 +13,7 @@ import {
 import type { RecordOp } from "../behavior.ts";
 import { actorLimits as limits } from "../limits.ts";
 import { deliver, emptyOutbox, enqueue, type Delivered, type Mail, type Outbox } from "../outbox.ts";
+import { lastPage } from "../page.ts";
 import { eventRecords, padded, type Positioned } from "../stream.ts";
 import {
   allMembers,
@@ -223,7 +224,7 @@ export function viewOf(room: Room, key: string): RoomView {
 /** The view with the newest messages: what a page needs to open the room. */
 export const snapshotOf = (room: Room, key: string): RoomSnapshot => ({
   ...viewOf(room, key),
-  messages: room.recent.slice(-wireLimits.pageEntriesDefault),
+  messages: lastPage(room.recent, wireLimits.pageEntriesDefault),
 });
 
 /** The room as a line of the asker's room list. */

@@ -1,20 +1,15 @@
-import { Compile } from "typebox/compile";
-import { failureOf, PlexusError, type Result } from "../../protocols/index.ts";
-import {
-  directoryAnswers,
-  type DirectoryWireChange,
-  type DirectoryWireRow,
-  type MeshBody,
+import { failureOf, PlexusError } from "../../protocols/index.ts";
+import type {
+  DirectoryWireChange,
+  DirectoryWireRow,
+  MeshAnswer,
+  MeshBody,
+  MeshCall,
 } from "../../protocols/mesh/index.ts";
 import type { Exchange } from "../exchange.ts";
 import type { Clock, Directory, DirectoryRow, DirectoryWatcher, NodeId } from "../ports.ts";
 import { directoryLimits, type DirectoryLimits } from "./limits.ts";
 import { decodeRow, encodeValue, homeIn, unavailable, type DirectoryHome } from "./row.ts";
-
-const rowCheck = Compile(directoryAnswers.row);
-const changedCheck = Compile(directoryAnswers.changed);
-const pageCheck = Compile(directoryAnswers.page);
-const sentCheck = Compile(directoryAnswers.sent);
 
 /** What the keeper may refuse about a request itself; everything else means that it could not be asked. */
 const callersFault: readonly string[] = [
@@ -63,18 +58,14 @@ export function createRemoteDirectory(
   let lastAttempt = 0;
   let knowsMoved = false;
 
-  const call = async <Name extends CallName, Answer>(
+  const call = async <Name extends MeshCall>(
     to: NodeId | undefined,
     name: Name,
     body: MeshBody<Name>,
-    check: { Check(value: unknown): value is Answer },
-  ): Promise<Answer> => {
+  ): Promise<MeshAnswer<Name>> => {
     if (to === undefined) throw unavailable("no node keeps it");
-    const result: Result<unknown> = await exchange.call(to, name, body, limits.callTimeoutMs);
-    if (result.ok) {
-      if (check.Check(result.value)) return result.value;
-      throw unavailable(`${to} answered something else`);
-    }
+    const result = await exchange.call(to, name, body, limits.callTimeoutMs);
+    if (result.ok) return result.value;
     const error = new PlexusError(result.error);
     const home = homeIn(error);
     if (home !== undefined && !knowsMoved) {
@@ -95,7 +86,7 @@ export function createRemoteDirectory(
   ): Promise<readonly DirectoryRow[] | undefined> => {
     const rows = first.rows.map((row) => toRow(row) as DirectoryRow);
     for (let { cursor } = first; cursor !== 0;) {
-      const next = await call(to, "directory.page", { cursor }, pageCheck).catch((error: unknown) => {
+      const next = await call(to, "directory.page", { cursor }).catch((error: unknown) => {
         if (failureOf(error).code === "CURSOR_EXPIRED") return undefined;
         throw error;
       });
@@ -143,7 +134,7 @@ export function createRemoteDirectory(
     const { keeper } = watch;
     const complete =
       keeper === host() &&
-      (await call(keeper, "directory.check", { watch: attempt }, sentCheck).then(
+      (await call(keeper, "directory.check", { watch: attempt }).then(
         ({ sent }) => sent <= watch.received,
         () => false,
       ));
@@ -160,7 +151,7 @@ export function createRemoteDirectory(
     Object.assign(watch, { state: "loading", attempt, keeper, received: 0, early: [] });
     attempts.set(attempt, watch);
     try {
-      const first = await call(keeper, "directory.watch", { watch: attempt, prefix: watch.prefix }, pageCheck);
+      const first = await call(keeper, "directory.watch", { watch: attempt, prefix: watch.prefix });
       const rows = watch.attempt === attempt ? await allPages(keeper, first) : undefined;
       if (watch.attempt !== attempt) return;
       if (rows === undefined) return retryLater(watch);
@@ -206,7 +197,7 @@ export function createRemoteDirectory(
 
   return {
     async read(key) {
-      return toRow((await call(host(), "directory.read", { key }, rowCheck)).row);
+      return toRow((await call(host(), "directory.read", { key })).row);
     },
     async compareAndSet(key, value, revision, guard) {
       const bytes = encodeValue(key, value);
@@ -216,13 +207,13 @@ export function createRemoteDirectory(
         ...(bytes === undefined ? {} : { value: bytes }),
         ...(guard === undefined ? {} : { guard: [guard.key, guard.revision] as [string, number] }),
       };
-      const { applied, row } = await call(host(), "directory.change", body, changedCheck);
+      const { applied, row } = await call(host(), "directory.change", body);
       return { applied, row: toRow(row) };
     },
     async list(prefix) {
       for (let attempt = 1; attempt <= limits.listAttemptsMax; attempt += 1) {
         const keeper = host();
-        const first = await call(keeper, "directory.list", { prefix }, pageCheck);
+        const first = await call(keeper, "directory.list", { prefix });
         const rows = await allPages(keeper, first);
         if (rows !== undefined) return rows;
       }
@@ -249,6 +240,3 @@ export function createRemoteDirectory(
     },
   };
 }
-
-type CallName =
-  "directory.read" | "directory.change" | "directory.list" | "directory.page" | "directory.watch" | "directory.check";

@@ -1,5 +1,5 @@
 import { decode, encode, failure, failureOf, ok, PlexusError, refused, type Result } from "../../protocols/index.ts";
-import type { DirectoryWireChange, DirectoryWireRow } from "../../protocols/mesh/index.ts";
+import type { DirectoryWireChange, DirectoryWireRow, MeshAnswer } from "../../protocols/mesh/index.ts";
 import type { Exchange } from "../exchange.ts";
 import type { Directory, DirectoryRow, NodeId } from "../ports.ts";
 import { directoryLimits, type DirectoryLimits } from "./limits.ts";
@@ -29,7 +29,7 @@ interface Peer {
 
 /** Tells who still asks here that the directory is elsewhere: a node that was off while it moved. */
 export function serveMoved(exchange: Exchange, home: DirectoryHome): void {
-  const refusal = (): Result<unknown> => refused(moved(home).failure);
+  const refusal = () => refused(moved(home).failure);
   for (const name of ["read", "change", "list", "page", "watch", "check"] as const)
     exchange.on(`directory.${name}`, refusal);
 }
@@ -129,7 +129,7 @@ export function serveDirectory(
     queueMicrotask(() => flush(node, watch, session));
   };
 
-  const beginWatch = async (node: NodeId, watch: number, prefix: string): Promise<unknown> => {
+  const beginWatch = async (node: NodeId, watch: number, prefix: string): Promise<MeshAnswer<"directory.watch">> => {
     end(node, watch);
     const peer = peerOf(node);
     const { watchesPerPeerMax } = limits;
@@ -213,5 +213,5 @@ export function serveDirectory(
 const sizeOf = (change: DirectoryWireChange): number => change[0].length + (change[2]?.length ?? 0) + 32;
 
 /** What a handler gives to the peer that asked. */
-const answer = (work: () => Promise<unknown>): Promise<Result<unknown>> =>
+const answer = <T>(work: () => Promise<T>): Promise<Result<T>> =>
   work().then(ok, (error: unknown) => refused(failureOf(error)));

@@ -1,5 +1,7 @@
-import { failure, parseActorId, type Failure, type Result, type Resumed } from "../../protocols/index.ts";
-import type { Clock, Meter } from "../ports.ts";
+import { Type, type Static } from "typebox";
+import { Compile } from "typebox/compile";
+import { failure, parseActorId, schema, type Failure, type Result, type Resumed } from "../../protocols/index.ts";
+import type { Clock, Log, Meter } from "../ports.ts";
 import type { Connection } from "./connection.ts";
 import { frameOf } from "./frames.ts";
 import type { Hub } from "./hub.ts";
@@ -34,10 +36,18 @@ interface Item {
   readonly ends: string | undefined;
 }
 
+/** What watchers see of a message. Any member may publish it, so it is checked. */
+const seen = Type.Object({
+  seq: schema.position,
+  author: Type.String(),
+  mentions: Type.Optional(Type.Array(Type.String())),
+});
+const postedCheck = Compile(Type.Object({ type: Type.Literal("posted"), message: seen }));
+
 /** Somebody who wants to know that something was posted, without the messages themselves. */
 export interface Watcher {
-  posted(topic: string, message: { readonly seq: number; readonly author: string; readonly mentions?: readonly string[] }): void;
-} // prettier-ignore
+  posted(topic: string, message: Static<typeof seen>): void;
+}
 
 interface Feed {
   readonly topic: string;
@@ -71,10 +81,14 @@ function endsFor(topic: string, event: unknown): string | undefined {
 
 /** Makes the fan-out. `resume` asks the actor behind a topic, in the name of the connection's user. */
 export function createFeeds(
-  at: { readonly hub: Hub; readonly clock: Clock; readonly meter: Meter; readonly limits: GatewayLimits },
-  resume: (connection: Connection, topic: string, after: number | undefined) => Promise<Result<unknown>>,
+  at: { readonly hub: Hub; readonly clock: Clock; readonly log: Log; readonly meter: Meter; readonly limits: GatewayLimits },
+  resume: (
+    connection: Connection,
+    topic: string,
+    after: number | undefined,
+  ) => Promise<Result<Resumed<unknown, unknown>>>,
 ): Feeds {
-  const { hub, clock, meter, limits } = at;
+  const { hub, clock, log, meter, limits } = at;
   const feeds = new Map<string, Feed>();
   let dirty: Feed[] = [];
 
@@ -116,9 +130,8 @@ export function createFeeds(
       if (subscription.held !== undefined) subscription.missed = true;
       else {
         subscription.held = [];
-        void (subscription.connection.congested
-          ? catchUpLater(subscription)
-          : catchUp(subscription, subscription.last, undefined));
+        if (subscription.connection.congested) catchUpLater(subscription);
+        else catchUpNow(subscription, subscription.last);
       }
     }
   }
@@ -137,9 +150,7 @@ export function createFeeds(
         // Sent again by a topic's next owner, a post is no news.
         if (position !== undefined && position <= feed.watched) continue;
         feed.watched = position ?? feed.watched;
-        const { type, message } = event as { type?: unknown; message?: Parameters<Watcher["posted"]>[1] };
-        if (type === "posted" && message !== undefined)
-          for (const watcher of feed.watchers) watcher.posted(topic, message);
+        if (postedCheck.Check(event)) for (const watcher of feed.watchers) watcher.posted(topic, event.message);
       }
     if (feed.subscriptions.size === 0 || queue.length === 0) return;
 
@@ -168,7 +179,7 @@ export function createFeeds(
         // It lags: what it misses is asked of the actor once it has read what waits.
         subscription.held = [];
         subscription.missed = true;
-        void catchUpLater(subscription);
+        catchUpLater(subscription);
       } else deliver(subscription, items);
     }
     meter.count("gateway_events_sent", items.length * feed.subscriptions.size);
@@ -194,7 +205,7 @@ export function createFeeds(
       if (item.at <= subscription.last) continue;
       if (item.at > subscription.last + 1) {
         subscription.held = items.slice(index);
-        void catchUp(subscription, subscription.last, undefined);
+        catchUpNow(subscription, subscription.last);
         return;
       }
       subscription.last = item.at;
@@ -204,9 +215,17 @@ export function createFeeds(
     }
   }
 
-  async function catchUpLater(subscription: Subscription): Promise<void> {
-    await subscription.connection.drained();
-    if (!subscription.ended) await catchUp(subscription, subscription.last, undefined);
+  function catchUpNow(subscription: Subscription, after: number | undefined, re?: number): void {
+    catchUp(subscription, after, re).catch((error: unknown) => {
+      log.error("gateway.feed.failed", { topic: subscription.topic, error });
+      if (!subscription.ended) end(subscription, failure("INTERNAL"));
+    });
+  }
+
+  function catchUpLater(subscription: Subscription): void {
+    void subscription.connection.drained().then(() => {
+      if (!subscription.ended) catchUpNow(subscription, subscription.last);
+    });
   }
 
   /** The subscription that `re` asked for was ended or replaced before it was answered. */
@@ -240,7 +259,7 @@ export function createFeeds(
         continue;
       }
       failures = 0;
-      const { head, state, events, more } = answer.value as Resumed<unknown, unknown>;
+      const { head, state, events, more } = answer.value;
       if (unanswered !== undefined)
         connection.send({ re: unanswered, ok: state === undefined ? { head } : { head, state } });
       unanswered = undefined;
@@ -287,7 +306,7 @@ export function createFeeds(
       subscriptions.set(topic, subscription);
       // Followed before the actor is asked, so that nothing falls between its answer and the first live event.
       feedOf(topic).subscriptions.add(subscription);
-      void catchUp(subscription, cursor, re);
+      catchUpNow(subscription, cursor, re);
     },
     unsubscribe(connection, topic) {
       const subscription = connection.subscriptions?.get(topic);

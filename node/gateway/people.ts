@@ -1,4 +1,4 @@
-import { failure, ok, type Result, type UserView } from "../../protocols/index.ts";
+import { failure, isKey, ok, type Result, type UserView } from "../../protocols/index.ts";
 import { closeCodes, type Connection } from "./connection.ts";
 import type { Feeds, Watcher } from "./feeds.ts";
 import { frameOf } from "./frames.ts";
@@ -29,7 +29,7 @@ export interface People {
 }
 
 /** Makes the register. `describe` asks a user's actor for its view. */
-export function createPeople(hub: Hub, feeds: Feeds, describe: (user: string) => Promise<Result<unknown>>): People {
+export function createPeople(hub: Hub, feeds: Feeds, describe: (user: string) => Promise<Result<Pick<UserView, "rooms">>>): People {
   const people = new Map<string, Person>();
 
   function onEvent(person: Person, event: unknown): void {
@@ -38,7 +38,7 @@ export function createPeople(hub: Hub, feeds: Feeds, describe: (user: string) =>
       if (person.arriving > 0) person.revoked.add(id);
       for (const connection of person.connections)
         if (connection.caller.session === id) connection.bye(failure("UNAUTHENTICATED"), closeCodes.policy);
-    } else if (typeof room === "string" && person.watched !== undefined) {
+    } else if (typeof room === "string" && isKey(room) && person.watched !== undefined) {
       if (type === "roomJoined") follow(person, `room/${room}`);
       else if (type === "roomLeft") {
         person.watched.delete(`room/${room}`);
@@ -124,7 +124,7 @@ export function createPeople(hub: Hub, feeds: Feeds, describe: (user: string) =>
       }
       // A room joined meanwhile came as an event. One left meanwhile may stay until the next time; that shows that
       // something was posted there and never what.
-      for (const room of (answer.value as UserView).rooms) follow(person, `room/${room}`);
+      for (const room of answer.value.rooms) follow(person, `room/${room}`);
       return ok({});
     },
   };

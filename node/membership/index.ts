@@ -12,7 +12,8 @@
  *  sender's incarnation, so that one from before its restart is ignored, and now and then what it is busy with.
  *
  *  `join` writes this node's own row anew at each start: a higher incarnation, new addresses. What admins decided stays:
- *  whether it drains, and its roles, unless it was started with others than the last time. */
+ *  whether it drains, its roles, unless it was started with others than the last time, and the labels of its invitation,
+ *  except those that it names itself. */
 import { failure, failureOf, ok, PlexusError, refused, type Result } from "../../protocols/index.ts";
 import type { MeshBody } from "../../protocols/mesh/index.ts";
 import type { Exchange } from "../exchange.ts";
@@ -37,7 +38,7 @@ export interface Heard {
 }
 
 /** What a node writes about itself when it starts. */
-export type OwnRecord = Omit<MemberRecord, "incarnation" | "state" | "rolesConfigured">;
+export type OwnRecord = Omit<MemberRecord, "incarnation" | "state" | "rolesConfigured" | "labelsConfigured">;
 
 export interface MembershipPart extends Membership {
   /** Resolves when the directory has told the list once. */
@@ -302,12 +303,15 @@ export function createMembership(options: MembershipOptions): MembershipPart {
 }
 
 /** The row of a node that starts: what it says of itself, and what admins decided about it before. */
-function startedAgain(record: OwnRecord, row: MemberRecord | undefined): MemberRecord {
+export function startedAgain(record: OwnRecord, row: MemberRecord | undefined): MemberRecord {
   const asBefore = row?.rolesConfigured !== undefined && sameSet(row.rolesConfigured, record.roles);
+  const given = Object.entries(row?.labels ?? {}).filter(([name]) => !Object.hasOwn(row?.labelsConfigured ?? {}, name));
   return {
     ...record,
     roles: asBefore ? row.roles : record.roles,
     rolesConfigured: record.roles,
+    labels: { ...Object.fromEntries(given), ...record.labels },
+    labelsConfigured: record.labels,
     incarnation: (row?.incarnation ?? 0) + 1,
     state: row?.state ?? "active",
   };

@@ -17,18 +17,23 @@ export interface Gate {
   stop(): void;
 }
 
-/** Members come in. Others do only while there is an invitation to redeem, a few at a time and not for long. */
+/** Members come in. Others do only while there is an invitation to redeem, a few at a time and not for long. Who was evicted
+ *  comes in to be told so, and seldom: the answer costs more than turning it away. */
 export function createGate(ports: {
   readonly clock: Clock;
   readonly meter: Meter;
   readonly limits: MeshLimits;
   isMember(peer: string): boolean;
+  /** Whether a peer that is no member was evicted. */
+  wasEvicted(peer: string): boolean;
   /** Whether nodes that are no members may speak the join protocol. */
   admits(): boolean;
 }): Gate {
   const { clock, meter, limits } = ports;
   const open = new Map<Connection, { readonly stranger: boolean; readonly cancel: () => void; claimed: boolean }>();
   const perPeer = new Map<string, number>();
+  /** Evicted peers that were let in of late, with what forgets them. */
+  const answered = new Map<string, () => void>();
   let strangers = 0;
 
   const count = (peer: string, by: number): number => {
@@ -42,6 +47,12 @@ export function createGate(ports: {
     return true;
   };
   const outsider = (peer: PeerId): boolean => !ports.isMember(peer.toString());
+  const mayHear = (peer: string): boolean => {
+    if (answered.has(peer) || answered.size >= limits.evictedMax) return false;
+    const forget = clock.after(limits.evictedPauseMs, () => answered.delete(peer));
+    answered.set(peer, forget);
+    return true;
+  };
 
   return {
     gater: {
@@ -49,6 +60,7 @@ export function createGate(ports: {
       denyOutboundEncryptedConnection: (peer) => outsider(peer) && turnAway(),
       denyInboundEncryptedConnection: (peer) => {
         if (!outsider(peer)) return (perPeer.get(peer.toString()) ?? 0) >= limits.connectionsPerPeerMax && turnAway();
+        if (ports.wasEvicted(peer.toString())) return !mayHear(peer.toString()) && turnAway();
         return !(ports.admits() && strangers < limits.strangersMax) && turnAway();
       },
       // Addresses come from the member list, not from what peers say of themselves.
@@ -56,10 +68,11 @@ export function createGate(ports: {
     },
     opened(connection) {
       const peer = connection.remotePeer.toString();
-      const stranger = !ports.isMember(peer);
+      const evicted = ports.wasEvicted(peer);
+      const stranger = !ports.isMember(peer) && !evicted;
       if (stranger) strangers += 1;
       // Several may have passed the gate before the first of them was counted.
-      const tooMany = count(peer, 1) > limits.connectionsPerPeerMax || strangers > limits.strangersMax;
+      const tooMany = count(peer, 1) > limits.connectionsPerPeerMax || (stranger && strangers > limits.strangersMax);
       const patienceMs = stranger ? limits.joinTimeoutMs : limits.handshakeTimeoutMs;
       const cancel =
         connection.direction === "inbound" || stranger
@@ -88,6 +101,7 @@ export function createGate(ports: {
     },
     stop() {
       for (const { cancel } of open.values()) cancel();
+      for (const forget of answered.values()) forget();
       open.clear();
     },
   };

@@ -96,6 +96,13 @@ export function readControl(value: unknown): ControlFrame | undefined {
   }
 }
 
+/** What a node is told that was a member and is none any more. */
+export const evicted = failure("NOT_A_PEER", { reason: "evicted" });
+
+/** Whether that is what a peer says; other refusals of the same code are about a connection. */
+export const saysEvicted = ({ code, details }: Failure): boolean =>
+  code === evicted.code && details?.["reason"] === "evicted";
+
 const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0;
 
 /** The version that is compared, from `major.minor.patch`. Error: CONFIG_INVALID. */

@@ -6,7 +6,8 @@
  *                     └─ gate: the member list is the wall
  *
  *  A node is known by its key: noise proves it, the member list says which node it is. Whoever is not on the list is
- *  turned away before a byte of ours is spoken, except that it may redeem an invitation (`join.ts`).
+ *  turned away before a byte of ours is spoken, except that it may redeem an invitation (`join.ts`), and that who was
+ *  evicted is told so.
  *
  *  What is sent in one turn of the event loop leaves together. Each lane has a bounded queue in the sender and a window of
  *  credit from the receiver, so a peer that stops reading fills its own queue and nothing else; after a while its
@@ -52,6 +53,10 @@ export interface MeshOptions {
   readonly random: Random;
   readonly log: Log;
   readonly meter: Meter;
+  /** Whether a peer that is no member was evicted: when it comes, it is told so. */
+  wasEvicted?(peer: string): boolean;
+  /** A member says that this node was evicted. Any member can say that; whether it knows is for the listener to judge. */
+  disowned?(by: NodeId): void;
   /** Lets newcomers in who have an invitation; without it nobody joins through this node. Stops with
    *  the mesh. */
   readonly admission?: Admission;
@@ -83,11 +88,13 @@ export async function startMesh(options: MeshOptions): Promise<Mesh> {
   const found = new Map<string, readonly string[]>();
 
   const memberPeers = new Set<string>();
+  const wasEvicted = (peer: string): boolean => !memberPeers.has(peer) && options.wasEvicted?.(peer) === true;
   const gate = createGate({
     clock,
     meter,
     limits,
     isMember: (peer) => memberPeers.has(peer),
+    wasEvicted,
     admits: () => options.admission?.open() ?? false,
   });
   const swarm = await createSwarm({
@@ -116,6 +123,8 @@ export async function startMesh(options: MeshOptions): Promise<Mesh> {
     meter,
     limits,
     addressesOf: (peer) => [...(known.get(peer) ?? []), ...(found.get(peer) ?? [])],
+    wasEvicted,
+    disowned: (by) => options.disowned?.(by),
   });
 
   // Anyone can announce anything on a local network; only members are worth remembering.

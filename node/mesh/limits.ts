@@ -48,6 +48,9 @@ export interface MeshLimits {
   readonly pendingConnectionsMax: number;
   /** Connections of nodes that are no members and may speak the join protocol only. */
   readonly strangersMax: number;
+  /** Evicted nodes that are let in for their answer within `evictedPauseMs`, each of them once. */
+  readonly evictedMax: number;
+  readonly evictedPauseMs: number;
   /** From a stranger's connection to its end. */
   readonly joinTimeoutMs: number;
   /** What a joining node may say of itself. */
@@ -86,6 +89,9 @@ export const meshLimits: MeshLimits = {
   connectionsMax: 4_096,
   pendingConnectionsMax: 256,
   strangersMax: 8,
+  evictedMax: 8,
+  // Shorter than the start of a process, so that one that is started over and over hears it each time.
+  evictedPauseMs: 1_000,
   joinTimeoutMs: 15_000,
   joinRequestBytesMax: 64 * 1024,
   closeTimeoutMs: 500,
@@ -95,8 +101,8 @@ export const meshLimits: MeshLimits = {
 export const invitationLimits = {
   /** Invitations on record; expired ones are cleared away first. Beyond it: LIMIT_REACHED. */
   invitationsMax: 256,
-  /** An invitation's life. */
-  lifeMsMax: 30 * 24 * 3_600_000,
+  /** An invitation's life: a token that lies about is a way in. The interface asks for no longer one either. */
+  lifeMsMax: 7 * 24 * 3_600_000,
   /** An expired invitation is still answered for, with a clear refusal, for so long. */
   answeredMs: 600_000,
   /** And is on record for so long, for whoever asks what became of it. */

@@ -110,7 +110,7 @@ export class Link {
     return bytes;
   }
 
-  /** Queues a message. False: the queue is full, or the message is larger than any frame. */
+  /** Queues a message. False: the queue is full, or the message is larger than any frame, which its sender should know. */
   send(channel: Channel, message: unknown): boolean {
     const { meter, limits } = this.#options;
     const lane = this.#lanes.get(channel);

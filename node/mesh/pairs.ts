@@ -10,7 +10,7 @@ import { failure, type Failure } from "../../protocols/index.ts";
 import { backoffMs, withJitter } from "../backoff.ts";
 import type { Channel, Clock, Log, MemberRecord, Meter, NodeId, Random, TransportListener } from "../ports.ts";
 import type { Gate } from "./gate.ts";
-import { controlKind, judge, type Hello, type Introduction } from "./handshake.ts";
+import { controlKind, evicted, judge, saysEvicted, type Hello, type Introduction } from "./handshake.ts";
 import { Lane } from "./lane.ts";
 import type { MeshLimits } from "./limits.ts";
 import { cut } from "./swarm.ts";
@@ -55,6 +55,10 @@ export interface PairsOptions {
   readonly limits: MeshLimits;
   /** Addresses of a peer beyond those of its member record. */
   addressesOf(peer: string): readonly string[];
+  /** Whether a peer that is no member was evicted. */
+  wasEvicted(peer: string): boolean;
+  /** A member says that this node was evicted. */
+  disowned(by: NodeId): void;
 }
 
 export class Pairs {
@@ -97,7 +101,8 @@ export class Pairs {
       members.filter((member) => member.node !== self.node).map((member) => [member.node, member]),
     );
     for (const [node, pair] of this.#pairs) {
-      if (listed.get(node)?.peer !== pair.member.peer) this.#remove(pair);
+      const now = listed.get(node);
+      if (now?.peer !== pair.member.peer) this.#remove(pair, now === undefined ? evicted : failure("NOT_A_PEER"));
     }
     for (const member of listed.values()) {
       const pair = this.#pairs.get(member.node);
@@ -174,7 +179,8 @@ export class Pairs {
   /** A peer opened a control stream: the beginning of a link. */
   acceptControl(stream: Stream, connection: Connection): void {
     const peer = connection.remotePeer.toString();
-    if (this.#stopped || this.#listener === undefined || !this.isMember(peer)) {
+    const known = this.isMember(peer) || this.#options.wasEvicted(peer);
+    if (this.#stopped || this.#listener === undefined || !known) {
       cut(connection, "not a member");
       return;
     }
@@ -267,7 +273,8 @@ export class Pairs {
     const verdict = judge(self, hello, pair?.member);
     const refuse = (reason: Failure): void => link.end(reason, false, "refused");
     if (!verdict.ok || pair === undefined) {
-      const reason = verdict.ok ? failure("NOT_A_PEER") : verdict.error;
+      const isOut = pair === undefined && hello.cluster === self.cluster && this.#options.wasEvicted(link.peer);
+      const reason = isOut ? evicted : verdict.ok ? failure("NOT_A_PEER") : verdict.error;
       meter.count("mesh_refused_peers", 1, { code: reason.code });
       log.warn("mesh.peer.refused", { peer: link.peer, node: hello.node, code: reason.code, details: reason.details });
       refuse(reason);
@@ -313,6 +320,7 @@ export class Pairs {
     if (reason.code === "BAD_FRAME" && !theirs) meter.count("mesh_bad_frames");
     const pair = this.#byPeer.get(link.peer);
     if (pair === undefined) return;
+    if (theirs && saysEvicted(reason)) this.#options.disowned(pair.member.node);
     if (pair.established === link) {
       pair.established = undefined;
       pair.failures = clock.monotonicMs() - link.readyAtMs >= limits.stableMs ? 0 : pair.failures + 1;
@@ -352,10 +360,9 @@ export class Pairs {
     return this.#options.peer < peer ? 0 : this.#options.limits.dialGraceMs;
   }
 
-  #remove(pair: Pair): void {
+  #remove(pair: Pair, reason: Failure): void {
     const { node, peer } = pair.member;
     this.#pairs.delete(node);
-    const reason = failure("NOT_A_PEER");
     // While it is still known by its peer id, so that its end is told like any other.
     pair.candidate?.end(reason);
     pair.established?.end(reason);
@@ -434,6 +441,7 @@ export class Pairs {
     const link = this.#newLink(pair.member.peer, true);
     link.id = Buffer.from(random.bytes(16)).toString("hex");
     pair.candidate = link;
+    let second: Connection | undefined;
     try {
       const control = await first.newStream(channelProtocols.control, { signal });
       link.adopt(this.#newLane("control", control, link), first);
@@ -443,7 +451,7 @@ export class Pairs {
       const message = await first.newStream(channelProtocols.message, { signal });
       link.adopt(this.#newLane("message", message, link), first);
       link.say("message", link.id);
-      const second = await swarm.dial(first.remoteAddr, { force: true, signal });
+      second = await swarm.dial(first.remoteAddr, { force: true, signal });
       gate.claimed(second);
       const bulk = await second.newStream(channelProtocols.bulk, { signal });
       link.adopt(this.#newLane("bulk", bulk, link), second);
@@ -452,6 +460,7 @@ export class Pairs {
     } catch (error) {
       link.end(failure("PEER_LOST", { because: String(error) }));
       cut(first, "the attempt failed");
+      if (second !== undefined) cut(second, "the attempt failed");
     }
   }
 

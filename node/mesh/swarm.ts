@@ -125,12 +125,28 @@ export function cut(connection: Connection, reason: string): void {
   }
 }
 
+/** Why an address cannot be listened on, by the system's code, which libp2p hands on in its text only. */
+const listenRefusals: Readonly<Record<string, { readonly field: string; readonly reason: string }>> = {
+  EADDRNOTAVAIL: {
+    field: "mesh.host",
+    reason: "this machine has no such address; name one of its own (--mesh-host), or 0.0.0.0 for all of them",
+  },
+  EADDRINUSE: {
+    field: "mesh.port",
+    reason: "another program has this port; choose another with --mesh-port, or 0 for any free one",
+  },
+  EACCES: { field: "mesh.port", reason: "permission denied; choose a port above 1023 (--mesh-port)" },
+};
+
 /** Listens and looks around. Error: CONFIG_INVALID, when it cannot listen. */
 export async function startSwarm(swarm: Libp2p): Promise<void> {
   try {
     await swarm.start();
   } catch (error) {
     await swarm.stop();
-    throw new PlexusError(failure("CONFIG_INVALID", { field: "mesh.port", reason: String(error) }), error);
+    const [, because, code] = /Error: (listen (E[A-Z]+)[^\n]*)/.exec(String(error)) ?? [];
+    const known = listenRefusals[code ?? ""];
+    const told = known ? { ...known, because } : { field: "mesh.host", reason: because ?? String(error) };
+    throw new PlexusError(failure("CONFIG_INVALID", told), error);
   }
 }

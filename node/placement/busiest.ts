@@ -4,7 +4,6 @@ import type { ActorId, BusyActor } from "../../protocols/index.ts";
 import type { Exchange } from "../exchange.ts";
 import type { Clock, Membership } from "../ports.ts";
 import type { PlacementLimits } from "./limits.ts";
-import { asReport } from "./load.ts";
 
 /** What the returned function resolves with: the busiest first, or undefined when nobody answered. */
 export function createBusiest(ports: {
@@ -22,7 +21,7 @@ export function createBusiest(ports: {
     const reports = await Promise.all(
       up.map(async ({ node }) => {
         const answer = await exchange.call(node, "placement.load", {}, limits.busiestTimeoutMs);
-        return { node, report: answer.ok ? asReport(answer.value, limits) : undefined };
+        return { node, report: answer.ok ? answer.value : undefined };
       }),
     );
     const busy = new Map<ActorId, BusyActor>();

@@ -19,6 +19,7 @@ import {
   type Failure,
   type InvitationIssued,
   type Moved,
+  type Released,
   type Result,
   type Role,
   type SlotId,
@@ -55,7 +56,7 @@ export interface ControlOptions {
   changed?(action: Audited, facts: Readonly<Record<string, string>>, by: string | undefined): void;
 }
 
-type Audited = "evict" | "drain" | "undrain" | "roles" | "move" | "invite" | "migrate";
+type Audited = "evict" | "drain" | "undrain" | "roles" | "move" | "release" | "invite" | "migrate";
 
 type ClusterNodeLoad = Required<
   Pick<ClusterNodeRow, "actors" | "turnsPerSecond" | "connections" | "eventLoopLagMs" | "memoryBytes">
@@ -70,14 +71,21 @@ export function createClusterControl(options: ControlOptions): ClusterControl {
 
   // --- names -------------------------------------------------------------------------------------------------------------
 
-  /** The member by its id, its name, or the beginning of either if that is enough to tell. */
-  const find = (text: string): Result<MemberRecord> => {
+  /** The member by its id or its name. */
+  const findExactly = (text: string): Result<MemberRecord> => {
     const { members } = membership.members();
     const exact = members.find((one) => one.node === text) ?? members.find(({ name }) => name === text);
-    if (exact !== undefined) return ok(exact);
+    return exact === undefined ? refused(failure("NOT_FOUND", { node: text })) : ok(exact);
+  };
+
+  /** Or by the beginning of either if that is enough to tell. */
+  const find = (text: string): Result<MemberRecord> => {
+    const exact = findExactly(text);
+    if (exact.ok) return exact;
+    const { members } = membership.members();
     const begun = members.filter((one) => one.node.startsWith(text) || one.name.startsWith(text));
     const [only, ...others] = begun;
-    if (only === undefined) return refused(failure("NOT_FOUND", { node: text }));
+    if (only === undefined) return exact;
     if (others.length === 0) return ok(only);
     return refused(failure("BAD_REQUEST", { reason: "several nodes begin so", nodes: begun.map(({ name }) => name) }));
   };
@@ -142,12 +150,36 @@ export function createClusterControl(options: ControlOptions): ClusterControl {
     ({ inSync }: SlotRecord): boolean =>
       inSync.includes(member) && inSync.every((one) => one === member || !membership.isUp(one));
 
-  const refuseLast = (slots: number): Result<never> => {
-    const reason = "it holds the last copy of slots; drain it first";
-    return refused(failure("FORBIDDEN", { reason, slots }));
+  /** Why a member may not go because of these slots: it has the last copy of some, or owns some and is up, so that whoever
+   *  uses them would wait for a failover that a drain spares them. */
+  const heldBack = (member: NodeId, slots: readonly SlotRecord[]): Failure | undefined => {
+    const isUp = membership.isUp(member);
+    const last = slots.filter(holdsLast(member));
+    const owned = slots.filter(({ owner }) => isUp && owner === member);
+    const held = new Set([...last, ...owned].map(({ slot }) => slot));
+    if (held.size === 0) return undefined;
+    const reason =
+      last.length === 0
+        ? "it is up and owns slots; drain it first"
+        : isUp
+          ? "it holds the last copy of slots; drain it first"
+          : "it holds the last copy of slots and is down; start it, then drain it";
+    const among = [...held].sort().slice(0, limits.slotsNamedMax).join(", ");
+    return failure("FORBIDDEN", { reason, slots: held.size, among });
   };
 
-  /** Takes a member out: one that has the last copy of nothing, or with `force` any, whose last copies are given up. It
+  /** Why a member may not go because of what it is, whatever it holds. */
+  const needed = ({ node: member, roles }: MemberRecord, force: boolean): Failure | undefined => {
+    if (keepsDirectory(member)) return failure("FORBIDDEN", { reason: "it keeps the directory" });
+    // Its own part in it ends before the answer and the audit are out.
+    if (member === node) return failure("FORBIDDEN", { reason: "it is the node that was asked; ask another one" });
+    if (roles.includes("manager") && !others("manager", member))
+      return failure("NO_CANDIDATE", { role: "manager", reason: "it is the last manager" });
+    const role = roles.find((one) => !force && isLast(one, member));
+    return role && failure("NO_CANDIDATE", { role, reason: "it is the last node of a role that has slots" });
+  };
+
+  /** Takes a member out: one whose slots do not hold it back, or with `force` any, whose last copies are given up. It
    *  drains from before the look: who creates a slot does so under its own row as it read it, so nothing is created between
    *  the look and the end. The row goes last, so that what broke off can be asked for again. */
   const takeOut = async (member: NodeId, force: boolean): Promise<Result<{ readonly node: string }>> => {
@@ -162,10 +194,11 @@ export function createClusterControl(options: ControlOptions): ClusterControl {
         continue;
       }
       if (force && !(await abandon(member))) continue;
-      const last = force ? [] : (await readSlots(directory)).filter((slot) => holdsLast(member)(slot.record));
-      if (last.length > 0) {
+      const slots = force ? [] : (await readSlots(directory)).map((slot) => slot.record);
+      const refusal = heldBack(member, slots);
+      if (refusal !== undefined) {
         if (before) await directory.compareAndSet(row.key, { ...record, state: before.state }, row.revision);
-        return refuseLast(last.length);
+        return refused(refusal);
       }
       const { applied } = await directory.compareAndSet(row.key, undefined, row.revision);
       if (applied) return ok({ node: member });
@@ -184,13 +217,22 @@ export function createClusterControl(options: ControlOptions): ClusterControl {
   };
 
   const rowOf = (record: SlotRecord, candidates: Candidates): ClusterSlotRow => {
-    const { slot, epoch, owner, inSync, learners } = record;
+    const { slot, epoch, owner, inSync, learners, held } = record;
     const want = wantOf(record);
     const there = want.owner === owner && sameSet(want.replicas, inSync);
     const safe = inSync.filter((one) => candidates.isUp(one)).length;
     const short = safe < candidates.copies(roleOf(slot, record.splitFrom), owner);
     const status = !candidates.isUp(owner) ? "down" : short ? "short" : there ? "ok" : "moving";
-    return { slot, epoch, owner, inSync, learners, ...(!there && { want }), status };
+    return {
+      slot,
+      epoch,
+      owner,
+      inSync,
+      learners,
+      ...(held !== undefined && { held }),
+      ...(!there && { want }),
+      status,
+    };
   };
 
   const listSlots = async (): Promise<readonly ClusterSlotRow[]> => {
@@ -255,6 +297,21 @@ export function createClusterControl(options: ControlOptions): ClusterControl {
     return ok({ slot, owner: moved.record.owner, epoch: moved.record.epoch });
   };
 
+  const release = async (slot: SlotId, by: string | undefined): Promise<Result<Released>> => {
+    for (let attempt = 0; attempt < limits.rowAttemptsMax; attempt += 1) {
+      const row = await fetchSlot(slot);
+      if (row === undefined) return refused(failure("NOT_FOUND", { slot }));
+      const { held, ...record } = row.record;
+      if (held === undefined) return refused(failure("ALREADY_DONE", { slot }));
+      const { applied, row: now } = await changeSlot(directory, record, row.revision);
+      if (now !== undefined) table.learn(now);
+      if (!applied) continue;
+      note("release", { slot, from: held }, by);
+      return ok({ slot });
+    }
+    return refused(failure("OVERLOADED", { slot }));
+  };
+
   const mayTake = (target: MemberRecord, role: Role): Failure | undefined => {
     const reason = !target.roles.includes(role)
       ? `it has not the role ${role}`
@@ -301,7 +358,7 @@ export function createClusterControl(options: ControlOptions): ClusterControl {
           for (const one of record.inSync) if (one !== record.owner) add(copied, one);
         }
         const nodes = members.map((member): ClusterNodeRow => {
-          const { name, roles, labels, models, version, url, incarnation, state } = member;
+          const { name, roles, labels, weight, models, version, url, incarnation, state } = member;
           const up = membership.isUp(member.node);
           const last = options.heard(member.node);
           return {
@@ -309,6 +366,7 @@ export function createClusterControl(options: ControlOptions): ClusterControl {
             name,
             roles,
             labels,
+            weight,
             models,
             version,
             url,
@@ -350,12 +408,14 @@ export function createClusterControl(options: ControlOptions): ClusterControl {
 
     evict: (text, force, by) =>
       guarded(async () => {
-        const found = find(text);
+        // There is no way back from it, so nobody's name is guessed.
+        const found = findExactly(text);
         if (!found.ok) return found;
         const member = found.value.node;
-        if (keepsDirectory(member)) return refused(failure("FORBIDDEN", { reason: "it keeps the directory" }));
         const last = slotsWith(holdsLast(member));
-        if (last.length > 0 && !force) return refuseLast(last.length);
+        const held = slotsWith(({ inSync }) => !force && inSync.includes(member));
+        const refusal = needed(found.value, force) ?? heldBack(member, held);
+        if (refusal !== undefined) return refused(refusal);
         const evicted = await takeOut(member, force);
         if (evicted.ok) note("evict", { node: member, name: found.value.name, lastCopies: String(last.length) }, by);
         return evicted;
@@ -408,6 +468,8 @@ export function createClusterControl(options: ControlOptions): ClusterControl {
         return found.ok ? move(slot, found.value, clock.monotonicMs() + timeoutMs, by) : found;
       }),
 
+    release: (slot, by) => guarded(() => release(slot, by)),
+
     migrateDirectory: (endpoints, by) =>
       guarded(async () => {
         const migrated = await options.migrate(endpoints);
@@ -416,11 +478,14 @@ export function createClusterControl(options: ControlOptions): ClusterControl {
       }),
   };
 
+  /** Whether there are others with a role. */
+  function others(role: Role, member: NodeId): boolean {
+    const { members } = membership.members();
+    return members.some((one) => one.node !== member && one.state === "active" && one.roles.includes(role));
+  }
+
   /** Whether slots of a role would be left without a node. */
   function isLast(role: Role, member: NodeId): boolean {
-    const others = membership
-      .members()
-      .members.some((one) => one.node !== member && one.state === "active" && one.roles.includes(role));
-    return !others && slotsWith(({ slot, splitFrom }) => roleOf(slot, splitFrom) === role).length > 0;
+    return !others(role, member) && slotsWith(({ slot, splitFrom }) => roleOf(slot, splitFrom) === role).length > 0;
   }
 }

@@ -359,7 +359,7 @@ export function createController(options: ControllerOptions): Controller {
       const some = asked.slice(index, index + limits.loadAsksMax);
       const ask = async (member: NodeId): Promise<void> => {
         const answer = await exchange.call(member, "placement.load", {}, limits.loadTimeoutMs);
-        if (answer.ok) book.take(member, answer.value, limits);
+        if (answer.ok) book.take(member, answer.value);
       };
       await Promise.all(some.map(ask));
     }

@@ -18,5 +18,5 @@ export type { Candidate, Load } from "./candidates.ts";
 export { createClusterControl } from "./control.ts";
 export { createController, type Controller } from "./controller.ts";
 export { placementLimits, type PlacementLimits } from "./limits.ts";
-export { servePlacement, type LoadReport } from "./load.ts";
+export { servePlacement } from "./load.ts";
 export { changed, plan, type Plan } from "./plan.ts";

@@ -58,6 +58,8 @@ export const placementLimits = {
   retryMaxMs: 5_000,
   /** Attempts of an admin's command to change a row against others. Beyond: OVERLOADED. */
   rowAttemptsMax: 8,
+  /** Slots that a refusal names, beside their number. */
+  slotsNamedMax: 8,
   /** Pause before an owner that could not be asked to pin is looked up again. */
   pinRetryMs: 50,
 } as const;

@@ -1,18 +1,11 @@
 /** How busy slots and actors are, and whose disk takes nothing: every node knows its own, the controller asks all of them. */
-import { failureOf, isKey, ok, parseActorId, refused, type ActorId, type SlotId } from "../../protocols/index.ts";
+import { failureOf, ok, refused, type ActorId, type SlotId } from "../../protocols/index.ts";
+import type { LoadReport } from "../../protocols/mesh/index.ts";
 import type { Exchange } from "../exchange.ts";
 import type { Kernel } from "../kernel/api.ts";
 import type { Clock, NodeId } from "../ports.ts";
 import type { Load } from "./candidates.ts";
 import { placementLimits, type PlacementLimits } from "./limits.ts";
-
-/** Answer to `placement.load`: turns a second, the busiest first; what is not named is idle. */
-export interface LoadReport {
-  readonly slots: readonly (readonly [slot: SlotId, turnsPerSecond: number])[];
-  readonly actors: readonly (readonly [actor: ActorId, slot: SlotId, turnsPerSecond: number])[];
-  /** Its disk takes nothing. */
-  readonly refuses?: boolean;
-}
 
 /** Figures of this node for its own beats. */
 export interface LoadFigures {
@@ -101,9 +94,8 @@ export function servePlacement(ports: {
 export class LoadBook {
   readonly #reports = new Map<NodeId, LoadReport>();
 
-  take(node: NodeId, answer: unknown, limits: PlacementLimits): void {
-    const report = asReport(answer, limits);
-    if (report !== undefined) this.#reports.set(node, report);
+  take(node: NodeId, report: LoadReport): void {
+    this.#reports.set(node, report);
   }
 
   keep(nodes: ReadonlySet<NodeId>): void {
@@ -129,26 +121,3 @@ export class LoadBook {
     return { slots, actors };
   }
 }
-
-/** Answers of calls are not checked by the exchange: what a peer got wrong is left out, not believed. */
-export function asReport(answer: unknown, limits: PlacementLimits): LoadReport | undefined {
-  const { slots, actors, refuses } = (answer ?? {}) as { slots?: unknown; actors?: unknown; refuses?: unknown };
-  if (!Array.isArray(slots) || !Array.isArray(actors)) return undefined;
-  const isName = (name: unknown): boolean => typeof name === "string" && isSlotName(name);
-  const isRate = (rate: unknown): boolean => typeof rate === "number" && rate >= 0 && Number.isFinite(rate);
-  return {
-    refuses: refuses === true,
-    slots: (slots as unknown[][])
-      .slice(0, limits.loadSlotsMax)
-      .filter((row) => Array.isArray(row) && isName(row[0]) && isRate(row[1])) as never,
-    actors: (actors as unknown[][])
-      .slice(0, limits.loadActorsMax)
-      .filter((row) => Array.isArray(row) && isName(row[0]) && isName(row[1]) && isRate(row[2])) as never,
-  };
-}
-
-/** A share of a role, `chat/17`, or a pinned actor's own slot, `room/lobby`. */
-const isSlotName = (name: string): boolean => {
-  const parsed = parseActorId(name);
-  return parsed !== undefined && isKey(parsed.key);
-};

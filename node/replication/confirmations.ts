@@ -58,7 +58,7 @@ export function createConfirmations(ports: {
           later(node, limits.tickIntervalMs);
           return;
         }
-        const gone = new Map((answer.value as { gone: [SlotId, number][] }).gone);
+        const gone = new Map(answer.value.gone);
         const again: Question[] = [];
         for (const question of asked) {
           const fence = gone.get(question.slot);

@@ -142,7 +142,7 @@ export class Follower {
       this.#asking = false;
       if (this.#ended) return;
       if (answer.ok) {
-        this.heard(answer.value as Standing);
+        this.heard(answer.value);
       } else if (answer.error.code === "FENCED") {
         this.#ports.fenced(Number(answer.error.details?.["fence"] ?? 0));
       } else if (answer.error.code === "DATA_DAMAGED") {
@@ -376,7 +376,7 @@ export class Follower {
       epoch,
       incarnation: this.standing.incarnation,
       from: piece.from,
-      chunks: piece.chunks as [number, Uint8Array][],
+      chunks: piece.chunks,
       snapshots: small as [string, number, Uint8Array][],
       trim: piece.trim,
       mark,

@@ -4,7 +4,7 @@ import { failure, PlexusError, type Failure } from "../../protocols/index.ts";
 import type { Standing } from "../../protocols/mesh/index.ts";
 import type { Exchange } from "../exchange.ts";
 import type { NodeId } from "../ports.ts";
-import type { Piece, Position, SlotLog } from "../storage/index.ts";
+import type { Position, SlotLog } from "../storage/index.ts";
 import type { ReplicationLimits } from "./limits.ts";
 import { isLonger, samePosition } from "./rules.ts";
 
@@ -45,11 +45,11 @@ export async function fetchLongest(
     const after = log.position;
     const answer = await exchange.call(other.node, "replica.fetch", { slot, epoch, after }, limits.transferTimeoutMs);
     if (!answer.ok) return whyNot(answer.error);
-    const { chunks } = answer.value as Pick<Piece, "chunks">;
-    if (!Array.isArray(chunks) || chunks.length === 0)
+    const { chunks } = answer.value;
+    if (chunks.length === 0)
       return { unusable: failure("DATA_DAMAGED", { slot, reason: "its log ends before it said" }) };
     const refusal = await new Promise<Failure | undefined>((resolve) => {
-      log.apply(epoch, { from: after, chunks: chunks as Piece["chunks"], snapshots: [], trim: 0 }, resolve);
+      log.apply(epoch, { from: after, chunks, snapshots: [], trim: 0 }, resolve);
     });
     // The other continues this position, so what does not fit is not what it wrote.
     if (refusal?.code === "LOG_GAP") return { unusable: refusal };

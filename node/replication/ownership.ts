@@ -171,8 +171,8 @@ export class Ownership implements ServedLog {
   actorsWithTail(): IterableIterator<ActorId> {
     return this.#log.actorsWithTail();
   }
-  actorsWithSnapshot(limit: number): Promise<ActorId[]> {
-    return this.#log.actorsWithSnapshot(limit);
+  actorsWithSnapshot(...args: Parameters<ServedLog["actorsWithSnapshot"]>): Promise<ActorId[]> {
+    return this.#log.actorsWithSnapshot(...args);
   }
   recover(actor: ActorId): ReturnType<ServedLog["recover"]> {
     return this.#log.recover(actor);

@@ -284,7 +284,7 @@ export function serveReplicas(ports: ReplicaPorts): {
         if (!belongs(body.slot, from, to)) return refused(failure("BAD_REQUEST", { from, to }));
         if (Buffer.compare(await digestOf(view, { from, to }), digest) !== 0) differ.push(index);
       }
-      return ok({ differ, at: mark?.at });
+      return ok({ differ, ...(mark && { at: mark.at }) });
     }),
   );
 
@@ -330,11 +330,11 @@ export function serveReplicas(ports: ReplicaPorts): {
 
   /** Runs what changes a copy, if it is the copy that is meant: this incarnation, and no newer epoch. A message that was
    *  late by a whole transfer names an older one. */
-  function changing(
+  function changing<T>(
     from: NodeId,
     body: { readonly slot: SlotId; readonly epoch: number; readonly incarnation: number },
-    work: (slotLog: SlotLog) => Promise<Result<unknown>>,
-  ): Promise<Result<unknown>> {
+    work: (slotLog: SlotLog) => Promise<Result<T>>,
+  ): Promise<Result<T>> {
     return answered(async () => {
       const { slot, epoch, incarnation } = body;
       const slotLog = await opened(slot);
@@ -417,7 +417,7 @@ export function serveReplicas(ports: ReplicaPorts): {
 }
 
 /** An answer whatever happens: what throws is told as the failure it carries. */
-async function answered(work: () => Promise<Result<unknown>>): Promise<Result<unknown>> {
+async function answered<T>(work: () => Promise<Result<T>>): Promise<Result<T>> {
   try {
     return await work();
   } catch (error) {

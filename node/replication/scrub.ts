@@ -1,6 +1,6 @@
 /** Compares the copies of a slot with its owner's, by Merkle leaves, from a moment that all can name. */
 import type { Exchange } from "../exchange.ts";
-import { leavesOf, slotRanges, type Leaf, type Position, type SlotLog } from "../storage/index.ts";
+import { leavesOf, slotRanges, type Leaf, type SlotLog } from "../storage/index.ts";
 import type { Follower } from "./follower.ts";
 import type { ReplicationLimits } from "./limits.ts";
 import { samePosition } from "./rules.ts";
@@ -39,7 +39,7 @@ export async function differingCopies(
     };
     const answer = await exchange.call(follower.node, "transfer.compare", question, limits.transferTimeoutMs);
     if (!answer.ok) return;
-    const { differ, at: there } = answer.value as { differ: readonly number[]; at?: Position };
+    const { differ, at: there } = answer.value;
     if (there !== undefined && samePosition(there, at) && differ.length > 0) differing.add(follower);
   };
   try {

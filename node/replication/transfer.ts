@@ -52,13 +52,11 @@ export async function transfer(to: NodeId, incarnation: number, ports: TransferP
     // Before the other forgets its own: that may be the only one that can be read.
     await log.verifyLog({ head, view }).catch(unreadable);
     const begun = valueOf(await call(to, "transfer.begin", { slot, epoch, incarnation }, limits.transferTimeoutMs));
-    const named = { slot, epoch, incarnation: (begun as { incarnation: number }).incarnation };
+    const named = { slot, epoch, incarnation: begun.incarnation };
     const sendLeaves = async (leaves: readonly Leaf[]): Promise<void> => {
       const rows = leaves.map(({ from, to: end, digest }): [string, string, Uint8Array] => [from, end, digest]);
       const question = { ...named, mark: 0, leaves: rows };
-      const { differ } = valueOf(await call(to, "transfer.compare", question, limits.transferTimeoutMs)) as {
-        differ: readonly number[];
-      };
+      const { differ } = valueOf(await call(to, "transfer.compare", question, limits.transferTimeoutMs));
       for (const index of differ) {
         const leaf = leaves[index];
         if (leaf === undefined) continue;
@@ -91,13 +89,13 @@ export async function transfer(to: NodeId, incarnation: number, ports: TransferP
         baseChecksum: head.baseChecksum,
       },
     };
-    return valueOf(await call(to, "transfer.finish", finish, limits.transferTimeoutMs)) as Standing;
+    return valueOf(await call(to, "transfer.finish", finish, limits.transferTimeoutMs));
   } finally {
     await view.close();
   }
 }
 
-function valueOf(result: Result<unknown>): unknown {
+function valueOf<T>(result: Result<T>): T {
   if (!result.ok) throw new PlexusError(result.error);
   return result.value;
 }

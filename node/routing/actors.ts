@@ -5,8 +5,6 @@
  *
  *  Who owns what is read from the slot table, which may be behind. So an owner checks that it is one, and a list says which
  *  nodes did not answer: whoever looks for what is wrong must not take half a list for the whole. */
-import type { Static, TSchema } from "typebox";
-import { Compile, type Validator } from "typebox/compile";
 import {
   failure,
   ok,
@@ -17,7 +15,6 @@ import {
   type Result,
   type SlotId,
 } from "../../protocols/index.ts";
-import { routingAnswers } from "../../protocols/mesh/index.ts";
 import type { Exchange } from "../exchange.ts";
 import type { ActorFilter, ClusterActors, Kernel } from "../kernel/api.ts";
 import type { Clock, Membership, NodeId } from "../ports.ts";
@@ -40,10 +37,6 @@ export interface NodePage {
   readonly rows: readonly ActorRow[];
   readonly more: boolean;
 }
-
-const pageCheck = Compile(routingAnswers.actors);
-const detailCheck = Compile(routingAnswers.actor);
-const releasedCheck = Compile(routingAnswers.released);
 
 /** An owner, and the one that a MOVED names. */
 const asksMax = 2;
@@ -88,7 +81,7 @@ export function createClusterActors(options: ClusterActorsOptions): ClusterActor
   const nameOf = (id: NodeId): string => membership.members().members.find((one) => one.node === id)?.name ?? id;
 
   /** This node asks itself too; there the exchange knows no deadline. */
-  const inTime = (to: NodeId, asked: Promise<Result<unknown>>): Promise<Result<unknown>> => {
+  const inTime = <T>(to: NodeId, asked: Promise<Result<T>>): Promise<Result<T>> => {
     if (to !== node) return asked;
     return new Promise((resolve) => {
       const late = failure("ASK_TIMEOUT", { node: nameOf(node), timeoutMs: limits.actorsTimeoutMs });
@@ -108,16 +101,14 @@ export function createClusterActors(options: ClusterActorsOptions): ClusterActor
   const listAt = async (owner: NodeId, filter: ActorFilter): Promise<NodePage | undefined> => {
     if (!membership.isUp(owner)) return undefined;
     const answer = await inTime(owner, exchange.call(owner, "routing.listActors", filter, limits.actorsTimeoutMs));
-    const page = answer.ok ? checked(pageCheck, answer.value) : undefined;
-    return page && { node: owner, rows: page.rows as readonly ActorRow[], more: page.more };
+    return answer.ok ? { node: owner, ...answer.value } : undefined;
   };
 
   /** Asks the owner of an actor; when it is one no more, the one it names, or whom the table names by now. */
-  const atOwner = async <Schema extends TSchema>(
+  const atOwner = async <T>(
     actor: ActorId,
-    check: Validator<{}, Schema>,
-    ask: (owner: NodeId) => Promise<Result<unknown>>,
-  ): Promise<Result<{ readonly value: Static<Schema>; readonly owner: NodeId }>> => {
+    ask: (owner: NodeId) => Promise<Result<T>>,
+  ): Promise<Result<{ readonly value: T; readonly owner: NodeId }>> => {
     let hint: { readonly slot: SlotId; readonly owner: NodeId; readonly epoch: number } | undefined;
     for (let asks = 1; ; asks += 1) {
       const slot = kernel.slotOf(actor);
@@ -130,11 +121,7 @@ export function createClusterActors(options: ClusterActorsOptions): ClusterActor
       const down = (reason: string): Failure => failure("SLOT_UNAVAILABLE", { slot, node: nameOf(owner), reason });
       if (!membership.isUp(owner)) return refused(down("the node that has it is down"));
       const answer = await inTime(owner, ask(owner));
-      if (answer.ok) {
-        const value = checked(check, answer.value);
-        if (value !== undefined) return ok({ value, owner });
-        return refused(failure("BAD_FRAME", { node: nameOf(owner), reason: "not an answer about an actor" }));
-      }
+      if (answer.ok) return ok({ value: answer.value, owner });
       if (answer.error.code === "UNREACHABLE") return refused(down("there is no connection to the node that has it"));
       if (answer.error.code !== "MOVED" || asks === asksMax) return answer;
       hint = hintOf(slot, answer.error);
@@ -156,14 +143,14 @@ export function createClusterActors(options: ClusterActorsOptions): ClusterActor
     },
 
     async show(actor) {
-      const shown = await atOwner(actor, detailCheck, (owner) =>
+      const shown = await atOwner(actor, (owner) =>
         exchange.call(owner, "routing.showActor", { actor }, limits.actorsTimeoutMs),
       );
       return shown.ok ? ok({ ...shown.value.value, node: nameOf(shown.value.owner) }) : shown;
     },
 
     async release(actor, redeliver) {
-      const released = await atOwner(actor, releasedCheck, (owner) =>
+      const released = await atOwner(actor, (owner) =>
         exchange.call(owner, "routing.releaseActor", { actor, redeliver }, limits.actorsTimeoutMs),
       );
       return released.ok ? ok({ redelivered: released.value.value.redelivered }) : released;
@@ -208,7 +195,3 @@ function hintOf(
   const { owner, epoch } = details ?? {};
   return typeof owner === "string" && typeof epoch === "number" ? { slot, owner, epoch } : undefined;
 }
-
-/** Answers of calls are not checked by the exchange. */
-const checked = <Schema extends TSchema>(check: Validator<{}, Schema>, value: unknown): Static<Schema> | undefined =>
-  check.Check(value) ? (value as Static<Schema>) : undefined;

@@ -2,13 +2,21 @@
  *
  *  Invariant 7, the receiver's share: of one session of one peer, nothing is served after the first envelope that was not.
  *  The peer begins a new session with that one, so nothing overtakes it. */
-import { failure, refused, type ActorId, type Failure, type Result, type SlotId } from "../../protocols/index.ts";
+import {
+  encodedBytesMax,
+  failure,
+  refused,
+  wireLimits,
+  type ActorId,
+  type Failure,
+  type Result,
+  type SlotId,
+} from "../../protocols/index.ts";
 import type { MeshBody } from "../../protocols/mesh/index.ts";
 import type { ReplyTo } from "../../actors/behavior.ts";
 import type { NodeId } from "../ports.ts";
 import type { RoutingPorts } from "./index.ts";
 import type { RoutingLimits } from "./limits.ts";
-import { weigh } from "./weight.ts";
 
 /** One session of one peer. */
 interface Session {
@@ -29,10 +37,16 @@ interface SessionReplyTo extends ReplyTo {
   readonly session?: Session;
 }
 
-type Answer = readonly [sending: number, result: Result<unknown>, served: boolean];
+type Answer = MeshBody<"routing.answers">["answers"][number];
+
+interface Waiting {
+  readonly answer: Answer;
+  readonly bytes: number;
+}
 
 interface Outbox {
-  answers: Answer[];
+  waiting: Waiting[];
+  bytes: number;
   scheduled: boolean;
 }
 
@@ -60,30 +74,39 @@ export class Inbound {
   }
 
   answer(to: ReplyTo, result: Result<unknown>): void {
-    if ((to as SessionReplyTo).session?.connection.ended !== true) this.#queue(to.node, [to.correlation, result, true]);
+    if ((to as SessionReplyTo).session?.connection.ended !== true) this.#queue(to, result, true);
   }
 
   unserved(to: ReplyTo, error: Failure): void {
     const { session } = to as SessionReplyTo;
     if (session) session.refusal ??= error;
     if (session?.connection.ended === true) return;
-    this.#queue(to.node, [to.correlation, refused(error), false]);
+    this.#queue(to, refused(error), false);
   }
 
   #received({ slot, session: number, epoch, envelopes }: MeshBody<"routing.envelopes">, from: NodeId): void {
-    const session = this.#session(from, slot, number);
     for (const [correlation, to, sender, message, operation, told, chain] of envelopes) {
-      const replyTo: SessionReplyTo = { node: from, correlation, operation, session };
+      const sent = { node: from, correlation, operation };
       const fit = this.#fit(to, slot);
-      if (session.refusal) {
+      if (fit === "unknown") {
+        this.answer(sent, refused(failure("NOT_FOUND", { actor: to })));
+        continue;
+      }
+      if (fit === "never") {
+        this.answer(
+          sent,
+          refused(failure("BAD_REQUEST", { reason: "this actor is not of this slot", actor: to, slot })),
+        );
+        continue;
+      }
+      const session = this.#session(from, slot, number);
+      const replyTo: SessionReplyTo = { ...sent, ...(session && { session }) };
+      if (session === undefined) {
+        this.unserved(replyTo, failure("OVERLOADED", { sessionsPerPeerMax: this.#limits.sessionsPerPeerMax }));
+      } else if (session.refusal) {
         this.unserved(replyTo, session.refusal);
       } else if (fit === "elsewhere") {
         this.unserved(replyTo, failure("MOVED", { slot, actor: to }));
-      } else if (fit === "never") {
-        this.answer(
-          replyTo,
-          refused(failure("BAD_REQUEST", { reason: "this actor is not of this slot", actor: to, slot })),
-        );
       } else {
         const envelope = { to, from: sender, message, operation, replyTo, chain, signal: false, epoch };
         this.#ports.kernel().receive(slot, told ? { ...envelope, told } : envelope);
@@ -91,11 +114,13 @@ export class Inbound {
     }
   }
 
-  #session(from: NodeId, slot: SlotId, number: number): Session {
+  /** The session of a slot, begun when it is not. Undefined: there are too many; without one nothing is served. */
+  #session(from: NodeId, slot: SlotId, number: number): Session | undefined {
     const ofPeer = this.#sessions.get(from) ?? new Map<SlotId, Session>();
     this.#sessions.set(from, ofPeer);
     const present = ofPeer.get(slot);
     if (present?.number === number) return present;
+    if (present === undefined && ofPeer.size >= this.#limits.sessionsPerPeerMax) return undefined;
     const connection = this.#connections.get(from) ?? { ended: false };
     this.#connections.set(from, connection);
     const session = { number, refusal: undefined, connection };
@@ -104,10 +129,10 @@ export class Inbound {
   }
 
   /** Whether an actor belongs to a slot: now, at another time (it was pinned or unpinned), or never. */
-  #fit(actor: ActorId, slot: SlotId): "here" | "elsewhere" | "never" {
+  #fit(actor: ActorId, slot: SlotId): "here" | "elsewhere" | "never" | "unknown" {
     const mine = this.#ports.slotOf(actor);
-    // Of an unknown kind: the kernel says so.
-    if (mine === undefined || mine === slot) return "here";
+    if (mine === undefined) return "unknown";
+    if (mine === slot) return "here";
     if ((slot as string) === actor) return "elsewhere";
     // Pinned here, and the peer does not know yet: then it names the slot the actor was split from.
     return this.#ports.table.get(mine)?.record.splitFrom === slot ? "elsewhere" : "never";
@@ -115,41 +140,64 @@ export class Inbound {
 
   // --- answers -------------------------------------------------------------------------------------------------------
 
-  #queue(to: NodeId, answer: Answer): void {
-    const outbox = this.#outboxes.get(to) ?? { answers: [], scheduled: false };
+  #queue({ node: to, correlation }: ReplyTo, result: Result<unknown>, served: boolean): void {
+    const { answersQueuedMax, answersQueuedBytesMax } = this.#limits;
+    const outbox = this.#outboxes.get(to) ?? { waiting: [], bytes: 0, scheduled: false };
     this.#outboxes.set(to, outbox);
-    outbox.answers.push(answer);
-    if (outbox.answers.length > this.#limits.answersQueuedMax) {
-      outbox.answers.shift();
-      this.#ports.meter.count("routing_answers_dropped");
+    const waiting = this.#sendable(correlation, result, served);
+    outbox.waiting.push(waiting);
+    outbox.bytes += waiting.bytes;
+    let dropped = 0;
+    for (; outbox.waiting.length - dropped > answersQueuedMax || outbox.bytes > answersQueuedBytesMax; dropped += 1)
+      outbox.bytes -= outbox.waiting[dropped]?.bytes ?? 0;
+    if (dropped > 0) {
+      outbox.waiting.splice(0, dropped);
+      this.#ports.meter.count("routing_answers_dropped", dropped);
     }
     if (outbox.scheduled) return;
     outbox.scheduled = true;
     this.#ports.clock.soon(() => this.#flush(to, outbox));
   }
 
+  /** An answer as it can be sent: one that fits no message would hold up all behind it, so its asker is told that instead. */
+  #sendable(correlation: number, result: Result<unknown>, served: boolean): Waiting {
+    const { peerMessageBytesMax } = wireLimits;
+    const answerBytes = encodedBytesMax(result);
+    if (answerBytes <= peerMessageBytesMax)
+      return { answer: [correlation, result, served] as Answer, bytes: answerBytes + 16 };
+    this.#ports.meter.count("routing_oversize", 1, { what: "answer" });
+    const reason = "the answer is too large to be sent to another node; ask for less at once";
+    return this.#sendable(
+      correlation,
+      refused(failure("TOO_LARGE", { reason, answerBytes, peerMessageBytesMax })),
+      served,
+    );
+  }
+
   #flush(to: NodeId, outbox: Outbox): void {
     outbox.scheduled = false;
     if (this.#outboxes.get(to) !== outbox) return;
     const { batchItemsMax, batchBytesMax, retryMs } = this.#limits;
-    const { answers } = outbox;
+    const { waiting } = outbox;
     let at = 0;
-    while (at < answers.length) {
+    while (at < waiting.length) {
       let end = at;
-      for (let bytes = 0; end < answers.length && end - at < batchItemsMax; end += 1) {
-        bytes += weigh(answers[end]);
-        if (end > at && bytes > batchBytesMax) break;
+      let bytes = 0;
+      for (; end < waiting.length && end - at < batchItemsMax; end += 1) {
+        const next = waiting[end]?.bytes ?? 0;
+        if (end > at && bytes + next > batchBytesMax) break;
+        bytes += next;
       }
-      const batch = answers.slice(at, end) as unknown as MeshBody<"routing.answers">["answers"];
-      if (!this.#ports.exchange.send(to, "routing.answers", { answers: batch })) {
+      const answers = waiting.slice(at, end).map(({ answer }) => answer);
+      if (!this.#ports.exchange.send(to, "routing.answers", { answers })) {
         // Its queue is full, or it is gone: then this is thrown away in a moment.
-        outbox.answers = answers.slice(at);
         outbox.scheduled = true;
         this.#ports.clock.after(retryMs, () => this.#flush(to, outbox));
-        return;
+        break;
       }
+      outbox.bytes -= bytes;
       at = end;
     }
-    outbox.answers = [];
+    outbox.waiting = waiting.slice(at);
   }
 }

@@ -18,6 +18,10 @@ export const routingLimits = {
   sweepIntervalMs: 100,
   /** Answers that wait for one peer to take them. Beyond it the oldest go; who waits for one gets ASK_TIMEOUT. */
   answersQueuedMax: 65_536,
+  /** And about their bytes: four of the largest fit. */
+  answersQueuedBytesMax: 16 * 1024 * 1024,
+  /** Slots of which one peer has a session here: several times those that there are. Beyond it: OVERLOADED. */
+  sessionsPerPeerMax: 65_536,
   /** Topics one peer may follow here; one more is refused, and asked for again later. */
   topicsPerPeerMax: 65_536,
   /** Events that wait for one peer, and about their bytes. Beyond it they are dropped, and the peer told: it asks the

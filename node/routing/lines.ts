@@ -15,14 +15,21 @@
  *  loses the answer it is sent again, and may then come after younger ones that found room.
  *
  *  Sending again is safe because every envelope names its operation: whoever handled it gives the first answer again. */
-import { failure, refused, type Failure, type Result, type SlotId } from "../../protocols/index.ts";
+import {
+  encodedBytesMax,
+  failure,
+  refused,
+  wireLimits,
+  type Failure,
+  type Result,
+  type SlotId,
+} from "../../protocols/index.ts";
 import { backoffMs, withJitter } from "../backoff.ts";
 import type { Envelope, Routing } from "../kernel/api.ts";
 import { firstOwner } from "../slot-table.ts";
 import type { NodeId } from "../ports.ts";
 import type { RoutingPorts } from "./index.ts";
 import type { RoutingLimits } from "./limits.ts";
-import { weigh } from "./weight.ts";
 
 interface Entry {
   readonly envelope: Envelope;
@@ -37,6 +44,14 @@ interface Entry {
   refusal: Failure | undefined;
 }
 
+/** What a MOVED said. */
+interface Hint {
+  readonly owner: NodeId;
+  readonly epoch: number;
+  /** Of the slot's row in the table when it was said. */
+  readonly revision: number | undefined;
+}
+
 interface Line {
   readonly slot: SlotId;
   readonly entries: Set<Entry>;
@@ -44,8 +59,8 @@ interface Line {
   /** Where the session goes; undefined: a new one must begin. */
   target: NodeId | undefined;
   session: number;
-  /** What a MOVED said that is newer than the slot table. */
-  hint: { readonly owner: NodeId; readonly epoch: number } | undefined;
+  /** Newer than the slot table when it was said. See `#hint`. */
+  hint: Hint | undefined;
   hops: number;
   tries: number;
   /** Cancels the pause under way. */
@@ -107,7 +122,17 @@ export class Lines {
   readonly send: Routing["send"] = (slot, envelope, deadlineMs, settle, after) => {
     const { lineEnvelopesMax, envelopesMax, envelopesBytesMax } = this.#limits;
     const line = this.#lines.get(slot) ?? this.#open(slot);
-    const bytes = weigh(envelope.message) + 128;
+    const messageBytes = encodedBytesMax(envelope.message);
+    const bytes = messageBytes + 128;
+    const { peerMessageBytesMax } = wireLimits;
+    if (messageBytes > peerMessageBytesMax) {
+      if (line.entries.size === 0) this.#lines.delete(slot);
+      this.#ports.meter.count("routing_oversize", 1, { what: "envelope" });
+      settle(
+        refused(after?.outcome === "unknown" ? after : failure("TOO_LARGE", { messageBytes, peerMessageBytesMax })),
+      );
+      return;
+    }
     const over = this.#entries >= envelopesMax || this.#bytes + bytes > envelopesBytesMax;
     if (over || line.entries.size >= lineEnvelopesMax) {
       if (line.entries.size === 0) this.#lines.delete(slot);
@@ -181,13 +206,24 @@ export class Lines {
   }
 
   #owner(line: Line): NodeId | undefined {
-    const epoch = this.#ports.table.get(line.slot)?.record.epoch ?? 0;
-    if (line.hint !== undefined && line.hint.epoch <= epoch) line.hint = undefined;
-    return line.hint?.owner ?? this.#knownOwner(line.slot);
+    return this.#hint(line)?.owner ?? this.#knownOwner(line.slot);
   }
 
   #knownEpoch(line: Line): number {
-    return Math.max(this.#ports.table.get(line.slot)?.record.epoch ?? 0, line.hint?.epoch ?? 0);
+    return this.#hint(line)?.epoch ?? this.#ports.table.get(line.slot)?.record.epoch ?? 0;
+  }
+
+  /** What one node has said and nobody has confirmed. It holds until the table says anything new of the slot, the node it
+   *  points to is no member or cannot be reached, or that one does not know of it either: who said it may be wrong. */
+  #hint(line: Line): Hint | undefined {
+    const { hint, slot } = line;
+    if (hint === undefined) return undefined;
+    if (this.#ports.table.get(slot)?.revision !== hint.revision || !this.#isMember(hint.owner)) line.hint = undefined;
+    return line.hint;
+  }
+
+  #isMember(node: NodeId): boolean {
+    return this.#ports.membership.members().members.some((member) => member.node === node);
   }
 
   /** Damaged data heals where there is another copy. */
@@ -200,9 +236,9 @@ export class Lines {
   #follow(line: Line, error: Failure): void {
     const { owner, epoch } = (error.details ?? {}) as { owner?: unknown; epoch?: unknown };
     if (error.code === "MOVED" && typeof owner === "string" && typeof epoch === "number") {
-      const known = this.#knownEpoch(line);
-      if (epoch > known) line.hint = { owner, epoch };
-      if (epoch > known && line.hops < this.#limits.hopsMax) {
+      const isNews = epoch > this.#knownEpoch(line) && this.#isMember(owner);
+      line.hint = isNews ? { owner, epoch, revision: this.#ports.table.get(line.slot)?.revision } : undefined;
+      if (isNews && line.hops < this.#limits.hopsMax) {
         line.hops += 1;
         this.#wake(line);
         return;
@@ -225,12 +261,12 @@ export class Lines {
   /** Hands over envelopes of actors that have a slot of their own now, or no longer. Done in the moment in which the table
    *  says so, before anything new is sent there. */
   #moveSplit(line: Line): void {
+    const before = line.entries.size;
     for (const entry of line.entries) {
       const { to } = entry.envelope;
       const slot = this.#ports.slotOf(to);
       if (slot === undefined || slot === line.slot) continue;
       line.entries.delete(entry);
-      line.unsent = line.unsent.filter((other) => other !== entry);
       const next = this.#lines.get(slot) ?? this.#open(slot);
       next.entries.add(entry);
       next.unsent.push(entry);
@@ -242,6 +278,7 @@ export class Lines {
       entry.sendings.push(0);
       this.#pumpSoon(next);
     }
+    if (line.entries.size < before) line.unsent = line.unsent.filter((entry) => line.entries.has(entry));
     this.#closeIfEmpty(line);
   }
 
@@ -318,6 +355,7 @@ export class Lines {
           ? failure("NO_CANDIDATE", { slot: line.slot })
           : failure("UNREACHABLE", { slot: line.slot, node: target });
       for (const entry of line.unsent) entry.refusal = error;
+      line.hint = undefined;
       this.#pause(line);
       return;
     }

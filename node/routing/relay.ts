@@ -12,14 +12,13 @@
  *
  *  Best-effort events carry the epoch of the actor that published them; those of an owner before are dropped. Durable ones
  *  have a position, by which the gateway knows them. */
-import { type ActorId, type SlotId } from "../../protocols/index.ts";
+import { encodedBytesMax, wireLimits, type ActorId, type SlotId } from "../../protocols/index.ts";
 import type { MeshBody } from "../../protocols/mesh/index.ts";
 import { backoffMs, withJitter } from "../backoff.ts";
 import type { NodeId, Publisher } from "../ports.ts";
 import { firstOwner } from "../slot-table.ts";
 import type { RoutingPorts } from "./index.ts";
 import type { RoutingLimits } from "./limits.ts";
-import { weigh } from "./weight.ts";
 
 /** Where actors publish and the gateway listens, wherever in the cluster either is. */
 export interface Hub extends Publisher {
@@ -57,10 +56,23 @@ interface Topic {
 
 type EventRow = [topic: ActorId, at: number | null, epoch: number, event: unknown];
 
+/** An event on its way, measured once for all who follow. */
+interface Measured {
+  readonly row: EventRow;
+  readonly bytes: number;
+}
+
+/** A topic that is followed by peers. */
+interface Served {
+  readonly peers: Set<NodeId>;
+  /** Under which it is filed. */
+  slot: SlotId;
+}
+
 /** What a peer follows here, and what waits for it. */
 interface Peer {
   readonly topics: Map<ActorId, number>;
-  events: EventRow[];
+  events: Measured[];
   bytes: number;
   gaps: Set<ActorId>;
   scheduled: boolean;
@@ -79,7 +91,7 @@ export class Relay implements Hub {
   readonly #bySlot = new Map<SlotId, Set<Topic>>();
   readonly #unconfirmed = new Set<Topic>();
   readonly #peers = new Map<NodeId, Peer>();
-  readonly #served = new Map<string, Set<NodeId>>();
+  readonly #served = new Map<string, Served>();
   readonly #servedBySlot = new Map<SlotId, Set<ActorId>>();
   readonly #wishes = new Map<NodeId, Wishes>();
   readonly #connected = new Set<NodeId>();
@@ -137,11 +149,11 @@ export class Relay implements Hub {
   publish(name: string, event: unknown, at: number | undefined, epoch = 0): void {
     const topic = this.#topics.get(name);
     if (topic !== undefined) this.#deliver(topic, event, at, epoch);
-    const nodes = this.#served.get(name);
-    if (nodes === undefined) return;
+    const served = this.#served.get(name);
+    if (served === undefined) return;
     const row: EventRow = [name as ActorId, at ?? null, epoch, event];
-    const bytes = weigh(event) + 64;
-    for (const node of nodes) this.#queue(node, row, bytes);
+    const bytes = encodedBytesMax(event) + 64;
+    for (const node of served.peers) this.#queue(node, { row, bytes });
   }
 
   stop(): void {
@@ -324,8 +336,8 @@ export class Relay implements Hub {
     for (const topic of followed) this.#aim(topic);
 
     const served = [...(this.#servedBySlot.get(slot) ?? [])];
-    if (this.#served.has(name)) served.push(name);
-    for (const topic of served) this.#stopServingIfMoved(topic);
+    if (this.#served.has(name) && !served.includes(name)) served.push(name);
+    this.#stopServingMoved(served);
   }
 
   // --- topics followed by other nodes --------------------------------------------------------------------------------
@@ -352,47 +364,78 @@ export class Relay implements Hub {
         continue;
       }
       peer.topics.set(topic, following);
-      putIn(this.#served, topic as string, from);
-      putIn(this.#servedBySlot, slot, topic);
+      this.#serve(from, topic, slot);
       topics.push([topic, following]);
     }
     exchange.send(from, "routing.followed", { topics, refused });
   }
 
+  #serve(peer: NodeId, topic: ActorId, slot: SlotId): void {
+    const served = this.#served.get(topic) ?? { peers: new Set(), slot };
+    this.#served.set(topic, served);
+    served.peers.add(peer);
+    this.#file(topic, served, slot);
+  }
+
+  /** Puts a topic under the slot it is in now: its actor may have been pinned since it was first followed. */
+  #file(topic: ActorId, served: Served, slot: SlotId): void {
+    if (served.slot !== slot) takeOut(this.#servedBySlot, served.slot, topic);
+    served.slot = slot;
+    putIn(this.#servedBySlot, slot, topic);
+  }
+
   #unserve(peer: NodeId, topic: ActorId): void {
     this.#peers.get(peer)?.topics.delete(topic);
-    takeOut(this.#served, topic as string, peer);
-    if (this.#served.has(topic)) return;
-    const slot = this.#ports.slotOf(topic);
-    if (slot !== undefined) takeOut(this.#servedBySlot, slot, topic);
+    const served = this.#served.get(topic);
+    if (served?.peers.delete(peer) !== true || served.peers.size > 0) return;
+    this.#served.delete(topic);
+    takeOut(this.#servedBySlot, served.slot, topic);
   }
 
-  #stopServingIfMoved(topic: ActorId): void {
+  /** Gives up those of these topics that another node owns now, and tells their followers, each of all its own at once. */
+  #stopServingMoved(topics: readonly ActorId[]): void {
     const { table, node, exchange } = this.#ports;
-    const slot = this.#ports.slotOf(topic);
-    if (slot === undefined || (table.get(slot)?.record.owner ?? node) === node) return;
-    for (const peer of this.#served.get(topic) ?? []) {
-      const following = this.#peers.get(peer)?.topics.get(topic);
-      // What is queued was published here and is still true.
-      if (following !== undefined)
-        exchange.send(peer, "routing.followed", { topics: [], refused: [[topic, following]] });
-      this.#unserve(peer, topic);
+    const told = new Map<NodeId, [ActorId, number][]>();
+    for (const topic of topics) {
+      const served = this.#served.get(topic);
+      const slot = this.#ports.slotOf(topic);
+      if (served === undefined || slot === undefined) continue;
+      if ((table.get(slot)?.record.owner ?? node) === node) {
+        this.#file(topic, served, slot);
+        continue;
+      }
+      for (const peer of served.peers) {
+        const following = this.#peers.get(peer)?.topics.get(topic);
+        const ofPeer = told.get(peer) ?? [];
+        told.set(peer, ofPeer);
+        if (following !== undefined) ofPeer.push([topic, following]);
+        this.#unserve(peer, topic);
+      }
     }
-    for (const topics of this.#servedBySlot.values()) topics.delete(topic);
+    // What is queued was published here and is still true.
+    for (const [peer, all] of told)
+      for (const refused of batches(all, this.#limits.batchItemsMax))
+        exchange.send(peer, "routing.followed", { topics: [], refused });
   }
 
-  #queue(node: NodeId, row: EventRow, bytes: number): void {
+  #queue(node: NodeId, event: Measured): void {
     const peer = this.#peers.get(node);
     if (peer === undefined) return;
     const { eventsQueuedMax, eventsQueuedBytesMax } = this.#limits;
-    if (peer.events.length >= eventsQueuedMax || peer.bytes + bytes > eventsQueuedBytesMax) {
+    if (peer.events.length >= eventsQueuedMax || peer.bytes + event.bytes > eventsQueuedBytesMax) {
       this.#ports.meter.count("routing_events_dropped", peer.events.length);
-      for (const [topic] of peer.events) peer.gaps.add(topic);
+      for (const { row } of peer.events) peer.gaps.add(row[0]);
       peer.events = [];
       peer.bytes = 0;
     }
-    peer.events.push(row);
-    peer.bytes += bytes;
+    if (event.bytes > wireLimits.peerMessageBytesMax) {
+      // It would hold up all behind it. What was durable of it, whoever missed it may ask for.
+      this.#ports.meter.count("routing_oversize", 1, { what: "event" });
+      peer.gaps.add(event.row[0]);
+    } else {
+      peer.events.push(event);
+      peer.bytes += event.bytes;
+    }
     if (peer.scheduled) return;
     peer.scheduled = true;
     this.#ports.clock.soon(() => this.#flush(node, peer));
@@ -410,24 +453,26 @@ export class Relay implements Hub {
       // Gaps first: what comes after them is not missing.
       const gapsEnd = Math.min(gaps.length, gapsAt + batchItemsMax);
       let end = at;
+      let bytes = 0;
       if (gapsEnd === gaps.length) {
-        for (let bytes = 0; end < peer.events.length && end - at < batchItemsMax; end += 1) {
-          bytes += weigh(peer.events[end]);
-          if (end > at && bytes > batchBytesMax) break;
+        for (; end < peer.events.length && end - at < batchItemsMax; end += 1) {
+          const next = peer.events[end]?.bytes ?? 0;
+          if (end > at && bytes + next > batchBytesMax) break;
+          bytes += next;
         }
       }
-      const events = peer.events.slice(at, end);
+      const events = peer.events.slice(at, end).map(({ row }) => row);
       if (!exchange.send(node, "routing.events", { events, gaps: gaps.slice(gapsAt, gapsEnd) })) {
         peer.scheduled = true;
         clock.after(retryMs, () => this.#flush(node, peer));
         break;
       }
       meter.count("routing_events_sent", events.length);
+      peer.bytes -= bytes;
       at = end;
       gapsAt = gapsEnd;
     }
     peer.events = peer.events.slice(at);
-    peer.bytes = peer.events.reduce((sum, row) => sum + weigh(row[3]) + 64, 0);
     peer.gaps = new Set(gaps.slice(gapsAt));
   }
 }

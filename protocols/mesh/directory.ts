@@ -1,5 +1,5 @@
 /** How nodes read, change and watch the directory that one of them keeps (node/directory). Values of rows travel as bytes:
- *  only those who use a row know what is in it. Answers are checked like messages, because a peer sends them.
+ *  only those who use a row know what is in it.
  *
  *      watcher                                   keeper
  *        │ directory.watch 7, "slot/" ──────────►│  snapshot
@@ -9,7 +9,7 @@
  *        │ directory.seen 7, 1 ─────────────────►│
  *        │◄──────────── directory.ended 7 ───────│  too far behind: watch anew */
 import { Type, type Static } from "typebox";
-import { bytes, count, message } from "./parts.ts";
+import { bytes, call, closed, count, message } from "./parts.ts";
 
 const key = Type.String({ pattern: "^[!-~]{1,256}$" });
 const prefix = Type.String({ pattern: "^[!-~]{0,256}$" });
@@ -22,22 +22,24 @@ const change = Type.Union([row, Type.Tuple([key, count])]);
 export type DirectoryWireRow = Static<typeof row>;
 export type DirectoryWireChange = Static<typeof change>;
 
+const rowOrNone = Type.Union([row, Type.Null()]);
+/** `cursor` 0: this was the last page. */
+const page = closed({ rows: Type.Array(row), cursor: count });
+
 export const directoryMessages = {
-  /** Answer: `directoryAnswers.row`. */
-  "directory.read": message("control", { key }),
-  /** Compare and set; without a value: delete. Answer: `directoryAnswers.changed`. */
-  "directory.change": message("control", {
-    key,
-    value: Type.Optional(bytes),
-    revision: count,
-    guard: Type.Optional(Type.Tuple([key, count])),
-  }),
-  /** Answer: the first page. */
-  "directory.list": message("control", { prefix }),
-  /** Answer: the next page of a listing. Error: CURSOR_EXPIRED, start again. */
-  "directory.page": message("control", { cursor: count }),
-  /** Begins a watch under a number that this peer never used before. Answer: the first page. */
-  "directory.watch": message("control", { watch: count, prefix }),
+  "directory.read": call("control", { key }, closed({ row: rowOrNone })),
+  /** Compare and set; without a value: delete. The row answered is the one there is then. */
+  "directory.change": call(
+    "control",
+    { key, value: Type.Optional(bytes), revision: count, guard: Type.Optional(Type.Tuple([key, count])) },
+    closed({ applied: Type.Boolean(), row: rowOrNone }),
+  ),
+  /** Answered by the first page. */
+  "directory.list": call("control", { prefix }, page),
+  /** The next page of a listing. Error: CURSOR_EXPIRED, start again. */
+  "directory.page": call("control", { cursor: count }, page),
+  /** Begins a watch under a number that this peer never used before. Answered by the first page. */
+  "directory.watch": call("control", { watch: count, prefix }, page),
   "directory.unwatch": message("control", { watch: count }),
   /** From the keeper: what changed since the snapshot, in order. */
   "directory.changed": message("control", { watch: count, number: count, changes: Type.Array(change) }),
@@ -45,14 +47,6 @@ export const directoryMessages = {
   "directory.seen": message("control", { watch: count, number: count }),
   /** From the keeper: nothing more will come for this watch. */
   "directory.ended": message("control", { watch: count }),
-  /** Is the watch still kept, and what was the last number sent? Answer: `directoryAnswers.sent`. */
-  "directory.check": message("control", { watch: count }),
-} as const;
-
-/** What the keeper answers. `cursor` 0: this was the last page. */
-export const directoryAnswers = {
-  row: Type.Object({ row: Type.Union([row, Type.Null()]) }),
-  changed: Type.Object({ applied: Type.Boolean(), row: Type.Union([row, Type.Null()]) }),
-  page: Type.Object({ rows: Type.Array(row), cursor: count }),
-  sent: Type.Object({ sent: count }),
+  /** Is the watch still kept, and what was the last number sent? */
+  "directory.check": call("control", { watch: count }, closed({ sent: count })),
 } as const;

@@ -1,8 +1,8 @@
 /** Text generated on another node (node/routing). Parts travel beside messages and in order; they end with one that is
  *  `done` or `failed`, or with the connection. */
 import { Type } from "typebox";
-import type { GenerationPart, GenerationRequest } from "../generation.ts";
-import { count, failed, message } from "./parts.ts";
+import type { GenerationPart, GenerationRequest, ModelInfo } from "../generation.ts";
+import { call, count, failed, message } from "./parts.ts";
 
 const chatMessage = Type.Object({
   role: Type.Union([Type.Literal("system"), Type.Literal("user"), Type.Literal("assistant")]),
@@ -30,12 +30,23 @@ const part = Type.Unsafe<GenerationPart>(
     Type.Object({ type: Type.Literal("failed"), error: failed }),
   ]),
 );
+const model = Type.Object({
+  model: Type.String({ maxLength: 256 }),
+  runtime: Type.Union([Type.Literal("llama"), Type.Literal("echo")]),
+  contextTokens: count,
+  sizeBytes: count,
+  demonstration: Type.Boolean(),
+  state: Type.Union([Type.Literal("loading"), Type.Literal("ready"), Type.Literal("failed")]),
+  node: Type.Optional(Type.String()),
+  reason: Type.Optional(Type.String()),
+});
+const models = Type.Unsafe<readonly ModelInfo[]>(Type.Array(model, { maxItems: 256 }));
 
 export const generationMessages = {
   /** Starts a generation; `run` is the asking node's number for it. */
   "generation.start": message("message", { run: count, request }),
   "generation.cancel": message("message", { run: count }),
   "generation.parts": message("message", { run: count, parts: Type.Array(part, { minItems: 1, maxItems: 1_024 }) }),
-  /** A call. Answer: the models that this node serves itself, as `ModelInfo[]`. */
-  "generation.models": message("message", {}),
+  /** The models that the asked node serves itself. */
+  "generation.models": call("message", {}, models),
 } as const;

@@ -1,7 +1,7 @@
-/** What nodes say to each other, as data: one row a message. They are checked when they arrive (`node/exchange.ts`); a
- *  member that sends garbage loses its connection. Nodes one minor version apart work together, so a row only changes as
+/** What nodes say to each other, as data: one row a message; a call has its answer beside it. Both are checked when they
+ *  arrive (`node/exchange.ts`); a member that sends garbage loses its connection. Nodes one minor version apart work together, so a row only changes as
  *  docs/decisions/0008-mesh.md allows; `protocols/CONTRACT.txt` shows each change. */
-import type { Static } from "typebox";
+import type { Static, TSchema } from "typebox";
 import { directoryMessages } from "./directory.ts";
 import { generationMessages } from "./generation.ts";
 import { membershipMessages } from "./membership.ts";
@@ -10,9 +10,10 @@ import { replicationMessages } from "./replication.ts";
 import { routingMessages } from "./routing.ts";
 
 export type { Channel } from "./channel.ts";
-export { directoryAnswers, type DirectoryWireChange, type DirectoryWireRow } from "./directory.ts";
+export type { DirectoryWireChange, DirectoryWireRow } from "./directory.ts";
+export { failed } from "./parts.ts";
+export type { LoadReport } from "./placement.ts";
 export type { Standing } from "./replication.ts";
-export { routingAnswers } from "./routing.ts";
 
 export const meshMessages = {
   ...directoryMessages,
@@ -29,3 +30,8 @@ export const messageName = /^[a-z][A-Za-z.]{0,63}$/;
 export type MeshMessages = typeof meshMessages;
 export type MeshName = keyof MeshMessages;
 export type MeshBody<Name extends MeshName> = Static<MeshMessages[Name]["schema"]>;
+/** Names of the messages that are answered. */
+export type MeshCall = {
+  [Name in MeshName]: MeshMessages[Name] extends { readonly answer: TSchema } ? Name : never;
+}[MeshName];
+export type MeshAnswer<Name extends MeshCall> = Static<MeshMessages[Name]["answer"]>;

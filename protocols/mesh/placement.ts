@@ -1,15 +1,35 @@
 /** Messages of node/placement between nodes. */
 import { Type } from "typebox";
-import { actor, message } from "./parts.ts";
+import type { ActorId, SlotId } from "../ids.ts";
+import { actor, call, closed, count, slot } from "./parts.ts";
+
+/** How busy a node is: turns a second, the busiest first; what is not named is idle. */
+export interface LoadReport {
+  readonly slots: readonly (readonly [slot: SlotId, turnsPerSecond: number])[];
+  readonly actors: readonly (readonly [actor: ActorId, slot: SlotId, turnsPerSecond: number])[];
+  /** Its disk takes nothing. */
+  readonly refuses?: boolean;
+}
+
+const turnsPerSecond = Type.Number({ minimum: 0 });
+const load = Type.Unsafe<LoadReport>(
+  closed({
+    slots: Type.Array(Type.Tuple([slot, turnsPerSecond]), { maxItems: 8_192 }),
+    actors: Type.Array(Type.Tuple([actor, slot, turnsPerSecond]), { maxItems: 1_024 }),
+    refuses: Type.Optional(Type.Boolean()),
+  }),
+);
+const endpoint = Type.String({ minLength: 1, maxLength: 500 });
 
 export const placementMessages = {
-  /** To the owner of an actor's slot: give the actor a slot of its own. Answer: `{ slot }`. Errors: MOVED, and those of
-   *  `Kernel.pin`. */
-  "placement.pin": message("control", { actor }),
-  /** To the node that keeps the embedded directory: move it to etcd. Answer: `{ rows }`. */
-  "placement.migrate": message("control", {
-    endpoints: Type.Array(Type.String({ minLength: 1, maxLength: 500 }), { minItems: 1, maxItems: 9 }),
-  }),
-  /** How busy the asked node's slots were since it was last asked. Answer: `LoadReport` of node/placement. */
-  "placement.load": message("control", {}),
+  /** To the owner of an actor's slot: give the actor a slot of its own. Errors: MOVED, and those of `Kernel.pin`. */
+  "placement.pin": call("control", { actor }, closed({ slot })),
+  /** To the node that keeps the embedded directory: move it to etcd. Answered by how many rows were moved. */
+  "placement.migrate": call(
+    "control",
+    { endpoints: Type.Array(endpoint, { minItems: 1, maxItems: 9 }) },
+    closed({ rows: count }),
+  ),
+  /** How busy the asked node's slots were since it was last asked. */
+  "placement.load": call("control", {}, load),
 } as const;

@@ -4,7 +4,7 @@ import { Type } from "typebox";
 import type { ActorDetail, ActorRow } from "../client.ts";
 import type { Result } from "../errors.ts";
 import { addressText, type ActorId } from "../ids.ts";
-import { actor, count, failed, message, slot } from "./parts.ts";
+import { actor, call, closed, count, failed, message, slot } from "./parts.ts";
 
 /** Who sent a message is nothing a member can prove: it is trusted to have asked. It must only be possible. */
 const sender = Type.Unsafe<ActorId | "gateway" | "node">(Type.String({ pattern: `^(gateway|node|${addressText})$` }));
@@ -24,8 +24,35 @@ const result = Type.Unsafe<Result<unknown>>(
 const status = Type.Unsafe<ActorRow["status"]>(
   Type.Union([Type.Literal("active"), Type.Literal("idle"), Type.Literal("quarantined")]),
 );
+/** What an actor published: its fields are the business of those who follow it. */
+const event = Type.Unsafe<unknown>(Type.Object({}));
 /** Rows of one page of actors, whatever somebody asks for. */
 const pageRowsMax = 1_000;
+const text = Type.String();
+const row = {
+  actor,
+  slot: text,
+  status,
+  mailbox: count,
+  restarts: count,
+  lastActiveAtMs: Type.Optional(Type.Number()),
+};
+const actors = Type.Unsafe<{ readonly rows: readonly ActorRow[]; readonly more: boolean }>(
+  closed({ rows: Type.Array(Type.Object(row), { maxItems: pageRowsMax }), more: Type.Boolean() }),
+);
+const detail = Type.Unsafe<ActorDetail>(
+  closed({
+    ...row,
+    epoch: count,
+    entries: count,
+    reminders: Type.Array(Type.Object({ id: text, dueMs: Type.Number() })),
+    deadLetters: Type.Array(
+      Type.Object({ id: count, actor: text, from: text, type: text, atMs: Type.Number(), reason: text }),
+    ),
+    stateBytes: count,
+    lastError: Type.Optional(text),
+  }),
+);
 /** Tells one following of a topic from an earlier one. */
 const following = Type.Tuple([actor, count]);
 
@@ -60,49 +87,24 @@ export const routingMessages = {
   /** Events, in the order published: topic, position (null: best effort), epoch of the publisher. `gaps`: topics of which
    *  events were dropped. */
   "routing.events": message("message", {
-    events: Type.Array(Type.Tuple([actor, Type.Union([count, Type.Null()]), count, Type.Unknown()]), {
+    events: Type.Array(Type.Tuple([actor, Type.Union([count, Type.Null()]), count, event]), {
       maxItems: 1_024,
     }),
     gaps: Type.Array(actor, { maxItems: 1_024 }),
   }),
-  /** Which actors do the slots that the asked node owns have? Answer: `routingAnswers.actors`. Error: OVERLOADED. */
-  "routing.listActors": message("control", {
-    kind: Type.Optional(Type.String({ maxLength: 32 })),
-    status: Type.Optional(status),
-    after: Type.Optional(Type.String({ maxLength: 128 })),
-    limit: Type.Integer({ minimum: 1, maximum: pageRowsMax }),
-  }),
-  /** To the owner of the actor's slot. Answer: `routingAnswers.actor`. Errors: MOVED, and those of `Kernel.showActor`. */
-  "routing.showActor": message("control", { actor }),
-  /** To the owner of the actor's slot. Answer: `routingAnswers.released`. Errors: MOVED, and those of `Kernel.release`. */
-  "routing.releaseActor": message("control", { actor, redeliver: Type.Boolean() }),
-} as const;
-
-const text = Type.String();
-const row = {
-  actor,
-  slot: text,
-  status,
-  mailbox: count,
-  restarts: count,
-  lastActiveAtMs: Type.Optional(Type.Number()),
-};
-
-/** What owners answer about their actors; checked by who asked. A newer version may say more. */
-export const routingAnswers = {
-  actors: Type.Object({ rows: Type.Array(Type.Object(row), { maxItems: pageRowsMax }), more: Type.Boolean() }),
-  actor: Type.Unsafe<ActorDetail>(
-    Type.Object({
-      ...row,
-      epoch: count,
-      entries: count,
-      reminders: Type.Array(Type.Object({ id: text, dueMs: Type.Number() })),
-      deadLetters: Type.Array(
-        Type.Object({ id: count, actor: text, from: text, type: text, atMs: Type.Number(), reason: text }),
-      ),
-      stateBytes: count,
-      lastError: Type.Optional(text),
-    }),
+  /** Which actors do the slots that the asked node owns have? Error: OVERLOADED. */
+  "routing.listActors": call(
+    "control",
+    {
+      kind: Type.Optional(Type.String({ maxLength: 32 })),
+      status: Type.Optional(status),
+      after: Type.Optional(Type.String({ maxLength: 128 })),
+      limit: Type.Integer({ minimum: 1, maximum: pageRowsMax }),
+    },
+    actors,
   ),
-  released: Type.Object({ redelivered: count }),
+  /** To the owner of the actor's slot. Errors: MOVED, and those of `Kernel.showActor`. */
+  "routing.showActor": call("control", { actor }, detail),
+  /** To the owner of the actor's slot. Errors: MOVED, and those of `Kernel.release`. */
+  "routing.releaseActor": call("control", { actor, redeliver: Type.Boolean() }, closed({ redelivered: count })),
 } as const;

@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import type { Channel, NodeId, Transport } from "../../node/ports.ts";
-import { failure } from "../../protocols/index.ts";
+import { encode, failure, wireLimits } from "../../protocols/index.ts";
 
 /** Two nodes of one implementation of the Transport port that will find each other once both are listened to. */
 export interface TransportCase {
@@ -123,6 +123,23 @@ export function transportConformance(name: string, makePair: () => Promise<Trans
         expect(Buffer.compare(bytes, large)).to.equal(0);
         expect(after).to.equal("after");
       }
+    });
+
+    it("takes the largest message on every channel; what is larger than any it refuses, and nothing else is touched", async () => {
+      const { peerMessageBytesMax } = wireLimits;
+      const largest = new Uint8Array(peerMessageBytesMax - 5);
+      expect(encode(largest)).to.have.length(peerMessageBytesMax);
+      for (const channel of channels) {
+        expect(send(one, other, channel, new Uint8Array(2 * peerMessageBytesMax))).to.equal(false);
+        expect(send(one, other, channel, ["with a name beside it", 1, largest])).to.equal(true);
+        expect(send(one, other, channel, "after")).to.equal(true);
+      }
+      await pair.until(() => other.received.length === 2 * channels.length, "all messages");
+      for (const channel of channels) {
+        const [[, , bytes], after] = on(other, channel) as [[string, number, Uint8Array], string];
+        expect([bytes.length, after]).to.deep.equal([largest.length, "after"]);
+      }
+      expect(one.events).to.deep.equal([`connected ${other.transport.node}`]);
     });
 
     it("sends nothing to a node it does not know", () => {

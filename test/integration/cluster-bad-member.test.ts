@@ -1,6 +1,7 @@
 import { expect } from "chai";
 import type { MeshBody, MeshName } from "../../protocols/mesh/index.ts";
-import { slotOf, type ActorId, type ClusterSlotRow } from "../../protocols/index.ts";
+import { encode, slotOf, type ActorId, type ClusterSlotRow } from "../../protocols/index.ts";
+import { ChatClient } from "./chat-client.ts";
 import { BadMember } from "./cluster-bad-member.ts";
 import { check } from "./cluster-checks.ts";
 import { Load, rooms } from "./cluster-load.ts";
@@ -118,5 +119,42 @@ describe("a cluster of real processes with a member that lies", () => {
     await everybodyWrites(load, "without the bad one");
     await load.end();
     await check(load);
+  });
+
+  it("goes on, and no client but its own notices, when it answers and publishes nonsense", async function () {
+    this.timeout(240_000);
+    await using cluster = await ClusterProcesses.start([boss, ...["one", "two"].map(worker)]);
+    using load = await Load.begin(cluster);
+    await progress(load, 100, "the start");
+    const used = new Set((await healthy(cluster, "before the bad one")).map(({ slot }) => slot));
+    await using bad = await BadMember.join(cluster, "mallory", "chat,ai,gateway");
+    bad.talkNonsense();
+    // It takes a slot that nobody has used, and a client asks for a room in it.
+    const index = [...Array(1_000).keys()].find((one) => !used.has(slotOf("chat", `room/mine-${one}`)));
+    const topic = `room/mine-${index}` as const;
+    const slot = slotOf("chat", topic);
+    const record = { slot, epoch: 1, owner: bad.node, inSync: [bad.node], learners: [] };
+    const keeper = (await cluster.members()).find(({ directory }) => directory)?.node ?? "";
+    const row = { key: `slot/${slot}`, value: encode(record), revision: 0 };
+    expect(await bad.exchange.call(keeper, "directory.change", row, 10_000)).to.have.nested.property(
+      "value.applied",
+      true,
+    );
+    const victim = new ChatClient(() => cluster.named("one").url, await cluster.first.signUp("zoe"));
+    try {
+      const asks = ["generation.models", "placement.load", "replica.query", "routing.envelopes", "routing.follow", "transfer.begin"] as const; // prettier-ignore
+      await until("the bad one was asked everything", () => {
+        bad.beat();
+        victim.follow(topic);
+        const short = asks.filter((name) => (bad.asked.get(name) ?? 0) < 3);
+        if (short.length > 0) throw new Error(`not ${short.join(", ")}; ${JSON.stringify([...bad.asked])}`);
+      });
+    } finally {
+      victim.close();
+    }
+    await everybodyWrites(load, "after nonsense");
+    await load.end();
+    await check(load);
+    for (const { pid } of cluster.nodes) expect(process.kill(pid, 0)).to.equal(true);
   });
 });

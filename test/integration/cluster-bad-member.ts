@@ -4,15 +4,21 @@ import { createExchange, type Exchange } from "../../node/exchange.ts";
 import { joinCluster, nodeIdOf, openNodeKey, startMesh, type Mesh } from "../../node/mesh/index.ts";
 import { createClock, createRandom } from "../../node/platform/index.ts";
 import type { Channel } from "../../node/ports.ts";
-import { failure } from "../../protocols/index.ts";
+import { failure, ok } from "../../protocols/index.ts";
+import { meshMessages, type MeshCall, type MeshName } from "../../protocols/mesh/index.ts";
 import { quietLog as log, quietMeter as meter } from "../quiet.ts";
 import type { ClusterProcesses } from "./cluster-processes.ts";
 import { createDataFolder } from "./node-process.ts";
 import { until } from "./cluster-waits.ts";
 
+/** What no call is answered with, and nothing that is published looks like. */
+const nonsense: readonly unknown[] = [null, undefined, 7, "yes", [null], { gone: 7, rows: null, slots: [null] }];
+
 export class BadMember implements AsyncDisposable {
   readonly node: string;
   readonly exchange: Exchange;
+  /** What it was asked since it talks nonsense, and how often. */
+  readonly asked = new Map<MeshName, number>();
   readonly #mesh: Mesh;
 
   private constructor(node: string, mesh: Mesh, exchange: Exchange) {
@@ -73,6 +79,37 @@ export class BadMember implements AsyncDisposable {
   /** Says to everybody something that is no message. */
   babble(channel: Channel, frame: unknown): void {
     for (const peer of this.peers()) this.#mesh.transport.send(peer, channel, frame);
+  }
+
+  /** From now on it answers every call with nonsense, has served whatever is sent to its actors, confirms every follower,
+   *  and publishes nonsense. */
+  talkNonsense(): void {
+    const next = (name: MeshName): unknown => {
+      const times = this.asked.get(name) ?? 0;
+      this.asked.set(name, times + 1);
+      return nonsense[times % nonsense.length];
+    };
+    const names = Object.entries(meshMessages).flatMap(([name, row]) => ("answer" in row ? [name as MeshCall] : []));
+    for (const name of names) this.exchange.on(name, () => ok(next(name)) as never);
+    const at = { epoch: 0, seq: 0, checksum: 0 };
+    // Every other time as one that wants to be given a copy, so that it is asked more.
+    const empty = { fence: 0, continues: 0, incarnation: 1, incomplete: true, at };
+    this.exchange.on("replica.query", ({ epoch }) => {
+      const said = next("replica.query");
+      return ok((this.asked.get("replica.query") ?? 0) % 2 === 0 ? said : { ...empty, fence: epoch }) as never;
+    });
+    this.exchange.on("routing.envelopes", ({ envelopes }, from) => {
+      const value = next("routing.envelopes");
+      for (const [correlation] of envelopes)
+        this.exchange.send(from, "routing.answers", { answers: [[correlation, { ok: true, value }, true]] });
+    });
+    this.exchange.on("routing.follow", ({ topics }, from) => {
+      this.exchange.send(from, "routing.followed", { topics, refused: [] });
+      const said = next("routing.follow");
+      for (const event of [{ type: "posted", message: said }, { type: said }, said])
+        for (const [topic] of topics)
+          this.exchange.send(from, "routing.events", { events: [[topic, 1, 1, event], [topic, null, 1, event]], gaps: [topic] }); // prettier-ignore
+    });
   }
 
   /** Ends its connection with a node, saying that this was evicted. */

@@ -10,8 +10,7 @@ import { globSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { controlKind, introduction } from "../../node/mesh/handshake.ts";
 import * as protocols from "../../protocols/index.ts";
-import { directoryAnswers, meshMessages, routingAnswers } from "../../protocols/mesh/index.ts";
-import { standing } from "../../protocols/mesh/replication.ts";
+import { meshMessages } from "../../protocols/mesh/index.ts";
 import { blank } from "./source.ts";
 
 const root = join(import.meta.dirname, "../..");
@@ -45,18 +44,6 @@ const tables: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
   },
 };
 
-/** What nodes answer, as far as it is checked when it arrives. */
-const answers: Readonly<Record<string, object>> = {
-  "directory.read": directoryAnswers.row,
-  "directory.change": directoryAnswers.changed,
-  "directory.page": directoryAnswers.page,
-  "directory.check": directoryAnswers.sent,
-  "replica.query": standing,
-  "routing.listActors": routingAnswers.actors,
-  "routing.showActor": routingAnswers.actor,
-  "routing.releaseActor": routingAnswers.released,
-};
-
 /** Rows of the directory, by their keys, and where they are declared. */
 const rows: Readonly<Record<string, readonly [declaration: string, path: string]>> = {
   slot: ["SlotRecord", "node/ports.ts"],
@@ -82,7 +69,9 @@ function nodeLines(): readonly string[] {
   const messages = Object.entries(meshMessages).flatMap(([name, { channel, schema }]) =>
     schemaLines(`${channel}/${name}`, schema),
   );
-  const answered = Object.entries(answers).flatMap(([name, schema]) => schemaLines(`answer/${name}`, schema));
+  const answered = Object.entries(meshMessages).flatMap(([name, row]) =>
+    "answer" in row ? schemaLines(`answer/${name}`, row.answer) : [],
+  );
   const stored = Object.entries(rows).flatMap(([key, [declaration, path]]) => {
     const lines = declarationLines(sourceOf(path)).filter((line) => line.startsWith(`${declaration} `));
     if (lines.length === 0) throw new Error(`${path} declares no ${declaration}`);
@@ -93,12 +82,18 @@ function nodeLines(): readonly string[] {
 
 const sourceOf = (path: string): string => readFileSync(join(root, path), "utf8");
 
-/** A schema's fields, or one line saying that it has none. */
+/** A schema's fields, or one line saying that it has none; one that is no object is one line. */
 export function schemaLines(name: string, schema: object): readonly string[] {
-  const { properties: fields = {}, required = [] } = schema as {
+  const {
+    type = "object",
+    properties: fields = {},
+    required = [],
+  } = schema as {
+    readonly type?: string;
     readonly properties?: Readonly<Record<string, Schema>>;
     readonly required?: readonly string[];
   };
+  if (type !== "object") return [`${name}: ${shape(schema as Schema)}`];
   const properties = Object.entries(fields);
   if (properties.length === 0) return [`${name} {}`];
   return properties.map(([field, inner]) => `${name} ${field}${required.includes(field) ? "" : "?"}: ${shape(inner)}`);

@@ -1,9 +1,10 @@
 import { expect } from "chai";
 import fc from "fast-check";
 import { createExchange, type Exchange } from "../../node/exchange.ts";
+import { meshLimits } from "../../node/mesh/index.ts";
 import type { Clock, NodeId, Transport, TransportListener } from "../../node/ports.ts";
 import { decode, encode, failure, ok, refused, type Failure, type Result } from "../../protocols/index.ts";
-import { meshMessages, messageName, type Channel } from "../../protocols/mesh/index.ts";
+import { meshMessages, messageName, type Channel, type MeshCall } from "../../protocols/mesh/index.ts";
 import { quietLog } from "../quiet.ts";
 
 /** Two nodes and what is between them: messages arrive when `deliver` is called. */
@@ -36,8 +37,9 @@ class Wire {
     const transport: Transport = {
       node: name,
       send: (to, channel, message) => {
-        if (this.full || !this.connected) return false;
-        this.#moving.push({ from: name, to, channel, bytes: encode(message) });
+        const bytes = encode(message);
+        if (this.full || !this.connected || bytes.length > meshLimits.frameBytesMax) return false;
+        this.#moving.push({ from: name, to, channel, bytes });
         return true;
       },
       peers: () => (this.connected ? [...this.#listeners.keys()].filter((one) => one !== name) : []),
@@ -130,8 +132,8 @@ describe("The exchange", () => {
   });
 
   for (const [how, handler] of [
-    ["at once", (): Result<unknown> => ok({ gone: [] })],
-    ["later", async (): Promise<Result<unknown>> => ok({ gone: [] })],
+    ["at once", () => ok({ gone: [] })],
+    ["later", async () => ok({ gone: [] })],
   ] as const)
     it(`answers a call ${how}, and leaves no timer behind`, async () => {
       b.on("replica.confirm", handler);
@@ -162,6 +164,23 @@ describe("The exchange", () => {
     expect(wire.cut).to.deep.equal([]);
   });
 
+  it("says of a call and of an answer that they are larger than any message", async () => {
+    const large = "x".repeat(meshLimits.frameBytesMax);
+    const asked: unknown[] = [];
+    b.on("replica.confirm", (body) => {
+      asked.push(body);
+      return ok({ gone: [large] as never[] });
+    });
+    const answered = call(a, "b");
+    const refusedAtOnce: Result<unknown>[] = [];
+    const slots = [[large, 1]] as unknown as typeof question.slots;
+    void a.call("b", "replica.confirm", { slots }, 1_000).then((result) => refusedAtOnce.push(result));
+    await wire.deliver();
+    expect([answered, refusedAtOnce].map(([result]) => codeOf(result))).to.deep.equal(["TOO_LARGE", "TOO_LARGE"]);
+    expect(asked).to.have.length(1);
+    expect(wire.timers).to.equal(0);
+  });
+
   it("answers a call that nobody handles", async () => {
     const settled = call(a, "b");
     await wire.deliver();
@@ -169,14 +188,14 @@ describe("The exchange", () => {
   });
 
   it("settles a call once: by its timeout, and the late answer is dropped without harm", async () => {
-    let answer: (result: Result<unknown>) => void = () => undefined;
+    let answer: (result: Result<{ gone: [] }>) => void = () => undefined;
     b.on("replica.confirm", () => new Promise((resolve) => (answer = resolve)));
     const settled = call(a, "b");
     await wire.deliver();
     wire.timeOut();
     await wire.deliver();
     expect(settled.map(codeOf)).to.deep.equal(["PEER_LOST"]);
-    answer(ok(1));
+    answer(ok({ gone: [] }));
     await wire.deliver();
     expect(settled).to.have.length(1);
     expect(wire.cut).to.deep.equal([]);
@@ -204,11 +223,92 @@ describe("The exchange", () => {
     expect(settled).to.deep.equal([]);
   });
 
-  it("takes as a refusal what is no answer", async () => {
-    b.on("replica.confirm", () => "nonsense" as unknown as Result<unknown>);
-    const settled = call(a, "b");
+  it("refuses what is no answer, whoever called: BAD_FRAME, with the peer and the call, and the peer is cut", async () => {
+    const refusal = { code: "FENCED", outcome: "unknown", message: "said" };
+    const bad: readonly unknown[] = [
+      undefined,
+      null,
+      "nonsense",
+      [],
+      {},
+      { ok: "yes", value: { gone: [] } },
+      { ok: 1, value: { gone: [] } },
+      { ok: true },
+      { ok: true, value: null },
+      { ok: true, value: [] },
+      { ok: true, value: {} },
+      { ok: true, value: { gone: null } },
+      { ok: true, value: { gone: [null] } },
+      { ok: true, value: { gone: [["chat/1"]] } },
+      { ok: true, value: { gone: [["chat/1", -1]] } },
+      { ok: true, value: { gone: [["chat/1", 7, 8]] } },
+      { ok: true, value: { gone: [["no slot", 7]] } },
+      { ok: true, value: { more: 1 } },
+      { ok: false },
+      { ok: false, error: null },
+      { ok: false, error: "FENCED" },
+      { ok: false, error: { ...refusal, code: 7 } },
+      { ok: false, error: { ...refusal, message: undefined } },
+    ];
+    b.on("replica.confirm", () => new Promise(() => undefined));
+    for (const [index, answer] of bad.entries()) {
+      const settled = call(a, "b");
+      await wire.deliver();
+      wire.raw("a", "message", ["", index + 1, answer]);
+      await wire.deliver();
+      const [result] = settled;
+      expect(codeOf(result), JSON.stringify(answer)).to.equal("BAD_FRAME");
+      expect(result?.ok === false && result.error.details).to.include({ node: "b", name: "replica.confirm" });
+      expect(settled).to.have.length(1);
+    }
+    expect(wire.cut.map(({ by, peer, reason }) => [by, peer, reason.code])).to.deep.equal(
+      bad.map(() => ["a", "b", "BAD_FRAME"]),
+    );
+    expect(wire.counted.get("mesh_bad_frames")).to.equal(bad.length);
+    expect(wire.timers).to.equal(0);
+  });
+
+  it("has an answer that nonsense does not fit for every call", async () => {
+    const calls = Object.entries(meshMessages).flatMap(([name, row]) => ("answer" in row ? [name as MeshCall] : []));
+    expect(calls).to.include.members(["directory.read", "generation.models", "replica.query", "transfer.rows"]);
+    let number = 0;
+    for (const name of calls)
+      for (const value of [undefined, 7, "x", [null], [undefined], { slots: 1, actors: [] }]) {
+        number += 1;
+        const settled: Result<unknown>[] = [];
+        // Nobody looks at the question.
+        void a.call("b", name, {} as never, 1_000).then((result) => settled.push(result));
+        wire.raw("a", "message", ["", number, { ok: true, value }]);
+        await wire.deliver();
+        expect(codeOf(settled[0]), name).to.equal("BAD_FRAME");
+      }
+  });
+
+  it("takes an answer with fields of a later version, and leaves them out", async () => {
+    const at = { epoch: 7, seq: 3, checksum: 9 };
+    const standing = { fence: 7, continues: 7, incarnation: 1, incomplete: false, at };
+    const settled: Result<unknown>[] = [];
+    const question = { slot: "chat/1", epoch: 7 } as const;
+    void a.call("b", "replica.query", question, 1_000).then((result) => settled.push(result));
+    wire.raw("a", "message", ["", 1, ok({ ...standing, at: { ...at, base: 2 }, mood: "well" })]);
+    const later = { ...failure("FENCED", { fence: 9 }), hint: "of a later version" };
+    void a.call("b", "replica.query", question, 1_000).then((result) => settled.push(result));
+    wire.raw("a", "message", ["", 2, refused(later)]);
+    void a.call("b", "generation.models", {}, 1_000).then((result) => settled.push(result));
+    const model = { model: "m", runtime: "echo", contextTokens: 1, sizeBytes: 0, demonstration: true, state: "ready" };
+    wire.raw("a", "message", ["", 3, ok([{ ...model, speed: 1 }])]);
     await wire.deliver();
-    expect(codeOf(settled[0])).to.equal("BAD_FRAME");
+    expect(settled).to.deep.equal([ok(standing), refused(later), ok([{ ...model, speed: 1 }])]);
+    expect(wire.cut).to.deep.equal([]);
+  });
+
+  it("takes an optional place that an earlier version filled with nothing", async () => {
+    const settled: Result<unknown>[] = [];
+    const question = { slot: "chat/1" as const, epoch: 7, incarnation: 1, mark: 0, leaves: [] };
+    void a.call("b", "transfer.compare", question, 1_000).then((result) => settled.push(result));
+    wire.raw("a", "bulk", decode(encode(["", 1, ok({ differ: [], at: undefined })])));
+    await wire.deliver();
+    expect(settled.map(codeOf)).to.deep.equal(["ok"]);
   });
 
   it("cuts a peer that sends what is no message, and hands nothing on", () => {
@@ -235,10 +335,13 @@ describe("The exchange", () => {
       ["control", ["directory.changed", 0, { watch: 1, number: 1, changes: [["slot/chat/1", 7, "no bytes"]] }]],
       ["message", ["replica.confirm", 0, { slots: [["chat/1", 7, 8]] }]],
       ["message", ["generation.models", 0, []]],
+      ["message", ["routing.events", 0, { events: [["room/lobby", 1, 1, null]], gaps: [] }]],
+      ["message", ["routing.events", 0, { events: [["room/lobby", null, 1, "posted"]], gaps: [] }]],
     ];
     let heard = 0;
     for (const name of ["beat", "directory.changed", "replica.confirm"] as const) a.on(name, () => void (heard += 1));
-    a.on("generation.models", () => ok((heard += 1)));
+    a.on("routing.events", () => void (heard += 1));
+    a.on("generation.models", () => ((heard += 1), ok([])));
     for (const [channel, message] of bad) wire.raw("a", channel, message);
     expect(heard).to.equal(0);
     expect(wire.cut.map(({ reason }) => reason.code)).to.deep.equal(bad.map(() => "BAD_FRAME"));
@@ -249,7 +352,7 @@ describe("The exchange", () => {
     const heard: unknown[] = [];
     a.on("beat", (body) => void heard.push(body));
     a.on("replica.synced", (body) => void heard.push(body));
-    a.on("routing.showActor", (body) => ok(heard.push(body)));
+    a.on("routing.showActor", (body) => (heard.push(body), refused(failure("NOT_FOUND"))));
     const load = { actors: 1, turnsPerSecond: 0.5, connections: 2, eventLoopLagMs: 0, memoryBytes: 3 };
     const beat = { incarnation: 1, view: 2 };
     const at = { epoch: 7, seq: 3, checksum: 9 };

@@ -7,13 +7,12 @@ import { createExchange } from "../../../node/exchange.ts";
 import { openNodeKey, startMesh } from "../../../node/mesh/index.ts";
 import { createClock, createMetrics, createRandom } from "../../../node/platform/index.ts";
 import type { MemberRecord } from "../../../node/ports.ts";
-import { ok, type ActorId } from "../../../protocols/index.ts";
+import { failure, ok, refused, type ActorId, type Result } from "../../../protocols/index.ts";
 import { memberRecord } from "../../members.ts";
 import { drive, driveAll, payload, type Load } from "./drive.ts";
 import { log } from "./ports.ts";
 import { serve } from "./serve.ts";
 
-const timeoutMs = 60_000;
 const [node = ""] = process.argv.slice(2);
 const folder = await mkdtemp(join(tmpdir(), "plexus-bench-mesh-"));
 const clock = createClock();
@@ -50,12 +49,21 @@ const met = new Promise<void>((resolve) => {
   });
 });
 
-// The frame of one question to an actor, answered by its number. The answer of a call needs no row of its own.
+// The frame of one question to an actor, and of its answer. Number -1 asks for none.
 let count = 0;
-exchange.on("routing.envelopes", ({ envelopes }) => {
+exchange.on("routing.envelopes", ({ envelopes }, from) => {
   count += envelopes.length;
-  return ok(count);
+  for (const [correlation] of envelopes)
+    if (correlation !== -1) exchange.send(from, "routing.answers", { answers: [[correlation, ok(count), true]] });
 });
+const asked = new Map<number, (result: Result<unknown>) => void>();
+exchange.on("routing.answers", ({ answers }) => {
+  for (const [correlation, result] of answers) {
+    asked.get(correlation)?.(result);
+    asked.delete(correlation);
+  }
+});
+let lastAsked = -1;
 const message = { type: "bump", text: payload };
 const to = "counter/k0" as ActorId;
 const envelopes = (correlation: number) => ({
@@ -68,7 +76,13 @@ const envelopes = (correlation: number) => ({
 });
 
 async function ask(): Promise<unknown> {
-  const answer = await exchange.call(other ?? "", "routing.envelopes", envelopes(-1), timeoutMs);
+  lastAsked -= 1;
+  const correlation = lastAsked;
+  const answer = await new Promise<Result<unknown>>((resolve) => {
+    asked.set(correlation, resolve);
+    if (!exchange.send(other ?? "", "routing.envelopes", envelopes(correlation)))
+      resolve(refused(failure("UNREACHABLE")));
+  });
   if (!answer.ok) throw new Error(`refused: ${JSON.stringify(answer.error)}`);
   return answer.value;
 }

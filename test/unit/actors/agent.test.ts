@@ -461,7 +461,7 @@ describe("an agent in a room", () => {
     const stage = inRoom();
     stage.ok("user/bob", "room/den", { type: "post", text: "@helper hi" });
     stage.fail("MODEL_NOT_FOUND");
-    expect(messagesIn(stage).at(-1)?.text).to.match(/^Sorry, I could not answer\. No model/);
+    expect(messagesIn(stage).at(-1)?.text).to.match(/^Sorry, I could not answer\. No node/);
     stage.ok("user/bob", "room/den", { type: "post", text: "@helper hi" });
     stage.answer("  ");
     expect(messagesIn(stage).at(-1)?.text).to.equal("Sorry, I have no answer.");

@@ -4,7 +4,8 @@ import type { Connection } from "../../../node/gateway/connection.ts";
 import { createFeeds } from "../../../node/gateway/feeds.ts";
 import { createHub, gatewayLimits } from "../../../node/gateway/index.ts";
 import type { Clock } from "../../../node/ports.ts";
-import { failure, ok, refused, type Failure, type NodeFrame, type Result } from "../../../protocols/index.ts";
+import { failure, ok, refused, type Failure, type NodeFrame, type Result, type Resumed } from "../../../protocols/index.ts";
+import { quietLog } from "../../quiet.ts";
 
 const topic = "room/lobby";
 
@@ -56,7 +57,11 @@ class World {
   };
 
   /** The actor takes the question in one moment and its answer arrives in another. */
-  readonly resume = (_connection: Connection, _topic: string, after: number | undefined): Promise<Result<unknown>> =>
+  readonly resume = (
+    _connection: Connection,
+    _topic: string,
+    after: number | undefined,
+  ): Promise<Result<Resumed<unknown, unknown>>> =>
     new Promise((resolve) => {
       this.turns.push(() => {
         const answer = this.refusal === undefined ? ok(this.answer(after)) : refused(this.refusal);
@@ -64,7 +69,7 @@ class World {
       });
     });
 
-  answer(after: number | undefined): unknown {
+  answer(after: number | undefined): Resumed<unknown, unknown> {
     const head = this.events.length;
     if (after === undefined) return { head, state: { head } };
     const events = this.events
@@ -121,7 +126,7 @@ function createListener(user = "ada") {
 function feedsOf(world: World, heldEventsMax = gatewayLimits.heldEventsMax) {
   const meter = { count() {}, gauge() {}, observeMs() {} };
   const limits = { ...gatewayLimits, heldEventsMax };
-  return createFeeds({ hub: world.hub, clock: world.clock, meter, limits }, world.resume);
+  return createFeeds({ hub: world.hub, clock: world.clock, log: quietLog, meter, limits }, world.resume);
 }
 
 const positionsOf = (frames: readonly NodeFrame[]): readonly number[] =>
@@ -308,6 +313,19 @@ describe("gateway: feeds", () => {
     expect(positionsOf(gone.frames)).to.deep.equal([1]);
     expect(gone.frames.at(-1)).to.deep.equal({ topic, lost: failure("NOT_A_MEMBER") });
     expect(positionsOf(stays.frames)).to.deep.equal([1, 2]);
+  });
+
+  it("tell watchers of messages, and of nothing else that was published as posted", async () => {
+    const world = new World(10);
+    const feeds = feedsOf(world);
+    const told: unknown[] = [];
+    feeds.watch(topic, { posted: (_topic, message) => void told.push(message) });
+    const message = { seq: 1, author: "user/ada", mentions: ["user/bob"] };
+    for (const nonsense of [null, "hello", {}, { ...message, seq: -1 }, { ...message, mentions: 7 }, { ...message, author: {} }]) // prettier-ignore
+      world.append({ type: "posted", message: nonsense }, false);
+    world.append({ type: "posted", message }, false);
+    await world.settle();
+    expect(told).to.deep.equal([message]);
   });
 
   it("are lost with the actor's reason when it refuses to go on", async () => {

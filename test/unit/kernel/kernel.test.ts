@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import { failure, slotOf, type Result } from "../../../protocols/index.ts";
+import { failure, slotOf, type ActorId, type Result } from "../../../protocols/index.ts";
 import type { Envelope } from "../../../node/kernel/api.ts";
 import { movedTo } from "./slots.ts";
 import { createStage, eventually, type Stage } from "./stage.ts";
@@ -237,6 +237,43 @@ describe("kernel", () => {
         restarts: 0,
       });
     });
+
+    it("lists every actor, page by page and in order, however many have nothing but a snapshot", async () => {
+      const stored = 10_020;
+      const nameOf = (kind: string, index: number): ActorId => `${kind}/${String(index).padStart(5, "0")}`;
+      const slot = slotOf("chat", "pad/in-memory");
+      stage = await createStage();
+      const log = await stage.journal.openSlot(slot);
+      await log.raise(1, true);
+      const side = [{ space: "wake", delete: "pending" }] as const;
+      log.append(1, { atMs: 0, actor: nameOf("pad", 7), events: [], answers: [], side }, () => undefined);
+      await new Promise<void>((resolve) => {
+        for (const kind of ["other", "pad"])
+          for (let index = 0; index < stored; index += 1)
+            log.snapshot(1, { actor: nameOf(kind, index), seq: 1, body: null }, () => {
+              if (kind === "pad" && index === stored - 1) resolve();
+            });
+      });
+      await stage.ask("pad/in-memory", "add", { text: "here" });
+      const list = async (filter: Partial<Parameters<typeof stage.kernel.listActors>[0]>) => {
+        const { rows, more } = await stage.kernel.listActors({ limit: 10, kind: "pad", ...filter });
+        return [rows.map(({ actor }) => actor), more] as const;
+      };
+      const last = nameOf("pad", stored - 1);
+      expect(await list({ limit: 2 })).to.deep.equal([[nameOf("pad", 0), nameOf("pad", 1)], true]);
+      expect(await list({ limit: 2, after: nameOf("pad", stored - 3) })).to.deep.equal([
+        [nameOf("pad", stored - 2), last],
+        true,
+      ]);
+      expect(await list({ after: last })).to.deep.equal([["pad/in-memory"], false]);
+      expect(await list({ after: last, status: "idle" })).to.deep.equal([[], false]);
+      expect(await list({ status: "active" })).to.deep.equal([["pad/in-memory"], false]);
+      expect((await list({ limit: 2 * stored }))[0]).to.have.length(stored + 1);
+      const all = await stage.kernel.listActors({ limit: 3 * stored });
+      expect(all.rows).to.have.length(2 * stored + 1);
+      expect(all.rows.map(({ actor }) => actor)).to.deep.equal(all.rows.map(({ actor }) => actor).toSorted());
+      expect((await stage.kernel.listActors({ limit: 1, after: nameOf("other", stored - 1) })).rows).to.have.nested.property("[0].actor", nameOf("pad", 0)); // prettier-ignore
+    }).timeout(30_000);
 
     it("snapshots, trims the log, and rebuilds from what is left", async () => {
       const limits = {

@@ -67,7 +67,7 @@ export function createSoloSlots(journal: Journal): SoloSlots {
         actorsBelow: (seq) => log.actorsBelow(seq),
         firstNeeded: (actor) => log.firstNeeded(actor),
         actorsWithTail: () => log.actorsWithTail(),
-        actorsWithSnapshot: (limit) => log.actorsWithSnapshot(limit),
+        actorsWithSnapshot: (range) => log.actorsWithSnapshot(range),
         confirm: (done) => void solo.confirmations.push(done),
         split: (actor) =>
           new Promise((resolve, reject) => {

@@ -85,6 +85,21 @@ describe("membership", () => {
       .that.deep.includes({ addresses: ["/ip4/1"], state: "active" });
   });
 
+  it("keeps the labels of its invitation until it names them itself, and drops those that it names no longer", async () => {
+    const cluster = new Cluster(9);
+    await cluster.begin(["a", "b"]);
+    await cluster.edit("b", { labels: { zone: "b", rack: "7" }, labelsConfigured: {} });
+    const started = async (labels: MemberRecord["labels"]): Promise<MemberRecord["labels"]> => {
+      cluster.kill("b");
+      const joined = await of(cluster, cluster.start("b").membership.join(ownRecord("b", { labels })));
+      return (joined as Result<MemberRecord> & { ok: true }).value.labels;
+    };
+    expect(await started({})).to.deep.equal({ zone: "b", rack: "7" });
+    expect(await started({ disk: "fast" })).to.deep.equal({ zone: "b", rack: "7", disk: "fast" });
+    expect(await started({ zone: "c" })).to.deep.equal({ zone: "c", rack: "7" });
+    expect(await started({})).to.deep.equal({ rack: "7" });
+  });
+
   it("learns that it was evicted, also when that happened while it was away", async () => {
     const cluster = new Cluster(5);
     await cluster.begin(["a", "b"]);

@@ -268,6 +268,45 @@ describe("a mesh with a member that breaks the rules", () => {
     });
   }
 
+  it("closes every connection of an attempt that fails with its last stream", async () => {
+    const happened = new Happenings();
+    const opened: Connection[] = [];
+    const key = await newKey();
+    const half = await createSwarm({
+      key: key.privateKey,
+      listen: ["/ip4/127.0.0.1/tcp/0"],
+      gater: {},
+      limits: meshLimits,
+    });
+    const open = {
+      node: "half",
+      incarnation: 1,
+      version: { major: 1, minor: 4 },
+      cluster: "cluster-one",
+      slotCount: 256,
+    };
+    try {
+      half.addEventListener("connection:open", ({ detail }) => {
+        opened.push(detail);
+        detail.addEventListener("close", () => happened.tell());
+        happened.tell();
+      });
+      await half.handle(channelProtocols.control, (stream) => void stream.send(frame([controlKind.welcome, open])));
+      await half.handle(channelProtocols.message, () => undefined);
+      await half.start();
+      const addresses = half.getMultiaddrs().map((address) => address.toString());
+      loopback.roster.put(memberOf("half", key.peer, addresses));
+      const dialler = await loopback.start("dialler", { limits });
+      const ofDialler = (): Connection[] =>
+        opened.filter(({ remotePeer }) => remotePeer.toString() === dialler.key.peer).slice(0, 2);
+      await happened.until(() => ofDialler().length === 2, "the first attempt");
+      await happened.until(() => ofDialler().every(({ status }) => status !== "open"), "the end of its connections");
+      expect(dialler.isConnected("half")).to.equal(false);
+    } finally {
+      await half.stop();
+    }
+  });
+
   it("replaces a connection when the peer, having lost it, comes again", async () => {
     await bad.join("bad");
     bad.heard.length = 0;

@@ -1,12 +1,30 @@
+import { createSocket } from "node:dgram";
 import { expect } from "chai";
-import { failure } from "../../../protocols/index.ts";
-import { Loopback, meet, memberOf, newKey, withLimits, type MeshNode } from "./loopback.ts";
+import { failure, failureOf } from "../../../protocols/index.ts";
+import { Loopback, meet, memberOf, newKey, withLimits, within, type MeshNode } from "./loopback.ts";
 
 /** Quick retries, so that a test need not wait for what it provokes. */
 const quick = withLimits({ backoffMinMs: 10, backoffMaxMs: 40, dialGraceMs: 20, sweepMs: 20 });
 
 const refusals = (node: MeshNode, code: string): boolean =>
   node.log.lines.some(({ event, facts }) => event === "mesh.attempt.failed" && facts["code"] === code);
+
+/** Whether what is sent to a group on this machine comes back to it; in some containers it does not. */
+async function multicastWorks(): Promise<boolean> {
+  const socket = createSocket({ type: "udp4", reuseAddr: true });
+  try {
+    const came = new Promise<void>((resolve) => socket.once("message", () => resolve()));
+    await new Promise<void>((resolve, reject) => socket.once("error", reject).bind(0, resolve));
+    socket.addMembership("224.0.0.251");
+    socket.send("plexus", socket.address().port, "224.0.0.251");
+    await within(came, "multicast", 1_000);
+    return true;
+  } catch {
+    return false;
+  } finally {
+    socket.close();
+  }
+}
 
 describe("nodes of one mesh", () => {
   let loopback: Loopback;
@@ -103,18 +121,106 @@ describe("nodes of one mesh", () => {
     }
   });
 
-  it("end their connection at once when one is evicted, and do not meet again", async () => {
-    const [a, b] = [await loopback.start("a", { limits: quick }), await loopback.start("b", { limits: quick })];
+  it("end their connection at once when one is evicted, tell it so, and do not meet again", async () => {
+    const disowned: string[] = [];
+    const a = await loopback.start("a", { limits: quick });
+    const b = await loopback.start("b", { limits: quick, disowned: (by) => void disowned.push(by) });
     await meet(a, b);
     const mine = loopback.roster.members.find(({ node }) => node === "a");
     loopback.roster.remove("b");
     expect(a.isConnected("b")).to.equal(false);
     expect(a.events).to.deep.equal(["+b", "-b"]);
     await b.until(() => b.events.includes("-a"), "the evicted node is told");
+    expect(disowned).to.deep.equal(["a"]);
     expect(mine).to.not.equal(undefined);
     await a.until(() => (a.counts.get("mesh_refused_connections") ?? 0) > 0, "the evicted node was turned away");
     expect(a.isConnected("b")).to.equal(false);
   });
+
+  it("tell a node that was evicted while it was away, once in a while", async () => {
+    const former = await newKey();
+    const a = await loopback.start("a", {
+      limits: withLimits({ evictedPauseMs: 3_600_000 }),
+      wasEvicted: (peer) => peer === former.peer,
+    });
+    const away = new Loopback();
+    try {
+      const disowned: string[] = [];
+      const told = Promise.withResolvers<void>();
+      const b = await away.start("b", {
+        key: former,
+        limits: quick,
+        disowned(by) {
+          disowned.push(by);
+          told.resolve();
+        },
+      });
+      away.roster.put(memberOf("a", a.key.peer, a.mesh.addresses()));
+      await within(told.promise, "the answer");
+      await a.until(() => (a.counts.get("mesh_refused_connections") ?? 0) > 1, "it is turned away when it comes again");
+      expect(a.counts.get("mesh_refused_peers")).to.equal(1);
+      expect([a.events, b.events, disowned]).to.deep.equal([[], [], ["a"]]);
+    } finally {
+      await away.stop();
+    }
+  });
+
+  it("answer only so many evicted nodes at a time", async () => {
+    const a = await loopback.start("a", {
+      limits: withLimits({ evictedMax: 2, evictedPauseMs: 3_600_000 }),
+      wasEvicted: () => true,
+    });
+    const away = new Loopback();
+    try {
+      away.roster.put(memberOf("a", a.key.peer, a.mesh.addresses()));
+      for (const node of ["b", "c", "d", "e"]) await away.start(node, { limits: quick, listed: false });
+      await a.until(() => (a.counts.get("mesh_refused_peers") ?? 0) === 2, "two answers");
+      await a.until(() => (a.counts.get("mesh_refused_connections") ?? 0) > 8, "all come again");
+      expect(a.counts.get("mesh_refused_peers")).to.equal(2);
+    } finally {
+      await away.stop();
+    }
+  });
+
+  it("take no other end and no other refusal for an eviction", async () => {
+    const disowned: string[] = [];
+    const told = { limits: quick, disowned: (by: string) => void disowned.push(by) };
+    const [a, b] = [await loopback.start("a", told), await loopback.start("b", told)];
+    await meet(a, b);
+    a.mesh.transport.disconnect("b", failure("NOT_A_PEER", { reason: "another" }));
+    await b.until(() => b.events.length === 3, "the end of the connection, and another");
+    loopback.roster.put(memberOf("b", (await newKey()).peer, []));
+    await b.until(() => b.events.length === 4, "the node id is another key's now");
+    const c = await loopback.start("c", { ...told, cluster: "cluster-two" });
+    await c.until(() => refusals(c, "NOT_A_PEER"), "a refusal of the cluster");
+    expect(disowned).to.deep.equal([]);
+  });
+
+  it("find each other by multicast when nothing else says where they are", async function () {
+    if (!(await multicastWorks())) this.skip();
+    const [a, b] = [
+      await loopback.start("a", { mdns: true, listed: false, limits: quick }),
+      await loopback.start("b", { mdns: true, listed: false, limits: quick }),
+    ];
+    loopback.roster.put(memberOf("a", a.key.peer, []));
+    loopback.roster.put(memberOf("b", b.key.peer, []));
+    await meet(a, b);
+  });
+
+  for (const [what, listen] of [
+    ["an address that this machine does not have", { host: "10.255.255.254", port: 0 }],
+    ["a port that is taken", undefined],
+  ] as const) {
+    it(`say which setting is wrong when they are to listen at ${what}`, async () => {
+      const taken = Number((await loopback.start("a")).mesh.addresses()[0]?.split("/").at(-1));
+      const start = loopback.start("b", { listen: listen ?? { host: "127.0.0.1", port: taken }, listed: false });
+      const refusal = await start.then(() => undefined, failureOf);
+      const setting = listen === undefined ? "port" : "host";
+      expect(refusal).to.deep.include({ code: "CONFIG_INVALID" });
+      expect(refusal).to.have.nested.property("details.field", `mesh.${setting}`);
+      expect(refusal).to.have.nested.property("details.reason").that.includes(`--mesh-${setting}`);
+    });
+  }
 
   it("work together one minor version apart", async () => {
     const [a, b] = [await loopback.start("a"), await loopback.start("b", { version: "1.5.3" })];

@@ -439,6 +439,28 @@ describe("the cluster's control", () => {
     ]);
   });
 
+  it("lets go of what was moved by hand, and of nothing else", async () => {
+    const cluster = new Placed(11);
+    await cluster.open(["a", "b"]);
+    await cluster.put(...Array.from({ length: 20 }, (_, index) => ({ ...fresh(chat(index), "a"), held: "a" })));
+    await cluster.put({ ...fresh("room/lobby" as SlotId, "b"), held: "b", splitFrom: chat(0) });
+    await cluster.pass(20_000);
+    expect(cluster.record(chat(0)).owner).to.equal("a");
+    const { control } = cluster.seats.get("b") as Seat;
+    const release = async (slot: SlotId): Promise<string> => {
+      const result = await cluster.settle(control.release(slot, "ada"));
+      return result.ok ? "ok" : result.error.code;
+    };
+    for (let index = 0; index < 20; index += 1) expect(await release(chat(index))).to.equal("ok");
+    expect(await release("room/lobby" as SlotId)).to.equal("ok");
+    expect(await release(chat(0))).to.equal("ALREADY_DONE");
+    expect(await release(chat(99))).to.equal("NOT_FOUND");
+    expect(cluster.notes).to.include("release chat/3 a by ada").and.have.length(21);
+    await cluster.pass(60_000);
+    const owners = Array.from({ length: 20 }, (_, index) => cluster.record(chat(index)).owner);
+    expect(owners.filter((owner) => owner === "b").length, owners.join("")).to.be.greaterThan(5);
+  });
+
   it("refuses what cannot be: names, roles, the last copy", async () => {
     const cluster = new Placed(12);
     const { control, directory } = await cluster.open(["alpha", "a", "b"]);
@@ -464,6 +486,53 @@ describe("the cluster's control", () => {
     expect(await code(control.evict("b", false))).to.equal("NOT_FOUND");
     cluster.external.setDown(true);
     expect(await code(control.setDraining("a", true))).to.equal("DIRECTORY_UNAVAILABLE");
+  });
+
+  it("evicts by the whole name only, and never the node that is asked or the last manager", async () => {
+    const cluster = new Placed(17);
+    const { control } = await cluster.open(["a", "beta", "c"], { roles: ["manager", "chat"] });
+    const outcome = async (node: string, force = false): Promise<string> => {
+      const result = await cluster.settle(control.evict(node, force));
+      if (result.ok) return "ok";
+      const { code, details } = result.error;
+      return details?.["reason"] === undefined ? code : `${code} ${details["reason"] as string}`;
+    };
+    expect(await outcome("node-")).to.equal("NOT_FOUND");
+    expect(await outcome("bet")).to.equal("NOT_FOUND");
+    expect(await outcome("a")).to.equal("FORBIDDEN it is the node that was asked; ask another one");
+    await cluster.settle(control.setRoles("a", ["chat"]));
+    await cluster.pass(100);
+    expect(await outcome("node-c")).to.equal("ok");
+    await cluster.pass(100);
+    expect(await outcome("beta")).to.equal("NO_CANDIDATE it is the last manager");
+    cluster.kill("beta");
+    await cluster.pass(500);
+    expect(await outcome("beta", true), "forced").to.equal("NO_CANDIDATE it is the last manager");
+    await cluster.settle(control.setRoles("a", ["manager"]));
+    await cluster.put(fresh(chat(0), "beta"));
+    await cluster.pass(100);
+    expect(await outcome("beta")).to.equal("NO_CANDIDATE it is the last node of a role that has slots");
+    expect(await outcome("beta", true), "forced").to.equal("ok");
+  });
+
+  it("evicts a node that is up only when it owns nothing or is forced to, and says what it owns", async () => {
+    const cluster = new Placed(18);
+    const { control, directory } = await cluster.open(["a", "b", "c", "d"]);
+    const slots = Array.from({ length: 20 }, (_, index) => chat(index));
+    await cluster.put(...slots.map((slot, index) => fresh(slot, "bc"[index % 2] ?? "b", ["a", "b", "c", "d"])));
+    cluster.controllerNode = "nobody";
+    await cluster.pass(100);
+    const refusal = await cluster.settle(control.evict("b", false));
+    expect(refusal).to.have.nested.property("error.code", "FORBIDDEN");
+    const reason = "it is up and owns slots; drain it first";
+    const among = "chat/0, chat/10, chat/12, chat/14, chat/16, chat/18, chat/2, chat/4";
+    expect(refusal).to.have.nested.property("error.details").that.deep.equals({ reason, slots: 10, among });
+    expect((await cluster.settle(directory.read(memberKey("b"))))?.value).to.include({ state: "active" });
+    expect((await cluster.settle(control.evict("d", false))).ok, "it has copies only").to.equal(true);
+    expect((await cluster.settle(control.evict("c", true))).ok, "forced").to.equal(true);
+    cluster.kill("b");
+    await cluster.pass(500);
+    expect((await cluster.settle(control.evict("b", false))).ok, "it is down").to.equal(true);
   });
 
   it("gives up what only a lost node held, and can be asked again when that broke off", async () => {

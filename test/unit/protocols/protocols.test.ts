@@ -10,6 +10,7 @@ import {
   clientFrame,
   decode,
   encode,
+  encodedBytesMax,
   errorTable,
   failure,
   failureOf,
@@ -143,6 +144,18 @@ describe("the codec", () => {
     );
   });
 
+  it("tells before how many bytes it makes at most, and seldom many fewer", () => {
+    const measure = (value: unknown): void => {
+      const bytes = encode(value).length;
+      expect(encodedBytesMax(value)).to.be.within(bytes, 9 * bytes);
+    };
+    for (const value of [null, undefined, true, -1, 2 ** 40, 0.1, "", new Uint8Array(70_000), [], {}]) measure(value);
+    fc.assert(fc.property(plain, measure));
+    fc.assert(fc.property(fc.string({ unit: "binary", maxLength: 500 }), measure));
+    const texts = ["x", "é", "語", "👋"].map((letter) => letter.repeat(100_000));
+    expect(texts.map((text) => encodedBytesMax(text) - encode(text).length)).to.deep.equal([0, 0, 0, 200_000]);
+  });
+
   it("writes the same bytes for the same value, whatever was written before", () => {
     const value = { type: "posted", seq: 7, text: "hi" };
     const first = encode(value).slice();
@@ -175,6 +188,22 @@ describe("the codec", () => {
           }
       }),
     );
+  });
+
+  it("gives no BigInt, which JSON and sums throw at: the nearest number, or nothing", () => {
+    const eight = "ffffffffffffffff";
+    expect(decode(Buffer.from(`cf${eight}`, "hex"))).to.equal(2 ** 64);
+    expect(decode(Buffer.from(`d3${eight}`, "hex"))).to.equal(-1);
+    // An extension, and typed arrays of them.
+    for (const bytes of [`d742${eight}`, `c7097409${eight}`, `c709740a${eight}`])
+      expect(() => decode(Buffer.from(bytes, "hex")), bytes).to.throw();
+  });
+
+  it("gives nothing that msgpackr reads beyond plain data, cycles least of all", () => {
+    // An array that holds itself; a Set; a RegExp; an Error; a Date.
+    for (const bytes of ["d66900000001" + "91" + "d67000000001", "d473009101", "d4780092a161a0", "d4650092a161a162", "d6ff00000000"]) // prettier-ignore
+      expect(() => decode(Buffer.from(bytes, "hex")), bytes).to.throw("is no plain data");
+    expect(decode(encode([undefined]))).to.deep.equal([undefined]);
   });
 
   it("is not made to build a giant by a header that promises one", () => {

@@ -17,7 +17,7 @@ describe("a follower, as its owner sees it", () => {
   });
 
   const followerOn = (
-    exchange: Pick<Exchange, "call"> & Partial<Exchange>,
+    exchange: Partial<Exchange> | { readonly call: () => Promise<Result<unknown>>; readonly send?: () => boolean },
     unreadable: (error: Failure) => void = () => undefined,
   ): Follower =>
     new Follower("b", {
@@ -36,7 +36,7 @@ describe("a follower, as its owner sees it", () => {
 
   it("is asked again how it stands when it was found to differ while its answer was lost", async () => {
     const answers: ((answer: Result<unknown>) => void)[] = [];
-    const follower = followerOn({ call: () => new Promise((resolve) => answers.push(resolve)) });
+    const follower = followerOn({ call: () => new Promise<Result<unknown>>((resolve) => answers.push(resolve)) });
     follower.feed();
     follower.ask();
     follower.distrust();

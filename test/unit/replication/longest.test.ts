@@ -91,7 +91,7 @@ describe("what a new owner lacks", () => {
     rotten[20] = (rotten[20] ?? 0) ^ 1;
     expect(await whyUnusable(fetchFrom(refused(failure("DATA_DAMAGED"))))).to.equal("DATA_DAMAGED");
     expect(await whyUnusable(fetchFrom(ok({ chunks: [] })))).to.equal("DATA_DAMAGED");
-    expect(await whyUnusable(fetchFrom(ok({ chunks: "none" })))).to.equal("DATA_DAMAGED");
+    expect(await whyUnusable(fetchFrom(refused(failure("BAD_FRAME"))))).to.equal("BAD_FRAME");
     expect(await whyUnusable(fetchFrom(ok({ chunks: [[2, rotten]] })))).to.equal("LOG_GAP");
     expect(await whyUnusable(fetchFrom(given(2)))).to.equal("LOG_GAP");
     expect(log.position.seq).to.equal(1);

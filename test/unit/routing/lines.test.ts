@@ -15,6 +15,7 @@ import {
 import type { Runtime } from "../../../runtimes/runtime.ts";
 import { World } from "../../simulation/world.ts";
 import { quietLog, quietMeter } from "../../quiet.ts";
+import { meshLimits } from "../../../node/mesh/index.ts";
 import { Net } from "./net.ts";
 
 export const noModels: Runtime = {
@@ -47,6 +48,8 @@ class Host {
   downMs = 20;
   /** Refuses everything, for good. */
   refusal: Failure | undefined;
+  /** What it answers instead of the operation. */
+  says: ((envelope: Envelope) => unknown) | undefined;
   readonly received: Envelope[] = [];
 
   constructor(net: Net, node: NodeId, applied: Applied, limits: Partial<RoutingLimits> = {}) {
@@ -112,7 +115,7 @@ class Host {
       } else {
         this.#apply(envelope);
         queue.shift();
-        this.routing.answer(replyTo(envelope), ok(envelope.operation));
+        this.routing.answer(replyTo(envelope), ok(this.says ? this.says(envelope) : envelope.operation));
         if (queue.length > 0) this.#think(slot, queue);
       }
     });
@@ -149,14 +152,22 @@ interface Ask {
   readonly results: Result<unknown>[];
 }
 
-function send(host: Host, to: ActorId, sender: string, number: number, timeoutMs: number, told = false): Ask {
+function send(
+  host: Host,
+  to: ActorId,
+  sender: string,
+  number: number,
+  timeoutMs: number,
+  told = false,
+  text?: string,
+): Ask {
   const operation = `${sender}|${number}`;
   const ask: Ask = { sender, number, to, operation, timeoutMs, results: [] };
   const reply = told ? undefined : { node: host.node, correlation: number + 1, operation };
   const envelope = {
     to,
     from: `user/${sender}` as const,
-    message: { type: "post", text: operation },
+    message: { type: "post", text: text ?? operation },
     operation,
     replyTo: reply,
     chain: [],
@@ -343,6 +354,79 @@ describe("routing: lines", () => {
     expect(codeOf(send(one, "room/a", "s", 7, 100).results[0])).to.equal(undefined);
   });
 
+  // Three bytes a letter.
+  const large = "語".repeat(Math.ceil(meshLimits.frameBytesMax / 3));
+
+  it("are answered TOO_LARGE for an answer that fits no message, and what is behind it goes on", async () => {
+    const { world, net, one, two } = createCluster(21);
+    net.frameBytesMax = meshLimits.frameBytesMax;
+    net.own(slot, "n2", {}, nodes);
+    two.says = ({ operation }) => (operation === "s|2" ? large : operation);
+    const asks = [1, 2, 3].map((number) => send(one, "room/a", "s", number, 2_000));
+    await world.run(() => asks.every(({ results }) => results.length === 1), 5_000);
+    expect(asks.map(({ results }) => codeOf(results[0]))).to.deep.equal(["s|1", "TOO_LARGE", "s|3"]);
+  });
+
+  it("are refused as TOO_LARGE when they fit no message, and what is behind them goes on", async () => {
+    const { world, net, one, two } = createCluster(22);
+    net.frameBytesMax = meshLimits.frameBytesMax;
+    net.own(slot, "n2", {}, nodes);
+    const asks = [undefined, large, undefined].map((text, index) =>
+      send(one, "room/a", "s", index, 2_000, false, text),
+    );
+    await world.run(() => asks.every(({ results }) => results.length === 1), 5_000);
+    expect(asks.map(({ results }) => codeOf(results[0]))).to.deep.equal(["s|0", "TOO_LARGE", "s|2"]);
+    expect(two.received).to.have.length(2);
+  });
+
+  it("lose the oldest answers when more bytes of them wait for a peer than may", async () => {
+    const { world, net, one, two } = createCluster(23, { answersQueuedBytesMax: 5_000 });
+    net.own(slot, "n2", {}, nodes);
+    two.says = ({ operation }) => `${operation} ${"x".repeat(1_000)}`;
+    two.thinkMs = 0;
+    const asks = [1, 2, 3, 4, 5, 6, 7, 8].map((number) => send(one, "room/a", "s", number, 1_000));
+    await world.run(() => two.received.length === 8, 1_000);
+    net.full = 1;
+    await world.run(() => false, world.nowMs + 50);
+    net.full = 0;
+    await world.run(() => asks.every(({ results }) => results.length === 1), 5_000);
+    const answered = asks.map(({ results }) => results[0]?.ok === true);
+    expect(answered).to.deep.equal([false, false, false, false, true, true, true, true]);
+  });
+
+  it("go to the owner again when the node that they were sent on to does not own the slot", async () => {
+    const { world, net, one, three } = createCluster(24);
+    net.own(slot, "n3", {}, nodes);
+    three.refusal = failure("MOVED", { owner: "n2", epoch: Number.MAX_SAFE_INTEGER });
+    const ask = send(one, "room/a", "s", 1, 5_000);
+    await world.run(() => three.received.length > 0, 1_000);
+    three.refusal = undefined;
+    await world.run(() => ask.results.length > 0, 6_000);
+    expect(codeOf(ask.results[0])).to.equal("s|1");
+  });
+
+  it("go to the owner again when the table has changed, and never to a node that is no member", async () => {
+    const { world, net, one, two, three } = createCluster(25);
+    net.own(slot, "n3", {}, nodes);
+    // Opens for ever, as one that was never told of the slot might.
+    two.refusal = failure("SLOT_UNAVAILABLE");
+    three.refusal = failure("MOVED", { owner: "n2", epoch: Number.MAX_SAFE_INTEGER });
+    const ask = send(one, "room/a", "s", 1, 60_000);
+    await world.run(() => two.received.length > 0, 1_000);
+    net.own(slot, "n3", {}, nodes);
+    const received = three.received.length;
+    await world.run(() => three.received.length > received, world.nowMs + 5_000);
+    expect(three.received.length).to.be.above(received);
+    await world.run(() => false, world.nowMs + 500);
+    net.rows = net.rows.filter(({ node }) => node !== "n2");
+    const before = two.received.length;
+    await world.run(() => false, world.nowMs + 2_000);
+    expect(two.received.length).to.be.at.most(before + 1);
+    three.refusal = undefined;
+    await world.run(() => ask.results.length > 0, world.nowMs + 5_000);
+    expect(codeOf(ask.results[0])).to.equal("s|1");
+  });
+
   it("settle everything when they stop", () => {
     const { one } = createCluster(6);
     const ask = send(one, "room/a", "s", 1, 10_000);
@@ -408,6 +492,23 @@ describe("routing: peers that break the rules", () => {
     await world.run(() => results.length > 0, 1_000);
     expect(codeOf(results[0])).to.equal("BAD_REQUEST");
     expect(one.received).to.have.length(0);
+  });
+
+  it("take up no more sessions than there may be, and none for what is of no slot", async () => {
+    const { world, net, one } = createCluster(4, { sessionsPerPeerMax: 2 });
+    const to = ["room/a", "room/b", "room/c"] as const;
+    const slots = to.map((actor) => slotOf("chat", actor));
+    const wanted = [...Array.from({ length: 9 }, (_, index) => `chat/x${index}`), ...slots];
+    expect(new Set(slots).size).to.equal(3);
+    for (const own of slots) net.own(own, "n1", {}, nodes);
+    for (const [index, name] of wanted.entries()) {
+      const actor = to[slots.indexOf(name as SlotId)] ?? "room/a";
+      const row = [-1 - index, actor, "user/ada", { type: "post" }, `ada|${index}`, false, []];
+      net.forge("n2", "n1", ["routing.envelopes", 0, { slot: name, session: 1, epoch: 1, envelopes: [row] }]);
+    }
+    await world.run(() => false, 100);
+    expect(net.cutOff).to.deep.equal([]);
+    expect(one.received.map((envelope) => envelope.to)).to.deep.equal(["room/a", "room/b"]);
   });
 
   it("cannot answer for others", async () => {

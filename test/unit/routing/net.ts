@@ -12,7 +12,8 @@ import type {
 } from "../../../node/ports.ts";
 import type { SlotRow } from "../../../node/records.ts";
 import type { SlotTable } from "../../../node/slot-table.ts";
-import type { Role, SlotId } from "../../../protocols/index.ts";
+import { encode, type SlotId } from "../../../protocols/index.ts";
+import { memberRecord } from "../../members.ts";
 import { simulatedClock, type World } from "../../simulation/world.ts";
 import { quietLog, quietMeter } from "../../quiet.ts";
 
@@ -28,8 +29,12 @@ export class Net {
   readonly world: World;
   readonly nodes: readonly NodeId[];
   readonly records = new Map<SlotId, SlotRow>();
+  /** The list of members, the same on all nodes. */
+  rows: readonly MemberRecord[];
   /** Chance that a queue is full. */
   full = 0;
+  /** A message that is larger, encoded, is never sent. */
+  frameBytesMax: number | undefined;
   /** Longest delay of a message, and of news of the table. */
   delayMs = 5;
   newsMs = 30;
@@ -43,6 +48,7 @@ export class Net {
   constructor(world: World, nodes: readonly NodeId[]) {
     this.world = world;
     this.nodes = nodes;
+    this.rows = nodes.map((node) => memberRecord(node, { name: node }));
     for (const node of nodes) this.#tables.set(node, new Table());
   }
 
@@ -57,6 +63,7 @@ export class Net {
         const link = this.#link(node, to);
         this.onSend?.(node, to, message);
         if (!link.up || this.world.dice.chance(this.full)) return false;
+        if (this.frameBytesMax !== undefined && encode(message).length > this.frameBytesMax) return false;
         const { life } = link;
         const atMs = Math.max(
           this.world.nowMs + this.world.dice.between(0, this.delayMs),
@@ -79,20 +86,18 @@ export class Net {
     return createExchange({ transport, clock: this.clock(), log: quietLog, meter: quietMeter });
   }
 
-  membership(self: NodeId, role: Role = "chat", models: Readonly<Record<string, readonly string[]>> = {}): Membership {
+  /** Changes a member's row, for everybody at once. */
+  edit(node: NodeId, change: Partial<MemberRecord>): void {
+    this.rows = this.rows.map((row) => (row.node === node ? { ...row, ...change } : row));
+    for (const listeners of this.#members.values()) for (const listener of listeners) listener();
+  }
+
+  membership(self: NodeId): Membership {
     const listeners = new Set<() => void>();
     this.#members.set(self, listeners);
-    const members = this.nodes.map((node) => ({
-      node,
-      name: node,
-      roles: [role],
-      state: "active",
-      weight: 1,
-      models: models[node] ?? [],
-    }));
     return {
       self,
-      members: () => ({ view: 1, members: members as unknown as MemberRecord[] }),
+      members: () => ({ view: 1, members: this.rows }),
       isUp: (node) => node === self || this.#link(self, node).up,
       onChange(listener) {
         listeners.add(listener);

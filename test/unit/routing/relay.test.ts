@@ -1,4 +1,5 @@
 import { expect } from "chai";
+import { meshLimits } from "../../../node/mesh/index.ts";
 import { createRouting, type RoutingLimits, type RoutingPart } from "../../../node/routing/index.ts";
 import { slotOf, type ActorId, type SlotId } from "../../../protocols/index.ts";
 import type { Runtime } from "../../../runtimes/runtime.ts";
@@ -19,6 +20,8 @@ const noModels: Runtime = {
 function createCluster(seed: number, limits: Partial<RoutingLimits> = {}) {
   const world = new World(seed);
   const net = new Net(world, nodes);
+  /** Actors whose slot was asked for, by the node that asked. */
+  const looked: [string, ActorId][] = [];
   const parts = nodes.map((node) => {
     const part: RoutingPart = createRouting({
       node,
@@ -32,24 +35,34 @@ function createCluster(seed: number, limits: Partial<RoutingLimits> = {}) {
       meter: quietMeter,
       kernel: () => ({
         receive: () => undefined,
-        slotOf: (actor: ActorId): SlotId => part.slotOf("chat", actor),
+        slotOf: (actor: ActorId): SlotId => {
+          looked.push([node, actor]);
+          return part.slotOf("chat", actor);
+        },
       }),
       limits,
     });
     return part;
   });
-  const [one, two, three] = parts.map(({ hub }) => hub) as [RoutingPart["hub"], RoutingPart["hub"], RoutingPart["hub"]];
+  const [one, two, three] = parts.map(({ hub }) => ({
+    follow: (...of: Parameters<Hub["follow"]>) => hub.follow(...of),
+    /** An event that is no more than this. */
+    publish: (name: string, text: unknown, at: number | undefined, epoch?: number) =>
+      hub.publish(name, { text }, at, epoch),
+  })) as [Hub, Hub, Hub];
   const pass = (ms: number) => world.run(() => false, world.nowMs + ms);
-  return { world, net, parts, one, two, three, pass };
+  return { world, net, parts, one, two, three, pass, looked };
 }
 
-/** Hears a topic and remembers it. */
-function listen(hub: RoutingPart["hub"], of: string = topic) {
+type Hub = RoutingPart["hub"];
+
+/** Hears a topic and remembers its texts. */
+function listen(hub: Hub, of: string = topic) {
   const heard: [unknown, number | undefined][] = [];
   const listener = { heard, gaps: 0, stop: () => undefined as void };
   listener.stop = hub.follow(
     of,
-    (event, at) => heard.push([event, at]),
+    (event, at) => heard.push([(event as { text: unknown }).text, at]),
     () => void (listener.gaps += 1),
   );
   return listener;
@@ -202,6 +215,71 @@ describe("routing: events", () => {
     expect(far.heard.map(([, at]) => at)).to.deep.equal([21, 22, 23, 24, 25]);
   });
 
+  it("that fit no message are dropped, with a gap, and hold up nothing", async () => {
+    const { net, one, two, pass } = createCluster(12);
+    net.frameBytesMax = meshLimits.frameBytesMax;
+    net.own(slot, "n1", {}, nodes);
+    const far = listen(two);
+    await pass(100);
+    const texts = ["before", "語".repeat(meshLimits.frameBytesMax / 2), "after"];
+    for (const [index, text] of texts.entries()) one.publish(topic, text, index + 1, 1);
+    await pass(100);
+    expect(far.heard).to.deep.equal([["before", 1], ["after", 3]]); // prettier-ignore
+    expect(far.gaps).to.equal(2);
+  });
+
+  it("are measured once, however many nodes follow", async () => {
+    const { net, parts, two, three, pass } = createCluster(13);
+    net.own(slot, "n1", {}, nodes);
+    const followers = [listen(two), listen(three)];
+    await pass(100);
+    let looks = 0;
+    const event = {
+      get text() {
+        looks += 1;
+        return "posted";
+      },
+    };
+    parts[0]?.hub.publish(topic, event, 1, 1);
+    await pass(100);
+    for (const { heard } of followers) expect(heard).to.deep.equal([["posted", 1]]);
+    const copies = followers.length;
+    expect(looks).to.equal(1 + copies);
+  });
+
+  it("of a slot that moves are given up in one message to each node that follows", async () => {
+    const { net, three, pass } = createCluster(14);
+    net.own(slot, "n1", {}, nodes);
+    const names = Array.from({ length: 100_000 }, (_, index) => `room/x${index}` as ActorId);
+    const topics = names.filter((name) => slotOf("chat", name) === slot).slice(0, 50);
+    expect(topics).to.have.length(50);
+    const heard = topics.map((name) => listen(three, name));
+    await pass(100);
+    const refusals: number[] = [];
+    net.onSend = (from, _to, message) => {
+      const [name, , body] = message as [string, number, { refused: unknown[] }];
+      if (name === "routing.followed" && from === "n1") refusals.push(body.refused.length);
+    };
+    net.own(slot, "n2", {}, ["n1"]);
+    await pass(500);
+    expect(refusals).to.deep.equal([50]);
+    expect(heard.map(({ gaps }) => gaps)).to.deep.equal(topics.map(() => 2));
+  });
+
+  it("of an actor that was pinned meanwhile leave nothing behind when nobody follows any more", async () => {
+    const { net, two, pass, looked } = createCluster(15);
+    net.own(slot, "n1", {}, nodes);
+    const far = listen(two);
+    await pass(100);
+    net.own(topic as SlotId, "n1", { splitFrom: slot }, nodes);
+    await pass(100);
+    far.stop();
+    await pass(100);
+    looked.length = 0;
+    net.own(slot, "n3", {}, nodes);
+    expect(looked).to.deep.equal([]);
+  });
+
   it("follow an actor into a slot of its own", async () => {
     const { net, one, two, three, pass } = createCluster(6);
     net.own(slot, "n1", {}, nodes);
@@ -245,7 +323,7 @@ describe("routing: events", () => {
               written += 1;
               // It may die before it says so.
               if (dice.chance(0.1)) net.own(slot, dice.pick(nodes));
-              else parts[owner]?.hub.publish(topic, written, written, record?.epoch);
+              else parts[owner]?.hub.publish(topic, { text: written }, written, record?.epoch);
               break;
             }
             case "move":

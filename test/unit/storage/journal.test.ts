@@ -172,7 +172,10 @@ describe("journal", () => {
     expect(recovered.snapshot).to.deep.equal({ seq: 20, body: { upTo: 20 } });
     expect(recovered.entries.map((entry) => entry.seq)).to.deep.equal([22, 23, 25, 26, 28, 29]);
     expect((await again.recover("pad/y")).entries).to.deep.equal([]);
-    expect(await again.actorsWithSnapshot(10)).to.deep.equal(["pad/x", "pad/y"]);
+    const snapshotted = (from: string, limit: number) => again.actorsWithSnapshot({ from, to: "~", limit });
+    expect(await snapshotted("", 10)).to.deep.equal(["pad/x", "pad/y"]);
+    expect(await snapshotted("", 1)).to.deep.equal(["pad/x"]);
+    expect(await snapshotted("pad/x\0", 10)).to.deep.equal(["pad/y"]);
     expect(await append(again, draft("pad/x", "31"))).to.equal(undefined);
   });
 

@@ -1,0 +1,44 @@
+/** Answers of actors that the gateway reads itself, instead of passing them on. To the mesh they are plain data, and the node
+ *  that has the actor may be any member: so their form is checked here. */
+import { Type, type Static, type TSchema } from "typebox";
+import { Compile } from "typebox/compile";
+import { failure, refused, schema, type Authenticated, type Result, type Resumed } from "../../protocols/index.ts";
+
+const event = Type.Object({ at: schema.position, event: Type.Object({}) });
+
+/** What of them the gateway reads, by the command that is answered. */
+const answers = {
+  resume: Type.Unsafe<Resumed<unknown, unknown>>(
+    Type.Object({
+      head: schema.position,
+      state: Type.Optional(Type.Unknown()),
+      events: Type.Optional(Type.Array(event)),
+      more: Type.Optional(Type.Boolean()),
+    }),
+  ),
+  authenticate: Type.Unsafe<Authenticated>(
+    Type.Object({
+      user: Type.String(),
+      admin: Type.Boolean(),
+      session: Type.String(),
+      kind: Type.Union([Type.Literal("session"), Type.Literal("key")]),
+      expiresAtMs: Type.Optional(Type.Number()),
+    }),
+  ),
+  credentials: Type.Object({ passwordHash: Type.String() }),
+  describe: Type.Object({ rooms: Type.Array(schema.roomKey) }),
+} as const satisfies Record<string, TSchema>;
+
+type Command = keyof typeof answers;
+
+const checks = Object.fromEntries(Object.entries(answers).map(([command, answer]) => [command, Compile(answer)]));
+
+/** The answer to a command, if it is one; refused INTERNAL when it is none: whose fault that is, nobody here can know. */
+export function answerTo<Name extends Command>(
+  command: Name,
+  result: Result<unknown>,
+): Result<Static<(typeof answers)[Name]>> {
+  if (!result.ok) return result;
+  if (checks[command]?.Check(result.value) === true) return result as Result<Static<(typeof answers)[Name]>>;
+  return refused(failure("INTERNAL", { reason: `what was answered to ${command} is no answer` }));
+}

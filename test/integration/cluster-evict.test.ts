@@ -1,0 +1,38 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { expect } from "chai";
+import { BadMember } from "./cluster-bad-member.ts";
+import { boss, ClusterProcesses } from "./cluster-processes.ts";
+import { until } from "./cluster-waits.ts";
+import { createDataFolder } from "./node-process.ts";
+
+/** Longer than any of it takes on a busy machine. */
+const limitMs = 15_000;
+
+describe("a real node that is evicted while it runs", () => {
+  it("ends by itself, does not start again on its folder, and believes only who keeps the directory", async function () {
+    this.timeout(60_000);
+    await using folder = await createDataFolder();
+    const log = join(folder.path, "log");
+    const launcher = ["sh", "-c", 'log=$0; exec "$@" 2>>"$log"', log];
+    await using cluster = await ClusterProcesses.start([boss, { name: "two", roles: "gateway", launcher }]);
+    const two = cluster.named("two");
+    const { node } = (await cluster.members()).find(({ name }) => name === "two") as { readonly node: string };
+
+    await using liar = await BadMember.join(cluster, "mallory", "gateway");
+    liar.disown(node);
+    await until("the liar is connected to it again", () => expect(liar.peers()).to.include(node), limitMs);
+    expect((await two.http("GET", "/healthz")).status).to.equal(200);
+
+    await cluster.admin("DELETE", "/api/admin/cluster/nodes/two");
+    const isGone = (): unknown => expect(() => process.kill(two.pid, 0)).to.throw("ESRCH");
+    await until("its process has ended", isGone, limitMs);
+    expect(await two.end("SIGKILL")).to.equal(1);
+    expect(await readFile(log, "utf8")).to.match(/an empty data folder and a new invitation.*node\.evicted\.ended/);
+
+    const again = await two.start().then(() => "it is ready", String);
+    expect(again).to.include("ended with 1 before it was ready");
+    const said = (await readFile(log, "utf8")).trim().split("\n").at(-1);
+    expect(said).to.match(/NOT_A_PEER.*an empty data folder.*a new invitation/);
+  });
+});

@@ -1,0 +1,48 @@
+import { spawn } from "node:child_process";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { expect } from "chai";
+import { createDataFolder, NodeProcess } from "./node-process.ts";
+
+const root = join(import.meta.dirname, "..", "..");
+/** Nothing listens on the lowest port. */
+const noEtcd = "http://127.0.0.1:1";
+const model = ["--model", "echo"];
+
+/** Why a node does not start: the code it ends with, and what it says. */
+const refusalOf = (node: NodeProcess): Promise<string> => node.start().then(() => "it is ready", String);
+
+describe("a real node that cannot start as it is told to", () => {
+  it("ends when it cannot listen for the others, and names the setting", async () => {
+    await using folder = await createDataFolder();
+    await using node = new NodeProcess(folder.path, [...model, "--mesh-host", "10.255.255.254"]);
+    expect(await refusalOf(node)).to.match(/ended with 3.*CONFIG_INVALID.*"mesh.host".*--mesh-host/s);
+  }).timeout(30_000);
+
+  it("ends when it is to use etcd, and its cluster keeps the directory itself", async () => {
+    await using folder = await createDataFolder();
+    await using before = new NodeProcess(folder.path, [...model, "--role", "manager,gateway"]);
+    await before.start();
+    await before.end("SIGKILL");
+    await using node = new NodeProcess(folder.path, [...model, "--etcd", noEtcd]);
+    expect(await refusalOf(node)).to.match(/ended with 3.*CONFIG_INVALID.*plexus directory migrate/s);
+  }).timeout(30_000);
+
+  it("says once for which directory it waits, and goes on waiting", async () => {
+    await using folder = await createDataFolder();
+    const args = ["cli/main.ts", "up", "--data", folder.path, "--port", "0", ...model, "--etcd", noEtcd];
+    const child = spawn(process.execPath, args, { cwd: root, stdio: ["ignore", "pipe", "ignore"] });
+    const ended = new Promise((resolve) => child.once("exit", resolve));
+    try {
+      const [line] = await Promise.race([
+        new Promise<[string]>((resolve) => createInterface(child.stdout).once("line", (text) => resolve([text]))),
+        ended.then((code): [string] => [`it ended with ${String(code)}`]),
+      ]);
+      expect(line).to.include(`Waiting for the cluster's directory, etcd at ${noEtcd}`);
+      expect(child.exitCode).to.equal(null);
+    } finally {
+      child.kill("SIGKILL");
+      await ended;
+    }
+  }).timeout(30_000);
+});
