@@ -1,12 +1,4 @@
-import {
-  actorId,
-  failure,
-  ok,
-  refused,
-  type Result,
-  type Session,
-  type SignedIn,
-} from "../../protocols/index.ts";
+import { actorId, failure, ok, refused, type Result, type Session, type SignedIn } from "../../protocols/index.ts";
 import type { Message } from "../../actors/behavior.ts";
 import { answerTo } from "./answers.ts";
 import type { Surroundings } from "./options.ts";

@@ -81,7 +81,13 @@ function endsFor(topic: string, event: unknown): string | undefined {
 
 /** Makes the fan-out. `resume` asks the actor behind a topic, in the name of the connection's user. */
 export function createFeeds(
-  at: { readonly hub: Hub; readonly clock: Clock; readonly log: Log; readonly meter: Meter; readonly limits: GatewayLimits },
+  at: {
+    readonly hub: Hub;
+    readonly clock: Clock;
+    readonly log: Log;
+    readonly meter: Meter;
+    readonly limits: GatewayLimits;
+  },
   resume: (
     connection: Connection,
     topic: string,

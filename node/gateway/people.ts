@@ -29,7 +29,11 @@ export interface People {
 }
 
 /** Makes the register. `describe` asks a user's actor for its view. */
-export function createPeople(hub: Hub, feeds: Feeds, describe: (user: string) => Promise<Result<Pick<UserView, "rooms">>>): People {
+export function createPeople(
+  hub: Hub,
+  feeds: Feeds,
+  describe: (user: string) => Promise<Result<Pick<UserView, "rooms">>>,
+): People {
   const people = new Map<string, Person>();
 
   function onEvent(person: Person, event: unknown): void {

@@ -4,7 +4,7 @@ import { createExchange, type Exchange } from "../../node/exchange.ts";
 import { joinCluster, nodeIdOf, openNodeKey, startMesh, type Mesh } from "../../node/mesh/index.ts";
 import { createClock, createRandom } from "../../node/platform/index.ts";
 import type { Channel } from "../../node/ports.ts";
-import { failure, ok } from "../../protocols/index.ts";
+import { failure, ok, refused, type Result } from "../../protocols/index.ts";
 import { meshMessages, type MeshCall, type MeshName } from "../../protocols/mesh/index.ts";
 import { quietLog as log, quietMeter as meter } from "../quiet.ts";
 import type { ClusterProcesses } from "./cluster-processes.ts";
@@ -81,31 +81,34 @@ export class BadMember implements AsyncDisposable {
     for (const peer of this.peers()) this.#mesh.transport.send(peer, channel, frame);
   }
 
-  /** From now on it answers every call with nonsense, has served whatever is sent to its actors, confirms every follower,
-   *  and publishes nonsense. */
+  /** From now on it answers each call with every nonsense there is, one after the other, and then with a refusal; has served
+   *  whatever is sent to its actors; confirms every follower, and publishes nonsense. */
   talkNonsense(): void {
-    const next = (name: MeshName): unknown => {
+    const next = (name: MeshName): { readonly said: unknown } | undefined => {
       const times = this.asked.get(name) ?? 0;
       this.asked.set(name, times + 1);
-      return nonsense[times % nonsense.length];
+      return times < nonsense.length ? { said: nonsense[times] } : undefined;
+    };
+    const answer = (name: MeshCall, then: Result<unknown> = refused(failure("OVERLOADED"))) => {
+      const nonsensical = next(name);
+      return (nonsensical === undefined ? then : ok(nonsensical.said)) as Result<never>;
     };
     const names = Object.entries(meshMessages).flatMap(([name, row]) => ("answer" in row ? [name as MeshCall] : []));
-    for (const name of names) this.exchange.on(name, () => ok(next(name)) as never);
+    for (const name of names) this.exchange.on(name, () => answer(name));
+    // Then it wants to be given a copy, so that it is asked more.
     const at = { epoch: 0, seq: 0, checksum: 0 };
-    // Every other time as one that wants to be given a copy, so that it is asked more.
-    const empty = { fence: 0, continues: 0, incarnation: 1, incomplete: true, at };
-    this.exchange.on("replica.query", ({ epoch }) => {
-      const said = next("replica.query");
-      return ok((this.asked.get("replica.query") ?? 0) % 2 === 0 ? said : { ...empty, fence: epoch }) as never;
-    });
+    const empty = { continues: 0, incarnation: 1, incomplete: true, at };
+    this.exchange.on("replica.query", ({ epoch }) => answer("replica.query", ok({ ...empty, fence: epoch })));
     this.exchange.on("routing.envelopes", ({ envelopes }, from) => {
-      const value = next("routing.envelopes");
+      const value = next("routing.envelopes")?.said;
       for (const [correlation] of envelopes)
         this.exchange.send(from, "routing.answers", { answers: [[correlation, { ok: true, value }, true]] });
     });
     this.exchange.on("routing.follow", ({ topics }, from) => {
       this.exchange.send(from, "routing.followed", { topics, refused: [] });
-      const said = next("routing.follow");
+      const nonsensical = next("routing.follow");
+      if (nonsensical === undefined) return;
+      const { said } = nonsensical;
       for (const event of [{ type: "posted", message: said }, { type: said }, said])
         for (const [topic] of topics)
           this.exchange.send(from, "routing.events", { events: [[topic, 1, 1, event], [topic, null, 1, event]], gaps: [topic] }); // prettier-ignore

@@ -4,7 +4,15 @@ import type { Connection } from "../../../node/gateway/connection.ts";
 import { createFeeds } from "../../../node/gateway/feeds.ts";
 import { createHub, gatewayLimits } from "../../../node/gateway/index.ts";
 import type { Clock } from "../../../node/ports.ts";
-import { failure, ok, refused, type Failure, type NodeFrame, type Result, type Resumed } from "../../../protocols/index.ts";
+import {
+  failure,
+  ok,
+  refused,
+  type Failure,
+  type NodeFrame,
+  type Result,
+  type Resumed,
+} from "../../../protocols/index.ts";
 import { quietLog } from "../../quiet.ts";
 
 const topic = "room/lobby";
@@ -321,7 +329,15 @@ describe("gateway: feeds", () => {
     const told: unknown[] = [];
     feeds.watch(topic, { posted: (_topic, message) => void told.push(message) });
     const message = { seq: 1, author: "user/ada", mentions: ["user/bob"] };
-    for (const nonsense of [null, "hello", {}, { ...message, seq: -1 }, { ...message, mentions: 7 }, { ...message, author: {} }]) // prettier-ignore
+    for (const nonsense of [
+      null,
+      "hello",
+      {},
+      { ...message, seq: -1 },
+      { ...message, mentions: 7 },
+      { ...message, author: {} },
+    ])
+      // prettier-ignore
       world.append({ type: "posted", message: nonsense }, false);
     world.append({ type: "posted", message }, false);
     await world.settle();

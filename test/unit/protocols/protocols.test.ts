@@ -201,7 +201,14 @@ describe("the codec", () => {
 
   it("gives nothing that msgpackr reads beyond plain data, cycles least of all", () => {
     // An array that holds itself; a Set; a RegExp; an Error; a Date.
-    for (const bytes of ["d66900000001" + "91" + "d67000000001", "d473009101", "d4780092a161a0", "d4650092a161a162", "d6ff00000000"]) // prettier-ignore
+    for (const bytes of [
+      "d66900000001" + "91" + "d67000000001",
+      "d473009101",
+      "d4780092a161a0",
+      "d4650092a161a162",
+      "d6ff00000000",
+    ])
+      // prettier-ignore
       expect(() => decode(Buffer.from(bytes, "hex")), bytes).to.throw("is no plain data");
     expect(decode(encode([undefined]))).to.deep.equal([undefined]);
   });
