@@ -1,3 +1,4 @@
+import { expect } from "chai";
 import { spawnSync } from "node:child_process";
 import { cp, rename, rm } from "node:fs/promises";
 import { check } from "./cluster-checks.ts";
@@ -27,6 +28,12 @@ function limitFiles(node: NodeProcess, bytesMax: number | undefined): void {
   if (status !== 0) throw new Error(`prlimit: ${stderr}`);
 }
 
+/** How many slots the controller has given to others because their owner was down. */
+async function failovers(cluster: ClusterProcesses): Promise<number> {
+  const page = await (await fetch(`${cluster.first.url}/metrics`)).text();
+  return Number(/^plexus_placement_failovers_total (\d+)/m.exec(page)?.[1] ?? 0);
+}
+
 describe("a cluster of real processes with bad disks under load", () => {
   it("loses nothing when a node comes back with a folder from before, and makes that node whole again", async function () {
     this.timeout(240_000);
@@ -39,10 +46,12 @@ describe("a cluster of real processes with bad disks under load", () => {
     const kept = `${node.data}-kept`;
     const replaced = `${node.data}-replaced`;
     try {
-      await node.end("SIGTERM");
+      const before = await failovers(cluster);
+      expect(await node.end("SIGTERM")).to.equal(0);
       await cp(node.data, kept, { recursive: true });
       await node.start();
       await everybodyWrites(load, "after the copy");
+      expect(await failovers(cluster), "a node that stops hands over what it has").to.equal(before);
       await healthy(cluster, "after the copy");
       // It owns again, and is in sync, before it loses what it knows.
       await cluster.move(`actors/room/${rooms[0]}`, name);
