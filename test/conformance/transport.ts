@@ -177,5 +177,26 @@ export function transportConformance(name: string, makePair: () => Promise<Trans
       expect(on(one, "message")).to.deep.equal(["hello again"]);
       expect(other.received).to.deep.equal([]);
     });
+
+    it("brings of what was under way when a connection ends a beginning, once, and nothing over the next one", async () => {
+      const filling = new Uint8Array(16 * 1024);
+      for (let index = 0; index < 100; index += 1)
+        for (const channel of channels) expect(send(one, other, channel, [index, filling])).to.equal(true);
+      await pair.until(() => other.received.length >= 20, "some of it");
+      pair.one.disconnect(other.transport.node, failure("BAD_FRAME", { reason: "a test" }));
+      const connected = `connected ${one.transport.node}`;
+      const connections = (): number => other.events.filter((event) => event === connected).length;
+      await pair.until(() => connections() === 2 && areConnected(), "the two are connected again");
+      for (const channel of channels) expect(send(one, other, channel, "after")).to.equal(true);
+      const ends = (channel: Channel): boolean => on(other, channel).at(-1) === "after";
+      await pair.until(() => channels.every(ends), "what comes after");
+      for (const channel of channels) {
+        const numbers = on(other, channel).slice(0, -1) as [number, Uint8Array][];
+        const beginning = Array.from({ length: numbers.length }, (_, index) => index);
+        expect(numbers.map(([number]) => number)).to.deep.equal(beginning);
+      }
+      const sinceThen = other.events.slice(other.events.lastIndexOf(connected) + 1);
+      expect(sinceThen.filter((event) => event === "received")).to.have.length(channels.length);
+    });
   });
 }

@@ -30,6 +30,7 @@ export const checkerNames = [
   "owner-appends", // 2: somebody appended who was not the owner of that epoch
   "record-changes", // 2: a slot's record changed in a way that nobody may change it
   "replicas-equal", // 4: replicas in sync that hold different data
+  "members-only", // 10: a message was handed over from somebody who is no member
   "fully-replicated", // 5: after the faults, a slot has fewer replicas than wanted
   "no-stray-error", // something threw where nobody catches
 ] as const;

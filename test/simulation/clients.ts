@@ -111,9 +111,10 @@ export class Client {
     const result = await this.#caller.untilKnown(ledger, { type: "append", tokens }, operationId);
     if (result === undefined) return;
     this.#appended(ledger, tokens, operationId, result);
-    // A late repetition, as a client sends that lost the answer.
-    if (result.ok && this.#around.world.dice.chance(0.15)) {
-      await this.#around.world.sleep(this.#around.world.dice.between(0, 300));
+    // A late repetition, as a client sends that lost the answer: late enough for the actor to be elsewhere by then.
+    const { dice } = this.#around.world;
+    if (result.ok && dice.chance(0.15)) {
+      await this.#around.world.sleep(dice.between(0, dice.pick([300, 1_500])));
       const again = await this.#caller.untilKnown(ledger, { type: "append", tokens }, operationId);
       if (again !== undefined) this.#appended(ledger, tokens, operationId, again);
     }

@@ -2,8 +2,9 @@ import { PlexusError, roles, type Failure, type Result } from "../../protocols/i
 import type { AnyBehavior } from "../../actors/behavior.ts";
 import type { Kernel, KernelLimits, Request } from "../../node/kernel/index.ts";
 import { createPeer, type Peer } from "../../node/peer.ts";
-import type { Log, Meter, Store, Transport } from "../../node/ports.ts";
-import { openJournal, type JournalLimits } from "../../node/storage/index.ts";
+import type { Log, Store, Transport } from "../../node/ports.ts";
+import { openJournal, type Journal, type JournalLimits } from "../../node/storage/index.ts";
+import type { BoundsWatch } from "./bounds.ts";
 import type { Disk } from "./disk.ts";
 import { simulatedRuntime, type RuntimeWeather } from "./runtime.ts";
 import { simulatedClock, type Pulse, type WallClock, type World } from "./world.ts";
@@ -15,6 +16,7 @@ export interface NodeParts {
   readonly wall: WallClock;
   readonly runtime: RuntimeWeather;
   readonly behaviors: readonly AnyBehavior[];
+  readonly bounds: BoundsWatch;
   readonly kernelLimits: Partial<KernelLimits>;
   readonly journalLimits: Partial<JournalLimits>;
   /** What is followed. */
@@ -53,8 +55,6 @@ const loneNode = {
   url: "",
 };
 
-const meter: Meter = { count: () => undefined, gauge: () => undefined, observeMs: () => undefined };
-
 /** One life of the node's process: from start to crash or clean stop. A dead one is cut off: its timers never fire, its
  *  promises never resolve, what it says is not heard. */
 export class Life {
@@ -65,6 +65,7 @@ export class Life {
   readonly #lost = new Set<() => void>();
   /** Absent until it has started. */
   kernel: Kernel | undefined;
+  journal: Journal | undefined;
   #peer: Peer | undefined;
 
   constructor(parts: NodeParts, number: number) {
@@ -75,13 +76,14 @@ export class Life {
 
   /** Starts the node on what the disk holds. Resolves with the reason when it refuses to start. */
   async start(): Promise<Failure | undefined> {
-    const { world, wall, behaviors, kernelLimits, journalLimits, topics, published, missed } = this.#parts;
+    const { world, wall, bounds, behaviors, kernelLimits, journalLimits, topics, published, missed } = this.#parts;
     const { pulse } = this;
     const clock = simulatedClock(world, wall, pulse);
     const log = this.#log();
     const store = this.#store;
     try {
       const identity = { cluster: "simulated", node: "n1" };
+      const meter = bounds.meter("n1");
       const journal = await openJournal({ store, clock, log, meter, limits: journalLimits, identity });
       const peer = createPeer({
         ...identity,
@@ -104,6 +106,7 @@ export class Life {
         },
       });
       this.#peer = peer;
+      this.journal = journal;
       for (const topic of topics) {
         const hear = (event: unknown, at: number | undefined): void => {
           if (pulse.alive) published(topic, event, at, pulse.life);

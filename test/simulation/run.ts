@@ -7,7 +7,9 @@
  *  The checkers watch throughout; the first violation ends the run. */
 import { PlexusError, slotOf, type ActorId, type Result } from "../../protocols/index.ts";
 import type { Kernel, Request } from "../../node/kernel/index.ts";
+import type { StoreOp } from "../../node/ports.ts";
 import { probeBehaviors } from "./behaviors.ts";
+import { BoundsWatch } from "./bounds.ts";
 import { JournalWatch, LedgerWatch, type CheckerName } from "./checkers.ts";
 import { behaviors as chatBehaviors } from "../../actors/index.ts";
 import { Caller, type Entrance } from "./caller.ts";
@@ -38,6 +40,7 @@ class Simulation implements Entrance, Simulated {
   readonly #disk: Disk;
   readonly #wall: WallClock = { offsetMs: 1_700_000_000_000 };
   readonly #journal: JournalWatch;
+  readonly #bounds: BoundsWatch;
   readonly #ledgers: LedgerWatch;
   readonly #clients: Client[];
   readonly #auditor: Client;
@@ -64,6 +67,8 @@ class Simulation implements Entrance, Simulated {
     this.#disk = new Disk(world, { ...this.#plan.disk });
     this.#journal = new JournalWatch(world);
     this.#disk.watch(this.#journal);
+    this.#bounds = new BoundsWatch(world, { kernel: this.#plan.kernelLimits, journal: this.#plan.journalLimits });
+    this.#disk.watch({ written: (ops) => this.#looksAt(ops), durable: () => undefined });
     this.#ledgers = new LedgerWatch(world, this.#journal);
     const around = { world, plan: this.#plan, entrance: this, ledgers: this.#ledgers };
     this.#clients = Array.from({ length: this.#plan.clients }, (_, index) => new Client(`c${index}`, around));
@@ -90,6 +95,7 @@ class Simulation implements Entrance, Simulated {
       disk: this.#disk,
       wall: this.#wall,
       runtime: { ...this.#plan.runtime },
+      bounds: this.#bounds,
       kernelLimits: this.#plan.kernelLimits,
       journalLimits: this.#plan.journalLimits,
       behaviors: [
@@ -253,25 +259,25 @@ class Simulation implements Entrance, Simulated {
     this.#world.note(() => `rot in ${this.#rottenKey}`);
   }
 
-  /** The admin: looks at actors that are in trouble and releases them; watches the bounds. */
+  #looksAt(ops: readonly StoreOp[]): void {
+    this.#bounds.written("n1", ops);
+    const { kernel, journal, pulse } = this.#life ?? {};
+    if (kernel === undefined || journal === undefined || pulse?.alive !== true) return;
+    this.#bounds.holds("n1", kernel);
+    this.#bounds.queue("n1", journal);
+  }
+
+  /** The admin: looks at actors that are in trouble and releases them. */
   async #administer(): Promise<void> {
     const { dice } = this.#world;
-    const { activationsMax, mailboxMessagesMax } = this.#plan.kernelLimits;
     while (!this.#finished) {
       await this.#world.sleep(dice.between(20, 300));
       const life = this.#life;
       const kernel = life?.kernel;
       if (kernel === undefined || life?.pulse.alive !== true) continue;
-      const { active, slotsOpen } = kernel.status();
-      // Pending work and compaction bring actors in without asking, one at a time for each slot.
-      if (activationsMax !== undefined && active > activationsMax + slotsOpen) {
-        this.#violate(
-          "bounds-held",
-          `${active} activations of at most ${activationsMax}, with ${slotsOpen} slots open`,
-        );
-      }
+      this.#bounds.holds("n1", kernel);
       if (this.#plan.poison || dice.chance(0.1)) {
-        this.#visit(kernel, life, mailboxMessagesMax).catch((thrown: unknown) => {
+        this.#visit(kernel, life).catch((thrown: unknown) => {
           // The disk may fail under a look, too; that is the only reason to fail.
           if (!this.#mayGap() || !(thrown instanceof PlexusError)) throw thrown;
         });
@@ -282,17 +288,13 @@ class Simulation implements Entrance, Simulated {
     }
   }
 
-  async #visit(kernel: Kernel, life: Life, mailboxMessagesMax = Infinity): Promise<void> {
-    const { rows } = await kernel.listActors({ limit: 100 });
-    for (const row of rows) {
-      if (row.mailbox > mailboxMessagesMax) this.#violate("bounds-held", `${row.actor} has ${row.mailbox} messages`);
-      const actor = row.actor as ActorId;
-      if (!actor.startsWith("ledger/") && row.status !== "quarantined") continue;
+  async #visit(kernel: Kernel, life: Life): Promise<void> {
+    const looked = await this.#bounds.actors("n1", kernel, (actor) => actor.startsWith("ledger/"));
+    for (const actor of looked) {
       const shown = await kernel.showActor(actor);
       if (!shown.ok || !life.pulse.alive) continue;
       const { deadLetters, status } = shown.value;
-      const max = this.#plan.kernelLimits.deadLettersMax ?? Infinity;
-      if (deadLetters.length > max) this.#violate("bounds-held", `${actor} has ${deadLetters.length} dead letters`);
+      this.#bounds.deadLetters(actor, deadLetters.length);
       if (status === "quarantined" && shown.value.lastError === undefined) {
         this.#violate("quarantine-shown", `${actor} is quarantined and shows no reason`);
       }

@@ -2,8 +2,10 @@ import { PlexusError, type Result } from "../../../protocols/index.ts";
 import type { AnyBehavior } from "../../../actors/behavior.ts";
 import type { Request } from "../../../node/kernel/index.ts";
 import { createPeer, type Peer } from "../../../node/peer.ts";
-import type { Log, MemberRecord, Meter, NodeId } from "../../../node/ports.ts";
-import { openJournal } from "../../../node/storage/index.ts";
+import type { OwnRecord } from "../../../node/membership/index.ts";
+import type { Log, MemberRecord, NodeId } from "../../../node/ports.ts";
+import { openJournal, type Journal } from "../../../node/storage/index.ts";
+import type { BoundsWatch } from "../bounds.ts";
 import { Disk } from "../disk.ts";
 import { told, type Reached } from "../node.ts";
 import { simulatedRuntime } from "../runtime.ts";
@@ -17,19 +19,20 @@ export interface ClusterParts {
   readonly world: World;
   readonly plan: ClusterPlan;
   readonly network: Network;
+  readonly bounds: BoundsWatch;
   readonly external: ExternalDirectory | undefined;
   /** The machine on whose disk the embedded directory lies. */
   readonly host: NodeId;
   readonly behaviors: readonly AnyBehavior[];
-  readonly managers: readonly NodeId[];
-  readonly admits: (machine: Machine, peer: NodeId) => boolean;
   readonly replied: (machine: Machine) => void;
   readonly crashed: (machine: Machine) => void;
   readonly nextLife: () => number;
 }
 
-const meter: Meter = { count: () => undefined, gauge: () => undefined, observeMs: () => undefined };
 const stopDeadlineMs = 3_000;
+
+/** Nodes that may be the controller. */
+const managers = 2;
 
 /** One machine of the cluster: its disk and its clock, which stay, and the lives of the process on it. */
 export class Machine {
@@ -40,18 +43,44 @@ export class Machine {
   gone = false;
   pulse: Pulse = { life: 0, alive: false };
   peer: Peer | undefined;
-  /** It has been a member. */
-  joined = false;
+  journal: Journal | undefined;
   /** It has started, and clients may attach. */
   ready = false;
   readonly #parts: ClusterParts;
   readonly #lost = new Set<() => void>();
   #members: readonly MemberRecord[] = [];
 
-  constructor(node: NodeId, parts: ClusterParts) {
+  /** What it says of itself. */
+  readonly record: OwnRecord;
+
+  constructor(node: NodeId, index: number, parts: ClusterParts) {
     this.node = node;
     this.#parts = parts;
     this.disk = new Disk(parts.world, parts.plan.disk, `${node} disk`);
+    const { zones } = parts.plan;
+    this.record = {
+      node,
+      name: node,
+      peer: node,
+      addresses: [],
+      roles: index < managers ? ["gateway", "chat", "ai", "manager"] : ["gateway", "chat", "ai"],
+      labels: zones > 0 ? { zone: `z${index % zones}` } : {},
+      models: ["simulated"],
+      gpu: false,
+      weight: 1,
+      version: "0.3.0",
+      url: "",
+    };
+  }
+
+  /** The members as they were when it was let in, itself included. */
+  admitted(members: readonly MemberRecord[]): void {
+    this.#members = members;
+  }
+
+  /** The first node founds the cluster; nobody else can start before somebody has let it in. */
+  get #letIn(): boolean {
+    return this.node === this.#parts.host || this.#members.length > 0;
   }
 
   get alive(): boolean {
@@ -60,7 +89,7 @@ export class Machine {
 
   /** Starts a process on what the disk holds; again and again while that fails, as an operator's supervisor does. */
   start(): void {
-    if (this.gone || this.pulse.alive) return;
+    if (this.gone || this.pulse.alive || !this.#letIn) return;
     const { world } = this.#parts;
     const pulse: Pulse = { life: this.#parts.nextLife(), alive: true };
     this.pulse = pulse;
@@ -85,8 +114,10 @@ export class Machine {
     const log = this.#log(pulse);
     const store = this.disk.open(pulse, `/${this.node}`);
     const identity = { cluster: "simulated", node: this.node };
+    const meter = this.#parts.bounds.meter(this.node);
     const journal = await openJournal({ store, clock, log, meter, limits: plan.journalLimits, identity });
-    const transport = network.attach(this.node, pulse, (other) => this.#parts.admits(this, other));
+    // The wall around the mesh: the members, as this node knows them.
+    const transport = network.attach(this.node, pulse, (other) => this.knows(other));
     const peer = createPeer({
       node: this.node,
       cluster: "simulated",
@@ -110,33 +141,19 @@ export class Machine {
       },
     });
     this.peer = peer;
-    peer.membership.onChange(() => (this.#members = peer.membership.members().members));
-    const started = await peer.start(
-      {
-        node: this.node,
-        name: this.node,
-        peer: this.node,
-        addresses: [],
-        roles: this.#parts.managers.includes(this.node)
-          ? ["gateway", "chat", "ai", "manager"]
-          : ["gateway", "chat", "ai"],
-        labels: {},
-        models: ["simulated"],
-        gpu: false,
-        weight: 1,
-        version: "0.3.0",
-        url: "",
-      },
-      { found: !this.joined },
-    );
+    this.journal = journal;
+    peer.membership.onChange(() => {
+      this.#members = peer.membership.members().members;
+      network.enforce(this.node);
+    });
+    const started = await peer.start(this.record, { found: this.node === host });
     if (!started.ok && started.error.code !== "STOPPING") {
       if (started.error.code === "NOT_A_PEER") this.gone = true;
       throw new PlexusError(started.error);
     }
-    this.joined = true;
   }
 
-  /** The members as this node last knew them. */
+  /** Whether another node is a member, as this one last knew. */
   knows(node: NodeId): boolean {
     return this.#members.some((member) => member.node === node);
   }
@@ -167,6 +184,7 @@ export class Machine {
     this.pulse.waiting = undefined;
     this.ready = false;
     this.peer = undefined;
+    this.journal = undefined;
     network.ended(this.node, power);
     this.disk.crash(power && world.dice.chance(0.5));
     this.#parts.crashed(this);

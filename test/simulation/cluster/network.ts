@@ -1,3 +1,4 @@
+import { meshLimits } from "../../../node/mesh/index.ts";
 import { decode, encode, type Failure } from "../../../protocols/index.ts";
 import type { Channel, NodeId, Transport, TransportListener } from "../../../node/ports.ts";
 import { deliver, type Pulse, type World } from "../world.ts";
@@ -15,6 +16,9 @@ export interface NetworkWeather {
   queueBytesMax: number;
   /** Probability, per look at a connection, that it breaks for no reason. */
   breakChance: number;
+  /** Probability, per message that was delivered, that its connection breaks in that moment: whoever sent it has no answer,
+   *  sends it again over the next one, and it arrives twice. */
+  breakAfterChance: number;
   /** How long a silent path goes unnoticed at most; each end notices in its own time, or not at all. */
   silenceMs: number;
 }
@@ -72,6 +76,7 @@ export class Network {
       queueMessagesMax: 10_000,
       queueBytesMax: 16 * 1024 * 1024,
       breakChance: 0,
+      breakAfterChance: 0,
       silenceMs: 3_000,
       ...weather,
     };
@@ -138,6 +143,12 @@ export class Network {
   break(one: NodeId, other: NodeId): void {
     const end = this.#stations.get(one)?.ends.get(other);
     if (end && end.state !== "closed") this.#close(end, true);
+  }
+
+  /** A node's member list has changed: whom it does not admit any more it hears no more. */
+  enforce(node: NodeId): void {
+    const station = this.#stations.get(node);
+    for (const end of station?.ends.values() ?? []) if (station?.admits(end.peer) === false) this.#close(end, true);
   }
 
   /** Whether two nodes have a connection that both believe in. */
@@ -291,8 +302,11 @@ export class Network {
     const { dice, nowMs } = this.#world;
     const stall = dice.chance(this.weather.stallChance) ? dice.between(0, this.weather.stallMs) : 0;
     const atMs = nowMs + this.weather.delayMs * dice.between(0.5, 1.5) + stall;
-    queue.push({ bytes: encode(message), atMs: Math.max(atMs, queue.at(-1)?.atMs ?? 0) });
+    const bytes = encode(message);
     for (const watcher of this.#watchers) watcher.sent?.(station.node, to, channel, message, station.pulse);
+    // As the mesh does; the watchers have seen that it was tried.
+    if (bytes.length > meshLimits.frameBytesMax) return false;
+    queue.push({ bytes, atMs: Math.max(atMs, queue.at(-1)?.atMs ?? 0) });
     this.#move(end, channel);
     return true;
   }
@@ -315,11 +329,13 @@ export class Network {
       deliver(pulse, () => {
         end.moving[channel] = false;
         if (other.state !== "open") return;
+        const { breakAfterChance } = this.weather;
         const frame = queue.shift();
         if (frame === undefined) return;
         const message = decode(frame.bytes);
         for (const watcher of this.#watchers) watcher.received?.(end.station.node, node, channel, message, pulse);
         other.station.listener?.received(end.station.node, channel, message);
+        if (breakAfterChance > 0 && this.#world.dice.chance(breakAfterChance)) this.#close(other, true);
         this.#move(end, channel);
       });
     });

@@ -1,4 +1,4 @@
-import type { ActorId, Result, SlotId } from "../../../protocols/index.ts";
+import type { ActorId, Result, Role, SlotId } from "../../../protocols/index.ts";
 import type { ClusterControl } from "../../../node/placement/index.ts";
 import type { NodeId } from "../../../node/ports.ts";
 import type { World } from "../world.ts";
@@ -16,8 +16,10 @@ export interface OperatorParts {
   readonly external: ExternalDirectory | undefined;
   readonly watch: ClusterWatch;
   readonly machines: () => readonly Machine[];
-  /** Puts up one more machine. */
-  readonly add: () => Machine;
+  /** Puts up one more machine, which is let in and starts. */
+  readonly add: () => void;
+  /** Cuts an owner off and reads from it while others write. */
+  readonly strand: (forMs: number) => void;
 }
 
 /** Whoever breaks things, by accident or on purpose, and mends them again. Bounded by what the design survives: of every
@@ -25,6 +27,8 @@ export interface OperatorParts {
 export class Operator {
   readonly #parts: OperatorParts;
   readonly #draining = new Set<NodeId>();
+  /** Nodes that lack a role for now. */
+  readonly #bereft = new Set<NodeId>();
   #faulty = false;
   #spares: number;
 
@@ -52,7 +56,7 @@ export class Operator {
     this.#faulty = false;
     const { network, external, machines } = this.#parts;
     network.heal();
-    Object.assign(network.weather, { stallChance: 0, breakChance: 0 });
+    Object.assign(network.weather, { stallChance: 0, breakChance: 0, breakAfterChance: 0 });
     if (external) {
       external.setDown(false);
       external.lossChance = 0;
@@ -64,6 +68,7 @@ export class Operator {
       machine.start();
     }
     for (const node of this.#draining) void this.#undrain(node);
+    for (const node of this.#bereft) void this.#giveRoles(node);
     void this.#forget();
   }
 
@@ -141,6 +146,10 @@ export class Operator {
         return void this.#drain(machine, lastsMs);
       case "evict":
         return void this.#evict(machine);
+      case "roles":
+        return void this.#takeRole(machine, lastsMs);
+      case "strand":
+        return this.#parts.strand(Math.max(lastsMs, strandedMsMin));
       case "moveSlot": {
         const slots = [...this.#parts.watch.records.keys()] as SlotId[];
         if (slots.length > 0)
@@ -169,7 +178,29 @@ export class Operator {
   #join(): void {
     if (this.#spares === 0) return;
     this.#spares -= 1;
-    this.#parts.add().start();
+    this.#parts.add();
+  }
+
+  /** Slots of the role leave the node, and may come back. Three nodes keep every role: fewer would not hold every copy. */
+  async #takeRole({ node, record }: Machine, forMs: number): Promise<void> {
+    if (this.#bereft.has(node) || this.#bereft.size >= bereftMax) return;
+    const { world } = this.#parts;
+    const role: Role = world.dice.pick(["chat", "chat", "ai"]);
+    this.#bereft.add(node);
+    const left = record.roles.filter((other) => other !== role);
+    await this.#ask(`roles ${node} without ${role}`, (control) => control.setRoles(node, left));
+    await world.sleep(forMs);
+    await this.#giveRoles(node);
+  }
+
+  async #giveRoles(node: NodeId): Promise<void> {
+    const { world, watch, machines } = this.#parts;
+    const roles = machines().find((machine) => machine.node === node)?.record.roles ?? [];
+    while (this.#bereft.has(node)) {
+      const given = await this.#ask(`roles ${node}`, (control) => control.setRoles(node, roles));
+      if (given || !watch.members.has(node)) this.#bereft.delete(node);
+      else await world.sleep(50);
+    }
   }
 
   async #drain({ node }: Machine, forMs: number): Promise<void> {
@@ -187,16 +218,16 @@ export class Operator {
     }
   }
 
-  /** A bit of a copy flips: not of the owner's, and only where two others in sync are whole. One copy of a slot at a time. */
+  /** A bit flips in what a node has of a slot: of a copy where two others in sync are whole, of the owner where one is. One
+   *  copy of a slot at a time. */
   #rot(machine: Machine): void {
     const { watch, world } = this.#parts;
     const { node, disk } = machine;
-    const affected = new Set([...watch.excused].map((name) => name.split(" ")[1]));
     const may = [...watch.records.values()].filter(
       ({ slot, owner, inSync }) =>
-        owner !== node &&
-        !affected.has(slot) &&
-        inSync.filter((other) => other !== node && !watch.excused.has(other)).length >= 2,
+        inSync.includes(node) &&
+        !watch.hasRot(slot) &&
+        inSync.filter((other) => other !== node && watch.isWhole(other, slot)).length >= (owner === node ? 1 : 2),
     );
     if (may.length === 0) return;
     const { slot } = world.dice.pick(may);
@@ -206,15 +237,17 @@ export class Operator {
     const bit = world.dice.below(10_000);
     disk.flipBit(key, bit);
     const rotten = disk.get(key);
-    watch.rots(node, slot, () => {
-      if (disk.get(key) !== rotten) return;
+    const lasts = (): boolean => disk.get(key) === rotten;
+    const mend = (): void => {
+      if (!lasts()) return;
       disk.flipBit(key, bit);
       // What a node has found damaged it leaves alone until its next start.
       world.after(0, () => {
         machine.kill(false);
         machine.start();
       });
-    });
+    };
+    watch.rots(node, slot, { lasts, mend });
     world.note(() => `${node}: a bit of ${key} flips`);
   }
 
@@ -224,7 +257,7 @@ export class Operator {
     const { node } = machine;
     if (node === "n0" || machine.gone || this.#spares === 0) return;
     this.#spares -= 1;
-    this.#parts.add().start();
+    this.#parts.add();
     // Some are in a hurry: refused where it has the last copy of something that is up.
     if (world.dice.chance(0.3) && this.#spared(node)) {
       machine.gone = true;
@@ -266,15 +299,14 @@ export class Operator {
     machine.gone = true;
     watch.excused.add(machine.node);
     this.#spares -= 1;
-    this.#parts.add().start();
+    this.#parts.add();
   }
 
   /** Of everything that a node has, the owner is another one, and whole. */
   #spared(node: NodeId): boolean {
-    const { records, excused } = this.#parts.watch;
-    return [...records.values()].every(
-      ({ slot, owner, inSync }) =>
-        !inSync.includes(node) || (owner !== node && !excused.has(owner) && !excused.has(`${owner} ${slot}`)),
+    const { watch } = this.#parts;
+    return [...watch.records.values()].every(
+      ({ slot, owner, inSync }) => !inSync.includes(node) || (owner !== node && watch.isWhole(owner, slot)),
     );
   }
 
@@ -305,3 +337,7 @@ export class Operator {
 
 /** Machines that are down at the same time. */
 const downMax = 2;
+/** Nodes that lack a role at the same time. */
+const bereftMax = 2;
+/** Long enough for the others to give the slot to somebody else and write there. */
+const strandedMsMin = 2_500;

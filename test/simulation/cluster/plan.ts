@@ -20,15 +20,17 @@ export const faults = [
   "stall", // a process is stopped and goes on later
   "slowDisk",
   "badDisk", // batches fail now and then
-  "rot", // a bit of a copy flips
+  "rot", // a bit flips in what a node has of a slot, its owner's included
   "fullDisk", // every batch fails until somebody frees space
   "directory", // nobody reaches the directory
   "clock", // somebody sets the clock of a machine
   "join",
   "drain",
   "evict",
+  "roles", // an admin takes a role away from a node, and gives it back
   "moveSlot",
   "moveActor",
+  "strand", // an owner that nobody but a client hears, while somebody else writes to the new one
 ] as const;
 export type Fault = (typeof faults)[number];
 
@@ -37,6 +39,8 @@ export interface ClusterPlan {
   readonly nodes: number;
   /** Nodes that may join later. */
   readonly spares: number;
+  /** Zones that the nodes say they are in; 0: they say nothing. */
+  readonly zones: number;
   readonly replicas: number;
   readonly minInSync: number;
   /** `embedded`: on the disk of the first node. `external`: as in etcd. */
@@ -74,7 +78,9 @@ const groups: readonly (readonly Fault[])[] = [
   ["directory"],
   ["clock"],
   ["join", "drain", "evict"],
+  ["roles"],
   ["moveSlot", "moveActor"],
+  ["strand"],
 ];
 
 const actors: Actors = {
@@ -93,18 +99,22 @@ export function drawClusterPlan(dice: Dice): ClusterPlan {
   }
   // Some seeds are about owners that do not know that they are not: nodes that nobody hears, for long.
   const parted = dice.chance(0.15);
-  if (parted) for (const fault of faults) delete weights[fault];
-  if (parted) Object.assign(weights, { isolate: 2, oneWay: 1 });
+  // And some about actors that move while their clients repeat themselves.
+  const moving = !parted && dice.chance(0.1);
+  if (parted || moving) for (const fault of faults) delete weights[fault];
+  if (moving) Object.assign(weights, { moveActor: 4, moveSlot: 1, break: 1 });
+  if (parted) Object.assign(weights, { strand: 3, isolate: 2, oneWay: 1 });
   const narrow = dice.chance(0.5);
   return {
     nodes: 5,
     spares: 2,
+    zones: dice.pick([0, 0, 2, 3]),
     replicas: dice.pick([3, 3, 3, 2]),
     minInSync: dice.pick([1, 1, 2]),
     directory: dice.chance(0.6) ? "embedded" : "external",
     directoryLossChance: dice.pick([0, 0, 0.02, 0.1]),
     faults: weights,
-    faultMs: parted ? 1_000 : dice.pick([60, 200, 600]),
+    faultMs: parted ? 1_000 : moving ? 150 : dice.pick([60, 200, 600]),
     faultLastsMs: parted ? 3_000 : dice.pick([200, 1_000, 3_000]),
     faultsMs: parted ? 6_000 : dice.pick([1_500, 4_000]),
     disk: { syncMs: dice.pick([0.2, 2, 8]) },
@@ -113,6 +123,7 @@ export function drawClusterPlan(dice: Dice): ClusterPlan {
       stallChance: dice.pick([0, 0.01]),
       stallMs: dice.pick([20, 200]),
       breakChance: dice.pick([0, 0, 0.005]),
+      breakAfterChance: dice.pick([0, 0, 0.001, 0.01]),
       silenceMs: dice.pick([300, 3_000]),
       queueMessagesMax: narrow ? dice.pick([20, 200]) : 10_000,
     },
@@ -121,6 +132,7 @@ export function drawClusterPlan(dice: Dice): ClusterPlan {
       ? {
           commitEntriesMax: 1 + dice.below(4),
           commitBytesMax: dice.pick([200, 2_000, 100_000]),
+          pendingBytesMax: dice.pick([300, 3_000, 100_000]),
           scanChunksMax: 1 + dice.below(3),
         }
       : {},
@@ -134,6 +146,9 @@ export function drawClusterPlan(dice: Dice): ClusterPlan {
         answersMax: 512,
         ...(narrow
           ? {
+              mailboxMessagesMax: 6 + dice.below(20),
+              activationsMax: 6 + dice.below(20),
+              slotWaitersMax: 10 + dice.below(20),
               turnsPerSlice: 1 + dice.below(4),
               idleTimeoutMs: dice.pick([50, 1_000]),
               snapshotEntriesMin: 1 + dice.below(4),
@@ -162,7 +177,13 @@ export function drawClusterPlan(dice: Dice): ClusterPlan {
             }
           : {}),
       },
-      routing: { retryMs: 5, retryMaxMs: 100, followRetryMs: 20, followRetryMaxMs: 400 },
+      routing: {
+        retryMs: 5,
+        retryMaxMs: 100,
+        followRetryMs: 20,
+        followRetryMaxMs: 400,
+        ...(narrow ? { envelopesMax: 20 + dice.below(40), batchItemsMax: 1 + dice.below(8) } : {}),
+      },
       placement: {
         settleMs: dice.pick([0, 500]),
         replaceAfterMs: 2_000,

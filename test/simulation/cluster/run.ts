@@ -7,10 +7,12 @@
  *           ─► audit:  all machines lose power at once and start; everything is read and compared with all that was seen
  *
  *  The checkers watch throughout; the first violation ends the run. */
-import type { SlotId } from "../../../protocols/index.ts";
+import { PlexusError, type SlotId } from "../../../protocols/index.ts";
 import { behaviors as chatBehaviors } from "../../../actors/index.ts";
-import type { NodeId, SlotRecord } from "../../../node/ports.ts";
+import type { MemberRecord, NodeId, SlotRecord, StoreOp } from "../../../node/ports.ts";
+import { memberKey } from "../../../node/records.ts";
 import { probeBehaviors } from "../behaviors.ts";
+import { BoundsWatch } from "../bounds.ts";
 import { Caller } from "../caller.ts";
 import { LedgerWatch, type CheckerName } from "../checkers.ts";
 import { Person, RoomWatch } from "../chat.ts";
@@ -25,6 +27,8 @@ import { Operator } from "./operator.ts";
 import { drawClusterPlan, type ClusterPlan } from "./plan.ts";
 import { registerBehaviors, RegisterClient, RegisterWatch } from "./register.ts";
 import { Seat, type Gates } from "./seat.ts";
+import { strand } from "./strand.ts";
+import { Wall } from "./wall.ts";
 import { ClusterWatch } from "./watch.ts";
 
 /** The machines must have started, without faults, within this. */
@@ -53,6 +57,8 @@ class ClusterSimulation implements Gates, Simulated {
   readonly #external: ExternalDirectory | undefined;
   readonly #machines = new Map<NodeId, Machine>();
   readonly #watch: ClusterWatch;
+  readonly #bounds: BoundsWatch;
+  readonly #wall: Wall;
   readonly #ledgers: LedgerWatch;
   readonly #registers: RegisterWatch;
   readonly #clients: Client[];
@@ -63,6 +69,7 @@ class ClusterSimulation implements Gates, Simulated {
   readonly #operator: Operator;
   readonly #heard = new Set<string>();
   #faulty = false;
+  #strands = 0;
   #stage = "found";
 
   constructor(world: World) {
@@ -73,6 +80,10 @@ class ClusterSimulation implements Gates, Simulated {
     this.#watch = new ClusterWatch(world, plan.minInSync);
     this.#network = new Network(world, plan.network);
     this.#network.watch(this.#watch);
+    this.#bounds = new BoundsWatch(world, { ...plan.limits, journal: plan.journalLimits });
+    this.#network.watch(this.#bounds);
+    this.#wall = new Wall(world, { machines: this.#machines, truth: this.#watch.members });
+    this.#network.watch(this.#wall);
     this.#external =
       plan.directory === "external"
         ? new ExternalDirectory(world, { delayMs: plan.network.delayMs ?? 1, lossChance: plan.directoryLossChance })
@@ -85,6 +96,7 @@ class ClusterSimulation implements Gates, Simulated {
       world,
       plan,
       network: this.#network,
+      bounds: this.#bounds,
       external: this.#external,
       host: "n0",
       behaviors: [
@@ -97,17 +109,16 @@ class ClusterSimulation implements Gates, Simulated {
           broken: (checker, detail) => world.violate(checker, detail),
         }),
       ],
-      managers: ["n0", "n1"],
-      // The wall around the mesh: members, and whoever is on the way in.
-      admits: (machine, peer) => machine.knows(peer) || this.#machines.get(peer)?.joined === false || !machine.joined,
       replied: () => (this.replies += 1),
       crashed: (machine) => this.#watch.crashed(machine.node),
       nextLife: () => (this.lives += 1),
     };
     const add = (): Machine => {
-      const machine = new Machine(`n${this.#machines.size}`, parts);
-      this.#machines.set(machine.node, machine);
-      this.#watch.machine(machine.node, machine.disk, machine.node === "n0" && this.#external === undefined);
+      const machine = new Machine(`n${this.#machines.size}`, this.#machines.size, parts);
+      const { node, disk } = machine;
+      this.#machines.set(node, machine);
+      this.#watch.machine(node, disk, node === "n0" && this.#external === undefined);
+      disk.watch({ written: (ops) => this.#looksAt(machine, ops), durable: () => undefined });
       return machine;
     };
     for (let count = 0; count < plan.nodes; count += 1) add();
@@ -118,7 +129,8 @@ class ClusterSimulation implements Gates, Simulated {
       external: this.#external,
       watch: this.#watch,
       machines: () => [...this.#machines.values()],
-      add,
+      add: () => void this.#letIn(add()),
+      strand: (forMs) => void this.#strand(forMs),
     });
 
     const around = () => ({ world, plan, entrance: new Seat(world, this), ledgers: this.#ledgers });
@@ -158,7 +170,9 @@ class ClusterSimulation implements Gates, Simulated {
 
   async run(): Promise<void> {
     const world = this.#world;
-    for (const machine of this.#machines.values()) machine.start();
+    const [first, ...others] = this.#machines.values();
+    first?.start();
+    for (const machine of others) void this.#letIn(machine);
     const started = await world.run(() => [...this.#machines.values()].every(({ ready }) => ready), foundMsMax);
     if (started !== "done") return this.#late(started);
     this.#stage = "faults";
@@ -167,6 +181,7 @@ class ClusterSimulation implements Gates, Simulated {
     for (const worker of workers) void worker.run();
     for (const { follower } of this.#followers) void follower.run();
     void this.#attachFollowers();
+    void this.#administer();
     this.#operator.begin();
     const endMs = world.nowMs + this.#plan.faultsMs;
     const idle = (): boolean => workers.every(({ finished }) => finished);
@@ -181,6 +196,65 @@ class ClusterSimulation implements Gates, Simulated {
     const ended = await world.run(() => done, world.nowMs + calmMsMax);
     if (ended === "late" || ended === "silent") this.#late(ended);
     else if (ended === "done") this.#registers.check();
+  }
+
+  // --- the operator's work -------------------------------------------------------------------------------------------
+
+  /** Lets a newcomer in, as a member does to whom it shows its invitation: its row comes first, then it starts. */
+  async #letIn(machine: Machine): Promise<void> {
+    const { node, record } = machine;
+    const member: MemberRecord = { ...record, incarnation: 0, state: "active" };
+    for (;;) {
+      const open = this.gates();
+      const host = open.length === 0 ? undefined : this.#world.dice.pick(open).peer;
+      // Where the answer is lost it is asked again, and the row may be there.
+      const there = await host?.directory.compareAndSet(memberKey(node), member, 0).then(
+        ({ row }) => row !== undefined,
+        () => false,
+      );
+      if (host !== undefined && there === true) {
+        machine.admitted([...host.membership.members().members.filter((other) => other.node !== node), member]);
+        return machine.start();
+      }
+      await this.#world.sleep(20);
+    }
+  }
+
+  #strand(forMs: number): Promise<void> {
+    this.#strands += 1;
+    return strand(forMs, {
+      world: this.#world,
+      network: this.#network,
+      registers: this.#registers,
+      records: this.#watch.records,
+      machines: () => this.gates(),
+      // An embedded directory stays with most: else nobody would get the slot.
+      spared: this.#external === undefined ? "n0" : undefined,
+      faulty: () => this.#faulty,
+      number: this.#strands,
+    });
+  }
+
+  /** The admin: looks at the nodes now and then. */
+  async #administer(): Promise<void> {
+    const { dice } = this.#world;
+    while (this.#stage !== "done") {
+      await this.#world.sleep(dice.between(20, 300));
+      for (const { node, peer, pulse } of this.gates()) {
+        if (peer === undefined || !dice.chance(0.2)) continue;
+        const looked = this.#bounds.actors(node, peer.kernel, () => false);
+        looked.catch((thrown: unknown) => {
+          if (pulse.alive && !(thrown instanceof PlexusError)) throw thrown;
+        });
+      }
+    }
+  }
+
+  #looksAt({ node, peer, journal, pulse }: Machine, ops: readonly StoreOp[]): void {
+    this.#bounds.written(node, ops);
+    if (peer === undefined || journal === undefined || !pulse.alive) return;
+    this.#bounds.holds(node, peer.kernel);
+    this.#bounds.queue(node, journal, this.#watch.records.size);
   }
 
   // --- Gates: where clients attach -----------------------------------------------------------------------------------
@@ -256,6 +330,7 @@ class ClusterSimulation implements Gates, Simulated {
     );
     for (const talker of talkers) await until("every promise is kept", () => talker.promisesKept());
     await until("every slot is whole", () => this.#unsettled() === undefined);
+    await until("all nodes know the members", () => this.#wall.difference() === undefined);
     // What everybody has must outlive everybody.
     world.note(() => "all machines lose power");
     for (const machine of this.#machines.values()) machine.kill(true);
@@ -293,6 +368,8 @@ class ClusterSimulation implements Gates, Simulated {
     const difference = this.#watch.difference();
     if (unsettled !== undefined) facts.push(unsettled);
     if (difference !== undefined) facts.push(difference);
+    const stranger = this.#wall.difference();
+    if (stranger !== undefined) facts.push(stranger);
     for (const client of this.#clients) if (!client.finished) facts.push(`${client.name} runs`);
     for (const client of this.#registerClients) if (!client.finished) facts.push(`${client.caller.name} runs`);
     for (const { follower } of this.#followers) if (!follower.upToDate()) facts.push(follower.describe());
@@ -311,7 +388,9 @@ class ClusterSimulation implements Gates, Simulated {
       ? "fully-replicated"
       : this.#stage.startsWith("all replicas")
         ? "replicas-equal"
-        : "liveness";
+        : this.#stage.startsWith("all nodes know")
+          ? "members-only"
+          : "liveness";
     this.#world.violate(checker, facts.join("; "));
   }
 }

@@ -40,6 +40,19 @@ class Copy {
   }
 }
 
+/** What the head of a log says of the copy. */
+const headIn = (
+  sealed: Uint8Array,
+): { readonly baseSeq: number; readonly incomplete?: boolean; readonly incarnation: number } =>
+  decode(sealed.subarray(4)) as { baseSeq: number; incomplete?: boolean; incarnation: number };
+
+/** Damage to one copy of a slot. */
+export interface Rot {
+  /** The damaged bytes are still there. */
+  readonly lasts: () => boolean;
+  readonly mend: () => void;
+}
+
 /** One machine, as the checkers know it. */
 interface Machine {
   readonly node: NodeId;
@@ -61,10 +74,10 @@ const rowPrefix = "directory/row/";
 export class ClusterWatch implements Durability, NetworkWatcher {
   readonly records = new Map<string, SlotRecord>();
   readonly members = new Map<NodeId, MemberRecord>();
-  /** Copies whose data the plan has damaged or taken away: `node slot` or `node`. */
-  readonly excused = new Set<string>();
-  /** How to undo the rot of a copy: `node slot`. */
-  readonly #mend = new Map<string, () => void>();
+  /** Nodes whose data the plan has taken away. */
+  readonly excused = new Set<NodeId>();
+  /** Copies that the plan has damaged: by slot, then by node. */
+  readonly #rotten = new Map<string, Map<NodeId, Rot>>();
   readonly #world: World;
   readonly #minInSync: number;
   readonly #machines = new Map<NodeId, Machine>();
@@ -117,9 +130,19 @@ export class ClusterWatch implements Durability, NetworkWatcher {
   }
 
   /** A copy was damaged. Undone where it would be the last: that is more than the design survives. */
-  rots(node: NodeId, slot: string, mend: () => void): void {
-    this.excused.add(`${node} ${slot}`);
-    this.#mend.set(`${node} ${slot}`, mend);
+  rots(node: NodeId, slot: string, rot: Rot): void {
+    const copies = this.#rotten.get(slot) ?? new Map<NodeId, Rot>();
+    this.#rotten.set(slot, copies.set(node, rot));
+  }
+
+  /** Whether a copy of the slot is damaged somewhere, in the set or where it may come back from. */
+  hasRot(slot: string): boolean {
+    return (this.#rotten.get(slot)?.size ?? 0) > 0;
+  }
+
+  /** Whether nothing was done to what a node has of a slot. */
+  isWhole(node: NodeId, slot: string): boolean {
+    return !this.excused.has(node) && this.#rotten.get(slot)?.has(node) !== true;
   }
 
   // --- Durability: what nobody can lose any more ---------------------------------------------------------------------
@@ -157,7 +180,7 @@ export class ClusterWatch implements Durability, NetworkWatcher {
   }
 
   #has(node: NodeId, place: Place): boolean {
-    if (this.excused.has(node) || this.excused.has(`${node} ${place.slot}`)) return true;
+    if (!this.isWhole(node, place.slot)) return true;
     return this.#machines.get(node)?.copies.get(place.slot)?.has(place) ?? false;
   }
 
@@ -255,8 +278,11 @@ export class ClusterWatch implements Durability, NetworkWatcher {
       const copy = machine.copies.get(slot) ?? new Copy();
       machine.copies.set(slot, copy);
       if (head !== undefined && op.type === "put" && left.get(op.key) === op) {
-        const { baseSeq, incomplete } = decode(op.value.subarray(4)) as { baseSeq: number; incomplete?: boolean };
-        if (incomplete !== true && baseSeq > copy.baseSeq && !this.excused.has(machine.node))
+        const { baseSeq, incomplete, incarnation } = headIn(op.value);
+        // What was thrown away since has become durable together with that.
+        const now = machine.disk.get(op.key);
+        const stands = now !== undefined && headIn(now).incarnation === incarnation;
+        if (incomplete !== true && stands && baseSeq > copy.baseSeq && !this.excused.has(machine.node))
           this.#checkTrim(machine, slot, copy.incomplete ? 0 : copy.baseSeq, baseSeq);
         copy.baseSeq = baseSeq;
         copy.incomplete = incomplete ?? false;
@@ -316,12 +342,14 @@ export class ClusterWatch implements Durability, NetworkWatcher {
     if (epoch < before.epoch) this.#violate("record-changes", `${slot}: from epoch ${before.epoch} to ${epoch}`);
     if (epoch > before.epoch && !before.inSync.includes(owner))
       this.#violate("record-changes", `${slot}: ${owner} became the owner without being in sync`);
-    // A copy that was damaged has left, and comes back whole.
-    for (const node of before.inSync) if (!inSync.includes(node)) this.excused.delete(`${node} ${slot}`);
-    if (inSync.every((node) => this.excused.has(node) || this.excused.has(`${node} ${slot}`))) {
+    const rotten = this.#rotten.get(slot) ?? new Map<NodeId, Rot>();
+    // A copy that was damaged and has left comes back whole: unless nobody has found the damage, and it caught up only.
+    for (const [node, rot] of rotten)
+      if (!(inSync.includes(node) && before.inSync.includes(node)) && !rot.lasts()) rotten.delete(node);
+    if (!inSync.some((node) => this.isWhole(node, slot))) {
       for (const node of inSync) {
-        this.#mend.get(`${node} ${slot}`)?.();
-        this.excused.delete(`${node} ${slot}`);
+        rotten.get(node)?.mend();
+        rotten.delete(node);
       }
     }
     this.#checkAcknowledged(slot, "its record has changed");
