@@ -8,9 +8,10 @@ interface Remote {
   readonly load: object;
 }
 
-/** A keeps the directory and asks; the actors can only be at B, which therefore is alone with them. */
+/** A keeps the directory and asks; the actors are at B, without copies: the question goes there and back, and B asks nobody
+ *  whether it still owns them. */
 async function members({ call, load }: Remote): Promise<Arm> {
-  const cluster = await BenchCluster.start({ nodes: { a: ["manager", "gateway"], b: ["chat"] }, replicas: 3 });
+  const cluster = await BenchCluster.start({ nodes: { a: ["manager", "gateway"], b: ["chat"] }, replicas: 1 });
   const asking = cluster.member("a");
   await asking.call("write", { actor: "counter/k0", count: 1 });
   await asking.call("follow", { actor: "counter/k0", count: 1 });
