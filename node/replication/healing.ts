@@ -4,7 +4,8 @@
  *      rotten ──► the owner's here: given to a successor ──► out of the set ──► thrown away ──► a new copy from the owner
  *      failed ──► given to a successor, and stays in the set if it is whole
  *
- *  A rotten copy steps out of the set before anything of it is thrown away, and only the directory's own word counts. */
+ *  A rotten copy steps out of the set before anything of it is thrown away, and only the directory's own word counts. A
+ *  learner takes itself out, so that no change that was on its way can add it. */
 import { failureOf, type Failure, type SlotId } from "../../protocols/index.ts";
 import { backoffMs } from "../backoff.ts";
 import type { Clock, Directory, Log, Membership, NodeId, SlotRecord } from "../ports.ts";
@@ -49,12 +50,8 @@ export interface Healing {
 
 export function createHealing(ports: HealingPorts): Healing {
   const { node, journal, directory, table, membership, clock, log, limits } = ports;
-  /** Copies that cannot be read, why, and since when; and how often they could not be thrown away either, and when that is
-   *  tried again. */
-  const rotten = new Map<
-    SlotId,
-    { readonly error: Failure; readonly sinceMs: number; failures: number; againMs: number }
-  >();
+  /** Copies that cannot be read, and why; how often they could not be thrown away either, and when that is tried again. */
+  const rotten = new Map<SlotId, { readonly error: Failure; failures: number; againMs: number }>();
   /** Slots that this node owns and could not go on with. */
   const failing = new Map<SlotId, Failure>();
   const healing = new Set<SlotId>();
@@ -105,10 +102,16 @@ export function createHealing(ports: HealingPorts): Healing {
       await give(row.record, row.revision, false, "DATA_DAMAGED");
       return;
     }
-    // A change that adds this learner may be on its way; its owner has been told, and sends no other.
-    if (learners.includes(node) && clock.monotonicMs() - damage.sinceMs < limits.replicaTimeoutMs) return;
     if (inSync.includes(node)) return; // its owner removes it, because it does not answer for the slot
     if (clock.monotonicMs() < damage.againMs) return;
+    if (learners.includes(node)) {
+      // A change that adds this learner may be on its way: on a row that is not the newest any more it fails. No other
+      // comes, since what this copy is asked it answers with its damage.
+      const left = { ...row.record, learners: learners.filter((name) => name !== node) };
+      const changed = await changeSlot(directory, left, row.revision);
+      if (changed.row) table.learn(changed.row);
+      if (!changed.applied) return;
+    }
     try {
       if (!(await journal.discard(slot, epoch, () => ports.claims(slot) === before))) return;
     } catch (error) {
@@ -146,7 +149,7 @@ export function createHealing(ports: HealingPorts): Healing {
     damaged(slot, error) {
       const known = rotten.get(slot);
       if (known === undefined) log.error("slot.copy.damaged", { slot, ...error });
-      rotten.set(slot, { failures: 0, againMs: 0, sinceMs: clock.monotonicMs(), ...known, error });
+      rotten.set(slot, { failures: 0, againMs: 0, ...known, error });
       ports.leave(slot, error);
       void heal(slot);
     },
