@@ -46,10 +46,13 @@ export function createInference({ start, clock, log, endTimeoutMs }: InferenceOp
       return;
     }
     log.info("inference.ended", { generations: running.size });
-    ending = host?.stop(endTimeoutMs).finally(() => {
-      ending = undefined;
-      follow();
-    });
+    ending = host
+      ?.stop(endTimeoutMs)
+      .finally(() => {
+        ending = undefined;
+        follow();
+      })
+      .catch((error: unknown) => log.error("inference.stop.failed", { error }));
     host = undefined;
     for (const fail of running) fail(refusal());
   };

@@ -155,7 +155,10 @@ export async function startNode(config: Config, platform: NodePlatform): Promise
     /** Rejects when the cluster ends this node's membership: so does its start, or the platform is told. */
     const membership = Promise.withResolvers<never>();
     membership.promise.catch(() => undefined);
+    let ended = false;
     const evicted = (): void => {
+      if (ended) return;
+      ended = true;
       log.error("node.evicted", { node, cluster });
       // What it holds belongs to the others now; who is connected here must not be told otherwise.
       peer.replication.stop();
@@ -270,6 +273,7 @@ export async function startNode(config: Config, platform: NodePlatform): Promise
       if (row !== undefined && row.incarnation >= member.value.incarnation) runtime.serve(row.roles.includes("ai"));
     };
     peer.membership.onChange(followRoles);
+    followRoles();
     const published = publishModels({ inference: runtime, membership: peer.membership, clock, log });
     stops.push(() => published.stop());
     modelsChanged = () => published.look();

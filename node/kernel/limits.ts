@@ -8,7 +8,7 @@ export const kernelLimits = {
   activationsMax: 50_000,
   /** Messages that wait for a slot to open or to end its drain. Beyond it: OVERLOADED. */
   slotWaitersMax: 10_000,
-  /** Slots opened at the same time at start. */
+  /** Slots waited for at the same time while they open at start. */
   slotOpeningsMax: 8,
   /** How long one of these is waited for before the next is begun. */
   slotOpeningWaitMs: 1_000,

@@ -234,7 +234,7 @@ export class Follower {
     this.#waitingSinceMs = this.#unacked.length > 0 ? this.#ports.clock.monotonicMs() : undefined;
     for (const actor of body.lacks ?? []) if (!this.#fed.has(actor as ActorId)) this.#fed.set(actor as ActorId, 0);
     this.#ports.changed();
-    this.pump();
+    if (this.state === "behind" || body.lacks !== undefined) this.pump();
   }
 
   /** Sends what the disk has and it has not, then joins the stream. */
@@ -307,9 +307,9 @@ export class Follower {
     this.#fed.clear();
   }
 
-  /** Makes sure that it has the stored snapshot of an actor. Resolves with the seq it is of; 0: there is none. Rejects when
-   *  the replica does not answer, or nothing can be read here. */
-  async giveSnapshot(actor: ActorId): Promise<number> {
+  /** Makes sure that it has the stored snapshot of an actor, if that is of `atLeast`. Resolves with the seq it is of; 0: there
+   *  is none. Rejects when the replica does not answer, or nothing can be read here. */
+  async giveSnapshot(actor: ActorId, atLeast = 0): Promise<number> {
     let given = 0;
     const { log, exchange, epoch, limits } = this.#ports;
     const stored = await log.storedSnapshots([actor]).catch((error: unknown) => {
@@ -318,6 +318,7 @@ export class Follower {
       throw new PlexusError(reason, error);
     });
     for (const [name, seq, sealed] of stored) {
+      if (seq < atLeast) return seq;
       const sending = this.#ports.nextSending();
       for (let offset = 0; offset < sealed.length; offset += limits.partBytesMax) {
         if (this.#ended || this.standing === undefined || this.state !== "streaming")
@@ -350,9 +351,9 @@ export class Follower {
       while (this.#snapshotsDue) {
         this.#snapshotsDue = false;
         for (const [actor, atLeast] of this.#fed) {
-          const sent = await this.giveSnapshot(actor);
+          const sent = await this.giveSnapshot(actor, atLeast);
           // The one that is asked for may not be on disk yet, or a newer one may have been asked for meanwhile.
-          const isGone = sent === 0 && atLeast === 0;
+          const isGone = sent === 0 && this.#ports.log.durableSeq >= atLeast;
           if (isGone || (sent >= atLeast && this.#fed.get(actor) === atLeast)) this.#fed.delete(actor);
         }
       }

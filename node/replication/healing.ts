@@ -51,7 +51,7 @@ export interface Healing {
 export function createHealing(ports: HealingPorts): Healing {
   const { node, journal, directory, table, membership, clock, log, limits } = ports;
   /** Copies that cannot be read, and why; how often they could not be thrown away either, and when that is tried again. */
-  const rotten = new Map<SlotId, { readonly error: Failure; failures: number; againMs: number }>();
+  const rotten = new Map<SlotId, { error: Failure; failures: number; againMs: number }>();
   /** Slots that this node owns and could not go on with. */
   const failing = new Map<SlotId, Failure>();
   const healing = new Set<SlotId>();
@@ -148,8 +148,10 @@ export function createHealing(ports: HealingPorts): Healing {
     damage: (slot) => rotten.get(slot)?.error,
     damaged(slot, error) {
       const known = rotten.get(slot);
-      if (known === undefined) log.error("slot.copy.damaged", { slot, ...error });
-      rotten.set(slot, { failures: 0, againMs: 0, ...known, error });
+      if (known === undefined) {
+        log.error("slot.copy.damaged", { slot, ...error });
+        rotten.set(slot, { error, failures: 0, againMs: 0 });
+      } else known.error = error;
       ports.leave(slot, error);
       void heal(slot);
     },

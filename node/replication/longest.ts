@@ -1,6 +1,6 @@
 /** How a new owner comes to the longest log of its set. Everything that was acknowledged is in it: an owner before needed
  *  every one of the set for each acknowledgement, so any of them has it all, and whoever has more has what nobody was told. */
-import { failure, PlexusError, type Failure } from "../../protocols/index.ts";
+import { failure, failureOf, PlexusError, type Failure } from "../../protocols/index.ts";
 import type { Standing } from "../../protocols/mesh/index.ts";
 import type { Exchange } from "../exchange.ts";
 import type { NodeId } from "../ports.ts";
@@ -48,11 +48,16 @@ export async function fetchLongest(
     const { chunks } = answer.value;
     if (chunks.length === 0)
       return { unusable: failure("DATA_DAMAGED", { slot, reason: "its log ends before it said" }) };
+    try {
+      log.after({ from: after, chunks, snapshots: [], trim: 0 });
+    } catch (error) {
+      return { unusable: failureOf(error) };
+    }
     const refusal = await new Promise<Failure | undefined>((resolve) => {
       log.apply(epoch, { from: after, chunks, snapshots: [], trim: 0 }, resolve);
     });
-    // The other continues this position, so what does not fit is not what it wrote.
-    if (refusal?.code === "LOG_GAP") return { unusable: refusal };
+    // It continues this position, so what it lacks beside the log (a snapshot) this copy should have had.
+    if (refusal?.code === "LOG_GAP") return "diverged";
     if (refusal) throw new PlexusError(refusal);
   }
   return "whole";
@@ -62,6 +67,8 @@ function whyNot(error: Failure): Fetched {
   switch (error.code) {
     case "PEER_LOST":
     case "UNREACHABLE":
+    case "OVERLOADED":
+    case "STOPPING":
     case "FENCED": // it has restarted, or knows a newer epoch: its next answer says which
       return "gone";
     case "LOG_GAP":

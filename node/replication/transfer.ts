@@ -4,7 +4,7 @@
 import { encode, failure, failureOf, PlexusError, type Failure, type Result } from "../../protocols/index.ts";
 import type { Standing } from "../../protocols/mesh/index.ts";
 import type { Exchange } from "../exchange.ts";
-import type { NodeId } from "../ports.ts";
+import type { NodeId, StoreView } from "../ports.ts";
 import { leavesOf, rowsOf, slotRanges, type Leaf, type SlotLog } from "../storage/index.ts";
 import type { ReplicationLimits } from "./limits.ts";
 
@@ -42,6 +42,7 @@ export async function transfer(to: NodeId, incarnation: number, ports: TransferP
       ports.unreadable(failureOf(error));
       throw error;
     };
+    const readable: Pick<StoreView, "range"> = { range: (asked) => view.range(asked).catch(unreadable) };
     const verified = (key: string, value: Uint8Array): void => {
       try {
         log.verifyRow(key, value);
@@ -60,7 +61,7 @@ export async function transfer(to: NodeId, incarnation: number, ports: TransferP
       for (const index of differ) {
         const leaf = leaves[index];
         if (leaf === undefined) continue;
-        const data = encode(await rowsOf(view, leaf));
+        const data = encode(await rowsOf(readable, leaf));
         const sending = ports.nextSending();
         for (let offset = 0; offset < data.length; offset += limits.partBytesMax) {
           const part = data.subarray(offset, offset + limits.partBytesMax);
@@ -73,7 +74,7 @@ export async function transfer(to: NodeId, incarnation: number, ports: TransferP
     };
     for (const range of slotRanges(slot, "all")) {
       let group: Leaf[] = [];
-      for await (const leaf of leavesOf(view, range, verified)) {
+      for await (const leaf of leavesOf(readable, range, verified)) {
         group.push(leaf);
         if (group.length < limits.leavesPerQuestionMax) continue;
         await sendLeaves(group);

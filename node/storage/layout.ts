@@ -88,26 +88,30 @@ export const genesisChecksum = (slot: SlotId): number => crc32(slot);
 /** How deep in an event a value is looked for that is kept beside the log too. */
 const sharedDepthMax = 2;
 
-/** Where `value` lies within `whole`, as keys from the outside in; undefined when it is not that deep in it. */
-function pathTo(value: unknown, whole: unknown, depth: number): string[] | undefined {
-  if (value === whole) return [];
-  if (depth === 0 || typeof whole !== "object" || whole === null || whole instanceof Uint8Array) return undefined;
-  for (const [key, part] of Object.entries(whole)) {
-    const path = pathTo(value, part, depth - 1);
-    if (path !== undefined) return [key, ...path];
-  }
-  return undefined;
+/** Where a value lies: the event's number, and keys from the outside in. */
+type Path = readonly [event: number, ...keys: string[]];
+
+/** The events and the objects within them, each with its place. */
+function placesIn(events: readonly unknown[]): ReadonlyMap<unknown, Path> {
+  const places = new Map<unknown, Path>();
+  const add = (value: unknown, path: Path): void => {
+    if (typeof value !== "object" || value === null || Array.isArray(value) || value instanceof Uint8Array) return;
+    if (!places.has(value)) places.set(value, path);
+    if (path.length > sharedDepthMax) return;
+    for (const key in value) add((value as Readonly<Record<string, unknown>>)[key], [...path, key]);
+  };
+  for (const [number, event] of events.entries()) add(event, [number]);
+  return places;
 }
 
 /** Side values that are one of the entry's own events, or a part of one, are stored as a reference to it. */
-function packSide(op: SideOp, events: readonly unknown[]): unknown[] {
+function packSide(op: SideOp, places: ReadonlyMap<unknown, Path>): unknown[] {
   if ("split" in op) return ["", 4, op.split];
   if ("drop" in op) return ["", 5, op.drop];
   if ("delete" in op) return [op.space, 1, op.delete];
   if ("deleteFrom" in op) return [op.space, 2, op.deleteFrom, op.deleteTo];
-  const shared =
-    typeof op.value === "object" && op.value !== null ? pathTo(op.value, events, 1 + sharedDepthMax) : undefined;
-  return shared ? [op.space, 3, op.put, Number(shared[0]), ...shared.slice(1)] : [op.space, 0, op.put, op.value];
+  const place = places.get(op.value);
+  return place ? [op.space, 3, op.put, ...place] : [op.space, 0, op.put, op.value];
 }
 
 function unpackSide(row: readonly unknown[], events: readonly unknown[]): SideOp {
@@ -118,22 +122,18 @@ function unpackSide(row: readonly unknown[], events: readonly unknown[]): SideOp
   if (row[1] === 1) return { space, delete: key };
   if (row[1] === 2) return { space, deleteFrom: key, deleteTo: row[3] as string };
   if (row[1] === 0) return { space, put: key, value: row[3] };
-  const [event, ...path] = row.slice(3) as [number, ...string[]];
-  const value = path.reduce((whole, part) => (whole as Readonly<Record<string, unknown>>)[part], events[event]);
+  const [event, ...keys] = row.slice(3) as unknown as Path;
+  const value = keys.reduce((whole, part) => (whole as Readonly<Record<string, unknown>>)[part], events[event]);
   return { space, put: key, value };
 }
 
 /** The payload of an entry's frame. */
-export const encodeEntry = (epoch: number, seq: number, entry: Omit<Entry, "epoch" | "seq">): Uint8Array =>
-  encode([
-    epoch,
-    seq,
-    entry.atMs,
-    entry.actor,
-    entry.events,
-    entry.answers,
-    entry.side.length === 0 ? entry.side : entry.side.map((op) => packSide(op, entry.events)),
-  ]);
+export function encodeEntry(epoch: number, seq: number, entry: Omit<Entry, "epoch" | "seq">): Uint8Array {
+  const { atMs, actor, events, answers, side } = entry;
+  const keepsObjects = side.some((op) => "put" in op && typeof op.value === "object");
+  const places = keepsObjects ? placesIn(events) : new Map<unknown, Path>();
+  return encode([epoch, seq, atMs, actor, events, answers, side.map((op) => packSide(op, places))]);
+}
 
 function decodeEntry(payload: Uint8Array): Entry {
   const row = decode(payload) as readonly unknown[];

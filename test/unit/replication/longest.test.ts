@@ -92,8 +92,8 @@ describe("what a new owner lacks", () => {
     expect(await whyUnusable(fetchFrom(refused(failure("DATA_DAMAGED"))))).to.equal("DATA_DAMAGED");
     expect(await whyUnusable(fetchFrom(ok({ chunks: [] })))).to.equal("DATA_DAMAGED");
     expect(await whyUnusable(fetchFrom(refused(failure("BAD_FRAME"))))).to.equal("BAD_FRAME");
-    expect(await whyUnusable(fetchFrom(ok({ chunks: [[2, rotten]] })))).to.equal("LOG_GAP");
-    expect(await whyUnusable(fetchFrom(given(2)))).to.equal("LOG_GAP");
+    expect(await whyUnusable(fetchFrom(ok({ chunks: [[2, rotten]] })))).to.equal("DATA_DAMAGED");
+    expect(await whyUnusable(fetchFrom(given(2)))).to.equal("DATA_DAMAGED");
     expect(log.position.seq).to.equal(1);
     expect(await fetchFrom(given(1, 2))).to.equal("whole");
   });
