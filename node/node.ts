@@ -104,6 +104,9 @@ export async function startNode(config: Config, platform: NodePlatform): Promise
     const journal = await openJournal({ store, clock, log, meter, identity: joined?.identity ?? fresh });
     const { node, cluster } = journal.format;
     let home: Home = { ...(earlier ?? firstHome(journal.format, config)) };
+    // etcd may have moved to other machines since the last start; what the cluster has there is under the same prefix.
+    if (home.directory.kind === "etcd" && config.directory.kind === "etcd")
+      home = { ...home, directory: { ...home.directory, endpoints: config.directory.endpoints } };
     home = { ...home, starts: home.starts + 1 };
     await writeHome(store, home);
     const keep = (change: Partial<Home>): Promise<void> => {

@@ -100,8 +100,8 @@ export function createAccounts(at: Surroundings): Accounts {
         expiresAtMs: expiresAtMs ?? Number.POSITIVE_INFINITY,
       });
     }
-    // Nothing is known about the token when the actor could not be asked; that is no bad token.
-    if (answer.error.outcome !== "failed") return answer;
+    // Nothing is known about the token when the actor could not be asked, or failed; that is no bad token.
+    if (answer.error.code !== "UNAUTHENTICATED" && answer.error.code !== "NOT_FOUND") return answer;
     const wait = badTokens.take(addressKey(address));
     return wait > 0 ? limited(wait) : refused(failure("UNAUTHENTICATED"));
   }

@@ -5,8 +5,9 @@ import { expect } from "chai";
 import { createDataFolder, NodeProcess } from "./node-process.ts";
 
 const root = join(import.meta.dirname, "..", "..");
-/** Nothing listens on the lowest port. */
+/** Nothing listens on the lowest ports. */
 const noEtcd = "http://127.0.0.1:1";
+const otherEtcd = "http://127.0.0.1:2";
 const model = ["--model", "echo"];
 
 /** Why a node does not start: the code it ends with, and what it says. */
@@ -28,9 +29,9 @@ describe("a real node that cannot start as it is told to", () => {
     expect(await refusalOf(node)).to.match(/ended with 3.*CONFIG_INVALID.*plexus directory migrate/s);
   }).timeout(30_000);
 
-  it("says once for which directory it waits, and goes on waiting", async () => {
-    await using folder = await createDataFolder();
-    const args = ["cli/main.ts", "up", "--data", folder.path, "--port", "0", ...model, "--etcd", noEtcd];
+  /** Starts a node, and ends it once it waits. */
+  const waitsFor = async (data: string, etcd: string): Promise<void> => {
+    const args = ["cli/main.ts", "up", "--data", data, "--port", "0", ...model, "--etcd", etcd];
     const child = spawn(process.execPath, args, { cwd: root, stdio: ["ignore", "pipe", "ignore"] });
     const ended = new Promise((resolve) => child.once("exit", resolve));
     try {
@@ -38,11 +39,17 @@ describe("a real node that cannot start as it is told to", () => {
         new Promise<[string]>((resolve) => createInterface(child.stdout).once("line", (text) => resolve([text]))),
         ended.then((code): [string] => [`it ended with ${String(code)}`]),
       ]);
-      expect(line).to.include(`Waiting for the cluster's directory, etcd at ${noEtcd}`);
+      expect(line).to.include(`Waiting for the cluster's directory, etcd at ${etcd}`);
       expect(child.exitCode).to.equal(null);
     } finally {
       child.kill("SIGKILL");
       await ended;
     }
+  };
+
+  it("says once for which directory it waits, and goes on waiting; another start may name other endpoints", async () => {
+    await using folder = await createDataFolder();
+    await waitsFor(folder.path, noEtcd);
+    await waitsFor(folder.path, otherEtcd);
   }).timeout(30_000);
 });
