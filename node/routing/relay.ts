@@ -168,8 +168,8 @@ export class Relay implements Hub {
     if (at === undefined && epoch < topic.epoch && epoch !== topic.slotEpoch) return;
     const newest = Math.max(topic.epoch, topic.slotEpoch, 1);
     topic.epoch = Math.max(topic.epoch, epoch);
-    // The table is behind: what this epoch found in the log may never have been sent.
-    if (at !== undefined && epoch > newest) this.#gap(topic);
+    // The table is behind: what this epoch found in the log may never have been sent, whatever is the first to come of it.
+    if (epoch > newest) this.#gap(topic);
     for (const follower of topic.followers) follower.hear(event, at);
   }
 

@@ -153,23 +153,24 @@ describe("routing: events", () => {
     expect(near.gaps).to.equal(1);
   });
 
-  it("of an epoch that the table does not know yet come after a gap", async () => {
-    const { net, one, two, pass } = createCluster(9);
-    net.own(slot, "n1", {}, nodes);
-    const far = listen(two);
-    await pass(100);
-    one.publish(topic, "first", 1, 1);
-    await pass(100);
-    net.newsMs = 5_000;
-    net.own(slot, "n1", {}, ["n1"]);
-    const gapsBefore: number[] = [];
-    two.follow(topic, () => gapsBefore.push(far.gaps));
-    one.publish(topic, "third", 3, 2);
-    one.publish(topic, "fourth", 4, 2);
-    await pass(20);
-    expect(far.heard.map(([, at]) => at)).to.deep.equal([1, 3, 4]);
-    expect(gapsBefore).to.deep.equal([2, 2]);
-  });
+  for (const first of [3, undefined])
+    it(`of an epoch that the table does not know yet come after a gap${first ? "" : ", also when the first is best effort"}`, async () => {
+      const { net, one, two, pass } = createCluster(9);
+      net.own(slot, "n1", {}, nodes);
+      const far = listen(two);
+      await pass(100);
+      one.publish(topic, "first", 1, 1);
+      await pass(100);
+      net.newsMs = 5_000;
+      net.own(slot, "n1", {}, ["n1"]);
+      const gapsBefore: number[] = [];
+      two.follow(topic, () => gapsBefore.push(far.gaps));
+      one.publish(topic, "third", first, 2);
+      one.publish(topic, "fourth", 4, 2);
+      await pass(20);
+      expect(far.heard.map(([, at]) => at)).to.deep.equal([1, first, 4]);
+      expect(gapsBefore).to.deep.equal([2, 2]);
+    });
 
   it("that are best effort are heard of an actor whose own slot has begun with the first epoch again", async () => {
     const { net, one, two, pass } = createCluster(10);
