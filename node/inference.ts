@@ -6,10 +6,12 @@
  *
  *  A new host starts only when the last one has ended: two at once would each take the memory that is there for models.
  *  A generation that loses its host this way ends like one whose node went away, so that its agent asks again elsewhere. */
+import { basename } from "node:path";
+import type { Config } from "../config/index.ts";
 import { failure, failureOf, type Failure, type GenerationPart, type ModelInfo } from "../protocols/index.ts";
-import type { InferenceHost, Runtime } from "../runtimes/index.ts";
+import type { InferenceHost, Runtime, RuntimeEvent, startInferenceHost } from "../runtimes/index.ts";
 import { membershipLimits, type MembershipPart } from "./membership/index.ts";
-import type { Clock, Log } from "./ports.ts";
+import type { Clock, Log, Meter } from "./ports.ts";
 
 export interface InferenceOptions {
   /** Starts a host; its models load from then on. */
@@ -143,4 +145,50 @@ export function publishModels(ports: {
       cancelRetry();
     },
   };
+}
+
+/** The model in the repository: it answers, but knows next to nothing, and pages say so. */
+const demonstrationModel = "plexus-tiny.gguf";
+
+/** Names a model entry that needs no file: the deterministic echo, to try Plexus without inference. */
+const echoModel = "echo";
+
+/** What the inference host is told of a model in the configuration. */
+export function modelSpec(
+  entry: Config["models"][number],
+  config: Config,
+): Parameters<typeof startInferenceHost>[0]["models"][number] {
+  const echo = entry.name === echoModel;
+  const demonstration = echo || basename(entry.path) === demonstrationModel;
+  return {
+    name: entry.name,
+    runtime: echo ? "echo" : "llama",
+    path: entry.path,
+    demonstration,
+    contextTokens: config.contextTokens,
+    gpu: config.gpu === "auto" ? "auto" : false,
+    // So small a model wanders when it is given room; a little keeps "regenerate" worth a click.
+    ...(demonstration && { temperature: 0.3 }),
+  };
+}
+
+/** Counts what the inference host tells of its generations. */
+export function measureInference(meter: Meter, event: Exclude<RuntimeEvent, { readonly type: "modelChanged" }>): void {
+  switch (event.type) {
+    case "started":
+      meter.observeMs("generation_queue", event.queuedMs, { model: event.model });
+      break;
+    case "firstText":
+      meter.observeMs("generation_first_text", event.afterMs, { model: event.model });
+      break;
+    case "ended":
+      meter.count("generations", 1, { model: event.model, end: event.end });
+      meter.count("tokens_prompt", event.promptTokens, { model: event.model });
+      meter.count("tokens_completion", event.completionTokens, { model: event.model });
+      meter.observeMs("generation", event.totalMs, { model: event.model });
+      break;
+    case "hostRestarted":
+      meter.count("inference_host_restarts");
+      break;
+  }
 }

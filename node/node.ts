@@ -4,7 +4,7 @@
  *                                                                                     stopped in reverse
  *
  *  `peer.ts` is everything between them and knows no real thing; the simulation runs the same. */
-import { basename, join } from "node:path";
+import { join } from "node:path";
 import { behaviors } from "../actors/index.ts";
 import type { Config } from "../config/index.ts";
 import {
@@ -15,24 +15,26 @@ import {
   PlexusError,
   refused,
   roles as allRoles,
-  type ClusterView,
   type ModelInfo,
   type Result,
   type Role,
 } from "../protocols/index.ts";
-import { startInferenceHost, type RuntimeEvent } from "../runtimes/index.ts";
+import { startInferenceHost } from "../runtimes/index.ts";
+import { audit, describeCluster, registerNode } from "./cluster-memory.ts";
 import { adminCodeHash, createGateway } from "./gateway/index.ts";
-import { asPlace, readHome, withMembers, writeHome, type DirectoryPlace, type Home } from "./home.ts";
-import { createInference, publishModels, type Inference } from "./inference.ts";
+import { readHome, withMembers, writeHome, type DirectoryPlace, type Home } from "./home.ts";
+import { createInference, measureInference, modelSpec, publishModels } from "./inference.ts";
+import { joinIfAsked } from "./joining.ts";
 import type { Kernel } from "./kernel/index.ts";
 import { createLateTransport } from "./late-transport.ts";
 import { startedAgain } from "./membership/index.ts";
 import type { Mesh } from "./mesh/index.ts";
 import { createPeer, etcdPrefix, type Peer } from "./peer.ts";
 import { createClock, createMetrics, createRandom, openLevelStore } from "./platform/index.ts";
-import type { Clock, Log, MemberRecord, Meter, Store } from "./ports.ts";
-import { openJournal, readFormat } from "./storage/index.ts";
+import type { Clock, Log, Meter } from "./ports.ts";
+import { openJournal } from "./storage/index.ts";
 import { placesOf, webAddressFor } from "./web-address.ts";
+import { within } from "./within.ts";
 
 /** What the process around the node brings. */
 export interface NodePlatform {
@@ -61,13 +63,8 @@ export interface RunningNode {
   stop(deadlineMs: number): Promise<void>;
 }
 
-/** The model in the repository: it answers, but knows next to nothing, and pages say so. */
-const demonstrationModel = "plexus-tiny.gguf";
-
-/** Names a model entry that needs no file: the deterministic echo, to try Plexus without inference. */
-const echoModel = "echo";
-
-const askTimeoutMs = 10_000;
+/** How long what was started may take to stop again when the start fails. */
+const undoTimeoutMs = 10_000;
 
 /** Starts a node. Errors: DATA_FOLDER_IN_USE, DATA_FORMAT_UNKNOWN, DATA_DAMAGED, CONFIG_INVALID (port taken, no such
  *  address, another directory), NOT_A_PEER (evicted), and when it joins INVITATION_INVALID, VERSION_UNSUPPORTED,
@@ -331,7 +328,7 @@ export async function startNode(config: Config, platform: NodePlatform): Promise
     stops.push((deadlineMs) => gateway.stop(deadlineMs / 2));
     connections = () => gateway.connections();
 
-    const [opened] = await Promise.all([open ?? openMesh(), modelsSettled(runtime, clock)]);
+    const [opened] = await Promise.all([open ?? openMesh(), within(clock, modelsWaitMs, runtime.settled())]);
     log.info("node.ready", { node, url: gateway.url, startedInMs: Math.round(clock.nowMs() - startedAtMs) });
     const addresses = opened.addresses();
     void peer.membership.update({ peer: opened.peer, addresses, url: webAddressFor(gateway.url, addresses) });
@@ -340,10 +337,13 @@ export async function startNode(config: Config, platform: NodePlatform): Promise
     const needed = adminCode !== undefined && (await adminNeeded());
     return needed ? { ...running, models: peer.runtime.models(), adminCode } : running;
   } catch (error) {
-    await stop(askTimeoutMs);
+    await stop(undoTimeoutMs);
     throw error;
   }
 }
+
+/** A node says it is ready when its models are; but a large one may take minutes, and chat need not wait for it. */
+const modelsWaitMs = 5_000;
 
 /** A directory that answers does so in milliseconds; a person who waits longer wants to know for what. */
 const directoryNoticeMs = 3_000;
@@ -370,57 +370,6 @@ const firstHome = (format: { readonly cluster: string; readonly node: string }, 
   members: [],
   starts: 0,
 });
-
-/** Redeems the invitation in the configuration, unless this folder is a member already: the same command starts a node for
- *  the first time and ever after. Errors: INVITATION_INVALID, CONFIG_INVALID (a folder of another cluster). */
-async function joinIfAsked(
-  config: Config,
-  at: { readonly store: Store; readonly clock: Clock; readonly log: Log; readonly version: string },
-): Promise<
-  { readonly identity: { readonly cluster: string; readonly node: string }; readonly home: Home } | undefined
-> {
-  if (config.join === undefined) return undefined;
-  const { store, clock, log, version } = at;
-  const { joinCluster, nodeIdOf, openNodeKey, readToken } = await import("./mesh/index.ts");
-  const token = readToken(config.join);
-  if (!token.ok) throw new PlexusError(token.error);
-  const home = await readHome(store);
-  if (home?.cluster === token.value.cluster) return undefined;
-  if (home !== undefined || (await readFormat(store)) !== undefined)
-    throw new PlexusError(
-      failure("CONFIG_INVALID", {
-        field: "join",
-        reason: "this data folder belongs to another cluster; start with an empty one (--data)",
-      }),
-    );
-  const key = await openNodeKey(config.data);
-  const node = nodeIdOf(key);
-  const joined = await joinCluster({
-    token: config.join,
-    key,
-    node: {
-      node,
-      name: config.name,
-      addresses: [],
-      // All roles is what holds when nobody says otherwise: then the invitation says which.
-      ...(config.roles.length < allRoles.length && { roles: config.roles }),
-      labels: config.labels,
-      models: [],
-      gpu: false,
-      weight: config.weight,
-      version,
-      url: "",
-      incarnation: 0,
-    },
-    clock,
-  });
-  if (!joined.ok) throw new PlexusError(joined.error);
-  const { cluster, members, directory } = joined.value;
-  const place = asPlace(directory);
-  if (place === undefined) throw new PlexusError(failure("BAD_FRAME", { reason: "the cluster names no directory" }));
-  log.info("node.joined", { cluster, node, name: joined.value.member.name, members: members.length });
-  return { identity: { cluster, node }, home: { cluster, directory: place, members, starts: 0 } };
-}
 
 /** Starts listening for the other nodes. Loaded late: it is a large part of the program, and a node alone answers sooner
  *  without it. */
@@ -485,111 +434,12 @@ async function startMeshOf(
 /** Where the journal lies in a data folder. */
 const journalFolder = (data: string): string => join(data, "journal");
 
-async function registerNode(
-  kernel: Kernel,
-  facts: { readonly row: MemberRecord; readonly config: Config; readonly adminCodeHash: string | undefined },
-): Promise<void> {
-  const { node, roles, labels } = facts.row;
-  const message = {
-    type: "nodeStarted",
-    node,
-    roles,
-    // Those it is there to serve; its row says which it does serve at the moment.
-    models: roles.includes("ai") ? facts.config.models.map((model) => model.name) : [],
-    labels,
-    ...(facts.adminCodeHash !== undefined && { adminCodeHash: facts.adminCodeHash }),
-  };
-  const told = await kernel.ask({ to: "role-manager/cluster", from: "node", message, timeoutMs: askTimeoutMs });
-  if (!told.ok) throw new PlexusError(told.error);
-}
-
-/** Longest text of an entry of the audit; see `roleManagerCommands.audit`. */
-const auditTextMax = { by: 128, fact: 256 };
-
-/** Has the cluster remember what was done to it. Nobody waits: what was done is done, and is in the log as well. */
-function audit(
-  kernel: Kernel,
-  entry: { readonly action: string; readonly by: string; readonly facts: Readonly<Record<string, string>> },
-  operationId?: string,
-): void {
-  const facts = Object.entries(entry.facts).map(([name, text]) => [name, text.slice(0, auditTextMax.fact)] as const);
-  kernel.tell({
-    to: "role-manager/cluster",
-    from: "node",
-    message: {
-      type: "audit",
-      action: entry.action,
-      by: entry.by.slice(0, auditTextMax.by),
-      facts: Object.fromEntries(facts),
-    },
-    ...(operationId !== undefined && { operationId }),
-  });
-}
-
-async function describeCluster(kernel: Kernel): Promise<ClusterView> {
-  const message = { type: "describe" };
-  const answer = await kernel.ask({ to: "role-manager/cluster", from: "node", message, timeoutMs: askTimeoutMs });
-  if (!answer.ok) throw new PlexusError(answer.error);
-  return answer.value as ClusterView;
-}
-
 /** Ready while no slot is known to be unavailable. */
 function readiness(kernel: Kernel): Result<unknown> {
   const { slotsQuarantined } = kernel.status();
   return slotsQuarantined.length === 0
     ? ok({})
     : refused(failure("SLOT_UNAVAILABLE", { slots: slotsQuarantined.map(({ slot }) => slot) }));
-}
-
-/** A node says it is ready when its models are; but a large one may take minutes, and chat need not wait for it. */
-const modelsWaitMs = 5_000;
-
-function modelsSettled(runtime: Inference, clock: Clock): Promise<void> {
-  return new Promise((resolve) => {
-    const cancel = clock.after(modelsWaitMs, resolve);
-    void runtime.settled().then(() => {
-      cancel();
-      resolve();
-    });
-  });
-}
-
-function modelSpec(
-  entry: Config["models"][number],
-  config: Config,
-): Parameters<typeof startInferenceHost>[0]["models"][number] {
-  const echo = entry.name === echoModel;
-  const demonstration = echo || basename(entry.path) === demonstrationModel;
-  return {
-    name: entry.name,
-    runtime: echo ? "echo" : "llama",
-    path: entry.path,
-    demonstration,
-    contextTokens: config.contextTokens,
-    gpu: config.gpu === "auto" ? "auto" : false,
-    // So small a model wanders when it is given room; a little keeps "regenerate" worth a click.
-    ...(demonstration && { temperature: 0.3 }),
-  };
-}
-
-function measureInference(meter: Meter, event: Exclude<RuntimeEvent, { readonly type: "modelChanged" }>): void {
-  switch (event.type) {
-    case "started":
-      meter.observeMs("generation_queue", event.queuedMs, { model: event.model });
-      break;
-    case "firstText":
-      meter.observeMs("generation_first_text", event.afterMs, { model: event.model });
-      break;
-    case "ended":
-      meter.count("generations", 1, { model: event.model, end: event.end });
-      meter.count("tokens_prompt", event.promptTokens, { model: event.model });
-      meter.count("tokens_completion", event.completionTokens, { model: event.model });
-      meter.observeMs("generation", event.totalMs, { model: event.model });
-      break;
-    case "hostRestarted":
-      meter.count("inference_host_restarts");
-      break;
-  }
 }
 
 const randomHex = (bytes: Uint8Array): string => Buffer.from(bytes).toString("hex");
