@@ -44,7 +44,7 @@ export interface Healing {
   heal(slot: SlotId): Promise<void>;
   /** Tries everything again: nobody may have been there to go on. */
   healAll(): void;
-  /** Another replica that has everything, is up, and may own the slot. */
+  /** Another replica that has everything and is up; one that is meant to own such slots before any other. */
   successor(record: SlotRecord): NodeId | undefined;
 }
 
@@ -58,11 +58,12 @@ export function createHealing(ports: HealingPorts): Healing {
 
   const successor = ({ slot, inSync, splitFrom }: SlotRecord): NodeId | undefined => {
     const role = roleOf(slot, splitFrom);
-    const may = membership
+    const others = membership
       .members()
-      .members.filter(({ node: name, roles, state }) => name !== node && roles.includes(role) && state === "active")
-      .map(({ node: name }) => name);
-    return inSync.find((name) => may.includes(name) && membership.isUp(name));
+      .members.filter(({ node: name }) => name !== node && inSync.includes(name) && membership.isUp(name));
+    const meant = others.find(({ roles, state }) => roles.includes(role) && state === "active");
+    // One that drains or has another role has everything, too: better there for a while than nowhere.
+    return (meant ?? others[0])?.node;
   };
 
   /** Makes another replica the owner, on the row as it was read. */

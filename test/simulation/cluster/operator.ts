@@ -27,6 +27,8 @@ export interface OperatorParts {
 export class Operator {
   readonly #parts: OperatorParts;
   readonly #draining = new Set<NodeId>();
+  /** An eviction of them is under way. */
+  readonly #leaving = new Set<NodeId>();
   /** Nodes that lack a role for now. */
   readonly #bereft = new Set<NodeId>();
   #faulty = false;
@@ -204,15 +206,23 @@ export class Operator {
   }
 
   async #drain({ node }: Machine, forMs: number): Promise<void> {
-    if (!(await this.#ask(`drain ${node}`, (control) => control.setDraining(node, true)))) return;
+    if (this.#leaving.has(node)) return;
+    // Whatever the answer is: it may drain from here on.
     this.#draining.add(node);
-    await this.#parts.world.sleep(forMs);
+    if (await this.#ask(`drain ${node}`, (control) => control.setDraining(node, true)))
+      await this.#parts.world.sleep(forMs);
     await this.#undrain(node);
   }
 
   async #undrain(node: NodeId): Promise<void> {
-    while (this.#draining.has(node)) {
-      if (await this.#ask(`undrain ${node}`, (control) => control.setDraining(node, false)))
+    const machine = this.#parts.machines().find((one) => one.node === node);
+    while (this.#draining.has(node) && machine?.gone !== true) {
+      if (machine !== undefined && !this.#parts.watch.members.has(node)) {
+        // It was evicted after all, by a command of which nobody knew what came of it.
+        machine.kill(true);
+        machine.gone = true;
+        this.#parts.watch.excused.add(node);
+      } else if (await this.#ask(`undrain ${node}`, (control) => control.setDraining(node, false)))
         this.#draining.delete(node);
       else await this.#parts.world.sleep(50);
     }
@@ -253,11 +263,18 @@ export class Operator {
 
   /** The way the handbook says: drained first, evicted when it holds nothing more. Another machine takes its place. */
   async #evict(machine: Machine): Promise<void> {
-    const { world, watch } = this.#parts;
     const { node } = machine;
-    if (node === "n0" || machine.gone || this.#spares === 0) return;
+    if (node === "n0" || machine.gone || this.#spares === 0 || this.#leaving.has(node)) return;
+    this.#leaving.add(node);
     this.#spares -= 1;
     this.#parts.add();
+    await this.#letGo(machine);
+    this.#leaving.delete(node);
+  }
+
+  async #letGo(machine: Machine): Promise<void> {
+    const { world, watch } = this.#parts;
+    const { node } = machine;
     // Some are in a hurry: refused where it has the last copy of something that is up.
     if (world.dice.chance(0.3) && this.#spared(node)) {
       machine.gone = true;

@@ -1,4 +1,6 @@
 import { expect } from "chai";
+import type { MemberRecord } from "../../../node/ports.ts";
+import { memberKey } from "../../../node/records.ts";
 import { Cluster, codeOf, slot } from "./stage.ts";
 
 const replicas = ["a", "b", "c"];
@@ -135,6 +137,21 @@ describe("an owner whose copy fails", () => {
     await cluster.settle(cluster.life("b"));
     await cluster.untilRecord(({ owner }) => owner === "b");
     expect(await cluster.texts(await cluster.open("b"))).to.deep.equal(["one"]);
+  });
+
+  it("gives damaged data to a node that drains when no other has everything", async () => {
+    await begin(["a", "b"]);
+    const { directory } = cluster.peer("d");
+    const row = await cluster.settle(directory.read(memberKey("b")));
+    const draining = { ...(row?.value as MemberRecord), state: "draining" };
+    await cluster.settle(directory.compareAndSet(memberKey("b"), draining, row?.revision ?? 0));
+    cluster.kill("a");
+    rot("a");
+    await cluster.settle(cluster.life("a"));
+    await cluster.untilRecord(({ epoch }) => epoch > 1);
+    expect(said("slot.given").filter((line) => line.includes('"to":"b"'))).to.not.deep.equal([]);
+    await cluster.untilRecord(({ owner, inSync }) => owner === "a" && inSync.length === 2);
+    expect(await cluster.texts(await cluster.open("a"))).to.deep.equal(["one"]);
   });
 
   it("keeps the last copy although it is damaged, says so, and serves nothing of it", async () => {
