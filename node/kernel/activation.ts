@@ -94,6 +94,8 @@ export interface Surroundings {
   readonly unserved: (to: ReplyTo, error: Failure) => void;
   /** The same for a message whose turn has not begun, whether somebody waits for its answer or not. */
   readonly refuse: (envelope: Envelope, error: Failure) => void;
+  /** There is no room for a message: that is for its sender to know. */
+  readonly turnAway: (envelope: Envelope, error: Failure) => void;
   /** Sends an ask; `settle` is called once, with the answer or with ASK_TIMEOUT. */
   readonly ask: (
     ask: Pick<Envelope, "to" | "from" | "message" | "chain"> & { readonly operationId: string | undefined },

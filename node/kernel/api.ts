@@ -77,6 +77,9 @@ export interface Routing {
   ): void;
   /** Answers an ask or a tell that came through routing. */
   answer(to: ReplyTo, result: Result<unknown>): void;
+  /** Says instead that there is no room for it (an error that is `not_started`). What its sender has already sent behind it
+   *  finds none either. */
+  turnedAway(to: ReplyTo, actor: ActorId, error: Failure): void;
   /** Says instead that the slot ended before it was answered: whoever sent it looks for the owner and tries again. */
   unserved(to: ReplyTo, error: Failure): void;
 }

@@ -124,6 +124,7 @@ class NodeKernel implements Kernel {
       answer: (to, result) => this.#answer(to, result),
       unserved: (to, error) => this.#unserved(to, error),
       refuse: (envelope, error) => this.#refuse(envelope, error),
+      turnAway: (envelope, error) => this.#turnAway(envelope, error),
       ask: (ask, timeoutMs, settle) => this.#openAsk(ask, timeoutMs, settle),
     };
   }
@@ -422,6 +423,13 @@ class NodeKernel implements Kernel {
   #answerOrLose(envelope: Envelope, error: Failure): void {
     if (envelope.replyTo) this.#answer(envelope.replyTo, refused(error));
     else this.#lost(envelope, error);
+  }
+
+  #turnAway(envelope: Envelope, error: Failure): void {
+    const { replyTo, to } = envelope;
+    const routed = replyTo !== undefined && (replyTo.node !== this.#ports.node || !this.#asks.has(replyTo.correlation));
+    if (routed) this.#ports.routing.turnedAway(replyTo, to, error);
+    else this.#answerOrLose(envelope, error);
   }
 
   #lost({ to, message }: Envelope, { code }: Failure): void {

@@ -13,7 +13,6 @@ import {
   assert,
   failure,
   PlexusError,
-  refused,
   type ActorId,
   type DeadLetter,
   type Failure,
@@ -120,13 +119,13 @@ export class SlotHost implements Home {
     const uncommitted = this.#log?.uncommitted ?? 0;
     // Invariant 7: nothing overtakes what waited for the slot to open.
     if (uncommitted >= limits.slotUncommittedMax && !envelope.signal) {
-      this.#turnAway(envelope, failure("OVERLOADED", { slotUncommittedMax: limits.slotUncommittedMax }));
+      this.#ports.around.turnAway(envelope, failure("OVERLOADED", { slotUncommittedMax: limits.slotUncommittedMax }));
     } else if (this.status === "open" && !this.#draining && this.#waiting.length === 0) {
       this.#deliverOpen(envelope);
     } else if (this.status === "quarantined") {
       this.#ports.around.refuse(envelope, this.reason ?? failure("SLOT_UNAVAILABLE", { slot: this.slot }));
     } else if (this.#waiting.length >= limits.slotWaitersMax) {
-      this.#turnAway(envelope, failure("OVERLOADED", { slotWaitersMax: limits.slotWaitersMax }));
+      this.#ports.around.turnAway(envelope, failure("OVERLOADED", { slotWaitersMax: limits.slotWaitersMax }));
     } else {
       this.#waiting.push(envelope);
       if (!this.#draining) void this.open().then(() => this.#flushWaiting());
@@ -505,7 +504,7 @@ export class SlotHost implements Home {
       return;
     }
     if (!this.activations.has(envelope.to) && !this.#ports.hasRoom()) {
-      this.#turnAway(envelope, failure("OVERLOADED", { activationsMax: limits.activationsMax }));
+      this.#ports.around.turnAway(envelope, failure("OVERLOADED", { activationsMax: limits.activationsMax }));
       return;
     }
     const activation = this.activate(envelope.to);
@@ -513,7 +512,7 @@ export class SlotHost implements Home {
       activation.refuseQuarantined(envelope);
     } else if (activation.mailbox.messages >= limits.mailboxMessagesMax) {
       meter.count("mailbox_full");
-      this.#turnAway(
+      this.#ports.around.turnAway(
         envelope,
         failure("MAILBOX_FULL", { actor: envelope.to, mailboxMessagesMax: limits.mailboxMessagesMax }),
       );
@@ -521,12 +520,6 @@ export class SlotHost implements Home {
       activation.mailbox.push(envelope);
       schedule(activation);
     }
-  }
-
-  /** A bound is reached: that is for the sender to know. */
-  #turnAway(envelope: Envelope, error: Failure): void {
-    if (envelope.replyTo) this.#ports.around.answer(envelope.replyTo, refused(error));
-    else this.#ports.around.lost(envelope, error);
   }
 
   #remove(activation: Activation): void {

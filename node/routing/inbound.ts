@@ -1,7 +1,10 @@
 /** What other nodes send here, and the answers that go back to them.
  *
  *  Invariant 7, the receiver's share: of one session of one peer, nothing is served after the first envelope that was not.
- *  The peer begins a new session with that one, so nothing overtakes it. */
+ *  The peer begins a new session with that one, so nothing overtakes it.
+ *
+ *  What there was no room for is answered, and so the session goes on; but the peer may never hear that answer, and then it
+ *  sends that envelope again. So until it has said that it heard, the same actor has no room for anything younger either. */
 import {
   encodedBytesMax,
   failure,
@@ -23,6 +26,10 @@ interface Session {
   readonly number: number;
   /** Why something of it was not served. */
   refusal: Failure | undefined;
+  /** How many there was no room for. */
+  refusals: number;
+  /** For whom there was none, each with the number of its last refusal, until the peer has heard of that. */
+  readonly full: Map<ActorId, number>;
   /** Over which it came. What was asked over one that has ended is not answered: the peer asks again, and in its next life
    *  the number of a sending is somebody else's. */
   readonly connection: Connection;
@@ -41,6 +48,7 @@ type Answer = MeshBody<"routing.answers">["answers"][number];
 
 interface Waiting {
   readonly answer: Answer;
+  readonly session: Session | undefined;
   readonly bytes: number;
 }
 
@@ -77,6 +85,16 @@ export class Inbound {
     if ((to as SessionReplyTo).session?.connection.ended !== true) this.#queue(to, result, true);
   }
 
+  turnedAway(to: ReplyTo, actor: ActorId, error: Failure): void {
+    const { session } = to as SessionReplyTo;
+    if (session === undefined || session.connection.ended) return;
+    session.refusals += 1;
+    session.full.set(actor, session.refusals);
+    const { refusingActorsMax } = this.#limits;
+    if (session.full.size > refusingActorsMax) session.refusal ??= failure("OVERLOADED", { refusingActorsMax });
+    this.#queue(to, refused(error), true, session.refusals);
+  }
+
   unserved(to: ReplyTo, error: Failure): void {
     const { session } = to as SessionReplyTo;
     if (session) session.refusal ??= error;
@@ -84,7 +102,8 @@ export class Inbound {
     this.#queue(to, refused(error), false);
   }
 
-  #received({ slot, session: number, epoch, envelopes }: MeshBody<"routing.envelopes">, from: NodeId): void {
+  #received({ slot, session: number, epoch, refusals, envelopes }: MeshBody<"routing.envelopes">, from: NodeId): void {
+    this.#heard(this.#sessions.get(from)?.get(slot), number, refusals);
     for (const [correlation, to, sender, message, operation, told, chain] of envelopes) {
       const sent = { node: from, correlation, operation };
       const fit = this.#fit(to, slot);
@@ -107,11 +126,23 @@ export class Inbound {
         this.unserved(replyTo, session.refusal);
       } else if (fit === "elsewhere") {
         this.unserved(replyTo, failure("MOVED", { slot, actor: to }));
+      } else if (session.full.has(to)) {
+        this.turnedAway(
+          replyTo,
+          to,
+          failure("MAILBOX_FULL", { actor: to, because: "an earlier message found no room" }),
+        );
       } else {
         const envelope = { to, from: sender, message, operation, replyTo, chain, signal: false, epoch };
         this.#ports.kernel().receive(slot, told ? { ...envelope, told } : envelope);
       }
     }
+  }
+
+  /** The peer has heard of so many refusals: there is room again behind those. */
+  #heard(session: Session | undefined, number: number, refusals: number): void {
+    if (session?.number !== number) return;
+    for (const [actor, refusal] of session.full) if (refusal <= refusals) session.full.delete(actor);
   }
 
   /** The session of a slot, begun when it is not. Undefined: there are too many; without one nothing is served. */
@@ -123,7 +154,7 @@ export class Inbound {
     if (present === undefined && ofPeer.size >= this.#limits.sessionsPerPeerMax) return undefined;
     const connection = this.#connections.get(from) ?? { ended: false };
     this.#connections.set(from, connection);
-    const session = { number, refusal: undefined, connection };
+    const session: Session = { number, refusal: undefined, refusals: 0, full: new Map(), connection };
     ofPeer.set(slot, session);
     return session;
   }
@@ -140,16 +171,21 @@ export class Inbound {
 
   // --- answers -------------------------------------------------------------------------------------------------------
 
-  #queue({ node: to, correlation }: ReplyTo, result: Result<unknown>, served: boolean): void {
+  #queue(replyTo: SessionReplyTo, result: Result<unknown>, served: boolean, refusal = 0): void {
+    const { node: to, correlation, session } = replyTo;
     const { answersQueuedMax, answersQueuedBytesMax } = this.#limits;
     const outbox = this.#outboxes.get(to) ?? { waiting: [], bytes: 0, scheduled: false };
     this.#outboxes.set(to, outbox);
-    const waiting = this.#sendable(correlation, result, served);
-    outbox.waiting.push(waiting);
-    outbox.bytes += waiting.bytes;
+    const { answer, bytes } = this.#sendable(correlation, result, served, refusal);
+    outbox.waiting.push({ answer, session, bytes });
+    outbox.bytes += bytes;
     let dropped = 0;
-    for (; outbox.waiting.length - dropped > answersQueuedMax || outbox.bytes > answersQueuedBytesMax; dropped += 1)
-      outbox.bytes -= outbox.waiting[dropped]?.bytes ?? 0;
+    for (; outbox.waiting.length - dropped > answersQueuedMax || outbox.bytes > answersQueuedBytesMax; dropped += 1) {
+      const oldest = outbox.waiting[dropped] as Waiting;
+      outbox.bytes -= oldest.bytes;
+      // What its peer does not hear it must send again, in order.
+      if (oldest.session) oldest.session.refusal ??= failure("OVERLOADED", { answersQueuedMax, answersQueuedBytesMax });
+    }
     if (dropped > 0) {
       outbox.waiting.splice(0, dropped);
       this.#ports.meter.count("routing_answers_dropped", dropped);
@@ -160,17 +196,18 @@ export class Inbound {
   }
 
   /** An answer as it can be sent: one that fits no message would hold up all behind it, so its asker is told that instead. */
-  #sendable(correlation: number, result: Result<unknown>, served: boolean): Waiting {
+  #sendable(correlation: number, result: Result<unknown>, served: boolean, refusal: number): Omit<Waiting, "session"> {
     const { peerMessageBytesMax } = wireLimits;
     const answerBytes = encodedBytesMax(result);
     if (answerBytes <= peerMessageBytesMax)
-      return { answer: [correlation, result, served] as Answer, bytes: answerBytes + 16 };
+      return { answer: [correlation, result, served, refusal] as Answer, bytes: answerBytes + 16 };
     this.#ports.meter.count("routing_oversize", 1, { what: "answer" });
     const reason = "the answer is too large to be sent to another node; ask for less at once";
     return this.#sendable(
       correlation,
       refused(failure("TOO_LARGE", { reason, answerBytes, peerMessageBytesMax })),
       served,
+      refusal,
     );
   }
 

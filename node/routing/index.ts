@@ -76,7 +76,7 @@ export function createRouting(options: RoutingOptions): RoutingPart {
   const hub = new Relay(ports, limits);
   const runtime = createGenerations(ports, limits);
   exchange.on("routing.answers", ({ answers }, from) => {
-    for (const [sending, result, served] of answers) lines.answered(sending, from, result, served);
+    for (const [sending, result, served, refusal] of answers) lines.answered(sending, from, result, served, refusal);
   });
 
   return {
@@ -92,6 +92,10 @@ export function createRouting(options: RoutingOptions): RoutingPart {
     answer(to, result) {
       if (to.node === node) lines.answered(to.correlation, node, result, true);
       else inbound.answer(to, result);
+    },
+    turnedAway(to, actor, error) {
+      if (to.node === node) lines.answered(to.correlation, node, { ok: false, error }, true);
+      else inbound.turnedAway(to, actor, error);
     },
     unserved(to, error) {
       if (to.node === node) lines.answered(to.correlation, node, { ok: false, error }, false);

@@ -22,6 +22,9 @@ export const routingLimits = {
   answersQueuedBytesMax: 16 * 1024 * 1024,
   /** Slots of which one peer has a session here: several times those that there are. Beyond it: OVERLOADED. */
   sessionsPerPeerMax: 65_536,
+  /** Actors that had no room for something of one session, and whose refusals its sender has not heard of yet. One more
+   *  ends the session, and its sender begins another. */
+  refusingActorsMax: 1_024,
   /** Topics one peer may follow here; one more is refused, and asked for again later. */
   topicsPerPeerMax: 65_536,
   /** Events that wait for one peer, and about their bytes. Beyond it they are dropped, and the peer told: it asks the

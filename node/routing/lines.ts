@@ -11,8 +11,8 @@
  *  was under way the slot may have been elsewhere and served what is younger. (Nor under a later one, of which it has not
  *  heard yet, so that an answer is never of an earlier epoch than the one its asker knows of.)
  *
- *  What was turned away for want of room (MAILBOX_FULL) is settled by that answer and holds nothing up; only where a move
- *  loses the answer it is sent again, and may then come after younger ones that found room.
+ *  What was turned away for want of room (MAILBOX_FULL) is settled by that answer and holds nothing up. A move may lose the
+ *  answer, and then it is sent again; so until this node has said that it heard, nothing younger finds room there.
  *
  *  Sending again is safe because every envelope names its operation: whoever handled it gives the first answer again. */
 import {
@@ -59,6 +59,8 @@ interface Line {
   /** Where the session goes; undefined: a new one must begin. */
   target: NodeId | undefined;
   session: number;
+  /** Of the session: the last refusal for want of room that was heard. */
+  refusals: number;
   /** Newer than the slot table when it was said. See `#hint`. */
   hint: Hint | undefined;
   hops: number;
@@ -159,8 +161,8 @@ export class Lines {
     else this.#follow(line, after);
   };
 
-  /** The answer to one sending. `served` false: it was not handled to its end. */
-  answered(sending: number, from: NodeId, result: Result<unknown>, served: boolean): void {
+  /** The answer to one sending. `served` false: it was not handled to its end. `refusal`: see `routing.answers`. */
+  answered(sending: number, from: NodeId, result: Result<unknown>, served: boolean, refusal = 0): void {
     const found = this.#sendings.get(sending);
     if (found === undefined || found.target !== from) return;
     const { line, entry } = found;
@@ -168,6 +170,7 @@ export class Lines {
     if (served || result.ok) {
       // What an earlier sending achieved stands. What it was refused says nothing: a later one may have been taken.
       if (!latest && !result.ok) return;
+      if (refusal > line.refusals) line.refusals = refusal;
       line.hops = 0;
       line.tries = 0;
       // No room for it says nothing of earlier sendings; what a turn answers does, because it knows of operations.
@@ -291,6 +294,7 @@ export class Lines {
       unsent: [],
       target: undefined,
       session: 0,
+      refusals: 0,
       hint: undefined,
       hops: 0,
       tries: 0,
@@ -364,6 +368,7 @@ export class Lines {
       line.target = target;
       this.#lastSession += 1;
       line.session = this.#lastSession;
+      line.refusals = 0;
     }
     if (target === node) this.#deliverHere(line);
     else this.#sendBatches(line, target);
@@ -385,7 +390,7 @@ export class Lines {
 
   #sendBatches(line: Line, target: NodeId): void {
     const { batchItemsMax, batchBytesMax } = this.#limits;
-    const { slot, session } = line;
+    const { slot, session, refusals } = line;
     const epoch = this.#knownEpoch(line);
     let at = 0;
     while (at < line.unsent.length) {
@@ -409,6 +414,7 @@ export class Lines {
         slot,
         session,
         epoch,
+        refusals,
         envelopes: envelopes as never,
       });
       if (!sent) {

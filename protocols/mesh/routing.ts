@@ -66,14 +66,18 @@ export const routingMessages = {
     /** The slot's epoch as its sender knows it, 0 without a record. Under a later one they are not served: the slot was
      *  elsewhere meanwhile, where younger ones may have been. Nor under an earlier one: the sender knows more than that. */
     epoch: count,
+    /** The last refusal of this session that its sender has heard of; see `routing.answers`. */
+    refusals: count,
     envelopes: Type.Array(
       Type.Tuple([correlation, actor, sender, content, operation, Type.Boolean(), Type.Array(actor, { maxItems: 64 })]),
       { minItems: 1, maxItems: 1_024 },
     ),
   }),
-  /** `served` false: the envelope was not handled to its end here; its sender may try again. */
+  /** `served` false: the envelope was not handled to its end here; its sender may try again. The last is not 0 where there
+   *  was no room for it, and then numbers these refusals within the session: what is sent to the same actor before its
+   *  sender has heard of this one is refused as well. */
   "routing.answers": message("message", {
-    answers: Type.Array(Type.Tuple([correlation, result, Type.Boolean()]), { minItems: 1, maxItems: 1_024 }),
+    answers: Type.Array(Type.Tuple([correlation, result, Type.Boolean(), count]), { minItems: 1, maxItems: 1_024 }),
   }),
   /** From now on the sender wants the events of these topics. Answered by `routing.followed`. */
   "routing.follow": message("message", { topics: Type.Array(following, { minItems: 1, maxItems: 1_024 }) }),

@@ -49,14 +49,20 @@ function liesAbout(room: string): readonly Lie[] {
   return [
     [
       "routing.answers",
-      { answers: [...Array(200).keys()].map((index) => [-1 - index, { ok: true, value: { seq: 1 } }, true]) },
+      { answers: [...Array(200).keys()].map((index) => [-1 - index, { ok: true, value: { seq: 1 } }, true, 0]) },
     ],
     ["routing.events", { events: [1, 2, 5_000].map((at) => [actor, at, 1_000, event]), gaps: [actor] }],
     ["routing.followed", { topics: [[actor, 1]], refused: [[actor, 2]] }],
     // From somebody who is not in the room, and for an actor that does not live in this slot.
     [
       "routing.envelopes",
-      { slot, session: 1, epoch: 1_000, envelopes: [[-1, actor, "user/mallory", post, "made-up", true, []]] },
+      {
+        slot,
+        session: 1,
+        epoch: 1_000,
+        refusals: 0,
+        envelopes: [[-1, actor, "user/mallory", post, "made-up", true, []]],
+      },
     ],
     [
       "routing.envelopes",

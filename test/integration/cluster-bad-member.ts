@@ -102,7 +102,7 @@ export class BadMember implements AsyncDisposable {
     this.exchange.on("routing.envelopes", ({ envelopes }, from) => {
       const value = next("routing.envelopes")?.said;
       for (const [correlation] of envelopes)
-        this.exchange.send(from, "routing.answers", { answers: [[correlation, { ok: true, value }, true]] });
+        this.exchange.send(from, "routing.answers", { answers: [[correlation, { ok: true, value }, true, 0]] });
     });
     this.exchange.on("routing.follow", ({ topics }, from) => {
       this.exchange.send(from, "routing.followed", { topics, refused: [] });

@@ -130,6 +130,7 @@ function sizes(): void {
       slot,
       session: 17,
       epoch: 7,
+      refusals: 0,
       envelopes: [[123_456, "room/lobby", "user/ada", post, operation, false, []]],
     }),
   );

@@ -54,7 +54,7 @@ let count = 0;
 exchange.on("routing.envelopes", ({ envelopes }, from) => {
   count += envelopes.length;
   for (const [correlation] of envelopes)
-    if (correlation !== -1) exchange.send(from, "routing.answers", { answers: [[correlation, ok(count), true]] });
+    if (correlation !== -1) exchange.send(from, "routing.answers", { answers: [[correlation, ok(count), true, 0]] });
 });
 const asked = new Map<number, (result: Result<unknown>) => void>();
 exchange.on("routing.answers", ({ answers }) => {
@@ -70,6 +70,7 @@ const envelopes = (correlation: number) => ({
   slot: "chat/0" as const,
   session: 1,
   epoch: 1,
+  refusals: 0,
   envelopes: [[correlation, to, "user/bench", message, "o1", true, []]] as [
     [number, ActorId, ActorId, { readonly type: string }, string, boolean, ActorId[]],
   ],

@@ -68,6 +68,7 @@ export function createSoloRouting(node: string, clock: Clock, kernel: () => Kern
       if (to === node) take(correlation)?.settle(result);
       else routing.answered.push({ correlation, result, served: true });
     },
+    turnedAway: (to, _actor, error) => routing.answer(to, refused(error)),
     unserved({ node: to, correlation }, error) {
       const sent = to === node ? take(correlation) : undefined;
       if (sent) again(sent, error);
