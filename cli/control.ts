@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
-import { readFile, rename, rm, writeFile } from "node:fs/promises";
+import { rmSync } from "node:fs";
+import { readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
 /** What a running node leaves in its data folder, for its owner only (0600): with it, admin commands on the same machine
@@ -38,7 +39,7 @@ export async function readControlFile(dataFolder: string): Promise<ControlFile |
   }
 }
 
-/** At a clean stop. */
-export async function removeControlFile(dataFolder: string): Promise<void> {
-  await rm(controlPath(dataFolder), { force: true });
+/** When the node ends, if it knows that it does. At once, because that may be the last thing the process does. */
+export function removeControlFile(dataFolder: string): void {
+  rmSync(controlPath(dataFolder), { force: true });
 }

@@ -27,6 +27,7 @@ interface UpOptions {
   readonly name?: string;
   readonly host?: string;
   readonly port?: number;
+  readonly trustedProxy?: readonly string[];
   readonly join?: string;
   readonly meshHost?: string;
   readonly meshPort?: number;
@@ -57,6 +58,7 @@ export function upConfig(options: UpOptions): ConfigInput {
     name: options.name,
     host: options.host,
     port: options.port,
+    trustedProxies: options.trustedProxy === undefined ? undefined : [...options.trustedProxy],
     join: options.join,
     mesh: {
       ...(options.meshHost !== undefined && { host: options.meshHost }),
@@ -106,6 +108,11 @@ export function createProgram(version: string, output: Output, onExit: (code: nu
     .addOption(data())
     .option("--host <address>", "address to listen on (default: 127.0.0.1)")
     .option("--port <number>", "port, 0 for any free one (default: 7070)", wholeNumber("The port"))
+    .option(
+      "--trusted-proxy <address>",
+      "proxy in front whose X-Forwarded-For counts, repeatable: 127.0.0.1, 10.0.0.0/8",
+      collect<string>,
+    )
     .option("--model <path[,name]>", "GGUF file to serve; repeatable, the first is the default", collect<string>)
     .option(
       "--role <role>",

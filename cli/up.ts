@@ -46,6 +46,7 @@ export async function up(flags: UpFlags, output: Output): Promise<number> {
     evicted: () => {
       const help = "This node was evicted from its cluster. To come back: an empty data folder and a new invitation.";
       log.error("node.evicted.ended", { help });
+      removeControlFile(config.data);
       process.exit(exitCodes.failed);
     },
     waiting(where) {
@@ -163,7 +164,7 @@ async function drain(
   }, deadlineMs + cliLimits.stopGraceMs);
   try {
     await running.stop(deadlineMs);
-    await removeControlFile(config.data);
+    removeControlFile(config.data);
     log.info("node.stopped", { signal });
     return exitCodes.ok;
   } finally {

@@ -18,6 +18,7 @@ export const fields: readonly Field[] = [
   { name: "name", variable: "PLEXUS_NAME", form: "text", live: false, says: "what people call the node" },
   { name: "host", variable: "PLEXUS_HOST", form: "text", live: false, says: "address to listen on" },
   { name: "port", variable: "PLEXUS_PORT", form: "integer", live: false, says: "port, 0 for any free one" },
+  { name: "trustedProxies", variable: "PLEXUS_TRUSTED_PROXIES", form: "list", live: false, says: "proxies, by commas" },
   { name: "roles", variable: "PLEXUS_ROLES", form: "list", live: false, says: "roles, separated by commas" },
   { name: "labels", variable: "PLEXUS_LABELS", form: "labels", live: false, says: "zone=a,disk=fast" },
   { name: "models", variable: "PLEXUS_MODELS", form: "models", live: false, says: "PATH[,NAME] separated by ;" },

@@ -1,3 +1,4 @@
+import { isIP } from "node:net";
 import { Type, type Static } from "typebox";
 import { hash32, roles, schema, type Role } from "../protocols/index.ts";
 
@@ -13,6 +14,19 @@ const modelEntry = schema.object({
   path,
 });
 export type ModelEntry = Static<typeof modelEntry>;
+
+/** `10.0.0.2`, `10.0.0.0/8`, `fd00::/8`. A range of no bits would take everybody for a proxy. */
+function isAddressOrRange(text: string): boolean {
+  const [address = "", bits = "1", ...more] = text.split("/");
+  const version = isIP(address);
+  if (version === 0 || address.includes("%") || more.length > 0 || !/^\d{1,3}$/.test(bits)) return false;
+  return Number(bits) >= 1 && Number(bits) <= (version === 4 ? 32 : 128);
+}
+const trustedProxy = Type.Refine(
+  Type.String({ maxLength: 64, description: "like 127.0.0.1, 10.0.0.0/8 or fd00::/8" }),
+  isAddressOrRange,
+  () => "must be the address of a proxy or a range of addresses",
+);
 
 const logSchema = schema.object({
   level: Type.Union([
@@ -74,6 +88,8 @@ export const configSchema = schema.object({
   host: Type.String({ minLength: 1, maxLength: 253 }),
   /** 0 takes any free port. */
   port: Type.Integer({ minimum: 0, maximum: 65_535 }),
+  /** The proxies in front, as this node sees them: what they say in X-Forwarded-For counts. */
+  trustedProxies: Type.Array(trustedProxy, { maxItems: 64, description: "a list like [127.0.0.1, 10.0.0.0/8]" }),
   roles: Type.Array(roleName, { minItems: 1, maxItems: roles.length, uniqueItems: true }),
   labels: Type.Record(Type.String({ pattern: "^[a-z0-9][a-z0-9._-]{0,62}$" }), Type.String({ maxLength: 64 }), {
     maxProperties: 32,
@@ -132,6 +148,7 @@ export const configDefaults = {
   /** This machine only: a node that others can reach is a decision, not an accident. */
   host: "127.0.0.1",
   port: 7070,
+  trustedProxies: [],
   roles: [...roles],
   labels: {},
   gpu: "off",

@@ -301,6 +301,7 @@ export async function startNode(config: Config, platform: NodePlatform): Promise
       meter,
       host: config.host,
       port: config.port,
+      trustedProxies: config.trustedProxies,
       node,
       version,
       signUp: config.signUp,

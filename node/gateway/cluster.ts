@@ -47,7 +47,7 @@ export function addClusterRoutes(app: FastifyInstance, at: Surroundings): void {
     const { audit: action } = request.routeOptions.config;
     const outcome = result.ok ? "done" : result.error.code;
     // Where what is done depends on the body, the facts name the action.
-    at.log.info("audit.cluster", { action, by: whoIs(request), address: request.ip, ...facts, outcome });
+    at.log.info("audit.cluster", { action, by: whoIs(request), address: request.address, ...facts, outcome });
     return demand(result);
   }
 

@@ -8,6 +8,9 @@ import { sameSecret } from "./tokens.ts";
 
 const isLoopback = (address: string) => address === "::1" || /^(?:::ffff:)?127\./.test(address);
 
+/** What proxies add to a request, and programs of this machine do not. */
+const proxyHeader = /^(?:forwarded|via|x-forwarded-.*|x-real-ip)$/;
+
 /** Adds what operators' tools read: life, readiness, metrics, and the description of the interface. */
 export function addHealthRoutes(app: FastifyInstance, at: Surroundings, accounts: Accounts): void {
   const tags = ["node"];
@@ -25,13 +28,13 @@ export function addHealthRoutes(app: FastifyInstance, at: Surroundings, accounts
   );
 
   app.get("/metrics", { schema: { summary: "Prometheus text", tags } }, async (request, reply) => {
-    // Behind a proxy on this machine everybody comes from the loopback address; the proxy's header gives it away.
-    const proxied = request.headers["x-forwarded-for"] !== undefined || request.headers.forwarded !== undefined;
+    // Behind a proxy on this machine everybody is connected from the loopback address; the proxy's headers give it away.
+    const proxied = Object.keys(request.headers).some((name) => proxyHeader.test(name));
     if (proxied || !isLoopback(request.ip)) {
       const presented = presentedToken(request.raw);
       if (presented === undefined) throw new PlexusError(failure("UNAUTHENTICATED"));
       const isOperator = at.controlToken !== undefined && sameSecret(presented.token, at.controlToken);
-      if (!isOperator && !demand(await accounts.authenticate(presented.token, request.ip)).admin)
+      if (!isOperator && !demand(await accounts.authenticate(presented.token, request.address)).admin)
         throw new PlexusError(failure("FORBIDDEN"));
     }
     const { contentType, body } = await at.metricsText();

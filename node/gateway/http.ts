@@ -9,6 +9,7 @@ import { failure, PlexusError, type Failure } from "../../protocols/index.ts";
 import type { Accounts, Caller, Origin } from "./accounts.ts";
 import { checkSameOrigin, isSafeMethod, presentedToken } from "./callers.ts";
 import { parseJson } from "./json.ts";
+import { openAiError } from "./openai-shapes.ts";
 import type { Surroundings } from "./options.ts";
 import type { RateLimit } from "./rates.ts";
 import { demand, invalid, rawAnswer, refusalOf, retryAfterSeconds, statusOf } from "./refusals.ts";
@@ -27,6 +28,8 @@ declare module "fastify" {
   }
   interface FastifyRequest {
     caller: Caller | null;
+    /** Where it comes from. `ip` is who is connected: behind a proxy always the same. */
+    readonly address: string;
   }
 }
 
@@ -38,21 +41,11 @@ export function callerOf(request: FastifyRequest): Caller {
 
 /** Where an attempt to come in is from. */
 export const originOf = (request: FastifyRequest): Origin => ({
-  address: request.ip,
+  address: request.address,
   label: request.headers["user-agent"] ?? "unknown device",
 });
 
 const isOpenAi = (request: FastifyRequest) => request.url.startsWith("/v1/");
-
-/** OpenAI's shape of an error, which its clients read. */
-export const openAiError = (reason: Failure) => ({
-  error: {
-    message: reason.message,
-    type: statusOf(reason) === 429 ? "rate_limit_error" : statusOf(reason) < 500 ? "invalid_request_error" : "server_error",
-    param: typeof reason.details?.["path"] === "string" ? reason.details["path"] : null,
-    code: reason.code === "UNAUTHENTICATED" ? "invalid_api_key" : reason.code.toLowerCase(),
-  },
-}); // prettier-ignore
 
 function sendFailure(request: FastifyRequest, reply: FastifyReply, reason: Failure): FastifyReply {
   const wait = retryAfterSeconds(reason);
@@ -98,6 +91,11 @@ export async function createHttp(at: Surroundings, accounts: Accounts, commands:
   app.setSerializerCompiler(() => (value) => JSON.stringify(value));
   app.setErrorHandler(answerError);
   app.decorateRequest("caller", null);
+  app.decorateRequest("address", {
+    getter() {
+      return at.addressOf(this.raw);
+    },
+  });
 
   app.removeAllContentTypeParsers();
   const decoder = new TextDecoder("utf-8", { fatal: true });
@@ -127,7 +125,7 @@ export async function createHttp(at: Surroundings, accounts: Accounts, commands:
     if (presented === undefined) throw new PlexusError(failure("UNAUTHENTICATED"));
     if (access === "admin" && presented.by === "bearer" && at.controlToken !== undefined)
       if (sameSecret(presented.token, at.controlToken)) return;
-    const caller = demand(await accounts.authenticate(presented.token, request.ip));
+    const caller = demand(await accounts.authenticate(presented.token, request.address));
     if (access === "person" && caller.kind !== "session")
       throw new PlexusError(failure("FORBIDDEN", { reason: "API keys may not do this" }));
     const retryAfterMs = commands.take(caller.user);
@@ -136,7 +134,7 @@ export async function createHttp(at: Surroundings, accounts: Accounts, commands:
       const reason = failure("FORBIDDEN");
       const { audit: action } = request.routeOptions.config;
       if (action !== undefined)
-        log.info("audit.cluster", { action, by: caller.user, address: request.ip, outcome: reason.code });
+        log.info("audit.cluster", { action, by: caller.user, address: request.address, outcome: reason.code });
       throw new PlexusError(reason);
     }
     request.caller = caller;

@@ -8,12 +8,13 @@
  *
  *  It holds no truth. Who somebody is, who may read a room, what was said: actors answer that, and the gateway carries
  *  the question with the name it has checked. What it owns is the edge: tokens and passwords (accounts.ts), schemas
- *  (commands.ts, refusals.ts), limits (limits.ts, rates.ts), and the promise that a client's event stream has no gap and
+ *  (commands.ts, refusals.ts), limits (limits.ts, rates.ts, addresses.ts), and the promise that a client's event stream has no gap and
  *  no duplicate across reconnects (feeds.ts).
  *
  *  Read http.ts for one request's way in, then feeds.ts for one event's way out. */
 import type { AddressInfo } from "node:net";
 import { createAccounts } from "./accounts.ts";
+import { createAddressOf } from "./addresses.ts";
 import { addAdminRoutes } from "./admin.ts";
 import { addClusterRoutes } from "./cluster.ts";
 import { addHealthRoutes } from "./health.ts";
@@ -37,6 +38,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   const at: Surroundings = {
     ...options,
     limits: { ...gatewayLimits, ...options.limits },
+    addressOf: createAddressOf(options.trustedProxies ?? []),
     nodes: () => {
       const own = { name: options.name ?? options.node, url };
       return listNodes(own, options.peers?.() ?? [], at.limits.nodesListedMax);

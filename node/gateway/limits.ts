@@ -56,6 +56,9 @@ export interface GatewayLimits {
   readonly sendBufferHardBytesMax: number;
   /** Commands refused for their rate, one after the other, after which the connection is closed. */
   readonly refusalsMax: number;
+  /** Of a frame beyond its rate only the beginning is read, for its id. One without an id there is read whole up to this size,
+   *  and ends the connection beyond it. */
+  readonly refusedFrameBytesMax: number;
   /** Live events held for one subscription while it catches up; further ones are fetched from the actor instead. */
   readonly heldEventsMax: number;
   /** Pages of missed events one catch-up may take before the subscription is `lost`. */
@@ -105,6 +108,7 @@ export const gatewayLimits: GatewayLimits = {
   slowReaderGraceMs: 5_000,
   sendBufferHardBytesMax: 8 * 1024 * 1024,
   refusalsMax: 200,
+  refusedFrameBytesMax: 4_096,
   heldEventsMax: 1_000,
   // The whole event window in pages, and as many again for what happens meanwhile.
   catchUpPagesMax: Math.ceil(wireLimits.eventWindow / wireLimits.pageEntriesDefault) * 2,

@@ -5,16 +5,19 @@ import {
   refused,
   wireLimits,
   type ChatMessage,
+  type Failure,
   type GenerationEnd,
   type Result,
   type Sampling,
 } from "../../protocols/index.ts";
+import { statusOf } from "./refusals.ts";
 
 // OpenAI's clients send null for what they do not set.
 const maybe = <T extends Parameters<typeof Type.Union>[0][number]>(type: T) =>
   Type.Optional(Type.Union([type, Type.Null()]));
 
-/** The fields of OpenAI's chat request that mean something here. Others are ignored, as its clients send ever new ones. */
+/** The fields of OpenAI's chat request that mean something here. Of the others, those in `unsupported` are refused; the rest is
+ *  ignored, as its clients send ever new ones. */
 export const chatRequest = Type.Object({
   model: Type.String({ maxLength: 200 }),
   messages: Type.Array(
@@ -34,8 +37,42 @@ export const chatRequest = Type.Object({
   temperature: maybe(Type.Number({ minimum: 0, maximum: 2 })),
   top_p: maybe(Type.Number({ minimum: 0, maximum: 1 })),
   seed: maybe(Type.Integer()),
-  n: maybe(Type.Integer()),
 }); // prettier-ignore
+
+type Fields = Readonly<Record<string, unknown>>;
+
+const noTools = "the models here do not call tools";
+const leaveOut = (says: string) => `${says}; leave it out`;
+const isEmpty = (value: unknown) => typeof value === "object" && value !== null && Object.keys(value).length === 0;
+const isAbsent = (value: unknown) => value === undefined || value === null;
+const isChoice = (value: unknown) => value === "none" || value === "auto";
+
+/** What would make another answer of it and nothing here can do: the values that ask for nothing, and what to say to others. */
+const unsupported: readonly (readonly [string, (value: unknown, body: Fields) => boolean, string])[] = [
+  ["n", (value) => value === 1, "only one choice is written at a time; send a request for each"],
+  ["tools", (value, body) => isEmpty(value) || body["tool_choice"] === "none", leaveOut(noTools)],
+  ["tool_choice", isChoice, leaveOut(noTools)],
+  ["functions", (value, body) => isEmpty(value) || body["function_call"] === "none", leaveOut(noTools)],
+  ["function_call", isChoice, leaveOut(noTools)],
+  [
+    "response_format",
+    (value) => (value as { readonly type?: unknown }).type === "text",
+    "answers are text that no schema binds; leave it out, ask for JSON in a message and check what comes",
+  ],
+  ["logprobs", (value) => value === false, leaveOut("probabilities are not told")],
+  ["top_logprobs", (value) => value === 0, leaveOut("probabilities are not told")],
+  ["logit_bias", isEmpty, leaveOut("single tokens cannot be weighted")],
+  ["frequency_penalty", (value) => value === 0, leaveOut("repetition cannot be weighted")],
+  ["presence_penalty", (value) => value === 0, leaveOut("repetition cannot be weighted")],
+  [
+    "modalities",
+    (value) => Array.isArray(value) && value.every((one) => one === "text"),
+    leaveOut("answers are text only"),
+  ],
+  ["audio", () => false, leaveOut("answers are text only")],
+  ["web_search_options", () => false, leaveOut("the models here do not search the web")],
+  ["moderation", () => false, leaveOut("nothing here moderates")],
+];
 
 /** A chat request in our own words. */
 export interface Chat {
@@ -59,14 +96,24 @@ const rolesOf: Readonly<Record<string, Role>> = {
 
 /** Reads what the schema alone can not say. Error: BAD_REQUEST with the path. */
 export function readChat(body: Static<typeof chatRequest>): Result<Chat> {
-  if ((body.n ?? 1) !== 1) return wrong("/n", "only one choice is written at a time");
+  for (const [name, asksNothing, says] of unsupported) {
+    const value = (body as Fields)[name];
+    if (!isAbsent(value) && !asksNothing(value, body)) return wrong(`/${name}`, says);
+  }
   const stop = typeof body.stop === "string" ? [body.stop] : (body.stop ?? []);
   if (stop.length > stopTextsMax || stop.some((text) => text === "" || text.length > stopCharsMax))
     return wrong("/stop", `at most ${stopTextsMax} texts of 1 to ${stopCharsMax} characters`);
   const messages: ChatMessage[] = [];
   for (const [index, message] of body.messages.entries()) {
     const role = Object.hasOwn(rolesOf, message.role) ? rolesOf[message.role] : undefined;
-    if (role === undefined) return wrong(`/messages/${index}/role`, "system, developer, user or assistant");
+    if (message.role === "tool" || message.role === "function")
+      return wrong(`/messages/${index}/role`, `${noTools}; say what one answered in a user message`);
+    if (role === undefined) return wrong(`/messages/${index}/role`, "must be system, developer, user or assistant");
+    const called = ["tool_calls", "function_call"].find((name) => {
+      const value = (message as Fields)[name];
+      return !isAbsent(value) && !isEmpty(value);
+    });
+    if (called !== undefined) return wrong(`/messages/${index}/${called}`, leaveOut(noTools));
     const parts = typeof message.content === "string" ? [{ type: "text", text: message.content }] : (message.content ?? []);
     if (parts.some((part) => part.type !== "text" || part.text === undefined))
       return wrong(`/messages/${index}/content`, "only text parts can be read");
@@ -82,6 +129,29 @@ export function readChat(body: Static<typeof chatRequest>): Result<Chat> {
   };
   return ok({ messages, sampling, stop });
 } // prettier-ignore
+
+/** `/messages/0/role` → `messages[0].role`, as OpenAI names a parameter. */
+const paramOf = (path: string): string =>
+  path.replaceAll(/\/(\d+)(?=\/|$)/g, "[$1]").slice(1).replaceAll("/", "."); // prettier-ignore
+
+/** OpenAI's shape of an error, which its clients read. They show the message alone, so it says all that is known. */
+export function openAiError(reason: Failure) {
+  const { path, problem, ...others } = reason.details ?? {};
+  const param = typeof path === "string" && typeof problem === "string" && path !== "" ? paramOf(path) : null;
+  const status = statusOf(reason);
+  const facts = Object.entries(param === null ? { path, problem, ...others } : others)
+    .filter(([, value]) => value !== undefined && value !== "")
+    .map(([name, value]) => `${name}: ${typeof value === "string" ? value : JSON.stringify(value)}`);
+  const message = param === null ? reason.message : `${param}: ${String(problem)}`;
+  return {
+    error: {
+      message: facts.length === 0 ? message : `${message} (${facts.join(", ")})`,
+      type: status === 429 ? "rate_limit_error" : status < 500 ? "invalid_request_error" : "server_error",
+      param,
+      code: reason.code === "UNAUTHENTICATED" ? "invalid_api_key" : reason.code.toLowerCase(),
+    },
+  };
+}
 
 interface Done {
   readonly end: GenerationEnd;

@@ -11,8 +11,8 @@ import {
   type UserView,
 } from "../../protocols/index.ts";
 import type { Caller } from "./accounts.ts";
-import { callerOf, openAiError } from "./http.ts";
-import { chatRequest, createAnswer, readChat } from "./openai-shapes.ts";
+import { callerOf } from "./http.ts";
+import { chatRequest, createAnswer, openAiError, readChat } from "./openai-shapes.ts";
 import type { Surroundings } from "./options.ts";
 import { demand } from "./refusals.ts";
 import { randomId } from "./tokens.ts";
@@ -32,7 +32,7 @@ export function addOpenAiRoutes(app: FastifyInstance, at: Surroundings): void {
     const { agents } = (await ask(caller, caller.actor)) as UserView;
     const row = (id: string, owner: string) => ({ id, object: "model", created: startedAtSeconds, owned_by: owner });
     return [
-      ...runtime.models().map(({ model }) => row(model, "plexus")),
+      ...runtime.models().flatMap(({ model, state }) => (state === "failed" ? [] : [row(model, "plexus")])),
       ...agents.map((agent) => row(`${agentPrefix}${agent.replace(/^agent\//, "")}`, caller.user)),
     ];
   }
@@ -48,10 +48,9 @@ export function addOpenAiRoutes(app: FastifyInstance, at: Surroundings): void {
     "/v1/models/*",
     { config: { access: "user" }, schema: { summary: "One model", tags } },
     async (request) => {
-      const found = (await models(callerOf(request))).find(
-        (model) => "id" in model && model.id === request.params["*"],
-      );
-      if (found === undefined) throw new PlexusError(failure("MODEL_NOT_FOUND"));
+      const name = request.params["*"];
+      const found = (await models(callerOf(request))).find((model) => "id" in model && model.id === name);
+      if (found === undefined) throw new PlexusError(failure("MODEL_NOT_FOUND", { model: name.slice(0, 200) }));
       return found;
     },
   );
@@ -63,7 +62,7 @@ export function addOpenAiRoutes(app: FastifyInstance, at: Surroundings): void {
     if (!body.model.startsWith(agentPrefix))
       return { ...base, model: body.model, messages: chat.messages, sampling: chat.sampling };
     const key = body.model.slice(agentPrefix.length);
-    if (!isKey(key)) throw new PlexusError(failure("MODEL_NOT_FOUND"));
+    if (!isKey(key)) throw new PlexusError(failure("MODEL_NOT_FOUND", { model: body.model }));
     const agent = (await ask(caller, actorId("agent", key))) as AgentView;
     const persona = agent.persona === "" ? [] : [{ role: "system" as const, content: agent.persona }];
     return {

@@ -1,3 +1,4 @@
+import type { IncomingMessage } from "node:http";
 import type { NodePlace, NodeStatus, Result } from "../../protocols/index.ts";
 import type { Runtime } from "../../runtimes/runtime.ts";
 import type { ClusterActors, Kernel } from "../kernel/api.ts";
@@ -19,6 +20,8 @@ export interface GatewayOptions {
   readonly host: string;
   /** 0 takes any free port. */
   readonly port: number;
+  /** Addresses and ranges of the proxies in front, whose X-Forwarded-For counts; absent: none. */
+  readonly trustedProxies?: readonly string[];
   readonly node: string;
   /** What people call the node; its id when absent. */
   readonly name?: string;
@@ -57,8 +60,10 @@ export interface Gateway {
 }
 
 /** What the parts of the gateway share: the options with every limit filled in. */
-export type Surroundings = Omit<GatewayOptions, "limits" | "peers"> & {
+export type Surroundings = Omit<GatewayOptions, "limits" | "peers" | "trustedProxies"> & {
   readonly limits: GatewayLimits;
+  /** Where a request comes from; see addresses.ts. */
+  addressOf(request: IncomingMessage): string;
   /** Where clients may go on, this node first. */
   nodes(): readonly NodePlace[];
 };

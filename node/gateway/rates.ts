@@ -10,6 +10,9 @@ export interface RateLimit {
   wait(key: string): number;
 }
 
+/** What sums of fractions of milliseconds are wrong by, and more: a wait of less is none. */
+const roundingMs = 0.01;
+
 /** The generic cell rate algorithm (ITU-T I.371): one number a key, the time at which its burst is whole again.
  *
  *  The table has a fixed number of rows, so that no flood of addresses fills memory. Two keys that meet in a row share
@@ -21,7 +24,7 @@ export function createRateLimit(rate: Rate, rows: number, clock: Clock, random: 
   const salt = Buffer.from(random.bytes(16)).toString("hex");
   const row = (key: string) => hash32(salt + key) % rows;
   const waitMs = (at: number, nowMs: number) =>
-    Math.max(0, Math.ceil(Math.max(fullAtMs[at] as number, nowMs) + intervalMs - nowMs - rate.windowMs));
+    Math.max(0, Math.ceil(Math.max((fullAtMs[at] as number) - nowMs, 0) + intervalMs - rate.windowMs - roundingMs));
   return {
     take(key) {
       const at = row(key);

@@ -23,6 +23,7 @@ import { readCommand, personOnly } from "./commands.ts";
 import { closeCodes, Connection } from "./connection.ts";
 import { createFeeds, isTopicFor } from "./feeds.ts";
 import { parseJson } from "./json.ts";
+import type { GatewayLimits } from "./limits.ts";
 import type { Surroundings } from "./options.ts";
 import { createPeople, type Person } from "./people.ts";
 import type { RateLimit } from "./rates.ts";
@@ -39,6 +40,19 @@ export interface Sockets {
 }
 
 const frames = Compile(clientFrame);
+
+/** Where clients write the id, if they write it first. */
+const idAtHead = /^\s*\{\s*"id"\s*:\s*(\d{1,15})\s*[,}]/;
+const headBytes = 64;
+
+/** The id of a frame that is not read otherwise; undefined when only reading a large one could tell. */
+function idOf(data: Buffer, limits: GatewayLimits): number | undefined {
+  const id = idAtHead.exec(data.toString("latin1", 0, headBytes))?.[1];
+  if (id !== undefined) return Number(id);
+  if (data.length > limits.refusedFrameBytesMax) return undefined;
+  const parsed = parseJson(data.toString(), limits.jsonDepthMax);
+  return parsed.ok && frames.Check(parsed.value) ? parsed.value.id : undefined;
+}
 
 interface Place {
   readonly connection: Connection;
@@ -108,16 +122,17 @@ export function createSockets(server: Server, at: Surroundings, accounts: Accoun
     return undefined;
   }
 
+  /** Refuses a frame beyond its user's rate. To read all of it would cost what the rate is there to save. */
+  function refuseFrame(connection: Connection, data: Buffer, retryAfterMs: number): void {
+    connection.refusals += 1;
+    const refusal = failure("RATE_LIMITED", { retryAfterMs });
+    const id = connection.refusals > limits.refusalsMax ? undefined : idOf(data, limits);
+    if (id === undefined) return connection.bye(refusal, closeCodes.again);
+    answer(connection, id, refused(refusal));
+  }
+
   function handle({ connection, person }: Place, frame: ClientFrame): void {
     const { caller } = connection;
-    const retryAfterMs = commands.take(caller.user);
-    if (retryAfterMs > 0) {
-      connection.refusals += 1;
-      const refusal = failure("RATE_LIMITED", { retryAfterMs });
-      if (connection.refusals > limits.refusalsMax) return connection.bye(refusal, closeCodes.again);
-      return answer(connection, frame.id, refused(refusal));
-    }
-    connection.refusals = 0;
     if (personOnly.has(frame.do) && caller.kind !== "session")
       return answer(connection, frame.id, refused(failure("FORBIDDEN", { reason: "API keys may not do this" })));
     switch (frame.do) {
@@ -168,7 +183,10 @@ export function createSockets(server: Server, at: Surroundings, accounts: Accoun
     if (isBinary) return malformed({ path: "", problem: "binary; frames are JSON text" }, closeCodes.binary);
     if (clock.nowMs() >= connection.caller.expiresAtMs)
       return connection.bye(failure("UNAUTHENTICATED"), closeCodes.policy);
+    const retryAfterMs = commands.take(connection.caller.user);
     // `ws` has checked that the text is UTF-8, and gives text as a buffer.
+    if (retryAfterMs > 0) return refuseFrame(connection, data as Buffer, retryAfterMs);
+    connection.refusals = 0;
     const parsed = parseJson((data as Buffer).toString(), limits.jsonDepthMax);
     if (!parsed.ok) return malformed(parsed.error.details);
     if (!frames.Check(parsed.value)) return malformed(invalid(frames.Errors(parsed.value)).details);
@@ -217,7 +235,7 @@ export function createSockets(server: Server, at: Surroundings, accounts: Accoun
 
   /** The caller of an upgrade that may go on. */
   async function authenticate(request: IncomingMessage, person: Person, token: string): Promise<Result<Caller>> {
-    const caller = await accounts.authenticate(token, request.socket.remoteAddress ?? "", limits.upgradeTimeoutMs);
+    const caller = await accounts.authenticate(token, at.addressOf(request), limits.upgradeTimeoutMs);
     if (!caller.ok) return unanswered.has(caller.error.code) ? refused(unavailable(person.user, caller.error)) : caller;
     if (closed) return refused(failure("STOPPING"));
     if (person.connections.size >= limits.connectionsPerUserMax)

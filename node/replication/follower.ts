@@ -206,7 +206,8 @@ export class Follower {
 
   /** Its copy is not to be counted on, whatever it says: only a transfer makes it whole. */
   distrust(): void {
-    this.#leaveStream("other");
+    // What it gets then is what it lacks.
+    if (this.state !== "transferring") this.#leaveStream("other");
   }
 
   /** Asks it to keep a view of the slot as it is after all that was sent. False: it is not in the stream now. */

@@ -14,25 +14,18 @@ import type { MeshBody } from "../../protocols/mesh/index.ts";
 import type { Exchange } from "../exchange.ts";
 import type { ServedLog } from "../kernel/api.ts";
 import type { Clock, Directory, Log, Meter, NodeId, SlotRecord } from "../ports.ts";
-import { changeSlot, type SlotRow } from "../records.ts";
+import type { SlotRow } from "../records.ts";
 import type { SlotTable } from "../slot-table.ts";
 import type { EntryDraft, Piece, Position, SlotLog } from "../storage/index.ts";
 import type { Confirmations } from "./confirmations.ts";
 import { Follower, type FollowerPorts } from "./follower.ts";
 import type { ReplicationLimits } from "./limits.ts";
 import { fetchLongest, longest } from "./longest.ts";
-import {
-  committedSeq,
-  handOverTo,
-  isSettled,
-  nextProposal,
-  required,
-  type FollowerView,
-  type Proposal,
-} from "./rules.ts";
+import { ReplicaSet } from "./replica-set.ts";
+import { committedSeq, handOverTo, nextProposal, type FollowerView } from "./rules.ts";
 import { differingCopies } from "./scrub.ts";
 import { splitOff } from "./split.ts";
-import { transfer } from "./transfer.ts";
+import { Transfers } from "./transfer.ts";
 
 export type Phase = "reconciling" | "serving" | "draining" | "handing" | "ended";
 
@@ -73,15 +66,8 @@ export class Ownership implements ServedLog {
   readonly slot: SlotId;
   readonly epoch: number;
   phase: Phase = "reconciling";
-  record: SlotRecord;
-  #revision: number;
-  #proposed: Proposal | undefined;
-  /** Who every commit and confirmation needs beside this node (R1); follows from record and proposal. */
-  #needed: readonly NodeId[];
-  /** The record is as it is wanted: there is nothing to do while nobody fails. */
-  #settled = false;
-  #proposedAtMs = 0;
-  #asked = false;
+  readonly #replicas: ReplicaSet;
+  readonly #transfers: Transfers;
   readonly #log: SlotLog;
   readonly #ports: OwnershipPorts;
   readonly #followers = new Map<NodeId, Follower>();
@@ -94,8 +80,6 @@ export class Ownership implements ServedLog {
   #base: Position | undefined;
   #settling = false;
   #underWay: Piece | undefined;
-  /** Who is being transferred to, and what the log must not be trimmed beyond for it. */
-  readonly #holds = new Map<Follower, number>();
   #served: { resolve(): void; reject(error: unknown): void } | undefined;
   /** Resolves when the slot may be served; rejects when this epoch ends before. */
   readonly served: Promise<void>;
@@ -103,12 +87,30 @@ export class Ownership implements ServedLog {
   constructor(row: SlotRow, slotLog: SlotLog, ports: OwnershipPorts) {
     this.slot = row.record.slot;
     this.epoch = row.record.epoch;
-    this.record = row.record;
-    this.#revision = row.revision;
-    this.#needed = required(this.record, undefined);
-    this.#settled = isSettled(this.record);
     this.#log = slotLog;
     this.#ports = ports;
+    const { directory, exchange, clock, log, meter, limits, nextSending } = ports;
+    this.#replicas = new ReplicaSet(row, {
+      directory,
+      clock,
+      limits,
+      answered: (found) => this.#answered(found),
+      goesOn: () => this.phase !== "ended",
+    });
+    this.#transfers = new Transfers({
+      exchange,
+      clock,
+      log,
+      meter,
+      limits,
+      slotLog,
+      epoch: this.epoch,
+      nextSending,
+      beginTransfer: () => ports.beginTransfer(),
+      goesOn: (follower) => this.#followers.get(follower.node) === follower,
+      unreadable: (error) => this.end(error),
+      changed: () => this.#advance(),
+    });
     this.served = new Promise((resolve, reject) => (this.#served = { resolve, reject }));
     this.served.catch(() => undefined);
   }
@@ -118,6 +120,10 @@ export class Ownership implements ServedLog {
     this.#log.onDurable = () => this.#onDurable();
     this.#adoptFollowers();
     this.#advance();
+  }
+
+  get record(): SlotRecord {
+    return this.#replicas.record;
   }
 
   get followers(): ReadonlyMap<NodeId, Follower> {
@@ -155,8 +161,7 @@ export class Ownership implements ServedLog {
 
   trim(throughSeq: number, done: (error: Failure | undefined) => void): void {
     // Nothing that somebody still has to get from here: what is not committed, and what a transfer ends at.
-    const through = Math.min(throughSeq, this.#committed, ...this.#holds.values());
-    this.#log.trim(this.epoch, through, done);
+    this.#log.trim(this.epoch, Math.min(throughSeq, this.#committed, this.#transfers.heldSeq), done);
   }
 
   trimPoint(window: Parameters<ServedLog["trimPoint"]>[0]): number {
@@ -190,7 +195,7 @@ export class Ownership implements ServedLog {
 
   /** R1: "alone" also means that nothing is asked of the directory. */
   get alone(): boolean {
-    return this.phase !== "ended" && this.#needed.length === 0;
+    return this.phase !== "ended" && this.#replicas.needed.length === 0;
   }
 
   confirm(done: (error: Failure | undefined) => void): void {
@@ -198,14 +203,14 @@ export class Ownership implements ServedLog {
       done(this.#gone());
       return;
     }
-    const needed = new Set(this.#needed);
+    const needed = new Set(this.#replicas.needed);
     if (needed.size === 0) {
       done(undefined);
       return;
     }
     const { confirmations } = this.#ports;
     // Who was removed for certain meanwhile need not answer any more; newcomers were not asked.
-    const stillNeeded = (node: NodeId): boolean => this.phase !== "ended" && this.#needed.includes(node);
+    const stillNeeded = (node: NodeId): boolean => this.phase !== "ended" && this.#replicas.needed.includes(node);
     let open = needed.size;
     let settled = false;
     this.#confirming += 1;
@@ -247,11 +252,11 @@ export class Ownership implements ServedLog {
         }),
       holders: () => {
         standing();
-        return this.#needed.flatMap((name) => this.#followers.get(name) ?? []);
+        return this.#replicas.needed.flatMap((name) => this.#followers.get(name) ?? []);
       },
       row: () => {
         standing();
-        return this.#proposed === undefined ? { record: this.record, revision: this.#revision } : undefined;
+        return this.#replicas.row;
       },
       learned: (row) => this.learned(row),
     });
@@ -261,17 +266,11 @@ export class Ownership implements ServedLog {
 
   /** The directory's row, however it became known. */
   learned(row: SlotRow): void {
-    if (this.phase === "ended" || row.revision <= this.#revision) return;
-    if (row.record.epoch !== this.epoch) {
+    if (this.phase === "ended") return;
+    const news = this.#replicas.learn(row);
+    if (news === "another epoch")
       this.end(failure("MOVED", { slot: this.slot, owner: row.record.owner, epoch: row.record.epoch }));
-      return;
-    }
-    // R3: a newer revision of my own epoch, and only that, says what became of what was asked.
-    this.record = row.record;
-    this.#revision = row.revision;
-    this.#proposed = undefined;
-    this.#needed = required(this.record, undefined);
-    this.#settled = isSettled(this.record);
+    if (news !== "changed") return;
     if (this.phase === "handing") {
       this.phase = "serving";
       this.#ports.resume(this.slot);
@@ -307,6 +306,10 @@ export class Ownership implements ServedLog {
     return follower;
   }
 
+  get #isOver(): boolean {
+    return this.phase === "ended";
+  }
+
   /** Every replica has what it was sent: no time runs against anybody. */
   get #isQuiet(): boolean {
     for (const follower of this.#followers.values()) if (!follower.isQuiet) return false;
@@ -320,15 +323,11 @@ export class Ownership implements ServedLog {
 
   /** Looks after what is overdue. */
   tick(everything = false): void {
-    if (this.phase === "ended" || (this.#followers.size === 0 && this.#proposed === undefined)) return;
-    if (!everything && this.#settled && this.phase === "serving" && this.#proposed === undefined && this.#isQuiet)
-      return;
+    if (this.phase === "ended" || (this.#followers.size === 0 && !this.#replicas.isUndecided)) return;
+    if (!everything && this.phase === "serving" && this.#replicas.isSettled && this.#isQuiet) return;
     for (const follower of this.#followers.values()) follower.tick();
     this.#advance();
-    if (this.#proposed !== undefined && !this.#asked) {
-      const waitedMs = this.#ports.clock.monotonicMs() - this.#proposedAtMs;
-      if (waitedMs >= this.#ports.limits.proposalRetryMs) this.#send(this.#proposed);
-    }
+    this.#replicas.retry();
   }
 
   /** Hands the slot to a replica that has everything; used when the node stops. Resolves when that is known. */
@@ -343,14 +342,15 @@ export class Ownership implements ServedLog {
   /** See `differingCopies`. */
   compareCopies(mark: number, pace: (bytes: number) => Promise<void>): Promise<readonly Follower[]> {
     const { exchange, limits } = this.#ports;
-    const followers = this.#followers.values();
+    const followers = this.record.inSync.flatMap((node) => this.#followers.get(node) ?? []);
     const goesOn = (): boolean => this.phase !== "ended";
     return differingCopies(mark, pace, { exchange, limits, log: this.#log, epoch: this.epoch, followers, goesOn });
   }
 
   /** A copy differs from this one although both are whole: it leaves the set and gets what it lacks. */
   distrust(follower: Follower): void {
-    this.#ports.log.error("slot.copy.differs", { slot: this.slot, epoch: this.epoch, node: follower.node });
+    const copies = this.record.inSync.length;
+    this.#ports.log.error("slot.copy.differs", { slot: this.slot, epoch: this.epoch, node: follower.node, copies });
     follower.distrust();
     this.#advance();
   }
@@ -373,7 +373,7 @@ export class Ownership implements ServedLog {
 
   #adoptFollowers(): void {
     const { node } = this.#ports;
-    const nodes = new Set([...this.record.inSync, ...(this.#proposed?.inSync ?? []), ...this.record.learners]);
+    const nodes = new Set([...this.record.inSync, ...this.record.learners]);
     nodes.delete(node);
     for (const [name, follower] of this.#followers) {
       if (nodes.has(name)) continue;
@@ -434,8 +434,8 @@ export class Ownership implements ServedLog {
 
   /** Before serving: once all that are in sync have answered, the longest log becomes the log of this epoch. */
   #settle(): void {
-    if (this.#settling || this.#proposed !== undefined) return;
-    const needed = required(this.record, undefined);
+    if (this.#settling || this.#replicas.isUndecided) return;
+    const { needed } = this.#replicas;
     const others = needed.flatMap((node) => this.#followers.get(node) ?? []);
     // Who is in trouble leaves the set: what it has more was acknowledged to nobody.
     const answered = others.filter(({ standing, trouble }) => standing !== undefined && trouble === undefined);
@@ -459,8 +459,10 @@ export class Ownership implements ServedLog {
       if (fetched === "gone") return follower?.ask();
       if (fetched !== "whole") return follower?.failed(fetched.unusable);
     }
-    if (this.phase === "ended") return;
+    if (this.#isOver) return;
     await this.#log.lead(this.epoch);
+    // The log may be the next epoch's by now.
+    if (this.#isOver) return;
     this.#base = this.#log.position;
     this.#committed = 0;
     this.#log.onWrite = (piece) => this.#onWrite(piece);
@@ -475,7 +477,7 @@ export class Ownership implements ServedLog {
     const { inSync, learners } = this.record;
     const left = inSync.filter((name) => name !== node);
     log.error("slot.copy.behind", { slot: this.slot, epoch: this.epoch, to: owner });
-    await this.#giveUp("reconciling", { owner, inSync: left, learners: [...learners, node] });
+    await this.#replicas.giveUp({ owner, inSync: left, learners: [...learners, node] });
   }
 
   #onWrite(piece: Piece): void {
@@ -497,7 +499,7 @@ export class Ownership implements ServedLog {
   #commit(): void {
     // With fewer than asked for, what waits stays unanswered; `#work` ends this epoch.
     if (this.record.inSync.length < this.#ports.minInSync()) return;
-    const others = this.#needed.map((node) => this.#followers.get(node)?.seq);
+    const others = this.#replicas.needed.map((node) => this.#followers.get(node)?.seq);
     const seq = committedSeq(this.#log.durableSeq, others);
     if (seq > this.#committed) this.#committed = seq;
     let ready = 0;
@@ -520,8 +522,8 @@ export class Ownership implements ServedLog {
   // --- changes of the replica set ------------------------------------------------------------------------------------
 
   #work(): void {
-    if (this.#proposed !== undefined || this.phase === "ended" || this.phase === "handing") return;
-    if (this.#settled && this.phase === "serving" && this.record.inSync.length >= this.#ports.minInSync()) {
+    if (this.#replicas.isUndecided || this.phase === "ended" || this.phase === "handing") return;
+    if (this.#replicas.isSettled && this.phase === "serving" && this.record.inSync.length >= this.#ports.minInSync()) {
       let failing = false;
       for (const follower of this.#followers.values()) failing ||= this.#viewOf(follower).failing;
       if (!failing) return;
@@ -529,12 +531,13 @@ export class Ownership implements ServedLog {
     const views = new Map([...this.#followers].map(([node, follower]) => [node, this.#viewOf(follower)]));
     const proposal = nextProposal(this.record, views);
     if (proposal !== undefined) {
-      this.#propose(proposal);
+      this.#ports.log.debug("slot.replicas.change", { slot: this.slot, epoch: this.epoch, ...proposal });
+      this.#replicas.propose(proposal);
       return;
     }
     for (const follower of this.#followers.values()) {
       const copies = follower.mayTransfer && !this.record.inSync.includes(follower.node);
-      if (copies && this.#base !== undefined && follower.standing !== undefined) this.#transferTo(follower);
+      if (copies && this.#base !== undefined) this.#transfers.begin(follower);
     }
     if (this.phase !== "serving") return;
     if (this.record.inSync.length < this.#ports.minInSync()) {
@@ -547,75 +550,12 @@ export class Ownership implements ServedLog {
     if (target !== undefined) void this.#handOver(target);
   }
 
-  #propose(proposal: Proposal): void {
-    this.#proposed = proposal;
-    this.#needed = required(this.record, proposal);
-    this.#adoptFollowers();
-    this.#ports.log.debug("slot.replicas.change", { slot: this.slot, epoch: this.epoch, ...proposal });
-    this.#send(proposal);
-  }
-
-  #send({ inSync, learners }: Proposal): void {
-    const { directory, clock } = this.#ports;
-    this.#asked = true;
-    this.#proposedAtMs = clock.monotonicMs();
-    const next: SlotRecord = { ...this.record, inSync, learners };
-    changeSlot(directory, next, this.#revision)
-      .then(({ row }) => {
-        this.#answered(row);
-      })
-      // Unknown: sent again by `tick`, on the same revision, until a record says what became of it.
-      .catch(() => undefined)
-      .finally(() => (this.#asked = false));
-  }
-
   /** What a compare-and-set has shown. */
   #answered(row: SlotRow | undefined): void {
     if (row) {
       this.#ports.table.learn(row);
       this.learned(row);
     } else this.end(failure("SLOT_UNAVAILABLE", { slot: this.slot, because: "its record is gone" }));
-  }
-
-  #transferTo(follower: Follower): void {
-    const { standing, node } = follower;
-    if (standing === undefined) return;
-    const end = this.#ports.beginTransfer();
-    if (end === undefined) return;
-    const { exchange, limits, log, meter, clock } = this.#ports;
-    const startedMs = clock.monotonicMs();
-    let bytes = 0;
-    follower.state = "transferring";
-    transfer(node, standing.incarnation, {
-      exchange,
-      log: this.#log,
-      epoch: this.epoch,
-      limits,
-      goesOn: () => this.phase !== "ended" && this.#followers.get(node) === follower,
-      nextSending: this.#ports.nextSending,
-      hold: (seq) => void this.#holds.set(follower, seq),
-      unreadable: (error) => this.end(error),
-      sent: (count) => {
-        bytes += count;
-        meter.count("transfer_bytes", count);
-      },
-    })
-      .then((now) => {
-        const tookMs = Math.round(clock.monotonicMs() - startedMs);
-        log.info("slot.transferred", { slot: this.slot, epoch: this.epoch, to: node, bytes, tookMs });
-        meter.observeMs("transfer", tookMs);
-        follower.transferred(now);
-      })
-      .catch((error: unknown) => {
-        log.warn("slot.transfer.failed", { slot: this.slot, to: node, error: failureOf(error) });
-        if (failureOf(error).code === "FENCED") meter.count("transfers_fenced");
-        follower.failedTransfer();
-      })
-      .finally(() => {
-        end();
-        this.#holds.delete(follower);
-        this.#advance();
-      });
   }
 
   // --- moving --------------------------------------------------------------------------------------------------------
@@ -630,7 +570,7 @@ export class Ownership implements ServedLog {
     const follower = this.#followers.get(to);
     const ready =
       undrained === undefined &&
-      this.#proposed === undefined &&
+      !this.#replicas.isUndecided &&
       this.#waiting.length === 0 &&
       follower !== undefined &&
       this.record.inSync.includes(to) &&
@@ -642,23 +582,8 @@ export class Ownership implements ServedLog {
       return;
     }
     this.phase = "handing";
-    await this.#giveUp("handing", { owner: to, ...(want && { want }) });
+    await this.#replicas.giveUp({ owner: to, ...(want && { want }) });
     meter.observeMs("hand_over", clock.monotonicMs() - startedMs);
-  }
-
-  /** Makes somebody else the owner, however often it has to be sent; returns when the outcome is known. Only on the row it
-   *  was made of: another attempt may be under way by the time a pause is over. */
-  async #giveUp(phase: Phase, change: Partial<SlotRecord>): Promise<void> {
-    const { directory, limits } = this.#ports;
-    const revision = this.#revision;
-    const next = { ...this.record, ...change, epoch: this.epoch + 1 };
-    while (this.phase === phase && this.#revision === revision) {
-      try {
-        this.#answered((await changeSlot(directory, next, revision)).row);
-      } catch {
-        await this.#pause(limits.proposalRetryMs);
-      }
-    }
   }
 
   #fenced(fence: number): void {
@@ -668,9 +593,5 @@ export class Ownership implements ServedLog {
 
   #gone(): Failure {
     return failure("FENCED", { slot: this.slot, epoch: this.epoch });
-  }
-
-  #pause(delayMs: number): Promise<void> {
-    return new Promise((resolve) => void this.#ports.clock.after(delayMs, resolve));
   }
 }

@@ -280,11 +280,15 @@ export function serveReplicas(ports: ReplicaPorts): {
       const view = body.mark > 0 ? mark?.view : store;
       if (view === undefined) return refused(failure("NOT_FOUND", { slot: body.slot, mark: body.mark }));
       const differ: number[] = [];
+      const digests: Uint8Array[] = [];
       for (const [index, [from, to, digest]] of body.leaves.entries()) {
         if (!belongs(body.slot, from, to)) return refused(failure("BAD_REQUEST", { from, to }));
-        if (Buffer.compare(await digestOf(view, { from, to }), digest) !== 0) differ.push(index);
+        const here = await digestOf(view, { from, to });
+        if (Buffer.compare(here, digest) === 0) continue;
+        differ.push(index);
+        digests.push(here);
       }
-      return ok({ differ, ...(mark && { at: mark.at }) });
+      return ok({ differ, ...(mark && { at: mark.at, digests }) });
     }),
   );
 

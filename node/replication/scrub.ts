@@ -1,4 +1,9 @@
-/** Compares the copies of a slot with its owner's, by Merkle leaves, from a moment that all can name. */
+/** Compares the copies of a slot with its owner's, by Merkle leaves, from a moment that all can name.
+ *
+ *  Each copy has been read alone before and every row in it is whole; but a row may be lost, be of yesterday, or have come
+ *  back after it was deleted. Then more copies that agree are believed, and where as many say one thing as another, the
+ *  owner: of two copies nobody can say which is the rotten one. */
+import { failure, PlexusError } from "../../protocols/index.ts";
 import type { Exchange } from "../exchange.ts";
 import { leavesOf, slotRanges, type Leaf, type SlotLog } from "../storage/index.ts";
 import type { Follower } from "./follower.ts";
@@ -10,13 +15,15 @@ export interface ScrubPorts {
   readonly log: SlotLog;
   readonly epoch: number;
   readonly limits: ReplicationLimits;
+  /** Copies in sync: should the owner's be the rotten one, one of them goes on. */
   readonly followers: Iterable<Follower>;
   /** False once the owner has stopped owning. */
   goesOn(): boolean;
 }
 
 /** Returns the copies that differ; who was not in the stream, or was written to meanwhile, is left for the next time.
- *  `mark` names the moment; `pace` is awaited after every so many bytes read. */
+ *  `mark` names the moment; `pace` is awaited after every so many bytes read. Error: DATA_DAMAGED, the owner's own copy is
+ *  the one that differs. */
 export async function differingCopies(
   mark: number,
   pace: (bytes: number) => Promise<void>,
@@ -28,8 +35,9 @@ export async function differingCopies(
   const at = { epoch: head.lastEpoch, seq: head.lastSeq, checksum: head.lastChecksum };
   const marked = [...ports.followers].filter((follower) => follower.mark(mark));
   const differing = new Set<Follower>();
-  const compare = async (follower: Follower, leaves: readonly Leaf[]): Promise<void> => {
-    if (!ports.goesOn() || follower.standing === undefined || differing.has(follower)) return;
+  /** What stands at a copy instead of those leaves that differ, by their indexes. Undefined: it does not say. */
+  const ask = async (follower: Follower, leaves: readonly Leaf[]): Promise<Digests | undefined> => {
+    if (!ports.goesOn() || follower.standing === undefined) return undefined;
     const question = {
       slot,
       epoch,
@@ -38,9 +46,26 @@ export async function differingCopies(
       leaves: leaves.map(({ from, to, digest }): [string, string, Uint8Array] => [from, to, digest]),
     };
     const answer = await exchange.call(follower.node, "transfer.compare", question, limits.transferTimeoutMs);
-    if (!answer.ok) return;
-    const { differ, at: there } = answer.value;
-    if (there !== undefined && samePosition(there, at) && differ.length > 0) differing.add(follower);
+    if (!answer.ok) return undefined;
+    const { differ, at: there, digests } = answer.value;
+    if (there === undefined || !samePosition(there, at)) return undefined;
+    // A node of an earlier version does not say what it has: then it stands alone with it.
+    const said = (nth: number): string => Buffer.from(digests?.[nth] ?? []).toString("hex") || follower.node;
+    return new Map(differ.map((index, nth) => [index, said(nth)]));
+  };
+  const compare = async (leaves: readonly Leaf[]): Promise<void> => {
+    const answers: Digests[] = [];
+    for (const follower of marked) {
+      const answer = await ask(follower, leaves);
+      if (answer === undefined) continue;
+      answers.push(answer);
+      if (answer.size > 0) differing.add(follower);
+    }
+    for (const [index, { from: key }] of leaves.entries()) {
+      if (!isOutvoted(answers.map((answer) => answer.get(index)))) continue;
+      const reason = "whole, but other copies agree on something else here";
+      throw new PlexusError(failure("DATA_DAMAGED", { slot, key, reason }));
+    }
   };
   try {
     for (const range of marked.length > 0 ? slotRanges(slot, "side") : []) {
@@ -49,13 +74,24 @@ export async function differingCopies(
         group.push(leaf);
         await pace(leaf.bytes);
         if (group.length < limits.leavesPerQuestionMax) continue;
-        for (const follower of marked) await compare(follower, group);
+        await compare(group);
         group = [];
       }
-      if (group.length > 0) for (const follower of marked) await compare(follower, group);
+      if (group.length > 0) await compare(group);
     }
   } finally {
     await view.close();
   }
   return [...differing];
+}
+
+type Digests = ReadonlyMap<number, string>;
+
+/** Whether more copies agree with one another than with the owner, by what each has instead of the owner's leaf; undefined:
+ *  the same. */
+export function isOutvoted(others: readonly (string | undefined)[]): boolean {
+  const votes = new Map<string | undefined, number>([[undefined, 1]]);
+  for (const digest of others) votes.set(digest, (votes.get(digest) ?? 0) + 1);
+  const mine = votes.get(undefined) ?? 0;
+  return [...votes.values()].some((count) => count > mine);
 }

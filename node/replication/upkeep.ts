@@ -66,19 +66,18 @@ export function startUpkeep(ports: UpkeepPorts): () => void {
     if (await discardIfForeign(slot)) return;
     try {
       await (await journal.openSlot(slot)).verify(pace);
+      const ownership = ports.owned(slot);
+      if (ownership?.phase !== "serving") return;
+      mark += 1;
+      for (const follower of await ownership.compareCopies(mark, pace)) {
+        meter.count("scrub_differences");
+        ownership.distrust(follower);
+      }
     } catch (error) {
       const reason = failureOf(error);
       if (reason.code !== "DATA_DAMAGED") throw error;
       meter.count("scrub_damage");
       ports.damaged(slot, reason);
-      return;
-    }
-    const ownership = ports.owned(slot);
-    if (ownership?.phase !== "serving") return;
-    mark += 1;
-    for (const follower of await ownership.compareCopies(mark, pace)) {
-      meter.count("scrub_differences");
-      ownership.distrust(follower);
     }
   };
 

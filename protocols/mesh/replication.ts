@@ -81,7 +81,7 @@ export const replicationMessages = {
   /** Begins a transfer: the node forgets its copy, if that is still this incarnation. Answered by the next one. */
   "transfer.begin": call("bulk", { slot, epoch: count, incarnation: count }, closed({ incarnation: count })),
   /** Digests of runs of keys. `differ`: the indexes of those that differ here. With `mark`, in the view kept under it
-   *  instead of a transfer; `at` is where that was made. */
+   *  instead of a transfer; `at` is where that was made, and `digests` what those that differ are here. */
   "transfer.compare": call(
     "bulk",
     {
@@ -91,7 +91,11 @@ export const replicationMessages = {
       mark: count,
       leaves: Type.Array(Type.Tuple([storeKey, storeKey, bytes]), { maxItems: leavesMax }),
     },
-    closed({ differ: Type.Array(count, { maxItems: leavesMax }), at: Type.Optional(position) }),
+    closed({
+      differ: Type.Array(count, { maxItems: leavesMax }),
+      at: Type.Optional(position),
+      digests: Type.Optional(Type.Array(bytes, { maxItems: leavesMax })),
+    }),
   ),
   /** The rows of one run, encoded and cut into parts; what else lies in the run goes. */
   "transfer.rows": call(

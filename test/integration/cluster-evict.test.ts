@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect } from "chai";
@@ -29,6 +30,8 @@ describe("a real node that is evicted while it runs", () => {
     await until("its process has ended", isGone, limitMs);
     expect(await two.end("SIGKILL")).to.equal(1);
     expect(await readFile(log, "utf8")).to.match(/an empty data folder and a new invitation.*node\.evicted\.ended/);
+    // Else later commands would ask a node that is not there.
+    expect(existsSync(join(two.data, "control.json"))).to.equal(false);
 
     const again = await two.start().then(() => "it is ready", String);
     expect(again).to.include("ended with 1 before it was ready");

@@ -370,7 +370,7 @@ describe("The exchange", () => {
     a.on("routing.envelopes", (body) => void heard.push(body));
     const content = { type: "post", text: "hello", later: { than: "this" } };
     const envelope = [-1, "room/lobby", "user/ada", content, "op-1", true, []];
-    const body = { slot: "chat/1", session: 1, epoch: 1, envelopes: [envelope] };
+    const body = { slot: "chat/1", session: 1, epoch: 1, refusals: 0, envelopes: [envelope] };
     wire.raw("a", "message", ["routing.envelopes", 0, { ...body, more: 1 }]);
     expect(heard).to.deep.equal([body]);
   });

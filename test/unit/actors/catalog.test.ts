@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import type { CatalogPage } from "../../../protocols/index.ts";
+import { assert, catalogCommands, encodedBytesMax, wireLimits, type CatalogPage } from "../../../protocols/index.ts";
 import { catalog } from "../../../actors/index.ts";
 import { actorLimits } from "../../../actors/limits.ts";
 import { Stage } from "./stage.ts";
@@ -48,6 +48,28 @@ describe("a catalog", () => {
     expect(keys(find(stage, { limit: 2, after: first.next }))).to.deep.equal(["r000002", "r000003"]);
     expect(find(stage, { limit: 2, after: "r000003" })).to.deep.include({ more: false });
     expect(find(stage, { limit: 5 })).to.deep.include({ more: false });
+  });
+
+  it("needs no bound of bytes: the longest page of the longest rows is within it", () => {
+    const { properties: row } = catalogCommands.put;
+    const { maximum: limit } = catalogCommands.find.properties.limit as { readonly maximum?: number };
+    assert(limit !== undefined, "a page is bounded");
+    // No character takes more bytes.
+    const longest = (schema: object): string => "語".repeat((schema as { readonly maxLength: number }).maxLength);
+    const stage = new Stage();
+    for (let index = 0; index < limit; index += 1) {
+      const key = String(index).padStart(96, "r");
+      stage.ok(`room/${key}`, rooms, {
+        type: "put",
+        key,
+        title: longest(row.title),
+        detail: longest(row.detail),
+        atMs: Number.MAX_SAFE_INTEGER,
+      });
+    }
+    const page = find(stage, { limit });
+    expect(page.rows).to.have.length(limit);
+    expect(encodedBytesMax(page)).to.be.below(wireLimits.pageBytesMax);
   });
 
   it("does not mistake a longer name for the next page's start", () => {

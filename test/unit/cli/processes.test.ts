@@ -8,6 +8,7 @@ import { text as readAll } from "node:stream/consumers";
 import { expect } from "chai";
 import { openConnection } from "../../../cli/chat/connection.ts";
 import type { SavedSession } from "../../../cli/session.ts";
+import { gatewayLimits } from "../../../node/gateway/index.ts";
 
 const root = join(import.meta.dirname, "../../..");
 const main = join(root, "cli/main.ts");
@@ -112,6 +113,19 @@ describe("the plexus command", function () {
     const after = await run(["status", "--data", join(folder, "data")]);
     expect(after.code).to.equal(3);
     expect(after.err).to.match(/^error UNREACHABLE: /);
+  });
+
+  it("counts the clients of a proxy apart that it is told to trust, and does not start when told nonsense", async () => {
+    const { child, ready } = await up(["--trusted-proxy", "127.0.0.1"]);
+    const statuses = Array.from({ length: gatewayLimits.badTokenRate.count + 1 }, async (_, client) => {
+      const headers = { authorization: "Bearer wrong", "x-forwarded-for": `203.0.113.${client}` };
+      return (await fetch(`${ready.url}/api/me`, { headers })).status;
+    });
+    expect(new Set(await Promise.all(statuses))).to.deep.equal(new Set([401]));
+    expect(await stop(child, "SIGTERM")).to.equal(0);
+    const wrong = await run(["up", "--data", join(folder, "data"), "--port", "0", "--trusted-proxy", "nginx"]);
+    expect(wrong.code).to.equal(3);
+    expect(wrong.err).to.match(/CONFIG_INVALID[\s\S]*trustedProxies\.0[\s\S]*like 127\.0\.0\.1[\s\S]*not "nginx"/);
   });
 
   it("lets people sign up, talk in a room and with an agent through pipes", async () => {

@@ -66,6 +66,7 @@ describe("configuration", () => {
         PLEXUS_LABELS: "zone=a,disk=fast",
         PLEXUS_MODELS: "/m/Big Model.gguf;/m/small.gguf,small",
         PLEXUS_DRAIN_TIMEOUT: "2.5s",
+        PLEXUS_TRUSTED_PROXIES: "127.0.0.1, 10.0.0.0/8,fd00::/8",
       },
     });
     expect(config.roles).to.deep.equal(["chat", "ai"]);
@@ -75,6 +76,8 @@ describe("configuration", () => {
       { name: "small", path: "/m/small.gguf" },
     ]);
     expect(config.limits.drainTimeoutMs).to.equal(2500);
+    expect(config.trustedProxies).to.deep.equal(["127.0.0.1", "10.0.0.0/8", "fd00::/8"]);
+    expect(parse({}).trustedProxies).to.deep.equal([]);
   });
 
   it("calls a node after its machine, or after its data folder when the machine has no name", () => {
@@ -163,6 +166,15 @@ describe("configuration", () => {
     [{ flags: { replicas: 8 } }, "replicas", /^flags$/, /7/],
     [{ flags: { minInSync: 2 }, environment: { PLEXUS_REPLICAS: "1" } }, "minInSync", /together/, /which is 1/],
     [{ environment: { PLEXUS_WEIGHT: "-1" } }, "weight", /^environment$/, /-1/],
+    ...["nginx", "", "10.0.0.1/33", "10.0.0.0/0", "10.0.0.0/8/8", "10.0.0.1:80", "fd00::/129", "fe80::1%eth0"].map(
+      (proxy): (typeof wrong)[number] => [
+        { flags: { trustedProxies: ["127.0.0.1", proxy] } },
+        "trustedProxies.1",
+        /^flags$/,
+        /address of a proxy.*10\.0\.0\.0\/8/,
+      ],
+    ),
+    [{ file: { path: "/c.yaml", content: { trustedProxies: "::1" } } }, "trustedProxies", /c\.yaml/, /\[127\.0\.0\.1/],
     [{ flags: { port: 7071, mesh: { port: 7071 } } }, "mesh.port", /together/, /7071/],
   ];
   for (const [layers, field, from, reason] of wrong)

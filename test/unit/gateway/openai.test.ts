@@ -91,14 +91,90 @@ describe("gateway: OpenAI's client, unchanged", () => {
     expect(unknown).to.include({ code: "model_not_found" });
     const unknownStream = await refusalOf(client.chat.completions.create({ model: "gpt-none", messages, stream: true }));
     expect(unknownStream).to.be.instanceOf(OpenAI.NotFoundError);
-    const many = await refusalOf(client.chat.completions.create({ model: "echo", messages, n: 2 }));
-    expect(many).to.be.instanceOf(OpenAI.BadRequestError);
-    expect(many).to.include({ param: "/n", type: "invalid_request_error" });
     const image = [{ role: "user" as const, content: [{ type: "image_url" as const, image_url: { url: "data:," } }] }];
     expect(await refusalOf(client.chat.completions.create({ model: "echo", messages: image }))).to.be.instanceOf(
       OpenAI.BadRequestError,
     );
     expect((await stand.request("GET", "/v1/nothing", { token })).body.error.type).to.equal("invalid_request_error");
+  }); // prettier-ignore
+
+  const parameters = (fields: object) =>
+    ({ model: "echo", messages, ...fields }) as OpenAI.ChatCompletionCreateParamsNonStreaming;
+  const tool = { type: "function", function: { name: "weather", parameters: { type: "object" } } };
+
+  const refusedFields: readonly (readonly [object, param: string, message: RegExp])[] = [
+    [{ n: 2 }, "n", /n: only one choice/],
+    [{ n: 0 }, "n", /n: only one choice/],
+    [{ tools: [tool] }, "tools", /tools: the models here do not call tools; leave it out/],
+    [{ tools: [tool], tool_choice: "auto" }, "tools", /do not call tools/],
+    [{ tool_choice: "required" }, "tool_choice", /do not call tools/],
+    [{ functions: [tool.function] }, "functions", /do not call tools/],
+    [{ function_call: { name: "weather" } }, "function_call", /do not call tools/],
+    [{ response_format: { type: "json_object" } }, "response_format", /ask for JSON in a message/],
+    [{ response_format: { type: "json_schema", json_schema: { name: "x" } } }, "response_format", /no schema/],
+    [{ logprobs: true }, "logprobs", /probabilities/],
+    [{ top_logprobs: 3 }, "top_logprobs", /probabilities/],
+    [{ logit_bias: { 50256: -100 } }, "logit_bias", /tokens/],
+    [{ frequency_penalty: 0.5 }, "frequency_penalty", /repetition/],
+    [{ presence_penalty: -1 }, "presence_penalty", /repetition/],
+    [{ modalities: ["text", "audio"] }, "modalities", /text only/],
+    [{ audio: { voice: "alloy", format: "wav" } }, "audio", /text only/],
+    [{ web_search_options: {} }, "web_search_options", /do not search/],
+    [{ moderation: { model: "omni" } }, "moderation", /moderates/],
+    [{ temperature: 3 }, "temperature", /temperature: must be <= 2/],
+    [{ stop: ["x".repeat(65)] }, "stop", /stop: at most 8 texts of 1 to 64 characters/],
+    [{ messages: [{ role: "tool", content: "20 °C", tool_call_id: "1" }] }, "messages[0].role", /in a user message/],
+    [{ messages: [{ role: "assistant", tool_calls: [{ id: "1" }] }] }, "messages[0].tool_calls", /do not call tools/],
+    [{ messages: [...messages, { role: "judge", content: "" }] }, "messages[2].role", /must be system, developer/],
+  ];
+  for (const [fields, param, message] of refusedFields)
+    it(`is refused ${JSON.stringify(fields).slice(0, 80)}, with the parameter and what to do in the message`, async () => {
+      const work = client.chat.completions.create(parameters(fields));
+      const refusal: unknown = await work.then(() => undefined, (error: unknown) => error);
+      expect(refusal).to.be.instanceOf(OpenAI.BadRequestError);
+      expect(refusal).to.include({ param, type: "invalid_request_error", code: "bad_request" });
+      expect((refusal as Error).message).to.match(message);
+    }); // prettier-ignore
+
+  it("may send what asks for nothing, and what does not change the answer", async () => {
+    const answer = await client.chat.completions.create(
+      parameters({
+        n: 1, tools: [], tool_choice: "auto", parallel_tool_calls: true, functions: [], function_call: "none",
+        response_format: { type: "text" }, logprobs: false, top_logprobs: 0, logit_bias: {}, frequency_penalty: 0,
+        presence_penalty: 0, modalities: ["text"], audio: null, user: "u", store: true, metadata: { a: "b" },
+        service_tier: "auto", reasoning_effort: "low", verbosity: "low", prompt_cache_key: "k", safety_identifier: "s",
+        messages: [...messages, { role: "assistant", content: "hello", tool_calls: [], refusal: null, name: "a" }, ...messages],
+      }),
+    ); // prettier-ignore
+    expect(answer.choices[0]?.message.content).to.contain("hello");
+    await client.chat.completions.create(
+      parameters({ tools: [tool], tool_choice: "none", n: null, response_format: null }),
+    );
+  });
+
+  it("reads in the message what else is known, because it shows nothing else", async () => {
+    const unknown = (work: Promise<unknown>) => work.then(() => "", (error: Error) => error.message);
+    expect(await unknown(client.chat.completions.create(parameters({ model: "gpt-none" })))).to.match(/model: gpt-none/);
+    expect(await unknown(client.models.retrieve("gpt-none"))).to.match(/model: gpt-none/);
+    const long = [{ role: "user", content: "word ".repeat(100_000) }];
+    expect(await unknown(client.chat.completions.create(parameters({ messages: long })))).to.match(/contextTokens: \d+/);
+    expect(await unknown(client.chat.completions.create({ messages } as never))).to.match(/problem: .*model/);
+  }); // prettier-ignore
+
+  it("does not see models that failed to load", async () => {
+    const broken = await startStand();
+    const { token: key } = await broken.signUp("ada");
+    const models = broken.runtime.models.bind(broken.runtime);
+    const states = ["failed", "loading", "ready"] as const;
+    (broken.runtime as { models: typeof models }).models = () =>
+      states.flatMap((state) => models().map((info) => ({ ...info, model: `the ${state} one`, state })));
+    const reader = new OpenAI({ apiKey: key, baseURL: `${broken.url}/v1`, maxRetries: 0 });
+    const ids: string[] = [];
+    for await (const model of reader.models.list()) ids.push(model.id);
+    expect(ids).to.deep.equal(["the loading one", "the ready one"]);
+    const refusal: unknown = await reader.models.retrieve("the failed one").then(() => undefined, (error: unknown) => error);
+    expect(refusal).to.be.instanceOf(OpenAI.NotFoundError);
+    await broken.stop();
   }); // prettier-ignore
 
   it("cancels the generation when it goes away", async () => {

@@ -50,6 +50,19 @@ describe("gateway: rate limits", () => {
     expect(limit.take("ada")).to.equal(250);
   });
 
+  it("let a whole burst through at once, at any time of a clock that counts fractions", () => {
+    const times = fc.double({ min: 0, max: 1e10, noNaN: true });
+    fc.assert(
+      fc.property(times, fc.integer({ min: 1, max: 700 }), fc.integer({ min: 1_000, max: 900_000 }), (nowMs, count, windowMs) => {
+        const clock: Clock = { ...standingClock(), monotonicMs: () => nowMs };
+        const limit = createRateLimit({ count, windowMs }, 64, clock, random);
+        for (let act = 0; act < count; act += 1) expect(limit.take("ada")).to.equal(0);
+        expect(limit.take("ada")).to.be.within(Math.floor(windowMs / count), Math.ceil(windowMs / count));
+      }),
+      { seed: 7 },
+    );
+  }); // prettier-ignore
+
   it("never let more than a burst and its refill through in any time", () => {
     fc.assert(
       fc.property(fc.array(fc.nat(400), { maxLength: 200 }), (steps) => {

@@ -324,6 +324,35 @@ describe("gateway: WebSocket", () => {
     await small.stop();
   });
 
+  it("does not read what comes faster than its user may send, and still says to which frame it belongs", async () => {
+    const rate = { commandRate: { count: 1, windowMs: 60_000 }, refusalsMax: 4 };
+    const small = await startStand({ limits: rate });
+    const { token } = await small.signUp("ada");
+    const client = await small.connect(token);
+    const refusal = (re: number) => client.next((frame) => frame.re === re && frame.error?.code === "RATE_LIMITED");
+    expect((await client.ask("ping")).ok).to.deep.equal({});
+    // Whoever read it would find that it is not JSON, and close.
+    client.socket.send(`{"id":7,"do":${"[".repeat(60_000)}`);
+    client.socket.send('{ "id" : 8 , "do":"ping"}');
+    client.socket.send('{"do":"ping","with":{"id":1},"id":9}');
+    for (const re of [7, 8, 9]) await refusal(re);
+    client.socket.send(`{"do":"room.post","with":{"text":"${"x".repeat(5_000)}"},"id":10}`);
+    const { bye } = await client.next((frame) => frame.bye !== undefined);
+    expect(bye.code).to.equal("RATE_LIMITED");
+    expect((await client.closed).code).to.equal(1013);
+    await small.stop();
+  });
+
+  it("closes on who goes on sending too fast, whatever it sends", async () => {
+    const small = await startStand({ limits: { commandRate: { count: 1, windowMs: 60_000 }, refusalsMax: 3 } });
+    const { token } = await small.signUp("ada");
+    const client = await small.connect(token);
+    for (let id = 0; id < 6; id += 1) client.socket.send(`{"id":${id},"do":"ping"}`);
+    expect((await client.closed).code).to.equal(1013);
+    expect(client.frames.map((frame) => frame.re)).to.deep.equal([0, 1, 2, 3, undefined]);
+    await small.stop();
+  });
+
   describe("with a client that does not read", () => {
     const limits = {
       sendBufferSoftBytes: 16 * 1024,

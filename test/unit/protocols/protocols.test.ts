@@ -9,6 +9,7 @@ import {
   clientCommands,
   clientFrame,
   decode,
+  decodeFrame,
   encode,
   encodedBytesMax,
   errorTable,
@@ -211,6 +212,43 @@ describe("the codec", () => {
       // prettier-ignore
       expect(() => decode(Buffer.from(bytes, "hex")), bytes).to.throw("is no plain data");
     expect(decode(encode([undefined]))).to.deep.equal([undefined]);
+  });
+
+  describe("given what is nested deep", () => {
+    const arrays = (depth: number): Uint8Array => Buffer.concat([Buffer.alloc(depth, 0x91), Buffer.from([1])]);
+    const objects = (depth: number): Uint8Array =>
+      Buffer.concat([Buffer.from("81a161".repeat(depth), "hex"), Buffer.from([1])]);
+    const { peerMessageDepthMax } = wireLimits;
+
+    it("takes from a peer what a message may have, with what is around it, and nothing deeper", () => {
+      for (const nested of [arrays, objects]) {
+        expect(encode(decodeFrame(nested(peerMessageDepthMax + 16))).length).to.be.greaterThan(peerMessageDepthMax);
+        for (const depth of [peerMessageDepthMax + 17, 3_000, 1_000_000])
+          expect(() => decodeFrame(nested(depth)), String(depth)).to.throw();
+      }
+      const wide = Array.from({ length: 10_000 }, (_, index) => [{ index }]);
+      expect(decodeFrame(encode(wide))).to.deep.equal(wide);
+    });
+
+    it("tells before that a peer would not take it", () => {
+      for (const nested of [arrays, objects]) {
+        expect(encodedBytesMax(decode(nested(peerMessageDepthMax)))).to.be.below(Infinity);
+        expect(encodedBytesMax(decode(nested(peerMessageDepthMax + 1)))).to.equal(Infinity);
+      }
+    });
+
+    it("reads all that it writes", () => {
+      let written: Uint8Array | undefined;
+      let value: unknown = 1;
+      expect(() => {
+        for (let depth = 0; depth < 100_000; depth += 1) {
+          value = depth % 2 === 0 ? [value] : { a: value };
+          if (depth % 50 === 0) written = encode(value).slice();
+        }
+      }).to.throw(RangeError);
+      expect(written?.length).to.be.greaterThan(4 * peerMessageDepthMax);
+      expect(encode(decode(written as Uint8Array)).slice()).to.deep.equal(written);
+    });
   });
 
   it("is not made to build a giant by a header that promises one", () => {

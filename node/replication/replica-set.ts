@@ -1,0 +1,118 @@
+/** Who holds one slot in one epoch, as its owner knows it: the directory's row, and the change of it that is under way.
+ *
+ *      decided ── propose ──► undecided ── learn: a newer revision of this epoch ──► decided
+ *                               │   ▲
+ *                               └───┘ retry: sent again, on the same revision
+ *
+ *  R3: what a compare-and-set answers, or that it fails, says nothing of what became of the change; a conflict may be with
+ *  the change itself, sent before. Only a newer revision does, however it became known. */
+import type { Clock, Directory, NodeId, SlotRecord } from "../ports.ts";
+import { changeSlot, type SlotRow } from "../records.ts";
+import type { ReplicationLimits } from "./limits.ts";
+import { isSettled, required, type Proposal } from "./rules.ts";
+
+export interface ReplicaSetPorts {
+  readonly directory: Directory;
+  readonly clock: Clock;
+  readonly limits: ReplicationLimits;
+  /** The row as a compare-and-set has found or made it; undefined: there is none any more. */
+  readonly answered: (row: SlotRow | undefined) => void;
+  /** False once the owner has stopped owning. */
+  readonly goesOn: () => boolean;
+}
+
+export class ReplicaSet {
+  #row: SlotRow;
+  /** The change whose outcome is not known. It takes in learners only, so everybody concerned is in the record. */
+  #proposed: Proposal | undefined;
+  #needed: readonly NodeId[];
+  #isAsWanted: boolean;
+  #sentAtMs = 0;
+  /** The directory has not answered yet. */
+  #asking = false;
+  readonly #ports: ReplicaSetPorts;
+
+  constructor(row: SlotRow, ports: ReplicaSetPorts) {
+    this.#row = row;
+    this.#needed = required(row.record, undefined);
+    this.#isAsWanted = isSettled(row.record);
+    this.#ports = ports;
+  }
+
+  get record(): SlotRecord {
+    return this.#row.record;
+  }
+
+  /** Who every commit and confirmation needs beside the owner (R1). */
+  get needed(): readonly NodeId[] {
+    return this.#needed;
+  }
+
+  /** A change is under way. */
+  get isUndecided(): boolean {
+    return this.#proposed !== undefined;
+  }
+
+  /** It is as it is wanted: there is nothing to do while nobody fails. */
+  get isSettled(): boolean {
+    return this.#isAsWanted && this.#proposed === undefined;
+  }
+
+  /** The row; undefined while a change of it is not decided. */
+  get row(): SlotRow | undefined {
+    return this.#proposed === undefined ? this.#row : undefined;
+  }
+
+  /** Takes in a row that became known, which decides what was under way if it is newer and of this epoch. Of another epoch
+   *  nothing is taken in. */
+  learn(row: SlotRow): "known" | "changed" | "another epoch" {
+    if (row.revision <= this.#row.revision) return "known";
+    if (row.record.epoch !== this.record.epoch) return "another epoch";
+    this.#row = row;
+    this.#proposed = undefined;
+    this.#needed = required(row.record, undefined);
+    this.#isAsWanted = isSettled(row.record);
+    return "changed";
+  }
+
+  /** Asks the directory for a change. From now on the old set is needed and the new one. */
+  propose(proposal: Proposal): void {
+    this.#proposed = proposal;
+    this.#needed = required(this.record, proposal);
+    this.#send(proposal);
+  }
+
+  /** Asks again for the change under way if that is due. Called now and then. */
+  retry(): void {
+    if (this.#proposed === undefined || this.#asking) return;
+    const { clock, limits } = this.#ports;
+    if (clock.monotonicMs() - this.#sentAtMs >= limits.proposalRetryMs) this.#send(this.#proposed);
+  }
+
+  #send({ inSync, learners }: Proposal): void {
+    const { directory, clock, answered } = this.#ports;
+    this.#asking = true;
+    this.#sentAtMs = clock.monotonicMs();
+    changeSlot(directory, { ...this.record, inSync, learners }, this.#row.revision)
+      .then(({ row }) => {
+        answered(row);
+      })
+      .catch(() => undefined)
+      .finally(() => (this.#asking = false));
+  }
+
+  /** Makes somebody else the owner in the next epoch, however often it has to be sent; returns when the outcome is known.
+   *  Only on the row it was made of: another attempt may be under way by the time a pause is over. */
+  async giveUp(change: Partial<SlotRecord>): Promise<void> {
+    const { directory, clock, limits, answered, goesOn } = this.#ports;
+    const { record, revision } = this.#row;
+    const next = { ...record, ...change, epoch: record.epoch + 1 };
+    while (goesOn() && this.#row.revision === revision) {
+      try {
+        answered((await changeSlot(directory, next, revision)).row);
+      } catch {
+        await new Promise<void>((resolve) => void clock.after(limits.proposalRetryMs, resolve));
+      }
+    }
+  }
+}

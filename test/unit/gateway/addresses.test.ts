@@ -1,0 +1,98 @@
+import type { IncomingMessage } from "node:http";
+import { expect } from "chai";
+import fc from "fast-check";
+import { createAddressOf } from "../../../node/gateway/addresses.ts";
+import { connectClient, startStand, type Stand } from "./stand.ts";
+
+const from = (remoteAddress: string | undefined, forwardedFor?: string) =>
+  ({
+    socket: { remoteAddress },
+    headers: forwardedFor === undefined ? {} : { "x-forwarded-for": forwardedFor },
+  }) as unknown as IncomingMessage;
+
+describe("gateway: where a request comes from", () => {
+  it("is who is connected, whatever he says, while no proxy is trusted", () => {
+    const addressOf = createAddressOf([]);
+    expect(addressOf(from("127.0.0.1", "203.0.113.9"))).to.equal("127.0.0.1");
+    expect(addressOf(from(undefined, "203.0.113.9"))).to.equal("");
+  });
+
+  it("is the first that no trusted proxy vouches for, read from the right", () => {
+    const addressOf = createAddressOf(["127.0.0.1", "10.0.0.0/8", "fd00::/8"]);
+    const cases: readonly (readonly [string, string | undefined, string])[] = [
+      ["127.0.0.1", "203.0.113.9", "203.0.113.9"],
+      ["::ffff:127.0.0.1", "203.0.113.9", "203.0.113.9"],
+      ["fd00::7%eth0", "2001:db8::1", "2001:db8::1"],
+      ["127.0.0.1", undefined, "127.0.0.1"],
+      ["127.0.0.1", "", "127.0.0.1"],
+      ["127.0.0.1", "198.51.100.1, 203.0.113.9, 10.1.2.3", "203.0.113.9"],
+      ["127.0.0.1", "10.9.9.9, 10.1.2.3", "10.9.9.9"],
+      ["203.0.113.7", "198.51.100.1", "203.0.113.7"],
+      ["127.0.0.1", "203.0.113.9:50123", "203.0.113.9"],
+      ["127.0.0.1", "[2001:db8::1]:50123", "2001:db8::1"],
+      ["127.0.0.1", "203.0.113.9, unknown, 10.1.2.3", "10.1.2.3"],
+    ];
+    for (const [peer, header, address] of cases)
+      expect(addressOf(from(peer, header)), `${peer} ${header}`).to.equal(address);
+  });
+
+  it("never is what a stranger says", () => {
+    const addressOf = createAddressOf(["10.0.0.0/8"]);
+    fc.assert(
+      fc.property(fc.string(), fc.ipV4(), (said, stranger) => {
+        fc.pre(!stranger.startsWith("10."));
+        expect(addressOf(from(stranger, said))).to.equal(stranger);
+        expect(addressOf(from("10.0.0.1", `${said}, ${stranger}`))).to.equal(stranger);
+      }),
+    );
+  });
+
+  describe("in a gateway that counts bad tokens", () => {
+    const limits = { badTokenRate: { count: 1, windowMs: 600_000 } };
+    const ada = { "x-forwarded-for": "203.0.113.9" };
+    const bob = { "x-forwarded-for": "198.51.100.1" };
+    const http = async (stand: Stand, headers: Record<string, string>) =>
+      (await stand.request("GET", "/api/me", { token: "wrong", headers })).status;
+    const socket = (stand: Stand, headers: Record<string, string>) =>
+      connectClient(stand.url, "", {
+        headers: { authorization: `Bearer plx_YWRh.${"A".repeat(43)}`, ...headers },
+      }).then(
+        () => 101,
+        (error: { status: number }) => error.status,
+      );
+
+    it("counts the clients of a trusted proxy apart, over HTTP and WebSocket together", async () => {
+      const stand = await startStand({ limits, trustedProxies: ["127.0.0.0/8"] });
+      expect(await http(stand, ada)).to.equal(401);
+      expect(await socket(stand, ada)).to.equal(429);
+      expect(await socket(stand, bob)).to.equal(401);
+      expect(await http(stand, bob)).to.equal(429);
+      await stand.stop();
+    });
+
+    it("counts them as one while the proxy is not trusted", async () => {
+      const stand = await startStand({ limits });
+      expect(await http(stand, ada)).to.equal(401);
+      expect(await http(stand, bob)).to.equal(429);
+      expect(await socket(stand, { "x-forwarded-for": "192.0.2.1" })).to.equal(429);
+      await stand.stop();
+    });
+  });
+
+  it("never opens the metrics of the machine to who comes through a proxy", async () => {
+    const stand = await startStand({ trustedProxies: ["127.0.0.1"] });
+    expect((await stand.request("GET", "/metrics")).status).to.equal(200);
+    for (const header of [
+      "x-forwarded-for",
+      "x-forwarded-proto",
+      "x-forwarded-host",
+      "x-real-ip",
+      "forwarded",
+      "via",
+    ]) {
+      const reply = await stand.request("GET", "/metrics", { headers: { [header]: "127.0.0.1" } });
+      expect(reply.status, header).to.equal(401);
+    }
+    await stand.stop();
+  });
+});
