@@ -35,6 +35,8 @@ export const runtimeLimits = {
 
   /** Longest wait for the lines of a failed load. */
   loadLogWaitMs: 1_000,
+  /** Longest wait until the library has given back what a failed load took. */
+  disposeWaitMs: 3_000,
   /** A load may take this long, and a second more for each 20 MB of the file (a slow disk); then it hangs, and the host is
    *  killed and started again. */
   loadMsMax: 60_000,

@@ -3,6 +3,7 @@
  *  A context has a fixed number of sequences, evaluated together in one batch; a generation borrows one. Its tokens stay in
  *  the sequence, so the next turn of the same conversation evaluates only what is new. A request with a seed starts from an
  *  empty sequence instead: reused numbers differ in their last bits, and a seed asks for the same answer again. */
+import { setTimeout } from "node:timers/promises";
 import {
   getLlama,
   LlamaLogLevel,
@@ -76,8 +77,9 @@ export async function loadLlama(spec: ModelSpec, plan: LoadPlan): Promise<LlamaL
   } catch (thrown) {
     // Lines come in from another thread; those of the failure may still be on their way.
     for (let waitedMs = 0; errors.length === 0 && waitedMs < runtimeLimits.loadLogWaitMs; waitedMs += logStepMs)
-      await new Promise((resolve) => setTimeout(resolve, logStepMs));
-    await llama?.dispose();
+      await setTimeout(logStepMs);
+    // Waits for the model that failed to let go of the library, which that never does once it was garbage collected.
+    await Promise.race([llama?.dispose(), setTimeout(runtimeLimits.disposeWaitMs)]);
     // Now and then they never come. The list is the library's own and may lag behind it: good for a reason, not to refuse.
     const known = new Set(Object.values(architectures));
     const { architecture } = plan;
