@@ -4,9 +4,12 @@ import {
   failure,
   parseActorId,
   PlexusError,
+  refused,
   type ActorDetail,
   type ActorPage,
   type ActorRow,
+  type Failure,
+  type ModelInfo,
   type NodeStatus,
   type Result,
 } from "../protocols/index.ts";
@@ -15,7 +18,7 @@ import { cliLimits } from "./limits.ts";
 import { callNode, type Target } from "./node-client.ts";
 import { counted, describeBytes, describeDuration, exitCodes, paint, withoutControls, type Output } from "./output.ts";
 import { savedSession } from "./session.ts";
-import { tableOf } from "./table.ts";
+import { renderTable, type Column } from "./table.ts";
 
 /** Where an admin command goes: a node on this machine by its data folder, or any node by address. */
 export interface AdminFlags {
@@ -57,6 +60,16 @@ export function demand<T>(result: Result<T>): T {
   throw new PlexusError(ended ? { ...error, details: { ...error.details, hint: signInHint("ADDRESS") } } : error);
 }
 
+type Advice = string | ((refusal: Failure) => string | undefined);
+
+/** Adds what to do to a refusal that does not say it by itself. */
+export function advised<T>(result: Result<T>, advice: Readonly<Partial<Record<Failure["code"], Advice>>>): Result<T> {
+  if (result.ok) return result;
+  const given = advice[result.error.code];
+  const hint = typeof given === "function" ? given(result.error) : given;
+  return hint === undefined ? result : refused({ ...result.error, details: { ...result.error.details, hint } });
+}
+
 /** `plexus status`. */
 export async function showStatus(flags: AdminFlags, output: Output): Promise<number> {
   const status = demand(await callNode<NodeStatus>(await findNode(flags), "GET", "/api/admin/status"));
@@ -67,18 +80,13 @@ export async function showStatus(flags: AdminFlags, output: Output): Promise<num
 /** The status as a person reads it. */
 export function describeStatus(status: NodeStatus, color: boolean): string {
   const quarantined = status.slots.quarantined;
+  const node = status.name === undefined ? status.node : `${withoutControls(status.name)} (${status.node})`;
   const rows: readonly (readonly [string, string])[] = [
-    ["Node", `${status.node}, Plexus ${status.version}`],
+    ["Node", `${node}, Plexus ${status.version}`],
     ["Address", status.url],
     ["Up", describeDuration(status.uptimeMs)],
     ["Roles", status.roles.join(", ")],
-    ...status.models.map(
-      (model, index) =>
-        [
-          index === 0 ? "Models" : "",
-          `${model.model}: ${model.state}${model.demonstration ? ", demonstration model" : ""}${model.reason === undefined ? "" : ` (${model.reason})`}`,
-        ] as const,
-    ),
+    ...status.models.map((model, index) => [index === 0 ? "Models" : "", describeModel(model)] as const),
     ...(status.models.length === 0 ? [["Models", "none: agents do not answer"] as const] : []),
     ["Actors", `${status.actors.active} active, ${status.actors.quarantined} quarantined`],
     ["Slots", `${status.slots.open} open, ${quarantined.length} quarantined`],
@@ -92,6 +100,12 @@ export function describeStatus(status: NodeStatus, color: boolean): string {
     ["Memory", describeBytes(status.memoryBytes)],
   ];
   return rows.map(([label, value]) => `${label.padEnd(13)}${value}`).join("\n");
+}
+
+function describeModel({ model, state, node, demonstration, reason }: ModelInfo): string {
+  const where = node === undefined ? "" : ` on ${node}`;
+  const why = reason === undefined ? "" : ` (${reason})`;
+  return withoutControls(`${model}: ${state}${where}${demonstration ? ", demonstration model" : ""}${why}`);
 }
 
 /** What `plexus actors list` looks for. */
@@ -120,7 +134,7 @@ export async function listActors(flags: AdminFlags, filter: ActorFilter, output:
     more = page.more && page.rows.length > 0;
   }
   if (flags.json) for (const row of rows) output.print(JSON.stringify(row));
-  else output.print(rows.length === 0 ? "No actors." : actorTable(rows, output.color));
+  else output.print(rows.length === 0 ? "No actors." : actorTable(rows, output));
   if (more && !flags.json) output.print(`There are more; a higher --limit shows them.`);
   if (unanswered.size > 0) output.printError(describeUnanswered([...unanswered], output.color));
   return exitCodes.ok;
@@ -131,23 +145,23 @@ function describeUnanswered(nodes: readonly string[], color: boolean): string {
   return `${paint(color, "yellow", "warning")} This is not all: ${names} did not answer, and what is there is missing. See: plexus nodes`;
 }
 
-function actorTable(rows: readonly ActorRow[], color: boolean): string {
-  const table = tableOf(color, [
-    ["Actor"],
-    ["Status"],
-    ["Node"],
-    ["Slot"],
-    ["Mailbox", "right"],
-    ["Restarts", "right"],
-    ["Last active"],
-  ]);
-  for (const row of rows) {
-    const status = row.status === "quarantined" ? paint(color, "red", row.status) : row.status;
+function actorTable(rows: readonly ActorRow[], output: Output): string {
+  const columns: readonly Column[] = [
+    { head: "Actor" },
+    { head: "Status" },
+    { head: "Node" },
+    { head: "Slot", leaves: 1 },
+    { head: "Mailbox", align: "right", leaves: 4 },
+    { head: "Restarts", align: "right", leaves: 2 },
+    { head: "Last active", leaves: 3 },
+  ];
+  const cells = rows.map((row) => {
+    const status = row.status === "quarantined" ? paint(output.color, "red", row.status) : row.status;
     const lastActive = row.lastActiveAtMs === undefined ? "" : new Date(row.lastActiveAtMs).toISOString();
     const node = withoutControls(row.node ?? "");
-    table.push([row.actor, status, node, row.slot, row.mailbox, row.restarts, lastActive]);
-  }
-  return table.toString();
+    return [row.actor, status, node, row.slot, row.mailbox, row.restarts, lastActive];
+  });
+  return renderTable(columns, cells, output);
 }
 
 /** The path of an actor's routes. Error: BAD_REQUEST. */
@@ -192,7 +206,9 @@ export async function releaseActor(
   const path = `${actorPath(release.actor)}/release`;
   type Released = { readonly redelivered: number };
   const body = { redeliver: release.redeliver };
-  const released = demand(await callNode<Released>(await findNode(flags), "POST", path, body));
+  const answer = await callNode<Released>(await findNode(flags), "POST", path, body);
+  const nothing = `It is not quarantined and has no dead letters. What was moved by hand is let go of by \`plexus slots release ${release.actor}\`.`;
+  const released = demand(advised(answer, { ALREADY_DONE: nothing }));
   output.print(
     flags.json
       ? JSON.stringify({ actor: release.actor, ...released })

@@ -3,7 +3,7 @@ import { demand, findNode, type AdminFlags } from "./admin.ts";
 import { cliLimits } from "./limits.ts";
 import { callNode } from "./node-client.ts";
 import { exitCodes, withoutControls, type Output } from "./output.ts";
-import { tableOf } from "./table.ts";
+import { renderTable } from "./table.ts";
 
 /** `plexus audit`: what was done to the cluster, the newest first. Pages until `limit` entries are printed. With --json one
  *  line per entry. */
@@ -20,17 +20,16 @@ export async function showAudit(flags: AdminFlags, limit: number, output: Output
     more = page.more && page.entries.length > 0;
   }
   if (flags.json) for (const entry of entries) output.print(JSON.stringify(entry));
-  else output.print(entries.length === 0 ? "Nothing was done to this cluster yet." : auditTable(entries, output.color));
+  else output.print(entries.length === 0 ? "Nothing was done to this cluster yet." : auditTable(entries, output));
   if (more && !flags.json) output.print("There is more; a higher --limit shows it.");
   return exitCodes.ok;
 }
 
 /** Entries as a person reads them. */
-export function auditTable(entries: readonly AuditEntry[], color: boolean): string {
-  const table = tableOf(color, [["When"], ["What"], ["By"], [""]]);
-  for (const { atMs, action, by, facts } of entries) {
+export function auditTable(entries: readonly AuditEntry[], output: Pick<Output, "color" | "columns">): string {
+  const rows = entries.map(({ atMs, action, by, facts }) => {
     const told = Object.entries(facts).flatMap(([name, text]) => (text === "" ? [] : [`${name} ${text}`]));
-    table.push([new Date(atMs).toISOString(), ...[action, by, told.join(", ")].map(withoutControls)]);
-  }
-  return table.toString();
+    return [new Date(atMs).toISOString(), ...[action, by, told.join(", ")].map(withoutControls)];
+  });
+  return renderTable([{ head: "When" }, { head: "What" }, { head: "By" }, { head: "", wraps: true }], rows, output);
 }

@@ -4,13 +4,13 @@ import { cliLimits } from "./limits.ts";
 import {
   adminFlags,
   duration,
+  etcdAddresses,
   examples,
   json,
   labelsFrom,
   moveOf,
   namedValue,
   roleList,
-  webAddresses,
   wholeNumber,
   withAdminFlags,
   withMoveFlags,
@@ -153,7 +153,7 @@ function addSlots(program: Command, output: Output, onExit: OnExit): void {
       .enablePositionalOptions()
       .addOption(new Option("--role <role>", "only slots of this role").choices(roles))
       .option("--node <node>", "only slots that this node owns or copies; the beginning of its name is enough")
-      .option("--not-ok", "only slots that are moving, short of copies, or down")
+      .option("--not-ok", "only slots that are moving, short of copies, blocked or down")
       .option("--pinned", "only slots of single actors"),
   )
     .addHelpText(
@@ -234,7 +234,7 @@ function addDirectory(program: Command, output: Output, onExit: OnExit): void {
       .command("migrate")
       .description("Move the running cluster's directory from a node to etcd.")
       .addOption(
-        new Option("--etcd <urls...>", "addresses of etcd's members").argParser(webAddresses).makeOptionMandatory(),
+        new Option("--etcd <urls...>", "addresses of etcd's members").argParser(etcdAddresses).makeOptionMandatory(),
       ),
   )
     .addHelpText(

@@ -11,7 +11,7 @@ import {
   type Role,
 } from "../protocols/index.ts";
 import { counted, describeDuration, paint, withoutControls } from "./output.ts";
-import { tableOf } from "./table.ts";
+import { renderTable, type Column } from "./table.ts";
 
 /** How a cluster looks as text: `plexus nodes`, `plexus slots`, `plexus invite`. Pure; what comes from other nodes is
  *  shown without control characters. */
@@ -44,24 +44,25 @@ export function stateOf(node: ClusterNodeRow): string {
   return words.join(", ");
 }
 
+const nodeColumns: readonly Column[] = [
+  { head: "Node" },
+  { head: "State" },
+  { head: "Roles", leaves: 8 },
+  { head: "Labels", leaves: 3 },
+  { head: "Weight", align: "right", leaves: 4 },
+  { head: "Slots", align: "right" },
+  { head: "Copies", align: "right", leaves: 7 },
+  { head: "Actors", align: "right", leaves: 6 },
+  { head: "Turns/s", align: "right", leaves: 5 },
+  { head: "Version", leaves: 2 },
+  { head: "Page", leaves: 1 },
+];
+
 /** `plexus nodes`: one line a node, and how the whole is. */
-export function describeNodes(summary: ClusterSummary, color: boolean): string {
-  const table = tableOf(color, [
-    ["Node"],
-    ["State"],
-    ["Roles"],
-    ["Labels"],
-    ["Weight", "right"],
-    ["Slots", "right"],
-    ["Copies", "right"],
-    ["Actors", "right"],
-    ["Turns/s", "right"],
-    ["Version"],
-    ["Page"],
-  ]);
-  for (const node of byName(summary)) {
+export function describeNodes(summary: ClusterSummary, color: boolean, columns = Infinity): string {
+  const rows = byName(summary).map((node) => {
     const labels = Object.entries(node.labels).map(([name, value]) => `${name}=${value}`);
-    table.push([
+    return [
       withoutControls(node.name),
       paint(color, node.up ? (node.state === "draining" ? "yellow" : "green") : "red", stateOf(node)),
       node.roles.join(", "),
@@ -73,9 +74,10 @@ export function describeNodes(summary: ClusterSummary, color: boolean): string {
       node.turnsPerSecond === undefined ? "" : rate(node.turnsPerSecond),
       withoutControls(node.version),
       withoutControls(node.url),
-    ]);
-  }
-  return [table.toString(), describeDirectory(summary), describeSlotCounts(summary), ...adviceOn(summary)].join("\n");
+    ];
+  });
+  const table = renderTable(nodeColumns, rows, { color, columns });
+  return [table, describeDirectory(summary), describeSlotCounts(summary), ...adviceOn(summary)].join("\n");
 }
 
 /** 0.4, 12, 1250: as many digits as mean something. */
@@ -89,17 +91,17 @@ export function describeDirectory({ directory, nodes }: ClusterSummary): string 
   return `Directory: embedded, on ${withoutControls(name)}`;
 }
 
-/** `256 slots: 250 ok, 6 moving`. */
+/** `256 slots: 250 ok, 6 moving`. A node of an earlier version counts none that are blocked. */
 export function describeSlotCounts(summary: ClusterSummary): string {
   const { slots, replicas, minInSync } = summary;
-  const others = (["moving", "short", "down"] as const).filter((status) => slots[status] > 0);
+  const others = (["moving", "short", "blocked", "down"] as const).filter((status) => slots[status] > 0);
   const counts = ["ok" as const, ...others].map((status) => `${slots[status]} ${status}`);
   const wish = `${counted(replicas, "replica")} wanted, at least ${minInSync} in sync${describeRoom(summary)}`;
   return `${counted(slots.total, "slot")}: ${counts.join(", ")} (${wish})`;
 }
 
-/** Why a slot that is `ok` may have fewer copies than are wanted: as many as there are nodes for them, and the one with the
- *  directory is none of those once there are two others. */
+/** Why slots may have fewer copies than are wanted: as many as there are nodes up for them, and the one with the directory
+ *  is none of those once there are two others. */
 function describeRoom({ nodes, replicas, minInSync, directory }: ClusterSummary): string {
   const usable = nodes.filter(({ up, state }) => up && state === "active");
   const keeper = directory.kind === "embedded" ? usable.find(({ node }) => node === directory.node) : undefined;
@@ -110,9 +112,8 @@ function describeRoom({ nodes, replicas, minInSync, directory }: ClusterSummary)
   return `; ${places} possible${why}`;
 }
 
-/** What is wrong and what to do about it. */
-function adviceOn(summary: ClusterSummary): readonly string[] {
-  const { directory, nodes, slots } = summary;
+/** Who is down, what that means and what to do about it. */
+export function describeDown({ directory, nodes }: ClusterSummary): readonly string[] {
   const keeper = directory.kind === "embedded" ? nodes.find((node) => node.node === directory.node) : undefined;
   const down = nodes.filter((node) => !node.up && node !== keeper).map((node) => withoutControls(node.name));
   return [
@@ -121,10 +122,25 @@ function adviceOn(summary: ClusterSummary): readonly string[] {
       : [`Down: ${down.join(", ")}. Start it again; if it is gone for good: plexus nodes evict NAME`]),
     ...(keeper !== undefined && !keeper.up
       ? [
-          `${withoutControls(keeper.name)}, which keeps the directory, is down: nothing fails over or joins until it is back. Start it again on its own data folder; it can not be evicted.`,
+          `${withoutControls(keeper.name)}, which keeps the directory, is down: nothing fails over or joins until it is back, and what it copies takes no commands. Start it again on its own data folder; it can not be evicted.`,
         ]
       : []),
-    ...(slots.short + slots.down > 0 ? ["plexus slots --not-ok shows which slots are not as they should be."] : []),
+  ];
+}
+
+/** What is wrong and what to do about it. */
+function adviceOn(summary: ClusterSummary): readonly string[] {
+  const { short, blocked, down } = summary.slots;
+  return [
+    ...describeDown(summary),
+    ...(blocked > 0
+      ? [
+          "Blocked slots take no commands: a copy is down while the directory, which would leave it out, does not answer; or too few are up for `minInSync`.",
+        ]
+      : []),
+    ...(short > 0 || blocked > 0 || down > 0
+      ? ["plexus slots --not-ok shows which slots are not as they should be."]
+      : []),
   ];
 }
 
@@ -179,31 +195,37 @@ function compareSlots(one: string, other: string): number {
   return key < otherKey ? -1 : 1;
 }
 
-const statusStyles = { ok: "green", moving: "yellow", short: "yellow", down: "red" } as const;
+/** The colour of each status. */
+export const statusStyles = { ok: "green", moving: "yellow", short: "yellow", blocked: "red", down: "red" } as const;
+
+const slotColumns: readonly Column[] = [
+  { head: "Slot" },
+  { head: "Status" },
+  { head: "Epoch", align: "right", leaves: 1 },
+  { head: "Owner" },
+  { head: "In sync" },
+  { head: "Learners", leaves: 3 },
+  { head: "Wanted", leaves: 2 },
+];
 
 /** `plexus slots`. */
-export function describeSlots(slots: readonly ClusterSlotRow[], names: NodeNames, color: boolean): string {
+export function describeSlots(
+  slots: readonly ClusterSlotRow[],
+  names: NodeNames,
+  color: boolean,
+  columns = Infinity,
+): string {
   if (slots.length === 0) return "No slots.";
-  const table = tableOf(color, [
-    ["Slot"],
-    ["Status"],
-    ["Epoch", "right"],
-    ["Owner"],
-    ["In sync"],
-    ["Learners"],
-    ["Wanted"],
+  const rows = slots.map((slot) => [
+    withoutControls(slot.slot),
+    paint(color, statusStyles[slot.status], slot.status),
+    slot.epoch,
+    `${nameOf(names, slot.owner)}${slot.held === slot.owner ? " (held)" : ""}`,
+    listed(names, slot.inSync),
+    listed(names, slot.learners),
+    slot.want === undefined ? "" : `${nameOf(names, slot.want.owner)}: ${listed(names, slot.want.replicas)}`,
   ]);
-  for (const slot of slots)
-    table.push([
-      withoutControls(slot.slot),
-      paint(color, statusStyles[slot.status], slot.status),
-      slot.epoch,
-      `${nameOf(names, slot.owner)}${slot.held === slot.owner ? " (held)" : ""}`,
-      listed(names, slot.inSync),
-      listed(names, slot.learners),
-      slot.want === undefined ? "" : `${nameOf(names, slot.want.owner)}: ${listed(names, slot.want.replicas)}`,
-    ]);
-  return table.toString();
+  return renderTable(slotColumns, rows, { color, columns });
 }
 
 /** The command that a new node is started with. */
@@ -257,7 +279,14 @@ const isReachable = ({ addresses = [] }: InvitationIssued): boolean =>
   addresses.length === 0 ||
   addresses.some((address) => !/^\/(?:ip4\/127\.|ip6\/::1\/|dns[46]?\/localhost\/)/.test(address));
 
-/** The roles of which a node owns slots that no other node can take: none has the role, is up and not draining. */
+/** What nobody can make while no node of a role takes anything new; the other roles have no actors and no models. */
+const madeBy: Readonly<Partial<Record<Role, string>>> = {
+  chat: "no account, room or agent",
+  ai: "no answer of a model",
+  manager: "",
+};
+
+/** The roles that a node has, or owns slots of, and no other node that is up and not draining has. */
 export function rolesWithoutTaker(
   { nodes }: ClusterSummary,
   slots: readonly ClusterSlotRow[],
@@ -265,13 +294,22 @@ export function rolesWithoutTaker(
 ): readonly Role[] {
   const takers = nodes.filter((one) => one.node !== node && one.up && one.state === "active");
   const owned = slots.filter(({ owner }) => owner === node).map(({ slot }) => slot.split("/")[0]);
-  return roles.filter((role) => owned.includes(role) && !takers.some((one) => one.roles.includes(role)));
+  const own: readonly (string | undefined)[] = [...owned, ...(nodes.find((one) => one.node === node)?.roles ?? [])];
+  const alone = (role: Role): boolean => own.includes(role) && !takers.some((one) => one.roles.includes(role));
+  return roles.filter((role) => madeBy[role] !== undefined && alone(role));
 }
 
 /** What is wrong with a drain that can not end, and what to do. */
-export const describeStuck = (stuck: readonly Role[], node: string, color: boolean): string =>
-  `${paint(color, "yellow", "warning")} No other node with the role ${stuck.join(" or ")} is up and not draining, so its slots stay on ${withoutControls(node)}. ` +
-  "Start one (plexus invite), or give another node the role: plexus nodes roles NAME …";
+export function describeStuck(stuck: readonly Role[], node: string, color: boolean): string {
+  const name = withoutControls(node);
+  const [it, its] = stuck.length === 1 ? ["it", "the role"] : ["them", "these roles"];
+  const lost = stuck.flatMap((role) => madeBy[role] || []).join(", ");
+  return [
+    `${paint(color, "yellow", "warning")} No other node with the role ${stuck.join(" or ")} is up and not draining.`,
+    `What ${name} has of ${it} stays there, and nothing new can be made in ${it} meanwhile${lost === "" ? "" : `: ${lost}`}.`,
+    `Start another node (plexus invite), give one ${its} (plexus nodes roles NAME …), or undo it: plexus nodes drain ${name} --undo`,
+  ].join(" ");
+}
 
 /** How far a drain is: what the node still holds. */
 export interface DrainProgress {

@@ -15,9 +15,10 @@ import {
   type Result,
   type Role,
 } from "../protocols/index.ts";
-import { actorPath, demand, findNode, type AdminFlags } from "./admin.ts";
+import { actorPath, advised, demand, findNode, type AdminFlags } from "./admin.ts";
 import {
   chooseSlots,
+  describeDown,
   describeDrain,
   describeInvitation,
   describeNodes,
@@ -50,16 +51,6 @@ export async function readSlots(target: Target): Promise<Result<readonly Cluster
   return answer.ok ? ok(answer.value.slots) : answer;
 }
 
-type Advice = string | ((refusal: Failure) => string | undefined);
-
-/** Adds what to do to a refusal that does not say it by itself. */
-function advised<T>(result: Result<T>, advice: Readonly<Partial<Record<Failure["code"], Advice>>>): Result<T> {
-  if (result.ok) return result;
-  const given = advice[result.error.code];
-  const hint = typeof given === "function" ? given(result.error) : given;
-  return hint === undefined ? result : refused({ ...result.error, details: { ...result.error.details, hint } });
-}
-
 const unknownNode = "`plexus nodes` lists the names.";
 const noCandidate = "`plexus nodes` shows which nodes have the role, are up and not draining.";
 
@@ -89,7 +80,7 @@ export async function invite(flags: AdminFlags, terms: InvitationTerms, output: 
 /** `plexus nodes`. */
 export async function listNodes(flags: AdminFlags, output: Output): Promise<number> {
   const summary = demand(await readSummary(await findNode(flags)));
-  output.print(flags.json ? JSON.stringify(summary) : describeNodes(summary, output.color));
+  output.print(flags.json ? JSON.stringify(summary) : describeNodes(summary, output.color, output.columns));
   return exitCodes.ok;
 }
 
@@ -248,7 +239,10 @@ export async function listSlots(flags: AdminFlags, filter: SlotFilter, output: O
   const member = node === undefined ? undefined : demand(findMember(names, demand(slots), node));
   const chosen = chooseSlots(demand(slots), { ...filter, node: member });
   if (flags.json) for (const slot of chosen) output.print(JSON.stringify(slot));
-  else output.print(describeSlots(chosen, names, output.color));
+  else {
+    const table = describeSlots(chosen, names, output.color, output.columns);
+    output.print([table, ...(filter.notOk ? describeDown(demand(summary)) : [])].join("\n"));
+  }
   return exitCodes.ok;
 }
 
@@ -308,6 +302,8 @@ export async function releaseSlot(flags: AdminFlags, slot: string, output: Outpu
   return exitCodes.ok;
 }
 
+const onItsWay = "It may still arrive: plexus slots shows where it is.";
+
 async function moveAt(flags: AdminFlags, move: Move & { readonly path: string }, output: Output): Promise<number> {
   const { subject, to, timeoutMs, path } = move;
   const target = await findNode(flags);
@@ -322,7 +318,8 @@ async function moveAt(flags: AdminFlags, move: Move & { readonly path: string },
         details?.["node"] !== undefined
           ? unknownNode
           : `${subject} is nowhere yet: there is nothing to move. \`plexus slots\` and \`plexus actors list\` list what there is.`,
-      ASK_TIMEOUT: "It may still arrive: plexus slots shows where it is.",
+      ASK_TIMEOUT: onItsWay,
+      PEER_LOST: onItsWay,
     }),
   );
   const tookMs = Math.round(performance.now() - startMs);
@@ -335,6 +332,9 @@ async function moveAt(flags: AdminFlags, move: Move & { readonly path: string },
   output.print(`${subject} is on ${owner} now (slot ${moved.slot}, epoch ${moved.epoch}), after ${tookMs} ms.`);
   return exitCodes.ok;
 }
+
+const copying =
+  "It may have begun, or be done: plexus nodes shows which directory is in use. Nothing is lost; once the node is up again, it can be started again.";
 
 /** `plexus directory migrate --etcd URL…`. */
 export async function migrateDirectory(
@@ -368,7 +368,8 @@ export async function migrateDirectory(
   const { rows } = demand(
     advised(await migrating, {
       DIRECTORY_UNAVAILABLE: "Does every node reach etcd at these addresses? Nothing is lost; it can be started again.",
-      ASK_TIMEOUT: "It may still end well: plexus nodes shows which directory is in use.",
+      ASK_TIMEOUT: copying,
+      PEER_LOST: copying,
     }),
   );
   output.print(

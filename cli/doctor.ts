@@ -1,5 +1,5 @@
 import { constants } from "node:fs";
-import { access, open, rm, stat, statfs } from "node:fs/promises";
+import { access, lstat, open, rm, stat, statfs } from "node:fs/promises";
 import { createServer } from "node:net";
 import { dirname, join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
@@ -8,6 +8,7 @@ import { failureOf, type ModelInfo } from "../protocols/index.ts";
 import { createClock } from "../node/platform/index.ts";
 import { inspectGgufFile, readMachine, startInferenceHost, type Machine } from "../runtimes/index.ts";
 import { readControlFile } from "./control.ts";
+import { explainFolder } from "./data-folder.ts";
 import { cliLimits } from "./limits.ts";
 import { callNode } from "./node-client.ts";
 import { counted, describeBytes, describeRefusal, exitCodes, paint, type Output } from "./output.ts";
@@ -123,8 +124,7 @@ async function dataChecks(config: Config, running: string | undefined): Promise<
       return [{ name, state: "bad", says: `${folder} is a file`, hint: "Choose another folder: --data." }];
     await access(folder, constants.R_OK | constants.W_OK | constants.X_OK);
   } catch (thrown) {
-    const says = `${folder}: ${describeRefusal(thrown)}`;
-    return [{ name, state: "bad", says, hint: "The user that runs Plexus must own the folder." }];
+    return [judgeRefusal(name, thrown)];
   }
   if (folder !== config.data)
     return [
@@ -139,24 +139,47 @@ async function dataChecks(config: Config, running: string | undefined): Promise<
   ];
 }
 
-/** The path itself, or the closest one above it that exists: there the new folder will be made. */
+/** What the system refused, as a check. */
+function judgeRefusal(name: string, thrown: unknown): Check {
+  const { path } = thrown as NodeJS.ErrnoException;
+  const { reason, hint } = explainFolder(thrown) ?? { reason: describeRefusal(thrown) };
+  const place = path === undefined || reason.includes(path) ? "" : `${path}: `;
+  return { name, state: "bad", says: `${place}${reason}`, ...(hint !== undefined && { hint }) };
+}
+
+/** The path itself, or the closest one above it that exists: there the new folder will be made. A link exists also when
+ *  what it points to does not. */
 async function nearestPath(path: string): Promise<string> {
-  const found = await stat(path).catch(() => undefined);
+  const found = await lstat(path).catch(() => undefined);
   return found !== undefined || dirname(path) === path ? path : nearestPath(dirname(path));
 }
 
 async function diskCheck(folder: string): Promise<Check> {
-  const { bavail, bsize } = await statfs(folder);
+  const { bavail, blocks, bsize } = await statfs(folder);
   const free = bavail * bsize;
   const says = `${describeBytes(free)} free`;
-  return free < diskBytesMin
-    ? { name: "Disk space", state: "warning", says, hint: "A full disk stops every command; make room." }
-    : { name: "Disk space", state: "good", says };
+  if (free >= diskBytesMin) return { name: "Disk space", state: "good", says };
+  const hint = "A full disk stops every command; make room.";
+  // A file system without any blocks does not say how large it is.
+  return { name: "Disk space", state: free === 0 && blocks > 0 ? "bad" : "warning", says, hint };
 }
 
 /** Each acknowledged command waits for one synced write, so this is the floor of a message's latency. */
 async function syncCheck(folder: string): Promise<Check> {
-  const path = join(folder, `doctor-${process.pid}`);
+  const name = "Disk speed";
+  try {
+    const medianMs = await measureSync(join(folder, `doctor-${process.pid}`));
+    const says = `one synced write takes ${medianMs.toFixed(1)} ms`;
+    return medianMs > syncMsMax
+      ? { name, state: "warning", says, hint: "Every message waits for one; a local SSD is faster." }
+      : { name, state: "good", says };
+  } catch (thrown) {
+    return judgeRefusal(name, thrown);
+  }
+}
+
+/** The median time of a few synced writes to a new file, which is removed again. */
+async function measureSync(path: string): Promise<number> {
   const took: number[] = [];
   const file = await open(path, "wx", 0o600);
   try {
@@ -170,11 +193,7 @@ async function syncCheck(folder: string): Promise<Check> {
     await file.close();
     await rm(path, { force: true });
   }
-  const medianMs = took.toSorted((one, other) => one - other)[3] ?? 0;
-  const says = `one synced write takes ${medianMs.toFixed(1)} ms`;
-  return medianMs > syncMsMax
-    ? { name: "Disk speed", state: "warning", says, hint: "Every message waits for one; a local SSD is faster." }
-    : { name: "Disk speed", state: "good", says };
+  return took.toSorted((one, other) => one - other)[3] ?? 0;
 }
 
 async function closedJournalCheck(folder: string, running: string | undefined): Promise<Check> {
@@ -186,6 +205,7 @@ async function closedJournalCheck(folder: string, running: string | undefined): 
     return await journalCheck(folder);
   } catch (thrown) {
     const failure = failureOf(thrown);
+    if (failure.code === "INTERNAL") return judgeRefusal(name, thrown);
     const details = failure.details === undefined ? "" : ` ${JSON.stringify(failure.details)}`;
     return { name, state: "bad", says: `${failure.code}${details}`, hint: failure.message };
   }

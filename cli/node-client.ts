@@ -10,16 +10,25 @@ export interface Target {
   readonly timeoutMs?: number;
 }
 
-/** One HTTP request to a node's API. Never throws: no node there is UNREACHABLE. */
-export async function callNode<T>(
-  target: Target,
-  method: "GET" | "POST" | "PUT" | "DELETE",
-  path: string,
-  body?: unknown,
-): Promise<Result<T>> {
+type Method = "GET" | "POST" | "PUT" | "DELETE";
+
+/** One HTTP request to a node's API. Never throws. UNREACHABLE: it was not sent, or only meant to read; PEER_LOST and
+ *  ASK_TIMEOUT: it was sent, and its answer was lost or is late. */
+export async function callNode<T>(target: Target, method: Method, path: string, body?: unknown): Promise<Result<T>> {
+  const answer = await request<T>(target, method, path, body);
+  if (answer.ok || method === "GET" || answer.error.outcome !== "unknown") return answer;
+  const where = path.startsWith("/api/admin/cluster/") ? "; `plexus audit` shows what was done" : "";
+  const hint = `It may have been done all the same: look before you repeat it${where}.`;
+  const { details } = answer.error;
+  return refused({ ...answer.error, details: { ...details, hint: details?.["hint"] ?? hint } });
+}
+
+async function request<T>(target: Target, method: Method, path: string, body: unknown): Promise<Result<T>> {
+  const { url } = target;
   let response: Response;
+  let text: string;
   try {
-    response = await fetch(new URL(path, target.url), {
+    response = await fetch(new URL(path, url), {
       method,
       headers: {
         accept: "application/json",
@@ -31,21 +40,60 @@ export async function callNode<T>(
       ...(body !== undefined && { body: JSON.stringify(body) }),
       signal: AbortSignal.timeout(target.timeoutMs ?? cliLimits.requestTimeoutMs),
     });
+    text = await response.text();
   } catch (thrown) {
-    // A request that was sent and not answered may have been carried out.
-    if ((thrown as Error).name === "TimeoutError") return refused(failure("ASK_TIMEOUT", { url: target.url }));
-    return refused(failure("UNREACHABLE", { url: target.url, reason: reasonOf(thrown) }));
+    if (isLate(thrown)) return refused(failure("ASK_TIMEOUT", { url }));
+    const code = method === "GET" || !wasSent(thrown) ? "UNREACHABLE" : "PEER_LOST";
+    return refused(failure(code, { url, reason: reasonOf(thrown) }));
   }
-  const content: unknown = await response.json().catch(() => undefined);
+  const content = parsed(text);
   if (response.ok) return ok(content as T);
-  const carried = (content as { error?: Failure } | undefined)?.error;
+  const carried = (content as { error?: Failure } | null | undefined)?.error;
   if (carried?.code !== undefined) return refused(carried);
-  return refused(
-    failure("UNREACHABLE", { url: target.url, reason: `HTTP ${response.status}, not from a Plexus node` }),
-  );
+  // A proxy that says 502 or 504 may have lost the answer of a node that was asked.
+  const code = method === "GET" || response.status < 500 ? "UNREACHABLE" : "PEER_LOST";
+  return refused(failure(code, { url, reason: `HTTP ${response.status}, not from a Plexus node` }));
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/** What `fetch` threw, and what it has from below: a system's refusal, several of them, or one of its own. */
+interface Thrown {
+  readonly name?: string;
+  readonly message: string;
+  readonly cause?: {
+    readonly code?: string;
+    readonly message?: string;
+    readonly errors?: readonly Refusal[];
+  } & Refusal;
+}
+
+interface Refusal {
+  readonly syscall?: string;
+}
+
+/** The time for the answer is over: ours, or the one `fetch` has for the head and for a pause. */
+const isLate = (thrown: unknown): boolean =>
+  (thrown as Thrown).name === "TimeoutError" ||
+  /^UND_ERR_(?:HEADERS|BODY)_TIMEOUT$/.test((thrown as Thrown).cause?.code ?? "");
+
+/** False only where it is certain: no address, no connection, or one that was not trusted. By the call that failed and not by
+ *  its code, because EHOSTUNREACH and ETIMEDOUT also end connections that were in use. */
+function wasSent(thrown: unknown): boolean {
+  const { cause } = thrown as Thrown;
+  if (cause === undefined) return true;
+  const { syscall } = cause.errors?.[0] ?? cause;
+  const code = cause.code ?? "";
+  return !(syscall === "connect" || syscall === "getaddrinfo" || /^UND_ERR_CONNECT_TIMEOUT$|CERT/.test(code));
 }
 
 function reasonOf(thrown: unknown): string {
-  const cause = (thrown as { cause?: { code?: string; message?: string } }).cause;
-  return cause?.code ?? cause?.message ?? String((thrown as Error).message);
+  const { cause, message } = thrown as Thrown;
+  return cause?.code ?? cause?.message ?? message;
 }

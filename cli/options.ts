@@ -51,17 +51,29 @@ export const duration =
     return durationMs;
   };
 
-export const webAddress = (text: string): string => {
-  if (!/^https?:$/.test(URL.parse(text)?.protocol ?? ""))
-    throw new InvalidArgumentError("It must be an address like http://127.0.0.1:7070.");
-  return text;
-};
+const addressLike =
+  (example: string) =>
+  (text: string): string => {
+    if (!/^https?:$/.test(URL.parse(text)?.protocol ?? ""))
+      throw new InvalidArgumentError(`It must be an address like ${example}.`);
+    return text;
+  };
 
-/** One or more addresses of etcd, in one word or several. */
-export const webAddresses = (text: string, before: readonly string[] | undefined): readonly string[] => [
-  ...(before ?? []),
-  ...text.split(",").map((address) => webAddress(address.trim())),
-];
+const webAddress = addressLike("http://127.0.0.1:7070");
+const etcdAddress = addressLike("http://10.0.0.5:2379");
+
+/** One or more addresses, in one word or several. */
+const severalOf =
+  (read: (text: string) => string) =>
+  (text: string, before: readonly string[] | undefined): readonly string[] => [
+    ...(before ?? []),
+    ...text.split(",").map((address) => read(address.trim())),
+  ];
+
+/** Addresses of nodes. */
+export const webAddresses = severalOf(webAddress);
+/** Addresses of etcd's members. */
+export const etcdAddresses = severalOf(etcdAddress);
 
 export const namedValue = (text: string, before: readonly string[] | undefined): readonly string[] => {
   if (!/^[^=]+=/.test(text)) throw new InvalidArgumentError("It must have a name and a value: zone=north.");

@@ -8,6 +8,7 @@ export interface Output {
   /** The same on standard error. */
   printError(text: string): void;
   readonly color: boolean;
+  /** The width of the terminal; Infinity where a program or a file reads. */
   readonly columns: number;
 }
 
@@ -17,7 +18,7 @@ export function processOutput(): Output {
     print: (text) => void process.stdout.write(`${text}\n`),
     printError: (text) => void process.stderr.write(`${text}\n`),
     color: process.stdout.isTTY && process.stdout.hasColors() && (process.env["NO_COLOR"] ?? "") === "",
-    columns: process.stdout.columns ?? 100,
+    columns: process.stdout.columns ?? Infinity,
   };
 }
 
@@ -60,6 +61,21 @@ export function withoutControls(text: string): string {
   return text.replaceAll(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/g, "�");
 }
 
+/** Breaks text into rows of at most `width` characters, at spaces where there are any. */
+export function wrap(text: string, width: number): readonly string[] {
+  return text.split("\n").flatMap((line) => {
+    const rows: string[] = [];
+    let rest = line;
+    while (rest.length > width) {
+      const space = rest.lastIndexOf(" ", width);
+      const cut = space > width / 2 ? space : width;
+      rows.push(rest.slice(0, cut));
+      rest = rest.slice(cut).trimStart();
+    }
+    return [...rows, rest];
+  });
+}
+
 /** What the system's refusals mean to a person. */
 const refusals: Readonly<Record<string, string>> = {
   EADDRINUSE: "another program has this port; choose another with --port, or 0 for any free one",
@@ -72,6 +88,10 @@ const refusals: Readonly<Record<string, string>> = {
   EEXIST: "there is a file where a folder should be",
   EISDIR: "this is a folder",
   ENOSPC: "the disk is full",
+  EDQUOT: "the disk quota is used up",
+  EFBIG: "files may not become this large",
+  EMFILE: "too many files are open",
+  ENFILE: "too many files are open",
   EROFS: "the file system is read-only",
 };
 

@@ -9,6 +9,7 @@ import {
   collect,
   data,
   decimal,
+  etcdAddresses,
   examples,
   json,
   labelsFrom,
@@ -49,6 +50,7 @@ interface UpOptions {
   readonly logFormat?: Config["log"]["format"];
   readonly json?: boolean;
   readonly quiet?: boolean;
+  readonly trustData?: boolean;
 }
 
 /** Flags as one layer of the configuration. */
@@ -144,7 +146,7 @@ export function createProgram(version: string, output: Output, onExit: (code: nu
       collect<string>,
     )
     .option("--mdns", "look for nodes of the cluster in the local network")
-    .option("--etcd <urls...>", "keep the directory in etcd instead of in a node", webAddresses)
+    .option("--etcd <urls...>", "keep the directory in etcd instead of in a node", etcdAddresses)
     .option(
       "--replicas <number>",
       "on how many nodes each slot should be (default: 3)",
@@ -163,6 +165,7 @@ export function createProgram(version: string, output: Output, onExit: (code: nu
       new Option("--log-level <level>", "how much is logged").choices(["debug", "info", "warn", "error", "silent"]),
     )
     .addOption(new Option("--log-format <format>", "auto is pretty on a terminal").choices(["auto", "json", "pretty"]))
+    .option("--trust-data", "count on an older copy of the data folder; what it lacks may be lost")
     .option("--quiet", "do not print the welcome text")
     .addOption(new Option("--json", "print one JSON line when ready; logs go to standard error"))
     .addHelpText(
@@ -177,8 +180,8 @@ export function createProgram(version: string, output: Output, onExit: (code: nu
     )
     .action(async (options: UpOptions) => {
       const { up } = await import("./up.ts");
-      const flags = { json: options.json ?? false, quiet: options.quiet ?? false, configFile: options.config };
-      onExit(await up({ config: upConfig(options), ...flags }, output));
+      const { json = false, quiet = false, trustData = false, config: configFile } = options;
+      onExit(await up({ config: upConfig(options), json, quiet, trustData, configFile }, output));
     });
 
   program
@@ -244,8 +247,17 @@ export function createProgram(version: string, output: Output, onExit: (code: nu
     .option("--host <address>", "address to listen on")
     .option("--port <number>", "port", wholeNumber("The port"))
     .option("--model <path[,name]>", "GGUF file to check, repeatable", collect<string>)
+    .option("--etcd <urls...>", "etcd's members to check", etcdAddresses)
     .addOption(json())
-    .addHelpText("after", examples("plexus doctor", "plexus doctor --data /srv/plexus", "plexus doctor --model m.gguf"))
+    .addHelpText(
+      "after",
+      examples(
+        "plexus doctor",
+        "plexus doctor --data /srv/plexus",
+        "plexus doctor --model m.gguf",
+        "plexus doctor --etcd http://10.0.0.5:2379 http://10.0.0.6:2379",
+      ),
+    )
     .action(async (options: UpOptions) => {
       const { doctor } = await import("./doctor.ts");
       const config = await readSettings(upConfig(options), options.config, process.env);

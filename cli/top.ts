@@ -22,11 +22,13 @@ import {
   namesOf,
   rate,
   stateOf,
+  statusStyles,
   type NodeNames,
 } from "./cluster-view.ts";
 import { cliLimits } from "./limits.ts";
 import { callNode, type Target } from "./node-client.ts";
-import { counted, describeBytes, exitCodes, paint, withoutControls, type Output } from "./output.ts";
+import { counted, describeBytes, exitCodes, paint, withoutControls, wrap, type Output } from "./output.ts";
+import { fitColumns } from "./table.ts";
 
 /** `plexus top`: the cluster at a glance, again and again. Reading, drawing (`topFrame`, pure) and the terminal are apart. */
 
@@ -75,8 +77,12 @@ export function topFrame(data: TopData, view: TopView): readonly string[] {
   const time = new Date(view.nowMs).toISOString().slice(11, 19);
   const head: readonly Line[] = [
     [`Plexus  ${up} of ${counted(summary.nodes.length, "node")} up, view ${summary.view}, ${time} UTC`, "bold"],
-    [describeDirectory(summary)],
-    [describeSlotCounts(summary), summary.slots.down > 0 ? "red" : undefined],
+    ...wrapped(describeDirectory(summary), view.columns),
+    ...wrapped(
+      describeSlotCounts(summary),
+      view.columns,
+      summary.slots.down > 0 || summary.slots.blocked > 0 ? "red" : undefined,
+    ),
     ...(view.trouble === undefined
       ? []
       : ([[`No answer now (${view.trouble.code}); what is shown is older. Trying again.`, "red"]] as const)),
@@ -92,29 +98,59 @@ export function topFrame(data: TopData, view: TopView): readonly string[] {
     .flatMap((section, index) => (index === 0 ? section : [[""] as Line, ...section]))
     .slice(0, Math.max(1, view.rows))
     .map(([text, style]) => {
-      const fitted = withoutControls(text).slice(0, Math.max(1, view.columns));
+      const fitted = cut(withoutControls(text).trimEnd(), view.columns);
       return style === undefined ? fitted : paint(view.color, style, fitted);
     });
 }
 
-type Line = readonly [text: string, style?: "bold" | "dim" | "red" | "yellow" | undefined];
+type Line = readonly [text: string, style?: "bold" | "dim" | "red" | "yellow" | "green" | undefined];
+
+/** A sentence in as many lines as it takes. */
+const wrapped = (text: string, columns: number, style?: Line[1]): readonly Line[] =>
+  wrap(text, Math.max(1, columns)).map((line): Line => [line, style]);
 
 const cut = (text: string, width: number): string =>
-  text.length > width ? `${text.slice(0, width - 1)}…` : text.padEnd(width);
+  text.length > width ? `${text.slice(0, Math.max(0, width - 1))}…` : text;
+
+const filled = (text: string, width: number): string => cut(text, width).padEnd(width);
+
+const nodeColumns = [
+  { head: "Node", width: 14 },
+  { head: "State", width: 15 },
+  { head: "Load", width: 5 },
+  { head: "Turns/s", width: 7 },
+  { head: "Slots", width: 5 },
+  { head: "Copies", width: 6, leaves: 1 },
+  { head: "Actors", width: 6, leaves: 4 },
+  { head: "Conns", width: 5, leaves: 2 },
+  { head: "Late", width: 7, leaves: 3 },
+  { head: "Memory", width: 8, leaves: 5 },
+] as const;
+const loadColumn = 2;
 
 function nodeLines(nodes: readonly ClusterNodeRow[], columns: number): readonly Line[] {
   const busiest = Math.max(1, ...nodes.map((node) => node.turnsPerSecond ?? 0));
-  // Everything but the bar has its width; the bar takes what the terminal has left.
-  const barWidth = Math.min(30, Math.max(5, columns - 84));
-  const heads = ["Turns/s", "Slots", "Copies", "Actors", "Conns", "Late", "Memory"];
-  const widths = [7, 5, 6, 6, 5, 7, 8];
-  const numbers = (cells: readonly string[]): string =>
-    cells.map((cell, index) => cell.padStart(widths[index] ?? 0)).join(" ");
+  // One space between two and no borders: two characters less than in a box.
+  const fitted = fitColumns(nodeColumns, columns + 2);
+  const spare = columns - fitted.reduce((sum, { width }) => sum + width + 1, -1);
+  const line = (cells: readonly string[]): string =>
+    fitted
+      .map(({ index, width }) => {
+        const cell = cells[index] ?? "";
+        // The bar takes what the terminal has left, and fills it already.
+        if (index === loadColumn) return cell;
+        return index < loadColumn ? filled(cell, width) : cell.padStart(width);
+      })
+      .join(" ");
+  const barWidth = nodeColumns[loadColumn].width + Math.min(25, Math.max(0, spare));
   return [
-    [`${"Node".padEnd(14)} ${"State".padEnd(15)} ${"Load".padEnd(barWidth)} ${numbers(heads)}`, "bold"],
+    [line(nodeColumns.map(({ head }, index) => (index === loadColumn ? head.padEnd(barWidth) : head))), "bold"],
     ...nodes.map((node): Line => {
       const { turnsPerSecond, actors, connections, eventLoopLagMs, memoryBytes } = node;
       const cells = [
+        node.name,
+        stateOf({ ...node, self: false }),
+        bar((turnsPerSecond ?? 0) / busiest, barWidth),
         turnsPerSecond === undefined ? "" : rate(turnsPerSecond),
         String(node.slotsOwned),
         String(node.slotsReplicated),
@@ -123,9 +159,7 @@ function nodeLines(nodes: readonly ClusterNodeRow[], columns: number): readonly 
         eventLoopLagMs === undefined ? "" : `${rate(eventLoopLagMs)} ms`,
         memoryBytes === undefined ? "" : describeBytes(memoryBytes),
       ];
-      const load = bar((turnsPerSecond ?? 0) / busiest, barWidth);
-      const text = `${cut(node.name, 14)} ${cut(stateOf({ ...node, self: false }), 15)} ${load} ${numbers(cells)}`;
-      return [text, node.up ? (node.state === "draining" ? "yellow" : undefined) : "red"];
+      return [line(cells), node.up ? (node.state === "draining" ? "yellow" : undefined) : "red"];
     }),
   ];
 }
@@ -139,7 +173,7 @@ function slotLines(slots: readonly ClusterSlotRow[], names: NodeNames): readonly
       const way = slot.want === undefined ? "" : `, wanted ${nameOf(names, slot.want.owner)}`;
       const learners = slot.learners.length === 0 ? "" : `, catching up ${listed(names, slot.learners)}`;
       const where = `owner ${nameOf(names, slot.owner)}${way}, in sync ${listed(names, slot.inSync) || "none"}${learners}`;
-      return [`${cut(slot.slot, 20)} ${cut(slot.status, 7)} ${where}`, slot.status === "down" ? "red" : "yellow"];
+      return [`${filled(slot.slot, 20)} ${filled(slot.status, 7)} ${where}`, statusStyles[slot.status]];
     }),
     ...(rest === 0 ? [] : ([[`and ${rest} more: plexus slots --not-ok`, "dim"]] as const)),
   ];
@@ -159,7 +193,7 @@ function busyLines({ summary, actors }: TopData, names: NodeNames): readonly Lin
     ["Actors, longest mailbox first, then the latest", "bold"],
     ...rows.map(({ actor, mailbox, restarts, node }): Line => {
       const where = node === undefined ? "" : ` on ${node}`;
-      return [`${cut(actor, 40)} ${mailbox} waiting, ${restarts} restarts${where}`];
+      return [`${filled(actor, 40)} ${mailbox} waiting, ${restarts} restarts${where}`];
     }),
     ...(rows.length === 0 ? ([["none", "dim"]] as const) : []),
   ];
@@ -168,7 +202,7 @@ function busyLines({ summary, actors }: TopData, names: NodeNames): readonly Lin
 const busyLine =
   (names: NodeNames) =>
   ({ actor, node, turnsPerSecond }: BusyActor): Line => [
-    `${cut(actor, 40)} ${rate(turnsPerSecond).padStart(7)} turns/s on ${nameOf(names, node)}`,
+    `${filled(actor, 40)} ${rate(turnsPerSecond).padStart(7)} turns/s on ${nameOf(names, node)}`,
   ];
 
 /** What `plexus top` was asked for. */
@@ -183,7 +217,7 @@ export async function top(flags: AdminFlags, wish: TopWish, output: Output): Pro
   const first = demand(await readTop(target));
   const { stdin, stdout } = process;
   if (flags.json || wish.once || !stdout.isTTY || !stdin.isTTY) {
-    const view = { columns: Math.max(output.columns, 100), rows: Number.MAX_SAFE_INTEGER, color: output.color };
+    const view = { columns: output.columns, rows: Number.MAX_SAFE_INTEGER, color: output.color };
     output.print(flags.json ? JSON.stringify(first) : topFrame(first, { ...view, nowMs: Date.now() }).join("\n"));
     return exitCodes.ok;
   }

@@ -1,10 +1,11 @@
 import { existsSync } from "node:fs";
 import { constants } from "node:os";
 import { planReload, unknownVariables, type Config, type ConfigInput } from "../config/index.ts";
-import type { RunningNode } from "../node/node.ts";
+import type { MembershipEnd, RunningNode } from "../node/node.ts";
 import { failure, failureOf, PlexusError, roles, type Failure } from "../protocols/index.ts";
 import { banner } from "./banner.ts";
 import { createControlToken, removeControlFile, writeControlFile } from "./control.ts";
+import { explainFolder } from "./data-folder.ts";
 import { plexusCommand } from "./launcher.ts";
 import { cliLimits } from "./limits.ts";
 import { createLog, type LevelledLog } from "./log.ts";
@@ -17,6 +18,8 @@ export interface UpFlags {
   readonly configFile: string | undefined;
   readonly json: boolean;
   readonly quiet: boolean;
+  /** See `NodePlatform.trustsData`. */
+  readonly trustData: boolean;
 }
 
 type StopSignal = "SIGTERM" | "SIGINT";
@@ -43,9 +46,9 @@ export async function up(flags: UpFlags, output: Output): Promise<number> {
     log,
     version,
     controlToken,
-    evicted: () => {
-      const help = "This node was evicted from its cluster. To come back: an empty data folder and a new invitation.";
-      log.error("node.evicted.ended", { help });
+    trustsData: flags.trustData,
+    ended(why) {
+      log.error(`node.${why}.ended`, { help: endings[why] });
       removeControlFile(config.data);
       process.exit(exitCodes.failed);
     },
@@ -58,13 +61,23 @@ export async function up(flags: UpFlags, output: Output): Promise<number> {
     throw explainStart(thrown, config);
   });
   readiness.abort();
-  await writeControlFile(config.data, { url: running.url, controlToken, pid: process.pid });
+  await writeControlFile(config.data, { url: running.url, controlToken, pid: process.pid }).catch((thrown: unknown) => {
+    throw explainStart(thrown, config);
+  });
   announce(flags, output, { running, config, version });
   process.on("SIGHUP", () => void reload(flags, config, log));
 
   const signal = await stopAsked;
   return await drain(running, config, { log, signal });
 }
+
+/** Why a process that is not its node any more has ended, and what to do. */
+const endings: Readonly<Record<MembershipEnd, string>> = {
+  evicted: "This node was evicted from its cluster. To come back: an empty data folder and a new invitation.",
+  doubled:
+    "Another process has started as this node, on a copy of its data folder, so this one has ended; nobody evicted it. " +
+    "Let only one of the two run, and keep both folders until you know which is current.",
+};
 
 function endOverdueStart(config: Config, log: LevelledLog, ready: AbortSignal): void {
   if (ready.aborted) return;
@@ -78,29 +91,34 @@ function endOverdueStart(config: Config, log: LevelledLog, ready: AbortSignal): 
 /** What the system refused because of how the node is configured, as an error that names the field. */
 function explainStart(thrown: unknown, config: Config): unknown {
   const { code, syscall } = thrown as NodeJS.ErrnoException;
-  if (code === undefined || syscall === undefined) return explainJoin(thrown);
-  const invalid = (field: string, value: string) =>
-    new PlexusError(failure("CONFIG_INVALID", { field, value, reason: describeRefusal(thrown) }), thrown);
+  if (code === undefined) return explainFailure(thrown);
+  const invalid = (field: string, value: string, why: object = { reason: describeRefusal(thrown) }) =>
+    new PlexusError(failure("CONFIG_INVALID", { field, value, ...why }), thrown);
   if (syscall === "listen") {
     const ofMesh = (thrown as { readonly port?: number }).port === config.mesh.port && config.mesh.port !== 0;
     const { host, port } = ofMesh ? config.mesh : config;
     return invalid(`${ofMesh ? "mesh." : ""}${code === "EADDRNOTAVAIL" ? "host" : "port"}`, `${host}:${port}`);
   }
   if (syscall === "getaddrinfo") return invalid("host", config.host);
-  return syscall === "mkdir" ? invalid("data", config.data) : thrown;
+  const why = explainFolder(thrown);
+  return why === undefined ? thrown : invalid("data", config.data, why);
 }
 
-/** What a cluster refused, with what to do about it. */
-function explainJoin(thrown: unknown): unknown {
+/** What a cluster refused or a data folder lacks, with what to do about it. */
+function explainFailure(thrown: unknown): unknown {
   const refusal = failureOf(thrown);
+  const damaged =
+    "run `plexus doctor` with the same --data: it names all that is damaged. What to do about it: docs/operating.md, " +
+    "Damaged journal";
   const hints: Partial<Record<Failure["code"], string>> = {
     INVITATION_INVALID:
       refusal.details?.["roles"] === undefined
         ? "tokens work once and expire; `plexus invite` on a node of the cluster prints a new one"
         : "name the roles of the invitation: `plexus invite` printed them as --role …",
     NOT_A_PEER: "start with an empty data folder (--data) and a new invitation (--join) to become a node again",
+    DATA_DAMAGED: damaged,
   };
-  const hint = hints[refusal.code];
+  const hint = refusal.details?.["because"] === "DATA_DAMAGED" ? damaged : hints[refusal.code];
   return hint === undefined ? thrown : new PlexusError({ ...refusal, details: { ...refusal.details, hint } }, thrown);
 }
 

@@ -149,12 +149,14 @@ function splitAt(text: string, separator: string): readonly [string, string] {
 
 function checkLayer(content: unknown, place: { readonly from: string; readonly folder: string }): Raw {
   const layer = readDurations(content, place.from);
+  if (!isGroup(layer))
+    throw invalid("", place.from, `must be fields with values, like \`port: 7070\`, not ${shown(layer)}`);
   const [worst] = Value.Errors(layerSchema, layer)
     .map((error) => ({ ...error, field: error.instancePath.slice(1).replaceAll("/", ".") }))
     // An unknown field is reported twice, at the field and at its parent; the deeper path names it.
     .toSorted((one, other) => other.field.length - one.field.length);
-  if (worst !== undefined) throw invalid(worst.field, place.from, explain(layer, worst.field, worst.message));
-  return absolutePaths(withDirectoryKind(layer as Raw, place.from), place.folder);
+  if (worst !== undefined) throw invalid(worst.field, place.from, explain(layer, worst));
+  return absolutePaths(withDirectoryKind(layer, place.from), place.folder);
 }
 
 /** Whoever names etcd's addresses means etcd. Endpoints beside `embedded` are a contradiction. */
@@ -166,19 +168,24 @@ function withDirectoryKind(layer: Raw, from: string): Raw {
   return { ...layer, directory: { ...directory, kind: "etcd" } };
 }
 
-function explain(layer: unknown, field: string, message: string): string {
+function explain(
+  layer: Raw,
+  { field, keyword, message }: { readonly field: string; readonly keyword: string; readonly message: string },
+): string {
   if (!fields.some((row) => row.name === field || row.name.startsWith(`${field}.`) || field.startsWith(`${row.name}.`)))
     return "there is no such field";
   const allowed = field.split(".").reduce<Raw | undefined>(childSchema, layerSchema as unknown as Raw);
   const choices = (allowed?.["anyOf"] as readonly Raw[] | undefined)?.map((choice) => choice["const"]);
   // A token is a secret also where it is malformed.
-  const given = field === "join" ? "what was given" : JSON.stringify(valueAt(layer, field));
+  const given = field === "join" ? "what was given" : shown(valueAt(layer, field));
   const description = allowed?.["description"];
-  const wanted = typeof description === "string" ? `${message} (${description})` : message;
-  return choices === undefined
-    ? `${wanted}, not ${given?.slice(0, 100)}`
-    : `must be one of ${choices.join(", ")}, not ${given?.slice(0, 100)}`;
+  const described = typeof description === "string" ? `${message} (${description})` : message;
+  // A pattern says in signs what its description says in words.
+  const wanted = keyword === "pattern" && typeof description === "string" ? `must be ${description}` : described;
+  return choices === undefined ? `${wanted}, not ${given}` : `must be one of ${choices.join(", ")}, not ${given}`;
 }
+
+const shown = (value: unknown): string | undefined => JSON.stringify(value)?.slice(0, 100);
 
 const childSchema = (node: Raw | undefined, part: string): Raw | undefined =>
   ((node?.["properties"] as Raw | undefined)?.[part] ?? node?.["items"]) as Raw | undefined;

@@ -10,7 +10,7 @@ const nodeNamePattern = "^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$";
 
 /** One GGUF file and the name people and programs ask for. */
 const modelEntry = schema.object({
-  name: Type.String({ pattern: "^[A-Za-z0-9][A-Za-z0-9._:-]{0,99}$", description: "Letters, digits, . _ : -" }),
+  name: Type.String({ pattern: "^[A-Za-z0-9][A-Za-z0-9._:-]{0,99}$", description: "letters, digits, . _ : -" }),
   path,
 });
 export type ModelEntry = Static<typeof modelEntry>;
@@ -42,7 +42,11 @@ const logSchema = schema.object({
 
 const limitsSchema = schema.object({
   /** From the signal to the forced end: turns and appends under way get this long. */
-  drainTimeoutMs: Type.Integer({ minimum: 100, maximum: 600_000 }),
+  drainTimeoutMs: Type.Integer({
+    minimum: 100,
+    maximum: 600_000,
+    description: "in milliseconds, or with a unit, like 10s",
+  }),
 });
 
 /** A multiaddr that TCP can dial, and the peer id that must answer there where `peer` asks for one. */
@@ -50,7 +54,7 @@ const multiaddr = (peer: "named" | "unnamed") =>
   Type.String({
     pattern: `^/(ip4|ip6|dns|dns4|dns6)/[^/\\s]{1,253}/tcp/\\d{1,5}${peer === "named" ? "/p2p/[A-Za-z0-9]{1,128}" : ""}$`,
     maxLength: 500,
-    description: `A multiaddr like /ip4/10.0.0.5/tcp/7071${peer === "named" ? "/p2p/12D3KooW…" : ""}`,
+    description: `a multiaddr like /ip4/10.0.0.5/tcp/7071${peer === "named" ? "/p2p/12D3KooW…" : ""}`,
   });
 
 const meshSchema = schema.object({
@@ -69,7 +73,7 @@ const meshSchema = schema.object({
 const etcdEndpoint = Type.String({
   pattern: "^https?://[^\\s/@]{1,253}/?$",
   maxLength: 300,
-  description: "An address like http://10.0.0.5:2379",
+  description: "an address like http://10.0.0.5:2379",
 });
 const etcdEndpoints = Type.Array(etcdEndpoint, { minItems: 1, maxItems: 9, uniqueItems: true });
 const directoryKind = Type.Union([Type.Literal("embedded"), Type.Literal("etcd")]);
@@ -84,7 +88,7 @@ const directorySchema = Type.Union([
 export const configSchema = schema.object({
   data: path,
   /** What people call the node; unique in its cluster. */
-  name: Type.String({ pattern: nodeNamePattern, description: "Lower-case letters, digits and -" }),
+  name: Type.String({ pattern: nodeNamePattern, description: "lower-case letters, digits and -, like node-b" }),
   host: Type.String({ minLength: 1, maxLength: 253 }),
   /** 0 takes any free port. */
   port: Type.Integer({ minimum: 0, maximum: 65_535 }),
@@ -101,7 +105,7 @@ export const configSchema = schema.object({
   contextTokens: Type.Integer({ minimum: 64, maximum: 1_048_576 }),
   signUp: Type.Union([Type.Literal("open"), Type.Literal("closed")]),
   /** The token of an invitation. Used once, when the data folder belongs to no cluster yet. */
-  join: Type.Optional(Type.String({ pattern: "^\\S+$", maxLength: 4096, description: "A token of `plexus invite`" })),
+  join: Type.Optional(Type.String({ pattern: "^\\S+$", maxLength: 4096, description: "a token of `plexus invite`" })),
   mesh: meshSchema,
   directory: directorySchema,
   /** On how many nodes each slot should be, its owner included. */

@@ -1,8 +1,8 @@
 /** What the cluster remembers of itself: this node's questions to the role-manager actor. */
 import type { Config } from "../config/index.ts";
-import { PlexusError, type ClusterView } from "../protocols/index.ts";
+import { failure, PlexusError, type ClusterView } from "../protocols/index.ts";
 import type { Kernel } from "./kernel/index.ts";
-import type { MemberRecord } from "./ports.ts";
+import type { Clock, MemberRecord } from "./ports.ts";
 
 const askTimeoutMs = 10_000;
 
@@ -48,10 +48,59 @@ export function audit(
   });
 }
 
-/** The cluster as it is remembered. Rejects with why nobody told. */
-export async function describeCluster(kernel: Kernel): Promise<ClusterView> {
-  const message = { type: "describe" };
-  const answer = await kernel.ask({ to: "role-manager/cluster", from: "node", message, timeoutMs: askTimeoutMs });
-  if (!answer.ok) throw new PlexusError(answer.error);
-  return answer.value as ClusterView;
+/** How long somebody who comes in waits for the role-manager, and how long a node that does not know yet whether there is an
+ *  admin waits before it looks again. docs/limits.md */
+const adminAskTimeoutMs = 2_500;
+const adminLookMs = 5_000;
+
+/** What a node knows of the cluster's first admin. */
+export interface FirstAdmin {
+  /** Whether the first account is still to come. Error: SLOT_UNAVAILABLE when this node does not know, and who does is away. */
+  needed(): Promise<boolean>;
+  stop(): void;
+}
+
+/** A cluster that has an admin keeps one (actors/role-manager). So that none is needed holds for good: it is kept, also on
+ *  the disk, and nobody is asked again, and people come in while the role-manager is on a node that died. Until then the
+ *  node looks by itself, so that it knows before that node dies. */
+export function followFirstAdmin(at: {
+  readonly kernel: Pick<Kernel, "ask">;
+  readonly clock: Pick<Clock, "after">;
+  /** What was kept. */
+  readonly known: boolean;
+  keep(): void;
+}): FirstAdmin {
+  let { known } = at;
+  let stopped = false;
+  let cancel = (): void => undefined;
+
+  const needed = async (): Promise<boolean> => {
+    if (known) return false;
+    const message = { type: "describe" };
+    const question = { to: "role-manager/cluster", from: "node", message, timeoutMs: adminAskTimeoutMs } as const;
+    const answer = await at.kernel.ask(question);
+    if (!answer.ok) {
+      const reason =
+        "it is not known here whether the cluster has an admin, and the manager does not answer; try again later";
+      throw new PlexusError(failure("SLOT_UNAVAILABLE", { reason, code: answer.error.code }));
+    }
+    const { adminNeeded } = answer.value as ClusterView;
+    if (!adminNeeded && !known) {
+      known = true;
+      at.keep();
+    }
+    return adminNeeded;
+  };
+  const look = async (): Promise<void> => {
+    const isNeeded = await needed().catch(() => true);
+    if (isNeeded && !stopped) cancel = at.clock.after(adminLookMs, () => void look());
+  };
+  void look();
+  return {
+    needed,
+    stop() {
+      stopped = true;
+      cancel();
+    },
+  };
 }

@@ -1,4 +1,5 @@
 /** What a node remembers of its cluster between two starts: which one it is, where its directory is, and who belonged to it. */
+import type { SlotId } from "../protocols/index.ts";
 import type { MemberRecord, NodeId, Store } from "./ports.ts";
 import { seal, unseal } from "./seal.ts";
 
@@ -16,8 +17,12 @@ export interface Home {
   /** The incarnation this node has in the directory, or is about to have. A folder that knows of fewer than the directory
    *  is a copy from before: what it acknowledged since is not in it. Absent in folders from before this was kept. */
   readonly incarnation?: number;
+  /** Copies that this folder had when it was found to be one from before, and that were not made anew since. */
+  readonly distrusted?: readonly SlotId[];
   /** Peer ids of the last that were members and are none any more: they are told so when they come. */
   readonly evicted?: readonly string[];
+  /** The cluster has an admin, and keeps one. Absent while that is not known. */
+  readonly hasAdmin?: true;
 }
 
 const key = "meta/home";

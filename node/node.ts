@@ -20,21 +20,22 @@ import {
   type Role,
 } from "../protocols/index.ts";
 import { startInferenceHost } from "../runtimes/index.ts";
-import { audit, describeCluster, registerNode } from "./cluster-memory.ts";
+import { audit, followFirstAdmin, registerNode } from "./cluster-memory.ts";
 import { adminCodeHash, createGateway } from "./gateway/index.ts";
 import { readHome, withMembers, writeHome, type DirectoryPlace, type Home } from "./home.ts";
 import { createInference, measureInference, modelSpec, publishModels } from "./inference.ts";
 import { joinIfAsked } from "./joining.ts";
-import type { Kernel } from "./kernel/index.ts";
 import { createLateTransport } from "./late-transport.ts";
 import { startedAgain } from "./membership/index.ts";
 import type { Mesh } from "./mesh/index.ts";
 import { createPeer, etcdPrefix, type Peer } from "./peer.ts";
 import { createClock, createMetrics, createRandom, openLevelStore } from "./platform/index.ts";
-import type { Clock, Log, Meter } from "./ports.ts";
+import type { Clock, Log, MembershipEnd, Meter } from "./ports.ts";
 import { openJournal } from "./storage/index.ts";
 import { placesOf, webAddressFor } from "./web-address.ts";
 import { within } from "./within.ts";
+
+export type { MembershipEnd } from "./ports.ts";
 
 /** What the process around the node brings. */
 export interface NodePlatform {
@@ -42,10 +43,12 @@ export interface NodePlatform {
   readonly version: string;
   /** The built page; absent, the node serves its API alone. */
   readonly webFolder?: string;
-  /** Told when the cluster has ended this node's membership: it serves nothing any more. */
-  readonly evicted?: () => void;
+  /** Told when this process is not this member any more: it serves nothing from then on. */
+  readonly ended?: (why: MembershipEnd) => void;
   /** Told once when the start waits for the cluster's directory, which is `where`. */
   readonly waiting?: (where: string) => void;
+  /** The operator takes the data folder for what the node had last, and knows what that may lose. */
+  readonly trustsData?: boolean;
   /** The operator's secret for the admin API. */
   readonly controlToken?: string;
 }
@@ -152,18 +155,21 @@ export async function startNode(config: Config, platform: NodePlatform): Promise
     let connections = (): number => 0;
     const transport = createLateTransport(node);
     const mesh = Promise.withResolvers<Mesh>();
-    /** Rejects when the cluster ends this node's membership: so does its start, or the platform is told. */
+    /** Rejects when this process ceases to be this member: so does its start, or the platform is told. */
     const membership = Promise.withResolvers<never>();
     membership.promise.catch(() => undefined);
-    let ended = false;
-    const evicted = (): void => {
-      if (ended) return;
-      ended = true;
-      log.error("node.evicted", { node, cluster });
+    let end: MembershipEnd | undefined;
+    const ended = (why: MembershipEnd): void => {
+      if (end !== undefined) return;
+      end = why;
+      log.error(`node.${why}`, { node, cluster });
       // What it holds belongs to the others now; who is connected here must not be told otherwise.
       peer.replication.stop();
-      membership.reject(new PlexusError(failure("NOT_A_PEER", { node })));
+      const copied = { node, reason: "another process has started as this node, on a copy of its data folder" };
+      const refusal = why === "evicted" ? failure("NOT_A_PEER", { node }) : failure("DATA_FOLDER_IN_USE", copied);
+      membership.reject(new PlexusError(refusal));
     };
+    const isNew = home.members.length === 0 || joined !== undefined;
     const peer = createPeer({
       node,
       cluster,
@@ -199,11 +205,14 @@ export async function startNode(config: Config, platform: NodePlatform): Promise
         return made.ok ? ok({ ...made.value, roles: offer.roles, addresses: offer.addresses }) : made;
       },
       changed: (action, facts, by) => audit(peer.kernel, { action, by: by ?? config.name, facts }),
-      ...(home.incarnation !== undefined || home.members.length === 0 || joined !== undefined
-        ? { incarnation: { known: home.incarnation ?? 0, remember: (next) => keep({ incarnation: next }) } }
-        : { incarnation: { known: Infinity, remember: (next: number) => keep({ incarnation: next }) } }),
+      age: {
+        // Folders from before this was kept say nothing.
+        known: platform.trustsData ? Infinity : (home.incarnation ?? (isNew ? 0 : Infinity)),
+        distrusted: platform.trustsData ? [] : (home.distrusted ?? []),
+        remember: (incarnation, distrusted) => keep({ incarnation, distrusted }),
+      },
       placed: (place) => remember({ directory: place }),
-      evicted,
+      ended,
     });
     // Below the peer: what that hands over while it stops travels on the mesh.
     let opening: Promise<Mesh> | undefined;
@@ -232,10 +241,10 @@ export async function startNode(config: Config, platform: NodePlatform): Promise
         directory: placeNow,
         // A list from before this start may lack who has joined since.
         wasEvicted: (other) => listed && home.evicted?.includes(other) === true,
-        disowned(by) {
+        disowned(by, why) {
           // Only who keeps the directory knows. Anybody else may be wrong, or lie.
           const place = placeNow();
-          if (place.kind === "embedded" && place.host === by) evicted();
+          if (place.kind === "embedded" && place.host === by) ended(why);
         },
       });
       const started = await opening;
@@ -266,7 +275,7 @@ export async function startNode(config: Config, platform: NodePlatform): Promise
     );
     const member = await Promise.race([starting, membership.promise]).finally(cancelNotice);
     if (!member.ok) throw new PlexusError(member.error);
-    membership.promise.catch(() => platform.evicted?.());
+    membership.promise.catch(() => end && platform.ended?.(end));
     const followRoles = (): void => {
       const row = peer.membership.members().members.find((one) => one.node === node);
       // Not the row of the last start, which the list may still have.
@@ -282,7 +291,13 @@ export async function startNode(config: Config, platform: NodePlatform): Promise
     // The cluster's role-manager may be elsewhere, and away for now: a node of many starts without it.
     if (alone) await registered;
     else registered.catch((error: unknown) => log.warn("node.register.failed", { failure: failureOf(error) }));
-    const adminNeeded = async (): Promise<boolean> => (await describeCluster(peer.kernel)).adminNeeded;
+    const firstAdmin = followFirstAdmin({
+      kernel: peer.kernel,
+      clock,
+      known: home.hasAdmin === true,
+      keep: () => remember({ hasAdmin: true }),
+    });
+    stops.push(() => firstAdmin.stop());
 
     const gateway = await createGateway({
       kernel: peer.kernel,
@@ -305,13 +320,14 @@ export async function startNode(config: Config, platform: NodePlatform): Promise
       node,
       version,
       signUp: config.signUp,
-      adminNeeded,
+      adminNeeded: () => firstAdmin.needed(),
       adminCodeHash: codeHash,
       metricsText: () => metrics.text(),
-      readiness: () => readiness(peer.kernel),
+      readiness: () => readiness(peer, node),
       status: () => ({
         version,
         node,
+        name: config.name,
         startedAtMs,
         uptimeMs: clock.nowMs() - startedAtMs,
         roles: peer.membership.members().members.find((one) => one.node === node)?.roles ?? config.roles,
@@ -335,7 +351,8 @@ export async function startNode(config: Config, platform: NodePlatform): Promise
     void peer.membership.update({ peer: opened.peer, addresses, url: webAddressFor(gateway.url, addresses) });
     const { roles } = member.value;
     const running = { url: gateway.url, node, roles, stop, get models() { return peer.runtime.models(); } }; // prettier-ignore
-    const needed = adminCode !== undefined && (await adminNeeded());
+    // Where that cannot be said now, the code would be of no use.
+    const needed = adminCode !== undefined && (await firstAdmin.needed().catch(() => false));
     return needed ? { ...running, models: peer.runtime.models(), adminCode } : running;
   } catch (error) {
     await stop(undoTimeoutMs);
@@ -388,7 +405,7 @@ async function startMeshOf(
     readonly cluster: string;
     directory(): DirectoryPlace;
     wasEvicted(peer: string): boolean;
-    disowned(by: string): void;
+    disowned(by: string, why: MembershipEnd): void;
   },
 ): Promise<Mesh> {
   const { createAdmission, openNodeKey, startMesh } = await import("./mesh/index.ts");
@@ -426,7 +443,7 @@ async function startMeshOf(
     },
     directoryInfo: () => at.directory(),
     wasEvicted: (other) => at.wasEvicted(other),
-    disowned: (by) => at.disowned(by),
+    disowned: (by, why) => at.disowned(by, why),
   });
   log.info("mesh.listening", { peer: started.peer, addresses: started.addresses() });
   return started;
@@ -435,12 +452,12 @@ async function startMeshOf(
 /** Where the journal lies in a data folder. */
 const journalFolder = (data: string): string => join(data, "journal");
 
-/** Ready while no slot is known to be unavailable. */
-function readiness(kernel: Kernel): Result<unknown> {
-  const { slotsQuarantined } = kernel.status();
-  return slotsQuarantined.length === 0
-    ? ok({})
-    : refused(failure("SLOT_UNAVAILABLE", { slots: slotsQuarantined.map(({ slot }) => slot) }));
+/** Ready while no slot that it owns is known to be unavailable: failed here, or waiting for a copy that is down. */
+async function readiness({ kernel, control }: Peer, node: string): Promise<Result<unknown>> {
+  const rows = await control.slots();
+  const blocked = (rows.ok ? rows.value : []).filter(({ owner, status }) => owner === node && status === "blocked");
+  const slots = new Set([...kernel.status().slotsQuarantined, ...blocked].map(({ slot }) => slot));
+  return slots.size === 0 ? ok({}) : refused(failure("SLOT_UNAVAILABLE", { slots: [...slots] }));
 }
 
 const randomHex = (bytes: Uint8Array): string => Buffer.from(bytes).toString("hex");

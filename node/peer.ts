@@ -7,7 +7,16 @@
  *  Started in this order, stopped in reverse. A single node is a cluster of one: the same slots, epochs, fences and journal,
  *  with itself as the only replica and the embedded directory. */
 import type { AnyBehavior } from "../actors/behavior.ts";
-import { failure, failureOf, ok, refused, type InvitationIssued, type Result, type Role } from "../protocols/index.ts";
+import {
+  failure,
+  failureOf,
+  ok,
+  refused,
+  type InvitationIssued,
+  type Result,
+  type Role,
+  type SlotId,
+} from "../protocols/index.ts";
 import type { Runtime } from "../runtimes/runtime.ts";
 import {
   createEmbeddedDirectory,
@@ -39,7 +48,18 @@ import {
   type Controller,
   type PlacementLimits,
 } from "./placement/index.ts";
-import type { Clock, Directory, Log, MemberRecord, Meter, NodeId, Random, Store, Transport } from "./ports.ts";
+import type {
+  Clock,
+  Directory,
+  Log,
+  MemberRecord,
+  MembershipEnd,
+  Meter,
+  NodeId,
+  Random,
+  Store,
+  Transport,
+} from "./ports.ts";
 import { watchPolicy } from "./policy.ts";
 import { isRow, type Policy } from "./records.ts";
 import { createReplication, type Replication, type ReplicationLimits } from "./replication/index.ts";
@@ -78,12 +98,24 @@ export interface PeerOptions {
   readonly invite?: (terms: Parameters<ClusterControl["invite"]>[0]) => Promise<Result<InvitationIssued>>;
   /** For the durable audit of what admins did; `by` is who, where the command said so. */
   readonly changed?: (action: string, facts: Readonly<Record<string, string>>, by: string | undefined) => void;
-  /** The incarnation that the data folder knows of, and how to make it know the next one; without it nothing is checked. */
-  readonly incarnation?: { readonly known: number; remember(next: number): Promise<void> };
+  /** What the data folder knows of the age of its copies; without it nothing is checked. */
+  readonly age?: DataAge;
   /** The directory has a new place from now on. */
   readonly placed?: (place: DirectoryPlace) => void;
-  /** This node is no member any more. */
-  readonly evicted?: () => void;
+  /** This process is not this member any more. */
+  readonly ended?: (why: MembershipEnd) => void;
+}
+
+const folderIsOld = "this data folder is older than the node's last run; see docs/operating.md, An older data folder";
+
+/** Whether what a data folder has is what its node had last. A copy of it from before lacks what was acknowledged since, and
+ *  that must not be forgotten before its slots were made anew from others, however often the process starts. */
+export interface DataAge {
+  /** The incarnation that the folder knows of. */
+  readonly known: number;
+  /** Slots that were found to be from before, and are still to be made anew. */
+  readonly distrusted: readonly SlotId[];
+  remember(incarnation: number, distrusted: readonly SlotId[]): Promise<void>;
 }
 
 export interface Peer {
@@ -160,7 +192,8 @@ export function createPeer(options: PeerOptions): Peer {
 
   const table = watchSlots(directory);
   const policy = watchPolicy(directory, options.policy);
-  let knownIncarnation = options.incarnation?.known ?? Infinity;
+  let knownIncarnation = options.age?.known ?? Infinity;
+  const distrusted = new Set(options.age?.distrusted);
   const loadOf = (): NodeLoad => ({
     connections: 0,
     eventLoopLagMs: 0,
@@ -180,15 +213,16 @@ export function createPeer(options: PeerOptions): Peer {
     async starting(next, last) {
       if (last > knownIncarnation) {
         log.error("node.folder.old", { node, known: knownIncarnation, last });
-        await replication.distrust("this data folder is older than the node's last run");
+        for (const slot of await journal.slots()) distrusted.add(slot);
       }
-      await options.incarnation?.remember(next);
+      replication.distrust(distrusted, folderIsOld);
+      await options.age?.remember(next, [...distrusted]);
       // An attempt whose answer is lost is made again, and finds what it wrote.
       knownIncarnation = Math.max(knownIncarnation, next);
       replication.allow();
     },
     ...(limits.membership && { limits: limits.membership }),
-    ...(options.evicted && { evicted: options.evicted }),
+    ...(options.ended && { ended: options.ended }),
   });
   const ownRoles = (): readonly Role[] =>
     membership.members().members.find((member) => member.node === node)?.roles ?? [];
@@ -211,6 +245,12 @@ export function createPeer(options: PeerOptions): Peer {
     owned: (slot) => kernel.serve(slot),
     drain: (slot, deadlineMs) => kernel.drain(slot, deadlineMs),
     resume: (slot) => kernel.resume(slot),
+    discarded(slot) {
+      if (!distrusted.delete(slot)) return;
+      options.age?.remember(knownIncarnation, [...distrusted]).catch((error: unknown) => {
+        log.warn("node.home.unwritten", { failure: failureOf(error) });
+      });
+    },
   });
 
   // --- actors ---------------------------------------------------------------------------------------------------------
@@ -352,7 +392,7 @@ export function createPeer(options: PeerOptions): Peer {
       if (!joined.ok) return joined;
       joining.then(
         (late) => {
-          if (!late.ok && late.error.code === "NOT_A_PEER") options.evicted?.();
+          if (!late.ok && late.error.code === "NOT_A_PEER") options.ended?.("evicted");
         },
         (error: unknown) => log.error("membership.join.failed", { failure: failureOf(error) }),
       );

@@ -168,6 +168,9 @@ export interface TransportListener {
   disconnected(peer: NodeId): void;
 }
 
+/** Why a process ceases to be its node: it is no member any more; another process runs as it, on a copy of its data. */
+export type MembershipEnd = "evicted" | "doubled";
+
 /** Who is here, as this node sees it. An opinion: nothing that must never be wrong rests on it. */
 export interface Membership {
   readonly self: NodeId;

@@ -160,6 +160,8 @@ export interface ActorDetail extends ActorRow {
 export interface NodeStatus {
   readonly version: string;
   readonly node: string;
+  /** What people call it. Absent: a node of an older version. */
+  readonly name?: string;
   readonly url: string;
   readonly startedAtMs: number;
   readonly uptimeMs: number;

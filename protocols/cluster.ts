@@ -84,8 +84,10 @@ export interface ClusterSlotRow {
   readonly held?: string;
   /** Where it should be, when that differs. */
   readonly want?: { readonly owner: string; readonly replicas: readonly string[] };
-  /** `moving`: on its way to what is wanted. `short`: fewer in sync than the policy asks for. `down`: its owner is. */
-  readonly status: "ok" | "moving" | "short" | "down";
+  /** `moving`: on its way to what is wanted. `short`: fewer in sync than there would be with all nodes up. `blocked`: takes
+   *  no commands, because a copy in sync is down and cannot be left out without the directory, or fewer are in sync than
+   *  `minInSync`. `down`: its owner is. */
+  readonly status: "ok" | "moving" | "short" | "blocked" | "down";
 }
 
 /** An actor that takes many turns. */
@@ -128,5 +130,5 @@ export interface ClusterSummary {
   readonly nodes: readonly ClusterNodeRow[];
   /** The busiest actors the answering node knows of, busiest first; absent while it knows none. */
   readonly busiest?: readonly BusyActor[];
-  readonly slots: { readonly total: number; readonly ok: number; readonly moving: number; readonly short: number; readonly down: number }; // prettier-ignore
+  readonly slots: { readonly total: number; readonly ok: number; readonly moving: number; readonly short: number; readonly blocked: number; readonly down: number }; // prettier-ignore
 }

@@ -17,7 +17,7 @@ for (const type of [0x42, 0x62, 0x65, 0x69, 0x70, 0x73, 0x74, 0x78, 0xff]) {
 }
 
 /** Encodes plain data (objects, arrays, strings, numbers, booleans, null, bytes). Throws where it is nested so deep that the
- *  stack ends, which is long before `decode` cannot read it. */
+ *  stack ends: thousands of levels, of which clients may send 16 and peers `peerMessageDepthMax`. */
 export const encode = (value: unknown): Uint8Array => packr.pack(value);
 
 /** Decodes what `encode` wrote. Throws on anything else; callers that read bytes from outside catch and refuse. */

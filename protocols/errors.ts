@@ -110,7 +110,7 @@ export const errorTable = {
   DATA_DAMAGED: {
     outcome: "failed",
     http: 500,
-    help: "Stored bytes fail their checksum; details name slot, seq and file.",
+    help: "Stored data is damaged or missing; details say where. `plexus doctor` names everything that is.",
   },
   CONFIG_INVALID: {
     outcome: "not_started",

@@ -159,7 +159,21 @@ function onFailed(state: AgentState, job: Job, now: Run, error: Failure, turn: H
     const dueMs = turn.nowMs + limits.generationRetryMs * 4 ** (Math.max(1, job.attempt) - 1);
     return [note({ run: null }), { type: "remind", id: generationReminder, dueMs }];
   }
-  return finish(state, { end: "failed", text: now.text, error: error.message }, turn);
+  return finish(state, { end: "failed", text: now.text, error: toldOf(error) }, turn);
+}
+
+/** What people read of a failure. Why a model is not there is for whoever runs the nodes: it is in their log. */
+function toldOf({ code, message }: Failure): string {
+  switch (code) {
+    case "CONTEXT_TOO_LONG":
+    case "GENERATION_TIMEOUT":
+    case "QUEUE_FULL":
+      return message;
+    case "MODEL_NOT_FOUND":
+      return "The agent's model is not here. Its owner can choose another, or ask the admin.";
+    default:
+      return "The model cannot be used now. Try again later, or ask your admin.";
+  }
 }
 
 /** The reminder rang: the next attempt, unless one runs. */

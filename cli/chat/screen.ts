@@ -1,7 +1,7 @@
 import { clearScreenDown, createInterface, cursorTo, moveCursor, type Interface } from "node:readline";
 import { Writable } from "node:stream";
 import { cliLimits } from "../limits.ts";
-import { paint, withoutControls } from "../output.ts";
+import { paint, withoutControls, wrap } from "../output.ts";
 
 /** Where a chat prints and reads. On a terminal the line being typed stays at the bottom and a growing draft above it;
  *  piped, it is plain lines in and out. */
@@ -125,19 +125,4 @@ export function processScreen(color: boolean): Screen {
       reader.close();
     },
   };
-}
-
-/** Breaks text into rows of at most `width` characters, at spaces where there are any. */
-export function wrap(text: string, width: number): readonly string[] {
-  return text.split("\n").flatMap((line) => {
-    const rows: string[] = [];
-    let rest = line;
-    while (rest.length > width) {
-      const space = rest.lastIndexOf(" ", width);
-      const cut = space > width / 2 ? space : width;
-      rows.push(rest.slice(0, cut));
-      rest = rest.slice(cut).trimStart();
-    }
-    return [...rows, rest];
-  });
 }

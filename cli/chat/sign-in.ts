@@ -31,8 +31,7 @@ export async function signIn(wish: SignInWish, screen: Screen): Promise<KeptSess
     const saved = await savedSession(url, Date.now());
     if (saved !== undefined && (wish.user === undefined || wish.user === saved.user)) return { ...saved, keptFor: url };
   }
-  const { url, setup } = await firstToAnswer(wish.urls);
-  const answer = await enter({ ...wish, url }, setup, screen);
+  const { url, answer } = await enterAnywhere(wish, screen);
   if (!answer.ok) throw new PlexusError(answer.error);
   const { user, token, expiresAtMs } = answer.value;
   const session = { user, token, expiresAtMs };
@@ -40,14 +39,37 @@ export async function signIn(wish: SignInWish, screen: Screen): Promise<KeptSess
   return { ...session, keptFor: url };
 }
 
-async function firstToAnswer(urls: readonly string[]): Promise<{ readonly url: string; readonly setup: Setup }> {
-  let last: Result<Setup> = refused(failure("UNREACHABLE"));
-  for (const url of urls) {
-    last = await callNode<Setup>({ url }, "GET", "/api/setup");
-    if (last.ok) return { url, setup: last.value };
+/** The answer of the node at `url`. */
+interface Answered<T> {
+  readonly url: string;
+  readonly answer: Result<T>;
+}
+
+async function enterAnywhere(wish: SignInWish, screen: Screen): Promise<Answered<SignedIn>> {
+  const { urls, user: name, password } = wish;
+  // Nothing is left to ask a person, so nothing has to be known of the node first.
+  if (!wish.signUp && name !== undefined && password !== undefined) {
+    const direct = await firstToAnswer<SignedIn>(urls, "POST", "/api/sign-in", { name, password });
+    if (direct.answer.ok || direct.answer.error.code !== "SIGN_IN_FAILED") return direct;
+    const setup = await callNode<Setup>(direct, "GET", "/api/setup");
+    // Name or password is wrong, unless nobody has an account yet.
+    if (!setup.ok || !setup.value.adminNeeded) return direct;
+    return { url: direct.url, answer: await enter({ ...wish, url: direct.url }, setup.value, screen) };
   }
-  if (last.ok) throw new Error("broken invariant: an answer was passed over");
-  throw new PlexusError(last.error);
+  const { url, answer: setup } = await firstToAnswer<Setup>(urls, "GET", "/api/setup");
+  return { url, answer: setup.ok ? await enter({ ...wish, url }, setup.value, screen) : setup };
+}
+
+async function firstToAnswer<T>(
+  urls: readonly string[],
+  ...request: readonly ["GET" | "POST", path: string, body?: object]
+): Promise<Answered<T>> {
+  let last: Answered<T> = { url: "", answer: refused(failure("UNREACHABLE")) };
+  for (const url of urls) {
+    last = { url, answer: await callNode<T>({ url }, ...request) };
+    if (last.answer.ok || last.answer.error.outcome === "failed") break;
+  }
+  return last;
 }
 
 async function enter(

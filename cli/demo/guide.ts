@@ -41,7 +41,7 @@ export function guide(
     [`  ${title}`, ...lines.map((line) => `      ${line}`)].join("\n");
   const steps = [
     step(
-      `Open two of the pages, sign in at both, and talk in the room ${bold(room)}. Each page is a way into the same cluster.`,
+      `Open two of the pages, sign in at one, and talk in the room ${bold(room)}. Each page is a way into the same cluster; a browser that is signed in at one of them is so at all three.`,
     ),
     step("Watch, and see where the room is:", `${plexus} top ${at}`, `${plexus} actors show room/${room} ${at}`),
     ...(victim === undefined || other === undefined

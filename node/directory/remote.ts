@@ -73,7 +73,7 @@ export function createRemoteDirectory(
       onMoved?.(home);
     }
     if (callersFault.includes(result.error.code)) throw error;
-    throw unavailable(`${to}: ${result.error.code}`, error);
+    throw unavailable(result.error.code, error, to);
   };
 
   const toRow = (row: DirectoryWireRow | null): DirectoryRow | undefined =>

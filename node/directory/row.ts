@@ -31,9 +31,9 @@ export function decodeRow(key: string, revision: number, bytes: Uint8Array, loca
   }
 }
 
-/** Nobody answers, or the disk does not. */
-export const unavailable = (because: string, cause?: unknown): PlexusError =>
-  new PlexusError(failure("DIRECTORY_UNAVAILABLE", { because }), cause);
+/** Nobody answers, or the disk does not. `node`: who was asked. */
+export const unavailable = (because: string, cause?: unknown, node?: string): PlexusError =>
+  new PlexusError(failure("DIRECTORY_UNAVAILABLE", { ...(node !== undefined && { node }), because }), cause);
 
 export const moved = ({ endpoints, prefix }: DirectoryHome): PlexusError =>
   new PlexusError(failure("DIRECTORY_MOVED", { endpoints, prefix }));

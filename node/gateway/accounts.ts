@@ -1,4 +1,13 @@
-import { actorId, failure, ok, refused, type Result, type Session, type SignedIn } from "../../protocols/index.ts";
+import {
+  actorId,
+  failure,
+  ok,
+  refused,
+  type Failure,
+  type Result,
+  type Session,
+  type SignedIn,
+} from "../../protocols/index.ts";
 import type { Message } from "../../actors/behavior.ts";
 import { answerTo } from "./answers.ts";
 import type { Surroundings } from "./options.ts";
@@ -31,7 +40,7 @@ export interface Opened {
 
 /** Who may come in: passwords, tokens, sessions, the first admin. */
 export interface Accounts {
-  /** Errors: SIGN_UP_CLOSED, ADMIN_CODE_WRONG, NAME_TAKEN, RATE_LIMITED. */
+  /** Errors: SIGN_UP_CLOSED, ADMIN_CODE_WRONG, NAME_TAKEN, RATE_LIMITED, SLOT_UNAVAILABLE. */
   signUp(
     account: { name: string; password: string; displayName?: string; adminCode?: string },
     from: Origin,
@@ -46,6 +55,13 @@ export interface Accounts {
   /** Replaces the password and ends every session but this one. Error: SIGN_IN_FAILED when `current` is wrong. */
   setPassword(caller: Caller, current: string, next: string, from: Origin): Promise<Result<unknown>>;
   createKey(caller: Caller, label: string): Promise<Result<Opened>>;
+}
+
+/** A new account may belong to a slot that nobody has used yet, and only the directory can give that an owner. */
+function withoutPlace(error: Failure): Failure {
+  if (error.code !== "SLOT_UNAVAILABLE") return error;
+  const reason = "a new account needs the manager, or a node that is away; try again later";
+  return failure("SLOT_UNAVAILABLE", { ...error.details, reason });
 }
 
 /** The rules of the entrance, on user actors and the role manager. */
@@ -153,12 +169,13 @@ export function createAccounts(at: Surroundings): Accounts {
       const hashed = await passwords.hash(account.password);
       if (!hashed.ok) return hashed;
       // No operationId from outside: who repeats a stranger's would get the stranger's answer, and then a session.
-      const created = await ask(actorId("user", account.name), {
+      const create = {
         type: "create",
         passwordHash: hashed.value,
         ...(account.displayName !== undefined && { displayName: account.displayName }),
-      });
-      if (!created.ok) return created;
+      };
+      const created = await ask(actorId("user", account.name), create, limits.signUpTimeoutMs);
+      if (!created.ok) return refused(withoutPlace(created.error));
       if (!adminNeeded) return enter(account.name, from);
       const codeHash = adminCodeHash(account.adminCode ?? "");
       const claimed = await ask("role-manager/cluster", { type: "claimAdmin", user: account.name, codeHash });

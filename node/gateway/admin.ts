@@ -3,6 +3,8 @@ import { Type, type Static } from "typebox";
 import {
   actorId,
   actorKeyParams,
+  failure,
+  PlexusError,
   releaseActor,
   roleManagerCommands,
   schema,
@@ -38,10 +40,15 @@ export function addAdminRoutes(
     show: (actor) => kernel.showActor(actor),
     release: (actor, redeliver) => kernel.release(actor, redeliver),
   };
-  const toCluster = async (message: Message) =>
-    demand(
-      await kernel.ask({ to: "role-manager/cluster", from: "gateway", message, timeoutMs: limits.askTimeoutMs }),
-    ) ?? {};
+  const toCluster = async (message: Message) => {
+    const to = "role-manager/cluster";
+    const answer = await kernel.ask({ to, from: "gateway", message, timeoutMs: limits.askTimeoutMs });
+    // Whoever asked reached a node: what does not answer is the one with the cluster's memory, and while nobody takes that
+    // over, neither does the directory.
+    if (!answer.ok && answer.error.code === "UNREACHABLE")
+      throw new PlexusError(failure("DIRECTORY_UNAVAILABLE", { actor: to, because: answer.error.code }));
+    return demand(answer) ?? {};
+  };
 
   app.get("/api/admin/status", { config, schema: { summary: "The state of this node", tags } }, async () => {
     const status: NodeStatus = { ...(await at.status()), url: facts.url(), connections: facts.connections() };

@@ -10,6 +10,8 @@ export interface Rate {
 export interface GatewayLimits {
   /** Wait of one command for its actor's answer; then ASK_TIMEOUT. */
   readonly askTimeoutMs: number;
+  /** Wait of a sign-up for its new account; then SLOT_UNAVAILABLE, or ASK_TIMEOUT. More than a failover takes. */
+  readonly signUpTimeoutMs: number;
   /** Sign-in and sign-up attempts of one address. */
   readonly signInRate: Rate;
   /** Wrong passwords of one address for one name. */
@@ -81,6 +83,7 @@ export interface GatewayLimits {
 
 export const gatewayLimits: GatewayLimits = {
   askTimeoutMs: 10_000,
+  signUpTimeoutMs: 4_000,
   signInRate: { count: 20, windowMs: 60_000 },
   signInFailureRate: { count: 10, windowMs: 900_000 },
   badTokenRate: { count: 60, windowMs: 60_000 },

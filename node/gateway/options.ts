@@ -29,7 +29,7 @@ export interface GatewayOptions {
   /** The built page; absent, the node serves its API alone. */
   readonly webFolder?: string;
   readonly signUp: "open" | "closed";
-  /** True while no admin exists. */
+  /** True while no admin exists. Error: SLOT_UNAVAILABLE while nobody can say. */
   adminNeeded(): Promise<boolean>;
   /** `adminCodeHash` of the code this node printed. It is compared before an account is made, so that a wrong code
    *  leaves none behind; the role manager has the last word. Undefined: nobody can become the first admin here. */

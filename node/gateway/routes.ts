@@ -162,11 +162,12 @@ function addAccountRoutes(app: FastifyInstance, at: Surroundings, accounts: Acco
   };
 
   app.get("/api/setup", { schema: { summary: "What a sign-in page needs to know", tags, security: [] } }, async () => ({
-    adminNeeded: await at.adminNeeded(),
+    // Who has an account need not wait for the node that knows; a sign-up asks for itself.
+    adminNeeded: await at.adminNeeded().catch(() => false),
     signUp: at.signUp,
     version: at.version,
     node: at.node,
-    demonstrationModel: at.runtime.models()[0]?.demonstration ?? false,
+    demonstrationModel: at.runtime.models().find(({ state }) => state !== "failed")?.demonstration ?? false,
   }));
 
   app.post<{ Body: Static<typeof signUp> }>(

@@ -20,7 +20,7 @@ export const isErrand = (output: Output): output is Errand => errandTypes.has(ou
 export interface ErrandPorts {
   readonly actor: ActorId;
   readonly home: Pick<Home, "readRecords" | "fail">;
-  readonly around: Pick<Surroundings, "ask" | "limits" | "runtime">;
+  readonly around: Pick<Surroundings, "ask" | "limits" | "log" | "runtime">;
   /** Puts what came of an errand into the actor's mailbox. */
   readonly signal: (message: Signal, from: Sender, chain: readonly ActorId[]) => void;
 }
@@ -102,7 +102,7 @@ export class Errands {
   }
 
   #generate(request: Extract<Errand, { type: "generate" }>["request"]): void {
-    const { around, signal } = this.#ports;
+    const { actor, around, signal } = this.#ports;
     const { id } = request;
     const { generationsMax } = around.limits;
     if (this.#generations.size >= generationsMax) {
@@ -112,6 +112,8 @@ export class Errands {
     }
     const say = this.#inThisLife((part: GenerationPart) => {
       if (part.type !== "text") this.#generations.delete(id);
+      // Actors tell people that it failed; the details are for whoever runs the nodes.
+      if (part.type === "failed") around.log.info("generation.failed", { actor, id, failure: part.error });
       signal({ type: "generated", id, part }, "node", []);
     });
     this.#generations.set(id, around.runtime.generate(request, say));

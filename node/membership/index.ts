@@ -5,7 +5,9 @@
  *
  *  The list is what the directory says: a node belongs while its row is there. Its number, the view, is the highest
  *  revision of a change to it, so that nodes can compare. While the directory is away the last known list stands; at start
- *  that is the `seed` the node kept. A node that finds its own row gone was evicted, and is told so.
+ *  that is the `seed` the node kept. A node that finds its own row gone was evicted, and is told so. One that finds in it a
+ *  later start than its own is not this node any more: another process is, on a copy of its data folder. The directory
+ *  counts starts, and the last one holds; no clock and no answer could tell an earlier one that hangs from one that ended.
  *
  *  Who is up is an opinion (`detector.ts`) that every node forms for itself and that may be wrong: it decides when a
  *  failover is tried, never whether it is safe. Every node beats to every member it is connected with. A beat carries the
@@ -18,7 +20,17 @@ import { failure, failureOf, ok, PlexusError, refused, type Result } from "../..
 import type { MeshBody } from "../../protocols/mesh/index.ts";
 import type { Exchange } from "../exchange.ts";
 import { isRow, memberKey, memberPrefix, sameSet } from "../records.ts";
-import type { Clock, Directory, DirectoryRow, Log, MemberRecord, Membership, Meter, NodeId } from "../ports.ts";
+import type {
+  Clock,
+  Directory,
+  DirectoryRow,
+  Log,
+  MemberRecord,
+  Membership,
+  MembershipEnd,
+  Meter,
+  NodeId,
+} from "../ports.ts";
 import { Detector, type Verdict } from "./detector.ts";
 import { membershipLimits, type MembershipLimits } from "./limits.ts";
 
@@ -69,8 +81,8 @@ export interface MembershipOptions {
   load?(): NodeLoad;
   /** Called before a start is written to the own row: `next` is the incarnation it gets, `last` the one it had. */
   starting?(next: number, last: number): Promise<void>;
-  /** This node's row is gone. Called once. */
-  evicted?(): void;
+  /** This process is not this member any more. Called once. */
+  ended?(why: MembershipEnd): void;
 }
 
 /** Starts to watch the list and to beat. */
@@ -91,6 +103,7 @@ export function createMembership(options: MembershipOptions): MembershipPart {
   /** The highest incarnation that this process has tried to write. */
   let attempted = 0;
   let beats = 0;
+  let ended = false;
   let stopped = false;
   let markReady = (): void => undefined;
   const ready = new Promise<void>((resolve) => (markReady = resolve));
@@ -161,6 +174,12 @@ export function createMembership(options: MembershipOptions): MembershipPart {
 
   // --- the list ----------------------------------------------------------------------------------------------------------
 
+  const end = (why: MembershipEnd): void => {
+    if (ended) return;
+    ended = true;
+    options.ended?.(why);
+  };
+
   const take = (next: ReadonlyMap<NodeId, MemberRecord>, revision: number): void => {
     const known = members;
     members = next;
@@ -169,10 +188,9 @@ export function createMembership(options: MembershipOptions): MembershipPart {
     view = Math.max(view + 1, revision);
     const own = next.get(node);
     if (own !== undefined && attempted > 0 && own.incarnation > attempted && belonged) {
-      // Another process has started as this node, on a copy of its data folder: only one of them can be it.
       log.error("membership.doubled", { incarnation: attempted, other: own.incarnation });
       attempted = Infinity;
-      options.evicted?.();
+      end("doubled");
     } else if (own !== undefined) incarnation = Math.max(incarnation, own.incarnation);
     const others = new Set(next.keys());
     others.delete(node);
@@ -187,7 +205,7 @@ export function createMembership(options: MembershipOptions): MembershipPart {
     else if (belonged) {
       belonged = false;
       log.warn("membership.evicted", { view });
-      options.evicted?.();
+      end("evicted");
     }
   };
   const recordOf = (row: DirectoryRow): MemberRecord => row.value as MemberRecord;

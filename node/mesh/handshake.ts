@@ -14,7 +14,7 @@
 import { Type, type Static } from "typebox";
 import { Compile } from "typebox/compile";
 import { failure, ok, refused, type Failure, type Result } from "../../protocols/index.ts";
-import type { MemberRecord, NodeId } from "../ports.ts";
+import type { MemberRecord, MembershipEnd, NodeId } from "../ports.ts";
 
 /** A short text that names something. */
 export const word = Type.String({ minLength: 1, maxLength: 128 });
@@ -99,9 +99,20 @@ export function readControl(value: unknown): ControlFrame | undefined {
 /** What a node is told that was a member and is none any more. */
 export const evicted = failure("NOT_A_PEER", { reason: "evicted" });
 
-/** Whether that is what a peer says; other refusals of the same code are about a connection. */
-export const saysEvicted = ({ code, details }: Failure): boolean =>
-  code === evicted.code && details?.["reason"] === "evicted";
+/** What a process is told when its node has started again elsewhere: on a copy of its data folder. */
+export const doubled = failure("NOT_A_PEER", { reason: "a later start of this node is connected" });
+
+/** Why this process is not its node any more, if that is what a peer says; other refusals of the same code are about a
+ *  connection. */
+export function endIn({ code, details }: Failure): MembershipEnd | undefined {
+  if (code !== "NOT_A_PEER") return undefined;
+  const reason = details?.["reason"];
+  return reason === evicted.details?.["reason"]
+    ? "evicted"
+    : reason === doubled.details?.["reason"]
+      ? "doubled"
+      : undefined;
+}
 
 const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0;
 

@@ -17,7 +17,7 @@
  *  Read `handshake.ts` (who belongs together), `pairs.ts` (who dials, which link stands), `link.ts`, `lane.ts`, then
  *  `invitation.ts` and `join.ts`. `swarm.ts` has the settings of libp2p and the traps they answer. */
 import { failure, PlexusError, slotCount } from "../../protocols/index.ts";
-import type { Clock, Log, MemberRecord, Meter, NodeId, Random, Transport } from "../ports.ts";
+import type { Clock, Log, MemberRecord, MembershipEnd, Meter, NodeId, Random, Transport } from "../ports.ts";
 import { createGate } from "./gate.ts";
 import { meshVersion } from "./handshake.ts";
 import { meshLimits, type MeshLimits } from "./limits.ts";
@@ -55,8 +55,9 @@ export interface MeshOptions {
   readonly meter: Meter;
   /** Whether a peer that is no member was evicted: when it comes, it is told so. */
   wasEvicted?(peer: string): boolean;
-  /** A member says that this node was evicted. Any member can say that; whether it knows is for the listener to judge. */
-  disowned?(by: NodeId): void;
+  /** A member says that this process is not its node any more. Any member can say that; whether it knows is for the
+   *  listener to judge. */
+  disowned?(by: NodeId, why: MembershipEnd): void;
   /** Lets newcomers in who have an invitation; without it nobody joins through this node. Stops with
    *  the mesh. */
   readonly admission?: Admission;
@@ -124,7 +125,7 @@ export async function startMesh(options: MeshOptions): Promise<Mesh> {
     limits,
     addressesOf: (peer) => [...(known.get(peer) ?? []), ...(found.get(peer) ?? [])],
     wasEvicted,
-    disowned: (by) => options.disowned?.(by),
+    disowned: (by, why) => options.disowned?.(by, why),
   });
 
   // Anyone can announce anything on a local network; only members are worth remembering.

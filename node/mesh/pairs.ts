@@ -8,9 +8,19 @@ import type { Connection, Libp2p, Stream } from "@libp2p/interface";
 import { multiaddr, type Multiaddr } from "@multiformats/multiaddr";
 import { failure, type Failure } from "../../protocols/index.ts";
 import { backoffMs, withJitter } from "../backoff.ts";
-import type { Channel, Clock, Log, MemberRecord, Meter, NodeId, Random, TransportListener } from "../ports.ts";
+import type {
+  Channel,
+  Clock,
+  Log,
+  MemberRecord,
+  MembershipEnd,
+  Meter,
+  NodeId,
+  Random,
+  TransportListener,
+} from "../ports.ts";
 import type { Gate } from "./gate.ts";
-import { controlKind, evicted, judge, saysEvicted, type Hello, type Introduction } from "./handshake.ts";
+import { controlKind, doubled, endIn, evicted, judge, type Hello, type Introduction } from "./handshake.ts";
 import { Lane } from "./lane.ts";
 import type { MeshLimits } from "./limits.ts";
 import { cut } from "./swarm.ts";
@@ -57,8 +67,8 @@ export interface PairsOptions {
   addressesOf(peer: string): readonly string[];
   /** Whether a peer that is no member was evicted. */
   wasEvicted(peer: string): boolean;
-  /** A member says that this node was evicted. */
-  disowned(by: NodeId): void;
+  /** A member says that this process is not its node any more. */
+  disowned(by: NodeId, why: MembershipEnd): void;
 }
 
 export class Pairs {
@@ -281,7 +291,7 @@ export class Pairs {
       return;
     }
     if (pair.established !== undefined && hello.incarnation < pair.established.incarnation) {
-      refuse(failure("NOT_A_PEER", { reason: "a later start of this node is connected" }));
+      refuse(doubled);
       return;
     }
     if (pair.candidate?.dialled === true && peer < link.peer) {
@@ -320,7 +330,8 @@ export class Pairs {
     if (reason.code === "BAD_FRAME" && !theirs) meter.count("mesh_bad_frames");
     const pair = this.#byPeer.get(link.peer);
     if (pair === undefined) return;
-    if (theirs && saysEvicted(reason)) this.#options.disowned(pair.member.node);
+    const end = theirs ? endIn(reason) : undefined;
+    if (end !== undefined) this.#options.disowned(pair.member.node, end);
     if (pair.established === link) {
       pair.established = undefined;
       pair.failures = clock.monotonicMs() - link.readyAtMs >= limits.stableMs ? 0 : pair.failures + 1;

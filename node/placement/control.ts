@@ -115,12 +115,19 @@ export function createClusterControl(options: ControlOptions): ClusterControl {
     return all;
   };
 
+  /** With the node called by its name, where it has one. */
+  const named = (error: Failure): Failure => {
+    const known = membership.members().members.find(({ node: id }) => id === error.details?.["node"]);
+    return known === undefined ? error : { ...error, details: { ...error.details, node: known.name } };
+  };
+
   /** Runs a command; the directory's absence is an answer. */
   const guarded = async <T>(command: () => Promise<Result<T>>): Promise<Result<T>> => {
     try {
-      return await command();
+      const result = await command();
+      return result.ok ? result : refused(named(result.error));
     } catch (error) {
-      return refused(failureOf(error));
+      return refused(named(failureOf(error)));
     }
   };
 
@@ -208,21 +215,30 @@ export function createClusterControl(options: ControlOptions): ClusterControl {
 
   // --- slots -------------------------------------------------------------------------------------------------------------
 
+  /** The members as if all were up: what a slot lacks while one is down is missing, and not given up. */
   const candidatesNow = (): Candidates => {
     const { members } = membership.members();
-    const up = new Set(members.flatMap((one) => (membership.isUp(one.node) ? [one.node] : [])));
+    const up = new Set(members.map((one) => one.node));
     const info = options.directoryInfo();
     const directoryNode = info.kind === "embedded" ? info.node : undefined;
     return new Candidates({ members, up, slots: [], policy: policy.current(), directoryNode, balance: false, limits });
+  };
+
+  /** Whether records can be changed, as far as this node knows. */
+  const directoryAnswers = (): boolean => {
+    const info = options.directoryInfo();
+    return table.current && (info.kind === "etcd" || membership.isUp(info.node));
   };
 
   const rowOf = (record: SlotRecord, candidates: Candidates): ClusterSlotRow => {
     const { slot, epoch, owner, inSync, learners, held } = record;
     const want = wantOf(record);
     const there = want.owner === owner && sameSet(want.replicas, inSync);
-    const safe = inSync.filter((one) => candidates.isUp(one)).length;
+    const safe = inSync.filter((one) => membership.isUp(one)).length;
     const short = safe < candidates.copies(roleOf(slot, record.splitFrom), owner);
-    const status = !candidates.isUp(owner) ? "down" : short ? "short" : there ? "ok" : "moving";
+    const waits = safe < inSync.length && !directoryAnswers();
+    const blocked = waits || safe < policy.current().minInSync;
+    const status = !membership.isUp(owner) ? "down" : blocked ? "blocked" : short ? "short" : there ? "ok" : "moving";
     return {
       slot,
       epoch,
@@ -293,7 +309,7 @@ export function createClusterControl(options: ControlOptions): ClusterControl {
     }
     note("move", { slot, to: target.node, name: target.name }, by);
     const moved = await waitFor(slot, deadlineMs, ({ record }) => record.owner === target.node);
-    if (moved === undefined) return refused(failure("ASK_TIMEOUT", { slot, to: target.node, goesOn: true }));
+    if (moved === undefined) return refused(failure("ASK_TIMEOUT", { slot, to: target.name, goesOn: true }));
     return ok({ slot, owner: moved.record.owner, epoch: moved.record.epoch });
   };
 
@@ -350,7 +366,7 @@ export function createClusterControl(options: ControlOptions): ClusterControl {
         const copied = new Map<NodeId, number>();
         const add = (counts: Map<NodeId, number>, one: NodeId): void =>
           void counts.set(one, (counts.get(one) ?? 0) + 1);
-        const slots = { total: 0, ok: 0, moving: 0, short: 0, down: 0 };
+        const slots = { total: 0, ok: 0, moving: 0, short: 0, blocked: 0, down: 0 };
         for (const { record } of table.rows()) {
           slots.total += 1;
           slots[rowOf(record, candidates).status] += 1;

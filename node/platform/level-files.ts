@@ -27,8 +27,11 @@ export interface PartDamage {
   readonly rows?: { readonly after?: string; readonly through: string };
 }
 
+/** What the system says of files that are whole. */
+const denied: ReadonlySet<string> = new Set(["EACCES", "EPERM", "EMFILE", "ENFILE"]);
+
 /** All that is wrong with the files of a Level store. What a power loss may leave at the end of a log is not: nobody was told
- *  that it is durable. */
+ *  that it is durable. Errors: the system's, when this user or process may not read. */
 export async function findFileDamage(folder: string): Promise<readonly FileDamage[]> {
   const names = (await readdir(folder)).sort();
   const counts = await whatCounts(folder);
@@ -41,7 +44,7 @@ export async function findFileDamage(folder: string): Promise<readonly FileDamag
       for (const part of parts(await readFile(file))) found.push({ file, ...part });
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException;
-      if (code === undefined) throw error;
+      if (code === undefined || denied.has(code)) throw error;
       // Gone meanwhile: a node is at work on the folder.
       if (code !== "ENOENT") found.push({ file, unreadable: code });
     }

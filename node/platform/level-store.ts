@@ -14,7 +14,8 @@
  *
  *  Nothing of this mends: a block that cannot be read cannot be deleted either. LevelDB comes upon it when it tidies up,
  *  whatever deletions stand before it, and then refuses all writes. Only a new folder helps: docs/operating.md. */
-import { mkdir } from "node:fs/promises";
+import { mkdir, stat } from "node:fs/promises";
+import { dirname } from "node:path";
 import { Level } from "level";
 import { failure, PlexusError } from "../../protocols/index.ts";
 import type { Store, StoreOp, StoreRange } from "../ports.ts";
@@ -23,9 +24,9 @@ import type { Store, StoreOp, StoreRange } from "../ports.ts";
 const writeBufferBytes = 32 * 1024 * 1024;
 
 /** Opens a Level store in a folder, which is made when absent. Errors: DATA_FOLDER_IN_USE, DATA_DAMAGED; the store's own:
- *  DATA_DAMAGED. */
+ *  DATA_DAMAGED. What the system refuses, for example because the disk is full, has the system's code: ENOSPC. */
 export async function openLevelStore(folder: string): Promise<Store> {
-  await mkdir(folder, { recursive: true, mode: 0o700 });
+  await makeFolder(folder);
   const level = new Level<string, Uint8Array>(folder, {
     keyEncoding: "utf8",
     valueEncoding: "view",
@@ -34,11 +35,35 @@ export async function openLevelStore(folder: string): Promise<Store> {
   try {
     await level.open();
   } catch (error) {
-    const cause = (error as { cause?: { code?: string; message?: string } }).cause;
-    if (cause?.code === "LEVEL_LOCKED") throw new PlexusError(failure("DATA_FOLDER_IN_USE", { folder }), error);
-    throw new PlexusError(failure("DATA_DAMAGED", { file: folder, reason: cause?.message ?? String(error) }), error);
+    const { code } = rootOf(error) as { readonly code?: string };
+    if (code === "LEVEL_LOCKED") throw new PlexusError(failure("DATA_FOLDER_IN_USE", { folder }), error);
+    const refusal = refusalIn(error, folder);
+    if (refusal !== undefined) throw refusal;
+    // Also what LevelDB does not call damage: that a file is not there, or that the disk does not give it.
+    throw new PlexusError(failure("DATA_DAMAGED", { file: folder, reason: reasonOf(error, folder) }), error);
   }
   return levelStore(level, folder);
+}
+
+/** Makes a folder and those above it. Node's own `recursive` never ends where a folder that is there takes none, and says
+ *  that it is not there: as /proc does. */
+async function makeFolder(path: string): Promise<void> {
+  const make = async (): Promise<void> => {
+    try {
+      await mkdir(path, { mode: 0o700 });
+    } catch (error) {
+      const found = await stat(path).catch(() => undefined);
+      if (found?.isDirectory() !== true) throw error;
+    }
+  };
+  try {
+    await make();
+  } catch (error) {
+    const above = dirname(path);
+    if ((error as NodeJS.ErrnoException).code !== "ENOENT" || above === path) throw error;
+    await makeFolder(above);
+    await make();
+  }
 }
 
 type Snapshot = ReturnType<Level<string, Uint8Array>["snapshot"]>;
@@ -72,9 +97,10 @@ function levelStore(level: Level<string, Uint8Array>, folder: string): Store {
   /** `place` is a key: where the work was when LevelDB found damage, which itself says no more than "a block". */
   const named = <T>(place: string, work: Promise<T>): Promise<T> =>
     work.catch((error: unknown) => {
-      const reason = damageIn(error)?.replaceAll(`${folder}/`, "");
-      if (reason === undefined) throw error;
-      throw new PlexusError(failure("DATA_DAMAGED", { file: `${folder}#${place}`, reason }), error);
+      const reason = reasonOf(error, folder);
+      if (isDamage(error))
+        throw new PlexusError(failure("DATA_DAMAGED", { file: `${folder}#${place}`, reason }), error);
+      throw refusalIn(error, folder) ?? new Error(reason, { cause: error });
     });
 
   /** Reads of a page, on a snapshot or on the store as it is now. */
@@ -157,13 +183,43 @@ const bounds = ({ gte, lt, limit, reverse }: StoreRange) => ({
   reverse: reverse ?? false,
 });
 
-/** What LevelDB says is wrong with its files, if an error says so: by itself, or as the reason why it could not open. */
-function damageIn(thrown: unknown): string | undefined {
-  for (let error = thrown; error instanceof Error; error = error.cause) {
-    const { code } = error as { readonly code?: string };
-    if (code === "LEVEL_CORRUPTION") return error.message;
-    // Not the disk, which ends the process by a signal, but a table that says a block is behind the table's own end.
-    if (code === "LEVEL_IO_ERROR" && error.message.endsWith(".ldb: Invalid argument")) return error.message;
-  }
-  return undefined;
+/** What LevelDB itself says, below "Database failed to open". */
+function rootOf(thrown: unknown): unknown {
+  let error = thrown;
+  while (error instanceof Error && error.cause !== undefined) error = error.cause;
+  return error;
+}
+
+/** The same as text, without the folder: it is told to people who need not know where it is. */
+function reasonOf(thrown: unknown, folder: string): string {
+  const root = rootOf(thrown);
+  return (root instanceof Error ? root.message : String(root)).replaceAll(`${folder}/`, "");
+}
+
+/** Whether LevelDB says that something is wrong with its files. */
+function isDamage(thrown: unknown): boolean {
+  const { code, message } = rootOf(thrown) as { readonly code?: string; readonly message: string };
+  if (code === "LEVEL_CORRUPTION") return true;
+  // Not the disk, which ends the process by a signal, but a table that says a block is behind the table's own end.
+  return code === "LEVEL_IO_ERROR" && message.endsWith(".ldb: Invalid argument");
+}
+
+/** What the system refuses although the files are whole, in the words of the C library, which are all that LevelDB passes on. */
+const refusals: Readonly<Record<string, string>> = {
+  "No space left on device": "ENOSPC",
+  "Disk quota exceeded": "EDQUOT",
+  "File too large": "EFBIG",
+  "Permission denied": "EACCES",
+  "Operation not permitted": "EPERM",
+  "Read-only file system": "EROFS",
+  "Too many open files": "EMFILE",
+  "Too many open files in system": "ENFILE",
+};
+
+/** Such a refusal as Node would have thrown it; undefined when it is none. */
+function refusalIn(thrown: unknown, folder: string): Error | undefined {
+  const reason = reasonOf(thrown, folder);
+  const code = refusals[reason.slice(reason.lastIndexOf(": ") + 2)];
+  if (code === undefined) return undefined;
+  return Object.assign(new Error(`${code}: ${reason}`, { cause: thrown }), { code, path: folder });
 }

@@ -64,6 +64,8 @@ export interface ReplicationPorts {
   owned(slot: SlotId): void;
   readonly drain: (slot: SlotId, deadlineMs: number) => Promise<void>;
   readonly resume: (slot: SlotId) => void;
+  /** The copy here was thrown away. */
+  discarded?(slot: SlotId): void;
 }
 
 /** How one slot that is served here stands, for status and tests. */
@@ -80,8 +82,9 @@ export interface Replication extends Slots {
   start(): void;
   /** From now on slots may be taken up: it is known that this node's data is what it last had. */
   allow(): void;
-  /** What this node has is not what it acknowledged: every copy steps out of its set, then heals from the others. */
-  distrust(reason: string): Promise<void>;
+  /** What this node has of these slots is not what it acknowledged: its copies step out of their sets, then heal from the
+   *  others. */
+  distrust(slots: Iterable<SlotId>, reason: string): void;
   status(): readonly OwnedSlot[];
   /** Takes nothing up any more, and hands what it has to replicas that have everything. */
   handOver(deadlineMs: number): Promise<void>;
@@ -123,6 +126,10 @@ export function createReplication(ports: ReplicationPorts): Replication {
   let stopTicking: (() => void) | undefined;
   let stopUpkeep: (() => void) | undefined;
 
+  const discarded = (slot: SlotId): void => {
+    replicas.drop(slot);
+    ports.discarded?.(slot);
+  };
   const healing = createHealing({
     node,
     journal,
@@ -138,7 +145,7 @@ export function createReplication(ports: ReplicationPorts): Replication {
       slots.get(slot)?.ownership.end(error);
     },
     claims: claimsOf,
-    discarded: (slot) => replicas.drop(slot),
+    discarded,
   });
   const replicas = serveReplicas({
     journal,
@@ -380,8 +387,8 @@ export function createReplication(ports: ReplicationPorts): Replication {
     allow() {
       allowed = true;
     },
-    async distrust(reason) {
-      for (const slot of await journal.slots()) healing.damaged(slot, failure("DATA_DAMAGED", { slot, reason }));
+    distrust(distrusted, reason) {
+      for (const slot of distrusted) healing.damaged(slot, failure("DATA_DAMAGED", { slot, reason }));
     },
     start() {
       started = true;
@@ -404,7 +411,7 @@ export function createReplication(ports: ReplicationPorts): Replication {
         owned: (slot) => slots.get(slot)?.ownership,
         damaged: (slot, error) => healing.damaged(slot, error),
         claims: claimsOf,
-        discarded: (slot) => replicas.drop(slot),
+        discarded,
       });
     },
     async open(slot, ended): Promise<ServedLog> {

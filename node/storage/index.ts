@@ -13,7 +13,17 @@
 import { failure, PlexusError, slotCount, type SlotId } from "../../protocols/index.ts";
 import type { Clock, Log, Meter, Store, StoreOp } from "../ports.ts";
 import { Committer } from "./commit.ts";
-import { formatKey, formatVersion, headKey, logPrefix, sidePrefix, spaces, within, type Head } from "./layout.ts";
+import {
+  everything,
+  formatKey,
+  formatVersion,
+  headKey,
+  logPrefix,
+  sidePrefix,
+  spaces,
+  within,
+  type Head,
+} from "./layout.ts";
 import { seal, unseal } from "../seal.ts";
 import { journalLimits, type JournalLimits } from "./limits.ts";
 import { emptied } from "./batch-draft.ts";
@@ -72,7 +82,7 @@ export interface JournalPorts {
   readonly identity: { readonly cluster: string; readonly node: string };
 }
 
-/** Opens the journal in a store. Error: DATA_FORMAT_UNKNOWN. */
+/** Opens the journal in a store. Errors: DATA_FORMAT_UNKNOWN, DATA_DAMAGED. */
 export async function openJournal(ports: JournalPorts): Promise<Journal> {
   const { store, clock, meter } = ports;
   const limits = { ...journalLimits, ...ports.limits };
@@ -204,31 +214,42 @@ export async function openJournal(ports: JournalPorts): Promise<Journal> {
   }
 }
 
-/** Checks every entry of every slot without changing anything, for `plexus doctor`. Error: DATA_FORMAT_UNKNOWN. */
+/** Checks every entry of every slot without changing anything, for `plexus doctor`. Error: DATA_DAMAGED, when not even the
+ *  slots can be listed. */
 export async function verifyJournal(ports: Pick<JournalPorts, "store" | "clock" | "meter">): Promise<{
   readonly entries: number;
   readonly slots: number;
   readonly damaged: readonly Readonly<Record<string, unknown>>[];
 }> {
   const committer = new Committer(ports, journalLimits);
-  const stored = await ports.store.get(formatKey);
-  if (stored) checkFormat(unseal(formatKey, stored, ports.store.location) as Format, ports.store.location);
-  const slots = await slotsOf(ports.store);
+  const slots = new Set(await slotsOf(ports.store));
   const damaged: Readonly<Record<string, unknown>>[] = [];
+  const named = (thrown: unknown, place: object = {}): void => {
+    if (!(thrown instanceof PlexusError)) throw thrown;
+    damaged.push({ ...place, ...thrown.failure.details });
+  };
+  try {
+    for (const slot of await prefixesOf(ports.store, "log/")) slots.add(slot);
+  } catch (error) {
+    named(error);
+  }
   let entries = 0;
   for (const slot of slots) {
     try {
       const head = await readHead(ports.store, slot);
-      if (head === undefined || head.incomplete) continue; // a transfer was under way: it is thrown away or done again
+      if (head === undefined) {
+        damaged.push({ slot, file: ports.store.location, reason: "its head is missing" });
+        continue;
+      }
+      if (head.incomplete) continue; // a transfer was under way: it is thrown away or done again
       const log = new SlotLog(slot, head, { store: ports.store, committer, limits: journalLimits, exists: true });
       await log.verify();
       entries += log.length;
     } catch (error) {
-      if (!(error instanceof PlexusError)) throw error;
-      damaged.push({ slot, ...error.failure.details });
+      named(error, { slot });
     }
   }
-  return { entries, slots: slots.length, damaged };
+  return { entries, slots: slots.size, damaged };
 }
 
 async function readHead(store: Store, slot: SlotId): Promise<Head | undefined> {
@@ -239,30 +260,31 @@ async function readHead(store: Store, slot: SlotId): Promise<Head | undefined> {
   return { ...emptied(slot, head), ...head, continues: head.continues ?? head.fence };
 }
 
-/** What wrote this folder; undefined when nothing did yet. Error: DATA_DAMAGED. */
+/** What wrote this folder; undefined when nothing did yet. It is the first row of a folder: one that has others and not this
+ *  one has lost it, and must not become another node. Errors: DATA_FORMAT_UNKNOWN, DATA_DAMAGED. */
 export async function readFormat(store: Store): Promise<Format | undefined> {
   const bytes = await store.get(formatKey);
-  return bytes && (unseal(formatKey, bytes, store.location) as Format);
-}
-
-async function openFormat({ store, clock, identity }: JournalPorts): Promise<Format> {
-  const bytes = await store.get(formatKey);
   if (bytes === undefined) {
-    const format = { version: formatVersion, slotCount, ...identity, createdAtMs: clock.nowMs() };
-    await store.batch([{ type: "put", key: formatKey, value: seal(formatKey, format) }], { sync: true });
-    return format;
+    const isNew = (await store.keys({ ...everything, limit: 1 })).length === 0;
+    if (isNew) return undefined;
+    const reason = "missing, and other rows are there: nothing says which node this folder belongs to";
+    throw new PlexusError(failure("DATA_DAMAGED", { key: formatKey, file: store.location, reason }));
   }
   const format = unseal(formatKey, bytes, store.location) as Format;
-  checkFormat(format, store.location);
-  return format;
-}
-
-function checkFormat(format: Format, folder: string): void {
   if (format.version !== formatVersion || format.slotCount !== slotCount) {
     const here = { version: formatVersion, slotCount };
     const there = { version: format.version, slotCount: format.slotCount };
-    throw new PlexusError(failure("DATA_FORMAT_UNKNOWN", { folder, found: there, supported: here }));
+    throw new PlexusError(failure("DATA_FORMAT_UNKNOWN", { folder: store.location, found: there, supported: here }));
   }
+  return format;
+}
+
+async function openFormat({ store, clock, identity }: JournalPorts): Promise<Format> {
+  const found = await readFormat(store);
+  if (found !== undefined) return found;
+  const format = { version: formatVersion, slotCount, ...identity, createdAtMs: clock.nowMs() };
+  await store.batch([{ type: "put", key: formatKey, value: seal(formatKey, format) }], { sync: true });
+  return format;
 }
 
 async function slotsOf(store: Store): Promise<SlotId[]> {
@@ -270,7 +292,7 @@ async function slotsOf(store: Store): Promise<SlotId[]> {
   return keys.map((key) => key.slice("head/".length) as SlotId);
 }
 
-/** The slots that occur right after `prefix`, found by jumping from one to the next. */
+/** The slots that occur right after `prefix`, found by jumping from one to the next. Error: DATA_DAMAGED. */
 async function prefixesOf(store: Store, prefix: string): Promise<SlotId[]> {
   const { lt } = within(prefix);
   const slots: SlotId[] = [];
@@ -279,6 +301,11 @@ async function prefixesOf(store: Store, prefix: string): Promise<SlotId[]> {
     if (key === undefined) return slots;
     const [role, number] = key.slice(prefix.length).split("/");
     const slot = `${role}/${number}` as SlotId;
+    // Bytes that are no text are read as a sign that comes before them: there is no jump over such a key.
+    if (slot === slots.at(-1)) {
+      const reason = "a key that is no text";
+      throw new PlexusError(failure("DATA_DAMAGED", { key, file: store.location, reason }));
+    }
     slots.push(slot);
     gte = within(`${prefix}${slot}/`).lt;
   }

@@ -14,6 +14,8 @@ import { assert, decode, encode, type ActorId, type SlotId } from "../../protoco
 
 export const formatVersion = 1;
 export const formatKey = "meta/format";
+/** Every key there is, other parts' as well: each begins with a word. */
+export const everything = { gte: "", lt: "~" } as const;
 
 const seqDigits = 16;
 const headerBytes = 8;

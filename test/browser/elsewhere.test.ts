@@ -1,6 +1,8 @@
 import { expect } from "chai";
 import type { Browser } from "playwright-core";
-import { ClusterProcesses } from "../integration/cluster-processes.ts";
+import { slotOf } from "../../protocols/index.ts";
+import { boss, ClusterProcesses, worker } from "../integration/cluster-processes.ts";
+import { healthy } from "../integration/cluster-waits.ts";
 import { openBrowser } from "./stage.ts";
 
 describe("the page of a node that does not come back", function () {
@@ -38,6 +40,43 @@ describe("the page of a node that does not come back", function () {
     const [other] = await Promise.all([context.waitForEvent("page"), link.click()]);
     await other.getByText("meanwhile").waitFor();
     await other.getByRole("complementary", { name: "Members" }).waitFor();
+    await context.close();
+  });
+
+  it("is no concern of who comes in at another, though it was the only manager", async () => {
+    await using cluster = await ClusterProcesses.start([boss, worker("two"), worker("three")]);
+    const two = cluster.named("two");
+    const token = await cluster.first.signUp("ada");
+    for (let needed = true; needed;) {
+      const { body } = await two.http("GET", "/api/setup");
+      needed = (body as { adminNeeded: boolean }).adminNeeded;
+    }
+    await two.http("POST", "/api/rooms", { room: "den", title: "Den" }, token);
+    // Nothing is copied to the manager any more.
+    const slots = await healthy(cluster, "before the manager dies");
+    await cluster.first.end("SIGKILL");
+    const context = await browser.newContext({ locale: "en-GB" });
+    // The manager itself is waited for much longer.
+    context.setDefaultTimeout(5_000);
+    const page = await context.newPage();
+    await page.goto(`${two.url}/room/den`);
+    await page.locator("input[name=name]").fill("ada");
+    await page.locator("input[name=password]").fill("password of ada");
+    await page.getByRole("button", { name: "Sign in" }).click();
+    const field = page.getByRole("textbox", { name: "Message #Den" });
+    await field.fill("still here");
+    await field.press("Enter");
+    await page.reload();
+    await page.locator("article[data-seq]").filter({ hasText: "still here" }).waitFor();
+    // A new account whose slot is in use needs no manager; another one does, and is told so.
+    const used = new Set(slots.map(({ slot }) => slot));
+    const names = Array.from({ length: 10_000 }, (_, index) => `bob-${index}`);
+    const named = (isUsed: boolean) => names.find((name) => used.has(slotOf("chat", `user/${name}`)) === isUsed);
+    const signUp = (name: string | undefined) => two.http("POST", "/api/sign-up", { name, password: "correct horse" });
+    expect(await signUp(named(true))).to.have.property("status", 200);
+    const refusal = await signUp(named(false));
+    expect(refusal).to.have.nested.property("body.error.code", "SLOT_UNAVAILABLE");
+    expect(refusal).to.have.nested.property("body.error.details.reason").that.includes("needs the manager");
     await context.close();
   });
 });

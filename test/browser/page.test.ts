@@ -46,7 +46,10 @@ describe("the page", function () {
     expect(await overflow()).to.equal(0);
     await page.getByRole("textbox", { name: "Message #Lobby" }).fill("from my phone");
     await page.getByRole("button", { name: "Send" }).tap();
-    await page.locator("article[data-seq]").filter({ hasText: "from my phone" }).waitFor();
+    const sent = page.locator("article[data-seq]").filter({ hasText: "from my phone" });
+    await sent.waitFor();
+    const [message, composer] = await Promise.all([sent.boundingBox(), page.locator(".composer").boundingBox()]);
+    expect((composer?.y ?? 0) - (message?.y ?? 0) - (message?.height ?? 0)).to.be.at.least(8);
     await page.getByRole("button", { name: "Members 2" }).tap();
     await page.getByRole("complementary", { name: "Members" }).waitFor();
     expect(await overflow()).to.equal(0);

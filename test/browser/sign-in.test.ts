@@ -36,6 +36,19 @@ describe("the sign-in screen", function () {
     await page.getByRole("button", { name: "Your account" }).waitFor();
   });
 
+  it("offers no account where nobody can make one", async () => {
+    const page = await stage.visitor();
+    await page.getByRole("button", { name: "Create an account" }).waitFor();
+    await page.route("**/api/setup", async (route) => {
+      const response = await route.fetch();
+      const setup = (await response.json()) as object;
+      await route.fulfill({ response, json: { ...setup, signUp: "closed" } });
+    });
+    await page.reload();
+    await page.getByRole("button", { name: "Sign in" }).waitFor();
+    expect(await page.getByRole("button", { name: "Create an account" }).count()).to.equal(0);
+  });
+
   it("comes back when the session is ended from another device", async () => {
     const bob = await stage.person("bob");
     const { page } = bob;

@@ -70,6 +70,7 @@ function liesAbout(room: string): readonly Lie[] {
         slot: "chat/1",
         session: 1,
         epoch: 1_000,
+        refusals: 0,
         envelopes: [[-2, actor, "user/mallory", post, "made-up-2", true, []]],
       },
     ],

@@ -1,11 +1,11 @@
 import { existsSync } from "node:fs";
-import { readFile } from "node:fs/promises";
+import { cp, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { expect } from "chai";
 import { BadMember } from "./cluster-bad-member.ts";
 import { boss, ClusterProcesses } from "./cluster-processes.ts";
 import { until } from "./cluster-waits.ts";
-import { createDataFolder } from "./node-process.ts";
+import { createDataFolder, NodeProcess } from "./node-process.ts";
 
 /** Longer than any of it takes on a busy machine. */
 const limitMs = 15_000;
@@ -37,5 +37,30 @@ describe("a real node that is evicted while it runs", () => {
     expect(again).to.include("ended with 1 before it was ready");
     const said = (await readFile(log, "utf8")).trim().split("\n").at(-1);
     expect(said).to.match(/NOT_A_PEER.*an empty data folder.*a new invitation/);
+  });
+
+  it("ends when another process starts on a copy of its folder, and does not say that it was evicted", async function () {
+    this.timeout(60_000);
+    await using folder = await createDataFolder();
+    const log = join(folder.path, "log");
+    const launcher = ["sh", "-c", 'log=$0; exec "$@" 2>>"$log"', log];
+    await using cluster = await ClusterProcesses.start([boss, { name: "two", roles: "gateway", launcher }]);
+    const two = cluster.named("two");
+    const copy = join(folder.path, "copy");
+    await cp(two.data, copy, { recursive: true });
+    for (const file of ["journal/LOCK", "control.json"]) await rm(join(copy, file));
+    await using other = new NodeProcess(copy, ["--model", "echo", "--name", "two", "--role", "gateway"]);
+    await other.start();
+
+    const isGone = (): unknown => expect(() => process.kill(two.pid, 0)).to.throw("ESRCH");
+    await until("the process on the original has ended", isGone, limitMs);
+    expect(await two.end("SIGKILL")).to.equal(1);
+    const said = await readFile(log, "utf8");
+    expect(said).to.match(/node\.doubled"[^]*node\.doubled\.ended/);
+    expect(said).to.include("Another process has started as this node, on a copy of its data folder");
+    expect(said).not.to.match(/node\.evicted|was evicted from/);
+    expect(existsSync(join(two.data, "control.json"))).to.equal(false);
+    expect((await other.http("GET", "/healthz")).status).to.equal(200);
+    expect(await other.controlToken()).to.be.a("string");
   });
 });

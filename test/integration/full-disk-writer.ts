@@ -21,15 +21,16 @@ for (let number = 1; ; number += 1) {
     process.stdout.write(`acknowledged ${number}\n`);
     continue;
   }
-  process.stdout.write(`refused ${number}\n`);
+  process.stdout.write(`refused ${number} ${JSON.stringify(error.details)}\n`);
   for (let open = false; !open;) {
     epoch += 1;
     try {
       log = await journal.reopen("chat/1");
       await log.raise(epoch, true);
       open = true;
-    } catch {
-      // The disk is still full; a write that fails leaves less behind each time.
+    } catch (stillFull) {
+      // A write that fails leaves less behind each time.
+      process.stdout.write(`closed ${number} ${String(stillFull)}\n`);
     }
   }
 }

@@ -2,6 +2,8 @@ import { spawn } from "node:child_process";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { expect } from "chai";
+import { readHome, writeHome } from "../../node/home.ts";
+import { openLevelStore } from "../../node/platform/index.ts";
 import { createDataFolder, NodeProcess } from "./node-process.ts";
 
 const root = join(import.meta.dirname, "..", "..");
@@ -28,6 +30,39 @@ describe("a real node that cannot start as it is told to", () => {
     await using node = new NodeProcess(folder.path, [...model, "--etcd", noEtcd]);
     expect(await refusalOf(node)).to.match(/ended with 3.*CONFIG_INVALID.*plexus directory migrate/s);
   }).timeout(30_000);
+
+  it("ends when its folder does not say any more whose it is, becomes no other node, and says what to do", async () => {
+    await using folder = await createDataFolder();
+    await using before = new NodeProcess(folder.path, model);
+    await before.start();
+    expect(await before.end("SIGTERM")).to.equal(0);
+    const store = await openLevelStore(join(folder.path, "journal"));
+    await store.batch([{ type: "del", key: "meta/format" }], { sync: true });
+    await store.close();
+    await using node = new NodeProcess(folder.path, model);
+    expect(await refusalOf(node)).to.match(/ended with 1.*DATA_DAMAGED.*plexus doctor.*Damaged journal/s);
+  }).timeout(30_000);
+
+  it("does not count on a folder from before, however often it is started, until it is told to", async () => {
+    await using folder = await createDataFolder();
+    await using node = new NodeProcess(folder.path, model);
+    await node.start();
+    expect(await node.end("SIGTERM")).to.equal(0);
+    // As if this were a copy from before the last start: the directory, which lies elsewhere as a rule, knows of that.
+    const store = await openLevelStore(join(folder.path, "journal"));
+    const home = await readHome(store);
+    if (home === undefined) throw new Error("the folder has no home");
+    await writeHome(store, { ...home, incarnation: (home.incarnation ?? 0) - 1 });
+    await store.close();
+    const refusal = /DATA_DAMAGED.*older than the node's last run.*An older data folder/s;
+    expect(await refusalOf(node)).to.match(refusal);
+    expect(await refusalOf(node)).to.match(refusal);
+    await using trusting = new NodeProcess(folder.path, [...model, "--trust-data"]);
+    await trusting.start();
+    expect(await trusting.end("SIGTERM")).to.equal(0);
+    await node.start();
+    expect(await node.end("SIGTERM")).to.equal(0);
+  }).timeout(60_000);
 
   /** Starts a node, and ends it once it waits. */
   const waitsFor = async (data: string, etcd: string): Promise<void> => {

@@ -91,6 +91,7 @@ export const entrances: readonly string[] = [
   "actors/index.ts",
   "protocols/mesh/index.ts",
   "node/node.ts",
+  "node/home.ts",
   "node/kernel/api.ts",
   "node/placement/api.ts",
 ];

@@ -134,8 +134,8 @@ export class Machine {
       policy: { replicas: plan.replicas, minInSync: plan.minInSync },
       seed: this.#members,
       limits: plan.limits,
-      evicted: () => {
-        world.note(() => `${this.node} was evicted`);
+      ended: (why) => {
+        world.note(() => `${this.node} is no member any more: ${why}`);
         this.gone = true;
         world.after(0, () => this.kill(false));
       },

@@ -360,6 +360,21 @@ describe("an agent's failures", () => {
     expect(stage.reminders(helper)).to.deep.equal([]);
   });
 
+  it("are told in words for people, who run no nodes", () => {
+    const stage = withHelper();
+    for (const code of ["MODEL_UNAVAILABLE", "MODEL_LOAD_FAILED", "RUNTIME_FAULT", "INTERNAL"] as const) {
+      say(stage, "hello");
+      for (let attempt = 1; stage.running.length > 0 && attempt <= actorLimits.generationAttemptsMax; attempt += 1) {
+        stage.fail(code);
+        stage.pass(30_000);
+      }
+      expect(turns(stage).at(-1)?.error, code).to.match(/Try again later, or ask your admin\.$/);
+    }
+    say(stage, "hello");
+    stage.fail("GENERATION_TIMEOUT");
+    expect(turns(stage).at(-1)?.error).to.include("did not finish in time");
+  });
+
   it("that are final are told at once", () => {
     const stage = withHelper();
     say(stage, "hello");
@@ -461,7 +476,7 @@ describe("an agent in a room", () => {
     const stage = inRoom();
     stage.ok("user/bob", "room/den", { type: "post", text: "@helper hi" });
     stage.fail("MODEL_NOT_FOUND");
-    expect(messagesIn(stage).at(-1)?.text).to.match(/^Sorry, I could not answer\. No node/);
+    expect(messagesIn(stage).at(-1)?.text).to.match(/^Sorry, I could not answer\. The agent's model/);
     stage.ok("user/bob", "room/den", { type: "post", text: "@helper hi" });
     stage.answer("  ");
     expect(messagesIn(stage).at(-1)?.text).to.equal("Sorry, I have no answer.");

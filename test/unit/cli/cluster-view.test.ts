@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import fc from "fast-check";
-import { chooseSlots, describeInvitation, describeNodes, describeSlots, findMember, joinCommand, namesOf, rolesWithoutTaker } from "../../../cli/cluster-view.ts"; // prettier-ignore
+import { chooseSlots, describeInvitation, describeNodes, describeSlots, describeStuck, findMember, joinCommand, namesOf, rolesWithoutTaker } from "../../../cli/cluster-view.ts"; // prettier-ignore
 import type { ClusterSlotRow } from "../../../protocols/index.ts";
 import { nodeRow, slotRow, summaryOf } from "../gateway/cluster-stand.ts";
 import { summary } from "./stage.ts";
@@ -25,6 +25,16 @@ describe("the table of nodes", () => {
     expect(text).to.include("can not be evicted").and.not.include("plexus nodes evict");
     const etcd = summaryOf([], { directory: { kind: "etcd", endpoints: ["http://e:2379"] } });
     expect(describeNodes(etcd, false)).to.include("Directory: etcd at http://e:2379");
+  });
+
+  it("counts what is blocked, and says what that means; a node of an earlier version counts none", () => {
+    const counts = { total: 256, ok: 6, moving: 0, short: 0, blocked: 250, down: 0 };
+    const text = describeNodes(summaryOf([nodeRow("node-a")], { slots: counts }), false);
+    expect(text).to.include("256 slots: 6 ok, 250 blocked (").and.include("Blocked slots take no commands");
+    expect(text).to.include("plexus slots --not-ok");
+    const { blocked: _, ...earlier } = { ...counts, ok: 256 };
+    const old = describeNodes(summaryOf([nodeRow("node-a")], { slots: earlier as typeof counts }), false);
+    expect(old).to.include("256 slots: 256 ok (").and.not.include("locked");
   });
 
   it("says why there are fewer copies than are wanted", () => {
@@ -135,5 +145,15 @@ describe("a drain", () => {
     expect(stuck(nodeRow("node-a", { roles: ["chat"], up: false }))).to.deep.equal(["chat", "ai"]);
     expect(stuck(nodeRow("node-a", { roles: ["chat", "ai"], state: "draining" }))).to.deep.equal(["chat", "ai"]);
     expect(stuck(nodeRow("node-a", { roles: ["chat", "ai"] }))).to.deep.equal([]);
+  });
+
+  it("of the only node names every role in which nothing new can be made, also where it owns nothing yet", () => {
+    const all = summaryOf([nodeRow("node-a", { roles: ["gateway", "chat", "ai", "storage", "manager"] })]);
+    const stuck = rolesWithoutTaker(all, [slotRow("manager/1", "node-a")], "id-of-node-a");
+    expect(stuck).to.deep.equal(["chat", "ai", "manager"]);
+    const text = describeStuck(stuck, "node-a", false);
+    expect(text).to.include("the role chat or ai or manager").and.include("nothing new can be made in them");
+    expect(text).to.include("no account, room or agent").and.include("plexus nodes drain node-a --undo");
+    expect(describeStuck(["manager"], "node-a", false)).to.include("nothing new can be made in it meanwhile.");
   });
 });

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect } from "chai";
 import { auditTable } from "../../../cli/audit.ts";
-import { drainNode, migrateDirectory } from "../../../cli/cluster.ts";
+import { drainNode, listNodes, migrateDirectory } from "../../../cli/cluster.ts";
 import { writeControlFile } from "../../../cli/control.ts";
 import { plexusCommand } from "../../../cli/launcher.ts";
 import { createProgram } from "../../../cli/program.ts";
@@ -26,6 +26,7 @@ describe("commands to a cluster", () => {
   beforeEach(() => {
     stand.calls.length = 0;
     stand.answers = {};
+    stand.actor = {};
     stand.summaries = [summary];
     stand.slots = [slotRow("chat/17", "node-b"), slotRow("chat/2", "node-c", { status: "down" })];
   });
@@ -55,8 +56,15 @@ describe("commands to a cluster", () => {
   it("list nodes and slots", async () => {
     expect((await run("nodes")).text).to.include("node-b");
     expect(JSON.parse((await run("nodes", "--json")).text)).to.deep.equal(summary);
+    const narrow = collected(80);
+    await listNodes(flags(), narrow);
+    expect(narrow.out.join("\n")).to.include("node-b").and.include("Left out:");
     const notOk = await run("slots", "--role", "chat", "--not-ok");
     expect(notOk.text).to.include("chat/2").and.not.include("chat/17");
+    stand.slots = [slotRow("chat/17", "node-b")];
+    expect((await run("slots", "--not-ok")).text).to.match(/^No slots\.\nDown: node-c\. Start it again/);
+    expect((await run("slots")).text).not.to.include("Down:");
+    stand.slots = [...stand.slots, slotRow("chat/2", "node-c")];
     const lines = (await run("slots", "--json")).text.split("\n").map((line) => JSON.parse(line) as ClusterSlotRow);
     expect(lines.map(({ slot }) => slot)).to.deep.equal(["chat/2", "chat/17"]);
   });
@@ -108,6 +116,12 @@ describe("commands to a cluster", () => {
       expect(failureOf((await run("slots", "release", wrong)).thrown).code, wrong).to.equal("BAD_REQUEST");
   }); // prettier-ignore
 
+  it("name the command that lets go of an actor that was moved, where there is no quarantine to end", async () => {
+    stand.actor = { release: () => refused(failure("ALREADY_DONE", { actor: "room/lobby" })) };
+    const { thrown } = await run("actors", "release", "room/lobby");
+    expect(failureOf(thrown).details?.["hint"]).to.include("plexus slots release room/lobby");
+  });
+
   it("refuse a node that is none, rather than show nothing of it", async () => {
     expect(failureOf((await run("slots", "--node", "nope")).thrown).code).to.equal("NOT_FOUND");
     expect((await run("slots", "--node", "node-b")).text)
@@ -135,7 +149,8 @@ describe("commands to a cluster", () => {
       noCandidate: ["chat"],
     });
     stand.summaries = [summary];
-    stand.slots = [slotRow("gateway/1", "node-b")];
+    stand.summaries = [summaryOf([...summary.nodes, nodeRow("node-d")])];
+    stand.slots = [slotRow("chat/1", "node-b")];
     const able = await run("nodes", "drain", "node-b");
     expect(able.err).to.equal("");
     expect(able.text).to.include("It gives them away now");
@@ -173,6 +188,10 @@ describe("commands to a cluster", () => {
     expect(await migrateDirectory(flags(), { endpoints, pollMs: 1 }, output)).to.equal(0);
     expect(stand.calls).to.deep.include(["migrateDirectory", endpoints]);
     expect(output.out.join("\n")).to.include("42 rows moved").and.include("in etcd at http://e1:2379, http://e2:2379");
+    stand.answers = { migrateDirectory: async () => refused(failure("PEER_LOST")) };
+    const lost = await run("directory", "migrate", "--etcd", ...endpoints);
+    expect(failureOf(lost.thrown).outcome).to.equal("unknown");
+    expect(failureOf(lost.thrown).details?.["hint"]).to.include("plexus nodes shows which directory is in use");
     stand.summaries = [summaryOf([], { directory: { kind: "etcd", endpoints } })];
     const again = await run("directory", "migrate", "--etcd", ...endpoints);
     expect(failureOf(again.thrown).code).to.equal("ALREADY_DONE");
@@ -209,7 +228,11 @@ describe("commands to a cluster", () => {
     expect((await run("audit", "--json")).text.split("\n").map((line) => (JSON.parse(line) as { seq: number }).seq)).to.deep.equal([4, 3, 2, 1]); // prettier-ignore
     stand.cluster = () => ok({ entries: [], more: false });
     expect((await run("audit")).text).to.include("Nothing was done");
-    expect(auditTable([{ ...entry(1), by: "\u001b[2J" }], false)).not.to.include("\u001b");
+    stand.cluster = () => refused(failure("UNREACHABLE", { node: "n1" }));
+    const away = await run("audit");
+    expect(failureOf(away.thrown).code, "the node that was asked does answer").to.equal("DIRECTORY_UNAVAILABLE");
+    expect(failureOf(away.thrown).message).to.include("is the manager node (or etcd) up?");
+    expect(auditTable([{ ...entry(1), by: "\u001b[2J" }], collected())).not.to.include("\u001b");
   });
 
   it("print one frame of top without a terminal", async () => {

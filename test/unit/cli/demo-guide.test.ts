@@ -47,7 +47,7 @@ describe("the demonstration", () => {
     const running = plan.nodes.map((node, index) => ({ node, url: `http://127.0.0.1:${node.port}`, pid: 100 + index }));
     const text = guide(plan, { running, home: "node-b", ...facts });
     for (const { url } of running) expect(text).to.include(url);
-    expect(text).to.include("Sign in as demo, password s3cret");
+    expect(text).to.include("Sign in as demo, password s3cret").and.include("sign in at one");
     expect(text).to.include("kill -9 101").and.include("bin/plexus top --data /tmp/plexus-demo-x/node-a");
     expect(text).to.include("bin/plexus actors move room/lobby --to node-c --data /tmp/plexus-demo-x/node-a");
     expect(text).to.include(restartCommand(plan.nodes[1] ?? plan.nodes[0], "bin/plexus"));

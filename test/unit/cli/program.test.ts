@@ -114,6 +114,14 @@ describe("the command line", () => {
     expect(err.join("\n")).to.include("The time must be between 1s and 7d.");
   });
 
+  it("shows an address of what is meant: of a node, or of etcd", async () => {
+    const example = async (...words: readonly string[]) =>
+      /like (http\S+)\./.exec((await run(...words)).err.join("\n"))?.[1];
+    for (const words of [["directory", "migrate"], ["up"], ["doctor"]])
+      expect(await example(...words, "--etcd", "127.0.0.1:17379"), words.join(" ")).to.equal("http://10.0.0.5:2379");
+    expect(await example("status", "--url", "127.0.0.1:7070")).to.equal("http://127.0.0.1:7070");
+  });
+
   it("says its version", async () => {
     expect((await run("--version")).out).to.deep.equal(["1.2.3"]);
   });

@@ -1,8 +1,8 @@
 import type { Output } from "../../../cli/output.ts";
 import { nodeRow, summaryOf } from "../gateway/cluster-stand.ts";
 
-/** Where a command prints in a test. */
-export const collected = (): Output & { readonly out: string[]; readonly err: string[] } => {
+/** Where a command prints in a test: a pipe, or a terminal of so many columns. */
+export const collected = (columns = Infinity): Output & { readonly out: string[]; readonly err: string[] } => {
   const out: string[] = [];
   const err: string[] = [];
   return {
@@ -11,7 +11,7 @@ export const collected = (): Output & { readonly out: string[]; readonly err: st
     print: (text) => void out.push(text),
     printError: (text) => void err.push(text),
     color: false,
-    columns: 80,
+    columns,
   };
 };
 
@@ -21,4 +21,4 @@ const three = [
   nodeRow("node-c", { up: false, state: "draining", slotsOwned: 2, slotsReplicated: 254 }),
 ];
 /** A cluster of which one node is down. */
-export const summary = summaryOf(three, { slots: { total: 256, ok: 254, moving: 1, short: 0, down: 1 } });
+export const summary = summaryOf(three, { slots: { total: 256, ok: 254, moving: 1, short: 0, blocked: 0, down: 1 } });

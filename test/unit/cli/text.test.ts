@@ -3,7 +3,6 @@ import fc from "fast-check";
 import { describeActor, describeStatus } from "../../../cli/admin.ts";
 import { banner } from "../../../cli/banner.ts";
 import { commands, describeCommands, parseLine } from "../../../cli/chat/commands.ts";
-import { wrap } from "../../../cli/chat/screen.ts";
 import { describeMessage, describeRoom, describeRoomEvent, describeTurn, growDraft } from "../../../cli/chat/view.ts";
 import { describeCheck, machineChecks } from "../../../cli/doctor.ts";
 import {
@@ -14,8 +13,9 @@ import {
   exitCodes,
   reportFailure,
   withoutControls,
+  wrap,
 } from "../../../cli/output.ts";
-import { failure, PlexusError, type ModelInfo, type RoomMessage } from "../../../protocols/index.ts";
+import { failure, PlexusError, type ModelInfo, type NodeStatus, type RoomMessage } from "../../../protocols/index.ts";
 import { collected } from "./stage.ts";
 
 const model: ModelInfo = {
@@ -271,6 +271,36 @@ describe("the doctor", () => {
 });
 
 describe("admin commands", () => {
+  it("say which node is asked, and on which other one a model runs", () => {
+    const status: NodeStatus = {
+      version: "1",
+      node: "5f3c2a1b",
+      name: "node-b",
+      url: "http://x",
+      startedAtMs: 0,
+      uptimeMs: 0,
+      roles: ["chat"],
+      models: [
+        { ...model, node: "node-c" },
+        { ...model, model: "near", demonstration: true },
+      ],
+      actors: { active: 0, quarantined: 0 },
+      slots: { open: 0, quarantined: [] },
+      connections: 0,
+      journal: { entries: 0, bytes: 0, location: "/data/journal" },
+      eventLoopLagMs: 0,
+      memoryBytes: 0,
+    };
+    const text = describeStatus(status, false);
+    expect(text).to.match(/^Node +node-b \(5f3c2a1b\), Plexus 1$/m);
+    expect(text)
+      .to.match(/^Models +m: ready on node-c$/m)
+      .and.match(/^ +near: ready, demonstration model$/m);
+    const { name: _, ...older } = status;
+    expect(describeStatus(older, false)).to.match(/^Node +5f3c2a1b, Plexus 1$/m);
+    expect(describeStatus({ ...status, name: "\u001b[2J" }, false)).not.to.include("\u001b");
+  });
+
   it("show quarantined slots and how to release an actor", () => {
     const status = describeStatus(
       {

@@ -37,6 +37,15 @@ describe("a frame of plexus top", () => {
     expect(lines[3]).to.match(/UNREACHABLE.*older/);
   });
 
+  it("breaks its sentences and drops columns rather than cutting them off, in 80 columns", () => {
+    const text = topFrame(data, { ...view, columns: 80 }).join("\n");
+    expect(text.replaceAll(/\s+/g, " ")).to.match(/256 slots: 254 ok, .* at least 1 in sync; 2 possible\)/);
+    expect(text)
+      .to.match(/Late +Memory$/m)
+      .and.not.match(/Copies/);
+    expect(text).to.match(/node-b +up +█{5} +40 +130 +7/);
+  });
+
   it("fits every terminal", () => {
     fc.assert(
       fc.property(

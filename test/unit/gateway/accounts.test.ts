@@ -1,4 +1,5 @@
 import { expect } from "chai";
+import { failure, PlexusError } from "../../../protocols/index.ts";
 import { startStand, adminCode, controlToken, password, type Stand } from "./stand.ts";
 
 describe("gateway: accounts", () => {
@@ -24,6 +25,30 @@ describe("gateway: accounts", () => {
     expect(right.status, JSON.stringify(right.body)).to.equal(200);
     expect(right.body).to.include({ user: "ada" });
     expect((await stand.request("GET", "/api/setup")).body.adminNeeded).to.equal(false);
+  });
+
+  it("lets people with an account in while nobody can say whether there is an admin, and new ones wait", async () => {
+    const away = failure("SLOT_UNAVAILABLE", { reason: "the manager does not answer" });
+    let unknown = false;
+    const adminNeeded = () => (unknown ? Promise.reject(new PlexusError(away)) : Promise.resolve(false));
+    const dark = await startStand({ adminNeeded });
+    await dark.signUp("ada");
+    unknown = true;
+    expect(await dark.request("GET", "/api/setup")).to.deep.include({ status: 200 }).and.have.nested.property("body.adminNeeded", false); // prettier-ignore
+    expect((await dark.request("POST", "/api/sign-in", { body: { name: "ada", password } })).status).to.equal(200);
+    const refusal = await dark.request("POST", "/api/sign-up", { body: { name: "eve", password } });
+    expect(refusal).to.deep.include({ status: 503, body: { error: away } });
+    await dark.stop();
+  });
+
+  it("says that a demonstration model answers only where one can", async () => {
+    const info = { runtime: "llama", contextTokens: 1, sizeBytes: 1 } as const;
+    const failed = { ...info, model: "tiny", demonstration: true, state: "failed" } as const;
+    const good = { ...info, model: "good", demonstration: false, state: "ready" } as const;
+    const runtime = { models: () => [failed, good], generate: () => ({ cancel() {} }), stop: () => Promise.resolve() };
+    const models = await startStand({ runtime });
+    expect((await models.request("GET", "/api/setup")).body.demonstrationModel).to.equal(false);
+    await models.stop();
   });
 
   it("leaves no account behind when the code was wrong", async () => {

@@ -53,7 +53,7 @@ export const summaryOf = (nodes: readonly ClusterNodeRow[], more: Partial<Cluste
   replicas: 3,
   minInSync: 1,
   nodes,
-  slots: { total: 256, ok: 256, moving: 0, short: 0, down: 0 },
+  slots: { total: 256, ok: 256, moving: 0, short: 0, blocked: 0, down: 0 },
   ...more,
 });
 
@@ -69,6 +69,8 @@ export interface ClusterStand {
   slots: readonly ClusterSlotRow[];
   /** What a list of actors answers. */
   page: ActorPage;
+  /** What an actor's release answers, where that is not the usual. */
+  actor: { readonly release?: () => Result<{ readonly redelivered: number }> };
   /** What the cluster's own actor answers, and any other. */
   cluster(message: Request["message"], timeoutMs: number): Result<unknown>;
   /** Who changed something, as the control was told. */
@@ -99,7 +101,7 @@ export async function startClusterStand(options: { readonly member?: boolean } =
     },
     release: async (actor, redeliver) => {
       calls.push(["release", actor, redeliver]);
-      return ok({ redelivered: 2 });
+      return stand.actor.release?.() ?? ok({ redelivered: 2 });
     },
   };
   const runtime = createEchoRuntime({ clock, tokenDelayMs: 0 });
@@ -174,6 +176,7 @@ export async function startClusterStand(options: { readonly member?: boolean } =
       rows: [{ actor: "room/den", slot: "chat/1", status: "active", mailbox: 4, restarts: 0, node: "node-a" }],
       more: false,
     },
+    actor: {},
     cluster: () => refused(failure("STOPPING")),
     by,
     answers: {},

@@ -334,6 +334,14 @@ describe("kernel", () => {
         .and.include("stopped");
     });
 
+    it("leaves the reason of a generation that failed in the log, for whoever runs the node", async () => {
+      stage = await createStage();
+      await stage.ask("pad/a", "generate");
+      const error = failure("MODEL_UNAVAILABLE", { model: "large" });
+      stage.generations[0]?.say({ type: "failed", error });
+      expect(stage.logged).to.deep.include(["generation.failed", { actor: "pad/a", id: "g", failure: error }]);
+    });
+
     it("does not deliver the parts of an earlier life", async () => {
       stage = await createStage({ kernel: { restartBackoffMs: 1 } });
       await stage.ask("pad/a", "generate");

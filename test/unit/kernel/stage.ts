@@ -17,7 +17,7 @@ import { createKernel, type Kernel, type KernelLimits } from "../../../node/kern
 import { createClock, createRandom, openLevelStore } from "../../../node/platform/index.ts";
 import type { Store } from "../../../node/ports.ts";
 import { openJournal, type Journal, type JournalLimits } from "../../../node/storage/index.ts";
-import { quietLog as log, quietMeter as meter } from "../../quiet.ts";
+import { quietLog, quietMeter as meter } from "../../quiet.ts";
 import { createSoloRouting, type SoloRouting } from "./routing.ts";
 import { createSoloSlots, type SoloSlots } from "./slots.ts";
 import type { ActorId, GenerationPart, GenerationRequest, Result } from "../../../protocols/index.ts";
@@ -131,6 +131,8 @@ export interface Stage {
   routing: SoloRouting;
   store: Store;
   readonly published: { topic: string; event: unknown; at: number | undefined }[];
+  /** Lines of the log at the level info. */
+  readonly logged: [event: string, facts?: Readonly<Record<string, unknown>>][];
   /** Generations asked for; the test plays the model. */
   readonly generations: { request: GenerationRequest; say: (part: GenerationPart) => void; cancelled: boolean }[];
   /** Makes the next batches of the store fail. */
@@ -149,7 +151,8 @@ export async function createStage(
   limits: { kernel?: Partial<KernelLimits>; journal?: Partial<JournalLimits>; behaviors?: readonly AnyBehavior[] } = {},
 ): Promise<Stage> {
   const folder = await mkdtemp(join(tmpdir(), "plexus-kernel-"));
-  const stage = { folder, published: [], generations: [], failBatches: 0 } as unknown as Stage;
+  const stage = { folder, published: [], logged: [], generations: [], failBatches: 0 } as unknown as Stage;
+  const log = { ...quietLog, info: (...line: Stage["logged"][number]) => void stage.logged.push(line) };
   const runtime: Runtime = {
     models: () => [],
     generate(request, say) {

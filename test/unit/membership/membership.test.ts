@@ -103,16 +103,31 @@ describe("membership", () => {
   it("learns that it was evicted, also when that happened while it was away", async () => {
     const cluster = new Cluster(5);
     await cluster.begin(["a", "b"]);
-    let evicted = 0;
+    const ends: string[] = [];
     const seed = cluster.life("a").membership.members().members;
     cluster.kill("b");
     await cluster.edit("b", undefined);
-    const life = cluster.start("b", { seed, evicted: () => (evicted += 1) });
+    const life = cluster.start("b", { seed, ended: (why) => void ends.push(why) });
     await cluster.pass(1_000);
-    expect(evicted).to.equal(1);
+    expect(ends).to.deep.equal(["evicted"]);
     expect(ups(cluster.life("a"))).to.deep.equal(["a"]);
     const joined = await of(cluster, life.membership.join(ownRecord("b")));
     expect(joined).to.have.nested.property("error.code", "NOT_A_PEER");
+  });
+
+  it("learns that another process has started as it, which is no eviction, and is told once", async () => {
+    const cluster = new Cluster(5);
+    await cluster.begin(["a"]);
+    const ends: string[] = [];
+    const life = cluster.start("b", { ended: (why) => void ends.push(why) });
+    await of(cluster, life.membership.join(ownRecord("b"), { found: true }));
+    await cluster.pass(1_000);
+    expect(ends).to.deep.equal([]);
+    await cluster.edit("b", { incarnation: 2 });
+    await cluster.pass(1_000);
+    await cluster.edit("b", undefined);
+    await cluster.pass(1_000);
+    expect(ends).to.deep.equal(["doubled"]);
   });
 
   it("goes on with the list it knows while the directory is away, and joins when it is back", async () => {

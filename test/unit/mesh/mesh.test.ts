@@ -124,14 +124,14 @@ describe("nodes of one mesh", () => {
   it("end their connection at once when one is evicted, tell it so, and do not meet again", async () => {
     const disowned: string[] = [];
     const a = await loopback.start("a", { limits: quick });
-    const b = await loopback.start("b", { limits: quick, disowned: (by) => void disowned.push(by) });
+    const b = await loopback.start("b", { limits: quick, disowned: (...said) => void disowned.push(...said) });
     await meet(a, b);
     const mine = loopback.roster.members.find(({ node }) => node === "a");
     loopback.roster.remove("b");
     expect(a.isConnected("b")).to.equal(false);
     expect(a.events).to.deep.equal(["+b", "-b"]);
     await b.until(() => b.events.includes("-a"), "the evicted node is told");
-    expect(disowned).to.deep.equal(["a"]);
+    expect(disowned).to.deep.equal(["a", "evicted"]);
     expect(mine).to.not.equal(undefined);
     await a.until(() => (a.counts.get("mesh_refused_connections") ?? 0) > 0, "the evicted node was turned away");
     expect(a.isConnected("b")).to.equal(false);
@@ -270,6 +270,18 @@ describe("nodes of one mesh", () => {
     const again = await loopback.start("b", { key, incarnation: 2, limits: quick });
     await meet(a, again);
     expect(a.events).to.deep.equal(["+b", "-b", "+b"]);
+  });
+
+  it("tell an earlier start of a node that a later one is connected, which is no eviction", async () => {
+    const a = await loopback.start("a", { limits: quick });
+    const key = await newKey();
+    const later = await loopback.start("b", { key, incarnation: 2, limits: quick });
+    await meet(a, later);
+    const told = Promise.withResolvers<readonly string[]>();
+    const disowned = (by: string, why: string): void => told.resolve([by, why]);
+    await loopback.start("b", { key, listed: false, limits: quick, disowned });
+    expect(await within(told.promise, "the refusal")).to.deep.equal(["a", "doubled"]);
+    expect(a.isConnected("b")).to.equal(true);
   });
 
   it("tell a peer that broke the rules, which may come again", async () => {

@@ -1,4 +1,5 @@
 import { expect } from "chai";
+import { unavailable } from "../../../node/directory/row.ts";
 import type { Kernel } from "../../../node/kernel/api.ts";
 import {
   createClusterControl,
@@ -486,6 +487,9 @@ describe("the cluster's control", () => {
     expect(await code(control.evict("b", false))).to.equal("NOT_FOUND");
     cluster.external.setDown(true);
     expect(await code(control.setDraining("a", true))).to.equal("DIRECTORY_UNAVAILABLE");
+    Object.assign(directory, { read: () => Promise.reject(unavailable("UNREACHABLE", undefined, "alpha")) });
+    const refusal = await cluster.settle(control.setDraining("a", true));
+    expect(refusal).to.have.deep.nested.property("error.details", { node: "node-alpha", because: "UNREACHABLE" });
   });
 
   it("evicts by the whole name only, and never the node that is asked or the last manager", async () => {
@@ -643,6 +647,62 @@ describe("the cluster's control", () => {
     const fromMs = cluster.world.nowMs;
     expect((await busiest()).map(({ actor }) => actor)).to.deep.equal(["room/a"]);
     expect(cluster.world.nowMs - fromMs).to.be.at.most(600);
+  });
+
+  it("calls slots blocked that take no commands: their copy is down, and the directory cannot leave it out", async () => {
+    const cluster = new Placed(18);
+    const { control } = await cluster.open(["a", "b", "c"]);
+    await cluster.put({ ...fresh(chat(0), "a", ["a", "b"]), held: "a" }, { ...fresh(chat(1), "a", ["a", "c"]), held: "a" }); // prettier-ignore
+    const statuses = async (): Promise<readonly string[]> => {
+      const listed = await cluster.settle(control.slots());
+      return listed.ok ? listed.value.map(({ status }) => status) : [];
+    };
+    await cluster.pass(2_000);
+    expect(await statuses()).to.deep.equal(["ok", "ok"]);
+    cluster.external.setDown(true);
+    await cluster.pass(500);
+    expect(await statuses(), "nobody is down").to.deep.equal(["ok", "ok"]);
+    cluster.kill("b");
+    await cluster.pass(500);
+    expect(await statuses()).to.deep.equal(["blocked", "ok"]);
+    const summary = await cluster.settle(control.summary());
+    expect(summary).to.have.nested.property("value.slots.blocked", 1);
+    cluster.external.setDown(false);
+    await cluster.pass(90_000);
+    expect(await statuses()).to.deep.equal(["ok", "ok"]);
+  });
+
+  it("calls slots blocked that have fewer in sync than there must be", async () => {
+    const cluster = new Placed(19);
+    for (const node of ["a", "b"]) cluster.configured.set(node, { replicas: 2, minInSync: 2 });
+    const { control } = await cluster.open(["a", "b"]);
+    await cluster.put(fresh(chat(0), "a", ["a", "b"]));
+    await cluster.pass(1_000);
+    cluster.kill("b");
+    await cluster.pass(500);
+    expect(await cluster.settle(control.slots())).to.have.nested.property("value[0].status", "blocked");
+  });
+
+  it("calls slots short while all that they lack is a node that is down, and ok when it is no member any more", async () => {
+    const cluster = new Placed(20);
+    const { control } = await cluster.open(["a", "b"]);
+    await cluster.put({ ...fresh(chat(0), "a", ["a", "b"]), want: { owner: "a", replicas: ["a", "b"] } });
+    const status = async (): Promise<string | undefined> => {
+      const listed = await cluster.settle(control.slots());
+      return listed.ok ? listed.value[0]?.status : undefined;
+    };
+    await cluster.pass(1_000);
+    expect(await status()).to.equal("ok");
+    cluster.kill("b");
+    await cluster.pass(1_000);
+    expect(cluster.record(chat(0)), "it is expected back").to.have.nested.property("want.replicas[1]", "b");
+    expect(await status()).to.equal("short");
+    await cluster.pass(90_000);
+    expect(cluster.record(chat(0)), "it is not any more").to.have.deep.nested.property("want.replicas", ["a"]);
+    expect(await status()).to.equal("short");
+    await cluster.settle(control.evict("b", false));
+    await cluster.pass(1_000);
+    expect(await status()).to.equal("ok");
   });
 
   it("sums the cluster up", async () => {

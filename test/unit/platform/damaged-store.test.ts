@@ -7,7 +7,9 @@ import { journalCheck } from "../../../cli/doctor-journal.ts";
 import { doctor } from "../../../cli/doctor.ts";
 import { parseConfig } from "../../../config/index.ts";
 import { createClock, findFileDamage, openLevelStore, type FileDamage } from "../../../node/platform/index.ts";
-import type { Store, StoreOp, StoreView } from "../../../node/ports.ts";
+import { writeHome, type Home } from "../../../node/home.ts";
+import type { NodeId, Store, StoreOp, StoreView } from "../../../node/ports.ts";
+import { seal } from "../../../node/seal.ts";
 import { openJournal } from "../../../node/storage/index.ts";
 import { failureOf, type SlotId } from "../../../protocols/index.ts";
 import { quietLog, quietMeter } from "../../quiet.ts";
@@ -242,6 +244,14 @@ describe("the files of a Level store", () => {
   });
 });
 
+/** As a node has it that is not the one with the directory. */
+const home: Home = {
+  cluster: identity.cluster,
+  directory: { kind: "embedded", host: "n2" as NodeId },
+  members: [],
+  starts: 1,
+};
+
 describe("the doctor of a damaged journal", () => {
   let data: string;
   let folder: string;
@@ -256,8 +266,15 @@ describe("the doctor of a damaged journal", () => {
       for (let entry = 0; entry < 100; entry += 1)
         must(await append(log, draft("room/lobby", noise(`${slot}/${entry}`, 500).toString("base64"))));
     }
+    await writeHome(store, home);
     await store.close();
   });
+  /** Changes rows as damage would that no checksum shows any more. */
+  const change = async (...ops: readonly StoreOp[]): Promise<void> => {
+    const store = await openLevelStore(folder);
+    await store.batch(ops, { sync: true });
+    await store.close();
+  };
   afterEach(() => rmSync(data, { recursive: true, force: true }));
 
   it("finds nothing in a whole one, nor where there is none", async () => {
@@ -271,6 +288,45 @@ describe("the doctor of a damaged journal", () => {
     expect(state).to.equal("bad");
     expect(says).to.include('"slot":"chat/7"').and.include('"after":"log/chat/7/').and.not.include("chat/9");
     expect(hint).to.include("evict").and.include("backup").and.include("docs/operating.md");
+  });
+
+  it("says that the folder has lost its format mark, and looks at the slots all the same", async () => {
+    await change({ type: "del", key: "meta/format" }, { type: "del", key: "head/chat/7" });
+    const { state, says, hint } = await journalCheck(data);
+    expect(state).to.equal("bad");
+    expect(says).to.include('"part":"format mark","key":"meta/format"').and.include('"slot":"chat/7"');
+    expect(hint).to.include("an empty folder");
+  });
+
+  it("says that what the folder knows of its cluster is missing, or is of another cluster", async () => {
+    await change({ type: "del", key: "meta/home" });
+    expect((await journalCheck(data)).says)
+      .to.include('"part":"home"')
+      .and.include("missing");
+    await change({ type: "put", key: "meta/home", value: seal("meta/home", { ...home, cluster: "c2" }) });
+    expect((await journalCheck(data)).says)
+      .to.include('"part":"home"')
+      .and.include("c2")
+      .and.include("c1");
+    await change({ type: "put", key: "meta/home", value: Buffer.from("anything") });
+    expect((await journalCheck(data)).says)
+      .to.include('"part":"home"')
+      .and.include("checksum mismatch");
+  });
+
+  it("says that the directory is missing where it is kept", async () => {
+    const host = { ...home, directory: { kind: "embedded", host: identity.node } };
+    await change({ type: "put", key: "meta/home", value: seal("meta/home", host) });
+    expect((await journalCheck(data)).says)
+      .to.include('"part":"directory"')
+      .and.include("missing");
+  });
+
+  it("takes a folder from before there were many nodes as it is", async () => {
+    const key = "directory/chat/7";
+    const old = { slot: "chat/7", owner: "n1", epoch: 1, revision: 1 };
+    await change({ type: "del", key: "meta/home" }, { type: "put", key, value: seal(key, old) });
+    expect(await journalCheck(data)).to.deep.include({ state: "good" });
   });
 
   it("goes on when not even the list of slots can be read", async () => {

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect } from "chai";
 import fc from "fast-check";
+import { Level } from "level";
 import { createClock, openLevelStore } from "../../../node/platform/index.ts";
 import type { Store } from "../../../node/ports.ts";
 import { seal, unseal } from "../../../node/seal.ts";
@@ -248,6 +249,24 @@ describe("journal", () => {
       expect(await damageOf()).to.equal(1);
     });
 
+    it("names a slot whose head is missing, and goes on behind a key that is no text", async () => {
+      await write(12);
+      await store.batch([{ type: "del", key: `head/${slot}` }], { sync: true });
+      expect((await verifyJournal({ store, clock, meter: quietMeter })).damaged).to.deep.equal([
+        { slot, file: folder, reason: "its head is missing" },
+      ]);
+      await store.close();
+      const raw = new Level<Uint8Array, Uint8Array>(folder, { keyEncoding: "view", valueEncoding: "view" });
+      for (const prefix of ["log", "side/wake"])
+        await raw.put(Buffer.from(`${prefix}/\xffhat/7/1`, "latin1"), Buffer.alloc(1));
+      await raw.close();
+      store = await openLevelStore(folder);
+      journal = await open();
+      const reasons = (await verifyJournal({ store, clock, meter: quietMeter })).damaged.map(({ reason }) => reason);
+      expect(reasons).to.include("a key that is no text");
+      expect(await codeOf(journal.slotsWithWork())).to.equal("DATA_DAMAGED");
+    });
+
     it("names a damaged head and a damaged snapshot, and the check finds them too", async () => {
       await write(3);
       const log = await openAs(journal, slot, 2);
@@ -296,6 +315,24 @@ describe("journal", () => {
         { sync: true },
       );
       expect(await codeOf(open())).to.equal("DATA_FORMAT_UNKNOWN");
+    });
+
+    it("takes no folder that has lost it for a new one, whatever else is there", async () => {
+      for (const key of ["head/chat/7", "log/chat/7/1", "side/record/chat/7/pad/x/1", "directory/head", "meta/home"]) {
+        await store.batch(
+          [
+            { type: "del", key: "meta/format" },
+            { type: "put", key, value: seal(key, {}) },
+          ],
+          { sync: true },
+        );
+        const { code, details } = await open().then(() => expect.fail(`made anew beside ${key}`), failureOf);
+        expect(code, key).to.equal("DATA_DAMAGED");
+        expect(details, key).to.include({ key: "meta/format", file: folder });
+        expect(await store.get("meta/format")).to.equal(undefined);
+        await store.batch([{ type: "del", key }], { sync: true });
+      }
+      expect((await open()).format.node).to.equal("n1");
     });
 
     it("refuses a folder that another process or node has open", async () => {

@@ -72,7 +72,8 @@ function pretendBrowser() {
   const hello = { version: "1", node: "n", user: "ada", admin: false, heartbeatMs: 30_000 };
   const connection = new Connection(ports);
   connection.start();
-  return { connection, sockets, socket, pass, world, greet: () => socket().say({ hello }) };
+  const timersCount = (): number => timers.length;
+  return { connection, sockets, socket, pass, world, timersCount, greet: () => socket().say({ hello }) };
 }
 
 const recorder = () => {
@@ -203,6 +204,44 @@ describe("the page's connection", () => {
     pass(wireBounds.backoffMaxMs);
     expect(sockets).to.have.length(2);
     expect(sockets[0]?.closed).to.equal(true);
+  });
+
+  it("says that the node is slow while what was sent is unanswered, and leaves no timer behind", async () => {
+    const { connection, socket, pass, greet, timersCount } = pretendBrowser();
+    const isLate = () => connection.link.status === "open" && connection.link.late;
+    greet();
+    const timersBefore = timersCount();
+    const answers = [1, 2].map(() => connection.command("room.post", "lobby", { text: "hi" }, { kind: "change" }));
+    const [first, second] = socket().sent;
+    pass(wireBounds.lateAfterMs - 1);
+    expect(isLate()).to.equal(false);
+    pass(1);
+    expect(isLate()).to.equal(true);
+    socket().say({ re: first?.id ?? 0, ok: {} });
+    expect(isLate(), "the other still waits").to.equal(true);
+    socket().say({ re: second?.id ?? 0, ok: {} });
+    expect(isLate()).to.equal(false);
+    await Promise.all(answers);
+    expect(timersCount()).to.equal(timersBefore);
+  });
+
+  it("does not call a node slow that answers with a refusal for now, nor one it has just reached", () => {
+    const { connection, socket, pass, greet } = pretendBrowser();
+    const isLate = () => connection.link.status === "open" && connection.link.late;
+    void connection.command("room.post", "lobby", { text: "hi" }, { kind: "change" });
+    pass(wireBounds.lateAfterMs);
+    greet();
+    expect(isLate()).to.equal(false);
+    const retryAfterMs = wireBounds.lateAfterMs * 2;
+    socket().say({ re: socket().last("room.post").id, error: failure("RATE_LIMITED", { retryAfterMs }) });
+    pass(retryAfterMs + wireBounds.lateAfterMs - 1);
+    expect(isLate()).to.equal(false);
+    pass(1);
+    expect(isLate()).to.equal(true);
+    socket().drop();
+    pass(wireBounds.backoffMaxMs);
+    greet();
+    expect(isLate()).to.equal(false);
   });
 
   it("comes back at once when the page wakes up, and waits without a network", () => {

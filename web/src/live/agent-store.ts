@@ -35,6 +35,11 @@ export class AgentStore {
     this.#unfollow();
   }
 
+  /** Whether something was said here that the node has not taken: it goes with the page. */
+  get hasUnsent(): boolean {
+    return this.store.latest.pending.some((say) => say.status !== "accepted");
+  }
+
   say(text: string): void {
     const operationId = newOperationId();
     this.store.apply({ type: "saying", say: { operationId, text, atMs: Date.now() } }, "now");

@@ -5,5 +5,5 @@
 export { AgentStore } from "./agent-store.ts";
 export { explain, notices, useNotices } from "./notices.ts";
 export { RoomStore } from "./room-store.ts";
-export { queryKeys, Session, SessionContext, useLink, useNow, useSession } from "./session.ts";
+export { queryKeys, Session, SessionContext, useLasting, useLink, useNow, useSession } from "./session.ts";
 export { TopicStore, useShown } from "./topic-store.ts";

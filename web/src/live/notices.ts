@@ -59,6 +59,11 @@ export function explain(reason: Failure): string {
     return "This is not the admin code that the node printed at its latest start.";
   if (reason.code === "UNREACHABLE") return "The node does not answer. Is it running?";
   const { path, problem, reason: why, field } = reason.details ?? {};
+  // And here for who runs the nodes.
+  if (reason.code === "SLOT_UNAVAILABLE")
+    return typeof why === "string"
+      ? `Not available now: ${why}.`
+      : "Not available now: it is on a node that is away. Try again later, or ask your admin.";
   if (typeof path === "string" && typeof problem === "string")
     return `${path.split("/").at(-1) || "The request"} ${problem}.`;
   const detail = why ?? field;

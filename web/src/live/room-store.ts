@@ -36,6 +36,11 @@ export class RoomStore {
     this.#unfollow();
   }
 
+  /** Whether something was written here that the node has not taken: it goes with the page. */
+  get hasUnsent(): boolean {
+    return this.store.latest.pending.some((post) => post.status !== "accepted");
+  }
+
   /** Shows the message at once and sends it. Messages of one room go out one after the other, so that they keep their order. */
   post(text: string, replyTo?: number): void {
     const operationId = newOperationId();

@@ -1,6 +1,6 @@
 import { createContext, useContext, useEffect, useState, useSyncExternalStore } from "react";
 import type { QueryClient } from "@tanstack/react-query";
-import type { Result, UserEvent, UserRooms, UserSignal, UserView } from "../../../protocols/index.ts";
+import type { Hello, Result, UserEvent, UserRooms, UserSignal, UserView } from "../../../protocols/index.ts";
 import { listAfterNews, listAfterRead, listAfterRoom } from "../model/index.ts";
 import { browserPorts, Connection, rememberNodes, type Link } from "../wire/index.ts";
 import { AgentStore } from "./agent-store.ts";
@@ -30,8 +30,11 @@ export class Session {
     this.me = `user/${name}`;
     this.#queries = queries;
     this.connection = new Connection(browserPorts);
+    let greeting: Hello | undefined;
     this.connection.onLink((link) => {
-      if (link.status !== "open") return;
+      // Once for each connection.
+      if (link.status !== "open" || link.hello === greeting) return;
+      greeting = link.hello;
       rememberNodes(link.hello.nodes ?? []);
       void this.connection.command("watch", undefined, {}, { kind: "transient" });
       // What happened while the page was away reached no activity frame.
@@ -54,10 +57,15 @@ export class Session {
       if (!document.hidden) this.connection.wake();
     };
     const sleep = () => this.connection.sleep();
+    const beforeUnload = (event: BeforeUnloadEvent) => {
+      if (this.#hasUnsent()) event.preventDefault();
+    };
+    window.addEventListener("beforeunload", beforeUnload);
     window.addEventListener("online", wake);
     window.addEventListener("offline", sleep);
     document.addEventListener("visibilitychange", wake);
     this.#stopListening = () => {
+      window.removeEventListener("beforeunload", beforeUnload);
       window.removeEventListener("online", wake);
       window.removeEventListener("offline", sleep);
       document.removeEventListener("visibilitychange", wake);
@@ -68,6 +76,10 @@ export class Session {
   close(): void {
     this.#stopListening();
     this.connection.close();
+  }
+
+  #hasUnsent(): boolean {
+    return [...this.#rooms.values(), ...this.#agents.values()].some((store) => store.hasUnsent);
   }
 
   #onUserEvent(event: UserEvent, applyView: (view: UserView) => void): void {
@@ -150,15 +162,20 @@ export class Session {
   }
 }
 
-/** Marks as last used, and lets go of the one that was not used for longest. */
-function touch<Store extends { close(): void }>(stores: Map<string, Store>, key: string, store: Store): Store {
+/** Marks as last used, and lets go of the one that was not used for longest; rather of one without unsent messages. */
+function touch<Store extends { close(): void; readonly hasUnsent: boolean }>(
+  stores: Map<string, Store>,
+  key: string,
+  store: Store,
+): Store {
   stores.delete(key);
-  stores.set(key, store);
-  const [oldest] = stores;
-  if (stores.size > followedMax && oldest !== undefined) {
+  const others = [...stores];
+  const oldest = others.find(([, other]) => !other.hasUnsent) ?? others[0];
+  if (stores.size >= followedMax && oldest !== undefined) {
     stores.delete(oldest[0]);
     oldest[1].close();
   }
+  stores.set(key, store);
   return store;
 }
 
@@ -176,6 +193,18 @@ export function useLink(session: Session): Link {
     (listener) => session.connection.onLink(listener),
     () => session.connection.link,
   );
+}
+
+/** Whether something has been so for `afterMs`. */
+export function useLasting(isSo: boolean, afterMs: number): boolean {
+  const [lasting, setLasting] = useState(false);
+  useEffect(() => {
+    setLasting(false);
+    if (!isSo) return;
+    const timer = setTimeout(() => setLasting(true), afterMs);
+    return () => clearTimeout(timer);
+  }, [isSo, afterMs]);
+  return lasting;
 }
 
 /** The time, every `everyMs` while `running`. */

@@ -33,7 +33,7 @@ export function App() {
         )}
       </main>
     );
-  if (start.data.user === undefined)
+  if ("setup" in start.data)
     return <SignIn setup={start.data.setup} ended={ended} onSignedIn={() => void start.refetch()} />;
   const leave = (byItself: boolean) => {
     setEnded(byItself);
@@ -42,14 +42,14 @@ export function App() {
   return <SignedIn key={start.data.user} name={start.data.user} onLeft={leave} />;
 }
 
-async function askWhoIsHere(): Promise<{ readonly setup: Setup; readonly user: string | undefined }> {
-  const [setup, me] = await Promise.all([
-    request<Setup>("GET", "/api/setup"),
-    request<Pick<UserView, "user">>("GET", "/api/me"),
-  ]);
+/** Who is signed in, or what the sign-in screen needs to know. */
+async function askWhoIsHere(): Promise<{ readonly user: string } | { readonly setup: Setup }> {
+  const me = await request<Pick<UserView, "user">>("GET", "/api/me");
+  if (me.ok) return { user: nameOf(me.value.user) };
+  if (me.error.code !== "UNAUTHENTICATED") throw new Error(explain(me.error));
+  const setup = await request<Setup>("GET", "/api/setup");
   if (!setup.ok) throw new Error(explain(setup.error));
-  if (!me.ok && me.error.code !== "UNAUTHENTICATED") throw new Error(explain(me.error));
-  return { setup: setup.value, user: me.ok ? nameOf(me.value.user) : undefined };
+  return { setup: setup.value };
 }
 
 function SignedIn({ name, onLeft }: { readonly name: string; readonly onLeft: (byItself: boolean) => void }) {

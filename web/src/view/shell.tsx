@@ -2,7 +2,7 @@ import { Button, Drawer, useMantineColorScheme } from "@mantine/core";
 import { useHotkeys, useWindowEvent } from "@mantine/hooks";
 import { Outlet, useLocation, type ErrorComponentProps } from "@tanstack/react-router";
 import { useEffect, useMemo, useState } from "react";
-import { notices, useLink, useNotices, useNow, useSession } from "../live/index.ts";
+import { notices, useLasting, useLink, useNotices, useNow, useSession } from "../live/index.ts";
 import { DialogsContext, MenuButton, type Dialogs } from "./dialogs.tsx";
 import { Elsewhere } from "./elsewhere.tsx";
 import { Icon } from "./icons.tsx";
@@ -86,31 +86,21 @@ export function BrokenScreen({ error, reset }: ErrorComponentProps) {
 // A node that restarts is back by then; whoever waits longer may want to go on elsewhere.
 const elsewhereAfterMs = 3_000;
 
-/** Whether something has been so for a while. */
-function useIsLong(isSo: boolean): boolean {
-  const [isLong, setIsLong] = useState(false);
-  useEffect(() => {
-    setIsLong(false);
-    if (!isSo) return;
-    const timer = setTimeout(() => setIsLong(true), elsewhereAfterMs);
-    return () => clearTimeout(timer);
-  }, [isSo]);
-  return isLong;
-}
-
-/** Says that the connection is away, and when it will be tried again. */
+/** Says that the node does not answer, or that the connection is away and when it will be tried again. */
 function LinkBanner() {
   const session = useSession();
   const link = useLink(session);
   const waiting = link.status === "waiting";
   const nowMs = useNow(250, waiting);
-  const isLong = useIsLong(waiting || link.status === "connecting");
+  const late = link.status === "open" && link.late;
+  const isLong = useLasting(waiting || link.status === "connecting", elsewhereAfterMs) || late;
+  if ((link.status === "open" && !late) || link.status === "ended") return null;
   // The first connection of a page is a matter of milliseconds: a banner would only flash.
-  if (link.status === "open" || link.status === "ended" || (link.status === "connecting" && link.attempt <= 1))
-    return null;
+  if (link.status === "connecting" && link.attempt <= 1) return null;
   const seconds = waiting ? Math.max(0, Math.ceil((link.retryAtMs - nowMs) / 1000)) : 0;
   return (
-    <div className="link-banner" role="status" data-link={link.status}>
+    <div className="link-banner" role="status" data-link={late ? "late" : link.status}>
+      {late && "The node is slow to answer. What you send waits until it does."}
       {link.status === "offline" && "You are offline. Messages are sent when the network is back."}
       {link.status === "connecting" && "Reconnecting …"}
       {waiting && (

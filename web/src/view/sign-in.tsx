@@ -10,7 +10,7 @@ import { Note } from "./note.tsx";
 /** What `GET /api/setup` says before anybody is signed in. */
 export interface Setup {
   readonly adminNeeded: boolean;
-  readonly signUp: boolean;
+  readonly signUp: "open" | "closed";
   readonly version: string;
   readonly demonstrationModel: boolean;
   readonly node: string;
@@ -118,7 +118,7 @@ export function SignIn({
           {creating ? "Create account" : "Sign in"}
         </Button>
         {/* A node without an account has nobody who could sign in. */}
-        {setup.signUp && !setup.adminNeeded && (
+        {setup.signUp === "open" && !setup.adminNeeded && (
           <div className="dim">
             {creating ? "Already have an account?" : "New here?"}{" "}
             <Anchor component="button" type="button" onClick={() => setCreating(!creating)}>

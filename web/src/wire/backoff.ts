@@ -11,6 +11,8 @@ export const wireBounds = {
   /** A command that got no answer for so long ends with its outcome unknown. Well inside the node's window of remembered
    *  operation ids, so that a retry still gets the first answer. */
   answerTimeoutMs: 90_000,
+  /** A node that has not answered for so long is said to be slow: it may hang, and silence alone shows that much later. */
+  lateAfterMs: 5_000,
   /** A `not_started` refusal is repeated so often before the person sees it. */
   repeatsMax: 3,
   /** A connection that was open at least so long starts its backoff anew; a shorter one is treated as a failed attempt. */

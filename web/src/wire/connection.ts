@@ -5,7 +5,8 @@ import { backoffMs, wireBounds as bounds } from "./backoff.ts";
 /** The state of the connection, as the page shows it. */
 export type Link =
   | { readonly status: "connecting"; readonly attempt: number }
-  | { readonly status: "open"; readonly hello: Hello }
+  /** `late`: something that was sent has not been answered for a while. */
+  | { readonly status: "open"; readonly hello: Hello; readonly late: boolean }
   | { readonly status: "waiting"; readonly retryAtMs: number; readonly attempt: number }
   | { readonly status: "offline" }
   | { readonly status: "ended"; readonly failure: Failure };
@@ -44,7 +45,8 @@ interface Waiting {
   readonly answer: (result: Result<unknown>) => void;
   cancelTimeout: () => void;
   repeats: number;
-  sent: boolean;
+  /** When it went out on this connection, or goes out again; undefined before. */
+  sentAtMs: number | undefined;
 }
 
 interface Topic {
@@ -78,6 +80,7 @@ export class Connection {
   #heardAtMs = 0;
   #cancelTimer: () => void = () => {};
   #cancelHeartbeat: () => void = () => {};
+  #cancelLate: () => void = () => {};
   #nextId = 1;
   readonly #waiting = new Map<number, Waiting>();
   readonly #topics = new Map<string, Topic>();
@@ -222,6 +225,7 @@ export class Connection {
   #dropSocket(): void {
     this.#socketNumber += 1;
     this.#cancelHeartbeat();
+    this.#cancelLate();
     this.#socket?.close();
     this.#socket = undefined;
   }
@@ -234,7 +238,7 @@ export class Connection {
       topic.live = false;
     }
     for (const [id, waiting] of this.#waiting) {
-      waiting.sent = false;
+      waiting.sentAtMs = undefined;
       if (waiting.transient) this.#answer(id, { ok: false, error: failure("UNREACHABLE") });
     }
     if (this.#link.status === "ended") return;
@@ -279,7 +283,7 @@ export class Connection {
   #greeted(hello: Hello): void {
     this.#cancelTimer();
     this.#openedAtMs = this.#ports.nowMs();
-    this.#setLink({ status: "open", hello });
+    this.#setLink({ status: "open", hello, late: false });
     this.#heartbeat(hello.heartbeatMs);
     for (const topic of this.#topics.keys()) this.#subscribe(topic);
     this.#pump();
@@ -308,20 +312,34 @@ export class Connection {
     const cancelTimeout = this.#ports.after(bounds.answerTimeoutMs, () =>
       this.#answer(frame.id, { ok: false, error: failure("ASK_TIMEOUT") }),
     );
-    this.#waiting.set(frame.id, { frame, transient, answer, cancelTimeout, repeats: 0, sent: false });
+    this.#waiting.set(frame.id, { frame, transient, answer, cancelTimeout, repeats: 0, sentAtMs: undefined });
   }
 
   #pump(): void {
     if (this.#link.status !== "open") return;
     let outstanding = 0;
     for (const waiting of this.#waiting.values()) {
-      if (!waiting.sent) {
-        waiting.sent = true;
+      if (waiting.sentAtMs === undefined) {
+        waiting.sentAtMs = this.#ports.nowMs();
         this.#send(waiting.frame);
       }
       outstanding += 1;
-      if (outstanding >= bounds.outstandingMax) return;
+      if (outstanding >= bounds.outstandingMax) break;
     }
+    this.#watchAnswers();
+  }
+
+  /** Says whether the oldest unanswered command is late, or looks again when it will be. */
+  #watchAnswers(): void {
+    this.#cancelLate();
+    if (this.#link.status !== "open" || this.#socket === undefined) return;
+    let oldestMs = Number.POSITIVE_INFINITY;
+    for (const { sentAtMs } of this.#waiting.values()) oldestMs = Math.min(oldestMs, sentAtMs ?? oldestMs);
+    const dueInMs = oldestMs + bounds.lateAfterMs - this.#ports.nowMs();
+    const late = dueInMs <= 0;
+    if (!late && oldestMs !== Number.POSITIVE_INFINITY)
+      this.#cancelLate = this.#ports.after(dueInMs, () => this.#watchAnswers());
+    if (late !== this.#link.late) this.#setLink({ ...this.#link, late });
   }
 
   #send(frame: ClientFrame): void {
@@ -338,6 +356,7 @@ export class Connection {
     if (waiting === undefined) return;
     this.#waiting.delete(id);
     waiting.cancelTimeout();
+    this.#watchAnswers();
     waiting.answer(result);
   }
 
@@ -354,6 +373,9 @@ export class Connection {
       const asked = frame.error.details?.["retryAfterMs"];
       const delayMs = typeof asked === "number" ? Math.min(asked, bounds.backoffMaxMs) : backoffMs(waiting.repeats, 1);
       const number = this.#socketNumber;
+      // The node does answer: what counts is how long the repetition is left without.
+      waiting.sentAtMs = this.#ports.nowMs() + delayMs;
+      this.#watchAnswers();
       this.#ports.after(delayMs, () => {
         // After a reconnect the command was already sent again with all others.
         if (number !== this.#socketNumber || !this.#waiting.has(frame.re)) return;

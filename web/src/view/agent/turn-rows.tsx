@@ -5,6 +5,7 @@ import type { AgentModel, PendingSay } from "../../model/index.ts";
 import { Avatar } from "../avatar.tsx";
 import { useCopy } from "../clipboard.ts";
 import { Icon } from "../icons.tsx";
+import { NotSentYet } from "../not-sent-yet.tsx";
 import { RichText } from "../rich-text.tsx";
 import { clockTime, fullTime } from "../time.ts";
 
@@ -73,7 +74,7 @@ function endText(turn: ConversationTurn): string | undefined {
     case "length":
       return "The answer reached its length limit. It can be raised in the agent's settings.";
     case "failed":
-      return `The answer failed${turn.error === undefined ? "" : `: ${turn.error}`}. You can have it written anew.`;
+      return ["The answer failed.", turn.error, "You can have it written anew."].filter(Boolean).join(" ");
     default:
       return turn.text === "" ? "The answer is empty." : undefined;
   }
@@ -101,6 +102,7 @@ export function PendingSayRow({ say, store }: { readonly say: PendingSay; readon
       <div className="bubble">
         <RichText text={say.text} />
       </div>
+      <NotSentYet waiting={say.status === "waiting"} />
       {say.status === "failed" && (
         <div className="failed" role="alert">
           <Icon name="warning" size={15} />

@@ -293,10 +293,11 @@ function Timeline(props: {
         pending: pendingShown(store.store.shown(), session.me),
         drafts: drafts === "" ? [] : drafts.split("\n"),
         me: session.me,
-        unreadAfter,
+        // In one step with the new row: the feed would still be on its way to the end when the line goes.
+        unreadAfter: answering ? undefined : unreadAfter,
         hasOlder: older,
       }),
-    [messages, pending, drafts, unreadAfter, older, store, session.me],
+    [messages, pending, answering, drafts, unreadAfter, older, store, session.me],
   );
   const markRead = () => {
     const seq = store.store.latest.view?.messageSeq ?? 0;

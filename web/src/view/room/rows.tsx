@@ -3,6 +3,7 @@ import { explain, useShown, type RoomStore } from "../../live/index.ts";
 import type { PendingPost, RoomModel } from "../../model/index.ts";
 import { Avatar } from "../avatar.tsx";
 import { Icon } from "../icons.tsx";
+import { NotSentYet } from "../not-sent-yet.tsx";
 import { RichText } from "../rich-text.tsx";
 import { clockTime, dayName } from "../time.ts";
 
@@ -71,6 +72,7 @@ export const PendingRow = memo(function PendingRow({
           </div>
         )}
         <RichText text={post.text} />
+        <NotSentYet waiting={post.status === "waiting"} />
         {failed && (
           <div className="failed" role="alert">
             <Icon name="warning" size={15} />

@@ -1,0 +1,99 @@
+import { once } from "node:events";
+import { createServer, type AddressInfo, type Server, type Socket } from "node:net";
+import { expect } from "chai";
+import { callNode } from "../../../cli/node-client.ts";
+import { exitCodes } from "../../../cli/output.ts";
+
+/** What a peer does that has read a request. */
+type Fate = (socket: Socket) => void;
+
+const reply =
+  (status: string, body: string, promised = body.length): Fate =>
+  (socket) =>
+    void socket.end(`HTTP/1.1 ${status}\r\ncontent-length: ${promised}\r\nconnection: close\r\n\r\n${body}`);
+
+describe("a request to a node", () => {
+  const servers: Server[] = [];
+  const sockets = new Set<Socket>();
+  afterEach(() => {
+    for (const socket of sockets) socket.destroy();
+    for (const server of servers.splice(0)) server.close();
+  });
+
+  async function peer(fate: Fate): Promise<string> {
+    const server = createServer((socket) => {
+      sockets.add(socket);
+      socket.on("close", () => sockets.delete(socket));
+      socket.on("error", () => undefined);
+      socket.once("data", () => fate(socket));
+    });
+    servers.push(server.listen(0, "127.0.0.1"));
+    await once(server, "listening");
+    return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  }
+
+  const change = "/api/admin/cluster/directory/migrate";
+  const post = async (url: string, path = change, timeoutMs = 20_000) => {
+    const answer = await callNode({ url, timeoutMs }, "POST", path, {});
+    if (answer.ok) throw new Error("it was answered");
+    return answer.error;
+  };
+  /** Where nobody listens any more. */
+  const nowhere = async () => {
+    const url = await peer(() => undefined);
+    const closed = servers.pop();
+    closed?.close();
+    if (closed?.listening) await once(closed, "close");
+    return url;
+  };
+
+  const lost: readonly [how: string, fate: Fate][] = [
+    ["closed before the answer", (socket) => void socket.destroy()],
+    ["reset before the answer", (socket) => void socket.resetAndDestroy()],
+    ["closed within the answer", reply("200 OK", `{"rows"`, 100)],
+    ["answered for by a proxy", reply("502 Bad Gateway", "<html>")],
+  ];
+  for (const [how, fate] of lost)
+    it(`may have changed something when its connection is ${how}`, async () => {
+      const error = await post(await peer(fate));
+      expect(error).to.include({ code: "PEER_LOST", outcome: "unknown" });
+      expect(exitCodes[error.outcome]).to.equal(4);
+      expect(error.details?.["hint"]).to.include("look before you repeat it; `plexus audit`");
+    });
+
+  it("may have changed something when its answer is late, before or within it", async () => {
+    for (const fate of [() => undefined, (socket: Socket) => void socket.write("HTTP/1.1 200 OK\r\n\r\n{")]) {
+      const error = await post(await peer(fate), "/api/sign-up", 100);
+      expect(error).to.include({ code: "ASK_TIMEOUT", outcome: "unknown" });
+      expect(error.details?.["hint"]).to.include("look before you repeat it").and.not.include("audit");
+    }
+  });
+
+  it("says the same of what the node itself does not know, and nothing of a refusal", async () => {
+    const carried = (code: string, outcome: string) =>
+      reply(
+        "503 Service Unavailable",
+        JSON.stringify({ error: { code, outcome, message: "m", details: { slot: "x" } } }),
+      );
+    const unknown = await post(await peer(carried("FENCED", "unknown")));
+    expect(unknown).to.have.nested.property("details.slot", "x");
+    expect(unknown).to.have.nested.property("details.hint").that.includes("look before you repeat it");
+    expect((await post(await peer(carried("OVERLOADED", "not_started")))).details).to.deep.equal({ slot: "x" });
+  });
+
+  it("has changed nothing when it found no node, or no Plexus there", async () => {
+    for (const url of [await nowhere(), "http://no-such-machine.invalid", await peer(reply("404 Not Found", "<html>"))])
+      expect(await post(url), url).to.include({ code: "UNREACHABLE", outcome: "not_started" });
+    expect((await post(await nowhere())).details)
+      .to.have.keys(["url", "reason"])
+      .and.include({ reason: "ECONNREFUSED" });
+  });
+
+  it("that only reads has changed nothing, however it was lost", async () => {
+    for (const [, fate] of lost) {
+      const answer = await callNode({ url: await peer(fate) }, "GET", "/api/admin/status");
+      expect(answer).to.deep.include({ ok: false }).and.have.nested.property("error.code", "UNREACHABLE");
+      expect(answer).not.to.have.nested.property("error.details.hint");
+    }
+  });
+});

@@ -1,0 +1,84 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect } from "chai";
+import type { Screen } from "../../../cli/chat/screen.ts";
+import { signIn, type SignInWish } from "../../../cli/chat/sign-in.ts";
+import { failure, failureOf } from "../../../protocols/index.ts";
+
+/** A screen with nobody at it. */
+const piped: Screen = {
+  interactive: false,
+  print: () => undefined,
+  question: () => Promise.resolve(undefined),
+} as Partial<Screen> as Screen;
+
+const session = { token: "plx_x", user: "ada", admin: false, expiresAtMs: Date.now() + 3_600_000 };
+
+describe("signing in from a terminal", () => {
+  const servers: Server[] = [];
+  let folder = "";
+  let before: string | undefined;
+  beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), "plexus-sign-in-"));
+    before = process.env["XDG_CONFIG_HOME"];
+    process.env["XDG_CONFIG_HOME"] = folder;
+  });
+  afterEach(async () => {
+    if (before === undefined) delete process.env["XDG_CONFIG_HOME"];
+    else process.env["XDG_CONFIG_HOME"] = before;
+    for (const server of servers.splice(0)) server.close();
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  /** A node that answers each path with a status and a body, and remembers what it was asked. */
+  async function node(answers: Readonly<Record<string, readonly [status: number, body: object]>>) {
+    const asked: string[] = [];
+    const server = createServer((request, response) => {
+      asked.push(`${request.method} ${request.url}`);
+      const [status, body] = answers[request.url ?? ""] ?? [404, { error: failure("NOT_FOUND") }];
+      request.resume();
+      response.writeHead(status, { "content-type": "application/json", connection: "close" });
+      response.end(JSON.stringify(body));
+    });
+    servers.push(server);
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    return { asked, url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` };
+  }
+  const wish = (urls: readonly string[], more: Partial<SignInWish> = {}): SignInWish => ({
+    urls,
+    user: "ada",
+    password: "correct horse",
+    signUp: false,
+    adminCode: undefined,
+    ...more,
+  });
+  const setup = (adminNeeded: boolean) => [200, { adminNeeded, signUp: "open" }] as const;
+  const wrong = [401, { error: failure("SIGN_IN_FAILED") }] as const;
+
+  it("asks nothing but for the session when name and password are given", async () => {
+    const { asked, url } = await node({ "/api/sign-in": [200, session] });
+    expect(await signIn(wish([url]), piped)).to.include({ token: session.token, keptFor: url });
+    expect(asked).to.deep.equal(["POST /api/sign-in"]);
+  });
+
+  it("goes to the next node when one cannot say, and not when the password is wrong", async () => {
+    const busy = await node({ "/api/sign-in": [503, { error: failure("SLOT_UNAVAILABLE") }] });
+    const good = await node({ "/api/sign-in": [200, session] });
+    expect((await signIn(wish([busy.url, good.url]), piped)).keptFor).to.equal(good.url);
+    const strict = await node({ "/api/sign-in": wrong, "/api/setup": setup(false) });
+    const { code } = await signIn(wish([strict.url, good.url], { user: "eve" }), piped).then(
+      () => ({ code: "none" }),
+      failureOf,
+    );
+    expect(code).to.equal("SIGN_IN_FAILED");
+  });
+
+  it("makes the first account of a new node with the code, as it does without a password at hand", async () => {
+    const fresh = await node({ "/api/sign-in": wrong, "/api/setup": setup(true), "/api/sign-up": [200, session] });
+    await signIn(wish([fresh.url], { adminCode: "ABCD" }), piped);
+    expect(fresh.asked).to.deep.equal(["POST /api/sign-in", "GET /api/setup", "POST /api/sign-up"]);
+  });
+});
