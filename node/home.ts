@@ -1,6 +1,6 @@
 /** What a node remembers of its cluster between two starts: which one it is, where its directory is, and who belonged to it. */
 import type { SlotId } from "../protocols/index.ts";
-import type { MemberRecord, NodeId, Store } from "./ports.ts";
+import type { MemberRecord, NodeId, Store, StoreOp } from "./ports.ts";
 import { seal, unseal } from "./seal.ts";
 
 /** Where the cluster's directory is kept. */
@@ -43,8 +43,9 @@ export async function readHome(store: Store): Promise<Home | undefined> {
   return bytes && (unseal(key, bytes, store.location) as Home);
 }
 
-export const writeHome = (store: Store, home: Home): Promise<void> =>
-  store.batch([{ type: "put", key, value: seal(key, home) }], { sync: true });
+export const homeRow = (home: Home): StoreOp => ({ type: "put", key, value: seal(key, home) });
+
+export const writeHome = (store: Store, home: Home): Promise<void> => store.batch([homeRow(home)], { sync: true });
 
 /** The place as a member tells it to a node that joins; undefined when it cannot be one. */
 export function asPlace(told: unknown): DirectoryPlace | undefined {

@@ -22,7 +22,7 @@ import {
 import { startInferenceHost } from "../runtimes/index.ts";
 import { audit, followFirstAdmin, registerNode } from "./cluster-memory.ts";
 import { adminCodeHash, createGateway } from "./gateway/index.ts";
-import { readHome, withMembers, writeHome, type DirectoryPlace, type Home } from "./home.ts";
+import { homeRow, readHome, withMembers, writeHome, type DirectoryPlace, type Home } from "./home.ts";
 import { createInference, measureInference, modelSpec, publishModels } from "./inference.ts";
 import { joinIfAsked } from "./joining.ts";
 import { createLateTransport } from "./late-transport.ts";
@@ -101,7 +101,9 @@ export async function startNode(config: Config, platform: NodePlatform): Promise
     const joined = await joinIfAsked(config, { store, clock, log, version });
     const earlier = joined?.home ?? (await readHome(store));
     if (earlier?.directory.kind === "embedded" && config.directory.kind === "etcd") throw otherDirectory();
-    const journal = await openJournal({ store, clock, log, meter, identity: joined?.identity ?? fresh });
+    // A folder that knew who it is and not of which cluster would found one.
+    const beside = joined === undefined ? [] : [homeRow(joined.home)];
+    const journal = await openJournal({ store, clock, log, meter, identity: joined?.identity ?? fresh, beside });
     const { node, cluster } = journal.format;
     let home: Home = { ...(earlier ?? firstHome(journal.format, config)) };
     // etcd may have moved to other machines since the last start; what the cluster has there is under the same prefix.

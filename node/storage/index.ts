@@ -80,6 +80,8 @@ export interface JournalPorts {
   readonly limits?: Partial<JournalLimits>;
   /** Identity given to a fresh folder. */
   readonly identity: { readonly cluster: string; readonly node: string };
+  /** Written with a new store's identity, in one batch: a crash leaves both or neither. */
+  readonly beside?: readonly StoreOp[];
 }
 
 /** Opens the journal in a store. Errors: DATA_FORMAT_UNKNOWN, DATA_DAMAGED. */
@@ -279,11 +281,11 @@ export async function readFormat(store: Store): Promise<Format | undefined> {
   return format;
 }
 
-async function openFormat({ store, clock, identity }: JournalPorts): Promise<Format> {
+async function openFormat({ store, clock, identity, beside = [] }: JournalPorts): Promise<Format> {
   const found = await readFormat(store);
   if (found !== undefined) return found;
   const format = { version: formatVersion, slotCount, ...identity, createdAtMs: clock.nowMs() };
-  await store.batch([{ type: "put", key: formatKey, value: seal(formatKey, format) }], { sync: true });
+  await store.batch([{ type: "put", key: formatKey, value: seal(formatKey, format) }, ...beside], { sync: true });
   return format;
 }
 

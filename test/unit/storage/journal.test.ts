@@ -5,7 +5,7 @@ import { expect } from "chai";
 import fc from "fast-check";
 import { Level } from "level";
 import { createClock, openLevelStore } from "../../../node/platform/index.ts";
-import type { Store } from "../../../node/ports.ts";
+import type { Store, StoreOp } from "../../../node/ports.ts";
 import { seal, unseal } from "../../../node/seal.ts";
 import { openJournal, verifyJournal, type Journal } from "../../../node/storage/index.ts";
 import { decodeChunk, encodeChunk, encodeEntry, genesisChecksum, type Entry } from "../../../node/storage/layout.ts";
@@ -315,6 +315,18 @@ describe("journal", () => {
         { sync: true },
       );
       expect(await codeOf(open())).to.equal("DATA_FORMAT_UNKNOWN");
+    });
+
+    it("writes what a new folder must have beside its identity in the same batch", async () => {
+      const batches: (readonly string[])[] = [];
+      const recording: Store = Object.assign(Object.create(store) as Store, {
+        get: () => Promise.resolve(undefined),
+        keys: () => Promise.resolve([]),
+        batch: (ops: readonly StoreOp[]) => Promise.resolve(void batches.push(ops.map(({ key }) => key))),
+      });
+      const beside = [{ type: "put", key: "meta/home", value: new Uint8Array() }] as const;
+      await openJournal({ store: recording, clock, log: quietLog, meter: quietMeter, identity, beside });
+      expect(batches).to.deep.equal([["meta/format", "meta/home"]]);
     });
 
     it("takes no folder that has lost it for a new one, whatever else is there", async () => {

@@ -1,7 +1,8 @@
 import { expect } from "chai";
 import type { ClientFrame, NodeFrame } from "../../../protocols/index.ts";
 import { failure } from "../../../protocols/index.ts";
-import { backoffMs, wireBounds } from "../../../web/src/wire/backoff.ts";
+import { backoffMs } from "../../../web/src/wire/backoff.ts";
+import { connectionLimits } from "../../../web/src/wire/limits.ts";
 import { Connection, type ConnectionPorts, type Follower } from "../../../web/src/wire/connection.ts";
 
 /** A browser of which the test owns the clock and the network. */
@@ -91,8 +92,8 @@ describe("the page's connection", () => {
   it("waits longer after each failed attempt, up to a bound, and never less than half a step", () => {
     const waits = Array.from({ length: 20 }, (_, index) => backoffMs(index + 1, 0));
     expect(waits.slice(0, 4)).to.deep.equal([200, 400, 800, 1_600]);
-    expect(waits.at(-1)).to.equal(wireBounds.backoffMaxMs / 2);
-    expect(backoffMs(20, 0.999)).to.be.at.most(wireBounds.backoffMaxMs);
+    expect(waits.at(-1)).to.equal(connectionLimits.backoffMaxMs / 2);
+    expect(backoffMs(20, 0.999)).to.be.at.most(connectionLimits.backoffMaxMs);
   });
 
   it("resumes a topic after the last event it saw and drops what it has seen", () => {
@@ -105,7 +106,7 @@ describe("the page's connection", () => {
     socket().say({ re: first.id, ok: { head: 41, state: "S" } });
     socket().say({ topic: "room/lobby", at: 42, event: "a" });
     socket().drop();
-    pass(wireBounds.backoffMaxMs);
+    pass(connectionLimits.backoffMaxMs);
     greet();
     const second = socket().last("subscribe");
     expect(second.cursor).to.equal(42);
@@ -126,7 +127,7 @@ describe("the page's connection", () => {
     greet();
     socket().say({ re: socket().last("subscribe").id, ok: { head: 5, state: "old" } });
     socket().drop();
-    pass(wireBounds.backoffMaxMs);
+    pass(connectionLimits.backoffMaxMs);
     greet();
     socket().say({ re: socket().last("subscribe").id, error: failure("CURSOR_EXPIRED") });
     const again = socket().last("subscribe");
@@ -156,7 +157,7 @@ describe("the page's connection", () => {
     const sent = socket().last("room.post");
     expect(sent.operationId).to.equal("operation-1");
     socket().drop();
-    pass(wireBounds.backoffMaxMs);
+    pass(connectionLimits.backoffMaxMs);
     greet();
     const resent = socket().last("room.post");
     expect(resent.operationId).to.equal(sent.operationId);
@@ -169,19 +170,19 @@ describe("the page's connection", () => {
     const { connection, socket, pass, greet } = pretendBrowser();
     greet();
     const answer = connection.command("room.post", "lobby", { text: "hi" }, { kind: "change" });
-    for (let time = 0; time <= wireBounds.repeatsMax; time += 1) {
+    for (let time = 0; time <= connectionLimits.repeatsMax; time += 1) {
       socket().say({ re: socket().last("room.post").id, error: failure("RATE_LIMITED", { retryAfterMs: 100 }) });
       pass(100);
     }
     const result = await answer;
     expect(result.ok).to.equal(false);
-    expect(socket().sent.filter((frame) => frame.do === "room.post")).to.have.length(wireBounds.repeatsMax + 1);
+    expect(socket().sent.filter((frame) => frame.do === "room.post")).to.have.length(connectionLimits.repeatsMax + 1);
   });
 
   it("ends a command that is never answered with its outcome unknown", async () => {
     const { connection, pass } = pretendBrowser();
     const answer = connection.command("room.post", "lobby", { text: "hi" }, { kind: "change" });
-    pass(wireBounds.answerTimeoutMs);
+    pass(connectionLimits.answerTimeoutMs);
     const result = await answer;
     expect(!result.ok && result.error.outcome).to.equal("unknown");
   });
@@ -201,7 +202,7 @@ describe("the page's connection", () => {
     expect(connection.link.status).to.equal("open");
     pass(30_000);
     expect(connection.link.status).to.equal("waiting");
-    pass(wireBounds.backoffMaxMs);
+    pass(connectionLimits.backoffMaxMs);
     expect(sockets).to.have.length(2);
     expect(sockets[0]?.closed).to.equal(true);
   });
@@ -213,7 +214,7 @@ describe("the page's connection", () => {
     const timersBefore = timersCount();
     const answers = [1, 2].map(() => connection.command("room.post", "lobby", { text: "hi" }, { kind: "change" }));
     const [first, second] = socket().sent;
-    pass(wireBounds.lateAfterMs - 1);
+    pass(connectionLimits.lateAfterMs - 1);
     expect(isLate()).to.equal(false);
     pass(1);
     expect(isLate()).to.equal(true);
@@ -229,17 +230,17 @@ describe("the page's connection", () => {
     const { connection, socket, pass, greet } = pretendBrowser();
     const isLate = () => connection.link.status === "open" && connection.link.late;
     void connection.command("room.post", "lobby", { text: "hi" }, { kind: "change" });
-    pass(wireBounds.lateAfterMs);
+    pass(connectionLimits.lateAfterMs);
     greet();
     expect(isLate()).to.equal(false);
-    const retryAfterMs = wireBounds.lateAfterMs * 2;
+    const retryAfterMs = connectionLimits.lateAfterMs * 2;
     socket().say({ re: socket().last("room.post").id, error: failure("RATE_LIMITED", { retryAfterMs }) });
-    pass(retryAfterMs + wireBounds.lateAfterMs - 1);
+    pass(retryAfterMs + connectionLimits.lateAfterMs - 1);
     expect(isLate()).to.equal(false);
     pass(1);
     expect(isLate()).to.equal(true);
     socket().drop();
-    pass(wireBounds.backoffMaxMs);
+    pass(connectionLimits.backoffMaxMs);
     greet();
     expect(isLate()).to.equal(false);
   });
@@ -270,9 +271,9 @@ describe("the page's connection", () => {
     greet();
     for (let count = 0; count < 100; count += 1)
       void connection.command("room.post", "lobby", { text: "hi" }, { kind: "change" });
-    expect(socket().sent).to.have.length(wireBounds.outstandingMax);
+    expect(socket().sent).to.have.length(connectionLimits.outstandingMax);
     const first = socket().sent[0];
     if (first !== undefined) socket().say({ re: first.id, ok: {} });
-    expect(socket().sent).to.have.length(wireBounds.outstandingMax + 1);
+    expect(socket().sent).to.have.length(connectionLimits.outstandingMax + 1);
   });
 });

@@ -1,6 +1,7 @@
 import type { ClientFrame, Failure, Hello, NodeFrame, Result, Subscribed } from "../../../protocols/index.ts";
 import { failure } from "../../../protocols/errors.ts";
-import { backoffMs, wireBounds as bounds } from "./backoff.ts";
+import { backoffMs } from "./backoff.ts";
+import { connectionLimits as bounds } from "./limits.ts";
 
 /** The state of the connection, as the page shows it. */
 export type Link =

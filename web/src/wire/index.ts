@@ -7,7 +7,8 @@ import type { Failure } from "../../../protocols/index.ts";
 import type { ConnectionPorts } from "./connection.ts";
 import { request } from "./rest.ts";
 
-export { backoffMs, wireBounds } from "./backoff.ts";
+export { backoffMs } from "./backoff.ts";
+export { connectionLimits } from "./limits.ts";
 export { Connection, type Activity, type ConnectionPorts, type Follower, type Link } from "./connection.ts";
 export { rememberedNodes, rememberNodes } from "./other-nodes.ts";
 export { fetched, request } from "./rest.ts";
