@@ -97,6 +97,7 @@ export const mutations: readonly Mutation[] = [
       "output-after-durable",
       "operation-once",
       "replay-is-gapless",
+      "stream-whole",
       "liveness",
       "no-stray-error",
     ],
