@@ -132,6 +132,6 @@ describe("the role ai in a cluster of real processes", () => {
     await setRoles("north", "manager,chat,gateway");
     await until("nobody serves", async () => expect(await modelsAt(north)).to.deep.equal([]));
     const refused = await ask("three");
-    expect(refused).to.include({ end: "failed" }).and.to.have.property("error").that.includes("role `ai`");
+    expect(refused).to.include({ end: "failed" }).and.to.have.property("error").that.includes("model is not here");
   });
 });
