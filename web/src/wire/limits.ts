@@ -17,6 +17,8 @@ export const connectionLimits = {
   repeatsMax: 3,
   /** A connection that was open at least so long starts its backoff anew; a shorter one is treated as a failed attempt. */
   stableAfterMs: 5_000,
+  /** One HTTP request: sign-in, settings, lists. Longer than what a node gives an actor to answer. */
+  requestTimeoutMs: 20_000,
   /** How long a page that wakes up waits for a sign of life before it opens a new connection. */
   probeTimeoutMs: 4_000,
 } as const;

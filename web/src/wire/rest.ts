@@ -1,24 +1,30 @@
 import type { Failure, Result } from "../../../protocols/index.ts";
 import { failure } from "../../../protocols/errors.ts";
+import { connectionLimits } from "./limits.ts";
 
-/** One request to the node that served the page. The session travels in its cookie. */
+/** One request to the node that served the page. The session travels in its cookie. A node that hangs is given up: UNREACHABLE,
+ *  or ASK_TIMEOUT where it may still do what was asked. */
 export async function request<Answer>(
   method: "GET" | "POST" | "PUT" | "DELETE",
   path: string,
   body?: object,
+  timeoutMs: number = connectionLimits.requestTimeoutMs,
 ): Promise<Result<Answer>> {
   let response: Response;
+  let text: string;
   try {
     response = await fetch(path, {
       method,
       credentials: "same-origin",
       headers: body === undefined ? {} : { "content-type": "application/json" },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      signal: AbortSignal.timeout(timeoutMs),
     });
-  } catch {
-    return { ok: false, error: failure("UNREACHABLE") };
+    text = await response.text();
+  } catch (thrown) {
+    const isLate = (thrown as Error).name === "TimeoutError";
+    return { ok: false, error: failure(isLate && method !== "GET" ? "ASK_TIMEOUT" : "UNREACHABLE") };
   }
-  const text = await response.text();
   const answer = parse(text) as { error?: Failure } | undefined;
   if (response.ok) return { ok: true, value: answer as Answer };
   return { ok: false, error: answer?.error ?? failure(response.status === 401 ? "UNAUTHENTICATED" : "INTERNAL") };
