@@ -17,45 +17,12 @@ for (const type of [0x42, 0x62, 0x65, 0x69, 0x70, 0x73, 0x74, 0x78, 0xff]) {
 }
 
 /** Encodes plain data (objects, arrays, strings, numbers, booleans, null, bytes). Throws where it is nested so deep that the
- *  stack ends: thousands of levels, of which clients may send 16 and peers `peerMessageDepthMax`. */
+ *  stack ends: more than a thousand levels, of which clients may send 16 and nodes send `peerMessageDepthMax`. */
 export const encode = (value: unknown): Uint8Array => packr.pack(value);
 
-/** Decodes what `encode` wrote. Throws on anything else; callers that read bytes from outside catch and refuse. */
+/** Decodes what `encode` wrote. Throws on anything else, and where it is nested so deep that the stack ends; callers that read
+ *  bytes from outside catch and refuse. What it reads may be nested deeper than `encode` can go: `encodedBytesMax` tells. */
 export const decode = (bytes: Uint8Array): unknown => packr.unpack(bytes);
-
-/** What is around a message in its frame. */
-const frameDepth = 16;
-
-/** Decodes a frame of a peer. Throws on anything that `encode` did not write, and on what is nested so deep that the stack
- *  would end for who goes through it, or for who encodes it again. */
-export function decodeFrame(bytes: Uint8Array): unknown {
-  const depthMax = wireLimits.peerMessageDepthMax + frameDepth;
-  const value = decode(bytes);
-  // Each level takes a byte at least: most frames need not be gone through.
-  if (bytes.length > depthMax && isNested(value) && isDeeper(value, depthMax))
-    throw new Error(`nested deeper than ${depthMax}`);
-  return value;
-}
-
-const isNested = (value: unknown): value is object =>
-  typeof value === "object" && value !== null && !(value instanceof Uint8Array);
-
-function isDeeper(nested: object, depthMax: number): boolean {
-  if (depthMax === 0) return true;
-  if (Array.isArray(nested)) {
-    // By index: this is run over every larger frame, and an iterator takes three times as long.
-    for (let at = 0; at < nested.length; at += 1) {
-      const item: unknown = nested[at];
-      if (isNested(item) && isDeeper(item, depthMax - 1)) return true;
-    }
-  } else {
-    for (const key in nested) {
-      const field = (nested as Readonly<Record<string, unknown>>)[key];
-      if (isNested(field) && isDeeper(field, depthMax - 1)) return true;
-    }
-  }
-  return false;
-}
 
 /** How many bytes `encode` makes of plain data at most, and seldom many fewer, without encoding it. Infinity when it is nested
  *  deeper than what peers take. */

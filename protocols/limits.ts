@@ -18,8 +18,7 @@ export const wireLimits = {
   pageBytesMax: 2 * 1024 * 1024,
   /** What stands in one message between nodes, encoded. A frame between nodes has 64 KiB more, for what is around it. */
   peerMessageBytesMax: 4 * 1024 * 1024 - 64 * 1024,
-  /** Arrays and objects within one another in it. JSON from clients has 16; the stack of who encodes them ends at 1,400. A
-   *  frame has 16 more, for what is around it. */
+  /** Arrays and objects within one another in it. JSON from clients has 16; the stack of who encodes them ends at 1,400. */
   peerMessageDepthMax: 512,
   operationIdCharsMax: 64,
   /** Topics one WebSocket connection may follow. */

@@ -1,6 +1,6 @@
 /** The dead letters of one slot: messages that nobody took. What is here is also in the log, by the side operations that
  *  these functions give back. */
-import { encode, type ActorId, type DeadLetter } from "../../protocols/index.ts";
+import { encodedBytesMax, type ActorId, type DeadLetter } from "../../protocols/index.ts";
 import type { SideOp } from "../storage/index.ts";
 import type { KernelLimits } from "./limits.ts";
 import type { Envelope } from "./mailbox.ts";
@@ -56,7 +56,7 @@ export class DeadLetters {
     return envelopes.slice(-deadLettersMax).map(({ from, message, operation, replyTo, told }) => {
       this.#lastId += 1;
       const id = this.#lastId;
-      const messageBytes = encode(message).length;
+      const messageBytes = encodedBytesMax(message);
       const kept = messageBytes > deadLetterBytesMax ? { type: message.type, messageBytes } : message;
       const answered = (replyTo !== undefined && told !== true) || kept !== message;
       const letter: StoredLetter = { id, from, message: kept, operation: operation ?? null, atMs, reason, answered };

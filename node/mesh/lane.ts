@@ -9,7 +9,7 @@
  *  one frame. Urgent frames (credit itself, the handshake, last words) wait for no credit: two nodes that both wait for
  *  it would wait for ever. */
 import type { Stream } from "@libp2p/interface";
-import { decodeFrame, failure, type Failure } from "../../protocols/index.ts";
+import { decode, failure, type Failure } from "../../protocols/index.ts";
 import type { Channel, Clock } from "../ports.ts";
 import { frameHeader, frameHeaderBytes, FrameReader, framesOf } from "./frames.ts";
 import type { ChannelLimits } from "./limits.ts";
@@ -223,7 +223,7 @@ export class Lane {
     const wellFormed = this.#reader.read(chunk, (payload) => {
       let value: unknown;
       try {
-        value = decodeFrame(payload);
+        value = decode(payload);
       } catch {
         garbage = true;
         return false;
@@ -232,7 +232,6 @@ export class Lane {
       return !this.#closed;
     });
     if (!wellFormed) this.#break(failure("BAD_FRAME", { channel: this.channel, reason: "impossible length" }));
-    else if (garbage)
-      this.#break(failure("BAD_FRAME", { channel: this.channel, reason: "not msgpack, or nested too deep" }));
+    else if (garbage) this.#break(failure("BAD_FRAME", { channel: this.channel, reason: "not msgpack" }));
   }
 }

@@ -1,6 +1,7 @@
 import { expect } from "chai";
 import fc from "fast-check";
 import { AnswerWindow } from "../../../node/kernel/answers.ts";
+import { DeadLetters } from "../../../node/kernel/letters.ts";
 import { Mailbox } from "../../../node/kernel/mailbox.ts";
 import { Reminders } from "../../../node/kernel/reminders.ts";
 import { judge } from "../../../node/kernel/supervision.ts";
@@ -8,6 +9,23 @@ import { ok, type SlotId } from "../../../protocols/index.ts";
 import { simulatedClock, World } from "../../simulation/world.ts";
 
 const policy = { restartsMax: 3, restartWindowMs: 1_000, restartBackoffMs: 10, restartBackoffMaxMs: 25 };
+
+describe("dead letters", () => {
+  it("keep the type alone of a message that is too large, or nested too deep to be stored", () => {
+    let deep: unknown = 1;
+    for (let depth = 0; depth < 4_000; depth += 1) deep = [deep];
+    const letters = new DeadLetters({ deadLettersMax: 3, deadLetterBytesMax: 100 });
+    const buried = (content: unknown): unknown => {
+      const message = { type: "post", content };
+      const envelope = { to: "room/x", from: "node", message, operation: undefined, replyTo: undefined, chain: [], signal: false } as const; // prettier-ignore
+      letters.bury("room/x", [envelope], "quarantined", 1);
+      return letters.of("room/x").at(-1)?.message;
+    };
+    expect(buried("short")).to.deep.equal({ type: "post", content: "short" });
+    expect(buried("x".repeat(1_000))).to.have.all.keys("type", "messageBytes");
+    expect(buried(deep)).to.deep.equal({ type: "post", messageBytes: Infinity });
+  });
+});
 
 describe("supervision", () => {
   it("restarts later and later, then quarantines", () => {

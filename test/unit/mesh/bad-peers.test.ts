@@ -175,12 +175,10 @@ describe("a mesh with a member that breaks the rules", () => {
 
   it("ends the connection of one that nests what it says deeper than anybody could go through", async () => {
     await bad.join("bad");
-    for (const depth of [200, 2_000]) {
-      const nested = Buffer.concat([Buffer.alloc(depth, 0x91), Buffer.from([1])]);
-      bad.say("message", framesOf([nested], frameHeaderBytes + nested.length));
-    }
+    const nested = Buffer.concat([Buffer.alloc(1_000_000, 0x91), Buffer.from([1])]);
+    bad.say("message", framesOf([nested], frameHeaderBytes + nested.length));
     await isTurnedOut("BAD_FRAME");
-    expect(a.received).to.have.length(1);
+    expect(a.received).to.have.length(0);
   });
 
   it("ends the connection of one that says nonsense on control", async () => {

