@@ -57,7 +57,7 @@ describe("the page of a node that does not come back", function () {
     await cluster.first.end("SIGKILL");
     const context = await browser.newContext({ locale: "en-GB" });
     // The manager itself is waited for much longer.
-    context.setDefaultTimeout(5_000);
+    context.setDefaultTimeout(9_000);
     const page = await context.newPage();
     await page.goto(`${two.url}/room/den`);
     await page.locator("input[name=name]").fill("ada");

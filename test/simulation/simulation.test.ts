@@ -12,9 +12,9 @@ const regressions = JSON.parse(readFileSync(join(import.meta.dirname, "regressio
 }[];
 
 /** As many as two cores do in well under the time; a slower machine does fewer, and no fewer than the minimum. */
-const seedsMax = 4_000;
+const seedsMax = 3_000;
 const seedsMin = 400;
-const secondsMax = 90;
+const secondsMax = 60;
 
 interface Tally {
   readonly seeds: number;
