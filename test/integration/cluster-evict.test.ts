@@ -10,13 +10,19 @@ import { createDataFolder, NodeProcess } from "./node-process.ts";
 /** Longer than any of it takes on a busy machine. */
 const limitMs = 15_000;
 
+/** A node whose last words go to a file: it ends by itself. */
+const loggedTwo = (log: string) => ({
+  name: "two",
+  roles: "gateway",
+  launcher: ["sh", "-c", 'log=$0; exec "$@" 2>>"$log"', log],
+});
+
 describe("a real node that is evicted while it runs", () => {
   it("ends by itself, does not start again on its folder, and believes only who keeps the directory", async function () {
     this.timeout(60_000);
     await using folder = await createDataFolder();
     const log = join(folder.path, "log");
-    const launcher = ["sh", "-c", 'log=$0; exec "$@" 2>>"$log"', log];
-    await using cluster = await ClusterProcesses.start([boss, { name: "two", roles: "gateway", launcher }]);
+    await using cluster = await ClusterProcesses.start([boss, loggedTwo(log)]);
     const two = cluster.named("two");
     const { node } = (await cluster.members()).find(({ name }) => name === "two") as { readonly node: string };
 
@@ -43,8 +49,7 @@ describe("a real node that is evicted while it runs", () => {
     this.timeout(60_000);
     await using folder = await createDataFolder();
     const log = join(folder.path, "log");
-    const launcher = ["sh", "-c", 'log=$0; exec "$@" 2>>"$log"', log];
-    await using cluster = await ClusterProcesses.start([boss, { name: "two", roles: "gateway", launcher }]);
+    await using cluster = await ClusterProcesses.start([boss, loggedTwo(log)]);
     const two = cluster.named("two");
     const copy = join(folder.path, "copy");
     await cp(two.data, copy, { recursive: true });
