@@ -326,20 +326,23 @@ export async function startNode(config: Config, platform: NodePlatform): Promise
       adminCodeHash: codeHash,
       metricsText: () => metrics.text(),
       readiness: () => readiness(peer, node),
-      status: () => ({
-        version,
-        node,
-        name: config.name,
-        startedAtMs,
-        uptimeMs: clock.nowMs() - startedAtMs,
-        roles: peer.membership.members().members.find((one) => one.node === node)?.roles ?? config.roles,
-        models: peer.runtime.models(),
-        actors: { active: peer.kernel.status().active, quarantined: peer.kernel.status().quarantined },
-        slots: { open: peer.kernel.status().slotsOpen, quarantined: peer.kernel.status().slotsQuarantined },
-        journal: { ...journal.written, location: store.location },
-        eventLoopLagMs: metrics.lagMs(),
-        memoryBytes: process.memoryUsage.rss(),
-      }),
+      status() {
+        const { active, quarantined, slotsOpen, slotsQuarantined } = peer.kernel.status();
+        return {
+          version,
+          node,
+          name: member.value.name,
+          startedAtMs,
+          uptimeMs: clock.nowMs() - startedAtMs,
+          roles: peer.membership.members().members.find((one) => one.node === node)?.roles ?? config.roles,
+          models: peer.runtime.models(),
+          actors: { active, quarantined },
+          slots: { open: slotsOpen, quarantined: slotsQuarantined },
+          journal: { ...journal.written, location: store.location },
+          eventLoopLagMs: metrics.lagMs(),
+          memoryBytes: process.memoryUsage.rss(),
+        };
+      },
       ...(platform.webFolder !== undefined && { webFolder: platform.webFolder }),
       ...(platform.controlToken !== undefined && { controlToken: platform.controlToken }),
     });
