@@ -84,12 +84,13 @@ export function followFirstAdmin(at: {
         "it is not known here whether the cluster has an admin, and the manager does not answer; try again later";
       throw new PlexusError(failure("SLOT_UNAVAILABLE", { reason, code: answer.error.code }));
     }
-    const { adminNeeded } = answer.value as ClusterView;
-    if (!adminNeeded && !known) {
+    const { adminNeeded } = (answer.value ?? {}) as Partial<ClusterView>;
+    // It is kept for good: only what says so is taken for it, and no nonsense of another node.
+    if (adminNeeded === false && !known) {
       known = true;
       at.keep();
     }
-    return adminNeeded;
+    return adminNeeded !== false;
   };
   const look = async (): Promise<void> => {
     const isNeeded = await needed().catch(() => true);

@@ -4,13 +4,14 @@ import { failure, failureOf, ok, refused, type Result } from "../../protocols/in
 
 /** A role-manager that may be away, on a clock that the test owns. */
 function pretendCluster(start: { readonly adminNeeded: boolean; readonly known?: boolean }) {
-  const world = { adminNeeded: start.adminNeeded, away: false, asked: 0, kept: 0 };
+  const world = { adminNeeded: start.adminNeeded, away: false, isNonsense: false, asked: 0, kept: 0 };
   let timers: (() => void)[] = [];
   const firstAdmin = followFirstAdmin({
     kernel: {
       ask(): Promise<Result<unknown>> {
         world.asked += 1;
         const { adminNeeded } = world;
+        if (world.isNonsense) return Promise.resolve(ok(undefined));
         return Promise.resolve(world.away ? refused(failure("ASK_TIMEOUT")) : ok({ adminNeeded }));
       },
     },
@@ -51,6 +52,14 @@ describe("what a node knows of the first admin", () => {
     await settle();
     expect(await firstAdmin.needed()).to.equal(false);
     expect([world.asked, world.kept, timers()]).to.deep.equal([0, 0, 0]);
+  });
+
+  it("is not kept because of an answer that says nothing of it", async () => {
+    const { world, firstAdmin, settle } = pretendCluster({ adminNeeded: true });
+    await settle();
+    world.isNonsense = true;
+    expect(await firstAdmin.needed()).to.equal(true);
+    expect(world.kept).to.equal(0);
   });
 
   it("is looked for until there is one, so that it is known before anybody asks here", async () => {
