@@ -102,6 +102,9 @@ export const evicted = failure("NOT_A_PEER", { reason: "evicted" });
 /** What a process is told when its node has started again elsewhere: on a copy of its data folder. */
 export const doubled = failure("NOT_A_PEER", { reason: "a later start of this node is connected" });
 
+/** What it is told before it is known whether the process of the later start lives: it may come again. */
+export const preceded = failure("NOT_A_PEER", { reason: "a later start of this node may still be connected" });
+
 /** Why this process is not its node any more, if that is what a peer says; other refusals of the same code are about a
  *  connection. */
 export function endIn({ code, details }: Failure): MembershipEnd | undefined {

@@ -59,7 +59,11 @@ export class Link {
   readonly #owed: Record<Channel, number> = { control: 0, message: 0, bulk: 0 };
   readonly #stalledMs = new Map<Channel, number>();
   readonly #cancelHandshake: () => void;
-  #heard = false;
+  #sweeps = 0;
+  /** The last sweep before which something was heard. */
+  #heardInSweep = -1;
+  /** The earlier start that wants to replace this one, and since which sweep. */
+  #rival: { readonly incarnation: number; readonly sinceSweep: number } | undefined;
   #silentMs = 0;
   #pingDueMs = 0;
   /** Resolves when the connections are closed. */
@@ -163,8 +167,8 @@ export class Link {
         return;
       }
     }
-    this.#silentMs = this.#heard ? 0 : this.#silentMs + sweepMs;
-    this.#heard = false;
+    this.#silentMs = this.#heardInSweep === this.#sweeps ? 0 : this.#silentMs + sweepMs;
+    this.#sweeps += 1;
     if (this.#silentMs >= silenceTimeoutMs) {
       this.end(failure("PEER_LOST", { because: "nothing was heard of it" }));
       return;
@@ -174,6 +178,17 @@ export class Link {
       this.#pingDueMs = 0;
       this.#lanes.get("control")?.pushUrgent(ping);
     }
+  }
+
+  /** Whether the process behind the link lives while an earlier start of its node asks for its place. That start may be what
+   *  a restored folder counts, and this link all that is left of a process that was lost with its machine. So only what is
+   *  heard a whole sweep after the first asking proves it: until then it may have been under way. Whoever asks again finds
+   *  the proof, or at last, when the silence has ended the link, the place. */
+  outlives(incarnation: number): boolean {
+    if (this.#rival?.incarnation !== incarnation) this.#rival = { incarnation, sinceSweep: this.#sweeps };
+    if (this.#heardInSweep <= this.#rival.sinceSweep + 1) return false;
+    this.#rival = undefined;
+    return true;
   }
 
   /** Ends the link and tells the peer why, as far as it still listens. `theirs`: it has told us. */
@@ -207,7 +222,7 @@ export class Link {
   /** A frame of one of its lanes. */
   received(channel: Channel, value: unknown, frameBytes: number): void {
     if (this.state === "ended") return;
-    this.#heard = true;
+    this.#heardInSweep = this.#sweeps;
     const { listener } = this.#options;
     if (channel === "control") {
       this.#control(value, frameBytes);

@@ -3,7 +3,8 @@
  *  The node with the lower peer id dials. The other does too when nothing has come of that for a moment, so that a pair
  *  of which only one can reach the other still meets. When both dial at once, the link dialled by the lower one stands:
  *  it refuses the other's hello, the other drops its own attempt. A link that becomes ready replaces an older one that
- *  was: the peer would not have dialled unless it had lost that. */
+ *  was: the peer would not have dialled unless it had lost that. Only an earlier start of the node has to wait until the
+ *  link of the later one is over, and is told that it is doubled once that proves to live. */
 import type { Connection, Libp2p, Stream } from "@libp2p/interface";
 import { multiaddr, type Multiaddr } from "@multiformats/multiaddr";
 import { failure, type Failure } from "../../protocols/index.ts";
@@ -20,7 +21,7 @@ import type {
   TransportListener,
 } from "../ports.ts";
 import type { Gate } from "./gate.ts";
-import { controlKind, doubled, endIn, evicted, judge, type Hello, type Introduction } from "./handshake.ts";
+import { controlKind, doubled, endIn, evicted, judge, preceded, type Hello, type Introduction } from "./handshake.ts";
 import { Lane } from "./lane.ts";
 import type { MeshLimits } from "./limits.ts";
 import { cut } from "./swarm.ts";
@@ -291,7 +292,7 @@ export class Pairs {
       return;
     }
     if (pair.established !== undefined && hello.incarnation < pair.established.incarnation) {
-      refuse(doubled);
+      refuse(pair.established.outlives(hello.incarnation) ? doubled : preceded);
       return;
     }
     if (pair.candidate?.dialled === true && peer < link.peer) {

@@ -353,6 +353,26 @@ describe("a mesh with a member that breaks the rules", () => {
     }
   });
 
+  it("lets a start on an older folder in when nothing is heard of the later start any more, and ends it not before", async () => {
+    const patient = withLimits({ ...limits, silenceTimeoutMs: 800, backoffMaxMs: 100, dialGraceMs: 20 });
+    const b = await loopback.start("b", { limits: patient });
+    const key = await silentKey();
+    const gone = await RawPeer.start(key, b);
+    try {
+      gone.incarnation = 2;
+      await gone.join("silent");
+      const ends: string[] = [];
+      const disowned = (...said: readonly string[]): void => void ends.push(...said);
+      await loopback.start("silent", { key, incarnation: 1, limits: patient, disowned });
+      const seen = (): readonly string[] => b.events.filter((event) => event.endsWith("silent"));
+      await b.until(() => seen().length === 3, "it is let in");
+      expect(ends).to.deep.equal([]);
+      expect(seen()).to.deep.equal(["+silent", "-silent", "+silent"]);
+    } finally {
+      await gone.stop();
+    }
+  });
+
   const silentKey = async (): Promise<NodeKey> => {
     const key = await newKey();
     loopback.roster.put(memberOf("silent", key.peer, []));

@@ -272,10 +272,11 @@ describe("nodes of one mesh", () => {
     expect(a.events).to.deep.equal(["+b", "-b", "+b"]);
   });
 
-  it("tell an earlier start of a node that a later one is connected, which is no eviction", async () => {
+  it("tell an earlier start of a node that a later one is connected and heard, which is no eviction", async () => {
     const a = await loopback.start("a", { limits: quick });
     const key = await newKey();
-    const later = await loopback.start("b", { key, incarnation: 2, limits: quick });
+    const heard = withLimits({ ...quick, pingIntervalMs: quick.sweepMs });
+    const later = await loopback.start("b", { key, incarnation: 2, limits: heard });
     await meet(a, later);
     const told = Promise.withResolvers<readonly string[]>();
     const disowned = (by: string, why: string): void => told.resolve([by, why]);
