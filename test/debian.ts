@@ -32,7 +32,15 @@ function fetchPackage(name: string, root: string): string | undefined {
   const run = (command: string, args: readonly string[]): SpawnSyncReturns<string> =>
     spawnSync(command, args, { encoding: "utf8", timeout: 60_000, cwd: work });
   try {
-    const fetched = run("apt-get", ["download", name]);
+    let fetched = run("apt-get", ["download", name]);
+    if (fetched.status !== 0) {
+      // The lists of packages are missing on a fresh machine, or too old. Ours are for this one download, and need no root.
+      mkdirSync(join(work, "lists", "partial"), { recursive: true });
+      const own = ["-o", `Dir::State::Lists=${join(work, "lists")}`, "-o", `Dir::Cache=${join(work, "cache")}`];
+      const updated = run("apt-get", [...own, "update"]);
+      if (updated.status !== 0) return `apt-get update failed: ${why(updated)}`;
+      fetched = run("apt-get", [...own, "download", name]);
+    }
     if (fetched.status !== 0) return `apt-get download ${name} failed: ${why(fetched)}`;
     const [archive = ""] = globSync("*.deb", { cwd: work });
     const unpacked = run("dpkg-deb", ["-x", archive, "root"]);

@@ -1,16 +1,19 @@
 /** Runs the whole suite: `npm test`, or some phases of it: `npm test -- unit fuzz`.
  *
  *  Each phase is a process of its own with a time limit, so a hang names its phase and its test, and a crash costs one
- *  phase. Failures are printed in full, everything else is one line per phase. The last line is always
+ *  phase. Two lanes of phases run side by side: one keeps a processor busy, the other starts nodes and browsers and
+ *  mostly waits for them. Failures are printed in full, everything else is one line per phase. The last line is always
  *  `N passed, N failed, N skipped`. */
 import { spawn, type ChildProcess } from "node:child_process";
 import { existsSync, globSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Counts } from "./reporter.ts";
 
 interface Phase {
   readonly name: string;
+  /** Phases of one lane run one after the other. */
+  readonly lane: "computing" | "waiting";
   readonly limitMs: number;
   /** Commands, each counted as one test; or the tests that match a pattern. */
   readonly commands?: readonly (readonly string[])[];
@@ -27,6 +30,7 @@ const testsOf = (name: string): string => `test/${name}/**/*.test.ts`;
 const phases: readonly Phase[] = [
   {
     name: "check",
+    lane: "computing",
     limitMs: 240_000,
     commands: [
       [bin("prettier"), "--check", ".", "--log-level", "warn"],
@@ -35,15 +39,15 @@ const phases: readonly Phase[] = [
       [bin("tsc"), "--noEmit", "-p", "web"],
     ],
   },
-  { name: "tidy", limitMs: 60_000, tests: "test/tidy.test.ts" },
-  { name: "unit", limitMs: 240_000, tests: testsOf("unit"), coverage: true },
-  { name: "conformance", limitMs: 240_000, tests: testsOf("conformance"), coverage: true },
-  { name: "scenario", limitMs: 120_000, tests: testsOf("scenario"), coverage: true },
-  { name: "simulation", limitMs: 600_000, tests: testsOf("simulation"), coverage: true },
-  { name: "model", limitMs: 300_000, tests: testsOf("model") },
-  { name: "fuzz", limitMs: 240_000, tests: testsOf("fuzz") },
-  { name: "integration", limitMs: 900_000, tests: testsOf("integration"), coverage: true },
-  { name: "browser", limitMs: 400_000, tests: testsOf("browser") },
+  { name: "tidy", lane: "computing", limitMs: 60_000, tests: "test/tidy.test.ts" },
+  { name: "unit", lane: "computing", limitMs: 240_000, tests: testsOf("unit"), coverage: true },
+  { name: "conformance", lane: "computing", limitMs: 240_000, tests: testsOf("conformance"), coverage: true },
+  { name: "scenario", lane: "computing", limitMs: 120_000, tests: testsOf("scenario"), coverage: true },
+  { name: "simulation", lane: "computing", limitMs: 600_000, tests: testsOf("simulation"), coverage: true },
+  { name: "model", lane: "computing", limitMs: 300_000, tests: testsOf("model") },
+  { name: "fuzz", lane: "computing", limitMs: 240_000, tests: testsOf("fuzz") },
+  { name: "integration", lane: "waiting", limitMs: 900_000, tests: testsOf("integration"), coverage: true },
+  { name: "browser", lane: "waiting", limitMs: 400_000, tests: testsOf("browser") },
 ];
 
 /** Where an untested statement is a bug that replicates. */
@@ -71,11 +75,11 @@ interface Finished {
 /** The last part of a child's output is what explains its end. */
 const outputCharsMax = 200_000;
 
-let running: ChildProcess | undefined;
+const running = new Set<ChildProcess>();
 
-function endRunning(): void {
-  // The whole group: tests start nodes, and those start inference hosts.
-  if (running?.pid !== undefined && running.exitCode === null) process.kill(-running.pid, "SIGKILL");
+/** Ends a command with its whole group: tests start nodes, and those start inference hosts. */
+function end(child: ChildProcess): void {
+  if (child.pid !== undefined && child.exitCode === null) process.kill(-child.pid, "SIGKILL");
 }
 
 function execute(command: readonly string[], limitMs: number, environment: NodeJS.ProcessEnv): Promise<Finished> {
@@ -87,7 +91,7 @@ function execute(command: readonly string[], limitMs: number, environment: NodeJ
       detached: true,
       stdio: ["ignore", "pipe", "pipe"],
     });
-    running = child;
+    running.add(child);
     let output = "";
     let errorOutput = "";
     let timedOut = false;
@@ -97,12 +101,12 @@ function execute(command: readonly string[], limitMs: number, environment: NodeJ
       .on("data", (text: string) => (errorOutput = (errorOutput + text).slice(-outputCharsMax)));
     const timer = setTimeout(() => {
       timedOut = true;
-      endRunning();
+      end(child);
     }, limitMs);
     child.on("error", (error) => (errorOutput += String(error)));
     child.on("close", (code, signal) => {
       clearTimeout(timer);
-      running = undefined;
+      running.delete(child);
       resolve({ code, signal, timedOut, output, errorOutput });
     });
   });
@@ -213,12 +217,16 @@ async function main(asked: readonly string[]): Promise<number> {
     total.skipped += ending.skipped;
     console.log(`${name.padEnd(12)} ${describe(ending)} (${((performance.now() - startedMs) / 1000).toFixed(1)} s)`);
   };
-  for (const phase of chosen) {
-    const startedMs = performance.now();
-    if (phase.tests === undefined) add(phase.name, await runCommands(phase), startedMs);
-    else if (globSync(phase.tests, { cwd: root }).length > 0)
-      add(phase.name, await runTests(phase, phase.tests, withCoverage && phase.coverage === true), startedMs);
-  }
+  const runLane = async (lane: Phase["lane"]): Promise<void> => {
+    for (const phase of chosen.filter((one) => one.lane === lane)) {
+      const startedMs = performance.now();
+      if (phase.tests === undefined) add(phase.name, await runCommands(phase), startedMs);
+      else if (globSync(phase.tests, { cwd: root }).length > 0)
+        add(phase.name, await runTests(phase, phase.tests, withCoverage && phase.coverage === true), startedMs);
+    }
+  };
+  if (availableParallelism() > 1) await Promise.all([runLane("computing"), runLane("waiting")]);
+  else for (const lane of ["computing", "waiting"] as const) await runLane(lane);
   if (withCoverage) add("coverage", await checkCoverage(), performance.now());
   if (total.passed === 0 && total.failed === 0) console.log("no test ran");
   console.log(`${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped`);
@@ -227,7 +235,7 @@ async function main(asked: readonly string[]): Promise<number> {
 
 for (const signal of ["SIGINT", "SIGTERM"] as const)
   process.on(signal, () => {
-    endRunning();
+    for (const child of running) end(child);
     process.exit(1);
   });
 process.exitCode = await main(process.argv.slice(2));
