@@ -14,9 +14,20 @@ import {
   type Result,
 } from "../protocols/index.ts";
 import { readControlFile } from "./control.ts";
+import { helpFor } from "./data-folder.ts";
 import { cliLimits } from "./limits.ts";
 import { callNode, type Target } from "./node-client.ts";
-import { counted, describeBytes, describeDuration, exitCodes, paint, withoutControls, type Output } from "./output.ts";
+import {
+  counted,
+  describeBytes,
+  describeDuration,
+  describeRefusal,
+  exitCodes,
+  paint,
+  refusalIn,
+  withoutControls,
+  type Output,
+} from "./output.ts";
 import { savedSession } from "./session.ts";
 import { renderTable, type Column } from "./table.ts";
 
@@ -79,7 +90,6 @@ export async function showStatus(flags: AdminFlags, output: Output): Promise<num
 
 /** The status as a person reads it. */
 export function describeStatus(status: NodeStatus, color: boolean): string {
-  const quarantined = status.slots.quarantined;
   const node = status.name === undefined ? status.node : `${withoutControls(status.name)} (${status.node})`;
   const rows: readonly (readonly [string, string])[] = [
     ["Node", `${node}, Plexus ${status.version}`],
@@ -89,8 +99,7 @@ export function describeStatus(status: NodeStatus, color: boolean): string {
     ...status.models.map((model, index) => [index === 0 ? "Models" : "", describeModel(model)] as const),
     ...(status.models.length === 0 ? [["Models", "none: agents do not answer"] as const] : []),
     ["Actors", `${status.actors.active} active, ${status.actors.quarantined} quarantined`],
-    ["Slots", `${status.slots.open} open, ${quarantined.length} quarantined`],
-    ...quarantined.map(({ slot, reason }) => ["", paint(color, "red", `${slot}: ${reason}`)] as const),
+    ...describeSlots(status, color),
     [
       "Journal",
       `${status.journal.location}, ${counted(status.journal.entries, "entry", "entries")} (${describeBytes(status.journal.bytes)}) since the start`,
@@ -100,6 +109,52 @@ export function describeStatus(status: NodeStatus, color: boolean): string {
     ["Memory", describeBytes(status.memoryBytes)],
   ];
   return rows.map(([label, value]) => `${label.padEnd(13)}${value}`).join("\n");
+}
+
+const notServed = ["quarantined", "refused for want of disk space", "not served"] as const;
+
+/** How many slots are served, and in words which are not, why, and what helps; those with one reason in one row. */
+function describeSlots(
+  { slots: { open, quarantined }, journal }: NodeStatus,
+  color: boolean,
+): readonly (readonly [string, string])[] {
+  const rows = quarantined.map((row) => ({ slot: row.slot, ...whyNotServed(row, journal.location) }));
+  const counts = notServed.map((what) => ({ what, amount: rows.filter((row) => row.what === what).length }));
+  const told = counts.filter(({ what, amount }) => amount > 0 || what === "quarantined");
+  const byReason = new Map<string, string[]>();
+  for (const { slot, reason } of rows) byReason.set(reason, [...(byReason.get(reason) ?? []), slot]);
+  return [
+    ["Slots", [`${open} open`, ...told.map(({ what, amount }) => `${amount} ${what}`)].join(", ")],
+    ...[...byReason].map(([reason, slots]) => {
+      const others = slots.length - cliLimits.statusSlotsNamed;
+      const named = slots.slice(0, cliLimits.statusSlotsNamed).join(", ");
+      const row = `${named}${others > 0 ? ` and ${others} more` : ""}: ${reason}`;
+      return ["", paint(color, "red", withoutControls(row))] as const;
+    }),
+  ];
+}
+
+function whyNotServed(
+  { reason, failure: why }: NodeStatus["slots"]["quarantined"][number],
+  location: string,
+): { readonly what: (typeof notServed)[number]; readonly reason: string } {
+  if (why === undefined) return { what: "quarantined", reason };
+  const { slot: _, reason: cause, file, ...others } = why.details ?? {};
+  const code = typeof cause === "string" && why.code !== "DATA_DAMAGED" ? refusalIn(cause) : undefined;
+  if (code !== undefined) {
+    const again = "The slots are then taken up again by themselves, within a minute.";
+    return {
+      what: code === "ENOSPC" || code === "EDQUOT" ? "refused for want of disk space" : "not served",
+      reason: `${describeRefusal({ code })}, at ${location}. ${helpFor(code) ?? ""} ${again}`,
+    };
+  }
+  const told = Object.entries({ ...others, reason: cause, file }).flatMap(([name, fact]) =>
+    fact === undefined ? [] : [`${name} ${typeof fact === "string" ? fact : JSON.stringify(fact)}`],
+  );
+  return {
+    what: why.code === "DATA_DAMAGED" ? "quarantined" : "not served",
+    reason: `${why.message}${told.length === 0 ? "" : ` (${told.join(", ")})`}`,
+  };
 }
 
 function describeModel({ model, state, node, demonstration, reason }: ModelInfo): string {

@@ -18,11 +18,14 @@ const hints: Readonly<Record<string, string>> = {
   ENFILE: "End other programs: all of them together have too many files open.",
 };
 
+/** What helps when the system has refused with this code. */
+export const helpFor = (code: string): string | undefined => hints[code];
+
 /** Why the data folder cannot be used, and what helps; undefined when that is not what was thrown. */
 export function explainFolder(thrown: unknown): { readonly reason: string; readonly hint: string } | undefined {
   const { code, syscall, path } = thrown as NodeJS.ErrnoException;
   if (code === undefined) return undefined;
-  const hint = hints[code];
+  const hint = helpFor(code);
   if (hint !== undefined) return { reason: describeRefusal(thrown), hint };
   if (path === undefined || (syscall !== "mkdir" && syscall !== "stat")) return undefined;
   const target = existsSync(path) ? undefined : linkTarget(path);

@@ -26,6 +26,8 @@ export const cliLimits = {
   actorPageRows: 200,
   /** Entries of `plexus audit` fetched at once. */
   auditPageEntries: 200,
+  /** `plexus status`: slots named that are not served for the same reason. */
+  statusSlotsNamed: 8,
   /** A move of an actor or slot, unless --timeout says otherwise. */
   moveTimeoutMs: 60_000,
   /** `plexus directory migrate`. */

@@ -1,5 +1,5 @@
 import { styleText } from "node:util";
-import { failureOf, type Failure, type Outcome } from "../protocols/index.ts";
+import { failureOf, type ErrorCode, type Failure, type Outcome } from "../protocols/index.ts";
 
 /** Where a command prints. Tests bring their own. */
 export interface Output {
@@ -38,10 +38,23 @@ export function reportFailure(output: Output, thrown: unknown, json: boolean): n
   return exitCodes[failure.outcome];
 }
 
+/** What the table says with operation ids, which programs give and nobody names at a terminal. */
+const saidHere: Readonly<Partial<Record<ErrorCode, string>>> = {
+  APPEND_FAILED: "The disk refused a write; `plexus status` at that node names the reason.",
+  ASK_TIMEOUT: "No answer in time; `plexus nodes` names the nodes that are down.",
+  PEER_LOST:
+    "The connection to another node ended, or it did not answer in time; `plexus nodes` names those that are down.",
+};
+
+const unknownHint = "If this was to change something, it may be done: look before you repeat it.";
+
 /** `error CODE: message`, then one line for each detail. */
 export function describeFailure(failure: Failure, color: boolean): string {
-  const head = `${paint(color, "red", "error")} ${failure.code}: ${failure.message}`;
-  const details = Object.entries(failure.details ?? {})
+  const here = saidHere[failure.code];
+  const head = `${paint(color, "red", "error")} ${failure.code}: ${here ?? failure.message}`;
+  const hinted =
+    here === undefined ? failure.details : { ...failure.details, hint: failure.details?.["hint"] ?? unknownHint };
+  const details = Object.entries(hinted ?? {})
     // A field without a name is the whole of what was read.
     .filter(([, value]) => value !== "")
     .map(([name, value]) => `  ${name}: ${typeof value === "string" ? value : JSON.stringify(value)}`);
@@ -102,6 +115,10 @@ export function describeRefusal(thrown: unknown): string {
   const meaning = refusals[code];
   return meaning === undefined ? code : `${meaning} (${code})`;
 }
+
+/** The system's code in a text that names one whose meaning is known, as a node tells why its disk took nothing. */
+export const refusalIn = (text: string): string | undefined =>
+  text.match(/\bE[A-Z]+\b/g)?.find((code) => Object.hasOwn(refusals, code));
 
 /** `1 slot`, `2 slots`. */
 export const counted = (amount: number, one: string, more = `${one}s`): string =>

@@ -170,7 +170,14 @@ export interface NodeStatus {
   readonly actors: { readonly active: number; readonly quarantined: number };
   readonly slots: {
     readonly open: number;
-    readonly quarantined: readonly { readonly slot: string; readonly reason: string }[];
+    /** Those that this node should serve and does not: damaged, or waiting for their next try. `reason` is `failure` as
+     *  text. */
+    readonly quarantined: readonly {
+      readonly slot: string;
+      readonly reason: string;
+      /** Absent: a node of an older version. */
+      readonly failure?: Failure;
+    }[];
   };
   readonly connections: number;
   readonly journal: { readonly entries: number; readonly bytes: number; readonly location: string };

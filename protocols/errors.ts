@@ -132,6 +132,11 @@ export const errorTable = {
     http: 503,
     help: "The cluster's directory does not answer: is the manager node (or etcd) up? What is placed goes on running.",
   },
+  DIRECTORY_AWAY: {
+    outcome: "not_started",
+    http: 503,
+    help: "This needs the directory, and its node (or etcd) is away: start it again. What is in use goes on.",
+  },
   DIRECTORY_MOVED: {
     outcome: "not_started",
     http: 503,

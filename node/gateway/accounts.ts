@@ -1,13 +1,4 @@
-import {
-  actorId,
-  failure,
-  ok,
-  refused,
-  type Failure,
-  type Result,
-  type Session,
-  type SignedIn,
-} from "../../protocols/index.ts";
+import { actorId, failure, ok, refused, type Result, type Session, type SignedIn } from "../../protocols/index.ts";
 import type { Message } from "../../actors/behavior.ts";
 import { answerTo } from "./answers.ts";
 import type { Surroundings } from "./options.ts";
@@ -40,12 +31,13 @@ export interface Opened {
 
 /** Who may come in: passwords, tokens, sessions, the first admin. */
 export interface Accounts {
-  /** Errors: SIGN_UP_CLOSED, ADMIN_CODE_WRONG, NAME_TAKEN, RATE_LIMITED, SLOT_UNAVAILABLE. */
+  /** Errors: SIGN_UP_CLOSED, ADMIN_CODE_WRONG, NAME_TAKEN, RATE_LIMITED, SLOT_UNAVAILABLE, DIRECTORY_AWAY. */
   signUp(
     account: { name: string; password: string; displayName?: string; adminCode?: string },
     from: Origin,
   ): Promise<Result<SignedIn>>;
-  /** Error: SIGN_IN_FAILED, whether the name or the password is wrong. */
+  /** Errors: SIGN_IN_FAILED, whether the name or the password is wrong; DIRECTORY_AWAY while nobody can say whether there is
+   *  such an account. */
   signIn(account: { name: string; password: string }, from: Origin): Promise<Result<SignedIn>>;
   /** Error: UNAUTHENTICATED; RATE_LIMITED after many bad tokens from one address. `timeoutMs`: of the user's actor, where
    *  that is not the usual time. */
@@ -55,13 +47,6 @@ export interface Accounts {
   /** Replaces the password and ends every session but this one. Error: SIGN_IN_FAILED when `current` is wrong. */
   setPassword(caller: Caller, current: string, next: string, from: Origin): Promise<Result<unknown>>;
   createKey(caller: Caller, label: string): Promise<Result<Opened>>;
-}
-
-/** A new account may belong to a slot that nobody has used yet, and only the directory can give that an owner. */
-function withoutPlace(error: Failure): Failure {
-  if (error.code !== "SLOT_UNAVAILABLE") return error;
-  const reason = "a new account needs the manager, or a node that is away; try again later";
-  return failure("SLOT_UNAVAILABLE", { ...error.details, reason });
 }
 
 /** The rules of the entrance, on user actors and the role manager. */
@@ -175,7 +160,7 @@ export function createAccounts(at: Surroundings): Accounts {
         ...(account.displayName !== undefined && { displayName: account.displayName }),
       };
       const created = await ask(actorId("user", account.name), create, limits.signUpTimeoutMs);
-      if (!created.ok) return refused(withoutPlace(created.error));
+      if (!created.ok) return created;
       if (!adminNeeded) return enter(account.name, from);
       const codeHash = adminCodeHash(account.adminCode ?? "");
       const claimed = await ask("role-manager/cluster", { type: "claimAdmin", user: account.name, codeHash });

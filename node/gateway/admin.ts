@@ -42,11 +42,16 @@ export function addAdminRoutes(
   };
   const toCluster = async (message: Message) => {
     const to = "role-manager/cluster";
-    const answer = await kernel.ask({ to, from: "gateway", message, timeoutMs: limits.askTimeoutMs });
+    const away = at.cluster?.directoryAnswers() === false;
+    const timeoutMs = away ? limits.directoryAwayTimeoutMs : limits.askTimeoutMs;
+    const answer = await kernel.ask({ to, from: "gateway", message, timeoutMs });
     // Whoever asked reached a node: what does not answer is the one with the cluster's memory, and while nobody takes that
-    // over, neither does the directory.
-    if (!answer.ok && answer.error.code === "UNREACHABLE")
-      throw new PlexusError(failure("DIRECTORY_UNAVAILABLE", { actor: to, because: answer.error.code }));
+    // over, the directory or whoever acts on it is away. A question that was lost on the way has changed nothing.
+    const lost = away && message.type !== "setAdmin" ? ["UNREACHABLE", "ASK_TIMEOUT"] : ["UNREACHABLE"];
+    if (!answer.ok && lost.includes(answer.error.code)) {
+      const reason = "the cluster's memory is on a node that is down, and no manager lets another take it over";
+      throw new PlexusError(failure("DIRECTORY_AWAY", { actor: to, reason }));
+    }
     return demand(answer) ?? {};
   };
 

@@ -12,6 +12,9 @@ export interface GatewayLimits {
   readonly askTimeoutMs: number;
   /** Wait of a sign-up for its new account; then SLOT_UNAVAILABLE, or ASK_TIMEOUT. More than a failover takes. */
   readonly signUpTimeoutMs: number;
+  /** Wait for the cluster's own memory while the directory is away: nobody takes it over then, so it answers soon or not at
+   *  all. Then DIRECTORY_AWAY. */
+  readonly directoryAwayTimeoutMs: number;
   /** Sign-in and sign-up attempts of one address. */
   readonly signInRate: Rate;
   /** Wrong passwords of one address for one name. */
@@ -84,6 +87,7 @@ export interface GatewayLimits {
 export const gatewayLimits: GatewayLimits = {
   askTimeoutMs: 10_000,
   signUpTimeoutMs: 4_000,
+  directoryAwayTimeoutMs: 2_000,
   signInRate: { count: 20, windowMs: 60_000 },
   signInFailureRate: { count: 10, windowMs: 900_000 },
   badTokenRate: { count: 60, windowMs: 60_000 },

@@ -336,7 +336,7 @@ export function createSockets(server: Server, at: Surroundings, accounts: Accoun
 }
 
 /** How the question who somebody is ends when the slot of that user is served nowhere. */
-const unanswered: ReadonlySet<ErrorCode> = new Set(["ASK_TIMEOUT", "UNREACHABLE", "PEER_LOST"]);
+const unanswered: ReadonlySet<ErrorCode> = new Set(["ASK_TIMEOUT", "UNREACHABLE", "PEER_LOST", "DIRECTORY_AWAY"]);
 
 const unavailable = (user: string, error: Failure): Failure =>
   failure("SLOT_UNAVAILABLE", { actor: `user/${user}`, because: error.code });

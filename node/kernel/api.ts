@@ -49,7 +49,8 @@ export interface ServedLog extends Pick<
 export interface Slots {
   /** Makes the slot servable by this node: takes or has its epoch, brought in line with its replicas. `ended` is called
    *  once if that ceases to be so (a newer owner, a failed append): then the log takes nothing more.
-   *  Errors: MOVED (details: owner, epoch), SLOT_UNAVAILABLE, DATA_DAMAGED, DIRECTORY_UNAVAILABLE. */
+   *  Errors: MOVED (details: owner, epoch), DIRECTORY_AWAY (nobody is known to own it; details: askedMs, how long the
+   *  directory was asked), SLOT_UNAVAILABLE, DATA_DAMAGED, DIRECTORY_UNAVAILABLE. */
   open(slot: SlotId, ended: (error: Failure) => void): Promise<ServedLog>;
   /** Slots that hold anything here and that this node owns, for listings. */
   owned(): Promise<readonly SlotId[]>;
@@ -131,7 +132,7 @@ export interface Kernel {
     readonly active: number;
     readonly quarantined: number;
     readonly slotsOpen: number;
-    readonly slotsQuarantined: readonly { readonly slot: string; readonly reason: string }[];
+    readonly slotsQuarantined: readonly { readonly slot: string; readonly reason: string; readonly failure: Failure }[];
   };
   /** Takes an envelope that another node sent, or this one to itself. It is answered through `Routing.answer`, or by
    *  `Routing.unserved` when this node does not serve its slot (MOVED) or ceases to before it is handled. */

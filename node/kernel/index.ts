@@ -169,14 +169,15 @@ class NodeKernel implements Kernel {
 
   status(): ReturnType<Kernel["status"]> {
     const slots = [...this.#slots.values()];
-    const notServed = slots.filter((slot) => slot.cause !== undefined);
+    const notServed = slots.flatMap(({ slot, cause }) => (cause === undefined ? [] : [{ slot, cause }]));
     return {
       active: this.#inMemory.size,
       quarantined: slots.reduce((sum, slot) => sum + slot.quarantinedCount, 0),
       slotsOpen: slots.filter((slot) => slot.status === "open").length,
       slotsQuarantined: notServed.map(({ slot, cause }) => ({
         slot,
-        reason: JSON.stringify({ because: cause?.code, ...cause?.details }),
+        reason: JSON.stringify({ because: cause.code, ...cause.details }),
+        failure: cause,
       })),
     };
   }

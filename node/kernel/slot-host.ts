@@ -4,6 +4,7 @@
  *        ▲           │          │
  *        │           ▼          ▼
  *        ├──────── another node owns it (MOVED)           no retry: whoever sends looks for the owner
+ *        ├──────── nobody is known to (DIRECTORY_AWAY)    the same
  *        └──(backoff)── failed                            no epoch, no disk, no quorum
  *                       quarantined                       damaged data: waits for `serve` or an operator
  *
@@ -49,7 +50,7 @@ export interface SlotPorts {
   /** Called when an activation enters or leaves memory. */
   entered(activation: Activation): void;
   left(activation: Activation): void;
-  /** Another node owns the slot: nothing of it is left here. */
+  /** Another node owns the slot, or none yet: nothing of it is left here. */
   closed(host: SlotHost): void;
 }
 
@@ -410,12 +411,13 @@ export class SlotHost implements Home {
   #end(error: Failure): void {
     const { log, clock, limits, meter } = this.#ports.around;
     const { epoch } = this;
-    if (error.code === "MOVED") {
+    // Nothing of it is here: whoever sends tries again, here or elsewhere.
+    if (error.code === "MOVED" || error.code === "DIRECTORY_AWAY") {
       this.status = "closed";
       this.reason = undefined;
       this.cause = undefined;
       this.#failures = 0;
-      log.info("slot.moved", { slot: this.slot, epoch, ...error.details });
+      if (error.code === "MOVED") log.info("slot.moved", { slot: this.slot, epoch, ...error.details });
       this.#close(error);
       this.#ports.closed(this);
       return;

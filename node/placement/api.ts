@@ -15,6 +15,8 @@ import type {
 export interface ClusterControl {
   summary(): Promise<Result<ClusterSummary>>;
   slots(): Promise<Result<readonly ClusterSlotRow[]>>;
+  /** Whether rows can be changed, as far as this node knows. */
+  directoryAnswers(): boolean;
   /** A single-use token that admits one node. */
   invite(
     terms: {

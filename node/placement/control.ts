@@ -405,6 +405,8 @@ export function createClusterControl(options: ControlOptions): ClusterControl {
 
     slots: () => guarded(async () => ok(await listSlots())),
 
+    directoryAnswers,
+
     invite: (terms, by) =>
       guarded(async () => {
         const issued = await options.invite(terms);

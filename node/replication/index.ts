@@ -312,11 +312,19 @@ export function createReplication(ports: ReplicationPorts): Replication {
   async function openOnce(slot: SlotId): Promise<Ownership> {
     const present = slots.get(slot)?.ownership;
     if (present) return present;
+    const startedMs = clock.monotonicMs();
     const under =
       opening.get(slot) ??
       takeUp(slot)
         .catch((error: unknown) => {
-          const { code } = failureOf(error);
+          const { code, details } = failureOf(error);
+          if (code === "DIRECTORY_UNAVAILABLE" && table.get(slot) === undefined) {
+            log.debug("slot.owner.unknown", { slot, ...details });
+            const reason =
+              "nobody is known to have used this part of the cluster yet, and only the directory can place it";
+            const askedMs = Math.round(clock.monotonicMs() - startedMs);
+            throw new PlexusError(failure("DIRECTORY_AWAY", { slot, reason, askedMs }), error);
+          }
           const unable = ["APPEND_FAILED", "DATA_DAMAGED", "SLOT_UNAVAILABLE"].includes(code);
           if (unable) cannotGoOn(slot, failureOf(error));
           throw error;

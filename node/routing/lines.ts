@@ -33,6 +33,7 @@ import type { RoutingLimits } from "./limits.ts";
 
 interface Entry {
   readonly envelope: Envelope;
+  readonly sinceMs: number;
   readonly deadlineMs: number;
   readonly bytes: number;
   settle: ((result: Result<unknown>) => void) | undefined;
@@ -143,7 +144,8 @@ export class Lines {
       );
       return;
     }
-    const entry: Entry = { envelope, deadlineMs, bytes, settle, sendings: [], open: 0, refusal: undefined };
+    const sinceMs = this.#ports.clock.monotonicMs();
+    const entry: Entry = { envelope, sinceMs, deadlineMs, bytes, settle, sendings: [], open: 0, refusal: undefined };
     line.entries.add(entry);
     line.unsent.push(entry);
     this.#entries += 1;
@@ -156,7 +158,7 @@ export class Lines {
     // As if this node had been the target.
     if (after.outcome === "unknown") entry.open += 1;
     entry.refusal = after;
-    if (!this.#worthTrying(line, after)) this.#settle(line, entry, this.#verdict(entry, after));
+    if (!this.#worthTrying(line, entry, after)) this.#settle(line, entry, this.#verdict(entry, after));
     else if (line.entries.size > 1) this.#pumpSoon(line);
     else this.#follow(line, after);
   };
@@ -181,14 +183,19 @@ export class Lines {
     const { error } = result;
     if (error.outcome !== "unknown") entry.open -= 1;
     this.#sendings.delete(sending);
-    if (!latest) return;
+    // One that another of its session was refused before has a word of its own only if it was not sent again since.
+    if (!latest && entry.open > 0) return;
     entry.refusal = error;
-    if (!this.#worthTrying(line, error)) {
+    if (!this.#worthTrying(line, entry, error)) {
       this.#settle(line, entry, this.#verdict(entry, error));
       return;
     }
+    if (!latest) return;
     this.#ports.meter.count("routing_sent_again", 1, { code: error.code });
     this.#beginAnew(line);
+    // What has not been sent in this session would hear the same.
+    for (const other of line.unsent)
+      if (other.open <= 0 && !this.#worthTrying(line, other, error)) this.#settle(line, other, refused(error));
     this.#follow(line, error);
   }
 
@@ -229,10 +236,18 @@ export class Lines {
     return this.#ports.membership.members().members.some((member) => member.node === node);
   }
 
-  /** Damaged data heals where there is another copy. */
-  #worthTrying(line: Line, error: Failure): boolean {
+  /** Damaged data heals where there is another copy. An owner that is away is replaced in moments, or comes back; what has
+   *  none waits for the directory, and somebody who waits for the answer should know that soon. */
+  #worthTrying(line: Line, entry: Entry, error: Failure): boolean {
+    const { table, clock } = this.#ports;
+    const record = table.get(line.slot)?.record;
+    if (error.code === "DIRECTORY_AWAY" && record === undefined && entry.envelope.replyTo !== undefined) {
+      const { askedMs: told } = error.details ?? {};
+      const askedMs = typeof told === "number" ? told : 0;
+      return Math.max(askedMs, clock.monotonicMs() - entry.sinceMs) < this.#limits.directoryPatienceMs;
+    }
     if (error.details?.["because"] !== "DATA_DAMAGED") return true;
-    return (this.#ports.table.get(line.slot)?.record.inSync.length ?? 0) > 1;
+    return (record?.inSync.length ?? 0) > 1;
   }
 
   /** Goes where a refusal points, or waits. */

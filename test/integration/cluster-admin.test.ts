@@ -1,7 +1,7 @@
 import { expect } from "chai";
-import type { ActorDetail, ActorPage, AuditPage } from "../../protocols/index.ts";
-import { ClusterProcesses } from "./cluster-processes.ts";
-import { until } from "./cluster-waits.ts";
+import { slotOf, type ActorDetail, type ActorPage, type AuditPage } from "../../protocols/index.ts";
+import { boss, ClusterProcesses, worker } from "./cluster-processes.ts";
+import { healthy, until } from "./cluster-waits.ts";
 
 const people = ["ada", "bob", "cy", "dee", "eve", "flo", "gus", "hal"] as const;
 
@@ -63,5 +63,55 @@ describe("what an admin sees of a cluster of real processes", () => {
       boss.signal("SIGCONT");
     }
     await until("it answers again", async () => expect(await list()).to.not.have.property("unanswered"));
+  });
+});
+
+/** Longer than the patience with a directory that is away, on a busy machine; shorter than a command may take. */
+const soonMs = 6_000;
+
+describe("a cluster of real processes whose only manager is dead", () => {
+  it("says soon that it cannot make what is new, goes on with the rest, and makes it when the manager is back", async function () {
+    this.timeout(120_000);
+    await using cluster = await ClusterProcesses.start([boss, worker("one"), worker("two")]);
+    const one = cluster.named("one");
+    const token = await cluster.first.signUp("ada");
+    await healthy(cluster, "before the manager dies");
+    await until("it is known that there is an admin", async () => {
+      const { body } = await one.http("GET", "/api/setup");
+      expect(body).to.include({ adminNeeded: false });
+    });
+    const used = new Set((await cluster.slots()).map(({ slot }) => slot));
+    /** Keys in slots of their own that nobody has used. */
+    const unused = Array.from({ length: 100 }, (_, number) => `new-${number}`).filter((key) => {
+      const slots = [slotOf("chat", `user/${key}`), slotOf("chat", `room/${key}`)];
+      const fresh = slots.every((slot) => !used.has(slot));
+      for (const slot of slots) used.add(slot);
+      return fresh;
+    });
+    await cluster.first.end("SIGKILL");
+
+    const refusedSoon = async (method: string, path: string, body?: unknown, by?: string): Promise<void> => {
+      const startMs = performance.now();
+      const answer = await one.http(method, path, body, by);
+      expect(answer.body, path).to.have.nested.property("error.code", "DIRECTORY_AWAY");
+      expect(answer.body, path).to.have.nested.property("error.outcome", "not_started");
+      expect(performance.now() - startMs, path).to.be.below(soonMs);
+    };
+    // Enough that each of the two would be the first owner of some.
+    const tried = unused.slice(0, 4).map((name) => ({ name, password: `password of ${name}` }));
+    await Promise.all([
+      ...tried.flatMap((account) => [
+        refusedSoon("POST", "/api/sign-in", account),
+        refusedSoon("POST", "/api/sign-up", account),
+        refusedSoon("POST", "/api/rooms", { room: account.name }, token),
+      ]),
+      refusedSoon("GET", "/api/admin/cluster/audit", undefined, await one.controlToken()),
+    ]);
+    const ada = { name: "ada", password: "password of ada" };
+    expect((await one.http("POST", "/api/sign-in", ada)).status).to.equal(200);
+    expect((await one.http("GET", "/readyz")).status, "what nobody owns yet is none of its slots").to.equal(200);
+
+    await cluster.first.start();
+    for (const account of tried) expect((await one.http("POST", "/api/sign-up", account)).status).to.equal(200);
   });
 });

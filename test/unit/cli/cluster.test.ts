@@ -230,8 +230,8 @@ describe("commands to a cluster", () => {
     expect((await run("audit")).text).to.include("Nothing was done");
     stand.cluster = () => refused(failure("UNREACHABLE", { node: "n1" }));
     const away = await run("audit");
-    expect(failureOf(away.thrown).code, "the node that was asked does answer").to.equal("DIRECTORY_UNAVAILABLE");
-    expect(failureOf(away.thrown).message).to.include("is the manager node (or etcd) up?");
+    expect(failureOf(away.thrown).code, "the node that was asked does answer").to.equal("DIRECTORY_AWAY");
+    expect(failureOf(away.thrown).message).to.include("its node (or etcd) is away");
     expect(auditTable([{ ...entry(1), by: "\u001b[2J" }], collected())).not.to.include("\u001b");
   });
 

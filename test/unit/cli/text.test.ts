@@ -15,7 +15,15 @@ import {
   withoutControls,
   wrap,
 } from "../../../cli/output.ts";
-import { failure, PlexusError, type ModelInfo, type NodeStatus, type RoomMessage } from "../../../protocols/index.ts";
+import {
+  errorTable,
+  failure,
+  PlexusError,
+  type ErrorCode,
+  type ModelInfo,
+  type NodeStatus,
+  type RoomMessage,
+} from "../../../protocols/index.ts";
 import { collected } from "./stage.ts";
 
 const model: ModelInfo = {
@@ -174,6 +182,18 @@ describe("errors on the command line", () => {
     expect(output.out).to.have.length(0);
   });
 
+  it("say nothing of operation ids, which nobody names at a terminal, and what to do instead", () => {
+    for (const code of Object.keys(errorTable) as ErrorCode[])
+      expect(describeFailure(failure(code), false), code).not.to.match(/operation ?id/i);
+    const lost = describeFailure(failure("PEER_LOST", { node: "n2" }), false);
+    expect(lost).to.match(/^error PEER_LOST: The connection to another node ended.*`plexus nodes`/);
+    expect(lost).to.match(/^ {2}node: n2\n {2}hint: .*look before you repeat it/m);
+    const hinted = describeFailure(failure("PEER_LOST", { hint: "It may still arrive." }), false);
+    expect(hinted)
+      .to.match(/\n {2}hint: It may still arrive\.$/)
+      .and.not.include("look before");
+  });
+
   it("leave out a detail that is empty", () => {
     expect(describeFailure(failure("CONFIG_INVALID", { field: "", from: "f" }), false)).to.match(
       /field\.\n {2}from: f$/,
@@ -271,26 +291,27 @@ describe("the doctor", () => {
 });
 
 describe("admin commands", () => {
+  const status: NodeStatus = {
+    version: "1",
+    node: "5f3c2a1b",
+    name: "node-b",
+    url: "http://x",
+    startedAtMs: 0,
+    uptimeMs: 0,
+    roles: ["chat"],
+    models: [
+      { ...model, node: "node-c" },
+      { ...model, model: "near", demonstration: true },
+    ],
+    actors: { active: 0, quarantined: 0 },
+    slots: { open: 0, quarantined: [] },
+    connections: 0,
+    journal: { entries: 0, bytes: 0, location: "/data/journal" },
+    eventLoopLagMs: 0,
+    memoryBytes: 0,
+  };
+
   it("say which node is asked, and on which other one a model runs", () => {
-    const status: NodeStatus = {
-      version: "1",
-      node: "5f3c2a1b",
-      name: "node-b",
-      url: "http://x",
-      startedAtMs: 0,
-      uptimeMs: 0,
-      roles: ["chat"],
-      models: [
-        { ...model, node: "node-c" },
-        { ...model, model: "near", demonstration: true },
-      ],
-      actors: { active: 0, quarantined: 0 },
-      slots: { open: 0, quarantined: [] },
-      connections: 0,
-      journal: { entries: 0, bytes: 0, location: "/data/journal" },
-      eventLoopLagMs: 0,
-      memoryBytes: 0,
-    };
     const text = describeStatus(status, false);
     expect(text).to.match(/^Node +node-b \(5f3c2a1b\), Plexus 1$/m);
     expect(text)
@@ -299,6 +320,38 @@ describe("admin commands", () => {
     const { name: _, ...older } = status;
     expect(describeStatus(older, false)).to.match(/^Node +5f3c2a1b, Plexus 1$/m);
     expect(describeStatus({ ...status, name: "\u001b[2J" }, false)).not.to.include("\u001b");
+  });
+
+  it("say in words why slots are not served, and what helps", () => {
+    const describeSlots = (...quarantined: NodeStatus["slots"]["quarantined"]): string =>
+      describeStatus({ ...status, slots: { open: 2, quarantined } }, false);
+    const full = (slot: string, reason: string) => {
+      const cause = failure("APPEND_FAILED", { reason, file: "/data/journal" });
+      return { slot, reason: JSON.stringify({ because: cause.code, ...cause.details }), failure: cause };
+    };
+    const space = "ENOSPC: IO error: the journal/000009.log: No space left on device";
+    const many = Array.from({ length: 20 }, (_, number) => full(`chat/${number}`, space));
+    const text = describeSlots(
+      { slot: "chat/40", reason: "{}", failure: failure("DATA_DAMAGED", { seq: 7, file: "/data/journal" }) },
+      ...many,
+    );
+    expect(text).to.match(/^Slots +2 open, 1 quarantined, 20 refused for want of disk space$/m);
+    expect(text).to.match(/^ +chat\/0, chat\/1, .* and \d+ more: the disk is full \(ENOSPC\), at \/data\/journal\./m);
+    expect(text)
+      .to.match(/Make room.*by themselves/)
+      .and.match(/^ +chat\/40: .*damaged.*seq 7, file \/data\/journal/m);
+    expect(text).to.not.match(/[{}]|quarantined.*chat\/0/);
+    const limited = describeSlots(full("chat/1", "Error: EFBIG: IO error: 000009.log: File too large"));
+    expect(limited)
+      .to.match(/^Slots +2 open, 0 quarantined, 1 not served$/m)
+      .and.include("ulimit -f");
+    const waits = describeSlots({ slot: "chat/1", reason: "{}", failure: failure("NOT_IN_SYNC", { minInSync: 2 }) });
+    expect(waits)
+      .to.match(/^Slots .* 1 not served$/m)
+      .and.match(/chat\/1: Fewer replicas.* \(minInSync 2\)/);
+    expect(describeSlots({ slot: "chat/1", reason: "of an older node \u001b[2J" })).to.match(
+      /^Slots +2 open, 1 quarantined\n +chat\/1: of an older node \ufffd/m,
+    );
   });
 
   it("show quarantined slots and how to release an actor", () => {

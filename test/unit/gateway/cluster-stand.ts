@@ -75,6 +75,8 @@ export interface ClusterStand {
   cluster(message: Request["message"], timeoutMs: number): Result<unknown>;
   /** Who changed something, as the control was told. */
   readonly by: (string | undefined)[];
+  /** Whether the directory can be reached. */
+  directory: boolean;
   /** Replaces the answer of single calls. */
   answers: Partial<ClusterControl>;
   stop(): Promise<void>;
@@ -114,6 +116,7 @@ export async function startClusterStand(options: { readonly member?: boolean } =
     return answer === undefined ? usual() : answer(...given);
   };
   const cluster: ClusterControl = {
+    directoryAnswers: () => stand.directory,
     summary: () =>
       called("summary", [], async () => {
         const [first = summaryOf([])] = stand.summaries;
@@ -179,6 +182,7 @@ export async function startClusterStand(options: { readonly member?: boolean } =
     actor: {},
     cluster: () => refused(failure("STOPPING")),
     by,
+    directory: true,
     answers: {},
     async stop() {
       await gateway.stop(1_000);

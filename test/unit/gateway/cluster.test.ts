@@ -1,5 +1,6 @@
 import { expect } from "chai";
-import { failure, ok, refused, type Failure } from "../../../protocols/index.ts";
+import { failure, ok, refused, type ErrorCode, type Failure } from "../../../protocols/index.ts";
+import { gatewayLimits } from "../../../node/gateway/limits.ts";
 import { createToken } from "../../../node/gateway/tokens.ts";
 import { createRandom } from "../../../node/platform/index.ts";
 import { controlToken, nodeRow, slotRow, startClusterStand, summaryOf, type ClusterStand } from "./cluster-stand.ts";
@@ -110,6 +111,31 @@ describe("the routes of the cluster", () => {
       expect((await request("GET", `/audit?${query}`)).status, query).to.equal(400);
     stand.cluster = () => refused(failure("PEER_LOST"));
     expect((await request("GET", "/audit")).body.error?.code).to.equal("PEER_LOST");
+  });
+
+  it("say soon that the node with the cluster's memory is down when nobody can take that over", async () => {
+    const waits: number[] = [];
+    let code: ErrorCode = "UNREACHABLE";
+    stand.cluster = (_message, timeoutMs) => {
+      waits.push(timeoutMs);
+      return refused(failure(code));
+    };
+    const setAdmin = () => request("PUT", "/../users/ada", { admin: true });
+    stand.directory = false;
+    try {
+      for (const ask of [() => request("GET", "/audit"), () => request("GET", ""), setAdmin])
+        expect((await ask()).body.error).to.include({ code: "DIRECTORY_AWAY", outcome: "not_started" });
+      // It was sent, and whoever has it may only be slow: a question is lost, a change may have been made.
+      code = "ASK_TIMEOUT";
+      expect((await request("GET", "/audit")).body.error?.code).to.equal("DIRECTORY_AWAY");
+      expect((await setAdmin()).body.error?.code).to.equal("ASK_TIMEOUT");
+      expect(new Set(waits)).to.deep.equal(new Set([gatewayLimits.directoryAwayTimeoutMs]));
+    } finally {
+      stand.directory = true;
+    }
+    waits.length = 0;
+    expect((await request("GET", "/audit")).body.error?.code).to.equal("ASK_TIMEOUT");
+    expect(waits).to.deep.equal([gatewayLimits.askTimeoutMs]);
   });
 
   it("show and release actors of any node, and say which nodes are missing", async () => {

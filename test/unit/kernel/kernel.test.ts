@@ -383,6 +383,18 @@ describe("kernel", () => {
       expect(stage.kernel.status().slotsQuarantined).to.have.length(0);
     });
 
+    it("keeps nothing of a slot that nobody owns yet while the directory is away, and serves it as soon as it is back", async () => {
+      stage.slots.refusal = failure("DIRECTORY_AWAY");
+      for (let tries = 0; tries < 3; tries += 1) {
+        const result = await stage.ask("pad/a", "add", { text: "x", timeoutMs: 20 });
+        expect(!result.ok && result.error.code).to.equal("DIRECTORY_AWAY");
+      }
+      expect(stage.kernel.status().slotsQuarantined, "it is none of this node's slots").to.have.length(0);
+      stage.slots.refusal = undefined;
+      // Less than the pause after a slot that failed.
+      expect((await stage.ask("pad/a", "add", { text: "y", timeoutMs: 400 })).ok).to.equal(true);
+    });
+
     it("quarantines a slot whose data is damaged, names the place, and serves the others", async () => {
       await stage.ask("pad/a", "add", { text: "one" });
       await stage.ask("pad/b", "add", { text: "other" });

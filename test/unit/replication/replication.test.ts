@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import { replicationLimits } from "../../../node/replication/index.ts";
-import type { SlotId } from "../../../protocols/index.ts";
+import { failureOf, type SlotId } from "../../../protocols/index.ts";
 import { Cluster, codeOf, slot } from "./stage.ts";
 
 describe("replication", () => {
@@ -51,6 +51,24 @@ describe("replication", () => {
     await cluster.pass(100);
     expect(keysOf("b")).to.deep.equal(keysOf("c"));
   });
+
+  for (const silent of [false, true])
+    it(`says that nobody owns a slot and the directory is away, and takes it when it is back (silent: ${silent})`, async () => {
+      await begin(["d", "a"]);
+      cluster.kill("d", { silent });
+      const error = await cluster.open("a", { once: true }).then(
+        () => undefined,
+        (thrown: unknown) => failureOf(thrown),
+      );
+      expect(error).to.include({ code: "DIRECTORY_AWAY", outcome: "not_started" });
+      expect(error?.details).to.include({ slot }).and.not.to.have.any.keys("node", "because");
+      const askedMs = error?.details?.["askedMs"];
+      if (silent) expect(askedMs, "it was asked, and did not answer").to.be.above(100);
+      else expect(askedMs, "there is nobody to ask").to.be.below(100);
+      await cluster.settle(cluster.life("d"));
+      await cluster.open("a");
+      expect(await cluster.record()).to.include({ owner: "a", epoch: 1 });
+    });
 
   it("moves to the node that is wanted and lets the source go", async () => {
     await begin(all);

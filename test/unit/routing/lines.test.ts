@@ -1,7 +1,7 @@
 import { expect } from "chai";
 import type { Envelope } from "../../../node/kernel/api.ts";
 import type { NodeId } from "../../../node/ports.ts";
-import { createRouting, type RoutingLimits, type RoutingPart } from "../../../node/routing/index.ts";
+import { createRouting, routingLimits, type RoutingLimits, type RoutingPart } from "../../../node/routing/index.ts";
 import { failure, ok, slotOf, type ActorId, type Failure, type Result, type SlotId } from "../../../protocols/index.ts";
 import type { Runtime } from "../../../runtimes/runtime.ts";
 import { World } from "../../simulation/world.ts";
@@ -312,6 +312,64 @@ describe("routing: lines", () => {
     const never = send(one, "room/a", "s", 3, 300);
     await world.run(() => never.results.length > 0, 5_000);
     expect(codeOf(never.results[0])).to.equal("UNREACHABLE");
+  });
+
+  describe("of a slot that nobody owns yet, while the directory is away,", () => {
+    const away = failure("DIRECTORY_AWAY", { slot });
+    /** Whoever is asked first cannot reach the directory. */
+    const begin = (seed: number) => {
+      const cluster = createCluster(seed);
+      for (const host of cluster.hosts) host.refusal = away;
+      return cluster;
+    };
+
+    it("are refused long before their deadline, and tells wait on", async () => {
+      for (const [seed, at] of nodes.entries()) {
+        const { world, hosts } = begin(seed);
+        const host = hosts.find(({ node }) => node === at) as Host;
+        const told = send(host, "room/a", "t", 1, 30_000, true);
+        const ask = send(host, "room/a", "s", 1, 10_000);
+        await world.run(() => ask.results.length > 0, 20_000);
+        expect(ask.results[0], at).to.deep.equal({ ok: false, error: away });
+        expect(world.nowMs, at).to.be.within(routingLimits.directoryPatienceMs, 3_000);
+        expect(told.results).to.have.length(0);
+        for (const each of hosts) each.refusal = undefined;
+        await world.run(() => told.results.length > 0, 20_000);
+        expect(codeOf(told.results[0])).to.equal("t|1");
+      }
+    });
+
+    it("are served when it is back soon", async () => {
+      const { world, one, hosts } = begin(4);
+      const ask = send(one, "room/a", "s", 1, 10_000);
+      world.after(routingLimits.directoryPatienceMs - 300, () => {
+        for (const host of hosts) host.refusal = undefined;
+      });
+      await world.run(() => ask.results.length > 0, 20_000);
+      expect(codeOf(ask.results[0])).to.equal("s|1");
+    });
+
+    it("are refused at once where it was asked for as long already", async () => {
+      const { world, one, hosts } = begin(5);
+      for (const host of hosts) host.refusal = failure("DIRECTORY_AWAY", { askedMs: 3_000 });
+      const ask = send(one, "room/a", "s", 1, 10_000);
+      await world.run(() => ask.results.length > 0, 20_000);
+      expect(codeOf(ask.results[0])).to.equal("DIRECTORY_AWAY");
+      expect(world.nowMs).to.be.below(50);
+    });
+
+    it("are tried until their deadline all the same once an owner is known", async () => {
+      const { world, net, one, two } = begin(6);
+      net.own(slot, "n2", {}, nodes);
+      const late = send(one, "room/a", "s", 1, 5_000);
+      await world.run(() => late.results.length > 0, 20_000);
+      expect(codeOf(late.results[0])).to.equal("DIRECTORY_AWAY");
+      expect(world.nowMs).to.be.at.least(5_000);
+      const ask = send(one, "room/a", "s", 2, 5_000);
+      world.after(4_000, () => (two.refusal = undefined));
+      await world.run(() => ask.results.length > 0, 20_000);
+      expect(codeOf(ask.results[0])).to.equal("s|2");
+    });
   });
 
   it("try damaged data again only where there is another copy", async () => {

@@ -64,6 +64,8 @@ export function explain(reason: Failure): string {
     return typeof why === "string"
       ? `Not available now: ${why}.`
       : "Not available now: it is on a node that is away. Try again later, or ask your admin.";
+  if (reason.code === "DIRECTORY_AWAY")
+    return "Not possible now: the part of the cluster that finds a place for what is new is away. What is in use goes on. Try again later, or tell your admin.";
   if (typeof path === "string" && typeof problem === "string")
     return `${path.split("/").at(-1) || "The request"} ${problem}.`;
   const detail = why ?? field;
