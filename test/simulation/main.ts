@@ -19,6 +19,7 @@ interface Options {
   readonly from: number;
   readonly jobs: number;
   readonly seconds: number;
+  readonly least: number;
   readonly failures: number;
   readonly json: boolean;
   /** Given to the processes that share the seeds: take every so-many-th one and tell the parent of each. */
@@ -33,6 +34,7 @@ const command = new Command("npm run simulate --")
   .option("--from <seed>", "the first one", count, 1)
   .option("--jobs <count>", "processes that share them", count, availableParallelism())
   .option("--seconds <count>", "begin none after so long", count, 86_400)
+  .option("--least <count>", "but go on until so many are done", count, 1)
   .option("--failures <count>", "stop after so many", count, 20)
   .option("--json", "one line of JSON in the end", false)
   .addOption(new Option("--every <count>").argParser(count).hideHelp())
@@ -76,6 +78,10 @@ async function runSeeds(): Promise<number> {
     for (const share of shares) share.kill();
   };
 
+  const endInTime = (): void => {
+    if (performance.now() - startedMs >= 1_000 * values.seconds && total.seeds >= values.least) endAll();
+  };
+
   const add = (outcome: Outcome): void => {
     total.seeds += 1;
     for (const name of ["lives", "replies", "simulatedMs"] as const) total[name] += outcome[name];
@@ -89,6 +95,7 @@ async function runSeeds(): Promise<number> {
         );
       if (failures.length >= values.failures) endAll();
     }
+    endInTime();
     if (process.stderr.isTTY) process.stderr.write(`\r${total.seeds} seeds, ${failures.length} failures `);
   };
   const share = (index: number): Promise<void> =>
@@ -103,7 +110,7 @@ async function runSeeds(): Promise<number> {
       });
     });
 
-  const timer = setTimeout(endAll, 1_000 * values.seconds);
+  const timer = setTimeout(endInTime, 1_000 * values.seconds + 1);
   process.once("SIGINT", endAll).once("SIGTERM", endAll);
   await Promise.all(Array.from({ length: jobs }, (_, index) => share(index))).finally(endAll);
   clearTimeout(timer);

@@ -14,6 +14,8 @@ const regressions = JSON.parse(readFileSync(join(import.meta.dirname, "regressio
 const seedsMax = 1_000;
 const seedsMin = 60;
 const secondsMax = 45;
+/** More time for the minimum, on a machine that is busy with something else. */
+const patienceSeconds = 240;
 
 interface Tally {
   readonly seeds: number;
@@ -54,8 +56,9 @@ describe("the simulation of a cluster", () => {
   }
 
   it("finds no broken invariant in clusters that crash, part, stall, fill up, grow, shrink and move", async function () {
-    this.timeout((secondsMax + 60) * 1_000);
-    const { seeds, failures } = await simulate(["--seeds", String(seedsMax), "--seconds", String(secondsMax)]);
+    this.timeout((secondsMax + patienceSeconds) * 1_000);
+    const bounds = { "--seeds": seedsMax, "--seconds": secondsMax, "--least": seedsMin };
+    const { seeds, failures } = await simulate(Object.entries(bounds).flat().map(String));
     const found = failures.map(
       ({ seed, checker, detail }) => `npm run simulate -- --cluster ${seed}: ${checker}: ${detail}`,
     );
