@@ -1,25 +1,21 @@
-/** The peer etcd: three members, and one process that puts. `native`: gRPC frames on one HTTP/2 session of Node's own, the
- *  leanest client there is here; else the `etcd3` package. All puts go to the leader, which spares the others a hop. */
+/** The peer etcd: a process that puts. `native`: gRPC frames on one HTTP/2 session of Node's own, the leanest client there is
+ *  here; else the `etcd3` package. All puts go to the leader, which spares the others a hop. Arguments: which of the two, the
+ *  leader's address, and what its keys begin with. */
 import { connect, constants, type ClientHttp2Session, type IncomingHttpHeaders } from "node:http2";
 import { setTimeout } from "node:timers/promises";
 import { Etcd3 } from "etcd3";
-import { findEtcd, startEtcd } from "../../integration/etcd-server.ts";
 import { drive, payload, type Load } from "./drive.ts";
 import { serve } from "./serve.ts";
 
-const native = process.argv.includes("native");
-const found = findEtcd();
-if ("missing" in found) throw new Error(found.missing);
-const cluster = await startEtcd(found.path, 3);
-const { endpoint } = await cluster.leader();
+const [kind = "", endpoint = "", prefix = ""] = process.argv.slice(2);
 const client = new Etcd3({ hosts: endpoint });
-const session: ClientHttp2Session | undefined = native ? connect(endpoint) : undefined;
+const session: ClientHttp2Session | undefined = kind === "native" ? connect(endpoint) : undefined;
 session?.unref();
 
 const comeAgainMs = 5;
 const refusedMax = 200;
 const puts = new Map<number, number>();
-const keyOf = (lane: number): string => `log/k${lane}`;
+const keyOf = (lane: number): string => `${prefix}/k${lane}`;
 
 /** `PutRequest { key = 1, value = 2 }` of etcd's rpc.proto, in a gRPC frame that is not compressed. */
 const frameOf = (lane: number): Buffer => {
@@ -83,9 +79,9 @@ serve({
     }
     return driven;
   },
-  async stop() {
+  stop() {
     session?.close();
     client.close();
-    await cluster.stop();
+    return Promise.resolve();
   },
 });
