@@ -16,7 +16,7 @@ import {
 import { readControlFile } from "./control.ts";
 import { helpFor } from "./data-folder.ts";
 import { cliLimits } from "./limits.ts";
-import { callNode, type Target } from "./node-client.ts";
+import { callNode, forLook, type Target } from "./node-client.ts";
 import {
   counted,
   describeBytes,
@@ -83,7 +83,7 @@ export function advised<T>(result: Result<T>, advice: Readonly<Partial<Record<Fa
 
 /** `plexus status`. */
 export async function showStatus(flags: AdminFlags, output: Output): Promise<number> {
-  const status = demand(await callNode<NodeStatus>(await findNode(flags), "GET", "/api/admin/status"));
+  const status = demand(await callNode<NodeStatus>(forLook(await findNode(flags)), "GET", "/api/admin/status"));
   output.print(flags.json ? JSON.stringify(status) : describeStatus(status, output.color));
   return exitCodes.ok;
 }
@@ -94,8 +94,13 @@ export function describeStatus(status: NodeStatus, color: boolean): string {
   const rows: readonly (readonly [string, string])[] = [
     ["Node", `${node}, Plexus ${status.version}`],
     ["Address", status.url],
+    ...(status.mesh ?? []).map((address, index) => [index === 0 ? "Mesh" : "", withoutControls(address)] as const),
     ["Up", describeDuration(status.uptimeMs)],
     ["Roles", status.roles.join(", ")],
+    ...(status.joined === false
+      ? [["Cluster", paint(color, "red", "has not joined since it started: serves no slots until it has")] as const]
+      : []),
+    ...describeSilence(status, color),
     ...status.models.map((model, index) => [index === 0 ? "Models" : "", describeModel(model)] as const),
     ...(status.models.length === 0 ? [["Models", "none: agents do not answer"] as const] : []),
     ["Actors", `${status.actors.active} active, ${status.actors.quarantined} quarantined`],
@@ -109,6 +114,15 @@ export function describeStatus(status: NodeStatus, color: boolean): string {
     ["Memory", describeBytes(status.memoryBytes)],
   ];
   return rows.map(([label, value]) => `${label.padEnd(13)}${value}`).join("\n");
+}
+
+/** That the directory does not answer, and why. */
+function describeSilence({ directoryAway }: NodeStatus, color: boolean): readonly (readonly [string, string])[] {
+  if (directoryAway === undefined) return [];
+  const { forMs, because } = directoryAway;
+  const since = forMs === undefined ? "does not answer" : `has not answered for ${describeDuration(forMs)}`;
+  const why = because === undefined ? "" : `: ${withoutControls(because)}`;
+  return [["Directory", paint(color, "red", `${since}${why}`)]];
 }
 
 const notServed = ["quarantined", "refused for want of disk space", "not served"] as const;

@@ -6,6 +6,7 @@ import {
   type ClusterNodeRow,
   type ClusterSlotRow,
   type ClusterSummary,
+  type Evicted,
   type InvitationIssued,
   type Result,
   type Role,
@@ -36,8 +37,9 @@ export const byName = (summary: ClusterSummary): readonly ClusterNodeRow[] =>
 /** What a node is at the moment, in words. */
 export function stateOf(node: ClusterNodeRow): string {
   const words = [
-    node.up ? (node.state === "draining" ? "draining" : "up") : "down",
+    node.up ? (node.state === "draining" ? "draining" : "up") : node.refused ? "other version" : "down",
     ...(node.up || node.state !== "draining" ? [] : ["draining"]),
+    ...(node.joined === false ? ["not joined"] : []),
     ...(node.directory ? ["directory"] : []),
     ...(node.self ? ["asked"] : []),
   ];
@@ -85,19 +87,43 @@ export const rate = (perSecond: number): string =>
   perSecond < 10 ? String(Number(perSecond.toFixed(1))) : String(Math.round(perSecond));
 
 /** Where the cluster remembers who owns what. */
-export function describeDirectory({ directory, nodes }: ClusterSummary): string {
-  if (directory.kind === "etcd") return `Directory: etcd at ${withoutControls(directory.endpoints.join(", "))}`;
+export function describeDirectory({ directory, directoryAway, nodes }: ClusterSummary): string {
+  const silent = directoryAway === undefined ? "" : ", which does not answer";
+  if (directory.kind === "etcd")
+    return `Directory: etcd at ${withoutControls(directory.endpoints.join(", "))}${silent}`;
   const name = nodes.find(({ node }) => node === directory.node)?.name ?? directory.node;
-  return `Directory: embedded, on ${withoutControls(name)}`;
+  return `Directory: embedded, on ${withoutControls(name)}${silent}`;
+}
+
+/** That the directory is silent, and what is not to be believed meanwhile. Where its node is down, `describeDown` says what
+ *  that means. */
+export function describeAway({ directory, directoryAway, nodes }: ClusterSummary): readonly string[] {
+  if (directoryAway === undefined) return [];
+  const { forMs, because } = directoryAway;
+  const self = nodes.find((node) => node.self);
+  const isKeeperDown = nodes.some(({ node, up }) => directory.kind === "embedded" && node === directory.node && !up);
+  const since = forMs === undefined ? "does not answer" : `has not answered for ${describeDuration(forMs)}`;
+  const why = because === undefined ? "" : ` Why: ${withoutControls(because)}.`;
+  return [
+    ...(isKeeperDown
+      ? []
+      : [`The directory ${since}: what is placed goes on, nothing fails over, joins or moves until it answers.${why}`]),
+    self?.joined === false
+      ? `${withoutControls(self.name)}, which was asked, has not joined since it started: it serves no slots until it has.`
+      : "What is said of slots is from before: one whose node started since is not served.",
+  ];
 }
 
 /** `256 slots: 250 ok, 6 moving`. A node of an earlier version counts none that are blocked. */
 export function describeSlotCounts(summary: ClusterSummary): string {
-  const { slots, replicas, minInSync } = summary;
+  const { slots, replicas, minInSync, directoryAway } = summary;
   const others = (["moving", "short", "blocked", "down"] as const).filter((status) => slots[status] > 0);
   const counts = ["ok" as const, ...others].map((status) => `${slots[status]} ${status}`);
   const wish = `${counted(replicas, "replica")} wanted, at least ${minInSync} in sync${describeRoom(summary)}`;
-  return `${counted(slots.total, "slot")}: ${counts.join(", ")} (${wish})`;
+  const { forMs } = directoryAway ?? {};
+  const when = forMs === undefined ? "" : ` as of ${describeDuration(forMs)} ago`;
+  if (slots.total === 0 && directoryAway !== undefined) return `Slots: not known here (${wish})`;
+  return `${counted(slots.total, "slot")}${when}: ${counts.join(", ")} (${wish})`;
 }
 
 /** Why slots may have fewer copies than are wanted: as many as there are nodes up for them, and the one with the directory
@@ -113,19 +139,84 @@ function describeRoom({ nodes, replicas, minInSync, directory }: ClusterSummary)
 }
 
 /** Who is down, what that means and what to do about it. */
-export function describeDown({ directory, nodes }: ClusterSummary): readonly string[] {
+export function describeDown(summary: ClusterSummary): readonly string[] {
+  const { directory, nodes } = summary;
   const keeper = directory.kind === "embedded" ? nodes.find((node) => node.node === directory.node) : undefined;
-  const down = nodes.filter((node) => !node.up && node !== keeper).map((node) => withoutControls(node.name));
+  const down = nodes
+    .filter((node) => !node.up && !node.refused && node !== keeper)
+    .map((node) => withoutControls(node.name));
+  const it = down.length === 1 ? ["it", "it is"] : ["them", "one is"];
+  const refused = describeRefused(summary);
   return [
+    ...describeAway(summary),
+    ...refused,
     ...(down.length === 0
       ? []
-      : [`Down: ${down.join(", ")}. Start it again; if it is gone for good: plexus nodes evict NAME`]),
-    ...(keeper !== undefined && !keeper.up
+      : [`Down: ${down.join(", ")}. Start ${it[0]} again; if ${it[1]} gone for good: plexus nodes evict NAME`]),
+    ...(keeper !== undefined && !keeper.up && !keeper.refused
       ? [
           `${withoutControls(keeper.name)}, which keeps the directory, is down: nothing fails over or joins until it is back, and what it copies takes no commands. Start it again on its own data folder; it can not be evicted.`,
         ]
-      : []),
+      : refused.length > 0 || summary.directoryAway !== undefined
+        ? []
+        : describeLacking(summary)),
   ];
+}
+
+/** The nodes that are there and speak too old or too new a version, those of one version in one line. */
+function describeRefused({ directory, nodes }: ClusterSummary): readonly string[] {
+  const asked = nodes.find(({ self }) => self);
+  const lines = new Map<string, ClusterNodeRow[]>();
+  for (const node of nodes) {
+    const { ours, theirs } = (node.refused?.details ?? {}) as Readonly<
+      Partial<Record<"ours" | "theirs", SpokenVersion>>
+    >;
+    const isNewer = ours && theirs && (theirs.major - ours.major || theirs.minor - ours.minor) > 0;
+    const own = `${withoutControls(asked?.name ?? "the node that was asked")}${ours ? ` (${spoken(ours)})` : ""}`;
+    const line = theirs
+      ? `version ${spoken(theirs)}, which is too ${isNewer ? "new" : "old"} for ${own}`
+      : `a version that does not go with that of ${own}`;
+    if (node.refused) lines.set(line, [...(lines.get(line) ?? []), node]);
+  }
+  return [...lines].map(([line, those]) => {
+    const names = those.map(({ name }) => withoutControls(name)).join(", ");
+    const keeper = those.find(({ node }) => directory.kind === "embedded" && node === directory.node);
+    const cutOff = keeper ? ` ${withoutControls(keeper.name)} keeps the directory: what needs that waits.` : "";
+    return `Not down: ${names} ${those.length === 1 ? "speaks" : "speak"} ${line}, so they refuse each other.${cutOff} Upgrade one minor version at a time: docs/operating.md, Upgrade.`;
+  });
+}
+
+interface SpokenVersion {
+  readonly major: number;
+  readonly minor: number;
+}
+
+const spoken = ({ major, minor }: SpokenVersion): string => `${major}.${minor}`;
+
+/** The roles that nobody who is up has, or nobody who has a copy, with the change of roles that helps. */
+function describeLacking({ nodes, stranded = [] }: ClusterSummary): readonly string[] {
+  const usable = nodes
+    .filter(({ up, state }) => up && state === "active")
+    // The directory's node last: what it owned would wait for it.
+    .toSorted((one, other) => Number(one.directory) - Number(other.directory));
+  return roles.flatMap((role) => {
+    const lost = madeBy[role];
+    const has = (node: ClusterNodeRow): boolean => node.roles.includes(role);
+    const lacks = lost !== undefined && nodes.some(has) && !nodes.some((node) => node.up && has(node));
+    const slots = stranded.find((row) => row.role === role);
+    if (!lacks && slots === undefined) return [];
+    const takers =
+      slots?.nodes.flatMap((taker) => nodes.find(({ node }) => node === taker) ?? []) ?? usable.slice(0, 1);
+    const cure = takers.map((node) => {
+      const both = [...node.roles, role].join(",");
+      return `plexus nodes roles ${withoutControls(node.name)} ${both}`;
+    });
+    const another = cure.length === 0 ? "" : `, or give another the role: ${cure.join(" and ")}`;
+    if (slots === undefined)
+      return [`No node with the role ${role} is up: ${lost || "nothing fails over"}. Start one again${another}`];
+    const those = `${counted(slots.slots, "slot")} of the role ${role} ${slots.slots === 1 ? "is" : "are"} stranded`;
+    return [`${those}: no node that is up and has a copy has the role. Start one again that has both${another}`];
+  });
 }
 
 /** What is wrong and what to do about it. */
@@ -198,6 +289,10 @@ function compareSlots(one: string, other: string): number {
 /** The colour of each status. */
 export const statusStyles = { ok: "green", moving: "yellow", short: "yellow", blocked: "red", down: "red" } as const;
 
+/** A slot's status in one word: one that only another role brings back is not like one that waits for its node. */
+export const statusOf = ({ status, stranded }: ClusterSlotRow): string =>
+  stranded === undefined ? status : "stranded";
+
 const slotColumns: readonly Column[] = [
   { head: "Slot" },
   { head: "Status" },
@@ -218,7 +313,7 @@ export function describeSlots(
   if (slots.length === 0) return "No slots.";
   const rows = slots.map((slot) => [
     withoutControls(slot.slot),
-    paint(color, statusStyles[slot.status], slot.status),
+    paint(color, statusStyles[slot.status], statusOf(slot)),
     slot.epoch,
     `${nameOf(names, slot.owner)}${slot.held === slot.owner ? " (held)" : ""}`,
     listed(names, slot.inSync),
@@ -251,7 +346,8 @@ export function describeInvitation(
   labels: Readonly<Record<string, string>>,
   at: { readonly nowMs: number; readonly color: boolean; readonly plexus: string },
 ): string {
-  const remaining = describeDuration(issued.expiresAtMs - at.nowMs);
+  // What the asking took is no part of what was asked for.
+  const remaining = describeDuration(Math.ceil((issued.expiresAtMs - at.nowMs) / 1_000) * 1_000);
   return [
     `This admits one node, once, within ${remaining} (until ${new Date(issued.expiresAtMs).toISOString()}):`,
     "",
@@ -317,6 +413,32 @@ export interface DrainProgress {
   readonly up: boolean;
   readonly slotsOwned: number;
   readonly slotsReplicated: number;
+  /** It keeps the directory, which no drain moves. */
+  readonly directory: boolean;
+}
+
+/** What a drain leaves where it is. */
+export const keepsDirectory =
+  "It still keeps the directory: while it is down nothing fails over or joins. Leave it running, or move that to etcd first: plexus directory migrate --etcd URL…";
+
+/** The end of `plexus nodes drain --wait`. */
+export function describeDrained({ name, directory }: DrainProgress): string {
+  const node = withoutControls(name);
+  return directory
+    ? `${node} holds no slots any more. ${keepsDirectory}`
+    : `${node} holds nothing any more. It can be stopped; to let it go for good: plexus nodes evict ${node}`;
+}
+
+/** What an eviction leaves behind. With force something may be missing for which its folder is all there is. */
+export function describeEviction(node: string, eviction: Partial<Evicted> & { readonly force: boolean }): string {
+  const { lastCopies = 0, force } = eviction;
+  const gone = `${withoutControls(node)} is no member any more.`;
+  if (!force) return `${gone} Its data folder is of no use to the cluster; it can be deleted.`;
+  if (lastCopies === 0) return `${gone} Keep its data folder until \`plexus slots --not-ok\` names no slot.`;
+  return [
+    `${gone} It had the only copy of ${counted(lastCopies, "slot")}: what was in there is given up and begins anew, empty.`,
+    "Keep its data folder while anything of that is missed: it holds all that is left of it. No command takes it back from there, only a backup of all nodes does, restored while all are stopped.",
+  ].join("\n");
 }
 
 /** One line of `plexus nodes drain --wait`. */

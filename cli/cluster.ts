@@ -2,13 +2,14 @@ import { setTimeout as delay } from "node:timers/promises";
 import {
   failure,
   ok,
+  parseActorId,
   PlexusError,
   refused,
   roles as allRoles,
   slotCount,
   type ClusterSlotRow,
   type ClusterSummary,
-  type Failure,
+  type Evicted,
   type InvitationIssued,
   type Moved,
   type Released,
@@ -18,14 +19,18 @@ import {
 import { actorPath, advised, demand, findNode, type AdminFlags } from "./admin.ts";
 import {
   chooseSlots,
+  describeAway,
   describeDown,
   describeDrain,
+  describeDrained,
+  describeEviction,
   describeInvitation,
   describeNodes,
   describeSlots,
   describeStuck,
   findMember,
   joinCommand,
+  keepsDirectory,
   nameOf,
   namesOf,
   rolesWithoutTaker,
@@ -34,7 +39,7 @@ import {
 } from "./cluster-view.ts";
 import { plexusCommand } from "./launcher.ts";
 import { cliLimits } from "./limits.ts";
-import { callNode, type Target } from "./node-client.ts";
+import { callNode, forLook, type Target } from "./node-client.ts";
 import { counted, describeDuration, exitCodes, type Output } from "./output.ts";
 
 /** `plexus invite`, `nodes`, `slots`, `actors move`, `directory`: each asks any node of the cluster. */
@@ -43,11 +48,12 @@ const base = "/api/admin/cluster";
 
 /** How the cluster is, as one node sees it. */
 export const readSummary = (target: Target): Promise<Result<ClusterSummary>> =>
-  callNode<ClusterSummary>(target, "GET", `${base}/summary`);
+  callNode<ClusterSummary>(forLook(target), "GET", `${base}/summary`);
 
 /** Every slot on record. */
 export async function readSlots(target: Target): Promise<Result<readonly ClusterSlotRow[]>> {
-  const answer = await callNode<{ readonly slots: readonly ClusterSlotRow[] }>(target, "GET", `${base}/slots`);
+  const path = `${base}/slots`;
+  const answer = await callNode<{ readonly slots: readonly ClusterSlotRow[] }>(forLook(target), "GET", path);
   return answer.ok ? ok(answer.value.slots) : answer;
 }
 
@@ -94,19 +100,11 @@ export async function evictNode(
 ): Promise<number> {
   const { node, force } = eviction;
   const path = `${nodePath(node)}${force ? "?force=true" : ""}`;
-  const drainFirst = ({ details }: Failure): string | undefined =>
-    // A last copy can be moved away or given up; the directory can not.
-    details?.["slots"] === undefined
-      ? undefined
-      : `plexus nodes drain ${node} --wait moves it away. If the node is lost for good, --force gives up what only it has.`;
-  const answer = await callNode<{ readonly node: string }>(await findNode(flags), "DELETE", path);
+  const answer = await callNode<Evicted>(await findNode(flags), "DELETE", path);
   const wholeName = "It takes the whole name or id: `plexus nodes` lists the names.";
-  const advice = { FORBIDDEN: drainFirst, NO_CANDIDATE: roleElsewhere, NOT_FOUND: wholeName };
-  const evicted = demand(advised(answer, advice));
+  const evicted = demand(advised(answer, { NO_CANDIDATE: roleElsewhere, NOT_FOUND: wholeName }));
   output.print(
-    flags.json
-      ? JSON.stringify({ ...evicted, evicted: true })
-      : `${node} is no member any more. Its data folder is of no use to the cluster; it can be deleted.`,
+    flags.json ? JSON.stringify({ ...evicted, evicted: true }) : describeEviction(node, { ...evicted, force }),
   );
   return exitCodes.ok;
 }
@@ -152,7 +150,10 @@ export async function drainNode(flags: AdminFlags, wish: DrainWish, output: Outp
   // Named by its id from here on: what was typed may be the beginning of a name.
   const { node: id } = demand(advised(answer, { NO_CANDIDATE: noCandidate, NOT_FOUND: unknownNode }));
   if (undo) {
-    output.print(flags.json ? JSON.stringify({ node, draining: false }) : `${node} takes its share again.`);
+    // What is asked for is done; whether it is up decides only what is said of it.
+    const progress = flags.json ? undefined : await readProgress(target, id);
+    const once = progress?.ok === true && !progress.value.up ? ", once it is up: it is down now" : "";
+    output.print(flags.json ? JSON.stringify({ node, draining: false }) : `${node} takes its share again${once}.`);
     return exitCodes.ok;
   }
   const stuck = demand(await readStuck(target, id));
@@ -160,10 +161,11 @@ export async function drainNode(flags: AdminFlags, wish: DrainWish, output: Outp
   if (wish.wait) return await awaitDrain(target, { ...wish, id, json: flags.json }, output);
   const progress = demand(await readProgress(target, id));
   const goesOn = stuck.length > 0 ? "It gives away what it can" : "It gives them away now";
+  const keeps = progress.directory ? ` ${keepsDirectory}` : "";
   output.print(
     flags.json
       ? JSON.stringify({ node, draining: true, ...progress, ...(stuck.length > 0 && { noCandidate: stuck }) })
-      : `${describeDrain(progress)}. ${goesOn}; \`plexus nodes drain ${node} --wait\` shows how far it is.`,
+      : `${describeDrain(progress)}. ${goesOn}; \`plexus nodes drain ${node} --wait\` shows how far it is.${keeps}`,
   );
   return exitCodes.ok;
 }
@@ -180,8 +182,8 @@ async function readProgress(target: Target, node: string): Promise<Result<DrainP
   if (!summary.ok) return summary;
   const row = summary.value.nodes.find((each) => each.name === node || each.node === node);
   if (row === undefined) return refused(failure("NOT_FOUND", { node, hint: unknownNode }));
-  const { name, up, slotsOwned, slotsReplicated } = row;
-  return ok({ name, up, slotsOwned, slotsReplicated });
+  const { name, up, slotsOwned, slotsReplicated, directory } = row;
+  return ok({ name, up, slotsOwned, slotsReplicated, directory });
 }
 
 async function awaitDrain(
@@ -205,7 +207,10 @@ async function awaitDrain(
         output.print(json ? JSON.stringify(progress.value) : line);
         [said, movedAtMs, stuckSaid] = [line, nowMs, false];
       }
-      if (progress.value.slotsOwned === 0 && progress.value.slotsReplicated === 0) break;
+      if (progress.value.slotsOwned === 0 && progress.value.slotsReplicated === 0) {
+        if (!json) output.print(describeDrained(progress.value));
+        return exitCodes.ok;
+      }
     }
     if (nowMs - startMs > wish.timeoutMs)
       throw new PlexusError(
@@ -223,11 +228,6 @@ async function awaitDrain(
     }
     await delay(wish.pollMs);
   }
-  if (!json)
-    output.print(
-      `${node} holds nothing any more. It can be stopped; to let it go for good: plexus nodes evict ${node}`,
-    );
-  return exitCodes.ok;
 }
 
 /** `plexus slots`. With --json one line a slot, with node ids. */
@@ -241,7 +241,7 @@ export async function listSlots(flags: AdminFlags, filter: SlotFilter, output: O
   if (flags.json) for (const slot of chosen) output.print(JSON.stringify(slot));
   else {
     const table = describeSlots(chosen, names, output.color, output.columns);
-    output.print([table, ...(filter.notOk ? describeDown(demand(summary)) : [])].join("\n"));
+    output.print([table, ...(filter.notOk ? describeDown : describeAway)(demand(summary))].join("\n"));
   }
   return exitCodes.ok;
 }
@@ -284,7 +284,8 @@ const notASlot = (otherwise: string): PlexusError =>
 export async function releaseSlot(flags: AdminFlags, slot: string, output: Output): Promise<number> {
   const numbered = slotPath(slot);
   // No actor is called by a role, so what begins like one is a slot that is misspelt.
-  if (numbered === undefined && (allRoles as readonly string[]).includes(slot.split("/")[0] ?? ""))
+  const likeSlot = (allRoles as readonly string[]).includes(slot.split("/")[0] ?? "");
+  if (numbered === undefined && (likeSlot || parseActorId(slot) === undefined))
     throw notASlot("an actor that was moved is kind/key, like room/lobby");
   const path = `${numbered ?? actorPath(slot, `${base}/actors`)}/held`;
   const answer = await callNode<Released>(await findNode(flags), "DELETE", path);
@@ -367,6 +368,11 @@ export async function migrateDirectory(
   }
   const { rows } = demand(
     advised(await migrating, {
+      // The node that was asked may be out of reach itself.
+      UNREACHABLE: ({ details }) =>
+        details?.["etcd"] === undefined
+          ? undefined
+          : "Nothing has moved. Does the directory's node reach these addresses?",
       DIRECTORY_UNAVAILABLE: "Does every node reach etcd at these addresses? Nothing is lost; it can be started again.",
       ASK_TIMEOUT: copying,
       PEER_LOST: copying,

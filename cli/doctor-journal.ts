@@ -43,6 +43,19 @@ export async function journalCheck(data: string): Promise<Check> {
   };
 }
 
+/** Which cluster's node a folder is that no node has open; undefined in one that is new. The errors of `journalCheck`. */
+export async function readMember(data: string): Promise<{ readonly node: string; readonly home: Home } | undefined> {
+  const folder = join(data, "journal");
+  if ((await stat(folder).catch(() => undefined)) === undefined) return undefined;
+  const store = await openLevelStore(folder);
+  try {
+    const [format, home] = [await readFormat(store), await readHome(store)];
+    return format && home && { node: format.node, home };
+  } finally {
+    await store.close();
+  }
+}
+
 /** Whether to open it may end the process: Level maps files into memory, so that what the disk refuses to read is a signal
  *  and no error; and it takes as much memory as a table says it needs. */
 const isDeadly = (damage: FileDamage): boolean =>

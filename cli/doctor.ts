@@ -7,10 +7,11 @@ import type { Config } from "../config/index.ts";
 import { failureOf, type ModelInfo } from "../protocols/index.ts";
 import { createClock } from "../node/platform/index.ts";
 import { inspectGgufFile, readMachine, startInferenceHost, type Machine } from "../runtimes/index.ts";
+import { readSummary } from "./cluster.ts";
 import { readControlFile } from "./control.ts";
 import { explainFolder } from "./data-folder.ts";
 import { cliLimits } from "./limits.ts";
-import { callNode } from "./node-client.ts";
+import { callNode, forLook } from "./node-client.ts";
 import { counted, describeBytes, describeRefusal, exitCodes, paint, type Output } from "./output.ts";
 
 /** One thing that was looked at. `bad` means that a node will not work, `warning` that it will work less well. */
@@ -41,7 +42,10 @@ export async function doctor(config: Config, flags: { readonly json: boolean }, 
   for (const check of await dataChecks(config, running)) show(check);
   for (const check of await modelChecks(config)) show(check);
   for (const check of await portChecks(config, running)) show(check);
-  for (const check of await directoryChecks(config)) show(check);
+  const journal = checks.find(({ name }) => name === journalName);
+  const member = await findMember(config, running, journal?.state === "good");
+  if (member?.evicted === true) show(evictedCheck);
+  for (const check of await directoryChecks(config, member)) show(check);
 
   const bad = checks.filter((check) => check.state === "bad").length;
   const warnings = checks.filter((check) => check.state === "warning").length;
@@ -112,7 +116,7 @@ export function machineChecks(machine: Machine, facts: RuntimeFacts): readonly C
 async function findRunning(config: Config): Promise<string | undefined> {
   const control = await readControlFile(config.data);
   if (control === undefined) return undefined;
-  const alive = await callNode({ url: control.url }, "GET", "/healthz");
+  const alive = await callNode(forLook({ url: control.url }), "GET", "/healthz");
   return alive.ok ? control.url : undefined;
 }
 
@@ -196,8 +200,10 @@ async function measureSync(path: string): Promise<number> {
   return took.toSorted((one, other) => one - other)[3] ?? 0;
 }
 
+const journalName = "Journal";
+
 async function closedJournalCheck(folder: string, running: string | undefined): Promise<Check> {
-  const name = "Journal";
+  const name = journalName;
   if (running !== undefined)
     return { name, state: "skipped", says: "a node has it open; stop it to check every entry" };
   try {
@@ -300,16 +306,93 @@ async function portCheck(
       };
 }
 
-/** Each member of etcd has a page that says whether it takes writes. */
-async function directoryChecks({ directory }: Config): Promise<readonly Check[]> {
-  if (directory.kind === "embedded") return [];
+/** Whose the data folder is, as its node or the folder itself says. */
+interface Member {
+  readonly cluster: string;
+  readonly node: string;
+  /** Where the cluster's directory is, if in etcd. */
+  readonly endpoints: readonly string[] | undefined;
+  readonly evicted: boolean;
+}
+
+/** Undefined for a folder that is new, and where nobody can say. */
+async function findMember(config: Config, running: string | undefined, isIntact: boolean): Promise<Member | undefined> {
+  if (running !== undefined) {
+    const control = await readControlFile(config.data);
+    const target = { url: running, ...(control && { token: control.controlToken }) };
+    const summary = await readSummary(target);
+    if (!summary.ok) return undefined;
+    const { cluster, directory, nodes } = summary.value;
+    const node = nodes.find(({ self }) => self)?.node ?? "";
+    return { cluster, node, endpoints: directory.kind === "etcd" ? directory.endpoints : undefined, evicted: false };
+  }
+  // What is damaged was told, and to open it may end the process.
+  if (!isIntact) return undefined;
+  const { readMember } = await import("./doctor-journal.ts");
+  const member = await readMember(config.data);
+  if (member === undefined) return undefined;
+  const { cluster, directory, selfEvicted } = member.home;
+  const endpoints = directory.kind === "etcd" ? directory.endpoints : undefined;
+  return { cluster, node: member.node, endpoints, evicted: selfEvicted === true };
+}
+
+const evictedCheck: Check = {
+  name: "Membership",
+  state: "bad",
+  says: "this node was evicted from its cluster",
+  hint:
+    "To take part again it needs an empty data folder (--data) and an invitation. If nobody evicted it, keep this one: " +
+    "docs/operating.md, etcd lost or restored.",
+};
+
+/** What an etcd that answers holds of the cluster. */
+async function holdingOf(endpoint: string, { cluster, node }: Member): Promise<Omit<Check, "name">> {
+  const [{ createEtcdDirectory }, { etcdPrefix }, { listMembers }] = await Promise.all([
+    import("../node/directory/index.ts"),
+    import("../node/home.ts"),
+    import("../node/records.ts"),
+  ]);
+  const silent = () => {};
+  const log = { debug: silent, info: silent, warn: silent, error: silent };
+  const directory = createEtcdDirectory({
+    endpoints: [endpoint],
+    prefix: etcdPrefix(cluster),
+    clock: createClock(),
+    log,
+  });
+  try {
+    const members = await listMembers(directory);
+    if (members.some((member) => member.node === node))
+      return { state: "good", says: `${endpoint} answers, has a leader and holds this cluster` };
+    const hint =
+      "It was evicted, or etcd was restored from before it joined: docs/operating.md, etcd lost or restored.";
+    return { state: "bad", says: `${endpoint} holds this cluster, and this node is not in its list`, hint };
+  } catch (thrown) {
+    const { code, details } = failureOf(thrown);
+    const { because } = details ?? {};
+    return {
+      state: "bad",
+      says: typeof because === "string" ? because : code,
+      hint: "See docs/operating.md, etcd lost or restored.",
+    };
+  } finally {
+    directory.close();
+  }
+}
+
+/** Each member of etcd has a page that says whether it takes writes. Where the cluster's directory is in etcd, each has to
+ *  hold it as well. */
+async function directoryChecks({ directory }: Config, member: Member | undefined): Promise<readonly Check[]> {
+  const endpoints = directory.kind === "etcd" ? directory.endpoints : (member?.endpoints ?? []);
   return await Promise.all(
-    directory.endpoints.map(async (endpoint): Promise<Check> => {
+    endpoints.map(async (endpoint): Promise<Check> => {
       const name = "etcd";
       try {
         const signal = AbortSignal.timeout(cliLimits.etcdTimeoutMs);
         const response = await fetch(new URL("/health", endpoint), { signal });
         const { health } = (await response.json()) as { readonly health?: unknown };
+        if (String(health) === "true" && member?.endpoints !== undefined)
+          return { name, ...(await holdingOf(endpoint, member)) };
         if (String(health) === "true") return { name, state: "good", says: `${endpoint} answers and has a leader` };
         return {
           name,

@@ -2,6 +2,8 @@
 export const cliLimits = {
   /** One HTTP request. Longer than the node's own deadline for one command. */
   requestTimeoutMs: 20_000,
+  /** A question to which a node knows the answer by itself: one that hangs is noticed soon. */
+  lookTimeoutMs: 5_000,
   /** One command of `plexus chat`, from the first sending to the answer, reconnects included. Piped, also the time in which a
    *  first connection that is refused for what may pass is tried again. */
   answerTimeoutMs: 30_000,

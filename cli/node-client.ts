@@ -1,6 +1,7 @@
 import { hostname } from "node:os";
 import { failure, ok, refused, type Failure, type Result } from "../protocols/index.ts";
 import { cliLimits } from "./limits.ts";
+import { describeDuration } from "./output.ts";
 
 /** Which node to speak to, and as whom. */
 export interface Target {
@@ -10,10 +11,13 @@ export interface Target {
   readonly timeoutMs?: number;
 }
 
+/** The same node, asked for what it knows by itself: a healthy one has that at once. */
+export const forLook = (target: Target): Target => ({ timeoutMs: cliLimits.lookTimeoutMs, ...target });
+
 type Method = "GET" | "POST" | "PUT" | "DELETE";
 
 /** One HTTP request to a node's API. Never throws. UNREACHABLE: it was not sent, or only meant to read; PEER_LOST and
- *  ASK_TIMEOUT: it was sent, and its answer was lost or is late. */
+ *  ASK_TIMEOUT: it was sent to change something, and its answer was lost or is late. */
 export async function callNode<T>(target: Target, method: Method, path: string, body?: unknown): Promise<Result<T>> {
   const answer = await request<T>(target, method, path, body);
   if (answer.ok || method === "GET" || answer.error.outcome !== "unknown") return answer;
@@ -42,7 +46,12 @@ async function request<T>(target: Target, method: Method, path: string, body: un
     });
     text = await response.text();
   } catch (thrown) {
-    if (isLate(thrown)) return refused(failure("ASK_TIMEOUT", { url }));
+    if (isLate(thrown)) {
+      if (method !== "GET") return refused(failure("ASK_TIMEOUT", { url }));
+      const waited = describeDuration(target.timeoutMs ?? cliLimits.requestTimeoutMs);
+      const reason = `it has not answered for ${waited}: it hangs, is overloaded, or its machine does not answer`;
+      return refused(failure("UNREACHABLE", { url, reason }));
+    }
     const code = method === "GET" || !wasSent(thrown) ? "UNREACHABLE" : "PEER_LOST";
     return refused(failure(code, { url, reason: reasonOf(thrown) }));
   }

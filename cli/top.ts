@@ -15,6 +15,7 @@ import { readSlots, readSummary } from "./cluster.ts";
 import {
   byName,
   chooseSlots,
+  describeAway,
   describeDirectory,
   describeSlotCounts,
   listed,
@@ -22,6 +23,7 @@ import {
   namesOf,
   rate,
   stateOf,
+  statusOf,
   statusStyles,
   type NodeNames,
 } from "./cluster-view.ts";
@@ -78,6 +80,7 @@ export function topFrame(data: TopData, view: TopView): readonly string[] {
   const head: readonly Line[] = [
     [`Plexus  ${up} of ${counted(summary.nodes.length, "node")} up, view ${summary.view}, ${time} UTC`, "bold"],
     ...wrapped(describeDirectory(summary), view.columns),
+    ...describeAway(summary).flatMap((line) => wrapped(line, view.columns, "red")),
     ...wrapped(
       describeSlotCounts(summary),
       view.columns,
@@ -173,7 +176,7 @@ function slotLines(slots: readonly ClusterSlotRow[], names: NodeNames): readonly
       const way = slot.want === undefined ? "" : `, wanted ${nameOf(names, slot.want.owner)}`;
       const learners = slot.learners.length === 0 ? "" : `, catching up ${listed(names, slot.learners)}`;
       const where = `owner ${nameOf(names, slot.owner)}${way}, in sync ${listed(names, slot.inSync) || "none"}${learners}`;
-      return [`${filled(slot.slot, 20)} ${filled(slot.status, 7)} ${where}`, statusStyles[slot.status]];
+      return [`${filled(slot.slot, 20)} ${filled(statusOf(slot), 8)} ${where}`, statusStyles[slot.status]];
     }),
     ...(rest === 0 ? [] : ([[`and ${rest} more: plexus slots --not-ok`, "dim"]] as const)),
   ];

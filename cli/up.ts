@@ -4,7 +4,7 @@ import { planReload, unknownVariables, type Config, type ConfigInput } from "../
 import type { MembershipEnd, RunningNode } from "../node/node.ts";
 import { failure, failureOf, PlexusError, roles, type Failure } from "../protocols/index.ts";
 import { banner } from "./banner.ts";
-import { createControlToken, removeControlFile, writeControlFile } from "./control.ts";
+import { createControlToken, readControlFile, removeControlFile, writeControlFile } from "./control.ts";
 import { explainFolder } from "./data-folder.ts";
 import { plexusCommand } from "./launcher.ts";
 import { cliLimits } from "./limits.ts";
@@ -42,25 +42,33 @@ export async function up(flags: UpFlags, output: Output): Promise<number> {
   // Until the node is ready there is nothing to drain: a signal ends the process when the start does not end in time.
   const readiness = new AbortController();
   void stopAsked.then(() => endOverdueStart(config, log, readiness.signal));
-  const running = await startNode(config, {
+  const started = await startNode(config, {
     log,
     version,
     controlToken,
     trustsData: flags.trustData,
+    stopAsked,
     ended(why) {
       log.error(`node.${why}.ended`, { help: endings[why] });
       removeControlFile(config.data);
       process.exit(exitCodes.failed);
     },
-    waiting(where) {
+    waiting(where, because) {
       if (flags.json || flags.quiet) return;
-      output.print(`Waiting for the cluster's directory, ${where}, which does not answer. Ctrl+C ends it.`);
+      const why = because === undefined ? "" : ` (${because})`;
+      output.print(`Waiting for the cluster's directory, ${where}, which does not answer${why}. Ctrl+C ends it.`);
     },
     ...(existsSync(installation.webFolder) && { webFolder: installation.webFolder }),
-  }).catch((thrown: unknown) => {
-    throw explainStart(thrown, config);
+  }).catch(async (thrown: unknown) => {
+    if (failureOf(thrown).code === "STOPPING") return stopAsked;
+    throw explainStart(await nameHolder(thrown, config.data), config);
   });
   readiness.abort();
+  if (typeof started === "string") {
+    log.info("node.stopped", { signal: started });
+    return exitCodes.ok;
+  }
+  const running = started;
   await writeControlFile(config.data, { url: running.url, controlToken, pid: process.pid }).catch((thrown: unknown) => {
     throw explainStart(thrown, config);
   });
@@ -73,7 +81,9 @@ export async function up(flags: UpFlags, output: Output): Promise<number> {
 
 /** Why a process that is not its node any more has ended, and what to do. */
 const endings: Readonly<Record<MembershipEnd, string>> = {
-  evicted: "This node was evicted from its cluster. To come back: an empty data folder and a new invitation.",
+  evicted:
+    "This node was evicted from its cluster. To come back: an empty data folder and a new invitation. " +
+    "If nobody evicted it, keep this folder: docs/operating.md, etcd lost or restored.",
   doubled:
     "Another process has started as this node, on a copy of its data folder, so this one has ended; nobody evicted it. " +
     "Let only one of the two run, and keep both folders until you know which is current.",
@@ -104,6 +114,23 @@ function explainStart(thrown: unknown, config: Config): unknown {
   return why === undefined ? thrown : invalid("data", config.data, why);
 }
 
+/** Names the process that has the data folder, where that can be known: a node leaves its id there once it is ready. */
+async function nameHolder(thrown: unknown, dataFolder: string): Promise<unknown> {
+  const refusal = failureOf(thrown);
+  if (refusal.code !== "DATA_FOLDER_IN_USE" || refusal.details?.["folder"] === undefined) return thrown;
+  const pid = (await readControlFile(dataFolder))?.pid;
+  if (pid === undefined || !isRunning(pid)) return thrown;
+  return new PlexusError({ ...refusal, details: { ...refusal.details, pid } }, thrown);
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "EPERM";
+  }
+}
+
 /** What a cluster refused or a data folder lacks, with what to do about it. */
 function explainFailure(thrown: unknown): unknown {
   const refusal = failureOf(thrown);
@@ -115,7 +142,9 @@ function explainFailure(thrown: unknown): unknown {
       refusal.details?.["roles"] === undefined
         ? "tokens work once and expire; `plexus invite` on a node of the cluster prints a new one"
         : "name the roles of the invitation: `plexus invite` printed them as --role …",
-    NOT_A_PEER: "start with an empty data folder (--data) and a new invitation (--join) to become a node again",
+    NOT_A_PEER:
+      "start with an empty data folder (--data) and a new invitation (--join) to become a node again; if nobody evicted it, " +
+      "keep this folder: docs/operating.md, etcd lost or restored",
     DATA_DAMAGED: damaged,
   };
   const hint = refusal.details?.["because"] === "DATA_DAMAGED" ? damaged : hints[refusal.code];
@@ -130,7 +159,8 @@ function announce(
   const { running, config, version } = started;
   const code = running.adminCode === undefined ? {} : { adminCode: running.adminCode };
   if (flags.json) {
-    const line = { event: "ready", url: running.url, ...code, node: running.node, name: config.name, pid: process.pid };
+    const { url, node, name } = running;
+    const line = { event: "ready", url, ...code, node, name, pid: process.pid };
     output.print(JSON.stringify(line));
   } else if (!flags.quiet) {
     const startCommand = process.env["npm_lifecycle_event"] === "start" ? "npm start --" : `${plexusCommand()} up`;
@@ -142,7 +172,7 @@ function announce(
       dataFolder: config.data,
       startCommand,
       ai: running.roles.includes("ai"),
-      ...(isPart && { node: `${config.name} (${running.roles.join(", ")})` }),
+      ...(isPart && { node: `${running.name} (${running.roles.join(", ")})` }),
     };
     output.print(banner({ ...facts, ...code, color: output.color }));
   }
@@ -164,8 +194,8 @@ function onStopSignal(log: LevelledLog): Promise<StopSignal> {
     };
     process.on("SIGTERM", onSignal);
     process.on("SIGINT", onSignal);
-    // Started by a process that holds a channel to us (`plexus demo`): when that is gone, so are we.
-    if (process.channel) process.once("disconnect", () => onSignal("SIGTERM"));
+    // Started by a process that holds a channel to us (`bin/plexus`, `plexus demo`): when that is gone, so are we.
+    if (process.channel) process.once("disconnect", () => askedAtMs === undefined && onSignal("SIGTERM"));
   });
 }
 

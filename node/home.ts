@@ -8,6 +8,9 @@ export type DirectoryPlace =
   | { readonly kind: "embedded"; readonly host: NodeId }
   | { readonly kind: "etcd"; readonly endpoints: readonly string[]; readonly prefix: string };
 
+/** Where a cluster's rows lie in etcd. */
+export const etcdPrefix = (cluster: string): string => `plexus/${cluster}/`;
+
 export interface Home {
   readonly cluster: string;
   readonly directory: DirectoryPlace;
@@ -21,6 +24,8 @@ export interface Home {
   readonly distrusted?: readonly SlotId[];
   /** Peer ids of the last that were members and are none any more: they are told so when they come. */
   readonly evicted?: readonly string[];
+  /** This node itself is a member no more, as it learned in its last run. */
+  readonly selfEvicted?: true;
   /** The cluster has an admin, and keeps one. Absent while that is not known. */
   readonly hasAdmin?: true;
 }

@@ -22,13 +22,13 @@ import {
 import { startInferenceHost } from "../runtimes/index.ts";
 import { audit, followFirstAdmin, registerNode } from "./cluster-memory.ts";
 import { adminCodeHash, createGateway } from "./gateway/index.ts";
-import { homeRow, readHome, withMembers, writeHome, type DirectoryPlace, type Home } from "./home.ts";
+import { etcdPrefix, homeRow, readHome, withMembers, writeHome, type DirectoryPlace, type Home } from "./home.ts";
 import { createInference, measureInference, modelSpec, publishModels } from "./inference.ts";
 import { joinIfAsked } from "./joining.ts";
 import { createLateTransport } from "./late-transport.ts";
 import { startedAgain } from "./membership/index.ts";
 import type { Mesh } from "./mesh/index.ts";
-import { createPeer, etcdPrefix, type Peer } from "./peer.ts";
+import { createPeer, type Peer } from "./peer.ts";
 import { createClock, createMetrics, createRandom, openLevelStore } from "./platform/index.ts";
 import type { Clock, Log, MembershipEnd, Meter } from "./ports.ts";
 import { openJournal } from "./storage/index.ts";
@@ -43,10 +43,13 @@ export interface NodePlatform {
   readonly version: string;
   /** The built page; absent, the node serves its API alone. */
   readonly webFolder?: string;
+  /** Resolves when the process is to end. A start that waits for the cluster's directory then ends with STOPPING; one that
+   *  gets on is finished first, and stopped by `stop`. */
+  readonly stopAsked?: Promise<unknown>;
   /** Told when this process is not this member any more: it serves nothing from then on. */
   readonly ended?: (why: MembershipEnd) => void;
-  /** Told once when the start waits for the cluster's directory, which is `where`. */
-  readonly waiting?: (where: string) => void;
+  /** Told once when the start waits for the cluster's directory, which is `where`; `because`: what is known to be wrong. */
+  readonly waiting?: (where: string, because: string | undefined) => void;
   /** The operator takes the data folder for what the node had last, and knows what that may lose. */
   readonly trustsData?: boolean;
   /** The operator's secret for the admin API. */
@@ -56,6 +59,8 @@ export interface NodePlatform {
 export interface RunningNode {
   readonly url: string;
   readonly node: string;
+  /** What the cluster calls it. */
+  readonly name: string;
   /** The one-time code that makes the first account the admin; absent once there is one. */
   readonly adminCode?: string;
   /** Those it started with, as the cluster has them. */
@@ -71,7 +76,7 @@ const undoTimeoutMs = 10_000;
 
 /** Starts a node. Errors: DATA_FOLDER_IN_USE, DATA_FORMAT_UNKNOWN, DATA_DAMAGED, CONFIG_INVALID (port taken, no such
  *  address, another directory), NOT_A_PEER (evicted), and when it joins INVITATION_INVALID, VERSION_UNSUPPORTED,
- *  UNREACHABLE. What was started before an error is stopped again. */
+ *  UNREACHABLE, and STOPPING when it was asked to. What was started before an error is stopped again. */
 export async function startNode(config: Config, platform: NodePlatform): Promise<RunningNode> {
   const { log, version } = platform;
   const clock = createClock();
@@ -106,10 +111,15 @@ export async function startNode(config: Config, platform: NodePlatform): Promise
     const journal = await openJournal({ store, clock, log, meter, identity: joined?.identity ?? fresh, beside });
     const { node, cluster } = journal.format;
     let home: Home = { ...(earlier ?? firstHome(journal.format, config)) };
-    // etcd may have moved to other machines since the last start; what the cluster has there is under the same prefix.
-    if (home.directory.kind === "etcd" && config.directory.kind === "etcd")
-      home = { ...home, directory: { ...home.directory, endpoints: config.directory.endpoints } };
-    home = { ...home, starts: home.starts + 1 };
+    // etcd may have moved to other machines since the last start; what the cluster has there is under the same prefix. An
+    // address is remembered when that was seen there: a wrong one would be in the way of every start after this one.
+    const place: DirectoryPlace =
+      home.directory.kind === "etcd" && config.directory.kind === "etcd"
+        ? { ...home.directory, endpoints: config.directory.endpoints }
+        : home.directory;
+    // What this start learns counts.
+    const { selfEvicted: _, ...kept } = home;
+    home = { ...kept, starts: home.starts + 1 };
     await writeHome(store, home);
     const keep = (change: Partial<Home>): Promise<void> => {
       home = { ...home, ...change };
@@ -157,6 +167,7 @@ export async function startNode(config: Config, platform: NodePlatform): Promise
     let connections = (): number => 0;
     const transport = createLateTransport(node);
     const mesh = Promise.withResolvers<Mesh>();
+    let listening: Mesh | undefined;
     /** Rejects when this process ceases to be this member: so does its start, or the platform is told. */
     const membership = Promise.withResolvers<never>();
     membership.promise.catch(() => undefined);
@@ -169,16 +180,26 @@ export async function startNode(config: Config, platform: NodePlatform): Promise
       peer.replication.stop();
       const copied = { node, reason: "another process has started as this node, on a copy of its data folder" };
       const refusal = why === "evicted" ? failure("NOT_A_PEER", { node }) : failure("DATA_FOLDER_IN_USE", copied);
-      membership.reject(new PlexusError(refusal));
+      // The process ends then.
+      void noteEnd(why).then(() => membership.reject(new PlexusError(refusal)));
     };
+    /** For who asks the folder later why its node is gone. */
+    const noteEnd = (why: MembershipEnd): Promise<void> =>
+      why === "evicted"
+        ? keep({ selfEvicted: true }).catch((error: unknown) => log.error("node.home.unwritten", { error }))
+        : Promise.resolve();
     const isNew = home.members.length === 0 || joined !== undefined;
+    // A folder that has slots is of a cluster already: that begins nowhere again.
+    const begins = joined === undefined && home.members.length === 0 && (await journal.slots()).length === 0;
+    const founder = place.kind === "embedded" ? place.host === node : begins;
     const peer = createPeer({
       node,
       cluster,
       store,
       journal,
       transport,
-      directory: home.directory,
+      directory: place,
+      founding: founder,
       behaviors,
       runtime,
       clock,
@@ -215,6 +236,8 @@ export async function startNode(config: Config, platform: NodePlatform): Promise
       },
       placed: (place) => remember({ directory: place }),
       ended,
+      located: (other, addresses) => listening?.located(other, addresses),
+      refusals: () => listening?.refusals() ?? new Map(),
     });
     // Below the peer: what that hands over while it stops travels on the mesh.
     let opening: Promise<Mesh> | undefined;
@@ -226,8 +249,11 @@ export async function startNode(config: Config, platform: NodePlatform): Promise
         remember(withMembers(home, members));
     });
     let listed = false;
-    void peer.membership.ready().then(() => (listed = true));
-    const placeNow = (): DirectoryPlace => peer.place() ?? home.directory;
+    void peer.membership.ready().then(() => {
+      listed = true;
+      if (JSON.stringify(placeNow()) !== JSON.stringify(home.directory)) remember({ directory: placeNow() });
+    });
+    const placeNow = (): DirectoryPlace => peer.place() ?? place;
 
     const openMesh = async (): Promise<Mesh> => {
       opening = startMeshOf(config, {
@@ -250,16 +276,15 @@ export async function startNode(config: Config, platform: NodePlatform): Promise
         },
       });
       const started = await opening;
+      listening = started;
       transport.attach(started.transport);
       mesh.resolve(started);
       return started;
     };
     // A node that is alone serves first and listens for others then; one of many needs them to serve.
-    const alone = home.members.every((member) => member.node === node) && home.directory.kind === "embedded";
+    const alone = home.members.every((member) => member.node === node) && place.kind === "embedded";
     const open = alone ? undefined : await openMesh();
 
-    const place = home.directory;
-    const founder = place.kind === "embedded" ? place.host === node : joined === undefined && home.members.length === 0;
     // The cluster's own memory first: whether an admin exists decides what sign-up asks for.
     // One node prints the code, the founder: another one's would make it void.
     const adminCode = founder ? createAdminCode(random.bytes(12)) : undefined;
@@ -268,15 +293,19 @@ export async function startNode(config: Config, platform: NodePlatform): Promise
     const where = place.kind === "etcd" ? `etcd at ${place.endpoints.join(", ")}` : `node ${nameOf(place.host)}`;
     const cancelNotice = clock.after(directoryNoticeMs, () => {
       if (place.kind === "embedded" && place.host === node) return;
-      log.warn("directory.awaited", { where });
-      platform.waiting?.(where);
+      const { because } = peer.directoryAway();
+      log.warn("directory.awaited", { where, ...(because !== undefined && { because }) });
+      platform.waiting?.(where, because);
     });
     const starting = peer.start(
       { ...own, ...(open && { peer: open.peer, addresses: open.addresses() }) },
-      { found: founder },
+      { found: founder, ...(platform.stopAsked && { stopAsked: platform.stopAsked }) },
     );
     const member = await Promise.race([starting, membership.promise]).finally(cancelNotice);
-    if (!member.ok) throw new PlexusError(member.error);
+    if (!member.ok) {
+      if (member.error.code === "NOT_A_PEER") await noteEnd("evicted");
+      throw new PlexusError(member.error);
+    }
     membership.promise.catch(() => end && platform.ended?.(end));
     const followRoles = (): void => {
       const row = peer.membership.members().members.find((one) => one.node === node);
@@ -332,9 +361,12 @@ export async function startNode(config: Config, platform: NodePlatform): Promise
           version,
           node,
           name: member.value.name,
+          ...(listening && { mesh: meshAddresses(listening) }),
           startedAtMs,
           uptimeMs: clock.nowMs() - startedAtMs,
           roles: peer.membership.members().members.find((one) => one.node === node)?.roles ?? config.roles,
+          joined: peer.membership.joined,
+          ...(!peer.control.directoryAnswers() && { directoryAway: peer.directoryAway() }),
           models: peer.runtime.models(),
           actors: { active, quarantined },
           slots: { open: slotsOpen, quarantined: slotsQuarantined },
@@ -354,8 +386,8 @@ export async function startNode(config: Config, platform: NodePlatform): Promise
     log.info("node.ready", { node, url: gateway.url, startedInMs: Math.round(clock.nowMs() - startedAtMs) });
     const addresses = opened.addresses();
     void peer.membership.update({ peer: opened.peer, addresses, url: webAddressFor(gateway.url, addresses) });
-    const { roles } = member.value;
-    const running = { url: gateway.url, node, roles, stop, get models() { return peer.runtime.models(); } }; // prettier-ignore
+    const { name, roles } = member.value;
+    const running = { url: gateway.url, node, name, roles, stop, get models() { return peer.runtime.models(); } }; // prettier-ignore
     // Where that cannot be said now, the code would be of no use.
     const needed = adminCode !== undefined && (await firstAdmin.needed().catch(() => false));
     return needed ? { ...running, models: peer.runtime.models(), adminCode } : running;
@@ -454,11 +486,20 @@ async function startMeshOf(
   return started;
 }
 
+/** Where a node is reached by others, each address with the id that must answer there. */
+const meshAddresses = (mesh: Mesh): readonly string[] =>
+  mesh.addresses().map((address) => `${address}/p2p/${mesh.peer}`);
+
 /** Where the journal lies in a data folder. */
 const journalFolder = (data: string): string => join(data, "journal");
 
-/** Ready while no slot that it owns is known to be unavailable: failed here, or waiting for a copy that is down. */
-async function readiness({ kernel, control }: Peer, node: string): Promise<Result<unknown>> {
+/** Ready once it has joined, while no slot that it owns is known to be unavailable: failed here, or waiting for a copy that
+ *  is down. Not less so while the directory is away: what is placed goes on. */
+async function readiness({ kernel, control, membership }: Peer, node: string): Promise<Result<unknown>> {
+  if (!membership.joined) {
+    const reason = "this node has not joined since it started, so it serves nothing yet";
+    return refused(failure("DIRECTORY_AWAY", { reason }));
+  }
   const rows = await control.slots();
   const blocked = (rows.ok ? rows.value : []).filter(({ owner, status }) => owner === node && status === "blocked");
   const slots = new Set([...kernel.status().slotsQuarantined, ...blocked].map(({ slot }) => slot));

@@ -12,6 +12,8 @@ import {
   failureOf,
   ok,
   refused,
+  type DirectoryAway,
+  type Failure,
   type InvitationIssued,
   type Result,
   type Role,
@@ -31,7 +33,7 @@ import {
   type EtcdDirectory,
 } from "./directory/index.ts";
 import { createExchange, type Exchange } from "./exchange.ts";
-import type { DirectoryPlace } from "./home.ts";
+import { etcdPrefix, type DirectoryPlace } from "./home.ts";
 import { createKernel, type ClusterActors, type Kernel, type KernelLimits } from "./kernel/index.ts";
 import {
   createMembership,
@@ -76,6 +78,8 @@ export interface PeerOptions {
   readonly transport: Transport;
   /** Where the directory is; a directory itself where it is neither of the two (simulation). */
   readonly directory: DirectoryPlace | Directory;
+  /** It may begin the directory in etcd: it is the first node of a new cluster. */
+  readonly founding?: boolean;
   readonly behaviors: readonly AnyBehavior[];
   readonly runtime: Runtime;
   readonly clock: Clock;
@@ -104,6 +108,10 @@ export interface PeerOptions {
   readonly placed?: (place: DirectoryPlace) => void;
   /** This process is not this member any more. */
   readonly ended?: (why: MembershipEnd) => void;
+  /** Where another member listens, by the word of a third. */
+  readonly located?: (node: NodeId, addresses: readonly string[]) => void;
+  /** See `ControlOptions.refusals`. */
+  readonly refusals?: () => ReadonlyMap<NodeId, Failure>;
 }
 
 const folderIsOld = "this data folder is older than the node's last run; see docs/operating.md, An older data folder";
@@ -135,9 +143,14 @@ export interface Peer {
   readonly runtime: Runtime;
   /** Where the directory is now; undefined when it was given. */
   place(): DirectoryPlace | undefined;
+  /** What is known of the directory while it does not answer. */
+  directoryAway(): DirectoryAway;
   /** Joins under `record`, then serves. `found`: this node may make its own member row, being the first. Errors: NOT_A_PEER,
-   *  DATA_DAMAGED, STOPPING. */
-  start(record: OwnRecord, options: { readonly found: boolean }): Promise<Result<MemberRecord>>;
+   *  DATA_DAMAGED, STOPPING (also when `stopAsked` resolves before it has joined). */
+  start(
+    record: OwnRecord,
+    options: { readonly found: boolean; readonly stopAsked?: Promise<unknown> },
+  ): Promise<Result<MemberRecord>>;
   /** Hands over what it has, finishes what is under way, then ends. */
   stop(deadlineMs: number): Promise<void>;
 }
@@ -160,9 +173,9 @@ export function createPeer(options: PeerOptions): Peer {
   let place = isDirectory(options.directory) ? undefined : options.directory;
   let embedded: EmbeddedDirectory | undefined;
   let etcd: EtcdDirectory | undefined;
-  const openEtcd = (home: DirectoryHome): EtcdDirectory => {
+  const openEtcd = (home: DirectoryHome, founding = false): EtcdDirectory => {
     etcd?.close();
-    etcd = createEtcdDirectory({ ...home, clock, log });
+    etcd = createEtcdDirectory({ ...home, clock, log, founding });
     return etcd;
   };
   const moved = (home: DirectoryHome): void => {
@@ -178,7 +191,7 @@ export function createPeer(options: PeerOptions): Peer {
   function openPlace(at: DirectoryPlace): Directory {
     if (at.kind === "etcd") {
       serveMoved(exchange, at);
-      return openEtcd(at);
+      return openEtcd(at, options.founding);
     }
     const host = (): NodeId | undefined => (place?.kind === "embedded" ? place.host : undefined);
     if (at.host !== node) return createRemoteDirectory(exchange, host, { clock, onMoved: moved });
@@ -223,6 +236,7 @@ export function createPeer(options: PeerOptions): Peer {
     },
     ...(limits.membership && { limits: limits.membership }),
     ...(options.ended && { ended: options.ended }),
+    ...(options.located && { located: options.located }),
   });
   const ownRoles = (): readonly Role[] =>
     membership.members().members.find((member) => member.node === node)?.roles ?? [];
@@ -329,6 +343,10 @@ export function createPeer(options: PeerOptions): Peer {
     directoryNode,
     ...(limits.placement && { limits: limits.placement }),
   });
+  const directoryAway = (): DirectoryAway => {
+    const [forMs, because] = [membership.silentMs(), etcd?.trouble()];
+    return { ...(forMs !== undefined && { forMs: Math.round(forMs) }), ...(because !== undefined && { because }) };
+  };
   const control = createClusterControl({
     node,
     cluster,
@@ -340,10 +358,14 @@ export function createPeer(options: PeerOptions): Peer {
     policy,
     roleOfKind: (kind) => behaviors.find((behavior) => behavior.kind === kind)?.role,
     heard: (other) => membership.heard(other),
+    version: () => version,
+    ...(options.refusals && { refusals: options.refusals }),
     directoryInfo: () =>
       place?.kind === "etcd"
         ? { kind: "etcd", endpoints: place.endpoints }
         : { kind: "embedded", node: directoryNode() ?? "" },
+    directoryAway,
+    joined: () => membership.joined,
     invite: options.invite ?? (() => Promise.resolve(refused(failure("FORBIDDEN", { because: "there is no mesh" })))),
     migrate: (endpoints) => migrate(endpoints),
     ...(options.changed && { changed: options.changed }),
@@ -367,6 +389,7 @@ export function createPeer(options: PeerOptions): Peer {
     }
   }
 
+  let version: string | undefined;
   let stopped = false;
   return {
     exchange,
@@ -382,13 +405,19 @@ export function createPeer(options: PeerOptions): Peer {
     controller,
     runtime: routing.runtime,
     place: () => place,
-    async start(record, { found }) {
+    directoryAway,
+    async start(record, { found, stopAsked = new Promise(() => undefined) }) {
+      ({ version } = record);
       await embedded?.opened();
       embedded?.onMoved(moved);
       // With the directory away the node starts all the same: it copies, and takes up what it owns when it can.
       const known = options.seed.find((member) => member.node === node);
       const joining = membership.join(record, { found });
-      const joined = (await within(clock, directoryWaitMs, joining)) ?? (known ? ok(known) : await joining);
+      const waited = within(clock, directoryWaitMs, joining);
+      const joined = await Promise.race([
+        waited.then((soon) => soon ?? (known ? ok(known) : joining)),
+        stopAsked.then(() => refused(failure("STOPPING"))),
+      ]);
       if (!joined.ok) return joined;
       joining.then(
         (late) => {
@@ -420,6 +449,3 @@ export function createPeer(options: PeerOptions): Peer {
     },
   };
 }
-
-/** Where a cluster's rows lie in etcd. */
-export const etcdPrefix = (cluster: string): string => `plexus/${cluster}/`;

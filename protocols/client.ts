@@ -1,5 +1,6 @@
 import { Type, type Static, type TSchema } from "typebox";
 import { agentCommands } from "./agent.ts";
+import type { DirectoryAway } from "./cluster.ts";
 import type { Failure } from "./errors.ts";
 import type { ModelInfo } from "./generation.ts";
 import { kindText } from "./ids.ts";
@@ -163,9 +164,16 @@ export interface NodeStatus {
   /** What people call it. Absent: a node of an older version. */
   readonly name?: string;
   readonly url: string;
+  /** Where it listens for other nodes, each address with the peer id that answers there, as `--peer` takes it. Absent: a node
+   *  of an older version, or one that does not listen yet. */
+  readonly mesh?: readonly string[];
   readonly startedAtMs: number;
   readonly uptimeMs: number;
   readonly roles: readonly string[];
+  /** False: it has not joined since it started, and serves no slots. Absent: a node of an older version. */
+  readonly joined?: boolean;
+  /** Absent while it answers. */
+  readonly directoryAway?: DirectoryAway;
   readonly models: readonly ModelInfo[];
   readonly actors: { readonly active: number; readonly quarantined: number };
   readonly slots: {

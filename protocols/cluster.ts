@@ -1,6 +1,7 @@
 /** What admins see and do of a cluster: rows and bodies of the `/api/admin/cluster` routes, used by the page and the
  *  command line. */
 import { Type } from "typebox";
+import type { Failure } from "./errors.ts";
 import { roles, slotCount, type Role } from "./ids.ts";
 import { object } from "./schema.ts";
 
@@ -42,6 +43,14 @@ export const migrateDirectory = object({
   ),
 });
 
+/** The directory tells the answering node nothing: what it shows of slots is from before. */
+export interface DirectoryAway {
+  /** For so long, by that node's clock; since its start when it has told nothing yet. */
+  readonly forMs?: number;
+  /** Why, where that is known. */
+  readonly because?: string;
+}
+
 /** One line of `plexus nodes`. */
 export interface ClusterNodeRow {
   readonly node: string;
@@ -58,8 +67,13 @@ export interface ClusterNodeRow {
   readonly state: "active" | "draining";
   /** As the answering node sees it. */
   readonly up: boolean;
+  /** It is there, and the two refuse each other: VERSION_UNSUPPORTED, with what the answering node speaks (`ours`) and what
+   *  this one does (`theirs`), each `{ major, minor }`. */
+  readonly refused?: Failure;
   /** It answers. */
   readonly self: boolean;
+  /** False, of the answering node only: it has not joined since it started, and serves no slots until it has. */
+  readonly joined?: boolean;
   /** It keeps the embedded directory. */
   readonly directory: boolean;
   readonly slotsOwned: number;
@@ -88,6 +102,17 @@ export interface ClusterSlotRow {
    *  no commands, because a copy in sync is down and cannot be left out without the directory, or fewer are in sync than
    *  `minInSync`. `down`: its owner is. */
   readonly status: "ok" | "moving" | "short" | "blocked" | "down";
+  /** It is `down` for good, though nodes that have everything are up: none of them has this role, which an operator may give
+   *  to one. */
+  readonly stranded?: Role;
+}
+
+/** Slots that are down for want of a role, see `ClusterSlotRow.stranded`. */
+export interface StrandedSlots {
+  readonly role: Role;
+  readonly slots: number;
+  /** With the role, these nodes could own all of them; as few as there can be, the one with the most first. */
+  readonly nodes: readonly string[];
 }
 
 /** An actor that takes many turns. */
@@ -96,6 +121,13 @@ export interface BusyActor {
   /** The name or id of the node it lives on. */
   readonly node: string;
   readonly turnsPerSecond: number;
+}
+
+/** Answer of an eviction. */
+export interface Evicted {
+  readonly node: string;
+  /** Slots whose last copy was given up: they begin anew, empty. */
+  readonly lastCopies: number;
 }
 
 /** Answer of a release: the slot goes where the plan has it from now on. */
@@ -125,10 +157,14 @@ export interface ClusterSummary {
   /** Number of the member list as the answering node has it. */
   readonly view: number;
   readonly directory: { readonly kind: "embedded"; readonly node: string } | { readonly kind: "etcd"; readonly endpoints: readonly string[] }; // prettier-ignore
+  /** Absent while it answers. */
+  readonly directoryAway?: DirectoryAway;
   readonly replicas: number;
   readonly minInSync: number;
   readonly nodes: readonly ClusterNodeRow[];
   /** The busiest actors the answering node knows of, busiest first; absent while it knows none. */
   readonly busiest?: readonly BusyActor[];
   readonly slots: { readonly total: number; readonly ok: number; readonly moving: number; readonly short: number; readonly blocked: number; readonly down: number }; // prettier-ignore
+  /** By role; absent while there are none. */
+  readonly stranded?: readonly StrandedSlots[];
 }

@@ -63,7 +63,7 @@ export const errorTable = {
   SLOT_UNAVAILABLE: {
     outcome: "not_started",
     http: 503,
-    help: "The data of this actor is not available here now; details say why. `plexus doctor` tells more.",
+    help: "The data of this actor is not available now; details say why. `plexus slots`, `plexus doctor` tell more.",
   },
   MOVED: { outcome: "not_started", http: 503, help: "Another node owns this actor now; the sender asks there." },
   FENCED: { outcome: "unknown", http: 503, help: "A newer owner took over while this was being written." },
@@ -179,6 +179,36 @@ export interface Failure {
   readonly outcome: Outcome;
   readonly message: string;
   readonly details?: Readonly<Record<string, unknown>>;
+}
+
+/** How a command is refused while its actor is on its way to another node, or the node that has it is away: soon, or once
+ *  that is mended, the same command is taken. Clients send it again by themselves, with the same operationId. */
+export const passingCodes: ReadonlySet<string> = new Set<ErrorCode>([
+  "MOVED",
+  "SLOT_UNAVAILABLE",
+  "NOT_IN_SYNC",
+  "STOPPING",
+  "FENCED",
+  "PEER_LOST",
+  "DIRECTORY_UNAVAILABLE",
+  "ASK_TIMEOUT",
+]);
+
+/** The name of the node that a command waits for: it has the actor, does not answer, and nobody has taken over yet. */
+export function awayNode({ code, details }: Failure): string | undefined {
+  const node = details?.["node"];
+  const isAbout =
+    code === "SLOT_UNAVAILABLE" || (code === "ASK_TIMEOUT" && details?.["because"] === "SLOT_UNAVAILABLE");
+  return isAbout && typeof node === "string" ? node : undefined;
+}
+
+/** What is said of a command that was sent again and again and is given up: why it was refused last, unless another sending
+ *  of it may have had its effect. */
+export function givenUp(last: Failure | undefined, mayHaveRun: boolean): Failure {
+  if (last === undefined) return failure("ASK_TIMEOUT");
+  if (!mayHaveRun || last.outcome !== "not_started") return last;
+  const node = awayNode(last);
+  return failure("ASK_TIMEOUT", { because: last.code, ...(node !== undefined && { node }) });
 }
 
 /** Builds the failure of one row; `details` are facts for the reader and for programs. */

@@ -2,9 +2,12 @@ import { randomUUID } from "node:crypto";
 import type { IncomingMessage } from "node:http";
 import WebSocket from "ws";
 import {
+  awayNode,
   failure,
   failureOf,
+  givenUp,
   ok,
+  passingCodes,
   PlexusError,
   refused,
   wireLimits,
@@ -39,6 +42,8 @@ export interface ConnectionEvents {
   /** A topic can not be followed any more: access to it ended, or it is gone. */
   onLost(topic: string, reason: Failure): void;
   onActivity(activity: Extract<NodeFrame, { activity: unknown }>["activity"]): void;
+  /** A command was refused for what may pass, and is sent again by itself from now on. */
+  onHold(reason: Failure): void;
   /** `up` again after `down` means that nothing was missed: subscriptions go on from their cursors. */
   onChange(state: "up" | "down", reason: string): void;
   /** The node will not have us: the session ended. No further attempts are made. */
@@ -72,25 +77,17 @@ interface Pending {
   readonly frame: Frame & { readonly id: number };
   readonly resolve: (result: Result<unknown>) => void;
   readonly timer: NodeJS.Timeout;
-  /** The last refusal, while it waits to be sent again. */
+  /** Why it was refused last. */
   refusal?: Failure;
+  /** It went out, and has not been answered. */
+  out: boolean;
+  /** An earlier sending may have had its effect. */
+  mayHaveRun: boolean;
   repeats: number;
 }
 
 /** Commands that change nothing: asking again is asking anew. */
 const reads = new Set(["describe", "summary", "history", "rooms", "sessions"]);
-
-/** How a command is refused while its actor is on its way to another node: soon the same command is taken there. */
-const passing: ReadonlySet<string> = new Set([
-  "MOVED",
-  "SLOT_UNAVAILABLE",
-  "NOT_IN_SYNC",
-  "STOPPING",
-  "FENCED",
-  "PEER_LOST",
-  "DIRECTORY_UNAVAILABLE",
-  "ASK_TIMEOUT",
-]);
 
 const isStale = (reason: Failure): boolean => reason.code === "CURSOR_EXPIRED" || reason.code === "CURSOR_INVALID";
 
@@ -141,8 +138,10 @@ export async function openConnection(destination: Destination, events: Connectio
     retries.add(timer);
   };
 
-  const transmit = (frame: object): void => {
-    if (greeted && socket?.readyState === WebSocket.OPEN) socket.send(JSON.stringify(frame));
+  const transmit = (frame: object): boolean => {
+    if (!greeted || socket?.readyState !== WebSocket.OPEN) return false;
+    socket.send(JSON.stringify(frame));
+    return true;
   };
 
   /** `onAnswer` runs before the next frame is looked at: events may follow an answer within the same packet. */
@@ -155,24 +154,26 @@ export async function openConnection(destination: Destination, events: Connectio
         resolve(result);
       };
       const timer = setTimeout(() => {
-        const refusal = pending.get(id)?.refusal;
         pending.delete(id);
-        settle(refused(refusal ?? failure("ASK_TIMEOUT")));
+        settle(refused(givenUp(waiting.refusal, waiting.out || waiting.mayHaveRun)));
       }, cliLimits.answerTimeoutMs);
       const whole = { id, ...frame };
-      pending.set(id, { frame: whole, resolve: settle, timer, repeats: 0 });
-      transmit(whole);
+      const waiting: Pending = { frame: whole, resolve: settle, timer, out: false, mayHaveRun: false, repeats: 0 };
+      pending.set(id, waiting);
+      waiting.out = transmit(whole);
     });
   }
 
   function repeat(waiting: Pending, refusal: Failure): void {
     const by = socket;
     waiting.refusal = refusal;
+    waiting.out = false;
+    waiting.mayHaveRun ||= refusal.outcome === "unknown";
+    if (waiting.repeats === 0 && waiting.frame.do !== "subscribe") events.onHold(refusal);
     later(pauseMs(waiting.repeats), () => {
       // After a reconnect it was already sent again with all others.
       if (by !== socket || !pending.has(waiting.frame.id)) return;
-      delete waiting.refusal;
-      transmit(waiting.frame);
+      waiting.out = transmit(waiting.frame);
     });
     waiting.repeats += 1;
   }
@@ -211,7 +212,13 @@ export async function openConnection(destination: Destination, events: Connectio
     if ("re" in frame) {
       const waiting = pending.get(frame.re);
       if (waiting === undefined) return;
-      if ("error" in frame && at.amongMany && passing.has(frame.error.code)) return repeat(waiting, frame.error);
+      // A refusal that names a node tells of another one, too.
+      if (
+        "error" in frame &&
+        passingCodes.has(frame.error.code) &&
+        (at.amongMany || awayNode(frame.error) !== undefined)
+      )
+        return repeat(waiting, frame.error);
       pending.delete(frame.re);
       clearTimeout(waiting.timer);
       waiting.resolve("ok" in frame ? ok(frame.ok) : refused(frame.error));
@@ -236,7 +243,10 @@ export async function openConnection(destination: Destination, events: Connectio
     const nodes = first.nodes ?? [];
     route = routeFrom(url, { nodes, given: destination.urls, chance: Math.random() });
     at = { name: nodes[0]?.name ?? first.node, url, amongMany: route.addresses.length > 1 };
-    for (const each of pending.values()) delete each.refusal;
+    for (const each of pending.values()) {
+      each.mayHaveRun ||= each.out;
+      each.out = true;
+    }
     const waiting = [...pending.values()].map(({ frame }) => frame);
     const asked = new Set(waiting.filter((frame) => frame.do === "subscribe").map((frame) => frame.to));
     transmit({ id: 0, do: "watch" });
@@ -345,7 +355,7 @@ export async function openConnection(destination: Destination, events: Connectio
       } catch (thrown) {
         const reason = failureOf(thrown);
         if (reason.code === "UNAUTHENTICATED") throw thrown;
-        if (passing.has(reason.code)) passes = thrown;
+        if (passingCodes.has(reason.code)) passes = thrown;
         if (route.attempts % route.addresses.length > 0) continue;
         if (passes === undefined) throw thrown;
         if (!(await events.onWait(failureOf(passes), pauseMs(roundsOf(route))))) throw passes;

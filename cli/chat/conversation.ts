@@ -16,7 +16,7 @@ import type {
   UserRooms,
   UserView,
 } from "../../protocols/index.ts";
-import { failure, type CatalogRow } from "../../protocols/index.ts";
+import { awayNode, failure, type CatalogRow } from "../../protocols/index.ts";
 import { cliLimits } from "../limits.ts";
 import { paint, withoutControls } from "../output.ts";
 import { describeCommands, parseLine, type Line } from "./commands.ts";
@@ -50,6 +50,7 @@ export interface Conversation {
   onEvent(topic: string, event: unknown, at: number | undefined): void;
   onLost(topic: string, reason: Failure): void;
   onActivity(activity: Extract<NodeFrame, { activity: unknown }>["activity"]): void;
+  onHold(reason: Failure): void;
   onChange(state: "up" | "down", reason: string): void;
 }
 
@@ -450,6 +451,10 @@ export function createConversation(options: {
     onActivity({ room, author, mentioned }) {
       if (!screen.interactive) return;
       remark(dim(`* ${nameOf(author)} wrote in ${nameOf(room)}${mentioned ? " and mentioned you" : ""}`));
+    },
+    onHold(reason) {
+      const away = awayNode(reason);
+      if (away !== undefined) remark(dim(`* ${withoutControls(away)}, which has this, does not answer; trying again`));
     },
     onChange(state, reason) {
       showPrompt();

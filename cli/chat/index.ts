@@ -12,10 +12,10 @@
  *  Piped, each line of standard input is one message or command, done before the next is read; at the end of input the
  *  client waits for an agent's answer and ends with the outcome of the worst command. */
 import { setTimeout as delay } from "node:timers/promises";
-import { failureOf, type Failure } from "../../protocols/index.ts";
+import { awayNode, failureOf, type Failure } from "../../protocols/index.ts";
 import { cliLimits } from "../limits.ts";
 import { callNode } from "../node-client.ts";
-import { describeFailure, exitCodes, paint, type Output } from "../output.ts";
+import { describeFailure, exitCodes, paint, withoutControls, type Output } from "../output.ts";
 import { saveSession } from "../session.ts";
 import { openConnection, type ConnectionEvents } from "./connection.ts";
 import { createConversation, type Conversation } from "./conversation.ts";
@@ -46,13 +46,16 @@ export async function chat(flags: ChatFlags, output: Output): Promise<number> {
 function outlast(screen: Screen): ConnectionEvents["onWait"] {
   const startMs = performance.now();
   let said: string | undefined;
-  return async ({ code, message, details }, pauseMs) => {
+  return async (reason, pauseMs) => {
+    const { code, message, details } = reason;
     if (!screen.interactive) {
       if (performance.now() - startMs > cliLimits.answerTimeoutMs) return false;
       await delay(pauseMs);
       return true;
     }
-    const why = details?.["actor"] === undefined ? message : "No node that is up has your account.";
+    const away = awayNode(reason);
+    const has = away === undefined ? "No node that is up has" : `${withoutControls(away)} does not answer, and it has`;
+    const why = details?.["actor"] === undefined ? message : `${has} your account.`;
     if (code !== said) screen.print(paint(screen.color, "dim", `* ${why} (${code}) Trying again; Ctrl-C ends it.`));
     said = code;
     return await Promise.race([delay(pauseMs, true), screen.ended.then(() => false)]);
@@ -71,6 +74,7 @@ async function converse(flags: ChatFlags, screen: Screen, output: Output): Promi
       onEvent: (topic, event, at) => conversation?.onEvent(topic, event, at),
       onLost: (topic, reason) => conversation?.onLost(topic, reason),
       onActivity: (activity) => conversation?.onActivity(activity),
+      onHold: (reason) => conversation?.onHold(reason),
       onChange: (state, reason) => conversation?.onChange(state, reason),
       onEnd(reason) {
         fate.ended = reason;

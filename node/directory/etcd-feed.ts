@@ -13,6 +13,8 @@ const progressAsksMax = 10;
 
 export interface EtcdFeed {
   watch(prefix: string, watcher: DirectoryWatcher): () => void;
+  /** Why nothing can be told now; undefined while it can, and before the first attempt has ended. */
+  trouble(): string | undefined;
   close(): void;
 }
 
@@ -31,6 +33,8 @@ export function createEtcdFeed(ports: {
   readonly limits: DirectoryLimits;
   /** What to watch. */
   readonly range: { readonly key: Buffer; readonly range_end: Buffer };
+  /** etcd's revision as it is now, at whoever holds the directory. */
+  readRevision(): Promise<number>;
   /** Every row, and etcd's revision they were read at. */
   readLevel(): Promise<{ readonly rows: readonly DirectoryRow[]; readonly revision: number }>;
   toEvents(response: IWatchResponse): readonly Event[];
@@ -40,6 +44,7 @@ export function createEtcdFeed(ports: {
   let rows: Map<string, DirectoryRow> | undefined;
   /** Undefined when nobody watches. */
   let current: Run | undefined;
+  let trouble: string | undefined;
 
   const begin = (watch: Watch): void => {
     if (rows !== undefined) watches.begin(watch, rows);
@@ -82,6 +87,7 @@ export function createEtcdFeed(ports: {
       });
       stream.write({ create_request: { ...range, start_revision: level.revision + 1 } });
       rows = new Map(level.rows.map((row) => [row.key, row]));
+      trouble = undefined;
       watches.beginAll(rows);
       const doubted = prove(run, attempt, () => stream.write({ progress_request: {} }));
       return await Promise.race([broken, run.stopping, doubted]);
@@ -100,10 +106,7 @@ export function createEtcdFeed(ports: {
     for (;;) {
       await run.pause(limits.checkMs);
       if (attempt.over || run.stopped) return "over";
-      const revision = await servers.range({ key: range.key, count_only: true }).then(
-        ({ header }) => Number(header.revision),
-        (error: unknown) => error as Error,
-      );
+      const revision = await ports.readRevision().catch((error: unknown) => error as Error);
       if (typeof revision !== "number") return revision;
       for (let asks = 0; attempt.seen < revision && !attempt.over; asks += 1) {
         if (asks === progressAsksMax) return "the stream stays behind";
@@ -119,9 +122,8 @@ export function createEtcdFeed(ports: {
     while (!run.stopped) {
       const because = await follow(run).catch((error: unknown) => error);
       if (run.stopped) return;
-      log.warn("directory.watch.broken", {
-        because: because instanceof Error ? (failureOf(because).details ?? because.message) : because,
-      });
+      trouble = reasonOf(because);
+      log.warn("directory.watch.broken", { because: trouble });
       rows = undefined;
       watches.stale();
       await run.pause(run.retryMs);
@@ -146,11 +148,19 @@ export function createEtcdFeed(ports: {
         if (watches.delete(watch) && watches.size === 0) stop();
       };
     },
+    trouble: () => trouble,
     close() {
       watches.clear();
       stop();
     },
   };
+}
+
+/** Why a stream ended, in words. */
+function reasonOf(because: unknown): string {
+  if (!(because instanceof Error)) return String(because);
+  const { because: reason } = failureOf(because).details ?? {};
+  return typeof reason === "string" ? reason : because.message;
 }
 
 /** From the first watcher's coming to the last one's going. */

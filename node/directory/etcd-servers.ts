@@ -4,8 +4,6 @@ import {
   WatchClient,
   type IDuplexStream,
   type IOptions,
-  type IRangeRequest,
-  type IRangeResponse,
   type ITxnRequest,
   type ITxnResponse,
   type IWatchRequest,
@@ -19,14 +17,18 @@ import { unavailable } from "./row.ts";
 /** How to prove to etcd who we are, and who it has to be. */
 export type EtcdSecurity = Pick<IOptions, "auth" | "credentials">;
 
+/** Throws, with why, at an answer that is none of this directory. */
+export type Accept = (answer: ITxnResponse) => void;
+
 type WatchStream = IDuplexStream<IWatchRequest, IWatchResponse>;
 
 /** The members of an etcd cluster, one of them preferred. Every call has a deadline. Error: DIRECTORY_UNAVAILABLE. */
 export interface EtcdServers {
-  /** A linearizable read; another member is asked when one does not answer. */
-  range(request: IRangeRequest): Promise<IRangeResponse>;
-  /** Asks once: when it fails, the outcome is unknown. */
-  transact(request: ITxnRequest): Promise<ITxnResponse>;
+  /** A linearizable look that changes nothing. When a member does not answer, or `accept` throws at what it says, another
+   *  is asked: one of them may be another cluster's. */
+  look(request: ITxnRequest, accept: Accept): Promise<ITxnResponse>;
+  /** Asks once: when it fails, or `accept` throws, the outcome is unknown. */
+  transact(request: ITxnRequest, accept: Accept): Promise<ITxnResponse>;
   version(): Promise<string>;
   /** A stream on a connection of its own. `end` closes it, and prefers another member from now on if it `failed`. */
   watch(): Promise<{ readonly stream: WatchStream; readonly end: (failed: boolean) => void }>;
@@ -108,9 +110,17 @@ export function createEtcdServers(ports: {
     return attempt(attemptMs, work);
   };
 
+  const ask =
+    (request: ITxnRequest, accept: Accept) =>
+    async ({ kv }: (typeof clients)[number], options: { deadline: number }): Promise<ITxnResponse> => {
+      const answer = await kv.txn(request, options);
+      accept(answer);
+      return answer;
+    };
+
   return {
-    range: (request) => anyOf(({ kv }, options) => kv.range(request, options)),
-    transact: (request) => attempt(limits.callTimeoutMs, ({ kv }, options) => kv.txn(request, options)),
+    look: (request, accept) => anyOf(ask(request, accept)),
+    transact: (request, accept) => attempt(limits.callTimeoutMs, ask(request, accept)),
     version: async () => (await anyOf(({ maintenance }, options) => maintenance.status(options))).version,
     async watch() {
       if (closed) throw unavailable("it is closed");

@@ -1,8 +1,8 @@
-import type { IRangeResponse, IWatchResponse, ITxnRequest } from "etcd3";
+import type { IRangeRequest, IRangeResponse, IWatchResponse, ITxnRequest, ITxnResponse } from "etcd3";
 import { decode, encode, failure, PlexusError } from "../../protocols/index.ts";
 import type { Clock, Directory, DirectoryRow, Log } from "../ports.ts";
 import { createEtcdFeed } from "./etcd-feed.ts";
-import { createEtcdServers, type EtcdSecurity } from "./etcd-servers.ts";
+import { createEtcdServers, type Accept, type EtcdSecurity } from "./etcd-servers.ts";
 import { directoryLimits, type DirectoryLimits } from "./limits.ts";
 import { decodeRow, encodeValue, unavailable, type DirectoryHome } from "./row.ts";
 
@@ -15,11 +15,18 @@ const versionMin = { major: 3, minor: 4 };
  *      <prefix>row/<key>  value
  *
  *  A row's revision is etcd's mod_revision plus `base`: the last revision of the embedded directory it was moved from (0
- *  if it never was). So revisions go on rising through the move, and what was read before it matches nothing after it. */
+ *  if it never was). So revisions go on rising through the move, and what was read before it matches nothing after it.
+ *
+ *  An etcd without the head is not this directory, whatever it answers: it is another one, or has lost its data. It counts
+ *  as one that is away, and nothing is begun in it but by the first node of a new cluster. So does one that has gone back
+ *  behind what it told this process: a process that knows more than the rows must not go on from them. Every question
+ *  carries the first condition, every answer is measured by the second. */
 export interface EtcdDirectory extends Directory {
   readonly home: DirectoryHome;
   /** Resolves when it can be used. Errors: DIRECTORY_UNAVAILABLE, VERSION_UNSUPPORTED. */
   opened(): Promise<void>;
+  /** Why its watchers hear nothing now; undefined while they do, and before it is known. */
+  trouble(): string | undefined;
   /** Takes over the rows of another directory, all or nothing: until the last one is there, it serves nobody. `source` says
    *  whose they are. May be repeated after a failure. Error: ALREADY_DONE (it is another one's, or in use). */
   fill(source: string, rows: readonly DirectoryRow[], base: number): Promise<void>;
@@ -38,27 +45,63 @@ export function createEtcdDirectory(
     readonly log: Log;
     readonly limits?: DirectoryLimits;
     readonly security?: EtcdSecurity;
+    /** It may be begun here: this is the first node of a new cluster. */
+    readonly founding?: boolean;
   },
 ): EtcdDirectory {
-  const { endpoints, prefix, clock, log, limits = directoryLimits, security = {} } = ports;
+  const { endpoints, prefix, clock, log, limits = directoryLimits, security = {}, founding } = ports;
   const servers = createEtcdServers({ endpoints, clock, limits, security });
   const location = `etcd ${prefix}`;
   const headKey = Buffer.from(`${prefix}head`);
   const rowPrefix = `${prefix}row/`;
   const rowKey = (key: string): Buffer => Buffer.from(`${rowPrefix}${key}`);
   const nameOf = (key: Buffer): string => key.toString("latin1").slice(rowPrefix.length);
+  const hasHead = { key: headKey, target: "Create", result: "Greater", create_revision: 0 } as const;
   let opening: Promise<number> | undefined;
+  /** The highest of etcd's revisions that an answer came with. */
+  let seen = 0;
+
+  /** Refuses what is not told by this directory: `isHere` says whether the head is there. To be made before the question
+   *  is asked: of two answers the later may come first. */
+  const accept = (isHere: (answer: ITxnResponse) => boolean): Accept => {
+    const floor = seen;
+    return (answer) => {
+      if (!isHere(answer)) throw new Error(foreign);
+      const revision = Number(answer.header.revision);
+      if (revision < floor) throw new Error(`${outdated} (revision ${revision}, was ${floor})`);
+      seen = Math.max(seen, revision);
+    };
+  };
+  const range = async (
+    request: IRangeRequest,
+  ): Promise<{ readonly page: IRangeResponse; readonly revision: string }> => {
+    const { header, responses } = await servers.look(
+      { compare: [hasHead], success: [{ request_range: request }] },
+      accept(({ succeeded }) => succeeded),
+    );
+    return { page: responses[0]?.response_range as IRangeResponse, revision: header.revision };
+  };
 
   /** Undefined: nobody has used this prefix. */
-  const readHead = async (): Promise<{ readonly head: Head; readonly revision: string } | undefined> => {
-    const [found] = (await servers.range({ key: headKey })).kvs;
+  const readHead = async (
+    mayMiss: boolean,
+  ): Promise<{ readonly head: Head; readonly revision: string } | undefined> => {
+    const kvsOf = ({ responses }: ITxnResponse) => responses[0]?.response_range?.kvs ?? [];
+    const answer = await servers.look(
+      { success: [{ request_range: { key: headKey } }] },
+      accept((told) => mayMiss || kvsOf(told).length > 0),
+    );
+    const [found] = kvsOf(answer);
     return found && { head: decode(found.value) as Head, revision: found.mod_revision };
   };
   const writeHead = async (head: Head, ifRevision: string | number): Promise<number | undefined> => {
-    const { succeeded, header } = await servers.transact({
-      compare: [isAt(headKey, ifRevision)],
-      success: [put(headKey, encode(head))],
-    });
+    const { succeeded, header } = await servers.transact(
+      {
+        compare: [isAt(headKey, ifRevision)],
+        success: [put(headKey, encode(head))],
+      },
+      accept(() => true),
+    );
     return succeeded ? Number(header.revision) : undefined;
   };
 
@@ -67,8 +110,8 @@ export function createEtcdDirectory(
     const [major = 0, minor = 0] = version.split(".").map(Number);
     if (major < versionMin.major || (major === versionMin.major && minor < versionMin.minor))
       throw new PlexusError(failure("VERSION_UNSUPPORTED", { etcd: version, versionMin: "3.4" }));
-    if ((await readHead()) === undefined) await writeHead({ state: "ready", source: "", base: 0 }, 0);
-    const found = await readHead();
+    if ((await readHead(founding === true)) === undefined) await writeHead({ state: "ready", source: "", base: 0 }, 0);
+    const found = await readHead(false);
     if (found?.head.state !== "ready") throw unavailable("it is being filled");
     return found.head.base;
   };
@@ -86,7 +129,7 @@ export function createEtcdDirectory(
 
   const read = async (key: string): Promise<DirectoryRow | undefined> => {
     const plus = await base();
-    return toRows((await servers.range({ key: rowKey(key) })).kvs, plus)[0];
+    return toRows((await range({ key: rowKey(key) })).page.kvs, plus)[0];
   };
 
   /** Rows as of one revision of etcd's; begun again when that is compacted away before the last page. */
@@ -94,13 +137,12 @@ export function createEtcdDirectory(
     const plus = await base();
     const range_end = endOf(rowPrefix + under);
     for (let attempt = 1; ; attempt += 1) {
-      const first = await servers.range({ key: rowKey(under), range_end, limit: limits.scanRowsMax });
-      const { revision } = first.header;
+      const { page: first, revision } = await range({ key: rowKey(under), range_end, limit: limits.scanRowsMax });
       const rows = toRows(first.kvs, plus);
       try {
         for (let page = first; page.more;) {
           const key = Buffer.concat([page.kvs.at(-1)?.key ?? Buffer.of(), Buffer.of(0)]);
-          page = await servers.range({ key, range_end, limit: limits.scanRowsMax, revision });
+          ({ page } = await range({ key, range_end, limit: limits.scanRowsMax, revision }));
           rows.push(...toRows(page.kvs, plus));
         }
         return { rows, revision: Number(revision) };
@@ -116,13 +158,17 @@ export function createEtcdDirectory(
     clock,
     log,
     limits,
-    range: { key: rowKey(""), range_end: endOf(rowPrefix) },
+    // With the head: that it goes is told before the rows that go with it, in the same breath.
+    range: { key: Buffer.from(prefix), range_end: endOf(prefix) },
+    readRevision: async () => Number((await range({ key: headKey, count_only: true })).revision),
     async readLevel() {
       plusOfFeed = await base();
       return readAll("");
     },
     toEvents: ({ events }: IWatchResponse) =>
-      events.map(({ type, kv }) => {
+      events.flatMap(({ type, kv }) => {
+        if (headKey.equals(kv.key) && type === "Delete") throw new Error(foreign);
+        if (!kv.key.toString("latin1").startsWith(rowPrefix)) return [];
         const revision = Number(kv.mod_revision) + plusOfFeed;
         const key = nameOf(kv.key);
         return type === "Put" ? { row: decodeRow(key, revision, kv.value, location) } : { key, revision };
@@ -142,13 +188,16 @@ export function createEtcdDirectory(
       const impossible = (expected: number): boolean => expected !== 0 && expected <= plus;
       if (impossible(revision) || (guard !== undefined && impossible(guard.revision)))
         return { applied: false, row: await read(key) };
-      const compare = [isAt(rowKey(key), revision && revision - plus)];
+      const compare = [hasHead, isAt(rowKey(key), revision && revision - plus)];
       if (guard !== undefined) compare.push(isAt(rowKey(guard.key), guard.revision && guard.revision - plus));
-      const { succeeded, header, responses } = await servers.transact({
-        compare,
-        success: [bytes === undefined ? { request_delete_range: { key: rowKey(key) } } : put(rowKey(key), bytes)],
-        failure: [{ request_range: { key: rowKey(key) } }],
-      });
+      const { succeeded, header, responses } = await servers.transact(
+        {
+          compare,
+          success: [bytes === undefined ? { request_delete_range: { key: rowKey(key) } } : put(rowKey(key), bytes)],
+          failure: [{ request_range: { key: rowKey(key) } }, { request_range: { key: headKey, count_only: true } }],
+        },
+        accept((answer) => answer.succeeded || Number(answer.responses[1]?.response_range?.count) > 0),
+      );
       if (!succeeded) return { applied: false, row: toRows(responses[0]?.response_range?.kvs ?? [], plus)[0] };
       return {
         applied: true,
@@ -156,8 +205,9 @@ export function createEtcdDirectory(
       };
     },
     watch: (under, watcher) => feed.watch(under, watcher),
+    trouble: () => feed.trouble(),
     async fill(source, rows, from) {
-      const found = await readHead();
+      const found = await readHead(true);
       if (found !== undefined) {
         if (found.head.source !== source)
           throw new PlexusError(failure("ALREADY_DONE", { reason: "another directory lies here", prefix }));
@@ -169,7 +219,10 @@ export function createEtcdDirectory(
       if (mine === undefined) throw unavailable("somebody else is filling it");
       // What an earlier attempt sent and what arrives only now no longer fits this revision of the head.
       const write = async (success: NonNullable<ITxnRequest["success"]>): Promise<void> => {
-        const { succeeded } = await servers.transact({ compare: [isAt(headKey, mine)], success });
+        const { succeeded } = await servers.transact(
+          { compare: [isAt(headKey, mine)], success },
+          accept(() => true),
+        );
         if (!succeeded) throw unavailable("somebody else is filling it");
       };
       await write([{ request_delete_range: { key: rowKey(""), range_end: endOf(rowPrefix) } }]);
@@ -194,6 +247,12 @@ export function createEtcdDirectory(
     },
   };
 }
+
+const foreign =
+  "nothing of this cluster is there; is it the right etcd (--etcd)? If it has lost its data, restore that from a backup of " +
+  "etcd, and keep the data folders";
+const outdated =
+  "it is older than what it told before; if it was restored from a backup, stop all nodes, then start them";
 
 const isAt = (key: Buffer, mod_revision: string | number) =>
   ({ key, target: "Mod", result: "Equal", mod_revision }) as const;

@@ -1,9 +1,11 @@
+import { failure, failureOf, PlexusError } from "../../protocols/index.ts";
 import type { EmbeddedDirectory } from "./embedded.ts";
 import type { EtcdDirectory } from "./etcd.ts";
 
 /** Moves a running cluster's directory from a node's store to etcd. `source` is the id of that node. If it fails, everything
  *  goes on as before and it may be tried again; if the process dies, the next start is either before the move or after it.
- *  Errors: ALREADY_DONE (the prefix is in use), DIRECTORY_MOVED (it was moved before), DIRECTORY_UNAVAILABLE.
+ *  Errors: ALREADY_DONE (the prefix is in use), DIRECTORY_MOVED (it was moved before), UNREACHABLE (etcd does not answer),
+ *  DIRECTORY_UNAVAILABLE (the embedded one does not).
  *
  *      embedded: changes wait ──► fill etcd ──► on disk: "moved to …" ──► changes and readers are sent there
  *                                                   ▲ the one moment of the move
@@ -17,7 +19,12 @@ export async function migrateDirectory(
 ): Promise<{ readonly rows: number }> {
   let copied = 0;
   await from.handOver(to.home, async (rows, revision) => {
-    await to.fill(source, rows, revision);
+    await to.fill(source, rows, revision).catch((error: unknown) => {
+      const { code, details } = failureOf(error);
+      if (code !== "DIRECTORY_UNAVAILABLE") throw error;
+      const reason = "the etcd to move to does not answer; the directory stays where it is, and works";
+      throw new PlexusError(failure("UNREACHABLE", { etcd: to.home.endpoints, reason, ...details }), error);
+    });
     copied = rows.length;
   });
   return { rows: copied };

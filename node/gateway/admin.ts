@@ -43,12 +43,22 @@ export function addAdminRoutes(
   const toCluster = async (message: Message) => {
     const to = "role-manager/cluster";
     const away = at.cluster?.directoryAnswers() === false;
-    const timeoutMs = away ? limits.directoryAwayTimeoutMs : limits.askTimeoutMs;
+    const stranded = away ? undefined : at.cluster?.stranded(to);
+    const timeoutMs = away || stranded ? limits.directoryAwayTimeoutMs : limits.askTimeoutMs;
     const answer = await kernel.ask({ to, from: "gateway", message, timeoutMs });
-    // Whoever asked reached a node: what does not answer is the one with the cluster's memory, and while nobody takes that
-    // over, the directory or whoever acts on it is away. A question that was lost on the way has changed nothing.
-    const lost = away && message.type !== "setAdmin" ? ["UNREACHABLE", "ASK_TIMEOUT"] : ["UNREACHABLE"];
-    if (!answer.ok && lost.includes(answer.error.code)) {
+    // Whoever asked reached a node: what does not answer is the one with the cluster's memory, which the answer names. But
+    // while the directory is away, that is what has to be there for another to take it over. A question that was lost on the
+    // way has changed nothing.
+    const names =
+      !answer.ok && answer.error.code === "SLOT_UNAVAILABLE" && answer.error.details?.["node"] !== undefined;
+    const late = message.type !== "setAdmin" && !answer.ok && answer.error.code === "ASK_TIMEOUT";
+    if (stranded && (late || names)) {
+      const { role, nodes, cure } = stranded;
+      const reason = `those that are up and have the cluster's memory (${nodes.join(", ")}) lack the role ${role}`;
+      throw new PlexusError(failure("SLOT_UNAVAILABLE", { actor: to, reason, hint: `Give it to one: ${cure}` }));
+    }
+    const lost = away && late;
+    if (lost || (names && at.cluster?.directoryAnswers() === false)) {
       const reason = "the cluster's memory is on a node that is down, and no manager lets another take it over";
       throw new PlexusError(failure("DIRECTORY_AWAY", { actor: to, reason }));
     }

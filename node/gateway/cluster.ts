@@ -79,7 +79,7 @@ export function addClusterRoutes(app: FastifyInstance, at: Surroundings): void {
       schema: {
         summary: "Ends a node's membership for good",
         description:
-          "FORBIDDEN for the node that keeps the directory, and, without `force`, for one that holds the last copy of a slot.",
+          "`lastCopies`: slots that were given up. FORBIDDEN for the node that keeps the directory, and, without `force`, for one that holds the last copy of a slot.",
         tags,
         params: clusterNodeParams,
         querystring: evictNode,

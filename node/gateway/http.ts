@@ -67,6 +67,8 @@ export async function createHttp(at: Surroundings, accounts: Accounts, commands:
     bodyLimit: limits.bodyBytesMax,
     requestTimeout: limits.requestTimeoutMs,
     keepAliveTimeout: 72_000,
+    // What it would answer itself has another shape than all else.
+    return503OnClosing: false,
     http: { maxHeaderSize: limits.headerBytesMax },
     routerOptions: { maxParamLength: 256 },
     genReqId: () => randomId(at.random),
@@ -115,7 +117,13 @@ export async function createHttp(at: Surroundings, accounts: Accounts, commands:
     if (request.body === undefined || request.body === null) request.body = {};
   });
 
+  let stopping = false;
+  app.addHook("preClose", async () => {
+    stopping = true;
+  });
+
   app.addHook("onRequest", async (request) => {
+    if (stopping) throw new PlexusError(failure("STOPPING"));
     const access = request.routeOptions.config.access ?? "anyone";
     const unsafe = !isSafeMethod(request.method);
     const presented = presentedToken(request.raw);

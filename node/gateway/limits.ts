@@ -12,8 +12,8 @@ export interface GatewayLimits {
   readonly askTimeoutMs: number;
   /** Wait of a sign-up for its new account; then SLOT_UNAVAILABLE, or ASK_TIMEOUT. More than a failover takes. */
   readonly signUpTimeoutMs: number;
-  /** Wait for the cluster's own memory while the directory is away: nobody takes it over then, so it answers soon or not at
-   *  all. Then DIRECTORY_AWAY. */
+  /** Wait for the cluster's own memory while the directory is away or nobody has the role to take it over: it answers soon or
+   *  not at all. Then DIRECTORY_AWAY, or SLOT_UNAVAILABLE. */
   readonly directoryAwayTimeoutMs: number;
   /** Sign-in and sign-up attempts of one address. */
   readonly signInRate: Rate;

@@ -336,9 +336,13 @@ export function createSockets(server: Server, at: Surroundings, accounts: Accoun
 }
 
 /** How the question who somebody is ends when the slot of that user is served nowhere. */
-const unanswered: ReadonlySet<ErrorCode> = new Set(["ASK_TIMEOUT", "UNREACHABLE", "PEER_LOST", "DIRECTORY_AWAY"]);
+const unanswered: ReadonlySet<ErrorCode> = new Set(["SLOT_UNAVAILABLE", "ASK_TIMEOUT", "PEER_LOST", "DIRECTORY_AWAY"]);
 
-const unavailable = (user: string, error: Failure): Failure =>
-  failure("SLOT_UNAVAILABLE", { actor: `user/${user}`, because: error.code });
+function unavailable(user: string, { code, details }: Failure): Failure {
+  const actor = `user/${user}`;
+  if (code === "SLOT_UNAVAILABLE") return failure(code, { actor, ...details });
+  const node = details?.["node"];
+  return failure("SLOT_UNAVAILABLE", { actor, because: code, ...(node !== undefined && { node }) });
+}
 
 const ignore = () => undefined;

@@ -5,13 +5,18 @@
  *
  *  The list is what the directory says: a node belongs while its row is there. Its number, the view, is the highest
  *  revision of a change to it, so that nodes can compare. While the directory is away the last known list stands; at start
- *  that is the `seed` the node kept. A node that finds its own row gone was evicted, and is told so. One that finds in it a
- *  later start than its own is not this node any more: another process is, on a copy of its data folder. The directory
+ *  that is the `seed` the node kept. A node that finds its own row gone was evicted, and is told so, if others are still there:
+ *  who evicts is a member and not the one, so a list of nobody is none of this cluster, and the directory that says so is
+ *  as good as away. A node that finds in its row a later start than its own is not this node any more: another process is, on a copy of its data folder. The directory
  *  counts starts, and the last one holds; no clock and no answer could tell an earlier one that hangs from one that ended.
  *
  *  Who is up is an opinion (`detector.ts`) that every node forms for itself and that may be wrong: it decides when a
  *  failover is tried, never whether it is safe. Every node beats to every member it is connected with. A beat carries the
  *  sender's incarnation, so that one from before its restart is ignored, and now and then what it is busy with.
+ *
+ *  Two nodes that moved while each was down know only where the other was. Then the list does not help: the directory may be
+ *  one of the two. So a node has the members that it is connected with pass on where it listens (`whereabouts`), to those it
+ *  is not connected with.
  *
  *  `join` writes this node's own row anew at each start: a higher incarnation, new addresses. What admins decided stays:
  *  whether it drains, its roles, unless it was started with others than the last time, and the labels of its invitation,
@@ -55,6 +60,10 @@ export type OwnRecord = Omit<MemberRecord, "incarnation" | "state" | "rolesConfi
 export interface MembershipPart extends Membership {
   /** Resolves when the directory has told the list once. */
   ready(): Promise<void>;
+  /** Whether this start is in the directory. */
+  readonly joined: boolean;
+  /** For how long the directory has told nothing of this list; undefined while it does. */
+  silentMs(): number | undefined;
   /** The last beat of a member; of oneself: what it would say now. Undefined: none yet. */
   heard(node: NodeId): Heard | undefined;
   /** Writes this node's own row for this start of its process, and asks again while the directory is away. `found`: it may
@@ -83,6 +92,8 @@ export interface MembershipOptions {
   starting?(next: number, last: number): Promise<void>;
   /** This process is not this member any more. Called once. */
   ended?(why: MembershipEnd): void;
+  /** A member that is not connected says where it listens, by the word of another member. */
+  located?(node: NodeId, addresses: readonly string[]): void;
 }
 
 /** Starts to watch the list and to beat. */
@@ -100,9 +111,17 @@ export function createMembership(options: MembershipOptions): MembershipPart {
   let view = 0;
   let incarnation = members.get(node)?.incarnation ?? 0;
   let belonged = members.has(node);
+  let joined = false;
+  /** Since when the directory tells nothing; undefined while it does. */
+  let silentSinceMs: number | undefined = clock.monotonicMs();
+  /** It told a list of nobody, and none of somebody since. */
+  let lost = false;
   /** The highest incarnation that this process has tried to write. */
   let attempted = 0;
   let beats = 0;
+  /** Where this process listens, as far as it has said so. */
+  let addresses: readonly string[] = [];
+  let seeks = 0;
   let ended = false;
   let stopped = false;
   let markReady = (): void => undefined;
@@ -169,8 +188,30 @@ export function createMembership(options: MembershipOptions): MembershipPart {
     beats += 1;
     const body = { incarnation, view, ...(load && { load }) };
     for (const peer of exchange.peers()) if (members.has(peer)) exchange.send(peer, "beat", body);
+    if (beats % limits.seekEveryBeats === 0) seek();
     judge();
   };
+
+  /** Has each member that is not connected told where this node listens, each time through another one. */
+  const seek = (): void => {
+    const connected = new Set(exchange.peers().filter((peer) => members.has(peer)));
+    const ways = [...connected].sort();
+    if (ways.length === 0 || addresses.length === 0) return;
+    const body = { from: node, addresses: addresses.slice(0, limits.addressesToldMax) };
+    for (const to of members.keys()) {
+      if (to === node || connected.has(to)) continue;
+      seeks = (seeks + 1) % ways.length;
+      exchange.send(ways[seeks] as NodeId, "whereabouts", { ...body, to });
+    }
+  };
+  exchange.on("whereabouts", (body, by) => {
+    const { from, to } = body;
+    if (stopped || !members.has(from) || !members.has(by)) return;
+    const connected = exchange.peers();
+    if (to === node && !connected.includes(from)) options.located?.(from, body.addresses);
+    // Passed on once: only what its sender says of itself.
+    if (from === by && to !== node && members.has(to) && connected.includes(to)) exchange.send(to, "whereabouts", body);
+  });
 
   // --- the list ----------------------------------------------------------------------------------------------------------
 
@@ -204,9 +245,26 @@ export function createMembership(options: MembershipOptions): MembershipPart {
     if (own !== undefined) belonged = true;
     else if (belonged) {
       belonged = false;
-      log.warn("membership.evicted", { view });
-      end("evicted");
+      // Not before all of it is told: others may go in the same change.
+      clock.soon(() => {
+        if (stopped || belonged || members.has(node)) return;
+        log.warn("membership.evicted", { view });
+        end("evicted");
+      });
     }
+  };
+  const hear = (from: "silent" | "told"): void => {
+    silentSinceMs = from === "told" ? undefined : (silentSinceMs ?? clock.monotonicMs());
+    meter.gauge("directory_answers", from === "told" ? 1 : 0);
+  };
+  /** A list of nobody, told to a node that knows somebody. What was known stands. */
+  const isLost = (next: ReadonlyMap<NodeId, MemberRecord>): boolean => {
+    if (next.size > 0 || members.size === 0) return false;
+    log.error("membership.list.lost", { view, known: members.size });
+    belonged = true;
+    lost = true;
+    hear("silent");
+    return true;
   };
   const recordOf = (row: DirectoryRow): MemberRecord => row.value as MemberRecord;
   const isMember = ({ key, value }: DirectoryRow): boolean => isRow(key, value);
@@ -214,19 +272,27 @@ export function createMembership(options: MembershipOptions): MembershipPart {
   const endWatch = directory.watch(memberPrefix, {
     reset(rows) {
       const next = new Map(rows.filter(isMember).map((row) => [recordOf(row).node, recordOf(row)]));
+      if (isLost(next)) return;
+      hear("told");
       const revision = rows.reduce((most, row) => Math.max(most, row.revision), 0);
-      if (!sameList(members, next)) take(next, revision);
+      if (lost || !sameList(members, next)) take(next, revision);
+      lost = false;
       markReady();
     },
     changed: (row) => {
+      hear("told");
       if (isMember(row)) take(new Map(members).set(recordOf(row).node, recordOf(row)), row.revision);
     },
     removed(key, revision) {
       const next = new Map(members);
-      if (next.delete(key.slice(memberPrefix.length))) take(next, revision);
+      if (next.delete(key.slice(memberPrefix.length)) && !isLost(next)) take(next, revision);
     },
-    stale: () => log.info("membership.list.stale", { view }),
+    stale() {
+      log.info("membership.list.stale", { view });
+      hear("silent");
+    },
   });
+  hear("silent");
 
   detector.follow(new Set([...members.keys()].filter((one) => one !== node)));
   for (const peer of exchange.peers()) detector.connected(peer, clock.monotonicMs());
@@ -277,25 +343,33 @@ export function createMembership(options: MembershipOptions): MembershipPart {
       return () => listeners.delete(listener);
     },
     ready: () => ready,
+    get joined() {
+      return joined;
+    },
+    silentMs: () => (silentSinceMs === undefined ? undefined : clock.monotonicMs() - silentSinceMs),
     heard(other) {
       if (other === node) return { agoMs: 0, view, load: options.load?.() };
       const last = heard.get(other);
       return last && { agoMs: clock.monotonicMs() - last.atMs, view: last.view, load: last.load };
     },
     async join(record, { found = false } = {}) {
+      addresses = record.addresses;
       let pauseMs = limits.joinRetryMs;
       while (!stopped) {
         try {
-          const joined = await change((row) => (row === undefined && !found ? undefined : startedAgain(record, row)));
-          if (joined.ok) {
-            incarnation = joined.value.incarnation;
-            return joined;
+          const written = await change((row) => (row === undefined && !found ? undefined : startedAgain(record, row)));
+          if (written.ok) {
+            incarnation = written.value.incarnation;
+            joined = true;
+            return written;
           }
-          if (joined.error.code === "NOT_A_PEER") return joined;
+          const isEvicted = written.error.code === "NOT_A_PEER" && (await directory.list(memberPrefix)).some(isMember);
+          if (isEvicted) return written;
+          log.info("membership.join.waits", { code: written.error.code, pauseMs });
         } catch (error) {
-          const { code } = failureOf(error);
+          const { code, details } = failureOf(error);
           if (code !== "DIRECTORY_UNAVAILABLE") throw error;
-          log.info("membership.join.waits", { code, pauseMs });
+          log.info("membership.join.waits", { code, ...details, pauseMs });
         }
         await sleep(pauseMs);
         pauseMs = Math.min(limits.joinRetryMaxMs, pauseMs * 2);
@@ -303,6 +377,7 @@ export function createMembership(options: MembershipOptions): MembershipPart {
       return refused(failure("STOPPING"));
     },
     async update(fields) {
+      addresses = fields.addresses ?? addresses;
       try {
         return await change((row) => row && { ...row, ...fields });
       } catch (error) {

@@ -19,6 +19,11 @@ export const membershipLimits = {
   stallMs: 300,
   /** Beats from one to the next that carries load figures. */
   loadEveryBeats: 10,
+  /** Beats from one to the next with which a member without a connection is looked for through another: 5 s, as often as the
+   *  mesh tries an address again. */
+  seekEveryBeats: 50,
+  /** Addresses of its own that a node tells then; as many as the mesh tries. */
+  addressesToldMax: 16,
   /** Attempts to change the own row against others that change it, too. Beyond: OVERLOADED. */
   rowAttemptsMax: 8,
   /** Pause before the directory is asked again when joining; doubles up to the second. */

@@ -85,7 +85,7 @@ export function readControl(value: unknown): ControlFrame | undefined {
     case controlKind.bye:
     case controlKind.refused: {
       if (!failureCheck.Check(first)) return undefined;
-      return { kind: kind === controlKind.bye ? "bye" : "refused", reason: first as Failure };
+      return { kind: kind === controlKind.bye ? "bye" : "refused", reason: asHeard(first as Failure) };
     }
     case controlKind.hello:
       return helloCheck.Check(first) ? { kind: "hello", hello: first } : undefined;
@@ -94,6 +94,20 @@ export function readControl(value: unknown): ControlFrame | undefined {
     default:
       return undefined;
   }
+}
+
+/** What a peer refused, in the words of the one that it refused: the peer's own version is `theirs` here. */
+export function asHeard(reason: Failure): Failure {
+  if (reason.code !== "VERSION_UNSUPPORTED") return reason;
+  const { ours, theirs, slotCount: slots, ...others } = reason.details ?? {};
+  const counts = (slots ?? {}) as { readonly ours?: unknown; readonly theirs?: unknown };
+  const details = {
+    ...others,
+    ...(theirs !== undefined && { ours: theirs }),
+    ...(ours !== undefined && { theirs: ours }),
+    ...(slots !== undefined && { slotCount: { ours: counts.theirs, theirs: counts.ours } }),
+  };
+  return { ...reason, details };
 }
 
 /** What a node is told that was a member and is none any more. */

@@ -16,7 +16,9 @@
  *
  *  Read `handshake.ts` (who belongs together), `pairs.ts` (who dials, which link stands), `link.ts`, `lane.ts`, then
  *  `invitation.ts` and `join.ts`. `swarm.ts` has the settings of libp2p and the traps they answer. */
-import { failure, PlexusError, slotCount } from "../../protocols/index.ts";
+import { peerIdFromString } from "@libp2p/peer-id";
+import { multiaddr } from "@multiformats/multiaddr";
+import { failure, PlexusError, slotCount, type Failure } from "../../protocols/index.ts";
 import type { Clock, Log, MemberRecord, MembershipEnd, Meter, NodeId, Random, Transport } from "../ports.ts";
 import { createGate } from "./gate.ts";
 import { meshVersion } from "./handshake.ts";
@@ -76,6 +78,10 @@ export interface Mesh {
   /** Multiaddrs where it listens: likewise. */
   addresses(): readonly string[];
   status(): readonly PairStatus[];
+  /** Members that are there and speak a version which this node does not, with the refusal in this node's words. */
+  refusals(): ReadonlyMap<NodeId, Failure>;
+  /** A member may listen at these addresses as well, by the word of another. */
+  located(node: NodeId, addresses: readonly string[]): void;
   /** Says goodbye and closes every connection, within the deadline. */
   stop(deadlineMs: number): Promise<void>;
 }
@@ -172,6 +178,12 @@ export async function startMesh(options: MeshOptions): Promise<Mesh> {
     peer: options.key.peer,
     addresses: () => swarm.getMultiaddrs().map((address) => address.toString().split("/p2p/")[0] ?? ""),
     status: () => pairs.status(),
+    refusals: () => pairs.refusals(),
+    located(other, addresses) {
+      const peer = options.members().find((one) => one.node === other)?.peer;
+      // What is known already is tried already, in its time.
+      if (peer !== undefined && found.get(peer)?.join() !== addresses.join()) discovered(peer, addresses);
+    },
     async stop(deadlineMs) {
       unfollow();
       admission?.stop();
@@ -188,11 +200,19 @@ export async function startMesh(options: MeshOptions): Promise<Mesh> {
 function staticAddresses(addresses: readonly string[]): ReadonlyMap<string, readonly string[]> {
   const byPeer = new Map<string, string[]>();
   for (const address of addresses) {
+    const refuse = (reason: string): PlexusError =>
+      new PlexusError(failure("CONFIG_INVALID", { field: "mesh.peers", address, reason }));
     const peer = /\/p2p\/([^/]+)$/.exec(address)?.[1];
-    if (peer === undefined) {
-      throw new PlexusError(
-        failure("CONFIG_INVALID", { field: "mesh.peers", address, reason: "must end in /p2p/ and the peer id" }),
-      );
+    if (peer === undefined) throw refuse("must end in /p2p/ and the peer id");
+    try {
+      multiaddr(address);
+    } catch (error) {
+      throw refuse((error as Error).message);
+    }
+    try {
+      peerIdFromString(peer);
+    } catch {
+      throw refuse(`${peer} is no peer id; \`plexus status\` of that node shows its own under Mesh`);
     }
     byPeer.set(peer, [...(byPeer.get(peer) ?? []), address]);
   }

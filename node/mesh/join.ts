@@ -14,7 +14,7 @@ import { Compile } from "typebox/compile";
 import { decode, encode, failure, ok, refused, slotCount, type Failure, type Result } from "../../protocols/index.ts";
 import type { Clock, Log, MemberRecord, Meter } from "../ports.ts";
 import { FrameReader, framesOf, frameHeaderBytes } from "./frames.ts";
-import { introduction, introductionCheck, meshVersion, speaksWith, type Introduction } from "./handshake.ts";
+import { asHeard, introduction, introductionCheck, meshVersion, speaksWith, type Introduction } from "./handshake.ts";
 import { joiningNode, readToken, type Admission, type JoiningNode } from "./invitation.ts";
 import { meshLimits, type MeshLimits } from "./limits.ts";
 import type { NodeKey } from "./node-key.ts";
@@ -119,7 +119,8 @@ export async function serveJoin(
   talk.say(host.self);
   const request = await talk.hear();
   if (request === undefined) return;
-  const who = requestCheck.Check(request) ? { invitation: request.invitation, node: request.node.node } : {};
+  const { invitation, node: newcomer } = requestCheck.Check(request) ? request : {};
+  const who = newcomer === undefined ? {} : { invitation, node: newcomer.node, name: newcomer.name };
   const answer = await redeemFor(host, request, peer);
   if (answer.ok) {
     meter.count("mesh_joins");
@@ -227,11 +228,14 @@ export async function joinCluster(options: JoinOptions): Promise<Result<Joined>>
     if (greeting.cluster !== invitation.cluster)
       return refused(failure("INVITATION_INVALID", { reason: "that node belongs to another cluster" }));
     const misfit = compare(ours, greeting);
-    if (misfit !== undefined) return refused(misfit);
-    talk.say({ ...ours, invitation: invitation.id, secret: invitation.secret, node: options.node });
+    const request = { ...ours, invitation: invitation.id, node: options.node };
+    // Of a misfit only who it is, so that the member's log names whom it could not take.
+    talk.say({ ...request, secret: misfit === undefined ? invitation.secret : new Uint8Array() });
     const answer = await talk.hear();
+    if (misfit !== undefined) return refused(misfit);
     // Only the member that the token names can have said it, so it is taken as it is.
     if (answer === undefined) return refused(failure("PEER_LOST", { reason: "no answer; join again" }));
-    return answer as Result<Joined>;
+    const told = answer as Result<Joined>;
+    return told.ok ? told : refused(asHeard(told.error));
   }
 }

@@ -42,6 +42,8 @@ interface Pair {
   failures: number;
   dueAtMs: number;
   lastFailure: Failure | undefined;
+  /** The last time that one of the two refused the other for its version, whoever of them had dialled. */
+  refused: { readonly reason: Failure; readonly atMs: number } | undefined;
 }
 
 /** One member as the mesh sees it. */
@@ -126,6 +128,7 @@ export class Pairs {
           failures: 0,
           dueAtMs: nowMs + this.#graceMs(member.peer),
           lastFailure: undefined,
+          refused: undefined,
         };
         this.#pairs.set(member.node, added);
         this.#byPeer.set(member.peer, added);
@@ -173,6 +176,18 @@ export class Pairs {
       queuedBytes: established?.queuedBytes ?? 0,
       ...(lastFailure === undefined ? {} : { lastFailure }),
     }));
+  }
+
+  /** The members without a link that are there and speak a version which this node does not, with the refusal in this node's
+   *  words. One that has not come for as long as silence may last is gone. */
+  refusals(): ReadonlyMap<NodeId, Failure> {
+    const { clock, limits } = this.#options;
+    const sinceMs = clock.monotonicMs() - limits.silenceTimeoutMs;
+    return new Map(
+      [...this.#pairs].flatMap(([node, { refused }]) =>
+        refused !== undefined && refused.atMs >= sinceMs ? [[node, refused.reason]] : [],
+      ),
+    );
   }
 
   /** Ends every link and waits until the last words are said, which the closing deadline of a link bounds. */
@@ -288,6 +303,7 @@ export class Pairs {
       const reason = isOut ? evicted : verdict.ok ? failure("NOT_A_PEER") : verdict.error;
       meter.count("mesh_refused_peers", 1, { code: reason.code });
       log.warn("mesh.peer.refused", { peer: link.peer, node: hello.node, code: reason.code, details: reason.details });
+      if (pair !== undefined) this.#noteRefusal(pair, reason);
       refuse(reason);
       return;
     }
@@ -318,6 +334,7 @@ export class Pairs {
     pair.established?.end(failure("ALREADY_DONE", { reason: "replaced by a newer connection" }));
     pair.established = link;
     pair.lastFailure = undefined;
+    pair.refused = undefined;
     link.open();
     this.#gauge();
     this.#options.log.info("mesh.connected", { node: link.node, peer: link.peer, dialled: link.dialled });
@@ -357,7 +374,12 @@ export class Pairs {
     if (pair.lastFailure?.code === reason.code || reason.code === "ALREADY_DONE")
       log.debug("mesh.attempt.failed", facts);
     else log.warn("mesh.attempt.failed", facts);
+    this.#noteRefusal(pair, reason);
     this.#postpone(pair, reason);
+  }
+
+  #noteRefusal(pair: Pair, reason: Failure): void {
+    if (reason.code === "VERSION_UNSUPPORTED") pair.refused = { reason, atMs: this.#options.clock.monotonicMs() };
   }
 
   /** When to try again: later with each failure, and never in step with others. */
@@ -476,12 +498,15 @@ export class Pairs {
     }
   }
 
-  /** Where a peer may be, each address with the id that must answer there. */
+  /** Where a peer may be, each address with the id that must answer there. Each is the first to be tried in its turn: one
+   *  where nothing answers, not even a refusal, takes the time of those behind it. */
   #addresses(pair: Pair): Multiaddr[] {
     const { log, limits } = this.#options;
     const { addresses, peer, node } = pair.member;
+    const known = [...new Set([...addresses, ...this.#options.addressesOf(peer)])];
+    const first = known.length === 0 ? 0 : pair.failures % known.length;
     const found: Multiaddr[] = [];
-    for (const text of new Set([...addresses, ...this.#options.addressesOf(peer)])) {
+    for (const text of [...known.slice(first), ...known.slice(0, first)]) {
       if (found.length === limits.addressesMax) break;
       const [plain = "", claimed] = text.split("/p2p/");
       if (claimed !== undefined && claimed !== peer) continue;

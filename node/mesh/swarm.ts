@@ -103,6 +103,8 @@ export function createSwarm(options: {
       dialTimeout: limits.dialTimeoutMs,
       addressDialTimeout: limits.dialTimeoutMs,
       maxPeerAddrsToDial: limits.addressesMax,
+      // In the order they are given: by its own, what nobody answers at might come first each time.
+      addressSorter: () => 0,
       inboundUpgradeTimeout: limits.handshakeTimeoutMs,
       inboundStreamProtocolNegotiationTimeout: limits.handshakeTimeoutMs,
       outboundStreamProtocolNegotiationTimeout: limits.handshakeTimeoutMs,

@@ -1,9 +1,11 @@
 /** What admins can do to the cluster, whichever node they speak to. Nodes are named by name or id. `by`: who it is, for the
- *  audit. Errors beside those named: DIRECTORY_UNAVAILABLE, NOT_FOUND (no such node). */
+ *  audit. Errors beside those named: DIRECTORY_AWAY (before anything was changed), DIRECTORY_UNAVAILABLE (it may have been),
+ *  NOT_FOUND (no such node). */
 import type {
   ActorId,
   ClusterSlotRow,
   ClusterSummary,
+  Evicted,
   InvitationIssued,
   Moved,
   Released,
@@ -17,6 +19,11 @@ export interface ClusterControl {
   slots(): Promise<Result<readonly ClusterSlotRow[]>>;
   /** Whether rows can be changed, as far as this node knows. */
   directoryAnswers(): boolean;
+  /** Why an actor is away for good, where an operator can help: nodes that are up have all that it holds, and none of them the
+   *  role. `cure`: the command that gives it to one. */
+  stranded(
+    actor: ActorId,
+  ): { readonly role: Role; readonly nodes: readonly string[]; readonly cure: string } | undefined;
   /** A single-use token that admits one node. */
   invite(
     terms: {
@@ -30,7 +37,7 @@ export interface ClusterControl {
    *  or id. FORBIDDEN for the node that keeps the directory, for the node that is asked, and unless `force` for one that
    *  holds the last copy of a slot or owns one and is up. NO_CANDIDATE for the last manager, and unless `force` for the last
    *  node of a role that has slots. */
-  evict(node: string, force: boolean, by?: string): Promise<Result<{ readonly node: string }>>;
+  evict(node: string, force: boolean, by?: string): Promise<Result<Evicted>>;
   /** A draining node gives away everything it holds; ending it makes it take its share again. */
   setDraining(node: string, draining: boolean, by?: string): Promise<Result<{ readonly node: string }>>;
   /** NO_CANDIDATE when a role would be left without a node that holds its slots. */

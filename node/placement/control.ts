@@ -16,6 +16,8 @@ import {
   type ClusterNodeRow,
   type ClusterSlotRow,
   type ClusterSummary,
+  type DirectoryAway,
+  type Evicted,
   type Failure,
   type InvitationIssued,
   type Moved,
@@ -33,7 +35,7 @@ import type { ClusterControl } from "./api.ts";
 import { createBusiest } from "./busiest.ts";
 import { Candidates } from "./candidates.ts";
 import { placementLimits, type PlacementLimits } from "./limits.ts";
-import { wantOf } from "./plan.ts";
+import { findStranded, wantOf, type Stranded } from "./plan.ts";
 
 export interface ControlOptions {
   readonly node: NodeId;
@@ -50,6 +52,14 @@ export interface ControlOptions {
   /** What is known of a node's load; its fields come from its beats. */
   heard(node: NodeId): { readonly agoMs: number; readonly load: ClusterNodeLoad | undefined } | undefined;
   directoryInfo(): ClusterSummary["directory"];
+  /** What is known of a directory that does not answer. */
+  directoryAway(): DirectoryAway;
+  /** Whether this start of the node is in the directory. */
+  joined(): boolean;
+  /** The version that this process runs; its row has that of an earlier start while the directory is away. */
+  version?(): string | undefined;
+  /** Members that are there and speak a version that this node does not. */
+  refusals?(): ReadonlyMap<NodeId, Failure>;
   invite(terms: Parameters<ClusterControl["invite"]>[0]): Promise<Result<InvitationIssued>>;
   migrate(endpoints: readonly string[]): Promise<Result<{ readonly rows: number }>>;
   /** For the durable audit: what was changed, and by whom if the command said so. */
@@ -64,7 +74,18 @@ type ClusterNodeLoad = Required<
 
 /** Makes the control. It keeps nothing, and needs no stopping. */
 export function createClusterControl(options: ControlOptions): ClusterControl {
-  const { node, directory, table, policy, membership, exchange, clock } = options;
+  const { node, table, policy, membership, exchange, clock } = options;
+  /** Changes that were tried, of rows and of anything else. */
+  let tried = 0;
+  const directory: Directory = {
+    read: (key) => options.directory.read(key),
+    list: (prefix) => options.directory.list(prefix),
+    watch: (prefix, watcher) => options.directory.watch(prefix, watcher),
+    compareAndSet(...change) {
+      tried += 1;
+      return options.directory.compareAndSet(...change);
+    },
+  };
   const limits: PlacementLimits = { ...placementLimits, ...options.limits };
   const note: NonNullable<ControlOptions["changed"]> = (action, facts, by) => options.changed?.(action, facts, by);
   const busiest = createBusiest({ exchange, membership, clock, limits });
@@ -90,26 +111,33 @@ export function createClusterControl(options: ControlOptions): ClusterControl {
     return refused(failure("BAD_REQUEST", { reason: "several nodes begin so", nodes: begun.map(({ name }) => name) }));
   };
 
+  /** Its id where it is no member any more. */
+  const nameOf = (member: NodeId): string =>
+    membership.members().members.find((one) => one.node === member)?.name ?? member;
+
   const keepsDirectory = (member: NodeId): boolean => {
     const info = options.directoryInfo();
     return info.kind === "embedded" && info.node === member;
   };
 
   /** Slots that nobody is left to have begin with nothing at another node: else what belongs there could never be used
-   *  again, not even empty. One that a member holds which is only down is left to it. False: some changed meanwhile. */
-  const abandon = async (evicted: NodeId): Promise<boolean> => {
+   *  again, not even empty. One that a member holds which is only down is left to it. `given`: those that are given up so.
+   *  False: some changed meanwhile. */
+  const abandon = async (evicted: NodeId, given: Set<SlotId>): Promise<boolean> => {
     let all = true;
     const members = membership.members().members.filter((one) => one.node !== evicted);
     const isMember = (name: NodeId): boolean => members.some((one) => one.node === name);
     for (const { record, revision } of await readSlots(directory)) {
       if (!record.inSync.includes(evicted) || record.inSync.some(isMember)) continue;
       const owner = firstOwner(record.splitFrom ?? record.slot, members, (name) => membership.isUp(name));
+      if (owner === undefined) given.add(record.slot);
       if (owner === undefined) continue;
       const epoch = record.epoch + 1;
       const { want: _want, held: _held, ...kept } = record;
       const next = { ...kept, epoch, owner, inSync: [owner], learners: [], abandoned: epoch };
       const { applied, row } = await changeSlot(directory, next, revision);
       if (row) table.learn(row);
+      if (applied) given.add(record.slot);
       all &&= applied;
     }
     return all;
@@ -121,14 +149,15 @@ export function createClusterControl(options: ControlOptions): ClusterControl {
     return known === undefined ? error : { ...error, details: { ...error.details, node: known.name } };
   };
 
-  /** Runs a command; the directory's absence is an answer. */
+  /** Runs a command; the directory's absence is an answer, and a safe one before any change was tried. An invitation that got
+   *  lost counts as none: nobody has its token. */
   const guarded = async <T>(command: () => Promise<Result<T>>): Promise<Result<T>> => {
-    try {
-      const result = await command();
-      return result.ok ? result : refused(named(result.error));
-    } catch (error) {
-      return refused(named(failureOf(error)));
-    }
+    const before = tried;
+    const result = await command().catch((error: unknown) => refused(failureOf(error)));
+    if (result.ok) return result;
+    const error = named(result.error);
+    const untouched = error.code === "DIRECTORY_UNAVAILABLE" && tried === before;
+    return refused(untouched ? failure("DIRECTORY_AWAY", error.details) : error);
   };
 
   // --- members -----------------------------------------------------------------------------------------------------------
@@ -172,12 +201,19 @@ export function createClusterControl(options: ControlOptions): ClusterControl {
           ? "it holds the last copy of slots; drain it first"
           : "it holds the last copy of slots and is down; start it, then drain it";
     const among = [...held].sort().slice(0, limits.slotsNamedMax).join(", ");
-    return failure("FORBIDDEN", { reason, slots: held.size, among });
+    const lost = "If the node is lost for good, --force gives up what only it has.";
+    const hint = isUp
+      ? `\`plexus nodes drain ${nameOf(member)} --wait\` moves it away. If it died just now, ask again in a moment: it counts as up until its silence is noticed.`
+      : `Started again, it gives away what it has: \`plexus nodes drain ${nameOf(member)} --wait\`.`;
+    return failure("FORBIDDEN", { reason, slots: held.size, among, hint: `${hint} ${lost}` });
   };
 
   /** Why a member may not go because of what it is, whatever it holds. */
   const needed = ({ node: member, roles }: MemberRecord, force: boolean): Failure | undefined => {
-    if (keepsDirectory(member)) return failure("FORBIDDEN", { reason: "it keeps the directory" });
+    if (keepsDirectory(member)) {
+      const hint = "`plexus directory migrate --etcd URL…` moves that to etcd; then it may go like any other.";
+      return failure("FORBIDDEN", { reason: "it keeps the directory", hint });
+    }
     // Its own part in it ends before the answer and the audit are out.
     if (member === node) return failure("FORBIDDEN", { reason: "it is the node that was asked; ask another one" });
     if (roles.includes("manager") && !others("manager", member))
@@ -189,7 +225,8 @@ export function createClusterControl(options: ControlOptions): ClusterControl {
   /** Takes a member out: one whose slots do not hold it back, or with `force` any, whose last copies are given up. It
    *  drains from before the look: who creates a slot does so under its own row as it read it, so nothing is created between
    *  the look and the end. The row goes last, so that what broke off can be asked for again. */
-  const takeOut = async (member: NodeId, force: boolean): Promise<Result<{ readonly node: string }>> => {
+  const takeOut = async (member: NodeId, force: boolean): Promise<Result<Evicted>> => {
+    const given = new Set<SlotId>();
     let before: MemberRecord | undefined;
     for (let attempt = 0; attempt < limits.rowAttemptsMax; attempt += 1) {
       const row = await directory.read(memberKey(member));
@@ -200,7 +237,7 @@ export function createClusterControl(options: ControlOptions): ClusterControl {
         await directory.compareAndSet(row.key, { ...record, state: "draining" }, row.revision);
         continue;
       }
-      if (force && !(await abandon(member))) continue;
+      if (force && !(await abandon(member, given))) continue;
       const slots = force ? [] : (await readSlots(directory)).map((slot) => slot.record);
       const refusal = heldBack(member, slots);
       if (refusal !== undefined) {
@@ -208,17 +245,17 @@ export function createClusterControl(options: ControlOptions): ClusterControl {
         return refused(refusal);
       }
       const { applied } = await directory.compareAndSet(row.key, undefined, row.revision);
-      if (applied) return ok({ node: member });
+      if (applied) return ok({ node: member, lastCopies: given.size });
     }
     return refused(failure("OVERLOADED", { row: memberKey(member) }));
   };
 
   // --- slots -------------------------------------------------------------------------------------------------------------
 
-  /** The members as if all were up: what a slot lacks while one is down is missing, and not given up. */
-  const candidatesNow = (): Candidates => {
+  /** The members, as if all were up unless it is asked who is: what a slot lacks while one is down is missing, and not given up. */
+  const candidatesNow = (isUp: (one: NodeId) => boolean = () => true): Candidates => {
     const { members } = membership.members();
-    const up = new Set(members.map((one) => one.node));
+    const up = new Set(members.flatMap((one) => (isUp(one.node) ? [one.node] : [])));
     const info = options.directoryInfo();
     const directoryNode = info.kind === "embedded" ? info.node : undefined;
     return new Candidates({ members, up, slots: [], policy: policy.current(), directoryNode, balance: false, limits });
@@ -228,6 +265,15 @@ export function createClusterControl(options: ControlOptions): ClusterControl {
   const directoryAnswers = (): boolean => {
     const info = options.directoryInfo();
     return table.current && (info.kind === "etcd" || membership.isUp(info.node));
+  };
+
+  const isUp = (one: NodeId): boolean => membership.isUp(one);
+
+  /** Nobody can be given a role while the directory is away, nor takes anything over: what is down waits for that. */
+  const strandedNow = (): readonly Stranded[] => {
+    if (!directoryAnswers()) return [];
+    const records = [...table.rows()].map(({ record }) => record);
+    return findStranded(records, candidatesNow(isUp));
   };
 
   const rowOf = (record: SlotRecord, candidates: Candidates): ClusterSlotRow => {
@@ -253,8 +299,12 @@ export function createClusterControl(options: ControlOptions): ClusterControl {
 
   const listSlots = async (): Promise<readonly ClusterSlotRow[]> => {
     const candidates = candidatesNow();
+    const stranded = new Map(strandedNow().flatMap(({ role, slots }) => slots.map((slot) => [slot, role] as const)));
     return [...table.rows()]
-      .map(({ record }) => rowOf(record, candidates))
+      .map(({ record }) => {
+        const role = stranded.get(record.slot);
+        return { ...rowOf(record, candidates), ...(role && { stranded: role }) };
+      })
       .sort((one, other) => (one.slot < other.slot ? -1 : 1));
   };
 
@@ -322,7 +372,7 @@ export function createClusterControl(options: ControlOptions): ClusterControl {
       const { applied, row: now } = await changeSlot(directory, record, row.revision);
       if (now !== undefined) table.learn(now);
       if (!applied) continue;
-      note("release", { slot, from: held }, by);
+      note("release", { slot, from: held, name: nameOf(held) }, by);
       return ok({ slot });
     }
     return refused(failure("OVERLOADED", { slot }));
@@ -348,6 +398,7 @@ export function createClusterControl(options: ControlOptions): ClusterControl {
       if (row === undefined) return refused(failure("NOT_FOUND", { actor }));
       const leftMs = deadlineMs - clock.monotonicMs();
       if (leftMs <= limits.pinRetryMs) return refused(failure("ASK_TIMEOUT", { actor, phase: "pin" }));
+      tried += 1;
       const answer = await exchange.call(row.record.owner, "placement.pin", { actor }, leftMs);
       if (answer.ok && (await fetchSlot(own)) !== undefined) return ok(own);
       // What did not start, or may have happened, is looked at again; what was refused for good is not.
@@ -373,10 +424,12 @@ export function createClusterControl(options: ControlOptions): ClusterControl {
           add(owned, record.owner);
           for (const one of record.inSync) if (one !== record.owner) add(copied, one);
         }
+        const refusals = options.refusals?.();
         const nodes = members.map((member): ClusterNodeRow => {
           const { name, roles, labels, weight, models, version, url, incarnation, state } = member;
           const up = membership.isUp(member.node);
           const last = options.heard(member.node);
+          const why = up ? undefined : refusals?.get(member.node);
           return {
             node: member.node,
             name,
@@ -384,12 +437,14 @@ export function createClusterControl(options: ControlOptions): ClusterControl {
             labels,
             weight,
             models,
-            version,
+            version: (member.node === node && options.version?.()) || version,
             url,
             incarnation,
             state,
             up,
+            ...(why && { refused: why }),
             self: member.node === node,
+            ...(member.node === node && !options.joined() && { joined: false }),
             directory: keepsDirectory(member.node),
             slotsOwned: owned.get(member.node) ?? 0,
             slotsReplicated: copied.get(member.node) ?? 0,
@@ -400,12 +455,28 @@ export function createClusterControl(options: ControlOptions): ClusterControl {
         const { replicas, minInSync } = policy.current();
         const { cluster } = options;
         const directoryNow = options.directoryInfo();
-        return ok({ cluster, view, directory: directoryNow, replicas, minInSync, nodes, slots, ...(busy && { busiest: busy }) }); // prettier-ignore
+        const away = directoryAnswers() ? undefined : options.directoryAway();
+        const stranded = strandedNow().map((row) => ({ ...row, slots: row.slots.length }));
+        return ok({ cluster, view, directory: directoryNow, ...(away && { directoryAway: away }), replicas, minInSync, nodes, slots, ...(busy && { busiest: busy }), ...(stranded.length > 0 && { stranded }) }); // prettier-ignore
       }),
 
     slots: () => guarded(async () => ok(await listSlots())),
 
     directoryAnswers,
+
+    stranded(actor) {
+      const kind = parseActorId(actor)?.kind;
+      const role = kind === undefined ? undefined : options.roleOfKind(kind);
+      if (role === undefined || !directoryAnswers()) return undefined;
+      const { record } = table.get(actor as SlotId) ?? table.get(slotOf(role, actor)) ?? {};
+      const [found] = record === undefined ? [] : findStranded([record], candidatesNow(isUp));
+      if (record === undefined || found === undefined) return undefined;
+      const { members } = membership.members();
+      const nodes = members.filter((one) => record.inSync.includes(one.node) && membership.isUp(one.node));
+      const taker = nodes.find((one) => one.node === found.nodes[0]) as MemberRecord;
+      const cure = `plexus nodes roles ${taker.name} ${[...taker.roles, found.role].join(",")}`;
+      return { role: found.role, nodes: nodes.map(({ name }) => name), cure };
+    },
 
     invite: (terms, by) =>
       guarded(async () => {
@@ -430,12 +501,13 @@ export function createClusterControl(options: ControlOptions): ClusterControl {
         const found = findExactly(text);
         if (!found.ok) return found;
         const member = found.value.node;
-        const last = slotsWith(holdsLast(member));
         const held = slotsWith(({ inSync }) => !force && inSync.includes(member));
         const refusal = needed(found.value, force) ?? heldBack(member, held);
         if (refusal !== undefined) return refused(refusal);
         const evicted = await takeOut(member, force);
-        if (evicted.ok) note("evict", { node: member, name: found.value.name, lastCopies: String(last.length) }, by);
+        if (!evicted.ok) return evicted;
+        const lastCopies = String(evicted.value.lastCopies);
+        note("evict", { node: member, name: found.value.name, lastCopies }, by);
         return evicted;
       }),
 
@@ -490,6 +562,7 @@ export function createClusterControl(options: ControlOptions): ClusterControl {
 
     migrateDirectory: (endpoints, by) =>
       guarded(async () => {
+        tried += 1;
         const migrated = await options.migrate(endpoints);
         if (migrated.ok) note("migrate", { endpoints: endpoints.join(","), rows: String(migrated.value.rows) }, by);
         return migrated;

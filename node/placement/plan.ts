@@ -13,11 +13,11 @@
  *  3. *Balance* (`balance.ts`), only when nothing is needed.
  *
  *  How many slots are on their way at once is bounded, for the cluster and for each node that receives. */
-import type { ActorId, SlotId } from "../../protocols/index.ts";
+import type { ActorId, Role, SlotId } from "../../protocols/index.ts";
 import type { NodeId, SlotRecord } from "../ports.ts";
 import { rankNodes, roleOf } from "../slot-table.ts";
 import { balanceCopies, balanceOwners, hotActor } from "./balance.ts";
-import { Candidates, type PlanInput, type Want } from "./candidates.ts";
+import { Candidates, type Candidate, type PlanInput, type Want } from "./candidates.ts";
 
 export type Change =
   | { readonly type: "failover"; readonly slot: SlotId; readonly owner: NodeId }
@@ -48,8 +48,7 @@ export function planFailovers(
   for (const record of input.slots) {
     if (candidates.isUp(record.owner)) continue;
     const { slot } = record;
-    const inSync = record.inSync.flatMap((node) => (candidates.isUp(node) ? (candidates.get(node) ?? []) : []));
-    const able = inSync.filter(({ roles }) => roles.includes(roleOf(slot, record.splitFrom)));
+    const { inSync, able } = heirsOf(record, candidates);
     // A draining node that has everything is better than none at all.
     const active = able.filter(({ state }) => state === "active");
     const ranked = rankNodes(slot, active.length > 0 ? active : able);
@@ -60,6 +59,52 @@ export function planFailovers(
     else stranded.push(slot);
   }
   return { changes, lost, stranded };
+}
+
+/** Who is up and has everything that was acknowledged, and who of them may own it. */
+function heirsOf(
+  record: SlotRecord,
+  candidates: Candidates,
+): { readonly inSync: readonly Candidate[]; readonly able: readonly Candidate[] } {
+  const inSync = record.inSync.flatMap((node) => (candidates.isUp(node) ? (candidates.get(node) ?? []) : []));
+  return { inSync, able: inSync.filter(({ roles }) => roles.includes(roleOf(record.slot, record.splitFrom))) };
+}
+
+/** Slots of one role that no failover brings back, and who could own them if they had it. */
+export interface Stranded {
+  readonly role: Role;
+  readonly slots: readonly SlotId[];
+  /** As few nodes as greed finds, the one that could own the most first. */
+  readonly nodes: readonly NodeId[];
+}
+
+/** By role, the slots whose owner is gone and that only another role for one of their nodes brings back. */
+export function findStranded(slots: Iterable<SlotRecord>, candidates: Candidates): readonly Stranded[] {
+  const byRole = new Map<Role, { readonly slot: SlotId; readonly nodes: readonly NodeId[] }[]>();
+  for (const record of slots) {
+    if (candidates.isUp(record.owner)) continue;
+    const { inSync, able } = heirsOf(record, candidates);
+    if (inSync.length === 0 || able.length > 0) continue;
+    const role = roleOf(record.slot, record.splitFrom);
+    const rows = byRole.get(role) ?? [];
+    rows.push({ slot: record.slot, nodes: inSync.map(({ node }) => node) });
+    byRole.set(role, rows);
+  }
+  return [...byRole].map(([role, rows]) => ({ role, slots: rows.map(({ slot }) => slot), nodes: fewestFor(rows) }));
+}
+
+function fewestFor(rows: readonly { readonly nodes: readonly NodeId[] }[]): readonly NodeId[] {
+  const chosen: NodeId[] = [];
+  for (let left = rows; left.length > 0;) {
+    const counts = new Map<NodeId, number>();
+    for (const { nodes } of left) for (const node of nodes) counts.set(node, (counts.get(node) ?? 0) + 1);
+    const [best] = [...counts].reduce((one, other) =>
+      other[1] > one[1] || (other[1] === one[1] && other[0] < one[0]) ? other : one,
+    );
+    chosen.push(best);
+    left = left.filter(({ nodes }) => !nodes.includes(best));
+  }
+  return chosen;
 }
 
 /** The record after a failover or with another want. */

@@ -320,10 +320,13 @@ export function createReplication(ports: ReplicationPorts): Replication {
           const { code, details } = failureOf(error);
           if (code === "DIRECTORY_UNAVAILABLE" && table.get(slot) === undefined) {
             log.debug("slot.owner.unknown", { slot, ...details });
-            const reason =
-              "nobody is known to have used this part of the cluster yet, and only the directory can place it";
+            // A node that has not joined knows little: others may have used the slot.
+            const reason = allowed
+              ? "nobody is known to have used this part of the cluster yet, and only the directory can place it"
+              : "a node that has not joined the cluster yet does not know who has this; it joins when the directory answers it";
             const askedMs = Math.round(clock.monotonicMs() - startedMs);
-            throw new PlexusError(failure("DIRECTORY_AWAY", { slot, reason, askedMs }), error);
+            const facts = { slot, reason, askedMs, ...(!allowed && { joined: false }) };
+            throw new PlexusError(failure("DIRECTORY_AWAY", facts), error);
           }
           const unable = ["APPEND_FAILED", "DATA_DAMAGED", "SLOT_UNAVAILABLE"].includes(code);
           if (unable) cannotGoOn(slot, failureOf(error));

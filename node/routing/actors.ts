@@ -20,6 +20,7 @@ import type { ActorFilter, ClusterActors, Kernel } from "../kernel/api.ts";
 import type { Clock, Membership, NodeId } from "../ports.ts";
 import type { SlotTable } from "../slot-table.ts";
 import { routingLimits, type RoutingLimits } from "./limits.ts";
+import { ownerAway } from "./lines.ts";
 
 export interface ClusterActorsOptions {
   readonly node: NodeId;
@@ -118,11 +119,10 @@ export function createClusterActors(options: ClusterActorsOptions): ClusterActor
       if (newer === undefined)
         return refused(failure(table.current ? "NOT_FOUND" : "DIRECTORY_UNAVAILABLE", { actor }));
       const { owner } = newer;
-      const down = (reason: string): Failure => failure("SLOT_UNAVAILABLE", { slot, node: nameOf(owner), reason });
-      if (!membership.isUp(owner)) return refused(down("the node that has it is down"));
+      if (!membership.isUp(owner)) return refused(ownerAway(slot, owner, membership));
       const answer = await inTime(owner, ask(owner));
       if (answer.ok) return ok({ value: answer.value, owner });
-      if (answer.error.code === "UNREACHABLE") return refused(down("there is no connection to the node that has it"));
+      if (answer.error.code === "UNREACHABLE") return refused(ownerAway(slot, owner, membership));
       if (answer.error.code !== "MOVED" || asks === asksMax) return answer;
       hint = hintOf(slot, answer.error);
     }

@@ -27,7 +27,7 @@ import {
 import { backoffMs, withJitter } from "../backoff.ts";
 import type { Envelope, Routing } from "../kernel/api.ts";
 import { firstOwner } from "../slot-table.ts";
-import type { NodeId } from "../ports.ts";
+import type { Membership, NodeId } from "../ports.ts";
 import type { RoutingPorts } from "./index.ts";
 import type { RoutingLimits } from "./limits.ts";
 
@@ -372,7 +372,7 @@ export class Lines {
       const error =
         target === undefined
           ? failure("NO_CANDIDATE", { slot: line.slot })
-          : failure("UNREACHABLE", { slot: line.slot, node: target });
+          : ownerAway(line.slot, target, this.#ports.membership);
       for (const entry of line.unsent) entry.refusal = error;
       line.hint = undefined;
       this.#pause(line);
@@ -464,7 +464,7 @@ export class Lines {
   /** What is said of an entry that goes no further: `error` had no effect, but an earlier sending may have. */
   #verdict(entry: Entry, error: Failure): Result<unknown> {
     if (entry.open <= 0 || error.outcome !== "not_started") return refused(error);
-    return refused(failure("ASK_TIMEOUT", { because: error.code }));
+    return refused(failure("ASK_TIMEOUT", because(error)));
   }
 
   #settle(line: Line, entry: Entry, result: Result<unknown>): void {
@@ -509,4 +509,19 @@ export class Lines {
   }
 }
 
-const because = (error: Failure | undefined): { because?: string } => (error ? { because: error.code } : {});
+/** Why nothing of an outcome is known: with the name of the owner where it is that one that does not answer. */
+const because = (error: Failure | undefined): { because?: string; node?: unknown } => {
+  if (error === undefined) return {};
+  const node = error.details?.["node"];
+  return { because: error.code, ...(node !== undefined && { node }) };
+};
+
+/** What is said while a slot's owner is not there and nobody has taken over: of that node, and not of the one that was
+ *  asked. `node` is its name. */
+export function ownerAway(slot: SlotId, owner: NodeId, membership: Membership): Failure {
+  const node = membership.members().members.find((member) => member.node === owner)?.name ?? owner;
+  const reason = membership.isUp(owner)
+    ? "there is no connection to the node that has it"
+    : "the node that has it is down";
+  return failure("SLOT_UNAVAILABLE", { slot, node, reason });
+}

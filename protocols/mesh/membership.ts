@@ -1,6 +1,6 @@
 /** Messages of node/membership between nodes. */
 import { Type } from "typebox";
-import { count, message } from "./parts.ts";
+import { count, message, node } from "./parts.ts";
 
 const figure = Type.Number({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER });
 
@@ -22,5 +22,12 @@ export const membershipMessages = {
         { additionalProperties: false },
       ),
     ),
+  }),
+  /** Where `from` listens, on its way to `to`, which it has no connection with: to a member that has one with both, and
+   *  from there to `to`. Who answers there proves by its key who it is. */
+  whereabouts: message("control", {
+    from: node,
+    to: node,
+    addresses: Type.Array(Type.String({ minLength: 1, maxLength: 256 }), { maxItems: 16 }),
   }),
 } as const;

@@ -52,6 +52,9 @@ describe("the page of a node that does not come back", function () {
       needed = (body as { adminNeeded: boolean }).adminNeeded;
     }
     await two.http("POST", "/api/rooms", { room: "den", title: "Den" }, token);
+    await two.http("POST", "/api/rooms", { room: "far", title: "Far" }, token);
+    await cluster.move("actors/room/far", "three");
+    await cluster.move("actors/user/ada", "two");
     // Nothing is copied to the manager any more.
     const slots = await healthy(cluster, "before the manager dies");
     await cluster.first.end("SIGKILL");
@@ -75,8 +78,26 @@ describe("the page of a node that does not come back", function () {
     const signUp = (name: string | undefined) => two.http("POST", "/api/sign-up", { name, password: "correct horse" });
     expect(await signUp(named(true))).to.have.property("status", 200);
     const refusal = await signUp(named(false));
-    expect(refusal).to.have.nested.property("body.error.code", "SLOT_UNAVAILABLE");
-    expect(refusal).to.have.nested.property("body.error.details.reason").that.includes("needs the manager");
+    expect(refusal).to.have.nested.property("body.error.code", "DIRECTORY_AWAY");
+    expect(refusal)
+      .to.have.nested.property("body.error.details.reason")
+      .that.includes("only the directory can place it");
+
+    // What another node has waits while that one is away and nobody lets a third take over, and it is that one that is named.
+    await page.goto(`${two.url}/room/far`);
+    const far = page.getByRole("textbox", { name: "Message #Far" });
+    await far.fill("to the dead");
+    await cluster.named("three").end("SIGKILL");
+    await far.press("Enter");
+    const banner = page.locator(".link-banner");
+    await banner.getByText("The node three does not answer").waitFor({ timeout: 20_000 });
+    for (const name of ["boss", "three"]) expect(await banner.getByRole("link", { name }).count(), name).to.equal(0);
+    await page.locator("article.pending").filter({ hasText: "to the dead" }).waitFor();
+    await cluster.first.start();
+    const taken = page.locator("article[data-seq]").filter({ hasText: "to the dead" });
+    await taken.waitFor({ timeout: 40_000 });
+    expect(await taken.count(), "once").to.equal(1);
+    await banner.waitFor({ state: "detached" });
     await context.close();
   });
 });

@@ -23,6 +23,8 @@ export class ChatClient {
   readonly #token: string;
   readonly #follows = new Map<string, number | undefined>();
   readonly #commands = new Map<number, Command>();
+  /** Subscriptions that were not answered yet. */
+  readonly #asked = new Map<number, string>();
   #socket: WebSocket | undefined;
   #id = 0;
   #closed = false;
@@ -79,7 +81,16 @@ export class ChatClient {
   #subscribe(topic: string): void {
     const last = this.seen.get(topic)?.at(-1)?.at ?? this.#follows.get(topic) ?? 0;
     this.#id += 1;
+    this.#asked.set(this.#id, topic);
     this.#socket?.send(JSON.stringify({ id: this.#id, do: "subscribe", to: topic, cursor: last }));
+  }
+
+  #again(topic: string): void {
+    const socket = this.#socket;
+    setTimeout(
+      () => socket === this.#socket && socket?.readyState === WebSocket.OPEN && this.#subscribe(topic),
+      retryMs,
+    );
   }
 
   #connect(): void {
@@ -90,6 +101,7 @@ export class ChatClient {
     });
     this.#socket = socket;
     socket.on("open", () => {
+      this.#asked.clear();
       for (const topic of this.#follows.keys()) this.#subscribe(topic);
       for (const command of this.#commands.values()) this.#send(command);
     });
@@ -102,9 +114,12 @@ export class ChatClient {
 
   #receive(frame: NodeFrame): void {
     if ("re" in frame) {
+      const topic = this.#asked.get(frame.re);
+      this.#asked.delete(frame.re);
+      if (topic !== undefined && "error" in frame && frame.error.outcome !== "failed") this.#again(topic);
       this.#commands.get(frame.re)?.settle("ok" in frame ? { ok: frame.ok } : { error: frame.error });
     } else if ("lost" in frame) {
-      setTimeout(() => this.#socket?.readyState === WebSocket.OPEN && this.#subscribe(frame.topic), retryMs);
+      this.#again(frame.topic);
     } else if ("topic" in frame && frame.at !== undefined) {
       this.seen.get(frame.topic)?.push({ at: frame.at, event: frame.event as Seen["event"] });
     } else if ("topic" in frame) {

@@ -8,7 +8,7 @@ import { Load } from "./cluster-load.ts";
 import { ClusterProcesses, worker, type NodeSpec } from "./cluster-processes.ts";
 import { everybodyWrites, healthy, progress, until } from "./cluster-waits.ts";
 import { findEtcd, startEtcd, type EtcdCluster } from "./etcd-server.ts";
-import type { NodeProcess } from "./node-process.ts";
+import { NodeProcess } from "./node-process.ts";
 
 const root = join(import.meta.dirname, "..", "..");
 const etcd = findEtcd();
@@ -21,6 +21,13 @@ const plexus = async (node: NodeProcess, ...words: readonly string[]): Promise<s
   const { stdout } = await promisify(execFile)(process.execPath, command, { cwd: root, encoding: "utf8" });
   return stdout;
 };
+
+/** What somebody reads whose command ends with another code than 0. */
+const failing = (command: Promise<string>): Promise<string> =>
+  command.then(
+    (said) => expect.fail(said),
+    (error: { readonly stdout: string }) => error.stdout,
+  );
 
 const directoryAt = async (cluster: ClusterProcesses, node: NodeProcess): Promise<ClusterSummary["directory"]> =>
   ((await cluster.admin("GET", "/api/admin/cluster/summary", undefined, node)) as ClusterSummary).directory;
@@ -79,6 +86,70 @@ if ("missing" in etcd) {
       await dead.start();
       expect(await directoryAt(cluster, dead)).to.have.property("kind", "etcd");
       await healthy(cluster, "the old keeper is back");
+      await load.end();
+      await check(load);
+    });
+
+    it("goes on when etcd has lost its data or is another one: no node ends, and all is whole when the right one is back", async function () {
+      this.timeout(240_000);
+      const founder = { ...manager("boss"), flags: ["--etcd", ...servers.endpoints] };
+      await using cluster = await ClusterProcesses.start([founder, manager("one"), worker("two")]);
+      using load = await Load.begin(cluster);
+      await progress(load, 50, "the start");
+      const before = await healthy(cluster, "before the loss");
+      const two = cluster.named("two");
+      const summaryAt = async (node: NodeProcess): Promise<ClusterSummary> =>
+        (await cluster.admin("GET", "/api/admin/cluster/summary", undefined, node)) as ClusterSummary;
+      const isForeign = "nothing of this cluster is there";
+      /** A start that does not join, and says why. */
+      const startsApart = async (node: NodeProcess): Promise<void> => {
+        await node.start();
+        await until("it says why it has not joined", async () => {
+          expect((await summaryAt(node)).directoryAway?.because).to.include(isForeign);
+        });
+        expect(await node.http("GET", "/readyz")).to.have.nested.property("body.error.code", "DIRECTORY_AWAY");
+        expect(await plexus(node, "status")).to.match(/^Cluster +has not joined/m);
+        expect(await plexus(node, "nodes")).to.match(/two.*not joined, asked/);
+      };
+
+      await servers.lose();
+      for (const node of cluster.nodes)
+        await until("every node says that the directory is gone", async () => {
+          expect((await summaryAt(node)).directoryAway?.because).to.include(isForeign);
+        });
+      await everybodyWrites(load, "without a directory");
+      expect(await cluster.first.http("GET", "/readyz")).to.have.property("status", 200);
+      expect(await plexus(cluster.first, "slots", "--not-ok")).to.include(isForeign);
+      expect(await failing(plexus(two, "doctor", "--etcd", ...servers.endpoints))).to.match(
+        /✖ etcd.*nothing of this cluster is there/,
+      );
+      await two.end("SIGTERM");
+      await startsApart(two);
+      await servers.restore();
+      expect(await healthy(cluster, "etcd has its data again")).to.have.length.at.least(before.length);
+      await everybodyWrites(load, "etcd has its data again");
+      expect(await two.http("GET", "/readyz")).to.have.property("status", 200);
+
+      const other = await startEtcd(etcd.path, 1);
+      try {
+        await two.end("SIGTERM");
+        await using astray = new NodeProcess(two.data, [
+          "--model",
+          "echo",
+          "--name",
+          "two",
+          "--etcd",
+          ...other.endpoints,
+        ]);
+        await startsApart(astray);
+        await astray.end("SIGTERM");
+        // Without the flag: the wrong address was not remembered.
+        await two.start();
+        await healthy(cluster, "it found the right one");
+      } finally {
+        await other.stop();
+      }
+      expect(await plexus(two, "doctor", "--etcd", ...servers.endpoints)).to.match(/✔ etcd.*holds this cluster/);
       await load.end();
       await check(load);
     });

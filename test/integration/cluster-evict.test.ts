@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { cp, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
@@ -43,6 +44,11 @@ describe("a real node that is evicted while it runs", () => {
     expect(again).to.include("ended with 1 before it was ready");
     const said = (await readFile(log, "utf8")).trim().split("\n").at(-1);
     expect(said).to.match(/NOT_A_PEER.*an empty data folder.*a new invitation/);
+    const doctor = spawnSync(process.execPath, ["cli/main.ts", "doctor", "--data", two.data], { encoding: "utf8" });
+    expect(doctor.stdout)
+      .to.match(/✖ Membership +this node was evicted from its cluster/)
+      .and.include("all intact");
+    expect(doctor.status).to.equal(1);
   });
 
   it("ends when another process starts on a copy of its folder, and does not say that it was evicted", async function () {

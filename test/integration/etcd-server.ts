@@ -1,6 +1,6 @@
 /** etcd for tests. Clusters run on free loopback ports in temporary folders, and end with the test process at the latest. */
 import { spawn, spawnSync, type ChildProcess } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, renameSync, rmSync } from "node:fs";
 import { createServer, connect, type AddressInfo, type Server, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -29,6 +29,12 @@ export interface EtcdCluster {
   leader(): Promise<EtcdMember>;
   /** Throws away what happened before now. */
   compact(): Promise<void>;
+  /** Deletes every key that begins so. */
+  erase(prefix: string): Promise<void>;
+  /** Kills all members, whose data is lost until `restore`, and starts them with none. */
+  lose(): Promise<void>;
+  /** Kills all members and starts them with the data that they had before `lose`. */
+  restore(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -43,10 +49,13 @@ export async function startEtcd(path: string, count: number): Promise<EtcdCluste
     for (const child of processes) child.kill("SIGKILL");
   };
   process.once("exit", killAll);
-  const stop = async (): Promise<void> => {
+  const end = async (): Promise<void> => {
     const ends = processes.filter(isAlive).map((child) => new Promise((resolve) => child.once("exit", resolve)));
     killAll();
     await Promise.all(ends);
+  };
+  const stop = async (): Promise<void> => {
+    await end();
     process.off("exit", killAll);
     rmSync(folder, { recursive: true, force: true });
   };
@@ -69,8 +78,12 @@ export async function startEtcd(path: string, count: number): Promise<EtcdCluste
     processes[index] = child;
     await serves(child);
   };
-  try {
+  const startAll = async (): Promise<void> => {
     await Promise.all(Array.from({ length: count }, (_, index) => start(index)));
+  };
+  const lost = join(folder, "lost");
+  try {
+    await startAll();
   } catch (error) {
     await stop();
     throw error;
@@ -104,6 +117,25 @@ export async function startEtcd(path: string, count: number): Promise<EtcdCluste
         const { header } = await client.kv.range({ key: Buffer.from("x") });
         await client.kv.compact({ revision: header.revision, physical: true });
       }),
+    erase: (prefix) =>
+      at(processes.findIndex(isAlive), async (client) => {
+        await client.delete().prefix(prefix);
+      }),
+    async lose() {
+      await end();
+      mkdirSync(lost);
+      for (let index = 0; index < count; index += 1) renameSync(join(folder, `m${index}`), join(lost, `m${index}`));
+      await startAll();
+    },
+    async restore() {
+      await end();
+      for (let index = 0; index < count; index += 1) {
+        rmSync(join(folder, `m${index}`), { recursive: true });
+        renameSync(join(lost, `m${index}`), join(folder, `m${index}`));
+      }
+      rmSync(lost, { recursive: true });
+      await startAll();
+    },
     stop,
   };
 }
@@ -144,12 +176,14 @@ export interface Cable {
   readonly endpoint: string;
   cut(): void;
   mend(): void;
+  /** From now on it leads to another endpoint. */
+  lead(endpoint: string): void;
   close(): Promise<void>;
 }
 
 /** Lays a cable to an endpoint. */
 export async function layCable(endpoint: string): Promise<Cable> {
-  const { hostname, port } = new URL(endpoint);
+  let { hostname, port } = new URL(endpoint);
   const sockets = new Set<Socket>();
   let isCut = false;
   const server = createServer((near) => {
@@ -177,6 +211,10 @@ export async function layCable(endpoint: string): Promise<Cable> {
     endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     cut,
     mend: () => void (isCut = false),
+    lead(next) {
+      ({ hostname, port } = new URL(next));
+      for (const socket of sockets) socket.destroy();
+    },
     close: () => {
       cut();
       return new Promise((resolve) => void server.close(() => resolve()));

@@ -13,10 +13,12 @@ import {
 } from "../../node/directory/index.ts";
 import { createClock } from "../../node/platform/index.ts";
 import type { Directory } from "../../node/ports.ts";
+import { failureOf } from "../../protocols/index.ts";
 import { Links } from "../conformance/directory-links.ts";
 import { quietLog as log } from "../quiet.ts";
 import { MemoryStore } from "../conformance/directory-store.ts";
 import { codeOf, directoryConformance, Watching } from "../conformance/directory.ts";
+import { until } from "./cluster-waits.ts";
 import { findEtcd, layCable, startEtcd, type Cable, type EtcdCluster } from "./etcd-server.ts";
 
 const clock = createClock();
@@ -28,8 +30,9 @@ let lastPrefix = 0;
 const nextPrefix = (): string => `/plexus-${(lastPrefix += 1)}/`;
 /** What a test opened: closed after it, also when it fails. */
 let opened: { close(): void | Promise<void> }[] = [];
-const connectTo = (endpoints: readonly string[], prefix: string): EtcdDirectory => {
-  const directory = createEtcdDirectory({ endpoints, prefix, clock, log, limits });
+/** As the first node of a new cluster, or as one that belongs to a cluster. */
+const connectTo = (endpoints: readonly string[], prefix: string, founding = true): EtcdDirectory => {
+  const directory = createEtcdDirectory({ endpoints, prefix, clock, log, limits, founding });
   opened.push(directory);
   return directory;
 };
@@ -212,6 +215,100 @@ if ("missing" in etcd) {
       for (const row of await reader.list("slot/")) expect(row.revision).to.be.greaterThan(1_001);
       // As high as the last revision before the move, and of a row that is gone: not the same as never having been.
       expect((await reader.compareAndSet("slot/chat/0", "late", 1_001)).applied).to.equal(false);
+    });
+  });
+
+  describe("the directory in etcd: which cluster's it is", () => {
+    let cluster: EtcdCluster;
+    let other: EtcdCluster;
+    before(async function () {
+      this.timeout(30_000);
+      [cluster, other] = await Promise.all([startEtcd(etcd.path, 1), startEtcd(etcd.path, 1)]);
+    });
+    after(() => Promise.all([cluster.stop(), other.stop()]));
+    afterEach(closeAll);
+
+    const refusal = (asked: Promise<unknown>): Promise<string> =>
+      asked.then(
+        () => "done",
+        (error: unknown) => JSON.stringify(failureOf(error)),
+      );
+    const isForeign = /DIRECTORY_UNAVAILABLE.*nothing of this cluster is there/;
+    /** A row, whoever watches it by a cable, and the way there. */
+    const found = async () => {
+      const prefix = nextPrefix();
+      const near = connectTo(cluster.endpoints, prefix);
+      const { row } = await near.compareAndSet("member/a", "a", 0);
+      const cable = await cableTo(cluster.endpoints[0] as string);
+      const member = connectTo([cable.endpoint], prefix, false);
+      const watching = new Watching();
+      member.watch("", watching);
+      await watching.until(() => watching.current);
+      return { prefix, near, row, cable, member, watching };
+    };
+
+    it("is no other than the one that was begun: an empty one is away to a member, and stays empty", async () => {
+      const prefix = nextPrefix();
+      const member = connectTo(other.endpoints, prefix, false);
+      const watching = new Watching();
+      member.watch("", watching);
+      const asked = [member.opened(), member.read("x"), member.list(""), member.compareAndSet("x", 1, 0)];
+      for (const said of await Promise.all(asked.map(refusal))) expect(said).to.match(isForeign);
+      expect(member.trouble()).to.match(/nothing of this cluster is there/);
+      expect(watching.told).to.deep.equal([]);
+      const founder = connectTo(other.endpoints, prefix);
+      expect(await founder.list("")).to.deep.equal([]);
+      await watching.until(() => watching.current);
+      expect([member.trouble(), await refusal(member.compareAndSet("x", 1, 0))]).to.deep.equal([undefined, "done"]);
+    });
+
+    it("is away when everything is deleted under it, tells of no deletion, and is never begun anew", async () => {
+      const { prefix, near, watching } = await found();
+      await cluster.erase(prefix);
+      await watching.until(() => !watching.current);
+      const asked = [near.read("member/a"), near.list(""), near.compareAndSet("member/a", "again", 0)];
+      for (const said of await Promise.all(asked.map(refusal))) expect(said).to.match(isForeign);
+      expect(watching.told.map(({ type }) => type)).to.deep.equal(["reset", "stale"]);
+      expect(await refusal(connectTo(cluster.endpoints, prefix, false).list(""))).to.match(isForeign);
+    });
+
+    it("is away while the way leads to another etcd, and goes on when it leads back", async () => {
+      const { row, cable, member, watching } = await found();
+      cable.lead(other.endpoints[0] as string);
+      await watching.until(() => !watching.current);
+      await until("it says so", () => expect(member.trouble()).to.include("nothing of this cluster is there"));
+      expect(await refusal(member.compareAndSet("member/b", "b", 0))).to.match(isForeign);
+      cable.lead(cluster.endpoints[0] as string);
+      await watching.until(() => watching.current);
+      expect([...watching.rows.values()]).to.deep.equal([row]);
+      expect(watching.told.map(({ type }) => type)).to.deep.equal(["reset", "stale", "reset"]);
+    });
+
+    it("passes over a server that holds nothing of it", async () => {
+      const { prefix, row } = await found();
+      const member = connectTo([...other.endpoints, ...cluster.endpoints], prefix, false);
+      expect(await member.list("")).to.deep.equal([row]);
+      const watching = new Watching();
+      member.watch("", watching);
+      await watching.until(() => watching.current);
+    });
+
+    it("is away to who has seen more of it: what was restored from before begins with new processes", async () => {
+      const { prefix, near, row, cable, member, watching } = await found();
+      // A copy of it from before everything else that it was told.
+      const copy = connectTo(other.endpoints, prefix);
+      await copy.compareAndSet("member/a", "a", 0);
+      for (let value = 1; value <= 30; value += 1) {
+        const now = await near.read("policy");
+        await near.compareAndSet("policy", value, now?.revision ?? 0);
+      }
+      await watching.until(() => watching.rows.get("policy")?.value === 30);
+      expect((await member.read("policy"))?.value).to.equal(30);
+      cable.lead(other.endpoints[0] as string);
+      await until("it says so", () => expect(member.trouble()).to.include("older than what it told before"));
+      expect(await refusal(member.read("member/a"))).to.match(/DIRECTORY_UNAVAILABLE.*older than what it told before/);
+      expect(watching.told.at(-1)?.type).to.equal("stale");
+      expect((await connectTo([cable.endpoint], prefix, false).read("member/a"))?.value).to.equal(row?.value);
     });
   });
 

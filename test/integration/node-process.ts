@@ -17,6 +17,8 @@ export async function createDataFolder(): Promise<{ path: string; [Symbol.asyncD
 export class NodeProcess {
   readonly data: string;
   url = "";
+  /** By which its ready line calls it. */
+  name = "";
   adminCode: string | undefined;
   readonly #flags: readonly string[];
   readonly #launcher: readonly string[];
@@ -58,8 +60,9 @@ export class NodeProcess {
         reject(new Error(`the node ended with ${code} before it was ready: ${said}`));
       });
     });
-    const line = JSON.parse(await ready) as { url: string; adminCode?: string };
+    const line = JSON.parse(await ready) as { url: string; name: string; adminCode?: string };
     this.url = line.url;
+    this.name = line.name;
     this.adminCode = line.adminCode;
     this.#port = Number(new URL(line.url).port);
   }

@@ -373,7 +373,13 @@ async function directories(): Promise<void> {
   if ("missing" in found) return print("changes of etcd", `not measured: ${found.missing}`);
   for (const members of [1, 3]) {
     const cluster = await startEtcd(found.path, members);
-    const directory = createEtcdDirectory({ endpoints: cluster.endpoints, prefix: "scaling/", clock, log: quietLog });
+    const directory = createEtcdDirectory({
+      endpoints: cluster.endpoints,
+      prefix: "scaling/",
+      clock,
+      log: quietLog,
+      founding: true,
+    });
     for (const outstanding of [1, 64])
       print(
         `changes of etcd, ${members} here, ${outstanding} at a time`,

@@ -74,18 +74,20 @@ interface Heard {
   readonly states: unknown[];
   readonly changes: string[];
   readonly lost: string[];
+  readonly held: Failure[];
 }
 
 async function connect(
   urls: readonly string[],
   onWait: ConnectionEvents["onWait"] = async () => false,
 ): Promise<{ connection: Connection; heard: Heard }> {
-  const heard: Heard = { ats: [], states: [], changes: [], lost: [] };
+  const heard: Heard = { ats: [], states: [], changes: [], lost: [], held: [] };
   const events: ConnectionEvents = {
     onState: (_topic, state) => heard.states.push(state),
     onEvent: (_topic, _event, at) => heard.ats.push(at ?? 0),
     onLost: (_topic, reason) => heard.lost.push(reason.code),
     onActivity: () => {},
+    onHold: (reason) => heard.held.push(reason),
     onChange: (state, reason) => heard.changes.push(`${state} ${reason}`),
     onEnd: (reason) => heard.lost.push(`end ${reason.code}`),
     onWait,
@@ -140,6 +142,7 @@ describe("the connection of a chat client", () => {
       states: ["state"],
       changes: ["up one", "down UNREACHABLE", "up two"],
       lost: [],
+      held: [],
     });
     expect(connection.at().name).to.equal("two");
   });
@@ -187,6 +190,21 @@ describe("the connection of a chat client", () => {
     const answer = await post;
     expect(!answer.ok && answer.error.code).to.equal("SLOT_UNAVAILABLE");
   });
+
+  it("keeps a command whose actor is on a node that is away, says so once, and sends it until it is taken", async () => {
+    const one = await openNode("one");
+    const { connection, heard } = await connect([one.url]);
+    const away = { node: "two", reason: "the node that has it is down" };
+    const post = connection.ask("room.post", "den", { text: "hi" });
+    const first = await one.next("room.post");
+    for (const reason of [failure("ASK_TIMEOUT", { because: "SLOT_UNAVAILABLE", node: "two" }), failure("SLOT_UNAVAILABLE", away)]) {
+      one.say({ re: first.id, error: reason });
+      expect(await one.next("room.post")).to.deep.equal(first);
+    }
+    one.say({ re: first.id, ok: { seq: 1 } });
+    expect((await post).ok).to.equal(true);
+    expect(heard.held.map(({ code, details }) => [code, details?.["node"]])).to.deep.equal([["ASK_TIMEOUT", "two"]]);
+  }); // prettier-ignore
 
   it("is told why a node does not have it, and comes again where that may pass", async () => {
     const reasons = [failure("SLOT_UNAVAILABLE", { actor: "user/ada" }), failure("STOPPING")];

@@ -1,7 +1,7 @@
 import { expect } from "chai";
 import fc from "fast-check";
 import { chooseSlots, describeInvitation, describeNodes, describeSlots, describeStuck, findMember, joinCommand, namesOf, rolesWithoutTaker } from "../../../cli/cluster-view.ts"; // prettier-ignore
-import type { ClusterSlotRow } from "../../../protocols/index.ts";
+import { failure, type ClusterSlotRow } from "../../../protocols/index.ts";
 import { nodeRow, slotRow, summaryOf } from "../gateway/cluster-stand.ts";
 import { summary } from "./stage.ts";
 
@@ -25,6 +25,76 @@ describe("the table of nodes", () => {
     expect(text).to.include("can not be evicted").and.not.include("plexus nodes evict");
     const etcd = summaryOf([], { directory: { kind: "etcd", endpoints: ["http://e:2379"] } });
     expect(describeNodes(etcd, false)).to.include("Directory: etcd at http://e:2379");
+  });
+
+  it("says that the directory is silent and why, that what it shows is from before, and that a node has not joined", () => {
+    const directory = { kind: "etcd", endpoints: ["http://e:2379"] } as const;
+    const directoryAway = { forMs: 58_000, because: "no majority" };
+    const told = describeNodes(summaryOf([nodeRow("node-a", { self: true })], { directory, directoryAway }), false);
+    expect(told).to.include("Directory: etcd at http://e:2379, which does not answer");
+    expect(told)
+      .to.include("The directory has not answered for 58 s: what is placed goes on")
+      .and.include("no majority");
+    expect(told).to.match(/slots? as of 58 s ago: /);
+    expect(told).to.include("What is said of slots is from before");
+    const self = nodeRow("node-a", { self: true, joined: false });
+    const none = { total: 0, ok: 0, moving: 0, short: 0, blocked: 0, down: 0 };
+    const started = describeNodes(summaryOf([self], { directory, directoryAway: {}, slots: none }), false);
+    expect(started)
+      .to.match(/node-a\W+up, not joined, asked/)
+      .and.include("Slots: not known here");
+    expect(started).to.include("node-a, which was asked, has not joined since it started: it serves no slots");
+    // Where the keeper is down, that is said already.
+    const keeper = summaryOf([nodeRow("node-a", { up: false }), nodeRow("node-b", { self: true })], { directoryAway });
+    expect(describeNodes(keeper, false)).not.to.include("The directory has not answered");
+    expect(describeNodes(summary, false)).not.to.match(/answer|from before|as of|joined/);
+  });
+
+  it("tells a node of another version from one that is down, and what to do", () => {
+    const refused = (minor: number) =>
+      ({ up: false, refused: failure("VERSION_UNSUPPORTED", { ours: { major: 0, minor: 1 }, theirs: { major: 0, minor } }) }); // prettier-ignore
+    const nodes = [nodeRow("node-a", { self: true }), nodeRow("node-b", refused(3)), nodeRow("node-c", { up: false })];
+    const text = describeNodes(summaryOf(nodes), false);
+    expect(text)
+      .to.match(/node-b\W+other version/)
+      .and.match(/node-c\W+down/);
+    expect(text).to.match(/^Down: node-c\. Start it/m);
+    expect(text).to.include(
+      "Not down: node-b speaks version 0.3, which is too new for node-a (0.1), so they refuse each other. Upgrade one minor version at a time: docs/operating.md, Upgrade.",
+    );
+    const keeper = [nodeRow("node-a", refused(0)), nodeRow("node-b", { self: true }), nodeRow("node-c", refused(0))];
+    const old = describeNodes(summaryOf(keeper), false);
+    expect(old).to.include("Not down: node-a, node-c speak version 0.0, which is too old for node-b (0.1)");
+    expect(old)
+      .to.include("node-a keeps the directory")
+      .and.not.match(/Start|role/);
+    const slots = { slotCount: { ours: 256, theirs: 128 } };
+    const other = [nodeRow("node-b", { up: false, refused: failure("VERSION_UNSUPPORTED", slots) })];
+    expect(describeNodes(summaryOf(other), false)).to.include("node-b speaks a version that does not go with that of");
+  });
+
+  it("names all that are down, and gives back by a role what no node that is up may have", () => {
+    const manager = (name: string, more: object = {}) => nodeRow(name, { roles: ["manager"], ...more });
+    const down = (name: string) => manager(name, { up: false });
+    const nodes = [manager("node-a", { directory: true }), nodeRow("node-b"), nodeRow("node-c"), down("node-d")];
+    const say = (more: Parameters<typeof summaryOf>[1], ...others: typeof nodes) =>
+      describeNodes(summaryOf([...nodes, ...others], more), false);
+    expect(say({}))
+      .to.match(/^Down: node-d\. Start it again; if it is gone/m)
+      .and.not.include("role");
+    expect(say({}, down("node-e"))).to.match(/^Down: node-d, node-e\. Start them again; if one is gone/m);
+    const one = { stranded: [{ role: "manager", slots: 1, nodes: ["id-of-node-b"] }] } as const;
+    expect(say(one)).to.include(
+      "1 slot of the role manager is stranded: no node that is up and has a copy has the role. Start one again that has both, or give another the role: plexus nodes roles node-b chat,gateway,manager",
+    );
+    const two = { stranded: [{ role: "manager", slots: 3, nodes: ["id-of-node-c", "id-of-node-b"] }] } as const;
+    expect(say(two)).to.match(/3 slots .* are stranded.*: plexus nodes roles node-c \S+ and plexus nodes roles node-b/);
+    const ai = nodeRow("node-f", { roles: ["ai"], up: false });
+    expect(say({}, ai)).to.include(
+      "No node with the role ai is up: no answer of a model. Start one again, or give another the role: plexus nodes roles node-b chat,gateway,ai",
+    );
+    const away = summaryOf([manager("node-a", { up: false }), nodeRow("node-b"), ai], one);
+    expect(describeNodes(away, false), "no role can be given now").not.to.include("plexus nodes roles");
   });
 
   it("counts what is blocked, and says what that means; a node of an earlier version counts none", () => {
@@ -88,6 +158,14 @@ describe("the table of slots", () => {
     expect(find("node")).to.equal("BAD_REQUEST");
   });
 
+  it("tells what only another role brings back from what waits for its node", () => {
+    const row = slotRow("manager/102", "node-a", { status: "down", stranded: "manager" });
+    const text = describeSlots([row], names, false);
+    expect(text)
+      .to.match(/manager\/102\W+stranded/)
+      .and.not.include("down");
+  });
+
   it("marks what an operator put where it is", () => {
     const text = describeSlots([slotRow("chat/4", "node-b", { held: "id-of-node-b" })], names, false);
     expect(text).to.include("node-b (held)");
@@ -113,6 +191,7 @@ describe("an invitation", () => {
     );
     const text = describeInvitation(issued, {}, at);
     expect(text).to.include("bin/plexus up --role chat --role ai --join t0ken").and.include("within 1 h");
+    expect(describeInvitation(issued, {}, { ...at, nowMs: 40 }), "its answer took a moment").to.include("within 1 h (");
   });
 
   it("warns when nobody on another machine can use it", () => {

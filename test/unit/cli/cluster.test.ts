@@ -64,6 +64,14 @@ describe("commands to a cluster", () => {
     stand.slots = [slotRow("chat/17", "node-b")];
     expect((await run("slots", "--not-ok")).text).to.match(/^No slots\.\nDown: node-c\. Start it again/);
     expect((await run("slots")).text).not.to.include("Down:");
+    stand.summaries = [
+      summaryOf(summary.nodes, { directory: { kind: "etcd", endpoints: ["http://e"] }, directoryAway: {} }),
+    ];
+    for (const words of [["slots"], ["slots", "--not-ok"], ["nodes"]])
+      expect((await run(...words)).text)
+        .to.include("The directory does not answer")
+        .and.include("is from before");
+    stand.summaries = [summary];
     stand.slots = [...stand.slots, slotRow("chat/2", "node-c")];
     const lines = (await run("slots", "--json")).text.split("\n").map((line) => JSON.parse(line) as ClusterSlotRow);
     expect(lines.map(({ slot }) => slot)).to.deep.equal(["chat/2", "chat/17"]);
@@ -73,13 +81,22 @@ describe("commands to a cluster", () => {
     stand.answers = { evict: async () => refused(failure("FORBIDDEN", { reason: "it keeps the directory" })) };
     const keeper = await run("nodes", "evict", "node-a");
     expect(failureOf(keeper.thrown).details).to.deep.equal({ reason: "it keeps the directory" });
-    stand.answers = { evict: async () => refused(failure("FORBIDDEN", { slots: 2 })) };
+    stand.answers = { evict: async () => refused(failure("FORBIDDEN", { slots: 2, hint: "drain it" })) };
     const { thrown } = await run("nodes", "evict", "node-b");
-    expect(failureOf(thrown).code).to.equal("FORBIDDEN");
-    expect(failureOf(thrown).details?.["hint"]).to.include("plexus nodes drain node-b --wait").and.include("--force");
-    stand.answers = {};
-    expect((await run("nodes", "evict", "node-b", "--force")).text).to.include("no member any more");
+    expect(failureOf(thrown).details).to.deep.equal({ slots: 2, hint: "drain it" });
+  });
+
+  it("say what an eviction gave up, and not to throw away what may be all that is left of it", async () => {
+    expect((await run("nodes", "evict", "node-b")).text).to.include("it can be deleted");
+    const forced = await run("nodes", "evict", "node-b", "--force");
+    expect(forced.text).to.match(/no member any more.*Keep its data folder until `plexus slots --not-ok`/);
     expect(stand.calls.at(-1)).to.deep.equal(["evict", "node-b", true]);
+    stand.answers = { evict: async (node) => ok({ node, lastCopies: 9 }) };
+    const { text } = await run("nodes", "evict", "node-b", "--force");
+    expect(text).to.include("the only copy of 9 slots").and.include("begins anew, empty").and.not.include("deleted");
+    expect(text).to.include("Keep its data folder while anything").and.include("a backup of all nodes");
+    const json = await run("nodes", "evict", "node-b", "--force", "--json");
+    expect(JSON.parse(json.text)).to.deep.equal({ node: "node-b", lastCopies: 9, evicted: true });
   });
 
   it("change roles, move actors and slots", async () => {
@@ -112,8 +129,10 @@ describe("commands to a cluster", () => {
     expect(stand.calls).to.deep.equal([["release", "chat/17"], ["release", "room/lobby"]]);
     stand.answers = { release: async () => refused(failure("ALREADY_DONE")) };
     expect(failureOf((await run("slots", "release", "chat/2")).thrown).details?.["hint"]).to.include("Nobody moved it");
-    for (const wrong of ["chat/256", "chat/x", "chat", "lobby"])
-      expect(failureOf((await run("slots", "release", wrong)).thrown).code, wrong).to.equal("BAD_REQUEST");
+    for (const wrong of ["chat/256", "chat/x", "chat", "lobby"]) {
+      const { code, details } = failureOf((await run("slots", "release", wrong)).thrown);
+      expect([code, details?.["reason"]].join(" "), wrong).to.match(/^BAD_REQUEST a slot is role\/number.*kind\/key/);
+    }
   }); // prettier-ignore
 
   it("name the command that lets go of an actor that was moved, where there is no quarantine to end", async () => {
@@ -171,13 +190,27 @@ describe("commands to a cluster", () => {
     expect(output.out.at(-1)).to.include("plexus nodes evict node-b");
   });
 
+  it("say of a drained node that keeps the directory that it does so still, and what to do", async () => {
+    stand.summaries = [summaryOf([nodeRow("node-b", { state: "draining", directory: true }), nodeRow("node-d")])];
+    stand.slots = [];
+    const { text } = await run("nodes", "drain", "node-b");
+    expect(text).to.include("It still keeps the directory").and.include("plexus directory migrate");
+    const output = collected();
+    await drainNode(flags(), { node: "node-b", wait: true, undo: false, timeoutMs: 60_000, pollMs: 1 }, output);
+    expect(output.out.at(-1)).to.match(/^node-b holds no slots any more\. It still keeps the directory.*migrate/);
+    expect(output.out.at(-1)).not.to.match(/can be stopped|evict/);
+  });
+
   it("give up a drain that takes too long without ending it, and undo one", async () => {
     stand.summaries = [summaryOf([nodeRow("node-b", { slotsOwned: 1 })])];
     const wish = { node: "node-b", wait: true, undo: false, timeoutMs: 5, pollMs: 1 };
     const refusal = await drainNode(flags(), wish, collected()).catch((thrown: unknown) => failureOf(thrown));
     expect(refusal).to.include({ code: "ASK_TIMEOUT", outcome: "unknown" });
-    expect((await run("nodes", "drain", "node-b", "--undo")).text).to.include("takes its share again");
-    expect(stand.calls.at(-1)).to.deep.equal(["setDraining", "node-b", false]);
+    expect((await run("nodes", "drain", "node-b", "--undo")).text).to.equal("node-b takes its share again.");
+    expect(stand.calls).to.deep.include(["setDraining", "node-b", false]);
+    stand.summaries = [summaryOf([nodeRow("node-b", { up: false })])];
+    const dead = await run("nodes", "drain", "node-b", "--undo");
+    expect(dead.text).to.equal("node-b takes its share again, once it is up: it is down now.");
     stand.summaries = [summaryOf([])];
     expect(failureOf((await run("nodes", "drain", "nobody")).thrown).code).to.equal("NOT_FOUND");
   });
@@ -228,8 +261,10 @@ describe("commands to a cluster", () => {
     expect((await run("audit", "--json")).text.split("\n").map((line) => (JSON.parse(line) as { seq: number }).seq)).to.deep.equal([4, 3, 2, 1]); // prettier-ignore
     stand.cluster = () => ok({ entries: [], more: false });
     expect((await run("audit")).text).to.include("Nothing was done");
-    stand.cluster = () => refused(failure("UNREACHABLE", { node: "n1" }));
+    stand.cluster = () => refused(failure("SLOT_UNAVAILABLE", { node: "n1" }));
+    stand.directory = false;
     const away = await run("audit");
+    stand.directory = true;
     expect(failureOf(away.thrown).code, "the node that was asked does answer").to.equal("DIRECTORY_AWAY");
     expect(failureOf(away.thrown).message).to.include("its node (or etcd) is away");
     expect(auditTable([{ ...entry(1), by: "\u001b[2J" }], collected())).not.to.include("\u001b");

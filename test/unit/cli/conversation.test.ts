@@ -75,6 +75,13 @@ describe("a conversation in the terminal", () => {
     ]);
   });
 
+  it("names the node that a line waits for, where that is another one", () => {
+    const { conversation, printed } = stage(two);
+    conversation.onHold(failure("SLOT_UNAVAILABLE", { node: "three", reason: "the node that has it is down" }));
+    conversation.onHold(failure("NOT_IN_SYNC"));
+    expect(printed).to.deep.equal(["* three, which has this, does not answer; trying again"]);
+  });
+
   it("says nothing of nodes where there is one", async () => {
     const { conversation, printed, prompt } = stage({ name: "one", url: "http://one", amongMany: false });
     await conversation.begin({ room: "den", agent: undefined });

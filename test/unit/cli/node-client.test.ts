@@ -1,7 +1,8 @@
 import { once } from "node:events";
 import { createServer, type AddressInfo, type Server, type Socket } from "node:net";
 import { expect } from "chai";
-import { callNode } from "../../../cli/node-client.ts";
+import { cliLimits } from "../../../cli/limits.ts";
+import { callNode, forLook } from "../../../cli/node-client.ts";
 import { exitCodes } from "../../../cli/output.ts";
 
 /** What a peer does that has read a request. */
@@ -95,5 +96,16 @@ describe("a request to a node", () => {
       expect(answer).to.deep.include({ ok: false }).and.have.nested.property("error.code", "UNREACHABLE");
       expect(answer).not.to.have.nested.property("error.details.hint");
     }
+  });
+
+  it("that only reads says of a node that hangs that it does, and does not wait long for what each knows by itself", async () => {
+    const url = await peer(() => undefined);
+    const answer = await callNode({ url, timeoutMs: 1_000 }, "GET", "/api/admin/status");
+    expect(answer).to.have.nested.property("error.code", "UNREACHABLE");
+    expect(answer)
+      .to.have.nested.property("error.details.reason")
+      .that.matches(/^it has not answered for 1 s: it hangs/);
+    expect(forLook({ url }).timeoutMs).to.equal(cliLimits.lookTimeoutMs).and.at.most(5_000);
+    expect(forLook({ url, timeoutMs: 9 }).timeoutMs, "what somebody asked for").to.equal(9);
   });
 });

@@ -9,6 +9,7 @@ import { expect } from "chai";
 import { openConnection } from "../../../cli/chat/connection.ts";
 import type { SavedSession } from "../../../cli/session.ts";
 import { gatewayLimits } from "../../../node/gateway/index.ts";
+import type { Failure } from "../../../protocols/index.ts";
 
 const root = join(import.meta.dirname, "../../..");
 const main = join(root, "cli/main.ts");
@@ -78,6 +79,15 @@ describe("the plexus command", function () {
     return (await exit)[0];
   }
 
+  /** Ends what a failed test has left. */
+  const killIfThere = (pid: number): void => {
+    try {
+      process.kill(pid, "SIGKILL");
+    } catch {
+      // It is gone already, as it should be.
+    }
+  };
+
   beforeEach(() => {
     folder = mkdtempSync(join(tmpdir(), "plexus-cli-"));
   });
@@ -102,10 +112,9 @@ describe("the plexus command", function () {
 
     const second = await run(["up", "--data", join(folder, "data"), "--port", "0", "--json"]);
     expect(second.code).to.equal(3);
-    expect(JSON.parse(second.err.trim().split("\n").at(-1) ?? "")).to.have.nested.property(
-      "error.code",
-      "DATA_FOLDER_IN_USE",
-    );
+    const { error } = JSON.parse(second.err.trim().split("\n").at(-1) ?? "") as { error: Failure };
+    expect(error.code).to.equal("DATA_FOLDER_IN_USE");
+    expect(error.details).to.include({ folder: join(folder, "data/journal"), pid: child.pid });
 
     expect(await stop(child, "SIGTERM")).to.equal(0);
     expect(lines).to.have.length(1);
@@ -190,6 +199,7 @@ describe("the plexus command", function () {
         },
         onLost: () => {},
         onActivity: () => {},
+        onHold: () => undefined,
         onChange: (state) => {
           changes.push(state);
           wake();
@@ -242,6 +252,69 @@ describe("the plexus command", function () {
     child.stderr?.resume();
     await once(child.stdout as NodeJS.ReadableStream, "data");
     expect(await stop(child, "SIGTERM")).to.equal(0);
+  });
+
+  it("ends its node, as on SIGTERM, when the launcher is killed", async () => {
+    const args = ["up", "--data", join(folder, "data"), "--port", "0", "--model", "echo", "--json"];
+    const child = start(join(root, "bin/plexus"), args);
+    child.stderr?.resume();
+    const reader = createInterface({ input: child.stdout as NodeJS.ReadableStream });
+    const [line] = (await once(reader, "line")) as [string];
+    const { pid } = JSON.parse(line) as Ready;
+    try {
+      // The node has the other end of this pipe: it closes when the node is gone.
+      const gone = once(reader, "close");
+      child.kill("SIGKILL");
+      await gone;
+      expect(existsSync(join(folder, "data/control.json"))).to.equal(false);
+    } finally {
+      killIfThere(pid);
+    }
+  });
+
+  it("lives on in the background when the shell that started it has ended", async () => {
+    const args = `up --data ${join(folder, "data")} --port 0 --model echo --json`;
+    const shell = start("sh", ["-c", `nohup ${join(root, "bin/plexus")} ${args} 2>/dev/null & echo $!`]);
+    const ended = once(shell, "exit");
+    const reader = createInterface({ input: shell.stdout as NodeJS.ReadableStream });
+    const lines: string[] = [];
+    const said = Promise.withResolvers<void>();
+    reader.on("line", (line) => lines.push(line) === 2 && said.resolve());
+    await Promise.all([ended, said.promise]);
+    const launcher = Number(lines[0]);
+    const { url, pid } = JSON.parse(lines[1] ?? "") as Ready;
+    try {
+      expect((await fetch(`${url}/healthz`)).status).to.equal(200);
+      const gone = once(reader, "close");
+      process.kill(launcher, "SIGTERM");
+      await gone;
+      expect(existsSync(join(folder, "data/control.json"))).to.equal(false);
+    } finally {
+      killIfThere(pid);
+    }
+  });
+
+  it("ends within moments when it is told to while it waits for a directory that never answered", async () => {
+    // Nothing listens on the lowest ports.
+    const args = [
+      "up",
+      "--data",
+      join(folder, "data"),
+      "--port",
+      "0",
+      "--model",
+      "echo",
+      "--etcd",
+      "http://127.0.0.1:1",
+    ];
+    const child = start(process.execPath, [main, ...args]);
+    const said = readAll(child.stderr as NodeJS.ReadableStream);
+    const [line] = (await once(createInterface({ input: child.stdout as NodeJS.ReadableStream }), "line")) as [string];
+    expect(line).to.match(/^Waiting for the cluster's directory.*Ctrl\+C ends it\.$/);
+    expect(await stop(child, "SIGINT")).to.equal(0);
+    expect(await said)
+      .to.include("node.stopped")
+      .and.not.match(/overdue|STOPPING/);
   });
 
   it("answers a wrong command line with one JSON line when JSON was asked for", async () => {

@@ -317,6 +317,15 @@ describe("admin commands", () => {
     expect(text)
       .to.match(/^Models +m: ready on node-c$/m)
       .and.match(/^ +near: ready, demonstration model$/m);
+    const mesh = ["/ip4/10.0.0.5/tcp/7071/p2p/12D3KooW", "/ip4/127.0.0.1/tcp/7071/p2p/12D3KooW"];
+    expect(describeStatus({ ...status, mesh }, false)).to.match(
+      /^Mesh +\/ip4\/10.0.0.5\/tcp\/7071\/p2p\/12D3KooW\n +\/ip4\/127/m,
+    );
+    expect(describeStatus({ ...status, joined: true }, false)).not.to.match(/^(Cluster|Directory)/m);
+    const away = { joined: false, directoryAway: { forMs: 3_000, because: "it is another etcd" } };
+    expect(describeStatus({ ...status, ...away }, false))
+      .to.match(/^Cluster +has not joined since it started/m)
+      .and.match(/^Directory +has not answered for 3 s: it is another etcd$/m);
     const { name: _, ...older } = status;
     expect(describeStatus(older, false)).to.match(/^Node +5f3c2a1b, Plexus 1$/m);
     expect(describeStatus({ ...status, name: "\u001b[2J" }, false)).not.to.include("\u001b");

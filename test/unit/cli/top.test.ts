@@ -25,11 +25,26 @@ describe("a frame of plexus top", () => {
     expect(text.indexOf("room/busy")).to.be.lessThan(text.indexOf("room/quiet"));
   });
 
+  it("names in one word what only another role brings back", () => {
+    const stranded = slotRow("manager/102", "node-c", { status: "down", stranded: "manager" });
+    expect(topFrame({ ...data, slots: [stranded] }, view).join("\n")).to.match(/manager\/102 +stranded owner node-c/);
+  });
+
   it("shows the busiest actors of the cluster where a node knows them", () => {
     const busiest = [{ actor: "room/hot", node: "id-of-node-b", turnsPerSecond: 812.4 }];
     const text = topFrame({ ...data, summary: { ...summary, busiest } }, view).join("\n");
     expect(text).to.match(/Busiest actors\nroom\/hot +812 turns\/s on node-b/);
     expect(text).not.to.include("room/busy");
+  });
+
+  it("says that the directory does not answer, and since when", () => {
+    const away = {
+      ...summary,
+      directory: { kind: "etcd", endpoints: ["http://e"] },
+      directoryAway: { forMs: 9_000 },
+    } as const;
+    const text = topFrame({ ...data, summary: away }, view).join("\n");
+    expect(text).to.include("The directory has not answered for 9 s").and.include("as of 9 s ago");
   });
 
   it("says that what it shows is older when no node answers", () => {

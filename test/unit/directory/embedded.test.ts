@@ -3,7 +3,7 @@ import { createEmbeddedDirectory, directoryLimits, migrateDirectory } from "../.
 import { createClock } from "../../../node/platform/index.ts";
 import type { Directory, DirectoryRow } from "../../../node/ports.ts";
 import { seal } from "../../../node/seal.ts";
-import { failure, PlexusError } from "../../../protocols/index.ts";
+import { failure, failureOf, PlexusError } from "../../../protocols/index.ts";
 import { MemoryStore } from "../../conformance/directory-store.ts";
 import { codeOf, line, Watching } from "../../conformance/directory.ts";
 
@@ -196,7 +196,10 @@ describe("the embedded directory", () => {
         expect(await directory.read("policy")).to.deep.equal(row);
         throw new PlexusError(failure("DIRECTORY_UNAVAILABLE"));
       };
-      expect(await codeOf(migrateDirectory(directory, { home, fill }, "n"))).to.equal("DIRECTORY_UNAVAILABLE");
+      // It is not the cluster's directory that does not answer.
+      const refusal = await migrateDirectory(directory, { home, fill }, "n").catch(failureOf);
+      expect(refusal).to.have.property("code", "UNREACHABLE");
+      expect(refusal).to.have.nested.property("details.etcd").that.deep.equals(home.endpoints);
       expect((await change)?.applied).to.equal(true);
     });
 

@@ -26,12 +26,9 @@ class Script {
       limits: { ...directoryLimits, retryMinMs: 2, retryMaxMs: 4, ...limits },
       range: { key: Buffer.from("a"), range_end: Buffer.from("b") },
       readLevel: async () => this.level,
+      readRevision: async () => this.level.revision,
       toEvents: ({ events }) => events as unknown as readonly { row: DirectoryRow }[],
     });
-  }
-
-  async range(): Promise<unknown> {
-    return { header: { revision: String(this.level.revision) } };
   }
 
   async watch(): Promise<unknown> {

@@ -77,6 +77,8 @@ export interface ClusterStand {
   readonly by: (string | undefined)[];
   /** Whether the directory can be reached. */
   directory: boolean;
+  /** Why the cluster's own actor is away for good. */
+  stranded: ReturnType<ClusterControl["stranded"]>;
   /** Replaces the answer of single calls. */
   answers: Partial<ClusterControl>;
   stop(): Promise<void>;
@@ -117,6 +119,7 @@ export async function startClusterStand(options: { readonly member?: boolean } =
   };
   const cluster: ClusterControl = {
     directoryAnswers: () => stand.directory,
+    stranded: () => stand.stranded,
     summary: () =>
       called("summary", [], async () => {
         const [first = summaryOf([])] = stand.summaries;
@@ -130,7 +133,7 @@ export async function startClusterStand(options: { readonly member?: boolean } =
       ),
     evict: (node, force, who) => {
       by.push(who);
-      return called("evict", [node, force], async () => ok({ node }));
+      return called("evict", [node, force], async () => ok({ node, lastCopies: 0 }));
     },
     setDraining: (node, draining) => called("setDraining", [node, draining], async () => ok({ node })),
     setRoles: (node, roles) => called("setRoles", [node, roles], async () => ok({ node })),
@@ -183,6 +186,7 @@ export async function startClusterStand(options: { readonly member?: boolean } =
     cluster: () => refused(failure("STOPPING")),
     by,
     directory: true,
+    stranded: undefined,
     answers: {},
     async stop() {
       await gateway.stop(1_000);

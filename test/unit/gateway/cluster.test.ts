@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import { failure, ok, refused, type ErrorCode, type Failure } from "../../../protocols/index.ts";
+import { failure, ok, refused, type Failure } from "../../../protocols/index.ts";
 import { gatewayLimits } from "../../../node/gateway/limits.ts";
 import { createToken } from "../../../node/gateway/tokens.ts";
 import { createRandom } from "../../../node/platform/index.ts";
@@ -115,10 +115,11 @@ describe("the routes of the cluster", () => {
 
   it("say soon that the node with the cluster's memory is down when nobody can take that over", async () => {
     const waits: number[] = [];
-    let code: ErrorCode = "UNREACHABLE";
+    const away = failure("SLOT_UNAVAILABLE", { node: "n2", reason: "the node that has it is down" });
+    let answer = away;
     stand.cluster = (_message, timeoutMs) => {
       waits.push(timeoutMs);
-      return refused(failure(code));
+      return refused(answer);
     };
     const setAdmin = () => request("PUT", "/../users/ada", { admin: true });
     stand.directory = false;
@@ -126,7 +127,7 @@ describe("the routes of the cluster", () => {
       for (const ask of [() => request("GET", "/audit"), () => request("GET", ""), setAdmin])
         expect((await ask()).body.error).to.include({ code: "DIRECTORY_AWAY", outcome: "not_started" });
       // It was sent, and whoever has it may only be slow: a question is lost, a change may have been made.
-      code = "ASK_TIMEOUT";
+      answer = failure("ASK_TIMEOUT");
       expect((await request("GET", "/audit")).body.error?.code).to.equal("DIRECTORY_AWAY");
       expect((await setAdmin()).body.error?.code).to.equal("ASK_TIMEOUT");
       expect(new Set(waits)).to.deep.equal(new Set([gatewayLimits.directoryAwayTimeoutMs]));
@@ -136,6 +137,43 @@ describe("the routes of the cluster", () => {
     waits.length = 0;
     expect((await request("GET", "/audit")).body.error?.code).to.equal("ASK_TIMEOUT");
     expect(waits).to.deep.equal([gatewayLimits.askTimeoutMs]);
+    answer = away;
+    expect((await request("GET", "/audit")).body.error, "the directory answers").to.deep.equal(away);
+    // It went away while the question was under way.
+    stand.cluster = () => {
+      stand.directory = false;
+      return refused(away);
+    };
+    try {
+      expect((await request("GET", "/audit")).body.error?.code).to.equal("DIRECTORY_AWAY");
+    } finally {
+      stand.directory = true;
+    }
+  });
+
+  it("say that only another role brings back the node with the cluster's memory, and which command gives it", async () => {
+    const waits: number[] = [];
+    stand.stranded = { role: "manager", nodes: ["m2", "q2"], cure: "plexus nodes roles m2 chat,manager" };
+    stand.cluster = (_message, timeoutMs) => {
+      waits.push(timeoutMs);
+      return refused(failure("SLOT_UNAVAILABLE", { node: "m3", reason: "the node that has it is down" }));
+    };
+    const told = { code: "SLOT_UNAVAILABLE", outcome: "not_started" };
+    try {
+      const { error } = (await request("GET", "/audit")).body;
+      expect(error).to.include(told).and.have.nested.property("details.reason").that.includes("(m2, q2) lack the role manager"); // prettier-ignore
+      expect(error?.details?.["hint"]).to.equal("Give it to one: plexus nodes roles m2 chat,manager");
+      stand.cluster = () => refused(failure("ASK_TIMEOUT"));
+      expect((await request("GET", "/audit")).body.error).to.include(told);
+      const setAdmin = await request("PUT", "/../users/ada", { admin: true });
+      expect(setAdmin.body.error?.code, "it may have been done").to.equal("ASK_TIMEOUT");
+      expect(waits).to.deep.equal([gatewayLimits.directoryAwayTimeoutMs]);
+      stand.directory = false;
+      expect((await request("GET", "/audit")).body.error?.code).to.equal("DIRECTORY_AWAY");
+    } finally {
+      stand.directory = true;
+      stand.stranded = undefined;
+    }
   });
 
   it("show and release actors of any node, and say which nodes are missing", async () => {

@@ -2,8 +2,9 @@ import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { text as readAll } from "node:stream/consumers";
 import { expect } from "chai";
-import { errorTable } from "../../../protocols/index.ts";
+import { errorTable, type Result } from "../../../protocols/index.ts";
 import { controlToken, startStand, type Stand } from "./stand.ts";
 
 describe("gateway: HTTP", () => {
@@ -210,6 +211,39 @@ describe("gateway: HTTP", () => {
     expect(answers[0]).to.contain("HTTP/1.1 400").and.to.contain('"code":"BAD_REQUEST"');
     expect(answers[1]).to.contain('"code":"BAD_REQUEST"');
     expect(answers[2]).to.contain("HTTP/1.1 413").and.to.contain('"code":"TOO_LARGE"');
+  });
+
+  it("says that it stops to who asks on over a connection that is still busy", async () => {
+    const asked = Promise.withResolvers<void>();
+    const answer = Promise.withResolvers<Result<unknown>>();
+    const leaving = await startStand({
+      readiness() {
+        asked.resolve();
+        return answer.promise;
+      },
+    });
+    const { hostname, port } = new URL(leaving.url);
+    const socket = connect(Number(port), hostname);
+    const said = readAll(socket);
+    const ask = (path: string): void => void socket.write(`GET ${path} HTTP/1.1\r\nHost: x\r\n\r\n`);
+    ask("/readyz");
+    await asked.promise;
+    const stopped = leaving.stop();
+    const listens = (): Promise<boolean> =>
+      new Promise((resolve) => {
+        const other = connect(Number(port), hostname, () => resolve(other.destroy() !== undefined));
+        other.on("error", () => resolve(false));
+      });
+    while (await listens());
+    ask("/api/me");
+    answer.resolve({ ok: true, value: {} });
+    const [ready, refused] = (await said).split(/(?=HTTP\/1\.1 )/);
+    await stopped;
+    expect(ready).to.contain('{"ready":true}');
+    expect(refused)
+      .to.contain("HTTP/1.1 503")
+      .and.to.contain('"code":"STOPPING"')
+      .and.to.match(/connection: close/i);
   });
 
   it("rejects when its address is taken", async () => {

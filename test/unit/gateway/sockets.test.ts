@@ -5,7 +5,7 @@ import { cliLimits } from "../../../cli/limits.ts";
 import { gatewayLimits } from "../../../node/gateway/limits.ts";
 import { createToken } from "../../../node/gateway/tokens.ts";
 import { createRandom } from "../../../node/platform/index.ts";
-import { failure, ok, refused } from "../../../protocols/index.ts";
+import { failure, ok, refused, type Failure } from "../../../protocols/index.ts";
 import { startClusterStand } from "./cluster-stand.ts";
 import { connectClient, startStand, type Client, type Frame, type Stand } from "./stand.ts";
 
@@ -55,17 +55,27 @@ describe("gateway: WebSocket", () => {
   it("says of a user whose slot nobody serves that it is so, before the client gives up", async () => {
     const lost = await startClusterStand();
     const waits: number[] = [];
+    const down = { node: "n2", reason: "the node that has it is down" };
+    const answers = [
+      [failure("ASK_TIMEOUT"), { because: "ASK_TIMEOUT" }],
+      [failure("ASK_TIMEOUT", { because: "SLOT_UNAVAILABLE", node: "n2" }), { because: "ASK_TIMEOUT", node: "n2" }],
+      [failure("SLOT_UNAVAILABLE", { slot: "chat/1", ...down }), { slot: "chat/1", ...down }],
+    ] as const;
+    let said: Failure = failure("ASK_TIMEOUT");
     lost.cluster = (_message, timeoutMs) => {
       waits.push(timeoutMs);
-      return refused(failure("ASK_TIMEOUT", { because: "UNREACHABLE" }));
+      return refused(said);
     };
     try {
       const token = createToken("session", "ada", createRandom());
-      const refusal = await connectClient(lost.gateway.url, token).then(() => undefined, (error: { status: number; text: string }) => error);
-      expect(refusal?.status).to.equal(503);
-      const details = { actor: "user/ada", because: "ASK_TIMEOUT" };
-      expect(JSON.parse(refusal?.text ?? "").error).to.deep.include({ code: "SLOT_UNAVAILABLE", details });
-      expect(waits).to.deep.equal([gatewayLimits.upgradeTimeoutMs]);
+      for (const [answer, details] of answers) {
+        said = answer;
+        const refusal = await connectClient(lost.gateway.url, token).then(() => undefined, (error: { status: number; text: string }) => error);
+        expect(refusal?.status).to.equal(503);
+        const error = { code: "SLOT_UNAVAILABLE", details: { actor: "user/ada", ...details } };
+        expect(JSON.parse(refusal?.text ?? "").error).to.deep.include(error);
+      }
+      expect(new Set(waits)).to.deep.equal(new Set([gatewayLimits.upgradeTimeoutMs]));
     } finally {
       await lost.stop();
     }

@@ -91,6 +91,24 @@ export class Cluster {
     return this.world.nowMs - fromMs;
   }
 
+  /** Deletes every row that begins so while nobody who runs hears of it. */
+  async eraseUnseen(prefix: string): Promise<void> {
+    const pulses = [...this.lives.values()].map(({ pulse }) => pulse);
+    for (const pulse of pulses) this.external.cutOff.add(pulse);
+    this.external.setDown(false);
+    await this.pass(1_000);
+    const directory = this.external.open({ life: -1, alive: true });
+    let done = false;
+    void (async () => {
+      for (const { key, revision } of await directory.list(prefix))
+        await directory.compareAndSet(key, undefined, revision);
+      done = true;
+    })();
+    await this.until(() => done, 1_000);
+    this.external.cutOff.clear();
+    this.external.setDown(false);
+  }
+
   /** Changes a member's row as an admin would. */
   async edit(node: NodeId, change: Partial<MemberRecord> | undefined): Promise<void> {
     const { directory } = [...this.lives.values()].find(({ pulse }) => pulse.alive) as Life;

@@ -1,7 +1,7 @@
 import { expect } from "chai";
-import type { MemberRecord } from "../../../node/ports.ts";
+import type { DirectoryWatcher, MemberRecord } from "../../../node/ports.ts";
 import type { Result } from "../../../protocols/index.ts";
-import { ownRecord } from "../../members.ts";
+import { memberRecord, ownRecord } from "../../members.ts";
 import { Cluster, type Life } from "./cluster.ts";
 
 const ups = ({ membership }: Life): readonly string[] =>
@@ -48,6 +48,45 @@ describe("membership", () => {
     await cluster.pass(2_000);
     cluster.resume("c");
     await cluster.until(() => a.membership.isUp("c"), 1_000);
+  });
+
+  it("tells a member that it has no connection with where it listens, through one that both have", async () => {
+    const cluster = new Cluster();
+    const told: string[] = [];
+    const located = (node: string) => (of: string, addresses: readonly string[]) =>
+      void told.push(`${node}: ${of} ${addresses.join()}`);
+    for (const node of ["a", "b", "c"]) {
+      const { membership } = cluster.start(node, { located: located(node) });
+      void membership.join(ownRecord(node, { addresses: [`/ip4/127.0.0.1/tcp/${node}`] }), { found: true });
+    }
+    await cluster.pass(12_000);
+    expect(told).to.deep.equal([]);
+    cluster.network.cut("a", "c");
+    cluster.network.cut("c", "a");
+    await cluster.until(() => new Set(told).size === 2, 30_000);
+    expect(new Set(told)).to.deep.equal(new Set(["a: c /ip4/127.0.0.1/tcp/c", "c: a /ip4/127.0.0.1/tcp/a"]));
+  });
+
+  it("passes on where a member listens by that member's own word only, and takes it of members only", async () => {
+    const cluster = new Cluster();
+    const told: string[] = [];
+    const [a, b, d] = (await cluster.begin(["a", "b", "d"])) as [Life, Life, Life];
+    cluster.start("c", { located: (of) => void told.push(of) });
+    void cluster.life("c").membership.join(ownRecord("c"), { found: true });
+    await cluster.pass(3_000);
+    cluster.network.cut("c", "d");
+    cluster.network.cut("d", "c");
+    await cluster.until(() => !cluster.network.connected("c", "d"), 30_000);
+    const where = { to: "c", addresses: ["/ip4/127.0.0.1/tcp/1"] };
+    a.exchange.send("b", "whereabouts", { ...where, from: "d" });
+    b.exchange.send("c", "whereabouts", { ...where, from: "nobody" });
+    // This one is connected.
+    b.exchange.send("c", "whereabouts", { ...where, from: "a" });
+    await cluster.pass(1_000);
+    expect(told).to.deep.equal([]);
+    d.exchange.send("b", "whereabouts", { ...where, from: "d" });
+    await cluster.pass(1_000);
+    expect(told).to.deep.equal(["d"]);
   });
 
   it("a node that was stopped for seconds accuses nobody when it goes on", async () => {
@@ -113,6 +152,68 @@ describe("membership", () => {
     expect(ups(cluster.life("a"))).to.deep.equal(["a"]);
     const joined = await of(cluster, life.membership.join(ownRecord("b")));
     expect(joined).to.have.nested.property("error.code", "NOT_A_PEER");
+  });
+
+  it("takes no list without anybody for its cluster's: it ends nothing, goes on with the one it knows, and waits", async () => {
+    const cluster = new Cluster(11);
+    const ends: string[] = [];
+    for (const node of ["a", "b"]) {
+      const life = cluster.start(node, { ended: (why) => void ends.push(`${node} ${why}`) });
+      void life.membership.join(ownRecord(node), { found: true });
+    }
+    await cluster.pass(3_000);
+    const [a, b] = [cluster.life("a"), cluster.life("b")];
+    const seed = a.membership.members().members;
+    await cluster.eraseUnseen("member/");
+    await cluster.pass(2_000);
+    expect(ends).to.deep.equal([]);
+    for (const life of [a, b]) {
+      expect([life.membership.joined, ups(life)]).to.deep.equal([true, ["a", "b"]]);
+      expect(life.membership.silentMs()).to.be.at.least(1_500);
+    }
+
+    cluster.kill("b");
+    const again = cluster.start("b", { seed, ended: (why) => void ends.push(`b ${why}`) });
+    let answer: Result<MemberRecord> | undefined;
+    void again.membership.join(ownRecord("b")).then((joined) => (answer = joined));
+    await cluster.pass(5_000);
+    expect([answer, again.membership.joined, ups(again)]).to.deep.equal([undefined, false, ["a", "b"]]);
+    expect(again.membership.silentMs()).to.be.at.least(4_000);
+
+    const { directory } = a;
+    for (const record of seed) void directory.compareAndSet(`member/${record.node}`, record, 0);
+    await cluster.until(() => again.membership.joined, 20_000);
+    await cluster.pass(1_000);
+    expect([a, again].map(({ membership }) => membership.silentMs())).to.deep.equal([undefined, undefined]);
+    expect(ends).to.deep.equal([]);
+    // What is an eviction is one as before.
+    await cluster.edit("b", undefined);
+    await cluster.pass(1_000);
+    expect(ends).to.deep.equal(["b evicted"]);
+  });
+
+  it("is not evicted with everybody else: who is left when all has been told decides", async () => {
+    const cluster = new Cluster(12);
+    const ends: string[] = [];
+    const watched = Promise.withResolvers<DirectoryWatcher>();
+    const { directory, membership } = cluster.start("c");
+    membership.stop();
+    const seed = ["a", "b"].map((node) => memberRecord(node));
+    cluster.start("a", {
+      directory: { ...directory, watch: (_prefix, watcher) => (watched.resolve(watcher), () => undefined) },
+      seed,
+      ended: (why) => void ends.push(why),
+    });
+    const watcher = await watched.promise;
+    watcher.reset(seed.map((value, index) => ({ key: `member/${value.node}`, value, revision: index + 1 })));
+    watcher.removed("member/a", 3);
+    watcher.removed("member/b", 3);
+    await cluster.pass(1_000);
+    expect(ends).to.deep.equal([]);
+    watcher.stale();
+    watcher.reset(seed.slice(1).map((value) => ({ key: "member/b", value, revision: 2 })));
+    await cluster.pass(1_000);
+    expect(ends).to.deep.equal(["evicted"]);
   });
 
   it("learns that another process has started as it, which is no eviction, and is told once", async () => {

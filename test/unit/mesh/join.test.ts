@@ -269,6 +269,14 @@ describe("joining the mesh", () => {
     const token = await invite();
     const key = await newKey();
     expect(codeOf(await attempt(token, key, facts("old", { version: "1.1.0" })))).to.equal("VERSION_UNSUPPORTED");
+    const refusal = member.log.lines.find(({ event }) => event === "mesh.join.refused");
+    const versions = { ours: { major: 1, minor: 4 }, theirs: { major: 1, minor: 1 } };
+    expect(refusal?.facts).to.deep.include({
+      node: "old",
+      name: "old",
+      code: "VERSION_UNSUPPORTED",
+      details: versions,
+    });
     const counts = await within(joinCluster({ token, key, node: facts("old"), clock, slotCount: 16 }), "an answer");
     expect(codeOf(counts)).to.equal("VERSION_UNSUPPORTED");
     expect(codeOf(await attempt(token, key, facts("old")))).to.equal("ok");

@@ -1,4 +1,6 @@
 import { createSocket } from "node:dgram";
+import { once } from "node:events";
+import { createServer, type AddressInfo } from "node:net";
 import { expect } from "chai";
 import { failure, failureOf } from "../../../protocols/index.ts";
 import { Loopback, meet, memberOf, newKey, withLimits, within, type MeshNode } from "./loopback.ts";
@@ -104,6 +106,24 @@ describe("nodes of one mesh", () => {
     loopback.roster.put(memberOf("a", a.key.peer, []));
     loopback.roster.put(memberOf("b", b.key.peer, []));
     await meet(a, b);
+  });
+
+  it("find one that has moved when another member says where it is, although its old address swallows all attempts", async () => {
+    const silent = createServer().listen(0, "127.0.0.1");
+    await once(silent, "listening");
+    const stale = [`/ip4/127.0.0.1/tcp/${(silent.address() as AddressInfo).port}`];
+    const limits = { ...quick, dialTimeoutMs: 200 };
+    try {
+      const a = await loopback.start("a", { listed: false, limits });
+      const b = await loopback.start("b", { listed: false, limits });
+      loopback.roster.put(memberOf("a", a.key.peer, []));
+      loopback.roster.put(memberOf("b", b.key.peer, stale));
+      a.mesh.located("b", b.mesh.addresses());
+      a.mesh.located("nobody", stale);
+      await meet(a, b);
+    } finally {
+      silent.close();
+    }
   });
 
   it("turn a stranger away without a word", async () => {
@@ -222,6 +242,20 @@ describe("nodes of one mesh", () => {
     });
   }
 
+  it("do not start with an address that can never be dialled, and say what is wrong with it", async () => {
+    const { peer } = await newKey();
+    for (const address of [
+      "/ip4/127.0.0.1/tcp/7071",
+      "/ip4/127.0.0.1/tcp/7071/p2p/xyz",
+      `/ip4/127.0.0.1/tcp/7071/p2p/${peer.slice(0, -4)}`,
+      `/ip4/999.0.0.1/tcp/7071/p2p/${peer}`,
+    ]) {
+      const refusal = await loopback.start("a", { peers: [address], listed: false }).then(() => undefined, failureOf);
+      expect(refusal, address).to.deep.include({ code: "CONFIG_INVALID" });
+      expect(refusal?.details, address).to.include({ field: "mesh.peers", address });
+    }
+  });
+
   it("work together one minor version apart", async () => {
     const [a, b] = [await loopback.start("a"), await loopback.start("b", { version: "1.5.3" })];
     await meet(a, b);
@@ -235,7 +269,21 @@ describe("nodes of one mesh", () => {
         [a, b].map((node) => node.until(() => refusals(node, "VERSION_UNSUPPORTED"), "a clear refusal")),
       );
       expect(a.events).to.deep.equal([]);
-      expect(b.mesh.status()[0]?.lastFailure?.code).to.equal("VERSION_UNSUPPORTED");
+      const [major, minor] = version.split(".").map(Number);
+      const [old, other] = [
+        { major: 1, minor: 4 },
+        { major, minor },
+      ];
+      for (const [node, ours, theirs] of [
+        [a, old, other],
+        [b, other, old],
+      ] as const) {
+        const told = { code: "VERSION_UNSUPPORTED", details: { ours, theirs } };
+        expect([...node.mesh.refusals().values()][0]).to.deep.include(told);
+        // Whoever of the two has refused the other: each speaks for itself.
+        for (const { event, facts } of node.log.lines)
+          if (/refused|attempt/.test(event)) expect(facts["details"], event).to.deep.equal({ ours, theirs });
+      }
     });
   }
 

@@ -16,6 +16,7 @@ import {
   failure,
   ok,
   refused,
+  slotOf,
   type ActorId,
   type BusyActor,
   type InvitationIssued,
@@ -78,9 +79,13 @@ class Placed extends Cluster {
     const control = createClusterControl({
       ...base,
       cluster: "c1",
-      roleOfKind: (kind) => ({ room: "chat", agent: "ai" })[kind] as Role | undefined,
+      roleOfKind: (kind) => ({ room: "chat", agent: "ai", "role-manager": "manager" })[kind] as Role | undefined,
       heard: (other) => membership.heard(other),
       directoryInfo: () => ({ kind: "etcd", endpoints: ["http://x"] }),
+      directoryAway: () => ({ because: "it is away" }),
+      joined: () => membership.joined,
+      version: () => "0.2.0",
+      refusals: () => new Map([["b", failure("VERSION_UNSUPPORTED")]]),
       invite: async () => this.invitation,
       migrate: async () => ok({ rows: 3 }),
       changed: (action, facts, by) =>
@@ -456,7 +461,7 @@ describe("the cluster's control", () => {
     expect(await release("room/lobby" as SlotId)).to.equal("ok");
     expect(await release(chat(0))).to.equal("ALREADY_DONE");
     expect(await release(chat(99))).to.equal("NOT_FOUND");
-    expect(cluster.notes).to.include("release chat/3 a by ada").and.have.length(21);
+    expect(cluster.notes).to.include("release chat/3 a node-a by ada").and.have.length(21);
     await cluster.pass(60_000);
     const owners = Array.from({ length: 20 }, (_, index) => cluster.record(chat(index)).owner);
     expect(owners.filter((owner) => owner === "b").length, owners.join("")).to.be.greaterThan(5);
@@ -486,7 +491,7 @@ describe("the cluster's control", () => {
     await cluster.pass(50);
     expect(await code(control.evict("b", false))).to.equal("NOT_FOUND");
     cluster.external.setDown(true);
-    expect(await code(control.setDraining("a", true))).to.equal("DIRECTORY_UNAVAILABLE");
+    expect(await code(control.setDraining("a", true)), "nothing was tried").to.equal("DIRECTORY_AWAY");
     Object.assign(directory, { read: () => Promise.reject(unavailable("UNREACHABLE", undefined, "alpha")) });
     const refusal = await cluster.settle(control.setDraining("a", true));
     expect(refusal).to.have.deep.nested.property("error.details", { node: "node-alpha", because: "UNREACHABLE" });
@@ -530,7 +535,12 @@ describe("the cluster's control", () => {
     expect(refusal).to.have.nested.property("error.code", "FORBIDDEN");
     const reason = "it is up and owns slots; drain it first";
     const among = "chat/0, chat/10, chat/12, chat/14, chat/16, chat/18, chat/2, chat/4";
-    expect(refusal).to.have.nested.property("error.details").that.deep.equals({ reason, slots: 10, among });
+    expect(refusal).to.have.nested.property("error.details").that.deep.includes({ reason, slots: 10, among });
+    expect(refusal)
+      .to.have.nested.property("error.details.hint")
+      .that.includes("plexus nodes drain node-b --wait")
+      .and.includes("If it died just now, ask again")
+      .and.includes("--force");
     expect((await cluster.settle(directory.read(memberKey("b"))))?.value).to.include({ state: "active" });
     expect((await cluster.settle(control.evict("d", false))).ok, "it has copies only").to.equal(true);
     expect((await cluster.settle(control.evict("c", true))).ok, "forced").to.equal(true);
@@ -547,6 +557,9 @@ describe("the cluster's control", () => {
     cluster.kill("c");
     await cluster.put(...slots.map((slot) => fresh(slot, "c")));
     await cluster.pass(500);
+    const held = await cluster.settle(control.evict("c", false));
+    const hint = /^Started again, .*plexus nodes drain node-c/;
+    expect(held).to.have.nested.property("error.details.hint").that.matches(hint);
     const evict = () => cluster.settle(control.evict("c", true, "ada"));
     const told = cluster.external.onChange;
     cluster.external.onChange = (key, value) => {
@@ -558,7 +571,8 @@ describe("the cluster's control", () => {
     cluster.external.onChange = told;
     cluster.external.setDown(false);
     await cluster.pass(2_000);
-    expect((await evict()).ok).to.equal(true);
+    expect(await evict(), "the first was given up before").to.have.deep.property("value", { node: "c", lastCopies: 2 });
+    expect(cluster.notes).to.deep.equal(["evict c node-c 2 by ada"]);
     for (const slot of slots) {
       const { owner, abandoned } = cluster.record(slot);
       expect([owner === "c", abandoned]).to.deep.equal([false, 2]);
@@ -621,6 +635,20 @@ describe("the cluster's control", () => {
     expect(cluster.notes).to.have.length(3);
   });
 
+  it("tells a member of another version from one that is down, and of its own version what runs, not what its row says", async () => {
+    const cluster = new Placed(17);
+    const { control } = await cluster.open(["a", "b", "c"]);
+    const rows = async (): Promise<unknown> => {
+      const summary = await cluster.settle(control.summary());
+      return summary.ok && summary.value.nodes.map((row) => [row.version, row.up, row.refused?.code]);
+    };
+    const own = ["0.2.0", true, undefined];
+    expect(await rows()).to.deep.equal([own, ["0.1.0", true, undefined], ["0.1.0", true, undefined]]);
+    for (const node of ["b", "c"]) cluster.kill(node);
+    await cluster.pass(3_000);
+    expect(await rows()).to.deep.equal([own, ["0.1.0", false, "VERSION_UNSUPPORTED"], ["0.1.0", false, undefined]]);
+  });
+
   it("names the busiest actors of all nodes, and leaves out who does not answer", async () => {
     const cluster = new Placed(16);
     const { control } = await cluster.open(["a", "b", "c"]);
@@ -662,6 +690,8 @@ describe("the cluster's control", () => {
     cluster.external.setDown(true);
     await cluster.pass(500);
     expect(await statuses(), "nobody is down").to.deep.equal(["ok", "ok"]);
+    const away = await cluster.settle(control.summary());
+    expect(away).to.have.nested.property("value.directoryAway").that.deep.equals({ because: "it is away" });
     cluster.kill("b");
     await cluster.pass(500);
     expect(await statuses()).to.deep.equal(["blocked", "ok"]);
@@ -705,6 +735,57 @@ describe("the cluster's control", () => {
     expect(await status()).to.equal("ok");
   });
 
+  it("calls slots stranded that only another role brings back, names the cure, and is right about it", async () => {
+    const cluster = new Placed(21);
+    const { control } = await cluster.open(["a", "b", "c"], { roles: ["manager", "chat"] });
+    for (const node of ["a", "b"]) await cluster.settle(control.setRoles(node, ["chat"]));
+    const memory = slotOf("manager", "role-manager/cluster");
+    await cluster.put({ ...fresh(memory, "c", ["b", "c"]), held: "c" }, fresh(chat(0), "a"));
+    const rows = async () => {
+      const listed = await cluster.settle(control.slots());
+      return listed.ok ? listed.value.map(({ slot, status, stranded }) => [slot, status, stranded]) : [];
+    };
+    await cluster.pass(1_000);
+    expect(control.stranded("role-manager/cluster")).to.equal(undefined);
+    cluster.kill("c");
+    await cluster.pass(500);
+    expect(await rows()).to.deep.include([memory, "down", "manager"]);
+    const summary = await cluster.settle(control.summary());
+    expect(summary).to.have.deep.nested.property("value.stranded", [{ role: "manager", slots: 1, nodes: ["b"] }]);
+    const cure = "plexus nodes roles node-b chat,manager";
+    expect(control.stranded("role-manager/cluster")).to.deep.equal({ role: "manager", nodes: ["node-b"], cure });
+    expect(control.stranded("room/den")).to.equal(undefined);
+    cluster.external.setDown(true);
+    await cluster.pass(500);
+    expect(await rows(), "nobody could be given a role").to.deep.include([memory, "down", undefined]);
+    cluster.external.setDown(false);
+    await cluster.pass(3_000);
+    await cluster.settle(control.setRoles("b", ["chat", "manager"]));
+    await cluster.until(() => cluster.record(memory).owner === "b", 20_000);
+    await cluster.pass(100);
+    expect(control.stranded("role-manager/cluster")).to.equal(undefined);
+  });
+
+  it("says what a command did not touch: without the directory nothing was begun, or it may have been", async () => {
+    const cluster = new Placed(22);
+    const { control } = await cluster.open(["a", "b"]);
+    await cluster.put({ ...fresh(chat(0), "a"), held: "b" });
+    await cluster.pass(100);
+    cluster.invitation = refused(failure("DIRECTORY_UNAVAILABLE", { because: "UNREACHABLE" }));
+    const outcome = async (promise: Promise<Result<unknown>>): Promise<string> => {
+      const result = await cluster.settle(promise);
+      return result.ok ? "ok" : `${result.error.code} ${result.error.outcome}`;
+    };
+    expect(await outcome(control.invite({}))).to.equal("DIRECTORY_AWAY not_started");
+    cluster.external.setDown(true);
+    for (const safe of [control.evict("b", true), control.setRoles("b", ["chat"]), control.release(chat(0))])
+      expect(await outcome(safe)).to.equal("DIRECTORY_AWAY not_started");
+    cluster.external.setDown(false);
+    await cluster.pass(2_000);
+    expect(await outcome(control.release(chat(0)))).to.equal("ok");
+    expect(cluster.notes.at(-1), "who let go of it, by name").to.equal("release chat/0 b node-b");
+  });
+
   it("sums the cluster up", async () => {
     const cluster = new Placed(14);
     const { control } = await cluster.open(["a", "b", "c"]);
@@ -721,6 +802,8 @@ describe("the cluster's control", () => {
       ["node-c", false, false],
     ]);
     expect(slots.total).to.equal(2);
+    expect(summary).not.to.have.nested.property("value.directoryAway");
+    expect(nodes[0]).not.to.have.property("joined");
     const listed = await cluster.settle(control.slots());
     expect(listed).to.have.nested.property("value[0].slot", "chat/0");
   });

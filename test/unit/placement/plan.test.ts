@@ -1,7 +1,9 @@
 import { expect } from "chai";
 import fc from "fast-check";
 import type { NodeId, SlotRecord } from "../../../node/ports.ts";
+import { Candidates } from "../../../node/placement/candidates.ts";
 import { changed, placementLimits, plan, type Candidate, type Load, type Plan } from "../../../node/placement/index.ts";
+import { findStranded } from "../../../node/placement/plan.ts";
 import type { Policy } from "../../../node/records.ts";
 import { roleOf } from "../../../node/slot-table.ts";
 import type { Role, SlotId } from "../../../protocols/index.ts";
@@ -227,6 +229,26 @@ describe("the plan", () => {
       }),
       { numRuns: 100 },
     );
+  });
+
+  it("names for what no failover brings back the fewest nodes that could, with the role", () => {
+    const members = [member("boss", { roles: ["manager"] }), member("dead", { roles: ["manager", "chat"] }), member("x"), member("y")]; // prettier-ignore
+    const stuck = (index: number, ...others: NodeId[]) => fresh(slot(index, "manager"), "dead", { inSync: ["dead", ...others] }); // prettier-ignore
+    const slots = [stuck(1, "x", "y"), stuck(2, "y"), stuck(3), stuck(4, "boss", "x"), fresh(slot(5), "dead", { inSync: ["dead", "x"] })]; // prettier-ignore
+    const find = (records: readonly SlotRecord[], ...up: NodeId[]) => {
+      const state = cluster(members, records, { up: new Set(up) });
+      const input = { ...state, slots: records, balance: false, limits: placementLimits };
+      const found = findStranded(records, new Candidates(input));
+      expect(found.flatMap((row) => row.slots), "the plan's opinion").to.deep.equal(plan(input).stranded); // prettier-ignore
+      return found;
+    };
+    const both = { role: "manager", slots: ["manager/1", "manager/2"], nodes: ["y"] };
+    expect(find(slots, "boss", "x", "y")).to.deep.equal([both]);
+    const apart = [...slots, stuck(6, "x")];
+    expect(find(apart, "boss", "x", "y")).to.deep.equal([
+      { role: "manager", slots: ["manager/1", "manager/2", "manager/6"], nodes: ["x", "y"] },
+    ]);
+    expect(find(slots, "dead", "x", "y"), "nothing is down").to.deep.equal([]);
   });
 
   it("spreads copies over zones where it can, and over nodes with the role first", () => {

@@ -6,6 +6,7 @@ import {
   actorId,
   agentCommands,
   assert,
+  awayNode,
   clientCommands,
   clientFrame,
   decode,
@@ -14,6 +15,7 @@ import {
   errorTable,
   failure,
   failureOf,
+  givenUp,
   hash32,
   isKey,
   parseActorId,
@@ -100,6 +102,23 @@ describe("errors", () => {
       message: errorTable.NOT_FOUND.help,
     });
     expect(failure("NOT_FOUND", { room: "x" }).details).to.deep.equal({ room: "x" });
+  });
+
+  it("name the node that a command waits for only where it does", () => {
+    const away = failure("SLOT_UNAVAILABLE", { node: "two", reason: "the node that has it is down" });
+    expect(awayNode(away)).to.equal("two");
+    expect(awayNode(failure("ASK_TIMEOUT", { because: "SLOT_UNAVAILABLE", node: "two" }))).to.equal("two");
+    const others = [failure("SLOT_UNAVAILABLE"), failure("ASK_TIMEOUT", { node: "two" }), failure("PEER_LOST", { node: "two" })];
+    for (const other of others) expect(awayNode(other)).to.equal(undefined);
+  }); // prettier-ignore
+
+  it("say of a command that is given up that nothing was done only when no sending of it may have done it", () => {
+    const away = failure("SLOT_UNAVAILABLE", { node: "two", reason: "the node that has it is down" });
+    expect(givenUp(undefined, false)).to.deep.equal(failure("ASK_TIMEOUT"));
+    expect(givenUp(away, false)).to.equal(away);
+    expect(givenUp(away, true)).to.deep.equal(failure("ASK_TIMEOUT", { because: "SLOT_UNAVAILABLE", node: "two" }));
+    const final = failure("NOT_A_MEMBER");
+    expect(givenUp(final, true), "whoever has the actor knows its operations").to.equal(final);
   });
 
   it("are found in what was thrown, and anything else is INTERNAL", () => {

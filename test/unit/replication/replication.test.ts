@@ -70,6 +70,18 @@ describe("replication", () => {
       expect(await cluster.record()).to.include({ owner: "a", epoch: 1 });
     });
 
+  it("says of a slot that nobody is known to own, at a node that has not joined yet, that it has not", async () => {
+    await begin(["d", "a"]);
+    cluster.kill("a");
+    await cluster.life("a", cluster.peer("a").disk, { joined: false });
+    const error = await cluster.open("a", { once: true }).then(
+      () => undefined,
+      (thrown: unknown) => failureOf(thrown),
+    );
+    expect(error).to.include({ code: "DIRECTORY_AWAY", outcome: "not_started" });
+    expect(error?.details).to.include({ joined: false }).and.to.have.property("reason").that.includes("has not joined");
+  });
+
   it("moves to the node that is wanted and lets the source go", async () => {
     await begin(all);
     const log = await cluster.open("a");

@@ -79,7 +79,7 @@ export class Cluster {
   }
 
   /** A new life of a node on its disk. */
-  async life(name: NodeId, disk = this.peer(name).disk): Promise<Peer> {
+  async life(name: NodeId, disk = this.peer(name).disk, { joined = true } = {}): Promise<Peer> {
     const { world } = this;
     const host = this.peers.keys().next().value ?? name;
     const pulse: Pulse = { life: 1, alive: true };
@@ -141,7 +141,7 @@ export class Cluster {
       resume: () => void (peer.resumes += 1),
     });
     this.peers.set(name, peer);
-    peer.replication.allow();
+    if (joined) peer.replication.allow();
     peer.replication.start();
     return peer;
   }

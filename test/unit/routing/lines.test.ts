@@ -297,6 +297,7 @@ describe("routing: lines", () => {
 
   it("say that nothing happened when the last that is known is a refusal, and otherwise that nobody knows", async () => {
     const { world, net, one, two } = createCluster(3);
+    net.edit("n2", { name: "name of n2" });
     net.own(slot, "n2", {}, nodes);
     two.refusal = failure("SLOT_UNAVAILABLE");
     const refusedAsk = send(one, "room/a", "s", 1, 300);
@@ -308,10 +309,15 @@ describe("routing: lines", () => {
     await world.run(() => two.received.at(-1)?.operation === "s|2", 5_000);
     net.cut("n1", "n2");
     await world.run(() => lost.results.length > 0, 5_000);
-    expect(codeOf(lost.results[0])).to.equal("ASK_TIMEOUT");
+    const because = { because: "SLOT_UNAVAILABLE", node: "name of n2" };
+    expect(lost.results[0]).to.deep.equal({ ok: false, error: failure("ASK_TIMEOUT", { slot, ...because }) });
     const never = send(one, "room/a", "s", 3, 300);
     await world.run(() => never.results.length > 0, 5_000);
-    expect(codeOf(never.results[0])).to.equal("UNREACHABLE");
+    const away = { node: "name of n2", reason: "the node that has it is down" };
+    expect(never.results[0], "it names the owner, and what it is called").to.deep.equal({
+      ok: false,
+      error: failure("SLOT_UNAVAILABLE", { slot, ...away }),
+    });
   });
 
   describe("of a slot that nobody owns yet, while the directory is away,", () => {

@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import type { ClientFrame, NodeFrame } from "../../../protocols/index.ts";
+import type { ClientFrame, Failure, NodeFrame } from "../../../protocols/index.ts";
 import { failure } from "../../../protocols/index.ts";
 import { backoffMs } from "../../../web/src/wire/backoff.ts";
 import { connectionLimits } from "../../../web/src/wire/limits.ts";
@@ -177,6 +177,68 @@ describe("the page's connection", () => {
     const result = await answer;
     expect(result.ok).to.equal(false);
     expect(socket().sent.filter((frame) => frame.do === "room.post")).to.have.length(connectionLimits.repeatsMax + 1);
+  });
+
+  describe("while the node that has what is asked for is away", () => {
+    const away = failure("SLOT_UNAVAILABLE", { node: "two", reason: "the node that has it is down" });
+    const stage = () => {
+      const browser = pretendBrowser();
+      browser.greet();
+      const { connection, socket, pass } = browser;
+      const answer = connection.command("room.post", "lobby", { text: "hi" }, { kind: "change" });
+      return {
+        ...browser,
+        answer,
+        waitsFor: () => connection.link.status === "open" && connection.link.away,
+        /** As the node does it: it tries for a while, then it says why. */
+        refuse: (reason: Failure): void => {
+          const { id, operationId } = socket().last("room.post");
+          expect(operationId).to.equal("operation-1");
+          pass(10_000);
+          socket().say({ re: id, error: reason });
+          pass(connectionLimits.backoffFirstMs * 2 ** connectionLimits.repeatsMax);
+        },
+      };
+    };
+
+    it("keeps a command and names that node, until it is taken", async () => {
+      const { socket, answer, waitsFor, refuse } = stage();
+      expect(waitsFor()).to.equal(undefined);
+      for (let time = 0; time <= connectionLimits.repeatsMax + 1; time += 1) {
+        refuse(away);
+        expect(waitsFor()).to.equal("two");
+      }
+      socket().say({ re: socket().last("room.post").id, ok: { seq: 7 } });
+      expect(await answer).to.deep.equal({ ok: true, value: { seq: 7 } });
+      expect(waitsFor()).to.equal(undefined);
+    });
+
+    it("gives up in the end, and then nobody can say whether what is under way is done", async () => {
+      const { pass, answer, refuse } = stage();
+      refuse(away);
+      pass(connectionLimits.answerTimeoutMs);
+      const error = failure("ASK_TIMEOUT", { because: "SLOT_UNAVAILABLE", node: "two" });
+      expect(await answer).to.deep.equal({ ok: false, error });
+    });
+
+    it("does not say that nothing was done when an earlier sending may have been", async () => {
+      const { answer, refuse } = stage();
+      refuse(failure("ASK_TIMEOUT"));
+      for (let time = 0; time < connectionLimits.repeatsMax; time += 1) refuse(failure("NOT_IN_SYNC"));
+      expect(await answer).to.deep.equal({ ok: false, error: failure("ASK_TIMEOUT", { because: "NOT_IN_SYNC" }) });
+    });
+
+    it("names it for a topic, too, until that is followed", () => {
+      const { connection, socket, pass, waitsFor } = stage();
+      socket().say({ re: socket().last("room.post").id, ok: {} });
+      connection.follow("room/lobby", recorder().follower);
+      socket().say({ re: socket().last("subscribe").id, error: away });
+      expect(waitsFor()).to.equal("two");
+      pass(connectionLimits.backoffMaxMs);
+      expect(waitsFor()).to.equal("two");
+      socket().say({ re: socket().last("subscribe").id, ok: { head: 1, state: "S" } });
+      expect(waitsFor()).to.equal(undefined);
+    });
   });
 
   it("ends a command that is never answered with its outcome unknown", async () => {

@@ -1,8 +1,10 @@
 /** What the page knows, as data, and the rules that change it: no DOM, no clock, no network.
  *
  *  `foldRoom` and `foldAgent` turn a topic's state and events, and what this page itself sent, into the model that is shown;
- *  `timelineRows` turns a room into rows; `room-list.ts` keeps the unread counts; `text.ts` knows names and mentions. */
+ *  `timelineRows` turns a room into rows; `room-list.ts` keeps the unread counts; `text.ts` knows names and mentions;
+ *  `explain.ts` says failures in words. */
 export * from "./agent.ts";
+export * from "./explain.ts";
 export * from "./room.ts";
 export * from "./room-list.ts";
 export * from "./text.ts";

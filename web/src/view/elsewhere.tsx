@@ -1,9 +1,16 @@
-import { rememberedNodes } from "../wire/index.ts";
+import { useEffect, useReducer } from "react";
+import { refreshNodes, rememberedNodes } from "../wire/index.ts";
 
 /** Links to the same place on the pages of other nodes, for when this one does not answer; nothing where there are none. A
- *  session holds at every node, but a browser keeps its cookie for each host: there one may have to sign in once. */
-export function Elsewhere() {
-  const nodes = rememberedNodes();
+ *  session holds at every node, but a browser keeps its cookie for each host: there one may have to sign in once.
+ *
+ *  `away`: a node that is known not to answer. `ask`: this node may, and says then which others are up by now. */
+export function Elsewhere({ away, ask = false }: { readonly away?: string | undefined; readonly ask?: boolean }) {
+  const [, showAnew] = useReducer((times: number) => times + 1, 0);
+  useEffect(() => {
+    if (ask) void refreshNodes().then(showAnew);
+  }, [ask]);
+  const nodes = rememberedNodes().filter(({ name }) => name !== away);
   if (nodes.length === 0) return null;
   return (
     <span>

@@ -86,21 +86,24 @@ export function BrokenScreen({ error, reset }: ErrorComponentProps) {
 // A node that restarts is back by then; whoever waits longer may want to go on elsewhere.
 const elsewhereAfterMs = 3_000;
 
-/** Says that the node does not answer, or that the connection is away and when it will be tried again. */
+/** Says that there is no answer, and of which node, or that the connection is away and when it will be tried again. */
 function LinkBanner() {
   const session = useSession();
   const link = useLink(session);
   const waiting = link.status === "waiting";
   const nowMs = useNow(250, waiting);
   const late = link.status === "open" && link.late;
-  const isLong = useLasting(waiting || link.status === "connecting", elsewhereAfterMs) || late;
-  if ((link.status === "open" && !late) || link.status === "ended") return null;
+  const away = link.status === "open" ? link.away : undefined;
+  const held = late || away !== undefined;
+  const isLong = useLasting(waiting || link.status === "connecting", elsewhereAfterMs) || held;
+  if ((link.status === "open" && !held) || link.status === "ended") return null;
   // The first connection of a page is a matter of milliseconds: a banner would only flash.
   if (link.status === "connecting" && link.attempt <= 1) return null;
   const seconds = waiting ? Math.max(0, Math.ceil((link.retryAtMs - nowMs) / 1000)) : 0;
   return (
-    <div className="link-banner" role="status" data-link={late ? "late" : link.status}>
-      {late && "The node is slow to answer. What you send waits until it does."}
+    <div className="link-banner" role="status" data-link={held ? "late" : link.status}>
+      {away !== undefined && `The node ${away} does not answer, and has part of this. What you send there waits.`}
+      {late && away === undefined && "No answer yet. What you send waits until there is one."}
       {link.status === "offline" && "You are offline. Messages are sent when the network is back."}
       {link.status === "connecting" && "Reconnecting …"}
       {waiting && (
@@ -113,7 +116,7 @@ function LinkBanner() {
           </button>
         </>
       )}
-      {isLong && <Elsewhere />}
+      {isLong && <Elsewhere away={away} ask={held} />}
     </div>
   );
 }

@@ -1,13 +1,14 @@
 import type { ClientFrame, Failure, Hello, NodeFrame, Result, Subscribed } from "../../../protocols/index.ts";
-import { failure } from "../../../protocols/errors.ts";
+import { awayNode, failure, givenUp, passingCodes } from "../../../protocols/errors.ts";
 import { backoffMs } from "./backoff.ts";
 import { connectionLimits as bounds } from "./limits.ts";
 
 /** The state of the connection, as the page shows it. */
 export type Link =
   | { readonly status: "connecting"; readonly attempt: number }
-  /** `late`: something that was sent has not been answered for a while. */
-  | { readonly status: "open"; readonly hello: Hello; readonly late: boolean }
+  /** `late`: something that was sent has not been answered for a while. `away`: the node that has what was asked for, which
+   *  does not answer this one. */
+  | { readonly status: "open"; readonly hello: Hello; readonly late: boolean; readonly away: string | undefined }
   | { readonly status: "waiting"; readonly retryAtMs: number; readonly attempt: number }
   | { readonly status: "offline" }
   | { readonly status: "ended"; readonly failure: Failure };
@@ -48,6 +49,10 @@ interface Waiting {
   repeats: number;
   /** When it went out on this connection, or goes out again; undefined before. */
   sentAtMs: number | undefined;
+  /** Why it was refused last. */
+  refusal: Failure | undefined;
+  /** An earlier sending may have had its effect. */
+  mayHaveRun: boolean;
 }
 
 interface Topic {
@@ -55,10 +60,12 @@ interface Topic {
   cursor: number | undefined;
   /** The subscribe command whose answer we wait for; answers to older ones are ignored. */
   asked: number | undefined;
+  /** Why it is not followed now, while it is asked for again. */
+  refusal: Failure | undefined;
   live: boolean;
 }
 
-const repeated: ReadonlySet<string> = new Set(["RATE_LIMITED", "MAILBOX_FULL", "OVERLOADED", "STOPPING", "MOVED"]);
+const repeated: ReadonlySet<string> = new Set([...passingCodes, "RATE_LIMITED", "MAILBOX_FULL", "OVERLOADED"]);
 const outOfRange: ReadonlySet<string> = new Set(["CURSOR_INVALID", "CURSOR_EXPIRED"]);
 
 /** The one connection of a page to its node. Sends commands, follows topics, and comes back by itself:
@@ -151,7 +158,8 @@ export class Connection {
   follow(topic: string, follower: Follower): () => void {
     const known = this.#topics.get(topic);
     if (known === undefined) {
-      this.#topics.set(topic, { followers: new Set([follower]), cursor: undefined, asked: undefined, live: false });
+      const followers = new Set([follower]);
+      this.#topics.set(topic, { followers, cursor: undefined, asked: undefined, refusal: undefined, live: false });
       this.#subscribe(topic);
     } else {
       known.followers.add(follower);
@@ -236,9 +244,11 @@ export class Connection {
     this.#cancelTimer();
     for (const topic of this.#topics.values()) {
       topic.asked = undefined;
+      topic.refusal = undefined;
       topic.live = false;
     }
     for (const [id, waiting] of this.#waiting) {
+      waiting.mayHaveRun ||= this.#isOut(waiting);
       waiting.sentAtMs = undefined;
       if (waiting.transient) this.#answer(id, { ok: false, error: failure("UNREACHABLE") });
     }
@@ -284,7 +294,7 @@ export class Connection {
   #greeted(hello: Hello): void {
     this.#cancelTimer();
     this.#openedAtMs = this.#ports.nowMs();
-    this.#setLink({ status: "open", hello, late: false });
+    this.#setLink({ status: "open", hello, late: false, away: undefined });
     this.#heartbeat(hello.heartbeatMs);
     for (const topic of this.#topics.keys()) this.#subscribe(topic);
     this.#pump();
@@ -310,10 +320,26 @@ export class Connection {
   }
 
   #enqueue(frame: ClientFrame, transient: boolean, answer: (result: Result<unknown>) => void): void {
-    const cancelTimeout = this.#ports.after(bounds.answerTimeoutMs, () =>
-      this.#answer(frame.id, { ok: false, error: failure("ASK_TIMEOUT") }),
-    );
-    this.#waiting.set(frame.id, { frame, transient, answer, cancelTimeout, repeats: 0, sentAtMs: undefined });
+    const cancelTimeout = this.#ports.after(bounds.answerTimeoutMs, () => {
+      const mayHaveRun = waiting.mayHaveRun || this.#isOut(waiting);
+      this.#answer(frame.id, { ok: false, error: givenUp(waiting.refusal, mayHaveRun) });
+    });
+    const waiting: Waiting = {
+      frame,
+      transient,
+      answer,
+      cancelTimeout,
+      repeats: 0,
+      sentAtMs: undefined,
+      refusal: undefined,
+      mayHaveRun: false,
+    };
+    this.#waiting.set(frame.id, waiting);
+  }
+
+  /** Whether it was sent on this connection and not answered. */
+  #isOut({ sentAtMs }: Waiting): boolean {
+    return sentAtMs !== undefined && sentAtMs <= this.#ports.nowMs();
   }
 
   #pump(): void {
@@ -330,7 +356,7 @@ export class Connection {
     this.#watchAnswers();
   }
 
-  /** Says whether the oldest unanswered command is late, or looks again when it will be. */
+  /** Says whether the oldest unanswered command is late, or looks again when it will be; and which node is waited for. */
   #watchAnswers(): void {
     this.#cancelLate();
     if (this.#link.status !== "open" || this.#socket === undefined) return;
@@ -340,7 +366,16 @@ export class Connection {
     const late = dueInMs <= 0;
     if (!late && oldestMs !== Number.POSITIVE_INFINITY)
       this.#cancelLate = this.#ports.after(dueInMs, () => this.#watchAnswers());
-    if (late !== this.#link.late) this.#setLink({ ...this.#link, late });
+    const away = this.#away();
+    if (late !== this.#link.late || away !== this.#link.away) this.#setLink({ ...this.#link, late, away });
+  }
+
+  #away(): string | undefined {
+    for (const { refusal } of [...this.#waiting.values(), ...this.#topics.values()]) {
+      const node = refusal && awayNode(refusal);
+      if (node !== undefined) return node;
+    }
+    return undefined;
   }
 
   #send(frame: ClientFrame): void {
@@ -367,12 +402,16 @@ export class Connection {
     if (
       "error" in frame &&
       repeated.has(frame.error.code) &&
-      waiting.repeats < bounds.repeatsMax &&
+      // A node that is away comes back, or another takes over: the person may wait for that, and sees for whom.
+      (waiting.repeats < bounds.repeatsMax || awayNode(frame.error) !== undefined) &&
       !waiting.transient
     ) {
       waiting.repeats += 1;
+      waiting.refusal = frame.error;
+      waiting.mayHaveRun ||= frame.error.outcome === "unknown";
       const asked = frame.error.details?.["retryAfterMs"];
-      const delayMs = typeof asked === "number" ? Math.min(asked, bounds.backoffMaxMs) : backoffMs(waiting.repeats, 1);
+      const step = Math.min(waiting.repeats, bounds.repeatsMax);
+      const delayMs = typeof asked === "number" ? Math.min(asked, bounds.backoffMaxMs) : backoffMs(step, 1);
       const number = this.#socketNumber;
       // The node does answer: what counts is how long the repetition is left without.
       waiting.sentAtMs = this.#ports.nowMs() + delayMs;
@@ -384,7 +423,12 @@ export class Connection {
       });
       return;
     }
-    this.#answer(frame.re, "error" in frame ? { ok: false, error: frame.error } : { ok: true, value: frame.ok });
+    const { mayHaveRun } = waiting;
+    const result =
+      "error" in frame
+        ? ({ ok: false, error: givenUp(frame.error, mayHaveRun) } as const)
+        : ({ ok: true, value: frame.ok } as const);
+    this.#answer(frame.re, result);
     this.#pump();
   }
 
@@ -412,6 +456,7 @@ export class Connection {
 
   #subscribed(entry: Topic, answer: Subscribed): void {
     entry.live = true;
+    entry.refusal = undefined;
     if (answer.state === undefined) return;
     entry.cursor = answer.head;
     for (const follower of entry.followers) follower.state(answer.state, answer.head);
@@ -424,6 +469,7 @@ export class Connection {
       return;
     }
     // Not started, or unknown: the node is busy or an actor restarts. The topic stays wanted.
+    entry.refusal = reason;
     const number = this.#socketNumber;
     this.#ports.after(backoffMs(3, this.#ports.chance()), () => {
       if (number === this.#socketNumber && this.#topics.get(topic) === entry && !entry.live) this.#subscribe(topic);

@@ -10,7 +10,7 @@ import { request } from "./rest.ts";
 export { backoffMs } from "./backoff.ts";
 export { connectionLimits } from "./limits.ts";
 export { Connection, type Activity, type ConnectionPorts, type Follower, type Link } from "./connection.ts";
-export { rememberedNodes, rememberNodes } from "./other-nodes.ts";
+export { refreshNodes, rememberedNodes, rememberNodes } from "./other-nodes.ts";
 export { fetched, request } from "./rest.ts";
 
 /** A fresh id for a command that must be applied at most once. */

@@ -13,7 +13,8 @@ export const connectionLimits = {
   answerTimeoutMs: 90_000,
   /** A node that has not answered for so long is said to be slow: it may hang, and silence alone shows that much later. */
   lateAfterMs: 5_000,
-  /** A `not_started` refusal is repeated so often before the person sees it. */
+  /** A command that is refused for what may pass is repeated so often before the person sees it; while another node is said
+   *  to be away, for `answerTimeoutMs`. */
   repeatsMax: 3,
   /** A connection that was open at least so long starts its backoff anew; a shorter one is treated as a failed attempt. */
   stableAfterMs: 5_000,

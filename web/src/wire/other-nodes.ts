@@ -1,4 +1,5 @@
 import { otherNodes, type NodePlace } from "../../../protocols/nodes.ts";
+import { request } from "./rest.ts";
 
 const storageKey = "plexus.nodes";
 
@@ -9,6 +10,12 @@ export function rememberNodes(nodes: readonly NodePlace[]): void {
   } catch {
     // Private windows of some browsers throw here; the only loss is the memory.
   }
+}
+
+/** Has the node say which others are up by now. One that does not answer says nothing, and what is remembered stands. */
+export async function refreshNodes(): Promise<void> {
+  const answer = await request<{ readonly nodes?: unknown }>("GET", "/api/nodes");
+  if (answer.ok && Array.isArray(answer.value.nodes)) rememberNodes(answer.value.nodes.filter(isPlace));
 }
 
 /** The nodes whose pages can take the place of this one. */

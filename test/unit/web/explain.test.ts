@@ -1,0 +1,23 @@
+import { expect } from "chai";
+import { failure } from "../../../protocols/index.ts";
+import { explain } from "../../../web/src/model/index.ts";
+
+describe("what the page says of a failure", () => {
+  it("names the node that does not answer, and not the one that the page came from", () => {
+    const away = explain(failure("SLOT_UNAVAILABLE", { node: "two", reason: "the node that has it is down" }));
+    expect(away)
+      .to.include("two, the node that has it, does not answer")
+      .and.to.match(/^Not available now/);
+    const unsure = explain(failure("ASK_TIMEOUT", { because: "SLOT_UNAVAILABLE", node: "two" }));
+    expect(unsure).to.include("two, the node that has it, does not answer").and.to.include("may have been done");
+  });
+
+  it("speaks of no operationId", () => {
+    expect(explain(failure("ASK_TIMEOUT"))).to.equal("No answer in time; it may have been done all the same.");
+  });
+
+  it("says of a node that has not joined the cluster yet that this is why", () => {
+    const early = explain(failure("DIRECTORY_AWAY", { joined: false }));
+    expect(early).to.include("has not joined the cluster yet").and.not.to.include("What is in use goes on");
+  });
+});

@@ -1,0 +1,31 @@
+import { awayNode, type Failure } from "../../../protocols/errors.ts";
+
+/** A failure in words for the person: what the error table says, and the detail that names the cause. */
+export function explain(reason: Failure): string {
+  const retryAfterMs = reason.details?.["retryAfterMs"];
+  if (reason.code === "RATE_LIMITED" && typeof retryAfterMs === "number")
+    return `Too fast: try again in ${Math.max(1, Math.ceil(retryAfterMs / 1000))} s.`;
+  // The table's help is written for somebody without a code; here one was typed.
+  if (reason.code === "ADMIN_CODE_WRONG")
+    return "This is not the admin code that the node printed at its latest start.";
+  if (reason.code === "UNREACHABLE") return "The node does not answer. Is it running?";
+  const { path, problem, reason: why, field } = reason.details ?? {};
+  // And here for who runs the nodes.
+  const away = awayNode(reason);
+  if (reason.code === "ASK_TIMEOUT")
+    return `${away === undefined ? "No answer in time" : `${away}, the node that has it, does not answer`}; it may have been done all the same.`;
+  if (away !== undefined)
+    return `Not available now: ${away}, the node that has it, does not answer. Try again later, or tell your admin.`;
+  if (reason.code === "DIRECTORY_AWAY" && reason.details?.["joined"] === false)
+    return "Not available now: a node that was just started has not joined the cluster yet. Try at another node, or again later.";
+  if (reason.code === "SLOT_UNAVAILABLE")
+    return typeof why === "string"
+      ? `Not available now: ${why}.`
+      : "Not available now: it is on a node that is away. Try again later, or ask your admin.";
+  if (reason.code === "DIRECTORY_AWAY")
+    return "Not possible now: the part of the cluster that finds a place for what is new is away. What is in use goes on. Try again later, or tell your admin.";
+  if (typeof path === "string" && typeof problem === "string")
+    return `${path.split("/").at(-1) || "The request"} ${problem}.`;
+  const detail = why ?? field;
+  return typeof detail === "string" ? `${reason.message} (${detail})` : reason.message;
+}
