@@ -7,8 +7,9 @@
  *  revision of a change to it, so that nodes can compare. While the directory is away the last known list stands; at start
  *  that is the `seed` the node kept. A node that finds its own row gone was evicted, and is told so, if others are still there:
  *  who evicts is a member and not the one, so a list of nobody is none of this cluster, and the directory that says so is
- *  as good as away. A node that finds in its row a later start than its own is not this node any more: another process is, on a copy of its data folder. The directory
- *  counts starts, and the last one holds; no clock and no answer could tell an earlier one that hangs from one that ended.
+ *  as good as away. A node that finds in its row a later start than its own is not this node any more: another process is, on
+ *  a copy of its data folder. The directory counts starts, and the last one holds; no clock and no answer could tell an
+ *  earlier one that hangs from one that ended.
  *
  *  Who is up is an opinion (`detector.ts`) that every node forms for itself and that may be wrong: it decides when a
  *  failover is tried, never whether it is safe. Every node beats to every member it is connected with. A beat carries the

@@ -300,8 +300,8 @@ export const mutations: readonly Mutation[] = [
   {
     name: "goes on talking to who is not a member any more",
     file: "node/membership/index.ts",
-    find: "if (next.delete(key.slice(memberPrefix.length))) take(next, revision);",
-    replace: "if (next.delete(key.slice(memberPrefix.length))) take(members, revision);",
+    find: "if (next.delete(key.slice(memberPrefix.length)) && !isLost(next)) take(next, revision);",
+    replace: "if (next.delete(key.slice(memberPrefix.length)) && !isLost(next)) take(members, revision);",
     caughtBy: ["members-only", "fully-replicated", "liveness"],
     from: 46,
     seeds: 200,
