@@ -11,6 +11,7 @@ import {
   type ConnectionGater,
   type Libp2p,
   type Logger,
+  type MessageStream,
   type PrivateKey,
   type Startable,
 } from "@libp2p/interface";
@@ -57,6 +58,24 @@ const lookout =
     return { start: () => start(discovery), stop: () => stop(discovery) };
   };
 
+/** Noise hands its lengths, texts and tags on one by one, and the transport makes a system call of each, which without delay
+ *  is a packet of each. Joined, a message alone costs a fifth less. */
+const noiseInOnePiece: ReturnType<typeof noise> = (components) => {
+  const encrypter = noise()(components);
+  const inbound = encrypter.secureInbound.bind(encrypter);
+  const outbound = encrypter.secureOutbound.bind(encrypter);
+  encrypter.secureInbound = (stream, options) => inbound(inOnePiece(stream), options);
+  encrypter.secureOutbound = (stream, options) => outbound(inOnePiece(stream), options);
+  return encrypter;
+};
+
+/** A stream that sends each message as one piece, whatever that is put together of. */
+export function inOnePiece<S extends Pick<MessageStream, "send">>(stream: S): S {
+  const send = stream.send.bind(stream);
+  stream.send = (data) => send(data instanceof Uint8Array ? data : data.subarray());
+  return stream;
+}
+
 /** Makes libp2p, which does nothing before `startSwarm`. */
 export function createSwarm(options: {
   readonly key: PrivateKey;
@@ -82,7 +101,7 @@ export function createSwarm(options: {
         listenOpts: keepAlive,
       }),
     ],
-    connectionEncrypters: [noise()],
+    connectionEncrypters: [noiseInOnePiece],
     streamMuxers: [
       yamux({
         enableKeepAlive: false,
