@@ -30,6 +30,14 @@ export function required(
   return [...all];
 }
 
+/** Whether a node may throw away what it has of a slot: it has no share in it, and the slot lacks no copy that it is to have.
+ *  Who lost its place because it could not be reached holds, until another has taken it, what may be all there is but one. */
+export function mayDiscard({ owner, inSync, learners, want }: SlotRecord, node: NodeId): boolean {
+  const wanted = want?.replicas ?? [];
+  const hasShare = [owner, ...inSync, ...learners, ...wanted].includes(node);
+  return !hasShare && wanted.every((one) => inSync.includes(one));
+}
+
 /** Whether `one` is the longer history: the later epoch, then the higher seq. */
 export const isLonger = (one: Position, other: Position): boolean =>
   one.epoch > other.epoch || (one.epoch === other.epoch && one.seq > other.seq);

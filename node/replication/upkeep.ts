@@ -7,6 +7,7 @@ import type { SlotTable } from "../slot-table.ts";
 import type { Journal } from "../storage/index.ts";
 import type { ReplicationLimits } from "./limits.ts";
 import type { Ownership } from "./ownership.ts";
+import { mayDiscard } from "./rules.ts";
 
 export interface UpkeepPorts {
   readonly node: NodeId;
@@ -42,16 +43,14 @@ export function startUpkeep(ports: UpkeepPorts): () => void {
     if (stopped) throw new Error("stopped");
   };
 
-  /** Throws the copy away if the directory itself says that others hold the slot and this node does not. */
+  /** Throws the copy away if the directory itself says that others hold the slot, all of them, and this node does not. */
   const discardIfForeign = async (slot: SlotId): Promise<boolean> => {
-    const here = (record: { owner: NodeId; inSync: readonly NodeId[]; learners: readonly NodeId[] }): boolean =>
-      record.owner === node || record.inSync.includes(node) || record.learners.includes(node);
     const known = table.get(slot)?.record;
-    if (known === undefined || here(known) || known.want?.replicas.includes(node) === true) return false;
+    if (known === undefined || !mayDiscard(known, node)) return false;
     // Before the directory is read: whoever counts on this copy asks it after having named it.
     const before = ports.claims(slot);
     const row = await readSlot(directory, slot);
-    if (row === undefined || here(row.record) || row.record.want?.replicas.includes(node) === true) return false;
+    if (row === undefined || !mayDiscard(row.record, node)) return false;
     const slotLog = await journal.openSlot(slot).catch(() => undefined);
     const isEmpty = slotLog?.incomplete === true && slotLog.lastSeq === 0;
     if (isEmpty && !(await journal.holdsRows(slot))) return true;

@@ -298,6 +298,16 @@ export const mutations: readonly Mutation[] = [
     cluster: true,
   },
   {
+    name: "throws a copy away while the slot lacks one",
+    file: "node/replication/rules.ts",
+    find: "return !hasShare && wanted.every((one) => inSync.includes(one));",
+    replace: "return !hasShare;",
+    caughtBy: ["acknowledged-kept"],
+    from: 8_000_076,
+    seeds: 1,
+    cluster: true,
+  },
+  {
     name: "goes on talking to who is not a member any more",
     file: "node/membership/index.ts",
     find: "if (next.delete(key.slice(memberPrefix.length)) && !isLost(next)) take(next, revision);",

@@ -6,6 +6,7 @@ import {
   committedSeq,
   handOverTo,
   isLonger,
+  mayDiscard,
   mayStepUp,
   nextProposal,
   required,
@@ -159,6 +160,19 @@ describe("rules of replication", () => {
         }),
       );
     });
+  });
+
+  it("throws nothing away that has a share in the slot, nor before all who are wanted have it", () => {
+    const property = fc.property(anyRecord, fc.constantFrom<NodeId>(...nodes), (record, node) => {
+      const { owner, inSync, learners, want } = record;
+      const holders = new Set([owner, ...inSync, ...learners, ...(want?.replicas ?? [])]);
+      const lacks = (want?.replicas ?? []).some((one) => !inSync.includes(one));
+      expect(mayDiscard(record, node)).to.equal(!holders.has(node) && !lacks);
+    });
+    fc.assert(property);
+    const left: SlotRecord = { slot: "chat/7", epoch: 3, owner: "a", inSync: ["a"], learners: ["b"] };
+    expect(mayDiscard({ ...left, want: { owner: "a", replicas: ["a", "b"] } }, "c")).to.equal(false);
+    expect(mayDiscard({ ...left, want: { owner: "a", replicas: ["a"] } }, "c")).to.equal(true);
   });
 
   it("hands over only to the wanted owner, in sync, with everything", () => {
