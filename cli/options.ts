@@ -60,7 +60,12 @@ const addressLike =
   };
 
 const webAddress = addressLike("http://127.0.0.1:7070");
-const etcdAddress = addressLike("http://10.0.0.5:2379");
+const etcdAddress = (text: string): string => {
+  const example = "http://10.0.0.5:2379";
+  if (!/:\d+\/?$/.test(addressLike(example)(text)))
+    throw new InvalidArgumentError(`It needs its port, like ${example}.`);
+  return text;
+};
 
 /** One or more addresses, in one word or several. */
 const severalOf =

@@ -71,9 +71,10 @@ const meshSchema = schema.object({
 });
 
 const etcdEndpoint = Type.String({
-  pattern: "^https?://[^\\s/@]{1,253}/?$",
+  // With its port: without one, 443 would be asked.
+  pattern: "^https?://[^\\s/@]{1,253}:\\d{1,5}/?$",
   maxLength: 300,
-  description: "an address like http://10.0.0.5:2379",
+  description: "an address with its port, like http://10.0.0.5:2379",
 });
 const etcdEndpoints = Type.Array(etcdEndpoint, { minItems: 1, maxItems: 9, uniqueItems: true });
 const directoryKind = Type.Union([Type.Literal("embedded"), Type.Literal("etcd")]);

@@ -38,7 +38,11 @@ export const setDraining = object({ draining: Type.Boolean() });
 export const moveTo = object({ to: nodeName, timeoutMs: Type.Optional(moveTimeout) });
 export const migrateDirectory = object({
   endpoints: Type.Array(
-    Type.String({ pattern: "^https?://[^\\s/@]{1,253}/?$", maxLength: 300, description: "Like http://10.0.0.5:2379" }),
+    Type.String({
+      pattern: "^https?://[^\\s/@]{1,253}:\\d{1,5}/?$",
+      maxLength: 300,
+      description: "Like http://10.0.0.5:2379",
+    }),
     { minItems: 1, maxItems: 9, uniqueItems: true },
   ),
 });

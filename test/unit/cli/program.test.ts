@@ -118,7 +118,8 @@ describe("the command line", () => {
     const example = async (...words: readonly string[]) =>
       /like (http\S+)\./.exec((await run(...words)).err.join("\n"))?.[1];
     for (const words of [["directory", "migrate"], ["up"], ["doctor"]])
-      expect(await example(...words, "--etcd", "127.0.0.1:17379"), words.join(" ")).to.equal("http://10.0.0.5:2379");
+      for (const wrong of ["127.0.0.1:17379", "http://127.0.0.1", "https://etcd.lan/"])
+        expect(await example(...words, "--etcd", wrong), words.join(" ")).to.equal("http://10.0.0.5:2379");
     expect(await example("status", "--url", "127.0.0.1:7070")).to.equal("http://127.0.0.1:7070");
   });
 
