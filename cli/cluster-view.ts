@@ -110,7 +110,7 @@ export function describeAway({ directory, directoryAway, nodes }: ClusterSummary
       : [`The directory ${since}: what is placed goes on, nothing fails over, joins or moves until it answers.${why}`]),
     self?.joined === false
       ? `${withoutControls(self.name)}, which was asked, has not joined since it started: it serves no slots until it has.`
-      : "What is said of slots is from before: one whose node started since is not served.",
+      : "Slots are shown as they were then; a node that has started since serves none of its own yet.",
   ];
 }
 

@@ -36,7 +36,7 @@ describe("the table of nodes", () => {
       .to.include("The directory has not answered for 58 s: what is placed goes on")
       .and.include("no majority");
     expect(told).to.match(/slots? as of 58 s ago: /);
-    expect(told).to.include("What is said of slots is from before");
+    expect(told).to.include("Slots are shown as they were then");
     const self = nodeRow("node-a", { self: true, joined: false });
     const none = { total: 0, ok: 0, moving: 0, short: 0, blocked: 0, down: 0 };
     const started = describeNodes(summaryOf([self], { directory, directoryAway: {}, slots: none }), false);

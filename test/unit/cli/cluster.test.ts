@@ -70,7 +70,7 @@ describe("commands to a cluster", () => {
     for (const words of [["slots"], ["slots", "--not-ok"], ["nodes"]])
       expect((await run(...words)).text)
         .to.include("The directory does not answer")
-        .and.include("is from before");
+        .and.include("as they were then");
     stand.summaries = [summary];
     stand.slots = [...stand.slots, slotRow("chat/2", "node-c")];
     const lines = (await run("slots", "--json")).text.split("\n").map((line) => JSON.parse(line) as ClusterSlotRow);
