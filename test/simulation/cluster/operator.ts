@@ -191,6 +191,8 @@ export class Operator {
     this.#bereft.add(node);
     const left = record.roles.filter((other) => other !== role);
     await this.#ask(`roles ${node} without ${role}`, (control) => control.setRoles(node, left));
+    // Also when it was given back while this was on its way.
+    this.#bereft.add(node);
     await world.sleep(forMs);
     await this.#giveRoles(node);
   }
@@ -207,11 +209,16 @@ export class Operator {
 
   async #drain({ node }: Machine, forMs: number): Promise<void> {
     if (this.#leaving.has(node)) return;
-    // Whatever the answer is: it may drain from here on.
-    this.#draining.add(node);
-    if (await this.#ask(`drain ${node}`, (control) => control.setDraining(node, true)))
-      await this.#parts.world.sleep(forMs);
+    if (await this.#beginDrain(node)) await this.#parts.world.sleep(forMs);
     await this.#undrain(node);
+  }
+
+  async #beginDrain(node: NodeId): Promise<boolean> {
+    this.#draining.add(node);
+    const begun = await this.#ask(`drain ${node}`, (control) => control.setDraining(node, true));
+    // Whatever the answer is, it may drain from here on: also when that was undone while this was on its way.
+    this.#draining.add(node);
+    return begun;
   }
 
   async #undrain(node: NodeId): Promise<void> {
@@ -286,8 +293,7 @@ export class Operator {
       // Where nobody knows what came of it, it may drain.
       this.#draining.add(node);
     }
-    if (await this.#ask(`drain ${node}`, (control) => control.setDraining(node, true))) {
-      this.#draining.add(node);
+    if (await this.#beginDrain(node)) {
       const holds = (): boolean =>
         [...watch.records.values()].some(
           ({ inSync, learners, want }) =>
