@@ -118,6 +118,8 @@ export class Ownership implements ServedLog {
   /** Begins to reconcile. The fence is persisted already. */
   start(): void {
     this.#log.onDurable = () => this.#onDurable();
+    this.#log.onBroken = (error) => this.end(error);
+    if (this.#log.failed !== undefined) return this.end(this.#log.failed);
     this.#adoptFollowers();
     this.#advance();
   }
@@ -361,6 +363,7 @@ export class Ownership implements ServedLog {
     this.phase = "ended";
     this.#log.onWrite = undefined;
     this.#log.onDurable = undefined;
+    this.#log.onBroken = undefined;
     for (const follower of this.#followers.values()) follower.end();
     this.#followers.clear();
     this.#ports.ended(this, error);

@@ -66,6 +66,8 @@ export class SlotLog implements CommitSink {
   onWrite: ((piece: Piece) => void) | undefined;
   /** Hears that something more is on disk. */
   onDurable: (() => void) | undefined;
+  /** Hears that a batch failed, whatever it was of: this log takes nothing more. */
+  onBroken: ((error: Failure) => void) | undefined;
   readonly #store: Store;
   readonly #committer: Committer;
   readonly #limits: JournalLimits;
@@ -601,6 +603,7 @@ export class SlotLog implements CommitSink {
 
   broken(error: Failure): void {
     this.#broken ??= error;
+    this.onBroken?.(this.#broken);
   }
 
   #submit(pending: Pending, bytes: number, done: (error: Failure | undefined) => void): void {
