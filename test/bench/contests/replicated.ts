@@ -38,7 +38,14 @@ async function etcdClient(client: "native" | "etcd3", load: Load): Promise<Arm> 
   try {
     const { endpoint } = await (await used.etcd).leader();
     const arm = await servedArm("etcd.ts", "durable", load, [client, endpoint, `${client}-${load.outstanding}`]);
-    return { round: () => arm.round(), stop: () => arm.stop().then(leave, leave) };
+    const stop = async (): Promise<void> => {
+      try {
+        await arm.stop();
+      } finally {
+        await leave();
+      }
+    };
+    return { round: () => arm.round(), stop };
   } catch (error) {
     await leave();
     throw error;
