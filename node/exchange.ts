@@ -43,6 +43,8 @@ export interface Exchange {
   on<Name extends MeshName>(name: Name, handler: (body: MeshBody<Name>, from: NodeId) => HandledOf<Name>): void;
   /** Sends without an answer. False: not sent, see `Transport.send`. To oneself it arrives at once. */
   send<Name extends MeshName>(to: NodeId, name: Name, body: MeshBody<Name>): boolean;
+  /** Lets messages of the kind that was sent leave now, see `Transport.flush`. */
+  flush(to: NodeId, name: MeshName): void;
   /** Sends and waits for the answer. Never rejects. Errors beside those of the handler: UNREACHABLE (not_started: there was
    *  no connection), TOO_LARGE (the body, or the answer), PEER_LOST (unknown: it ended, or no answer came in time),
    *  VERSION_UNSUPPORTED (the peer's version does not know this message), BAD_FRAME (what the peer answered is no answer; its
@@ -203,6 +205,7 @@ export function createExchange(ports: {
       clock.soon(() => void handle(name, body, to));
       return true;
     },
+    flush: (to, name) => transport.flush(to, meshMessages[name].channel),
     call(to, name, body, timeoutMs) {
       if (to === transport.node) {
         return new Promise((resolve) => {

@@ -12,6 +12,7 @@ export function createLateTransport(node: NodeId): LateTransport {
   return {
     node,
     send: (to, channel, message) => attached?.send(to, channel, message) ?? false,
+    flush: (to, channel) => attached?.flush(to, channel),
     peers: () => attached?.peers() ?? [],
     listen: (heard) => void (listener = heard),
     disconnect: (peer, reason) => attached?.disconnect(peer, reason),

@@ -154,6 +154,9 @@ export interface Transport {
    *  more than `wireLimits.peerMessageBytesMax`, encoded, may never be sent: whoever keeps what was not sent, to send it
    *  again, measures it before. */
   send(to: NodeId, channel: Channel, message: unknown): boolean;
+  /** Lets what is queued for a peer leave now, and not at the end of this turn of the event loop: for who has gathered a
+   *  turn's messages already. */
+  flush(to: NodeId, channel: Channel): void;
   /** Who can be sent to now. */
   peers(): readonly NodeId[];
   /** One listener, set before anything is received. */

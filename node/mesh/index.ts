@@ -169,6 +169,7 @@ export async function startMesh(options: MeshOptions): Promise<Mesh> {
   const transport: Transport = {
     node: options.node,
     send: (to, channel, message) => pairs.send(to, channel, message),
+    flush: (to, channel) => pairs.flush(to, channel),
     peers: () => pairs.connected(),
     listen: (listener) => pairs.listen(listener),
     disconnect: (peer, reason) => pairs.disconnect(peer, reason),

@@ -1,5 +1,5 @@
-/** One channel of one pair on one libp2p stream: a bounded queue that is written once a turn of the event loop, as far as
- *  the receiver's credit goes.
+/** One channel of one pair on one libp2p stream: a bounded queue that is written once a turn of the event loop, or when
+ *  who sends says so, as far as the receiver's credit goes.
  *
  *      push ─► queue ─(credit > 0)─► pieces ─(stream takes more)─► wire ─► frames ─► received
  *                 ▲                                                            │
@@ -45,6 +45,7 @@ export class Lane {
   #rest: Uint8Array | undefined;
   #scheduled = false;
   #blocked = false;
+  #writing = false;
   #closed = false;
   #writes = 0;
   #writesSeen = 0;
@@ -57,7 +58,7 @@ export class Lane {
     // The event, never `stream.onDrain()`: its promise is made once, and resolves at once ever after.
     stream.addEventListener("drain", () => {
       this.#blocked = false;
-      this.#flush();
+      this.flush();
     });
     const lost = (): void =>
       this.#break(failure("PEER_LOST", { because: "its stream was closed", channel: options.channel }));
@@ -113,7 +114,7 @@ export class Lane {
     this.#queue = [];
     this.#head = 0;
     this.#queuedBytes = 0;
-    this.#flush();
+    this.flush();
     this.#closed = true;
   }
 
@@ -133,7 +134,9 @@ export class Lane {
   #break(reason: Failure): void {
     if (this.#closed) return;
     this.#closed = true;
-    this.#options.broke(reason);
+    // Who sends is not told in the middle of it that nobody is there any more.
+    if (this.#writing) this.#options.clock.soon(() => this.#options.broke(reason));
+    else this.#options.broke(reason);
   }
 
   #schedule(): void {
@@ -141,11 +144,18 @@ export class Lane {
     this.#scheduled = true;
     this.#options.clock.soon(() => {
       this.#scheduled = false;
-      this.#flush();
+      this.flush();
     });
   }
 
-  #flush(): void {
+  /** Writes what may be written. */
+  flush(): void {
+    this.#writing = true;
+    this.#write();
+    this.#writing = false;
+  }
+
+  #write(): void {
     const { stream, channel } = this.#options;
     while (!this.#blocked && !this.#closed && stream.writeStatus === "writable") {
       const piece = this.#nextPiece();
@@ -155,7 +165,6 @@ export class Lane {
         if (!stream.send(piece)) this.#blocked = true;
       } catch {
         this.#break(failure("PEER_LOST", { because: "the stream could not be written" }));
-        return;
       }
       if (channel === "bulk") {
         this.#schedule();

@@ -131,6 +131,10 @@ export class Link {
     return true;
   }
 
+  flush(channel: Channel): void {
+    this.#lanes.get(channel)?.flush();
+  }
+
   /** Says something of the handshake, or the name of the link on a new stream. */
   say(channel: Channel, value: unknown): void {
     this.#lanes.get(channel)?.pushUrgent(encode(value));

@@ -160,6 +160,10 @@ export class Pairs {
     return this.#pairs.get(to)?.established?.send(channel, message) ?? false;
   }
 
+  flush(to: NodeId, channel: Channel): void {
+    this.#pairs.get(to)?.established?.flush(channel);
+  }
+
   connected(): readonly NodeId[] {
     return [...this.#pairs.values()].flatMap(({ member, established }) => (established ? [member.node] : []));
   }

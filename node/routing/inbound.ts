@@ -56,7 +56,14 @@ interface Outbox {
   waiting: Waiting[];
   bytes: number;
   scheduled: boolean;
+  /** Answers of this turn of the event loop. */
+  given: number;
+  /** About half of what a turn gives. */
+  half: number;
 }
+
+/** Fewer are not worth a packet of their own. */
+const halfMin = 32;
 
 export class Inbound {
   readonly #ports: RoutingPorts;
@@ -174,7 +181,7 @@ export class Inbound {
   #queue(replyTo: SessionReplyTo, result: Result<unknown>, served: boolean, refusal = 0): void {
     const { node: to, correlation, session } = replyTo;
     const { answersQueuedMax, answersQueuedBytesMax } = this.#limits;
-    const outbox = this.#outboxes.get(to) ?? { waiting: [], bytes: 0, scheduled: false };
+    const outbox = this.#outboxes.get(to) ?? { waiting: [], bytes: 0, scheduled: false, given: 0, half: halfMin };
     this.#outboxes.set(to, outbox);
     const { answer, bytes } = this.#sendable(correlation, result, served, refusal);
     outbox.waiting.push({ answer, session, bytes });
@@ -190,6 +197,9 @@ export class Inbound {
       outbox.waiting.splice(0, dropped);
       this.#ports.meter.count("routing_answers_dropped", dropped);
     }
+    outbox.given += 1;
+    // The peer goes on with these while the others are worked out; with all of them at once, one would wait for the other.
+    if (outbox.given === outbox.half) this.#write(to, outbox);
     if (outbox.scheduled) return;
     outbox.scheduled = true;
     this.#ports.clock.soon(() => this.#flush(to, outbox));
@@ -213,11 +223,21 @@ export class Inbound {
 
   #flush(to: NodeId, outbox: Outbox): void {
     outbox.scheduled = false;
-    if (this.#outboxes.get(to) !== outbox) return;
-    const { batchItemsMax, batchBytesMax, retryMs } = this.#limits;
+    outbox.half = Math.max(halfMin, outbox.given >> 1);
+    outbox.given = 0;
+    if (this.#outboxes.get(to) !== outbox || this.#write(to, outbox)) return;
+    // The connection's queue is full, or it is gone: then this is thrown away in a moment.
+    outbox.scheduled = true;
+    this.#ports.clock.after(this.#limits.retryMs, () => this.#flush(to, outbox));
+  }
+
+  /** Whether all that waits was sent. */
+  #write(to: NodeId, outbox: Outbox): boolean {
+    const { batchItemsMax, batchBytesMax } = this.#limits;
     const { waiting } = outbox;
     let at = 0;
-    while (at < waiting.length) {
+    let sent = true;
+    while (sent && at < waiting.length) {
       let end = at;
       let bytes = 0;
       for (; end < waiting.length && end - at < batchItemsMax; end += 1) {
@@ -226,15 +246,13 @@ export class Inbound {
         bytes += next;
       }
       const answers = waiting.slice(at, end).map(({ answer }) => answer);
-      if (!this.#ports.exchange.send(to, "routing.answers", { answers })) {
-        // Its queue is full, or it is gone: then this is thrown away in a moment.
-        outbox.scheduled = true;
-        this.#ports.clock.after(retryMs, () => this.#flush(to, outbox));
-        break;
-      }
+      sent = this.#ports.exchange.send(to, "routing.answers", { answers });
+      if (!sent) break;
       outbox.bytes -= bytes;
       at = end;
     }
     outbox.waiting = waiting.slice(at);
+    this.#ports.exchange.flush(to, "routing.answers");
+    return sent;
   }
 }

@@ -357,7 +357,13 @@ export class Lines {
   #pumpAll(): void {
     const lines = [...this.#dirty];
     this.#dirty.clear();
-    for (const line of lines) if (this.#lines.get(line.slot) === line) this.#pump(line);
+    const targets = new Set<NodeId>();
+    for (const line of lines) {
+      if (this.#lines.get(line.slot) !== line) continue;
+      this.#pump(line);
+      if (line.target !== undefined && line.target !== this.#ports.node) targets.add(line.target);
+    }
+    for (const target of targets) this.#ports.exchange.flush(target, "routing.envelopes");
   }
 
   #pump(line: Line): void {

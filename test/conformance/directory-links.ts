@@ -32,6 +32,7 @@ export class Links {
     return {
       node,
       send: (to, channel, message) => this.#send(node, to, channel, message),
+      flush: () => undefined,
       peers: () => [...this.#listeners.keys()].filter((peer) => this.#linked.has(pair(node, peer))),
       listen: (listener) => void this.#listeners.set(node, listener),
       disconnect: (peer) => this.cut(node, peer),

@@ -222,6 +222,7 @@ async function slots(): Promise<void> {
     const transport = {
       node: nodes[0] ?? "",
       send: () => true,
+      flush: () => undefined,
       peers: () => nodes.slice(1),
       listen: () => undefined,
       disconnect: () => undefined,
@@ -311,6 +312,7 @@ function beats(): void {
     transport: {
       node: nodeName(0),
       send: () => true,
+      flush: () => undefined,
       peers: () => [],
       listen: (made) => void (listener = made),
       disconnect: () => undefined,

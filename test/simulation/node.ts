@@ -36,6 +36,7 @@ export type Reached = Result<unknown> | "lost" | "down";
 const nobodyElse: Transport = {
   node: "n1",
   send: () => false,
+  flush: () => undefined,
   peers: () => [],
   listen: () => undefined,
   disconnect: () => undefined,

@@ -36,6 +36,7 @@ class Wire {
   node(name: NodeId): Exchange {
     const transport: Transport = {
       node: name,
+      flush: () => undefined,
       send: (to, channel, message) => {
         const bytes = encode(message);
         if (this.full || !this.connected || bytes.length > meshLimits.frameBytesMax) return false;

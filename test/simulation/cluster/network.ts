@@ -100,6 +100,7 @@ export class Network {
       },
       peers: () => [...station.ends.values()].filter(({ state }) => state === "open").map(({ peer }) => peer),
       send: (to, channel, message) => this.#send(station, to, channel, message),
+      flush: () => undefined,
       disconnect: (peer, reason) => this.#disconnect(station, peer, reason),
     };
   }

@@ -430,6 +430,22 @@ describe("routing: lines", () => {
     expect(two.received).to.have.length(2);
   });
 
+  it("are answered in two halves when many are answered at once", async () => {
+    const { world, net, one, two } = createCluster(26);
+    net.own(slot, "n2", {}, nodes);
+    two.busy = 1;
+    const halves: number[] = [];
+    net.onSend = (from, _to, message) => {
+      const [name, , body] = message as [string, number, { answers: unknown[] }];
+      if (from === "n2" && name === "routing.answers") halves.push(body.answers.length);
+    };
+    for (const round of ["s", "t"]) {
+      const asks = Array.from({ length: 100 }, (_, index) => send(one, "room/a", round, index, 1_000));
+      await world.run(() => asks.every(({ results }) => results.length === 1), 5_000);
+    }
+    expect(halves).to.deep.equal([32, 68, 50, 50]);
+  });
+
   it("lose the oldest answers when more bytes of them wait for a peer than may", async () => {
     const { world, net, one, two } = createCluster(23, { answersQueuedBytesMax: 5_000 });
     net.own(slot, "n2", {}, nodes);

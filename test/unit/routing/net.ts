@@ -59,6 +59,7 @@ export class Net {
   exchange(node: NodeId): Exchange {
     const transport: Transport = {
       node,
+      flush: () => undefined,
       send: (to, channel, message) => {
         const link = this.#link(node, to);
         this.onSend?.(node, to, message);
