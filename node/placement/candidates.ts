@@ -99,13 +99,17 @@ export class Candidates {
 
   /** Whether a set of copies, its owner among them, needs no change: as many as there can be, on nodes with the role
    *  before others, in as many zones as possible. A node that is expected back counts like one that is here, unless
-   *  writes would wait for it. */
+   *  writes would wait for it. A node that drains keeps its copy while all the others are too few for writes. */
   isGood(role: Role, owner: NodeId, replicas: readonly NodeId[]): boolean {
     const { policy } = this.#input;
     const { first, rest, names, usable } = this.#pool(role, owner);
     if (!replicas.includes(owner) || replicas.length > Math.max(1, policy.replicas)) return false;
     if (replicas.length < this.copies(role, owner) || !this.#suffices(role, owner, replicas)) return false;
-    if (!replicas.every((node) => node === owner || names.has(node))) return false;
+    const leaving = replicas.filter((node) => node !== owner && !names.has(node));
+    const staying = replicas.filter((node) => node === owner || usable.has(node));
+    const spared = leaving.length === 0 || staying.length === this.copies(role, owner);
+    const needed = leaving.length === 0 || staying.length + leaving.length <= policy.minInSync;
+    if (!spared || !needed || !leaving.every((node) => this.#leaves(node))) return false;
     const chosen = replicas.flatMap((node) => this.#nodes.get(node) ?? []);
     const others = first.filter(({ node }) => node !== owner && usable.has(node));
     const chosenFirst = chosen.filter(({ node, roles }) => node !== owner && roles.includes(role)).length;
@@ -145,7 +149,9 @@ export class Candidates {
         zonesTaken.add(zoneOf(best.candidate));
       }
     }
-    return { owner, replicas: chosen };
+    const here = chosen.filter((node) => node === owner || this.isUsable(node)).length;
+    const leaving = record.inSync.filter((node) => !chosen.includes(node) && this.#leaves(node));
+    return { owner, replicas: [...chosen, ...leaving.slice(0, Math.max(0, this.#input.policy.minInSync - here))] };
   }
 
   /** Whether `to` in place of `from` leaves a good set good. */
@@ -160,6 +166,12 @@ export class Candidates {
   #suffices(role: Role, owner: NodeId, replicas: readonly NodeId[]): boolean {
     const least = Math.min(this.#input.policy.minInSync, this.copies(role, owner));
     return replicas.filter((node) => node === owner || this.isUsable(node)).length >= least;
+  }
+
+  /** Whether a node drains and is here: what it has others can get, and writes reach it. */
+  #leaves(node: NodeId): boolean {
+    const { refusing } = this.#input;
+    return this.isUp(node) && this.#nodes.get(node)?.state === "draining" && refusing?.has(node) !== true;
   }
 
   /** How far a node is from having a copy: in sync, on its way, or neither. */

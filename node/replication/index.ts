@@ -419,6 +419,7 @@ export function createReplication(ports: ReplicationPorts): Replication {
         log,
         meter,
         limits,
+        minInSync: ports.minInSync,
         owned: (slot) => slots.get(slot)?.ownership,
         damaged: (slot, error) => healing.damaged(slot, error),
         claims: claimsOf,

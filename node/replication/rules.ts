@@ -30,12 +30,14 @@ export function required(
   return [...all];
 }
 
-/** Whether a node may throw away what it has of a slot: it has no share in it, and the slot lacks no copy that it is to have.
- *  Who lost its place because it could not be reached holds, until another has taken it, what may be all there is but one. */
-export function mayDiscard({ owner, inSync, learners, want }: SlotRecord, node: NodeId): boolean {
+/** Whether a node may throw away what it has of a slot: it has no share in it, and the slot lacks no copy that it is to have
+ *  or that writes need. Who lost its place because it could not be reached holds, until another has taken it, what may be
+ *  all there is but one. */
+export function mayDiscard(record: SlotRecord, node: NodeId, minInSync: number): boolean {
+  const { owner, inSync, learners, want } = record;
   const wanted = want?.replicas ?? [];
   const hasShare = [owner, ...inSync, ...learners, ...wanted].includes(node);
-  return !hasShare && wanted.every((one) => inSync.includes(one));
+  return !hasShare && inSync.length >= minInSync && wanted.every((one) => inSync.includes(one));
 }
 
 /** Whether `one` is the longer history: the later epoch, then the higher seq. */

@@ -19,6 +19,7 @@ export interface UpkeepPorts {
   readonly log: Log;
   readonly meter: Meter;
   readonly limits: ReplicationLimits;
+  minInSync(): number;
   owned(slot: SlotId): Ownership | undefined;
   /** The copy here is rotten. */
   damaged(slot: SlotId, error: Failure): void;
@@ -46,11 +47,11 @@ export function startUpkeep(ports: UpkeepPorts): () => void {
   /** Throws the copy away if the directory itself says that others hold the slot, all of them, and this node does not. */
   const discardIfForeign = async (slot: SlotId): Promise<boolean> => {
     const known = table.get(slot)?.record;
-    if (known === undefined || !mayDiscard(known, node)) return false;
+    if (known === undefined || !mayDiscard(known, node, ports.minInSync())) return false;
     // Before the directory is read: whoever counts on this copy asks it after having named it.
     const before = ports.claims(slot);
     const row = await readSlot(directory, slot);
-    if (row === undefined || !mayDiscard(row.record, node)) return false;
+    if (row === undefined || !mayDiscard(row.record, node, ports.minInSync())) return false;
     const slotLog = await journal.openSlot(slot).catch(() => undefined);
     const isEmpty = slotLog?.incomplete === true && slotLog.lastSeq === 0;
     if (isEmpty && !(await journal.holdsRows(slot))) return true;

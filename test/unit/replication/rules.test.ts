@@ -162,17 +162,18 @@ describe("rules of replication", () => {
     });
   });
 
-  it("throws nothing away that has a share in the slot, nor before all who are wanted have it", () => {
-    const property = fc.property(anyRecord, fc.constantFrom<NodeId>(...nodes), (record, node) => {
+  it("throws nothing away that has a share in the slot, nor before all who are wanted have it, and as many as writes need", () => {
+    const property = fc.property(anyRecord, fc.constantFrom<NodeId>(...nodes), fc.nat(4), (record, node, minInSync) => {
       const { owner, inSync, learners, want } = record;
       const holders = new Set([owner, ...inSync, ...learners, ...(want?.replicas ?? [])]);
       const lacks = (want?.replicas ?? []).some((one) => !inSync.includes(one));
-      expect(mayDiscard(record, node)).to.equal(!holders.has(node) && !lacks);
+      expect(mayDiscard(record, node, minInSync)).to.equal(!holders.has(node) && !lacks && inSync.length >= minInSync);
     });
     fc.assert(property);
     const left: SlotRecord = { slot: "chat/7", epoch: 3, owner: "a", inSync: ["a"], learners: ["b"] };
-    expect(mayDiscard({ ...left, want: { owner: "a", replicas: ["a", "b"] } }, "c")).to.equal(false);
-    expect(mayDiscard({ ...left, want: { owner: "a", replicas: ["a"] } }, "c")).to.equal(true);
+    expect(mayDiscard({ ...left, want: { owner: "a", replicas: ["a", "b"] } }, "c", 1)).to.equal(false);
+    expect(mayDiscard({ ...left, want: { owner: "a", replicas: ["a"] } }, "c", 1)).to.equal(true);
+    expect(mayDiscard({ ...left, want: { owner: "a", replicas: ["a"] } }, "c", 2)).to.equal(false);
   });
 
   it("hands over only to the wanted owner, in sync, with everything", () => {

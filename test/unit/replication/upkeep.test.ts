@@ -97,6 +97,7 @@ class Stage {
       log: quietLog,
       meter,
       limits: { ...replicationLimits, upkeepIntervalMs: intervalMs, scrubBytesPerSecond: rate },
+      minInSync: () => 1,
       owned: (slot) => owned(slot) as Ownership | undefined,
       damaged: (slot) => void this.damaged.push(slot),
       claims: () => 0,
