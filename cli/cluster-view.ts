@@ -407,6 +407,19 @@ export function describeStuck(stuck: readonly Role[], node: string, color: boole
   ].join(" ");
 }
 
+/** What a drain keeps so that writes go on; undefined: enough others are there to give it to. `node` is an id. */
+export function describeKept({ nodes, minInSync }: ClusterSummary, node: string, color: boolean): string | undefined {
+  const takers = nodes.filter((one) => one.node !== node && one.up && one.state === "active").length;
+  if (takers === 0 || takers >= minInSync) return undefined;
+  const name = withoutControls(nodes.find((one) => one.node === node)?.name ?? node);
+  const others = takers === 1 ? "Only one other node is" : `Only ${takers} other nodes are`;
+  return [
+    `${paint(color, "yellow", "warning")} ${others} up and not draining, and minInSync is ${minInSync}.`,
+    `${name} keeps its copies until there are ${minInSync}, since writes would wait without them.`,
+    `Start another node (plexus invite), bring back one that is down, or undo it: plexus nodes drain ${name} --undo`,
+  ].join(" ");
+}
+
 /** How far a drain is: what the node still holds. */
 export interface DrainProgress {
   readonly name: string;

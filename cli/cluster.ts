@@ -27,6 +27,7 @@ import {
   describeInvitation,
   describeNodes,
   describeSlots,
+  describeKept,
   describeStuck,
   findMember,
   joinCommand,
@@ -156,25 +157,27 @@ export async function drainNode(flags: AdminFlags, wish: DrainWish, output: Outp
     output.print(flags.json ? JSON.stringify({ node, draining: false }) : `${node} takes its share again${once}.`);
     return exitCodes.ok;
   }
-  const stuck = demand(await readStuck(target, id));
+  const summary = demand(await readSummary(target));
+  const stuck = rolesWithoutTaker(summary, demand(await readSlots(target)), id);
+  const kept = describeKept(summary, id, output.color);
   if (stuck.length > 0 && !flags.json) output.printError(describeStuck(stuck, node, output.color));
+  if (kept !== undefined && !flags.json) output.printError(kept);
   if (wish.wait) return await awaitDrain(target, { ...wish, id, json: flags.json }, output);
   const progress = demand(await readProgress(target, id));
-  const goesOn = stuck.length > 0 ? "It gives away what it can" : "It gives them away now";
+  const goesOn = stuck.length > 0 || kept !== undefined ? "It gives away what it can" : "It gives them away now";
   const keeps = progress.directory ? ` ${keepsDirectory}` : "";
   output.print(
     flags.json
-      ? JSON.stringify({ node, draining: true, ...progress, ...(stuck.length > 0 && { noCandidate: stuck }) })
+      ? JSON.stringify({
+          node,
+          draining: true,
+          ...progress,
+          ...(stuck.length > 0 && { noCandidate: stuck }),
+          ...(kept !== undefined && { keptForWrites: true }),
+        })
       : `${describeDrain(progress)}. ${goesOn}; \`plexus nodes drain ${node} --wait\` shows how far it is.${keeps}`,
   );
   return exitCodes.ok;
-}
-
-/** Roles of which it owns slots that nobody else may take at the moment. */
-async function readStuck(target: Target, node: string): Promise<Result<readonly Role[]>> {
-  const [summary, slots] = await Promise.all([readSummary(target), readSlots(target)]);
-  if (!summary.ok) return summary;
-  return slots.ok ? ok(rolesWithoutTaker(summary.value, slots.value, node)) : slots;
 }
 
 async function readProgress(target: Target, node: string): Promise<Result<DrainProgress>> {
@@ -223,7 +226,7 @@ async function awaitDrain(
     if (!json && !stuckSaid && nowMs - movedAtMs > cliLimits.drainStuckMs) {
       stuckSaid = true;
       output.print(
-        `Nothing has moved for ${describeDuration(nowMs - movedAtMs)}. Is another node with the same roles up? plexus slots --node ${node}`,
+        `Nothing has moved for ${describeDuration(nowMs - movedAtMs)}. Are enough other nodes with the same roles up? plexus slots --node ${node}`,
       );
     }
     await delay(wish.pollMs);

@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import fc from "fast-check";
-import { chooseSlots, describeInvitation, describeNodes, describeSlots, describeStuck, findMember, joinCommand, namesOf, rolesWithoutTaker } from "../../../cli/cluster-view.ts"; // prettier-ignore
+import { chooseSlots, describeInvitation, describeKept, describeNodes, describeSlots, describeStuck, findMember, joinCommand, namesOf, rolesWithoutTaker } from "../../../cli/cluster-view.ts"; // prettier-ignore
 import { failure, type ClusterSlotRow } from "../../../protocols/index.ts";
 import { nodeRow, slotRow, summaryOf } from "../gateway/cluster-stand.ts";
 import { summary } from "./stage.ts";
@@ -224,6 +224,23 @@ describe("a drain", () => {
     expect(stuck(nodeRow("node-a", { roles: ["chat"], up: false }))).to.deep.equal(["chat", "ai"]);
     expect(stuck(nodeRow("node-a", { roles: ["chat", "ai"], state: "draining" }))).to.deep.equal(["chat", "ai"]);
     expect(stuck(nodeRow("node-a", { roles: ["chat", "ai"] }))).to.deep.equal([]);
+  });
+
+  it("keeps what writes need while too few others are there", () => {
+    const all = (...others: Parameters<typeof summaryOf>[0]) => ({
+      ...summaryOf([nodeRow("node-b"), ...others]),
+      minInSync: 2,
+    });
+    const kept = (...others: Parameters<typeof summaryOf>[0]) => describeKept(all(...others), "id-of-node-b", false);
+    expect(kept(nodeRow("node-a"), nodeRow("node-c"))).to.equal(undefined);
+    for (const gone of [nodeRow("node-c", { up: false }), nodeRow("node-c", { state: "draining" })])
+      expect(kept(nodeRow("node-a"), gone))
+        .to.include("Only one other node is up")
+        .and.include("minInSync is 2");
+    expect(kept(nodeRow("node-a")))
+      .to.include("node-b keeps its copies")
+      .and.include("plexus nodes drain node-b --undo");
+    expect(describeKept({ ...all(nodeRow("node-a")), minInSync: 1 }, "id-of-node-b", false)).to.equal(undefined);
   });
 
   it("of the only node names every role in which nothing new can be made, also where it owns nothing yet", () => {

@@ -167,7 +167,11 @@ describe("commands to a cluster", () => {
     expect(JSON.parse((await run("nodes", "drain", "node-b", "--json")).text)).to.deep.include({
       noCandidate: ["chat"],
     });
-    stand.summaries = [summary];
+    stand.summaries = [{ ...summaryOf([nodeRow("node-b"), nodeRow("node-d")]), minInSync: 2 }];
+    const kept = await run("nodes", "drain", "node-b");
+    expect(kept.err).to.include("minInSync is 2");
+    expect(kept.text).to.include("It gives away what it can");
+    expect(JSON.parse((await run("nodes", "drain", "node-b", "--json")).text)).to.deep.include({ keptForWrites: true });
     stand.summaries = [summaryOf([...summary.nodes, nodeRow("node-d")])];
     stand.slots = [slotRow("chat/1", "node-b")];
     const able = await run("nodes", "drain", "node-b");
