@@ -234,8 +234,9 @@ export class ClusterWatch implements Durability, NetworkWatcher {
     if ((rows.get(seq)?.epoch ?? 0) <= epoch) rows.set(seq, { epoch, actor });
   }
 
-  /** What was trimmed from a log must be in a snapshot on the same disk. */
+  /** What was trimmed from a log must be in a snapshot on the same disk. A damaged one cannot be read here either. */
   #checkTrim({ node, disk }: Machine, slot: string, from: number, to: number): void {
+    if (!this.isWhole(node, slot)) return;
     for (let seq = from + 1; seq <= to; seq += 1) {
       const actor = this.#actors.get(slot)?.get(seq)?.actor;
       if (actor === undefined || this.records.has(actor)) continue;
@@ -282,7 +283,7 @@ export class ClusterWatch implements Durability, NetworkWatcher {
         // What was thrown away since has become durable together with that.
         const now = machine.disk.get(op.key);
         const stands = now !== undefined && headIn(now).incarnation === incarnation;
-        if (incomplete !== true && stands && baseSeq > copy.baseSeq && !this.excused.has(machine.node))
+        if (incomplete !== true && stands && baseSeq > copy.baseSeq)
           this.#checkTrim(machine, slot, copy.incomplete ? 0 : copy.baseSeq, baseSeq);
         copy.baseSeq = baseSeq;
         copy.incomplete = incomplete ?? false;
