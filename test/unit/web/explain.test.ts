@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import { failure } from "../../../protocols/index.ts";
-import { explain } from "../../../web/src/model/index.ts";
+import { explain, nameUnsent } from "../../../web/src/model/index.ts";
 
 describe("what the page says of a failure", () => {
   it("names the node that does not answer, and not the one that the page came from", () => {
@@ -19,5 +19,11 @@ describe("what the page says of a failure", () => {
   it("says of a node that has not joined the cluster yet that this is why", () => {
     const early = explain(failure("DIRECTORY_AWAY", { joined: false }));
     expect(early).to.include("has not joined the cluster yet").and.not.to.include("What is in use goes on");
+  });
+
+  it("calls unsent only what is known not to have been done", () => {
+    expect(nameUnsent({ status: "waiting" })).to.equal("Sending");
+    expect(nameUnsent({ status: "failed", failure: failure("FORBIDDEN") })).to.equal("Not sent");
+    expect(nameUnsent({ status: "failed", failure: failure("ASK_TIMEOUT") })).to.equal("Perhaps not sent");
   });
 });

@@ -1,5 +1,15 @@
 import { awayNode, type Failure } from "../../../protocols/errors.ts";
 
+/** Something written here that the node has not confirmed. */
+export interface Unconfirmed {
+  readonly status: "waiting" | "accepted" | "failed";
+  readonly failure?: Failure | undefined;
+}
+
+/** What that is called. Of one that failed perhaps nobody knows whether it was done. */
+export const nameUnsent = ({ status, failure }: Unconfirmed): string =>
+  status !== "failed" ? "Sending" : failure?.outcome === "unknown" ? "Perhaps not sent" : "Not sent";
+
 /** A failure in words for the person: what the error table says, and the detail that names the cause. */
 export function explain(reason: Failure): string {
   const retryAfterMs = reason.details?.["retryAfterMs"];

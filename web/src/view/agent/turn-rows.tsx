@@ -1,13 +1,13 @@
 import { memo } from "react";
 import type { ConversationTurn } from "../../../../protocols/index.ts";
-import { explain, useShown, type AgentStore } from "../../live/index.ts";
+import { nameUnsent, useShown, type AgentStore } from "../../live/index.ts";
 import type { AgentModel, PendingSay } from "../../model/index.ts";
 import { Avatar } from "../avatar.tsx";
 import { useCopy } from "../clipboard.ts";
 import { Icon } from "../icons.tsx";
-import { NotSentYet } from "../not-sent-yet.tsx";
 import { RichText } from "../rich-text.tsx";
 import { clockTime, fullTime } from "../time.ts";
+import { Unsent } from "../unsent.tsx";
 
 /** One turn of the conversation: what the owner said, or an answer with what can be done about it. */
 export const TurnRow = memo(function TurnRow({
@@ -98,23 +98,11 @@ function CopyAnswer({ text }: { readonly text: string }) {
 /** Something said that the node has not confirmed yet. */
 export function PendingSayRow({ say, store }: { readonly say: PendingSay; readonly store: AgentStore }) {
   return (
-    <article className="turn said pending" aria-label={say.status === "failed" ? "Not sent" : "Sending"}>
+    <article className="turn said pending" aria-label={nameUnsent(say)}>
       <div className="bubble">
         <RichText text={say.text} />
       </div>
-      <NotSentYet waiting={say.status === "waiting"} />
-      {say.status === "failed" && (
-        <div className="failed" role="alert">
-          <Icon name="warning" size={15} />
-          <span>Not sent. {say.failure === undefined ? "" : explain(say.failure)}</span>
-          <button type="button" className="link" onClick={() => store.retry(say.operationId)}>
-            Try again
-          </button>
-          <button type="button" className="link" onClick={() => store.discard(say.operationId)}>
-            Discard
-          </button>
-        </div>
-      )}
+      <Unsent pending={say} retry={() => store.retry(say.operationId)} discard={() => store.discard(say.operationId)} />
     </article>
   );
 }

@@ -1,11 +1,10 @@
 import { memo } from "react";
-import { explain, useShown, type RoomStore } from "../../live/index.ts";
+import { nameUnsent, useShown, type RoomStore } from "../../live/index.ts";
 import type { PendingPost, RoomModel } from "../../model/index.ts";
 import { Avatar } from "../avatar.tsx";
-import { Icon } from "../icons.tsx";
-import { NotSentYet } from "../not-sent-yet.tsx";
 import { RichText } from "../rich-text.tsx";
 import { clockTime, dayName } from "../time.ts";
+import { Unsent } from "../unsent.tsx";
 
 /** Rows of the timeline that are not messages of the room yet, or none at all. */
 
@@ -60,9 +59,8 @@ export const PendingRow = memo(function PendingRow({
   readonly label: string;
   readonly room: RoomStore;
 }) {
-  const failed = post.status === "failed";
   return (
-    <article className={`message pending${head ? " head" : ""}`} aria-label={failed ? "Not sent" : "Sending"}>
+    <article className={`message pending${head ? " head" : ""}`} aria-label={nameUnsent(post)}>
       <div className="message-side">{head && <Avatar principal={me} label={label} />}</div>
       <div className="message-body">
         {head && (
@@ -72,19 +70,11 @@ export const PendingRow = memo(function PendingRow({
           </div>
         )}
         <RichText text={post.text} />
-        <NotSentYet waiting={post.status === "waiting"} />
-        {failed && (
-          <div className="failed" role="alert">
-            <Icon name="warning" size={15} />
-            <span>Not sent. {post.failure === undefined ? "" : explain(post.failure)}</span>
-            <button type="button" className="link" onClick={() => room.retry(post.operationId)}>
-              Try again
-            </button>
-            <button type="button" className="link" onClick={() => room.discard(post.operationId)}>
-              Discard
-            </button>
-          </div>
-        )}
+        <Unsent
+          pending={post}
+          retry={() => room.retry(post.operationId)}
+          discard={() => room.discard(post.operationId)}
+        />
       </div>
     </article>
   );
