@@ -44,6 +44,8 @@ interface Pair {
   lastFailure: Failure | undefined;
   /** The last time that one of the two refused the other for its version, whoever of them had dialled. */
   refused: { readonly reason: Failure; readonly atMs: number } | undefined;
+  /** Why its hello was last refused here, since they were last connected: it comes again and again. */
+  turnedAway: Failure["code"] | undefined;
 }
 
 /** One member as the mesh sees it. */
@@ -129,6 +131,7 @@ export class Pairs {
           dueAtMs: nowMs + this.#graceMs(member.peer),
           lastFailure: undefined,
           refused: undefined,
+          turnedAway: undefined,
         };
         this.#pairs.set(member.node, added);
         this.#byPeer.set(member.peer, added);
@@ -306,8 +309,12 @@ export class Pairs {
       const isOut = pair === undefined && hello.cluster === self.cluster && this.#options.wasEvicted(link.peer);
       const reason = isOut ? evicted : verdict.ok ? failure("NOT_A_PEER") : verdict.error;
       meter.count("mesh_refused_peers", 1, { code: reason.code });
-      log.warn("mesh.peer.refused", { peer: link.peer, node: hello.node, code: reason.code, details: reason.details });
-      if (pair !== undefined) this.#noteRefusal(pair, reason);
+      const facts = { peer: link.peer, node: hello.node, code: reason.code, details: reason.details };
+      log[pair?.turnedAway === reason.code ? "debug" : "warn"]("mesh.peer.refused", facts);
+      if (pair !== undefined) {
+        pair.turnedAway = reason.code;
+        this.#noteRefusal(pair, reason);
+      }
       refuse(reason);
       return;
     }
@@ -339,6 +346,7 @@ export class Pairs {
     pair.established = link;
     pair.lastFailure = undefined;
     pair.refused = undefined;
+    pair.turnedAway = undefined;
     link.open();
     this.#gauge();
     this.#options.log.info("mesh.connected", { node: link.node, peer: link.peer, dialled: link.dialled });

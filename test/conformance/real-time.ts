@@ -19,6 +19,7 @@ export interface KeptLog extends RuntimeLog {
 }
 
 export interface LogLine {
+  readonly level: "debug" | "info" | "warn" | "error";
   readonly event: string;
   readonly facts: Readonly<Record<string, unknown>>;
 }
@@ -26,19 +27,21 @@ export interface LogLine {
 export function keptLog(): KeptLog {
   const lines: LogLine[] = [];
   let waiting: { event: string; resolve: (line: LogLine) => void }[] = [];
-  const keep = (event: string, facts: Readonly<Record<string, unknown>> = {}): void => {
-    const line = { event, facts };
-    lines.push(line);
-    const met = waiting.filter((one) => one.event === event);
-    waiting = waiting.filter((one) => one.event !== event);
-    for (const one of met) one.resolve(line);
-  };
+  const keep =
+    (level: LogLine["level"]) =>
+    (event: string, facts: Readonly<Record<string, unknown>> = {}) => {
+      const line = { level, event, facts };
+      lines.push(line);
+      const met = waiting.filter((one) => one.event === event);
+      waiting = waiting.filter((one) => one.event !== event);
+      for (const one of met) one.resolve(line);
+    };
   return {
     lines,
-    debug: keep,
-    info: keep,
-    warn: keep,
-    error: keep,
+    debug: keep("debug"),
+    info: keep("info"),
+    warn: keep("warn"),
+    error: keep("error"),
     next: (event) => new Promise((resolve) => waiting.push({ event, resolve })),
   };
 }

@@ -287,6 +287,14 @@ describe("nodes of one mesh", () => {
     });
   }
 
+  it("warn once of a peer that is refused again and again", async () => {
+    const a = await loopback.start("a", { limits: quick });
+    await loopback.start("b", { version: "2.4.0", limits: quick });
+    const refused = () => a.log.lines.filter(({ event }) => event === "mesh.peer.refused");
+    await a.until(() => refused().length > 2, "a third refusal");
+    expect(refused().filter(({ level }) => level === "warn")).to.have.length(1);
+  });
+
   it("refuse one that counts slots otherwise, or belongs to another cluster", async () => {
     const a = await loopback.start("a", { limits: quick });
     const b = await loopback.start("b", { slotCount: 128, limits: quick });
