@@ -386,6 +386,7 @@ export async function migrateDirectory(
       ? JSON.stringify({ rows, endpoints })
       : [
           `${counted(rows, "row")} moved; the cluster's directory is in etcd at ${endpoints.join(", ")} now.`,
+          `${endpoints.length > 1 ? "One address was enough for that. " : ""}plexus doctor, run at each node, tells whether it reaches them all.`,
           "Slots are placed by a node with the role manager: give it to a second and a third one (plexus nodes roles).",
           "Nodes remember where it is. Keep the node that had it until every other node has been up once: it sends them there.",
         ].join("\n"),
