@@ -409,10 +409,12 @@ export function describeStuck(stuck: readonly Role[], node: string, color: boole
 
 /** What a drain keeps so that writes go on; undefined: enough others are there to give it to. `node` is an id. */
 export function describeKept({ nodes, minInSync }: ClusterSummary, node: string, color: boolean): string | undefined {
+  const own = nodes.find((one) => one.node === node);
   const takers = nodes.filter((one) => one.node !== node && one.up && one.state === "active").length;
-  if (takers === 0 || takers >= minInSync) return undefined;
-  const name = withoutControls(nodes.find((one) => one.node === node)?.name ?? node);
-  const others = takers === 1 ? "Only one other node is" : `Only ${takers} other nodes are`;
+  if (own === undefined || own.slotsOwned + own.slotsReplicated === 0) return undefined;
+  if (minInSync === 1 || takers >= minInSync) return undefined;
+  const name = withoutControls(own.name);
+  const others = takers === 0 ? "No other node is" : takers === 1 ? "Only one other node is" : `Only ${takers} other nodes are`; // prettier-ignore
   return [
     `${paint(color, "yellow", "warning")} ${others} up and not draining, and minInSync is ${minInSync}.`,
     `${name} keeps its copies until there are ${minInSync}, since writes would wait without them.`,

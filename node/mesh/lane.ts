@@ -45,7 +45,6 @@ export class Lane {
   #rest: Uint8Array | undefined;
   #scheduled = false;
   #blocked = false;
-  #writing = false;
   #closed = false;
   #writes = 0;
   #writesSeen = 0;
@@ -134,9 +133,8 @@ export class Lane {
   #break(reason: Failure): void {
     if (this.#closed) return;
     this.#closed = true;
-    // Who sends is not told in the middle of it that nobody is there any more.
-    if (this.#writing) this.#options.clock.soon(() => this.#options.broke(reason));
-    else this.#options.broke(reason);
+    // Not at once: who sends, on this lane or another of the connection, would be told in the middle of it.
+    this.#options.clock.soon(() => this.#options.broke(reason));
   }
 
   #schedule(): void {
@@ -150,12 +148,6 @@ export class Lane {
 
   /** Writes what may be written. */
   flush(): void {
-    this.#writing = true;
-    this.#write();
-    this.#writing = false;
-  }
-
-  #write(): void {
     const { stream, channel } = this.#options;
     while (!this.#blocked && !this.#closed && stream.writeStatus === "writable") {
       const piece = this.#nextPiece();
@@ -165,6 +157,7 @@ export class Lane {
         if (!stream.send(piece)) this.#blocked = true;
       } catch {
         this.#break(failure("PEER_LOST", { because: "the stream could not be written" }));
+        return;
       }
       if (channel === "bulk") {
         this.#schedule();

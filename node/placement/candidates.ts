@@ -150,7 +150,8 @@ export class Candidates {
       }
     }
     const here = chosen.filter((node) => node === owner || this.isUsable(node)).length;
-    const leaving = record.inSync.filter((node) => !chosen.includes(node) && this.#leaves(node));
+    const left = record.inSync.filter((node) => !chosen.includes(node) && this.#leaves(node));
+    const leaving = [...left.filter((node) => this.isUp(node)), ...left.filter((node) => !this.isUp(node))];
     return { owner, replicas: [...chosen, ...leaving.slice(0, Math.max(0, this.#input.policy.minInSync - here))] };
   }
 
@@ -168,10 +169,11 @@ export class Candidates {
     return replicas.filter((node) => node === owner || this.isUsable(node)).length >= least;
   }
 
-  /** Whether a node drains and is here: what it has others can get, and writes reach it. */
+  /** Whether a node drains and what it has counts: it is here, or was a moment ago. */
   #leaves(node: NodeId): boolean {
-    const { refusing } = this.#input;
-    return this.isUp(node) && this.#nodes.get(node)?.state === "draining" && refusing?.has(node) !== true;
+    const { up, expected, refusing } = this.#input;
+    const counts = (up.has(node) || expected?.has(node) === true) && refusing?.has(node) !== true;
+    return counts && this.#nodes.get(node)?.state === "draining";
   }
 
   /** How far a node is from having a copy: in sync, on its way, or neither. */

@@ -227,20 +227,18 @@ describe("a drain", () => {
   });
 
   it("keeps what writes need while too few others are there", () => {
-    const all = (...others: Parameters<typeof summaryOf>[0]) => ({
-      ...summaryOf([nodeRow("node-b"), ...others]),
-      minInSync: 2,
-    });
-    const kept = (...others: Parameters<typeof summaryOf>[0]) => describeKept(all(...others), "id-of-node-b", false);
-    expect(kept(nodeRow("node-a"), nodeRow("node-c"))).to.equal(undefined);
+    const full = nodeRow("node-b", { slotsReplicated: 3 });
+    const kept = (own: typeof full, minInSync: number, ...others: Parameters<typeof summaryOf>[0]) =>
+      describeKept({ ...summaryOf([own, ...others]), minInSync }, "id-of-node-b", false);
+    const [a, c] = [nodeRow("node-a"), nodeRow("node-c")];
+    expect(kept(full, 2, a, c)).to.equal(undefined);
     for (const gone of [nodeRow("node-c", { up: false }), nodeRow("node-c", { state: "draining" })])
-      expect(kept(nodeRow("node-a"), gone))
+      expect(kept(full, 2, a, gone))
         .to.include("Only one other node is up")
         .and.include("minInSync is 2");
-    expect(kept(nodeRow("node-a")))
-      .to.include("node-b keeps its copies")
-      .and.include("plexus nodes drain node-b --undo");
-    expect(describeKept({ ...all(nodeRow("node-a")), minInSync: 1 }, "id-of-node-b", false)).to.equal(undefined);
+    expect(kept(full, 2)).to.include("No other node is up").and.include("plexus nodes drain node-b --undo");
+    expect(kept(full, 1)).to.equal(undefined);
+    expect(kept(nodeRow("node-b"), 2, a), "it has nothing").to.equal(undefined);
   });
 
   it("of the only node names every role in which nothing new can be made, also where it owns nothing yet", () => {

@@ -167,7 +167,7 @@ describe("commands to a cluster", () => {
     expect(JSON.parse((await run("nodes", "drain", "node-b", "--json")).text)).to.deep.include({
       noCandidate: ["chat"],
     });
-    stand.summaries = [{ ...summaryOf([nodeRow("node-b"), nodeRow("node-d")]), minInSync: 2 }];
+    stand.summaries = [{ ...summaryOf([nodeRow("node-b", { slotsOwned: 1 }), nodeRow("node-d")]), minInSync: 2 }];
     const kept = await run("nodes", "drain", "node-b");
     expect(kept.err).to.include("minInSync is 2");
     expect(kept.text).to.include("It gives away what it can");
