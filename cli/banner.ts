@@ -1,5 +1,5 @@
 import type { ModelInfo } from "../protocols/index.ts";
-import { describeBytes, paint, withoutControls } from "./output.ts";
+import { counted, describeBytes, paint, withoutControls } from "./output.ts";
 
 /** What a person should know about a node that has just started. */
 export interface Started {
@@ -13,6 +13,8 @@ export interface Started {
   readonly startCommand: string;
   /** Name and roles, of a node that is not a whole cluster by itself. */
   readonly node?: string;
+  /** Too few nodes are in the cluster for anything to be written. */
+  readonly writesWait?: { readonly nodes: number; readonly minInSync: number };
   /** Whether it runs models; other nodes do where it does not. */
   readonly ai: boolean;
 }
@@ -37,6 +39,7 @@ export function banner(started: Started): string {
       : []),
     ...(started.node === undefined ? [] : [["Node", started.node] as const]),
     ["Data", dataFolder],
+    ...(started.writesWait === undefined ? [] : [describeWait(started.writesWait, color)]),
   ];
   const lines = rows.flatMap(([label, value, ...more]) => [
     `  ${label.padEnd(12)}${value}`,
@@ -44,6 +47,19 @@ export function banner(started: Started): string {
   ]);
   return ["", `  ${paint(color, "bold", `Plexus ${version} is ready.`)} Ctrl-C stops it.`, "", ...lines, ""].join("\n");
 }
+
+const describeWait = (
+  { nodes, minInSync }: NonNullable<Started["writesWait"]>,
+  color: boolean,
+): readonly [string, string, ...string[]] => [
+  "Waiting",
+  paint(
+    color,
+    "yellow",
+    `for ${counted(minInSync - nodes, "more node")}: minInSync is ${minInSync}, and until then commands are refused.`,
+  ),
+  "`plexus invite` prints how to start one.",
+];
 
 const noModel = (startCommand: string): string =>
   `none: agents will not answer. Give one: ${startCommand} --model path/to/model.gguf`;

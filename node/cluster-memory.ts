@@ -6,11 +6,15 @@ import type { Clock, MemberRecord } from "./ports.ts";
 
 const askTimeoutMs = 10_000;
 
-/** Tells it that this node has started, with what. Rejects with why it was not told. */
-export async function registerNode(
-  kernel: Kernel,
+/** Between two attempts to tell the role-manager that this node has started. docs/limits.md */
+const registerPauseMs = 5_000;
+
+/** Tells it that this node has started, with what, until it has heard: it may be away now, or too few copies be in sync.
+ *  `attempted` is of the first attempt, and rejects with why it failed. */
+export function registerNode(
+  at: { readonly kernel: Pick<Kernel, "ask">; readonly clock: Pick<Clock, "after"> },
   facts: { readonly row: MemberRecord; readonly config: Config; readonly adminCodeHash: string | undefined },
-): Promise<void> {
+): { readonly attempted: Promise<void>; stop(): void } {
   const { node, roles, labels } = facts.row;
   const message = {
     type: "nodeStarted",
@@ -21,8 +25,21 @@ export async function registerNode(
     labels,
     ...(facts.adminCodeHash !== undefined && { adminCodeHash: facts.adminCodeHash }),
   };
-  const told = await kernel.ask({ to: "role-manager/cluster", from: "node", message, timeoutMs: askTimeoutMs });
-  if (!told.ok) throw new PlexusError(told.error);
+  let stopped = false;
+  let cancel = (): void => undefined;
+  const attempt = async (): Promise<void> => {
+    const told = await at.kernel.ask({ to: "role-manager/cluster", from: "node", message, timeoutMs: askTimeoutMs });
+    if (told.ok) return;
+    if (!stopped) cancel = at.clock.after(registerPauseMs, () => void attempt().catch(() => undefined));
+    throw new PlexusError(told.error);
+  };
+  return {
+    attempted: attempt(),
+    stop() {
+      stopped = true;
+      cancel();
+    },
+  };
 }
 
 /** Longest text of an entry of the audit; see `roleManagerCommands.audit`. */

@@ -65,6 +65,8 @@ export interface RunningNode {
   readonly adminCode?: string;
   /** Those it started with, as the cluster has them. */
   readonly roles: readonly Role[];
+  /** Commands are refused until the cluster has as many nodes as `minInSync` asks for; absent when it has. */
+  readonly writesWait?: { readonly nodes: number; readonly minInSync: number };
   /** Those of the cluster, as this node knows them now. */
   readonly models: readonly ModelInfo[];
   /** Takes no more work, finishes what is under way, closes the data folder. */
@@ -318,10 +320,17 @@ export async function startNode(config: Config, platform: NodePlatform): Promise
     stops.push(() => published.stop());
     modelsChanged = () => published.look();
     published.look();
-    const registered = registerNode(peer.kernel, { row: member.value, config, adminCodeHash: codeHash });
-    // The cluster's role-manager may be elsewhere, and away for now: a node of many starts without it.
-    if (alone) await registered;
-    else registered.catch((error: unknown) => log.warn("node.register.failed", { failure: failureOf(error) }));
+    const facts = { row: member.value, config, adminCodeHash: codeHash };
+    const registering = registerNode({ kernel: peer.kernel, clock }, facts);
+    stops.push(() => registering.stop());
+    // The cluster's role-manager may be elsewhere, and away for now: a node of many starts without it. So does the first one
+    // of many, without which the others cannot come.
+    const nodes = peer.membership.members().members.length;
+    const writesWait = nodes < config.minInSync ? { nodes, minInSync: config.minInSync } : undefined;
+    if (writesWait !== undefined) log.warn("node.writes.wait", writesWait);
+    if (alone && writesWait === undefined) await registering.attempted;
+    else
+      registering.attempted.catch((error: unknown) => log.warn("node.register.failed", { failure: failureOf(error) }));
     const firstAdmin = followFirstAdmin({
       kernel: peer.kernel,
       clock,
@@ -387,9 +396,19 @@ export async function startNode(config: Config, platform: NodePlatform): Promise
     const addresses = opened.addresses();
     void peer.membership.update({ peer: opened.peer, addresses, url: webAddressFor(gateway.url, addresses) });
     const { name, roles } = member.value;
-    const running = { url: gateway.url, node, name, roles, stop, get models() { return peer.runtime.models(); } }; // prettier-ignore
-    // Where that cannot be said now, the code would be of no use.
-    const needed = adminCode !== undefined && (await firstAdmin.needed().catch(() => false));
+    const running = {
+      url: gateway.url,
+      node,
+      name,
+      roles,
+      ...(writesWait && { writesWait }),
+      stop,
+      get models() {
+        return peer.runtime.models();
+      },
+    };
+    // Where nobody can say yet that there is an admin, there is none whom the code would surprise.
+    const needed = adminCode !== undefined && (await firstAdmin.needed().catch(() => home.hasAdmin !== true));
     return needed ? { ...running, models: peer.runtime.models(), adminCode } : running;
   } catch (error) {
     await stop(undoTimeoutMs);

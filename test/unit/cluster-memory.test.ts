@@ -1,6 +1,8 @@
 import { expect } from "chai";
-import { followFirstAdmin } from "../../node/cluster-memory.ts";
+import { followFirstAdmin, registerNode } from "../../node/cluster-memory.ts";
+import type { Config } from "../../config/index.ts";
 import { failure, failureOf, ok, refused, type Result } from "../../protocols/index.ts";
+import { memberRecord } from "../members.ts";
 
 /** A role-manager that may be away, on a clock that the test owns. */
 function pretendCluster(start: { readonly adminNeeded: boolean; readonly known?: boolean }) {
@@ -87,5 +89,43 @@ describe("what a node knows of the first admin", () => {
     firstAdmin.stop();
     await look();
     expect([world.asked, timers()]).to.deep.equal([before, 0]);
+  });
+});
+
+describe("that a node has started", () => {
+  it("is told until it is heard, and no more once it stops", async () => {
+    const answers: Result<unknown>[] = [refused(failure("NOT_IN_SYNC")), refused(failure("ASK_TIMEOUT")), ok({})];
+    const codes: unknown[] = [];
+    let timers: (() => void)[] = [];
+    const settle = () => new Promise((resolve) => setImmediate(resolve));
+    const registering = () =>
+      registerNode(
+        {
+          kernel: {
+            ask({ message }) {
+              codes.push((message as { adminCodeHash?: string }).adminCodeHash);
+              return Promise.resolve(answers.shift() ?? refused(failure("ASK_TIMEOUT")));
+            },
+          },
+          clock: {
+            after(_delayMs, callback) {
+              timers.push(callback);
+              return () => (timers = timers.filter((other) => other !== callback));
+            },
+          },
+        },
+        { row: memberRecord("n1"), config: { models: [] } as unknown as Config, adminCodeHash: "hash" },
+      );
+    const first = registering();
+    expect(await first.attempted.catch((error: unknown) => failureOf(error).code)).to.equal("NOT_IN_SYNC");
+    while (timers.length > 0) {
+      for (const callback of timers.splice(0)) callback();
+      await settle();
+    }
+    expect(codes).to.deep.equal(["hash", "hash", "hash"]);
+    const second = registering();
+    await second.attempted.catch(() => undefined);
+    second.stop();
+    expect(timers).to.deep.equal([]);
   });
 });

@@ -248,6 +248,8 @@ describe("the banner", () => {
     for (const part of ["Plexus 1.2.3", "http://127.0.0.1:7070", "/data", "ABCD-EFGH", "first account"])
       expect(text).to.include(part);
     expect(banner({ ...started, models: [model] })).not.to.include("Admin code");
+    const early = banner({ ...started, models: [model], writesWait: { nodes: 1, minInSync: 3 } });
+    expect(early).to.include("for 2 more nodes: minInSync is 3").and.include("plexus invite");
   });
 
   it("says plainly what a demonstration model is, that a model failed, and that there is none", () => {
