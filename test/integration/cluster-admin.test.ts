@@ -115,3 +115,28 @@ describe("a cluster of real processes whose only manager is dead", () => {
     for (const account of tried) expect((await one.http("POST", "/api/sign-up", account)).status).to.equal(200);
   });
 });
+
+describe("a cluster of real processes that asks for two copies in sync", () => {
+  it("begins with a node that waits for a second one, and drains no copy that writes need", async function () {
+    this.timeout(120_000);
+    const flags = ["--min-in-sync", "2"];
+    await using cluster = await ClusterProcesses.start([{ name: "boss", roles: "manager,chat,gateway", flags }]);
+    const early = { name: "ada", password: "password of ada", adminCode: cluster.first.adminCode };
+    const refusal = await cluster.first.http("POST", "/api/sign-up", early);
+    expect(refusal.body).to.have.nested.property("error.outcome", "not_started");
+
+    await cluster.add({ name: "one", roles: "chat,gateway", flags });
+    const token = await until("the admin code counts", () => cluster.first.signUp("ada"));
+    const room = await cluster.first.http("POST", "/api/rooms", { room: "den", title: "Den" }, token);
+    expect(room.body).to.include({ room: "den" });
+
+    await cluster.admin("PUT", "/api/admin/cluster/nodes/one/draining", { draining: true });
+    await until("it owns nothing any more", async () => {
+      const one = (await cluster.members()).find(({ name }) => name === "one");
+      expect(one).to.include({ state: "draining", slotsOwned: 0 });
+    });
+    for (const { slot, inSync } of await cluster.slots()) expect(inSync, slot).to.have.length(2);
+    const post = await cluster.first.http("POST", "/api/rooms/den/messages", { text: "still here" }, token);
+    expect(post.body).to.include({ seq: 1 });
+  });
+});
