@@ -1,4 +1,5 @@
 import { expect } from "chai";
+import { failure } from "../../protocols/index.ts";
 import { openStage, type Stage } from "./stage.ts";
 
 describe("a message that the node does not take", function () {
@@ -45,6 +46,32 @@ describe("a message that the node does not take", function () {
     await page.reload();
     await page.locator("article[data-seq]").filter({ hasText: "while it hangs" }).waitFor();
     expect(asked).to.equal(1);
+    expect(stage.complaints).to.deep.equal([]);
+  });
+
+  it("is not called unsent where nobody knows, and trying again sends it once", async () => {
+    const bob = await stage.person("bob");
+    const { page } = bob;
+    await bob.api("POST", "/api/rooms", { room: "pub", title: "Pub" });
+    let isLost = true;
+    await page.routeWebSocket(/./, (socket) => {
+      const server = socket.connectToServer();
+      socket.onMessage((message) => {
+        const frame = JSON.parse(String(message)) as { id: number; do: string };
+        if (frame.do !== "room.post" || !isLost) return server.send(message);
+        socket.send(JSON.stringify({ re: frame.id, error: failure("APPEND_FAILED") }));
+      });
+    });
+    await page.goto(`${stage.node.url}/room/pub`);
+    const field = page.getByRole("textbox", { name: "Message #Pub" });
+    await field.fill("was it?");
+    await field.press("Enter");
+    const doubtful = page.getByRole("article", { name: "Perhaps not sent" });
+    await doubtful.getByText("Perhaps not sent.").waitFor();
+    isLost = false;
+    await doubtful.getByRole("button", { name: "Try again" }).click();
+    await page.locator("article[data-seq]").filter({ hasText: "was it?" }).waitFor();
+    await doubtful.waitFor({ state: "detached" });
     expect(stage.complaints).to.deep.equal([]);
   });
 });

@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import { failure } from "../../../protocols/index.ts";
+import { errorTable, failure, type ErrorCode } from "../../../protocols/index.ts";
 import { explain, nameUnsent } from "../../../web/src/model/index.ts";
 
 describe("what the page says of a failure", () => {
@@ -14,6 +14,8 @@ describe("what the page says of a failure", () => {
 
   it("speaks of no operationId", () => {
     expect(explain(failure("ASK_TIMEOUT"))).to.equal("No answer in time; it may have been done all the same.");
+    for (const code of Object.keys(errorTable) as ErrorCode[])
+      expect(explain(failure(code)), code).to.not.include("operationId");
   });
 
   it("says of a node that has not joined the cluster yet that this is why", () => {

@@ -24,6 +24,11 @@ export function explain(reason: Failure): string {
   const away = awayNode(reason);
   if (reason.code === "ASK_TIMEOUT")
     return `${away === undefined ? "No answer in time" : `${away}, the node that has it, does not answer`}; it may have been done all the same.`;
+  // No operationId here: to try again is to repeat the same operation.
+  if (reason.code === "APPEND_FAILED")
+    return "The disk of the node that has it refused a write; it may have been done all the same.";
+  if (reason.code === "PEER_LOST")
+    return "The connection to the node that has it ended; it may have been done all the same.";
   if (away !== undefined)
     return `Not available now: ${away}, the node that has it, does not answer. Try again later, or tell your admin.`;
   if (reason.code === "DIRECTORY_AWAY" && reason.details?.["joined"] === false)
