@@ -74,11 +74,12 @@ export class Operator {
     void this.#forget();
   }
 
-  /** Machines that are lost for good are taken off the list. */
+  /** Machines that are lost for good are taken off the list; of one that is being evicted that is not known yet. */
   async #forget(): Promise<void> {
-    for (const { node, gone } of this.#parts.machines()) {
-      while (gone && this.#parts.watch.members.has(node)) {
-        await this.#ask(`forget ${node}`, (control) => control.evict(node, true));
+    for (const machine of this.#parts.machines()) {
+      const { node } = machine;
+      while (machine.gone && this.#parts.watch.members.has(node)) {
+        if (!this.#leaving.has(node)) await this.#ask(`forget ${node}`, (control) => control.evict(node, true));
         await this.#parts.world.sleep(50);
       }
     }
@@ -170,11 +171,19 @@ export class Operator {
   async #ask(what: string, ask: (control: ClusterControl) => Promise<Result<unknown>>): Promise<boolean> {
     const { world } = this.#parts;
     const open = this.#parts.machines().filter(({ ready, alive, gone }) => ready && alive && !gone);
-    const control = open.length > 0 ? world.dice.pick(open).peer?.control : undefined;
-    if (control === undefined) return false;
-    const answer = await ask(control);
-    world.note(() => `admin: ${what}: ${JSON.stringify(answer)}`);
-    return answer.ok;
+    const asked = open.length > 0 ? world.dice.pick(open) : undefined;
+    const control = asked?.peer?.control;
+    if (asked === undefined || control === undefined) return false;
+    const answer = await Promise.race([ask(control), this.#ended(asked)]);
+    world.note(() => `admin: ${what}: ${JSON.stringify(answer) ?? "no answer"}`);
+    return answer?.ok === true;
+  }
+
+  /** The process that a machine runs now has ended: it answers nothing any more. */
+  async #ended(machine: Machine): Promise<undefined> {
+    const { pulse } = machine;
+    while (pulse.alive) await this.#parts.world.sleep(500);
+    return undefined;
   }
 
   #join(): void {
@@ -290,6 +299,7 @@ export class Operator {
       if (out || watch.members.get(node) === undefined) return;
       machine.gone = false;
       watch.excused.delete(node);
+      machine.start();
       // Where nobody knows what came of it, it may drain.
       this.#draining.add(node);
     }
