@@ -95,19 +95,26 @@ export function describeDirectory({ directory, directoryAway, nodes }: ClusterSu
   return `Directory: embedded, on ${withoutControls(name)}${silent}`;
 }
 
-/** That the directory is silent, and what is not to be believed meanwhile. Where its node is down, `describeDown` says what
- *  that means. */
-export function describeAway({ directory, directoryAway, nodes }: ClusterSummary): readonly string[] {
+/** The node that keeps the directory, if one does. */
+const keeperOf = ({ directory, nodes }: ClusterSummary): ClusterNodeRow | undefined =>
+  directory.kind === "embedded" ? nodes.find((node) => node.node === directory.node) : undefined;
+
+const describeKeeperDown = (keeper: ClusterNodeRow): string =>
+  `${withoutControls(keeper.name)}, which keeps the directory, is down: nothing fails over or joins until it is back, and what it copies takes no commands. Start it again on its own data folder; it can not be evicted.`;
+
+/** That the directory is silent, what helps, and what is not to be believed meanwhile. */
+export function describeAway(summary: ClusterSummary): readonly string[] {
+  const { directoryAway, nodes } = summary;
   if (directoryAway === undefined) return [];
   const { forMs, because } = directoryAway;
   const self = nodes.find((node) => node.self);
-  const isKeeperDown = nodes.some(({ node, up }) => directory.kind === "embedded" && node === directory.node && !up);
+  const keeper = keeperOf(summary);
   const since = forMs === undefined ? "does not answer" : `has not answered for ${describeDuration(forMs)}`;
   const why = because === undefined ? "" : ` Why: ${withoutControls(because)}.`;
   return [
-    ...(isKeeperDown
-      ? []
-      : [`The directory ${since}: what is placed goes on, nothing fails over, joins or moves until it answers.${why}`]),
+    keeper !== undefined && !keeper.up && !keeper.refused
+      ? describeKeeperDown(keeper)
+      : `The directory ${since}: what is placed goes on, nothing fails over, joins or moves until it answers.${why}`,
     self?.joined === false
       ? `${withoutControls(self.name)}, which was asked, has not joined since it started: it serves no slots until it has.`
       : "Slots are shown as they were then; a node that has started since serves none of its own yet.",
@@ -140,26 +147,22 @@ function describeRoom({ nodes, replicas, minInSync, directory }: ClusterSummary)
 
 /** Who is down, what that means and what to do about it. */
 export function describeDown(summary: ClusterSummary): readonly string[] {
-  const { directory, nodes } = summary;
-  const keeper = directory.kind === "embedded" ? nodes.find((node) => node.node === directory.node) : undefined;
+  const { nodes, directoryAway } = summary;
+  const keeper = keeperOf(summary);
   const down = nodes
     .filter((node) => !node.up && !node.refused && node !== keeper)
     .map((node) => withoutControls(node.name));
   const it = down.length === 1 ? ["it", "it is"] : ["them", "one is"];
   const refused = describeRefused(summary);
+  const isKeeperDown = keeper !== undefined && !keeper.up && !keeper.refused;
   return [
     ...describeAway(summary),
     ...refused,
     ...(down.length === 0
       ? []
       : [`Down: ${down.join(", ")}. Start ${it[0]} again; if ${it[1]} gone for good: plexus nodes evict NAME`]),
-    ...(keeper !== undefined && !keeper.up && !keeper.refused
-      ? [
-          `${withoutControls(keeper.name)}, which keeps the directory, is down: nothing fails over or joins until it is back, and what it copies takes no commands. Start it again on its own data folder; it can not be evicted.`,
-        ]
-      : refused.length > 0 || summary.directoryAway !== undefined
-        ? []
-        : describeLacking(summary)),
+    ...(isKeeperDown && directoryAway === undefined ? [describeKeeperDown(keeper)] : []),
+    ...(isKeeperDown || refused.length > 0 || directoryAway !== undefined ? [] : describeLacking(summary)),
   ];
 }
 

@@ -157,33 +157,37 @@ export async function drainNode(flags: AdminFlags, wish: DrainWish, output: Outp
     output.print(flags.json ? JSON.stringify({ node, draining: false }) : `${node} takes its share again${once}.`);
     return exitCodes.ok;
   }
-  const summary = demand(await readSummary(target));
-  const stuck = rolesWithoutTaker(summary, demand(await readSlots(target)), id);
-  const kept = describeKept(summary, id, output.color);
+  // It drains: what cannot be seen now is only not said.
+  const [summary, slots] = await Promise.all([readSummary(target), readSlots(target)]);
+  const stuck = summary.ok && slots.ok ? rolesWithoutTaker(summary.value, slots.value, id) : [];
+  const kept = summary.ok ? describeKept(summary.value, id, output.color) : undefined;
   if (stuck.length > 0 && !flags.json) output.printError(describeStuck(stuck, node, output.color));
   if (kept !== undefined && !flags.json) output.printError(kept);
   if (wish.wait) return await awaitDrain(target, { ...wish, id, json: flags.json }, output);
-  const progress = demand(await readProgress(target, id));
-  const goesOn = stuck.length > 0 || kept !== undefined ? "It gives away what it can" : "It gives them away now";
-  const keeps = progress.directory ? ` ${keepsDirectory}` : "";
-  output.print(
-    flags.json
-      ? JSON.stringify({
-          node,
-          draining: true,
-          ...progress,
-          ...(stuck.length > 0 && { noCandidate: stuck }),
-          ...(kept !== undefined && { keptForWrites: true }),
-        })
-      : `${describeDrain(progress)}. ${goesOn}; \`plexus nodes drain ${node} --wait\` shows how far it is.${keeps}`,
-  );
+  const progress = summary.ok ? progressIn(summary.value, id) : summary;
+  if (!progress.ok && progress.error.outcome === "failed") throw new PlexusError(progress.error);
+  const why = { ...(stuck.length > 0 && { noCandidate: stuck }), ...(kept !== undefined && { keptForWrites: true }) };
+  const seen = progress.ok ? progress.value : {};
+  if (flags.json) output.print(JSON.stringify({ node, draining: true, ...seen, ...why }));
+  else output.print(describeBegun(node, progress, stuck.length === 0 && kept === undefined));
   return exitCodes.ok;
+}
+
+function describeBegun(node: string, progress: Result<DrainProgress>, givesAll: boolean): string {
+  const further = `\`plexus nodes drain ${node} --wait\` shows how far it is.`;
+  if (!progress.ok) return `${node} drains. What it holds cannot be seen now (${progress.error.code}); ${further}`;
+  const keeps = progress.value.directory ? ` ${keepsDirectory}` : "";
+  const goesOn = givesAll ? "It gives them away now" : "It gives away what it can";
+  return `${describeDrain(progress.value)}. ${goesOn}; ${further}${keeps}`;
 }
 
 async function readProgress(target: Target, node: string): Promise<Result<DrainProgress>> {
   const summary = await readSummary(target);
-  if (!summary.ok) return summary;
-  const row = summary.value.nodes.find((each) => each.name === node || each.node === node);
+  return summary.ok ? progressIn(summary.value, node) : summary;
+}
+
+function progressIn({ nodes }: ClusterSummary, node: string): Result<DrainProgress> {
+  const row = nodes.find((each) => each.name === node || each.node === node);
   if (row === undefined) return refused(failure("NOT_FOUND", { node, hint: unknownNode }));
   const { name, up, slotsOwned, slotsReplicated, directory } = row;
   return ok({ name, up, slotsOwned, slotsReplicated, directory });

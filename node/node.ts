@@ -325,8 +325,7 @@ export async function startNode(config: Config, platform: NodePlatform): Promise
     stops.push(() => registering.stop());
     // The cluster's role-manager may be elsewhere, and away for now: a node of many starts without it. So does the first one
     // of many, without which the others cannot come.
-    const nodes = peer.membership.members().members.length;
-    const writesWait = nodes < config.minInSync ? { nodes, minInSync: config.minInSync } : undefined;
+    const writesWait = alone && config.minInSync > 1 ? { nodes: 1, minInSync: config.minInSync } : undefined;
     if (writesWait !== undefined) log.warn("node.writes.wait", writesWait);
     if (alone && writesWait === undefined) await registering.attempted;
     else

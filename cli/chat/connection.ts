@@ -221,7 +221,7 @@ export async function openConnection(destination: Destination, events: Connectio
         return repeat(waiting, frame.error);
       pending.delete(frame.re);
       clearTimeout(waiting.timer);
-      waiting.resolve("ok" in frame ? ok(frame.ok) : refused(frame.error));
+      waiting.resolve("ok" in frame ? ok(frame.ok) : refused(givenUp(frame.error, waiting.mayHaveRun)));
     } else if ("event" in frame) {
       const cursor = cursors.get(frame.topic);
       if (cursor === undefined || (frame.at !== undefined && frame.at <= cursor)) return;
@@ -338,9 +338,9 @@ export async function openConnection(destination: Destination, events: Connectio
     closed = true;
     clearTimeout(silence);
     for (const timer of retries) clearTimeout(timer);
-    for (const { timer, resolve } of pending.values()) {
+    for (const { timer, resolve, out, mayHaveRun } of pending.values()) {
       clearTimeout(timer);
-      resolve(refused(failure("STOPPING")));
+      resolve(refused(givenUp(failure("STOPPING"), out || mayHaveRun)));
     }
     pending.clear();
     socket?.close(1000);

@@ -54,10 +54,13 @@ function outlast(screen: Screen): ConnectionEvents["onWait"] {
       return true;
     }
     const away = awayNode(reason);
-    const has = away === undefined ? "No node that is up has" : `${withoutControls(away)} does not answer, and it has`;
-    const why = details?.["actor"] === undefined ? message : `${has} your account.`;
-    if (code !== said) screen.print(paint(screen.color, "dim", `* ${why} (${code}) Trying again; Ctrl-C ends it.`));
-    said = code;
+    const account =
+      away === undefined
+        ? "Your account cannot be reached now."
+        : `${withoutControls(away)} does not answer, and it has your account.`;
+    const why = `${details?.["actor"] === undefined ? message : account} (${code})`;
+    if (why !== said) screen.print(paint(screen.color, "dim", `* ${why} Trying again; Ctrl-C ends it.`));
+    said = why;
     return await Promise.race([delay(pauseMs, true), screen.ended.then(() => false)]);
   };
 }

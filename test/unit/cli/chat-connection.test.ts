@@ -206,6 +206,22 @@ describe("the connection of a chat client", () => {
     expect(heard.held.map(({ code, details }) => [code, details?.["node"]])).to.deep.equal([["ASK_TIMEOUT", "two"]]);
   }); // prettier-ignore
 
+  it("does not call a command not started of which an earlier sending may have been done", async () => {
+    const { one, connection } = await follow();
+    /** Of a post that is on its way a second time, the first having ended unknown. */
+    const outcomeAfter = async (end: (id: number) => void): Promise<unknown> => {
+      const post = connection.ask("room.post", "den", { text: "hi" });
+      const { id } = await one.next("room.post");
+      one.say({ re: id, error: failure("ASK_TIMEOUT") });
+      end((await one.next("room.post")).id);
+      const answer = await post;
+      return !answer.ok && [answer.error.code, answer.error.outcome, answer.error.details?.["because"]];
+    };
+    const refuse = (id: number): void => one.say({ re: id, error: failure("OVERLOADED") });
+    expect(await outcomeAfter(refuse)).to.deep.equal(["ASK_TIMEOUT", "unknown", "OVERLOADED"]);
+    expect(await outcomeAfter(() => connection.close())).to.deep.equal(["ASK_TIMEOUT", "unknown", "STOPPING"]);
+  });
+
   it("is told why a node does not have it, and comes again where that may pass", async () => {
     const reasons = [failure("SLOT_UNAVAILABLE", { actor: "user/ada" }), failure("STOPPING")];
     const refusing = createServer().on("upgrade", (_request, stream) => {

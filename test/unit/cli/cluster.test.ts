@@ -71,6 +71,16 @@ describe("commands to a cluster", () => {
       expect((await run(...words)).text)
         .to.include("The directory does not answer")
         .and.include("as they were then");
+    const keeperDown = summaryOf([nodeRow("node-a", { up: false, directory: true }), nodeRow("node-b")], {
+      directory: { kind: "embedded", node: "id-of-node-a" },
+      directoryAway: { forMs: 4_000 },
+    });
+    stand.summaries = [keeperDown];
+    for (const words of [["slots"], ["slots", "--not-ok"], ["nodes"]]) {
+      const { text } = await run(...words);
+      expect(text.match(/node-a, which keeps the directory, is down/g), words.join(" ")).to.have.length(1);
+      expect(text).to.include("Start it again").and.include("as they were then");
+    }
     stand.summaries = [summary];
     stand.slots = [...stand.slots, slotRow("chat/2", "node-c")];
     const lines = (await run("slots", "--json")).text.split("\n").map((line) => JSON.parse(line) as ClusterSlotRow);
@@ -172,6 +182,12 @@ describe("commands to a cluster", () => {
     expect(kept.err).to.include("minInSync is 2");
     expect(kept.text).to.include("It gives away what it can");
     expect(JSON.parse((await run("nodes", "drain", "node-b", "--json")).text)).to.deep.include({ keptForWrites: true });
+    const { answers } = stand;
+    stand.answers = { ...answers, summary: async () => refused(failure("DIRECTORY_AWAY")) };
+    const unseen = await run("nodes", "drain", "node-b");
+    expect([unseen.code, unseen.err]).to.deep.equal([0, ""]);
+    expect(unseen.text).to.include("node-b drains.").and.include("plexus nodes drain node-b --wait");
+    stand.answers = answers;
     stand.summaries = [summaryOf([...summary.nodes, nodeRow("node-d")])];
     stand.slots = [slotRow("chat/1", "node-b")];
     const able = await run("nodes", "drain", "node-b");
