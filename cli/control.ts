@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { rmSync } from "node:fs";
 import { readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { callNode, forLook } from "./node-client.ts";
 
 /** What a running node leaves in its data folder, for its owner only (0600): with it, admin commands on the same machine
  *  need no sign-in. Whoever can read the file can read the data as well, so it gives away nothing new. */
@@ -37,6 +38,14 @@ export async function readControlFile(dataFolder: string): Promise<ControlFile |
   } catch {
     return undefined;
   }
+}
+
+/** The node that has a data folder open and answers. What a process that died has left names nobody. */
+export async function findRunning(dataFolder: string): Promise<ControlFile | undefined> {
+  const control = await readControlFile(dataFolder);
+  if (control === undefined) return undefined;
+  const alive = await callNode(forLook({ url: control.url }), "GET", "/healthz");
+  return alive.ok ? control : undefined;
 }
 
 /** When the node ends, if it knows that it does. At once, because that may be the last thing the process does. */

@@ -8,10 +8,9 @@ import { failureOf, type ModelInfo } from "../protocols/index.ts";
 import { createClock } from "../node/platform/index.ts";
 import { inspectGgufFile, readMachine, startInferenceHost, type Machine } from "../runtimes/index.ts";
 import { readSummary } from "./cluster.ts";
-import { readControlFile } from "./control.ts";
+import { findRunning, readControlFile } from "./control.ts";
 import { explainFolder } from "./data-folder.ts";
 import { cliLimits } from "./limits.ts";
-import { callNode, forLook } from "./node-client.ts";
 import { counted, describeBytes, describeRefusal, exitCodes, paint, type Output } from "./output.ts";
 
 /** One thing that was looked at. `bad` means that a node will not work, `warning` that it will work less well. */
@@ -38,7 +37,7 @@ export async function doctor(config: Config, flags: { readonly json: boolean }, 
     if (!flags.json) output.print(describeCheck(check, output.color));
   };
   for (const check of machineChecks(readMachine(), runtimeFacts())) show(check);
-  const running = await findRunning(config);
+  const running = (await findRunning(config.data))?.url;
   for (const check of await dataChecks(config, running)) show(check);
   for (const check of await modelChecks(config)) show(check);
   for (const check of await portChecks(config, running)) show(check);
@@ -110,14 +109,6 @@ export function machineChecks(machine: Machine, facts: RuntimeFacts): readonly C
           : `${describeBytes(memoryBytes)}, of which the control group grants ${describeBytes(groupMemoryBytes)}`,
     },
   ];
-}
-
-/** The url of a node that has the data folder open, and whether it answers. */
-async function findRunning(config: Config): Promise<string | undefined> {
-  const control = await readControlFile(config.data);
-  if (control === undefined) return undefined;
-  const alive = await callNode(forLook({ url: control.url }), "GET", "/healthz");
-  return alive.ok ? control.url : undefined;
 }
 
 async function dataChecks(config: Config, running: string | undefined): Promise<readonly Check[]> {

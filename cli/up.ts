@@ -4,7 +4,7 @@ import { planReload, unknownVariables, type Config, type ConfigInput } from "../
 import type { MembershipEnd, RunningNode } from "../node/node.ts";
 import { failure, failureOf, PlexusError, roles, type Failure } from "../protocols/index.ts";
 import { banner } from "./banner.ts";
-import { createControlToken, readControlFile, removeControlFile, writeControlFile } from "./control.ts";
+import { createControlToken, findRunning, removeControlFile, writeControlFile } from "./control.ts";
 import { explainFolder } from "./data-folder.ts";
 import { plexusCommand } from "./launcher.ts";
 import { cliLimits } from "./limits.ts";
@@ -118,17 +118,9 @@ function explainStart(thrown: unknown, config: Config): unknown {
 async function nameHolder(thrown: unknown, dataFolder: string): Promise<unknown> {
   const refusal = failureOf(thrown);
   if (refusal.code !== "DATA_FOLDER_IN_USE" || refusal.details?.["folder"] === undefined) return thrown;
-  const pid = (await readControlFile(dataFolder))?.pid;
-  if (pid === undefined || !isRunning(pid)) return thrown;
+  const pid = (await findRunning(dataFolder))?.pid;
+  if (pid === undefined) return thrown;
   return new PlexusError({ ...refusal, details: { ...refusal.details, pid } }, thrown);
-}
-
-function isRunning(pid: number): boolean {
-  try {
-    return process.kill(pid, 0);
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "EPERM";
-  }
 }
 
 /** What a cluster refused or a data folder lacks, with what to do about it. */

@@ -14,6 +14,7 @@ describe("what the page says of a failure", () => {
 
   it("speaks of no operationId", () => {
     expect(explain(failure("ASK_TIMEOUT"))).to.equal("No answer in time; it may have been done all the same.");
+    expect(explain(failure("ASK_TIMEOUT"), "look")).to.equal("No answer in time. Try again later.");
     for (const code of Object.keys(errorTable) as ErrorCode[])
       expect(explain(failure(code)), code).to.not.include("operationId");
   });

@@ -80,7 +80,7 @@ export class AgentStore {
       kind: "read",
     });
     if (result.ok) this.store.apply({ type: "older", history: result.value }, "now");
-    else notices.fail(result.error);
+    else notices.fail(result.error, "look");
   }
 
   /** stop, regenerate, clear, update; a refusal is shown. */

@@ -31,8 +31,9 @@ export class Notices {
     setTimeout(() => this.dismiss(notice.id), shownMs);
   }
 
-  fail(reason: Failure): void {
-    this.show(explain(reason), "bad");
+  /** `asked`: see `explain`. */
+  fail(reason: Failure, asked?: "change" | "look"): void {
+    this.show(explain(reason, asked), "bad");
   }
 
   dismiss(id: number): void {

@@ -89,7 +89,7 @@ export class RoomStore {
     if (before === undefined || !hasOlder(this.store.latest)) return;
     const result = await this.#read<RoomHistory>("history", { before, limit: historyPage });
     if (result.ok) this.store.apply({ type: "older", history: result.value }, "now");
-    else notices.fail(result.error);
+    else notices.fail(result.error, "look");
   }
 
   /** Loads history until the message is in the window; false when it can not be reached. */

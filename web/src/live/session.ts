@@ -51,7 +51,7 @@ export class Session {
       state: (state) => applyView(state as UserView),
       event: (event) => this.#onUserEvent(event as UserEvent, applyView),
       signal: (signal) => this.#onUserSignal(signal as UserSignal),
-      refused: (reason) => notices.fail(reason),
+      refused: (reason) => notices.fail(reason, "look"),
     });
     const wake = () => {
       if (!document.hidden) this.connection.wake();

@@ -46,9 +46,9 @@ export function App() {
 async function askWhoIsHere(): Promise<{ readonly user: string } | { readonly setup: Setup }> {
   const me = await request<Pick<UserView, "user">>("GET", "/api/me");
   if (me.ok) return { user: nameOf(me.value.user) };
-  if (me.error.code !== "UNAUTHENTICATED") throw new Error(explain(me.error));
+  if (me.error.code !== "UNAUTHENTICATED") throw new Error(explain(me.error, "look"));
   const setup = await request<Setup>("GET", "/api/setup");
-  if (!setup.ok) throw new Error(explain(setup.error));
+  if (!setup.ok) throw new Error(explain(setup.error, "look"));
   return { setup: setup.value };
 }
 

@@ -37,7 +37,7 @@ export function AgentPage() {
         {refusal !== undefined && (
           <>
             <h2>This agent can not be shown</h2>
-            <p>{explain(refusal)}</p>
+            <p>{explain(refusal, "look")}</p>
           </>
         )}
       </div>

@@ -55,7 +55,7 @@ export function RoomPage() {
         ) : (
           <>
             <h2>{refusal.code === "NOT_A_MEMBER" ? "You are not in this room" : "This room can not be shown"}</h2>
-            <p>{explain(refusal)}</p>
+            <p>{explain(refusal, "look")}</p>
             {refusal.code === "NOT_A_MEMBER" && (
               <Button
                 onClick={() =>
