@@ -17,25 +17,26 @@ import {
   type Role,
 } from "../protocols/index.ts";
 import { actorPath, advised, demand, findNode, type AdminFlags } from "./admin.ts";
+import { describeAway, describeDown } from "./cluster-advice.ts";
 import {
-  chooseSlots,
-  describeAway,
-  describeDown,
   describeDrain,
   describeDrained,
   describeEviction,
+  describeKept,
+  describeStuck,
+  keepsDirectory,
+  rolesWithoutTaker,
+  type DrainProgress,
+} from "./cluster-leaving.ts";
+import {
+  chooseSlots,
   describeInvitation,
   describeNodes,
   describeSlots,
-  describeKept,
-  describeStuck,
   findMember,
   joinCommand,
-  keepsDirectory,
   nameOf,
   namesOf,
-  rolesWithoutTaker,
-  type DrainProgress,
   type SlotFilter,
 } from "./cluster-view.ts";
 import { plexusCommand } from "./launcher.ts";

@@ -12,10 +12,10 @@ import {
 } from "../protocols/index.ts";
 import { findNode, demand, type AdminFlags } from "./admin.ts";
 import { readSlots, readSummary } from "./cluster.ts";
+import { describeAway } from "./cluster-advice.ts";
 import {
   byName,
   chooseSlots,
-  describeAway,
   describeDirectory,
   describeSlotCounts,
   listed,

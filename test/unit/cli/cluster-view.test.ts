@@ -1,6 +1,7 @@
 import { expect } from "chai";
 import fc from "fast-check";
-import { chooseSlots, describeInvitation, describeKept, describeNodes, describeSlots, describeStuck, findMember, joinCommand, namesOf, rolesWithoutTaker } from "../../../cli/cluster-view.ts"; // prettier-ignore
+import { describeKept, describeStuck, rolesWithoutTaker } from "../../../cli/cluster-leaving.ts";
+import { chooseSlots, describeInvitation, describeNodes, describeSlots, findMember, joinCommand, namesOf } from "../../../cli/cluster-view.ts"; // prettier-ignore
 import { failure, type ClusterSlotRow } from "../../../protocols/index.ts";
 import { nodeRow, slotRow, summaryOf } from "../gateway/cluster-stand.ts";
 import { summary } from "./stage.ts";

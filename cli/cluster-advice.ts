@@ -1,0 +1,130 @@
+import { roles, type ClusterNodeRow, type ClusterSummary, type Role } from "../protocols/index.ts";
+import { counted, describeDuration, withoutControls } from "./output.ts";
+
+/** What is wrong with a cluster and what helps, below its nodes and slots. Pure, as `cluster-view.ts` is. */
+
+/** The node that keeps the directory, if one does. */
+const keeperOf = ({ directory, nodes }: ClusterSummary): ClusterNodeRow | undefined =>
+  directory.kind === "embedded" ? nodes.find((node) => node.node === directory.node) : undefined;
+
+const describeKeeperDown = (keeper: ClusterNodeRow): string =>
+  `${withoutControls(keeper.name)}, which keeps the directory, is down: nothing fails over or joins until it is back, and what it copies takes no commands. Start it again on its own data folder; it can not be evicted.`;
+
+/** That the directory is silent, what helps, and what is not to be believed meanwhile. */
+export function describeAway(summary: ClusterSummary): readonly string[] {
+  const { directoryAway, nodes } = summary;
+  if (directoryAway === undefined) return [];
+  const { forMs, because } = directoryAway;
+  const self = nodes.find((node) => node.self);
+  const keeper = keeperOf(summary);
+  const since = forMs === undefined ? "does not answer" : `has not answered for ${describeDuration(forMs)}`;
+  const why = because === undefined ? "" : ` Why: ${withoutControls(because)}.`;
+  return [
+    keeper !== undefined && !keeper.up && !keeper.refused
+      ? describeKeeperDown(keeper)
+      : `The directory ${since}: what is placed goes on, nothing fails over, joins or moves until it answers.${why}`,
+    self?.joined === false
+      ? `${withoutControls(self.name)}, which was asked, has not joined since it started: it serves no slots until it has.`
+      : "Slots are shown as they were then; a node that has started since serves none of its own yet.",
+  ];
+}
+
+/** What nobody can make while no node of a role takes anything new; the other roles have no actors and no models. */
+export const madeBy: Readonly<Partial<Record<Role, string>>> = {
+  chat: "no account, room or agent",
+  ai: "no answer of a model",
+  manager: "",
+};
+
+/** Who is down, what that means and what to do about it. */
+export function describeDown(summary: ClusterSummary): readonly string[] {
+  const { nodes, directoryAway } = summary;
+  const keeper = keeperOf(summary);
+  const down = nodes
+    .filter((node) => !node.up && !node.refused && node !== keeper)
+    .map((node) => withoutControls(node.name));
+  const it = down.length === 1 ? ["it", "it is"] : ["them", "one is"];
+  const refused = describeRefused(summary);
+  const isKeeperDown = keeper !== undefined && !keeper.up && !keeper.refused;
+  return [
+    ...describeAway(summary),
+    ...refused,
+    ...(down.length === 0
+      ? []
+      : [`Down: ${down.join(", ")}. Start ${it[0]} again; if ${it[1]} gone for good: plexus nodes evict NAME`]),
+    ...(isKeeperDown && directoryAway === undefined ? [describeKeeperDown(keeper)] : []),
+    ...(isKeeperDown || refused.length > 0 || directoryAway !== undefined ? [] : describeLacking(summary)),
+  ];
+}
+
+/** The nodes that are there and speak too old or too new a version, those of one version in one line. */
+function describeRefused({ directory, nodes }: ClusterSummary): readonly string[] {
+  const asked = nodes.find(({ self }) => self);
+  const lines = new Map<string, ClusterNodeRow[]>();
+  for (const node of nodes) {
+    const { ours, theirs } = (node.refused?.details ?? {}) as Readonly<
+      Partial<Record<"ours" | "theirs", SpokenVersion>>
+    >;
+    const isNewer = ours && theirs && (theirs.major - ours.major || theirs.minor - ours.minor) > 0;
+    const own = `${withoutControls(asked?.name ?? "the node that was asked")}${ours ? ` (${spoken(ours)})` : ""}`;
+    const line = theirs
+      ? `version ${spoken(theirs)}, which is too ${isNewer ? "new" : "old"} for ${own}`
+      : `a version that does not go with that of ${own}`;
+    if (node.refused) lines.set(line, [...(lines.get(line) ?? []), node]);
+  }
+  return [...lines].map(([line, those]) => {
+    const names = those.map(({ name }) => withoutControls(name)).join(", ");
+    const keeper = those.find(({ node }) => directory.kind === "embedded" && node === directory.node);
+    const cutOff = keeper ? ` ${withoutControls(keeper.name)} keeps the directory: what needs that waits.` : "";
+    return `Not down: ${names} ${those.length === 1 ? "speaks" : "speak"} ${line}, so they refuse each other.${cutOff} Upgrade one minor version at a time: docs/operating.md, Upgrade.`;
+  });
+}
+
+interface SpokenVersion {
+  readonly major: number;
+  readonly minor: number;
+}
+
+const spoken = ({ major, minor }: SpokenVersion): string => `${major}.${minor}`;
+
+/** The roles that nobody who is up has, or nobody who has a copy, with the change of roles that helps. */
+function describeLacking({ nodes, stranded = [] }: ClusterSummary): readonly string[] {
+  const usable = nodes
+    .filter(({ up, state }) => up && state === "active")
+    // The directory's node last: what it owned would wait for it.
+    .toSorted((one, other) => Number(one.directory) - Number(other.directory));
+  return roles.flatMap((role) => {
+    const lost = madeBy[role];
+    const has = (node: ClusterNodeRow): boolean => node.roles.includes(role);
+    const lacks = lost !== undefined && nodes.some(has) && !nodes.some((node) => node.up && has(node));
+    const slots = stranded.find((row) => row.role === role);
+    if (!lacks && slots === undefined) return [];
+    const takers =
+      slots?.nodes.flatMap((taker) => nodes.find(({ node }) => node === taker) ?? []) ?? usable.slice(0, 1);
+    const cure = takers.map((node) => {
+      const both = [...node.roles, role].join(",");
+      return `plexus nodes roles ${withoutControls(node.name)} ${both}`;
+    });
+    const another = cure.length === 0 ? "" : `, or give another the role: ${cure.join(" and ")}`;
+    if (slots === undefined)
+      return [`No node with the role ${role} is up: ${lost || "nothing fails over"}. Start one again${another}`];
+    const those = `${counted(slots.slots, "slot")} of the role ${role} ${slots.slots === 1 ? "is" : "are"} stranded`;
+    return [`${those}: no node that is up and has a copy has the role. Start one again that has both${another}`];
+  });
+}
+
+/** What is wrong and what to do about it. */
+export function adviceOn(summary: ClusterSummary): readonly string[] {
+  const { short, blocked, down } = summary.slots;
+  return [
+    ...describeDown(summary),
+    ...(blocked > 0
+      ? [
+          "Blocked slots take no commands: a copy is down while the directory, which would leave it out, does not answer; or too few are up for `minInSync`.",
+        ]
+      : []),
+    ...(short > 0 || blocked > 0 || down > 0
+      ? ["plexus slots --not-ok shows which slots are not as they should be."]
+      : []),
+  ];
+}

@@ -1,0 +1,83 @@
+import { roles, type ClusterSlotRow, type ClusterSummary, type Evicted, type Role } from "../protocols/index.ts";
+import { madeBy } from "./cluster-advice.ts";
+import { counted, paint, withoutControls } from "./output.ts";
+
+/** How a node leaves a cluster as text: `plexus nodes drain`, `plexus nodes evict`. Pure, as `cluster-view.ts` is. */
+
+/** The roles that a node has, or owns slots of, and no other node that is up and not draining has. */
+export function rolesWithoutTaker(
+  { nodes }: ClusterSummary,
+  slots: readonly ClusterSlotRow[],
+  node: string,
+): readonly Role[] {
+  const takers = nodes.filter((one) => one.node !== node && one.up && one.state === "active");
+  const owned = slots.filter(({ owner }) => owner === node).map(({ slot }) => slot.split("/")[0]);
+  const own: readonly (string | undefined)[] = [...owned, ...(nodes.find((one) => one.node === node)?.roles ?? [])];
+  const alone = (role: Role): boolean => own.includes(role) && !takers.some((one) => one.roles.includes(role));
+  return roles.filter((role) => madeBy[role] !== undefined && alone(role));
+}
+
+/** What is wrong with a drain that can not end, and what to do. */
+export function describeStuck(stuck: readonly Role[], node: string, color: boolean): string {
+  const name = withoutControls(node);
+  const [it, its] = stuck.length === 1 ? ["it", "the role"] : ["them", "these roles"];
+  const lost = stuck.flatMap((role) => madeBy[role] || []).join(", ");
+  return [
+    `${paint(color, "yellow", "warning")} No other node with the role ${stuck.join(" or ")} is up and not draining.`,
+    `What ${name} has of ${it} stays there, and nothing new can be made in ${it} meanwhile${lost === "" ? "" : `: ${lost}`}.`,
+    `Start another node (plexus invite), give one ${its} (plexus nodes roles NAME …), or undo it: plexus nodes drain ${name} --undo`,
+  ].join(" ");
+}
+
+/** What a drain keeps so that writes go on; undefined: enough others are there to give it to. `node` is an id. */
+export function describeKept({ nodes, minInSync }: ClusterSummary, node: string, color: boolean): string | undefined {
+  const own = nodes.find((one) => one.node === node);
+  const takers = nodes.filter((one) => one.node !== node && one.up && one.state === "active").length;
+  if (own === undefined || own.slotsOwned + own.slotsReplicated === 0) return undefined;
+  if (minInSync === 1 || takers >= minInSync) return undefined;
+  const name = withoutControls(own.name);
+  const others = takers === 0 ? "No other node is" : takers === 1 ? "Only one other node is" : `Only ${takers} other nodes are`; // prettier-ignore
+  return [
+    `${paint(color, "yellow", "warning")} ${others} up and not draining, and minInSync is ${minInSync}.`,
+    `${name} keeps its copies until there are ${minInSync}, since writes would wait without them.`,
+    `Start another node (plexus invite), bring back one that is down, or undo it: plexus nodes drain ${name} --undo`,
+  ].join(" ");
+}
+
+/** How far a drain is: what the node still holds. */
+export interface DrainProgress {
+  readonly name: string;
+  readonly up: boolean;
+  readonly slotsOwned: number;
+  readonly slotsReplicated: number;
+  /** It keeps the directory, which no drain moves. */
+  readonly directory: boolean;
+}
+
+/** What a drain leaves where it is. */
+export const keepsDirectory =
+  "It still keeps the directory: while it is down nothing fails over or joins. Leave it running, or move that to etcd first: plexus directory migrate --etcd URL…";
+
+/** The end of `plexus nodes drain --wait`. */
+export function describeDrained({ name, directory }: DrainProgress): string {
+  const node = withoutControls(name);
+  return directory
+    ? `${node} holds no slots any more. ${keepsDirectory}`
+    : `${node} holds nothing any more. It can be stopped; to let it go for good: plexus nodes evict ${node}`;
+}
+
+/** What an eviction leaves behind. With force something may be missing for which its folder is all there is. */
+export function describeEviction(node: string, eviction: Partial<Evicted> & { readonly force: boolean }): string {
+  const { lastCopies = 0, force } = eviction;
+  const gone = `${withoutControls(node)} is no member any more.`;
+  if (!force) return `${gone} Its data folder is of no use to the cluster; it can be deleted.`;
+  if (lastCopies === 0) return `${gone} Keep its data folder until \`plexus slots --not-ok\` names no slot.`;
+  return [
+    `${gone} It had the only copy of ${counted(lastCopies, "slot")}: what was in there is given up and begins anew, empty.`,
+    "Keep its data folder while anything of that is missed: it holds all that is left of it. No command takes it back from there, only a backup of all nodes does, restored while all are stopped.",
+  ].join("\n");
+}
+
+/** One line of `plexus nodes drain --wait`. */
+export const describeDrain = ({ name, up, slotsOwned, slotsReplicated }: DrainProgress): string =>
+  `${withoutControls(name)}${up ? "" : " (down)"}: ${counted(slotsOwned, "slot")} owned, ${counted(slotsReplicated, "copy", "copies")} left`;
