@@ -1,0 +1,123 @@
+import type { Config } from "../config/index.ts";
+import { createClock } from "../node/platform/index.ts";
+import { failureOf } from "../protocols/index.ts";
+import { readSummary } from "./cluster.ts";
+import type { ControlFile } from "./control.ts";
+import type { Check } from "./doctor.ts";
+import { cliLimits } from "./limits.ts";
+import { describeRefusal } from "./output.ts";
+
+/** What `plexus doctor` knows when it looks at the cluster. */
+interface Seen {
+  /** Of the node that runs on the data folder. */
+  readonly control: ControlFile | undefined;
+  /** The journal may be opened. */
+  readonly isIntact: boolean;
+}
+
+/** Whether the node is still a member, and whether each address of etcd answers and holds its cluster. */
+export async function clusterChecks(config: Config, seen: Seen): Promise<readonly Check[]> {
+  const member = await findMember(config.data, seen);
+  return [...(member?.evicted === true ? [evictedCheck] : []), ...(await directoryChecks(config, member))];
+}
+
+/** Whose the data folder is, as its node or the folder itself says. */
+interface Member {
+  readonly cluster: string;
+  readonly node: string;
+  /** Where the cluster's directory is, if in etcd. */
+  readonly endpoints: readonly string[] | undefined;
+  readonly evicted: boolean;
+}
+
+/** Undefined for a folder that is new, and where nobody can say. */
+async function findMember(dataFolder: string, { control, isIntact }: Seen): Promise<Member | undefined> {
+  if (control !== undefined) {
+    const summary = await readSummary({ url: control.url, token: control.controlToken });
+    if (!summary.ok) return undefined;
+    const { cluster, directory, nodes } = summary.value;
+    const node = nodes.find(({ self }) => self)?.node ?? "";
+    return { cluster, node, endpoints: directory.kind === "etcd" ? directory.endpoints : undefined, evicted: false };
+  }
+  // What is damaged was told, and to open it may end the process.
+  if (!isIntact) return undefined;
+  const { readMember } = await import("./doctor-journal.ts");
+  const member = await readMember(dataFolder);
+  if (member === undefined) return undefined;
+  const { cluster, directory, selfEvicted } = member.home;
+  const endpoints = directory.kind === "etcd" ? directory.endpoints : undefined;
+  return { cluster, node: member.node, endpoints, evicted: selfEvicted === true };
+}
+
+const evictedCheck: Check = {
+  name: "Membership",
+  state: "bad",
+  says: "this node was evicted from its cluster",
+  hint:
+    "To take part again it needs an empty data folder (--data) and an invitation. If nobody evicted it, keep this one: " +
+    "docs/operating.md, etcd lost or restored.",
+};
+
+/** What an etcd that answers holds of the cluster. */
+async function holdingOf(endpoint: string, { cluster, node }: Member): Promise<Omit<Check, "name">> {
+  const [{ createEtcdDirectory }, { etcdPrefix }, { listMembers }] = await Promise.all([
+    import("../node/directory/index.ts"),
+    import("../node/home.ts"),
+    import("../node/records.ts"),
+  ]);
+  const silent = () => {};
+  const log = { debug: silent, info: silent, warn: silent, error: silent };
+  const directory = createEtcdDirectory({
+    endpoints: [endpoint],
+    prefix: etcdPrefix(cluster),
+    clock: createClock(),
+    log,
+  });
+  try {
+    const members = await listMembers(directory);
+    if (members.some((member) => member.node === node))
+      return { state: "good", says: `${endpoint} answers, has a leader and holds this cluster` };
+    const hint =
+      "It was evicted, or etcd was restored from before it joined: docs/operating.md, etcd lost or restored.";
+    return { state: "bad", says: `${endpoint} holds this cluster, and this node is not in its list`, hint };
+  } catch (thrown) {
+    const { code, details } = failureOf(thrown);
+    const { because } = details ?? {};
+    return {
+      state: "bad",
+      says: typeof because === "string" ? because : code,
+      hint: "See docs/operating.md, etcd lost or restored.",
+    };
+  } finally {
+    directory.close();
+  }
+}
+
+/** Each member of etcd has a page that says whether it takes writes. Where the cluster's directory is in etcd, each has to
+ *  hold it as well. */
+async function directoryChecks({ directory }: Config, member: Member | undefined): Promise<readonly Check[]> {
+  const endpoints = directory.kind === "etcd" ? directory.endpoints : (member?.endpoints ?? []);
+  return await Promise.all(
+    endpoints.map(async (endpoint): Promise<Check> => {
+      const name = "etcd";
+      try {
+        const signal = AbortSignal.timeout(cliLimits.etcdTimeoutMs);
+        const response = await fetch(new URL("/health", endpoint), { signal });
+        const { health } = (await response.json()) as { readonly health?: unknown };
+        if (String(health) === "true" && member?.endpoints !== undefined)
+          return { name, ...(await holdingOf(endpoint, member)) };
+        if (String(health) === "true") return { name, state: "good", says: `${endpoint} answers and has a leader` };
+        return {
+          name,
+          state: "bad",
+          says: `${endpoint} answers, but takes no writes`,
+          hint: "Look at etcd's own log.",
+        };
+      } catch (thrown) {
+        const { cause } = thrown as { readonly cause?: unknown };
+        const says = `${endpoint}: ${describeRefusal(cause ?? thrown)}`;
+        return { name, state: "bad", says, hint: "Most of its members must answer; without them nothing fails over." };
+      }
+    }),
+  );
+}
