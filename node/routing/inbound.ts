@@ -237,7 +237,7 @@ export class Inbound {
     const { waiting } = outbox;
     let at = 0;
     let sent = true;
-    while (sent && at < waiting.length) {
+    while (at < waiting.length) {
       let end = at;
       let bytes = 0;
       for (; end < waiting.length && end - at < batchItemsMax; end += 1) {
