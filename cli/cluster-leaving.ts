@@ -39,7 +39,7 @@ export function describeKept({ nodes, minInSync }: ClusterSummary, node: string,
   const others = takers === 0 ? "No other node is" : takers === 1 ? "Only one other node is" : `Only ${takers} other nodes are`; // prettier-ignore
   return [
     `${paint(color, "yellow", "warning")} ${others} up and not draining, and minInSync is ${minInSync}.`,
-    `${name} keeps its copies until there are ${minInSync}, since writes would wait without them.`,
+    `${name} keeps its copies until there are ${minInSync}, since writes would wait without them, as those to anything new do now.`,
     `Start another node (plexus invite), bring back one that is down, or undo it: plexus nodes drain ${name} --undo`,
   ].join(" ");
 }

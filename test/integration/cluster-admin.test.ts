@@ -130,6 +130,8 @@ describe("a cluster of real processes that asks for two copies in sync", () => {
     const room = await cluster.first.http("POST", "/api/rooms", { room: "den", title: "Den" }, token);
     expect(room.body).to.include({ room: "den" });
 
+    // What has no second copy yet gets none from a node that drains.
+    await healthy(cluster, "before the drain");
     await cluster.admin("PUT", "/api/admin/cluster/nodes/one/draining", { draining: true });
     await until("it owns nothing any more", async () => {
       const one = (await cluster.members()).find(({ name }) => name === "one");
