@@ -13,8 +13,8 @@ export interface Started {
   readonly startCommand: string;
   /** Name and roles, of a node that is not a whole cluster by itself. */
   readonly node?: string;
-  /** Too few nodes are in the cluster for anything to be written. */
-  readonly writesWait?: { readonly nodes: number; readonly minInSync: number };
+  /** How many more nodes must join before anything can be written. */
+  readonly nodesMissing: number;
   /** Whether it runs models; other nodes do where it does not. */
   readonly ai: boolean;
 }
@@ -39,7 +39,7 @@ export function banner(started: Started): string {
       : []),
     ...(started.node === undefined ? [] : [["Node", started.node] as const]),
     ["Data", dataFolder],
-    ...(started.writesWait === undefined ? [] : [describeWait(started.writesWait, color)]),
+    ...(started.nodesMissing === 0 ? [] : [describeWait(started.nodesMissing, color)]),
   ];
   const lines = rows.flatMap(([label, value, ...more]) => [
     `  ${label.padEnd(12)}${value}`,
@@ -48,18 +48,10 @@ export function banner(started: Started): string {
   return ["", `  ${paint(color, "bold", `Plexus ${version} is ready.`)} Ctrl-C stops it.`, "", ...lines, ""].join("\n");
 }
 
-const describeWait = (
-  { nodes, minInSync }: NonNullable<Started["writesWait"]>,
-  color: boolean,
-): readonly [string, string, ...string[]] => [
-  "Waiting",
-  paint(
-    color,
-    "yellow",
-    `for ${counted(minInSync - nodes, "more node")}: minInSync is ${minInSync}, and until then commands are refused.`,
-  ),
-  "`plexus invite` prints how to start one.",
-];
+function describeWait(missing: number, color: boolean): readonly [string, string, ...string[]] {
+  const what = `for ${counted(missing, "more node")}: minInSync is ${missing + 1}, and until then commands are refused.`;
+  return ["Waiting", paint(color, "yellow", what), "`plexus invite` prints how to start one."];
+}
 
 const noModel = (startCommand: string): string =>
   `none: agents will not answer. Give one: ${startCommand} --model path/to/model.gguf`;

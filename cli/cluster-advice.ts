@@ -3,6 +3,10 @@ import { counted, describeDuration, withoutControls } from "./output.ts";
 
 /** What is wrong with a cluster and what helps, below its nodes and slots. Pure, as `cluster-view.ts` is. */
 
+/** Whether a node takes what others give away. */
+export const isTaker = ({ up, state, diskRefuses }: ClusterNodeRow): boolean =>
+  up && state === "active" && diskRefuses !== true;
+
 /** The node that keeps the directory, if one does. */
 const keeperOf = ({ directory, nodes }: ClusterSummary): ClusterNodeRow | undefined =>
   directory.kind === "embedded" ? nodes.find((node) => node.node === directory.node) : undefined;
@@ -90,7 +94,7 @@ const spoken = ({ major, minor }: SpokenVersion): string => `${major}.${minor}`;
 /** The roles that nobody who is up has, or nobody who has a copy, with the change of roles that helps. */
 function describeLacking({ nodes, stranded = [] }: ClusterSummary): readonly string[] {
   const usable = nodes
-    .filter(({ up, state }) => up && state === "active")
+    .filter(isTaker)
     // The directory's node last: what it owned would wait for it.
     .toSorted((one, other) => Number(one.directory) - Number(other.directory));
   return roles.flatMap((role) => {
@@ -113,11 +117,22 @@ function describeLacking({ nodes, stranded = [] }: ClusterSummary): readonly str
   });
 }
 
+/** The nodes whose disk takes nothing. */
+function describeRefusing({ nodes }: ClusterSummary): readonly string[] {
+  const names = nodes.filter(({ diskRefuses }) => diskRefuses === true).map(({ name }) => withoutControls(name));
+  if (names.length === 0) return [];
+  const [disk, its, takes] = names.length === 1 ? ["The disk", "its", "it takes"] : ["The disks", "their", "they take"];
+  return [
+    `${disk} of ${names.join(", ")} refused a write a moment ago, so others get ${its} copies. Free space there (plexus status at that node names the reason); ${takes} a share again within a minute after that.`,
+  ];
+}
+
 /** What is wrong and what to do about it. */
 export function adviceOn(summary: ClusterSummary): readonly string[] {
   const { short, blocked, down } = summary.slots;
   return [
     ...describeDown(summary),
+    ...describeRefusing(summary),
     ...(blocked > 0
       ? [
           "Blocked slots take no commands: a copy is down while the directory, which would leave it out, does not answer; or too few are up for `minInSync`.",

@@ -1,16 +1,16 @@
 import { roles, type ClusterSlotRow, type ClusterSummary, type Evicted, type Role } from "../protocols/index.ts";
-import { madeBy } from "./cluster-advice.ts";
+import { isTaker, madeBy } from "./cluster-advice.ts";
 import { counted, paint, withoutControls } from "./output.ts";
 
 /** How a node leaves a cluster as text: `plexus nodes drain`, `plexus nodes evict`. Pure, as `cluster-view.ts` is. */
 
-/** The roles that a node has, or owns slots of, and no other node that is up and not draining has. */
+/** The roles that a node has, or owns slots of, and no other node has that takes anything. */
 export function rolesWithoutTaker(
   { nodes }: ClusterSummary,
   slots: readonly ClusterSlotRow[],
   node: string,
 ): readonly Role[] {
-  const takers = nodes.filter((one) => one.node !== node && one.up && one.state === "active");
+  const takers = nodes.filter((one) => one.node !== node && isTaker(one));
   const owned = slots.filter(({ owner }) => owner === node).map(({ slot }) => slot.split("/")[0]);
   const own: readonly (string | undefined)[] = [...owned, ...(nodes.find((one) => one.node === node)?.roles ?? [])];
   const alone = (role: Role): boolean => own.includes(role) && !takers.some((one) => one.roles.includes(role));
@@ -23,7 +23,7 @@ export function describeStuck(stuck: readonly Role[], node: string, color: boole
   const [it, its] = stuck.length === 1 ? ["it", "the role"] : ["them", "these roles"];
   const lost = stuck.flatMap((role) => madeBy[role] || []).join(", ");
   return [
-    `${paint(color, "yellow", "warning")} No other node with the role ${stuck.join(" or ")} is up and not draining.`,
+    `${paint(color, "yellow", "warning")} No other node with the role ${stuck.join(" or ")} can take anything now: it must be up, not draining, and its disk must take writes.`,
     `What ${name} has of ${it} stays there, and nothing new can be made in ${it} meanwhile${lost === "" ? "" : `: ${lost}`}.`,
     `Start another node (plexus invite), give one ${its} (plexus nodes roles NAME …), or undo it: plexus nodes drain ${name} --undo`,
   ].join(" ");
@@ -32,15 +32,15 @@ export function describeStuck(stuck: readonly Role[], node: string, color: boole
 /** What a drain keeps so that writes go on; undefined: enough others are there to give it to. `node` is an id. */
 export function describeKept({ nodes, minInSync }: ClusterSummary, node: string, color: boolean): string | undefined {
   const own = nodes.find((one) => one.node === node);
-  const takers = nodes.filter((one) => one.node !== node && one.up && one.state === "active").length;
+  const takers = nodes.filter((one) => one.node !== node && isTaker(one)).length;
   if (own === undefined || own.slotsOwned + own.slotsReplicated === 0) return undefined;
   if (minInSync === 1 || takers >= minInSync) return undefined;
   const name = withoutControls(own.name);
-  const others = takers === 0 ? "No other node is" : takers === 1 ? "Only one other node is" : `Only ${takers} other nodes are`; // prettier-ignore
+  const others = takers === 0 ? "No other node" : takers === 1 ? "Only one other node" : `Only ${takers} other nodes`; // prettier-ignore
   return [
-    `${paint(color, "yellow", "warning")} ${others} up and not draining, and minInSync is ${minInSync}.`,
-    `${name} keeps its copies until there are ${minInSync}, since writes would wait without them, as those to anything new do now.`,
-    `Start another node (plexus invite), bring back one that is down, or undo it: plexus nodes drain ${name} --undo`,
+    `${paint(color, "yellow", "warning")} ${others} can take copies now, and minInSync is ${minInSync}.`,
+    `${name} keeps its copies until there are ${minInSync}, and gets one of what is new, since writes would wait without them.`,
+    `Start another node (plexus invite), bring back one that is down or drains, or undo it: plexus nodes drain ${name} --undo`,
   ].join(" ");
 }
 

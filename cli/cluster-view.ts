@@ -9,7 +9,7 @@ import {
   type InvitationIssued,
   type Result,
 } from "../protocols/index.ts";
-import { adviceOn } from "./cluster-advice.ts";
+import { adviceOn, isTaker } from "./cluster-advice.ts";
 import { counted, describeDuration, paint, withoutControls } from "./output.ts";
 import { renderTable, type Column } from "./table.ts";
 
@@ -39,6 +39,7 @@ export function stateOf(node: ClusterNodeRow): string {
     node.up ? (node.state === "draining" ? "draining" : "up") : node.refused ? "other version" : "down",
     ...(node.up || node.state !== "draining" ? [] : ["draining"]),
     ...(node.joined === false ? ["not joined"] : []),
+    ...(node.diskRefuses ? ["disk refuses"] : []),
     ...(node.directory ? ["directory"] : []),
     ...(node.self ? ["asked"] : []),
   ];
@@ -65,7 +66,7 @@ export function describeNodes(summary: ClusterSummary, color: boolean, columns =
     const labels = Object.entries(node.labels).map(([name, value]) => `${name}=${value}`);
     return [
       withoutControls(node.name),
-      paint(color, node.up ? (node.state === "draining" ? "yellow" : "green") : "red", stateOf(node)),
+      paint(color, node.up ? (isTaker(node) ? "green" : "yellow") : "red", stateOf(node)),
       node.roles.join(", "),
       withoutControls(labels.join(", ")),
       node.weight,
@@ -109,7 +110,7 @@ export function describeSlotCounts(summary: ClusterSummary): string {
 /** Why slots may have fewer copies than are wanted: as many as there are nodes up for them, and the one with the directory
  *  is none of those once there are two others. */
 function describeRoom({ nodes, replicas, minInSync, directory }: ClusterSummary): string {
-  const usable = nodes.filter(({ up, state }) => up && state === "active");
+  const usable = nodes.filter(isTaker);
   const keeper = directory.kind === "embedded" ? usable.find(({ node }) => node === directory.node) : undefined;
   const leftOut = keeper !== undefined && usable.length - 1 >= Math.max(2, minInSync);
   const places = usable.length - (leftOut ? 1 : 0);

@@ -12,7 +12,7 @@ import {
 } from "../protocols/index.ts";
 import { findNode, demand, type AdminFlags } from "./admin.ts";
 import { readSlots, readSummary } from "./cluster.ts";
-import { describeAway } from "./cluster-advice.ts";
+import { describeAway, isTaker } from "./cluster-advice.ts";
 import {
   byName,
   chooseSlots,
@@ -162,7 +162,7 @@ function nodeLines(nodes: readonly ClusterNodeRow[], columns: number): readonly 
         eventLoopLagMs === undefined ? "" : `${rate(eventLoopLagMs)} ms`,
         memoryBytes === undefined ? "" : describeBytes(memoryBytes),
       ];
-      return [line(cells), node.up ? (node.state === "draining" ? "yellow" : undefined) : "red"];
+      return [line(cells), node.up ? (isTaker(node) ? undefined : "yellow") : "red"];
     }),
   ];
 }

@@ -164,7 +164,7 @@ function announce(
       dataFolder: config.data,
       startCommand,
       ai: running.roles.includes("ai"),
-      ...(running.writesWait && { writesWait: running.writesWait }),
+      nodesMissing: running.nodesMissing,
       ...(isPart && { node: `${running.name} (${running.roles.join(", ")})` }),
     };
     output.print(banner({ ...facts, ...code, color: output.color }));

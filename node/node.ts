@@ -65,8 +65,8 @@ export interface RunningNode {
   readonly adminCode?: string;
   /** Those it started with, as the cluster has them. */
   readonly roles: readonly Role[];
-  /** Commands are refused until the cluster has as many nodes as `minInSync` asks for; absent when it has. */
-  readonly writesWait?: { readonly nodes: number; readonly minInSync: number };
+  /** How many more nodes `minInSync` asks for: until they are there, commands are refused. */
+  readonly nodesMissing: number;
   /** Those of the cluster, as this node knows them now. */
   readonly models: readonly ModelInfo[];
   /** Takes no more work, finishes what is under way, closes the data folder. */
@@ -325,9 +325,9 @@ export async function startNode(config: Config, platform: NodePlatform): Promise
     stops.push(() => registering.stop());
     // The cluster's role-manager may be elsewhere, and away for now: a node of many starts without it. So does the first one
     // of many, without which the others cannot come.
-    const writesWait = alone && config.minInSync > 1 ? { nodes: 1, minInSync: config.minInSync } : undefined;
-    if (writesWait !== undefined) log.warn("node.writes.wait", writesWait);
-    if (alone && writesWait === undefined) await registering.attempted;
+    const nodesMissing = alone ? config.minInSync - 1 : 0;
+    if (nodesMissing > 0) log.warn("node.writes.wait", { nodesMissing, minInSync: config.minInSync });
+    if (alone && nodesMissing === 0) await registering.attempted;
     else
       registering.attempted.catch((error: unknown) => log.warn("node.register.failed", { failure: failureOf(error) }));
     const firstAdmin = followFirstAdmin({
@@ -400,7 +400,7 @@ export async function startNode(config: Config, platform: NodePlatform): Promise
       node,
       name,
       roles,
-      ...(writesWait && { writesWait }),
+      nodesMissing,
       stop,
       get models() {
         return peer.runtime.models();

@@ -78,6 +78,8 @@ export interface ClusterNodeRow {
   readonly self: boolean;
   /** False, of the answering node only: it has not joined since it started, and serves no slots until it has. */
   readonly joined?: boolean;
+  /** Its disk took nothing a moment ago, so it is given nothing. */
+  readonly diskRefuses?: boolean;
   /** It keeps the embedded directory. */
   readonly directory: boolean;
   readonly slotsOwned: number;

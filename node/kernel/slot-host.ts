@@ -427,7 +427,7 @@ export class SlotHost implements Home {
     // Whoever asks learns what and which entry; where the files lie is for the operator: log, status, doctor. A node that is
     // named here is one that was asked for help; by that name who asks would take it for the one that has the slot.
     const { file: _file, node: _node, ...shown } = error.details ?? {};
-    this.reason = failure("SLOT_UNAVAILABLE", { slot: this.slot, because: error.code, ...shown });
+    this.reason = failure("SLOT_UNAVAILABLE", { ...shown, slot: this.slot, because: error.code });
     this.cause = error;
     const delayMs = backoffMs(this.#failures, { firstMs: limits.slotRetryMs, maxMs: limits.slotRetryMaxMs });
     this.#failures += 1;

@@ -54,6 +54,8 @@ const zoneOf = ({ node, labels }: Candidate): string => (labels["zone"] === unde
 export class Candidates {
   readonly #input: PlanInput;
   readonly #nodes: ReadonlyMap<NodeId, Candidate>;
+  /** The members that drain and whose copies count: they are here, or were a moment ago. */
+  readonly #leavers: ReadonlyMap<NodeId, Candidate>;
   readonly #owners = new Map<Role, readonly Candidate[]>();
   readonly #pools = new Map<string, Pool>();
   readonly #zonesMax = new Map<string, number>();
@@ -62,6 +64,9 @@ export class Candidates {
     this.#input = input;
     const sorted = [...input.members].sort((one, other) => (one.node < other.node ? -1 : 1));
     this.#nodes = new Map(sorted.map((member) => [member.node, member]));
+    this.#leavers = new Map(
+      [...this.#nodes].filter(([, member]) => member.state === "draining" && this.#counts(member)),
+    );
   }
 
   get(node: NodeId): Candidate | undefined {
@@ -99,7 +104,8 @@ export class Candidates {
 
   /** Whether a set of copies, its owner among them, needs no change: as many as there can be, on nodes with the role
    *  before others, in as many zones as possible. A node that is expected back counts like one that is here, unless
-   *  writes would wait for it. A node that drains keeps its copy while all the others are too few for writes. */
+   *  writes would wait for it. Nodes that drain have copies only while all the others are too few for
+   *  writes, and then as many as are missing. */
   isGood(role: Role, owner: NodeId, replicas: readonly NodeId[]): boolean {
     const { policy } = this.#input;
     const { first, rest, names, usable } = this.#pool(role, owner);
@@ -108,8 +114,9 @@ export class Candidates {
     const leaving = replicas.filter((node) => node !== owner && !names.has(node));
     const staying = replicas.filter((node) => node === owner || usable.has(node));
     const spared = leaving.length === 0 || staying.length === this.copies(role, owner);
-    const needed = leaving.length === 0 || staying.length + leaving.length <= policy.minInSync;
-    if (!spared || !needed || !leaving.every((node) => this.#leaves(node))) return false;
+    const missing = Math.max(0, policy.minInSync - staying.length);
+    if (!spared || leaving.length > missing || !leaving.every((node) => this.#leavers.has(node))) return false;
+    if (leaving.length < missing && this.#leaversHere(owner) > leaving.length) return false;
     const chosen = replicas.flatMap((node) => this.#nodes.get(node) ?? []);
     const others = first.filter(({ node }) => node !== owner && usable.has(node));
     const chosenFirst = chosen.filter(({ node, roles }) => node !== owner && roles.includes(role)).length;
@@ -150,9 +157,14 @@ export class Candidates {
       }
     }
     const here = chosen.filter((node) => node === owner || this.isUsable(node)).length;
-    const left = record.inSync.filter((node) => !chosen.includes(node) && this.#leaves(node));
-    const leaving = [...left.filter((node) => this.isUp(node)), ...left.filter((node) => !this.isUp(node))];
-    return { owner, replicas: [...chosen, ...leaving.slice(0, Math.max(0, this.#input.policy.minInSync - here))] };
+    const missing = Math.max(0, this.#input.policy.minInSync - here);
+    const role = roleOf(record.slot, record.splitFrom);
+    const cost = ({ node, roles }: Candidate): number =>
+      (this.isUp(node) ? 0 : 10) + 2 * distanceOf(record, node) + (roles.includes(role) ? 0 : 1);
+    const leaving = (missing === 0 ? [] : [...this.#leavers.values()])
+      .filter(({ node }) => node !== owner && (this.isUp(node) || record.inSync.includes(node)))
+      .toSorted((one, other) => cost(one) - cost(other));
+    return { owner, replicas: [...chosen, ...leaving.slice(0, missing).map(({ node }) => node)] };
   }
 
   /** Whether `to` in place of `from` leaves a good set good. */
@@ -169,29 +181,29 @@ export class Candidates {
     return replicas.filter((node) => node === owner || this.isUsable(node)).length >= least;
   }
 
-  /** Whether a node drains and what it has counts: it is here, or was a moment ago. */
-  #leaves(node: NodeId): boolean {
+  /** Whether a node is here or was a moment ago, and its disk takes what it is given. */
+  #counts({ node }: Candidate): boolean {
     const { up, expected, refusing } = this.#input;
-    const counts = (up.has(node) || expected?.has(node) === true) && refusing?.has(node) !== true;
-    return counts && this.#nodes.get(node)?.state === "draining";
+    return (up.has(node) || expected?.has(node) === true) && refusing?.has(node) !== true;
   }
 
-  /** How far a node is from having a copy: in sync, on its way, or neither. */
+  /** How many nodes that drain are here, beside an owner. */
+  #leaversHere(owner: NodeId): number {
+    return [...this.#leavers.keys()].filter((node) => node !== owner && this.isUp(node)).length;
+  }
+
+  /** How far a node is from having a copy that counts; one in sync that may be given nothing is as far as one on its way. */
   #distance(record: SlotRecord, node: NodeId): number {
-    if (record.inSync.includes(node)) return this.isUsable(node) ? 0 : 1;
-    if (record.learners.includes(node) || record.want?.replicas.includes(node) === true) return 1;
-    return 2;
+    const far = distanceOf(record, node);
+    return far === 0 && !this.isUsable(node) ? 1 : far;
   }
 
   #pool(role: Role, owner: NodeId): Pool {
-    const { directoryNode, up, expected, refusing, policy } = this.#input;
+    const { directoryNode, policy } = this.#input;
     const key = `${role}|${owner === directoryNode}`;
     const known = this.#pools.get(key);
     if (known !== undefined) return known;
-    const all = [...this.#nodes.values()].filter(
-      ({ node, state }) =>
-        state === "active" && (up.has(node) || expected?.has(node) === true) && refusing?.has(node) !== true,
-    );
+    const all = [...this.#nodes.values()].filter((member) => member.state === "active" && this.#counts(member));
     const others = all.filter(({ node }) => node !== directoryNode);
     // Two others that are here, so that the slot survives the death of one; and as many as writes need.
     const here = others.filter(({ node }) => this.isUsable(node)).length;
@@ -209,6 +221,12 @@ export class Candidates {
 }
 
 const zones = (nodes: readonly Candidate[]): number => new Set(nodes.map(zoneOf)).size;
+
+/** How far a node is from having a copy: in sync, on its way, or neither. */
+function distanceOf({ inSync, learners, want }: SlotRecord, node: NodeId): number {
+  if (inSync.includes(node)) return 0;
+  return learners.includes(node) || want?.replicas.includes(node) === true ? 1 : 2;
+}
 
 /** In how many zones a set of `size` can be: the owner, `others` before `rest`. */
 function zonesBeside(

@@ -32,10 +32,10 @@ import type { ClusterPolicy } from "../policy.ts";
 import { changeSlot, listSlots as readSlots, memberKey, readSlot, sameSet, type SlotRow } from "../records.ts";
 import { firstOwner, roleOf, type SlotTable } from "../slot-table.ts";
 import type { ClusterControl } from "./api.ts";
-import { createBusiest } from "./busiest.ts";
 import { Candidates } from "./candidates.ts";
 import { placementLimits, type PlacementLimits } from "./limits.ts";
 import { findStranded, wantOf, type Stranded } from "./plan.ts";
+import { createSurvey } from "./survey.ts";
 
 export interface ControlOptions {
   readonly node: NodeId;
@@ -88,7 +88,7 @@ export function createClusterControl(options: ControlOptions): ClusterControl {
   };
   const limits: PlacementLimits = { ...placementLimits, ...options.limits };
   const note: NonNullable<ControlOptions["changed"]> = (action, facts, by) => options.changed?.(action, facts, by);
-  const busiest = createBusiest({ exchange, membership, clock, limits });
+  const survey = createSurvey({ exchange, membership, clock, limits });
 
   // --- names -------------------------------------------------------------------------------------------------------------
 
@@ -410,7 +410,7 @@ export function createClusterControl(options: ControlOptions): ClusterControl {
   return {
     summary: () =>
       guarded(async () => {
-        const busy = await busiest();
+        const { busiest, refusing } = await survey();
         const candidates = candidatesNow();
         const { view, members } = membership.members();
         const owned = new Map<NodeId, number>();
@@ -445,6 +445,7 @@ export function createClusterControl(options: ControlOptions): ClusterControl {
             ...(why && { refused: why }),
             self: member.node === node,
             ...(member.node === node && !options.joined() && { joined: false }),
+            ...(refusing.has(member.node) && { diskRefuses: true }),
             directory: keepsDirectory(member.node),
             slotsOwned: owned.get(member.node) ?? 0,
             slotsReplicated: copied.get(member.node) ?? 0,
@@ -457,7 +458,7 @@ export function createClusterControl(options: ControlOptions): ClusterControl {
         const directoryNow = options.directoryInfo();
         const away = directoryAnswers() ? undefined : options.directoryAway();
         const stranded = strandedNow().map((row) => ({ ...row, slots: row.slots.length }));
-        return ok({ cluster, view, directory: directoryNow, ...(away && { directoryAway: away }), replicas, minInSync, nodes, slots, ...(busy && { busiest: busy }), ...(stranded.length > 0 && { stranded }) }); // prettier-ignore
+        return ok({ cluster, view, directory: directoryNow, ...(away && { directoryAway: away }), replicas, minInSync, nodes, slots, ...(busiest && { busiest }), ...(stranded.length > 0 && { stranded }) }); // prettier-ignore
       }),
 
     slots: () => guarded(async () => ok(await listSlots())),

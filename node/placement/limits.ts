@@ -29,10 +29,10 @@ export const placementLimits = {
   loadNewest: 0.3,
   /** Busiest actors that a summary names. */
   busiestMax: 16,
-  /** How long they are told again before all nodes are asked anew. */
-  busiestFreshMs: 1_000,
-  /** How long a node may take to name its own, while somebody waits for the summary. Without an answer they are left out. */
-  busiestTimeoutMs: 500,
+  /** How long a summary tells the same again before all nodes are asked anew. */
+  surveyFreshMs: 1_000,
+  /** How long a node may take to answer, while somebody waits for the summary; then that goes without. */
+  surveyTimeoutMs: 500,
   /** How often load is asked for and everything is planned anew, whether or not anything happened. */
   roundMs: 10_000,
   /** Pause between a change and the plan that takes account of it, so that many changes make one plan. */

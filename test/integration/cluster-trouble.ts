@@ -143,7 +143,10 @@ export class Trouble {
   async #ownerOfSomeRoom(): Promise<string> {
     const slots = await this.#cluster.slots();
     const owners = rooms.flatMap((room) => this.#names.get(slotOfRoom(slots, room).owner) ?? []);
-    return this.#dice.pick(owners);
+    if (owners.length > 0) return this.#dice.pick(owners);
+    // All are where the directory is.
+    await this.roomMoved();
+    return await this.#ownerOfSomeRoom();
   }
 
   async #someoneElse(owner: string): Promise<string> {

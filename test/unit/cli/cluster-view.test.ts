@@ -51,6 +51,16 @@ describe("the table of nodes", () => {
     expect(describeNodes(summary, false)).not.to.match(/answer|from before|as of|joined/);
   });
 
+  it("tells whose disk takes nothing, that others take its copies, and what to do", () => {
+    const nodes = [nodeRow("node-a"), nodeRow("node-b", { diskRefuses: true }), nodeRow("node-c")];
+    const text = describeNodes(summaryOf(nodes), false);
+    expect(text)
+      .to.match(/node-b\W+up, disk refuses/)
+      .and.include("The disk of node-b refused a write")
+      .and.include("; 2 possible");
+    expect(describeNodes(summary, false)).not.to.match(/refuse/);
+  });
+
   it("tells a node of another version from one that is down, and what to do", () => {
     const refused = (minor: number) =>
       ({ up: false, refused: failure("VERSION_UNSUPPORTED", { ours: { major: 0, minor: 1 }, theirs: { major: 0, minor } }) }); // prettier-ignore
@@ -233,11 +243,15 @@ describe("a drain", () => {
       describeKept({ ...summaryOf([own, ...others]), minInSync }, "id-of-node-b", false);
     const [a, c] = [nodeRow("node-a"), nodeRow("node-c")];
     expect(kept(full, 2, a, c)).to.equal(undefined);
-    for (const gone of [nodeRow("node-c", { up: false }), nodeRow("node-c", { state: "draining" })])
+    for (const gone of [
+      nodeRow("node-c", { up: false }),
+      nodeRow("node-c", { state: "draining" }),
+      nodeRow("node-c", { diskRefuses: true }),
+    ])
       expect(kept(full, 2, a, gone))
-        .to.include("Only one other node is up")
+        .to.include("Only one other node can take copies")
         .and.include("minInSync is 2");
-    expect(kept(full, 2)).to.include("No other node is up").and.include("plexus nodes drain node-b --undo");
+    expect(kept(full, 2)).to.include("No other node can take copies").and.include("plexus nodes drain node-b --undo");
     expect(kept(full, 1)).to.equal(undefined);
     expect(kept(nodeRow("node-b"), 2, a), "it has nothing").to.equal(undefined);
   });

@@ -172,7 +172,7 @@ describe("commands to a cluster", () => {
     stand.summaries = [summaryOf([nodeRow("node-b", { slotsOwned: 1 })])];
     const { text, err, code } = await run("nodes", "drain", "node-b");
     expect(code).to.equal(0);
-    expect(err).to.include("No other node with the role chat is up");
+    expect(err).to.include("No other node with the role chat can take anything");
     expect(text).to.include("It gives away what it can");
     expect(JSON.parse((await run("nodes", "drain", "node-b", "--json")).text)).to.deep.include({
       noCandidate: ["chat"],

@@ -235,6 +235,7 @@ describe("sizes and durations", () => {
 
 describe("the banner", () => {
   const started = {
+    nodesMissing: 0,
     version: "1.2.3",
     url: "http://127.0.0.1:7070",
     dataFolder: "/data",
@@ -248,7 +249,7 @@ describe("the banner", () => {
     for (const part of ["Plexus 1.2.3", "http://127.0.0.1:7070", "/data", "ABCD-EFGH", "first account"])
       expect(text).to.include(part);
     expect(banner({ ...started, models: [model] })).not.to.include("Admin code");
-    const early = banner({ ...started, models: [model], writesWait: { nodes: 1, minInSync: 3 } });
+    const early = banner({ ...started, models: [model], nodesMissing: 2 });
     expect(early).to.include("for 2 more nodes: minInSync is 3").and.include("plexus invite");
   });
 

@@ -649,6 +649,15 @@ describe("the cluster's control", () => {
     expect(await rows()).to.deep.equal([own, ["0.1.0", false, "VERSION_UNSUPPORTED"], ["0.1.0", false, undefined]]);
   });
 
+  it("says whose disk takes nothing", async () => {
+    const cluster = new Placed(16);
+    const { control } = await cluster.open(["a", "b"]);
+    (cluster.seats.get("b") as Seat).refusedAtMs = cluster.life("b").clock.monotonicMs();
+    const summary = await cluster.settle(control.summary());
+    const rows = summary.ok ? summary.value.nodes.map(({ node, diskRefuses }) => [node, diskRefuses]) : [];
+    expect(rows).to.deep.equal([["a", undefined], ["b", true]]); // prettier-ignore
+  });
+
   it("names the busiest actors of all nodes, and leaves out who does not answer", async () => {
     const cluster = new Placed(16);
     const { control } = await cluster.open(["a", "b", "c"]);

@@ -1,26 +1,33 @@
-/** Which actors of the cluster take the most turns, for whoever looks at it. Every node is asked for what it measured last;
- *  one that is down or slow is left out, because a summary is wanted most when something does not answer. */
+/** What the nodes say of themselves to whoever looks at the cluster. Every node is asked for what it measured last; one that
+ *  is down or slow is left out, because a summary is wanted most when something does not answer. */
 import type { ActorId, BusyActor } from "../../protocols/index.ts";
 import type { Exchange } from "../exchange.ts";
-import type { Clock, Membership } from "../ports.ts";
+import type { Clock, Membership, NodeId } from "../ports.ts";
 import type { PlacementLimits } from "./limits.ts";
 
-/** What the returned function resolves with: the busiest first, or undefined when nobody answered. */
-export function createBusiest(ports: {
+export interface Survey {
+  /** Which actors take the most turns, the busiest first; undefined when nobody answered. */
+  readonly busiest: readonly BusyActor[] | undefined;
+  /** Nodes whose disk takes nothing. */
+  readonly refusing: ReadonlySet<NodeId>;
+}
+
+/** The returned function asks all nodes at most every `surveyFreshMs`. */
+export function createSurvey(ports: {
   readonly exchange: Exchange;
   readonly membership: Membership;
   readonly clock: Clock;
   readonly limits: PlacementLimits;
-}): () => Promise<readonly BusyActor[] | undefined> {
+}): () => Promise<Survey> {
   const { exchange, membership, clock, limits } = ports;
-  let last: Promise<readonly BusyActor[] | undefined> | undefined;
+  let last: Promise<Survey> | undefined;
   let askedMs = 0;
 
-  const ask = async (): Promise<readonly BusyActor[] | undefined> => {
+  const ask = async (): Promise<Survey> => {
     const up = membership.members().members.filter(({ node }) => membership.isUp(node));
     const reports = await Promise.all(
       up.map(async ({ node }) => {
-        const answer = await exchange.call(node, "placement.load", {}, limits.busiestTimeoutMs);
+        const answer = await exchange.call(node, "placement.load", {}, limits.surveyTimeoutMs);
         return { node, report: answer.ok ? answer.value : undefined };
       }),
     );
@@ -31,16 +38,19 @@ export function createBusiest(ports: {
         if (turnsPerSecond > (busy.get(actor)?.turnsPerSecond ?? 0)) busy.set(actor, { actor, node, turnsPerSecond });
       }
     }
-    if (reports.every(({ report }) => report === undefined)) return undefined;
-    return [...busy.values()]
+    const ranked = [...busy.values()]
       .sort((one, other) => other.turnsPerSecond - one.turnsPerSecond || (one.actor < other.actor ? -1 : 1))
       .slice(0, limits.busiestMax);
+    return {
+      busiest: reports.every(({ report }) => report === undefined) ? undefined : ranked,
+      refusing: new Set(reports.flatMap(({ node, report }) => (report?.refuses === true ? [node] : []))),
+    };
   };
 
   return () => {
     const nowMs = clock.monotonicMs();
     // Many who look at once share one question.
-    if (last === undefined || nowMs - askedMs >= limits.busiestFreshMs) {
+    if (last === undefined || nowMs - askedMs >= limits.surveyFreshMs) {
       askedMs = nowMs;
       last = ask();
     }
