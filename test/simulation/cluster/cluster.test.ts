@@ -13,7 +13,7 @@ const regressions = JSON.parse(readFileSync(join(import.meta.dirname, "regressio
 /** As many as two cores do in well under the time; a slower machine does fewer, and no fewer than the minimum. */
 const seedsMax = 1_000;
 const seedsMin = 60;
-const secondsMax = 45;
+const secondsMax = 40;
 /** More time for the minimum, on a machine that is busy with something else. */
 const patienceSeconds = 240;
 
