@@ -38,20 +38,23 @@ export function reportFailure(output: Output, thrown: unknown, json: boolean): n
   return exitCodes[failure.outcome];
 }
 
-/** What the table says with operation ids, which programs give and nobody names at a terminal. */
-const saidHere: Readonly<Partial<Record<ErrorCode, string>>> = {
-  APPEND_FAILED: "The disk refused a write; `plexus status` at that node names the reason.",
-  ASK_TIMEOUT: "No answer in time; `plexus nodes` names the nodes that are down.",
-  PEER_LOST:
-    "The connection to another node ended, or it did not answer in time; `plexus nodes` names those that are down.",
+/** What the table says with operation ids, which programs give and nobody names at a terminal; then where an operator looks. */
+const saidHere: Readonly<Partial<Record<ErrorCode, readonly [what: string, look: string]>>> = {
+  APPEND_FAILED: ["The disk refused a write.", "`plexus status` at that node names the reason."],
+  ASK_TIMEOUT: ["No answer in time.", "`plexus nodes` names the nodes that are down."],
+  PEER_LOST: [
+    "The connection to another node ended, or it did not answer in time.",
+    "`plexus nodes` names those that are down.",
+  ],
 };
 
 const unknownHint = "If this was to change something, it may be done: look before you repeat it.";
 
-/** `error CODE: message`, then one line for each detail. */
-export function describeFailure(failure: Failure, color: boolean): string {
+/** `error CODE: message`, then one line for each detail. `operates`: whether who reads it may look at the cluster. */
+export function describeFailure(failure: Failure, color: boolean, operates = true): string {
   const here = saidHere[failure.code];
-  const head = `${paint(color, "red", "error")} ${failure.code}: ${here ?? failure.message}`;
+  const said = here?.slice(0, operates ? 2 : 1).join(" ") ?? failure.message;
+  const head = `${paint(color, "red", "error")} ${failure.code}: ${said}`;
   const hinted =
     here === undefined ? failure.details : { ...failure.details, hint: failure.details?.["hint"] ?? unknownHint };
   const details = Object.entries(hinted ?? {})

@@ -101,7 +101,7 @@ async function converse(flags: ChatFlags, screen: Screen, output: Output): Promi
   let worst: Failure | undefined;
   const note = (failure: Failure | undefined): void => {
     if (failure === undefined) return;
-    output.printError(flags.json ? JSON.stringify({ error: failure }) : describeFailure(failure, screen.color));
+    output.printError(flags.json ? JSON.stringify({ error: failure }) : describeFailure(failure, screen.color, false));
     worst = failure;
   };
   note(await conversation.begin(flags));

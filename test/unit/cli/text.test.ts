@@ -188,6 +188,7 @@ describe("errors on the command line", () => {
     const lost = describeFailure(failure("PEER_LOST", { node: "n2" }), false);
     expect(lost).to.match(/^error PEER_LOST: The connection to another node ended.*`plexus nodes`/);
     expect(lost).to.match(/^ {2}node: n2\n {2}hint: .*look before you repeat it/m);
+    expect(describeFailure(failure("PEER_LOST"), false, false), "to who only chats").not.to.include("plexus nodes");
     const hinted = describeFailure(failure("PEER_LOST", { hint: "It may still arrive." }), false);
     expect(hinted)
       .to.match(/\n {2}hint: It may still arrive\.$/)
