@@ -4,7 +4,7 @@ import { counted, paint, withoutControls } from "./output.ts";
 
 /** How a node leaves a cluster as text: `plexus nodes drain`, `plexus nodes evict`. Pure, as `cluster-view.ts` is. */
 
-/** The roles that a node has, or owns slots of, and no other node has that takes anything. */
+/** The roles that a node has, or owns slots of, and no other node can take over. */
 export function rolesWithoutTaker(
   { nodes }: ClusterSummary,
   slots: readonly ClusterSlotRow[],
@@ -23,7 +23,7 @@ export function describeStuck(stuck: readonly Role[], node: string, color: boole
   const [it, its] = stuck.length === 1 ? ["it", "the role"] : ["them", "these roles"];
   const lost = stuck.flatMap((role) => madeBy[role] || []).join(", ");
   return [
-    `${paint(color, "yellow", "warning")} No other node with the role ${stuck.join(" or ")} can take anything now: it must be up, not draining, and its disk must take writes.`,
+    `${paint(color, "yellow", "warning")} No other node with the role ${stuck.join(" or ")} can take anything now: one must be up, not draining, and able to write to its disk.`,
     `What ${name} has of ${it} stays there, and nothing new can be made in ${it} meanwhile${lost === "" ? "" : `: ${lost}`}.`,
     `Start another node (plexus invite), give one ${its} (plexus nodes roles NAME …), or undo it: plexus nodes drain ${name} --undo`,
   ].join(" ");
@@ -33,14 +33,13 @@ export function describeStuck(stuck: readonly Role[], node: string, color: boole
 export function describeKept({ nodes, minInSync }: ClusterSummary, node: string, color: boolean): string | undefined {
   const own = nodes.find((one) => one.node === node);
   const takers = nodes.filter((one) => one.node !== node && isTaker(one)).length;
-  if (own === undefined || own.slotsOwned + own.slotsReplicated === 0) return undefined;
-  if (minInSync === 1 || takers >= minInSync) return undefined;
+  if (own === undefined || minInSync === 1 || takers >= minInSync) return undefined;
   const name = withoutControls(own.name);
   const others = takers === 0 ? "No other node" : takers === 1 ? "Only one other node" : `Only ${takers} other nodes`; // prettier-ignore
   return [
     `${paint(color, "yellow", "warning")} ${others} can take copies now, and minInSync is ${minInSync}.`,
-    `${name} keeps its copies until there are ${minInSync}, and gets one of what is new, since writes would wait without them.`,
-    `Start another node (plexus invite), bring back one that is down or drains, or undo it: plexus nodes drain ${name} --undo`,
+    `Until there are ${minInSync}, nodes that drain, ${name} among them, keep or get the copies that writes would wait for.`,
+    `Start another node (plexus invite), bring back one that is down, make room on a full disk, or undo it: plexus nodes drain ${name} --undo`,
   ].join(" ");
 }
 

@@ -60,7 +60,8 @@ export async function readSlots(target: Target): Promise<Result<readonly Cluster
 }
 
 const unknownNode = "`plexus nodes` lists the names.";
-const noCandidate = "`plexus nodes` shows which nodes have the role, are up and not draining.";
+const noCandidate =
+  "`plexus nodes` shows which nodes have the role, are up, not draining and able to write to their disk.";
 
 /** What an invitation is for. */
 export interface InvitationTerms {
@@ -231,7 +232,7 @@ async function awaitDrain(
     if (!json && !stuckSaid && nowMs - movedAtMs > cliLimits.drainStuckMs) {
       stuckSaid = true;
       output.print(
-        `Nothing has moved for ${describeDuration(nowMs - movedAtMs)}. Are enough other nodes with the same roles up? plexus slots --node ${node}`,
+        `Nothing has moved for ${describeDuration(nowMs - movedAtMs)}. Are enough other nodes with the same roles up, not draining and able to write? plexus slots --node ${node}`,
       );
     }
     await delay(wish.pollMs);

@@ -65,7 +65,8 @@ export interface RunningNode {
   readonly adminCode?: string;
   /** Those it started with, as the cluster has them. */
   readonly roles: readonly Role[];
-  /** How many more nodes `minInSync` asks for: until they are there, commands are refused. */
+  /** At the start of a cluster's first node, how many more `minInSync` asks for: until they are there, commands are refused.
+   *  0 otherwise. */
   readonly nodesMissing: number;
   /** Those of the cluster, as this node knows them now. */
   readonly models: readonly ModelInfo[];

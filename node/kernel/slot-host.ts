@@ -425,9 +425,10 @@ export class SlotHost implements Home {
     const damaged = error.code === "DATA_DAMAGED";
     this.status = damaged ? "quarantined" : "failed";
     // Whoever asks learns what and which entry; where the files lie is for the operator: log, status, doctor. A node that is
-    // named here is one that was asked for help; by that name who asks would take it for the one that has the slot.
+    // named here is one that was asked for help; by that name who asks would take it for the one that has the slot. Where the details say why (`because`), that
+    // says more than the code; those of damage never do.
     const { file: _file, node: _node, ...shown } = error.details ?? {};
-    this.reason = failure("SLOT_UNAVAILABLE", { ...shown, slot: this.slot, because: error.code });
+    this.reason = failure("SLOT_UNAVAILABLE", { slot: this.slot, because: error.code, ...shown });
     this.cause = error;
     const delayMs = backoffMs(this.#failures, { firstMs: limits.slotRetryMs, maxMs: limits.slotRetryMaxMs });
     this.#failures += 1;

@@ -65,7 +65,7 @@ export class Candidates {
     const sorted = [...input.members].sort((one, other) => (one.node < other.node ? -1 : 1));
     this.#nodes = new Map(sorted.map((member) => [member.node, member]));
     this.#leavers = new Map(
-      [...this.#nodes].filter(([, member]) => member.state === "draining" && this.#counts(member)),
+      [...this.#nodes].filter(([, member]) => member.state === "draining" && this.#mayKeep(member)),
     );
   }
 
@@ -104,8 +104,8 @@ export class Candidates {
 
   /** Whether a set of copies, its owner among them, needs no change: as many as there can be, on nodes with the role
    *  before others, in as many zones as possible. A node that is expected back counts like one that is here, unless
-   *  writes would wait for it. Nodes that drain have copies only while all the others are too few for
-   *  writes, and then as many as are missing. */
+   *  writes would wait for it. Nodes that drain have copies only while the others
+   *  are too few for writes, and then as many as are missing. */
   isGood(role: Role, owner: NodeId, replicas: readonly NodeId[]): boolean {
     const { policy } = this.#input;
     const { first, rest, names, usable } = this.#pool(role, owner);
@@ -114,9 +114,9 @@ export class Candidates {
     const leaving = replicas.filter((node) => node !== owner && !names.has(node));
     const staying = replicas.filter((node) => node === owner || usable.has(node));
     const spared = leaving.length === 0 || staying.length === this.copies(role, owner);
-    const missing = Math.max(0, policy.minInSync - staying.length);
+    const missing = Math.max(0, this.#leastForWrites - staying.length);
     if (!spared || leaving.length > missing || !leaving.every((node) => this.#leavers.has(node))) return false;
-    if (leaving.length < missing && this.#leaversHere(owner) > leaving.length) return false;
+    if (leaving.filter((node) => this.isUp(node)).length < Math.min(missing, this.#leaversHere(owner))) return false;
     const chosen = replicas.flatMap((node) => this.#nodes.get(node) ?? []);
     const others = first.filter(({ node }) => node !== owner && usable.has(node));
     const chosenFirst = chosen.filter(({ node, roles }) => node !== owner && roles.includes(role)).length;
@@ -136,7 +136,8 @@ export class Candidates {
   }
 
   #choose(record: SlotRecord, owner: NodeId, patient: boolean): Want {
-    const { first, rest } = this.#pool(roleOf(record.slot, record.splitFrom), owner);
+    const role = roleOf(record.slot, record.splitFrom);
+    const { first, rest } = this.#pool(role, owner);
     const size = Math.max(1, this.#input.policy.replicas);
     const chosen: NodeId[] = [owner];
     const zonesTaken = new Set([this.#nodes.get(owner)].flatMap((one) => (one === undefined ? [] : [zoneOf(one)])));
@@ -157,14 +158,32 @@ export class Candidates {
       }
     }
     const here = chosen.filter((node) => node === owner || this.isUsable(node)).length;
-    const missing = Math.max(0, this.#input.policy.minInSync - here);
-    const role = roleOf(record.slot, record.splitFrom);
-    const cost = ({ node, roles }: Candidate): number =>
-      (this.isUp(node) ? 0 : 10) + 2 * distanceOf(record, node) + (roles.includes(role) ? 0 : 1);
-    const leaving = (missing === 0 ? [] : [...this.#leavers.values()])
-      .filter(({ node }) => node !== owner && (this.isUp(node) || record.inSync.includes(node)))
-      .toSorted((one, other) => cost(one) - cost(other));
-    return { owner, replicas: [...chosen, ...leaving.slice(0, missing).map(({ node }) => node)] };
+    const missing = Math.max(0, this.#leastForWrites - here);
+    const leaving = missing === 0 ? [] : this.#rankLeavers(record, role, owner).slice(0, missing);
+    return { owner, replicas: [...chosen, ...leaving] };
+  }
+
+  /** The nodes that drain, as they may have a copy meanwhile: who is here first, then the least copying, then not the one
+   *  whose death lets writes wait, then who could take over. Zones do not count: it is not for long. */
+  #rankLeavers(record: SlotRecord, role: Role, owner: NodeId): readonly NodeId[] {
+    const keeper = this.#input.directoryNode;
+    const facts = ({ node, roles }: Candidate): readonly number[] =>
+      [!this.isUp(node), distanceOf(record, node), node === keeper, !roles.includes(role)].map(Number);
+    const compare = (one: readonly number[], other: readonly number[]): number =>
+      one.reduce((before, value, index) => before || value - (other[index] ?? 0), 0);
+    const able = [...this.#leavers.values()].filter(
+      ({ node }) => node !== owner && (this.isUp(node) || record.inSync.includes(node)),
+    );
+    return rankNodes(record.slot, able)
+      .map((candidate) => ({ node: candidate.node, facts: facts(candidate) }))
+      .sort((one, other) => compare(one.facts, other.facts))
+      .map(({ node }) => node);
+  }
+
+  /** How many copies in sync writes need; no policy that is obeyed asks for more than there are to be. */
+  get #leastForWrites(): number {
+    const { minInSync, replicas } = this.#input.policy;
+    return Math.min(minInSync, Math.max(1, replicas));
   }
 
   /** Whether `to` in place of `from` leaves a good set good. */
@@ -181,8 +200,8 @@ export class Candidates {
     return replicas.filter((node) => node === owner || this.isUsable(node)).length >= least;
   }
 
-  /** Whether a node is here or was a moment ago, and its disk takes what it is given. */
-  #counts({ node }: Candidate): boolean {
+  /** Whether a node may keep what it has: it is here or was a moment ago, and its disk takes writes. */
+  #mayKeep({ node }: Candidate): boolean {
     const { up, expected, refusing } = this.#input;
     return (up.has(node) || expected?.has(node) === true) && refusing?.has(node) !== true;
   }
@@ -203,7 +222,7 @@ export class Candidates {
     const key = `${role}|${owner === directoryNode}`;
     const known = this.#pools.get(key);
     if (known !== undefined) return known;
-    const all = [...this.#nodes.values()].filter((member) => member.state === "active" && this.#counts(member));
+    const all = [...this.#nodes.values()].filter((member) => member.state === "active" && this.#mayKeep(member));
     const others = all.filter(({ node }) => node !== directoryNode);
     // Two others that are here, so that the slot survives the death of one; and as many as writes need.
     const here = others.filter(({ node }) => this.isUsable(node)).length;

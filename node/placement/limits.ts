@@ -29,7 +29,7 @@ export const placementLimits = {
   loadNewest: 0.3,
   /** Busiest actors that a summary names. */
   busiestMax: 16,
-  /** How long a summary tells the same again before all nodes are asked anew. */
+  /** How long a summary goes by what the nodes said of themselves before all are asked anew. */
   surveyFreshMs: 1_000,
   /** How long a node may take to answer, while somebody waits for the summary; then that goes without. */
   surveyTimeoutMs: 500,

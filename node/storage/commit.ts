@@ -1,7 +1,7 @@
 /** Group commit: one synced batch at a time; while it is under way, the next one collects. Every slot and every actor of
  *  the node shares the same sync. */
 import { failure, PlexusError, type Failure } from "../../protocols/index.ts";
-import type { Clock, Meter, Store, StoreOp } from "../ports.ts";
+import type { Clock, Log, Meter, Store, StoreOp } from "../ports.ts";
 import type { JournalLimits } from "./limits.ts";
 
 /** One piece of work for a batch. */
@@ -34,10 +34,10 @@ export class Committer {
   #bytes = 0;
   #running = false;
   #refusedAtMs: number | undefined;
-  readonly #ports: { store: Store; clock: Clock; meter: Meter };
+  readonly #ports: { store: Store; clock: Clock; meter: Meter; log?: Log };
   readonly #limits: JournalLimits;
 
-  constructor(ports: { store: Store; clock: Clock; meter: Meter }, limits: JournalLimits) {
+  constructor(ports: { store: Store; clock: Clock; meter: Meter; log?: Log }, limits: JournalLimits) {
     this.#ports = ports;
     this.#limits = limits;
   }
@@ -129,12 +129,14 @@ export class Committer {
       this.#entries += items.length;
       for (const item of items) this.#bytes += item.bytes;
     } catch (error) {
-      this.#refusedAtMs = this.#ports.clock.monotonicMs();
       const reason = failure("APPEND_FAILED", {
         // The folder is in `file`, which stays on this node; the reason is told to clients.
         reason: String((error as Error).message).replaceAll(this.#ports.store.location, "the journal"),
         file: this.#ports.store.location,
       });
+      // Until it takes one again, the first refusal says it all.
+      if (this.#refusedAtMs === undefined) this.#ports.log?.error("journal.refused", { ...reason });
+      this.#refusedAtMs = this.#ports.clock.monotonicMs();
       for (const sink of bySink.keys()) if (!failed.has(sink)) failed.set(sink, reason);
     }
     for (const sink of bySink.keys()) {

@@ -86,10 +86,10 @@ export interface JournalPorts {
 
 /** Opens the journal in a store. Errors: DATA_FORMAT_UNKNOWN, DATA_DAMAGED. */
 export async function openJournal(ports: JournalPorts): Promise<Journal> {
-  const { store, clock, meter } = ports;
+  const { store, clock, meter, log } = ports;
   const limits = { ...journalLimits, ...ports.limits };
   const format = await openFormat(ports);
-  const committer = new Committer({ store, clock, meter }, limits);
+  const committer = new Committer({ store, clock, meter, log }, limits);
   const logs = new Map<SlotId, Promise<SlotLog>>();
   /** Those of them that are open, to be told at once when they are not the slot's log any more. */
   const opened = new Map<SlotId, SlotLog>();

@@ -251,7 +251,7 @@ describe("the banner", () => {
       expect(text).to.include(part);
     expect(banner({ ...started, models: [model] })).not.to.include("Admin code");
     const early = banner({ ...started, models: [model], nodesMissing: 2 });
-    expect(early).to.include("for 2 more nodes: minInSync is 3").and.include("plexus invite");
+    expect(early).to.include("for 2 more nodes, which minInSync asks for").and.include("plexus invite");
   });
 
   it("says plainly what a demonstration model is, that a model failed, and that there is none", () => {
