@@ -55,6 +55,8 @@ export interface Exchange {
     body: MeshBody<Name>,
     timeoutMs: number,
   ): Promise<Result<MeshAnswer<Name>>>;
+  /** Ends the connection with a peer that says what no member says. */
+  disconnect(peer: NodeId, reason: Failure): void;
   /** Hears of connections as they come and go. */
   onPeer(listener: { connected?(peer: NodeId): void; disconnected?(peer: NodeId): void }): void;
 }
@@ -235,6 +237,7 @@ export function createExchange(ports: {
         open.set(call, { to, name, cancel, settle: resolve as OpenCall["settle"] });
       });
     },
+    disconnect: (peer, reason) => transport.disconnect(peer, reason),
     onPeer: (listener) => void listeners.push(listener),
   };
 }

@@ -92,8 +92,12 @@ export function serveReplicas(ports: ReplicaPorts): {
     if (stands(row)) return undefined;
     if (row !== undefined && row.record.epoch > epoch)
       return failure("FENCED", { slot, epoch, fence: row.record.epoch });
+    // Nobody takes himself for the owner before the directory has said so: this is a lie, or an error no better than one.
     meter.count("replica_false_claims");
-    return failure("FORBIDDEN", { slot, epoch, because: "the directory names another owner" });
+    const refusal = failure("FORBIDDEN", { slot, epoch, because: "the directory names another owner" });
+    log.warn("replica.claim.false", { from, slot, epoch });
+    exchange.disconnect(from, refusal);
+    return refusal;
   };
   const isOwner = (from: NodeId, slot: SlotId, epoch: number): boolean => {
     const owner = owners.get(slot);

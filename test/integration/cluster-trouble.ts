@@ -4,7 +4,7 @@ import { rooms, type Load } from "./cluster-load.ts";
 import type { ClusterProcesses } from "./cluster-processes.ts";
 import type { NodeProcess } from "./node-process.ts";
 import type { Dice } from "../simulation/world.ts";
-import { healthy, progress, sleep, until } from "./cluster-waits.ts";
+import { everybodyWrites, healthy, progress, sleep, until } from "./cluster-waits.ts";
 
 /** The slot a room lives in: its own when it is pinned. */
 export function slotOfRoom(slots: readonly ClusterSlotRow[], room: string): ClusterSlotRow {
@@ -39,7 +39,7 @@ export class Trouble {
   async killed(): Promise<void> {
     const victim = this.#cluster.named(await this.#ownerOfSomeRoom());
     await victim.end("SIGKILL");
-    await progress(this.#load, 40, "an owner is dead");
+    await everybodyWrites(this.#load, "an owner is dead");
     await victim.start();
   }
 
@@ -55,10 +55,11 @@ export class Trouble {
     const victim = this.#cluster.named(await this.#ownerOfSomeRoom());
     const code = await victim.end("SIGTERM");
     if (code !== 0) throw new Error(`SIGTERM ended a node with ${code}`);
-    await progress(this.#load, 40, "an owner was stopped");
+    await everybodyWrites(this.#load, "an owner was stopped");
     await victim.start();
   }
 
+  /** Others take over what an owner has while it is stopped, and not when it wakes. */
   async paused(): Promise<void> {
     await this.#pause(this.#cluster.named(await this.#ownerOfSomeRoom()));
     await progress(this.#load, 40, "an owner was paused");
@@ -74,7 +75,7 @@ export class Trouble {
     );
     const victims = this.#dice.pick(survived).map((node) => this.#cluster.named(this.#names.get(node) ?? ""));
     await Promise.all(victims.map((victim) => victim.end("SIGKILL")));
-    await progress(this.#load, 40, "two nodes are dead");
+    await everybodyWrites(this.#load, "two nodes are dead");
     await Promise.all(victims.map((victim) => victim.start()));
   }
 
@@ -82,10 +83,11 @@ export class Trouble {
   async managerKilled(): Promise<void> {
     const { first } = this.#cluster;
     await first.end("SIGKILL");
-    await progress(this.#load, 100, "the manager is dead");
+    await everybodyWrites(this.#load, "the manager is dead");
     await first.start();
   }
 
+  /** While the node that keeps the directory is stopped, what is placed elsewhere goes on. */
   async managerPaused(): Promise<void> {
     await this.#pause(this.#cluster.first);
     await progress(this.#load, 40, "the manager was paused");
@@ -127,14 +129,18 @@ export class Trouble {
     const victim = this.#cluster.named(this.#dice.pick([to, this.#names.get(owner) ?? to]));
     await victim.end("SIGKILL");
     await moved;
-    await progress(this.#load, 40, "a node died in a move");
+    await everybodyWrites(this.#load, "a node died in a move");
     await victim.start();
   }
 
+  /** Stops a node until every room has taken a post by way of another one, and for a while at least. Clients that are
+   *  attached to it hang. */
   async #pause(node: NodeProcess): Promise<void> {
+    const other = this.#dice.pick(this.#cluster.nodes.filter((each) => each !== node));
+    const stoppedMs = 2_000 + this.#dice.below(2_000);
     node.signal("SIGSTOP");
     try {
-      await sleep(2_000 + this.#dice.below(2_000));
+      await Promise.all([sleep(stoppedMs), ...rooms.map((room) => this.#load.visit(other, room))]);
     } finally {
       node.signal("SIGCONT");
     }
