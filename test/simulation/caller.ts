@@ -27,6 +27,27 @@ export const askTimeoutMs = 2_000;
 const repeatMs = { from: 5, to: 150 };
 const silentMax = 20;
 
+/** How fast somebody sends commands. */
+export interface Pace {
+  readonly commands: number;
+  /** Mean pause before each of them. */
+  readonly thinkMs: number;
+  /** Mean pause before those that follow while there are faults; absent: none follow. */
+  readonly lingerMs?: number | undefined;
+}
+
+/** Sends commands one after the other, until there were enough. */
+export async function paced(
+  { world, entrance }: { readonly world: World; readonly entrance: Entrance },
+  { commands, thinkMs, lingerMs }: Pace,
+  command: () => Promise<void>,
+): Promise<void> {
+  for (let count = 0; count < commands || (lingerMs !== undefined && entrance.faulty()); count += 1) {
+    await world.sleep(world.dice.between(0, 2 * (count < commands ? thinkMs : (lingerMs ?? thinkMs))));
+    await command();
+  }
+}
+
 /** How a client talks to the node: with deadlines, and again under the same operationId while the outcome is not known. */
 export class Caller {
   readonly name: string;

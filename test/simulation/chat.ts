@@ -1,5 +1,5 @@
 import type { ActorId, AgentHistory, AgentView, Posted, RoomHistory, RoomResumed } from "../../protocols/index.ts";
-import { Caller, type Entrance } from "./caller.ts";
+import { Caller, paced, type Entrance, type Pace } from "./caller.ts";
 import type { CheckerName, LedgerWatch } from "./checkers.ts";
 import type { ResumedStream, Stream } from "./follower.ts";
 import { simulatedText } from "./runtime.ts";
@@ -69,20 +69,19 @@ export class Person {
   finished = false;
   readonly #around: ChatSurroundings;
   readonly #room: RoomWatch;
-  readonly #commands: number;
+  readonly #pace: Pace;
   readonly #agent: ActorId;
   readonly #said = new Set<string>();
 
-  constructor(name: string, commands: number, room: RoomWatch, around: ChatSurroundings) {
+  constructor(name: string, pace: Pace, room: RoomWatch, around: ChatSurroundings) {
     this.caller = new Caller(name, `user/${name}`, around);
     this.#agent = `agent/${name}.helper`;
-    this.#commands = commands;
+    this.#pace = pace;
     this.#room = room;
     this.#around = around;
   }
 
   async run(): Promise<void> {
-    const { world } = this.#around;
     const { caller } = this;
     const gateway = new Caller(caller.name, "gateway", this.#around);
     const account = { type: "create", displayName: caller.name, passwordHash: "$argon2id$simulated" };
@@ -90,10 +89,7 @@ export class Person {
     await caller.untilKnown(lobby, { type: "create", title: "Lobby" }, caller.operation());
     await caller.untilKnown(lobby, { type: "join" }, caller.operation());
     await caller.untilKnown(caller.sender as ActorId, { type: "createAgent", name: "helper" }, caller.operation());
-    for (let count = 0; count < this.#commands; count += 1) {
-      await world.sleep(world.dice.between(0, 60));
-      await this.#command();
-    }
+    await paced(this.#around, this.#pace, () => this.#command());
     this.finished = true;
   }
 

@@ -1,6 +1,6 @@
 import { errorTable, type ActorId, type Result } from "../../protocols/index.ts";
 import type { AlarmList, LedgerHead, LedgerPage, LedgerResumed, WriterList } from "./behaviors.ts";
-import { askTimeoutMs, Caller, type Entrance } from "./caller.ts";
+import { askTimeoutMs, Caller, paced, type Entrance } from "./caller.ts";
 import type { CheckerName, LedgerWatch } from "./checkers.ts";
 import type { ResumedStream } from "./follower.ts";
 import type { Plan } from "./plan.ts";
@@ -10,7 +10,7 @@ import type { World } from "./world.ts";
 /** What clients know together. */
 export interface Surroundings {
   readonly world: World;
-  readonly plan: Pick<Plan, "commandsPerClient" | "thinkMs" | "actors" | "poison">;
+  readonly plan: Pick<Plan, "commandsPerClient" | "thinkMs" | "actors" | "poison"> & { readonly lingerMs?: number };
   readonly entrance: Entrance;
   readonly ledgers: LedgerWatch;
 }
@@ -37,11 +37,8 @@ export class Client {
 
   /** Sends all its commands. */
   async run(): Promise<void> {
-    const { world, plan } = this.#around;
-    for (let count = 0; count < plan.commandsPerClient; count += 1) {
-      await world.sleep(world.dice.between(0, 2 * plan.thinkMs));
-      await this.#command();
-    }
+    const { commandsPerClient, thinkMs, lingerMs } = this.#around.plan;
+    await paced(this.#around, { commands: commandsPerClient, thinkMs, lingerMs }, () => this.#command());
     this.finished = true;
   }
 

@@ -49,14 +49,15 @@ interface Outcome {
   readonly seed: number;
   readonly lives: number;
   readonly replies: number;
+  readonly faults: number;
   readonly simulatedMs: number;
   readonly failure?: { readonly checker: string; readonly detail: string };
 }
 
 async function outcomeOf(seed: number): Promise<Outcome> {
-  const { lives, replies, simulatedMs, violations } = await run(seed);
+  const { lives, replies, faults, simulatedMs, violations } = await run(seed);
   const [failure] = violations;
-  return { seed, lives, replies, simulatedMs, ...(failure && { failure }) };
+  return { seed, lives, replies, faults, simulatedMs, ...(failure && { failure }) };
 }
 
 /** A process that shares the seeds: tells of each. */
@@ -71,7 +72,7 @@ async function runShare(): Promise<number> {
 async function runSeeds(): Promise<number> {
   const jobs = Math.min(values.jobs, values.seeds);
   const startedMs = performance.now();
-  const total = { seeds: 0, lives: 0, replies: 0, simulatedMs: 0 };
+  const total = { seeds: 0, lives: 0, faults: 0, replies: 0, simulatedMs: 0 };
   const failures: (Outcome & { failure: NonNullable<Outcome["failure"]> })[] = [];
   const shares: ChildProcess[] = [];
   const endAll = (): void => {
@@ -84,7 +85,7 @@ async function runSeeds(): Promise<number> {
 
   const add = (outcome: Outcome): void => {
     total.seeds += 1;
-    for (const name of ["lives", "replies", "simulatedMs"] as const) total[name] += outcome[name];
+    for (const name of ["lives", "faults", "replies", "simulatedMs"] as const) total[name] += outcome[name];
     const { seed, failure } = outcome;
     if (failure !== undefined) {
       failures.push({ ...outcome, failure });
@@ -121,15 +122,15 @@ async function runSeeds(): Promise<number> {
   else
     console.log(
       `${total.seeds} seeds in ${seconds.toFixed(1)} s (${(total.seeds / seconds).toFixed(1)}/s): ${total.lives} lives, ` +
-        `${total.replies} replies, ${(total.simulatedMs / 3_600_000).toFixed(1)} simulated hours, ${failures.length} failures`,
+        `${total.faults} faults, ${total.replies} replies, ${(total.simulatedMs / 3_600_000).toFixed(1)} simulated hours, ${failures.length} failures`,
     );
   return failures.length > 0 || total.seeds === 0 ? 1 : 0;
 }
 
 function report(verdict: Verdict): void {
   for (const line of verdict.trace) console.log(line);
-  const { seed, lives, replies, violations } = verdict;
-  console.log(`seed ${seed}: ${lives} lives, ${replies} replies, ${violations.length} violations`);
+  const { seed, lives, faults, replies, violations } = verdict;
+  console.log(`seed ${seed}: ${lives} lives, ${faults} faults, ${replies} replies, ${violations.length} violations`);
   for (const { checker, detail, atMs } of violations) console.log(`  ${checker} at ${atMs.toFixed(2)} ms: ${detail}`);
 }
 

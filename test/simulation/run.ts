@@ -35,6 +35,8 @@ export const runSeed = (seed: number, options: { readonly trace?: boolean } = {}
 class Simulation implements Entrance, Simulated {
   lives = 0;
   replies = 0;
+  /** Lives that were ended. */
+  faults = 0;
   readonly #world: World;
   readonly #plan: Plan;
   readonly #disk: Disk;
@@ -82,7 +84,7 @@ class Simulation implements Entrance, Simulated {
     const room = new RoomWatch(new Caller("p0", "user/p0", around), around);
     this.#people = Array.from(
       { length: this.#plan.people },
-      (_, index) => new Person(`p${index}`, this.#plan.commandsPerClient, room, around),
+      (_, index) => new Person(`p${index}`, { commands: this.#plan.commandsPerClient, thinkMs: 30 }, room, around),
     );
     this.#followers = [...streams, ...(this.#plan.people > 0 ? [room] : [])].map(
       (stream) => new Follower(stream, world),
@@ -205,6 +207,7 @@ class Simulation implements Entrance, Simulated {
     const ending: Ending = dice.weighted(this.#plan.endings);
     this.#world.after(-Math.log(1 - dice.number()) * this.#plan.lifeMs, () => {
       if (this.#life !== life || !life.pulse.alive || !this.#faulty) return;
+      this.faults += 1;
       this.#world.note(() => `ending of life ${life.pulse.life}: ${ending}`);
       if (ending === "crash") this.#crash();
       else if (ending === "stop") void this.#stop();

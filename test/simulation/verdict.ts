@@ -6,6 +6,7 @@ export interface Verdict {
   readonly violations: readonly Violation[];
   readonly lives: number;
   readonly replies: number;
+  readonly faults: number;
   readonly happenings: number;
   readonly simulatedMs: number;
   readonly trace: readonly string[];
@@ -15,6 +16,8 @@ export interface Verdict {
 export interface Simulated {
   readonly lives: number;
   readonly replies: number;
+  /** How often something was made to go wrong. */
+  readonly faults: number;
   run(): Promise<void>;
 }
 
@@ -37,6 +40,7 @@ export async function judge(
       violations: world.violations,
       lives: simulated.lives,
       replies: simulated.replies,
+      faults: simulated.faults,
       happenings: world.happenings,
       simulatedMs: world.nowMs,
       trace: world.trace ?? [],

@@ -31,6 +31,8 @@ export class Operator {
   readonly #leaving = new Set<NodeId>();
   /** Nodes that lack a role for now. */
   readonly #bereft = new Set<NodeId>();
+  /** Faults that were begun; one that can not happen just then counts as well. */
+  faults = 0;
   #faulty = false;
   #spares: number;
 
@@ -46,6 +48,7 @@ export class Operator {
     const next = (): void => {
       world.after(world.dice.between(0, 2 * plan.faultMs), () => {
         if (!this.#faulty) return;
+        this.faults += 1;
         this.#break(world.dice.weighted(plan.faults as Record<Fault, number>));
         next();
       });

@@ -63,6 +63,8 @@ export interface ClusterPlan {
   readonly people: number;
   readonly commandsPerClient: number;
   readonly thinkMs: number;
+  /** Mean pause between what a client sends beyond that, as long as there are faults. */
+  readonly lingerMs: number;
   readonly actors: Actors;
   /** Never on here: one node simulated alone has enough of it. */
   readonly poison: boolean;
@@ -105,6 +107,7 @@ export function drawClusterPlan(dice: Dice): ClusterPlan {
   if (moving) Object.assign(weights, { moveActor: 4, moveSlot: 1, break: 1 });
   if (parted) Object.assign(weights, { strand: 3, isolate: 2, oneWay: 1 });
   const narrow = dice.chance(0.5);
+  const faultsMs = parted ? 6_000 : dice.pick([1_500, 4_000]);
   return {
     nodes: 5,
     spares: 2,
@@ -116,7 +119,7 @@ export function drawClusterPlan(dice: Dice): ClusterPlan {
     faults: weights,
     faultMs: parted ? 1_000 : moving ? 150 : dice.pick([60, 200, 600]),
     faultLastsMs: parted ? 3_000 : dice.pick([200, 1_000, 3_000]),
-    faultsMs: parted ? 6_000 : dice.pick([1_500, 4_000]),
+    faultsMs,
     disk: { syncMs: dice.pick([0.2, 2, 8]) },
     network: {
       delayMs: dice.pick([0.2, 1, 5]),
@@ -191,6 +194,8 @@ export function drawClusterPlan(dice: Dice): ClusterPlan {
         planDelayMs: 10,
         retryMs: 50,
         retryMaxMs: 400,
+        // A few clients are load enough to move slots and to pin actors for.
+        loadTurnsMin: dice.pick([1, 100]),
       },
     },
     clients: 1 + dice.below(3),
@@ -198,6 +203,7 @@ export function drawClusterPlan(dice: Dice): ClusterPlan {
     people: dice.chance(0.2) ? 1 : 0,
     commandsPerClient: (parted ? 30 : 10) + dice.below(15),
     thinkMs: dice.pick([5, 40, 120]),
+    lingerMs: faultsMs / 8,
     actors,
     poison: false,
   };

@@ -1,7 +1,6 @@
 import type { ActorId } from "../../../protocols/index.ts";
 import { persist, reply, type AnyBehavior, type Behavior, type Effect, type Signal } from "../../../actors/behavior.ts";
-import { Caller } from "../caller.ts";
-import type { Entrance } from "../caller.ts";
+import { Caller, paced, type Entrance, type Pace } from "../caller.ts";
 import type { LedgerWatch } from "../checkers.ts";
 import type { World } from "../world.ts";
 import { describeOperation, emptyRegister, judge, type Operation, type RegisterCall } from "./linearizability.ts";
@@ -127,27 +126,23 @@ export class RegisterClient {
   readonly caller: Caller;
   readonly #world: World;
   readonly #watch: RegisterWatch;
-  readonly #commands: number;
-  readonly #thinkMs: number;
+  readonly #entrance: Entrance;
+  readonly #pace: Pace;
 
   constructor(
     name: string,
     around: { readonly world: World; readonly entrance: Entrance; readonly watch: RegisterWatch },
-    work: { readonly commands: number; readonly thinkMs: number },
+    pace: Pace,
   ) {
     this.caller = new Caller(name, `user/${name}`, around);
     this.#world = around.world;
     this.#watch = around.watch;
-    this.#commands = work.commands;
-    this.#thinkMs = work.thinkMs;
+    this.#entrance = around.entrance;
+    this.#pace = pace;
   }
 
   async run(): Promise<void> {
-    const { dice } = this.#world;
-    for (let count = 0; count < this.#commands; count += 1) {
-      await this.#world.sleep(dice.between(0, 2 * this.#thinkMs));
-      await this.#command();
-    }
+    await paced({ world: this.#world, entrance: this.#entrance }, this.#pace, () => this.#command());
     this.finished = true;
   }
 

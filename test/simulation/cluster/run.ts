@@ -51,6 +51,10 @@ interface Place {
 class ClusterSimulation implements Gates, Simulated {
   lives = 0;
   replies = 0;
+  /** Faults that were begun. */
+  get faults(): number {
+    return this.#operator.faults;
+  }
   readonly #world: World;
   readonly #plan: ClusterPlan;
   readonly #network: Network;
@@ -142,16 +146,16 @@ class ClusterSimulation implements Gates, Simulated {
         new RegisterClient(
           `r${index}`,
           { ...around(), watch: this.#registers },
-          { commands: 2 * plan.commandsPerClient, thinkMs: plan.thinkMs / 2 },
+          { commands: 2 * plan.commandsPerClient, thinkMs: plan.thinkMs / 2, lingerMs: plan.lingerMs },
         ),
     );
     const roomPlace = this.#place();
     const reading = { ...around(), entrance: roomPlace.seat };
     const room = new RoomWatch(new Caller("p0", "user/p0", reading), reading);
-    this.#people = Array.from(
-      { length: plan.people },
-      (_, index) => new Person(`p${index}`, Math.ceil(plan.commandsPerClient / 2), room, around()),
-    );
+    this.#people = Array.from({ length: plan.people }, (_, index) => {
+      const pace = { commands: Math.ceil(plan.commandsPerClient / 2), thinkMs: 30, lingerMs: plan.lingerMs };
+      return new Person(`p${index}`, pace, room, around());
+    });
     const streams = plan.actors.ledgers.map((ledger, index) => {
       const place = this.#place();
       const reader = new Client(`f${index}`, { ...around(), entrance: place.seat });
@@ -184,8 +188,7 @@ class ClusterSimulation implements Gates, Simulated {
     void this.#administer();
     this.#operator.begin();
     const endMs = world.nowMs + this.#plan.faultsMs;
-    const idle = (): boolean => workers.every(({ finished }) => finished);
-    await world.run(() => idle() || world.nowMs > endMs, endMs + 1);
+    await world.run(() => world.nowMs > endMs, endMs + 1);
     if (world.violations.length > 0) return;
     world.note(() => "calm");
     this.#stage = "calm";
