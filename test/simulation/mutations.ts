@@ -303,8 +303,8 @@ export const mutations: readonly Mutation[] = [
     find: "return !hasShare && inSync.length >= minInSync && wanted.every((one) => inSync.includes(one));",
     replace: "return !hasShare;",
     caughtBy: ["acknowledged-kept"],
-    from: 8_000_076,
-    seeds: 1,
+    from: 4,
+    seeds: 200,
     cluster: true,
   },
   {

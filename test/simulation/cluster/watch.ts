@@ -41,10 +41,14 @@ class Copy {
 }
 
 /** What the head of a log says of the copy. */
-const headIn = (
-  sealed: Uint8Array,
-): { readonly baseSeq: number; readonly incomplete?: boolean; readonly incarnation: number } =>
-  decode(sealed.subarray(4)) as { baseSeq: number; incomplete?: boolean; incarnation: number };
+const headIn = (sealed: Uint8Array): Head => decode(sealed.subarray(4)) as Head;
+
+interface Head {
+  readonly fence: number;
+  readonly baseSeq: number;
+  readonly incomplete?: boolean;
+  readonly incarnation: number;
+}
 
 /** Damage to one copy of a slot. */
 export interface Rot {
@@ -88,6 +92,9 @@ export class ClusterWatch implements Durability, NetworkWatcher {
   /** Whose entry stands where: slot, then seq. The newest epoch's, where there were several. */
   readonly #actors = new Map<string, Map<number, { readonly epoch: number; readonly actor: string }>>();
   readonly #acknowledged = new Map<string, Place>();
+  /** Who had everything and lost its place, by slot: whether some record since then named every other copy that the slot is
+   *  to have, and as many as writes need, as in sync. Before that its copy may be all there is but one. */
+  readonly #left = new Map<string, Map<NodeId, boolean>>();
   /** Hears that a disk has something more for good. */
   onDurable: ((node: NodeId) => void) | undefined;
 
@@ -259,11 +266,30 @@ export class ClusterWatch implements Durability, NetworkWatcher {
   }
 
   #headWritten(machine: Machine, slot: string, value: Uint8Array): void {
-    const { fence } = decode(value.subarray(4)) as { fence: number };
-    const known = machine.fences.get(slot) ?? 0;
-    if (fence < known)
-      this.#violate("append-above-fence", `the fence of ${slot} on ${machine.node} fell from ${known} to ${fence}`);
+    const { fence, incomplete } = headIn(value);
+    const highest = machine.fences.get(slot) ?? 0;
+    if (fence < highest)
+      this.#violate("append-above-fence", `the fence of ${slot} on ${machine.node} fell from ${highest} to ${fence}`);
     machine.fences.set(slot, fence);
+    // It was complete: what is left of it is thrown away.
+    if (incomplete !== true || this.#left.get(slot)?.get(machine.node) !== false || !this.isWhole(machine.node, slot))
+      return;
+    this.#violate(
+      "acknowledged-kept",
+      `${machine.node} threw away its copy of ${slot}, which lacks one: ${JSON.stringify(this.records.get(slot))}`,
+    );
+  }
+
+  /** Keeps account of who may throw its copy away. */
+  #keepLeft(slot: string, before: SlotRecord, record: SlotRecord): void {
+    const { owner, inSync, learners, want } = record;
+    const wanted = want?.replicas ?? [];
+    const left = this.#left.get(slot) ?? new Map<NodeId, boolean>();
+    this.#left.set(slot, left);
+    for (const node of before.inSync) left.set(node, false);
+    for (const node of [owner, ...inSync, ...learners, ...wanted]) left.delete(node);
+    const needsNobody = inSync.length >= this.#minInSync && wanted.every((node) => inSync.includes(node));
+    if (needsNobody) for (const node of left.keys()) left.set(node, true);
   }
 
   #durable(machine: Machine, ops: readonly StoreOp[]): void {
@@ -329,6 +355,7 @@ export class ClusterWatch implements Durability, NetworkWatcher {
     this.#world.note(() => `directory: ${slot} epoch ${epoch} owner ${owner} inSync ${inSync.join(",")} learners ${record.learners.join(",")} want ${record.want ? `${record.want.owner}: ${record.want.replicas.join(",")}` : "-"}`); // prettier-ignore
     if (!inSync.includes(owner)) this.#violate("record-changes", `${slot}: the owner ${owner} is not in sync`);
     if (before === undefined) return;
+    this.#keepLeft(slot, before, record);
     // An operator gave the slot up, because the last node that held it is taken out: it drains, or is no member any more.
     const givenUp = record.abandoned === epoch && inSync.length === 1 && inSync[0] === owner;
     if (
