@@ -3,9 +3,20 @@
 import { WebSocket } from "ws";
 import type { Failure, NodeFrame } from "../../protocols/index.ts";
 
+type Answer = { readonly ok: unknown } | { readonly error: Failure };
+
+/** Where a command stands among all that its client sends, repetitions included. */
+export interface Sent {
+  readonly first: number;
+  /** After its last refusal; the same as `first` when it was never refused. */
+  readonly since: number;
+}
+
 interface Command {
   readonly frame: { id: number; do: string; to: string; with?: unknown; operationId?: string };
-  settle(answer: { ok: unknown } | { error: Failure }): void;
+  first: number | undefined;
+  since: number | undefined;
+  settle(answer: Answer): void;
 }
 
 export interface Seen {
@@ -19,6 +30,8 @@ export class ChatClient {
   /** Durable events, by topic, in the order they came. */
   readonly seen = new Map<string, Seen[]>();
   readonly signals: unknown[] = [];
+  /** Why a command was last not taken yet. */
+  lastRefusal: Failure | undefined;
   readonly #url: () => string;
   readonly #token: string;
   readonly #follows = new Map<string, number | undefined>();
@@ -27,6 +40,11 @@ export class ChatClient {
   readonly #asked = new Map<number, string>();
   #socket: WebSocket | undefined;
   #id = 0;
+  #sent = 0;
+  /** Where the socket leads, open or not. */
+  #at = "";
+  /** Where the next one leads. */
+  #next: string | undefined;
   #closed = false;
 
   constructor(url: () => string, token: string) {
@@ -43,30 +61,45 @@ export class ChatClient {
   }
 
   /** Sends a command until it is answered; a refusal whose outcome is not_started or unknown is not an answer. */
-  command(
-    name: string,
-    to: string,
-    fields: unknown,
-    operationId?: string,
-  ): Promise<{ ok: unknown } | { error: Failure }> {
+  command(name: string, to: string, fields: unknown, operationId?: string): Promise<Answer & { readonly sent: Sent }> {
     this.#id += 1;
     const id = this.#id;
     const frame = { id, do: name, to, with: fields, ...(operationId !== undefined && { operationId }) };
     return new Promise((resolve) => {
       const command: Command = {
         frame,
+        first: undefined,
+        since: undefined,
         settle: (answer) => {
           if ("error" in answer && answer.error.outcome !== "failed" && !this.#closed) {
-            setTimeout(() => this.#send(command), retryMs);
+            command.since = undefined;
+            this.lastRefusal = answer.error;
+            const socket = this.#socket;
+            // Another connection has sent it again with all others.
+            setTimeout(() => socket === this.#socket && this.#send(command), retryMs);
             return;
           }
           this.#commands.delete(id);
-          resolve(answer);
+          const { first = 0, since = 0 } = command;
+          resolve({ ...answer, sent: { first, since } });
         },
       };
       this.#commands.set(id, command);
       this.#send(command);
     });
+  }
+
+  /** The node that it is at, or on its way to. */
+  get url(): string {
+    return this.#at;
+  }
+
+  /** Breaks its connection, whatever is unanswered, and goes on at another node. */
+  moveTo(url: string): void {
+    this.#next = url;
+    this.#at = url;
+    this.#socket?.terminate();
+    this.#socket = undefined;
   }
 
   close(): void {
@@ -75,7 +108,11 @@ export class ChatClient {
   }
 
   #send(command: Command): void {
-    if (this.#socket?.readyState === WebSocket.OPEN) this.#socket.send(JSON.stringify(command.frame));
+    if (this.#socket?.readyState !== WebSocket.OPEN) return;
+    this.#sent += 1;
+    command.first ??= this.#sent;
+    command.since ??= this.#sent;
+    this.#socket.send(JSON.stringify(command.frame));
   }
 
   #subscribe(topic: string): void {
@@ -95,7 +132,9 @@ export class ChatClient {
 
   #connect(): void {
     if (this.#closed) return;
-    const socket = new WebSocket(`${this.#url().replace("http", "ws")}/ws`, {
+    this.#at = this.#next ?? this.#url();
+    this.#next = undefined;
+    const socket = new WebSocket(`${this.#at.replace("http", "ws")}/ws`, {
       headers: { authorization: `Bearer ${this.#token}` },
       handshakeTimeout: 5_000,
     });
@@ -105,7 +144,9 @@ export class ChatClient {
       for (const topic of this.#follows.keys()) this.#subscribe(topic);
       for (const command of this.#commands.values()) this.#send(command);
     });
-    socket.on("message", (data: Buffer) => this.#receive(JSON.parse(data.toString()) as NodeFrame));
+    socket.on("message", (data: Buffer) => {
+      if (socket === this.#socket) this.#receive(JSON.parse(data.toString()) as NodeFrame);
+    });
     socket.on("error", () => undefined);
     socket.on("close", () => {
       if (!this.#closed) setTimeout(() => this.#connect(), retryMs);

@@ -6,6 +6,7 @@ import type { ClusterSummary } from "../../protocols/index.ts";
 import { check } from "./cluster-checks.ts";
 import { Load } from "./cluster-load.ts";
 import { ClusterProcesses, worker, type NodeSpec } from "./cluster-processes.ts";
+import { slotOfRoom } from "./cluster-trouble.ts";
 import { everybodyWrites, healthy, progress, until } from "./cluster-waits.ts";
 import { findEtcd, startEtcd, type EtcdCluster } from "./etcd-server.ts";
 import { NodeProcess } from "./node-process.ts";
@@ -166,6 +167,32 @@ if ("missing" in etcd) {
       await healthy(cluster, "the founder is back");
       await load.end();
       await check(load);
+    });
+
+    it("goes on when etcd's leader of three members dies, and then survives one of its own nodes", async function () {
+      this.timeout(150_000);
+      const three = await startEtcd(etcd.path, 3);
+      try {
+        const founder = { ...manager("boss"), flags: ["--etcd", ...three.endpoints] };
+        await using cluster = await ClusterProcesses.start([founder, manager("one"), worker("two")]);
+        using load = await Load.begin(cluster);
+        await progress(load, 50, "the start");
+        const { owner } = slotOfRoom(await healthy(cluster, "before a member of etcd dies"), "lobby");
+        const leader = await three.leader();
+        leader.signal("SIGKILL");
+        await until("the others have a new one", async () => expect(await three.leader()).to.not.equal(leader));
+        // It takes a write to the directory.
+        const { name: to = "" } = (await cluster.members()).find(({ node }) => node !== owner) ?? {};
+        await until("a room moves", () => cluster.move("actors/room/lobby", to));
+        await everybodyWrites(load, "a member of etcd is dead");
+        const dead = await loseFirst(cluster, load, "boss");
+        await dead.start();
+        await healthy(cluster, "the founder is back");
+        await load.end();
+        await check(load);
+      } finally {
+        await three.stop();
+      }
     });
   });
 }

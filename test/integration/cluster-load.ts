@@ -1,8 +1,8 @@
 /** People who write and read in rooms, by real WebSocket clients at all nodes of a cluster. */
+import { setTimeout } from "node:timers/promises";
 import type { Posted } from "../../protocols/index.ts";
-import { ChatClient } from "./chat-client.ts";
+import { ChatClient, type Sent } from "./chat-client.ts";
 import type { ClusterProcesses } from "./cluster-processes.ts";
-import { sleep } from "./cluster-waits.ts";
 import type { NodeProcess } from "./node-process.ts";
 
 /** What a writer was told about one post. */
@@ -10,14 +10,23 @@ export interface Acknowledged {
   readonly text: string;
   readonly operationId: string;
   readonly seq: number;
+  readonly sent: Sent;
+}
+
+/** How many posts a writer has begun, and those that were not acknowledged yet. */
+interface Begun {
+  count: number;
+  readonly open: Set<number>;
 }
 
 export const rooms = ["lobby", "kitchen", "garden", "attic", "cellar"] as const;
 const people = ["ada", "bob", "cleo", "dan", "eve", "finn", "gail", "hal"] as const;
 const visitor = "ivy";
 const readersCount = 3;
-/** Between two posts of one writer: so that the machine is busy, but not at its end, and long tests stay checkable. */
-const pauseMs = 15;
+/** Posts of one writer that wait for an answer at the same time. */
+const outstandingMax = 4;
+/** After a writer has begun so many: so that the machine is busy, but not at its end, and long tests stay checkable. */
+const pauseMs = 100;
 
 const roomOf = (index: number): string => rooms[index % rooms.length] as string;
 
@@ -29,10 +38,12 @@ export class Load {
   readonly #writers: ReadonlyMap<string, ChatClient>;
   readonly #tokens: ReadonlyMap<string, string>;
   readonly #cluster: ClusterProcesses;
-  readonly #waitingFor = new Map<string, string>();
+  readonly #begun = new Map<string, Begun>();
+  /** Posts of those who write all the time, acknowledged by way of each node, by its address. */
+  readonly #byNode = new Map<string, number>();
   readonly #visits: ChatClient[] = [];
   #writing = true;
-  #writes: Promise<void>[] = [];
+  readonly #writes: Promise<void>[] = [];
   #failure: Error | undefined;
   #turn = 0;
 
@@ -55,7 +66,7 @@ export class Load {
         await load.writer(name).command("room.join", room, {}, `join-${room}`);
     }
     for (const reader of load.readers) for (const room of rooms) reader.follow(`room/${room}`);
-    load.#writes = people.map((name, index) => load.#write(name, roomOf(index)));
+    load.#writes.push(...people.map((name, index) => load.#write(name, roomOf(index))));
     return load;
   }
 
@@ -69,21 +80,54 @@ export class Load {
     return client;
   }
 
-  /** Those who write all the time, as `room writer`. */
-  writing(): readonly string[] {
-    return people.map((name, index) => `${roomOf(index)} ${name}`);
+  /** How many posts each writer has begun. */
+  begun(): ReadonlyMap<string, number> {
+    return new Map([...this.#begun].map(([key, { count }]) => [key, count]));
+  }
+
+  /** Writers that were not yet acknowledged all that they had begun at a time, and something more. As `room writer`. */
+  stuck(begunThen: ReadonlyMap<string, number>): readonly string[] {
+    return people
+      .map((name, index) => `${roomOf(index)} ${name}`)
+      .filter((key) => {
+        const { count, open } = this.#begunBy(key);
+        const then = begunThen.get(key) ?? 0;
+        return [...open].some((number) => number < then) || count - then <= open.size;
+      });
+  }
+
+  /** Moves clients so that each node that is up has a writer, and one reader to a node that had no writer. The counts of what
+   *  was acknowledged by way of each. */
+  spread(): ReadonlyMap<NodeProcess, number> {
+    const up = this.#cluster.nodes.filter(({ isUp }) => isUp);
+    const writers = people.map((name) => this.writer(name));
+    for (const node of up) {
+      const at = (url: string): number => writers.filter((writer) => writer.url === url).length;
+      if (at(node.url) > 0) continue;
+      // From where there are most: nobody leaves a node without one.
+      writers.toSorted((one, other) => at(other.url) - at(one.url))[0]?.moveTo(node.url);
+      this.#turn += 1;
+      this.readers[this.#turn % readersCount]?.moveTo(node.url);
+    }
+    return new Map(up.map((node) => [node, this.#byNode.get(node.url) ?? 0]));
   }
 
   /** What the writers wait for, for the message of a test that waits for them. */
   describe(): string {
-    return this.#failure?.message ?? `unanswered: ${[...this.#waitingFor.values()].join(", ")}`;
+    const unanswered = [...this.#begun].flatMap(([key, { open }]) => {
+      const { url, lastRefusal } = this.writer(key.split(" ")[1] as string);
+      return open.size === 0 ? [] : [`${key} ${[...open].join(" ")} at ${url} (${JSON.stringify(lastRefusal)})`];
+    });
+    return this.#failure?.message ?? `unanswered: ${unanswered.join(", ")}`;
   }
 
   /** One post by way of one node; rejects when it is not acknowledged in time. */
-  async visit(node: NodeProcess, room: string, limitMs = 20_000): Promise<void> {
+  async visit(node: NodeProcess, room: string, limitMs = 30_000): Promise<void> {
     const client = new ChatClient(() => node.url, this.#tokens.get(visitor) ?? "");
     this.#visits.push(client);
-    const posted = await Promise.race([this.#post(client, visitor, room), sleep(limitMs)]);
+    const post = this.#post(client, visitor, room);
+    this.#writes.push(post.then(() => undefined).catch((error: unknown) => void (this.#failure = error as Error)));
+    const posted = await Promise.race([post, setTimeout(limitMs, false, { ref: false })]);
     if (posted !== true) throw new Error(`${room} does not answer at ${node.url} within ${limitMs} ms`);
     client.close();
   }
@@ -107,27 +151,39 @@ export class Load {
 
   async #write(name: string, room: string): Promise<void> {
     const client = this.writer(name);
+    const posts = new Set<Promise<unknown>>();
     while (this.#writing && this.#failure === undefined) {
-      try {
-        await this.#post(client, name, room);
-      } catch (error) {
-        this.#failure = error as Error;
+      while (posts.size < outstandingMax) {
+        const post = this.#post(client, name, room).catch((error: unknown) => (this.#failure = error as Error));
+        posts.add(post);
+        void post.then(() => posts.delete(post));
       }
-      await sleep(pauseMs);
+      await Promise.all([setTimeout(pauseMs), Promise.race(posts)]);
     }
+    await Promise.all(posts);
+  }
+
+  #begunBy(key: string): Begun {
+    const begun = this.#begun.get(key) ?? { count: 0, open: new Set() };
+    this.#begun.set(key, begun);
+    return begun;
   }
 
   async #post(client: ChatClient, name: string, room: string): Promise<true> {
     const key = `${room} ${name}`;
     const mine = this.acknowledged.get(key) ?? [];
     this.acknowledged.set(key, mine);
-    const text = `${key} ${mine.length}`;
-    const operationId = `post-${room}-${mine.length}`;
-    this.#waitingFor.set(key, text);
+    const begun = this.#begunBy(key);
+    const number = begun.count;
+    begun.count += 1;
+    begun.open.add(number);
+    const text = `${key} ${number}`;
+    const operationId = `post-${room}-${number}`;
     const answer = await client.command("room.post", room, { text }, operationId);
     if ("error" in answer) throw new Error(`${text}: ${JSON.stringify(answer.error)}`);
-    this.#waitingFor.delete(key);
-    mine.push({ text, operationId, seq: (answer.ok as Posted).seq });
+    begun.open.delete(number);
+    if (name !== visitor) this.#byNode.set(client.url, (this.#byNode.get(client.url) ?? 0) + 1);
+    mine.push({ text, operationId, seq: (answer.ok as Posted).seq, sent: answer.sent });
     return true;
   }
 }

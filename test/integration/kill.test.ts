@@ -45,7 +45,7 @@ describe("a node that is killed under load", () => {
         const operationId = `post-${room}-${index}`;
         const answer = await writer.command("room.post", room, { text }, operationId);
         if ("error" in answer) throw new Error(`${text}: ${JSON.stringify(answer.error)}`);
-        mine.push({ text, operationId, seq: (answer.ok as Posted).seq });
+        mine.push({ text, operationId, seq: (answer.ok as Posted).seq, sent: answer.sent });
       }
     };
     const writes = rooms.flatMap((room, roomIndex) =>

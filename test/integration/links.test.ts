@@ -51,14 +51,17 @@ const cuts: Readonly<Record<string, (scene: Scene) => Promise<void>>> = {
     await sleep(shortCutMs);
     await load.visit(cluster.named(others[1]), room);
   },
-  async "what the copies send to an owner is lost"({ links, owner, others }) {
+  async "what the copies send to an owner is lost"({ cluster, load, links, owner, others }) {
     for (const other of others) links.cut(other, owner);
     await sleep(shortCutMs);
+    // Who reaches all of them: the copies do not reach the owner.
+    await Promise.all(rooms.map((room) => load.visit(cluster.named("boss"), room)));
   },
-  async "an owner does not reach the directory"({ links, owner }) {
+  async "an owner does not reach the directory"({ cluster, load, links, owner, others }) {
     links.cut(owner, "boss");
     links.cut("boss", owner);
     await sleep(shortCutMs);
+    await Promise.all(rooms.map((room) => load.visit(cluster.named(others[0]), room)));
   },
   async "two are cut off from the directory and the third"({ cluster, load, links, owner, others }) {
     isolate(links, owner, ["boss", others[0]]);

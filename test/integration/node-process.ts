@@ -24,6 +24,7 @@ export class NodeProcess {
   readonly #launcher: readonly string[];
   #child: ChildProcess | undefined;
   #port = 0;
+  #isReady = false;
 
   /** The echo model serves unless `flags` say otherwise. The words of `launcher` go before the command: a program that becomes
    *  the node, for example `ip netns exec NAME`. */
@@ -41,12 +42,18 @@ export class NodeProcess {
     return this.#child?.pid ?? 0;
   }
 
+  /** Whether it has become ready and not ended since. */
+  get isUp(): boolean {
+    return this.#isReady && this.#child?.exitCode === null && this.#child.signalCode === null;
+  }
+
   /** Starts it, again on the same port after the first time. Rejects with what it said when it does not get ready. */
   async start(): Promise<void> {
     const args = ["cli/main.ts", "up", "--data", this.data, "--port", String(this.#port), "--json", ...this.#flags];
     const [program, ...words] = [...this.#launcher, process.execPath, ...args];
     const child = spawn(program as string, words, { cwd: root, stdio: ["ignore", "pipe", "pipe"] });
     this.#child = child;
+    this.#isReady = false;
     let said = "";
     child.stderr.setEncoding("utf8").on("data", (text: string) => (said = (said + text).slice(-4_000)));
     const ready = new Promise<string>((resolve, reject) => {
@@ -65,6 +72,7 @@ export class NodeProcess {
     this.name = line.name;
     this.adminCode = line.adminCode;
     this.#port = Number(new URL(line.url).port);
+    this.#isReady = true;
   }
 
   /** Ends it with `signal` and resolves with its exit code; null when the signal ended it. */
