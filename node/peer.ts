@@ -438,6 +438,7 @@ export function createPeer(options: PeerOptions): Peer {
       const endMs = clock.monotonicMs() + deadlineMs;
       const leftMs = (): number => Math.max(0, endMs - clock.monotonicMs());
       controller.stop();
+      membership.stopping();
       await replication.handOver(leftMs() / 2);
       await kernel.stop(leftMs());
       replication.stop();

@@ -181,7 +181,9 @@ export interface Membership {
   members(): { readonly view: number; readonly members: readonly MemberRecord[] };
   /** Whether a member is thought to be up: connected and heard of. Oneself always is. */
   isUp(node: NodeId): boolean;
-  /** Calls back after any change of the list or of who is up. */
+  /** Whether a member has said that its process stops. It may still be up. */
+  isStopping(node: NodeId): boolean;
+  /** Calls back after any change of the list, of who is up or of who stops. */
   onChange(listener: () => void): () => void;
 }
 

@@ -74,6 +74,8 @@ export interface MembershipPart extends Membership {
   /** Changes fields of this node's own row.
    *  Errors: NOT_A_PEER, OVERLOADED (others kept changing it), DIRECTORY_UNAVAILABLE. */
   update(change: Partial<Omit<MemberRecord, "node" | "incarnation">>): Promise<Result<MemberRecord>>;
+  /** Tells all others that this process stops. */
+  stopping(): void;
   stop(): void;
 }
 
@@ -103,10 +105,7 @@ export function createMembership(options: MembershipOptions): MembershipPart {
   const limits: MembershipLimits = { ...membershipLimits, ...options.limits };
   const detector = new Detector(limits, clock.monotonicMs());
   const listeners = new Set<() => void>();
-  const heard = new Map<
-    NodeId,
-    { readonly atMs: number; readonly view: number; readonly load: NodeLoad | undefined }
-  >();
+  const heard = new Map<NodeId, Omit<Heard, "agoMs"> & { readonly atMs: number; readonly stopping: boolean }>();
   let members: ReadonlyMap<NodeId, MemberRecord> = new Map((options.seed ?? []).map((one) => [one.node, one]));
   let list: readonly MemberRecord[] = [...members.values()];
   let view = 0;
@@ -124,6 +123,7 @@ export function createMembership(options: MembershipOptions): MembershipPart {
   let addresses: readonly string[] = [];
   let seeks = 0;
   let ended = false;
+  let stopping = false;
   let stopped = false;
   let markReady = (): void => undefined;
   const ready = new Promise<void>((resolve) => (markReady = resolve));
@@ -178,17 +178,23 @@ export function createMembership(options: MembershipOptions): MembershipPart {
     if (stopped || !members.has(from)) return;
     const nowMs = clock.monotonicMs();
     if (!detector.heard(from, body.incarnation, nowMs)) return;
-    heard.set(from, { atMs: nowMs, view: body.view, load: body.load ?? heard.get(from)?.load });
+    const before = heard.get(from);
+    const stops = body.stopping === true;
+    heard.set(from, { atMs: nowMs, view: body.view, load: body.load ?? before?.load, stopping: stops });
     if (!detector.isUp(from)) judge();
+    if (stops !== (before?.stopping ?? false)) tellAll();
   });
 
+  const sayAll = (load?: NodeLoad): void => {
+    const body = { incarnation, view, ...(stopping && { stopping }), ...(load && { load }) };
+    for (const peer of exchange.peers()) if (members.has(peer)) exchange.send(peer, "beat", body);
+  };
   const beat = (): void => {
     after(detector.heartbeatMs, beat);
     detector.tick(clock.monotonicMs());
     const load = beats % limits.loadEveryBeats === 0 ? options.load?.() : undefined;
     beats += 1;
-    const body = { incarnation, view, ...(load && { load }) };
-    for (const peer of exchange.peers()) if (members.has(peer)) exchange.send(peer, "beat", body);
+    sayAll(load);
     if (beats % limits.seekEveryBeats === 0) seek();
     judge();
   };
@@ -339,6 +345,7 @@ export function createMembership(options: MembershipOptions): MembershipPart {
     self: node,
     members: () => ({ view, members: list }),
     isUp,
+    isStopping: (other) => (other === node ? stopping : heard.get(other)?.stopping === true),
     onChange(listener) {
       listeners.add(listener);
       return () => listeners.delete(listener);
@@ -385,6 +392,10 @@ export function createMembership(options: MembershipOptions): MembershipPart {
         if (error instanceof PlexusError) return refused(error.failure);
         throw error;
       }
+    },
+    stopping() {
+      stopping = true;
+      sayAll();
     },
     stop() {
       stopped = true;

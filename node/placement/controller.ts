@@ -170,7 +170,9 @@ export function createController(options: ControllerOptions): Controller {
   const factsOf = (slots: PlanInput["slots"], balance: boolean): PlanInput => {
     const nowMs = clock.monotonicMs();
     const { members } = membership.members();
-    const up = new Set(members.flatMap((member) => (membership.isUp(member.node) ? [member.node] : [])));
+    // One that stops is as good as gone, and expected back: nothing is given to it.
+    const isHere = (member: NodeId): boolean => membership.isUp(member) && !membership.isStopping(member);
+    const up = new Set(members.flatMap((member) => (isHere(member.node) ? [member.node] : [])));
     const isExpected = (member: NodeId): boolean =>
       !up.has(member) && nowMs - (downSinceMs.get(member) ?? nowMs) < limits.replaceAfterMs;
     const expected = new Set(members.flatMap((member) => (isExpected(member.node) ? [member.node] : [])));
@@ -234,8 +236,9 @@ export function createController(options: ControllerOptions): Controller {
     // What is under way changes the facts; the last of it plans again.
     if (busy.size > 0 || queue.length > 0) return;
     if (clock.monotonicMs() - (controllerSinceMs ?? 0) < limits.settleMs) return growOnly();
-    const orphaned = (owner: NodeId): boolean => !membership.isUp(owner) && !isDead(owner);
-    const slots = [...table.rows()].flatMap(({ record }) => (orphaned(record.owner) ? [] : [record]));
+    // Not yet dead; or it stops, and gives them away itself.
+    const isLeft = (owner: NodeId): boolean => (membership.isUp(owner) ? membership.isStopping(owner) : !isDead(owner));
+    const slots = [...table.rows()].flatMap(({ record }) => (isLeft(record.owner) ? [] : [record]));
     const next = plan(factsOf(slots, true));
     standing = next;
     meter.gauge("placement_moving", next.moving);

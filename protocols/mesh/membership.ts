@@ -10,6 +10,8 @@ export const membershipMessages = {
     incarnation: count,
     /** Number of the member list as the sender has it. */
     view: count,
+    /** The process stops: what it owns it gives to others, and nothing is to be given to it. */
+    stopping: Type.Optional(Type.Boolean()),
     load: Type.Optional(
       Type.Object(
         {

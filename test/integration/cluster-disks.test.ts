@@ -46,14 +46,11 @@ describe("a cluster of real processes with bad disks under load", () => {
     const replaced = `${node.data}-replaced`;
     try {
       const before = await failovers(cluster);
-      const { slotsOwned = 0 } = (await cluster.members()).find((member) => member.name === name) ?? {};
       expect(await node.end("SIGTERM")).to.equal(0);
       await cp(node.data, kept, { recursive: true });
       await node.start();
       await everybodyWrites(load, "after the copy");
-      // Not all of it at times: what it has handed over may be given back to it for balance while it stops.
-      const failed = (await failovers(cluster)) - before;
-      expect(failed, `of ${slotsOwned} that a node hands over when it stops`).to.be.below(slotsOwned / 2);
+      expect(await failovers(cluster), "a node that stops hands over what it has").to.equal(before);
       await healthy(cluster, "after the copy");
       // It owns again, and is in sync, before it loses what it knows.
       await cluster.move(`actors/room/${rooms[0]}`, name);

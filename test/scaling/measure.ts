@@ -215,6 +215,7 @@ async function slots(): Promise<void> {
     const membership: Membership = {
       self: nodes[0] ?? "",
       members: () => ({ view: 1, members: [] }),
+      isStopping: () => false,
       isUp: () => false,
       onChange: () => () => undefined,
     };

@@ -307,10 +307,14 @@ describe("gateway: WebSocket", () => {
 
   it("bounds subscriptions, commands under way and connections of one user", async () => {
     const client = await stand.connect(ada);
-    const burst = await Promise.all(Array.from({ length: 100 }, () => client.ask("user.describe")));
-    const refusals = burst.filter((answer) => answer.error !== undefined);
-    expect(new Set(refusals.map((answer) => answer.error?.code))).to.deep.equal(new Set(["OVERLOADED"]));
-    expect(burst.length - refusals.length).to.be.at.least(64);
+    let refusals: (string | undefined)[] = [];
+    // On a busy machine a burst may come apart on its way, and be answered as it comes.
+    for (let attempt = 0; attempt < 5 && refusals.length === 0; attempt += 1) {
+      const burst = await Promise.all(Array.from({ length: 100 }, () => client.ask("user.describe")));
+      refusals = burst.flatMap(({ error }) => (error === undefined ? [] : [error.code]));
+      expect(burst.length - refusals.length).to.be.at.least(64);
+    }
+    expect(new Set(refusals)).to.deep.equal(new Set(["OVERLOADED"]));
 
     const small = await startStand({ limits: { connectionsPerUserMax: 2 } });
     const { token } = await small.signUp("ada");
@@ -470,7 +474,7 @@ describe("gateway: WebSocket", () => {
 
 describe("gateway: connections that end by themselves", () => {
   it("pings the silent, keeps those who answer and drops those who do not", async () => {
-    const stand = await startStand({ limits: { heartbeatMs: 40, sweepMs: 10 } });
+    const stand = await startStand({ limits: { heartbeatMs: 500, sweepMs: 10 } });
     const { token } = await stand.signUp("ada");
     const alive = await stand.connect(token);
     const dead = await stand.connect(token, { headers: { authorization: `Bearer ${token}` }, autoPong: false });

@@ -262,6 +262,20 @@ describe("membership", () => {
     expect(cluster.life("a").membership.heard("nobody")).to.equal(undefined);
   });
 
+  it("tells the others that it stops, and of its next life that it does not", async () => {
+    const cluster = new Cluster();
+    await cluster.begin(["a", "b"]);
+    const seen = (): boolean => cluster.life("a").membership.isStopping("b");
+    expect(seen()).to.equal(false);
+    cluster.life("b").membership.stopping();
+    await cluster.until(seen, 50);
+    expect(cluster.life("a").membership.isUp("b")).to.equal(true);
+    expect(cluster.life("b").membership.isStopping("b")).to.equal(true);
+    cluster.kill("b");
+    await of(cluster, cluster.start("b").membership.join(ownRecord("b")));
+    await cluster.until(() => !seen(), 1_000);
+  });
+
   it("stops: whoever waits to join is told, and nothing is said any more", async () => {
     const cluster = new Cluster(8);
     cluster.external.setDown(true);

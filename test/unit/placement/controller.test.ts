@@ -349,6 +349,21 @@ describe("the controller", () => {
     await cluster.until(() => holders().includes("c"), 120_000);
   });
 
+  it("gives nothing to a node that stops, and leaves it what it has: that it gives away itself", async () => {
+    const cluster = new Placed(12);
+    await cluster.open(["a", "b", "c"]);
+    cluster.life("c").membership.stopping();
+    const [own, others] = [[0, 1, 2].map(chat), [3, 4, 5, 6, 7, 8].map(chat)];
+    await cluster.put(...own.map((slot) => fresh(slot, "c", ["a", "c"])), ...others.map((slot) => fresh(slot, "a")));
+    await cluster.pass(15_000);
+    for (const slot of own) expect(cluster.record(slot)).to.deep.equal(fresh(slot, "c", ["a", "c"]));
+    for (const slot of others) expect(cluster.record(slot).inSync).to.have.members(["a", "b"]);
+    expect(others.filter((slot) => cluster.record(slot).owner === "b")).to.have.length.within(2, 4);
+    // Killed before it has: then somebody takes over.
+    cluster.kill("c");
+    await cluster.until(() => own.every((slot) => cluster.record(slot).owner === "a"), 5_000);
+  });
+
   it("gives a hot actor a slot of its own on the least busy node", async () => {
     const cluster = new Placed(8);
     const seat = await cluster.open(["a", "b", "c"]);

@@ -99,6 +99,7 @@ export class Net {
     return {
       self,
       members: () => ({ view: 1, members: this.rows }),
+      isStopping: () => false,
       isUp: (node) => node === self || this.#link(self, node).up,
       onChange(listener) {
         listeners.add(listener);
