@@ -94,6 +94,9 @@ describe("a cluster of real processes with a member that lies", () => {
     const peers = bad.peers();
 
     const parted = new Set<string>();
+    const allParted = (): void => {
+      if (parted.size < peers.length) throw new Error(`parted from ${parted.size} of ${peers.length}`);
+    };
     bad.exchange.onPeer({ disconnected: (peer) => void parted.add(peer) });
     for (const lie of [...before.flatMap(liesOf), ...rooms.flatMap(liesAbout)]) {
       const [name, body] = lie as [MeshName, MeshBody<MeshName>];
@@ -109,9 +112,7 @@ describe("a cluster of real processes with a member that lies", () => {
     for (const peer of peers)
       for (const { slot, epoch } of before)
         bad.exchange.send(peer, "replica.query", { slot: slot as `${string}/${number}`, epoch: epoch + 1_000_000 });
-    await until("nobody listens to it any more", () => {
-      if (parted.size < peers.length) throw new Error(`parted from ${parted.size} of ${peers.length}`);
-    });
+    await until("all have parted from it", allParted);
     await everybodyWrites(load, "after false claims");
     const after = await others(cluster, bad, "after lies");
     for (const { slot, owner, inSync, epoch } of after) {
@@ -120,12 +121,14 @@ describe("a cluster of real processes with a member that lies", () => {
       expect(epoch, slot).to.be.below((was?.epoch ?? 1) + 1_000);
     }
 
+    await until("it is back", () => {
+      if (bad.peers().length < peers.length) throw new Error(`connected to ${bad.peers().length}`);
+    });
+    parted.clear();
     for (const channel of ["control", "message", "bulk"] as const)
       for (const frame of ["garbage", ["no.such.message", 0, {}], ["beat", 0, { incarnation: "one" }], [1, 2], null])
         bad.babble(channel, frame);
-    await until("the bad one is turned out", () => {
-      if (bad.peers().length > 0) throw new Error(`connected to ${bad.peers().length}`);
-    });
+    await until("the bad one is turned out", allParted);
     await everybodyWrites(load, "after garbage");
     await until("the bad one is evicted", () => cluster.admin("DELETE", "/api/admin/cluster/nodes/mallory"));
     await healthy(cluster, "without the bad one");
