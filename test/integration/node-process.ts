@@ -49,7 +49,10 @@ export class NodeProcess {
 
   /** Starts it, again on the same port after the first time. Rejects with what it said when it does not get ready. */
   async start(): Promise<void> {
-    const args = ["cli/main.ts", "up", "--data", this.data, "--port", String(this.#port), "--json", ...this.#flags];
+    // The one beside its own is any program's to take, once that is no more 0.
+    const mesh = this.#flags.includes("--mesh-port") ? [] : ["--mesh-port", "0"];
+    const own = ["--data", this.data, "--port", String(this.#port), ...mesh, ...this.#flags];
+    const args = ["cli/main.ts", "up", "--json", ...own];
     const [program, ...words] = [...this.#launcher, process.execPath, ...args];
     const child = spawn(program as string, words, { cwd: root, stdio: ["ignore", "pipe", "pipe"] });
     this.#child = child;
