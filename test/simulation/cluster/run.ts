@@ -209,18 +209,26 @@ class ClusterSimulation implements Gates, Simulated {
     const member: MemberRecord = { ...record, incarnation: 0, state: "active" };
     for (;;) {
       const open = this.gates();
-      const host = open.length === 0 ? undefined : this.#world.dice.pick(open).peer;
-      // Where the answer is lost it is asked again, and the row may be there.
-      const there = await host?.directory.compareAndSet(memberKey(node), member, 0).then(
+      const asked = open.length === 0 ? undefined : this.#world.dice.pick(open);
+      const host = asked?.peer;
+      // Where the answer is lost, or who was asked has ended, it is asked again, and the row may be there.
+      const written = host?.directory.compareAndSet(memberKey(node), member, 0).then(
         ({ row }) => row !== undefined,
         () => false,
       );
+      const there = asked === undefined ? false : await Promise.race([written, this.#ended(asked)]);
       if (host !== undefined && there === true) {
         machine.admitted([...host.membership.members().members.filter((other) => other.node !== node), member]);
         return machine.start();
       }
       await this.#world.sleep(20);
     }
+  }
+
+  /** A process answers nothing any more when it has ended. */
+  async #ended({ pulse }: Machine): Promise<false> {
+    while (pulse.alive) await this.#world.sleep(500);
+    return false;
   }
 
   #strand(forMs: number): Promise<void> {

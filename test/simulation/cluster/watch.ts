@@ -271,9 +271,11 @@ export class ClusterWatch implements Durability, NetworkWatcher {
     if (fence < highest)
       this.#violate("append-above-fence", `the fence of ${slot} on ${machine.node} fell from ${highest} to ${fence}`);
     machine.fences.set(slot, fence);
-    // It was complete: what is left of it is thrown away.
-    if (incomplete !== true || this.#left.get(slot)?.get(machine.node) !== false || !this.isWhole(machine.node, slot))
-      return;
+    if (incomplete !== true) return;
+    const early = this.#left.get(slot)?.get(machine.node) === false;
+    // It was complete, and there is nothing of it left to lose from here on.
+    this.#left.get(slot)?.delete(machine.node);
+    if (!early || !this.isWhole(machine.node, slot)) return;
     this.#violate(
       "acknowledged-kept",
       `${machine.node} threw away its copy of ${slot}, which lacks one: ${JSON.stringify(this.records.get(slot))}`,
