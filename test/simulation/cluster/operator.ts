@@ -177,16 +177,9 @@ export class Operator {
     const asked = open.length > 0 ? world.dice.pick(open) : undefined;
     const control = asked?.peer?.control;
     if (asked === undefined || control === undefined) return false;
-    const answer = await Promise.race([ask(control), this.#ended(asked)]);
+    const answer = await Promise.race([ask(control), endOf(asked, world)]);
     world.note(() => `admin: ${what}: ${JSON.stringify(answer) ?? "no answer"}`);
     return answer?.ok === true;
-  }
-
-  /** The process that a machine runs now has ended: it answers nothing any more. */
-  async #ended(machine: Machine): Promise<undefined> {
-    const { pulse } = machine;
-    while (pulse.alive) await this.#parts.world.sleep(500);
-    return undefined;
   }
 
   #join(): void {
@@ -377,3 +370,9 @@ const downMax = 2;
 const bereftMax = 2;
 /** Long enough for the others to give the slot to somebody else and write there. */
 const strandedMsMin = 2_500;
+
+/** The process that a machine runs now has ended: it answers nothing any more. */
+export async function endOf({ pulse }: Machine, world: World): Promise<undefined> {
+  while (pulse.alive) await world.sleep(500);
+  return undefined;
+}

@@ -23,7 +23,7 @@ import type { World } from "../world.ts";
 import { ExternalDirectory } from "./external-directory.ts";
 import { Machine, type ClusterParts } from "./machine.ts";
 import { Network } from "./network.ts";
-import { Operator } from "./operator.ts";
+import { endOf, Operator } from "./operator.ts";
 import { drawClusterPlan, type ClusterPlan } from "./plan.ts";
 import { registerBehaviors, RegisterClient, RegisterWatch } from "./register.ts";
 import { Seat, type Gates } from "./seat.ts";
@@ -216,19 +216,13 @@ class ClusterSimulation implements Gates, Simulated {
         ({ row }) => row !== undefined,
         () => false,
       );
-      const there = asked === undefined ? false : await Promise.race([written, this.#ended(asked)]);
+      const there = asked === undefined ? false : await Promise.race([written, endOf(asked, this.#world)]);
       if (host !== undefined && there === true) {
         machine.admitted([...host.membership.members().members.filter((other) => other.node !== node), member]);
         return machine.start();
       }
       await this.#world.sleep(20);
     }
-  }
-
-  /** A process answers nothing any more when it has ended. */
-  async #ended({ pulse }: Machine): Promise<false> {
-    while (pulse.alive) await this.#world.sleep(500);
-    return false;
   }
 
   #strand(forMs: number): Promise<void> {
