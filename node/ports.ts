@@ -181,8 +181,8 @@ export interface Membership {
   members(): { readonly view: number; readonly members: readonly MemberRecord[] };
   /** Whether a member is thought to be up: connected and heard of. Oneself always is. */
   isUp(node: NodeId): boolean;
-  /** Whether a member has said that its process stops. It may still be up. */
-  isStopping(node: NodeId): boolean;
+  /** Whether a member is up and has not said that its process stops: only such a one is given anything. */
+  isStaying(node: NodeId): boolean;
   /** Calls back after any change of the list, of who is up or of who stops. */
   onChange(listener: () => void): () => void;
 }

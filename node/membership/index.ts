@@ -346,7 +346,7 @@ export function createMembership(options: MembershipOptions): MembershipPart {
     self: node,
     members: () => ({ view, members: list }),
     isUp,
-    isStopping: (other) => (other === node ? stopping : heard.get(other)?.stopping === true),
+    isStaying: (other) => isUp(other) && !(other === node ? stopping : heard.get(other)?.stopping === true),
     onChange(listener) {
       listeners.add(listener);
       return () => listeners.delete(listener);

@@ -171,8 +171,7 @@ export function createController(options: ControllerOptions): Controller {
     const nowMs = clock.monotonicMs();
     const { members } = membership.members();
     // One that stops is as good as gone, and expected back: nothing is given to it.
-    const isHere = (member: NodeId): boolean => membership.isUp(member) && !membership.isStopping(member);
-    const up = new Set(members.flatMap((member) => (isHere(member.node) ? [member.node] : [])));
+    const up = new Set(members.flatMap((member) => (membership.isStaying(member.node) ? [member.node] : [])));
     const isExpected = (member: NodeId): boolean =>
       !up.has(member) && nowMs - (downSinceMs.get(member) ?? nowMs) < limits.replaceAfterMs;
     const expected = new Set(members.flatMap((member) => (isExpected(member.node) ? [member.node] : [])));
@@ -237,7 +236,7 @@ export function createController(options: ControllerOptions): Controller {
     if (busy.size > 0 || queue.length > 0) return;
     if (clock.monotonicMs() - (controllerSinceMs ?? 0) < limits.settleMs) return growOnly();
     // Not yet dead; or it stops, and gives them away itself.
-    const isLeft = (owner: NodeId): boolean => (membership.isUp(owner) ? membership.isStopping(owner) : !isDead(owner));
+    const isLeft = (owner: NodeId): boolean => (membership.isUp(owner) ? !membership.isStaying(owner) : !isDead(owner));
     const slots = [...table.rows()].flatMap(({ record }) => (isLeft(record.owner) ? [] : [record]));
     const next = plan(factsOf(slots, true));
     standing = next;

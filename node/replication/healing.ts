@@ -58,10 +58,9 @@ export function createHealing(ports: HealingPorts): Healing {
 
   const successor = ({ slot, inSync, splitFrom }: SlotRecord): NodeId | undefined => {
     const role = roleOf(slot, splitFrom);
-    const isThere = (name: NodeId): boolean => membership.isUp(name) && !membership.isStopping(name);
     const others = membership
       .members()
-      .members.filter(({ node: name }) => name !== node && inSync.includes(name) && isThere(name));
+      .members.filter(({ node: name }) => name !== node && inSync.includes(name) && membership.isStaying(name));
     const meant = others.find(({ roles, state }) => roles.includes(role) && state === "active");
     // One that drains or has another role has everything, too: better there for a while than nowhere.
     return (meant ?? others[0])?.node;

@@ -215,8 +215,8 @@ async function slots(): Promise<void> {
     const membership: Membership = {
       self: nodes[0] ?? "",
       members: () => ({ view: 1, members: [] }),
-      isStopping: () => false,
       isUp: () => false,
+      isStaying: () => false,
       onChange: () => () => undefined,
     };
     // Nobody answers: what is measured is an owner with two followers that it has asked.

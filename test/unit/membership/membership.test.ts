@@ -265,15 +265,15 @@ describe("membership", () => {
   it("tells the others that it stops, and of its next life that it does not", async () => {
     const cluster = new Cluster();
     await cluster.begin(["a", "b"]);
-    const seen = (): boolean => cluster.life("a").membership.isStopping("b");
-    expect(seen()).to.equal(false);
+    const stays = (): boolean => cluster.life("a").membership.isStaying("b");
+    expect(stays()).to.equal(true);
     cluster.life("b").membership.stopping();
-    await cluster.until(seen, 50);
+    await cluster.until(() => !stays(), 50);
     expect(cluster.life("a").membership.isUp("b")).to.equal(true);
-    expect(cluster.life("b").membership.isStopping("b")).to.equal(true);
+    expect(cluster.life("b").membership.isStaying("b")).to.equal(false);
     cluster.kill("b");
     await of(cluster, cluster.start("b").membership.join(ownRecord("b")));
-    await cluster.until(() => !seen(), 1_000);
+    await cluster.until(stays, 1_000);
   });
 
   it("stops: whoever waits to join is told, and nothing is said any more", async () => {

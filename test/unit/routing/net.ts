@@ -99,8 +99,8 @@ export class Net {
     return {
       self,
       members: () => ({ view: 1, members: this.rows }),
-      isStopping: () => false,
       isUp: (node) => node === self || this.#link(self, node).up,
+      isStaying: (node) => node === self || this.#link(self, node).up,
       onChange(listener) {
         listeners.add(listener);
         return () => listeners.delete(listener);
