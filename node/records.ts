@@ -1,11 +1,12 @@
-/** The directory's rows with their types: slots, members, policy. The only place that knows under which key each lies. */
+/** The directory's rows with their types: slots, members, invitations, policy. The only place that knows under which key each lies. */
 import { Type } from "typebox";
 import { Compile } from "typebox/compile";
-import { addressText, type SlotId } from "../protocols/index.ts";
+import { addressText, type Role, type SlotId } from "../protocols/index.ts";
 import type { Directory, DirectoryRow, MemberRecord, NodeId, SlotRecord } from "./ports.ts";
 
 export const slotPrefix = "slot/";
 export const memberPrefix = "member/";
+export const invitationPrefix = "invitation/";
 export const policyKey = "policy";
 
 export const slotKey = (slot: SlotId): string => `${slotPrefix}${slot}`;
@@ -35,6 +36,17 @@ const isMemberRecord = Compile(
     incarnation: Type.Integer({ minimum: 0 }),
   }),
 );
+
+/** The row `invitation/<id>`. */
+export interface InvitationRecord {
+  readonly id: string;
+  readonly secretHash: string;
+  readonly roles: readonly Role[];
+  readonly labels: Readonly<Record<string, string>>;
+  readonly expiresAtMs: number;
+  /** Who redeemed it, and whether its member row was written. */
+  readonly used?: { readonly node: NodeId; readonly peer: string; readonly admitted: boolean };
+}
 
 /** What the operators want of every slot. */
 export interface Policy {
@@ -95,3 +107,15 @@ export const listSlots = async (directory: Directory): Promise<readonly SlotRow[
 /** Every admitted node. */
 export const listMembers = async (directory: Directory): Promise<readonly MemberRecord[]> =>
   (await directory.list(memberPrefix)).flatMap(({ key, value }) => (isRow(key, value) ? [value as MemberRecord] : []));
+
+/** Makes sure that nobody comes in as this node again with an invitation that it came with. That it was admitted may not stand
+ *  there yet: its member row is written first, and then the answer may be lost. */
+export async function spendInvitations(directory: Directory, node: NodeId): Promise<void> {
+  for (const { key, value, revision } of await directory.list(invitationPrefix)) {
+    const invitation = value as InvitationRecord;
+    if (invitation.used?.node !== node || invitation.used.admitted) continue;
+    const used = { ...invitation.used, admitted: true };
+    // Who has changed it meanwhile is the one who admits it, and writes the same.
+    await directory.compareAndSet(key, { ...invitation, used }, revision);
+  }
+}

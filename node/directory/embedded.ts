@@ -2,7 +2,7 @@ import { decode, failure, failureOf, PlexusError } from "../../protocols/index.t
 import type { Clock, Directory, DirectoryRow, Store, StoreOp } from "../ports.ts";
 import { headKey, headOp, loadContent, rowKey, rowOp, type Content } from "./layout.ts";
 import { directoryLimits, type DirectoryLimits } from "./limits.ts";
-import { encodeValue, moved, unavailable, type DirectoryHome } from "./row.ts";
+import { checkKey, encodeValue, moved, unavailable, type DirectoryHome } from "./row.ts";
 import { select, Watches, type Watch } from "./watches.ts";
 
 type Answer = Awaited<ReturnType<Directory["compareAndSet"]>>;
@@ -183,6 +183,7 @@ export function createEmbeddedDirectory(ports: {
   return {
     opened,
     async read(key) {
+      checkKey(key);
       await present();
       return content.rows.get(key);
     },

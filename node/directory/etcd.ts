@@ -4,7 +4,7 @@ import type { Clock, Directory, DirectoryRow, Log } from "../ports.ts";
 import { createEtcdFeed } from "./etcd-feed.ts";
 import { createEtcdServers, type Accept, type EtcdSecurity } from "./etcd-servers.ts";
 import { directoryLimits, type DirectoryLimits } from "./limits.ts";
-import { decodeRow, encodeValue, unavailable, type DirectoryHome } from "./row.ts";
+import { checkKey, decodeRow, encodeValue, unavailable, type DirectoryHome } from "./row.ts";
 
 /** Older servers lack what the watch relies on: progress on request. */
 const versionMin = { major: 3, minor: 4 };
@@ -128,6 +128,7 @@ export function createEtcdDirectory(
     kvs.map(({ key, value, mod_revision }) => decodeRow(nameOf(key), Number(mod_revision) + plus, value, location));
 
   const read = async (key: string): Promise<DirectoryRow | undefined> => {
+    checkKey(key);
     const plus = await base();
     return toRows((await range({ key: rowKey(key) })).page.kvs, plus)[0];
   };

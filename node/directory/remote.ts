@@ -9,7 +9,7 @@ import type {
 import type { Exchange } from "../exchange.ts";
 import type { Clock, Directory, DirectoryRow, DirectoryWatcher, NodeId } from "../ports.ts";
 import { directoryLimits, type DirectoryLimits } from "./limits.ts";
-import { decodeRow, encodeValue, homeIn, unavailable, type DirectoryHome } from "./row.ts";
+import { checkKey, decodeRow, encodeValue, homeIn, unavailable, type DirectoryHome } from "./row.ts";
 
 /** What the keeper may refuse about a request itself; everything else means that it could not be asked. */
 const callersFault: readonly string[] = [
@@ -197,6 +197,7 @@ export function createRemoteDirectory(
 
   return {
     async read(key) {
+      checkKey(key);
       return toRow((await call(host(), "directory.read", { key })).row);
     },
     async compareAndSet(key, value, revision, guard) {

@@ -11,9 +11,15 @@ export interface DirectoryHome {
   readonly prefix: string;
 }
 
+/** Refuses a key that cannot be one, before a node that keeps the directory sees it: that would part from whoever asks. Error:
+ *  BAD_REQUEST. */
+export function checkKey(key: string): void {
+  if (!keyPattern.test(key)) throw new PlexusError(failure("BAD_REQUEST", { reason: "not a directory key", key }));
+}
+
 /** The bytes of a value; undefined for a deletion. Errors: BAD_REQUEST for a key that cannot be one, TOO_LARGE. */
 export function encodeValue(key: string, value: unknown): Uint8Array | undefined {
-  if (!keyPattern.test(key)) throw new PlexusError(failure("BAD_REQUEST", { reason: "not a directory key", key }));
+  checkKey(key);
   if (value === undefined) return undefined;
   const bytes = encode(value);
   const { valueBytesMax } = directoryLimits;

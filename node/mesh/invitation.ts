@@ -4,7 +4,7 @@
  *
  *  The directory keeps a hash of the secret, so reading the directory is not enough to join. The first compare-and-set
  *  decides who the one user is. That user may come again until it has its answer; once it is admitted, the invitation is
- *  worth nothing: a node that was evicted cannot come back with it. Expiry is read from the clock of the node that
+ *  worth nothing: a node that was evicted cannot come back with it, also when the last step was lost (`spendInvitations`). Expiry is read from the clock of the node that
  *  redeems; it limits how long a lost token is dangerous, and no promise rests on it. */
 import { createHash, timingSafeEqual } from "node:crypto";
 import { crc32 } from "node:zlib";
@@ -23,23 +23,10 @@ import {
   type Result,
   type Role,
 } from "../../protocols/index.ts";
-import type { Clock, Directory, MemberRecord, NodeId, Random } from "../ports.ts";
-import { listMembers, memberKey } from "../records.ts";
+import type { Clock, Directory, MemberRecord, Random } from "../ports.ts";
+import { invitationPrefix, listMembers, memberKey, type InvitationRecord } from "../records.ts";
 import { word } from "./handshake.ts";
 import { invitationLimits } from "./limits.ts";
-
-const invitationPrefix = "invitation/";
-
-/** The row `invitation/<id>`. */
-export interface InvitationRecord {
-  readonly id: string;
-  readonly secretHash: string;
-  readonly roles: readonly Role[];
-  readonly labels: Readonly<Record<string, string>>;
-  readonly expiresAtMs: number;
-  /** Who redeemed it, and whether its member row was written. */
-  readonly used?: { readonly node: NodeId; readonly peer: string; readonly admitted: boolean };
-}
 
 /** What a token says. */
 export interface Invitation {
@@ -55,6 +42,10 @@ const tokenPrefix = "plexus-join-";
 const tokenFormat = 1;
 const checksumBytes = 4;
 const secretBytes = 20;
+const idBytes = 6;
+
+/** Invitations by name, as newcomers say it: it becomes part of a key of the directory. */
+export const invitationId = Type.String({ pattern: `^[0-9a-f]{${idBytes * 2}}$` });
 
 const tokenCheck = Compile(
   Type.Tuple([
@@ -130,7 +121,7 @@ export async function createInvitation(
       return refused(failure("LIMIT_REACHED", { limit: "invitationsMax", max: invitationsMax }));
     for (const { key, revision } of old) await directory.compareAndSet(key, undefined, revision);
     for (let attempt = 0; attempt < attemptsMax; attempt += 1) {
-      const id = Buffer.from(ports.random.bytes(6)).toString("hex");
+      const id = Buffer.from(ports.random.bytes(idBytes)).toString("hex");
       const secret = ports.random.bytes(secretBytes);
       const expiresAtMs = nowMs + expiresInMs;
       const record: InvitationRecord = { id, secretHash: hashOf(secret), roles, labels, expiresAtMs };
@@ -150,7 +141,7 @@ const texts = Type.Record(Type.String({ maxLength: 64 }), Type.String({ maxLengt
 /** What a joining node says of itself; the rest of its member record is up to the invitation. */
 export const joiningNode = Type.Object(
   {
-    node: word,
+    node: Type.String({ pattern: "^[\\w.-]{1,64}$" }),
     name: Type.String({ minLength: 1, maxLength: 64 }),
     addresses: Type.Array(Type.String({ maxLength: 256 }), { maxItems: 16 }),
     /** Fewer roles than the invitation gives. */

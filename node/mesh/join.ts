@@ -15,7 +15,7 @@ import { decode, encode, failure, ok, refused, slotCount, type Failure, type Res
 import type { Clock, Log, MemberRecord, Meter } from "../ports.ts";
 import { FrameReader, framesOf, frameHeaderBytes } from "./frames.ts";
 import { asHeard, introduction, introductionCheck, meshVersion, speaksWith, type Introduction } from "./handshake.ts";
-import { joiningNode, readToken, type Admission, type JoiningNode } from "./invitation.ts";
+import { invitationId, joiningNode, readToken, type Admission, type JoiningNode } from "./invitation.ts";
 import { meshLimits, type MeshLimits } from "./limits.ts";
 import type { NodeKey } from "./node-key.ts";
 import { createSwarm } from "./swarm.ts";
@@ -25,7 +25,7 @@ export const joinProtocol = "/plexus/join/1";
 const requestSchema = Type.Object({
   version: introduction.properties.version,
   slotCount: introduction.properties.slotCount,
-  invitation: Type.String({ minLength: 1, maxLength: 128 }),
+  invitation: invitationId,
   secret: Type.Refine(Type.Unsafe<Uint8Array>({}), (value) => value instanceof Uint8Array && value.length <= 64),
   node: joiningNode,
 });
@@ -50,17 +50,18 @@ export interface JoinHost {
   directoryInfo(): unknown;
 }
 
-/** One whole message after the other on a stream. */
+/** One whole message after the other on a stream, and no more than this side waits for: whoever is heard here may be anybody. */
 class Talk {
   readonly #stream: Stream;
-  readonly #reader: FrameReader;
   readonly #arrived: unknown[] = [];
+  #left: number;
   #waiting: ((value: unknown) => void) | undefined;
   #over = false;
 
-  constructor(stream: Stream, frameBytesMax: number) {
+  constructor(stream: Stream, bounds: { readonly messages: number; readonly frameBytesMax: number }) {
     this.#stream = stream;
-    this.#reader = new FrameReader(frameBytesMax);
+    this.#left = bounds.messages;
+    const reader = new FrameReader(bounds.frameBytesMax);
     const over = (): void => {
       this.#over = true;
       this.#waiting?.(undefined);
@@ -69,19 +70,27 @@ class Talk {
     stream.addEventListener("remoteCloseWrite", over);
     stream.addEventListener("message", (event) => {
       if (this.#over) return;
-      let wellFormed = false;
-      try {
-        wellFormed = this.#reader.read(event.data.subarray(), (payload) => {
-          this.#arrived.push(decode(payload));
-          // Nobody says two things at once in this protocol.
-          return this.#arrived.length === 1;
-        });
-      } catch {
-        wellFormed = false;
-      }
-      if (!wellFormed) stream.abort(new Error("not a frame"));
-      else if (this.#arrived.length > 0) this.#waiting?.(this.#arrived.shift());
+      if (this.#left === 0 || !this.#read(reader, event.data.subarray()))
+        stream.abort(new Error("not of this protocol"));
+      else if (this.#waiting !== undefined && this.#arrived.length > 0) this.#waiting(this.#arrived.shift());
     });
+  }
+
+  /** False: this is no frame, or one too many. */
+  #read(reader: FrameReader, chunk: Uint8Array): boolean {
+    let isTooMuch = false;
+    try {
+      const wellFormed = reader.read(chunk, (payload) => {
+        isTooMuch = this.#left === 0;
+        if (isTooMuch) return false;
+        this.#left -= 1;
+        this.#arrived.push(decode(payload));
+        return true;
+      });
+      return wellFormed && !isTooMuch;
+    } catch {
+      return false;
+    }
   }
 
   /** What cannot be sent any more is lost; `hear` then says that it is over. */
@@ -115,7 +124,7 @@ export async function serveJoin(
 ): Promise<void> {
   const { clock, log, meter, limits } = ports;
   const peer = connection.remotePeer.toString();
-  const talk = new Talk(stream, limits.joinRequestBytesMax);
+  const talk = new Talk(stream, { messages: 1, frameBytesMax: limits.joinRequestBytesMax });
   talk.say(host.self);
   const request = await talk.hear();
   if (request === undefined) return;
@@ -220,7 +229,7 @@ export async function joinCluster(options: JoinOptions): Promise<Result<Joined>>
       );
     }
     aborted.signal.addEventListener("abort", () => stream.abort(new Error("out of time")));
-    const talk = new Talk(stream, limits.frameBytesMax);
+    const talk = new Talk(stream, { messages: 2, frameBytesMax: limits.frameBytesMax });
     const greeting = await talk.hear();
     if (greeting === undefined)
       return refused(failure("INVITATION_INVALID", { reason: "no invitation is outstanding there" }));

@@ -46,8 +46,9 @@ export class Lane {
   #scheduled = false;
   #blocked = false;
   #closed = false;
-  #writes = 0;
-  #writesSeen = 0;
+  /** Whether anything was written since the last look: of what is urgent, and of what waits for credit. */
+  #urgentMoved = false;
+  #moved = false;
 
   constructor(options: LaneOptions) {
     this.channel = options.channel;
@@ -99,11 +100,13 @@ export class Lane {
     return this.#queuedBytes;
   }
 
-  /** Whether something has waited since the last call without any of it being written. */
+  /** Whether something has waited since the last call without any of it being written. Urgent frames go ahead without credit:
+   *  they say nothing of what waits for it. */
   stalled(): boolean {
-    const waits = this.#queuedBytes > 0 || this.#rest !== undefined || this.#urgent.length > 0;
-    const stalled = waits && this.#writes === this.#writesSeen;
-    this.#writesSeen = this.#writes;
+    const waits = this.#queuedBytes > 0 || this.#rest !== undefined;
+    const stalled = waits ? !this.#moved : this.#urgent.length > 0 && !this.#urgentMoved;
+    this.#moved = false;
+    this.#urgentMoved = false;
     return stalled;
   }
 
@@ -152,7 +155,6 @@ export class Lane {
     while (!this.#blocked && !this.#closed && stream.writeStatus === "writable") {
       const piece = this.#nextPiece();
       if (piece === undefined) return;
-      this.#writes += 1;
       try {
         if (!stream.send(piece)) this.#blocked = true;
       } catch {
@@ -171,6 +173,7 @@ export class Lane {
     const { pieceBytes } = this.#options.limits;
     if (this.#rest !== undefined) {
       const piece = this.#rest.subarray(0, pieceBytes);
+      this.#moved = true;
       this.#rest = piece.length < this.#rest.length ? this.#rest.subarray(pieceBytes) : undefined;
       this.#options.sent(0, piece.length);
       return piece;
@@ -205,8 +208,10 @@ export class Lane {
   #take(payload: Uint8Array): void {
     if (this.#urgent.length > 0) {
       this.#urgent.shift();
+      this.#urgentMoved = true;
       return;
     }
+    this.#moved = true;
     this.#queuedBytes -= payload.length + bookkeepingBytes;
     this.#credit -= frameHeaderBytes + payload.length;
     this.#head += 1;

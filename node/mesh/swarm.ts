@@ -23,6 +23,7 @@ import type { MeshLimits } from "./limits.ts";
 
 /** Larger windows than `maxReadBufferLength` reset slow readers; fixed, because the tuning needs yamux's own pings. */
 const windowBytes = 1024 * 1024;
+const yamuxHeaderBytes = 12;
 
 /** A pair has two streams on one connection and one on the other; a joining node has one. */
 const streamsPerConnectionMax = 8;
@@ -76,6 +77,29 @@ export function inOnePiece<S extends Pick<MessageStream, "send">>(stream: S): S 
   return stream;
 }
 
+/** Yamux holds back a frame until it has arrived whole, whatever length it claims, and looks at its window only then. An
+ *  honest one is never longer than that. */
+const yamuxInBounds: ReturnType<typeof yamux> = () => {
+  const factory = yamux({
+    enableKeepAlive: false,
+    maxInboundStreams: streamsPerConnectionMax,
+    maxOutboundStreams: streamsPerConnectionMax,
+    streamOptions: { initialStreamWindowSize: windowBytes, maxStreamWindowSize: windowBytes },
+  })();
+  const create = factory.createStreamMuxer.bind(factory);
+  factory.createStreamMuxer = (connection) => {
+    const muxer = create(connection);
+    const { decoder } = muxer as unknown as { readonly decoder: { readonly buffer: { readonly byteLength: number } } };
+    const read = muxer.onData.bind(muxer);
+    muxer.onData = (bytes) => {
+      read(bytes);
+      if (decoder.buffer.byteLength > yamuxHeaderBytes + windowBytes) throw new Error("a frame larger than any window");
+    };
+    return muxer;
+  };
+  return factory;
+};
+
 /** Makes libp2p, which does nothing before `startSwarm`. */
 export function createSwarm(options: {
   readonly key: PrivateKey;
@@ -102,14 +126,7 @@ export function createSwarm(options: {
       }),
     ],
     connectionEncrypters: [noiseInOnePiece],
-    streamMuxers: [
-      yamux({
-        enableKeepAlive: false,
-        maxInboundStreams: streamsPerConnectionMax,
-        maxOutboundStreams: streamsPerConnectionMax,
-        streamOptions: { initialStreamWindowSize: windowBytes, maxStreamWindowSize: windowBytes },
-      }),
-    ],
+    streamMuxers: [yamuxInBounds],
     connectionGater: options.gater,
     // It aborts healthy connections whose event loop was busy for a few seconds.
     connectionMonitor: { enabled: false },

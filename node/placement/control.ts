@@ -29,7 +29,15 @@ import {
 import type { Exchange } from "../exchange.ts";
 import type { Clock, Directory, MemberRecord, Membership, NodeId, SlotRecord } from "../ports.ts";
 import type { ClusterPolicy } from "../policy.ts";
-import { changeSlot, listSlots as readSlots, memberKey, readSlot, sameSet, type SlotRow } from "../records.ts";
+import {
+  changeSlot,
+  listSlots as readSlots,
+  memberKey,
+  readSlot,
+  sameSet,
+  spendInvitations,
+  type SlotRow,
+} from "../records.ts";
 import { firstOwner, roleOf, type SlotTable } from "../slot-table.ts";
 import type { ClusterControl } from "./api.ts";
 import { Candidates } from "./candidates.ts";
@@ -244,6 +252,7 @@ export function createClusterControl(options: ControlOptions): ClusterControl {
         if (before) await directory.compareAndSet(row.key, { ...record, state: before.state }, row.revision);
         return refused(refusal);
       }
+      await spendInvitations(directory, member);
       const { applied } = await directory.compareAndSet(row.key, undefined, row.revision);
       if (applied) return ok({ node: member, lastCopies: given.size });
     }

@@ -208,6 +208,7 @@ export function directoryConformance(name: string, make: () => DirectoryCase): v
       for (const directory of clients) {
         expect(await codeOf(directory.compareAndSet("a b", 1, 0))).to.equal("BAD_REQUEST");
         expect(await codeOf(directory.compareAndSet("", 1, 0))).to.equal("BAD_REQUEST");
+        expect(await codeOf(directory.read("a b"))).to.equal("BAD_REQUEST");
         expect(await codeOf(directory.compareAndSet("policy", large, 0))).to.equal("TOO_LARGE");
       }
       expect(await client(0).list("")).to.deep.equal([]);

@@ -48,7 +48,7 @@ const tables: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
 const rows: Readonly<Record<string, readonly [declaration: string, path: string]>> = {
   slot: ["SlotRecord", "node/ports.ts"],
   member: ["MemberRecord", "node/ports.ts"],
-  invitation: ["InvitationRecord", "node/mesh/invitation.ts"],
+  invitation: ["InvitationRecord", "node/records.ts"],
   policy: ["Policy", "node/records.ts"],
 };
 

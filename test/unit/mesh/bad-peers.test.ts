@@ -1,4 +1,4 @@
-import type { Connection, Libp2p, Stream } from "@libp2p/interface";
+import type { Connection, Libp2p, MessageStream, Stream } from "@libp2p/interface";
 import { multiaddr } from "@multiformats/multiaddr";
 import { expect } from "chai";
 import { framesOf, FrameReader, frameHeaderBytes } from "../../../node/mesh/frames.ts";
@@ -259,7 +259,27 @@ describe("a mesh with a member that breaks the rules", () => {
     expect(a.events).to.deep.equal(["+good"]);
   });
 
-  for (const channel of ["message", "bulk"] as const) {
+  it("ends the connection of one that claims more at once than any window, before it has sent much of it", async () => {
+    await bad.join("bad");
+    const [first] = bad.connections;
+    const { maConn } = (first as unknown as { readonly muxer: { readonly maConn: MessageStream } }).muxer;
+    // Yamux: version 0, a data frame of stream 1, of 4 GiB.
+    maConn.send(new Uint8Array([0, 0, 0, 0, 0, 0, 0, 1, 255, 255, 255, 255]));
+    const filling = new Uint8Array(64 * 1024);
+    let sentBytes = 0;
+    while (maConn.status === "open" && sentBytes < 64 * 1024 * 1024) {
+      sentBytes += filling.length;
+      if (!maConn.send(filling))
+        await new Promise((resolve) => {
+          maConn.addEventListener("drain", resolve, { once: true });
+          maConn.addEventListener("close", resolve, { once: true });
+        });
+    }
+    expect(sentBytes, "sent, with what the sockets hold").to.be.below(32 * 1024 * 1024);
+    await isTurnedOut("PEER_LOST");
+  });
+
+  for (const channel of ["control", "message", "bulk"] as const) {
     it(`lets one that stops reading ${channel} fill its own queue and nothing else, and ends it`, async () => {
       await bad.join("bad");
       bad.streams.get(channel)?.pause();
@@ -275,6 +295,20 @@ describe("a mesh with a member that breaks the rules", () => {
       expect(a.counts.get("mesh_stalls")).to.equal(1);
     });
   }
+
+  it("ends the connection of one that reads control and gives no credit for it, though what is urgent goes on", async () => {
+    const b = await loopback.start("b", { limits: withLimits({ ...limits, pingIntervalMs: 40 }) });
+    const mean = await RawPeer.start(await silentKey(), b);
+    try {
+      await mean.join("silent");
+      const filling = new Uint8Array(256 * 1024);
+      for (let sent = 0; sent < 10; sent += 1) b.mesh.transport.send("silent", "control", filling);
+      await b.until(() => b.events.includes("-silent"), "it is gone");
+      expect(b.counts.get("mesh_stalls")).to.equal(1);
+    } finally {
+      await mean.stop();
+    }
+  });
 
   it("closes every connection of an attempt that fails with its last stream", async () => {
     const happened = new Happenings();

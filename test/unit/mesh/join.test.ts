@@ -1,9 +1,11 @@
 import { mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { Libp2p, Stream } from "@libp2p/interface";
+import { multiaddr } from "@multiformats/multiaddr";
 import { expect } from "chai";
 import fc from "fast-check";
-import { failureOf, type Result, type Role } from "../../../protocols/index.ts";
+import { decode, encode, failureOf, type Result, type Role } from "../../../protocols/index.ts";
 import {
   createAdmission,
   createInvitation,
@@ -15,10 +17,14 @@ import {
   type JoiningNode,
   type NodeKey,
 } from "../../../node/mesh/index.ts";
-import { freeName, writeToken, type InvitationRecord } from "../../../node/mesh/invitation.ts";
+import { FrameReader, frameHeaderBytes, framesOf } from "../../../node/mesh/frames.ts";
+import { freeName, writeToken } from "../../../node/mesh/invitation.ts";
+import { joinProtocol } from "../../../node/mesh/join.ts";
+import { meshLimits } from "../../../node/mesh/limits.ts";
+import { createSwarm } from "../../../node/mesh/swarm.ts";
 import type { Directory, DirectoryRow, DirectoryWatcher, MemberRecord } from "../../../node/ports.ts";
-import { memberKey, memberPrefix } from "../../../node/records.ts";
-import { clock, Loopback, meet, newKey, random, within, type MeshNode } from "./loopback.ts";
+import { memberKey, memberPrefix, spendInvitations, type InvitationRecord } from "../../../node/records.ts";
+import { clock, Happenings, Loopback, meet, newKey, random, within, type MeshNode } from "./loopback.ts";
 
 /** A directory in memory: rows, revisions, compare-and-set. */
 class Rows implements Directory {
@@ -236,6 +242,99 @@ describe("joining the mesh", () => {
     const unknown = writeToken({ ...read.value, id: "0123456789ab" });
     expect(reasonOf(await attempt(unknown, await newKey(), facts("guesser")))).to.equal("unknown");
     expect(audited()).to.deep.equal([{ reason: "forged" }, { reason: "unknown" }]);
+  });
+
+  it("lets nobody in again who was evicted, also when it never stood there that it had come in", async () => {
+    const read = readToken(await invite());
+    if (!read.ok) throw new Error(read.error.code);
+    const { id } = read.value;
+    const key = await newKey();
+    // The last of the three writes does not arrive.
+    const lose = (): Promise<void> => Promise.reject(new Error("the directory went away"));
+    const wait = (): Promise<void> => {
+      directory.intrude = { prefix: `invitation/${id}`, run: lose };
+      return Promise.resolve();
+    };
+    directory.intrude = { prefix: memberPrefix, run: wait };
+    expect(codeOf(await attempt(writeToken(read.value), key, facts("lost")))).to.equal("INTERNAL");
+    expect((directory.rows.get(`invitation/${id}`)?.value as InvitationRecord).used).to.include({ admitted: false });
+    await spendInvitations(directory, "another");
+    await spendInvitations(directory, "lost");
+    await directory.compareAndSet(memberKey("lost"), undefined, directory.rows.get(memberKey("lost"))?.revision ?? 0);
+    const evicted = await attempt(writeToken(read.value), key, facts("lost"));
+    expect(reasonOf(evicted)).to.equal("used");
+    expect(directory.rows.has(memberKey("lost"))).to.equal(false);
+  });
+
+  describe("when a stranger comes", () => {
+    let swarm: Libp2p;
+    let stream: Stream;
+    const heard: unknown[] = [];
+    const happened = new Happenings();
+
+    beforeEach(async () => {
+      await invite();
+      const key = await newKey();
+      swarm = await createSwarm({ key: key.privateKey, listen: [], gater: {}, limits: meshLimits });
+      await swarm.start();
+      const [address = ""] = member.mesh.addresses();
+      const connection = await swarm.dial(multiaddr(`${address}/p2p/${member.mesh.peer}`));
+      stream = await connection.newStream(joinProtocol);
+      heard.length = 0;
+      const reader = new FrameReader(meshLimits.frameBytesMax);
+      stream.addEventListener("close", () => happened.tell());
+      stream.addEventListener("message", (event) => {
+        reader.read(event.data.subarray(), (payload) => heard.push(decode(payload)) > 0);
+        happened.tell();
+      });
+      await happened.until(() => heard.length === 1, "the greeting");
+    });
+    afterEach(async () => {
+      await swarm.stop();
+    });
+
+    const say = (...values: readonly unknown[]): void => {
+      const payloads = values.map(encode);
+      stream.send(
+        framesOf(
+          payloads,
+          payloads.reduce((sum, one) => sum + frameHeaderBytes + one.length, 0),
+        ),
+      );
+    };
+    const request = { version: { major: 1, minor: 4 }, slotCount: 256, secret: new Uint8Array(20), node: facts("odd") };
+
+    for (const [what, change] of [
+      ["an invitation", { invitation: "a b" }],
+      ["a node", { invitation: "0123456789ab", node: facts("a/b c") }],
+    ] as const) {
+      it(`asks the directory for nothing under a name that ${what} cannot have`, async () => {
+        const asked: string[] = [];
+        const read = directory.read.bind(directory);
+        directory.read = (key) => {
+          asked.push(key);
+          return read(key);
+        };
+        say({ ...request, ...change });
+        await happened.until(() => heard.length === 2, "the answer");
+        expect(heard[1]).to.have.nested.property("error.code", "BAD_REQUEST");
+        expect(asked).to.deep.equal([]);
+      });
+    }
+
+    it("hears one request, and ends a stream that says more", async () => {
+      say({ ...request, invitation: "0123456789ab" });
+      await happened.until(() => heard.length === 2, "the answer");
+      expect(stream.status).to.equal("open");
+      say("more");
+      await happened.until(() => stream.status !== "open", "the end of the stream");
+    });
+
+    it("answers nothing to one that says two things at once", async () => {
+      say("one", "more");
+      await happened.until(() => stream.status !== "open", "the end of the stream");
+      expect(heard).to.have.length(1);
+    });
   });
 
   it("does not take another's node id", async () => {

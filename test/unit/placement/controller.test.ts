@@ -10,7 +10,15 @@ import {
 } from "../../../node/placement/index.ts";
 import type { NodeId, SlotRecord } from "../../../node/ports.ts";
 import { watchPolicy, type ClusterPolicy } from "../../../node/policy.ts";
-import { changeSlot, memberKey, policyKey, readSlot, slotPrefix, type Policy } from "../../../node/records.ts";
+import {
+  invitationPrefix,
+  changeSlot,
+  memberKey,
+  policyKey,
+  readSlot,
+  slotPrefix,
+  type Policy,
+} from "../../../node/records.ts";
 import { watchSlots, type SlotTable } from "../../../node/slot-table.ts";
 import {
   failure,
@@ -537,6 +545,20 @@ describe("the cluster's control", () => {
     await cluster.pass(100);
     expect(await outcome("beta")).to.equal("NO_CANDIDATE it is the last node of a role that has slots");
     expect(await outcome("beta", true), "forced").to.equal("ok");
+  });
+
+  it("leaves no invitation with which an evicted node could come back, and those of others as they are", async () => {
+    const cluster = new Placed(19);
+    const { control, directory } = await cluster.open(["a", "b"]);
+    const [of, other] = ["b", "c"].map((node) => ({ used: { node, peer: `peer-${node}`, admitted: false } }));
+    await cluster.settle(directory.compareAndSet(`${invitationPrefix}1`, of, 0));
+    await cluster.settle(directory.compareAndSet(`${invitationPrefix}2`, other, 0));
+    cluster.kill("b");
+    await cluster.pass(500);
+    expect((await cluster.settle(control.evict("b", true))).ok).to.equal(true);
+    const rows = await cluster.settle(directory.list(invitationPrefix));
+    const admitted = rows.map(({ value }) => (value as typeof of)?.used.admitted);
+    expect(admitted).to.deep.equal([true, false]);
   });
 
   it("evicts a node that is up only when it owns nothing or is forced to, and says what it owns", async () => {
