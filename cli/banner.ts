@@ -1,10 +1,13 @@
 import type { ModelInfo } from "../protocols/index.ts";
+import { pageHint } from "./settings.ts";
 import { counted, describeBytes, paint, withoutControls } from "./output.ts";
 
 /** What a person should know about a node that has just started. */
 export interface Started {
   readonly version: string;
   readonly url: string;
+  /** Whether there is a page at that address. */
+  readonly hasPage: boolean;
   readonly adminCode?: string;
   readonly models: readonly ModelInfo[];
   readonly dataFolder: string;
@@ -23,7 +26,9 @@ export interface Started {
 export function banner(started: Started): string {
   const { color, url, adminCode, models, version, dataFolder, startCommand } = started;
   const rows: (readonly [label: string, value: string, ...more: string[]])[] = [
-    ["Open", paint(color, ["bold", "cyan"], url)],
+    started.hasPage
+      ? ["Open", paint(color, ["bold", "cyan"], url)]
+      : ["API", paint(color, ["bold", "cyan"], url), `${pageHint}.`],
     ...(adminCode === undefined
       ? []
       : ([

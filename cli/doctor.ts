@@ -5,6 +5,7 @@ import { dirname, join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Config } from "../config/index.ts";
 import { failureOf, type ModelInfo } from "../protocols/index.ts";
+import { modelSpec } from "../node/inference.ts";
 import { createClock } from "../node/platform/index.ts";
 import { inspectGgufFile, readMachine, startInferenceHost, type Machine } from "../runtimes/index.ts";
 import { findRunning } from "./control.ts";
@@ -216,6 +217,11 @@ async function modelChecks(config: Config): Promise<readonly Check[]> {
   const checks: Check[] = [];
   const loadable: Config["models"] = [];
   for (const model of config.models) {
+    // Without a file there is nothing to read.
+    if (modelSpec(model, config).runtime === "echo") {
+      loadable.push(model);
+      continue;
+    }
     try {
       const { verdict } = inspectGgufFile(model.path);
       if (verdict.type === "fine") loadable.push(model);
@@ -235,13 +241,7 @@ async function loadModels(config: Config, models: Config["models"]): Promise<rea
   if (models.length === 0) return [];
   const silent = () => {};
   const host = startInferenceHost({
-    models: models.map((model) => ({
-      ...model,
-      runtime: "llama",
-      demonstration: false,
-      contextTokens: config.contextTokens,
-      gpu: config.gpu === "auto" ? "auto" : false,
-    })),
+    models: models.map((model) => modelSpec(model, config)),
     clock: createClock(),
     log: { debug: silent, info: silent, warn: silent, error: silent },
   });
@@ -259,6 +259,7 @@ async function loadModels(config: Config, models: Config["models"]): Promise<rea
 }
 
 function judgeModel(model: ModelInfo): Check {
+  if (model.runtime === "echo") return { name: "Model", state: "good", says: `${model.model} repeats what it is told` };
   const size = `${describeBytes(model.sizeBytes)}, context ${model.contextTokens} tokens`;
   if (model.state === "ready") return { name: "Model", state: "good", says: `${model.model} loads: ${size}` };
   const says = model.state === "failed" ? (model.reason ?? "no reason given") : "did not load in time";

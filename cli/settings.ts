@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { homedir, hostname } from "node:os";
 import { join, resolve } from "node:path";
@@ -12,6 +13,13 @@ export const installation = {
   webFolder: fileURLToPath(new URL("../web/dist", import.meta.url)),
   packageFile: fileURLToPath(new URL("../package.json", import.meta.url)),
 };
+
+/** Whether the page was built: the launcher starts a node as it finds it, and only `npm start` builds first. */
+export const hasPage = (): boolean => existsSync(installation.webFolder);
+
+/** What to do where it was not. */
+export const pageHint =
+  "there is no page, it was not built: `npm run build:web` in the folder of Plexus, then start again";
 
 /** The name the bundled model goes by. */
 export const bundledModelName = "plexus-tiny";

@@ -1,4 +1,3 @@
-import { existsSync } from "node:fs";
 import { constants } from "node:os";
 import { planReload, unknownVariables, type Config, type ConfigInput } from "../config/index.ts";
 import type { MembershipEnd, RunningNode } from "../node/node.ts";
@@ -10,7 +9,7 @@ import { plexusCommand } from "./launcher.ts";
 import { cliLimits } from "./limits.ts";
 import { createLog, type LevelledLog } from "./log.ts";
 import { describeRefusal, exitCodes, type Output } from "./output.ts";
-import { installation, readSettings, readVersion } from "./settings.ts";
+import { hasPage, installation, pageHint, readSettings, readVersion } from "./settings.ts";
 
 /** What the command line of `plexus up` says. */
 export interface UpFlags {
@@ -56,9 +55,9 @@ export async function up(flags: UpFlags, output: Output): Promise<number> {
     waiting(where, because) {
       if (flags.json || flags.quiet) return;
       const why = because === undefined ? "" : ` (${because})`;
-      output.print(`Waiting for the cluster's directory, ${where}, which does not answer${why}. Ctrl+C ends it.`);
+      output.print(`Waiting for the cluster's directory, ${where}, which does not answer${why}. Ctrl-C ends it.`);
     },
-    ...(existsSync(installation.webFolder) && { webFolder: installation.webFolder }),
+    ...(hasPage() && { webFolder: installation.webFolder }),
   }).catch(async (thrown: unknown) => {
     if (failureOf(thrown).code === "STOPPING") return stopAsked;
     throw explainStart(await nameHolder(thrown, config.data), config);
@@ -72,8 +71,10 @@ export async function up(flags: UpFlags, output: Output): Promise<number> {
   await writeControlFile(config.data, { url: running.url, controlToken, pid: process.pid }).catch((thrown: unknown) => {
     throw explainStart(thrown, config);
   });
+  const reload = reloader(flags, config, log);
+  process.on("SIGHUP", () => void reload());
+  if (!hasPage()) log.warn("web.missing", { help: pageHint });
   announce(flags, output, { running, config, version });
-  process.on("SIGHUP", () => void reload(flags, config, log));
 
   const signal = await stopAsked;
   return await drain(running, config, { log, signal });
@@ -160,6 +161,7 @@ function announce(
     const facts = {
       version,
       url: running.url,
+      hasPage: hasPage(),
       models: running.models,
       dataFolder: config.data,
       startCommand,
@@ -213,14 +215,18 @@ async function drain(
   }
 }
 
-/** Reads the configuration again and takes over what can change while running. */
-async function reload(flags: UpFlags, before: Config, log: LevelledLog): Promise<void> {
-  try {
-    const after = await readSettings(flags.config, flags.configFile, process.env);
-    const plan = planReload(before, after);
-    if (plan.apply.includes("log.level")) log.setLevel(after.log.level);
-    log.info("config.reloaded", { ...plan });
-  } catch (thrown) {
-    log.error("config.reload.refused", { failure: failureOf(thrown) });
-  }
+/** Reads the configuration again and takes over what can change while running. What was taken over before counts as it is now. */
+function reloader(flags: UpFlags, started: Config, log: LevelledLog): () => Promise<void> {
+  let level = started.log.level;
+  return async () => {
+    try {
+      const after = await readSettings(flags.config, flags.configFile, process.env);
+      const plan = planReload({ ...started, log: { ...started.log, level } }, after);
+      level = after.log.level;
+      log.setLevel(level);
+      log.info("config.reloaded", { ...plan });
+    } catch (thrown) {
+      log.error("config.reload.refused", { failure: failureOf(thrown) });
+    }
+  };
 }

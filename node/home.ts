@@ -26,6 +26,8 @@ export interface Home {
   readonly evicted?: readonly string[];
   /** This node itself is a member no more, as it learned in its last run. */
   readonly selfEvicted?: true;
+  /** The cluster began at this node, which prints the code for the first account as long as there is none. */
+  readonly began?: true;
   /** The cluster has an admin, and keeps one. Absent while that is not known. */
   readonly hasAdmin?: true;
 }

@@ -195,6 +195,8 @@ export async function startNode(config: Config, platform: NodePlatform): Promise
     // A folder that has slots is of a cluster already: that begins nowhere again.
     const begins = joined === undefined && home.members.length === 0 && (await journal.slots()).length === 0;
     const founder = place.kind === "embedded" ? place.host === node : begins;
+    const changed = (action: string, facts: Readonly<Record<string, string>>, by = config.name): void =>
+      audit(peer.kernel, { action, by, facts });
     const peer = createPeer({
       node,
       cluster,
@@ -230,7 +232,7 @@ export async function startNode(config: Config, platform: NodePlatform): Promise
         const made = await createInvitation(peer.directory, offer, { clock, random });
         return made.ok ? ok({ ...made.value, roles: offer.roles, addresses: offer.addresses }) : made;
       },
-      changed: (action, facts, by) => audit(peer.kernel, { action, by: by ?? config.name, facts }),
+      changed,
       age: {
         // Folders from before this was kept say nothing.
         known: platform.trustsData ? Infinity : (home.incarnation ?? (isNew ? 0 : Infinity)),
@@ -289,8 +291,9 @@ export async function startNode(config: Config, platform: NodePlatform): Promise
     const open = alone ? undefined : await openMesh();
 
     // The cluster's own memory first: whether an admin exists decides what sign-up asks for.
-    // One node prints the code, the founder: another one's would make it void.
-    const adminCode = founder ? createAdminCode(random.bytes(12)) : undefined;
+    // One node prints the code, the one that began the cluster: another one's would make it void.
+    if (founder && home.began !== true) remember({ began: true });
+    const adminCode = home.began === true ? createAdminCode(random.bytes(12)) : undefined;
     const codeHash = adminCode === undefined ? undefined : adminCodeHash(adminCode);
     const nameOf = (id: string): string => home.members.find((one) => one.node === id)?.name ?? id;
     const where = place.kind === "etcd" ? `etcd at ${place.endpoints.join(", ")}` : `node ${nameOf(place.host)}`;
@@ -345,6 +348,7 @@ export async function startNode(config: Config, platform: NodePlatform): Promise
       runtime: peer.runtime,
       hub: peer.hub,
       cluster: peer.control,
+      changed,
       name: member.value.name,
       peers: () => {
         const { members } = peer.membership.members();

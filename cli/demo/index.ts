@@ -32,6 +32,7 @@ import { plexusCommand } from "../launcher.ts";
 import { cliLimits } from "../limits.ts";
 import { callNode, type Target } from "../node-client.ts";
 import { exitCodes, paint, type Output } from "../output.ts";
+import { hasPage, pageHint } from "../settings.ts";
 import { createDemoChildren, type DemoChild, type DemoChildren } from "./children.ts";
 import { codeOfSignal, describeEnd, guide } from "./guide.ts";
 import { demoPorts, planDemo, type DemoNode, type DemoPlan } from "./plan.ts";
@@ -59,6 +60,7 @@ export async function demo(flags: DemoFlags, output: Output): Promise<number> {
   const before = await readKept(folder);
   const kept = before ?? { ports: await freePorts(demoPorts), password: randomBytes(9).toString("base64url") };
   const plan = planDemo(folder, kept.ports);
+  if (!hasPage()) output.printError(`warning: ${pageHint}`);
   const plexus = plexusCommand();
   let allEnded = (): void => {};
   const everybodyGone = new Promise<"gone">((resolvePromise) => (allEnded = () => resolvePromise("gone")));

@@ -4,14 +4,16 @@ import {
   actorId,
   actorKeyParams,
   failure,
-  PlexusError,
+  refused,
   releaseActor,
   roleManagerCommands,
   schema,
   type NodeStatus,
+  type Result,
 } from "../../protocols/index.ts";
 import type { Message } from "../../actors/behavior.ts";
 import type { ClusterActors } from "../kernel/api.ts";
+import { audited, audits, whoIs } from "./audited.ts";
 import type { GatewayLimits } from "./limits.ts";
 import type { Surroundings } from "./options.ts";
 import { demand } from "./refusals.ts";
@@ -32,7 +34,7 @@ export function addAdminRoutes(
   at: Surroundings,
   facts: { url(): string; connections(): number },
 ): void {
-  const { kernel, limits } = at;
+  const { kernel, limits, log } = at;
   const config = { access: "admin" } as const;
   const tags = ["admin"];
   const actors: ClusterActors = at.actors ?? {
@@ -40,7 +42,7 @@ export function addAdminRoutes(
     show: (actor) => kernel.showActor(actor),
     release: (actor, redeliver) => kernel.release(actor, redeliver),
   };
-  const toCluster = async (message: Message) => {
+  const askCluster = async (message: Message): Promise<Result<unknown>> => {
     const to = "role-manager/cluster";
     const away = at.cluster?.directoryAnswers() === false;
     const stranded = away ? undefined : at.cluster?.stranded(to);
@@ -55,15 +57,16 @@ export function addAdminRoutes(
     if (stranded && (late || names)) {
       const { role, nodes, cure } = stranded;
       const reason = `those that are up and have the cluster's memory (${nodes.join(", ")}) lack the role ${role}`;
-      throw new PlexusError(failure("SLOT_UNAVAILABLE", { actor: to, reason, hint: `Give it to one: ${cure}` }));
+      return refused(failure("SLOT_UNAVAILABLE", { actor: to, reason, hint: `Give it to one: ${cure}` }));
     }
     const lost = away && late;
     if (lost || (names && at.cluster?.directoryAnswers() === false)) {
       const reason = "the cluster's memory is on a node that is down, and no manager lets another take it over";
-      throw new PlexusError(failure("DIRECTORY_AWAY", { actor: to, reason }));
+      return refused(failure("DIRECTORY_AWAY", { actor: to, reason }));
     }
-    return demand(answer) ?? {};
+    return answer;
   };
+  const toCluster = async (message: Message) => demand(await askCluster(message)) ?? {};
 
   app.get("/api/admin/status", { config, schema: { summary: "The state of this node", tags } }, async () => {
     const status: NodeStatus = { ...(await at.status()), url: facts.url(), connections: facts.connections() };
@@ -93,17 +96,31 @@ export function addAdminRoutes(
 
   app.post<{ Params: Static<typeof actorKeyParams>; Body: Static<typeof releaseActor> }>(
     "/api/admin/actors/:kind/:key/release",
-    { config, schema: { summary: "Ends a quarantine", tags, params: actorKeyParams, body: releaseActor } },
+    {
+      config: audits("releaseActor"),
+      schema: { summary: "Ends a quarantine", tags, params: actorKeyParams, body: releaseActor },
+    },
     async (request) => {
       const actor = actorId(request.params.kind, request.params.key);
-      return demand(await actors.release(actor, request.body.redeliver ?? true));
+      const redeliver = request.body.redeliver ?? true;
+      const released = await audited(log, request, { actor, redeliver }, actors.release(actor, redeliver));
+      at.changed?.("releaseActor", { actor, redelivered: String(released.redelivered) }, whoIs(request));
+      return released;
     },
   );
 
   app.put<{ Params: Static<typeof userParams>; Body: Static<typeof adminBody> }>(
     "/api/admin/users/:user",
-    { config, schema: { summary: "Makes somebody an admin, or no longer", tags, params: userParams, body: adminBody } },
-    (request) => toCluster({ type: "setAdmin", user: request.params.user, admin: request.body.admin }),
+    {
+      config: audits("setAdmin"),
+      schema: { summary: "Makes somebody an admin, or no longer", tags, params: userParams, body: adminBody },
+    },
+    async (request) => {
+      const facts = { user: request.params.user, admin: request.body.admin };
+      const done = await audited(log, request, facts, askCluster({ type: "setAdmin", ...facts }));
+      at.changed?.("setAdmin", { user: facts.user, admin: String(facts.admin) }, whoIs(request));
+      return done ?? {};
+    },
   );
 
   app.get("/api/admin/cluster", { config, schema: { summary: "Nodes, roles and admins", tags } }, () =>

@@ -1,4 +1,4 @@
-import type { FastifyInstance, FastifyRequest } from "fastify";
+import type { FastifyInstance } from "fastify";
 import type { Static } from "typebox";
 import {
   actorId,
@@ -13,22 +13,15 @@ import {
   PlexusError,
   setDraining,
   setNodeRoles,
-  type Result,
   type SlotId,
 } from "../../protocols/index.ts";
 import type { ClusterControl } from "../placement/api.ts";
+import { audited, audits, whoIs } from "./audited.ts";
 import type { Surroundings } from "./options.ts";
 import { demand } from "./refusals.ts";
 
-/** Whoever has the control token is the operator. */
-const whoIs = (request: FastifyRequest): string => request.caller?.user ?? "operator";
-
-/** A route that changes the cluster, and what the audit calls that. */
-const audits = (action: string) => ({ access: "admin", audit: action }) as const;
-
-/** Adds the routes under /api/admin/cluster, for admins and for the operator's control token. Whoever changes the cluster, or
- *  may not, leaves a line in the log: `audit.cluster` with `action`, `by`, `address`, `outcome`. Who is no admin is turned
- *  away before (`http.ts`), and leaves the same. What was done is in the cluster's own audit as well. */
+/** Adds the routes under /api/admin/cluster, for admins and for the operator's control token. What was done is in the log and in
+ *  the cluster's own audit. */
 export function addClusterRoutes(app: FastifyInstance, at: Surroundings): void {
   const { limits } = at;
   const config = { access: "admin" } as const;
@@ -38,18 +31,7 @@ export function addClusterRoutes(app: FastifyInstance, at: Surroundings): void {
     return at.cluster;
   };
 
-  async function audited<T>(
-    request: FastifyRequest,
-    facts: Readonly<Record<string, unknown>>,
-    done: Promise<Result<T>>,
-  ): Promise<T> {
-    const result = await done;
-    const { audit: action } = request.routeOptions.config;
-    const outcome = result.ok ? "done" : result.error.code;
-    // Where what is done depends on the body, the facts name the action.
-    at.log.info("audit.cluster", { action, by: whoIs(request), address: request.address, ...facts, outcome });
-    return demand(result);
-  }
+  const { log } = at;
 
   app.get(
     "/api/admin/cluster/summary",
@@ -69,7 +51,7 @@ export function addClusterRoutes(app: FastifyInstance, at: Surroundings): void {
       config: audits("invite"),
       schema: { summary: "A token that admits one node, once; it is shown this once", tags, body: createInvitation },
     },
-    (request) => audited(request, request.body, control().invite(request.body, whoIs(request))),
+    (request) => audited(log, request, request.body, control().invite(request.body, whoIs(request))),
   );
 
   app.delete<{ Params: Static<typeof clusterNodeParams>; Querystring: Static<typeof evictNode> }>(
@@ -88,7 +70,7 @@ export function addClusterRoutes(app: FastifyInstance, at: Surroundings): void {
     (request) => {
       const { node } = request.params;
       const force = request.query.force ?? false;
-      return audited(request, { node, force }, control().evict(node, force, whoIs(request)));
+      return audited(log, request, { node, force }, control().evict(node, force, whoIs(request)));
     },
   );
 
@@ -108,6 +90,7 @@ export function addClusterRoutes(app: FastifyInstance, at: Surroundings): void {
       const { node } = request.params;
       const { draining } = request.body;
       return audited(
+        log,
         request,
         { action: draining ? "drain" : "undrain", node },
         control().setDraining(node, draining, whoIs(request)),
@@ -131,7 +114,7 @@ export function addClusterRoutes(app: FastifyInstance, at: Surroundings): void {
     (request) => {
       const { node } = request.params;
       const { roles } = request.body;
-      return audited(request, { node, roles }, control().setRoles(node, roles, whoIs(request)));
+      return audited(log, request, { node, roles }, control().setRoles(node, roles, whoIs(request)));
     },
   );
 
@@ -150,7 +133,7 @@ export function addClusterRoutes(app: FastifyInstance, at: Surroundings): void {
     (request) => {
       const actor = actorId(request.params.kind, request.params.key);
       const { to, timeoutMs = limits.moveTimeoutMs } = request.body;
-      return audited(request, { actor, to }, control().moveActor(actor, to, timeoutMs, whoIs(request)));
+      return audited(log, request, { actor, to }, control().moveActor(actor, to, timeoutMs, whoIs(request)));
     },
   );
 
@@ -169,7 +152,7 @@ export function addClusterRoutes(app: FastifyInstance, at: Surroundings): void {
     (request) => {
       const slot: SlotId = `${request.params.role}/${request.params.number}`;
       const { to, timeoutMs = limits.moveTimeoutMs } = request.body;
-      return audited(request, { slot, to }, control().moveSlot(slot, to, timeoutMs, whoIs(request)));
+      return audited(log, request, { slot, to }, control().moveSlot(slot, to, timeoutMs, whoIs(request)));
     },
   );
 
@@ -184,7 +167,7 @@ export function addClusterRoutes(app: FastifyInstance, at: Surroundings): void {
     { config: audits("release"), schema: { ...releaseSchema, params: clusterSlotParams } },
     (request) => {
       const slot: SlotId = `${request.params.role}/${request.params.number}`;
-      return audited(request, { slot }, control().release(slot, whoIs(request)));
+      return audited(log, request, { slot }, control().release(slot, whoIs(request)));
     },
   );
 
@@ -194,7 +177,7 @@ export function addClusterRoutes(app: FastifyInstance, at: Surroundings): void {
     (request) => {
       // The slot that an actor has of its own is called like it.
       const slot = actorId(request.params.kind, request.params.key) as SlotId;
-      return audited(request, { slot }, control().release(slot, whoIs(request)));
+      return audited(log, request, { slot }, control().release(slot, whoIs(request)));
     },
   );
 
@@ -206,7 +189,7 @@ export function addClusterRoutes(app: FastifyInstance, at: Surroundings): void {
     },
     (request) => {
       const { endpoints } = request.body;
-      return audited(request, { endpoints }, control().migrateDirectory(endpoints, whoIs(request)));
+      return audited(log, request, { endpoints }, control().migrateDirectory(endpoints, whoIs(request)));
     },
   );
 }

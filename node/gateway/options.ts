@@ -45,6 +45,8 @@ export interface GatewayOptions {
   readonly actors?: ClusterActors;
   /** What admins can do to the cluster; absent, its routes are NOT_FOUND. */
   readonly cluster?: ClusterControl;
+  /** For the durable audit: what an admin did by this gateway itself, and who it was. Absent: the log alone has it. */
+  changed?(action: string, facts: Readonly<Record<string, string>>, by: string): void;
   /** The other nodes that are up and serve clients: where a client may go on when this node is gone. Absent: none. */
   peers?(): readonly NodePlace[];
   readonly limits?: Partial<GatewayLimits>;

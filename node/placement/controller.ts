@@ -111,9 +111,18 @@ export function createController(options: ControllerOptions): Controller {
     return table.current && clock.monotonicMs() >= quietUntilMs;
   };
 
+  /** One that acts no more knows of nothing that is lost: another tells it. */
+  const tellPlan = (told: Plan | undefined): void => {
+    meter.gauge("placement_moving", told?.moving ?? 0);
+    meter.gauge("placement_waiting", told?.waiting ?? 0);
+    meter.gauge("placement_lost", told?.lost.length ?? 0);
+    meter.gauge("placement_stranded", told?.stranded.length ?? 0);
+  };
+
   /** Whether this node acts now. */
   const acts = (): boolean => {
     if (patienceMs() !== 0) {
+      if (controllerSinceMs !== undefined) tellPlan(undefined);
       controllerSinceMs = undefined;
       published = false;
       standing = undefined;
@@ -240,10 +249,7 @@ export function createController(options: ControllerOptions): Controller {
     const slots = [...table.rows()].flatMap(({ record }) => (isLeft(record.owner) ? [] : [record]));
     const next = plan(factsOf(slots, true));
     standing = next;
-    meter.gauge("placement_moving", next.moving);
-    meter.gauge("placement_waiting", next.waiting);
-    meter.gauge("placement_lost", next.lost.length);
-    meter.gauge("placement_stranded", next.stranded.length);
+    tellPlan(next);
     enqueue(next.changes);
   };
 

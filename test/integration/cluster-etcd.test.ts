@@ -159,6 +159,12 @@ if ("missing" in etcd) {
       this.timeout(120_000);
       const founder = { ...manager("boss"), flags: ["--etcd", ...servers.endpoints] };
       await using cluster = await ClusterProcesses.start([founder, manager("one"), worker("two")]);
+      // Until there is an admin, each start of the node that began the cluster prints a code, and no other node does.
+      expect(cluster.nodes.map(({ adminCode }) => adminCode !== undefined)).to.deep.equal([true, false, false]);
+      const { adminCode } = cluster.first;
+      expect(await cluster.first.end("SIGTERM")).to.equal(0);
+      await cluster.first.start();
+      expect(cluster.first.adminCode).to.be.a("string").that.does.not.equal(adminCode);
       using load = await Load.begin(cluster);
       await progress(load, 50, "the start");
       for (const node of cluster.nodes) expect(await directoryAt(cluster, node)).to.have.property("kind", "etcd");

@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -234,12 +234,39 @@ describe("the plexus command", function () {
     const report = JSON.parse(good.out) as { healthy: boolean; checks: { name: string; state: string }[] };
     expect(report.healthy, good.out).to.equal(true);
     expect(report.checks.map((check) => check.name)).to.include.members(["Node", "Data folder", "Model", "Port"]);
+    const echo = await run(["doctor", "--data", join(folder, "data"), "--port", "0", "--model", "echo"]);
+    expect(echo.code, echo.out).to.equal(0);
+    expect(echo.out).to.match(/✔ Model +echo repeats/);
     const bad = await run(["doctor", "--data", join(folder, "data"), "--port", "0", "--model", main]);
     expect(bad.code).to.equal(1);
     expect(bad.out).to.match(/✖ Model .*not a GGUF file/);
     const file = await run(["doctor", "--data", main, "--port", "0"]);
     expect(file.code).to.equal(1);
     expect(file.out).to.match(/✖ Data folder .*main\.ts is a file/);
+  });
+
+  it("takes over what is live at SIGHUP, there and back", async () => {
+    const config = join(folder, "plexus.yaml");
+    writeFileSync(config, "log: { level: info }\n");
+    const args = ["up", "--config", config, "--data", join(folder, "data"), "--port", "0", "--model", "echo", "--json"];
+    const child = start(process.execPath, [main, ...args]);
+    const said = createInterface({ input: child.stderr as NodeJS.ReadableStream })[Symbol.asyncIterator]();
+    const reloaded = async (): Promise<unknown> => {
+      for (;;) {
+        const { value, done } = await said.next();
+        const line = JSON.parse(done === true ? "{}" : value) as { event?: string; apply?: unknown };
+        if (done === true || line.event === "config.reloaded") return line.apply;
+      }
+    };
+    await once(child.stdout as NodeJS.ReadableStream, "data");
+    const seen: unknown[] = [];
+    for (const level of ["debug", "info", "info"]) {
+      writeFileSync(config, `log: { level: ${level} }\n`);
+      child.kill("SIGHUP");
+      seen.push(await reloaded());
+    }
+    expect(seen).to.deep.equal([["log.level"], ["log.level"], []]);
+    expect(await stop(child, "SIGTERM")).to.equal(0);
   });
 
   it("starts through the launcher, which passes signals and exit codes on", async () => {
@@ -310,7 +337,7 @@ describe("the plexus command", function () {
     const child = start(process.execPath, [main, ...args]);
     const said = readAll(child.stderr as NodeJS.ReadableStream);
     const [line] = (await once(createInterface({ input: child.stdout as NodeJS.ReadableStream }), "line")) as [string];
-    expect(line).to.match(/^Waiting for the cluster's directory.*Ctrl\+C ends it\.$/);
+    expect(line).to.match(/^Waiting for the cluster's directory.*Ctrl-C ends it\.$/);
     expect(await stop(child, "SIGINT")).to.equal(0);
     expect(await said)
       .to.include("node.stopped")

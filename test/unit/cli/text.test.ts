@@ -239,6 +239,7 @@ describe("the banner", () => {
     nodesMissing: 0,
     version: "1.2.3",
     url: "http://127.0.0.1:7070",
+    hasPage: true,
     dataFolder: "/data",
     color: false,
     startCommand: "plexus up",
@@ -250,6 +251,11 @@ describe("the banner", () => {
     for (const part of ["Plexus 1.2.3", "http://127.0.0.1:7070", "/data", "ABCD-EFGH", "first account"])
       expect(text).to.include(part);
     expect(banner({ ...started, models: [model] })).not.to.include("Admin code");
+    expect(text).to.match(/Open +http/);
+    const bare = banner({ ...started, models: [model], hasPage: false });
+    expect(bare)
+      .to.match(/API +http.*\n.*npm run build:web/)
+      .and.not.include("Open");
     const early = banner({ ...started, models: [model], nodesMissing: 2 });
     expect(early).to.include("for 2 more nodes, which minInSync asks for").and.include("plexus invite");
   });

@@ -73,6 +73,8 @@ export interface ClusterStand {
   actor: { readonly release?: () => Result<{ readonly redelivered: number }> };
   /** What the cluster's own actor answers, and any other. */
   cluster(message: Request["message"], timeoutMs: number): Result<unknown>;
+  /** What was done by the gateway itself, as it told it for the audit. */
+  readonly changes: (readonly [action: string, facts: Readonly<Record<string, string>>, by: string])[];
   /** Who changed something, as the control was told. */
   readonly by: (string | undefined)[];
   /** Whether the directory can be reached. */
@@ -112,6 +114,7 @@ export async function startClusterStand(options: { readonly member?: boolean } =
   const calls: ClusterStand["calls"] = [];
   const log: ClusterStand["log"] = [];
   const by: ClusterStand["by"] = [];
+  const changes: ClusterStand["changes"] = [];
   const called = <T>(name: keyof ClusterControl, given: readonly unknown[], usual: () => T): T => {
     calls.push([name, ...given]);
     const answer = stand.answers[name] as ((...given: readonly unknown[]) => T) | undefined;
@@ -170,6 +173,7 @@ export async function startClusterStand(options: { readonly member?: boolean } =
     readiness: () => ok({}),
     metricsText: async () => ({ contentType: "text/plain", body: "" }),
     controlToken,
+    changed: (...told) => void changes.push(told),
     ...(options.member !== false && { cluster, actors }),
   });
   const stand: ClusterStand = {
@@ -185,6 +189,7 @@ export async function startClusterStand(options: { readonly member?: boolean } =
     actor: {},
     cluster: () => refused(failure("STOPPING")),
     by,
+    changes,
     directory: true,
     stranded: undefined,
     answers: {},

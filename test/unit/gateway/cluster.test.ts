@@ -89,6 +89,26 @@ describe("the routes of the cluster", () => {
     }
   });
 
+  it("leave the same line, and an entry of the audit, about admins and about actors that are released", async () => {
+    stand.cluster = () => ok({ admin: true });
+    await request("PUT", "/../users/ada", { admin: true });
+    await request("POST", "/../actors/room/den/release", {});
+    const line = { by: "operator", address: "127.0.0.1", outcome: "done" };
+    expect(stand.log).to.deep.equal([
+      ["audit.cluster", { action: "setAdmin", user: "ada", admin: true, ...line }],
+      ["audit.cluster", { action: "releaseActor", actor: "room/den", redeliver: true, ...line }],
+    ]);
+    const done = [
+      ["setAdmin", { user: "ada", admin: "true" }, "operator"],
+      ["releaseActor", { actor: "room/den", redelivered: "2" }, "operator"],
+    ];
+    expect(stand.changes).to.deep.equal(done);
+    stand.cluster = () => refused(failure("NOT_FOUND", { user: "eve" }));
+    expect((await request("PUT", "/../users/eve", { admin: true })).status).to.equal(404);
+    expect(stand.log.at(-1)?.[1]).to.include({ user: "eve", outcome: "NOT_FOUND" });
+    expect(stand.changes, "nothing was done").to.deep.equal(done);
+  });
+
   it("tell who changed something, for the audit", async () => {
     await request("DELETE", "/nodes/node-b");
     expect(stand.by).to.deep.equal(["operator"]);
