@@ -123,7 +123,10 @@ function addNodes(program: Command, output: Output, onExit: OnExit): void {
       .command("evict")
       .description("End a node's membership for good: it is refused from then on.")
       .argument("<node>", "its name")
-      .option("--force", "also when it holds the last copy of a slot, which is lost then"),
+      .option(
+        "--force",
+        "also when it is up and owns slots, or is the last of a role, or holds the last copy of a slot, which is lost then",
+      ),
   )
     .addHelpText("after", examples("plexus nodes evict node-b", "plexus nodes evict node-b --force"))
     .action(async (node: string, options: AdminOptions & { readonly force?: boolean }) => {
@@ -136,7 +139,7 @@ function addNodes(program: Command, output: Output, onExit: OnExit): void {
       .command("roles")
       .description("Change what a node does, while it runs.")
       .argument("<node>", "its name")
-      .argument("<roles>", `from now on, separated by commas: ${roles.join(", ")}`, roleList),
+      .argument("<roles>", `all that it does from now on, separated by commas: ${roles.join(", ")}`, roleList),
   )
     .addHelpText("after", examples("plexus nodes roles node-b chat,ai,gateway"))
     .action(async (node: string, named: readonly Role[], options: AdminOptions) => {

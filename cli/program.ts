@@ -118,7 +118,7 @@ export function createProgram(version: string, output: Output, onExit: (code: nu
     .option("--model <path[,name]>", "GGUF file to serve; repeatable, the first is the default", collect<string>)
     .option(
       "--role <role>",
-      `what this node does: ${roles.join(", ")}; repeatable, or separated by commas (default: all)`,
+      `what this node does: ${roles.join(", ")}; repeatable, or separated by commas (default: all; of a newcomer those of its invitation)`,
       roleList,
     )
     .option("--label <name=value>", "label of this node, repeatable", namedValue)
@@ -154,7 +154,7 @@ export function createProgram(version: string, output: Output, onExit: (code: nu
     )
     .option(
       "--min-in-sync <number>",
-      "refuse writes with fewer copies in sync (default: 1)",
+      "serve nothing of a slot with fewer copies in sync (default: 1)",
       wholeNumber("The number", 1, 7),
     )
     .option("--config <file>", "YAML file; environment and flags win over it")

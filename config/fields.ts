@@ -45,7 +45,7 @@ export const fields: readonly Field[] = [
     variable: "PLEXUS_MIN_IN_SYNC",
     form: "integer",
     live: false,
-    says: "copies that a write needs",
+    says: "copies in sync that a slot needs",
   },
   { name: "weight", variable: "PLEXUS_WEIGHT", form: "number", live: false, says: "share compared to other nodes" },
   {

@@ -145,7 +145,7 @@ export const errorTable = {
   NOT_IN_SYNC: {
     outcome: "not_started",
     http: 503,
-    help: "Fewer replicas are in sync than `minInSync` asks for; writes wait until another has caught up.",
+    help: "Fewer replicas are in sync than `minInSync` asks for; the slot serves nothing until another has caught up.",
   },
   INVITATION_INVALID: {
     outcome: "failed",
