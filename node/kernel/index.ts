@@ -472,6 +472,7 @@ class NodeKernel implements Kernel {
         if (behavior === undefined) throw new Error(`broken invariant: ${actor} is of no known kind`);
         return behavior;
       },
+      isOf: (actor, slotId) => this.#slotOf(actor) === slotId,
       hasRoom: () => this.#inMemory.size < this.#limits.activationsMax || this.#makeRoom(),
       entered: (activation) => {
         this.#inMemory.set(activation.id, activation);

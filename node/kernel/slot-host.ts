@@ -45,6 +45,8 @@ export interface SlotPorts {
   readonly around: Surroundings;
   knows(actor: ActorId): boolean;
   behaviorOf(actor: ActorId): AnyBehavior;
+  /** Whether an actor belongs to a slot, as far as this node knows: it may have been given one of its own. */
+  isOf(actor: ActorId, slot: SlotId): boolean;
   /** Whether one more actor may come into memory. */
   hasRoom(): boolean;
   /** Called when an activation enters or leaves memory. */
@@ -507,9 +509,16 @@ export class SlotHost implements Home {
       this.#ports.around.refuse(envelope, failure("SLOT_UNAVAILABLE", { slot: this.slot, because }));
       return;
     }
-    if (!this.activations.has(envelope.to) && !this.#ports.hasRoom()) {
-      this.#ports.around.turnAway(envelope, failure("OVERLOADED", { activationsMax: limits.activationsMax }));
-      return;
+    if (!this.activations.has(envelope.to)) {
+      // It was when the message came; but that has waited, and the actor was given a slot of its own meanwhile.
+      if (!this.#ports.isOf(envelope.to, this.slot)) {
+        this.#ports.around.refuse(envelope, failure("MOVED", { slot: envelope.to }));
+        return;
+      }
+      if (!this.#ports.hasRoom()) {
+        this.#ports.around.turnAway(envelope, failure("OVERLOADED", { activationsMax: limits.activationsMax }));
+        return;
+      }
     }
     const activation = this.activate(envelope.to);
     if (activation.status === "quarantined") {

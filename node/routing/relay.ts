@@ -213,7 +213,11 @@ export class Relay implements Hub {
     }
     topic.confirmed = false;
     this.#unconfirmed.add(topic);
-    if (owner !== before) topic.following = 0;
+    if (owner !== before) {
+      topic.following = 0;
+      // What the owner before did not answer says nothing of this one.
+      topic.tries = 0;
+    }
     if (owner !== undefined && this.#connected.has(owner)) {
       if (topic.following === 0) {
         this.#followings += 1;

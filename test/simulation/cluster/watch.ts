@@ -288,7 +288,8 @@ export class ClusterWatch implements Durability, NetworkWatcher {
     const wanted = want?.replicas ?? [];
     const left = this.#left.get(slot) ?? new Map<NodeId, boolean>();
     this.#left.set(slot, left);
-    for (const node of before.inSync) left.set(node, false);
+    // What was damaged when it left may go, though the damage is trimmed away since: nobody reads it any more.
+    for (const node of before.inSync) left.set(node, !this.isWhole(node, slot));
     for (const node of [owner, ...inSync, ...learners, ...wanted]) left.delete(node);
     const needsNobody = inSync.length >= this.#minInSync && wanted.every((node) => inSync.includes(node));
     if (needsNobody) for (const node of left.keys()) left.set(node, true);

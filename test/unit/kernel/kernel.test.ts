@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import { failure, slotOf, type ActorId, type Result } from "../../../protocols/index.ts";
+import { failure, slotOf, type ActorId, type Result, type SlotId } from "../../../protocols/index.ts";
 import type { Envelope } from "../../../node/kernel/api.ts";
 import { movedTo } from "./slots.ts";
 import { createStage, eventually, type Stage } from "./stage.ts";
@@ -654,6 +654,22 @@ describe("kernel", () => {
       expect(pinned).to.deep.equal({ ok: true, value: { slot: "pad/a" } });
       expect(stage.kernel.load().map((row) => row.slot)).to.include(slot);
       expect(valueOf(await stage.kernel.pin("robot/a"))).to.equal("NOT_FOUND");
+    });
+
+    it("handle nothing of an actor that they waited with until it had a slot of its own", async () => {
+      let late: Promise<unknown> | undefined;
+      stage.slots.splitting = async () => {
+        await stage.kernel.drain(slot, 1_000);
+        late = stage.ask("pad/a", "lines");
+        stage.routing.pinned.add("pad/a");
+        stage.routing.elsewhere.add("pad/a" as SlotId);
+      };
+      expect((await stage.kernel.pin("pad/a")).ok).to.equal(true);
+      stage.kernel.resume(slot);
+      const [sent] = stage.routing.sent;
+      expect(sent).to.include({ slot: "pad/a" });
+      sent?.settle({ ok: true, value: "there" });
+      expect(await late).to.deep.equal({ ok: true, value: "there" });
     });
 
     it("tell their load and their busiest actor once", async () => {

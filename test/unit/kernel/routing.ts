@@ -6,6 +6,7 @@ import {
   failure,
   refused,
   slotOf,
+  type ActorId,
   type Failure,
   type Result,
   type Role,
@@ -22,6 +23,8 @@ interface Sent {
 export interface SoloRouting extends Routing {
   /** Slots of another node. What is sent there is kept in `sent`. */
   readonly elsewhere: Set<SlotId>;
+  /** Actors with a slot of their own. */
+  readonly pinned: Set<ActorId>;
   readonly sent: Sent[];
   /** What was answered to other nodes. */
   readonly answered: { readonly correlation: number; readonly result: Result<unknown>; readonly served: boolean }[];
@@ -54,9 +57,10 @@ export function createSoloRouting(node: string, clock: Clock, kernel: () => Kern
 
   const routing: SoloRouting = {
     elsewhere: new Set(),
+    pinned: new Set(),
     sent: [],
     answered: [],
-    slotOf: (role, actor) => slotOf(role as Role, actor),
+    slotOf: (role, actor) => (routing.pinned.has(actor) ? (actor as string as SlotId) : slotOf(role as Role, actor)),
     takes: (slot, here) => !here && routing.elsewhere.has(slot),
     send(slot, envelope, deadlineMs, settle, after) {
       const sent = { slot, envelope, deadlineMs, settle };

@@ -14,6 +14,8 @@ export interface SoloSlots extends Slots {
   readonly heldAppends: (() => void)[];
   /** Ends the log of a slot, as a newer owner would. */
   end(slot: SlotId, error: Failure): void;
+  /** Runs while an actor is given a slot of its own, before the old one forgets it. */
+  splitting: () => Promise<void>;
   /** Set: `open` fails with it. */
   refusal: Failure | undefined;
 }
@@ -25,6 +27,7 @@ export function createSoloSlots(journal: Journal): SoloSlots {
     confirmations: [],
     holdAppends: false,
     heldAppends: [],
+    splitting: () => Promise.resolve(),
     refusal: undefined,
     async open(slot, ended) {
       if (solo.refusal) throw new PlexusError(solo.refusal);
@@ -69,13 +72,15 @@ export function createSoloSlots(journal: Journal): SoloSlots {
         actorsWithTail: () => log.actorsWithTail(),
         actorsWithSnapshot: (range) => log.actorsWithSnapshot(range),
         confirm: (done) => void solo.confirmations.push(done),
-        split: (actor) =>
-          new Promise((resolve, reject) => {
+        async split(actor) {
+          await solo.splitting();
+          await new Promise<void>((resolve, reject) => {
             const side = [{ space: "wake", delete: "pending" }] as const;
             log.append(epoch, { atMs: 0, actor, events: [], answers: [], side }, (error) =>
               error ? reject(new PlexusError(error)) : resolve(),
             );
-          }),
+          });
+        },
       };
       return served;
     },
