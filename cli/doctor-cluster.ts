@@ -58,6 +58,18 @@ const evictedCheck: Check = {
     "docs/operating.md, etcd lost or restored.",
 };
 
+/** Whether an etcd that answers, and has no cluster yet, can take one. */
+async function suitability(name: string, endpoint: string): Promise<Check> {
+  const { isSupportedEtcd } = await import("../node/directory/index.ts");
+  const signal = AbortSignal.timeout(cliLimits.etcdTimeoutMs);
+  const response = await fetch(new URL("/version", endpoint), { signal });
+  const { etcdserver } = (await response.json()) as { readonly etcdserver?: unknown };
+  const version = String(etcdserver);
+  return isSupportedEtcd(version)
+    ? { name, state: "good", says: `${endpoint} answers and has a leader (${version})` }
+    : { name, state: "bad", says: `${endpoint} is etcd ${version}`, hint: "It must be 3.4 or newer." };
+}
+
 /** What an etcd that answers holds of the cluster. */
 async function holdingOf(endpoint: string, { cluster, node }: Member): Promise<Omit<Check, "name">> {
   const [{ createEtcdDirectory }, { etcdPrefix }, { listMembers }] = await Promise.all([
@@ -106,7 +118,7 @@ async function directoryChecks({ directory }: Config, member: Member | undefined
         const { health } = (await response.json()) as { readonly health?: unknown };
         if (String(health) === "true" && member?.endpoints !== undefined)
           return { name, ...(await holdingOf(endpoint, member)) };
-        if (String(health) === "true") return { name, state: "good", says: `${endpoint} answers and has a leader` };
+        if (String(health) === "true") return await suitability(name, endpoint);
         return {
           name,
           state: "bad",

@@ -35,8 +35,8 @@ export function createEtcdFeed(ports: {
   readonly range: { readonly key: Buffer; readonly range_end: Buffer };
   /** etcd's revision as it is now, at whoever holds the directory. */
   readRevision(): Promise<number>;
-  /** Every row, and etcd's revision they were read at. */
-  readLevel(): Promise<{ readonly rows: readonly DirectoryRow[]; readonly revision: number }>;
+  /** Every row, and etcd's revision they were read at; `cluster`: which etcd that is, by its own id. */
+  readLevel(): Promise<{ readonly rows: readonly DirectoryRow[]; readonly revision: number; readonly cluster: string }>;
   toEvents(response: IWatchResponse): readonly Event[];
 }): EtcdFeed {
   const { servers, clock, log, limits, range } = ports;
@@ -77,6 +77,8 @@ export function createEtcdFeed(ports: {
         stream.on("data", (response: IWatchResponse) => {
           if (attempt.over || run.stopped) return;
           if (response.canceled) return fail(response.cancel_reason || "the server cancelled the watch");
+          // One of the addresses may be another etcd's. It would never say anything, and its revisions say nothing here.
+          if (response.header.cluster_id !== level.cluster) return fail("the server is of another etcd");
           try {
             for (const event of ports.toEvents(response)) tell(event);
           } catch (error) {

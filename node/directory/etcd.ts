@@ -9,6 +9,12 @@ import { checkKey, decodeRow, encodeValue, unavailable, type DirectoryHome } fro
 /** Older servers lack what the watch relies on: progress on request. */
 const versionMin = { major: 3, minor: 4 };
 
+/** Whether a directory can be kept by an etcd of this version. */
+export function isSupportedEtcd(version: string): boolean {
+  const [major = 0, minor = 0] = version.split(".").map(Number);
+  return major > versionMin.major || (major === versionMin.major && minor >= versionMin.minor);
+}
+
 /** The directory in an etcd cluster.
  *
  *      <prefix>head       { state, source, base }   made once; a directory that is `copying` serves nobody
@@ -74,12 +80,13 @@ export function createEtcdDirectory(
   };
   const range = async (
     request: IRangeRequest,
-  ): Promise<{ readonly page: IRangeResponse; readonly revision: string }> => {
+  ): Promise<{ readonly page: IRangeResponse; readonly revision: string; readonly cluster: string }> => {
     const { header, responses } = await servers.look(
       { compare: [hasHead], success: [{ request_range: request }] },
       accept(({ succeeded }) => succeeded),
     );
-    return { page: responses[0]?.response_range as IRangeResponse, revision: header.revision };
+    const page = responses[0]?.response_range as IRangeResponse;
+    return { page, revision: header.revision, cluster: header.cluster_id };
   };
 
   /** Undefined: nobody has used this prefix. */
@@ -105,11 +112,14 @@ export function createEtcdDirectory(
     return succeeded ? Number(header.revision) : undefined;
   };
 
-  const open = async (): Promise<number> => {
+  const checkVersion = async (): Promise<void> => {
     const version = await servers.version();
-    const [major = 0, minor = 0] = version.split(".").map(Number);
-    if (major < versionMin.major || (major === versionMin.major && minor < versionMin.minor))
+    if (!isSupportedEtcd(version))
       throw new PlexusError(failure("VERSION_UNSUPPORTED", { etcd: version, versionMin: "3.4" }));
+  };
+
+  const open = async (): Promise<number> => {
+    await checkVersion();
     if ((await readHead(founding === true)) === undefined) await writeHead({ state: "ready", source: "", base: 0 }, 0);
     const found = await readHead(false);
     if (found?.head.state !== "ready") throw unavailable("it is being filled");
@@ -138,7 +148,11 @@ export function createEtcdDirectory(
     const plus = await base();
     const range_end = endOf(rowPrefix + under);
     for (let attempt = 1; ; attempt += 1) {
-      const { page: first, revision } = await range({ key: rowKey(under), range_end, limit: limits.scanRowsMax });
+      const {
+        page: first,
+        revision,
+        cluster,
+      } = await range({ key: rowKey(under), range_end, limit: limits.scanRowsMax });
       const rows = toRows(first.kvs, plus);
       try {
         for (let page = first; page.more;) {
@@ -146,7 +160,7 @@ export function createEtcdDirectory(
           ({ page } = await range({ key, range_end, limit: limits.scanRowsMax, revision }));
           rows.push(...toRows(page.kvs, plus));
         }
-        return { rows, revision: Number(revision) };
+        return { rows, revision: Number(revision), cluster };
       } catch (error) {
         if (attempt >= limits.listAttemptsMax) throw error;
       }
@@ -208,6 +222,8 @@ export function createEtcdDirectory(
     watch: (under, watcher) => feed.watch(under, watcher),
     trouble: () => feed.trouble(),
     async fill(source, rows, from) {
+      // Before anything is moved there, from where there is no way back.
+      await checkVersion();
       const found = await readHead(true);
       if (found !== undefined) {
         if (found.head.source !== source)

@@ -21,7 +21,7 @@
  *
  *  Read `embedded.ts` first: it is the reference; then `serve.ts` with `remote.ts`, `etcd.ts` with `etcd-feed.ts`. */
 export { createEmbeddedDirectory, type EmbeddedDirectory } from "./embedded.ts";
-export { createEtcdDirectory, type EtcdDirectory } from "./etcd.ts";
+export { createEtcdDirectory, isSupportedEtcd, type EtcdDirectory } from "./etcd.ts";
 export { directoryLimits, type DirectoryLimits } from "./limits.ts";
 export { migrateDirectory } from "./migrate.ts";
 export { createRemoteDirectory } from "./remote.ts";

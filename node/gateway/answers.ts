@@ -27,6 +27,13 @@ const answers = {
   ),
   credentials: Type.Object({ passwordHash: Type.String() }),
   describe: Type.Object({ rooms: Type.Array(schema.roomKey) }),
+  sessions: Type.Object({ sessions: Type.Array(Type.Object({ id: Type.String() })) }),
+  summary: Type.Object({
+    messageSeq: schema.position,
+    unread: schema.position,
+    mentioned: Type.Boolean(),
+    last: Type.Optional(Type.Object({ author: Type.String(), atMs: Type.Number() })),
+  }),
 } as const satisfies Record<string, TSchema>;
 
 type Command = keyof typeof answers;

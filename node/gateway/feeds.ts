@@ -1,7 +1,17 @@
 import { Type, type Static } from "typebox";
 import { Compile } from "typebox/compile";
-import { failure, parseActorId, schema, type Failure, type Result, type Resumed } from "../../protocols/index.ts";
-import type { Clock, Log, Meter } from "../ports.ts";
+import {
+  failure,
+  failureOf,
+  parseActorId,
+  refused,
+  schema,
+  type Failure,
+  type Result,
+  type Resumed,
+} from "../../protocols/index.ts";
+import { withJitter } from "../backoff.ts";
+import type { Clock, Log, Meter, Random } from "../ports.ts";
 import type { Connection } from "./connection.ts";
 import { frameOf } from "./frames.ts";
 import type { Hub } from "./hub.ts";
@@ -47,14 +57,24 @@ const postedCheck = Compile(Type.Object({ type: Type.Literal("posted"), message:
 /** Somebody who wants to know that something was posted, without the messages themselves. */
 export interface Watcher {
   posted(topic: string, message: Static<typeof seen>): void;
+  /** The newest message of a topic, of which events may have been missed; undefined when all is read. Asked of its actor. */
+  newest(topic: string): Promise<Result<(Static<typeof seen> & { readonly atMs: number }) | undefined>>;
 }
 
 interface Feed {
   readonly topic: string;
   /** The highest position watchers were told of. */
   watched: number;
+  /** The highest message they were told of, 0: none yet; and since when they would have been. */
+  told: number;
+  readonly sinceMs: number;
   readonly subscriptions: Set<Subscription>;
   readonly watchers: Set<Watcher>;
+  /** Watchers for which the newest message is being asked; true: another gap came meanwhile. */
+  readonly looking: Map<Watcher, boolean>;
+  /** Questions to the actor that a gap has brought up: how many are under way, and who waits for their end. */
+  asking: number;
+  readonly waiting: (() => void)[];
   queue: { readonly event: unknown; readonly at: number | undefined }[];
   stop: () => void;
 }
@@ -87,6 +107,7 @@ export function createFeeds(
     readonly log: Log;
     readonly meter: Meter;
     readonly limits: GatewayLimits;
+    readonly random: Random;
   },
   resume: (
     connection: Connection,
@@ -94,7 +115,7 @@ export function createFeeds(
     after: number | undefined,
   ) => Promise<Result<Resumed<unknown, unknown>>>,
 ): Feeds {
-  const { hub, clock, log, meter, limits } = at;
+  const { hub, clock, log, meter, limits, random } = at;
   const feeds = new Map<string, Feed>();
   let dirty: Feed[] = [];
 
@@ -110,8 +131,13 @@ export function createFeeds(
     const feed: Feed = {
       topic,
       watched: 0,
+      told: 0,
+      sinceMs: clock.nowMs(),
       subscriptions: new Set(),
       watchers: new Set(),
+      looking: new Map(),
+      asking: 0,
+      waiting: [],
       queue: [],
       stop: () => undefined,
     };
@@ -140,6 +166,51 @@ export function createFeeds(
         else catchUpNow(subscription, subscription.last);
       }
     }
+    for (const watcher of feed.watchers) {
+      if (feed.looking.has(watcher)) feed.looking.set(watcher, true);
+      else void lookFor(feed, watcher);
+    }
+  }
+
+  /** Asks a question that a gap has brought up, a few at a time: from all that follow the topic at once they would fill its
+   *  actor's mailbox, and people's posts would be refused. */
+  async function inTurn<T>(feed: Feed, question: () => Promise<T>): Promise<T> {
+    while (feed.asking >= limits.gapQuestionsMax) await new Promise<void>((resolve) => void feed.waiting.push(resolve));
+    feed.asking += 1;
+    try {
+      return await question();
+    } finally {
+      feed.asking -= 1;
+      feed.waiting.shift()?.();
+    }
+  }
+
+  const pause = (): Promise<void> =>
+    new Promise((resolve) => void clock.after(Math.ceil(withJitter(limits.catchUpRetryMs, random)), resolve));
+
+  /** Tells a watcher of what was posted and reached nobody here. */
+  async function lookFor(feed: Feed, watcher: Watcher): Promise<void> {
+    const { topic, watchers, looking, sinceMs } = feed;
+    let failures = 0;
+    do {
+      looking.set(watcher, false);
+      const { told } = feed;
+      const answer = await inTurn(feed, () => watcher.newest(topic)).catch((error: unknown) =>
+        refused(failureOf(error)),
+      );
+      if (!watchers.has(watcher)) break;
+      if (answer.ok) {
+        const newest = answer.value;
+        // Of a topic that said nothing yet only the time tells what is new. Clocks may differ: the worst is a mark too many.
+        const isNews = newest !== undefined && (told > 0 ? newest.seq > told : newest.atMs >= sinceMs);
+        if (isNews) watcher.posted(topic, newest);
+      } else if (answer.error.outcome !== "failed" && failures < limits.catchUpRetriesMax) {
+        failures += 1;
+        looking.set(watcher, true);
+        await pause();
+      }
+    } while (looking.get(watcher) === true && watchers.has(watcher));
+    looking.delete(watcher);
   }
 
   function release(feed: Feed): void {
@@ -156,7 +227,9 @@ export function createFeeds(
         // Sent again by a topic's next owner, a post is no news.
         if (position !== undefined && position <= feed.watched) continue;
         feed.watched = position ?? feed.watched;
-        if (postedCheck.Check(event)) for (const watcher of feed.watchers) watcher.posted(topic, event.message);
+        if (!postedCheck.Check(event)) continue;
+        feed.told = Math.max(feed.told, event.message.seq);
+        for (const watcher of feed.watchers) watcher.posted(topic, event.message);
       }
     if (feed.subscriptions.size === 0 || queue.length === 0) return;
 
@@ -253,14 +326,16 @@ export function createFeeds(
         subscription.missed = false;
         subscription.held = [];
       }
-      const answer = await resume(connection, topic, cursor);
+      const ask = () => resume(connection, topic, cursor);
+      const feed = unanswered === undefined ? feeds.get(topic) : undefined;
+      const answer = feed ? await inTurn(feed, ask) : await ask();
       if (subscription.ended) return replaced(connection, unanswered);
       if (!answer.ok) {
         // While a topic's owner changes nobody may be there for longer than an ask waits. Reading is safe to repeat.
         const passing = unanswered === undefined && answer.error.outcome !== "failed";
         if (!passing || failures >= limits.catchUpRetriesMax) return end(subscription, answer.error, unanswered);
         failures += 1;
-        await new Promise<void>((resolve) => clock.after(limits.catchUpRetryMs, resolve));
+        await pause();
         if (subscription.ended) return;
         continue;
       }

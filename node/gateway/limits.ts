@@ -71,6 +71,8 @@ export interface GatewayLimits {
   /** Times a catch-up asks again when nobody could answer, and the pause before each. */
   readonly catchUpRetriesMax: number;
   readonly catchUpRetryMs: number;
+  /** Questions about one topic that a gap in its events has brought up, at a time. */
+  readonly gapQuestionsMax: number;
   /** A silent connection is pinged after this and ended after twice this. */
   readonly heartbeatMs: number;
   /** How often silence and expiry are looked for. */
@@ -121,6 +123,7 @@ export const gatewayLimits: GatewayLimits = {
   catchUpPagesMax: Math.ceil(wireLimits.eventWindow / wireLimits.pageEntriesDefault) * 2,
   catchUpRetriesMax: 10,
   catchUpRetryMs: 500,
+  gapQuestionsMax: 32,
   heartbeatMs: 30_000,
   sweepMs: 5_000,
   closeTimeoutMs: 2_000,

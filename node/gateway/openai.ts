@@ -85,6 +85,8 @@ export function addOpenAiRoutes(app: FastifyInstance, at: Surroundings): void {
       if (request.body.messages.length > limits.completionMessagesMax)
         throw new PlexusError(failure("TOO_LARGE", { limit: "completionMessagesMax", max: limits.completionMessagesMax }));
       const generation = await toGeneration(caller, request.body);
+      // Its agent may have been away for a while: nothing is written for who has gone meanwhile.
+      if (request.raw.socket.destroyed) throw new PlexusError(failure("BAD_REQUEST", { reason: "the client is gone" }));
       const count = running.get(caller.user) ?? 0;
       if (count >= limits.completionsPerUserMax)
         throw new PlexusError(failure("RATE_LIMITED", { limit: "completionsPerUserMax", retryAfterMs: 1_000 }));

@@ -1,8 +1,19 @@
-import { failure, isKey, ok, type Result, type UserView } from "../../protocols/index.ts";
+import {
+  failure,
+  isKey,
+  ok,
+  type Result,
+  type RoomSummary,
+  type Session,
+  type UserView,
+} from "../../protocols/index.ts";
+import { backoffMs } from "../backoff.ts";
+import type { Clock, Log } from "../ports.ts";
 import { closeCodes, type Connection } from "./connection.ts";
 import type { Feeds, Watcher } from "./feeds.ts";
 import { frameOf } from "./frames.ts";
 import type { Hub } from "./hub.ts";
+import type { GatewayLimits } from "./limits.ts";
 
 /** A user with connections here: shared by all of them, so that the user's own stream and rooms are followed once. */
 export interface Person {
@@ -12,8 +23,14 @@ export interface Person {
   arriving: number;
   /** Sessions that ended while an upgrade was under way: its check may have been older. */
   readonly revoked: Set<string>;
+  /** Events may have been missed while an upgrade was under way. */
+  missed: boolean;
+  /** Whether the actor is being asked what was missed; `again`: something more was meanwhile. */
+  looking: "no" | "yes" | "again";
   /** Topics of the rooms watched; undefined while no connection wants `activity`. */
   watched: Set<string> | undefined;
+  /** The rooms are being asked for, for all connections that want `activity`. */
+  describing: Promise<Result<unknown>> | undefined;
   readonly watcher: Watcher;
   stop: () => void;
 }
@@ -28,12 +45,25 @@ export interface People {
   watch(person: Person, connection: Connection): Promise<Result<unknown>>;
 }
 
-/** Makes the register. `describe` asks a user's actor for its view. */
+/** What of a room's summary tells whether there is something new. */
+type RoomNews = Pick<RoomSummary, "messageSeq" | "unread" | "mentioned"> & {
+  readonly last?: Pick<NonNullable<RoomSummary["last"]>, "author" | "atMs">;
+};
+
+/** What is asked of actors in a user's name. */
+export interface Questions {
+  describe(user: string): Promise<Result<Pick<UserView, "rooms">>>;
+  sessions(user: string): Promise<Result<{ readonly sessions: readonly Pick<Session, "id">[] }>>;
+  summary(user: string, room: string): Promise<Result<RoomNews>>;
+}
+
+/** Makes the register. */
 export function createPeople(
-  hub: Hub,
+  at: { readonly hub: Hub; readonly clock: Clock; readonly log: Log; readonly limits: GatewayLimits },
   feeds: Feeds,
-  describe: (user: string) => Promise<Result<Pick<UserView, "rooms">>>,
+  ask: Questions,
 ): People {
+  const { hub, clock, log, limits } = at;
   const people = new Map<string, Person>();
 
   function onEvent(person: Person, event: unknown): void {
@@ -44,16 +74,82 @@ export function createPeople(
         if (connection.caller.session === id) connection.bye(failure("UNAUTHENTICATED"), closeCodes.policy);
     } else if (typeof room === "string" && isKey(room) && person.watched !== undefined) {
       if (type === "roomJoined") follow(person, `room/${room}`);
-      else if (type === "roomLeft") {
-        person.watched.delete(`room/${room}`);
-        feeds.unwatch(`room/${room}`, person.watcher);
-      }
+      else if (type === "roomLeft") unfollow(person, `room/${room}`);
     }
+  }
+
+  /** Events of the user's own stream may be missing: a session may have ended, rooms been joined and left. Asked until it is
+   *  known, or nobody is here any more: who was turned out must not stay. */
+  function onGap(person: Person): void {
+    if (person.arriving > 0) person.missed = true;
+    if (person.looking !== "no") person.looking = "again";
+    else void lookAgain(person).catch((error: unknown) => log.error("gateway.person.failed", { error }));
+  }
+
+  async function lookAgain(person: Person): Promise<void> {
+    let failures = 0;
+    try {
+      do {
+        person.looking = "yes";
+        if (await isKnown(person)) failures = 0;
+        else {
+          person.looking = "again";
+          const waitMs = backoffMs(failures, { firstMs: limits.catchUpRetryMs, maxMs: limits.sweepMs });
+          failures += 1;
+          await new Promise<void>((resolve) => void clock.after(waitMs, resolve));
+        }
+      } while (person.looking === "again" && people.get(person.user) === person);
+    } finally {
+      person.looking = "no";
+    }
+  }
+
+  /** False: nobody could say. */
+  async function isKnown(person: Person): Promise<boolean> {
+    // Who comes later was checked later.
+    const present = [...person.connections];
+    const held = await ask.sessions(person.user);
+    if (!held.ok) return held.error.outcome === "failed";
+    const ids = new Set(held.value.sessions.map(({ id }) => id));
+    for (const connection of present)
+      if (!ids.has(connection.caller.session)) connection.bye(failure("UNAUTHENTICATED"), closeCodes.policy);
+
+    const { watched } = person;
+    if (watched === undefined) return true;
+    const before = [...watched];
+    const view = await ask.describe(person.user);
+    if (person.watched !== watched) return true;
+    if (!view.ok) return view.error.outcome === "failed";
+    const topics = new Set(view.value.rooms.map((room) => `room/${room}`));
+    for (const topic of before) if (!topics.has(topic)) unfollow(person, topic);
+    for (const topic of topics) follow(person, topic);
+    return true;
   }
 
   function follow(person: Person, topic: string): void {
     person.watched?.add(topic);
     feeds.watch(topic, person.watcher);
+  }
+
+  function unfollow(person: Person, topic: string): void {
+    person.watched?.delete(topic);
+    feeds.unwatch(topic, person.watcher);
+  }
+
+  /** Follows the rooms of a user, once for all its connections. */
+  async function watchRooms(person: Person): Promise<Result<unknown>> {
+    const watched = new Set<string>();
+    person.watched = watched;
+    const answer = await ask.describe(person.user);
+    if (person.watched !== watched) return ok({});
+    if (!answer.ok) {
+      unwatchAll(person);
+      return answer;
+    }
+    // A room joined meanwhile came as an event. One left meanwhile may stay until the next time; that shows that
+    // something was posted there and never what.
+    for (const room of answer.value.rooms) follow(person, `room/${room}`);
+    return ok({});
   }
 
   function unwatchAll(person: Person): void {
@@ -62,7 +158,10 @@ export function createPeople(
   }
 
   function release(person: Person): void {
-    if (person.arriving === 0) person.revoked.clear();
+    if (person.arriving === 0) {
+      person.revoked.clear();
+      person.missed = false;
+    }
     if (person.watched !== undefined && ![...person.connections].some((connection) => connection.watching))
       unwatchAll(person);
     if (person.connections.size > 0 || person.arriving > 0) return;
@@ -80,7 +179,10 @@ export function createPeople(
           connections,
           arriving: 0,
           revoked: new Set(),
+          missed: false,
+          looking: "no",
           watched: undefined,
+          describing: undefined,
           stop: () => undefined,
           watcher: {
             posted(topic, { seq, author, mentions }) {
@@ -93,9 +195,21 @@ export function createPeople(
                 connection.write(frame);
               }
             },
+            async newest(topic) {
+              const told = await ask.summary(user, topic.slice("room/".length));
+              if (!told.ok) return told;
+              const { messageSeq: seq, last, unread, mentioned } = told.value;
+              if (unread === 0 || last === undefined) return ok(undefined);
+              const mentions = mentioned ? [`user/${user}`] : [];
+              return ok({ seq, author: last.author, atMs: last.atMs, mentions });
+            },
           },
         };
-        created.stop = hub.follow(`user/${user}`, (event) => onEvent(created, event));
+        created.stop = hub.follow(
+          `user/${user}`,
+          (event) => onEvent(created, event),
+          () => onGap(created),
+        );
         people.set(user, created);
         person = created;
       }
@@ -108,6 +222,7 @@ export function createPeople(
         person.connections.add(connection);
         if (person.revoked.has(connection.caller.session))
           connection.bye(failure("UNAUTHENTICATED"), closeCodes.policy);
+        if (person.missed) onGap(person);
       }
       release(person);
     },
@@ -117,19 +232,12 @@ export function createPeople(
     },
     async watch(person, connection) {
       connection.watching = true;
-      if (person.watched !== undefined) return ok({});
-      const watched = new Set<string>();
-      person.watched = watched;
-      const answer = await describe(person.user);
-      if (person.watched !== watched) return ok({});
-      if (!answer.ok) {
-        unwatchAll(person);
-        return answer;
-      }
-      // A room joined meanwhile came as an event. One left meanwhile may stay until the next time; that shows that
-      // something was posted there and never what.
-      for (const room of answer.value.rooms) follow(person, `room/${room}`);
-      return ok({});
+      if (person.watched !== undefined) return person.describing ?? ok({});
+      const describing = watchRooms(person).finally(() => {
+        if (person.describing === describing) person.describing = undefined;
+      });
+      person.describing = describing;
+      return describing;
     },
   };
 }

@@ -88,17 +88,13 @@ export function createSockets(server: Server, at: Surroundings, accounts: Accoun
       }),
     );
   const feeds = createFeeds(at, resume);
-  const people = createPeople(at.hub, feeds, async (user) =>
-    answerTo(
-      "describe",
-      await kernel.ask({
-        to: `user/${user}`,
-        from: `user/${user}`,
-        message: { type: "describe" },
-        timeoutMs: limits.askTimeoutMs,
-      }),
-    ),
-  );
+  const askAs = (user: string, to: ActorId, type: string): Promise<Result<unknown>> =>
+    kernel.ask({ to, from: `user/${user}`, message: { type }, timeoutMs: limits.askTimeoutMs });
+  const people = createPeople(at, feeds, {
+    describe: async (user) => answerTo("describe", await askAs(user, `user/${user}`, "describe")),
+    sessions: async (user) => answerTo("sessions", await askAs(user, `user/${user}`, "sessions")),
+    summary: async (user, room) => answerTo("summary", await askAs(user, `room/${room}`, "summary")),
+  });
   /** What nobody waits for must not end the process. */
   const failed = (error: unknown): void => log.error("connection.failed", { error });
 

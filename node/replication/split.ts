@@ -7,7 +7,7 @@
  *
  *  The copies that may be in the new slot's set are on every replica that was in sync before and after. Whoever takes the
  *  old slot from then on changes its revision, and then the new one cannot come into being behind its back. */
-import { failure, PlexusError, type ActorId, type SlotId } from "../../protocols/index.ts";
+import { failure, failureOf, PlexusError, type ActorId, type SlotId } from "../../protocols/index.ts";
 import type { Clock, Directory, NodeId, SlotRecord } from "../ports.ts";
 import { changeSlot, readSlot, slotKey, type SlotRow } from "../records.ts";
 import type { SlotTable } from "../slot-table.ts";
@@ -79,6 +79,7 @@ async function giveSnapshotToAll(actor: ActorId, ports: SplitPorts): Promise<rea
 
 async function record(slot: SlotId, holders: readonly Holder[], ports: SplitPorts): Promise<void> {
   const { node, directory, table, limits } = ports;
+  let mayCome = false;
   for (;;) {
     const row = ports.row();
     if (row === undefined) {
@@ -96,7 +97,12 @@ async function record(slot: SlotId, holders: readonly Holder[], ports: SplitPort
     const guard = { key: slotKey(ports.slot), revision: row.revision };
     const there = await changeSlot(directory, next, 0, guard).then(
       (changed) => changed.row,
-      () => undefined,
+      (error: unknown) => {
+        // Refused for good: the actor goes on where it is. But not while what was asked before may still come about.
+        if (failureOf(error).outcome === "failed" && !mayCome) throw error;
+        mayCome = true;
+        return undefined;
+      },
     );
     if (there?.record.splitFrom === ports.slot) {
       table.learn(there);

@@ -15,6 +15,7 @@ const row = (key: string, revision: number): DirectoryRow => ({ key, revision, v
 class Script {
   readonly streams: (EventEmitter & { asked: number; startRevision: number; ended: boolean; failed: boolean })[] = [];
   level: { rows: readonly DirectoryRow[]; revision: number } = { rows: [], revision: 1 };
+  readonly cluster = "14841639068965178418";
   connecting: Promise<void> = Promise.resolve();
   connects = 0;
 
@@ -25,7 +26,7 @@ class Script {
       log,
       limits: { ...directoryLimits, retryMinMs: 2, retryMaxMs: 4, ...limits },
       range: { key: Buffer.from("a"), range_end: Buffer.from("b") },
-      readLevel: async () => this.level,
+      readLevel: async () => ({ ...this.level, cluster: this.cluster }),
       readRevision: async () => this.level.revision,
       toEvents: ({ events }) => events as unknown as readonly { row: DirectoryRow }[],
     });
@@ -55,7 +56,8 @@ class Script {
   }
 
   say(index: number, response: Partial<IWatchResponse> & { events?: unknown }): void {
-    this.streams[index]?.emit("data", { header: { revision: "0" }, events: [], ...response });
+    const header = { revision: "0", cluster_id: this.cluster, ...response.header };
+    this.streams[index]?.emit("data", { events: [], ...response, header });
   }
 }
 
@@ -105,6 +107,20 @@ describe("the feed of changes from etcd", () => {
     expect(script.streams[0]?.asked).to.be.greaterThan(0);
     expect(script.streams[0]).to.include({ ended: true, failed: true });
     expect(types()).to.deep.equal(["reset", "stale", "reset"]);
+    feed.close();
+  });
+
+  it("leaves a stream of another etcd, however high its revisions are", async () => {
+    const feed = script.feed({});
+    feed.watch("", watching);
+    await watching.until(() => watching.current);
+    script.say(0, { created: true, header: { revision: "900", cluster_id: "7" } as never });
+    await watching.until(() => types().length === 3);
+    expect(script.streams[0]).to.include({ ended: true, failed: true });
+    script.say(1, { created: true, header: { revision: "9" } as never });
+    script.say(1, { events: [{ row: row("x", 10) }] as never });
+    await watching.until(() => watching.rows.get("x")?.revision === 10);
+    expect(types()).to.deep.equal(["reset", "stale", "reset", "changed"]);
     feed.close();
   });
 

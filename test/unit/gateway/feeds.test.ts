@@ -1,7 +1,7 @@
 import { expect } from "chai";
 import fc from "fast-check";
 import type { Connection } from "../../../node/gateway/connection.ts";
-import { createFeeds } from "../../../node/gateway/feeds.ts";
+import { createFeeds, type Watcher } from "../../../node/gateway/feeds.ts";
 import { createHub, gatewayLimits } from "../../../node/gateway/index.ts";
 import type { Clock } from "../../../node/ports.ts";
 import {
@@ -134,7 +134,13 @@ function createListener(user = "ada") {
 function feedsOf(world: World, heldEventsMax = gatewayLimits.heldEventsMax) {
   const meter = { count() {}, gauge() {}, observeMs() {} };
   const limits = { ...gatewayLimits, heldEventsMax };
-  return createFeeds({ hub: world.hub, clock: world.clock, log: quietLog, meter, limits }, world.resume);
+  const random = { number: () => 1, bytes: () => new Uint8Array() };
+  return createFeeds({ hub: world.hub, clock: world.clock, log: quietLog, meter, limits, random }, world.resume);
+}
+
+/** Whatever waits for a promise goes on. */
+async function pass(): Promise<void> {
+  for (let count = 0; count < 50; count += 1) await Promise.resolve();
 }
 
 const positionsOf = (frames: readonly NodeFrame[]): readonly number[] =>
@@ -231,7 +237,8 @@ describe("gateway: feeds", () => {
     const feeds = feedsOf(world);
     const { frames, connection } = createListener();
     const posts: number[] = [];
-    feeds.watch(topic, { posted: (_topic, { seq }) => void posts.push(seq) });
+    const newest = async () => ok({ seq: world.events.length, author: "user/bob", atMs: 0 });
+    feeds.watch(topic, { posted: (_topic, { seq }) => void posts.push(seq), newest });
     feeds.subscribe(connection, topic, 0, 1);
     const post = (lost: boolean) => {
       const seq = world.events.length + 1;
@@ -248,7 +255,7 @@ describe("gateway: feeds", () => {
     world.published.push({ event: world.events[0], at: 1 });
     await world.settle();
     expect(positionsOf(frames)).to.deep.equal([1, 2]);
-    expect(posts).to.deep.equal([1]);
+    expect(posts).to.deep.equal([1, 2]);
   });
 
   it("ask again while nobody can answer after a gap, and keep the subscription", async () => {
@@ -323,11 +330,57 @@ describe("gateway: feeds", () => {
     expect(positionsOf(stays.frames)).to.deep.equal([1, 2]);
   });
 
+  it("tell watchers after a gap of what was posted in it, once, and ask again while nobody can say", async () => {
+    const world = new World(10);
+    const feeds = feedsOf(world);
+    const told: unknown[] = [];
+    const answers: Awaited<ReturnType<Watcher["newest"]>>[] = [];
+    const missed = { seq: 3, author: "user/bob", atMs: 0, mentions: ["user/ada"] };
+    feeds.watch(topic, {
+      posted: (_topic, message) => void told.push(message),
+      newest: async () => answers.shift() ?? refused(failure("NOT_A_MEMBER")),
+    });
+    // What reached nobody here, before anything did.
+    answers.push(refused(failure("SLOT_UNAVAILABLE")), ok(missed));
+    world.hub.gap();
+    await world.settle();
+    await pass();
+    expect(told).to.deep.equal([]);
+    world.pauses.shift()?.();
+    await pass();
+    expect(told).to.deep.equal([missed]);
+    const posted = { seq: 4, author: "user/bob" };
+    world.hub.publish(topic, { type: "posted", message: posted }, 4);
+    await world.settle();
+    expect(told).to.deep.equal([missed, posted]);
+    answers.push(ok({ ...missed, seq: 4 }), ok(undefined), refused(failure("NOT_A_MEMBER")));
+    for (let gap = 0; gap < 3; gap += 1) {
+      world.hub.gap();
+      await pass();
+    }
+    expect(told, "nothing was missed").to.have.length(2);
+    expect([answers.length, world.pauses.length]).to.deep.equal([0, 0]);
+  });
+
+  it("ask a few questions at a time after a gap, however many follow", async () => {
+    const world = new World(10);
+    const feeds = feedsOf(world);
+    const listeners = Array.from({ length: 100 }, (_, index) => createListener(`u${index}`));
+    for (const [index, { connection }] of listeners.entries()) feeds.subscribe(connection, topic, 0, index);
+    await world.settle();
+    world.append({ type: "posted" }, true);
+    world.hub.gap();
+    await pass();
+    expect(world.turns).to.have.length(gatewayLimits.gapQuestionsMax);
+    await world.settle();
+    for (const { frames } of listeners) expect(positionsOf(frames)).to.deep.equal([1]);
+  });
+
   it("tell watchers of messages, and of nothing else that was published as posted", async () => {
     const world = new World(10);
     const feeds = feedsOf(world);
     const told: unknown[] = [];
-    feeds.watch(topic, { posted: (_topic, message) => void told.push(message) });
+    feeds.watch(topic, { posted: (_topic, message) => void told.push(message), newest: async () => ok(undefined) });
     const message = { seq: 1, author: "user/ada", mentions: ["user/bob"] };
     for (const nonsense of [
       null,

@@ -1,3 +1,5 @@
+import { once } from "node:events";
+import { connect } from "node:net";
 import { expect } from "chai";
 import OpenAI from "openai";
 import { startStand, type Stand } from "./stand.ts";
@@ -81,6 +83,47 @@ describe("gateway: OpenAI's client, unchanged", () => {
       .then(() => undefined, (error: { status: number }) => error);
     expect(refusal?.status).to.be.oneOf([403, 404]);
   }); // prettier-ignore
+
+  it("that is gone before its agent has answered has nothing written for it", async () => {
+    await stand.request("POST", "/api/agents", { token, body: { name: "slow", persona: "" } });
+    const asked = Promise.withResolvers<() => void>();
+    const { ask } = stand.kernel;
+    const { generate } = stand.runtime;
+    let generations = 0;
+    const done = Promise.withResolvers<void>();
+    stand.kernel.ask = async (request) => {
+      const answer = await ask.call(stand.kernel, request);
+      if (request.to !== "agent/ada.slow") return answer;
+      await new Promise<void>((resolve) => asked.resolve(resolve));
+      // The handler goes on in the microtasks after this.
+      setImmediate(done.resolve);
+      return answer;
+    };
+    stand.runtime.generate = (...given) => {
+      generations += 1;
+      return generate.apply(stand.runtime, given);
+    };
+    try {
+      const socket = connect(Number(new URL(stand.url).port), "127.0.0.1");
+      const body = JSON.stringify({ model: "agent:ada.slow", messages });
+      socket.write(
+        `POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\nauthorization: Bearer ${token}\r\n` +
+          `content-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
+      );
+      const goOn = await asked.promise;
+      const closed = once(socket, "close");
+      socket.resetAndDestroy();
+      await closed;
+      // Whoever comes after that is answered after the node has heard of it.
+      for (let request = 0; request < 2; request += 1) await stand.request("GET", "/healthz");
+      goOn();
+      await done.promise;
+      expect(generations).to.equal(0);
+    } finally {
+      stand.kernel.ask = ask;
+      stand.runtime.generate = generate;
+    }
+  });
 
   it("gets errors of its own kinds", async () => {
     const bad = new OpenAI({ apiKey: "plxk_wrong", baseURL: `${stand.url}/v1`, maxRetries: 0 });

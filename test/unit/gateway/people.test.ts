@@ -1,22 +1,139 @@
 import { expect } from "chai";
 import type { Connection } from "../../../node/gateway/connection.ts";
-import type { Feeds } from "../../../node/gateway/feeds.ts";
-import { createHub } from "../../../node/gateway/index.ts";
-import { createPeople } from "../../../node/gateway/people.ts";
-import { ok } from "../../../protocols/index.ts";
+import type { Feeds, Watcher } from "../../../node/gateway/feeds.ts";
+import { createHub, gatewayLimits } from "../../../node/gateway/index.ts";
+import { createPeople, type Questions } from "../../../node/gateway/people.ts";
+import { failure, ok, refused, type Failure } from "../../../protocols/index.ts";
+import { quietLog } from "../../quiet.ts";
+
+/** A connection of a session, and why it was ended. */
+function connectionOf(session: string) {
+  const ended: string[] = [];
+  const connection = { watching: false, caller: { session }, bye: ({ code }: Failure) => void ended.push(code) };
+  return { ended, connection: connection as unknown as Connection };
+}
+
+/** Whatever waits for a promise goes on. */
+async function pass(): Promise<void> {
+  for (let count = 0; count < 50; count += 1) await Promise.resolve();
+}
+
+function stage() {
+  const hub = createHub();
+  const watched = new Map<string, Watcher>();
+  const gaps: (() => void)[] = [];
+  const pauses: (() => void)[] = [];
+  const feeds = {
+    watch: (topic: string, watcher: Watcher) => void watched.set(topic, watcher),
+    unwatch: (topic: string) => void watched.delete(topic),
+  } as Partial<Feeds> as Feeds;
+  const ask: { -readonly [Name in keyof Questions]: Questions[Name] } = {
+    describe: async () => ok({ rooms: ["den"] }),
+    sessions: async () => ok({ sessions: [{ id: "s" }] }),
+    summary: async () => refused(failure("NOT_A_MEMBER")),
+  };
+  const follow: typeof hub.follow = (topic, follower, onGap) => {
+    if (onGap) gaps.push(onGap);
+    return hub.follow(topic, follower);
+  };
+  const clock = {
+    nowMs: () => 0,
+    monotonicMs: () => 0,
+    soon: () => undefined,
+    after: (_delayMs: number, callback: () => void) => {
+      pauses.push(callback);
+      return () => undefined;
+    },
+  };
+  const at = { hub: { ...hub, follow }, clock, log: quietLog, limits: gatewayLimits };
+  const people = createPeople(at, feeds, {
+    describe: (user) => ask.describe(user),
+    sessions: (user) => ask.sessions(user),
+    summary: (user, room) => ask.summary(user, room),
+  });
+  return { hub, people, ask, watched, gap: () => gaps.at(-1)?.(), pauses };
+}
 
 describe("gateway: people", () => {
   it("follow what can be a room, and nothing else that the node with their actor says", async () => {
-    const hub = createHub();
-    const watched: string[] = [];
-    const feeds = { watch: (topic: string) => void watched.push(topic) } as Partial<Feeds> as Feeds;
-    const people = createPeople(hub, feeds, async () => ok({ rooms: ["den"] }));
-    const connection = { watching: false, caller: { session: "s" } } as Connection;
+    const { hub, people, watched } = stage();
+    const { connection } = connectionOf("s");
     const person = people.arrive("ada");
     people.arrived(person, connection);
     await people.watch(person, connection);
     for (const room of [undefined, null, 7, "", "../lobby", "Lobby", "attic"])
       hub.publish("user/ada", { type: "roomJoined", room }, 1);
-    expect(watched).to.deep.equal(["room/den", "room/attic"]);
+    expect([...watched.keys()]).to.deep.equal(["room/den", "room/attic"]);
+  });
+
+  it("do not stay when their session ended in a gap, however long nobody can say so", async () => {
+    const { people, ask, gap, pauses } = stage();
+    const [stays, goes] = [connectionOf("s"), connectionOf("stolen")];
+    const person = people.arrive("ada");
+    people.arrived(person, stays.connection);
+    people.arrived(people.arrive("ada"), goes.connection);
+    let isAway = true;
+    const { sessions } = ask;
+    ask.sessions = async (user) => (isAway ? refused(failure("SLOT_UNAVAILABLE")) : sessions(user));
+    gap();
+    gap();
+    await pass();
+    expect([stays.ended, goes.ended, pauses.length]).to.deep.equal([[], [], 1]);
+    isAway = false;
+    pauses.shift()?.();
+    await pass();
+    expect([stays.ended, goes.ended, pauses.length]).to.deep.equal([[], ["UNAUTHENTICATED"], 0]);
+  });
+
+  it("are asked about once they are there when the gap came during their arrival", async () => {
+    const { people, gap } = stage();
+    const late = connectionOf("stolen");
+    const person = people.arrive("ada");
+    gap();
+    await pass();
+    people.arrived(person, late.connection);
+    await pass();
+    expect(late.ended).to.deep.equal(["UNAUTHENTICATED"]);
+  });
+
+  it("follow the rooms that they are in after a gap, and no other", async () => {
+    const { people, ask, watched, gap } = stage();
+    const { connection } = connectionOf("s");
+    const person = people.arrive("ada");
+    people.arrived(person, connection);
+    await people.watch(person, connection);
+    ask.describe = async () => ok({ rooms: ["attic"] });
+    gap();
+    await pass();
+    expect([...watched.keys()]).to.deep.equal(["room/attic"]);
+  });
+
+  it("are told that they watch only when they do, each connection of them", async () => {
+    const { people, ask } = stage();
+    const answer = Promise.withResolvers<Awaited<ReturnType<Questions["describe"]>>>();
+    ask.describe = () => answer.promise;
+    const [one, two] = [connectionOf("s"), connectionOf("s")];
+    const person = people.arrive("ada");
+    people.arrived(person, one.connection);
+    people.arrived(people.arrive("ada"), two.connection);
+    const told = Promise.all([people.watch(person, one.connection), people.watch(person, two.connection)]);
+    answer.resolve(refused(failure("SLOT_UNAVAILABLE")));
+    expect((await told).map((result) => result.ok)).to.deep.equal([false, false]);
+  });
+
+  it("have as newest what they have not read", async () => {
+    const { people, ask, watched } = stage();
+    const { connection } = connectionOf("s");
+    const person = people.arrive("ada");
+    people.arrived(person, connection);
+    await people.watch(person, connection);
+    const newest = () => watched.get("room/den")?.newest("room/den");
+    const last = { author: "user/bob", atMs: 7 };
+    ask.summary = async (user, room) =>
+      ok({ messageSeq: user === "ada" && room === "den" ? 5 : 0, unread: 2, mentioned: true, last });
+    const news = { seq: 5, author: "user/bob", atMs: 7, mentions: ["user/ada"] };
+    expect(await newest()).to.deep.equal({ ok: true, value: news });
+    ask.summary = async () => ok({ messageSeq: 5, unread: 0, mentioned: false, last });
+    expect(await newest()).to.deep.equal({ ok: true, value: undefined });
   });
 });

@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import { replicationLimits } from "../../../node/replication/index.ts";
-import { failureOf, type SlotId } from "../../../protocols/index.ts";
+import { failure, failureOf, PlexusError, type SlotId } from "../../../protocols/index.ts";
 import { Cluster, codeOf, slot } from "./stage.ts";
 
 describe("replication", () => {
@@ -188,6 +188,27 @@ describe("replication", () => {
       own.append({ atMs: 1, actor: "pad/x", events: [{ text: "after" }], answers: [], side: [] }, resolve),
     );
     expect(await cluster.settle(appended)).to.equal(undefined);
+  });
+
+  it("leaves an actor where it is when the directory takes no row for it", async () => {
+    await begin(all);
+    const log = await cluster.open("a");
+    await cluster.append(log, "one");
+    log.snapshot("pad/x", log.lastSeq, { folded: 1 }, () => undefined);
+    const { directory } = cluster.peer("a");
+    const { compareAndSet } = directory;
+    directory.compareAndSet = (key, ...given) =>
+      key === "slot/pad/x"
+        ? Promise.reject(new PlexusError(failure("LIMIT_REACHED", { limit: "rowsMax" })))
+        : compareAndSet.call(directory, key, ...given);
+    const refused = await cluster.settle(log.split("pad/x").catch((error: PlexusError) => error.failure.code));
+    expect(refused).to.equal("LIMIT_REACHED");
+    await cluster.append(log, "two");
+    directory.compareAndSet = compareAndSet;
+    log.snapshot("pad/x", log.lastSeq, { folded: 2 }, () => undefined);
+    await cluster.settle(log.split("pad/x"));
+    const own = await cluster.settle(cluster.peer("a").replication.open("pad/x" as SlotId, () => undefined));
+    expect((await cluster.settle(own.recover("pad/x" as never))).snapshot?.body).to.deep.equal({ folded: 2 });
   });
 
   it("a node that restarts takes a new epoch before it serves again", async () => {

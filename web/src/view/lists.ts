@@ -7,6 +7,9 @@ import { fetched } from "../wire/index.ts";
 
 /** Lists that are loaded as a whole, and the names on them. */
 
+/** How soon the list of rooms is asked for again while some of them do not answer. */
+const unreachableRetryMs = 5_000;
+
 export function useRooms(): UseQueryResult<UserRooms> {
   const session = useSession();
   return useQuery({
@@ -16,6 +19,9 @@ export function useRooms(): UseQueryResult<UserRooms> {
       if (result.ok) return result.value;
       throw new Error(result.error.message);
     },
+    // A room whose node was away comes back without a word, and so does the user's own.
+    refetchInterval: ({ state }) =>
+      state.status === "error" || (state.data?.unreachable.length ?? 0) > 0 ? unreachableRetryMs : false,
   });
 }
 
