@@ -209,6 +209,8 @@ export function createReplication(ports: ReplicationPorts): Replication {
     let row = table.get(slot) ?? (await readSlot(directory, slot));
     for (let tries = 0; tries < takeUpTriesMax; tries += 1) {
       if (stopping) throw new PlexusError(failure("STOPPING"));
+      // While the directory was asked the slot may have come to this disk: as an actor's own, out of another.
+      if (slotLog.failed !== undefined) slotLog = await readable(slot);
       if (row === undefined) {
         row = await create(slot, slotLog);
         continue;

@@ -137,10 +137,12 @@ export function serveReplicas(ports: ReplicaPorts): {
 
   exchange.on("replica.query", ({ slot, epoch }, from) =>
     answered(async () => {
-      const slotLog = await opened(slot);
+      let slotLog = await opened(slot);
       if (epoch < slotLog.fence) return refused(failure("FENCED", { slot, epoch, fence: slotLog.fence }));
       const refusal = await claim(from, { slot, epoch, fence: slotLog.fence });
       if (refusal) return refused(refusal);
+      // The directory may have taken long, and the slot come to this disk meanwhile: as an actor's own, out of another.
+      if (slotLog.failed !== undefined) slotLog = await opened(slot);
       claims.set(slot, (claims.get(slot) ?? 0) + 1);
       if (!slotLog.exists && table.get(slot)?.record.inSync.includes(ports.node) === true) {
         // It counts as one that has everything, and there is no trace of it here.
