@@ -109,6 +109,8 @@ export interface MemberRecord {
   readonly incarnation: number;
   /** `draining`: gets nothing new and gives away what it has. */
   readonly state: "active" | "draining";
+  /** It is being taken out of the cluster: it may not leave others out of its slots' sets any more. */
+  readonly leaving?: true;
 }
 
 /** A row of the directory: any plain data under a key, with a revision that rises with each change. Keys in use:

@@ -80,6 +80,11 @@ type ClusterNodeLoad = Required<
   Pick<ClusterNodeRow, "actors" | "turnsPerSecond" | "connections" | "eventLoopLagMs" | "memoryBytes">
 >;
 
+/** The row of a member that is not being taken out, or no more. */
+function staying({ leaving: _leaving, ...record }: MemberRecord): MemberRecord {
+  return record;
+}
+
 /** Makes the control. It keeps nothing, and needs no stopping. */
 export function createClusterControl(options: ControlOptions): ClusterControl {
   const { node, table, policy, membership, exchange, clock } = options;
@@ -232,7 +237,8 @@ export function createClusterControl(options: ControlOptions): ClusterControl {
 
   /** Takes a member out: one whose slots do not hold it back, or with `force` any, whose last copies are given up. It
    *  drains from before the look: who creates a slot does so under its own row as it read it, so nothing is created between
-   *  the look and the end. The row goes last, so that what broke off can be asked for again. */
+   *  the look and the end; and `leaving`, so that in this time it does not become the last
+   *  to hold a slot either. The row goes last, so that what broke off can be asked for again. */
   const takeOut = async (member: NodeId, force: boolean): Promise<Result<Evicted>> => {
     const given = new Set<SlotId>();
     let before: MemberRecord | undefined;
@@ -240,16 +246,17 @@ export function createClusterControl(options: ControlOptions): ClusterControl {
       const row = await directory.read(memberKey(member));
       if (row === undefined) return refused(failure("NOT_FOUND", { node: member }));
       const record = row.value as MemberRecord;
-      if (record.state !== "draining") {
-        before = record;
-        await directory.compareAndSet(row.key, { ...record, state: "draining" }, row.revision);
+      if (record.state !== "draining" || record.leaving !== true) {
+        before ??= record;
+        await directory.compareAndSet(row.key, { ...record, state: "draining", leaving: true }, row.revision);
         continue;
       }
       if (force && !(await abandon(member, given))) continue;
       const slots = force ? [] : (await readSlots(directory)).map((slot) => slot.record);
       const refusal = heldBack(member, slots);
       if (refusal !== undefined) {
-        if (before) await directory.compareAndSet(row.key, { ...record, state: before.state }, row.revision);
+        const stays = staying({ ...record, state: before?.state ?? record.state });
+        await directory.compareAndSet(row.key, stays, row.revision);
         return refused(refusal);
       }
       await spendInvitations(directory, member);
@@ -526,7 +533,7 @@ export function createClusterControl(options: ControlOptions): ClusterControl {
         const found = find(text);
         if (!found.ok) return found;
         const state = draining ? "draining" : "active";
-        const changed = await changeMember(found.value.node, (record) => ({ record: { ...record, state } }));
+        const changed = await changeMember(found.value.node, (record) => ({ record: staying({ ...record, state }) }));
         if (changed.ok) note(draining ? "drain" : "undrain", { node: found.value.node, name: found.value.name }, by);
         return changed;
       }),

@@ -20,6 +20,7 @@ import type { ServedLog, Slots } from "../kernel/api.ts";
 import type {
   Clock,
   Directory,
+  DirectoryRow,
   Log,
   MemberRecord,
   Membership,
@@ -167,9 +168,16 @@ export function createReplication(ports: ReplicationPorts): Replication {
     damaged: (slot, error) => healing.damaged(slot, error),
   });
 
+  /** Read once for all slots that ask in the meantime. */
+  let reading: Promise<DirectoryRow | undefined> | undefined;
+  const member = (): Promise<DirectoryRow | undefined> => {
+    reading ??= directory.read(memberKey(node)).finally(() => (reading = undefined));
+    return reading;
+  };
   const ownershipPorts: OwnershipPorts = {
     node,
     directory,
+    member,
     table,
     exchange,
     confirmations,

@@ -13,7 +13,7 @@ import { failure, failureOf, PlexusError, type ActorId, type Failure, type SlotI
 import type { MeshBody } from "../../protocols/mesh/index.ts";
 import type { Exchange } from "../exchange.ts";
 import type { ServedLog } from "../kernel/api.ts";
-import type { Clock, Directory, Log, Meter, NodeId, SlotRecord } from "../ports.ts";
+import type { Clock, Directory, DirectoryRow, Log, Meter, NodeId, SlotRecord } from "../ports.ts";
 import type { SlotRow } from "../records.ts";
 import type { SlotTable } from "../slot-table.ts";
 import type { EntryDraft, Piece, Position, SlotLog } from "../storage/index.ts";
@@ -32,6 +32,8 @@ export type Phase = "reconciling" | "serving" | "draining" | "handing" | "ended"
 export interface OwnershipPorts {
   readonly node: NodeId;
   readonly directory: Directory;
+  /** This node's row among the members, as it is now; undefined: it is none any more. */
+  member(): Promise<DirectoryRow | undefined>;
   readonly table: SlotTable;
   readonly exchange: Exchange;
   readonly confirmations: Confirmations;
@@ -92,6 +94,7 @@ export class Ownership implements ServedLog {
     const { directory, exchange, clock, log, meter, limits, nextSending } = ports;
     this.#replicas = new ReplicaSet(row, {
       directory,
+      member: () => ports.member(),
       clock,
       limits,
       answered: (found) => this.#answered(found),

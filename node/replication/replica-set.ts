@@ -6,13 +6,15 @@
  *
  *  R3: what a compare-and-set answers, or that it fails, says nothing of what became of the change; a conflict may be with
  *  the change itself, sent before. Only a newer revision does, however it became known. */
-import type { Clock, Directory, NodeId, SlotRecord } from "../ports.ts";
+import type { Clock, Directory, DirectoryRow, MemberRecord, NodeId, SlotRecord } from "../ports.ts";
 import { changeSlot, type SlotRow } from "../records.ts";
 import type { ReplicationLimits } from "./limits.ts";
 import { isSettled, required, type Proposal } from "./rules.ts";
 
 export interface ReplicaSetPorts {
   readonly directory: Directory;
+  /** The owner's own row among the members, as it is now; undefined: it is none any more. */
+  readonly member: () => Promise<DirectoryRow | undefined>;
   readonly clock: Clock;
   readonly limits: ReplicationLimits;
   /** The row as a compare-and-set has found or made it; undefined: there is none any more. */
@@ -89,16 +91,25 @@ export class ReplicaSet {
     if (clock.monotonicMs() - this.#sentAtMs >= limits.proposalRetryMs) this.#send(this.#proposed);
   }
 
-  #send({ inSync, learners }: Proposal): void {
-    const { directory, clock, answered } = this.#ports;
+  #send(proposal: Proposal): void {
     this.#asking = true;
-    this.#sentAtMs = clock.monotonicMs();
-    changeSlot(directory, { ...this.record, inSync, learners }, this.#row.revision)
-      .then(({ row }) => {
-        answered(row);
-      })
+    this.#sentAtMs = this.#ports.clock.monotonicMs();
+    this.#change(proposal)
       .catch(() => undefined)
       .finally(() => (this.#asking = false));
+  }
+
+  /** Under the owner's own row: one that was taken out of the cluster and does not know it yet must not leave others out, or it
+   *  would be the last to hold the slot. */
+  async #change({ inSync, learners }: Proposal): Promise<void> {
+    const { directory, answered, goesOn, member } = this.#ports;
+    const { record, revision } = this.#row;
+    const own = await member();
+    const leavesOut = record.inSync.some((node) => !inSync.includes(node));
+    const may = own !== undefined && !(leavesOut && (own.value as MemberRecord).leaving === true);
+    if (!may || !goesOn() || this.#row.revision !== revision) return;
+    const guard = { key: own.key, revision: own.revision };
+    answered((await changeSlot(directory, { ...record, inSync, learners }, revision, guard)).row);
   }
 
   /** Makes somebody else the owner in the next epoch, however often it has to be sent; returns when the outcome is known.

@@ -1,4 +1,4 @@
-import type { ActorId, Result, Role, SlotId } from "../../../protocols/index.ts";
+import { slotOf, type ActorId, type Result, type Role, type SlotId } from "../../../protocols/index.ts";
 import type { ClusterControl } from "../../../node/placement/index.ts";
 import type { NodeId } from "../../../node/ports.ts";
 import type { World } from "../world.ts";
@@ -165,7 +165,15 @@ export class Operator {
       case "moveActor": {
         const { ledgers, relays, alarms } = plan.actors;
         const actor = dice.pick([...ledgers, ...relays, ...alarms, "register/a0" as ActorId]);
-        return void this.#ask("move", (control) => control.moveActor(actor, machine.node, 2_000));
+        void this.#ask("move", (control) => control.moveActor(actor, machine.node, 2_000));
+        if (dice.chance(0.5)) return;
+        // The slot that it leaves is on its way as well: what is sent to the actor waits there while it goes.
+        const home = slotOf("chat", actor);
+        const others = this.#parts.machines().filter(({ gone }) => !gone);
+        return this.#later(
+          dice.below(40),
+          () => void this.#ask("move", (control) => control.moveSlot(home, dice.pick(others).node, 2_000)),
+        );
       }
     }
   }

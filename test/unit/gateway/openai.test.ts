@@ -87,12 +87,12 @@ describe("gateway: OpenAI's client, unchanged", () => {
   it("that is gone before its agent has answered has nothing written for it", async () => {
     await stand.request("POST", "/api/agents", { token, body: { name: "slow", persona: "" } });
     const asked = Promise.withResolvers<() => void>();
-    const { ask } = stand.kernel;
-    const { generate } = stand.runtime;
+    const ask = stand.kernel.ask.bind(stand.kernel);
+    const generate = stand.runtime.generate.bind(stand.runtime);
     let generations = 0;
     const done = Promise.withResolvers<void>();
     stand.kernel.ask = async (request) => {
-      const answer = await ask.call(stand.kernel, request);
+      const answer = await ask(request);
       if (request.to !== "agent/ada.slow") return answer;
       await new Promise<void>((resolve) => asked.resolve(resolve));
       // The handler goes on in the microtasks after this.
@@ -101,7 +101,7 @@ describe("gateway: OpenAI's client, unchanged", () => {
     };
     stand.runtime.generate = (...given) => {
       generations += 1;
-      return generate.apply(stand.runtime, given);
+      return generate(...given);
     };
     try {
       const socket = connect(Number(new URL(stand.url).port), "127.0.0.1");

@@ -8,7 +8,7 @@ const all = ["a", "b", "c"];
 describe("rot that is met on the way", () => {
   let cluster: Cluster;
   const begin = async (holders: readonly NodeId[]) => {
-    cluster = new Cluster(1);
+    cluster = new Cluster(3);
     await cluster.start(["d", ...holders]);
     const log = await cluster.open("a");
     await cluster.want("a", holders);

@@ -1,7 +1,8 @@
 import { expect } from "chai";
 import { createEmbeddedDirectory } from "../../../node/directory/index.ts";
-import type { Directory, SlotRecord } from "../../../node/ports.ts";
-import { changeSlot, readSlot, type SlotRow } from "../../../node/records.ts";
+import type { Directory, MemberRecord, SlotRecord } from "../../../node/ports.ts";
+import { changeSlot, memberKey, readSlot, type SlotRow } from "../../../node/records.ts";
+import { memberRecord } from "../../members.ts";
 import { replicationLimits } from "../../../node/replication/limits.ts";
 import { ReplicaSet } from "../../../node/replication/replica-set.ts";
 import type { SlotId } from "../../../protocols/index.ts";
@@ -30,6 +31,7 @@ describe("the replica set of an epoch", () => {
     const clock = simulatedClock(world, { offsetMs: 0 }, { life: 1, alive: true });
     directory = createEmbeddedDirectory({ store: new RowStore(), clock });
     await changeSlot(directory, first, 0);
+    await directory.compareAndSet(memberKey("a"), memberRecord("a"), 0);
     [answers, asked, held, reached, answering, goesOn] = [[], 0, Promise.resolve(), true, true, true];
     const between: Pick<Directory, "compareAndSet"> = {
       async compareAndSet(...question) {
@@ -43,6 +45,7 @@ describe("the replica set of an epoch", () => {
     };
     replicas = new ReplicaSet(await row(), {
       directory: { ...directory, ...between },
+      member: () => directory.read(memberKey("a")),
       clock,
       limits: replicationLimits,
       answered: (found) => {
@@ -67,6 +70,46 @@ describe("the replica set of an epoch", () => {
     await world.run(() => passed, world.nowMs + delayMs);
     await settled();
   }
+
+  it("changes nothing for an owner that is no member any more, and leaves nobody out for one that is being taken out", async () => {
+    const own = async (change: (record: MemberRecord) => MemberRecord | undefined): Promise<void> => {
+      const present = await directory.read(memberKey("a"));
+      const next = change((present?.value ?? memberRecord("a")) as MemberRecord);
+      await directory.compareAndSet(memberKey("a"), next, present?.revision ?? 0);
+    };
+    const alone = { inSync: ["a"], learners: [] };
+    await own(() => undefined);
+    replicas.propose(alone);
+    await passes(retryMs * 3);
+    expect([asked, replicas.isUndecided]).to.deep.equal([0, true]);
+    await own((record) => ({ ...record, leaving: true }));
+    replicas.retry();
+    await passes(1);
+    expect(asked).to.equal(0);
+    await own(({ leaving: _leaving, ...record }) => record);
+    await passes(retryMs);
+    replicas.retry();
+    await passes(1);
+    expect((await row()).record.inSync).to.deep.equal(["a"]);
+    replicas.learn(await row());
+    await own((record) => ({ ...record, leaving: true }));
+    replicas.propose({ inSync: ["a", "b"], learners: [] });
+    await passes(1);
+    expect((await row()).record.inSync).to.deep.equal(["a", "b"]);
+  });
+
+  it("changes nothing when the owner is taken out while it asks", async () => {
+    let evict = (): void => undefined;
+    held = new Promise((resolve) => (evict = resolve));
+    replicas.propose({ inSync: ["a"], learners: [] });
+    await passes(1);
+    expect(asked).to.equal(1);
+    const present = await directory.read(memberKey("a"));
+    await directory.compareAndSet(memberKey("a"), undefined, present?.revision ?? 0);
+    evict();
+    await passes(1);
+    expect((await row()).record.inSync).to.deep.equal(["a", "b"]);
+  });
 
   it("needs the old set and the new one from when a change is sent until a newer row is learned", async () => {
     expect(replicas.needed).to.deep.equal(["b"]);

@@ -196,11 +196,11 @@ describe("replication", () => {
     await cluster.append(log, "one");
     log.snapshot("pad/x", log.lastSeq, { folded: 1 }, () => undefined);
     const { directory } = cluster.peer("a");
-    const { compareAndSet } = directory;
+    const compareAndSet = directory.compareAndSet.bind(directory);
     directory.compareAndSet = (key, ...given) =>
       key === "slot/pad/x"
         ? Promise.reject(new PlexusError(failure("LIMIT_REACHED", { limit: "rowsMax" })))
-        : compareAndSet.call(directory, key, ...given);
+        : compareAndSet(key, ...given);
     const refused = await cluster.settle(log.split("pad/x").catch((error: PlexusError) => error.failure.code));
     expect(refused).to.equal("LIMIT_REACHED");
     await cluster.append(log, "two");
