@@ -205,7 +205,14 @@ export const mutations: readonly Mutation[] = [
     find: "return { ...emptied(slot, head), ...head, continues: head.continues ?? head.fence };",
     replace:
       "return { ...emptied(slot, head), ...head, fence: head.lastEpoch, continues: head.continues ?? head.fence };",
-    caughtBy: ["append-above-fence", "one-owner-per-epoch", "entry-immutable", "liveness", "fully-replicated"],
+    caughtBy: [
+      "append-above-fence",
+      "one-owner-per-epoch",
+      "entry-immutable",
+      "liveness",
+      "fully-replicated",
+      "stream-whole",
+    ],
     from: 9,
     seeds: 200,
     cluster: true,
