@@ -2,7 +2,7 @@ import { expect } from "chai";
 import type { Connection } from "../../../node/gateway/connection.ts";
 import type { Feeds, Watcher } from "../../../node/gateway/feeds.ts";
 import { createHub, gatewayLimits } from "../../../node/gateway/index.ts";
-import { createPeople, type Questions } from "../../../node/gateway/people.ts";
+import { createPeople, type People, type Questions } from "../../../node/gateway/people.ts";
 import { failure, ok, refused, type Failure } from "../../../protocols/index.ts";
 import { quietLog } from "../../quiet.ts";
 
@@ -54,13 +54,18 @@ function stage() {
   return { hub, people, ask, watched, gap: () => gaps.at(-1)?.(), pauses };
 }
 
+/** Somebody comes and wants to hear of rooms. */
+async function watchAs(people: People): Promise<void> {
+  const { connection } = connectionOf("s");
+  const person = people.arrive("ada");
+  people.arrived(person, connection);
+  await people.watch(person, connection);
+}
+
 describe("gateway: people", () => {
   it("follow what can be a room, and nothing else that the node with their actor says", async () => {
     const { hub, people, watched } = stage();
-    const { connection } = connectionOf("s");
-    const person = people.arrive("ada");
-    people.arrived(person, connection);
-    await people.watch(person, connection);
+    await watchAs(people);
     for (const room of [undefined, null, 7, "", "../lobby", "Lobby", "attic"])
       hub.publish("user/ada", { type: "roomJoined", room }, 1);
     expect([...watched.keys()]).to.deep.equal(["room/den", "room/attic"]);
@@ -98,10 +103,7 @@ describe("gateway: people", () => {
 
   it("follow the rooms that they are in after a gap, and no other", async () => {
     const { people, ask, watched, gap } = stage();
-    const { connection } = connectionOf("s");
-    const person = people.arrive("ada");
-    people.arrived(person, connection);
-    await people.watch(person, connection);
+    await watchAs(people);
     ask.describe = async () => ok({ rooms: ["attic"] });
     gap();
     await pass();
@@ -123,10 +125,7 @@ describe("gateway: people", () => {
 
   it("have as newest what they have not read", async () => {
     const { people, ask, watched } = stage();
-    const { connection } = connectionOf("s");
-    const person = people.arrive("ada");
-    people.arrived(person, connection);
-    await people.watch(person, connection);
+    await watchAs(people);
     const newest = () => watched.get("room/den")?.newest("room/den");
     const last = { author: "user/bob", atMs: 7 };
     ask.summary = async (user, room) =>
