@@ -139,6 +139,9 @@ export interface Kernel {
   receive(slot: SlotId, envelope: Envelope): void;
   /** The slot of an actor; undefined for an id of no known kind. */
   slotOf(actor: ActorId): SlotId | undefined;
+  /** An actor has left a slot for one of its own, as the table says: what waits for it in the old one looks for it there,
+   *  before anything newer does. */
+  left(slot: SlotId, actor: ActorId): void;
   /** Brings a slot that this node owns into service, so that pending work goes on without a message. */
   serve(slot: SlotId): void;
   /** Before the slot moves: finishes turns and appends under way, starts no other, keeps queueing. What an actor waits

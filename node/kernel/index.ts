@@ -266,6 +266,10 @@ class NodeKernel implements Kernel {
     return behavior && this.#ports.routing.slotOf(behavior.role, actor);
   }
 
+  left(slot: SlotId, actor: ActorId): void {
+    this.#slots.get(slot)?.left(actor);
+  }
+
   serve(slot: SlotId): void {
     if (!this.#stopping) void this.#slot(slot).serve();
   }

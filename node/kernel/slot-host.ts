@@ -203,6 +203,17 @@ export class SlotHost implements Home {
     this.#ports.reminders.dropActor(this.slot, actor);
     this.#remove(activation);
     activation.close(failure("MOVED", { slot: actor }));
+    this.left(actor);
+  }
+
+  /** An actor has a slot of its own. Invariant 7: what waits here for it goes there now, and not after what is sent there from
+   *  now on. While it is in memory here, its mailbox comes first: that ends with the slot, or at the end of `split`. */
+  left(actor: ActorId): void {
+    if (this.activations.has(actor) || this.#waiting.length === 0) return;
+    const { refuse } = this.#ports.around;
+    const gone = this.#waiting.filter(({ to }) => to === actor);
+    this.#waiting = this.#waiting.filter(({ to }) => to !== actor);
+    for (const envelope of gone) refuse(envelope, failure("MOVED", { slot: actor }));
   }
 
   /** The activation of an actor, brought into memory when absent. */
@@ -497,8 +508,7 @@ export class SlotHost implements Home {
   #deliverOpen(envelope: Envelope): void {
     const { node, limits, schedule, meter } = this.#ports.around;
     const { epoch } = this;
-    // Under the first epoch the slot was nowhere else: its sender only knew of no record yet.
-    if (envelope.epoch !== undefined && envelope.epoch < epoch && epoch > 1) {
+    if (envelope.epoch !== undefined && envelope.epoch < epoch) {
       this.#ports.around.refuse(envelope, failure("MOVED", { slot: this.slot, owner: node, epoch }));
       return;
     }

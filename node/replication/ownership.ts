@@ -289,6 +289,8 @@ export class Ownership implements ServedLog {
   }
 
   refused(from: NodeId, body: MeshBody<"replica.refused">): void {
+    // Anybody may say this; whose copy it is may be believed.
+    if (!this.#followers.has(from)) return;
     if (body.fence > this.epoch) this.#fenced(body.fence);
     // `tick` asks it: at once would be a race of a sick disk with the network.
     else this.#lost(from);

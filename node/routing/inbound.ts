@@ -24,6 +24,8 @@ import type { RoutingLimits } from "./limits.ts";
 /** One session of one peer. */
 interface Session {
   readonly number: number;
+  /** Under which its peer sends everything of it. */
+  readonly epoch: number;
   /** Why something of it was not served. */
   refusal: Failure | undefined;
   /** How many there was no room for. */
@@ -125,7 +127,7 @@ export class Inbound {
         );
         continue;
       }
-      const session = this.#session(from, slot, number);
+      const session = this.#session(from, slot, number, epoch);
       const replyTo: SessionReplyTo = { ...sent, ...(session && { session }) };
       if (session === undefined) {
         this.unserved(replyTo, failure("OVERLOADED", { sessionsPerPeerMax: this.#limits.sessionsPerPeerMax }));
@@ -153,15 +155,18 @@ export class Inbound {
   }
 
   /** The session of a slot, begun when it is not. Undefined: there are too many; without one nothing is served. */
-  #session(from: NodeId, slot: SlotId, number: number): Session | undefined {
+  #session(from: NodeId, slot: SlotId, number: number, epoch: number): Session | undefined {
     const ofPeer = this.#sessions.get(from) ?? new Map<SlotId, Session>();
     this.#sessions.set(from, ofPeer);
     const present = ofPeer.get(slot);
-    if (present?.number === number) return present;
+    if (present?.number === number) {
+      if (present.epoch !== epoch) present.refusal ??= failure("MOVED", { slot, because: "a session has one epoch" });
+      return present;
+    }
     if (present === undefined && ofPeer.size >= this.#limits.sessionsPerPeerMax) return undefined;
     const connection = this.#connections.get(from) ?? { ended: false };
     this.#connections.set(from, connection);
-    const session: Session = { number, refusal: undefined, refusals: 0, full: new Map(), connection };
+    const session: Session = { number, epoch, refusal: undefined, refusals: 0, full: new Map(), connection };
     ofPeer.set(slot, session);
     return session;
   }

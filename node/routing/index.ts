@@ -43,7 +43,7 @@ export interface RoutingOptions {
   readonly log: Log;
   readonly meter: Meter;
   /** Asked when something arrives: kernel and routing need one another. */
-  kernel(): Pick<Kernel, "receive" | "slotOf">;
+  kernel(): Pick<Kernel, "receive" | "slotOf" | "left">;
   readonly limits?: Partial<RoutingLimits>;
 }
 

@@ -4,12 +4,13 @@
  *                                       ▲
  *              not served / peer lost / owner changed: all go back behind this mark, and a new session begins
  *
- *  Invariant 7 holds through every move because of four rules. A line has one target at a time. When anything of a
- *  session was not served, or its connection ended, all that is unanswered is sent again, oldest first, before anything
- *  new. The receiver serves nothing of a session after the first that it did not serve (`inbound.ts`), so that what was
- *  already under way cannot overtake. And it serves nothing that was sent under an earlier epoch than its own: while that
- *  was under way the slot may have been elsewhere and served what is younger. (Nor under a later one, of which it has not
- *  heard yet, so that an answer is never of an earlier epoch than the one its asker knows of.)
+ *  Invariant 7 holds through every move because of four rules. A line has one target at a time, and a session one epoch.
+ *  When anything of a session was not served, its connection ended, or a new epoch is known, all that is unanswered is sent
+ *  again, oldest first, before anything new. The receiver serves nothing of a session after the first that it did not serve
+ *  (`inbound.ts`), so that what was already under way cannot overtake. And it serves nothing that was sent under an earlier
+ *  epoch than its own: while that was under way the slot may have been elsewhere and served what is younger. (Nor under a
+ *  later one, of which it has not heard yet, so that an answer is never of an earlier epoch than the one its asker knows of.)
+ *  What waits at the receiver for its slot is looked at only when that is served: so all of a session must fare alike.
  *
  *  What was turned away for want of room (MAILBOX_FULL) is settled by that answer and holds nothing up. A move may lose the
  *  answer, and then it is sent again; so until this node has said that it heard, nothing younger finds room there.
@@ -20,6 +21,7 @@ import {
   failure,
   refused,
   wireLimits,
+  type ActorId,
   type Failure,
   type Result,
   type SlotId,
@@ -60,6 +62,8 @@ interface Line {
   /** Where the session goes; undefined: a new one must begin. */
   target: NodeId | undefined;
   session: number;
+  /** Of the session: under which everything of it is sent. */
+  epoch: number;
   /** Of the session: the last refusal for want of room that was heard. */
   refusals: number;
   /** Newer than the slot table when it was said. See `#hint`. */
@@ -274,6 +278,8 @@ export class Lines {
       this.#moveSplit(line);
       if (line.pause || (line.target !== undefined && this.#owner(line) !== line.target)) this.#wake(line);
     }
+    // Behind what lines had: what came to the kernel directly is younger.
+    if (from !== undefined) this.#ports.kernel().left(from, slot as string as ActorId);
   }
 
   /** Hands over envelopes of actors that have a slot of their own now, or no longer. Done in the moment in which the table
@@ -309,6 +315,7 @@ export class Lines {
       unsent: [],
       target: undefined,
       session: 0,
+      epoch: 0,
       refusals: 0,
       hint: undefined,
       hops: 0,
@@ -384,9 +391,12 @@ export class Lines {
       this.#pause(line);
       return;
     }
-    if (target !== line.target) {
+    // Who knows of no record may have been heard by the first owner.
+    const epoch = Math.max(1, this.#knownEpoch(line));
+    if (target !== line.target || (target !== node && epoch !== line.epoch)) {
       this.#beginAnew(line);
       line.target = target;
+      line.epoch = epoch;
       this.#lastSession += 1;
       line.session = this.#lastSession;
       line.refusals = 0;
@@ -411,8 +421,7 @@ export class Lines {
 
   #sendBatches(line: Line, target: NodeId): void {
     const { batchItemsMax, batchBytesMax } = this.#limits;
-    const { slot, session, refusals } = line;
-    const epoch = this.#knownEpoch(line);
+    const { slot, session, epoch, refusals } = line;
     let at = 0;
     while (at < line.unsent.length) {
       const batch: Entry[] = [];

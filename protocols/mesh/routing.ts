@@ -57,13 +57,13 @@ const detail = Type.Unsafe<ActorDetail>(
 const following = Type.Tuple([actor, count]);
 
 export const routingMessages = {
-  /** Envelopes for actors of one slot, in order. A session is one unbroken series of them: once one of it was not served,
-   *  none that follows may be. Answered by `routing.answers`, each for itself. */
+  /** Envelopes for actors of one slot, in order. A session is one unbroken series of them under one epoch: once one of it was
+   *  not served, none that follows may be. Answered by `routing.answers`, each for itself. */
   "routing.envelopes": message("message", {
     slot,
     /** Rises with each session of the sending node. */
     session: count,
-    /** The slot's epoch as its sender knows it, 0 without a record. Under a later one they are not served: the slot was
+    /** The slot's epoch as its sender knows it, 1 without a record. Under a later one they are not served: the slot was
      *  elsewhere meanwhile, where younger ones may have been. Nor under an earlier one: the sender knows more than that. */
     epoch: count,
     /** The last refusal of this session that its sender has heard of; see `routing.answers`. */

@@ -10,12 +10,15 @@ export interface Sent {
   readonly first: number;
   /** After its last refusal; the same as `first` when it was never refused. */
   readonly since: number;
+  /** Where it was sent, and as which of all, and what it was refused with: for whoever asks why it came late. */
+  readonly story: readonly string[];
 }
 
 interface Command {
   readonly frame: { id: number; do: string; to: string; with?: unknown; operationId?: string };
   first: number | undefined;
   since: number | undefined;
+  readonly story: string[];
   settle(answer: Answer): void;
 }
 
@@ -70,9 +73,11 @@ export class ChatClient {
         frame,
         first: undefined,
         since: undefined,
+        story: [],
         settle: (answer) => {
           if ("error" in answer && answer.error.outcome !== "failed" && !this.#closed) {
             command.since = undefined;
+            command.story.push(JSON.stringify(answer.error));
             this.lastRefusal = answer.error;
             const socket = this.#socket;
             // Another connection has sent it again with all others.
@@ -80,8 +85,8 @@ export class ChatClient {
             return;
           }
           this.#commands.delete(id);
-          const { first = 0, since = 0 } = command;
-          resolve({ ...answer, sent: { first, since } });
+          const { first = 0, since = 0, story } = command;
+          resolve({ ...answer, sent: { first, since, story } });
         },
       };
       this.#commands.set(id, command);
@@ -112,6 +117,7 @@ export class ChatClient {
     this.#sent += 1;
     command.first ??= this.#sent;
     command.since ??= this.#sent;
+    command.story.push(`${this.#sent} at ${new Date().toISOString()} to ${this.#at}`);
     this.#socket.send(JSON.stringify(command.frame));
   }
 

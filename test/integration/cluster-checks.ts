@@ -42,17 +42,20 @@ export async function check(load: Written, rooms: readonly string[] = roomsOfLoa
   await checkRepeats(load);
 }
 
-/** Posts that are in the room behind one that was sent later. One that was refused is as good as sent when it was sent again. */
-function overtaken(posts: readonly Acknowledged[]): readonly Acknowledged[] {
+/** Posts that are in the room behind one that was sent later, each with those before it. One that was refused is as good as
+ *  sent when it was sent again. */
+function overtaken(posts: readonly Acknowledged[]): readonly (readonly Acknowledged[])[] {
   const sent = posts.toSorted((one, other) => one.sent.first - other.sent.first);
   /** The lowest seq of those from here on. */
   const lowest = sent.map(({ seq }) => seq);
   for (let index = lowest.length - 2; index >= 0; index -= 1)
     lowest[index] = Math.min(lowest[index] as number, lowest[index + 1] as number);
-  return sent.filter(({ seq, sent: { since } }, index) => {
+  return sent.flatMap((post, index) => {
+    const { seq } = post;
     let later = index + 1;
-    while ((sent[later]?.sent.first ?? Infinity) <= since) later += 1;
-    return seq > (lowest[later] ?? Infinity);
+    while ((sent[later]?.sent.first ?? Infinity) <= post.sent.since) later += 1;
+    if (seq <= (lowest[later] ?? Infinity)) return [];
+    return [[post, ...sent.slice(later).filter((other) => other.seq < seq)]];
   });
 }
 

@@ -129,24 +129,35 @@ export class Client {
     for (const result of results) if (result !== undefined) this.#appended(ledger, tokens, operationId, result);
   }
 
-  /** Several commands without waiting and without repeating: what was taken was taken in the order sent. */
+  /** Several commands without waiting and without repeating, at once or one after the other: what was taken was taken in the
+   *  order sent. */
   async #burst(ledger: ActorId): Promise<void> {
     const { world, ledgers } = this.#around;
-    const tokens = Array.from({ length: 2 + world.dice.below(8) }, () => this.#caller.token());
-    ledgers.sending(ledger, tokens);
-    const taken = await Promise.all(
-      tokens.map(async (token) => {
-        const result = await this.#caller.once(ledger, { type: "append", tokens: [token] }, this.#caller.operation());
-        if (typeof result === "string") return undefined;
-        if (result.ok) {
-          const { first } = result.value as { first: number };
-          ledgers.acknowledged(ledger, first, [token]);
-          return first;
-        }
-        if (errorTable[result.error.code].outcome !== "unknown") ledgers.refusedForGood([token]);
-        return undefined;
-      }),
-    );
+    const { dice } = world;
+    const tokens = Array.from({ length: 2 + dice.below(8) }, () => this.#caller.token());
+    const pauseMaxMs = dice.chance(0.5) ? dice.pick([10, 50, 200]) : 0;
+    // Whoever is refused may go on at another node, and overtake itself.
+    let refused = false;
+    const send = async (token: string): Promise<number | undefined> => {
+      const result = await this.#caller.once(ledger, { type: "append", tokens: [token] }, this.#caller.operation());
+      refused ||= typeof result === "string" || !result.ok;
+      if (typeof result === "string") return undefined;
+      if (result.ok) {
+        const { first } = result.value as { first: number };
+        ledgers.acknowledged(ledger, first, [token]);
+        return first;
+      }
+      if (errorTable[result.error.code].outcome !== "unknown") ledgers.refusedForGood([token]);
+      return undefined;
+    };
+    const sent: Promise<number | undefined>[] = [];
+    for (const token of tokens) {
+      if (sent.length > 0 && pauseMaxMs > 0) await world.sleep(dice.between(0, pauseMaxMs));
+      if (refused) break;
+      ledgers.sending(ledger, [token]);
+      sent.push(send(token));
+    }
+    const taken = await Promise.all(sent);
     const positions = taken.filter((position) => position !== undefined);
     if (positions.some((position, index) => position <= (positions[index - 1] ?? 0))) {
       this.#violate(

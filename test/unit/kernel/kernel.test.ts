@@ -609,8 +609,7 @@ describe("kernel", () => {
     it("serve nothing that was sent under another epoch: the slot was elsewhere meanwhile, or is about to be anew", async () => {
       const receive = (correlation: number, epoch: number): void =>
         stage.kernel.receive(slot, { ...envelopeTo("pad/a", correlation, "lines"), epoch });
-      // Epoch 1: whoever knew of no record is in time.
-      receive(1, 0);
+      receive(1, 1);
       await eventually("served", () => stage.routing.answered.length === 1);
       expect(stage.routing.answered[0]?.served).to.equal(true);
       await stage.restart();
@@ -656,19 +655,60 @@ describe("kernel", () => {
       expect(valueOf(await stage.kernel.pin("robot/a"))).to.equal("NOT_FOUND");
     });
 
-    it("handle nothing of an actor that they waited with until it had a slot of its own", async () => {
-      let late: Promise<unknown> | undefined;
+    /** An actor of the slot that is not in memory. */
+    const absent = [...Array(10_000).keys()]
+      .map((index): ActorId => `pad/${index}`)
+      .find((actor) => slotOf("chat", actor) === slot) as ActorId;
+    /** What is asked while the slot waits to move and an actor gets one of its own. */
+    const askWhileSplitting = async (split: () => void): Promise<Promise<unknown>[]> => {
+      const asked: Promise<unknown>[] = [];
       stage.slots.splitting = async () => {
+        // One came before the slot drained, into the mailbox; one waits for the slot.
+        asked.push(stage.ask("pad/a", "add", { text: "one" }));
         await stage.kernel.drain(slot, 1_000);
-        late = stage.ask("pad/a", "lines");
-        stage.routing.pinned.add("pad/a");
-        stage.routing.elsewhere.add("pad/a" as SlotId);
+        asked.push(stage.ask("pad/a", "add", { text: "two" }));
+        split();
       };
       expect((await stage.kernel.pin("pad/a")).ok).to.equal(true);
+      return asked;
+    };
+    const splitsHere = (): void => {
+      stage.routing.pinned.add("pad/a");
+      stage.routing.elsewhere.add("pad/a" as SlotId);
+      stage.kernel.left(slot, "pad/a");
+    };
+    const sentOn = () =>
+      stage.routing.sent.map(({ slot: to, envelope }) => [to, (envelope.message as { text?: string }).text]);
+
+    it("send on what an actor had in front of its own slot before anything newer, though they wait to move", async () => {
+      const asked = await askWhileSplitting(splitsHere);
+      expect(sentOn()).to.deep.equal([["pad/a", "one"], ["pad/a", "two"]]); // prettier-ignore
+      for (const sent of stage.routing.sent) sent.settle({ ok: true, value: "there" });
+      expect(await Promise.all(asked)).to.deep.equal(asked.map(() => ({ ok: true, value: "there" })));
+    });
+
+    it("send on what waits for them when they hear that its actor has a slot of its own", async () => {
+      await stage.kernel.drain(slot, 1_000);
+      const waits = stage.ask(absent, "add", { text: "one" });
+      const stays = stage.ask("pad/a", "lines");
+      stage.routing.pinned.add(absent);
+      stage.routing.elsewhere.add(absent as string as SlotId);
+      stage.kernel.left(slot, absent);
+      expect(sentOn()).to.deep.equal([[absent, "one"]]);
       stage.kernel.resume(slot);
-      const [sent] = stage.routing.sent;
-      expect(sent).to.include({ slot: "pad/a" });
-      sent?.settle({ ok: true, value: "there" });
+      stage.routing.sent[0]?.settle({ ok: true, value: "there" });
+      expect(await waits).to.deep.equal({ ok: true, value: "there" });
+      expect((await stays).ok).to.equal(true);
+    });
+
+    it("handle nothing of an actor that they waited with until it had a slot of its own", async () => {
+      await stage.kernel.drain(slot, 1_000);
+      const late = stage.ask(absent, "lines");
+      stage.routing.pinned.add(absent);
+      stage.routing.elsewhere.add(absent as string as SlotId);
+      stage.kernel.resume(slot);
+      expect(sentOn()).to.deep.equal([[absent, undefined]]);
+      stage.routing.sent[0]?.settle({ ok: true, value: "there" });
       expect(await late).to.deep.equal({ ok: true, value: "there" });
     });
 

@@ -11,6 +11,34 @@ import { Cluster, entry, slot } from "./stage.ts";
 
 const neighbour: SlotId = "chat/8";
 
+/** A node of the mesh that says what it likes, to `to`. */
+async function joinStranger(cluster: Cluster, name: string, to: string): Promise<Exchange> {
+  const { world, network } = cluster;
+  const pulse = { life: 1, alive: true };
+  const transport = network.attach(name, pulse);
+  const clock = simulatedClock(world, { offsetMs: 0 }, pulse);
+  const exchange = createExchange({ transport, clock, log: quietLog, meter: quietMeter });
+  await cluster.until(() => exchange.peers().includes(to));
+  return exchange;
+}
+
+describe("an owner", () => {
+  it("believes nobody but its copies that there is a later one, or that they have what it wrote", async () => {
+    const cluster = new Cluster(1);
+    await cluster.start(["d", "a", "b"]);
+    const log = await cluster.open("a");
+    await cluster.want("a", ["a", "b"]);
+    await cluster.untilRecord(({ inSync }) => inSync.length === 2);
+    const stranger = await joinStranger(cluster, "z", "a");
+    const at = { epoch: log.epoch, seq: 1_000, checksum: 1 };
+    stranger.send("a", "replica.refused", { slot, epoch: log.epoch, fence: 1_000_000, reason: "a lie" });
+    stranger.send("a", "replica.synced", { slot, epoch: log.epoch, incarnation: 1, at, gap: false });
+    await cluster.pass(1_000);
+    await cluster.append(log, "one");
+    expect((await cluster.record()).epoch).to.equal(log.epoch);
+  });
+});
+
 /** What a copy says to messages that are late, wrong or meant for somebody else: no, and nothing on its disk changes. */
 describe("a copy refuses", () => {
   let cluster: Cluster;
@@ -38,16 +66,7 @@ describe("a copy refuses", () => {
   const incarnationOf = async (): Promise<number> =>
     (await cluster.settle(cluster.peer("b").journal.openSlot(slot))).incarnation;
 
-  /** A node of the mesh that says what it likes. */
-  const join = async (name: string): Promise<Exchange> => {
-    const { world, network } = cluster;
-    const pulse = { life: 1, alive: true };
-    const transport = network.attach(name, pulse);
-    const clock = simulatedClock(world, { offsetMs: 0 }, pulse);
-    const exchange = createExchange({ transport, clock, log: quietLog, meter: quietMeter });
-    await cluster.until(() => exchange.peers().includes("b"));
-    return exchange;
-  };
+  const join = (name: string): Promise<Exchange> => joinStranger(cluster, name, "b");
   /** The directory names the test itself as the owner. */
   const own = (epoch: number): Promise<void> =>
     cluster.decree((record) => ({ ...record, owner: "z", epoch, inSync: ["z", "b"] }));

@@ -56,7 +56,7 @@ function createCluster(
         random: world.dice,
         log: quietLog,
         meter: quietMeter,
-        kernel: () => ({ receive: () => undefined, slotOf: () => undefined }),
+        kernel: () => ({ receive: () => undefined, slotOf: () => undefined, left: () => undefined }),
       }).runtime,
   );
   const pass = (ms: number) => world.run(() => false, world.nowMs + ms);

@@ -18,7 +18,8 @@ export const noModels: Runtime = {
 /** What an actor's journal holds, wherever it is served: operations in the order in which they were first applied. */
 type Applied = Map<ActorId, string[]>;
 
-/** A kernel as routing knows it: serves slots it owns, one message at a time, and refuses the rest in order. */
+/** A kernel as routing knows it: serves slots it owns, one message at a time, and refuses the rest in order. What comes while
+ *  a slot is not served waits, or is refused at once. */
 class Host {
   readonly node: NodeId;
   readonly routing: RoutingPart;
@@ -26,6 +27,9 @@ class Host {
   readonly #applied: Applied;
   readonly #queues = new Map<SlotId, Envelope[]>();
   readonly #closedUntilMs = new Map<SlotId, number>();
+  readonly #waiting = new Map<SlotId, Envelope[]>();
+  /** Chance that a message that finds its slot not served waits until it is. */
+  patient = 0;
   /** Chance that a message ends its slot. */
   frail = 0;
   /** Chance that a message finds its mailbox full. */
@@ -69,6 +73,26 @@ class Host {
 
   receive(slot: SlotId, envelope: Envelope): void {
     this.received.push(envelope);
+    if (this.refusal === undefined && this.#waits(slot)) this.#waiting.get(slot)?.push(envelope);
+    else this.#take(slot, envelope);
+  }
+
+  /** Whether messages of a slot wait until it is served again. Then each of them is looked at. */
+  #waits(slot: SlotId): boolean {
+    const { world } = this.#net;
+    if (this.#waiting.has(slot)) return true;
+    const closedForMs = (this.#closedUntilMs.get(slot) ?? 0) - world.nowMs;
+    if (closedForMs <= 0 || !world.dice.chance(this.patient)) return false;
+    this.#waiting.set(slot, []);
+    world.after(closedForMs, () => {
+      const waiting = this.#waiting.get(slot) ?? [];
+      this.#waiting.delete(slot);
+      for (const envelope of waiting) this.#take(slot, envelope);
+    });
+    return true;
+  }
+
+  #take(slot: SlotId, envelope: Envelope): void {
     const refusal = this.refusal ?? this.#refusal(slot, envelope);
     if (refusal) {
       this.routing.unserved(replyTo(envelope), refusal);
@@ -82,6 +106,13 @@ class Host {
     this.#queues.set(slot, queue);
     queue.push(envelope);
     if (queue.length === 1) this.#think(slot, queue);
+  }
+
+  left(slot: SlotId, actor: ActorId): void {
+    const waiting = this.#waiting.get(slot) ?? [];
+    const gone = waiting.filter(({ to }) => to === actor);
+    waiting.splice(0, waiting.length, ...waiting.filter(({ to }) => to !== actor));
+    for (const envelope of gone) this.routing.unserved(replyTo(envelope), failure("MOVED"));
   }
 
   #think(slot: SlotId, queue: Envelope[]): void {
@@ -119,9 +150,17 @@ class Host {
     this.#close(splitFrom, failure("MOVED"));
   }
 
+  /** The owner's epoch ends, and it takes up the slot again under the next. */
+  anew(slot: SlotId): void {
+    const { world } = this.#net;
+    this.#closedUntilMs.set(slot, world.nowMs + world.dice.between(0, this.downMs));
+    this.#net.own(slot, this.node, {}, [this.node]);
+    this.#close(slot, failure("SLOT_UNAVAILABLE"));
+  }
+
   #refusal(slot: SlotId, { epoch: sentUnder }: Envelope): Failure | undefined {
     const { owner, epoch } = (this.#net.records.get(slot) ?? this.#net.own(slot, this.node)).record;
-    const late = sentUnder !== undefined && sentUnder < epoch && epoch > 1;
+    const late = sentUnder !== undefined && sentUnder < epoch;
     if (owner !== this.node || late) return failure("MOVED", { owner, epoch });
     return (this.#closedUntilMs.get(slot) ?? 0) > this.#net.world.nowMs ? failure("SLOT_UNAVAILABLE") : undefined;
   }
@@ -216,7 +255,8 @@ describe("routing: lines", () => {
       const count = 80;
       for (const host of hosts) {
         host.busy = dice.pick([0, 0.05, 0.2]);
-        host.downMs = dice.pick([0.5, 3, 20]);
+        host.patient = dice.pick([0, 0.5, 1]);
+        host.downMs = dice.pick([0.5, 3, 20, 100]);
         host.thinkMs = dice.pick([0, 3]);
       }
       // In bursts, so that many are under way when something happens.
@@ -227,8 +267,9 @@ describe("routing: lines", () => {
         const to = dice.pick(actors);
         const timeoutMs = dice.pick([20, 5_000, 5_000]);
         const beginMs = dice.between(0, 600);
+        const pauseMs = dice.pick([0.4, 4]);
         for (let each = 0; each < burst; each += 1) {
-          world.after(beginMs + each * 0.4, () => {
+          world.after(beginMs + each * pauseMs, () => {
             const number = asks.filter((ask) => ask.sender === `s${sender}`).length;
             const host = hosts[sender % hosts.length] as Host;
             asks.push(send(host, to, `s${sender}`, number, timeoutMs, dice.chance(0.2)));
@@ -240,13 +281,17 @@ describe("routing: lines", () => {
           const [from, to] = [dice.pick(nodes), dice.pick(nodes)];
           const actor = dice.pick(actors);
           const slot = slotOf("chat", actor);
-          switch (dice.weighted({ move: 4, cut: 3, pin: 1 })) {
+          const owner = hosts.find(({ node }) => node === net.records.get(slot)?.record.owner);
+          switch (dice.weighted({ move: 4, anew: 2, cut: 3, pin: 1 })) {
             case "move": {
               const moved = net.records.has(actor as string as SlotId) ? (actor as string as SlotId) : slot;
               const splitFrom = net.records.get(moved)?.record.splitFrom;
               net.own(moved, to, splitFrom && { splitFrom }, dice.chance(0.5) ? [to] : []);
               break;
             }
+            case "anew":
+              owner?.anew(slot);
+              break;
             case "cut":
               if (from === to) break;
               net.cut(from, to);
@@ -254,7 +299,7 @@ describe("routing: lines", () => {
               break;
             case "pin":
               if (net.records.has(actor as string as SlotId)) break;
-              hosts.find(({ node }) => node === net.records.get(slot)?.record.owner)?.split(actor, slot);
+              owner?.split(actor, slot);
           }
         });
       }

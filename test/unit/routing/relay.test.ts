@@ -35,6 +35,7 @@ function createCluster(seed: number, limits: Partial<RoutingLimits> = {}) {
       meter: quietMeter,
       kernel: () => ({
         receive: () => undefined,
+        left: () => undefined,
         slotOf: (actor: ActorId): SlotId => {
           looked.push([node, actor]);
           return part.slotOf("chat", actor);
