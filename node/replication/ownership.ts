@@ -289,9 +289,7 @@ export class Ownership implements ServedLog {
   }
 
   refused(from: NodeId, body: MeshBody<"replica.refused">): void {
-    // Anybody may say this; whose copy it is may be believed.
-    if (!this.#followers.has(from)) return;
-    if (body.fence > this.epoch) this.#fenced(body.fence);
+    if (body.fence > this.epoch) this.#fencedAt(from, body.fence);
     // `tick` asks it: at once would be a race of a sick disk with the network.
     else this.#lost(from);
   }
@@ -392,14 +390,14 @@ export class Ownership implements ServedLog {
       if (this.#followers.has(name)) continue;
       // Learners wait until the slot is served: what they would be sent is not decided before.
       if (this.#base === undefined && !this.record.inSync.includes(name)) continue;
-      const follower = new Follower(name, this.#followerPorts());
+      const follower = new Follower(name, this.#followerPorts(name));
       this.#followers.set(name, follower);
       if (this.#base !== undefined) follower.feed();
       follower.ask();
     }
   }
 
-  #followerPorts(): FollowerPorts {
+  #followerPorts(name: NodeId): FollowerPorts {
     const { exchange, clock, limits, isUp } = this.#ports;
     return {
       exchange,
@@ -411,7 +409,7 @@ export class Ownership implements ServedLog {
       nextSending: this.#ports.nextSending,
       underWay: () => this.#underWay,
       changed: () => this.#advance(),
-      fenced: (fence) => this.#fenced(fence),
+      fenced: (fence) => this.#fencedAt(name, fence),
       unreadable: (error) => this.end(error),
     };
   }
@@ -594,8 +592,13 @@ export class Ownership implements ServedLog {
     meter.observeMs("hand_over", clock.monotonicMs() - startedMs);
   }
 
+  /** A copy says that it knows a later epoch. One that is needed for nothing is not believed. */
+  #fencedAt(copy: NodeId, fence: number): void {
+    if (this.#replicas.needed.includes(copy)) this.#fenced(fence);
+  }
+
   #fenced(fence: number): void {
-    if (fence <= this.epoch) return;
+    if (!(fence > this.epoch)) return;
     this.end(failure("FENCED", { slot: this.slot, epoch: this.epoch, fence }));
   }
 

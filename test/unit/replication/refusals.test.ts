@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { createExchange, type Exchange } from "../../../node/exchange.ts";
 import { replicationLimits } from "../../../node/replication/index.ts";
 import { encodeChunk, encodeEntry, genesisChecksum } from "../../../node/storage/layout.ts";
-import { decode, encode, type SlotId } from "../../../protocols/index.ts";
+import { decode, encode, failure, refused, type SlotId } from "../../../protocols/index.ts";
 import type { MeshAnswer, MeshBody, MeshCall, Standing } from "../../../protocols/mesh/index.ts";
 import { simulatedClock } from "../../simulation/world.ts";
 import { quietLog, quietMeter } from "../../quiet.ts";
@@ -23,7 +23,7 @@ async function joinStranger(cluster: Cluster, name: string, to: string): Promise
 }
 
 describe("an owner", () => {
-  it("believes nobody but its copies that there is a later one, or that they have what it wrote", async () => {
+  it("believes nobody but those in sync that there is a later one, or that they have what it wrote", async () => {
     const cluster = new Cluster(1);
     await cluster.start(["d", "a", "b"]);
     const log = await cluster.open("a");
@@ -35,6 +35,17 @@ describe("an owner", () => {
     stranger.send("a", "replica.synced", { slot, epoch: log.epoch, incarnation: 1, at, gap: false });
     await cluster.pass(1_000);
     await cluster.append(log, "one");
+    // Nor when it is to copy the slot, and says the same when it is asked how it stands.
+    let asked = false;
+    stranger.on("replica.query", () => {
+      asked = true;
+      stranger.send("a", "replica.refused", { slot, epoch: log.epoch, fence: 1_000_000, reason: "a lie" });
+      return refused(failure("FENCED", { slot, fence: 1_000_000 }));
+    });
+    await cluster.want("a", ["a", "b", "z"]);
+    await cluster.until(() => asked);
+    await cluster.pass(1_000);
+    await cluster.append(log, "two");
     expect((await cluster.record()).epoch).to.equal(log.epoch);
   });
 });
