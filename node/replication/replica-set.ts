@@ -23,6 +23,9 @@ export interface ReplicaSetPorts {
   readonly goesOn: () => boolean;
 }
 
+/** Times a change is sent at once on a member's row that has just changed. */
+const guardTriesMax = 3;
+
 export class ReplicaSet {
   #row: SlotRow;
   /** The change whose outcome is not known. It takes in learners only, so everybody concerned is in the record. */
@@ -104,12 +107,18 @@ export class ReplicaSet {
   async #change({ inSync, learners }: Proposal): Promise<void> {
     const { directory, answered, goesOn, member } = this.#ports;
     const { record, revision } = this.#row;
-    const own = await member();
     const leavesOut = record.inSync.some((node) => !inSync.includes(node));
-    const may = own !== undefined && !(leavesOut && (own.value as MemberRecord).leaving === true);
-    if (!may || !goesOn() || this.#row.revision !== revision) return;
-    const guard = { key: own.key, revision: own.revision };
-    answered((await changeSlot(directory, { ...record, inSync, learners }, revision, guard)).row);
+    for (let tries = 0; tries < guardTriesMax; tries += 1) {
+      const own = await member();
+      const may = own !== undefined && !(leavesOut && (own.value as MemberRecord).leaving === true);
+      if (!may || !goesOn() || this.#row.revision !== revision) return;
+      const guard = { key: own.key, revision: own.revision };
+      const { applied, row } = await changeSlot(directory, { ...record, inSync, learners }, revision, guard);
+      // The slot's own row is as it was: only the member's was in the way, which says nothing against the change.
+      if (!applied && row?.revision === revision) continue;
+      answered(row);
+      return;
+    }
   }
 
   /** Makes somebody else the owner in the next epoch, however often it has to be sent; returns when the outcome is known.

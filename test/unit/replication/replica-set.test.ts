@@ -19,9 +19,10 @@ describe("the replica set of an epoch", () => {
   let directory: Directory;
   let replicas: ReplicaSet;
   let answers: (SlotRow | undefined)[];
-  /** How often the directory was asked, when it gets to that, and whether it then does it and whether it answers. */
+  /** How often the directory was asked, when it gets to that, what happens before it does, and whether it then does it and whether it answers. */
   let asked: number;
   let held: Promise<void>;
+  let meanwhile: () => Promise<void>;
   let reached: boolean;
   let answering: boolean;
   let goesOn: boolean;
@@ -33,10 +34,12 @@ describe("the replica set of an epoch", () => {
     await changeSlot(directory, first, 0);
     await directory.compareAndSet(memberKey("a"), memberRecord("a"), 0);
     [answers, asked, held, reached, answering, goesOn] = [[], 0, Promise.resolve(), true, true, true];
+    meanwhile = () => Promise.resolve();
     const between: Pick<Directory, "compareAndSet"> = {
       async compareAndSet(...question) {
         asked += 1;
         await held;
+        await meanwhile();
         // Who asks for ever is made to pause, so that the test ends.
         const changed = reached && asked < 10 ? await directory.compareAndSet(...question) : undefined;
         if (changed === undefined || !answering) throw new Error("the connection ended");
@@ -95,6 +98,30 @@ describe("the replica set of an epoch", () => {
     await own((record) => ({ ...record, leaving: true }));
     replicas.propose({ inSync: ["a", "b"], learners: [] });
     await passes(1);
+    expect((await row()).record.inSync).to.deep.equal(["a", "b"]);
+  });
+
+  it("is changed at once when only the owner's own row has changed meanwhile, and not for ever", async () => {
+    const edit = async (): Promise<void> => {
+      const present = await directory.read(memberKey("a"));
+      await directory.compareAndSet(memberKey("a"), memberRecord("a"), present?.revision ?? 0);
+    };
+    meanwhile = async () => {
+      if (asked <= 2) await edit();
+    };
+    replicas.propose({ inSync: ["a"], learners: [] });
+    await passes(0);
+    expect([asked, answers.length]).to.deep.equal([3, 1]);
+    expect((await row()).record.inSync).to.deep.equal(["a"]);
+    replicas.learn(await row());
+    meanwhile = edit;
+    replicas.propose({ inSync: ["a", "b"], learners: [] });
+    await passes(0);
+    expect([asked, answers.length]).to.deep.equal([6, 1]);
+    meanwhile = () => Promise.resolve();
+    await passes(retryMs);
+    replicas.retry();
+    await passes(0);
     expect((await row()).record.inSync).to.deep.equal(["a", "b"]);
   });
 
