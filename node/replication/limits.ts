@@ -30,7 +30,7 @@ export const replicationLimits = {
   inlineSnapshotBytesMax: 512 * 1024,
   /** One part of a transfer. */
   partBytesMax: 128 * 1024,
-  /** All parts of one run of rows, or of one snapshot. */
+  /** All parts of rows and snapshots that wait for their last. Beyond it the peer that sends most begins anew: TOO_LARGE. */
   partsBytesMax: 256 * 1024 * 1024,
   /** One question or part of a transfer. A transfer that is not answered begins anew, from where it was. */
   transferTimeoutMs: 10_000,

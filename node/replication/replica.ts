@@ -44,8 +44,10 @@ interface Assembly {
   readonly from: NodeId;
   readonly slot: SlotId;
   readonly sending: number;
-  readonly parts: Uint8Array[];
+  parts: Uint8Array[];
   bytes: number;
+  /** Its parts were thrown away to make room: its sender hears so with the next. */
+  cut: boolean;
 }
 
 interface Mark {
@@ -74,18 +76,18 @@ export function serveReplicas(ports: ReplicaPorts): {
   const owners = new Map<SlotId, { readonly node: NodeId; readonly epoch: number }>();
 
   /** A fence that was raised stays: so nobody raises it but whom the directory names. Undefined: it may. */
-  const claim = async (
-    from: NodeId,
-    { slot, epoch, fence }: { readonly slot: SlotId; readonly epoch: number; readonly fence: number },
-  ): Promise<Failure | undefined> => {
+  const claim = async (from: NodeId, slot: SlotId, epoch: number): Promise<Failure | undefined> => {
     const stands = (row: SlotRow | undefined): boolean => row?.record.owner === from && row.record.epoch === epoch;
     if (stands(table.get(slot))) return undefined;
     let row: SlotRow | undefined;
     try {
       row = await readSlot(directory, slot);
     } catch (error) {
-      // With the directory away nothing new can be claimed; what this copy has accepted before stands.
-      if (failureOf(error).code === "DIRECTORY_UNAVAILABLE" && epoch === fence) return undefined;
+      // With the directory away nothing new can be claimed; what this copy has accepted before stands. Whose that was is known,
+      // unless this node has started since.
+      const known = [table.get(slot)?.record, owners.get(slot)].some((one) => one !== undefined && one.epoch >= epoch);
+      const away = failureOf(error).code === "DIRECTORY_UNAVAILABLE";
+      if (away && (isOwner(from, slot, epoch) || (!known && (await opened(slot)).fence === epoch))) return undefined;
       throw error;
     }
     if (row) table.learn(row);
@@ -103,6 +105,9 @@ export function serveReplicas(ports: ReplicaPorts): {
     const owner = owners.get(slot);
     return owner?.node === from && owner.epoch === epoch;
   };
+  /** For who is not, before anything is done for it. */
+  const notAsked = (slot: SlotId, epoch: number): Failure =>
+    failure("FENCED", { slot, epoch, fence: logs.get(slot)?.fence ?? 0 });
 
   /** Slots with something to acknowledge to an owner, by the end of this tick. */
   const acknowledgements = new Map<string, { readonly to: NodeId; readonly slot: SlotId; readonly epoch: number; gap: boolean }>(); // prettier-ignore
@@ -137,12 +142,12 @@ export function serveReplicas(ports: ReplicaPorts): {
 
   exchange.on("replica.query", ({ slot, epoch }, from) =>
     answered(async () => {
-      let slotLog = await opened(slot);
-      if (epoch < slotLog.fence) return refused(failure("FENCED", { slot, epoch, fence: slotLog.fence }));
-      const refusal = await claim(from, { slot, epoch, fence: slotLog.fence });
+      const known = logs.get(slot)?.fence ?? 0;
+      if (epoch < known) return refused(failure("FENCED", { slot, epoch, fence: known }));
+      const refusal = await claim(from, slot, epoch);
       if (refusal) return refused(refusal);
-      // The directory may have taken long, and the slot come to this disk meanwhile: as an actor's own, out of another.
-      if (slotLog.failed !== undefined) slotLog = await opened(slot);
+      const slotLog = await opened(slot);
+      if (epoch < slotLog.fence) return refused(failure("FENCED", { slot, epoch, fence: slotLog.fence }));
       claims.set(slot, (claims.get(slot) ?? 0) + 1);
       if (!slotLog.exists && table.get(slot)?.record.inSync.includes(ports.node) === true) {
         // It counts as one that has everything, and there is no trace of it here.
@@ -195,9 +200,10 @@ export function serveReplicas(ports: ReplicaPorts): {
     const trouble = ports.trouble(slot);
     // A copy that cannot be read does not acknowledge: so its owner leaves it out, and it can heal.
     if (trouble) return refuse(from, slot, epoch, trouble.code);
+    if (!isOwner(from, slot, epoch)) return refuse(from, slot, epoch, "it did not ask how this copy stands");
     const slotLog = logs.get(slot);
     if (slotLog === undefined || slotLog.failed !== undefined) {
-      // It was asked before it was sent anything, so the log was open then: this node has restarted or failed since.
+      // It was asked before it was sent anything, so the log was open then: it has failed since.
       void opened(slot).then(
         (present) => refuse(from, slot, epoch, `opened anew at ${present.position.seq}`),
         (error: unknown) => refuse(from, slot, epoch, failureOf(error).code),
@@ -205,7 +211,6 @@ export function serveReplicas(ports: ReplicaPorts): {
       return;
     }
     if (body.incarnation !== slotLog.incarnation) return refuse(from, slot, epoch, "another incarnation");
-    if (!isOwner(from, slot, epoch)) return refuse(from, slot, epoch, "it did not ask how this copy stands");
     const piece = {
       from: body.from,
       chunks: body.chunks,
@@ -233,9 +238,9 @@ export function serveReplicas(ports: ReplicaPorts): {
 
   exchange.on("replica.fetch", ({ slot, epoch, after }, from) =>
     answered(async () => {
+      if (!isOwner(from, slot, epoch)) return refused(notAsked(slot, epoch));
       const slotLog = await opened(slot);
-      if (epoch !== slotLog.fence || !isOwner(from, slot, epoch))
-        return refused(failure("FENCED", { slot, epoch, fence: slotLog.fence }));
+      if (epoch !== slotLog.fence) return refused(failure("FENCED", { slot, epoch, fence: slotLog.fence }));
       try {
         const piece = await slotLog.read(after, limits.catchUpBytesMax * 4);
         if (piece === undefined)
@@ -251,8 +256,7 @@ export function serveReplicas(ports: ReplicaPorts): {
   );
 
   exchange.on("replica.snapshot", (body, from) => {
-    if (!isOwner(from, body.slot, body.epoch))
-      return refused(failure("FENCED", { slot: body.slot, epoch: body.epoch }));
+    if (!isOwner(from, body.slot, body.epoch)) return refused(notAsked(body.slot, body.epoch));
     const whole = assemble("snapshot", from, body);
     if (!whole.ok) return whole;
     const sealed = whole.value;
@@ -283,6 +287,8 @@ export function serveReplicas(ports: ReplicaPorts): {
     answered(async () => {
       const mark = marks.get(markKey(from, body));
       mark?.keep();
+      // What is on the disk now is compared by an owner that makes this copy anew.
+      if (body.mark === 0 && !isOwner(from, body.slot, body.epoch)) return refused(notAsked(body.slot, body.epoch));
       const view = body.mark > 0 ? mark?.view : store;
       if (view === undefined) return refused(failure("NOT_FOUND", { slot: body.slot, mark: body.mark }));
       const differ: number[] = [];
@@ -301,8 +307,7 @@ export function serveReplicas(ports: ReplicaPorts): {
   exchange.on("transfer.rows", (body, from) => {
     if (!belongs(body.slot, body.from, body.to))
       return refused(failure("BAD_REQUEST", { from: body.from, to: body.to }));
-    if (!isOwner(from, body.slot, body.epoch))
-      return refused(failure("FENCED", { slot: body.slot, epoch: body.epoch }));
+    if (!isOwner(from, body.slot, body.epoch)) return refused(notAsked(body.slot, body.epoch));
     const whole = assemble("rows", from, body);
     if (!whole.ok) return whole;
     if (whole.value === undefined) return ok(null);
@@ -347,6 +352,7 @@ export function serveReplicas(ports: ReplicaPorts): {
   ): Promise<Result<T>> {
     return answered(async () => {
       const { slot, epoch, incarnation } = body;
+      if (!isOwner(from, slot, epoch)) return refused(notAsked(slot, epoch));
       const slotLog = await opened(slot);
       if (slotLog.incarnation !== incarnation || epoch !== slotLog.fence || !isOwner(from, slot, epoch))
         return refused(failure("FENCED", { slot, epoch, fence: slotLog.fence, incarnation: slotLog.incarnation }));
@@ -369,16 +375,15 @@ export function serveReplicas(ports: ReplicaPorts): {
     const key = `${from} ${slot} ${kind}`;
     const known = assemblies.get(key);
     // A sender sends one after the other: parts of another one are of a sending that was given up.
-    const assembly = known?.sending === sending ? known : { from, slot, sending, parts: [], bytes: 0 };
+    const assembly = known?.sending === sending ? known : { from, slot, sending, parts: [], bytes: 0, cut: false };
     if (known !== assembly) assembledBytes -= known?.bytes ?? 0;
     assembly.parts.push(data);
     assembly.bytes += data.length;
     assembledBytes += data.length;
-    const tooLarge = assembledBytes > limits.partsBytesMax;
-    if (!last && !tooLarge) {
-      assemblies.set(key, assembly);
-      return ok(undefined);
-    }
+    assemblies.set(key, assembly);
+    if (assembledBytes > limits.partsBytesMax) cutMost();
+    const tooLarge = assembly.cut;
+    if (!last && !tooLarge) return ok(undefined);
     assemblies.delete(key);
     assembledBytes -= assembly.bytes;
     if (tooLarge) return refused(failure("TOO_LARGE", { partsBytesMax: limits.partsBytesMax }));
@@ -391,6 +396,20 @@ export function serveReplicas(ports: ReplicaPorts): {
       if (!given(assembly)) continue;
       assemblies.delete(key);
       assembledBytes -= assembly.bytes;
+    }
+  }
+
+  /** Makes room at the cost of the peer that takes most: whoever fills it must not keep the others out. */
+  function cutMost(): void {
+    const taken = new Map<NodeId, number>();
+    for (const { from, bytes } of assemblies.values()) taken.set(from, (taken.get(from) ?? 0) + bytes);
+    const [most] = [...taken].toSorted(([, one], [, other]) => other - one)[0] ?? [];
+    for (const assembly of assemblies.values()) {
+      if (assembly.from !== most) continue;
+      assembledBytes -= assembly.bytes;
+      assembly.parts = [];
+      assembly.bytes = 0;
+      assembly.cut = true;
     }
   }
 

@@ -20,7 +20,7 @@ import type { ActorFilter, ClusterActors, Kernel } from "../kernel/api.ts";
 import type { Clock, Membership, NodeId } from "../ports.ts";
 import type { SlotTable } from "../slot-table.ts";
 import { routingLimits, type RoutingLimits } from "./limits.ts";
-import { ownerAway } from "./lines.ts";
+import { isEpoch, ownerAway } from "./lines.ts";
 
 export interface ClusterActorsOptions {
   readonly node: NodeId;
@@ -193,5 +193,5 @@ function hintOf(
   { details }: Failure,
 ): { readonly slot: SlotId; readonly owner: NodeId; readonly epoch: number } | undefined {
   const { owner, epoch } = details ?? {};
-  return typeof owner === "string" && typeof epoch === "number" ? { slot, owner, epoch } : undefined;
+  return typeof owner === "string" && isEpoch(epoch) ? { slot, owner, epoch } : undefined;
 }

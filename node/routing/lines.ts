@@ -257,7 +257,7 @@ export class Lines {
   /** Goes where a refusal points, or waits. */
   #follow(line: Line, error: Failure): void {
     const { owner, epoch } = (error.details ?? {}) as { owner?: unknown; epoch?: unknown };
-    if (error.code === "MOVED" && typeof owner === "string" && typeof epoch === "number") {
+    if (error.code === "MOVED" && typeof owner === "string" && isEpoch(epoch)) {
       const isNews = epoch > this.#knownEpoch(line) && this.#isMember(owner);
       line.hint = isNews ? { owner, epoch, revision: this.#ports.table.get(line.slot)?.revision } : undefined;
       if (isNews && line.hops < this.#limits.hopsMax) {
@@ -523,6 +523,9 @@ export class Lines {
     meter.gauge("routing_envelopes_waiting", this.#entries);
   }
 }
+
+/** What a peer says may be anything. */
+export const isEpoch = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 1;
 
 /** Why nothing of an outcome is known: with the name of the owner where it is that one that does not answer. */
 const because = (error: Failure | undefined): { because?: string; node?: unknown } => {

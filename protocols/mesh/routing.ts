@@ -8,8 +8,10 @@ import { actor, call, closed, count, failed, message, slot } from "./parts.ts";
 
 /** Who sent a message is nothing a member can prove: it is trusted to have asked. It must only be possible. */
 const sender = Type.Unsafe<ActorId | "gateway" | "node">(Type.String({ pattern: `^(gateway|node|${addressText})$` }));
+/** What a kernel tells its own actors: no message, and nothing that another node may say. */
+const signals = "answered|records|generated|reminded";
 const content = Type.Unsafe<{ readonly type: string; readonly [field: string]: unknown }>(
-  Type.Object({ type: Type.String({ maxLength: 64 }) }),
+  Type.Object({ type: Type.String({ maxLength: 64, pattern: `^(?!(?:${signals})$)` }) }),
 );
 const operation = Type.String({ minLength: 1, maxLength: 512 });
 /** Names one sending of one envelope; chosen by the sending node, to which the answer goes: the peer itself, whatever a

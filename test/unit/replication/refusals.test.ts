@@ -1,6 +1,7 @@
 import { expect } from "chai";
 import fc from "fast-check";
 import { createExchange, type Exchange } from "../../../node/exchange.ts";
+import { changeSlot } from "../../../node/records.ts";
 import { replicationLimits } from "../../../node/replication/index.ts";
 import { encodeChunk, encodeEntry, genesisChecksum } from "../../../node/storage/layout.ts";
 import { decode, encode, failure, refused, type SlotId } from "../../../protocols/index.ts";
@@ -135,6 +136,37 @@ describe("a copy refuses", () => {
     await cluster.until(() => refusals.length === 1);
     expect(acknowledged).to.deep.equal([]);
     expect(disk()).to.deep.equal(before);
+  });
+
+  it("everything of who is not the owner that it knows of, while the directory is away", async () => {
+    const before = disk();
+    const liar = await join("y");
+    const [a, b] = [await joinStranger(cluster, "x", "a"), liar];
+    cluster.kill("d");
+    await cluster.pass(100);
+    for (const [to, as] of [["a", a], ["b", b]] as const) // prettier-ignore
+      for (const epoch of [2, 3]) {
+        const answer = await cluster.settle(as.call(to, "replica.query", { slot, epoch }, 10_000));
+        expect(answer.ok ? "ok" : answer.error.code, to).to.equal("DIRECTORY_UNAVAILABLE");
+      }
+    expect(disk()).to.deep.equal(before);
+    // The owner itself goes on.
+    expect((await valueOf("replica.query", { slot, epoch: 2 })).at).to.deep.equal(standing.at);
+  });
+
+  it("to open, to read or to digest anything for who has not asked how it stands", async () => {
+    const { journal } = cluster.peer("b");
+    const known = await cluster.settle(journal.slots());
+    const idle: SlotId = "chat/99";
+    const named = { slot: idle, epoch: 77, incarnation: 1 };
+    const leaves: [string, string, Uint8Array][] = [[`log/${slot}/`, `log/${slot}0`, new Uint8Array(16)]];
+    expect(await ask("transfer.compare", { ...named, slot, mark: 0, leaves })).to.equal("FENCED");
+    expect(await ask("transfer.begin", named)).to.equal("FENCED");
+    expect(await ask("replica.fetch", { slot: idle, epoch: 77, after: standing.at })).to.equal("FENCED");
+    stranger.send("b", "replica.append", { ...named, from: standing.at, chunks: [], snapshots: [], trim: 0, mark: 0 });
+    await cluster.until(() => refusals.length === 1);
+    expect(refusals[0]).to.include({ slot: idle, fence: 0 });
+    expect(await cluster.settle(journal.slots())).to.deep.equal(known);
   });
 
   it("questions and fetches of an epoch below its fence", async () => {
@@ -389,6 +421,27 @@ describe("a copy refuses", () => {
     await cluster.pass(200);
     await cluster.until(() => stranger.peers().includes("b"));
     expect(await ask("replica.snapshot", { ...part, sending: 100 })).to.equal("ok");
+  });
+
+  it("those parts of which most are there when there are too many, and nobody else's", async () => {
+    const part = await beginParts(1_000);
+    const other: SlotId = neighbour;
+    const owner = await join("y");
+    const record = { slot: other, epoch: 2, owner: "y", inSync: ["y"], learners: ["b"] };
+    await cluster.settle(changeSlot(cluster.peer("a").directory, record, 0));
+    const asked = await cluster.settle(owner.call("b", "replica.query", { slot: other, epoch: 2 }, 1_000));
+    if (!asked.ok) throw new Error(asked.error.code);
+    const few = { ...part, slot: other, incarnation: asked.value.incarnation, data: new Uint8Array(300) };
+    const asOther = async (last: boolean): Promise<string> => {
+      const answer = await cluster.settle(owner.call("b", "replica.snapshot", { ...few, last }, 1_000));
+      return answer.ok ? "ok" : answer.error.code;
+    };
+    for (let times = 0; times < 2; times += 1) expect(await ask("replica.snapshot", part)).to.equal("ok");
+    expect(await asOther(false)).to.equal("ok");
+    // A part of what was thrown away is no beginning.
+    expect(await ask("replica.snapshot", { ...part, last: true })).to.equal("TOO_LARGE");
+    expect(await ask("replica.snapshot", part)).to.equal("ok");
+    expect(await asOther(true)).to.not.equal("TOO_LARGE");
   });
 
   it("no parts because of those that an owner before it has left behind", async () => {

@@ -3,6 +3,7 @@ import type { Envelope } from "../../../node/kernel/api.ts";
 import type { NodeId } from "../../../node/ports.ts";
 import { createRouting, routingLimits, type RoutingLimits, type RoutingPart } from "../../../node/routing/index.ts";
 import { failure, ok, slotOf, type ActorId, type Failure, type Result, type SlotId } from "../../../protocols/index.ts";
+import type { Signal } from "../../../actors/behavior.ts";
 import type { Runtime } from "../../../runtimes/runtime.ts";
 import { World } from "../../simulation/world.ts";
 import { quietLog, quietMeter } from "../../quiet.ts";
@@ -565,6 +566,8 @@ describe("routing: lines", () => {
   });
 });
 
+const signals: Record<Signal["type"], true> = { answered: true, records: true, generated: true, reminded: true };
+
 describe("routing: peers that break the rules", () => {
   const slot = slotOf("chat", "room/a");
   const envelopes = (...rows: unknown[]) => [
@@ -583,6 +586,8 @@ describe("routing: peers that break the rules", () => {
       [-1, "room/a", "root", ...good.slice(3)],
       [-1, "room/a", "user/ada", "text", ...good.slice(4)],
       good.slice(0, 6),
+      // What only a kernel tells its own actors.
+      ...Object.keys(signals).map((type) => [-1, "room/a", "user/ada", { type, tag: {} }, ...good.slice(4)]),
     ];
     for (const row of bad) {
       net.join("n1", "n2");
@@ -590,6 +595,24 @@ describe("routing: peers that break the rules", () => {
     }
     expect(net.cutOff).to.deep.equal(bad.map(() => "n2"));
     expect(one.received).to.have.length(0);
+  });
+
+  it("name a new owner by no epoch that is none", async () => {
+    const { world, net, one, two } = createCluster(7);
+    net.own(slot, "n2", {}, nodes);
+    const made = [1.5, 0, -1, Number.MAX_VALUE, Number.NaN, Infinity];
+    two.refusal = failure("MOVED");
+    const ask = send(one, "room/a", "s", 1, 5_000);
+    for (const epoch of made) {
+      two.refusal = failure("MOVED", { owner: "n3", epoch });
+      const before = two.received.length;
+      await world.run(() => two.received.length > before, world.nowMs + 1_000);
+    }
+    two.refusal = undefined;
+    await world.run(() => ask.results.length > 0, 5_000);
+    expect(codeOf(ask.results[0])).to.equal("s|1");
+    expect(net.cutOff).to.deep.equal([]);
+    expect(two.received.every(({ epoch }) => epoch === 1)).to.equal(true);
   });
 
   it("are answered BAD_REQUEST for an actor that the slot does not hold", async () => {
