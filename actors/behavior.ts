@@ -114,6 +114,8 @@ export interface Behavior<State, Incoming extends { readonly type: string }, Eve
   readonly kind: string;
   /** The role whose nodes host this kind. */
   readonly role: Role;
+  /** Whether something that another node sent is a message of this kind. Absent: all is. */
+  accepts?(message: Message): boolean;
   /** The state of an actor nobody has spoken to yet. */
   initial(key: string): State;
   decide(state: State, message: Incoming | Signal, turn: Turn<Notes>): readonly Effect<Event, Note>[];

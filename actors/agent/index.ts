@@ -14,8 +14,10 @@ import {
   type AgentState as AgentSnapshot,
   type AgentView,
   type ConversationTurn,
-  type agentCommands,
+  agentCommands,
+  schema,
 } from "../../protocols/index.ts";
+import { acceptsOf } from "../accepts.ts";
 import {
   note,
   persist,
@@ -68,6 +70,7 @@ type Incoming = Command | { readonly type: "erase" };
 export const agent: Behavior<AgentState, Incoming, AgentChange, AgentNotes, AgentNotes> = {
   kind: "agent",
   role: "chat",
+  accepts: acceptsOf({ ...agentCommands, erase: schema.nothing }),
   initial: () => initial,
   decide,
   evolve,

@@ -2,7 +2,8 @@
  *
  *  Each row belongs to the actor it describes, and only that actor writes it. Rows are records, so a catalog may hold any
  *  number of them; a search reads them page by page, other messages take their turns in between. */
-import { unreachable, type CatalogPage, type CatalogRow, type catalogCommands } from "../../protocols/index.ts";
+import { catalogCommands, unreachable, type CatalogPage, type CatalogRow } from "../../protocols/index.ts";
+import { acceptsOf } from "../accepts.ts";
 import {
   persist,
   refuse,
@@ -34,6 +35,7 @@ type Effects = readonly Effect<CatalogChange, never>[];
 export const catalog: Behavior<CatalogState, Incoming, CatalogChange> = {
   kind: "catalog",
   role: "chat",
+  accepts: acceptsOf(catalogCommands),
   initial: () => ({ changes: 0 }),
   decide,
   evolve: (state) => ({ changes: state.changes + 1 }),

@@ -14,8 +14,9 @@ import {
   type AuditPage,
   type ClusterView,
   type NodeRecord,
-  type roleManagerCommands,
+  roleManagerCommands,
 } from "../../protocols/index.ts";
+import { acceptsOf } from "../accepts.ts";
 import {
   persist,
   refuse,
@@ -74,6 +75,7 @@ const initial: ClusterState = { outbox: emptyOutbox, nodes: [], admins: [], admi
 export const roleManager: Behavior<ClusterState, Incoming, ClusterChange> = {
   kind: "role-manager",
   role: "manager",
+  accepts: acceptsOf(roleManagerCommands),
   initial: () => initial,
   decide,
   evolve,

@@ -7,7 +7,9 @@
  *  message reads the record first and goes on when it arrives (`posting.ts`).
  *
  *  Read `state.ts` (what a room is), then `posting.ts`, `membership.ts`, `reading.ts`. */
-import type { RoomMessage, RoomSignal, roomCommands } from "../../protocols/index.ts";
+import { Type } from "typebox";
+import { roomCommands, schema, type RoomMessage, type RoomSignal } from "../../protocols/index.ts";
+import { acceptsOf } from "../accepts.ts";
 import { publish, refuse, reply, type Behavior, type CommandOf, type Signal, type Turn } from "../behavior.ts";
 import { actorLimits as limits } from "../limits.ts";
 import { recoverOutbox, remindOutbox, outboxReminder, settle } from "../outbox.ts";
@@ -41,10 +43,19 @@ export interface DraftPiece {
 
 type Incoming = CommandOf<typeof roomCommands> | DraftPiece;
 
+const draftPiece = Type.Object({
+  generation: Type.String({ maxLength: 256 }),
+  replyTo: Type.Optional(schema.position),
+  offset: schema.position,
+  text: Type.String(),
+  done: Type.Optional(Type.Boolean()),
+});
+
 /** The behavior of rooms. */
 export const room: Behavior<RoomState, Incoming, RoomChange> = {
   kind: "room",
   role: "chat",
+  accepts: acceptsOf({ ...roomCommands, draft: draftPiece }),
   initial: () => null,
   decide,
   evolve,

@@ -4,13 +4,8 @@
  *  actors that report a fact (rooms, the role-manager); and the user. Everybody else is refused.
  *
  *  Read `state.ts`, then `sessions.ts`, `agents.ts`, `rooms.ts`; `notes.ts` holds who waits for an answer. */
-import {
-  wireLimits,
-  type UserEvent,
-  type UserSignal,
-  type UserView,
-  type userCommands,
-} from "../../protocols/index.ts";
+import { wireLimits, type UserEvent, type UserSignal, type UserView, userCommands } from "../../protocols/index.ts";
+import { acceptsOf } from "../accepts.ts";
 import { publish, refuse, reply, type Behavior, type CommandOf, type Signal, type Turn } from "../behavior.ts";
 import { actorLimits as limits } from "../limits.ts";
 import { outboxReminder, recoverOutbox, remindOutbox, settle } from "../outbox.ts";
@@ -40,6 +35,7 @@ const roleManager = "role-manager/cluster";
 export const user: Behavior<UserState, Incoming, UserChange, UserNotes, UserNote> = {
   kind: "user",
   role: "chat",
+  accepts: acceptsOf(userCommands),
   initial: () => initial,
   decide,
   evolve,

@@ -23,9 +23,8 @@ import {
   type Result,
   type SlotId,
 } from "../../protocols/index.ts";
-import type { AnyBehavior } from "../../actors/behavior.ts";
+import type { AnyBehavior, Message, ReplyTo } from "../../actors/behavior.ts";
 import type { Runtime } from "../../runtimes/runtime.ts";
-import type { ReplyTo } from "../../actors/behavior.ts";
 import type { Clock, Log, Meter, Publisher, Random } from "../ports.ts";
 import type { Activation, Surroundings } from "./activation.ts";
 import { within } from "../within.ts";
@@ -254,11 +253,21 @@ class NodeKernel implements Kernel {
   receive(slot: SlotId, envelope: Envelope): void {
     if (this.#stopping) {
       this.#refuse(envelope, failure("STOPPING"));
-    } else if (this.#behaviorOf(envelope.to) === undefined) {
-      this.#answerOrLose(envelope, failure("NOT_FOUND", { actor: envelope.to }));
-    } else {
-      this.#slot(slot).deliver(envelope);
+      return;
     }
+    const { to, message } = envelope;
+    const behavior = this.#behaviorOf(to);
+    if (behavior === undefined) this.#answerOrLose(envelope, failure("NOT_FOUND", { actor: to }));
+    else if (behavior.accepts?.(message as Message) === false)
+      this.#answerOrLose(
+        envelope,
+        failure("BAD_REQUEST", {
+          actor: to,
+          type: message.type,
+          reason: "this is no message for an actor of its kind",
+        }),
+      );
+    else this.#slot(slot).deliver(envelope);
   }
 
   slotOf(actor: ActorId): SlotId | undefined {

@@ -35,7 +35,9 @@ export class Reminders {
     this.#ring = ring;
   }
 
+  /** A time that is no finite number never comes: among the others it would break their order. */
   set(slot: SlotId, actor: ActorId, id: string, dueMs: number): void {
+    if (!Number.isFinite(dueMs)) return this.forget(actor, id);
     this.#put({ slot, actor, id, dueMs, ringAtMs: dueMs, rings: 0 });
     this.#arm();
   }

@@ -31,6 +31,8 @@ import type { Reminders } from "./reminders.ts";
 
 /** Actors whose snapshots are looked up at a time, for a listing. */
 const storedActorsPerRead = 256;
+/** Actors that a line of the log names of those that are not of the slot. */
+const foreignNamedMax = 8;
 
 interface Quarantine {
   readonly atMs: number;
@@ -45,7 +47,8 @@ export interface SlotPorts {
   readonly around: Surroundings;
   knows(actor: ActorId): boolean;
   behaviorOf(actor: ActorId): AnyBehavior;
-  /** Whether an actor belongs to a slot, as far as this node knows: it may have been given one of its own. */
+  /** Whether an actor belongs to a slot, as far as this node knows: it may have been given one of its own. None of a kind that
+   *  this node does not know does. */
   isOf(actor: ActorId, slot: SlotId): boolean;
   /** Whether one more actor may come into memory. */
   hasRoom(): boolean;
@@ -472,21 +475,26 @@ export class SlotHost implements Home {
       ]);
       if (this.status !== "opening" || this.#life !== life) return; // stopped meanwhile
       if (over !== undefined) throw new PlexusError(over);
+      const foreign = new Set<ActorId>();
+      const own = <Row extends { readonly actor: ActorId }>(rows: readonly Row[]): readonly Row[] =>
+        rows.filter(({ actor }) => {
+          const isOwn = this.#ports.isOf(actor, this.slot);
+          if (!isOwn) foreign.add(actor);
+          return isOwn;
+        });
       this.#pending.clear();
       this.#quarantined.clear();
-      for (const { actor } of marked) this.#pending.add(actor);
-      for (const { actor, value } of quarantined) this.#quarantined.set(actor, value as Quarantine);
-      this.#letters.load(letters.map(({ actor, value }) => ({ actor, letter: value as StoredLetter })));
+      for (const { actor } of own(marked)) this.#pending.add(actor);
+      for (const { actor, value } of own(quarantined)) this.#quarantined.set(actor, value as Quarantine);
+      this.#letters.load(own(letters).map(({ actor, value }) => ({ actor, letter: value as StoredLetter })));
       this.#log = log;
       this.status = "open";
       this.reason = undefined;
       this.cause = undefined;
       this.#failures = 0;
-      for (const { actor, key, value } of reminded) reminders.set(this.slot, actor, key, value as number);
-      for (const actor of this.#pending) {
-        if (this.#ports.knows(actor)) this.activate(actor);
-        else around.log.warn("actor.kind.unknown", { actor });
-      }
+      for (const { actor, key, value } of own(reminded)) reminders.set(this.slot, actor, key, value as number);
+      for (const actor of this.#pending) this.activate(actor);
+      this.#warnOfForeign(foreign);
       around.log.debug("slot.opened", { slot: this.slot, epoch: log.epoch, entries: log.length });
     } catch (error) {
       if (this.status !== "opening" || this.#life !== life) return;
@@ -495,6 +503,19 @@ export class SlotHost implements Home {
       if (reason.code === "DATA_DAMAGED") slots.give(this.slot, reason);
       this.#end(reason);
     }
+  }
+
+  /** Rows of actors that are not of this slot do nothing: an actor that has left has them where it is now, and any other was
+   *  put here by an owner that had no right to. */
+  #warnOfForeign(actors: ReadonlySet<ActorId>): void {
+    const { log } = this.#ports.around;
+    const known: ActorId[] = [];
+    for (const actor of actors) {
+      if (this.#ports.knows(actor)) known.push(actor);
+      else log.warn("actor.kind.unknown", { actor });
+    }
+    if (known.length === 0) return;
+    log.warn("slot.actors.foreign", { slot: this.slot, count: known.length, actors: known.slice(0, foreignNamedMax) });
   }
 
   #flushWaiting(): void {
@@ -583,7 +604,12 @@ export class SlotHost implements Home {
     let through = throughSeq;
     for (const actor of log.actorsBelow(throughSeq)) {
       if (this.#draining || this.#log !== log) return;
-      const room = this.activations.has(actor) || (this.#ports.knows(actor) && this.#ports.hasRoom());
+      const present = this.activations.has(actor);
+      if (!present && !this.#ports.isOf(actor, this.slot)) {
+        if (!(await this.#carryOver(log, actor))) through = Math.min(through, log.firstNeeded(actor) - 1);
+        continue;
+      }
+      const room = present || this.#ports.hasRoom();
       const activation = room ? this.activate(actor) : undefined;
       if (activation?.status === "loading") await this.#untilLoaded(activation);
       if (this.status !== "open" || this.#log !== log) return; // it ended meanwhile
@@ -598,6 +624,19 @@ export class SlotHost implements Home {
         resolve();
       });
     });
+  }
+
+  /** For an actor that is not of this slot: where it belongs it may be in memory, so it is not brought there here. Its snapshot
+   *  is stored anew after entries that have changed nothing, as those are with which it has left. False: others need it to
+   *  be folded. */
+  async #carryOver(log: ServedLog, actor: ActorId): Promise<boolean> {
+    const { snapshot, entries } = await log.recover(actor);
+    const last = entries.at(-1);
+    if (last === undefined) return true;
+    const changes = entries.some(({ events, answers }) => events.length > 0 || answers.length > 0);
+    if (snapshot === undefined || changes || this.#draining || this.#log !== log) return false;
+    this.snapshot(actor, last.seq, snapshot.body);
+    return true;
   }
 
   #untilLoaded(activation: Activation): Promise<void> {

@@ -16,6 +16,8 @@ import {
   headKey,
   logKey,
   logPrefix,
+  mayHold,
+  misfitOf,
   sideKey,
   sidePrefix,
   snapshotKey,
@@ -52,15 +54,27 @@ export type Pending =
   | { readonly type: "head"; change(head: Head): Head }
   | { readonly type: "rows"; readonly incarnation: number; readonly ops: readonly StoreOp[] };
 
+/** What an entry does beside the log. */
+interface SideEffect {
+  readonly actor: ActorId;
+  readonly epoch: number;
+  readonly seq: number;
+  readonly side: readonly SideOp[];
+  /** For each operation on one key, what it comes to. */
+  readonly rows: readonly (StoreOp | undefined)[];
+}
+
 export class BatchDraft {
   /** As it will be when the batch is on disk. */
   head: Head;
   readonly ops: StoreOp[] = [];
-  readonly effects: { readonly actor: ActorId; readonly epoch: number; readonly seq: number; readonly side: readonly SideOp[] }[] = []; // prettier-ignore
+  readonly effects: SideEffect[] = [];
   readonly chunks: { readonly chunk: Chunk; readonly lastSeqs: ReadonlyMap<ActorId, number> }[] = [];
   readonly snapshots: (readonly [actor: string, seq: number, sealed: Uint8Array])[] = [];
   /** Chunks made of this node's own entries. */
   readonly shipped: (readonly [firstSeq: number, bytes: Uint8Array])[] = [];
+  /** Slots that splits have made. */
+  readonly made: SlotId[] = [];
   /** It holds pieces of another owner. */
   copies = false;
   /** The seq through which was trimmed; 0 when nothing was. */
@@ -99,7 +113,7 @@ export class BatchDraft {
           throw fenced(this.#slot, pending.epoch, this.head.fence);
         this.#payloads.push(pending.payload);
         this.#lastSeqs.set(pending.actor, pending.seq);
-        this.effects.push({ actor: pending.actor, epoch: pending.epoch, seq: pending.seq, side: pending.side });
+        this.effects.push(this.#effectOf(pending));
         return;
       case "snapshot":
         this.#mayWrite(pending.epoch);
@@ -153,7 +167,7 @@ export class BatchDraft {
     this.#checkSealed(snapshots);
     let { lastEpoch, lastSeq, lastChecksum } = head;
     const added: BatchDraft["chunks"] = [];
-    const effects: BatchDraft["effects"] = [];
+    const effects: SideEffect[] = [];
     for (const [firstSeq, bytes] of fresh) {
       if (firstSeq !== lastSeq + 1) throw gap("a chunk is missing");
       const read = decodeChunk(bytes, firstSeq, lastChecksum);
@@ -161,8 +175,16 @@ export class BatchDraft {
       if (read.damage || last === undefined) throw gap(read.damage?.reason ?? "an empty chunk");
       const chunk = { firstSeq, before: lastChecksum, epoch: last.epoch, bytes: bytes.length };
       added.push({ chunk, lastSeqs: new Map(read.entries.map((entry) => [entry.actor, entry.seq])) });
-      for (const { actor, epoch: of, seq, side } of read.entries) {
-        effects.push({ actor, epoch: of, seq, side });
+      for (const entry of read.entries) {
+        const misfit = misfitOf(entry, this.#slot, epoch);
+        if (misfit !== undefined) throw gap(misfit);
+        const { actor, seq, side } = entry;
+        try {
+          effects.push(this.#effectOf(entry));
+        } catch {
+          // What can be read may be nested deeper than what can be written.
+          throw gap("a side value that cannot be stored");
+        }
         // A slot that is split off is made of the snapshot: without it, it would begin empty.
         if (!side.some((op) => "split" in op)) continue;
         const known = [...this.snapshots, ...snapshots].filter(([other]) => other === actor);
@@ -185,11 +207,14 @@ export class BatchDraft {
     this.head = { ...head, lastEpoch, lastSeq, lastChecksum, continues: epoch };
   }
 
-  /** A copy never acknowledges what it could not read. */
+  /** A copy never acknowledges what it could not read, nor what is of no actor of the slot. */
   #checkSealed(snapshots: Piece["snapshots"]): void {
-    for (const [actor, , sealed] of snapshots)
-      if (!isSealed(snapshotKey(this.#slot, actor as ActorId), sealed))
-        throw new PlexusError(failure("LOG_GAP", { slot: this.#slot, because: "a snapshot is damaged", actor }));
+    const refused = (because: string, actor: string) =>
+      new PlexusError(failure("LOG_GAP", { slot: this.#slot, because, actor }));
+    for (const [actor, , sealed] of snapshots) {
+      if (!mayHold(this.#slot, actor)) throw refused("a snapshot of no actor of this slot", actor);
+      if (!isSealed(snapshotKey(this.#slot, actor as ActorId), sealed)) throw refused("a snapshot is damaged", actor);
+    }
   }
 
   /** Adds a snapshot that an owner made, unless it makes nothing needless: then it is older than the one that is here, or
@@ -243,8 +268,7 @@ export class BatchDraft {
   }
 
   #addSide(): void {
-    for (const { actor, side } of this.effects)
-      for (const op of side) if ("put" in op || "delete" in op) this.ops.push(this.#sideOp(actor, op));
+    for (const { rows } of this.effects) for (const row of rows) if (row) this.ops.push(row);
   }
 
   /** As above, with operations on ranges: they see the store as the operations before them in this batch leave it, so that
@@ -257,16 +281,20 @@ export class BatchDraft {
       batched.set(op.key, op);
     };
     for (const op of ops) batched.set(op.key, op);
-    for (const { actor, epoch, seq, side } of effects) {
-      for (const op of side) {
-        if ("put" in op || "delete" in op) add(this.#sideOp(actor, op));
-        else if ("deleteFrom" in op) {
+    for (const { actor, epoch, seq, side, rows } of effects) {
+      for (const [index, op] of side.entries()) {
+        const row = rows[index];
+        if (row) add(row);
+        if ("put" in op || "delete" in op) continue;
+        if ("deleteFrom" in op) {
           const base = sideKey(op.space, this.#slot, actor, "");
           const range = { gte: base + op.deleteFrom, lt: base + op.deleteTo };
           const keys = await this.#keysThen(range, batched, this.#limits.deleteRangeMax);
           for (const key of keys) add({ type: "del", key });
         } else if ("split" in op) {
-          for (const copy of await this.#split(op.split, { epoch, seq }, batched)) add(copy);
+          const copies = await this.#split(op.split, { epoch, seq }, batched);
+          if (copies.length > 0) this.made.push(op.split as SlotId);
+          for (const copy of copies) add(copy);
         } else {
           for (const { prefix } of actorKeys(this.#slot, op.drop))
             for (const key of await this.#keysThen(within(prefix), batched, Infinity)) add({ type: "del", key });
@@ -291,7 +319,8 @@ export class BatchDraft {
     return [...keys].sort().slice(0, keysMax);
   }
 
-  /** Copies everything an actor has into a slot of its own, named like the actor. Its log begins after entry `seq`. */
+  /** Copies everything an actor has into a slot of its own, named like the actor. Its log begins after entry `seq`. Nothing
+   *  when that slot is there already. */
   async #split(
     actor: ActorId,
     { epoch, seq }: { readonly epoch: number; readonly seq: number },
@@ -329,8 +358,14 @@ export class BatchDraft {
     return ops;
   }
 
-  #sideOp(actor: ActorId, op: Extract<SideOp, { put: string } | { delete: string }>): StoreOp {
+  /** Throws when a value cannot be stored. */
+  #effectOf({ actor, epoch, seq, side }: Omit<SideEffect, "rows">): SideEffect {
+    return { actor, epoch, seq, side, rows: side.map((op) => this.#rowOf(actor, op)) };
+  }
+
+  #rowOf(actor: ActorId, op: SideOp): StoreOp | undefined {
     if ("delete" in op) return { type: "del", key: sideKey(op.space, this.#slot, actor, op.delete) };
+    if (!("put" in op)) return undefined;
     const key = sideKey(op.space, this.#slot, actor, op.put);
     return { type: "put", key, value: seal(key, op.value) };
   }

@@ -10,7 +10,7 @@
  *  entry before it, so a missing, swapped or foreign entry is found as surely as a flipped bit. Every other value is
  *  sealed: checksum u32 (seeded by its key) · payload. */
 import { crc32 } from "node:zlib";
-import { assert, decode, encode, type ActorId, type SlotId } from "../../protocols/index.ts";
+import { assert, decode, encode, parseActorId, roles, type ActorId, type SlotId } from "../../protocols/index.ts";
 
 export const formatVersion = 1;
 export const formatKey = "meta/format";
@@ -124,9 +124,14 @@ function unpackSide(row: readonly unknown[], events: readonly unknown[]): SideOp
   if (row[1] === 1) return { space, delete: key };
   if (row[1] === 2) return { space, deleteFrom: key, deleteTo: row[3] as string };
   if (row[1] === 0) return { space, put: key, value: row[3] };
-  const [event, ...keys] = row.slice(3) as unknown as Path;
-  const value = keys.reduce((whole, part) => (whole as Readonly<Record<string, unknown>>)[part], events[event]);
-  return { space, put: key, value };
+  if (row[1] !== 3) throw new Error("a side operation that nobody knows");
+  return { space, put: key, value: (row.slice(3) as unknown as Path).reduce(partOf, events) };
+}
+
+function partOf(whole: unknown, key: string | number): unknown {
+  if (typeof whole !== "object" || whole === null || !Object.hasOwn(whole, key))
+    throw new Error("a reference that leads nowhere");
+  return (whole as Readonly<Record<string, unknown>>)[key];
 }
 
 /** The payload of an entry's frame. */
@@ -137,18 +142,65 @@ export function encodeEntry(epoch: number, seq: number, entry: Omit<Entry, "epoc
   return encode([epoch, seq, atMs, actor, events, answers, side.map((op) => packSide(op, places))]);
 }
 
+/** Throws when it is no entry at all. That its fields are what an entry's are is for `misfitOf` to say. */
 function decodeEntry(payload: Uint8Array): Entry {
   const row = decode(payload) as readonly unknown[];
+  const seq = row[1];
+  if (typeof seq !== "number") throw new Error("an entry without a seq");
   const events = row[4] as readonly unknown[];
   return {
     epoch: row[0] as number,
-    seq: row[1] as number,
+    seq,
     atMs: row[2] as number,
     actor: row[3] as ActorId,
     events,
     answers: row[5] as Entry["answers"],
     side: (row[6] as readonly (readonly unknown[])[]).map((packed) => unpackSide(packed, events)),
   };
+}
+
+const roleNames: ReadonlySet<string> = new Set(roles);
+const isRoles = (name: string): boolean => roleNames.has(name.slice(0, name.indexOf("/")));
+
+/** Whether a name is one that an actor of this slot can have. A slot is a role's share, or one actor's own and named like it.
+ *  Which kinds are of a role, and who has left for a slot of its own, is not known here. */
+export const mayHold = (slot: SlotId, actor: unknown): boolean =>
+  typeof actor === "string" && parseActorId(actor) !== undefined && (isRoles(slot) || actor === slot);
+
+/** Why no owner of the slot can have appended an entry in `epoch` or before; undefined: it can. What another node sends is
+ *  judged by this before anything of it is done: side operations name keys and slots, and so reach whatever they name. */
+export function misfitOf(entry: Entry, slot: SlotId, epoch: number): string | undefined {
+  const { actor, atMs, events, answers } = entry;
+  if (!mayHold(slot, actor)) return "an entry of no actor of this slot";
+  if (!Number.isSafeInteger(entry.epoch) || entry.epoch < 1 || entry.epoch > epoch)
+    return "an entry of no epoch that has been";
+  const isAnswer = (answer: unknown): boolean => Array.isArray(answer) && typeof answer[0] === "string";
+  if (typeof atMs !== "number" || !Array.isArray(events) || !Array.isArray(answers) || !answers.every(isAnswer))
+    return "an entry with fields that are none";
+  for (const op of entry.side) {
+    const misfit = sideMisfitOf(op, slot, actor);
+    if (misfit !== undefined) return misfit;
+  }
+  return undefined;
+}
+
+function sideMisfitOf(op: SideOp, slot: SlotId, actor: ActorId): string | undefined {
+  if ("split" in op || "drop" in op) {
+    if (("split" in op ? op.split : op.drop) !== actor) return "another actor that leaves";
+    // The slot that it gets is named like it: that must be neither a role's nor this one.
+    return isRoles(actor) || !isRoles(slot) ? "an actor that leaves for no slot of its own" : undefined;
+  }
+  if (!spaces.includes(op.space)) return "a space that is none";
+  const keys: readonly unknown[] = "put" in op ? [op.put] : "delete" in op ? [op.delete] : [op.deleteFrom, op.deleteTo];
+  if (!keys.every((key) => typeof key === "string")) return "a side value under no key";
+  return "put" in op && !mayPut(op.space, op.value) ? `a value that is no ${op.space}` : undefined;
+}
+
+/** As far as whoever takes the slot up relies on it without looking. */
+function mayPut(space: Space, value: unknown): boolean {
+  if (space === "reminder") return typeof value === "number";
+  if (space === "quarantine" || space === "dead") return typeof value === "object" && value !== null;
+  return true;
 }
 
 /** Joins payloads to a chunk that continues `checksum`. Returns the chunk and the checksum of its last entry. */
@@ -189,7 +241,12 @@ export function decodeChunk(
     const payload = bytes.subarray(offset + headerBytes, end);
     const expected = bytes.readUInt32LE(offset + 4);
     if (crc32(payload, chained) !== expected) return damaged("checksum mismatch");
-    const entry = decodeEntry(payload);
+    let entry: Entry;
+    try {
+      entry = decodeEntry(payload);
+    } catch {
+      return damaged("no entry");
+    }
     if (entry.seq !== seq) return damaged(`the entry says seq ${entry.seq}`);
     entries.push(entry);
     chained = expected;

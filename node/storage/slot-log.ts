@@ -17,6 +17,7 @@ import {
   encodeEntry,
   logKey,
   logPrefix,
+  misfitOf,
   paddedSeq,
   sideKey,
   sidePrefix,
@@ -53,7 +54,7 @@ export interface Cut {
   readonly view: StoreView;
 }
 
-const nothingPrepared = { chunks: [], snapshots: [], effects: [], copies: false, lacking: [] };
+const nothingPrepared = { chunks: [], snapshots: [], effects: [], made: [], copies: false, lacking: [] };
 
 /** An item that remembers what it writes. */
 interface LogItem extends CommitItem {
@@ -78,7 +79,7 @@ export class SlotLog implements CommitSink {
   #nextHead: Head;
   #lastSeq: number;
   #broken: Failure | undefined;
-  #prepared: Pick<BatchDraft, "chunks" | "snapshots" | "effects" | "copies" | "lacking"> = nothingPrepared;
+  #prepared: Pick<BatchDraft, keyof typeof nothingPrepared> = nothingPrepared;
   #lacking: readonly ActorId[] = [];
 
   /** A slot was made behind the back of whoever has its log open. */
@@ -197,8 +198,9 @@ export class SlotLog implements CommitSink {
 
   // --- opening -------------------------------------------------------------------------------------------------------
 
-  /** Reads and checks every entry, and learns which actors have a tail. Error: DATA_DAMAGED. */
-  async scan(head: Head = this.#head): Promise<void> {
+  /** Reads and checks every entry, and learns which actors have a tail. With `copiedIn` they are what an owner of that epoch
+   *  says the log is, and what no owner of this slot can have appended is damage as well. Error: DATA_DAMAGED. */
+  async scan(head: Head = this.#head, copiedIn?: number): Promise<void> {
     let seq = head.baseSeq;
     let checksum = head.baseChecksum;
     const { lt } = within(logPrefix(this.slot));
@@ -214,8 +216,11 @@ export class SlotLog implements CommitSink {
         if (first === undefined) throw this.#damaged(seq + 1, "the chunk is empty");
         const chunk = { firstSeq: seq + 1, before: checksum, epoch: first.epoch, bytes: value.length };
         this.#index.add(chunk, new Map(read.entries.map((entry) => [entry.actor, entry.seq])));
-        for (const { seq: at, side } of read.entries)
-          for (const op of side) if ("drop" in op) this.#index.forgetTail(op.drop, at);
+        for (const entry of read.entries) {
+          const misfit = copiedIn === undefined ? undefined : misfitOf(entry, this.slot, copiedIn);
+          if (misfit !== undefined) throw this.#damaged(entry.seq, misfit);
+          for (const op of entry.side) if ("drop" in op) this.#index.forgetTail(op.drop, entry.seq);
+        }
         seq += read.entries.length;
         checksum = read.checksum;
         from = `${key}~`;
@@ -306,13 +311,15 @@ export class SlotLog implements CommitSink {
   // --- a replica's writes --------------------------------------------------------------------------------------------
 
   /** Applies what an owner of `epoch` shipped. `done` is called when it is on disk, or with FENCED when the fence is
-   *  another, and with LOG_GAP when the piece does not fit where the log ends; both change nothing. */
+   *  another, and with LOG_GAP when the piece does not fit where the log ends, or holds what no owner of this slot can have
+   *  written; both change nothing. */
   apply(epoch: number, piece: Piece, done: (error: Failure | undefined) => void): void {
     const bytes = piece.chunks.reduce((sum, [, chunk]) => sum + chunk.length, 0);
     this.#submit({ type: "piece", epoch, piece }, bytes, done);
   }
 
-  /** Stores a snapshot that came apart from its entries. `done` with LOG_GAP: they are not here yet. */
+  /** Stores a snapshot that came apart from its entries. `done` with LOG_GAP: they are not here yet, or it is damaged or of
+   *  no actor of this slot. */
   applySnapshot(
     epoch: number,
     copy: { readonly actor: ActorId; readonly seq: number; readonly sealed: Uint8Array },
@@ -349,10 +356,11 @@ export class SlotLog implements CommitSink {
     });
   }
 
-  /** Ends a transfer: the rows are those of `head`'s log, which continues `epoch`. Checks them. Errors: FENCED,
+  /** Ends a transfer: the rows are those of `head`'s log, which continues `epoch`. Checks the log. Errors: FENCED,
    *  DATA_DAMAGED. */
   async finish(epoch: number, incarnation: number, head: Head): Promise<void> {
-    await this.scan(head);
+    if (head.lastEpoch > epoch) throw this.#damaged(head.lastSeq, "it ends in an epoch that has not been");
+    await this.scan(head, epoch);
     await this.#changeHead((current) => {
       if (current.fence !== epoch || current.incarnation !== incarnation || !current.incomplete)
         throw fenced(this.slot, epoch, current.fence);
@@ -589,12 +597,9 @@ export class SlotLog implements CommitSink {
     if (this.#prepared.copies) this.#lastSeq = this.#head.lastSeq;
     for (const { chunk, lastSeqs } of this.#prepared.chunks) this.#index.add(chunk, lastSeqs);
     for (const [actor, seq] of this.#prepared.snapshots) this.#index.forgetTail(actor as ActorId, seq);
-    for (const { seq, side } of this.#prepared.effects) {
-      for (const op of side) {
-        if ("drop" in op) this.#index.forgetTail(op.drop, seq);
-        else if ("split" in op) this.#onSplit(op.split as SlotId);
-      }
-    }
+    for (const { seq, side } of this.#prepared.effects)
+      for (const op of side) if ("drop" in op) this.#index.forgetTail(op.drop, seq);
+    for (const slot of this.#prepared.made) this.#onSplit(slot);
     if (this.#prepared.lacking.length > 0) this.#lacking = this.#prepared.lacking;
     this.#prepared = nothingPrepared;
     if (this.#head.baseSeq > baseSeq) this.#index.forgetThrough(this.#head.baseSeq);

@@ -1,6 +1,7 @@
 import { expect } from "chai";
 import { failure, slotOf, type ActorId, type Result, type SlotId } from "../../../protocols/index.ts";
 import type { Envelope } from "../../../node/kernel/api.ts";
+import type { EntryDraft, SlotLog } from "../../../node/storage/index.ts";
 import { movedTo } from "./slots.ts";
 import { createStage, eventually, type Stage } from "./stage.ts";
 
@@ -352,6 +353,131 @@ describe("kernel", () => {
     });
   });
 
+  describe("rows of an actor that is not of their slot", () => {
+    const slot = slotOf("chat", "pad/a");
+    const elsewhere = "pad/b" as ActorId;
+    /** What is in a slot as its owners before have left it. */
+    const write = async (...drafts: readonly Pick<EntryDraft, "actor" | "events" | "side">[]): Promise<SlotLog> => {
+      const log = await stage.journal.openSlot(slot);
+      await log.raise(log.fence + 1, true);
+      for (const entry of drafts)
+        expect(
+          await new Promise((resolve) => log.append(log.fence, { atMs: 1, answers: [], ...entry }, resolve)),
+        ).to.equal(undefined);
+      return log;
+    };
+    const open = async (): Promise<void> => {
+      stage.published.length = 0;
+      stage.kernel.serve(slot);
+      expect((await stage.ask("pad/a", "lines")).ok).to.equal(true);
+    };
+    const topics = (): string[] => stage.published.map(({ topic }) => topic);
+    const marked = { events: [{ type: "marked", open: true }], side: [{ space: "wake", put: "pending", value: true }] } as const; // prettier-ignore
+
+    it("bring nobody into memory, and its own are taken up", async () => {
+      stage = await createStage();
+      expect(slotOf("chat", elsewhere)).to.not.equal(slot);
+      await stage.ask(elsewhere, "add", { text: "where it belongs" });
+      await write({ actor: elsewhere, ...marked }, { actor: "pad/a", ...marked });
+      await open();
+      await eventually("recovered", () => topics().includes("pad/a"));
+      expect(topics()).to.not.include(elsewhere);
+      expect(valueOf(await stage.ask(elsewhere, "lines"))).to.deep.equal(["where it belongs"]);
+      const facts = { slot, count: 1, actors: [elsewhere] };
+      expect(stage.warned).to.deep.equal([["slot.actors.foreign", facts]]);
+    });
+
+    it("set no reminders, and leave those that it has where it belongs", async () => {
+      stage = await createStage();
+      await stage.ask(elsewhere, "remind", { text: "60000" });
+      const reminders = async (actor: ActorId): Promise<unknown> => {
+        const detail = await stage.kernel.showActor(actor);
+        return detail.ok && detail.value.reminders;
+      };
+      const before = await reminders(elsewhere);
+      expect(before).to.have.length(1);
+      const rings = (id: string) => ({ space: "reminder", put: id, value: 1 }) as const;
+      await write(
+        { actor: elsewhere, events: [], side: [rings("bell"), rings("other")] },
+        { actor: "pad/a", events: [], side: [rings("bell")] },
+      );
+      await open();
+      await eventually("rang", async () =>
+        (valueOf(await stage.ask("pad/a", "lines")) as string[]).includes("rang bell"),
+      );
+      expect(await reminders(elsewhere)).to.deep.equal(before);
+      expect(valueOf(await stage.ask(elsewhere, "lines"))).to.deep.equal([]);
+    });
+
+    it("quarantine nobody, and are no dead letters", async () => {
+      stage = await createStage();
+      const value = { atMs: 1, reason: "made up" };
+      const letter = { id: 1, from: "node", message: { type: "add" }, operation: null, atMs: 1, reason: "made up", answered: false }; // prettier-ignore
+      const side = [{ space: "quarantine", put: "since", value }, { space: "dead", put: "1", value: letter }] as const; // prettier-ignore
+      await write({ actor: elsewhere, events: [], side });
+      await open();
+      expect(stage.kernel.status().quarantined).to.equal(0);
+      const detail = await stage.kernel.showActor(elsewhere);
+      expect(valueOf(detail)).to.equal("NOT_FOUND");
+      expect((await stage.ask(elsewhere, "lines")).ok).to.equal(true);
+      await write({ actor: "pad/a", events: [], side });
+      stage.slots.end(slot, failure("SLOT_UNAVAILABLE"));
+      stage.kernel.serve(slot);
+      await eventually("quarantined", () => stage.kernel.status().quarantined === 1);
+    });
+
+    it("do nothing once it has a slot of its own, though the split did not come to its end", async () => {
+      stage = await createStage();
+      await stage.ask("pad/a", "add", { text: "stays" });
+      const pinned = [...Array(10_000).keys()]
+        .map((index): ActorId => `pad/${index}`)
+        .find((actor) => slotOf("chat", actor) === slot) as ActorId;
+      await stage.ask(pinned, "mark", { text: "open" });
+      await stage.ask(pinned, "remind", { text: "60000" });
+      stage.slots.end(slot, movedTo("n2", 9));
+      stage.routing.pinned.add(pinned);
+      await open();
+      expect(topics()).to.not.include(pinned);
+      expect((await stage.kernel.listActors({ limit: 10, status: "active" })).rows.map(({ actor }) => actor)).to.deep.equal(["pad/a"]); // prettier-ignore
+      // In its own slot they are taken up.
+      const own = await stage.journal.openSlot(pinned as string as SlotId);
+      await own.raise(1, true);
+      await new Promise((resolve) => own.append(1, { atMs: 1, actor: pinned, answers: [], ...marked }, resolve));
+      stage.kernel.serve(pinned as string as SlotId);
+      await eventually("recovered in its own slot", () => topics().includes(pinned));
+    });
+
+    describe("when the log is shortened", () => {
+      const limits = { snapshotEntriesMin: 4, snapshotEntriesMax: 8, logWindowEntries: 8, logSlackEntries: 4 };
+      const fill = async (): Promise<void> => {
+        for (let index = 0; index < 60; index += 1) await stage.ask("pad/a", "add", { text: `${index}` });
+        await stage.journal.settled();
+      };
+
+      it("bring nobody into memory, and keep the entries that somebody might need", async () => {
+        stage = await createStage({ kernel: limits });
+        const log = await write({ actor: elsewhere, ...marked });
+        await open();
+        await fill();
+        expect(topics()).to.not.include(elsewhere);
+        expect(log.firstNeeded(elsewhere)).to.equal(1);
+        expect((await log.recover(elsewhere)).entries).to.have.length(1);
+      });
+
+      it("hold nothing back by the entry with which it has left", async () => {
+        stage = await createStage({ kernel: limits });
+        const log = await write({ actor: elsewhere, ...marked });
+        log.snapshot(log.fence, { actor: elsewhere, seq: 1, body: { state: "folded", answers: [] } }, () => undefined);
+        await write({ actor: elsewhere, events: [], side: [{ space: "wake", delete: "pending" }] });
+        await open();
+        await fill();
+        expect(topics()).to.not.include(elsewhere);
+        expect(log.length).to.be.below(30);
+        expect(await log.recover(elsewhere)).to.deep.include({ snapshot: { seq: 2, body: { state: "folded", answers: [] } }, entries: [] }); // prettier-ignore
+      });
+    });
+  });
+
   describe("failing disks", () => {
     beforeEach(async () => void (stage = await createStage({ kernel: { slotRetryMs: 5, slotRetryMaxMs: 10 } })));
 
@@ -634,6 +760,17 @@ describe("kernel", () => {
         outcome: "not_started",
         details: { slot, owner: "n1", epoch: 2 },
       });
+    });
+
+    it("refuse what is no message of its actor's kind, and the actor goes on", async () => {
+      for (let correlation = 1; correlation <= 20; correlation += 1)
+        stage.kernel.receive(slot, envelopeTo("pad/a", correlation, "garbage"));
+      stage.kernel.receive(slot, envelopeTo("pad/a", 21, "lines"));
+      await eventually("answered", () => stage.routing.answered.length === 21);
+      const codes = stage.routing.answered.map(({ result, served }) => [result.ok || result.error.code, served]);
+      expect(new Set(codes.slice(0, 20).map(String))).to.deep.equal(new Set(["BAD_REQUEST,true"]));
+      expect(codes[20]).to.deep.equal([true, true]);
+      expect((await stage.kernel.showActor("pad/a")).ok).to.equal(true);
     });
 
     it("answer other nodes' tells once their turn took effect, unseen by the actor", async () => {

@@ -174,6 +174,23 @@ describe("reminders", () => {
     reminders.stop();
   });
 
+  it("at a time that is none never ring, and do not disturb the others", async () => {
+    const world = new World(4);
+    const clock = simulatedClock(world, { offsetMs: 0 }, { life: 1, alive: true });
+    const rings: string[] = [];
+    const reminders = new Reminders(clock, { reminderRetryMs: 10_000, reminderRetryMaxMs: 10_000 }, (_, id) =>
+      rings.push(id),
+    );
+    for (const [index, dueMs] of [300, NaN, 100, "soon", null, 200, Infinity, {}, 250].entries())
+      reminders.set("chat/1", "pad/a", `r${index}`, dueMs as number);
+    reminders.set("chat/1", "pad/a", "moved", 150);
+    reminders.set("chat/1", "pad/a", "moved", NaN);
+    await world.run(() => false, 5_000);
+    expect(rings).to.deep.equal(["r2", "r5", "r8", "r0"]);
+    expect(reminders.of("pad/a").map(({ id }) => id)).to.have.members(rings);
+    reminders.stop();
+  });
+
   it("stay few in memory when they are replaced often", async () => {
     const world = new World(2);
     const clock = simulatedClock(world, { offsetMs: 0 }, { life: 1, alive: true });

@@ -33,6 +33,7 @@ type PadEvent = { readonly type: "added"; readonly line: string } | { readonly t
 const pad: Behavior<PadState, Message, PadEvent, { count: number }, { by: number }> = {
   kind: "pad",
   role: "chat",
+  accepts: (message) => message.type !== "garbage",
   initial: () => ({ lines: [], open: false }),
   decide(state, message, turn): Effect<PadEvent, { by: number }>[] {
     const text = "text" in message ? String(message["text"]) : "";
@@ -133,6 +134,8 @@ export interface Stage {
   readonly published: { topic: string; event: unknown; at: number | undefined }[];
   /** Lines of the log at the level info. */
   readonly logged: [event: string, facts?: Readonly<Record<string, unknown>>][];
+  /** The same at the level warn. */
+  readonly warned: [event: string, facts?: Readonly<Record<string, unknown>>][];
   /** Generations asked for; the test plays the model. */
   readonly generations: { request: GenerationRequest; say: (part: GenerationPart) => void; cancelled: boolean }[];
   /** Makes the next batches of the store fail. */
@@ -151,8 +154,13 @@ export async function createStage(
   limits: { kernel?: Partial<KernelLimits>; journal?: Partial<JournalLimits>; behaviors?: readonly AnyBehavior[] } = {},
 ): Promise<Stage> {
   const folder = await mkdtemp(join(tmpdir(), "plexus-kernel-"));
-  const stage = { folder, published: [], logged: [], generations: [], failBatches: 0 } as unknown as Stage;
-  const log = { ...quietLog, info: (...line: Stage["logged"][number]) => void stage.logged.push(line) };
+  const lists = { published: [], logged: [], warned: [], generations: [] };
+  const stage = { folder, ...lists, failBatches: 0 } as unknown as Stage;
+  const log = {
+    ...quietLog,
+    info: (...line: Stage["logged"][number]) => void stage.logged.push(line),
+    warn: (...line: Stage["warned"][number]) => void stage.warned.push(line),
+  };
   const runtime: Runtime = {
     models: () => [],
     generate(request, say) {

@@ -9,7 +9,7 @@ import type { Store, StoreOp } from "../../../node/ports.ts";
 import { seal, unseal } from "../../../node/seal.ts";
 import { openJournal, verifyJournal, type Journal } from "../../../node/storage/index.ts";
 import { decodeChunk, encodeChunk, encodeEntry, genesisChecksum, type Entry } from "../../../node/storage/layout.ts";
-import { failure, failureOf } from "../../../protocols/index.ts";
+import { encode, failure, failureOf } from "../../../protocols/index.ts";
 import { quietLog, quietMeter } from "../../quiet.ts";
 import { append, codeOf, draft, identity, openAs, slot, snapshot, trim } from "./stage.ts";
 
@@ -412,6 +412,16 @@ describe("layout", () => {
     const { bytes } = encodeChunk([payload], genesisChecksum(slot));
     expect(decodeChunk(bytes, 1, genesisChecksum(slot)).entries).to.deep.equal([written]);
   }); // prettier-ignore
+
+  it("names what is no entry as damage, and keeps what is before it", () => {
+    const entry = encodeEntry(1, 1, draft("pad/x", "good"));
+    for (const payload of [encode(null), encode("text"), encode([1, 2]), Uint8Array.from([0xc1]), new Uint8Array()]) {
+      const { bytes } = encodeChunk([entry, payload], genesisChecksum(slot));
+      const { entries, damage } = decodeChunk(bytes, 1, genesisChecksum(slot));
+      expect(entries).to.have.length(1);
+      expect(damage).to.deep.equal({ seq: 2, reason: "no entry" });
+    }
+  });
 
   it("gives a value or a refusal for any bytes", () => {
     fc.assert(

@@ -1,9 +1,10 @@
 import { expect } from "chai";
 import fc from "fast-check";
 import type { Piece, Position, SideOp } from "../../../node/storage/index.ts";
-import { encodeChunk, encodeEntry, genesisChecksum } from "../../../node/storage/layout.ts";
+import { encodeChunk, encodeEntry, genesisChecksum, spaces } from "../../../node/storage/layout.ts";
 import { anyLife, applyAll, emptyCopy, live, stateOf, type Copy, type Owner } from "./copies.ts";
-import { failure, type ActorId, type SlotId } from "../../../protocols/index.ts";
+import { seal } from "../../../node/seal.ts";
+import { encode, failure, parseActorId, type ActorId, type SlotId } from "../../../protocols/index.ts";
 import {
   append,
   apply,
@@ -286,6 +287,17 @@ describe("an actor that gets a slot of its own", () => {
     expect((await append(early, draft("pad/m", "zombie"), 1))?.code).to.equal("FENCED");
   });
 
+  it("leaves the log of its slot alone when that is there already", async () => {
+    const { pieces } = await leaving();
+    const copy = await emptyCopy();
+    const early = await openAs(copy.journal, "pad/m" as SlotId, 1);
+    must(await append(early, draft("pad/m", "in its own slot")));
+    await applyAll(copy, pieces, [1]);
+    expect(early.failed).to.equal(undefined);
+    must(await append(early, draft("pad/m", "and on")));
+    expect(await stateOf(copy, "pad/m", "pad/m" as SlotId)).to.deep.equal(["in its own slot", "and on"]);
+  });
+
   it("does not leave a copy that lacks its snapshot, however the pieces share batches", async () => {
     const { pieces } = await leaving();
     for (const together of [false, true]) {
@@ -305,6 +317,218 @@ describe("an actor that gets a slot of its own", () => {
       await applyAll(copy, bare.slice(1), [1]);
       expect(await stateOf(copy, "pad/m", "pad/m" as SlotId)).to.deep.equal(["1"]);
     }
+  });
+});
+
+/** A row of an entry as it lies in a chunk: what `encodeEntry` makes of an honest one. */
+type Row = [epoch: unknown, seq: unknown, atMs: unknown, actor: unknown, events: unknown, answers: unknown, side: unknown]; // prettier-ignore
+
+const honest: Row = [1, 1, 1, "pad/y", [{ text: "x" }], [], []];
+const row = (more: { readonly [place: number]: unknown }): Row => Object.assign([...honest], more) as Row;
+const withSide = (...side: readonly unknown[]): Row => row({ 6: side });
+
+/** The first piece of a log, with one entry of these bytes. */
+const pieceOf = (payload: Uint8Array, name: SlotId = slot): Piece => {
+  const { bytes } = encodeChunk([payload], genesisChecksum(name));
+  return piece({ epoch: 0, seq: 0, checksum: genesisChecksum(name) }, { chunks: [[1, bytes]] });
+};
+
+describe("what no owner of a slot can have appended", () => {
+  /** Each is refused as a whole, and what is sent next is not. */
+  async function expectRefused(wrong: Iterable<readonly [what: string, payload: Row | Uint8Array]>): Promise<void> {
+    const copy = await emptyCopy();
+    const neighbour = await openAs(copy.journal, "chat/30", 4);
+    must(await append(neighbour, draft("pad/z", "a neighbour")));
+    const before = copy.store.dump(/./);
+    for (const [what, payload] of wrong) {
+      const outcome = await apply(copy.log, pieceOf(payload instanceof Uint8Array ? payload : encode(payload)), 1);
+      expect(outcome?.code, what).to.equal("LOG_GAP");
+      expect(copy.store.dump(/./), what).to.deep.equal(before);
+      expect([copy.log.failed, neighbour.failed, copy.log.continues], what).to.deep.equal([undefined, undefined, 0]);
+    }
+    must(await append(neighbour, draft("pad/z", "goes on")));
+    must(await apply(copy.log, pieceOf(encode(honest)), 1));
+    expect(await stateOf(copy, "pad/y")).to.deep.equal(["x"]);
+  }
+
+  it("is a split or a drop of anything but the entry's own actor, or of what is no actor", () =>
+    expectRefused([
+      ["a role's slot is split off", withSide(["", 4, "chat/30"])],
+      ["a role's slot is dropped", withSide(["", 5, "chat/30"])],
+      ["another actor is split off", withSide(["", 4, "pad/z"])],
+      ["another actor is dropped", withSide(["", 5, "pad/z"])],
+      ["an actor named like a role's slot", row({ 3: "chat/30", 6: [["", 4, "chat/30"]] })],
+      ["the same, dropped", row({ 3: "chat/30", 6: [["", 5, "chat/30"]] })],
+      ["nobody is split off", withSide(["", 4])],
+      ["behind something honest", withSide(["record", 0, "k", 1], ["", 4, "chat/30"])],
+    ]));
+
+  it("is a side value in a space that is none", () =>
+    expectRefused(
+      ["dead/chat/30/room/lobby", "wake/chat/30", "records", "", "__proto__", null, 7, ["record"], undefined].flatMap(
+        (space) =>
+          [
+            [0, "k", null],
+            [1, "k"],
+            [2, "a", "z"],
+            [3, "k", 0],
+          ].map((op): [string, Row] => [`${JSON.stringify(space)} ${op[0]}`, withSide([space, ...op])]),
+      ),
+    ));
+
+  it("is an entry of an epoch that is no count, or after the one it is sent in", () =>
+    expectRefused(
+      [-1, 0, 1.5, 2, Number.MAX_SAFE_INTEGER + 1, Infinity, NaN, "1", null, undefined, [1], { epoch: 1 }, true].map(
+        (epoch): [string, Row] => [JSON.stringify({ epoch }), row({ 0: epoch })],
+      ),
+    ));
+
+  it("is an entry of what is no actor's address", () =>
+    expectRefused(
+      ["", "pad", "pad/", "/y", "pad/Y", "pad/y/z", "../x/y", "pad/y\n", `pad/${"y".repeat(97)}`, null, 7, ["pad/y"]].map(
+        (actor): [string, Row] => [JSON.stringify(actor), row({ 3: actor })],
+      ),
+    )); // prettier-ignore
+
+  it("are side operations whose keys or values are of another type, or that nobody knows", () => {
+    let deep: unknown = 1;
+    for (let depth = 0; depth < 1_000; depth += 1) deep = [deep];
+    // Deeper than can be encoded: so many arrays of one item, around a number.
+    const veryDeep = Buffer.concat([encode(withSide(["record", 0, "k", 7])).subarray(0, -1), Buffer.alloc(8_000, 0x91), encode(7)]); // prettier-ignore
+    return expectRefused([
+      ["no key", withSide(["record", 0])],
+      ["a number for a key", withSide(["record", 0, 7, 1])],
+      ["a list for a key", withSide(["record", 0, ["k"], 1])],
+      ["a deletion of nothing", withSide(["record", 1])],
+      ["a deletion of a number", withSide(["record", 1, 7])],
+      ["a range without an end", withSide(["record", 2, "a"])],
+      ["a range without a beginning", withSide(["record", 2, null, "z"])],
+      ["a reminder at no time", withSide(["reminder", 0, "r", "soon"])],
+      ["a reminder without a value", withSide(["reminder", 0, "r"])],
+      ["a letter that is none", withSide(["dead", 0, "1", null])],
+      ["a quarantine that is none", withSide(["quarantine", 0, "since", 7])],
+      ["a reference to no event", withSide(["record", 3, "k", 1])],
+      ["a reference to no part", withSide(["record", 3, "k", 0, "text", "more"])],
+      ["a reference to what all objects have", withSide(["record", 3, "k", 0, "constructor"])],
+      ["a reference by something strange", withSide(["record", 3, "k", deep])],
+      ["an operation nobody knows", withSide(["record", 9, "k", 0])],
+      ["an operation that is none", withSide("record")],
+      ["nothing", withSide(null)],
+      ["no list", row({ 6: null })],
+      ["a text", row({ 6: "side" })],
+      ["a value too deep to be stored", veryDeep],
+    ]);
+  });
+
+  it("is what is no entry", () =>
+    expectRefused([
+      ["nothing", new Uint8Array()],
+      ["no msgpack", Uint8Array.from([0xc1, 0xff])],
+      ["a text", encode("text")],
+      ["null", encode(null)],
+      ["an empty list", encode([])],
+      ["a time that is none", row({ 2: "now" })],
+      ["events that are none", row({ 4: { text: "x" } })],
+      ["no events", row({ 4: null })],
+      ["answers that are none", row({ 5: "o1" })],
+      ["an answer to nothing", row({ 5: [[7, "done"]] })],
+      ["answers in no pairs", row({ 5: ["o1"] })],
+      ["another seq", row({ 1: 2 })],
+      ["a seq that is none", row({ 1: "1" })],
+    ]));
+
+  it("does not become honest by what it comes with", async () => {
+    const copy = await emptyCopy();
+    const before = copy.store.dump(/./);
+    const payloads = [encode(honest), encode([1, 2, ...withSide(["dead/chat/30/room/lobby", 0, "k", 1]).slice(2)])];
+    const { bytes } = encodeChunk(payloads, genesisChecksum(slot));
+    const wrong = { ...pieceOf(encode(honest)), chunks: [[1, bytes]] } as const;
+    const right = pieceOf(encode(honest));
+    const outcomes = await Promise.all([wrong, right].map((each) => apply(copy.log, each, 1)));
+    expect(outcomes.map((outcome) => outcome?.code)).to.deep.equal(["LOG_GAP", undefined]);
+    expect(copy.log.position.seq).to.equal(1);
+    expect(Object.keys(copy.store.dump(/./)).filter((key) => !(key in before))).to.deep.equal([`log/${slot}/0000000000000001`]); // prettier-ignore
+  });
+
+  it("is anything of another actor in a slot that is one actor's own", async () => {
+    const name = "pad/y" as SlotId;
+    const journal = await journalOn(new RowStore());
+    const log = await journal.openSlot(name);
+    await log.raise(1);
+    const other = encodeEntry(1, 1, draft("pad/z", "x"));
+    const leaves = (side: SideOp) => encodeEntry(1, 1, draft("pad/y", "x", { side: [side] }));
+    for (const payload of [other, leaves({ split: "pad/y" }), leaves({ drop: "pad/y" })])
+      expect((await apply(log, pieceOf(payload, name), 1))?.code).to.equal("LOG_GAP");
+    must(await apply(log, pieceOf(encode(honest), name), 1));
+    expect(log.position.seq).to.equal(1);
+  });
+
+  it("is a snapshot of what is no actor, or no actor of the slot", async () => {
+    const { pieces } = await live([{ type: "entry", actor: "pad/a", side: [] }]);
+    const copy = await emptyCopy();
+    await applyAll(copy, pieces, [1]);
+    const before = copy.store.dump(/./);
+    for (const actor of ["", "pad", "pad/A", "pad/a/b", "../chat/30/pad/a"]) {
+      const sealed = seal(`snap/${slot}/${actor}`, [1, "state"]);
+      expect((await apply(copy.log, piece(copy.log.position, { snapshots: [[actor, 1, sealed]] }), 1))?.code).to.equal("LOG_GAP"); // prettier-ignore
+      const alone = { actor: actor as ActorId, seq: 1, sealed };
+      const outcome = await new Promise<unknown>((resolve) => copy.log.applySnapshot(1, alone, resolve));
+      expect(outcome).to.include({ code: "LOG_GAP" });
+    }
+    expect(copy.store.dump(/./)).to.deep.equal(before);
+    const own = await copy.journal.openSlot("pad/a" as SlotId);
+    await own.raise(1);
+    const sealed = seal("snap/pad/a/pad/b", [0, "state"]);
+    expect((await apply(own, piece(own.position, { snapshots: [["pad/b", 0, sealed]] }), 1))?.code).to.equal("LOG_GAP");
+  });
+
+  it("reaches nothing but its slot and that of an actor that leaves it, whatever is in it", async () => {
+    const anyName = fc.constantFrom<unknown>("pad/y", "pad/z", "chat/30", "chat/7", "pad/Y", "room/lobby/x", 7, null);
+    const anySpace = fc.oneof(fc.constantFrom<unknown>(...spaces), fc.constantFrom<unknown>("wake/chat/30", "", null));
+    const anyValue = fc.oneof(fc.jsonValue(), fc.string(), fc.nat(9), anyName);
+    const anyOp = fc.oneof(
+      fc.tuple(fc.constant(""), fc.constantFrom(4, 5), anyName),
+      fc.tuple(anySpace, fc.constantFrom(0, 1, 2, 3, 6), anyValue, anyValue),
+      fc.jsonValue(),
+    );
+    const anyRow = fc.tuple(
+      fc.oneof({ weight: 5, arbitrary: fc.constant(1) }, { weight: 1, arbitrary: anyValue }),
+      fc.constant(1),
+      fc.oneof({ weight: 5, arbitrary: fc.constant(1) }, { weight: 1, arbitrary: anyValue }),
+      fc.oneof({ weight: 3, arbitrary: fc.constant("pad/y") }, { weight: 1, arbitrary: anyName }),
+      fc.oneof(
+        { weight: 5, arbitrary: fc.array(fc.jsonValue(), { maxLength: 2 }) },
+        { weight: 1, arbitrary: anyValue },
+      ),
+      fc.constant([]),
+      fc.array(anyOp, { maxLength: 3 }),
+    );
+    let taken = 0;
+    await fc.assert(
+      fc.asyncProperty(anyRow, async (entry) => {
+        const copy = await emptyCopy();
+        const neighbour = await openAs(copy.journal, "chat/30", 4);
+        must(await append(neighbour, draft("pad/z", "a neighbour")));
+        const before = copy.store.dump(/./);
+        const outcome = await apply(copy.log, pieceOf(encode(entry)), 1);
+        expect(outcome?.code).to.be.oneOf([undefined, "LOG_GAP"]);
+        const after = copy.store.dump(/./);
+        if (outcome) return void expect(after).to.deep.equal(before);
+        taken += 1;
+        const actor = entry[3] as ActorId;
+        expect(parseActorId(actor)).to.not.equal(undefined);
+        expect(neighbour.failed).to.equal(undefined);
+        const changed = Object.keys({ ...before, ...after }).filter((key) => before[key] !== after[key]);
+        const allowed = [`head/${slot}`, `log/${slot}/`, ...spaces.map((space) => `side/${space}/${slot}/${actor}/`)];
+        const own = [`head/${actor}`, `snap/${actor}/`, ...spaces.map((space) => `side/${space}/${actor}/${actor}/`)];
+        for (const key of changed)
+          expect(key).to.satisfy((one: string) => [...allowed, ...own].some((prefix) => one.startsWith(prefix)));
+        expect(await codeOf((await journalOn(new RowStore(copy.store.rows))).openSlot(slot))).to.equal("ok");
+        expect(copy.log.position.epoch).to.equal(1);
+      }),
+      { numRuns: 400 },
+    );
+    expect(taken).to.be.greaterThan(20);
   });
 });
 
@@ -396,6 +620,29 @@ describe("a transfer of a log", () => {
     expect(await codeOf(copy.log.finish(1, incarnation, headOf(owner, incarnation)))).to.equal("DATA_DAMAGED");
     expect(copy.log.incomplete).to.equal(true);
     expect(copy.log.failed).to.equal(undefined);
+  });
+
+  it("does not end with entries that no owner of the slot can have appended, or in an epoch that has not been", async () => {
+    const wrong: [Row, lastEpoch: number][] = [
+      [withSide(["dead/chat/30/room/lobby", 0, "k", null]), 1],
+      [withSide(["", 4, "chat/30"]), 1],
+      [row({ 0: -1 }), 1],
+      [row({ 0: 2 }), 2],
+      [honest, 2],
+    ];
+    for (const [entry, epoch] of [...wrong, [honest, 1] as const]) {
+      const { bytes, checksum } = encodeChunk([encode(entry)], genesisChecksum(slot));
+      const { log } = await emptyCopy();
+      await log.startOver(1);
+      const { incarnation } = log;
+      await log.write(incarnation, [{ type: "put", key: `log/${slot}/0000000000000001`, value: bytes }]);
+      const last = { lastEpoch: epoch, lastSeq: 1, lastChecksum: checksum };
+      const base = { baseSeq: 0, baseChecksum: genesisChecksum(slot) };
+      const head = { fence: 1, continues: 1, incarnation, incomplete: false, ...last, ...base };
+      const isHonest = entry === honest && epoch === 1;
+      expect(await codeOf(log.finish(1, incarnation, head))).to.equal(isHonest ? "ok" : "DATA_DAMAGED");
+      expect(log.incomplete).to.equal(!isHonest);
+    }
   });
 
   it("a copy that is thrown away keeps its fence, and is a new incarnation with nothing, and counts for nothing", async () => {
