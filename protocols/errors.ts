@@ -120,7 +120,7 @@ export const errorTable = {
   LOG_GAP: {
     outcome: "not_started",
     http: 500,
-    help: "A shipped piece of a log does not fit where the copy ends; the owner sends what is missing.",
+    help: "A shipped piece of a log does not fit where the copy ends, or is none of its slot; the owner sends what fits.",
   },
   PEER_LOST: {
     outcome: "unknown",

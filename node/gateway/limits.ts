@@ -39,6 +39,8 @@ export interface GatewayLimits {
   /** The body of /v1/chat/completions, which carries a whole conversation. */
   readonly completionBytesMax: number;
   readonly completionMessagesMax: number;
+  /** Text of one completion, as UTF-8: it may come from another node. */
+  readonly completionTextBytesMax: number;
   /** Generations one user runs at once over /v1. */
   readonly completionsPerUserMax: number;
   readonly completionTimeoutMs: number;
@@ -104,6 +106,8 @@ export const gatewayLimits: GatewayLimits = {
   bodyBytesMax: wireLimits.frameBytesMax,
   completionBytesMax: 1024 * 1024,
   completionMessagesMax: 512,
+  // 1 KiB a token: the longest of large vocabularies take a quarter of that.
+  completionTextBytesMax: wireLimits.maxTokensMax * 1024,
   completionsPerUserMax: 4,
   completionTimeoutMs: 300_000,
   headerBytesMax: 16 * 1024,

@@ -7,6 +7,7 @@ import {
   isKey,
   PlexusError,
   type AgentView,
+  type GenerationPart,
   type GenerationRequest,
   type UserView,
 } from "../../protocols/index.ts";
@@ -118,11 +119,25 @@ export function addOpenAiRoutes(app: FastifyInstance, at: Surroundings): void {
     });
   };
 
+  /** Runs a generation. What another node says as its text counts, too, and may be more than any answer. */
+  function generate(generation: GenerationRequest, onPart: (part: GenerationPart) => void): { cancel(): void } {
+    const max = limits.completionTextBytesMax;
+    let bytes = 0;
+    const run = runtime.generate(generation, (part) => {
+      if (bytes > max) return;
+      if (part.type === "text") bytes += Buffer.byteLength(part.text);
+      if (bytes <= max) return onPart(part);
+      run.cancel();
+      onPart({ type: "failed", error: failure("TOO_LARGE", { limit: "completionTextBytesMax", max }) });
+    });
+    return run;
+  }
+
   function complete(request: FastifyRequest, generation: GenerationRequest): Promise<object> {
     const answer = answerTo(request, generation);
     return new Promise((resolve, reject) => {
       let text = "";
-      const run = runtime.generate(generation, (part) => {
+      const run = generate(generation, (part) => {
         if (part.type === "text") text += part.text;
         else {
           request.raw.socket.off("close", cancel);
@@ -154,7 +169,7 @@ export function addOpenAiRoutes(app: FastifyInstance, at: Surroundings): void {
         });
         say(answer.first());
       };
-      const run = runtime.generate(generation, (part) => {
+      const run = generate(generation, (part) => {
         if (part.type === "text") {
           open();
           if (part.text !== "") say(answer.piece(part.text));

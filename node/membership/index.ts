@@ -26,7 +26,7 @@
 import { failure, failureOf, ok, PlexusError, refused, type Result } from "../../protocols/index.ts";
 import type { MeshBody } from "../../protocols/mesh/index.ts";
 import type { Exchange } from "../exchange.ts";
-import { isRow, memberKey, memberPrefix, sameSet } from "../records.ts";
+import { asMember, isRow, listMembers, memberKey, memberPrefix, sameSet } from "../records.ts";
 import type {
   Clock,
   Directory,
@@ -68,12 +68,12 @@ export interface MembershipPart extends Membership {
   silentMs(): number | undefined;
   /** The last beat of a member; of oneself: what it would say now. Undefined: none yet. */
   heard(node: NodeId): Heard | undefined;
-  /** Writes this node's own row for this start of its process, and asks again while the directory is away. `found`: it may
-   *  make the row, being the first node of a new cluster; others got theirs when they were admitted.
+  /** Writes this node's own row for this start of its process, and asks again while the directory is away or has nonsense
+   *  there. `found`: it may make the row, being the first node of a new cluster; others got theirs when they were admitted.
    *  Errors: NOT_A_PEER (there is no row), STOPPING. */
   join(record: OwnRecord, options?: { readonly found?: boolean }): Promise<Result<MemberRecord>>;
   /** Changes fields of this node's own row.
-   *  Errors: NOT_A_PEER, OVERLOADED (others kept changing it), DIRECTORY_UNAVAILABLE. */
+   *  Errors: NOT_A_PEER, OVERLOADED (others kept changing it), DATA_DAMAGED (it is nonsense), DIRECTORY_UNAVAILABLE. */
   update(change: Partial<Omit<MemberRecord, "node" | "incarnation">>): Promise<Result<MemberRecord>>;
   /** Tells all others that this process stops. */
   stopping(): void;
@@ -107,7 +107,9 @@ export function createMembership(options: MembershipOptions): MembershipPart {
   const detector = new Detector(limits, clock.monotonicMs());
   const listeners = new Set<() => void>();
   const heard = new Map<NodeId, Omit<Heard, "agoMs"> & { readonly atMs: number; readonly stopping: boolean }>();
-  let members: ReadonlyMap<NodeId, MemberRecord> = new Map((options.seed ?? []).map((one) => [one.node, one]));
+  // What a node kept, or was told when it was admitted, was written by others too.
+  const seed = (options.seed ?? []).filter((one) => isRow(memberKey(one.node), one));
+  let members: ReadonlyMap<NodeId, MemberRecord> = new Map(seed.map((one) => [one.node, one]));
   let list: readonly MemberRecord[] = [...members.values()];
   let view = 0;
   let incarnation = members.get(node)?.incarnation ?? 0;
@@ -274,12 +276,14 @@ export function createMembership(options: MembershipOptions): MembershipPart {
     hear("silent");
     return true;
   };
-  const recordOf = (row: DirectoryRow): MemberRecord => row.value as MemberRecord;
-  const isMember = ({ key, value }: DirectoryRow): boolean => isRow(key, value);
+  /** A row that is nonsense says nothing: who was known by it stays as he was, who was not does not belong. */
+  const recordOf = (row: DirectoryRow): MemberRecord | undefined =>
+    asMember(row) ?? members.get(row.key.slice(memberPrefix.length));
 
   const endWatch = directory.watch(memberPrefix, {
     reset(rows) {
-      const next = new Map(rows.filter(isMember).map((row) => [recordOf(row).node, recordOf(row)]));
+      const records = rows.flatMap((row) => recordOf(row) ?? []);
+      const next = new Map(records.map((record) => [record.node, record]));
       if (isLost(next)) return;
       hear("told");
       const revision = rows.reduce((most, row) => Math.max(most, row.revision), 0);
@@ -289,7 +293,8 @@ export function createMembership(options: MembershipOptions): MembershipPart {
     },
     changed: (row) => {
       hear("told");
-      if (isMember(row)) take(new Map(members).set(recordOf(row).node, recordOf(row)), row.revision);
+      const record = asMember(row);
+      if (record !== undefined) take(new Map(members).set(record.node, record), row.revision);
     },
     removed(key, revision) {
       const next = new Map(members);
@@ -318,9 +323,13 @@ export function createMembership(options: MembershipOptions): MembershipPart {
     const key = memberKey(node);
     for (let attempt = 0; attempt < limits.rowAttemptsMax; attempt += 1) {
       const row = await directory.read(key);
-      const record = next(row && recordOf(row));
+      const before = row && asMember(row);
+      // How often the node has started is not known then, and a guess might make it the double of another process.
+      if (row !== undefined && before === undefined)
+        return refused(failure("DATA_DAMAGED", { row: key, reason: "it is no member's row" }));
+      const record = next(before);
       if (record === undefined) return refused(failure("NOT_A_PEER", { node }));
-      const last = row === undefined ? 0 : recordOf(row).incarnation;
+      const last = before?.incarnation ?? 0;
       if (record.incarnation !== last) {
         await options.starting?.(record.incarnation, last);
         attempted = Math.max(attempted, record.incarnation);
@@ -372,8 +381,7 @@ export function createMembership(options: MembershipOptions): MembershipPart {
             joined = true;
             return written;
           }
-          const isEvicted = written.error.code === "NOT_A_PEER" && (await directory.list(memberPrefix)).some(isMember);
-          if (isEvicted) return written;
+          if (written.error.code === "NOT_A_PEER" && (await listMembers(directory)).length > 0) return written;
           log.info("membership.join.waits", { code: written.error.code, pauseMs });
         } catch (error) {
           const { code, details } = failureOf(error);

@@ -23,8 +23,8 @@ import {
   type Result,
   type Role,
 } from "../../protocols/index.ts";
-import type { Clock, Directory, MemberRecord, Random } from "../ports.ts";
-import { invitationPrefix, listMembers, memberKey, type InvitationRecord } from "../records.ts";
+import type { Clock, Directory, DirectoryRow, MemberRecord, Random } from "../ports.ts";
+import { asInvitation, asMember, invitationPrefix, listMembers, memberKey, type InvitationRecord } from "../records.ts";
 import { word } from "./handshake.ts";
 import { invitationLimits } from "./limits.ts";
 
@@ -116,7 +116,7 @@ export async function createInvitation(
   const nowMs = ports.clock.nowMs();
   try {
     const rows = await directory.list(invitationPrefix);
-    const old = rows.filter(({ value }) => (value as InvitationRecord).expiresAtMs + keptMs < nowMs);
+    const old = rows.filter((row) => (asInvitation(row)?.expiresAtMs ?? 0) + keptMs < nowMs);
     if (rows.length - old.length >= invitationsMax)
       return refused(failure("LIMIT_REACHED", { limit: "invitationsMax", max: invitationsMax }));
     for (const { key, revision } of old) await directory.compareAndSet(key, undefined, revision);
@@ -182,12 +182,17 @@ export interface Admission {
 export function createAdmission(ports: { readonly directory: Directory; readonly clock: Clock }): Admission {
   const { directory, clock } = ports;
   const expiries = new Map<string, number>();
+  const learn = (row: DirectoryRow): void => {
+    const invitation = asInvitation(row);
+    if (invitation === undefined) expiries.delete(row.key);
+    else expiries.set(row.key, invitation.expiresAtMs);
+  };
   const unwatch = directory.watch(invitationPrefix, {
     reset(rows) {
       expiries.clear();
-      for (const { key, value } of rows) expiries.set(key, (value as InvitationRecord).expiresAtMs);
+      for (const row of rows) learn(row);
     },
-    changed: ({ key, value }) => void expiries.set(key, (value as InvitationRecord).expiresAtMs),
+    changed: learn,
     removed: (key) => void expiries.delete(key),
     // What it knew may be old, and a refusal in the end is still a refusal.
     stale: () => undefined,
@@ -240,13 +245,15 @@ async function redeem(directory: Directory, nowMs: number, redemption: Redemptio
   const key = `${invitationPrefix}${redemption.id}`;
   for (let attempt = 0; attempt < invitationLimits.attemptsMax; attempt += 1) {
     const row = await directory.read(key);
-    const invitation = row?.value as InvitationRecord | undefined;
+    const invitation = row && asInvitation(row);
     const refusal = judgeRedemption(invitation, redemption, nowMs);
     if (refusal !== undefined || row === undefined || invitation === undefined)
       throw new PlexusError(refusal ?? failure("INVITATION_INVALID", { reason: "unknown" }));
 
     const present = await directory.read(memberKey(facts.node));
-    const member = present?.value as MemberRecord | undefined;
+    const member = present && asMember(present);
+    if (present !== undefined && member === undefined)
+      throw new PlexusError(failure("DATA_DAMAGED", { row: present.key, reason: "it is no member's row" }));
     if (member !== undefined && member.peer !== peer)
       throw new PlexusError(failure("INVITATION_INVALID", { reason: "another node has this id", node: facts.node }));
     const { used } = invitation;

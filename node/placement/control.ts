@@ -30,6 +30,7 @@ import type { Exchange } from "../exchange.ts";
 import type { Clock, Directory, MemberRecord, Membership, NodeId, SlotRecord } from "../ports.ts";
 import type { ClusterPolicy } from "../policy.ts";
 import {
+  asMember,
   changeSlot,
   listSlots as readSlots,
   memberKey,
@@ -85,6 +86,9 @@ function staying({ leaving: _leaving, ...record }: MemberRecord): MemberRecord {
   return record;
 }
 
+/** Of a member whose row, in an etcd that others write to as well, says nothing any more. */
+const nonsense = (row: string): Failure => failure("DATA_DAMAGED", { row, reason: "it is no member's row" });
+
 /** Makes the control. It keeps nothing, and needs no stopping. */
 export function createClusterControl(options: ControlOptions): ClusterControl {
   const { node, table, policy, membership, exchange, clock } = options;
@@ -101,7 +105,7 @@ export function createClusterControl(options: ControlOptions): ClusterControl {
   };
   const limits: PlacementLimits = { ...placementLimits, ...options.limits };
   const note: NonNullable<ControlOptions["changed"]> = (action, facts, by) => options.changed?.(action, facts, by);
-  const survey = createSurvey({ exchange, membership, clock, limits });
+  const survey = createSurvey({ exchange, membership, table, clock, limits });
 
   // --- names -------------------------------------------------------------------------------------------------------------
 
@@ -183,7 +187,9 @@ export function createClusterControl(options: ControlOptions): ClusterControl {
     for (let attempt = 0; attempt < limits.rowAttemptsMax; attempt += 1) {
       const row = await directory.read(memberKey(member));
       if (row === undefined) return refused(failure("NOT_FOUND", { node: member }));
-      const answer = next(row.value as MemberRecord);
+      const record = asMember(row);
+      if (record === undefined) return refused(nonsense(row.key));
+      const answer = next(record);
       if ("error" in answer) return refused(answer.error);
       const { applied } = await directory.compareAndSet(row.key, answer.record, row.revision);
       if (applied) return ok({ node: member });
@@ -245,7 +251,8 @@ export function createClusterControl(options: ControlOptions): ClusterControl {
     for (let attempt = 0; attempt < limits.rowAttemptsMax; attempt += 1) {
       const row = await directory.read(memberKey(member));
       if (row === undefined) return refused(failure("NOT_FOUND", { node: member }));
-      const record = row.value as MemberRecord;
+      const record = asMember(row);
+      if (record === undefined) return refused(nonsense(row.key));
       if (record.state !== "draining" || record.leaving !== true) {
         before ??= record;
         await directory.compareAndSet(row.key, { ...record, state: "draining", leaving: true }, row.revision);

@@ -87,6 +87,9 @@ export function createController(options: ControllerOptions): Controller {
   /** Epochs as last seen, and when a slot was given to a node that this one sees down. */
   const epochs = new Map<SlotId, number>();
   const disputed = new Map<SlotId, number>();
+  /** Slots in whose place the directory has nonsense, or nothing: what the table knows of them may be the last it is ever told,
+   *  so they are not tried again before the next round. */
+  const unread = new Set<SlotId>();
   let stopped = false;
 
   const after = (delayMs: number, callback: () => void): void => {
@@ -277,7 +280,8 @@ export function createController(options: ControllerOptions): Controller {
     for (const change of changes) {
       const row = table.get(change.slot);
       const doubled = busy.has(change.slot) || queued.has(`${change.type} ${change.slot}`);
-      if (row !== undefined && !doubled) jobs[change.type].push({ change, revision: row.revision });
+      if (row !== undefined && !doubled && !unread.has(change.slot))
+        jobs[change.type].push({ change, revision: row.revision });
     }
     queue = [...jobs.failover, ...queue, ...jobs.want];
     // A pin waits for the owner, which may take its time; nothing waits for the pin.
@@ -329,6 +333,7 @@ export function createController(options: ControllerOptions): Controller {
     if (now !== undefined) table.learn(now);
     if (!applied) {
       meter.count("placement_conflicts");
+      if (now === undefined) unread.add(change.slot);
       return look();
     }
     if (change.type === "failover") {
@@ -354,6 +359,8 @@ export function createController(options: ControllerOptions): Controller {
     const row = await readSlot(directory, actor as SlotId);
     if (row === undefined) return;
     table.learn(row);
+    // An owner that did it has what it split off. What another has is not sent on its way by what this one says.
+    if (row.record.owner !== owner || row.record.splitFrom !== slot) return;
     const want = { owner: to, replicas: [to, ...row.record.inSync.filter((one) => one !== to)] };
     const moved = await changeSlot(directory, { ...row.record, want }, row.revision);
     if (moved.row !== undefined) table.learn(moved.row);
@@ -367,7 +374,7 @@ export function createController(options: ControllerOptions): Controller {
       const some = asked.slice(index, index + limits.loadAsksMax);
       const ask = async (member: NodeId): Promise<void> => {
         const answer = await exchange.call(member, "placement.load", {}, limits.loadTimeoutMs);
-        if (answer.ok) book.take(member, answer.value);
+        if (answer.ok) book.take(member, answer.value, table);
       };
       await Promise.all(some.map(ask));
     }
@@ -375,6 +382,7 @@ export function createController(options: ControllerOptions): Controller {
 
   const round = (): void => {
     after(limits.roundMs, round);
+    unread.clear();
     if (!acts() || asking) return;
     if (!published) publishPolicy();
     asking = true;
@@ -392,6 +400,7 @@ export function createController(options: ControllerOptions): Controller {
     look();
   });
   const endTable = table.onChange((slot, row) => {
+    unread.delete(slot);
     if (row === undefined) epochs.delete(slot);
     else {
       const { epoch, owner } = row.record;

@@ -1,9 +1,10 @@
 /** How busy slots and actors are, and whose disk takes nothing: every node knows its own, the controller asks all of them. */
-import { failureOf, ok, refused, type ActorId, type SlotId } from "../../protocols/index.ts";
+import { failureOf, ok, refused, slotOf, type ActorId, type SlotId } from "../../protocols/index.ts";
 import type { LoadReport } from "../../protocols/mesh/index.ts";
 import type { Exchange } from "../exchange.ts";
 import type { Kernel } from "../kernel/api.ts";
 import type { Clock, NodeId } from "../ports.ts";
+import { roleOf, type SlotTable } from "../slot-table.ts";
 import type { Load } from "./candidates.ts";
 import { placementLimits, type PlacementLimits } from "./limits.ts";
 
@@ -90,12 +91,29 @@ export function servePlacement(ports: {
   };
 }
 
+/** What a report says of slots that its node owns, and of actors that live in them: by the word of another, slots would be
+ *  moved that are as they should be. */
+export function ofOwnSlots(node: NodeId, report: LoadReport, table: Pick<SlotTable, "get">): LoadReport {
+  const owns = (slot: SlotId): boolean => table.get(slot)?.record.owner === node;
+  const livesIn = (actor: ActorId, slot: SlotId): boolean => {
+    const own = actor as SlotId;
+    return slot === own || (slot === slotOf(roleOf(slot), actor) && table.get(own) === undefined);
+  };
+  return {
+    ...report,
+    slots: report.slots.filter(([slot]) => owns(slot)),
+    actors: report.actors.filter(([actor, slot]) => owns(slot) && livesIn(actor, slot)),
+  };
+}
+
 /** The last reports of all nodes. One that does not answer keeps its last; the kernel's own smoothing is enough. */
 export class LoadBook {
   readonly #reports = new Map<NodeId, LoadReport>();
 
-  take(node: NodeId, report: LoadReport): void {
-    this.#reports.set(node, report);
+  /** Takes what a node says of the slots that it owns now. They count as busy as it said also when they have moved on, until
+   *  it is asked again: their new owner has not been asked yet, and they are not idle. */
+  take(node: NodeId, report: LoadReport, table: Pick<SlotTable, "get">): void {
+    this.#reports.set(node, ofOwnSlots(node, report, table));
   }
 
   keep(nodes: ReadonlySet<NodeId>): void {

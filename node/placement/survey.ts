@@ -3,7 +3,9 @@
 import type { ActorId, BusyActor } from "../../protocols/index.ts";
 import type { Exchange } from "../exchange.ts";
 import type { Clock, Membership, NodeId } from "../ports.ts";
+import type { SlotTable } from "../slot-table.ts";
 import type { PlacementLimits } from "./limits.ts";
+import { ofOwnSlots } from "./load.ts";
 
 export interface Survey {
   /** Which actors take the most turns, the busiest first; undefined when nobody answered. */
@@ -16,10 +18,11 @@ export interface Survey {
 export function createSurvey(ports: {
   readonly exchange: Exchange;
   readonly membership: Membership;
+  readonly table: SlotTable;
   readonly clock: Clock;
   readonly limits: PlacementLimits;
 }): () => Promise<Survey> {
-  const { exchange, membership, clock, limits } = ports;
+  const { exchange, membership, table, clock, limits } = ports;
   let last: Promise<Survey> | undefined;
   let askedMs = 0;
 
@@ -28,7 +31,7 @@ export function createSurvey(ports: {
     const reports = await Promise.all(
       up.map(async ({ node }) => {
         const answer = await exchange.call(node, "placement.load", {}, limits.surveyTimeoutMs);
-        return { node, report: answer.ok ? answer.value : undefined };
+        return { node, report: answer.ok ? ofOwnSlots(node, answer.value, table) : undefined };
       }),
     );
     const busy = new Map<ActorId, BusyActor>();

@@ -22,7 +22,6 @@ import type {
   Directory,
   DirectoryRow,
   Log,
-  MemberRecord,
   Membership,
   Meter,
   NodeId,
@@ -30,7 +29,7 @@ import type {
   SlotRecord,
   Store,
 } from "../ports.ts";
-import { changeSlot, memberKey, readSlot, type SlotRow } from "../records.ts";
+import { asMember, changeSlot, memberKey, readSlot, type SlotRow } from "../records.ts";
 import { roleOf, type SlotTable } from "../slot-table.ts";
 import type { Journal, SlotLog } from "../storage/index.ts";
 import { within } from "../within.ts";
@@ -286,7 +285,7 @@ export function createReplication(ports: ReplicationPorts): Replication {
     // A node that drains or was evicted gets nothing new, not even by a message that was aimed at it before: so the row
     // that says that it belongs must be the one that was read.
     const member = await directory.read(memberKey(node));
-    if (member === undefined || (member.value as MemberRecord).state !== "active")
+    if (member === undefined || asMember(member)?.state !== "active")
       throw new PlexusError(failure("NO_CANDIDATE", { slot, because: "this node takes nothing new" }));
     const record: SlotRecord = { slot, epoch: 1, owner: node, inSync: [node], learners: [] };
     const { row } = await changeSlot(directory, record, 0, { key: member.key, revision: member.revision });

@@ -6,8 +6,8 @@
  *
  *  R3: what a compare-and-set answers, or that it fails, says nothing of what became of the change; a conflict may be with
  *  the change itself, sent before. Only a newer revision does, however it became known. */
-import type { Clock, Directory, DirectoryRow, MemberRecord, NodeId, SlotRecord } from "../ports.ts";
-import { changeSlot, type SlotRow } from "../records.ts";
+import type { Clock, Directory, DirectoryRow, NodeId, SlotRecord } from "../ports.ts";
+import { asMember, changeSlot, type SlotRow } from "../records.ts";
 import type { ReplicationLimits } from "./limits.ts";
 import { isSettled, required, type Proposal } from "./rules.ts";
 
@@ -110,7 +110,7 @@ export class ReplicaSet {
     const leavesOut = record.inSync.some((node) => !inSync.includes(node));
     for (let tries = 0; tries < guardTriesMax; tries += 1) {
       const own = await member();
-      const may = own !== undefined && !(leavesOut && (own.value as MemberRecord).leaving === true);
+      const may = own !== undefined && !(leavesOut && asMember(own)?.leaving === true);
       if (!may || !goesOn() || this.#row.revision !== revision) return;
       const guard = { key: own.key, revision: own.revision };
       const { applied, row } = await changeSlot(directory, { ...record, inSync, learners }, revision, guard);

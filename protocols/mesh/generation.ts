@@ -1,21 +1,23 @@
 /** Text generated on another node (node/routing). Parts travel beside messages and in order; they end with one that is
  *  `done` or `failed`, or with the connection. */
 import { Type } from "typebox";
+import { sampling } from "../agent.ts";
 import type { GenerationPart, GenerationRequest, ModelInfo } from "../generation.ts";
-import { call, count, failed, message } from "./parts.ts";
+import { call, closed, count, failed, message } from "./parts.ts";
 
 const chatMessage = Type.Object({
   role: Type.Union([Type.Literal("system"), Type.Literal("user"), Type.Literal("assistant")]),
   content: Type.String(),
 });
+/** `sampling` is bounded as it is for people, since the engine is given it as it is. */
 const request = Type.Unsafe<GenerationRequest>(
-  Type.Object({
+  closed({
     id: Type.String({ maxLength: 256 }),
     model: Type.String({ maxLength: 256 }),
     messages: Type.Array(chatMessage, { maxItems: 4_096 }),
-    sampling: Type.Object({}),
+    sampling,
     stop: Type.Optional(Type.Array(Type.String({ maxLength: 256 }), { maxItems: 64 })),
-    timeoutMs: Type.Number({ minimum: 0 }),
+    timeoutMs: Type.Number({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER }),
   }),
 );
 const part = Type.Unsafe<GenerationPart>(

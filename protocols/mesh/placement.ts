@@ -3,7 +3,8 @@ import { Type } from "typebox";
 import type { ActorId, SlotId } from "../ids.ts";
 import { actor, call, closed, count, slot } from "./parts.ts";
 
-/** How busy a node is: turns a second, the busiest first; what is not named is idle. */
+/** How busy a node is: turns a second of slots that it owns and of actors in them, the busiest first; what is not named is
+ *  idle. */
 export interface LoadReport {
   readonly slots: readonly (readonly [slot: SlotId, turnsPerSecond: number])[];
   readonly actors: readonly (readonly [actor: ActorId, slot: SlotId, turnsPerSecond: number])[];
@@ -11,7 +12,7 @@ export interface LoadReport {
   readonly refuses?: boolean;
 }
 
-const turnsPerSecond = Type.Number({ minimum: 0 });
+const turnsPerSecond = Type.Number({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER });
 const load = Type.Unsafe<LoadReport>(
   closed({
     slots: Type.Array(Type.Tuple([slot, turnsPerSecond]), { maxItems: 8_192 }),

@@ -11,9 +11,11 @@ import {
 } from "../../../node/directory/index.ts";
 import { createClock } from "../../../node/platform/index.ts";
 import type { Directory, NodeId } from "../../../node/ports.ts";
+import { isRow } from "../../../node/records.ts";
 import { Links, messageBytesMax } from "../../conformance/directory-links.ts";
 import { MemoryStore } from "../../conformance/directory-store.ts";
 import { codeOf, Watching } from "../../conformance/directory.ts";
+import { memberRecord } from "../../members.ts";
 
 const clock = createClock();
 const limits = { ...directoryLimits, callTimeoutMs: 40, retryMinMs: 2, retryMaxMs: 8, checkMs: 30 };
@@ -68,6 +70,27 @@ describe("the directory as other nodes see it", () => {
     expect(new Set(await all())).to.deep.equal(new Set(["DIRECTORY_UNAVAILABLE"]));
     links.loses = () => false;
     expect(await codeOf(remote.read("a"))).to.equal("nothing");
+  });
+
+  it("refuses a row that is nonsense, and changes nothing", async () => {
+    const strict = createEmbeddedDirectory({ store: new MemoryStore() });
+    serveDirectory(links.exchange("strict"), strict, limits, isRow);
+    links.link("strict", "peer");
+    host = "strict";
+    const slot = { slot: "chat/250", epoch: 1, owner: "c", inSync: ["c"], learners: [] };
+    const member = memberRecord("x");
+    const { labels: _labels, ...unlabelled } = member;
+    for (const [key, good, bad] of [
+      ["slot/chat/250", slot, { ...slot, splitFrom: 7 }],
+      ["member/x", member, unlabelled],
+    ] as const) {
+      expect(await codeOf(remote.compareAndSet(key, bad, 0))).to.equal("BAD_REQUEST");
+      expect(await remote.read(key)).to.equal(undefined);
+      const { row } = await remote.compareAndSet(key, good, 0);
+      expect(await codeOf(remote.compareAndSet(key, bad, row?.revision ?? 0))).to.equal("BAD_REQUEST");
+      expect(await remote.read(key)).to.deep.equal(row);
+      expect((await remote.compareAndSet(key, { ...good, later: 1 }, row?.revision ?? 0)).applied).to.equal(true);
+    }
   });
 
   it("asks for a change once: when the answer is lost, reading tells what became of it", async () => {

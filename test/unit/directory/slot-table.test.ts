@@ -1,7 +1,7 @@
 import { expect } from "chai";
 import { createEmbeddedDirectory } from "../../../node/directory/index.ts";
 import type { Directory, DirectoryWatcher, SlotRecord } from "../../../node/ports.ts";
-import { slotKey } from "../../../node/records.ts";
+import { listSlots, readSlot, slotKey } from "../../../node/records.ts";
 import { watchSlots } from "../../../node/slot-table.ts";
 import type { SlotId } from "../../../protocols/index.ts";
 import { MemoryStore } from "../../conformance/directory-store.ts";
@@ -37,5 +37,23 @@ describe("the slot table", () => {
     table.learn({ record: record(3), revision: 10 });
     watcher?.removed(slotKey(slot), 9);
     expect(table.get(slot)?.record.epoch).to.equal(3);
+  });
+
+  it("keeps what it knows of a slot when nonsense takes the row's place, and knows nothing by nonsense", async () => {
+    const directory = createEmbeddedDirectory({ store: new MemoryStore() });
+    const { row } = await directory.compareAndSet(slotKey(slot), record(1), 0);
+    const nonsense = { ...record(2), splitFrom: 7 };
+    const other: SlotId = "chat/2";
+    await directory.compareAndSet(slotKey(other), { ...nonsense, slot: other }, 0);
+    const table = watchSlots(directory);
+    await table.ready();
+    await directory.compareAndSet(slotKey(slot), nonsense, row?.revision ?? 0);
+    expect([...table.rows()].map((known) => known.record)).to.deep.equal([record(1)]);
+    expect(await readSlot(directory, slot)).to.equal(undefined);
+    expect(await listSlots(directory)).to.deep.equal([]);
+    const spoilt = await directory.read(slotKey(slot));
+    await directory.compareAndSet(slotKey(slot), record(3), spoilt?.revision ?? 0);
+    expect(table.get(slot)?.record.epoch).to.equal(3);
+    table.stop();
   });
 });

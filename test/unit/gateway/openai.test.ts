@@ -125,6 +125,46 @@ describe("gateway: OpenAI's client, unchanged", () => {
     }
   });
 
+  it("gets no more text than there is in an answer, whatever a node says", async () => {
+    const max = 1_000;
+    const bounded = await startStand({ limits: { completionTextBytesMax: max } });
+    const { token: key } = await bounded.signUp("ada");
+    const reader = new OpenAI({ apiKey: key, baseURL: `${bounded.url}/v1`, maxRetries: 0 });
+    let cancelled = 0;
+    let said = 0;
+    /** A node that says so many texts of 250 bytes each, and goes on also when it is asked to stop. */
+    const says = (texts: number): void => {
+      const generate: typeof bounded.runtime.generate = (_request, onPart) => {
+        setImmediate(() => {
+          for (said = 0; said < texts; said += 1) onPart({ type: "text", text: "é".repeat(125), tokens: 1 });
+          onPart({ type: "done", end: "complete", promptTokens: 1, completionTokens: said });
+        });
+        return { cancel: () => void (cancelled += 1) };
+      };
+      (bounded.runtime as { generate: typeof generate }).generate = generate;
+    };
+    const asked = { model: "echo", messages };
+    says(4);
+    const whole = await reader.chat.completions.create(asked);
+    expect(whole.choices[0]?.message.content).to.equal("é".repeat(500));
+    expect(cancelled).to.equal(0);
+    says(50);
+    const refusal: unknown = await reader.chat.completions.create(asked).then(() => undefined, (error: unknown) => error);
+    expect(refusal).to.be.instanceOf(OpenAI.APIError).and.include({ status: 413, code: "too_large" });
+    expect((refusal as Error).message).to.match(/completionTextBytesMax/);
+    expect([said, cancelled]).to.deep.equal([50, 1]);
+    let text = "";
+    const stream = await reader.chat.completions.create({ ...asked, stream: true });
+    const read = async (): Promise<void> => {
+      for await (const chunk of stream) text += chunk.choices[0]?.delta.content ?? "";
+    };
+    const broken: unknown = await read().then(() => undefined, (error: unknown) => error);
+    expect(broken).to.be.instanceOf(OpenAI.APIError).and.include({ code: "too_large" });
+    expect(text).to.equal("é".repeat(500));
+    expect(cancelled).to.equal(2);
+    await bounded.stop();
+  }); // prettier-ignore
+
   it("gets errors of its own kinds", async () => {
     const bad = new OpenAI({ apiKey: "plxk_wrong", baseURL: `${stand.url}/v1`, maxRetries: 0 });
     const refusalOf = (work: Promise<unknown>) => work.then(() => undefined, (error: unknown) => error);

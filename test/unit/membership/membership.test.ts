@@ -192,6 +192,49 @@ describe("membership", () => {
     expect(ends).to.deep.equal(["b evicted"]);
   });
 
+  it("takes no row that is nonsense for a member, and none that was a member for gone", async () => {
+    const cluster = new Cluster(13);
+    const [a] = (await cluster.begin(["a", "b"])) as [Life];
+    const ends: string[] = [];
+    const known = a.membership.members().members;
+    const { labels: _labels, ...unlabelled } = memberRecord("c");
+    await of(cluster, a.directory.compareAndSet("member/c", unlabelled, 0));
+    const row = await of(cluster, a.directory.read("member/b"));
+    await of(cluster, a.directory.compareAndSet("member/b", { ...memberRecord("b"), labels: 7 }, row?.revision ?? 0));
+    await cluster.pass(100);
+    expect(a.membership.members().members).to.deep.equal(known);
+    // Everything is told anew.
+    cluster.external.cutOff.add(a.pulse);
+    cluster.external.setDown(false);
+    await cluster.pass(1_000);
+    cluster.external.cutOff.clear();
+    cluster.external.setDown(false);
+    await cluster.pass(1_000);
+    expect(a.membership.silentMs()).to.equal(undefined);
+    expect(a.membership.members().members).to.deep.equal(known);
+
+    // It started before, and how often nobody can say: it waits, and its end is not that it was evicted.
+    cluster.kill("b");
+    const seed = [...known, unlabelled as MemberRecord];
+    const again = cluster.start("b", { seed, ended: (why) => void ends.push(why) });
+    expect(again.membership.members().members).to.deep.equal(known);
+    expect(await of(cluster, again.membership.update({ url: "http://b" }))).to.have.nested.property(
+      "error.code",
+      "DATA_DAMAGED",
+    );
+    void again.membership.join(ownRecord("b"));
+    await cluster.pass(5_000);
+    expect([again.membership.joined, ups(again), ends]).to.deep.equal([false, ["a", "b"], []]);
+    const spoilt = await of(cluster, a.directory.read("member/b"));
+    await of(
+      cluster,
+      a.directory.compareAndSet("member/b", memberRecord("b", { incarnation: 4 }), spoilt?.revision ?? 0),
+    );
+    await cluster.until(() => again.membership.joined, 20_000);
+    await cluster.pass(1_000);
+    expect(a.membership.members().members[1]?.incarnation).to.equal(5);
+  });
+
   it("is not evicted with everybody else: who is left when all has been told decides", async () => {
     const cluster = new Cluster(12);
     const ends: string[] = [];

@@ -1,7 +1,15 @@
 import { expect } from "chai";
 import { unavailable } from "../../../node/directory/row.ts";
 import type { SlotRecord } from "../../../node/ports.ts";
-import { invitationPrefix, changeSlot, memberKey, readSlot, slotPrefix } from "../../../node/records.ts";
+import {
+  asInvitation,
+  changeSlot,
+  invitationPrefix,
+  memberKey,
+  readSlot,
+  slotPrefix,
+  type InvitationRecord,
+} from "../../../node/records.ts";
 import {
   failure,
   ok,
@@ -120,15 +128,19 @@ describe("the cluster's control", () => {
   it("leaves no invitation with which an evicted node could come back, and those of others as they are", async () => {
     const cluster = new Placed(19);
     const { control, directory } = await cluster.open(["a", "b"]);
-    const [of, other] = ["b", "c"].map((node) => ({ used: { node, peer: `peer-${node}`, admitted: false } }));
-    await cluster.settle(directory.compareAndSet(`${invitationPrefix}1`, of, 0));
-    await cluster.settle(directory.compareAndSet(`${invitationPrefix}2`, other, 0));
+    const of = (id: string, node: string): InvitationRecord => {
+      const used = { node, peer: `peer-${node}`, admitted: false };
+      return { id, secretHash: "00", roles: ["chat"], labels: {}, expiresAtMs: 1, used };
+    };
+    await cluster.settle(directory.compareAndSet(`${invitationPrefix}1`, of("1", "b"), 0));
+    await cluster.settle(directory.compareAndSet(`${invitationPrefix}2`, of("2", "c"), 0));
+    await cluster.settle(directory.compareAndSet(`${invitationPrefix}3`, null, 0));
     cluster.kill("b");
     await cluster.pass(500);
     expect((await cluster.settle(control.evict("b", true))).ok).to.equal(true);
     const rows = await cluster.settle(directory.list(invitationPrefix));
-    const admitted = rows.map(({ value }) => (value as typeof of)?.used.admitted);
-    expect(admitted).to.deep.equal([true, false]);
+    const admitted = rows.map((row) => asInvitation(row)?.used?.admitted);
+    expect(admitted).to.deep.equal([true, false, undefined]);
   });
 
   it("evicts a node that is up only when it owns nothing or is forced to, and says what it owns", async () => {
@@ -256,6 +268,16 @@ describe("the cluster's control", () => {
     expect(await rows()).to.deep.equal([own, ["0.1.0", false, "VERSION_UNSUPPORTED"], ["0.1.0", false, undefined]]);
   });
 
+  it("changes no member whose row is nonsense, and says so", async () => {
+    const cluster = new Placed(16);
+    const { control, directory } = await cluster.open(["a", "b"]);
+    const row = await cluster.settle(directory.read(memberKey("b")));
+    await cluster.settle(directory.compareAndSet(memberKey("b"), "nonsense", row?.revision ?? 0));
+    for (const change of [control.setDraining("b", true), control.evict("b", true)])
+      expect(await cluster.settle(change)).to.have.nested.property("error.code", "DATA_DAMAGED");
+    expect((await cluster.settle(directory.read(memberKey("b"))))?.value).to.equal("nonsense");
+  });
+
   it("says whose disk takes nothing", async () => {
     const cluster = new Placed(16);
     const { control } = await cluster.open(["a", "b"]);
@@ -268,9 +290,15 @@ describe("the cluster's control", () => {
   it("names the busiest actors of all nodes, and leaves out who does not answer", async () => {
     const cluster = new Placed(16);
     const { control } = await cluster.open(["a", "b", "c"]);
-    await cluster.put(fresh(chat(0), "a"), fresh(chat(1), "b"), fresh(chat(2), "c"));
-    const busy = (slot: SlotId, actor: ActorId, turns: number): Loads => [{ slot, actors: 1, turns, busiest: { actor, turns } }]; // prettier-ignore
-    const loads = { a: busy(chat(0), "room/a", 20), b: busy(chat(1), "room/b", 50), c: busy(chat(2), "room/c", 90) };
+    const home = (actor: ActorId): SlotId => slotOf("chat", actor);
+    await cluster.put(...["a", "b", "c"].map((node) => ({ ...fresh(home(`room/${node}`), node), held: node })));
+    const busy = (actor: ActorId, turns: number): Loads => [{ slot: home(actor), actors: 1, turns, busiest: { actor, turns } }]; // prettier-ignore
+    // One names what is another's, too: nobody believes that it lives there.
+    const loads = {
+      a: [...busy("room/a", 20), ...busy("room/b", 9_000)],
+      b: busy("room/b", 50),
+      c: busy("room/c", 90),
+    };
     for (const [node, load] of Object.entries(loads)) (cluster.seats.get(node) as Seat).loads = load;
     const busiest = async (): Promise<readonly BusyActor[]> => {
       const summary = await cluster.settle(control.summary());

@@ -1,11 +1,13 @@
 import { expect } from "chai";
 import { createController } from "../../../node/placement/index.ts";
 import type { NodeId, SlotRecord } from "../../../node/ports.ts";
-import { policyKey } from "../../../node/records.ts";
-import { type SlotId } from "../../../protocols/index.ts";
+import { memberKey, policyKey, slotKey } from "../../../node/records.ts";
+import { slotOf, type ActorId, type SlotId } from "../../../protocols/index.ts";
 import { ownRecord } from "../../members.ts";
 import { quietLog, quietMeter } from "../../quiet.ts";
 import { chat, fresh, Placed, type Seat } from "./stage.ts";
+
+const hot: ActorId = "room/hot";
 
 describe("the controller", () => {
   it("gives slots their copies and evens them out, then keeps still", async () => {
@@ -198,12 +200,83 @@ describe("the controller", () => {
   it("gives a hot actor a slot of its own on the least busy node", async () => {
     const cluster = new Placed(8);
     const seat = await cluster.open(["a", "b", "c"]);
-    await cluster.put(...[0, 1, 2, 3].map((index) => ({ ...fresh(chat(index), "a"), held: "a" })));
-    seat.loads = [{ slot: chat(0), actors: 9, turns: 9_000, busiest: { actor: "room/hot", turns: 5_000 } }];
-    await cluster.until(() => cluster.history.some(({ slot }) => slot === ("room/hot" as SlotId)), 60_000);
+    const base = slotOf("chat", hot);
+    await cluster.put(...[base, chat(0), chat(1), chat(2)].map((slot) => ({ ...fresh(slot, "a"), held: "a" })));
+    seat.loads = [{ slot: base, actors: 9, turns: 9_000, busiest: { actor: hot, turns: 5_000 } }];
+    await cluster.until(() => cluster.history.some(({ slot }) => slot === hot), 60_000);
     await cluster.pass(1_000);
-    expect(cluster.record("room/hot" as SlotId)).to.include({ splitFrom: chat(0) });
-    expect(cluster.record("room/hot" as SlotId).owner).to.not.equal("a");
+    expect(cluster.record(hot as SlotId)).to.include({ splitFrom: base });
+    expect(cluster.record(hot as SlotId).owner).to.not.equal("a");
+  });
+
+  it("moves nothing that is not a node's own because that node says that it is busy", async () => {
+    const cluster = new Placed(8);
+    const seat = await cluster.open(["a", "b", "c"]);
+    await cluster.put(...Array.from({ length: 12 }, (_, index) => fresh(chat(index), "abc"[index % 3] ?? "a")));
+    await cluster.pass(30_000);
+    const changes = cluster.history.length;
+    const others = [...seat.table.rows()].flatMap(({ record: { slot, owner } }) => (owner === "a" ? [slot] : []));
+    (cluster.seats.get("c") as Seat).loads = others.map((slot) => ({ slot, actors: 9, turns: 90_000 }));
+    await cluster.pass(60_000);
+    expect(cluster.history).to.have.length(changes);
+    // As its owner says, so it is.
+    seat.loads = others.map((slot) => ({ slot, actors: 9, turns: 90_000 }));
+    await cluster.until(() => cluster.history.length > changes, 60_000);
+  });
+
+  it("does not send an actor's slot on its way that another than the asked owner has", async () => {
+    const cluster = new Placed(8);
+    const seat = await cluster.open(["a", "b", "c"]);
+    const base = slotOf("chat", hot);
+    await cluster.put(...[base, chat(0), chat(1), chat(2)].map((slot) => ({ ...fresh(slot, "a"), held: "a" })));
+    await cluster.pass(15_000);
+    let asked = 0;
+    // It says that it has split the actor off, and another has such a slot.
+    seat.exchange.on("placement.pin", async () => {
+      asked += 1;
+      await seat.directory.compareAndSet(slotKey(hot as SlotId), { ...fresh(hot as SlotId, "c"), splitFrom: base }, 0);
+      return { ok: true, value: { slot: hot as SlotId } };
+    });
+    seat.loads = [{ slot: base, actors: 9, turns: 9_000, busiest: { actor: hot, turns: 5_000 } }];
+    await cluster.until(() => asked > 0, 60_000);
+    await cluster.pass(20_000);
+    const owners = cluster.history.flatMap(({ slot, owner, want }) =>
+      slot === hot ? [owner, want?.owner ?? owner] : [],
+    );
+    expect([...new Set(owners)]).to.deep.equal(["c"]);
+  });
+
+  it("takes no notice of rows that are nonsense, and does not try for ever to change what they have replaced", async () => {
+    const cluster = new Placed(4);
+    const { directory, table, membership } = await cluster.open(["a", "b", "c"]);
+    const held = { ...fresh(chat(0), "b", ["b", "c"]), held: "b" };
+    await cluster.put(held, fresh(chat(1), "b", ["b", "c"]));
+    await cluster.pass(1_000);
+    const spoil = async (key: string, value: object): Promise<void> => {
+      const row = await cluster.settle(directory.read(key));
+      await cluster.settle(directory.compareAndSet(key, { ...(row?.value as object), ...value }, row?.revision ?? 0));
+    };
+    await spoil(slotKey(chat(0)), { splitFrom: 7 });
+    await spoil(slotKey(chat(2)), { ...fresh(chat(2), "b"), splitFrom: 7 });
+    await spoil(memberKey("c"), { labels: 7 });
+    await spoil(memberKey("d"), { node: "d", name: "d", peer: "d", addresses: [], roles: ["chat"], incarnation: 1 });
+    await cluster.pass(15_000);
+    expect(table.get(chat(0))?.record.splitFrom).to.equal(undefined);
+    expect(table.get(chat(2))).to.equal(undefined);
+    expect(membership.members().members.map(({ node, labels }) => [node, labels])).to.deep.equal(
+      ["a", "b", "c"].map((node) => [node, {}]),
+    );
+    let asked = 0;
+    const compareAndSet = directory.compareAndSet.bind(directory);
+    const counted: typeof compareAndSet = (...given) => {
+      asked += 1;
+      return compareAndSet(...given);
+    };
+    Object.assign(directory, { compareAndSet: counted });
+    cluster.kill("b");
+    await cluster.until(() => cluster.record(chat(1)).owner !== "b", 1_000);
+    await cluster.pass(30_000);
+    expect(asked).to.be.below(20);
   });
 });
 

@@ -3,13 +3,24 @@ import { createExchange } from "../../../node/exchange.ts";
 import type { Kernel } from "../../../node/kernel/api.ts";
 import { placementLimits, servePlacement } from "../../../node/placement/index.ts";
 import { LoadBook } from "../../../node/placement/load.ts";
-import { failure, ok, PlexusError } from "../../../protocols/index.ts";
+import type { NodeId } from "../../../node/ports.ts";
+import type { SlotTable } from "../../../node/slot-table.ts";
+import { failure, ok, PlexusError, slotOf, type ActorId, type SlotId } from "../../../protocols/index.ts";
 import type { LoadReport } from "../../../protocols/mesh/index.ts";
 import { Network } from "../../simulation/cluster/network.ts";
 import { simulatedClock, World } from "../../simulation/world.ts";
 import { quietLog, quietMeter } from "../../quiet.ts";
+import { fresh } from "./stage.ts";
 
 type Row = ReturnType<Kernel["load"]>[number];
+
+/** A table of who owns what. */
+const owned = (owners: Readonly<Record<string, NodeId>>): Pick<SlotTable, "get"> => ({
+  get: (slot) => {
+    const owner = owners[slot];
+    return owner === undefined ? undefined : { record: fresh(slot, owner), revision: 1 };
+  },
+});
 
 describe("load", () => {
   const stand = (pin: Kernel["pin"] = async () => ok({ slot: "room/x" as never })) => {
@@ -65,22 +76,47 @@ describe("load", () => {
     world.nowMs += placementLimits.refusedForMs;
     expect((await report()).refuses).to.equal(undefined);
     const book = new LoadBook();
-    book.take("a", { slots: [], actors: [], refuses: true });
-    book.take("b", { slots: [], actors: [] });
+    book.take("a", { slots: [], actors: [], refuses: true }, owned({}));
+    book.take("b", { slots: [], actors: [] }, owned({}));
     expect([...book.refusing()]).to.deep.equal(["a"]);
   });
 
   it("is known of the cluster only when all have told", () => {
     const book = new LoadBook();
-    book.take("a", { slots: [["chat/1", 5]], actors: [["room/x", "chat/1", 4]] });
+    const actor: ActorId = "room/x";
+    const slot = slotOf("chat", actor);
+    book.take("a", { slots: [[slot, 5]], actors: [[actor, slot, 4]] }, owned({ [slot]: "a" }));
     expect(book.load(["a", "b"])).to.equal(undefined);
-    book.take("b", { slots: [["chat/1", 9]], actors: [] });
+    // It has moved meanwhile: it is as busy as the busier says.
+    book.take("b", { slots: [[slot, 9]], actors: [] }, owned({ [slot]: "b" }));
     expect(book.load(["a", "b"])).to.deep.equal({
-      slots: new Map([["chat/1", 9]]),
-      actors: [{ actor: "room/x", slot: "chat/1", turnsPerSecond: 4 }],
+      slots: new Map([[slot, 9]]),
+      actors: [{ actor, slot, turnsPerSecond: 4 }],
     });
     book.keep(new Set(["a"]));
     expect(book.load(["b"])).to.equal(undefined);
+  });
+
+  it("is believed of slots that the node owns, and of actors that live in them", () => {
+    const actor: ActorId = "room/x";
+    const pinned: ActorId = "room/pinned";
+    const [slot, base] = [slotOf("chat", actor), slotOf("chat", pinned)];
+    const other: SlotId = "chat/other" as SlotId;
+    const owners = { [slot]: "a", [base]: "a", [pinned]: "b", [other]: "b" };
+    const load = (node: NodeId, slots: LoadReport["slots"], actors: LoadReport["actors"] = []) => {
+      const book = new LoadBook();
+      book.take(node, { slots, actors }, owned(owners));
+      return book.load([node]);
+    };
+    expect(load("a", [[slot, 5], [other, 4_000], ["chat/none" as SlotId, 4_000]])?.slots).to.deep.equal(new Map([[slot, 5]])); // prettier-ignore
+    expect(load("b", [[slot, 5]])?.slots).to.deep.equal(new Map());
+    const named = (node: NodeId, ...actors: LoadReport["actors"]) =>
+      load(node, [], actors)?.actors.map((one) => [one.actor, one.slot]);
+    expect(named("a", [actor, slot, 4])).to.deep.equal([[actor, slot]]);
+    expect(named("b", [pinned, pinned as SlotId, 4])).to.deep.equal([[pinned, pinned]]);
+    expect(named("b", [actor, slot, 4]), "of another's slot").to.deep.equal([]);
+    expect(named("b", [actor, other, 4]), "of another slot than its own").to.deep.equal([]);
+    expect(named("a", [pinned, base, 4]), "where it has left").to.deep.equal([]);
   });
 
   it("a pin that fails is an answer", async () => {

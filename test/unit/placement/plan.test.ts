@@ -1,12 +1,13 @@
 import { expect } from "chai";
 import fc from "fast-check";
-import type { NodeId, SlotRecord } from "../../../node/ports.ts";
+import type { MemberRecord, NodeId, SlotRecord } from "../../../node/ports.ts";
 import { Candidates } from "../../../node/placement/candidates.ts";
 import { changed, placementLimits, plan, type Candidate, type Load, type Plan } from "../../../node/placement/index.ts";
 import { findStranded } from "../../../node/placement/plan.ts";
-import type { Policy } from "../../../node/records.ts";
+import { isRow, memberKey, slotKey, type Policy } from "../../../node/records.ts";
 import { roleOf } from "../../../node/slot-table.ts";
 import type { Role, SlotId } from "../../../protocols/index.ts";
+import { memberRecord } from "../../members.ts";
 
 /** A cluster as a plan sees it, whose owners do at once what is wanted of them. */
 interface Cluster {
@@ -514,5 +515,58 @@ describe("the plan", () => {
     expect(pin).to.deep.include({ type: "pin", actor: "room/hot", slot: hot.slot });
     state.load = { slots: new Map([[hot.slot, 900]]), actors: [{ ...actors[0], turnsPerSecond: 890 } as never] };
     expect(think(state).changes).to.deep.equal([]);
+  });
+
+  it("can be made of everything that the directory takes for records, by whoever it was written", () => {
+    const nodes = ["a", "b", "c", "d"];
+    const node = fc.constantFrom(...nodes, "gone");
+    const nonsense = fc.oneof(fc.constantFrom(undefined, null, 7, "7", [7]), fc.anything());
+    const name = fc.constantFrom("chat/1", "chat/2", "ai/7", "room/x", "later/9");
+    const record = fc.record(
+      {
+        slot: name,
+        epoch: fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER }),
+        owner: node,
+        inSync: fc.array(node, { minLength: 1, maxLength: 6 }),
+        learners: fc.array(node, { maxLength: 4 }),
+        abandoned: nonsense,
+        want: fc.oneof(fc.record({ owner: node, replicas: fc.array(node, { maxLength: 5 }) }), nonsense),
+        held: fc.oneof(node, nonsense),
+        splitFrom: fc.oneof(name, nonsense),
+      },
+      { requiredKeys: ["slot", "epoch", "owner", "inSync", "learners"] },
+    );
+    const words = fc.constantFrom("chat", "ai", "later");
+    const members = nodes.map((one) =>
+      fc
+        .record(
+          {
+            roles: fc.oneof(fc.array(words), nonsense),
+            labels: fc.oneof(fc.dictionary(fc.constantFrom("zone", "rack"), words), nonsense),
+            weight: fc.oneof(fc.constantFrom(5e-324, 1, 1_000), fc.double(), nonsense),
+            state: fc.oneof(fc.constantFrom("active", "draining", "later"), nonsense),
+          },
+          { requiredKeys: [] },
+        )
+        .map((more) => memberRecord(one, more as Partial<MemberRecord>)),
+    );
+    const facts = {
+      members: fc.tuple(...members),
+      slots: fc.array(record, { maxLength: 12 }),
+      up: fc.subarray(nodes),
+      policy: fc.record({ replicas: fc.integer({ min: 1, max: 64 }), minInSync: fc.integer({ min: 1, max: 64 }) }),
+    };
+    fc.assert(
+      fc.property(fc.record(facts), (given) => {
+        const input = {
+          members: given.members.filter((one) => isRow(memberKey(one.node), one)),
+          slots: (given.slots as readonly SlotRecord[]).filter((one) => isRow(slotKey(one.slot), one)),
+          up: new Set(given.up),
+          policy: given.policy,
+        };
+        expect(() => plan({ ...input, balance: true, limits: placementLimits })).not.to.throw();
+      }),
+      { numRuns: 2_000 },
+    );
   });
 });

@@ -144,7 +144,11 @@ describe("a copy refuses", () => {
     const [a, b] = [await joinStranger(cluster, "x", "a"), liar];
     cluster.kill("d");
     await cluster.pass(100);
-    for (const [to, as] of [["a", a], ["b", b]] as const) // prettier-ignore
+    for (const [to, as] of [
+      ["a", a],
+      ["b", b],
+    ] as const)
+      // prettier-ignore
       for (const epoch of [2, 3]) {
         const answer = await cluster.settle(as.call(to, "replica.query", { slot, epoch }, 10_000));
         expect(answer.ok ? "ok" : answer.error.code, to).to.equal("DIRECTORY_UNAVAILABLE");
