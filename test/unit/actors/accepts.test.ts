@@ -27,6 +27,7 @@ describe("a message from another node", () => {
   });
 
   it("is looked at by every kind of actor", () => {
-    for (const { kind, accepts } of behaviors) expect(accepts?.({ type: "no such thing" }), kind).to.equal(false);
+    for (const behavior of behaviors)
+      expect(behavior.accepts?.({ type: "no such thing" }), behavior.kind).to.equal(false);
   });
 });
