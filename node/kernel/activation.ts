@@ -368,20 +368,18 @@ export class Activation {
     const ends = plan.answers.some(([operation]) => this.#operations.get(operation)?.appended);
     if (plan.events.length === 0 && plan.side.length === 0 && !ends) return false;
     const atMs = this.#around.clock.nowMs();
-    const bytes = this.#write({ atMs, actor: this.id, events: plan.events, answers: plan.answers, side: plan.side });
-    for (const [operation, result] of plan.answers) this.#answers.add(operation, atMs, result, bytes);
+    this.#write({ atMs, actor: this.id, events: plan.events, answers: plan.answers, side: plan.side });
+    for (const [operation, result] of plan.answers) this.#answers.add(operation, atMs, result);
     if (marks) this.home.markPending(this.id, pending);
     return true;
   }
 
-  /** Returns the bytes of the entry. */
-  #write(draft: EntryDraft): number {
+  #write(draft: EntryDraft): void {
     const { seq, bytes } = this.home.append(draft, this.#onAppended);
     this.#gate.appended();
     this.#lastSeq = seq;
     this.#tailEntries += 1;
     this.#tailBytes += bytes;
-    return bytes;
   }
 
   /** One function for all appends of this activation: they become durable in the order they were made. */
@@ -479,11 +477,10 @@ export class Activation {
     let state = body ? body.state : this.behavior.initial(this.#key);
     this.#answers = new AnswerWindow(this.#around.limits);
     if (body) this.#answers.load(body.answers);
-    const entryBytes = Math.ceil(tailBytes / Math.max(1, entries.length));
     for (const entry of entries) {
       for (const event of entry.events) state = this.behavior.evolve(state, event);
       for (const [operation, result] of entry.answers) {
-        this.#answers.add(operation, entry.atMs, result as Result<unknown>, entryBytes);
+        this.#answers.add(operation, entry.atMs, result as Result<unknown>);
       }
     }
     this.#state = state;

@@ -6,7 +6,7 @@
  *  Two generations, because dropping a whole map is cheaper than deleting its entries one by one:
  *
  *      add ─► young ──(half of answersMax, or of answersBytesMax)──► old ──(the next time, or by age)──► forgotten */
-import type { Result } from "../../protocols/index.ts";
+import { encodedBytesMax, type Result } from "../../protocols/index.ts";
 
 type Row = readonly [operation: string, answer: Result<unknown>];
 
@@ -47,11 +47,12 @@ export class AnswerWindow {
     return this.#old.get(operation) ?? this.#young.get(operation);
   }
 
-  /** `bytes` is about what the answer takes: the size of the entry that carries it.
-   *  Invariant 6: the first answer stands; a later one for the same operation is not stored. */
-  add(operation: string, atMs: number, answer: Result<unknown>, bytes: number): void {
+  /** Invariant 6: the first answer stands; a later one for the same operation is not stored. */
+  add(operation: string, atMs: number, answer: Result<unknown>): void {
     if (this.find(operation) !== undefined) return;
     const { answersMax, answersBytesMax } = this.#bounds;
+    // Of the answer alone: a long message with a short answer must not make the window forget.
+    const bytes = Math.min(operation.length + encodedBytesMax(answer), answersBytesMax);
     const full = this.#young.size >= Math.max(1, Math.floor(answersMax / 2));
     if (full || (this.#young.size > 0 && this.#youngBytes + bytes > answersBytesMax / 2)) {
       this.#old = this.#young;

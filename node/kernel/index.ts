@@ -487,13 +487,18 @@ class NodeKernel implements Kernel {
       },
       isOf: (actor, slotId) => this.#slotOf(actor) === slotId,
       hasRoom: () => this.#inMemory.size < this.#limits.activationsMax || this.#makeRoom(),
+      // An actor that is being pinned may be here twice for a moment. While the old slot still holds messages, what comes has to
+      // go behind those; and then the old slot's must not take the new one's place away.
       entered: (activation) => {
-        this.#inMemory.set(activation.id, activation);
+        if (this.#inMemory.get(activation.id)?.held !== true) this.#inMemory.set(activation.id, activation);
         this.#sweepLater();
       },
       left: (activation) => {
-        // A pinned actor may be here twice for a moment: the old slot's must not take the new one's place away.
-        if (this.#inMemory.get(activation.id) === activation) this.#inMemory.delete(activation.id);
+        const { id } = activation;
+        if (this.#inMemory.get(id) !== activation) return;
+        const own = this.#slots.get(id as string as SlotId)?.activations.get(id);
+        if (own === undefined || own === activation) this.#inMemory.delete(id);
+        else this.#inMemory.set(id, own);
       },
       closed: (closed) => {
         if (this.#slots.get(slot) === closed) this.#slots.delete(slot);

@@ -520,13 +520,15 @@ export class SlotHost implements Home {
 
   #flushWaiting(): void {
     if (this.status === "opening" || this.#draining) return;
+    const full = new Map<ActorId, Failure>();
     for (const envelope of this.#waiting.splice(0)) {
-      if (this.status === "open") this.#deliverOpen(envelope);
+      if (this.status === "open") this.#deliverOpen(envelope, full);
       else this.#ports.around.refuse(envelope, this.reason ?? failure("SLOT_UNAVAILABLE", { slot: this.slot }));
     }
   }
 
-  #deliverOpen(envelope: Envelope): void {
+  /** `full`: actors that had no room for something that waited before this; they have none for anything younger. */
+  #deliverOpen(envelope: Envelope, full?: Map<ActorId, Failure>): void {
     const { node, limits, schedule, meter } = this.#ports.around;
     const { epoch } = this;
     if (envelope.epoch !== undefined && envelope.epoch < epoch) {
@@ -546,8 +548,11 @@ export class SlotHost implements Home {
         this.#ports.around.refuse(envelope, failure("MOVED", { slot: envelope.to }));
         return;
       }
-      if (!this.#ports.hasRoom()) {
-        this.#ports.around.turnAway(envelope, failure("OVERLOADED", { activationsMax: limits.activationsMax }));
+      const noRoom = full?.get(envelope.to);
+      if (noRoom !== undefined || !this.#ports.hasRoom()) {
+        const error = noRoom ?? failure("OVERLOADED", { activationsMax: limits.activationsMax });
+        full?.set(envelope.to, error);
+        this.#ports.around.turnAway(envelope, error);
         return;
       }
     }

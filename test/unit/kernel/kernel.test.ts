@@ -824,6 +824,40 @@ describe("kernel", () => {
       expect(await Promise.all(asked)).to.deep.equal(asked.map(() => ({ ok: true, value: "there" })));
     });
 
+    it("have what comes for an actor behind what its old slot holds of it, though its own is served already", async () => {
+      const own = "pad/a" as SlotId;
+      const asked: Promise<unknown>[] = [];
+      stage.slots.splitting = async () => {
+        asked.push(stage.ask("pad/a", "add", { text: "one" }));
+        stage.routing.pinned.add("pad/a");
+        stage.routing.elsewhere.add(own);
+        stage.kernel.receive(own, envelopeTo("pad/a", 1, "lines"));
+        await eventually("served in its own slot", () => stage.routing.answered.length === 1);
+        asked.push(stage.ask("pad/a", "add", { text: "two" }));
+      };
+      expect((await stage.kernel.pin("pad/a")).ok).to.equal(true);
+      expect(sentOn()).to.deep.equal([[own, "one"], [own, "two"]]); // prettier-ignore
+      for (const sent of stage.routing.sent) sent.settle({ ok: true, value: "there" });
+      await Promise.all(asked);
+      expect(stage.kernel.status().active).to.equal(1);
+    });
+
+    it("have no room for what waited behind something that they had no room for", async () => {
+      await stage.end();
+      stage = await createStage({ kernel: { activationsMax: 20, sweepIntervalMs: 1_000 } });
+      const others = [...Array(1_000).keys()]
+        .map((index): ActorId => `pad/f${index}`)
+        .filter((actor) => slotOf("chat", actor) !== slot)
+        .slice(0, 20);
+      // The first look for room finds busy ones only, and the second would find others.
+      for (const actor of others) await stage.ask(actor, "lines");
+      for (const actor of others.slice(0, 16)) await stage.ask(actor, "generate");
+      stage.kernel.receive(slot, envelopeTo("pad/a", 1, "add"));
+      stage.kernel.receive(slot, envelopeTo("pad/a", 2, "add"));
+      await eventually("answered", () => stage.routing.answered.length === 2);
+      expect(stage.routing.answered.map(({ result }) => result.ok)).to.deep.equal([false, false]);
+    });
+
     it("send on what waits for them when they hear that its actor has a slot of its own", async () => {
       await stage.kernel.drain(slot, 1_000);
       const waits = stage.ask(absent, "add", { text: "one" });
