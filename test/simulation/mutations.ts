@@ -232,7 +232,7 @@ export const mutations: readonly Mutation[] = [
     file: rules,
     find: "record.epoch > log.fence",
     replace: "record.epoch >= log.fence",
-    caughtBy: ["one-owner-per-epoch", "entry-immutable", "owner-appends"],
+    caughtBy: ["one-owner-per-epoch", "entry-immutable", "owner-appends", "stream-whole"],
     from: 6,
     seeds: 100,
     cluster: true,
