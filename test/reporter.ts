@@ -20,11 +20,11 @@ const lingerMs = 15_000;
 export default class PhaseReporter {
   constructor(runner: Mocha.Runner) {
     const path = process.env["PLEXUS_TEST_COUNTS"];
-    const failures: Mocha.Test[] = [];
+    let failed = 0;
     let passed = 0;
     let skipped = 0;
     const save = (ended: boolean, current: string, more: Pick<Counts, "leftOpen"> = {}): void => {
-      const counts: Counts = { passed, failed: failures.length, skipped, ended, current, ...more };
+      const counts: Counts = { passed, failed, skipped, ended, current, ...more };
       if (path !== undefined) writeFileSync(path, JSON.stringify(counts));
     };
     runner.on("test", (test) => save(false, test.fullTitle()));
@@ -34,10 +34,11 @@ export default class PhaseReporter {
     runner.on("fail", (test, error) => {
       // `Base.list` looks for the error there.
       test.err = error as Error;
-      failures.push(test as Mocha.Test);
+      failed += 1;
+      // At once: a phase that does not come to its end has said it all the same.
+      Mocha.reporters.Base.list([test as Mocha.Test]);
     });
     runner.once("end", () => {
-      if (failures.length > 0) Mocha.reporters.Base.list(failures);
       save(true, "");
       const timer = setTimeout(() => {
         save(true, "", { leftOpen: process.getActiveResourcesInfo() });
