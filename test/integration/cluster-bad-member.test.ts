@@ -148,7 +148,6 @@ describe("a cluster of real processes with a member that lies", () => {
     const zoe = await cluster.first.signUp("zoe");
     const used = new Set((await healthy(cluster, "before the bad one")).map(({ slot }) => slot));
     await using bad = await BadMember.join(cluster, "mallory", "chat,ai,gateway");
-    bad.talkNonsense();
     // It takes a slot that nobody has used, and a client asks for a room in it.
     const index = [...Array(1_000).keys()].find((one) => !used.has(slotOf("chat", `room/mine-${one}`)));
     const topic = `room/mine-${index}` as const;
@@ -160,6 +159,8 @@ describe("a cluster of real processes with a member that lies", () => {
       "value.applied",
       true,
     );
+    // From here on it is parted from again and again.
+    bad.talkNonsense();
     const victim = new ChatClient(() => cluster.named("one").url, zoe);
     try {
       const asks = ["generation.models", "placement.load", "replica.query", "routing.envelopes", "routing.follow", "transfer.begin"] as const; // prettier-ignore
