@@ -232,6 +232,9 @@ export async function createStage(
   return stage;
 }
 
+/** What an ask came to: its value, or the code of its refusal. */
+export const valueOf = (result: Result<unknown>): unknown => (result.ok ? result.value : result.error.code);
+
 /** Resolves when `probe` gives true; asks again as time passes, for at most 5 s. */
 export async function eventually(what: string, probe: () => boolean | Promise<boolean>): Promise<void> {
   const endMs = performance.now() + 5_000;
