@@ -14,10 +14,18 @@ export interface Sent {
   readonly story: readonly string[];
 }
 
+/** A command was refused with something that it may be tried again after. */
+export interface Refusal {
+  readonly error: Failure;
+  /** How long its node had tried. */
+  readonly afterMs: number;
+}
+
 interface Command {
   readonly frame: { id: number; do: string; to: string; with?: unknown; operationId?: string };
   first: number | undefined;
   since: number | undefined;
+  sentMs: number;
   readonly story: string[];
   settle(answer: Answer): void;
 }
@@ -33,8 +41,8 @@ export class ChatClient {
   /** Durable events, by topic, in the order they came. */
   readonly seen = new Map<string, Seen[]>();
   readonly signals: unknown[] = [];
-  /** Why a command was last not taken yet. */
-  lastRefusal: Failure | undefined;
+  /** In the order that they came. */
+  readonly refusals: Refusal[] = [];
   readonly #url: () => string;
   readonly #token: string;
   readonly #follows = new Map<string, number | undefined>();
@@ -73,12 +81,13 @@ export class ChatClient {
         frame,
         first: undefined,
         since: undefined,
+        sentMs: 0,
         story: [],
         settle: (answer) => {
           if ("error" in answer && answer.error.outcome !== "failed" && !this.#closed) {
             command.since = undefined;
             command.story.push(JSON.stringify(answer.error));
-            this.lastRefusal = answer.error;
+            this.refusals.push({ error: answer.error, afterMs: performance.now() - command.sentMs });
             const socket = this.#socket;
             // Another connection has sent it again with all others.
             setTimeout(() => socket === this.#socket && this.#send(command), retryMs);
@@ -117,6 +126,7 @@ export class ChatClient {
     this.#sent += 1;
     command.first ??= this.#sent;
     command.since ??= this.#sent;
+    command.sentMs = performance.now();
     command.story.push(`${this.#sent} at ${new Date().toISOString()} to ${this.#at}`);
     this.#socket.send(JSON.stringify(command.frame));
   }

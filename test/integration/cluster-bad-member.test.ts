@@ -4,8 +4,9 @@ import { encode, slotOf, type ActorId, type ClusterSlotRow } from "../../protoco
 import { ChatClient } from "./chat-client.ts";
 import { BadMember } from "./cluster-bad-member.ts";
 import { check } from "./cluster-checks.ts";
-import { Load, rooms } from "./cluster-load.ts";
+import { Load, rooms, type Acknowledged } from "./cluster-load.ts";
 import { boss, ClusterProcesses, worker } from "./cluster-processes.ts";
+import { slotOfRoom } from "./cluster-trouble.ts";
 import { everybodyWrites, healthy, progress, until } from "./cluster-waits.ts";
 
 /** A member that says that it is up may be asked to copy something, which it never does: that much it may hold up. */
@@ -83,6 +84,30 @@ function liesAbout(room: string): readonly Lie[] {
   ] as Lie[];
 }
 
+/** Sends what was acknowledged before once more, as somebody would who has recorded it: twice in one session, and in another. */
+async function replay(cluster: ClusterProcesses, load: Load, bad: BadMember): Promise<void> {
+  const writer = "ada";
+  const room = rooms[0];
+  const { text, operationId, seq } = load.acknowledged.get(`${room} ${writer}`)?.at(-1) as Acknowledged;
+  const { slot, owner, epoch } = slotOfRoom(await cluster.slots(), room);
+  const answers = new Map<number, unknown>();
+  bad.exchange.on("routing.answers", (body) => {
+    for (const [correlation, answer] of body.answers) answers.set(correlation, answer);
+  });
+  const envelope = (correlation: number): MeshBody<"routing.envelopes">["envelopes"][number] => {
+    const message = { type: "post", text };
+    return [correlation, `room/${room}`, `user/${writer}`, message, `user/${writer}|${operationId}`, false, []];
+  };
+  const head = { slot: slot as `${string}/${number}`, epoch, refusals: 0 };
+  bad.exchange.send(owner, "routing.envelopes", { ...head, session: 7, envelopes: [envelope(-1), envelope(-2)] });
+  bad.exchange.send(owner, "routing.envelopes", { ...head, session: 8, envelopes: [envelope(-3)] });
+  await until("what was replayed is answered", () => {
+    bad.beat();
+    expect([...answers.keys()]).to.include.members([-1, -2, -3]);
+  });
+  for (const correlation of [-1, -2, -3]) expect(answers.get(correlation)).to.have.nested.property("value.seq", seq);
+}
+
 describe("a cluster of real processes with a member that lies", () => {
   it("goes on, and believes nothing", async function () {
     this.timeout(240_000);
@@ -108,6 +133,7 @@ describe("a cluster of real processes with a member that lies", () => {
     bad.babble("control", ["beat", 0, { incarnation: 1, view: 1, later: "more" }]);
     await everybodyWrites(load, "after lies");
     expect([...parted]).to.deep.equal([]);
+    await replay(cluster, load, bad);
     // Who takes himself for an owner that the directory does not know is parted from.
     for (const peer of peers)
       for (const { slot, epoch } of before)

@@ -1,6 +1,7 @@
 /** People who write and read in rooms, by real WebSocket clients at all nodes of a cluster. */
 import { setTimeout } from "node:timers/promises";
-import type { Posted } from "../../protocols/index.ts";
+import { gatewayLimits } from "../../node/gateway/index.ts";
+import type { ErrorCode, Posted } from "../../protocols/index.ts";
 import { ChatClient, type Sent } from "./chat-client.ts";
 import type { ClusterProcesses } from "./cluster-processes.ts";
 import type { NodeProcess } from "./node-process.ts";
@@ -27,6 +28,11 @@ const readersCount = 3;
 const outstandingMax = 4;
 /** After a writer has begun so many: so that the machine is busy, but not at its end, and long tests stay checkable. */
 const pauseMs = 100;
+
+/** So long a node tries a command again by itself, whatever happens to the actor that it is for; less what timers may err. */
+const patienceMs = 0.9 * gatewayLimits.askTimeoutMs;
+/** What no patience of the node mends: a client goes elsewhere, or waits for an operator. */
+const saidAtOnce: ReadonlySet<ErrorCode> = new Set(["STOPPING", "DIRECTORY_AWAY"]);
 
 const roomOf = (index: number): string => rooms[index % rooms.length] as string;
 
@@ -115,8 +121,10 @@ export class Load {
   /** What the writers wait for, for the message of a test that waits for them. */
   describe(): string {
     const unanswered = [...this.#begun].flatMap(([key, { open }]) => {
-      const { url, lastRefusal } = this.writer(key.split(" ")[1] as string);
-      return open.size === 0 ? [] : [`${key} ${[...open].join(" ")} at ${url} (${JSON.stringify(lastRefusal)})`];
+      const { url, refusals } = this.writer(key.split(" ")[1] as string);
+      return open.size === 0
+        ? []
+        : [`${key} ${[...open].join(" ")} at ${url} (${JSON.stringify(refusals.at(-1)?.error)})`];
     });
     return this.#failure?.message ?? `unanswered: ${unanswered.join(", ")}`;
   }
@@ -132,11 +140,17 @@ export class Load {
     client.close();
   }
 
-  /** Lets everybody finish the post they are at. Throws when one was refused for good. */
+  /** Lets everybody finish the post they are at. Throws when one was refused for good, or at all while its node could still
+   *  have tried by itself. */
   async end(): Promise<void> {
     this.#writing = false;
     await Promise.all(this.#writes);
     if (this.#failure !== undefined) throw this.#failure;
+    const clients = [...this.#writers.values(), ...this.#visits];
+    const hasty = clients
+      .flatMap(({ refusals }) => refusals)
+      .filter(({ error, afterMs }) => afterMs < patienceMs && !saidAtOnce.has(error.code));
+    if (hasty.length > 0) throw new Error(`refused too soon: ${JSON.stringify(hasty.slice(0, 10))}`);
   }
 
   [Symbol.dispose](): void {

@@ -153,8 +153,9 @@ export class ClusterProcesses {
     return this.admin("POST", `/api/admin/cluster/${subject}/move`, { to, timeoutMs });
   }
 
-  async slots(): Promise<readonly ClusterSlotRow[]> {
-    return ((await this.admin("GET", "/api/admin/cluster/slots")) as { slots: readonly ClusterSlotRow[] }).slots;
+  async slots(node?: NodeProcess): Promise<readonly ClusterSlotRow[]> {
+    const answer = await this.admin("GET", "/api/admin/cluster/slots", undefined, node);
+    return (answer as { slots: readonly ClusterSlotRow[] }).slots;
   }
 
   async members(): Promise<readonly ClusterNodeRow[]> {

@@ -1,10 +1,11 @@
 /** What happens to nodes of a cluster under load. Each kind of trouble ends with all nodes up again. */
+import { expect } from "chai";
 import { slotOf, type ClusterSlotRow } from "../../protocols/index.ts";
 import { rooms, type Load } from "./cluster-load.ts";
 import type { ClusterProcesses } from "./cluster-processes.ts";
 import type { NodeProcess } from "./node-process.ts";
 import type { Dice } from "../simulation/world.ts";
-import { everybodyWrites, healthy, mostRoomsGoOn, progress, roomsInMoveMax, sleep, until } from "./cluster-waits.ts";
+import { everybodyWrites, healthy, progress, sleep, until } from "./cluster-waits.ts";
 
 /** The slot a room lives in: its own when it is pinned. */
 export function slotOfRoom(slots: readonly ClusterSlotRow[], room: string): ClusterSlotRow {
@@ -61,7 +62,8 @@ export class Trouble {
 
   /** Others take over what an owner has while it is stopped, and not when it wakes. */
   async paused(): Promise<void> {
-    await this.#pause(this.#cluster.named(await this.#ownerOfSomeRoom()), 0);
+    const node = this.#cluster.named(await this.#ownerOfSomeRoom());
+    await this.#pause(node, (stuck) => expect(stuck).to.deep.equal([]));
     await progress(this.#load, 40, "an owner was paused");
   }
 
@@ -83,13 +85,17 @@ export class Trouble {
   async managerKilled(): Promise<void> {
     const { first } = this.#cluster;
     await first.end("SIGKILL");
-    await mostRoomsGoOn(this.#load, "the manager is dead");
+    const begun = this.#load.begun();
+    await until("the manager is dead: rooms go on", () => {
+      const stuck = new Set(this.#load.stuck(begun).map((writer) => writer.split(" ")[0] as string));
+      return this.#expectMoving([...stuck], this.#cluster.node(1));
+    });
     await first.start();
   }
 
   /** While the node that keeps the directory is stopped, what is placed elsewhere goes on. */
   async managerPaused(): Promise<void> {
-    await this.#pause(this.#cluster.first, roomsInMoveMax);
+    await this.#pause(this.#cluster.first, (stuck, other) => this.#expectMoving(stuck, other));
     await progress(this.#load, 40, "the manager was paused");
   }
 
@@ -133,20 +139,28 @@ export class Trouble {
     await victim.start();
   }
 
-  /** Stops a node until every room, or all but so many, has taken a post by way of another one, and for a while at least.
-   *  Clients that are attached to it hang. */
-  async #pause(node: NodeProcess, stuckMax: number): Promise<void> {
+  /** Stops a node until every room has taken a post by way of another one, or has been waited for, and for a while at least.
+   *  Clients that are attached to it hang. `judge` hears, while it is stopped, which rooms did not answer at the other. */
+  async #pause(node: NodeProcess, judge: (stuck: readonly string[], other: NodeProcess) => unknown): Promise<void> {
     const other = this.#dice.pick(this.#cluster.nodes.filter((each) => each !== node));
     const stoppedMs = 2_000 + this.#dice.below(2_000);
     node.signal("SIGSTOP");
     try {
       const visits = rooms.map((room) => this.#load.visit(other, room));
       const [ends] = await Promise.all([Promise.allSettled(visits), sleep(stoppedMs)]);
-      const stuck = ends.flatMap((end) => (end.status === "rejected" ? [String(end.reason)] : []));
-      if (stuck.length > stuckMax) throw new Error(`while it is stopped: ${stuck.join("; ")}`);
+      await judge(rooms.filter((_, index) => ends[index]?.status === "rejected"), other); // prettier-ignore
     } finally {
       node.signal("SIGCONT");
     }
+  }
+
+  /** Of the rooms that wait while the directory is away, each was in the middle of a hand-over, as a node that is up knows. */
+  async #expectMoving(waiting: readonly string[], asked: NodeProcess): Promise<void> {
+    if (waiting.length === 0) return;
+    const slots = await this.#cluster.slots(asked);
+    const rows = waiting.map((room) => slotOfRoom(slots, room));
+    const others = rows.filter(({ status }) => status !== "moving");
+    if (others.length > 0) throw new Error(`${JSON.stringify(others)}; ${this.#load.describe()}`);
   }
 
   async #ownerOfSomeRoom(): Promise<string> {

@@ -54,15 +54,3 @@ export async function everybodyWrites(load: Load, phase: string): Promise<void> 
     throw new Error(`not ${[...stuck, ...idle.map(([{ name }]) => name)].join(", ")}; ${load.describe()}`);
   });
 }
-
-/** A slot whose hand-over the end of the directory interrupts waits until it is back: so many rooms may. */
-export const roomsInMoveMax = 2;
-
-/** Waits until all writers of most rooms were acknowledged all that they had begun, and more. */
-export async function mostRoomsGoOn(load: Load, phase: string): Promise<void> {
-  const begun = load.begun();
-  await until(`${phase}: most rooms go on`, () => {
-    const stuck = new Set(load.stuck(begun).map((writer) => writer.split(" ")[0]));
-    if (stuck.size > roomsInMoveMax) throw new Error(`not ${[...stuck].join(", ")}; ${load.describe()}`);
-  });
-}
