@@ -42,7 +42,6 @@ const phases: readonly Phase[] = [
   { name: "tidy", lane: "computing", limitMs: 60_000, tests: "test/tidy.test.ts" },
   { name: "unit", lane: "computing", limitMs: 480_000, tests: testsOf("unit"), coverage: true },
   { name: "conformance", lane: "computing", limitMs: 240_000, tests: testsOf("conformance"), coverage: true },
-  { name: "scenario", lane: "computing", limitMs: 120_000, tests: testsOf("scenario"), coverage: true },
   { name: "simulation", lane: "computing", limitMs: 900_000, tests: testsOf("simulation"), coverage: true },
   { name: "model", lane: "computing", limitMs: 300_000, tests: testsOf("model") },
   { name: "fuzz", lane: "computing", limitMs: 240_000, tests: testsOf("fuzz") },
