@@ -4,7 +4,7 @@ import { encode, slotOf, type ActorId, type ClusterSlotRow } from "../../protoco
 import { ChatClient } from "./chat-client.ts";
 import { BadMember } from "./cluster-bad-member.ts";
 import { check } from "./cluster-checks.ts";
-import { Load, rooms, type Acknowledged } from "./cluster-load.ts";
+import { Load, rooms } from "./cluster-load.ts";
 import { boss, ClusterProcesses, worker } from "./cluster-processes.ts";
 import { slotOfRoom } from "./cluster-trouble.ts";
 import { everybodyWrites, healthy, progress, until } from "./cluster-waits.ts";
@@ -88,7 +88,9 @@ function liesAbout(room: string): readonly Lie[] {
 async function replay(cluster: ClusterProcesses, load: Load, bad: BadMember): Promise<void> {
   const writer = "ada";
   const room = rooms[0];
-  const { text, operationId, seq } = load.acknowledged.get(`${room} ${writer}`)?.at(-1) as Acknowledged;
+  const acknowledged = load.acknowledged.get(`${room} ${writer}`)?.at(-1);
+  if (acknowledged === undefined) throw new Error(`${writer} was acknowledged nothing in ${room}`);
+  const { text, operationId, seq } = acknowledged;
   const { slot, owner, epoch } = slotOfRoom(await cluster.slots(), room);
   const answers = new Map<number, unknown>();
   bad.exchange.on("routing.answers", (body) => {

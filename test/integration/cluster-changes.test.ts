@@ -1,28 +1,49 @@
 import { expect } from "chai";
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
-import type { AgentHistory, ConversationTurn, ModelInfo } from "../../protocols/index.ts";
+import { slotOf, type AgentHistory, type ConversationTurn, type ModelInfo } from "../../protocols/index.ts";
 import { check } from "./cluster-checks.ts";
 import { Load, rooms } from "./cluster-load.ts";
 import { boss, ClusterProcesses, worker } from "./cluster-processes.ts";
 import { slotOfRoom } from "./cluster-trouble.ts";
 import { everybodyWrites, healthy, progress, until } from "./cluster-waits.ts";
-import type { NodeProcess } from "./node-process.ts";
+import { createDataFolder, NodeProcess } from "./node-process.ts";
+import { invitedBy, plexus } from "./plexus-command.ts";
 
 const run = promisify(execFile);
 
-/** Drains a node, stops it when it holds nothing any more, and ends its membership. */
+/** Drains a node, stops it when it holds nothing any more, and ends its membership: as the commands say, at the first node. */
 async function decommission(cluster: ClusterProcesses, load: Load, name: string): Promise<void> {
-  await cluster.admin("PUT", `/api/admin/cluster/nodes/${name}/draining`, { draining: true });
-  await until(`${name} gives everything away`, async () => {
-    const row = (await cluster.members()).find((member) => member.name === name);
-    if (row === undefined || row.slotsOwned + row.slotsReplicated > 0) throw new Error(JSON.stringify(row));
-  });
+  const drained = await plexus(cluster.first, "nodes", "drain", name, "--wait", "--timeout", "1m");
+  const [emptied, next = ""] = drained.trimEnd().split("\n").slice(-2);
+  expect(emptied).to.equal(`${name}: 0 slots owned, 0 copies left`);
+  const then = /holds nothing any more\. It can be stopped; to let it go for good: plexus (.+)$/.exec(next)?.[1];
+  expect(then, drained).to.equal(`nodes evict ${name}`);
   await everybodyWrites(load, `${name} is empty`);
   const node = cluster.named(name);
   cluster.forget(name);
   expect(await node.end("SIGTERM")).to.equal(0);
-  await until(`${name} is evicted`, () => cluster.admin("DELETE", `/api/admin/cluster/nodes/${name}`));
+  const evicted = await plexus(cluster.first, "nodes", "evict", name);
+  expect(evicted).to.match(new RegExp(`^${name} is no member any more\\. Its data folder .* can be deleted\\.\n$`));
+}
+
+/** Moves what lives in one slot to a node, under load: what is on its way already is asked for again. */
+async function moveByHand(
+  cluster: ClusterProcesses,
+  subject: readonly [what: string, which: string],
+  to: string,
+): Promise<void> {
+  const [what, which] = subject;
+  const move = () => plexus(cluster.first, what, "move", which, "--to", to, "--timeout", "20s");
+  const said = await until(`${which} moves to ${to}`, move);
+  const slot = new RegExp(`^${which} is on ${to} now \\(slot (\\S+), epoch \\d+\\), after \\d+ ms\\.\n$`).exec(
+    said,
+  )?.[1];
+  const owner = (await cluster.members()).find(({ name }) => name === to)?.node;
+  expect(
+    (await cluster.slots()).find((row) => row.slot === slot),
+    said,
+  ).to.include({ owner });
 }
 
 describe("a cluster of real processes that grows and shrinks under load", () => {
@@ -57,12 +78,20 @@ describe("a cluster of real processes that grows and shrinks under load", () => 
     await using cluster = await ClusterProcesses.start([boss, ...["one", "two", "three"].map(worker)]);
     using load = await Load.begin(cluster);
     await progress(load, 100, "the start");
-    await cluster.add(worker("four"));
+    const [, ...flags] = await invitedBy(cluster.first, "--role", "chat,ai,gateway");
+    await using folder = await createDataFolder();
+    await using four = new NodeProcess(folder.path, ["--model", "echo", "--name", "four", ...flags]);
+    await four.start();
+    cluster.nodes.push(four);
+    cluster.names.push("four");
     await until("the new node has its share", async () => {
       const row = (await cluster.members()).find(({ name }) => name === "four");
       if (row === undefined || row.slotsOwned === 0) throw new Error(JSON.stringify(row));
     });
     await everybodyWrites(load, "with the new node");
+    await moveByHand(cluster, ["actors", "room/lobby"], "four");
+    await moveByHand(cluster, ["slots", slotOf("chat", "room/kitchen")], "three");
+    await everybodyWrites(load, "with two moved by hand");
     await decommission(cluster, load, "one");
     await healthy(cluster, "without the old node");
     await everybodyWrites(load, "without the old node");
@@ -103,8 +132,7 @@ describe("the role ai in a cluster of real processes", () => {
         return last;
       });
     };
-    const setRoles = (name: string, roles: string) =>
-      run(process.execPath, ["cli/main.ts", "nodes", "roles", name, roles, "--data", north.data]);
+    const setRoles = (name: string, roles: string) => plexus(north, "nodes", "roles", name, roles);
 
     await until("north knows of the model", async () => expect(await modelsAt(north)).to.deep.equal(["echo south"]));
     await north.http("POST", "/api/agents", { name: "helper" }, token);

@@ -1,30 +1,75 @@
 import { expect } from "chai";
 import { spawnSync } from "node:child_process";
 import { cp, rename, rm } from "node:fs/promises";
+import type { ClusterNodeRow } from "../../protocols/index.ts";
 import { check } from "./cluster-checks.ts";
 import { Load, rooms } from "./cluster-load.ts";
 import { boss, ClusterProcesses, worker, type NodeSpec } from "./cluster-processes.ts";
 import { slotOfRoom } from "./cluster-trouble.ts";
 import { everybodyWrites, healthy, progress, until } from "./cluster-waits.ts";
 import type { NodeProcess } from "./node-process.ts";
+import { missingForSmallDisks, onSmallDisk, SmallDisk } from "./small-disk.ts";
 
 const workers = ["one", "two", "three"] as const;
-/** A write beyond the largest file size is an error, not the end of the process. */
-const launcher = ["sh", "-c", 'trap "" XFSZ; exec "$0" "$@"'];
-const specs: readonly NodeSpec[] = [boss, ...workers.map((name) => ({ ...worker(name), launcher }))];
+/** What the launcher says holds for the workers: the test reads files of the boss. */
+const specs = (launcher: readonly string[] = []): readonly NodeSpec[] => [
+  boss,
+  ...workers.map((name) => ({ ...worker(name), launcher })),
+];
 
 async function ownerOf(cluster: ClusterProcesses, room: string): Promise<string> {
   const { owner } = slotOfRoom(await cluster.slots(), room);
   return (await cluster.members()).find(({ node }) => node === owner)?.name ?? "";
 }
 
-/** From now on no file of the process may be longer; undefined: as long as it likes. */
-function limitFiles(node: NodeProcess, bytesMax: number | undefined): void {
-  const limit = bytesMax === undefined ? "unlimited" : String(bytesMax);
-  const { status, stderr } = spawnSync("prlimit", ["--pid", String(node.pid), `--fsize=${limit}:unlimited`], {
+/** The disk of one node. */
+interface Disk extends AsyncDisposable {
+  /** Again and again while it shall be full: what deletes files makes room. */
+  fill(): void;
+  makeRoom(): void;
+}
+
+/** How nodes get disks that can be full. */
+interface Disks {
+  /** What is to be said of it in a title. */
+  readonly how: string;
+  readonly launcher: readonly string[];
+  of(node: NodeProcess): Promise<Disk>;
+}
+
+const smallDisks: Disks = {
+  how: "",
+  // Several times what a node writes in the test.
+  launcher: onSmallDisk(67_108_864),
+  of: (node) => SmallDisk.of(node.pid, node.data),
+};
+
+/** From now on no file of the process may be longer. */
+function limitFiles(node: NodeProcess, bytesMax: number | "unlimited"): void {
+  const { status, stderr } = spawnSync("prlimit", ["--pid", String(node.pid), `--fsize=${bytesMax}:unlimited`], {
     encoding: "utf8",
   });
   if (status !== 0) throw new Error(`prlimit: ${stderr}`);
+}
+
+const limitedFiles: Disks = {
+  how: " (no file may grow)",
+  // A write beyond the largest file size is an error, not the end of the process.
+  launcher: ["sh", "-c", 'trap "" XFSZ; exec "$0" "$@"'],
+  of: (node) =>
+    Promise.resolve({
+      fill: () => limitFiles(node, 1),
+      makeRoom: () => limitFiles(node, "unlimited"),
+      [Symbol.asyncDispose]: () => Promise.resolve(),
+    }),
+};
+
+/** Full disks, or else what looks like them to a node; or why there are none. */
+function findDisks(): Disks | { readonly missing: string } {
+  const missing = missingForSmallDisks();
+  if (missing === undefined) return smallDisks;
+  if (spawnSync("prlimit", ["--version"]).status === 0) return limitedFiles;
+  return { missing: `no small disk can be mounted (${missing}), and prlimit of util-linux is not on the PATH` };
 }
 
 /** How many slots the controller has given to others because their owner was down. */
@@ -36,7 +81,7 @@ async function failovers(cluster: ClusterProcesses): Promise<number> {
 describe("a cluster of real processes with bad disks under load", () => {
   it("loses nothing when a node comes back with a folder from before, and makes that node whole again", async function () {
     this.timeout(240_000);
-    await using cluster = await ClusterProcesses.start(specs);
+    await using cluster = await ClusterProcesses.start(specs());
     using load = await Load.begin(cluster);
     await progress(load, 100, "the start");
     await healthy(cluster, "before the copy");
@@ -72,26 +117,33 @@ describe("a cluster of real processes with bad disks under load", () => {
     }
   });
 
-  if (spawnSync("prlimit", ["--version"]).status !== 0)
-    it.skip("is not tested with a full disk: prlimit of util-linux is not on the PATH", () => undefined);
+  const disks = findDisks();
+  if ("missing" in disks) it.skip(`is not tested with a full disk: ${disks.missing}`, () => undefined);
   else
-    it("loses nothing when a node's disk is full, and takes it back when there is room", async function () {
+    it(`loses nothing when a node's disk is full, and takes it back when there is room${disks.how}`, async function () {
       this.timeout(240_000);
-      await using cluster = await ClusterProcesses.start(specs);
+      await using cluster = await ClusterProcesses.start(specs(disks.launcher));
       using load = await Load.begin(cluster);
       await progress(load, 100, "the start");
       await healthy(cluster, "before the disk is full");
       const name = await ownerOf(cluster, rooms[0]);
       const node = cluster.named(name);
       const other = cluster.named(workers.find((worker) => worker !== name) ?? "");
-      limitFiles(node, 1);
+      const rowOf = async (): Promise<ClusterNodeRow> =>
+        (await cluster.members()).find((member) => member.name === name) as ClusterNodeRow;
+      await using disk = await disks.of(node);
       await until("its disk refuses writes", async () => {
-        const row = (await cluster.members()).find((member) => member.name === name);
-        expect(row).to.include({ diskRefuses: true });
+        disk.fill();
+        expect(await rowOf()).to.include({ diskRefuses: true });
+      });
+      await until("others own what it had", async () => {
+        disk.fill();
+        expect(await rowOf()).to.include({ slotsOwned: 0 });
       });
       await Promise.all(rooms.map((room) => load.visit(other, room)));
       await everybodyWrites(load, "while a disk is full");
-      limitFiles(node, undefined);
+      disk.makeRoom();
+      await until("it owns slots again", async () => expect((await rowOf()).slotsOwned).to.be.above(0));
       await until("it owns a room again", () => cluster.move(`actors/room/${rooms[0]}`, name));
       await healthy(cluster, "when there is room again");
       await everybodyWrites(load, "when there is room again");

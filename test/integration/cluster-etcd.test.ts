@@ -1,6 +1,3 @@
-import { execFile } from "node:child_process";
-import { join } from "node:path";
-import { promisify } from "node:util";
 import { expect } from "chai";
 import type { ClusterSummary } from "../../protocols/index.ts";
 import { check } from "./cluster-checks.ts";
@@ -10,25 +7,11 @@ import { slotOfRoom } from "./cluster-trouble.ts";
 import { everybodyWrites, healthy, progress, until } from "./cluster-waits.ts";
 import { findEtcd, startEtcd, type EtcdCluster } from "./etcd-server.ts";
 import { NodeProcess } from "./node-process.ts";
+import { plexus, runPlexus } from "./plexus-command.ts";
 
-const root = join(import.meta.dirname, "..", "..");
 const etcd = findEtcd();
 /** It does everything, and so does another: whichever of them dies. */
 const manager = (name: string): NodeSpec => ({ name, roles: "manager,chat,ai,gateway" });
-
-/** What somebody types at the machine of one node. */
-const plexus = async (node: NodeProcess, ...words: readonly string[]): Promise<string> => {
-  const command = ["cli/main.ts", ...words, "--data", node.data];
-  const { stdout } = await promisify(execFile)(process.execPath, command, { cwd: root, encoding: "utf8" });
-  return stdout;
-};
-
-/** What somebody reads whose command ends with another code than 0. */
-const failing = (command: Promise<string>): Promise<string> =>
-  command.then(
-    (said) => expect.fail(said),
-    (error: { readonly stdout: string }) => error.stdout,
-  );
 
 const directoryAt = async (cluster: ClusterProcesses, node: NodeProcess): Promise<ClusterSummary["directory"]> =>
   ((await cluster.admin("GET", "/api/admin/cluster/summary", undefined, node)) as ClusterSummary).directory;
@@ -63,32 +46,47 @@ if ("missing" in etcd) {
     });
     after(() => servers.stop());
 
-    it("moves there under load, and then survives the node that kept the directory", async function () {
+    it("moves to three members under load, and then survives the first of them and the node that kept the directory", async function () {
       this.timeout(120_000);
-      await using cluster = await ClusterProcesses.start([manager("boss"), manager("one"), worker("two")]);
-      using load = await Load.begin(cluster);
-      await progress(load, 50, "the start");
-      await healthy(cluster, "before the move");
-      const [boss, one, two] = [cluster.named("boss"), cluster.named("one"), cluster.named("two")];
-      expect(await directoryAt(cluster, one)).to.have.property("kind", "embedded");
+      const three = await startEtcd(etcd.path, 3);
+      try {
+        await using cluster = await ClusterProcesses.start([manager("boss"), manager("one"), worker("two")]);
+        using load = await Load.begin(cluster);
+        await progress(load, 50, "the start");
+        await healthy(cluster, "before the move");
+        const [boss, one, two] = [cluster.named("boss"), cluster.named("one"), cluster.named("two")];
+        expect(await directoryAt(cluster, one)).to.have.property("kind", "embedded");
 
-      const written = load.acknowledgements;
-      const said = await plexus(two, "directory", "migrate", "--etcd", ...servers.endpoints);
-      expect(said).to.match(/\d+ rows moved/);
-      expect(load.acknowledgements, "posts while it moved").to.be.greaterThan(written);
-      for (const node of [boss, one, two])
-        await until("every node knows where it is", async () => {
-          expect(await directoryAt(cluster, node)).to.deep.equal({ kind: "etcd", endpoints: [...servers.endpoints] });
-        });
-      await until("a room moves", () => cluster.move("actors/room/lobby", "two"));
-      await everybodyWrites(load, "after the move");
+        // The role-manager moves like any other, with all that it remembers.
+        const remembered = await plexus(boss, "audit");
+        expect(remembered).to.match(/join.*two/);
+        for (const to of ["one", "boss", "one"]) {
+          await until(`the role-manager moves to ${to}`, () => cluster.move("slots/manager/102", to));
+          expect(await plexus(two, "audit"), `at ${to}`).to.match(/join.*two/);
+        }
 
-      const dead = await loseFirst(cluster, load, "boss");
-      await dead.start();
-      expect(await directoryAt(cluster, dead)).to.have.property("kind", "etcd");
-      await healthy(cluster, "the old keeper is back");
-      await load.end();
-      await check(load);
+        const written = load.acknowledgements;
+        const said = await plexus(two, "directory", "migrate", "--etcd", ...three.endpoints);
+        expect(said).to.match(/\d+ rows moved/);
+        expect(load.acknowledgements, "posts while it moved").to.be.greaterThan(written);
+        for (const node of [boss, one, two])
+          await until("every node knows where it is", async () => {
+            expect(await directoryAt(cluster, node)).to.deep.equal({ kind: "etcd", endpoints: [...three.endpoints] });
+          });
+        // Where all nodes ask first.
+        three.members[0]?.signal("SIGKILL");
+        await until("a room moves", () => cluster.move("actors/room/lobby", "two"));
+        await everybodyWrites(load, "after the move");
+
+        const dead = await loseFirst(cluster, load, "boss");
+        await dead.start();
+        expect(await directoryAt(cluster, dead)).to.have.property("kind", "etcd");
+        await healthy(cluster, "the old keeper is back");
+        await load.end();
+        await check(load);
+      } finally {
+        await three.stop();
+      }
     });
 
     it("goes on when etcd has lost its data or is another one: no node ends, and all is whole when the right one is back", async function () {
@@ -121,15 +119,17 @@ if ("missing" in etcd) {
       await everybodyWrites(load, "without a directory");
       expect(await cluster.first.http("GET", "/readyz")).to.have.property("status", 200);
       expect(await plexus(cluster.first, "slots", "--not-ok")).to.include(isForeign);
-      expect(await failing(plexus(two, "doctor", "--etcd", ...servers.endpoints))).to.match(
-        /✖ etcd.*nothing of this cluster is there/,
-      );
+      const examined = await runPlexus("doctor", "--etcd", ...servers.endpoints, "--data", two.data);
+      expect(examined.code).to.equal(1);
+      expect(examined.stdout).to.match(/✖ etcd.*nothing of this cluster is there/);
       await two.end("SIGTERM");
       await startsApart(two);
       await servers.restore();
       expect(await healthy(cluster, "etcd has its data again")).to.have.length.at.least(before.length);
       await everybodyWrites(load, "etcd has its data again");
-      expect(await two.http("GET", "/readyz")).to.have.property("status", 200);
+      await until("it can serve all that it owns", async () => {
+        expect(await two.http("GET", "/readyz")).to.deep.equal({ status: 200, body: { ready: true } });
+      });
 
       const other = await startEtcd(etcd.path, 1);
       try {

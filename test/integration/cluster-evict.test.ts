@@ -1,4 +1,3 @@
-import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { cp, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
@@ -7,6 +6,7 @@ import { BadMember } from "./cluster-bad-member.ts";
 import { boss, ClusterProcesses } from "./cluster-processes.ts";
 import { until } from "./cluster-waits.ts";
 import { createDataFolder, NodeProcess } from "./node-process.ts";
+import { plexus, runPlexus } from "./plexus-command.ts";
 
 /** Longer than any of it takes on a busy machine. */
 const limitMs = 15_000;
@@ -32,7 +32,11 @@ describe("a real node that is evicted while it runs", () => {
     await until("the liar is connected to it again", () => expect(liar.peers()).to.include(node), limitMs);
     expect((await two.http("GET", "/healthz")).status).to.equal(200);
 
-    await cluster.admin("DELETE", "/api/admin/cluster/nodes/two");
+    const keeper = await runPlexus("nodes", "evict", "boss", "--data", cluster.first.data);
+    expect(keeper.code).to.equal(1);
+    expect(keeper.stderr).to.match(/FORBIDDEN.*it keeps the directory.*plexus directory migrate --etcd/s);
+    const said = await plexus(cluster.first, "nodes", "evict", "two");
+    expect(said).to.match(/^two is no member any more\. Its data folder .* can be deleted\.$/m);
     const isGone = (): unknown => expect(() => process.kill(two.pid, 0)).to.throw("ESRCH");
     await until("its process has ended", isGone, limitMs);
     expect(await two.end("SIGKILL")).to.equal(1);
@@ -42,13 +46,14 @@ describe("a real node that is evicted while it runs", () => {
 
     const again = await two.start().then(() => "it is ready", String);
     expect(again).to.include("ended with 1 before it was ready");
-    const said = (await readFile(log, "utf8")).trim().split("\n").at(-1);
-    expect(said).to.match(/NOT_A_PEER.*an empty data folder.*a new invitation/);
-    const doctor = spawnSync(process.execPath, ["cli/main.ts", "doctor", "--data", two.data], { encoding: "utf8" });
+    const last = (await readFile(log, "utf8")).trim().split("\n").at(-1);
+    expect(last).to.match(/NOT_A_PEER.*an empty data folder.*a new invitation/);
+    const doctor = await runPlexus("doctor", "--data", two.data);
     expect(doctor.stdout)
       .to.match(/✖ Membership +this node was evicted from its cluster/)
       .and.include("all intact");
-    expect(doctor.status).to.equal(1);
+    expect(doctor.code).to.equal(1);
+    expect(await plexus(cluster.first, "audit")).to.match(/ evict +│ operator +│ .*name two/);
   });
 
   it("ends when another process starts on a copy of its folder, and does not say that it was evicted", async function () {

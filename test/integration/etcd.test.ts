@@ -41,6 +41,11 @@ const cableTo = async (endpoint: string): Promise<Cable> => {
   opened.push(cable);
   return cable;
 };
+/** The same endpoints, another first. */
+const from = (endpoints: readonly string[], first: number): readonly string[] => {
+  const start = first % endpoints.length;
+  return [...endpoints.slice(start), ...endpoints.slice(0, start)];
+};
 const closeAll = async (): Promise<void> => {
   const closing = opened;
   opened = [];
@@ -52,24 +57,18 @@ if ("missing" in etcd) {
     it.skip(`is not tested: ${etcd.missing}`, () => undefined);
   });
 } else {
-  describe("the directory in etcd: one server", () => {
-    let cluster: EtcdCluster;
-    before(async function () {
-      this.timeout(30_000);
-      cluster = await startEtcd(etcd.path, 1);
-    });
-    after(() => cluster.stop());
-    afterEach(closeAll);
-
-    directoryConformance("in etcd", () => {
+  /** Runs the whole suite of the port. Each client prefers another member; the last knows only its own, by a cable. */
+  const conforms = (name: string, cluster: () => EtcdCluster): void =>
+    directoryConformance(name, () => {
       const prefix = nextPrefix();
       const open: EtcdDirectory[] = [];
       let cable: Cable;
       return {
         open: async (clients) => {
-          cable = await cableTo(cluster.endpoints[0] as string);
-          for (let index = 1; index <= clients; index += 1)
-            open.push(connectTo(index === clients ? [cable.endpoint] : cluster.endpoints, prefix));
+          const { endpoints } = cluster();
+          cable = await cableTo(endpoints[(clients - 1) % endpoints.length] as string);
+          for (let index = 0; index < clients; index += 1)
+            open.push(connectTo(index === clients - 1 ? [cable.endpoint] : from(endpoints, index), prefix));
           return open;
         },
         gap: async (meanwhile) => {
@@ -80,6 +79,17 @@ if ("missing" in etcd) {
         end: closeAll,
       };
     });
+
+  describe("the directory in etcd: one server", () => {
+    let cluster: EtcdCluster;
+    before(async function () {
+      this.timeout(30_000);
+      cluster = await startEtcd(etcd.path, 1);
+    });
+    after(() => cluster.stop());
+    afterEach(closeAll);
+
+    conforms("in etcd", () => cluster);
 
     it("reads everything anew when what a watcher missed was compacted away", async () => {
       const prefix = nextPrefix();
@@ -314,6 +324,17 @@ if ("missing" in etcd) {
 
   describe("the directory in etcd: three servers", () => {
     let cluster: EtcdCluster;
+    before(async function () {
+      this.timeout(60_000);
+      cluster = await startEtcd(etcd.path, 3);
+    });
+    after(() => cluster.stop());
+
+    conforms("in etcd of three members", () => cluster);
+  });
+
+  describe("the directory in etcd: three servers of which some fail", () => {
+    let cluster: EtcdCluster;
     let directories: EtcdDirectory[];
     let watching: Watching;
 
@@ -322,10 +343,7 @@ if ("missing" in etcd) {
       cluster = await startEtcd(etcd.path, 3);
       const prefix = nextPrefix();
       // Each client prefers another member.
-      directories = [0, 1, 2].map((first) => {
-        const { endpoints } = cluster;
-        return connectTo([...endpoints.slice(first), ...endpoints.slice(0, first)], prefix);
-      });
+      directories = [0, 1, 2].map((first) => connectTo(from(cluster.endpoints, first), prefix));
       watching = new Watching();
       directories[1]?.watch("", watching);
       await watching.until(() => watching.current);

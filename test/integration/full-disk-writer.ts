@@ -1,12 +1,15 @@
-/** Appends numbered entries to a journal and says which are acknowledged. Run under a limit on file sizes: then the disk is
- *  "full" again and again, in the middle of a record. Arguments: the folder. */
+/** Appends numbered entries to a journal and says which are acknowledged. Run where the disk is full again and again, in the
+ *  middle of a record. Arguments: --data FOLDER, which gets the journal. */
+import { join } from "node:path";
+import { parseArgs } from "node:util";
 import { createClock, openLevelStore } from "../../node/platform/index.ts";
 import { openJournal } from "../../node/storage/index.ts";
 import type { Failure } from "../../protocols/index.ts";
 import { quietLog, quietMeter } from "../quiet.ts";
 import { openAs } from "../unit/storage/stage.ts";
 
-const store = await openLevelStore(process.argv[2] ?? "");
+const { data = "" } = parseArgs({ options: { data: { type: "string" } } }).values;
+const store = await openLevelStore(join(data, "journal"));
 const identity = { cluster: "c1", node: "n1" };
 const journal = await openJournal({ store, clock: createClock(), log: quietLog, meter: quietMeter, identity });
 let epoch = 1;
@@ -29,7 +32,7 @@ for (let number = 1; ; number += 1) {
       await log.raise(epoch, true);
       open = true;
     } catch (stillFull) {
-      // A write that fails leaves less behind each time.
+      // A write that fails leaves less behind each time, or somebody makes room.
       process.stdout.write(`closed ${number} ${String(stillFull)}\n`);
     }
   }

@@ -7,12 +7,70 @@ import { openJournal } from "../../node/storage/index.ts";
 import { quietLog, quietMeter } from "../quiet.ts";
 import { openAs } from "../unit/storage/stage.ts";
 import { createDataFolder, NodeProcess } from "./node-process.ts";
+import { missingForSmallDisks, onSmallDisk, SmallDisk } from "./small-disk.ts";
 
-/** 512-byte blocks, as sh counts them: files may grow to 256 KiB. */
-const fileBlocksMax = 512;
 const root = join(import.meta.dirname, "..", "..");
 const refusalsWanted = 3;
-const entriesAfterwards = 200;
+/** What is acknowledged before each refusal, at the least, and after the last. */
+const entriesBetween = 200;
+
+interface Writing {
+  readonly data: string;
+  /** Goes before the command. */
+  readonly launcher: readonly string[];
+  /** What its disk refuses with. */
+  readonly code: string;
+  /** Hears of each line that it says, before the next is read. */
+  readonly heard?: (what: string, pid: number) => Promise<void>;
+}
+
+/** Lets a process write until its disk has refused often enough, and some more, and kills it. Returns what was acknowledged. */
+async function writeUntilKilled({ data, launcher, code, heard }: Writing): Promise<readonly number[]> {
+  const writer = join(import.meta.dirname, "full-disk-writer.ts");
+  const [program, ...words] = [...launcher, process.execPath, writer, "--data", data];
+  const child = spawn(program, words, { stdio: ["ignore", "pipe", "inherit"] });
+  const ended = new Promise((resolve) => child.once("exit", resolve));
+  const acknowledged: number[] = [];
+  let refused = 0;
+  let since = 0;
+  try {
+    for await (const line of createInterface(child.stdout)) {
+      const [what = "", number] = line.split(" ");
+      await heard?.(what, child.pid ?? 0);
+      if (what === "acknowledged") {
+        acknowledged.push(Number(number));
+        if (refused >= refusalsWanted) since += 1;
+        if (since === entriesBetween) child.kill("SIGKILL");
+        continue;
+      }
+      expect(line).to.include(code).and.not.include(`${data}/journal/`);
+      if (what === "refused") refused += 1;
+    }
+  } finally {
+    child.kill("SIGKILL");
+    await ended;
+  }
+  expect(refused).to.be.at.least(refusalsWanted);
+  expect(since).to.be.at.least(entriesBetween);
+  return acknowledged;
+}
+
+/** Opens what the writer left behind: every acknowledged entry is there, and none is there twice. */
+async function expectKept(acknowledged: readonly number[], data: string): Promise<void> {
+  const store = await openLevelStore(join(data, "journal"));
+  try {
+    const identity = { cluster: "c1", node: "n1" };
+    const journal = await openJournal({ store, clock: createClock(), log: quietLog, meter: quietMeter, identity });
+    const log = await openAs(journal, "chat/1", 1_000_000);
+    const { entries } = await log.recover("pad/a");
+    const kept = entries.map((entry) => (entry.events[0] as { number: number }).number);
+    const known = new Set(kept);
+    expect(acknowledged.filter((number) => !known.has(number))).to.deep.equal([]);
+    expect(known.size).to.equal(kept.length);
+  } finally {
+    await store.close();
+  }
+}
 
 describe("a disk that is full for a while", function () {
   this.timeout(60_000);
@@ -47,40 +105,38 @@ describe("a disk that is full for a while", function () {
     expect((await after.http("GET", "/api/rooms/den", undefined, token)).status).to.equal(200);
   });
 
-  it("takes back nothing that was acknowledged, before or after, also over a kill -9", async () => {
-    await using folder = await createDataFolder();
-    const path = join(folder.path, "journal");
-    const script = `trap "" XFSZ; ulimit -S -f ${fileBlocksMax}; exec "$0" "$1" "$2"`;
-    const writer = join(import.meta.dirname, "full-disk-writer.ts");
-    const child = spawn("sh", ["-c", script, process.execPath, writer, path], { stdio: ["ignore", "pipe", "inherit"] });
-    const acknowledged: number[] = [];
-    let refused = 0;
-    let since = 0;
-    for await (const line of createInterface(child.stdout)) {
-      const [what, number] = line.split(" ");
-      if (what === "acknowledged") acknowledged.push(Number(number));
-      else
-        expect(line)
-          .to.include("EFBIG")
-          .and.not.include(path + "/");
-      if (what === "refused") refused += 1;
-      since = refused >= refusalsWanted ? since + 1 : 0;
-      if (since === entriesAfterwards) child.kill("SIGKILL");
-    }
-    expect(refused).to.be.at.least(refusalsWanted);
+  const missing = missingForSmallDisks();
+  if (missing !== undefined) it.skip(`is not tested with a small disk that others fill: ${missing}`, () => undefined);
+  else
+    it("takes back nothing that was acknowledged, before or after, also over a kill -9", async () => {
+      await using folder = await createDataFolder();
+      await using held = new AsyncDisposableStack();
+      let disk: SmallDisk | undefined;
+      let since = 0;
+      const acknowledged = await writeUntilKilled({
+        data: folder.path,
+        launcher: onSmallDisk(8 * 1_048_576),
+        code: "ENOSPC",
+        async heard(what, pid) {
+          disk ??= held.use(await SmallDisk.of(pid, folder.path));
+          if (what === "refused") {
+            disk.makeRoom();
+            since = 0;
+          } else if (what === "acknowledged") {
+            since += 1;
+            if (since % entriesBetween === 0) disk.fill();
+          }
+        },
+      });
+      // It was killed when the disk was full once more.
+      disk?.makeRoom();
+      await expectKept(acknowledged, disk?.path ?? "");
+    });
 
-    const store = await openLevelStore(path);
-    try {
-      const identity = { cluster: "c1", node: "n1" };
-      const journal = await openJournal({ store, clock: createClock(), log: quietLog, meter: quietMeter, identity });
-      const log = await openAs(journal, "chat/1", 1_000);
-      const { entries } = await log.recover("pad/a");
-      const kept = entries.map((entry) => (entry.events[0] as { number: number }).number);
-      const lost = acknowledged.filter((number) => !new Set(kept).has(number));
-      expect(lost).to.deep.equal([]);
-      expect(new Set(kept).size).to.equal(kept.length);
-    } finally {
-      await store.close();
-    }
+  it("takes back nothing that was acknowledged either when files may not grow", async () => {
+    await using folder = await createDataFolder();
+    // In blocks of 512 bytes, as sh counts them: up to 256 KiB.
+    const launcher = ["sh", "-c", 'trap "" XFSZ; ulimit -S -f 512; exec "$@"', "sh"];
+    await expectKept(await writeUntilKilled({ data: folder.path, launcher, code: "EFBIG" }), folder.path);
   });
 });

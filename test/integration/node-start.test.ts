@@ -4,7 +4,6 @@ import { createInterface } from "node:readline";
 import { expect } from "chai";
 import { readHome, writeHome } from "../../node/home.ts";
 import { openLevelStore } from "../../node/platform/index.ts";
-import { boss, ClusterProcesses } from "./cluster-processes.ts";
 import { createDataFolder, NodeProcess } from "./node-process.ts";
 
 const root = join(import.meta.dirname, "..", "..");
@@ -12,15 +11,6 @@ const root = join(import.meta.dirname, "..", "..");
 const noEtcd = "http://127.0.0.1:1";
 const otherEtcd = "http://127.0.0.1:2";
 const model = ["--model", "echo"];
-
-describe("a real node that joins by a name that another has", () => {
-  it("says as which one its cluster knows it, so that nobody takes it for the other", async () => {
-    await using cluster = await ClusterProcesses.start([boss, { ...boss, roles: "chat,gateway" }]);
-    expect(cluster.nodes.map(({ name }) => name)).to.deep.equal(["boss", "boss-2"]);
-    const { body } = await cluster.node(1).http("GET", "/api/admin/status", undefined, await cluster.node(1).controlToken()); // prettier-ignore
-    expect(body).to.include({ name: "boss-2" });
-  }).timeout(60_000);
-});
 
 /** Why a node does not start: the code it ends with, and what it says. */
 const refusalOf = (node: NodeProcess): Promise<string> => node.start().then(() => "it is ready", String);

@@ -1,13 +1,15 @@
-import { spawn, type ChildProcess } from "node:child_process";
+import { execFile, spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
-import { setTimeout as delay } from "node:timers/promises";
+import { promisify } from "node:util";
 import { expect } from "chai";
+import type { RoomHistory, SignedIn } from "../../../protocols/index.ts";
+import { until } from "../../integration/cluster-waits.ts";
 
-const main = join(import.meta.dirname, "../../..", "cli/main.ts");
+const root = join(import.meta.dirname, "../../..");
+const main = join(root, "cli/main.ts");
 
 interface Ready {
   readonly folder: string;
@@ -22,22 +24,57 @@ interface Ready {
   readonly room: string;
 }
 
-/** The demonstration as a person meets it: three real nodes, one of which is killed. */
+/** A command that runs until it is ended, and what it has said so far. */
+interface Running {
+  readonly child: ChildProcess;
+  readonly gone: Promise<unknown[]>;
+  stdout: string;
+  stderr: string;
+}
+
+/** The demonstration as a person meets it: three real nodes, some of which are killed. */
 describe("plexus demo", function () {
-  this.timeout(120_000);
+  this.timeout(240_000);
   let folder: string;
-  let child: ChildProcess | undefined;
+  let environment: NodeJS.ProcessEnv;
+  let children: ChildProcess[];
   beforeEach(() => {
     folder = mkdtempSync(join(tmpdir(), "plexus-demo-test-"));
+    environment = { ...process.env, TMPDIR: folder, HOME: folder };
+    children = [];
   });
   afterEach(async () => {
-    if (child !== undefined && child.exitCode === null && child.signalCode === null) {
+    for (const child of children) {
+      if (child.exitCode !== null || child.signalCode !== null) continue;
       // Its nodes end with it: they hold a channel to it.
       child.kill("SIGKILL");
       await once(child, "exit");
     }
     rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
   });
+
+  function start(program: string, args: readonly string[]): Running {
+    const child = spawn(program, args, { cwd: root, env: environment, stdio: ["ignore", "pipe", "pipe"] });
+    children.push(child);
+    const running: Running = { child, gone: once(child, "exit"), stdout: "", stderr: "" };
+    child.stdout.setEncoding("utf8").on("data", (text: string) => (running.stdout += text));
+    child.stderr.setEncoding("utf8").on("data", (text: string) => (running.stderr += text));
+    return running;
+  }
+
+  /** Waits until it has said something; the match. */
+  const said = (running: Running, by: "stdout" | "stderr", pattern: RegExp): Promise<RegExpExecArray> =>
+    until(`it says ${String(pattern)}`, () => {
+      const match = pattern.exec(running[by]);
+      if (match === null) throw new Error(`${running.stdout}${running.stderr}`);
+      return match;
+    });
+
+  /** What somebody reads who copies a line that was printed into a shell. */
+  async function type(line: string): Promise<string> {
+    const { stdout } = await promisify(execFile)("sh", ["-c", line], { cwd: root, env: environment });
+    return stdout;
+  }
 
   async function request(method: string, url: string, options: { token?: string; body?: unknown }) {
     const { token, body } = options;
@@ -49,44 +86,81 @@ describe("plexus demo", function () {
       },
       ...(body !== undefined && { body: JSON.stringify(body) }),
     });
-    return { status: response.status, body: (await response.json()) as Readonly<Record<string, unknown>> };
+    const answer: unknown = await response.json();
+    if (!response.ok) throw new Error(`${method} ${url}: ${JSON.stringify(answer)}`);
+    return answer;
   }
 
-  it("shows a room that survives the death of a node, and leaves nothing behind", async () => {
-    const args = [main, "demo", "--json"];
-    const environment = { ...process.env, TMPDIR: folder, HOME: folder };
-    child = spawn(process.execPath, args, { env: environment, stdio: ["ignore", "pipe", "pipe"] });
-    let said = "";
-    child.stderr?.on("data", (text: Buffer) => (said += text.toString()));
-    const gone = once(child, "exit");
-    const first = createInterface({ input: child.stdout as NodeJS.ReadableStream });
-    const line = await Promise.race([once(first, "line"), gone]);
-    expect(line[0], said).to.be.a("string");
-    const { nodes, user, password, room, folder: data } = JSON.parse(String(line[0])) as Ready;
+  it("names its nodes in one JSON line, and leaves nothing behind", async () => {
+    const demo = start(process.execPath, [main, "demo", "--json"]);
+    const [line] = await said(demo, "stdout", /^.+$/m);
+    const { nodes, user, password, room, folder: data } = JSON.parse(line) as Ready;
     expect(nodes.map(({ name }) => name)).to.deep.equal(["node-a", "node-b", "node-c"]);
-    const [keeper, victim, other] = nodes;
-    if (keeper === undefined || victim === undefined || other === undefined) return expect.fail("three nodes");
-
+    const [keeper, , other] = nodes;
     // Sign in at one node, read at another: it is one cluster.
-    const signedIn = await request("POST", `${victim.url}/api/sign-in`, { body: { name: user, password } });
-    const token = String(signedIn.body["token"]);
-    const history = await request("GET", `${other.url}/api/rooms/${room}/messages`, { token });
-    expect(JSON.stringify(history.body)).to.include("Welcome");
-
-    process.kill(victim.pid, "SIGKILL");
-    const deadlineMs = performance.now() + 30_000;
-    let posted = { status: 0 };
-    while (posted.status !== 200 && performance.now() < deadlineMs) {
-      const headers = { token, body: { text: "still here" } };
-      posted = await request("POST", `${other.url}/api/rooms/${room}/messages`, headers);
-      if (posted.status !== 200) await delay(100);
-    }
-    expect(posted.status).to.equal(200);
-    expect(said).to.include("node-b was ended by SIGKILL").and.include(`--data ${victim.data}`);
-
-    child.kill("SIGINT");
-    expect((await gone)[0]).to.equal(0);
+    const body = { name: user, password };
+    const { token } = (await request("POST", `${keeper?.url}/api/sign-in`, { body })) as SignedIn;
+    const history = await request("GET", `${other?.url}/api/rooms/${room}/messages`, { token });
+    expect(JSON.stringify(history)).to.include("Welcome");
+    demo.child.kill("SIGINT");
+    expect((await demo.gone)[0]).to.equal(0);
     for (const { pid } of nodes) expect(() => process.kill(pid, 0)).to.throw("ESRCH");
     expect(existsSync(data)).to.equal(false);
+  });
+
+  it("prints commands that do what it says of them, while the room goes on and its agent answers", async () => {
+    const demo = start(process.execPath, [main, "demo"]);
+    // The last of its lines.
+    await said(demo, "stdout", /^ {6}\S+ nodes --data \S+\n/m);
+    const guide = demo.stdout;
+    const part = (pattern: RegExp): string => pattern.exec(guide)?.[1] ?? expect.fail(`${String(pattern)}: ${guide}`);
+    const nodes = [...guide.matchAll(/^ {2}(node-\w) +(http\S+) +pid (\d+)$/gm)].map(([, name = "", url = "", pid]) => {
+      return { name, url, pid: Number(pid) };
+    });
+    const home = part(/Kill (\S+), which the room lives on/);
+    const away = part(/It goes on at (\S+);/);
+    const [top, show, kill, restart, moveAway, moveHome, drain, undo, killKeeper, look, ...more] = guide.match(/(?<=^ {6})\S.*$/gm) ?? []; // prettier-ignore
+    expect(more).to.deep.equal([]);
+    const urlOf = (wanted: string): string => nodes.find(({ name }) => name === wanted)?.url ?? "";
+
+    expect(await type(top ?? "")).to.include("3 of 3 nodes up");
+    expect(await type(show ?? "")).to.match(new RegExp(`room/lobby[^]*${home}`));
+
+    const account = { name: part(/Sign in as (\S+),/), password: part(/password (\S+)\./) };
+    const { token } = (await request("POST", `${urlOf(home)}/api/sign-in`, { body: account })) as SignedIn;
+    const room = `${urlOf(away)}/api/rooms/lobby/messages`;
+    const read = async () => ((await request("GET", room, { token })) as RoomHistory).messages;
+    expect((await read())[0]?.text).to.include("Welcome");
+    const mention = part(/in the room it is (@\S+)\./);
+    await request("POST", room, { token, body: { text: `${mention} Who are you?` } });
+    await until("the agent has answered", async () => {
+      const last = (await read()).at(-1);
+      expect(last).to.include({ author: `agent/${mention.slice(1)}` });
+      expect(last?.text).to.not.equal("");
+    });
+
+    await type(kill ?? "");
+    await until("the room goes on", () => request("POST", room, { token, body: { text: "still here" } }));
+    const [, again] = await said(demo, "stderr", /^\S+ was ended by SIGKILL\. Start it again with:\n +(.+)$/m);
+    expect(again).to.equal(restart);
+    const restarted = start("sh", ["-c", `exec ${restart}`]);
+    await said(restarted, "stdout", new RegExp(urlOf(home)));
+    expect(await type(moveAway ?? "")).to.match(new RegExp(`^room/lobby is on ${away} now`));
+    expect(await type(moveHome ?? "")).to.match(new RegExp(`^room/lobby is on ${home} now`));
+    expect(await type(show ?? "")).to.match(new RegExp(`room/lobby[^]*${home}`));
+    expect(await type(drain ?? "")).to.match(new RegExp(`^${away} holds nothing any more\\.`, "m"));
+    expect(await type(undo ?? "")).to.equal(`${away} takes its share again.\n`);
+    // Nobody talks after that: what was just being handed back waits for it.
+    await type(killKeeper ?? "");
+    await until("its end is noticed", async () => {
+      expect(await type(look ?? "")).to.include("node-a, which keeps the directory, is down");
+    });
+
+    restarted.child.kill("SIGINT");
+    expect((await restarted.gone)[0]).to.equal(0);
+    demo.child.kill("SIGINT");
+    expect((await demo.gone)[0]).to.equal(0);
+    for (const { pid } of nodes) expect(() => process.kill(pid, 0)).to.throw("ESRCH");
+    expect(existsSync(part(/Data and logs: (.*)$/m))).to.equal(false);
   });
 });
