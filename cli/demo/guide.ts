@@ -63,7 +63,7 @@ export function guide(
       ? []
       : [
           step(
-            `Kill ${keeper.node.name}, the only manager: talk goes on, but nothing fails over until it is back. Ask another node then.`,
+            `Kill ${keeper.node.name}, the only manager, once nothing is on its way any more: talk goes on, but nothing fails over until it is back. Ask another node then.`,
             `kill -9 ${keeper.pid}`,
             `${plexus} nodes --data ${shown([(other ?? keeper).node.data])}`,
           ),

@@ -3,9 +3,9 @@ import { join } from "node:path";
 import { expect } from "chai";
 import { readToken, writeToken } from "../../node/mesh/invitation.ts";
 import type { ClusterSummary, NodeStatus } from "../../protocols/index.ts";
+import { multicastWorks } from "../multicast.ts";
 import { boss, ClusterProcesses } from "./cluster-processes.ts";
 import { until } from "./cluster-waits.ts";
-import { multicastWorks } from "./multicast.ts";
 import { createDataFolder, NodeProcess } from "./node-process.ts";
 import { invitedBy, plexus, runPlexus } from "./plexus-command.ts";
 

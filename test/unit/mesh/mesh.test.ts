@@ -1,8 +1,8 @@
-import { createSocket } from "node:dgram";
 import { once } from "node:events";
 import { createServer, type AddressInfo } from "node:net";
 import { expect } from "chai";
 import { failure, failureOf } from "../../../protocols/index.ts";
+import { multicastWorks } from "../../multicast.ts";
 import { Loopback, meet, memberOf, newKey, withLimits, within, type MeshNode } from "./loopback.ts";
 
 /** Quick retries, so that a test need not wait for what it provokes. */
@@ -10,23 +10,6 @@ const quick = withLimits({ backoffMinMs: 10, backoffMaxMs: 40, dialGraceMs: 20, 
 
 const refusals = (node: MeshNode, code: string): boolean =>
   node.log.lines.some(({ event, facts }) => event === "mesh.attempt.failed" && facts["code"] === code);
-
-/** Whether what is sent to a group on this machine comes back to it; in some containers it does not. */
-async function multicastWorks(): Promise<boolean> {
-  const socket = createSocket({ type: "udp4", reuseAddr: true });
-  try {
-    const came = new Promise<void>((resolve) => socket.once("message", () => resolve()));
-    await new Promise<void>((resolve, reject) => socket.once("error", reject).bind(0, resolve));
-    socket.addMembership("224.0.0.251");
-    socket.send("plexus", socket.address().port, "224.0.0.251");
-    await within(came, "multicast", 1_000);
-    return true;
-  } catch {
-    return false;
-  } finally {
-    socket.close();
-  }
-}
 
 describe("nodes of one mesh", () => {
   let loopback: Loopback;
