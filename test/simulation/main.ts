@@ -50,14 +50,16 @@ interface Outcome {
   readonly lives: number;
   readonly replies: number;
   readonly faults: number;
+  readonly histories: number;
+  readonly undecided: number;
   readonly simulatedMs: number;
   readonly failure?: { readonly checker: string; readonly detail: string };
 }
 
 async function outcomeOf(seed: number): Promise<Outcome> {
-  const { lives, replies, faults, simulatedMs, violations } = await run(seed);
+  const { lives, replies, faults, histories, undecided, simulatedMs, violations } = await run(seed);
   const [failure] = violations;
-  return { seed, lives, replies, faults, simulatedMs, ...(failure && { failure }) };
+  return { seed, lives, replies, faults, histories, undecided, simulatedMs, ...(failure && { failure }) };
 }
 
 /** A process that shares the seeds: tells of each. */
@@ -72,7 +74,8 @@ async function runShare(): Promise<number> {
 async function runSeeds(): Promise<number> {
   const jobs = Math.min(values.jobs, values.seeds);
   const startedMs = performance.now();
-  const total = { seeds: 0, lives: 0, faults: 0, replies: 0, simulatedMs: 0 };
+  const total = { lives: 0, faults: 0, replies: 0, histories: 0, undecided: 0, simulatedMs: 0 };
+  let seedsRun = 0;
   const failures: (Outcome & { failure: NonNullable<Outcome["failure"]> })[] = [];
   const shares: ChildProcess[] = [];
   const endAll = (): void => {
@@ -80,12 +83,12 @@ async function runSeeds(): Promise<number> {
   };
 
   const endInTime = (): void => {
-    if (performance.now() - startedMs >= 1_000 * values.seconds && total.seeds >= values.least) endAll();
+    if (performance.now() - startedMs >= 1_000 * values.seconds && seedsRun >= values.least) endAll();
   };
 
   const add = (outcome: Outcome): void => {
-    total.seeds += 1;
-    for (const name of ["lives", "faults", "replies", "simulatedMs"] as const) total[name] += outcome[name];
+    seedsRun += 1;
+    for (const name of Object.keys(total) as (keyof typeof total)[]) total[name] += outcome[name];
     const { seed, failure } = outcome;
     if (failure !== undefined) {
       failures.push({ ...outcome, failure });
@@ -97,7 +100,7 @@ async function runSeeds(): Promise<number> {
       if (failures.length >= values.failures) endAll();
     }
     endInTime();
-    if (process.stderr.isTTY) process.stderr.write(`\r${total.seeds} seeds, ${failures.length} failures `);
+    if (process.stderr.isTTY) process.stderr.write(`\r${seedsRun} seeds, ${failures.length} failures `);
   };
   const share = (index: number): Promise<void> =>
     new Promise((resolve, reject) => {
@@ -118,13 +121,15 @@ async function runSeeds(): Promise<number> {
 
   const seconds = (performance.now() - startedMs) / 1_000;
   const found = failures.map(({ seed, failure }) => ({ seed, ...failure }));
-  if (values.json) console.log(JSON.stringify({ ...total, seconds, failures: found }));
+  if (values.json) console.log(JSON.stringify({ seeds: seedsRun, ...total, seconds, failures: found }));
   else
     console.log(
-      `${total.seeds} seeds in ${seconds.toFixed(1)} s (${(total.seeds / seconds).toFixed(1)}/s): ${total.lives} lives, ` +
-        `${total.faults} faults, ${total.replies} replies, ${(total.simulatedMs / 3_600_000).toFixed(1)} simulated hours, ${failures.length} failures`,
+      `${seedsRun} seeds in ${seconds.toFixed(1)} s (${(seedsRun / seconds).toFixed(1)}/s): ${total.lives} lives, ` +
+        `${total.faults} faults, ${total.replies} replies, ${(total.simulatedMs / 3_600_000).toFixed(1)} simulated hours, ` +
+        (values.cluster ? `${total.histories} histories judged and ${total.undecided} too long for it, ` : "") +
+        `${failures.length} failures`,
     );
-  return failures.length > 0 || total.seeds === 0 ? 1 : 0;
+  return failures.length > 0 || seedsRun === 0 ? 1 : 0;
 }
 
 function report(verdict: Verdict): void {

@@ -7,6 +7,9 @@ export interface Verdict {
   readonly lives: number;
   readonly replies: number;
   readonly faults: number;
+  /** Of registers: those in which an order was looked for, and those in which that was given up. */
+  readonly histories: number;
+  readonly undecided: number;
   readonly happenings: number;
   readonly simulatedMs: number;
   readonly trace: readonly string[];
@@ -18,6 +21,9 @@ export interface Simulated {
   readonly replies: number;
   /** How often something was made to go wrong. */
   readonly faults: number;
+  /** Histories of registers that were judged, and those whose search grew too large; nodes alone have none. */
+  readonly histories?: number;
+  readonly undecided?: number;
   run(): Promise<void>;
 }
 
@@ -41,6 +47,8 @@ export async function judge(
       lives: simulated.lives,
       replies: simulated.replies,
       faults: simulated.faults,
+      histories: simulated.histories ?? 0,
+      undecided: simulated.undecided ?? 0,
       happenings: world.happenings,
       simulatedMs: world.nowMs,
       trace: world.trace ?? [],

@@ -19,6 +19,9 @@ const patienceSeconds = 240;
 
 interface Tally {
   readonly seeds: number;
+  /** Of registers, judged; and those of them whose search for an order was given up. */
+  readonly histories: number;
+  readonly undecided: number;
   readonly failures: readonly { readonly seed: number; readonly checker: string; readonly detail: string }[];
 }
 
@@ -58,11 +61,13 @@ describe("the simulation of a cluster", () => {
   it("finds no broken invariant in clusters that crash, part, stall, fill up, grow, shrink and move", async function () {
     this.timeout((secondsMax + patienceSeconds) * 1_000);
     const bounds = { "--seeds": seedsMax, "--seconds": secondsMax, "--least": seedsMin };
-    const { seeds, failures } = await simulate(Object.entries(bounds).flat().map(String));
+    const { seeds, histories, undecided, failures } = await simulate(Object.entries(bounds).flat().map(String));
     const found = failures.map(
       ({ seed, checker, detail }) => `npm run simulate -- --cluster ${seed}: ${checker}: ${detail}`,
     );
     expect(found).to.deep.equal([]);
     expect(seeds).to.be.at.least(seedsMin);
+    expect(histories).to.be.above(seeds);
+    expect(undecided, `of ${histories} histories`).to.be.at.most(histories / 100);
   });
 });

@@ -55,6 +55,12 @@ class ClusterSimulation implements Gates, Simulated {
   get faults(): number {
     return this.#operator.faults;
   }
+  get histories(): number {
+    return this.#registers.judged;
+  }
+  get undecided(): number {
+    return this.#registers.undecided;
+  }
   readonly #world: World;
   readonly #plan: ClusterPlan;
   readonly #network: Network;
