@@ -49,8 +49,17 @@ const phases: readonly Phase[] = [
   { name: "browser", lane: "waiting", limitMs: 400_000, tests: testsOf("browser") },
 ];
 
-/** Where an untested statement is a bug that replicates. */
-const coveredFolders = ["node/kernel", "node/storage", "actors"];
+/** Where an untested statement is a bug that replicates. Not `node/directory`: without etcd a part of it is not tested. */
+const coveredFolders = [
+  "actors",
+  "node/kernel",
+  "node/membership",
+  "node/mesh",
+  "node/placement",
+  "node/replication",
+  "node/routing",
+  "node/storage",
+];
 const coveredSources = "{actors,cli,config,node,protocols,runtimes}/**/*.ts";
 const statementsPercentMin = 95;
 const coverageFolder = join(root, "coverage");
@@ -188,7 +197,7 @@ async function checkCoverage(): Promise<Ending> {
     const good = percent >= statementsPercentMin;
     if (!good) failed += 1;
     console.log(
-      `${folder.padEnd(14)} ${percent.toFixed(1).padStart(5)} % of statements, ${good ? "enough" : `below ${statementsPercentMin} %`}`,
+      `${folder.padEnd(16)} ${percent.toFixed(1).padStart(5)} % of statements, ${good ? "enough" : `below ${statementsPercentMin} %`}`,
     );
   }
   return { passed: coveredFolders.length - failed, failed, skipped: 0 };
