@@ -45,7 +45,7 @@ const phases: readonly Phase[] = [
   { name: "simulation", lane: "computing", limitMs: 900_000, tests: testsOf("simulation"), coverage: true },
   { name: "model", lane: "computing", limitMs: 300_000, tests: testsOf("model") },
   { name: "fuzz", lane: "computing", limitMs: 240_000, tests: testsOf("fuzz") },
-  { name: "integration", lane: "waiting", limitMs: 1_200_000, tests: testsOf("integration"), coverage: true },
+  { name: "integration", lane: "waiting", limitMs: 1_500_000, tests: testsOf("integration"), coverage: true },
   { name: "browser", lane: "waiting", limitMs: 400_000, tests: testsOf("browser") },
 ];
 
