@@ -3,6 +3,7 @@ import type { Channel, MemberRecord, NodeId, SlotRecord, StoreOp } from "../../.
 import { asText, entriesIn, tokenPattern, type CheckerName, type Durability, type SeenEntry } from "../checkers.ts";
 import type { Disk } from "../disk.ts";
 import type { Pulse, World } from "../world.ts";
+import { Copy, headIn, Lineage } from "./copies.ts";
 import type { NetworkWatcher } from "./network.ts";
 
 /** Where an entry stands: its slot, and its checksum over everything up to it. */
@@ -12,43 +13,6 @@ const placeName = ({ slot, epoch, seq }: Place): string => `${slot} (${epoch}, $
 
 /** Checksums cover the whole log, whose beginning names its slot: this is unique without the slot's name. */
 const idOf = ({ epoch, seq, checksum }: Place): string => `${epoch} ${seq} ${checksum}`;
-
-/** One slot as one disk durably holds it. */
-class Copy {
-  baseSeq = 0;
-  incomplete = false;
-  readonly #at = new Map<number, number>();
-  readonly #chunks = new Map<number, readonly number[]>();
-
-  put(firstSeq: number, entries: readonly SeenEntry[]): void {
-    this.delete(firstSeq);
-    for (const { seq, checksum } of entries) this.#at.set(seq, checksum);
-    this.#chunks.set(
-      firstSeq,
-      entries.map(({ seq }) => seq),
-    );
-  }
-
-  delete(firstSeq: number): void {
-    for (const seq of this.#chunks.get(firstSeq) ?? []) this.#at.delete(seq);
-    this.#chunks.delete(firstSeq);
-  }
-
-  /** Equal checksums mean the same entry after the same prefix; what was trimmed is in the state. */
-  has({ seq, checksum }: Place): boolean {
-    return this.#at.get(seq) === checksum || (seq <= this.baseSeq && !this.incomplete);
-  }
-}
-
-/** What the head of a log says of the copy. */
-const headIn = (sealed: Uint8Array): Head => decode(sealed.subarray(4)) as Head;
-
-interface Head {
-  readonly fence: number;
-  readonly baseSeq: number;
-  readonly incomplete?: boolean;
-  readonly incarnation: number;
-}
 
 /** Damage to one copy of a slot. */
 export interface Rot {
@@ -88,6 +52,7 @@ export class ClusterWatch implements Durability, NetworkWatcher {
   readonly #owners = new Map<string, NodeId>();
   readonly #lives = new Map<string, number>();
   readonly #entries = new Map<string, number>();
+  readonly #lineages = new Map<string, Lineage>();
   readonly #tokens = new Map<string, Place[]>();
   /** Whose entry stands where: slot, then seq. The newest epoch's, where there were several. */
   readonly #actors = new Map<string, Map<number, { readonly epoch: number; readonly actor: string }>>();
@@ -227,11 +192,18 @@ export class ClusterWatch implements Durability, NetworkWatcher {
     if (owner === undefined) this.#violate("owner-appends", `${name} is of an epoch that nobody owned`);
     if (owner === machine.node) this.#oneLife(entry.slot, entry.epoch, by);
     this.#remember(entry);
+    this.#lineageOf(entry.slot).add(entry);
     for (const token of asText(entry.payload).match(tokenPattern) ?? []) {
       const places = this.#tokens.get(token) ?? [];
       const { slot, epoch, seq, checksum } = entry;
       this.#tokens.set(token, [...places, { slot, epoch, seq, checksum }]);
     }
+  }
+
+  #lineageOf(slot: string): Lineage {
+    const lineage = this.#lineages.get(slot) ?? new Lineage();
+    this.#lineages.set(slot, lineage);
+    return lineage;
   }
 
   #remember({ slot, epoch, seq, payload }: SeenEntry): void {
@@ -271,7 +243,7 @@ export class ClusterWatch implements Durability, NetworkWatcher {
     if (fence < highest)
       this.#violate("append-above-fence", `the fence of ${slot} on ${machine.node} fell from ${highest} to ${fence}`);
     machine.fences.set(slot, fence);
-    if (incomplete !== true) return;
+    if (!incomplete) return;
     const early = this.#left.get(slot)?.get(machine.node) === false;
     // It was complete, and there is nothing of it left to lose from here on.
     this.#left.get(slot)?.delete(machine.node);
@@ -305,17 +277,16 @@ export class ClusterWatch implements Durability, NetworkWatcher {
       const slot = head ?? log;
       if (slot === undefined) continue;
       touched.add(slot);
-      const copy = machine.copies.get(slot) ?? new Copy();
+      const copy = machine.copies.get(slot) ?? new Copy(this.#lineageOf(slot));
       machine.copies.set(slot, copy);
       if (head !== undefined && op.type === "put" && left.get(op.key) === op) {
-        const { baseSeq, incomplete, incarnation } = headIn(op.value);
+        const headed = headIn(op.value);
         // What was thrown away since has become durable together with that.
         const now = machine.disk.get(op.key);
-        const stands = now !== undefined && headIn(now).incarnation === incarnation;
-        if (incomplete !== true && stands && baseSeq > copy.baseSeq)
-          this.#checkTrim(machine, slot, copy.incomplete ? 0 : copy.baseSeq, baseSeq);
-        copy.baseSeq = baseSeq;
-        copy.incomplete = incomplete ?? false;
+        const stands = now !== undefined && headIn(now).incarnation === headed.incarnation;
+        if (!headed.incomplete && stands && headed.baseSeq > copy.baseSeq)
+          this.#checkTrim(machine, slot, copy.incomplete ? 0 : copy.baseSeq, headed.baseSeq);
+        copy.head(headed);
       } else if (op.type === "put") copy.put(Number(first), entriesIn(slot, op.value));
       else copy.delete(Number(first));
     }
