@@ -35,6 +35,14 @@ export class LogIndex {
     this.#tails.clear();
   }
 
+  /** Is from now on what the other one was found to be. */
+  become(other: LogIndex): void {
+    this.clear();
+    this.#chunks = other.#chunks;
+    this.#bytes = other.#bytes;
+    for (const [actor, tail] of other.#tails) this.#tails.set(actor, tail);
+  }
+
   add(chunk: Chunk, lastSeqs: ReadonlyMap<ActorId, number>): void {
     this.#chunks.push(chunk);
     this.#bytes += chunk.bytes;

@@ -198,14 +198,19 @@ export class SlotLog implements CommitSink {
 
   // --- opening -------------------------------------------------------------------------------------------------------
 
-  /** Reads and checks every entry, and learns which actors have a tail. With `copiedIn` they are what an owner of that epoch
-   *  says the log is, and what no owner of this slot can have appended is damage as well. Error: DATA_DAMAGED. */
-  async scan(head: Head = this.#head, copiedIn?: number): Promise<void> {
+  /** Reads and checks every entry, and learns which actors have a tail. Error: DATA_DAMAGED. */
+  async scan(): Promise<void> {
+    this.#index.become(await this.#indexed(this.#head));
+  }
+
+  /** What a log with this head has. With `copiedIn` its entries are what an owner of that epoch says the log is, and what no
+   *  owner of this slot can have appended is damage as well. Error: DATA_DAMAGED. */
+  async #indexed(head: Head, copiedIn?: number): Promise<LogIndex> {
+    const index = new LogIndex();
     let seq = head.baseSeq;
     let checksum = head.baseChecksum;
     const { lt } = within(logPrefix(this.slot));
     let from = logPrefix(this.slot);
-    this.#index.clear();
     for (;;) {
       const page = await this.#store.range({ gte: from, lt, limit: this.#limits.scanChunksMax });
       for (const [key, value] of page) {
@@ -215,11 +220,11 @@ export class SlotLog implements CommitSink {
         const [first] = read.entries;
         if (first === undefined) throw this.#damaged(seq + 1, "the chunk is empty");
         const chunk = { firstSeq: seq + 1, before: checksum, epoch: first.epoch, bytes: value.length };
-        this.#index.add(chunk, new Map(read.entries.map((entry) => [entry.actor, entry.seq])));
+        index.add(chunk, new Map(read.entries.map((entry) => [entry.actor, entry.seq])));
         for (const entry of read.entries) {
           const misfit = copiedIn === undefined ? undefined : misfitOf(entry, this.slot, copiedIn);
           if (misfit !== undefined) throw this.#damaged(entry.seq, misfit);
-          for (const op of entry.side) if ("drop" in op) this.#index.forgetTail(op.drop, entry.seq);
+          for (const op of entry.side) if ("drop" in op) index.forgetTail(op.drop, entry.seq);
         }
         seq += read.entries.length;
         checksum = read.checksum;
@@ -229,6 +234,7 @@ export class SlotLog implements CommitSink {
     }
     if (seq !== head.lastSeq) throw this.#damaged(seq + 1, `the log ends here, ${head.lastSeq} was written`);
     if (checksum !== head.lastChecksum) throw this.#damaged(seq, "the last checksum differs from the head's");
+    return index;
   }
 
   /** Begins with nothing: what was in the slot was given up. */
@@ -360,10 +366,18 @@ export class SlotLog implements CommitSink {
    *  DATA_DAMAGED. */
   async finish(epoch: number, incarnation: number, head: Head): Promise<void> {
     if (head.lastEpoch > epoch) throw this.#damaged(head.lastSeq, "it ends in an epoch that has not been");
-    await this.scan(head, epoch);
-    await this.#changeHead((current) => {
+    const expectCurrent = (current: Head): void => {
       if (current.fence !== epoch || current.incarnation !== incarnation || !current.incomplete)
         throw fenced(this.slot, epoch, current.fence);
+    };
+    const index = await this.#indexed(head, epoch).catch((error: unknown) => {
+      // The rows of a newer transfer are no damage.
+      expectCurrent(this.#head);
+      throw error;
+    });
+    await this.#changeHead((current) => {
+      expectCurrent(current);
+      this.#index.become(index);
       return { ...head, fence: epoch, continues: epoch, incarnation, incomplete: false };
     });
     this.#lastSeq = this.#head.lastSeq;
@@ -449,15 +463,15 @@ export class SlotLog implements CommitSink {
   /** Reads what an actor is rebuilt from. Call while none of its appends is under way. Error: DATA_DAMAGED. */
   async recover(actor: ActorId): Promise<Recovered> {
     for (;;) {
-      const base = this.#head.baseSeq;
-      const { fence } = this.#head;
+      const { baseSeq: base, fence, incarnation } = this.#head;
       // Before the snapshot is read: one that becomes durable meanwhile only makes some of these entries needless.
       const chunks = this.#index.tailOf(actor);
       const key = snapshotKey(this.slot, actor);
       const stored = await this.#store.get(key);
       const row = stored && (unseal(key, stored, this.#store.location) as readonly [number, unknown]);
       const snapshot = row && { seq: row[0], body: row[1] };
-      if (snapshot) this.#index.forgetTail(actor, snapshot.seq);
+      // One of an earlier incarnation says nothing of the log that is here by now.
+      if (snapshot && this.#head.incarnation === incarnation) this.#index.forgetTail(actor, snapshot.seq);
       const entries: Entry[] = [];
       let tailBytes = 0;
       let missing: number | undefined;

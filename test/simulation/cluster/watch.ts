@@ -33,6 +33,8 @@ interface Machine {
   /** Slots that an owner gives a whole copy of: that may hold what an owner before it sent too late. */
   readonly given: Set<string>;
   readonly fresh: Map<string, Set<string>>;
+  /** Entries that it was given as a new owner. */
+  readonly fetched: Set<string>;
 }
 
 const rowPrefix = "directory/row/";
@@ -78,6 +80,7 @@ export class ClusterWatch implements Durability, NetworkWatcher {
       stale: new Map(),
       given: new Set(),
       fresh: new Map(),
+      fetched: new Set(),
     };
     this.#machines.set(node, machine);
     disk.watch({
@@ -391,7 +394,13 @@ export class ClusterWatch implements Durability, NetworkWatcher {
         if (!below) {
           stale.delete(id);
           fresh.add(id);
-        } else if (entry.epoch === epoch && !fresh.has(id) && !this.#hasWritten(machine, entry)) stale.add(id);
+        } else if (
+          entry.epoch === epoch &&
+          !fresh.has(id) &&
+          !machine.fetched.has(id) &&
+          !this.#hasWritten(machine, entry)
+        )
+          stale.add(id);
       }
     }
   }
@@ -401,7 +410,10 @@ export class ClusterWatch implements Durability, NetworkWatcher {
     const { value } = (answer ?? {}) as { value?: { chunks?: unknown } };
     if (!Array.isArray(value?.chunks)) return;
     for (const [, bytes] of value.chunks as AppendBody["chunks"]) {
-      for (const entry of entriesIn("", bytes)) for (const stale of machine.stale.values()) stale.delete(idOf(entry));
+      for (const entry of entriesIn("", bytes)) {
+        machine.fetched.add(idOf(entry));
+        for (const stale of machine.stale.values()) stale.delete(idOf(entry));
+      }
     }
   }
 
