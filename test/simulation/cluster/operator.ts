@@ -221,7 +221,8 @@ export class Operator {
   }
 
   async #drain({ node }: Machine, forMs: number): Promise<void> {
-    if (this.#leaving.has(node)) return;
+    // Who has not joined yet would be taken for evicted below.
+    if (this.#leaving.has(node) || !this.#parts.watch.members.has(node)) return;
     if (await this.#beginDrain(node)) await this.#parts.world.sleep(forMs);
     await this.#undrain(node);
   }
@@ -285,6 +286,7 @@ export class Operator {
   async #evict(machine: Machine): Promise<void> {
     const { node } = machine;
     if (node === "n0" || machine.gone || this.#spares === 0 || this.#leaving.has(node)) return;
+    if (!this.#parts.watch.members.has(node)) return;
     this.#leaving.add(node);
     this.#spares -= 1;
     this.#parts.add();
