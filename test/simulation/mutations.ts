@@ -113,7 +113,7 @@ export const mutations: readonly Mutation[] = [
       "          this.#head = { ...this.#head, lastSeq: seq, lastChecksum: checksum };\n" +
       "          this.#nextHead = this.#head;\n" +
       "          this.#lastSeq = seq;\n" +
-      "          return;\n" +
+      "          return index;\n" +
       "        }\n" +
       "        const [first]",
     caughtBy: ["acknowledged-kept", "entry-immutable", "operation-once", "stream-whole", "answer-not-stale"],
