@@ -24,8 +24,9 @@ import { userCommands } from "./user.ts";
  *  Besides the commands of `clientCommands` a connection knows `subscribe`, `unsubscribe` (`to` is a topic), `watch` (from now
  *  on `activity` frames for those rooms of the user that this connection does not follow) and `ping`.
  *
- *  Without `cursor` the answer to subscribe carries `state` at `head` instead. The first frame is `hello`; before the
- *  node closes a connection for a reason it sends `bye`. A malformed frame gets `bye` and the connection's end; a
+ *  Without `cursor` the answer to subscribe carries `state` at `head` instead. The first frame is `hello`; a node that is cut
+ *  off from the others says `degraded`, and `degraded: null` once it is not; before the node closes a connection for a reason
+ *  it sends `bye`. A malformed frame gets `bye` and the connection's end; a
  *  well-formed command that is refused gets its error and the connection goes on. */
 
 /** Commands a client may send by name, `kind.command`; `to` is the actor's key. Those absent are for actors and nodes. */
@@ -79,7 +80,20 @@ export type NodeFrame =
         readonly mentioned: boolean;
       };
     }
+  /** This node cannot reach what it needs: go on at another and come back when it has said `null`. Said when that begins and
+   *  when it ends, and after the `hello` of a connection that is made in between. The connection stays open, and what the
+   *  node can still do it does. A client that does not know it stays, and waits. */
+  | { readonly degraded: Degraded | null }
   | { readonly bye: Failure };
+
+/** Why a node is of little use now, and where its clients may go on. */
+export interface Degraded {
+  /** NODE_DEGRADED. */
+  readonly reason: Failure;
+  /** The cluster's other nodes that serve clients, whether they are up or not: from here that cannot be told. Each begins
+   *  with another one. */
+  readonly nodes: readonly NodePlace[];
+}
 
 export interface Hello {
   readonly version: string;

@@ -147,6 +147,11 @@ export const errorTable = {
     http: 503,
     help: "Fewer replicas are in sync than `minInSync` asks for; the slot serves nothing until another has caught up.",
   },
+  NODE_DEGRADED: {
+    outcome: "not_started",
+    http: 503,
+    help: "This node does not reach what it needs of the cluster, details say what; go on at another node meanwhile.",
+  },
   INVITATION_INVALID: {
     outcome: "failed",
     http: 403,

@@ -20,8 +20,16 @@ export function addHealthRoutes(app: FastifyInstance, at: Surroundings, accounts
 
   app.get(
     "/readyz",
-    { schema: { summary: "Every slot that this node owns can be served", tags, security: [] } },
+    {
+      schema: {
+        summary: "Every slot that this node owns can be served, and it reaches the others",
+        tags,
+        security: [],
+      },
+    },
     async () => {
+      const degraded = at.degraded();
+      if (degraded !== undefined) throw new PlexusError(degraded.reason);
       demand(await at.readiness());
       return { ready: true };
     },

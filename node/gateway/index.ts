@@ -43,6 +43,13 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
       const own = { name: options.name ?? options.node, url };
       return listNodes(own, options.peers?.() ?? [], at.limits.nodesListedMax);
     },
+    degraded() {
+      const reason = options.reach?.degraded();
+      if (reason === undefined || options.reach === undefined) return undefined;
+      const own = { name: options.name ?? options.node, url };
+      const [, ...nodes] = listNodes(own, options.reach.others(), at.limits.nodesListedMax);
+      return { reason, nodes };
+    },
   };
   const { limits, clock, random } = at;
   const accounts = createAccounts(at);

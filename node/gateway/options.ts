@@ -1,5 +1,5 @@
 import type { IncomingMessage } from "node:http";
-import type { NodePlace, NodeStatus, Result } from "../../protocols/index.ts";
+import type { Degraded, Failure, NodePlace, NodeStatus, Result } from "../../protocols/index.ts";
 import type { Runtime } from "../../runtimes/runtime.ts";
 import type { ClusterActors, Kernel } from "../kernel/api.ts";
 import type { ClusterControl } from "../placement/api.ts";
@@ -49,7 +49,19 @@ export interface GatewayOptions {
   changed?(action: string, facts: Readonly<Record<string, string>>, by: string): void;
   /** The other nodes that are up and serve clients: where a client may go on when this node is gone. Absent: none. */
   peers?(): readonly NodePlace[];
+  /** Whether this node is cut off from what it needs. Absent: nobody can say. */
+  readonly reach?: ReachPort;
   readonly limits?: Partial<GatewayLimits>;
+}
+
+/** What is told to the clients of a node that is cut off from what it needs. */
+export interface ReachPort {
+  /** NODE_DEGRADED while it is. */
+  degraded(): Failure | undefined;
+  /** Calls back when that begins, ends, or has another reason. */
+  onChange(listener: () => void): () => void;
+  /** The other nodes that serve clients, whether they seem to be up or not. */
+  others(): readonly NodePlace[];
 }
 
 /** A running gateway. */
@@ -68,4 +80,6 @@ export type Surroundings = Omit<GatewayOptions, "limits" | "peers" | "trustedPro
   addressOf(request: IncomingMessage): string;
   /** Where clients may go on, this node first. */
   nodes(): readonly NodePlace[];
+  /** What clients are told while this node is cut off; undefined while it is not. */
+  degraded(): Degraded | undefined;
 };

@@ -22,6 +22,7 @@ import { checkSameOrigin, presentedToken } from "./callers.ts";
 import { readCommand, personOnly } from "./commands.ts";
 import { closeCodes, Connection } from "./connection.ts";
 import { createFeeds, isTopicFor } from "./feeds.ts";
+import { frameOf } from "./frames.ts";
 import { parseJson } from "./json.ts";
 import type { GatewayLimits } from "./limits.ts";
 import type { Surroundings } from "./options.ts";
@@ -225,6 +226,8 @@ export function createSockets(server: Server, at: Surroundings, accounts: Accoun
         nodes: at.nodes(),
       };
       connection.send({ hello });
+      const degraded = at.degraded();
+      if (degraded !== undefined) connection.send({ degraded });
       people.arrived(person, connection);
     });
   }
@@ -317,10 +320,17 @@ export function createSockets(server: Server, at: Surroundings, accounts: Accoun
   };
   let stopSweep = clock.after(limits.sweepMs, sweep);
 
+  // One frame for all: what is said is the same to everybody.
+  const stopTelling = at.reach?.onChange(() => {
+    const frame = frameOf({ degraded: at.degraded() ?? null });
+    for (const { connection } of places.values()) connection.write(frame);
+  });
+
   return {
     connections: () => places.size,
     close() {
       closed = true;
+      stopTelling?.();
       for (const { connection } of places.values()) connection.bye(failure("STOPPING"), closeCodes.leaving);
     },
     cut() {

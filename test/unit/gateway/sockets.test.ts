@@ -470,6 +470,49 @@ describe("gateway: WebSocket", () => {
     await stopping;
     await small.stop();
   });
+
+  it("says on each socket and to proxies that it is cut off, where else to go, and when it is over", async () => {
+    let reason: Failure | undefined;
+    const listeners = new Set<() => void>();
+    const turn = (next: Failure | undefined): void => {
+      reason = next;
+      for (const listener of listeners) listener();
+    };
+    const others = [
+      { name: "alpha", url: "http://10.0.0.1:7070" },
+      { name: "zulu", url: "http://10.0.0.3:7070" },
+    ];
+    const small = await startStand({
+      reach: {
+        degraded: () => reason,
+        onChange(listener) {
+          listeners.add(listener);
+          return () => listeners.delete(listener);
+        },
+        others: () => others,
+      },
+    });
+    const { token } = await small.signUp("ada");
+    const early = await small.connect(token);
+    expect((await small.request("GET", "/readyz")).status).to.equal(200);
+
+    const cutOff = failure("NODE_DEGRADED", { because: "directory" });
+    turn(cutOff);
+    const isDegraded = (frame: Frame) => "degraded" in frame;
+    const said = await early.next(isDegraded);
+    expect(said.degraded).to.deep.equal({ reason: cutOff, nodes: others.toReversed() });
+    const late = await small.connect(token);
+    expect((await late.next(isDegraded)).degraded).to.deep.equal(said.degraded);
+    expect((await early.ask("ping")).ok, "the connection goes on").to.deep.equal({});
+    const ready = await small.request("GET", "/readyz");
+    expect([ready.status, ready.body.error]).to.deep.equal([503, cutOff]);
+
+    turn(undefined);
+    for (const client of [early, late]) expect((await client.next(isDegraded)).degraded).to.equal(null);
+    expect((await small.request("GET", "/readyz")).status).to.equal(200);
+    await small.stop();
+    expect(listeners.size, "nobody is told any more").to.equal(0);
+  });
 });
 
 describe("gateway: connections that end by themselves", () => {

@@ -96,6 +96,23 @@ describe("the page's connection", () => {
     expect(backoffMs(20, 0.999)).to.be.at.most(connectionLimits.backoffMaxMs);
   });
 
+  it("shows that its node is cut off and where else to go, until that is over or the connection is another", () => {
+    const { connection, socket, pass, greet } = pretendBrowser();
+    const degraded = { reason: failure("NODE_DEGRADED"), nodes: [{ name: "node-b", url: "http://10.0.0.2:7070" }] };
+    const shown = () => (connection.link.status === "open" ? connection.link.degraded : "not open");
+    greet();
+    expect(shown()).to.equal(undefined);
+    socket().say({ degraded });
+    expect(shown()).to.deep.equal(degraded);
+    socket().say({ degraded: null });
+    expect(shown()).to.equal(undefined);
+    socket().say({ degraded });
+    socket().drop();
+    pass(connectionLimits.backoffMaxMs);
+    greet();
+    expect(shown(), "what an earlier connection said").to.equal(undefined);
+  });
+
   it("resumes a topic after the last event it saw and drops what it has seen", () => {
     const { connection, socket, pass, greet } = pretendBrowser();
     const { seen, follower } = recorder();

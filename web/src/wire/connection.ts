@@ -1,4 +1,4 @@
-import type { ClientFrame, Failure, Hello, NodeFrame, Result, Subscribed } from "../../../protocols/index.ts";
+import type { ClientFrame, Degraded, Failure, Hello, NodeFrame, Result, Subscribed } from "../../../protocols/index.ts";
 import { awayNode, failure, givenUp, passingCodes } from "../../../protocols/errors.ts";
 import { backoffMs } from "./backoff.ts";
 import { connectionLimits as bounds } from "./limits.ts";
@@ -7,8 +7,15 @@ import { connectionLimits as bounds } from "./limits.ts";
 export type Link =
   | { readonly status: "connecting"; readonly attempt: number }
   /** `late`: something that was sent has not been answered for a while. `away`: the node that has what was asked for, which
-   *  does not answer this one. */
-  | { readonly status: "open"; readonly hello: Hello; readonly late: boolean; readonly away: string | undefined }
+   *  does not answer this one. `degraded`: the page's own node is cut off from what it needs; the page of another one is of
+   *  more use until it is not. */
+  | {
+      readonly status: "open";
+      readonly hello: Hello;
+      readonly late: boolean;
+      readonly away: string | undefined;
+      readonly degraded: Degraded | undefined;
+    }
   | { readonly status: "waiting"; readonly retryAtMs: number; readonly attempt: number }
   | { readonly status: "offline" }
   | { readonly status: "ended"; readonly failure: Failure };
@@ -285,6 +292,10 @@ export class Connection {
       return;
     }
     if ("hello" in frame) return this.#greeted(frame.hello);
+    if ("degraded" in frame) {
+      if (this.#link.status === "open") this.#setLink({ ...this.#link, degraded: frame.degraded ?? undefined });
+      return;
+    }
     if ("bye" in frame) {
       if (frame.bye.code === "UNAUTHENTICATED") this.#end(frame.bye);
       else this.#lost(this.#link.status === "open");
@@ -294,7 +305,7 @@ export class Connection {
   #greeted(hello: Hello): void {
     this.#cancelTimer();
     this.#openedAtMs = this.#ports.nowMs();
-    this.#setLink({ status: "open", hello, late: false, away: undefined });
+    this.#setLink({ status: "open", hello, late: false, away: undefined, degraded: undefined });
     this.#heartbeat(hello.heartbeatMs);
     for (const topic of this.#topics.keys()) this.#subscribe(topic);
     this.#pump();
