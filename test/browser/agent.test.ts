@@ -57,7 +57,7 @@ describe("the conversation with an agent", function () {
     await page.getByText("You stopped this answer.").waitFor();
     expect(await answers(page).last().textContent()).not.to.contain("repeated without a model");
     const count = await answers(page).count();
-    await page.getByRole("button", { name: "Write the answer anew" }).click();
+    await page.getByRole("button", { name: "Regenerate" }).click();
     await answers(page).last().getByText("repeated without a model").waitFor();
     await page.getByText("You stopped this answer.").waitFor({ state: "detached" });
     expect(await answers(page).count()).to.equal(count);

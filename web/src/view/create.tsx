@@ -38,7 +38,7 @@ export function FindRoom({ opened, onClose, onCreate }: DialogProps & { readonly
       title="Rooms"
       kind="rooms"
       placeholder="Search public rooms"
-      nothing="No public room fits. Create it!"
+      nothing="No matches. Create it!"
       none="There is no public room yet. Make the first one."
       head={
         <Button leftSection={<Icon name="plus" size={16} />} onClick={onCreate}>
@@ -206,9 +206,7 @@ export function CreateRoom({ opened, onClose }: DialogProps) {
             aria-label="Visibility"
           />
           <p className="dim" style={{ margin: "6px 0 0", fontSize: 14 }}>
-            {visibility === "public"
-              ? "Everybody on this node can find and join it."
-              : "Only people you invite see it."}
+            {visibility === "public" ? "Anyone here can find and join it." : "Only people you invite see it."}
           </p>
         </div>
         <Button type="submit" loading={busy} disabled={room === ""}>

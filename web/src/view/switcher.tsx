@@ -96,7 +96,7 @@ function Search({ onClose }: { readonly onClose: () => void }) {
           </div>
         ))}
       </div>
-      {found.length === 0 && <p className="dim">Nothing fits.</p>}
+      {found.length === 0 && <p className="dim">No matches</p>}
     </>
   );
 }

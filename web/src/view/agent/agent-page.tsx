@@ -36,7 +36,7 @@ export function AgentPage() {
         {status === "deleted" && <h2>This agent was deleted</h2>}
         {refusal !== undefined && (
           <>
-            <h2>This agent can not be shown</h2>
+            <h2>This agent cannot be shown</h2>
             <p>{explain(refusal, "look")}</p>
           </>
         )}
@@ -229,8 +229,8 @@ function AgentHeader({
       >
         <p style={{ marginTop: 0 }}>
           {asking === "delete"
-            ? "The agent and everything you said to each other are deleted. This can not be undone."
-            : "The agent forgets everything you said to each other. This can not be undone."}
+            ? "The agent and everything you said to each other are deleted. This cannot be undone."
+            : "The agent forgets everything you said to each other. This cannot be undone."}
         </p>
         <div className="row" style={{ justifyContent: "flex-end" }}>
           <Button variant="default" onClick={() => setAsking(undefined)} data-autofocus>

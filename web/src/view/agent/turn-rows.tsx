@@ -20,7 +20,7 @@ export const TurnRow = memo(function TurnRow({
   readonly turn: ConversationTurn;
   readonly agent: string;
   readonly label: string;
-  /** The newest turn, and nothing is being written: it can be written anew. */
+  /** The newest turn, and nothing is being written: it can be regenerated. */
   readonly last: boolean;
   readonly store: AgentStore;
 }) {
@@ -50,8 +50,8 @@ export const TurnRow = memo(function TurnRow({
             <button
               type="button"
               className="tool"
-              aria-label="Write the answer anew"
-              title="Write the answer anew"
+              aria-label="Regenerate"
+              title="Regenerate"
               onClick={() => void store.change("regenerate")}
             >
               <Icon name="refresh" size={16} />
@@ -74,7 +74,7 @@ function endText(turn: ConversationTurn): string | undefined {
     case "length":
       return "The answer reached its length limit. It can be raised in the agent's settings.";
     case "failed":
-      return ["The answer failed.", turn.error, "You can have it written anew."].filter(Boolean).join(" ");
+      return ["The answer failed.", turn.error, "You can regenerate it."].filter(Boolean).join(" ");
     default:
       return turn.text === "" ? "The answer is empty." : undefined;
   }
@@ -124,7 +124,7 @@ export function AnswerRow({
     <article className="turn answer draft" aria-label={`${label} is writing`} aria-busy="true">
       <Avatar principal={`agent/${store.agent}`} label={label} size={30} />
       <div className="answer-body">
-        {attempt > 1 && <p className="end">The model was interrupted; the answer is written anew.</p>}
+        {attempt > 1 && <p className="end">The model was interrupted; the answer starts over.</p>}
         {text === "" ? (
           <span className="dots" aria-hidden="true">
             <i />

@@ -140,7 +140,7 @@ function Invite({
                 <span className="add">Add</span>
               </button>
             ))}
-          {text !== "" && found.length === 0 && <p className="dim">Nobody fits.</p>}
+          {text !== "" && found.length === 0 && <p className="dim">No matches</p>}
         </div>
       )}
     </div>

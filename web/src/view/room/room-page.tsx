@@ -54,8 +54,9 @@ export function RoomPage() {
           <Loader aria-label="Loading the room" />
         ) : (
           <>
-            <h2>{refusal.code === "NOT_A_MEMBER" ? "You are not in this room" : "This room can not be shown"}</h2>
-            <p>{explain(refusal, "look")}</p>
+            <h2>{refusal.code === "NOT_A_MEMBER" ? "You are not in this room" : "This room cannot be shown"}</h2>
+            {/* What to do about it is on the button. */}
+            {refusal.code !== "NOT_A_MEMBER" && <p>{explain(refusal, "look")}</p>}
             {refusal.code === "NOT_A_MEMBER" && (
               <Button
                 onClick={() =>
