@@ -35,8 +35,8 @@ const open = <T extends Record<string, TSchema>, K extends keyof T & string>(tab
 
 export const clientCommands = {
   room: open(roomCommands, [
-    "create", "join", "leave", "invite", "remove", "setRole", "setTitle", "setTopic", "post", "edit", "delete",
-    "react", "pin", "markRead", "typing", "describe", "summary", "history",
+    "create", "join", "leave", "invite", "remove", "unban", "bans", "setRole", "setTitle", "setTopic", "post", "edit",
+    "delete", "react", "pin", "markRead", "typing", "describe", "summary", "history",
   ]), // prettier-ignore
   user: open(userCommands, [
     "describe",

@@ -33,6 +33,16 @@ export const errorTable = {
   FORBIDDEN: { outcome: "failed", http: 403, help: "You may not do this here." },
   NOT_FOUND: { outcome: "failed", http: 404, help: "There is nothing by this name." },
   NOT_A_MEMBER: { outcome: "failed", http: 403, help: "Join the room first." },
+  LAST_OWNER: {
+    outcome: "failed",
+    http: 409,
+    help: "You are the room's only owner and others stay: name a successor as you leave, or make somebody an owner first.",
+  },
+  BANNED: {
+    outcome: "failed",
+    http: 403,
+    help: "A ban keeps this member out of the room; details say by whom, why and until when. A moderator can lift it.",
+  },
   NAME_TAKEN: { outcome: "failed", http: 409, help: "This name is in use; choose another." },
   ALREADY_DONE: { outcome: "failed", http: 409, help: "It is already so; nothing was changed." },
   LIMIT_REACHED: {

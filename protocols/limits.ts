@@ -27,6 +27,13 @@ export const wireLimits = {
   outstandingCommandsMax: 64,
   roomMembersMax: 5_000,
   roomsPerUserMax: 500,
+  /** Members that one room keeps out at a time. */
+  bansPerRoomMax: 500,
+  /** A ban with an end lasts at least a minute and at most ten years; one without holds until it is lifted. */
+  banMsMin: 60_000,
+  banMsMax: 10 * 365 * 24 * 60 * 60_000,
+  /** Why a member was banned. */
+  reasonCharsMax: 200,
   agentsPerUserMax: 50,
   sessionsPerUserMax: 32,
   apiKeysPerUserMax: 32,

@@ -42,9 +42,23 @@ export const roomCommands = {
     with: Type.Optional(principal),
   }),
   join: nothing,
-  leave: nothing,
+  /** The last owner of a room with other people names who owns it then. Errors: LAST_OWNER, NOT_FOUND, FORBIDDEN. */
+  leave: object({ successor: Type.Optional(principal) }),
+  /** Errors: BANNED, FORBIDDEN, LIMIT_REACHED. */
   invite: object({ member: principal }),
-  remove: object({ member: principal }),
+  /** With `ban` the member cannot come back: for `banForMs`, or until somebody lifts it. Who is not here can be banned, too.
+   *  Everybody in the room reads `reason`, and so does the banned. */
+  remove: object({
+    member: principal,
+    ban: Type.Optional(Type.Boolean()),
+    banForMs: Type.Optional(Type.Integer({ minimum: limits.banMsMin, maximum: limits.banMsMax })),
+    reason: Type.Optional(text(limits.reasonCharsMax)),
+  }),
+  /** Lifts a ban: moderators do. Errors: FORBIDDEN, NOT_FOUND. */
+  unban: object({ member: principal }),
+  /** The bans that hold, newest first, for moderators. */
+  bans: nothing,
+  /** Owners do. To hand a room over: make somebody else an owner, then yourself a member. Errors: LAST_OWNER, FORBIDDEN. */
   setRole: object({ member: principal, role: memberRole }),
   setTitle: object({ title: text(limits.titleCharsMax) }),
   setTopic: object({ topic: Type.String({ maxLength: limits.topicCharsMax }) }),
@@ -92,6 +106,25 @@ export interface RoomView {
   readonly pins: readonly number[];
 }
 
+/** What `leave` and `remove` answer: the room afterwards, and who went. Agents go with the person they belong to. */
+export interface RoomLeft extends RoomView {
+  readonly left: readonly string[];
+}
+
+/** Keeps a member out of a room. Without `untilMs` it holds until somebody lifts it. */
+export interface RoomBan {
+  readonly member: string;
+  readonly by: string;
+  readonly atMs: number;
+  readonly untilMs?: number;
+  readonly reason?: string;
+}
+
+/** Answer to `bans`. */
+export interface RoomBans {
+  readonly bans: readonly RoomBan[];
+}
+
 /** A line of the room list. `unread` counts messages after the asker's read marker. */
 export interface RoomSummary {
   readonly room: string;
@@ -131,7 +164,24 @@ export type RoomEvent =
       readonly atMs: number;
       readonly by: string;
     }
-  | { readonly type: "left"; readonly member: string; readonly atMs: number; readonly by: string }
+  | {
+      readonly type: "left";
+      readonly member: string;
+      readonly atMs: number;
+      readonly by: string;
+      /** An agent that went because this person did. */
+      readonly with?: string;
+    }
+  /** After `left`, when the member was here. */
+  | {
+      readonly type: "banned";
+      readonly member: string;
+      readonly by: string;
+      readonly atMs: number;
+      readonly untilMs?: number;
+      readonly reason?: string;
+    }
+  | { readonly type: "unbanned"; readonly member: string; readonly by: string }
   | { readonly type: "roleSet"; readonly member: string; readonly role: MemberRole; readonly by: string }
   | { readonly type: "titled"; readonly title: string; readonly by: string }
   | { readonly type: "topicSet"; readonly topic: string; readonly by: string }

@@ -16,6 +16,7 @@ import { recoverOutbox, remindOutbox, outboxReminder, settle } from "../outbox.t
 import { resume, resumePage, type ResumeTag } from "../stream.ts";
 import { memberOf } from "./members.ts";
 import {
+  bans,
   create,
   invite,
   join,
@@ -24,6 +25,7 @@ import {
   remove,
   rename,
   setRole,
+  unban,
   undeliverable,
   type CreateTag,
 } from "./membership.ts";
@@ -101,11 +103,15 @@ function decideForMember(
 ): Effects {
   switch (message.type) {
     case "leave":
-      return leave(state, turn);
+      return leave(state, message, turn);
     case "invite":
       return invite(state, message, turn);
     case "remove":
       return remove(state, message, turn);
+    case "unban":
+      return unban(state, message, turn);
+    case "bans":
+      return bans(state, turn);
     case "setRole":
       return setRole(state, message, turn);
     case "setTitle":

@@ -4,7 +4,10 @@ import {
   type ErrorCode,
   type MemberRole,
   type Result,
+  type RoomBan,
+  type RoomBans,
   type RoomEvent,
+  type RoomLeft,
   type RoomView,
   type roomCommands,
 } from "../../protocols/index.ts";
@@ -13,7 +16,7 @@ import { actorLimits as limits } from "../limits.ts";
 import { fits, type Mail, type OutboxEntry } from "../outbox.ts";
 import { allMembers, memberOf, rankOf } from "./members.ts";
 import { happen, type Effects } from "./posting.ts";
-import { evolve, viewOf, type Room, type RoomState } from "./state.ts";
+import { bansAt, evolve, viewOf, type Room, type RoomState } from "./state.ts";
 
 type Command = CommandOf<typeof roomCommands>;
 type Of<Type extends Command["type"]> = Extract<Command, { type: Type }>;
@@ -24,14 +27,20 @@ const nameOf = (principal: string): string => principal.slice(principal.indexOf(
 /** The user an agent belongs to: `agent/ada.helper` is `user/ada`'s. */
 const ownerOf = (agent: string): string => `user/${nameOf(agent).split(".")[0] ?? ""}`;
 
-/** Events with their notices, answered by the view they lead to. */
-function change(room: Room, turn: Turn, events: readonly RoomEvent[], mail: readonly Mail[]): Effects {
+/** Events with their notices, answered by the view they lead to and what else there is to say. */
+function change(
+  room: Room,
+  turn: Turn,
+  events: readonly RoomEvent[],
+  mail: readonly Mail[],
+  more?: Pick<RoomLeft, "left">,
+): Effects {
   if (!fits(room.outbox, mail.length)) return [refuse("OVERLOADED")];
   const after = events.reduce<RoomState>(
     (state, event, index) => evolve(state, { type: "happened", at: room.head + 1 + index, event }),
     room,
   );
-  return [...happen(room, turn, events, mail), reply(viewOf(after ?? room, turn.key))];
+  return [...happen(room, turn, events, mail), reply({ ...viewOf(after ?? room, turn.key), ...more })];
 }
 
 /** Tells users that a room appeared in, or went from, their list, and who did it. Agents keep no list. */
@@ -136,10 +145,13 @@ function opened(view: RoomView, turn: Turn): Effects {
   return [...happen(room, turn, [event], mail), reply(view)];
 }
 
-/** Joins a public room. Errors: FORBIDDEN, LIMIT_REACHED. */
+/** Joins a public room. Errors: FORBIDDEN, BANNED, LIMIT_REACHED. */
 export function join(room: Room, turn: Turn): Effects {
   if (memberOf(room.members, turn.from)) return [reply(viewOf(room, turn.key))];
-  if (!isUser(turn.from) || room.visibility !== "public") return [refuse("FORBIDDEN")];
+  if (!isUser(turn.from) || room.visibility !== "public")
+    return [refuse("FORBIDDEN", { reason: "by invitation only" })];
+  const ban = banOf(room, turn.from, turn);
+  if (ban !== undefined) return refuseBanned(ban);
   // Somebody has to be able to look after a room that everybody left.
   return hasPeople(room)
     ? admit(room, turn, turn.from, "member")
@@ -161,7 +173,7 @@ const joinedEvent = (member: string, role: MemberRole, turn: Turn): RoomEvent =>
   by: turn.from,
 });
 
-/** Brings somebody in: people by moderators, an agent by its owner. Errors: FORBIDDEN, LIMIT_REACHED. */
+/** Brings somebody in: people by moderators, an agent by its owner. Errors: FORBIDDEN, BANNED, LIMIT_REACHED. */
 export function invite(room: Room, { member }: Of<"invite">, turn: Turn): Effects {
   if (room.visibility === "direct") return [refuse("FORBIDDEN")];
   const mayInvite = isUser(member)
@@ -169,6 +181,8 @@ export function invite(room: Room, { member }: Of<"invite">, turn: Turn): Effect
     : ownerOf(member) === turn.from;
   if (!mayInvite) return [refuse("FORBIDDEN")];
   if (memberOf(room.members, member)) return [reply(viewOf(room, turn.key))];
+  const ban = banOf(room, member, turn);
+  if (ban !== undefined) return refuseBanned(ban);
   if (!isUser(member) && room.agents.length >= limits.roomAgentsMax)
     return [refuse("LIMIT_REACHED", { limit: "roomAgentsMax" })];
   return admit(room, turn, member, "member");
@@ -176,32 +190,98 @@ export function invite(room: Room, { member }: Of<"invite">, turn: Turn): Effect
 
 const roleOf = (room: Room, principal: string): MemberRole => memberOf(room.members, principal)?.role ?? "member";
 
-/** The sender goes. A direct room cannot be left. */
-export function leave(room: Room, turn: Turn): Effects {
-  if (room.visibility === "direct") return [refuse("FORBIDDEN")];
-  return part(room, turn, turn.from);
+/** The sender goes; agents of theirs go with them. A direct room cannot be left. Errors: LAST_OWNER, NOT_FOUND, FORBIDDEN. */
+export function leave(room: Room, { successor }: Of<"leave">, turn: Turn): Effects {
+  if (room.visibility === "direct") return [refuse("FORBIDDEN", { reason: "a direct room cannot be left" })];
+  const isOwner = roleOf(room, turn.from) === "owner";
+  if (successor === undefined) {
+    const heir = isOwner ? heirOf(room, turn.from) : undefined;
+    return heir === undefined ? part(room, turn, turn.from) : [refuse("LAST_OWNER", { suggested: heir })];
+  }
+  if (!isOwner) return [refuse("FORBIDDEN", { reason: "only an owner names a successor" })];
+  if (!isUser(successor) || successor === turn.from) return [refuse("BAD_REQUEST", { field: "successor" })];
+  const target = memberOf(room.members, successor);
+  if (target === undefined) return [refuse("NOT_FOUND", { member: successor })];
+  const handedOver: RoomEvent = { type: "roleSet", member: successor, role: "owner", by: turn.from };
+  return part(room, turn, turn.from, target.role === "owner" ? [] : [handedOver]);
 }
 
-/** Sends somebody away: those above do, and the owner of an agent. Errors: FORBIDDEN, NOT_FOUND. */
-export function remove(room: Room, { member }: Of<"remove">, turn: Turn): Effects {
-  if (room.visibility === "direct") return [refuse("FORBIDDEN")];
+/** Sends somebody away: those above do, and the owner of an agent; with a ban only those above, also who is not here.
+ *  Errors: FORBIDDEN, NOT_FOUND, LAST_OWNER, LIMIT_REACHED, BAD_REQUEST. */
+export function remove(room: Room, command: Of<"remove">, turn: Turn): Effects {
+  const { member, ban: wanted } = command;
+  if (room.visibility === "direct") return [refuse("FORBIDDEN", { reason: "nobody is removed from a direct room" })];
+  if (wanted !== true && (command.banForMs !== undefined || command.reason !== undefined))
+    return [refuse("BAD_REQUEST", { field: "ban" })];
   const target = memberOf(room.members, member);
-  if (target === undefined) return [refuse("NOT_FOUND", { member })];
+  if (target === undefined && wanted !== true) return [refuse("NOT_FOUND", { member })];
+  if (member === turn.from)
+    return wanted === true ? [refuse("BAD_REQUEST", { field: "member" })] : leave(room, { type: "leave" }, turn);
   const rank = rankOf(roleOf(room, turn.from));
-  const above = rank > rankOf(target.role) || rank === rankOf("owner");
-  const own = member === turn.from || (!isUser(member) && ownerOf(member) === turn.from);
-  return above || own ? part(room, turn, member) : [refuse("FORBIDDEN")];
+  const above = moderates(room, turn) && (rank > rankOf(target?.role ?? "member") || rank === rankOf("owner"));
+  const own = !isUser(member) && ownerOf(member) === turn.from;
+  if (!above && (wanted === true || !own))
+    return [refuse("FORBIDDEN", { reason: "moderators remove and ban those below them" })];
+  if (wanted !== true) return part(room, turn, member);
+  const others = bansAt(room, turn.nowMs).filter((ban) => ban.member !== member);
+  if (others.length >= wireLimits.bansPerRoomMax) return [refuse("LIMIT_REACHED", { limit: "bansPerRoomMax" })];
+  const { banForMs, reason } = command;
+  const banned: RoomEvent = {
+    type: "banned",
+    member,
+    by: turn.from,
+    atMs: turn.nowMs,
+    ...(banForMs !== undefined && { untilMs: turn.nowMs + banForMs }),
+    ...(reason !== undefined && { reason }),
+  };
+  return target === undefined ? change(room, turn, [banned], [], { left: [] }) : part(room, turn, member, [], [banned]);
 }
 
-function part(room: Room, turn: Turn, member: string): Effects {
-  const events = partEvents(room, member, turn.from, turn.nowMs);
-  return change(room, turn, events, notices("roomLeft", [member], turn));
+/** Lets somebody come back: moderators do. Errors: FORBIDDEN, NOT_FOUND. */
+export function unban(room: Room, { member }: Of<"unban">, turn: Turn): Effects {
+  if (!moderates(room, turn)) return [refuse("FORBIDDEN", { reason: "moderators lift bans" })];
+  if (banOf(room, member, turn) === undefined) return [refuse("NOT_FOUND", { member })];
+  return change(room, turn, [{ type: "unbanned", member, by: turn.from }], []);
 }
 
-/** Agents go with their owner, and a room whose last owner goes gets a new one. */
-function partEvents(room: Room, member: string, by: string, atMs: number): readonly RoomEvent[] {
-  const gone = isUser(member) ? [member, ...room.agents.filter((agent) => ownerOf(agent) === member)] : [member];
-  const events: RoomEvent[] = gone.map((principal) => ({ type: "left", member: principal, atMs, by }));
+/** The bans that hold, newest first: for moderators. Errors: FORBIDDEN. */
+export const bans = (room: Room, turn: Turn): Effects =>
+  moderates(room, turn)
+    ? [reply({ bans: bansAt(room, turn.nowMs).toReversed() } satisfies RoomBans)]
+    : [refuse("FORBIDDEN", { reason: "moderators see the bans" })];
+
+const banOf = (room: Room, member: string, turn: Turn) => bansAt(room, turn.nowMs).find((ban) => ban.member === member);
+
+const refuseBanned = ({ by, atMs, untilMs, reason }: RoomBan): Effects => [
+  refuse("BANNED", { by, atMs, ...(untilMs !== undefined && { untilMs }), ...(reason !== undefined && { reason }) }),
+];
+
+const moderates = (room: Room, turn: Turn): boolean =>
+  room.visibility !== "direct" && rankOf(roleOf(room, turn.from)) >= rankOf("moderator");
+
+/** `member` goes, between these events. */
+function part(
+  room: Room,
+  turn: Turn,
+  member: string,
+  before: readonly RoomEvent[] = [],
+  after: readonly RoomEvent[] = [],
+): Effects {
+  const gone = goneWith(room, member);
+  const events = [...before, ...leftEvents(gone, member, turn.from, turn.nowMs), ...after];
+  return change(room, turn, events, notices("roomLeft", [member], turn), { left: gone });
+}
+
+/** Agents go with their owner. */
+const goneWith = (room: Room, member: string): readonly string[] =>
+  isUser(member) ? [member, ...room.agents.filter((agent) => ownerOf(agent) === member)] : [member];
+
+const leftEvents = (gone: readonly string[], member: string, by: string, atMs: number): readonly RoomEvent[] =>
+  gone.map((one) => ({ type: "left", member: one, atMs, by, ...(one !== member && { with: member }) }));
+
+/** Nobody chose that this member goes: a room whose last owner goes so gets a new one. */
+function lostEvents(room: Room, member: string, by: string, atMs: number): readonly RoomEvent[] {
+  const events = leftEvents(goneWith(room, member), member, by, atMs);
   const heir = roleOf(room, member) === "owner" ? heirOf(room, member) : undefined;
   return heir === undefined ? events : [...events, { type: "roleSet", member: heir, role: "owner", by }];
 }
@@ -218,7 +298,7 @@ function heirOf(room: Room, owner: string): string | undefined {
   return heir?.[0];
 }
 
-/** Sets a rank. Owners do; one owner always stays. Errors: FORBIDDEN, NOT_FOUND. */
+/** Sets a rank. Owners do; one owner always stays. Errors: FORBIDDEN, NOT_FOUND, LAST_OWNER. */
 export function setRole(room: Room, { member, role }: Of<"setRole">, turn: Turn): Effects {
   if (room.visibility === "direct" || roleOf(room, turn.from) !== "owner") return [refuse("FORBIDDEN")];
   const target = memberOf(room.members, member);
@@ -226,7 +306,7 @@ export function setRole(room: Room, { member, role }: Of<"setRole">, turn: Turn)
   if (target.role === role) return [reply(viewOf(room, turn.key))];
   if (!isUser(member)) return [refuse("FORBIDDEN", { reason: "an agent stays a member" })];
   const owners = allMembers(room.members).filter(([, other]) => other.role === "owner");
-  if (target.role === "owner" && owners.length === 1) return [refuse("FORBIDDEN", { reason: "a room has an owner" })];
+  if (target.role === "owner" && owners.length === 1) return [refuse("LAST_OWNER")];
   return change(room, turn, [{ type: "roleSet", member, role, by: turn.from }], []);
 }
 
@@ -257,5 +337,5 @@ export function undeliverable(room: Room, entry: OutboxEntry, code: ErrorCode, t
   const isLast = isUser(entry.to) && room.members.size === room.agents.length + 1;
   const row: Mail = { to: "catalog/rooms", message: { type: "remove", key: turn.key } };
   const rows = isLast && room.visibility === "public" ? [row] : [];
-  return happen(room, turn, partEvents(room, entry.to, turn.self, turn.nowMs), rows);
+  return happen(room, turn, lostEvents(room, entry.to, turn.self, turn.nowMs), rows);
 }

@@ -2,6 +2,7 @@
 import {
   unreachable,
   wireLimits,
+  type RoomBan,
   type RoomEvent,
   type RoomMember,
   type RoomMessage,
@@ -44,6 +45,8 @@ export interface Room {
   /** Counts changes to older messages, so that a reader knows whether `changed` still has all of them since a read. */
   readonly changes: number;
   readonly pins: readonly number[];
+  /** Absent: nobody was ever banned. Those that have ended go when the next one is added. */
+  readonly bans?: readonly RoomBan[];
   /** Messages deleted within the event window: older events still hold their texts, which are not given out again. */
   readonly deletions: readonly Deletion[];
 }
@@ -116,6 +119,13 @@ function evolveEvent(room: Room, event: RoomEvent, at: number): Room {
         agents: room.agents.filter((agent) => agent !== member),
       };
     }
+    case "banned": {
+      const { type: _, ...ban } = event;
+      const others = bansAt(room, ban.atMs).filter(({ member }) => member !== ban.member);
+      return { ...room, bans: [...others, ban] };
+    }
+    case "unbanned":
+      return { ...room, bans: (room.bans ?? []).filter(({ member }) => member !== event.member) };
     case "roleSet":
       return { ...room, members: changeMember(room.members, event.member, { role: event.role }) };
     case "titled":
@@ -138,6 +148,10 @@ function evolveEvent(room: Room, event: RoomEvent, at: number): Room {
       return unreachable(event);
   }
 }
+
+/** The bans that hold at this time, oldest first. */
+export const bansAt = (room: Room, nowMs: number): readonly RoomBan[] =>
+  (room.bans ?? []).filter(({ untilMs }) => untilMs === undefined || untilMs > nowMs);
 
 function changeMember(table: MemberTable, principal: string, change: Partial<Member>): MemberTable {
   const member = memberOf(table, principal);

@@ -20,7 +20,12 @@ export const commands = {
   rooms: { usage: "/rooms", says: "your rooms with unread counts, and public ones", words: 0, text: false },
   join: { usage: "/join ROOM", says: "go to a room, joining it if need be", words: 1, text: false },
   create: { usage: "/create ROOM [TITLE]", says: "make a public room and go there", words: 1, text: false },
-  leave: { usage: "/leave", says: "leave this room", words: 0, text: false },
+  leave: {
+    usage: "/leave [NAME]",
+    says: "leave this room; its last owner names who owns it then",
+    words: 0,
+    text: false,
+  },
   direct: { usage: "/direct USER", says: "talk to one person alone", words: 1, text: false },
   invite: {
     usage: "/invite NAME",

@@ -212,7 +212,7 @@ export function createConversation(options: {
         return made.ok ? goTo({ kind: "room", key: first }) : { failure: made.error };
       }
       case "leave": {
-        const step = await inRoom("leave", {});
+        const step = await inRoom("leave", line.rest === "" ? {} : { successor: `user/${line.rest}` });
         if (step.failure === undefined) {
           const topic = topicOf(place);
           if (topic !== undefined) connection.unsubscribe(topic);

@@ -66,8 +66,18 @@ export function describeRoomEvent(event: RoomEvent, color: boolean): string | un
       return note(
         event.by === event.member
           ? `${nameOf(event.member)} left`
-          : `${nameOf(event.by)} removed ${nameOf(event.member)}`,
+          : event.with !== undefined
+            ? `${nameOf(event.member)} left with ${nameOf(event.with)}`
+            : `${nameOf(event.by)} removed ${nameOf(event.member)}`,
       );
+    case "banned": {
+      const until = event.untilMs === undefined ? "" : ` until ${new Date(event.untilMs).toISOString().slice(0, 16)}Z`;
+      return note(
+        `${nameOf(event.by)} banned ${nameOf(event.member)}${until}${event.reason === undefined ? "" : `: ${event.reason}`}`,
+      );
+    }
+    case "unbanned":
+      return note(`${nameOf(event.by)} lifted the ban of ${nameOf(event.member)}`);
     case "roleSet":
       return note(`${nameOf(event.member)} is ${event.role} now`);
     case "titled":

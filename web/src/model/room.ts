@@ -183,6 +183,10 @@ function foldEvent(room: RoomModel, view: RoomView, event: RoomEvent): RoomModel
       const { [event.member]: _, ...members } = view.members;
       return { ...room, view: { ...view, members } };
     }
+    // The list of bans is asked for when it is shown.
+    case "banned":
+    case "unbanned":
+      return room;
     case "roleSet":
       return { ...room, view: changeMember(view, event.member, { role: event.role }) };
     case "titled":
