@@ -354,6 +354,11 @@ export async function startNode(config: Config, platform: NodePlatform): Promise
         const { members } = peer.membership.members();
         return placesOf(members.filter((one) => one.node !== node && peer.membership.isUp(one.node)));
       },
+      reach: {
+        degraded: () => peer.reach.degraded(),
+        onChange: (listener) => peer.reach.onChange(listener),
+        others: () => placesOf(peer.membership.members().members.filter((one) => one.node !== node)),
+      },
       clock,
       random,
       log,

@@ -63,6 +63,7 @@ import type {
   Transport,
 } from "./ports.ts";
 import { watchPolicy } from "./policy.ts";
+import { watchReach, type ReachWatch } from "./reach.ts";
 import { isRow, type Policy } from "./records.ts";
 import { createReplication, type Replication, type ReplicationLimits } from "./replication/index.ts";
 import { createClusterActors, createRouting, type Hub, type RoutingLimits, type RoutingPart } from "./routing/index.ts";
@@ -139,6 +140,8 @@ export interface Peer {
   readonly actors: ClusterActors;
   readonly control: ClusterControl;
   readonly controller: Controller;
+  /** Whether this node reaches what it needs. */
+  readonly reach: ReachWatch;
   /** The models of all nodes as one runtime. */
   readonly runtime: Runtime;
   /** Where the directory is now; undefined when it was given. */
@@ -372,6 +375,17 @@ export function createPeer(options: PeerOptions): Peer {
     ...(limits.placement && { limits: limits.placement }),
   });
 
+  const reach = watchReach({
+    table,
+    membership,
+    clock,
+    log,
+    meter,
+    joined: () => membership.joined,
+    directoryAnswers: () => control.directoryAnswers(),
+    minInSync: () => policy.current().minInSync,
+  });
+
   exchange.on("placement.migrate", ({ endpoints }) => migrate(endpoints));
   /** Done where the embedded directory is, whichever node is asked. */
   async function migrate(endpoints: readonly string[]): Promise<Result<{ readonly rows: number }>> {
@@ -403,6 +417,7 @@ export function createPeer(options: PeerOptions): Peer {
     actors,
     control,
     controller,
+    reach,
     runtime: routing.runtime,
     place: () => place,
     directoryAway,
@@ -437,6 +452,7 @@ export function createPeer(options: PeerOptions): Peer {
       stopped = true;
       const endMs = clock.monotonicMs() + deadlineMs;
       const leftMs = (): number => Math.max(0, endMs - clock.monotonicMs());
+      reach.stop();
       controller.stop();
       membership.stopping();
       await replication.handOver(leftMs() / 2);

@@ -80,9 +80,9 @@ export type NodeFrame =
         readonly mentioned: boolean;
       };
     }
-  /** This node cannot reach what it needs: go on at another and come back when it has said `null`. Said when that begins and
-   *  when it ends, and after the `hello` of a connection that is made in between. The connection stays open, and what the
-   *  node can still do it does. A client that does not know it stays, and waits. */
+  /** This node cannot reach what it needs, from now on; `null`: it does again. The `hello` of a connection that is made in
+   *  between says it. The connection stays open, and what the node can still do it does. A client that does not know this
+   *  frame stays, and waits. */
   | { readonly degraded: Degraded | null }
   | { readonly bye: Failure };
 
@@ -104,6 +104,8 @@ export interface Hello {
   /** Where else the client may go on when this node is gone, cursors and operationIds included: the nodes that are up and
    *  serve clients, this one first. An older node does not say. */
   readonly nodes?: readonly NodePlace[];
+  /** What the frame `degraded` said last, while it holds. */
+  readonly degraded?: Degraded;
 }
 
 /** Answer to `subscribe`. */

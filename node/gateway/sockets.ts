@@ -217,6 +217,7 @@ export function createSockets(server: Server, at: Surroundings, accounts: Accoun
       places.set(socket, { connection, person });
       socket.on("message", onMessage).on("pong", onPong).on("close", onClose).on("error", onError);
       meter.gauge("gateway_connections", places.size);
+      const degraded = at.degraded();
       const hello: Hello = {
         version: at.version,
         node: at.node,
@@ -224,10 +225,9 @@ export function createSockets(server: Server, at: Surroundings, accounts: Accoun
         admin: caller.admin,
         heartbeatMs: limits.heartbeatMs,
         nodes: at.nodes(),
+        ...(degraded && { degraded }),
       };
       connection.send({ hello });
-      const degraded = at.degraded();
-      if (degraded !== undefined) connection.send({ degraded });
       people.arrived(person, connection);
     });
   }

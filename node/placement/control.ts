@@ -29,6 +29,7 @@ import {
 import type { Exchange } from "../exchange.ts";
 import type { Clock, Directory, MemberRecord, Membership, NodeId, SlotRecord } from "../ports.ts";
 import type { ClusterPolicy } from "../policy.ts";
+import { serviceOf } from "../reach.ts";
 import {
   asMember,
   changeSlot,
@@ -305,9 +306,9 @@ export function createClusterControl(options: ControlOptions): ClusterControl {
     const there = want.owner === owner && sameSet(want.replicas, inSync);
     const safe = inSync.filter((one) => membership.isUp(one)).length;
     const short = safe < candidates.copies(roleOf(slot, record.splitFrom), owner);
-    const waits = safe < inSync.length && !directoryAnswers();
-    const blocked = waits || safe < policy.current().minInSync;
-    const status = !membership.isUp(owner) ? "down" : blocked ? "blocked" : short ? "short" : there ? "ok" : "moving";
+    const at = { isUp, directoryAnswers: directoryAnswers(), minInSync: policy.current().minInSync };
+    const service = serviceOf(record, at);
+    const status = service !== "served" ? service : short ? "short" : there ? "ok" : "moving";
     return {
       slot,
       epoch,

@@ -25,6 +25,7 @@ const sharedFiles = [
   "node/exchange.ts",
   "node/records.ts",
   "node/policy.ts",
+  "node/reach.ts",
   "node/slot-table.ts",
 ];
 

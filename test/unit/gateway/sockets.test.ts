@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import { connect } from "node:net";
 import { expect } from "chai";
+import { WebSocket } from "ws";
 import { cliLimits } from "../../../cli/limits.ts";
 import { gatewayLimits } from "../../../node/gateway/limits.ts";
 import { createToken } from "../../../node/gateway/tokens.ts";
@@ -501,8 +502,12 @@ describe("gateway: WebSocket", () => {
     const isDegraded = (frame: Frame) => "degraded" in frame;
     const said = await early.next(isDegraded);
     expect(said.degraded).to.deep.equal({ reason: cutOff, nodes: others.toReversed() });
+    const headers = { authorization: `Bearer ${token}` };
+    const raw = new WebSocket(small.url.replace("http", "ws") + "/ws", { headers });
+    const [greeting] = (await once(raw, "message")) as [Buffer];
+    expect(JSON.parse(String(greeting)).hello.degraded).to.deep.equal(said.degraded);
+    raw.terminate();
     const late = await small.connect(token);
-    expect((await late.next(isDegraded)).degraded).to.deep.equal(said.degraded);
     expect((await early.ask("ping")).ok, "the connection goes on").to.deep.equal({});
     const ready = await small.request("GET", "/readyz");
     expect([ready.status, ready.body.error]).to.deep.equal([503, cutOff]);

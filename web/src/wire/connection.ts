@@ -305,7 +305,7 @@ export class Connection {
   #greeted(hello: Hello): void {
     this.#cancelTimer();
     this.#openedAtMs = this.#ports.nowMs();
-    this.#setLink({ status: "open", hello, late: false, away: undefined, degraded: undefined });
+    this.#setLink({ status: "open", hello, late: false, away: undefined, degraded: hello.degraded });
     this.#heartbeat(hello.heartbeatMs);
     for (const topic of this.#topics.keys()) this.#subscribe(topic);
     this.#pump();
