@@ -3,12 +3,16 @@
  *      node web/build.ts               always
  *      node web/build.ts --if-stale    only when a source is newer than the last build
  *
+ *  It fails, and leaves the page as it was, when a browser had to load more than `budget.ts` allows.
+ *
  *  The result is built aside and then swapped in, so that a node that is serving never sees half a page and two builds
  *  at once do no harm. */
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { gzipSync } from "node:zlib";
+import { brotliCompressSync, constants, gzipSync } from "node:zlib";
+import type { Rolldown } from "vite";
+import { overBudget, pageSizeKiB, type BuiltFile } from "./budget.ts";
 
 const web = dirname(fileURLToPath(import.meta.url));
 const root = dirname(web);
@@ -28,18 +32,50 @@ function isFresh(): boolean {
   return Math.max(...sources.map(newestMs)) <= statSync(built).mtimeMs;
 }
 
-/** Bytes that a browser loads before the first screen, and all bytes there are, both as gzip. */
-function gzipKiB(folder: string): { readonly entry: number; readonly all: number } {
-  const html = readFileSync(join(folder, "index.html"), "utf8");
-  const sizes = readdirSync(join(folder, "assets")).map((name) => ({
-    entry: html.includes(name),
-    bytes: gzipSync(readFileSync(join(folder, "assets", name))).length,
-  }));
-  const kiB = (bytes: number) => Math.round(bytes / 1024);
-  return {
-    entry: kiB(sizes.filter((size) => size.entry).reduce((sum, size) => sum + size.bytes, 0)),
-    all: kiB(sizes.reduce((sum, size) => sum + size.bytes, 0)),
-  };
+/** Writes brotli and gzip beside every file that they make smaller; the node serves what a browser takes. */
+function compress(folder: string): void {
+  for (const entry of readdirSync(folder, { recursive: true, withFileTypes: true })) {
+    if (!entry.isFile()) continue;
+    const path = join(entry.parentPath, entry.name);
+    const bytes = readFileSync(path);
+    const best = { params: { [constants.BROTLI_PARAM_SIZE_HINT]: bytes.length } };
+    for (const [ending, smaller] of [
+      [".br", brotliCompressSync(bytes, best)],
+      [".gz", gzipSync(bytes, { level: 9 })],
+    ] as const)
+      if (smaller.length < bytes.length) writeFileSync(path + ending, smaller);
+  }
+}
+
+/** What the bundler made, as far as the size of the page is concerned. */
+function builtFiles(output: readonly (Rolldown.OutputChunk | Rolldown.OutputAsset)[]): readonly BuiltFile[] {
+  return output.map((file) =>
+    file.type === "asset"
+      ? { fileName: file.fileName, bytes: Buffer.from(file.source), loads: [], source: undefined }
+      : {
+          fileName: file.fileName,
+          bytes: Buffer.from(file.code),
+          loads: [...file.imports, ...(file.viteMetadata?.importedCss ?? [])],
+          source: file.facadeModuleId ?? undefined,
+        },
+  );
+}
+
+/** Components of Mantine that are in the page without their styles. */
+function withoutStyles(output: readonly (Rolldown.OutputChunk | Rolldown.OutputAsset)[]): readonly string[] {
+  const styles = output
+    .map((file) => (file.fileName.endsWith(".css") && file.type === "asset" ? Buffer.from(file.source).toString() : ""))
+    .join("\n");
+  const used = output
+    .flatMap((file) => (file.type === "chunk" ? Object.entries(file.modules) : []))
+    .filter(([, module]) => module.renderedLength > 0)
+    .map(([id]) => /@mantine[\\/]core[\\/].*[\\/](\w+)\.module\.mjs$/.exec(id)?.[1])
+    .filter((name) => name !== undefined);
+  return used.filter((name) => {
+    const own = readFileSync(join(root, "node_modules/@mantine/core/styles", `${name}.css`), "utf8");
+    const first = /\.m_[0-9a-f]+/.exec(own)?.[0];
+    return first !== undefined && !styles.includes(first);
+  });
 }
 
 async function build(): Promise<void> {
@@ -50,18 +86,25 @@ async function build(): Promise<void> {
   const aside = join(root, "node_modules", ".cache", `plexus-web-${process.pid}`);
   mkdirSync(dirname(aside), { recursive: true });
   try {
-    await bundle({
+    const { output } = (await bundle({
       root: web,
       configFile: false,
       logLevel: "warn",
       plugins: [react()],
       build: { outDir: aside, emptyOutDir: true, reportCompressedSize: false, chunkSizeWarningLimit: 700 },
-    });
-    const size = gzipKiB(aside);
+    })) as Rolldown.RolldownOutput;
+    const unstyled = withoutStyles(output);
+    if (unstyled.length > 0) throw new Error(`web/src/view/mantine.css lacks the styles of ${unstyled.join(", ")}`);
+    const size = pageSizeKiB(builtFiles(output));
+    const over = overBudget(size);
+    if (over.length > 0) throw new Error(`the page is too heavy: ${over.join("; ")}`);
+    compress(aside);
     rmSync(dist, { recursive: true, force: true });
     renameSync(aside, dist);
     const seconds = ((performance.now() - startedMs) / 1000).toFixed(1);
-    console.log(`web: built in ${seconds} s (${size.entry} KiB gzip to start, ${size.all} KiB in all)`);
+    console.log(
+      `web: built in ${seconds} s (brotli: ${size.toSignIn} KiB to sign in, ${size.toFirstMessage} KiB to the first message)`,
+    );
   } finally {
     rmSync(aside, { recursive: true, force: true });
   }

@@ -211,6 +211,8 @@ async function servePage(
       root: webFolder,
       wildcard: true,
       index: ["index.html"],
+      // `web/build.ts` leaves brotli and gzip beside each file: nothing is compressed while somebody waits.
+      preCompressed: true,
       cacheControl: false,
       setHeaders(reply, path) {
         // Vite names what lies in assets/ by its content, so it never changes under its name.

@@ -1,3 +1,5 @@
+import "@mantine/core/styles/NumberInput.css";
+import "@mantine/core/styles/Slider.css";
 import { Button, NumberInput, Select, Slider, Textarea } from "@mantine/core";
 import { useState, type SubmitEvent } from "react";
 import type { AgentView, ModelInfo, Sampling } from "../../../../protocols/index.ts";

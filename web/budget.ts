@@ -1,0 +1,57 @@
+/** What the page weighs on its way to a browser, and what it may weigh. */
+import { brotliCompressSync } from "node:zlib";
+
+/** A file of the built page, as the bundler gives it. */
+export interface BuiltFile {
+  readonly fileName: string;
+  readonly bytes: Uint8Array;
+  /** Files that are loaded with it: what it imports, and its styles. */
+  readonly loads: readonly string[];
+  /** The source it was asked for by, if it is one that is loaded on its own. */
+  readonly source: string | undefined;
+}
+
+/** KiB of brotli that a browser loads before somebody can sign in, and before somebody can read and write plain messages. A
+ *  tenth above what it was when it was measured last: what makes the page heavier is to be seen by who adds it. */
+export const pageBudgetKiB = { toSignIn: 122, toFirstMessage: 214 } as const;
+
+/** The same names as in `pageBudgetKiB`, with what was built. */
+export type PageSizeKiB = { readonly [Step in keyof typeof pageBudgetKiB]: number };
+
+// What each step asks for by itself; what these load comes with them.
+const asked: { readonly [Step in keyof typeof pageBudgetKiB]: readonly string[] } = {
+  toSignIn: ["index.html"],
+  toFirstMessage: ["index.html", "src/view/signed-in.tsx"],
+};
+
+/** What each step loads. */
+export function pageSizeKiB(files: readonly BuiltFile[]): PageSizeKiB {
+  const byName = new Map(files.map((file) => [file.fileName, file]));
+  const size = (sources: readonly string[]): number => {
+    const loaded = new Set<BuiltFile>();
+    const load = (file: BuiltFile | undefined): void => {
+      if (file === undefined || loaded.has(file)) return;
+      loaded.add(file);
+      for (const name of file.loads) load(byName.get(name));
+    };
+    for (const source of sources) {
+      const file = files.find((built) => built.source?.endsWith(source));
+      if (file === undefined) throw new Error(`nothing was built from ${source}`);
+      load(file);
+    }
+    load(byName.get("index.html"));
+    const bytes = [...loaded].reduce((sum, file) => sum + brotliCompressSync(file.bytes).length, 0);
+    return Math.ceil(bytes / 1024);
+  };
+  return { toSignIn: size(asked.toSignIn), toFirstMessage: size(asked.toFirstMessage) };
+}
+
+/** What is over its budget, in words with both numbers. */
+export function overBudget(size: PageSizeKiB): readonly string[] {
+  const steps = Object.keys(pageBudgetKiB) as (keyof PageSizeKiB)[];
+  return steps
+    .filter((step) => size[step] > pageBudgetKiB[step])
+    .map(
+      (step) => `${step}: ${size[step]} KiB of brotli, and ${pageBudgetKiB[step]} KiB is the budget (web/budget.ts)`,
+    );
+}

@@ -1,0 +1,41 @@
+import { useQueryClient } from "@tanstack/react-query";
+import { RouterProvider } from "@tanstack/react-router";
+import { useEffect, useState } from "react";
+import { Session, SessionContext, useLink } from "../live/index.ts";
+import { router } from "./router.tsx";
+
+/** The chat of somebody who is signed in: everything but the screen for signing in. */
+export function SignedIn({ name, onLeft }: { readonly name: string; readonly onLeft: (byItself: boolean) => void }) {
+  const queries = useQueryClient();
+  const [session, setSession] = useState<Session>();
+  useEffect(() => {
+    const opened = new Session(name, queries);
+    setSession(opened);
+    return () => {
+      opened.close();
+      queries.removeQueries({ predicate: (query) => query.queryKey[0] !== "start" });
+    };
+  }, [name, queries]);
+  if (session === undefined) return null;
+  return (
+    <SessionContext value={session}>
+      <EndOfSession session={session} onLeft={onLeft} />
+      <RouterProvider router={router} />
+    </SessionContext>
+  );
+}
+
+/** A session that was revoked or has expired leads back to the sign-in screen. */
+function EndOfSession({
+  session,
+  onLeft,
+}: {
+  readonly session: Session;
+  readonly onLeft: (byItself: boolean) => void;
+}) {
+  const ended = useLink(session).status === "ended";
+  useEffect(() => {
+    if (ended) onLeft(true);
+  }, [ended, onLeft]);
+  return null;
+}
