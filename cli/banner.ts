@@ -1,5 +1,5 @@
 import type { ModelInfo } from "../protocols/index.ts";
-import { pageHint } from "./settings.ts";
+import { pageHint } from "./installation.ts";
 import { counted, describeBytes, paint, withoutControls } from "./output.ts";
 
 /** What a person should know about a node that has just started. */

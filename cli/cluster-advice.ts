@@ -1,4 +1,5 @@
-import { roles, type ClusterNodeRow, type ClusterSummary, type Role } from "../protocols/index.ts";
+import { roles, type Role } from "../protocols/ids.ts";
+import type { ClusterNodeRow, ClusterSummary } from "../protocols/index.ts";
 import { counted, describeDuration, withoutControls } from "./output.ts";
 
 /** What is wrong with a cluster and what helps, below its nodes and slots. Pure, as `cluster-view.ts` is. */

@@ -1,4 +1,5 @@
-import { roles, type ClusterSlotRow, type ClusterSummary, type Evicted, type Role } from "../protocols/index.ts";
+import { roles, type Role } from "../protocols/ids.ts";
+import type { ClusterSlotRow, ClusterSummary, Evicted } from "../protocols/index.ts";
 import { isTaker, madeBy } from "./cluster-advice.ts";
 import { counted, paint, withoutControls } from "./output.ts";
 

@@ -1,14 +1,6 @@
-import {
-  failure,
-  ok,
-  refused,
-  roles,
-  type ClusterNodeRow,
-  type ClusterSlotRow,
-  type ClusterSummary,
-  type InvitationIssued,
-  type Result,
-} from "../protocols/index.ts";
+import { failure, ok, refused, type Result } from "../protocols/errors.ts";
+import { roles } from "../protocols/ids.ts";
+import type { ClusterNodeRow, ClusterSlotRow, ClusterSummary, InvitationIssued } from "../protocols/index.ts";
 import { adviceOn, isTaker } from "./cluster-advice.ts";
 import { counted, describeDuration, paint, withoutControls } from "./output.ts";
 import { renderTable, type Column } from "./table.ts";

@@ -1,21 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
-import {
-  failure,
-  ok,
-  parseActorId,
-  PlexusError,
-  refused,
-  roles as allRoles,
-  slotCount,
-  type ClusterSlotRow,
-  type ClusterSummary,
-  type Evicted,
-  type InvitationIssued,
-  type Moved,
-  type Released,
-  type Result,
-  type Role,
-} from "../protocols/index.ts";
+import { failure, ok, PlexusError, refused, type Result } from "../protocols/errors.ts";
+import { parseActorId, roles as allRoles, slotCount, type Role } from "../protocols/ids.ts";
+import type { ClusterSlotRow, ClusterSummary, Evicted, InvitationIssued, Moved, Released } from "../protocols/index.ts";
 import { actorPath, advised, demand, findNode, type AdminFlags } from "./admin.ts";
 import { describeAway, describeDown } from "./cluster-advice.ts";
 import {

@@ -2,6 +2,8 @@
 export const cliLimits = {
   /** One HTTP request. Longer than the node's own deadline for one command. */
   requestTimeoutMs: 20_000,
+  /** One answer to an HTTP request. The longest, all slots of a large cluster, is a hundredth of it. */
+  answerBytesMax: 64 * 1024 ** 2,
   /** A question to which a node knows the answer by itself: one that hangs is noticed soon. */
   lookTimeoutMs: 5_000,
   /** One command of `plexus chat`, from the first sending to the answer, reconnects included. Piped, also the time in which a
@@ -50,7 +52,7 @@ export const cliLimits = {
   demoStopMs: 15_000,
   /** `plexus demo`: bytes at the end of a dead node's log that are shown. */
   demoLogBytes: 2_000,
-  /** A stop signal that follows another this closely is the same key press: npm and the launcher forward it as well. */
+  /** A stop signal that follows another this closely is the same key press: npm forwards it as well. */
   samePressMs: 400,
   /** Beyond the node's own deadline at a stop; then the process ends by force. */
   stopGraceMs: 2_000,

@@ -2,31 +2,32 @@
  *
  *      up       runs a node                                 up.ts, settings.ts, log.ts, banner.ts
  *      chat     terminal client, over the wire like a page  chat/
- *      status   what a node is doing                        admin.ts
- *      actors   list, show, release, move                   admin.ts, cluster.ts
+ *      status   what a node is doing                        status.ts
+ *      actors   list, show, release, move                   actors.ts, cluster.ts
  *      invite, nodes, slots, directory                      cluster.ts, cluster-view.ts
  *      top      the cluster at a glance, live               top.ts
  *      demo     a cluster of three on this machine          demo/
  *      doctor   checks machine, data folder, model          doctor.ts
  *
- *  What each command and flag is called is in program.ts, actor-commands.ts and cluster-commands.ts.
+ *  What each command and flag is called is in commands/, one file per command.
  *
  *  Exit codes follow the outcome of the error: 0 done, 1 failed, 2 the command line is wrong, 3 not started (try again),
  *  4 unknown (it may have happened). With `--json` standard output carries JSON only and errors are JSON lines on
  *  standard error. */
 import { CommanderError, type Command } from "commander";
-import { failure, PlexusError, type Failure } from "../protocols/index.ts";
+import { failure, PlexusError, type Failure } from "../protocols/errors.ts";
+import { readVersion } from "./installation.ts";
 import { exitCodes, processOutput, reportFailure } from "./output.ts";
 import { createProgram } from "./program.ts";
-import { readVersion } from "./settings.ts";
 
 async function main(argv: readonly string[]): Promise<number> {
   const output = processOutput();
   try {
     let exitCode: number = exitCodes.ok;
-    const program = createProgram(await readVersion(), output, (code) => {
+    const onExit = (code: number): void => {
       exitCode = code;
-    });
+    };
+    const program = await createProgram(await readVersion(), { output, onExit }, argv);
     if (argv.includes("--json")) silenceUsage(program);
     await program.parseAsync(argv, { from: "user" });
     return exitCode;

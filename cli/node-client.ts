@@ -1,7 +1,7 @@
 import { hostname } from "node:os";
-import { failure, ok, refused, type Failure, type Result } from "../protocols/index.ts";
+import { failure, ok, refused, type Failure, type Result } from "../protocols/errors.ts";
 import { cliLimits } from "./limits.ts";
-import { describeDuration } from "./output.ts";
+import { describeBytes, describeDuration } from "./output.ts";
 
 /** Which node to speak to, and as whom. */
 export interface Target {
@@ -29,39 +29,27 @@ export async function callNode<T>(target: Target, method: Method, path: string, 
 
 async function request<T>(target: Target, method: Method, path: string, body: unknown): Promise<Result<T>> {
   const { url } = target;
-  let response: Response;
-  let text: string;
-  try {
-    response = await fetch(new URL(path, url), {
-      method,
-      headers: {
-        accept: "application/json",
-        // What the list of signed-in devices shows for a session that begins here.
-        "user-agent": `Plexus terminal on ${hostname().replaceAll(/[^\x20-\x7e]/g, "?")}`,
-        ...(target.token !== undefined && { authorization: `Bearer ${target.token}` }),
-        ...(body !== undefined && { "content-type": "application/json" }),
-      },
-      ...(body !== undefined && { body: JSON.stringify(body) }),
-      signal: AbortSignal.timeout(target.timeoutMs ?? cliLimits.requestTimeoutMs),
-    });
-    text = await response.text();
-  } catch (thrown) {
-    if (isLate(thrown)) {
-      if (method !== "GET") return refused(failure("ASK_TIMEOUT", { url }));
-      const waited = describeDuration(target.timeoutMs ?? cliLimits.requestTimeoutMs);
-      const reason = `it has not answered for ${waited}: it hangs, is overloaded, or its machine does not answer`;
-      return refused(failure("UNREACHABLE", { url, reason }));
-    }
-    const code = method === "GET" || !wasSent(thrown) ? "UNREACHABLE" : "PEER_LOST";
-    return refused(failure(code, { url, reason: reasonOf(thrown) }));
+  const timeoutMs = target.timeoutMs ?? cliLimits.requestTimeoutMs;
+  const exchanged = await exchange({ ...target, timeoutMs }, method, path, body);
+  if (exchanged.type === "late") {
+    if (method !== "GET") return refused(failure("ASK_TIMEOUT", { url }));
+    const waited = describeDuration(timeoutMs);
+    const reason = `it has not answered for ${waited}: it hangs, is overloaded, or its machine does not answer`;
+    return refused(failure("UNREACHABLE", { url, reason }));
   }
+  if (exchanged.type === "lost") {
+    const code = method === "GET" || !exchanged.wasSent ? "UNREACHABLE" : "PEER_LOST";
+    return refused(failure(code, { url, reason: exchanged.reason }));
+  }
+  const { status, text, location } = exchanged;
   const content = parsed(text);
-  if (response.ok) return ok(content as T);
+  if (status >= 200 && status < 300) return ok(content as T);
   const carried = (content as { error?: Failure } | null | undefined)?.error;
   if (carried?.code !== undefined) return refused(carried);
   // A proxy that says 502 or 504 may have lost the answer of a node that was asked.
-  const code = method === "GET" || response.status < 500 ? "UNREACHABLE" : "PEER_LOST";
-  return refused(failure(code, { url, reason: `HTTP ${response.status}, not from a Plexus node` }));
+  const code = method === "GET" || status < 500 ? "UNREACHABLE" : "PEER_LOST";
+  const elsewhere = location === undefined ? "not from a Plexus node" : `it names another address: ${location}`;
+  return refused(failure(code, { url, reason: `HTTP ${status}, ${elsewhere}` }));
 }
 
 function parsed(text: string): unknown {
@@ -72,37 +60,73 @@ function parsed(text: string): unknown {
   }
 }
 
-/** What `fetch` threw, and what it has from below: a system's refusal, several of them, or one of its own. */
-interface Thrown {
-  readonly name?: string;
-  readonly message: string;
-  readonly cause?: {
-    readonly code?: string;
-    readonly message?: string;
-    readonly errors?: readonly Refusal[];
-  } & Refusal;
+/** What became of one request. */
+type Exchanged =
+  | { readonly type: "answered"; readonly status: number; readonly text: string; readonly location: string | undefined }
+  | { readonly type: "late" }
+  | { readonly type: "lost"; readonly wasSent: boolean; readonly reason: string };
+
+/** `node:http` and not `fetch`, whose first use loads more than all the rest of a command. Each request has a connection of its
+ *  own: none that has idled can be lost under it. */
+async function exchange(
+  target: Target & { readonly timeoutMs: number },
+  method: Method,
+  path: string,
+  body: unknown,
+): Promise<Exchanged> {
+  const { promise, resolve } = Promise.withResolvers<Exchanged>();
+  // Until there is a connection, and one that is trusted, nothing of the request has left.
+  let wasSent = false;
+  const lost = (reason: string): void => resolve({ type: "lost", wasSent, reason });
+  const overdue = new AbortController();
+  const timer = setTimeout(() => {
+    resolve({ type: "late" });
+    overdue.abort();
+  }, target.timeoutMs);
+  try {
+    const url = new URL(path, target.url);
+    const isSecure = url.protocol === "https:";
+    // `import` reads every export, and one of them brings what `fetch` is made of.
+    const { request: open } = process.getBuiltinModule(isSecure ? "node:https" : "node:http");
+    const payload = body === undefined ? undefined : Buffer.from(JSON.stringify(body));
+    const headers = {
+      accept: "application/json",
+      // What the list of signed-in devices shows for a session that begins here.
+      "user-agent": `Plexus terminal on ${hostname().replaceAll(/[^\x20-\x7e]/g, "?")}`,
+      ...(target.token !== undefined && { authorization: `Bearer ${target.token}` }),
+      ...(payload !== undefined && { "content-type": "application/json", "content-length": payload.length }),
+    };
+    const outgoing = open(url, { method, headers, agent: false, signal: overdue.signal });
+    outgoing.once("socket", (socket) => socket.once(isSecure ? "secureConnect" : "connect", () => (wasSent = true)));
+    outgoing.on("error", (error) => lost(reasonOf(error)));
+    outgoing.once("response", (response) => {
+      const pieces: Buffer[] = [];
+      let bytes = 0;
+      response.on("error", (error) => lost(reasonOf(error)));
+      response.on("data", (piece: Buffer) => {
+        pieces.push(piece);
+        bytes += piece.length;
+        if (bytes <= cliLimits.answerBytesMax) return;
+        lost(`its answer is larger than ${describeBytes(cliLimits.answerBytesMax)}`);
+        overdue.abort();
+      });
+      response.once("end", () => {
+        const { statusCode: status = 0, headers: told } = response;
+        resolve({ type: "answered", status, text: Buffer.concat(pieces).toString(), location: told.location });
+      });
+    });
+    outgoing.end(payload);
+    return await promise;
+  } catch (thrown) {
+    // An address that is none, or a token that no header may carry.
+    return { type: "lost", wasSent, reason: reasonOf(thrown) };
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
-interface Refusal {
-  readonly syscall?: string;
-}
-
-/** The time for the answer is over: ours, or the one `fetch` has for the head and for a pause. */
-const isLate = (thrown: unknown): boolean =>
-  (thrown as Thrown).name === "TimeoutError" ||
-  /^UND_ERR_(?:HEADERS|BODY)_TIMEOUT$/.test((thrown as Thrown).cause?.code ?? "");
-
-/** False only where it is certain: no address, no connection, or one that was not trusted. By the call that failed and not by
- *  its code, because EHOSTUNREACH and ETIMEDOUT also end connections that were in use. */
-function wasSent(thrown: unknown): boolean {
-  const { cause } = thrown as Thrown;
-  if (cause === undefined) return true;
-  const { syscall } = cause.errors?.[0] ?? cause;
-  const code = cause.code ?? "";
-  return !(syscall === "connect" || syscall === "getaddrinfo" || /^UND_ERR_CONNECT_TIMEOUT$|CERT/.test(code));
-}
-
+/** The system's code where there is one: whoever searches for it finds what it means. */
 function reasonOf(thrown: unknown): string {
-  const { cause, message } = thrown as Thrown;
-  return cause?.code ?? cause?.message ?? message;
+  const { code, message } = thrown as NodeJS.ErrnoException;
+  return code ?? message;
 }

@@ -1,10 +1,10 @@
 import { InvalidArgumentError, Option, type Command } from "commander";
-import { parseDurationMs } from "../config/index.ts";
-import { roles, type Role } from "../protocols/index.ts";
+import { parseDurationMs } from "../config/units.ts";
+import { roles, type Role } from "../protocols/ids.ts";
 import type { AdminFlags } from "./admin.ts";
 import type { Move } from "./cluster.ts";
+import { dataFolderOf } from "./folders.ts";
 import { cliLimits } from "./limits.ts";
-import { readSettings } from "./settings.ts";
 
 /** What commander shows below the help of a command. */
 export const examples = (...lines: readonly string[]): string =>
@@ -120,7 +120,7 @@ export const withAdminFlags = (command: Command): Command =>
 
 /** Says where an admin command goes. */
 export async function adminFlags(options: AdminOptions): Promise<AdminFlags> {
-  const { data: dataFolder } = await readSettings({ data: options.data }, undefined, process.env);
+  const dataFolder = await dataFolderOf(options.data, process.env);
   return { dataFolder, url: options.url, json: options.json ?? false };
 }
 

@@ -1,5 +1,5 @@
 import { styleText } from "node:util";
-import { failureOf, type ErrorCode, type Failure, type Outcome } from "../protocols/index.ts";
+import { failureOf, type ErrorCode, type Failure, type Outcome } from "../protocols/errors.ts";
 
 /** Where a command prints. Tests bring their own. */
 export interface Output {

@@ -1,6 +1,6 @@
 import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { userConfigFolder } from "./settings.ts";
+import { userConfigFolder } from "./folders.ts";
 
 /** A sign-in that is kept between runs. */
 export interface SavedSession {

@@ -1,6 +1,6 @@
 import { stripVTControlCharacters } from "node:util";
 import Table from "cli-table3";
-import { assert } from "../protocols/index.ts";
+import { assert } from "../protocols/assert.ts";
 import { paint, wrap, type Output } from "./output.ts";
 
 /** Tables as all commands print them. Apart from output.ts, so that what prints no table does not load it. */

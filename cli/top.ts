@@ -1,14 +1,12 @@
 import { setTimeout as delay } from "node:timers/promises";
-import {
-  ok,
-  type ActorPage,
-  type ActorRow,
-  type BusyActor,
-  type ClusterNodeRow,
-  type ClusterSlotRow,
-  type ClusterSummary,
-  type Failure,
-  type Result,
+import { ok, type Failure, type Result } from "../protocols/errors.ts";
+import type {
+  ActorPage,
+  ActorRow,
+  BusyActor,
+  ClusterNodeRow,
+  ClusterSlotRow,
+  ClusterSummary,
 } from "../protocols/index.ts";
 import { findNode, demand, type AdminFlags } from "./admin.ts";
 import { readSlots, readSummary } from "./cluster.ts";

@@ -5,11 +5,12 @@ import { failure, failureOf, PlexusError, roles, type Failure } from "../protoco
 import { banner } from "./banner.ts";
 import { createControlToken, findRunning, removeControlFile, writeControlFile } from "./control.ts";
 import { explainFolder } from "./data-folder.ts";
+import { hasPage, installation, pageHint, readVersion } from "./installation.ts";
 import { plexusCommand } from "./launcher.ts";
 import { cliLimits } from "./limits.ts";
 import { createLog, type LevelledLog } from "./log.ts";
 import { describeRefusal, exitCodes, type Output } from "./output.ts";
-import { hasPage, installation, pageHint, readSettings, readVersion } from "./settings.ts";
+import { readSettings } from "./settings.ts";
 
 /** What the command line of `plexus up` says. */
 export interface UpFlags {
@@ -189,7 +190,7 @@ function onStopSignal(log: LevelledLog): Promise<StopSignal> {
     };
     process.on("SIGTERM", onSignal);
     process.on("SIGINT", onSignal);
-    // Started by a process that holds a channel to us (`bin/plexus`, `plexus demo`): when that is gone, so are we.
+    // Started by a process that holds a channel to us (`plexus demo`): when that is gone, so are we.
     if (process.channel) process.once("disconnect", () => askedAtMs === undefined && onSignal("SIGTERM"));
   });
 }

@@ -16,10 +16,6 @@ const moveTimeout = Type.Integer({
   description: "How long to wait for its arrival, in milliseconds",
 });
 
-/** What a newcomer is invited to do when nobody says otherwise: to hold, to answer and to serve. A second manager is of use
- *  with etcd only, so it is asked for by name. */
-export const newcomerRoles: readonly Role[] = ["chat", "ai", "gateway"];
-
 /** What paths and queries name. */
 export const clusterNodeParams = object({ node: nodeName });
 export const clusterSlotParams = object({ role, number: slotNumber });

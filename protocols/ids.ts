@@ -4,6 +4,10 @@ import { assert } from "./assert.ts";
 export const roles = ["gateway", "chat", "ai", "storage", "manager"] as const;
 export type Role = (typeof roles)[number];
 
+/** What a newcomer is invited to do when nobody says otherwise: to hold, to answer and to serve. A second manager is of use
+ *  with etcd only, so it is asked for by name. */
+export const newcomerRoles: readonly Role[] = ["chat", "ai", "gateway"];
+
 /** An actor's address: `kind/key`, for example `room/lobby` or `agent/ada.helper`. */
 export type ActorId = `${string}/${string}`;
 

@@ -10,13 +10,11 @@ import {
   passingCodes,
   PlexusError,
   refused,
-  wireLimits,
   type Failure,
-  type Hello,
-  type NodeFrame,
   type Result,
-  type Subscribed,
-} from "../../protocols/index.ts";
+} from "../../protocols/errors.ts";
+import { wireLimits } from "../../protocols/limits.ts";
+import type { Hello, NodeFrame, Subscribed } from "../../protocols/index.ts";
 import { cliLimits } from "../limits.ts";
 import { attempted, nextAddress, roundsOf, routeFrom, routeOf, type Route } from "./route.ts";
 

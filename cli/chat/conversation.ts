@@ -16,7 +16,8 @@ import type {
   UserRooms,
   UserView,
 } from "../../protocols/index.ts";
-import { awayNode, failure, type CatalogRow } from "../../protocols/index.ts";
+import { awayNode, failure } from "../../protocols/errors.ts";
+import type { CatalogRow } from "../../protocols/index.ts";
 import { cliLimits } from "../limits.ts";
 import { paint, withoutControls } from "../output.ts";
 import { describeCommands, parseLine, type Line } from "./commands.ts";

@@ -12,7 +12,7 @@
  *  Piped, each line of standard input is one message or command, done before the next is read; at the end of input the
  *  client waits for an agent's answer and ends with the outcome of the worst command. */
 import { setTimeout as delay } from "node:timers/promises";
-import { awayNode, failureOf, type Failure } from "../../protocols/index.ts";
+import { awayNode, failureOf, type Failure } from "../../protocols/errors.ts";
 import { cliLimits } from "../limits.ts";
 import { callNode } from "../node-client.ts";
 import { describeFailure, exitCodes, paint, withoutControls, type Output } from "../output.ts";

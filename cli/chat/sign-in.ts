@@ -1,4 +1,5 @@
-import { failure, PlexusError, refused, type Result, type SignedIn } from "../../protocols/index.ts";
+import { failure, PlexusError, refused, type Result } from "../../protocols/errors.ts";
+import type { SignedIn } from "../../protocols/index.ts";
 import { callNode } from "../node-client.ts";
 import { savedSession, saveSession, type SavedSession } from "../session.ts";
 import type { Screen } from "./screen.ts";

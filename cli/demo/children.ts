@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { open, readFile } from "node:fs/promises";
 import { createInterface } from "node:readline";
 import { setTimeout as delay } from "node:timers/promises";
-import { failure, PlexusError } from "../../protocols/index.ts";
+import { failure, PlexusError } from "../../protocols/errors.ts";
 import { cliLimits } from "../limits.ts";
 import { argumentsOf, environmentFor, type DemoNode } from "./plan.ts";
 

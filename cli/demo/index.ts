@@ -14,17 +14,8 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
-import {
-  failure,
-  ok,
-  PlexusError,
-  refused,
-  type ActorDetail,
-  type ErrorCode,
-  type InvitationIssued,
-  type Result,
-  type SignedIn,
-} from "../../protocols/index.ts";
+import { failure, ok, PlexusError, refused, type ErrorCode, type Result } from "../../protocols/errors.ts";
+import type { ActorDetail, InvitationIssued, SignedIn } from "../../protocols/index.ts";
 import { demand } from "../admin.ts";
 import { readSummary } from "../cluster.ts";
 import { readControlFile } from "../control.ts";
@@ -32,7 +23,7 @@ import { plexusCommand } from "../launcher.ts";
 import { cliLimits } from "../limits.ts";
 import { callNode, type Target } from "../node-client.ts";
 import { exitCodes, paint, type Output } from "../output.ts";
-import { hasPage, pageHint } from "../settings.ts";
+import { hasPage, pageHint } from "../installation.ts";
 import { createDemoChildren, type DemoChild, type DemoChildren } from "./children.ts";
 import { codeOfSignal, describeEnd, guide } from "./guide.ts";
 import { demoPorts, planDemo, type DemoNode, type DemoPlan } from "./plan.ts";

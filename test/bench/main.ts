@@ -14,6 +14,7 @@
 import { parseArgs } from "node:util";
 import { runContest, type Contest, type Row, type RowPlan } from "./contest.ts";
 import { failoverKilled, failoverStopped, fanOutNodes, migrationEmpty, migrationFilled } from "./contests/cluster.ts";
+import { command } from "./contests/command.ts";
 import { activation, durableCrowd, durableSequential, volatileAsk, volatileTell } from "./contests/commands.ts";
 import { fanOut, idleMemory } from "./contests/connections.ts";
 import { remoteAsk, remoteEvents, remoteTell } from "./contests/remote.ts";
@@ -31,6 +32,7 @@ const contests: readonly Contest[] = [
   fanOut,
   idleMemory,
   start,
+  command,
   activation,
   remoteAsk,
   remoteTell,

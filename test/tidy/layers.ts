@@ -74,7 +74,14 @@ export const layers: readonly Layer[] = [
   nodePart("node/routing"),
   nodePart("node/placement"),
   { ...nodePart("node/platform"), world: true },
-  { folder: "cli", values: ["protocols", "config", "runtimes", "node"], nodeModules: true, world: true },
+  {
+    folder: "cli",
+    values: ["protocols", "config", "runtimes", "node"],
+    // Single files, like the page: the index brings every schema, and most of what a command costs is what it loads.
+    insides: ["protocols", "config"],
+    nodeModules: true,
+    world: true,
+  },
   // The page takes single files: the index brings schemas and the codec, which would make it larger for nothing.
   { folder: "web/src", values: ["protocols"], insides: ["protocols"], nodeModules: false, world: true },
   { folder: "web", values: [], nodeModules: true, world: true },

@@ -34,7 +34,8 @@ describe("commands to a cluster", () => {
   async function run(...argv: readonly string[]) {
     const output = collected();
     let code: number | undefined;
-    const thrown: unknown = await createProgram("1", output, (given) => (code = given))
+    const program = await createProgram("1", { output, onExit: (given) => void (code = given) }, argv);
+    const thrown: unknown = await program
       .parseAsync([...argv, "--data", folder], { from: "user" })
       .then(() => undefined)
       .catch((error: unknown) => error);
@@ -159,7 +160,7 @@ describe("commands to a cluster", () => {
   });
 
   it("name the way in to a node elsewhere that nobody signed in at", async () => {
-    const program = createProgram("1", collected(), () => {});
+    const program = await createProgram("1", { output: collected(), onExit: () => {} });
     const thrown: unknown = await program
       .parseAsync(["nodes", "--url", "http://127.0.0.1:9"], { from: "user" })
       .catch((error: unknown) => error);
@@ -298,7 +299,7 @@ describe("commands to a cluster", () => {
 
   it("say that no node runs there when none does", async () => {
     const output = collected();
-    const program = createProgram("1", output, () => {});
+    const program = await createProgram("1", { output, onExit: () => {} });
     const thrown: unknown = await program
       .parseAsync(["nodes", "--data", join(folder, "nowhere")], { from: "user" })
       .catch((error: unknown) => error);

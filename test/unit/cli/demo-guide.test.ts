@@ -1,7 +1,8 @@
 import { expect } from "chai";
 import { describeEnd, guide, restartCommand } from "../../../cli/demo/guide.ts";
 import { argumentsOf, demoPorts, environmentFor, planDemo } from "../../../cli/demo/plan.ts";
-import { createProgram, upConfig } from "../../../cli/program.ts";
+import { upConfig } from "../../../cli/commands/up.ts";
+import { createProgram } from "../../../cli/program.ts";
 import { parseConfig } from "../../../config/index.ts";
 import { collected } from "./stage.ts";
 
@@ -28,7 +29,7 @@ describe("the demonstration", () => {
   it("starts nodes by arguments that plexus up takes", async () => {
     for (const node of plan.nodes) {
       const output = collected();
-      const program = createProgram("1", output, () => {});
+      const program = await createProgram("1", { output, onExit: () => {} });
       const up = program.commands.find((command) => command.name() === "up");
       let options: Parameters<typeof upConfig>[0] = {};
       up?.action((given: Parameters<typeof upConfig>[0]) => void (options = given));

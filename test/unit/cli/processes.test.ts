@@ -1,6 +1,16 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -281,22 +291,32 @@ describe("the plexus command", function () {
     expect(await stop(child, "SIGTERM")).to.equal(0);
   });
 
-  it("ends its node, as on SIGTERM, when the launcher is killed", async () => {
+  it("starts as the node itself, so that whoever started it knows its process", async () => {
     const args = ["up", "--data", join(folder, "data"), "--port", "0", "--model", "echo", "--json"];
-    const child = start(join(root, "bin/plexus"), args);
+    mkdirSync(join(folder, "bin"));
+    symlinkSync(join(root, "bin/plexus"), join(folder, "bin/plexus"));
+    // Through a link that is found on the PATH, as `npm link` makes one.
+    const child = start("sh", ["-c", `PATH=$PWD/bin:$PATH; exec plexus ${args.join(" ")}`]);
     child.stderr?.resume();
     const reader = createInterface({ input: child.stdout as NodeJS.ReadableStream });
     const [line] = (await once(reader, "line")) as [string];
-    const { pid } = JSON.parse(line) as Ready;
-    try {
-      // The node has the other end of this pipe: it closes when the node is gone.
-      const gone = once(reader, "close");
-      child.kill("SIGKILL");
-      await gone;
-      expect(existsSync(join(folder, "data/control.json"))).to.equal(false);
-    } finally {
-      killIfThere(pid);
-    }
+    expect((JSON.parse(line) as Ready).pid).to.equal(child.pid);
+    expect(await stop(child, "SIGTERM")).to.equal(0);
+  });
+
+  it("says what is missing where the launcher finds no packages, or no Node that is new enough", async () => {
+    const bare = join(folder, "bare");
+    mkdirSync(join(bare, "bin"), { recursive: true });
+    copyFileSync(join(root, "bin/plexus"), join(bare, "bin/plexus"));
+    const plexus = join(bare, "bin/plexus");
+    const first = await run([], "", plexus);
+    expect(first).to.include({ code: 3, out: "" });
+    expect(first.err).to.include("Run `npm ci` in ").and.include(bare);
+    mkdirSync(join(bare, "node_modules/commander"), { recursive: true });
+    writeFileSync(join(bare, "bin/node"), "#!/bin/sh\necho v20.19.0\n", { mode: 0o755 });
+    const second = await run(["-c", `PATH=${bare}/bin:/usr/bin:/bin exec ${plexus}`], "", "sh");
+    expect(second).to.include({ code: 3, out: "" });
+    expect(second.err).to.include("needs Node 24 or newer, and this is v20.19.0.");
   });
 
   it("lives on in the background when the shell that started it has ended", async () => {

@@ -1,6 +1,12 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
 import { expect } from "chai";
 import type { Command } from "commander";
-import { createProgram, upConfig } from "../../../cli/program.ts";
+import { upConfig } from "../../../cli/commands/up.ts";
+import { dataFolderOf } from "../../../cli/folders.ts";
+import { createProgram } from "../../../cli/program.ts";
+import { readSettings } from "../../../cli/settings.ts";
 import { parseConfig } from "../../../config/index.ts";
 import { roles } from "../../../protocols/index.ts";
 import { collected } from "./stage.ts";
@@ -64,7 +70,8 @@ describe("the command line", () => {
 
   const run = async (...argv: readonly string[]) => {
     const output = collected();
-    const thrown = await createProgram("1.2.3", output, () => {})
+    const program = await createProgram("1.2.3", { output, onExit: () => {} }, argv);
+    const thrown = await program
       .parseAsync(argv, { from: "user" })
       .then(() => undefined)
       .catch((error: unknown) => error as { exitCode: number });
@@ -72,7 +79,7 @@ describe("the command line", () => {
   };
 
   it("has help with examples for every command", async () => {
-    for (const words of everyCommand(createProgram("1.2.3", collected(), () => {}))) {
+    for (const words of everyCommand(await createProgram("1.2.3", { output: collected(), onExit: () => {} }))) {
       const { out, exitCode } = await run(...words, "--help");
       expect(exitCode).to.equal(0);
       expect(out.join("\n"), words.join(" ")).to.match(/Examples:\n {2}\$ /);
@@ -121,6 +128,38 @@ describe("the command line", () => {
       for (const wrong of ["127.0.0.1:17379", "http://127.0.0.1", "https://etcd.lan/"])
         expect(await example(...words, "--etcd", wrong), words.join(" ")).to.equal("http://10.0.0.5:2379");
     expect(await example("status", "--url", "127.0.0.1:7070")).to.equal("http://127.0.0.1:7070");
+  });
+
+  it("names every command, whichever is typed", async () => {
+    const named = async (words?: readonly string[]) =>
+      (await createProgram("1.2.3", { output: collected(), onExit: () => {} }, words)).commands.map((one) =>
+        one.name(),
+      );
+    const all = await named();
+    expect(all).to.include.members(["up", "chat", "status", "nodes", "doctor"]);
+    expect(await named(["status", "--json"])).to.deep.equal(all);
+    expect((await run("help", "nodes")).out.join("\n"), "`plexus help nodes`").to.include("drain");
+  });
+
+  it("finds the data folder that a node would use, without reading the rest of the configuration", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "plexus-settings-"));
+    const file = join(folder, "plexus.yaml");
+    writeFileSync(file, "data: below\nport: 7\n");
+    try {
+      for (const typed of [undefined, "typed", "/typed/whole", ""])
+        for (const data of [undefined, "", "set", "/set/whole"])
+          for (const config of [undefined, "", file])
+            for (const base of [undefined, "", "/base"]) {
+              const environment = { PLEXUS_DATA: data, PLEXUS_CONFIG: config, XDG_DATA_HOME: base };
+              const node = await readSettings({ data: typed }, undefined, environment)
+                .then((settings) => settings.data)
+                .catch(() => "refused");
+              if (node !== "refused") expect(await dataFolderOf(typed, environment)).to.equal(node);
+            }
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+    expect(await dataFolderOf("x", { PLEXUS_PORT: "none" }), "another field is wrong").to.equal(resolve("x"));
   });
 
   it("says its version", async () => {

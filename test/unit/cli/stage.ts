@@ -1,4 +1,5 @@
 import type { Output } from "../../../cli/output.ts";
+import type { ModelInfo, NodeStatus } from "../../../protocols/index.ts";
 import { nodeRow, summaryOf } from "../gateway/cluster-stand.ts";
 
 /** Where a command prints in a test: a pipe, or a terminal of so many columns. */
@@ -22,3 +23,34 @@ const three = [
 ];
 /** A cluster of which one node is down. */
 export const summary = summaryOf(three, { slots: { total: 256, ok: 254, moving: 1, short: 0, blocked: 0, down: 1 } });
+
+/** A model that answers. */
+export const model: ModelInfo = {
+  model: "m",
+  runtime: "llama",
+  contextTokens: 1024,
+  sizeBytes: 2_340_992,
+  demonstration: false,
+  state: "ready",
+};
+
+/** A node that runs, as it tells of itself. */
+export const status: NodeStatus = {
+  version: "1",
+  node: "5f3c2a1b",
+  name: "node-b",
+  url: "http://x",
+  startedAtMs: 0,
+  uptimeMs: 0,
+  roles: ["chat"],
+  models: [
+    { ...model, node: "node-c" },
+    { ...model, model: "near", demonstration: true },
+  ],
+  actors: { active: 0, quarantined: 0 },
+  slots: { open: 0, quarantined: [] },
+  connections: 0,
+  journal: { entries: 0, bytes: 0, location: "/data/journal" },
+  eventLoopLagMs: 0,
+  memoryBytes: 0,
+};

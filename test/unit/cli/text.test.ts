@@ -1,6 +1,7 @@
 import { expect } from "chai";
 import fc from "fast-check";
-import { describeActor, describeStatus } from "../../../cli/admin.ts";
+import { describeActor } from "../../../cli/actors.ts";
+import { describeStatus } from "../../../cli/status.ts";
 import { banner } from "../../../cli/banner.ts";
 import { commands, describeCommands, parseLine } from "../../../cli/chat/commands.ts";
 import { describeMessage, describeRoom, describeRoomEvent, describeTurn, growDraft } from "../../../cli/chat/view.ts";
@@ -24,16 +25,7 @@ import {
   type NodeStatus,
   type RoomMessage,
 } from "../../../protocols/index.ts";
-import { collected } from "./stage.ts";
-
-const model: ModelInfo = {
-  model: "m",
-  runtime: "llama",
-  contextTokens: 1024,
-  sizeBytes: 2_340_992,
-  demonstration: false,
-  state: "ready",
-};
+import { collected, model, status } from "./stage.ts";
 
 const message: RoomMessage = { seq: 7, author: "user/ada", text: "hi", atMs: 0 };
 
@@ -301,26 +293,6 @@ describe("the doctor", () => {
 });
 
 describe("admin commands", () => {
-  const status: NodeStatus = {
-    version: "1",
-    node: "5f3c2a1b",
-    name: "node-b",
-    url: "http://x",
-    startedAtMs: 0,
-    uptimeMs: 0,
-    roles: ["chat"],
-    models: [
-      { ...model, node: "node-c" },
-      { ...model, model: "near", demonstration: true },
-    ],
-    actors: { active: 0, quarantined: 0 },
-    slots: { open: 0, quarantined: [] },
-    connections: 0,
-    journal: { entries: 0, bytes: 0, location: "/data/journal" },
-    eventLoopLagMs: 0,
-    memoryBytes: 0,
-  };
-
   it("say which node is asked, and on which other one a model runs", () => {
     const text = describeStatus(status, false);
     expect(text).to.match(/^Node +node-b \(5f3c2a1b\), Plexus 1$/m);

@@ -1,4 +1,4 @@
-import { Option, type Command } from "commander";
+import { Option } from "commander";
 import {
   adminFlags,
   examples,
@@ -8,16 +8,15 @@ import {
   withMoveFlags,
   type AdminOptions,
   type MoveOptions,
-} from "./options.ts";
-import type { Output } from "./output.ts";
+} from "../options.ts";
+import type { Define } from "./index.ts";
 
-/** Adds `plexus actors`. */
-export function addActorCommands(program: Command, output: Output, onExit: (code: number) => void): void {
-  const actors = program.command("actors").description("Look at actors, move them, and release quarantined ones.");
-  actors.addHelpText("after", examples("plexus actors list --status quarantined", "plexus actors show room/lobby"));
+/** `plexus actors`. */
+export const define: Define = (command, { output, onExit }) => {
+  command.addHelpText("after", examples("plexus actors list --status quarantined", "plexus actors show room/lobby"));
 
   withAdminFlags(
-    actors
+    command
       .command("list")
       .description("List actors.")
       .option("--kind <kind>", "only this kind: room, user, agent …")
@@ -27,7 +26,7 @@ export function addActorCommands(program: Command, output: Output, onExit: (code
     .addHelpText("after", examples("plexus actors list --kind room", "plexus actors list --json | jq -r .actor"))
     .action(
       async (options: AdminOptions & { readonly kind?: string; readonly status?: string; readonly limit: number }) => {
-        const { listActors } = await import("./admin.ts");
+        const { listActors } = await import("../actors.ts");
         const { kind, status, limit } = options;
         const filter = { limit, ...(kind !== undefined && { kind }), ...(status !== undefined && { status }) };
         onExit(await listActors(await adminFlags(options), filter, output));
@@ -35,19 +34,19 @@ export function addActorCommands(program: Command, output: Output, onExit: (code
     );
 
   withAdminFlags(
-    actors
+    command
       .command("show")
       .description("Show one actor with its reminders and dead letters.")
       .argument("<actor>", "kind/key"),
   )
     .addHelpText("after", examples("plexus actors show room/lobby", "plexus actors show agent/ada.helper --json"))
     .action(async (actor: string, options: AdminOptions) => {
-      const { showActor } = await import("./admin.ts");
+      const { showActor } = await import("../actors.ts");
       onExit(await showActor(await adminFlags(options), actor, output));
     });
 
   withAdminFlags(
-    actors
+    command
       .command("release")
       .description("End a quarantine: the actor takes messages again.")
       .argument("<actor>", "kind/key")
@@ -55,12 +54,12 @@ export function addActorCommands(program: Command, output: Output, onExit: (code
   )
     .addHelpText("after", examples("plexus actors release room/lobby", "plexus actors release room/lobby --drop"))
     .action(async (actor: string, options: AdminOptions & { readonly drop?: boolean }) => {
-      const { releaseActor } = await import("./admin.ts");
+      const { releaseActor } = await import("../actors.ts");
       onExit(await releaseActor(await adminFlags(options), { actor, redeliver: options.drop !== true }, output));
     });
 
   withMoveFlags(
-    actors
+    command
       .command("move")
       .description("Pin an actor to a node and move it there, while people use it.")
       .argument("<actor>", "kind/key"),
@@ -73,7 +72,7 @@ export function addActorCommands(program: Command, output: Output, onExit: (code
       ),
     )
     .action(async (actor: string, options: MoveOptions) => {
-      const { moveActor } = await import("./cluster.ts");
+      const { moveActor } = await import("../cluster.ts");
       onExit(await moveActor(await adminFlags(options), moveOf(actor, options), output));
     });
-}
+};

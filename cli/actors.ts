@@ -1,0 +1,107 @@
+import type { ActorDetail, ActorPage, ActorRow } from "../protocols/index.ts";
+import { actorPath, advised, demand, findNode, type AdminFlags } from "./admin.ts";
+import { cliLimits } from "./limits.ts";
+import { callNode } from "./node-client.ts";
+import { counted, describeBytes, exitCodes, paint, withoutControls, type Output } from "./output.ts";
+import { renderTable, type Column } from "./table.ts";
+
+/** What `plexus actors list` looks for. */
+export interface ActorFilter {
+  readonly kind?: string;
+  readonly status?: string;
+  readonly limit: number;
+}
+
+/** `plexus actors list`: pages until `limit` rows are printed. With --json one line per actor. Which nodes did not answer is
+ *  said beside it, so that nobody takes a part for the whole. */
+export async function listActors(flags: AdminFlags, filter: ActorFilter, output: Output): Promise<number> {
+  const target = await findNode(flags);
+  const rows: ActorRow[] = [];
+  const unanswered = new Set<string>();
+  let more = true;
+  while (more && rows.length < filter.limit) {
+    const query = new URLSearchParams({ limit: String(Math.min(cliLimits.actorPageRows, filter.limit - rows.length)) });
+    if (filter.kind !== undefined) query.set("kind", filter.kind);
+    if (filter.status !== undefined) query.set("status", filter.status);
+    const last = rows.at(-1);
+    if (last !== undefined) query.set("after", last.actor);
+    const page = demand(await callNode<ActorPage>(target, "GET", `/api/admin/actors?${query.toString()}`));
+    rows.push(...page.rows);
+    for (const node of page.unanswered ?? []) unanswered.add(node);
+    more = page.more && page.rows.length > 0;
+  }
+  if (flags.json) for (const row of rows) output.print(JSON.stringify(row));
+  else output.print(rows.length === 0 ? "No actors." : actorTable(rows, output));
+  if (more && !flags.json) output.print(`There are more; a higher --limit shows them.`);
+  if (unanswered.size > 0) output.printError(describeUnanswered([...unanswered], output.color));
+  return exitCodes.ok;
+}
+
+function describeUnanswered(nodes: readonly string[], color: boolean): string {
+  const names = withoutControls(nodes.join(", "));
+  return `${paint(color, "yellow", "warning")} This is not all: ${names} did not answer, and what is there is missing. See: plexus nodes`;
+}
+
+function actorTable(rows: readonly ActorRow[], output: Output): string {
+  const columns: readonly Column[] = [
+    { head: "Actor" },
+    { head: "Status" },
+    { head: "Node" },
+    { head: "Slot", leaves: 1 },
+    { head: "Mailbox", align: "right", leaves: 4 },
+    { head: "Restarts", align: "right", leaves: 2 },
+    { head: "Last active", leaves: 3 },
+  ];
+  const cells = rows.map((row) => {
+    const status = row.status === "quarantined" ? paint(output.color, "red", row.status) : row.status;
+    const lastActive = row.lastActiveAtMs === undefined ? "" : new Date(row.lastActiveAtMs).toISOString();
+    const node = withoutControls(row.node ?? "");
+    return [row.actor, status, node, row.slot, row.mailbox, row.restarts, lastActive];
+  });
+  return renderTable(columns, cells, output);
+}
+
+/** `plexus actors show KIND/KEY`. */
+export async function showActor(flags: AdminFlags, actor: string, output: Output): Promise<number> {
+  const path = actorPath(actor);
+  const detail = demand(await callNode<ActorDetail>(await findNode(flags), "GET", path));
+  output.print(flags.json ? JSON.stringify(detail) : describeActor(detail, output.color));
+  return exitCodes.ok;
+}
+
+/** One actor as a person reads it. */
+export function describeActor(detail: ActorDetail, color: boolean): string {
+  const lines = [
+    `${paint(color, "bold", detail.actor)} is ${detail.status}${detail.node === undefined ? "" : ` on ${withoutControls(detail.node)}`}`,
+    `Slot ${detail.slot}, epoch ${detail.epoch}, ${counted(detail.entries, "journal entry", "journal entries")}, state ${describeBytes(detail.stateBytes)}`,
+    `Mailbox ${detail.mailbox}, restarts ${detail.restarts}`,
+    ...(detail.lastError === undefined ? [] : [`Last error: ${withoutControls(detail.lastError)}`]),
+    ...detail.reminders.map(({ id, dueMs }) => `Reminder ${withoutControls(id)}, due ${new Date(dueMs).toISOString()}`),
+    ...detail.deadLetters.map(
+      (letter) =>
+        `Dead letter ${letter.id}: ${letter.type} from ${letter.from} at ${new Date(letter.atMs).toISOString()}, ${withoutControls(letter.reason)}`,
+    ),
+  ];
+  if (detail.status === "quarantined") lines.push(`Release it with: plexus actors release ${detail.actor}`);
+  return lines.join("\n");
+}
+
+/** `plexus actors release KIND/KEY`: ends a quarantine. */
+export async function releaseActor(
+  flags: AdminFlags,
+  release: { readonly actor: string; readonly redeliver: boolean },
+  output: Output,
+): Promise<number> {
+  const path = `${actorPath(release.actor)}/release`;
+  type Released = { readonly redelivered: number };
+  const body = { redeliver: release.redeliver };
+  const answer = await callNode<Released>(await findNode(flags), "POST", path, body);
+  const nothing = `It is not quarantined and has no dead letters. What was moved by hand is let go of by \`plexus slots release ${release.actor}\`.`;
+  const released = demand(advised(answer, { ALREADY_DONE: nothing }));
+  output.print(
+    flags.json
+      ? JSON.stringify({ actor: release.actor, ...released })
+      : `${release.actor} takes messages again; ${counted(released.redelivered, "dead letter was", "dead letters were")} delivered again.`,
+  );
+  return exitCodes.ok;
+}

@@ -1,0 +1,70 @@
+import { Option } from "commander";
+import { readControlFile } from "../control.ts";
+import { dataFolderOf } from "../folders.ts";
+import { examples, json, webAddresses } from "../options.ts";
+import type { Define } from "./index.ts";
+
+interface ChatOptions {
+  readonly url?: readonly string[];
+  readonly user?: string;
+  readonly room?: string;
+  readonly agent?: string;
+  readonly signUp?: boolean;
+  readonly adminCode?: string;
+  readonly follow?: boolean;
+  readonly json?: boolean;
+}
+
+/** The node of this user on this machine, or where one would be. */
+async function localUrl(): Promise<string> {
+  const control = await readControlFile(await dataFolderOf(undefined, process.env));
+  if (control !== undefined) return control.url;
+  const { readSettings } = await import("../settings.ts");
+  return `http://127.0.0.1:${(await readSettings({}, undefined, process.env)).port}`;
+}
+
+/** `plexus chat`. */
+export const define: Define = (command, { output, onExit }) => {
+  command
+    .addOption(
+      new Option(
+        "--url <url>",
+        "address of the node; several name nodes of one cluster, the first that answers is used",
+      )
+        .env("PLEXUS_URL")
+        .argParser(webAddresses),
+    )
+    .addOption(new Option("--user <name>", "who you are (asked for when absent)").env("PLEXUS_USER"))
+    .option("--room <room>", "room to go to")
+    .option("--agent <name>", "agent of yours to talk to")
+    .option("--sign-up", "make the account first")
+    .option("--admin-code <code>", "for the first account of a new node")
+    .option("--follow", "go on printing after the end of piped input")
+    .addOption(json())
+    .addHelpText(
+      "after",
+      examples(
+        "plexus chat --room lobby",
+        "plexus chat --url https://chat.example.org --user ada --agent helper",
+        "plexus chat --url http://10.0.0.5:7070 --url http://10.0.0.6:7070 --room lobby",
+        "echo 'Build 17 is green' | PLEXUS_PASSWORD=… plexus chat --user ada --room builds",
+        "echo 'What is Plexus?' | plexus chat --agent helper",
+      ) +
+        "\nThe password comes from PLEXUS_PASSWORD or is asked for; the session is kept in ~/.config/plexus/session.json.\n",
+    )
+    .action(async (options: ChatOptions) => {
+      const { chat } = await import("../chat/index.ts");
+      const flags = {
+        urls: options.url ?? [await localUrl()],
+        user: options.user,
+        password: process.env["PLEXUS_PASSWORD"],
+        signUp: options.signUp ?? false,
+        adminCode: options.adminCode,
+        room: options.room,
+        agent: options.agent,
+        follow: options.follow ?? false,
+        json: options.json ?? false,
+      };
+      onExit(await chat(flags, output));
+    });
+};

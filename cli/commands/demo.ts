@@ -1,0 +1,14 @@
+import { examples, json } from "../options.ts";
+import type { Define } from "./index.ts";
+
+/** `plexus demo`. */
+export const define: Define = (command, { output, onExit }) => {
+  command
+    .option("--data <folder>", "keep the data there, and go on with it next time (default: temporary)")
+    .addOption(json())
+    .addHelpText("after", examples("plexus demo", "plexus demo --data ~/plexus-demo"))
+    .action(async (options: { readonly data?: string; readonly json?: boolean }) => {
+      const { demo } = await import("../demo/index.ts");
+      onExit(await demo({ data: options.data, json: options.json ?? false }, output));
+    });
+};

@@ -1,0 +1,30 @@
+import { collect, data, etcdAddresses, examples, json, wholeNumber } from "../options.ts";
+import type { Define } from "./index.ts";
+import { upConfig, type UpOptions } from "./up.ts";
+
+/** `plexus doctor`. */
+export const define: Define = (command, { output, onExit }) => {
+  command
+    .addOption(data())
+    .option("--config <file>", "YAML file, as for `plexus up`")
+    .option("--host <address>", "address to listen on")
+    .option("--port <number>", "port", wholeNumber("The port"))
+    .option("--model <path[,name]>", "GGUF file to check, repeatable", collect<string>)
+    .option("--etcd <urls...>", "etcd's members to check", etcdAddresses)
+    .addOption(json())
+    .addHelpText(
+      "after",
+      examples(
+        "plexus doctor",
+        "plexus doctor --data /srv/plexus",
+        "plexus doctor --model m.gguf",
+        "plexus doctor --etcd http://10.0.0.5:2379 http://10.0.0.6:2379",
+      ),
+    )
+    .action(async (options: UpOptions) => {
+      const { doctor } = await import("../doctor.ts");
+      const { readSettings } = await import("../settings.ts");
+      const config = await readSettings(upConfig(options), options.config, process.env);
+      onExit(await doctor(config, { json: options.json ?? false }, output));
+    });
+};

@@ -1,0 +1,74 @@
+/** What `plexus` can be told: one row per command, and one file that says what its flags are called and what runs. A command's
+ *  file is loaded when it is typed, and what does its work when it runs: on a busy machine what is loaded for nothing is most
+ *  of what a command costs. */
+import type { Command } from "commander";
+import type { Output } from "../output.ts";
+
+/** Where a command prints, and where its exit code goes. */
+export interface Surroundings {
+  readonly output: Output;
+  readonly onExit: (code: number) => void;
+}
+
+/** Adds arguments, flags, help and subcommands to a command that has its name and its description. */
+export type Define = (command: Command, surroundings: Surroundings) => void;
+
+/** One command. */
+export interface CommandRow {
+  readonly name: string;
+  /** What `plexus --help` says of it. */
+  readonly says: string;
+  readonly load: () => Promise<{ readonly define: Define }>;
+}
+
+/** Every command, as `plexus --help` lists them. */
+export const commandRows: readonly CommandRow[] = [
+  { name: "up", says: "Run a node until Ctrl-C.", load: () => import("./up.ts") },
+  { name: "chat", says: "Talk to people and agents in the terminal.", load: () => import("./chat.ts") },
+  { name: "status", says: "Show what a running node is doing.", load: () => import("./status.ts") },
+  {
+    name: "actors",
+    says: "Look at actors, move them, and release quarantined ones.",
+    load: () => import("./actors.ts"),
+  },
+  {
+    name: "invite",
+    says: "Make an invitation: a token that admits one node to the cluster.",
+    load: () => import("./invite.ts"),
+  },
+  {
+    name: "nodes",
+    says: "Show the nodes of the cluster; drain, evict, change roles.",
+    load: () => import("./nodes.ts"),
+  },
+  {
+    name: "slots",
+    says: "Show who owns and copies which slot; move one, and let it go again.",
+    load: () => import("./slots.ts"),
+  },
+  {
+    name: "audit",
+    says: "Show what was done to the cluster, and by whom, the newest first.",
+    load: () => import("./audit.ts"),
+  },
+  {
+    name: "directory",
+    says: "Where the cluster remembers its members and who owns what.",
+    load: () => import("./directory.ts"),
+  },
+  {
+    name: "top",
+    says: "Watch the cluster: nodes with their load, slots that are not ok, busiest actors. q quits.",
+    load: () => import("./top.ts"),
+  },
+  {
+    name: "demo",
+    says: "Run a cluster of three nodes on this machine, with a chat and an agent, to look at and to break.",
+    load: () => import("./demo.ts"),
+  },
+  {
+    name: "doctor",
+    says: "Check the machine, the data folder, the models and the port.",
+    load: () => import("./doctor.ts"),
+  },
+];

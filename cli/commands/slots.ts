@@ -1,0 +1,72 @@
+import { Option } from "commander";
+import { roles } from "../../protocols/ids.ts";
+import {
+  adminFlags,
+  examples,
+  moveOf,
+  withAdminFlags,
+  withMoveFlags,
+  type AdminOptions,
+  type MoveOptions,
+} from "../options.ts";
+import type { Define } from "./index.ts";
+
+/** `plexus slots`. */
+export const define: Define = (command, { output, onExit }) => {
+  const slots = withAdminFlags(
+    command
+      .enablePositionalOptions()
+      .addOption(new Option("--role <role>", "only slots of this role").choices(roles))
+      .option("--node <node>", "only slots that this node owns or copies; the beginning of its name is enough")
+      .option("--not-ok", "only slots that are moving, short of copies, blocked or down")
+      .option("--pinned", "only slots of single actors"),
+  )
+    .addHelpText(
+      "after",
+      examples(
+        "plexus slots --not-ok",
+        "plexus slots --role chat --node node-b",
+        "plexus slots move chat/17 --to node-b",
+        "plexus slots release chat/17",
+      ),
+    )
+    .action(
+      async (
+        options: AdminOptions & {
+          readonly role?: string;
+          readonly node?: string;
+          readonly notOk?: boolean;
+          readonly pinned?: boolean;
+        },
+      ) => {
+        const { listSlots } = await import("../cluster.ts");
+        const { role, node, notOk = false, pinned = false } = options;
+        const filter = { notOk, pinned, ...(role !== undefined && { role }), ...(node !== undefined && { node }) };
+        onExit(await listSlots(await adminFlags(options), filter, output));
+      },
+    );
+
+  withMoveFlags(
+    slots
+      .command("move")
+      .description("Move a slot to a node, while people use its actors.")
+      .argument("<slot>", "role/number"),
+  )
+    .addHelpText("after", examples("plexus slots move chat/17 --to node-b"))
+    .action(async (slot: string, options: MoveOptions) => {
+      const { moveSlot } = await import("../cluster.ts");
+      onExit(await moveSlot(await adminFlags(options), moveOf(slot, options), output));
+    });
+
+  withAdminFlags(
+    slots
+      .command("release")
+      .description("Let a slot that was moved by hand be placed like any other again.")
+      .argument("<slot>", "role/number, or kind/key of an actor that was moved"),
+  )
+    .addHelpText("after", examples("plexus slots release chat/17", "plexus slots release room/lobby"))
+    .action(async (slot: string, options: AdminOptions) => {
+      const { releaseSlot } = await import("../cluster.ts");
+      onExit(await releaseSlot(await adminFlags(options), slot, output));
+    });
+};

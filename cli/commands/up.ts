@@ -1,0 +1,161 @@
+import { Option } from "commander";
+import type { Config, ConfigInput } from "../../config/index.ts";
+import { modelFromText } from "../../config/index.ts";
+import { roles, type Role } from "../../protocols/ids.ts";
+import {
+  collect,
+  data,
+  decimal,
+  etcdAddresses,
+  examples,
+  labelsFrom,
+  namedValue,
+  roleList,
+  wholeNumber,
+} from "../options.ts";
+import type { Define } from "./index.ts";
+
+/** What the command line of `plexus up`, and of `plexus doctor`, may say. */
+export interface UpOptions {
+  readonly data?: string;
+  readonly name?: string;
+  readonly host?: string;
+  readonly port?: number;
+  readonly trustedProxy?: readonly string[];
+  readonly join?: string;
+  readonly meshHost?: string;
+  readonly meshPort?: number;
+  readonly announce?: readonly string[];
+  readonly peer?: readonly string[];
+  readonly mdns?: boolean;
+  readonly etcd?: readonly string[];
+  readonly replicas?: number;
+  readonly minInSync?: number;
+  readonly model?: readonly string[];
+  readonly role?: readonly Role[];
+  readonly label?: readonly string[];
+  readonly weight?: number;
+  readonly config?: string;
+  readonly signUp?: Config["signUp"];
+  readonly gpu?: Config["gpu"];
+  readonly contextTokens?: number;
+  readonly logLevel?: Config["log"]["level"];
+  readonly logFormat?: Config["log"]["format"];
+  readonly json?: boolean;
+  readonly quiet?: boolean;
+  readonly trustData?: boolean;
+}
+
+/** Flags as one layer of the configuration. */
+export function upConfig(options: UpOptions): ConfigInput {
+  return {
+    data: options.data,
+    name: options.name,
+    host: options.host,
+    port: options.port,
+    trustedProxies: options.trustedProxy === undefined ? undefined : [...options.trustedProxy],
+    join: options.join,
+    mesh: {
+      ...(options.meshHost !== undefined && { host: options.meshHost }),
+      ...(options.meshPort !== undefined && { port: options.meshPort }),
+      ...(options.announce !== undefined && { announce: [...options.announce] }),
+      ...(options.peer !== undefined && { peers: [...options.peer] }),
+      ...(options.mdns !== undefined && { mdns: options.mdns }),
+    },
+    directory: options.etcd === undefined ? undefined : { endpoints: options.etcd },
+    replicas: options.replicas,
+    minInSync: options.minInSync,
+    roles: options.role === undefined ? undefined : [...options.role],
+    labels: options.label === undefined ? undefined : { ...labelsFrom(options.label) },
+    weight: options.weight,
+    models: options.model?.map((text) => modelFromText(text)),
+    gpu: options.gpu,
+    contextTokens: options.contextTokens,
+    signUp: options.signUp,
+    log: {
+      ...(options.logLevel && { level: options.logLevel }),
+      ...(options.logFormat && { format: options.logFormat }),
+    },
+  };
+}
+
+/** `plexus up`. */
+export const define: Define = (command, { output, onExit }) => {
+  command
+    .addOption(data())
+    .option("--host <address>", "address to listen on (default: 127.0.0.1)")
+    .option("--port <number>", "port, 0 for any free one (default: 7070)", wholeNumber("The port"))
+    .option(
+      "--trusted-proxy <address>",
+      "proxy in front whose X-Forwarded-For counts, repeatable: 127.0.0.1, 10.0.0.0/8",
+      collect<string>,
+    )
+    .option("--model <path[,name]>", "GGUF file to serve; repeatable, the first is the default", collect<string>)
+    .option(
+      "--role <role>",
+      `what this node does: ${roles.join(", ")}; repeatable, or separated by commas (default: all; of a newcomer those of its invitation)`,
+      roleList,
+    )
+    .option("--label <name=value>", "label of this node, repeatable", namedValue)
+    .option(
+      "--weight <number>",
+      "this node's share of slots compared to the others' (default: 1)",
+      decimal("The weight", { min: 0.01, max: 100 }),
+    )
+    .option("--name <name>", "what people call this node (default: the name of the machine)")
+    .option("--join <token>", "become a node of a cluster: a token of `plexus invite`, used once")
+    .option("--mesh-host <address>", "address to listen on for other nodes (default: 127.0.0.1)")
+    .option(
+      "--mesh-port <number>",
+      "port for other nodes (default: 7071, one more than --port)",
+      wholeNumber("The port"),
+    )
+    .option(
+      "--announce <multiaddr>",
+      "address to be known by among nodes, where it is not --mesh-host; repeatable",
+      collect<string>,
+    )
+    .option(
+      "--peer <multiaddr>",
+      "where another node of the cluster is, repeatable: /ip4/10.0.0.5/tcp/7071/p2p/ID",
+      collect<string>,
+    )
+    .option("--mdns", "look for nodes of the cluster in the local network")
+    .option("--etcd <urls...>", "keep the directory in etcd instead of in a node", etcdAddresses)
+    .option(
+      "--replicas <number>",
+      "on how many nodes each slot should be (default: 3)",
+      wholeNumber("The number", 1, 7),
+    )
+    .option(
+      "--min-in-sync <number>",
+      "serve nothing of a slot with fewer copies in sync (default: 1)",
+      wholeNumber("The number", 1, 7),
+    )
+    .option("--config <file>", "YAML file; environment and flags win over it")
+    .addOption(new Option("--sign-up <mode>", "whether people may create accounts").choices(["open", "closed"]))
+    .addOption(new Option("--gpu <mode>", "whether to look for a GPU").choices(["off", "auto"]))
+    .option("--context-tokens <number>", "upper bound of a model's context", wholeNumber("The number of tokens"))
+    .addOption(
+      new Option("--log-level <level>", "how much is logged").choices(["debug", "info", "warn", "error", "silent"]),
+    )
+    .addOption(new Option("--log-format <format>", "auto is pretty on a terminal").choices(["auto", "json", "pretty"]))
+    .option("--trust-data", "count on an older copy of the data folder; what it lacks may be lost")
+    .option("--quiet", "do not print the welcome text")
+    .addOption(new Option("--json", "print one JSON line when ready; logs go to standard error"))
+    .addHelpText(
+      "after",
+      examples(
+        "plexus up",
+        "plexus up --model ~/models/qwen2.5-1.5b.gguf,qwen --port 8080",
+        "plexus up --data /srv/plexus --host 0.0.0.0 --sign-up closed",
+        "plexus up --data /tmp/try --port 0 --json",
+        "plexus up --name node-b --role chat,gateway --label zone=a --mesh-host 10.0.0.6 --join TOKEN",
+      ),
+    )
+    .action(async (options: UpOptions) => {
+      const { up } = await import("../up.ts");
+      const { json = false, quiet = false, trustData = false, config: configFile } = options;
+      onExit(await up({ config: upConfig(options), json, quiet, trustData, configFile }, output));
+    });
+};
