@@ -224,7 +224,7 @@ describe("the tidy rules find what is planted:", () => {
     ["a value from a types-only file", "node/gateway/x.ts", `import { a } from "../kernel/api.ts";`],
     ["configuration values in an actor", "actors/x.ts", `import { a } from "../config/index.ts";`],
     ["an import past the entrance", "cli/x.ts", `import { a } from "../node/kernel/activation.ts";`],
-    ["an export-from past the entrance", "cli/x.ts", `export * from "../config/units.ts";`],
+    ["an export-from past the entrance", "cli/x.ts", `export * from "../config/layers.ts";`],
     ["a dynamic import past the entrance", "cli/x.ts", `await import("../node/storage/layout.ts");`],
     ["a page that imports the node", "web/src/x.ts", `import { a } from "../../node/node.ts";`],
     ["an import of test code", "node/x.ts", `import { a } from "../test/run.ts";`],

@@ -78,7 +78,7 @@ export const layers: readonly Layer[] = [
     folder: "cli",
     values: ["protocols", "config", "runtimes", "node"],
     // Single files, like the page: the index brings every schema, and most of what a command costs is what it loads.
-    insides: ["protocols", "config"],
+    insides: ["protocols"],
     nodeModules: true,
     world: true,
   },
@@ -96,6 +96,7 @@ export const layers: readonly Layer[] = [
 /** Files that outsiders of a folder may import, beside its `index.ts`. */
 export const entrances: readonly string[] = [
   ...sharedFiles,
+  "config/units.ts",
   "actors/index.ts",
   "protocols/mesh/index.ts",
   "node/node.ts",

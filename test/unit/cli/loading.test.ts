@@ -59,7 +59,7 @@ describe("a command of plexus loads", function () {
 
   async function load(words: readonly string[], codes: readonly number[] = [0]): Promise<Loaded> {
     const place = join(folder, "loaded.json");
-    const watching = ["--import", pathToFileURL(join(folder, "watch.mjs")).href];
+    const watching = [`--import=${pathToFileURL(join(folder, "watch.mjs")).href}`];
     const child = spawn(process.execPath, [...watching, join(root, "cli/main.ts"), ...words], {
       stdio: ["ignore", "pipe", "pipe"],
       env: { PATH: process.env["PATH"], HOME: folder, LOADED: place },
