@@ -1,6 +1,8 @@
 import {
+  useId,
   useImperativeHandle,
   useLayoutEffect,
+  useMemo,
   useRef,
   useState,
   type ReactElement,
@@ -9,6 +11,7 @@ import {
 } from "react";
 import { Virtualizer, type VirtualizerHandle } from "virtua";
 import { Icon } from "./icons.tsx";
+import { useRoving } from "./roving.ts";
 
 interface FeedRow {
   readonly key: string;
@@ -26,6 +29,9 @@ const endSlackPx = 48;
 // History is asked for before its end comes into view, so that scrolling does not stop there.
 const topAheadPx = 900;
 
+// A row far away is drawn, measured and shown within two frames or three; a slow machine gets some more.
+const reachFramesMax = 20;
+
 /** A list that grows at both ends: rows of unknown height, the newest at the bottom.
  *
  *  At the end it stays at the end, also while the last row grows; anywhere else nothing moves, neither when history arrives
@@ -40,10 +46,15 @@ export function Feed<Row extends FeedRow>(props: {
   readonly startAt: string | undefined;
   /** Called whenever the newest row is in view. */
   readonly onEndSeen?: (() => void) | undefined;
+  /** Whether a row is one that the arrow keys stop at: it draws an article. */
+  readonly isStop: (row: Row) => boolean;
+  /** Escape: to where one writes. */
+  readonly onLeave: () => void;
   readonly handle?: Ref<FeedHandle>;
   readonly footer?: ReactNode;
 }) {
   const { rows } = props;
+  const hint = useId();
   const list = useRef<VirtualizerHandle>(null);
   const scroller = useRef<HTMLDivElement>(null);
   const stuck = useRef(props.startAt === undefined);
@@ -51,6 +62,9 @@ export function Feed<Row extends FeedRow>(props: {
   const loading = useRef(false);
   const offsetBefore = useRef(0);
   const sizeBefore = useRef(0);
+  // The row that has the focus stays in the document wherever one scrolls; `wanted` gets it as soon as it is there.
+  const [held, setHeld] = useState<string>();
+  const wanted = useRef<string>(undefined);
   const [atEnd, setAtEnd] = useState(true);
   const [wait, setWait] = useState(false);
   const before = useRef<{
@@ -112,9 +126,55 @@ export function Feed<Row extends FeedRow>(props: {
     measure();
   }, [rows]);
 
+  const reachWanted = (framesLeft: number) => {
+    const { current: key } = wanted;
+    const index = rows.findIndex((row) => row.key === key);
+    const article = scroller.current?.querySelector<HTMLElement>(`[data-row="${CSS.escape(key ?? "")}"] article`);
+    if (key === undefined || index < 0) return;
+    list.current?.scrollToIndex(index, { align: "nearest" });
+    article?.focus({ preventScroll: true });
+    // A row that was not measured yet is hidden, and cannot have the focus.
+    if (document.activeElement === article && article !== undefined) wanted.current = undefined;
+    else if (framesLeft > 0) requestAnimationFrame(() => reachWanted(framesLeft - 1));
+  };
+  useLayoutEffect(() => {
+    if (wanted.current !== undefined) reachWanted(reachFramesMax);
+  }, [held]);
+  useRoving(scroller, {
+    step(from, direction) {
+      const stops = rows.filter(props.isStop);
+      const index = stops.findIndex((row) => row.key === from.closest<HTMLElement>("[data-row]")?.dataset["row"]);
+      const target = { previous: stops[index - 1], next: stops[index + 1], first: stops[0], last: stops.at(-1) }[
+        direction
+      ];
+      if (target === undefined) {
+        if (direction === "previous") void older();
+        return;
+      }
+      if (direction === "last") stuck.current = true;
+      wanted.current = target.key;
+      if (target.key === held) reachWanted(reachFramesMax);
+      else setHeld(target.key);
+    },
+    leave: props.onLeave,
+  });
+  const heldIndex = held === undefined ? -1 : rows.findIndex((row) => row.key === held);
+  const keepMounted = useMemo(() => (heldIndex < 0 ? [] : [heldIndex]), [heldIndex]);
+
   return (
     <div className="feed">
-      <div ref={scroller} className="feed-scroller" role="region" aria-label={props.label} tabIndex={0}>
+      <div
+        ref={scroller}
+        className="feed-scroller"
+        role="region"
+        aria-label={props.label}
+        aria-describedby={hint}
+        onFocus={(event) => setHeld(event.target.closest<HTMLElement>("[data-row]")?.dataset["row"])}
+      >
+        <span id={hint} hidden>
+          Up and down arrow keys go from message to message. Enter leads to what can be done with one, Escape back to
+          the field one writes in.
+        </span>
         {wait && (
           <div className="feed-wait" role="status">
             Loading older messages …
@@ -127,6 +187,7 @@ export function Feed<Row extends FeedRow>(props: {
           data={rows}
           shift={prepended}
           bufferSize={600}
+          keepMounted={keepMounted}
           onScroll={(offset) => {
             const { current } = list;
             if (current === null) return;
@@ -146,7 +207,11 @@ export function Feed<Row extends FeedRow>(props: {
             measure();
           }}
         >
-          {(row: Row) => <div key={row.key}>{props.children(row)}</div>}
+          {(row: Row) => (
+            <div key={row.key} data-row={row.key}>
+              {props.children(row)}
+            </div>
+          )}
         </Virtualizer>
         {props.footer}
       </div>

@@ -5,9 +5,13 @@ const keys: readonly (readonly [readonly string[], string])[] = [
   [["Shift", "Enter"], "New line"],
   [["↑"], "Edit your last message (in an empty field)"],
   [["Esc"], "Cancel an edit or a reply, close a panel"],
+  [["Shift", "Tab"], "From the field to the messages"],
+  [["↑"], "Message before (↓ message after, Home first, End last)"],
+  [["Enter"], "On a message: its actions (← → from one to the next)"],
+  [["→"], "On a message: its links and buttons (← back)"],
+  [["Esc"], "Back to the message, then to the field"],
   [["@"], "Mention a person or an agent"],
   [["Ctrl", "K"], "Go to a room, a person or an agent"],
-  [["Tab"], "Reach a message's actions"],
   [["?"], "This list"],
 ];
 

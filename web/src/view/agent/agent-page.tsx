@@ -124,6 +124,8 @@ function OpenAgent({ store }: { readonly store: AgentStore }) {
             hasOlder={older}
             loadOlder={() => store.loadOlder()}
             startAt={undefined}
+            isStop={() => true}
+            onLeave={() => field.current?.focus()}
             handle={feed}
           >
             {row}

@@ -1,7 +1,7 @@
 import { memo } from "react";
 import type { ConversationTurn } from "../../../../protocols/index.ts";
 import { nameUnsent, useShown, type AgentStore } from "../../live/index.ts";
-import type { AgentModel, PendingSay } from "../../model/index.ts";
+import { plainLine, type AgentModel, type PendingSay } from "../../model/index.ts";
 import { Avatar } from "../avatar.tsx";
 import { useCopy } from "../clipboard.ts";
 import { Icon } from "../icons.tsx";
@@ -26,7 +26,7 @@ export const TurnRow = memo(function TurnRow({
 }) {
   if (turn.role === "user")
     return (
-      <article className="turn said" data-turn={turn.turn} aria-label="You">
+      <article className="turn said" data-turn={turn.turn} tabIndex={-1} aria-label={told("You", turn.text)}>
         <div className="bubble" title={fullTime(turn.atMs)}>
           <RichText text={turn.text} />
         </div>
@@ -34,7 +34,13 @@ export const TurnRow = memo(function TurnRow({
     );
   const end = endText(turn);
   return (
-    <article className="turn answer" data-turn={turn.turn} data-end={turn.end} aria-label={label}>
+    <article
+      className="turn answer"
+      data-turn={turn.turn}
+      data-end={turn.end}
+      tabIndex={-1}
+      aria-label={told(label, turn.text)}
+    >
       <Avatar principal={`agent/${agent}`} label={label} size={30} />
       <div className="answer-body">
         {turn.text !== "" && <RichText text={turn.text} />}
@@ -67,6 +73,8 @@ export const TurnRow = memo(function TurnRow({
   );
 });
 
+const told = (who: string, text: string): string => `${who}: ${plainLine(text).slice(0, 300)}`;
+
 function endText(turn: ConversationTurn): string | undefined {
   switch (turn.end) {
     case "stopped":
@@ -98,7 +106,7 @@ function CopyAnswer({ text }: { readonly text: string }) {
 /** Something said that the node has not confirmed yet. */
 export function PendingSayRow({ say, store }: { readonly say: PendingSay; readonly store: AgentStore }) {
   return (
-    <article className="turn said pending" aria-label={nameUnsent(say)}>
+    <article className="turn said pending" tabIndex={-1} aria-label={told(nameUnsent(say), say.text)}>
       <div className="bubble">
         <RichText text={say.text} />
       </div>
@@ -121,7 +129,7 @@ export function AnswerRow({
   const text = useShown(store.store, (model: AgentModel) => model.draft?.text ?? "");
   const attempt = useShown(store.store, (model: AgentModel) => model.draft?.attempt ?? 1);
   return (
-    <article className="turn answer draft" aria-label={`${label} is writing`} aria-busy="true">
+    <article className="turn answer draft" tabIndex={-1} aria-label={`${label} is writing`} aria-busy="true">
       <Avatar principal={`agent/${store.agent}`} label={label} size={30} />
       <div className="answer-body">
         {attempt > 1 && <p className="end">The model was interrupted; the answer starts over.</p>}

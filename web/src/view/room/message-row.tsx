@@ -47,7 +47,8 @@ export const MessageRow = memo(function MessageRow({
   readonly inThread: boolean;
   readonly actions: MessageActions;
 }) {
-  const [near, setNear] = useState(false);
+  const [hovered, setHovered] = useState(false);
+  const [focused, setFocused] = useState(false);
   const [held, setHeld] = useState(false);
   const { nameFor } = actions;
   const gone = message.deletedAtMs !== undefined;
@@ -57,12 +58,17 @@ export const MessageRow = memo(function MessageRow({
     <article
       className={className}
       data-seq={message.seq}
-      aria-label={`${nameFor(message.author)}, ${clockTime(message.atMs)}`}
-      onPointerEnter={() => setNear(true)}
-      onPointerLeave={() => setNear(false)}
-      onFocus={() => setNear(true)}
+      tabIndex={-1}
+      aria-roledescription="message"
+      aria-label={toldAs(message, nameFor)}
+      onPointerEnter={() => setHovered(true)}
+      onPointerLeave={() => setHovered(false)}
+      // A click leaves the focus on what was clicked; the actions are shown to somebody who came by keyboard.
+      onFocus={(event) => {
+        if (event.target.matches(":focus-visible")) setFocused(true);
+      }}
       onBlur={(event) => {
-        if (!event.currentTarget.contains(event.relatedTarget)) setNear(false);
+        if (!event.currentTarget.contains(event.relatedTarget)) setFocused(false);
       }}
     >
       <div className="message-side">
@@ -130,11 +136,11 @@ export const MessageRow = memo(function MessageRow({
       </div>
       {!gone && !editing && (
         <div className="message-tools">
-          {near || held ? (
+          {hovered || focused || held ? (
             <Tools message={message} inThread={inThread} actions={actions} onHold={setHeld} />
           ) : (
-            // The way in by keyboard and by touch; what is behind it is built when needed.
-            <button type="button" className="tool quiet" aria-label="Message actions" onClick={() => setNear(true)}>
+            // The way in by touch; what is behind it is built when needed.
+            <button type="button" className="tool quiet" aria-label="Message actions" onClick={() => setHovered(true)}>
               <Icon name="more" />
             </button>
           )}
@@ -143,6 +149,17 @@ export const MessageRow = memo(function MessageRow({
     </article>
   );
 });
+
+const toldCharsMax = 300;
+
+/** A message as a screen reader says it. */
+function toldAs(message: RoomMessage, nameFor: (principal: string) => string): string {
+  const facts = [nameFor(message.author), clockTime(message.atMs)];
+  if (message.deletedAtMs !== undefined) return `${facts.join(", ")}: deleted message`;
+  if (message.editedAtMs !== undefined) facts.push("edited");
+  if (message.pinned === true) facts.push("pinned");
+  return `${facts.join(", ")}: ${plainLine(message.text).slice(0, toldCharsMax)}`;
+}
 
 // One list per list of mentions, so that the text is not rendered again.
 const nameLists = new WeakMap<readonly string[], readonly string[]>();

@@ -191,6 +191,7 @@ function OpenRoom({ store }: { readonly store: RoomStore }) {
           marked={marked}
           handle={feed}
           skipUnread={search.at !== undefined}
+          onLeave={() => field.current?.focus()}
         />
         <div className="foot">
           <Composer
@@ -266,6 +267,7 @@ function Timeline(props: {
   readonly marked: number | undefined;
   readonly handle: React.Ref<FeedHandle>;
   readonly skipUnread: boolean;
+  readonly onLeave: () => void;
 }) {
   const { store, actions } = props;
   const session = useSession();
@@ -357,6 +359,8 @@ function Timeline(props: {
       hasOlder={hasOlder(store.store.shown())}
       loadOlder={() => store.loadOlder()}
       startAt={unreadRow}
+      isStop={isArticle}
+      onLeave={props.onLeave}
       onEndSeen={() => {
         nearEnd.current = true;
         markRead();
@@ -367,6 +371,8 @@ function Timeline(props: {
     </Feed>
   );
 }
+
+const isArticle = ({ kind }: TimelineRow): boolean => kind === "message" || kind === "pending" || kind === "draft";
 
 /** The drafts that exist, as one text: it changes when one begins or ends, not with every token. */
 const draftKeys = (model: RoomModel): string => Object.keys(model.drafts).join("\n");

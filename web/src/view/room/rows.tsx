@@ -1,6 +1,6 @@
 import { memo } from "react";
 import { nameUnsent, useShown, type RoomStore } from "../../live/index.ts";
-import type { PendingPost, RoomModel } from "../../model/index.ts";
+import { plainLine, type PendingPost, type RoomModel } from "../../model/index.ts";
 import { Avatar } from "../avatar.tsx";
 import { RichText } from "../rich-text.tsx";
 import { clockTime, dayName } from "../time.ts";
@@ -60,7 +60,12 @@ export const PendingRow = memo(function PendingRow({
   readonly room: RoomStore;
 }) {
   return (
-    <article className={`message pending${head ? " head" : ""}`} aria-label={nameUnsent(post)}>
+    <article
+      className={`message pending${head ? " head" : ""}`}
+      tabIndex={-1}
+      aria-roledescription="message"
+      aria-label={`${nameUnsent(post)}: ${plainLine(post.text).slice(0, 300)}`}
+    >
       <div className="message-side">{head && <Avatar principal={me} label={label} />}</div>
       <div className="message-body">
         {head && (
@@ -93,7 +98,12 @@ export function DraftRow({
   const draft = useShown(room.store, (model: RoomModel) => model.drafts[generation]);
   if (draft === undefined) return null;
   return (
-    <article className="message head draft" aria-label={`${nameFor(draft.agent)} is writing`} aria-busy="true">
+    <article
+      className="message head draft"
+      tabIndex={-1}
+      aria-label={`${nameFor(draft.agent)} is writing`}
+      aria-busy="true"
+    >
       <div className="message-side">
         <Avatar principal={draft.agent} label={nameFor(draft.agent)} />
       </div>

@@ -4,6 +4,7 @@ import { useEffect, useMemo, useRef, useState } from "react";
 import { useSession, useShown, type RoomStore } from "../../live/index.ts";
 import { pendingShown, threadOf, type RoomModel } from "../../model/index.ts";
 import { Composer, type Mentionable } from "../composer.tsx";
+import { useRoving } from "../roving.ts";
 import { MessageRow, type MessageActions } from "./message-row.tsx";
 import { Panel } from "./panel.tsx";
 import { DraftRow, PendingRow } from "./rows.tsx";
@@ -28,6 +29,9 @@ export function ThreadPanel({
   const model = useShown(store.store, (room: RoomModel) => room);
   const [editing, setEditing] = useState<number>();
   const end = useRef<HTMLDivElement>(null);
+  const list = useRef<HTMLDivElement>(null);
+  const field = useRef<HTMLTextAreaElement>(null);
+  useRoving(list, { leave: () => field.current?.focus() });
   const loaded = useQuery({
     queryKey: ["thread", store.room, root],
     queryFn: async () => {
@@ -57,7 +61,7 @@ export function ThreadPanel({
   );
   return (
     <Panel title="Thread" onClose={onClose}>
-      <div className="panel-body thread" tabIndex={0} role="region" aria-label="Messages of the thread">
+      <div ref={list} className="panel-body thread" role="region" aria-label="Messages of the thread">
         {loaded.isPending && messages.length === 0 && <Loader size="sm" aria-label="Loading the thread" />}
         {messages.map((message, index) => (
           <div key={message.seq}>
@@ -96,6 +100,7 @@ export function ThreadPanel({
           place={`thread-${store.room}-${root}`}
           label="Reply in the thread"
           mentionable={mentionable}
+          field={field}
           autoFocus
           onTyping={() => store.typing()}
           onEscape={onClose}
