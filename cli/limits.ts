@@ -9,6 +9,16 @@ export const cliLimits = {
   /** One command of `plexus chat`, from the first sending to the answer, reconnects included. Piped, also the time in which a
    *  first connection that is refused for what may pass is tried again. */
   answerTimeoutMs: 30_000,
+  /** After that: one that may have been done is sent anew under its operation id, and given up when this is over, too. */
+  lastAnswerTimeoutMs: 5_000,
+  /** Answers by which nobody knows what became of a command, after which it is sent anew; then the person is told. */
+  unknownRepeatsMax: 3,
+  /** A node that was asked for a connection in place of one that is cut off, and does not answer for so long: the next one is
+   *  asked as well. */
+  hedgeMs: 300,
+  /** Pauses between two looks at the node that was left because it was cut off; they double. */
+  returnFirstMs: 3_000,
+  returnMaxMs: 60_000,
   handshakeTimeoutMs: 10_000,
   /** The same while other nodes are known that can be tried: one whose machine is gone does not even refuse. */
   handshakeAmongManyMs: 3_000,

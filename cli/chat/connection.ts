@@ -14,7 +14,7 @@ import {
   type Result,
 } from "../../protocols/errors.ts";
 import { wireLimits } from "../../protocols/limits.ts";
-import type { Hello, NodeFrame, Subscribed } from "../../protocols/index.ts";
+import type { Degraded, Hello, NodeFrame, Subscribed } from "../../protocols/index.ts";
 import { cliLimits } from "../limits.ts";
 import { attempted, nextAddress, roundsOf, routeFrom, routeOf, type Route } from "./route.ts";
 
@@ -42,8 +42,9 @@ export interface ConnectionEvents {
   onActivity(activity: Extract<NodeFrame, { activity: unknown }>["activity"]): void;
   /** A command was refused for what may pass, and is sent again by itself from now on. */
   onHold(reason: Failure): void;
-  /** `up` again after `down` means that nothing was missed: subscriptions go on from their cursors. */
-  onChange(state: "up" | "down", reason: string): void;
+  /** `up` again means that nothing was missed: subscriptions go on from their cursors. `degraded`: the node by this name is cut
+   *  off from the others; it stays in use until there is a better one. */
+  onChange(state: "up" | "down" | "degraded", reason: string): void;
   /** The node will not have us: the session ended. No further attempts are made. */
   onEnd(reason: Failure): void;
   /** Before the first connection: a node is there, and refused for what may pass. Resolves when it should be tried again,
@@ -51,7 +52,11 @@ export interface ConnectionEvents {
   onWait(reason: Failure, pauseMs: number): Promise<boolean>;
 }
 
-/** One WebSocket to a node that comes back by itself, at another node when its own does not. */
+/** One WebSocket to a node that comes back by itself, at another node when its own does not. A node that is cut off is left as
+ *  soon as another one has said hello, never before, and returned to when it is well again:
+ *
+ *      up ──degraded──► looks elsewhere ──hello of a better one──► up there ──hello of the first, well again──► up
+ *       └──closed──► down ──► tries in turn ──hello──► up */
 export interface Connection {
   /** The node it is at, or was at last while it is down. */
   at(): At;
@@ -74,7 +79,7 @@ interface Frame {
 interface Pending {
   readonly frame: Frame & { readonly id: number };
   readonly resolve: (result: Result<unknown>) => void;
-  readonly timer: NodeJS.Timeout;
+  timer: NodeJS.Timeout;
   /** Why it was refused last. */
   refusal?: Failure;
   /** It went out, and has not been answered. */
@@ -82,6 +87,10 @@ interface Pending {
   /** An earlier sending may have had its effect. */
   mayHaveRun: boolean;
   repeats: number;
+  /** Answers after which nobody could say what became of it. */
+  unknowns: number;
+  /** Its time was over once, and it has been sent anew to learn what became of it. */
+  asksAgain: boolean;
 }
 
 /** Commands that change nothing: asking again is asking anew. */
@@ -118,13 +127,19 @@ export async function openConnection(destination: Destination, events: Connectio
   const cursors = new Map<string, number | undefined>();
   /** Topics somebody wants to follow, whether that works now or not. */
   const wanted = new Set<string>();
+  /** The one in use. */
   let socket: WebSocket | undefined;
+  /** Those that have not said hello. */
+  const dialled = new Set<WebSocket>();
   let hello: Hello | undefined;
-  let greeted = false;
   let nextId = 1;
   let route: Route = routeOf(destination.urls);
   let at: At = { name: "", url: destination.urls[0] ?? "", amongMany: route.addresses.length > 1 };
   let closed = false;
+  /** Rises whenever the node in use is another, or what is known of it: who looks for a better one then stops. */
+  let standing = 0;
+  /** The node that was left because it was cut off. */
+  let home: string | undefined;
   let silence: NodeJS.Timeout | undefined;
   const retries = new Set<NodeJS.Timeout>();
 
@@ -137,7 +152,7 @@ export async function openConnection(destination: Destination, events: Connectio
   };
 
   const transmit = (frame: object): boolean => {
-    if (!greeted || socket?.readyState !== WebSocket.OPEN) return false;
+    if (socket?.readyState !== WebSocket.OPEN) return false;
     socket.send(JSON.stringify(frame));
     return true;
   };
@@ -151,12 +166,23 @@ export async function openConnection(destination: Destination, events: Connectio
         onAnswer?.(result);
         resolve(result);
       };
-      const timer = setTimeout(() => {
+      const expire = (): void => {
+        const mayHaveRun = waiting.out || waiting.mayHaveRun;
+        // Before it is given up as unknown it is asked once more what became of it, or it is done now: under its operation id
+        // that is the same.
+        if (mayHaveRun && frame.operationId !== undefined && !waiting.asksAgain) {
+          Object.assign(waiting, { mayHaveRun, asksAgain: true });
+          waiting.out = transmit(whole);
+          waiting.timer = setTimeout(expire, cliLimits.lastAnswerTimeoutMs);
+          return;
+        }
         pending.delete(id);
-        settle(refused(givenUp(waiting.refusal, waiting.out || waiting.mayHaveRun)));
-      }, cliLimits.answerTimeoutMs);
+        settle(refused(givenUp(waiting.refusal, mayHaveRun)));
+      };
+      const timer = setTimeout(expire, cliLimits.answerTimeoutMs);
       const whole = { id, ...frame };
-      const waiting: Pending = { frame: whole, resolve: settle, timer, out: false, mayHaveRun: false, repeats: 0 };
+      const fresh = { out: false, mayHaveRun: false, repeats: 0, unknowns: 0, asksAgain: false };
+      const waiting: Pending = { frame: whole, resolve: settle, timer, ...fresh };
       pending.set(id, waiting);
       waiting.out = transmit(whole);
     });
@@ -210,13 +236,7 @@ export async function openConnection(destination: Destination, events: Connectio
     if ("re" in frame) {
       const waiting = pending.get(frame.re);
       if (waiting === undefined) return;
-      // A refusal that names a node tells of another one, too.
-      if (
-        "error" in frame &&
-        passingCodes.has(frame.error.code) &&
-        (at.amongMany || awayNode(frame.error) !== undefined)
-      )
-        return repeat(waiting, frame.error);
+      if ("error" in frame && isRepeated(waiting, frame.error)) return repeat(waiting, frame.error);
       pending.delete(frame.re);
       clearTimeout(waiting.timer);
       waiting.resolve("ok" in frame ? ok(frame.ok) : refused(givenUp(frame.error, waiting.mayHaveRun)));
@@ -234,6 +254,86 @@ export async function openConnection(destination: Destination, events: Connectio
         events.onLost(frame.topic, frame.lost);
       }
     } else if ("activity" in frame) events.onActivity(frame.activity);
+    else if ("degraded" in frame) onDegraded(frame.degraded ?? undefined);
+  }
+
+  /** Whether a refusal is not the last word. */
+  function isRepeated(waiting: Pending, refusal: Failure): boolean {
+    // A refusal that names a node tells of another one, too.
+    if (passingCodes.has(refusal.code) && (at.amongMany || awayNode(refusal) !== undefined)) return true;
+    const unknown = givenUp(refusal, waiting.mayHaveRun).outcome === "unknown";
+    if (!unknown || waiting.frame.operationId === undefined) return false;
+    waiting.unknowns += 1;
+    return waiting.unknowns <= cliLimits.unknownRepeatsMax;
+  }
+
+  /** Takes a connection that has said hello into use, in place of the one before. */
+  function adopt(opened: WebSocket, first: Hello, url: string): void {
+    const left = socket;
+    socket = opened;
+    standing += 1;
+    left?.close(1000);
+    if (home === url) home = undefined;
+    onHello(first, url);
+    armSilence();
+    onDegraded(first.degraded);
+  }
+
+  // --- a node that is cut off ----------------------------------------------------------------------------------------
+
+  function onDegraded(degraded: Degraded | undefined): void {
+    standing += 1;
+    if (degraded === undefined) {
+      if (home !== undefined) returnHome(home, 0);
+      return;
+    }
+    events.onChange("degraded", at.name);
+    // What its hello lists are those that it reaches.
+    const nodes = [{ name: at.name, url: at.url }, ...degraded.nodes];
+    const known = routeFrom(at.url, { nodes, given: route.addresses, chance: Math.random() });
+    route = known;
+    const others = known.addresses.slice(1);
+    at = { ...at, amongMany: others.length > 0 };
+    if (others.length > 0) void lookElsewhere(others, 0, standing);
+  }
+
+  /** Tries the others one after the other, the next one also while the one before has not answered: it may be gone. */
+  async function lookElsewhere(addresses: readonly string[], round: number, since: number): Promise<void> {
+    const from = at.url;
+    const isBetter = (first: Hello): boolean => since === standing && first.degraded === undefined;
+    const attempt = (url: string): Promise<void> =>
+      dial(url, (opened, first) => {
+        if (!isBetter(first)) return false;
+        home ??= from;
+        adopt(opened, first, url);
+        return true;
+      });
+    const tried: Promise<unknown>[] = [];
+    for (const url of addresses) {
+      if (since !== standing || closed) return;
+      const one = attempt(url).catch(() => undefined);
+      tried.push(one);
+      await Promise.race([one, new Promise<void>((resolve) => later(cliLimits.hedgeMs, resolve))]);
+    }
+    await Promise.all(tried);
+    if (since !== standing || closed) return;
+    later(pauseMs(round), () => {
+      if (since === standing) void lookElsewhere(addresses, round + 1, since);
+    });
+  }
+
+  function returnHome(url: string, round: number): void {
+    const since = standing;
+    const waitMs = Math.min(cliLimits.returnMaxMs, cliLimits.returnFirstMs * 2 ** Math.min(round, 16));
+    later(waitMs * (0.5 + Math.random() / 2), () => {
+      if (since !== standing) return;
+      const isWell = (opened: WebSocket, first: Hello): boolean => {
+        if (since !== standing || first.degraded !== undefined) return false;
+        adopt(opened, first, url);
+        return true;
+      };
+      dial(url, isWell).catch(() => since === standing && returnHome(url, round + 1));
+    });
   }
 
   function onHello(first: Hello, url: string): void {
@@ -259,21 +359,21 @@ export async function openConnection(destination: Destination, events: Connectio
       silence = setTimeout(() => socket?.terminate(), hello.heartbeatMs * cliLimits.silentBeatsMax);
   }
 
-  /** Resolves at hello, rejects when this attempt ends before it. */
-  function attemptOnce(): Promise<void> {
-    const url = nextAddress(route);
-    route = attempted(route);
+  /** Opens a connection. Resolves when it has said hello and was taken into use, rejects when it ends before; what is not
+   *  taken is closed. */
+  function dial(url: string, taken: (opened: WebSocket, first: Hello) => boolean): Promise<void> {
     const address = new URL("/ws", url);
     address.protocol = address.protocol === "https:" ? "wss:" : "ws:";
     return new Promise((resolve, reject) => {
-      let arrived = false;
       let reason: Failure = failure("UNREACHABLE", { url });
       const opening = new WebSocket(address, {
         headers: { authorization: `Bearer ${destination.token}` },
         handshakeTimeout: route.addresses.length > 1 ? cliLimits.handshakeAmongManyMs : cliLimits.handshakeTimeoutMs,
         perMessageDeflate: false,
       });
-      socket = opening;
+      dialled.add(opening);
+      // A node that takes the connection and says nothing.
+      const unanswered = setTimeout(() => opening.terminate(), cliLimits.handshakeTimeoutMs);
       opening.on("unexpected-response", (_request, response) => {
         void refusalIn(response, url).then((refusal) => {
           reason = refusal;
@@ -285,25 +385,41 @@ export async function openConnection(destination: Destination, events: Connectio
         if (reason.code === "UNREACHABLE" && reason.details?.["reason"] === undefined)
           reason = failure("UNREACHABLE", { url, reason: error.code ?? error.message });
       });
-      opening.on("ping", armSilence);
+      opening.on("ping", () => opening === socket && armSilence());
       opening.on("message", (data: Buffer) => {
-        armSilence();
         const frame = JSON.parse(data.toString("utf8")) as NodeFrame;
-        if ("hello" in frame) {
-          arrived = true;
-          greeted = true;
-          onHello(frame.hello, url);
-          resolve();
-        } else if ("bye" in frame) reason = frame.bye;
-        else onFrame(frame);
+        if ("bye" in frame) reason = frame.bye;
+        else if ("hello" in frame) {
+          dialled.delete(opening);
+          clearTimeout(unanswered);
+          if (!closed && taken(opening, frame.hello)) return resolve();
+          if (frame.hello.degraded !== undefined) reason = frame.hello.degraded.reason;
+          opening.close(1000);
+        } else if (opening === socket) {
+          armSilence();
+          onFrame(frame);
+        }
       });
       opening.on("close", () => {
+        dialled.delete(opening);
+        clearTimeout(unanswered);
+        reject(new PlexusError(reason));
+        if (opening !== socket) return;
         clearTimeout(silence);
         socket = undefined;
-        greeted = false;
-        if (!arrived) reject(new PlexusError(reason));
-        else if (!closed) onDown(reason);
+        standing += 1;
+        if (!closed) onDown(reason);
       });
+    });
+  }
+
+  /** The next attempt of a connection that is down. */
+  function attemptOnce(): Promise<void> {
+    const url = nextAddress(route);
+    route = attempted(route);
+    return dial(url, (opened, first) => {
+      adopt(opened, first, url);
+      return true;
     });
   }
 
@@ -341,6 +457,7 @@ export async function openConnection(destination: Destination, events: Connectio
       resolve(refused(givenUp(failure("STOPPING"), out || mayHaveRun)));
     }
     pending.clear();
+    for (const opening of dialled) opening.terminate();
     socket?.close(1000);
   }
 
@@ -365,7 +482,7 @@ export async function openConnection(destination: Destination, events: Connectio
   await openFirst();
   return {
     at: () => at,
-    isUp: () => greeted,
+    isUp: () => socket !== undefined,
     ask: (command, to, parameters = {}) =>
       request({
         do: command,

@@ -52,7 +52,7 @@ export interface Conversation {
   onLost(topic: string, reason: Failure): void;
   onActivity(activity: Extract<NodeFrame, { activity: unknown }>["activity"]): void;
   onHold(reason: Failure): void;
-  onChange(state: "up" | "down", reason: string): void;
+  onChange(state: "up" | "down" | "degraded", reason: string): void;
 }
 
 type Place =
@@ -459,6 +459,8 @@ export function createConversation(options: {
     },
     onChange(state, reason) {
       showPrompt();
+      if (state === "degraded")
+        return remark(dim(`* ${withoutControls(reason)} is cut off from the other nodes; looking for another one`));
       if (state === "down") return remark(dim(`* the connection was lost (${reason}); trying again`));
       const moved = reason !== nodeName;
       nodeName = reason;

@@ -41,13 +41,14 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     addressOf: createAddressOf(options.trustedProxies ?? []),
     nodes: () => {
       const own = { name: options.name ?? options.node, url };
-      return listNodes(own, options.peers?.() ?? [], at.limits.nodesListedMax);
+      // A node that is cut off takes others for down that are not.
+      const cutOff = options.reach?.degraded() !== undefined;
+      return listNodes(own, (cutOff ? options.reach?.others() : options.peers?.()) ?? [], at.limits.nodesListedMax);
     },
     degraded() {
       const reason = options.reach?.degraded();
-      if (reason === undefined || options.reach === undefined) return undefined;
-      const own = { name: options.name ?? options.node, url };
-      const [, ...nodes] = listNodes(own, options.reach.others(), at.limits.nodesListedMax);
+      if (reason === undefined) return undefined;
+      const [, ...nodes] = at.nodes();
       return { reason, nodes };
     },
   };

@@ -4,11 +4,13 @@ import type { AddressInfo } from "node:net";
 import { expect } from "chai";
 import { WebSocketServer, type WebSocket } from "ws";
 import { openConnection, type Connection, type ConnectionEvents } from "../../../cli/chat/connection.ts";
+import { cliLimits } from "../../../cli/limits.ts";
 import { rawAnswer } from "../../../node/gateway/refusals.ts";
 import {
   failure,
   failureOf,
   type ClientFrame,
+  type Degraded,
   type Failure,
   type NodeFrame,
   type NodePlace,
@@ -21,6 +23,10 @@ interface ScriptedNode {
   /** The next frame with this command that was sent here, `watch` aside. */
   next(command: string): Promise<ClientFrame>;
   say(frame: NodeFrame): void;
+  /** Whether it is cut off, as the hello of later connections says. */
+  degraded: Degraded | undefined;
+  /** Connections that are open. */
+  connections(): number;
   /** Ends as a killed process does: connections break, and nobody listens. */
   die(): Promise<void>;
 }
@@ -43,9 +49,13 @@ async function openNode(name: string, others: () => readonly NodePlace[] = () =>
       frames.push(JSON.parse(data.toString()) as ClientFrame);
       wake();
     });
-    opened.send(JSON.stringify({ hello: { version: "1", node: name, user: "ada", admin: false, heartbeatMs: 30_000, nodes: all } })); // prettier-ignore
+    const { degraded } = node;
+    const more = degraded && { degraded };
+    opened.send(JSON.stringify({ hello: { version: "1", node: name, user: "ada", admin: false, heartbeatMs: 30_000, nodes: all, ...more } })); // prettier-ignore
   });
   const node: ScriptedNode = {
+    degraded: undefined,
+    connections: () => server.clients.size,
     url,
     place,
     async next(command) {
@@ -147,6 +157,61 @@ describe("the connection of a chat client", () => {
     expect(connection.at().name).to.equal("two");
   });
 
+  it("leaves a node that is cut off for one that is not, in order and with nothing lost, and returns to it", async () => {
+    const { one, two, connection, heard } = await follow();
+    const posts = [1, 2].map((number) => connection.ask("room.post", "den", { text: `post ${number}` }));
+    const sent = [await one.next("room.post"), await one.next("room.post")];
+    one.degraded = { reason: failure("NODE_DEGRADED"), nodes: [two.place] };
+    one.say({ degraded: one.degraded });
+    for (const { operationId } of sent) {
+      const again = await two.next("room.post");
+      expect(again.operationId, "the order of one person's posts").to.equal(operationId);
+      two.say({ re: again.id, ok: {} });
+    }
+    const resumed = await two.next("subscribe");
+    expect(resumed.cursor).to.equal(5);
+    two.say({ re: resumed.id, ok: { head: 6 } });
+    two.say(event(6));
+    expect((await Promise.all(posts)).map(({ ok }) => ok)).to.deep.equal([true, true]);
+    expect(connection.at().name).to.equal("two");
+    one.degraded = undefined;
+    expect((await one.next("subscribe")).cursor, "back where it was").to.equal(6);
+    expect(heard).to.deep.include({ ats: [5, 6], changes: ["up one", "degraded one", "up two", "up one"], lost: [] });
+  });
+
+  it("stays at a node that is cut off while the others are no better, and looks again until it says that it is well", async () => {
+    const { one, two, connection, heard } = await follow();
+    two.degraded = { reason: failure("NODE_DEGRADED"), nodes: [one.place] };
+    one.say({ degraded: { reason: failure("NODE_DEGRADED"), nodes: [two.place, { name: "gone", url: "http://127.0.0.1:1" }] } });
+    const asked = connection.ask("room.describe", "den");
+    one.say({ re: (await one.next("room.describe")).id, ok: {} });
+    expect((await asked).ok, "what it can still do it does").to.equal(true);
+    two.degraded = undefined;
+    expect((await two.next("subscribe")).cursor).to.equal(5);
+    expect(heard.changes).to.deep.equal(["up one", "degraded one", "up two"]);
+    two.say({ degraded: { reason: failure("NODE_DEGRADED"), nodes: [] } });
+    const stay = connection.ask("room.describe", "den");
+    two.say({ degraded: null });
+    two.say({ re: (await two.next("room.describe")).id, ok: {} });
+    expect((await stay).ok).to.equal(true);
+  }); // prettier-ignore
+
+  it("learns what became of a command before it gives it up as unknown: sent anew under its operation id, so often", async () => {
+    const one = await openNode("one");
+    const { connection } = await connect([one.url]);
+    const post = connection.ask("room.post", "den", { text: "hi" });
+    const first = await one.next("room.post");
+    one.say({ re: first.id, error: failure("APPEND_FAILED") });
+    expect(await one.next("room.post")).to.deep.equal(first);
+    one.say({ re: first.id, ok: { seq: 1 } });
+    expect((await post).ok).to.equal(true);
+    const lost = connection.ask("room.post", "den", { text: "ho" });
+    for (let sent = 0; sent <= cliLimits.unknownRepeatsMax; sent += 1)
+      one.say({ re: (await one.next("room.post")).id, error: failure("ASK_TIMEOUT") });
+    const answer = await lost;
+    expect(!answer.ok && answer.error.outcome).to.equal("unknown");
+  });
+
   it("leaves a node that says it stops", async () => {
     const { one, two, heard } = await follow();
     one.say({ bye: failure("STOPPING") });
@@ -217,7 +282,11 @@ describe("the connection of a chat client", () => {
       const answer = await post;
       return !answer.ok && [answer.error.code, answer.error.outcome, answer.error.details?.["because"]];
     };
-    const refuse = (id: number): void => one.say({ re: id, error: failure("OVERLOADED") });
+    const refuse = async (id: number): Promise<void> => {
+      one.say({ re: id, error: failure("OVERLOADED") });
+      for (let sent = 1; sent <= cliLimits.unknownRepeatsMax; sent += 1)
+        one.say({ re: (await one.next("room.post")).id, error: failure("OVERLOADED") });
+    };
     expect(await outcomeAfter(refuse)).to.deep.equal(["ASK_TIMEOUT", "unknown", "OVERLOADED"]);
     expect(await outcomeAfter(() => connection.close())).to.deep.equal(["ASK_TIMEOUT", "unknown", "STOPPING"]);
   });

@@ -505,7 +505,9 @@ describe("gateway: WebSocket", () => {
     const headers = { authorization: `Bearer ${token}` };
     const raw = new WebSocket(small.url.replace("http", "ws") + "/ws", { headers });
     const [greeting] = (await once(raw, "message")) as [Buffer];
-    expect(JSON.parse(String(greeting)).hello.degraded).to.deep.equal(said.degraded);
+    const { hello } = JSON.parse(String(greeting));
+    expect(hello.degraded).to.deep.equal(said.degraded);
+    expect(hello.nodes.slice(1), "those that it takes for down may be up").to.deep.equal(said.degraded.nodes);
     raw.terminate();
     const late = await small.connect(token);
     expect((await early.ask("ping")).ok, "the connection goes on").to.deep.equal({});

@@ -32,6 +32,10 @@ export class Session {
     this.connection = new Connection(browserPorts);
     let greeting: Hello | undefined;
     this.connection.onLink((link) => {
+      if (link.status === "open" && link.degraded !== undefined) {
+        const [own = { name: link.hello.node, url: location.origin }] = link.hello.nodes ?? [];
+        rememberNodes([own, ...link.degraded.nodes]);
+      }
       // Once for each connection.
       if (link.status !== "open" || link.hello === greeting) return;
       greeting = link.hello;

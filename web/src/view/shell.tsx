@@ -94,7 +94,8 @@ function LinkBanner() {
   const nowMs = useNow(250, waiting);
   const late = link.status === "open" && link.late;
   const away = link.status === "open" ? link.away : undefined;
-  const held = late || away !== undefined;
+  const cutOff = link.status === "open" && link.degraded !== undefined;
+  const held = late || away !== undefined || cutOff;
   const isLong = useLasting(waiting || link.status === "connecting", elsewhereAfterMs) || held;
   if ((link.status === "open" && !held) || link.status === "ended") return null;
   // The first connection of a page is a matter of milliseconds: a banner would only flash.
@@ -102,8 +103,11 @@ function LinkBanner() {
   const seconds = waiting ? Math.max(0, Math.ceil((link.retryAtMs - nowMs) / 1000)) : 0;
   return (
     <div className="link-banner" role="status" data-link={held ? "late" : link.status}>
-      {away !== undefined && `The node ${away} does not answer, and has part of this. What you send there waits.`}
-      {late && away === undefined && "No answer yet. What you send waits until there is one."}
+      {cutOff && "This node is cut off from the others. What you send here waits until it is back."}
+      {!cutOff &&
+        away !== undefined &&
+        `The node ${away} does not answer, and has part of this. What you send there waits.`}
+      {!cutOff && late && away === undefined && "No answer yet. What you send waits until there is one."}
       {link.status === "offline" && "You are offline. Messages are sent when the network is back."}
       {link.status === "connecting" && "Reconnecting …"}
       {waiting && (
@@ -116,7 +120,7 @@ function LinkBanner() {
           </button>
         </>
       )}
-      {isLong && <Elsewhere away={away} ask={held} />}
+      {isLong && <Elsewhere away={away} ask={held && !cutOff} />}
     </div>
   );
 }
