@@ -274,11 +274,11 @@ describe("the connection of a chat client", () => {
   it("does not call a command not started of which an earlier sending may have been done", async () => {
     const { one, connection } = await follow();
     /** Of a post that is on its way a second time, the first having ended unknown. */
-    const outcomeAfter = async (end: (id: number) => void): Promise<unknown> => {
+    const outcomeAfter = async (end: (id: number) => void | Promise<void>): Promise<unknown> => {
       const post = connection.ask("room.post", "den", { text: "hi" });
       const { id } = await one.next("room.post");
       one.say({ re: id, error: failure("ASK_TIMEOUT") });
-      end((await one.next("room.post")).id);
+      await end((await one.next("room.post")).id);
       const answer = await post;
       return !answer.ok && [answer.error.code, answer.error.outcome, answer.error.details?.["because"]];
     };
