@@ -233,7 +233,7 @@ describe("the page's connection", () => {
     it("gives up in the end, and then nobody can say whether what is under way is done", async () => {
       const { pass, answer, refuse } = stage();
       refuse(away);
-      pass(connectionLimits.answerTimeoutMs);
+      pass(connectionLimits.answerTimeoutMs + connectionLimits.lastAnswerTimeoutMs);
       const error = failure("ASK_TIMEOUT", { because: "SLOT_UNAVAILABLE", node: "two" });
       expect(await answer).to.deep.equal({ ok: false, error });
     });
@@ -256,6 +256,32 @@ describe("the page's connection", () => {
       socket().say({ re: socket().last("subscribe").id, ok: { head: 1, state: "S" } });
       expect(waitsFor()).to.equal(undefined);
     });
+  });
+
+  it("learns what became of a change before it gives it up as unknown, sent anew under its operation id", async () => {
+    const { connection, socket, pass, greet } = pretendBrowser();
+    greet();
+    const posts = () => socket().sent.filter((frame) => frame.do === "room.post");
+    const silent = connection.command("room.post", "lobby", { text: "hi" }, { kind: "change" });
+    pass(connectionLimits.backoffMaxMs);
+    const [first] = posts();
+    for (let passed = 0; posts().length < 2 && passed < connectionLimits.answerTimeoutMs; passed += 1_000) {
+      socket().say({ activity: { room: "a", seq: 1, author: "user/bob", mentioned: false } });
+      pass(1_000);
+    }
+    expect(posts()).to.deep.equal([first, first]);
+    socket().say({ re: first?.id ?? 0, ok: { seq: 1 } });
+    expect(await silent).to.deep.equal({ ok: true, value: { seq: 1 } });
+
+    const broken = connection.command("room.post", "lobby", { text: "ho" }, { kind: "change" });
+    const { id } = socket().last("room.post");
+    for (let sent = 0; sent < connectionLimits.repeatsMax; sent += 1) {
+      socket().say({ re: id, error: failure("APPEND_FAILED") });
+      pass(connectionLimits.backoffMaxMs);
+    }
+    expect(posts().filter((frame) => frame.id === id)).to.have.length(1 + connectionLimits.repeatsMax);
+    socket().say({ re: id, error: failure("APPEND_FAILED") });
+    expect(await broken).to.deep.equal({ ok: false, error: failure("APPEND_FAILED") });
   });
 
   it("ends a command that is never answered with its outcome unknown", async () => {

@@ -60,6 +60,8 @@ interface Waiting {
   refusal: Failure | undefined;
   /** An earlier sending may have had its effect. */
   mayHaveRun: boolean;
+  /** Its time was over once, and it was sent anew to learn what became of it. */
+  asksAgain: boolean;
 }
 
 interface Topic {
@@ -74,6 +76,10 @@ interface Topic {
 
 const repeated: ReadonlySet<string> = new Set([...passingCodes, "RATE_LIMITED", "MAILBOX_FULL", "OVERLOADED"]);
 const outOfRange: ReadonlySet<string> = new Set(["CURSOR_INVALID", "CURSOR_EXPIRED"]);
+
+/** Whether nobody could say after this answer what became of a command, and the node can once it gets it again. */
+const leavesUnknown = ({ frame, mayHaveRun }: Waiting, refusal: Failure): boolean =>
+  frame.operationId !== undefined && givenUp(refusal, mayHaveRun).outcome === "unknown";
 
 /** The one connection of a page to its node. Sends commands, follows topics, and comes back by itself:
  *
@@ -331,19 +337,28 @@ export class Connection {
   }
 
   #enqueue(frame: ClientFrame, transient: boolean, answer: (result: Result<unknown>) => void): void {
-    const cancelTimeout = this.#ports.after(bounds.answerTimeoutMs, () => {
+    const expire = (): void => {
       const mayHaveRun = waiting.mayHaveRun || this.#isOut(waiting);
+      // Before it is given up as unknown the node is asked once more what became of it, or does it now: under its operation
+      // id that is the same.
+      if (mayHaveRun && frame.operationId !== undefined && !waiting.asksAgain) {
+        Object.assign(waiting, { mayHaveRun, asksAgain: true });
+        waiting.cancelTimeout = this.#ports.after(bounds.lastAnswerTimeoutMs, expire);
+        if (this.#link.status === "open") this.#send(frame);
+        return;
+      }
       this.#answer(frame.id, { ok: false, error: givenUp(waiting.refusal, mayHaveRun) });
-    });
+    };
     const waiting: Waiting = {
       frame,
       transient,
       answer,
-      cancelTimeout,
+      cancelTimeout: this.#ports.after(bounds.answerTimeoutMs, expire),
       repeats: 0,
       sentAtMs: undefined,
       refusal: undefined,
       mayHaveRun: false,
+      asksAgain: false,
     };
     this.#waiting.set(frame.id, waiting);
   }
@@ -412,7 +427,7 @@ export class Connection {
     if (waiting === undefined) return;
     if (
       "error" in frame &&
-      repeated.has(frame.error.code) &&
+      (repeated.has(frame.error.code) || leavesUnknown(waiting, frame.error)) &&
       // A node that is away comes back, or another takes over: the person may wait for that, and sees for whom.
       (waiting.repeats < bounds.repeatsMax || awayNode(frame.error) !== undefined) &&
       !waiting.transient

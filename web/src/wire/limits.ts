@@ -11,6 +11,8 @@ export const connectionLimits = {
   /** A command that got no answer for so long ends with its outcome unknown. Well inside the node's window of remembered
    *  operation ids, so that a retry still gets the first answer. */
   answerTimeoutMs: 90_000,
+  /** After that: one that may have been done is sent anew under its operation id, and ends when this is over, too. */
+  lastAnswerTimeoutMs: 15_000,
   /** A node that has not answered for so long is said to be slow: it may hang, and silence alone shows that much later. */
   lateAfterMs: 5_000,
   /** A command that is refused for what may pass is repeated so often before the person sees it; while another node is said
