@@ -1,7 +1,7 @@
 /** What is known about a command that was refused:
  *  - `not_started`: it had no effect; sending it again is safe.
  *  - `failed`: it had no effect; sending it again helps only when something else has changed.
- *  - `unknown`: it may have had its effect; send it again only with the same operationId. */
+ *  - `unknown`: it may have had its effect, or may still take effect later; send it again only with the same operationId. */
 export type Outcome = "not_started" | "failed" | "unknown";
 
 interface Row {
@@ -82,7 +82,11 @@ export const errorTable = {
     http: 500,
     help: "The disk refused a write; reuse the operationId to learn the outcome.",
   },
-  ASK_TIMEOUT: { outcome: "unknown", http: 504, help: "No answer in time; it may have run: reuse the operationId." },
+  ASK_TIMEOUT: {
+    outcome: "unknown",
+    http: 504,
+    help: "No answer in time; it may have taken effect, or may still. Send it again with the same operationId.",
+  },
   STOPPING: { outcome: "not_started", http: 503, help: "The node is shutting down; connect again in a moment." },
   MODEL_NOT_FOUND: {
     outcome: "failed",
