@@ -1,8 +1,14 @@
 /** Looks at everything in a journal that no node has open, and names each part that is damaged: one must not hide another. */
-import { stat } from "node:fs/promises";
-import { join } from "node:path";
 import { createEmbeddedDirectory } from "../node/directory/index.ts";
-import { createClock, createMetrics, findFileDamage, openLevelStore, type FileDamage } from "../node/platform/index.ts";
+import { journalFolder, markFile, tracesOf } from "../node/data-folder.ts";
+import {
+  createClock,
+  createMetrics,
+  findFileDamage,
+  findLoss,
+  openLevelReader,
+  type FileDamage,
+} from "../node/platform/index.ts";
 import { readHome, type Home } from "../node/home.ts";
 import type { Store } from "../node/ports.ts";
 import { readFormat, verifyJournal, type Format } from "../node/storage/index.ts";
@@ -12,29 +18,28 @@ import type { Check } from "./doctor.ts";
 
 type Damage = Readonly<Record<string, unknown>>;
 
-/** Checks the files below the journal, whose it is, every entry and record of every slot, and the directory. Errors:
- *  DATA_FOLDER_IN_USE, DATA_FORMAT_UNKNOWN; the system's, when it refuses to open what is whole. */
+/** Checks the files below the journal, whose it is, every entry and record of every slot, and the directory. Nothing is opened
+ *  for writing. Errors: DATA_FORMAT_UNKNOWN; the system's, when it refuses to open what is whole. */
 export async function journalCheck(data: string): Promise<Check> {
   const name = "Journal";
-  const folder = join(data, "journal");
-  const exists = (await stat(folder).catch(() => undefined)) !== undefined;
-  // Before Level opens them: it may write them anew, and what is wrong in a value then has a checksum that fits.
-  const files = exists ? await findFileDamage(folder) : [];
-  const inside = !exists
-    ? nothing
-    : files.some(isDeadly)
-      ? unopened("opening it could end the process")
-      : await lookInside(folder).catch((thrown: unknown) => {
-          // What is wrong with the files must be told all the same.
-          if (files.length === 0 || failureOf(thrown).code !== "INTERNAL") throw thrown;
-          return unopened(describeRefusal(thrown));
-        });
-  const damaged: Damage[] = [...inside.damaged, ...files.map(describeFile)];
+  const { creating, node } = await tracesOf(data).catch(() => ({ creating: false, node: false }));
+  if (!node && !creating) return { name, state: "good", says: "there is none yet" };
+  if (creating)
+    return {
+      name,
+      state: "good",
+      says: "the first start was interrupted: nothing is in it, and the next one begins again",
+    };
+  const found = await findAll(data);
+  const { damaged } = found;
   if (damaged.length === 0) {
-    const says = `${counted(inside.entries, "entry", "entries")} in ${counted(inside.slots, "slot")}, all intact`;
+    const says = `${counted(found.entries, "entry", "entries")} in ${counted(found.slots, "slot")}, all intact`;
     return { name, state: "good", says };
   }
-  const isRowsOnly = files.length === 0 && inside.damaged.every(({ part }) => !wholeFolder.has(part));
+  // A node that starts or runs changes its files.
+  if (JSON.stringify((await findAll(data)).damaged) !== JSON.stringify(damaged))
+    return { name, state: "skipped", says: "it changes while it is looked at: a node is at work on it" };
+  const isRowsOnly = !found.inFiles && damaged.every(({ part }) => !wholeFolder.has(part));
   return {
     name,
     state: "bad",
@@ -43,26 +48,35 @@ export async function journalCheck(data: string): Promise<Check> {
   };
 }
 
-/** Which cluster's node a folder is that no node has open; undefined in one that is new. The errors of `journalCheck`. */
-export async function readMember(data: string): Promise<{ readonly node: string; readonly home: Home } | undefined> {
-  const folder = join(data, "journal");
-  if ((await stat(folder).catch(() => undefined)) === undefined) return undefined;
-  const store = await openLevelStore(folder);
-  try {
-    const [format, home] = [await readFormat(store), await readHome(store)];
-    return format && home && { node: format.node, home };
-  } finally {
-    await store.close();
-  }
+async function findAll(data: string): Promise<typeof nothing & { readonly inFiles: boolean }> {
+  const folder = journalFolder(data);
+  const files = await findFileDamage(folder);
+  const loss = await findLoss(folder, markFile(data));
+  // What is damaged inside a file was found with its place.
+  const lost = loss === undefined || files.some(({ file }) => file === loss.file) ? [] : [loss];
+  const inside = await lookInside(folder).catch((thrown: unknown) => {
+    // What is wrong with the files must be told all the same.
+    if (files.length + lost.length === 0 || failureOf(thrown).code !== "INTERNAL") throw thrown;
+    return { ...nothing, damaged: [{ part: parts.all, reason: `not looked at: ${describeRefusal(thrown)}` }] };
+  });
+  const damaged = [
+    ...inside.damaged,
+    ...files.map(describeFile),
+    ...lost.map(({ file, reason }): Damage => ({ file, reason })),
+  ];
+  return { ...inside, damaged, inFiles: files.length + lost.length > 0 };
 }
 
-/** Whether to open it may end the process: Level maps files into memory, so that what the disk refuses to read is a signal
- *  and no error; and it takes as much memory as a table says it needs. */
-const isDeadly = (damage: FileDamage): boolean =>
-  "unreadable" in damage || (damage.file.endsWith(".ldb") && damage.rows === undefined);
+/** Which cluster's node a folder is that no node has open; undefined in one that is new. The errors of `journalCheck`. */
+export async function readMember(data: string): Promise<{ readonly node: string; readonly home: Home } | undefined> {
+  if (!(await tracesOf(data)).node) return undefined;
+  const store = await openLevelReader(journalFolder(data));
+  const [format, home] = [await readFormat(store), await readHome(store)];
+  return format && home && { node: format.node, home };
+}
 
 function describeFile(damage: FileDamage): Damage {
-  if ("unreadable" in damage) return damage;
+  if (!("offset" in damage)) return damage;
   const { rows, ...place } = damage;
   return { ...place, reason: "checksum mismatch", ...rows };
 }
@@ -80,17 +94,12 @@ const parts = {
 const wholeFolder: ReadonlySet<unknown> = new Set([parts.all, parts.format, parts.home, parts.directory]);
 
 const nothing = { entries: 0, slots: 0, damaged: [] as readonly Damage[] };
-const unopened = (because: string): typeof nothing => ({
-  ...nothing,
-  damaged: [{ part: parts.all, reason: `not looked at: ${because}` }],
-});
-
 /** What a copy made anew overwrites, and what only goes with the whole folder. */
 const hints = {
   rows: "One of many nodes gets damaged slots from the others once it runs; alone, restore a backup.",
   files:
     "One of many nodes: evict it, and have it join with an empty folder; not so the one that keeps the directory. " +
-    "Alone: restore a backup.",
+    "Alone: restore a backup; without one, plexus salvage saves what can be read.",
 } as const;
 
 async function lookInside(folder: string): Promise<typeof nothing> {
@@ -106,23 +115,25 @@ async function lookInside(folder: string): Promise<typeof nothing> {
       return undefined;
     }
   };
-  const store: Store | undefined = await look(parts.all, () => openLevelStore(folder));
-  if (store === undefined) return { ...nothing, damaged };
+  // What is damaged in the files is told by who looks at those; behind it there is more.
+  const rest = await openLevelReader(folder, () => undefined);
+  const reader = (await look(parts.all, () => openLevelReader(folder))) ?? rest;
+  // The directory of a folder from before there were many nodes is converted when it is read: in memory, here.
+  const store: Store = { ...reader, batch: () => Promise.resolve() };
   const metrics = createMetrics();
   try {
     const format = await look(parts.format, () => readFormat(store));
     const home = await look(parts.home, () => readHome(store));
     await look(parts.home, () => checkHome(store, format, home));
-    const verified = await look(parts.slots, () =>
-      verifyJournal({ store, clock: createClock(), meter: metrics.meter }),
-    );
-    damaged.push(...(verified?.damaged ?? []));
+    const verify = (from: Store) => verifyJournal({ store: from, clock: createClock(), meter: metrics.meter });
+    const verified = (await look(parts.slots, () => verify(store))) ?? (await verify(rest));
+    damaged.push(...verified.damaged);
     await look(parts.directory, async () => {
       await createEmbeddedDirectory({ store }).opened();
       const isHere = home?.directory.kind === "embedded" && home.directory.host === format?.node;
       if (isHere && (await holds(store, "head/")) && !(await holds(store, "directory/"))) throw missing(folder);
     });
-    return { entries: verified?.entries ?? 0, slots: verified?.slots ?? 0, damaged };
+    return { entries: verified.entries, slots: verified.slots, damaged };
   } finally {
     metrics.stop();
     await store.close();

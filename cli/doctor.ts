@@ -5,6 +5,7 @@ import { dirname, join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Config } from "../config/index.ts";
 import { failureOf, type ModelInfo } from "../protocols/index.ts";
+import { exposureOf } from "../node/data-folder.ts";
 import { modelSpec } from "../node/inference.ts";
 import { createClock } from "../node/platform/index.ts";
 import { inspectGgufFile, readMachine, startInferenceHost, type Machine } from "../runtimes/index.ts";
@@ -126,8 +127,12 @@ async function dataChecks(config: Config, running: string | undefined): Promise<
       { name, state: "good", says: `${config.data} does not exist yet; the first start makes it` },
       await diskCheck(folder),
     ];
+  const says = running === undefined ? folder : `${folder}, in use by the node at ${running}`;
+  const exposed = await exposureOf(folder);
   return [
-    { name, state: "good", says: running === undefined ? folder : `${folder}, in use by the node at ${running}` },
+    exposed
+      ? { name, state: "warning", says: `${folder}: ${exposed.says}`, hint: exposed.hint }
+      : { name, state: "good", says },
     await diskCheck(folder),
     await syncCheck(folder),
     await closedJournalCheck(folder, running),

@@ -141,7 +141,10 @@ function explainFailure(thrown: unknown): unknown {
       "keep this folder: docs/operating.md, etcd lost or restored",
     DATA_DAMAGED: damaged,
   };
-  const hint = refusal.details?.["because"] === "DATA_DAMAGED" ? damaged : hints[refusal.code];
+  const general = refusal.details?.["because"] === "DATA_DAMAGED" ? damaged : hints[refusal.code];
+  // What is said of the very thing that is wrong comes first.
+  const own = refusal.details?.["hint"];
+  const hint = typeof own === "string" ? [own, general].filter(Boolean).join("; ") : general;
   return hint === undefined ? thrown : new PlexusError({ ...refusal, details: { ...refusal.details, hint } }, thrown);
 }
 

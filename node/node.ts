@@ -1,10 +1,9 @@
 /** One node, put together on the real ports: disk, network card, inference host, web server.
  *
- *      store ─► (join) ─► journal ─► inference host ─► peer ─► mesh ─► gateway        started in this order,
- *                                                                                     stopped in reverse
+ *      data folder ─► store ─► (join) ─► journal ─► inference host ─► peer ─► mesh ─► gateway   started in this order,
+ *                                                                                               stopped in reverse
  *
  *  `peer.ts` is everything between them and knows no real thing; the simulation runs the same. */
-import { join } from "node:path";
 import { behaviors } from "../actors/index.ts";
 import type { Config } from "../config/index.ts";
 import {
@@ -21,6 +20,7 @@ import {
 } from "../protocols/index.ts";
 import { startInferenceHost } from "../runtimes/index.ts";
 import { audit, followFirstAdmin, registerNode } from "./cluster-memory.ts";
+import { journalFolder, keyGone, markFile, notNew, openDataFolder } from "./data-folder.ts";
 import { adminCodeHash, createGateway } from "./gateway/index.ts";
 import { etcdPrefix, homeRow, readHome, withMembers, writeHome, type DirectoryPlace, type Home } from "./home.ts";
 import { createInference, measureInference, modelSpec, publishModels } from "./inference.ts";
@@ -31,7 +31,7 @@ import type { Mesh } from "./mesh/index.ts";
 import { createPeer, type Peer } from "./peer.ts";
 import { createClock, createMetrics, createRandom, openLevelStore } from "./platform/index.ts";
 import type { Clock, Log, MembershipEnd, Meter } from "./ports.ts";
-import { openJournal } from "./storage/index.ts";
+import { openJournal, readFormat } from "./storage/index.ts";
 import { placesOf, webAddressFor } from "./web-address.ts";
 import { within } from "./within.ts";
 
@@ -103,8 +103,14 @@ export async function startNode(config: Config, platform: NodePlatform): Promise
     const { meter } = metrics;
     stops.push(() => metrics.stop());
 
-    const store = await openLevelStore(journalFolder(config.data));
+    const folder = await openDataFolder(config.data, log);
+    const store = await openLevelStore(journalFolder(config.data), {
+      mark: markFile(config.data),
+      mustExist: !folder.isNew,
+      trusted: platform.trustsData === true,
+    });
     stops.push(() => store.close());
+    if (!folder.isNew && (await readFormat(store)) === undefined) throw notNew(config.data);
     const fresh = { cluster: randomHex(random.bytes(8)), node: randomHex(random.bytes(8)) };
     const joined = await joinIfAsked(config, { store, clock, log, version });
     const earlier = joined?.home ?? (await readHome(store));
@@ -112,8 +118,10 @@ export async function startNode(config: Config, platform: NodePlatform): Promise
     // A folder that knew who it is and not of which cluster would found one.
     const beside = joined === undefined ? [] : [homeRow(joined.home)];
     const journal = await openJournal({ store, clock, log, meter, identity: joined?.identity ?? fresh, beside });
+    await folder.begun();
     const { node, cluster } = journal.format;
     let home: Home = { ...(earlier ?? firstHome(journal.format, config)) };
+    if (!folder.hasKey && joined === undefined && home.members.length > 1) throw keyGone(config.data);
     // etcd may have moved to other machines since the last start; what the cluster has there is under the same prefix. An
     // address is remembered when that was seen there: a wrong one would be in the way of every start after this one.
     const place: DirectoryPlace =
@@ -517,9 +525,6 @@ async function startMeshOf(
 /** Where a node is reached by others, each address with the id that must answer there. */
 const meshAddresses = (mesh: Mesh): readonly string[] =>
   mesh.addresses().map((address) => `${address}/p2p/${mesh.peer}`);
-
-/** Where the journal lies in a data folder. */
-const journalFolder = (data: string): string => join(data, "journal");
 
 /** Ready once it has joined, while no slot that it owns is known to be unavailable: failed here, or waiting for a copy that
  *  is down. Not less so while the directory is away: what is placed goes on. */

@@ -4,8 +4,10 @@ import { monitorEventLoopDelay } from "node:perf_hooks";
 import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from "prom-client";
 import type { Clock, Meter, Random } from "../ports.ts";
 
-export { findFileDamage, type FileDamage } from "./level-files.ts";
-export { openLevelStore } from "./level-store.ts";
+export { findFileDamage, surveyLevel, type FileDamage, type Loss, type Survey } from "./level-files.ts";
+export { openLevelReader, type OnDamage } from "./level-reader.ts";
+export { platformLimits } from "./limits.ts";
+export { findLoss, makeFolder, openLevelStore, type LevelOptions } from "./level-store.ts";
 
 /** The machine's clock. */
 export function createClock(): Clock {

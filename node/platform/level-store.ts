@@ -9,8 +9,9 @@
  *  - What LevelDB hands on in spite of a wrong byte, the seals and the chain of the journal find: in values, and in the keys
  *    of entries. A wrong byte in another row's key can hide that row, and nobody misses it: one flipped bit in seven.
  *  - `level-files.ts` compares LevelDB's checksums itself and finds all of these. `plexus doctor` does it.
- *  - The newest writes lie in LevelDB's log. It checks that when it opens, goes on without a batch that is wrong, and tells
- *    only its own file `LOG`. The journal misses entries that others of the slot follow, the doctor every one.
+ *  - The newest writes lie in LevelDB's log. It checks that when it opens, goes on without a batch that is wrong, or without the
+ *    whole log, and tells only its own file `LOG`. Where CURRENT is gone it begins anew, and deletes every table. So
+ *    `surveyLevel` looks first, and what it misses is compared with a mark outside the folder (`level-mark.ts`).
  *
  *  Nothing of this mends: a block that cannot be read cannot be deleted either. LevelDB comes upon it when it tidies up,
  *  whatever deletions stand before it, and then refuses all writes. Only a new folder helps: docs/operating.md. */
@@ -19,18 +20,36 @@ import { dirname } from "node:path";
 import { Level } from "level";
 import { failure, PlexusError } from "../../protocols/index.ts";
 import type { Store, StoreOp, StoreRange } from "../ports.ts";
+import { surveyLevel, type Loss, type Survey } from "./level-files.ts";
+import { HighWaterMark } from "./level-mark.ts";
+import { openLevelReader } from "./level-reader.ts";
+import { platformLimits } from "./limits.ts";
 
 /** Level's own 4 MiB fills within 20 ms of full load, and each time writers wait for the flush: decision 0003. */
 const writeBufferBytes = 32 * 1024 * 1024;
 
-/** Opens a Level store in a folder, which is made when absent. Errors: DATA_FOLDER_IN_USE, DATA_DAMAGED; the store's own:
- *  DATA_DAMAGED. What the system refuses, for example because the disk is full, has the system's code: ENOSPC. */
-export async function openLevelStore(folder: string): Promise<Store> {
+/** How a Level store is opened. */
+export interface LevelOptions {
+  /** Where the number of the last write that is durable is kept, outside the folder. */
+  readonly mark?: string;
+  /** There was a store in the folder: one that is not there any more is lost, and none is begun. */
+  readonly mustExist?: boolean;
+  /** The operator takes what is left of the newest writes for all that there was. */
+  readonly trusted?: boolean;
+}
+
+/** Opens a Level store in a folder, which is made when absent. LevelDB is let in only where it loses nothing that it would not
+ *  tell: see `surveyLevel`. Errors: DATA_FOLDER_IN_USE, DATA_DAMAGED; the store's own: DATA_DAMAGED. What the system refuses,
+ *  for example because the disk is full, has the system's code: ENOSPC. */
+export async function openLevelStore(folder: string, options: LevelOptions = {}): Promise<Store> {
   await makeFolder(folder);
+  const mark = options.mark === undefined ? undefined : new HighWaterMark(options.mark);
+  const { sequence } = await checked(folder, mark, options);
   const level = new Level<string, Uint8Array>(folder, {
     keyEncoding: "utf8",
     valueEncoding: "view",
     writeBufferSize: writeBufferBytes,
+    createIfMissing: options.mustExist !== true,
   });
   try {
     await level.open();
@@ -42,12 +61,58 @@ export async function openLevelStore(folder: string): Promise<Store> {
     // Also what LevelDB does not call damage: that a file is not there, or that the disk does not give it.
     throw new PlexusError(failure("DATA_DAMAGED", { file: folder, reason: reasonOf(error, folder) }), error);
   }
-  return levelStore(level, folder);
+  mark?.reached(sequence);
+  return levelStore(level, folder, { mark, sequence });
+}
+
+/** What is in a folder, where it is all that was. Error: DATA_DAMAGED. */
+async function checked(folder: string, mark: HighWaterMark | undefined, options: LevelOptions): Promise<Survey> {
+  const { survey, loss } = await lookForLoss(folder, mark, options.mustExist === true);
+  if (loss === undefined || (loss.leavesRest && options.trusted === true)) return survey;
+  const { file, reason, leavesRest } = loss;
+  const hint = leavesRest ? { hint: "to go on with what is left, without what is lost: --trust-data" } : {};
+  throw new PlexusError(failure("DATA_DAMAGED", { file, reason, ...hint }));
+}
+
+/** What a Level store has lost that LevelDB would not tell, or would make worse. The mark is where the number of the last durable
+ *  write is kept. Errors: the system's. */
+export const findLoss = async (folder: string, markFile: string): Promise<Loss | undefined> =>
+  (await lookForLoss(folder, new HighWaterMark(markFile), true)).loss;
+
+/** While a process is at work on the folder a file may seem to be missing: then it is another one at the next look, or none,
+ *  and LevelDB says who has the folder. */
+async function lookForLoss(
+  folder: string,
+  mark: HighWaterMark | undefined,
+  mustExist: boolean,
+): Promise<{ readonly survey: Survey; readonly loss: Loss | undefined }> {
+  let before: string | undefined;
+  for (;;) {
+    // The mark first: what is written meanwhile is beyond it.
+    const marked = (await mark?.read()) ?? 0;
+    const survey = await surveyLevel(folder);
+    const loss = survey.loss ?? lossBelow(folder, { marked, survey, mustExist });
+    const now = JSON.stringify([loss, survey.sequence]);
+    if (loss === undefined || now === before) return { survey, loss };
+    before = now;
+  }
+}
+
+function lossBelow(
+  folder: string,
+  at: { readonly marked: number; readonly survey: Survey; readonly mustExist: boolean },
+): Loss | undefined {
+  const { marked, survey, mustExist } = at;
+  if (mustExist && !survey.hasCurrent)
+    return { file: folder, reason: "the journal is gone, and the data folder is not a new one", leavesRest: false };
+  if (survey.sequence >= marked) return undefined;
+  const reason = `it ends at write ${survey.sequence}, and ${marked} were stored: newer files are missing, or it is an older copy`;
+  return { file: folder, reason, leavesRest: true };
 }
 
 /** Makes a folder and those above it. Node's own `recursive` never ends where a folder that is there takes none, and says
  *  that it is not there: as /proc does. */
-async function makeFolder(path: string): Promise<void> {
+export async function makeFolder(path: string): Promise<void> {
   const make = async (): Promise<void> => {
     try {
       await mkdir(path, { mode: 0o700 });
@@ -70,25 +135,60 @@ type Snapshot = ReturnType<Level<string, Uint8Array>["snapshot"]>;
 
 /** After a failed write LevelDB's log may hold a torn record: what it writes behind it reads well now and is gone at the
  *  next start. So one batch is under way at a time, and after a failure the database is opened again, which starts a new
- *  log, before anything else is read or written. */
-function levelStore(level: Level<string, Uint8Array>, folder: string): Store {
+ *  log, before anything else is written. While the disk does not let it, because it is full, say, reads go to the files
+ *  themselves: they hold what the database will when it is open. */
+function levelStore(
+  level: Level<string, Uint8Array>,
+  folder: string,
+  at: { readonly mark: HighWaterMark | undefined; readonly sequence: number },
+): Store {
+  const { mark } = at;
+  let { sequence } = at;
   let last: Promise<void> = Promise.resolve();
   let torn = false;
   let reopening: Promise<void> | undefined;
+  /** Reads the files while the database cannot be opened. */
+  let files: Promise<Store> | undefined;
+  let refusedAtMs = -Infinity;
   const reopen = async (): Promise<void> => {
     await level.close();
     await level.open();
+    ({ sequence } = await surveyLevel(folder));
     torn = false;
+    files = undefined;
   };
   const whole = (): Promise<void> | undefined => {
     if (!torn) return undefined;
-    reopening ??= reopen().finally(() => (reopening = undefined));
+    reopening ??= reopen()
+      .catch((error: unknown) => {
+        refusedAtMs = performance.now();
+        throw error;
+      })
+      .finally(() => (reopening = undefined));
     return reopening;
+  };
+  /** The files, where the disk does not let the database be opened; undefined: it is open. */
+  const aside = async (): Promise<Store | undefined> => {
+    if (!torn) return undefined;
+    try {
+      if (files === undefined || performance.now() - refusedAtMs > platformLimits.reopenPauseMs) await whole();
+      else if (reopening !== undefined) await reopening;
+    } catch (error) {
+      if (refusalIn(error, folder) === undefined) throw error;
+    }
+    if (!torn) return undefined;
+    files ??= openLevelReader(folder).catch((error: unknown) => {
+      files = undefined;
+      throw error;
+    });
+    return files;
   };
   const write = async (ops: readonly StoreOp[], options: { readonly sync: boolean }): Promise<void> => {
     await whole();
     try {
       await level.batch(ops as { type: "put"; key: string; value: Uint8Array }[], options);
+      sequence += ops.length;
+      if (options.sync) mark?.reached(sequence);
     } catch (error) {
       torn = true;
       throw error;
@@ -97,6 +197,7 @@ function levelStore(level: Level<string, Uint8Array>, folder: string): Store {
   /** `place` is a key: where the work was when LevelDB found damage, which itself says no more than "a block". */
   const named = <T>(place: string, work: Promise<T>): Promise<T> =>
     work.catch((error: unknown) => {
+      if (error instanceof PlexusError) throw error;
       const reason = reasonOf(error, folder);
       if (isDamage(error))
         throw new PlexusError(failure("DATA_DAMAGED", { file: `${folder}#${place}`, reason }), error);
@@ -134,10 +235,18 @@ function levelStore(level: Level<string, Uint8Array>, folder: string): Store {
     const [row] = await level.iterator({ gte: key, lte: key, snapshot }).all();
     return row?.[1];
   };
-  const now = async <T>(read: () => Promise<T>): Promise<T> => {
-    await whole();
-    return read();
+  const now = async <T>(read: (from: Reads) => Promise<T>): Promise<T> => {
+    const from = await aside();
+    if (from === undefined) return read(database);
+    try {
+      return await read(from);
+    } catch (error) {
+      // The database was opened meanwhile, and has tidied its files away.
+      if (torn) throw error;
+      return read(database);
+    }
   };
+  const database: Reads = { get, range: page, keys: keyPage };
 
   return {
     location: folder,
@@ -152,19 +261,40 @@ function levelStore(level: Level<string, Uint8Array>, folder: string): Store {
     get: (key) =>
       named(
         key,
-        now(() => get(key)),
+        now((from) => from.get(key)),
       ),
     range: (asked) =>
       named(
         asked.gte,
-        now(() => page(asked)),
+        now((from) => from.range(asked)),
       ),
     keys: (asked) =>
       named(
         asked.gte,
-        now(() => keyPage(asked)),
+        now((from) => from.keys(asked)),
       ),
     view() {
+      // Nothing is written while it is torn; what comes after that is not of this moment.
+      if (torn) {
+        const still = async <T>(read: (from: Store) => Promise<T>): Promise<T> => {
+          const from = await aside();
+          if (from === undefined) throw new Error("the moment of this view is over");
+          return read(from);
+        };
+        return {
+          get: (key) =>
+            named(
+              key,
+              still((from) => from.get(key)),
+            ),
+          range: (asked) =>
+            named(
+              asked.gte,
+              still((from) => from.range(asked)),
+            ),
+          close: () => Promise.resolve(),
+        };
+      }
       const snapshot = level.snapshot();
       return {
         get: (key) => named(key, get(key, snapshot)),
@@ -172,9 +302,14 @@ function levelStore(level: Level<string, Uint8Array>, folder: string): Store {
         close: () => snapshot.close(),
       };
     },
-    close: () => level.close(),
+    async close() {
+      await level.close();
+      await mark?.close();
+    },
   };
 }
+
+type Reads = Pick<Store, "get" | "range" | "keys">;
 
 const bounds = ({ gte, lt, limit, reverse }: StoreRange) => ({
   gte,

@@ -101,6 +101,7 @@ export const entrances: readonly string[] = [
   "protocols/mesh/index.ts",
   "node/node.ts",
   "node/home.ts",
+  "node/data-folder.ts",
   "node/inference.ts",
   "node/kernel/api.ts",
   "node/placement/api.ts",
