@@ -19,6 +19,11 @@ export const actorLimits = {
   summaryTextChars: 160,
   /** Names looked up in one message to find who is mentioned. Beyond, "@name" stays text. */
   mentionNamesMax: 100,
+  /** Mentions of one agent, and of all, that a room still has to deliver. Beyond, the room refuses them in the agent's name. */
+  roomMentionsPerAgentMax: 8,
+  roomMentionsMax: 64,
+  /** How long a mention waits for an agent that cannot be reached before the room refuses it in the agent's name. */
+  mentionWaitMs: 10 * 60_000,
   /** What a mentioned agent is told: the newest messages up to and with the mention. */
   mentionContextMessages: 20,
   mentionContextChars: 12_000,

@@ -16,6 +16,8 @@ import { actorLimits as limits } from "./limits.ts";
 export interface Mail {
   readonly to: ActorId;
   readonly message: Message;
+  /** After this time a try that does not reach the receiver was the last one. Absent: it is tried for ever. */
+  readonly untilMs?: number;
 }
 
 /** Mail that is not yet delivered. */
@@ -55,7 +57,7 @@ export const fits = (outbox: Outbox, count: number): boolean =>
 /** The outbox after an event that carried `mail`. */
 export function enqueue(outbox: Outbox, mail: readonly Mail[] | undefined): Outbox {
   if (mail === undefined || mail.length === 0) return outbox;
-  const added = mail.map(({ to, message }, index) => ({ id: outbox.next + index, to, message }));
+  const added = mail.map((one, index) => ({ id: outbox.next + index, ...one }));
   return { next: outbox.next + mail.length, entries: [...outbox.entries, ...added] };
 }
 
@@ -120,7 +122,8 @@ export function settle(
   const entry = outbox.entries.find(({ id }) => id === tag.id);
   if (entry === undefined) return undefined;
   const { result } = signal;
-  if (!result.ok && !isFinal(result.error)) {
+  const isOver = entry.untilMs !== undefined && turn.nowMs >= entry.untilMs;
+  if (!result.ok && !isFinal(result.error) && !isOver) {
     if (tag.again) return { result, effects: [] };
     const dueMs = turn.nowMs + limits.outboxRetryMs;
     return { result, effects: [{ type: "remind", id: outboxReminder, dueMs }] };

@@ -27,6 +27,10 @@ export const roomMessage = object({
   reactions: Type.Optional(Type.Record(emoji, Type.Array(principal))),
   mentions: Type.Optional(Type.Array(principal)),
   pinned: Type.Optional(Type.Literal(true)),
+  /** An agent's message: the mention that it answers, or refuses. In a thread that is not the message that `replyTo` names. */
+  answers: Type.Optional(position),
+  /** The agent did not take the mention, or could not answer: the code of the reason, which the text tells in words. */
+  refused: Type.Optional(Type.String({ maxLength: 64 })),
   /** The generation that wrote it, when an agent did: lets a page replace the draft by the answer. */
   generation: Type.Optional(Type.String()),
 });
@@ -67,6 +71,8 @@ export const roomCommands = {
     replyTo: Type.Optional(position),
     /** Set by agents only. */
     generation: Type.Optional(Type.String({ maxLength: 128 })),
+    /** Set by agents only: as in the message. */
+    refused: Type.Optional(Type.String({ maxLength: 64 })),
   }),
   edit: object({ seq: position, text: messageText }),
   delete: object({ seq: position }),

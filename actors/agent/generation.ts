@@ -11,6 +11,7 @@ import {
   type AgentEvent,
   type AgentSignal,
   type ConversationTurn,
+  type ErrorCode,
   type Failure,
   type GenerationPart,
 } from "../../protocols/index.ts";
@@ -18,7 +19,7 @@ import { note, persist, publish, type Effect, type Turn } from "../behavior.ts";
 import { actorLimits as limits } from "../limits.ts";
 import { dispatch, type Mail } from "../outbox.ts";
 import { contextFor, nextHalvings } from "./context.ts";
-import { evolve, roomActor, type AgentChange, type AgentState, type Job } from "./state.ts";
+import { evolve, roomActor, type AgentChange, type AgentState, type Job, type RoomSource } from "./state.ts";
 
 /** A generation that runs now. */
 export interface Run {
@@ -135,18 +136,6 @@ function draft(job: Job, offset: number, text: string): Effect<never, never> {
   return publish(signal);
 }
 
-/** Takes a draft away that no post will replace. */
-export const dropDraft = ({ generation, source }: Job): Effects =>
-  source.type === "room"
-    ? [
-        {
-          type: "tell",
-          to: roomActor(source.room),
-          message: { type: "draft", generation, replyTo: source.seq, offset: 0, text: "", done: true },
-        },
-      ]
-    : [];
-
 function onFailed(state: AgentState, job: Job, now: Run, error: Failure, turn: Here): Effects {
   if (now.stopping) return finish(state, { end: "stopped", text: now.text }, turn);
   if (error.code === "CONTEXT_TOO_LONG" && state.life !== null) {
@@ -159,7 +148,7 @@ function onFailed(state: AgentState, job: Job, now: Run, error: Failure, turn: H
     const dueMs = turn.nowMs + limits.generationRetryMs * 4 ** (Math.max(1, job.attempt) - 1);
     return [note({ run: null }), { type: "remind", id: generationReminder, dueMs }];
   }
-  return finish(state, { end: "failed", text: now.text, error: toldOf(error) }, turn);
+  return finish(state, { end: "failed", text: now.text, error: toldOf(error), code: error.code }, turn);
 }
 
 /** What people read of a failure. Why a model is not there is for whoever runs the nodes: it is in their log. */
@@ -190,6 +179,7 @@ interface Ending {
   readonly text: string;
   readonly tokens?: number;
   readonly error?: string;
+  readonly code?: ErrorCode;
 }
 
 /** Ends the first job with what there is, and starts the next. */
@@ -202,8 +192,7 @@ export function finish(state: AgentState, ending: Ending, turn: Here): Effects {
       ? roomAnswer(generation, source, ending)
       : { event: { type: "answered", generation, turn: answerTurn(state, source.turn, ending, turn.nowMs) } };
   const { after, effects } = commit(state, turn, [ended]);
-  const dropped = ended.mail === undefined ? dropDraft(job) : [];
-  return [...effects, ...dropped, note({ run: null }), ...startNext(after, turn)];
+  return [...effects, note({ run: null }), ...startNext(after, turn)];
 }
 
 /** Takes a conversation's job out of the queue before its turn has come. */
@@ -236,15 +225,20 @@ function answerTurn(state: AgentState, number: number, ending: Ending, atMs: num
   };
 }
 
-function roomAnswer(
-  generation: string,
-  { room, seq }: Extract<Job["source"], { type: "room" }>,
-  { end, text, error }: Ending,
-): Coming {
-  const event: AgentEvent = { type: "roomAnswered", generation, room };
+/** The answer to a mention. Whoever asked waits for one: also when there is none, and when it was stopped. */
+function roomAnswer(generation: string, source: RoomSource, { end, text, error, code }: Ending): Coming {
   const said = text.trim().slice(0, wireLimits.messageCharsMax);
-  if (said === "" && end === "stopped") return { event };
-  const apology = end === "failed" ? `Sorry, I could not answer. ${error ?? ""}`.trim() : "Sorry, I have no answer.";
-  const post = { type: "post", text: end === "failed" || said === "" ? apology : said, replyTo: seq, generation };
-  return { event, mail: [{ to: roomActor(room), message: post }] };
+  const apology = { text: `Sorry, I could not answer. ${error ?? ""}`.trim(), refused: code ?? "INTERNAL" };
+  const answer = end === "failed" ? apology : { text: said === "" ? "Sorry, I have no answer." : said };
+  return {
+    event: { type: "roomAnswered", generation, room: source.room },
+    mail: [answerTo(source, generation, answer)],
+  };
 }
+
+/** The message with which an agent settles a mention. */
+export const answerTo = (
+  { room, seq }: RoomSource,
+  generation: string,
+  answer: { readonly text: string; readonly refused?: ErrorCode },
+): Mail => ({ to: roomActor(room), message: { type: "post", ...answer, replyTo: seq, generation } });

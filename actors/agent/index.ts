@@ -35,8 +35,8 @@ import { fits, outboxReminder, recoverOutbox, remindOutbox, settle } from "../ou
 import { firstPage, lastPage } from "../page.ts";
 import { resume, resumePage, type ResumeTag } from "../stream.ts";
 import {
+  answerTo,
   commit,
-  dropDraft,
   finish,
   onPart,
   onReminded,
@@ -177,9 +177,13 @@ function update(state: AgentState, life: Life, change: Of<"update">, turn: Here)
 }
 
 function end(state: AgentState, life: Life, turn: Here): Effects {
-  const { after, effects } = commit(state, turn, [{ event: { type: "deleted" } }]);
-  const drafts = life.jobs.slice(0, 1).flatMap(dropDraft);
-  return [...effects, ...erase(after, turn), ...cancelRun(turn), ...drafts, reply({})];
+  const mail = life.jobs.flatMap(({ source, generation }) =>
+    source.type === "room"
+      ? [answerTo(source, generation, { text: "Sorry, I was deleted before I could answer.", refused: "NOT_FOUND" })]
+      : [],
+  );
+  const { after, effects } = commit(state, turn, [{ event: { type: "deleted" }, mail }]);
+  return [...effects, ...erase(after, turn), ...cancelRun(turn), reply({})];
 }
 
 const cancelRun = ({ notes }: Here): Effects =>
@@ -259,7 +263,8 @@ function mentioned(state: AgentState, { room, seq, context }: Of<"mentioned">, t
   const known = life.jobs.some(({ source }) => source.type === "room" && source.room === room && source.seq === seq);
   if (known) return [reply({})];
   const waiting = life.jobs.slice(1).filter(({ source }) => source.type === "room");
-  if (isFull(life) || waiting.length >= limits.agentQueueMentionsMax) return [refuse("QUEUE_FULL")];
+  if (isFull(life) || waiting.length >= limits.agentQueueMentionsMax)
+    return [refuse("QUEUE_FULL", { waiting: life.jobs.length - 1 })];
   // Every answer that is owed will need a place in the outbox.
   if (!fits(state.outbox, limits.agentQueueMax + 1)) return [refuse("OVERLOADED")];
   const job: Job = { generation: nameOf(state, turn), attempt: 0, source: { type: "room", room, seq, context } };

@@ -24,15 +24,16 @@ export interface ContextLine {
   readonly text: string;
 }
 
+/** A mention in a room. */
+export interface RoomSource {
+  readonly type: "room";
+  readonly room: string;
+  readonly seq: number;
+  readonly context: readonly ContextLine[];
+}
+
 /** What an answer is for. */
-export type Source =
-  | { readonly type: "conversation"; readonly turn: number }
-  | {
-      readonly type: "room";
-      readonly room: string;
-      readonly seq: number;
-      readonly context: readonly ContextLine[];
-    };
+export type Source = { readonly type: "conversation"; readonly turn: number } | RoomSource;
 
 /** An answer that is owed. */
 export interface Job {

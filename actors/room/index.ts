@@ -29,7 +29,7 @@ import {
   undeliverable,
   type CreateTag,
 } from "./membership.ts";
-import { onMessage, onMessageRead, post, type Effects, type MessageTag } from "./posting.ts";
+import { late, onMessage, onMessageRead, post, type Effects, type MessageTag } from "./posting.ts";
 import { history, historyPage, markRead, withoutDeleted, type HistoryTag } from "./reading.ts";
 import { evolve, record, snapshotOf, summaryOf, viewOf, type Room, type RoomChange, type RoomState } from "./state.ts";
 
@@ -90,7 +90,8 @@ function decide(state: RoomState, message: Incoming | Signal, turn: Turn): Effec
       if (state.visibility === "public" || isMember(state, turn)) return [reply(viewOf(state, turn.key))];
       return [refuse("NOT_A_MEMBER")];
     default:
-      return isMember(state, turn) ? decideForMember(state, message, turn) : [refuse("NOT_A_MEMBER")];
+      if (isMember(state, turn)) return decideForMember(state, message, turn);
+      return message.type === "post" ? late(state, message, turn) : [refuse("NOT_A_MEMBER")];
   }
 }
 
@@ -161,7 +162,7 @@ function onAnswered(state: Room, signal: Extract<Signal, { type: "answered" }>, 
   const settled = settle(state.outbox, signal, turn);
   if (settled === undefined) return [];
   const { entry, result, effects } = settled;
-  const undone = entry === undefined || result.ok ? [] : undeliverable(state, entry, result.error.code, turn);
+  const undone = entry === undefined || result.ok ? [] : undeliverable(state, entry, result.error, turn);
   return [...effects, ...undone];
 }
 

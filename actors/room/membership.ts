@@ -1,7 +1,7 @@
 /** Who is in a room, in which rank, and what the room is called. */
 import {
   wireLimits,
-  type ErrorCode,
+  type Failure,
   type MemberRole,
   type Result,
   type RoomBan,
@@ -15,7 +15,7 @@ import { refuse, reply, type CommandOf, type ReplyTo, type Sender, type Turn } f
 import { actorLimits as limits } from "../limits.ts";
 import { fits, type Mail, type OutboxEntry } from "../outbox.ts";
 import { allMembers, memberOf, rankOf } from "./members.ts";
-import { happen, type Effects } from "./posting.ts";
+import { happen, unansweredNow, type Effects } from "./posting.ts";
 import { bansAt, evolve, viewOf, type Room, type RoomState } from "./state.ts";
 
 type Command = CommandOf<typeof roomCommands>;
@@ -323,19 +323,27 @@ export function rename(room: Room, command: Of<"setTitle"> | Of<"setTopic">, tur
   return change(room, turn, [event], listing(now, turn));
 }
 
-/** A notice was refused for good. Somebody invited who does not exist, or whose list is full, goes again; so does an agent
- *  that was deleted. Whoever came by themselves exists: the gateway has seen them. */
-export function undeliverable(room: Room, entry: OutboxEntry, code: ErrorCode, turn: Turn): Effects {
-  const member = memberOf(room.members, entry.to);
-  if (member === undefined) return [];
-  const { type } = entry.message;
-  const gone =
-    (type === "roomJoined" && (code === "LIMIT_REACHED" || (code === "NOT_FOUND" && member.invited))) ||
-    (type === "mentioned" && code === "NOT_FOUND");
-  if (!gone) return [];
+/** What could not be delivered, for good. Somebody invited who does not exist, or whose list is full, goes again; so does
+ *  an agent that was deleted. Whoever came by themselves exists: the gateway has seen them. A mention that its agent did
+ *  not take is refused in the room. */
+export function undeliverable(
+  room: Room,
+  { to, message }: OutboxEntry,
+  { code, details }: Failure,
+  turn: Turn,
+): Effects {
+  const isMention = message.type === "mentioned";
+  const waiting = details?.["waiting"];
+  const refusal = { agent: to, code, ...(typeof waiting === "number" && { waiting }) };
+  const refused = isMention ? [unansweredNow(room, message["seq"] as number, refusal, turn.nowMs)] : [];
+  const member = memberOf(room.members, to);
+  const isGone =
+    (message.type === "roomJoined" && (code === "LIMIT_REACHED" || (code === "NOT_FOUND" && member?.invited))) ||
+    (isMention && code === "NOT_FOUND");
+  const lost = member !== undefined && isGone ? lostEvents(room, to, turn.self, turn.nowMs) : [];
+  if (refused.length + lost.length === 0) return [];
   // Nobody is left to look after it: it must not stand in the list of rooms.
-  const isLast = isUser(entry.to) && room.members.size === room.agents.length + 1;
+  const isLast = lost.length > 0 && isUser(to) && room.members.size === room.agents.length + 1;
   const row: Mail = { to: "catalog/rooms", message: { type: "remove", key: turn.key } };
-  const rows = isLast && room.visibility === "public" ? [row] : [];
-  return happen(room, turn, lostEvents(room, entry.to, turn.self, turn.nowMs), rows);
+  return happen(room, turn, [...refused, ...lost], isLast && room.visibility === "public" ? [row] : []);
 }

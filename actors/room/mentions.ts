@@ -85,12 +85,18 @@ function memberCalled(name: string, room: Room, callNames: CallNames): string | 
 }
 
 /** What an agent is told when `message` mentions it: the conversation it belongs to (its thread, or the room), oldest
- *  first, the mention last. Bounded in messages and characters. */
-export function contextOf(room: Room, message: RoomMessage): readonly { author: string; text: string }[] {
+ *  first, the mention last. Bounded in messages and characters. `root` begins the thread, however long ago that was. */
+export function contextOf(
+  room: Room,
+  message: RoomMessage,
+  root: RoomMessage | undefined,
+): readonly { author: string; text: string }[] {
   const { replyTo } = message;
   const lines: { author: string; text: string }[] = [];
   let chars = 0;
-  for (const said of [message, ...room.recent.toReversed()]) {
+  const recent = room.recent.toReversed();
+  const old = root === undefined || recent.some(({ seq }) => seq === root.seq) ? [] : [root];
+  for (const said of [message, ...recent, ...old]) {
     if (said.deletedAtMs !== undefined) continue;
     if (replyTo !== undefined && said.seq !== replyTo && said.replyTo !== replyTo) continue;
     chars += said.text.length;

@@ -2,6 +2,7 @@
 import {
   unreachable,
   wireLimits,
+  type ErrorCode,
   type Posted,
   type RoomEvent,
   type RoomMessage,
@@ -29,8 +30,13 @@ type Command = CommandOf<typeof roomCommands>;
 export type Effects = readonly Effect<RoomChange, never>[];
 type Post = Extract<Command, { type: "post" }>;
 
+/** A post in a thread. `answers` is the message that an agent answers; the thread's first one may be another. */
+type Reply = Post & { readonly replyTo: number; readonly answers?: number };
+/** The answer of an agent that was removed meanwhile. */
+type Late = { readonly type: "late"; readonly generation: string };
+
 /** A command about one earlier message. */
-export type Targeted = Extract<Command, { type: "edit" | "delete" | "react" | "pin" }> | (Post & { replyTo: number });
+export type Targeted = Extract<Command, { type: "edit" | "delete" | "react" | "pin" }> | Reply | Late;
 
 /** Tag of the read that fetches an older message; the command goes on when it is there. */
 export interface MessageTag {
@@ -60,14 +66,16 @@ export function happen(room: Room, turn: Turn, events: readonly RoomEvent[], mai
 
 /** Posts a message, in a thread when it answers another. */
 export function post(room: Room, command: Post, turn: Turn): Effects {
-  if (command.generation !== undefined && !turn.from.startsWith("agent/"))
-    return [refuse("BAD_REQUEST", { field: "generation" })];
-  if (command.replyTo !== undefined)
-    return onMessage(room, { ...command, replyTo: command.replyTo }, command.replyTo, turn);
-  return posted(room, command, undefined, turn);
+  const isAgent = turn.from.startsWith("agent/");
+  if (command.generation !== undefined && !isAgent) return [refuse("BAD_REQUEST", { field: "generation" })];
+  if (command.refused !== undefined && !isAgent) return [refuse("BAD_REQUEST", { field: "refused" })];
+  const { replyTo } = command;
+  if (replyTo === undefined) return posted(room, command, undefined, turn);
+  const reply: Reply = { ...command, replyTo, ...(command.generation !== undefined && { answers: replyTo }) };
+  return onMessage(room, reply, replyTo, turn);
 }
 
-function posted(room: Room, command: Post, root: RoomMessage | undefined, turn: Turn): Effects {
+function posted(room: Room, command: Post | Reply, root: RoomMessage | undefined, turn: Turn): Effects {
   const repeated = command.generation === undefined ? undefined : sameGeneration(room, command.generation, turn.from);
   if (repeated !== undefined) {
     const answer: Posted = { seq: repeated.seq, at: room.head, atMs: repeated.atMs };
@@ -82,36 +90,143 @@ function posted(room: Room, command: Post, root: RoomMessage | undefined, turn: 
     atMs,
     ...(root && { replyTo: root.seq }),
     ...(mentions.length > 0 && { mentions: [...mentions] }),
+    ...("answers" in command && { answers: command.answers }),
+    ...(command.refused !== undefined && { refused: command.refused }),
     ...(command.generation !== undefined && { generation: command.generation }),
   };
-  const mail = summons(room, message, turn);
+  const { mail, refused } = summons(room, message, root, turn);
   if (!fits(room.outbox, mail.length)) return [refuse("OVERLOADED", undefined, turn.replyTo)];
-  const answered = root && { ...root, replies: { count: (root.replies?.count ?? 0) + 1, lastAtMs: atMs } };
-  const event: RoomEvent = { type: "posted", message, ...(answered && { root: answered }) };
+  const said = saidIn(message, root);
+  const refusals = refused.map((agent) => ({ agent, code: "QUEUE_FULL" as const, waiting: waitingFor(room, agent) }));
   const answer: Posted = { seq: message.seq, at: room.head + 1, atMs };
-  return [...happen(room, turn, [event], mail), reply(answer, turn.replyTo)];
+  return [...happen(room, turn, [said, ...unanswered(said, refusals)], mail), reply(answer, turn.replyTo)];
 }
+
+type Posting = Extract<RoomEvent, { type: "posted" }>;
+
+/** The event of a message, which its thread counts. */
+const saidIn = (message: RoomMessage, root: RoomMessage | undefined): Posting => ({
+  type: "posted",
+  message,
+  ...(root && { root: { ...root, replies: { count: (root.replies?.count ?? 0) + 1, lastAtMs: message.atMs } } }),
+});
 
 /** An agent that lost the answer to its post sends it again, perhaps after the node forgot the operation. */
 const sameGeneration = (room: Room, generation: string, author: string): RoomMessage | undefined =>
   room.recent.findLast((message) => message.generation === generation && message.author === author);
 
-/** Only people summon agents: agents that summon each other would talk for ever. */
-function summons(room: Room, message: RoomMessage, turn: Turn): readonly Mail[] {
-  if (!message.author.startsWith("user/")) return [];
-  // Each mention carries its context: for an agent that cannot be reached one of them waits, not one for every post.
-  const summoned = new Set(
-    room.outbox.entries.flatMap((entry) => (entry.message.type === "mentioned" ? [entry.to] : [])),
-  );
-  const agents =
-    message.mentions?.filter((member) => member.startsWith("agent/") && !summoned.has(member as Mail["to"])) ?? [];
-  if (agents.length === 0) return [];
-  const context = contextOf(room, message);
-  return agents.map((agent) => ({
-    to: agent as Mail["to"],
-    message: { type: "mentioned", room: turn.key, seq: message.seq, context },
-  }));
+// --- mentions of agents ------------------------------------------------------------------------------------------------
+//
+//      room's outbox ──► agent's job ──► agent's outbox ──► its message in the room
+//           └── refused, or out of reach for too long ─────────► the room's message in its name
+//
+// Invariant: a mention is in exactly one of these places, and each step to the next is one append. So each is answered, or
+// refused where everybody reads it.
+
+/** Only people summon agents: agents that summon each other would talk for ever. `refused` are those for whom too much waits. */
+function summons(
+  room: Room,
+  message: RoomMessage,
+  root: RoomMessage | undefined,
+  turn: Turn,
+): { readonly mail: readonly Mail[]; readonly refused: readonly string[] } {
+  const summoned = message.mentions?.filter((member) => member.startsWith("agent/")) ?? [];
+  if (!message.author.startsWith("user/") || summoned.length === 0) return { mail: [], refused: [] };
+  const places = limits.roomMentionsMax - waitingMentions(room).length;
+  const taken = summoned
+    .filter((agent) => waitingFor(room, agent) < limits.roomMentionsPerAgentMax)
+    .slice(0, Math.max(0, places));
+  const context = contextOf(room, message, root);
+  const untilMs = turn.nowMs + limits.mentionWaitMs;
+  return {
+    mail: taken.map((agent) => ({
+      to: agent as Mail["to"],
+      message: { type: "mentioned", room: turn.key, seq: message.seq, context },
+      untilMs,
+    })),
+    refused: summoned.filter((agent) => !taken.includes(agent)),
+  };
 }
+
+const waitingMentions = (room: Room) => room.outbox.entries.filter(({ message }) => message.type === "mentioned");
+
+const waitingFor = (room: Room, agent: string): number => waitingMentions(room).filter(({ to }) => to === agent).length;
+
+/** Why an agent does not answer a mention. */
+export interface Refusal {
+  readonly agent: string;
+  readonly code: ErrorCode;
+  /** Of QUEUE_FULL: how many wait for it already. */
+  readonly waiting?: number;
+  readonly generation?: string;
+}
+
+/** The messages that say, in the agents' names, why they do not answer `said`, which happens in the same append. */
+function unanswered(said: Posting, refusals: readonly Refusal[]): readonly RoomEvent[] {
+  const { message } = said;
+  let root = said.root ?? message;
+  return refusals.map((refusal, index) => {
+    const place = { seq: message.seq + 1 + index, atMs: message.atMs };
+    const event = saidIn(refusalOf(refusal, message.seq, root, place), root);
+    root = event.root ?? root;
+    return event;
+  });
+}
+
+/** The same for one mention that was said before. In its thread, unless that is so old that it is not in memory. */
+export function unansweredNow(room: Room, seq: number, refusal: Refusal, atMs: number): RoomEvent {
+  const message = messageInMemory(room, seq);
+  const root = message?.replyTo === undefined ? message : messageInMemory(room, message.replyTo);
+  return saidIn(refusalOf(refusal, seq, root, { seq: room.messageSeq + 1, atMs }), root);
+}
+
+const refusalOf = (
+  { agent, code, waiting, generation }: Refusal,
+  answers: number,
+  root: RoomMessage | undefined,
+  { seq, atMs }: { readonly seq: number; readonly atMs: number },
+): RoomMessage => ({
+  seq,
+  author: agent,
+  text: `Sorry, ${reasonOf(code, waiting)}`,
+  atMs,
+  ...(root && { replyTo: root.seq }),
+  answers,
+  refused: code,
+  ...(generation !== undefined && { generation }),
+});
+
+function reasonOf(code: ErrorCode, waiting: number | undefined): string {
+  switch (code) {
+    case "QUEUE_FULL":
+      return `I am busy${waiting ? `: ${waiting} waiting already` : ""}. Mention me again in a moment.`;
+    case "NOT_FOUND":
+      return "I was deleted before I could answer.";
+    case "NOT_A_MEMBER":
+      return "I was removed from the room before I could answer.";
+    case "ACTOR_CRASHED":
+      return "I failed on this message.";
+    default:
+      return "I could not be reached. Mention me again in a while.";
+  }
+}
+
+/** An agent that was removed while it wrote answers: nobody wants to read that, but whoever asked waits. */
+export const late = (room: Room, command: Post, turn: Turn): Effects =>
+  command.generation === undefined || command.replyTo === undefined || !turn.from.startsWith("agent/")
+    ? [refuse("NOT_A_MEMBER")]
+    : onMessage(room, { type: "late", generation: command.generation }, command.replyTo, turn);
+
+function answeredLate(room: Room, generation: string, mention: RoomMessage, turn: Turn): Effects {
+  const asked = mention.mentions?.includes(turn.from) === true && mention.author.startsWith("user/");
+  if (!asked || sameGeneration(room, generation, turn.from) !== undefined)
+    return [refuse("NOT_A_MEMBER", undefined, turn.replyTo)];
+  const event = unansweredNow(room, mention.seq, { agent: turn.from, code: "NOT_A_MEMBER", generation }, turn.nowMs);
+  const answer: Posted = { seq: room.messageSeq + 1, at: room.head + 1, atMs: turn.nowMs };
+  return [...happen(room, turn, [event]), reply(answer, turn.replyTo)];
+}
+
+// --- earlier messages --------------------------------------------------------------------------------------------------
 
 /** Goes on with a command when its message is in memory; otherwise reads the message first. */
 export function onMessage(room: Room, command: Targeted, seq: number, turn: Turn): Effects {
@@ -135,7 +250,8 @@ export function onMessageRead(room: Room, tag: MessageTag, message: RoomMessage 
   const turn: Turn = { ...here, from: tag.from, ...(tag.to && { replyTo: tag.to }) };
   const maybeOld = room.changes - tag.changes > limits.roomChangedMessages;
   const known = messageInMemory(room, tag.seq);
-  if (memberOf(room.members, tag.from) === undefined) return [refuse("NOT_A_MEMBER", undefined, tag.to)];
+  if (memberOf(room.members, tag.from) === undefined && tag.command.type !== "late")
+    return [refuse("NOT_A_MEMBER", undefined, tag.to)];
   if (known !== undefined) return apply(room, tag.command, known, turn);
   if (message === undefined) return [refuse("NOT_FOUND", { seq: tag.seq }, tag.to)];
   return maybeOld ? onMessage(room, tag.command, tag.seq, turn) : apply(room, tag.command, message, turn);
@@ -148,6 +264,8 @@ function apply(room: Room, command: Targeted, message: RoomMessage, turn: Turn):
       return message.replyTo === undefined
         ? posted(room, command, message, turn)
         : onMessage(room, { ...command, replyTo: message.replyTo }, message.replyTo, turn);
+    case "late":
+      return answeredLate(room, command.generation, message, turn);
     case "edit":
       return edit(room, command.text, message, turn);
     case "delete":

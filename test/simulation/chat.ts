@@ -1,11 +1,23 @@
-import type { ActorId, AgentHistory, AgentView, Posted, RoomHistory, RoomResumed } from "../../protocols/index.ts";
+import type {
+  ActorId,
+  AgentHistory,
+  AgentView,
+  Posted,
+  RoomHistory,
+  RoomMessage,
+  RoomResumed,
+} from "../../protocols/index.ts";
 import { Caller, paced, type Entrance, type Pace } from "./caller.ts";
 import type { CheckerName, LedgerWatch } from "./checkers.ts";
 import type { ResumedStream, Stream } from "./follower.ts";
+import { judgeMentions } from "./mentions.ts";
 import { simulatedText } from "./runtime.ts";
 import type { World } from "./world.ts";
 
 /** The second workload: people who chat. The same faults, the real kinds: a room, users, agents. */
+
+/** Once everything else is quiet, a mention is settled within this. */
+const mentionMsMax = 60_000;
 
 export const lobby: ActorId = "room/lobby";
 
@@ -22,6 +34,7 @@ const tokensOf = (text: string): readonly string[] => text.match(/t:[a-z0-9]+\.[
 export class RoomWatch implements Stream {
   readonly topic = lobby;
   readonly #events = new Map<number, string>();
+  readonly #answers = new Map<number, string>();
   readonly #reader: Caller;
   readonly #around: ChatSurroundings;
   #highest = 0;
@@ -45,8 +58,22 @@ export class RoomWatch implements Stream {
     if (known !== text) this.#around.world.violate("stream-whole", `${lobby}@${at} was ${known} and is ${text}`);
     this.#events.set(at, text);
     for (const token of tokensOf(text)) this.#around.ledgers.durable(token, `${lobby}@${at}`);
-    const { type, message } = event as { type: string; message?: { seq: number; text: string } };
-    if (type === "posted" && message) this.#around.ledgers.saw(lobby, message.seq, message.text, "room event");
+    const { type, message } = event as { type: string; message?: RoomMessage };
+    if (type === "posted" && message) this.reads(message, "room event");
+  }
+
+  /** Somebody reads a message; gives its token, if a person wrote it. */
+  reads({ seq, author, text }: RoomMessage, where: string): string | undefined {
+    const [token] = tokensOf(text);
+    if (author.startsWith("user/") && token !== undefined) {
+      this.#around.ledgers.saw(lobby, seq, token, where);
+      return token;
+    }
+    const known = this.#answers.get(seq) ?? text;
+    if (known !== text)
+      this.#around.world.violate("acknowledged-kept", `${where}: ${lobby}#${seq} was ${known} and is ${text}`);
+    this.#answers.set(seq, text);
+    return undefined;
   }
 
   async resume(after: number): Promise<ResumedStream | undefined> {
@@ -71,11 +98,15 @@ export class Person {
   readonly #room: RoomWatch;
   readonly #pace: Pace;
   readonly #agent: ActorId;
+  /** Comes and goes; only rooms talk to it. */
+  readonly #scribe: ActorId;
   readonly #said = new Set<string>();
+  #owedSinceMs: number | undefined;
 
   constructor(name: string, pace: Pace, room: RoomWatch, around: ChatSurroundings) {
     this.caller = new Caller(name, `user/${name}`, around);
     this.#agent = `agent/${name}.helper`;
+    this.#scribe = `agent/${name}.scribe`;
     this.#pace = pace;
     this.#room = room;
     this.#around = around;
@@ -89,6 +120,7 @@ export class Person {
     await caller.untilKnown(lobby, { type: "create", title: "Lobby" }, caller.operation());
     await caller.untilKnown(lobby, { type: "join" }, caller.operation());
     await caller.untilKnown(caller.sender as ActorId, { type: "createAgent", name: "helper" }, caller.operation());
+    await caller.untilKnown(lobby, { type: "invite", member: this.#agent }, caller.operation());
     await paced(this.#around, this.#pace, () => this.#command());
     this.finished = true;
   }
@@ -98,7 +130,18 @@ export class Person {
     const { caller } = this;
     const seq = 1 + dice.below(this.#around.ledgers.highest(lobby) + 1);
     switch (
-      dice.weighted({ post: 10, react: 3, pin: 1, read: 3, say: 4, stop: 1, regenerate: 1, rooms: 2, history: 3 })
+      dice.weighted({
+        post: 10,
+        react: 3,
+        pin: 1,
+        read: 3,
+        say: 4,
+        stop: 1,
+        regenerate: 1,
+        rooms: 2,
+        history: 3,
+        scribe: 2,
+      })
     ) {
       case "post":
         return this.#post();
@@ -118,20 +161,51 @@ export class Person {
         return void (await caller.once(caller.sender as ActorId, { type: "rooms" }));
       case "history":
         return this.#history();
+      case "scribe":
+        return this.#moveScribe();
     }
+  }
+
+  async #moveScribe(): Promise<void> {
+    const { caller } = this;
+    const member = this.#scribe;
+    const agent = member.slice("agent/".length);
+    const own = caller.sender as ActorId;
+    switch (this.#around.world.dice.weighted({ come: 3, leave: 1, end: 1 })) {
+      case "come":
+        await caller.untilKnown(own, { type: "createAgent", name: "scribe" }, caller.operation());
+        return void (await caller.untilKnown(lobby, { type: "invite", member }, caller.operation()));
+      case "leave":
+        return void (await caller.untilKnown(lobby, { type: "remove", member }, caller.operation()));
+      case "end":
+        return void (await caller.untilKnown(own, { type: "deleteAgent", agent }, caller.operation()));
+    }
+  }
+
+  /** Nobody, or some of those who may be there. */
+  #mentions(): string {
+    const { dice } = this.#around.world;
+    if (dice.chance(0.4)) return "";
+    return Array.from(
+      { length: 1 + dice.below(2) },
+      () => ` @p${dice.below(3)}.${dice.pick(["helper", "helper", "scribe"])}`,
+    ).join("");
   }
 
   async #post(): Promise<void> {
     const { ledgers } = this.#around;
-    const text = this.caller.token();
-    ledgers.sending(lobby, [text]);
+    const { dice } = this.#around.world;
+    const token = this.caller.token();
+    ledgers.sending(lobby, [token]);
     const operation = this.caller.operation();
-    const result = await this.caller.untilKnown(lobby, { type: "post", text }, operation);
+    const replyTo = dice.chance(0.2) ? 1 + dice.below(ledgers.highest(lobby) + 1) : undefined;
+    const command = { type: "post", text: token + this.#mentions(), ...(replyTo !== undefined && { replyTo }) };
+    const result = await this.caller.untilKnown(lobby, command, operation);
     if (result === undefined) return;
     ledgers.answered(`${this.caller.name} ${operation}`, result);
-    if (!result.ok) return ledgers.refusedForGood([text]);
+    if (!result.ok) return ledgers.refusedForGood([token]);
     const { seq, at } = result.value as Posted;
-    ledgers.acknowledged(lobby, seq, [text]);
+    ledgers.acknowledged(lobby, seq, [token]);
     this.#room.told(at);
   }
 
@@ -149,7 +223,7 @@ export class Person {
     const result = await this.caller.once(lobby, { type: "history", limit: 10 });
     if (typeof result === "string" || !result.ok) return;
     const { messages } = result.value as RoomHistory;
-    for (const { seq, text } of messages) ledgers.saw(lobby, seq, text, "history");
+    for (const message of messages) this.#room.reads(message, "history");
     if ((messages.at(-1)?.seq ?? 0) < known) {
       this.#violate("answer-not-stale", `the history ends at ${messages.at(-1)?.seq}, ${known} was acknowledged`);
     }
@@ -157,24 +231,43 @@ export class Person {
 
   // --- the end -------------------------------------------------------------------------------------------------------
 
-  /** True when the agent has answered all it was told. */
+  /** True when the agent has answered all it was told, and every mention in the room is settled. */
   async promisesKept(): Promise<boolean> {
     const found = await this.caller.untilKnown(this.#agent, { type: "describe" });
-    return found?.ok !== true || !(found.value as AgentView).busy;
+    if (found?.ok === true && (found.value as AgentView).busy) return false;
+    const { world, entrance } = this.#around;
+    const messages = await this.#readRoom();
+    // Where data is damaged, an agent may be out of reach for good.
+    if (messages === undefined || entrance.rotten()) return true;
+    const { open, wrong } = judgeMentions(messages);
+    if (wrong !== undefined) this.#violate("mention-settled", wrong);
+    this.#owedSinceMs = open.length === 0 ? undefined : (this.#owedSinceMs ?? world.nowMs);
+    if (this.#owedSinceMs !== undefined && world.nowMs - this.#owedSinceMs > mentionMsMax)
+      this.#violate("mention-settled", `nobody settles ${open.join(", ")}`);
+    return open.length === 0;
+  }
+
+  /** All messages; undefined when the room's data is damaged. */
+  async #readRoom(): Promise<readonly RoomMessage[] | undefined> {
+    const read: RoomMessage[] = [];
+    for (;;) {
+      const result = await this.caller.untilKnown(lobby, { type: "history", after: read.at(-1)?.seq ?? 0, limit: 20 });
+      if (result?.ok !== true) return undefined;
+      const { messages, more } = result.value as RoomHistory;
+      read.push(...messages);
+      if (!more || messages.length === 0) return read;
+    }
   }
 
   /** Reads the room and the conversation whole. */
   async audit(): Promise<void> {
     const { ledgers } = this.#around;
-    const rows: (readonly [number, string])[] = [];
-    for (;;) {
-      const result = await this.caller.untilKnown(lobby, { type: "history", after: rows.at(-1)?.[0] ?? 0, limit: 20 });
-      if (result?.ok !== true) return;
-      const { messages, more } = result.value as RoomHistory;
-      rows.push(...messages.map(({ seq, text }) => [seq, text] as const));
-      if (!more || messages.length === 0) break;
-    }
-    ledgers.auditRows(lobby, rows);
+    const messages = await this.#readRoom();
+    if (messages === undefined) return;
+    ledgers.auditRows(
+      lobby,
+      messages.map((message) => [message.seq, this.#room.reads(message, "audit")]),
+    );
     const told = await this.caller.untilKnown(this.#agent, { type: "history", limit: 200 });
     if (told?.ok !== true) return;
     const { turns } = told.value as AgentHistory;

@@ -20,6 +20,7 @@ export const checkerNames = [
   "replay-is-gapless", // evolve was given events that do not follow each other
   "generation-ends-once", // a generation's part arrived after its end
   "generation-whole", // a finished text is not what the model wrote
+  "mention-settled", // a mention of an agent was neither answered nor refused where people see it, or twice, or out of context
   "reminder-rings", // a reminder was lost or rang early
   "cycle-refused", // a call cycle was not refused, or a chain without one was
   "quarantine-shown", // a quarantined actor has no dead letter to show
@@ -260,11 +261,11 @@ export class LedgerWatch {
     }
   }
 
-  /** The same for a room, which keeps all its messages. */
-  auditRows(room: ActorId, rows: readonly (readonly [number, string])[]): void {
+  /** The same for a room, which keeps all its messages; those of agents have no token of their own. */
+  auditRows(room: ActorId, rows: readonly (readonly [number, string | undefined])[]): void {
     for (const [index, [position, token]] of rows.entries()) {
       if (position !== index + 1) this.#violate("acknowledged-kept", `${room} lacks message ${index + 1}`);
-      this.saw(room, position, token, "audit");
+      if (token !== undefined) this.saw(room, position, token, "audit");
     }
     if (rows.length < this.highest(room)) {
       this.#violate("acknowledged-kept", `${room} has ${rows.length} messages, ${this.highest(room)} was acknowledged`);

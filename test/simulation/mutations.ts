@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { CheckerName } from "./checkers.ts";
 
-/** A deliberate fault in the kernel, the journal or the replication, as a change of one place in the source. The simulator must find it:
+/** A deliberate fault in the actors, the kernel, the journal or the replication, as a change of one place in the source. The simulator must find it:
  *  each one is an argument that the simulator would find such a fault if somebody wrote it by mistake. */
 export interface Mutation {
   readonly name: string;
@@ -177,6 +177,39 @@ export const mutations: readonly Mutation[] = [
     replace: "for (const output of outputs.toReversed()) {\n      try {",
     caughtBy: ["stream-whole", "sender-order", "liveness"],
     seeds: 300,
+  },
+  {
+    name: "drops a mention that its agent has no place for",
+    file: "actors/room/membership.ts",
+    find: "const refused = isMention ?",
+    replace: 'const refused = isMention && code === "NOT_FOUND" ?',
+    caughtBy: ["mention-settled"],
+    seeds: 300,
+  },
+  {
+    name: "forgets the mentions of an agent that is deleted",
+    file: "actors/agent/index.ts",
+    find: '[{ event: { type: "deleted" }, mail }]',
+    replace: '[{ event: { type: "deleted" }, mail: mail.slice(mail.length) }]',
+    caughtBy: ["mention-settled"],
+    seeds: 600,
+  },
+  {
+    name: "answers a mention without the post that it is in",
+    file: "actors/room/mentions.ts",
+    find: "for (const said of [message, ...recent, ...old]) {",
+    replace: "for (const said of [...recent, ...old]) {",
+    caughtBy: ["mention-settled"],
+    seeds: 300,
+  },
+  {
+    name: "forgets across nodes what a room has to deliver to agents",
+    file: "actors/room/index.ts",
+    find: "state === null ? [] : recoverOutbox(state.outbox, turn.self)",
+    replace: "state === null || state.head > 0 ? [] : recoverOutbox(state.outbox, turn.self)",
+    caughtBy: ["mention-settled"],
+    seeds: 600,
+    cluster: true,
   },
 
   // --- the protocol between nodes ------------------------------------------------------------------------------------

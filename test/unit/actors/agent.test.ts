@@ -477,21 +477,24 @@ describe("an agent in a room", () => {
     stage.ok("user/bob", "room/den", { type: "post", text: "@helper hi" });
     stage.fail("MODEL_NOT_FOUND");
     expect(messagesIn(stage).at(-1)?.text).to.match(/^Sorry, I could not answer\. The agent's model/);
+    expect(messagesIn(stage).at(-1)?.refused).to.equal("MODEL_NOT_FOUND");
     stage.ok("user/bob", "room/den", { type: "post", text: "@helper hi" });
     stage.answer("  ");
     expect(messagesIn(stage).at(-1)?.text).to.equal("Sorry, I have no answer.");
   });
 
-  it("takes its draft away when it ends before the first word, or is deleted", () => {
+  it("puts a message in the place of its draft, also when it ends before the first word or is deleted", () => {
     const stage = inRoom();
     for (const deleted of [false, true]) {
-      stage.ok("user/bob", "room/den", { type: "post", text: "@helper hi" });
+      const { seq } = stage.ok<{ seq: number }>("user/bob", "room/den", { type: "post", text: "@helper hi" });
       const { id } = stage.generation;
       if (deleted) stage.ok(ada, ada, { type: "deleteAgent", agent: "ada.helper" });
       stage.part(id, { type: "done", end: "stopped", promptTokens: 1, completionTokens: 0 });
-      expect(stage.signals("room/den").at(-1)).to.deep.include({ type: "draft", text: "", done: true });
+      const answer = messagesIn(stage).at(-1);
+      expect(answer).to.deep.include({ author: helper, replyTo: seq, answers: seq });
+      expect(answer?.generation).to.match(/^agent\/ada\.helper#/);
+      expect(answer?.refused).to.equal(deleted ? "NOT_FOUND" : undefined);
     }
-    expect(messagesIn(stage).every(({ author }) => author === "user/bob")).to.equal(true);
   });
 
   it("goes on answering the room when its owner stops the conversation", () => {

@@ -11,6 +11,7 @@ import {
 } from "../../../protocols/index.ts";
 import { actorLimits } from "../../../actors/limits.ts";
 import { room } from "../../../actors/index.ts";
+import type { OutboxEntry } from "../../../actors/outbox.ts";
 import type { Room, RoomState } from "../../../actors/room/state.ts";
 import { Stage, stageWith } from "./stage.ts";
 
@@ -689,16 +690,111 @@ describe("a room's mentions", () => {
     expect(context().map(({ text }) => text.length)).to.deep.equal([8, 8_000, 8]);
   });
 
-  it("wait one at a time for an agent that cannot be reached, and are dropped by one that is busy", () => {
+  const refusals = (stage: Stage): readonly RoomMessage[] =>
+    stage
+      .ok<Page>("user/cleo", lobby, { type: "history", limit: wireLimits.pageEntriesMax })
+      .messages.filter(({ refused }) => refused !== undefined);
+  const waiting = (stage: Stage): readonly OutboxEntry[] => stage.stateOf<Room>(lobby).outbox.entries;
+
+  it("wait for an agent that cannot be reached, a bounded number of them, each with the post it is about", () => {
     const stage = withAgents();
-    const waiting = () => stage.stateOf<Room>(lobby).outbox.entries.map(({ to }) => to);
     stage.cutOff("agent/ada.helper");
-    for (let index = 0; index < 5; index += 1) post(stage, "cleo", "@helper @bob.poet are you there?");
-    expect(waiting()).to.deep.equal(["agent/ada.helper"]);
-    stage.cutOff("agent/ada.helper", "QUEUE_FULL");
-    stage.pass(60_000);
-    expect(waiting()).to.deep.equal([]);
+    const last = actorLimits.roomMentionsPerAgentMax + 1;
+    for (let index = 1; index <= last; index += 1) post(stage, "cleo", `@helper question ${index}`);
+    expect(waiting(stage)).to.have.length(actorLimits.roomMentionsPerAgentMax);
+    for (const [index, { message }] of waiting(stage).entries())
+      expect((message["context"] as { text: string }[]).at(-1)?.text).to.equal(`@helper question ${index + 1}`);
+    const [refused, ...others] = refusals(stage);
+    expect(others).to.deep.equal([]);
+    expect(refused).to.deep.include({
+      author: "agent/ada.helper",
+      text: `Sorry, I am busy: ${actorLimits.roomMentionsPerAgentMax} waiting already. Mention me again in a moment.`,
+      replyTo: last,
+      answers: last,
+      refused: "QUEUE_FULL",
+    });
+    stage.crash(lobby);
+    stage.reach("agent/ada.helper");
+    for (let left = 10; left > 0; left -= 1) {
+      stage.pass(60_000);
+      while (stage.running.length > 0) stage.answer("Here.");
+    }
+    const { messages } = stage.ok<Page>("user/cleo", lobby, { type: "history" });
+    expect(messages.flatMap(({ answers }) => answers ?? []).toSorted((a, b) => a - b)).to.deep.equal(
+      Array.from({ length: last }, (_, index) => index + 1),
+    );
+  }); // prettier-ignore
+
+  it("are refused in the agent's name when it is busy, with how many wait", () => {
+    const stage = withAgents();
+    const first = post(stage, "cleo", "@helper first").seq;
+    for (let index = 0; index < actorLimits.agentQueueMentionsMax; index += 1) post(stage, "cleo", `@helper ${index}`);
+    expect(refusals(stage)).to.deep.equal([]);
+    const { seq } = post(stage, "bob", "in the thread, @helper", { replyTo: first });
+    expect(refusals(stage).map(({ text, replyTo, answers }) => ({ text, replyTo, answers }))).to.deep.equal([
+      { text: "Sorry, I am busy: 4 waiting already. Mention me again in a moment.", replyTo: first, answers: seq },
+    ]);
+    const thread = stage.ok<Page>("user/cleo", lobby, { type: "history", thread: first });
+    expect(thread.messages[0]?.replies?.count).to.equal(2);
   });
+
+  it("are refused when the agent is out of reach for too long, or was deleted, and answered when it comes back before", () => {
+    const stage = withAgents();
+    stage.cutOff("agent/ada.helper", "ACTOR_QUARANTINED");
+    const first = post(stage, "cleo", "@helper one").seq;
+    stage.pass(actorLimits.mentionWaitMs - 60_000);
+    const second = post(stage, "cleo", "@helper two").seq;
+    stage.pass(120_000);
+    expect(refusals(stage).map(({ answers, refused }) => [answers, refused])).to.deep.equal([
+      [first, "ACTOR_QUARANTINED"],
+    ]);
+    stage.reach("agent/ada.helper");
+    stage.pass(600_000);
+    stage.answer("Back.");
+    expect(stage.ok<Page>("user/cleo", lobby, { type: "history" }).messages.at(-1)).to.deep.include({
+      text: "Back.",
+      answers: second,
+    });
+    expect(refusals(stage)).to.have.length(1);
+  }); // prettier-ignore
+
+  it("are refused by an agent that is deleted, or was removed, before it could answer", () => {
+    const stage = withAgents();
+    const [first, second] = ["@helper one", "@helper two"].map((text) => post(stage, "cleo", text).seq);
+    stage.ok("user/ada", "user/ada", { type: "deleteAgent", agent: "ada.helper" });
+    expect(refusals(stage).map(({ answers, refused }) => [answers, refused])).to.deep.equal([
+      [first, "NOT_FOUND"],
+      [second, "NOT_FOUND"],
+    ]);
+    const third = post(stage, "cleo", "@bob.poet three").seq;
+    stage.ok("user/ada", lobby, { type: "remove", member: "agent/bob.poet" });
+    const { id = "" } = stage.running.at(-1) ?? {};
+    stage.part(id, { type: "done", end: "complete", promptTokens: 1, completionTokens: 0 });
+    expect(refusals(stage).at(-1)).to.deep.include({ answers: third, refused: "NOT_A_MEMBER" });
+    const answer = { type: "post", text: "again", replyTo: third, generation: "agent/bob.poet#1" };
+    expect(stage.code("agent/bob.poet", lobby, answer)).to.equal("NOT_A_MEMBER");
+    expect(stage.code("agent/bob.poet", lobby, { ...answer, replyTo: 1, generation: "x" })).to.equal("NOT_A_MEMBER");
+    expect(refusals(stage)).to.have.length(3);
+  });
+
+  it("are bounded for all agents together, and refused outside the thread when that is long ago", () => {
+    const stage = withAgents();
+    stage.cutOff("agent/ada.helper");
+    const { seq } = post(stage, "cleo", "@helper hello?");
+    const entry = waiting(stage)[0] as OutboxEntry;
+    for (let index = 0; index <= actorLimits.roomRecentMessages; index += 1) post(stage, "bob", "chatter");
+    stage.pass(actorLimits.mentionWaitMs);
+    stage.pass(600_000);
+    expect(refusals(stage)).to.have.length(1);
+    expect(refusals(stage)[0]).to.deep.include({ answers: seq, refused: "SLOT_UNAVAILABLE" });
+    expect(refusals(stage)[0]).to.not.have.property("replyTo");
+    const others = Array.from({ length: actorLimits.roomMentionsMax }, (_, id) => ({ ...entry, id, to: "agent/x.y" as const }));
+    const full = { ...stage.stateOf<Room>(lobby), outbox: { next: others.length, entries: others } };
+    const turn = { self: lobby, key: "lobby", nowMs: 0, from: "user/ada", notes: undefined } as const;
+    const effects = room.decide(full, { type: "post", text: "@helper" }, turn);
+    expect(effects.filter(({ type }) => type === "persist")).to.have.length(2);
+    expect(effects.filter(({ type }) => type === "ask")).to.have.length(0);
+  }); // prettier-ignore
 
   it("are looked for among a bounded number of names", () => {
     const stage = withAgents();
