@@ -1,6 +1,7 @@
 /** What the kernel offers to the gateway and to tests. */
 import type { ActorDetail, ActorId, ActorPage, ActorRow, Failure, Result, SlotId } from "../../protocols/index.ts";
 import type { Message, ReplyTo, Sender } from "../../actors/behavior.ts";
+import type { NodeId } from "../ports.ts";
 import type { EntryDraft, Recovered, SlotLog } from "../storage/index.ts";
 import type { Envelope } from "./mailbox.ts";
 
@@ -41,8 +42,17 @@ export interface ServedLog extends Pick<
    *  after this call. Many calls share one question. */
   confirm(done: (error: Failure | undefined) => void): void;
   /** Gives one actor a slot of its own, named like the actor, with everything it has: one durable entry. The actor must be
-   *  idle and snapshotted. Resolves once the new slot exists in the directory and this one has let go. */
-  split(actor: ActorId): Promise<void>;
+   *  idle and snapshotted. Resolves once the new slot exists in the directory: owned by `to` if that node has a copy, else by
+   *  this one. */
+  split(actor: ActorId, to?: NodeId): Promise<SplitOff>;
+}
+
+/** An actor that has left a slot. */
+export interface SplitOff {
+  /** Who owns its own slot. */
+  readonly owner: NodeId;
+  /** Settles when the old slot has dropped what it still holds of the actor, or cannot; nobody waits for that but a drain. */
+  readonly dropped: Promise<void>;
 }
 
 /** Slots as the kernel needs them: somebody makes them servable here. */
@@ -150,8 +160,8 @@ export interface Kernel {
   drain(slot: SlotId, deadlineMs: number): Promise<void>;
   /** The move did not happen: goes on where `drain` stopped. */
   resume(slot: SlotId): void;
-  /** Gives an actor of a slot served here a slot of its own (see `ServedLog.split`). */
-  pin(actor: ActorId): Promise<Result<{ readonly slot: SlotId }>>;
+  /** Gives an actor of a slot served here a slot of its own, at `to` if it can be (see `ServedLog.split`). */
+  pin(actor: ActorId, to?: NodeId): Promise<Result<{ readonly slot: SlotId }>>;
   /** Load of the slots served here since the last call, for placement: turns and bytes appended, and the busiest actors. */
   load(): readonly {
     readonly slot: SlotId;

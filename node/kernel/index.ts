@@ -25,7 +25,7 @@ import {
 } from "../../protocols/index.ts";
 import type { AnyBehavior, Message, ReplyTo } from "../../actors/behavior.ts";
 import type { Runtime } from "../../runtimes/runtime.ts";
-import type { Clock, Log, Meter, Publisher, Random } from "../ports.ts";
+import type { Clock, Log, Meter, NodeId, Publisher, Random } from "../ports.ts";
 import type { Activation, Surroundings } from "./activation.ts";
 import { within } from "../within.ts";
 import type { Kernel, Request, Routing, Slots } from "./api.ts";
@@ -291,20 +291,20 @@ class NodeKernel implements Kernel {
     this.#slots.get(slot)?.resume();
   }
 
-  async pin(actor: ActorId): ReturnType<Kernel["pin"]> {
+  async pin(actor: ActorId, to?: NodeId): ReturnType<Kernel["pin"]> {
     const slot = this.#slotOf(actor);
     if (slot === undefined) return refused(failure("NOT_FOUND", { actor }));
     if ((slot as string) === actor) return refused(failure("ALREADY_DONE", { actor }));
     const host = this.#slot(slot);
     await host.open();
     if (host.status !== "open") return refused(host.reason ?? failure("MOVED", { slot }));
+    const pinned = actor as string as SlotId;
     try {
-      await host.split(actor, this.#limits.pinTimeoutMs);
+      const owner = await host.split(actor, { ...(to !== undefined && { to }), deadlineMs: this.#limits.pinTimeoutMs });
+      if (owner === this.#ports.node) this.serve(pinned);
     } catch (error) {
       return refused(failureOf(error));
     }
-    const pinned = actor as string as SlotId;
-    this.serve(pinned);
     return ok({ slot: pinned });
   }
 

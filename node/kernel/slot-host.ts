@@ -21,10 +21,10 @@ import {
 } from "../../protocols/index.ts";
 import type { AnyBehavior } from "../../actors/behavior.ts";
 import { backoffMs } from "../backoff.ts";
-import type { Clock } from "../ports.ts";
+import type { Clock, NodeId } from "../ports.ts";
 import type { SideOp } from "../storage/index.ts";
 import { Activation, type Home, type Surroundings } from "./activation.ts";
-import type { ServedLog, Slots } from "./api.ts";
+import type { ServedLog, Slots, SplitOff } from "./api.ts";
 import type { Envelope } from "./mailbox.ts";
 import { DeadLetters, type StoredLetter } from "./letters.ts";
 import type { Reminders } from "./reminders.ts";
@@ -74,6 +74,8 @@ export class SlotHost implements Home {
   #life = 0;
   #draining = false;
   #snapshotsUnderWay = 0;
+  /** Actors that have left, and of which the log still has to drop what it holds. */
+  #dropping = 0;
   readonly #ports: SlotPorts;
   #waiting: Envelope[] = [];
   #opened: Promise<void> | undefined;
@@ -105,7 +107,7 @@ export class SlotHost implements Home {
 
   /** Turns and appends of all its actors have come to an end. */
   get #flushed(): boolean {
-    if (this.#compacting) return false;
+    if (this.#compacting || this.#dropping > 0) return false;
     for (const activation of this.activations.values()) if (!activation.flushed) return false;
     return true;
   }
@@ -177,8 +179,12 @@ export class SlotHost implements Home {
     this.#flushWaiting();
   }
 
-  /** Gives an actor a slot of its own; its messages wait and then look for it there. */
-  async split(actor: ActorId, deadlineMs: number): Promise<void> {
+  /** Gives an actor a slot of its own; its messages wait and then look for it there. Returns the owner of that slot, which is
+   *  `to` if that node has a copy. */
+  async split(
+    actor: ActorId,
+    { to, deadlineMs }: { readonly to?: NodeId; readonly deadlineMs: number },
+  ): Promise<NodeId> {
     const { clock } = this.#ports.around;
     const log = this.#openLog();
     const endMs = clock.monotonicMs() + deadlineMs;
@@ -186,6 +192,7 @@ export class SlotHost implements Home {
     if (activation.held)
       throw new PlexusError(failure("SLOT_UNAVAILABLE", { actor, because: "it is being given a slot of its own" }));
     activation.held = true;
+    let left: SplitOff;
     try {
       const ready = (): boolean => activation.status === "active" || activation.status === "quarantined";
       await until(clock, endMs, () => this.#log !== log || (ready() && activation.flushed));
@@ -193,13 +200,15 @@ export class SlotHost implements Home {
       const can = this.#log === log && !this.#draining && ready() && activation.flushed && activation.snapshot();
       if (!can)
         throw new PlexusError(failure("SLOT_UNAVAILABLE", { actor, because: "the actor does not come to rest" }));
-      await log.split(actor);
+      left = await log.split(actor, to);
     } catch (error) {
       activation.held = false;
       activation.goOn();
       throw error;
     }
-    if (this.#log !== log) return;
+    if (this.#log !== log) return left.owner;
+    this.#dropping += 1;
+    void left.dropped.then(() => (this.#dropping -= 1));
     this.#pending.delete(actor);
     this.#letters.delete(actor);
     this.#quarantined.delete(actor);
@@ -207,6 +216,7 @@ export class SlotHost implements Home {
     this.#remove(activation);
     activation.close(failure("MOVED", { slot: actor }));
     this.left(actor);
+    return left.owner;
   }
 
   /** An actor has a slot of its own. Invariant 7: what waits here for it goes there now, and not after what is sent there from

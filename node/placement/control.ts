@@ -147,7 +147,8 @@ export function createClusterControl(options: ControlOptions): ClusterControl {
     const isMember = (name: NodeId): boolean => members.some((one) => one.node === name);
     for (const { record, revision } of await readSlots(directory)) {
       if (!record.inSync.includes(evicted) || record.inSync.some(isMember)) continue;
-      const owner = firstOwner(record.splitFrom ?? record.slot, members, (name) => membership.isUp(name));
+      const isUpNow = (name: NodeId): boolean => membership.isUp(name);
+      const owner = firstOwner(record.splitFrom ?? record.slot, { members, isUp: isUpNow });
       if (owner === undefined) given.add(record.slot);
       if (owner === undefined) continue;
       const epoch = record.epoch + 1;
@@ -413,8 +414,12 @@ export function createClusterControl(options: ControlOptions): ClusterControl {
     return reason === undefined ? undefined : failure("NO_CANDIDATE", { node: target.name, reason });
   };
 
-  /** Asks the owner to give an actor a slot of its own; looks up who that is again while it changes. */
-  const pinned = async (actor: ActorId, base: SlotId, deadlineMs: number): Promise<Result<SlotId>> => {
+  /** Asks the owner to give an actor a slot of its own, at `to` if that node has a copy; looks up the owner again while it
+   *  changes. */
+  const pinned = async (
+    { actor, base, to }: { readonly actor: ActorId; readonly base: SlotId; readonly to: NodeId },
+    deadlineMs: number,
+  ): Promise<Result<SlotId>> => {
     const own = actor as SlotId;
     for (;;) {
       if ((await fetchSlot(own)) !== undefined) return ok(own);
@@ -423,7 +428,7 @@ export function createClusterControl(options: ControlOptions): ClusterControl {
       const leftMs = deadlineMs - clock.monotonicMs();
       if (leftMs <= limits.pinRetryMs) return refused(failure("ASK_TIMEOUT", { actor, phase: "pin" }));
       tried += 1;
-      const answer = await exchange.call(row.record.owner, "placement.pin", { actor }, leftMs);
+      const answer = await exchange.call(row.record.owner, "placement.pin", { actor, to }, leftMs);
       if (answer.ok && (await fetchSlot(own)) !== undefined) return ok(own);
       // What did not start, or may have happened, is looked at again; what was refused for good is not.
       if (!answer.ok && answer.error.outcome === "failed") return answer;
@@ -573,7 +578,7 @@ export function createClusterControl(options: ControlOptions): ClusterControl {
         if (role === undefined) return refused(failure("NOT_FOUND", { actor }));
         const refusal = mayTake(found.value, role);
         if (refusal !== undefined) return refused(refusal);
-        const slot = await pinned(actor, slotOf(role, actor), deadlineMs);
+        const slot = await pinned({ actor, base: slotOf(role, actor), to: found.value.node }, deadlineMs);
         return slot.ok ? move(slot.value, found.value, deadlineMs, by) : slot;
       }),
 

@@ -352,14 +352,15 @@ export function createController(options: ControllerOptions): Controller {
     const owner = table.get(slot)?.record.owner;
     if (pinnedThisRound || owner === undefined) return;
     pinnedThisRound = true;
-    const answer = await exchange.call(owner, "placement.pin", { actor }, limits.roundMs);
+    const answer = await exchange.call(owner, "placement.pin", { actor, to }, limits.roundMs);
     log.info("placement.pin", { actor, slot, to, ...(!answer.ok && { code: answer.error.code }) });
     if (!answer.ok) return;
     meter.count("placement_pins");
     const row = await readSlot(directory, actor as SlotId);
     if (row === undefined) return;
     table.learn(row);
-    // An owner that did it has what it split off. What another has is not sent on its way by what this one says.
+    // An owner that did it has what it split off, or has given it to `to`. What another has is not sent on its way by what
+    // this one says.
     if (row.record.owner !== owner || row.record.splitFrom !== slot) return;
     const want = { owner: to, replicas: [to, ...row.record.inSync.filter((one) => one !== to)] };
     const moved = await changeSlot(directory, { ...row.record, want }, row.revision);

@@ -75,9 +75,9 @@ export function servePlacement(ports: {
     };
     return ok(report);
   });
-  exchange.on("placement.pin", async ({ actor }) => {
+  exchange.on("placement.pin", async ({ actor, to }) => {
     try {
-      return await kernel.pin(actor);
+      return await kernel.pin(actor, to);
     } catch (error) {
       return refused(failureOf(error));
     }

@@ -12,7 +12,7 @@
 import { failure, failureOf, PlexusError, type ActorId, type Failure, type SlotId } from "../../protocols/index.ts";
 import type { MeshBody } from "../../protocols/mesh/index.ts";
 import type { Exchange } from "../exchange.ts";
-import type { ServedLog } from "../kernel/api.ts";
+import type { ServedLog, SplitOff } from "../kernel/api.ts";
 import type { Clock, Directory, DirectoryRow, Log, Meter, NodeId, SlotRecord } from "../ports.ts";
 import type { SlotRow } from "../records.ts";
 import type { SlotTable } from "../slot-table.ts";
@@ -238,12 +238,12 @@ export class Ownership implements ServedLog {
     }
   }
 
-  split(actor: ActorId): Promise<void> {
+  split(actor: ActorId, to?: NodeId): Promise<SplitOff> {
     const { node, directory, table, clock, limits } = this.#ports;
     const standing = (): void => {
       if (this.phase === "ended") throw new PlexusError(this.#gone());
     };
-    return splitOff(actor, {
+    return splitOff(actor, to, {
       node,
       slot: this.slot,
       log: this.#log,

@@ -2,12 +2,16 @@
  *
  *      snapshot on every copy ──► entry "split" ──► the new slot's record ──► entry "drop"
  *                                 each copy makes    by compare-and-set,       the old slot
- *                                 the new slot of    guarded by the old        forgets it
- *                                 what it has        slot's revision
+ *                                 the new slot of    guarded by the old        forgets it,
+ *                                 what it has        slot's revision           when it may
+ *
+ *  The record names as owner whoever shall have the slot, if that is one of the copies: an actor that moves is silent from
+ *  the snapshot until that node has taken up its slot, and for nothing more. While it is, nothing waits that need not.
  *
  *  The copies that may be in the new slot's set are on every replica that was in sync before and after. Whoever takes the
  *  old slot from then on changes its revision, and then the new one cannot come into being behind its back. */
 import { failure, failureOf, PlexusError, type ActorId, type SlotId } from "../../protocols/index.ts";
+import type { SplitOff } from "../kernel/api.ts";
 import type { Clock, Directory, NodeId, SlotRecord } from "../ports.ts";
 import { changeSlot, readSlot, slotKey, type SlotRow } from "../records.ts";
 import type { SlotTable } from "../slot-table.ts";
@@ -38,9 +42,9 @@ interface Holder {
   readonly incarnation: number | undefined;
 }
 
-/** Resolves when the actor's own slot is on record and the old slot has forgotten it. Errors: TOO_LARGE; SLOT_UNAVAILABLE
- *  or FENCED when the epoch ends. */
-export async function splitOff(actor: ActorId, ports: SplitPorts): Promise<void> {
+/** Resolves when the actor's own slot is on record: owned by `to` if that node has a copy, else by this one. Errors:
+ *  TOO_LARGE; SLOT_UNAVAILABLE or FENCED when the epoch ends. */
+export async function splitOff(actor: ActorId, to: NodeId | undefined, ports: SplitPorts): Promise<SplitOff> {
   const { log, clock, limits } = ports;
   if ((await log.actorBytes(actor, limits.pinBytesMax)) > limits.pinBytesMax)
     throw new PlexusError(failure("TOO_LARGE", { actor, pinBytesMax: limits.pinBytesMax }));
@@ -50,8 +54,10 @@ export async function splitOff(actor: ActorId, ports: SplitPorts): Promise<void>
   await view.close();
   const holders = await giveSnapshotToAll(actor, ports);
   await entry([{ split: actor }]);
-  await record(actor as SlotId, holders, ports);
-  await entry([{ drop: actor }]);
+  const { owner } = await record(actor as SlotId, { holders, to }, ports);
+  // An epoch that ends before leaves rows in the old slot that do nothing: nobody takes the actor for one of that slot.
+  const dropped = entry([{ drop: actor }]).catch(() => undefined);
+  return { owner, dropped };
 }
 
 const holdersNow = (ports: SplitPorts): readonly Holder[] =>
@@ -68,7 +74,9 @@ async function giveSnapshotToAll(actor: ActorId, ports: SplitPorts): Promise<rea
   for (;;) {
     const holders = holdersNow(ports);
     try {
-      for (const { follower } of holders) await follower.giveSnapshot(actor);
+      // To all at once, and to the end with each: parts of two sendings to one copy must not mix.
+      const given = await Promise.allSettled(holders.map(({ follower }) => follower.giveSnapshot(actor)));
+      for (const one of given) if (one.status === "rejected") throw one.reason;
       return holders;
     } catch (error) {
       if (clock.monotonicMs() > endMs) throw error;
@@ -77,7 +85,11 @@ async function giveSnapshotToAll(actor: ActorId, ports: SplitPorts): Promise<rea
   }
 }
 
-async function record(slot: SlotId, holders: readonly Holder[], ports: SplitPorts): Promise<void> {
+async function record(
+  slot: SlotId,
+  { holders, to }: { readonly holders: readonly Holder[]; readonly to: NodeId | undefined },
+  ports: SplitPorts,
+): Promise<SlotRecord> {
   const { node, directory, table, limits } = ports;
   let mayCome = false;
   for (;;) {
@@ -91,8 +103,8 @@ async function record(slot: SlotId, holders: readonly Holder[], ports: SplitPort
       still.some((other) => other.follower === follower && other.incarnation === incarnation),
     );
     const copies = new Set([node, ...made.map(({ follower }) => follower.node)]);
-    const { owner } = row.record;
     const inSync = row.record.inSync.filter((name) => copies.has(name));
+    const owner = to !== undefined && inSync.includes(to) ? to : row.record.owner;
     const next: SlotRecord = { slot, epoch: 1, owner, inSync, learners: [], splitFrom: ports.slot };
     const guard = { key: slotKey(ports.slot), revision: row.revision };
     const there = await changeSlot(directory, next, 0, guard).then(
@@ -106,7 +118,7 @@ async function record(slot: SlotId, holders: readonly Holder[], ports: SplitPort
     );
     if (there?.record.splitFrom === ports.slot) {
       table.learn(there);
-      return;
+      return there.record;
     }
     // Refused by the guard, or unknown: the slot's own row is read anew, and it is tried again on that.
     const own = await readSlot(directory, ports.slot).catch(() => undefined);

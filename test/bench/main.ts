@@ -13,7 +13,14 @@
  *  `statistics.ts` (the arithmetic). docs/benchmarks.md says what the rows mean. */
 import { parseArgs } from "node:util";
 import { runContest, type Contest, type Row, type RowPlan } from "./contest.ts";
-import { failoverKilled, failoverStopped, fanOutNodes, migrationEmpty, migrationFilled } from "./contests/cluster.ts";
+import {
+  failoverKilled,
+  failoverStopped,
+  fanOutNodes,
+  migrationEmpty,
+  migrationFilled,
+  moveBusy,
+} from "./contests/cluster.ts";
 import { command } from "./contests/command.ts";
 import { activation, durableCrowd, durableSequential, volatileAsk, volatileTell } from "./contests/commands.ts";
 import { fanOut, idleMemory } from "./contests/connections.ts";
@@ -41,7 +48,14 @@ const contests: readonly Contest[] = [
   replicatedCrowd,
 ];
 
-const timings: readonly Timing[] = [failoverKilled, failoverStopped, migrationEmpty, migrationFilled, fanOutNodes];
+const timings: readonly Timing[] = [
+  failoverKilled,
+  failoverStopped,
+  migrationEmpty,
+  migrationFilled,
+  moveBusy,
+  fanOutNodes,
+];
 
 const usage = `Usage: npm run bench -- [ROW…] [--rounds N] [--json] [--list]
 

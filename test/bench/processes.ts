@@ -1,7 +1,7 @@
 /** The processes of a run and the folder they write to. Whatever way the run ends, nothing of them is left. */
 import { fork, type ChildProcess } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -37,3 +37,14 @@ export function startProcess(
   child.on("exit", () => children.delete(child));
   return child;
 }
+
+/** A load generator: processes that do nothing but turn, so many for each processor. They begin paused. */
+export async function startSpinners(timesOvercommitted: number): Promise<{ spin(): void; pause(): void; stop(): void }> {
+  const spinners = Array.from({ length: timesOvercommitted * availableParallelism() }, () => startProcess("arms/spin.ts"));
+  const all = (signal: NodeJS.Signals): void => {
+    for (const spinner of spinners) spinner.kill(signal);
+  };
+  await Promise.all(spinners.map((spinner) => new Promise((resolve) => spinner.once("spawn", resolve))));
+  all("SIGSTOP");
+  return { spin: () => all("SIGCONT"), pause: () => all("SIGSTOP"), stop: () => all("SIGKILL") };
+} // prettier-ignore

@@ -4,8 +4,9 @@
  *      what the actor has, made by every node that applies the entry. The actor still belongs to S.
  *   2. When the split entry is committed, it creates the actor's own record, with the in-sync set of S, by a compare-and-set
  *      that is guarded by the revision which S's record had when the entry was appended. From that moment on the actor
- *      lives in its own slot, at its owner. If the revision has moved on, the split begins anew: who came into the set
- *      meanwhile by a transfer of S has no copy.
+ *      lives in its own slot. Its owner may be any node of the set: all have the copy (3), and none has served an epoch of
+ *      that slot. If the revision has moved on, the split begins anew: who came into the set meanwhile by a transfer of S
+ *      has no copy.
  *   3. Whoever steps up for S looks for the actor's record after the epoch was given, and serves the actor if it is not
  *      there: a copy without a record counts for nothing.
  *

@@ -188,6 +188,8 @@ function longestGap(ackedMs: readonly number[], fromMs: number, toMs: number): n
   return longest;
 }
 
+const busyWriters: Writer[] = [];
+
 let heard = 0;
 let wanted = Infinity;
 let heardAll: (() => void) | undefined;
@@ -255,17 +257,26 @@ serve({
   async fill({ actor, records, bytes }: { readonly actor: string; readonly records: number; readonly bytes: number }) {
     for (let index = 0; index < records; index += 1) await me().caller.fill(actor, `r${index}`, bytes);
   },
+  /** Other actors, each with a steady writer, until `quiet`. */
+  neighbours({ count }: { readonly count: number }) {
+    for (let index = 1; index <= count; index += 1) busyWriters.push(new Writer(`counter/n${index}`));
+  },
+  async quiet() {
+    await Promise.all(busyWriters.splice(0).map((writer) => writer.end()));
+  },
   /** Ends or stops the process of the owner under a steady writer: how long until a new owner acknowledges. */
   async failover(given: { readonly actor: string; readonly pid: number; readonly signal: "SIGKILL" | "SIGSTOP" }) {
     const writer = new Writer(given.actor);
     let acked = 0;
     await writer.until(() => (acked += 1) > 20);
     const victim = rowOf(given.actor)?.record.owner;
+    // With the write that is under way.
+    const askedMs = writer.ackedMs.at(-1) ?? performance.now();
     process.kill(given.pid, given.signal);
     const killedMs = performance.now();
     const resumedMs = await writer.until(() => rowOf(given.actor)?.record.owner !== victim);
     await writer.end();
-    return { pauseMs: resumedMs - killedMs, gapMs: longestGap(writer.ackedMs, killedMs, resumedMs) };
+    return { pauseMs: resumedMs - killedMs, gapMs: longestGap(writer.ackedMs, askedMs, resumedMs) };
   },
   /** Moves an actor under a steady writer, and lets as much time pass without a move before it. */
   async migrate({ actor, to, calmMs }: { readonly actor: string; readonly to: string; readonly calmMs: number }) {

@@ -1,5 +1,6 @@
 /** What people notice of a cluster: how long an actor is away when its node dies or it moves, and how events spread. */
 import { BenchCluster } from "../cluster.ts";
+import { startSpinners } from "../processes.ts";
 import { idleDisk, idleTimer, type Samples, type Timing } from "../timing.ts";
 
 const chatNodes = { one: ["chat"], two: ["chat"], three: ["chat"] } as const;
@@ -56,6 +57,8 @@ export const failoverStopped: Timing = failover(
 );
 
 const calmMs = 300;
+/** As long as a writer may wait for its turn on an overcommitted machine. */
+const busyCalmMs = 2_000;
 const recordBytes = 100_000;
 const records = 100;
 
@@ -105,6 +108,91 @@ export const migrationFilled: Timing = migration(
   "the same with an actor that keeps 10 MB of records",
   true,
 );
+
+/** Processors are overcommitted so many times by a load generator. */
+const overcommitTimes = 10;
+/** Other actors with a steady writer each, spread over the nodes. */
+const neighbours = 16;
+
+/** Moves and failovers of the same actor on the same overcommitted machine, one after the other. */
+export const moveBusy: Timing = {
+  name: "move-busy",
+  about: `an actor moves, and then loses its owner, beside ${neighbours} busy actors on processors overcommitted ${overcommitTimes} times`,
+  rounds: 20,
+  async start() {
+    const cluster = await BenchCluster.start({ nodes: { ...boss, ...chatNodes }, replicas: 3 });
+    const writer = cluster.member("boss");
+    const actor = "counter/k0";
+    await writer.call("write", { actor, count: 10 });
+    const spinners = await startSpinners(overcommitTimes);
+    /** Runs something while the load generator and the neighbours keep the machine busy. */
+    const busy = async (work: () => Promise<Samples>): Promise<Samples> => {
+      await writer.call("neighbours", { count: neighbours });
+      spinners.spin();
+      try {
+        return await work();
+      } finally {
+        spinners.pause();
+        await writer.call("quiet");
+      }
+    };
+    /** A move of an actor that has a slot of its own since an earlier one, and the first of another, which gets one. */
+    const move = async (round: number): Promise<Samples> => {
+      const pauses: Record<string, number[]> = {};
+      for (const [sample, moved] of Object.entries({ move: actor, "first move": `counter/fresh${round}` })) {
+        await writer.call("write", { actor: moved, count: 10 });
+        const { owner } = (await writer.call("placed", { actor: moved })) as Placed;
+        const others = Object.keys(chatNodes).filter((node) => node !== owner);
+        const given = { actor: moved, to: others[round % others.length], calmMs: busyCalmMs };
+        const { pauseMs, calmGapMs } = (await writer.call("migrate", given)) as { pauseMs: number; calmGapMs: number };
+        pauses[sample] = [pauseMs];
+        pauses["calm"] = [...(pauses["calm"] ?? []), calmGapMs];
+      }
+      return pauses;
+    };
+    const kill = async (): Promise<Samples> => {
+      const { owner } = (await writer.call("placed", { actor })) as Placed;
+      const victim = cluster.member(owner);
+      const given = { actor, pid: victim.pid, signal: "SIGKILL" };
+      const { gapMs } = (await writer.call("failover", given)) as { gapMs: number };
+      return { failover: [gapMs] };
+    };
+    return {
+      async round(round): Promise<Samples> {
+        await writer.call("settled", { replicas: 3 });
+        const moved = await busy(() => move(round));
+        await writer.call("verify");
+        await writer.call("settled", { replicas: 3 });
+        const { owner } = (await writer.call("placed", { actor })) as Placed;
+        const failed = await busy(kill);
+        await cluster.member(owner).ended();
+        await cluster.startMember(owner);
+        await writer.call("connected", { nodes: cluster.names });
+        await writer.call("verify");
+        if (round === 0) return {};
+        const ofFailover = (sample: string): number => (moved[sample]?.[0] ?? NaN) / (failed["failover"]?.[0] ?? NaN);
+        return { ...moved, ...failed, ratio: [ofFailover("move")], "first ratio": [ofFailover("first move")] };
+      },
+      async stop() {
+        spinners.stop();
+        await cluster.stop();
+      },
+    };
+  },
+  rows: [
+    { row: "move-busy", unit: "of a failover", samples: "ratio", noise: "none", aim: { share: 0.5, atMost: 1 } },
+    {
+      row: "move-busy/first",
+      unit: "of a failover",
+      samples: "first ratio",
+      noise: "none",
+      aim: { share: 0.5, atMost: 1 },
+    },
+    { row: "move-busy/first-move", unit: "ms", samples: "first move", noise: "calm" },
+    { row: "move-busy/move", unit: "ms", samples: "move", noise: "calm" },
+    { row: "move-busy/failover", unit: "ms", samples: "failover", noise: "calm" },
+  ],
+};
 
 const followersPerNode = 100;
 const eventsAtOnce = 64;

@@ -163,6 +163,23 @@ describe("slots that move", () => {
     expect(valueOf(await stage.kernel.pin("robot/a"))).to.equal("NOT_FOUND");
   });
 
+  it("split an actor off for another node, and serve nothing of it", async () => {
+    stage.routing.elsewhere.add("pad/a" as SlotId);
+    expect((await stage.kernel.pin("pad/a", "n2")).ok).to.equal(true);
+    expect(stage.kernel.load().map((row) => row.slot)).to.not.include("pad/a");
+  });
+
+  it("wait to move until they have dropped what has left them, and an actor that left them does not", async () => {
+    stage.slots.holdAppends = true;
+    expect((await stage.kernel.pin("pad/a", "n2")).ok).to.equal(true);
+    let drained = false;
+    const drain = stage.kernel.drain(slot, 1_000).then(() => (drained = true));
+    await eventually("on disk", () => stage.slots.heldAppends.length > 0);
+    expect(drained).to.equal(false);
+    for (const release of stage.slots.heldAppends.splice(0)) release();
+    await drain;
+  });
+
   /** An actor of the slot that is not in memory. */
   const absent = [...Array(10_000).keys()]
     .map((index): ActorId => `pad/${index}`)

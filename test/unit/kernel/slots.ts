@@ -5,6 +5,8 @@ import type { Journal } from "../../../node/storage/index.ts";
 import { failure, PlexusError, type Failure, type SlotId } from "../../../protocols/index.ts";
 
 export interface SoloSlots extends Slots {
+  /** This node, as the kernel knows it. */
+  readonly node: string;
   /** False: turns that appended nothing wait until `answerConfirmations`. */
   alone: boolean;
   /** Questions that nobody has answered. */
@@ -23,6 +25,7 @@ export interface SoloSlots extends Slots {
 export function createSoloSlots(journal: Journal): SoloSlots {
   const ends = new Map<SlotId, (error: Failure) => void>();
   const solo: SoloSlots = {
+    node: "n1",
     alone: true,
     confirmations: [],
     holdAppends: false,
@@ -72,14 +75,17 @@ export function createSoloSlots(journal: Journal): SoloSlots {
         actorsWithTail: () => log.actorsWithTail(),
         actorsWithSnapshot: (range) => log.actorsWithSnapshot(range),
         confirm: (done) => void solo.confirmations.push(done),
-        async split(actor) {
+        async split(actor, to) {
           await solo.splitting();
-          await new Promise<void>((resolve, reject) => {
+          const dropped = new Promise<void>((resolve, reject) => {
             const side = [{ space: "wake", delete: "pending" }] as const;
-            log.append(epoch, { atMs: 0, actor, events: [], answers: [], side }, (error) =>
-              error ? reject(new PlexusError(error)) : resolve(),
-            );
+            const done = (error: Failure | undefined): void => (error ? reject(new PlexusError(error)) : resolve());
+            log.append(epoch, { atMs: 0, actor, events: [], answers: [], side }, (error) => {
+              if (solo.holdAppends) solo.heldAppends.push(() => done(error));
+              else done(error);
+            });
           });
+          return { owner: to ?? solo.node, dropped };
         },
       };
       return served;

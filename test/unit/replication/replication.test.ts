@@ -190,6 +190,29 @@ describe("replication", () => {
     expect(await cluster.settle(appended)).to.equal(undefined);
   });
 
+  it("gives an actor a slot of its own at another node that has a copy, which serves it with everything it has", async () => {
+    await begin(all);
+    const log = await cluster.open("a");
+    await cluster.want("a", all);
+    await cluster.untilRecord(({ inSync }) => inSync.length === 3);
+    await cluster.append(log, "one");
+    log.snapshot("pad/x", log.lastSeq, { folded: 1 }, () => undefined);
+    const { owner, dropped } = await cluster.settle(log.split("pad/x", "b"));
+    expect(owner).to.equal("b");
+    const own = await cluster.settle(cluster.peer("b").replication.open("pad/x" as SlotId, () => undefined));
+    expect((await cluster.settle(own.recover("pad/x" as never))).snapshot?.body).to.deep.equal({ folded: 1 });
+    await cluster.settle(dropped);
+    expect((await cluster.settle(log.recover("pad/x"))).snapshot).to.equal(undefined);
+  });
+
+  it("gives an actor a slot of its own here when the node that is to own it has no copy", async () => {
+    await begin(["a", "b"]);
+    const log = await cluster.open("a");
+    await cluster.append(log, "one");
+    log.snapshot("pad/x", log.lastSeq, { folded: 1 }, () => undefined);
+    expect((await cluster.settle(log.split("pad/x", "c"))).owner).to.equal("a");
+  });
+
   it("leaves an actor where it is when the directory takes no row for it", async () => {
     await begin(all);
     const log = await cluster.open("a");
