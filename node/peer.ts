@@ -273,6 +273,7 @@ export function createPeer(options: PeerOptions): Peer {
   // --- actors ---------------------------------------------------------------------------------------------------------
 
   const routing: RoutingPart = createRouting({
+    directoryNode,
     node,
     exchange,
     table,

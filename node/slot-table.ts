@@ -113,14 +113,24 @@ export function rankNodes<Node extends Pick<MemberRecord, "node" | "weight">>(
   return [...nodes].sort((one, other) => score(other) - score(one) || (one.node < other.node ? -1 : 1));
 }
 
+/** Whether `others`, all that may own slots of a role beside the node that keeps the embedded directory, are enough for that
+ *  node to own none: while it is down nobody can take over what it owned, and two stand in for each other. */
+export const spareDirectory = (others: number, minInSync = 1): boolean => others >= Math.max(2, minInSync);
+
 /** Where the first message for a slot without a record goes: the owner it would be given. */
 export function firstOwner(
   slot: SlotId,
-  members: readonly MemberRecord[],
-  isUp: (node: NodeId) => boolean,
+  cluster: {
+    readonly members: readonly MemberRecord[];
+    readonly isUp: (node: NodeId) => boolean;
+    /** Where the embedded directory is kept. */
+    readonly directoryNode?: NodeId | undefined;
+  },
 ): NodeId | undefined {
+  const { members, isUp, directoryNode } = cluster;
   const may = members.filter(
     ({ node, roles, state }) => state === "active" && roles.includes(roleOf(slot)) && isUp(node),
   );
-  return rankNodes(slot, may)[0]?.node;
+  const others = may.filter(({ node }) => node !== directoryNode);
+  return rankNodes(slot, spareDirectory(others.length) ? others : may)[0]?.node;
 }

@@ -2,7 +2,7 @@
 import type { ActorId, Role, SlotId } from "../../protocols/index.ts";
 import type { MemberRecord, NodeId, SlotRecord } from "../ports.ts";
 import type { Policy } from "../records.ts";
-import { rankNodes, roleOf } from "../slot-table.ts";
+import { rankNodes, roleOf, spareDirectory } from "../slot-table.ts";
 import type { PlacementLimits } from "./limits.ts";
 
 export type Want = NonNullable<SlotRecord["want"]>;
@@ -83,15 +83,32 @@ export class Candidates {
     return this.#nodes.get(node)?.state === "active" && up.has(node) && refusing?.has(node) !== true;
   }
 
-  /** Nodes that may own slots of a role. */
+  /** Nodes that should own slots of a role: not the one that keeps the directory once there are two others, of which those
+   *  that are away for a moment count. */
   owners(role: Role): readonly Candidate[] {
     const known = this.#owners.get(role);
     if (known !== undefined) return known;
-    const owners = [...this.#nodes.values()].filter(({ node, roles }) => roles.includes(role) && this.isUsable(node));
+    const { directoryNode, policy } = this.#input;
+    const able = [...this.#nodes.values()].filter(({ node }) => this.mayOwn(node, role));
+    const others = able.filter(({ node }) => node !== directoryNode);
+    const lasting = [...this.#nodes.values()].filter(
+      (member) =>
+        member.node !== directoryNode &&
+        member.roles.includes(role) &&
+        member.state === "active" &&
+        this.#mayKeep(member),
+    );
+    const spared = others.length > 0 && spareDirectory(lasting.length, policy.minInSync);
+    const owners = spared ? others : able;
     this.#owners.set(role, owners);
     return owners;
   }
 
+  shouldOwn(node: NodeId, role: Role): boolean {
+    return this.owners(role).some((owner) => owner.node === node);
+  }
+
+  /** Whether a node could own slots of a role: where an operator wants one, it is. */
   mayOwn(node: NodeId, role: Role): boolean {
     return this.isUsable(node) && this.#nodes.get(node)?.roles.includes(role) === true;
   }

@@ -7,7 +7,7 @@
  *  1. *Failover*: the owner is not up. Some node that is up and in sync takes over at the next epoch; only those have
  *     everything that was acknowledged. Without one the slot is `lost` until one comes back. If none of them has the role
  *     the slot is `stranded`: an operator may give one of them the role.
- *  2. *Need*: the owner may not own it any more (draining, another role), an operator moved it, copies are missing or lie
+ *  2. *Need*: the owner should not own it any more (draining, another role, it keeps the directory), an operator moved it, copies are missing or lie
  *     badly. A want always names as many copies as there can be, so no step leaves a slot under-replicated: the owner
  *     takes the new ones in before it lets go of the old.
  *  3. *Balance* (`balance.ts`), only when nothing is needed.
@@ -215,8 +215,8 @@ function ownerFor(record: SlotRecord, candidates: Candidates): NodeId | undefine
   const role = roleOf(record.slot, record.splitFrom);
   const { held, want, owner } = record;
   if (held !== undefined && candidates.mayOwn(held, role)) return held;
-  if (want !== undefined && candidates.mayOwn(want.owner, role)) return want.owner;
-  if (candidates.mayOwn(owner, role)) return owner;
+  if (want !== undefined && candidates.shouldOwn(want.owner, role)) return want.owner;
+  if (candidates.shouldOwn(owner, role)) return owner;
   const able = rankNodes(record.slot, candidates.owners(role));
   return (able.find(({ node }) => record.inSync.includes(node)) ?? able[0])?.node;
 }
@@ -227,7 +227,7 @@ function urgencyOf(record: SlotRecord, candidates: Candidates): number {
   if (record.held !== undefined && record.held !== record.owner && candidates.mayOwn(record.held, role)) return 0;
   const safe = record.inSync.filter((node) => candidates.isUp(node)).length;
   if (safe < candidates.copies(role, record.owner)) return safe;
-  return candidates.mayOwn(record.owner, role) ? 1_001 : 1_000;
+  return candidates.shouldOwn(record.owner, role) ? 1_001 : 1_000;
 }
 
 const isThere = (record: SlotRecord, want: Want): boolean =>

@@ -20,7 +20,7 @@ import type { Runtime } from "../../runtimes/runtime.ts";
 import type { Exchange } from "../exchange.ts";
 import type { Kernel, Routing } from "../kernel/api.ts";
 import type { Clock, Log, Membership, Meter, NodeId, Random } from "../ports.ts";
-import type { SlotTable } from "../slot-table.ts";
+import { firstOwner, type SlotTable } from "../slot-table.ts";
 import { createGenerations } from "./generations.ts";
 import { Inbound } from "./inbound.ts";
 import { routingLimits, type RoutingLimits } from "./limits.ts";
@@ -36,6 +36,8 @@ export interface RoutingOptions {
   readonly exchange: Exchange;
   readonly table: SlotTable;
   readonly membership: Membership;
+  /** The node that keeps the embedded directory; undefined with another directory. */
+  directoryNode?(): NodeId | undefined;
   /** This node's own inference. */
   readonly runtime: Runtime;
   readonly clock: Clock;
@@ -51,6 +53,8 @@ export interface RoutingOptions {
 export interface RoutingPorts extends RoutingOptions {
   /** The slot of an actor as the table has it; undefined for a kind nobody knows. */
   slotOf(actor: ActorId): SlotId | undefined;
+  /** Who would own a slot that has no record. */
+  firstOwner(slot: SlotId): NodeId | undefined;
 }
 
 export interface RoutingPart extends Routing {
@@ -70,6 +74,12 @@ export function createRouting(options: RoutingOptions): RoutingPart {
     ...options,
     kernel: () => options.kernel(),
     slotOf: (actor) => options.kernel().slotOf(actor),
+    firstOwner: (slot) =>
+      firstOwner(slot, {
+        members: options.membership.members().members,
+        isUp: (name) => options.membership.isUp(name),
+        directoryNode: options.directoryNode?.(),
+      }),
   };
   const lines = new Lines(ports, limits);
   const inbound = new Inbound(ports, limits);

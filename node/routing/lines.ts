@@ -28,7 +28,6 @@ import {
 } from "../../protocols/index.ts";
 import { backoffMs, withJitter } from "../backoff.ts";
 import type { Envelope, Routing } from "../kernel/api.ts";
-import { firstOwner } from "../slot-table.ts";
 import type { Membership, NodeId } from "../ports.ts";
 import type { RoutingPorts } from "./index.ts";
 import type { RoutingLimits } from "./limits.ts";
@@ -213,10 +212,7 @@ export class Lines {
   // --- whom to send to -----------------------------------------------------------------------------------------------
 
   #knownOwner(slot: SlotId): NodeId | undefined {
-    const { table, membership } = this.#ports;
-    const row = table.get(slot);
-    if (row !== undefined) return row.record.owner;
-    return firstOwner(slot, membership.members().members, (node) => membership.isUp(node));
+    return this.#ports.table.get(slot)?.record.owner ?? this.#ports.firstOwner(slot);
   }
 
   #owner(line: Line): NodeId | undefined {

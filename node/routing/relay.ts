@@ -16,7 +16,6 @@ import { encodedBytesMax, wireLimits, type ActorId, type SlotId } from "../../pr
 import type { MeshBody } from "../../protocols/mesh/index.ts";
 import { backoffMs, withJitter } from "../backoff.ts";
 import type { NodeId, Publisher } from "../ports.ts";
-import { firstOwner } from "../slot-table.ts";
 import type { RoutingPorts } from "./index.ts";
 import type { RoutingLimits } from "./limits.ts";
 
@@ -179,9 +178,7 @@ export class Relay implements Hub {
   }
 
   #ownerOf(slot: SlotId): NodeId | undefined {
-    const { table, membership } = this.#ports;
-    const row = table.get(slot);
-    return row?.record.owner ?? firstOwner(slot, membership.members().members, (node) => membership.isUp(node));
+    return this.#ports.table.get(slot)?.record.owner ?? this.#ports.firstOwner(slot);
   }
 
   /** Follows a topic where it should be followed now. */

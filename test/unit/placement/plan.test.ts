@@ -417,6 +417,38 @@ describe("the plan", () => {
       if (owner !== "n0") expect(inSync).to.have.members(["n1", "n2"]);
   });
 
+  it("has the slots of the directory's node owned by others once there are two, and leaves it what an operator wants there", () => {
+    const records = [...manySlots((index) => `n${index % 2}`, 20), fresh(slot(20), "n0", { held: "n0" })];
+    const state = cluster([member("n0"), member("n1")], records, { directoryNode: "n0" });
+    converge(state);
+    expect(owned(state, "n0")).to.be.within(8, 13);
+    state.members.push(member("n2"));
+    state.up.add("n2");
+    converge(state);
+    expect(owned(state, "n0")).to.equal(1);
+    for (const { slot: name, owner, inSync } of state.slots.values())
+      if (name !== slot(20)) expect(inSync, owner).to.have.members(["n1", "n2"]);
+    // One of them is away for a moment: nothing goes back. It is away for longer: its share does.
+    state.up.delete("n2");
+    state.expected.add("n2");
+    converge(state);
+    expect(owned(state, "n0")).to.equal(1);
+    state.expected.delete("n2");
+    converge(state);
+    expect(owned(state, "n0")).to.be.within(8, 13);
+  });
+
+  it("lets the directory's node own what only one other could", () => {
+    const members = [member("n0"), member("n1"), member("n2", { roles: ["ai"] })];
+    const state = cluster(
+      members,
+      manySlots(() => "n0", 20),
+      { directoryNode: "n0" },
+    );
+    converge(state);
+    expect(owned(state, "n0")).to.be.within(8, 12);
+  });
+
   it("lets some in-sync node with the role take over, at the next epoch, and says where that cannot be", () => {
     const members = [member("n0"), member("n1"), member("n2", { roles: ["ai"] }), member("n3", { state: "draining" })];
     const records = [
