@@ -2,6 +2,7 @@ import { expect } from "chai";
 import { assert as property, property as forAll, array, constantFrom, integer, record } from "fast-check";
 import type { ConversationTurn, RoomMessage, RoomState } from "../../../protocols/index.ts";
 import { failure } from "../../../protocols/index.ts";
+import { readMarkdown, visibleText } from "../../../web/src/markdown/index.ts";
 import {
   appendPiece,
   emptyAgent,
@@ -18,6 +19,7 @@ import {
   messageAt,
   needsMarkdown,
   otherPerson,
+  paragraphsOf,
   absentAgents,
   pendingShown,
   plainLine,
@@ -375,9 +377,43 @@ describe("message text", () => {
     expect(matching(["bada", "ada", "bob"], "ad", (name) => name)).to.deep.equal(["ada", "bada"]);
   });
 
+  it("leaves holes neither with Markdown nor without", () => {
+    expect(paragraphsOf("\n\na\nb\n\n \n\n\nc\n")).to.deep.equal(["a\nb", "c\n"]);
+    property(
+      forAll(
+        array(constantFrom("a", "b", " ", "\n", "\n\n", ",", ".", "5", "<", "&lt;", "שלום"), { maxLength: 20 }),
+        (parts) => {
+          const text = parts.join("").trim();
+          const told = readMarkdown(text).blocks.map((block) => visibleText([block]).replaceAll(/\s+/g, " ").trim());
+          if (!needsMarkdown(text) && !/^ {4}/m.test(text))
+            expect(paragraphsOf(text).map((paragraph) => paragraph.replaceAll(/\s+/g, " ").trim())).to.deep.equal(told);
+        },
+      ),
+    );
+  });
+
+  it("shows every character but its marks in a preview of one line", () => {
+    for (const text of ["**", "```", "#", "> ", "- 5", "a ** b", "`", "[a]: b", "<nav>", "* * *"])
+      expect(plainLine(text), text).to.equal(text.trim());
+    expect(plainLine("```js\ncode\n```")).to.equal("js code");
+    property(
+      forAll(
+        array(constantFrom("a", "b", " ", "\n", "#", "# ", "*", "**", "~~", "`", "```", "<", ">", "- ", "[", "!"), {
+          maxLength: 20,
+        }),
+        (parts) => {
+          const text = parts.join("");
+          const bare = (from: string) => from.replaceAll(/[\s#*~`]/g, "");
+          expect(bare(plainLine(text))).to.equal(bare(text));
+          if (text.trim() !== "") expect(plainLine(text)).to.not.equal("");
+        },
+      ),
+    );
+  });
+
   it("loses its marks in a preview of one line", () => {
     expect(plainLine("# Notes\n- is `npm ci` **really** all? ~~no~~\n> 2 * 3")).to.equal(
-      "Notes is npm ci really all? no 2 * 3",
+      "Notes - is npm ci really all? no > 2 * 3",
     );
   });
 

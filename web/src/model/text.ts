@@ -16,13 +16,19 @@ export const splitMentions = (text: string): readonly string[] =>
 
 /** False for text that means the same without a Markdown renderer: most chat messages. */
 export const needsMarkdown = (text: string): boolean =>
-  /[*_`~#>[\]|<\\&]|^\s*(?:[-+]|\d+[.)])\s|https?:|www\.|^\s*(?:---|===)/m.test(text);
+  /[*_`~#>[\]|\\]|^\s*(?:[-+]|\d+[.)])\s|https?:|www\.|^\s*---/m.test(text);
 
-/** Text for a preview of one line: without the marks of Markdown that would be read as letters there. */
+/** The paragraphs of such a text: blank lines part them, and more of them leave no hole. */
+export const paragraphsOf = (text: string): readonly string[] =>
+  text.split(/\n(?:[^\S\n]*\n)+/).filter((paragraph) => paragraph.trim() !== "");
+
+/** Text for a preview of one line. Only marks that set something apart are left out; what is only seen in lines of their own,
+ *  such as bullets, stays, as does everything that marks nothing. */
 export const plainLine = (text: string): string =>
   text
-    .replaceAll(/^\s*(?:#+|>|[-+*])\s+/gm, "")
-    .replaceAll(/`+|\*\*|~~/g, "")
+    .replaceAll(/^[^\S\n]*#{1,6}[^\S\n]+(?=\S)/gm, "")
+    .replaceAll(/(`{3,})([^`]*[^`\s][^`]*)\1/g, "$2")
+    .replaceAll(/(\*\*|~~|`)(?=[^\s*~`])([^\n]*?[^\s*~`])\1/g, "$2")
     .replaceAll(/\s+/g, " ")
     .trim();
 

@@ -1,151 +1,195 @@
-import { useRef, type ComponentProps } from "react";
-import { defaultRehypePlugins, Streamdown } from "streamdown";
-import { splitMentions } from "../model/index.ts";
+import { memo, useMemo, useRef, type ReactNode } from "react";
+import { readMarkdown, type Block, type Inline, type Reading } from "../markdown/index.ts";
 import { useCopy } from "./clipboard.ts";
 import { Icon } from "./icons.tsx";
+import { Spoken } from "./spoken.tsx";
 
-/** Markdown by streamdown, with plain elements that `rich-text.css` styles. Raw HTML is sanitised, links open apart and
- *  carry no referrer, and pictures become links: a message must not make its readers' browsers call other machines. */
+type Names = readonly string[] | undefined;
+
+/** Markdown as plain elements that `rich-text.css` styles. Every block finds its own direction. */
 export default function Markdown({
   text,
   mentions,
   streaming,
+  last,
 }: {
   readonly text: string;
-  readonly mentions: readonly string[] | undefined;
+  readonly mentions: Names;
   readonly streaming: boolean;
+  readonly last: ReactNode;
 }) {
-  return (
-    <Streamdown
-      className="rich"
-      mode={streaming ? "streaming" : "static"}
-      parseIncompleteMarkdown={streaming}
-      isAnimating={streaming}
-      controls={false}
-      linkSafety={linkSafety}
-      components={components}
-      rehypePlugins={mentions === undefined || mentions.length === 0 ? safe : [...safe, [markMentions, mentions]]}
-    >
-      {text}
-    </Streamdown>
+  const known = useRef<Reading>(undefined);
+  const reading = useMemo(
+    () => readMarkdown(text, streaming ? { known: known.current, growing: true } : {}),
+    [text, streaming],
   );
-}
-
-const safe = Object.values(defaultRehypePlugins);
-const linkSafety = { enabled: false };
-
-interface Node {
-  readonly type: string;
-  readonly tagName?: string;
-  readonly value?: string;
-  children?: Node[];
-  readonly properties?: Record<string, unknown>;
-}
-
-const literal: ReadonlySet<string> = new Set(["code", "pre", "a"]);
-
-/** Sets mentions apart, but not in code and links. */
-function markMentions(names: readonly string[]) {
-  const walk = (node: Node): void => {
-    if (node.children === undefined || (node.tagName !== undefined && literal.has(node.tagName))) return;
-    node.children = node.children.flatMap((child) => {
-      if (child.type !== "text" || child.value?.includes("@") !== true) {
-        walk(child);
-        return [child];
-      }
-      return splitMentions(child.value).map((part, index): Node => {
-        if (index % 2 === 0) return { type: "text", value: part };
-        const text: Node = { type: "text", value: `@${part}` };
-        if (!names.includes(part)) return text;
-        return { type: "element", tagName: "span", properties: { className: ["mention"] }, children: [text] };
-      });
-    });
-  };
-  return walk;
-}
-
-type WithNode<Tag extends keyof React.JSX.IntrinsicElements> = ComponentProps<Tag> & { readonly node?: unknown };
-
-/** The properties that belong on an element. */
-function plain<Props extends { readonly node?: unknown; readonly className?: unknown }>(given: Props) {
-  const { node: _node, className: _className, ...rest } = given;
-  return rest;
-}
-
-/** A plain element without the renderer's own classes, which belong to a style sheet this page does not have. */
-const bare = <Tag extends "p" | "ul" | "ol" | "li" | "h3" | "h4" | "h5" | "blockquote" | "hr" | "strong" | "code">(
-  Tag: Tag,
-) =>
-  function Bare(given: WithNode<Tag>) {
-    const Element = Tag as "p";
-    return <Element {...(plain(given) as ComponentProps<"p">)} />;
-  };
-
-const components = {
-  p: bare("p"),
-  ul: bare("ul"),
-  ol: bare("ol"),
-  li: bare("li"),
-  // A message is not a document: its headings start below the page's own.
-  h1: bare("h3"),
-  h2: bare("h3"),
-  h3: bare("h4"),
-  h4: bare("h5"),
-  h5: bare("h5"),
-  h6: bare("h5"),
-  blockquote: bare("blockquote"),
-  hr: bare("hr"),
-  strong: bare("strong"),
-  code: bare("code"),
-  inlineCode: bare("code"),
-  pre: CodeBlock,
-  a(given: WithNode<"a">) {
-    return <a {...plain(given)} target="_blank" rel="noopener noreferrer" />;
-  },
-  img({ src, alt }: WithNode<"img">) {
-    return (
-      <a href={typeof src === "string" ? src : undefined} target="_blank" rel="noopener noreferrer">
-        picture{alt === undefined || alt === "" ? "" : `: ${alt}`}
-      </a>
-    );
-  },
-  table(given: WithNode<"table">) {
-    return (
-      // Focusable, because only then can a keyboard scroll what is too wide.
-      <div className="rich-table" tabIndex={0} role="region" aria-label="Table">
-        <table {...plain(given)} />
-      </div>
-    );
-  },
-  thead: "thead",
-  tbody: "tbody",
-  tr: "tr",
-  th: "th",
-  td: "td",
-} as const;
-
-function CodeBlock({ children }: WithNode<"pre">) {
-  const block = useRef<HTMLPreElement>(null);
+  known.current = reading;
+  const end = reading.blocks.length - 1;
+  const inside = reading.blocks[end]?.kind === "paragraph";
   return (
-    <div className="rich-code">
-      <pre ref={block} tabIndex={0}>
-        {children}
-      </pre>
-      <CopyCode read={() => block.current?.textContent ?? ""} />
+    <div className="rich">
+      {reading.blocks.map((block, index) => (
+        <BlockView key={index} block={block} names={mentions} last={inside && index === end ? last : undefined} />
+      ))}
+      {!inside && last}
     </div>
   );
 }
 
-function CopyCode({ read }: { readonly read: () => string }) {
+const BlockView = memo(function BlockView({
+  block,
+  names,
+  last,
+}: {
+  readonly block: Block;
+  readonly names: Names;
+  readonly last?: ReactNode;
+}) {
+  switch (block.kind) {
+    case "paragraph":
+      return (
+        <p dir="auto">
+          <Inlines inlines={block.children} names={names} />
+          {last}
+        </p>
+      );
+    case "heading": {
+      // A message is not a document: its headings start below the page's own.
+      const Heading = block.level < 3 ? "h3" : block.level === 3 ? "h4" : "h5";
+      return (
+        <Heading dir="auto">
+          <Inlines inlines={block.children} names={names} />
+        </Heading>
+      );
+    }
+    case "quote":
+      return (
+        <blockquote dir={block.direction}>
+          <Blocks blocks={block.blocks} names={names} />
+        </blockquote>
+      );
+    case "list": {
+      const List = block.ordered ? "ol" : "ul";
+      return (
+        <List dir={block.direction}>
+          {block.items.map((item, index) => (
+            <li key={index} style={item.marker === undefined ? undefined : { listStyleType: `"${item.marker} "` }}>
+              {item.checked !== undefined && (
+                <input
+                  type="checkbox"
+                  checked={item.checked}
+                  disabled
+                  aria-label={item.checked ? "Done" : "Not done"}
+                />
+              )}
+              <Blocks blocks={item.blocks} names={names} />
+            </li>
+          ))}
+        </List>
+      );
+    }
+    case "code":
+      return <CodeBlock info={block.info} text={block.text} />;
+    case "table":
+      return (
+        // Focusable, because only then can a keyboard scroll what is too wide.
+        <div className="rich-table" tabIndex={0} role="region" aria-label="Table" dir={block.direction}>
+          <table>
+            <thead>
+              <Cells cells={block.head} as="th" names={names} />
+            </thead>
+            <tbody>
+              {block.rows.map((cells, index) => (
+                <Cells key={index} cells={cells} as="td" names={names} />
+              ))}
+            </tbody>
+          </table>
+        </div>
+      );
+    case "rule":
+      return <hr />;
+  }
+});
+
+function Blocks({ blocks, names }: { readonly blocks: readonly Block[]; readonly names: Names }) {
+  return blocks.map((block, index) => <BlockView key={index} block={block} names={names} />);
+}
+
+function Cells(props: {
+  readonly cells: readonly (readonly Inline[])[];
+  readonly as: "th" | "td";
+  readonly names: Names;
+}) {
+  const Cell = props.as;
+  return (
+    <tr>
+      {props.cells.map((cell, index) => (
+        <Cell key={index} dir="auto">
+          <Inlines inlines={cell} names={props.names} />
+        </Cell>
+      ))}
+    </tr>
+  );
+}
+
+function Inlines({ inlines, names }: { readonly inlines: readonly Inline[]; readonly names: Names }): ReactNode {
+  return inlines.map((inline, index) => {
+    switch (inline.kind) {
+      case "text":
+        return <Spoken key={index} text={inline.text} mentions={names} />;
+      case "code":
+        return (
+          <code key={index} dir="ltr">
+            {inline.text}
+          </code>
+        );
+      case "link":
+        return (
+          <span key={index}>
+            {inline.href === undefined ? (
+              <Inlines inlines={inline.children} names={undefined} />
+            ) : (
+              <a href={inline.href} target="_blank" rel="noopener noreferrer">
+                <Inlines inlines={inline.children} names={undefined} />
+              </a>
+            )}
+            {inline.tells && (
+              <>
+                {" "}
+                <bdi className="rich-target">({inline.target})</bdi>
+              </>
+            )}
+          </span>
+        );
+      default: {
+        const Tag = inline.kind === "strong" ? "strong" : inline.kind === "emphasis" ? "em" : "del";
+        return (
+          <Tag key={index}>
+            <Inlines inlines={inline.children} names={names} />
+          </Tag>
+        );
+      }
+    }
+  });
+}
+
+/** Code is read from left to right, whatever it is about. */
+function CodeBlock({ info, text }: { readonly info: string; readonly text: string }) {
+  return (
+    <div className={info === "" ? "rich-code" : "rich-code named"} dir="ltr">
+      {info !== "" && <div className="rich-info">{info}</div>}
+      <pre tabIndex={0}>
+        <code>{text}</code>
+      </pre>
+      <CopyCode text={text} />
+    </div>
+  );
+}
+
+function CopyCode({ text }: { readonly text: string }) {
   const { copied, copy } = useCopy();
   return (
-    <button
-      type="button"
-      className="tool"
-      aria-label="Copy the code"
-      title="Copy the code"
-      onClick={() => copy(read())}
-    >
+    <button type="button" className="tool" aria-label="Copy the code" title="Copy the code" onClick={() => copy(text)}>
       <Icon name={copied ? "check" : "copy"} size={15} />
     </button>
   );

@@ -118,12 +118,7 @@ export const MessageRow = memo(function MessageRow({
             }
           />
         ) : (
-          <RichText text={message.text} mentions={namesOf(message.mentions)} />
-        )}
-        {message.editedAtMs !== undefined && !gone && !editing && (
-          <span className="edited" title={fullTime(message.editedAtMs)}>
-            edited
-          </span>
+          <RichText text={message.text} mentions={namesOf(message.mentions)} editedAtMs={message.editedAtMs} />
         )}
         <Reactions message={message} actions={actions} />
         {message.replies !== undefined && !inThread && (

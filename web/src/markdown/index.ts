@@ -1,0 +1,267 @@
+/** Markdown in messages.
+ *
+ *  A message is what somebody sent, so no reader may see less of it than was written. HTML is text: `Map<String, List<T>>` is
+ *  about types, and `<nav>` is a word. So is whatever Markdown would take away to use elsewhere or not at all: definitions of
+ *  links, entities, footnotes, comments. The parser does not know these (`withoutSwallowing`), and the few places that are
+ *  left where characters are put aside are shown: the word behind a code fence, the number of a list's entry, the destination
+ *  of a link, closing `#`. What remains unseen are the marks themselves, where they mark something.
+ *
+ *  That is not left to trust. Each block is compared with its source (`shown`): one that lacks a character, or in which
+ *  nothing can be seen, is shown as it was written.
+ *
+ *  There is no HTML on the way at all: the parser's tree becomes blocks (`tree.ts`), and these become elements. So there is
+ *  nothing to sanitise, and the only thing a message can bring in is the address of a link.
+ *
+ *  Since nothing in a text can change the meaning of what stands lines before it, a block with a blank line and another
+ *  one behind it is settled. An answer that grows is read on from there (`known`). */
+import { fromMarkdown, type Extension as TreeExtension } from "mdast-util-from-markdown";
+import { gfmAutolinkLiteralFromMarkdown } from "mdast-util-gfm-autolink-literal";
+import { gfmStrikethroughFromMarkdown } from "mdast-util-gfm-strikethrough";
+import { gfmTableFromMarkdown } from "mdast-util-gfm-table";
+import { gfmTaskListItemFromMarkdown } from "mdast-util-gfm-task-list-item";
+import { gfmAutolinkLiteral } from "micromark-extension-gfm-autolink-literal";
+import { gfmStrikethrough } from "micromark-extension-gfm-strikethrough";
+import { gfmTable } from "micromark-extension-gfm-table";
+import { gfmTaskListItem } from "micromark-extension-gfm-task-list-item";
+import closeMarks from "remend";
+import { markdownLimits } from "./limits.ts";
+import { directionOf, visibleText, type Block, type Inline, type Link, type ListItem } from "./tree.ts";
+
+export { directionOf, visibleText, type Block, type Inline } from "./tree.ts";
+export { markdownLimits } from "./limits.ts";
+
+type Nodes = ReturnType<typeof fromMarkdown>["children"][number];
+
+const withoutSwallowing = {
+  disable: {
+    null: [
+      "htmlFlow",
+      "htmlText",
+      "definition",
+      "characterReference",
+      // A line of `===` or `---` would vanish into the line above, and a path that ends in `\` lose it.
+      "setextUnderline",
+      "hardBreakEscape",
+    ],
+  },
+};
+
+const extensions = [
+  gfmTable(),
+  // `~5 and ~6` is not struck out.
+  gfmStrikethrough({ singleTilde: false }),
+  gfmTaskListItem(),
+  gfmAutolinkLiteral(),
+  withoutSwallowing,
+];
+const mdastExtensions: TreeExtension[] = [
+  gfmTableFromMarkdown(),
+  gfmStrikethroughFromMarkdown(),
+  gfmTaskListItemFromMarkdown(),
+  gfmAutolinkLiteralFromMarkdown(),
+];
+
+/** A text that was read, with what is needed to read on. */
+export interface Reading {
+  readonly text: string;
+  readonly blocks: readonly Block[];
+  /** So many blocks stay as they are, whatever follows. */
+  readonly settled: number;
+  /** Where the line begins that the first of the others begins on. */
+  readonly openAt: number;
+}
+
+/** Reads a text. `known` is what was read of its beginning: its settled blocks stay, and stay the same objects. A `growing`
+ *  text may end in the middle of a word that is marked: what is open counts as closed. */
+export function readMarkdown(
+  text: string,
+  { known, growing = false }: { known?: Reading | undefined; growing?: boolean } = {},
+): Reading {
+  if (isTooMuch(text)) return { text, blocks: [literal(text)], settled: 0, openAt: 0 };
+  if (known === undefined || !text.startsWith(known.text)) return readFrom(text, 0, [], growing);
+  return readFrom(text, known.openAt, known.blocks.slice(0, known.settled), growing);
+}
+
+const onlyMarks = {
+  comparisonOperators: false,
+  htmlTags: false,
+  images: false,
+  katex: false,
+  links: false,
+  setextHeadings: false,
+  singleTilde: false,
+};
+
+function readFrom(text: string, start: number, before: readonly Block[], growing: boolean): Reading {
+  const written = text.slice(start);
+  const closed = growing ? closeMarks(written, onlyMarks) : written;
+  // Something may be added, nothing may go.
+  const source = closed.startsWith(written) ? closed : written;
+  const nodes = fromMarkdown(source, { extensions, mdastExtensions }).children;
+  const blocks = [...before, ...nodes.map((node) => toBlock(node, source))];
+  // The last line may become something else as it grows, and then belong to the block above it: `##` to `##<`. And only a
+  // blank line parts two blocks for good.
+  const lastLine = lineStart(source, written.length);
+  const starts = nodes.map((node) => lineStart(source, node.position?.start.offset ?? 0));
+  const open = Math.max(
+    0,
+    starts.findLastIndex((at) => at < lastLine && /\n[ \t]*\n$/.test(source.slice(0, at))),
+  );
+  return { text, blocks, settled: before.length + open, openAt: start + (starts[open] ?? 0) };
+}
+
+const lineStart = (text: string, offset: number): number => (offset === 0 ? 0 : text.lastIndexOf("\n", offset - 1) + 1);
+
+const deep = new RegExp(`^(?:[ \\t]*(?:>|[-+*]|\\d{1,9}[.)])){${markdownLimits.nestedMax + 1}}`, "m");
+const longRun = new RegExp(
+  `(?:[*_]{${markdownLimits.runCharsMax + 1}}[^\\s*_]|[^\\s*_][*_]{${markdownLimits.runCharsMax + 1}})`,
+);
+
+/** True for a text that would keep the browser busy for long; nobody writes such a text to be read as Markdown. */
+function isTooMuch(text: string): boolean {
+  if (text.length > markdownLimits.charsMax || deep.test(text) || longRun.test(text)) return true;
+  const marks = text.match(/[*_~`[\]|<]+/g);
+  return marks !== null && marks.length > markdownLimits.marksMax;
+}
+
+const literal = (text: string): Block => ({
+  kind: "paragraph",
+  children: [{ kind: "text", text: text.replace(/^(?:[ \t]*\n)+/, "").trimEnd() }],
+});
+
+/** The block, or its source where a reader of the block would miss something. */
+function toBlock(node: Nodes, source: string): Block {
+  const written = sliceOf(node, source);
+  const block = convert(node, source);
+  return block !== undefined && shown(written, block) ? block : literal(written);
+}
+
+// What Markdown can use as marks. All else that can be seen must be seen.
+const marks = /[\s\p{Cc}*_~`#>+\-=|\\[\](){}!<:]/gu;
+
+/** Whether everything in the source but marks is seen in its block, in the same order, and the block is not empty. */
+function shown(written: string, block: Block): boolean {
+  const seen = visibleText([block]);
+  if (seen.trim() === "" && block.kind !== "rule") return written.trim() === "";
+  let at = 0;
+  for (const character of written.replaceAll(marks, "")) {
+    const found = seen.indexOf(character, at);
+    if (found < 0) return false;
+    at = found + character.length;
+  }
+  return true;
+}
+
+const sliceOf = ({ position }: Pick<Nodes, "position">, source: string): string =>
+  position === undefined ? "" : source.slice(position.start.offset, position.end.offset);
+
+function convert(node: Nodes, source: string): Block | undefined {
+  switch (node.type) {
+    case "paragraph":
+      return { kind: "paragraph", children: inlines(node.children, source) };
+    case "heading": {
+      // `# C #` ends in a mark that marks nothing.
+      const rest = source
+        .slice(node.children.at(-1)?.position?.end.offset ?? node.position?.end.offset, node.position?.end.offset)
+        .trimEnd();
+      const closing: readonly Inline[] = rest === "" ? [] : [{ kind: "text", text: rest }];
+      return { kind: "heading", level: node.depth, children: [...inlines(node.children, source), ...closing] };
+    }
+    case "blockquote": {
+      const blocks = node.children.map((child) => toBlock(child, source));
+      return { kind: "quote", direction: directionOf(visibleText(blocks)), blocks };
+    }
+    case "list": {
+      const items = node.children.map((item): ListItem => {
+        const marker = node.ordered === true ? /^\d+[.)]/.exec(sliceOf(item, source))?.[0] : undefined;
+        const blocks = item.children.map((child) => toBlock(child, source));
+        return { marker, checked: item.checked ?? undefined, blocks };
+      });
+      const direction = directionOf(visibleText(items.flatMap((item) => item.blocks)));
+      return { kind: "list", ordered: node.ordered === true, direction, items };
+    }
+    case "code": {
+      const fence = /^(?:`{3,}|~{3,})([^\n\r]*)/.exec(sliceOf(node, source));
+      return { kind: "code", info: fence?.[1]?.trim() ?? "", text: node.value };
+    }
+    case "table": {
+      const [head = [], ...rows] = node.children.map((row) =>
+        row.children.map((cell) => inlines(cell.children, source)),
+      );
+      return { kind: "table", direction: directionOf([head, ...rows].flat(2).map(textOf).join(" ")), head, rows };
+    }
+    case "thematicBreak":
+      return { kind: "rule" };
+    default:
+      return undefined;
+  }
+}
+
+type Phrase = Extract<Nodes, { type: "paragraph" }>["children"][number];
+
+const inlines = (nodes: readonly Phrase[], source: string): readonly Inline[] =>
+  nodes.map((node): Inline => {
+    switch (node.type) {
+      case "text":
+        return { kind: "text", text: node.value };
+      case "inlineCode":
+        return { kind: "code", text: node.value };
+      case "strong":
+      case "emphasis":
+        return { kind: node.type, children: inlines(node.children, source) };
+      case "delete":
+        return { kind: "deleted", children: inlines(node.children, source) };
+      case "break":
+        return { kind: "text", text: "\n" };
+      case "link":
+        return toLink(node.url, inlines(node.children, source), afterLabel(node, node.children.at(-1), source));
+      case "image": {
+        // Never loaded: a message must not make its readers' browsers call other machines.
+        const [, alt = "", target = ""] = /^!\[(.*)\]\((.*)\)$/s.exec(sliceOf(node, source)) ?? [];
+        return toLink(node.url, [{ kind: "text", text: alt === "" ? "picture" : `picture: ${alt}` }], target);
+      }
+      default:
+        return { kind: "text", text: sliceOf(node, source) };
+    }
+  });
+
+/** What stands behind the label of `[label](destination "title")`; nothing for an address that is a link by itself. */
+function afterLabel(node: Phrase, last: Phrase | undefined, source: string): string {
+  const written = sliceOf(node, source);
+  if (!written.startsWith("[")) return "";
+  const start =
+    (last?.position?.end.offset ?? (node.position?.start.offset ?? 0) + 1) - (node.position?.start.offset ?? 0);
+  return /^\]\((.*)\)$/s.exec(written.slice(start))?.[1]?.trim() ?? "";
+}
+
+const reachable: ReadonlySet<string> = new Set(["http:", "https:", "mailto:", "tel:"]);
+
+function toLink(url: string, said: readonly Inline[], target: string): Link {
+  const says = said.map(textOf).join("");
+  return {
+    kind: "link",
+    children: said.map(unlinked),
+    href: hrefOf(url),
+    target,
+    tells: target !== "" && target !== says,
+  };
+}
+
+/** A picture inside a link: one link is enough. */
+function unlinked(inline: Inline): Inline {
+  if ("text" in inline) return inline;
+  if (inline.kind !== "link") return { kind: inline.kind, children: inline.children.map(unlinked) };
+  return { kind: "text", text: inline.tells ? `${textOf(inline)} (${inline.target})` : textOf(inline) };
+}
+
+/** Where a link may lead: to other pages and people, not to scripts, and to this node only by its whole address. */
+function hrefOf(url: string): string | undefined {
+  try {
+    return reachable.has(new URL(url).protocol) ? url : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+const textOf = (inline: Inline): string =>
+  "text" in inline ? inline.text : inline.children.map((child) => textOf(child)).join("");
