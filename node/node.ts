@@ -29,7 +29,15 @@ import { createLateTransport } from "./late-transport.ts";
 import { startedAgain } from "./membership/index.ts";
 import type { Mesh } from "./mesh/index.ts";
 import { createPeer, type Peer } from "./peer.ts";
-import { createClock, createMetrics, createRandom, openLevelStore } from "./platform/index.ts";
+import {
+  createClock,
+  createMemoryReading,
+  createMetrics,
+  createRandom,
+  openLevelStore,
+  readDescriptorLimit,
+  shareDescriptors,
+} from "./platform/index.ts";
 import type { Clock, Log, MembershipEnd, Meter } from "./ports.ts";
 import { openJournal, readFormat } from "./storage/index.ts";
 import { placesOf, webAddressFor } from "./web-address.ts";
@@ -99,6 +107,9 @@ export async function startNode(config: Config, platform: NodePlatform): Promise
   };
 
   try {
+    const descriptors = shareDescriptors(readDescriptorLimit());
+    log.info("node.descriptors", { ...descriptors });
+    const memoryBytes = createMemoryReading();
     const metrics = createMetrics();
     const { meter } = metrics;
     stops.push(() => metrics.stop());
@@ -224,7 +235,7 @@ export async function startNode(config: Config, platform: NodePlatform): Promise
       load: () => ({
         connections: connections(),
         eventLoopLagMs: Math.round(metrics.lagMs()),
-        memoryBytes: process.memoryUsage.rss(),
+        memoryBytes: memoryBytes(),
       }),
       invite: async (terms) => {
         const { createInvitation } = await import("./mesh/index.ts");
@@ -279,6 +290,7 @@ export async function startNode(config: Config, platform: NodePlatform): Promise
         version,
         node,
         cluster,
+        descriptors: descriptors.mesh,
         directory: placeNow,
         // A list from before this start may lack who has joined since.
         wasEvicted: (other) => listed && home.evicted?.includes(other) === true,
@@ -373,6 +385,7 @@ export async function startNode(config: Config, platform: NodePlatform): Promise
       meter,
       host: config.host,
       port: config.port,
+      descriptors: descriptors.web,
       trustedProxies: config.trustedProxies,
       node,
       version,
@@ -398,7 +411,7 @@ export async function startNode(config: Config, platform: NodePlatform): Promise
           slots: { open: slotsOpen, quarantined: slotsQuarantined },
           journal: { ...journal.written, location: store.location },
           eventLoopLagMs: metrics.lagMs(),
-          memoryBytes: process.memoryUsage.rss(),
+          memoryBytes: memoryBytes(),
         };
       },
       ...(platform.webFolder !== undefined && { webFolder: platform.webFolder }),
@@ -476,12 +489,14 @@ async function startMeshOf(
     readonly version: string;
     readonly node: string;
     readonly cluster: string;
+    /** That its connections may take. */
+    readonly descriptors: number;
     directory(): DirectoryPlace;
     wasEvicted(peer: string): boolean;
     disowned(by: string, why: MembershipEnd): void;
   },
 ): Promise<Mesh> {
-  const { createAdmission, openNodeKey, startMesh } = await import("./mesh/index.ts");
+  const { createAdmission, meshLimits, openNodeKey, startMesh } = await import("./mesh/index.ts");
   const { peer, incarnation, clock, random, log, meter, version, node, cluster } = at;
   const admission = createAdmission({ directory: peer.directory, clock });
   const started = await startMesh({
@@ -491,6 +506,12 @@ async function startMeshOf(
     incarnation,
     key: await openNodeKey(config.data),
     listen: config.mesh,
+    limits: {
+      ...meshLimits,
+      connectionsMax: Math.min(meshLimits.connectionsMax, at.descriptors),
+      // The other half is for those who have proven who they are.
+      pendingConnectionsMax: Math.min(meshLimits.pendingConnectionsMax, Math.floor(at.descriptors / 2)),
+    },
     ...(config.mesh.announce.length > 0 && { announce: config.mesh.announce }),
     members: () => peer.membership.members().members,
     onMembersChange: (listener) => peer.membership.onChange(listener),

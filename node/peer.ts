@@ -210,13 +210,16 @@ export function createPeer(options: PeerOptions): Peer {
   const policy = watchPolicy(directory, options.policy);
   let knownIncarnation = options.age?.known ?? Infinity;
   const distrusted = new Set(options.age?.distrusted);
-  const loadOf = (): NodeLoad => ({
-    connections: 0,
-    eventLoopLagMs: 0,
-    memoryBytes: 0,
-    ...placement.figures(),
-    ...options.load?.(),
-  });
+  let figures: Partial<NodeLoad> | undefined;
+  const loadOf = (): NodeLoad => {
+    try {
+      figures = options.load?.();
+    } catch (error) {
+      // The system has refused a look at itself. What was seen last will do: a heartbeat must not end for a figure in it.
+      log.debug("node.load.unknown", { error });
+    }
+    return { connections: 0, eventLoopLagMs: 0, memoryBytes: 0, ...placement.figures(), ...figures };
+  };
   const membership = createMembership({
     node,
     directory,

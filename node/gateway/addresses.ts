@@ -1,6 +1,19 @@
 import type { IncomingMessage } from "node:http";
 import { BlockList, isIP } from "node:net";
 
+/** Where requests come from. */
+export interface Addresses {
+  /** Where this one does. */
+  of(request: IncomingMessage): string;
+  /** Whether a proxy that the operator named has this address. */
+  isProxy(address: string): boolean;
+  /** Whoever is connected and passes on what it says of others, without having been named as a proxy. */
+  unnamedProxy(request: IncomingMessage): string | undefined;
+}
+
+/** What proxies add to a request to say for whom it is. */
+const forwardedHeaders = ["x-forwarded-for", "forwarded", "x-real-ip"] as const;
+
 /** Makes the rule that says where a request comes from: from whoever is connected, and where that is a trusted proxy, from
  *  whom the proxy names.
  *
@@ -9,7 +22,7 @@ import { BlockList, isIP } from "node:net";
  *
  *  Each proxy adds its peer at the right, so what is left of the first stranger is only what he says. Entries of the list
  *  are addresses and ranges as the configuration checks them. */
-export function createAddressOf(trustedProxies: readonly string[]): (request: IncomingMessage) => string {
+export function createAddresses(trustedProxies: readonly string[]): Addresses {
   const trusted = new BlockList();
   for (const entry of trustedProxies) {
     const [address = "", bits] = entry.split("/");
@@ -21,18 +34,24 @@ export function createAddressOf(trustedProxies: readonly string[]): (request: In
     const [bare = ""] = address.split("%", 1);
     return isIP(bare) !== 0 && trusted.check(bare, familyOf(bare));
   };
-  return (request) => {
-    let address = request.socket.remoteAddress ?? "";
-    if (!isTrusted(address)) return address;
-    const header = request.headers["x-forwarded-for"] ?? "";
-    for (const entry of String(header).split(",").toReversed()) {
-      const named = addressIn(entry.trim());
-      // A proxy that names nobody is as far as we see.
-      if (named === undefined) break;
-      address = named;
-      if (!isTrusted(address)) break;
-    }
-    return address;
+  return {
+    isProxy: isTrusted,
+    unnamedProxy({ socket: { remoteAddress: address = "" }, headers }) {
+      return forwardedHeaders.some((name) => headers[name] !== undefined) && !isTrusted(address) ? address : undefined;
+    },
+    of(request) {
+      let address = request.socket.remoteAddress ?? "";
+      if (!isTrusted(address)) return address;
+      const header = request.headers["x-forwarded-for"] ?? "";
+      for (const entry of String(header).split(",").toReversed()) {
+        const named = addressIn(entry.trim());
+        // A proxy that names nobody is as far as we see.
+        if (named === undefined) break;
+        address = named;
+        if (!isTrusted(address)) break;
+      }
+      return address;
+    },
   };
 }
 

@@ -1,3 +1,4 @@
+import type { Socket } from "node:net";
 import cookie from "@fastify/cookie";
 import helmet from "@fastify/helmet";
 import statics from "@fastify/static";
@@ -8,6 +9,7 @@ import type { TLocalizedValidationError } from "typebox/error";
 import { failure, PlexusError, type Failure } from "../../protocols/index.ts";
 import type { Accounts, Caller, Origin } from "./accounts.ts";
 import { checkSameOrigin, isSafeMethod, presentedToken } from "./callers.ts";
+import type { Entrance } from "./entrance.ts";
 import { parseJson } from "./json.ts";
 import { openAiError } from "./openai-shapes.ts";
 import type { Surroundings } from "./options.ts";
@@ -69,7 +71,12 @@ export async function createHttp(at: Surroundings, accounts: Accounts, commands:
     keepAliveTimeout: 72_000,
     // What it would answer itself has another shape than all else.
     return503OnClosing: false,
-    http: { maxHeaderSize: limits.headerBytesMax },
+    http: {
+      maxHeaderSize: limits.headerBytesMax,
+      headersTimeout: limits.headerTimeoutMs,
+      // Half a minute by default: what is said to end after ten seconds would end after forty.
+      connectionsCheckingInterval: limits.requestSweepMs,
+    },
     routerOptions: { maxParamLength: 256 },
     genReqId: () => randomId(at.random),
     // An id from outside could name a line of the log that is not its own.
@@ -81,11 +88,17 @@ export async function createHttp(at: Surroundings, accounts: Accounts, commands:
       // In the middle of an answer (pipelined garbage behind a stream) another status line would be part of its body.
       const answering = (socket as { _httpMessage?: { headersSent: boolean } | null })._httpMessage?.headersSent;
       if (answering === true || !socket.writable) return void socket.destroy();
+      const problem =
+        (error.code as string) === "ERR_HTTP_REQUEST_TIMEOUT"
+          ? "the request was not complete in time"
+          : "not a valid HTTP request";
       const tooLarge = error.code === "HPE_HEADER_OVERFLOW";
       const reason = tooLarge
         ? failure("TOO_LARGE", { limitBytes: limits.headerBytesMax })
-        : failure("BAD_REQUEST", { path: "", problem: "not a valid HTTP request" });
-      socket.end(rawAnswer(reason));
+        : failure("BAD_REQUEST", { path: "", problem });
+      socket.write(rawAnswer(reason));
+      // Not only our half of it: who keeps his open would keep the connection.
+      (socket as Socket).destroySoon();
     },
   });
 
@@ -95,7 +108,7 @@ export async function createHttp(at: Surroundings, accounts: Accounts, commands:
   app.decorateRequest("caller", null);
   app.decorateRequest("address", {
     getter() {
-      return at.addressOf(this.raw);
+      return at.addresses.of(this.raw);
     },
   });
 
@@ -199,6 +212,14 @@ export async function createHttp(at: Surroundings, accounts: Accounts, commands:
   });
   await servePage(app, at.webFolder, sendFailure);
   return app;
+}
+
+/** Counts requests that a proxy passes on against the addresses it names. */
+export function addEntrance(app: FastifyInstance, entrance: Entrance): void {
+  app.addHook("onRequest", async (request, reply) => {
+    const leave = demand(entrance.enter(request.raw, request.address));
+    reply.raw.once("close", leave);
+  });
 }
 
 async function servePage(

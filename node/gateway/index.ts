@@ -8,17 +8,18 @@
  *
  *  It holds no truth. Who somebody is, who may read a room, what was said: actors answer that, and the gateway carries
  *  the question with the name it has checked. What it owns is the edge: tokens and passwords (accounts.ts), schemas
- *  (commands.ts, refusals.ts), limits (limits.ts, rates.ts, addresses.ts), and the promise that a client's event stream has no gap and
+ *  (commands.ts, refusals.ts), limits (limits.ts, rates.ts, addresses.ts, entrance.ts), and the promise that a client's event stream has no gap and
  *  no duplicate across reconnects (feeds.ts).
  *
  *  Read http.ts for one request's way in, then feeds.ts for one event's way out. */
 import type { AddressInfo } from "node:net";
 import { createAccounts } from "./accounts.ts";
-import { createAddressOf } from "./addresses.ts";
+import { createAddresses } from "./addresses.ts";
 import { addAdminRoutes } from "./admin.ts";
 import { addClusterRoutes } from "./cluster.ts";
 import { addHealthRoutes } from "./health.ts";
-import { createHttp } from "./http.ts";
+import { createEntrance } from "./entrance.ts";
+import { addEntrance, createHttp } from "./http.ts";
 import { gatewayLimits } from "./limits.ts";
 import { addOpenAiRoutes } from "./openai.ts";
 import type { Gateway, GatewayOptions, Surroundings } from "./options.ts";
@@ -38,7 +39,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   const at: Surroundings = {
     ...options,
     limits: { ...gatewayLimits, ...options.limits },
-    addressOf: createAddressOf(options.trustedProxies ?? []),
+    addresses: createAddresses(options.trustedProxies ?? []),
     nodes: () => {
       const own = { name: options.name ?? options.node, url };
       // A node that is cut off takes others for down that are not.
@@ -56,7 +57,13 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   const accounts = createAccounts(at);
   const commands = createRateLimit(limits.commandRate, limits.rateRows, clock, random);
   const app = await createHttp(at, accounts, commands);
-  const sockets = createSockets(app.server, at, accounts, commands);
+  const entrance = createEntrance(app.server, {
+    ...at,
+    descriptors: at.descriptors ?? limits.tcpConnectionsMax,
+    isProxy: (address) => at.addresses.isProxy(address),
+  });
+  addEntrance(app, entrance);
+  const sockets = createSockets(app.server, at, { accounts, commands, entrance });
   addHealthRoutes(app, at, accounts);
   addRoutes(app, at, accounts);
   addAdminRoutes(app, at, { url: () => url, connections: () => sockets.connections() });

@@ -45,8 +45,21 @@ export interface GatewayLimits {
   readonly completionsPerUserMax: number;
   readonly completionTimeoutMs: number;
   readonly headerBytesMax: number;
+  /** From the first byte of a request to the end of its headers; a connection that says nothing, from its beginning. */
+  readonly headerTimeoutMs: number;
   /** From the first byte of a request to its last. */
   readonly requestTimeoutMs: number;
+  /** How often these two are looked at. */
+  readonly requestSweepMs: number;
+  /** An answer of which nothing more was taken for so long ends its connection. */
+  readonly stalledAnswerMs: number;
+  /** TCP connections in all; fewer where the process may have fewer descriptors: see entrance.ts. */
+  readonly tcpConnectionsMax: number;
+  /** What one address may have of them: a household, an office, a proxy that nobody named. */
+  readonly addressShare: number;
+  /** Pause between two warnings that places run out. */
+  readonly entranceWarningMs: number;
+  /** WebSockets. */
   readonly connectionsMax: number;
   readonly connectionsPerUserMax: number;
   /** Upgrades that wait for their authentication. */
@@ -111,7 +124,13 @@ export const gatewayLimits: GatewayLimits = {
   completionsPerUserMax: 4,
   completionTimeoutMs: 300_000,
   headerBytesMax: 16 * 1024,
+  headerTimeoutMs: 10_000,
   requestTimeoutMs: 30_000,
+  requestSweepMs: 1_000,
+  stalledAnswerMs: 30_000,
+  tcpConnectionsMax: 24_000,
+  addressShare: 0.5,
+  entranceWarningMs: 10_000,
   connectionsMax: 20_000,
   connectionsPerUserMax: 64,
   upgradesPendingMax: 1_024,

@@ -1,9 +1,9 @@
-import type { IncomingMessage } from "node:http";
 import type { Degraded, Failure, NodePlace, NodeStatus, Result } from "../../protocols/index.ts";
 import type { Runtime } from "../../runtimes/runtime.ts";
 import type { ClusterActors, Kernel } from "../kernel/api.ts";
 import type { ClusterControl } from "../placement/api.ts";
 import type { Clock, Log, Meter, Random } from "../ports.ts";
+import type { Addresses } from "./addresses.ts";
 import type { Hub } from "./hub.ts";
 import type { GatewayLimits } from "./limits.ts";
 
@@ -20,6 +20,8 @@ export interface GatewayOptions {
   readonly host: string;
   /** 0 takes any free port. */
   readonly port: number;
+  /** Descriptors that connections may take; absent: as many as the limits allow. */
+  readonly descriptors?: number;
   /** Addresses and ranges of the proxies in front, whose X-Forwarded-For counts; absent: none. */
   readonly trustedProxies?: readonly string[];
   readonly node: string;
@@ -76,8 +78,8 @@ export interface Gateway {
 /** What the parts of the gateway share: the options with every limit filled in. */
 export type Surroundings = Omit<GatewayOptions, "limits" | "peers" | "trustedProxies"> & {
   readonly limits: GatewayLimits;
-  /** Where a request comes from; see addresses.ts. */
-  addressOf(request: IncomingMessage): string;
+  /** Where requests come from. */
+  readonly addresses: Addresses;
   /** Where clients may go on, this node first. */
   nodes(): readonly NodePlace[];
   /** What clients are told while this node is cut off; undefined while it is not. */

@@ -21,6 +21,7 @@ import { answerTo } from "./answers.ts";
 import { checkSameOrigin, presentedToken } from "./callers.ts";
 import { readCommand, personOnly } from "./commands.ts";
 import { closeCodes, Connection } from "./connection.ts";
+import type { Entrance } from "./entrance.ts";
 import { createFeeds, isTopicFor } from "./feeds.ts";
 import { frameOf } from "./frames.ts";
 import { parseJson } from "./json.ts";
@@ -64,7 +65,12 @@ interface Place {
  *
  *  It stands on `ws` itself and not on a fastify plugin: the plugin keeps request and reply of the upgrade alive in
  *  closures for as long as the connection lives, which costs more memory than the connection. */
-export function createSockets(server: Server, at: Surroundings, accounts: Accounts, commands: RateLimit): Sockets {
+export function createSockets(
+  server: Server,
+  at: Surroundings,
+  parts: { readonly accounts: Accounts; readonly commands: RateLimit; readonly entrance: Entrance },
+): Sockets {
+  const { accounts, commands, entrance } = parts;
   const { kernel, limits, clock, meter, log } = at;
   const upgrader = new WebSocketServer({
     noServer: true,
@@ -234,7 +240,7 @@ export function createSockets(server: Server, at: Surroundings, accounts: Accoun
 
   /** The caller of an upgrade that may go on. */
   async function authenticate(request: IncomingMessage, person: Person, token: string): Promise<Result<Caller>> {
-    const caller = await accounts.authenticate(token, at.addressOf(request), limits.upgradeTimeoutMs);
+    const caller = await accounts.authenticate(token, at.addresses.of(request), limits.upgradeTimeoutMs);
     if (!caller.ok) return unanswered.has(caller.error.code) ? refused(unavailable(person.user, caller.error)) : caller;
     if (closed) return refused(failure("STOPPING"));
     if (person.connections.size >= limits.connectionsPerUserMax)
@@ -270,13 +276,17 @@ export function createSockets(server: Server, at: Surroundings, accounts: Accoun
     }
     if (url.pathname !== "/ws") return refuse(failure("NOT_FOUND", { path: url.pathname.slice(0, 200) }));
     if (closed) return refuse(failure("STOPPING"));
-    if (pending >= limits.upgradesPendingMax || places.size + pending >= limits.connectionsMax)
+    if (pending >= limits.upgradesPendingMax || places.size + pending >= entrance.socketsMax)
       return refuse(failure("OVERLOADED", { limit: "connectionsMax" }));
     const presented = presentedToken(request, url.searchParams.get("token") ?? undefined);
     const claim = presented === undefined ? undefined : readToken(presented.token);
     if (presented === undefined || claim === undefined) return refuse(failure("UNAUTHENTICATED"));
     const origin = presented.by === "cookie" ? checkSameOrigin(request) : ok(undefined);
     if (!origin.ok) return refuse(origin.error);
+    const entered = entrance.enter(request, at.addresses.of(request));
+    if (!entered.ok) return refuse(entered.error);
+    stream.once("close", entered.value);
+    entrance.upgraded(stream);
     pending += 1;
     const person = people.arrive(claim.user);
     void authenticate(request, person, presented.token).then((caller) => {

@@ -92,8 +92,8 @@ export class NodeProcess {
     await this.end("SIGKILL");
   }
 
-  /** Stops it in the middle of whatever it does, or lets it go on. */
-  signal(signal: "SIGSTOP" | "SIGCONT"): void {
+  /** Stops it in the middle of whatever it does, or lets it go on; or tells what a test has loaded into it. */
+  signal(signal: "SIGSTOP" | "SIGCONT" | "SIGUSR2"): void {
     this.#child?.kill(signal);
   }
 

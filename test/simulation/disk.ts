@@ -1,6 +1,6 @@
 import { PlexusError, failure } from "../../protocols/index.ts";
 import type { Store, StoreOp, StoreRange } from "../../node/ports.ts";
-import { deliver, type Pulse, type World } from "./world.ts";
+import { deliver, refusalCode, type Pulse, type World } from "./world.ts";
 
 /** A map that is read in key order. */
 class OrderedMap {
@@ -101,6 +101,7 @@ export class Disk {
   readonly #content = new OrderedMap();
   readonly #watchers: DiskWatcher[] = [];
   #undo: Written[] = [];
+  #refusals = 0;
   #underWay: { readonly ops: readonly StoreOp[]; readonly by: Pulse }[] = [];
 
   constructor(world: World, weather: Partial<DiskWeather> = {}, name = "disk") {
@@ -144,8 +145,11 @@ export class Disk {
           }
         });
       });
-    const ioError = (what: string): PlexusError =>
-      new PlexusError(failure("INTERNAL"), new Error(`simulated I/O error in ${what} at ${location}`));
+    const ioError = (what: string): PlexusError => {
+      const code = what.includes("no space") ? "ENOSPC" : refusalCode(this.#refusals++);
+      const cause = Object.assign(new Error(`${code}: simulated I/O error in ${what} at ${location}`), { code });
+      return new PlexusError(failure("INTERNAL"), cause);
+    };
     const readFrom = <T>(look: () => T): Promise<T> =>
       perform(this.#latencyMs(0.1), () => {
         if (world.dice.chance(this.weather.readErrorChance)) throw ioError("read");

@@ -7,7 +7,7 @@ import { openJournal, type Journal, type JournalLimits } from "../../node/storag
 import type { BoundsWatch } from "./bounds.ts";
 import type { Disk } from "./disk.ts";
 import { simulatedRuntime, type RuntimeWeather } from "./runtime.ts";
-import { simulatedClock, type Pulse, type WallClock, type World } from "./world.ts";
+import { refusedLook, simulatedClock, type Pulse, type WallClock, type World } from "./world.ts";
 
 /** What every life of the node is made from. */
 export interface NodeParts {
@@ -100,6 +100,7 @@ export class Life {
         meter,
         policy: { replicas: 1, minInSync: 1 },
         seed: [],
+        load: refusedLook(),
         limits: {
           kernel: kernelLimits,
           routing: { retryMs: 5, retryMaxMs: 100 },

@@ -227,3 +227,17 @@ export function simulatedClock(world: World, wall: WallClock, pulse: Pulse): Clo
     soon: (callback) => void guarded(0, callback),
   };
 }
+
+/** What a system says that refuses a call, by turns: chance would change what seeds show. */
+export const refusalCode = (count: number): string => ["EIO", "EMFILE", "ENFILE", "ENOMEM"][count % 4] as string;
+
+/** A node's look at itself, which the system refuses every third time. */
+export function refusedLook(): () => object {
+  let looks = 0;
+  return () => {
+    looks += 1;
+    if (looks % 3 !== 0) return {};
+    const code = refusalCode(looks / 3);
+    throw Object.assign(new Error(`${code}: simulated, uv_resident_set_memory`), { code });
+  };
+}

@@ -9,7 +9,7 @@ import type { BoundsWatch } from "../bounds.ts";
 import { Disk } from "../disk.ts";
 import { told, type Reached } from "../node.ts";
 import { simulatedRuntime } from "../runtime.ts";
-import { deliver, goOn, simulatedClock, type Pulse, type WallClock, type World } from "../world.ts";
+import { deliver, goOn, refusedLook, simulatedClock, type Pulse, type WallClock, type World } from "../world.ts";
 import type { ExternalDirectory } from "./external-directory.ts";
 import type { Network } from "./network.ts";
 import type { ClusterPlan } from "./plan.ts";
@@ -134,6 +134,7 @@ export class Machine {
       policy: { replicas: plan.replicas, minInSync: plan.minInSync },
       seed: this.#members,
       limits: plan.limits,
+      load: refusedLook(),
       ended: (why) => {
         world.note(() => `${this.node} is no member any more: ${why}`);
         this.gone = true;

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from "node:http";
 import { expect } from "chai";
 import fc from "fast-check";
-import { createAddressOf } from "../../../node/gateway/addresses.ts";
+import { createAddresses } from "../../../node/gateway/addresses.ts";
 import { connectClient, startStand, type Stand } from "./stand.ts";
 
 const from = (remoteAddress: string | undefined, forwardedFor?: string) =>
@@ -12,13 +12,13 @@ const from = (remoteAddress: string | undefined, forwardedFor?: string) =>
 
 describe("gateway: where a request comes from", () => {
   it("is who is connected, whatever he says, while no proxy is trusted", () => {
-    const addressOf = createAddressOf([]);
-    expect(addressOf(from("127.0.0.1", "203.0.113.9"))).to.equal("127.0.0.1");
-    expect(addressOf(from(undefined, "203.0.113.9"))).to.equal("");
+    const addresses = createAddresses([]);
+    expect(addresses.of(from("127.0.0.1", "203.0.113.9"))).to.equal("127.0.0.1");
+    expect(addresses.of(from(undefined, "203.0.113.9"))).to.equal("");
   });
 
   it("is the first that no trusted proxy vouches for, read from the right", () => {
-    const addressOf = createAddressOf(["127.0.0.1", "10.0.0.0/8", "fd00::/8"]);
+    const addresses = createAddresses(["127.0.0.1", "10.0.0.0/8", "fd00::/8"]);
     const cases: readonly (readonly [string, string | undefined, string])[] = [
       ["127.0.0.1", "203.0.113.9", "203.0.113.9"],
       ["::ffff:127.0.0.1", "203.0.113.9", "203.0.113.9"],
@@ -33,16 +33,16 @@ describe("gateway: where a request comes from", () => {
       ["127.0.0.1", "203.0.113.9, unknown, 10.1.2.3", "10.1.2.3"],
     ];
     for (const [peer, header, address] of cases)
-      expect(addressOf(from(peer, header)), `${peer} ${header}`).to.equal(address);
+      expect(addresses.of(from(peer, header)), `${peer} ${header}`).to.equal(address);
   });
 
   it("never is what a stranger says", () => {
-    const addressOf = createAddressOf(["10.0.0.0/8"]);
+    const addresses = createAddresses(["10.0.0.0/8"]);
     fc.assert(
       fc.property(fc.string(), fc.ipV4(), (said, stranger) => {
         fc.pre(!stranger.startsWith("10."));
-        expect(addressOf(from(stranger, said))).to.equal(stranger);
-        expect(addressOf(from("10.0.0.1", `${said}, ${stranger}`))).to.equal(stranger);
+        expect(addresses.of(from(stranger, said))).to.equal(stranger);
+        expect(addresses.of(from("10.0.0.1", `${said}, ${stranger}`))).to.equal(stranger);
       }),
     );
   });
