@@ -1,23 +1,12 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { failure, ok, PlexusError, refused, type Result } from "../protocols/errors.ts";
+import { failure, ok, PlexusError, type Result } from "../protocols/errors.ts";
 import { parseActorId, roles as allRoles, slotCount, type Role } from "../protocols/ids.ts";
-import type { ClusterSlotRow, ClusterSummary, Evicted, InvitationIssued, Moved, Released } from "../protocols/index.ts";
+import type { ClusterSlotRow, ClusterSummary, InvitationIssued, Moved, Released } from "../protocols/index.ts";
 import { actorPath, advised, demand, findNode, type AdminFlags } from "./admin.ts";
 import { describeAway, describeDown } from "./cluster-advice.ts";
 import {
-  describeDrain,
-  describeDrained,
-  describeEviction,
-  describeKept,
-  describeStuck,
-  keepsDirectory,
-  rolesWithoutTaker,
-  type DrainProgress,
-} from "./cluster-leaving.ts";
-import {
   chooseSlots,
   describeInvitation,
-  describeNodes,
   describeSlots,
   findMember,
   joinCommand,
@@ -30,9 +19,10 @@ import { cliLimits } from "./limits.ts";
 import { callNode, forLook, type Target } from "./node-client.ts";
 import { counted, describeDuration, exitCodes, type Output } from "./output.ts";
 
-/** `plexus invite`, `nodes`, `slots`, `actors move`, `directory`: each asks any node of the cluster. */
+/** `plexus invite`, `slots`, `actors move`, `directory`: each asks any node of the cluster. */
 
-const base = "/api/admin/cluster";
+/** Where every route of the cluster is. */
+export const base = "/api/admin/cluster";
 
 /** How the cluster is, as one node sees it. */
 export const readSummary = (target: Target): Promise<Result<ClusterSummary>> =>
@@ -45,8 +35,10 @@ export async function readSlots(target: Target): Promise<Result<readonly Cluster
   return answer.ok ? ok(answer.value.slots) : answer;
 }
 
-const unknownNode = "`plexus nodes` lists the names.";
-const noCandidate =
+/** What helps who named a node that is none. */
+export const unknownNode = "`plexus nodes` lists the names.";
+/** Why no node may hold something. */
+export const noCandidate =
   "`plexus nodes` shows which nodes have the role, are up, not draining and able to write to their disk.";
 
 /** What an invitation is for. */
@@ -70,159 +62,6 @@ export async function invite(flags: AdminFlags, terms: InvitationTerms, output: 
   if (flags.json) output.print(JSON.stringify({ ...issued, command: joinCommand(issued, labels, plexus) }));
   else output.print(describeInvitation(issued, labels, at));
   return exitCodes.ok;
-}
-
-/** `plexus nodes`. */
-export async function listNodes(flags: AdminFlags, output: Output): Promise<number> {
-  const summary = demand(await readSummary(await findNode(flags)));
-  output.print(flags.json ? JSON.stringify(summary) : describeNodes(summary, output.color, output.columns));
-  return exitCodes.ok;
-}
-
-const nodePath = (node: string): string => `${base}/nodes/${encodeURIComponent(node)}`;
-
-/** `plexus nodes evict NAME`. */
-export async function evictNode(
-  flags: AdminFlags,
-  eviction: { readonly node: string; readonly force: boolean },
-  output: Output,
-): Promise<number> {
-  const { node, force } = eviction;
-  const path = `${nodePath(node)}${force ? "?force=true" : ""}`;
-  const answer = await callNode<Evicted>(await findNode(flags), "DELETE", path);
-  const wholeName = "It takes the whole name or id: `plexus nodes` lists the names.";
-  const evicted = demand(advised(answer, { NO_CANDIDATE: roleElsewhere, NOT_FOUND: wholeName }));
-  output.print(
-    flags.json ? JSON.stringify({ ...evicted, evicted: true }) : describeEviction(node, { ...evicted, force }),
-  );
-  return exitCodes.ok;
-}
-
-const roleElsewhere = "Another node must have the role first: plexus nodes roles OTHER …";
-
-/** `plexus nodes roles NAME chat,ai`. */
-export async function setNodeRoles(
-  flags: AdminFlags,
-  change: { readonly node: string; readonly roles: readonly Role[] },
-  output: Output,
-): Promise<number> {
-  const { node, roles } = change;
-  const answer = await callNode<{ readonly node: string }>(await findNode(flags), "PUT", `${nodePath(node)}/roles`, {
-    roles,
-  });
-  const done = demand(advised(answer, { NO_CANDIDATE: roleElsewhere, NOT_FOUND: unknownNode }));
-  output.print(
-    flags.json
-      ? JSON.stringify({ ...done, roles })
-      : `${node} has the roles ${roles.join(", ")} from now on. What it may not hold any more moves away: plexus slots --node ${node}`,
-  );
-  return exitCodes.ok;
-}
-
-/** What `plexus nodes drain` was asked for. */
-export interface DrainWish {
-  readonly node: string;
-  readonly undo: boolean;
-  readonly wait: boolean;
-  readonly timeoutMs: number;
-  /** Between two looks. */
-  readonly pollMs: number;
-}
-
-/** `plexus nodes drain NAME`. With `wait` it ends when the node holds nothing any more. */
-export async function drainNode(flags: AdminFlags, wish: DrainWish, output: Output): Promise<number> {
-  const { node, undo } = wish;
-  const target = await findNode(flags);
-  const answer = await callNode<{ readonly node: string }>(target, "PUT", `${nodePath(node)}/draining`, {
-    draining: !undo,
-  });
-  // Named by its id from here on: what was typed may be the beginning of a name.
-  const { node: id } = demand(advised(answer, { NO_CANDIDATE: noCandidate, NOT_FOUND: unknownNode }));
-  if (undo) {
-    // What is asked for is done; whether it is up decides only what is said of it.
-    const progress = flags.json ? undefined : await readProgress(target, id);
-    const once = progress?.ok === true && !progress.value.up ? ", once it is up: it is down now" : "";
-    output.print(flags.json ? JSON.stringify({ node, draining: false }) : `${node} takes its share again${once}.`);
-    return exitCodes.ok;
-  }
-  // It drains: what cannot be seen now is only not said.
-  const [summary, slots] = await Promise.all([readSummary(target), readSlots(target)]);
-  const stuck = summary.ok && slots.ok ? rolesWithoutTaker(summary.value, slots.value, id) : [];
-  const kept = summary.ok ? describeKept(summary.value, id, output.color) : undefined;
-  if (stuck.length > 0 && !flags.json) output.printError(describeStuck(stuck, node, output.color));
-  if (kept !== undefined && !flags.json) output.printError(kept);
-  if (wish.wait) return await awaitDrain(target, { ...wish, id, json: flags.json }, output);
-  const progress = summary.ok ? progressIn(summary.value, id) : summary;
-  if (!progress.ok && progress.error.outcome === "failed") throw new PlexusError(progress.error);
-  const why = { ...(stuck.length > 0 && { noCandidate: stuck }), ...(kept !== undefined && { keptForWrites: true }) };
-  const seen = progress.ok ? progress.value : {};
-  if (flags.json) output.print(JSON.stringify({ node, draining: true, ...seen, ...why }));
-  else output.print(describeBegun(node, progress, stuck.length === 0 && kept === undefined));
-  return exitCodes.ok;
-}
-
-function describeBegun(node: string, progress: Result<DrainProgress>, givesAll: boolean): string {
-  const further = `\`plexus nodes drain ${node} --wait\` shows how far it is.`;
-  if (!progress.ok) return `${node} drains. What it holds cannot be seen now (${progress.error.code}); ${further}`;
-  const keeps = progress.value.directory ? ` ${keepsDirectory}` : "";
-  const goesOn = givesAll ? "It gives them away now" : "It gives away what it can";
-  return `${describeDrain(progress.value)}. ${goesOn}; ${further}${keeps}`;
-}
-
-async function readProgress(target: Target, node: string): Promise<Result<DrainProgress>> {
-  const summary = await readSummary(target);
-  return summary.ok ? progressIn(summary.value, node) : summary;
-}
-
-function progressIn({ nodes }: ClusterSummary, node: string): Result<DrainProgress> {
-  const row = nodes.find((each) => each.name === node || each.node === node);
-  if (row === undefined) return refused(failure("NOT_FOUND", { node, hint: unknownNode }));
-  const { name, up, slotsOwned, slotsReplicated, directory } = row;
-  return ok({ name, up, slotsOwned, slotsReplicated, directory });
-}
-
-async function awaitDrain(
-  target: Target,
-  wish: DrainWish & { readonly id: string; readonly json: boolean },
-  output: Output,
-): Promise<number> {
-  const { node, id, json } = wish;
-  const startMs = performance.now();
-  let said = "";
-  let movedAtMs = startMs;
-  let stuckSaid = false;
-  for (;;) {
-    const progress = await readProgress(target, id);
-    const nowMs = performance.now();
-    // A node that does not answer now may be the one that was asked for; what it said counts, up to the deadline.
-    if (!progress.ok && progress.error.outcome === "failed") throw new PlexusError(progress.error);
-    if (progress.ok) {
-      const line = describeDrain(progress.value);
-      if (line !== said) {
-        output.print(json ? JSON.stringify(progress.value) : line);
-        [said, movedAtMs, stuckSaid] = [line, nowMs, false];
-      }
-      if (progress.value.slotsOwned === 0 && progress.value.slotsReplicated === 0) {
-        if (!json) output.print(describeDrained(progress.value));
-        return exitCodes.ok;
-      }
-    }
-    if (nowMs - startMs > wish.timeoutMs)
-      throw new PlexusError(
-        failure("ASK_TIMEOUT", {
-          node,
-          left: said,
-          hint: `The drain goes on. plexus slots --node ${node} shows the rest`,
-        }),
-      );
-    if (!json && !stuckSaid && nowMs - movedAtMs > cliLimits.drainStuckMs) {
-      stuckSaid = true;
-      output.print(
-        `Nothing has moved for ${describeDuration(nowMs - movedAtMs)}. Are enough other nodes with the same roles up, not draining and able to write? plexus slots --node ${node}`,
-      );
-    }
-    await delay(wish.pollMs);
-  }
 }
 
 /** `plexus slots`. With --json one line a slot, with node ids. */

@@ -28,6 +28,10 @@ export const exitCodes = { ok: 0, failed: 1, usage: 2, not_started: 3, unknown: 
   number
 >;
 
+/** Of several ends the one that says most: that something may have happened, then that something failed. */
+export const worstOf = (codes: readonly number[]): number =>
+  [exitCodes.unknown, exitCodes.failed, exitCodes.not_started].find((code) => codes.includes(code)) ?? exitCodes.ok;
+
 /** Prints what went wrong, as one JSON line or for people, and says with which code to end. */
 export function reportFailure(output: Output, thrown: unknown, json: boolean): number {
   const failure = failureOf(thrown);

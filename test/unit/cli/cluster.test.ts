@@ -3,7 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect } from "chai";
 import { auditTable } from "../../../cli/audit.ts";
-import { drainNode, listNodes, migrateDirectory } from "../../../cli/cluster.ts";
+import { drainNodes, listNodes } from "../../../cli/cluster-members.ts";
+import { migrateDirectory } from "../../../cli/cluster.ts";
 import { writeControlFile } from "../../../cli/control.ts";
 import { plexusCommand } from "../../../cli/launcher.ts";
 import { createProgram } from "../../../cli/program.ts";
@@ -91,7 +92,7 @@ describe("commands to a cluster", () => {
   it("say what to do when a node may not go", async () => {
     stand.answers = { evict: async () => refused(failure("FORBIDDEN", { reason: "it keeps the directory" })) };
     const keeper = await run("nodes", "evict", "node-a");
-    expect(failureOf(keeper.thrown).details).to.deep.equal({ reason: "it keeps the directory" });
+    expect(failureOf(keeper.thrown)).to.include({ message: "node-a was not evicted: it keeps the directory." });
     stand.answers = { evict: async () => refused(failure("FORBIDDEN", { slots: 2, hint: "drain it" })) };
     const { thrown } = await run("nodes", "evict", "node-b");
     expect(failureOf(thrown).details).to.deep.equal({ slots: 2, hint: "drain it" });
@@ -201,8 +202,8 @@ describe("commands to a cluster", () => {
       summaryOf([nodeRow("node-b", { state: "draining", slotsOwned, slotsReplicated })]);
     stand.summaries = [at(2, 5), at(2, 5), at(1, 3), at(0, 0)];
     const output = collected();
-    const wish = { node: "node-b", wait: true, undo: false, timeoutMs: 60_000, pollMs: 1 };
-    expect(await drainNode(flags(), wish, output)).to.equal(0);
+    const wish = { nodes: ["node-b"], wait: true, timeoutMs: 60_000, pollMs: 1 };
+    expect(await drainNodes(flags(), wish, output)).to.equal(0);
     expect(output.out.slice(0, -1)).to.deep.equal([
       "node-b: 2 slots owned, 5 copies left",
       "node-b: 1 slot owned, 3 copies left",
@@ -217,15 +218,15 @@ describe("commands to a cluster", () => {
     const { text } = await run("nodes", "drain", "node-b");
     expect(text).to.include("It still keeps the directory").and.include("plexus directory migrate");
     const output = collected();
-    await drainNode(flags(), { node: "node-b", wait: true, undo: false, timeoutMs: 60_000, pollMs: 1 }, output);
+    await drainNodes(flags(), { nodes: ["node-b"], wait: true, timeoutMs: 60_000, pollMs: 1 }, output);
     expect(output.out.at(-1)).to.match(/^node-b holds no slots any more\. It still keeps the directory.*migrate/);
     expect(output.out.at(-1)).not.to.match(/can be stopped|evict/);
   });
 
   it("give up a drain that takes too long without ending it, and undo one", async () => {
     stand.summaries = [summaryOf([nodeRow("node-b", { slotsOwned: 1 })])];
-    const wish = { node: "node-b", wait: true, undo: false, timeoutMs: 5, pollMs: 1 };
-    const refusal = await drainNode(flags(), wish, collected()).catch((thrown: unknown) => failureOf(thrown));
+    const wish = { nodes: ["node-b"], wait: true, timeoutMs: 5, pollMs: 1 };
+    const refusal = await drainNodes(flags(), wish, collected()).catch((thrown: unknown) => failureOf(thrown));
     expect(refusal).to.include({ code: "ASK_TIMEOUT", outcome: "unknown" });
     expect((await run("nodes", "drain", "node-b", "--undo")).text).to.equal("node-b takes its share again.");
     expect(stand.calls).to.deep.include(["setDraining", "node-b", false]);
@@ -234,6 +235,46 @@ describe("commands to a cluster", () => {
     expect(dead.text).to.equal("node-b takes its share again, once it is up: it is down now.");
     stand.summaries = [summaryOf([])];
     expect(failureOf((await run("nodes", "drain", "nobody")).thrown).code).to.equal("NOT_FOUND");
+  });
+
+  it("drain, undrain and evict several nodes at once, and say which of them was refused", async () => {
+    stand.summaries = [summaryOf([nodeRow("node-a"), nodeRow("node-b"), nodeRow("node-c", { up: false })])];
+    const undrained = await run("nodes", "undrain", "node-a", "node-b", "node-c", "node-a");
+    expect(undrained).to.include({ code: 0, err: "" });
+    expect(undrained.text.split("\n")).to.deep.equal([
+      "node-a takes its share again.",
+      "node-b takes its share again.",
+      "node-c takes its share again, once it is up: it is down now.",
+    ]);
+    const asked = (name: string) => stand.calls.flatMap(([call, node]) => (call === name ? [node] : []));
+    expect(asked("setDraining")).to.deep.equal(["node-a", "node-b", "node-c"]);
+    stand.calls.length = 0;
+    stand.answers = {
+      setDraining: async (node) =>
+        node === "node-x" ? refused(failure("NOT_FOUND", { node })) : ok({ node: `id-of-${node}` }),
+      evict: async (node) =>
+        node === "node-b"
+          ? refused(failure("FORBIDDEN", { reason: "it keeps the directory", hint: "move that" }))
+          : ok({ node, lastCopies: 0 }),
+    };
+    const drained = await run("nodes", "drain", "node-a", "node-x", "node-b");
+    expect(asked("setDraining")).to.deep.equal(["node-a", "node-x", "node-b"]);
+    expect(drained.code).to.equal(1);
+    expect(drained.err).to.include("NOT_FOUND").and.include("node-x");
+    expect(drained.text).to.match(/^node-a: 0 slots[^]*\nnode-b: 0 slots/);
+    const waited = await run("nodes", "drain", "node-a", "node-b", "--wait");
+    expect(waited.text).to.include("node-a holds nothing any more").and.include("node-b holds nothing any more");
+    const evicted = await run("nodes", "evict", "node-b", "node-c", "--json");
+    expect(evicted.code).to.equal(1);
+    expect(JSON.parse(evicted.text)).to.include({ node: "node-c", evicted: true });
+    expect(JSON.parse(evicted.err)).to.deep.include({
+      error: {
+        code: "FORBIDDEN",
+        outcome: "failed",
+        message: "node-b was not evicted: it keeps the directory.",
+        details: { node: "node-b", hint: "move that" },
+      },
+    });
   });
 
   it("move the directory to etcd, once", async () => {
