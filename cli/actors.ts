@@ -2,8 +2,9 @@ import type { ActorDetail, ActorPage, ActorRow } from "../protocols/index.ts";
 import { actorPath, advised, demand, findNode, type AdminFlags } from "./admin.ts";
 import { cliLimits } from "./limits.ts";
 import { callNode } from "./node-client.ts";
-import { counted, describeBytes, exitCodes, paint, withoutControls, type Output } from "./output.ts";
+import { counted, describeBytes, exitCodes, paint, type Output } from "./output.ts";
 import { renderTable, type Column } from "./table.ts";
+import { jsonLine, withoutControls } from "./printable.ts";
 
 /** What `plexus actors list` looks for. */
 export interface ActorFilter {
@@ -30,7 +31,7 @@ export async function listActors(flags: AdminFlags, filter: ActorFilter, output:
     for (const node of page.unanswered ?? []) unanswered.add(node);
     more = page.more && page.rows.length > 0;
   }
-  if (flags.json) for (const row of rows) output.print(JSON.stringify(row));
+  if (flags.json) for (const row of rows) output.print(jsonLine(row));
   else output.print(rows.length === 0 ? "No actors." : actorTable(rows, output));
   if (more && !flags.json) output.print(`There are more; a higher --limit shows them.`);
   if (unanswered.size > 0) output.printError(describeUnanswered([...unanswered], output.color));
@@ -65,24 +66,25 @@ function actorTable(rows: readonly ActorRow[], output: Output): string {
 export async function showActor(flags: AdminFlags, actor: string, output: Output): Promise<number> {
   const path = actorPath(actor);
   const detail = demand(await callNode<ActorDetail>(await findNode(flags), "GET", path));
-  output.print(flags.json ? JSON.stringify(detail) : describeActor(detail, output.color));
+  output.print(flags.json ? jsonLine(detail) : describeActor(detail, output.color));
   return exitCodes.ok;
 }
 
 /** One actor as a person reads it. */
 export function describeActor(detail: ActorDetail, color: boolean): string {
   const lines = [
-    `${paint(color, "bold", detail.actor)} is ${detail.status}${detail.node === undefined ? "" : ` on ${withoutControls(detail.node)}`}`,
-    `Slot ${detail.slot}, epoch ${detail.epoch}, ${counted(detail.entries, "journal entry", "journal entries")}, state ${describeBytes(detail.stateBytes)}`,
+    `${paint(color, "bold", withoutControls(detail.actor))} is ${detail.status}${detail.node === undefined ? "" : ` on ${withoutControls(detail.node)}`}`,
+    `Slot ${withoutControls(detail.slot)}, epoch ${detail.epoch}, ${counted(detail.entries, "journal entry", "journal entries")}, state ${describeBytes(detail.stateBytes)}`,
     `Mailbox ${detail.mailbox}, restarts ${detail.restarts}`,
     ...(detail.lastError === undefined ? [] : [`Last error: ${withoutControls(detail.lastError)}`]),
     ...detail.reminders.map(({ id, dueMs }) => `Reminder ${withoutControls(id)}, due ${new Date(dueMs).toISOString()}`),
     ...detail.deadLetters.map(
       (letter) =>
-        `Dead letter ${letter.id}: ${letter.type} from ${letter.from} at ${new Date(letter.atMs).toISOString()}, ${withoutControls(letter.reason)}`,
+        `Dead letter ${letter.id}: ${withoutControls(`${letter.type} from ${letter.from}`)} at ${new Date(letter.atMs).toISOString()}, ${withoutControls(letter.reason)}`,
     ),
   ];
-  if (detail.status === "quarantined") lines.push(`Release it with: plexus actors release ${detail.actor}`);
+  if (detail.status === "quarantined")
+    lines.push(`Release it with: plexus actors release ${withoutControls(detail.actor)}`);
   return lines.join("\n");
 }
 
@@ -100,7 +102,7 @@ export async function releaseActor(
   const released = demand(advised(answer, { ALREADY_DONE: nothing }));
   output.print(
     flags.json
-      ? JSON.stringify({ actor: release.actor, ...released })
+      ? jsonLine({ actor: release.actor, ...released })
       : `${release.actor} takes messages again; ${counted(released.redelivered, "dead letter was", "dead letters were")} delivered again.`,
   );
   return exitCodes.ok;

@@ -2,8 +2,9 @@ import type { AuditEntry, AuditPage } from "../protocols/index.ts";
 import { demand, findNode, type AdminFlags } from "./admin.ts";
 import { cliLimits } from "./limits.ts";
 import { callNode } from "./node-client.ts";
-import { exitCodes, withoutControls, type Output } from "./output.ts";
+import { exitCodes, type Output } from "./output.ts";
 import { renderTable } from "./table.ts";
+import { jsonLine, withoutControls } from "./printable.ts";
 
 /** `plexus audit`: what was done to the cluster, the newest first. Pages until `limit` entries are printed. With --json one
  *  line per entry. */
@@ -19,7 +20,7 @@ export async function showAudit(flags: AdminFlags, limit: number, output: Output
     entries.push(...page.entries);
     more = page.more && page.entries.length > 0;
   }
-  if (flags.json) for (const entry of entries) output.print(JSON.stringify(entry));
+  if (flags.json) for (const entry of entries) output.print(jsonLine(entry));
   else output.print(entries.length === 0 ? "Nothing was done to this cluster yet." : auditTable(entries, output));
   if (more && !flags.json) output.print("There is more; a higher --limit shows it.");
   return exitCodes.ok;

@@ -1,6 +1,7 @@
 import type { ModelInfo } from "../protocols/index.ts";
 import { pageHint } from "./installation.ts";
-import { counted, describeBytes, paint, withoutControls } from "./output.ts";
+import { counted, describeBytes, paint } from "./output.ts";
+import { withoutControls } from "./printable.ts";
 
 /** What a person should know about a node that has just started. */
 export interface Started {
@@ -42,7 +43,7 @@ export function banner(started: Started): string {
     ...(models.length === 0
       ? [["Model", started.ai ? noModel(startCommand) : "none here: nodes with the role ai run them"] as const]
       : []),
-    ...(started.node === undefined ? [] : [["Node", started.node] as const]),
+    ...(started.node === undefined ? [] : [["Node", withoutControls(started.node)] as const]),
     ["Data", dataFolder],
     ...(started.nodesMissing === 0 ? [] : [describeWait(started.nodesMissing, color)]),
   ];
@@ -67,7 +68,7 @@ function describeModel(
 ): readonly [string, string, ...string[]] {
   const label = at.first ? "Model" : "";
   if (model.state === "failed") {
-    const value = `${model.model} could not be loaded: ${model.reason ?? "see the log"}`;
+    const value = withoutControls(`${model.model} could not be loaded: ${model.reason ?? "see the log"}`);
     return [label, paint(at.color, "red", value), "Agents that use it will not answer. `plexus doctor` checks models."];
   }
   const facts = [

@@ -1,6 +1,7 @@
 import { roles, type Role } from "../protocols/ids.ts";
 import type { ClusterNodeRow, ClusterSummary } from "../protocols/index.ts";
-import { counted, describeDuration, withoutControls } from "./output.ts";
+import { counted, describeDuration } from "./output.ts";
+import { withoutControls } from "./printable.ts";
 
 /** What is wrong with a cluster and what helps, below its nodes and slots. Pure, as `cluster-view.ts` is. */
 

@@ -1,7 +1,8 @@
 import { roles, type Role } from "../protocols/ids.ts";
 import type { ClusterSlotRow, ClusterSummary, Evicted } from "../protocols/index.ts";
 import { isTaker, madeBy } from "./cluster-advice.ts";
-import { counted, paint, withoutControls } from "./output.ts";
+import { counted, paint } from "./output.ts";
+import { withoutControls } from "./printable.ts";
 
 /** How a node leaves a cluster as text: `plexus nodes drain`, `plexus nodes evict`. Pure, as `cluster-view.ts` is. */
 

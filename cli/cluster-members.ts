@@ -17,13 +17,14 @@ import { base, noCandidate, readSlots, readSummary, unknownNode } from "./cluste
 import { cliLimits } from "./limits.ts";
 import { callNode, type Target } from "./node-client.ts";
 import { describeDuration, exitCodes, reportFailure, worstOf, type Output } from "./output.ts";
+import { jsonLine } from "./printable.ts";
 
 /** `plexus nodes`: shows the members, and changes what they do. */
 
 /** `plexus nodes`. */
 export async function listNodes(flags: AdminFlags, output: Output): Promise<number> {
   const summary = demand(await readSummary(await findNode(flags)));
-  output.print(flags.json ? JSON.stringify(summary) : describeNodes(summary, output.color, output.columns));
+  output.print(flags.json ? jsonLine(summary) : describeNodes(summary, output.color, output.columns));
   return exitCodes.ok;
 }
 
@@ -63,9 +64,7 @@ export async function evictNodes(
     const wholeName = "Give its full name or id: `plexus nodes` lists the names.";
     const because = withReason(answer, `${node} was not evicted`);
     const evicted = demand(advised(because, { NO_CANDIDATE: roleElsewhere, NOT_FOUND: wholeName }));
-    output.print(
-      flags.json ? JSON.stringify({ ...evicted, evicted: true }) : describeEviction(node, { ...evicted, force }),
-    );
+    output.print(flags.json ? jsonLine({ ...evicted, evicted: true }) : describeEviction(node, { ...evicted, force }));
   });
 }
 
@@ -93,7 +92,7 @@ export async function setNodeRoles(
   const done = demand(advised(because, { NO_CANDIDATE: roleElsewhere, NOT_FOUND: unknownNode }));
   output.print(
     flags.json
-      ? JSON.stringify({ ...done, roles })
+      ? jsonLine({ ...done, roles })
       : `${node} has the roles ${roles.join(", ")} from now on. What it may not hold any more moves away: plexus slots --node ${node}`,
   );
   return exitCodes.ok;
@@ -122,7 +121,7 @@ export async function undrainNodes(flags: AdminFlags, nodes: readonly string[], 
     // What is asked for is done; whether it is up decides only what is said of it.
     const progress = flags.json ? undefined : await readProgress(target, id);
     const once = progress?.ok === true && !progress.value.up ? ", once it is up: it is down now" : "";
-    output.print(flags.json ? JSON.stringify({ node, draining: false }) : `${node} takes its share again${once}.`);
+    output.print(flags.json ? jsonLine({ node, draining: false }) : `${node} takes its share again${once}.`);
   });
 }
 
@@ -154,7 +153,7 @@ async function followDrain(target: Target, drain: Drain, output: Output): Promis
   if (!progress.ok && progress.error.outcome === "failed") throw new PlexusError(progress.error);
   const why = { ...(stuck.length > 0 && { noCandidate: stuck }), ...(kept !== undefined && { keptForWrites: true }) };
   const seen = progress.ok ? progress.value : {};
-  if (json) output.print(JSON.stringify({ node, draining: true, ...seen, ...why }));
+  if (json) output.print(jsonLine({ node, draining: true, ...seen, ...why }));
   else output.print(describeBegun(node, progress, stuck.length === 0 && kept === undefined));
   return exitCodes.ok;
 }
@@ -193,7 +192,7 @@ async function awaitDrain(target: Target, drain: Drain, output: Output): Promise
     if (progress.ok) {
       const line = describeDrain(progress.value);
       if (line !== said) {
-        output.print(json ? JSON.stringify(progress.value) : line);
+        output.print(json ? jsonLine(progress.value) : line);
         [said, movedAtMs, stuckSaid] = [line, nowMs, false];
       }
       if (progress.value.slotsOwned === 0 && progress.value.slotsReplicated === 0) {

@@ -2,8 +2,9 @@ import { failure, ok, refused, type Result } from "../protocols/errors.ts";
 import { roles } from "../protocols/ids.ts";
 import type { ClusterNodeRow, ClusterSlotRow, ClusterSummary, InvitationIssued } from "../protocols/index.ts";
 import { adviceOn, isTaker } from "./cluster-advice.ts";
-import { counted, describeDuration, paint, withoutControls } from "./output.ts";
+import { counted, describeDuration, paint } from "./output.ts";
 import { renderTable, type Column } from "./table.ts";
+import { withoutControls } from "./printable.ts";
 
 /** How a cluster looks as text: `plexus nodes`, `plexus slots`, `plexus invite`. Pure; what comes from other nodes is
  *  shown without control characters. */

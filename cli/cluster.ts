@@ -18,6 +18,7 @@ import { plexusCommand } from "./launcher.ts";
 import { cliLimits } from "./limits.ts";
 import { callNode, forLook, type Target } from "./node-client.ts";
 import { counted, describeDuration, exitCodes, type Output } from "./output.ts";
+import { jsonLine, withoutControls } from "./printable.ts";
 
 /** `plexus invite`, `slots`, `actors move`, `directory`: each asks any node of the cluster. */
 
@@ -59,7 +60,7 @@ export async function invite(flags: AdminFlags, terms: InvitationTerms, output: 
   const issued = demand(await callNode<InvitationIssued>(await findNode(flags), "POST", `${base}/invitations`, body));
   const plexus = plexusCommand();
   const at = { nowMs: Date.now(), color: output.color, plexus };
-  if (flags.json) output.print(JSON.stringify({ ...issued, command: joinCommand(issued, labels, plexus) }));
+  if (flags.json) output.print(jsonLine({ ...issued, command: joinCommand(issued, labels, plexus) }));
   else output.print(describeInvitation(issued, labels, at));
   return exitCodes.ok;
 }
@@ -72,7 +73,7 @@ export async function listSlots(flags: AdminFlags, filter: SlotFilter, output: O
   const { node } = filter;
   const member = node === undefined ? undefined : demand(findMember(names, demand(slots), node));
   const chosen = chooseSlots(demand(slots), { ...filter, node: member });
-  if (flags.json) for (const slot of chosen) output.print(JSON.stringify(slot));
+  if (flags.json) for (const slot of chosen) output.print(jsonLine(slot));
   else {
     const table = describeSlots(chosen, names, output.color, output.columns);
     output.print([table, ...(filter.notOk ? describeDown : describeAway)(demand(summary))].join("\n"));
@@ -130,9 +131,7 @@ export async function releaseSlot(flags: AdminFlags, slot: string, output: Outpu
     }),
   );
   output.print(
-    flags.json
-      ? JSON.stringify(released)
-      : `${slot} is placed like any other from now on: it may move, or stay where it is.`,
+    flags.json ? jsonLine(released) : `${slot} is placed like any other from now on: it may move, or stay where it is.`,
   );
   return exitCodes.ok;
 }
@@ -159,12 +158,14 @@ async function moveAt(flags: AdminFlags, move: Move & { readonly path: string },
   );
   const tookMs = Math.round(performance.now() - startMs);
   if (flags.json) {
-    output.print(JSON.stringify({ ...moved, tookMs }));
+    output.print(jsonLine({ ...moved, tookMs }));
     return exitCodes.ok;
   }
   const summary = await readSummary(target);
   const owner = summary.ok ? nameOf(namesOf(summary.value), moved.owner) : moved.owner;
-  output.print(`${subject} is on ${owner} now (slot ${moved.slot}, epoch ${moved.epoch}), after ${tookMs} ms.`);
+  output.print(
+    `${subject} is on ${withoutControls(`${owner} now (slot ${moved.slot}`)}, epoch ${moved.epoch}), after ${tookMs} ms.`,
+  );
   return exitCodes.ok;
 }
 
@@ -214,7 +215,7 @@ export async function migrateDirectory(
   );
   output.print(
     flags.json
-      ? JSON.stringify({ rows, endpoints })
+      ? jsonLine({ rows, endpoints })
       : [
           `${counted(rows, "row")} moved; the cluster's directory is in etcd at ${endpoints.join(", ")} now.`,
           `${endpoints.length > 1 ? "One address was enough for that. " : ""}plexus doctor, run at each node, tells whether it reaches them all.`,

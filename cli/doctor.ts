@@ -14,6 +14,7 @@ import { explainFolder } from "./data-folder.ts";
 import { clusterChecks } from "./doctor-cluster.ts";
 import { cliLimits } from "./limits.ts";
 import { counted, describeBytes, describeRefusal, exitCodes, paint, type Output } from "./output.ts";
+import { jsonLine } from "./printable.ts";
 
 /** One thing that was looked at. `bad` means that a node will not work, `warning` that it will work less well. */
 export interface Check {
@@ -49,7 +50,7 @@ export async function doctor(config: Config, flags: { readonly json: boolean }, 
 
   const bad = checks.filter((check) => check.state === "bad").length;
   const warnings = checks.filter((check) => check.state === "warning").length;
-  if (flags.json) output.print(JSON.stringify({ healthy: bad === 0, checks }));
+  if (flags.json) output.print(jsonLine({ healthy: bad === 0, checks }));
   else output.print(bad + warnings === 0 ? "\nAll is well." : `\n${bad} bad, ${counted(warnings, "warning")}.`);
   return bad === 0 ? exitCodes.ok : exitCodes.failed;
 }

@@ -1,6 +1,8 @@
+import { Writable } from "node:stream";
 import pino from "pino";
 import type { Config } from "../config/index.ts";
 import type { Log } from "../node/ports.ts";
+import { guarded } from "./printable.ts";
 
 /** The node's log, and the knob that changes its level while it runs. */
 export interface LevelledLog extends Log {
@@ -44,12 +46,19 @@ export async function createLog(options: Config["log"]): Promise<LevelledLog> {
 
 async function prettyDestination(): Promise<pino.DestinationStream & NodeJS.EventEmitter> {
   const { default: prettyStream } = await import("pino-pretty");
+  const terminal = pino.destination({ dest: 2, sync: true });
+  const colorize = process.stderr.isTTY && process.stderr.hasColors();
   return prettyStream({
-    destination: 2,
-    sync: true,
+    // Facts name what other people and nodes are called.
+    destination: new Writable({
+      write(line: Buffer, _encoding, done) {
+        terminal.write(guarded(line.toString(), colorize));
+        done();
+      },
+    }),
     messageKey: "event",
     translateTime: "SYS:HH:MM:ss.l",
-    colorize: process.stderr.hasColors(),
+    colorize,
     singleLine: true,
   });
 }

@@ -1,4 +1,5 @@
 import { styleText } from "node:util";
+import { guarded, jsonLine, printable, withoutControls } from "./printable.ts";
 import { failureOf, type ErrorCode, type Failure, type Outcome } from "../protocols/errors.ts";
 
 /** Where a command prints. Tests bring their own. */
@@ -14,10 +15,11 @@ export interface Output {
 
 /** The terminal, or whatever the shell put in its place. */
 export function processOutput(): Output {
+  const color = process.stdout.isTTY && process.stdout.hasColors() && (process.env["NO_COLOR"] ?? "") === "";
   return {
-    print: (text) => void process.stdout.write(`${text}\n`),
-    printError: (text) => void process.stderr.write(`${text}\n`),
-    color: process.stdout.isTTY && process.stdout.hasColors() && (process.env["NO_COLOR"] ?? "") === "",
+    print: (text) => void process.stdout.write(`${guarded(text, color)}\n`),
+    printError: (text) => void process.stderr.write(`${guarded(text, color)}\n`),
+    color,
     columns: process.stdout.columns ?? Infinity,
   };
 }
@@ -37,7 +39,7 @@ export function reportFailure(output: Output, thrown: unknown, json: boolean): n
   const failure = failureOf(thrown);
   // A fault of our own: the failure says only INTERNAL, the stack says where.
   const stack = failure.code === "INTERNAL" && thrown instanceof Error ? thrown.stack : undefined;
-  if (json) output.printError(JSON.stringify({ error: failure, ...(stack !== undefined && { stack }) }));
+  if (json) output.printError(jsonLine({ error: failure, ...(stack !== undefined && { stack }) }));
   else output.printError([describeFailure(failure, output.color), ...(stack === undefined ? [] : [stack])].join("\n"));
   return exitCodes[failure.outcome];
 }
@@ -57,14 +59,17 @@ const unknownHint = "If this was to change something, it may be done: look befor
 /** `error CODE: message`, then one line for each detail. `operates`: whether who reads it may look at the cluster. */
 export function describeFailure(failure: Failure, color: boolean, operates = true): string {
   const here = saidHere[failure.code];
-  const said = here?.slice(0, operates ? 2 : 1).join(" ") ?? failure.message;
-  const head = `${paint(color, "red", "error")} ${failure.code}: ${said}`;
+  const said = here?.slice(0, operates ? 2 : 1).join(" ") ?? withoutControls(failure.message);
+  const head = `${paint(color, "red", "error")} ${withoutControls(failure.code)}: ${said}`;
   const hinted =
     here === undefined ? failure.details : { ...failure.details, hint: failure.details?.["hint"] ?? unknownHint };
   const details = Object.entries(hinted ?? {})
     // A field without a name is the whole of what was read.
     .filter(([, value]) => value !== "")
-    .map(([name, value]) => `  ${name}: ${typeof value === "string" ? value : JSON.stringify(value)}`);
+    .map(
+      ([name, value]) =>
+        `  ${withoutControls(name)}: ${typeof value === "string" ? printable(value).replaceAll("\n", "\n    ") : jsonLine(value)}`,
+    );
   return [head, ...details].join("\n");
 }
 
@@ -73,12 +78,6 @@ type Style = Parameters<typeof styleText>[0];
 /** Colours text when the reader can see colours. */
 export function paint(color: boolean, style: Style, text: string): string {
   return color ? styleText(style, text, { validateStream: false }) : text;
-}
-
-/** Text from other people must not move the cursor or change colours of the reader's terminal. */
-export function withoutControls(text: string): string {
-  // oxlint-disable-next-line no-control-regex -- control characters are what it is about
-  return text.replaceAll(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/g, "�");
 }
 
 /** Breaks text into rows of at most `width` characters, at spaces where there are any. */

@@ -11,26 +11,26 @@ import {
   exitCodes,
   paint,
   refusalIn,
-  withoutControls,
   type Output,
 } from "./output.ts";
+import { jsonLine, withoutControls } from "./printable.ts";
 
 /** `plexus status`. */
 export async function showStatus(flags: AdminFlags, output: Output): Promise<number> {
   const status = demand(await callNode<NodeStatus>(forLook(await findNode(flags)), "GET", "/api/admin/status"));
-  output.print(flags.json ? JSON.stringify(status) : describeStatus(status, output.color));
+  output.print(flags.json ? jsonLine(status) : describeStatus(status, output.color));
   return exitCodes.ok;
 }
 
 /** The status as a person reads it. */
 export function describeStatus(status: NodeStatus, color: boolean): string {
-  const node = status.name === undefined ? status.node : `${withoutControls(status.name)} (${status.node})`;
+  const node = status.name === undefined ? status.node : `${status.name} (${status.node})`;
   const rows: readonly (readonly [string, string])[] = [
-    ["Node", `${node}, Plexus ${status.version}`],
-    ["Address", status.url],
+    ["Node", withoutControls(`${node}, Plexus ${status.version}`)],
+    ["Address", withoutControls(status.url)],
     ...(status.mesh ?? []).map((address, index) => [index === 0 ? "Mesh" : "", withoutControls(address)] as const),
     ["Up", describeDuration(status.uptimeMs)],
-    ["Roles", status.roles.join(", ")],
+    ["Roles", withoutControls(status.roles.join(", "))],
     ...(status.joined === false
       ? [["Cluster", paint(color, "red", "has not joined since it started: serves no slots until it has")] as const]
       : []),
@@ -41,7 +41,7 @@ export function describeStatus(status: NodeStatus, color: boolean): string {
     ...describeSlots(status, color),
     [
       "Journal",
-      `${status.journal.location}, ${counted(status.journal.entries, "entry", "entries")} (${describeBytes(status.journal.bytes)}) since the start`,
+      `${withoutControls(status.journal.location)}, ${counted(status.journal.entries, "entry", "entries")} (${describeBytes(status.journal.bytes)}) since the start`,
     ],
     ["Connections", String(status.connections)],
     ["Event loop", `${status.eventLoopLagMs.toFixed(1)} ms late (p99)`],

@@ -2,6 +2,7 @@ import { stripVTControlCharacters } from "node:util";
 import Table from "cli-table3";
 import { assert } from "../protocols/assert.ts";
 import { paint, wrap, type Output } from "./output.ts";
+import { guarded } from "./printable.ts";
 
 /** Tables as all commands print them. Apart from output.ts, so that what prints no table does not load it. */
 
@@ -55,9 +56,13 @@ export function fitColumns(
 /** The whole table, or what fits `columns` of a terminal and a line about the rest. */
 export function renderTable(
   columns: readonly Column[],
-  rows: readonly (readonly (string | number)[])[],
+  given: readonly (readonly (string | number)[])[],
   { color, columns: room }: Pick<Output, "color" | "columns">,
 ): string {
+  // A cell is one line, whatever is in it.
+  const rows = given.map((row) =>
+    row.map((cell) => (typeof cell === "string" ? guarded(cell, color).replaceAll(/[\n\t]+/g, " ") : cell)),
+  );
   const whole = draw(columns, rows, color);
   const natural = widthsOf(whole);
   // What is empty in every row leaves first, and nobody misses it.

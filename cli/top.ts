@@ -27,8 +27,9 @@ import {
 } from "./cluster-view.ts";
 import { cliLimits } from "./limits.ts";
 import { callNode, type Target } from "./node-client.ts";
-import { counted, describeBytes, exitCodes, paint, withoutControls, wrap, type Output } from "./output.ts";
+import { counted, describeBytes, exitCodes, paint, wrap, type Output } from "./output.ts";
 import { fitColumns } from "./table.ts";
+import { fitting, jsonLine, withoutControls } from "./printable.ts";
 
 /** `plexus top`: the cluster at a glance, again and again. Reading, drawing (`topFrame`, pure) and the terminal are apart. */
 
@@ -111,9 +112,12 @@ const wrapped = (text: string, columns: number, style?: Line[1]): readonly Line[
   wrap(text, Math.max(1, columns)).map((line): Line => [line, style]);
 
 const cut = (text: string, width: number): string =>
-  text.length > width ? `${text.slice(0, Math.max(0, width - 1))}…` : text;
+  fitting(text, width).start === text ? text : `${fitting(text, width - 1).start}…`;
 
-const filled = (text: string, width: number): string => cut(text, width).padEnd(width);
+const filled = (text: string, width: number): string => {
+  const shown = cut(text, width);
+  return shown + " ".repeat(Math.max(0, width - fitting(shown, width).width));
+};
 
 const nodeColumns = [
   { head: "Node", width: 14 },
@@ -219,7 +223,7 @@ export async function top(flags: AdminFlags, wish: TopWish, output: Output): Pro
   const { stdin, stdout } = process;
   if (flags.json || wish.once || !stdout.isTTY || !stdin.isTTY) {
     const view = { columns: output.columns, rows: Number.MAX_SAFE_INTEGER, color: output.color };
-    output.print(flags.json ? JSON.stringify(first) : topFrame(first, { ...view, nowMs: Date.now() }).join("\n"));
+    output.print(flags.json ? jsonLine(first) : topFrame(first, { ...view, nowMs: Date.now() }).join("\n"));
     return exitCodes.ok;
   }
   await live(target, { first, intervalMs: wish.intervalMs, color: output.color });

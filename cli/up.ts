@@ -11,6 +11,7 @@ import { cliLimits } from "./limits.ts";
 import { createLog, type LevelledLog } from "./log.ts";
 import { describeRefusal, exitCodes, type Output } from "./output.ts";
 import { readSettings } from "./settings.ts";
+import { jsonLine } from "./printable.ts";
 
 /** What the command line of `plexus up` says. */
 export interface UpFlags {
@@ -158,7 +159,7 @@ function announce(
   if (flags.json) {
     const { url, node, name } = running;
     const line = { event: "ready", url, ...code, node, name, pid: process.pid };
-    output.print(JSON.stringify(line));
+    output.print(jsonLine(line));
   } else if (!flags.quiet) {
     const startCommand = process.env["npm_lifecycle_event"] === "start" ? "npm start --" : `${plexusCommand()} up`;
     const isPart = config.join !== undefined || running.roles.length < roles.length;

@@ -19,7 +19,7 @@ import type {
 import { awayNode, failure } from "../../protocols/errors.ts";
 import type { CatalogRow } from "../../protocols/index.ts";
 import { cliLimits } from "../limits.ts";
-import { paint, withoutControls } from "../output.ts";
+import { paint } from "../output.ts";
 import { describeCommands, parseLine, type Line } from "./commands.ts";
 import type { Connection } from "./connection.ts";
 import type { Screen } from "./screen.ts";
@@ -33,6 +33,7 @@ import {
   nameOf,
   type Draft,
 } from "./view.ts";
+import { jsonLine, withoutControls } from "../printable.ts";
 
 /** What one line came to. */
 export interface Step {
@@ -94,7 +95,7 @@ export function createConversation(options: {
     if (!json) screen.print(text);
   };
   const show = (entry: object, text: string | undefined): void => {
-    if (json) screen.print(JSON.stringify(entry));
+    if (json) screen.print(jsonLine(entry));
     else if (text !== undefined) screen.print(text);
   };
   const failed = <T>(result: Result<T>): Step => (result.ok ? done : { failure: result.error });
@@ -293,11 +294,11 @@ export function createConversation(options: {
     if (!answer.ok) return { failure: answer.error };
     const { rooms, unreachable } = answer.value as UserRooms;
     for (const room of rooms) show({ room }, describeRoom(room, color));
-    for (const room of unreachable) show({ unreachable: room }, dim(`${room} does not answer now`));
+    for (const room of unreachable) show({ unreachable: room }, dim(`${withoutControls(room)} does not answer now`));
     const open = await options.publicRooms();
     if (!open.ok) return { failure: open.error };
     const others = open.value.rows.filter((row) => !rooms.some((mine) => mine.room === row.key));
-    for (const row of others) show({ public: row }, dim(`${row.key} is open: /join ${row.key}`));
+    for (const row of others) show({ public: row }, dim(withoutControls(`${row.key} is open: /join ${row.key}`)));
     if (rooms.length + others.length === 0) remark(dim("There is no room yet. /create ROOM makes one."));
     return done;
   }
@@ -420,7 +421,7 @@ export function createConversation(options: {
       if (place.kind === "room") {
         const { title, topic: about, messages } = state as RoomState;
         const recent = unseen(messages, ({ seq }) => seq);
-        remark(dim(`— ${title === "" ? place.key : title}${about === "" ? "" : `: ${about}`} —`));
+        remark(dim(withoutControls(`— ${title === "" ? place.key : title}${about === "" ? "" : `: ${about}`} —`)));
         for (const message of messages) reactions.set(message.seq, message.reactions);
         for (const message of recent) show({ message }, describeMessage(message, color));
         oldest ??= recent[0]?.seq;
@@ -428,7 +429,7 @@ export function createConversation(options: {
       } else if (place.kind === "agent") {
         const { conversation, model, draft: writing } = state as AgentState;
         const recent = unseen(conversation, ({ turn }) => turn);
-        remark(dim(`— ${place.key}${model === "" ? "" : `, model ${model}`} —`));
+        remark(dim(withoutControls(`— ${place.key}${model === "" ? "" : `, model ${model}`} —`)));
         for (const turn of recent) show({ turn }, describeTurn(turn, place.key, color));
         oldest ??= recent[0]?.turn;
         draft = writing === undefined ? undefined : { generation: writing.generation, text: writing.text };
@@ -461,7 +462,7 @@ export function createConversation(options: {
       showPrompt();
       if (state === "degraded")
         return remark(dim(`* ${withoutControls(reason)} is cut off from the other nodes; looking for another one`));
-      if (state === "down") return remark(dim(`* the connection was lost (${reason}); trying again`));
+      if (state === "down") return remark(dim(`* the connection was lost (${withoutControls(reason)}); trying again`));
       const moved = reason !== nodeName;
       nodeName = reason;
       remark(dim(`* connected ${moved ? `to ${withoutControls(reason)}` : "again"}; nothing was missed`));

@@ -15,12 +15,13 @@ import { setTimeout as delay } from "node:timers/promises";
 import { awayNode, failureOf, type Failure } from "../../protocols/errors.ts";
 import { cliLimits } from "../limits.ts";
 import { callNode } from "../node-client.ts";
-import { describeFailure, exitCodes, paint, withoutControls, type Output } from "../output.ts";
+import { describeFailure, exitCodes, paint, type Output } from "../output.ts";
 import { saveSession } from "../session.ts";
 import { openConnection, type ConnectionEvents } from "./connection.ts";
 import { createConversation, type Conversation } from "./conversation.ts";
 import { processScreen, type Screen } from "./screen.ts";
 import { signIn, type SignInWish } from "./sign-in.ts";
+import { jsonLine, withoutControls } from "../printable.ts";
 
 /** What the command line of `plexus chat` says. */
 export interface ChatFlags extends SignInWish {
@@ -59,7 +60,8 @@ function outlast(screen: Screen): ConnectionEvents["onWait"] {
         ? "Your account cannot be reached now."
         : `${withoutControls(away)} does not answer, and it has your account.`;
     const why = `${details?.["actor"] === undefined ? message : account} (${code})`;
-    if (why !== said) screen.print(paint(screen.color, "dim", `* ${why} Trying again; Ctrl-C ends it.`));
+    if (why !== said)
+      screen.print(paint(screen.color, "dim", `* ${withoutControls(why)} Trying again; Ctrl-C ends it.`));
     said = why;
     return await Promise.race([delay(pauseMs, true), screen.ended.then(() => false)]);
   };
@@ -101,7 +103,7 @@ async function converse(flags: ChatFlags, screen: Screen, output: Output): Promi
   let worst: Failure | undefined;
   const note = (failure: Failure | undefined): void => {
     if (failure === undefined) return;
-    output.printError(flags.json ? JSON.stringify({ error: failure }) : describeFailure(failure, screen.color, false));
+    output.printError(flags.json ? jsonLine({ error: failure }) : describeFailure(failure, screen.color, false));
     worst = failure;
   };
   note(await conversation.begin(flags));

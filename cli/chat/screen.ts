@@ -1,7 +1,8 @@
 import { clearScreenDown, createInterface, cursorTo, moveCursor, type Interface } from "node:readline";
 import { Writable } from "node:stream";
 import { cliLimits } from "../limits.ts";
-import { paint, withoutControls, wrap } from "../output.ts";
+import { paint, wrap } from "../output.ts";
+import { guarded, printable, withoutControls } from "../printable.ts";
 
 /** Where a chat prints and reads. On a terminal the line being typed stays at the bottom and a growing draft above it;
  *  piped, it is plain lines in and out. */
@@ -86,17 +87,17 @@ export function processScreen(color: boolean): Screen {
     interactive,
     color,
     ended: whenEnded,
-    print: (text) => above(() => process.stdout.write(`${text}\n`)),
+    print: (text) => above(() => process.stdout.write(`${guarded(text, color)}\n`)),
     showDraft(author, text) {
       if (!interactive) return;
       const width = Math.max(20, process.stdout.columns ?? 80) - 4;
-      const rows = text === undefined ? [] : wrap(withoutControls(text), width).slice(-cliLimits.draftRowsMax);
+      const rows = text === undefined ? [] : wrap(printable(text), width).slice(-cliLimits.draftRowsMax);
       const shown = rows.map((row) => paint(color, "dim", `  ${row}`)).join("\n");
-      draft = text === undefined ? "" : `${paint(color, "dim", `${author} is writing`)}\n${shown}\n`;
+      draft = text === undefined ? "" : `${paint(color, "dim", `${withoutControls(author)} is writing`)}\n${shown}\n`;
       above(() => {});
     },
     setPrompt(next) {
-      prompt = next;
+      prompt = withoutControls(next);
       if (interactive) above(() => {});
     },
     async question(text, hidden = false) {

@@ -1,8 +1,9 @@
 import type { AgentEvent, ConversationTurn, RoomEvent, RoomMessage, RoomSummary } from "../../protocols/index.ts";
-import { paint, withoutControls } from "../output.ts";
+import { paint } from "../output.ts";
+import { printable, withoutControls } from "../printable.ts";
 
 /** `user/ada` → `ada`, `agent/ada.helper` → `ada.helper`. */
-export const nameOf = (principal: string): string => principal.slice(principal.indexOf("/") + 1);
+export const nameOf = (principal: string): string => withoutControls(principal.slice(principal.indexOf("/") + 1));
 
 const clockTime = (atMs: number): string => {
   const at = new Date(atMs);
@@ -111,10 +112,10 @@ export function describeRoom(room: RoomSummary, color: boolean): string {
   const unread = room.unread === 0 ? "" : paint(color, ["bold", "yellow"], ` ${room.unread} unread`);
   const mentioned = room.mentioned ? paint(color, ["bold", "red"], " @you") : "";
   const title = room.title === "" || room.title === room.room ? "" : ` (${withoutControls(room.title)})`;
-  return `${room.room}${title}, ${room.memberCount} members${unread}${mentioned}`;
+  return `${withoutControls(room.room)}${title}, ${room.memberCount} members${unread}${mentioned}`;
 }
 
-const indent = (text: string): string => withoutControls(text).replaceAll("\n", "\n      ");
+const indent = (text: string): string => printable(text).replaceAll("\n", "\n      ");
 
 /** A draft as it grows from best-effort pieces. A gap makes it incomplete until the answer itself arrives. */
 export interface Draft {

@@ -27,6 +27,7 @@ import { hasPage, pageHint } from "../installation.ts";
 import { createDemoChildren, type DemoChild, type DemoChildren } from "./children.ts";
 import { codeOfSignal, describeEnd, guide } from "./guide.ts";
 import { demoPorts, planDemo, type DemoNode, type DemoPlan } from "./plan.ts";
+import { jsonLine } from "../printable.ts";
 
 /** What the command line of `plexus demo` says. */
 export interface DemoFlags {
@@ -98,7 +99,7 @@ function announce(
   const { folder, user, room, agent } = plan;
   const nodes = facts.running.map(({ node, url, pid }) => ({ name: node.name, roles: node.roles, data: node.data, url, pid })); // prettier-ignore
   const { home, password } = facts;
-  output.print(JSON.stringify({ event: "ready", folder, nodes, user, password, room, home, agent }));
+  output.print(jsonLine({ event: "ready", folder, nodes, user, password, room, home, agent }));
 }
 
 async function start(

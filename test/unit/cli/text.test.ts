@@ -13,7 +13,6 @@ import {
   describeRefusal,
   exitCodes,
   reportFailure,
-  withoutControls,
   wrap,
 } from "../../../cli/output.ts";
 import {
@@ -25,6 +24,7 @@ import {
   type NodeStatus,
   type RoomMessage,
 } from "../../../protocols/index.ts";
+import { withoutControls } from "../../../cli/printable.ts";
 import { collected, model, status } from "./stage.ts";
 
 const message: RoomMessage = { seq: 7, author: "user/ada", text: "hi", atMs: 0 };
