@@ -88,6 +88,8 @@ export interface Surroundings {
   readonly lost: (envelope: Envelope, error: Failure) => void;
   /** Passivates the activation as soon as it is idle. */
   readonly leave: (activation: Activation) => void;
+  /** Passivates it now: it is idle. */
+  readonly dismiss: (activation: Activation) => void;
   readonly send: (envelope: Envelope) => void;
   readonly answer: (to: ReplyTo, result: Result<unknown>) => void;
   /** The slot ended before this was answered: whoever sent it may try again where the slot is served now. */
@@ -138,6 +140,8 @@ export class Activation {
   /** Whether `#state` is what the journal says; false while loading, and when the history cannot be folded. */
   #folded = false;
   #notes: unknown;
+  /** The notes that it began with. */
+  #noNotes: unknown;
   #answers: AnswerWindow;
   /** Rises with each load and with the end of each life: a load or restart that was begun before does nothing any more. */
   #incarnation = 0;
@@ -175,7 +179,11 @@ export class Activation {
     });
     this.#gate = new OutputGate({
       alone: () => home.alone,
-      confirm: (done) => home.confirm(done),
+      confirm: (done) =>
+        home.confirm((error) => {
+          done(error);
+          this.#dismissIfBlank();
+        }),
       perform: (outputs, chain) => this.#perform(outputs, chain),
       failed: (error) => home.fail(error),
     });
@@ -265,7 +273,15 @@ export class Activation {
     this.#busy += 1;
     this.#take(envelope);
     this.#busy -= 1;
+    this.#dismissIfBlank();
     return true;
+  }
+
+  /** Whoever may name actors may name any number that never were. One of which nothing is written, noted or counted would be
+   *  loaded again just as it is: it leaves as soon as it has answered, so that such names take no memory. */
+  #dismissIfBlank(): void {
+    const blank = this.#folded && this.#lastSeq === 0 && this.#notes === this.#noNotes;
+    if (blank && this.status === "active" && this.#failuresAtMs.length === 0 && this.idle) this.#around.dismiss(this);
   }
 
   #take(envelope: Envelope): void {
@@ -485,7 +501,8 @@ export class Activation {
     }
     this.#state = state;
     this.#folded = true;
-    this.#notes = this.behavior.notes?.initial();
+    this.#noNotes = this.behavior.notes?.initial();
+    this.#notes = this.#noNotes;
     this.#lastSeq = entries.at(-1)?.seq ?? snapshot?.seq ?? 0;
     this.#tailEntries = entries.length;
     this.#tailBytes = tailBytes;

@@ -118,6 +118,7 @@ class NodeKernel implements Kernel {
       publisher: ports.publisher,
       schedule: (activation) => this.#turns.add(activation),
       leave: (activation) => this.#leaving.add(activation),
+      dismiss: (activation) => this.#passivate(activation),
       send: (envelope) => this.#send(envelope),
       lost: (envelope, error) => this.#lost(envelope, error),
       answer: (to, result) => this.#answer(to, result),

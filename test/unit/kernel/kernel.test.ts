@@ -228,6 +228,27 @@ describe("kernel", () => {
       });
     });
 
+    it("keeps no actor that has nothing: names that nobody took cost no memory, however many are asked for", async () => {
+      const stage = await createStage();
+      const asked = async (from: number, count: number): Promise<void> => {
+        const all = Array.from({ length: count }, (_, index) => stage.ask(`pad/nobody-${from + index}`, "lines"));
+        for (const answer of await Promise.all(all)) expect(valueOf(answer)).to.deep.equal([]);
+      };
+      for (let from = 0; from < 2_000; from += 100) await asked(from, 100);
+      expect(stage.kernel.status().active).to.equal(0);
+      // What has something stays, also when it only remembers it.
+      await stage.ask("pad/taken", "add", { text: "one" });
+      await stage.ask("pad/noted", "whisper");
+      await stage.ask("pad/refused", "refuse");
+      await stage.ask("pad/asking", "askOther", { text: "pad/answering" });
+      expect(stage.kernel.status().active).to.equal(2);
+      expect(valueOf(await stage.ask("pad/noted", "whisper"))).to.equal(2);
+      // Nor does it lose count of the failures of one that has nothing.
+      for (let failure = 0; failure < 6; failure += 1) await stage.ask("pad/broken", "boom");
+      expect(valueOf(await stage.ask("pad/broken", "lines"))).to.equal("ACTOR_QUARANTINED");
+      await stage.end();
+    });
+
     it("lists every actor, page by page and in order, however many have nothing but a snapshot", async () => {
       const stored = 10_020;
       const nameOf = (kind: string, index: number): ActorId => `${kind}/${String(index).padStart(5, "0")}`;

@@ -219,7 +219,7 @@ describe("slots that move", () => {
       asked.push(stage.ask("pad/a", "add", { text: "one" }));
       stage.routing.pinned.add("pad/a");
       stage.routing.elsewhere.add(own);
-      stage.kernel.receive(own, envelopeTo("pad/a", 1, "lines"));
+      stage.kernel.receive(own, envelopeTo("pad/a", 1, "add"));
       await eventually("served in its own slot", () => stage.routing.answered.length === 1);
       asked.push(stage.ask("pad/a", "add", { text: "two" }));
     };
@@ -238,7 +238,7 @@ describe("slots that move", () => {
       .filter((actor) => slotOf("chat", actor) !== slot)
       .slice(0, 20);
     // The first look for room finds busy ones only, and the second would find others.
-    for (const actor of others) await stage.ask(actor, "lines");
+    for (const actor of others) await stage.ask(actor, "add", { text: "stays" });
     for (const actor of others.slice(0, 16)) await stage.ask(actor, "generate");
     stage.kernel.receive(slot, envelopeTo("pad/a", 1, "add"));
     stage.kernel.receive(slot, envelopeTo("pad/a", 2, "add"));
