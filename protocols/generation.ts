@@ -18,6 +18,10 @@ export interface GenerationRequest {
   readonly stop?: readonly string[];
   /** From the request to the last token, queueing included. */
   readonly timeoutMs: number;
+  /** Who caused it, `user/ada`: people take turns. Those of nobody take theirs together. */
+  readonly person?: string;
+  /** Which of that person's keys, devices or agents: those take turns within the person's. */
+  readonly key?: string;
 }
 
 export type GenerationEnd = "complete" | "length" | "stopped";

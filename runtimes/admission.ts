@@ -1,13 +1,17 @@
 /** Who runs now, who waits, who is refused; and the promise that every generation ends exactly once.
  *
- *      generate ─► waiting (per model, first in first out, bounded) ─► running (at most `slots`) ─► ended
- *                     │ cancel, timeout, stop                             │ engine's last part, timeout, fault
- *                     └────────────────────────► ended ◄──────────────────┘
+ *      generate ─► waiting (per model, people take turns, bounded) ─► running (at most `slots`) ─► ended
+ *                     │ cancel, timeout, stop, displaced                 │ engine's last part, timeout, fault
+ *                     └────────────────────────► ended ◄─────────────────┘
+ *
+ *  A model is shared by everybody: a person's generations take turns with those of others, and within them those of one key
+ *  with those of another (`fair-queue.ts`). When all places are taken, the youngest of whoever has most makes room.
  *
  *  Adapters plug in an `Engine`: it is told to begin and to cancel, and reports texts and ends. A generation that timed out
  *  has ended for its asker, yet keeps its slot until the engine lets go, so that slots never count more than there are. */
 import { assert, failure, type Failure, type GenerationPart, type GenerationRequest } from "../protocols/index.ts";
 import type { RuntimeClock, RuntimeEvent, RuntimeLog, RuntimeStats } from "./environment.ts";
+import { FairQueue } from "./fair-queue.ts";
 import { runtimeLimits } from "./limits.ts";
 import type { Generation } from "./runtime.ts";
 
@@ -19,14 +23,19 @@ export interface Engine {
 
 /** How a model takes generations: `open` runs them, `held` lets them wait, `closed` refuses them. */
 export type Door =
-  | { readonly type: "open"; readonly slots: number }
+  | {
+      readonly type: "open";
+      readonly slots: number;
+      /** Tokens that one generation may take, where that is known. */
+      readonly contextTokens?: number;
+    }
   | { readonly type: "held" }
   | { readonly type: "closed"; readonly error: Failure };
 
 interface Lane {
   readonly model: string;
   door: Door;
-  readonly waiting: Run[];
+  readonly waiting: FairQueue<Run>;
   running: number;
 }
 
@@ -34,6 +43,9 @@ interface Run {
   readonly number: number;
   readonly lane: Lane;
   readonly request: GenerationRequest;
+  /** Whose turns it takes, and which of theirs. */
+  readonly person: string;
+  readonly key: string;
   readonly submittedMs: number;
   /** Undefined once the last part was delivered. */
   onPart: ((part: GenerationPart) => void) | undefined;
@@ -48,6 +60,7 @@ export interface AdmissionOptions {
   /** The default one first. */
   readonly models: readonly string[];
   readonly queuedPerModelMax?: number;
+  readonly queuedPerPersonMax?: number;
   readonly clock: RuntimeClock;
   readonly log?: RuntimeLog;
   readonly onEvent?: (event: RuntimeEvent) => void;
@@ -70,7 +83,10 @@ export class Admission {
     this.#options = options;
     this.#engine = engine;
     this.#lanes = new Map(
-      options.models.map((model) => [model, { model, door: { type: "held" }, waiting: [], running: 0 }]),
+      options.models.map((model) => [
+        model,
+        { model, door: { type: "held" }, waiting: new FairQueue<Run>(), running: 0 },
+      ]),
     );
   }
 
@@ -78,17 +94,14 @@ export class Admission {
     // The empty name means the default model, if there is any: a node need not serve one.
     const lane = this.#lanes.get(request.model || (this.#options.models[0] ?? ""));
     const error = this.#refusal(lane, request);
-    if (error !== undefined || lane === undefined) {
-      const refusal = error ?? failure("MODEL_NOT_FOUND", { model: request.model });
-      this.#totals.failed += 1;
-      this.#emit({ ...nothingSaid, type: "ended", model: lane?.model ?? "unknown", end: refusal.code });
-      this.#options.clock.after(0, () => this.#call(onPart, { type: "failed", error: refusal }));
-      return { cancel: () => undefined };
-    }
+    if (error !== undefined || lane === undefined)
+      return this.#refuse(lane, error ?? failure("MODEL_NOT_FOUND", { model: request.model }), onPart);
     const run: Run = {
       number: (this.#lastNumber += 1),
       lane,
       request,
+      person: request.person ?? "",
+      key: request.key ?? "",
       submittedMs: this.#options.clock.monotonicMs(),
       onPart,
       place: "waiting",
@@ -97,9 +110,10 @@ export class Admission {
       stopTimer: () => undefined,
       stopGrace: () => undefined,
     };
+    const full = this.#join(run);
+    if (full !== undefined) return this.#refuse(lane, full, onPart);
     const timeoutMs = Math.min(Math.max(0, request.timeoutMs), runtimeLimits.timeoutMsMax);
     run.stopTimer = this.#options.clock.after(timeoutMs, () => this.#timeOut(run, timeoutMs));
-    lane.waiting.push(run);
     // Not within this call: the asker must hold the generation before its first part arrives.
     this.#options.clock.after(0, () => this.#advance(lane));
     return { cancel: () => this.#cancel(run) };
@@ -111,7 +125,7 @@ export class Admission {
     assert(lane !== undefined, `model ${model} is known`);
     lane.door = door;
     if (door.type === "closed")
-      for (const run of lane.waiting.splice(0)) this.#conclude(run, { type: "failed", error: door.error });
+      for (const run of lane.waiting.takeAll()) this.#conclude(run, { type: "failed", error: door.error });
     this.#advance(lane);
   }
 
@@ -148,7 +162,7 @@ export class Admission {
   close(): Promise<void> {
     this.#stopping = true;
     for (const lane of this.#lanes.values())
-      for (const run of lane.waiting.splice(0)) this.#conclude(run, { type: "failed", error: failure("STOPPING") });
+      for (const run of lane.waiting.takeAll()) this.#conclude(run, { type: "failed", error: failure("STOPPING") });
     for (const run of this.#running.values()) this.#askToEnd(run);
     return new Promise((resolve) => {
       this.#whenIdle = resolve;
@@ -157,7 +171,7 @@ export class Admission {
   }
 
   stats(hostRestarts: number): RuntimeStats {
-    const queued = [...this.#lanes.values()].reduce((sum, lane) => sum + lane.waiting.length, 0);
+    const queued = [...this.#lanes.values()].reduce((sum, lane) => sum + lane.waiting.size, 0);
     return { ...this.#totals, queued, running: this.#running.size, hostRestarts };
   }
 
@@ -170,15 +184,46 @@ export class Admission {
       return failure("BAD_REQUEST", { field: "stop", max: runtimeLimits.stopStringsMax });
     if (stops.some((stop) => stop === "" || stop.length > runtimeLimits.stopStringCharsMax))
       return failure("BAD_REQUEST", { field: "stop", charsMin: 1, charsMax: runtimeLimits.stopStringCharsMax });
-    const max = this.#options.queuedPerModelMax ?? runtimeLimits.queuedPerModelMax;
+    if (lane.door.type !== "open" || lane.door.contextTokens === undefined) return undefined;
+    // Counted, not read: to measure such a prompt would hold others up, and it cannot fit.
+    const { contextTokens } = lane.door;
+    const chars = request.messages.reduce((sum, { content }) => sum + content.length, 0);
+    const max = contextTokens * runtimeLimits.promptCharsPerTokenMax;
+    return chars > max ? failure("CONTEXT_TOO_LONG", { contextTokens, promptChars: chars, max }) : undefined;
+  }
+
+  #refuse(lane: Lane | undefined, error: Failure, onPart: (part: GenerationPart) => void): Generation {
+    this.#totals.failed += 1;
+    this.#emit({ ...nothingSaid, type: "ended", model: lane?.model ?? "unknown", end: error.code });
+    this.#options.clock.after(0, () => this.#call(onPart, { type: "failed", error }));
+    return { cancel: () => undefined };
+  }
+
+  /** Lets a run wait; undefined when it does. */
+  #join(run: Run): Failure | undefined {
+    const { lane, person, key } = run;
+    const { queuedPerModelMax, queuedPerPersonMax } = { ...runtimeLimits, ...this.#options };
+    // Those that will run at once wait only until this call has ended.
     const free = lane.door.type === "open" ? Math.max(0, lane.door.slots - lane.running) : 0;
-    if (lane.waiting.length >= max + free) return failure("QUEUE_FULL", { model: lane.model, max });
+    const limits = { max: queuedPerModelMax + free, perShareMax: queuedPerPersonMax + free };
+    const joined = lane.waiting.join(person, key, run, limits);
+    if (joined.type === "waits") return undefined;
+    const full = (limit: "max" | "perShareMax") =>
+      failure("QUEUE_FULL", {
+        model: lane.model,
+        ...(limit === "max" ? { queuedPerModelMax } : { queuedPerPersonMax }),
+      });
+    if (joined.type === "full") return full(joined.limit);
+    const displaced = joined.item;
+    displaced.place = "gone";
+    const limit = displaced.person === person ? "perShareMax" : "max";
+    this.#options.clock.after(0, () => this.#conclude(displaced, { type: "failed", error: full(limit) }));
     return undefined;
   }
 
   #advance(lane: Lane): void {
     while (lane.door.type === "open" && lane.running < lane.door.slots) {
-      const run = lane.waiting.shift();
+      const run = lane.waiting.next();
       if (run === undefined) return;
       run.place = "running";
       lane.running += 1;
@@ -211,8 +256,7 @@ export class Admission {
   }
 
   #leaveLine(run: Run): void {
-    const place = run.lane.waiting.indexOf(run);
-    if (place >= 0) run.lane.waiting.splice(place, 1);
+    run.lane.waiting.leave(run.person, run.key, run);
     run.place = "gone";
   }
 

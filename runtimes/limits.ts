@@ -1,7 +1,14 @@
 /** Bounds of inference. `docs/limits.md` says what happens at each. */
 export const runtimeLimits = {
-  /** Generations that wait for one model. Beyond: QUEUE_FULL. At 20 answers a minute, the last of them waits 3 minutes. */
-  queuedPerModelMax: 64,
+  /** Generations that wait for one model, and how many of them may be one person's. Beyond: QUEUE_FULL, for the youngest of
+   *  whoever has most. 32 people have 8 places each, whatever the others ask for. */
+  queuedPerModelMax: 256,
+  queuedPerPersonMax: 16,
+  /** Characters of a prompt for each token of the model's context: natural text has 2 to 6. Beyond: CONTEXT_TOO_LONG, before
+   *  anything is done with it. */
+  promptCharsPerTokenMax: 64,
+  /** Characters of a prompt that are read as tokens in one go while it is measured: 1 to 10 ms. */
+  measuredCharsMax: 2_048,
   stopStringsMax: 8,
   stopStringCharsMax: 64,
   /** Longest a generation may be given, queueing included. */

@@ -84,10 +84,16 @@ export function run(state: AgentState, turn: Here, halvings = 0): Effects {
   const id = `${job.generation}.${job.attempt}.${halvings}.${turn.nowMs.toString(36)}`;
   const messages = contextFor(state.life, job, turn.key, halvings);
   const timeoutMs = limits.generationTimeoutMs;
-  return [
-    note({ run: { id, text: "", halvings } }),
-    { type: "generate", request: { id, model, messages, sampling, timeoutMs } },
-  ];
+  const request = { id, model, messages, sampling, timeoutMs, person: personFor(job, turn.key), key: turn.self };
+  return [note({ run: { id, text: "", halvings } }), { type: "generate", request }];
+}
+
+/** Whose turn at the model it is: that of whoever asked. If it were the owner's, others could use up somebody's turns by
+ *  mentioning an agent of theirs. What an agent asks is its owner's. */
+function personFor({ source }: Job, key: string): string {
+  // The mention is the last.
+  const asker = source.type === "room" ? source.context.at(-1)?.author : undefined;
+  return `user/${(asker ?? key).split(".", 1)[0]}`;
 }
 
 /** Starts the first job if it is not started: after a job was added, or the one before it ended. */

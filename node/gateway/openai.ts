@@ -59,7 +59,14 @@ export function addOpenAiRoutes(app: FastifyInstance, at: Surroundings): void {
   /** The generation a body asks for. An agent lends its persona, model and settings; its conversation is not touched. */
   async function toGeneration(caller: Caller, body: Static<typeof chatRequest>): Promise<GenerationRequest> {
     const chat = demand(readChat(body));
-    const base = { id: `v1-${randomId(at.random)}`, stop: chat.stop, timeoutMs: limits.completionTimeoutMs };
+    const base = {
+      id: `v1-${randomId(at.random)}`,
+      stop: chat.stop,
+      timeoutMs: limits.completionTimeoutMs,
+      // Whoever asks takes the turn, also with somebody else's agent.
+      person: caller.actor,
+      key: `${caller.kind}/${caller.session}`,
+    };
     if (!body.model.startsWith(agentPrefix))
       return { ...base, model: body.model, messages: chat.messages, sampling: chat.sampling };
     const key = body.model.slice(agentPrefix.length);

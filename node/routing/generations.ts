@@ -23,12 +23,14 @@ import type { RoutingLimits } from "./limits.ts";
 /** A generation of this node on another one. */
 interface Away {
   readonly at: NodeId;
+  readonly person: string | undefined;
   readonly onPart: (part: GenerationPart) => void;
   readonly cancelTimer: () => void;
 }
 
 /** A generation of another node on this one. */
 interface Served {
+  readonly person: string | undefined;
   generation: Generation;
   parts: GenerationPart[];
   scheduled: boolean;
@@ -171,6 +173,14 @@ export function createGenerations(ports: RoutingPorts, limits: RoutingLimits): R
     return failure("MODEL_NOT_FOUND", { model, ai: among.map(({ name }) => name) });
   };
 
+  /** The places of a node are for all of its people. */
+  const tooMany = (person: string | undefined, all: Iterable<{ readonly person: string | undefined }>) => {
+    let count = 0;
+    for (const one of all) if (one.person === person) count += 1;
+    const max = limits.generationsPerPersonMax;
+    return person !== undefined && count >= max ? failure("QUEUE_FULL", { generationsPerPersonMax: max }) : undefined;
+  };
+
   // --- generations of this node on others ----------------------------------------------------------------------------
 
   const settle = (run: number, part: GenerationPart): void => {
@@ -191,7 +201,7 @@ export function createGenerations(ports: RoutingPorts, limits: RoutingLimits): R
       exchange.send(at, "generation.cancel", { run });
       fail(run, failure("GENERATION_TIMEOUT", { node: at }));
     });
-    away.set(run, { at, onPart, cancelTimer });
+    away.set(run, { at, person: request.person, onPart, cancelTimer });
     meter.count("generations_away");
     // No part is delivered inside this call.
     if (!exchange.send(at, "generation.start", { run, request })) {
@@ -239,13 +249,21 @@ export function createGenerations(ports: RoutingPorts, limits: RoutingLimits): R
     if (!serves()) return refuse(failure("MODEL_UNAVAILABLE", { node, reason: "it has not the role ai" }));
     if (servedCount >= limits.generationsServedMax || served.get(from)?.has(run) === true)
       return refuse(failure("QUEUE_FULL", { generationsServedMax: limits.generationsServedMax }));
+    const full = tooMany(request.person, [...served.values()].flatMap((ofOne) => [...ofOne.values()])); // prettier-ignore
+    if (full !== undefined) return refuse(full);
     const ofPeer = served.get(from) ?? new Map<number, Served>();
-    const one: Served = { generation: { cancel: () => undefined }, parts: [], scheduled: false };
+    const one: Served = {
+      person: request.person,
+      generation: { cancel: () => undefined },
+      parts: [],
+      scheduled: false,
+    };
     served.set(from, ofPeer);
     ofPeer.set(run, one);
     servedCount += 1;
-    // Two nodes may choose the same id.
-    one.generation = own.generate({ ...request, id: `${from}/${run}/${request.id}` }, (part) => {
+    // Two nodes may choose the same id. An older node does not say whose it is: all of its people take turns as one.
+    const known = { ...request, id: `${from}/${run}/${request.id}`, person: request.person ?? `node/${from}` };
+    one.generation = own.generate(known, (part) => {
       if (!isServed(from, run, one)) return;
       one.parts.push(part);
       if (one.scheduled) return;
@@ -286,6 +304,8 @@ export function createGenerations(ports: RoutingPorts, limits: RoutingLimits): R
       if (at === undefined) return refuse(refusal(request.model));
       if (away.size >= limits.generationsRemoteMax)
         return refuse(failure("QUEUE_FULL", { generationsRemoteMax: limits.generationsRemoteMax }));
+      const full = tooMany(request.person, away.values());
+      if (full !== undefined) return refuse(full);
       return startAway(at, request, onPart);
     },
     stop() {

@@ -38,9 +38,11 @@ export const routingLimits = {
   followRetryMs: 50,
   followRetryMaxMs: 2_000,
   /** Generations of other nodes that run here at the same time; one more gets QUEUE_FULL. */
-  generationsServedMax: 256,
+  generationsServedMax: 1_024,
   /** Generations of this node that run on others. Beyond it: QUEUE_FULL. */
   generationsRemoteMax: 1_024,
+  /** How many of either may be one person's. Beyond it: QUEUE_FULL. */
+  generationsPerPersonMax: 64,
   /** Parts of a generation are gathered this long. */
   partsCoalesceMs: 12,
   /** How long what a member said of its models is believed. */

@@ -18,6 +18,8 @@ const request = Type.Unsafe<GenerationRequest>(
     sampling,
     stop: Type.Optional(Type.Array(Type.String({ maxLength: 256 }), { maxItems: 64 })),
     timeoutMs: Type.Number({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER }),
+    person: Type.Optional(Type.String({ maxLength: 128 })),
+    key: Type.Optional(Type.String({ maxLength: 256 })),
   }),
 );
 const part = Type.Unsafe<GenerationPart>(

@@ -18,6 +18,7 @@ export interface EchoOptions {
   /** Generations of one model that run at once. */
   readonly sequences?: number;
   readonly queuedPerModelMax?: number;
+  readonly queuedPerPersonMax?: number;
 }
 
 export interface EchoRuntime extends Runtime {
@@ -54,7 +55,11 @@ export function createEchoRuntime(options: EchoOptions): EchoRuntime {
     },
   );
   for (const model of models)
-    admission.setDoor(model, { type: "open", slots: options.sequences ?? runtimeLimits.sequencesDefault });
+    admission.setDoor(model, {
+      type: "open",
+      slots: options.sequences ?? runtimeLimits.sequencesDefault,
+      contextTokens,
+    });
 
   return {
     models: () =>

@@ -24,6 +24,7 @@ export interface InferenceHostOptions {
   readonly log: RuntimeLog;
   readonly onEvent?: (event: RuntimeEvent) => void;
   readonly queuedPerModelMax?: number;
+  readonly queuedPerPersonMax?: number;
 }
 
 export interface InferenceHost extends Runtime {
@@ -234,7 +235,8 @@ class Host implements InferenceHost {
     model.loading = loading;
     if (loading.state === "ready") {
       model.deaths = 0;
-      this.#admission.setDoor(name, { type: "open", slots: loading.facts.sequences });
+      const { sequences: slots, contextTokens } = loading.facts;
+      this.#admission.setDoor(name, { type: "open", slots, contextTokens });
     } else if (loading.state === "failed") this.#admission.setDoor(name, { type: "closed", error: loading.error });
     this.#options.onEvent?.({ type: "modelChanged", model: name });
     this.#reportSettled();

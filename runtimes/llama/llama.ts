@@ -21,7 +21,7 @@ import { createDetokenizer } from "./detokenizer.ts";
 import { Gate } from "./gate.ts";
 import type { LoadPlan } from "./plan.ts";
 import { loadReason } from "./load-reason.ts";
-import { createPromptRenderer, type Prompt, type PromptRenderer } from "./prompt.ts";
+import { createPromptRenderer, type Prompt, type PromptRenderer, type TooLong } from "./prompt.ts";
 
 export type LlamaLoad =
   | { readonly type: "loaded"; readonly model: LoadedModel; readonly warnings: readonly string[] }
@@ -108,14 +108,17 @@ class Writer {
   }
 
   async generate(request: GenerationRequest, flow: Flow): Promise<LastPart> {
-    let prompt: Prompt;
+    const { contextTokens } = this.#parts;
+    let prompt: Prompt | TooLong;
     try {
-      prompt = this.#parts.renderer.render(request.messages);
+      // One is left for the answer.
+      prompt = await this.#parts.renderer.render(request.messages, contextTokens - 1);
     } catch (thrown) {
       // Templates refuse orders of roles they do not know.
       return { type: "failed", error: failure("BAD_REQUEST", { field: "messages", reason: String(thrown) }) };
     }
-    const { contextTokens } = this.#parts;
+    if ("promptTokensMin" in prompt)
+      return { type: "failed", error: failure("CONTEXT_TOO_LONG", { ...prompt, contextTokens }) };
     const promptTokens = prompt.tokens.length;
     if (promptTokens === 0 || promptTokens + 1 > contextTokens)
       return { type: "failed", error: failure("CONTEXT_TOO_LONG", { promptTokens, contextTokens }) };

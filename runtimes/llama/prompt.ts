@@ -10,7 +10,9 @@ import {
   type LlamaModel,
   type Token,
 } from "node-llama-cpp";
+import { setImmediate } from "node:timers/promises";
 import type { ChatMessage } from "../../protocols/index.ts";
+import { tokensBeyond } from "./measure.ts";
 
 export interface Prompt {
   readonly tokens: Token[];
@@ -20,27 +22,44 @@ export interface Prompt {
   readonly stopTexts: readonly string[];
 }
 
+/** A prompt of which no more was read than it took to know that it is too long: it has at least so many tokens. */
+export interface TooLong {
+  readonly promptTokensMin: number;
+}
+
 export interface PromptRenderer {
-  render(messages: readonly ChatMessage[]): Prompt;
+  render(messages: readonly ChatMessage[], tokensMax: number): Promise<Prompt | TooLong>;
 }
 
 /** Errors: throws what the template throws at an order of roles that it does not know. */
 export function createPromptRenderer(model: LlamaModel, onWarning: (text: string) => void): PromptRenderer {
   const [wrapper, second] = chooseWrappers(model, onWarning);
   return {
-    render(messages) {
+    render(messages, tokensMax) {
       const chatHistory: ChatHistoryItem[] = [...messages.map(historyItem), { type: "model", response: [] }];
-      try {
-        return promptOf(wrapper.generateContextState({ chatHistory }), model);
-      } catch (thrown) {
-        if (second === undefined) throw thrown;
-        return promptOf(second.generateContextState({ chatHistory }), model);
-      }
+      const state = (): ChatWrapperGeneratedContextState => {
+        try {
+          return wrapper.generateContextState({ chatHistory });
+        } catch (thrown) {
+          if (second === undefined) throw thrown;
+          return second.generateContextState({ chatHistory });
+        }
+      };
+      return promptOf(state(), model, tokensMax);
     },
   };
 }
 
-function promptOf(context: ChatWrapperGeneratedContextState, model: LlamaModel): Prompt {
+async function promptOf(
+  context: ChatWrapperGeneratedContextState,
+  model: LlamaModel,
+  tokensMax: number,
+): Promise<Prompt | TooLong> {
+  // What the template adds are a few control tokens; what people wrote is text.
+  const texts = context.contextText.values.filter((value) => typeof value === "string");
+  const count = (piece: string): number => model.tokenize(piece, false).length;
+  const beyond = await tokensBeyond(texts, tokensMax, count, () => setImmediate());
+  if (beyond !== undefined) return { promptTokensMin: beyond };
   const stopTokens = new Set<Token>();
   const stopTexts: string[] = [];
   for (const trigger of context.stopGenerationTriggers) {

@@ -521,6 +521,22 @@ describe("an agent in a room", () => {
     expect(stage.cancelled).to.have.length(1);
   });
 
+  it("takes the turn of whoever asked at the model: of who mentioned it, and of the owner for what an agent says", () => {
+    const stage = inRoom();
+    say(stage, "hello");
+    stage.ok("user/bob", "room/den", { type: "post", text: "@helper hi" });
+    stage.answer("Hello ada");
+    const asked = () => stage.generations.map(({ request: { person, key } }) => [person, key]);
+    expect(asked()).to.deep.equal([["user/ada", helper], ["user/bob", helper]]); // prettier-ignore
+    stage.answer("Hi bob");
+    const context = [
+      { author: "bob", text: "hi" },
+      { author: "carl.robot", text: "@helper hi" },
+    ];
+    stage.ok("room/den", helper, { type: "mentioned", room: "den", seq: 99, context });
+    expect(asked().at(-1)).to.deep.equal(["user/carl", helper]);
+  });
+
   it("takes a mention only from the room itself, once, and a bounded number of them", () => {
     const stage = inRoom();
     const mention = (seq: number) => ({

@@ -2,6 +2,8 @@ import { once } from "node:events";
 import { connect } from "node:net";
 import { expect } from "chai";
 import OpenAI from "openai";
+import { createClock } from "../../../node/platform/index.ts";
+import { createEchoRuntime } from "../../../runtimes/index.ts";
 import { startStand, type Stand } from "./stand.ts";
 
 describe("gateway: OpenAI's client, unchanged", () => {
@@ -164,6 +166,44 @@ describe("gateway: OpenAI's client, unchanged", () => {
     expect(cancelled).to.equal(2);
     await bounded.stop();
   }); // prettier-ignore
+
+  it("gets its turn soon, however much others have waiting, and its keys take turns", async () => {
+    const runtime = createEchoRuntime({ clock: createClock(), tokenDelayMs: 2, sequences: 1 });
+    const shared = await startStand({ runtime, limits: { completionsPerUserMax: 100 } });
+    const ended: string[] = [];
+    const refused: string[] = [];
+    const ask = async (name: string, apiKey: string): Promise<void> => {
+      const own = new OpenAI({ apiKey, baseURL: `${shared.url}/v1`, maxRetries: 0 });
+      const answer = own.chat.completions.create({ model: "echo", messages });
+      await answer.then(
+        () => ended.push(name),
+        (error: unknown) => refused.push(`${name} ${(error as { code: string }).code}`),
+      );
+    };
+    const greedy = [await shared.signUp("mallory"), await shared.signUp("oscar")];
+    const ada = await shared.signUp("ada");
+    const key = (await shared.request("POST", "/api/me/keys", { token: ada.token, body: { label: "k" } })).body;
+    const asked: Promise<void>[] = [];
+    for (let each = 0; each < 40; each += 1) for (const { user, token: one } of greedy) asked.push(ask(user, one));
+    const arrived = () => {
+      const { finished, failed, queued, running } = runtime.stats();
+      return finished + failed + queued + running;
+    };
+    while (arrived() < asked.length) await new Promise((resolve) => setImmediate(resolve));
+    const before = ended.length;
+    await Promise.all([ask("ada", ada.token), ask("ada", ada.token), ask("ada's key", key.key as string)]);
+    const meanwhile = ended.slice(before);
+    expect(meanwhile.indexOf("ada"), meanwhile.join(" ")).to.be.within(0, 3);
+    // The one that ran, and one of each for each of hers.
+    expect(meanwhile.length).to.be.at.most(3 + 1 + 2 * 3);
+    const hers = meanwhile.filter((name) => name.startsWith("ada"));
+    expect(hers.indexOf("ada's key")).to.be.at.most(1);
+    runtime.stop(0);
+    await Promise.all(asked);
+    // Beyond 16 waiting of one person, and beyond what ran.
+    expect(refused.filter((name) => name.startsWith("mallory queue_full")).length).to.be.within(20, 24);
+    await shared.stop();
+  });
 
   it("gets errors of its own kinds", async () => {
     const bad = new OpenAI({ apiKey: "plxk_wrong", baseURL: `${stand.url}/v1`, maxRetries: 0 });

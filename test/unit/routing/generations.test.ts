@@ -1,5 +1,6 @@
 import { expect } from "chai";
 import { createRouting } from "../../../node/routing/index.ts";
+import { routingLimits } from "../../../node/routing/limits.ts";
 import type { MemberRecord, NodeId } from "../../../node/ports.ts";
 import type { GenerationPart, GenerationRequest, ModelInfo } from "../../../protocols/index.ts";
 import type { Runtime } from "../../../runtimes/runtime.ts";
@@ -103,6 +104,26 @@ describe("routing: generations", () => {
     expect(parts.at(-1)).to.deep.equal(done);
     expect(parts.filter(({ type }) => type !== "text")).to.have.length(1);
   });
+
+  it("say whose they are where they run, and those of an older node take turns as one person's", async () => {
+    const { own, one, net, pass } = createCluster({ n2: ["large"] });
+    one.generate({ ...request("large"), person: "user/ada", key: "key/k1" }, () => undefined);
+    net.exchange("n3").send("n2", "generation.start", { run: 1, request: request("large") });
+    await pass(50);
+    expect(own[1]?.runs.map(({ request: { person, key } }) => [person, key])).to.deep.equal([["user/ada", "key/k1"], ["node/n3", undefined]]); // prettier-ignore
+  });
+
+  it("of one person are bounded, so that others find a place", async () => {
+    const { own, one, pass } = createCluster({ n2: ["large"] });
+    const refused: unknown[] = [];
+    const ask = (person: string) =>
+      one.generate({ ...request("large"), person }, (part) => void (part.type === "failed" && refused.push(part.error.details)));
+    for (let each = 0; each <= routingLimits.generationsPerPersonMax; each += 1) ask("user/mallory");
+    ask("user/ada");
+    await pass(50);
+    expect(refused).to.deep.equal([{ generationsPerPersonMax: routingLimits.generationsPerPersonMax }]);
+    expect(own[1]?.runs.at(-1)?.request.person).to.equal("user/ada");
+  }); // prettier-ignore
 
   it("of an unnamed model go to a member when this node has none", async () => {
     const { own, two, pass } = createCluster({ n3: ["only"] });

@@ -46,7 +46,7 @@ const request = (fields: Partial<GenerationRequest> = {}): GenerationRequest => 
 
 const done = { type: "done", end: "complete", promptTokens: 1, completionTokens: 2 } as const;
 
-function setUp(slots = 1, queuedPerModelMax = 2) {
+function setUp(slots = 1, queuedPerModelMax = 2, queuedPerPersonMax = queuedPerModelMax) {
   const clock = new ManualClock();
   const begun: number[] = [];
   const cancelled: number[] = [];
@@ -57,6 +57,7 @@ function setUp(slots = 1, queuedPerModelMax = 2) {
       models: ["m"],
       clock,
       queuedPerModelMax,
+      queuedPerPersonMax,
       onEvent: (event) => events.push(event),
       onStuck: (run) => stuck.push(run),
     },
@@ -122,6 +123,55 @@ describe("admission", () => {
     expect(late.parts).to.deep.equal([]);
     clock.advance(0);
     expect(late.parts[0]).to.have.nested.property("error.code", "MODEL_LOAD_FAILED");
+  });
+
+  it("lets people take turns, and one's keys within them, however much somebody else has waiting", () => {
+    const { clock, begun, admission, ask } = setUp(1, 64, 16);
+    const order: string[] = [];
+    const names = new Map<ReturnType<typeof ask>, string>();
+    const add = (name: string, person: string, key: string) => names.set(ask({ person, key }), name);
+    for (let each = 0; each < 16; each += 1) add(`mallory-${each}`, "user/mallory", "session");
+    for (let each = 0; each < 16; each += 1) add(`oscar-${each}`, "user/oscar", "session");
+    add("ada-1", "user/ada", "session");
+    add("ada-2", "user/ada", "session");
+    add("ada-agent", "user/ada", "agent/ada.helper");
+    clock.advance(0);
+    for (let ended = 0; ended < 12; ended += 1) {
+      admission.end(begun[ended]!, done);
+      for (const [one, name] of names) if (one.parts.length > 0 && names.delete(one)) order.push(name);
+    }
+    expect(order).to.deep.equal([
+      ...["mallory-0", "oscar-0", "ada-1"],
+      ...["mallory-1", "oscar-1", "ada-agent"],
+      ...["mallory-2", "oscar-2", "ada-2"],
+      ...["mallory-3", "oscar-3", "mallory-4"],
+    ]);
+  });
+
+  it("takes a place from whoever has most when none is left, and tells that one", () => {
+    const { clock, admission, ask } = setUp(1, 8, 6);
+    admission.setDoor("m", { type: "held" });
+    const greedy = Array.from({ length: 7 }, () => ask({ person: "user/mallory" }));
+    const others = Array.from({ length: 2 }, () => ask({ person: "user/oscar" }));
+    const late = ask({ person: "user/ada" });
+    clock.advance(0);
+    expect(greedy[6]?.parts[0]).to.deep.nested.include({ "error.code": "QUEUE_FULL", "error.details": { model: "m", queuedPerPersonMax: 6 } }); // prettier-ignore
+    expect(greedy[5]?.parts[0]).to.deep.nested.include({ "error.code": "QUEUE_FULL", "error.details": { model: "m", queuedPerModelMax: 8 } }); // prettier-ignore
+    for (const one of [...greedy.slice(0, 5), ...others, late]) expect(one.parts).to.deep.equal([]);
+    expect(admission.stats(0)).to.include({ queued: 8, failed: 2 });
+  });
+
+  it("refuses a prompt that cannot fit before anything is done with it", () => {
+    const { clock, begun, admission, ask } = setUp();
+    admission.setDoor("m", { type: "open", slots: 1, contextTokens: 100 });
+    const max = 100 * runtimeLimits.promptCharsPerTokenMax;
+    const words = (chars: number) => ({ messages: [{ role: "user", content: "x".repeat(chars) }] }) as const;
+    const long = ask({ messages: [...words(max).messages, ...words(1).messages] });
+    const fits = ask(words(max));
+    clock.advance(0);
+    expect(long.parts[0]).to.deep.nested.include({ "error.code": "CONTEXT_TOO_LONG", "error.details": { contextTokens: 100, promptChars: max + 1, max } }); // prettier-ignore
+    expect(begun).to.have.length(1);
+    expect(fits.parts).to.deep.equal([]);
   });
 
   it("counts and reports what happened", () => {
