@@ -198,7 +198,7 @@ describe("gateway: OpenAI's client, unchanged", () => {
     expect(meanwhile.length).to.be.at.most(3 + 1 + 2 * 3);
     const hers = meanwhile.filter((name) => name.startsWith("ada"));
     expect(hers.indexOf("ada's key")).to.be.at.most(1);
-    runtime.stop(0);
+    await runtime.stop(1_000);
     await Promise.all(asked);
     // Beyond 16 waiting of one person, and beyond what ran.
     expect(refused.filter((name) => name.startsWith("mallory queue_full")).length).to.be.within(20, 24);

@@ -140,12 +140,8 @@ describe("admission", () => {
       admission.end(begun[ended]!, done);
       for (const [one, name] of names) if (one.parts.length > 0 && names.delete(one)) order.push(name);
     }
-    expect(order).to.deep.equal([
-      ...["mallory-0", "oscar-0", "ada-1"],
-      ...["mallory-1", "oscar-1", "ada-agent"],
-      ...["mallory-2", "oscar-2", "ada-2"],
-      ...["mallory-3", "oscar-3", "mallory-4"],
-    ]);
+    const rounds = ["mallory-0 oscar-0 ada-1", "mallory-1 oscar-1 ada-agent", "mallory-2 oscar-2 ada-2", "mallory-3 oscar-3 mallory-4"]; // prettier-ignore
+    expect(order.join(" ")).to.equal(rounds.join(" "));
   });
 
   it("takes a place from whoever has most when none is left, and tells that one", () => {
