@@ -23,6 +23,7 @@ import {
   leave,
   onWantedAnswered,
   remove,
+  refuseOutsider,
   rename,
   setRole,
   unban,
@@ -88,10 +89,10 @@ function decide(state: RoomState, message: Incoming | Signal, turn: Turn): Effec
       return join(state, turn);
     case "describe":
       if (state.visibility === "public" || isMember(state, turn)) return [reply(viewOf(state, turn.key))];
-      return [refuse("NOT_A_MEMBER")];
+      return refuseOutsider(state, turn);
     default:
       if (isMember(state, turn)) return decideForMember(state, message, turn);
-      return message.type === "post" ? late(state, message, turn) : [refuse("NOT_A_MEMBER")];
+      return message.type === "post" ? late(state, message, turn) : refuseOutsider(state, turn);
   }
 }
 

@@ -256,6 +256,12 @@ const refuseBanned = ({ by, atMs, untilMs, reason }: RoomBan): Effects => [
   refuse("BANNED", { by, atMs, ...(untilMs !== undefined && { untilMs }), ...(reason !== undefined && { reason }) }),
 ];
 
+/** Who is no member: of a ban they learn whose, why and until when. */
+export function refuseOutsider(room: Room, turn: Turn): Effects {
+  const ban = banOf(room, turn.from, turn);
+  return ban === undefined ? [refuse("NOT_A_MEMBER")] : refuseBanned(ban);
+}
+
 const moderates = (room: Room, turn: Turn): boolean =>
   room.visibility !== "direct" && rankOf(roleOf(room, turn.from)) >= rankOf("moderator");
 

@@ -98,7 +98,7 @@ describe("the conversation with an agent", function () {
     await page.getByRole("button", { name: "Save", exact: true }).click();
     await page.getByText("Settings saved.").waitFor();
     await page.getByRole("button", { name: "More", exact: true }).click();
-    await page.getByRole("menuitem", { name: "Clear the conversation" }).click();
+    await page.getByRole("menuitem", { name: "Clear the conversation …" }).click();
     await page.getByRole("dialog").getByRole("button", { name: "Clear", exact: true }).click();
     await page.getByText("You speak in riddles.").waitFor();
     expect(await answers(page).count()).to.equal(0);

@@ -156,6 +156,7 @@ describe("the page", function () {
     expect(models.status).to.equal(200);
     await page.reload();
     await page.getByRole("button", { name: "Revoke the key notebook" }).click();
+    await page.getByRole("dialog").getByRole("button", { name: "Revoke" }).click();
     await page.getByText("You have no keys.").waitFor();
     expect(await page.locator(".made-key").count()).to.equal(0);
     const refused = await fetch(`${stage.node.url}/v1/models`, { headers: { authorization: `Bearer ${key}` } });

@@ -97,7 +97,8 @@ describe("a room in two browsers", function () {
     await bob.page.getByRole("complementary", { name: "Pinned messages" }).getByText("Tea or cocoa").waitFor();
     await bob.page.getByRole("button", { name: "Close pinned messages" }).click();
 
-    await act(ada.page, "Tea or cocoa", "Delete");
+    await act(ada.page, "Tea or cocoa", "Delete …");
+    await ada.page.getByRole("dialog").getByRole("button", { name: "Delete" }).click();
     await message(bob.page, "Tea or cocoa").waitFor({ state: "detached" });
     await message(bob.page, "This message was deleted.").waitFor();
   });
@@ -123,7 +124,8 @@ describe("a room in two browsers", function () {
     await page.getByRole("button", { name: "Save", exact: true }).click();
     await bob.page.locator("main header").getByText("World domination").waitFor();
     await bob.page.getByRole("button", { name: "Room settings" }).click();
-    await bob.page.getByRole("menuitem", { name: "Leave the room" }).click();
+    await bob.page.getByRole("menuitem", { name: "Leave the room …" }).click();
+    await bob.page.getByRole("dialog").getByRole("button", { name: "Leave" }).click();
     await bob.page.locator('[data-room="secret-plans"]').waitFor({ state: "detached" });
     await enter(bob.page, "lobby");
     await enter(page, "lobby");
@@ -131,7 +133,7 @@ describe("a room in two browsers", function () {
 
   it("writes to a person directly, who sees it as unread", async () => {
     await bob.page.getByRole("button", { name: "Write to a person" }).click();
-    await bob.page.getByRole("dialog").getByRole("button", { name: /Ada/ }).click();
+    await bob.page.getByRole("dialog").getByRole("option", { name: /Ada/ }).click();
     await bob.page.getByRole("textbox", { name: "Message Ada" }).waitFor();
     await say(bob.page, "Psst");
     const place = ada.page.locator('[data-room="dm.ada.bob"]');

@@ -331,6 +331,9 @@ describe("a ban", () => {
       },
     });
     expect(stage.code("user/ada", lobby, { type: "invite", member: "user/bob" })).to.equal("BANNED");
+    // So does whoever only looks: the page that was open learns it without a question of its own.
+    expect(stage.code("user/bob", lobby, { type: "history" })).to.equal("BANNED");
+    expect(stage.code("user/zoe", lobby, { type: "history" })).to.equal("NOT_A_MEMBER");
     stage.crash(lobby);
     expect(stage.code("user/bob", lobby, { type: "join" })).to.equal("BANNED");
     expect(bans(stage)).to.deep.equal([

@@ -7,9 +7,19 @@ export interface Notice {
   readonly id: number;
   readonly text: string;
   readonly tone: "plain" | "bad";
+  /** What can be done about it, as long as it is shown. */
+  readonly action?: NoticeAction | undefined;
+}
+
+/** A button of a notice: mostly “Undo”. */
+export interface NoticeAction {
+  readonly label: string;
+  readonly run: () => void;
 }
 
 const shownMs = 6_000;
+// To read what was done, to regret it, and to get to the button, also by keyboard.
+const actionShownMs = 15_000;
 const noticesMax = 4;
 
 /** The notices on show, and what screen readers are told. */
@@ -17,6 +27,7 @@ export class Notices {
   #list: readonly Notice[] = [];
   #next = 1;
   readonly #listeners = new Set<() => void>();
+  readonly #timers = new Map<number, ReturnType<typeof setTimeout>>();
 
   readonly shown = (): readonly Notice[] => this.#list;
 
@@ -25,10 +36,33 @@ export class Notices {
     return () => this.#listeners.delete(listener);
   };
 
-  show(text: string, tone: Notice["tone"] = "plain"): void {
-    const notice = { id: this.#next++, text, tone };
+  show(text: string, tone: Notice["tone"] = "plain", action?: NoticeAction): void {
+    const notice = { id: this.#next++, text, tone, action };
     this.#set([...this.#list.filter((known) => known.text !== text), notice].slice(-noticesMax));
-    setTimeout(() => this.dismiss(notice.id), shownMs);
+    this.release(notice.id);
+  }
+
+  /** Something was done that can be undone. */
+  done(text: string, undo: () => void): void {
+    this.show(text, "plain", { label: "Undo", run: undo });
+  }
+
+  /** It stays while somebody points at it, or has the focus on its button. */
+  hold(id: number): void {
+    clearTimeout(this.#timers.get(id));
+    this.#timers.delete(id);
+  }
+
+  /** It goes after a while. */
+  release(id: number): void {
+    this.hold(id);
+    const notice = this.#list.find((known) => known.id === id);
+    if (notice === undefined) return;
+    const afterMs = notice.action === undefined ? shownMs : actionShownMs;
+    this.#timers.set(
+      id,
+      setTimeout(() => this.dismiss(id), afterMs),
+    );
   }
 
   /** `asked`: see `explain`. */
@@ -37,6 +71,7 @@ export class Notices {
   }
 
   dismiss(id: number): void {
+    this.hold(id);
     if (this.#list.some((notice) => notice.id === id)) this.#set(this.#list.filter((notice) => notice.id !== id));
   }
 

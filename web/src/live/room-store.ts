@@ -1,4 +1,12 @@
-import type { Posted, Result, RoomEvent, RoomHistory, RoomSignal, RoomState } from "../../../protocols/index.ts";
+import type {
+  Posted,
+  Result,
+  RoomBans,
+  RoomEvent,
+  RoomHistory,
+  RoomSignal,
+  RoomState,
+} from "../../../protocols/index.ts";
 import { emptyRoom, foldRoom, hasOlder, type PendingPost, type RoomInput, type RoomModel } from "../model/index.ts";
 import { newOperationId, type Connection } from "../wire/index.ts";
 import { notices } from "./notices.ts";
@@ -132,6 +140,22 @@ export class RoomStore {
     const result = await this.#connection.command<Answer>(`room.${command}`, this.room, parameters, { kind: "change" });
     if (!result.ok && result.error.code !== "ALREADY_DONE") notices.fail(result.error);
     return result;
+  }
+
+  /** Brings somebody in. The refusal is the caller's to show: that somebody is banned can be helped. */
+  invite(member: string): Promise<Result<unknown>> {
+    return this.#connection.command("room.invite", this.room, { member }, { kind: "change" });
+  }
+
+  /** Lifts a ban, and brings in whom it kept out. */
+  async letIn(member: string): Promise<void> {
+    const lifted = await this.change("unban", { member });
+    if (lifted.ok) await this.change("invite", { member });
+  }
+
+  /** Who is kept out, for moderators. */
+  bans() {
+    return this.#read<RoomBans>("bans", {});
   }
 
   #read<Answer>(command: string, parameters: object): Promise<Result<Answer>> {

@@ -1,6 +1,7 @@
 import { createContext, useContext, useEffect, useState, useSyncExternalStore } from "react";
 import type { QueryClient } from "@tanstack/react-query";
-import type { Hello, Result, UserEvent, UserRooms, UserSignal, UserView } from "../../../protocols/index.ts";
+import { failure } from "../../../protocols/errors.ts";
+import type { Hello, Result, RoomLeft, UserEvent, UserRooms, UserSignal, UserView } from "../../../protocols/index.ts";
 import { listAfterNews, listAfterRead, listAfterRoom } from "../model/index.ts";
 import { browserPorts, Connection, rememberNodes, type Link } from "../wire/index.ts";
 import { AgentStore } from "./agent-store.ts";
@@ -143,14 +144,26 @@ export class Session {
   }
 
   /** Leaves a room; the list shows it at once, so that the page does not go back there. */
-  async leave(room: string): Promise<Result<unknown>> {
-    const result = await this.changeRoom("leave", room, {});
+  async leave(room: string, successor?: string): Promise<Result<RoomLeft>> {
+    const parameters = successor === undefined ? {} : { successor };
+    const result = await this.changeRoom<RoomLeft>("leave", room, parameters);
     if (result.ok) this.#forget(room);
     return result;
   }
 
+  /** Comes back to a room that was left, with the agents that left with one. */
+  async comeBack(room: string, agents: readonly string[]): Promise<boolean> {
+    const joined = await this.changeRoom("join", room, {});
+    if (!joined.ok && joined.error.code !== "ALREADY_DONE") return false;
+    for (const member of agents) await this.changeRoom("invite", room, { member });
+    return true;
+  }
+
   #forget(room: string): void {
-    this.#rooms.get(room)?.close();
+    const known = this.#rooms.get(room);
+    // Whoever has it on the screen is told, and does not go on writing into a room that has sent them away.
+    known?.store.apply({ type: "refused", reason: failure("NOT_A_MEMBER") }, "now");
+    known?.close();
     this.#rooms.delete(room);
     const list = this.#queries.getQueryData<UserRooms>(queryKeys.rooms);
     if (list === undefined) return;
@@ -158,10 +171,15 @@ export class Session {
     this.#queries.setQueryData<UserRooms>(queryKeys.rooms, { ...list, rooms });
   }
 
-  /** A change of a room that this page may not follow (join, create, leave). */
-  async changeRoom<Answer>(command: string, room: string, parameters: object): Promise<Result<Answer>> {
+  /** A change of a room that this page may not follow (join, create, leave). A refusal is shown, unless `quiet`. */
+  async changeRoom<Answer>(
+    command: string,
+    room: string,
+    parameters: object,
+    tone: "told" | "quiet" = "told",
+  ): Promise<Result<Answer>> {
     const result = await this.connection.command<Answer>(`room.${command}`, room, parameters, { kind: "change" });
-    if (!result.ok && result.error.code !== "ALREADY_DONE") notices.fail(result.error);
+    if (!result.ok && result.error.code !== "ALREADY_DONE" && tone === "told") notices.fail(result.error);
     return result;
   }
 }

@@ -1,4 +1,5 @@
 import { awayNode, type Failure } from "../../../protocols/errors.ts";
+import { nameOf } from "./text.ts";
 
 /** Something written here that the node has not confirmed. */
 export interface Unconfirmed {
@@ -20,6 +21,7 @@ export function explain(reason: Failure, asked: "change" | "look" = "change"): s
   // The table's help is written for somebody without a code; here one was typed.
   if (reason.code === "ADMIN_CODE_WRONG")
     return "This is not the admin code that the node printed at its latest start.";
+  if (reason.code === "BANNED") return explainBan(reason.details ?? {});
   if (reason.code === "UNREACHABLE") return "The node does not answer. Is it running?";
   const { path, problem, reason: why, field } = reason.details ?? {};
   // And here for who runs the nodes.
@@ -44,3 +46,14 @@ export function explain(reason: Failure, asked: "change" | "look" = "change"): s
   const detail = why ?? field;
   return typeof detail === "string" ? `${reason.message} (${detail})` : reason.message;
 }
+
+/** A ban in words: by whom, until when, and why. */
+export function explainBan({ by, untilMs, reason }: Readonly<Record<string, unknown>>): string {
+  const who = typeof by === "string" ? ` by @${nameOf(by)}` : "";
+  const until = typeof untilMs === "number" ? `until ${whenOf(untilMs)}` : "until it is lifted";
+  const why = typeof reason === "string" ? ` Reason given: ${reason}` : "";
+  return `Banned${who} ${until}.${why}`;
+}
+
+const whenOf = (atMs: number): string =>
+  new Date(atMs).toLocaleString(undefined, { dateStyle: "long", timeStyle: "short" });

@@ -5,6 +5,7 @@
  *  `explain.ts` says failures in words. */
 export * from "./agent.ts";
 export * from "./explain.ts";
+export * from "./leaving.ts";
 export * from "./room.ts";
 export * from "./room-list.ts";
 export * from "./text.ts";

@@ -1,4 +1,4 @@
-import { Button, Modal, SegmentedControl, Select, Textarea, TextInput } from "@mantine/core";
+import { Button, SegmentedControl, Select, Textarea, TextInput } from "@mantine/core";
 import { useDebouncedValue } from "@mantine/hooks";
 import { useQueryClient } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
@@ -9,18 +9,17 @@ import { notices, queryKeys, useSession } from "../live/index.ts";
 import { roomNameFrom } from "../model/index.ts";
 import { request } from "../wire/index.ts";
 import { Avatar } from "./avatar.tsx";
+import { useDialogs } from "./dialogs.tsx";
 import { Icon } from "./icons.tsx";
+import { Dialog, type DialogProps } from "./layers.tsx";
 import { Note } from "./note.tsx";
 import { useCatalog, useModels, useRooms } from "./lists.ts";
-
-interface DialogProps {
-  readonly opened: boolean;
-  readonly onClose: () => void;
-}
+import { PickList } from "./pick-list.tsx";
 
 /** Public rooms to join, and the way to a new one. */
-export function FindRoom({ opened, onClose, onCreate }: DialogProps & { readonly onCreate: () => void }) {
+export function FindRoom({ opened, onClose }: DialogProps) {
   const session = useSession();
+  const { open } = useDialogs();
   const navigate = useNavigate();
   const joined = new Set(useRooms().data?.rooms.map((room) => room.room));
   const enter = async (row: CatalogRow) => {
@@ -41,7 +40,7 @@ export function FindRoom({ opened, onClose, onCreate }: DialogProps & { readonly
       nothing="No matches. Create it!"
       none="There is no public room yet. Make the first one."
       head={
-        <Button leftSection={<Icon name="plus" size={16} />} onClick={onCreate}>
+        <Button leftSection={<Icon name="plus" size={16} />} onClick={() => open("createRoom")}>
           New room
         </Button>
       }
@@ -95,62 +94,57 @@ export function FindPerson({ opened, onClose }: DialogProps) {
   );
 }
 
-function CatalogDialog(
-  props: DialogProps & {
-    readonly title: string;
-    readonly kind: "rooms" | "users";
-    readonly placeholder: string;
-    /** Said when a search finds nothing, and when there is nothing to search. */
-    readonly nothing: string;
-    readonly none: string;
-    readonly without?: string;
-    readonly head?: ReactNode;
-    readonly row: (row: CatalogRow) => ReactNode;
-    readonly onPick: (row: CatalogRow) => void;
-  },
-) {
-  const [text, setText] = useState("");
-  const [wanted] = useDebouncedValue(text, 150);
-  return (
-    <Modal
-      opened={props.opened}
-      onClose={props.onClose}
-      title={props.title}
-      closeButtonProps={{ "aria-label": "Close" }}
-    >
-      <div className="row" style={{ marginBottom: 12 }}>
-        <TextInput
-          className="grow"
-          placeholder={props.placeholder}
-          aria-label={props.placeholder}
-          leftSection={<Icon name="search" size={16} />}
-          value={text}
-          maxLength={100}
-          onChange={(event) => setText(event.currentTarget.value)}
-          data-autofocus
-        />
-        {props.head}
-      </div>
-      {props.opened && <CatalogRows {...props} wanted={wanted} />}
-    </Modal>
-  );
+interface Catalog {
+  readonly title: string;
+  readonly kind: "rooms" | "users";
+  readonly placeholder: string;
+  /** Said when a search finds nothing, and when there is nothing to search. */
+  readonly nothing: string;
+  readonly none: string;
+  readonly without?: string;
+  readonly head?: ReactNode;
+  readonly row: (row: CatalogRow) => ReactNode;
+  readonly onPick: (row: CatalogRow) => void;
 }
 
-function CatalogRows(props: Parameters<typeof CatalogDialog>[0] & { readonly wanted: string }) {
-  const found = useCatalog(props.kind, props.wanted);
+const CatalogDialog = ({ opened, onClose, ...catalog }: DialogProps & Catalog) => (
+  <Dialog opened={opened} onClose={onClose} title={catalog.title}>
+    {opened && <CatalogRows {...catalog} />}
+  </Dialog>
+);
+
+const searchDelayMs = 150;
+
+function CatalogRows(props: Catalog) {
+  const [text, setText] = useState("");
+  const [wanted] = useDebouncedValue(text, searchDelayMs);
+  const found = useCatalog(props.kind, wanted.trim());
   const rows = (found.data?.rows ?? []).filter((row) => row.key !== props.without);
-  if (found.error !== null) return <Note tone="bad">{found.error.message}</Note>;
-  if (found.data !== undefined && rows.length === 0)
-    return <p className="dim">{props.wanted === "" ? props.none : props.nothing}</p>;
+  const { error } = found;
   return (
-    <div className="picks">
-      {rows.map((row) => (
-        <button type="button" key={row.key} className="pick" onClick={() => props.onPick(row)}>
-          {props.row(row)}
-        </button>
-      ))}
+    <>
+      <PickList
+        label={props.placeholder}
+        listLabel={props.title}
+        text={text}
+        onText={setText}
+        items={rows}
+        keyOf={(row) => row.key}
+        row={props.row}
+        onPick={props.onPick}
+        behind={found.data === undefined || found.isPlaceholderData || wanted !== text}
+        isExact={(row) => row.key === text.trim().toLowerCase()}
+        beside={props.head}
+        nothing={
+          error !== null ? (
+            <Note tone="bad">{error.message}</Note>
+          ) : (
+            found.data !== undefined && <p className="dim">{wanted === "" ? props.none : props.nothing}</p>
+          )
+        }
+      />
       {found.data?.more === true && <p className="dim">There are more: type to narrow the list.</p>}
-    </div>
+    </>
   );
 }
 
@@ -177,7 +171,7 @@ export function CreateRoom({ opened, onClose }: DialogProps) {
     await navigate({ to: "/room/$room", params: { room } });
   };
   return (
-    <Modal opened={opened} onClose={onClose} title="New room" closeButtonProps={{ "aria-label": "Close" }}>
+    <Dialog opened={opened} onClose={onClose} title="New room">
       <form onSubmit={(event) => void create(event)} className="stack">
         <TextInput
           label="Title"
@@ -213,7 +207,7 @@ export function CreateRoom({ opened, onClose }: DialogProps) {
           Create room
         </Button>
       </form>
-    </Modal>
+    </Dialog>
   );
 }
 
@@ -245,7 +239,7 @@ export function CreateAgent({ opened, onClose }: DialogProps) {
     await navigate({ to: "/agent/$agent", params: { agent: `${session.name}.${name}` } });
   };
   return (
-    <Modal opened={opened} onClose={onClose} title="New agent" closeButtonProps={{ "aria-label": "Close" }}>
+    <Dialog opened={opened} onClose={onClose} title="New agent">
       <form onSubmit={(event) => void create(event)} className="stack">
         <TextInput
           label="Name"
@@ -283,6 +277,6 @@ export function CreateAgent({ opened, onClose }: DialogProps) {
           Create agent
         </Button>
       </form>
-    </Modal>
+    </Dialog>
   );
 }

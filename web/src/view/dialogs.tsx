@@ -1,30 +1,43 @@
-import { createContext, useContext } from "react";
+import { createContext, useContext, type ReactNode } from "react";
 import { Icon } from "./icons.tsx";
 import { useRooms } from "./lists.ts";
 
+/** What the shell can open: the drawer on a phone, the quick switcher, the list of keys, and what makes or finds something. */
+export type Opened = "menu" | "switcher" | "help" | "findRoom" | "createRoom" | "findPerson" | "createAgent";
+
+/** Something that is asked before it is done. */
+export interface Question {
+  readonly title: string;
+  /** What will happen, and whether it can be undone. */
+  readonly body: ReactNode;
+  /** What the button that does it says. */
+  readonly action: string;
+  /** It destroys something. */
+  readonly grave?: boolean;
+}
+
 /** The dialogs that the shell owns. */
 export interface Dialogs {
-  readonly openMenu: () => void;
-  readonly openSwitcher: () => void;
-  readonly openHelp: () => void;
+  readonly open: (what: Opened) => void;
+  /** Asks; false also when something else was opened instead of an answer. */
+  readonly ask: (question: Question) => Promise<boolean>;
 }
 
 /** Carries them to the screens; the shell fills it. */
-export const DialogsContext = createContext<Dialogs>({ openMenu() {}, openSwitcher() {}, openHelp() {} });
+export const DialogsContext = createContext<Dialogs>({ open() {}, ask: () => Promise.resolve(false) });
 
-/** Opens what the shell owns: the drawer on a phone, the quick switcher, the list of keys. */
 export const useDialogs = (): Dialogs => useContext(DialogsContext);
 
 /** The button that opens the drawer on a phone. */
 export function MenuButton() {
-  const { openMenu } = useDialogs();
+  const { open } = useDialogs();
   const rooms = useRooms().data?.rooms ?? [];
   const unread = rooms.some((room) => room.unread > 0);
   return (
     <button
       type="button"
       className="tool menu-button"
-      onClick={openMenu}
+      onClick={() => open("menu")}
       aria-label={unread ? "Open the menu (unread messages)" : "Open the menu"}
     >
       <Icon name="menu" size={22} />

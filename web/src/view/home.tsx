@@ -1,16 +1,14 @@
 import { Button, Loader } from "@mantine/core";
-import { Navigate } from "@tanstack/react-router";
+import { Link, Navigate } from "@tanstack/react-router";
 import { useState } from "react";
-import { CreateAgent, CreateRoom, FindRoom } from "./create.tsx";
-import { readLastPlace } from "./last-place.ts";
-import { useRooms } from "./lists.ts";
-import { MenuButton } from "./dialogs.tsx";
+import type { RoomSummary } from "../../../protocols/index.ts";
+import { MenuButton, useDialogs } from "./dialogs.tsx";
 import { Mark } from "./icons.tsx";
+import { readLastPlace } from "./last-place.ts";
+import { useRooms, useRoomTitle } from "./lists.ts";
 
 /** `/`: goes on where the person was, or greets somebody who is in no room yet. */
 export function Home() {
-  const [open, setOpen] = useState<"find" | "room" | "agent">();
-  const close = () => setOpen(undefined);
   const rooms = useRooms().data?.rooms;
   if (rooms === undefined)
     return (
@@ -18,8 +16,19 @@ export function Home() {
         <Loader aria-label="Loading" />
       </main>
     );
-  const last = rooms.find((room) => room.room === readLastPlace()) ?? rooms[0];
+  return <Start rooms={rooms} />;
+}
+
+function Start({ rooms }: { readonly rooms: readonly RoomSummary[] }) {
+  const { open } = useDialogs();
+  const titleOf = useRoomTitle();
+  // Decided once. A room that appears later was somebody else's doing, and so was a conversation that was never opened here:
+  // both stand in the list, and nobody is taken to them.
+  const [last] = useState(
+    () => rooms.find((room) => room.room === readLastPlace()) ?? rooms.find((room) => room.visibility !== "direct"),
+  );
   if (last !== undefined) return <Navigate to="/room/$room" params={{ room: last.room }} replace />;
+  const waiting = rooms.filter((room) => room.unread > 0);
   return (
     <main className="screen-main">
       <header className="header menu-only">
@@ -30,15 +39,20 @@ export function Home() {
         <h2>Welcome to Plexus</h2>
         <p>Rooms are where people talk. An agent of your own answers whenever you like.</p>
         <div className="row" style={{ flexWrap: "wrap", justifyContent: "center" }}>
-          <Button onClick={() => setOpen("find")}>Join or create a room</Button>
-          <Button variant="default" onClick={() => setOpen("agent")}>
+          <Button onClick={() => open("findRoom")}>Join or create a room</Button>
+          <Button variant="default" onClick={() => open("createAgent")}>
             Create an agent of your own
           </Button>
         </div>
+        {waiting.map((room) => (
+          <p key={room.room} role="status">
+            {room.visibility === "direct" ? `${titleOf(room)} wrote to you.` : `There is news in ${titleOf(room)}.`}{" "}
+            <Link to="/room/$room" params={{ room: room.room }} className="link">
+              Read it
+            </Link>
+          </p>
+        ))}
       </div>
-      <FindRoom opened={open === "find"} onClose={close} onCreate={() => setOpen("room")} />
-      <CreateRoom opened={open === "room"} onClose={close} />
-      <CreateAgent opened={open === "agent"} onClose={close} />
     </main>
   );
 }

@@ -1,4 +1,5 @@
-import { Kbd, Modal } from "@mantine/core";
+import { Kbd } from "@mantine/core";
+import { Dialog, type DialogProps } from "./layers.tsx";
 
 const keys: readonly (readonly [readonly string[], string])[] = [
   [["Enter"], "Send"],
@@ -16,9 +17,9 @@ const keys: readonly (readonly [readonly string[], string])[] = [
 ];
 
 /** The list of keys; opened by `?`. */
-export function KeyboardHelp({ opened, onClose }: { readonly opened: boolean; readonly onClose: () => void }) {
+export function KeyboardHelp({ opened, onClose }: DialogProps) {
   return (
-    <Modal opened={opened} onClose={onClose} title="Keyboard shortcuts" closeButtonProps={{ "aria-label": "Close" }}>
+    <Dialog opened={opened} onClose={onClose} title="Keyboard shortcuts">
       <dl className="keys">
         {keys.map(([combination, meaning]) => (
           <div key={meaning} style={{ display: "contents" }}>
@@ -34,6 +35,6 @@ export function KeyboardHelp({ opened, onClose }: { readonly opened: boolean; re
           </div>
         ))}
       </dl>
-    </Modal>
+    </Dialog>
   );
 }

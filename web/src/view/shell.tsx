@@ -3,34 +3,48 @@ import { useHotkeys, useWindowEvent } from "@mantine/hooks";
 import { Outlet, useLocation, type ErrorComponentProps } from "@tanstack/react-router";
 import { useEffect, useMemo, useState } from "react";
 import { notices, useLasting, useLink, useNotices, useNow, useSession } from "../live/index.ts";
-import { DialogsContext, MenuButton, type Dialogs } from "./dialogs.tsx";
+import { Asking, type Asked } from "./asking.tsx";
+import { CreateAgent, CreateRoom, FindPerson, FindRoom } from "./create.tsx";
+import { DialogsContext, MenuButton, type Dialogs, type Opened } from "./dialogs.tsx";
 import { Elsewhere } from "./elsewhere.tsx";
 import { Icon } from "./icons.tsx";
 import { KeyboardHelp } from "./keyboard-help.tsx";
+import { useLayer } from "./layers.tsx";
 import { useProfile, useRooms } from "./lists.ts";
 import { Sidebar } from "./sidebar.tsx";
 import { Switcher } from "./switcher.tsx";
 
 /** What surrounds every screen of a signed-in person. */
 export function Shell() {
-  const [open, setOpen] = useState<"menu" | "switcher" | "help">();
+  const [open, setOpen] = useState<Opened>();
+  const [asked, setAsked] = useState<Asked>();
   const { pathname } = useLocation();
   const close = () => setOpen(undefined);
   useEffect(() => setOpen(undefined), [pathname]);
   const dialogs = useMemo<Dialogs>(
     () => ({
-      openMenu: () => setOpen("menu"),
-      openSwitcher: () => setOpen("switcher"),
-      openHelp: () => setOpen("help"),
+      open: setOpen,
+      ask: (question) =>
+        new Promise((resolve) => {
+          const answer = (yes: boolean) => {
+            setAsked((now) => (now?.question === question ? undefined : now));
+            resolve(yes);
+          };
+          setAsked((before) => {
+            before?.answer(false);
+            return { question, answer };
+          });
+        }),
     }),
     [],
   );
-  useHotkeys([["mod+K", dialogs.openSwitcher]], [], true);
+  useHotkeys([["mod+K", () => dialogs.open("switcher")]], [], true);
   // By the character and not by a key: where `?` is depends on the keyboard.
   useWindowEvent("keydown", (event) => {
     const writing = event.target instanceof Element && event.target.closest("input, textarea") !== null;
-    if (event.key === "?" && !writing && !event.ctrlKey && !event.metaKey) dialogs.openHelp();
+    if (event.key === "?" && !writing && !event.ctrlKey && !event.metaKey) dialogs.open("help");
   });
+  useLayer(open === "menu", close);
   useChosenTheme();
   useUnreadTitle();
   return (
@@ -42,7 +56,7 @@ export function Shell() {
           <Outlet />
         </div>
       </div>
-      <Drawer.Root opened={open === "menu"} onClose={close} size={300}>
+      <Drawer.Root opened={open === "menu"} onClose={close} size={300} returnFocus={false}>
         <Drawer.Overlay />
         <Drawer.Content aria-label="Rooms and agents">
           <Drawer.Body p={0} h="100%">
@@ -52,6 +66,11 @@ export function Shell() {
       </Drawer.Root>
       <Switcher opened={open === "switcher"} onClose={close} />
       <KeyboardHelp opened={open === "help"} onClose={close} />
+      <FindRoom opened={open === "findRoom"} onClose={close} />
+      <CreateRoom opened={open === "createRoom"} onClose={close} />
+      <FindPerson opened={open === "findPerson"} onClose={close} />
+      <CreateAgent opened={open === "createAgent"} onClose={close} />
+      <Asking asked={asked} />
       <NoticeList />
     </DialogsContext>
   );
@@ -128,10 +147,30 @@ function LinkBanner() {
 function NoticeList() {
   return (
     <div className="notices" role="status" aria-live="polite">
-      {useNotices().map((notice) => (
-        <div key={notice.id} className={notice.tone === "bad" ? "notice bad" : "notice"}>
-          <span className="grow">{notice.text}</span>
-          <button type="button" className="tool" aria-label="Dismiss" onClick={() => notices.dismiss(notice.id)}>
+      {useNotices().map(({ id, text, tone, action }) => (
+        <div
+          key={id}
+          className={tone === "bad" ? "notice bad" : "notice"}
+          onPointerEnter={() => notices.hold(id)}
+          onPointerLeave={() => notices.release(id)}
+          onFocus={() => notices.hold(id)}
+          onBlur={() => notices.release(id)}
+        >
+          <span className="grow">{text}</span>
+          {action !== undefined && (
+            <button
+              type="button"
+              className="link"
+              aria-label={`${action.label}: ${text}`}
+              onClick={() => {
+                notices.dismiss(id);
+                action.run();
+              }}
+            >
+              {action.label}
+            </button>
+          )}
+          <button type="button" className="tool" aria-label="Dismiss" onClick={() => notices.dismiss(id)}>
             <Icon name="close" size={16} />
           </button>
         </div>

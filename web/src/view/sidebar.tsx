@@ -1,27 +1,22 @@
 import { Menu } from "@mantine/core";
 import { Link, useNavigate } from "@tanstack/react-router";
-import { useState } from "react";
 import type { RoomSummary } from "../../../protocols/index.ts";
 import { useSession } from "../live/index.ts";
 import { agentLabel, groupRooms, otherPerson } from "../model/index.ts";
 import { Avatar } from "./avatar.tsx";
-import { CreateAgent, CreateRoom, FindPerson, FindRoom } from "./create.tsx";
 import { Icon, Mark, type IconName } from "./icons.tsx";
+import { Actions } from "./layers.tsx";
 import { useAgents, useNames, useProfile, useRooms, useRoomTitle } from "./lists.ts";
 import { useDialogs } from "./dialogs.tsx";
 import { useSignOut } from "./sign-out.ts";
 
-type Creating = "room" | "find" | "person" | "agent";
-
 /** Rooms, people and agents of the user, with what is unread. */
 export function Sidebar() {
-  const [creating, setCreating] = useState<Creating>();
-  const { openSwitcher } = useDialogs();
+  const { open } = useDialogs();
   const loaded = useRooms();
   const agents = useAgents();
   const session = useSession();
   const { rooms, direct } = groupRooms(loaded.data?.rooms ?? []);
-  const close = () => setCreating(undefined);
   return (
     <nav className="sidebar" aria-label="Rooms and agents">
       <div className="sidebar-head">
@@ -30,26 +25,26 @@ export function Sidebar() {
           Plexus
         </Link>
       </div>
-      <button type="button" className="switcher-button" onClick={openSwitcher}>
+      <button type="button" className="switcher-button" onClick={() => open("switcher")}>
         <Icon name="search" size={16} /> Go to … <kbd>Ctrl K</kbd>
       </button>
       <div className="sidebar-lists">
-        <Section title="Rooms" add="Create or find a room" onAdd={() => setCreating("find")}>
+        <Section title="Rooms" add="Create or find a room" onAdd={() => open("findRoom")}>
           {rooms.map((room) => (
             <RoomPlace key={room.room} room={room} />
           ))}
           {loaded.data !== undefined && rooms.length === 0 && (
-            <button type="button" className="place link" onClick={() => setCreating("find")}>
+            <button type="button" className="place link" onClick={() => open("findRoom")}>
               Find or create a room
             </button>
           )}
         </Section>
-        <Section title="Direct messages" add="Write to a person" onAdd={() => setCreating("person")}>
+        <Section title="Direct messages" add="Write to a person" onAdd={() => open("findPerson")}>
           {direct.map((room) => (
             <RoomPlace key={room.room} room={room} />
           ))}
         </Section>
-        <Section title="Your agents" add="Create an agent" onAdd={() => setCreating("agent")}>
+        <Section title="Your agents" add="Create an agent" onAdd={() => open("createAgent")}>
           {agents.map((agent) => (
             <Link
               key={agent.agent}
@@ -63,7 +58,7 @@ export function Sidebar() {
             </Link>
           ))}
           {agents.length === 0 && (
-            <button type="button" className="place link" onClick={() => setCreating("agent")}>
+            <button type="button" className="place link" onClick={() => open("createAgent")}>
               Create your first agent
             </button>
           )}
@@ -75,10 +70,6 @@ export function Sidebar() {
         )}
       </div>
       <OwnMenu />
-      <FindRoom opened={creating === "find"} onClose={close} onCreate={() => setCreating("room")} />
-      <CreateRoom opened={creating === "room"} onClose={close} />
-      <FindPerson opened={creating === "person"} onClose={close} />
-      <CreateAgent opened={creating === "agent"} onClose={close} />
     </nav>
   );
 }
@@ -141,7 +132,7 @@ function OwnMenu() {
   const session = useSession();
   const profile = useProfile();
   const nameFor = useNames();
-  const { openHelp } = useDialogs();
+  const { open } = useDialogs();
   const navigate = useNavigate();
   const signOut = useSignOut();
   const go = (section: string) => () => void navigate({ to: "/settings/$section", params: { section } });
@@ -152,8 +143,10 @@ function OwnMenu() {
   );
   return (
     <div className="sidebar-foot">
-      <Menu position="top-start" width={230} withinPortal>
-        <Menu.Target>
+      <Actions
+        position="top-start"
+        width={230}
+        button={
           <button type="button" className="me">
             <span className="hidden-text">Your account:</span>
             <Avatar principal={session.me} label={nameFor(session.me)} size={32} />
@@ -167,16 +160,15 @@ function OwnMenu() {
               </span>
             </span>
           </button>
-        </Menu.Target>
-        <Menu.Dropdown>
-          {entry("user", "Profile and theme", go("profile"))}
-          {entry("settings", "Devices and password", go("devices"))}
-          {entry("key", "API keys", go("keys"))}
-          {entry("keyboard", "Keyboard shortcuts", openHelp)}
-          <Menu.Divider />
-          {entry("leave", "Sign out", () => void signOut())}
-        </Menu.Dropdown>
-      </Menu>
+        }
+      >
+        {entry("user", "Profile and theme", go("profile"))}
+        {entry("settings", "Devices and password", go("devices"))}
+        {entry("key", "API keys", go("keys"))}
+        {entry("keyboard", "Keyboard shortcuts", () => open("help"))}
+        <Menu.Divider />
+        {entry("leave", "Sign out", () => void signOut())}
+      </Actions>
       <Link
         to="/settings/$section"
         params={{ section: "profile" }}

@@ -1,12 +1,14 @@
-import { Modal, TextInput } from "@mantine/core";
+import { Modal } from "@mantine/core";
 import { useNavigate } from "@tanstack/react-router";
-import { useLayoutEffect, useRef, useState, type KeyboardEvent, type ReactNode } from "react";
+import { useState, type ReactNode } from "react";
 import { notices, useSession } from "../live/index.ts";
 import { agentLabel, groupRooms, matching, otherPerson } from "../model/index.ts";
 import { request } from "../wire/index.ts";
 import { Avatar } from "./avatar.tsx";
 import { Icon } from "./icons.tsx";
+import { useLayer, type DialogProps } from "./layers.tsx";
 import { useAgents, usePeople, useRooms, useRoomTitle } from "./lists.ts";
+import { PickList } from "./pick-list.tsx";
 
 interface Place {
   readonly id: string;
@@ -19,7 +21,8 @@ interface Place {
 const placesShown = 10;
 
 /** Ctrl+K: go to any room, person or agent by typing a part of its name. */
-export function Switcher({ opened, onClose }: { readonly opened: boolean; readonly onClose: () => void }) {
+export function Switcher({ opened, onClose }: DialogProps) {
+  useLayer(opened, onClose);
   // No transition: what is typed right after the key belongs here, so the field must be there at once.
   return (
     <Modal.Root opened={opened} onClose={onClose} yOffset="12vh" transitionProps={{ duration: 0 }} returnFocus={false}>
@@ -33,71 +36,29 @@ export function Switcher({ opened, onClose }: { readonly opened: boolean; readon
 
 function Search({ onClose }: { readonly onClose: () => void }) {
   const [text, setText] = useState("");
-  const [active, setActive] = useState(0);
-  const field = useRef<HTMLInputElement>(null);
-  // The dialog would focus it a moment later, and the letters until then would be said in the room behind.
-  useLayoutEffect(() => {
-    const before = document.activeElement;
-    field.current?.focus();
-    return () => {
-      if (before instanceof HTMLElement) before.focus();
-    };
-  }, []);
   const found = matching(usePlaces(), text.trim(), (place) => `${place.label} ${place.hint}`).slice(0, placesShown);
-  const pick = (place: Place | undefined) => {
-    if (place === undefined) return;
-    onClose();
-    void place.go();
-  };
-  const onKeyDown = (event: KeyboardEvent) => {
-    const step = event.key === "ArrowDown" ? 1 : event.key === "ArrowUp" ? -1 : 0;
-    if (step !== 0) {
-      event.preventDefault();
-      setActive((active + step + found.length) % Math.max(1, found.length));
-    } else if (event.key === "Enter") {
-      event.preventDefault();
-      pick(found[active]);
-    }
-  };
   return (
-    <>
-      <TextInput
-        ref={field}
-        data-autofocus
-        size="md"
-        placeholder="Go to a room, a person or an agent"
-        aria-label="Go to a room, a person or an agent"
-        role="combobox"
-        aria-expanded
-        aria-controls="places"
-        aria-activedescendant={found[active] === undefined ? undefined : `place-${active}`}
-        leftSection={<Icon name="search" />}
-        value={text}
-        onChange={(event) => {
-          setText(event.currentTarget.value);
-          setActive(0);
-        }}
-        onKeyDown={onKeyDown}
-      />
-      <div id="places" role="listbox" aria-label="Places" className="picks" style={{ marginTop: 8 }}>
-        {found.map((place, index) => (
-          <div
-            key={place.id}
-            id={`place-${index}`}
-            role="option"
-            aria-selected={index === active}
-            className="pick"
-            onPointerMove={() => setActive(index)}
-            onClick={() => pick(place)}
-          >
-            {place.icon}
-            <span className="grow ellipsis">{place.label}</span>
-            <span className="dim">{place.hint}</span>
-          </div>
-        ))}
-      </div>
-      {found.length === 0 && <p className="dim">No matches</p>}
-    </>
+    <PickList
+      label="Go to a room, a person or an agent"
+      listLabel="Places"
+      text={text}
+      onText={setText}
+      items={found}
+      keyOf={(place) => place.id}
+      eager
+      row={(place) => (
+        <>
+          {place.icon}
+          <span className="grow ellipsis">{place.label}</span>
+          <span className="dim">{place.hint}</span>
+        </>
+      )}
+      onPick={(place) => {
+        onClose();
+        void place.go();
+      }}
+      nothing={<p className="dim">No matches</p>}
+    />
   );
 }
 

@@ -4,11 +4,14 @@ const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-d
 const day = new Intl.DateTimeFormat(undefined, { weekday: "long", day: "numeric", month: "long" });
 const dayAndYear = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "long", year: "numeric" });
 const full = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: "medium" });
+const moment = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
 const dayMs = 86_400_000;
 
 export const clockTime = (atMs: number): string => clock.format(atMs);
 export const fullTime = (atMs: number): string => full.format(atMs);
 export const dateOf = (atMs: number): string => dayAndYear.format(atMs);
+
+export const momentOf = (atMs: number): string => moment.format(atMs);
 
 /** "Today", "Yesterday", or the day. */
 export function dayName(atMs: number, nowMs: number): string {

@@ -1,4 +1,4 @@
-import { Button, Loader, Menu, Modal } from "@mantine/core";
+import { Loader, Menu } from "@mantine/core";
 import { getRouteApi, useNavigate } from "@tanstack/react-router";
 import { useMemo, useRef, useState } from "react";
 import type { AgentView, ModelInfo } from "../../../../protocols/index.ts";
@@ -10,7 +10,8 @@ import { Feed, type FeedHandle } from "../feed.tsx";
 import { Icon } from "../icons.tsx";
 import { useModels } from "../lists.ts";
 import { Note } from "../note.tsx";
-import { MenuButton } from "../dialogs.tsx";
+import { MenuButton, useDialogs } from "../dialogs.tsx";
+import { Actions } from "../layers.tsx";
 import { AgentSettings } from "./agent-settings.tsx";
 import { AnswerRow, PendingSayRow, TurnRow } from "./turn-rows.tsx";
 import "./agent.css";
@@ -185,14 +186,31 @@ function AgentHeader({
 }) {
   const session = useSession();
   const navigate = useNavigate();
-  const [asking, setAsking] = useState<"clear" | "delete">();
-  const confirm = async () => {
-    if (asking === "clear") await store.change("clear");
-    else {
-      const result = await session.change("deleteAgent", { agent: store.agent });
-      if (result.ok) await navigate({ to: "/" });
-    }
-    setAsking(undefined);
+  const { ask } = useDialogs();
+  const clear = async () => {
+    const question = {
+      title: "Clear the conversation?",
+      body: <p>{label} forgets everything you said to each other. This cannot be undone.</p>,
+      action: "Clear",
+      grave: true,
+    };
+    if (await ask(question)) await store.change("clear");
+  };
+  const remove = async () => {
+    const question = {
+      title: `Delete ${label}?`,
+      body: (
+        <p>
+          The agent and everything you said to each other are deleted, and it leaves all rooms. What it wrote in rooms
+          stays. This cannot be undone.
+        </p>
+      ),
+      action: "Delete",
+      grave: true,
+    };
+    if (!(await ask(question))) return;
+    const result = await session.change("deleteAgent", { agent: store.agent });
+    if (result.ok) await navigate({ to: "/" });
   };
   return (
     <header className="header">
@@ -208,41 +226,21 @@ function AgentHeader({
       <button type="button" className="tool" aria-label="Agent settings" title="Agent settings" onClick={onSettings}>
         <Icon name="settings" />
       </button>
-      <Menu position="bottom-end" withinPortal width={220}>
-        <Menu.Target>
+      <Actions
+        width={220}
+        button={
           <button type="button" className="tool" aria-label="More" title="More">
             <Icon name="more" />
           </button>
-        </Menu.Target>
-        <Menu.Dropdown>
-          <Menu.Item leftSection={<Icon name="refresh" size={16} />} onClick={() => setAsking("clear")}>
-            Clear the conversation
-          </Menu.Item>
-          <Menu.Item color="red" leftSection={<Icon name="trash" size={16} />} onClick={() => setAsking("delete")}>
-            Delete the agent
-          </Menu.Item>
-        </Menu.Dropdown>
-      </Menu>
-      <Modal
-        opened={asking !== undefined}
-        onClose={() => setAsking(undefined)}
-        title={asking === "delete" ? `Delete ${label}?` : "Clear the conversation?"}
-        closeButtonProps={{ "aria-label": "Close" }}
+        }
       >
-        <p style={{ marginTop: 0 }}>
-          {asking === "delete"
-            ? "The agent and everything you said to each other are deleted. This cannot be undone."
-            : "The agent forgets everything you said to each other. This cannot be undone."}
-        </p>
-        <div className="row" style={{ justifyContent: "flex-end" }}>
-          <Button variant="default" onClick={() => setAsking(undefined)} data-autofocus>
-            Keep
-          </Button>
-          <Button color="red" onClick={() => void confirm()}>
-            {asking === "delete" ? "Delete" : "Clear"}
-          </Button>
-        </div>
-      </Modal>
+        <Menu.Item leftSection={<Icon name="refresh" size={16} />} onClick={() => void clear()}>
+          Clear the conversation …
+        </Menu.Item>
+        <Menu.Item color="red" leftSection={<Icon name="trash" size={16} />} onClick={() => void remove()}>
+          Delete the agent …
+        </Menu.Item>
+      </Actions>
     </header>
   );
 }

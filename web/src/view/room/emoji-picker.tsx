@@ -1,6 +1,7 @@
 import { Popover, TextInput } from "@mantine/core";
 import { useState, type FormEvent } from "react";
 import { Icon } from "../icons.tsx";
+import { useLayer } from "../layers.tsx";
 import { emojis } from "./emoji.ts";
 
 /** A button that offers emoji, and a field for any other. */
@@ -17,6 +18,7 @@ export function EmojiPicker({
     setOpened(open);
     onOpen(open);
   };
+  useLayer(opened, () => change(false));
   const pick = (emoji: string) => {
     change(false);
     setOther("");
@@ -29,7 +31,7 @@ export function EmojiPicker({
     if (/^\S{1,32}$/.test(emoji)) pick(emoji);
   };
   return (
-    <Popover opened={opened} onChange={change} position="top-end" withinPortal trapFocus returnFocus shadow="md">
+    <Popover opened={opened} onChange={change} position="top-end" withinPortal trapFocus shadow="md">
       <Popover.Target>
         <button
           type="button"

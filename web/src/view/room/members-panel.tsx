@@ -2,12 +2,15 @@ import { Menu, TextInput } from "@mantine/core";
 import { useDebouncedValue } from "@mantine/hooks";
 import { useState } from "react";
 import type { MemberRole, RoomView } from "../../../../protocols/index.ts";
-import { useSession, type RoomStore } from "../../live/index.ts";
+import { notices, useSession, type RoomStore } from "../../live/index.ts";
 import { agentLabel, isAgent, matching, nameOf } from "../../model/index.ts";
 import { Avatar } from "../avatar.tsx";
 import { Icon } from "../icons.tsx";
+import { useDialogs } from "../dialogs.tsx";
+import { Actions } from "../layers.tsx";
 import { useAgents, useCatalog, useNames } from "../lists.ts";
 import { Panel } from "./panel.tsx";
+import { RemoveMember } from "./remove-member.tsx";
 
 const rank: Readonly<Record<MemberRole, number>> = { owner: 0, moderator: 1, member: 2 };
 const roleText: Readonly<Record<MemberRole, string>> = { owner: "Owner", moderator: "Moderator", member: "Member" };
@@ -28,6 +31,24 @@ export function MembersPanel({
   const nameFor = useNames();
   const own = view.members[session.me]?.role ?? "member";
   const direct = view.visibility === "direct";
+  const { ask } = useDialogs();
+  const [removing, setRemoving] = useState<string>();
+  const setRole = async (member: string, role: MemberRole) => {
+    const name = nameFor(member);
+    const before = view.members[member]?.role ?? "member";
+    const question = {
+      title: `Make ${name} an owner?`,
+      body: <p>{name} can then change the room, remove anybody from it, and take your own ownership away.</p>,
+      action: "Make owner",
+    };
+    if (role === "owner" && !(await ask(question))) return;
+    const result = await store.change("setRole", { member, role });
+    if (!result.ok) return;
+    const article = role === "owner" ? "an" : "a";
+    notices.done(`${name} is ${article} ${roleText[role].toLowerCase()} now.`, () => {
+      void store.change("setRole", { member, role: before });
+    });
+  };
   const members = Object.entries(view.members).toSorted(
     ([a, left], [b, right]) => rank[left.role] - rank[right.role] || nameFor(a).localeCompare(nameFor(b)),
   );
@@ -37,7 +58,8 @@ export function MembersPanel({
         {!direct && <Invite store={store} view={view} moderates={own !== "member"} />}
         <ul className="members">
           {members.map(([principal, member]) => {
-            const below = rank[own] < rank[member.role] || (own === "owner" && principal !== session.me);
+            const isMine = principal.startsWith(`agent/${session.name}.`);
+            const below = isMine || rank[own] < rank[member.role] || (own === "owner" && principal !== session.me);
             return (
               <li key={principal} className="member">
                 <Avatar principal={principal} label={nameFor(principal)} size={32} />
@@ -54,36 +76,34 @@ export function MembersPanel({
                   {isAgent(principal) ? "Agent" : member.role === "member" ? "" : roleText[member.role]}
                 </span>
                 {!direct && below && (
-                  <Menu position="bottom-end" withinPortal>
-                    <Menu.Target>
+                  <Actions
+                    button={
                       <button type="button" className="tool" aria-label={`Change ${nameFor(principal)}`}>
                         <Icon name="more" />
                       </button>
-                    </Menu.Target>
-                    <Menu.Dropdown>
-                      {own === "owner" &&
-                        !isAgent(principal) &&
-                        (["owner", "moderator", "member"] as const)
-                          .filter((role) => role !== member.role)
-                          .map((role) => (
-                            <Menu.Item
-                              key={role}
-                              onClick={() => void store.change("setRole", { member: principal, role })}
-                            >
-                              Make {roleText[role].toLowerCase()}
-                            </Menu.Item>
-                          ))}
-                      <Menu.Item color="red" onClick={() => void store.change("remove", { member: principal })}>
-                        Remove from the room
-                      </Menu.Item>
-                    </Menu.Dropdown>
-                  </Menu>
+                    }
+                  >
+                    {own === "owner" &&
+                      !isAgent(principal) &&
+                      (["owner", "moderator", "member"] as const)
+                        .filter((role) => role !== member.role)
+                        .map((role) => (
+                          <Menu.Item key={role} onClick={() => void setRole(principal, role)}>
+                            Make {roleText[role].toLowerCase()}
+                            {role === "owner" ? " …" : ""}
+                          </Menu.Item>
+                        ))}
+                    <Menu.Item color="red" onClick={() => setRemoving(principal)}>
+                      Remove from the room …
+                    </Menu.Item>
+                  </Actions>
                 )}
               </li>
             );
           })}
         </ul>
       </div>
+      <RemoveMember store={store} view={view} title={title} member={removing} onClose={() => setRemoving(undefined)} />
     </Panel>
   );
 }
@@ -100,6 +120,7 @@ function Invite({
   readonly moderates: boolean;
 }) {
   const session = useSession();
+  const nameFor = useNames();
   const [text, setText] = useState("");
   const [wanted] = useDebouncedValue(text.trim(), 150);
   const people = useCatalog("users", wanted).data?.rows ?? [];
@@ -116,8 +137,14 @@ function Invite({
   const found = matching(everybody, wanted, (entry) => `${entry.label} ${entry.hint}`).slice(0, invitesShown);
   if (!moderates && view.visibility === "private") return null;
   const invite = async (principal: string) => {
-    const result = await store.change("invite", { member: principal });
-    if (result.ok) setText("");
+    const result = await store.invite(principal);
+    if (result.ok) return setText("");
+    if (result.error.code !== "BANNED") return notices.fail(result.error);
+    notices.show(
+      `${nameFor(principal)} is banned from this room.`,
+      "bad",
+      moderates ? { label: "Lift the ban and add", run: () => void store.letIn(principal) } : undefined,
+    );
   };
   return (
     <div className="invite">

@@ -6,6 +6,7 @@ import { Avatar } from "../avatar.tsx";
 import { copyText } from "../clipboard.ts";
 import { Composer } from "../composer.tsx";
 import { Icon } from "../icons.tsx";
+import { Actions } from "../layers.tsx";
 import { RichText } from "../rich-text.tsx";
 import { clockTime, fullTime } from "../time.ts";
 import { EmojiPicker } from "./emoji-picker.tsx";
@@ -250,48 +251,45 @@ function Tools({
           <Icon name="reply" />
         </button>
       )}
-      <Menu position="bottom-end" withinPortal width={210} onChange={onHold}>
-        <Menu.Target>
+      <Actions
+        width={210}
+        onOpen={onHold}
+        button={
           <button type="button" className="tool" aria-label="More actions" title="More actions">
             <Icon name="more" />
           </button>
-        </Menu.Target>
-        <Menu.Dropdown>
-          {!inThread && (
-            <Menu.Item
-              leftSection={<Icon name="thread" size={16} />}
-              onClick={() => actions.openThread(message.replyTo ?? message.seq)}
-            >
-              Open thread
-            </Menu.Item>
-          )}
-          {own && (
-            <Menu.Item leftSection={<Icon name="edit" size={16} />} onClick={() => actions.setEditing(message.seq)}>
-              Edit
-            </Menu.Item>
-          )}
-          {actions.moderates && (
-            <Menu.Item leftSection={<Icon name="pin" size={16} />} onClick={() => actions.pin(message)}>
-              {message.pinned === true ? "Unpin" : "Pin"}
-            </Menu.Item>
-          )}
-          <Menu.Item leftSection={<Icon name="copy" size={16} />} onClick={() => void copyText(message.text)}>
-            Copy text
+        }
+      >
+        {!inThread && (
+          <Menu.Item
+            leftSection={<Icon name="thread" size={16} />}
+            onClick={() => actions.openThread(message.replyTo ?? message.seq)}
+          >
+            Open thread
           </Menu.Item>
-          <Menu.Item leftSection={<Icon name="hash" size={16} />} onClick={() => actions.copyLink(message)}>
-            Copy link
+        )}
+        {own && (
+          <Menu.Item leftSection={<Icon name="edit" size={16} />} onClick={() => actions.setEditing(message.seq)}>
+            Edit
           </Menu.Item>
-          {(own || actions.moderates) && (
-            <Menu.Item
-              color="red"
-              leftSection={<Icon name="trash" size={16} />}
-              onClick={() => actions.remove(message)}
-            >
-              Delete
-            </Menu.Item>
-          )}
-        </Menu.Dropdown>
-      </Menu>
+        )}
+        {actions.moderates && (
+          <Menu.Item leftSection={<Icon name="pin" size={16} />} onClick={() => actions.pin(message)}>
+            {message.pinned === true ? "Unpin" : "Pin"}
+          </Menu.Item>
+        )}
+        <Menu.Item leftSection={<Icon name="copy" size={16} />} onClick={() => void copyText(message.text)}>
+          Copy text
+        </Menu.Item>
+        <Menu.Item leftSection={<Icon name="hash" size={16} />} onClick={() => actions.copyLink(message)}>
+          Copy link
+        </Menu.Item>
+        {(own || actions.moderates) && (
+          <Menu.Item color="red" leftSection={<Icon name="trash" size={16} />} onClick={() => actions.remove(message)}>
+            Delete …
+          </Menu.Item>
+        )}
+      </Actions>
     </div>
   );
 }

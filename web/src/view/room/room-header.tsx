@@ -1,12 +1,14 @@
-import { Menu, Modal, Button, TextInput } from "@mantine/core";
-import { useNavigate } from "@tanstack/react-router";
+import { Button, Menu, TextInput } from "@mantine/core";
 import { useState, type SubmitEvent } from "react";
 import type { RoomView } from "../../../../protocols/index.ts";
 import { wireLimits } from "../../../../protocols/limits.ts";
-import { useSession, type RoomStore } from "../../live/index.ts";
+import type { RoomStore } from "../../live/index.ts";
 import { Avatar } from "../avatar.tsx";
 import { Icon } from "../icons.tsx";
 import { MenuButton } from "../dialogs.tsx";
+import { Actions, Dialog } from "../layers.tsx";
+import { Bans } from "./bans.tsx";
+import { LeaveRoom, useLeave } from "./leave-room.tsx";
 
 type Panel = "members" | "pins";
 
@@ -21,15 +23,11 @@ export function RoomHeader(props: {
   readonly onPanel: (panel?: Panel) => void;
 }) {
   const { view, title, other } = props;
-  const session = useSession();
-  const navigate = useNavigate();
-  const [changing, setChanging] = useState(false);
+  const [open, setOpen] = useState<"title" | "bans" | "leave">();
+  const { isAsked, leave } = useLeave(view, title);
+  const close = () => setOpen(undefined);
   const count = Object.keys(view.members).length;
   const toggle = (panel: Panel) => props.onPanel(props.panel === panel ? undefined : panel);
-  const leave = async () => {
-    const result = await session.leave(view.room);
-    if (result.ok) await navigate({ to: "/" });
-  };
   return (
     <header className="header">
       <MenuButton />
@@ -77,35 +75,41 @@ export function RoomHeader(props: {
         </span>
       </button>
       {other === undefined && (
-        <Menu position="bottom-end" withinPortal width={210}>
-          <Menu.Target>
+        <Actions
+          width={230}
+          button={
             <button type="button" className="tool" aria-label="Room settings" title="Room settings">
               <Icon name="more" />
             </button>
-          </Menu.Target>
-          <Menu.Dropdown>
-            {props.canChange && (
-              <Menu.Item leftSection={<Icon name="edit" size={16} />} onClick={() => setChanging(true)}>
-                Title and topic
-              </Menu.Item>
-            )}
-            <Menu.Item leftSection={<Icon name="people" size={16} />} onClick={() => props.onPanel("members")}>
-              Members and invitations
+          }
+        >
+          {props.canChange && (
+            <Menu.Item leftSection={<Icon name="edit" size={16} />} onClick={() => setOpen("title")}>
+              Title and topic
             </Menu.Item>
-            <Menu.Item color="red" leftSection={<Icon name="leave" size={16} />} onClick={() => void leave()}>
-              Leave the room
+          )}
+          <Menu.Item leftSection={<Icon name="people" size={16} />} onClick={() => props.onPanel("members")}>
+            Members and invitations
+          </Menu.Item>
+          {props.canChange && (
+            <Menu.Item leftSection={<Icon name="lock" size={16} />} onClick={() => setOpen("bans")}>
+              Bans
             </Menu.Item>
-          </Menu.Dropdown>
-        </Menu>
+          )}
+          <Menu.Item
+            color="red"
+            leftSection={<Icon name="leave" size={16} />}
+            onClick={() => (isAsked ? setOpen("leave") : void leave())}
+          >
+            {isAsked ? "Leave the room …" : "Leave the room"}
+          </Menu.Item>
+        </Actions>
       )}
-      <Modal
-        opened={changing}
-        onClose={() => setChanging(false)}
-        title="Title and topic"
-        closeButtonProps={{ "aria-label": "Close" }}
-      >
-        <ChangeRoom view={view} store={props.store} onDone={() => setChanging(false)} />
-      </Modal>
+      <Dialog opened={open === "title"} onClose={close} title="Title and topic">
+        <ChangeRoom view={view} store={props.store} onDone={close} />
+      </Dialog>
+      <Bans store={props.store} opened={open === "bans"} onClose={close} />
+      <LeaveRoom view={view} title={title} opened={open === "leave"} onClose={close} />
     </header>
   );
 }

@@ -1,7 +1,7 @@
 import { Button, Loader } from "@mantine/core";
 import { getRouteApi, useNavigate } from "@tanstack/react-router";
 import { useEffect, useMemo, useRef, useState } from "react";
-import type { RoomMessage } from "../../../../protocols/index.ts";
+import type { Failure, RoomMessage } from "../../../../protocols/index.ts";
 import { explain, notices, useNow, useSession, useShown, type RoomStore } from "../../live/index.ts";
 import {
   absentAgents,
@@ -19,8 +19,8 @@ import { Composer, type Mentionable } from "../composer.tsx";
 import { Feed, type FeedHandle } from "../feed.tsx";
 import { Icon } from "../icons.tsx";
 import { writeLastPlace } from "../last-place.ts";
-import { useAgents, useNames, useRoomTitle } from "../lists.ts";
-import { MenuButton } from "../dialogs.tsx";
+import { useAgents, useNames, useRooms, useRoomTitle } from "../lists.ts";
+import { MenuButton, useDialogs } from "../dialogs.tsx";
 import { MembersPanel } from "./members-panel.tsx";
 import { MessageRow, type MessageActions } from "./message-row.tsx";
 import { PinsPanel } from "./pins-panel.tsx";
@@ -38,11 +38,33 @@ export function RoomPage() {
   const [attempt, setAttempt] = useState(0);
   const store = useMemo(() => session.room(room), [session, room, attempt]);
   const status = useShown(store.store, (model: RoomModel) => model.status);
-  const refusal = useShown(store.store, (model: RoomModel) => model.refusal);
+  const refused = useShown(store.store, (model: RoomModel) => model.refusal);
   useEffect(() => {
     if (status === "ready") writeLastPlace(room);
   }, [room, status]);
+  // Sent away while one looks on: asked again, the room says why.
+  const wasIn = useRef(false);
+  useEffect(() => {
+    const wasBefore = wasIn.current;
+    wasIn.current = status === "ready";
+    if (status === "refused" && wasBefore) setAttempt((number) => number + 1);
+  }, [status]);
+  // Let in again meanwhile.
+  const isListed = useRooms().data?.rooms.some((listed) => listed.room === room) === true;
+  useEffect(() => {
+    if (isListed && store.store.latest.status === "refused") setAttempt((number) => number + 1);
+  }, [isListed]);
+  // Why one may not come in: known only after one has tried.
+  const [kept, setKept] = useState<Failure>();
+  useEffect(() => setKept(undefined), [room]);
+  const join = async () => {
+    const result = await session.changeRoom("join", room, {}, "quiet");
+    if (result.ok || result.error.code === "ALREADY_DONE") setAttempt(attempt + 1);
+    else if (result.error.code === "BANNED" || result.error.code === "FORBIDDEN") setKept(result.error);
+    else notices.fail(result.error);
+  };
   if (status === "ready") return <OpenRoom key={room} store={store} />;
+  const refusal = kept ?? refused;
   return (
     <main className="screen-main">
       <header className="header">
@@ -54,20 +76,11 @@ export function RoomPage() {
           <Loader aria-label="Loading the room" />
         ) : (
           <>
-            <h2>{refusal.code === "NOT_A_MEMBER" ? "You are not in this room" : "This room cannot be shown"}</h2>
+            <h2>{refusedTitle(refusal)}</h2>
             {/* What to do about it is on the button. */}
-            {refusal.code !== "NOT_A_MEMBER" && <p>{explain(refusal, "look")}</p>}
-            {refusal.code === "NOT_A_MEMBER" && (
-              <Button
-                onClick={() =>
-                  void session.changeRoom("join", room, {}).then((result) => {
-                    if (result.ok) setAttempt(attempt + 1);
-                  })
-                }
-              >
-                Join {room}
-              </Button>
-            )}
+            {refusal.code === "FORBIDDEN" && <p>It is private. Ask somebody who is in it to add you.</p>}
+            {refusal.code !== "NOT_A_MEMBER" && refusal.code !== "FORBIDDEN" && <p>{explain(refusal, "look")}</p>}
+            {refusal.code === "NOT_A_MEMBER" && <Button onClick={() => void join()}>Join {room}</Button>}
           </>
         )}
       </div>
@@ -75,11 +88,18 @@ export function RoomPage() {
   );
 }
 
+function refusedTitle({ code }: Failure): string {
+  if (code === "NOT_A_MEMBER") return "You are not in this room";
+  if (code === "FORBIDDEN") return "You cannot join this room by yourself";
+  return code === "BANNED" ? "You are banned from this room" : "This room cannot be shown";
+}
+
 function OpenRoom({ store }: { readonly store: RoomStore }) {
   const session = useSession();
   const search = route.useSearch();
   const navigate = useNavigate();
   const nameFor = useNames();
+  const { ask } = useDialogs();
   const view = useShown(store.store, (model: RoomModel) => model.view);
   const titleOf = useRoomTitle();
   const agents = useAgents().map(({ agent }) => agent);
@@ -116,8 +136,34 @@ function OpenRoom({ store }: { readonly store: RoomStore }) {
     return () => clearTimeout(timer);
   }, [marked]);
 
+  const remove = async (message: RoomMessage) => {
+    const name = nameFor(message.author);
+    const own = message.author === session.me;
+    const question = {
+      title: own ? "Delete your message?" : `Delete the message of ${name}?`,
+      body: (
+        <>
+          <blockquote dir="auto">{plainLine(message.text).slice(0, quotedCharsMax)}</blockquote>
+          <p>
+            {own
+              ? "It disappears for everybody, and cannot be brought back."
+              : `You can, as ${role === "owner" ? "an owner" : "a moderator"} of this room. ${name} and everybody else see that it was deleted. It cannot be brought back.`}
+          </p>
+        </>
+      ),
+      action: "Delete",
+      grave: true,
+    };
+    if (await ask(question)) await store.change("delete", { seq: message.seq });
+  };
+  const pin = async ({ seq, pinned }: RoomMessage) => {
+    const result = await store.change("pin", { seq, on: pinned !== true });
+    if (result.ok && pinned === true)
+      notices.done("The message is no longer pinned.", () => void store.change("pin", { seq, on: true }));
+  };
+
   // One object for the life of the room, so that memoised rows stay; what changes is read when it is needed.
-  const now = { setPanel, show };
+  const now = { setPanel, show, remove, pin };
   const current = useRef(now);
   current.current = now;
   const moderates = role === "owner" || role === "moderator";
@@ -144,8 +190,8 @@ function OpenRoom({ store }: { readonly store: RoomStore }) {
         setEditing(seq);
         if (seq === undefined) field.current?.focus();
       },
-      remove: (message) => void store.change("delete", { seq: message.seq }),
-      pin: (message) => void store.change("pin", { seq: message.seq, on: message.pinned !== true }),
+      remove: (message) => void current.current.remove(message),
+      pin: (message) => void current.current.pin(message),
       copyLink(message) {
         const link = `${location.origin}/room/${store.room}?at=${message.seq}`;
         void copyText(link).then((copied) => {
@@ -256,6 +302,9 @@ function OpenRoom({ store }: { readonly store: RoomStore }) {
     </div>
   );
 }
+
+// Enough to know which message it is.
+const quotedCharsMax = 200;
 
 const isTouch = (): boolean => matchMedia("(pointer: coarse)").matches;
 

@@ -5,6 +5,7 @@ import type { Session } from "../../../../protocols/index.ts";
 import { notices } from "../../live/index.ts";
 import { fetched, request } from "../../wire/index.ts";
 import { useCopy } from "../clipboard.ts";
+import { useDialogs } from "../dialogs.tsx";
 import { useModels } from "../lists.ts";
 import { Note } from "../note.tsx";
 import { dateOf } from "../time.ts";
@@ -13,6 +14,7 @@ import { Part } from "./part.tsx";
 /** Keys for programs that speak OpenAI's interface to this node. */
 export function Keys() {
   const queries = useQueryClient();
+  const { ask } = useDialogs();
   const [label, setLabel] = useState("");
   const [made, setMade] = useState<string>();
   const loaded = useQuery({
@@ -28,7 +30,14 @@ export function Keys() {
     setLabel("");
     await reload();
   };
-  const revoke = async (id: string) => {
+  const revoke = async ({ id, label: name }: Session) => {
+    const question = {
+      title: `Revoke the key “${name}”?`,
+      body: <p>Programs that use it are refused from now on. This cannot be undone.</p>,
+      action: "Revoke",
+      grave: true,
+    };
+    if (!(await ask(question))) return;
     const result = await request("DELETE", `/api/me/keys/${id}`);
     if (!result.ok) return notices.fail(result.error);
     await reload();
@@ -69,7 +78,7 @@ export function Keys() {
                 variant="default"
                 size="xs"
                 aria-label={`Revoke the key ${key.label}`}
-                onClick={() => void revoke(key.id)}
+                onClick={() => void revoke(key)}
               >
                 Revoke
               </Button>

@@ -1,0 +1,115 @@
+import { Button, NativeSelect } from "@mantine/core";
+import { useNavigate } from "@tanstack/react-router";
+import { useState } from "react";
+import type { RoomView } from "../../../../protocols/index.ts";
+import { notices, useSession } from "../../live/index.ts";
+import { leavingOf } from "../../model/index.ts";
+import { Dialog, type DialogProps } from "../layers.tsx";
+import { useNames } from "../lists.ts";
+import { listed } from "./listed.ts";
+
+/** How to leave a room, and whether that has to be asked before, because one person alone cannot undo it. */
+export function useLeave(
+  view: RoomView,
+  title: string,
+): { readonly isAsked: boolean; readonly leave: (successor?: string) => Promise<void> } {
+  const session = useSession();
+  const navigate = useNavigate();
+  const nameFor = useNames();
+  const leaving = leavingOf(view, session.me);
+  return {
+    isAsked: !leaving.undoable,
+    async leave(successor) {
+      const result = await session.leave(view.room, successor);
+      if (!result.ok) return;
+      await navigate({ to: "/" });
+      const agents = result.value.left.filter((member) => member !== session.me);
+      const also = agents.length === 0 ? "" : `, and so did ${listed(agents.map(nameFor))}`;
+      const told = `You left ${title}${also}.`;
+      if (leaving.needsInvitation) return notices.show(told);
+      notices.done(told, () => {
+        void session.comeBack(view.room, agents).then((back) => {
+          if (back) void navigate({ to: "/room/$room", params: { room: view.room } });
+        });
+      });
+    },
+  };
+}
+
+/** Asks before somebody leaves a room and could not come back as what they were. */
+export function LeaveRoom({
+  view,
+  title,
+  opened,
+  onClose,
+}: DialogProps & { readonly view: RoomView; readonly title: string }) {
+  return (
+    <Dialog opened={opened} onClose={onClose} title={`Leave ${title}?`}>
+      <Consequences view={view} title={title} onClose={onClose} />
+    </Dialog>
+  );
+}
+
+function Consequences(props: { readonly view: RoomView; readonly title: string; readonly onClose: () => void }) {
+  const session = useSession();
+  const nameFor = useNames();
+  const { leave } = useLeave(props.view, props.title);
+  const { agents, alone, successors, losesRank, needsInvitation } = leavingOf(props.view, session.me);
+  const [successor, setSuccessor] = useState("");
+  const [busy, setBusy] = useState(false);
+  const rank = props.view.members[session.me]?.role === "owner" ? "an owner" : "a moderator";
+  const go = async () => {
+    setBusy(true);
+    await leave(successor === "" ? undefined : successor);
+    setBusy(false);
+    props.onClose();
+  };
+  return (
+    <form
+      className="stack"
+      onSubmit={(event) => {
+        event.preventDefault();
+        void go();
+      }}
+    >
+      <ul className="consequences">
+        {successors.length > 0 && <li>You are the only owner. Choose who owns the room after you.</li>}
+        {agents.length > 0 && (
+          <li>
+            {listed(agents.map(nameFor))} {agents.length === 1 ? "leaves" : "leave"} with you:{" "}
+            {agents.length === 1 ? "it is your agent." : "they are your agents."}
+          </li>
+        )}
+        {needsInvitation && !alone && <li>The room is private: you can come back only if you are invited.</li>}
+        {needsInvitation && alone && (
+          <li>You are the last person in this private room: nobody can open it again, and its messages are lost.</li>
+        )}
+        {losesRank && !needsInvitation && <li>You are {rank}. If you come back, you are a member.</li>}
+      </ul>
+      {successors.length > 0 && (
+        <NativeSelect
+          label="New owner"
+          required
+          data-autofocus
+          value={successor}
+          onChange={(event) => setSuccessor(event.currentTarget.value)}
+          data={[
+            { value: "", label: "Choose a member", disabled: true },
+            ...successors.map((member) => ({
+              value: member,
+              label: `${nameFor(member)}${props.view.members[member]?.role === "moderator" ? " (moderator)" : ""}`,
+            })),
+          ]}
+        />
+      )}
+      <div className="row answers">
+        <Button variant="default" onClick={props.onClose} {...(successors.length === 0 && { "data-autofocus": true })}>
+          Stay
+        </Button>
+        <Button type="submit" color="red" loading={busy} disabled={successors.length > 0 && successor === ""}>
+          Leave
+        </Button>
+      </div>
+    </form>
+  );
+}

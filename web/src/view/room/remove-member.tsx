@@ -1,0 +1,169 @@
+import { Button, NativeSelect, TextInput } from "@mantine/core";
+import { useState } from "react";
+import type { RoomView } from "../../../../protocols/index.ts";
+import { wireLimits } from "../../../../protocols/limits.ts";
+import { notices, useSession, type RoomStore } from "../../live/index.ts";
+import { agentsOf, isAgent, nameOf } from "../../model/index.ts";
+import { Dialog } from "../layers.tsx";
+import { useNames } from "../lists.ts";
+import { listed } from "./listed.ts";
+
+const hourMs = 3_600_000;
+
+/** How long a ban can last, as the page offers it. */
+const terms: readonly { readonly value: string; readonly label: string; readonly forMs?: number }[] = [
+  { value: "hour", label: "For 1 hour", forMs: hourMs },
+  { value: "day", label: "For 1 day", forMs: 24 * hourMs },
+  { value: "week", label: "For 1 week", forMs: 7 * 24 * hourMs },
+  { value: "ever", label: "Until it is lifted" },
+];
+
+/** Removes a member, and says how to undo it. */
+function useRemoval(store: RoomStore, view: RoomView, title: string) {
+  const nameFor = useNames();
+  const session = useSession();
+  return async (member: string, ban?: { readonly forMs: number | undefined; readonly reason: string }) => {
+    const terms = ban && {
+      ban: true,
+      ...(ban.forMs !== undefined && { banForMs: ban.forMs }),
+      ...(ban.reason !== "" && { reason: ban.reason }),
+    };
+    const before = view.members[member]?.role;
+    const owns = view.members[session.me]?.role === "owner";
+    const result = await store.change("remove", { member, ...terms });
+    if (!result.ok) return false;
+    const told = `${nameFor(member)} was removed from ${title}${ban === undefined ? "" : " and banned"}.`;
+    // Only its owner can bring an agent back.
+    if (isAgent(member) && !nameOf(member).startsWith(`${session.name}.`)) notices.show(told);
+    else
+      notices.done(told, () => {
+        void (async () => {
+          if (ban !== undefined && !(await store.change("unban", { member })).ok) return;
+          const back = await store.change("invite", { member });
+          if (back.ok && owns && before !== undefined && before !== "member")
+            await store.change("setRole", { member, role: before });
+        })();
+      });
+    return true;
+  };
+}
+
+/** Asks how somebody is to be removed: with a ban, and for how long. */
+export function RemoveMember({
+  store,
+  view,
+  title,
+  member,
+  onClose,
+}: {
+  readonly store: RoomStore;
+  readonly view: RoomView;
+  readonly title: string;
+  /** Undefined while nobody is to be removed. */
+  readonly member: string | undefined;
+  readonly onClose: () => void;
+}) {
+  const nameFor = useNames();
+  return (
+    <Dialog
+      opened={member !== undefined}
+      onClose={onClose}
+      title={member === undefined ? "" : `Remove ${nameFor(member)}?`}
+    >
+      {member !== undefined && <Choice store={store} view={view} title={title} member={member} onClose={onClose} />}
+    </Dialog>
+  );
+}
+
+function Choice(props: {
+  readonly store: RoomStore;
+  readonly view: RoomView;
+  readonly title: string;
+  readonly member: string;
+  readonly onClose: () => void;
+}) {
+  const { view, member } = props;
+  const nameFor = useNames();
+  const session = useSession();
+  const remove = useRemoval(props.store, view, props.title);
+  const [bans, setBans] = useState(false);
+  const [term, setTerm] = useState("day");
+  const [reason, setReason] = useState("");
+  const [busy, setBusy] = useState(false);
+  const agents = agentsOf(view, member);
+  const name = nameFor(member);
+  const owner = isAgent(member) ? nameOf(member).split(".")[0] : undefined;
+  const go = async () => {
+    setBusy(true);
+    const forMs = terms.find(({ value }) => value === term)?.forMs;
+    const removed = await remove(member, bans ? { forMs, reason: reason.trim() } : undefined);
+    setBusy(false);
+    if (removed) props.onClose();
+  };
+  return (
+    <form
+      className="stack"
+      onSubmit={(event) => {
+        event.preventDefault();
+        void go();
+      }}
+    >
+      <ul className="consequences">
+        {owner !== undefined && (
+          <li>
+            {owner === session.name
+              ? `${name} no longer answers here. You can add it again.`
+              : `${name} no longer answers here. Only ${nameFor(`user/${owner}`)}, whose agent it is, can add it again.`}
+          </li>
+        )}
+        {owner === undefined && <li>What {name} has written stays.</li>}
+        {agents.length > 0 && (
+          <li>
+            {listed(agents.map(nameFor))} {agents.length === 1 ? "goes" : "go"} too:{" "}
+            {agents.length === 1 ? `it is ${name}'s agent.` : `they are ${name}'s agents.`}
+          </li>
+        )}
+        {owner === undefined && !bans && (
+          <li>
+            {view.visibility === "public"
+              ? `The room is public: ${name} can join it again.`
+              : `${name} can come back only if somebody invites them.`}
+          </li>
+        )}
+      </ul>
+      {owner === undefined && (
+        <>
+          <label className="check">
+            <input type="checkbox" checked={bans} onChange={(event) => setBans(event.currentTarget.checked)} /> Also
+            ban: {name} can neither join nor be invited
+          </label>
+          {bans && (
+            <>
+              <NativeSelect
+                label="How long"
+                value={term}
+                onChange={(event) => setTerm(event.currentTarget.value)}
+                data={terms.map(({ value, label }) => ({ value, label }))}
+              />
+              <TextInput
+                label="Reason"
+                description={`Optional. ${name} and everybody in the room can read it.`}
+                value={reason}
+                maxLength={wireLimits.reasonCharsMax}
+                onChange={(event) => setReason(event.currentTarget.value)}
+              />
+            </>
+          )}
+        </>
+      )}
+      <div className="row answers">
+        <Button variant="default" onClick={props.onClose} data-autofocus>
+          Cancel
+        </Button>
+        <Button type="submit" color="red" loading={busy}>
+          {bans ? "Remove and ban" : "Remove"}
+        </Button>
+      </div>
+    </form>
+  );
+}
