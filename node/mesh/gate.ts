@@ -1,7 +1,14 @@
-/** The wall around the mesh: who may connect at all. Identity is proven by noise before anything here is asked. */
-import type { Connection, ConnectionGater, PeerId } from "@libp2p/interface";
+/** The wall around the mesh: who may connect at all. Identity is proven by noise before it is asked for a name; until then a
+ *  connection has a place among those that are pending, and who is no member has one among the strangers after that:
+ *
+ *      TCP ──► pending ──noise──► member  ──control stream──► claimed by a link
+ *                 │       ├─────► evicted ──told so──► gone
+ *                 │       └─────► stranger ──an invitation's secret──► redeems it ──► gone
+ *                 └─ given up, the oldest first, for one who comes later; so is a stranger that has shown nothing yet */
+import type { Connection, ConnectionGater, MultiaddrConnection, PeerId } from "@libp2p/interface";
 import type { Clock, Meter } from "../ports.ts";
 import type { MeshLimits } from "./limits.ts";
+import { addressKey, Places } from "./places.ts";
 import { cut } from "./swarm.ts";
 
 export interface Gate {
@@ -10,12 +17,24 @@ export interface Gate {
   opened(connection: Connection): void;
   /** The connection belongs to a link, which watches it from now on. */
   claimed(connection: Connection): void;
+  /** A stranger has said all that it may say, and is to be answered. `trusted`: it knows an invitation's secret, so its place
+   *  is its own until then. */
+  asked(connection: Connection, trusted: boolean): void;
   /** The connection is gone. */
   closed(connection: Connection): void;
   /** Closes the connections of a peer that is no member any more; a link closes its own, after its last words. */
   evict(peer: string): void;
   stop(): void;
 }
+
+interface Known {
+  readonly stranger: boolean;
+  cancel: () => void;
+  claimed: boolean;
+}
+
+/** A connection before it has a peer, as far as the gate needs it. */
+type Raw = Pick<MultiaddrConnection, "remoteAddr" | "abort" | "addEventListener">;
 
 /** Members come in. Others do only while there is an invitation to redeem, a few at a time and not for long. Who was evicted
  *  comes in to be told so, and seldom: the answer costs more than turning it away. */
@@ -28,13 +47,45 @@ export function createGate(ports: {
   wasEvicted(peer: string): boolean;
   /** Whether nodes that are no members may speak the join protocol. */
   admits(): boolean;
+  /** Whether members are said to be at an address (see `addressKey`). */
+  isMembersAddress(address: string): boolean;
 }): Gate {
   const { clock, meter, limits } = ports;
-  const open = new Map<Connection, { readonly stranger: boolean; readonly cancel: () => void; claimed: boolean }>();
+  const open = new Map<Connection, Known>();
   const perPeer = new Map<string, number>();
   /** Evicted peers that were let in of late, with what forgets them. */
   const answered = new Map<string, () => void>();
-  let strangers = 0;
+  /** Where a member was connected from last. */
+  const cameFrom = new Map<string, string>();
+  let sources: ReadonlySet<string> = new Set();
+  const isKnown = (address: string): boolean => ports.isMembersAddress(address) || sources.has(address);
+  const noteSource = (peer: string, connection: Connection): void => {
+    const from = addressKey(connection.remoteAddr.toString());
+    if (from === undefined || cameFrom.get(peer) === from) return;
+    cameFrom.set(peer, from);
+    for (const one of cameFrom.keys()) if (!ports.isMember(one)) cameFrom.delete(one);
+    sources = new Set(cameFrom.values());
+  };
+  const pending = new Places<Raw>(
+    {
+      max: limits.pendingConnectionsMax,
+      perAddressMax: limits.pendingPerAddressMax,
+      perKnownAddressMax: Math.ceil(limits.pendingConnectionsMax / 2),
+    },
+    isKnown,
+  );
+  const strangers = new Places<Raw>(
+    {
+      max: limits.strangersMax,
+      perAddressMax: limits.strangersPerAddressMax,
+      perKnownAddressMax: limits.strangersPerAddressMax,
+    },
+    () => false,
+  );
+  /** Strangers by where they are connected from, port and all: a `Connection` does not name what is below it. */
+  const strangerAt = new Map<string, Raw>();
+  /** Those of them that know a secret. */
+  const trusted = new Set<Raw>();
 
   const count = (peer: string, by: number): number => {
     const next = (perPeer.get(peer) ?? 0) + by;
@@ -53,27 +104,49 @@ export function createGate(ports: {
     answered.set(peer, forget);
     return true;
   };
+  /** False: there is none, because those who have one come from where members do. */
+  const takePlace = (places: Places<Raw>, raw: Raw): boolean => {
+    const at = raw.remoteAddr.toString();
+    const lost = places.enter(raw, addressKey(at) ?? at);
+    if (lost !== undefined) meter.count("mesh_crowded_connections");
+    if (lost === raw) return false;
+    lost?.abort(new Error("others come"));
+    raw.addEventListener("close", () => places.leave(raw));
+    return true;
+  };
+  /** The port it comes from, without who answers there. */
+  const portOf = (connection: Connection): string => connection.remoteAddr.toString().split("/p2p/")[0] ?? "";
 
   return {
     gater: {
       denyDialPeer: outsider,
       denyOutboundEncryptedConnection: (peer) => outsider(peer) && turnAway(),
-      denyInboundEncryptedConnection: (peer) => {
+      denyInboundConnection: (raw) => !takePlace(pending, raw) && turnAway(),
+      denyInboundEncryptedConnection: (peer, raw) => {
+        pending.leave(raw);
         if (!outsider(peer)) return (perPeer.get(peer.toString()) ?? 0) >= limits.connectionsPerPeerMax && turnAway();
         if (ports.wasEvicted(peer.toString())) return !mayHear(peer.toString()) && turnAway();
-        return !(ports.admits() && strangers < limits.strangersMax) && turnAway();
+        if (!ports.admits() || !takePlace(strangers, raw)) return turnAway();
+        const at = raw.remoteAddr.toString();
+        strangerAt.set(at, raw);
+        raw.addEventListener("close", () => {
+          trusted.delete(raw);
+          if (strangerAt.get(at) === raw) strangerAt.delete(at);
+        });
+        return false;
       },
       // Addresses come from the member list, not from what peers say of themselves.
       filterMultiaddrForPeer: () => false,
     },
     opened(connection) {
       const peer = connection.remotePeer.toString();
-      const evicted = ports.wasEvicted(peer);
-      const stranger = !ports.isMember(peer) && !evicted;
-      if (stranger) strangers += 1;
-      // Several may have passed the gate before the first of them was counted.
-      const tooMany = count(peer, 1) > limits.connectionsPerPeerMax || (stranger && strangers > limits.strangersMax);
-      const patienceMs = stranger ? limits.joinTimeoutMs : limits.handshakeTimeoutMs;
+      const stranger = !ports.isMember(peer) && !ports.wasEvicted(peer);
+      if (ports.isMember(peer)) noteSource(peer, connection);
+      // Several may have passed the gate before the first of them was counted; and one may have lost its place since.
+      const raw = strangerAt.get(portOf(connection));
+      const lost = stranger && connection.direction === "inbound" && (raw === undefined || !strangers.has(raw));
+      const tooMany = count(peer, 1) > limits.connectionsPerPeerMax || lost;
+      const patienceMs = stranger ? limits.joinRequestTimeoutMs : limits.handshakeTimeoutMs;
       const cancel =
         connection.direction === "inbound" || stranger
           ? clock.after(patienceMs, () => cut(connection, "nothing was said in time"))
@@ -87,12 +160,22 @@ export function createGate(ports: {
       known.claimed = true;
       known.cancel();
     },
+    asked(connection, isTrusted) {
+      const known = open.get(connection);
+      const raw = strangerAt.get(portOf(connection));
+      if (known?.stranger !== true || raw === undefined) return;
+      known.cancel();
+      known.cancel = clock.after(limits.joinTimeoutMs, () => cut(connection, "out of time"));
+      // Who shares a secret with many has as many places as there are for strangers.
+      if (!isTrusted || trusted.size >= limits.strangersMax) return;
+      strangers.leave(raw);
+      trusted.add(raw);
+    },
     closed(connection) {
       const known = open.get(connection);
       if (known === undefined) return;
       open.delete(connection);
       known.cancel();
-      if (known.stranger) strangers -= 1;
       count(connection.remotePeer.toString(), -1);
     },
     evict(peer) {

@@ -26,6 +26,7 @@ import { meshLimits, type MeshLimits } from "./limits.ts";
 import { joinProtocol, serveJoin } from "./join.ts";
 import type { Admission } from "./invitation.ts";
 import type { NodeKey } from "./node-key.ts";
+import { addressKey } from "./places.ts";
 import { channelProtocols, Pairs, type PairStatus } from "./pairs.ts";
 import { createSwarm, listenAddress, startSwarm } from "./swarm.ts";
 
@@ -95,6 +96,13 @@ export async function startMesh(options: MeshOptions): Promise<Mesh> {
   const found = new Map<string, readonly string[]>();
 
   const memberPeers = new Set<string>();
+  /** Where members are said to be, see `addressKey`. */
+  let memberHosts: ReadonlySet<string> = new Set();
+  const noteHosts = (): void => {
+    const said = options.members().flatMap(({ peer, addresses }) => [...addresses, ...addressesOf(peer)]);
+    memberHosts = new Set(said.flatMap((address) => addressKey(address) ?? []));
+  };
+  const addressesOf = (peer: string): readonly string[] => [...(known.get(peer) ?? []), ...(found.get(peer) ?? [])];
   const wasEvicted = (peer: string): boolean => !memberPeers.has(peer) && options.wasEvicted?.(peer) === true;
   const gate = createGate({
     clock,
@@ -103,6 +111,7 @@ export async function startMesh(options: MeshOptions): Promise<Mesh> {
     isMember: (peer) => memberPeers.has(peer),
     wasEvicted,
     admits: () => options.admission?.open() ?? false,
+    isMembersAddress: (address) => memberHosts.has(address),
   });
   const swarm = await createSwarm({
     key: options.key.privateKey,
@@ -129,7 +138,7 @@ export async function startMesh(options: MeshOptions): Promise<Mesh> {
     log,
     meter,
     limits,
-    addressesOf: (peer) => [...(known.get(peer) ?? []), ...(found.get(peer) ?? [])],
+    addressesOf,
     wasEvicted,
     disowned: (by, why) => options.disowned?.(by, why),
   });
@@ -138,6 +147,7 @@ export async function startMesh(options: MeshOptions): Promise<Mesh> {
   const discovered = (peer: string, addresses: readonly string[]): void => {
     if (!pairs.isMember(peer)) return;
     found.set(peer, addresses.slice(0, limits.addressesMax));
+    noteHosts();
     pairs.discovered(peer);
   };
   swarm.addEventListener("connection:open", ({ detail }) => gate.opened(detail));
@@ -150,7 +160,7 @@ export async function startMesh(options: MeshOptions): Promise<Mesh> {
   const { admission } = options;
   if (admission !== undefined) {
     const host = { self, admission, directoryInfo: () => options.directoryInfo?.() ?? null };
-    await swarm.handle(joinProtocol, (stream, on) => serveJoin(host, stream, on, { clock, log, meter, limits }), {
+    await swarm.handle(joinProtocol, (stream, on) => serveJoin(host, stream, on, { gate, clock, log, meter, limits }), {
       maxInboundStreams: 1,
     });
   }
@@ -161,6 +171,7 @@ export async function startMesh(options: MeshOptions): Promise<Mesh> {
     for (const { peer } of members) memberPeers.add(peer);
     pairs.setMembers(members);
     for (const peer of found.keys()) if (!pairs.isMember(peer)) found.delete(peer);
+    noteHosts();
   };
   const unfollow = options.onMembersChange(follow);
   follow();

@@ -173,6 +173,9 @@ export interface Admitted {
 export interface Admission {
   /** Whether there is an invitation that someone may come with, so that strangers are to be listened to at all. */
   open(): boolean;
+  /** Whether somebody knows an invitation's secret, as far as that can be told without asking the directory. It opens nothing;
+   *  it is for who may wait while others crowd in. */
+  knows(id: string, secret: Uint8Array): boolean;
   /** Makes a member of the node that proved to be `peer` and knows the secret. Error: INVITATION_INVALID (unknown, forged,
    *  expired, used by another, or not for this), DIRECTORY_UNAVAILABLE, OVERLOADED. */
   redeem(id: string, secret: Uint8Array, peer: string, facts: JoiningNode): Promise<Result<Admitted>>;
@@ -181,27 +184,32 @@ export interface Admission {
 
 export function createAdmission(ports: { readonly directory: Directory; readonly clock: Clock }): Admission {
   const { directory, clock } = ports;
-  const expiries = new Map<string, number>();
+  const invitations = new Map<string, InvitationRecord>();
   const learn = (row: DirectoryRow): void => {
     const invitation = asInvitation(row);
-    if (invitation === undefined) expiries.delete(row.key);
-    else expiries.set(row.key, invitation.expiresAtMs);
+    if (invitation === undefined) invitations.delete(row.key);
+    else invitations.set(row.key, invitation);
   };
   const unwatch = directory.watch(invitationPrefix, {
     reset(rows) {
-      expiries.clear();
+      invitations.clear();
       for (const row of rows) learn(row);
     },
     changed: learn,
-    removed: (key) => void expiries.delete(key),
+    removed: (key) => void invitations.delete(key),
     // What it knew may be old, and a refusal in the end is still a refusal.
     stale: () => undefined,
   });
   return {
     open() {
       const nowMs = clock.nowMs();
-      for (const expiresAtMs of expiries.values()) if (expiresAtMs + invitationLimits.answeredMs > nowMs) return true;
+      for (const { expiresAtMs } of invitations.values())
+        if (expiresAtMs + invitationLimits.answeredMs > nowMs) return true;
       return false;
+    },
+    knows(id, secret) {
+      const invitation = invitations.get(`${invitationPrefix}${id}`);
+      return invitation !== undefined && sameHash(invitation.secretHash, hashOf(secret));
     },
     async redeem(id, secret, peer, facts) {
       try {

@@ -16,9 +16,11 @@ import type { Clock, Log, MemberRecord, Meter } from "../ports.ts";
 import { FrameReader, framesOf, frameHeaderBytes } from "./frames.ts";
 import { asHeard, introduction, introductionCheck, meshVersion, speaksWith, type Introduction } from "./handshake.ts";
 import { invitationId, joiningNode, readToken, type Admission, type JoiningNode } from "./invitation.ts";
+import { backoffMs } from "../backoff.ts";
+import type { Gate } from "./gate.ts";
 import { meshLimits, type MeshLimits } from "./limits.ts";
 import type { NodeKey } from "./node-key.ts";
-import { createSwarm } from "./swarm.ts";
+import { createSwarm, textOf } from "./swarm.ts";
 
 export const joinProtocol = "/plexus/join/1";
 
@@ -120,15 +122,23 @@ export async function serveJoin(
   host: JoinHost,
   stream: Stream,
   connection: Connection,
-  ports: { readonly clock: Clock; readonly log: Log; readonly meter: Meter; readonly limits: MeshLimits },
+  ports: {
+    readonly gate: Gate;
+    readonly clock: Clock;
+    readonly log: Log;
+    readonly meter: Meter;
+    readonly limits: MeshLimits;
+  },
 ): Promise<void> {
-  const { clock, log, meter, limits } = ports;
+  const { gate, clock, log, meter, limits } = ports;
   const peer = connection.remotePeer.toString();
   const talk = new Talk(stream, { messages: 1, frameBytesMax: limits.joinRequestBytesMax });
   talk.say(host.self);
   const request = await talk.hear();
   if (request === undefined) return;
-  const { invitation, node: newcomer } = requestCheck.Check(request) ? request : {};
+  const { invitation, secret, node: newcomer } = requestCheck.Check(request) ? request : {};
+  if (invitation !== undefined && secret !== undefined)
+    gate.asked(connection, host.admission.knows(invitation, secret));
   const who = newcomer === undefined ? {} : { invitation, node: newcomer.node, name: newcomer.name };
   const answer = await redeemFor(host, request, peer);
   if (answer.ok) {
@@ -170,6 +180,9 @@ function compare(
   return undefined;
 }
 
+/** All that a newcomer can tell when it is closed on before a word. */
+const unheard = "no invitation is outstanding there, or too many others ask at once";
+
 export interface JoinOptions {
   readonly token: string;
   readonly key: NodeKey;
@@ -206,13 +219,20 @@ export async function joinCluster(options: JoinOptions): Promise<Result<Joined>>
   });
   try {
     await swarm.start();
-    return await ask();
+    for (let attempt = 1; ; attempt += 1) {
+      const { result, passes } = await ask();
+      // Closed on before a word: nobody is expected there, or others crowd in.
+      if (!passes || attempt >= limits.joinAttemptsMax || aborted.signal.aborted) return result;
+      const pauseMs = backoffMs(attempt, { firstMs: limits.backoffMinMs, maxMs: limits.backoffMaxMs });
+      await new Promise<void>((resolve) => void clock.after(pauseMs, resolve));
+    }
   } finally {
     cancel();
     await swarm.stop();
   }
 
-  async function ask(): Promise<Result<Joined>> {
+  /** One attempt; `passes`: the next may end otherwise. */
+  async function ask(): Promise<{ readonly result: Result<Joined>; readonly passes: boolean }> {
     let stream: Stream;
     try {
       const addresses = invitation.addresses.map((address) => multiaddr(`${address}/p2p/${invitation.peer}`));
@@ -220,19 +240,24 @@ export async function joinCluster(options: JoinOptions): Promise<Result<Joined>>
       stream = await connection.newStream(joinProtocol, { signal: aborted.signal });
     } catch (error) {
       // The other side closes at once, before a word, when it expects nobody.
-      const turnedAway = swarm.getConnections().length > 0 || /closed|reset/i.test(String(error));
+      const turnedAway = swarm.getConnections().length > 0 || /closed|reset/i.test(textOf(error));
       const { addresses } = invitation;
-      return refused(
-        turnedAway
-          ? failure("INVITATION_INVALID", { reason: "no invitation is outstanding there", addresses })
-          : failure("UNREACHABLE", { addresses, reason: String(error) }),
-      );
+      const reason = turnedAway
+        ? failure("INVITATION_INVALID", { reason: unheard, addresses })
+        : failure("UNREACHABLE", { addresses, reason: textOf(error) });
+      return { result: refused(reason), passes: turnedAway || /timeout|timed out/i.test(textOf(error)) };
     }
     aborted.signal.addEventListener("abort", () => stream.abort(new Error("out of time")));
     const talk = new Talk(stream, { messages: 2, frameBytesMax: limits.frameBytesMax });
     const greeting = await talk.hear();
     if (greeting === undefined)
-      return refused(failure("INVITATION_INVALID", { reason: "no invitation is outstanding there" }));
+      return { result: refused(failure("INVITATION_INVALID", { reason: unheard })), passes: true };
+    const result = await redeemAt(talk, greeting);
+    // The same node may ask with the same token again.
+    return { result, passes: !result.ok && result.error.code === "PEER_LOST" };
+  }
+
+  async function redeemAt(talk: Talk, greeting: unknown): Promise<Result<Joined>> {
     if (!introductionCheck.Check(greeting)) return refused(failure("BAD_FRAME", { reason: "not a greeting" }));
     if (greeting.cluster !== invitation.cluster)
       return refused(failure("INVITATION_INVALID", { reason: "that node belongs to another cluster" }));

@@ -44,15 +44,23 @@ export interface MeshLimits {
   /** Connections of one peer: two in use, two that replace them, and as many that are closing. */
   readonly connectionsPerPeerMax: number;
   readonly connectionsMax: number;
-  /** Connections whose peer has not yet proven who it is. */
+  /** Connections whose peer has not yet proven who it is, in all and from one address; half of all from one where members are
+   *  known to be. One more takes the place of the oldest. */
   readonly pendingConnectionsMax: number;
-  /** Connections of nodes that are no members and may speak the join protocol only. */
+  readonly pendingPerAddressMax: number;
+  /** Connections of nodes that are no members and may speak the join protocol only, in all and from one address. One more
+   *  takes the place of the oldest that has not shown an invitation's secret. */
   readonly strangersMax: number;
+  readonly strangersPerAddressMax: number;
   /** Evicted nodes that are let in for their answer within `evictedPauseMs`, each of them once. */
   readonly evictedMax: number;
   readonly evictedPauseMs: number;
-  /** From a stranger's connection to its end. */
+  /** From a stranger's connection to what it has to say. */
+  readonly joinRequestTimeoutMs: number;
+  /** From there to its end; for the stranger, from its first attempt to its last. */
   readonly joinTimeoutMs: number;
+  /** How often a stranger tries that was closed on before a word: others may have taken its place. */
+  readonly joinAttemptsMax: number;
   /** What a joining node may say of itself. */
   readonly joinRequestBytesMax: number;
   /** A closing connection has so long to send its last words. */
@@ -88,11 +96,15 @@ export const meshLimits: MeshLimits = {
   connectionsPerPeerMax: 8,
   connectionsMax: 4_096,
   pendingConnectionsMax: 256,
-  strangersMax: 8,
+  pendingPerAddressMax: 16,
+  strangersMax: 32,
+  strangersPerAddressMax: 4,
   evictedMax: 8,
   // Shorter than the start of a process, so that one that is started over and over hears it each time.
   evictedPauseMs: 1_000,
+  joinRequestTimeoutMs: 3_000,
   joinTimeoutMs: 15_000,
+  joinAttemptsMax: 5,
   joinRequestBytesMax: 64 * 1024,
   closeTimeoutMs: 500,
 };

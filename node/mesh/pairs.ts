@@ -24,7 +24,7 @@ import type { Gate } from "./gate.ts";
 import { controlKind, doubled, endIn, evicted, judge, preceded, type Hello, type Introduction } from "./handshake.ts";
 import { Lane } from "./lane.ts";
 import type { MeshLimits } from "./limits.ts";
-import { cut } from "./swarm.ts";
+import { cut, textOf } from "./swarm.ts";
 import { Link, type LinkListener } from "./link.ts";
 
 /** The protocol of each channel. The number changes only with what every version must understand: the handshake. */
@@ -463,7 +463,7 @@ export class Pairs {
     } catch (error) {
       if (this.#lacksLink(pair)) {
         pair.failures += 1;
-        this.#failed(pair, failure("UNREACHABLE", { reason: String(error) }), false);
+        this.#failed(pair, failure("UNREACHABLE", { reason: textOf(error) }), false);
       }
     } finally {
       cancel();
@@ -504,7 +504,7 @@ export class Pairs {
       link.say("bulk", link.id);
       await link.settled;
     } catch (error) {
-      link.end(failure("PEER_LOST", { because: String(error) }));
+      link.end(failure("PEER_LOST", { because: textOf(error) }));
       cut(first, "the attempt failed");
       if (second !== undefined) cut(second, "the attempt failed");
     }

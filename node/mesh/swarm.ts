@@ -133,7 +133,8 @@ export function createSwarm(options: {
     connectionManager: {
       // Five a second from one address by default: a cluster on one machine would lock itself out.
       inboundConnectionThreshold: Infinity,
-      maxIncomingPendingConnections: limits.pendingConnectionsMax,
+      // The gate counts them, and makes room by itself.
+      maxIncomingPendingConnections: Infinity,
       maxConnections: limits.connectionsMax,
       reconnectRetries: 0,
       dialTimeout: limits.dialTimeoutMs,
@@ -149,6 +150,17 @@ export function createSwarm(options: {
     ...(options.found === undefined ? {} : { services: { lookout: lookout(options.found) } }),
     logger: silentLogger,
   });
+}
+
+/** Why something failed, as text. What libp2p and the streams reject with is not always an error: events, too, and lists. */
+export function textOf(thrown: unknown): string {
+  if (thrown instanceof AggregateError && thrown.errors.length > 0)
+    return [...new Set(thrown.errors.map(textOf))].join("; ");
+  if (thrown instanceof Error) return String(thrown);
+  const { error, type } = (thrown ?? {}) as { readonly error?: unknown; readonly type?: unknown };
+  if (error !== undefined && error !== null) return textOf(error);
+  if (typeof type === "string") return type.toLowerCase().includes("close") ? "the connection was closed" : type;
+  return String(thrown);
 }
 
 /** Ends a connection at once. */
