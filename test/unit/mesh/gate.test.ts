@@ -43,8 +43,10 @@ const gateOf = (limits: Partial<MeshLimits>): Gate =>
     admits: () => true,
     isMembersAddress: (address) => address === "10.0.0.1",
   });
-const denies = (gate: Gate, { raw }: Guest) => gate.gater.denyInboundConnection?.(raw);
-const deniesProven = (gate: Gate, { id, raw }: Guest) => gate.gater.denyInboundEncryptedConnection?.(id, raw);
+// What the gate answers is no promise.
+const denies = (gate: Gate, { raw }: Guest) => gate.gater.denyInboundConnection?.(raw) as boolean;
+const deniesProven = (gate: Gate, { id, raw }: Guest) =>
+  gate.gater.denyInboundEncryptedConnection?.(id, raw) as boolean;
 const cutsOf = (guests: readonly Guest[]) => guests.map(({ cuts }) => cuts.join());
 let port = 1_000;
 const from = (host: string): string => `/ip4/${host}/tcp/${(port += 1)}`;
