@@ -108,7 +108,10 @@ function explainStart(thrown: unknown, config: Config): unknown {
   const invalid = (field: string, value: string, why: object = { reason: describeRefusal(thrown) }) =>
     new PlexusError(failure("CONFIG_INVALID", { field, value, ...why }), thrown);
   if (syscall === "listen") {
-    const ofMesh = (thrown as { readonly port?: number }).port === config.mesh.port && config.mesh.port !== 0;
+    const { address, port: taken } = thrown as { readonly address?: string; readonly port?: number };
+    if (taken !== config.port && config.metricsListen?.endsWith(`:${taken}`) === true)
+      return invalid("metricsListen", `${address}:${taken}`);
+    const ofMesh = taken === config.mesh.port && config.mesh.port !== 0;
     const { host, port } = ofMesh ? config.mesh : config;
     return invalid(`${ofMesh ? "mesh." : ""}${code === "EADDRNOTAVAIL" ? "host" : "port"}`, `${host}:${port}`);
   }

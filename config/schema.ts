@@ -28,6 +28,11 @@ const trustedProxy = Type.Refine(
   () => "must be the address of a proxy or a range of addresses",
 );
 
+const allowedHost = Type.String({
+  pattern: "^\\.?[A-Za-z0-9_]([A-Za-z0-9_.-]{0,250}[A-Za-z0-9_])?$",
+  description: "a name without port, like chat.example.org; .example.org for all below it, too",
+});
+
 const logSchema = schema.object({
   level: Type.Union([
     Type.Literal("debug"),
@@ -95,6 +100,15 @@ export const configSchema = schema.object({
   port: Type.Integer({ minimum: 0, maximum: 65_535 }),
   /** The proxies in front, as this node sees them: what they say in X-Forwarded-For counts. */
   trustedProxies: Type.Array(trustedProxy, { maxItems: 64, description: "a list like [127.0.0.1, 10.0.0.0/8]" }),
+  /** Names by which people and programs reach the node, beside its addresses and the names of its machine. */
+  allowedHosts: Type.Array(allowedHost, { maxItems: 64, description: "a list like [chat.example.org]" }),
+  /** Where metrics are read without a token. */
+  metricsListen: Type.Optional(
+    Type.String({
+      pattern: "^(\\[[0-9A-Fa-f:.]{2,45}\\]|[A-Za-z0-9][A-Za-z0-9._-]{0,252}):\\d{1,5}$",
+      description: "an address with its port, like 127.0.0.1:9464",
+    }),
+  ),
   roles: Type.Array(roleName, { minItems: 1, maxItems: roles.length, uniqueItems: true }),
   labels: Type.Record(Type.String({ pattern: "^[a-z0-9][a-z0-9._-]{0,62}$" }), Type.String({ maxLength: 64 }), {
     maxProperties: 32,
@@ -154,6 +168,7 @@ export const configDefaults = {
   host: "127.0.0.1",
   port: 7070,
   trustedProxies: [],
+  allowedHosts: [],
   roles: [...roles],
   labels: {},
   gpu: "off",

@@ -4,6 +4,7 @@
  *                                                                                               stopped in reverse
  *
  *  `peer.ts` is everything between them and knows no real thing; the simulation runs the same. */
+import { hostname } from "node:os";
 import { behaviors } from "../actors/index.ts";
 import type { Config } from "../config/index.ts";
 import {
@@ -386,6 +387,8 @@ export async function startNode(config: Config, platform: NodePlatform): Promise
       host: config.host,
       port: config.port,
       descriptors: descriptors.web,
+      hosts: hostNames(config),
+      ...(config.metricsListen !== undefined && { metricsListen: listenAddress(config.metricsListen) }),
       trustedProxies: config.trustedProxies,
       node,
       version,
@@ -444,6 +447,19 @@ export async function startNode(config: Config, platform: NodePlatform): Promise
     await stop(undoTimeoutMs);
     throw error;
   }
+}
+
+/** Names by which people and programs may call this node: those that it was told, and those of its machine. */
+function hostNames({ host, allowedHosts, mesh }: Config): readonly string[] {
+  const machine = hostname();
+  const [label = machine] = machine.split(".");
+  const announced = mesh.announce.flatMap((address) => /^\/dns[46]?\/([^/]+)\//.exec(address)?.[1] ?? []);
+  return [host, ...allowedHosts, ...announced, machine, label, `${label}.local`].filter((name) => name !== "");
+}
+
+function listenAddress(text: string): { readonly host: string; readonly port: number } {
+  const at = text.lastIndexOf(":");
+  return { host: text.slice(0, at).replace(/^\[|\]$/g, ""), port: Number(text.slice(at + 1)) };
 }
 
 /** A node says it is ready when its models are; but a large one may take minutes, and chat need not wait for it. */

@@ -32,6 +32,11 @@ export const errorTable = {
   SIGN_UP_CLOSED: { outcome: "failed", http: 403, help: "This node does not take new accounts; ask its admin." },
   FORBIDDEN: { outcome: "failed", http: 403, help: "You may not do this here." },
   NOT_FOUND: { outcome: "failed", http: 404, help: "There is nothing by this name." },
+  HOST_NOT_ALLOWED: {
+    outcome: "failed",
+    http: 421,
+    help: "This node is not known by this name. Its operator can allow it: `plexus up --allowed-host NAME`.",
+  },
   NOT_A_MEMBER: { outcome: "failed", http: 403, help: "Join the room first." },
   LAST_OWNER: {
     outcome: "failed",

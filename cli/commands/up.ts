@@ -22,6 +22,8 @@ export interface UpOptions {
   readonly host?: string;
   readonly port?: number;
   readonly trustedProxy?: readonly string[];
+  readonly allowedHost?: readonly string[];
+  readonly metricsListen?: string;
   readonly join?: string;
   readonly meshHost?: string;
   readonly meshPort?: number;
@@ -54,6 +56,8 @@ export function upConfig(options: UpOptions): ConfigInput {
     host: options.host,
     port: options.port,
     trustedProxies: options.trustedProxy === undefined ? undefined : [...options.trustedProxy],
+    allowedHosts: options.allowedHost === undefined ? undefined : [...options.allowedHost],
+    metricsListen: options.metricsListen,
     join: options.join,
     mesh: {
       ...(options.meshHost !== undefined && { host: options.meshHost }),
@@ -90,6 +94,12 @@ export const define: Define = (command, { output, onExit }) => {
       "proxy in front whose X-Forwarded-For counts, repeatable: 127.0.0.1, 10.0.0.0/8",
       collect<string>,
     )
+    .option(
+      "--allowed-host <name>",
+      "name by which people reach this node, repeatable: chat.example.org (addresses and the machine's own names are)",
+      collect<string>,
+    )
+    .option("--metrics-listen <address:port>", "serve metrics there without a token: 127.0.0.1:9464 (default: nowhere)")
     .option("--model <path[,name]>", "GGUF file to serve; repeatable, the first is the default", collect<string>)
     .option(
       "--role <role>",

@@ -19,8 +19,10 @@ import { addAdminRoutes } from "./admin.ts";
 import { addClusterRoutes } from "./cluster.ts";
 import { addHealthRoutes } from "./health.ts";
 import { createEntrance } from "./entrance.ts";
+import { createHostCheck } from "./hosts.ts";
 import { addEntrance, createHttp } from "./http.ts";
 import { gatewayLimits } from "./limits.ts";
+import { listenForMetrics, type MetricsListener } from "./metrics.ts";
 import { addOpenAiRoutes } from "./openai.ts";
 import type { Gateway, GatewayOptions, Surroundings } from "./options.ts";
 import { listNodes } from "./nodes.ts";
@@ -39,6 +41,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   const at: Surroundings = {
     ...options,
     limits: { ...gatewayLimits, ...options.limits },
+    isOurs: createHostCheck(options.hosts ?? [], options.log),
     addresses: createAddresses(options.trustedProxies ?? []),
     nodes: () => {
       const own = { name: options.name ?? options.node, url };
@@ -69,9 +72,12 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   addAdminRoutes(app, at, { url: () => url, connections: () => sockets.connections() });
   addClusterRoutes(app, at);
   addOpenAiRoutes(app, at);
+  let metrics: MetricsListener | undefined;
   try {
+    if (at.metricsListen !== undefined) metrics = await listenForMetrics(at.metricsListen, at, at.isOurs);
     await app.listen({ host: at.host, port: at.port });
   } catch (error) {
+    await metrics?.stop();
     sockets.cut();
     await app.close();
     throw error;
@@ -81,8 +87,10 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   const host = address.address === "0.0.0.0" || address.address === "::" ? "localhost" : address.address;
   url = `http://${host.includes(":") ? `[${host}]` : host}:${address.port}`;
 
+  if (metrics !== undefined) at.log.info("metrics.listening", { url: metrics.url });
   return {
     url,
+    ...(metrics !== undefined && { metricsUrl: metrics.url }),
     connections: () => sockets.connections(),
     async stop(deadlineMs) {
       sockets.close();
@@ -95,6 +103,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
       await closed;
       cancel();
       sockets.cut();
+      await metrics?.stop();
     },
   };
 }

@@ -57,6 +57,8 @@ export interface GatewayLimits {
   readonly tcpConnectionsMax: number;
   /** What one address may have of them: a household, an office, a proxy that nobody named. */
   readonly addressShare: number;
+  /** Connections of whoever reads metrics at their own address. */
+  readonly metricsConnectionsMax: number;
   /** Pause between two warnings that places run out. */
   readonly entranceWarningMs: number;
   /** WebSockets. */
@@ -130,6 +132,7 @@ export const gatewayLimits: GatewayLimits = {
   stalledAnswerMs: 30_000,
   tcpConnectionsMax: 24_000,
   addressShare: 0.5,
+  metricsConnectionsMax: 16,
   entranceWarningMs: 10_000,
   connectionsMax: 20_000,
   connectionsPerUserMax: 64,

@@ -5,7 +5,9 @@ import type { ClusterControl } from "../placement/api.ts";
 import type { Clock, Log, Meter, Random } from "../ports.ts";
 import type { Addresses } from "./addresses.ts";
 import type { Hub } from "./hub.ts";
+import type { HostCheck } from "./hosts.ts";
 import type { GatewayLimits } from "./limits.ts";
+import type { ListenAddress } from "./metrics.ts";
 
 /** What a gateway is made of. */
 export interface GatewayOptions {
@@ -20,6 +22,10 @@ export interface GatewayOptions {
   readonly host: string;
   /** 0 takes any free port. */
   readonly port: number;
+  /** Names by which the node may be called beside addresses and `localhost`; see hosts.ts. */
+  readonly hosts?: readonly string[];
+  /** Where metrics are read without a token; absent: nowhere. */
+  readonly metricsListen?: ListenAddress;
   /** Descriptors that connections may take; absent: as many as the limits allow. */
   readonly descriptors?: number;
   /** Addresses and ranges of the proxies in front, whose X-Forwarded-For counts; absent: none. */
@@ -69,6 +75,8 @@ export interface ReachPort {
 /** A running gateway. */
 export interface Gateway {
   readonly url: string;
+  /** Where metrics are read without a token. */
+  readonly metricsUrl?: string;
   /** Open WebSocket connections. */
   connections(): number;
   /** Takes no more, says `bye` to every connection, lets requests under way end; cuts what is left at the deadline. */
@@ -76,7 +84,8 @@ export interface Gateway {
 }
 
 /** What the parts of the gateway share: the options with every limit filled in. */
-export type Surroundings = Omit<GatewayOptions, "limits" | "peers" | "trustedProxies"> & {
+export type Surroundings = Omit<GatewayOptions, "limits" | "peers" | "trustedProxies" | "hosts"> & {
+  readonly isOurs: HostCheck;
   readonly limits: GatewayLimits;
   /** Where requests come from. */
   readonly addresses: Addresses;

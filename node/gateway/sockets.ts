@@ -268,6 +268,8 @@ export function createSockets(
     unsettled.add(stream);
     stream.once("close", () => unsettled.delete(stream));
     const refuse = (reason: Failure) => refuseUpgrade(stream, reason);
+    const ours = at.isOurs(request);
+    if (!ours.ok) return refuse(ours.error);
     let url: URL;
     try {
       url = new URL(request.url ?? "/", "http://node");

@@ -119,7 +119,7 @@ describe("the role ai in a cluster of real processes", () => {
       return found.stdout.split("\n").filter((line) => line !== "").length;
     };
     const answersOf = async (node: NodeProcess): Promise<number> => {
-      const text = await (await fetch(`${node.url}/metrics`)).text();
+      const text = await node.metrics();
       return Number(/^plexus_generations_total\{.*end="complete".*\} (\d+)$/m.exec(text)?.[1] ?? 0);
     };
     const ask = async (text: string): Promise<ConversationTurn | undefined> => {

@@ -74,7 +74,7 @@ function findDisks(): Disks | { readonly missing: string } {
 
 /** How many slots the controller has given to others because their owner was down. */
 async function failovers(cluster: ClusterProcesses): Promise<number> {
-  const page = await (await fetch(`${cluster.first.url}/metrics`)).text();
+  const page = await cluster.first.metrics();
   return Number(/^plexus_placement_failovers_total (\d+)/m.exec(page)?.[1] ?? 0);
 }
 

@@ -103,6 +103,12 @@ export class NodeProcess {
     return file.controlToken;
   }
 
+  /** What it tells the operator of itself. */
+  async metrics(): Promise<string> {
+    const headers = { authorization: `Bearer ${await this.controlToken()}` };
+    return (await fetch(`${this.url}/metrics`, { headers })).text();
+  }
+
   /** A request with a JSON body; the answer's status and JSON. */
   async http(method: string, path: string, body?: unknown, token?: string): Promise<{ status: number; body: unknown }> {
     const headers: Record<string, string> = {};

@@ -140,7 +140,7 @@ describe("gateway: HTTP", () => {
 
   it("hides what went wrong inside behind a request id that the log knows", async () => {
     const broken = await startStand({ metricsText: () => Promise.reject(new Error("a secret detail")) });
-    const reply = await broken.request("GET", "/metrics");
+    const reply = await broken.request("GET", "/metrics", { token: controlToken });
     expect(reply.status).to.equal(500);
     expect(reply.body.error.code).to.equal("INTERNAL");
     expect(JSON.stringify(reply.body)).not.to.contain("secret");
@@ -155,13 +155,9 @@ describe("gateway: HTTP", () => {
     ready = false;
     expect((await stand.request("GET", "/readyz")).status).to.equal(503);
     ready = true;
-    const metrics = await stand.request("GET", "/metrics");
+    const metrics = await stand.request("GET", "/metrics", { token: controlToken });
     expect(metrics.body).to.equal("up 1\n");
     expect(metrics.headers.get("content-type")).to.equal("text/plain; version=0.0.4");
-    const proxied = { headers: { "x-forwarded-for": "203.0.113.9" } };
-    expect((await stand.request("GET", "/metrics", proxied)).status).to.equal(401);
-    expect((await stand.request("GET", "/metrics", { ...proxied, token: bob })).status).to.equal(403);
-    expect((await stand.request("GET", "/metrics", { ...proxied, token: controlToken })).status).to.equal(200);
   });
 
   it("serves the page on every path of its own, hashed files for ever, and nothing outside its folder", async () => {
@@ -225,7 +221,7 @@ describe("gateway: HTTP", () => {
     const { hostname, port } = new URL(leaving.url);
     const socket = connect(Number(port), hostname);
     const said = readAll(socket);
-    const ask = (path: string): void => void socket.write(`GET ${path} HTTP/1.1\r\nHost: x\r\n\r\n`);
+    const ask = (path: string): void => void socket.write(`GET ${path} HTTP/1.1\r\nHost: localhost\r\n\r\n`);
     ask("/readyz");
     await asked.promise;
     const stopped = leaving.stop();

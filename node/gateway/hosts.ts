@@ -1,0 +1,44 @@
+import type { IncomingMessage } from "node:http";
+import { isIP } from "node:net";
+import { failure, ok, refused, type Result } from "../../protocols/index.ts";
+import type { Log } from "../ports.ts";
+
+/** Whether a request is for this node, by its `Host`. Error: HOST_NOT_ALLOWED. */
+export type HostCheck = (request: IncomingMessage) => Result<undefined>;
+
+/** Refused names that the log tells of, so that an operator sees what to allow and a flood fills no disk. */
+const toldMax = 16;
+
+/** Makes the guard against DNS rebinding: a page on a name of a stranger, who lets that name lead to this machine, is for the
+ *  browser one site with this node and reads what it answers. The name is in `Host`, and no page can change that.
+ *
+ *  Allowed are addresses, which nobody can lead elsewhere, names of the machine itself, and `names`; one with a dot in front
+ *  stands for all below it as well. Who sends no `Host` is no browser. */
+export function createHostCheck(names: readonly string[], log: Log): HostCheck {
+  const exact = new Set(["localhost"]);
+  const above = [".localhost"];
+  for (const name of names.map((one) => one.toLowerCase().replace(/\.$/, "")))
+    if (name.startsWith(".")) {
+      above.push(name);
+      exact.add(name.slice(1));
+    } else exact.add(name);
+  const told = new Set<string>();
+  return ({ headers: { host } }) => {
+    if (host === undefined) return ok(undefined);
+    const name = hostnameIn(host);
+    if (name !== undefined && (isIP(name) !== 0 || exact.has(name) || above.some((end) => name.endsWith(end))))
+      return ok(undefined);
+    const shown = (name ?? "not a name").slice(0, 253);
+    if (told.size < toldMax && !told.has(shown)) {
+      told.add(shown);
+      log.warn("gateway.host.refused", { host: shown });
+    }
+    return refused(failure("HOST_NOT_ALLOWED", { host: shown }));
+  };
+}
+
+/** The name or address in a `Host` header, without its port; undefined where it is none. */
+function hostnameIn(host: string): string | undefined {
+  const [, address, name] = /^(?:\[([\da-f:.]+)\]|([\w.-]+))(?::\d{0,5})?$/i.exec(host) ?? [];
+  return (address ?? name)?.toLowerCase().replace(/\.$/, "");
+}
