@@ -1,6 +1,6 @@
 import { Type, type Static } from "typebox";
 import { wireLimits as limits } from "./limits.ts";
-import { limit, nothing, object, position, resume, text, timeMs } from "./schema.ts";
+import { limit, line, nothing, object, position, resume, text, timeMs } from "./schema.ts";
 
 /** How an agent's model picks tokens. Absent fields take the model's defaults. */
 export const sampling = object({
@@ -11,8 +11,8 @@ export const sampling = object({
 });
 export type Sampling = Static<typeof sampling>;
 
-const persona = Type.String({ maxLength: limits.personaCharsMax });
-const model = Type.String({ minLength: 1, maxLength: 200 });
+const persona = text(limits.personaCharsMax, 0);
+const model = line(limits.modelCharsMax);
 
 /** Commands to an agent. Only its owner may send them, but for `mentioned`, which rooms send. */
 export const agentCommands = {

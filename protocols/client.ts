@@ -7,7 +7,7 @@ import { kindText } from "./ids.ts";
 import { wireLimits as limits } from "./limits.ts";
 import type { NodePlace } from "./nodes.ts";
 import { roomCommands } from "./room.ts";
-import { key, object, position } from "./schema.ts";
+import { key, line, object, position } from "./schema.ts";
 import { userCommands } from "./user.ts";
 
 /** The wire between a client and a node: one WebSocket at `/ws`, JSON text frames, the session cookie or
@@ -122,10 +122,10 @@ export const credentials = object({
 export const signUp = object({
   name: userCommands.createAgent.properties.name,
   password: Type.String({ minLength: limits.passwordCharsMin, maxLength: limits.passwordCharsMax }),
-  displayName: Type.Optional(Type.String({ minLength: 1, maxLength: limits.titleCharsMax })),
+  displayName: Type.Optional(line(limits.titleCharsMax)),
   adminCode: Type.Optional(Type.String({ maxLength: 64 })),
 });
-export const createApiKey = object({ label: Type.String({ minLength: 1, maxLength: 200 }) });
+export const createApiKey = object({ label: line(limits.labelCharsMax) });
 export const releaseActor = object({ redeliver: Type.Optional(Type.Boolean({ default: true })) });
 export const actorKeyParams = object({ kind: Type.String({ pattern: `^${kindText}$` }), key });
 

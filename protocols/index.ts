@@ -18,4 +18,5 @@ export * from "./role-manager.ts";
 export * from "./room.ts";
 export * as schema from "./schema.ts";
 export type { Resumed } from "./schema.ts";
+export * from "./text.ts";
 export * from "./user.ts";

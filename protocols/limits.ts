@@ -9,6 +9,9 @@ export const wireLimits = {
   titleCharsMax: 80,
   topicCharsMax: 500,
   nameCharsMax: 32,
+  modelCharsMax: 200,
+  /** What an API key, or a device that is signed in, is called. */
+  labelCharsMax: 200,
   passwordCharsMin: 8,
   passwordCharsMax: 256,
   /** One page of history, of events or of conversation turns. */

@@ -1,6 +1,6 @@
 import { Type, type Static } from "typebox";
 import { wireLimits as limits } from "./limits.ts";
-import { limit, nothing, object, position, principal, resume, text, timeMs, type Resumed } from "./schema.ts";
+import { limit, line, nothing, object, position, principal, resume, text, timeMs, type Resumed } from "./schema.ts";
 
 /** Rank of a member: an owner may do all, a moderator may delete, pin, invite and remove, a member may talk. */
 export const memberRole = Type.Union([Type.Literal("owner"), Type.Literal("moderator"), Type.Literal("member")]);
@@ -9,7 +9,8 @@ export type MemberRole = Static<typeof memberRole>;
 export const visibility = Type.Union([Type.Literal("public"), Type.Literal("private"), Type.Literal("direct")]);
 export type Visibility = Static<typeof visibility>;
 
-const emoji = Type.String({ minLength: 1, maxLength: 32, pattern: "^\\S+$" });
+const emojiText = "^\\S+$";
+const emoji = line(32, 1, emojiText);
 const messageText = text(limits.messageCharsMax);
 
 /** One message as every reader sees it. `seq` counts a room's messages from 1 and never changes. */
@@ -24,7 +25,9 @@ export const roomMessage = object({
   /** The message this one answers; its thread is that message and all that answer it. */
   replyTo: Type.Optional(position),
   replies: Type.Optional(object({ count: position, lastAtMs: timeMs })),
-  reactions: Type.Optional(Type.Record(emoji, Type.Array(principal))),
+  reactions: Type.Optional(
+    Type.Record(Type.String({ minLength: 1, maxLength: 32, pattern: emojiText }), Type.Array(principal)),
+  ),
   mentions: Type.Optional(Type.Array(principal)),
   pinned: Type.Optional(Type.Literal(true)),
   /** An agent's message: the mention that it answers, or refuses. In a thread that is not the message that `replyTo` names. */
@@ -39,8 +42,8 @@ export type RoomMessage = Static<typeof roomMessage>;
 /** Commands a person (or an agent) sends to a room. Each row: parameters; the sender comes with the envelope. */
 export const roomCommands = {
   create: object({
-    title: Type.Optional(text(limits.titleCharsMax)),
-    topic: Type.Optional(Type.String({ maxLength: limits.topicCharsMax })),
+    title: Type.Optional(line(limits.titleCharsMax)),
+    topic: Type.Optional(line(limits.topicCharsMax, 0)),
     visibility: Type.Optional(visibility),
     /** Direct rooms only: the other person. */
     with: Type.Optional(principal),
@@ -56,7 +59,7 @@ export const roomCommands = {
     member: principal,
     ban: Type.Optional(Type.Boolean()),
     banForMs: Type.Optional(Type.Integer({ minimum: limits.banMsMin, maximum: limits.banMsMax })),
-    reason: Type.Optional(text(limits.reasonCharsMax)),
+    reason: Type.Optional(line(limits.reasonCharsMax)),
   }),
   /** Lifts a ban: moderators do. Errors: FORBIDDEN, NOT_FOUND. */
   unban: object({ member: principal }),
@@ -64,8 +67,8 @@ export const roomCommands = {
   bans: nothing,
   /** Owners do. To hand a room over: make somebody else an owner, then yourself a member. Errors: LAST_OWNER, FORBIDDEN. */
   setRole: object({ member: principal, role: memberRole }),
-  setTitle: object({ title: text(limits.titleCharsMax) }),
-  setTopic: object({ topic: Type.String({ maxLength: limits.topicCharsMax }) }),
+  setTitle: object({ title: line(limits.titleCharsMax) }),
+  setTopic: object({ topic: line(limits.topicCharsMax, 0) }),
   post: object({
     text: messageText,
     replyTo: Type.Optional(position),

@@ -1,6 +1,7 @@
-import { Type, type Static, type TSchema } from "typebox";
+import { Type, type Static, type TSchema, type TStringOptions } from "typebox";
 import { keyText } from "./ids.ts";
 import { wireLimits as limits } from "./limits.ts";
+import { textFault, type TextKind } from "./text.ts";
 
 /** Pieces that the schemas of several kinds share. A schema is JSON Schema: HTTP, WebSocket, OpenAPI and tools use the same. */
 
@@ -25,7 +26,29 @@ export const principal = Type.String({ pattern: `^(user|agent)/${keyText}$`, max
 export const position = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER });
 export const timeMs = Type.Integer({ minimum: 0, description: "Milliseconds since 1970, node clock" });
 export const limit = Type.Integer({ minimum: 1, maximum: limits.pageEntriesMax, default: limits.pageEntriesDefault });
-export const text = (maxLength: number) => Type.String({ minLength: 1, maxLength });
+
+/** A string that `textFault` finds nothing wrong with. */
+const taken = (kind: TextKind, minLength: number, options: TStringOptions) =>
+  Type.Refine(
+    Type.String({ ...(minLength > 0 && { minLength }), ...options }),
+    (value) => textFault(value, kind) === undefined,
+    (value) => textFault(value, kind) ?? "",
+  );
+
+/** What is shown by itself: messages, personas. */
+export const text = (maxLength: number, minLength = 1) =>
+  taken("lines", minLength, {
+    maxLength,
+    description: "Well-formed text with something visible in it; of control characters only tab and line end",
+  });
+
+/** What is shown within a line: titles, topics, people's names, labels, reasons. */
+export const line = (maxLength: number, minLength = 1, pattern?: string) =>
+  taken("line", minLength, {
+    maxLength,
+    ...(pattern !== undefined && { pattern }),
+    description: "One line of well-formed text with something visible in it; no control characters",
+  });
 
 /** Nothing to say: the empty object. */
 export const nothing = object({});

@@ -1,6 +1,6 @@
 import { Type, type Static } from "typebox";
 import { wireLimits as limits } from "./limits.ts";
-import { key, nothing, object, position, principal, resume, text, timeMs, userName } from "./schema.ts";
+import { key, line, nothing, object, position, principal, resume, text, timeMs, userName } from "./schema.ts";
 import type { RoomSummary } from "./room.ts";
 
 const hash = Type.String({ minLength: 1, maxLength: 256 });
@@ -9,14 +9,14 @@ const sessionKind = Type.Union([Type.Literal("session"), Type.Literal("key")]);
 /** Commands to a user. Those marked (gateway) are refused unless the gateway itself is the sender: it has checked a password or a code. */
 export const userCommands = {
   /** (gateway) New account; `passwordHash` is argon2id in PHC form. Error: NAME_TAKEN. */
-  create: object({ displayName: Type.Optional(text(limits.titleCharsMax)), passwordHash: hash }),
+  create: object({ displayName: Type.Optional(line(limits.titleCharsMax)), passwordHash: hash }),
   /** (gateway) What sign-in needs to check a password. */
   credentials: nothing,
   /** (gateway) Opens a session or an API key; only the token's hash arrives here. */
   openSession: object({
     id: key,
     kind: sessionKind,
-    label: Type.String({ maxLength: 200 }),
+    label: line(limits.labelCharsMax, 0),
     tokenHash: hash,
     expiresAtMs: Type.Optional(timeMs),
   }),
@@ -28,7 +28,7 @@ export const userCommands = {
   setAdmin: object({ admin: Type.Boolean() }),
   describe: nothing,
   setProfile: object({
-    displayName: Type.Optional(text(limits.titleCharsMax)),
+    displayName: Type.Optional(line(limits.titleCharsMax)),
     theme: Type.Optional(Type.Union([Type.Literal("system"), Type.Literal("light"), Type.Literal("dark")])),
   }),
   sessions: nothing,
@@ -44,8 +44,8 @@ export const userCommands = {
   roomRead: object({ room: key, seq: position }),
   createAgent: object({
     name: userName,
-    persona: Type.Optional(Type.String({ maxLength: limits.personaCharsMax })),
-    model: Type.Optional(Type.String({ maxLength: 200 })),
+    persona: Type.Optional(text(limits.personaCharsMax, 0)),
+    model: Type.Optional(line(limits.modelCharsMax, 0)),
   }),
   deleteAgent: object({ agent: key }),
   resume,

@@ -7,6 +7,9 @@
  *  The text so far is memory only. When memory is lost, `recover` starts again: a new run has a new id, and parts of any
  *  other run are ignored. */
 import {
+  cleaned,
+  cut,
+  textFault,
   wireLimits,
   type AgentEvent,
   type AgentSignal,
@@ -123,7 +126,7 @@ export function onPart(state: AgentState, id: string, part: GenerationPart, turn
 
 function onText(job: Job, now: Run, piece: string): Effects {
   const offset = now.text.length;
-  const text = piece.slice(0, limits.answerCharsMax - offset);
+  const text = cut(piece, limits.answerCharsMax - offset);
   const next = note({ run: { ...now, text: now.text + text } });
   const tooLong: Effects = text.length < piece.length ? [{ type: "cancel", id: now.id }] : [];
   return [next, draft(job, offset, text), ...tooLong];
@@ -222,7 +225,7 @@ function answerTurn(state: AgentState, number: number, ending: Ending, atMs: num
   return {
     turn: number,
     role: "assistant",
-    text,
+    text: cleaned(text, "lines"),
     atMs,
     end,
     ...(error !== undefined && { error }),
@@ -233,9 +236,10 @@ function answerTurn(state: AgentState, number: number, ending: Ending, atMs: num
 
 /** The answer to a mention. Whoever asked waits for one: also when there is none, and when it was stopped. */
 function roomAnswer(generation: string, source: RoomSource, { end, text, error, code }: Ending): Coming {
-  const said = text.trim().slice(0, wireLimits.messageCharsMax);
+  const said = cleaned(cut(text.trim(), wireLimits.messageCharsMax), "lines");
   const apology = { text: `Sorry, I could not answer. ${error ?? ""}`.trim(), refused: code ?? "INTERNAL" };
-  const answer = end === "failed" ? apology : { text: said === "" ? "Sorry, I have no answer." : said };
+  const isSaid = said !== "" && textFault(said, "lines") === undefined;
+  const answer = end === "failed" ? apology : { text: isSaid ? said : "Sorry, I have no answer." };
   return {
     event: { type: "roomAnswered", generation, room: source.room },
     mail: [answerTo(source, generation, answer)],

@@ -1,5 +1,6 @@
 /** A room's state, how events change it, and how readers see it. */
 import {
+  cut,
   unreachable,
   wireLimits,
   type RoomBan,
@@ -258,7 +259,7 @@ export function summaryOf(room: Room, key: string, asker: string): RoomSummary {
       ({ seq, author, mentions }) => seq > readSeq && author !== asker && mentions?.includes(asker) === true,
     ),
     ...(last !== undefined && {
-      last: { author: last.author, text: last.text.slice(0, limits.summaryTextChars), atMs: last.atMs },
+      last: { author: last.author, text: cut(last.text, limits.summaryTextChars), atMs: last.atMs },
     }),
   };
 }

@@ -17,6 +17,7 @@ import type {
   UserView,
 } from "../../protocols/index.ts";
 import { awayNode, failure } from "../../protocols/errors.ts";
+import { cleaned } from "../../protocols/text.ts";
 import type { CatalogRow } from "../../protocols/index.ts";
 import { cliLimits } from "../limits.ts";
 import { paint } from "../output.ts";
@@ -163,14 +164,17 @@ export function createConversation(options: {
     if (place.kind === "nowhere") return wrong("Choose a room with /join ROOM or an agent with /agent NAME.");
     if (place.kind === "room") return post({ text });
     owe(1);
-    const answer = await connection.ask("agent.say", place.key, { text });
+    const answer = await connection.ask("agent.say", place.key, { text: cleaned(text, "lines") });
     if (!answer.ok) owe(-1);
     return failed(answer);
   }
 
   async function post(parameters: { readonly text: string; readonly replyTo?: number }): Promise<Step> {
     if (place.kind !== "room") return wrong("Go to a room first: /join ROOM.");
-    const answer = await connection.ask("room.post", place.key, parameters);
+    const answer = await connection.ask("room.post", place.key, {
+      ...parameters,
+      text: cleaned(parameters.text, "lines"),
+    });
     if (!answer.ok) return { failure: answer.error };
     postedAt = Math.max(postedAt, (answer.value as Posted).at);
     return done;

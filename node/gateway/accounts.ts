@@ -1,4 +1,16 @@
-import { actorId, failure, ok, refused, type Result, type Session, type SignedIn } from "../../protocols/index.ts";
+import {
+  actorId,
+  cleaned,
+  cut,
+  failure,
+  ok,
+  refused,
+  textFault,
+  wireLimits,
+  type Result,
+  type Session,
+  type SignedIn,
+} from "../../protocols/index.ts";
 import type { Message } from "../../actors/behavior.ts";
 import { answerTo } from "./answers.ts";
 import type { Surroundings } from "./options.ts";
@@ -66,10 +78,12 @@ export function createAccounts(at: Surroundings): Accounts {
     const claim = readToken(token);
     if (claim === undefined) return refused(failure("INTERNAL"));
     const nowMs = clock.nowMs();
+    const shown = cleaned(cut(label, wireLimits.labelCharsMax), "line").trim();
     const session = {
       id: randomId(random),
       kind,
-      label: label.slice(0, 200),
+      // A program calls itself what it likes.
+      label: textFault(shown, "line") === undefined ? shown : "unknown device",
       ...(kind === "session" && { expiresAtMs: nowMs + limits.sessionLifeMs }),
     };
     const answer = await ask(actorId("user", user), {

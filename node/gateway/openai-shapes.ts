@@ -3,6 +3,7 @@ import {
   failure,
   ok,
   refused,
+  textFault,
   wireLimits,
   type ChatMessage,
   type Failure,
@@ -117,7 +118,10 @@ export function readChat(body: Static<typeof chatRequest>): Result<Chat> {
     const parts = typeof message.content === "string" ? [{ type: "text", text: message.content }] : (message.content ?? []);
     if (parts.some((part) => part.type !== "text" || part.text === undefined))
       return wrong(`/messages/${index}/content`, "only text parts can be read");
-    messages.push({ role, content: parts.map((part) => part.text).join("") });
+    const content = parts.map((part) => part.text).join("");
+    const fault = textFault(content, "prompt");
+    if (fault !== undefined) return wrong(`/messages/${index}/content`, fault);
+    messages.push({ role, content });
   }
   const maxTokens = body.max_completion_tokens ?? body.max_tokens ?? undefined;
   const sampling: Sampling = {

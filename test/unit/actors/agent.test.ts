@@ -472,6 +472,22 @@ describe("an agent in a room", () => {
     expect(turns(stage)).to.deep.equal([]);
   });
 
+  it("keeps nothing of what a model writes that no person could send", () => {
+    const stage = inRoom();
+    stage.ok("user/bob", "room/den", { type: "post", text: "@helper hi" });
+    stage.answer("fine \ud83d", "\ude00 \ud800\0 \u202ex");
+    expect(messagesIn(stage).at(-1)?.text).to.equal("fine 😀 \ufffd\ufffd x");
+    stage.ok("user/bob", "room/den", { type: "post", text: "@helper hi" });
+    stage.answer("\u200b\u200b");
+    expect(messagesIn(stage).at(-1)?.text).to.equal("Sorry, I have no answer.");
+    stage.ok("user/bob", "room/den", { type: "post", text: "@helper hi" });
+    stage.answer(`${"x".repeat(wireLimits.messageCharsMax - 1)}😀`);
+    expect(messagesIn(stage).at(-1)?.text).to.equal("x".repeat(wireLimits.messageCharsMax - 1));
+    say(stage, "hello");
+    stage.answer("a\ud800b");
+    expect(turns(stage).at(-1)).to.have.property("text", "a\ufffdb");
+  });
+
   it("says sorry when it cannot answer, or has nothing to say", () => {
     const stage = inRoom();
     stage.ok("user/bob", "room/den", { type: "post", text: "@helper hi" });

@@ -38,6 +38,30 @@ describe("gateway: HTTP", () => {
     return reply;
   }; // prettier-ignore
 
+  it("refuses text that would come back changed, or not be what it looks like, at every entrance", async () => {
+    const a = as(ada);
+    const problem = async (method: string, path: string, body: object): Promise<unknown> => {
+      const reply = await a(method, path, body);
+      return reply.status === 400 ? reply.body.error.details : reply.status;
+    };
+    await a("POST", "/api/rooms", { room: "plain" });
+    const messages = "/api/rooms/plain/messages";
+    const half = "half of a surrogate pair (U+D800) at position 1";
+    expect(await problem("POST", messages, { text: "a\ud800" })).to.deep.equal({ path: "/text", problem: half });
+    expect(await problem("PUT", "/api/rooms/plain/title", { title: "a\u202eb" })).to.have.property("path", "/title");
+    expect(await problem("PUT", "/api/rooms/plain/topic", { topic: "a\0" })).to.have.property("path", "/topic");
+    expect(await problem("POST", "/api/rooms", { room: "odd", title: "\u200b" })).to.have.property("path", "/title");
+    expect(await problem("PATCH", "/api/me", { displayName: "a\x1b]0;x" })).to.have.property("path", "/displayName");
+    expect(await problem("POST", "/api/me/keys", { label: "a\nb" })).to.have.property("path", "/label");
+    expect(await problem("POST", "/api/agents", { name: "odd", persona: "\udc00" })).to.have.property("path", "/persona");
+    const signUp = { name: "odd", password: "correct horse", displayName: "\u2066x" };
+    expect(await problem("POST", "/api/sign-up", signUp)).to.have.property("path", "/displayName");
+    expect(await problem("POST", messages, { text: "fine\n\tשלום" })).to.equal(200);
+    const client = await stand.connect(ada);
+    expect((await client.ask("room.post", "plain", { text: "a\ud800" })).error?.details).to.deep.equal({ path: "/with/text", problem: half });
+    client.socket.close();
+  }); // prettier-ignore
+
   it("carries a room's whole life", async () => {
     const [a, b] = [as(ada), as(bob)];
     expect((await a("POST", "/api/rooms", { room: "garden", title: "Garden" })).status).to.equal(200);

@@ -244,6 +244,11 @@ describe("gateway: OpenAI's client, unchanged", () => {
     [{ audio: { voice: "alloy", format: "wav" } }, "audio", /text only/],
     [{ web_search_options: {} }, "web_search_options", /do not search/],
     [{ moderation: { model: "omni" } }, "moderation", /moderates/],
+    [
+      { messages: [{ role: "user", content: "half \ud800" }] },
+      "messages[0].content",
+      /surrogate pair \(U\+D800\) at position 5/,
+    ],
     [{ temperature: 3 }, "temperature", /temperature: must be <= 2/],
     [{ stop: ["x".repeat(65)] }, "stop", /stop: at most 8 texts of 1 to 64 characters/],
     [{ messages: [{ role: "tool", content: "20 °C", tool_call_id: "1" }] }, "messages[0].role", /in a user message/],

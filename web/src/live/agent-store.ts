@@ -1,4 +1,5 @@
 import type { AgentEvent, AgentHistory, AgentSignal, AgentState, Result } from "../../../protocols/index.ts";
+import { cleaned } from "../../../protocols/text.ts";
 import { emptyAgent, foldAgent, type AgentInput, type AgentModel } from "../model/index.ts";
 import { newOperationId, type Connection } from "../wire/index.ts";
 import { notices } from "./notices.ts";
@@ -40,7 +41,8 @@ export class AgentStore {
     return this.store.latest.pending.some((say) => say.status !== "accepted");
   }
 
-  say(text: string): void {
+  say(written: string): void {
+    const text = cleaned(written, "lines");
     const operationId = newOperationId();
     this.store.apply({ type: "saying", say: { operationId, text, atMs: Date.now() } }, "now");
     void this.#send(operationId, text);

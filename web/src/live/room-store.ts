@@ -7,6 +7,7 @@ import type {
   RoomSignal,
   RoomState,
 } from "../../../protocols/index.ts";
+import { cleaned } from "../../../protocols/text.ts";
 import { emptyRoom, foldRoom, hasOlder, type PendingPost, type RoomInput, type RoomModel } from "../model/index.ts";
 import { newOperationId, type Connection } from "../wire/index.ts";
 import { notices } from "./notices.ts";
@@ -50,8 +51,10 @@ export class RoomStore {
   }
 
   /** Shows the message at once and sends it. Messages of one room go out one after the other, so that they keep their order. */
-  post(text: string, replyTo?: number): void {
+  post(written: string, replyTo?: number): void {
     const operationId = newOperationId();
+    // What was pasted may hold what no message may.
+    const text = cleaned(written, "lines");
     const post = { operationId, text, atMs: Date.now(), ...(replyTo === undefined ? {} : { replyTo }) };
     this.store.apply({ type: "posting", post }, "now");
     this.#outbox.push(operationId);

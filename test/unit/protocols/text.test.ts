@@ -1,0 +1,122 @@
+import { expect } from "chai";
+import fc from "fast-check";
+import type { TSchema } from "typebox";
+import { Compile } from "typebox/compile";
+import {
+  clientCommands,
+  cleaned,
+  createApiKey,
+  cut,
+  decode,
+  encode,
+  schema,
+  signUp,
+  textFault,
+  type TextKind,
+} from "../../../protocols/index.ts";
+
+const kinds: readonly TextKind[] = ["line", "lines", "prompt"];
+
+/** Any UTF-16, with much of what is refused somewhere. */
+const anyText = fc.array(
+  fc.oneof(
+    { weight: 3, arbitrary: fc.string({ unit: "binary", maxLength: 6 }) },
+    { weight: 1, arbitrary: fc.integer({ min: 0, max: 0xffff }).map((unit) => String.fromCharCode(unit)) },
+    { weight: 2, arbitrary: fc.constantFrom("\ud800", "\udc00", "\u202e", "\u202c", "\u2067", "\u2069", "\0", "\x1b", "\n", "\r", "\t", "\u200b", "a") },
+  ),
+  { maxLength: 12 },
+).map((pieces) => pieces.join("")); // prettier-ignore
+
+describe("text at the entrance", () => {
+  it("comes back as it was from the journal and from JSON, once it was taken", () => {
+    fc.assert(
+      fc.property(anyText, fc.constantFrom(...kinds), (text, kind) => {
+        if (textFault(text, kind) !== undefined) return;
+        expect(decode(encode({ text }))).to.deep.equal({ text });
+        expect(JSON.parse(new TextDecoder().decode(new TextEncoder().encode(JSON.stringify({ text }))))).to.deep.equal({
+          text,
+        });
+      }),
+      { numRuns: 2_000 },
+    );
+  });
+
+  it("that a model wrote is taken once it is cleaned, unless nothing in it is visible; what was right stays as it was", () => {
+    fc.assert(
+      fc.property(anyText, fc.constantFrom(...kinds), (text, kind) => {
+        const kept = cleaned(text, kind);
+        expect(textFault(kept, kind)).to.be.oneOf([undefined, "nothing in it is visible"]);
+        if (textFault(text, kind) === undefined) expect(kept).to.equal(text);
+      }),
+      { numRuns: 2_000 },
+    );
+  });
+
+  const refusedTexts: readonly (readonly [string, string, lines: boolean, line: boolean])[] = [
+    ["words in any script", "Zażółć שלום مرحبا 你好 👩‍👩‍👧‍👦 🏴󠁧󠁢󠁥󠁮󠁧󠁿", true, true],
+    ["tab and line ends", "a\tb\nc\r\nd", true, false],
+    ["a carriage return alone", "a\rb", false, false],
+    ["half of a pair", "a\ud83d", false, false],
+    ["its other half", "\ude00b", false, false],
+    ["NUL", "a\0b", false, false],
+    ["an escape to the terminal", "a\x1b[2J", false, false],
+    ["a C1 control", "a\u009bb", false, false],
+    ["an override without its end", "\u202egpj.exe", false, false],
+    ["an override with its end", "see \u202eabc\u202c here", true, false],
+    ["an isolate that ends in another line", "\u2067a\nb\u2069", false, false],
+    ["ends in the wrong order", "\u2067a\u202ab\u2069\u202c", false, false],
+    ["marks of direction", "a\u200fb\u200e", true, true],
+    ["a line separator", "a\u2028b", true, false],
+    ["a noncharacter", "a\uffff", true, false],
+    ["spaces alone", " \u00a0\u3000", false, false],
+    ["what nobody sees", "\u200b\u2060\ufeff\u3164\u2800\u00ad", false, false],
+    ["nothing", "", true, true],
+  ];
+  for (const [what, text, lines, line] of refusedTexts)
+    it(`takes, or does not take, ${what}`, () => {
+      expect(textFault(text, "lines") === undefined, "as a message").to.equal(lines);
+      expect(textFault(text, "line") === undefined, "as a title").to.equal(line);
+    });
+
+  it("is refused with what it is and where", () => {
+    expect(textFault("ab\0", "lines")).to.equal("control character U+0000 at position 2");
+    expect(textFault("ab\ud800", "prompt")).to.equal("half of a surrogate pair (U+D800) at position 2");
+    expect(textFault("\u2066a", "lines")).to.equal("directional control U+2066 without its end at position 0");
+    expect(textFault("a\u202c", "lines")).to.equal("directional control U+202C that ends nothing at position 1");
+    const check = Compile(schema.object({ title: schema.line(80) }));
+    expect(check.Errors({ title: "a\x07" })[0]).to.include({
+      instancePath: "/title",
+      message: "control character U+0007 at position 1",
+    });
+  });
+
+  it("is cut between characters", () => {
+    expect([0, 1, 2, 3, 4, 9].map((units) => cut("a😀b", units))).to.deep.equal(["", "a", "a", "a😀", "a😀b", "a😀b"]);
+  });
+
+  it("takes time in proportion to its length", () => {
+    const startedMs = performance.now();
+    for (const text of ["\u2067".repeat(100_000), "\u202a\u202c".repeat(50_000), "\ud800".repeat(100_000), " ".repeat(100_000)])
+      for (const kind of kinds) {
+        textFault(text, kind);
+        cleaned(text, kind);
+      }
+    expect(performance.now() - startedMs).to.be.below(2_000);
+  }); // prettier-ignore
+
+  it("is looked at in every field of every command that takes free text", () => {
+    const free: string[] = [];
+    const visit = (name: string, type: TSchema): void => {
+      const { properties, anyOf, items, type: json, pattern } = type as Record<string, never>;
+      for (const [field, inner] of Object.entries((properties ?? {}) as Record<string, TSchema>)) visit(`${name} ${field}`, inner);
+      for (const inner of [...((anyOf ?? []) as TSchema[]), ...(items === undefined ? [] : [items as TSchema])]) visit(name, inner);
+      if (json === "string" && pattern === undefined && !("const" in type) && !("~refine" in type)) free.push(name);
+    };
+    for (const [kind, table] of Object.entries(clientCommands))
+      for (const [command, type] of Object.entries(table)) visit(`${kind}.${command}`, type);
+    visit("signUp", signUp);
+    visit("createApiKey", createApiKey);
+    // Names of runs and of errors, which only agents set; and secrets, which nobody is shown.
+    expect(free).to.deep.equal(["room.post generation", "room.post refused", "signUp password", "signUp adminCode"]);
+  }); // prettier-ignore
+});
