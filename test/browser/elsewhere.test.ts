@@ -3,7 +3,7 @@ import type { Browser } from "playwright-core";
 import { slotOf } from "../../protocols/index.ts";
 import { boss, ClusterProcesses, worker } from "../integration/cluster-processes.ts";
 import { healthy } from "../integration/cluster-waits.ts";
-import { openBrowser } from "./stage.ts";
+import { openBrowser, openStage } from "./stage.ts";
 
 describe("the page of a node that does not come back", function () {
   this.timeout(120_000);
@@ -99,5 +99,39 @@ describe("the page of a node that does not come back", function () {
     expect(await taken.count(), "once").to.equal(1);
     await banner.waitFor({ state: "detached" });
     await context.close();
+  });
+});
+
+describe("the page of a node that is cut off from the others", function () {
+  this.timeout(60_000);
+
+  it("says so with the way to another node, keeps what is written, and stops saying it when it is over", async () => {
+    const stage = await openStage();
+    try {
+      const ada = await stage.person("ada");
+      await ada.api("POST", "/api/rooms", { room: "den", title: "Den" });
+      const { page } = ada;
+      // The node's own frames, and in between them the two that a node says which is cut off and is back.
+      let say: (frame: object) => void = () => {};
+      await page.routeWebSocket(/\/ws$/, (socket) => {
+        socket.connectToServer();
+        say = (frame) => socket.send(JSON.stringify(frame));
+      });
+      await page.goto(`${stage.node.url}/room/den`);
+      const field = page.getByRole("textbox", { name: "Message #Den" });
+      await field.fill("half a thought");
+      const reason = { code: "NODE_DEGRADED", outcome: "not_started", message: "" };
+      say({ degraded: { reason, nodes: [{ name: "node-b", url: "http://10.0.0.2:7070" }] } });
+      const banner = page.locator('[data-link="degraded"]');
+      await banner.getByText("This node cannot reach the others").waitFor();
+      const link = banner.getByRole("link", { name: "node-b" });
+      expect(await link.getAttribute("href")).to.equal("http://10.0.0.2:7070/room/den");
+      say({ degraded: null });
+      await banner.waitFor({ state: "detached" });
+      expect(await field.inputValue()).to.equal("half a thought");
+      expect(stage.complaints).to.deep.equal([]);
+    } finally {
+      await stage.close();
+    }
   });
 });

@@ -217,6 +217,27 @@ describe("people in rooms", function () {
     await bob.api("POST", "/api/rooms/yard/join", {});
   });
 
+  it("shows that a mention is not answered, which one, and why", async () => {
+    await room("hall");
+    await ada.api("POST", "/api/agents", { name: "sage" });
+    await enter(ada.page, "hall");
+    await ada.page.getByRole("button", { name: /^Members/ }).click();
+    await ada.page.getByRole("button", { name: /sage your agent/ }).click();
+    await ada.page.getByRole("button", { name: "Change sage" }).waitFor();
+    await field(ada.page).fill(`@ada.sage say ${"on and on ".repeat(900)}`);
+    await field(ada.page).press("Enter");
+    await ada.page.locator('article[aria-busy="true"]').getByText("on and on").waitFor();
+    await change(ada.page, "sage", "Remove from the room …");
+    const ask = dialog(ada.page, "Remove sage?");
+    await ask.getByText("You can add it again.").waitFor();
+    await ask.getByRole("button", { name: "Remove" }).click();
+    const refusal = ada.page.locator("main article[data-seq]").filter({ hasText: "removed from the room before" });
+    await refusal.getByText("Not answered").waitFor();
+    await refusal.locator(".quote").getByText("say on and on").waitFor();
+    await enter(ada.page, "yard");
+    await ada.page.getByRole("button", { name: /^Members/ }).click();
+  });
+
   it("asks before somebody is made an owner, and takes a rank back with Undo", async () => {
     await change(ada.page, "Bob", "Make owner …");
     await dialog(ada.page, "Make Bob an owner?").getByRole("button", { name: "Make owner" }).click();

@@ -37,7 +37,7 @@ export function timelineRows(from: {
       lineDrawn = true;
       previous = undefined;
     }
-    const head = !continues(previous, message) || message.replyTo !== undefined;
+    const head = !continues(previous, message) || answeredBy(message) !== undefined;
     rows.push({ kind: "message", key: `m${message.seq}`, message, head });
     previous = message;
   }
@@ -49,6 +49,9 @@ export function timelineRows(from: {
   for (const generation of from.drafts) rows.push({ kind: "draft", key: `d${generation}`, generation });
   return rows;
 }
+
+/** The message that one answers: an agent in a thread answers one of its messages, and not the one it began with. */
+export const answeredBy = ({ answers, replyTo }: RoomMessage): number | undefined => answers ?? replyTo;
 
 interface Said {
   readonly author: string;

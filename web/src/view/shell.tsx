@@ -121,8 +121,13 @@ function LinkBanner() {
   if (link.status === "connecting" && link.attempt <= 1) return null;
   const seconds = waiting ? Math.max(0, Math.ceil((link.retryAtMs - nowMs) / 1000)) : 0;
   return (
-    <div className="link-banner" role="status" data-link={held ? "late" : link.status}>
-      {cutOff && "This node is cut off from the others. What you send here waits until it is back."}
+    <div className="link-banner" role="status" data-link={cutOff ? "degraded" : held ? "late" : link.status}>
+      {cutOff && (
+        <span>
+          <Icon name="warning" size={15} /> This node cannot reach the others, so most rooms do not answer here. What
+          you send here waits until it can.
+        </span>
+      )}
       {!cutOff &&
         away !== undefined &&
         `The node ${away} does not answer, and has part of this. What you send there waits.`}

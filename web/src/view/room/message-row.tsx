@@ -1,7 +1,7 @@
 import { Menu } from "@mantine/core";
 import { memo, useState } from "react";
 import type { RoomMessage } from "../../../../protocols/index.ts";
-import { isAgent, nameOf, plainLine } from "../../model/index.ts";
+import { answeredBy, isAgent, nameOf, plainLine } from "../../model/index.ts";
 import { Avatar } from "../avatar.tsx";
 import { copyText } from "../clipboard.ts";
 import { Composer } from "../composer.tsx";
@@ -54,6 +54,7 @@ export const MessageRow = memo(function MessageRow({
   const { nameFor } = actions;
   const gone = message.deletedAtMs !== undefined;
   const mentioned = message.mentions?.includes(actions.me) === true;
+  const answered = answeredBy(message);
   const className = `message${head ? " head" : ""}${mentioned ? " mentioned" : ""}${marked ? " marked" : ""}`;
   return (
     <article
@@ -96,8 +97,8 @@ export const MessageRow = memo(function MessageRow({
             )}
           </div>
         )}
-        {message.replyTo !== undefined && !inThread && (
-          <Quote seq={message.replyTo} quoted={quoted} nameFor={nameFor} onShow={actions.show} />
+        {answered !== undefined && (!inThread || quoted !== undefined) && (
+          <Quote seq={answered} quoted={quoted} nameFor={nameFor} onShow={actions.show} />
         )}
         {gone ? (
           <p className="gone">This message was deleted.</p>
@@ -119,7 +120,14 @@ export const MessageRow = memo(function MessageRow({
             }
           />
         ) : (
-          <RichText text={message.text} mentions={namesOf(message.mentions)} editedAtMs={message.editedAtMs} />
+          <>
+            {message.refused !== undefined && (
+              <span className="unanswered">
+                <Icon name="warning" size={14} /> Not answered
+              </span>
+            )}
+            <RichText text={message.text} mentions={namesOf(message.mentions)} editedAtMs={message.editedAtMs} />
+          </>
         )}
         <Reactions message={message} actions={actions} />
         {message.replies !== undefined && !inThread && (
@@ -153,6 +161,7 @@ function toldAs(message: RoomMessage, nameFor: (principal: string) => string): s
   const facts = [nameFor(message.author), clockTime(message.atMs)];
   if (message.deletedAtMs !== undefined) return `${facts.join(", ")}: deleted message`;
   if (message.editedAtMs !== undefined) facts.push("edited");
+  if (message.refused !== undefined) facts.push("not answered");
   if (message.pinned === true) facts.push("pinned");
   return `${facts.join(", ")}: ${plainLine(message.text).slice(0, toldCharsMax)}`;
 }

@@ -5,6 +5,7 @@ import type { Failure, RoomMessage } from "../../../../protocols/index.ts";
 import { explain, notices, useNow, useSession, useShown, type RoomStore } from "../../live/index.ts";
 import {
   absentAgents,
+  answeredBy,
   hasOlder,
   messageAt,
   otherPerson,
@@ -378,7 +379,7 @@ function Timeline(props: {
           <MessageRow
             message={message}
             head={entry.head}
-            quoted={message.replyTo === undefined ? undefined : messageAt(store.store.shown(), message.replyTo)}
+            quoted={quotedOf(store.store.shown(), message)}
             editing={props.editing === message.seq}
             marked={props.marked === message.seq}
             inThread={false}
@@ -419,6 +420,11 @@ function Timeline(props: {
       {row}
     </Feed>
   );
+}
+
+function quotedOf(model: RoomModel, message: RoomMessage): RoomMessage | undefined {
+  const seq = answeredBy(message);
+  return seq === undefined ? undefined : messageAt(model, seq);
 }
 
 const isArticle = ({ kind }: TimelineRow): boolean => kind === "message" || kind === "pending" || kind === "draft";

@@ -69,6 +69,7 @@ export function ThreadPanel({
               message={message}
               head
               editing={editing === message.seq}
+              quoted={messages.find(({ seq }) => seq === message.answers)}
               marked={false}
               inThread
               actions={own}
