@@ -101,23 +101,50 @@ function endOverdueStart(config: Config, log: LevelledLog, ready: AbortSignal): 
   ready.addEventListener("abort", () => clearTimeout(overdue));
 }
 
-/** What the system refused because of how the node is configured, as an error that names the field. */
+/** What the system refused because of how the node is configured, as an error that names the field and says what to do. */
 function explainStart(thrown: unknown, config: Config): unknown {
   const { code, syscall } = thrown as NodeJS.ErrnoException;
   if (code === undefined) return explainFailure(thrown);
-  const invalid = (field: string, value: string, why: object = { reason: describeRefusal(thrown) }) =>
-    new PlexusError(failure("CONFIG_INVALID", { field, value, ...why }), thrown);
+  const invalid = (message: string, details: Readonly<Record<string, unknown>>) =>
+    new PlexusError({ ...failure("CONFIG_INVALID", details), message }, thrown);
+  const reason = describeRefusal(thrown);
   if (syscall === "listen") {
     const { address, port: taken } = thrown as { readonly address?: string; readonly port?: number };
     if (taken !== config.port && config.metricsListen?.endsWith(`:${taken}`) === true)
       return invalid("metricsListen", `${address}:${taken}`);
     const ofMesh = taken === config.mesh.port && config.mesh.port !== 0;
     const { host, port } = ofMesh ? config.mesh : config;
-    return invalid(`${ofMesh ? "mesh." : ""}${code === "EADDRNOTAVAIL" ? "host" : "port"}`, `${host}:${port}`);
+    const [field, prefix] = ofMesh ? ["mesh.", "mesh-"] : ["", ""];
+    const details = { value: `${host}:${port}`, reason };
+    if (code === "EADDRINUSE")
+      return invalid(`Port ${port} is in use by another process; choose one with --${prefix}port.`, {
+        field: `${field}port`,
+        ...details,
+      });
+    if (code === "EADDRNOTAVAIL")
+      return invalid(`This machine has no address ${host}; choose one of its own with --${prefix}host.`, {
+        field: `${field}host`,
+        ...details,
+      });
+    return invalid(`The node cannot listen at ${host}:${port}: ${reason}; choose another port with --${prefix}port.`, {
+      field: `${field}port`,
+      ...details,
+    });
   }
-  if (syscall === "getaddrinfo") return invalid("host", config.host);
+  if (syscall === "getaddrinfo")
+    return invalid(`The name ${config.host} is not known to this machine; choose an address with --host.`, {
+      field: "host",
+      value: config.host,
+      reason,
+    });
   const why = explainFolder(thrown);
-  return why === undefined ? thrown : invalid("data", config.data, why);
+  return why === undefined
+    ? thrown
+    : invalid(`The data folder ${config.data} cannot be used: ${why.reason}.`, {
+        field: "data",
+        value: config.data,
+        ...why,
+      });
 }
 
 /** Names the process that has the data folder, where that can be known: a node leaves its id there once it is ready. */

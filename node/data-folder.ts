@@ -166,13 +166,14 @@ async function checkKey(data: string): Promise<boolean> {
   const mode = await modeOf(file);
   if (mode === undefined) return false;
   if ((mode & forOthers) !== 0)
-    throw new PlexusError(
-      failure("CONFIG_INVALID", {
+    throw new PlexusError({
+      ...failure("CONFIG_INVALID", {
         field: "data",
         reason: `other users can read ${file} (mode ${describeMode(mode)}): with it they can pass for this node`,
-        hint: `chmod 600 ${file}. If somebody may have copied it: evict this node and join with an empty folder.`,
+        hint: "If somebody may have copied it: evict this node and join with an empty folder.",
       }),
-    );
+      message: `Other users of this machine can read the node's key. Close it: chmod 600 ${file}`,
+    });
   const stored = await readFile(file);
   if (!isKey(stored))
     throw new PlexusError(

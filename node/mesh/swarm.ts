@@ -197,6 +197,12 @@ export async function startSwarm(swarm: Libp2p): Promise<void> {
     const [, because, code] = /Error: (listen (E[A-Z]+)[^\n]*)/.exec(String(error)) ?? [];
     const known = listenRefusals[code ?? ""];
     const told = known ? { ...known, because } : { field: "mesh.host", reason: because ?? String(error) };
-    throw new PlexusError(failure("CONFIG_INVALID", told), error);
+    const invalid = failure("CONFIG_INVALID", told);
+    const [, port] = /:(\d+)$/.exec(because ?? "") ?? [];
+    const message =
+      code === "EADDRINUSE"
+        ? `Port ${port ?? "for other nodes"} is in use by another process; choose one for other nodes with --mesh-port.`
+        : `The node cannot listen for other nodes: ${told.reason}.`;
+    throw new PlexusError({ ...invalid, message }, error);
   }
 }

@@ -1,4 +1,5 @@
 import { spawn } from "node:child_process";
+import { createServer, type AddressInfo } from "node:net";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { expect } from "chai";
@@ -21,6 +22,23 @@ describe("a real node that cannot start as it is told to", () => {
     await using node = new NodeProcess(folder.path, [...model, "--mesh-host", "10.255.255.254"]);
     expect(await refusalOf(node)).to.match(/ended with 3.*CONFIG_INVALID.*"mesh.host".*--mesh-host/s);
   }).timeout(30_000);
+
+  it("says which port another process has, and with which flag another one is chosen", async () => {
+    await using folder = await createDataFolder();
+    const other = createServer();
+    await new Promise<void>((resolve) => other.listen(0, "127.0.0.1", resolve));
+    try {
+      const { port } = other.address() as AddressInfo;
+      for (const flag of ["--port", "--mesh-port"]) {
+        await using node = new NodeProcess(folder.path, [...model, flag, String(port)]);
+        const said = await refusalOf(node);
+        expect(said).to.match(/ended with 3.*CONFIG_INVALID/s);
+        expect(said).to.match(new RegExp(`Port ${port} is in use by another process; choose one .*with ${flag}\\.`));
+      }
+    } finally {
+      other.close();
+    }
+  }).timeout(60_000);
 
   it("ends when it is to use etcd, and its cluster keeps the directory itself", async () => {
     await using folder = await createDataFolder();
