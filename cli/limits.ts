@@ -66,6 +66,8 @@ export const cliLimits = {
   samePressMs: 400,
   /** Beyond the node's own deadline at a stop; then the process ends by force. */
   stopGraceMs: 2_000,
+  /** `plexus salvage`: between two lines that say how far it is. */
+  salvageProgressMs: 2_000,
   /** `plexus doctor`: loading all models. */
   modelLoadTimeoutMs: 120_000,
   /** `plexus doctor`: one member of etcd. */

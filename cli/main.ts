@@ -8,6 +8,7 @@
  *      top      the cluster at a glance, live               top.ts
  *      demo     a cluster of three on this machine          demo/
  *      doctor   checks machine, data folder, model          doctor.ts
+ *      salvage  saves what a damaged data folder still has  salvage.ts
  *
  *  What each command and flag is called is in commands/, one file per command.
  *

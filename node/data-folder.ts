@@ -186,6 +186,12 @@ async function checkKey(data: string): Promise<boolean> {
   return true;
 }
 
+/** The key in a data folder; undefined where none is, or what is there is none. Errors: the system's. */
+export async function readKey(data: string): Promise<Uint8Array | undefined> {
+  const stored = await readFile(keyFile(data));
+  return isKey(stored) ? stored : undefined;
+}
+
 function isKey(stored: Buffer): boolean {
   const seed = stored.subarray(keyHead.length, keyHead.length + seedBytes);
   if (stored.length !== keyHead.length + 2 * seedBytes || !stored.subarray(0, keyHead.length).equals(keyHead))

@@ -32,7 +32,8 @@ export interface Home {
   readonly hasAdmin?: true;
 }
 
-const key = "meta/home";
+/** Where it lies in the store. */
+export const homeKey = "meta/home";
 
 /** Evicted peers that a node remembers. Beyond it the oldest is turned away without a word. docs/limits.md */
 const evictedMax = 256;
@@ -46,11 +47,11 @@ export function withMembers(home: Home, members: readonly MemberRecord[]): Pick<
 
 /** Undefined in a folder that is new, or from before there were many nodes. Error: DATA_DAMAGED. */
 export async function readHome(store: Store): Promise<Home | undefined> {
-  const bytes = await store.get(key);
-  return bytes && (unseal(key, bytes, store.location) as Home);
+  const bytes = await store.get(homeKey);
+  return bytes && (unseal(homeKey, bytes, store.location) as Home);
 }
 
-export const homeRow = (home: Home): StoreOp => ({ type: "put", key, value: seal(key, home) });
+export const homeRow = (home: Home): StoreOp => ({ type: "put", key: homeKey, value: seal(homeKey, home) });
 
 export const writeHome = (store: Store, home: Home): Promise<void> => store.batch([homeRow(home)], { sync: true });
 

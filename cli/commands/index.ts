@@ -71,4 +71,9 @@ export const commandRows: readonly CommandRow[] = [
     says: "Check the machine, the data folder, the models and the port.",
     load: () => import("./doctor.ts"),
   },
+  {
+    name: "salvage",
+    says: "Copy what can be read of a damaged data folder into a new one.",
+    load: () => import("./salvage.ts"),
+  },
 ];

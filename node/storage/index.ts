@@ -30,6 +30,8 @@ import { emptied } from "./batch-draft.ts";
 import { SlotLog } from "./slot-log.ts";
 
 export type { Entry, Head, SideOp, Space } from "./layout.ts";
+export { everything, formatKey, headKey, logKey, logPrefix, sidePrefix, spaces, within } from "./layout.ts";
+export { rescueLog, type RescuedLog } from "./rescue.ts";
 export { digestOf, leavesOf, rowsOf, slotRanges, type Leaf } from "./merkle.ts";
 export type { Piece, Position } from "./batch-draft.ts";
 export { journalLimits, type JournalLimits } from "./limits.ts";
@@ -281,11 +283,18 @@ export async function readFormat(store: Store): Promise<Format | undefined> {
   return format;
 }
 
+/** The row that says whose a folder is. */
+export const formatRow = (format: Pick<Format, "cluster" | "node" | "createdAtMs">): StoreOp => ({
+  type: "put",
+  key: formatKey,
+  value: seal(formatKey, { version: formatVersion, slotCount, ...format }),
+});
+
 async function openFormat({ store, clock, identity, beside = [] }: JournalPorts): Promise<Format> {
   const found = await readFormat(store);
   if (found !== undefined) return found;
   const format = { version: formatVersion, slotCount, ...identity, createdAtMs: clock.nowMs() };
-  await store.batch([{ type: "put", key: formatKey, value: seal(formatKey, format) }, ...beside], { sync: true });
+  await store.batch([formatRow(format), ...beside], { sync: true });
   return format;
 }
 

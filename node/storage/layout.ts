@@ -254,3 +254,36 @@ export function decodeChunk(
   }
   return { entries, checksum: chained };
 }
+
+/** An entry of a chunk that may stand behind a gap, with its bytes. */
+export interface LooseEntry {
+  readonly entry: Entry;
+  readonly payload: Uint8Array;
+  readonly checksum: number;
+}
+
+/** The entries of a chunk that can be read, each by itself: those behind one that cannot be as well. `before` is the checksum
+ *  that the first continues, where it is known. */
+export function looseEntries(chunk: Uint8Array, firstSeq: number, before: number | undefined): readonly LooseEntry[] {
+  const bytes = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
+  const entries: LooseEntry[] = [];
+  let continued = before;
+  let seq = firstSeq;
+  for (let offset = 0; offset + headerBytes <= bytes.length; seq += 1) {
+    const end = offset + headerBytes + bytes.readUInt32LE(offset);
+    if (end > bytes.length) break;
+    const payload = bytes.subarray(offset + headerBytes, end);
+    const checksum = bytes.readUInt32LE(offset + 4);
+    if (continued === undefined || crc32(payload, continued) === checksum) {
+      try {
+        const entry = decodeEntry(payload);
+        if (entry.seq === seq) entries.push({ entry, payload, checksum });
+      } catch {
+        // It is left out: what it says cannot be known.
+      }
+    }
+    continued = checksum;
+    offset = end;
+  }
+  return entries;
+}

@@ -9,10 +9,12 @@ import {
   writeFileSync,
   truncateSync,
 } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { expect } from "chai";
+import { readHome, writeHome } from "../../node/home.ts";
+import { openLevelStore } from "../../node/platform/index.ts";
 import { createDataFolder, NodeProcess } from "./node-process.ts";
-import { runPlexus } from "./plexus-command.ts";
+import { plexus, runPlexus } from "./plexus-command.ts";
 
 const model = ["--model", "echo"];
 
@@ -147,5 +149,94 @@ describe("a real node whose data folder has lost a file", function () {
     expect(statSync(join(folder.path, "journal")).mode & 0o777).to.equal(0o700);
     const doctor = await runPlexus("doctor", "--data", folder.path, "--port", "0");
     expect(doctor.stdout).to.include(`chmod 700 ${folder.path}`);
+  });
+
+  describe("and is salvaged", () => {
+    let target: string;
+    beforeEach(() => (target = join(folder.path, "..", `${basename(folder.path)}-salvaged`)));
+    afterEach(() => rmSync(target, { recursive: true, force: true }));
+    const sixty = Array.from({ length: 60 }, (_, index) => `m${index + 1}`);
+
+    /** What the command says, as JSON; the damaged folder is as it was before. */
+    async function salvage(): Promise<{
+      readonly identity: string;
+      readonly lost: readonly Record<string, unknown>[];
+    }> {
+      const before = filesOf(folder.path);
+      const { code, stdout, stderr } = await runPlexus("salvage", "--data", folder.path, "--to", target, "--json");
+      expect(code, stderr).to.equal(0);
+      expect(filesOf(folder.path)).to.deep.equal(before);
+      return JSON.parse(stdout) as Awaited<ReturnType<typeof salvage>>;
+    }
+
+    it("has all of it, and is who it was, where only CURRENT was lost", async () => {
+      remove(folder.path, /^CURRENT$/);
+      const { identity, lost } = await salvage();
+      expect(identity).to.equal("kept");
+      expect(lost).to.deep.equal([{ file: join(folder.path, "journal/CURRENT"), missing: true }]);
+      await using node = new NodeProcess(target, model);
+      await node.start();
+      expect(node.adminCode).to.equal(undefined);
+      expect(await messagesOf(node, token)).to.deep.equal(sixty);
+      await post(node, token, 61, 61);
+      expect(await messagesOf(node, token)).to.deep.equal([...sixty, "m61"]);
+      expect(readFileSync(join(target, "node.key"))).to.deep.equal(readFileSync(join(folder.path, "node.key")));
+    });
+
+    it("has what tables alone still say", async () => {
+      remove(folder.path, /^(?!.*\.ldb$)/);
+      await salvage();
+      await using node = new NodeProcess(target, model);
+      await node.start();
+      expect(await messagesOf(node, token)).to.deep.equal(sixty.slice(0, 30));
+    });
+
+    it("starts wherever a table is damaged, and says what is gone", async () => {
+      const table = readdirSync(join(folder.path, "journal")).find((name) => name.endsWith(".ldb")) ?? "";
+      const path = join(folder.path, "journal", table);
+      const good = readFileSync(path);
+      for (const part of [0, 3, 5, 7, 9]) {
+        const bad = Buffer.from(good);
+        bad.fill(0xff, Math.floor((part / 10) * good.length), Math.floor(((part + 1) / 10) * good.length));
+        writeFileSync(path, bad);
+        rmSync(target, { recursive: true, force: true });
+        const { lost } = await salvage();
+        expect(lost.map(({ file }) => file)).to.include(path);
+        expect(JSON.stringify(lost)).not.to.include("does not open");
+        await using node = new NodeProcess(target, model);
+        await node.start();
+        expect((await node.http("GET", "/readyz")).status, `part ${part}`).to.equal(200);
+        const doctor = await node.end("SIGTERM").then(() => runPlexus("doctor", "--data", target, "--port", "0"));
+        expect(doctor.stdout).to.match(/✔ Journal/);
+      }
+    }).timeout(300_000);
+
+    it("becomes a cluster of its own where it was one of many", async () => {
+      const store = await openLevelStore(join(folder.path, "journal"), { mark: join(folder.path, "journal.mark") });
+      const home = await readHome(store);
+      const [self] = home?.members ?? [];
+      if (home === undefined || self === undefined) throw new Error("the folder has no home");
+      await writeHome(store, { ...home, members: [self, { ...self, node: "other", name: "other", peer: "" }] });
+      await store.close();
+      expect((await salvage()).identity).to.equal("new");
+      expect(existsSync(join(target, "node.key"))).to.equal(false);
+      await using node = new NodeProcess(target, model);
+      await node.start();
+      expect(await messagesOf(node, token)).to.deep.equal(sixty);
+      expect(await plexus(node, "nodes")).not.to.include("other");
+    });
+
+    it("takes no folder that has anything in it, none that is no node's, and none that a node has open", async () => {
+      const refused = async (from: string, to: string, what: RegExp): Promise<void> => {
+        const { code, stderr } = await runPlexus("salvage", "--data", from, "--to", to);
+        expect(code).not.to.equal(0);
+        expect(stderr).to.match(what);
+      };
+      await refused(folder.path, folder.path, /must be empty or absent/);
+      await refused(target, target, /NOT_FOUND.*/);
+      await using node = new NodeProcess(folder.path, model);
+      await node.start();
+      await refused(folder.path, target, /DATA_FOLDER_IN_USE/);
+    });
   });
 });

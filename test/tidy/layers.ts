@@ -102,6 +102,7 @@ export const entrances: readonly string[] = [
   "node/node.ts",
   "node/home.ts",
   "node/data-folder.ts",
+  "node/salvage.ts",
   "node/inference.ts",
   "node/kernel/api.ts",
   "node/placement/api.ts",
