@@ -111,7 +111,11 @@ function explainStart(thrown: unknown, config: Config): unknown {
   if (syscall === "listen") {
     const { address, port: taken } = thrown as { readonly address?: string; readonly port?: number };
     if (taken !== config.port && config.metricsListen?.endsWith(`:${taken}`) === true)
-      return invalid("metricsListen", `${address}:${taken}`);
+      return invalid(`The node cannot listen for metrics at ${address}:${taken}: ${reason}.`, {
+        field: "metricsListen",
+        value: `${address}:${taken}`,
+        reason,
+      });
     const ofMesh = taken === config.mesh.port && config.mesh.port !== 0;
     const { host, port } = ofMesh ? config.mesh : config;
     const [field, prefix] = ofMesh ? ["mesh.", "mesh-"] : ["", ""];

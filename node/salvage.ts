@@ -133,7 +133,11 @@ async function writeKey(to: string, key: Uint8Array): Promise<void> {
   const file = join(to, "node.key");
   await writeFile(file, key, { mode: 0o600, flush: true });
   const folder = await open(to);
-  await folder.sync().finally(() => folder.close());
+  try {
+    await folder.sync();
+  } finally {
+    await folder.close();
+  }
 }
 
 // --- whose it is -------------------------------------------------------------------------------------------------------
@@ -307,7 +311,7 @@ class Copy {
     return undefined;
   }
 
-  async #sides(slot: SlotId, { known }: { known(actor: ActorId): boolean }): Promise<void> {
+  async #sides(slot: SlotId, { known }: { readonly known: (actor: ActorId) => boolean }): Promise<void> {
     const strangers = new Set<ActorId>();
     for (const space of spaces)
       for await (const [key, value] of this.#rows(within(sidePrefix(space, slot)))) {
