@@ -1,7 +1,9 @@
+import { refused, type Result } from "../protocols/errors.ts";
 import type { ActorDetail, ActorPage, ActorRow } from "../protocols/index.ts";
 import { actorPath, advised, demand, findNode, type AdminFlags } from "./admin.ts";
 import { cliLimits } from "./limits.ts";
-import { callNode } from "./node-client.ts";
+import { callNode, forLook, type Target } from "./node-client.ts";
+import { didYouMean, nearest } from "./suggest.ts";
 import { counted, describeBytes, exitCodes, paint, type Output } from "./output.ts";
 import { renderTable, type Column } from "./table.ts";
 import { jsonLine, withoutControls } from "./printable.ts";
@@ -62,10 +64,28 @@ function actorTable(rows: readonly ActorRow[], output: Output): string {
   return renderTable(columns, cells, output);
 }
 
+/** Kinds of actors that people name. */
+const kinds = ["room", "user", "agent", "catalog", "role-manager"] as const;
+
+/** Adds to a refusal that there is no such actor which one may have been meant, by its kind or by its key. */
+export async function namedActor<T>(target: Target, answer: Result<T>, actor: string): Promise<Result<T>> {
+  if (answer.ok || answer.error.code !== "NOT_FOUND" || answer.error.details?.["hint"] !== undefined) return answer;
+  if (answer.error.details?.["node"] !== undefined) return answer;
+  const [kind = "", key = ""] = actor.split("/");
+  const [likely] = (kinds as readonly string[]).includes(kind) ? [kind] : nearest(kind, kinds);
+  const path = `/api/admin/actors?kind=${likely ?? ""}&limit=${cliLimits.actorPageRows}`;
+  const page = likely === undefined ? undefined : await callNode<ActorPage>(forLook(target), "GET", path);
+  const known = page?.ok === true ? page.value.rows.map((row) => row.actor) : [];
+  const meant = didYouMean(`${likely}/${key}`, known);
+  const hint = [meant ?? [], "`plexus actors list` lists those that are in use."].flat().join(" ");
+  return refused({ ...answer.error, details: { ...answer.error.details, hint } });
+}
+
 /** `plexus actors show KIND/KEY`. */
 export async function showActor(flags: AdminFlags, actor: string, output: Output): Promise<number> {
   const path = actorPath(actor);
-  const detail = demand(await callNode<ActorDetail>(await findNode(flags), "GET", path));
+  const target = await findNode(flags);
+  const detail = demand(await namedActor(target, await callNode<ActorDetail>(target, "GET", path), actor));
   output.print(flags.json ? jsonLine(detail) : describeActor(detail, output.color));
   return exitCodes.ok;
 }
@@ -97,7 +117,8 @@ export async function releaseActor(
   const path = `${actorPath(release.actor)}/release`;
   type Released = { readonly redelivered: number };
   const body = { redeliver: release.redeliver };
-  const answer = await callNode<Released>(await findNode(flags), "POST", path, body);
+  const target = await findNode(flags);
+  const answer = await namedActor(target, await callNode<Released>(target, "POST", path, body), release.actor);
   const nothing = `It is not quarantined and has no dead letters. What was moved by hand is let go of by \`plexus slots release ${release.actor}\`.`;
   const released = demand(advised(answer, { ALREADY_DONE: nothing }));
   output.print(

@@ -13,7 +13,7 @@ import {
   type DrainProgress,
 } from "./cluster-leaving.ts";
 import { describeNodes } from "./cluster-view.ts";
-import { base, noCandidate, readSlots, readSummary, unknownNode } from "./cluster.ts";
+import { base, named, noCandidate, readSlots, readSummary, unknownNode } from "./cluster.ts";
 import { cliLimits } from "./limits.ts";
 import { callNode, type Target } from "./node-client.ts";
 import { describeDuration, exitCodes, reportFailure, worstOf, type Output } from "./output.ts";
@@ -61,9 +61,8 @@ export async function evictNodes(
   return await toEach(nodes, { flags, output }, async (node) => {
     const path = `${nodePath(node)}${force ? "?force=true" : ""}`;
     const answer = await callNode<Evicted>(target, "DELETE", path);
-    const wholeName = "Give its full name or id: `plexus nodes` lists the names.";
-    const because = withReason(answer, `${node} was not evicted`);
-    const evicted = demand(advised(because, { NO_CANDIDATE: roleElsewhere, NOT_FOUND: wholeName }));
+    const because = withReason(await named(target, answer, node), `${node} was not evicted`);
+    const evicted = demand(advised(because, { NO_CANDIDATE: roleElsewhere }));
     output.print(flags.json ? jsonLine({ ...evicted, evicted: true }) : describeEviction(node, { ...evicted, force }));
   });
 }
@@ -85,11 +84,10 @@ export async function setNodeRoles(
   output: Output,
 ): Promise<number> {
   const { node, roles } = change;
-  const answer = await callNode<{ readonly node: string }>(await findNode(flags), "PUT", `${nodePath(node)}/roles`, {
-    roles,
-  });
-  const because = withReason(answer, `The roles of ${node} were not changed`);
-  const done = demand(advised(because, { NO_CANDIDATE: roleElsewhere, NOT_FOUND: unknownNode }));
+  const target = await findNode(flags);
+  const answer = await callNode<{ readonly node: string }>(target, "PUT", `${nodePath(node)}/roles`, { roles });
+  const because = withReason(await named(target, answer, node), `The roles of ${node} were not changed`);
+  const done = demand(advised(because, { NO_CANDIDATE: roleElsewhere }));
   output.print(
     flags.json
       ? jsonLine({ ...done, roles })
@@ -110,7 +108,7 @@ export interface DrainWish {
 /** Resolves with the node's id: what was typed may be the beginning of a name. */
 async function mark(target: Target, node: string, draining: boolean): Promise<string> {
   const answer = await callNode<{ readonly node: string }>(target, "PUT", `${nodePath(node)}/draining`, { draining });
-  return demand(advised(answer, { NO_CANDIDATE: noCandidate, NOT_FOUND: unknownNode })).node;
+  return demand(advised(await named(target, answer, node), { NO_CANDIDATE: noCandidate })).node;
 }
 
 /** `plexus nodes undrain NAME…`. */

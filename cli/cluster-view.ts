@@ -3,6 +3,7 @@ import { roles } from "../protocols/ids.ts";
 import type { ClusterNodeRow, ClusterSlotRow, ClusterSummary, InvitationIssued } from "../protocols/index.ts";
 import { adviceOn, isTaker } from "./cluster-advice.ts";
 import { counted, describeDuration, paint } from "./output.ts";
+import { didYouMean } from "./suggest.ts";
 import { renderTable, type Column } from "./table.ts";
 import { withoutControls } from "./printable.ts";
 
@@ -128,7 +129,11 @@ export function findMember(names: NodeNames, slots: readonly ClusterSlotRow[], t
   if (exact !== undefined) return ok(exact);
   const begun = ids.filter((id) => id.startsWith(text) || names.get(id)?.startsWith(text) === true);
   const [only, ...others] = begun;
-  if (only === undefined) return refused(failure("NOT_FOUND", { node: text, hint: "`plexus nodes` lists the names." }));
+  if (only === undefined) {
+    const meant = didYouMean(text, names.values());
+    const hint = [meant ?? [], "`plexus nodes` lists the names."].flat().join(" ");
+    return refused(failure("NOT_FOUND", { node: text, hint }));
+  }
   if (others.length === 0) return ok(only);
   const reason = `several nodes begin so: ${begun
     .map((id) => nameOf(names, id))

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { failure, ok, PlexusError, type Result } from "../protocols/errors.ts";
+import { failure, ok, PlexusError, refused, type Result } from "../protocols/errors.ts";
 import { parseActorId, roles as allRoles, slotCount, type Role } from "../protocols/ids.ts";
 import type { ClusterSlotRow, ClusterSummary, InvitationIssued, Moved, Released } from "../protocols/index.ts";
 import { actorPath, advised, demand, findNode, type AdminFlags } from "./admin.ts";
@@ -17,6 +17,7 @@ import {
 import { plexusCommand } from "./launcher.ts";
 import { cliLimits } from "./limits.ts";
 import { callNode, forLook, type Target } from "./node-client.ts";
+import { didYouMean } from "./suggest.ts";
 import { counted, describeDuration, exitCodes, type Output } from "./output.ts";
 import { jsonLine, withoutControls } from "./printable.ts";
 
@@ -38,6 +39,15 @@ export async function readSlots(target: Target): Promise<Result<readonly Cluster
 
 /** What helps who named a node that is none. */
 export const unknownNode = "`plexus nodes` lists the names.";
+/** Adds to a refusal that there is no such node which one may have been meant. */
+export async function named<T>(target: Target, answer: Result<T>, node: string): Promise<Result<T>> {
+  if (answer.ok || answer.error.code !== "NOT_FOUND" || answer.error.details?.["node"] === undefined) return answer;
+  const summary = await readSummary(target);
+  const meant = summary.ok ? didYouMean(node, namesOf(summary.value).values()) : undefined;
+  const hint = [meant ?? [], unknownNode].flat().join(" ");
+  return refused({ ...answer.error, details: { ...answer.error.details, hint } });
+}
+
 /** Why no node may hold something. */
 export const noCandidate =
   "`plexus nodes` shows which nodes have the role, are up, not draining and able to write to their disk.";
@@ -144,13 +154,13 @@ async function moveAt(flags: AdminFlags, move: Move & { readonly path: string },
   const startMs = performance.now();
   // The node's own answer to a move that takes too long says more than ours.
   const patient = { ...target, timeoutMs: timeoutMs + cliLimits.requestTimeoutMs };
-  const answer = await callNode<Moved>(patient, "POST", path, { to, timeoutMs });
+  const answer = await named(target, await callNode<Moved>(patient, "POST", path, { to, timeoutMs }), to);
   const moved = demand(
     advised(answer, {
       NO_CANDIDATE: `${to} may not hold it: ${noCandidate}`,
       NOT_FOUND: ({ details }) =>
         details?.["node"] !== undefined
-          ? unknownNode
+          ? undefined
           : `${subject} is nowhere yet: there is nothing to move. \`plexus slots\` and \`plexus actors list\` list what there is.`,
       ASK_TIMEOUT: onItsWay,
       PEER_LOST: onItsWay,

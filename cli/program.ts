@@ -1,6 +1,7 @@
 import { Command } from "commander";
 import { commandRows, type Surroundings } from "./commands/index.ts";
 import { examples } from "./options.ts";
+import { didYouMean } from "./suggest.ts";
 
 /** The command line of `plexus`, as far as `words` need it: of every command its name and what it is for, and of the one that
  *  is named the rest. Without words it is the whole tree. */
@@ -28,7 +29,25 @@ export async function createProgram(
   const named = words?.filter((word) => !word.startsWith("-")).find((word) => word !== "help");
   for (const { name, says, load } of commandRows) {
     const command = program.command(name).description(says);
-    if (words === undefined || name === named) (await load()).define(command, surroundings);
+    if (words === undefined || name === named) {
+      (await load()).define(command, surroundings);
+      refuseStrayWords(command);
+    }
   }
   return program;
+}
+
+/** `plexus nodes drian`: a command that works by itself and has subcommands takes a wrong one for an argument too many, and
+ *  commander would only say so. */
+function refuseStrayWords(command: Command): void {
+  const names = command.commands.map((inner) => inner.name());
+  if (names.length === 0 || command.registeredArguments.length > 0) return;
+  command.allowExcessArguments().hook("preAction", (_, called) => {
+    const [word] = called.args;
+    if (called !== command || word === undefined) return;
+    const meant = didYouMean(word, names);
+    called.error(`error: unknown command '${word}'${meant === undefined ? "" : `\n(${meant})`}`, {
+      code: "commander.unknownCommand",
+    });
+  });
 }

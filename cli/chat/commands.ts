@@ -1,3 +1,5 @@
+import { nearest } from "../suggest.ts";
+
 /** One line of input, understood. Text without a slash is said to whom the conversation is with. */
 export type Line =
   | { readonly type: "nothing" }
@@ -64,7 +66,7 @@ export function parseLine(line: string): Line {
   if (!text.startsWith("/")) return { type: "say", text };
   const [name = "", ...all] = text.slice(1).split(/\s+/);
   if (!Object.hasOwn(commands, name))
-    return { type: "wrong", reason: `There is no /${name}; /help lists what there is.` };
+    return { type: "wrong", reason: `There is no command /${name}. ${meant(name)}/help lists the commands.` };
   const row = commands[name as CommandName];
   const words = all.slice(0, row.words);
   // Cut from the text itself, so that spaces inside the rest stay as they were typed.
@@ -80,4 +82,9 @@ export function describeCommands(): string {
   return Object.values(commands)
     .map((row) => `${row.usage.padEnd(width)}  ${row.says}`)
     .join("\n");
+}
+
+function meant(name: string): string {
+  const [like] = nearest(name, Object.keys(commands));
+  return like === undefined ? "" : `Did you mean /${like}? `;
 }

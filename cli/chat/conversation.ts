@@ -20,6 +20,7 @@ import { awayNode, failure } from "../../protocols/errors.ts";
 import { cleaned } from "../../protocols/text.ts";
 import type { CatalogRow } from "../../protocols/index.ts";
 import { cliLimits } from "../limits.ts";
+import { didYouMean } from "../suggest.ts";
 import { paint } from "../output.ts";
 import { describeCommands, parseLine, type Line } from "./commands.ts";
 import type { Connection } from "./connection.ts";
@@ -154,8 +155,19 @@ export function createConversation(options: {
   async function enterRoom(room: string): Promise<Step> {
     const joined = await connection.ask("room.join", room);
     if (!joined.ok && joined.error.code !== "ALREADY_DONE")
-      return absent({ failure: joined.error }, `There is no room ${room}. /create ${room} makes it.`);
+      return absent({ failure: joined.error }, await noRoom(room, joined.error));
     return goTo({ kind: "room", key: room });
+  }
+
+  /** What is said of a room that is not there, with those that are. */
+  async function noRoom(room: string, { code }: Failure): Promise<string> {
+    if (code !== "NOT_FOUND") return "";
+    const [mine, open] = await Promise.all([connection.ask("user.rooms", user), options.publicRooms()]);
+    const known = [
+      ...(mine.ok ? (mine.value as UserRooms).rooms.map((row) => row.room) : []),
+      ...(open.ok ? open.value.rows.map(({ key }) => key) : []),
+    ];
+    return [`There is no room ${room}.`, didYouMean(room, known) ?? [], `/create ${room} makes it.`].flat().join(" ");
   }
 
   const agentKey = (name: string): string => (name.includes(".") ? name : `${user}.${name}`);
@@ -279,9 +291,13 @@ export function createConversation(options: {
   async function enterAgent(name: string): Promise<Step> {
     const key = agentKey(name);
     const own = key.startsWith(`${user}.`) ? key.slice(user.length + 1) : undefined;
-    const says =
-      own === undefined ? `There is no agent ${key}.` : `You have no agent ${own}. /agent ${own} PERSONA makes it.`;
-    return absent(await goTo({ kind: "agent", key }), says);
+    const step = await goTo({ kind: "agent", key });
+    if (step.failure?.code !== "NOT_FOUND") return step;
+    if (own === undefined) return absent(step, `There is no agent ${key}.`);
+    const mine = await connection.ask("user.describe", user);
+    const known = mine.ok ? (mine.value as UserView).agents.map((agent) => nameOf(agent).slice(user.length + 1)) : [];
+    const meant = didYouMean(own, known) ?? [];
+    return absent(step, [`You have no agent ${own}.`, meant, `/agent ${own} PERSONA makes it.`].flat().join(" "));
   }
 
   async function openDirect(name: string): Promise<Step> {

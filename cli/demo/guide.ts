@@ -41,29 +41,33 @@ export function guide(
     [`  ${title}`, ...lines.map((line) => `      ${line}`)].join("\n");
   const steps = [
     step(
-      `Open two of the pages, sign in at one, and talk in the room ${bold(room)}. Each page is a way into the same cluster; a browser that is signed in at one of them is so at all three.`,
+      `Open two of the pages, sign in at one, and talk in the room ${bold(room)}. All three pages lead into the same cluster; signed in at one, your browser is signed in at all.`,
     ),
-    step("Watch, and see where the room is:", `${plexus} top ${at}`, `${plexus} actors show room/${room} ${at}`),
+    step(
+      "Watch the cluster, and see which node the room is on:",
+      `${plexus} top ${at}`,
+      `${plexus} actors show room/${room} ${at}`,
+    ),
     ...(victim === undefined || other === undefined
       ? []
       : [
           step(
-            `Kill ${victim.node.name}, which the room lives on. It goes on at ${other.node.name}; a page that was open at ${victim.node.name} needs another node's page.`,
+            `Kill ${victim.node.name}, the node that the room is on. The room continues on ${other.node.name}, and the agent answers there: ask it again. If your page was open at ${victim.node.name}, open another node's page.`,
             `kill -9 ${victim.pid}`,
           ),
-          step("Start it again; it catches up and takes its share:", restartCommand(victim.node, plexus)),
+          step("Start it again. It is brought up to date and takes its share:", restartCommand(victim.node, plexus)),
           step(
             "Move the room while you talk in it:",
             `${plexus} actors move room/${room} --to ${other.node.name} ${at}`,
             `${plexus} actors move room/${room} --to ${victim.node.name} ${at}`,
           ),
-          step("Take a node out of use, and back:", `${plexus} nodes drain ${other.node.name} --wait ${at}`, `${plexus} nodes drain ${other.node.name} --undo ${at}`), // prettier-ignore
+          step("Drain a node, which moves everything away from it, and let it take its share again:", `${plexus} nodes drain ${other.node.name} --wait ${at}`, `${plexus} nodes undrain ${other.node.name} ${at}`), // prettier-ignore
         ]),
     ...(keeper === undefined
       ? []
       : [
           step(
-            `Kill ${keeper.node.name}, the only manager, once nothing is on its way any more: talk goes on, but nothing fails over until it is back. Ask another node then.`,
+            `Last, kill ${keeper.node.name}, the only manager. People and agents go on talking, but nothing fails over until it is back. Ask another node about the cluster:`,
             `kill -9 ${keeper.pid}`,
             `${plexus} nodes --data ${shown([(other ?? keeper).node.data])}`,
           ),

@@ -178,8 +178,8 @@ async function furnish(
   const { token } = demand(isThere ? await persistently(signIn, deadlineMs) : made);
   const member = encodeURIComponent(`agent/${user}.${agent}`);
   const text =
-    `Welcome. This room lives on one node and is copied to another. Talk to \`@${user}.${agent}\`, ` +
-    `then kill the node that the room lives on and go on talking at another page.`;
+    `Welcome. This room is on one node, with a copy on another. Talk to \`@${user}.${agent}\`, ` +
+    `then kill the node that the room is on and continue at another node's page.`;
   const steps: readonly (readonly [method: "POST" | "PUT", path: string, body: object])[] = [
     ["POST", "/api/rooms", { room, title: "Lobby", topic: "A room that survives its node" }],
     ["POST", "/api/agents", { name: agent, persona: "You are a friendly guide to Plexus. Answer in one sentence." }],

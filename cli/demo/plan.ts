@@ -26,12 +26,12 @@ export interface DemoPlan {
   readonly agent: string;
 }
 
-/** Two nodes may hold rooms, so that either can die; the manager holds none, so that its death shows what a manager is
- *  needed for. */
+/** Two nodes hold rooms and run the model, so that either can die and people and agents go on; the manager does neither, so
+ *  that its death shows what a manager is needed for. */
 const cast: readonly Pick<DemoNode, "name" | "roles" | "says">[] = [
   { name: "node-a", roles: ["manager", "gateway"], says: "keeps the directory; holds no rooms" },
-  { name: "node-b", roles: ["chat", "gateway"], says: "holds rooms, people and agents" },
-  { name: "node-c", roles: ["chat", "ai", "gateway"], says: "holds them as well, and runs the model" },
+  { name: "node-b", roles: ["chat", "ai", "gateway"], says: "holds rooms, people and agents, and runs the model" },
+  { name: "node-c", roles: ["chat", "ai", "gateway"], says: "the same, so that either of the two can fail" },
 ];
 
 /** Two ports a node: for people and for nodes. */

@@ -277,6 +277,34 @@ describe("commands to a cluster", () => {
     });
   });
 
+  it("ask whether another node or actor was meant", async () => {
+    stand.answers = {
+      setDraining: async (node) => refused(failure("NOT_FOUND", { node })),
+      evict: async (node) => refused(failure("NOT_FOUND", { node })),
+      moveSlot: async (_, to) => refused(failure("NOT_FOUND", { node: to })),
+    };
+    const hint = async (...words: readonly string[]) => failureOf((await run(...words)).thrown).details?.["hint"];
+    const meant = "Did you mean node-b";
+    expect(await hint("nodes", "drain", "nodeb"))
+      .to.include(meant)
+      .and.include("`plexus nodes` lists the names");
+    expect(await hint("nodes", "evict", "node_b")).to.include(meant);
+    expect(await hint("slots", "move", "chat/9", "--to", "ndoe-b")).to.include(meant);
+    expect(await hint("slots", "--node", "ndoe-b")).to.include(meant);
+    expect(await hint("nodes", "drain", "elsewhere")).to.equal("`plexus nodes` lists the names.");
+    const list = "`plexus actors list` lists those that are in use.";
+    const released = { release: () => refused(failure("NOT_FOUND", { actor: "x" })) };
+    stand.actor = released;
+    for (const [typed, asked] of [
+      ["room/dne", "room"],
+      ["rooms/den", "room"],
+    ] as const) {
+      expect(await hint("actors", "release", typed), typed).to.equal(`Did you mean room/den? ${list}`);
+      expect(stand.calls.at(-1)?.[1]).to.deep.include({ kind: asked });
+    }
+    expect(await hint("actors", "release", "gizmo/den")).to.equal(list);
+  });
+
   it("move the directory to etcd, once", async () => {
     const output = collected();
     const endpoints = ["http://e1:2379", "http://e2:2379"];

@@ -47,7 +47,7 @@ function stage(at: At) {
     connection,
     screen,
     json: false,
-    publicRooms: () => Promise.resolve(ok({ rows: [] })),
+    publicRooms: () => Promise.resolve(ok({ rows: [{ key: "lobby", title: "", detail: "", atMs: 0 }] })),
   });
   return { conversation, printed, link, answers, prompt: () => prompt };
 }
@@ -95,6 +95,10 @@ describe("a conversation in the terminal", () => {
     const room = await conversation.begin({ room: "nosuch", agent: undefined });
     expect(room).to.include({ code: "NOT_FOUND", message: "There is no room nosuch. /create nosuch makes it." });
     expect((await conversation.take("/join other")).failure?.message).to.include("There is no room other.");
+    const meant = "There is no room lobyb. Did you mean lobby? /create lobyb makes it.";
+    expect((await conversation.take("/join lobyb")).failure?.message).to.equal(meant);
+    const command = "There is no command /jion. Did you mean /join? /help lists the commands.";
+    expect((await conversation.take("/jion lobby")).failure?.message).to.equal(command);
     const own = await conversation.begin({ room: undefined, agent: "nosuch" });
     expect(own?.message).to.equal("You have no agent nosuch. /agent nosuch PERSONA makes it.");
     expect((await conversation.take("/agent bob.helper")).failure?.message).to.equal("There is no agent bob.helper.");

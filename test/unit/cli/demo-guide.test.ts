@@ -14,6 +14,7 @@ describe("the demonstration", () => {
     const holding = plan.nodes.filter((node) => node.roles.includes("chat"));
     expect(plan.nodes.filter((node) => node.roles.includes("manager")).map(({ name }) => name)).to.deep.equal([plan.nodes[0].name]);
     expect(holding).to.have.length(2);
+    expect(plan.nodes.filter((node) => node.roles.includes("ai")), "agents answer whichever dies").to.deep.equal(holding);
     expect(plan.nodes.every((node) => node.roles.includes("gateway"))).to.equal(true);
     expect(new Set(plan.nodes.flatMap((node) => node.roles))).to.include.all.keys(["manager", "gateway", "chat", "ai"]);
   }); // prettier-ignore
@@ -54,7 +55,11 @@ describe("the demonstration", () => {
     expect(text).to.include(restartCommand(plan.nodes[1] ?? plan.nodes[0], "bin/plexus"));
     expect(text).to.include("bin/plexus actors show room/lobby").and.include("removes their data");
     const there = guide(plan, { running, home: "node-c", ...facts });
-    expect(there).to.include("Kill node-c, which the room lives on. It goes on at node-b").and.include("kill -9 102");
+    expect(there)
+      .to.include(
+        "Kill node-c, the node that the room is on. The room continues on node-b, and the agent answers there",
+      )
+      .and.include("kill -9 102");
     expect(there).to.include("actors move room/lobby --to node-b").and.include("nodes drain node-b");
   });
 

@@ -117,8 +117,8 @@ describe("plexus demo", function () {
     const nodes = [...guide.matchAll(/^ {2}(node-\w) +(http\S+) +pid (\d+)$/gm)].map(([, name = "", url = "", pid]) => {
       return { name, url, pid: Number(pid) };
     });
-    const home = part(/Kill (\S+), which the room lives on/);
-    const away = part(/It goes on at (\S+);/);
+    const home = part(/Kill (\S+), the node that the room is on/);
+    const away = part(/The room continues on (\S+), and the agent answers there/);
     const [top, show, kill, restart, moveAway, moveHome, drain, undo, killKeeper, look, ...more] = guide.match(/(?<=^ {6})\S.*$/gm) ?? []; // prettier-ignore
     expect(more).to.deep.equal([]);
     const urlOf = (wanted: string): string => nodes.find(({ name }) => name === wanted)?.url ?? "";
@@ -132,15 +132,18 @@ describe("plexus demo", function () {
     const read = async () => ((await request("GET", room, { token })) as RoomHistory).messages;
     expect((await read())[0]?.text).to.include("Welcome");
     const mention = part(/in the room it is (@\S+)\./);
-    await request("POST", room, { token, body: { text: `${mention} Who are you?` } });
-    await until("the agent has answered", async () => {
-      const last = (await read()).at(-1);
-      expect(last).to.include({ author: `agent/${mention.slice(1)}` });
-      expect(last?.text).to.not.equal("");
-    });
+    const answered = async (question: string) => {
+      await until("it is asked", () => request("POST", room, { token, body: { text: `${mention} ${question}` } }));
+      await until("the agent has answered", async () => {
+        const last = (await read()).at(-1);
+        expect(last).to.include({ author: `agent/${mention.slice(1)}` });
+        expect(last?.text).to.not.equal("");
+      });
+    };
+    await answered("Who are you?");
 
     await type(kill ?? "");
-    await until("the room goes on", () => request("POST", room, { token, body: { text: "still here" } }));
+    await answered("Are you still here?");
     const [, again] = await said(demo, "stderr", /^\S+ was ended by SIGKILL\. Start it again with:\n +(.+)$/m);
     expect(again).to.equal(restart);
     const restarted = start("sh", ["-c", `exec ${restart}`]);

@@ -130,6 +130,17 @@ describe("the command line", () => {
     expect(await example("status", "--url", "127.0.0.1:7070")).to.equal("http://127.0.0.1:7070");
   });
 
+  it("asks whether another command, subcommand or flag was meant", async () => {
+    const said = async (...words: readonly string[]) => (await run(...words)).err.join("\n");
+    expect(await said("statsu")).to.include("(Did you mean status?)");
+    expect(await said("actors", "lst")).to.include("(Did you mean list?)");
+    expect(await said("nodes", "drian", "node-b")).to.match(/unknown command 'drian'\n\(Did you mean drain/);
+    expect(await said("slots", "mvoe")).to.match(/unknown command 'mvoe'\n\(Did you mean move\?\)/);
+    expect(await said("nodes", "xyz")).to.match(/^error: unknown command 'xyz'\n\(add --help/);
+    expect(await said("status", "--jsno")).to.include("(Did you mean --json?)");
+    expect(await said("status", "now")).to.include("too many arguments");
+  });
+
   it("names every command, whichever is typed", async () => {
     const named = async (words?: readonly string[]) =>
       (await createProgram("1.2.3", { output: collected(), onExit: () => {} }, words)).commands.map((one) =>
