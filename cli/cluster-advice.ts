@@ -42,6 +42,12 @@ export const madeBy: Readonly<Partial<Record<Role, string>>> = {
   manager: "",
 };
 
+/** One that is down from here may run: nobody could tell it, or this node, where the other is now. */
+function describeNotFound({ nodes }: ClusterSummary): string {
+  const asked = withoutControls(nodes.find(({ self }) => self)?.name ?? "this node");
+  return `Runs, but is down here? Its address has changed, or nothing gets through: start ${asked} with --peer and an address that plexus status of the other shows under Mesh.`;
+}
+
 /** Who is down, what that means and what to do about it. */
 export function describeDown(summary: ClusterSummary): readonly string[] {
   const { nodes, directoryAway } = summary;
@@ -59,6 +65,7 @@ export function describeDown(summary: ClusterSummary): readonly string[] {
       ? []
       : [`Down: ${down.join(", ")}. Start ${it[0]} again; if ${it[1]} gone for good: plexus nodes evict NAME`]),
     ...(isKeeperDown && directoryAway === undefined ? [describeKeeperDown(keeper)] : []),
+    ...(down.length > 0 || isKeeperDown ? [describeNotFound(summary)] : []),
     ...(isKeeperDown || refused.length > 0 || directoryAway !== undefined ? [] : describeLacking(summary)),
   ];
 }

@@ -28,6 +28,10 @@ export interface Home {
   readonly selfEvicted?: true;
   /** The cluster began at this node, which prints the code for the first account as long as there is none. */
   readonly began?: true;
+  /** The port at which it listened for other nodes last: one that is to choose takes it again. */
+  readonly meshPort?: number;
+  /** Where members were reached, by peer id, the last address first. */
+  readonly reached?: Readonly<Record<string, readonly string[]>>;
   /** The cluster has an admin, and keeps one. Absent while that is not known. */
   readonly hasAdmin?: true;
 }
@@ -43,6 +47,24 @@ export function withMembers(home: Home, members: readonly MemberRecord[]): Pick<
   const present = new Set(members.map(({ peer }) => peer));
   const known = [...(home.evicted ?? []), ...home.members.map(({ peer }) => peer)];
   return { members, evicted: known.filter((peer) => peer !== "" && !present.has(peer)).slice(-evictedMax) };
+}
+
+/** Addresses of one member that a node remembers because it was reached there. Beyond it the oldest is forgotten.
+ *  docs/limits.md */
+const reachedMax = 8;
+
+/** The home once a member was reached at an address; undefined when that is nothing new. Of who is no member nothing is kept. */
+export function withReached(
+  { members, reached = {} }: Home,
+  peer: string,
+  address: string,
+): Pick<Home, "reached"> | undefined {
+  const before = reached[peer] ?? [];
+  if (before[0] === address) return undefined;
+  const present = new Set(members.map((member) => member.peer));
+  const kept = Object.entries(reached).filter(([one]) => present.has(one) && one !== peer);
+  const addresses = [address, ...before.filter((one) => one !== address)].slice(0, reachedMax);
+  return { reached: Object.fromEntries([...kept, [peer, addresses]]) };
 }
 
 /** Undefined in a folder that is new, or from before there were many nodes. Error: DATA_DAMAGED. */

@@ -23,12 +23,21 @@ import { startInferenceHost } from "../runtimes/index.ts";
 import { audit, followFirstAdmin, registerNode } from "./cluster-memory.ts";
 import { journalFolder, keyGone, markFile, notNew, openDataFolder } from "./data-folder.ts";
 import { adminCodeHash, createGateway } from "./gateway/index.ts";
-import { etcdPrefix, homeRow, readHome, withMembers, writeHome, type DirectoryPlace, type Home } from "./home.ts";
+import {
+  etcdPrefix,
+  homeRow,
+  readHome,
+  withMembers,
+  withReached,
+  writeHome,
+  type DirectoryPlace,
+  type Home,
+} from "./home.ts";
 import { createInference, measureInference, modelSpec, publishModels } from "./inference.ts";
 import { joinIfAsked } from "./joining.ts";
 import { createLateTransport } from "./late-transport.ts";
 import { startedAgain } from "./membership/index.ts";
-import type { Mesh } from "./mesh/index.ts";
+import type { Mesh, MeshOptions } from "./mesh/index.ts";
 import { createPeer, type Peer } from "./peer.ts";
 import {
   createClock,
@@ -295,6 +304,12 @@ export async function startNode(config: Config, platform: NodePlatform): Promise
         directory: placeNow,
         // A list from before this start may lack who has joined since.
         wasEvicted: (other) => listed && home.evicted?.includes(other) === true,
+        port: home.meshPort,
+        reachedAt: (other) => home.reached?.[other] ?? [],
+        reached(other, address) {
+          const change = withReached(home, other, address);
+          if (change !== undefined) remember(change);
+        },
         disowned(by, why) {
           // Only who keeps the directory knows. Anybody else may be wrong, or lie.
           const place = placeNow();
@@ -302,6 +317,9 @@ export async function startNode(config: Config, platform: NodePlatform): Promise
         },
       });
       const started = await opening;
+      // Elsewhere its addresses are those that it is to be known by.
+      const port = config.mesh.announce.length === 0 ? portOf(started) : undefined;
+      if (port !== undefined && port !== home.meshPort) remember({ meshPort: port });
       listening = started;
       transport.attach(started.transport);
       mesh.resolve(started);
@@ -508,6 +526,10 @@ async function startMeshOf(
     /** That its connections may take. */
     readonly descriptors: number;
     directory(): DirectoryPlace;
+    /** Where it listened last. */
+    readonly port: number | undefined;
+    reachedAt(peer: string): readonly string[];
+    reached(peer: string, address: string): void;
     wasEvicted(peer: string): boolean;
     disowned(by: string, why: MembershipEnd): void;
   },
@@ -515,13 +537,12 @@ async function startMeshOf(
   const { createAdmission, meshLimits, openNodeKey, startMesh } = await import("./mesh/index.ts");
   const { peer, incarnation, clock, random, log, meter, version, node, cluster } = at;
   const admission = createAdmission({ directory: peer.directory, clock });
-  const started = await startMesh({
+  const options: Omit<MeshOptions, "listen"> = {
     node,
     cluster,
     version,
     incarnation,
     key: await openNodeKey(config.data),
-    listen: config.mesh,
     limits: {
       ...meshLimits,
       connectionsMax: Math.min(meshLimits.connectionsMax, at.descriptors),
@@ -532,6 +553,8 @@ async function startMeshOf(
     members: () => peer.membership.members().members,
     onMembersChange: (listener) => peer.membership.onChange(listener),
     peers: config.mesh.peers,
+    reachedAt: (other) => at.reachedAt(other),
+    reached: (other, address) => at.reached(other, address),
     mdns: config.mesh.mdns,
     clock,
     random,
@@ -554,10 +577,27 @@ async function startMeshOf(
     directoryInfo: () => at.directory(),
     wasEvicted: (other) => at.wasEvicted(other),
     disowned: (by, why) => at.disowned(by, why),
+  };
+  const listenAt = (port: number): Promise<Mesh> => startMesh({ ...options, listen: { host: config.mesh.host, port } });
+  // Who is to choose a port takes the one of the last start: there the others look for this node, and when all were down
+  // nobody could tell them another.
+  const { port = at.port } = config.mesh.port === 0 ? {} : config.mesh;
+  const started = await listenAt(port ?? 0).catch((error: unknown) => {
+    if (config.mesh.port !== 0 || port === undefined || !isPortRefused(error)) throw error;
+    log.warn("mesh.port.taken", { port });
+    return listenAt(0);
   });
   log.info("mesh.listening", { peer: started.peer, addresses: started.addresses() });
   return started;
 }
+
+const isPortRefused = (error: unknown): boolean => failureOf(error).details?.["field"] === "mesh.port";
+
+/** The port on which a mesh listens. */
+const portOf = (mesh: Mesh): number | undefined => {
+  const [, port] = /\/tcp\/(\d+)$/.exec(mesh.addresses()[0] ?? "") ?? [];
+  return port === undefined ? undefined : Number(port);
+};
 
 /** Where a node is reached by others, each address with the id that must answer there. */
 const meshAddresses = (mesh: Mesh): readonly string[] =>

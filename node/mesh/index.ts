@@ -50,6 +50,10 @@ export interface MeshOptions {
   onMembersChange(listener: () => void): () => void;
   /** Multiaddrs with peer ids, from the configuration. */
   readonly peers: readonly string[];
+  /** Where a member was reached in earlier runs. */
+  reachedAt?(peer: string): readonly string[];
+  /** A member was reached at an address. */
+  reached?(peer: string, address: string): void;
   /** Whether to look for members on the local network. */
   readonly mdns: boolean;
   readonly clock: Clock;
@@ -102,7 +106,11 @@ export async function startMesh(options: MeshOptions): Promise<Mesh> {
     const said = options.members().flatMap(({ peer, addresses }) => [...addresses, ...addressesOf(peer)]);
     memberHosts = new Set(said.flatMap((address) => addressKey(address) ?? []));
   };
-  const addressesOf = (peer: string): readonly string[] => [...(known.get(peer) ?? []), ...(found.get(peer) ?? [])];
+  const addressesOf = (peer: string): readonly string[] => [
+    ...(known.get(peer) ?? []),
+    ...(found.get(peer) ?? []),
+    ...(options.reachedAt?.(peer) ?? []),
+  ];
   const wasEvicted = (peer: string): boolean => !memberPeers.has(peer) && options.wasEvicted?.(peer) === true;
   const gate = createGate({
     clock,
@@ -139,6 +147,7 @@ export async function startMesh(options: MeshOptions): Promise<Mesh> {
     meter,
     limits,
     addressesOf,
+    reached: (peer, address) => options.reached?.(peer, address),
     wasEvicted,
     disowned: (by, why) => options.disowned?.(by, why),
   });
@@ -175,7 +184,13 @@ export async function startMesh(options: MeshOptions): Promise<Mesh> {
   };
   const unfollow = options.onMembersChange(follow);
   follow();
-  await startSwarm(swarm);
+  try {
+    await startSwarm(swarm);
+  } catch (error) {
+    unfollow();
+    gate.stop();
+    throw error;
+  }
 
   const transport: Transport = {
     node: options.node,

@@ -70,6 +70,8 @@ export interface PairsOptions {
   readonly limits: MeshLimits;
   /** Addresses of a peer beyond those of its member record. */
   addressesOf(peer: string): readonly string[];
+  /** A peer answered at an address and belongs here. */
+  reached(peer: string, address: string): void;
   /** Whether a peer that is no member was evicted. */
   wasEvicted(peer: string): boolean;
   /** A member says that this process is not its node any more. */
@@ -503,6 +505,8 @@ export class Pairs {
       link.adopt(this.#newLane("bulk", bulk, link), second);
       link.say("bulk", link.id);
       await link.settled;
+      if (pair.established === link)
+        this.#options.reached(pair.member.peer, first.remoteAddr.toString().split("/p2p/")[0] ?? "");
     } catch (error) {
       link.end(failure("PEER_LOST", { because: textOf(error) }));
       cut(first, "the attempt failed");
