@@ -20,7 +20,7 @@ import {
   needsMarkdown,
   otherPerson,
   paragraphsOf,
-  absentAgents,
+  absentMentions,
   pendingShown,
   plainLine,
   roomNameFrom,
@@ -417,11 +417,14 @@ describe("message text", () => {
     );
   });
 
-  it("names agents of one's own that are no members", () => {
+  it("names who is mentioned and is no member", () => {
     const members = { [ada]: {}, "agent/ada.helper": {} };
-    const absent = (text: string) => absentAgents(text, ["ada.helper", "ada.poet"], members);
-    expect(absent("@ada.poet and @ada.helper, hello")).to.deep.equal(["ada.poet"]);
-    expect(absent("ada.poet, me@ada.poet, @bob")).to.deep.equal([]);
+    const known = [ada, "user/bob", "user/bob", "agent/ada.helper", "agent/ada.poet", "agent/bob.helper"];
+    const absent = (text: string) => absentMentions(text, known, members);
+    expect(absent("@ada.poet and @ada.helper, hello @Bob")).to.deep.equal(["user/bob", "agent/ada.poet"]);
+    // Called by its own name alone, the one that is here is meant.
+    expect(absent("@poet, @helper and @ada")).to.deep.equal(["agent/ada.poet"]);
+    expect(absent("ada.poet, me@ada.poet, bob, @nobody")).to.deep.equal([]);
   });
 
   it("makes a room's name from its title", () => {

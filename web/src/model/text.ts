@@ -32,14 +32,28 @@ export const plainLine = (text: string): string =>
     .replaceAll(/\s+/g, " ")
     .trim();
 
-/** The agents among `agents` that a text mentions although they are no members: nobody will answer for them. */
-export function absentAgents(
+/** The names that a text mentions, each once. */
+export const mentionedNames = (text: string): readonly string[] => [
+  ...new Set(splitMentions(text.toLowerCase()).filter((_, index) => index % 2 === 1)),
+];
+
+/** An agent's own name, without its owner's: members are also called so. */
+const shortName = (principal: string): string => {
+  const name = nameOf(principal);
+  return isAgent(principal) ? name.slice(name.indexOf(".") + 1) : name;
+};
+
+/** Those of `known` (principals) that a text mentions although they are no members: they will not see it. An agent that is
+ *  called by its own name alone may be another one who is a member. */
+export function absentMentions(
   text: string,
-  agents: readonly string[],
+  known: readonly string[],
   members: Readonly<Record<string, unknown>>,
 ): readonly string[] {
-  const named = new Set(splitMentions(text.toLowerCase()).filter((_, index) => index % 2 === 1));
-  return agents.filter((agent) => named.has(agent) && !Object.hasOwn(members, `agent/${agent}`));
+  const present = new Set(Object.keys(members).flatMap((member) => [nameOf(member), shortName(member)]));
+  const named = new Set(mentionedNames(text).filter((name) => !present.has(name)));
+  const absent = known.filter((principal) => named.has(nameOf(principal)) || named.has(shortName(principal)));
+  return [...new Set(absent)];
 }
 
 /** The mention that is being typed at the caret: the part after `@`, and where it starts. */

@@ -7,6 +7,12 @@ import { Icon } from "./icons.tsx";
 import "./composer.css";
 
 const suggestionsShown = 6;
+// Nobody counts before.
+const lengthToldBelow = 500;
+
+const counted = new Intl.NumberFormat("en");
+const lengthText = (left: number): string =>
+  `${counted.format(Math.abs(left))} ${Math.abs(left) === 1 ? "character" : "characters"} ${left < 0 ? "too long" : "left"}`;
 
 /** Somebody who can be mentioned. */
 export interface Mentionable {
@@ -29,6 +35,8 @@ export function Composer(props: {
   readonly onUp?: () => void;
   readonly onEscape?: () => void;
   readonly head?: ReactNode;
+  /** What is to be said about the text before it is sent. */
+  readonly note?: (text: string) => ReactNode;
   /** In place of the send button. */
   readonly action?: ReactNode;
   readonly autoFocus?: boolean;
@@ -107,7 +115,8 @@ export function Composer(props: {
       props.onEscape();
     }
   };
-  const left = wireLimits.messageCharsMax - text.length;
+  // What is sent is counted: without the blank space around it.
+  const left = wireLimits.messageCharsMax - text.trim().length;
   return (
     <div className="composer">
       {suggestions.length > 0 && (
@@ -125,13 +134,14 @@ export function Composer(props: {
               }}
             >
               <Avatar principal={entry.principal} label={entry.label} size={24} />
-              <span>{entry.label}</span>
+              <bdi>{entry.label}</bdi>
               <span className="dim">@{nameOf(entry.principal)}</span>
             </div>
           ))}
         </div>
       )}
       {props.head}
+      {text !== "" && props.note?.(text)}
       <div className="composer-row">
         <Textarea
           ref={(element) => {
@@ -162,11 +172,6 @@ export function Composer(props: {
           onSelect={(event) => setCaret(event.currentTarget.selectionStart)}
           onKeyDown={onKeyDown}
         />
-        {left < 500 && (
-          <span className={left < 0 ? "bad-text" : "dim"} role="status">
-            {left}
-          </span>
-        )}
         {props.action ?? (
           <button
             type="button"
@@ -180,6 +185,11 @@ export function Composer(props: {
           </button>
         )}
       </div>
+      {left < lengthToldBelow && (
+        <div className={left < 0 ? "composer-length bad-text" : "composer-length dim"} role="status">
+          {lengthText(left)}
+        </div>
+      )}
     </div>
   );
 }

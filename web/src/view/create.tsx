@@ -48,8 +48,8 @@ export function FindRoom({ opened, onClose }: DialogProps) {
         <>
           <Icon name="hash" />
           <span className="grow">
-            <span style={{ fontWeight: 600 }}>{row.title}</span>
-            <span className="dim ellipsis" style={{ display: "block", fontSize: 13 }}>
+            <bdi style={{ fontWeight: 600 }}>{row.title}</bdi>
+            <span className="dim ellipsis" dir="auto" style={{ display: "block", fontSize: 13 }}>
               {row.detail}
             </span>
           </span>

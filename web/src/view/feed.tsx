@@ -100,7 +100,8 @@ export function Feed<Row extends FeedRow>(props: {
     // Before the first layout nothing has a height, and nothing can be said about the end.
     if (current === null || current.viewportSize === 0) return;
     const end = current.scrollSize - current.viewportSize - current.scrollOffset <= endSlackPx;
-    setAtEnd(end);
+    // On the way to the end, as after each message that comes in, one is as good as there.
+    setAtEnd(end || stuck.current);
     if (end) props.onEndSeen?.();
     if (current.scrollOffset < topAheadPx && started.current) void older();
   };
@@ -216,7 +217,16 @@ export function Feed<Row extends FeedRow>(props: {
         {props.footer}
       </div>
       {!atEnd && (
-        <button type="button" className="to-end" onClick={toEnd}>
+        <button
+          type="button"
+          className="to-end"
+          // It goes away when it is used: the focus stays where one is, or goes where one writes.
+          onMouseDown={(event) => event.preventDefault()}
+          onClick={(event) => {
+            toEnd();
+            if (document.activeElement === event.currentTarget) props.onLeave?.();
+          }}
+        >
           <Icon name="down" size={16} /> Jump to latest
         </button>
       )}

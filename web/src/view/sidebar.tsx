@@ -114,7 +114,9 @@ function RoomPlace({ room }: { readonly room: RoomSummary }) {
       ) : (
         <Avatar principal={`user/${other}`} label={title} size={22} />
       )}
-      <span className="grow ellipsis">{title}</span>
+      <span className="grow ellipsis" dir="auto">
+        {title}
+      </span>
       {room.unread > 0 && (
         <span className={loud ? "count mentioned" : "count"}>
           <span aria-hidden="true">
@@ -151,7 +153,7 @@ function OwnMenu() {
             <span className="hidden-text">Your account:</span>
             <Avatar principal={session.me} label={nameFor(session.me)} size={32} />
             <span className="grow">
-              <span className="ellipsis" style={{ display: "block", fontWeight: 600, lineHeight: 1.25 }}>
+              <span className="ellipsis" dir="auto" style={{ display: "block", fontWeight: 600, lineHeight: 1.25 }}>
                 {nameFor(session.me)}
               </span>
               <span className="dim ellipsis" style={{ display: "block", fontSize: 13, lineHeight: 1.25 }}>

@@ -49,7 +49,9 @@ function Search({ onClose }: { readonly onClose: () => void }) {
       row={(place) => (
         <>
           {place.icon}
-          <span className="grow ellipsis">{place.label}</span>
+          <span className="grow ellipsis" dir="auto">
+            {place.label}
+          </span>
           <span className="dim">{place.hint}</span>
         </>
       )}

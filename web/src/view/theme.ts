@@ -9,6 +9,9 @@ const dark: MantineColorsTuple = [
   "#e7e9ee", "#c3c8d2", "#a0a8b7", "#8b93a3", "#3a414e", "#2b303a", "#20242c", "#181b21", "#14161b", "#0f1115",
 ]; // prettier-ignore
 
+// What is written decides which way it runs.
+const written = { defaultProps: { attributes: { input: { dir: "auto" } } } };
+
 /** Mantine's part of the look; the page's own colours are the variables of `style.css`. */
 export const theme = createTheme({
   primaryColor: "violet",
@@ -20,4 +23,5 @@ export const theme = createTheme({
   fontFamilyMonospace: 'ui-monospace, SFMono-Regular, Menlo, Consolas, "Liberation Mono", monospace',
   headings: { fontWeight: "650" },
   respectReducedMotion: true,
+  components: { TextInput: written, Textarea: written },
 });

@@ -217,7 +217,9 @@ function AgentHeader({
       <MenuButton />
       <Avatar principal={`agent/${store.agent}`} label={label} size={32} />
       <div className="grow">
-        <h1 className="ellipsis">{label}</h1>
+        <h1 className="ellipsis" dir="auto">
+          {label}
+        </h1>
         <div className="topic ellipsis">
           {model?.model ?? (view.model || "No model is loaded")}
           {model?.demonstration === true && (model.runtime === "echo" ? " · repeats" : " · tiny demonstration model")}

@@ -64,7 +64,7 @@ export function MembersPanel({
               <li key={principal} className="member">
                 <Avatar principal={principal} label={nameFor(principal)} size={32} />
                 <span className="grow">
-                  <span className="ellipsis" style={{ display: "block", fontWeight: 600, lineHeight: 1.3 }}>
+                  <span className="ellipsis" dir="auto" style={{ display: "block", fontWeight: 600, lineHeight: 1.3 }}>
                     {nameFor(principal)}
                     {principal === session.me && <span className="dim"> (you)</span>}
                   </span>
@@ -162,7 +162,9 @@ function Invite({
             .map((entry) => (
               <button key={entry.principal} type="button" className="pick" onClick={() => void invite(entry.principal)}>
                 <Avatar principal={entry.principal} label={entry.label} size={26} />
-                <span className="grow ellipsis">{entry.label}</span>
+                <span className="grow ellipsis" dir="auto">
+                  {entry.label}
+                </span>
                 <span className="dim">{entry.hint}</span>
                 <span className="add">Add</span>
               </button>

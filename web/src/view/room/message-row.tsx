@@ -85,7 +85,9 @@ export const MessageRow = memo(function MessageRow({
       <div className="message-body">
         {head && (
           <div className="message-head">
-            <span className="author">{nameFor(message.author)}</span>
+            <span className="author" dir="auto">
+              {nameFor(message.author)}
+            </span>
             {isAgent(message.author) && <span className="tag">agent</span>}
             <time dateTime={new Date(message.atMs).toISOString()} title={fullTime(message.atMs)}>
               {clockTime(message.atMs)}
@@ -195,8 +197,10 @@ function Quote(props: {
         "Show what this answers"
       ) : (
         <>
-          <b>{props.nameFor(quoted.author)}</b>{" "}
-          {quoted.deletedAtMs === undefined ? plainLine(quoted.text) : "deleted message"}
+          <b>
+            <bdi>{props.nameFor(quoted.author)}</bdi>
+          </b>{" "}
+          <bdi>{quoted.deletedAtMs === undefined ? plainLine(quoted.text) : "deleted message"}</bdi>
         </>
       )}
     </button>

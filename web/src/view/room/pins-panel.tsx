@@ -42,7 +42,9 @@ export function PinsPanel({
         {found.map((message) => (
           <article key={message.seq} className="card">
             <div className="message-head">
-              <span className="author">{actions.nameFor(message.author)}</span>
+              <span className="author" dir="auto">
+                {actions.nameFor(message.author)}
+              </span>
               <time>{dateOf(message.atMs)}</time>
             </div>
             <RichText text={message.text} />

@@ -39,9 +39,11 @@ export function RoomHeader(props: {
         <Avatar principal={`user/${other}`} label={title} size={32} />
       )}
       <div className="grow">
-        <h1 className="ellipsis">{title}</h1>
+        <h1 className="ellipsis" dir="auto">
+          {title}
+        </h1>
         {view.topic !== "" && (
-          <div className="topic ellipsis optional" title={view.topic}>
+          <div className="topic ellipsis optional" dir="auto" title={view.topic}>
             {view.topic}
           </div>
         )}

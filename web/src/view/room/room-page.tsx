@@ -4,7 +4,6 @@ import { useEffect, useMemo, useRef, useState } from "react";
 import type { Failure, RoomMessage } from "../../../../protocols/index.ts";
 import { explain, notices, useNow, useSession, useShown, type RoomStore } from "../../live/index.ts";
 import {
-  absentAgents,
   answeredBy,
   hasOlder,
   messageAt,
@@ -20,13 +19,14 @@ import { Composer, type Mentionable } from "../composer.tsx";
 import { Feed, type FeedHandle } from "../feed.tsx";
 import { Icon } from "../icons.tsx";
 import { writeLastPlace } from "../last-place.ts";
-import { useAgents, useNames, useRooms, useRoomTitle } from "../lists.ts";
+import { useNames, useRooms, useRoomTitle } from "../lists.ts";
 import { MenuButton, useDialogs } from "../dialogs.tsx";
 import { MembersPanel } from "./members-panel.tsx";
 import { MessageRow, type MessageActions } from "./message-row.tsx";
 import { PinsPanel } from "./pins-panel.tsx";
 import { RoomHeader } from "./room-header.tsx";
-import { DayRow, DraftRow, PendingRow, StartRow, UnreadRow } from "./rows.tsx";
+import { MentionNote, mayInvite } from "./mention-note.tsx";
+import { DayRow, DraftRow, EmptyRoom, PendingRow, StartRow, UnreadRow } from "./rows.tsx";
 import { ThreadPanel } from "./thread-panel.tsx";
 import "./room.css";
 
@@ -103,7 +103,6 @@ function OpenRoom({ store }: { readonly store: RoomStore }) {
   const { ask } = useDialogs();
   const view = useShown(store.store, (model: RoomModel) => model.view);
   const titleOf = useRoomTitle();
-  const agents = useAgents().map(({ agent }) => agent);
   const feed = useRef<FeedHandle>(null);
   const field = useRef<HTMLTextAreaElement>(null);
   const [editing, setEditing] = useState<number>();
@@ -211,6 +210,8 @@ function OpenRoom({ store }: { readonly store: RoomStore }) {
     .filter((principal) => principal !== session.me)
     .map((principal) => ({ principal, label: nameFor(principal) }));
 
+  const note = (text: string) => <MentionNote text={text} store={store} view={view} />;
+
   const editLast = () => {
     const { messages } = store.store.latest;
     const last = messages.findLast((message) => message.author === session.me && message.deletedAtMs === undefined);
@@ -238,6 +239,7 @@ function OpenRoom({ store }: { readonly store: RoomStore }) {
           marked={marked}
           handle={feed}
           skipUnread={search.at !== undefined}
+          invite={mayInvite(view, session.me) ? () => setPanel("members") : undefined}
           onLeave={() => field.current?.focus()}
         />
         <div className="foot">
@@ -248,6 +250,7 @@ function OpenRoom({ store }: { readonly store: RoomStore }) {
             autoFocus={!isTouch()}
             field={field}
             mentionable={mentionable}
+            note={note}
             onTyping={() => store.typing()}
             onUp={editLast}
             onEscape={() => {
@@ -256,10 +259,6 @@ function OpenRoom({ store }: { readonly store: RoomStore }) {
             }}
             onSend={(text) => {
               store.post(text, replyTo?.seq);
-              for (const agent of absentAgents(text, agents, view.members))
-                notices.show(
-                  `${nameFor(`agent/${agent}`)} is not in this room and will not answer. Add it under Members.`,
-                );
               setReplyTo(undefined);
               feed.current?.toEnd();
             }}
@@ -268,7 +267,11 @@ function OpenRoom({ store }: { readonly store: RoomStore }) {
                 <div className="composer-head">
                   <Icon name="reply" size={16} />
                   <span className="grow ellipsis">
-                    Reply to <b>{nameFor(replyTo.author)}</b>: {plainLine(replyTo.text)}
+                    Reply to{" "}
+                    <b>
+                      <bdi>{nameFor(replyTo.author)}</bdi>
+                    </b>
+                    : <bdi>{plainLine(replyTo.text)}</bdi>
                   </span>
                   <button
                     type="button"
@@ -297,6 +300,7 @@ function OpenRoom({ store }: { readonly store: RoomStore }) {
           root={search.seq}
           actions={actions}
           mentionable={mentionable}
+          note={note}
           onClose={() => setPanel()}
         />
       )}
@@ -317,6 +321,7 @@ function Timeline(props: {
   readonly marked: number | undefined;
   readonly handle: React.Ref<FeedHandle>;
   readonly skipUnread: boolean;
+  readonly invite: (() => void) | undefined;
   readonly onLeave: () => void;
 }) {
   const { store, actions } = props;
@@ -368,7 +373,7 @@ function Timeline(props: {
   const row = (entry: TimelineRow) => {
     switch (entry.kind) {
       case "start":
-        return <StartRow title={props.title} topic={view?.topic ?? ""} direct={view?.visibility === "direct"} />;
+        return view === undefined ? <></> : <StartRow view={view} title={props.title} invite={props.invite} />;
       case "day":
         return <DayRow atMs={entry.atMs} />;
       case "unread":
@@ -401,6 +406,8 @@ function Timeline(props: {
         return <DraftRow room={store} generation={entry.generation} nameFor={actions.nameFor} />;
     }
   };
+  if (view !== undefined && rows.every((entry) => entry.kind === "start"))
+    return <EmptyRoom view={view} title={props.title} invite={props.invite} me={session.me} />;
   const unreadRow = rows.some((entry) => entry.kind === "unread") && !props.skipUnread ? "unread" : undefined;
   return (
     <Feed
@@ -445,15 +452,24 @@ function TypingLine({
   const others = Object.entries(typing).filter(([member]) => member !== me);
   const nowMs = useNow(1_000, others.length > 0);
   const names = others.filter(([, untilMs]) => untilMs > nowMs).map(([member]) => nameFor(member));
-  const told =
-    names.length === 0
-      ? ""
-      : names.length === 1
-        ? `${names[0]} is typing …`
-        : names.length === 2
-          ? `${names[0]} and ${names[1]} are typing …`
-          : `${names.length} people are typing …`;
-  return <div className="under">{told}</div>;
+  return (
+    <div className="under">
+      {names.length > 2 ? (
+        `${names.length} people are typing …`
+      ) : names.length > 0 ? (
+        <>
+          <bdi>{names[0]}</bdi>
+          {names.length === 2 && (
+            <>
+              {" and "}
+              <bdi>{names[1]}</bdi>
+            </>
+          )}
+          {names.length === 2 ? " are typing …" : " is typing …"}
+        </>
+      ) : null}
+    </div>
+  );
 }
 
 /** Tells screen readers about new messages; the list itself only holds what is in view. */
@@ -473,7 +489,7 @@ function Announcer({
     <div className="hidden-text" role="log" aria-live="polite">
       {told && (
         <p key={newest.seq}>
-          {nameFor(newest.author)}: {newest.text.slice(0, 300)}
+          <bdi>{nameFor(newest.author)}</bdi>: <bdi>{newest.text.slice(0, 300)}</bdi>
         </p>
       )}
     </div>

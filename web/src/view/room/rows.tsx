@@ -1,7 +1,10 @@
+import { Button } from "@mantine/core";
 import { memo } from "react";
+import type { RoomView } from "../../../../protocols/index.ts";
 import { nameUnsent, useShown, type RoomStore } from "../../live/index.ts";
 import { plainLine, type PendingPost, type RoomModel } from "../../model/index.ts";
 import { Avatar } from "../avatar.tsx";
+import { Icon } from "../icons.tsx";
 import { RichText } from "../rich-text.tsx";
 import { clockTime, dayName } from "../time.ts";
 import { Unsent } from "../unsent.tsx";
@@ -24,23 +27,70 @@ export function UnreadRow() {
   );
 }
 
-/** Where the room begins. */
-export function StartRow({
-  title,
-  topic,
-  direct,
-}: {
+interface Beginning {
+  readonly view: RoomView;
   readonly title: string;
-  readonly topic: string;
-  readonly direct: boolean;
-}) {
+  /** The way to bring others in; undefined for who may not. */
+  readonly invite: (() => void) | undefined;
+}
+
+/** Where the room begins, above its first message. */
+export function StartRow({ view, title, invite }: Beginning) {
   return (
     <div className="start">
-      <h2>{title}</h2>
+      <h2 dir="auto">{title}</h2>
+      {view.topic !== "" && <p dir="auto">{view.topic}</p>}
       <p>
-        {direct ? `This is the beginning of your conversation with ${title}.` : "This is the beginning of the room."}
-        {topic !== "" && ` ${topic}`}
+        {view.visibility === "direct" ? (
+          <>
+            The beginning of your conversation with <bdi>{title}</bdi>.
+          </>
+        ) : (
+          "The beginning of the room."
+        )}
+        {invite !== undefined && Object.keys(view.members).length === 1 && (
+          <>
+            {" "}
+            You are the only one here.{" "}
+            <button type="button" className="link" onClick={invite}>
+              Invite people
+            </button>
+          </>
+        )}
       </p>
+    </div>
+  );
+}
+
+/** A room in which nothing was said yet: what it is for, and how it fills. */
+export function EmptyRoom({ view, title, invite, me }: Beginning & { readonly me: string }) {
+  const direct = view.visibility === "direct";
+  const other = Object.keys(view.members).find((member) => member !== me);
+  const alone = Object.keys(view.members).length === 1;
+  return (
+    <div className="empty">
+      {direct && other !== undefined ? (
+        <Avatar principal={other} label={title} size={56} />
+      ) : (
+        <span className="empty-icon">
+          <Icon name={view.visibility === "private" ? "lock" : "hash"} size={28} />
+        </span>
+      )}
+      <h2 dir="auto">{title}</h2>
+      {view.topic !== "" && <p dir="auto">{view.topic}</p>}
+      <p>
+        {direct ? (
+          <>
+            Only you and <bdi>{title}</bdi> see what you write here.
+          </>
+        ) : view.visibility === "private" ? (
+          "Only people who are invited see this room."
+        ) : (
+          "Anyone here can find and join this room."
+        )}
+        {!direct && alone && " So far you are the only one in it."}
+      </p>
+      {invite !== undefined && <Button onClick={invite}>Invite people</Button>}
     </div>
   );
 }
@@ -70,7 +120,9 @@ export const PendingRow = memo(function PendingRow({
       <div className="message-body">
         {head && (
           <div className="message-head">
-            <span className="author">{label}</span>
+            <span className="author" dir="auto">
+              {label}
+            </span>
             <time>{clockTime(post.atMs)}</time>
           </div>
         )}
@@ -109,7 +161,9 @@ export function DraftRow({
       </div>
       <div className="message-body">
         <div className="message-head">
-          <span className="author">{nameFor(draft.agent)}</span>
+          <span className="author" dir="auto">
+            {nameFor(draft.agent)}
+          </span>
           <span className="tag">agent</span>
           <span className="writing">writing …</span>
         </div>

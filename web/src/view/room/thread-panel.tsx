@@ -1,6 +1,6 @@
 import { Loader } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
-import { useEffect, useMemo, useRef, useState } from "react";
+import { useEffect, useMemo, useRef, useState, type ReactNode } from "react";
 import { useSession, useShown, type RoomStore } from "../../live/index.ts";
 import { pendingShown, threadOf, type RoomModel } from "../../model/index.ts";
 import { Composer, type Mentionable } from "../composer.tsx";
@@ -17,12 +17,14 @@ export function ThreadPanel({
   root,
   actions,
   mentionable,
+  note,
   onClose,
 }: {
   readonly store: RoomStore;
   readonly root: number;
   readonly actions: MessageActions;
   readonly mentionable: readonly Mentionable[];
+  readonly note: (text: string) => ReactNode;
   readonly onClose: () => void;
 }) {
   const session = useSession();
@@ -101,6 +103,7 @@ export function ThreadPanel({
           place={`thread-${store.room}-${root}`}
           label="Reply in the thread"
           mentionable={mentionable}
+          note={note}
           field={field}
           autoFocus
           onTyping={() => store.typing()}
