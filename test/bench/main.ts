@@ -21,6 +21,7 @@ import {
   migrationFilled,
   moveBusy,
 } from "./contests/cluster.ts";
+import { underAttack } from "./contests/attack.ts";
 import { command } from "./contests/command.ts";
 import { activation, durableCrowd, durableSequential, volatileAsk, volatileTell } from "./contests/commands.ts";
 import { fanOut, idleMemory } from "./contests/connections.ts";
@@ -54,6 +55,7 @@ const timings: readonly Timing[] = [
   migrationEmpty,
   migrationFilled,
   moveBusy,
+  underAttack,
   fanOutNodes,
 ];
 

@@ -1,6 +1,6 @@
 /** The processes of a run and the folder they write to. Whatever way the run ends, nothing of them is left. */
 import { fork, type ChildProcess } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -23,12 +23,20 @@ const profiled = (file: string): boolean =>
 /** Starts a file of this folder, or relative to it. With `piped` the caller reads its standard output. */
 export function startProcess(
   file: string,
-  options: { readonly args?: readonly string[]; readonly execArgv?: readonly string[]; readonly piped?: boolean } = {},
+  options: {
+    readonly args?: readonly string[];
+    readonly execArgv?: readonly string[];
+    readonly piped?: boolean;
+    readonly descriptorsMax?: number;
+  } = {},
 ): ChildProcess {
   // A benchmark must not depend on how the operator of this machine has set up a node.
   const environment = Object.entries(process.env).filter(([name]) => !name.startsWith("PLEXUS_"));
   const profile = profileFolder !== undefined && profiled(file) ? ["--cpu-prof", "--cpu-prof-dir", profileFolder] : [];
+  const limited = options.descriptorsMax;
   const child = fork(fileURLToPath(new URL(file, import.meta.url)), options.args ?? [], {
+    // `fork` runs `execPath`, so a program that lowers the limit and becomes Node stands in for it.
+    ...(limited !== undefined && { execPath: limitedNode(limited) }),
     execArgv: [...(options.execArgv ?? []), ...profile],
     env: { ...Object.fromEntries(environment), TMPDIR: workspace, TEMP: workspace, TMP: workspace },
     stdio: ["ignore", options.piped === true ? "pipe" : "inherit", "inherit", "ipc"],
@@ -36,6 +44,13 @@ export function startProcess(
   children.add(child);
   child.on("exit", () => children.delete(child));
   return child;
+}
+
+/** A program that is Node with fewer descriptors. */
+function limitedNode(descriptorsMax: number): string {
+  const path = join(workspace, `node-${descriptorsMax}`);
+  writeFileSync(path, `#!/bin/sh\nulimit -n ${descriptorsMax}\nexec "${process.execPath}" "$@"\n`, { mode: 0o755 });
+  return path;
 }
 
 /** A load generator: processes that do nothing but turn, so many for each processor. They begin paused. */

@@ -21,9 +21,14 @@ export interface Server {
 }
 
 /** Starts a file and waits for its line `{"event":"ready","url":…}`. */
-export async function startServer(file: string, args: readonly string[], execArgv: readonly string[] = []): Promise<Server> {
+export async function startServer(
+  file: string,
+  args: readonly string[],
+  execArgv: readonly string[] = [],
+  descriptorsMax?: number,
+): Promise<Server> {
   const startMs = performance.now();
-  const child = startProcess(file, { args, execArgv, piped: true });
+  const child = startProcess(file, { args, execArgv, piped: true, ...(descriptorsMax !== undefined && { descriptorsMax }) });
   const ready = await new Promise<Record<string, unknown>>((resolve, reject) => {
     const lines = createInterface({ input: child.stdout as Readable });
     lines.on("line", (line) => {
@@ -62,7 +67,12 @@ export const watched: readonly string[] = [
 /** A data folder of its own and a configuration beside it. */
 export interface NodeFolder {
   readonly data: string;
-  start(execArgv?: readonly string[]): Promise<Server>;
+  start(options?: {
+    readonly execArgv?: readonly string[];
+    readonly flags?: readonly string[];
+    /** Files and sockets that the node may have open. */
+    readonly descriptorsMax?: number;
+  }): Promise<Server>;
   remove(): Promise<void>;
 }
 
@@ -74,8 +84,13 @@ export async function createNodeFolder(options: { readonly models: boolean }): P
   await writeFile(config, `log:\n  level: error\n${options.models ? "" : "models:\n  - name: echo\n    path: echo\n"}`);
   return {
     data,
-    start: (execArgv) =>
-      startServer("../../cli/main.ts", ["up", "--data", data, "--config", config, "--port", "0", "--json"], execArgv),
+    start: ({ execArgv = [], flags = [], descriptorsMax } = {}) =>
+      startServer(
+        "../../cli/main.ts",
+        ["up", "--data", data, "--config", config, "--port", "0", "--json", ...flags],
+        execArgv,
+        descriptorsMax,
+      ),
     remove: () => rm(folder, { recursive: true, force: true }),
   };
 }
@@ -124,11 +139,16 @@ export async function signUpPeople(server: Server, count: number, room: string):
     const account = { name: `bench${person}`, password: "correct horse battery", adminCode: server.ready["adminCode"] };
     const body = person === 0 ? account : { name: account.name, password: account.password };
     const { token } = (await callNode(server, { path: "/api/sign-up", body, from })) as { token: string };
-    if (person === 0) await callNode(server, { path: "/api/rooms", body: { room, visibility: "public" }, token });
+    if (person === 0) await openRoom(server, token, room);
     else await callNode(server, { path: `/api/rooms/${room}/join`, body: {}, token });
     tokens.push(token);
   }
   return tokens;
+}
+
+/** Makes a public room. */
+export async function openRoom(server: Server, token: string, room: string): Promise<void> {
+  await callNode(server, { path: "/api/rooms", body: { room, visibility: "public" }, token });
 }
 
 /** Posts through the HTTP API. */

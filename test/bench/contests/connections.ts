@@ -40,7 +40,7 @@ const eventOf = (seq: string): string =>
 
 async function fanOutOurs(): Promise<Arm> {
   const folder = await createNodeFolder({ models: false });
-  const server = await folder.start(watched);
+  const server = await folder.start({ execArgv: watched });
   const load = await startServed("load.ts");
   const tokens = await signUpPeople(server, Math.ceil(readers / connectionsPerPerson), room);
   const plan = { port: server.port, path: "/ws", greetings: 1 };
@@ -108,7 +108,7 @@ async function idleOurs(): Promise<Arm> {
   return {
     async round() {
       const folder = await createNodeFolder({ models: false });
-      const server = await folder.start(watched);
+      const server = await folder.start({ execArgv: watched });
       const tokens = await signUpPeople(server, Math.ceil((idlers + idlersBefore) / connectionsPerPerson) + 1, room);
       const figures = await idleRound(server, (count) => seatsFor(tokens, count), subscribe);
       await server.stop();

@@ -1,0 +1,19 @@
+/** The attackers of `test/attackers.ts`, in a process of their own. */
+import { attack, type Attacked } from "../../attackers.ts";
+import { serve } from "./serve.ts";
+
+let under: ReturnType<typeof attack> | undefined;
+
+serve({
+  begin(target: Attacked) {
+    under = attack(target);
+  },
+  /** Resolves with what each attack has done. */
+  async end() {
+    const tally = under?.tally() ?? {};
+    await under?.end();
+    under = undefined;
+    return tally;
+  },
+  stop: () => under?.end(),
+});
