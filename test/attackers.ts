@@ -47,7 +47,10 @@ function hold(target: { readonly port: number; readonly from: string; readonly t
       resolve("held");
     });
     socket.on("error", (error: NodeJS.ErrnoException) => resolve(error.code ?? "failed"));
-    socket.on("close", () => held.delete(socket));
+    socket.on("close", () => {
+      held.delete(socket);
+      resolve("closed");
+    });
   });
 } // prettier-ignore
 
@@ -169,7 +172,10 @@ const attacks: readonly Attack[] = [
         const socket = new WebSocket(`ws://127.0.0.1:${target.port}/ws`, { headers: bearer(token), localAddress: address(step, 10) });
         held.add(socket);
         socket.on("error", () => resolve("failed"));
-        socket.on("close", () => held.delete(socket));
+        socket.on("close", () => {
+          held.delete(socket);
+          resolve("closed");
+        });
         socket.on("open", () => {
           socket.pause();
           socket.send(JSON.stringify({ id: 1, do: "subscribe", to: `room/${target.room}`, cursor: 0 }));
