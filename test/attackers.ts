@@ -28,7 +28,7 @@ interface Attack {
   readonly name: string;
   readonly everyMs: number;
   /** One step; what it resolves with is counted: a status, or what became of a connection. */
-  act(target: Attacked, step: number, held: Set<Socket | WebSocket>): Promise<string> | string;
+  readonly act: (target: Attacked, step: number, held: Set<Socket | WebSocket>) => Promise<string> | string;
 }
 
 /** Sockets that one attack holds at a time. */
