@@ -26,7 +26,7 @@ export const agentCommands = {
   say: object({ text: text(limits.messageCharsMax) }),
   /** Stops the answer that is being written; what is there stays. */
   stop: nothing,
-  /** Writes the last answer anew. */
+  /** Writes the last answer again. */
   regenerate: nothing,
   /** Forgets the conversation. */
   clear: nothing,

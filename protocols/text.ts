@@ -32,7 +32,7 @@ export function textFault(text: string, kind: TextKind): string | undefined {
   if (first >= 0) return `${nameOf(text, first)} at position ${first}`;
   const [unmatched] = kind === "lines" ? unmatchedIn(text) : [];
   if (unmatched !== undefined) return `${unmatched.problem} at position ${unmatched.at}`;
-  return kind !== "prompt" && text !== "" && !visible.test(text) ? "nothing in it is visible" : undefined;
+  return kind !== "prompt" && text !== "" && !visible.test(text) ? "has nothing visible in it" : undefined;
 }
 
 /** The text with U+FFFD in the place of what would be refused; directional controls without their counterpart are left out. */
@@ -55,8 +55,10 @@ export function cut(text: string, unitsMax: number): string {
 function nameOf(text: string, at: number): string {
   const code = text.codePointAt(at) ?? 0;
   const name = `U+${code.toString(16).toUpperCase().padStart(4, "0")}`;
-  if (code >= 0xd800 && code <= 0xdfff) return `half of a surrogate pair (${name})`;
-  return directional.test(text.charAt(at)) ? `directional control ${name}` : `control character ${name}`;
+  if (code >= 0xd800 && code <= 0xdfff) return `has half of a surrogate pair (${name})`;
+  return directional.test(text.charAt(at))
+    ? `has the directional control ${name}`
+    : `has the control character ${name}`;
 }
 
 /** Directional embeddings, overrides and isolates that are not closed in their line, and what closes none. What follows the

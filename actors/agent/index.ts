@@ -99,7 +99,8 @@ function decide(state: AgentState, message: Incoming | Signal, turn: Here): Effe
     case "mentioned":
       return mentioned(state, message, turn);
     default:
-      if (turn.from !== `user/${ownerOf(turn.key)}`) return [refuse("FORBIDDEN")];
+      if (turn.from !== `user/${ownerOf(turn.key)}`)
+        return [refuse("FORBIDDEN", { reason: "an agent is for its owner alone" })];
       if (message.type === "create") return create(state, message, turn);
       return state.life === null ? [refuse("NOT_FOUND")] : fromOwner(state, state.life, message, turn);
   }

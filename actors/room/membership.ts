@@ -92,7 +92,7 @@ export function onWantedAnswered(room: RoomState, tag: CreateTag, result: Result
 type Open = (view: RoomView) => Effects;
 
 function createWith(room: RoomState, command: Of<"create">, turn: Turn, open: Open): Effects {
-  if (!isUser(turn.from)) return [refuse("FORBIDDEN")];
+  if (!isUser(turn.from)) return [refuse("FORBIDDEN", { reason: "people create rooms" })];
   const visibility = command.visibility ?? "public";
   if (visibility === "direct") return createDirect(room, command, turn, open);
   if (room !== null) return [refuse("NAME_TAKEN")];
@@ -175,11 +175,11 @@ const joinedEvent = (member: string, role: MemberRole, turn: Turn): RoomEvent =>
 
 /** Brings somebody in: people by moderators, an agent by its owner. Errors: FORBIDDEN, BANNED, LIMIT_REACHED. */
 export function invite(room: Room, { member }: Of<"invite">, turn: Turn): Effects {
-  if (room.visibility === "direct") return [refuse("FORBIDDEN")];
+  if (room.visibility === "direct") return [refuse("FORBIDDEN", { reason: "nobody is invited to a direct room" })];
   const mayInvite = isUser(member)
     ? rankOf(roleOf(room, turn.from)) >= rankOf("moderator")
     : ownerOf(member) === turn.from;
-  if (!mayInvite) return [refuse("FORBIDDEN")];
+  if (!mayInvite) return [refuse("FORBIDDEN", { reason: "moderators invite people; its owner invites an agent" })];
   if (memberOf(room.members, member)) return [reply(viewOf(room, turn.key))];
   const ban = banOf(room, member, turn);
   if (ban !== undefined) return refuseBanned(ban);
@@ -306,7 +306,8 @@ function heirOf(room: Room, owner: string): string | undefined {
 
 /** Sets a rank. Owners do; one owner always stays. Errors: FORBIDDEN, NOT_FOUND, LAST_OWNER. */
 export function setRole(room: Room, { member, role }: Of<"setRole">, turn: Turn): Effects {
-  if (room.visibility === "direct" || roleOf(room, turn.from) !== "owner") return [refuse("FORBIDDEN")];
+  if (room.visibility === "direct" || roleOf(room, turn.from) !== "owner")
+    return [refuse("FORBIDDEN", { reason: "owners set roles" })];
   const target = memberOf(room.members, member);
   if (target === undefined) return [refuse("NOT_FOUND", { member })];
   if (target.role === role) return [reply(viewOf(room, turn.key))];
@@ -319,7 +320,7 @@ export function setRole(room: Room, { member, role }: Of<"setRole">, turn: Turn)
 /** Sets title or topic: moderators do, not in direct rooms. Errors: FORBIDDEN. */
 export function rename(room: Room, command: Of<"setTitle"> | Of<"setTopic">, turn: Turn): Effects {
   if (room.visibility === "direct" || rankOf(roleOf(room, turn.from)) < rankOf("moderator"))
-    return [refuse("FORBIDDEN")];
+    return [refuse("FORBIDDEN", { reason: "moderators change title and topic" })];
   const event: RoomEvent =
     command.type === "setTitle"
       ? { type: "titled", title: command.title, by: turn.from }

@@ -285,7 +285,8 @@ const changed = (room: Room, turn: Turn, event: Extract<RoomEvent, { message: Ro
 ];
 
 function edit(room: Room, text: string, message: RoomMessage, turn: Turn): Effects {
-  if (message.author !== turn.from) return [refuse("FORBIDDEN", undefined, turn.replyTo)];
+  if (message.author !== turn.from)
+    return [refuse("FORBIDDEN", { reason: "only its author edits a message" }, turn.replyTo)];
   if (message.deletedAtMs !== undefined) return [refuse("NOT_FOUND", { seq: message.seq }, turn.replyTo)];
   if (message.text === text) return [reply(message, turn.replyTo)];
   // An edit mentions, but it does not summon: a correction is not a second question.
@@ -297,7 +298,7 @@ function edit(room: Room, text: string, message: RoomMessage, turn: Turn): Effec
 
 function remove(room: Room, message: RoomMessage, turn: Turn): Effects {
   if (message.author !== turn.from && !moderates(room, turn.from))
-    return [refuse("FORBIDDEN", undefined, turn.replyTo)];
+    return [refuse("FORBIDDEN", { reason: "its author and moderators delete a message" }, turn.replyTo)];
   if (message.deletedAtMs !== undefined) return [reply(message, turn.replyTo)];
   return changed(room, turn, { type: "deleted", message: emptied(message, turn.nowMs), by: turn.from });
 }
@@ -328,7 +329,7 @@ function react(room: Room, command: Extract<Command, { type: "react" }>, message
 
 function pin(room: Room, on: boolean, message: RoomMessage, turn: Turn): Effects {
   if (room.visibility !== "direct" && !moderates(room, turn.from))
-    return [refuse("FORBIDDEN", undefined, turn.replyTo)];
+    return [refuse("FORBIDDEN", { reason: "moderators pin messages" }, turn.replyTo)];
   if (message.deletedAtMs !== undefined) return [refuse("NOT_FOUND", { seq: message.seq }, turn.replyTo)];
   if ((message.pinned === true) === on) return [reply(message, turn.replyTo)];
   if (on && room.pins.length >= wireLimits.pinsPerRoomMax)

@@ -91,7 +91,7 @@ export const commandRoutes: readonly CommandRoute[] = [
     ["GET", "/api/agents/:agent/turns", "history", "A page of the conversation, oldest first"],
     ["POST", "/api/agents/:agent/say", "say", "Says something; the answer streams over the WebSocket"],
     ["POST", "/api/agents/:agent/stop", "stop", "Stops the answer that is being written"],
-    ["POST", "/api/agents/:agent/regenerate", "regenerate", "Writes the last answer anew"],
+    ["POST", "/api/agents/:agent/regenerate", "regenerate", "Regenerates the last answer"],
     ["POST", "/api/agents/:agent/clear", "clear", "Forgets the conversation"],
   ]),
   ...rows("catalog", { fixed: "rooms" }, [["GET", "/api/catalog/rooms", "find", "Finds public rooms"]]),

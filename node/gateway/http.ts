@@ -249,6 +249,8 @@ async function servePage(
       request.method === "GET" &&
       !/^\/(?:api|v1|ws|assets|metrics|healthz|readyz|openapi\.json)(?:\/|$)/.test(path) &&
       (request.headers.accept ?? "*/*").includes("text/html");
-    return isPage ? reply.sendFile("index.html") : answer(request, reply, failure("NOT_FOUND", { path: path.slice(0, 200) }));
+    if (isPage) return reply.sendFile("index.html");
+    const reason = failure("NOT_FOUND", { path: path.slice(0, 200) });
+    return answer(request, reply, isOpenAi(request) ? { ...reason, message: "This endpoint is not supported." } : reason);
   }); // prettier-ignore
 }

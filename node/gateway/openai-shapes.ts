@@ -42,7 +42,7 @@ export const chatRequest = Type.Object({
 
 type Fields = Readonly<Record<string, unknown>>;
 
-const noTools = "the models here do not call tools";
+const noTools = "tool calls are not supported";
 const leaveOut = (says: string) => `${says}; leave it out`;
 const isEmpty = (value: unknown) => typeof value === "object" && value !== null && Object.keys(value).length === 0;
 const isAbsent = (value: unknown) => value === undefined || value === null;
@@ -50,7 +50,7 @@ const isChoice = (value: unknown) => value === "none" || value === "auto";
 
 /** What would make another answer of it and nothing here can do: the values that ask for nothing, and what to say to others. */
 const unsupported: readonly (readonly [string, (value: unknown, body: Fields) => boolean, string])[] = [
-  ["n", (value) => value === 1, "only one choice is written at a time; send a request for each"],
+  ["n", (value) => value === 1, "only one choice per request is supported; send one request for each"],
   ["tools", (value, body) => isEmpty(value) || body["tool_choice"] === "none", leaveOut(noTools)],
   ["tool_choice", isChoice, leaveOut(noTools)],
   ["functions", (value, body) => isEmpty(value) || body["function_call"] === "none", leaveOut(noTools)],
@@ -58,21 +58,21 @@ const unsupported: readonly (readonly [string, (value: unknown, body: Fields) =>
   [
     "response_format",
     (value) => (value as { readonly type?: unknown }).type === "text",
-    "answers are text that no schema binds; leave it out, ask for JSON in a message and check what comes",
+    "structured output is not supported; leave it out, ask for JSON in a message and check the answer",
   ],
-  ["logprobs", (value) => value === false, leaveOut("probabilities are not told")],
-  ["top_logprobs", (value) => value === 0, leaveOut("probabilities are not told")],
-  ["logit_bias", isEmpty, leaveOut("single tokens cannot be weighted")],
-  ["frequency_penalty", (value) => value === 0, leaveOut("repetition cannot be weighted")],
-  ["presence_penalty", (value) => value === 0, leaveOut("repetition cannot be weighted")],
+  ["logprobs", (value) => value === false, leaveOut("logprobs are not supported")],
+  ["top_logprobs", (value) => value === 0, leaveOut("logprobs are not supported")],
+  ["logit_bias", isEmpty, leaveOut("logit_bias is not supported")],
+  ["frequency_penalty", (value) => value === 0, leaveOut("penalties are not supported")],
+  ["presence_penalty", (value) => value === 0, leaveOut("penalties are not supported")],
   [
     "modalities",
     (value) => Array.isArray(value) && value.every((one) => one === "text"),
-    leaveOut("answers are text only"),
+    leaveOut("only text output is supported"),
   ],
-  ["audio", () => false, leaveOut("answers are text only")],
-  ["web_search_options", () => false, leaveOut("the models here do not search the web")],
-  ["moderation", () => false, leaveOut("nothing here moderates")],
+  ["audio", () => false, leaveOut("only text output is supported")],
+  ["web_search_options", () => false, leaveOut("web search is not supported")],
+  ["moderation", () => false, leaveOut("moderation is not supported")],
 ];
 
 /** A chat request in our own words. */
@@ -108,7 +108,7 @@ export function readChat(body: Static<typeof chatRequest>): Result<Chat> {
   for (const [index, message] of body.messages.entries()) {
     const role = Object.hasOwn(rolesOf, message.role) ? rolesOf[message.role] : undefined;
     if (message.role === "tool" || message.role === "function")
-      return wrong(`/messages/${index}/role`, `${noTools}; say what one answered in a user message`);
+      return wrong(`/messages/${index}/role`, `${noTools}; put what the tool answered into a user message`);
     if (role === undefined) return wrong(`/messages/${index}/role`, "must be system, developer, user or assistant");
     const called = ["tool_calls", "function_call"].find((name) => {
       const value = (message as Fields)[name];
@@ -117,7 +117,7 @@ export function readChat(body: Static<typeof chatRequest>): Result<Chat> {
     if (called !== undefined) return wrong(`/messages/${index}/${called}`, leaveOut(noTools));
     const parts = typeof message.content === "string" ? [{ type: "text", text: message.content }] : (message.content ?? []);
     if (parts.some((part) => part.type !== "text" || part.text === undefined))
-      return wrong(`/messages/${index}/content`, "only text parts can be read");
+      return wrong(`/messages/${index}/content`, "only text parts are supported");
     const content = parts.map((part) => part.text).join("");
     const fault = textFault(content, "prompt");
     if (fault !== undefined) return wrong(`/messages/${index}/content`, fault);

@@ -46,7 +46,7 @@ describe("gateway: HTTP", () => {
     };
     await a("POST", "/api/rooms", { room: "plain" });
     const messages = "/api/rooms/plain/messages";
-    const half = "half of a surrogate pair (U+D800) at position 1";
+    const half = "has half of a surrogate pair (U+D800) at position 1";
     expect(await problem("POST", messages, { text: "a\ud800" })).to.deep.equal({ path: "/text", problem: half });
     expect(await problem("PUT", "/api/rooms/plain/title", { title: "a\u202eb" })).to.have.property("path", "/title");
     expect(await problem("PUT", "/api/rooms/plain/topic", { topic: "a\0" })).to.have.property("path", "/topic");

@@ -109,7 +109,7 @@ describe("gateway: OpenAI's client, unchanged", () => {
       const socket = connect(Number(new URL(stand.url).port), "127.0.0.1");
       const body = JSON.stringify({ model: "agent:ada.slow", messages });
       socket.write(
-        `POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\nauthorization: Bearer ${token}\r\n` +
+        `POST /v1/chat/completions HTTP/1.1\r\nhost: 127.0.0.1\r\nauthorization: Bearer ${token}\r\n` +
           `content-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
       );
       const goOn = await asked.promise;
@@ -218,7 +218,9 @@ describe("gateway: OpenAI's client, unchanged", () => {
     expect(await refusalOf(client.chat.completions.create({ model: "echo", messages: image }))).to.be.instanceOf(
       OpenAI.BadRequestError,
     );
-    expect((await stand.request("GET", "/v1/nothing", { token })).body.error.type).to.equal("invalid_request_error");
+    const missing = (await stand.request("POST", "/v1/embeddings", { token, body: {} })).body.error;
+    expect(missing).to.include({ type: "invalid_request_error", code: "not_found" });
+    expect(missing.message).to.equal("This endpoint is not supported. (path: /v1/embeddings)");
   }); // prettier-ignore
 
   const parameters = (fields: object) =>
@@ -226,24 +228,28 @@ describe("gateway: OpenAI's client, unchanged", () => {
   const tool = { type: "function", function: { name: "weather", parameters: { type: "object" } } };
 
   const refusedFields: readonly (readonly [object, param: string, message: RegExp])[] = [
-    [{ n: 2 }, "n", /n: only one choice/],
-    [{ n: 0 }, "n", /n: only one choice/],
-    [{ tools: [tool] }, "tools", /tools: the models here do not call tools; leave it out/],
-    [{ tools: [tool], tool_choice: "auto" }, "tools", /do not call tools/],
-    [{ tool_choice: "required" }, "tool_choice", /do not call tools/],
-    [{ functions: [tool.function] }, "functions", /do not call tools/],
-    [{ function_call: { name: "weather" } }, "function_call", /do not call tools/],
+    [{ n: 2 }, "n", /n: only one choice per request/],
+    [{ n: 0 }, "n", /n: only one choice per request/],
+    [{ tools: [tool] }, "tools", /tools: tool calls are not supported; leave it out/],
+    [{ tools: [tool], tool_choice: "auto" }, "tools", /tool calls are not supported/],
+    [{ tool_choice: "required" }, "tool_choice", /tool calls are not supported/],
+    [{ functions: [tool.function] }, "functions", /tool calls are not supported/],
+    [{ function_call: { name: "weather" } }, "function_call", /tool calls are not supported/],
     [{ response_format: { type: "json_object" } }, "response_format", /ask for JSON in a message/],
-    [{ response_format: { type: "json_schema", json_schema: { name: "x" } } }, "response_format", /no schema/],
-    [{ logprobs: true }, "logprobs", /probabilities/],
-    [{ top_logprobs: 3 }, "top_logprobs", /probabilities/],
-    [{ logit_bias: { 50256: -100 } }, "logit_bias", /tokens/],
-    [{ frequency_penalty: 0.5 }, "frequency_penalty", /repetition/],
-    [{ presence_penalty: -1 }, "presence_penalty", /repetition/],
-    [{ modalities: ["text", "audio"] }, "modalities", /text only/],
-    [{ audio: { voice: "alloy", format: "wav" } }, "audio", /text only/],
-    [{ web_search_options: {} }, "web_search_options", /do not search/],
-    [{ moderation: { model: "omni" } }, "moderation", /moderates/],
+    [
+      { response_format: { type: "json_schema", json_schema: { name: "x" } } },
+      "response_format",
+      /structured output is not supported/,
+    ],
+    [{ logprobs: true }, "logprobs", /logprobs are not supported/],
+    [{ top_logprobs: 3 }, "top_logprobs", /logprobs are not supported/],
+    [{ logit_bias: { 50256: -100 } }, "logit_bias", /logit_bias is not supported/],
+    [{ frequency_penalty: 0.5 }, "frequency_penalty", /penalties are not supported/],
+    [{ presence_penalty: -1 }, "presence_penalty", /penalties are not supported/],
+    [{ modalities: ["text", "audio"] }, "modalities", /only text output/],
+    [{ audio: { voice: "alloy", format: "wav" } }, "audio", /only text output/],
+    [{ web_search_options: {} }, "web_search_options", /web search is not supported/],
+    [{ moderation: { model: "omni" } }, "moderation", /moderation is not supported/],
     [
       { messages: [{ role: "user", content: "half \ud800" }] },
       "messages[0].content",
@@ -251,8 +257,12 @@ describe("gateway: OpenAI's client, unchanged", () => {
     ],
     [{ temperature: 3 }, "temperature", /temperature: must be <= 2/],
     [{ stop: ["x".repeat(65)] }, "stop", /stop: at most 8 texts of 1 to 64 characters/],
-    [{ messages: [{ role: "tool", content: "20 °C", tool_call_id: "1" }] }, "messages[0].role", /in a user message/],
-    [{ messages: [{ role: "assistant", tool_calls: [{ id: "1" }] }] }, "messages[0].tool_calls", /do not call tools/],
+    [{ messages: [{ role: "tool", content: "20 °C", tool_call_id: "1" }] }, "messages[0].role", /into a user message/],
+    [
+      { messages: [{ role: "assistant", tool_calls: [{ id: "1" }] }] },
+      "messages[0].tool_calls",
+      /tool calls are not supported/,
+    ],
     [{ messages: [...messages, { role: "judge", content: "" }] }, "messages[2].role", /must be system, developer/],
   ];
   for (const [fields, param, message] of refusedFields)
