@@ -50,6 +50,14 @@ describe("the page", function () {
     await sent.waitFor();
     const [message, composer] = await Promise.all([sent.boundingBox(), page.locator(".composer").boundingBox()]);
     expect((composer?.y ?? 0) - (message?.y ?? 0) - (message?.height ?? 0)).to.be.at.least(8);
+    await sent.getByRole("button", { name: "Message actions" }).tap();
+    await sent.getByRole("button", { name: "More actions" }).tap();
+    await page.getByRole("menuitem", { name: "Copy text" }).waitFor();
+    await page.keyboard.press("Escape");
+    await page.getByRole("menu").waitFor({ state: "detached" });
+    // A tap elsewhere puts them away.
+    await page.getByRole("textbox", { name: "Message #Lobby" }).tap();
+    await sent.getByRole("button", { name: "More actions" }).waitFor({ state: "detached" });
     await page.getByRole("button", { name: "Members 2" }).tap();
     await page.getByRole("complementary", { name: "Members" }).waitFor();
     expect(await overflow()).to.equal(0);

@@ -63,7 +63,8 @@ export const MessageRow = memo(function MessageRow({
       tabIndex={-1}
       aria-roledescription="message"
       aria-label={toldAs(message, nameFor)}
-      onPointerEnter={() => setHovered(true)}
+      // A finger points only while it presses.
+      onPointerEnter={({ pointerType }) => setHovered(pointerType === "mouse")}
       onPointerLeave={() => setHovered(false)}
       // A click leaves the focus on what was clicked; the actions are shown to somebody who came by keyboard.
       onFocus={(event) => {
@@ -146,7 +147,16 @@ export const MessageRow = memo(function MessageRow({
             <Tools message={message} inThread={inThread} actions={actions} onHold={setHeld} />
           ) : (
             // The way in by touch; what is behind it is built when needed.
-            <button type="button" className="tool quiet" aria-label="Message actions" onClick={() => setHovered(true)}>
+            <button
+              type="button"
+              className="tool quiet"
+              aria-label="Message actions"
+              onClick={(event) => {
+                // The button makes room for them, and the focus stays in the message: they go when it does.
+                event.currentTarget.closest("article")?.focus({ preventScroll: true });
+                setFocused(true);
+              }}
+            >
               <Icon name="more" />
             </button>
           )}
