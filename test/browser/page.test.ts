@@ -145,7 +145,7 @@ describe("the page", function () {
       await check(page, "agent settings");
       await open("/settings/profile", "Display name");
       await open("/settings/devices", "This device");
-      await open("/settings/keys", "How to use one");
+      await open("/settings/keys", "How to use a key");
       await page.getByRole("button", { name: "Create or find a room" }).click();
       await page.getByRole("dialog").getByText("Lobby").waitFor();
       await check(page, "rooms");
@@ -157,7 +157,7 @@ describe("the page", function () {
   it("makes an API key that works at once, and shows it only once", async () => {
     const { page } = ada;
     await page.goto(`${stage.node.url}/settings/keys`);
-    await page.getByRole("textbox", { name: "What is it for?" }).fill("notebook");
+    await page.getByRole("textbox", { name: "What is the key for?" }).fill("notebook");
     await page.getByRole("button", { name: "Create key" }).click();
     const key = await page.locator(".note.good pre").textContent();
     const models = await fetch(`${stage.node.url}/v1/models`, { headers: { authorization: `Bearer ${key}` } });

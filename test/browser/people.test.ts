@@ -158,7 +158,7 @@ describe("people in rooms", function () {
     await message(ada.page, "mine").waitFor();
     await deleteOf(ada.page, "his");
     const other = dialog(ada.page, "Delete the message of Bob?");
-    await other.getByText("as an owner of this room").waitFor();
+    await other.getByText("You are an owner of this room").waitFor();
     // What does nothing has the focus: Enter alone deletes nothing.
     await ada.page.keyboard.press("Enter");
     await other.waitFor({ state: "detached" });

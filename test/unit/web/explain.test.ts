@@ -21,7 +21,7 @@ describe("what the page says of a failure", () => {
 
   it("says of a node that has not joined the cluster yet that this is why", () => {
     const early = explain(failure("DIRECTORY_AWAY", { joined: false }));
-    expect(early).to.include("has not joined the cluster yet").and.not.to.include("What is in use goes on");
+    expect(early).to.include("has not joined the cluster yet").and.not.to.include("What exists keeps working");
   });
 
   it("calls unsent only what is known not to have been done", () => {

@@ -4,6 +4,7 @@ import { useQueryClient } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
 import { useState, type ReactNode, type SubmitEvent } from "react";
 import type { CatalogRow } from "../../../protocols/index.ts";
+import { hash32 } from "../../../protocols/ids.ts";
 import { wireLimits } from "../../../protocols/limits.ts";
 import { notices, queryKeys, useSession } from "../live/index.ts";
 import { roomNameFrom } from "../model/index.ts";
@@ -37,8 +38,8 @@ export function FindRoom({ opened, onClose }: DialogProps) {
       title="Rooms"
       kind="rooms"
       placeholder="Search public rooms"
-      nothing="No matches. Create it!"
-      none="There is no public room yet. Make the first one."
+      nothing="No matches. “New room” creates one."
+      none="There is no public room yet. “New room” creates the first."
       head={
         <Button leftSection={<Icon name="plus" size={16} />} onClick={() => open("createRoom")}>
           New room
@@ -143,7 +144,7 @@ function CatalogRows(props: Catalog) {
           )
         }
       />
-      {found.data?.more === true && <p className="dim">There are more: type to narrow the list.</p>}
+      {found.data?.more === true && <p className="dim">Not all are shown: type to narrow the list.</p>}
     </>
   );
 }
@@ -156,7 +157,8 @@ export function CreateRoom({ opened, onClose }: DialogProps) {
   const [topic, setTopic] = useState("");
   const [visibility, setVisibility] = useState<"public" | "private">("public");
   const [busy, setBusy] = useState(false);
-  const room = roomNameFrom(title);
+  // A title without a single Latin letter or digit gives no name, and is one all the same.
+  const room = roomNameFrom(title) || (title.trim() === "" ? "" : `room-${hash32(title.trim()).toString(36)}`);
   const create = async (event: SubmitEvent) => {
     event.preventDefault();
     if (room === "") return;
@@ -175,7 +177,11 @@ export function CreateRoom({ opened, onClose }: DialogProps) {
       <form onSubmit={(event) => void create(event)} className="stack">
         <TextInput
           label="Title"
-          description={room === "" ? "What the room is about, in a word or two" : `Its name will be “${room}”`}
+          description={
+            room === ""
+              ? "What the room is about, in a word or two"
+              : `In links and commands the room is called “${room}”`
+          }
           value={title}
           maxLength={wireLimits.titleCharsMax}
           onChange={(event) => setTitle(event.currentTarget.value)}
@@ -243,17 +249,21 @@ export function CreateAgent({ opened, onClose }: DialogProps) {
       <form onSubmit={(event) => void create(event)} className="stack">
         <TextInput
           label="Name"
-          description={`Lower-case letters, digits, _ and -. In rooms it is @${session.name}.${name || "name"}`}
+          description={`Lower-case letters, digits, _ and -. In rooms the agent is called @${session.name}.${name || "name"}`}
           value={name}
           maxLength={wireLimits.nameCharsMax}
           onChange={(event) => setName(event.currentTarget.value.toLowerCase())}
-          error={name !== "" && !valid ? "This name does not fit" : undefined}
+          error={
+            name !== "" && !valid
+              ? "Only lower-case letters, digits, _ and -, and a letter or a digit first"
+              : undefined
+          }
           required
           data-autofocus
         />
         <Textarea
           label="Persona"
-          description="How it should behave, in your words"
+          description="How the agent should behave, in your own words"
           placeholder="You are a friendly assistant who answers briefly."
           value={persona}
           maxLength={wireLimits.personaCharsMax}
@@ -264,7 +274,7 @@ export function CreateAgent({ opened, onClose }: DialogProps) {
         />
         <Select
           label="Model"
-          placeholder="The node's default"
+          placeholder="The default model"
           data={models.map((info) => ({
             value: info.model,
             label: info.demonstration ? `${info.model} (tiny demonstration)` : info.model,

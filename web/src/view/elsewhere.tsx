@@ -14,7 +14,7 @@ export function Elsewhere({ away, ask = false }: { readonly away?: string | unde
   if (nodes.length === 0) return null;
   return (
     <span>
-      Go on at{" "}
+      Continue at{" "}
       {nodes.map(({ name, url }, index) => (
         <span key={url}>
           {index > 0 && ", "}

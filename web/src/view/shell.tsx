@@ -85,7 +85,7 @@ export function NothingHere() {
       </header>
       <div className="empty">
         <h2>There is nothing here</h2>
-        <p>The address leads to no room, agent or setting.</p>
+        <p>No room, agent or setting has this address.</p>
       </div>
     </main>
   );
@@ -95,9 +95,9 @@ export function NothingHere() {
 export function BrokenScreen({ error, reset }: ErrorComponentProps) {
   return (
     <main className="empty" role="alert">
-      <h2>This screen failed</h2>
+      <h2>Something went wrong on this screen</h2>
       <p>Nothing that was sent is lost. {error instanceof Error ? error.message : ""}</p>
-      <Button onClick={reset}>Show it again</Button>
+      <Button onClick={reset}>Try again</Button>
     </main>
   );
 }
@@ -130,8 +130,8 @@ function LinkBanner() {
       )}
       {!cutOff &&
         away !== undefined &&
-        `The node ${away} does not answer, and has part of this. What you send there waits.`}
-      {!cutOff && late && away === undefined && "No answer yet. What you send waits until there is one."}
+        `The node ${away} does not answer, and some of what you see here is on it. What you send there waits.`}
+      {!cutOff && late && away === undefined && "No answer yet from the node. What you send waits until there is one."}
       {link.status === "offline" && "You are offline. Messages are sent when the network is back."}
       {link.status === "connecting" && "Reconnecting …"}
       {waiting && (

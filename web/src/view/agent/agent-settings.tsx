@@ -48,7 +48,7 @@ export function AgentSettings({
       <form className="panel-body stack settings-form" onSubmit={(event) => void save(event)}>
         <Textarea
           label="Persona"
-          description="How it should behave, in your words"
+          description="How the agent should behave, in your own words"
           value={persona}
           maxLength={wireLimits.personaCharsMax}
           onChange={(event) => setPersona(event.currentTarget.value)}
@@ -58,7 +58,7 @@ export function AgentSettings({
         />
         <Select
           label="Model"
-          placeholder="The node's default"
+          placeholder="The default model"
           data={models.map((info) => ({
             value: info.model,
             label: `${info.model}${info.demonstration ? " (tiny demonstration)" : ""}`,
@@ -71,7 +71,7 @@ export function AgentSettings({
           <div className="slider-label">
             Temperature <span>{temperature.toFixed(1)}</span>
           </div>
-          <p className="dim slider-hint">0 always takes the likeliest word; higher is more varied</p>
+          <p className="dim slider-hint">0 always takes the most likely word; higher values give more varied answers</p>
           <Slider
             min={0}
             max={2}
@@ -83,8 +83,8 @@ export function AgentSettings({
           />
         </div>
         <NumberInput
-          label="Longest answer"
-          description="In tokens; a token is about four letters"
+          label="Maximum length of an answer"
+          description="In tokens. A token is about four characters"
           placeholder="The model's default"
           min={1}
           max={wireLimits.maxTokensMax}

@@ -84,7 +84,7 @@ function Consequences(props: { readonly view: RoomView; readonly title: string; 
         {needsInvitation && alone && (
           <li>You are the last person in this private room: nobody can open it again, and its messages are lost.</li>
         )}
-        {losesRank && !needsInvitation && <li>You are {rank}. If you come back, you are a member.</li>}
+        {losesRank && !needsInvitation && <li>You are {rank} now. If you come back, you come back as a member.</li>}
       </ul>
       {successors.length > 0 && (
         <NativeSelect

@@ -131,11 +131,16 @@ function Invite({
       label: agentLabel(agent.agent, session.name),
       hint: "your agent",
     })),
-    // A public room is joined by people themselves; anybody may still point one out.
-    ...people.map((person) => ({ principal: `user/${person.key}`, label: person.title, hint: `@${person.key}` })),
+    ...(moderates ? people : []).map((person) => ({
+      principal: `user/${person.key}`,
+      label: person.title,
+      hint: `@${person.key}`,
+    })),
   ].filter((entry) => view.members[entry.principal] === undefined);
   const found = matching(everybody, wanted, (entry) => `${entry.label} ${entry.hint}`).slice(0, invitesShown);
-  if (!moderates && view.visibility === "private") return null;
+  // Whoever does not moderate brings in nobody but the agents that are theirs.
+  if (!moderates && agents.length === 0) return null;
+  const label = moderates ? "Add a person or your agent" : "Add your agent";
   const invite = async (principal: string) => {
     const result = await store.invite(principal);
     if (result.ok) return setText("");
@@ -149,11 +154,15 @@ function Invite({
   return (
     <div className="invite">
       <TextInput
-        placeholder="Add a person or your agent"
-        aria-label="Add a person or your agent"
+        placeholder={label}
+        aria-label={label}
         leftSection={<Icon name="plus" size={16} />}
         value={text}
         onChange={(event) => setText(event.currentTarget.value)}
+        onKeyDown={(event) => {
+          const only = found.length === 1 && wanted === text.trim() && wanted !== "" ? found[0] : undefined;
+          if (event.key === "Enter" && only !== undefined) void invite(only.principal);
+        }}
       />
       {(text !== "" || found.some((entry) => isAgent(entry.principal))) && (
         <div className="picks">

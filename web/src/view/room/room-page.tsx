@@ -146,8 +146,8 @@ function OpenRoom({ store }: { readonly store: RoomStore }) {
           <blockquote dir="auto">{plainLine(message.text).slice(0, quotedCharsMax)}</blockquote>
           <p>
             {own
-              ? "It disappears for everybody, and cannot be brought back."
-              : `You can, as ${role === "owner" ? "an owner" : "a moderator"} of this room. ${name} and everybody else see that it was deleted. It cannot be brought back.`}
+              ? "It disappears for everybody and cannot be brought back."
+              : `You are ${role === "owner" ? "an owner" : "a moderator"} of this room, so you can. ${name} and everybody else will see that a message was deleted. It cannot be brought back.`}
           </p>
         </>
       ),

@@ -24,13 +24,16 @@ export function Devices() {
   };
   return (
     <>
-      <Part title="Signed-in devices" about="End a session that you do not know.">
+      <Part
+        title="Signed-in devices"
+        about="You are signed in on these devices. End every session that you do not recognize."
+      >
         <ul className="lines">
           {loaded.data?.sessions.map((session) => (
             <li key={session.id}>
               <span className="grow">
                 <span className="ellipsis line-title">{deviceName(session.label)}</span>
-                <span className="dim">Since {dateOf(session.createdAtMs)}</span>
+                <span className="dim">Signed in on {dateOf(session.createdAtMs)}</span>
               </span>
               {session.id === loaded.data.current ? (
                 <span className="dim">This device</span>
@@ -48,7 +51,7 @@ export function Devices() {
           ))}
         </ul>
       </Part>
-      <Part title="Password" about="Changing it ends all other sessions.">
+      <Part title="Password" about="Changing the password ends all your other sessions.">
         <Password />
       </Part>
     </>

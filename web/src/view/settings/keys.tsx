@@ -46,12 +46,12 @@ export function Keys() {
     <>
       <Part
         title="API keys"
-        about="A key lets a program use this node's models as if they were OpenAI's. Anybody who has it acts as you."
+        about="An API key lets a program use the models here through an OpenAI-compatible interface. Anyone who has the key acts as you."
       >
         <form className="row field-row" onSubmit={(event) => void create(event)}>
           <TextInput
             className="grow"
-            label="What is it for?"
+            label="What is the key for?"
             placeholder="Notebook on my laptop"
             value={label}
             maxLength={200}
@@ -63,7 +63,7 @@ export function Keys() {
           </Button>
         </form>
         {made !== undefined && (
-          <Note tone="good" title="Your new key — it is shown only now">
+          <Note tone="good" title="Your new key. Copy it now: it is not shown again">
             <Copyable text={made} label="Copy the key" />
           </Note>
         )}
@@ -87,7 +87,7 @@ export function Keys() {
         </ul>
         {loaded.data?.keys.length === 0 && <p className="dim">You have no keys.</p>}
       </Part>
-      <Part title="How to use one">
+      <Part title="How to use a key">
         <Example apiKey={made ?? "YOUR_KEY"} />
       </Part>
     </>

@@ -17,7 +17,7 @@ export function Profile() {
       <Part title="Profile">
         <DisplayName key={profile.displayName} profile={profile} />
       </Part>
-      <Part title="Theme" about="It applies on all your devices.">
+      <Part title="Theme" about="The theme applies on all your devices.">
         <Theme theme={profile.theme} />
       </Part>
       <Part title="This device">
@@ -35,7 +35,7 @@ function DisplayName({ profile }: { readonly profile: UserView }) {
   const save = async (event: SubmitEvent) => {
     event.preventDefault();
     const result = await session.change("setProfile", { displayName: name.trim() });
-    if (result.ok) notices.show("Saved.");
+    if (result.ok) notices.show("Your display name was changed.");
   };
   return (
     <form className="row field-row" onSubmit={(event) => void save(event)}>
