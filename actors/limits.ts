@@ -35,6 +35,8 @@ export const actorLimits = {
   summaryTimeoutMs: 3_000,
   /** Room lists of one user that wait for an answer. Beyond: OVERLOADED. */
   roomListsWaitingMax: 64,
+  /** Failed sign-ins are counted anew when none was told of for so long. */
+  signInsFailedKeptMs: 30 * 24 * 3_600_000,
   /** Deletions a user remembers, so that a repeated command gets the same answer. */
   deletionsKept: 8,
 

@@ -39,6 +39,7 @@ export const wireLimits = {
   reasonCharsMax: 200,
   agentsPerUserMax: 50,
   sessionsPerUserMax: 32,
+  devicesPerUserMax: 32,
   apiKeysPerUserMax: 32,
   pinsPerRoomMax: 50,
   reactionKindsMax: 20,

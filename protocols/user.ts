@@ -10,8 +10,9 @@ const sessionKind = Type.Union([Type.Literal("session"), Type.Literal("key")]);
 export const userCommands = {
   /** (gateway) New account; `passwordHash` is argon2id in PHC form. Error: NAME_TAKEN. */
   create: object({ displayName: Type.Optional(line(limits.titleCharsMax)), passwordHash: hash }),
-  /** (gateway) What sign-in needs to check a password. */
-  credentials: nothing,
+  /** (gateway) What sign-in needs to check a password. With the hash of a device's secret: whether somebody signed in there
+   *  before. */
+  credentials: object({ deviceHash: Type.Optional(hash) }),
   /** (gateway) Opens a session or an API key; only the token's hash arrives here. */
   openSession: object({
     id: key,
@@ -19,11 +20,19 @@ export const userCommands = {
     label: line(limits.labelCharsMax, 0),
     tokenHash: hash,
     expiresAtMs: Type.Optional(timeMs),
+    /** The device is known from now on. */
+    deviceHash: Type.Optional(hash),
   }),
   /** (gateway) Who holds this token? Errors: UNAUTHENTICATED. */
   authenticate: object({ tokenHash: hash }),
-  /** (gateway) Replaces the password; `keepSession` survives, all other sessions end. */
-  setPassword: object({ passwordHash: hash, keepSession: Type.Optional(key) }),
+  /** (gateway) Replaces the password; `keepSession` survives, all other sessions end. No other device is known any more. */
+  setPassword: object({
+    passwordHash: hash,
+    keepSession: Type.Optional(key),
+    deviceHash: Type.Optional(hash),
+  }),
+  /** (gateway) So many tried to sign in and failed since it was said last. */
+  signInsFailed: object({ count: Type.Integer({ minimum: 1 }) }),
   /** (role-manager) */
   setAdmin: object({ admin: Type.Boolean() }),
   describe: nothing,
@@ -68,6 +77,15 @@ export interface UserView {
   readonly agents: readonly string[];
   readonly rooms: readonly string[];
   readonly createdAtMs: number;
+  /** Tries to sign in that failed, told when they are many. An older node does not say. */
+  readonly signInsFailed?: SignInsFailed;
+}
+
+/** Sign-ins that failed: how many in all, counted anew after a month without any. */
+export interface SignInsFailed {
+  readonly count: number;
+  readonly firstAtMs: number;
+  readonly lastAtMs: number;
 }
 
 /** Answer to `authenticate`. */

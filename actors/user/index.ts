@@ -16,11 +16,13 @@ import { askRooms, onSummary, type SummaryTag } from "./rooms.ts";
 import {
   authenticate,
   create,
+  credentials,
   happen,
   listing,
   openSession,
   revokeSession,
   setPassword,
+  signInsFailed,
   validSessions,
   type Effects,
 } from "./sessions.ts";
@@ -62,6 +64,7 @@ function decide(state: UserState, message: Incoming | Signal, turn: Here): Effec
     case "openSession":
     case "authenticate":
     case "setPassword":
+    case "signInsFailed":
       return turn.from === "gateway" ? fromGateway(state, message, turn) : [refuse("FORBIDDEN")];
     case "setAdmin":
       if (turn.from !== roleManager) return [refuse("FORBIDDEN")];
@@ -81,7 +84,10 @@ function decide(state: UserState, message: Incoming | Signal, turn: Here): Effec
 
 function fromGateway(
   state: UserState,
-  message: Extract<Incoming, { type: "create" | "credentials" | "openSession" | "authenticate" | "setPassword" }>,
+  message: Extract<
+    Incoming,
+    { type: "create" | "credentials" | "openSession" | "authenticate" | "setPassword" | "signInsFailed" }
+  >,
   turn: Here,
 ): Effects {
   if (message.type === "create") return create(state, message, turn);
@@ -90,7 +96,8 @@ function fromGateway(
   if (account === null) return [refuse("NOT_FOUND")];
   if (message.type === "openSession") return openSession(state, account, message, turn);
   if (message.type === "setPassword") return setPassword(state, account, message, turn);
-  return [reply({ user: turn.key, passwordHash: account.passwordHash, admin: state.admin })];
+  if (message.type === "signInsFailed") return signInsFailed(state, account, message, turn);
+  return credentials(state, account, message, turn);
 }
 
 function fromUser(
@@ -100,7 +107,7 @@ function fromUser(
     Incoming,
     {
       type:
-        | "create" | "credentials" | "openSession" | "authenticate" | "setPassword"
+        | "create" | "credentials" | "openSession" | "authenticate" | "setPassword" | "signInsFailed"
         | "setAdmin" | "roomWanted" | "roomJoined" | "roomLeft" | "roomRead";
     }
   >, // prettier-ignore

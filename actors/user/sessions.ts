@@ -3,15 +3,17 @@ import {
   wireLimits,
   type Authenticated,
   type Session,
+  type SignInsFailed,
   type UserEvent,
   type UserView,
   type userCommands,
 } from "../../protocols/index.ts";
 import { persist, refuse, reply, type CommandOf, type Effect, type Turn } from "../behavior.ts";
+import { actorLimits as limits } from "../limits.ts";
 import { dispatch, type Mail } from "../outbox.ts";
 import { publishAll } from "../stream.ts";
 import type { UserNote, UserNotes } from "./notes.ts";
-import { type Account, type HeldSession, type UserChange, type UserState } from "./state.ts";
+import { viewOf, type Account, type HeldSession, type UserChange, type UserState } from "./state.ts";
 
 type Command = CommandOf<typeof userCommands>;
 type Of<Type extends Command["type"]> = Extract<Command, { type: Type }>;
@@ -86,7 +88,7 @@ export function openSession(
   command: Of<"openSession">,
   turn: Turn<UserNotes>,
 ): Effects {
-  const { id, kind, label, tokenHash, expiresAtMs } = command;
+  const { id, kind, label, tokenHash, expiresAtMs, deviceHash } = command;
   const known = account.sessions.find((session) => session.id === id);
   if (known !== undefined) return known.tokenHash === tokenHash ? [reply(publicOf(known))] : [refuse("NAME_TAKEN")];
   const expired = account.sessions.filter((session) => !isValid(session, turn.nowMs));
@@ -107,7 +109,7 @@ export function openSession(
   const event: UserEvent = { type: "sessionOpened", session };
   return [
     ...happen(state, turn, revoked),
-    persist({ type: "sessionOpened", at, event, tokenHash }),
+    persist({ type: "sessionOpened", at, event, tokenHash, ...(deviceHash !== undefined && { deviceHash }) }),
     ...publishAll([{ at, event }]),
     reply(session),
   ];
@@ -127,6 +129,36 @@ export function authenticate(state: UserState, tokenHash: string, turn: Turn<Use
   return [reply(answer)];
 }
 
+/** What a password is checked against, and whether the device is known. */
+export function credentials(
+  state: UserState,
+  account: Account,
+  command: Of<"credentials">,
+  turn: Turn<UserNotes>,
+): Effects {
+  const { deviceHash } = command;
+  const known = deviceHash !== undefined && (account.devices ?? []).includes(deviceHash);
+  return [reply({ user: turn.key, passwordHash: account.passwordHash, admin: state.admin, known })];
+}
+
+/** Somebody tries passwords: the person is told, on all devices. */
+export function signInsFailed(
+  state: UserState,
+  account: Account,
+  { count }: Of<"signInsFailed">,
+  turn: Turn<UserNotes>,
+): Effects {
+  const known = account.signInsFailed;
+  const before = known !== undefined && turn.nowMs - known.lastAtMs < limits.signInsFailedKeptMs ? known : undefined;
+  const failed: SignInsFailed = {
+    count: count + (before?.count ?? 0),
+    firstAtMs: before?.firstAtMs ?? turn.nowMs,
+    lastAtMs: turn.nowMs,
+  };
+  const view = { ...viewOf(state, account, turn.key), signInsFailed: failed };
+  return [...happen(state, turn, [{ type: "profileSet", view }]), reply({})];
+}
+
 /** Replaces the password. Whoever had the old one must not stay: all other sessions and keys end. */
 export function setPassword(
   state: UserState,
@@ -137,7 +169,11 @@ export function setPassword(
   const ended = account.sessions.filter(({ id }) => id !== command.keepSession);
   const events = ended.map(({ id }) => ({ type: "sessionRevoked" as const, id }));
   return [
-    persist({ type: "passwordSet", passwordHash: command.passwordHash }),
+    persist({
+      type: "passwordSet",
+      passwordHash: command.passwordHash,
+      ...(command.deviceHash !== undefined && { deviceHash: command.deviceHash }),
+    }),
     ...happen(state, turn, events),
     reply({}),
   ];

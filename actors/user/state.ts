@@ -1,5 +1,13 @@
 /** A user's state and how events change it. */
-import { unreachable, type ActorId, type Session, type UserEvent, type UserView } from "../../protocols/index.ts";
+import {
+  unreachable,
+  wireLimits,
+  type ActorId,
+  type Session,
+  type SignInsFailed,
+  type UserEvent,
+  type UserView,
+} from "../../protocols/index.ts";
 import type { RecordOp } from "../behavior.ts";
 import { actorLimits as limits } from "../limits.ts";
 import { deliver, emptyOutbox, enqueue, type Delivered, type Mail, type Outbox } from "../outbox.ts";
@@ -24,6 +32,10 @@ export interface Account {
   readonly theme: UserView["theme"];
   readonly passwordHash: string;
   readonly createdAtMs: number;
+  /** Hashes of the secrets of devices that somebody signed in on, the newest last. Who has one is not slowed by what
+   *  strangers guess. Absent in what an older version wrote. */
+  readonly devices?: readonly string[];
+  readonly signInsFailed?: SignInsFailed;
   readonly sessions: readonly HeldSession[];
   readonly agents: readonly HeldAgent[];
   readonly rooms: readonly string[];
@@ -45,9 +57,9 @@ type Streamed = Positioned<UserEvent> & { readonly mail?: readonly Mail[] };
 /** What is persisted. Secrets stand beside the public event, never in it. */
 export type UserChange =
   | ({ readonly type: "created"; readonly passwordHash: string } & Streamed)
-  | ({ readonly type: "sessionOpened"; readonly tokenHash: string } & Streamed)
+  | ({ readonly type: "sessionOpened"; readonly tokenHash: string; readonly deviceHash?: string } & Streamed)
   | ({ readonly type: "happened" } & Streamed)
-  | { readonly type: "passwordSet"; readonly passwordHash: string }
+  | { readonly type: "passwordSet"; readonly passwordHash: string; readonly deviceHash?: string }
   | {
       readonly type: "agentAsked";
       readonly agent: string;
@@ -72,7 +84,10 @@ export function evolve(state: UserState, change: UserChange): UserState {
       return { head: change.at, outbox, admin, account: evolveStreamed(state.account, change) };
     }
     case "passwordSet":
-      return withAccount(state, { passwordHash: change.passwordHash });
+      return withAccount(state, {
+        passwordHash: change.passwordHash,
+        devices: change.deviceHash === undefined ? [] : [change.deviceHash],
+      });
     case "agentAsked": {
       const { agent, status, operation } = change;
       const others = state.account?.agents.filter((held) => held.agent !== agent) ?? [];
@@ -106,7 +121,12 @@ function evolveStreamed(
   if (account === null) return null;
   switch (event.type) {
     case "profileSet":
-      return { ...account, displayName: event.view.displayName, theme: event.view.theme };
+      return {
+        ...account,
+        displayName: event.view.displayName,
+        theme: event.view.theme,
+        ...(event.view.signInsFailed && { signInsFailed: event.view.signInsFailed }),
+      };
     case "roomJoined":
       return {
         ...account,
@@ -128,7 +148,11 @@ function evolveStreamed(
       return withoutAgent(account, event.agent);
     case "sessionOpened":
       return change.type === "sessionOpened"
-        ? { ...account, sessions: [...account.sessions, { ...event.session, tokenHash: change.tokenHash }] }
+        ? {
+            ...account,
+            sessions: [...account.sessions, { ...event.session, tokenHash: change.tokenHash }],
+            devices: withDevice(account.devices ?? [], change.deviceHash),
+          }
         : account;
     case "sessionRevoked":
       return { ...account, sessions: account.sessions.filter(({ id }) => id !== event.id) };
@@ -136,6 +160,12 @@ function evolveStreamed(
       return unreachable(event);
   }
 }
+
+/** The device is the newest; beyond the bound the one that was used longest ago is known no more. */
+const withDevice = (devices: readonly string[], device: string | undefined): readonly string[] =>
+  device === undefined
+    ? devices
+    : [...devices.filter((known) => known !== device), device].slice(-wireLimits.devicesPerUserMax);
 
 function withoutAgent(account: Account, agent: string): Account {
   const operation = account.agents.find((held) => held.agent === agent)?.operation ?? null;
@@ -152,9 +182,10 @@ export const record = (change: UserChange): readonly RecordOp[] => ("event" in c
 
 /** The user as they see themselves. Agents that are still being created are not listed. */
 export function viewOf(state: UserState, account: Account, key: string): UserView {
-  const { displayName, theme, createdAtMs, rooms } = account;
+  const { displayName, theme, createdAtMs, rooms, signInsFailed } = account;
   const agents = account.agents.filter(({ status }) => status === "active").map(({ agent }) => agent);
-  return { user: key, displayName, admin: state.admin, theme, agents, rooms, createdAtMs };
+  const view = { user: key, displayName, admin: state.admin, theme, agents, rooms, createdAtMs };
+  return signInsFailed === undefined ? view : { ...view, signInsFailed };
 }
 
 /** The address of one of the user's agents. */

@@ -14,9 +14,20 @@ import {
 import type { Message } from "../../actors/behavior.ts";
 import { answerTo } from "./answers.ts";
 import type { Surroundings } from "./options.ts";
+import { createGuesses, type Guesses } from "./guesses.ts";
 import { createPasswords } from "./passwords.ts";
 import { addressKey, createRateLimit } from "./rates.ts";
-import { adminCodeHash, createToken, isUserName, randomId, readToken, sameSecret } from "./tokens.ts";
+import {
+  adminCodeHash,
+  createDevice,
+  createToken,
+  isUserName,
+  randomId,
+  readToken,
+  sameSecret,
+  sha256,
+  type TokenClaim,
+} from "./tokens.ts";
 
 /** A signed-in user, as every entrance of the gateway knows it. */
 export interface Caller {
@@ -33,6 +44,15 @@ export interface Origin {
   readonly address: string;
   /** What the session is called in the list of sessions: the user agent. */
   readonly label: string;
+  /** The secret of the device, where it says that somebody signed in on it before. */
+  readonly device?: string | undefined;
+}
+
+/** Somebody is in. */
+export interface Entered {
+  readonly session: SignedIn;
+  /** By what the device is known from now on. */
+  readonly device: string;
 }
 
 /** A new token; the only time that it is seen. */
@@ -47,13 +67,15 @@ export interface Accounts {
   signUp(
     account: { name: string; password: string; displayName?: string; adminCode?: string },
     from: Origin,
-  ): Promise<Result<SignedIn>>;
+  ): Promise<Result<Entered>>;
   /** Errors: SIGN_IN_FAILED, whether the name or the password is wrong; DIRECTORY_AWAY while nobody can say whether there is
    *  such an account. */
-  signIn(account: { name: string; password: string }, from: Origin): Promise<Result<SignedIn>>;
+  signIn(account: { name: string; password: string }, from: Origin): Promise<Result<Entered>>;
   /** Error: UNAUTHENTICATED; RATE_LIMITED after many bad tokens from one address. `timeoutMs`: of the user's actor, where
    *  that is not the usual time. */
   authenticate(token: string, address: string, timeoutMs?: number): Promise<Result<Caller>>;
+  /** Whether there is such an account, for people who are signed in: those may search for others anyway. */
+  exists(user: string): Promise<Result<boolean>>;
   /** For an account whose first claim was lost. Errors: ADMIN_CODE_WRONG, ALREADY_DONE. */
   claimAdmin(user: string, adminCode: string, from: Origin): Promise<Result<unknown>>;
   /** Replaces the password and ends every session but this one. Error: SIGN_IN_FAILED when `current` is wrong. */
@@ -61,19 +83,44 @@ export interface Accounts {
   createKey(caller: Caller, label: string): Promise<Result<Opened>>;
 }
 
+interface Credentials {
+  readonly passwordHash?: string;
+  /** Somebody signed in on this device before. */
+  readonly known?: boolean | undefined;
+}
+
 /** The rules of the entrance, on user actors and the role manager. */
 export function createAccounts(at: Surroundings): Accounts {
-  const { kernel, limits, clock, random } = at;
+  const { kernel, limits, clock, random, log, meter } = at;
   const passwords = createPasswords(limits, random);
   const signIns = createRateLimit(limits.signInRate, limits.rateRows, clock, random);
-  const failures = createRateLimit(limits.signInFailureRate, limits.rateRows, clock, random);
-  const badTokens = createRateLimit(limits.badTokenRate, limits.rateRows, clock, random);
+  const signUps = createRateLimit(limits.signUpRate, limits.rateRows, clock, random);
+  const failures = createGuesses(limits.signInFailureRate, limits, clock, random);
+  const names = createGuesses(limits.nameFailureRate, limits, clock, random);
+  const badTokens = createGuesses(limits.badTokenRate, limits, clock, random);
+  /** Hashes of tokens that were good, the one used last at the end. */
+  const goodTokens = new Set<string>();
+  /** Failed sign-ins of accounts that nobody was told of, and when somebody was told last. */
+  const failed = new Map<string, { count: number; toldAtMs: number }>();
 
   const ask = (to: `${string}/${string}`, message: Message, timeoutMs = limits.askTimeoutMs) =>
     kernel.ask({ to, from: "gateway", message, timeoutMs });
   const limited = (retryAfterMs: number) => refused(failure("RATE_LIMITED", { retryAfterMs }));
 
-  async function open(user: string, kind: Session["kind"], label: string): Promise<Result<Opened>> {
+  /** What a look-up gives, after as long as any takes. A name that was never taken is looked for on disk and one that is in use
+   *  answers from memory: whoever waits for the answer must not learn which it was. */
+  async function leveled<T>(work: Promise<T>): Promise<T> {
+    const sinceMs = clock.monotonicMs();
+    const found = await work;
+    await floor(sinceMs);
+    return found;
+  }
+  async function floor(sinceMs: number): Promise<void> {
+    const leftMs = sinceMs + limits.lookUpFloorMs - clock.monotonicMs();
+    if (leftMs > 0) await new Promise<void>((resolve) => void clock.after(leftMs, resolve));
+  }
+
+  async function open(user: string, kind: Session["kind"], label: string, device?: string): Promise<Result<Opened>> {
     const token = createToken(kind, user, random);
     const claim = readToken(token);
     if (claim === undefined) return refused(failure("INTERNAL"));
@@ -90,59 +137,138 @@ export function createAccounts(at: Surroundings): Accounts {
       type: "openSession",
       tokenHash: claim.tokenHash,
       ...session,
+      ...(device !== undefined && { deviceHash: sha256(device) }),
     });
     return answer.ok ? ok({ token, session: { ...session, createdAtMs: nowMs } }) : answer;
   }
 
-  async function authenticate(token: string, address: string, timeoutMs?: number): Promise<Result<Caller>> {
-    const claim = readToken(token);
-    const answer =
-      claim === undefined
-        ? refused(failure("UNAUTHENTICATED"))
-        : answerTo(
-            "authenticate",
-            await ask(actorId("user", claim.user), { type: "authenticate", tokenHash: claim.tokenHash }, timeoutMs),
-          );
-    if (answer.ok) {
-      const { user, admin, session, kind, expiresAtMs } = answer.value;
-      const name = user.startsWith("user/") ? user.slice("user/".length) : user;
-      return ok({
-        user: name,
-        actor: `user/${name}`,
-        admin,
-        session,
-        kind,
-        expiresAtMs: expiresAtMs ?? Number.POSITIVE_INFINITY,
-      });
-    }
-    // Nothing is known about the token when the actor could not be asked, or failed; that is no bad token.
-    if (answer.error.code !== "UNAUTHENTICATED" && answer.error.code !== "NOT_FOUND") return answer;
-    const wait = badTokens.take(addressKey(address));
-    return wait > 0 ? limited(wait) : refused(failure("UNAUTHENTICATED"));
+  async function look(claim: TokenClaim, timeoutMs?: number): Promise<Result<Caller>> {
+    const message = { type: "authenticate", tokenHash: claim.tokenHash };
+    const answer = answerTo("authenticate", await ask(actorId("user", claim.user), message, timeoutMs));
+    if (!answer.ok) return answer;
+    const { user, admin, session, kind, expiresAtMs } = answer.value;
+    const name = user.startsWith("user/") ? user.slice("user/".length) : user;
+    return ok({
+      user: name,
+      actor: `user/${name}`,
+      admin,
+      session,
+      kind,
+      expiresAtMs: expiresAtMs ?? Number.POSITIVE_INFINITY,
+    });
   }
 
-  async function enter(user: string, from: Origin): Promise<Result<SignedIn>> {
-    const opened = await open(user, "session", from.label);
+  /** Remembers that a token was good, or that it is not. */
+  function remember(tokenHash: string, good: boolean): void {
+    goodTokens.delete(tokenHash);
+    if (!good) return;
+    goodTokens.add(tokenHash);
+    const [oldest] = goodTokens;
+    if (goodTokens.size > limits.tokensKnownMax && oldest !== undefined) goodTokens.delete(oldest);
+  }
+
+  async function authenticate(token: string, address: string, timeoutMs?: number): Promise<Result<Caller>> {
+    const from = addressKey(address);
+    const claim = readToken(token);
+    // What was good here is looked up without being counted, as long as it stays so: whatever others of its address try.
+    if (claim !== undefined && goodTokens.has(claim.tokenHash)) {
+      const known = await look(claim, timeoutMs);
+      if (known.ok) remember(claim.tokenHash, true);
+      if (known.ok || known.error.outcome !== "failed") return known;
+      remember(claim.tokenHash, false);
+    }
+    const waitMs = await badTokens.begin(from);
+    if (waitMs > 0) return limited(waitMs);
+    const sinceMs = clock.monotonicMs();
+    let wrong = false;
+    try {
+      const answer = claim === undefined ? refused(failure("UNAUTHENTICATED")) : await look(claim, timeoutMs);
+      if (answer.ok && claim !== undefined) remember(claim.tokenHash, true);
+      // Nothing is known about the token when the actor could not be asked, or failed; that is no bad token.
+      wrong = !answer.ok && (answer.error.code === "UNAUTHENTICATED" || answer.error.code === "NOT_FOUND");
+      if (!wrong) return answer;
+    } finally {
+      badTokens.end(from, wrong);
+    }
+    await floor(sinceMs);
+    return refused(failure("UNAUTHENTICATED"));
+  }
+
+  async function enter(user: string, from: Origin): Promise<Result<Entered>> {
+    const device = from.device ?? createDevice(random);
+    const opened = await open(user, "session", from.label, device);
     if (!opened.ok) return opened;
     const { token, session } = opened.value;
-    const caller = await authenticate(token, from.address);
+    const claim = readToken(token);
+    if (claim === undefined) return refused(failure("INTERNAL"));
+    // No guess: it was made here. What others of this address try must not keep anybody out now.
+    const caller = await look(claim);
     if (!caller.ok) return caller;
-    return ok({ token, user, admin: caller.value.admin, expiresAtMs: session.expiresAtMs ?? caller.value.expiresAtMs });
+    remember(claim.tokenHash, true);
+    const expiresAtMs = session.expiresAtMs ?? caller.value.expiresAtMs;
+    return ok({ session: { token, user, admin: caller.value.admin, expiresAtMs }, device });
   }
 
-  /** True when this is the user's password. Wrong ones are counted for the name and the address together. */
-  async function check(name: string, password: string, from: Origin): Promise<Result<boolean>> {
-    const who = `${addressKey(from.address)} ${name}`;
-    const wait = failures.wait(who);
-    if (wait > 0) return limited(wait);
-    const stored = isUserName(name)
-      ? answerTo("credentials", await ask(actorId("user", name), { type: "credentials" }))
-      : undefined;
-    if (stored !== undefined && !stored.ok && stored.error.outcome !== "failed") return stored;
-    const passwordHash = stored?.ok ? stored.value.passwordHash : undefined;
-    const verified = await passwords.verify(passwordHash, password);
-    if (verified.ok && !verified.value) failures.take(who);
-    return verified;
+  /** What a password is checked against: nothing where there is no such account. */
+  async function credentials(name: string, device: string | undefined): Promise<Result<Credentials>> {
+    if (!isUserName(name)) return ok({});
+    const message = { type: "credentials", ...(device !== undefined && { deviceHash: sha256(device) }) };
+    const stored = answerTo("credentials", await ask(actorId("user", name), message));
+    return stored.ok || stored.error.outcome !== "failed" ? stored : ok({});
+  }
+
+  /** True when this is the user's password. Attempts are counted before they are checked, and the wrong ones stay so. Strangers share
+   *  what may be guessed of a name; a device on which somebody signed in before has a count of its own, as a session has. */
+  async function check(name: string, password: string, from: Origin, session?: string): Promise<Result<boolean>> {
+    const address = addressKey(from.address);
+    const stored = await leveled(credentials(name, from.device));
+    if (!stored.ok) return stored;
+    const { passwordHash, known = false } = stored.value;
+    const counts: (readonly [Guesses, string])[] =
+      session !== undefined
+        ? [[failures, `session ${session}`]]
+        : known && from.device !== undefined
+          ? [[failures, `device ${sha256(from.device)}`]]
+          : [[failures, `${address} ${name}`], [names, name]]; // prettier-ignore
+    const begun: typeof counts = [];
+    let wrong = false;
+    try {
+      for (const count of counts) {
+        const waitMs = await count[0].begin(count[1]);
+        if (waitMs > 0) {
+          noteFailed(name, passwordHash !== undefined, "delayed");
+          return limited(waitMs);
+        }
+        begun.push(count);
+      }
+      const share = session !== undefined || known ? "known" : "signIn";
+      const verified = await passwords.verify(passwordHash, password, { share, address });
+      wrong = verified.ok && !verified.value;
+      if (wrong) noteFailed(name, passwordHash !== undefined, "wrong");
+      return verified;
+    } finally {
+      for (const [guesses, key] of begun) guesses.end(key, wrong);
+    }
+  }
+
+  /** Tells the person and the operator when many sign-ins of an account failed. */
+  function noteFailed(user: string, exists: boolean, reason: "wrong" | "delayed"): void {
+    meter.count("sign_ins_failed", 1, { reason });
+    if (!exists) return;
+    const nowMs = clock.monotonicMs();
+    const tally = failed.get(user) ?? { count: 0, toldAtMs: Number.NEGATIVE_INFINITY };
+    // To the end: beyond the bound the one that was tried longest ago goes.
+    failed.delete(user);
+    failed.set(user, tally);
+    const [oldest] = failed.keys();
+    if (failed.size > limits.signInsFailedNamesMax && oldest !== undefined) failed.delete(oldest);
+    tally.count += 1;
+    if (tally.count < limits.signInsFailedTold || nowMs - tally.toldAtMs < limits.signInsFailedTellMs) return;
+    const { count } = tally;
+    tally.count = 0;
+    tally.toldAtMs = nowMs;
+    log.warn("signIn.guessed", { user, count });
+    kernel.tell({ to: actorId("user", user), from: "gateway", message: { type: "signInsFailed", count } });
   }
 
   async function claimAdmin(user: string, adminCode: string, from: Origin): Promise<Result<unknown>> {
@@ -156,7 +282,7 @@ export function createAccounts(at: Surroundings): Accounts {
     claimAdmin,
 
     async signUp(account, from) {
-      const wait = signIns.take(addressKey(from.address));
+      const wait = signUps.take(addressKey(from.address));
       if (wait > 0) return limited(wait);
       const adminNeeded = await at.adminNeeded();
       if (adminNeeded) {
@@ -165,7 +291,8 @@ export function createAccounts(at: Surroundings): Accounts {
           return refused(failure("ADMIN_CODE_WRONG"));
       } else if (at.signUp === "closed") return refused(failure("SIGN_UP_CLOSED"));
 
-      const hashed = await passwords.hash(account.password);
+      const waiter = { share: "signUp", address: addressKey(from.address) } as const;
+      const hashed = await passwords.hash(account.password, waiter);
       if (!hashed.ok) return hashed;
       // No operationId from outside: who repeats a stranger's would get the stranger's answer, and then a session.
       const create = {
@@ -182,7 +309,8 @@ export function createAccounts(at: Surroundings): Accounts {
       if (!claimed.ok && claimed.error.code !== "ALREADY_DONE") return claimed;
       const entered = await enter(account.name, from);
       // The user's own actor hears of it a moment later.
-      return entered.ok && claimed.ok ? ok({ ...entered.value, admin: true }) : entered;
+      if (!entered.ok || !claimed.ok) return entered;
+      return ok({ ...entered.value, session: { ...entered.value.session, admin: true } });
     },
 
     async signIn(account, from) {
@@ -194,12 +322,22 @@ export function createAccounts(at: Surroundings): Accounts {
     },
 
     async setPassword(caller, current, next, from) {
-      const right = await check(caller.user, current, from);
+      const right = await check(caller.user, current, from, caller.session);
       if (!right.ok) return right;
       if (!right.value) return refused(failure("SIGN_IN_FAILED"));
-      const hashed = await passwords.hash(next);
+      const hashed = await passwords.hash(next, { share: "known", address: addressKey(from.address) });
       if (!hashed.ok) return hashed;
-      return ask(caller.actor, { type: "setPassword", passwordHash: hashed.value, keepSession: caller.session });
+      return ask(caller.actor, {
+        type: "setPassword",
+        passwordHash: hashed.value,
+        keepSession: caller.session,
+        ...(from.device !== undefined && { deviceHash: sha256(from.device) }),
+      });
+    },
+
+    async exists(user) {
+      const stored = await credentials(user, undefined);
+      return stored.ok ? ok(stored.value.passwordHash !== undefined) : stored;
     },
 
     createKey: (caller, label) => open(caller.user, "key", label),

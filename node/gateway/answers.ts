@@ -25,7 +25,11 @@ const answers = {
       expiresAtMs: Type.Optional(Type.Number()),
     }),
   ),
-  credentials: Type.Object({ passwordHash: Type.String() }),
+  credentials: Type.Object({
+    passwordHash: Type.String(),
+    /** An older node does not say. */
+    known: Type.Optional(Type.Boolean()),
+  }),
   describe: Type.Object({ rooms: Type.Array(schema.roomKey) }),
   sessions: Type.Object({ sessions: Type.Array(Type.Object({ id: Type.String() })) }),
   summary: Type.Object({

@@ -1,8 +1,12 @@
 import type { IncomingMessage } from "node:http";
 import { failure, ok, refused, type Result } from "../../protocols/index.ts";
+import { isDevice } from "./tokens.ts";
 
 /** The cookie that holds a browser's session token. */
 export const sessionCookie = "plexus_session";
+
+/** The cookie by which a browser is known again where somebody signed in with the right password. It opens nothing. */
+export const deviceCookie = "plexus_device";
 
 /** A token and how it came: cookies are sent by browsers on their own, so they need proof of where the request began. */
 export interface Presented {
@@ -14,11 +18,23 @@ export interface Presented {
 export function presentedToken(request: IncomingMessage, query?: string): Presented | undefined {
   const bearer = /^bearer +(\S{1,512})$/i.exec(request.headers.authorization ?? "")?.[1];
   if (bearer !== undefined) return { token: bearer, by: "bearer" };
+  const token = cookieOf(request, sessionCookie);
+  if (token !== undefined) return { token, by: "cookie" };
+  return query === undefined ? undefined : { token: query, by: "query" };
+}
+
+/** The device that a browser says it is, if any. */
+export function presentedDevice(request: IncomingMessage): string | undefined {
+  const device = cookieOf(request, deviceCookie);
+  return device !== undefined && isDevice(device) ? device : undefined;
+}
+
+function cookieOf(request: IncomingMessage, name: string): string | undefined {
   for (const pair of (request.headers.cookie ?? "").split(";")) {
     const at = pair.indexOf("=");
-    if (at > 0 && pair.slice(0, at).trim() === sessionCookie) return { token: pair.slice(at + 1).trim(), by: "cookie" };
+    if (at > 0 && pair.slice(0, at).trim() === name) return pair.slice(at + 1).trim();
   }
-  return query === undefined ? undefined : { token: query, by: "query" };
+  return undefined;
 }
 
 /** Whether a browser began this request on one of our own pages (or nobody's browser did): the guard against forged

@@ -15,24 +15,42 @@ export interface GatewayLimits {
   /** Wait for the cluster's own memory while the directory is away or nobody has the role to take it over: it answers soon or
    *  not at all. Then DIRECTORY_AWAY, or SLOT_UNAVAILABLE. */
   readonly directoryAwayTimeoutMs: number;
-  /** Sign-in and sign-up attempts of one address. */
+  /** Sign-in attempts of one address. */
   readonly signInRate: Rate;
-  /** Wrong passwords of one address for one name. */
+  /** New accounts of one address. */
+  readonly signUpRate: Rate;
+  /** Wrong passwords of one address for one name, and of one device that is known. */
   readonly signInFailureRate: Rate;
+  /** Wrong passwords for one name from everywhere but devices that are known. */
+  readonly nameFailureRate: Rate;
   /** Unknown or expired tokens of one address. */
   readonly badTokenRate: Rate;
+  /** Attempts of one key of these that wait to hear whether those before them were right. */
+  readonly guessesWaitingMax: number;
+  /** Tokens remembered as good: what others of their address try does not touch them. */
+  readonly tokensKnownMax: number;
+  /** A look-up of a name takes at least so long, and so tells nobody whether there is such an account. */
+  readonly lookUpFloorMs: number;
+  /** Failed sign-ins of one name after which the person and the log are told, and how often at most. */
+  readonly signInsFailedTold: number;
+  readonly signInsFailedTellMs: number;
+  /** Names whose failed sign-ins are counted for that. */
+  readonly signInsFailedNamesMax: number;
   /** Commands of one user, over HTTP and WebSocket together. */
   readonly commandRate: Rate;
   /** Rows of each rate table; keys share a row when their salted hashes meet. */
   readonly rateRows: number;
   /** Passwords hashed or checked at once; each takes a thread and `passwordMemoryKiB`. */
   readonly passwordsAtOnce: number;
-  /** Passwords that wait for their turn; then OVERLOADED. */
+  /** Passwords that wait for their turn: of new accounts, of sign-ins, and of sign-ins on known devices, each. Then OVERLOADED
+   *  for whose address has most of them. */
   readonly passwordsWaitingMax: number;
   /** OWASP's argon2id settings: 19 MiB, 2 passes, 1 lane. */
   readonly passwordMemoryKiB: number;
   readonly passwordPasses: number;
   readonly sessionLifeMs: number;
+  /** How long a browser keeps by what it is known, from each sign-in. Browsers keep nothing for longer. */
+  readonly deviceLifeMs: number;
   /** Levels of arrays and objects inside each other in JSON from outside. */
   readonly jsonDepthMax: number;
   readonly bodyBytesMax: number;
@@ -108,8 +126,16 @@ export const gatewayLimits: GatewayLimits = {
   signUpTimeoutMs: 4_000,
   directoryAwayTimeoutMs: 2_000,
   signInRate: { count: 20, windowMs: 60_000 },
+  signUpRate: { count: 20, windowMs: 60_000 },
   signInFailureRate: { count: 10, windowMs: 900_000 },
+  nameFailureRate: { count: 20, windowMs: 3_600_000 },
   badTokenRate: { count: 60, windowMs: 60_000 },
+  guessesWaitingMax: 256,
+  tokensKnownMax: 32_768,
+  lookUpFloorMs: 25,
+  signInsFailedTold: 10,
+  signInsFailedTellMs: 3_600_000,
+  signInsFailedNamesMax: 1_024,
   commandRate: { count: 600, windowMs: 10_000 },
   rateRows: 65_536,
   passwordsAtOnce: 2,
@@ -117,6 +143,7 @@ export const gatewayLimits: GatewayLimits = {
   passwordMemoryKiB: 19_456,
   passwordPasses: 2,
   sessionLifeMs: 30 * 24 * 3_600_000,
+  deviceLifeMs: 400 * 24 * 3_600_000,
   jsonDepthMax: 16,
   bodyBytesMax: wireLimits.frameBytesMax,
   completionBytesMax: 1024 * 1024,

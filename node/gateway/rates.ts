@@ -8,6 +8,8 @@ export interface RateLimit {
   take(key: string): number;
   /** Says what `take` would, and counts nothing. */
   wait(key: string): number;
+  /** Takes back one act that was counted. */
+  giveBack(key: string): void;
 }
 
 /** What sums of fractions of milliseconds are wrong by, and more: a wait of less is none. */
@@ -34,6 +36,10 @@ export function createRateLimit(rate: Rate, rows: number, clock: Clock, random: 
       return wait;
     },
     wait: (key) => waitMs(row(key), clock.monotonicMs()),
+    giveBack(key) {
+      const at = row(key);
+      fullAtMs[at] = (fullAtMs[at] as number) - intervalMs;
+    },
   };
 }
 

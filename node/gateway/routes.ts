@@ -4,6 +4,8 @@ import {
   actorId,
   createApiKey,
   credentials,
+  failure,
+  PlexusError,
   roomCommands,
   schema,
   signUp,
@@ -15,8 +17,8 @@ import {
   type UserView,
 } from "../../protocols/index.ts";
 import type { Message } from "../../actors/behavior.ts";
-import type { Accounts, Caller } from "./accounts.ts";
-import { sessionCookie } from "./callers.ts";
+import type { Accounts, Caller, Entered, Origin } from "./accounts.ts";
+import { deviceCookie, presentedDevice, sessionCookie } from "./callers.ts";
 import { commandRoutes, messageOf, schemasOf, personOnly } from "./commands.ts";
 import { callerOf, originOf } from "./http.ts";
 import type { Surroundings } from "./options.ts";
@@ -101,11 +103,15 @@ export function addRoutes(app: FastifyInstance, at: Surroundings, accounts: Acco
     },
     async (request) => {
       const caller = callerOf(request);
+      const other = request.body.with.slice("user/".length);
+      // A room is not made for nobody. Where nobody can say, it is made, and whoever is missing is told later.
+      const exists = await accounts.exists(other);
+      if (exists.ok && !exists.value) throw new PlexusError(failure("NOT_FOUND", { user: other }));
       const room = directKey(caller.actor, request.body.with);
       const to = actorId("room", room);
       const made = await ask(caller, to, { type: "create", visibility: "direct", with: request.body.with });
-      const exists = made.ok || made.error.code === "NAME_TAKEN" || made.error.code === "ALREADY_DONE";
-      if (!exists) demand(made);
+      const isThere = made.ok || made.error.code === "NAME_TAKEN" || made.error.code === "ALREADY_DONE";
+      if (!isThere) demand(made);
       return demand(await ask(caller, to, { type: "describe" }));
     },
   );
@@ -148,16 +154,23 @@ type Ask = (
 ) => Promise<Result<unknown>>;
 
 function addAccountRoutes(app: FastifyInstance, at: Surroundings, accounts: Accounts, ask: Ask): void {
+  const { limits } = at;
   const tags = ["account"];
-  const signedIn = (request: FastifyRequest, reply: FastifyReply, session: SignedIn) => {
+  const fromDevice = (request: FastifyRequest): Origin => ({
+    ...originOf(request),
+    device: presentedDevice(request.raw),
+  });
+  const signedIn = (request: FastifyRequest, reply: FastifyReply, { session, device }: Entered): SignedIn => {
     const forwarded = request.headers["x-forwarded-proto"] === "https";
-    reply.setCookie(sessionCookie, session.token, {
-      path: "/",
+    const ours = {
       httpOnly: true,
       sameSite: "strict",
       secure: request.protocol === "https" || forwarded,
-      maxAge: Math.max(0, Math.floor((session.expiresAtMs - at.clock.nowMs()) / 1000)),
-    });
+    } as const;
+    const maxAge = Math.max(0, Math.floor((session.expiresAtMs - at.clock.nowMs()) / 1000));
+    reply.setCookie(sessionCookie, session.token, { ...ours, path: "/", maxAge });
+    // It outlives the session: it is for the next time.
+    reply.setCookie(deviceCookie, device, { ...ours, path: "/api", maxAge: Math.floor(limits.deviceLifeMs / 1000) });
     return session;
   };
 
@@ -173,13 +186,15 @@ function addAccountRoutes(app: FastifyInstance, at: Surroundings, accounts: Acco
   app.post<{ Body: Static<typeof signUp> }>(
     "/api/sign-up",
     { schema: { summary: "Makes an account and signs in", tags, security: [], body: signUp } },
-    async (request, reply) => signedIn(request, reply, demand(await accounts.signUp(request.body, originOf(request)))),
+    async (request, reply) =>
+      signedIn(request, reply, demand(await accounts.signUp(request.body, fromDevice(request)))),
   );
 
   app.post<{ Body: Static<typeof credentials> }>(
     "/api/sign-in",
     { schema: { summary: "Signs in", tags, security: [], body: credentials } },
-    async (request, reply) => signedIn(request, reply, demand(await accounts.signIn(request.body, originOf(request)))),
+    async (request, reply) =>
+      signedIn(request, reply, demand(await accounts.signIn(request.body, fromDevice(request)))),
   );
 
   app.post(
@@ -211,7 +226,7 @@ function addAccountRoutes(app: FastifyInstance, at: Surroundings, accounts: Acco
     { config: { access: "person" }, schema: { summary: "Changes the password; other sessions end", tags, body: newPassword } },
     async (request) => {
       const { current, password } = request.body;
-      demand(await accounts.setPassword(callerOf(request), current, password, originOf(request)));
+      demand(await accounts.setPassword(callerOf(request), current, password, fromDevice(request)));
       return {};
     },
   ); // prettier-ignore

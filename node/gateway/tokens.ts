@@ -28,6 +28,12 @@ export function readToken(token: string): TokenClaim | undefined {
   return isUserName(user) ? { user, tokenHash: sha256(token) } : undefined;
 }
 
+/** What a browser keeps to be known again where somebody signed in with the right password: 32 random bytes. */
+export const createDevice = (random: Random): string => Buffer.from(random.bytes(secretBytes)).toString("base64url");
+
+/** Whether a text has the form of one. */
+export const isDevice = (text: string): boolean => /^[A-Za-z0-9_-]{43}$/.test(text);
+
 /** Whether somebody can be called so: a key without a dot, because an agent is `owner.name`. */
 export const isUserName = (text: string): boolean => isKey(text) && !text.includes(".");
 

@@ -18,6 +18,7 @@ export interface Layer {
 const sharedFiles = [
   "actors/behavior.ts",
   "runtimes/runtime.ts",
+  "runtimes/fair-queue.ts",
   "node/ports.ts",
   "node/backoff.ts",
   "node/within.ts",

@@ -99,6 +99,7 @@ describe("a user's account", () => {
       user: "ada",
       passwordHash: "new argon",
       admin: false,
+      known: false,
     });
   });
 
@@ -176,6 +177,46 @@ describe("a user's sessions", () => {
     for (const id of ["s1", "s2", "s3"]) stage.ok("gateway", ada, open(id));
     stage.ok("gateway", ada, { type: "setPassword", passwordHash: "new", keepSession: "s2" });
     expect(sessionsOf(stage)).to.deep.equal(["s2"]);
+  });
+
+  it("make the device known on which they were opened, the newest of them, until the password changes", () => {
+    const stage = stageWith("ada");
+    const knows = (deviceHash: string) =>
+      stage.ok<{ known: boolean }>("gateway", ada, { type: "credentials", deviceHash }).known;
+    expect(knows("phone")).to.equal(false);
+    stage.ok("gateway", ada, open("s1", { deviceHash: "phone" }));
+    expect([knows("phone"), knows("laptop")]).to.deep.equal([true, false]);
+    for (let index = 0; index < wireLimits.devicesPerUserMax - 1; index += 1)
+      stage.ok("gateway", ada, open(`d${index}`, { deviceHash: `device-${index}` }));
+    stage.ok("gateway", ada, open("s2", { deviceHash: "phone" }));
+    stage.ok("gateway", ada, open("s3", { deviceHash: "laptop" }));
+    expect([knows("phone"), knows("laptop"), knows("device-0"), knows("device-1")]).to.deep.equal([
+      true,
+      true,
+      false,
+      true,
+    ]);
+    expect(JSON.stringify([stage.stream(ada), describeAda(stage)])).not.to.contain("device-1");
+    stage.ok("gateway", ada, { type: "setPassword", passwordHash: "new", keepSession: "s3", deviceHash: "laptop" });
+    expect([knows("phone"), knows("laptop")]).to.deep.equal([false, true]);
+  });
+
+  it("that failed are told on the person's stream, added up until there were none for a month", () => {
+    const stage = stageWith("ada");
+    const tell = (count: number) => stage.ok("gateway", ada, { type: "signInsFailed", count });
+    expect(stage.code("user/bob", ada, { type: "signInsFailed", count: 1 })).to.equal("FORBIDDEN");
+    expect(stage.code("gateway", "user/nobody", { type: "signInsFailed", count: 1 })).to.equal("NOT_FOUND");
+    const firstAtMs = stage.nowMs;
+    tell(10);
+    stage.nowMs += 3_600_000;
+    tell(30);
+    expect(describeAda(stage)).to.deep.include({ signInsFailed: { count: 40, firstAtMs, lastAtMs: stage.nowMs } });
+    expect(stage.stream(ada).at(-1)?.event).to.deep.include({ type: "profileSet", view: describeAda(stage) });
+    stage.ok(ada, ada, { type: "setProfile", displayName: "Countess" });
+    expect(describeAda(stage)).to.have.nested.property("signInsFailed.count", 40);
+    stage.nowMs += actorLimits.signInsFailedKeptMs;
+    tell(10);
+    expect(describeAda(stage)).to.have.nested.property("signInsFailed.count", 10);
   });
 });
 

@@ -1,6 +1,9 @@
 import { expect } from "chai";
+import { gatewayLimits } from "../../../node/gateway/index.ts";
+import { createToken } from "../../../node/gateway/tokens.ts";
+import { createRandom } from "../../../node/platform/index.ts";
 import { failure, PlexusError } from "../../../protocols/index.ts";
-import { startStand, adminCode, controlToken, password, type Stand } from "./stand.ts";
+import { startStand, adminCode, controlToken, password, type Reply, type Stand } from "./stand.ts";
 
 describe("gateway: accounts", () => {
   let stand: Stand;
@@ -157,6 +160,163 @@ describe("gateway: accounts", () => {
     expect(Number(headers.get("retry-after"))).to.be.closeTo(20, 1);
     expect(body.error.details.retryAfterMs).to.be.within(1, 20_000);
     await slow.stop();
+  });
+
+  it("counts wrong tokens before they are looked up, keeps nobody who does not exist, and lets good ones pass", async () => {
+    const { badTokenRate } = gatewayLimits;
+    const counted = await startStand({ limits: { badTokenRate } });
+    const { token } = await counted.signUp("ada");
+    const before = counted.kernel.status().active;
+    const statuses = new Map<number, number>();
+    const wrong = async (name: string) => {
+      const bad = createToken("session", name, createRandom());
+      const { status } = await counted.request("GET", "/api/me", { token: bad });
+      statuses.set(status, (statuses.get(status) ?? 0) + 1);
+      expect(counted.kernel.status().active - before).to.be.at.most(badTokenRate.count);
+    };
+    for (let round = 0; round < 20; round += 1)
+      await Promise.all(Array.from({ length: 50 }, (_, each) => wrong(`nobody-${round}-${each}`)));
+    expect(statuses.get(401)).to.be.within(badTokenRate.count, badTokenRate.count + 10);
+    expect(statuses.get(429)).to.be.at.least(900);
+    // The list of people was told of her meanwhile.
+    expect(counted.kernel.status().active).to.be.at.most(before + 1);
+    // Its address has tried too much; what was good here is not touched by that.
+    expect((await counted.request("GET", "/api/me", { token })).status).to.equal(200);
+    const again = await counted.request("POST", "/api/sign-in", { body: { name: "ada", password } });
+    expect((await counted.request("GET", "/api/me", { token: again.body.token })).status).to.equal(200);
+    await counted.request("POST", "/api/sign-out", { token });
+    expect((await counted.request("GET", "/api/me", { token })).status).to.equal(429);
+    await counted.stop();
+  });
+
+  it("keeps no actor for names that were never taken, by whatever way they are named", async () => {
+    const { token } = await stand.signUp("nora");
+    const before = stand.kernel.status().active;
+    for (let each = 0; each < 50; each += 1) {
+      const name = `never-${each}`;
+      await Promise.all([
+        stand.request("POST", "/api/sign-in", { body: { name, password } }),
+        stand.request("GET", "/api/me", { token: createToken("key", name, createRandom()) }),
+        stand.request("GET", `/api/rooms/${name}`, { token }),
+        stand.request("POST", `/api/rooms/${name}/join`, { token }),
+        stand.request("POST", `/api/rooms/${name}/messages`, { token, body: { text: "hi" } }),
+        stand.request("GET", `/api/agents/nora.${name}`, { token }),
+        stand.request("POST", "/api/rooms/direct", { token, body: { with: `user/${name}` } }),
+        stand.request("POST", "/v1/chat/completions", {
+          token,
+          body: { model: `agent:nora.${name}`, messages: [{ role: "user", content: "hi" }] },
+        }),
+      ]);
+    }
+    expect(stand.kernel.status().active - before).to.be.at.most(2);
+  });
+
+  it("says by no answer and by no time whether there is an account", async () => {
+    const timed = await startStand();
+    await timed.signUp("ada");
+    const median = async (attempt: (each: number) => Promise<Reply>) => {
+      const tookMs: number[] = [];
+      const bodies = new Set<string>();
+      for (let each = 0; each < 15; each += 1) {
+        const startMs = performance.now();
+        const { status, body } = await attempt(each);
+        tookMs.push(performance.now() - startMs);
+        bodies.add(`${status} ${JSON.stringify(body)}`);
+      }
+      return { ms: tookMs.toSorted((one, other) => one - other)[7] as number, bodies: [...bodies] };
+    };
+    const signIn = (name: string) =>
+      timed.request("POST", "/api/sign-in", { body: { name, password: "guess number" } });
+    const me = (name: string) =>
+      timed.request("GET", "/api/me", { token: createToken("session", name, createRandom()) });
+    for (const attempt of [signIn, me]) {
+      const known = await median(() => attempt("ada"));
+      const unknown = await median((each) => attempt(`nobody-${each}`));
+      expect(known.bodies).to.have.length(1);
+      expect(unknown.bodies).to.deep.equal(known.bodies);
+      // Each look-up takes as long as the longest usually does, and no less.
+      expect(Math.min(known.ms, unknown.ms)).to.be.at.least(gatewayLimits.lookUpFloorMs - 1);
+      expect(Math.abs(known.ms - unknown.ms)).to.be.below(gatewayLimits.lookUpFloorMs / 2);
+    }
+    await timed.stop();
+  });
+
+  describe("while somebody guesses a password from many networks", () => {
+    const from = (address: string) => ({ "x-forwarded-for": address });
+    let guessed: Stand;
+    let device: string;
+    let token: string;
+    let addresses = 0;
+    const guess = (name: string) => {
+      addresses += 1;
+      const headers = from(`198.51.${Math.floor(addresses / 250)}.${addresses % 250}`);
+      return guessed.request("POST", "/api/sign-in", { body: { name, password: `guess ${addresses}` }, headers });
+    };
+    const signIn = (headers: Record<string, string>) =>
+      guessed.request("POST", "/api/sign-in", { body: { name: "ada", password }, headers });
+    before(async () => {
+      const { nameFailureRate } = gatewayLimits;
+      guessed = await startStand({ trustedProxies: ["127.0.0.0/8"], limits: { nameFailureRate } });
+      await guessed.signUp("ada");
+      const { headers, body } = await signIn(from("203.0.113.9"));
+      token = body.token as string;
+      device = headers.getSetCookie().find((cookie) => cookie.startsWith("plexus_device=")) ?? "";
+      expect(device).to.contain("HttpOnly").and.to.contain("SameSite=Strict").and.to.contain("Path=/api");
+    });
+    after(() => guessed.stop());
+
+    it("slows it by the name, whether there is such an account or not", async () => {
+      for (const name of ["ada", "nobody"]) {
+        const answers: Reply[] = [];
+        for (let each = 0; each < 25; each += 1) answers.push(await guess(name));
+        const { count, windowMs } = gatewayLimits.nameFailureRate;
+        expect(answers.map(({ status }) => status)).to.deep.equal([...Array(count).fill(401), ...Array(5).fill(429)]);
+        expect(answers.at(-1)?.body.error.details.retryAfterMs).to.be.within(
+          windowMs / count - 60_000,
+          windowMs / count,
+        );
+      }
+    });
+
+    it("lets the person in on a device on which they signed in before, from any address", async () => {
+      expect((await signIn(from("192.0.2.7"))).status).to.equal(429);
+      const cookie = device.split(";")[0] as string;
+      const known = await signIn({ ...from("192.0.2.8"), cookie });
+      expect(known.status).to.equal(200);
+      // The same browser stays the same device, also for who else signs in on it.
+      expect(known.headers.getSetCookie().find((one) => one.startsWith("plexus_device="))).to.contain(cookie);
+      const other = { ...from("192.0.2.9"), cookie: `plexus_device=${"A".repeat(43)}` };
+      expect((await signIn(other)).status).to.equal(429);
+    });
+
+    it("gives a device no more guesses than an address had", async () => {
+      const cookie = device.split(";")[0] as string;
+      const attempts: number[] = [];
+      for (let each = 0; each < 11; each += 1) {
+        const headers = { ...from(`192.0.2.${each}`), cookie };
+        const body = { name: "ada", password: "not it at all" };
+        attempts.push((await guessed.request("POST", "/api/sign-in", { body, headers })).status);
+      }
+      expect(new Set(attempts)).to.deep.equal(new Set([401]));
+    });
+
+    it("tells the person, on every device, and the operator's log", async () => {
+      const me = await guessed.request("GET", "/api/me", { token, headers: from("203.0.113.9") });
+      expect(me.body.signInsFailed).to.include({ count: 10 });
+      expect(guessed.troubles.join())
+        .to.contain('signIn.guessed {"user":"ada","count":10}')
+        .and.not.to.contain("nobody");
+    });
+  });
+
+  it("counts new accounts apart from sign-ins", async () => {
+    const apart = await startStand({ limits: { signUpRate: { count: 2, windowMs: 60_000 } } });
+    await apart.signUp("ada");
+    await apart.signUp("bob");
+    const third = await apart.request("POST", "/api/sign-up", { body: { name: "eve", password } });
+    expect(third.body.error.code).to.equal("RATE_LIMITED");
+    expect((await apart.request("POST", "/api/sign-in", { body: { name: "ada", password } })).status).to.equal(200);
+    await apart.stop();
   });
 
   it("takes no new accounts when sign-up is closed, but the first", async () => {

@@ -4,7 +4,8 @@ import { addressKey, createRateLimit } from "../../../node/gateway/rates.ts";
 import { frameOf } from "../../../node/gateway/frames.ts";
 import { createHub, gatewayLimits } from "../../../node/gateway/index.ts";
 import { parseJson } from "../../../node/gateway/json.ts";
-import { createPasswords } from "../../../node/gateway/passwords.ts";
+import { createGuesses } from "../../../node/gateway/guesses.ts";
+import { createPasswords, type Waiter } from "../../../node/gateway/passwords.ts";
 import { adminCodeHash, createToken, readToken } from "../../../node/gateway/tokens.ts";
 import { createRandom } from "../../../node/platform/index.ts";
 import type { Clock } from "../../../node/ports.ts";
@@ -142,23 +143,124 @@ describe("gateway: tokens", () => {
 });
 
 describe("gateway: passwords", () => {
-  const limits = { ...gatewayLimits, passwordMemoryKiB: 64, passwordPasses: 1, passwordsAtOnce: 1, passwordsWaitingMax: 2 };
+  const ada: Waiter = { share: "signIn", address: "203.0.113.1" };
+  const limits = {
+    ...gatewayLimits,
+    passwordMemoryKiB: 64,
+    passwordPasses: 1,
+    passwordsAtOnce: 1,
+    passwordsWaitingMax: 2,
+  };
 
   it("are stored as argon2id and known again", async () => {
     const passwords = createPasswords(limits, random);
-    const hashed = await passwords.hash("correct horse");
+    const hashed = await passwords.hash("correct horse", ada);
     if (!hashed.ok) throw new Error("not hashed");
     expect(hashed.value).to.match(/^\$argon2id\$v=19\$m=64,t=1,p=1\$/);
-    expect(await passwords.verify(hashed.value, "correct horse")).to.deep.equal({ ok: true, value: true });
-    expect(await passwords.verify(hashed.value, "wrong horse")).to.deep.equal({ ok: true, value: false });
-    expect(await passwords.verify(undefined, "anything")).to.deep.equal({ ok: true, value: false });
+    expect(await passwords.verify(hashed.value, "correct horse", ada)).to.deep.equal({ ok: true, value: true });
+    expect(await passwords.verify(hashed.value, "wrong horse", ada)).to.deep.equal({ ok: true, value: false });
+    expect(await passwords.verify(undefined, "anything", ada)).to.deep.equal({ ok: true, value: false });
   });
 
   it("are worked on a few at a time, and refused when too many wait", async () => {
     const passwords = createPasswords(limits, random);
-    const answers = await Promise.all(Array.from({ length: 5 }, () => passwords.hash("x")));
+    const answers = await Promise.all(Array.from({ length: 5 }, () => passwords.hash("x", ada)));
     expect(answers.map((answer) => answer.ok)).to.deep.equal([true, true, true, false, false]);
-    expect((await passwords.hash("x")).ok).to.equal(true);
+    expect((await passwords.hash("x", ada)).ok).to.equal(true);
+  });
+
+  it("of sign-ins are checked though new accounts come in floods, and those of one address make room for others", async () => {
+    const passwords = createPasswords({ ...limits, passwordsAtOnce: 1, passwordsWaitingMax: 4 }, random);
+    const ended: string[] = [];
+    const ask = async (name: string, waiter: Waiter) => {
+      const { ok: done } = await passwords.verify(undefined, "x", waiter);
+      ended.push(done ? name : `${name} refused`);
+    };
+    const all: Promise<void>[] = [];
+    for (let each = 0; each < 9; each += 1) all.push(ask("flood", { share: "signUp", address: "198.51.100.1" }));
+    all.push(ask("other sign-up", { share: "signUp", address: "203.0.113.9" }));
+    for (let each = 0; each < 9; each += 1) all.push(ask("guess", { share: "signIn", address: `198.51.100.${each}` }));
+    all.push(ask("ada", { share: "known", address: "198.51.100.1" }));
+    await Promise.all(all);
+    const done = ended.filter((name) => !name.endsWith("refused"));
+    expect(done.slice(0, 4)).to.deep.equal(["flood", "flood", "guess", "ada"]);
+    expect(done).to.include("other sign-up");
+    // One ran, four of each wait.
+    expect(done).to.have.length(1 + 4 + 4 + 1);
+  });
+});
+
+describe("gateway: guesses", () => {
+  const rate = { count: 3, windowMs: 3_000 };
+  const bounds = { rateRows: 64, guessesWaitingMax: 4 };
+  const set = () => {
+    const clock = standingClock();
+    const guesses = createGuesses(rate, bounds, clock, random);
+    const waits: number[] = [];
+    const begin = () => void guesses.begin("ada").then((waitMs) => waits.push(waitMs));
+    const settle = () => new Promise((resolve) => setImmediate(resolve));
+    return { clock, guesses, waits, begin, settle };
+  };
+
+  it("are counted before they are looked up: of a thousand at once, no more are than may be wrong", async () => {
+    const { guesses, waits, begin, settle } = set();
+    for (let each = 0; each < 1_000; each += 1) begin();
+    await settle();
+    expect(waits.filter((waitMs) => waitMs === 0)).to.have.length(3);
+    // Four wait to hear how the first went; the others are refused.
+    expect(waits).to.have.length(1_000 - 4);
+    for (let each = 0; each < 3; each += 1) guesses.end("ada", true);
+    await settle();
+    expect(waits.filter((waitMs) => waitMs === 0)).to.have.length(3);
+    expect(waits).to.have.length(1_000);
+  });
+
+  it("that were right count for nothing, and let those behind them go on", async () => {
+    const { guesses, waits, begin, settle } = set();
+    for (let each = 0; each < 7; each += 1) begin();
+    for (let each = 0; each < 7; each += 1) {
+      await settle();
+      guesses.end("ada", false);
+    }
+    await settle();
+    expect(waits).to.deep.equal([0, 0, 0, 0, 0, 0, 0]);
+    for (let each = 0; each < 3; each += 1) begin();
+    await settle();
+    expect(waits.slice(7)).to.deep.equal([0, 0, 0]);
+  });
+
+  it("end each exactly once, whatever comes of them", async () => {
+    const step = fc.oneof(fc.constant("begin" as const), fc.constant("right" as const), fc.constant("wrong" as const), fc.integer({ min: 1, max: 2_000 })); // prettier-ignore
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { maxLength: 60 }), async (steps) => {
+        const { clock, guesses, waits, begin, settle } = set();
+        let begun = 0;
+        let ended = 0;
+        let wrong = 0;
+        for (const one of steps) {
+          await settle();
+          const underWay = waits.filter((waitMs) => waitMs === 0).length - ended;
+          if (one === "begin") {
+            begin();
+            begun += 1;
+          } else if (typeof one === "number") clock.advance(one);
+          else if (underWay > 0) {
+            guesses.end("ada", one === "wrong");
+            ended += 1;
+            if (one === "wrong") wrong += 1;
+          }
+        }
+        await settle();
+        // Never more than may be wrong, with what has become free meanwhile.
+        const passedMs = clock.monotonicMs() - 1_000_000;
+        expect(waits.filter((waitMs) => waitMs === 0).length - (ended - wrong)).to.be.at.most(3 + passedMs / 1_000);
+        for (; waits.filter((waitMs) => waitMs === 0).length > ended; ended += 1) {
+          guesses.end("ada", true);
+          await settle();
+        }
+        expect(waits).to.have.length(begun);
+      }),
+    );
   });
 }); // prettier-ignore
 

@@ -31,6 +31,8 @@ const cheap: Partial<GatewayLimits> = {
   passwordMemoryKiB: 64,
   passwordPasses: 1,
   signInRate: { count: 100_000, windowMs: 1_000 },
+  signUpRate: { count: 100_000, windowMs: 1_000 },
+  nameFailureRate: { count: 100_000, windowMs: 1_000 },
   signInFailureRate: { count: 100_000, windowMs: 1_000 },
   badTokenRate: { count: 100_000, windowMs: 1_000 },
   commandRate: { count: 1_000_000, windowMs: 1_000 },
