@@ -12,7 +12,11 @@ const field = (page: Page): Locator => page.getByRole("textbox", { name: /^Messa
 /** What is to be seen of an element: its text without what styles hide, and nothing of a screen reader's. */
 const seen = async (place: Locator): Promise<string> => (await place.innerText()).replaceAll(/\s+/g, " ").trim();
 
+/** Waits for the renderer: until it is there, a text is shown as it was written. */
+const rendered = (page: Page): Promise<void> => page.locator("main article strong").first().waitFor();
+
 const sent = [
+  "**rendered**",
   "Use Map<String, List<T>> and vector<int>, a<b>c",
   "<nav>",
   "<script>alert(1)</script><img src=x onerror=alert(1)>",
@@ -54,19 +58,22 @@ describe("text in messages", function () {
     await rows(page)
       .nth(sent.length - 1)
       .waitFor();
+    await rendered(page);
     for (const [index, text] of sent.entries())
-      expect(await seen(rows(page).nth(index).locator(".rich"))).to.equal(text);
+      expect(await seen(rows(page).nth(index).locator(".rich"))).to.equal(text.replaceAll("**", ""));
 
     const reply = "<b>answer</b>";
-    await ada.api("POST", "/api/rooms/text/messages", { text: reply, replyTo: 1 });
+    await ada.api("POST", "/api/rooms/text/messages", { text: reply, replyTo: 2 });
     await rows(page).nth(sent.length).waitFor();
-    expect(await seen(rows(page).nth(sent.length).locator(".quote"))).to.equal(`Ada ${sent[0]}`);
-    await page.goto(`${stage.node.url}/room/text?panel=thread&seq=1`);
+    expect(await seen(rows(page).nth(sent.length).locator(".quote"))).to.equal(`Ada ${sent[1]}`);
+    await page.goto(`${stage.node.url}/room/text?panel=thread&seq=2`);
     const thread = page.getByRole("complementary");
     await thread.getByText(reply).waitFor();
-    expect(await seen(thread.locator(".rich").first())).to.equal(sent[0]);
-    await ada.api("PUT", "/api/rooms/text/pins/2", {});
+    await rendered(page);
+    expect(await seen(thread.locator(".rich").first())).to.equal(sent[1]);
+    await ada.api("PUT", "/api/rooms/text/pins/3", {});
     await page.goto(`${stage.node.url}/room/text?panel=pins`);
+    await rendered(page);
     await thread.getByText("<nav>").waitFor();
     await page.goto(`${stage.node.url}/room/text`);
   });
