@@ -118,10 +118,21 @@ export interface AdminOptions {
 export const withAdminFlags = (command: Command): Command =>
   command.addOption(data()).addOption(url()).addOption(json());
 
+/** The addresses that were named; none where a data folder was typed and the address is only one that the environment has. */
+export function urlsTyped<Url extends string | readonly string[]>(options: {
+  readonly data?: string;
+  readonly url?: Url;
+}): Url | undefined {
+  const { data: folder, url: named } = options;
+  if (folder === undefined || named === undefined) return named;
+  const inEnvironment = process.env["PLEXUS_URL"]?.split(",").map((address) => address.trim());
+  return [named].flat().join() === inEnvironment?.join() ? undefined : named;
+}
+
 /** Says where an admin command goes. */
 export async function adminFlags(options: AdminOptions): Promise<AdminFlags> {
   const dataFolder = await dataFolderOf(options.data, process.env);
-  return { dataFolder, url: options.url, json: options.json ?? false };
+  return { dataFolder, url: urlsTyped(options), json: options.json ?? false };
 }
 
 /** The flags of `plexus actors move` and `plexus slots move`. */

@@ -79,7 +79,7 @@ export function createConversation(options: {
   let place: Place = { kind: "nowhere" };
   let oldest: number | undefined;
   /** The newest message or turn that was shown here, so that a state loaded anew repeats none. */
-  let newest = 0;
+  let newest: number | undefined;
   let nodeName = connection.at().name;
   let draft: Draft | undefined;
   /** Answers the agent owes: said and not yet answered. */
@@ -96,6 +96,10 @@ export function createConversation(options: {
   const remark = (text: string): void => {
     if (!json) screen.print(text);
   };
+  /** Where one has come to: a person wants to see that, a pipe has named it. */
+  const headline = (text: string): void => {
+    if (screen.interactive) remark(text);
+  };
   const show = (entry: object, text: string | undefined): void => {
     if (json) screen.print(jsonLine(entry));
     else if (text !== undefined) screen.print(text);
@@ -108,11 +112,13 @@ export function createConversation(options: {
     screen.setPrompt(`${node}${place.kind === "nowhere" ? "" : `${place.kind === "agent" ? "@" : ""}${place.key}`}> `);
   }
 
-  /** What a state shows: its end, or, where it was loaded anew, all that came since. */
+  /** What a state shows: where it was loaded anew, all that came since; at first its end to a person, and nothing to a pipe, whose
+   *  reader has asked for what comes from now on (`/history` is for the rest). */
   function unseen<Entry>(entries: readonly Entry[], number: (entry: Entry) => number): readonly Entry[] {
     const shown = newest;
-    for (const entry of entries) newest = Math.max(newest, number(entry));
-    return shown === 0 ? entries.slice(-cliLimits.shownEntries) : entries.filter((entry) => number(entry) > shown);
+    newest = Math.max(newest ?? 0, ...entries.map(number));
+    if (shown !== undefined) return entries.filter((entry) => number(entry) > shown);
+    return screen.interactive ? entries.slice(-cliLimits.shownEntries) : [];
   }
 
   const isSettled = (): boolean => owed === 0 && seenAt >= postedAt;
@@ -129,7 +135,7 @@ export function createConversation(options: {
     const left = topicOf(before);
     if (left !== undefined) connection.unsubscribe(left);
     place = next;
-    newest = 0;
+    newest = undefined;
     oldest = undefined;
     draft = undefined;
     owed = 0;
@@ -369,7 +375,7 @@ export function createConversation(options: {
       return;
     }
     if ("message" in event) {
-      newest = Math.max(newest, event.message.seq);
+      newest = Math.max(newest ?? 0, event.message.seq);
       reactions.set(event.message.seq, event.message.reactions);
       if (event.type === "posted" && event.message.generation !== undefined) {
         draft = undefined;
@@ -391,7 +397,7 @@ export function createConversation(options: {
     if (event.type === "answered") {
       draft = undefined;
       screen.showDraft("", undefined);
-      newest = Math.max(newest, event.turn.turn);
+      newest = Math.max(newest ?? 0, event.turn.turn);
       show({ event }, describeTurn(event.turn, place.key, color));
       owe(-1);
       return;
@@ -441,7 +447,7 @@ export function createConversation(options: {
       if (place.kind === "room") {
         const { title, topic: about, messages } = state as RoomState;
         const recent = unseen(messages, ({ seq }) => seq);
-        remark(dim(withoutControls(`— ${title === "" ? place.key : title}${about === "" ? "" : `: ${about}`} —`)));
+        headline(dim(withoutControls(`— ${title === "" ? place.key : title}${about === "" ? "" : `: ${about}`} —`)));
         for (const message of messages) reactions.set(message.seq, message.reactions);
         for (const message of recent) show({ message }, describeMessage(message, color));
         oldest ??= recent[0]?.seq;
@@ -449,7 +455,7 @@ export function createConversation(options: {
       } else if (place.kind === "agent") {
         const { conversation, model, draft: writing } = state as AgentState;
         const recent = unseen(conversation, ({ turn }) => turn);
-        remark(dim(withoutControls(`— ${place.key}${model === "" ? "" : `, model ${model}`} —`)));
+        headline(dim(withoutControls(`— ${place.key}${model === "" ? "" : `, model ${model}`} —`)));
         for (const turn of recent) show({ turn }, describeTurn(turn, place.key, color));
         oldest ??= recent[0]?.turn;
         draft = writing === undefined ? undefined : { generation: writing.generation, text: writing.text };

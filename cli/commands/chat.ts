@@ -1,11 +1,13 @@
 import { Option } from "commander";
 import { readControlFile } from "../control.ts";
 import { dataFolderOf } from "../folders.ts";
-import { examples, json, webAddresses } from "../options.ts";
+import { failure, PlexusError } from "../../protocols/errors.ts";
+import { data, examples, json, urlsTyped, webAddresses } from "../options.ts";
 import type { Define } from "./index.ts";
 
 interface ChatOptions {
   readonly url?: readonly string[];
+  readonly data?: string;
   readonly user?: string;
   readonly room?: string;
   readonly agent?: string;
@@ -15,10 +17,14 @@ interface ChatOptions {
   readonly json?: boolean;
 }
 
-/** The node of this user on this machine, or where one would be. */
-async function localUrl(): Promise<string> {
-  const control = await readControlFile(await dataFolderOf(undefined, process.env));
+/** The node of this data folder, or of this user on this machine, or where one would be. */
+async function localUrl(data: string | undefined): Promise<string> {
+  const dataFolder = await dataFolderOf(data, process.env);
+  const control = await readControlFile(dataFolder);
   if (control !== undefined) return control.url;
+  // Whoever names a folder means its node, and no other one that happens to be here.
+  if (data !== undefined)
+    throw new PlexusError(failure("UNREACHABLE", { reason: "no node runs on this data folder", data: dataFolder }));
   const { readSettings } = await import("../settings.ts");
   return `http://127.0.0.1:${(await readSettings({}, undefined, process.env)).port}`;
 }
@@ -34,6 +40,7 @@ export const define: Define = (command, { output, onExit }) => {
         .env("PLEXUS_URL")
         .argParser(webAddresses),
     )
+    .addOption(data())
     .addOption(new Option("--user <name>", "who you are (asked for when absent)").env("PLEXUS_USER"))
     .option("--room <room>", "room to go to")
     .option("--agent <name>", "agent of yours to talk to")
@@ -45,6 +52,7 @@ export const define: Define = (command, { output, onExit }) => {
       "after",
       examples(
         "plexus chat --room lobby",
+        "plexus chat --data /srv/plexus --room lobby",
         "plexus chat --url https://chat.example.org --user ada --agent helper",
         "plexus chat --url http://10.0.0.5:7070 --url http://10.0.0.6:7070 --room lobby",
         "echo 'Build 17 is green' | PLEXUS_PASSWORD=… plexus chat --user ada --room builds",
@@ -55,7 +63,7 @@ export const define: Define = (command, { output, onExit }) => {
     .action(async (options: ChatOptions) => {
       const { chat } = await import("../chat/index.ts");
       const flags = {
-        urls: options.url ?? [await localUrl()],
+        urls: urlsTyped(options) ?? [await localUrl(options.data)],
         user: options.user,
         password: process.env["PLEXUS_PASSWORD"],
         signUp: options.signUp ?? false,

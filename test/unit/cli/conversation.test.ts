@@ -18,13 +18,13 @@ const state = (from: number, to: number) => ({
 });
 
 /** A conversation whose screen keeps what is printed, over a connection that takes every command. */
-function stage(at: At) {
+function stage(at: At, interactive = true) {
   const printed: string[] = [];
   const link = { at, up: true };
   const answers: { ask: Result<unknown>; subscribe: Result<Subscribed> } = { ask: ok({}), subscribe: ok({ head: 0 }) };
   let prompt = "";
   const screen: Screen = {
-    interactive: true,
+    interactive,
     color: false,
     print: (text) => void printed.push(text),
     showDraft: () => {},
@@ -115,5 +115,20 @@ describe("a conversation in the terminal", () => {
     conversation.onState("room/den", state(20, 60));
     const seqs = printed.flatMap((line) => /message (\d+)/.exec(line)?.[1] ?? []).map(Number);
     expect(seqs).to.deep.equal(Array.from({ length: 50 }, (_, index) => index + 11));
+  });
+
+  it("prints into a pipe only what came after it began, and all of that", async () => {
+    const { conversation, printed } = stage(two, false);
+    await conversation.begin({ room: "den", agent: undefined });
+    conversation.onState("room/den", { title: "Den", topic: "", messages: [] });
+    conversation.onState("room/den", state(1, 2));
+    const late = stage(two, false);
+    await late.conversation.begin({ room: "den", agent: undefined });
+    late.conversation.onState("room/den", state(1, 30));
+    late.conversation.onEvent("room/den", { type: "posted", message: message(31) }, 40);
+    late.conversation.onState("room/den", state(20, 33));
+    const numbers = (lines: readonly string[]) => lines.map((line) => Number(/message (\d+)$/.exec(line)?.[1]));
+    expect(numbers(printed)).to.deep.equal([1, 2]);
+    expect(numbers(late.printed)).to.deep.equal([31, 32, 33]);
   });
 });

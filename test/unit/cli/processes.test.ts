@@ -162,13 +162,19 @@ describe("the plexus command", function () {
     expect(statSync(join(folder, "config/plexus/session.json")).mode & 0o777).to.equal(0o600);
 
     // Signed in from the kept session now; the sequence of what was said is in every reader's stream.
-    const said = await run(["chat", "--url", ready.url, "--room", "den", "--json"], "third\n");
+    // What was said before is none of a pipe's business until it asks.
+    const place = ["chat", "--data", join(folder, "data"), "--room", "den"];
+    const said = await run([...place, "--json"], "third\n/history 2\n");
     const seen = said.out
       .trim()
       .split("\n")
       .map((line) => JSON.parse(line) as Record<string, { message?: { seq: number }; seq?: number }>);
     const numbers = seen.map((entry) => entry["message"]?.seq ?? entry["event"]?.message?.seq);
-    expect(numbers).to.deep.equal([1, 2, 3]);
+    expect(numbers).to.deep.equal([3, 2, 3]);
+    expect((await run(place, "fourth\n")).out).to.match(/^\d\d:\d\d #4 ada: fourth\n$/);
+    const nowhere = await run(["chat", "--data", join(folder, "none"), "--room", "den"], "x\n");
+    expect(nowhere.code).to.equal(3);
+    expect(nowhere.err).to.include("no node runs on this data folder");
 
     const agent = await run(["chat", "--url", ready.url], "/agent helper Be kind.\nGood morning\n");
     expect(agent.code).to.equal(0);

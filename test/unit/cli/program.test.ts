@@ -5,6 +5,7 @@ import { expect } from "chai";
 import type { Command } from "commander";
 import { upConfig } from "../../../cli/commands/up.ts";
 import { dataFolderOf } from "../../../cli/folders.ts";
+import { urlsTyped } from "../../../cli/options.ts";
 import { createProgram } from "../../../cli/program.ts";
 import { readSettings } from "../../../cli/settings.ts";
 import { parseConfig } from "../../../config/index.ts";
@@ -171,6 +172,21 @@ describe("the command line", () => {
       rmSync(folder, { recursive: true });
     }
     expect(await dataFolderOf("x", { PLEXUS_PORT: "none" }), "another field is wrong").to.equal(resolve("x"));
+  });
+
+  it("takes the folder that was typed, and not an address that the environment has", () => {
+    const before = process.env["PLEXUS_URL"];
+    process.env["PLEXUS_URL"] = "http://elsewhere:7070";
+    try {
+      const url = "http://elsewhere:7070";
+      expect(urlsTyped({ url })).to.equal(url);
+      expect(urlsTyped({ data: "/d", url })).to.equal(undefined);
+      expect(urlsTyped({ data: "/d", url: [url] })).to.equal(undefined);
+      expect(urlsTyped({ data: "/d", url: "http://typed:1" })).to.equal("http://typed:1");
+    } finally {
+      if (before === undefined) delete process.env["PLEXUS_URL"];
+      else process.env["PLEXUS_URL"] = before;
+    }
   });
 
   it("says its version", async () => {
