@@ -76,4 +76,9 @@ export const commandRows: readonly CommandRow[] = [
     says: "Copy what can be read of a damaged data folder into a new one.",
     load: () => import("./salvage.ts"),
   },
+  {
+    name: "completion",
+    says: "Print what makes a shell complete the words after `plexus`.",
+    load: () => import("./completion.ts"),
+  },
 ];

@@ -1,0 +1,23 @@
+import { Argument } from "commander";
+import { examples } from "../options.ts";
+import type { Define } from "./index.ts";
+
+/** `plexus completion`. */
+export const define: Define = (command, surroundings) => {
+  command
+    .addArgument(new Argument("<shell>", "the shell that reads it").choices(["bash", "zsh", "fish"]))
+    .addHelpText(
+      "after",
+      examples(
+        "source <(plexus completion bash)",
+        "echo 'source <(plexus completion zsh)' >> ~/.zshrc",
+        "plexus completion fish > ~/.config/fish/completions/plexus.fish",
+      ),
+    )
+    .action(async (shell: "bash" | "zsh" | "fish") => {
+      const { createProgram } = await import("../program.ts");
+      const { completionScript } = await import("../completion.ts");
+      surroundings.output.print(completionScript(shell, await createProgram("", surroundings)));
+      surroundings.onExit(0);
+    });
+};
