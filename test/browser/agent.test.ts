@@ -79,7 +79,7 @@ describe("the conversation with an agent", function () {
     await draft(page).getByText("You said: survive").waitFor();
     await stage.node.end("SIGKILL");
     await page.locator("[data-link]").waitFor();
-    await draft(page).getByText("The answer goes on when the connection is back.").waitFor();
+    await draft(page).getByText("The answer continues when the connection is back.").waitFor();
     await stage.node.start();
     await answers(page).last().getByText("2101 words, repeated").waitFor();
     await page.locator("[data-link]").waitFor({ state: "detached" });

@@ -66,8 +66,8 @@ describe("a message that the node does not take", function () {
     const field = page.getByRole("textbox", { name: "Message #Pub" });
     await field.fill("was it?");
     await field.press("Enter");
-    const doubtful = page.getByRole("article", { name: "Perhaps not sent" });
-    await doubtful.getByText("Perhaps not sent.").waitFor();
+    const doubtful = page.getByRole("article", { name: "May not have been sent" });
+    await doubtful.getByText("May not have been sent.").waitFor();
     isLost = false;
     await doubtful.getByRole("button", { name: "Try again" }).click();
     await page.locator("article[data-seq]").filter({ hasText: "was it?" }).waitFor();

@@ -9,11 +9,11 @@ describe("what the page says of a failure", () => {
       .to.include("two, the node that has it, does not answer")
       .and.to.match(/^Not available now/);
     const unsure = explain(failure("ASK_TIMEOUT", { because: "SLOT_UNAVAILABLE", node: "two" }));
-    expect(unsure).to.include("two, the node that has it, does not answer").and.to.include("may have been done");
+    expect(unsure).to.include("two, the node that has it, does not answer").and.to.include("may still take effect");
   });
 
   it("speaks of no operationId", () => {
-    expect(explain(failure("ASK_TIMEOUT"))).to.equal("No answer in time; it may have been done all the same.");
+    expect(explain(failure("ASK_TIMEOUT"))).to.equal("No answer in time; it may still take effect.");
     expect(explain(failure("ASK_TIMEOUT"), "look")).to.equal("No answer in time. Try again later.");
     for (const code of Object.keys(errorTable) as ErrorCode[])
       expect(explain(failure(code)), code).to.not.include("operationId");
@@ -27,6 +27,6 @@ describe("what the page says of a failure", () => {
   it("calls unsent only what is known not to have been done", () => {
     expect(nameUnsent({ status: "waiting" })).to.equal("Sending");
     expect(nameUnsent({ status: "failed", failure: failure("FORBIDDEN") })).to.equal("Not sent");
-    expect(nameUnsent({ status: "failed", failure: failure("ASK_TIMEOUT") })).to.equal("Perhaps not sent");
+    expect(nameUnsent({ status: "failed", failure: failure("ASK_TIMEOUT") })).to.equal("May not have been sent");
   });
 });

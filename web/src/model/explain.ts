@@ -9,12 +9,12 @@ export interface Unconfirmed {
 
 /** What that is called. Of one that failed perhaps nobody knows whether it was done. */
 export const nameUnsent = ({ status, failure }: Unconfirmed): string =>
-  status !== "failed" ? "Sending" : failure?.outcome === "unknown" ? "Perhaps not sent" : "Not sent";
+  status !== "failed" ? "Sending" : failure?.outcome === "unknown" ? "May not have been sent" : "Not sent";
 
 /** A failure in words for the person: what the error table says, and the detail that names the cause. `asked`: what it is
- *  that failed. Only of a change it matters that it may have been made. */
+ *  that failed. Only of a change it matters that it may take effect later. */
 export function explain(reason: Failure, asked: "change" | "look" = "change"): string {
-  const perhaps = asked === "change" ? "; it may have been done all the same." : ". Try again later.";
+  const doubt = asked === "change" ? "; it may still take effect." : ". Try again later.";
   const retryAfterMs = reason.details?.["retryAfterMs"];
   if (reason.code === "RATE_LIMITED" && typeof retryAfterMs === "number")
     return `Too fast: try again in ${Math.max(1, Math.ceil(retryAfterMs / 1000))} s.`;
@@ -27,10 +27,10 @@ export function explain(reason: Failure, asked: "change" | "look" = "change"): s
   // And here for who runs the nodes.
   const away = awayNode(reason);
   if (reason.code === "ASK_TIMEOUT")
-    return `${away === undefined ? "No answer in time" : `${away}, the node that has it, does not answer`}${perhaps}`;
+    return `${away === undefined ? "No answer in time" : `${away}, the node that has it, does not answer`}${doubt}`;
   // No operationId here: to try again is to repeat the same operation.
-  if (reason.code === "APPEND_FAILED") return `The disk of the node that has it refused a write${perhaps}`;
-  if (reason.code === "PEER_LOST") return `The connection to the node that has it ended${perhaps}`;
+  if (reason.code === "APPEND_FAILED") return `The disk of the node that has it refused a write${doubt}`;
+  if (reason.code === "PEER_LOST") return `The connection to the node that has it ended${doubt}`;
   if (away !== undefined)
     return `Not available now: ${away}, the node that has it, does not answer. Try again later, or tell your admin.`;
   if (reason.code === "DIRECTORY_AWAY" && reason.details?.["joined"] === false)

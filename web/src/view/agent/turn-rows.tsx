@@ -142,7 +142,7 @@ export function AnswerRow({
         ) : (
           <RichText text={text} streaming />
         )}
-        {waiting && <p className="end">The answer goes on when the connection is back.</p>}
+        {waiting && <p className="end">The answer continues when the connection is back.</p>}
       </div>
     </article>
   );

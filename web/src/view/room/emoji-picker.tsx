@@ -60,8 +60,8 @@ export function EmojiPicker({
         <form onSubmit={submit}>
           <TextInput
             size="xs"
-            placeholder="Any other, then Enter"
-            aria-label="Any other emoji"
+            placeholder="Another emoji, then Enter"
+            aria-label="Another emoji"
             value={other}
             maxLength={32}
             onChange={(event) => setOther(event.currentTarget.value)}

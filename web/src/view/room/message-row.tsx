@@ -204,7 +204,7 @@ function Quote(props: {
   return (
     <button type="button" className="quote ellipsis" onClick={() => props.onShow(props.seq)}>
       {quoted === undefined ? (
-        "Show what this answers"
+        "Show the original message"
       ) : (
         <>
           <b>

@@ -38,7 +38,7 @@ export function PinsPanel({
     <Panel title="Pinned messages" onClose={onClose}>
       <div className="panel-body stack" tabIndex={0} role="region" aria-label="List of pinned messages">
         {loaded.isLoading && <Loader size="sm" aria-label="Loading" />}
-        {found.length === 0 && !loaded.isLoading && <p className="dim">Nothing is pinned.</p>}
+        {found.length === 0 && !loaded.isLoading && <p className="dim">No pinned messages</p>}
         {found.map((message) => (
           <article key={message.seq} className="card">
             <div className="message-head">
