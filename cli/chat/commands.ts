@@ -50,7 +50,7 @@ export const commands = {
     text: false,
   },
   stop: { usage: "/stop", says: "stop the answer that is being written", words: 0, text: false },
-  regenerate: { usage: "/regenerate", says: "have the last answer written anew", words: 0, text: false },
+  regenerate: { usage: "/regenerate", says: "regenerate the last answer", words: 0, text: false },
   clear: { usage: "/clear", says: "have the agent forget this conversation", words: 0, text: false },
   signout: { usage: "/signout", says: "end this session and quit", words: 0, text: false },
   quit: { usage: "/quit", says: "leave; Ctrl-D does the same", words: 0, text: false },

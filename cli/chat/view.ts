@@ -94,7 +94,7 @@ export function describeRoomEvent(event: RoomEvent, color: boolean): string | un
 export function describeAgentEvent(event: AgentEvent, color: boolean): string | undefined {
   switch (event.type) {
     case "generationStarted":
-      return event.attempt > 1 ? paint(color, "dim", "* the answer is written anew after a fault") : undefined;
+      return event.attempt > 1 ? paint(color, "dim", "* the answer is generated again after a fault") : undefined;
     case "cleared":
       return paint(color, "dim", "* the conversation was forgotten");
     case "deleted":
