@@ -62,6 +62,27 @@ describe("gateway: HTTP", () => {
     client.socket.close();
   }); // prettier-ignore
 
+  it("keeps out who was banned, lists and lifts bans, and hands a room over", async () => {
+    const [a, b] = [as(ada), as(bob)];
+    await a("POST", "/api/rooms", { room: "club" });
+    await b("POST", "/api/rooms/club/join");
+    const refused = (await a("POST", "/api/rooms/club/leave")).body.error;
+    expect(refused).to.deep.include({ code: "LAST_OWNER", details: { suggested: "user/bob" } });
+    const member = "/api/rooms/club/members/user%2Fbob";
+    expect((await a("DELETE", `${member}?banForMs=60000`)).status).to.equal(400);
+    const left = await a("DELETE", `${member}?ban=true&banForMs=60000&reason=noise`);
+    expect(left.body.left, JSON.stringify(left.body)).to.deep.equal(["user/bob"]);
+    const banned = await b("POST", "/api/rooms/club/join");
+    expect([banned.status, banned.body.error.code]).to.deep.equal([403, "BANNED"]);
+    expect(banned.body.error.details).to.include({ by: "user/ada", reason: "noise" });
+    const { bans } = (await a("GET", "/api/rooms/club/bans")).body;
+    expect(bans).to.have.length(1);
+    expect(bans[0].untilMs - bans[0].atMs).to.equal(60_000);
+    expect((await a("DELETE", "/api/rooms/club/bans/user%2Fbob")).status).to.equal(200);
+    expect((await b("POST", "/api/rooms/club/join")).status).to.equal(200);
+    expect((await a("POST", "/api/rooms/club/leave", { successor: "user/bob" })).body.left).to.deep.equal(["user/ada"]);
+  });
+
   it("carries a room's whole life", async () => {
     const [a, b] = [as(ada), as(bob)];
     expect((await a("POST", "/api/rooms", { room: "garden", title: "Garden" })).status).to.equal(200);
