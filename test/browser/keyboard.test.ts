@@ -67,7 +67,7 @@ describe("the keyboard in a room", function () {
   it("goes through messages with the arrows, also those that are not in the document yet", async () => {
     await toNewest();
     await page.keyboard.press("ArrowUp");
-    await focusOn(message(page, "see one and two"));
+    await focusOn(message(page, "and two"));
     for (let number = 120; number > 60; number -= 1) {
       await page.keyboard.press("ArrowUp");
       await focusOn(message(page, `line ${number}.`));
@@ -90,18 +90,18 @@ describe("the keyboard in a room", function () {
   it("is one stop for Tab, whatever links and buttons messages have", async () => {
     await toNewest();
     await page.keyboard.press("ArrowUp");
-    await focusOn(message(page, "see one and two"));
+    await focusOn(message(page, "and two"));
     await page.keyboard.press("Shift+Tab");
     expect(await page.evaluate("document.activeElement.closest('main article')")).to.equal(null);
     expect(await page.evaluate("document.activeElement.closest('header') !== null")).to.equal(true);
     await page.keyboard.press("Tab");
-    await focusOn(message(page, "see one and two"));
+    await focusOn(message(page, "and two"));
   });
 
   it("goes into a message: Right to its links, Enter to its actions, and out with Left and Escape", async () => {
     await toNewest();
     await page.keyboard.press("ArrowUp");
-    const row = message(page, "see one and two");
+    const row = message(page, "and two");
     await focusOn(row);
     await page.keyboard.press("ArrowRight");
     await focusOn(row.getByRole("link", { name: "one" }));
@@ -154,6 +154,27 @@ describe("the keyboard in a room", function () {
     await focusOn(thread.getByRole("textbox"));
     await page.keyboard.press("Escape");
     await thread.waitFor({ state: "detached" });
+  });
+
+  it("goes through the conversation with an agent in the same way, and to what can be done with an answer", async () => {
+    await ada.api("POST", "/api/agents", { name: "helper" });
+    await page.goto(`${stage.node.url}/agent/ada.helper`);
+    const said = page.getByRole("textbox", { name: "Message helper" });
+    await said.fill("good morning");
+    await said.press("Enter");
+    const answer = page.locator("article.answer[data-turn]");
+    await answer.getByText("repeated without a model").waitFor();
+    await page.locator('article[aria-busy="true"]').waitFor({ state: "detached" });
+    await said.press("Shift+Tab");
+    await focusOn(answer);
+    await page.keyboard.press("Enter");
+    await focusOn(answer.getByRole("button", { name: "Copy the answer" }));
+    await page.keyboard.press("ArrowUp");
+    await focusOn(page.locator("article.said"));
+    await page.keyboard.press("Escape");
+    await focusOn(said);
+    await page.goto(`${stage.node.url}/room/lobby`);
+    await message(page, "the last word").first().waitFor();
   });
 
   it("loses the focus nowhere: with Tab alone there is always something that has it", async () => {

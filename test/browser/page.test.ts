@@ -149,6 +149,26 @@ describe("the page", function () {
       await page.getByRole("button", { name: "Create or find a room" }).click();
       await page.getByRole("dialog").getByText("Lobby").waitFor();
       await check(page, "rooms");
+      await page.keyboard.press("Escape");
+      await page.goto(`${stage.node.url}/room/lobby?panel=members`);
+      await page.getByRole("button", { name: "Change Bob" }).click();
+      await page.getByRole("menuitem", { name: "Remove from the room …" }).click();
+      await page.getByRole("checkbox", { name: /Also ban/ }).check();
+      await check(page, "remove and ban");
+      await page.keyboard.press("Escape");
+      for (const entry of ["Bans", "Leave the room …"]) {
+        await page.getByRole("button", { name: "Room settings" }).click();
+        await page.getByRole("menuitem", { name: entry }).click();
+        await page.getByRole("dialog", { name: entry === "Bans" ? "Bans" : "Leave Lobby?" }).waitFor();
+        await page.getByText("Loading").waitFor({ state: "detached" });
+        await check(page, entry);
+        await page.keyboard.press("Escape");
+        await page.getByRole("dialog").waitFor({ state: "detached" });
+      }
+      await page.getByRole("heading", { name: "Members" }).click();
+      await page.keyboard.press("?");
+      await page.getByRole("dialog", { name: "Keyboard shortcuts" }).waitFor();
+      await check(page, "keys");
       expect(found).to.deep.equal([]);
       await context.close();
       await visitor.context().close();

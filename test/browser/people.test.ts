@@ -89,7 +89,7 @@ describe("people in rooms", function () {
       await page.keyboard.press("Escape");
       await page.getByRole("dialog").waitFor({ state: "detached" });
       // Back to where it was before the first of the two.
-      await page.waitForFunction("document.activeElement !== document.body");
+      await page.locator(":focus").waitFor();
     }
     await page.getByRole("button", { name: "Room settings" }).click();
     await page.getByRole("menu").waitFor();

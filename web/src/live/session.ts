@@ -162,7 +162,9 @@ export class Session {
   #forget(room: string): void {
     const known = this.#rooms.get(room);
     // Whoever has it on the screen is told, and does not go on writing into a room that has sent them away.
-    known?.store.apply({ type: "refused", reason: failure("NOT_A_MEMBER") }, "now");
+    // A refusal that is there already says more: that it was a ban.
+    if (known !== undefined && known.store.latest.status !== "refused")
+      known.store.apply({ type: "refused", reason: failure("NOT_A_MEMBER") }, "now");
     known?.close();
     this.#rooms.delete(room);
     const list = this.#queries.getQueryData<UserRooms>(queryKeys.rooms);

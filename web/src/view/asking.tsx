@@ -17,7 +17,7 @@ export function Asking({ asked }: { readonly asked: Asked | undefined }) {
         <Button variant="default" onClick={() => asked?.answer(false)} data-autofocus>
           Cancel
         </Button>
-        <Button {...(asked?.question.grave === true && { color: "red" })} onClick={() => asked?.answer(true)}>
+        <Button {...(asked?.question.grave === true && { color: "red.9" })} onClick={() => asked?.answer(true)}>
           {asked?.question.action}
         </Button>
       </div>

@@ -1,7 +1,7 @@
 import { Button, Drawer, useMantineColorScheme } from "@mantine/core";
 import { useHotkeys, useWindowEvent } from "@mantine/hooks";
 import { Outlet, useLocation, type ErrorComponentProps } from "@tanstack/react-router";
-import { useEffect, useMemo, useState } from "react";
+import { useEffect, useMemo, useRef, useState } from "react";
 import { notices, useLasting, useLink, useNotices, useNow, useSession } from "../live/index.ts";
 import { Asking, type Asked } from "./asking.tsx";
 import { CreateAgent, CreateRoom, FindPerson, FindRoom } from "./create.tsx";
@@ -18,22 +18,28 @@ import { Switcher } from "./switcher.tsx";
 export function Shell() {
   const [open, setOpen] = useState<Opened>();
   const [asked, setAsked] = useState<Asked>();
+  const asking = useRef<Asked>(undefined);
   const { pathname } = useLocation();
   const close = () => setOpen(undefined);
-  useEffect(() => setOpen(undefined), [pathname]);
+  useEffect(() => {
+    setOpen(undefined);
+    asking.current?.answer(false);
+  }, [pathname]);
   const dialogs = useMemo<Dialogs>(
     () => ({
       open: setOpen,
       ask: (question) =>
         new Promise((resolve) => {
-          const answer = (yes: boolean) => {
-            setAsked((now) => (now?.question === question ? undefined : now));
-            resolve(yes);
+          asking.current?.answer(false);
+          asking.current = {
+            question,
+            answer(yes) {
+              asking.current = undefined;
+              setAsked(undefined);
+              resolve(yes);
+            },
           };
-          setAsked((before) => {
-            before?.answer(false);
-            return { question, answer };
-          });
+          setAsked(asking.current);
         }),
     }),
     [],

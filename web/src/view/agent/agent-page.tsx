@@ -239,7 +239,7 @@ function AgentHeader({
         <Menu.Item leftSection={<Icon name="refresh" size={16} />} onClick={() => void clear()}>
           Clear the conversation …
         </Menu.Item>
-        <Menu.Item color="red" leftSection={<Icon name="trash" size={16} />} onClick={() => void remove()}>
+        <Menu.Item className="grave" leftSection={<Icon name="trash" size={16} />} onClick={() => void remove()}>
           Delete the agent …
         </Menu.Item>
       </Actions>

@@ -106,7 +106,7 @@ function Consequences(props: { readonly view: RoomView; readonly title: string; 
         <Button variant="default" onClick={props.onClose} {...(successors.length === 0 && { "data-autofocus": true })}>
           Stay
         </Button>
-        <Button type="submit" color="red" loading={busy} disabled={successors.length > 0 && successor === ""}>
+        <Button type="submit" color="red.9" loading={busy} disabled={successors.length > 0 && successor === ""}>
           Leave
         </Button>
       </div>

@@ -93,7 +93,7 @@ export function MembersPanel({
                             {role === "owner" ? " …" : ""}
                           </Menu.Item>
                         ))}
-                    <Menu.Item color="red" onClick={() => setRemoving(principal)}>
+                    <Menu.Item className="grave" onClick={() => setRemoving(principal)}>
                       Remove from the room …
                     </Menu.Item>
                   </Actions>

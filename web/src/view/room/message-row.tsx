@@ -308,7 +308,11 @@ function Tools({
           Copy link
         </Menu.Item>
         {(own || actions.moderates) && (
-          <Menu.Item color="red" leftSection={<Icon name="trash" size={16} />} onClick={() => actions.remove(message)}>
+          <Menu.Item
+            className="grave"
+            leftSection={<Icon name="trash" size={16} />}
+            onClick={() => actions.remove(message)}
+          >
             Delete …
           </Menu.Item>
         )}

@@ -160,7 +160,7 @@ function Choice(props: {
         <Button variant="default" onClick={props.onClose} data-autofocus>
           Cancel
         </Button>
-        <Button type="submit" color="red" loading={busy}>
+        <Button type="submit" color="red.9" loading={busy}>
           {bans ? "Remove and ban" : "Remove"}
         </Button>
       </div>

@@ -99,7 +99,7 @@ export function RoomHeader(props: {
             </Menu.Item>
           )}
           <Menu.Item
-            color="red"
+            className="grave"
             leftSection={<Icon name="leave" size={16} />}
             onClick={() => (isAsked ? setOpen("leave") : void leave())}
           >
