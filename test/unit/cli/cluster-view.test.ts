@@ -94,7 +94,7 @@ describe("the table of nodes", () => {
       .to.match(/^Down: node-d\. Start it again; if it is gone/m)
       .and.not.include("role");
     expect(say({}, down("node-e"))).to.match(/^Down: node-d, node-e\. Start them again; if one is gone/m);
-    expect(say({}), "it may run where nobody looks for it").to.include("start node-a with --peer and an address");
+    expect(say({}), "it may run where nobody looks for it").to.include("with --peer and an address");
     const one = { stranded: [{ role: "manager", slots: 1, nodes: ["id-of-node-b"] }] } as const;
     expect(say(one)).to.include(
       "1 slot of the role manager is stranded: no node that is up and has a copy has the role. Start one again that has both, or give another the role: plexus nodes roles node-b chat,gateway,manager",
