@@ -1,0 +1,109 @@
+import { expect } from "chai";
+import { openConnection, type Connection, type ConnectionEvents } from "../../cli/chat/connection.ts";
+import { boss, ClusterProcesses, worker } from "./cluster-processes.ts";
+import { healthy, sleep, until } from "./cluster-waits.ts";
+import { isolate } from "./links.ts";
+import { layProxies, missingForProxies } from "./links-proxies.ts";
+
+const names = [boss.name, "one", "two", "three"];
+const rooms = ["den", "attic", "cellar", "garden"];
+const cutMs = 9_000;
+const pauseMs = 50;
+/** Noticing takes 2 s, a failover as long on a busy machine; a third of the cut would still be too long to be of use. */
+const waitMsMax = 7_000;
+
+/** Posts again and again, one after the other was acknowledged, as a person at one node does; how long each had to wait. */
+class Person {
+  readonly #connection: Connection;
+  readonly waits: number[] = [];
+  readonly refusals: string[] = [];
+  #stopped = false;
+  #ended: Promise<void> = Promise.resolve();
+
+  private constructor(connection: Connection) {
+    this.#connection = connection;
+  }
+
+  static async at(url: string, token: string, room: string): Promise<Person> {
+    const ignore = (): void => undefined;
+    const events: ConnectionEvents = {
+      onState: ignore,
+      onEvent: ignore,
+      onLost: ignore,
+      onActivity: ignore,
+      onHold: ignore,
+      onChange: ignore,
+      onEnd: ignore,
+      onWait: async () => true,
+    };
+    const person = new Person(await openConnection({ urls: [url], token }, events));
+    person.#ended = person.#post(room);
+    return person;
+  }
+
+  get isAt(): string {
+    return this.#connection.at().name;
+  }
+
+  async #post(room: string): Promise<void> {
+    for (let number = 0; !this.#stopped; number += 1) {
+      const sentMs = performance.now();
+      const answer = await this.#connection.ask("room.post", room, { text: `${number}` });
+      this.waits.push(performance.now() - sentMs);
+      if (!answer.ok) this.refusals.push(answer.error.code);
+      await sleep(pauseMs);
+    }
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    await this.#ended;
+    this.#connection.close();
+  }
+}
+
+describe("people at a node of a cluster that is cut off from the others", () => {
+  it("go on elsewhere at once, and come back when it is over", async function () {
+    const missing = missingForProxies();
+    if (missing !== undefined) this.skip();
+    this.timeout(240_000);
+    await using links = await layProxies();
+    await using cluster = await ClusterProcesses.start([boss, ...names.slice(1).map(worker)], links);
+    const token = await cluster.first.signUp("ada");
+    for (const room of rooms) {
+      const made = await cluster.first.http("POST", "/api/rooms", { room, title: room }, token);
+      expect(made.status).to.equal(200);
+    }
+    await healthy(cluster, "before the cut");
+    const node = cluster.named("one");
+    const ready = async (): Promise<string> => {
+      const { status, body } = await node.http("GET", "/readyz");
+      return `${status} ${(body as { error?: { code: string } }).error?.code ?? ""}`;
+    };
+    expect(await ready()).to.equal("200 ");
+    const people = await Promise.all(rooms.map((room) => Person.at(node.url, token, room)));
+    try {
+      await until("everybody writes", () => expect(Math.min(...people.map(({ waits }) => waits.length))).to.be.above(5));
+      const before = people.map(({ waits }) => waits.length);
+      isolate(links, "one", names);
+      await sleep(cutMs);
+      const during = await ready();
+      const where = people.map(({ isAt }) => isAt);
+      links.mend();
+      await until("everybody writes after the cut", () => {
+        for (const [index, { waits }] of people.entries()) expect(waits.length).to.be.above((before[index] ?? 0) + 10);
+      });
+      const longest = people.map(({ waits }, index) => Math.round(Math.max(...waits.slice(before[index]))));
+      // What was measured is of interest also when it is good.
+      console.log(`      longest waits during a cut of ${cutMs} ms: ${longest.join(", ")} ms; readyz: ${during}`);
+      expect(during).to.equal("503 NODE_DEGRADED");
+      expect(where, "elsewhere").to.not.include("one");
+      for (const wait of longest) expect(wait).to.be.below(waitMsMax);
+      await until("it is ready again", async () => expect(await ready()).to.equal("200 "));
+      await until("everybody is back", () => expect(people.every(({ isAt }) => isAt === "one")).to.equal(true));
+      expect(people.flatMap(({ refusals }) => refusals)).to.deep.equal([]);
+    } finally {
+      await Promise.all(people.map((person) => person.stop()));
+    }
+  });
+});
