@@ -83,7 +83,9 @@ describe("people at a node of a cluster that is cut off from the others", () => 
     expect(await ready()).to.equal("200 ");
     const people = await Promise.all(rooms.map((room) => Person.at(node.url, token, room)));
     try {
-      await until("everybody writes", () => expect(Math.min(...people.map(({ waits }) => waits.length))).to.be.above(5));
+      await until("everybody writes", () =>
+        expect(Math.min(...people.map(({ waits }) => waits.length))).to.be.above(5),
+      );
       const before = people.map(({ waits }) => waits.length);
       isolate(links, "one", names);
       await sleep(cutMs);
