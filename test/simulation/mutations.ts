@@ -358,6 +358,15 @@ export const mutations: readonly Mutation[] = [
     seeds: 200,
     cluster: true,
   },
+  {
+    name: "says for ever that it is cut off",
+    file: "node/reach.ts",
+    find: "  if (nowMs - doubtSinceMs < patienceMs) return",
+    replace: "  if (before.degraded || nowMs - doubtSinceMs < patienceMs) return",
+    caughtBy: ["liveness"],
+    seeds: 50,
+    cluster: true,
+  },
 ];
 
 /** Copies what a simulation needs to a folder of its own, with the change. Returns the folder. */

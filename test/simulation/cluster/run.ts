@@ -342,6 +342,7 @@ class ClusterSimulation implements Gates, Simulated {
     for (const talker of talkers) await until("every promise is kept", () => talker.promisesKept());
     await until("every slot is whole", () => this.#unsettled() === undefined);
     await until("all nodes know the members", () => this.#wall.difference() === undefined);
+    await until("no node takes itself for cut off", () => this.gates().every((one) => !one.peer?.reach.degraded()));
     // What everybody has must outlive everybody.
     world.note(() => "all machines lose power");
     for (const machine of this.#machines.values()) machine.kill(true);
@@ -353,6 +354,7 @@ class ClusterSimulation implements Gates, Simulated {
     for (const { follower } of this.#followers)
       await until(`${follower.stream.topic} is followed to its end`, () => follower.upToDate());
     await until("every slot is whole again", () => this.#unsettled() === undefined);
+    await until("no node takes itself for cut off", () => this.gates().every((one) => !one.peer?.reach.degraded()));
     await until("all replicas hold the same", () => this.#watch.difference() === undefined);
     this.#stage = "done";
   }
