@@ -140,6 +140,53 @@ describe("the keyboard in a room", function () {
     await focusOn(field(page));
   });
 
+  it("deletes a message, and stays on what is left of it; Cancel leads back to the message", async () => {
+    await ada.api("POST", "/api/rooms/lobby/messages", { text: "a slip" });
+    await message(page, "a slip").waitFor();
+    const choose = async () => {
+      await page.keyboard.press("Enter");
+      await page.getByRole("menuitem", { name: "Delete …" }).press("Enter");
+      await focusOn(page.getByRole("dialog").getByRole("button", { name: "Cancel" }));
+    };
+    await page.keyboard.press("Shift+Tab");
+    await page.keyboard.press("End");
+    await focusOn(message(page, "a slip"));
+    await page.keyboard.press("ArrowLeft");
+    await choose();
+    await page.keyboard.press("Enter");
+    await page.getByRole("dialog").waitFor({ state: "detached" });
+    await focusOn(message(page, "a slip").getByRole("button", { name: "More actions" }));
+    await choose();
+    await page.keyboard.press("Tab");
+    await page.keyboard.press("Enter");
+    await focusOn(message(page, "This message was deleted."));
+    await page.keyboard.press("ArrowUp");
+    await focusOn(message(page, "the last word"));
+  });
+
+  it("unpins, and takes that back from the notice without a mouse", async () => {
+    await ada.api("PUT", "/api/rooms/lobby/pins/122");
+    const row = message(page, "the last word").first();
+    await page.keyboard.press("Shift+Tab");
+    await focusOn(row);
+    await page.keyboard.press("ArrowLeft");
+    await page.keyboard.press("Enter");
+    await page.getByRole("menuitem", { name: "Unpin" }).press("Enter");
+    const undo = page.getByRole("button", { name: /^Undo: / });
+    await undo.waitFor();
+    await field(page).focus();
+    for (
+      let times = 0;
+      times < 6 && (await page.locator(":focus").getAttribute("aria-label"))?.startsWith("Undo") !== true;
+      times += 1
+    )
+      await page.keyboard.press("Tab");
+    await focusOn(undo);
+    await page.keyboard.press("Enter");
+    await page.getByRole("button", { name: "Pinned messages 1" }).waitFor();
+    await page.locator(":focus").waitFor();
+  });
+
   it("goes through a thread in the same way", async () => {
     await ada.api("POST", "/api/rooms/lobby/messages", { text: "an answer to it", replyTo: 122 });
     await page.getByRole("button", { name: "1 reply" }).click();

@@ -156,8 +156,23 @@ function LinkBanner() {
 }
 
 function NoticeList() {
+  // Where somebody came from by keyboard: the button they press goes with its notice.
+  const before = useRef<Element>(null);
+  const away = () => {
+    setTimeout(() => {
+      const { current } = before;
+      if (document.activeElement === document.body && current instanceof HTMLElement) current.focus();
+    });
+  };
   return (
-    <div className="notices" role="status" aria-live="polite">
+    <div
+      className="notices"
+      role="status"
+      aria-live="polite"
+      onFocus={({ currentTarget, relatedTarget }) => {
+        if (relatedTarget !== null && !currentTarget.contains(relatedTarget)) before.current = relatedTarget;
+      }}
+    >
       {useNotices().map(({ id, text, tone, action }) => (
         <div
           key={id}
@@ -176,12 +191,21 @@ function NoticeList() {
               onClick={() => {
                 notices.dismiss(id);
                 action.run();
+                away();
               }}
             >
               {action.label}
             </button>
           )}
-          <button type="button" className="tool" aria-label="Dismiss" onClick={() => notices.dismiss(id)}>
+          <button
+            type="button"
+            className="tool"
+            aria-label="Dismiss"
+            onClick={() => {
+              notices.dismiss(id);
+              away();
+            }}
+          >
             <Icon name="close" size={16} />
           </button>
         </div>
