@@ -107,17 +107,12 @@ export function createAccounts(at: Surroundings): Accounts {
     kernel.ask({ to, from: "gateway", message, timeoutMs });
   const limited = (retryAfterMs: number) => refused(failure("RATE_LIMITED", { retryAfterMs }));
 
-  /** What a look-up gives, after as long as any takes. A name that was never taken is looked for on disk and one that is in use
-   *  answers from memory: whoever waits for the answer must not learn which it was. */
-  async function leveled<T>(work: Promise<T>): Promise<T> {
-    const sinceMs = clock.monotonicMs();
-    const found = await work;
-    await floor(sinceMs);
-    return found;
-  }
-  async function floor(sinceMs: number): Promise<void> {
-    const leftMs = sinceMs + limits.lookUpFloorMs - clock.monotonicMs();
-    if (leftMs > 0) await new Promise<void>((resolve) => void clock.after(leftMs, resolve));
+  /** A look-up, and when its answer may be told: a fixed time after it began. A name that was never taken is looked for on disk
+   *  and one that is in use answers from memory: whoever waits must not learn which it was. The time begins with the look-up and not
+   *  after it: timers are not exact, and what is left of the look-up's own time would show. */
+  function leveled<T>(work: Promise<T>): { readonly found: Promise<T>; readonly told: Promise<void>; cancel(): void } {
+    const { promise: told, resolve } = Promise.withResolvers<void>();
+    return { found: work, told, cancel: clock.after(limits.lookUpFloorMs, resolve) };
   }
 
   async function open(user: string, kind: Session["kind"], label: string, device?: string): Promise<Result<Opened>> {
@@ -179,18 +174,21 @@ export function createAccounts(at: Surroundings): Accounts {
     }
     const waitMs = await badTokens.begin(from);
     if (waitMs > 0) return limited(waitMs);
-    const sinceMs = clock.monotonicMs();
     let wrong = false;
+    const lookUp = leveled(
+      claim === undefined ? Promise.resolve(refused(failure("UNAUTHENTICATED"))) : look(claim, timeoutMs),
+    );
     try {
-      const answer = claim === undefined ? refused(failure("UNAUTHENTICATED")) : await look(claim, timeoutMs);
+      const answer: Result<Caller> = await lookUp.found;
       if (answer.ok && claim !== undefined) remember(claim.tokenHash, true);
       // Nothing is known about the token when the actor could not be asked, or failed; that is no bad token.
       wrong = !answer.ok && (answer.error.code === "UNAUTHENTICATED" || answer.error.code === "NOT_FOUND");
       if (!wrong) return answer;
     } finally {
       badTokens.end(from, wrong);
+      if (!wrong) lookUp.cancel();
     }
-    await floor(sinceMs);
+    await lookUp.told;
     return refused(failure("UNAUTHENTICATED"));
   }
 
@@ -221,7 +219,9 @@ export function createAccounts(at: Surroundings): Accounts {
    *  what may be guessed of a name; a device on which somebody signed in before has a count of its own, as a session has. */
   async function check(name: string, password: string, from: Origin, session?: string): Promise<Result<boolean>> {
     const address = addressKey(from.address);
-    const stored = await leveled(credentials(name, from.device));
+    const lookUp = leveled(credentials(name, from.device));
+    const stored = await lookUp.found;
+    await lookUp.told;
     if (!stored.ok) return stored;
     const { passwordHash, known = false } = stored.value;
     const counts: (readonly [Guesses, string])[] =
