@@ -174,6 +174,21 @@ describe("the page", function () {
       await visitor.context().close();
     });
 
+  it("tells somebody whose password is being guessed, at once and where the password is changed", async () => {
+    const { page, context } = await stage.person("dora");
+    await page.goto(`${stage.node.url}/settings/devices`);
+    await page.getByText("This device").waitFor();
+    for (let guess = 0; guess < 10; guess += 1) {
+      const body = JSON.stringify({ name: "dora", password: `guess number ${guess}` });
+      const headers = { "content-type": "application/json" };
+      expect((await fetch(`${stage.node.url}/api/sign-in`, { method: "POST", headers, body })).status).to.equal(401);
+    }
+    await page.getByText("Attempts to sign in as you failed.").waitFor();
+    await page.getByText("10 attempts to sign in as you failed").waitFor();
+    expect(await barriers(page)).to.deep.equal([]);
+    await context.close();
+  });
+
   it("makes an API key that works at once, and shows it only once", async () => {
     const { page } = ada;
     await page.goto(`${stage.node.url}/settings/keys`);

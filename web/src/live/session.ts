@@ -89,8 +89,13 @@ export class Session {
 
   #onUserEvent(event: UserEvent, applyView: (view: UserView) => void): void {
     switch (event.type) {
-      case "profileSet":
+      case "profileSet": {
+        const { signInsFailed } = event.view;
+        const known = this.#queries.getQueryData<UserView>(["me"]);
+        if (signInsFailed !== undefined && signInsFailed.count !== known?.signInsFailed?.count)
+          notices.show(`Attempts to sign in as you failed. Settings, "Devices and password" tells more.`, "bad");
         return applyView(event.view);
+      }
       case "roomLeft":
         this.#forget(event.room);
         return void this.#queries.invalidateQueries({ queryKey: queryKeys.rooms });

@@ -1,18 +1,20 @@
 import { Button, PasswordInput } from "@mantine/core";
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState, type SubmitEvent } from "react";
-import type { Session } from "../../../../protocols/index.ts";
+import type { Session, SignInsFailed } from "../../../../protocols/index.ts";
 import { wireLimits } from "../../../../protocols/limits.ts";
 import { explain, notices } from "../../live/index.ts";
 import { fetched, request } from "../../wire/index.ts";
 import { formText } from "../form-text.ts";
+import { useProfile } from "../lists.ts";
 import { Note } from "../note.tsx";
-import { dateOf } from "../time.ts";
+import { dateOf, momentOf } from "../time.ts";
 import { Part } from "./part.tsx";
 
 /** Where the user is signed in, and the password. */
 export function Devices() {
   const queries = useQueryClient();
+  const failed = useProfile()?.signInsFailed;
   const loaded = useQuery({
     queryKey: ["sessions"],
     queryFn: () => fetched<{ sessions: readonly Session[]; current?: string }>("/api/me/sessions"),
@@ -24,6 +26,7 @@ export function Devices() {
   };
   return (
     <>
+      {failed !== undefined && <Failed failed={failed} />}
       <Part
         title="Signed-in devices"
         about="You are signed in on these devices. End every session that you do not recognize."
@@ -55,6 +58,19 @@ export function Devices() {
         <Password />
       </Part>
     </>
+  );
+}
+
+/** Somebody tried passwords. */
+function Failed({ failed: { count, firstAtMs, lastAtMs } }: { readonly failed: SignInsFailed }) {
+  return (
+    <Part title="Failed sign-ins">
+      <Note tone="warn" title={`${count} attempts to sign in as you failed`}>
+        The first was noticed on {dateOf(firstAtMs)}, the last on {momentOf(lastAtMs)}. If that was not you, somebody is
+        guessing your password. A long password that you use nowhere else keeps them out. On devices where you signed in
+        before you can still sign in as usual.
+      </Note>
+    </Part>
   );
 }
 
