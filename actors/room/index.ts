@@ -92,7 +92,7 @@ function decide(state: RoomState, message: Incoming | Signal, turn: Turn): Effec
       return refuseOutsider(state, turn);
     default:
       if (isMember(state, turn)) return decideForMember(state, message, turn);
-      return message.type === "post" ? late(state, message, turn) : refuseOutsider(state, turn);
+      return (message.type === "post" ? late(state, message, turn) : undefined) ?? refuseOutsider(state, turn);
   }
 }
 

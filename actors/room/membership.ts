@@ -15,7 +15,8 @@ import { refuse, reply, type CommandOf, type ReplyTo, type Sender, type Turn } f
 import { actorLimits as limits } from "../limits.ts";
 import { fits, type Mail, type OutboxEntry } from "../outbox.ts";
 import { allMembers, memberOf, rankOf } from "./members.ts";
-import { happen, unansweredNow, type Effects } from "./posting.ts";
+import { unansweredNow } from "./mentions.ts";
+import { happen, type Effects } from "./posting.ts";
 import { bansAt, evolve, viewOf, type Room, type RoomState } from "./state.ts";
 
 type Command = CommandOf<typeof roomCommands>;

@@ -1,8 +1,16 @@
-/** Who is mentioned in a text, and what a mentioned agent is told. */
-import { wireLimits, type RoomMessage } from "../../protocols/index.ts";
+/** Who is mentioned in a text, what a mentioned agent is told, and what is said in its name when it does not answer.
+ *
+ *      room's outbox ──► agent's job ──► agent's outbox ──► its message in the room
+ *           └── refused, or out of reach for too long ─────────► the room's message in its name
+ *
+ *  Invariant: a mention of an agent stays in one of these places until the next one has it, durably; whoever is given it twice
+ *  knows it again. So each is answered, or refused where everybody reads it, once. */
+import { wireLimits, type ErrorCode, type RoomEvent, type RoomMessage } from "../../protocols/index.ts";
+import type { Turn } from "../behavior.ts";
 import { actorLimits as limits } from "../limits.ts";
+import type { Mail } from "../outbox.ts";
 import { memberOf } from "./members.ts";
-import type { Room } from "./state.ts";
+import { messageInMemory, type Room } from "./state.ts";
 
 // After a letter or digit it is an e-mail address, not a mention.
 const mention = /(?<![\p{L}\p{N}_])@([a-z0-9][a-z0-9._-]{0,95})/giu;
@@ -86,7 +94,7 @@ function memberCalled(name: string, room: Room, callNames: CallNames): string | 
 
 /** What an agent is told when `message` mentions it: the conversation it belongs to (its thread, or the room), oldest
  *  first, the mention last. Bounded in messages and characters. `root` begins the thread, however long ago that was. */
-export function contextOf(
+function contextOf(
   room: Room,
   message: RoomMessage,
   root: RoomMessage | undefined,
@@ -108,3 +116,102 @@ export function contextOf(
 }
 
 const nameOf = (principal: string): string => principal.slice(principal.indexOf("/") + 1);
+
+type Posting = Extract<RoomEvent, { type: "posted" }>;
+
+/** The event of a message, which its thread counts. */
+export const saidIn = (message: RoomMessage, root: RoomMessage | undefined): Posting => ({
+  type: "posted",
+  message,
+  ...(root && { root: { ...root, replies: { count: (root.replies?.count ?? 0) + 1, lastAtMs: message.atMs } } }),
+});
+
+/** Only people summon agents: agents that summon each other would talk for ever. `refused` are those for whom too much waits. */
+export function summons(
+  room: Room,
+  message: RoomMessage,
+  root: RoomMessage | undefined,
+  turn: Turn,
+): { readonly mail: readonly Mail[]; readonly refused: readonly string[] } {
+  const summoned = message.mentions?.filter((member) => member.startsWith("agent/")) ?? [];
+  if (!message.author.startsWith("user/") || summoned.length === 0) return { mail: [], refused: [] };
+  const places = limits.roomMentionsMax - waitingMentions(room).length;
+  const taken = summoned
+    .filter((agent) => waitingFor(room, agent) < limits.roomMentionsPerAgentMax)
+    .slice(0, Math.max(0, places));
+  const context = contextOf(room, message, root);
+  const untilMs = turn.nowMs + limits.mentionWaitMs;
+  return {
+    mail: taken.map((agent) => ({
+      to: agent as Mail["to"],
+      message: { type: "mentioned", room: turn.key, seq: message.seq, context },
+      untilMs,
+    })),
+    refused: summoned.filter((agent) => !taken.includes(agent)),
+  };
+}
+
+const waitingMentions = (room: Room) => room.outbox.entries.filter(({ message }) => message.type === "mentioned");
+
+/** How many mentions of an agent the room still has to deliver. */
+export const waitingFor = (room: Room, agent: string): number =>
+  waitingMentions(room).filter(({ to }) => to === agent).length;
+
+/** Why an agent does not answer a mention. */
+export interface Refusal {
+  readonly agent: string;
+  readonly code: ErrorCode;
+  /** Of QUEUE_FULL: how many wait for it already. */
+  readonly waiting?: number;
+  readonly generation?: string;
+}
+
+/** The messages that say, in the agents' names, why they do not answer `said`, which happens in the same append. */
+export function unanswered(said: Posting, refusals: readonly Refusal[]): readonly RoomEvent[] {
+  const { message } = said;
+  let root = said.root ?? message;
+  return refusals.map((refusal, index) => {
+    const place = { seq: message.seq + 1 + index, atMs: message.atMs };
+    const event = saidIn(refusalOf(refusal, message.seq, root, place), root);
+    root = event.root ?? root;
+    return event;
+  });
+}
+
+/** The same for one mention that was said before. In its thread, unless that is so old that it is not in memory. */
+export function unansweredNow(room: Room, seq: number, refusal: Refusal, atMs: number): RoomEvent {
+  const message = messageInMemory(room, seq);
+  const root = message?.replyTo === undefined ? message : messageInMemory(room, message.replyTo);
+  return saidIn(refusalOf(refusal, seq, root, { seq: room.messageSeq + 1, atMs }), root);
+}
+
+const refusalOf = (
+  { agent, code, waiting, generation }: Refusal,
+  answers: number,
+  root: RoomMessage | undefined,
+  { seq, atMs }: { readonly seq: number; readonly atMs: number },
+): RoomMessage => ({
+  seq,
+  author: agent,
+  text: `Sorry, ${reasonOf(code, waiting)}`,
+  atMs,
+  ...(root && { replyTo: root.seq }),
+  answers,
+  refused: code,
+  ...(generation !== undefined && { generation }),
+});
+
+function reasonOf(code: ErrorCode, waiting: number | undefined): string {
+  switch (code) {
+    case "QUEUE_FULL":
+      return `I am busy${waiting ? `: ${waiting} waiting already` : ""}. Mention me again in a moment.`;
+    case "NOT_FOUND":
+      return "I was deleted before I could answer.";
+    case "NOT_A_MEMBER":
+      return "I was removed from the room before I could answer.";
+    case "ACTOR_CRASHED":
+      return "I failed on this message.";
+    default:
+      return "I could not be reached. Mention me again in a while.";
+  }
+}

@@ -2,7 +2,6 @@
 import {
   unreachable,
   wireLimits,
-  type ErrorCode,
   type Posted,
   type RoomEvent,
   type RoomMessage,
@@ -22,7 +21,7 @@ import {
 import { actorLimits as limits } from "../limits.ts";
 import { dispatch, fits, type Mail } from "../outbox.ts";
 import { memberOf, rankOf } from "./members.ts";
-import { contextOf, mentionsIn } from "./mentions.ts";
+import { mentionsIn, saidIn, summons, unanswered, unansweredNow, waitingFor } from "./mentions.ts";
 import { emptied, messageInMemory, messageKey, type Room, type RoomChange } from "./state.ts";
 
 type Command = CommandOf<typeof roomCommands>;
@@ -102,120 +101,16 @@ function posted(room: Room, command: Post | Reply, root: RoomMessage | undefined
   return [...happen(room, turn, [said, ...unanswered(said, refusals)], mail), reply(answer, turn.replyTo)];
 }
 
-type Posting = Extract<RoomEvent, { type: "posted" }>;
-
-/** The event of a message, which its thread counts. */
-const saidIn = (message: RoomMessage, root: RoomMessage | undefined): Posting => ({
-  type: "posted",
-  message,
-  ...(root && { root: { ...root, replies: { count: (root.replies?.count ?? 0) + 1, lastAtMs: message.atMs } } }),
-});
-
 /** An agent that lost the answer to its post sends it again, perhaps after the node forgot the operation. */
 const sameGeneration = (room: Room, generation: string, author: string): RoomMessage | undefined =>
   room.recent.findLast((message) => message.generation === generation && message.author === author);
 
-// --- mentions of agents ------------------------------------------------------------------------------------------------
-//
-//      room's outbox ──► agent's job ──► agent's outbox ──► its message in the room
-//           └── refused, or out of reach for too long ─────────► the room's message in its name
-//
-// Invariant: a mention is in exactly one of these places, and each step to the next is one append. So each is answered, or
-// refused where everybody reads it.
-
-/** Only people summon agents: agents that summon each other would talk for ever. `refused` are those for whom too much waits. */
-function summons(
-  room: Room,
-  message: RoomMessage,
-  root: RoomMessage | undefined,
-  turn: Turn,
-): { readonly mail: readonly Mail[]; readonly refused: readonly string[] } {
-  const summoned = message.mentions?.filter((member) => member.startsWith("agent/")) ?? [];
-  if (!message.author.startsWith("user/") || summoned.length === 0) return { mail: [], refused: [] };
-  const places = limits.roomMentionsMax - waitingMentions(room).length;
-  const taken = summoned
-    .filter((agent) => waitingFor(room, agent) < limits.roomMentionsPerAgentMax)
-    .slice(0, Math.max(0, places));
-  const context = contextOf(room, message, root);
-  const untilMs = turn.nowMs + limits.mentionWaitMs;
-  return {
-    mail: taken.map((agent) => ({
-      to: agent as Mail["to"],
-      message: { type: "mentioned", room: turn.key, seq: message.seq, context },
-      untilMs,
-    })),
-    refused: summoned.filter((agent) => !taken.includes(agent)),
-  };
-}
-
-const waitingMentions = (room: Room) => room.outbox.entries.filter(({ message }) => message.type === "mentioned");
-
-const waitingFor = (room: Room, agent: string): number => waitingMentions(room).filter(({ to }) => to === agent).length;
-
-/** Why an agent does not answer a mention. */
-export interface Refusal {
-  readonly agent: string;
-  readonly code: ErrorCode;
-  /** Of QUEUE_FULL: how many wait for it already. */
-  readonly waiting?: number;
-  readonly generation?: string;
-}
-
-/** The messages that say, in the agents' names, why they do not answer `said`, which happens in the same append. */
-function unanswered(said: Posting, refusals: readonly Refusal[]): readonly RoomEvent[] {
-  const { message } = said;
-  let root = said.root ?? message;
-  return refusals.map((refusal, index) => {
-    const place = { seq: message.seq + 1 + index, atMs: message.atMs };
-    const event = saidIn(refusalOf(refusal, message.seq, root, place), root);
-    root = event.root ?? root;
-    return event;
-  });
-}
-
-/** The same for one mention that was said before. In its thread, unless that is so old that it is not in memory. */
-export function unansweredNow(room: Room, seq: number, refusal: Refusal, atMs: number): RoomEvent {
-  const message = messageInMemory(room, seq);
-  const root = message?.replyTo === undefined ? message : messageInMemory(room, message.replyTo);
-  return saidIn(refusalOf(refusal, seq, root, { seq: room.messageSeq + 1, atMs }), root);
-}
-
-const refusalOf = (
-  { agent, code, waiting, generation }: Refusal,
-  answers: number,
-  root: RoomMessage | undefined,
-  { seq, atMs }: { readonly seq: number; readonly atMs: number },
-): RoomMessage => ({
-  seq,
-  author: agent,
-  text: `Sorry, ${reasonOf(code, waiting)}`,
-  atMs,
-  ...(root && { replyTo: root.seq }),
-  answers,
-  refused: code,
-  ...(generation !== undefined && { generation }),
-});
-
-function reasonOf(code: ErrorCode, waiting: number | undefined): string {
-  switch (code) {
-    case "QUEUE_FULL":
-      return `I am busy${waiting ? `: ${waiting} waiting already` : ""}. Mention me again in a moment.`;
-    case "NOT_FOUND":
-      return "I was deleted before I could answer.";
-    case "NOT_A_MEMBER":
-      return "I was removed from the room before I could answer.";
-    case "ACTOR_CRASHED":
-      return "I failed on this message.";
-    default:
-      return "I could not be reached. Mention me again in a while.";
-  }
-}
-
-/** An agent that was removed while it wrote answers: nobody wants to read that, but whoever asked waits. */
-export const late = (room: Room, command: Post, turn: Turn): Effects =>
-  command.generation === undefined || command.replyTo === undefined || !turn.from.startsWith("agent/")
-    ? [refuse("NOT_A_MEMBER")]
-    : onMessage(room, { type: "late", generation: command.generation }, command.replyTo, turn);
+/** An agent that was removed while it wrote answers: nobody wants to read that, but whoever asked waits. Undefined: it is
+ *  somebody else who posts from outside. */
+export const late = (room: Room, { generation, replyTo }: Post, turn: Turn): Effects | undefined =>
+  generation === undefined || replyTo === undefined || !turn.from.startsWith("agent/")
+    ? undefined
+    : onMessage(room, { type: "late", generation }, replyTo, turn);
 
 function answeredLate(room: Room, generation: string, mention: RoomMessage, turn: Turn): Effects {
   const asked = mention.mentions?.includes(turn.from) === true && mention.author.startsWith("user/");
@@ -225,8 +120,6 @@ function answeredLate(room: Room, generation: string, mention: RoomMessage, turn
   const answer: Posted = { seq: room.messageSeq + 1, at: room.head + 1, atMs: turn.nowMs };
   return [...happen(room, turn, [event]), reply(answer, turn.replyTo)];
 }
-
-// --- earlier messages --------------------------------------------------------------------------------------------------
 
 /** Goes on with a command when its message is in memory; otherwise reads the message first. */
 export function onMessage(room: Room, command: Targeted, seq: number, turn: Turn): Effects {

@@ -336,6 +336,7 @@ describe("a ban", () => {
     expect(stage.code("user/zoe", lobby, { type: "history" })).to.equal("NOT_A_MEMBER");
     stage.crash(lobby);
     expect(stage.code("user/bob", lobby, { type: "join" })).to.equal("BANNED");
+    expect(stage.code("user/bob", lobby, { type: "post", text: "let me in" })).to.equal("BANNED");
     expect(bans(stage)).to.deep.equal([
       { member: "user/bob", by: "user/ada", atMs, untilMs: atMs + 3_600_000, reason: "spam" },
     ]);
