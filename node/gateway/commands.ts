@@ -53,6 +53,15 @@ const rows = (
 /** Commands that API keys may not send: a leaked key must not lock its owner out. */
 export const personOnly: ReadonlySet<string> = new Set(["user.revokeSession"]);
 
+/** Commands with answers that may be large, and what of them counts until they are there. */
+export const largeAnswers: ReadonlyMap<string, "pageBytes" | "listBytes"> = new Map([
+  ["room.history", "pageBytes"],
+  ["agent.history", "pageBytes"],
+  ["room.describe", "listBytes"],
+  ["user.rooms", "listBytes"],
+  ["catalog.find", "listBytes"],
+]);
+
 /** Every route that is one command. The others (sign-in, keys, lists made of many answers) have handlers of their own. */
 export const commandRoutes: readonly CommandRoute[] = [
   ...rows("user", "caller", [

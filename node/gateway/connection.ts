@@ -1,15 +1,17 @@
+import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import type { WebSocket } from "ws";
-import { failure, type Failure, type NodeFrame } from "../../protocols/index.ts";
+import { failure, type ClientFrame, type Failure, type NodeFrame } from "../../protocols/index.ts";
 import type { Caller } from "./accounts.ts";
 import type { Subscription } from "./feeds.ts";
 import { frameOf } from "./frames.ts";
 import type { GatewayLimits } from "./limits.ts";
+import type { Outflow } from "./outflow.ts";
 
 /** Why a connection was ended, as the code of the closing frame (RFC 6455, section 7.4). */
 export const closeCodes = { leaving: 1001, binary: 1003, malformed: 1007, policy: 1008, again: 1013 } as const;
 
-/** One WebSocket of one user. It has no timers and no closures of its own: a thousand idle ones are a thousand of these.
+/** One WebSocket of one user. It has no timers of its own: a thousand idle ones are a thousand of these.
  *
  *      open ──bye──► closing (nothing is written any more) ──handshake, or the sweep──► gone */
 export class Connection {
@@ -30,10 +32,15 @@ export class Connection {
   closing = false;
   /** Commands refused for their rate, since the last one that was taken. */
   refusals = 0;
-  #draining: Promise<void> | undefined;
-  /** Since when more than `sendBufferBytesMax` waited at each write. */
-  #slowSinceMs: number | undefined;
-  readonly #nowMs: () => number;
+  /** Frames that wait until what was asked before can be answered, in their order; undefined: none. */
+  line: ClientFrame[] | undefined;
+  /** Bytes that the outflow knows of. */
+  waiting = 0;
+  #changed: PromiseWithResolvers<void> | undefined;
+  #large = false;
+  /** Its stream is watched for standing still. */
+  #watched = false;
+  readonly #outflow: Outflow;
   /** Set by the sweep that first sees it closing: when it is ended by force. */
   cutAtMs: number | undefined;
 
@@ -42,14 +49,19 @@ export class Connection {
     stream: Duplex;
     caller: Caller;
     limits: GatewayLimits;
-    nowMs: () => number;
+    nowMs: number;
+    outflow: Outflow;
   }) {
     this.socket = parts.socket;
     this.stream = parts.stream;
     this.caller = parts.caller;
     this.limits = parts.limits;
-    this.#nowMs = parts.nowMs;
-    this.heardAtMs = parts.nowMs();
+    this.#outflow = parts.outflow;
+    this.heardAtMs = parts.nowMs;
+  }
+
+  get user(): string {
+    return this.caller.user;
   }
 
   get open(): boolean {
@@ -61,19 +73,51 @@ export class Connection {
     return this.stream.writableLength > this.limits.sendBufferSoftBytes;
   }
 
-  /** Writes whole frames. A client that reads too slowly is told so and closed: memory is for those who read. What counts
-   *  is what waited before this write, and for how long: one large answer to a prompt reader is no fault of its own. */
+  /** Writes whole frames. What counts is what waited before: one large answer to a prompt reader is no fault of its own. */
   write(frames: Buffer): void {
     if (!this.open) return;
-    const { sendBufferBytesMax, sendBufferHardBytesMax, slowReaderGraceMs } = this.limits;
-    const waiting = this.stream.writableLength;
-    if (waiting <= sendBufferBytesMax) this.#slowSinceMs = undefined;
-    else this.#slowSinceMs ??= this.#nowMs();
-    const slowMs = this.#slowSinceMs === undefined ? 0 : this.#nowMs() - this.#slowSinceMs;
-    if (waiting > sendBufferHardBytesMax || slowMs > slowReaderGraceMs) {
-      const reason = "this connection reads too slowly";
-      this.bye(failure("RATE_LIMITED", { reason, retryAfterMs: 1_000 }), closeCodes.again);
-    } else this.stream.write(frames);
+    if (this.stream.writableLength > this.limits.sendBufferBytesMax) return this.cut();
+    this.stream.write(frames, this.#count);
+    this.#count();
+  }
+
+  /** Tells the outflow what waits, and watches a stream of which too much does: who reads nothing for a while is cut. Memory is
+   *  for those who read. */
+  readonly #count = (): void => {
+    const waiting = this.stream.destroyed ? 0 : this.stream.writableLength;
+    const change = waiting - this.waiting;
+    if (change === 0) return;
+    this.waiting = waiting;
+    this.#outflow.count(this, change);
+    if (!this.congested) this.#wake();
+    if (this.congested === this.#watched) return;
+    this.#watched = this.congested;
+    const stream = this.stream as Socket;
+    stream.setTimeout(this.#watched ? this.limits.slowReaderGraceMs : 0);
+    if (this.#watched) stream.on("timeout", this.#standsStill);
+    else stream.off("timeout", this.#standsStill);
+  };
+
+  readonly #standsStill = (): void => {
+    if (this.closing) this.socket.terminate();
+    else if (this.congested) this.cut();
+  };
+
+  /** Ends it because it reads too slowly. It is told why if it reads on soon; it goes on from its cursors when it comes back. */
+  cut(): void {
+    if (!this.open) return;
+    this.#outflow.slow();
+    const reason = "this connection reads too slowly";
+    this.bye(failure("RATE_LIMITED", { reason, retryAfterMs: 1_000 }), closeCodes.again);
+    const stream = this.stream as Socket;
+    stream.setTimeout(this.limits.closeTimeoutMs);
+    stream.once("timeout", this.#standsStill);
+  }
+
+  /** The stream is gone: nothing waits any more. */
+  gone(): void {
+    this.#count();
+    this.#wake();
   }
 
   send(frame: NodeFrame): void {
@@ -85,20 +129,45 @@ export class Connection {
     if (!this.open) return;
     this.stream.write(frameOf({ bye: reason }));
     this.closing = true;
+    this.line = undefined;
+    this.#wake();
+    // Else its closing frame would not be seen.
+    this.socket.resume();
     this.socket.close(code, reason.code);
   }
 
-  /** Resolves when what was written has been read, or the stream is gone. One wait serves all who ask. */
-  drained(): Promise<void> {
-    if (!this.open || !this.congested) return Promise.resolve();
-    this.#draining ??= new Promise((resolve) => {
-      const done = () => {
-        this.stream.off("drain", done).off("close", done);
-        this.#draining = undefined;
-        resolve();
-      };
-      this.stream.on("drain", done).on("close", done);
-    });
-    return this.#draining;
+  /** Resolves when most of what was written has been read, or nothing is written any more. */
+  async drained(): Promise<void> {
+    while (this.open && this.congested) await this.#change();
+  }
+
+  /** Resolves when it can be answered: drained, and where the answer may be large, with no other such answer to come. */
+  async ready(large: boolean): Promise<void> {
+    while (this.open && (this.congested || (large && this.#large))) await this.#change();
+  }
+
+  /** The same, now. */
+  isReady(large: boolean): boolean {
+    return !this.congested && !(large && this.#large);
+  }
+
+  /** A large answer is to come; call what this gives when that is over. */
+  expect(): () => void {
+    this.#large = true;
+    return () => {
+      this.#large = false;
+      this.#wake();
+    };
+  }
+
+  /** One wait serves all who ask. */
+  #change(): Promise<void> {
+    this.#changed ??= Promise.withResolvers<void>();
+    return this.#changed.promise;
+  }
+
+  #wake(): void {
+    this.#changed?.resolve();
+    this.#changed = undefined;
   }
 }

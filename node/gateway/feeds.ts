@@ -16,6 +16,7 @@ import type { Connection } from "./connection.ts";
 import { frameOf } from "./frames.ts";
 import type { Hub } from "./hub.ts";
 import type { GatewayLimits } from "./limits.ts";
+import type { Outflow } from "./outflow.ts";
 
 /** One connection's place in one topic.
  *
@@ -108,6 +109,7 @@ export function createFeeds(
     readonly meter: Meter;
     readonly limits: GatewayLimits;
     readonly random: Random;
+    readonly outflow: Pick<Outflow, "admit" | "tryAdmit">;
   },
   resume: (
     connection: Connection,
@@ -115,7 +117,7 @@ export function createFeeds(
     after: number | undefined,
   ) => Promise<Result<Resumed<unknown, unknown>>>,
 ): Feeds {
-  const { hub, clock, log, meter, limits, random } = at;
+  const { hub, clock, log, meter, limits, random, outflow } = at;
   const feeds = new Map<string, Feed>();
   let dirty: Feed[] = [];
 
@@ -287,6 +289,11 @@ export function createFeeds(
         catchUpNow(subscription, subscription.last);
         return;
       }
+      if (connection.congested) {
+        subscription.held = [];
+        subscription.missed = true;
+        return catchUpLater(subscription);
+      }
       subscription.last = item.at;
       connection.write(item.frame);
       if (item.ends === everybody) end(subscription, failure("NOT_FOUND"));
@@ -326,8 +333,16 @@ export function createFeeds(
         subscription.missed = false;
         subscription.held = [];
       }
-      const ask = () => resume(connection, topic, cursor);
+      // As fast as the client reads, so that a long way back fills no memory here.
+      if (connection.congested) await connection.drained();
+      let permit = outflow.tryAdmit(connection.user, limits.listBytes);
+      const ask = async (): Promise<Result<Resumed<unknown, unknown>>> => {
+        permit ??= await outflow.admit(connection.user, limits.listBytes);
+        if (permit !== undefined) return resume(connection, topic, cursor);
+        return refused(failure("RATE_LIMITED", { reason: "other events wait to be read", retryAfterMs: 1_000 }));
+      };
       const feed = unanswered === undefined ? feeds.get(topic) : undefined;
+      using _room = { [Symbol.dispose]: () => permit?.() };
       const answer = feed ? await inTurn(feed, ask) : await ask();
       if (subscription.ended) return replaced(connection, unanswered);
       if (!answer.ok) {
@@ -348,7 +363,6 @@ export function createFeeds(
         if (position > subscription.last) {
           subscription.last = position;
           connection.write(frameOf({ topic, at: position, event }));
-          // As fast as the client reads, so a long way back fills no memory here.
           if (connection.congested) await connection.drained();
           if (subscription.ended) return;
         }

@@ -42,5 +42,10 @@ export function addHealthRoutes(app: FastifyInstance, at: Surroundings, accounts
     return reply.header("content-type", contentType).serializer(String).send(body);
   });
 
-  app.get("/openapi.json", { schema: { hide: true } }, async () => app.swagger());
+  let description: Buffer | undefined;
+  app.get("/openapi.json", { schema: { hide: true } }, (_request, reply) => {
+    // One for all: anybody may ask for it, and who does not read it holds nothing of his own.
+    description ??= Buffer.from(JSON.stringify(app.swagger()));
+    return reply.type("application/json; charset=utf-8").send(description);
+  });
 }

@@ -8,8 +8,9 @@
  *
  *  It holds no truth. Who somebody is, who may read a room, what was said: actors answer that, and the gateway carries
  *  the question with the name it has checked. What it owns is the edge: tokens and passwords (accounts.ts), schemas
- *  (commands.ts, refusals.ts), limits (limits.ts, rates.ts, addresses.ts, entrance.ts), and the promise that a client's event stream has no gap and
- *  no duplicate across reconnects (feeds.ts).
+ *  (commands.ts, refusals.ts), its own name (hosts.ts), limits (limits.ts, rates.ts, addresses.ts), and the promise that a
+ *  client's event stream has no gap and no duplicate across reconnects (feeds.ts). Nobody can take from others what they need:
+ *  connections have one governor (entrance.ts), and so has what waits to be read (outflow.ts).
  *
  *  Read http.ts for one request's way in, then feeds.ts for one event's way out. */
 import type { AddressInfo } from "node:net";
@@ -24,6 +25,7 @@ import { addEntrance, createHttp } from "./http.ts";
 import { gatewayLimits } from "./limits.ts";
 import { listenForMetrics, type MetricsListener } from "./metrics.ts";
 import { addOpenAiRoutes } from "./openai.ts";
+import { createOutflow } from "./outflow.ts";
 import type { Gateway, GatewayOptions, Surroundings } from "./options.ts";
 import { listNodes } from "./nodes.ts";
 import { createRateLimit } from "./rates.ts";
@@ -38,9 +40,11 @@ export { adminCodeHash } from "./tokens.ts";
 /** Starts listening. Rejects when the address is taken. */
 export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   let url = "";
+  const all = { ...gatewayLimits, ...options.limits };
   const at: Surroundings = {
     ...options,
-    limits: { ...gatewayLimits, ...options.limits },
+    limits: all,
+    outflow: createOutflow({ ...options, limits: all }),
     isOurs: createHostCheck(options.hosts ?? [], options.log),
     addresses: createAddresses(options.trustedProxies ?? []),
     nodes: () => {

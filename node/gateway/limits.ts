@@ -87,13 +87,23 @@ export interface GatewayLimits {
   /** And how long each waits for the actor of its user; then SLOT_UNAVAILABLE. Less than clients wait for a handshake, so that
    *  they hear why; more than a failover takes. */
   readonly upgradeTimeoutMs: number;
-  /** Bytes that wait in one connection beyond which best-effort events are left out. */
+  /** Bytes that wait in one connection beyond which its commands wait, too, and best-effort events are left out. */
   readonly sendBufferSoftBytes: number;
-  /** Bytes that wait in one connection beyond which it is closed as too slow, when that lasts for `slowReaderGraceMs`. */
-  readonly sendBufferBytesMax: number;
+  /** Then a connection of which nothing is read for so long is closed as too slow. */
   readonly slowReaderGraceMs: number;
-  /** And beyond which it is closed at once. */
-  readonly sendBufferHardBytesMax: number;
+  /** And one with so much waiting at once. */
+  readonly sendBufferBytesMax: number;
+  /** What one person's answers and events may take until they are read, all connections together; see outflow.ts. */
+  readonly outflowPersonBytesMax: number;
+  /** And everybody's. */
+  readonly outflowBytesMax: number;
+  /** What counts for an answer before it is there: of what lists something, and of a page. Those of other commands are small. */
+  readonly listBytes: number;
+  readonly pageBytes: number;
+  /** An answer that takes longer gives back what was kept for it, and is counted when it comes. */
+  readonly outflowPromiseMs: number;
+  /** Large answers are encoded for so long at a time. */
+  readonly encodeSliceMs: number;
   /** Commands refused for their rate, one after the other, after which the connection is closed. */
   readonly refusalsMax: number;
   /** Of a frame beyond its rate only the beginning is read, for its id. One without an id there is read whole up to this size,
@@ -166,9 +176,15 @@ export const gatewayLimits: GatewayLimits = {
   upgradesPendingMax: 1_024,
   upgradeTimeoutMs: 2_500,
   sendBufferSoftBytes: 256 * 1024,
-  sendBufferBytesMax: 2 * 1024 * 1024,
   slowReaderGraceMs: 5_000,
-  sendBufferHardBytesMax: 8 * 1024 * 1024,
+  // Two pages: one that is being read, and what came of others meanwhile.
+  sendBufferBytesMax: 2 * wireLimits.pageBytesMax,
+  outflowPersonBytesMax: 4 * wireLimits.pageBytesMax,
+  outflowBytesMax: 64 * wireLimits.pageBytesMax,
+  listBytes: 256 * 1024,
+  pageBytes: wireLimits.pageBytesMax,
+  outflowPromiseMs: 250,
+  encodeSliceMs: 8,
   refusalsMax: 200,
   refusedFrameBytesMax: 4_096,
   heldEventsMax: 1_000,

@@ -8,6 +8,7 @@ import type { Hub } from "./hub.ts";
 import type { HostCheck } from "./hosts.ts";
 import type { GatewayLimits } from "./limits.ts";
 import type { ListenAddress } from "./metrics.ts";
+import type { Outflow } from "./outflow.ts";
 
 /** What a gateway is made of. */
 export interface GatewayOptions {
@@ -85,6 +86,7 @@ export interface Gateway {
 
 /** What the parts of the gateway share: the options with every limit filled in. */
 export type Surroundings = Omit<GatewayOptions, "limits" | "peers" | "trustedProxies" | "hosts"> & {
+  readonly outflow: Outflow;
   readonly isOurs: HostCheck;
   readonly limits: GatewayLimits;
   /** Where requests come from. */

@@ -19,7 +19,7 @@ import {
 import type { Message } from "../../actors/behavior.ts";
 import type { Accounts, Caller, Entered, Origin } from "./accounts.ts";
 import { deviceCookie, presentedDevice, sessionCookie } from "./callers.ts";
-import { commandRoutes, messageOf, schemasOf, personOnly } from "./commands.ts";
+import { commandRoutes, largeAnswers, messageOf, schemasOf, personOnly } from "./commands.ts";
 import { callerOf, originOf } from "./http.ts";
 import type { Surroundings } from "./options.ts";
 import { demand } from "./refusals.ts";
@@ -72,8 +72,10 @@ export function addRoutes(app: FastifyInstance, at: Surroundings, accounts: Acco
         ...schemasOf(route),
         ...(route.method !== "GET" && { headers: operationHeader }),
       },
-      async handler(request) {
+      async handler(request, reply) {
         const caller = callerOf(request);
+        const large = largeAnswers.get(`${route.kind}.${route.command}`);
+        if (large !== undefined) await untilRead(at, reply, limits[large]);
         const carried = route.method === "GET" || route.method === "DELETE" ? request.query : request.body;
         const { to, message } = messageOf(route, { user: caller.user, params: request.params, carried });
         return demand(await ask(caller, to, message, operationOf(request))) ?? {};
@@ -142,6 +144,16 @@ export function addRoutes(app: FastifyInstance, at: Surroundings, accounts: Acco
     { config: { access: "user" }, schema: { summary: "The nodes that serve clients, this one first", tags: ["node"] } },
     async () => ({ nodes: at.nodes() }),
   );
+}
+
+/** Waits for room for a large answer, which is the answer's until it has been read. Error: RATE_LIMITED. */
+async function untilRead({ outflow }: Surroundings, reply: FastifyReply, bytes: number): Promise<void> {
+  const { user } = callerOf(reply.request);
+  const permit = await outflow.keep(user, bytes);
+  const reason = "answers to other requests of yours wait to be read";
+  if (permit === undefined) throw new PlexusError(failure("RATE_LIMITED", { reason, retryAfterMs: 1_000 }));
+  if (reply.raw.closed) permit();
+  else reply.raw.once("close", permit);
 }
 
 const agentOf = (agent: string) => actorId("agent", agent.startsWith("agent/") ? agent.slice("agent/".length) : agent);

@@ -19,7 +19,7 @@ import {
 import type { Accounts, Caller } from "./accounts.ts";
 import { answerTo } from "./answers.ts";
 import { checkSameOrigin, presentedToken } from "./callers.ts";
-import { readCommand, personOnly } from "./commands.ts";
+import { largeAnswers, personOnly, readCommand } from "./commands.ts";
 import { closeCodes, Connection } from "./connection.ts";
 import type { Entrance } from "./entrance.ts";
 import { createFeeds, isTopicFor } from "./feeds.ts";
@@ -27,6 +27,7 @@ import { frameOf } from "./frames.ts";
 import { parseJson } from "./json.ts";
 import type { GatewayLimits } from "./limits.ts";
 import type { Surroundings } from "./options.ts";
+import type { Permit } from "./outflow.ts";
 import { createPeople, type Person } from "./people.ts";
 import type { RateLimit } from "./rates.ts";
 import { invalid, rawAnswer } from "./refusals.ts";
@@ -71,7 +72,7 @@ export function createSockets(
   parts: { readonly accounts: Accounts; readonly commands: RateLimit; readonly entrance: Entrance },
 ): Sockets {
   const { accounts, commands, entrance } = parts;
-  const { kernel, limits, clock, meter, log } = at;
+  const { kernel, limits, clock, meter, log, outflow } = at;
   const upgrader = new WebSocketServer({
     noServer: true,
     clientTracking: false,
@@ -134,7 +135,7 @@ export function createSockets(
     answer(connection, id, refused(refusal));
   }
 
-  function handle({ connection, person }: Place, frame: ClientFrame): void {
+  function handle({ connection, person }: Place, frame: ClientFrame, permit: Permit | undefined): void {
     const { caller } = connection;
     if (personOnly.has(frame.do) && caller.kind !== "session")
       return answer(connection, frame.id, refused(failure("FORBIDDEN", { reason: "API keys may not do this" })));
@@ -156,9 +157,10 @@ export function createSockets(
       default:
     }
     const command = readCommand(frame.do, frame.to, frame.with, caller.user);
-    if (!command.ok) return answer(connection, frame.id, command);
-    if (connection.outstanding >= wireLimits.outstandingCommandsMax)
-      return answer(connection, frame.id, refused(failure("OVERLOADED", { limit: "outstandingCommandsMax" })));
+    if (!command.ok) {
+      permit?.();
+      return answer(connection, frame.id, command);
+    }
     connection.outstanding += 1;
     const { id, operationId } = frame;
     kernel
@@ -169,10 +171,67 @@ export function createSockets(
         ...(operationId !== undefined && { operationId }),
       })
       .then((result) => {
-        connection.outstanding -= 1;
-        answer(connection, id, result);
+        const say = (): void => {
+          connection.outstanding -= 1;
+          answer(connection, id, result);
+          permit?.();
+        };
+        if (permit === undefined || !result.ok) say();
+        else outflow.inTurn(say);
       })
       .catch(failed);
+  }
+
+  /** Bytes that a frame's answer may take; undefined: few. */
+  const costOf = (frame: ClientFrame): number | undefined => {
+    const kind = largeAnswers.get(frame.do);
+    return kind === undefined ? undefined : limits[kind];
+  };
+
+  /** Handles a frame, or lets it and all behind it wait until this connection reads what was asked before and its person has
+   *  room: the socket is not read meanwhile, so it is the client that waits. */
+  function take(place: Place, frame: ClientFrame): void {
+    const { connection } = place;
+    const { line } = connection;
+    if (connection.outstanding + (line?.length ?? 0) >= wireLimits.outstandingCommandsMax && frame.do !== "ping")
+      return answer(connection, frame.id, refused(failure("OVERLOADED", { limit: "outstandingCommandsMax" })));
+    if (line !== undefined) return void line.push(frame);
+    const cost = costOf(frame);
+    if (connection.isReady(cost !== undefined)) {
+      if (cost === undefined) return handle(place, frame, undefined);
+      const over = connection.expect();
+      const permit = outflow.tryAdmit(connection.user, cost, over);
+      if (permit !== undefined) return handle(place, frame, permit);
+      over();
+    }
+    connection.line = [frame];
+    connection.socket.pause();
+    serveLine(place, connection.line).catch(failed);
+  }
+
+  async function serveLine(place: Place, line: ClientFrame[]): Promise<void> {
+    const { connection } = place;
+    const isOver = (): boolean => connection.line !== line || !connection.open;
+    for (let frame = line[0]; frame !== undefined; frame = line[0]) {
+      const cost = costOf(frame);
+      await connection.ready(cost !== undefined);
+      if (isOver()) return;
+      if (cost === undefined) {
+        line.shift();
+        handle(place, frame, undefined);
+        continue;
+      }
+      const over = connection.expect();
+      const permit = await outflow.admit(connection.user, cost, over);
+      if (permit === undefined) over();
+      if (isOver()) return permit?.();
+      line.shift();
+      if (permit !== undefined) handle(place, frame, permit);
+      else answer(connection, frame.id, refused(failure("RATE_LIMITED", { reason: unread, retryAfterMs: 1_000 })));
+    }
+    connection.line = undefined;
+    connection.heardAtMs = clock.monotonicMs();
+    connection.socket.resume();
   }
 
   function onMessage(this: WebSocket, data: RawData, isBinary: boolean): void {
@@ -193,7 +252,7 @@ export function createSockets(
     const parsed = parseJson((data as Buffer).toString(), limits.jsonDepthMax);
     if (!parsed.ok) return malformed(parsed.error.details);
     if (!frames.Check(parsed.value)) return malformed(invalid(frames.Errors(parsed.value)).details);
-    handle(place, parsed.value);
+    take(place, parsed.value);
   }
 
   function onPong(this: WebSocket): void {
@@ -207,6 +266,7 @@ export function createSockets(
     const place = places.get(this);
     if (place === undefined) return;
     places.delete(this);
+    place.connection.gone();
     feeds.leave(place.connection);
     people.leave(place.person, place.connection);
     meter.gauge("gateway_connections", places.size);
@@ -219,7 +279,7 @@ export function createSockets(
 
   function admit(request: IncomingMessage, stream: Duplex, head: Buffer, caller: Caller, person: Person): void {
     upgrader.handleUpgrade(request, stream, head, (socket) => {
-      const connection = new Connection({ socket, stream, caller, limits, nowMs: () => clock.monotonicMs() });
+      const connection = new Connection({ socket, stream, caller, limits, nowMs: clock.monotonicMs(), outflow });
       places.set(socket, { connection, person });
       socket.on("message", onMessage).on("pong", onPong).on("close", onClose).on("error", onError);
       meter.gauge("gateway_connections", places.size);
@@ -317,6 +377,8 @@ export function createSockets(
     const nowMs = clock.monotonicMs();
     const wallMs = clock.nowMs();
     for (const [socket, { connection }] of places) {
+      // Nothing is heard of whom we do not read.
+      if (connection.line !== undefined) connection.heardAtMs = nowMs;
       const silentMs = nowMs - connection.heardAtMs;
       if (connection.closing) {
         connection.cutAtMs ??= nowMs + limits.closeTimeoutMs;
@@ -362,5 +424,8 @@ function unavailable(user: string, { code, details }: Failure): Failure {
   const node = details?.["node"];
   return failure("SLOT_UNAVAILABLE", { actor, because: code, ...(node !== undefined && { node }) });
 }
+
+/** Why nothing more is asked for somebody. */
+const unread = "answers to other commands of yours wait to be read";
 
 const ignore = () => undefined;

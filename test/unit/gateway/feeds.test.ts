@@ -135,7 +135,11 @@ function feedsOf(world: World, heldEventsMax = gatewayLimits.heldEventsMax) {
   const meter = { count() {}, gauge() {}, observeMs() {} };
   const limits = { ...gatewayLimits, heldEventsMax };
   const random = { number: () => 1, bytes: () => new Uint8Array() };
-  return createFeeds({ hub: world.hub, clock: world.clock, log: quietLog, meter, limits, random }, world.resume);
+  // Nothing here is larger than what there is room for.
+  const room = () => () => undefined;
+  const outflow = { tryAdmit: room, admit: () => Promise.resolve(room()) };
+  const { hub, clock } = world;
+  return createFeeds({ hub, clock, log: quietLog, meter, limits, random, outflow }, world.resume);
 }
 
 /** Whatever waits for a promise goes on. */

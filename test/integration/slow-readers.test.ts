@@ -1,0 +1,99 @@
+/** A few accounts that ask for much and read nothing: what that costs the node, and everybody else. */
+import { expect } from "chai";
+import { readFile } from "node:fs/promises";
+import { setTimeout as wait } from "node:timers/promises";
+import { WebSocket } from "ws";
+import { wireLimits } from "../../protocols/index.ts";
+import { createDataFolder, NodeProcess } from "./node-process.ts";
+
+const MiB = 1024 * 1024;
+const attackers = ["eve", "mallory", "trudy"];
+const connectionsEach = 20;
+
+async function memoryOf(node: NodeProcess): Promise<number> {
+  const status = await readFile(`/proc/${node.pid}/status`, "utf8");
+  return Number(/^VmRSS:\s+(\d+) kB/m.exec(status)?.[1]) * 1024;
+}
+
+async function open(node: NodeProcess, token: string): Promise<WebSocket> {
+  const socket = new WebSocket(`${node.url.replace("http", "ws")}/ws?token=${token}`);
+  socket.on("error", () => undefined);
+  await new Promise((resolve, reject) => socket.once("message", resolve).once("close", reject));
+  return socket;
+}
+
+/** Sends commands and waits for all answers. */
+async function ask(socket: WebSocket, commands: readonly object[]): Promise<void> {
+  let answered = 0;
+  const done = new Promise<void>((resolve, reject) => {
+    socket.on("message", (data: Buffer) => {
+      const { re, error } = JSON.parse(data.toString()) as { re?: number; error?: { code: string } };
+      if (re === undefined) return;
+      if (error !== undefined) reject(new Error(JSON.stringify(error)));
+      else if ((answered += 1) === commands.length) resolve();
+    });
+  });
+  for (const [index, command] of commands.entries()) socket.send(JSON.stringify({ id: index + 1, ...command }));
+  await done;
+}
+
+describe("a node with readers that do not read", function () {
+  this.timeout(180_000);
+
+  it("keeps its memory and its pace, cuts them with a reason, and serves the others meanwhile", async () => {
+    await using folder = await createDataFolder();
+    await using node = new NodeProcess(folder.path);
+    await node.start();
+    const token = await node.signUp("ada");
+    const room = { room: "library", title: "Library", visibility: "public" };
+    expect((await node.http("POST", "/api/rooms", room, token)).status).to.equal(200);
+    const writer = await open(node, token);
+    // A page of the largest size: as many of the longest messages as it takes.
+    const text = "x".repeat(wireLimits.messageCharsMax);
+    for (let round = 0; round < 4; round += 1)
+      await ask(writer, Array.from({ length: 50 }, () => ({ do: "room.post", to: "library", with: { text } })));
+    writer.close();
+
+    const tokens = await Promise.all(attackers.map((name) => node.signUp(name)));
+    for (const each of tokens) await node.http("POST", "/api/rooms/library/join", {}, each);
+    const before = await memoryOf(node);
+    const sockets: WebSocket[] = [];
+    for (const each of tokens)
+      for (let count = 0; count < connectionsEach; count += 1) sockets.push(await open(node, each));
+    let closed = 0;
+    for (const socket of sockets) {
+      socket.once("close", () => (closed += 1));
+      socket.pause();
+      // What all connections of one person may send at once.
+      for (let id = 1; id <= 600 / connectionsEach; id += 1)
+        socket.send(JSON.stringify({ id, do: "room.history", to: "library", with: { limit: wireLimits.pageEntriesMax } }));
+    }
+    let highest = 0;
+    let slowestMs = 0;
+    const until = performance.now() + 15_000;
+    while (performance.now() < until) {
+      const startMs = performance.now();
+      expect((await node.http("GET", "/api/me", undefined, token)).status).to.equal(200);
+      slowestMs = Math.max(slowestMs, performance.now() - startMs);
+      highest = Math.max(highest, await memoryOf(node));
+      await wait(20);
+    }
+    // They read again: what was left unsaid ends with a reason, and the connection.
+    for (const socket of sockets) socket.resume();
+    await wait(2_000);
+    for (const socket of sockets) socket.terminate();
+    await wait(3_000);
+    const after = await memoryOf(node);
+    const figures = {
+      beforeMiB: Math.round(before / MiB),
+      highestMiB: Math.round(highest / MiB),
+      afterMiB: Math.round(after / MiB),
+      slowestMs: Math.round(slowestMs),
+      closed,
+    };
+    expect(highest - before, JSON.stringify(figures)).to.be.lessThan(300 * MiB);
+    expect(slowestMs, JSON.stringify(figures)).to.be.lessThan(1_500);
+    expect(closed, JSON.stringify(figures)).to.be.greaterThan(0);
+    expect(await node.end("SIGTERM")).to.equal(0);
+  }); // prettier-ignore
+});

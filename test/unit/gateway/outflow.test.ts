@@ -1,0 +1,192 @@
+import { expect } from "chai";
+import fc from "fast-check";
+import { gatewayLimits } from "../../../node/gateway/index.ts";
+import { createOutflow, type Permit, type Reader } from "../../../node/gateway/outflow.ts";
+import type { Clock } from "../../../node/ports.ts";
+
+const meter = { count() {}, gauge() {}, observeMs() {} };
+const limits = { ...gatewayLimits, outflowPersonBytesMax: 100, outflowBytesMax: 250 };
+
+/** A clock that its test moves. */
+function createHandClock() {
+  let nowMs = 0;
+  const timers = new Set<{ atMs: number; callback: () => void }>();
+  const clock: Clock = {
+    nowMs: () => nowMs,
+    monotonicMs: () => nowMs,
+    after(delayMs, callback) {
+      const timer = { atMs: nowMs + delayMs, callback };
+      timers.add(timer);
+      return () => timers.delete(timer);
+    },
+    soon: (callback) => void timers.add({ atMs: nowMs, callback }),
+  };
+  const pass = (byMs: number): void => {
+    nowMs += byMs;
+    for (const timer of Array.from(timers)) if (timer.atMs <= nowMs && timers.delete(timer)) timer.callback();
+  };
+  return { clock, pass };
+}
+
+/** A connection of which the test says what waits in it. */
+function createReader(user: string) {
+  const reader = {
+    user,
+    waiting: 0,
+    open: true,
+    cut() {
+      this.open = false;
+    },
+  };
+  return reader satisfies Reader;
+}
+
+const settle = () => new Promise<void>((resolve) => void setImmediate(resolve));
+
+describe("gateway: what waits to be read", () => {
+  it("gives each person so much room, and what is larger than that when there is nothing else of hers", () => {
+    const { clock } = createHandClock();
+    const outflow = createOutflow({ limits, clock, meter });
+    const first = outflow.tryAdmit("ada", 60);
+    expect(first).not.to.equal(undefined);
+    expect(outflow.tryAdmit("ada", 60)).to.equal(undefined);
+    expect(outflow.tryAdmit("ada", 40)).not.to.equal(undefined);
+    expect(outflow.tryAdmit("bob", 60)).not.to.equal(undefined);
+    first?.();
+    first?.();
+    expect(outflow.bytes).to.equal(100);
+    const other = createOutflow({ limits, clock, meter });
+    expect(other.tryAdmit("ada", 1_000)).not.to.equal(undefined);
+    expect(other.tryAdmit("bob", 1)).to.equal(undefined);
+  });
+
+  it("serves who waits in order, people by turns, and refuses after the time of an ask", async () => {
+    const { clock, pass } = createHandClock();
+    const outflow = createOutflow({ limits: { ...limits, outflowPromiseMs: 1e6 }, clock, meter });
+    const held = [outflow.tryAdmit("ada", 100), outflow.tryAdmit("bob", 100), outflow.tryAdmit("eve", 50)];
+    const given: string[] = [];
+    const permits: Permit[] = [];
+    const wish = (user: string, name: string) =>
+      void outflow.admit(user, 50).then((permit) => {
+        given.push(permit === undefined ? `${name} refused` : name);
+        if (permit !== undefined) permits.push(permit);
+      });
+    for (const name of ["ada 1", "ada 2", "ada 3", "bob 1", "bob 2"]) wish(name.slice(0, 3), name);
+    await settle();
+    expect(given).to.deep.equal([]);
+    held[0]?.();
+    held[1]?.();
+    await settle();
+    expect(given).to.deep.equal(["ada 1", "ada 2", "bob 1", "bob 2"]);
+    pass(limits.askTimeoutMs);
+    await settle();
+    expect(given.at(-1)).to.equal("ada 3 refused");
+    for (const permit of [...permits, held[2]]) permit?.();
+    expect(outflow.bytes).to.equal(0);
+  });
+
+  it("keeps no room for an answer that takes long, so that an actor that is away stands in nobody's way", async () => {
+    const { clock, pass } = createHandClock();
+    const outflow = createOutflow({ limits, clock, meter });
+    let overs = 0;
+    const late = outflow.tryAdmit("ada", 100, () => (overs += 1));
+    const next = outflow.admit("ada", 100);
+    pass(limits.outflowPromiseMs);
+    expect(await next).not.to.equal(undefined);
+    late?.();
+    expect([overs, outflow.bytes]).to.deep.equal([1, 100]);
+  });
+
+  it("cuts whoever has most waiting when more is queued than may be", () => {
+    const { clock } = createHandClock();
+    const outflow = createOutflow({ limits, clock, meter });
+    const readers = ["ada", "ada", "bob", "eve"].map(createReader);
+    const queue = (index: number, bytes: number) => {
+      const reader = readers[index] as ReturnType<typeof createReader>;
+      reader.waiting += bytes;
+      outflow.count(reader, bytes);
+    };
+    queue(0, 60);
+    queue(1, 30);
+    queue(2, 80);
+    queue(3, 75);
+    expect(readers.map(({ open }) => open)).to.deep.equal([true, true, true, true]);
+    queue(2, 15);
+    expect(
+      readers.map(({ open }) => open),
+      "all together",
+    ).to.deep.equal([true, true, false, true]);
+    queue(1, 20);
+    expect(
+      readers.map(({ open }) => open),
+      "one person",
+    ).to.deep.equal([false, true, false, true]);
+  });
+
+  it("encodes large answers in slices of time", () => {
+    const { clock, pass } = createHandClock();
+    const outflow = createOutflow({ limits: { ...limits, encodeSliceMs: 10 }, clock, meter });
+    let done = 0;
+    for (let job = 0; job < 9; job += 1)
+      outflow.inTurn(() => {
+        done += 1;
+        pass(4);
+      });
+    expect(done).to.equal(0);
+    const steps: number[] = [];
+    for (let turn = 0; turn < 4; turn += 1) {
+      pass(0);
+      steps.push(done);
+    }
+    expect(steps.at(-1)).to.equal(9);
+    expect(steps[0]).to.be.lessThan(9);
+  });
+
+  it("knows at any time what waits, and nothing is left when all is over", async () => {
+    const step = fc.oneof(
+      fc.record({ do: fc.constant("ask" as const), user: fc.integer({ max: 2, min: 0 }), bytes: fc.integer({ min: 1, max: 120 }) }),
+      fc.record({ do: fc.constant("queue" as const), user: fc.integer({ max: 2, min: 0 }), bytes: fc.integer({ min: 1, max: 120 }) }),
+      fc.record({ do: fc.constant("give" as const) }),
+      fc.record({ do: fc.constant("read" as const) }),
+      fc.record({ do: fc.constant("pass" as const) }),
+    ); // prettier-ignore
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { maxLength: 60 }), async (steps) => {
+        const { clock, pass } = createHandClock();
+        const outflow = createOutflow({ limits, clock, meter });
+        const permits: Permit[] = [];
+        const readers: ReturnType<typeof createReader>[] = [];
+        const read = (reader: ReturnType<typeof createReader>): void => {
+          const bytes = reader.waiting;
+          reader.waiting = 0;
+          outflow.count(reader, -bytes);
+        };
+        for (const one of steps) {
+          if (one.do === "ask")
+            void outflow.admit(`u${one.user}`, one.bytes).then((permit) => permit && permits.push(permit));
+          else if (one.do === "queue") {
+            const reader = createReader(`u${one.user}`);
+            reader.waiting = one.bytes;
+            readers.push(reader);
+            outflow.count(reader, one.bytes);
+          } else if (one.do === "give") permits.shift()?.();
+          else if (one.do === "read") {
+            const reader = readers.shift();
+            if (reader !== undefined) read(reader);
+          } else pass(100);
+          await Promise.resolve();
+          const open = readers.filter((reader) => reader.open).reduce((sum, { waiting }) => sum + waiting, 0);
+          expect(open).to.be.at.most(Math.max(limits.outflowBytesMax, 120));
+        }
+        for (const reader of readers) read(reader);
+        for (let round = 0; round < 70; round += 1) {
+          for (const permit of permits.splice(0)) permit();
+          pass(limits.askTimeoutMs);
+          await settle();
+        }
+        expect(outflow.bytes).to.equal(0);
+      }),
+      { numRuns: 30, seed: 7 },
+    );
+  }).timeout(30_000);
+});
