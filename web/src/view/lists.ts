@@ -1,7 +1,7 @@
-import { useQuery, useQueryClient, type UseQueryResult } from "@tanstack/react-query";
-import { useEffect, useMemo, useRef } from "react";
+import { queryOptions, useQuery, useQueryClient, type UseQueryResult } from "@tanstack/react-query";
+import { useCallback, useEffect, useMemo, useRef } from "react";
 import type { AgentView, CatalogPage, CatalogRow, ModelInfo, UserRooms, UserView } from "../../../protocols/index.ts";
-import { queryKeys, useSession } from "../live/index.ts";
+import { queryKeys, useSession, type Session } from "../live/index.ts";
 import { agentLabel, isAgent, nameOf, otherPerson } from "../model/index.ts";
 import { fetched } from "../wire/index.ts";
 
@@ -10,9 +10,16 @@ import { fetched } from "../wire/index.ts";
 /** How soon the list of rooms is asked for again while some of them do not answer. */
 const unreachableRetryMs = 5_000;
 
-export function useRooms(): UseQueryResult<UserRooms> {
-  const session = useSession();
-  return useQuery({
+export const useRooms = (): UseQueryResult<UserRooms> => useQuery(roomsOf(useSession()));
+
+/** Whether a room is in the list; renders again only when that changes, and not with everything that is unread. */
+export function useIsListed(room: string): boolean {
+  const isIn = useCallback(({ rooms }: UserRooms) => rooms.some((listed) => listed.room === room), [room]);
+  return useQuery({ ...roomsOf(useSession()), select: isIn }).data === true;
+}
+
+const roomsOf = (session: Session) =>
+  queryOptions({
     queryKey: queryKeys.rooms,
     queryFn: async () => {
       const result = await session.connection.command<UserRooms>("user.rooms", session.name, {}, { kind: "read" });
@@ -23,7 +30,6 @@ export function useRooms(): UseQueryResult<UserRooms> {
     refetchInterval: ({ state }) =>
       state.status === "error" || (state.data?.unreachable.length ?? 0) > 0 ? unreachableRetryMs : false,
   });
-}
 
 /** The signed-in user's profile; filled by the user's own topic. */
 export function useProfile(): UserView | undefined {

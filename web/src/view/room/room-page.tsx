@@ -19,7 +19,7 @@ import { Composer, type Mentionable } from "../composer.tsx";
 import { Feed, type FeedHandle } from "../feed.tsx";
 import { Icon } from "../icons.tsx";
 import { writeLastPlace } from "../last-place.ts";
-import { useNames, useRooms, useRoomTitle } from "../lists.ts";
+import { useIsListed, useNames, useRoomTitle } from "../lists.ts";
 import { MenuButton, useDialogs } from "../dialogs.tsx";
 import { MembersPanel } from "./members-panel.tsx";
 import { MessageRow, type MessageActions } from "./message-row.tsx";
@@ -51,7 +51,7 @@ export function RoomPage() {
     if (status === "refused" && wasBefore) setAttempt((number) => number + 1);
   }, [status]);
   // Let in again meanwhile.
-  const isListed = useRooms().data?.rooms.some((listed) => listed.room === room) === true;
+  const isListed = useIsListed(room);
   useEffect(() => {
     if (isListed && store.store.latest.status === "refused") setAttempt((number) => number + 1);
   }, [isListed]);
