@@ -370,9 +370,14 @@ export async function startNode(config: Config, platform: NodePlatform): Promise
     // of many, without which the others cannot come.
     const nodesMissing = alone ? config.minInSync - 1 : 0;
     if (nodesMissing > 0) log.warn("node.writes.wait", { nodesMissing, minInSync: config.minInSync });
-    if (alone && nodesMissing === 0) await registering.attempted;
-    else
-      registering.attempted.catch((error: unknown) => log.warn("node.register.failed", { failure: failureOf(error) }));
+    const unregistered = (error: unknown): void => log.warn("node.register.failed", { failure: failureOf(error) });
+    if (alone && nodesMissing === 0)
+      await registering.attempted.catch((error: unknown) => {
+        // What is stored is there to be read; it is told when there is room.
+        if (failureOf(error).code !== "DISK_FULL") throw error;
+        unregistered(error);
+      });
+    else registering.attempted.catch(unregistered);
     const firstAdmin = followFirstAdmin({
       kernel: peer.kernel,
       clock,

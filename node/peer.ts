@@ -299,6 +299,9 @@ export function createPeer(options: PeerOptions): Peer {
         return journal.queuedBytes;
       },
       pendingBytesMax: journal.limits.pendingBytesMax,
+      get full() {
+        return journal.full;
+      },
       settled: () => journal.settled(),
     },
     slotsWithWork: async () => {

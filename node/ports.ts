@@ -52,6 +52,8 @@ export interface Store {
   view(): StoreView;
   /** Where the bytes are, for error messages. */
   readonly location: string;
+  /** What is left of the disk is needed to go on reading: nothing more may be begun that ends in a write. Absent: it never is. */
+  isFull?(): boolean;
   close(): Promise<void>;
 }
 

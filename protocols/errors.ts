@@ -96,6 +96,11 @@ export const errorTable = {
     help: "The actor has too many messages waiting. Wait and send the command again.",
   },
   OVERLOADED: { outcome: "not_started", http: 503, help: "The node is at its limit. Wait and send the command again." },
+  DISK_FULL: {
+    outcome: "not_started",
+    http: 507,
+    help: "The node's disk is full: reading works, and nothing new is taken. Make room there, then send the command again.",
+  },
   CALL_CYCLE: {
     outcome: "not_started",
     http: 500,

@@ -78,6 +78,8 @@ export interface Surroundings {
   readonly node: string;
   readonly clock: Clock;
   readonly limits: KernelLimits;
+  /** The disk has no room for what is begun now. */
+  readonly diskFull: () => boolean;
   readonly log: Log;
   readonly meter: Meter;
   readonly runtime: Runtime;
@@ -293,6 +295,7 @@ export class Activation {
       const turn = this.#turn(envelope.from, envelope.told === true ? undefined : envelope.replyTo);
       const effects = this.behavior.decide(this.#state, envelope.message, turn) as readonly Effect[];
       plan = planTurn(this.behavior, this.#key, { state: this.#state, notes: this.#notes }, effects, envelope);
+      if (this.#lacksRoom(envelope, plan)) return this.#refuse(envelope, failure("DISK_FULL", { actor: this.id }));
       if (envelope.letter !== undefined) plan.side.push(this.home.letterHandled(this.id, envelope.letter));
       wrote = this.#append(plan);
     } catch (error) {
@@ -307,6 +310,13 @@ export class Activation {
     this.#gate.leave(plan.outputs, envelope.chain, wrote);
     if (plan.stop) this.#around.leave(this);
     if (this.#snapshotDue()) this.snapshot();
+  }
+
+  /** Whether the disk has no room for what was asked. An append that fails takes the whole slot away from those who only read,
+   *  so it is not tried. What nobody waits for goes on: it is little, and there is room left for it. */
+  #lacksRoom(envelope: Envelope, plan: Plan): boolean {
+    if (envelope.replyTo === undefined || envelope.told === true) return false;
+    return (plan.events.length > 0 || plan.side.length > 0) && this.#around.diskFull();
   }
 
   /** Entries since the last snapshot: what has to be folded when it is loaded. */

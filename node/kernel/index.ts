@@ -112,6 +112,7 @@ class NodeKernel implements Kernel {
       node: ports.node,
       clock: ports.clock,
       limits: this.#limits,
+      diskFull: () => pressure.full,
       log: ports.log,
       meter: ports.meter,
       runtime: ports.runtime,

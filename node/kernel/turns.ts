@@ -12,6 +12,8 @@ import type { KernelLimits } from "./limits.ts";
 export interface Pressure {
   readonly queuedBytes: number;
   readonly pendingBytesMax: number;
+  /** The disk has no room for what is begun now. */
+  readonly full: boolean;
   /** Resolves when every append so far is durable or has failed. */
   settled(): Promise<void>;
 }

@@ -15,6 +15,7 @@
  *
  *  Nothing of this mends: a block that cannot be read cannot be deleted either. LevelDB comes upon it when it tidies up,
  *  whatever deletions stand before it, and then refuses all writes. Only a new folder helps: docs/operating.md. */
+import { statfsSync } from "node:fs";
 import { mkdir, stat } from "node:fs/promises";
 import { dirname } from "node:path";
 import { Level } from "level";
@@ -150,6 +151,7 @@ function levelStore(
   /** Reads the files while the database cannot be opened. */
   let files: Promise<Store> | undefined;
   let refusedAtMs = -Infinity;
+  const isDiskFull = roomGauge(folder);
   const reopen = async (): Promise<void> => {
     await level.close();
     await level.open();
@@ -302,10 +304,32 @@ function levelStore(
         close: () => snapshot.close(),
       };
     },
+    isFull: () => isDiskFull() || (torn && performance.now() - refusedAtMs < platformLimits.reopenPauseMs),
     async close() {
       await level.close();
       await mark?.close();
     },
+  };
+}
+
+/** Whether a disk has less room than LevelDB may need to be opened and to tidy up. Asked of the system now and then: others
+ *  write to the disk as well. */
+function roomGauge(folder: string): () => boolean {
+  let atMs = -Infinity;
+  let full = false;
+  return () => {
+    const nowMs = performance.now();
+    if (nowMs - atMs < platformLimits.roomLookMs) return full;
+    atMs = nowMs;
+    try {
+      const { bavail, blocks, bsize } = statfsSync(folder);
+      // A file system without any blocks does not say how large it is.
+      full =
+        blocks > 0 && bavail * bsize < Math.min(platformLimits.roomBytes, blocks * bsize * platformLimits.roomShare);
+    } catch {
+      full = false;
+    }
+    return full;
   };
 }
 

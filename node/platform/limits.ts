@@ -4,6 +4,11 @@ export const platformLimits = {
   markEveryMs: 5_000,
   /** After a write that failed: how long reads go to the files before the database is tried again. */
   reopenPauseMs: 1_000,
+  /** Room on the disk that is kept for what the node does by itself: the write buffer, twice. On a small disk this share of it. */
+  roomBytes: 64 * 1024 * 1024,
+  roomShare: 0.05,
+  /** Between two looks at it. */
+  roomLookMs: 20,
 } as const;
 
 /** How a process shares out what the machine lets it have. `docs/limits.md` says what happens at each. */

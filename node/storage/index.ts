@@ -65,7 +65,9 @@ export interface Journal {
   /** Slots where some actor has work waiting: reminders or pending work. */
   slotsWithWork(): Promise<SlotId[]>;
   readonly queuedBytes: number;
-  /** When the disk refused the last batch, on the clock that only runs forward; undefined when it took it. */
+  /** Whether the disk has so little room left that nothing more may be begun that ends in a write. */
+  readonly full: boolean;
+  /** When the disk refused the last batch, or would have, on the clock that only runs forward; undefined when it took it. */
   readonly refusedAtMs: number | undefined;
   /** Entries and bytes made durable since the journal was opened. */
   readonly written: { readonly entries: number; readonly bytes: number };
@@ -96,6 +98,7 @@ export async function openJournal(ports: JournalPorts): Promise<Journal> {
   /** Those of them that are open, to be told at once when they are not the slot's log any more. */
   const opened = new Map<SlotId, SlotLog>();
   const discarding = new Set<SlotId>();
+  let wasFull = false;
 
   return {
     format,
@@ -103,8 +106,16 @@ export async function openJournal(ports: JournalPorts): Promise<Journal> {
     get queuedBytes() {
       return committer.queuedBytes;
     },
+    get full() {
+      const full = store.isFull?.() ?? false;
+      if (full && !wasFull) log.error("journal.full", { file: store.location });
+      if (!full && wasFull) log.info("journal.room", { file: store.location });
+      if (full !== wasFull) meter.gauge("journal_full", full ? 1 : 0);
+      wasFull = full;
+      return full;
+    },
     get refusedAtMs() {
-      return committer.refusedAtMs;
+      return store.isFull?.() === true ? clock.monotonicMs() : committer.refusedAtMs;
     },
     get written() {
       return committer.written;

@@ -47,6 +47,18 @@ describe("kernel", () => {
       stage.kernel.tell({ to: "robot/a", from: "node", message: { type: "add" } });
     });
 
+    it("begins nothing that would be written while the disk is full; reads and what nobody waits for go on", async () => {
+      await stage.ask("pad/a", "add", { text: "a" });
+      stage.isFull = true;
+      expect(valueOf(await stage.ask("pad/a", "add", { text: "b", operationId: "o1" }))).to.equal("DISK_FULL");
+      expect(valueOf(await stage.ask("pad/a", "lines"))).to.deep.equal(["a"]);
+      stage.kernel.tell({ to: "pad/a", from: "node", message: { type: "add", text: "told" } });
+      expect(valueOf(await stage.ask("pad/a", "lines"))).to.deep.equal(["a", "told"]);
+      stage.isFull = false;
+      expect(valueOf(await stage.ask("pad/a", "add", { text: "b", operationId: "o1" }))).to.equal(3);
+      expect(valueOf(await stage.ask("pad/a", "lines"))).to.deep.equal(["a", "told", "b"]);
+    });
+
     it("reads records as they are once the turn's own appends are durable", async () => {
       void stage.ask("pad/a", "add", { text: "b" });
       void stage.ask("pad/a", "add", { text: "a" });

@@ -140,6 +140,8 @@ export interface Stage {
   readonly generations: { request: GenerationRequest; say: (part: GenerationPart) => void; cancelled: boolean }[];
   /** Makes the next batches of the store fail. */
   failBatches: number;
+  /** The disk has no room for more. */
+  isFull: boolean;
   ask(
     to: string,
     type: string,
@@ -155,7 +157,7 @@ export async function createStage(
 ): Promise<Stage> {
   const folder = await mkdtemp(join(tmpdir(), "plexus-kernel-"));
   const lists = { published: [], logged: [], warned: [], generations: [] };
-  const stage = { folder, ...lists, failBatches: 0 } as unknown as Stage;
+  const stage = { folder, ...lists, failBatches: 0, isFull: false } as unknown as Stage;
   const log = {
     ...quietLog,
     info: (...line: Stage["logged"][number]) => void stage.logged.push(line),
@@ -174,6 +176,7 @@ export async function createStage(
     const level = await openLevelStore(folder);
     const store: Store = {
       ...level,
+      isFull: () => stage.isFull,
       batch: (ops, options) => {
         if (stage.failBatches === 0) return level.batch(ops, options);
         stage.failBatches -= 1;
@@ -203,6 +206,9 @@ export async function createStage(
         return journal.queuedBytes;
       },
       pendingBytesMax: journal.limits.pendingBytesMax,
+      get full() {
+        return journal.full;
+      },
       settled: () => journal.settled(),
     };
     const slotsWithWork = () => journal.slotsWithWork();
