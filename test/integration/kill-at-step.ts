@@ -3,7 +3,7 @@
  *  and KILL_IN, the folder. */
 import fs, { type FileHandle } from "node:fs/promises";
 import { syncBuiltinESMExports } from "node:module";
-import { ClassicLevel } from "classic-level";
+import { Level } from "level";
 
 const folder = process.env["KILL_IN"] ?? "";
 let left = Number(process.env["KILL_AT_STEP"]);
@@ -30,7 +30,7 @@ if (process.argv.includes("up")) {
     };
   }
   syncBuiltinESMExports();
-  const level = ClassicLevel.prototype as unknown as Record<string, (...rest: unknown[]) => unknown>;
+  const level = Level.prototype as unknown as Record<string, (...rest: unknown[]) => unknown>;
   for (const name of ["_open", "_batch"]) {
     const change = level[name] as (...rest: unknown[]) => unknown;
     level[name] = function (this: { readonly location: string }, ...rest) {
