@@ -26,7 +26,8 @@ for (let number = 1; ; number += 1) {
   }
   // What is there can be read while the disk takes nothing.
   if ((await store.keys({ gte: "head/", lt: "head0" })).length !== 1) throw new Error("the head is not there");
-  if ((await store.view().range({ gte: "log/", lt: "log0", limit: 1 })).length !== 1) throw new Error("no log is there");
+  if ((await store.view().range({ gte: "log/", lt: "log0", limit: 1 })).length !== 1)
+    throw new Error("no log is there");
   process.stdout.write(`refused ${number} ${JSON.stringify(error.details)}\n`);
   for (let open = false; !open;) {
     epoch += 1;
