@@ -84,7 +84,7 @@ export function reasonOf({ joined, directoryAnswers, slots, unserved, away }: Si
   return failure("NODE_DEGRADED", {
     ...(joined ? { slots, unserved } : { joined }),
     ...(!directoryAnswers && { directory: "does not answer" }),
-    ...(away.length > 0 && { away: away.slice(0, namedMax) }),
+    ...(away.length > 0 && { away: away.toSorted().slice(0, namedMax) }),
   });
 }
 

@@ -283,6 +283,12 @@ export function awayNode({ code, details }: Failure): string | undefined {
   return isAbout && typeof node === "string" ? node : undefined;
 }
 
+/** The names of the nodes that a degraded node does not reach; it may name only the first of them. */
+export function unreachedNodes({ details }: Failure): readonly string[] {
+  const away = details?.["away"];
+  return Array.isArray(away) ? away.filter((name): name is string => typeof name === "string") : [];
+}
+
 /** What is said of a command that was sent again and again and is given up: why it was refused last, unless another sending
  *  of it may have had its effect. */
 export function givenUp(last: Failure | undefined, mayHaveRun: boolean): Failure {

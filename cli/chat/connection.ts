@@ -10,6 +10,7 @@ import {
   passingCodes,
   PlexusError,
   refused,
+  unreachedNodes,
   type Failure,
   type Result,
 } from "../../protocols/errors.ts";
@@ -42,9 +43,10 @@ export interface ConnectionEvents {
   onActivity(activity: Extract<NodeFrame, { activity: unknown }>["activity"]): void;
   /** A command was refused for what may pass, and is sent again by itself from now on. */
   onHold(reason: Failure): void;
-  /** `up` again means that nothing was missed: subscriptions go on from their cursors. `degraded`: the node by this name is cut
-   *  off from the others; it stays in use until there is a better one. */
-  onChange(state: "up" | "down" | "degraded", reason: string): void;
+  /** `up` again means that nothing was missed: subscriptions go on from their cursors. */
+  onChange(state: "up" | "down", reason: string): void;
+  /** The node by this name does not reach others by those names; it stays in use until there is a better one. */
+  onDegraded(node: string, unreached: readonly string[]): void;
   /** The node will not have us: the session ended. No further attempts are made. */
   onEnd(reason: Failure): void;
   /** Before the first connection: a node is there, and refused for what may pass. Resolves when it should be tried again,
@@ -287,7 +289,7 @@ export async function openConnection(destination: Destination, events: Connectio
       if (home !== undefined) returnHome(home, 0);
       return;
     }
-    events.onChange("degraded", at.name);
+    events.onDegraded(at.name, unreachedNodes(degraded.reason));
     // What its hello lists are those that it reaches.
     const nodes = [{ name: at.name, url: at.url }, ...degraded.nodes];
     const known = routeFrom(at.url, { nodes, given: route.addresses, chance: Math.random() });

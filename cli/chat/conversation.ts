@@ -55,7 +55,8 @@ export interface Conversation {
   onLost(topic: string, reason: Failure): void;
   onActivity(activity: Extract<NodeFrame, { activity: unknown }>["activity"]): void;
   onHold(reason: Failure): void;
-  onChange(state: "up" | "down" | "degraded", reason: string): void;
+  onChange(state: "up" | "down", reason: string): void;
+  onDegraded(node: string, unreached: readonly string[]): void;
 }
 
 type Place =
@@ -484,10 +485,12 @@ export function createConversation(options: {
       const away = awayNode(reason);
       if (away !== undefined) remark(dim(`* ${withoutControls(away)}, which has this, does not answer; trying again`));
     },
+    onDegraded(node, unreached) {
+      const others = unreached.length === 0 ? "the other nodes" : withoutControls(unreached.join(", "));
+      remark(dim(`* ${withoutControls(node)} cannot reach ${others}; looking for a node that can`));
+    },
     onChange(state, reason) {
       showPrompt();
-      if (state === "degraded")
-        return remark(dim(`* ${withoutControls(reason)} is cut off from the other nodes; looking for another one`));
       if (state === "down") return remark(dim(`* the connection was lost (${withoutControls(reason)}); trying again`));
       const moved = reason !== nodeName;
       nodeName = reason;

@@ -81,6 +81,7 @@ async function converse(flags: ChatFlags, screen: Screen, output: Output): Promi
       onActivity: (activity) => conversation?.onActivity(activity),
       onHold: (reason) => conversation?.onHold(reason),
       onChange: (state, reason) => conversation?.onChange(state, reason),
+      onDegraded: (node, unreached) => conversation?.onDegraded(node, unreached),
       onEnd(reason) {
         fate.ended = reason;
         screen.close();

@@ -3,7 +3,7 @@
  *      transport ─► pairs ─► link ─► lane (control) ─┐ one connection
  *                     │        ├───► lane (message) ─┘
  *                     │        └───► lane (bulk) ────── another: streams of one connection delay each other
- *                     └─ gate: the member list is the wall
+ *                     └─ gate: the member list is the wall ─► places: who waits outside keeps nobody out
  *
  *  A node is known by its key: noise proves it, the member list says which node it is. Whoever is not on the list is
  *  turned away before a byte of ours is spoken, except that it may redeem an invitation (`join.ts`), and that who was

@@ -33,6 +33,7 @@ class Person {
       onActivity: ignore,
       onHold: ignore,
       onChange: ignore,
+      onDegraded: ignore,
       onEnd: ignore,
       onWait: async () => true,
     };

@@ -99,6 +99,7 @@ async function connect(
     onActivity: () => {},
     onHold: (reason) => heard.held.push(reason),
     onChange: (state, reason) => heard.changes.push(`${state} ${reason}`),
+    onDegraded: (node, unreached) => heard.changes.push(`degraded ${node} ${unreached.join()}`.trim()),
     onEnd: (reason) => heard.lost.push(`end ${reason.code}`),
     onWait,
   };
@@ -161,7 +162,7 @@ describe("the connection of a chat client", () => {
     const { one, two, connection, heard } = await follow();
     const posts = [1, 2].map((number) => connection.ask("room.post", "den", { text: `post ${number}` }));
     const sent = [await one.next("room.post"), await one.next("room.post")];
-    one.degraded = { reason: failure("NODE_DEGRADED"), nodes: [two.place] };
+    one.degraded = { reason: failure("NODE_DEGRADED", { away: ["two"] }), nodes: [two.place] };
     one.say({ degraded: one.degraded });
     for (const { operationId } of sent) {
       const again = await two.next("room.post");
@@ -176,7 +177,11 @@ describe("the connection of a chat client", () => {
     expect(connection.at().name).to.equal("two");
     one.degraded = undefined;
     expect((await one.next("subscribe")).cursor, "back where it was").to.equal(6);
-    expect(heard).to.deep.include({ ats: [5, 6], changes: ["up one", "degraded one", "up two", "up one"], lost: [] });
+    expect(heard).to.deep.include({
+      ats: [5, 6],
+      changes: ["up one", "degraded one two", "up two", "up one"],
+      lost: [],
+    });
   });
 
   it("stays at a node that is cut off while the others are no better, and looks again until it says that it is well", async () => {

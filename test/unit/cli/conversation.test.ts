@@ -67,11 +67,13 @@ describe("a conversation in the terminal", () => {
     conversation.onChange("up", "two");
     expect(prompt()).to.equal("[two] den> ");
     conversation.onChange("up", "two");
+    conversation.onDegraded("two", ["one", "three"]);
     expect(printed).to.deep.equal([
       "Signed in as ada, at the node one. /help lists the commands.",
       "* the connection was lost (UNREACHABLE); trying again",
       "* connected to two; nothing was missed",
       "* connected again; nothing was missed",
+      "* two cannot reach one, three; looking for a node that can",
     ]);
   });
 

@@ -220,6 +220,7 @@ describe("the plexus command", function () {
           changes.push(state);
           wake();
         },
+        onDegraded: () => {},
         onEnd: () => {},
         onWait: async () => false,
       },

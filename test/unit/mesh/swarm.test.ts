@@ -1,6 +1,6 @@
 import type { MessageStream } from "@libp2p/interface";
 import { expect } from "chai";
-import { inOnePiece } from "../../../node/mesh/swarm.ts";
+import { inOnePiece, textOf } from "../../../node/mesh/swarm.ts";
 
 type Sent = Parameters<MessageStream["send"]>[0];
 
@@ -18,5 +18,19 @@ describe("what the mesh writes to a socket", () => {
     expect(stream.send(parts)).to.equal(true);
     expect(stream.send(whole)).to.equal(false);
     expect(sent).to.deep.equal([whole, whole]);
+  });
+});
+
+describe("why a connection failed", () => {
+  it("is text, whatever it was rejected with", () => {
+    expect(textOf(new Error("reset"))).to.equal("Error: reset");
+    expect(textOf(new AggregateError([new Error("one"), new Error("two"), new Error("one")]))).to.equal(
+      "Error: one; Error: two",
+    );
+    expect(textOf(new Event("close"))).to.equal("the connection was closed");
+    expect(textOf(Object.assign(new Event("close"), { error: new Error("reset") }))).to.equal("Error: reset");
+    expect(textOf(new Event("abort"))).to.equal("abort");
+    expect(textOf("out of time")).to.equal("out of time");
+    expect(textOf(undefined)).to.equal("undefined");
   });
 });

@@ -2,6 +2,7 @@ import { Button, Drawer, useMantineColorScheme } from "@mantine/core";
 import { useHotkeys, useWindowEvent } from "@mantine/hooks";
 import { Outlet, useLocation, type ErrorComponentProps } from "@tanstack/react-router";
 import { useEffect, useMemo, useRef, useState } from "react";
+import { unreachedNodes } from "../../../protocols/errors.ts";
 import { notices, useLasting, useLink, useNotices, useNow, useSession } from "../live/index.ts";
 import { Asking, type Asked } from "./asking.tsx";
 import { CreateAgent, CreateRoom, FindPerson, FindRoom } from "./create.tsx";
@@ -120,6 +121,8 @@ function LinkBanner() {
   const late = link.status === "open" && link.late;
   const away = link.status === "open" ? link.away : undefined;
   const cutOff = link.status === "open" && link.degraded !== undefined;
+  // It does not say of a node that it is down: it may be itself that is cut off.
+  const unreached = (cutOff && unreachedNodes(link.degraded.reason).join(", ")) || "the others";
   const held = late || away !== undefined || cutOff;
   const isLong = useLasting(waiting || link.status === "connecting", elsewhereAfterMs) || held;
   if ((link.status === "open" && !held) || link.status === "ended") return null;
@@ -130,7 +133,7 @@ function LinkBanner() {
     <div className="link-banner" role="status" data-link={cutOff ? "degraded" : held ? "late" : link.status}>
       {cutOff && (
         <span>
-          <Icon name="warning" size={15} /> This node cannot reach the others, so most rooms do not answer here. What
+          <Icon name="warning" size={15} /> This node cannot reach {unreached}, so most rooms do not answer here. What
           you send here waits until it can.
         </span>
       )}
