@@ -44,6 +44,7 @@ export function describeStatus(status: NodeStatus, color: boolean): string {
       `${withoutControls(status.journal.location)}, ${counted(status.journal.entries, "entry", "entries")} (${describeBytes(status.journal.bytes)}) since the start`,
     ],
     ["Connections", String(status.connections)],
+    ...describeProxies(status, color),
     ["Event loop", `${status.eventLoopLagMs.toFixed(1)} ms late (p99)`],
     ["Memory", describeBytes(status.memoryBytes)],
   ];
@@ -57,6 +58,18 @@ function describeSilence({ directoryAway }: NodeStatus, color: boolean): readonl
   const since = forMs === undefined ? "does not answer" : `has not answered for ${describeDuration(forMs)}`;
   const why = because === undefined ? "" : `: ${withoutControls(because)}`;
   return [["Directory", paint(color, "red", `${since}${why}`)]];
+}
+
+/** That there is a proxy whose clients all count as one. */
+function describeProxies({ unnamedProxies = [] }: NodeStatus, color: boolean): readonly (readonly [string, string])[] {
+  return unnamedProxies.map((address) => [
+    "Proxy",
+    paint(
+      color,
+      "red",
+      withoutControls(`requests of others come from ${address}: if it is your proxy, --trusted-proxy ${address}`),
+    ),
+  ]);
 }
 
 const notServed = ["quarantined", "refused for want of disk space", "not served"] as const;

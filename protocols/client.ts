@@ -204,6 +204,9 @@ export interface NodeStatus {
     }[];
   };
   readonly connections: number;
+  /** Addresses from which requests were passed on for others, and that no `trustedProxies` names: all clients behind one count as
+   *  one. Absent: none was seen, or a node of an older version. */
+  readonly unnamedProxies?: readonly string[];
   readonly journal: { readonly entries: number; readonly bytes: number; readonly location: string };
   readonly eventLoopLagMs: number;
   readonly memoryBytes: number;

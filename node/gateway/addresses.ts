@@ -7,9 +7,15 @@ export interface Addresses {
   of(request: IncomingMessage): string;
   /** Whether a proxy that the operator named has this address. */
   isProxy(address: string): boolean;
-  /** Whoever is connected and passes on what it says of others, without having been named as a proxy. */
-  unnamedProxy(request: IncomingMessage): string | undefined;
+  /** Looks whether a request was passed on by a proxy that nobody named. Then all its clients count as one, and one of them can
+   *  use up what all may do; so it is told, once of each. */
+  look(request: IncomingMessage): void;
+  /** Those seen so far. */
+  unnamed(): readonly string[];
 }
+
+/** Anybody can say that he passes something on: so many are told of. */
+const unnamedMax = 8;
 
 /** What proxies add to a request to say for whom it is. */
 const forwardedHeaders = ["x-forwarded-for", "forwarded", "x-real-ip"] as const;
@@ -22,7 +28,8 @@ const forwardedHeaders = ["x-forwarded-for", "forwarded", "x-real-ip"] as const;
  *
  *  Each proxy adds its peer at the right, so what is left of the first stranger is only what he says. Entries of the list
  *  are addresses and ranges as the configuration checks them. */
-export function createAddresses(trustedProxies: readonly string[]): Addresses {
+export function createAddresses(trustedProxies: readonly string[], tell?: (proxy: string) => void): Addresses {
+  const unnamed = new Set<string>();
   const trusted = new BlockList();
   for (const entry of trustedProxies) {
     const [address = "", bits] = entry.split("/");
@@ -36,8 +43,12 @@ export function createAddresses(trustedProxies: readonly string[]): Addresses {
   };
   return {
     isProxy: isTrusted,
-    unnamedProxy({ socket: { remoteAddress: address = "" }, headers }) {
-      return forwardedHeaders.some((name) => headers[name] !== undefined) && !isTrusted(address) ? address : undefined;
+    unnamed: () => [...unnamed],
+    look({ socket: { remoteAddress: address }, headers }) {
+      if (address === undefined || unnamed.size >= unnamedMax || unnamed.has(address) || isTrusted(address)) return;
+      if (!forwardedHeaders.some((name) => headers[name] !== undefined)) return;
+      unnamed.add(address);
+      tell?.(address);
     },
     of(request) {
       let address = request.socket.remoteAddress ?? "";

@@ -69,7 +69,13 @@ export function addAdminRoutes(
   const toCluster = async (message: Message) => demand(await askCluster(message)) ?? {};
 
   app.get("/api/admin/status", { config, schema: { summary: "The state of this node", tags } }, async () => {
-    const status: NodeStatus = { ...(await at.status()), url: facts.url(), connections: facts.connections() };
+    const unnamedProxies = at.addresses.unnamed();
+    const status: NodeStatus = {
+      ...(await at.status()),
+      url: facts.url(),
+      connections: facts.connections(),
+      ...(unnamedProxies.length > 0 && { unnamedProxies }),
+    };
     return status;
   });
 

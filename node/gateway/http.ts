@@ -137,6 +137,7 @@ export async function createHttp(at: Surroundings, accounts: Accounts, commands:
 
   app.addHook("onRequest", async (request) => {
     demand(at.isOurs(request.raw));
+    at.addresses.look(request.raw);
     if (stopping) throw new PlexusError(failure("STOPPING"));
     const access = request.routeOptions.config.access ?? "anyone";
     const unsafe = !isSafeMethod(request.method);

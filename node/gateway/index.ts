@@ -46,7 +46,10 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     limits: all,
     outflow: createOutflow({ ...options, limits: all }),
     isOurs: createHostCheck(options.hosts ?? [], options.log),
-    addresses: createAddresses(options.trustedProxies ?? []),
+    addresses: createAddresses(options.trustedProxies ?? [], (address) => {
+      const help = `If this is a proxy of yours, name it: --trusted-proxy ${address}. Until then its clients count as one.`;
+      options.log.warn("gateway.proxy.unnamed", { address, help });
+    }),
     nodes: () => {
       const own = { name: options.name ?? options.node, url };
       // A node that is cut off takes others for down that are not.

@@ -44,7 +44,7 @@ export interface GatewayOptions {
    *  leaves none behind; the role manager has the last word. Undefined: nobody can become the first admin here. */
   readonly adminCodeHash: string | undefined;
   /** Facts for `GET /api/admin/status`; the gateway adds its url and connections. */
-  status(): Omit<NodeStatus, "url" | "connections"> | Promise<Omit<NodeStatus, "url" | "connections">>;
+  status(): OwnStatus | Promise<OwnStatus>;
   /** Whether every slot that this node owns can be served, for /readyz. */
   readiness(): Result<unknown> | Promise<Result<unknown>>;
   metricsText(): Promise<{ readonly contentType: string; readonly body: string }>;
@@ -72,6 +72,8 @@ export interface ReachPort {
   /** The other nodes that serve clients, whether they seem to be up or not. */
   others(): readonly NodePlace[];
 }
+
+type OwnStatus = Omit<NodeStatus, "url" | "connections" | "unnamedProxies">;
 
 /** A running gateway. */
 export interface Gateway {

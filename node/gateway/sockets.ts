@@ -330,6 +330,7 @@ export function createSockets(
     const refuse = (reason: Failure) => refuseUpgrade(stream, reason);
     const ours = at.isOurs(request);
     if (!ours.ok) return refuse(ours.error);
+    at.addresses.look(request);
     let url: URL;
     try {
       url = new URL(request.url ?? "/", "http://node");

@@ -78,4 +78,31 @@ describe("gateway: where a request comes from", () => {
       await stand.stop();
     });
   });
+
+  it("is told of, once, when a proxy passes requests on that nobody named", async () => {
+    const stand = await startStand();
+    const { token } = await stand.signUp("ada");
+    const status = async () => (await stand.request("GET", "/api/admin/status", { token })).body;
+    expect(await status()).not.to.have.property("unnamedProxies");
+    for (let round = 0; round < 3; round += 1)
+      await stand.request("GET", "/healthz", { headers: { "x-forwarded-for": `203.0.113.${round}` } });
+    expect((await status()).unnamedProxies).to.deep.equal(["127.0.0.1"]);
+    const told = stand.troubles.filter((line) => line.startsWith("gateway.proxy.unnamed"));
+    expect(told).to.have.length(1);
+    expect(told[0]).to.contain("--trusted-proxy 127.0.0.1");
+    await stand.stop();
+
+    const named = await startStand({ trustedProxies: ["127.0.0.1"] });
+    await named.request("GET", "/healthz", { headers: { "x-forwarded-for": "203.0.113.9" } });
+    expect(named.troubles).to.deep.equal([]);
+    await named.stop();
+  });
+
+  it("may be told of so many times only, whoever says that he passes something on", () => {
+    const told: string[] = [];
+    const addresses = createAddresses([], (address) => void told.push(address));
+    for (let host = 1; host < 50; host += 1) addresses.look(from(`192.0.2.${host}`, "203.0.113.9"));
+    expect(told).to.have.length(8);
+    expect(addresses.unnamed()).to.deep.equal(told);
+  });
 });
