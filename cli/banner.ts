@@ -55,7 +55,7 @@ export function banner(started: Started): string {
 }
 
 function describeWait(missing: number, color: boolean): readonly [string, string, ...string[]] {
-  const what = `for ${counted(missing, "more node")}, which minInSync asks for: until then commands are refused.`;
+  const what = `for ${counted(missing, "more node")}: minInSync requires so many, and until then commands are refused.`;
   return ["Waiting", paint(color, "yellow", what), "`plexus invite` prints how to start one."];
 }
 

@@ -25,9 +25,9 @@ export function describeStuck(stuck: readonly Role[], node: string, color: boole
   const [it, its] = stuck.length === 1 ? ["it", "the role"] : ["them", "these roles"];
   const lost = stuck.flatMap((role) => madeBy[role] || []).join(", ");
   return [
-    `${paint(color, "yellow", "warning")} No other node with the role ${stuck.join(" or ")} can take anything now: one must be up, not draining, and able to write to its disk.`,
-    `What ${name} has of ${it} stays there, and nothing new can be made in ${it} meanwhile${lost === "" ? "" : `: ${lost}`}.`,
-    `Start another node (plexus invite), give one ${its} (plexus nodes roles NAME …), or undo it: plexus nodes drain ${name} --undo`,
+    `${paint(color, "yellow", "warning")} No other node with the role ${stuck.join(" or ")} can take over now: it must be up, not draining, and able to write to its disk.`,
+    `Until one can, what ${name} has of ${it} stays there${lost === "" ? "" : `, and nothing new is possible: ${lost}`}.`,
+    `Start another node (plexus invite), give one ${its} (plexus nodes roles NAME …), or undo it: plexus nodes undrain ${name}`,
   ].join(" ");
 }
 
@@ -40,8 +40,8 @@ export function describeKept({ nodes, minInSync }: ClusterSummary, node: string,
   const others = takers === 0 ? "No other node" : takers === 1 ? "Only one other node" : `Only ${takers} other nodes`; // prettier-ignore
   return [
     `${paint(color, "yellow", "warning")} ${others} can take copies now, and minInSync is ${minInSync}.`,
-    `Until there are ${minInSync}, nodes that drain, ${name} among them, keep or get the copies that writes would wait for.`,
-    `Start another node (plexus invite), bring back one that is down, make room on a full disk, or undo it: plexus nodes drain ${name} --undo`,
+    `Until ${minInSync} can, draining nodes, ${name} included, keep the copies without which nothing could be written.`,
+    `Start another node (plexus invite), bring back one that is down, make room on a full disk, or undo it: plexus nodes undrain ${name}`,
   ].join(" ");
 }
 
@@ -57,7 +57,7 @@ export interface DrainProgress {
 
 /** What a drain leaves where it is. */
 export const keepsDirectory =
-  "It still keeps the directory: while it is down nothing fails over or joins. Leave it running, or move that to etcd first: plexus directory migrate --etcd URL…";
+  "It still keeps the directory: while it is down nothing fails over or joins. Leave it running, or move the directory to etcd first: plexus directory migrate --etcd URL…";
 
 /** The end of `plexus nodes drain --wait`. */
 export function describeDrained({ name, directory }: DrainProgress): string {
@@ -70,12 +70,12 @@ export function describeDrained({ name, directory }: DrainProgress): string {
 /** What an eviction leaves behind. With force something may be missing for which its folder is all there is. */
 export function describeEviction(node: string, eviction: Partial<Evicted> & { readonly force: boolean }): string {
   const { lastCopies = 0, force } = eviction;
-  const gone = `${withoutControls(node)} is no member any more.`;
-  if (!force) return `${gone} Its data folder is of no use to the cluster; it can be deleted.`;
+  const gone = `${withoutControls(node)} was removed from the cluster.`;
+  if (!force) return `${gone} The cluster does not need its data folder any more; it can be deleted.`;
   if (lastCopies === 0) return `${gone} Keep its data folder until \`plexus slots --not-ok\` names no slot.`;
   return [
-    `${gone} It had the only copy of ${counted(lastCopies, "slot")}: what was in there is given up and begins anew, empty.`,
-    "Keep its data folder while anything of that is missed: it holds all that is left of it. No command takes it back from there, only a backup of all nodes does, restored while all are stopped.",
+    `${gone} It had the only copy of ${counted(lastCopies, "slot")}: their contents are lost to the cluster, and they start again empty.`,
+    "Keep its data folder as long as those contents may be needed: nothing else has them. No command puts them back into the cluster; only a backup of all nodes does, restored while all are stopped.",
   ].join("\n");
 }
 

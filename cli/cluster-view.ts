@@ -231,12 +231,12 @@ export function describeInvitation(
   // What the asking took is no part of what was asked for.
   const remaining = describeDuration(Math.ceil((issued.expiresAtMs - at.nowMs) / 1_000) * 1_000);
   return [
-    `This admits one node, once, within ${remaining} (until ${new Date(issued.expiresAtMs).toISOString()}):`,
+    `This command adds one node to the cluster. It works once, within ${remaining} (until ${new Date(issued.expiresAtMs).toISOString()}):`,
     "",
     `  ${paint(at.color, "bold", joinCommand(issued, labels, at.plexus))}`,
     "",
-    "On another machine add --mesh-host ADDRESS, an address of that machine which the other nodes reach, and --host",
-    "if people should reach it as well. On the same machine add --data FOLDER --name NAME --port PORT.",
+    "On another machine add --mesh-host ADDRESS, an address of that machine that the other nodes can reach, and --host",
+    "ADDRESS if people should reach it too. On the same machine add --data FOLDER --name NAME --port PORT.",
     "Whoever has the token can join: treat it as a password until it is used.",
     ...(isReachable(issued)
       ? []
@@ -245,9 +245,9 @@ export function describeInvitation(
           paint(
             at.color,
             "yellow",
-            "warning The node that made it listens for others on this machine only, so the token is of no use elsewhere.",
+            "warning The node that made this invitation can only be reached from this machine, so the token does not work elsewhere.",
           ),
-          "Start that node with --mesh-host ADDRESS, an address that the others reach, and invite again.",
+          "Start that node with --mesh-host ADDRESS, an address that other machines can reach, and invite again.",
         ]),
   ].join("\n");
 }

@@ -136,17 +136,17 @@ export async function releaseSlot(flags: AdminFlags, slot: string, output: Outpu
   const answer = await callNode<Released>(await findNode(flags), "DELETE", path);
   const released = demand(
     advised(answer, {
-      ALREADY_DONE: "Nobody moved it by hand: it is placed like any other.",
-      NOT_FOUND: "`plexus slots` lists what there is; those that somebody moved are marked `held`.",
+      ALREADY_DONE: "It was not moved by hand, so there is nothing to release.",
+      NOT_FOUND: "`plexus slots` lists the slots in use; those that were moved by hand are marked `held`.",
     }),
   );
   output.print(
-    flags.json ? jsonLine(released) : `${slot} is placed like any other from now on: it may move, or stay where it is.`,
+    flags.json ? jsonLine(released) : `The cluster places ${slot} again from now on: it may move, or stay where it is.`,
   );
   return exitCodes.ok;
 }
 
-const onItsWay = "It may still arrive: plexus slots shows where it is.";
+const onItsWay = "The move may still complete: `plexus slots` shows where it is.";
 
 async function moveAt(flags: AdminFlags, move: Move & { readonly path: string }, output: Output): Promise<number> {
   const { subject, to, timeoutMs, path } = move;
@@ -157,11 +157,11 @@ async function moveAt(flags: AdminFlags, move: Move & { readonly path: string },
   const answer = await named(target, await callNode<Moved>(patient, "POST", path, { to, timeoutMs }), to);
   const moved = demand(
     advised(answer, {
-      NO_CANDIDATE: `${to} may not hold it: ${noCandidate}`,
+      NO_CANDIDATE: `${to} cannot take it. ${noCandidate}`,
       NOT_FOUND: ({ details }) =>
         details?.["node"] !== undefined
           ? undefined
-          : `${subject} is nowhere yet: there is nothing to move. \`plexus slots\` and \`plexus actors list\` list what there is.`,
+          : `${subject} is not in use yet, so there is nothing to move. \`plexus slots\` and \`plexus actors list\` list what is.`,
       ASK_TIMEOUT: onItsWay,
       PEER_LOST: onItsWay,
     }),
@@ -180,7 +180,7 @@ async function moveAt(flags: AdminFlags, move: Move & { readonly path: string },
 }
 
 const copying =
-  "It may have begun, or be done: plexus nodes shows which directory is in use. Nothing is lost; once the node is up again, it can be started again.";
+  "The move may have begun or be complete: `plexus nodes` shows which directory is in use. Nothing is lost; once the node is up again, the command can be repeated.";
 
 /** `plexus directory migrate --etcd URL…`. */
 export async function migrateDirectory(
@@ -218,7 +218,8 @@ export async function migrateDirectory(
         details?.["etcd"] === undefined
           ? undefined
           : "Nothing has moved. Does the directory's node reach these addresses?",
-      DIRECTORY_UNAVAILABLE: "Does every node reach etcd at these addresses? Nothing is lost; it can be started again.",
+      DIRECTORY_UNAVAILABLE:
+        "Does every node reach etcd at these addresses? Nothing is lost; the command can be repeated.",
       ASK_TIMEOUT: copying,
       PEER_LOST: copying,
     }),
@@ -229,8 +230,8 @@ export async function migrateDirectory(
       : [
           `${counted(rows, "row")} moved; the cluster's directory is in etcd at ${endpoints.join(", ")} now.`,
           `${endpoints.length > 1 ? "One address was enough for that. " : ""}plexus doctor, run at each node, tells whether it reaches them all.`,
-          "Slots are placed by a node with the role manager: give it to a second and a third one (plexus nodes roles).",
-          "Nodes remember where it is. Keep the node that had it until every other node has been up once: it sends them there.",
+          "Slots are placed by a node with the role manager: give the role to a second and a third node (`plexus nodes roles`).",
+          "Each node remembers where the directory is. Keep the node that had it until every other node has been up once: it tells them the new place.",
         ].join("\n"),
   );
   return exitCodes.ok;

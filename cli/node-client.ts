@@ -22,7 +22,7 @@ export async function callNode<T>(target: Target, method: Method, path: string, 
   const answer = await request<T>(target, method, path, body);
   if (answer.ok || method === "GET" || answer.error.outcome !== "unknown") return answer;
   const where = path.startsWith("/api/admin/cluster/") ? "; `plexus audit` shows what was done" : "";
-  const hint = `It may have been done all the same: look before you repeat it${where}.`;
+  const hint = `The change may have been made all the same: check before you repeat it${where}.`;
   const { details } = answer.error;
   return refused({ ...answer.error, details: { ...details, hint: details?.["hint"] ?? hint } });
 }

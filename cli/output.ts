@@ -1,6 +1,6 @@
 import { styleText } from "node:util";
 import { guarded, jsonLine, printable, withoutControls } from "./printable.ts";
-import { failureOf, type ErrorCode, type Failure, type Outcome } from "../protocols/errors.ts";
+import { errorTable, failureOf, type ErrorCode, type Failure, type Outcome } from "../protocols/errors.ts";
 
 /** Where a command prints. Tests bring their own. */
 export interface Output {
@@ -54,16 +54,38 @@ const saidHere: Readonly<Partial<Record<ErrorCode, readonly [what: string, look:
   ],
 };
 
-const unknownHint = "If this was to change something, it may be done: look before you repeat it.";
+const unknownHint = "If it was to change something, the change may have been made: check before you repeat it.";
+
+/** Codes whose message only says that there is a reason: what was refused, and why, is in the details. */
+const reasoned: ReadonlySet<string> = new Set<ErrorCode>(["BAD_REQUEST", "CONFIG_INVALID", "FORBIDDEN"]);
+
+/** What can be missing under a name. */
+const nameable = ["node", "actor", "slot", "room", "user", "agent", "model"] as const;
+
+/** A failure's sentence for whoever reads it in a terminal, and the details that it does not tell yet. */
+function sentenceOf({ code, message, details = {} }: Failure): readonly [string, Readonly<Record<string, unknown>>] {
+  const isUsual = Object.hasOwn(errorTable, code) && message === errorTable[code].help;
+  const { reason, field, ...rest } = details;
+  if (isUsual && reasoned.has(code) && typeof reason === "string") {
+    const place = typeof field === "string" && field !== "" ? `${field}: ` : "";
+    const said = `${place}${reason}`;
+    return [/[.!?]$/.test(said) ? said : `${said}.`, rest];
+  }
+  const missing =
+    code === "NOT_FOUND" && isUsual ? nameable.find((name) => typeof details[name] === "string") : undefined;
+  if (missing === undefined) return [message, details];
+  const { [missing]: name, ...others } = details;
+  return [`There is no ${missing} ${String(name)}.`, others];
+}
 
 /** `error CODE: message`, then one line for each detail. `operates`: whether who reads it may look at the cluster. */
 export function describeFailure(failure: Failure, color: boolean, operates = true): string {
   const here = saidHere[failure.code];
-  const said = here?.slice(0, operates ? 2 : 1).join(" ") ?? withoutControls(failure.message);
+  const [sentence, left] = sentenceOf(failure);
+  const said = here?.slice(0, operates ? 2 : 1).join(" ") ?? withoutControls(sentence);
   const head = `${paint(color, "red", "error")} ${withoutControls(failure.code)}: ${said}`;
-  const hinted =
-    here === undefined ? failure.details : { ...failure.details, hint: failure.details?.["hint"] ?? unknownHint };
-  const details = Object.entries(hinted ?? {})
+  const hinted = here === undefined ? left : { ...left, hint: left["hint"] ?? unknownHint };
+  const details = Object.entries(hinted)
     // A field without a name is the whole of what was read.
     .filter(([, value]) => value !== "")
     .map(

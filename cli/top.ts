@@ -93,7 +93,7 @@ export function topFrame(data: TopData, view: TopView): readonly string[] {
   const sections: readonly (readonly Line[])[] = [
     head,
     nodeLines(byName(summary), view.columns),
-    ...(troubled.length === 0 ? [] : [slotLines(troubled, names)]),
+    ...(troubled.length === 0 ? [] : [slotLines(troubled, summary, { names, columns: view.columns })]),
     busyLines(data, names),
   ];
   return sections
@@ -169,18 +169,29 @@ function nodeLines(nodes: readonly ClusterNodeRow[], columns: number): readonly 
   ];
 }
 
-function slotLines(slots: readonly ClusterSlotRow[], names: NodeNames): readonly Line[] {
+function slotLines(
+  slots: readonly ClusterSlotRow[],
+  { nodes }: ClusterSummary,
+  at: { readonly names: NodeNames; readonly columns: number },
+): readonly Line[] {
+  const { names, columns } = at;
   const shown = slots.slice(0, cliLimits.topRowsMax);
   const rest = slots.length - shown.length;
+  const isUp = (node: string): boolean => nodes.find((row) => row.node === node)?.up === true;
+  const waiting = new Set(shown.flatMap(({ learners }) => learners.filter((node) => !isUp(node))));
   return [
     ["Slots that are not ok", "bold"],
     ...shown.map((slot): Line => {
       const way = slot.want === undefined ? "" : `, wanted ${nameOf(names, slot.want.owner)}`;
-      const learners = slot.learners.length === 0 ? "" : `, catching up ${listed(names, slot.learners)}`;
+      const behind = slot.learners.filter(isUp);
+      const learners = behind.length === 0 ? "" : `, being brought up to date: ${listed(names, behind)}`;
       const where = `owner ${nameOf(names, slot.owner)}${way}, in sync ${listed(names, slot.inSync) || "none"}${learners}`;
       return [`${filled(slot.slot, 20)} ${filled(statusOf(slot), 8)} ${where}`, statusStyles[slot.status]];
     }),
     ...(rest === 0 ? [] : ([[`and ${rest} more: plexus slots --not-ok`, "dim"]] as const)),
+    ...[...waiting].flatMap((node) =>
+      wrapped(`${nameOf(names, node)} is down; it will be brought up to date when it returns.`, columns, "yellow"),
+    ),
   ];
 }
 

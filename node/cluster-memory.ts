@@ -1,8 +1,11 @@
 /** What the cluster remembers of itself: this node's questions to the role-manager actor. */
 import type { Config } from "../config/index.ts";
-import { failure, PlexusError, type ClusterView } from "../protocols/index.ts";
+import { auditPageOf, auditRange, type AuditQuery } from "../actors/role-manager/index.ts";
+import { failure, PlexusError, slotOf, type AuditPage, type ClusterView, type SlotId } from "../protocols/index.ts";
 import type { Kernel } from "./kernel/index.ts";
 import type { Clock, MemberRecord } from "./ports.ts";
+import type { SlotTable } from "./slot-table.ts";
+import type { Journal } from "./storage/index.ts";
 
 const askTimeoutMs = 10_000;
 
@@ -63,6 +66,24 @@ export function audit(
     },
     ...(operationId !== undefined && { operationId }),
   });
+}
+
+/** A page of the audit as the copy on this node has it, or undefined where this node is no copy in sync, as far as it knows. A
+ *  copy in sync has all that was acknowledged; but one that is cut off does not know what came after. Error: DATA_DAMAGED. */
+export async function auditInCopy(
+  at: { readonly journal: Journal; readonly table: SlotTable; readonly node: string },
+  query: AuditQuery,
+): Promise<AuditPage | undefined> {
+  const actor = "role-manager/cluster";
+  // Moved by hand it has a slot of its own.
+  for (const slot of [actor as SlotId, slotOf("manager", actor)]) {
+    const record = at.table.get(slot)?.record;
+    if (record === undefined) continue;
+    if (!record.inSync.includes(at.node)) return undefined;
+    const copy = await at.journal.openSlot(slot);
+    return auditPageOf(query, await copy.readSide("record", actor, auditRange(query)));
+  }
+  return undefined;
 }
 
 /** How long somebody who comes in waits for the role-manager, and how long a node that does not know yet whether there is an

@@ -20,7 +20,7 @@ import {
   type Role,
 } from "../protocols/index.ts";
 import { startInferenceHost } from "../runtimes/index.ts";
-import { audit, followFirstAdmin, registerNode } from "./cluster-memory.ts";
+import { auditInCopy, audit, followFirstAdmin, registerNode } from "./cluster-memory.ts";
 import { journalFolder, keyGone, markFile, notNew, openDataFolder } from "./data-folder.ts";
 import { adminCodeHash, createGateway } from "./gateway/index.ts";
 import {
@@ -393,6 +393,7 @@ export async function startNode(config: Config, platform: NodePlatform): Promise
       hub: peer.hub,
       cluster: peer.control,
       changed,
+      auditCopy: (query) => auditInCopy({ journal, table: peer.table, node }, query),
       name: member.value.name,
       peers: () => {
         const { members } = peer.membership.members();

@@ -50,6 +50,8 @@ export interface AuditEntry {
 export interface AuditPage {
   readonly entries: readonly AuditEntry[];
   readonly more: boolean;
+  /** Who has the audit does not answer: this is what the copy at this node says, and what was done last may be missing. */
+  readonly copyAt?: string;
 }
 
 export interface NodeRecord {

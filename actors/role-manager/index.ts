@@ -202,19 +202,37 @@ interface AuditTag {
   readonly to: ReplyTo | undefined;
 }
 
-function auditPage({ before, limit }: Extract<Incoming, { type: "auditPage" }>, turn: Turn): Effects {
-  const entries = limit ?? wireLimits.pageEntriesDefault;
-  const to = before === undefined ? auditEnd : auditKey(before);
-  const tag: AuditTag = { type: "auditPage", limit: entries, to: turn.replyTo };
-  return [{ type: "read", range: { from: "audit/", to, limit: entries + 1, reverse: true }, tag }];
+/** What a page of the audit is asked by. */
+export interface AuditQuery {
+  readonly before?: number | undefined;
+  readonly limit?: number | undefined;
+}
+
+const pageEntries = ({ limit }: AuditQuery): number => limit ?? wireLimits.pageEntriesDefault;
+
+/** The records that a page is made of, wherever there is a copy of them: one more than it shows tells whether there is more. */
+export const auditRange = (query: AuditQuery) => ({
+  from: "audit/",
+  to: query.before === undefined ? auditEnd : auditKey(query.before),
+  limit: pageEntries(query) + 1,
+  reverse: true,
+});
+
+/** The page that these records make. */
+export function auditPageOf(query: Pick<AuditQuery, "limit">, records: readonly Record[]): AuditPage {
+  const found = records.map(({ value }) => value as AuditEntry);
+  const entries = firstPage(found, pageEntries(query));
+  return { entries, more: entries.length < found.length };
+}
+
+function auditPage(query: Extract<Incoming, { type: "auditPage" }>, turn: Turn): Effects {
+  const tag: AuditTag = { type: "auditPage", limit: pageEntries(query), to: turn.replyTo };
+  return [{ type: "read", range: auditRange(query), tag }];
 }
 
 function onRecords(tag: AuditTag | undefined, records: readonly Record[]): Effects {
   if (tag?.type !== "auditPage") return [];
-  const found = records.map(({ value }) => value as AuditEntry);
-  const entries = firstPage(found, tag.limit);
-  const page: AuditPage = { entries, more: entries.length < found.length };
-  return [reply(page, tag.to)];
+  return [reply(auditPageOf(tag, records), tag.to)];
 }
 
 /** Each entry pushes out the one that is too old. */

@@ -174,7 +174,7 @@ export function createConversation(options: {
       ...(mine.ok ? (mine.value as UserRooms).rooms.map((row) => row.room) : []),
       ...(open.ok ? open.value.rows.map(({ key }) => key) : []),
     ];
-    return [`There is no room ${room}.`, didYouMean(room, known) ?? [], `/create ${room} makes it.`].flat().join(" ");
+    return [`There is no room ${room}.`, didYouMean(room, known) ?? [], `/create ${room} creates it.`].flat().join(" ");
   }
 
   const agentKey = (name: string): string => (name.includes(".") ? name : `${user}.${name}`);
@@ -304,7 +304,7 @@ export function createConversation(options: {
     const mine = await connection.ask("user.describe", user);
     const known = mine.ok ? (mine.value as UserView).agents.map((agent) => nameOf(agent).slice(user.length + 1)) : [];
     const meant = didYouMean(own, known) ?? [];
-    return absent(step, [`You have no agent ${own}.`, meant, `/agent ${own} PERSONA makes it.`].flat().join(" "));
+    return absent(step, [`You have no agent ${own}.`, meant, `/agent ${own} PERSONA creates it.`].flat().join(" "));
   }
 
   async function openDirect(name: string): Promise<Step> {
@@ -325,8 +325,8 @@ export function createConversation(options: {
     const open = await options.publicRooms();
     if (!open.ok) return { failure: open.error };
     const others = open.value.rows.filter((row) => !rooms.some((mine) => mine.room === row.key));
-    for (const row of others) show({ public: row }, dim(withoutControls(`${row.key} is open: /join ${row.key}`)));
-    if (rooms.length + others.length === 0) remark(dim("There is no room yet. /create ROOM makes one."));
+    for (const row of others) show({ public: row }, dim(withoutControls(`${row.key} is public: /join ${row.key}`)));
+    if (rooms.length + others.length === 0) remark(dim("There is no room yet. /create ROOM creates one."));
     return done;
   }
 
@@ -344,7 +344,7 @@ export function createConversation(options: {
     if (!answer.ok) return { failure: answer.error };
     const { agents } = answer.value as UserView;
     for (const agent of agents) show({ agent }, nameOf(agent));
-    if (agents.length === 0) remark(dim("You have no agent. /agent NAME PERSONA makes one."));
+    if (agents.length === 0) remark(dim("You have no agent. /agent NAME PERSONA creates one."));
     return done;
   }
 
@@ -472,7 +472,7 @@ export function createConversation(options: {
     },
     onLost(topic, reason) {
       if (topic !== topicOf(place)) return;
-      remark(dim(`* ${nameOf(topic)} can not be followed any more (${reason.code})`));
+      remark(dim(`* You can no longer follow ${nameOf(topic)} (${reason.code})`));
       place = { kind: "nowhere" };
       showPrompt();
       owe(-owed);
@@ -483,7 +483,8 @@ export function createConversation(options: {
     },
     onHold(reason) {
       const away = awayNode(reason);
-      if (away !== undefined) remark(dim(`* ${withoutControls(away)}, which has this, does not answer; trying again`));
+      if (away !== undefined)
+        remark(dim(`* ${withoutControls(away)}, which serves this, does not answer; trying again`));
     },
     onDegraded(node, unreached) {
       const others = unreached.length === 0 ? "the other nodes" : withoutControls(unreached.join(", "));

@@ -20,7 +20,9 @@ export const define: Define = (command, { output, onExit }) => {
       .command("list")
       .description("List actors.")
       .option("--kind <kind>", "only this kind: room, user, agent …")
-      .addOption(new Option("--status <status>", "only these").choices(["active", "idle", "quarantined"]))
+      .addOption(
+        new Option("--status <status>", "only actors with this status").choices(["active", "idle", "quarantined"]),
+      )
       .option("--limit <number>", "how many at most", wholeNumber("The limit", 1), 100),
   )
     .addHelpText("after", examples("plexus actors list --kind room", "plexus actors list --json | jq -r .actor"))
@@ -48,9 +50,9 @@ export const define: Define = (command, { output, onExit }) => {
   withAdminFlags(
     command
       .command("release")
-      .description("End a quarantine: the actor takes messages again.")
+      .description("End the quarantine of an actor, so that it takes messages again.")
       .argument("<actor>", "kind/key")
-      .option("--drop", "do not deliver its dead letters again"),
+      .option("--drop", "discard its dead letters instead of delivering them again"),
   )
     .addHelpText("after", examples("plexus actors release room/lobby", "plexus actors release room/lobby --drop"))
     .action(async (actor: string, options: AdminOptions & { readonly drop?: boolean }) => {

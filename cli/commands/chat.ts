@@ -35,7 +35,7 @@ export const define: Define = (command, { output, onExit }) => {
     .addOption(
       new Option(
         "--url <url>",
-        "address of the node; several name nodes of one cluster, the first that answers is used",
+        "address of the node; repeatable for nodes of one cluster: the first that answers is used",
       )
         .env("PLEXUS_URL")
         .argParser(webAddresses),
@@ -43,10 +43,10 @@ export const define: Define = (command, { output, onExit }) => {
     .addOption(data())
     .addOption(new Option("--user <name>", "who you are (asked for when absent)").env("PLEXUS_USER"))
     .option("--room <room>", "room to go to")
-    .option("--agent <name>", "agent of yours to talk to")
-    .option("--sign-up", "make the account first")
-    .option("--admin-code <code>", "for the first account of a new node")
-    .option("--follow", "go on printing after the end of piped input")
+    .option("--agent <name>", "your agent to talk to")
+    .option("--sign-up", "create the account first")
+    .option("--admin-code <code>", "the code that a new node printed; its first account needs it")
+    .option("--follow", "keep printing after the end of piped input")
     .addOption(json())
     .addHelpText(
       "after",

@@ -33,37 +33,37 @@ export const commandRows: readonly CommandRow[] = [
   },
   {
     name: "invite",
-    says: "Make an invitation: a token that admits one node to the cluster.",
+    says: "Create an invitation: a token with which one node joins the cluster.",
     load: () => import("./invite.ts"),
   },
   {
     name: "nodes",
-    says: "Show the nodes of the cluster; drain, evict, change roles.",
+    says: "Show the nodes of the cluster; drain or evict them, change their roles.",
     load: () => import("./nodes.ts"),
   },
   {
     name: "slots",
-    says: "Show who owns and copies which slot; move one, and let it go again.",
+    says: "Show which nodes own and copy each slot; move slots.",
     load: () => import("./slots.ts"),
   },
   {
     name: "audit",
-    says: "Show what was done to the cluster, and by whom, the newest first.",
+    says: "Show what was done to the cluster, when and by whom, newest first.",
     load: () => import("./audit.ts"),
   },
   {
     name: "directory",
-    says: "Where the cluster remembers its members and who owns what.",
+    says: "Move the directory, the record of members and owners, from a node to etcd.",
     load: () => import("./directory.ts"),
   },
   {
     name: "top",
-    says: "Watch the cluster: nodes with their load, slots that are not ok, busiest actors. q quits.",
+    says: "Watch the cluster: load of the nodes, slots that are not ok, busiest actors. q quits.",
     load: () => import("./top.ts"),
   },
   {
     name: "demo",
-    says: "Run a cluster of three nodes on this machine, with a chat and an agent, to look at and to break.",
+    says: "Run a cluster of three nodes on this machine, with a room and an agent, to try out and to break.",
     load: () => import("./demo.ts"),
   },
   {
@@ -78,7 +78,7 @@ export const commandRows: readonly CommandRow[] = [
   },
   {
     name: "completion",
-    says: "Print what makes a shell complete the words after `plexus`.",
+    says: "Print the script that completes commands in bash, zsh or fish.",
     load: () => import("./completion.ts"),
   },
 ];

@@ -61,7 +61,7 @@ export const define: Define = (command, { output, onExit }) => {
   withAdminFlags(
     slots
       .command("release")
-      .description("Let a slot that was moved by hand be placed like any other again.")
+      .description("Let the cluster place a slot again that was moved by hand.")
       .argument("<slot>", "role/number, or kind/key of an actor that was moved"),
   )
     .addHelpText("after", examples("plexus slots release chat/17", "plexus slots release room/lobby"))

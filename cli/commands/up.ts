@@ -88,10 +88,10 @@ export const define: Define = (command, { output, onExit }) => {
   command
     .addOption(data())
     .option("--host <address>", "address to listen on (default: 127.0.0.1)")
-    .option("--port <number>", "port, 0 for any free one (default: 7070)", wholeNumber("The port"))
+    .option("--port <number>", "port; 0 takes any free one (default: 7070)", wholeNumber("The port"))
     .option(
       "--trusted-proxy <address>",
-      "proxy in front whose X-Forwarded-For counts, repeatable: 127.0.0.1, 10.0.0.0/8",
+      "reverse proxy whose X-Forwarded-For is trusted, repeatable: 127.0.0.1, 10.0.0.0/8",
       collect<string>,
     )
     .option(
@@ -103,17 +103,17 @@ export const define: Define = (command, { output, onExit }) => {
     .option("--model <path[,name]>", "GGUF file to serve; repeatable, the first is the default", collect<string>)
     .option(
       "--role <role>",
-      `what this node does: ${roles.join(", ")}; repeatable, or separated by commas (default: all; of a newcomer those of its invitation)`,
+      `what this node does: ${roles.join(", ")}; repeatable, or separated by commas (default: all, or those of the invitation)`,
       roleList,
     )
     .option("--label <name=value>", "label of this node, repeatable", namedValue)
     .option(
       "--weight <number>",
-      "this node's share of slots compared to the others' (default: 1)",
+      "this node's share of the slots, relative to the other nodes (default: 1)",
       decimal("The weight", { min: 0.01, max: 100 }),
     )
-    .option("--name <name>", "what people call this node (default: the name of the machine)")
-    .option("--join <token>", "become a node of a cluster: a token of `plexus invite`, used once")
+    .option("--name <name>", "name of this node (default: the name of the machine)")
+    .option("--join <token>", "join a cluster with a token that `plexus invite` printed; a token works once")
     .option("--mesh-host <address>", "address to listen on for other nodes (default: 127.0.0.1)")
     .option(
       "--mesh-port <number>",
@@ -122,35 +122,35 @@ export const define: Define = (command, { output, onExit }) => {
     )
     .option(
       "--announce <multiaddr>",
-      "address to be known by among nodes, where it is not --mesh-host; repeatable",
+      "address at which other nodes reach this one, if it is not --mesh-host; repeatable",
       collect<string>,
     )
     .option(
       "--peer <multiaddr>",
-      "where another node of the cluster is, repeatable: /ip4/10.0.0.5/tcp/7071/p2p/ID",
+      "address of another node of the cluster, repeatable: /ip4/10.0.0.5/tcp/7071/p2p/ID",
       collect<string>,
     )
     .option("--mdns", "look for nodes of the cluster in the local network")
-    .option("--etcd <urls...>", "keep the directory in etcd instead of in a node", etcdAddresses)
+    .option("--etcd <urls...>", "keep the directory of the cluster in etcd instead of on a node", etcdAddresses)
     .option(
       "--replicas <number>",
-      "on how many nodes each slot should be (default: 3)",
+      "copies of each slot, the owner's included (default: 3)",
       wholeNumber("The number", 1, 7),
     )
     .option(
       "--min-in-sync <number>",
-      "serve nothing of a slot with fewer copies in sync (default: 1)",
+      "serve a slot only while at least so many copies are in sync (default: 1)",
       wholeNumber("The number", 1, 7),
     )
-    .option("--config <file>", "YAML file; environment and flags win over it")
+    .option("--config <file>", "YAML file with settings; environment variables and flags override it")
     .addOption(new Option("--sign-up <mode>", "whether people may create accounts").choices(["open", "closed"]))
     .addOption(new Option("--gpu <mode>", "whether to look for a GPU").choices(["off", "auto"]))
-    .option("--context-tokens <number>", "upper bound of a model's context", wholeNumber("The number of tokens"))
+    .option("--context-tokens <number>", "longest context of a model", wholeNumber("The number of tokens"))
     .addOption(
       new Option("--log-level <level>", "how much is logged").choices(["debug", "info", "warn", "error", "silent"]),
     )
     .addOption(new Option("--log-format <format>", "auto is pretty on a terminal").choices(["auto", "json", "pretty"]))
-    .option("--trust-data", "count on an older copy of the data folder; what it lacks may be lost")
+    .option("--trust-data", "start although the data folder is an older copy; what it lacks may be lost")
     .option("--quiet", "do not print the welcome text")
     .addOption(new Option("--json", "print one JSON line when ready; logs go to standard error"))
     .addHelpText(

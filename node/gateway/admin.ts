@@ -8,6 +8,7 @@ import {
   releaseActor,
   roleManagerCommands,
   schema,
+  type ErrorCode,
   type NodeStatus,
   type Result,
 } from "../../protocols/index.ts";
@@ -25,6 +26,15 @@ const rowsQuery = (limits: GatewayLimits) =>
     after: Type.Optional(Type.String({ maxLength: 128 })),
     limit: Type.Optional(Type.Integer({ minimum: 1, maximum: limits.actorRowsMax })),
   });
+/** Why the audit can not be read where it is kept, though copies of it may be. */
+const copyCodes: ReadonlySet<string> = new Set<ErrorCode>([
+  "DIRECTORY_AWAY",
+  "SLOT_UNAVAILABLE",
+  "ASK_TIMEOUT",
+  "PEER_LOST",
+  "NOT_IN_SYNC",
+]);
+
 const userParams = schema.object({ user: schema.userName });
 const adminBody = schema.object({ admin: Type.Boolean() });
 
@@ -139,11 +149,17 @@ export function addAdminRoutes(
       config,
       schema: {
         summary: "What was done to the cluster, the newest first",
-        description: "`before` is the `seq` of the last entry of the page before.",
+        description:
+          "`before` is the `seq` of the last entry of the page before. `copyAt`: who has the audit does not answer, and this is what the copy at this node says.",
         tags,
         querystring: roleManagerCommands.auditPage,
       },
     },
-    (request) => toCluster({ type: "auditPage", ...request.query }),
+    async ({ query: asked }) => {
+      const answer = await askCluster({ type: "auditPage", ...asked });
+      // Reading needs nobody who decides: while who has it is away, what a copy says is more than nothing.
+      const page = answer.ok || !copyCodes.has(answer.error.code) ? undefined : await at.auditCopy?.(asked);
+      return page === undefined ? (demand(answer) ?? {}) : { ...page, copyAt: at.name ?? at.node };
+    },
   );
 }

@@ -1,4 +1,4 @@
-import type { Degraded, Failure, NodePlace, NodeStatus, Result } from "../../protocols/index.ts";
+import type { AuditPage, Degraded, Failure, NodePlace, NodeStatus, Result } from "../../protocols/index.ts";
 import type { Runtime } from "../../runtimes/runtime.ts";
 import type { ClusterActors, Kernel } from "../kernel/api.ts";
 import type { ClusterControl } from "../placement/api.ts";
@@ -56,6 +56,8 @@ export interface GatewayOptions {
   readonly cluster?: ClusterControl;
   /** For the durable audit: what an admin did by this gateway itself, and who it was. Absent: the log alone has it. */
   changed?(action: string, facts: Readonly<Record<string, string>>, by: string): void;
+  /** A page of the audit as the copy on this node has it; undefined: there is none here. Absent: there never is. */
+  auditCopy?(query: { readonly before?: number; readonly limit?: number }): Promise<AuditPage | undefined>;
   /** The other nodes that are up and serve clients: where a client may go on when this node is gone. Absent: none. */
   peers?(): readonly NodePlace[];
   /** Whether this node is cut off from what it needs. Absent: nobody can say. */

@@ -24,7 +24,11 @@ async function decommission(cluster: ClusterProcesses, load: Load, name: string)
   cluster.forget(name);
   expect(await node.end("SIGTERM")).to.equal(0);
   const evicted = await plexus(cluster.first, "nodes", "evict", name);
-  expect(evicted).to.match(new RegExp(`^${name} is no member any more\\. Its data folder .* can be deleted\\.\n$`));
+  expect(evicted).to.match(
+    new RegExp(
+      `^${name} was removed from the cluster\\. The cluster does not need its data folder any more; it can be deleted\\.\n$`,
+    ),
+  );
 }
 
 /** Moves what lives in one slot to a node, under load: what is on its way already is asked for again. */

@@ -36,7 +36,9 @@ describe("a real node that is evicted while it runs", () => {
     expect(keeper.code).to.equal(1);
     expect(keeper.stderr).to.match(/FORBIDDEN.*it keeps the directory.*plexus directory migrate --etcd/s);
     const said = await plexus(cluster.first, "nodes", "evict", "two");
-    expect(said).to.match(/^two is no member any more\. Its data folder .* can be deleted\.$/m);
+    expect(said).to.match(
+      /^two was removed from the cluster\. The cluster does not need its data folder any more; it can be deleted\.$/m,
+    );
     const isGone = (): unknown => expect(() => process.kill(two.pid, 0)).to.throw("ESRCH");
     await until("its process has ended", isGone, limitMs);
     expect(await two.end("SIGKILL")).to.equal(1);

@@ -209,7 +209,9 @@ describe("an invitation", () => {
   it("warns when nobody on another machine can use it", () => {
     const made = (...addresses: readonly string[]) => describeInvitation({ ...issued, addresses }, {}, at);
     for (const here of ["/ip4/127.0.0.1/tcp/7071", "/ip6/::1/tcp/7071", "/dns4/localhost/tcp/7071"])
-      expect(made(here)).to.include("warning").and.include("--mesh-host ADDRESS, an address that the others reach");
+      expect(made(here))
+        .to.include("warning")
+        .and.include("--mesh-host ADDRESS, an address that other machines can reach");
     expect(made("/ip4/127.0.0.1/tcp/7071", "/ip4/10.0.0.5/tcp/7071")).not.to.include("warning");
     expect(made()).not.to.include("warning");
   });
@@ -252,9 +254,11 @@ describe("a drain", () => {
       expect(kept(full, 2, a, gone))
         .to.include("Only one other node can take copies")
         .and.include("minInSync is 2");
-    expect(kept(full, 2)).to.include("No other node can take copies").and.include("plexus nodes drain node-b --undo");
+    expect(kept(full, 2)).to.include("No other node can take copies").and.include("plexus nodes undrain node-b");
     expect(kept(full, 1)).to.equal(undefined);
-    expect(kept(nodeRow("node-b"), 2, a), "what is new").to.include("keep or get");
+    expect(kept(nodeRow("node-b"), 2, a), "what is new").to.include(
+      "keep the copies without which nothing could be written",
+    );
   });
 
   it("of the only node names every role in which nothing new can be made, also where it owns nothing yet", () => {
@@ -262,8 +266,8 @@ describe("a drain", () => {
     const stuck = rolesWithoutTaker(all, [slotRow("manager/1", "node-a")], "id-of-node-a");
     expect(stuck).to.deep.equal(["chat", "ai", "manager"]);
     const text = describeStuck(stuck, "node-a", false);
-    expect(text).to.include("the role chat or ai or manager").and.include("nothing new can be made in them");
-    expect(text).to.include("no account, room or agent").and.include("plexus nodes drain node-a --undo");
-    expect(describeStuck(["manager"], "node-a", false)).to.include("nothing new can be made in it meanwhile.");
+    expect(text).to.include("the role chat or ai or manager").and.include("nothing new is possible");
+    expect(text).to.include("no account, room or agent").and.include("plexus nodes undrain node-a");
+    expect(describeStuck(["manager"], "node-a", false)).to.include("what node-a has of it stays there.");
   });
 });

@@ -101,12 +101,12 @@ describe("commands to a cluster", () => {
   it("say what an eviction gave up, and not to throw away what may be all that is left of it", async () => {
     expect((await run("nodes", "evict", "node-b")).text).to.include("it can be deleted");
     const forced = await run("nodes", "evict", "node-b", "--force");
-    expect(forced.text).to.match(/no member any more.*Keep its data folder until `plexus slots --not-ok`/);
+    expect(forced.text).to.match(/removed from the cluster.*Keep its data folder until `plexus slots --not-ok`/);
     expect(stand.calls.at(-1)).to.deep.equal(["evict", "node-b", true]);
     stand.answers = { evict: async (node) => ok({ node, lastCopies: 9 }) };
     const { text } = await run("nodes", "evict", "node-b", "--force");
-    expect(text).to.include("the only copy of 9 slots").and.include("begins anew, empty").and.not.include("deleted");
-    expect(text).to.include("Keep its data folder while anything").and.include("a backup of all nodes");
+    expect(text).to.include("the only copy of 9 slots").and.include("start again empty").and.not.include("deleted");
+    expect(text).to.include("Keep its data folder as long as").and.include("a backup of all nodes");
     const json = await run("nodes", "evict", "node-b", "--force", "--json");
     expect(JSON.parse(json.text)).to.deep.equal({ node: "node-b", lastCopies: 9, evicted: true });
   });
@@ -121,26 +121,26 @@ describe("commands to a cluster", () => {
     expect(JSON.parse(slot.text)).to.include({ slot: "chat/17", owner: "id-of-node-b", epoch: 3 });
     stand.answers = { moveActor: async () => refused(failure("NO_CANDIDATE")) };
     const nowhere = await run("actors", "move", "room/lobby", "--to", "node-a");
-    expect(failureOf(nowhere.thrown).details?.["hint"]).to.include("node-a may not hold it");
+    expect(failureOf(nowhere.thrown).details?.["hint"]).to.include("node-a cannot take it");
     for (const words of [["actors", "move", "lobby", "--to", "b"], ["slots", "move", "room/lobby", "--to", "b"]])
       expect(failureOf((await run(...words)).thrown).code).to.equal("BAD_REQUEST");
     const beyond = failureOf((await run("slots", "move", "chat/999", "--to", "node-b")).thrown);
     expect(beyond.details?.["reason"]).to.include("0 to 255");
     stand.answers = { moveSlot: async () => refused(failure("NOT_FOUND", { slot: "chat/9" })) };
     const empty = await run("slots", "move", "chat/9", "--to", "node-b");
-    expect(failureOf(empty.thrown).details?.["hint"]).to.include("chat/9 is nowhere yet: there is nothing to move");
+    expect(failureOf(empty.thrown).details?.["hint"]).to.include("chat/9 is not in use yet, so there is nothing to move");
     stand.answers = { moveSlot: async () => refused(failure("NOT_FOUND", { node: "x" })) };
     const stranger = await run("slots", "move", "chat/9", "--to", "x");
     expect(failureOf(stranger.thrown).details?.["hint"]).to.include("`plexus nodes` lists the names");
   }); // prettier-ignore
 
   it("let go of slots that were moved by hand", async () => {
-    expect((await run("slots", "release", "chat/17")).text).to.include("placed like any other");
+    expect((await run("slots", "release", "chat/17")).text).to.include("places");
     const { text } = await run("slots", "release", "room/lobby", "--json");
     expect(JSON.parse(text)).to.deep.equal({ slot: "room/lobby" });
     expect(stand.calls).to.deep.equal([["release", "chat/17"], ["release", "room/lobby"]]);
     stand.answers = { release: async () => refused(failure("ALREADY_DONE")) };
-    expect(failureOf((await run("slots", "release", "chat/2")).thrown).details?.["hint"]).to.include("Nobody moved it");
+    expect(failureOf((await run("slots", "release", "chat/2")).thrown).details?.["hint"]).to.include("It was not moved by hand");
     for (const wrong of ["chat/256", "chat/x", "chat", "lobby"]) {
       const { code, details } = failureOf((await run("slots", "release", wrong)).thrown);
       expect([code, details?.["reason"]].join(" "), wrong).to.match(/^BAD_REQUEST a slot is role\/number.*kind\/key/);
@@ -174,7 +174,7 @@ describe("commands to a cluster", () => {
     stand.summaries = [summaryOf([nodeRow("node-b", { slotsOwned: 1 })])];
     const { text, err, code } = await run("nodes", "drain", "node-b");
     expect(code).to.equal(0);
-    expect(err).to.include("No other node with the role chat can take anything");
+    expect(err).to.include("No other node with the role chat can take over now");
     expect(text).to.include("It gives away what it can");
     expect(JSON.parse((await run("nodes", "drain", "node-b", "--json")).text)).to.deep.include({
       noCandidate: ["chat"],
@@ -314,7 +314,7 @@ describe("commands to a cluster", () => {
     stand.answers = { migrateDirectory: async () => refused(failure("PEER_LOST")) };
     const lost = await run("directory", "migrate", "--etcd", ...endpoints);
     expect(failureOf(lost.thrown).outcome).to.equal("unknown");
-    expect(failureOf(lost.thrown).details?.["hint"]).to.include("plexus nodes shows which directory is in use");
+    expect(failureOf(lost.thrown).details?.["hint"]).to.include("`plexus nodes` shows which directory is in use");
     stand.summaries = [summaryOf([], { directory: { kind: "etcd", endpoints } })];
     const again = await run("directory", "migrate", "--etcd", ...endpoints);
     expect(failureOf(again.thrown).code).to.equal("ALREADY_DONE");
@@ -358,6 +358,25 @@ describe("commands to a cluster", () => {
     expect(failureOf(away.thrown).code, "the node that was asked does answer").to.equal("DIRECTORY_AWAY");
     expect(failureOf(away.thrown).message).to.include("its node (or etcd) is away");
     expect(auditTable([{ ...entry(1), by: "\u001b[2J" }], collected())).not.to.include("\u001b");
+  });
+
+  it("show the copy of the audit where it is kept nowhere else, and name who has one where this node has none", async () => {
+    const entry = { seq: 1, atMs: 0, action: "evict", by: "ada", facts: {} };
+    stand.cluster = () => refused(failure("SLOT_UNAVAILABLE", { node: "node-c" }));
+    stand.copy = { entries: [entry], more: false };
+    const { text, err, code } = await run("audit");
+    expect(code).to.equal(0);
+    expect(text).to.include("evict");
+    expect(err).to.include("The node that keeps the audit does not answer").and.include("the copy at test");
+    const lines = await run("audit", "--json");
+    expect(JSON.parse(lines.text)).to.deep.equal(entry);
+    stand.copy = undefined;
+    stand.summaries = [
+      summaryOf([nodeRow("node-a", { self: true }), nodeRow("node-b"), nodeRow("node-c", { up: false })]),
+    ];
+    stand.slots = [slotRow("manager/102", "node-c", { inSync: ["id-of-node-c", "id-of-node-b"], status: "down" })];
+    const { thrown } = await run("audit");
+    expect(failureOf(thrown).details?.["hint"]).to.match(/^There is a copy on node-b: `plexus audit`/);
   });
 
   it("print one frame of top without a terminal", async () => {

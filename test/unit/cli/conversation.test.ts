@@ -81,7 +81,7 @@ describe("a conversation in the terminal", () => {
     const { conversation, printed } = stage(two);
     conversation.onHold(failure("SLOT_UNAVAILABLE", { node: "three", reason: "the node that has it is down" }));
     conversation.onHold(failure("NOT_IN_SYNC"));
-    expect(printed).to.deep.equal(["* three, which has this, does not answer; trying again"]);
+    expect(printed).to.deep.equal(["* three, which serves this, does not answer; trying again"]);
   });
 
   it("says nothing of nodes where there is one", async () => {
@@ -95,14 +95,14 @@ describe("a conversation in the terminal", () => {
     answers.ask = refused(failure("NOT_FOUND"));
     answers.subscribe = refused(failure("NOT_FOUND"));
     const room = await conversation.begin({ room: "nosuch", agent: undefined });
-    expect(room).to.include({ code: "NOT_FOUND", message: "There is no room nosuch. /create nosuch makes it." });
+    expect(room).to.include({ code: "NOT_FOUND", message: "There is no room nosuch. /create nosuch creates it." });
     expect((await conversation.take("/join other")).failure?.message).to.include("There is no room other.");
-    const meant = "There is no room lobyb. Did you mean lobby? /create lobyb makes it.";
+    const meant = "There is no room lobyb. Did you mean lobby? /create lobyb creates it.";
     expect((await conversation.take("/join lobyb")).failure?.message).to.equal(meant);
     const command = "There is no command /jion. Did you mean /join? /help lists the commands.";
     expect((await conversation.take("/jion lobby")).failure?.message).to.equal(command);
     const own = await conversation.begin({ room: undefined, agent: "nosuch" });
-    expect(own?.message).to.equal("You have no agent nosuch. /agent nosuch PERSONA makes it.");
+    expect(own?.message).to.equal("You have no agent nosuch. /agent nosuch PERSONA creates it.");
     expect((await conversation.take("/agent bob.helper")).failure?.message).to.equal("There is no agent bob.helper.");
     answers.ask = refused(failure("FORBIDDEN"));
     expect((await conversation.take("/join other")).failure?.message).to.equal(failure("FORBIDDEN").message);

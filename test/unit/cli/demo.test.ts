@@ -158,6 +158,12 @@ describe("plexus demo", function () {
     await until("its end is noticed", async () => {
       expect(await type(look ?? "")).to.include("node-a, which keeps the directory, is down");
     });
+    // What was done is on the node as well that was not drained a moment ago.
+    const kept = /--data (\S+)/.exec(restart ?? "")?.[1] ?? "";
+    const audit = await type(`${look?.replace(/ nodes .*/, ` audit --data ${kept}`)} 2>&1`);
+    expect(audit)
+      .to.include("invite")
+      .and.include("warning The node that keeps the audit does not answer. This is the copy at");
 
     restarted.child.kill("SIGINT");
     expect((await restarted.gone)[0]).to.equal(0);

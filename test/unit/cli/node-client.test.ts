@@ -59,14 +59,14 @@ describe("a request to a node", () => {
       const error = await post(await peer(fate));
       expect(error).to.include({ code: "PEER_LOST", outcome: "unknown" });
       expect(exitCodes[error.outcome]).to.equal(4);
-      expect(error.details?.["hint"]).to.include("look before you repeat it; `plexus audit`");
+      expect(error.details?.["hint"]).to.include("check before you repeat it; `plexus audit`");
     });
 
   it("may have changed something when its answer is late, before or within it", async () => {
     for (const fate of [() => undefined, (socket: Socket) => void socket.write("HTTP/1.1 200 OK\r\n\r\n{")]) {
       const error = await post(await peer(fate), "/api/sign-up", 100);
       expect(error).to.include({ code: "ASK_TIMEOUT", outcome: "unknown" });
-      expect(error.details?.["hint"]).to.include("look before you repeat it").and.not.include("audit");
+      expect(error.details?.["hint"]).to.include("check before you repeat it").and.not.include("audit");
     }
   });
 
@@ -78,7 +78,7 @@ describe("a request to a node", () => {
       );
     const unknown = await post(await peer(carried("FENCED", "unknown")));
     expect(unknown).to.have.nested.property("details.slot", "x");
-    expect(unknown).to.have.nested.property("details.hint").that.includes("look before you repeat it");
+    expect(unknown).to.have.nested.property("details.hint").that.includes("check before you repeat it");
     expect((await post(await peer(carried("OVERLOADED", "not_started")))).details).to.deep.equal({ slot: "x" });
   });
 

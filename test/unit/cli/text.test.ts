@@ -179,12 +179,27 @@ describe("errors on the command line", () => {
       expect(describeFailure(failure(code), false), code).not.to.match(/operation ?id/i);
     const lost = describeFailure(failure("PEER_LOST", { node: "n2" }), false);
     expect(lost).to.match(/^error PEER_LOST: The connection to another node ended.*`plexus nodes`/);
-    expect(lost).to.match(/^ {2}node: n2\n {2}hint: .*look before you repeat it/m);
+    expect(lost).to.match(/^ {2}node: n2\n {2}hint: .*check before you repeat it/m);
     expect(describeFailure(failure("PEER_LOST"), false, false), "to who only chats").not.to.include("plexus nodes");
     const hinted = describeFailure(failure("PEER_LOST", { hint: "It may still arrive." }), false);
     expect(hinted)
       .to.match(/\n {2}hint: It may still arrive\.$/)
-      .and.not.include("look before");
+      .and.not.include("check before");
+  });
+
+  it("begin with the reason where there is one, and with the name of what is not there", () => {
+    const said = (...given: Parameters<typeof failure>) => describeFailure(failure(...given), false);
+    expect(said("FORBIDDEN", { reason: "API keys may not do this" })).to.equal(
+      "error FORBIDDEN: API keys may not do this.",
+    );
+    expect(said("CONFIG_INVALID", { field: "port", reason: "must be a number", from: "flags" })).to.equal(
+      "error CONFIG_INVALID: port: must be a number.\n  from: flags",
+    );
+    expect(said("NOT_FOUND", { node: "n9", hint: "See." })).to.equal(
+      "error NOT_FOUND: There is no node n9.\n  hint: See.",
+    );
+    const own = { ...failure("FORBIDDEN", { reason: "it keeps it" }), message: "node-a was not evicted." };
+    expect(describeFailure(own, false)).to.equal("error FORBIDDEN: node-a was not evicted.\n  reason: it keeps it");
   });
 
   it("leave out a detail that is empty", () => {
@@ -249,7 +264,7 @@ describe("the banner", () => {
       .to.match(/API +http.*\n.*npm run build:web/)
       .and.not.include("Open");
     const early = banner({ ...started, models: [model], nodesMissing: 2 });
-    expect(early).to.include("for 2 more nodes, which minInSync asks for").and.include("plexus invite");
+    expect(early).to.include("for 2 more nodes: minInSync requires so many").and.include("plexus invite");
   });
 
   it("says plainly what a demonstration model is, that a model failed, and that there is none", () => {

@@ -25,6 +25,18 @@ describe("a frame of plexus top", () => {
     expect(text.indexOf("room/busy")).to.be.lessThan(text.indexOf("room/quiet"));
   });
 
+  it("tells a copy that is being brought up to date from one whose node is down", () => {
+    const learners = ["id-of-node-b", "id-of-node-c"];
+    const short = slotRow("chat/4", "node-a", { status: "short", learners });
+    const text = topFrame(
+      { ...data, slots: [short, slotRow("chat/5", "node-a", { status: "short", learners })] },
+      view,
+    ).join("\n");
+    expect(text).to.match(/chat\/4 +short +owner node-a, in sync node-a, being brought up to date: node-b$/m);
+    expect(text.match(/^node-c is down; it will be brought up to date when it returns\.$/gm)).to.have.lengthOf(1);
+    expect(text).not.to.include("catching up");
+  });
+
   it("names in one word what only another role brings back", () => {
     const stranded = slotRow("manager/102", "node-c", { status: "down", stranded: "manager" });
     expect(topFrame({ ...data, slots: [stranded] }, view).join("\n")).to.match(/manager\/102 +stranded owner node-c/);

@@ -10,6 +10,7 @@ import {
   type ClusterSlotRow,
   type ClusterSummary,
   type ActorPage,
+  type AuditPage,
   type Result,
 } from "../../../protocols/index.ts";
 import { createEchoRuntime } from "../../../runtimes/echo/echo.ts";
@@ -77,6 +78,8 @@ export interface ClusterStand {
   readonly changes: (readonly [action: string, facts: Readonly<Record<string, string>>, by: string])[];
   /** Who changed something, as the control was told. */
   readonly by: (string | undefined)[];
+  /** The copy of the audit on this node. */
+  copy: AuditPage | undefined;
   /** Whether the directory can be reached. */
   directory: boolean;
   /** Why the cluster's own actor is away for good. */
@@ -174,6 +177,7 @@ export async function startClusterStand(options: { readonly member?: boolean } =
     metricsText: async () => ({ contentType: "text/plain", body: "" }),
     controlToken,
     changed: (...told) => void changes.push(told),
+    auditCopy: async () => stand.copy,
     ...(options.member !== false && { cluster, actors }),
   });
   const stand: ClusterStand = {
@@ -190,6 +194,7 @@ export async function startClusterStand(options: { readonly member?: boolean } =
     cluster: () => refused(failure("STOPPING")),
     by,
     changes,
+    copy: undefined,
     directory: true,
     stranded: undefined,
     answers: {},

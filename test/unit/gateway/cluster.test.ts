@@ -131,6 +131,11 @@ describe("the routes of the cluster", () => {
       expect((await request("GET", `/audit?${query}`)).status, query).to.equal(400);
     stand.cluster = () => refused(failure("PEER_LOST"));
     expect((await request("GET", "/audit")).body.error?.code).to.equal("PEER_LOST");
+    stand.copy = { entries: [entry], more: false };
+    expect((await request("GET", "/audit")).body).to.deep.equal({ entries: [entry], more: false, copyAt: "test" });
+    stand.cluster = () => refused(failure("FORBIDDEN"));
+    expect((await request("GET", "/audit")).body.error?.code, "a refusal is no silence").to.equal("FORBIDDEN");
+    stand.copy = undefined;
   });
 
   it("say soon that the node with the cluster's memory is down when nobody can take that over", async () => {
