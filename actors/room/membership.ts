@@ -62,27 +62,35 @@ const listing = (room: Pick<Room, "visibility" | "title" | "topic">, turn: Turn)
       ]
     : [];
 
-/** Tag of the question whether the creator's list has a place. */
+/** Tag of the question whether the creator's list has a place, and then, for a direct room, whether there is anybody to talk to. */
 export interface CreateTag {
   readonly type: "create";
+  readonly asked: "creator" | "other";
   readonly command: Of<"create">;
   readonly from: Sender;
   readonly to: ReplyTo | undefined;
 }
 
-/** Creates the room; its creator owns it. Errors: NAME_TAKEN, BAD_REQUEST, FORBIDDEN, LIMIT_REACHED. */
+/** Creates the room; its creator owns it. Errors: NAME_TAKEN, BAD_REQUEST, FORBIDDEN, LIMIT_REACHED, NOT_FOUND. */
 export const create = (room: RoomState, command: Of<"create">, turn: Turn): Effects =>
-  createWith(room, command, turn, () => {
-    const tag: CreateTag = { type: "create", command, from: turn.from, to: turn.replyTo };
-    const message = { type: "roomWanted", room: turn.key };
-    const timeoutMs = limits.roomWantedTimeoutMs;
-    return [{ type: "ask", to: turn.from as Mail["to"], message, tag, timeoutMs }];
-  });
+  createWith(room, command, turn, () => [
+    wanted(turn.from, { type: "create", asked: "creator", command, from: turn.from, to: turn.replyTo }, turn),
+  ]);
+
+function wanted(user: Sender, tag: CreateTag, turn: Turn): Effects[number] {
+  const message = { type: "roomWanted", room: turn.key };
+  return { type: "ask", to: user as Mail["to"], message, tag, timeoutMs: limits.roomWantedTimeoutMs };
+}
 
 /** The creator's list has a place, or is full. A creator that cannot be asked now gets the room and hears of it later. */
 export function onWantedAnswered(room: RoomState, tag: CreateTag, result: Result<unknown>, here: Turn): Effects {
-  const { command, from, to } = tag;
-  if (!result.ok && result.error.code === "LIMIT_REACHED") return [refuse("LIMIT_REACHED", result.error.details, to)];
+  const { command, from, to, asked } = tag;
+  const code = result.ok ? undefined : result.error.code;
+  if (!result.ok && asked === "creator" && code === "LIMIT_REACHED") return [refuse(code, result.error.details, to)];
+  // A room is not made for nobody: names that were never taken would each leave one.
+  if (asked === "other" && code === "NOT_FOUND") return [refuse("NOT_FOUND", { user: command.with }, to)];
+  if (asked === "creator" && command.with !== undefined)
+    return [wanted(command.with as Sender, { ...tag, asked: "other" }, here)];
   const turn: Turn = { ...here, from, ...(to && { replyTo: to }) };
   // Somebody else may have created it meanwhile: everything is looked at again.
   return createWith(room, command, turn, (view) => opened(view, turn)).map((effect) =>

@@ -74,8 +74,6 @@ export interface Accounts {
   /** Error: UNAUTHENTICATED; RATE_LIMITED after many bad tokens from one address. `timeoutMs`: of the user's actor, where
    *  that is not the usual time. */
   authenticate(token: string, address: string, timeoutMs?: number): Promise<Result<Caller>>;
-  /** Whether there is such an account, for people who are signed in: those may search for others anyway. */
-  exists(user: string): Promise<Result<boolean>>;
   /** For an account whose first claim was lost. Errors: ADMIN_CODE_WRONG, ALREADY_DONE. */
   claimAdmin(user: string, adminCode: string, from: Origin): Promise<Result<unknown>>;
   /** Replaces the password and ends every session but this one. Error: SIGN_IN_FAILED when `current` is wrong. */
@@ -333,11 +331,6 @@ export function createAccounts(at: Surroundings): Accounts {
         keepSession: caller.session,
         ...(from.device !== undefined && { deviceHash: sha256(from.device) }),
       });
-    },
-
-    async exists(user) {
-      const stored = await credentials(user, undefined);
-      return stored.ok ? ok(stored.value.passwordHash !== undefined) : stored;
     },
 
     createKey: (caller, label) => open(caller.user, "key", label),

@@ -8,7 +8,7 @@
  *
  *  It holds no truth. Who somebody is, who may read a room, what was said: actors answer that, and the gateway carries
  *  the question with the name it has checked. What it owns is the edge: tokens and passwords (accounts.ts), schemas
- *  (commands.ts, refusals.ts), its own name (hosts.ts), limits (limits.ts, rates.ts, addresses.ts), and the promise that a
+ *  (commands.ts, refusals.ts), its own name (hosts.ts), limits (limits.ts, rates.ts, guesses.ts, addresses.ts), and the promise that a
  *  client's event stream has no gap and no duplicate across reconnects (feeds.ts). Nobody can take from others what they need:
  *  connections have one governor (entrance.ts), and so has what waits to be read (outflow.ts).
  *

@@ -105,15 +105,11 @@ export function addRoutes(app: FastifyInstance, at: Surroundings, accounts: Acco
     },
     async (request) => {
       const caller = callerOf(request);
-      const other = request.body.with.slice("user/".length);
-      // A room is not made for nobody. Where nobody can say, it is made, and whoever is missing is told later.
-      const exists = await accounts.exists(other);
-      if (exists.ok && !exists.value) throw new PlexusError(failure("NOT_FOUND", { user: other }));
       const room = directKey(caller.actor, request.body.with);
       const to = actorId("room", room);
       const made = await ask(caller, to, { type: "create", visibility: "direct", with: request.body.with });
-      const isThere = made.ok || made.error.code === "NAME_TAKEN" || made.error.code === "ALREADY_DONE";
-      if (!isThere) demand(made);
+      const exists = made.ok || made.error.code === "NAME_TAKEN" || made.error.code === "ALREADY_DONE";
+      if (!exists) demand(made);
       return demand(await ask(caller, to, { type: "describe" }));
     },
   );

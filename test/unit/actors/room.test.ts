@@ -156,9 +156,21 @@ describe("a direct room", () => {
     expect(stage.code("user/bob", dm, { type: "delete", seq: 1 })).to.equal("FORBIDDEN");
   });
 
+  it("is not made with somebody who does not exist, and nothing of it is kept", () => {
+    const stage = stageWith("ada");
+    expect(stage.code("user/ada", dm, open)).to.equal("NOT_FOUND");
+    expect(stage.stateOf(dm)).to.equal(null);
+    stage.ok("gateway", "user/bob", { type: "create", passwordHash: "x" });
+    stage.ok("user/ada", dm, open);
+  });
+
   it("loses somebody who turns out not to exist, and takes them back when they do", () => {
     const stage = stageWith("ada");
+    // Nobody can say whether there is such a person: the room is made.
+    stage.cutOff("user/bob");
     stage.ok("user/ada", dm, open);
+    stage.reach("user/bob");
+    stage.pass(10 * actorLimits.outboxRetryMs);
     expect(Object.keys(stage.ok<RoomView>("user/ada", dm, { type: "describe" }).members)).to.deep.equal(["user/ada"]);
     stage.ok("gateway", "user/bob", { type: "create", passwordHash: "x" });
     stage.ok("user/ada", dm, open);
