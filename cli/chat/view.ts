@@ -13,14 +13,19 @@ const clockTime = (atMs: number): string => {
 /** A message as one entry of the terminal: `12:04 #7 ada: text`. Further lines are indented. */
 export function describeMessage(message: RoomMessage, color: boolean): string {
   const head = `${paint(color, "dim", `${clockTime(message.atMs)} #${message.seq}`)} ${paint(color, "bold", nameOf(message.author))}`;
-  const answers = message.replyTo === undefined ? "" : paint(color, "dim", ` (to #${message.replyTo})`);
+  // The mention, where an agent answers one: in a thread that is not the message which the thread began with.
+  const to = message.answers ?? message.replyTo;
+  const answers = to === undefined ? "" : paint(color, "dim", ` (to #${to})`);
   if (message.deletedAtMs !== undefined) return `${head}: ${paint(color, "dim", "(deleted)")}`;
   const edited = message.editedAtMs === undefined ? "" : paint(color, "dim", " (edited)");
   const reactions = Object.entries(message.reactions ?? {})
     .filter(([, people]) => people.length > 0)
     .map(([emoji, people]) => `${withoutControls(emoji)} ${people.length}`);
   const below = reactions.length === 0 ? "" : `\n      ${paint(color, "dim", reactions.join("  "))}`;
-  return `${head}${answers}: ${indent(message.text)}${edited}${below}`;
+  // The text is the agent's apology; that nothing else will come is for whoever reads on without reading it.
+  const why = message.refused;
+  const unanswered = why === undefined ? "" : paint(color, "yellow", ` (not answered: ${withoutControls(why)})`);
+  return `${head}${answers}: ${indent(message.text)}${unanswered}${edited}${below}`;
 }
 
 /** One turn of a conversation with an agent. */

@@ -77,6 +77,13 @@ describe("what a reader sees", () => {
     expect(describeMessage({ ...message, text: "one\ntwo" }, false)).to.match(/one\n {6}two$/);
   });
 
+  it("say which mention an agent answers, and that one will not be answered", () => {
+    const said = { ...message, author: "agent/ada.helper", replyTo: 3, answers: 5 };
+    expect(describeMessage({ ...said, text: "Yes." }, false)).to.match(/#7 ada\.helper \(to #5\): Yes\.$/);
+    const refused = { ...said, text: "Sorry, I am busy: 4 waiting already.", refused: "QUEUE_FULL" };
+    expect(describeMessage(refused, false)).to.match(/\(to #5\): Sorry, I am busy.* \(not answered: QUEUE_FULL\)$/);
+  });
+
   it("never lets other people's text steer the terminal", () => {
     const hostile = "\u001b[2Jgone\u0007\u009b1m\u202etxt";
     expect(withoutControls(hostile)).to.equal("�[2Jgone��1m�txt");
