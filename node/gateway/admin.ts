@@ -78,7 +78,7 @@ export function addAdminRoutes(
   };
   const toCluster = async (message: Message) => demand(await askCluster(message)) ?? {};
 
-  app.get("/api/admin/status", { config, schema: { summary: "The state of this node", tags } }, async () => {
+  app.get("/api/admin/status", { config, schema: { summary: "The status of this node", tags } }, async () => {
     const unnamedProxies = at.addresses.unnamed();
     const status: NodeStatus = {
       ...(await at.status()),
@@ -106,7 +106,7 @@ export function addAdminRoutes(
 
   app.get<{ Params: Static<typeof actorKeyParams> }>(
     "/api/admin/actors/:kind/:key",
-    { config, schema: { summary: "One actor with its dead letters", tags, params: actorKeyParams } },
+    { config, schema: { summary: "One actor, with its dead letters", tags, params: actorKeyParams } },
     async (request) => demand(await actors.show(actorId(request.params.kind, request.params.key))),
   );
 
@@ -114,7 +114,7 @@ export function addAdminRoutes(
     "/api/admin/actors/:kind/:key/release",
     {
       config: audits("releaseActor"),
-      schema: { summary: "Ends a quarantine", tags, params: actorKeyParams, body: releaseActor },
+      schema: { summary: "Releases an actor from quarantine", tags, params: actorKeyParams, body: releaseActor },
     },
     async (request) => {
       const actor = actorId(request.params.kind, request.params.key);
@@ -129,7 +129,7 @@ export function addAdminRoutes(
     "/api/admin/users/:user",
     {
       config: audits("setAdmin"),
-      schema: { summary: "Makes somebody an admin, or no longer", tags, params: userParams, body: adminBody },
+      schema: { summary: "Makes a person an admin, or ends that", tags, params: userParams, body: adminBody },
     },
     async (request) => {
       const facts = { user: request.params.user, admin: request.body.admin };
@@ -148,9 +148,9 @@ export function addAdminRoutes(
     {
       config,
       schema: {
-        summary: "What was done to the cluster, the newest first",
+        summary: "The audit log of the cluster, newest first",
         description:
-          "`before` is the `seq` of the last entry of the page before. `copyAt`: who has the audit does not answer, and this is what the copy at this node says.",
+          "`before` is the `seq` of the last entry of the page before. `copyAt`: the node with the audit log does not answer, so this comes from the copy at the node that was asked.",
         tags,
         querystring: roleManagerCommands.auditPage,
       },

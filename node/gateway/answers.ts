@@ -51,5 +51,5 @@ export function answerTo<Name extends Command>(
 ): Result<Static<(typeof answers)[Name]>> {
   if (!result.ok) return result;
   if (checks[command]?.Check(result.value) === true) return result as Result<Static<(typeof answers)[Name]>>;
-  return refused(failure("INTERNAL", { reason: `what was answered to ${command} is no answer` }));
+  return refused(failure("INTERNAL", { reason: `the answer to ${command} is malformed` }));
 }

@@ -40,7 +40,7 @@ function cookieOf(request: IncomingMessage, name: string): string | undefined {
 /** Whether a browser began this request on one of our own pages (or nobody's browser did): the guard against forged
  *  requests. `Sec-Fetch-Site` can not be set by a page; `Origin` is the older witness. Error: FORBIDDEN. */
 export function checkSameOrigin(request: IncomingMessage): Result<undefined> {
-  const foreign = refused(failure("FORBIDDEN", { reason: "the request began on another site" }));
+  const foreign = refused(failure("FORBIDDEN", { reason: "the request comes from a page of another site" }));
   const site = request.headers["sec-fetch-site"];
   if (site !== undefined) return site === "same-origin" || site === "none" ? ok(undefined) : foreign;
   const origin = request.headers.origin;

@@ -35,7 +35,7 @@ export function addClusterRoutes(app: FastifyInstance, at: Surroundings): void {
 
   app.get(
     "/api/admin/cluster/summary",
-    { config, schema: { summary: "Nodes with their load, the directory, and how the slots are", tags } },
+    { config, schema: { summary: "Nodes with their load, the directory, and slots by status", tags } },
     async () => demand(await control().summary()),
   );
 
@@ -49,7 +49,11 @@ export function addClusterRoutes(app: FastifyInstance, at: Surroundings): void {
     "/api/admin/cluster/invitations",
     {
       config: audits("invite"),
-      schema: { summary: "A token that admits one node, once; it is shown this once", tags, body: createInvitation },
+      schema: {
+        summary: "Creates an invitation: a token that admits one node, once; only this answer shows it",
+        tags,
+        body: createInvitation,
+      },
     },
     (request) => audited(log, request, request.body, control().invite(request.body, whoIs(request))),
   );
@@ -59,7 +63,7 @@ export function addClusterRoutes(app: FastifyInstance, at: Surroundings): void {
     {
       config: audits("evict"),
       schema: {
-        summary: "Ends a node's membership for good",
+        summary: "Evicts a node: ends its membership for good",
         description:
           "`lastCopies`: slots that were given up. FORBIDDEN for the node that keeps the directory, and, without `force`, for one that holds the last copy of a slot.",
         tags,
@@ -79,7 +83,7 @@ export function addClusterRoutes(app: FastifyInstance, at: Surroundings): void {
     {
       config: audits("drain"),
       schema: {
-        summary: "Lets a node give away everything it holds, or take its share again",
+        summary: "Drains a node: it hands over everything it holds; or ends that",
         description: "Answers at once; the summary's `slotsOwned` and `slotsReplicated` tell how far it is.",
         tags,
         params: clusterNodeParams,
@@ -103,7 +107,7 @@ export function addClusterRoutes(app: FastifyInstance, at: Surroundings): void {
     {
       config: audits("roles"),
       schema: {
-        summary: "Changes what a running node does",
+        summary: "Changes the roles of a running node",
         description:
           "NO_CANDIDATE when a role would be left without a node; FORBIDDEN when the node that keeps the directory would cease to be a manager.",
         tags,
@@ -157,7 +161,7 @@ export function addClusterRoutes(app: FastifyInstance, at: Surroundings): void {
   );
 
   const releaseSchema = {
-    summary: "Lets a slot that was moved by hand be placed like any other again",
+    summary: "Returns a slot that was moved by hand to automatic placement",
     description: "ALREADY_DONE when nobody had moved it.",
     tags,
   };

@@ -153,10 +153,11 @@ export function readCommand(
   user: string,
 ): Result<{ readonly to: ActorId; readonly message: Message }> {
   const known = validators.get(name);
-  if (known === undefined) return refused(failure("BAD_REQUEST", { path: "/do", problem: "no such command" }));
+  if (known === undefined) return refused(failure("BAD_REQUEST", { path: "/do", problem: "unknown command" }));
   // The user's own actor needs no name.
   const to = key ?? (known.kind === "user" ? user : "");
-  if (!isKey(to)) return refused(failure("BAD_REQUEST", { path: "/to", problem: "not the key of an actor" }));
+  if (!isKey(to))
+    return refused(failure("BAD_REQUEST", { path: "/to", problem: "not a valid key of a room, agent or user" }));
   const fields = parameters ?? {};
   if (!known.check.Check(fields)) return refused(invalid(known.check.Errors(fields), "/with"));
   return ok({ to: actorId(known.kind, to), message: { ...(fields as object), type: known.command } });

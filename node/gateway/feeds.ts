@@ -319,7 +319,7 @@ export function createFeeds(
     if (re !== undefined)
       connection.send({
         re,
-        error: failure("ALREADY_DONE", { reason: "another subscribe or unsubscribe came after it" }),
+        error: failure("ALREADY_DONE", { reason: "a later subscribe or unsubscribe replaced it" }),
       });
   }
 
@@ -339,7 +339,9 @@ export function createFeeds(
       const ask = async (): Promise<Result<Resumed<unknown, unknown>>> => {
         permit ??= await outflow.admit(connection.user, limits.listBytes);
         if (permit !== undefined) return resume(connection, topic, cursor);
-        return refused(failure("RATE_LIMITED", { reason: "other events wait to be read", retryAfterMs: 1_000 }));
+        return refused(
+          failure("RATE_LIMITED", { reason: "this person has not read earlier events yet", retryAfterMs: 1_000 }),
+        );
       };
       const feed = unanswered === undefined ? feeds.get(topic) : undefined;
       using _room = { [Symbol.dispose]: () => permit?.() };
@@ -374,7 +376,10 @@ export function createFeeds(
         return deliver(subscription, held);
       }
     }
-    end(subscription, failure("OVERLOADED", { reason: "this topic moves faster than it can be caught up with" }));
+    end(
+      subscription,
+      failure("OVERLOADED", { reason: "events of this topic come faster than this connection reads them" }),
+    );
   }
 
   function remove(subscription: Subscription): void {

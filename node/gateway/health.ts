@@ -9,7 +9,7 @@ import { sameSecret } from "./tokens.ts";
 /** Adds what operators' tools read: life, readiness, metrics, and the description of the interface. */
 export function addHealthRoutes(app: FastifyInstance, at: Surroundings, accounts: Accounts): void {
   const tags = ["node"];
-  app.get("/healthz", { schema: { summary: "The process answers", tags, security: [] } }, async () => ({
+  app.get("/healthz", { schema: { summary: "Liveness: the process answers", tags, security: [] } }, async () => ({
     alive: true,
   }));
 
@@ -17,7 +17,7 @@ export function addHealthRoutes(app: FastifyInstance, at: Surroundings, accounts
     "/readyz",
     {
       schema: {
-        summary: "Every slot that this node owns can be served, and it reaches the others",
+        summary: "Readiness: every slot that this node owns can be served, and it reaches the others",
         tags,
         security: [],
       },
@@ -30,17 +30,25 @@ export function addHealthRoutes(app: FastifyInstance, at: Surroundings, accounts
     },
   );
 
-  app.get("/metrics", { schema: { summary: "Prometheus text", tags } }, async (request, reply) => {
-    // Also on this machine: a proxy there may add no header that gives it away. Without a token there is `metricsListen`.
-    const presented = presentedToken(request.raw);
-    if (presented === undefined)
-      throw new PlexusError(failure("UNAUTHENTICATED", { hint: "an admin's token, or `plexus up --metrics-listen`" }));
-    const isOperator = at.controlToken !== undefined && sameSecret(presented.token, at.controlToken);
-    if (!isOperator && !demand(await accounts.authenticate(presented.token, request.address)).admin)
-      throw new PlexusError(failure("FORBIDDEN", { reason: "metrics are for admins" }));
-    const { contentType, body } = await at.metricsText();
-    return reply.header("content-type", contentType).serializer(String).send(body);
-  });
+  app.get(
+    "/metrics",
+    { schema: { summary: "Metrics in the Prometheus text format", tags } },
+    async (request, reply) => {
+      // Also on this machine: a proxy there may add no header that gives it away. Without a token there is `metricsListen`.
+      const presented = presentedToken(request.raw);
+      if (presented === undefined)
+        throw new PlexusError(
+          failure("UNAUTHENTICATED", {
+            hint: "send the token of an admin, or read metrics at the address of `plexus up --metrics-listen`",
+          }),
+        );
+      const isOperator = at.controlToken !== undefined && sameSecret(presented.token, at.controlToken);
+      if (!isOperator && !demand(await accounts.authenticate(presented.token, request.address)).admin)
+        throw new PlexusError(failure("FORBIDDEN", { reason: "metrics are for admins" }));
+      const { contentType, body } = await at.metricsText();
+      return reply.header("content-type", contentType).serializer(String).send(body);
+    },
+  );
 
   let description: Buffer | undefined;
   app.get("/openapi.json", { schema: { hide: true } }, (_request, reply) => {

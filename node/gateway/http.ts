@@ -150,11 +150,11 @@ export async function createHttp(at: Surroundings, accounts: Accounts, commands:
       if (sameSecret(presented.token, at.controlToken)) return;
     const caller = demand(await accounts.authenticate(presented.token, request.address));
     if (access === "person" && caller.kind !== "session")
-      throw new PlexusError(failure("FORBIDDEN", { reason: "API keys may not do this" }));
+      throw new PlexusError(failure("FORBIDDEN", { reason: "this needs a signed-in session; API keys may not do it" }));
     const retryAfterMs = commands.take(caller.user);
     if (retryAfterMs > 0) throw new PlexusError(failure("RATE_LIMITED", { retryAfterMs }));
     if (access === "admin" && !caller.admin) {
-      const reason = failure("FORBIDDEN");
+      const reason = failure("FORBIDDEN", { reason: "only admins may do this" });
       const { audit: action } = request.routeOptions.config;
       if (action !== undefined)
         log.info("audit.cluster", { action, by: caller.user, address: request.address, outcome: reason.code });

@@ -146,7 +146,7 @@ export function addRoutes(app: FastifyInstance, at: Surroundings, accounts: Acco
 async function untilRead({ outflow }: Surroundings, reply: FastifyReply, bytes: number): Promise<void> {
   const { user } = callerOf(reply.request);
   const permit = await outflow.keep(user, bytes);
-  const reason = "answers to other requests of yours wait to be read";
+  const reason = "this person has not read the answers to earlier requests yet";
   if (permit === undefined) throw new PlexusError(failure("RATE_LIMITED", { reason, retryAfterMs: 1_000 }));
   if (reply.raw.closed) permit();
   else reply.raw.once("close", permit);
@@ -182,7 +182,7 @@ function addAccountRoutes(app: FastifyInstance, at: Surroundings, accounts: Acco
     return session;
   };
 
-  app.get("/api/setup", { schema: { summary: "What a sign-in page needs to know", tags, security: [] } }, async () => ({
+  app.get("/api/setup", { schema: { summary: "Settings of the sign-in page", tags, security: [] } }, async () => ({
     // Who has an account need not wait for the node that knows; a sign-up asks for itself.
     adminNeeded: await at.adminNeeded().catch(() => false),
     signUp: at.signUp,
@@ -193,7 +193,7 @@ function addAccountRoutes(app: FastifyInstance, at: Surroundings, accounts: Acco
 
   app.post<{ Body: Static<typeof signUp> }>(
     "/api/sign-up",
-    { schema: { summary: "Makes an account and signs in", tags, security: [], body: signUp } },
+    { schema: { summary: "Creates an account and signs in", tags, security: [], body: signUp } },
     async (request, reply) =>
       signedIn(request, reply, demand(await accounts.signUp(request.body, fromDevice(request)))),
   );
@@ -218,16 +218,20 @@ function addAccountRoutes(app: FastifyInstance, at: Surroundings, accounts: Acco
 
   app.post<{ Body: Static<typeof claim> }>(
     "/api/claim-admin",
-    { config: { access: "person" }, schema: { summary: "Becomes the first admin by the printed code", tags, body: claim } },
+    { config: { access: "person" }, schema: { summary: "Makes the caller the first admin, with the admin code that the node printed", tags, body: claim } },
     async (request) =>
       demand(await accounts.claimAdmin(callerOf(request).user, request.body.adminCode, originOf(request))) ?? {},
   ); // prettier-ignore
 
-  app.get("/api/me", { config: { access: "user" }, schema: { summary: "The caller", tags } }, async (request) => {
-    const caller = callerOf(request);
-    const view = demand(await ask(caller, caller.actor, { type: "describe" })) as UserView;
-    return { ...view, admin: caller.admin, session: { id: caller.session, kind: caller.kind } };
-  });
+  app.get(
+    "/api/me",
+    { config: { access: "user" }, schema: { summary: "The caller's account", tags } },
+    async (request) => {
+      const caller = callerOf(request);
+      const view = demand(await ask(caller, caller.actor, { type: "describe" })) as UserView;
+      return { ...view, admin: caller.admin, session: { id: caller.session, kind: caller.kind } };
+    },
+  );
 
   app.put<{ Body: Static<typeof newPassword> }>(
     "/api/me/password",
@@ -260,7 +264,7 @@ function addAccountRoutes(app: FastifyInstance, at: Surroundings, accounts: Acco
 
   app.post<{ Body: Static<typeof createApiKey> }>(
     "/api/me/keys",
-    { config: { access: "person" }, schema: { summary: "Makes an API key; it is shown this once", tags, body: createApiKey } },
+    { config: { access: "person" }, schema: { summary: "Creates an API key; only this answer shows it", tags, body: createApiKey } },
     async (request) => {
       const { token, session } = demand(await accounts.createKey(callerOf(request), request.body.label));
       return { key: token, ...session };

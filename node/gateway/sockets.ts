@@ -113,12 +113,18 @@ export function createSockets(
   function follow(connection: Connection, frame: ClientFrame): Result<unknown> | undefined {
     const topic = frame.to ?? "";
     if (parseActorId(topic) === undefined)
-      return refused(failure("BAD_REQUEST", { path: "/to", problem: "not a topic" }));
+      return refused(
+        failure("BAD_REQUEST", {
+          path: "/to",
+          problem: "not a topic, which is room/KEY, agent/OWNER.NAME or user/NAME",
+        }),
+      );
     if (frame.do === "unsubscribe") {
       feeds.unsubscribe(connection, topic);
       return ok({});
     }
-    if (!isTopicFor(connection.caller.user, topic)) return refused(failure("FORBIDDEN"));
+    if (!isTopicFor(connection.caller.user, topic))
+      return refused(failure("FORBIDDEN", { reason: "this topic belongs to somebody else" }));
     const subscriptions = connection.subscriptions;
     if (subscriptions !== undefined && subscriptions.size >= wireLimits.subscriptionsMax && !subscriptions.has(topic))
       return refused(failure("LIMIT_REACHED", { limit: "subscriptionsMax", max: wireLimits.subscriptionsMax }));
@@ -138,7 +144,11 @@ export function createSockets(
   function handle({ connection, person }: Place, frame: ClientFrame, permit: Permit | undefined): void {
     const { caller } = connection;
     if (personOnly.has(frame.do) && caller.kind !== "session")
-      return answer(connection, frame.id, refused(failure("FORBIDDEN", { reason: "API keys may not do this" })));
+      return answer(
+        connection,
+        frame.id,
+        refused(failure("FORBIDDEN", { reason: "this needs a signed-in session; API keys may not do it" })),
+      );
     switch (frame.do) {
       case "ping":
         return answer(connection, frame.id, ok({}));
@@ -427,6 +437,6 @@ function unavailable(user: string, { code, details }: Failure): Failure {
 }
 
 /** Why nothing more is asked for somebody. */
-const unread = "answers to other commands of yours wait to be read";
+const unread = "this person has not read the answers to earlier commands yet";
 
 const ignore = () => undefined;
