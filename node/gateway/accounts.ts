@@ -173,6 +173,12 @@ export function createAccounts(at: Surroundings): Accounts {
     const waitMs = await badTokens.begin(from);
     if (waitMs > 0) return limited(waitMs);
     let wrong = false;
+    let counted = true;
+    // Its slot moves, or is away: all the others of an office must not wait for it.
+    const cancelPatience = clock.after(limits.lookUpPatienceMs, () => {
+      counted = false;
+      badTokens.end(from, false);
+    });
     const lookUp = leveled(
       claim === undefined ? Promise.resolve(refused(failure("UNAUTHENTICATED"))) : look(claim, timeoutMs),
     );
@@ -183,7 +189,9 @@ export function createAccounts(at: Surroundings): Accounts {
       wrong = !answer.ok && (answer.error.code === "UNAUTHENTICATED" || answer.error.code === "NOT_FOUND");
       if (!wrong) return answer;
     } finally {
-      badTokens.end(from, wrong);
+      cancelPatience();
+      if (counted) badTokens.end(from, wrong);
+      else if (wrong) badTokens.add(from);
       if (!wrong) lookUp.cancel();
     }
     await lookUp.told;

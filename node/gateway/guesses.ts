@@ -9,6 +9,8 @@ export interface Guesses {
   begin(key: string): Promise<number>;
   /** Ends what `begin` let pass. `wrong`: it stays counted. */
   end(key: string, wrong: boolean): void;
+  /** Counts one that turned out wrong after it was ended as if it were not. */
+  add(key: string): void;
 }
 
 /** Those of one key that are being looked up, and those that wait to learn whether these were right. */
@@ -29,6 +31,7 @@ export function createGuesses(
   const open = new Map<string, Open>();
 
   return {
+    add: (key) => void limit.take(key),
     begin(key) {
       const one = open.get(key) ?? { underWay: 0, waiting: [] };
       // Nobody overtakes who waits already.

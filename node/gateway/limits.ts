@@ -31,6 +31,8 @@ export interface GatewayLimits {
   readonly tokensKnownMax: number;
   /** A look-up of a name takes at least so long, and so tells nobody whether there is such an account. */
   readonly lookUpFloorMs: number;
+  /** A token whose actor has not answered for so long holds up no others of its address: nobody knows yet whether it is wrong. */
+  readonly lookUpPatienceMs: number;
   /** Failed sign-ins of one name after which the person and the log are told, and how often at most. */
   readonly signInsFailedTold: number;
   readonly signInsFailedTellMs: number;
@@ -143,6 +145,7 @@ export const gatewayLimits: GatewayLimits = {
   guessesWaitingMax: 256,
   tokensKnownMax: 32_768,
   lookUpFloorMs: 25,
+  lookUpPatienceMs: 250,
   signInsFailedTold: 10,
   signInsFailedTellMs: 3_600_000,
   signInsFailedNamesMax: 1_024,

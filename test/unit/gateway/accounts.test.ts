@@ -189,6 +189,48 @@ describe("gateway: accounts", () => {
     await counted.stop();
   });
 
+  it("lets others of an address go on while nobody can say whether the token of one is good", async () => {
+    const limits = { badTokenRate: { count: 1, windowMs: 600_000 }, tokensKnownMax: 0 };
+    const office = await startStand({ limits });
+    const { token: slow } = await office.signUp("ada");
+    const { token } = await office.signUp("bob");
+    const held = Promise.withResolvers<void>();
+    const ask = office.kernel.ask.bind(office.kernel);
+    office.kernel.ask = async (request) => {
+      if (request.to === "user/ada" && request.message.type === "authenticate") await held.promise;
+      return ask(request);
+    };
+    let answered = false;
+    const first = office.request("GET", "/api/me", { token: slow }).finally(() => (answered = true));
+    const others = [1, 2, 3].map(() => office.request("GET", "/api/me", { token }));
+    expect((await Promise.all(others)).map(({ status }) => status)).to.deep.equal([200, 200, 200]);
+    expect(answered).to.equal(false);
+    held.resolve();
+    expect((await first).status).to.equal(200);
+    await office.stop();
+  });
+
+  it("lets people sign in while new accounts come in floods from everywhere", async () => {
+    const flooded = await startStand({
+      trustedProxies: ["127.0.0.0/8"],
+      // Each takes some milliseconds, so that they pile up.
+      limits: { passwordsAtOnce: 1, passwordsWaitingMax: 8, passwordMemoryKiB: 8_192 },
+    });
+    await flooded.signUp("ada");
+    const from = (address: string) => ({ "x-forwarded-for": address });
+    const floods = Array.from({ length: 60 }, (_, each) =>
+      flooded.request("POST", "/api/sign-up", { body: { name: `flood-${each}`, password }, headers: from(`198.51.100.${each}`) }),
+    ); // prettier-ignore
+    const body = { name: "ada", password };
+    const signIns = Array.from({ length: 5 }, (_, each) =>
+      flooded.request("POST", "/api/sign-in", { body, headers: from(`203.0.113.${each}`) }),
+    );
+    expect((await Promise.all(signIns)).map(({ status }) => status)).to.deep.equal([200, 200, 200, 200, 200]);
+    const codes = (await Promise.all(floods)).map((reply) => reply.body.error?.code ?? "made");
+    expect(codes).to.include("OVERLOADED").and.to.include("made");
+    await flooded.stop();
+  });
+
   it("keeps no actor for names that were never taken, by whatever way they are named", async () => {
     const { token } = await stand.signUp("nora");
     const before = stand.kernel.status().active;
