@@ -35,7 +35,7 @@ export interface Seating {
   seat(name: string, process: () => NodeProcess | undefined): Promise<Seat>;
 }
 
-/** The first is found again where it was, also when all others died with it; the others come back anywhere. */
+/** The first has a port that nobody takes meanwhile; the others take that of their last start again, if they can. */
 const onLoopback = (): Seating => {
   let port: Promise<number> | undefined;
   return {
@@ -47,7 +47,7 @@ const onLoopback = (): Seating => {
 };
 
 /** A free port that is given to nobody who asks for any: Linux takes those from 32768 on, others from 49152. */
-async function lastingPort(): Promise<number> {
+export async function lastingPort(): Promise<number> {
   for (;;) {
     const port = 15_000 + Math.floor(Math.random() * 15_000);
     const server = createServer();

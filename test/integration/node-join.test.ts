@@ -4,7 +4,7 @@ import { expect } from "chai";
 import { readToken, writeToken } from "../../node/mesh/invitation.ts";
 import type { ClusterSummary, NodeStatus } from "../../protocols/index.ts";
 import { multicastWorks } from "../multicast.ts";
-import { boss, ClusterProcesses } from "./cluster-processes.ts";
+import { boss, ClusterProcesses, lastingPort } from "./cluster-processes.ts";
 import { until } from "./cluster-waits.ts";
 import { createDataFolder, NodeProcess } from "./node-process.ts";
 import { invitedBy, plexus, runPlexus } from "./plexus-command.ts";
@@ -51,7 +51,7 @@ describe("real nodes that join one cluster", () => {
     const refusalOf = async (name: string, data: string, line: readonly string[]): Promise<string> => {
       const { code, stderr } = await runPlexus(...line, "--name", name, "--data", data, "--port", "0", ...model);
       expect(code, stderr).to.equal(1);
-      expect(stderr).to.match(/^error INVITATION_INVALID: .* ask for a new one with `plexus invite`\.$/m);
+      expect(stderr).to.match(/^error INVITATION_INVALID: .* Ask for a new one: `plexus invite`\.$/m);
       expect(stderr).to.match(/^ +hint: tokens work once and expire; `plexus invite` .* prints a new one$/m);
       return /^ +reason: (.*)$/m.exec(stderr)?.[1] ?? stderr;
     };
@@ -92,14 +92,17 @@ describe("real nodes that join one cluster", () => {
     expect(await statusOf(second)).to.include({ name: "boss-2" });
   });
 
-  /** Ends both nodes. Started again, each listens for the other at a port where nobody looks for it. */
+  /** Ends both nodes. Started again, each listens for the other at a port where nobody looks for it: one that it is told, since
+   *  by itself it would take that of its last start. */
   const move = async (): Promise<void> => {
     await Promise.all([cluster.first, second].map((node) => node.end("SIGKILL")));
   };
-  const bossAgain = (...flags: readonly string[]): NodeProcess =>
-    new NodeProcess(cluster.first.data, [...model, "--name", "boss", "--role", "manager,gateway", ...flags]);
-  const secondAgain = (...flags: readonly string[]): NodeProcess =>
-    new NodeProcess(second.data, [...model, "--name", "boss-2", ...flags]);
+  const again = async (data: string, ...flags: readonly string[]): Promise<NodeProcess> =>
+    new NodeProcess(data, [...model, "--mesh-port", String(await lastingPort()), ...flags]);
+  const bossAgain = (...flags: readonly string[]): Promise<NodeProcess> =>
+    again(cluster.first.data, "--name", "boss", "--role", "manager,gateway", ...flags);
+  const secondAgain = (...flags: readonly string[]): Promise<NodeProcess> =>
+    again(second.data, "--name", "boss-2", ...flags);
   const meet = (one: NodeProcess, other: NodeProcess): Promise<void> =>
     until("they are one cluster again", async () => {
       for (const node of [one, other]) {
@@ -112,12 +115,12 @@ describe("real nodes that join one cluster", () => {
 
   it("are found with --peer when all have moved while they were down", async () => {
     await move();
-    await using other = secondAgain();
+    await using other = await secondAgain();
     await other.start();
     const said = await plexus(other, "status");
     expect(said).to.match(/^Cluster +has not joined/m);
     const address = /^Mesh +(\S+)$/m.exec(said)?.[1] ?? "";
-    await using told = bossAgain("--peer", address);
+    await using told = await bossAgain("--peer", address);
     await told.start();
     await meet(told, other);
   }).timeout(120_000);
@@ -126,8 +129,8 @@ describe("real nodes that join one cluster", () => {
     this.timeout(120_000);
     if (!(await multicastWorks())) this.skip();
     await move();
-    await using first = bossAgain("--mdns");
-    await using other = secondAgain("--mdns");
+    await using first = await bossAgain("--mdns");
+    await using other = await secondAgain("--mdns");
     await Promise.all([first.start(), other.start()]);
     await meet(first, other);
   });
