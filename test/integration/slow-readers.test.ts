@@ -1,6 +1,7 @@
 /** A few accounts that ask for much and read nothing: what that costs the node, and everybody else. */
 import { expect } from "chai";
 import { readFile } from "node:fs/promises";
+import { connect, type Socket } from "node:net";
 import { setTimeout as wait } from "node:timers/promises";
 import { WebSocket } from "ws";
 import { wireLimits } from "../../protocols/index.ts";
@@ -37,6 +38,20 @@ async function ask(socket: WebSocket, commands: readonly object[]): Promise<void
   await done;
 }
 
+/** A public room with a page of the largest size: as many of the longest messages as it takes. */
+async function fillLibrary(node: NodeProcess, token: string): Promise<void> {
+  const room = { room: "library", title: "Library", visibility: "public" };
+  expect((await node.http("POST", "/api/rooms", room, token)).status).to.equal(200);
+  const writer = await open(node, token);
+  const text = "x".repeat(wireLimits.messageCharsMax);
+  for (let round = 0; round < 4; round += 1)
+    await ask(
+      writer,
+      Array.from({ length: 50 }, () => ({ do: "room.post", to: "library", with: { text } })),
+    );
+  writer.close();
+}
+
 describe("a node with readers that do not read", function () {
   this.timeout(180_000);
 
@@ -45,15 +60,7 @@ describe("a node with readers that do not read", function () {
     await using node = new NodeProcess(folder.path);
     await node.start();
     const token = await node.signUp("ada");
-    const room = { room: "library", title: "Library", visibility: "public" };
-    expect((await node.http("POST", "/api/rooms", room, token)).status).to.equal(200);
-    const writer = await open(node, token);
-    // A page of the largest size: as many of the longest messages as it takes.
-    const text = "x".repeat(wireLimits.messageCharsMax);
-    for (let round = 0; round < 4; round += 1)
-      await ask(writer, Array.from({ length: 50 }, () => ({ do: "room.post", to: "library", with: { text } })));
-    writer.close();
-
+    await fillLibrary(node, token);
     const tokens = await Promise.all(attackers.map((name) => node.signUp(name)));
     for (const each of tokens) await node.http("POST", "/api/rooms/library/join", {}, each);
     const before = await memoryOf(node);
@@ -94,6 +101,43 @@ describe("a node with readers that do not read", function () {
     expect(highest - before, JSON.stringify(figures)).to.be.lessThan(300 * MiB);
     expect(slowestMs, JSON.stringify(figures)).to.be.lessThan(1_500);
     expect(closed, JSON.stringify(figures)).to.be.greaterThan(0);
+    expect(await node.end("SIGTERM")).to.equal(0);
+  }); // prettier-ignore
+
+  it("keeps its memory when pages are asked for over HTTP and not read", async () => {
+    await using folder = await createDataFolder();
+    await using node = new NodeProcess(folder.path);
+    await node.start();
+    const token = await node.signUp("ada");
+    await fillLibrary(node, token);
+    const tokens = await Promise.all(attackers.map((name) => node.signUp(name)));
+    for (const each of tokens) await node.http("POST", "/api/rooms/library/join", {}, each);
+    const before = await memoryOf(node);
+    const { hostname: host, port } = new URL(node.url);
+    const sockets: Socket[] = [];
+    for (const each of tokens)
+      for (let count = 0; count < 200; count += 1) {
+        const socket = connect({ host, port: Number(port) });
+        socket.on("error", () => undefined).pause();
+        const path = `/api/rooms/library/messages?limit=${wireLimits.pageEntriesMax}`;
+        socket.write(`GET ${path} HTTP/1.1\r\nHost: ${host}\r\nAuthorization: Bearer ${each}\r\n\r\n`);
+        sockets.push(socket);
+      }
+    let highest = 0;
+    let slowestMs = 0;
+    const until = performance.now() + 12_000;
+    while (performance.now() < until) {
+      const startMs = performance.now();
+      const page = await node.http("GET", "/api/rooms/library/messages?limit=50", undefined, token);
+      expect(page.status, JSON.stringify(page.body).slice(0, 300)).to.equal(200);
+      slowestMs = Math.max(slowestMs, performance.now() - startMs);
+      highest = Math.max(highest, await memoryOf(node));
+      await wait(20);
+    }
+    for (const socket of sockets) socket.destroy();
+    const figures = { beforeMiB: Math.round(before / MiB), highestMiB: Math.round(highest / MiB), slowestMs: Math.round(slowestMs) };
+    expect(highest - before, JSON.stringify(figures)).to.be.lessThan(300 * MiB);
+    expect(slowestMs, JSON.stringify(figures)).to.be.lessThan(1_500);
     expect(await node.end("SIGTERM")).to.equal(0);
   }); // prettier-ignore
 });
