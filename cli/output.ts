@@ -65,11 +65,12 @@ const nameable = ["node", "actor", "slot", "room", "user", "agent", "model"] as 
 /** A failure's sentence for whoever reads it in a terminal, and the details that it does not tell yet. */
 function sentenceOf({ code, message, details = {} }: Failure): readonly [string, Readonly<Record<string, unknown>>] {
   const isUsual = Object.hasOwn(errorTable, code) && message === errorTable[code].help;
-  const { reason, field, ...rest } = details;
+  const { reason, field, from, ...rest } = details;
   if (isUsual && reasoned.has(code) && typeof reason === "string") {
-    const place = typeof field === "string" && field !== "" ? `${field}: ` : "";
-    const said = `${place}${reason}`;
-    return [/[.!?]$/.test(said) ? said : `${said}.`, rest];
+    // Where a whole file could not be read there is no field.
+    const [place, left] = field === "" ? [from, rest] : [field, from === undefined ? rest : { from, ...rest }];
+    const said = typeof place === "string" ? `${place}: ${reason}` : reason;
+    return [/[.!?]$/.test(said) ? said : `${said}.`, left];
   }
   const missing =
     code === "NOT_FOUND" && isUsual ? nameable.find((name) => typeof details[name] === "string") : undefined;

@@ -205,6 +205,9 @@ describe("errors on the command line", () => {
     expect(said("NOT_FOUND", { node: "n9", hint: "See." })).to.equal(
       "error NOT_FOUND: There is no node n9.\n  hint: See.",
     );
+    expect(said("CONFIG_INVALID", { field: "", from: "file /x", reason: "no such file" })).to.equal(
+      "error CONFIG_INVALID: file /x: no such file.",
+    );
     const own = { ...failure("FORBIDDEN", { reason: "it keeps it" }), message: "node-a was not evicted." };
     expect(describeFailure(own, false)).to.equal("error FORBIDDEN: node-a was not evicted.\n  reason: it keeps it");
   });
