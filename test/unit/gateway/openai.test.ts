@@ -205,6 +205,38 @@ describe("gateway: OpenAI's client, unchanged", () => {
     await shared.stop();
   });
 
+  it("shares the model with agents: an answer is a turn of whoever asked for it", async () => {
+    const shared = await startStand({ tokenDelayMs: 40 });
+    const talk = async (token: string, agents: readonly string[]) => {
+      for (const name of agents) await shared.request("POST", "/api/agents", { token, body: { name } });
+      return (name: string) =>
+        shared.request("POST", `/api/agents/${name}/say`, { token, body: { text: "hello there" } });
+    };
+    const greedy = ["mallory", "oscar"];
+    const names = Array.from({ length: 14 }, (_, each) => `helper${each}`);
+    const says: Promise<unknown>[] = [];
+    const ready: (() => void)[] = [];
+    for (const user of greedy) {
+      const { token } = await shared.signUp(user);
+      const say = await talk(token, names);
+      for (const name of names) ready.push(() => says.push(say(`${user}.${name}`)));
+    }
+    const ada = await shared.signUp("ada");
+    const say = await talk(ada.token, ["helper"]);
+    const client = await shared.connect(ada.token);
+    client.socket.send(JSON.stringify({ id: 900, do: "subscribe", to: "agent/ada.helper" }));
+    await client.next((frame) => frame.re === 900);
+    for (const go of ready) go();
+    await Promise.all(says);
+    const before = shared.runtime.stats().finished;
+    await say("ada.helper");
+    await client.next((frame) => frame.event?.type === "answered");
+    // Those that ran, and one more of each of the two.
+    expect(shared.runtime.stats().finished - before).to.be.at.most(4 + 2 + 4);
+    expect(shared.runtime.stats().queued).to.be.at.least(10);
+    await shared.stop();
+  });
+
   it("gets errors of its own kinds", async () => {
     const bad = new OpenAI({ apiKey: "plxk_wrong", baseURL: `${stand.url}/v1`, maxRetries: 0 });
     const refusalOf = (work: Promise<unknown>) => work.then(() => undefined, (error: unknown) => error);
