@@ -64,6 +64,12 @@ describe("the keyboard in a room", function () {
     await focusOn(field(page));
   });
 
+  /** An entry of the menu that is opening: it takes the focus first. */
+  async function pick(entry: string): Promise<void> {
+    await page.locator('[role="menu"]:focus, [role="menu"] :focus').waitFor({ state: "attached" });
+    await page.getByRole("menuitem", { name: entry }).press("Enter");
+  }
+
   it("goes through messages with the arrows, also those that are not in the document yet", async () => {
     await toNewest();
     await page.keyboard.press("ArrowUp");
@@ -133,7 +139,7 @@ describe("the keyboard in a room", function () {
     await page.getByRole("menu").waitFor({ state: "detached" });
     await focusOn(row.getByRole("button", { name: "More actions" }));
     await page.keyboard.press("Enter");
-    await page.getByRole("menuitem", { name: "Edit" }).press("Enter");
+    await pick("Edit");
     const edit = page.getByRole("textbox", { name: "Edit the message" });
     await focusOn(edit);
     await page.keyboard.press("Escape");
@@ -145,7 +151,7 @@ describe("the keyboard in a room", function () {
     await message(page, "a slip").waitFor();
     const choose = async () => {
       await page.keyboard.press("Enter");
-      await page.getByRole("menuitem", { name: "Delete …" }).press("Enter");
+      await pick("Delete …");
       await focusOn(page.getByRole("dialog").getByRole("button", { name: "Cancel" }));
     };
     await page.keyboard.press("Shift+Tab");
@@ -171,7 +177,7 @@ describe("the keyboard in a room", function () {
     await focusOn(row);
     await page.keyboard.press("ArrowLeft");
     await page.keyboard.press("Enter");
-    await page.getByRole("menuitem", { name: "Unpin" }).press("Enter");
+    await pick("Unpin");
     const undo = page.getByRole("button", { name: /^Undo: / });
     await undo.waitFor();
     await field(page).focus();

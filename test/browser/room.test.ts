@@ -198,7 +198,7 @@ describe("a room in two browsers", function () {
       await bob.page.evaluate("new Promise((resolve) => requestAnimationFrame(resolve))");
     }
     await first.waitFor();
-    await bob.page.getByText("This is the beginning of the room.").waitFor();
+    await bob.page.getByText("The beginning of the room.").waitFor();
     await bob.page.getByRole("button", { name: "Jump to latest" }).click();
     await message(bob.page, "line 130.").waitFor();
     const shown = await bob.page
