@@ -248,6 +248,14 @@ describe("people in rooms", function () {
       .getByRole("listitem")
       .filter({ hasText: "Bob" });
     await bobs.getByText("Owner").waitFor({ state: "detached" });
+    // The room is handed over for good: somebody else owns it, and its owner steps down.
+    await change(ada.page, "Bob", "Make owner …");
+    await dialog(ada.page, "Make Bob an owner?").getByRole("button", { name: "Make owner" }).click();
+    await bobs.getByText("Owner").waitFor();
+    await change(ada.page, "Ada", "Become member …");
+    await dialog(ada.page, "Give up your ownership?").getByRole("button", { name: "Give up" }).click();
+    await ada.page.getByText("You are a member now.").waitFor();
+    await ada.page.getByRole("button", { name: "Change Bob" }).waitFor({ state: "detached" });
     expect(stage.complaints).to.deep.equal([]);
   });
 });

@@ -6,7 +6,7 @@ import { notices, useSession, type RoomStore } from "../../live/index.ts";
 import { agentLabel, isAgent, matching, nameOf } from "../../model/index.ts";
 import { Avatar } from "../avatar.tsx";
 import { Icon } from "../icons.tsx";
-import { useDialogs } from "../dialogs.tsx";
+import { useDialogs, type Question } from "../dialogs.tsx";
 import { Actions } from "../layers.tsx";
 import { useAgents, useCatalog, useNames } from "../lists.ts";
 import { Panel } from "./panel.tsx";
@@ -36,19 +36,18 @@ export function MembersPanel({
   const setRole = async (member: string, role: MemberRole) => {
     const name = nameFor(member);
     const before = view.members[member]?.role ?? "member";
-    const question = {
-      title: `Make ${name} an owner?`,
-      body: <p>{name} can then change the room, remove anybody from it, and take your own ownership away.</p>,
-      action: "Make owner",
-    };
-    if (role === "owner" && !(await ask(question))) return;
+    const isSelf = member === session.me;
+    if (isSelf && !(await ask(steppingDown(role)))) return;
+    if (role === "owner" && !(await ask(promoting(name)))) return;
     const result = await store.change("setRole", { member, role });
     if (!result.ok) return;
     const article = role === "owner" ? "an" : "a";
+    if (isSelf) return notices.show(`You are ${article} ${roleText[role].toLowerCase()} now.`);
     notices.done(`${name} is ${article} ${roleText[role].toLowerCase()} now.`, () => {
       void store.change("setRole", { member, role: before });
     });
   };
+  const owners = Object.values(view.members).filter(({ role }) => role === "owner").length;
   const members = Object.entries(view.members).toSorted(
     ([a, left], [b, right]) => rank[left.role] - rank[right.role] || nameFor(a).localeCompare(nameFor(b)),
   );
@@ -59,7 +58,10 @@ export function MembersPanel({
         <ul className="members">
           {members.map(([principal, member]) => {
             const isMine = principal.startsWith(`agent/${session.name}.`);
-            const below = isMine || rank[own] < rank[member.role] || (own === "owner" && principal !== session.me);
+            const isSelf = principal === session.me;
+            const isBelow = isMine || rank[own] < rank[member.role] || (own === "owner" && !isSelf);
+            // An owner can step down once there is another one.
+            const isChanged = isBelow || (isSelf && own === "owner" && owners > 1);
             return (
               <li key={principal} className="member">
                 <Avatar principal={principal} label={nameFor(principal)} size={32} />
@@ -75,7 +77,7 @@ export function MembersPanel({
                 <span className="dim" style={{ fontSize: 13 }}>
                   {isAgent(principal) ? "Agent" : member.role === "member" ? "" : roleText[member.role]}
                 </span>
-                {!direct && below && (
+                {!direct && isChanged && (
                   <Actions
                     button={
                       <button type="button" className="tool" aria-label={`Change ${nameFor(principal)}`}>
@@ -89,13 +91,15 @@ export function MembersPanel({
                         .filter((role) => role !== member.role)
                         .map((role) => (
                           <Menu.Item key={role} onClick={() => void setRole(principal, role)}>
-                            Make {roleText[role].toLowerCase()}
-                            {role === "owner" ? " …" : ""}
+                            {isSelf ? "Become" : "Make"} {roleText[role].toLowerCase()}
+                            {isSelf || role === "owner" ? " …" : ""}
                           </Menu.Item>
                         ))}
-                    <Menu.Item className="grave" onClick={() => setRemoving(principal)}>
-                      Remove from the room …
-                    </Menu.Item>
+                    {!isSelf && (
+                      <Menu.Item className="grave" onClick={() => setRemoving(principal)}>
+                        Remove from the room …
+                      </Menu.Item>
+                    )}
                   </Actions>
                 )}
               </li>
@@ -107,6 +111,18 @@ export function MembersPanel({
     </Panel>
   );
 }
+
+const promoting = (name: string): Question => ({
+  title: `Make ${name} an owner?`,
+  body: <p>{name} can then change the room, remove anybody from it, and take your own ownership away.</p>,
+  action: "Make owner",
+});
+
+const steppingDown = (role: MemberRole): Question => ({
+  title: "Give up your ownership?",
+  body: <p>You are a {roleText[role].toLowerCase()} then. Only another owner can make you an owner again.</p>,
+  action: "Give up",
+});
 
 const invitesShown = 8;
 
