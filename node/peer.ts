@@ -299,8 +299,9 @@ export function createPeer(options: PeerOptions): Peer {
         return journal.queuedBytes;
       },
       pendingBytesMax: journal.limits.pendingBytesMax,
-      get full() {
-        return journal.full;
+      full(slot) {
+        const others = table.get(slot)?.record.inSync.filter((other) => other !== node && membership.isUp(other)) ?? [];
+        return others.length === 0 && journal.full;
       },
       settled: () => journal.settled(),
     },

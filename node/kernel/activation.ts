@@ -78,8 +78,8 @@ export interface Surroundings {
   readonly node: string;
   readonly clock: Clock;
   readonly limits: KernelLimits;
-  /** The disk has no room for what is begun now. */
-  readonly diskFull: () => boolean;
+  /** The disk has no room for what is begun now in this slot, and nobody else could take it over. */
+  readonly diskFull: (slot: SlotId) => boolean;
   readonly log: Log;
   readonly meter: Meter;
   readonly runtime: Runtime;
@@ -313,10 +313,10 @@ export class Activation {
   }
 
   /** Whether the disk has no room for what was asked. An append that fails takes the whole slot away from those who only read,
-   *  so it is not tried. What nobody waits for goes on: it is little, and there is room left for it. */
+   *  so it is not tried where nobody else can take the slot over. What nobody waits for goes on: it is little, and there is room left for it. */
   #lacksRoom(envelope: Envelope, plan: Plan): boolean {
     if (envelope.replyTo === undefined || envelope.told === true) return false;
-    return (plan.events.length > 0 || plan.side.length > 0) && this.#around.diskFull();
+    return (plan.events.length > 0 || plan.side.length > 0) && this.#around.diskFull(this.home.slot);
   }
 
   /** Entries since the last snapshot: what has to be folded when it is loaded. */

@@ -112,7 +112,7 @@ class NodeKernel implements Kernel {
       node: ports.node,
       clock: ports.clock,
       limits: this.#limits,
-      diskFull: () => pressure.full,
+      diskFull: (slot) => pressure.full(slot),
       log: ports.log,
       meter: ports.meter,
       runtime: ports.runtime,

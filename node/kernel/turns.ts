@@ -4,6 +4,7 @@
  *
  *  After `turnsPerSlice` turns the rest of the process has its chance: connections, timers, the disk. And while the disk is
  *  too far behind nobody takes a turn at all, because each may append. */
+import type { SlotId } from "../../protocols/index.ts";
 import type { Clock, Meter } from "../ports.ts";
 import type { Activation } from "./activation.ts";
 import type { KernelLimits } from "./limits.ts";
@@ -12,8 +13,8 @@ import type { KernelLimits } from "./limits.ts";
 export interface Pressure {
   readonly queuedBytes: number;
   readonly pendingBytesMax: number;
-  /** The disk has no room for what is begun now. */
-  readonly full: boolean;
+  /** The disk has no room for what is begun now in this slot, and nobody else could take it over. */
+  full(slot: SlotId): boolean;
   /** Resolves when every append so far is durable or has failed. */
   settled(): Promise<void>;
 }

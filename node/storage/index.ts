@@ -99,6 +99,14 @@ export async function openJournal(ports: JournalPorts): Promise<Journal> {
   const opened = new Map<SlotId, SlotLog>();
   const discarding = new Set<SlotId>();
   let wasFull = false;
+  const isFull = (): boolean => {
+    const full = store.isFull?.() ?? false;
+    if (full && !wasFull) log.error("journal.full", { file: store.location });
+    if (!full && wasFull) log.info("journal.room", { file: store.location });
+    if (full !== wasFull) meter.gauge("journal_full", full ? 1 : 0);
+    wasFull = full;
+    return full;
+  };
 
   return {
     format,
@@ -107,15 +115,10 @@ export async function openJournal(ports: JournalPorts): Promise<Journal> {
       return committer.queuedBytes;
     },
     get full() {
-      const full = store.isFull?.() ?? false;
-      if (full && !wasFull) log.error("journal.full", { file: store.location });
-      if (!full && wasFull) log.info("journal.room", { file: store.location });
-      if (full !== wasFull) meter.gauge("journal_full", full ? 1 : 0);
-      wasFull = full;
-      return full;
+      return isFull();
     },
     get refusedAtMs() {
-      return store.isFull?.() === true ? clock.monotonicMs() : committer.refusedAtMs;
+      return isFull() ? clock.monotonicMs() : committer.refusedAtMs;
     },
     get written() {
       return committer.written;

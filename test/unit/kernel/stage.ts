@@ -206,9 +206,7 @@ export async function createStage(
         return journal.queuedBytes;
       },
       pendingBytesMax: journal.limits.pendingBytesMax,
-      get full() {
-        return journal.full;
-      },
+      full: () => journal.full,
       settled: () => journal.settled(),
     };
     const slotsWithWork = () => journal.slotsWithWork();
