@@ -110,12 +110,12 @@ function explainStart(thrown: unknown, config: Config): unknown {
   const reason = describeRefusal(thrown);
   if (syscall === "listen") {
     const { address, port: taken } = thrown as { readonly address?: string; readonly port?: number };
-    if (taken !== config.port && config.metricsListen?.endsWith(`:${taken}`) === true)
-      return invalid(`The node cannot listen for metrics at ${address}:${taken}: ${reason}.`, {
-        field: "metricsListen",
-        value: `${address}:${taken}`,
-        reason,
-      });
+    if (taken !== config.port && config.metricsListen?.endsWith(`:${taken}`) === true) {
+      const value = `${address}:${taken}`;
+      const why = code === "EADDRINUSE" ? "which is in use by another process" : `because ${reason}`;
+      const message = `Metrics cannot be served at ${value}, ${why}; choose another address with --metrics-listen.`;
+      return invalid(message, { field: "metricsListen", value, reason: why });
+    }
     const ofMesh = taken === config.mesh.port && config.mesh.port !== 0;
     const { host, port } = ofMesh ? config.mesh : config;
     const [field, prefix] = ofMesh ? ["mesh.", "mesh-"] : ["", ""];

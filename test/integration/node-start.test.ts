@@ -35,6 +35,11 @@ describe("a real node that cannot start as it is told to", () => {
         expect(said).to.match(/ended with 3.*CONFIG_INVALID/s);
         expect(said).to.match(new RegExp(`Port ${port} is in use by another process; choose one .*with ${flag}\\.`));
       }
+      const metrics = `127.0.0.1:${port}`;
+      await using measured = new NodeProcess(folder.path, [...model, "--metrics-listen", metrics]);
+      const said = await refusalOf(measured);
+      expect(said).to.contain(`Metrics cannot be served at ${metrics}, which is in use by another process`);
+      expect(said).to.contain("--metrics-listen.");
     } finally {
       other.close();
     }
