@@ -134,7 +134,7 @@ describe("a real node whose data folder has lost a file", function () {
     chmodSync(key, 0o644);
     const before = statSync(join(folder.path, "journal/LOG")).mtimeMs;
     await using node = new NodeProcess(folder.path, model);
-    expect(await refusalOf(node)).to.match(/ended with 3.*CONFIG_INVALID.*node\.key.*chmod 600/s);
+    expect(await refusalOf(node)).to.match(/ended with 3.*CONFIG_INVALID.*chmod 600 .*node\.key/s);
     chmodSync(key, 0o600);
     writeFileSync(key, "garbage");
     expect(await refusalOf(node)).to.match(/ended with 1.*DATA_DAMAGED.*not a node key/s);
