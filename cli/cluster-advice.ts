@@ -28,7 +28,7 @@ export function describeAway(summary: ClusterSummary): readonly string[] {
   return [
     keeper !== undefined && !keeper.up && !keeper.refused
       ? describeKeeperDown(keeper)
-      : `The directory ${since}: what is placed goes on, nothing fails over, joins or moves until it answers.${why}`,
+      : `The directory ${since}: what is placed keeps running; nothing fails over, joins or moves until it answers.${why}`,
     self?.joined === false
       ? `${withoutControls(self.name)}, which was asked, has not joined since it started: it serves no slots until it has.`
       : "Slots are shown as they were then; a node that has started since serves none of its own yet.",
@@ -45,7 +45,7 @@ export const madeBy: Readonly<Partial<Record<Role, string>>> = {
 /** One that is down from here may run: nobody could tell it, or this node, where the other is now. */
 function describeNotFound({ nodes }: ClusterSummary): string {
   const asked = withoutControls(nodes.find(({ self }) => self)?.name ?? "this node");
-  return `Runs, but is down here? Its address has changed, or nothing gets through: start ${asked} with --peer and an address that plexus status of the other shows under Mesh.`;
+  return `If a node that is shown as down does run, its address has changed or the network blocks it: start ${asked} with --peer and an address that \`plexus status\` at that node shows under Mesh.`;
 }
 
 /** Who is down, what that means and what to do about it. */

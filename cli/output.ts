@@ -20,7 +20,8 @@ export function processOutput(): Output {
     print: (text) => void process.stdout.write(`${guarded(text, color)}\n`),
     printError: (text) => void process.stderr.write(`${guarded(text, color)}\n`),
     color,
-    columns: process.stdout.columns ?? Infinity,
+    // A terminal that nobody has given a size says 0.
+    columns: process.stdout.columns || Infinity,
   };
 }
 
@@ -104,7 +105,8 @@ export function paint(color: boolean, style: Style, text: string): string {
 }
 
 /** Breaks text into rows of at most `width` characters, at spaces where there are any. */
-export function wrap(text: string, width: number): readonly string[] {
+export function wrap(text: string, columns: number): readonly string[] {
+  const width = Math.max(1, columns);
   return text.split("\n").flatMap((line) => {
     const rows: string[] = [];
     let rest = line;

@@ -260,11 +260,12 @@ async function live(
   let data = options.first;
   let trouble: Failure | undefined;
   const draw = (): void => {
-    const view = { columns: stdout.columns, rows: stdout.rows - 1, color: options.color, nowMs: Date.now() };
+    const [columns, rows] = [stdout.columns || 80, stdout.rows || 24];
+    const view = { columns, rows: rows - 1, color: options.color, nowMs: Date.now() };
     const lines = topFrame(data, { ...view, ...(trouble !== undefined && { trouble }) });
     const frame = lines.map((line) => `${line}\u001b[K`).join("\r\n");
     const hint = paint(options.color, "dim", "q quits");
-    stdout.write(`\u001b[H${frame}\u001b[J\u001b[${stdout.rows};1H${hint}\u001b[K`);
+    stdout.write(`\u001b[H${frame}\u001b[J\u001b[${rows};1H${hint}\u001b[K`);
   };
   stdout.write(enterScreen);
   stdin.setRawMode(true).resume();

@@ -236,7 +236,11 @@ export function createClusterControl(options: ControlOptions): ClusterControl {
       return failure("FORBIDDEN", { reason: "it keeps the directory", hint });
     }
     // Its own part in it ends before the answer and the audit are out.
-    if (member === node) return failure("FORBIDDEN", { reason: "it is the node that was asked; ask another one" });
+    if (member === node)
+      return failure("FORBIDDEN", {
+        reason: "it is the node that was asked",
+        hint: "Run the command at another node: with the --data or the --url of that node.",
+      });
     if (roles.includes("manager") && !others("manager", member))
       return failure("NO_CANDIDATE", { role: "manager", reason: "it is the last manager" });
     const role = roles.find((one) => !force && isLast(one, member));

@@ -34,7 +34,7 @@ describe("the table of nodes", () => {
     const told = describeNodes(summaryOf([nodeRow("node-a", { self: true })], { directory, directoryAway }), false);
     expect(told).to.include("Directory: etcd at http://e:2379, which does not answer");
     expect(told)
-      .to.include("The directory has not answered for 58 s: what is placed goes on")
+      .to.include("The directory has not answered for 58 s: what is placed keeps running")
       .and.include("no majority");
     expect(told).to.match(/slots? as of 58 s ago: /);
     expect(told).to.include("Slots are shown as they were then");

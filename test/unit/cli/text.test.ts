@@ -156,6 +156,7 @@ describe("a draft", () => {
   it("wraps at spaces and loses no letter", () => {
     expect(wrap("one two three", 8)).to.deep.equal(["one two", "three"]);
     expect(wrap("abcdefghij", 4)).to.deep.equal(["abcd", "efgh", "ij"]);
+    expect(wrap("ab", 0), "a terminal without a size").to.deep.equal(["a", "b"]);
     fc.assert(
       fc.property(fc.string(), fc.integer({ min: 1, max: 30 }), (text, width) => {
         const rows = wrap(text, width);
