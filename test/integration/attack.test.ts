@@ -2,8 +2,8 @@
  *  slower that is, `npm run bench -- under-attack` says. */
 import { expect } from "chai";
 import { readFile } from "node:fs/promises";
-import { createServer } from "node:net";
 import { attack } from "../attackers.ts";
+import { lastingPort } from "../ports.ts";
 import { ChatClient } from "./chat-client.ts";
 import { createDataFolder, NodeProcess } from "./node-process.ts";
 
@@ -17,22 +17,12 @@ const residentMebibytes = async (node: NodeProcess): Promise<number> => {
   return (Number(pages) * 4) / 1024;
 };
 
-const freePort = (): Promise<number> =>
-  new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once("error", reject);
-    server.listen(0, "127.0.0.1", () => {
-      const { port } = server.address() as { port: number };
-      server.close(() => resolve(port));
-    });
-  });
-
 describe("a node under all attacks at once", function () {
   this.timeout(240_000);
 
   it("lives, keeps its memory, and takes every post of somebody who is signed in", async () => {
     await using folder = await createDataFolder();
-    const meshPort = await freePort();
+    const meshPort = await lastingPort();
     const flags = ["--model", "echo", "--context-tokens", "4000", "--mesh-port", String(meshPort)];
     await using node = new NodeProcess(folder.path, flags, few);
     await node.start();

@@ -3,9 +3,9 @@
  *  With PLEXUS_CLUSTER_LOGS=FOLDER each node writes its log there, at the level that PLEXUS_LOG_LEVEL says, and the data
  *  folders stay. */
 import { mkdirSync } from "node:fs";
-import { createServer } from "node:net";
 import { join } from "node:path";
 import type { ClusterNodeRow, ClusterSlotRow, ClusterSummary } from "../../protocols/index.ts";
+import { lastingPort } from "../ports.ts";
 import { createDataFolder, NodeProcess } from "./node-process.ts";
 
 export interface NodeSpec {
@@ -45,20 +45,6 @@ const onLoopback = (): Seating => {
     },
   };
 };
-
-/** A free port that is given to nobody who asks for any: Linux takes those from 32768 on, others from 49152. */
-export async function lastingPort(): Promise<number> {
-  for (;;) {
-    const port = 15_000 + Math.floor(Math.random() * 15_000);
-    const server = createServer();
-    const free = await new Promise<boolean>((resolve) => {
-      server.once("error", () => resolve(false));
-      server.listen(port, "127.0.0.1", () => resolve(true));
-    });
-    await new Promise((resolve) => server.close(resolve));
-    if (free) return port;
-  }
-}
 
 const logFolder = process.env["PLEXUS_CLUSTER_LOGS"];
 

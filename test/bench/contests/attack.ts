@@ -1,7 +1,7 @@
 /** Whether people notice when strangers, and people with accounts, want to take a node from them. */
-import { createServer } from "node:net";
 import { WebSocket } from "ws";
 import type { Attacked, Tally } from "../../attackers.ts";
+import { lastingPort } from "../../ports.ts";
 import { startServed } from "../contest.ts";
 import { createNodeFolder, openRoom, signUpPeople } from "../server.ts";
 import { quantile } from "../statistics.ts";
@@ -15,18 +15,6 @@ const attackWarmUpMs = 3_000;
 const answerTimeoutMs = 30_000;
 /** Descriptors as a service manager gives them by default. */
 const descriptorsMax = 1_024;
-
-/** A port that is free now. */
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once("error", reject);
-    server.listen(0, "127.0.0.1", () => {
-      const { port } = server.address() as { port: number };
-      server.close(() => resolve(port));
-    });
-  });
-}
 
 /** Somebody who is signed in and posts, one message after the other. */
 class Person {
@@ -82,7 +70,7 @@ export const underAttack: Timing = {
   rounds: 7,
   async start() {
     const folder = await createNodeFolder({ models: false });
-    const meshPort = await freePort();
+    const meshPort = await lastingPort();
     const server = await folder.start({ flags: ["--mesh-port", String(meshPort)], descriptorsMax });
     const [mine = "", ...tokens] = await signUpPeople(server, 3, "flooded");
     await openRoom(server, mine, room);
