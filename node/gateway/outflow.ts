@@ -30,7 +30,11 @@ export interface Outflow {
 }
 
 /** Gives the room back; what was written is counted by then. Twice is once. */
-export type Permit = () => void;
+export interface Permit {
+  (): void;
+  /** The answer is there, and its room is kept until it is given back. False: it came late, and needs new room. */
+  keep(): boolean;
+}
 
 /** A connection with bytes that wait. */
 export interface Reader {
@@ -59,6 +63,8 @@ interface Share {
   /** Queued and promised. */
   bytes: number;
   queued: number;
+  /** Promised, and neither there in time nor given up. */
+  late: number;
   readonly readers: Set<Reader>;
   readonly waiters: Waiter[];
 }
@@ -77,7 +83,7 @@ export function createOutflow(at: {
   const jobs: (() => void)[] = [];
 
   function shareOf(user: string): Share {
-    const share = shares.get(user) ?? { bytes: 0, queued: 0, readers: new Set(), waiters: [] };
+    const share = shares.get(user) ?? { bytes: 0, queued: 0, late: 0, readers: new Set(), waiters: [] };
     shares.set(user, share);
     return share;
   }
@@ -85,7 +91,7 @@ export function createOutflow(at: {
   function add(user: string, share: Share, change: number): void {
     share.bytes += change;
     total += change;
-    if (share.bytes === 0 && share.waiters.length === 0) shares.delete(user);
+    if (share.bytes === 0 && share.late === 0 && share.waiters.length === 0) shares.delete(user);
   }
 
   // Whoever has nothing here gets something, whatever its size: else what is larger than the bound would wait for ever.
@@ -96,18 +102,37 @@ export function createOutflow(at: {
   function take({ user, bytes, over, kept }: Wish): Permit {
     const share = shareOf(user);
     add(user, share, bytes);
-    let isOver = false;
-    const permit = (): void => {
-      if (isOver) return;
-      isOver = true;
+    let state: "promised" | "late" | "kept" | "over" = kept === true ? "kept" : "promised";
+    const end = (): void => {
+      if (state === "over") return;
+      const wasLate = state === "late";
+      state = "over";
       cancel();
+      if (wasLate) share.late -= bytes;
+      add(user, share, wasLate ? 0 : -bytes);
+      if (!wasLate) over?.();
+      grant();
+    };
+    // Its actor is slow or away: that is no reason for others to wait. But only so much may come late, all at once perhaps.
+    const expire = (): void => {
+      if (share.late + bytes > limits.outflowPersonBytesMax) {
+        cancel = clock.after(limits.outflowPromiseMs, expire);
+        return;
+      }
+      state = "late";
+      share.late += bytes;
       add(user, share, -bytes);
       over?.();
       grant();
     };
-    // Its actor is slow or away: that is no reason for others to wait. The answer is counted once it is queued.
-    const cancel = kept === true ? () => undefined : clock.after(limits.outflowPromiseMs, permit);
-    return permit;
+    let cancel = state === "kept" ? () => undefined : clock.after(limits.outflowPromiseMs, expire);
+    const keep = (): boolean => {
+      if (state !== "promised") return state === "kept";
+      cancel();
+      state = "kept";
+      return true;
+    };
+    return Object.assign(end, { keep });
   }
 
   function grant(): void {
@@ -179,7 +204,9 @@ export function createOutflow(at: {
         add(user, share, 0);
         resolve(undefined);
       });
-      share.waiters.push(waiter);
+      // What is there already goes before what is still to be asked for.
+      if (wish.kept === true) share.waiters.unshift(waiter);
+      else share.waiters.push(waiter);
       lines.set(user, share);
     });
   }

@@ -5,7 +5,7 @@ import {
   createApiKey,
   credentials,
   failure,
-  PlexusError,
+  refused,
   roomCommands,
   schema,
   signUp,
@@ -22,6 +22,7 @@ import { deviceCookie, presentedDevice, sessionCookie } from "./callers.ts";
 import { commandRoutes, largeAnswers, messageOf, schemasOf, personOnly } from "./commands.ts";
 import { callerOf, originOf } from "./http.ts";
 import type { Surroundings } from "./options.ts";
+import type { Permit } from "./outflow.ts";
 import { demand } from "./refusals.ts";
 
 const operationHeader = Type.Object({
@@ -75,10 +76,11 @@ export function addRoutes(app: FastifyInstance, at: Surroundings, accounts: Acco
       async handler(request, reply) {
         const caller = callerOf(request);
         const large = largeAnswers.get(`${route.kind}.${route.command}`);
-        if (large !== undefined) await untilRead(at, reply, limits[large]);
         const carried = route.method === "GET" || route.method === "DELETE" ? request.query : request.body;
         const { to, message } = messageOf(route, { user: caller.user, params: request.params, carried });
-        return demand(await ask(caller, to, message, operationOf(request))) ?? {};
+        const answer = (): Promise<Result<unknown>> => ask(caller, to, message, operationOf(request));
+        const result = large === undefined ? await answer() : await untilRead(at, reply, limits[large], answer);
+        return demand(result) ?? {};
       },
     });
 
@@ -142,14 +144,32 @@ export function addRoutes(app: FastifyInstance, at: Surroundings, accounts: Acco
   );
 }
 
-/** Waits for room for a large answer, which is the answer's until it has been read. Error: RATE_LIMITED. */
-async function untilRead({ outflow }: Surroundings, reply: FastifyReply, bytes: number): Promise<void> {
+/** Asks for a large answer once there is room for it, which is the answer's until it has been read. */
+async function untilRead(
+  { outflow }: Surroundings,
+  reply: FastifyReply,
+  bytes: number,
+  ask: () => Promise<Result<unknown>>,
+): Promise<Result<unknown>> {
   const { user } = callerOf(reply.request);
-  const permit = await outflow.keep(user, bytes);
   const reason = "this person has not read the answers to earlier requests yet";
-  if (permit === undefined) throw new PlexusError(failure("RATE_LIMITED", { reason, retryAfterMs: 1_000 }));
-  if (reply.raw.closed) permit();
-  else reply.raw.once("close", permit);
+  const unread = refused(failure("RATE_LIMITED", { reason, retryAfterMs: 1_000 }));
+  const permit = await outflow.admit(user, bytes);
+  if (permit === undefined) return unread;
+  const result = await ask();
+  if (!result.ok) {
+    permit();
+    return result;
+  }
+  let kept: Permit | undefined = permit;
+  if (!permit.keep()) {
+    kept = await outflow.keep(user, bytes);
+    permit();
+  }
+  if (kept === undefined) return unread;
+  if (reply.raw.closed) kept();
+  else reply.raw.once("close", kept);
+  return result;
 }
 
 const agentOf = (agent: string) => actorId("agent", agent.startsWith("agent/") ? agent.slice("agent/".length) : agent);

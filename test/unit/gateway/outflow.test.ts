@@ -97,6 +97,35 @@ describe("gateway: what waits to be read", () => {
     expect([overs, outflow.bytes]).to.deep.equal([1, 100]);
   });
 
+  it("keeps the room of an answer that is there, until it is given back", () => {
+    const { clock, pass } = createHandClock();
+    const outflow = createOutflow({ limits, clock, meter });
+    const [kept, late] = [outflow.tryAdmit("ada", 50), outflow.tryAdmit("bob", 50)];
+    expect(kept?.keep()).to.equal(true);
+    pass(limits.outflowPromiseMs);
+    expect([late?.keep(), outflow.bytes]).to.deep.equal([false, 50]);
+    kept?.();
+    late?.();
+    expect(outflow.bytes).to.equal(0);
+  });
+
+  it("lets no more than a person may have come late", () => {
+    const { clock, pass } = createHandClock();
+    const outflow = createOutflow({ limits, clock, meter });
+    const late = [outflow.tryAdmit("ada", 60), outflow.tryAdmit("ada", 40)];
+    pass(limits.outflowPromiseMs);
+    const more = outflow.tryAdmit("ada", 100);
+    expect(more).not.to.equal(undefined);
+    pass(limits.outflowPromiseMs);
+    expect(outflow.tryAdmit("ada", 10)).to.equal(undefined);
+    late[0]?.();
+    late[1]?.();
+    pass(limits.outflowPromiseMs);
+    expect(outflow.bytes).to.equal(0);
+    more?.();
+    expect(outflow.tryAdmit("ada", 100)).not.to.equal(undefined);
+  });
+
   it("cuts whoever has most waiting when more is queued than may be", () => {
     const { clock } = createHandClock();
     const outflow = createOutflow({ limits, clock, meter });
