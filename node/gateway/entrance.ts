@@ -22,8 +22,8 @@ export interface Entrance {
   /** TCP connections that are open. */
   connections(): number;
   /** Counts a request or a WebSocket against the address that a trusted proxy names for it; call what it gives when that is over.
-   *  Who is connected directly is counted already. Error: OVERLOADED. */
-  enter(request: IncomingMessage, address: string): Result<() => void>;
+   *  Undefined: who is connected directly is counted already. Error: OVERLOADED. */
+  enter(request: IncomingMessage, address: string): Result<(() => void) | undefined>;
   /** The connection is a WebSocket now. */
   upgraded(stream: Duplex): void;
   /** WebSockets that may be open at once. */
@@ -174,7 +174,7 @@ export function createEntrance(
     enter(request, address) {
       const guest = guests.get(request.socket);
       const key = addressKey(address);
-      if (guest === undefined || guest.address !== undefined || at.isProxy(address)) return ok(() => undefined);
+      if (guest === undefined || guest.address !== undefined || at.isProxy(address)) return ok(undefined);
       const count = named.get(key) ?? 0;
       if (count >= perAddressMax) {
         meter.count("gateway_connections_refused", 1, { limit: "addressShare" });

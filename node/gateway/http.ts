@@ -220,7 +220,7 @@ export async function createHttp(at: Surroundings, accounts: Accounts, commands:
 export function addEntrance(app: FastifyInstance, entrance: Entrance): void {
   app.addHook("onRequest", async (request, reply) => {
     const leave = demand(entrance.enter(request.raw, request.address));
-    reply.raw.once("close", leave);
+    if (leave !== undefined) reply.raw.once("close", leave);
   });
 }
 

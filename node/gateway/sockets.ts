@@ -358,7 +358,7 @@ export function createSockets(
     if (!origin.ok) return refuse(origin.error);
     const entered = entrance.enter(request, at.addresses.of(request));
     if (!entered.ok) return refuse(entered.error);
-    stream.once("close", entered.value);
+    if (entered.value !== undefined) stream.once("close", entered.value);
     entrance.upgraded(stream);
     pending += 1;
     const person = people.arrive(claim.user);
