@@ -53,6 +53,8 @@ describe("Markdown in messages", () => {
       ["# C #", "C #"],
       ["a\n===", "a\n==="],
       ["C:\\temp\\\nD:", "C:\\temp\\\nD:"],
+      ["\\\\server\\share (see ^\\d+\\.\\[x\\]$)", "\\\\server\\share (see ^\\d+\\.\\[x\\]$)"],
+      ["\\*not bold\\* and \\`code\\`", "*not bold* and `code`"],
       ["| a | b |\n|-|-|\n| 1 | 2 | 3 | 4 |", "a b\n1 2 3 4"],
       ["1986. A year", "1986.  A year"],
       ["3. c\n1. a", "3.  c\n1.  a"],

@@ -42,7 +42,34 @@ const withoutSwallowing = {
       // A line of `===` or `---` would vanish into the line above, and a path that ends in `\` lose it.
       "setextUnderline",
       "hardBreakEscape",
+      "characterEscape",
     ],
+  },
+};
+
+/** A backslash is part of a path, a pattern or a formula, unless it keeps one of these from being a mark. */
+const escapable: ReadonlySet<number | null> = new Set([..."*_~`#>|"].map((mark) => mark.charCodeAt(0)));
+const backslash = 92;
+
+const escapesOfMarks: ReturnType<typeof gfmTable> = {
+  text: {
+    [backslash]: {
+      name: "escapeOfMark",
+      tokenize: (effects, ok, nok) => (code) => {
+        effects.enter("characterEscape");
+        effects.enter("escapeMarker");
+        effects.consume(code);
+        effects.exit("escapeMarker");
+        return (escaped) => {
+          if (!escapable.has(escaped)) return nok(escaped);
+          effects.enter("characterEscapeValue");
+          effects.consume(escaped);
+          effects.exit("characterEscapeValue");
+          effects.exit("characterEscape");
+          return ok;
+        };
+      },
+    },
   },
 };
 
@@ -53,6 +80,7 @@ const extensions = [
   gfmTaskListItem(),
   gfmAutolinkLiteral(),
   withoutSwallowing,
+  escapesOfMarks,
 ];
 const mdastExtensions: TreeExtension[] = [
   gfmTableFromMarkdown(),
