@@ -106,7 +106,11 @@ if ("missing" in etcd) {
         await until("it says why it has not joined", async () => {
           expect((await summaryAt(node)).directoryAway?.because).to.include(isForeign);
         });
-        expect(await node.http("GET", "/readyz")).to.have.nested.property("body.error.code", "DIRECTORY_AWAY");
+        await until("it says to proxies that it serves nobody", async () => {
+          const { body } = await node.http("GET", "/readyz");
+          expect(body).to.have.nested.property("error.code", "NODE_DEGRADED");
+          expect(body).to.have.nested.property("error.details.joined", false);
+        });
         expect(await plexus(node, "status")).to.match(/^Cluster +has not joined/m);
         expect(await plexus(node, "nodes")).to.match(/two.*not joined, asked/);
       };
