@@ -106,7 +106,7 @@ describe("a cluster of real processes whose only manager is dead", () => {
         refusedSoon("POST", "/api/rooms", { room: account.name }, token),
       ]),
     ]);
-    // What was done until then is read from a copy, and it is said how old that is.
+    // What was done until then is read from the copy at the asked node, which the answer names.
     const audit = await one.http("GET", "/api/admin/cluster/audit", undefined, await one.controlToken());
     expect(audit.status, JSON.stringify(audit.body)).to.equal(200);
     expect(audit.body).to.have.property("copyAt");
