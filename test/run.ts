@@ -1,8 +1,8 @@
 /** Runs the whole suite: `npm test`, or some phases of it: `npm test -- unit fuzz`.
  *
  *  Each phase is a process of its own with a time limit, so a hang names its phase and its test, and a crash costs one
- *  phase. Two lanes of phases run side by side: one keeps a processor busy, the other starts nodes and browsers and
- *  mostly waits for them. Failures are printed in full, everything else is one line per phase. The last line is always
+ *  phase. Two lanes of phases, about as long, run side by side: the integration tests, which start nodes and often wait for
+ *  them, and the rest. Failures are printed in full, everything else is one line per phase. The last line is always
  *  `N passed, N failed, N skipped`. */
 import { spawn, type ChildProcess } from "node:child_process";
 import { existsSync, globSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
@@ -13,7 +13,7 @@ import type { Counts } from "./reporter.ts";
 interface Phase {
   readonly name: string;
   /** Phases of one lane run one after the other. */
-  readonly lane: "computing" | "waiting";
+  readonly lane: "rest" | "integration";
   readonly limitMs: number;
   /** Commands, each counted as one test; or the tests that match a pattern. */
   readonly commands?: readonly (readonly string[])[];
@@ -30,7 +30,7 @@ const testsOf = (name: string): string => `test/${name}/**/*.test.ts`;
 const phases: readonly Phase[] = [
   {
     name: "check",
-    lane: "computing",
+    lane: "rest",
     limitMs: 240_000,
     commands: [
       [bin("prettier"), "--check", ".", "--log-level", "warn"],
@@ -39,14 +39,14 @@ const phases: readonly Phase[] = [
       [bin("tsc"), "--noEmit", "-p", "web"],
     ],
   },
-  { name: "tidy", lane: "computing", limitMs: 60_000, tests: "test/tidy.test.ts" },
-  { name: "unit", lane: "computing", limitMs: 480_000, tests: testsOf("unit"), coverage: true },
-  { name: "conformance", lane: "computing", limitMs: 240_000, tests: testsOf("conformance"), coverage: true },
-  { name: "simulation", lane: "computing", limitMs: 900_000, tests: testsOf("simulation"), coverage: true },
-  { name: "model", lane: "computing", limitMs: 300_000, tests: testsOf("model") },
-  { name: "fuzz", lane: "computing", limitMs: 240_000, tests: testsOf("fuzz") },
-  { name: "integration", lane: "waiting", limitMs: 1_500_000, tests: testsOf("integration"), coverage: true },
-  { name: "browser", lane: "waiting", limitMs: 400_000, tests: testsOf("browser") },
+  { name: "tidy", lane: "rest", limitMs: 60_000, tests: "test/tidy.test.ts" },
+  { name: "unit", lane: "rest", limitMs: 480_000, tests: testsOf("unit"), coverage: true },
+  { name: "conformance", lane: "rest", limitMs: 240_000, tests: testsOf("conformance"), coverage: true },
+  { name: "simulation", lane: "rest", limitMs: 900_000, tests: testsOf("simulation"), coverage: true },
+  { name: "model", lane: "rest", limitMs: 300_000, tests: testsOf("model") },
+  { name: "fuzz", lane: "rest", limitMs: 240_000, tests: testsOf("fuzz") },
+  { name: "integration", lane: "integration", limitMs: 1_500_000, tests: testsOf("integration"), coverage: true },
+  { name: "browser", lane: "rest", limitMs: 400_000, tests: testsOf("browser") },
 ];
 
 /** Where an untested statement is a bug that replicates. Not `node/directory`: without etcd a part of it is not tested. */
@@ -233,8 +233,8 @@ async function main(asked: readonly string[]): Promise<number> {
         add(phase.name, await runTests(phase, phase.tests, withCoverage && phase.coverage === true), startedMs);
     }
   };
-  if (availableParallelism() > 1) await Promise.all([runLane("computing"), runLane("waiting")]);
-  else for (const lane of ["computing", "waiting"] as const) await runLane(lane);
+  if (availableParallelism() > 1) await Promise.all([runLane("rest"), runLane("integration")]);
+  else for (const lane of ["rest", "integration"] as const) await runLane(lane);
   if (withCoverage) add("coverage", await checkCoverage(), performance.now());
   if (total.passed === 0 && total.failed === 0) console.log("no test ran");
   console.log(`${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped`);

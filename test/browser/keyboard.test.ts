@@ -134,7 +134,7 @@ describe("the keyboard in a room", function () {
     await page.keyboard.press("ArrowLeft");
     await focusOn(row.getByRole("button", { name: "More actions" }));
     await page.keyboard.press("Enter");
-    await page.getByRole("menuitem", { name: "Copy link" }).waitFor();
+    await page.locator('[role="menu"]:focus, [role="menu"] :focus').waitFor({ state: "attached" });
     await page.keyboard.press("Escape");
     await page.getByRole("menu").waitFor({ state: "detached" });
     await focusOn(row.getByRole("button", { name: "More actions" }));

@@ -124,7 +124,11 @@ describe("the page", function () {
       const found: string[] = [];
       // The dark page is the light one in other colours.
       const rules = colorScheme === "dark" ? ["color-contrast"] : undefined;
+      // What is fading in has its colours only when it is there.
+      const isThere =
+        "[...document.querySelectorAll('[role=dialog], [role=menu]')].every((one) => getComputedStyle(one).opacity === '1')";
       const check = async (page: Page, where: string) => {
+        await page.waitForFunction(isThere);
         for (const barrier of await barriers(page, rules)) found.push(`${where}: ${barrier}`);
       };
       const visitor = await stage.visitor({ colorScheme });

@@ -184,6 +184,7 @@ export const mutations: readonly Mutation[] = [
     find: "const refused = isMention ?",
     replace: 'const refused = isMention && code === "NOT_FOUND" ?',
     caughtBy: ["mention-settled"],
+    from: 240,
     seeds: 300,
   },
   {
@@ -192,6 +193,7 @@ export const mutations: readonly Mutation[] = [
     find: '[{ event: { type: "deleted" }, mail }]',
     replace: '[{ event: { type: "deleted" }, mail: mail.slice(mail.length) }]',
     caughtBy: ["mention-settled"],
+    from: 47,
     seeds: 600,
   },
   {
@@ -200,6 +202,7 @@ export const mutations: readonly Mutation[] = [
     find: "for (const said of [message, ...recent, ...old]) {",
     replace: "for (const said of [...recent, ...old]) {",
     caughtBy: ["mention-settled"],
+    from: 2,
     seeds: 300,
   },
   {
@@ -208,6 +211,7 @@ export const mutations: readonly Mutation[] = [
     find: "state === null ? [] : recoverOutbox(state.outbox, turn.self)",
     replace: "state === null || state.head > 0 ? [] : recoverOutbox(state.outbox, turn.self)",
     caughtBy: ["mention-settled"],
+    from: 51,
     seeds: 600,
     cluster: true,
   },
@@ -246,7 +250,7 @@ export const mutations: readonly Mutation[] = [
       "fully-replicated",
       "stream-whole",
     ],
-    from: 9,
+    from: 54,
     seeds: 200,
     cluster: true,
   },

@@ -112,6 +112,9 @@ function rove(
 
   const observer = new MutationObserver((changes) => {
     for (const { addedNodes } of changes) for (const node of addedNodes) if (node instanceof Element) quieten(node);
+    // The list has the focus and had nothing to pass it on to.
+    if (document.activeElement === list && list.matches(":focus-visible"))
+      lowestInView(list)?.focus({ preventScroll: true });
     const lost = document.activeElement === null || document.activeElement === document.body;
     if (last === undefined || last.place.isConnected || !lost) return;
     const { article } = last;
