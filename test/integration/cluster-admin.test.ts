@@ -99,13 +99,13 @@ describe("a cluster of real processes whose only manager is dead", () => {
     };
     // Enough that each of the two would be the first owner of some.
     const tried = unused.slice(0, 4).map((name) => ({ name, password: `password of ${name}` }));
-    await Promise.all([
-      ...tried.flatMap((account) => [
+    await Promise.all(
+      tried.flatMap((account) => [
         refusedSoon("POST", "/api/sign-in", account),
         refusedSoon("POST", "/api/sign-up", account),
         refusedSoon("POST", "/api/rooms", { room: account.name }, token),
       ]),
-    ]);
+    );
     // What was done until then is read from the copy at the asked node, which the answer names.
     const audit = await one.http("GET", "/api/admin/cluster/audit", undefined, await one.controlToken());
     expect(audit.status, JSON.stringify(audit.body)).to.equal(200);

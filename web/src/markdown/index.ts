@@ -48,7 +48,7 @@ const withoutSwallowing = {
 };
 
 /** A backslash is part of a path, a pattern or a formula, unless it keeps one of these from being a mark. */
-const escapable: ReadonlySet<number | null> = new Set([..."*_~`#>|"].map((mark) => mark.charCodeAt(0)));
+const escapable: ReadonlySet<number | null> = new Set(Array.from("*_~`#>|", (mark) => mark.charCodeAt(0)));
 const backslash = 92;
 
 const escapesOfMarks: ReturnType<typeof gfmTable> = {
