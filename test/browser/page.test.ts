@@ -125,10 +125,11 @@ describe("the page", function () {
       // The dark page is the light one in other colours.
       const rules = colorScheme === "dark" ? ["color-contrast"] : undefined;
       // What is fading in has its colours only when it is there.
-      const isThere =
-        "[...document.querySelectorAll('[role=dialog], [role=menu]')].every((one) => getComputedStyle(one).opacity === '1')";
+      const untilThere =
+        "new Promise((resolve) => { const look = () => [...document.querySelectorAll('[role=dialog], [role=menu]')]" +
+        ".every((one) => getComputedStyle(one).opacity === '1') ? resolve() : requestAnimationFrame(look); look(); })";
       const check = async (page: Page, where: string) => {
-        await page.waitForFunction(isThere);
+        await page.evaluate(untilThere);
         for (const barrier of await barriers(page, rules)) found.push(`${where}: ${barrier}`);
       };
       const visitor = await stage.visitor({ colorScheme });
