@@ -10,6 +10,8 @@ import { idleDisk, type Samples, type Timing } from "../timing.ts";
 /** Of the person alone. */
 const room = "quiet";
 const postsPerRound = 200;
+/** Between two posts, so that the person stays below the rate of one's commands. */
+const pauseMs = 15;
 /** From the beginning of the attacks until they hold all that they can get. */
 const attackWarmUpMs = 3_000;
 const answerTimeoutMs = 30_000;
@@ -55,6 +57,7 @@ class Person {
         this.#socket.send(JSON.stringify(frame));
       });
       times.push(performance.now() - startMs);
+      await new Promise((resolve) => setTimeout(resolve, pauseMs));
     }
     return times;
   }
