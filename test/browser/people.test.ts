@@ -20,8 +20,18 @@ async function inMenu(page: Page, button: string, entry: string): Promise<void> 
 }
 
 async function deleteOf(page: Page, text: string): Promise<void> {
-  await message(page, text).hover();
-  await message(page, text).getByRole("button", { name: "More actions" }).click();
+  const more = message(page, text).getByRole("button", { name: "More actions" });
+  // A dialog that is going away may take the first move of the mouse.
+  do {
+    await page.mouse.move(0, 0);
+    await message(page, text).hover();
+  } while (
+    !(await more.waitFor({ timeout: 1_000 }).then(
+      () => true,
+      () => false,
+    ))
+  );
+  await more.click();
   await page.getByRole("menuitem", { name: "Delete …" }).click();
 }
 
