@@ -154,16 +154,13 @@ export class Trouble {
     }
   }
 
-  /** Of the rooms that wait while the directory is away, each was in the middle of a hand-over, as a node that is up knows; but for
-   *  one: a busy room may have been about to get a slot of its own, of which no row tells before it has one. */
+  /** Of the rooms that wait while the directory is away, each was in the middle of a hand-over, as a node that is up knows. */
   async #expectMoving(waiting: readonly string[], asked: NodeProcess): Promise<void> {
     if (waiting.length === 0) return;
     const slots = await this.#cluster.slots(asked);
     const rows = waiting.map((room) => slotOfRoom(slots, room));
     const others = rows.filter(({ status }) => status !== "moving");
-    const pinned = others.filter(({ slot, status }) => slot.startsWith("chat/") && status === "ok");
-    if (others.length > Math.min(1, pinned.length))
-      throw new Error(`${JSON.stringify(others)}; ${this.#load.describe()}`);
+    if (others.length > 0) throw new Error(`${JSON.stringify(others)}; ${this.#load.describe()}`);
   }
 
   async #ownerOfSomeRoom(): Promise<string> {
