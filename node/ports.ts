@@ -133,7 +133,8 @@ export interface DirectoryWatcher {
 }
 
 /** The cluster's memory of who belongs to it and who owns what. Correctness rests on compare-and-set alone, never on a
- *  clock or a lease. Error of every operation: DIRECTORY_UNAVAILABLE; for a compare-and-set its outcome is then unknown. */
+ *  clock or a lease. Error of every operation: DIRECTORY_UNAVAILABLE; for a compare-and-set its outcome is then unknown, unless
+ *  the details say `asked: false`. */
 export interface Directory {
   read(key: string): Promise<DirectoryRow | undefined>;
   /** Writes `value` (undefined: deletes) if the stored revision is still `revision` (0: absent) and, with `guard`, that

@@ -1,7 +1,7 @@
 /** The directory's rows with their types: slots, members, invitations, policy. The only place that knows under which key each lies. */
 import { Type } from "typebox";
 import { Compile } from "typebox/compile";
-import { addressText, type Role, type SlotId } from "../protocols/index.ts";
+import { addressText, failureOf, type Role, type SlotId } from "../protocols/index.ts";
 import type { Directory, DirectoryRow, MemberRecord, NodeId, SlotRecord } from "./ports.ts";
 
 export const slotPrefix = "slot/";
@@ -137,6 +137,12 @@ export const asPolicy = ({ key, value }: DirectoryRow): Policy | undefined =>
 /** Reads one slot's record. */
 export const readSlot = async (directory: Directory, slot: SlotId): Promise<SlotRow | undefined> =>
   asSlot(await directory.read(slotKey(slot)));
+
+/** Whether a compare-and-set that failed in this way surely changed nothing: it was refused, or never sent. */
+export function changedNothing(thrown: unknown): boolean {
+  const { code, outcome, details } = failureOf(thrown);
+  return code === "DIRECTORY_UNAVAILABLE" ? details?.["asked"] === false : outcome !== "unknown";
+}
 
 /** Changes a slot's record if it is still at `revision`, and with `guard` if that row is, too. `applied` says whether `row` is `next`. */
 export async function changeSlot(

@@ -63,7 +63,7 @@ export function createRemoteDirectory(
     name: Name,
     body: MeshBody<Name>,
   ): Promise<MeshAnswer<Name>> => {
-    if (to === undefined) throw unavailable("no node keeps it");
+    if (to === undefined) throw unavailable("no node keeps it", undefined, { asked: false });
     const result = await exchange.call(to, name, body, limits.callTimeoutMs);
     if (result.ok) return result.value;
     const error = new PlexusError(result.error);
@@ -73,7 +73,8 @@ export function createRemoteDirectory(
       onMoved?.(home);
     }
     if (callersFault.includes(result.error.code)) throw error;
-    throw unavailable(result.error.code, error, to);
+    const unasked = result.error.outcome === "not_started";
+    throw unavailable(result.error.code, error, { node: to, ...(unasked && { asked: false }) });
   };
 
   const toRow = (row: DirectoryWireRow | null): DirectoryRow | undefined =>

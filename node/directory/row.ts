@@ -37,9 +37,15 @@ export function decodeRow(key: string, revision: number, bytes: Uint8Array, loca
   }
 }
 
-/** Nobody answers, or the disk does not. `node`: who was asked. */
-export const unavailable = (because: string, cause?: unknown, node?: string): PlexusError =>
-  new PlexusError(failure("DIRECTORY_UNAVAILABLE", { ...(node !== undefined && { node }), because }), cause);
+/** The directory does not answer, or its disk does not. `node`: the node that was asked, or was to be asked. `asked: false`: the
+ *  request never left this node. */
+export function unavailable(
+  because: string,
+  cause?: unknown,
+  about: { readonly node?: string; readonly asked?: false } = {},
+): PlexusError {
+  return new PlexusError(failure("DIRECTORY_UNAVAILABLE", { ...about, because }), cause);
+}
 
 export const moved = ({ endpoints, prefix }: DirectoryHome): PlexusError =>
   new PlexusError(failure("DIRECTORY_MOVED", { endpoints, prefix }));

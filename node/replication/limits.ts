@@ -45,6 +45,8 @@ export const replicationLimits = {
   confirmSlotsMax: 4_096,
   /** Before a hand-over: turns and appends under way must end within this. */
   drainTimeoutMs: 5_000,
+  /** Pause before the directory is asked again whether a hand-over can begin. */
+  handOverRetryMs: 500,
   /** Hand-overs at the same time when the node stops. */
   handOversMax: 16,
   /** Pause between two rounds of upkeep (half to one and a half of it), and bytes per second a node reads for one. */

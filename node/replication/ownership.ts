@@ -14,7 +14,7 @@ import type { MeshBody } from "../../protocols/mesh/index.ts";
 import type { Exchange } from "../exchange.ts";
 import type { ServedLog, SplitOff } from "../kernel/api.ts";
 import type { Clock, Directory, DirectoryRow, Log, Meter, NodeId, SlotRecord } from "../ports.ts";
-import type { SlotRow } from "../records.ts";
+import { readSlot, type SlotRow } from "../records.ts";
 import type { SlotTable } from "../slot-table.ts";
 import type { EntryDraft, Piece, Position, SlotLog } from "../storage/index.ts";
 import type { Confirmations } from "./confirmations.ts";
@@ -81,6 +81,8 @@ export class Ownership implements ServedLog {
   /** Where every required replica must be before this epoch is served; set once the longest log is this one. */
   #base: Position | undefined;
   #settling = false;
+  /** No hand-over begins before: the directory could not be asked. */
+  #handOverAfterMs = 0;
   #underWay: Piece | undefined;
   #served: { resolve(): void; reject(error: unknown): void } | undefined;
   /** Resolves when the slot may be served; rejects when this epoch ends before. */
@@ -483,7 +485,12 @@ export class Ownership implements ServedLog {
     const { inSync, learners } = this.record;
     const left = inSync.filter((name) => name !== node);
     log.error("slot.copy.behind", { slot: this.slot, epoch: this.epoch, to: owner });
-    await this.#replicas.giveUp({ owner, inSync: left, learners: [...learners, node] });
+    const change = { owner, inSync: left, learners: [...learners, node] };
+    while ((await this.#replicas.giveUp(change)) === "unasked") await this.#pause(this.#ports.limits.proposalRetryMs);
+  }
+
+  #pause(delayMs: number): Promise<void> {
+    return new Promise((resolve) => void this.#ports.clock.after(delayMs, resolve));
   }
 
   #onWrite(piece: Piece): void {
@@ -553,7 +560,7 @@ export class Ownership implements ServedLog {
       return;
     }
     const target = handOverTo(this.record, views);
-    if (target !== undefined) void this.#handOver(target);
+    if (target !== undefined && this.#ports.clock.monotonicMs() >= this.#handOverAfterMs) void this.#handOver(target);
   }
 
   /** What a compare-and-set has shown. */
@@ -567,8 +574,15 @@ export class Ownership implements ServedLog {
   // --- moving --------------------------------------------------------------------------------------------------------
 
   async #handOver(to: NodeId, want: SlotRecord["want"] = this.record.want): Promise<void> {
-    const { drain, resume, log, meter, clock, limits } = this.#ports;
+    const { drain, resume, log, meter, clock, limits, directory } = this.#ports;
     this.phase = "draining";
+    // Without the directory nothing can be handed over, and the slot would be silent for nothing.
+    const answers = await readSlot(directory, this.slot).then(
+      () => true,
+      () => false,
+    );
+    if (this.phase !== "draining") return;
+    if (!answers) return this.#handOverLater();
     const startedMs = clock.monotonicMs();
     const undrained = await drain(this.slot, limits.drainTimeoutMs).catch((error: unknown) => failureOf(error));
     if (this.phase !== "draining") return;
@@ -588,8 +602,20 @@ export class Ownership implements ServedLog {
       return;
     }
     this.phase = "handing";
-    await this.#replicas.giveUp({ owner: to, ...(want && { want }) });
+    const outcome = await this.#replicas.giveUp({ owner: to, ...(want && { want }) });
+    if (outcome === "unasked") {
+      if (this.phase !== "handing") return;
+      resume(this.slot);
+      return this.#handOverLater();
+    }
     meter.observeMs("hand_over", clock.monotonicMs() - startedMs);
+  }
+
+  /** The directory could not be asked: the slot is served on, and handed over when it can. */
+  #handOverLater(): void {
+    const { clock, limits } = this.#ports;
+    this.phase = "serving";
+    this.#handOverAfterMs = clock.monotonicMs() + limits.handOverRetryMs;
   }
 
   /** A copy says that it knows a later epoch. One that is needed for nothing is not believed. */

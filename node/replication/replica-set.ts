@@ -7,7 +7,7 @@
  *  R3: what a compare-and-set answers, or that it fails, says nothing of what became of the change; a conflict may be with
  *  the change itself, sent before. Only a newer revision does, however it became known. */
 import type { Clock, Directory, DirectoryRow, NodeId, SlotRecord } from "../ports.ts";
-import { asMember, changeSlot, type SlotRow } from "../records.ts";
+import { asMember, changedNothing, changeSlot, type SlotRow } from "../records.ts";
 import type { ReplicationLimits } from "./limits.ts";
 import { isSettled, required, type Proposal } from "./rules.ts";
 
@@ -121,18 +121,23 @@ export class ReplicaSet {
     }
   }
 
-  /** Makes somebody else the owner in the next epoch, however often it has to be sent; returns when the outcome is known.
-   *  Only on the row it was made of: another attempt may be under way by the time a pause is over. */
-  async giveUp(change: Partial<SlotRecord>): Promise<void> {
+  /** Makes another node the owner in the next epoch, however often it has to be sent; returns when the outcome is known, or
+   *  "unasked" when no sending has reached the directory. Only on the row it was made of: another attempt may be under way
+   *  by the time a pause is over. */
+  async giveUp(change: Partial<SlotRecord>): Promise<"known" | "unasked"> {
     const { directory, clock, limits, answered, goesOn } = this.#ports;
     const { record, revision } = this.#row;
     const next = { ...record, ...change, epoch: record.epoch + 1 };
+    let asked = false;
     while (goesOn() && this.#row.revision === revision) {
       try {
         answered((await changeSlot(directory, next, revision)).row);
-      } catch {
+      } catch (error) {
+        asked ||= !changedNothing(error);
+        if (!asked) return "unasked";
         await new Promise<void>((resolve) => void clock.after(limits.proposalRetryMs, resolve));
       }
     }
+    return "known";
   }
 }

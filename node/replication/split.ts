@@ -6,14 +6,15 @@
  *                                 what it has        slot's revision           when it may
  *
  *  The record names as owner whoever shall have the slot, if that is one of the copies: an actor that moves is silent from
- *  the snapshot until that node has taken up its slot, and for nothing more. While it is, nothing waits that need not.
+ *  the snapshot until that node has taken up its slot, and for nothing more. While it is, nothing waits that need not. When the
+ *  directory cannot be asked, the split is given up; only when it was asked and did not answer does the actor wait for it.
  *
  *  The copies that may be in the new slot's set are on every replica that was in sync before and after. Whoever takes the
  *  old slot from then on changes its revision, and then the new one cannot come into being behind its back. */
-import { failure, failureOf, PlexusError, type ActorId, type SlotId } from "../../protocols/index.ts";
+import { failure, PlexusError, type ActorId, type SlotId } from "../../protocols/index.ts";
 import type { SplitOff } from "../kernel/api.ts";
 import type { Clock, Directory, NodeId, SlotRecord } from "../ports.ts";
-import { changeSlot, readSlot, slotKey, type SlotRow } from "../records.ts";
+import { changedNothing, changeSlot, readSlot, slotKey, type SlotRow } from "../records.ts";
 import type { SlotTable } from "../slot-table.ts";
 import type { EntryDraft, SlotLog } from "../storage/index.ts";
 import type { Follower } from "./follower.ts";
@@ -43,7 +44,8 @@ interface Holder {
 }
 
 /** Resolves when the actor's own slot is on record: owned by `to` if that node has a copy, else by this one. Errors:
- *  TOO_LARGE; SLOT_UNAVAILABLE or FENCED when the epoch ends. */
+ *  TOO_LARGE; DIRECTORY_UNAVAILABLE when it could not be asked, SLOT_UNAVAILABLE while the slot's copies change (the actor goes
+ *  on where it is); SLOT_UNAVAILABLE or FENCED when the epoch ends. */
 export async function splitOff(actor: ActorId, to: NodeId | undefined, ports: SplitPorts): Promise<SplitOff> {
   const { log, clock, limits } = ports;
   if ((await log.actorBytes(actor, limits.pinBytesMax)) > limits.pinBytesMax)
@@ -91,8 +93,11 @@ async function record(
   ports: SplitPorts,
 ): Promise<SlotRecord> {
   const { node, directory, table, limits } = ports;
+  const endMs = ports.clock.monotonicMs() + limits.drainTimeoutMs;
   let mayCome = false;
   for (;;) {
+    if (!mayCome && ports.clock.monotonicMs() > endMs)
+      throw new PlexusError(failure("SLOT_UNAVAILABLE", { slot: ports.slot, because: "its copies are changing" }));
     const row = ports.row();
     if (row === undefined) {
       await pause(ports, limits.proposalRetryMs);
@@ -110,9 +115,9 @@ async function record(
     const there = await changeSlot(directory, next, 0, guard).then(
       (changed) => changed.row,
       (error: unknown) => {
-        // Refused for good: the actor goes on where it is. But not while what was asked before may still come about.
-        if (failureOf(error).outcome === "failed" && !mayCome) throw error;
-        mayCome = true;
+        // Refused, or the directory is away: the actor goes on where it is. But not while an earlier request may still come about.
+        mayCome ||= !changedNothing(error);
+        if (!mayCome) throw error;
         return undefined;
       },
     );

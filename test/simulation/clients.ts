@@ -101,6 +101,11 @@ export class Client {
 
   // --- commands ------------------------------------------------------------------------------------------------------
 
+  /** Appends one record, however often it must be sent. */
+  append(ledger: ActorId): Promise<void> {
+    return this.#append(ledger, 1);
+  }
+
   async #append(ledger: ActorId, count: number): Promise<void> {
     const tokens = Array.from({ length: count }, () => this.#caller.token());
     this.#around.ledgers.sending(ledger, tokens);

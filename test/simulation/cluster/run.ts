@@ -7,7 +7,7 @@
  *           ─► audit:  all machines lose power at once and start; everything is read and compared with all that was seen
  *
  *  The checkers watch throughout; the first violation ends the run. */
-import { PlexusError, type SlotId } from "../../../protocols/index.ts";
+import { PlexusError, slotOf, type ActorId, type SlotId } from "../../../protocols/index.ts";
 import { behaviors as chatBehaviors } from "../../../actors/index.ts";
 import type { MemberRecord, NodeId, SlotRecord, StoreOp } from "../../../node/ports.ts";
 import { memberKey } from "../../../node/records.ts";
@@ -343,6 +343,7 @@ class ClusterSimulation implements Gates, Simulated {
     await until("every slot is whole", () => this.#unsettled() === undefined);
     await until("all nodes know the members", () => this.#wall.difference() === undefined);
     await until("no node takes itself for cut off", () => this.gates().every((one) => !one.peer?.reach.degraded()));
+    if (world.dice.chance(0.5)) await this.#withoutDirectory(until);
     // What everybody has must outlive everybody.
     world.note(() => "all machines lose power");
     for (const machine of this.#machines.values()) machine.kill(true);
@@ -357,6 +358,45 @@ class ClusterSimulation implements Gates, Simulated {
     await until("no node takes itself for cut off", () => this.gates().every((one) => !one.peer?.reach.degraded()));
     await until("all replicas hold the same", () => this.#watch.difference() === undefined);
     this.#stage = "done";
+  }
+
+  /** While nobody reaches the directory, every slot goes on whose owner and copies are up: also when connections break and
+   *  processes stop for a while, which would change the slot's set if the directory could be asked. */
+  async #withoutDirectory(
+    until: (stage: string, done: () => boolean | Promise<boolean>) => Promise<void>,
+  ): Promise<void> {
+    const world = this.#world;
+    const { dice } = world;
+    const host = this.#external === undefined ? this.#machines.get("n0") : undefined;
+    const lives = ({ owner, inSync }: SlotRecord): boolean =>
+      owner !== host?.node && !inSync.includes(host?.node ?? "");
+    const served = this.#plan.actors.ledgers.filter((ledger) => {
+      const record = this.#watch.records.get(ledger) ?? this.#watch.records.get(slotOf("chat", ledger));
+      return record !== undefined && lives(record);
+    });
+    world.note(() => `the directory is away; ${served.join(" ")} go on`);
+    if (host) host.kill(false);
+    else this.#external?.setDown(true);
+    const others = [...this.#machines.values()].filter((machine) => machine !== host && !machine.gone);
+    const going = new Set(served);
+    for (const ledger of served) void this.#appendsTo(ledger).then(() => going.delete(ledger));
+    for (let troubles = dice.below(6); troubles > 0; troubles -= 1) {
+      await world.sleep(dice.between(0, 2_000));
+      if (dice.chance(0.5)) dice.pick(others).stall(dice.between(10, 4_000));
+      else this.#network.break(dice.pick(others).node, dice.pick(others).node);
+    }
+    await until("slots go on without the directory", () => going.size === 0);
+    if (host) host.start();
+    else this.#external?.setDown(false);
+    await until("the directory is back", () => host === undefined || host.ready);
+    await until("every slot is whole with the directory", () => this.#unsettled() === undefined);
+  }
+
+  async #appendsTo(ledger: ActorId): Promise<void> {
+    for (let count = 0; count < 5; count += 1) {
+      await this.#world.sleep(this.#world.dice.between(0, 2_000));
+      await this.#auditor.append(ledger);
+    }
   }
 
   #wanted(record: SlotRecord): number {

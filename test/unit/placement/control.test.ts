@@ -93,7 +93,7 @@ describe("the cluster's control", () => {
     expect(await code(control.evict("b", false))).to.equal("NOT_FOUND");
     cluster.external.setDown(true);
     expect(await code(control.setDraining("a", true)), "nothing was tried").to.equal("DIRECTORY_AWAY");
-    Object.assign(directory, { read: () => Promise.reject(unavailable("UNREACHABLE", undefined, "alpha")) });
+    Object.assign(directory, { read: () => Promise.reject(unavailable("UNREACHABLE", undefined, { node: "alpha" })) });
     const refusal = await cluster.settle(control.setDraining("a", true));
     expect(refusal).to.have.deep.nested.property("error.details", { node: "node-alpha", because: "UNREACHABLE" });
   });

@@ -1,6 +1,7 @@
 import { expect } from "chai";
 import { replicationLimits } from "../../../node/replication/index.ts";
 import { failure, failureOf, PlexusError, type SlotId } from "../../../protocols/index.ts";
+import type { ServedLog } from "../../../node/kernel/api.ts";
 import { Cluster, codeOf, slot } from "./stage.ts";
 
 describe("replication", () => {
@@ -232,6 +233,85 @@ describe("replication", () => {
     await cluster.settle(log.split("pad/x"));
     const own = await cluster.settle(cluster.peer("a").replication.open("pad/x" as SlotId, () => undefined));
     expect((await cluster.settle(own.recover("pad/x" as never))).snapshot?.body).to.deep.equal({ folded: 2 });
+  });
+
+  describe("while the directory's node is dead", () => {
+    /** Slot owned by b with copies at b and c, so that everything that it needs lives on. */
+    async function ownedByB(): Promise<ServedLog> {
+      await begin(all);
+      const log = await cluster.open("b");
+      await cluster.want("b", ["b", "c"]);
+      await cluster.untilRecord(({ inSync }) => inSync.join() === "b,c");
+      await cluster.append(log, "one");
+      return log;
+    }
+
+    it("an actor goes on in its slot when the row of its own slot could not be asked for", async () => {
+      const log = await ownedByB();
+      log.snapshot("pad/x", log.lastSeq, { folded: 1 }, () => undefined);
+      await cluster.pass(50);
+      cluster.kill("a");
+      await cluster.pass(100);
+      expect(await codeOf(cluster.settle(log.split("pad/x", "c")))).to.equal("DIRECTORY_UNAVAILABLE");
+      expect(await cluster.append(log, "two")).to.equal(undefined);
+      await cluster.life("a");
+      await cluster.until(() => cluster.peer("b").membership.isUp("a"));
+      log.snapshot("pad/x", log.lastSeq, { folded: 2 }, () => undefined);
+      const { owner } = await cluster.settle(log.split("pad/x", "c"));
+      expect(owner, "it is given one later, of what it has then").to.equal("c");
+      const own = await cluster.settle(cluster.peer("c").replication.open("pad/x" as SlotId, () => undefined));
+      expect((await cluster.settle(own.recover("pad/x" as never))).snapshot?.body).to.deep.equal({ folded: 2 });
+    });
+
+    it("the actor waits when the row may still come about, and has one slot in the end", async () => {
+      const log = await ownedByB();
+      log.snapshot("pad/x", log.lastSeq, { folded: 1 }, () => undefined);
+      const { directory } = cluster.peer("b");
+      const compareAndSet = directory.compareAndSet.bind(directory);
+      let lost = 0;
+      directory.compareAndSet = async (...change) => {
+        const changed = await compareAndSet(...change);
+        if (change[0] !== "slot/pad/x" || lost > 0) return changed;
+        lost += 1;
+        cluster.kill("a");
+        throw new PlexusError(failure("DIRECTORY_UNAVAILABLE", { because: "PEER_LOST" }));
+      };
+      let ended: string | undefined;
+      void log.split("pad/x", "c").then((split) => (ended = split.owner));
+      await cluster.pass(2_000);
+      expect([lost, ended]).to.deep.equal([1, undefined]);
+      await cluster.life("a");
+      await cluster.until(() => ended !== undefined);
+      expect(ended).to.equal("c");
+    });
+
+    it("a slot is not drained for a move that cannot be asked for, and moves when it can", async () => {
+      const log = await ownedByB();
+      const peer = cluster.peer("b");
+      await cluster.want("c", ["b", "c"]);
+      cluster.kill("a");
+      await cluster.pass(3_000);
+      expect([peer.drains, peer.resumes]).to.deep.equal([0, 0]);
+      expect(await cluster.append(log, "two")).to.equal(undefined);
+      await cluster.life("a");
+      await cluster.untilRecord(({ owner }) => owner === "c");
+      expect(peer.drains).to.equal(1);
+    });
+
+    it("a slot that was drained for a move goes on when the move was not asked for", async () => {
+      const log = await ownedByB();
+      const peer = cluster.peer("b");
+      const { directory } = peer;
+      const compareAndSet = directory.compareAndSet.bind(directory);
+      directory.compareAndSet = () =>
+        Promise.reject(new PlexusError(failure("DIRECTORY_UNAVAILABLE", { because: "UNREACHABLE", asked: false })));
+      await cluster.want("c", ["b", "c"]);
+      await cluster.until(() => peer.resumes > 0);
+      expect(await cluster.append(log, "two")).to.equal(undefined);
+      directory.compareAndSet = compareAndSet;
+      await cluster.untilRecord(({ owner }) => owner === "c");
+      expect(await cluster.texts(await cluster.open("c"))).to.deep.equal(["one", "two"]);
+    });
   });
 
   it("a node that restarts takes a new epoch before it serves again", async () => {
