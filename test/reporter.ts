@@ -10,9 +10,23 @@ export interface Counts {
   readonly skipped: number;
   readonly ended: boolean;
   readonly current: string;
+  readonly slowest: readonly Timing[];
   /** What the process still held when it should have ended: types of open resources. */
   readonly leftOpen?: readonly string[];
 }
+
+/** How long a test took, or a hook of several. */
+export interface Timing {
+  readonly title: string;
+  readonly ms: number;
+}
+
+/** The slowest of them, the slowest first. */
+export const slowestOf = (timings: readonly Timing[], count: number): readonly Timing[] =>
+  timings.toSorted((a, b) => b.ms - a.ms).slice(0, count);
+
+/** As many as the runner can need of one phase. */
+const slowestMax = 10;
 
 /** After the last test the process should end by itself. One that does not has left something open. */
 const lingerMs = 15_000;
@@ -23,13 +37,19 @@ export default class PhaseReporter {
     let failed = 0;
     let passed = 0;
     let skipped = 0;
+    let slowest: readonly Timing[] = [];
+    const time = (run: Mocha.Runnable): void => {
+      if (run.duration === undefined) return;
+      slowest = slowestOf([...slowest, { title: run.fullTitle(), ms: run.duration }], slowestMax);
+    };
     const save = (ended: boolean, current: string, more: Pick<Counts, "leftOpen"> = {}): void => {
-      const counts: Counts = { passed, failed, skipped, ended, current, ...more };
+      const counts: Counts = { passed, failed, skipped, ended, current, slowest, ...more };
       if (path !== undefined) writeFileSync(path, JSON.stringify(counts));
     };
     runner.on("test", (test) => save(false, test.fullTitle()));
     runner.on("hook", (hook) => save(false, hook.fullTitle()));
     runner.on("pass", () => (passed += 1));
+    runner.on("test end", time).on("hook end", time);
     runner.on("pending", () => (skipped += 1));
     runner.on("fail", (test, error) => {
       // `Base.list` looks for the error there.

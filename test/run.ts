@@ -1,53 +1,17 @@
-/** Runs the whole suite: `npm test`, or some phases of it: `npm test -- unit fuzz`.
+/** Runs the whole suite: `npm test`, or some phases of it: `npm test -- unit fuzz`. With `--long` everything is done at full
+ *  depth (`npm run test:long`): more seeds, more rounds, the same tests.
  *
  *  Each phase is a process of its own with a time limit, so a hang names its phase and its test, and a crash costs one
- *  phase. Two lanes of phases, about as long, run side by side: the integration tests, which start nodes and often wait for
- *  them, and the rest. Failures are printed in full, everything else is one line per phase. The last line is always
- *  `N passed, N failed, N skipped`. */
+ *  phase. Three lanes of phases, about as long, run side by side. Two of them start nodes and mostly wait for them; the third
+ *  only computes, with a lower priority: what it takes is what the others leave over, and nothing that has a clock in it is
+ *  late because of it. Failures are printed in full, everything else is one line per phase, then come the slowest tests. The
+ *  last line is always `N passed, N failed, N skipped`. */
 import { spawn, type ChildProcess } from "node:child_process";
-import { existsSync, globSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { availableParallelism, tmpdir } from "node:os";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { availableParallelism, setPriority, tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Counts } from "./reporter.ts";
-
-interface Phase {
-  readonly name: string;
-  /** Phases of one lane run one after the other. */
-  readonly lane: "rest" | "integration";
-  readonly limitMs: number;
-  /** Commands, each counted as one test; or the tests that match a pattern. */
-  readonly commands?: readonly (readonly string[])[];
-  readonly tests?: string;
-  /** Whether its processes count towards coverage. */
-  readonly coverage?: boolean;
-}
-
-const root = join(import.meta.dirname, "..");
-const bin = (name: string): string => join(root, "node_modules", ".bin", name);
-const testsOf = (name: string): string => `test/${name}/**/*.test.ts`;
-
-// Limits are several times what a phase takes on two cores: they catch a hang, not a slow machine.
-const phases: readonly Phase[] = [
-  {
-    name: "check",
-    lane: "rest",
-    limitMs: 240_000,
-    commands: [
-      [bin("prettier"), "--check", ".", "--log-level", "warn"],
-      [bin("oxlint"), "--type-aware", "--quiet"],
-      [bin("tsc"), "--noEmit"],
-      [bin("tsc"), "--noEmit", "-p", "web"],
-    ],
-  },
-  { name: "tidy", lane: "rest", limitMs: 60_000, tests: "test/tidy.test.ts" },
-  { name: "unit", lane: "rest", limitMs: 480_000, tests: testsOf("unit"), coverage: true },
-  { name: "conformance", lane: "rest", limitMs: 240_000, tests: testsOf("conformance"), coverage: true },
-  { name: "simulation", lane: "rest", limitMs: 900_000, tests: testsOf("simulation"), coverage: true },
-  { name: "model", lane: "rest", limitMs: 300_000, tests: testsOf("model") },
-  { name: "fuzz", lane: "rest", limitMs: 240_000, tests: testsOf("fuzz") },
-  { name: "integration", lane: "integration", limitMs: 1_500_000, tests: testsOf("integration"), coverage: true },
-  { name: "browser", lane: "rest", limitMs: 400_000, tests: testsOf("browser") },
-];
+import { bin, lanes, niceness, phases, root, testsOf, type Lane, type Phase } from "./phases.ts";
+import { slowestOf, type Counts, type Timing } from "./reporter.ts";
 
 /** Where an untested statement is a bug that replicates. Not `node/directory`: without etcd a part of it is not tested. */
 const coveredFolders = [
@@ -68,6 +32,7 @@ interface Ending {
   readonly passed: number;
   readonly failed: number;
   readonly skipped: number;
+  readonly slowest?: readonly Timing[];
   /** What went wrong beyond single tests. */
   readonly problem?: string;
 }
@@ -85,12 +50,27 @@ const outputCharsMax = 200_000;
 
 const running = new Set<ChildProcess>();
 
+/** Where Node keeps compiled code, as `bin/plexus` has it keep that of an operator's: a node is up in half of the time. Not where
+ *  coverage is collected, which is less exact for functions that come from there. */
+const compiledFolder = join(root, "node_modules", ".cache", "plexus-tests");
+
+/** How much longer a phase may take at full depth. */
+const longFactor = 6;
+
+/** How many of the slowest tests are printed in the end. */
+const slowestMax = 10;
+
 /** Ends a command with its whole group: tests start nodes, and those start inference hosts. */
 function end(child: ChildProcess): void {
   if (child.pid !== undefined && child.exitCode === null) process.kill(-child.pid, "SIGKILL");
 }
 
-function execute(command: readonly string[], limitMs: number, environment: NodeJS.ProcessEnv): Promise<Finished> {
+function execute(
+  command: readonly string[],
+  limitMs: number,
+  environment: NodeJS.ProcessEnv,
+  nice = 0,
+): Promise<Finished> {
   const [program = "", ...args] = command;
   return new Promise((resolve) => {
     const child = spawn(program, args, {
@@ -100,6 +80,8 @@ function execute(command: readonly string[], limitMs: number, environment: NodeJ
       stdio: ["ignore", "pipe", "pipe"],
     });
     running.add(child);
+    // At once: what it starts gets the same.
+    if (nice !== 0 && child.pid !== undefined) setPriority(child.pid, nice);
     let output = "";
     let errorOutput = "";
     let timedOut = false;
@@ -125,7 +107,7 @@ async function runCommands(phase: Phase): Promise<Ending> {
   const failed: string[] = [];
   for (const command of phase.commands ?? []) {
     const name = command.map((part) => part.split("/").at(-1)).join(" ");
-    const finished = await execute(command, phase.limitMs, process.env);
+    const finished = await execute(command, phase.limitMs, process.env, niceness[phase.lane]);
     if (finished.code === 0 && !finished.timedOut) {
       passed += 1;
       continue;
@@ -136,24 +118,28 @@ async function runCommands(phase: Phase): Promise<Ending> {
   return { passed, failed: failed.length, skipped: 0, ...(failed.length > 0 && { problem: failed.join(", ") }) };
 }
 
-async function runTests(phase: Phase, tests: string, withCoverage: boolean): Promise<Ending> {
+async function runTests(phase: Phase, tests: readonly string[], withCoverage: boolean): Promise<Ending> {
   const folder = mkdtempSync(join(tmpdir(), "plexus-test-"));
   const countsFile = join(folder, "counts.json");
-  const command = [process.execPath, "node_modules/mocha/bin/mocha.js", "--reporter", "./test/reporter.ts", tests];
+  const command = [process.execPath, "node_modules/mocha/bin/mocha.js", "--reporter", "./test/reporter.ts", ...tests];
   const environment = {
     ...process.env,
     PLEXUS_TEST_COUNTS: countsFile,
-    ...(withCoverage && { NODE_V8_COVERAGE: join(coverageFolder, "tmp") }),
+    ...(withCoverage
+      ? { NODE_V8_COVERAGE: join(coverageFolder, "tmp") }
+      : { NODE_COMPILE_CACHE: process.env["NODE_COMPILE_CACHE"] ?? compiledFolder }),
   };
   try {
-    const finished = await execute(command, phase.limitMs, environment);
+    const finished = await execute(command, phase.limitMs, environment, niceness[phase.lane]);
     if (finished.output.trim() !== "") console.log(`\n${finished.output.trimEnd()}\n`);
     const counts = readCounts(countsFile);
     const problem = describeProblem(phase, finished, counts);
     if (problem !== undefined && counts?.ended !== true) console.log(finished.errorOutput.trimEnd());
-    const { passed = 0, failed = 0, skipped = 0 } = counts ?? {};
+    const { passed = 0, failed = 0, skipped = 0, slowest = [] } = counts ?? {};
     // Whatever ended the phase early counts as one failure more than the tests that failed by themselves.
-    return problem === undefined ? { passed, failed, skipped } : { passed, failed: failed + 1, skipped, problem };
+    return problem === undefined
+      ? { passed, failed, skipped, slowest }
+      : { passed, failed: failed + 1, skipped, slowest, problem };
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
@@ -208,34 +194,47 @@ function describe(ending: Ending): string {
   return ending.problem === undefined ? counts : `${counts}: ${ending.problem}`;
 }
 
-async function main(asked: readonly string[]): Promise<number> {
+async function main(words: readonly string[]): Promise<number> {
+  const asked = words.filter((word) => word !== "--long");
+  const isLong = asked.length < words.length;
+  // Tests read it (`depth.ts`), and what they start.
+  if (isLong) process.env["PLEXUS_TEST_LONG"] = "1";
   const unknown = asked.filter((name) => !phases.some((phase) => phase.name === name));
   if (unknown.length > 0) {
     console.log(`no such phase: ${unknown.join(", ")}. There are: ${phases.map((phase) => phase.name).join(", ")}`);
     console.log("0 passed, 0 failed, 0 skipped");
     return 2;
   }
-  const chosen = phases.filter((phase) => asked.length === 0 || asked.includes(phase.name));
+  const chosen = phases
+    .filter(({ name }) => asked.length === 0 || asked.includes(name))
+    .map((phase) => (isLong ? { ...phase, limitMs: longFactor * phase.limitMs } : phase));
   const withCoverage = asked.length === 0;
   if (withCoverage) rmSync(coverageFolder, { recursive: true, force: true });
   const total = { passed: 0, failed: 0, skipped: 0 };
+  const timings: Timing[] = [];
   const add = (name: string, ending: Ending, startedMs: number): void => {
+    timings.push(...(ending.slowest ?? []));
     total.passed += ending.passed;
     total.failed += ending.failed;
     total.skipped += ending.skipped;
     console.log(`${name.padEnd(12)} ${describe(ending)} (${((performance.now() - startedMs) / 1000).toFixed(1)} s)`);
   };
-  const runLane = async (lane: Phase["lane"]): Promise<void> => {
+  const runLane = async (lane: Lane): Promise<void> => {
     for (const phase of chosen.filter((one) => one.lane === lane)) {
       const startedMs = performance.now();
-      if (phase.tests === undefined) add(phase.name, await runCommands(phase), startedMs);
-      else if (globSync(phase.tests, { cwd: root }).length > 0)
-        add(phase.name, await runTests(phase, phase.tests, withCoverage && phase.coverage === true), startedMs);
+      if (phase.commands !== undefined) add(phase.name, await runCommands(phase), startedMs);
+      else add(phase.name, await runTests(phase, testsOf(phase), withCoverage && phase.coverage === true), startedMs);
     }
   };
-  if (availableParallelism() > 1) await Promise.all([runLane("rest"), runLane("integration")]);
-  else for (const lane of ["rest", "integration"] as const) await runLane(lane);
-  if (withCoverage) add("coverage", await checkCoverage(), performance.now());
+  if (availableParallelism() > 1) await Promise.all(lanes.map(runLane));
+  else for (const lane of lanes) await runLane(lane);
+  if (withCoverage) {
+    const startedMs = performance.now();
+    add("coverage", await checkCoverage(), startedMs);
+  }
+  const slowest = slowestOf(timings, slowestMax);
+  if (slowest.length > 0) console.log("the slowest:");
+  for (const { title, ms } of slowest) console.log(`${(ms / 1000).toFixed(1).padStart(6)} s  ${title}`);
   if (total.passed === 0 && total.failed === 0) console.log("no test ran");
   console.log(`${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped`);
   return total.failed > 0 || total.passed === 0 ? 1 : 0;

@@ -1,12 +1,13 @@
 import { expect } from "chai";
 import type { Posted } from "../../protocols/index.ts";
+import { depth } from "../depth.ts";
 import { ChatClient } from "./chat-client.ts";
 import { check } from "./cluster-checks.ts";
 import type { Acknowledged } from "./cluster-load.ts";
 import { sleep } from "./cluster-waits.ts";
 import { createDataFolder, NodeProcess } from "./node-process.ts";
 
-const rounds = Number(process.env["PLEXUS_KILL_ROUNDS"] ?? 10);
+const rounds = Number(process.env["PLEXUS_KILL_ROUNDS"] ?? depth(5, 50));
 const rooms = ["lobby", "kitchen"];
 const writersPerRoom = 3;
 

@@ -19,7 +19,6 @@ interface Options {
   readonly from: number;
   readonly jobs: number;
   readonly seconds: number;
-  readonly least: number;
   readonly failures: number;
   readonly json: boolean;
   /** Given to the processes that share the seeds: take every so-many-th one and tell the parent of each. */
@@ -34,7 +33,6 @@ const command = new Command("npm run simulate --")
   .option("--from <seed>", "the first one", count, 1)
   .option("--jobs <count>", "processes that share them", count, availableParallelism())
   .option("--seconds <count>", "begin none after so long", count, 86_400)
-  .option("--least <count>", "but go on until so many are done", count, 1)
   .option("--failures <count>", "stop after so many", count, 20)
   .option("--json", "one line of JSON in the end", false)
   .addOption(new Option("--every <count>").argParser(count).hideHelp())
@@ -78,12 +76,14 @@ async function runSeeds(): Promise<number> {
   let seedsRun = 0;
   const failures: (Outcome & { failure: NonNullable<Outcome["failure"]> })[] = [];
   const shares: ChildProcess[] = [];
+  let over = false;
   const endAll = (): void => {
+    over = true;
     for (const share of shares) share.kill();
   };
 
   const endInTime = (): void => {
-    if (performance.now() - startedMs >= 1_000 * values.seconds && seedsRun >= values.least) endAll();
+    if (performance.now() - startedMs >= 1_000 * values.seconds) endAll();
   };
 
   const add = (outcome: Outcome): void => {
@@ -114,9 +114,15 @@ async function runSeeds(): Promise<number> {
       });
     });
 
+  /** The only job needs no process of its own. */
+  const runHere = async (): Promise<void> => {
+    for (let seed = values.from; seed < values.from + values.seeds && !over; seed += 1) add(await outcomeOf(seed));
+  };
+
   const timer = setTimeout(endInTime, 1_000 * values.seconds + 1);
   process.once("SIGINT", endAll).once("SIGTERM", endAll);
-  await Promise.all(Array.from({ length: jobs }, (_, index) => share(index))).finally(endAll);
+  if (jobs === 1) await runHere();
+  else await Promise.all(Array.from({ length: jobs }, (_, index) => share(index))).finally(endAll);
   clearTimeout(timer);
 
   const seconds = (performance.now() - startedMs) / 1_000;

@@ -1,41 +1,29 @@
 import { execFile } from "node:child_process";
-import { rmSync } from "node:fs";
 import { join } from "node:path";
+import { pathToFileURL } from "node:url";
 import { expect } from "chai";
-import { mutate, mutations, type Mutation } from "./mutations.ts";
+import { mutations, type Mutation } from "./mutations.ts";
 
-const root = join(import.meta.dirname, "../..");
+const mutant = pathToFileURL(join(import.meta.dirname, "mutant.ts")).href;
 
-/** For one mutation, on a slow machine. */
-const secondsMax = "100";
+interface Tally {
+  readonly seeds: number;
+  readonly failures: readonly { readonly checker: string }[];
+}
 
-/** Runs the simulation of a folder until the first failure. */
-function simulate(
-  folder: string,
-  { from = 1, seeds, cluster = false }: Mutation,
-): Promise<{ seeds: number; failures: { checker: string }[] }> {
-  const main = join(folder, "test/simulation/main.ts");
-  const args = [
-    main,
-    "--from",
-    String(from),
-    "--seeds",
-    String(seeds),
-    "--seconds",
-    secondsMax,
-    "--failures",
-    "1",
-    "--jobs",
-    "1",
-    "--json",
-  ];
+/** Runs the simulation with a fault until it is noticed. */
+function simulate({ name, from = 1, seeds, cluster = false }: Mutation): Promise<Tally> {
+  const bounds = { "--from": from, "--seeds": seeds, "--failures": 1, "--jobs": 1 };
+  const main = join(import.meta.dirname, "main.ts");
+  const args = [`--import=${mutant}`, main, "--json", ...Object.entries(bounds).flat().map(String)];
   if (cluster) args.push("--cluster");
+  const env = { ...process.env, PLEXUS_MUTATION: name };
   return new Promise((resolve, reject) => {
-    execFile(process.execPath, args, { maxBuffer: 1 << 26 }, (error, stdout, stderr) => {
+    execFile(process.execPath, args, { maxBuffer: 1 << 26, env }, (error, stdout, stderr) => {
       try {
-        resolve(JSON.parse(stdout) as { seeds: number; failures: { checker: string }[] });
+        resolve(JSON.parse(stdout) as Tally);
       } catch {
-        reject(new Error(`the simulation of ${folder} gave no result: ${stderr}`, { cause: error }));
+        reject(new Error(`the simulation gave no result: ${stderr}`, { cause: error }));
       }
     });
   });
@@ -44,16 +32,12 @@ function simulate(
 describe("the simulator, given a node with a deliberate fault", () => {
   for (const mutation of mutations) {
     it(`catches one that ${mutation.name}`, async function () {
-      this.timeout(120_000);
-      const folder = mutate(root, mutation);
-      try {
-        const { failures, seeds } = await simulate(folder, mutation);
-        const [first] = failures;
-        expect(first, `nothing was noticed in ${seeds} seeds`).to.not.equal(undefined);
-        expect(mutation.caughtBy).to.include(first?.checker);
-      } finally {
-        rmSync(folder, { recursive: true, force: true });
-      }
+      // Many times what one takes on two cores.
+      this.timeout(300_000);
+      const { failures, seeds } = await simulate(mutation);
+      const [first] = failures;
+      expect(first, `nothing was noticed in ${seeds} seeds`).to.not.equal(undefined);
+      expect(mutation.caughtBy).to.include(first?.checker);
     });
   }
 });

@@ -1,6 +1,3 @@
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import type { CheckerName } from "./checkers.ts";
 
 /** A deliberate fault in the actors, the kernel, the journal or the replication, as a change of one place in the source. The simulator must find it:
@@ -372,27 +369,3 @@ export const mutations: readonly Mutation[] = [
     cluster: true,
   },
 ];
-
-/** Copies what a simulation needs to a folder of its own, with the change. Returns the folder. */
-export function mutate(root: string, { name, file, find, replace }: Mutation): string {
-  const source = readFileSync(join(root, file), "utf8");
-  const places = source.split(find).length - 1;
-  if (places !== 1) throw new Error(`"${name}" fits ${places} places of ${file}: mend the mutation`);
-  const folder = mkdtempSync(join(tmpdir(), "plexus-mutation-"));
-  mkdirSync(join(folder, "runtimes"));
-  for (const part of [
-    "actors",
-    "protocols",
-    "config",
-    "node",
-    "runtimes/runtime.ts",
-    "test/simulation",
-    "package.json",
-  ])
-    cpSync(join(root, part), join(folder, part), { recursive: true });
-  symlinkSync(join(root, "node_modules"), join(folder, "node_modules"));
-  // The folder may have changed since it was read: what was checked is what is written.
-  const mutated = source.replace(find, () => replace);
-  writeFileSync(join(folder, file), mutated);
-  return folder;
-}

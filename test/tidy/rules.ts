@@ -95,11 +95,10 @@ export function nameViolations(paths: readonly string[]): readonly string[] {
 }
 
 /** Tests that no phase of the runner would run. */
-export function strayTests(paths: readonly string[], phases: readonly string[]): readonly string[] {
+export function strayTests(paths: readonly string[], run: ReadonlySet<string>): readonly string[] {
   return paths
-    .filter((path) => /\.test\.tsx?$/.test(path) && path !== "test/tidy.test.ts")
-    .filter((path) => !phases.some((phase) => path.startsWith(`test/${phase}/`)))
-    .map((path) => `${path} is in no phase of test/run.ts`);
+    .filter((path) => /\.test\.tsx?$/.test(path) && !run.has(path))
+    .map((path) => `${path} is in no phase of test/phases.ts`);
 }
 
 /** Packages used but not declared: `dependencies` for what runs, `devDependencies` too for tests and the page. */

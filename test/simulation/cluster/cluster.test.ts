@@ -2,6 +2,7 @@ import { execFile } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect } from "chai";
+import { depth } from "../../depth.ts";
 import { runClusterSeed } from "./run.ts";
 
 /** Seeds that found a fault once. Most mean another life now; they cost little. */
@@ -10,12 +11,9 @@ const regressions = JSON.parse(readFileSync(join(import.meta.dirname, "regressio
   note: string;
 }[];
 
-/** As many as two cores do in well under the time; a slower machine does fewer, and no fewer than the minimum. */
-const seedsMax = 1_000;
-const seedsMin = 60;
-const secondsMax = 40;
-/** More time for the minimum, on a machine that is busy with something else. */
-const patienceSeconds = 240;
+const seeds = depth(100, 3_000);
+/** Many times what they take on two cores. */
+const limitMs = depth(300_000, 3_600_000);
 
 interface Tally {
   readonly seeds: number;
@@ -59,14 +57,13 @@ describe("the simulation of a cluster", () => {
   }
 
   it("finds no broken invariant in clusters that crash, part, stall, fill up, grow, shrink and move", async function () {
-    this.timeout((secondsMax + patienceSeconds) * 1_000);
-    const bounds = { "--seeds": seedsMax, "--seconds": secondsMax, "--least": seedsMin };
-    const { seeds, histories, undecided, failures } = await simulate(Object.entries(bounds).flat().map(String));
+    this.timeout(limitMs);
+    const { seeds: run, histories, undecided, failures } = await simulate(["--seeds", String(seeds)]);
     const found = failures.map(
       ({ seed, checker, detail }) => `npm run simulate -- --cluster ${seed}: ${checker}: ${detail}`,
     );
     expect(found).to.deep.equal([]);
-    expect(seeds).to.be.at.least(seedsMin);
+    expect(run).to.equal(seeds);
     expect(histories).to.be.above(seeds);
     expect(undecided, `of ${histories} histories`).to.be.at.most(histories / 100);
   });

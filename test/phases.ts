@@ -1,0 +1,74 @@
+/** What the suite consists of: phases, each with the tests that it runs, in lanes that run side by side. */
+import { globSync } from "node:fs";
+import { join } from "node:path";
+
+/** Phases of one lane run one after the other. */
+export const lanes = ["computing", "nodes", "clusters"] as const;
+export type Lane = (typeof lanes)[number];
+
+/** What computes only steps back behind what has a clock in it. */
+export const niceness: Readonly<Record<Lane, number>> = { computing: 5, nodes: 0, clusters: 0 };
+
+export interface Phase {
+  readonly name: string;
+  readonly lane: Lane;
+  readonly limitMs: number;
+  /** Commands, each counted as one test; or else the files that match a pattern, but for those that match another. */
+  readonly commands?: readonly (readonly string[])[];
+  readonly tests?: string;
+  readonly except?: string;
+  /** Whether its processes count towards coverage. */
+  readonly coverage?: boolean;
+}
+
+/** The repository. */
+export const root = join(import.meta.dirname, "..");
+
+/** An installed command. */
+export const bin = (name: string): string => join(root, "node_modules", ".bin", name);
+
+const within = (folder: string): string => `test/${folder}/**/*.test.ts`;
+const mutations = "test/simulation/mutations.test.ts";
+const clusters = "test/integration/cluster*.test.ts";
+
+/** Limits are several times what a phase takes on two cores: they catch a hang, not a slow machine. */
+export const phases: readonly Phase[] = [
+  {
+    name: "check",
+    lane: "computing",
+    limitMs: 240_000,
+    commands: [
+      [bin("prettier"), "--check", ".", "--log-level", "warn"],
+      [bin("oxlint"), "--type-aware", "--quiet"],
+      [bin("tsc"), "--noEmit"],
+      [bin("tsc"), "--noEmit", "-p", "web"],
+    ],
+  },
+  { name: "tidy", lane: "computing", limitMs: 60_000, tests: "test/tidy.test.ts" },
+  { name: "unit", lane: "computing", limitMs: 480_000, tests: within("unit"), coverage: true },
+  { name: "conformance", lane: "computing", limitMs: 240_000, tests: within("conformance"), coverage: true },
+  {
+    name: "simulation",
+    lane: "computing",
+    limitMs: 600_000,
+    tests: within("simulation"),
+    except: mutations,
+    coverage: true,
+  },
+  // Of other sources than these.
+  { name: "mutations", lane: "computing", limitMs: 900_000, tests: mutations },
+  { name: "model", lane: "computing", limitMs: 300_000, tests: within("model") },
+  { name: "fuzz", lane: "computing", limitMs: 240_000, tests: within("fuzz") },
+  { name: "integration", lane: "nodes", limitMs: 900_000, tests: within("integration"), except: clusters },
+  { name: "browser", lane: "nodes", limitMs: 400_000, tests: within("browser") },
+  { name: "cluster", lane: "clusters", limitMs: 1_500_000, tests: clusters },
+];
+
+/** The files of a phase, by their paths within the repository. */
+export function testsOf({ tests, except }: Phase): readonly string[] {
+  if (tests === undefined) return [];
+  const left = new Set(except === undefined ? [] : globSync(except, { cwd: root }));
+  return globSync(tests, { cwd: root })
+    .filter((path) => !left.has(path))
+    .toSorted();
+}
