@@ -368,6 +368,15 @@ class ClusterSimulation implements Gates, Simulated {
     const world = this.#world;
     const { dice } = world;
     const host = this.#external === undefined ? this.#machines.get("n0") : undefined;
+    // What is on its way when the directory goes may have to wait for it, so nothing is.
+    let known = "";
+    await until("nothing moves", async () => {
+      const before = known;
+      known = JSON.stringify([...this.#watch.records]);
+      if (known === before) return true;
+      await world.sleep(5_000);
+      return false;
+    });
     const lives = ({ owner, inSync }: SlotRecord): boolean =>
       owner !== host?.node && !inSync.includes(host?.node ?? "");
     const served = this.#plan.actors.ledgers.filter((ledger) => {
