@@ -1,21 +1,31 @@
 /** What is a message of a kind at all. The gateway checks what people send, and the code what actors do; what another node sends
  *  may be anything, and must not be taken for a fault of the actor. */
-import { Type, type TObject, type TSchema } from "typebox";
+import { Type } from "typebox";
 import { Compile, type Validator } from "typebox/compile";
+import { maySend, type CommandTable } from "../protocols/index.ts";
+import { refuse, type Effect, type Message, type Sender } from "./behavior.ts";
 
-/** A check of messages against the schemas of a kind's types. More fields may be there: a later version may say more. */
-export function acceptsOf(
-  types: Readonly<Record<string, TSchema>>,
-): (message: { readonly type: string; readonly [field: string]: unknown }) => boolean {
+/** A check of messages against a kind's rows. More fields may be there: a later version may say more. */
+export function acceptsOf(table: CommandTable): (message: Message) => boolean {
   const checks = new Map<string, Validator>();
   return (message) => {
     let check = checks.get(message.type);
     if (check === undefined) {
-      const schema = Object.hasOwn(types, message.type) ? (types[message.type] as TObject) : undefined;
-      if (schema === undefined) return false;
-      check = Compile(Type.Object(schema.properties));
+      const row = Object.hasOwn(table, message.type) ? table[message.type] : undefined;
+      if (row === undefined) return false;
+      check = Compile(Type.Object(row.params.properties));
       checks.set(message.type, check);
     }
     return check.Check(message);
   };
+}
+
+/** The refusal of a command whose row does not name its sender; undefined when it does, or is no command. */
+export function refuseSource(
+  table: CommandTable,
+  { type }: { readonly type: string },
+  from: Sender,
+): readonly Effect<never, never>[] | undefined {
+  const row = Object.hasOwn(table, type) ? table[type] : undefined;
+  return row === undefined || maySend(row, from) ? undefined : [refuse("FORBIDDEN")];
 }

@@ -10,7 +10,6 @@
  *                            journal, then evolve    leaves once everything the turn could see is durable
  *
  *  Nothing here awaits, reads a clock or draws a random number: time is `turn.nowMs`, answers come back as messages. */
-import type { Static, TSchema } from "typebox";
 import type { ActorId, ErrorCode, GenerationPart, GenerationRequest, Result, Role } from "../protocols/index.ts";
 
 /** Who sent a message: a user or agent (`user/ada`), another actor, the gateway acting for nobody yet, or the node itself. */
@@ -104,11 +103,6 @@ export interface Message {
   readonly type: string;
   readonly [field: string]: unknown;
 }
-
-/** The messages of a table of commands: `{ type: name, ...parameters }`. */
-export type CommandOf<Table extends Readonly<globalThis.Record<string, TSchema>>> = {
-  [Name in keyof Table & string]: { readonly type: Name } & Readonly<Static<Table[Name]>>;
-}[keyof Table & string];
 
 export interface Behavior<State, Incoming extends { readonly type: string }, Event, Notes = undefined, Note = never> {
   readonly kind: string;

@@ -1,4 +1,5 @@
 import { refused, type Result } from "../protocols/errors.ts";
+import { kinds } from "../protocols/ids.ts";
 import type { ActorDetail, ActorPage, ActorRow } from "../protocols/index.ts";
 import { actorPath, advised, demand, findNode, type AdminFlags } from "./admin.ts";
 import { cliLimits } from "./limits.ts";
@@ -63,9 +64,6 @@ function actorTable(rows: readonly ActorRow[], output: Output): string {
   });
   return renderTable(columns, cells, output);
 }
-
-/** Kinds of actors that people name. */
-const kinds = ["room", "user", "agent", "catalog", "role-manager"] as const;
 
 /** Adds to a refusal that there is no such actor which one may have been meant, by its kind or by its key. */
 export async function namedActor<T>(target: Target, answer: Result<T>, actor: string): Promise<Result<T>> {

@@ -1,6 +1,7 @@
 import { Type, type Static } from "typebox";
+import { answer, command, follow } from "./command.ts";
 import { wireLimits as limits } from "./limits.ts";
-import { limit, line, nothing, object, position, resume, text, timeMs } from "./schema.ts";
+import { limit, line, nothing, object, position, text, timeMs, type Resumed } from "./schema.ts";
 
 /** How an agent's model picks tokens. Absent fields take the model's defaults. */
 export const sampling = object({
@@ -14,31 +15,113 @@ export type Sampling = Static<typeof sampling>;
 const persona = text(limits.personaCharsMax, 0);
 const model = line(limits.modelCharsMax);
 
-/** Commands to an agent. Only its owner may send them, but for `mentioned`, which rooms send. */
+const own = { from: ["client"], permission: "agent.use" } as const;
+const view = answer<AgentView>("AgentView");
+
+/** Commands to an agent: its owner sends them, but for `mentioned`, which rooms send, and `erase`. */
 export const agentCommands = {
-  /** (user) Sent by the owner's user actor. */
-  create: object({ persona: Type.Optional(persona), model: Type.Optional(model) }),
-  describe: nothing,
-  update: object({ persona: Type.Optional(persona), model: Type.Optional(model), sampling: Type.Optional(sampling) }),
-  /** (user) Ends the agent and deletes its conversation. */
-  delete: nothing,
-  /** Says something in the direct conversation; the answer streams as events. */
-  say: object({ text: text(limits.messageCharsMax) }),
-  /** Stops the answer that is being written; what is there stays. */
-  stop: nothing,
-  /** Writes the last answer again. */
-  regenerate: nothing,
-  /** Forgets the conversation. */
-  clear: nothing,
-  history: object({ before: Type.Optional(position), limit: Type.Optional(limit) }),
-  resume,
-  /** (room) A member mentioned the agent; `context` is the recent conversation, oldest first, the mention last. */
-  mentioned: object({
-    room: Type.String(),
-    seq: position,
-    context: Type.Array(object({ author: Type.String(), text: Type.String() }), { maxItems: 64 }),
+  /** The owner's user actor sends it. */
+  create: command({
+    params: { persona: Type.Optional(persona), model: Type.Optional(model) },
+    result: view,
+    from: ["actor"],
+    effect: "changes",
+    summary: "Creates the agent",
+  }),
+  describe: command({
+    ...own,
+    params: {},
+    result: view,
+    effect: "reads",
+    http: ["GET", "/agents/:agent"],
+    summary: "The agent's settings",
+  }),
+  update: command({
+    ...own,
+    params: { persona: Type.Optional(persona), model: Type.Optional(model), sampling: Type.Optional(sampling) },
+    result: view,
+    effect: "changes",
+    http: ["PATCH", "/agents/:agent"],
+    summary: "Changes persona, model or sampling",
+  }),
+  /** The owner's user actor sends it. */
+  delete: command({
+    params: {},
+    result: nothing,
+    from: ["actor"],
+    effect: "changes",
+    summary: "Ends the agent and deletes its conversation",
+  }),
+  say: command({
+    ...own,
+    params: { text: text(limits.messageCharsMax) },
+    result: answer<AgentAsked>("AgentAsked"),
+    effect: "changes",
+    http: ["POST", "/agents/:agent/say"],
+    summary: "Says something; the answer streams over the WebSocket",
+  }),
+  /** What was written stays. */
+  stop: command({
+    ...own,
+    params: {},
+    result: nothing,
+    effect: "changes",
+    http: ["POST", "/agents/:agent/stop"],
+    summary: "Stops the answer that is being written",
+  }),
+  regenerate: command({
+    ...own,
+    params: {},
+    result: answer<AgentAsked>("AgentAsked"),
+    effect: "changes",
+    http: ["POST", "/agents/:agent/regenerate"],
+    summary: "Regenerates the last answer",
+  }),
+  clear: command({
+    ...own,
+    params: {},
+    result: nothing,
+    effect: "changes",
+    http: ["POST", "/agents/:agent/clear"],
+    summary: "Forgets the conversation",
+  }),
+  history: command({
+    ...own,
+    params: { before: Type.Optional(position), limit: Type.Optional(limit) },
+    result: answer<AgentHistory>("AgentHistory"),
+    effect: "reads",
+    http: ["GET", "/agents/:agent/turns"],
+    summary: "A page of the conversation, oldest first",
+    answers: "page",
+  }),
+  resume: follow<Resumed<AgentState, AgentEvent>>("Resumed"),
+  /** `context` is the recent conversation, oldest first, the mention last. */
+  mentioned: command({
+    params: {
+      room: Type.String(),
+      seq: position,
+      context: Type.Array(object({ author: Type.String(), text: Type.String() }), { maxItems: 64 }),
+    },
+    result: nothing,
+    from: ["actor"],
+    effect: "changes",
+    summary: "Tells the agent that a member of a room mentioned it",
+  }),
+  /** The agent tells it to itself. */
+  erase: command({
+    params: {},
+    result: nothing,
+    from: ["actor"],
+    effect: "changes",
+    summary: "Goes on deleting what was forgotten",
   }),
 } as const;
+
+/** Answer to `say` and `regenerate`: the turn, and the name of the generation that answers it. */
+export interface AgentAsked {
+  readonly turn: number;
+  readonly generation: string;
+}
 
 /** One turn of the direct conversation. */
 export const conversationTurn = object({

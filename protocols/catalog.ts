@@ -1,16 +1,35 @@
 import { Type } from "typebox";
-import { key, object, timeMs } from "./schema.ts";
+import { answer, command } from "./command.ts";
+import { key, nothing, timeMs } from "./schema.ts";
+
+const fromOwner = { from: ["actor"], effect: "changes", result: nothing } as const;
 
 /** `catalog/rooms` lists public rooms, `catalog/users` lists people, so that both can be found. */
 export const catalogCommands = {
-  /** (room, user) Adds or replaces the sender's own row. */
-  put: object({ key, title: Type.String({ maxLength: 200 }), detail: Type.String({ maxLength: 600 }), atMs: timeMs }),
-  remove: object({ key }),
+  /** The actor that the row is about sends it. */
+  put: command({
+    ...fromOwner,
+    params: { key, title: Type.String({ maxLength: 200 }), detail: Type.String({ maxLength: 600 }), atMs: timeMs },
+    summary: "Adds or replaces the sender's own row",
+  }),
+  remove: command({ ...fromOwner, params: { key }, summary: "Removes the sender's own row" }),
   /** Rows whose key or title contains `text`, by key, after `after`. */
-  find: object({
-    text: Type.Optional(Type.String({ maxLength: 100 })),
-    after: Type.Optional(key),
-    limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 200 })),
+  find: command({
+    params: {
+      text: Type.Optional(Type.String({ maxLength: 100 })),
+      after: Type.Optional(key),
+      limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 200 })),
+    },
+    result: answer<CatalogPage>("CatalogPage"),
+    from: ["client"],
+    effect: "reads",
+    permission: "catalog.find",
+    http: [
+      ["GET", "/catalog/rooms", { key: "rooms", summary: "Finds public rooms" }],
+      ["GET", "/catalog/users", { key: "users", summary: "Finds people" }],
+    ],
+    summary: "Finds public rooms, or people",
+    answers: "list",
   }),
 } as const;
 

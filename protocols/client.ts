@@ -1,14 +1,11 @@
-import { Type, type Static, type TSchema } from "typebox";
-import { agentCommands } from "./agent.ts";
+import { Type, type Static } from "typebox";
 import type { DirectoryAway } from "./cluster.ts";
 import type { Failure } from "./errors.ts";
 import type { ModelInfo } from "./generation.ts";
 import { kindText } from "./ids.ts";
 import { wireLimits as limits } from "./limits.ts";
 import type { NodePlace } from "./nodes.ts";
-import { roomCommands } from "./room.ts";
-import { key, line, object, position } from "./schema.ts";
-import { userCommands } from "./user.ts";
+import { key, line, object, position, userName } from "./schema.ts";
 
 /** The wire between a client and a node: one WebSocket at `/ws`, JSON text frames, the session cookie or
  *  `Authorization: Bearer TOKEN` (or, where a client can send neither, `?token=`) at the upgrade.
@@ -21,34 +18,13 @@ import { userCommands } from "./user.ts";
  *                { topic: "room/lobby", at: 42, event: {…} }        durable: gapless, once, in order
  *                { topic: "room/lobby", event: {…} }                best effort: typing, drafts
  *
- *  Besides the commands of `clientCommands` a connection knows `subscribe`, `unsubscribe` (`to` is a topic), `watch` (from now
- *  on `activity` frames for those rooms of the user that this connection does not follow) and `ping`.
+ *  Besides the commands that clients may send (`kinds.ts`) a connection knows `subscribe`, `unsubscribe` (`to` is a topic),
+ *  `watch` (from now on `activity` frames for those rooms of the user that this connection does not follow) and `ping`.
  *
  *  Without `cursor` the answer to subscribe carries `state` at `head` instead. The first frame is `hello`; a node that is cut
  *  off from the others says `degraded`, and `degraded: null` once it is not; before the node closes a connection for a reason
  *  it sends `bye`. A malformed frame gets `bye` and the connection's end; a
  *  well-formed command that is refused gets its error and the connection goes on. */
-
-/** Commands a client may send by name, `kind.command`; `to` is the actor's key. Those absent are for actors and nodes. */
-const open = <T extends Record<string, TSchema>, K extends keyof T & string>(table: T, names: readonly K[]) =>
-  Object.fromEntries(names.map((name) => [name, table[name]])) as Pick<T, K>;
-
-export const clientCommands = {
-  room: open(roomCommands, [
-    "create", "join", "leave", "invite", "remove", "unban", "bans", "setRole", "setTitle", "setTopic", "post", "edit",
-    "delete", "react", "pin", "markRead", "typing", "describe", "summary", "history",
-  ]), // prettier-ignore
-  user: open(userCommands, [
-    "describe",
-    "setProfile",
-    "sessions",
-    "revokeSession",
-    "rooms",
-    "createAgent",
-    "deleteAgent",
-  ]),
-  agent: open(agentCommands, ["describe", "update", "say", "stop", "regenerate", "clear", "history"]),
-} as const;
 
 /** A frame from a client. `with` is checked against the named command's schema. */
 export const clientFrame = object({
@@ -120,7 +96,7 @@ export const credentials = object({
   password: Type.String({ minLength: 1, maxLength: limits.passwordCharsMax }),
 });
 export const signUp = object({
-  name: userCommands.createAgent.properties.name,
+  name: userName,
   password: Type.String({ minLength: limits.passwordCharsMin, maxLength: limits.passwordCharsMax }),
   displayName: Type.Optional(line(limits.titleCharsMax)),
   adminCode: Type.Optional(Type.String({ maxLength: 64 })),

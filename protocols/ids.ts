@@ -8,6 +8,10 @@ export type Role = (typeof roles)[number];
  *  with etcd only, so it is asked for by name. */
 export const newcomerRoles: readonly Role[] = ["chat", "ai", "gateway"];
 
+/** The kinds of actors. Their commands are in `kinds.ts`, their behaviors in `actors/index.ts`. */
+export const kinds = ["room", "user", "agent", "catalog", "role-manager"] as const;
+export type Kind = (typeof kinds)[number];
+
 /** An actor's address: `kind/key`, for example `room/lobby` or `agent/ada.helper`. */
 export type ActorId = `${string}/${string}`;
 

@@ -1,19 +1,33 @@
 /** The words that nodes, actors and clients share: ids, messages with their schemas, the error table, wire limits.
  *  No I/O, no clock; everything here also runs in a browser.
  *
- *  Read in this order: `ids.ts` (what is addressed), `errors.ts` (what can go wrong), `room.ts`, `user.ts`, `agent.ts` (what is
- *  said), `client.ts` (how a client says it). */
+ *  Read in this order: `ids.ts` (what is addressed), `errors.ts` (what can go wrong), `command.ts` (how a command is declared),
+ *  `room.ts`, `user.ts`, `agent.ts` (the commands), `kinds.ts` (all of them, and the types of calls), `client.ts` (the frames
+ *  that carry them). */
 export * from "./agent.ts";
 export * from "./assert.ts";
 export * from "./catalog.ts";
 export * from "./client.ts";
 export * from "./cluster.ts";
 export * from "./codec.ts";
+export {
+  maySend,
+  type Command,
+  type CommandEffect,
+  type CommandFrom,
+  type CommandOf,
+  type CommandTable,
+  type MessageOf,
+  type Route,
+  type Source,
+} from "./command.ts";
 export * from "./errors.ts";
 export * from "./generation.ts";
 export * from "./ids.ts";
+export * from "./kinds.ts";
 export * from "./limits.ts";
 export * from "./nodes.ts";
+export * from "./permissions.ts";
 export * from "./role-manager.ts";
 export * from "./room.ts";
 export * as schema from "./schema.ts";

@@ -1,39 +1,83 @@
 import { Type } from "typebox";
+import { answer, command } from "./command.ts";
 import { roles, type Role } from "./ids.ts";
 import { wireLimits } from "./limits.ts";
-import { nothing, object, userName } from "./schema.ts";
+import { nothing, userName } from "./schema.ts";
 
 const role = Type.Union(roles.map((name) => Type.Literal(name)));
 
-/** Commands to `role-manager/cluster`: which node may do what, and who administers the cluster. */
+/** Commands to `role-manager/cluster`: which node may do what, and who administers the cluster. Admins reach them through the
+ *  gateway, which has routes of its own for them. */
 export const roleManagerCommands = {
-  /** (node) Sent by every node when it starts. `adminCodeHash` is used only while no admin exists. */
-  nodeStarted: object({
-    node: Type.String({ maxLength: 128 }),
-    roles: Type.Array(role),
-    models: Type.Array(Type.String({ maxLength: 200 }), { maxItems: 64 }),
-    labels: Type.Record(Type.String({ maxLength: 64 }), Type.String({ maxLength: 64 })),
-    adminCodeHash: Type.Optional(Type.String({ maxLength: 128 })),
+  /** Every node sends it when it starts. `adminCodeHash` is used only while no admin exists. */
+  nodeStarted: command({
+    params: {
+      node: Type.String({ maxLength: 128 }),
+      roles: Type.Array(role),
+      models: Type.Array(Type.String({ maxLength: 200 }), { maxItems: 64 }),
+      labels: Type.Record(Type.String({ maxLength: 64 }), Type.String({ maxLength: 64 })),
+      adminCodeHash: Type.Optional(Type.String({ maxLength: 128 })),
+    },
+    result: answer<ClusterView>("ClusterView"),
+    from: ["node"],
+    effect: "changes",
+    summary: "Says that a node has started",
   }),
-  /** (node) Clean stop. */
-  nodeStopped: object({ node: Type.String({ maxLength: 128 }) }),
-  /** (gateway) Makes `user` the first admin. Errors: ADMIN_CODE_WRONG, ALREADY_DONE. */
-  claimAdmin: object({ user: userName, codeHash: Type.String({ maxLength: 128 }) }),
-  /** (gateway, for an admin) */
-  setAdmin: object({ user: userName, admin: Type.Boolean() }),
-  describe: nothing,
-  /** (node, gateway) Remembers what was done to the cluster: a node drained, evicted or given other roles, a slot moved by
-   *  hand, an invitation issued, redeemed or refused. */
-  audit: object({
-    action: Type.String({ minLength: 1, maxLength: 32 }),
-    /** Who did it: a user, "operator", or a node's name. */
-    by: Type.String({ maxLength: 128 }),
-    facts: Type.Record(Type.String({ maxLength: 32 }), Type.String({ maxLength: 256 }), { maxProperties: 16 }),
+  nodeStopped: command({
+    params: { node: Type.String({ maxLength: 128 }) },
+    result: nothing,
+    from: ["node"],
+    effect: "changes",
+    summary: "Says that a node has stopped in order",
   }),
-  /** (node, gateway) A page of what was done, the newest first; `before` is a `seq`. */
-  auditPage: object({
-    before: Type.Optional(Type.Integer({ minimum: 1 })),
-    limit: Type.Optional(Type.Integer({ minimum: 1, maximum: wireLimits.pageEntriesMax })),
+  /** Errors: ADMIN_CODE_WRONG, ALREADY_DONE. */
+  claimAdmin: command({
+    params: { user: userName, codeHash: Type.String({ maxLength: 128 }) },
+    result: nothing,
+    from: ["gateway"],
+    effect: "changes",
+    summary: "Makes a user the first admin",
+  }),
+  setAdmin: command({
+    params: { user: userName, admin: Type.Boolean() },
+    result: nothing,
+    from: ["gateway"],
+    effect: "changes",
+    permission: "cluster.administer",
+    summary: "Makes a user an admin, or ends that",
+  }),
+  describe: command({
+    params: {},
+    result: answer<ClusterView>("ClusterView"),
+    from: ["gateway", "node", "actor"],
+    effect: "reads",
+    permission: "cluster.administer",
+    summary: "Nodes, roles and admins",
+  }),
+  /** A node drained, evicted or given other roles, a slot moved by hand, an invitation issued, redeemed or refused. */
+  audit: command({
+    params: {
+      action: Type.String({ minLength: 1, maxLength: 32 }),
+      /** Who did it: a user, "operator", or a node's name. */
+      by: Type.String({ maxLength: 128 }),
+      facts: Type.Record(Type.String({ maxLength: 32 }), Type.String({ maxLength: 256 }), { maxProperties: 16 }),
+    },
+    result: nothing,
+    from: ["node", "gateway"],
+    effect: "changes",
+    summary: "Remembers what was done to the cluster",
+  }),
+  /** `before` is a `seq`. */
+  auditPage: command({
+    params: {
+      before: Type.Optional(Type.Integer({ minimum: 1 })),
+      limit: Type.Optional(Type.Integer({ minimum: 1, maximum: wireLimits.pageEntriesMax })),
+    },
+    result: answer<AuditPage>("AuditPage"),
+    from: ["node", "gateway"],
+    effect: "reads",
+    permission: "cluster.administer",
+    summary: "A page of what was done, the newest first",
   }),
 } as const;
 

@@ -1,6 +1,7 @@
 import { Type, type Static } from "typebox";
+import { answer, command, follow } from "./command.ts";
 import { wireLimits as limits } from "./limits.ts";
-import { limit, line, nothing, object, position, principal, resume, text, timeMs, type Resumed } from "./schema.ts";
+import { limit, line, nothing, object, position, principal, text, timeMs, type Resumed } from "./schema.ts";
 
 /** Rank of a member: an owner may do all, a moderator may delete, pin, invite and remove, a member may talk. */
 export const memberRole = Type.Union([Type.Literal("owner"), Type.Literal("moderator"), Type.Literal("member")]);
@@ -39,62 +40,254 @@ export const roomMessage = object({
 });
 export type RoomMessage = Static<typeof roomMessage>;
 
-/** Commands a person (or an agent) sends to a room. Each row: parameters; the sender comes with the envelope. */
+const members = ["client", "agent"] as const;
+const view = answer<RoomView>("RoomView");
+const message = answer<RoomMessage>("RoomMessage");
+
+/** Commands to a room. Those of members may come from agents, too. */
 export const roomCommands = {
-  create: object({
-    title: Type.Optional(line(limits.titleCharsMax)),
-    topic: Type.Optional(line(limits.topicCharsMax, 0)),
-    visibility: Type.Optional(visibility),
-    /** Direct rooms only: the other person. */
-    with: Type.Optional(principal),
+  /** Errors: NAME_TAKEN, FORBIDDEN, LIMIT_REACHED; NOT_FOUND for the other person of a direct room. */
+  create: command({
+    params: {
+      title: Type.Optional(line(limits.titleCharsMax)),
+      topic: Type.Optional(line(limits.topicCharsMax, 0)),
+      visibility: Type.Optional(visibility),
+      /** Direct rooms only: the other person. */
+      with: Type.Optional(principal),
+    },
+    result: view,
+    from: ["client"],
+    effect: "changes",
+    permission: "room.create",
+    http: ["POST", "/rooms"],
+    summary: "Creates a room",
   }),
-  join: nothing,
+  join: command({
+    params: {},
+    result: view,
+    from: ["client"],
+    effect: "changes",
+    permission: "room.join",
+    http: ["POST", "/rooms/:room/join"],
+    summary: "Joins a public room",
+  }),
   /** The last owner of a room with other people names who owns it then. Errors: LAST_OWNER, NOT_FOUND, FORBIDDEN. */
-  leave: object({ successor: Type.Optional(principal) }),
+  leave: command({
+    params: { successor: Type.Optional(principal) },
+    result: answer<RoomLeft>("RoomLeft"),
+    from: members,
+    effect: "changes",
+    permission: "room.leave",
+    http: ["POST", "/rooms/:room/leave"],
+    summary: "Leaves the room; its last owner names a successor",
+  }),
   /** Errors: BANNED, FORBIDDEN, LIMIT_REACHED. */
-  invite: object({ member: principal }),
+  invite: command({
+    params: { member: principal },
+    result: view,
+    from: members,
+    effect: "changes",
+    permission: "room.invite",
+    http: ["PUT", "/rooms/:room/members/:member"],
+    summary: "Makes somebody a member",
+  }),
   /** With `ban` the member cannot come back: for `banForMs`, or until somebody lifts it. Who is not here can be banned, too.
    *  Everybody in the room reads `reason`, and so does the banned. */
-  remove: object({
-    member: principal,
-    ban: Type.Optional(Type.Boolean()),
-    banForMs: Type.Optional(Type.Integer({ minimum: limits.banMsMin, maximum: limits.banMsMax })),
-    reason: Type.Optional(line(limits.reasonCharsMax)),
+  remove: command({
+    params: {
+      member: principal,
+      ban: Type.Optional(Type.Boolean()),
+      banForMs: Type.Optional(Type.Integer({ minimum: limits.banMsMin, maximum: limits.banMsMax })),
+      reason: Type.Optional(line(limits.reasonCharsMax)),
+    },
+    result: answer<RoomLeft>("RoomLeft"),
+    from: members,
+    effect: "changes",
+    permission: "room.remove",
+    http: ["DELETE", "/rooms/:room/members/:member"],
+    summary: "Removes a member; `ban` keeps them out",
   }),
-  /** Lifts a ban: moderators do. Errors: FORBIDDEN, NOT_FOUND. */
-  unban: object({ member: principal }),
-  /** The bans that hold, newest first, for moderators. */
-  bans: nothing,
-  /** Owners do. To hand a room over: make somebody else an owner, then yourself a member. Errors: LAST_OWNER, FORBIDDEN. */
-  setRole: object({ member: principal, role: memberRole }),
-  setTitle: object({ title: line(limits.titleCharsMax) }),
-  setTopic: object({ topic: line(limits.topicCharsMax, 0) }),
-  post: object({
-    text: messageText,
-    replyTo: Type.Optional(position),
-    /** Set by agents only. */
-    generation: Type.Optional(Type.String({ maxLength: 128 })),
-    /** Set by agents only: as in the message. */
-    refused: Type.Optional(Type.String({ maxLength: 64 })),
+  /** Errors: FORBIDDEN, NOT_FOUND. */
+  unban: command({
+    params: { member: principal },
+    result: view,
+    from: members,
+    effect: "changes",
+    permission: "room.remove",
+    http: ["DELETE", "/rooms/:room/bans/:member"],
+    summary: "Lifts a ban",
   }),
-  edit: object({ seq: position, text: messageText }),
-  delete: object({ seq: position }),
-  react: object({ seq: position, emoji, on: Type.Boolean() }),
-  pin: object({ seq: position, on: Type.Boolean() }),
+  /** The bans that hold, newest first. */
+  bans: command({
+    params: {},
+    result: answer<RoomBans>("RoomBans"),
+    from: members,
+    effect: "reads",
+    permission: "room.remove",
+    http: ["GET", "/rooms/:room/bans"],
+    summary: "Who is kept out, by whom, why and until when",
+  }),
+  /** To hand a room over: make somebody else an owner, then yourself a member. Errors: LAST_OWNER, FORBIDDEN. */
+  setRole: command({
+    params: { member: principal, role: memberRole },
+    result: view,
+    from: members,
+    effect: "changes",
+    permission: "room.rank",
+    http: ["PUT", "/rooms/:room/members/:member/role"],
+    summary: "Changes a member's role",
+  }),
+  setTitle: command({
+    params: { title: line(limits.titleCharsMax) },
+    result: view,
+    from: members,
+    effect: "changes",
+    permission: "room.rename",
+    http: ["PUT", "/rooms/:room/title"],
+    summary: "Changes the title",
+  }),
+  setTopic: command({
+    params: { topic: line(limits.topicCharsMax, 0) },
+    result: view,
+    from: members,
+    effect: "changes",
+    permission: "room.rename",
+    http: ["PUT", "/rooms/:room/topic"],
+    summary: "Changes the topic",
+  }),
+  post: command({
+    params: {
+      text: messageText,
+      replyTo: Type.Optional(position),
+      /** Set by agents only. */
+      generation: Type.Optional(Type.String({ maxLength: 128 })),
+      /** Set by agents only: as in the message. */
+      refused: Type.Optional(Type.String({ maxLength: 64 })),
+    },
+    result: answer<Posted>("Posted"),
+    from: members,
+    effect: "changes",
+    permission: "room.post",
+    http: ["POST", "/rooms/:room/messages"],
+    summary: "Posts a message",
+  }),
+  edit: command({
+    params: { seq: position, text: messageText },
+    result: message,
+    from: members,
+    effect: "changes",
+    permission: "room.edit",
+    http: ["PATCH", "/rooms/:room/messages/:seq"],
+    summary: "Edits a message",
+  }),
+  delete: command({
+    params: { seq: position },
+    result: message,
+    from: members,
+    effect: "changes",
+    permission: "room.delete",
+    http: ["DELETE", "/rooms/:room/messages/:seq"],
+    summary: "Deletes a message",
+  }),
+  react: command({
+    params: { seq: position, emoji, on: Type.Boolean() },
+    result: message,
+    from: members,
+    effect: "changes",
+    permission: "room.post",
+    http: [
+      ["PUT", "/rooms/:room/messages/:seq/reactions/:emoji", { set: { on: true }, summary: "Adds a reaction" }],
+      [
+        "DELETE",
+        "/rooms/:room/messages/:seq/reactions/:emoji",
+        { set: { on: false }, summary: "Takes a reaction back" },
+      ],
+    ],
+    summary: "Adds a reaction, or takes it back",
+  }),
+  pin: command({
+    params: { seq: position, on: Type.Boolean() },
+    result: message,
+    from: members,
+    effect: "changes",
+    permission: "room.pin",
+    http: [
+      ["PUT", "/rooms/:room/pins/:seq", { set: { on: true }, summary: "Pins a message" }],
+      ["DELETE", "/rooms/:room/pins/:seq", { set: { on: false }, summary: "Unpins a message" }],
+    ],
+    summary: "Pins a message, or unpins it",
+  }),
   /** Only the reader hears of it: on the own topic, as `roomRead`. */
-  markRead: object({ seq: position }),
-  typing: nothing,
-  describe: nothing,
-  summary: nothing,
-  history: object({
-    /** Messages with seq below this, newest first in time but returned oldest first. */
-    before: Type.Optional(position),
-    after: Type.Optional(position),
-    /** Only the thread of this message (the message itself and its answers). */
-    thread: Type.Optional(position),
-    limit: Type.Optional(limit),
+  markRead: command({
+    params: { seq: position },
+    result: object({ readSeq: position }),
+    from: members,
+    effect: "changes",
+    permission: "room.read",
+    http: ["PUT", "/rooms/:room/read"],
+    summary: "Moves the caller's read marker forward",
   }),
-  resume,
+  typing: command({
+    params: {},
+    result: nothing,
+    from: members,
+    effect: "signals",
+    permission: "room.post",
+    http: ["POST", "/rooms/:room/typing"],
+    summary: "Shows the others that the caller is typing",
+  }),
+  /** Errors: NOT_A_MEMBER, BANNED, of a room that is not public. */
+  describe: command({
+    params: {},
+    result: view,
+    from: members,
+    effect: "reads",
+    permission: "room.see",
+    http: ["GET", "/rooms/:room"],
+    summary: "The room and its members",
+    answers: "list",
+  }),
+  summary: command({
+    params: {},
+    result: answer<RoomSummary>("RoomSummary"),
+    from: members,
+    effect: "reads",
+    permission: "room.read",
+    http: ["GET", "/rooms/:room/summary"],
+    summary: "The room's line in a room list",
+  }),
+  history: command({
+    params: {
+      /** Messages with seq below this, newest first in time but returned oldest first. */
+      before: Type.Optional(position),
+      after: Type.Optional(position),
+      /** Only the thread of this message (the message itself and its answers). */
+      thread: Type.Optional(position),
+      limit: Type.Optional(limit),
+    },
+    result: answer<RoomHistory>("RoomHistory"),
+    from: members,
+    effect: "reads",
+    permission: "room.read",
+    http: ["GET", "/rooms/:room/messages"],
+    summary: "A page of messages, oldest first",
+    answers: "page",
+  }),
+  resume: follow<Resumed<RoomState, RoomEvent>>("Resumed"),
+  /** A piece of an agent's answer while it is written, told to the room that asked; see the signal `draft`. */
+  draft: command({
+    params: {
+      generation: Type.String({ maxLength: 256 }),
+      replyTo: Type.Optional(position),
+      offset: position,
+      text: Type.String(),
+      done: Type.Optional(Type.Boolean()),
+    },
+    result: nothing,
+    from: ["agent"],
+    effect: "signals",
+    summary: "Shows a piece of an answer that is being written",
+  }),
 } as const;
 
 export interface RoomMember {
@@ -221,5 +414,3 @@ export type RoomSignal =
       readonly text: string;
       readonly done?: boolean;
     };
-
-export type RoomResumed = Resumed<RoomState, RoomEvent>;

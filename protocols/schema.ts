@@ -54,9 +54,6 @@ export const line = (maxLength: number, minLength = 1, pattern?: string) =>
 export const nothing = object({});
 export type Nothing = Static<typeof nothing>;
 
-/** Asks for the state of an actor's stream (`room`, `user`, `agent`), or for what came after a cursor. */
-export const resume = object({ after: Type.Optional(position) });
-
 /** The answer to `resume`. Without `after`: `state` at `head`. With it: the events after it, oldest first, `more` when the
  *  page was not enough (ask again from the last one's position). Errors: CURSOR_INVALID, CURSOR_EXPIRED. */
 export interface Resumed<State, Event> {

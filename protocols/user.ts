@@ -1,63 +1,171 @@
 import { Type, type Static } from "typebox";
+import type { AgentView } from "./agent.ts";
+import { answer, command, follow } from "./command.ts";
 import { wireLimits as limits } from "./limits.ts";
-import { key, line, nothing, object, position, principal, resume, text, timeMs, userName } from "./schema.ts";
+import { key, line, nothing, object, position, principal, text, timeMs, userName, type Resumed } from "./schema.ts";
 import type { RoomSummary } from "./room.ts";
 
 const hash = Type.String({ minLength: 1, maxLength: 256 });
 const sessionKind = Type.Union([Type.Literal("session"), Type.Literal("key")]);
 
-/** Commands to a user. Those marked (gateway) are refused unless the gateway itself is the sender: it has checked a password or a code. */
+const byGateway = { from: ["gateway"], effect: "changes" } as const;
+const byRoom = { from: ["actor"], result: nothing } as const;
+const own = { from: ["client"], permission: "account.use" } as const;
+
+/** Commands to a user. What only the gateway sends, it sends when it has checked a password or a code. */
 export const userCommands = {
-  /** (gateway) New account; `passwordHash` is argon2id in PHC form. Error: NAME_TAKEN. */
-  create: object({ displayName: Type.Optional(line(limits.titleCharsMax)), passwordHash: hash }),
-  /** (gateway) What sign-in needs to check a password. With the hash of a device's secret: whether somebody signed in there
-   *  before. */
-  credentials: object({ deviceHash: Type.Optional(hash) }),
-  /** (gateway) Opens a session or an API key; only the token's hash arrives here. */
-  openSession: object({
-    id: key,
-    kind: sessionKind,
-    label: line(limits.labelCharsMax, 0),
-    tokenHash: hash,
-    expiresAtMs: Type.Optional(timeMs),
-    /** The device is known from now on. */
-    deviceHash: Type.Optional(hash),
+  /** `passwordHash` is argon2id in PHC form. Error: NAME_TAKEN. */
+  create: command({
+    ...byGateway,
+    params: { displayName: Type.Optional(line(limits.titleCharsMax)), passwordHash: hash },
+    result: answer<UserView>("UserView"),
+    summary: "Makes the account",
   }),
-  /** (gateway) Who holds this token? Errors: UNAUTHENTICATED. */
-  authenticate: object({ tokenHash: hash }),
-  /** (gateway) Replaces the password; `keepSession` survives, all other sessions end. No other device is known any more. */
-  setPassword: object({
-    passwordHash: hash,
-    keepSession: Type.Optional(key),
-    deviceHash: Type.Optional(hash),
+  /** With the hash of a device's secret: whether somebody signed in there before. */
+  credentials: command({
+    ...byGateway,
+    params: { deviceHash: Type.Optional(hash) },
+    result: object({ user: userName, passwordHash: hash, admin: Type.Boolean(), known: Type.Boolean() }),
+    effect: "reads",
+    summary: "What is needed to check a password",
   }),
-  /** (gateway) So many tried to sign in and failed since it was said last. */
-  signInsFailed: object({ count: Type.Integer({ minimum: 1 }) }),
-  /** (role-manager) */
-  setAdmin: object({ admin: Type.Boolean() }),
-  describe: nothing,
-  setProfile: object({
-    displayName: Type.Optional(line(limits.titleCharsMax)),
-    theme: Type.Optional(Type.Union([Type.Literal("system"), Type.Literal("light"), Type.Literal("dark")])),
+  /** Only the token's hash arrives here. */
+  openSession: command({
+    ...byGateway,
+    params: {
+      id: key,
+      kind: sessionKind,
+      label: line(limits.labelCharsMax, 0),
+      tokenHash: hash,
+      expiresAtMs: Type.Optional(timeMs),
+      /** The device is known from now on. */
+      deviceHash: Type.Optional(hash),
+    },
+    result: answer<Session>("Session"),
+    summary: "Opens a session or an API key",
   }),
-  sessions: nothing,
-  revokeSession: object({ id: key }),
-  /** Rooms with unread counts, newest activity first. Rooms that do not answer in time come back in `unreachable`. */
-  rooms: nothing,
-  /** (room) Asked before the user's new room exists. Error: LIMIT_REACHED. */
-  roomWanted: object({ room: key }),
-  /** (room) Sent when a membership changed. `by` says who did it. */
-  roomJoined: object({ room: key, by: Type.Optional(principal) }),
-  roomLeft: object({ room: key }),
-  /** (room) The user has read up to `seq`. */
-  roomRead: object({ room: key, seq: position }),
-  createAgent: object({
-    name: userName,
-    persona: Type.Optional(text(limits.personaCharsMax, 0)),
-    model: Type.Optional(line(limits.modelCharsMax, 0)),
+  /** Errors: UNAUTHENTICATED. */
+  authenticate: command({
+    ...byGateway,
+    params: { tokenHash: hash },
+    result: answer<Authenticated>("Authenticated"),
+    effect: "reads",
+    summary: "Who holds this token",
   }),
-  deleteAgent: object({ agent: key }),
-  resume,
+  /** `keepSession` survives, all other sessions end. No other device is known any more. */
+  setPassword: command({
+    ...byGateway,
+    params: { passwordHash: hash, keepSession: Type.Optional(key), deviceHash: Type.Optional(hash) },
+    result: nothing,
+    summary: "Replaces the password",
+  }),
+  signInsFailed: command({
+    ...byGateway,
+    params: { count: Type.Integer({ minimum: 1 }) },
+    result: nothing,
+    summary: "So many tried to sign in and failed since it was said last",
+  }),
+  /** The role-manager sends it. */
+  setAdmin: command({
+    params: { admin: Type.Boolean() },
+    result: nothing,
+    from: ["actor"],
+    effect: "changes",
+    summary: "Makes the user an admin, or ends that",
+  }),
+  /** The role-manager asks, too. */
+  describe: command({
+    ...own,
+    from: ["client", "actor"],
+    params: {},
+    result: answer<UserView>("UserView"),
+    effect: "reads",
+    summary: "The caller's account",
+  }),
+  setProfile: command({
+    ...own,
+    params: {
+      displayName: Type.Optional(line(limits.titleCharsMax)),
+      theme: Type.Optional(Type.Union([Type.Literal("system"), Type.Literal("light"), Type.Literal("dark")])),
+    },
+    result: answer<UserView>("UserView"),
+    effect: "changes",
+    http: ["PATCH", "/me"],
+    summary: "Changes the caller's display name or theme",
+  }),
+  sessions: command({
+    ...own,
+    params: {},
+    result: answer<UserSessions>("UserSessions"),
+    effect: "reads",
+    summary: "The caller's devices and API keys",
+  }),
+  revokeSession: command({
+    ...own,
+    params: { id: key },
+    result: nothing,
+    effect: "changes",
+    permission: "account.revoke",
+    http: ["DELETE", "/me/sessions/:id"],
+    summary: "Ends a session or API key and its connections",
+  }),
+  /** Newest activity first. Rooms that do not answer in time come back in `unreachable`. */
+  rooms: command({
+    ...own,
+    params: {},
+    result: answer<UserRooms>("UserRooms"),
+    effect: "reads",
+    http: ["GET", "/rooms"],
+    summary: "The caller's rooms with unread counts",
+    answers: "list",
+  }),
+  /** Error: LIMIT_REACHED. */
+  roomWanted: command({
+    ...byRoom,
+    params: { room: key },
+    effect: "reads",
+    summary: "Whether the user's list has a place for a new room",
+  }),
+  /** `by` says who did it. */
+  roomJoined: command({
+    ...byRoom,
+    params: { room: key, by: Type.Optional(principal) },
+    effect: "changes",
+    summary: "Tells the user of a room that they are in now",
+  }),
+  roomLeft: command({
+    ...byRoom,
+    params: { room: key },
+    effect: "changes",
+    summary: "Tells the user of a room that they are in no more",
+  }),
+  roomRead: command({
+    ...byRoom,
+    params: { room: key, seq: position },
+    effect: "signals",
+    summary: "Tells the user's devices how far the user has read",
+  }),
+  createAgent: command({
+    ...own,
+    params: {
+      name: userName,
+      persona: Type.Optional(text(limits.personaCharsMax, 0)),
+      model: Type.Optional(line(limits.modelCharsMax, 0)),
+    },
+    result: answer<AgentView>("AgentView"),
+    effect: "changes",
+    http: ["POST", "/agents"],
+    summary: "Creates an agent",
+  }),
+  deleteAgent: command({
+    ...own,
+    params: { agent: key },
+    result: nothing,
+    effect: "changes",
+    http: ["DELETE", "/agents/:agent"],
+    summary: "Deletes an agent and its conversation",
+  }),
+  resume: follow<Resumed<UserView, UserEvent>>("Resumed"),
 } as const;
 
 /** One signed-in device (`session`) or API key (`key`). */
@@ -86,6 +194,11 @@ export interface SignInsFailed {
   readonly count: number;
   readonly firstAtMs: number;
   readonly lastAtMs: number;
+}
+
+/** Answer to `sessions`. */
+export interface UserSessions {
+  readonly sessions: readonly Session[];
 }
 
 /** Answer to `authenticate`. */

@@ -8,6 +8,7 @@ import { expect } from "chai";
 import { fields } from "../config/index.ts";
 import { errorTable } from "../protocols/index.ts";
 import { phases, testsOf } from "./phases.ts";
+import { commandsPage } from "./tidy/commands.ts";
 import { contractLines, contractText, declarationLines, readContract, schemaLines } from "./tidy/contract.ts";
 import {
   awaitViolations,
@@ -155,6 +156,21 @@ describe("the wire contract", () => {
       .split("\n")
       .filter((line) => line !== "" && !line.startsWith("#") && !line.startsWith("RETIRED "));
     none(differences(now, kept, { expected: "the code", actual: "protocols/CONTRACT.txt" }));
+  });
+
+  it("is told to people as the rows have it", () => {
+    const page = documentText("docs/commands.md");
+    expect(page === commandsPage(), "docs/commands.md is written by: node test/tidy/contract.ts --write").to.equal(
+      true,
+    );
+  });
+
+  it("names each answer as it is declared", () => {
+    const rows = code
+      .filter(({ path }) => path.startsWith("protocols/"))
+      .flatMap(({ text }) => [...text.matchAll(/\b(?:answer|follow)<(\w+)(?:<[^>]*>+)?>\("(\w+)"\)/g)]);
+    expect(rows.length).to.be.above(20);
+    for (const [, type, name] of rows) expect(name).to.equal(type);
   });
 
   it("keeps what is gone as RETIRED when it is written anew", () => {

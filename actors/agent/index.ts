@@ -8,6 +8,7 @@
  *
  *  Read `state.ts`, then `generation.ts` (how an answer comes about), `context.ts` (what the model reads). */
 import {
+  type CommandOf,
   wireLimits,
   type AgentEvent,
   type AgentHistory,
@@ -15,9 +16,8 @@ import {
   type AgentView,
   type ConversationTurn,
   agentCommands,
-  schema,
 } from "../../protocols/index.ts";
-import { acceptsOf } from "../accepts.ts";
+import { acceptsOf, refuseSource } from "../accepts.ts";
 import {
   note,
   persist,
@@ -25,7 +25,6 @@ import {
   refuse,
   reply,
   type Behavior,
-  type CommandOf,
   type Record,
   type ReplyTo,
   type Signal,
@@ -63,14 +62,11 @@ import {
 
 type Command = CommandOf<typeof agentCommands>;
 type Of<Type extends Command["type"]> = Extract<Command, { type: Type }>;
-/** An agent tells itself to go on deleting what it has forgotten. */
-type Incoming = Command | { readonly type: "erase" };
-
 /** The behavior of agents. */
-export const agent: Behavior<AgentState, Incoming, AgentChange, AgentNotes, AgentNotes> = {
+export const agent: Behavior<AgentState, Command, AgentChange, AgentNotes, AgentNotes> = {
   kind: "agent",
   role: "chat",
-  accepts: acceptsOf({ ...agentCommands, erase: schema.nothing }),
+  accepts: acceptsOf(agentCommands),
   initial: () => initial,
   decide,
   evolve,
@@ -84,7 +80,9 @@ export const agent: Behavior<AgentState, Incoming, AgentChange, AgentNotes, Agen
   notes: { initial: () => ({ run: null }), evolve: (_notes, change) => change },
 };
 
-function decide(state: AgentState, message: Incoming | Signal, turn: Here): Effects {
+function decide(state: AgentState, message: Command | Signal, turn: Here): Effects {
+  const refusal = refuseSource(agentCommands, message, turn.from);
+  if (refusal !== undefined) return refusal;
   switch (message.type) {
     case "answered":
       return settle(state.outbox, message, turn)?.effects ?? [];
@@ -109,7 +107,7 @@ function decide(state: AgentState, message: Incoming | Signal, turn: Here): Effe
 function fromOwner(
   state: AgentState,
   life: Life,
-  message: Exclude<Command, { type: "create" | "mentioned" }>,
+  message: Exclude<Command, { type: "create" | "mentioned" | "erase" }>,
   turn: Here,
 ): Effects {
   switch (message.type) {

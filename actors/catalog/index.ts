@@ -2,14 +2,19 @@
  *
  *  Each row belongs to the actor it describes, and only that actor writes it. Rows are records, so a catalog may hold any
  *  number of them; a search reads them page by page, other messages take their turns in between. */
-import { catalogCommands, unreachable, type CatalogPage, type CatalogRow } from "../../protocols/index.ts";
-import { acceptsOf } from "../accepts.ts";
+import {
+  type CommandOf,
+  catalogCommands,
+  unreachable,
+  type CatalogPage,
+  type CatalogRow,
+} from "../../protocols/index.ts";
+import { acceptsOf, refuseSource } from "../accepts.ts";
 import {
   persist,
   refuse,
   reply,
   type Behavior,
-  type CommandOf,
   type Effect,
   type Record,
   type RecordOp,
@@ -58,6 +63,8 @@ function record(change: CatalogChange): readonly RecordOp[] {
 }
 
 function decide(_state: CatalogState, message: Incoming | Signal, turn: Turn): Effects {
+  const refusal = refuseSource(catalogCommands, message, turn.from);
+  if (refusal !== undefined) return refusal;
   switch (message.type) {
     case "put": {
       if (!ownsRow(message.key, turn)) return [refuse("FORBIDDEN")];

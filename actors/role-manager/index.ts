@@ -8,6 +8,7 @@
  *  what holds now are rows of the directory, which the planner must be able to read when this actor is on a node that died.
  *  docs/decisions/0010-placement.md says more. */
 import {
+  type CommandOf,
   unreachable,
   wireLimits,
   type AuditEntry,
@@ -16,13 +17,12 @@ import {
   type NodeRecord,
   roleManagerCommands,
 } from "../../protocols/index.ts";
-import { acceptsOf } from "../accepts.ts";
+import { acceptsOf, refuseSource } from "../accepts.ts";
 import {
   persist,
   refuse,
   reply,
   type Behavior,
-  type CommandOf,
   type Effect,
   type Record,
   type RecordOp,
@@ -85,6 +85,8 @@ export const roleManager: Behavior<ClusterState, Incoming, ClusterChange> = {
 };
 
 function decide(state: ClusterState, message: Incoming | Signal, turn: Turn): Effects {
+  const refusal = refuseSource(roleManagerCommands, message, turn.from);
+  if (refusal !== undefined) return refusal;
   switch (message.type) {
     case "answered":
       return onAnswered(state, message, turn);
@@ -97,19 +99,19 @@ function decide(state: ClusterState, message: Incoming | Signal, turn: Turn): Ef
     case "generated":
       return [];
     case "nodeStarted":
-      return turn.from === "node" ? nodeStarted(state, message, turn) : [refuse("FORBIDDEN")];
+      return nodeStarted(state, message, turn);
     case "nodeStopped":
-      return turn.from === "node" ? nodeStopped(state, message.node) : [refuse("FORBIDDEN")];
+      return nodeStopped(state, message.node);
     case "claimAdmin":
-      return turn.from === "gateway" ? claimAdmin(state, message, turn) : [refuse("FORBIDDEN")];
+      return claimAdmin(state, message, turn);
     case "setAdmin":
-      return turn.from === "gateway" ? setAdmin(state, message, turn) : [refuse("FORBIDDEN")];
+      return setAdmin(state, message, turn);
     case "describe":
       return [reply(viewOf(state))];
     case "audit":
-      return isInside(turn) ? audit(state, message, turn) : [refuse("FORBIDDEN")];
+      return audit(state, message, turn);
     case "auditPage":
-      return isInside(turn) ? auditPage(message, turn) : [refuse("FORBIDDEN")];
+      return auditPage(message, turn);
     default:
       return [refuse("BAD_REQUEST", { type: (message as { type: string }).type })];
   }
@@ -185,8 +187,6 @@ function change(state: ClusterState, user: string, admin: boolean, turn: Turn, t
 }
 
 /** Users and other actors have no business with the audit; the gateway asks for admins only. */
-const isInside = ({ from }: Turn): boolean => from === "node" || from === "gateway";
-
 const auditEnd = "audit0";
 const auditKey = (seq: number): string => `audit/${String(seq).padStart(16, "0")}`;
 

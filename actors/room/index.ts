@@ -7,10 +7,15 @@
  *  message reads the record first and goes on when it arrives (`posting.ts`).
  *
  *  Read `state.ts` (what a room is), then `posting.ts`, `membership.ts`, `reading.ts`. */
-import { Type } from "typebox";
-import { roomCommands, schema, type RoomMessage, type RoomSignal } from "../../protocols/index.ts";
-import { acceptsOf } from "../accepts.ts";
-import { publish, refuse, reply, type Behavior, type CommandOf, type Signal, type Turn } from "../behavior.ts";
+import {
+  type CommandOf,
+  roomCommands,
+  type MessageOf,
+  type RoomMessage,
+  type RoomSignal,
+} from "../../protocols/index.ts";
+import { acceptsOf, refuseSource } from "../accepts.ts";
+import { publish, refuse, reply, type Behavior, type Signal, type Turn } from "../behavior.ts";
 import { actorLimits as limits } from "../limits.ts";
 import { recoverOutbox, remindOutbox, outboxReminder, settle } from "../outbox.ts";
 import { resume, resumePage, type ResumeTag } from "../stream.ts";
@@ -34,31 +39,13 @@ import { late, onMessage, onMessageRead, post, type Effects, type MessageTag } f
 import { history, historyPage, markRead, withoutDeleted, type HistoryTag } from "./reading.ts";
 import { evolve, record, snapshotOf, summaryOf, viewOf, type Room, type RoomChange, type RoomState } from "./state.ts";
 
-/** A piece of an agent's answer while it is written; agents tell it to the room that asked. */
-export interface DraftPiece {
-  readonly type: "draft";
-  readonly generation: string;
-  readonly replyTo?: number;
-  readonly offset: number;
-  readonly text: string;
-  readonly done?: boolean;
-}
-
-type Incoming = CommandOf<typeof roomCommands> | DraftPiece;
-
-const draftPiece = Type.Object({
-  generation: Type.String({ maxLength: 256 }),
-  replyTo: Type.Optional(schema.position),
-  offset: schema.position,
-  text: Type.String(),
-  done: Type.Optional(Type.Boolean()),
-});
+type Incoming = CommandOf<typeof roomCommands>;
 
 /** The behavior of rooms. */
 export const room: Behavior<RoomState, Incoming, RoomChange> = {
   kind: "room",
   role: "chat",
-  accepts: acceptsOf({ ...roomCommands, draft: draftPiece }),
+  accepts: acceptsOf(roomCommands),
   initial: () => null,
   decide,
   evolve,
@@ -68,6 +55,8 @@ export const room: Behavior<RoomState, Incoming, RoomChange> = {
 };
 
 function decide(state: RoomState, message: Incoming | Signal, turn: Turn): Effects {
+  const refusal = refuseSource(roomCommands, message, turn.from);
+  if (refusal !== undefined) return refusal;
   if (message.type === "create") return create(state, message, turn);
   if (message.type === "answered") {
     const tag = message.tag as CreateTag | undefined;
@@ -145,8 +134,8 @@ function decideForMember(
   }
 }
 
-function draft({ type, generation, replyTo, offset, text, done }: DraftPiece, turn: Turn): Effects {
-  if (!turn.from.startsWith("agent/")) return [refuse("FORBIDDEN")];
+function draft(piece: MessageOf<typeof roomCommands, "draft">, turn: Turn): Effects {
+  const { type, generation, replyTo, offset, text, done } = piece;
   const signal: RoomSignal = {
     type,
     agent: turn.from,

@@ -1,4 +1,11 @@
-import { hash32, type MemberRole, type RoomMember } from "../../protocols/index.ts";
+import {
+  hash32,
+  permissionOf,
+  type MemberRole,
+  type Permission,
+  type RoomMember,
+  type Visibility,
+} from "../../protocols/index.ts";
 
 /** A member as the room keeps it. `own` counts the member's messages after the read marker: they are not unread. */
 export interface Member extends RoomMember {
@@ -45,3 +52,22 @@ export const allMembers = (table: MemberTable): readonly (readonly [principal: s
 
 /** Rank as a number, to compare. */
 export const rankOf = (role: MemberRole): number => ({ member: 0, moderator: 1, owner: 2 })[role];
+
+/** The rank of a member; of somebody else the lowest, which must have been refused before. */
+export const roleOf = (room: { readonly members: MemberTable }, principal: string): MemberRole =>
+  memberOf(room.members, principal)?.role ?? "member";
+
+/** Whether a member has a permission by rank. In a direct room nobody stands above the other. */
+export function hasByRank(
+  room: { readonly members: MemberTable; readonly visibility: Visibility },
+  principal: string,
+  permission: Permission,
+): boolean {
+  const rank = rankOf(roleOf(room, principal));
+  return (
+    room.visibility !== "direct" &&
+    ranks.some((role) => rank >= rankOf(role) && permissionOf(permission).has.includes(role))
+  );
+}
+
+const ranks: readonly MemberRole[] = ["member", "moderator", "owner"];

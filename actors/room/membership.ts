@@ -1,5 +1,6 @@
 /** Who is in a room, in which rank, and what the room is called. */
 import {
+  type CommandOf,
   wireLimits,
   type Failure,
   type MemberRole,
@@ -11,10 +12,10 @@ import {
   type RoomView,
   type roomCommands,
 } from "../../protocols/index.ts";
-import { refuse, reply, type CommandOf, type ReplyTo, type Sender, type Turn } from "../behavior.ts";
+import { refuse, reply, type ReplyTo, type Sender, type Turn } from "../behavior.ts";
 import { actorLimits as limits } from "../limits.ts";
 import { fits, type Mail, type OutboxEntry } from "../outbox.ts";
-import { allMembers, memberOf, rankOf } from "./members.ts";
+import { allMembers, hasByRank, memberOf, rankOf, roleOf } from "./members.ts";
 import { unansweredNow } from "./mentions.ts";
 import { happen, type Effects } from "./posting.ts";
 import { bansAt, evolve, viewOf, type Room, type RoomState } from "./state.ts";
@@ -185,9 +186,7 @@ const joinedEvent = (member: string, role: MemberRole, turn: Turn): RoomEvent =>
 /** Brings somebody in: people by moderators, an agent by its owner. Errors: FORBIDDEN, BANNED, LIMIT_REACHED. */
 export function invite(room: Room, { member }: Of<"invite">, turn: Turn): Effects {
   if (room.visibility === "direct") return [refuse("FORBIDDEN", { reason: "nobody is invited to a direct room" })];
-  const mayInvite = isUser(member)
-    ? rankOf(roleOf(room, turn.from)) >= rankOf("moderator")
-    : ownerOf(member) === turn.from;
+  const mayInvite = isUser(member) ? hasByRank(room, turn.from, "room.invite") : ownerOf(member) === turn.from;
   if (!mayInvite) return [refuse("FORBIDDEN", { reason: "moderators invite people; its owner invites an agent" })];
   if (memberOf(room.members, member)) return [reply(viewOf(room, turn.key))];
   const ban = banOf(room, member, turn);
@@ -196,8 +195,6 @@ export function invite(room: Room, { member }: Of<"invite">, turn: Turn): Effect
     return [refuse("LIMIT_REACHED", { limit: "roomAgentsMax" })];
   return admit(room, turn, member, "member");
 }
-
-const roleOf = (room: Room, principal: string): MemberRole => memberOf(room.members, principal)?.role ?? "member";
 
 /** The sender goes; agents of theirs go with them. A direct room cannot be left. Errors: LAST_OWNER, NOT_FOUND, FORBIDDEN. */
 export function leave(room: Room, { successor }: Of<"leave">, turn: Turn): Effects {
@@ -271,8 +268,7 @@ export function refuseOutsider(room: Room, turn: Turn): Effects {
   return ban === undefined ? [refuse("NOT_A_MEMBER")] : refuseBanned(ban);
 }
 
-const moderates = (room: Room, turn: Turn): boolean =>
-  room.visibility !== "direct" && rankOf(roleOf(room, turn.from)) >= rankOf("moderator");
+const moderates = (room: Room, turn: Turn): boolean => hasByRank(room, turn.from, "room.remove");
 
 /** `member` goes, between these events. */
 function part(
@@ -315,8 +311,7 @@ function heirOf(room: Room, owner: string): string | undefined {
 
 /** Sets a rank. Owners do; one owner always stays. Errors: FORBIDDEN, NOT_FOUND, LAST_OWNER. */
 export function setRole(room: Room, { member, role }: Of<"setRole">, turn: Turn): Effects {
-  if (room.visibility === "direct" || roleOf(room, turn.from) !== "owner")
-    return [refuse("FORBIDDEN", { reason: "owners set roles" })];
+  if (!hasByRank(room, turn.from, "room.rank")) return [refuse("FORBIDDEN", { reason: "owners set roles" })];
   const target = memberOf(room.members, member);
   if (target === undefined) return [refuse("NOT_FOUND", { member })];
   if (target.role === role) return [reply(viewOf(room, turn.key))];
@@ -328,7 +323,7 @@ export function setRole(room: Room, { member, role }: Of<"setRole">, turn: Turn)
 
 /** Sets title or topic: moderators do, not in direct rooms. Errors: FORBIDDEN. */
 export function rename(room: Room, command: Of<"setTitle"> | Of<"setTopic">, turn: Turn): Effects {
-  if (room.visibility === "direct" || rankOf(roleOf(room, turn.from)) < rankOf("moderator"))
+  if (!hasByRank(room, turn.from, "room.rename"))
     return [refuse("FORBIDDEN", { reason: "moderators change title and topic" })];
   const event: RoomEvent =
     command.type === "setTitle"

@@ -1,5 +1,6 @@
 /** What happens to messages: posted, edited, deleted, reacted to, pinned. */
 import {
+  type CommandOf,
   unreachable,
   wireLimits,
   type Posted,
@@ -7,20 +8,10 @@ import {
   type RoomMessage,
   type roomCommands,
 } from "../../protocols/index.ts";
-import {
-  persist,
-  publish,
-  refuse,
-  reply,
-  type CommandOf,
-  type Effect,
-  type ReplyTo,
-  type Sender,
-  type Turn,
-} from "../behavior.ts";
+import { persist, publish, refuse, reply, type Effect, type ReplyTo, type Sender, type Turn } from "../behavior.ts";
 import { actorLimits as limits } from "../limits.ts";
 import { dispatch, fits, type Mail } from "../outbox.ts";
-import { memberOf, rankOf } from "./members.ts";
+import { hasByRank, memberOf } from "./members.ts";
 import { mentionsIn, saidIn, summons, unanswered, unansweredNow, waitingFor } from "./mentions.ts";
 import { emptied, messageInMemory, messageKey, type Room, type RoomChange } from "./state.ts";
 
@@ -190,15 +181,11 @@ function edit(room: Room, text: string, message: RoomMessage, turn: Turn): Effec
 }
 
 function remove(room: Room, message: RoomMessage, turn: Turn): Effects {
-  if (message.author !== turn.from && !moderates(room, turn.from))
+  if (message.author !== turn.from && !hasByRank(room, turn.from, "room.delete"))
     return [refuse("FORBIDDEN", { reason: "its author and moderators delete a message" }, turn.replyTo)];
   if (message.deletedAtMs !== undefined) return [reply(message, turn.replyTo)];
   return changed(room, turn, { type: "deleted", message: emptied(message, turn.nowMs), by: turn.from });
 }
-
-/** In a direct room nobody stands above the other. */
-const moderates = (room: Room, principal: string): boolean =>
-  room.visibility !== "direct" && rankOf(memberOf(room.members, principal)?.role ?? "member") >= rankOf("moderator");
 
 function react(room: Room, command: Extract<Command, { type: "react" }>, message: RoomMessage, turn: Turn): Effects {
   const { emoji, on } = command;
@@ -221,7 +208,7 @@ function react(room: Room, command: Extract<Command, { type: "react" }>, message
 }
 
 function pin(room: Room, on: boolean, message: RoomMessage, turn: Turn): Effects {
-  if (room.visibility !== "direct" && !moderates(room, turn.from))
+  if (room.visibility !== "direct" && !hasByRank(room, turn.from, "room.pin"))
     return [refuse("FORBIDDEN", { reason: "moderators pin messages" }, turn.replyTo)];
   if (message.deletedAtMs !== undefined) return [refuse("NOT_FOUND", { seq: message.seq }, turn.replyTo)];
   if ((message.pinned === true) === on) return [reply(message, turn.replyTo)];

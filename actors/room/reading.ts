@@ -1,5 +1,6 @@
 /** What members read: pages of history, read markers. */
 import {
+  type CommandOf,
   wireLimits,
   type ActorId,
   type RoomEvent,
@@ -7,7 +8,7 @@ import {
   type RoomMessage,
   type roomCommands,
 } from "../../protocols/index.ts";
-import { persist, refuse, reply, type CommandOf, type Record, type ReplyTo, type Turn } from "../behavior.ts";
+import { persist, refuse, reply, type Record, type ReplyTo, type Turn } from "../behavior.ts";
 import { firstPage, lastPage } from "../page.ts";
 import { memberOf } from "./members.ts";
 import type { Effects } from "./posting.ts";

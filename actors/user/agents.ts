@@ -6,13 +6,14 @@
  *  Who waits for the answer is known in memory only. After a restart the outbox asks on; a client that repeats its command
  *  waits again, or finds it done. */
 import {
+  type CommandOf,
   wireLimits,
   type ErrorCode,
   type UserEvent,
   type agentCommands,
   type userCommands,
 } from "../../protocols/index.ts";
-import { note, persist, refuse, reply, type CommandOf, type Effect, type Turn } from "../behavior.ts";
+import { note, persist, refuse, reply, type Effect, type Turn } from "../behavior.ts";
 import { actorLimits as limits } from "../limits.ts";
 import { deliver, dispatch, fits, type Mail, type Settled } from "../outbox.ts";
 import type { UserNotes } from "./notes.ts";

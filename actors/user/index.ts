@@ -4,9 +4,18 @@
  *  actors that report a fact (rooms, the role-manager); and the user. Everybody else is refused.
  *
  *  Read `state.ts`, then `sessions.ts`, `agents.ts`, `rooms.ts`; `notes.ts` holds who waits for an answer. */
-import { wireLimits, type UserEvent, type UserSignal, type UserView, userCommands } from "../../protocols/index.ts";
-import { acceptsOf } from "../accepts.ts";
-import { publish, refuse, reply, type Behavior, type CommandOf, type Signal, type Turn } from "../behavior.ts";
+import {
+  maySend,
+  type CommandFrom,
+  type CommandOf,
+  wireLimits,
+  type UserEvent,
+  type UserSignal,
+  type UserView,
+  userCommands,
+} from "../../protocols/index.ts";
+import { acceptsOf, refuseSource } from "../accepts.ts";
+import { publish, refuse, reply, type Behavior, type Signal, type Turn } from "../behavior.ts";
 import { actorLimits as limits } from "../limits.ts";
 import { outboxReminder, recoverOutbox, remindOutbox, settle } from "../outbox.ts";
 import { resume, resumePage, type ResumeTag } from "../stream.ts";
@@ -48,6 +57,8 @@ export const user: Behavior<UserState, Incoming, UserChange, UserNotes, UserNote
 };
 
 function decide(state: UserState, message: Incoming | Signal, turn: Here): Effects {
+  const refusal = refuseSource(userCommands, message, turn.from);
+  if (refusal !== undefined) return refusal;
   switch (message.type) {
     case "answered":
       return onAnswered(state, message, turn);
@@ -59,13 +70,6 @@ function decide(state: UserState, message: Incoming | Signal, turn: Here): Effec
         : [{ type: "forget", id: message.id }];
     case "generated":
       return [];
-    case "create":
-    case "credentials":
-    case "openSession":
-    case "authenticate":
-    case "setPassword":
-    case "signInsFailed":
-      return turn.from === "gateway" ? fromGateway(state, message, turn) : [refuse("FORBIDDEN")];
     case "setAdmin":
       if (turn.from !== roleManager) return [refuse("FORBIDDEN")];
       return state.account === null ? [refuse("NOT_FOUND")] : setAdmin(state, state.account, message.admin, turn);
@@ -76,20 +80,20 @@ function decide(state: UserState, message: Incoming | Signal, turn: Here): Effec
       if (turn.from !== `room/${message.room}`) return [refuse("FORBIDDEN")];
       return state.account === null ? [refuse("NOT_FOUND")] : fromRoom(state, state.account, message, turn);
     default:
+      if (isFromGateway(message)) return fromGateway(state, message, turn);
       if (turn.from !== turn.self && !(message.type === "describe" && turn.from === roleManager))
         return [refuse("FORBIDDEN")];
       return state.account === null ? [refuse("NOT_FOUND")] : fromUser(state, state.account, message, turn);
   }
 }
 
-function fromGateway(
-  state: UserState,
-  message: Extract<
-    Incoming,
-    { type: "create" | "credentials" | "openSession" | "authenticate" | "setPassword" | "signInsFailed" }
-  >,
-  turn: Here,
-): Effects {
+type FromGateway = CommandFrom<typeof userCommands, "gateway">;
+type FromRoom = Extract<Incoming, { type: "roomWanted" | "roomJoined" | "roomLeft" | "roomRead" }>;
+
+const isFromGateway = (message: Incoming): message is FromGateway =>
+  Object.hasOwn(userCommands, message.type) && maySend(userCommands[message.type], "gateway");
+
+function fromGateway(state: UserState, message: FromGateway, turn: Here): Effects {
   if (message.type === "create") return create(state, message, turn);
   if (message.type === "authenticate") return authenticate(state, message.tokenHash, turn);
   const { account } = state;
@@ -103,14 +107,7 @@ function fromGateway(
 function fromUser(
   state: UserState,
   account: Account,
-  message: Exclude<
-    Incoming,
-    {
-      type:
-        | "create" | "credentials" | "openSession" | "authenticate" | "setPassword" | "signInsFailed"
-        | "setAdmin" | "roomWanted" | "roomJoined" | "roomLeft" | "roomRead";
-    }
-  >, // prettier-ignore
+  message: CommandFrom<typeof userCommands, "client" | "follower">,
   turn: Here,
 ): Effects {
   switch (message.type) {
@@ -154,12 +151,7 @@ function setAdmin(state: UserState, account: Account, admin: boolean, turn: Here
   return [...happen(state, turn, [{ type: "profileSet", view }]), reply({})];
 }
 
-function fromRoom(
-  state: UserState,
-  account: Account,
-  message: Extract<Incoming, { type: "roomWanted" | "roomJoined" | "roomLeft" | "roomRead" }>,
-  turn: Here,
-): Effects {
+function fromRoom(state: UserState, account: Account, message: FromRoom, turn: Here): Effects {
   const { type, room } = message;
   if (type === "roomRead") {
     const signal: UserSignal = { type, room, seq: message.seq };

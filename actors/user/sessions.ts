@@ -1,5 +1,6 @@
 /** Accounts, passwords and sessions. Only the gateway gets here: it has checked a password or a code. */
 import {
+  type CommandOf,
   wireLimits,
   type Authenticated,
   type Session,
@@ -8,7 +9,7 @@ import {
   type UserView,
   type userCommands,
 } from "../../protocols/index.ts";
-import { persist, refuse, reply, type CommandOf, type Effect, type Turn } from "../behavior.ts";
+import { persist, refuse, reply, type Effect, type Turn } from "../behavior.ts";
 import { actorLimits as limits } from "../limits.ts";
 import { dispatch, type Mail } from "../outbox.ts";
 import { publishAll } from "../stream.ts";

@@ -1,4 +1,5 @@
 import { Option } from "commander";
+import { kinds } from "../../protocols/ids.ts";
 import {
   adminFlags,
   examples,
@@ -19,7 +20,7 @@ export const define: Define = (command, { output, onExit }) => {
     command
       .command("list")
       .description("List actors.")
-      .option("--kind <kind>", "only this kind: room, user, agent …")
+      .option("--kind <kind>", `only this kind: ${kinds.join(", ")}`)
       .addOption(
         new Option("--status <status>", "only actors with this status").choices(["active", "idle", "quarantined"]),
       )

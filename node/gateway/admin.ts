@@ -143,7 +143,7 @@ export function addAdminRoutes(
     toCluster({ type: "describe" }),
   );
 
-  app.get<{ Querystring: Static<typeof roleManagerCommands.auditPage> }>(
+  app.get<{ Querystring: Static<typeof roleManagerCommands.auditPage.params> }>(
     "/api/admin/cluster/audit",
     {
       config,
@@ -152,7 +152,7 @@ export function addAdminRoutes(
         description:
           "`before` is the `seq` of the last entry of the page before. `copyAt`: the node with the audit log does not answer, so this comes from the copy at the node that was asked.",
         tags,
-        querystring: roleManagerCommands.auditPage,
+        querystring: roleManagerCommands.auditPage.params,
       },
     },
     async ({ query: asked }) => {

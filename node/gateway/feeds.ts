@@ -1,15 +1,6 @@
 import { Type, type Static } from "typebox";
 import { Compile } from "typebox/compile";
-import {
-  failure,
-  failureOf,
-  parseActorId,
-  refused,
-  schema,
-  type Failure,
-  type Result,
-  type Resumed,
-} from "../../protocols/index.ts";
+import { failure, failureOf, refused, schema, type Failure, type Result, type Resumed } from "../../protocols/index.ts";
 import { withJitter } from "../backoff.ts";
 import type { Clock, Log, Meter, Random } from "../ports.ts";
 import type { Connection } from "./connection.ts";
@@ -424,10 +415,4 @@ export function createFeeds(
       if (feed?.watchers.delete(watcher)) release(feed);
     },
   };
-}
-
-/** Whether a user may ask to follow this topic at all; whether it may read it the actor decides. */
-export function isTopicFor(user: string, topic: string): boolean {
-  const id = parseActorId(topic);
-  return id !== undefined && (id.kind === "room" || id.kind === "agent" || (id.kind === "user" && id.key === user));
 }

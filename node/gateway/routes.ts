@@ -6,7 +6,6 @@ import {
   credentials,
   failure,
   refused,
-  roomCommands,
   schema,
   signUp,
   wireLimits,
@@ -19,7 +18,7 @@ import {
 import type { Message } from "../../actors/behavior.ts";
 import type { Accounts, Caller, Entered, Origin } from "./accounts.ts";
 import { deviceCookie, presentedDevice, sessionCookie } from "./callers.ts";
-import { commandRoutes, largeAnswers, messageOf, schemasOf, personOnly } from "./commands.ts";
+import { answerCosts, commandRoutes, isPersonOnly, messageOf, operationName, schemasOf } from "./commands.ts";
 import { callerOf, originOf } from "./http.ts";
 import type { Surroundings } from "./options.ts";
 import type { Permit } from "./outflow.ts";
@@ -41,7 +40,6 @@ const operationOf = (request: FastifyRequest): string | undefined => {
   return typeof value === "string" ? value : undefined;
 };
 
-const newRoom = schema.object({ room: schema.roomKey, ...roomCommands.create.properties });
 const directRoom = schema.object({ with: Type.String({ pattern: "^user/[a-z0-9][a-z0-9_-]{0,31}$" }) });
 const newPassword = schema.object({ current: credentials.properties.password, password: signUp.properties.password });
 const claim = schema.object({ adminCode: Type.String({ minLength: 1, maxLength: 64 }) });
@@ -62,42 +60,33 @@ export function addRoutes(app: FastifyInstance, at: Surroundings, accounts: Acco
       ...(operationId !== undefined && { operationId }),
     });
 
-  for (const route of commandRoutes)
+  for (const command of commandRoutes) {
+    const { kind, row, route, url } = command;
     app.route({
       method: route.method,
-      url: route.path,
-      config: { access: personOnly.has(`${route.kind}.${route.command}`) ? "person" : "user" },
+      url,
+      config: { access: isPersonOnly(row) ? "person" : "user" },
       schema: {
-        summary: route.summary,
-        tags: [route.kind],
-        ...schemasOf(route),
+        summary: route.summary ?? row.summary,
+        operationId: operationName(command),
+        tags: [kind],
+        ...schemasOf(command),
+        response: { 200: row.result },
         ...(route.method !== "GET" && { headers: operationHeader }),
       },
       async handler(request, reply) {
         const caller = callerOf(request);
-        const large = largeAnswers.get(`${route.kind}.${route.command}`);
-        const carried = route.method === "GET" || route.method === "DELETE" ? request.query : request.body;
-        const { to, message } = messageOf(route, { user: caller.user, params: request.params, carried });
+        const { to, message } = messageOf(command, caller.user, request);
         const answer = (): Promise<Result<unknown>> => ask(caller, to, message, operationOf(request));
-        const result = large === undefined ? await answer() : await untilRead(at, reply, limits[large], answer);
+        const { answers } = row;
+        const result =
+          answers === undefined ? await answer() : await untilRead(at, reply, limits[answerCosts[answers]], answer);
         return demand(result) ?? {};
       },
     });
+  }
 
   addAccountRoutes(app, at, accounts, ask);
-
-  app.post<{ Body: Static<typeof newRoom> }>(
-    "/api/rooms",
-    {
-      config: { access: "user" },
-      schema: { summary: "Creates a room", tags: ["room"], body: newRoom, headers: operationHeader },
-    },
-    async (request) => {
-      const { room, ...settings } = request.body;
-      const message = { ...settings, type: "create" };
-      return demand(await ask(callerOf(request), actorId("room", room), message, operationOf(request))) ?? {};
-    },
-  );
 
   app.post<{ Body: Static<typeof directRoom> }>(
     "/api/rooms/direct",

@@ -19,10 +19,10 @@ import {
 import type { Accounts, Caller } from "./accounts.ts";
 import { answerTo } from "./answers.ts";
 import { checkSameOrigin, presentedToken } from "./callers.ts";
-import { largeAnswers, personOnly, readCommand } from "./commands.ts";
+import { answerCosts, isPersonOnly, isTopicFor, readCommand, rowNamed } from "./commands.ts";
 import { closeCodes, Connection } from "./connection.ts";
 import type { Entrance } from "./entrance.ts";
-import { createFeeds, isTopicFor } from "./feeds.ts";
+import { createFeeds } from "./feeds.ts";
 import { frameOf } from "./frames.ts";
 import { parseJson } from "./json.ts";
 import type { GatewayLimits } from "./limits.ts";
@@ -143,7 +143,8 @@ export function createSockets(
 
   function handle({ connection, person }: Place, frame: ClientFrame, permit: Permit | undefined): void {
     const { caller } = connection;
-    if (personOnly.has(frame.do) && caller.kind !== "session")
+    const row = rowNamed(frame.do);
+    if (row !== undefined && isPersonOnly(row) && caller.kind !== "session")
       return answer(
         connection,
         frame.id,
@@ -194,8 +195,8 @@ export function createSockets(
 
   /** Bytes that a frame's answer may take; undefined: few. */
   const costOf = (frame: ClientFrame): number | undefined => {
-    const kind = largeAnswers.get(frame.do);
-    return kind === undefined ? undefined : limits[kind];
+    const answers = rowNamed(frame.do)?.answers;
+    return answers === undefined ? undefined : limits[answerCosts[answers]];
   };
 
   /** Handles a frame, or lets it and all behind it wait until this connection reads what was asked before and its person has

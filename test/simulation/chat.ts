@@ -3,9 +3,11 @@ import type {
   AgentHistory,
   AgentView,
   Posted,
+  RoomEvent,
   RoomHistory,
   RoomMessage,
-  RoomResumed,
+  Resumed,
+  RoomState,
 } from "../../protocols/index.ts";
 import { Caller, paced, type Entrance, type Pace } from "./caller.ts";
 import type { CheckerName, LedgerWatch } from "./checkers.ts";
@@ -81,7 +83,7 @@ export class RoomWatch implements Stream {
       const result = await this.#reader.untilKnown(lobby, { type: "resume", after });
       if (result === undefined) return undefined;
       if (result.ok) {
-        const { head, events, more } = result.value as RoomResumed;
+        const { head, events, more } = result.value as Resumed<RoomState, RoomEvent>;
         return { head, events: events?.map(({ at, event }) => [at, event] as const), more: more ?? false };
       }
       // Before it has joined: nothing to read yet.

@@ -1,16 +1,17 @@
 /** The wire as a list: every message with every field, one per line, sorted by where it stands: what clients say, what nodes
  *  say to each other (`CHANNEL/MESSAGE`; `answer/`: what they are answered; `frame/`: kinds of frames below that), and what
- *  lies in the directory (`row/`).
+ *  lies in the directory (`row/`). `route/`: REST routes of commands, below the gateway's prefix.
  *  `protocols/CONTRACT.txt` holds the list as released; a field that went away stays there as a `RETIRED` line, because old
  *  clients and nodes still send it. What may change in a version: docs/decisions/0008-mesh.md.
  *
  *      node test/tidy/contract.ts            prints the list as it should be
- *      node test/tidy/contract.ts --write    writes it to protocols/CONTRACT.txt */
+ *      node test/tidy/contract.ts --write    writes it to protocols/CONTRACT.txt, and the rows to docs/commands.md */
 import { globSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { controlKind, introduction } from "../../node/mesh/handshake.ts";
 import * as protocols from "../../protocols/index.ts";
 import { meshMessages } from "../../protocols/mesh/index.ts";
+import { commandsPage } from "./commands.ts";
 import { blank } from "./source.ts";
 
 const root = join(import.meta.dirname, "../..");
@@ -18,13 +19,8 @@ const contractPath = join(root, "protocols/CONTRACT.txt");
 
 type Schema = Readonly<Record<string, unknown>>;
 
-/** Command tables and bodies, by the name they have on the wire. */
+/** Bodies and frames, by the name they have on the wire. */
 const tables: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
-  room: protocols.roomCommands,
-  user: protocols.userCommands,
-  agent: protocols.agentCommands,
-  catalog: protocols.catalogCommands,
-  "role-manager": protocols.roleManagerCommands,
   http: {
     credentials: protocols.credentials,
     signUp: protocols.signUp,
@@ -52,15 +48,24 @@ const rows: Readonly<Record<string, readonly [declaration: string, path: string]
   policy: ["Policy", "node/records.ts"],
 };
 
+/** What a row is and what follows from rows: nothing that is on the wire. */
+const aboutRows = new Set(["command", "kinds", "permissions"].map((name) => `protocols/${name}.ts`));
+
 /** The list for the sources as they are. */
 export function contractLines(): readonly string[] {
-  const commands = Object.entries(tables).flatMap(([kind, table]) =>
-    Object.entries(table).flatMap(([name, schema]) => schemaLines(`${kind}.${name}`, schema as object)),
+  const commands = protocols.allCommands.flatMap(({ kind, name, row }) => [
+    ...schemaLines(`${kind}.${name}`, row.params),
+    ...schemaLines(`answer/${kind}.${name}`, row.result),
+    ...(row.http ?? []).map(({ method, path }) => `route/${method} ${path}: ${kind}.${name}`),
+  ]);
+  const bodies = Object.entries(tables).flatMap(([group, table]) =>
+    Object.entries(table).flatMap(([name, schema]) => schemaLines(`${group}.${name}`, schema as object)),
   );
   const declared = globSync("protocols/*.ts", { cwd: root })
+    .filter((path) => !aboutRows.has(path))
     .toSorted()
     .flatMap((path) => declarationLines(sourceOf(path)));
-  return [...commands, ...declared, ...nodeLines()];
+  return [...commands, ...bodies, ...declared, ...nodeLines()];
 }
 
 /** What nodes say to each other, and leave to each other in the directory. */
@@ -85,15 +90,17 @@ const sourceOf = (path: string): string => readFileSync(join(root, path), "utf8"
 /** A schema's fields, or one line saying that it has none; one that is no object is one line. */
 export function schemaLines(name: string, schema: object): readonly string[] {
   const {
+    title,
     type = "object",
     properties: fields = {},
     required = [],
   } = schema as {
+    readonly title?: string;
     readonly type?: string;
     readonly properties?: Readonly<Record<string, Schema>>;
     readonly required?: readonly string[];
   };
-  if (type !== "object") return [`${name}: ${shape(schema as Schema)}`];
+  if (title !== undefined || type !== "object") return [`${name}: ${shape(schema as Schema)}`];
   const properties = Object.entries(fields);
   if (properties.length === 0) return [`${name} {}`];
   return properties.map(([field, inner]) => `${name} ${field}${required.includes(field) ? "" : "?"}: ${shape(inner)}`);
@@ -200,6 +207,8 @@ export function readContract(): string {
 
 if (import.meta.main) {
   const text = contractText(contractLines(), readContract());
-  if (process.argv.includes("--write")) writeFileSync(contractPath, text);
-  else process.stdout.write(text);
+  if (process.argv.includes("--write")) {
+    writeFileSync(contractPath, text);
+    writeFileSync(join(root, "docs/commands.md"), commandsPage());
+  } else process.stdout.write(text);
 }

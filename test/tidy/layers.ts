@@ -1,3 +1,5 @@
+import { kinds } from "../../protocols/ids.ts";
+
 /** Who may import whom: the style guide's first section as data. */
 export interface Layer {
   /** A folder and what is below it (or one file), unless a longer row matches. */
@@ -56,7 +58,7 @@ export const layers: readonly Layer[] = [
   { folder: "actors", values: ["protocols"], types: ["config"], nodeModules: false, world: false },
   // The list of kinds, for whoever composes a node.
   { folder: "actors/index.ts", values: ["actors"], nodeModules: false, world: false },
-  ...["room", "user", "agent", "role-manager", "catalog"].map((name) => kind(`actors/${name}`)),
+  ...kinds.map((name) => kind(`actors/${name}`)),
   { folder: "runtimes", values: ["protocols"], types: ["config"], nodeModules: true, world: true },
   {
     folder: "node",

@@ -51,8 +51,8 @@ describe("a catalog", () => {
   });
 
   it("needs no bound of bytes: the longest page of the longest rows is within it", () => {
-    const { properties: row } = catalogCommands.put;
-    const { maximum: limit } = catalogCommands.find.properties.limit as { readonly maximum?: number };
+    const { properties: row } = catalogCommands.put.params;
+    const { maximum: limit } = catalogCommands.find.params.properties.limit as { readonly maximum?: number };
     assert(limit !== undefined, "a page is bounded");
     // No character takes more bytes.
     const longest = (schema: object): string => "語".repeat((schema as { readonly maxLength: number }).maxLength);

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text as readAll } from "node:stream/consumers";
 import { expect } from "chai";
-import { errorTable, type Result } from "../../../protocols/index.ts";
+import { allCommands, errorTable, type Result } from "../../../protocols/index.ts";
 import { controlToken, startStand, type Stand } from "./stand.ts";
 
 describe("gateway: HTTP", () => {
@@ -234,6 +234,16 @@ describe("gateway: HTTP", () => {
       expect(body.paths, path).to.have.property(path);
     for (const [path, methods] of Object.entries<Record<string, { summary?: string }>>(body.paths))
       for (const route of Object.values(methods)) expect(route.summary, path).to.be.a("string");
+    const operations = new Set<string>();
+    for (const { kind, name, row } of allCommands)
+      for (const { method, path, summary = row.summary } of row.http ?? []) {
+        const route = body.paths[`/api${path.replaceAll(/:(\w+)/g, "{$1}")}`]?.[method.toLowerCase()];
+        expect(route, path).to.include({ summary });
+        expect(route.operationId, path).to.contain(`${kind}.${name}`);
+        expect(operations.has(route.operationId), route.operationId).to.equal(false);
+        operations.add(route.operationId);
+      }
+    expect(operations.size).to.be.above(30);
   });
 
   it("answers bytes that are not HTTP with a typed error and closes", async () => {

@@ -246,6 +246,17 @@ describe("gateway: WebSocket", () => {
     expect((await client.ask("ping")).ok).to.deep.equal({});
   });
 
+  it("finds rooms and people, in their two lists and no other", async () => {
+    const client = await stand.connect(ada);
+    for (const list of ["rooms", "users"])
+      expect((await client.ask("catalog.find", list)).ok.rows, list).to.be.an("array");
+    for (const list of ["agents", undefined, "../x"])
+      expect((await client.ask("catalog.find", list)).error?.details?.["path"]).to.equal("/to");
+    for (const inner of ["catalog.put", "room.resume", "room.draft", "role-manager.describe", "room.constructor"])
+      expect((await client.ask(inner, "rooms")).error?.details?.["problem"], inner).to.equal("unknown command");
+    client.socket.close();
+  });
+
   it("gives a retried command its first answer", async () => {
     const client = await stand.connect(ada);
     await createRoom(client, "once");

@@ -1,0 +1,71 @@
+import type { Static, TSchema } from "typebox";
+import { agentCommands } from "./agent.ts";
+import { catalogCommands } from "./catalog.ts";
+import { isFrom, type Command, type CommandEffect, type CommandTable } from "./command.ts";
+import type { Kind } from "./ids.ts";
+import { roleManagerCommands } from "./role-manager.ts";
+import { roomCommands } from "./room.ts";
+import { userCommands } from "./user.ts";
+
+/** The commands of every kind. */
+export const commandTables = {
+  room: roomCommands,
+  user: userCommands,
+  agent: agentCommands,
+  catalog: catalogCommands,
+  "role-manager": roleManagerCommands,
+} as const satisfies Readonly<Record<Kind, CommandTable>>;
+
+/** A command with its address. */
+export interface NamedCommand {
+  readonly kind: Kind;
+  readonly name: string;
+  readonly row: Command;
+}
+
+/** Every command, in the order of the tables. */
+export const allCommands: readonly NamedCommand[] = (Object.entries(commandTables) as [Kind, CommandTable][]).flatMap(
+  ([kind, table]) => Object.entries(table).map(([name, row]) => ({ kind, name, row })),
+);
+
+/** Those that a client may send by name, `kind.command`. */
+export const clientCommands: readonly NamedCommand[] = allCommands.filter(({ row }) => isFrom(row, "client"));
+
+/** Kinds with a stream that clients may follow. */
+export const followedKinds: ReadonlySet<string> = new Set(
+  allCommands.filter(({ row }) => isFrom(row, "follower")).map(({ kind }) => kind),
+);
+
+/** Kinds of which everybody has one actor, under the own name: clients need not say whose, and follow nobody else's. */
+export const ownKinds: ReadonlySet<string> = new Set<Kind>(["user"]);
+
+type Tables = typeof commandTables;
+
+type RowNamed<Name extends string> = Name extends `${infer K extends Kind}.${infer C}`
+  ? C extends keyof Tables[K]
+    ? Tables[K][C]
+    : never
+  : never;
+
+type ClientNames<K extends Kind> = {
+  [C in keyof Tables[K] & string]: "client" extends SourcesOf<Tables[K][C]> ? `${K}.${C}` : never;
+}[keyof Tables[K] & string];
+type SourcesOf<Row> = Row extends { readonly from: readonly (infer From)[] } ? From : never;
+
+/** The commands that clients send, by name: `room.post`. */
+export type CommandName = { [K in Kind]: ClientNames<K> }[Kind];
+
+/** What a command takes. */
+export type ParametersOf<Name extends CommandName> =
+  RowNamed<Name> extends { readonly params: infer Params extends TSchema } ? Readonly<Static<Params>> : never;
+
+/** What it answers. */
+export type AnswerOf<Name extends CommandName> =
+  RowNamed<Name> extends { readonly result: infer Result extends TSchema } ? Readonly<Static<Result>> : never;
+
+/** What it leaves behind, and so whether it may be repeated. */
+export type EffectOf<Name extends CommandName> =
+  RowNamed<Name> extends { readonly effect: infer Does extends CommandEffect } ? Does : never;
+
+/** The commands of one kind that clients send, without the kind's name. */
+export type CommandsOf<K extends Kind> = ClientNames<K> extends `${K}.${infer C}` ? C : never;

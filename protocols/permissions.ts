@@ -1,0 +1,45 @@
+/** What callers may do: one row a permission. Every command that clients send names one (`command.ts`), and the actor that gets
+ *  the command checks it. Exceptions that need more than the holder's name or rank are told in the row, and are the actor's. */
+
+/** Who has a permission: everybody who is signed in; members of the room, its moderators, its owners, each with those above
+ *  them; whoever made the thing in question; the person whose account or agent it is; admins of the cluster. */
+export type Holder = "person" | "member" | "moderator" | "owner" | "author" | "self" | "admin";
+
+/** One permission. */
+export interface PermissionRow {
+  readonly has: readonly Holder[];
+  /** False: only a signed-in session has it. A leaked API key must not lock its owner out. */
+  readonly apiKeys?: false;
+  readonly for: string;
+}
+
+/** Every permission. */
+export const permissions = {
+  "room.create": { has: ["person"], for: "Creating rooms" },
+  "room.join": { has: ["person"], for: "Joining public rooms; who is banned may not" },
+  "room.see": { has: ["member"], for: "Seeing a room and its members; of public rooms everybody" },
+  "room.read": { has: ["member"], for: "Reading and following what is said in a room" },
+  "room.leave": { has: ["member"], for: "Leaving a room; not a direct one" },
+  "room.post": { has: ["member"], for: "Posting, reacting, polls and votes" },
+  "room.edit": { has: ["author"], for: "Editing a message" },
+  "room.delete": { has: ["author", "moderator"], for: "Deleting a message; in a direct room its author alone" },
+  "room.close": { has: ["author", "moderator"], for: "Closing a poll; in a direct room its author alone" },
+  "room.pin": { has: ["moderator"], for: "Pinning messages; in a direct room both people" },
+  "room.invite": { has: ["moderator"], for: "Bringing people into a room; agents are brought in by their owners" },
+  "room.remove": {
+    has: ["moderator"],
+    for: "Removing and banning members of lower rank; people remove agents of theirs",
+  },
+  "room.rename": { has: ["moderator"], for: "Changing a room's title and topic" },
+  "room.rank": { has: ["owner"], for: "Changing the rank of members" },
+  "account.use": { has: ["self"], for: "The own profile, rooms, devices and agents" },
+  "account.revoke": { has: ["self"], apiKeys: false, for: "Ending sessions and API keys" },
+  "agent.use": { has: ["self"], for: "Talking to an own agent and changing it" },
+  "catalog.find": { has: ["person"], for: "Finding public rooms and people" },
+  "cluster.administer": { has: ["admin"], for: "Seeing and changing the cluster" },
+} as const satisfies Readonly<Record<string, PermissionRow>>;
+
+export type Permission = keyof typeof permissions;
+
+/** A permission's row. */
+export const permissionOf = (name: Permission): PermissionRow => permissions[name];
