@@ -118,6 +118,30 @@ export interface AdminOptions {
 export const withAdminFlags = (command: Command): Command =>
   command.addOption(data()).addOption(url()).addOption(json());
 
+/** A command for admins below another one: its argument, its flags with `more` of its own, its examples, and what runs. */
+export interface AdminCommand<Options extends AdminOptions> {
+  readonly name: string;
+  readonly says: string;
+  readonly argument?: readonly [name: string, says: string];
+  readonly examples: readonly string[];
+  readonly more?: (command: Command) => Command;
+  readonly run: (flags: AdminFlags, options: Options, argument: string) => Promise<number>;
+}
+
+/** Adds such commands to `parent`. */
+export const adminCommands =
+  (parent: Command, onExit: (code: number) => void) =>
+  <Options extends AdminOptions = AdminOptions>(row: AdminCommand<Options>): void => {
+    const command = parent.command(row.name).description(row.says);
+    if (row.argument !== undefined) command.argument(...row.argument);
+    withAdminFlags(row.more?.(command) ?? command)
+      .addHelpText("after", examples(...row.examples))
+      .action(async (...given: unknown[]) => {
+        const [argument, options] = row.argument === undefined ? ["", given[0]] : given;
+        onExit(await row.run(await adminFlags(options as Options), options as Options, argument as string));
+      });
+  };
+
 /** The addresses that were named; none where a data folder was typed and the address is only one that the environment has. */
 export function urlsTyped<Url extends string | readonly string[]>(options: {
   readonly data?: string;
@@ -143,15 +167,13 @@ export interface MoveOptions extends AdminOptions {
 
 /** Adds them: where the actor or slot should go, and how long that may take. */
 export const withMoveFlags = (command: Command): Command =>
-  withAdminFlags(
-    command
-      .requiredOption("--to <node>", "name of the node it goes to")
-      .addOption(
-        new Option("--timeout <duration>", "how long to wait for its arrival")
-          .default(cliLimits.moveTimeoutMs, "1m")
-          .argParser(duration("The timeout", { minMs: 1_000, maxMs: 600_000 })),
-      ),
-  );
+  command
+    .requiredOption("--to <node>", "name of the node it goes to")
+    .addOption(
+      new Option("--timeout <duration>", "how long to wait for its arrival")
+        .default(cliLimits.moveTimeoutMs, "1m")
+        .argParser(duration("The timeout", { minMs: 1_000, maxMs: 600_000 })),
+    );
 
 /** The move that the flags of a command ask for. */
 export const moveOf = (subject: string, { to, timeout }: MoveOptions): Move => ({ subject, to, timeoutMs: timeout });

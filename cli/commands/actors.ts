@@ -1,81 +1,71 @@
 import { Option } from "commander";
 import { kinds } from "../../protocols/ids.ts";
 import {
-  adminFlags,
+  adminCommands,
   examples,
   moveOf,
   wholeNumber,
-  withAdminFlags,
   withMoveFlags,
   type AdminOptions,
   type MoveOptions,
 } from "../options.ts";
 import type { Define } from "./index.ts";
 
+type ListOptions = AdminOptions & { readonly kind?: string; readonly status?: string; readonly limit: number };
+const statuses = ["active", "idle", "quarantined"];
+const argument = ["<actor>", "kind/key"] as const;
+
 /** `plexus actors`. */
 export const define: Define = (command, { output, onExit }) => {
   command.addHelpText("after", examples("plexus actors list --status quarantined", "plexus actors show room/lobby"));
+  const add = adminCommands(command, onExit);
 
-  withAdminFlags(
-    command
-      .command("list")
-      .description("List actors.")
-      .option("--kind <kind>", `only this kind: ${kinds.join(", ")}`)
-      .addOption(
-        new Option("--status <status>", "only actors with this status").choices(["active", "idle", "quarantined"]),
-      )
-      .option("--limit <number>", "how many at most", wholeNumber("The limit", 1), 100),
-  )
-    .addHelpText("after", examples("plexus actors list --kind room", "plexus actors list --json | jq -r .actor"))
-    .action(
-      async (options: AdminOptions & { readonly kind?: string; readonly status?: string; readonly limit: number }) => {
-        const { listActors } = await import("../actors.ts");
-        const { kind, status, limit } = options;
-        const filter = { limit, ...(kind !== undefined && { kind }), ...(status !== undefined && { status }) };
-        onExit(await listActors(await adminFlags(options), filter, output));
-      },
-    );
+  add<ListOptions>({
+    name: "list",
+    says: "List actors.",
+    examples: ["plexus actors list --kind room", "plexus actors list --json | jq -r .actor"],
+    more: (list) =>
+      list
+        .option("--kind <kind>", `only this kind: ${kinds.join(", ")}`)
+        .addOption(new Option("--status <status>", "only actors with this status").choices(statuses))
+        .option("--limit <number>", "how many at most", wholeNumber("The limit", 1), 100),
+    async run(flags, { kind, status, limit }) {
+      const { listActors } = await import("../actors.ts");
+      const filter = { limit, ...(kind !== undefined && { kind }), ...(status !== undefined && { status }) };
+      return listActors(flags, filter, output);
+    },
+  });
 
-  withAdminFlags(
-    command
-      .command("show")
-      .description("Show one actor with its reminders and dead letters.")
-      .argument("<actor>", "kind/key"),
-  )
-    .addHelpText("after", examples("plexus actors show room/lobby", "plexus actors show agent/ada.helper --json"))
-    .action(async (actor: string, options: AdminOptions) => {
-      const { showActor } = await import("../actors.ts");
-      onExit(await showActor(await adminFlags(options), actor, output));
-    });
+  add({
+    name: "show",
+    says: "Show one actor with its reminders and dead letters.",
+    argument,
+    examples: ["plexus actors show room/lobby", "plexus actors show agent/ada.helper --json"],
+    run: async (flags, _, actor) => (await import("../actors.ts")).showActor(flags, actor, output),
+  });
 
-  withAdminFlags(
-    command
-      .command("release")
-      .description("End the quarantine of an actor, so that it takes messages again.")
-      .argument("<actor>", "kind/key")
-      .option("--drop", "discard its dead letters instead of delivering them again"),
-  )
-    .addHelpText("after", examples("plexus actors release room/lobby", "plexus actors release room/lobby --drop"))
-    .action(async (actor: string, options: AdminOptions & { readonly drop?: boolean }) => {
+  add<AdminOptions & { readonly drop?: boolean }>({
+    name: "release",
+    says: "End the quarantine of an actor, so that it takes messages again.",
+    argument,
+    examples: ["plexus actors release room/lobby", "plexus actors release room/lobby --drop"],
+    more: (release) => release.option("--drop", "discard its dead letters instead of delivering them again"),
+    async run(flags, options, actor) {
       const { releaseActor } = await import("../actors.ts");
-      onExit(await releaseActor(await adminFlags(options), { actor, redeliver: options.drop !== true }, output));
-    });
+      return releaseActor(flags, { actor, redeliver: options.drop !== true }, output);
+    },
+  });
 
-  withMoveFlags(
-    command
-      .command("move")
-      .description("Pin an actor to a node and move it there, while people use it.")
-      .argument("<actor>", "kind/key"),
-  )
-    .addHelpText(
-      "after",
-      examples(
-        "plexus actors move room/lobby --to node-b",
-        "plexus actors move agent/ada.helper --to node-c --timeout 5m",
-      ),
-    )
-    .action(async (actor: string, options: MoveOptions) => {
-      const { moveActor } = await import("../cluster.ts");
-      onExit(await moveActor(await adminFlags(options), moveOf(actor, options), output));
-    });
+  add<MoveOptions>({
+    name: "move",
+    says: "Pin an actor to a node and move it there, while people use it.",
+    argument,
+    examples: [
+      "plexus actors move room/lobby --to node-b",
+      "plexus actors move agent/ada.helper --to node-c --timeout 5m",
+    ],
+    more: withMoveFlags,
+    run: async (flags, options, actor) =>
+      (await import("../cluster.ts")).moveActor(flags, moveOf(actor, options), output),
+  });
 };

@@ -1,6 +1,7 @@
 import { Option } from "commander";
 import { roles } from "../../protocols/ids.ts";
 import {
+  adminCommands,
   adminFlags,
   examples,
   moveOf,
@@ -46,27 +47,21 @@ export const define: Define = (command, { output, onExit }) => {
       },
     );
 
-  withMoveFlags(
-    slots
-      .command("move")
-      .description("Move a slot to a node, while people use its actors.")
-      .argument("<slot>", "role/number"),
-  )
-    .addHelpText("after", examples("plexus slots move chat/17 --to node-b"))
-    .action(async (slot: string, options: MoveOptions) => {
-      const { moveSlot } = await import("../cluster.ts");
-      onExit(await moveSlot(await adminFlags(options), moveOf(slot, options), output));
-    });
+  const add = adminCommands(slots, onExit);
+  add<MoveOptions>({
+    name: "move",
+    says: "Move a slot to a node, while people use its actors.",
+    argument: ["<slot>", "role/number"],
+    examples: ["plexus slots move chat/17 --to node-b"],
+    more: withMoveFlags,
+    run: async (flags, options, slot) => (await import("../cluster.ts")).moveSlot(flags, moveOf(slot, options), output),
+  });
 
-  withAdminFlags(
-    slots
-      .command("release")
-      .description("Let the cluster place a slot again that was moved by hand.")
-      .argument("<slot>", "role/number, or kind/key of an actor that was moved"),
-  )
-    .addHelpText("after", examples("plexus slots release chat/17", "plexus slots release room/lobby"))
-    .action(async (slot: string, options: AdminOptions) => {
-      const { releaseSlot } = await import("../cluster.ts");
-      onExit(await releaseSlot(await adminFlags(options), slot, output));
-    });
+  add({
+    name: "release",
+    says: "Let the cluster place a slot again that was moved by hand.",
+    argument: ["<slot>", "role/number, or kind/key of an actor that was moved"],
+    examples: ["plexus slots release chat/17", "plexus slots release room/lobby"],
+    run: async (flags, _, slot) => (await import("../cluster.ts")).releaseSlot(flags, slot, output),
+  });
 };
