@@ -67,5 +67,11 @@ export type AnswerOf<Name extends CommandName> =
 export type EffectOf<Name extends CommandName> =
   RowNamed<Name> extends { readonly effect: infer Does extends CommandEffect } ? Does : never;
 
-/** The commands of one kind that clients send, without the kind's name. */
-export type CommandsOf<K extends Kind> = ClientNames<K> extends `${K}.${infer C}` ? C : never;
+/** The commands of one kind that clients send, without the kind's name; and of these, those with this effect. */
+export type CommandsOf<K extends Kind, Does extends CommandEffect = CommandEffect> = {
+  [C in keyof Tables[K] & string]: Tables[K][C] extends { readonly effect: Does }
+    ? "client" extends SourcesOf<Tables[K][C]>
+      ? C
+      : never
+    : never;
+}[keyof Tables[K] & string];

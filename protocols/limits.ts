@@ -44,6 +44,13 @@ export const wireLimits = {
   pinsPerRoomMax: 50,
   reactionKindsMax: 20,
   reactionsPerKindMax: 200,
+  pollQuestionCharsMax: 300,
+  pollOptionCharsMax: 80,
+  pollOptionsMax: 12,
+  /** Polls of one room that take votes. */
+  openPollsPerRoomMax: 10,
+  /** People who may vote in one poll: as many as a room may have at a time. */
+  votersPerPollMax: 5_000,
   mentionsPerMessageMax: 20,
   /** Durable events an actor keeps for clients that resume; further behind means CURSOR_EXPIRED. */
   eventWindow: 10_000,

@@ -14,6 +14,21 @@ const emojiText = "^\\S+$";
 const emoji = line(32, 1, emojiText);
 const messageText = text(limits.messageCharsMax);
 
+/** A poll stands in the message that asks its question. */
+export const poll = object({
+  options: Type.Array(object({ text: Type.String({ maxLength: limits.pollOptionCharsMax }), votes: position }), {
+    minItems: 2,
+    maxItems: limits.pollOptionsMax,
+  }),
+  /** Several options may be chosen. */
+  multiple: Type.Optional(Type.Literal(true)),
+  /** How many people have voted. */
+  voters: position,
+  /** No more votes are taken since then. */
+  closedAtMs: Type.Optional(timeMs),
+});
+export type Poll = Static<typeof poll>;
+
 /** One message as every reader sees it. `seq` counts a room's messages from 1 and never changes. */
 export const roomMessage = object({
   seq: position,
@@ -31,6 +46,7 @@ export const roomMessage = object({
   ),
   mentions: Type.Optional(Type.Array(principal)),
   pinned: Type.Optional(Type.Literal(true)),
+  poll: Type.Optional(poll),
   /** An agent's message: the mention that it answers, or refuses. In a thread that is not the message that `replyTo` names. */
   answers: Type.Optional(position),
   /** The agent did not take the mention, or could not answer: the code of the reason, which the text tells in words. */
@@ -217,6 +233,62 @@ export const roomCommands = {
     ],
     summary: "Pins a message, or unpins it",
   }),
+  /** Posts a message with a poll. Errors: LIMIT_REACHED. */
+  poll: command({
+    params: {
+      question: line(limits.pollQuestionCharsMax),
+      options: Type.Array(line(limits.pollOptionCharsMax), {
+        minItems: 2,
+        maxItems: limits.pollOptionsMax,
+        uniqueItems: true,
+      }),
+      /** Several options may be chosen. */
+      multiple: Type.Optional(Type.Boolean()),
+    },
+    result: answer<Posted>("Posted"),
+    from: ["client"],
+    effect: "changes",
+    permission: "room.post",
+    http: ["POST", "/rooms/:room/polls"],
+    summary: "Asks the room a question with options to choose from",
+  }),
+  /** `choices` are places in the list of options, from 0, and replace an earlier vote; none takes it back. Members see who
+   *  votes for what; once the poll is closed, only the counts are kept. Errors: NOT_FOUND, FORBIDDEN, LIMIT_REACHED. */
+  vote: command({
+    params: {
+      seq: position,
+      choices: Type.Array(Type.Integer({ minimum: 0, maximum: limits.pollOptionsMax - 1 }), {
+        maxItems: limits.pollOptionsMax,
+        uniqueItems: true,
+      }),
+    },
+    result: message,
+    from: ["client"],
+    effect: "changes",
+    permission: "room.post",
+    http: ["PUT", "/rooms/:room/polls/:seq/vote"],
+    summary: "Votes in a poll, changes the vote or takes it back",
+  }),
+  /** For good. Errors: NOT_FOUND, FORBIDDEN. */
+  closePoll: command({
+    params: { seq: position },
+    result: message,
+    from: ["client"],
+    effect: "changes",
+    permission: "room.close",
+    http: ["POST", "/rooms/:room/polls/:seq/close"],
+    summary: "Closes a poll: it takes no more votes",
+  }),
+  /** Errors: NOT_FOUND. */
+  pollResults: command({
+    params: { seq: position },
+    result: answer<PollResults>("PollResults"),
+    from: ["client"],
+    effect: "reads",
+    permission: "room.read",
+    http: ["GET", "/rooms/:room/polls/:seq"],
+    summary: "The counts of a poll, and the caller's own vote",
+  }),
   /** Only the reader hears of it: on the own topic, as `roomRead`. */
   markRead: command({
     params: { seq: position },
@@ -343,6 +415,17 @@ export interface RoomSummary {
 /** Snapshot for a page that opens a room: the view and the newest messages, oldest first. */
 export interface RoomState extends RoomView {
   readonly messages: readonly RoomMessage[];
+  /** The asker's own votes in open polls, by `seq`. Absent: none. */
+  readonly votes?: Readonly<Record<string, readonly number[]>>;
+}
+
+/** Answer to `pollResults`. */
+export interface PollResults {
+  readonly seq: number;
+  readonly question: string;
+  readonly poll: Poll;
+  /** The asker's own vote; empty: none, or the poll is closed. */
+  readonly choices: readonly number[];
 }
 
 export interface RoomHistory {
@@ -398,7 +481,10 @@ export type RoomEvent =
       readonly emoji: string;
       readonly on: boolean;
     }
-  | { readonly type: "pinned"; readonly message: RoomMessage; readonly by: string; readonly on: boolean };
+  | { readonly type: "pinned"; readonly message: RoomMessage; readonly by: string; readonly on: boolean }
+  /** `choices` is the whole vote of `by` from now on. */
+  | { readonly type: "voted"; readonly message: RoomMessage; readonly by: string; readonly choices: readonly number[] }
+  | { readonly type: "pollClosed"; readonly message: RoomMessage; readonly by: string };
 
 /** Best-effort events: no position, not resumed. */
 export type RoomSignal =

@@ -8,14 +8,14 @@
  *
  *  Read `state.ts`, then `generation.ts` (how an answer comes about), `context.ts` (what the model reads). */
 import {
-  type CommandOf,
   wireLimits,
+  agentCommands,
+  type CommandOf,
   type AgentEvent,
   type AgentHistory,
   type AgentState as AgentSnapshot,
   type AgentView,
   type ConversationTurn,
-  agentCommands,
 } from "../../protocols/index.ts";
 import { acceptsOf, refuseSource } from "../accepts.ts";
 import {

@@ -3,9 +3,9 @@
  *  Each row belongs to the actor it describes, and only that actor writes it. Rows are records, so a catalog may hold any
  *  number of them; a search reads them page by page, other messages take their turns in between. */
 import {
-  type CommandOf,
   catalogCommands,
   unreachable,
+  type CommandOf,
   type CatalogPage,
   type CatalogRow,
 } from "../../protocols/index.ts";

@@ -8,14 +8,14 @@
  *  what holds now are rows of the directory, which the planner must be able to read when this actor is on a node that died.
  *  docs/decisions/0010-placement.md says more. */
 import {
-  type CommandOf,
   unreachable,
   wireLimits,
+  roleManagerCommands,
+  type CommandOf,
   type AuditEntry,
   type AuditPage,
   type ClusterView,
   type NodeRecord,
-  roleManagerCommands,
 } from "../../protocols/index.ts";
 import { acceptsOf, refuseSource } from "../accepts.ts";
 import {

@@ -6,10 +6,10 @@
  *  In memory are the settings, the members and the newest messages; everything said is a record. A command on an older
  *  message reads the record first and goes on when it arrives (`posting.ts`).
  *
- *  Read `state.ts` (what a room is), then `posting.ts`, `membership.ts`, `reading.ts`. */
+ *  Read `state.ts` (what a room is), then `posting.ts`, `polls.ts`, `membership.ts`, `reading.ts`. */
 import {
-  type CommandOf,
   roomCommands,
+  type CommandOf,
   type MessageOf,
   type RoomMessage,
   type RoomSignal,
@@ -19,7 +19,8 @@ import { publish, refuse, reply, type Behavior, type Signal, type Turn } from ".
 import { actorLimits as limits } from "../limits.ts";
 import { recoverOutbox, remindOutbox, outboxReminder, settle } from "../outbox.ts";
 import { resume, resumePage, type ResumeTag } from "../stream.ts";
-import { memberOf } from "./members.ts";
+import type { Effects } from "./happening.ts";
+import { entryOf } from "./members.ts";
 import {
   bans,
   create,
@@ -35,7 +36,7 @@ import {
   undeliverable,
   type CreateTag,
 } from "./membership.ts";
-import { late, onMessage, onMessageRead, post, type Effects, type MessageTag } from "./posting.ts";
+import { askPoll, late, onMessage, onMessageRead, post, type MessageTag } from "./posting.ts";
 import { history, historyPage, markRead, withoutDeleted, type HistoryTag } from "./reading.ts";
 import { evolve, record, snapshotOf, summaryOf, viewOf, type Room, type RoomChange, type RoomState } from "./state.ts";
 
@@ -85,7 +86,7 @@ function decide(state: RoomState, message: Incoming | Signal, turn: Turn): Effec
   }
 }
 
-const isMember = (state: Room, turn: Turn): boolean => memberOf(state.members, turn.from) !== undefined;
+const isMember = (state: Room, turn: Turn): boolean => entryOf(state.members, turn.from) !== undefined;
 
 function decideForMember(
   state: Room,
@@ -110,10 +111,15 @@ function decideForMember(
       return rename(state, message, turn);
     case "post":
       return post(state, message, turn);
+    case "poll":
+      return askPoll(state, message, turn);
     case "edit":
     case "delete":
     case "react":
     case "pin":
+    case "vote":
+    case "closePoll":
+    case "pollResults":
       return onMessage(state, message, message.seq, turn);
     case "markRead":
       return markRead(state, message.seq, turn);
@@ -128,7 +134,7 @@ function decideForMember(
     case "history":
       return history(state, message, turn);
     case "resume":
-      return resume({ head: state.head, floor: 0 }, message.after, turn, () => snapshotOf(state, turn.key));
+      return resume({ head: state.head, floor: 0 }, message.after, turn, () => snapshotOf(state, turn.key, turn.from));
     default:
       return [refuse("BAD_REQUEST", { type: (message as { type: string }).type })];
   }

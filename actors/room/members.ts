@@ -14,40 +14,43 @@ export interface Member extends RoomMember {
   readonly invited: boolean;
 }
 
-/** Members in buckets by the hash of their name. A change copies one bucket, not thousands of members: in a large room
- *  every post and every read marker changes one. Plain data, so that it can be snapshotted. */
-export interface MemberTable {
+/** Values by the name of a member, in buckets by the hash of the name. A change copies one bucket, not thousands of entries: in
+ *  a large room every post and every read marker changes one. Plain data, so that it can be snapshotted. */
+export interface Table<Value> {
   readonly size: number;
-  readonly buckets: readonly Readonly<Record<string, Member>>[];
+  readonly buckets: readonly Readonly<Record<string, Value>>[];
 }
+
+/** The members of a room. */
+export type MemberTable = Table<Member>;
 
 // At roomMembersMax (5,000) a bucket holds about 78.
 const bucketCount = 64;
 
 /** A table with nobody in it. */
-export const noMembers: MemberTable = { size: 0, buckets: Array.from({ length: bucketCount }, () => ({})) };
+export const emptyTable: Table<never> = { size: 0, buckets: Array.from({ length: bucketCount }, () => ({})) };
 
-/** The member of that name. Names contain a slash, so they never meet an inherited property. */
-export const memberOf = (table: MemberTable, principal: string): Member | undefined =>
+/** The value of that name. Names contain a slash, so they never meet an inherited property. */
+export const entryOf = <Value>(table: Table<Value>, principal: string): Value | undefined =>
   table.buckets[hash32(principal) % bucketCount]?.[principal];
 
-/** The table with one member added, or replaced. */
-export function withMember(table: MemberTable, principal: string, member: Member): MemberTable {
+/** The table with one value added, or replaced. */
+export function withEntry<Value>(table: Table<Value>, principal: string, value: Value): Table<Value> {
   const index = hash32(principal) % bucketCount;
   const bucket = table.buckets[index];
   const size = bucket?.[principal] === undefined ? table.size + 1 : table.size;
-  return { size, buckets: table.buckets.with(index, { ...bucket, [principal]: member }) };
+  return { size, buckets: table.buckets.with(index, { ...bucket, [principal]: value }) };
 }
 
-/** The table without that member. */
-export function withoutMember(table: MemberTable, principal: string): MemberTable {
+/** The table without that name. */
+export function withoutEntry<Value>(table: Table<Value>, principal: string): Table<Value> {
   const index = hash32(principal) % bucketCount;
   const { [principal]: gone, ...rest } = table.buckets[index] ?? {};
   return gone === undefined ? table : { size: table.size - 1, buckets: table.buckets.with(index, rest) };
 }
 
-/** Everybody, in no particular order. */
-export const allMembers = (table: MemberTable): readonly (readonly [principal: string, member: Member])[] =>
+/** All of it, in no particular order. */
+export const allEntries = <Value>(table: Table<Value>): readonly (readonly [principal: string, value: Value])[] =>
   table.buckets.flatMap((bucket) => Object.entries(bucket));
 
 /** Rank as a number, to compare. */
@@ -55,7 +58,7 @@ export const rankOf = (role: MemberRole): number => ({ member: 0, moderator: 1, 
 
 /** The rank of a member; of somebody else the lowest, which must have been refused before. */
 export const roleOf = (room: { readonly members: MemberTable }, principal: string): MemberRole =>
-  memberOf(room.members, principal)?.role ?? "member";
+  entryOf(room.members, principal)?.role ?? "member";
 
 /** Whether a member has a permission by rank. In a direct room nobody stands above the other. */
 export function hasByRank(

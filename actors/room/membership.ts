@@ -1,7 +1,7 @@
 /** Who is in a room, in which rank, and what the room is called. */
 import {
-  type CommandOf,
   wireLimits,
+  type CommandOf,
   type Failure,
   type MemberRole,
   type Result,
@@ -15,9 +15,9 @@ import {
 import { refuse, reply, type ReplyTo, type Sender, type Turn } from "../behavior.ts";
 import { actorLimits as limits } from "../limits.ts";
 import { fits, type Mail, type OutboxEntry } from "../outbox.ts";
-import { allMembers, hasByRank, memberOf, rankOf, roleOf } from "./members.ts";
+import { allEntries, hasByRank, entryOf, rankOf, roleOf } from "./members.ts";
 import { unansweredNow } from "./mentions.ts";
-import { happen, type Effects } from "./posting.ts";
+import { happen, type Effects } from "./happening.ts";
 import { bansAt, evolve, viewOf, type Room, type RoomState } from "./state.ts";
 
 type Command = CommandOf<typeof roomCommands>;
@@ -119,7 +119,7 @@ function createDirect(room: RoomState, command: Of<"create">, turn: Turn, open: 
   if (turn.key !== `dm.${first}.${second}`) return [refuse("BAD_REQUEST", { field: "to" })];
   // Both may open it at the same moment: it is the same room.
   if (room !== null) {
-    const missing = [turn.from, other].filter((member) => memberOf(room.members, member) === undefined);
+    const missing = [turn.from, other].filter((member) => entryOf(room.members, member) === undefined);
     const events = missing.map((member) => joinedEvent(member, "member", turn));
     return change(room, turn, events, notices("roomJoined", missing, turn));
   }
@@ -157,7 +157,7 @@ function opened(view: RoomView, turn: Turn): Effects {
 
 /** Joins a public room. Errors: FORBIDDEN, BANNED, LIMIT_REACHED. */
 export function join(room: Room, turn: Turn): Effects {
-  if (memberOf(room.members, turn.from)) return [reply(viewOf(room, turn.key))];
+  if (entryOf(room.members, turn.from)) return [reply(viewOf(room, turn.key))];
   if (!isUser(turn.from) || room.visibility !== "public")
     return [refuse("FORBIDDEN", { reason: "by invitation only" })];
   const ban = banOf(room, turn.from, turn);
@@ -188,7 +188,7 @@ export function invite(room: Room, { member }: Of<"invite">, turn: Turn): Effect
   if (room.visibility === "direct") return [refuse("FORBIDDEN", { reason: "nobody is invited to a direct room" })];
   const mayInvite = isUser(member) ? hasByRank(room, turn.from, "room.invite") : ownerOf(member) === turn.from;
   if (!mayInvite) return [refuse("FORBIDDEN", { reason: "moderators invite people; its owner invites an agent" })];
-  if (memberOf(room.members, member)) return [reply(viewOf(room, turn.key))];
+  if (entryOf(room.members, member)) return [reply(viewOf(room, turn.key))];
   const ban = banOf(room, member, turn);
   if (ban !== undefined) return refuseBanned(ban);
   if (!isUser(member) && room.agents.length >= limits.roomAgentsMax)
@@ -206,7 +206,7 @@ export function leave(room: Room, { successor }: Of<"leave">, turn: Turn): Effec
   }
   if (!isOwner) return [refuse("FORBIDDEN", { reason: "only an owner names a successor" })];
   if (!isUser(successor) || successor === turn.from) return [refuse("BAD_REQUEST", { field: "successor" })];
-  const target = memberOf(room.members, successor);
+  const target = entryOf(room.members, successor);
   if (target === undefined) return [refuse("NOT_FOUND", { member: successor })];
   const handedOver: RoomEvent = { type: "roleSet", member: successor, role: "owner", by: turn.from };
   return part(room, turn, turn.from, target.role === "owner" ? [] : [handedOver]);
@@ -219,7 +219,7 @@ export function remove(room: Room, command: Of<"remove">, turn: Turn): Effects {
   if (room.visibility === "direct") return [refuse("FORBIDDEN", { reason: "nobody is removed from a direct room" })];
   if (wanted !== true && (command.banForMs !== undefined || command.reason !== undefined))
     return [refuse("BAD_REQUEST", { field: "ban" })];
-  const target = memberOf(room.members, member);
+  const target = entryOf(room.members, member);
   if (target === undefined && wanted !== true) return [refuse("NOT_FOUND", { member })];
   if (member === turn.from)
     return wanted === true ? [refuse("BAD_REQUEST", { field: "member" })] : leave(room, { type: "leave" }, turn);
@@ -300,7 +300,7 @@ function lostEvents(room: Room, member: string, by: string, atMs: number): reado
 /** Who owns the room when `owner` is gone: nobody new if another owner stays, else the longest-standing moderator or
  *  member. */
 function heirOf(room: Room, owner: string): string | undefined {
-  const others = allMembers(room.members).filter(([principal]) => isUser(principal) && principal !== owner);
+  const others = allEntries(room.members).filter(([principal]) => isUser(principal) && principal !== owner);
   if (others.some(([, { role }]) => role === "owner")) return undefined;
   const [heir] = others.toSorted(
     ([nameA, a], [nameB, b]) =>
@@ -312,11 +312,11 @@ function heirOf(room: Room, owner: string): string | undefined {
 /** Sets a rank. Owners do; one owner always stays. Errors: FORBIDDEN, NOT_FOUND, LAST_OWNER. */
 export function setRole(room: Room, { member, role }: Of<"setRole">, turn: Turn): Effects {
   if (!hasByRank(room, turn.from, "room.rank")) return [refuse("FORBIDDEN", { reason: "owners set roles" })];
-  const target = memberOf(room.members, member);
+  const target = entryOf(room.members, member);
   if (target === undefined) return [refuse("NOT_FOUND", { member })];
   if (target.role === role) return [reply(viewOf(room, turn.key))];
   if (!isUser(member)) return [refuse("FORBIDDEN", { reason: "an agent stays a member" })];
-  const owners = allMembers(room.members).filter(([, other]) => other.role === "owner");
+  const owners = allEntries(room.members).filter(([, other]) => other.role === "owner");
   if (target.role === "owner" && owners.length === 1) return [refuse("LAST_OWNER")];
   return change(room, turn, [{ type: "roleSet", member, role, by: turn.from }], []);
 }
@@ -347,7 +347,7 @@ export function undeliverable(
   const waiting = details?.["waiting"];
   const refusal = { agent: to, code, ...(typeof waiting === "number" && { waiting }) };
   const refused = isMention ? [unansweredNow(room, message["seq"] as number, refusal, turn.nowMs)] : [];
-  const member = memberOf(room.members, to);
+  const member = entryOf(room.members, to);
   const isGone =
     (message.type === "roomJoined" && (code === "LIMIT_REACHED" || (code === "NOT_FOUND" && member?.invited))) ||
     (isMention && code === "NOT_FOUND");

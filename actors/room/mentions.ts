@@ -9,7 +9,7 @@ import { wireLimits, type ErrorCode, type RoomEvent, type RoomMessage } from "..
 import type { Turn } from "../behavior.ts";
 import { actorLimits as limits } from "../limits.ts";
 import type { Mail } from "../outbox.ts";
-import { memberOf } from "./members.ts";
+import { entryOf } from "./members.ts";
 import { messageInMemory, type Room } from "./state.ts";
 
 // After a letter or digit it is an e-mail address, not a mention.
@@ -88,7 +88,7 @@ function callNamesOf(room: Room): CallNames {
 }
 
 function memberCalled(name: string, room: Room, callNames: CallNames): string | undefined {
-  for (const principal of [`user/${name}`, `agent/${name}`]) if (memberOf(room.members, principal)) return principal;
+  for (const principal of [`user/${name}`, `agent/${name}`]) if (entryOf(room.members, principal)) return principal;
   return callNames.get(name) ?? undefined;
 }
 

@@ -1,32 +1,35 @@
-/** What happens to messages: posted, edited, deleted, reacted to, pinned. */
+/** What happens to messages: posted, edited, deleted, reacted to, pinned. Polls are messages, too: `polls.ts`. */
 import {
-  type CommandOf,
   unreachable,
   wireLimits,
+  type CommandOf,
+  type Poll,
   type Posted,
-  type RoomEvent,
   type RoomMessage,
   type roomCommands,
 } from "../../protocols/index.ts";
-import { persist, publish, refuse, reply, type Effect, type ReplyTo, type Sender, type Turn } from "../behavior.ts";
+import { refuse, reply, type ReplyTo, type Sender, type Turn } from "../behavior.ts";
 import { actorLimits as limits } from "../limits.ts";
-import { dispatch, fits, type Mail } from "../outbox.ts";
-import { hasByRank, memberOf } from "./members.ts";
+import { fits } from "../outbox.ts";
+import { changed, happen, type Effects } from "./happening.ts";
+import { hasByRank, entryOf } from "./members.ts";
 import { mentionsIn, saidIn, summons, unanswered, unansweredNow, waitingFor } from "./mentions.ts";
-import { emptied, messageInMemory, messageKey, type Room, type RoomChange } from "./state.ts";
+import { closePoll, newPoll, pollResults, vote } from "./polls.ts";
+import { emptied, messageInMemory, messageKey, type Room } from "./state.ts";
 
 type Command = CommandOf<typeof roomCommands>;
-/** What a decision of a room is made of. */
-export type Effects = readonly Effect<RoomChange, never>[];
 type Post = Extract<Command, { type: "post" }>;
 
+/** A message to post, with the poll that it begins. */
+type Said = Post & { readonly poll?: Poll };
 /** A post in a thread. `answers` is the message that an agent answers; the thread's first one may be another. */
 type Reply = Post & { readonly replyTo: number; readonly answers?: number };
 /** The answer of an agent that was removed meanwhile. */
 type Late = { readonly type: "late"; readonly generation: string };
 
 /** A command about one earlier message. */
-export type Targeted = Extract<Command, { type: "edit" | "delete" | "react" | "pin" }> | Reply | Late;
+export type Targeted =
+  Extract<Command, { type: "edit" | "delete" | "react" | "pin" | "vote" | "closePoll" | "pollResults" }> | Reply | Late;
 
 /** Tag of the read that fetches an older message; the command goes on when it is there. */
 export interface MessageTag {
@@ -37,21 +40,6 @@ export interface MessageTag {
   readonly to: ReplyTo | undefined;
   /** `room.changes` when the read was asked for. */
   readonly changes: number;
-}
-
-/** The effects of events that happen in this turn, without the answer. */
-export function happen(room: Room, turn: Turn, events: readonly RoomEvent[], mail: readonly Mail[] = []): Effects {
-  const changes = events.map((event, index) => ({
-    type: "happened" as const,
-    at: room.head + 1 + index,
-    event,
-    ...(index === 0 && mail.length > 0 && { mail }),
-  }));
-  return [
-    ...changes.map((change) => persist(change)),
-    ...changes.map(({ at, event }) => publish(event, at)),
-    ...dispatch(room.outbox, mail, turn.self),
-  ];
 }
 
 /** Posts a message, in a thread when it answers another. */
@@ -65,7 +53,14 @@ export function post(room: Room, command: Post, turn: Turn): Effects {
   return onMessage(room, reply, replyTo, turn);
 }
 
-function posted(room: Room, command: Post | Reply, root: RoomMessage | undefined, turn: Turn): Effects {
+/** Posts a question with options. Error: LIMIT_REACHED. */
+export function askPoll(room: Room, command: Extract<Command, { type: "poll" }>, turn: Turn): Effects {
+  if ((room.polls ?? []).length >= wireLimits.openPollsPerRoomMax)
+    return [refuse("LIMIT_REACHED", { limit: "openPollsPerRoomMax" })];
+  return posted(room, { type: "post", text: command.question, poll: newPoll(command) }, undefined, turn);
+}
+
+function posted(room: Room, command: Said | Reply, root: RoomMessage | undefined, turn: Turn): Effects {
   const repeated = command.generation === undefined ? undefined : sameGeneration(room, command.generation, turn.from);
   if (repeated !== undefined) {
     const answer: Posted = { seq: repeated.seq, at: room.head, atMs: repeated.atMs };
@@ -83,6 +78,7 @@ function posted(room: Room, command: Post | Reply, root: RoomMessage | undefined
     ...("answers" in command && { answers: command.answers }),
     ...(command.refused !== undefined && { refused: command.refused }),
     ...(command.generation !== undefined && { generation: command.generation }),
+    ...("poll" in command && { poll: command.poll }),
   };
   const { mail, refused } = summons(room, message, root, turn);
   if (!fits(room.outbox, mail.length)) return [refuse("OVERLOADED", undefined, turn.replyTo)];
@@ -134,7 +130,7 @@ export function onMessageRead(room: Room, tag: MessageTag, message: RoomMessage 
   const turn: Turn = { ...here, from: tag.from, ...(tag.to && { replyTo: tag.to }) };
   const maybeOld = room.changes - tag.changes > limits.roomChangedMessages;
   const known = messageInMemory(room, tag.seq);
-  if (memberOf(room.members, tag.from) === undefined && tag.command.type !== "late")
+  if (entryOf(room.members, tag.from) === undefined && tag.command.type !== "late")
     return [refuse("NOT_A_MEMBER", undefined, tag.to)];
   if (known !== undefined) return apply(room, tag.command, known, turn);
   if (message === undefined) return [refuse("NOT_FOUND", { seq: tag.seq }, tag.to)];
@@ -158,21 +154,25 @@ function apply(room: Room, command: Targeted, message: RoomMessage, turn: Turn):
       return react(room, command, message, turn);
     case "pin":
       return pin(room, command.on, message, turn);
+    case "vote":
+      return vote(room, command, message, turn);
+    case "closePoll":
+      return closePoll(room, message, turn);
+    case "pollResults":
+      return pollResults(room, message, turn);
     default:
       return unreachable(command);
   }
 }
-
-const changed = (room: Room, turn: Turn, event: Extract<RoomEvent, { message: RoomMessage }>): Effects => [
-  ...happen(room, turn, [event]),
-  reply(event.message, turn.replyTo),
-];
 
 function edit(room: Room, text: string, message: RoomMessage, turn: Turn): Effects {
   if (message.author !== turn.from)
     return [refuse("FORBIDDEN", { reason: "only its author edits a message" }, turn.replyTo)];
   if (message.deletedAtMs !== undefined) return [refuse("NOT_FOUND", { seq: message.seq }, turn.replyTo)];
   if (message.text === text) return [reply(message, turn.replyTo)];
+  // Who has voted has answered this question.
+  if (message.poll !== undefined)
+    return [refuse("FORBIDDEN", { reason: "the question of a poll is not edited" }, turn.replyTo)];
   // An edit mentions, but it does not summon: a correction is not a second question.
   const mentions = mentionsIn(text, room);
   const { mentions: _before, ...rest } = message;

@@ -1,7 +1,7 @@
 /** What members read: pages of history, read markers. */
 import {
-  type CommandOf,
   wireLimits,
+  type CommandOf,
   type ActorId,
   type RoomEvent,
   type RoomHistory,
@@ -10,8 +10,8 @@ import {
 } from "../../protocols/index.ts";
 import { persist, refuse, reply, type Record, type ReplyTo, type Turn } from "../behavior.ts";
 import { firstPage, lastPage } from "../page.ts";
-import { memberOf } from "./members.ts";
-import type { Effects } from "./posting.ts";
+import { entryOf } from "./members.ts";
+import type { Effects } from "./happening.ts";
 import { emptied, messageInMemory, messageKey, threadKey, type Room } from "./state.ts";
 
 type Command = CommandOf<typeof roomCommands>;
@@ -82,7 +82,7 @@ export function withoutDeleted(room: Room): (event: unknown) => unknown {
  *  is a marker for every reader of every message. The reader does, on every device. */
 export function markRead(room: Room, seq: number, turn: Turn): Effects {
   if (seq > room.messageSeq) return [refuse("BAD_REQUEST", { field: "seq", messageSeq: room.messageSeq })];
-  const readSeq = memberOf(room.members, turn.from)?.readSeq ?? 0;
+  const readSeq = entryOf(room.members, turn.from)?.readSeq ?? 0;
   if (seq <= readSeq) return [reply({ readSeq })];
   const { from: member } = turn;
   const told: Effects = member.startsWith("user/")

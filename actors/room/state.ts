@@ -17,15 +17,8 @@ import { actorLimits as limits } from "../limits.ts";
 import { deliver, emptyOutbox, enqueue, type Delivered, type Mail, type Outbox } from "../outbox.ts";
 import { lastPage } from "../page.ts";
 import { eventRecords, padded, type Positioned } from "../stream.ts";
-import {
-  allMembers,
-  memberOf,
-  noMembers,
-  withMember,
-  withoutMember,
-  type Member,
-  type MemberTable,
-} from "./members.ts";
+import { allEntries, entryOf, emptyTable, withEntry, withoutEntry, type Member, type MemberTable } from "./members.ts";
+import { votesOf, withoutPoll, withVote, type OpenPoll } from "./votes.ts";
 
 /** A room that was created. */
 export interface Room {
@@ -48,6 +41,8 @@ export interface Room {
   readonly pins: readonly number[];
   /** Absent: nobody was ever banned. Those that have ended go when the next one is added. */
   readonly bans?: readonly RoomBan[];
+  /** Polls that take votes, oldest first. Absent: there was never one. */
+  readonly polls?: readonly OpenPoll[];
   /** Messages deleted within the event window: older events still hold their texts, which are not given out again. */
   readonly deletions: readonly Deletion[];
 }
@@ -88,9 +83,9 @@ export function evolve(state: RoomState, change: RoomChange): RoomState {
 function created(view: RoomView, by: string): Room {
   const { title, topic, visibility, createdAtMs } = view;
   const empty = { agents: [], messageSeq: 0, recent: [], changed: [], changes: 0, pins: [], deletions: [] };
-  const members = Object.entries(view.members).reduce(
-    (table, [principal, member]) => withMember(table, principal, { ...member, own: 0, invited: principal !== by }),
-    noMembers,
+  const members = Object.entries(view.members).reduce<MemberTable>(
+    (table, [principal, member]) => withEntry(table, principal, { ...member, own: 0, invited: principal !== by }),
+    emptyTable,
   );
   return { head: 0, outbox: emptyOutbox, title, topic, visibility, createdAtMs, members, ...empty };
 }
@@ -101,7 +96,7 @@ function evolveEvent(room: Room, event: RoomEvent, at: number): Room {
       return room;
     case "joined": {
       const { member, role, atMs } = event;
-      const members = withMember(room.members, member, {
+      const members = withEntry(room.members, member, {
         role,
         joinedAtMs: atMs,
         readSeq: room.messageSeq,
@@ -116,7 +111,7 @@ function evolveEvent(room: Room, event: RoomEvent, at: number): Room {
       const { member } = event;
       return {
         ...room,
-        members: withoutMember(room.members, member),
+        members: withoutEntry(room.members, member),
         agents: room.agents.filter((agent) => agent !== member),
       };
     }
@@ -138,6 +133,10 @@ function evolveEvent(room: Room, event: RoomEvent, at: number): Room {
     case "edited":
     case "reacted":
       return replaceMessage(room, event.message);
+    case "voted":
+      return replaceMessage({ ...room, polls: withVote(room.polls, event) }, event.message);
+    case "pollClosed":
+      return replaceMessage({ ...room, polls: withoutPoll(room.polls, event.message.seq) }, event.message);
     case "deleted":
       return evolveDeleted(room, event.message, at);
     case "pinned": {
@@ -155,22 +154,21 @@ export const bansAt = (room: Room, nowMs: number): readonly RoomBan[] =>
   (room.bans ?? []).filter(({ untilMs }) => untilMs === undefined || untilMs > nowMs);
 
 function changeMember(table: MemberTable, principal: string, change: Partial<Member>): MemberTable {
-  const member = memberOf(table, principal);
-  return member === undefined ? table : withMember(table, principal, { ...member, ...change });
+  const member = entryOf(table, principal);
+  return member === undefined ? table : withEntry(table, principal, { ...member, ...change });
 }
 
 function evolvePosted(room: Room, message: RoomMessage, root: RoomMessage | undefined): Room {
   const before = root === undefined ? room : replaceMessage(room, root);
   const full = before.recent.length >= limits.roomRecentMessages;
-  const author = memberOf(room.members, message.author);
+  const author = entryOf(room.members, message.author);
   return {
     ...before,
+    ...(message.poll !== undefined && { polls: [...(room.polls ?? []), { seq: message.seq, votes: emptyTable }] }),
     messageSeq: message.seq,
     recent: [...(full ? before.recent.slice(1) : before.recent), message],
     members:
-      author === undefined
-        ? room.members
-        : withMember(room.members, message.author, { ...author, own: author.own + 1 }),
+      author === undefined ? room.members : withEntry(room.members, message.author, { ...author, own: author.own + 1 }),
   };
 }
 
@@ -179,12 +177,13 @@ function evolveDeleted(room: Room, message: RoomMessage, at: number): Room {
   return {
     ...replaceMessage(room, message),
     pins: room.pins.filter((seq) => seq !== message.seq),
+    ...(room.polls !== undefined && { polls: withoutPoll(room.polls, message.seq) }),
     deletions: [...kept, { seq: message.seq, at, atMs: message.deletedAtMs ?? 0 }],
   };
 }
 
 function evolveReadMarked(room: Room, principal: string, seq: number): Room {
-  const member = memberOf(room.members, principal);
+  const member = entryOf(room.members, principal);
   if (member === undefined) return room;
   const recentFrom = room.messageSeq - room.recent.length + 1;
   // Exact where the marker stands among the recent messages. Further back nobody counted: then all of the member's
@@ -193,7 +192,7 @@ function evolveReadMarked(room: Room, principal: string, seq: number): Room {
     seq >= recentFrom - 1
       ? room.recent.filter((message) => message.seq > seq && message.author === principal).length
       : Math.min(member.own, room.messageSeq - seq);
-  return { ...room, members: withMember(room.members, principal, { ...member, readSeq: seq, own }) };
+  return { ...room, members: withEntry(room.members, principal, { ...member, readSeq: seq, own }) };
 }
 
 function replaceMessage(room: Room, message: RoomMessage): Room {
@@ -231,21 +230,22 @@ function messageRecords(message: RoomMessage): readonly RecordOp[] {
 export function viewOf(room: Room, key: string): RoomView {
   const { title, topic, visibility, createdAtMs, messageSeq, pins } = room;
   const members: Record<string, RoomMember> = {};
-  for (const [principal, { role, joinedAtMs, readSeq }] of allMembers(room.members))
+  for (const [principal, { role, joinedAtMs, readSeq }] of allEntries(room.members))
     members[principal] = { role, joinedAtMs, readSeq };
   return { room: key, title, topic, visibility, createdAtMs, members, messageSeq, pins };
 }
 
 /** The view with the newest messages: what a page needs to open the room. */
-export const snapshotOf = (room: Room, key: string): RoomSnapshot => ({
-  ...viewOf(room, key),
-  messages: lastPage(room.recent, wireLimits.pageEntriesDefault),
-});
+export function snapshotOf(room: Room, key: string, asker: string): RoomSnapshot {
+  const votes = votesOf(room.polls, asker);
+  const messages = lastPage(room.recent, wireLimits.pageEntriesDefault);
+  return { ...viewOf(room, key), messages, ...(votes !== undefined && { votes }) };
+}
 
 /** The room as a line of the asker's room list. */
 export function summaryOf(room: Room, key: string, asker: string): RoomSummary {
   const { title, visibility, messageSeq, recent } = room;
-  const { readSeq, own } = memberOf(room.members, asker) ?? { readSeq: messageSeq, own: 0 };
+  const { readSeq, own } = entryOf(room.members, asker) ?? { readSeq: messageSeq, own: 0 };
   const last = recent.findLast((message) => message.deletedAtMs === undefined);
   return {
     room: key,
@@ -266,6 +266,6 @@ export function summaryOf(room: Room, key: string, asker: string): RoomSummary {
 
 /** What stays of a deleted message: its place. */
 export function emptied(message: RoomMessage, deletedAtMs: number): RoomMessage {
-  const { reactions: _reactions, mentions: _mentions, pinned: _pinned, ...rest } = message;
+  const { reactions: _reactions, mentions: _mentions, pinned: _pinned, poll: _poll, ...rest } = message;
   return { ...rest, text: "", deletedAtMs };
 }

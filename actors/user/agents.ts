@@ -6,8 +6,8 @@
  *  Who waits for the answer is known in memory only. After a restart the outbox asks on; a client that repeats its command
  *  waits again, or finds it done. */
 import {
-  type CommandOf,
   wireLimits,
+  type CommandOf,
   type ErrorCode,
   type UserEvent,
   type agentCommands,

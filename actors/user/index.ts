@@ -6,13 +6,13 @@
  *  Read `state.ts`, then `sessions.ts`, `agents.ts`, `rooms.ts`; `notes.ts` holds who waits for an answer. */
 import {
   maySend,
+  wireLimits,
+  userCommands,
   type CommandFrom,
   type CommandOf,
-  wireLimits,
   type UserEvent,
   type UserSignal,
   type UserView,
-  userCommands,
 } from "../../protocols/index.ts";
 import { acceptsOf, refuseSource } from "../accepts.ts";
 import { publish, refuse, reply, type Behavior, type Signal, type Turn } from "../behavior.ts";

@@ -1,7 +1,7 @@
 /** Accounts, passwords and sessions. Only the gateway gets here: it has checked a password or a code. */
 import {
-  type CommandOf,
   wireLimits,
+  type CommandOf,
   type Authenticated,
   type Session,
   type SignInsFailed,

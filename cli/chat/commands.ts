@@ -8,57 +8,43 @@ export type Line =
   | { readonly type: "wrong"; readonly reason: string };
 
 interface CommandRow {
-  readonly usage: string;
+  /** Words that must follow, by what they mean. */
+  readonly words: string;
+  /** What the rest of the line means; in brackets when it may be missing. */
+  readonly rest: string;
   readonly says: string;
-  /** Words before the rest of the line. */
-  readonly words: number;
-  /** Whether text must follow these words. */
-  readonly text: boolean;
 }
+
+const row = (words: string, rest: string, says: string): CommandRow => ({ words, rest, says });
 
 /** Every slash command: what /help prints and what a line is checked against. */
 export const commands = {
-  help: { usage: "/help", says: "this list", words: 0, text: false },
-  rooms: { usage: "/rooms", says: "your rooms with unread counts, and public ones", words: 0, text: false },
-  join: { usage: "/join ROOM", says: "go to a room, and join it if you are no member", words: 1, text: false },
-  create: { usage: "/create ROOM [TITLE]", says: "create a public room and go there", words: 1, text: false },
-  leave: {
-    usage: "/leave [NAME]",
-    says: "leave this room; its last owner names who owns it then",
-    words: 0,
-    text: false,
-  },
-  direct: { usage: "/direct USER", says: "open a direct conversation with one person", words: 1, text: false },
-  invite: {
-    usage: "/invite NAME",
-    says: "add a person or an agent (ada.helper) to this room",
-    words: 1,
-    text: false,
-  },
-  reply: { usage: "/reply N TEXT", says: "answer message N", words: 1, text: true },
-  edit: { usage: "/edit N TEXT", says: "change your message N", words: 1, text: true },
-  delete: { usage: "/delete N", says: "delete message N", words: 1, text: false },
-  react: {
-    usage: "/react N EMOJI",
-    says: "react to message N; repeat it to remove the reaction",
-    words: 2,
-    text: false,
-  },
-  who: { usage: "/who", says: "members of this room", words: 0, text: false },
-  topic: { usage: "/topic TEXT", says: "set the topic of this room", words: 0, text: true },
-  history: { usage: "/history [COUNT]", says: "older messages", words: 0, text: false },
-  agents: { usage: "/agents", says: "your agents", words: 0, text: false },
-  agent: {
-    usage: "/agent NAME [PERSONA]",
-    says: "talk to your agent; with a persona, create it first",
-    words: 1,
-    text: false,
-  },
-  stop: { usage: "/stop", says: "stop the answer that is being written", words: 0, text: false },
-  regenerate: { usage: "/regenerate", says: "regenerate the last answer", words: 0, text: false },
-  clear: { usage: "/clear", says: "clear this conversation: the agent forgets it", words: 0, text: false },
-  signout: { usage: "/signout", says: "end this session and quit", words: 0, text: false },
-  quit: { usage: "/quit", says: "quit; Ctrl-D does the same", words: 0, text: false },
+  help: row("", "", "this list"),
+  rooms: row("", "", "your rooms with unread counts, and public ones"),
+  join: row("ROOM", "", "go to a room, and join it if you are no member"),
+  create: row("ROOM", "[TITLE]", "create a public room and go there"),
+  leave: row("", "[NAME]", "leave this room; its last owner names who owns it then"),
+  direct: row("USER", "", "open a direct conversation with one person"),
+  invite: row("NAME", "", "add a person or an agent (ada.helper) to this room"),
+  reply: row("N", "TEXT", "answer message N"),
+  edit: row("N", "TEXT", "change your message N"),
+  delete: row("N", "", "delete message N"),
+  react: row("N EMOJI", "", "react to message N; repeat it to remove the reaction"),
+  poll: row("", "QUESTION | OPTION | OPTION …", "ask the room; everybody chooses one option"),
+  multipoll: row("", "QUESTION | OPTION | OPTION …", "the same; everybody may choose several options"),
+  vote: row("N", "[OPTION …]", "vote in poll N by the numbers of options; none takes the vote back"),
+  results: row("N", "", "the counts of poll N, and your vote"),
+  close: row("N", "", "close poll N: it takes no more votes"),
+  who: row("", "", "members of this room"),
+  topic: row("", "TEXT", "set the topic of this room"),
+  history: row("", "[COUNT]", "older messages"),
+  agents: row("", "", "your agents"),
+  agent: row("NAME", "[PERSONA]", "talk to your agent; with a persona, create it first"),
+  stop: row("", "", "stop the answer that is being written"),
+  regenerate: row("", "", "regenerate the last answer"),
+  clear: row("", "", "clear this conversation: the agent forgets it"),
+  signout: row("", "", "end this session and quit"),
+  quit: row("", "", "quit; Ctrl-D does the same"),
 } as const satisfies Record<string, CommandRow>;
 
 export type CommandName = keyof typeof commands;
@@ -72,21 +58,25 @@ export function parseLine(line: string): Line {
   const [name = "", ...all] = text.slice(1).split(/\s+/);
   if (!Object.hasOwn(commands, name))
     return { type: "wrong", reason: `There is no command /${name}. ${meant(name)}/help lists the commands.` };
-  const row = commands[name as CommandName];
-  const words = all.slice(0, row.words);
+  const { words: wanted, rest: tail }: CommandRow = commands[name as CommandName];
+  const count = wanted === "" ? 0 : wanted.split(" ").length;
+  const words = all.slice(0, count);
   // Cut from the text itself, so that spaces inside the rest stay as they were typed.
-  const rest = new RegExp(`^/\\S+(?:\\s+\\S+){${words.length}}\\s*`).exec(text);
-  const tail = text.slice(rest?.[0].length ?? text.length);
-  if (words.length < row.words || (row.text && tail === "")) return { type: "wrong", reason: `Usage: ${row.usage}` };
-  return { type: "command", name: name as CommandName, words, rest: tail };
+  const before = new RegExp(`^/\\S+(?:\\s+\\S+){${words.length}}\\s*`).exec(text);
+  const rest = text.slice(before?.[0].length ?? text.length);
+  const isMissing = words.length < count || (rest === "" && tail !== "" && !tail.startsWith("["));
+  if (isMissing) return { type: "wrong", reason: `Usage: ${usageOf(name as CommandName)}` };
+  return { type: "command", name: name as CommandName, words, rest };
 }
+
+const usageOf = (name: CommandName): string =>
+  [`/${name}`, commands[name].words, commands[name].rest].filter((part) => part !== "").join(" ");
 
 /** The text of /help. */
 export function describeCommands(): string {
-  const width = Math.max(...Object.values(commands).map((row) => row.usage.length));
-  return Object.values(commands)
-    .map((row) => `${row.usage.padEnd(width)}  ${row.says}`)
-    .join("\n");
+  const names = Object.keys(commands) as CommandName[];
+  const width = Math.max(...names.map((name) => usageOf(name).length));
+  return names.map((name) => `${usageOf(name).padEnd(width)}  ${commands[name].says}`).join("\n");
 }
 
 function meant(name: string): string {

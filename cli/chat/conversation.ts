@@ -1,20 +1,18 @@
 import type {
   AgentEvent,
-  AgentHistory,
   AgentSignal,
   AgentState,
+  AnswerOf,
+  CommandName,
+  CommandsOf,
   Failure,
   NodeFrame,
-  Posted,
+  ParametersOf,
   Result,
   RoomEvent,
-  RoomHistory,
   RoomMessage,
   RoomSignal,
   RoomState,
-  RoomView,
-  UserRooms,
-  UserView,
 } from "../../protocols/index.ts";
 import { awayNode, failure } from "../../protocols/errors.ts";
 import { cleaned } from "../../protocols/text.ts";
@@ -28,6 +26,7 @@ import type { Screen } from "./screen.ts";
 import {
   describeAgentEvent,
   describeMessage,
+  describeResults,
   describeRoom,
   describeRoomEvent,
   describeTurn,
@@ -90,6 +89,10 @@ export function createConversation(options: {
   let seenAt = 0;
   let settle: (() => void) | undefined;
   const reactions = new Map<number, RoomMessage["reactions"]>();
+
+  /** Sends a command: its parameters and its answer are those of its row. */
+  const ask = <Name extends CommandName>(name: Name, to: string, parameters: ParametersOf<Name>) =>
+    connection.ask(name, to, parameters) as Promise<Result<AnswerOf<Name>>>;
 
   const topicOf = (at: Place): string | undefined => (at.kind === "nowhere" ? undefined : `${at.kind}/${at.key}`);
   const dim = (text: string): string => paint(color, "dim", text);
@@ -160,7 +163,7 @@ export function createConversation(options: {
       : { ...step, failure: reason.code === "NOT_FOUND" ? { ...reason, message: says } : reason };
 
   async function enterRoom(room: string): Promise<Step> {
-    const joined = await connection.ask("room.join", room);
+    const joined = await ask("room.join", room, {});
     if (!joined.ok && joined.error.code !== "ALREADY_DONE")
       return absent({ failure: joined.error }, await noRoom(room, joined.error));
     return goTo({ kind: "room", key: room });
@@ -169,9 +172,9 @@ export function createConversation(options: {
   /** What is said of a room that is not there, with those that are. */
   async function noRoom(room: string, { code }: Failure): Promise<string> {
     if (code !== "NOT_FOUND") return "";
-    const [mine, open] = await Promise.all([connection.ask("user.rooms", user), options.publicRooms()]);
+    const [mine, open] = await Promise.all([ask("user.rooms", user, {}), options.publicRooms()]);
     const known = [
-      ...(mine.ok ? (mine.value as UserRooms).rooms.map((row) => row.room) : []),
+      ...(mine.ok ? mine.value.rooms.map((row) => row.room) : []),
       ...(open.ok ? open.value.rows.map(({ key }) => key) : []),
     ];
     return [`There is no room ${room}.`, didYouMean(room, known) ?? [], `/create ${room} creates it.`].flat().join(" ");
@@ -183,19 +186,19 @@ export function createConversation(options: {
     if (place.kind === "nowhere") return wrong("Choose a room with /join ROOM or an agent with /agent NAME.");
     if (place.kind === "room") return post({ text });
     owe(1);
-    const answer = await connection.ask("agent.say", place.key, { text: cleaned(text, "lines") });
+    const answer = await ask("agent.say", place.key, { text: cleaned(text, "lines") });
     if (!answer.ok) owe(-1);
     return failed(answer);
   }
 
   async function post(parameters: { readonly text: string; readonly replyTo?: number }): Promise<Step> {
     if (place.kind !== "room") return wrong("Go to a room first: /join ROOM.");
-    const answer = await connection.ask("room.post", place.key, {
+    const answer = await ask("room.post", place.key, {
       ...parameters,
       text: cleaned(parameters.text, "lines"),
     });
     if (!answer.ok) return { failure: answer.error };
-    postedAt = Math.max(postedAt, (answer.value as Posted).at);
+    postedAt = Math.max(postedAt, answer.value.at);
     return done;
   }
 
@@ -204,14 +207,40 @@ export function createConversation(options: {
     return { failure: { ...failure("BAD_REQUEST"), message: reason } };
   }
 
-  async function inRoom(command: string, parameters: object): Promise<Step> {
+  async function inRoom<Name extends CommandsOf<"room">>(
+    command: Name,
+    parameters: ParametersOf<`room.${Name}`>,
+  ): Promise<Step> {
     if (place.kind !== "room") return wrong("Go to a room first: /join ROOM.");
-    return failed(await connection.ask(`room.${command}`, place.key, parameters));
+    return failed(await ask(`room.${command}`, place.key, parameters));
   }
 
-  async function withAgent(command: string): Promise<Step> {
+  async function withAgent(command: "stop" | "regenerate" | "clear"): Promise<Step> {
     if (place.kind !== "agent") return wrong("Talk to an agent first: /agent NAME.");
-    return failed(await connection.ask(`agent.${command}`, place.key));
+    return failed(await ask(`agent.${command}`, place.key, {}));
+  }
+
+  /** `Lunch? | Pizza | Soup`. */
+  async function askPoll(line: string, multiple: boolean): Promise<Step> {
+    const [question = "", ...options] = line.split("|").map((part) => cleaned(part.trim(), "line"));
+    if (options.length < 2) return wrong("A poll needs a question and two options: /poll Lunch? | Pizza | Soup");
+    return inRoom("poll", { question, options, ...(multiple && { multiple }) });
+  }
+
+  /** The numbers of options, from 1: `1 3`, or `1,3`. */
+  async function vote(seq: number, numbers: string): Promise<Step> {
+    const words = numbers.split(/[\s,]+/).filter((word) => word !== "");
+    const unreadable = words.find((word) => !/^[1-9]\d?$/.test(word));
+    if (unreadable !== undefined) return wrong(`${unreadable} is not the number of an option.`);
+    return inRoom("vote", { seq, choices: [...new Set(words.map((word) => Number(word) - 1))] });
+  }
+
+  async function showResults(seq: number): Promise<Step> {
+    if (place.kind !== "room") return wrong("Go to a room first: /join ROOM.");
+    const answer = await ask("room.pollResults", place.key, { seq });
+    if (!answer.ok) return { failure: answer.error };
+    show({ results: answer.value }, describeResults(answer.value, color));
+    return done;
   }
 
   async function onNumber(word: string, act: (seq: number) => Promise<Step>): Promise<Step> {
@@ -230,7 +259,7 @@ export function createConversation(options: {
       case "join":
         return enterRoom(first);
       case "create": {
-        const made = await connection.ask("room.create", first, {
+        const made = await ask("room.create", first, {
           visibility: "public",
           ...(line.rest !== "" && { title: line.rest }),
         });
@@ -260,6 +289,15 @@ export function createConversation(options: {
         return onNumber(first, (seq) =>
           inRoom("react", { seq, emoji: second, on: reactions.get(seq)?.[second]?.includes(`user/${user}`) !== true }),
         );
+      case "poll":
+      case "multipoll":
+        return askPoll(line.rest, line.name === "multipoll");
+      case "vote":
+        return onNumber(first, (seq) => vote(seq, line.rest));
+      case "results":
+        return onNumber(first, showResults);
+      case "close":
+        return onNumber(first, (seq) => inRoom("closePoll", { seq }));
       case "who":
         return showMembers();
       case "topic":
@@ -289,7 +327,7 @@ export function createConversation(options: {
 
   async function openAgent(name: string, persona: string): Promise<Step> {
     if (persona !== "" && !name.includes(".")) {
-      const made = await connection.ask("user.createAgent", user, { name, persona });
+      const made = await ask("user.createAgent", user, { name, persona });
       if (!made.ok) return { failure: made.error };
     }
     return enterAgent(name);
@@ -301,8 +339,8 @@ export function createConversation(options: {
     const step = await goTo({ kind: "agent", key });
     if (step.failure?.code !== "NOT_FOUND") return step;
     if (own === undefined) return absent(step, `There is no agent ${key}.`);
-    const mine = await connection.ask("user.describe", user);
-    const known = mine.ok ? (mine.value as UserView).agents.map((agent) => nameOf(agent).slice(user.length + 1)) : [];
+    const mine = await ask("user.describe", user, {});
+    const known = mine.ok ? mine.value.agents.map((agent) => nameOf(agent).slice(user.length + 1)) : [];
     const meant = didYouMean(own, known) ?? [];
     return absent(step, [`You have no agent ${own}.`, meant, `/agent ${own} PERSONA creates it.`].flat().join(" "));
   }
@@ -310,16 +348,16 @@ export function createConversation(options: {
   async function openDirect(name: string): Promise<Step> {
     // Sorted, so that both people find the same room.
     const key = `dm.${[user, name].toSorted().join(".")}`;
-    const made = await connection.ask("room.create", key, { visibility: "direct", with: `user/${name}` });
+    const made = await ask("room.create", key, { visibility: "direct", with: `user/${name}` });
     if (!made.ok && made.error.code !== "NAME_TAKEN" && made.error.code !== "ALREADY_DONE")
       return { failure: made.error };
     return goTo({ kind: "room", key });
   }
 
   async function listRooms(): Promise<Step> {
-    const answer = await connection.ask("user.rooms", user);
+    const answer = await ask("user.rooms", user, {});
     if (!answer.ok) return { failure: answer.error };
-    const { rooms, unreachable } = answer.value as UserRooms;
+    const { rooms, unreachable } = answer.value;
     for (const room of rooms) show({ room }, describeRoom(room, color));
     for (const room of unreachable) show({ unreachable: room }, dim(`${withoutControls(room)} does not answer now`));
     const open = await options.publicRooms();
@@ -332,17 +370,17 @@ export function createConversation(options: {
 
   async function showMembers(): Promise<Step> {
     if (place.kind !== "room") return wrong("Go to a room first: /join ROOM.");
-    const answer = await connection.ask("room.describe", place.key);
+    const answer = await ask("room.describe", place.key, {});
     if (!answer.ok) return { failure: answer.error };
-    for (const [member, { role }] of Object.entries((answer.value as RoomView).members))
+    for (const [member, { role }] of Object.entries(answer.value.members))
       show({ member, role }, `${nameOf(member)}${role === "member" ? "" : dim(` ${role}`)}`);
     return done;
   }
 
   async function listAgents(): Promise<Step> {
-    const answer = await connection.ask("user.describe", user);
+    const answer = await ask("user.describe", user, {});
     if (!answer.ok) return { failure: answer.error };
-    const { agents } = answer.value as UserView;
+    const { agents } = answer.value;
     for (const agent of agents) show({ agent }, nameOf(agent));
     if (agents.length === 0) remark(dim("You have no agent. /agent NAME PERSONA creates one."));
     return done;
@@ -352,19 +390,22 @@ export function createConversation(options: {
     if (place.kind === "nowhere") return wrong("Go to a room or an agent first.");
     const limit = /^\d{1,3}$/.test(count) ? Math.min(200, Math.max(1, Number(count))) : cliLimits.shownEntries;
     const parameters = { limit, ...(oldest !== undefined && { before: oldest }) };
-    const answer = await connection.ask(`${place.kind}.history`, place.key, parameters);
-    if (!answer.ok) return { failure: answer.error };
     if (place.kind === "room") {
-      const { messages } = answer.value as RoomHistory;
-      for (const message of messages) show({ message }, describeMessage(message, color));
-      oldest = messages[0]?.seq ?? oldest;
-      if (messages.length === 0) remark(dim("There is nothing older."));
-    } else {
-      const { turns } = answer.value as AgentHistory;
-      for (const turn of turns) show({ turn }, describeTurn(turn, place.key, color));
-      oldest = turns[0]?.turn ?? oldest;
-      if (turns.length === 0) remark(dim("There is nothing older."));
+      const answer = await ask("room.history", place.key, parameters);
+      if (!answer.ok) return { failure: answer.error };
+      for (const message of answer.value.messages) show({ message }, describeMessage(message, color));
+      return showedFrom(answer.value.messages[0]?.seq);
     }
+    const answer = await ask("agent.history", place.key, parameters);
+    if (!answer.ok) return { failure: answer.error };
+    for (const turn of answer.value.turns) show({ turn }, describeTurn(turn, place.key, color));
+    return showedFrom(answer.value.turns[0]?.turn);
+  }
+
+  /** A page of history begins here; undefined: it was empty. */
+  function showedFrom(first: number | undefined): Step {
+    if (first === undefined) remark(dim("There is nothing older."));
+    oldest = first ?? oldest;
     return done;
   }
 
@@ -385,7 +426,7 @@ export function createConversation(options: {
     }
     show({ event }, describeRoomEvent(event, color));
     if (event.type === "posted" && place.kind === "room" && screen.interactive)
-      void connection.ask("room.markRead", place.key, { seq: event.message.seq });
+      void ask("room.markRead", place.key, { seq: event.message.seq });
   }
 
   function onAgentEvent(event: AgentEvent | AgentSignal): void {
@@ -452,7 +493,7 @@ export function createConversation(options: {
         for (const message of messages) reactions.set(message.seq, message.reactions);
         for (const message of recent) show({ message }, describeMessage(message, color));
         oldest ??= recent[0]?.seq;
-        if (messages.length > 0 && screen.interactive) void connection.ask("room.markRead", place.key, { seq: newest });
+        if (messages.length > 0 && screen.interactive) void ask("room.markRead", place.key, { seq: newest ?? 0 });
       } else if (place.kind === "agent") {
         const { conversation, model, draft: writing } = state as AgentState;
         const recent = unseen(conversation, ({ turn }) => turn);

@@ -1,4 +1,12 @@
-import type { AgentEvent, ConversationTurn, RoomEvent, RoomMessage, RoomSummary } from "../../protocols/index.ts";
+import type {
+  AgentEvent,
+  ConversationTurn,
+  Poll,
+  PollResults,
+  RoomEvent,
+  RoomMessage,
+  RoomSummary,
+} from "../../protocols/index.ts";
 import { paint } from "../output.ts";
 import { printable, withoutControls } from "../printable.ts";
 
@@ -25,7 +33,36 @@ export function describeMessage(message: RoomMessage, color: boolean): string {
   // The text is the agent's apology; that nothing else will come is for whoever reads on without reading it.
   const why = message.refused;
   const unanswered = why === undefined ? "" : paint(color, "yellow", ` (not answered: ${withoutControls(why)})`);
-  return `${head}${answers}: ${indent(message.text)}${unanswered}${edited}${below}`;
+  const poll = message.poll === undefined ? "" : describePoll(message.poll, message.seq, color);
+  return `${head}${answers}: ${indent(message.text)}${unanswered}${edited}${poll}${below}`;
+}
+
+const voters = (count: number): string => (count === 1 ? "1 person has voted" : `${count} people have voted`);
+
+/** The options of a poll below its question, numbered as /vote takes them. */
+function describePoll(poll: Poll, seq: number, color: boolean): string {
+  const options = poll.options.map(({ text, votes }, index) => `${index + 1}) ${withoutControls(text)}: ${votes}`);
+  const choose = poll.multiple === true ? `/vote ${seq} N N …` : `/vote ${seq} N`;
+  const how = poll.closedAtMs === undefined ? `${choose} votes` : "the poll is closed";
+  const lines = [...options, paint(color, "dim", `${voters(poll.voters)}; ${how}`)];
+  return lines.map((line) => `\n      ${line}`).join("");
+}
+
+/** What /results prints: the counts, and one's own vote. */
+export function describeResults({ seq, question, poll, choices }: PollResults, color: boolean): string {
+  const mine = choices.length === 0 ? "" : `\n      You voted for ${namesOf(poll, choices)}.`;
+  return `${paint(color, "dim", `#${seq}`)} ${withoutControls(question)}${describePoll(poll, seq, color)}${mine}`;
+}
+
+const namesOf = (poll: Poll, choices: readonly number[]): string =>
+  choices.map((choice) => withoutControls(poll.options[choice]?.text ?? "")).join(", ");
+
+/** What a vote was, and how the poll stands now. */
+function describeVote({ message: { seq, poll }, by, choices }: Extract<RoomEvent, { type: "voted" }>): string {
+  if (poll === undefined) return `${nameOf(by)} voted in #${seq}`;
+  const what = choices.length === 0 ? "took the vote back" : `voted for ${namesOf(poll, choices)}`;
+  const counts = poll.options.map(({ text, votes }) => `${text} ${votes}`).join(", ");
+  return `${nameOf(by)} ${what} in #${seq} (${counts})`;
 }
 
 /** One turn of a conversation with an agent. */
@@ -66,6 +103,10 @@ export function describeRoomEvent(event: RoomEvent, color: boolean): string | un
         : note(`${nameOf(event.by)} took ${event.emoji} back from #${event.message.seq}`);
     case "pinned":
       return note(`${nameOf(event.by)} ${event.on ? "pinned" : "unpinned"} #${event.message.seq}`);
+    case "voted":
+      return note(describeVote(event));
+    case "pollClosed":
+      return `${note(`${nameOf(event.by)} closed the poll #${event.message.seq}`)}\n${describeMessage(event.message, color)}`;
     case "joined":
       return note(`${nameOf(event.member)} joined`);
     case "left":

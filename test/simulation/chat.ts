@@ -2,6 +2,7 @@ import type {
   ActorId,
   AgentHistory,
   AgentView,
+  PollResults,
   Posted,
   RoomEvent,
   RoomHistory,
@@ -9,6 +10,7 @@ import type {
   Resumed,
   RoomState,
 } from "../../protocols/index.ts";
+import type { Message } from "../../actors/behavior.ts";
 import { Caller, paced, type Entrance, type Pace } from "./caller.ts";
 import type { CheckerName, LedgerWatch } from "./checkers.ts";
 import type { ResumedStream, Stream } from "./follower.ts";
@@ -103,6 +105,8 @@ export class Person {
   /** Comes and goes; only rooms talk to it. */
   readonly #scribe: ActorId;
   readonly #said = new Set<string>();
+  /** The last acknowledged vote in each poll. */
+  readonly #votes = new Map<number, readonly number[]>();
   #owedSinceMs: number | undefined;
 
   constructor(name: string, pace: Pace, room: RoomWatch, around: ChatSurroundings) {
@@ -135,6 +139,9 @@ export class Person {
       dice.weighted({
         post: 10,
         react: 3,
+        poll: 1,
+        vote: 3,
+        close: 1,
         pin: 1,
         read: 3,
         say: 4,
@@ -149,6 +156,12 @@ export class Person {
         return this.#post();
       case "react":
         return void (await caller.untilKnown(lobby, { type: "react", seq, emoji: "+1", on: true }, caller.operation()));
+      case "poll":
+        return this.#poll();
+      case "vote":
+        return this.#vote(1 + dice.below(seq));
+      case "close":
+        return void (await caller.untilKnown(lobby, { type: "closePoll", seq }, caller.operation()));
       case "pin":
         return void (await caller.untilKnown(lobby, { type: "pin", seq, on: true }, caller.operation()));
       case "read":
@@ -194,14 +207,41 @@ export class Person {
     ).join("");
   }
 
-  async #post(): Promise<void> {
+  #post(): Promise<void> {
     const { ledgers } = this.#around;
     const { dice } = this.#around.world;
+    const replyTo = dice.chance(0.2) ? 1 + dice.below(ledgers.highest(lobby) + 1) : undefined;
+    return this.#write((token) => ({
+      type: "post",
+      text: token + this.#mentions(),
+      ...(replyTo !== undefined && { replyTo }),
+    }));
+  }
+
+  #poll(): Promise<void> {
+    const multiple = this.#around.world.dice.chance(0.5);
+    return this.#write((question) => ({ type: "poll", question, options: ["a", "b", "c"], multiple }));
+  }
+
+  /** Votes in a message that is perhaps a poll, for what is perhaps allowed. */
+  async #vote(seq: number): Promise<void> {
+    const { dice } = this.#around.world;
+    const choices = [0, 1, 2, 3].filter(() => dice.chance(0.3));
+    // Until the outcome is known, it may be the old vote or the new one.
+    const before = this.#votes.get(seq);
+    this.#votes.delete(seq);
+    const result = await this.caller.untilKnown(lobby, { type: "vote", seq, choices }, this.caller.operation());
+    if (result?.ok === true) this.#votes.set(seq, choices);
+    else if (result !== undefined && before !== undefined) this.#votes.set(seq, before);
+  }
+
+  /** Sends a message, known by its token from then on. */
+  async #write(commandWith: (token: string) => Message): Promise<void> {
+    const { ledgers } = this.#around;
     const token = this.caller.token();
     ledgers.sending(lobby, [token]);
     const operation = this.caller.operation();
-    const replyTo = dice.chance(0.2) ? 1 + dice.below(ledgers.highest(lobby) + 1) : undefined;
-    const command = { type: "post", text: token + this.#mentions(), ...(replyTo !== undefined && { replyTo }) };
+    const command = commandWith(token);
     const result = await this.caller.untilKnown(lobby, command, operation);
     if (result === undefined) return;
     ledgers.answered(`${this.caller.name} ${operation}`, result);
@@ -270,6 +310,13 @@ export class Person {
       lobby,
       messages.map((message) => [message.seq, this.#room.reads(message, "audit")]),
     );
+    for (const [seq, choices] of this.#votes) {
+      const found = await this.caller.untilKnown(lobby, { type: "pollResults", seq });
+      if (found?.ok !== true) continue;
+      const { poll, choices: kept } = found.value as PollResults;
+      if (poll.closedAtMs === undefined && JSON.stringify(kept) !== JSON.stringify(choices))
+        this.#violate("acknowledged-kept", `${lobby}#${seq} has the vote ${kept.join()}, not ${choices.join()}`);
+    }
     const told = await this.caller.untilKnown(this.#agent, { type: "history", limit: 200 });
     if (told?.ok !== true) return;
     const { turns } = told.value as AgentHistory;

@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { decode, encode, type RoomEvent, type RoomMessage, type RoomSummary } from "../../../protocols/index.ts";
 import type { Message } from "../../../actors/behavior.ts";
 import { messageKey, threadKey, type Room } from "../../../actors/room/state.ts";
-import { memberOf } from "../../../actors/room/members.ts";
+import { entryOf } from "../../../actors/room/members.ts";
 import type { AgentChange, AgentState } from "../../../actors/agent/state.ts";
 import type { UserState } from "../../../actors/user/state.ts";
 import { eventKey } from "../../../actors/stream.ts";
@@ -62,6 +62,24 @@ const roomCommand: fc.Arbitrary<Message> = fc.oneof(
     }),
   },
   { weight: 1, arbitrary: fc.record({ type: fc.constant("setTitle"), title: words }) },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      type: fc.constant("poll"),
+      question: words,
+      options: fc.constant(["one", "two", "three"]),
+      multiple: fc.boolean(),
+    }),
+  },
+  {
+    weight: 6,
+    arbitrary: fc.record({
+      type: fc.constant("vote"),
+      seq,
+      choices: fc.uniqueArray(fc.integer({ min: 0, max: 3 }), { maxLength: 2 }),
+    }),
+  },
+  { weight: 1, arbitrary: fc.record({ type: fc.constant("closePoll"), seq }) },
 );
 
 const step: fc.Arbitrary<Step> = fc.oneof(
@@ -222,11 +240,31 @@ describe("whatever people do, and wherever actors crash,", function () {
     });
   });
 
+  it("the counts of each poll are those of the votes that its readers saw", () => {
+    check((stage) => {
+      for (const actor of rooms) {
+        const events = eventsOf(stage, actor);
+        for (const { seq: at, poll } of messagesFolded(events).values()) {
+          if (poll === undefined) continue;
+          const votes = new Map<string, readonly number[]>();
+          for (const event of events)
+            if (event.type === "voted" && event.message.seq === at) votes.set(event.by, event.choices);
+          const cast = [...votes.values()].filter((choices) => choices.length > 0);
+          expect(poll.voters, `${actor}#${at}`).to.equal(cast.length);
+          for (const [choice, option] of poll.options.entries())
+            expect(option.votes, `${actor}#${at}`).to.equal(cast.filter((one) => one.includes(choice)).length);
+          const isOpen = stage.stateOf<Room>(actor).polls?.some((open) => open.seq === at) === true;
+          expect(isOpen, `${actor}#${at}`).to.equal(poll.closedAtMs === undefined);
+        }
+      }
+    });
+  });
+
   it("unread counts are what others wrote after the marker", () => {
     check((stage) => {
       for (const actor of rooms)
         for (const name of people) {
-          const member = memberOf(stage.stateOf<Room>(actor).members, `user/${name}`);
+          const member = entryOf(stage.stateOf<Room>(actor).members, `user/${name}`);
           if (member === undefined) continue;
           const summary = stage.ok<RoomSummary>(`user/${name}`, actor, { type: "summary" });
           const messages = [...messagesFolded(eventsOf(stage, actor)).values()];
@@ -243,7 +281,7 @@ describe("whatever people do, and wherever actors crash,", function () {
     check((stage) => {
       for (const name of people) {
         const held = stage.stateOf<UserState>(`user/${name}`).account?.rooms ?? [];
-        const member = rooms.filter((actor) => memberOf(stage.stateOf<Room>(actor).members, `user/${name}`));
+        const member = rooms.filter((actor) => entryOf(stage.stateOf<Room>(actor).members, `user/${name}`));
         expect(held.toSorted()).to.deep.equal(member.map((actor) => actor.slice(5)).toSorted());
       }
       for (const agent of agents) {

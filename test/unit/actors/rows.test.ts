@@ -53,7 +53,7 @@ describe("the rows of commands", () => {
 
 type RoomPermission = Extract<Permission, `room.${string}`>;
 
-/** For each permission in a room a command that needs it; message 1 is carol's. */
+/** For each permission in a room a command that needs it; message 1 and poll 2 are carol's. */
 const needing: Readonly<Record<RoomPermission, Message>> = {
   "room.create": { type: "create" },
   "room.join": { type: "join" },
@@ -63,7 +63,7 @@ const needing: Readonly<Record<RoomPermission, Message>> = {
   "room.post": { type: "post", text: "hi" },
   "room.edit": { type: "edit", seq: 1, text: "other" },
   "room.delete": { type: "delete", seq: 1 },
-  "room.close": { type: "delete", seq: 1 },
+  "room.close": { type: "closePoll", seq: 2 },
   "room.pin": { type: "pin", seq: 1, on: true },
   "room.invite": { type: "invite", member: "user/fay" },
   "room.remove": { type: "bans" },
@@ -87,6 +87,7 @@ function privateRoom(): Stage {
     stage.ok("user/olga", "room/den", { type: "invite", member: `user/${name}` });
   stage.ok("user/olga", "room/den", { type: "setRole", member: "user/mona", role: "moderator" });
   stage.ok("user/carol", "room/den", { type: "post", text: "hi" });
+  stage.ok("user/carol", "room/den", { type: "poll", question: "Which?", options: ["this", "that"] });
   return stage;
 }
 

@@ -20,6 +20,7 @@ const state = (from: number, to: number) => ({
 /** A conversation whose screen keeps what is printed, over a connection that takes every command. */
 function stage(at: At, interactive = true) {
   const printed: string[] = [];
+  const asked: unknown[] = [];
   const link = { at, up: true };
   const answers: { ask: Result<unknown>; subscribe: Result<Subscribed> } = { ask: ok({}), subscribe: ok({ head: 0 }) };
   let prompt = "";
@@ -37,7 +38,10 @@ function stage(at: At, interactive = true) {
   const connection: Connection = {
     at: () => link.at,
     isUp: () => link.up,
-    ask: () => Promise.resolve(answers.ask),
+    ask(command, to, parameters) {
+      asked.push([command, to, parameters]);
+      return Promise.resolve(answers.ask);
+    },
     subscribe: () => Promise.resolve(answers.subscribe),
     unsubscribe: () => {},
     close: () => {},
@@ -49,7 +53,7 @@ function stage(at: At, interactive = true) {
     json: false,
     publicRooms: () => Promise.resolve(ok({ rows: [{ key: "lobby", title: "", detail: "", atMs: 0 }] })),
   });
-  return { conversation, printed, link, answers, prompt: () => prompt };
+  return { conversation, printed, asked, link, answers, prompt: () => prompt };
 }
 
 describe("a conversation in the terminal", () => {
@@ -75,6 +79,35 @@ describe("a conversation in the terminal", () => {
       "* connected again; nothing was missed",
       "* two cannot reach one, three; looking for a node that can",
     ]);
+  });
+
+  it("asks, votes, closes and shows results by the numbers that are printed", async () => {
+    const { conversation, printed, asked, answers } = stage(two);
+    await conversation.begin({ room: "den", agent: undefined });
+    asked.splice(0);
+    for (const line of [
+      "/poll Lunch? | Pizza |  Soup of the day ",
+      "/multipoll Which? | this | that",
+      "/vote #7 2",
+      "/vote 7 1, 3 1",
+      "/vote 7",
+      "/close 7",
+    ])
+      expect((await conversation.take(line)).failure, line).to.equal(undefined);
+    expect(asked).to.deep.equal([
+      ["room.poll", "den", { question: "Lunch?", options: ["Pizza", "Soup of the day"] }],
+      ["room.poll", "den", { question: "Which?", options: ["this", "that"], multiple: true }],
+      ["room.vote", "den", { seq: 7, choices: [1] }],
+      ["room.vote", "den", { seq: 7, choices: [0, 2] }],
+      ["room.vote", "den", { seq: 7, choices: [] }],
+      ["room.closePoll", "den", { seq: 7 }],
+    ]);
+    for (const line of ["/poll Lunch? | Pizza", "/vote x 1", "/vote 7 0", "/vote 7 one"])
+      expect((await conversation.take(line)).failure?.code, line).to.equal("BAD_REQUEST");
+    const poll = { options: [{ text: "Pizza", votes: 1 }], voters: 1 };
+    answers.ask = ok({ seq: 7, question: "Lunch?", poll, choices: [0] });
+    await conversation.take("/results 7");
+    expect(printed.at(-1)).to.include("You voted for Pizza.");
   });
 
   it("names the node that a line waits for, where that is another one", () => {

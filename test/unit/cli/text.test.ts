@@ -4,7 +4,14 @@ import { describeActor } from "../../../cli/actors.ts";
 import { describeStatus } from "../../../cli/status.ts";
 import { banner } from "../../../cli/banner.ts";
 import { commands, describeCommands, parseLine } from "../../../cli/chat/commands.ts";
-import { describeMessage, describeRoom, describeRoomEvent, describeTurn, growDraft } from "../../../cli/chat/view.ts";
+import {
+  describeMessage,
+  describeResults,
+  describeRoom,
+  describeRoomEvent,
+  describeTurn,
+  growDraft,
+} from "../../../cli/chat/view.ts";
 import { describeCheck, machineChecks } from "../../../cli/doctor.ts";
 import {
   describeBytes,
@@ -48,6 +55,15 @@ describe("a line of chat", () => {
     expect(parseLine("/topic all things")).to.include({ name: "topic", rest: "all things" });
   });
 
+  it("takes a poll as the rest of the line, and needs what is not in brackets", () => {
+    const rest = "Lunch? | Pizza | Soup";
+    expect(parseLine(`/poll ${rest}`)).to.include({ name: "poll", rest });
+    expect(parseLine("/vote 7 1, 3")).to.deep.include({ name: "vote", words: ["7"], rest: "1, 3" });
+    expect(parseLine("/vote 7")).to.include({ name: "vote", rest: "" });
+    expect(parseLine("/poll")).to.deep.equal({ type: "wrong", reason: "Usage: /poll QUESTION | OPTION | OPTION …" });
+    expect(parseLine("/vote")).to.deep.equal({ type: "wrong", reason: "Usage: /vote N [OPTION …]" });
+  });
+
   it("that is no command says what there is, also for names every object has", () => {
     for (const line of ["/jion den", "/constructor", "/", "/toString x"])
       expect(parseLine(line).type).to.equal("wrong");
@@ -70,6 +86,40 @@ describe("a line of chat", () => {
 });
 
 describe("what a reader sees", () => {
+  const poll = {
+    options: [
+      { text: "Pizza", votes: 2 },
+      { text: "So\u001bup", votes: 1 },
+    ],
+    voters: 3,
+  };
+
+  it("are polls with their options, counts, and how to vote", () => {
+    const asked = { ...message, text: "Lunch?", poll };
+    expect(describeMessage(asked, false)).to.match(
+      /ada: Lunch\?\n {6}1\) Pizza: 2\n {6}2\) So.?up: 1\n {6}3 people have voted; \/vote 7 N votes$/,
+    );
+    const closed = { ...asked, poll: { ...poll, multiple: true as const, closedAtMs: 1, voters: 1 } };
+    expect(describeMessage(closed, false)).to.match(/1 person has voted; the poll is closed$/);
+    const several = { ...asked, poll: { ...poll, multiple: true as const } };
+    expect(describeMessage(several, false)).to.include("/vote 7 N N … votes");
+    const by = "user/bob";
+    expect(describeRoomEvent({ type: "voted", message: asked, by, choices: [0] }, false)).to.match(
+      /^\* bob voted for Pizza in #7 \(Pizza 2, So.?up 1\)$/,
+    );
+    expect(describeRoomEvent({ type: "voted", message: asked, by, choices: [] }, false)).to.include(
+      "took the vote back",
+    );
+    expect(describeRoomEvent({ type: "pollClosed", message: closed, by }, false)).to.match(
+      /^\* bob closed the poll #7\n/,
+    );
+    const results = describeResults({ seq: 7, question: "Lunch?", poll, choices: [0] }, false);
+    expect(results)
+      .to.match(/^#7 Lunch\?\n/)
+      .and.match(/You voted for Pizza\.$/);
+    expect(`${results}${describeMessage(asked, false)}`).to.not.include("\u001b");
+  });
+
   it("are messages with number, author, what they answer and reactions", () => {
     const full = { ...message, replyTo: 3, editedAtMs: 1, reactions: { "👍": ["user/bob", "user/eve"], "🎉": [] } };
     expect(describeMessage(full, false)).to.match(/^\d\d:\d\d #7 ada \(to #3\): hi \(edited\)\n {6}👍 2$/);

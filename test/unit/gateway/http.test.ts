@@ -225,6 +225,32 @@ describe("gateway: HTTP", () => {
       expect((await stand.request("GET", path)).status, path).to.be.within(400, 404);
   });
 
+  it("asks, counts and closes a poll", async () => {
+    const { token } = await stand.signUp("polly");
+    const call = (method: string, path: string, body?: object) =>
+      stand.request(method, `/api/rooms/kitchen${path}`, { token, ...(body !== undefined && { body }) });
+    await stand.request("POST", "/api/rooms", { token, body: { room: "kitchen" } });
+    const asked = await call("POST", "/polls", { question: "Lunch?", options: ["Pizza", "Soup"] });
+    expect(asked.body).to.include({ seq: 1 });
+    expect((await call("PUT", "/polls/1/vote", { choices: [1] })).body.poll.options[1]).to.include({ votes: 1 });
+    expect((await call("GET", "/polls/1")).body).to.deep.include({ question: "Lunch?", choices: [1] });
+    expect((await call("POST", "/polls/1/close")).body.poll)
+      .to.include({ voters: 1 })
+      .and.have.property("closedAtMs");
+    expect((await call("PUT", "/polls/1/vote", { choices: [0] })).status).to.equal(403);
+    expect((await call("GET", "/polls/2")).status).to.equal(404);
+    const wrong = [
+      { question: "Lunch?", options: ["Pizza"] },
+      { question: "Lunch?", options: ["Pizza", "Pizza"] },
+      { question: "Lunch?", options: ["Pizza", "\n"] },
+      { question: "x".repeat(301), options: ["Pizza", "Soup"] },
+      { question: "Lunch?", options: Array.from({ length: 13 }, (_, index) => `${index}`) },
+    ];
+    for (const body of wrong) expect((await call("POST", "/polls", body)).status, JSON.stringify(body)).to.equal(400);
+    for (const choices of [[-1], [0.5], [0, 0], [12], "0"])
+      expect((await call("PUT", "/polls/1/vote", { choices })).status, String(choices)).to.equal(400);
+  });
+
   it("describes every route in OpenAPI 3.1 from the same schemas", async () => {
     const { body } = await stand.request("GET", "/openapi.json");
     expect(body.openapi).to.equal("3.1.0");

@@ -60,6 +60,25 @@ const room = (...inputs: readonly RoomInput[]) =>
 const posted = (given: RoomMessage): RoomInput => ({ type: "event", event: { type: "posted", message: given } });
 const mine = { operationId: "o1", text: "hi", atMs: 9_000 };
 
+describe("a poll in the page", () => {
+  const poll = { options: [{ text: "Pizza", votes: 1 }, { text: "Soup", votes: 0 }], voters: 1 }; // prettier-ignore
+
+  it("follows the votes, and knows the person's own from the state and from what they do", () => {
+    const asked = message(4, { poll });
+    const voted = message(4, { poll: { ...poll, voters: 2 } });
+    const before = [{ type: "state", state: { ...state(3), votes: { 2: [1] } } } as const, posted(asked)];
+    const shown = [...before, { type: "event", event: { type: "voted", message: voted, by: bob, choices: [0] } } as const].reduce(foldRoom, emptyRoom); // prettier-ignore
+    expect(messageAt(shown, 4)?.poll?.voters).to.equal(2);
+    expect(shown.votes).to.deep.equal({ 2: [1] });
+    const mine = foldRoom(shown, { type: "chose", seq: 4, choices: [0] });
+    expect(mine.votes).to.deep.equal({ 2: [1], 4: [0] });
+    const closed = message(4, { poll: { ...poll, closedAtMs: 9 } });
+    const end = foldRoom(mine, { type: "event", event: { type: "pollClosed", message: closed, by: bob } });
+    expect(messageAt(end, 4)?.poll?.closedAtMs).to.equal(9);
+    expect(foldRoom(end, { type: "state", state: state(4) }).votes).to.deep.equal({});
+  });
+});
+
 describe("a room as the page knows it", () => {
   it("adds messages in order, counts them read for their author, and ends the author's typing", () => {
     const typing: RoomInput = { type: "signal", signal: { type: "typing", member: bob, untilMs: 1 }, nowMs: 0 };

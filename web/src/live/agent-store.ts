@@ -1,4 +1,13 @@
-import type { AgentEvent, AgentHistory, AgentSignal, AgentState, Result } from "../../../protocols/index.ts";
+import type {
+  AnswerOf,
+  CommandsOf,
+  ParametersOf,
+  AgentEvent,
+  AgentHistory,
+  AgentSignal,
+  AgentState,
+  Result,
+} from "../../../protocols/index.ts";
 import { cleaned } from "../../../protocols/text.ts";
 import { emptyAgent, foldAgent, type AgentInput, type AgentModel } from "../model/index.ts";
 import { newOperationId, type Connection } from "../wire/index.ts";
@@ -86,7 +95,11 @@ export class AgentStore {
   }
 
   /** stop, regenerate, clear, update; a refusal is shown. */
-  async change<Answer>(command: string, parameters: object = {}): Promise<Result<Answer>> {
+  async change<Name extends CommandsOf<"agent", "changes">>(
+    command: Name,
+    parameters: ParametersOf<`agent.${Name}`>,
+  ): Promise<Result<AnswerOf<`agent.${Name}`>>> {
+    type Answer = AnswerOf<`agent.${Name}`>;
     const options = { kind: "change" } as const;
     const result = await this.#connection.command<Answer>(`agent.${command}`, this.agent, parameters, options);
     if (!result.ok && result.error.code !== "ALREADY_DONE") notices.fail(result.error);

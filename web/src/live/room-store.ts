@@ -1,9 +1,10 @@
 import type {
+  AnswerOf,
+  CommandsOf,
+  ParametersOf,
   Posted,
   Result,
-  RoomBans,
   RoomEvent,
-  RoomHistory,
   RoomSignal,
   RoomState,
 } from "../../../protocols/index.ts";
@@ -30,12 +31,12 @@ export class RoomStore {
   #markTimer: ReturnType<typeof setTimeout> | undefined;
   #typedAtMs = 0;
 
-  constructor(connection: Connection, room: string) {
+  constructor(connection: Connection, room: string, me: string) {
     this.#connection = connection;
     this.room = room;
     this.#unfollow = connection.follow(`room/${room}`, {
       state: (state) => this.store.apply({ type: "state", state: state as RoomState }),
-      event: (event) => this.store.apply({ type: "event", event: event as RoomEvent }),
+      event: (event) => this.#happened(event as RoomEvent, me),
       signal: (signal) => this.store.apply({ type: "signal", signal: signal as RoomSignal, nowMs: Date.now() }),
       refused: (reason) => this.store.apply({ type: "refused", reason }),
     });
@@ -43,6 +44,12 @@ export class RoomStore {
 
   close(): void {
     this.#unfollow();
+  }
+
+  #happened(event: RoomEvent, me: string): void {
+    this.store.apply({ type: "event", event });
+    if (event.type === "voted" && event.by === me)
+      this.store.apply({ type: "chose", seq: event.message.seq, choices: event.choices });
   }
 
   /** Whether something was written here that the node has not taken: it goes with the page. */
@@ -98,7 +105,7 @@ export class RoomStore {
   async #loadOlder(): Promise<void> {
     const before = this.store.latest.messages[0]?.seq;
     if (before === undefined || !hasOlder(this.store.latest)) return;
-    const result = await this.#read<RoomHistory>("history", { before, limit: historyPage });
+    const result = await this.#read("history", { before, limit: historyPage });
     if (result.ok) this.store.apply({ type: "older", history: result.value }, "now");
     else notices.fail(result.error, "look");
   }
@@ -115,7 +122,7 @@ export class RoomStore {
   }
 
   history(query: { readonly thread?: number; readonly before?: number; readonly limit?: number }) {
-    return this.#read<RoomHistory>("history", query);
+    return this.#read("history", query);
   }
 
   /** All up to `seq` was in view. The page shows it as read at once; the node hears of it once per second at most, because
@@ -139,9 +146,20 @@ export class RoomStore {
   }
 
   /** Any other change of the room; a refusal is shown. */
-  async change<Answer>(command: string, parameters: object): Promise<Result<Answer>> {
+  async change<Name extends CommandsOf<"room", "changes">>(
+    command: Name,
+    parameters: ParametersOf<`room.${Name}`>,
+  ): Promise<Result<AnswerOf<`room.${Name}`>>> {
+    type Answer = AnswerOf<`room.${Name}`>;
     const result = await this.#connection.command<Answer>(`room.${command}`, this.room, parameters, { kind: "change" });
     if (!result.ok && result.error.code !== "ALREADY_DONE") notices.fail(result.error);
+    return result;
+  }
+
+  /** Votes in a poll. The page shows the vote as the person's own before the room tells everybody of it. */
+  async vote(seq: number, choices: readonly number[]): Promise<Result<unknown>> {
+    const result = await this.change("vote", { seq, choices: [...choices] });
+    if (result.ok) this.store.apply({ type: "chose", seq, choices });
     return result;
   }
 
@@ -158,10 +176,13 @@ export class RoomStore {
 
   /** Who is kept out, for moderators. */
   bans() {
-    return this.#read<RoomBans>("bans", {});
+    return this.#read("bans", {});
   }
 
-  #read<Answer>(command: string, parameters: object): Promise<Result<Answer>> {
-    return this.#connection.command<Answer>(`room.${command}`, this.room, parameters, { kind: "read" });
+  #read<Name extends CommandsOf<"room", "reads">>(
+    command: Name,
+    parameters: ParametersOf<`room.${Name}`>,
+  ): Promise<Result<AnswerOf<`room.${Name}`>>> {
+    return this.#connection.command(`room.${command}`, this.room, parameters, { kind: "read" });
   }
 }

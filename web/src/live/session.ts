@@ -1,7 +1,18 @@
 import { createContext, useContext, useEffect, useState, useSyncExternalStore } from "react";
 import type { QueryClient } from "@tanstack/react-query";
 import { failure } from "../../../protocols/errors.ts";
-import type { Hello, Result, RoomLeft, UserEvent, UserRooms, UserSignal, UserView } from "../../../protocols/index.ts";
+import type {
+  AnswerOf,
+  CommandsOf,
+  Hello,
+  ParametersOf,
+  Result,
+  RoomLeft,
+  UserEvent,
+  UserRooms,
+  UserSignal,
+  UserView,
+} from "../../../protocols/index.ts";
 import { listAfterNews, listAfterRead, listAfterRoom } from "../model/index.ts";
 import { browserPorts, Connection, rememberNodes, type Link } from "../wire/index.ts";
 import { AgentStore } from "./agent-store.ts";
@@ -124,7 +135,7 @@ export class Session {
     const known = this.#rooms.get(room);
     if (known !== undefined && known.store.latest.status !== "refused") return touch(this.#rooms, room, known);
     known?.close();
-    const store = new RoomStore(this.connection, room);
+    const store = new RoomStore(this.connection, room, this.me);
     store.store.subscribe(() => {
       const list = this.#queries.getQueryData<UserRooms>(queryKeys.rooms);
       if (list === undefined) return;
@@ -142,7 +153,11 @@ export class Session {
   }
 
   /** A change of the user's own; a refusal is shown. */
-  async change<Answer>(command: string, parameters: object): Promise<Result<Answer>> {
+  async change<Name extends CommandsOf<"user", "changes">>(
+    command: Name,
+    parameters: ParametersOf<`user.${Name}`>,
+  ): Promise<Result<AnswerOf<`user.${Name}`>>> {
+    type Answer = AnswerOf<`user.${Name}`>;
     const result = await this.connection.command<Answer>(`user.${command}`, this.name, parameters, { kind: "change" });
     if (!result.ok) notices.fail(result.error);
     return result;
@@ -151,7 +166,7 @@ export class Session {
   /** Leaves a room; the list shows it at once, so that the page does not go back there. */
   async leave(room: string, successor?: string): Promise<Result<RoomLeft>> {
     const parameters = successor === undefined ? {} : { successor };
-    const result = await this.changeRoom<RoomLeft>("leave", room, parameters);
+    const result = await this.changeRoom("leave", room, parameters);
     if (result.ok) this.#forget(room);
     return result;
   }
@@ -179,12 +194,13 @@ export class Session {
   }
 
   /** A change of a room that this page may not follow (join, create, leave). A refusal is shown, unless `quiet`. */
-  async changeRoom<Answer>(
-    command: string,
+  async changeRoom<Name extends CommandsOf<"room", "changes">>(
+    command: Name,
     room: string,
-    parameters: object,
+    parameters: ParametersOf<`room.${Name}`>,
     tone: "told" | "quiet" = "told",
-  ): Promise<Result<Answer>> {
+  ): Promise<Result<AnswerOf<`room.${Name}`>>> {
+    type Answer = AnswerOf<`room.${Name}`>;
     const result = await this.connection.command<Answer>(`room.${command}`, room, parameters, { kind: "change" });
     if (!result.ok && result.error.code !== "ALREADY_DONE" && tone === "told") notices.fail(result.error);
     return result;

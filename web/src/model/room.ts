@@ -39,6 +39,8 @@ export interface RoomModel {
   readonly messages: readonly RoomMessage[];
   /** Messages changed by events but older than the window: panels that loaded them apart take the newer one. */
   readonly changed: Readonly<Record<number, RoomMessage>>;
+  /** The person's own votes in open polls, by message. */
+  readonly votes: Readonly<Record<string, readonly number[]>>;
   readonly pending: readonly PendingPost[];
   readonly drafts: Readonly<Record<string, RoomDraft>>;
   /** Who types, until when (this page's clock). */
@@ -55,6 +57,8 @@ export type RoomInput =
   | { readonly type: "postFailed"; readonly operationId: string; readonly failure: Failure }
   | { readonly type: "retrying"; readonly operationId: string }
   | { readonly type: "discarded"; readonly operationId: string }
+  /** The person has voted, here or on another device. */
+  | { readonly type: "chose"; readonly seq: number; readonly choices: readonly number[] }
   /** This page, or another device, showed all up to `seq`. */
   | { readonly type: "seen"; readonly member: string; readonly seq: number }
   | { readonly type: "refused"; readonly reason: Failure };
@@ -64,6 +68,7 @@ export const emptyRoom: RoomModel = {
   view: undefined,
   messages: [],
   changed: {},
+  votes: {},
   pending: [],
   drafts: {},
   typing: {},
@@ -80,9 +85,9 @@ export const windowMessagesMax = 4_000;
 export function foldRoom(room: RoomModel, input: RoomInput): RoomModel {
   switch (input.type) {
     case "state": {
-      const { messages, ...view } = input.state;
+      const { messages, votes = {}, ...view } = input.state;
       const { refusal: _, ...rest } = room;
-      return settle({ ...rest, status: "ready", view, messages, changed: {}, drafts: {}, typing: {} });
+      return settle({ ...rest, status: "ready", view, messages, votes, changed: {}, drafts: {}, typing: {} });
     }
     case "event":
       return room.view === undefined ? room : settle(foldEvent(room, room.view, input.event));
@@ -105,6 +110,8 @@ export function foldRoom(room: RoomModel, input: RoomInput): RoomModel {
       return changePending(room, input.operationId, { status: "waiting" });
     case "discarded":
       return { ...room, pending: room.pending.filter((post) => post.operationId !== input.operationId) };
+    case "chose":
+      return { ...room, votes: { ...room.votes, [input.seq]: input.choices } };
     case "seen": {
       const read = room.view?.members[input.member]?.readSeq;
       if (room.view === undefined || read === undefined || read >= input.seq) return room;
@@ -198,6 +205,8 @@ function foldEvent(room: RoomModel, view: RoomView, event: RoomEvent): RoomModel
     case "edited":
     case "deleted":
     case "reacted":
+    case "voted":
+    case "pollClosed":
       return replaceMessage(room, event.message);
     case "pinned": {
       const others = view.pins.filter((seq) => seq !== event.message.seq);

@@ -37,6 +37,8 @@ export function Composer(props: {
   readonly head?: ReactNode;
   /** What is to be said about the text before it is sent. */
   readonly note?: (text: string) => ReactNode;
+  /** What else can be sent from here, before the send button. */
+  readonly beside?: ReactNode;
   /** In place of the send button. */
   readonly action?: ReactNode;
   readonly autoFocus?: boolean;
@@ -172,6 +174,7 @@ export function Composer(props: {
           onSelect={(event) => setCaret(event.currentTarget.selectionStart)}
           onKeyDown={onKeyDown}
         />
+        {props.beside}
         {props.action ?? (
           <button
             type="button"

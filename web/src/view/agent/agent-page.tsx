@@ -98,7 +98,7 @@ function OpenAgent({ store }: { readonly store: AgentStore }) {
   const model = models.find((info) => info.model === view.model) ?? (view.model === "" ? models[0] : undefined);
   const stop = async () => {
     setStopping(true);
-    await store.change("stop");
+    await store.change("stop", {});
     setStopping(false);
   };
   const row = (entry: Row) => {
@@ -194,7 +194,7 @@ function AgentHeader({
       action: "Clear",
       grave: true,
     };
-    if (await ask(question)) await store.change("clear");
+    if (await ask(question)) await store.change("clear", {});
   };
   const remove = async () => {
     const question = {

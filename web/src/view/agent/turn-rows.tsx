@@ -58,7 +58,7 @@ export const TurnRow = memo(function TurnRow({
               className="tool"
               aria-label="Regenerate"
               title="Regenerate"
-              onClick={() => void store.change("regenerate")}
+              onClick={() => void store.change("regenerate", {})}
             >
               <Icon name="refresh" size={16} />
             </button>

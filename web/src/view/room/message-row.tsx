@@ -1,6 +1,7 @@
 import { Menu } from "@mantine/core";
 import { memo, useState } from "react";
 import type { RoomMessage } from "../../../../protocols/index.ts";
+import type { RoomStore } from "../../live/index.ts";
 import { answeredBy, isAgent, nameOf, plainLine } from "../../model/index.ts";
 import { Avatar } from "../avatar.tsx";
 import { copyText } from "../clipboard.ts";
@@ -11,10 +12,12 @@ import { RichText } from "../rich-text.tsx";
 import { clockTime, fullTime } from "../time.ts";
 import { EmojiPicker } from "./emoji-picker.tsx";
 import { emojis } from "./emoji.ts";
+import { PollCard } from "./poll-card.tsx";
 
 /** What can be done with a message; the same object for all rows of a room, so that rows are not rendered again for it. */
 export interface MessageActions {
   readonly me: string;
+  readonly room: RoomStore;
   readonly moderates: boolean;
   readonly nameFor: (principal: string) => string;
   readonly react: (message: RoomMessage, emoji: string) => void;
@@ -24,6 +27,7 @@ export interface MessageActions {
   readonly setEditing: (seq: number | undefined) => void;
   readonly remove: (message: RoomMessage) => void;
   readonly pin: (message: RoomMessage) => void;
+  readonly closePoll: (message: RoomMessage) => void;
   readonly copyLink: (message: RoomMessage) => void;
   readonly show: (seq: number) => void;
 }
@@ -130,6 +134,7 @@ export const MessageRow = memo(function MessageRow({
               </span>
             )}
             <RichText text={message.text} mentions={namesOf(message.mentions)} editedAtMs={message.editedAtMs} />
+            {message.poll !== undefined && <PollCard message={message} poll={message.poll} actions={actions} />}
           </>
         )}
         <Reactions message={message} actions={actions} />
@@ -175,6 +180,7 @@ function toldAs(message: RoomMessage, nameFor: (principal: string) => string): s
   if (message.editedAtMs !== undefined) facts.push("edited");
   if (message.refused !== undefined) facts.push("not answered");
   if (message.pinned === true) facts.push("pinned");
+  if (message.poll !== undefined) facts.push(message.poll.closedAtMs === undefined ? "poll" : "closed poll");
   return `${facts.join(", ")}: ${plainLine(message.text).slice(0, toldCharsMax)}`;
 }
 
@@ -291,7 +297,7 @@ function Tools({
             Open thread
           </Menu.Item>
         )}
-        {own && (
+        {own && message.poll === undefined && (
           <Menu.Item leftSection={<Icon name="edit" size={16} />} onClick={() => actions.setEditing(message.seq)}>
             Edit
           </Menu.Item>

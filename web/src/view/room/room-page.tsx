@@ -23,6 +23,7 @@ import { useIsListed, useNames, useRoomTitle } from "../lists.ts";
 import { MenuButton, useDialogs } from "../dialogs.tsx";
 import { MembersPanel } from "./members-panel.tsx";
 import { MessageRow, type MessageActions } from "./message-row.tsx";
+import { NewPoll } from "./new-poll.tsx";
 import { PinsPanel } from "./pins-panel.tsx";
 import { RoomHeader } from "./room-header.tsx";
 import { MentionNote, mayInvite } from "./mention-note.tsx";
@@ -108,6 +109,7 @@ function OpenRoom({ store }: { readonly store: RoomStore }) {
   const [editing, setEditing] = useState<number>();
   const [replyTo, setReplyTo] = useState<RoomMessage>();
   const [marked, setMarked] = useState<number>();
+  const [polling, setPolling] = useState(false);
   const room = store.room;
   const role = view?.members[session.me]?.role;
   const panelOpen = search.panel !== undefined;
@@ -162,14 +164,29 @@ function OpenRoom({ store }: { readonly store: RoomStore }) {
       notices.done("The message is no longer pinned.", () => void store.change("pin", { seq, on: true }));
   };
 
+  const closePoll = async ({ seq, text }: RoomMessage) => {
+    const question = {
+      title: "Close the poll?",
+      body: (
+        <>
+          <blockquote dir="auto">{plainLine(text)}</blockquote>
+          <p>Nobody can vote any more, for good. The counts stay.</p>
+        </>
+      ),
+      action: "Close the poll",
+    };
+    if (await ask(question)) await store.change("closePoll", { seq });
+  };
+
   // One object for the life of the room, so that memoised rows stay; what changes is read when it is needed.
-  const now = { setPanel, show, remove, pin };
+  const now = { setPanel, show, remove, pin, closePoll };
   const current = useRef(now);
   current.current = now;
   const moderates = role === "owner" || role === "moderator";
   const actions = useMemo<MessageActions>(
     () => ({
       me: session.me,
+      room: store,
       moderates,
       nameFor,
       react(message, emoji) {
@@ -192,6 +209,7 @@ function OpenRoom({ store }: { readonly store: RoomStore }) {
       },
       remove: (message) => void current.current.remove(message),
       pin: (message) => void current.current.pin(message),
+      closePoll: (message) => void current.current.closePoll(message),
       copyLink(message) {
         const link = `${location.origin}/room/${store.room}?at=${message.seq}`;
         void copyText(link).then((copied) => {
@@ -214,7 +232,9 @@ function OpenRoom({ store }: { readonly store: RoomStore }) {
 
   const editLast = () => {
     const { messages } = store.store.latest;
-    const last = messages.findLast((message) => message.author === session.me && message.deletedAtMs === undefined);
+    const last = messages.findLast(
+      ({ author, deletedAtMs, poll }) => author === session.me && deletedAtMs === undefined && poll === undefined,
+    );
     if (last === undefined) return;
     feed.current?.show(`m${last.seq}`);
     setEditing(last.seq);
@@ -262,6 +282,17 @@ function OpenRoom({ store }: { readonly store: RoomStore }) {
               setReplyTo(undefined);
               feed.current?.toEnd();
             }}
+            beside={
+              <button
+                type="button"
+                className="tool"
+                aria-label="New poll"
+                title="New poll"
+                onClick={() => setPolling(true)}
+              >
+                <Icon name="poll" />
+              </button>
+            }
             head={
               replyTo !== undefined && (
                 <div className="composer-head">
@@ -286,6 +317,7 @@ function OpenRoom({ store }: { readonly store: RoomStore }) {
             }
           />
           <TypingLine store={store} nameFor={nameFor} me={session.me} />
+          <NewPoll store={store} opened={polling} onClose={() => setPolling(false)} />
         </div>
         <Announcer store={store} nameFor={nameFor} me={session.me} />
       </main>

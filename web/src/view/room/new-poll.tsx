@@ -1,0 +1,70 @@
+import { Button, TextInput } from "@mantine/core";
+import { useState, type SubmitEvent } from "react";
+import { wireLimits } from "../../../../protocols/limits.ts";
+import type { RoomStore } from "../../live/index.ts";
+import { Icon } from "../icons.tsx";
+import { Dialog, type DialogProps } from "../layers.tsx";
+
+/** Asks the room a question with options to choose from. */
+export const NewPoll = ({ store, opened, onClose }: DialogProps & { readonly store: RoomStore }) => (
+  <Dialog opened={opened} onClose={onClose} title="New poll">
+    {opened && <PollForm store={store} onDone={onClose} />}
+  </Dialog>
+);
+
+function PollForm({ store, onDone }: { readonly store: RoomStore; readonly onDone: () => void }) {
+  const [question, setQuestion] = useState("");
+  const [texts, setTexts] = useState<readonly string[]>(["", ""]);
+  const [multiple, setMultiple] = useState(false);
+  const [busy, setBusy] = useState(false);
+  const options = texts.map((text) => text.trim()).filter((text) => text !== "");
+  const twice = options.find((text, index) => options.indexOf(text) < index);
+  const ask = async (event: SubmitEvent) => {
+    event.preventDefault();
+    setBusy(true);
+    const asked = await store.change("poll", { question: question.trim(), options, ...(multiple && { multiple }) });
+    setBusy(false);
+    if (asked.ok) onDone();
+  };
+  return (
+    <form className="stack" onSubmit={(event) => void ask(event)}>
+      <TextInput
+        label="Question"
+        value={question}
+        maxLength={wireLimits.pollQuestionCharsMax}
+        onChange={(event) => setQuestion(event.currentTarget.value)}
+        required
+        data-autofocus
+      />
+      {texts.map((text, index) => (
+        <TextInput
+          // Options have no name but their place.
+          key={index}
+          label={`Option ${index + 1}`}
+          value={text}
+          maxLength={wireLimits.pollOptionCharsMax}
+          required={index < 2}
+          error={text.trim() !== "" && text.trim() === twice ? "This option is there twice." : undefined}
+          onChange={(event) => setTexts(texts.with(index, event.currentTarget.value))}
+        />
+      ))}
+      {texts.length < wireLimits.pollOptionsMax && (
+        <Button variant="default" leftSection={<Icon name="plus" size={16} />} onClick={() => setTexts([...texts, ""])}>
+          Add an option
+        </Button>
+      )}
+      <label className="check">
+        <input type="checkbox" checked={multiple} onChange={(event) => setMultiple(event.currentTarget.checked)} />
+        Several options may be chosen
+      </label>
+      <p className="dim flush">Everybody in the room sees who votes for what while the poll is open.</p>
+      <Button
+        type="submit"
+        loading={busy}
+        disabled={question.trim() === "" || options.length < 2 || twice !== undefined}
+      >
+        Ask
+      </Button>
+    </form>
+  );
+}

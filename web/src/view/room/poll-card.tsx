@@ -1,0 +1,95 @@
+import { Button } from "@mantine/core";
+import { useId, useState } from "react";
+import type { Poll, RoomMessage } from "../../../../protocols/index.ts";
+import { useShown } from "../../live/index.ts";
+import { plainLine, type RoomModel } from "../../model/index.ts";
+import { listed } from "./listed.ts";
+import type { MessageActions } from "./message-row.tsx";
+
+const none: readonly number[] = [];
+
+/** A poll below its question: what can be chosen, how many chose it, and what one has chosen oneself. Choosing marks; only the
+ *  button votes, so that keys which move through the options send nothing. */
+export function PollCard(props: {
+  readonly message: RoomMessage;
+  readonly poll: Poll;
+  readonly actions: MessageActions;
+}) {
+  const { message, poll, actions } = props;
+  const { room, me, moderates } = actions;
+  const mine = useShown(room.store, (model: RoomModel) => model.votes[message.seq]) ?? none;
+  // What is marked and not voted for yet.
+  const [marked, setMarked] = useState<readonly number[]>();
+  const [busy, setBusy] = useState(false);
+  const group = useId();
+  const closed = poll.closedAtMs !== undefined;
+  const chosen = marked ?? mine;
+  const isChanged = chosen.length !== mine.length || chosen.some((choice) => !mine.includes(choice));
+  const mark = (choice: number) => {
+    if (poll.multiple !== true) return setMarked([choice]);
+    setMarked(chosen.includes(choice) ? chosen.filter((other) => other !== choice) : [...chosen, choice]);
+  };
+  const vote = async (choices: readonly number[]) => {
+    setBusy(true);
+    const result = await room.vote(message.seq, choices);
+    setBusy(false);
+    if (result.ok) setMarked(undefined);
+  };
+  const namesOf = (choices: readonly number[]) => listed(choices.map((choice) => poll.options[choice]?.text ?? ""));
+  return (
+    <fieldset className="poll">
+      <legend className="hidden-text">
+        {closed ? "Closed poll" : "Poll"}: {plainLine(message.text)}
+      </legend>
+      {poll.options.map(({ text, votes }, choice) => (
+        <label key={text} className="poll-option" data-chosen={mine.includes(choice)}>
+          <span
+            className="poll-share"
+            aria-hidden="true"
+            style={{ inlineSize: `${(100 * votes) / Math.max(1, poll.voters)}%` }}
+          />
+          {!closed && (
+            <input
+              type={poll.multiple === true ? "checkbox" : "radio"}
+              name={group}
+              checked={chosen.includes(choice)}
+              onChange={() => mark(choice)}
+            />
+          )}
+          <span className="grow" dir="auto">
+            {text}
+          </span>
+          <span className="poll-votes">
+            {votes}
+            <span className="hidden-text"> {votes === 1 ? "vote" : "votes"}</span>
+          </span>
+        </label>
+      ))}
+      <div className="poll-foot">
+        {!closed && (
+          <Button size="xs" loading={busy} disabled={!isChanged} onClick={() => void vote(chosen)}>
+            {mine.length === 0 ? "Vote" : "Change vote"}
+          </Button>
+        )}
+        {!closed && mine.length > 0 && (
+          <button type="button" className="link" onClick={() => void vote([])}>
+            Take the vote back
+          </button>
+        )}
+        <span className="dim">
+          {closed ? "Closed. " : ""}
+          {poll.voters === 1 ? "1 person has voted" : `${poll.voters} people have voted`}
+          {poll.multiple === true && !closed ? ". Several may be chosen." : ""}
+        </span>
+        {!closed && (message.author === me || moderates) && (
+          <button type="button" className="link" onClick={() => actions.closePoll(message)}>
+            Close the poll …
+          </button>
+        )}
+      </div>
+      <p className="hidden-text" role="status">
+        {mine.length > 0 && !closed ? `You voted for ${namesOf(mine)}.` : ""}
+      </p>
+    </fieldset>
+  );
+}
