@@ -55,6 +55,7 @@ export function createRemoteDirectory(
   /** All that have not been ended, and those of them that the keeper knows, by attempt. */
   const watches = new Set<Watch>();
   const attempts = new Map<number, Watch>();
+  const listings = new Set<Promise<readonly DirectoryRow[]>>();
   let lastAttempt = 0;
   let knowsMoved = false;
 
@@ -212,14 +213,22 @@ export function createRemoteDirectory(
       const { applied, row } = await call(host(), "directory.change", body);
       return { applied, row: toRow(row) };
     },
-    async list(prefix) {
-      for (let attempt = 1; attempt <= limits.listAttemptsMax; attempt += 1) {
-        const keeper = host();
-        const first = await call(keeper, "directory.list", { prefix });
-        const rows = await allPages(keeper, first);
-        if (rows !== undefined) return rows;
-      }
-      throw unavailable("listings are dropped before they are read");
+    list(prefix) {
+      const older = [...listings];
+      const read = async (): Promise<readonly DirectoryRow[]> => {
+        for (let attempt = 1; attempt <= limits.listAttemptsMax; attempt += 1) {
+          // Two listings could drop each other for ever: the younger one begins again when the older one is over.
+          if (attempt > 1) await Promise.allSettled(older);
+          const keeper = host();
+          const first = await call(keeper, "directory.list", { prefix });
+          const rows = await allPages(keeper, first);
+          if (rows !== undefined) return rows;
+        }
+        throw unavailable("listings are dropped before they are read");
+      };
+      const listing = read().finally(() => listings.delete(listing));
+      listings.add(listing);
+      return listing;
     },
     watch(prefix, watcher) {
       const watch: Watch = {

@@ -181,12 +181,14 @@ export class Session {
 
   #forget(room: string): void {
     const known = this.#rooms.get(room);
-    // Whoever has it on the screen is told, and does not go on writing into a room that has sent them away.
-    // A refusal that is there already says more: that it was a ban.
-    if (known !== undefined && known.store.latest.status !== "refused")
-      known.store.apply({ type: "refused", reason: failure("NOT_A_MEMBER") }, "now");
-    known?.close();
-    this.#rooms.delete(room);
+    // A room that is being asked for says by itself that it is closed to this person, and more: that it was a ban.
+    if (known?.store.latest.status !== "loading") {
+      // Whoever has it on the screen is told, and does not go on writing into a room that has sent them away.
+      if (known?.store.latest.status === "ready")
+        known.store.apply({ type: "refused", reason: failure("NOT_A_MEMBER") }, "now");
+      known?.close();
+      this.#rooms.delete(room);
+    }
     const list = this.#queries.getQueryData<UserRooms>(queryKeys.rooms);
     if (list === undefined) return;
     const rooms = list.rooms.filter((other) => other.room !== room);
