@@ -34,7 +34,7 @@ export interface Turn<Notes = undefined> {
 }
 
 /** A record: what grows without bound (messages, turns), under the actor's own keys, outside its state. */
-export interface Record {
+export interface ActorRecord {
   readonly key: string;
   readonly value: unknown;
 }
@@ -56,7 +56,7 @@ export interface RecordRange {
 /** What the kernel tells an actor. Tags are given back as they were, and live in memory only. */
 export type Signal =
   | { readonly type: "answered"; readonly tag: unknown; readonly result: Result<unknown> }
-  | { readonly type: "records"; readonly tag: unknown; readonly records: readonly Record[] }
+  | { readonly type: "records"; readonly tag: unknown; readonly records: readonly ActorRecord[] }
   | { readonly type: "generated"; readonly id: string; readonly part: GenerationPart }
   | { readonly type: "reminded"; readonly id: string; readonly dueMs: number };
 
@@ -70,7 +70,7 @@ export type Effect<Event = unknown, Note = unknown> =
   | {
       readonly type: "refuse";
       readonly code: ErrorCode;
-      readonly details?: Readonly<globalThis.Record<string, unknown>>;
+      readonly details?: Readonly<Record<string, unknown>>;
       readonly to?: ReplyTo;
     }
   | { readonly type: "tell"; readonly to: ActorId; readonly message: Message; readonly operationId?: string }
@@ -133,7 +133,7 @@ export const reply = (value: unknown, to?: ReplyTo): Effect<never, never> =>
   to === undefined ? { type: "reply", value } : { type: "reply", value, to };
 export const refuse = (
   code: ErrorCode,
-  details?: Readonly<globalThis.Record<string, unknown>>,
+  details?: Readonly<Record<string, unknown>>,
   to?: ReplyTo,
 ): Effect<never, never> => ({ type: "refuse", code, ...(details && { details }), ...(to && { to }) });
 export const publish = (event: unknown, at?: number): Effect<never, never> =>

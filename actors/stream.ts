@@ -10,8 +10,8 @@ import {
   publish,
   refuse,
   reply,
+  type ActorRecord,
   type Effect,
-  type Record,
   type RecordOp,
   type ReplyTo,
   type Turn,
@@ -75,7 +75,7 @@ export function resume(
 export function resumePage(
   span: StreamSpan,
   tag: ResumeTag,
-  records: readonly Record[],
+  records: readonly ActorRecord[],
   shown: (event: unknown) => unknown = (event) => event,
 ): readonly Effect<never, never>[] {
   const first = records[0];

@@ -24,8 +24,8 @@ import {
   publish,
   refuse,
   reply,
+  type ActorRecord,
   type Behavior,
-  type Record,
   type ReplyTo,
   type Signal,
 } from "../behavior.ts";
@@ -293,7 +293,7 @@ function history(state: AgentState, life: Life, command: Of<"history">, turn: He
   return [{ type: "read", range: { from: turnKey(from), to: turnKey(to), limit: limit + 1, reverse: true }, tag }];
 }
 
-function onRecords(state: AgentState, tag: ResumeTag | HistoryTag, records: readonly Record[]): Effects {
+function onRecords(state: AgentState, tag: ResumeTag | HistoryTag, records: readonly ActorRecord[]): Effects {
   // Forgotten or deleted while the disk answered: then it is not shown any more.
   if (state.life === null) return [refuse("NOT_FOUND", undefined, tag.to)];
   if (tag.type === "resume") return resumePage(spanOf(state), tag, records);

@@ -14,9 +14,9 @@ import {
   persist,
   refuse,
   reply,
+  type ActorRecord,
   type Behavior,
   type Effect,
-  type Record,
   type RecordOp,
   type ReplyTo,
   type Signal,
@@ -91,7 +91,7 @@ function decide(_state: CatalogState, message: Incoming | Signal, turn: Turn): E
 }
 
 /** Which kind of actor a catalog lists. */
-const listed: Readonly<globalThis.Record<string, string>> = { rooms: "room", users: "user" };
+const listed: Readonly<Record<string, string>> = { rooms: "room", users: "user" };
 
 const ownsRow = (key: string, turn: Turn): boolean =>
   Object.hasOwn(listed, turn.key) && turn.from === `${listed[turn.key]}/${key}`;
@@ -113,7 +113,7 @@ function scan(search: Search, after: string | undefined): Effect<never, never> {
   return { type: "read", range: { from, to: rowsEnd, limit: wanted }, tag: search };
 }
 
-function onRows(search: Search, records: readonly Record[]): Effects {
+function onRows(search: Search, records: readonly ActorRecord[]): Effects {
   const rows = records.map(({ value }) => value as CatalogRow);
   const found = [...search.found, ...rows.filter((row) => fitsText(row, search.text))];
   const scanned = search.scanned + rows.length;

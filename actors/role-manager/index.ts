@@ -22,9 +22,9 @@ import {
   persist,
   refuse,
   reply,
+  type ActorRecord,
   type Behavior,
   type Effect,
-  type Record,
   type RecordOp,
   type ReplyTo,
   type Signal,
@@ -219,7 +219,7 @@ export const auditRange = (query: AuditQuery) => ({
 });
 
 /** The page that these records make. */
-export function auditPageOf(query: Pick<AuditQuery, "limit">, records: readonly Record[]): AuditPage {
+export function auditPageOf(query: Pick<AuditQuery, "limit">, records: readonly ActorRecord[]): AuditPage {
   const found = records.map(({ value }) => value as AuditEntry);
   const entries = firstPage(found, pageEntries(query));
   return { entries, more: entries.length < found.length };
@@ -230,7 +230,7 @@ function auditPage(query: Extract<Incoming, { type: "auditPage" }>, turn: Turn):
   return [{ type: "read", range: auditRange(query), tag }];
 }
 
-function onRecords(tag: AuditTag | undefined, records: readonly Record[]): Effects {
+function onRecords(tag: AuditTag | undefined, records: readonly ActorRecord[]): Effects {
   if (tag?.type !== "auditPage") return [];
   return [reply(auditPageOf(tag, records), tag.to)];
 }

@@ -8,7 +8,7 @@ import {
   type RoomMessage,
   type roomCommands,
 } from "../../protocols/index.ts";
-import { persist, refuse, reply, type Record, type ReplyTo, type Turn } from "../behavior.ts";
+import { persist, refuse, reply, type ActorRecord, type ReplyTo, type Turn } from "../behavior.ts";
 import { firstPage, lastPage } from "../page.ts";
 import { entryOf } from "./members.ts";
 import type { Effects } from "./happening.ts";
@@ -49,7 +49,7 @@ export function history(room: Room, command: History, turn: Turn): Effects {
 }
 
 /** The page arrived. One record more than asked for says that there is more. */
-export function historyPage(room: Room, tag: HistoryTag, records: readonly Record[]): Effects {
+export function historyPage(room: Room, tag: HistoryTag, records: readonly ActorRecord[]): Effects {
   const { root } = tag;
   if (records.length === 0 && root !== undefined) {
     const known = messageInMemory(room, root);

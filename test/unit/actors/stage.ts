@@ -19,10 +19,10 @@ import {
   type Result,
 } from "../../../protocols/index.ts";
 import type {
+  ActorRecord as Row,
   AnyBehavior,
   Effect,
   Message,
-  Record as Row,
   RecordOp,
   RecordRange,
   ReplyTo,
