@@ -34,7 +34,7 @@ import {
 } from "./directory/index.ts";
 import { createExchange, type Exchange } from "./exchange.ts";
 import { etcdPrefix, type DirectoryPlace } from "./home.ts";
-import { createKernel, type ClusterActors, type Kernel, type KernelLimits } from "./kernel/index.ts";
+import { createKernel, OpenAsks, type ClusterActors, type Kernel, type KernelLimits } from "./kernel/index.ts";
 import {
   createMembership,
   type MembershipLimits,
@@ -275,7 +275,9 @@ export function createPeer(options: PeerOptions): Peer {
 
   // --- actors ---------------------------------------------------------------------------------------------------------
 
+  const asks = new OpenAsks(random);
   const routing: RoutingPart = createRouting({
+    asks,
     directoryNode,
     node,
     exchange,
@@ -294,6 +296,7 @@ export function createPeer(options: PeerOptions): Peer {
     behaviors,
     slots: replication,
     routing,
+    asks,
     pressure: {
       get queuedBytes() {
         return journal.queuedBytes;

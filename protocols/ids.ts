@@ -15,8 +15,15 @@ export type Kind = (typeof kinds)[number];
 /** An actor's address: `kind/key`, for example `room/lobby` or `agent/ada.helper`. */
 export type ActorId = `${string}/${string}`;
 
-/** A share of the actors of one role: `chat/17`. The unit that is owned, replicated and moved. */
-export type SlotId = `${string}/${number}`;
+/** A share of the actors of one role: `chat/17`. */
+export type RoleSlot = `${Role}/${number}`;
+
+declare const ofOneActor: unique symbol;
+/** The slot of one actor alone, named like the actor: `room/lobby`. No kind is named like a role. */
+export type OwnSlot = ActorId & { readonly [ofOneActor]: true };
+
+/** The unit that is owned, replicated and moved. */
+export type SlotId = RoleSlot | OwnSlot;
 
 /** Slots per role. Fixed when a cluster is created; a node that counts otherwise is refused. */
 export const slotCount = 256;
@@ -57,4 +64,14 @@ export function hash32(text: string): number {
 }
 
 /** The slot an actor belongs to, by its role and its hash. The same on every node, for ever. */
-export const slotOf = (role: Role, id: ActorId): SlotId => `${role}/${hash32(id) % slotCount}`;
+export const slotOf = (role: Role, id: ActorId): RoleSlot => `${role}/${hash32(id) % slotCount}`;
+
+/** The name of the slot that an actor has for itself, if it has one. */
+export const ownSlot = (actor: ActorId): OwnSlot => actor as OwnSlot;
+
+/** The only actor that may be in a slot; undefined for a share of a role. */
+export const actorOf = (slot: SlotId): ActorId | undefined => (isRoleSlot(slot) ? undefined : slot);
+
+/** Whether a slot is a share of the actors of a role. */
+export const isRoleSlot = (slot: SlotId): slot is RoleSlot =>
+  (roles as readonly string[]).includes(slot.slice(0, slot.indexOf("/")));

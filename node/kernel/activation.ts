@@ -11,6 +11,8 @@
  *  only for their own turn's append but for every append their turn could see (rule R2). If an append fails, nothing
  *  that waits leaves, and the activation is thrown away. */
 import {
+  assert,
+  BrokenInvariant,
   failure,
   failureOf,
   ok,
@@ -19,184 +21,115 @@ import {
   type ActorId,
   type Failure,
   type Result,
-  type SlotId,
 } from "../../protocols/index.ts";
 import type { AnyBehavior, Effect, ReplyTo, Turn } from "../../actors/behavior.ts";
-import type { Runtime } from "../../runtimes/runtime.ts";
-import type { Clock, Log, Meter, Publisher } from "../ports.ts";
-import type { EntryDraft, Recovered, SideOp } from "../storage/index.ts";
-import { AnswerWindow } from "./answers.ts";
+import type { Recovered, SideOp } from "../storage/index.ts";
+import type { DumpedAnswers } from "./answers.ts";
 import { Errands, isErrand } from "./errands.ts";
 import { OutputGate } from "./gate.ts";
-import type { KernelLimits } from "./limits.ts";
-import { Mailbox, type Envelope } from "./mailbox.ts";
+import { History } from "./history.ts";
+import type { ActivationHost, KernelServices } from "./host.ts";
+import { chainOf, Mailbox, waiterOf, type Envelope } from "./mailbox.ts";
+import { Operations } from "./operations.ts";
 import { planTurn, type Output, type Plan } from "./plan.ts";
 import { judge } from "./supervision.ts";
-
-/** The slot an activation lives in: its log and what is remembered beside it. */
-export interface Home {
-  readonly slot: SlotId;
-  readonly epoch: number;
-  /** Turns taken since somebody last looked. */
-  turns: number;
-  /** The slot drains: no actor of it takes a turn. */
-  readonly paused: boolean;
-  /** No other node needs to confirm that this one still owns the slot. */
-  readonly alone: boolean;
-  /** Asks all replicas whether this epoch still stands; see `ServedLog.confirm`. */
-  confirm(done: (error: Failure | undefined) => void): void;
-  /** Puts a message into the mailbox of its actor, or refuses it. */
-  deliver(envelope: Envelope): void;
-  append(
-    draft: EntryDraft,
-    done: (error: Failure | undefined) => void,
-  ): { readonly seq: number; readonly bytes: number };
-  snapshot(actor: ActorId, seq: number, body: unknown): number;
-  recover(actor: ActorId): Promise<Recovered>;
-  readRecords(
-    actor: ActorId,
-    range: Extract<Effect, { type: "read" }>["range"],
-  ): Promise<{ key: string; value: unknown }[]>;
-  /** Whether the slot holds the mark that this actor has pending work. */
-  isMarkedPending(actor: ActorId): boolean;
-  markPending(actor: ActorId, pending: boolean): void;
-  reminderSet(actor: ActorId, id: string, dueMs: number): void;
-  reminderForgotten(actor: ActorId, id: string): void;
-  /** For each letter that is kept, the side operations that keep it as a dead letter, the oldest beyond the bound dropped. */
-  bury(actor: ActorId, letters: readonly Envelope[], reason: string): SideOp[][];
-  /** Side operation that ends a dead letter, in memory at once. */
-  letterHandled(actor: ActorId, letter: number): SideOp;
-  /** Side operation that marks the actor quarantined, in memory at once. */
-  quarantine(actor: ActorId, reason: string): SideOp;
-  isQuarantined(actor: ActorId): boolean;
-  /** The slot can go on no more: an append failed or data is damaged. Throws all its activations away. */
-  fail(error: Failure): void;
-}
-
-/** What an activation needs of the kernel around it. */
-export interface Surroundings {
-  readonly node: string;
-  readonly clock: Clock;
-  readonly limits: KernelLimits;
-  /** The disk has no room for what is begun now in this slot, and nobody else could take it over. */
-  readonly diskFull: (slot: SlotId) => boolean;
-  readonly log: Log;
-  readonly meter: Meter;
-  readonly runtime: Runtime;
-  readonly publisher: Publisher;
-  /** Puts the activation in line for turns. */
-  readonly schedule: (activation: Activation) => void;
-  /** Counts a message that nobody took and nobody waits for. */
-  readonly lost: (envelope: Envelope, error: Failure) => void;
-  /** Passivates the activation as soon as it is idle. */
-  readonly leave: (activation: Activation) => void;
-  /** Passivates it now: it is idle. */
-  readonly dismiss: (activation: Activation) => void;
-  readonly send: (envelope: Envelope) => void;
-  readonly answer: (to: ReplyTo, result: Result<unknown>) => void;
-  /** The slot ended before this was answered: whoever sent it may try again where the slot is served now. */
-  readonly unserved: (to: ReplyTo, error: Failure) => void;
-  /** The same for a message whose turn has not begun, whether somebody waits for its answer or not. */
-  readonly refuse: (envelope: Envelope, error: Failure) => void;
-  /** There is no room for a message: that is for its sender to know. */
-  readonly turnAway: (envelope: Envelope, error: Failure) => void;
-  /** Sends an ask; `settle` is called once, with the answer or with ASK_TIMEOUT. */
-  readonly ask: (
-    ask: Pick<Envelope, "to" | "from" | "message" | "chain"> & { readonly operationId: string | undefined },
-    timeoutMs: number,
-    settle: (result: Result<unknown>) => void,
-  ) => void;
-}
-
-/** An operation begun and not answered: everybody who waits, and whether its beginning is in the journal. */
-interface OpenOperation {
-  readonly to: ReplyTo[];
-  readonly appended: boolean;
-}
 
 export type ActivationStatus = "loading" | "active" | "restarting" | "quarantined" | "closed";
 
 /** State as it is snapshotted. */
 interface SnapshotBody {
   readonly state: unknown;
-  readonly answers: ReturnType<AnswerWindow["dump"]>;
+  readonly answers: DumpedAnswers;
 }
 
 export class Activation {
   readonly id: ActorId;
   readonly behavior: AnyBehavior;
-  readonly home: Home;
+  readonly host: ActivationHost;
   readonly mailbox = new Mailbox();
-  status: ActivationStatus = "loading";
+  #status: ActivationStatus = "loading";
   scheduled = false;
   lastActiveMs: number;
   restarts = 0;
-  /** It is being moved: its messages wait. */
-  held = false;
-  /** Turns taken since somebody last looked. */
+  /** It is being given a slot of its own: its messages wait. */
+  splitting = false;
+  /** Turns taken since the slot's load was last asked for. */
   turns = 0;
   lastError: string | undefined;
   readonly #key: string;
-  readonly #around: Surroundings;
+  readonly #services: KernelServices;
   #state: unknown;
   /** Whether `#state` is what the journal says; false while loading, and when the history cannot be folded. */
   #folded = false;
   #notes: unknown;
   /** The notes that it began with. */
   #noNotes: unknown;
-  #answers: AnswerWindow;
-  /** Rises with each load and with the end of each life: a load or restart that was begun before does nothing any more. */
+  /** Rises with each load and with each end: a load or restart that was begun before does nothing any more. */
   #incarnation = 0;
   readonly #gate: OutputGate;
   /** Loading was put off until the slot takes turns again. */
   #loadLater = false;
+  /** Loading was put off until every append is durable. */
+  #loadWhenFlushed = false;
   /** Above 0 while a turn or its outputs are being carried out: what they cause must not passivate this actor. */
   #busy = 0;
-  #lastSeq = 0;
-  #tailEntries = 0;
-  #tailBytes = 0;
-  #snapshotBytes = 0;
+  readonly #history: History;
   #failuresAtMs: readonly number[] = [];
   readonly #errands: Errands;
-  /** Operations begun and not answered yet, with everybody who waits for the answer. */
-  readonly #operations = new Map<string, OpenOperation>();
+  readonly #operations: Operations;
 
-  constructor(id: ActorId, behavior: AnyBehavior, home: Home, around: Surroundings) {
+  constructor(id: ActorId, behavior: AnyBehavior, host: ActivationHost, services: KernelServices) {
     this.id = id;
     this.behavior = behavior;
     this.#key = id.slice(behavior.kind.length + 1);
-    this.home = home;
-    this.#around = around;
-    this.#answers = new AnswerWindow(around.limits);
-    this.lastActiveMs = around.clock.monotonicMs();
+    this.host = host;
+    this.#services = services;
+    this.#history = new History(id, host, services.limits);
+    this.#operations = new Operations(services.limits);
+    this.lastActiveMs = services.clock.monotonicMs();
     this.#errands = new Errands({
       actor: id,
-      home,
-      around,
+      home: host,
+      around: services,
       signal: (message, from, chain) => {
         if (this.status === "closed") return;
-        this.mailbox.push({ to: id, from, message, operation: undefined, replyTo: undefined, chain, signal: true });
-        around.schedule(this);
+        this.mailbox.push({ type: "signal", to: id, from, message, chain });
+        services.schedule(this);
       },
     });
     this.#gate = new OutputGate({
-      alone: () => home.alone,
+      alone: () => host.alone,
       confirm: (done) =>
-        home.confirm((error) => {
+        host.confirm((error) => {
           done(error);
           this.#dismissIfBlank();
+          this.#cameToRest();
         }),
       perform: (outputs, chain) => this.#perform(outputs, chain),
-      failed: (error) => home.fail(error),
+      failed: (error) => host.fail(error),
     });
+  }
+
+  get status(): ActivationStatus {
+    return this.#status;
+  }
+
+  #become(status: ActivationStatus): void {
+    this.#status = status;
+    this.host.changed();
+  }
+
+  /** A drain, a split or a stop may wait for this actor to come to rest. */
+  #cameToRest(): void {
+    if (this.flushed) this.host.changed();
   }
 
   /** Nothing is under way: it may leave memory without anybody noticing. */
   get idle(): boolean {
     return (
       this.#busy === 0 &&
-      !this.held &&
-      !this.home.paused &&
+      !this.splitting &&
+      !this.host.paused &&
       this.mailbox.empty &&
       this.flushed &&
       this.#errands.none &&
@@ -206,7 +139,7 @@ export class Activation {
 
   /** It has something to do and may do it. */
   get ready(): boolean {
-    return this.status === "active" && !this.mailbox.empty && !this.held && !this.home.paused;
+    return this.status === "active" && !this.mailbox.empty && !this.splitting && !this.host.paused;
   }
 
   /** Nothing of it is on its way to the disk or waits to leave. */
@@ -220,22 +153,27 @@ export class Activation {
     return this.flushed && (this.mailbox.empty || !takesTurns);
   }
 
-  /** About what the actor takes on disk: its last snapshot and the entries since. */
+  /** See `History`. */
   get storedBytes(): number {
-    return this.#snapshotBytes + this.#tailBytes;
+    return this.#history.storedBytes;
   }
 
-  /** Rebuilds the state from snapshot and log, then takes up what was pending. */
+  /** See `History`. */
+  get tailEntries(): number {
+    return this.#history.tailEntries;
+  }
+
+  /** Rebuilds the state from snapshot and log, then resumes what was pending. */
   async load(): Promise<void> {
-    this.status = "loading";
+    this.#become("loading");
     this.#incarnation += 1;
     const incarnation = this.#incarnation;
     let recovered: Recovered;
     try {
-      recovered = await this.home.recover(this.id);
+      recovered = await this.host.recover(this.id);
     } catch (error) {
       // A read that fails says nothing about this actor alone: the slot's data cannot be trusted.
-      this.home.fail(
+      this.host.fail(
         error instanceof PlexusError ? error.failure : failure("SLOT_UNAVAILABLE", { reason: String(error) }),
       );
       return;
@@ -243,28 +181,28 @@ export class Activation {
     // Closed while the disk answered: the slot failed or the kernel stopped.
     if (this.#incarnation !== incarnation || this.status !== "loading") return;
     // Taking up what was pending may append.
-    this.#loadLater = this.home.paused;
+    this.#loadLater = this.host.paused;
     if (this.#loadLater) return;
     try {
       this.#fold(recovered);
-      if (this.home.isQuarantined(this.id)) {
+      if (this.host.isQuarantined(this.id)) {
         this.#enterQuarantine([]);
         return;
       }
-      this.status = "active";
+      this.#become("active");
       this.#recover();
     } catch (error) {
-      if (this.home.isQuarantined(this.id)) this.#enterQuarantine([]);
+      if (this.host.isQuarantined(this.id)) this.#enterQuarantine([]);
       else this.#crash(error, undefined);
       return;
     }
-    this.#around.schedule(this);
+    this.#services.schedule(this);
   }
 
   /** Turns are taken again after a pause. */
   goOn(): void {
     if (this.status === "loading" && this.#loadLater) void this.load();
-    else this.#around.schedule(this);
+    else this.#services.schedule(this);
   }
 
   /** Takes one turn. Returns false when there is none to take. */
@@ -276,86 +214,83 @@ export class Activation {
     this.#take(envelope);
     this.#busy -= 1;
     this.#dismissIfBlank();
+    this.#cameToRest();
     return true;
   }
 
-  /** Whoever may name actors may name any number that never were. One of which nothing is written, noted or counted would be
-   *  loaded again just as it is: it leaves as soon as it has answered, so that such names take no memory. */
+  /** A caller that may name actors may name any number that never were. An actor of which nothing is written, noted or
+   *  counted would  be loaded again just as it is: it leaves as soon as it has answered, so that such names take no memory. */
   #dismissIfBlank(): void {
-    const blank = this.#folded && this.#lastSeq === 0 && this.#notes === this.#noNotes;
-    if (blank && this.status === "active" && this.#failuresAtMs.length === 0 && this.idle) this.#around.dismiss(this);
+    const blank = this.#folded && this.#history.empty && this.#notes === this.#noNotes;
+    if (blank && this.status === "active" && this.#failuresAtMs.length === 0 && this.idle) this.#services.dismiss(this);
   }
 
   #take(envelope: Envelope): void {
-    this.lastActiveMs = this.#around.clock.monotonicMs();
+    this.lastActiveMs = this.#services.clock.monotonicMs();
     if (envelope.operation !== undefined && this.#repeats(envelope, envelope.operation)) return;
     let plan: Plan;
-    let wrote: boolean;
     try {
-      const turn = this.#turn(envelope.from, envelope.told === true ? undefined : envelope.replyTo);
+      const turn = this.#turn(envelope.from, envelope.type === "ask" ? envelope.replyTo : undefined);
       const effects = this.behavior.decide(this.#state, envelope.message, turn) as readonly Effect[];
       plan = planTurn(this.behavior, this.#key, { state: this.#state, notes: this.#notes }, effects, envelope);
-      if (this.#lacksRoom(envelope, plan)) return this.#refuse(envelope, failure("DISK_FULL", { actor: this.id }));
-      if (envelope.letter !== undefined) plan.side.push(this.home.letterHandled(this.id, envelope.letter));
+    } catch (error) {
+      return this.#crash(error, envelope);
+    }
+    if (this.#lacksRoom(envelope, plan)) return this.#refuse(envelope, failure("DISK_FULL", { actor: this.id }));
+    if (envelope.type === "redelivery") plan.side.push(this.host.letterHandled(this.id, envelope.letter));
+    let wrote: boolean;
+    try {
       wrote = this.#append(plan);
     } catch (error) {
+      // The kernel's own promises are not the actor's to break.
+      if (error instanceof BrokenInvariant) throw error;
       const tooLarge = failureOf(error).code === "TOO_LARGE";
-      if (tooLarge && envelope.replyTo) this.#refuse(envelope, failureOf(error));
+      if (tooLarge && waiterOf(envelope)) this.#refuse(envelope, failureOf(error));
       else this.#crash(error, envelope);
       return;
     }
     this.#state = plan.state;
     this.#notes = plan.notes;
     this.#trackOperation(envelope, plan);
-    this.#gate.leave(plan.outputs, envelope.chain, wrote);
-    if (plan.stop) this.#around.leave(this);
-    if (this.#snapshotDue()) this.snapshot();
+    this.#gate.leave(plan.outputs, chainOf(envelope), wrote);
+    if (plan.stop) this.#services.leave(this);
+    if (this.#history.snapshotDue) this.snapshot();
   }
 
   /** Whether the disk has no room for what was asked. An append that fails takes the whole slot away from those who only read,
-   *  so it is not tried where nobody else can take the slot over. What nobody waits for goes on: it is little, and there is room left for it. */
+   *  so it is not tried where no other node can take
+   *  the slot over. Tells and signals go on: they are few, and there is room left for them. */
   #lacksRoom(envelope: Envelope, plan: Plan): boolean {
-    if (envelope.replyTo === undefined || envelope.told === true) return false;
-    return (plan.events.length > 0 || plan.side.length > 0) && this.#around.diskFull(this.home.slot);
-  }
-
-  /** Entries since the last snapshot: what has to be folded when it is loaded. */
-  get tailEntries(): number {
-    return this.#tailEntries;
+    if (envelope.type !== "ask") return false;
+    return (plan.events.length > 0 || plan.side.length > 0) && this.#services.diskFull(this.host.slot);
   }
 
   /** Stores the state as of the last append. Cheap to call again: does nothing when nothing was appended since. False
    *  when there is no state to store. */
   snapshot(): boolean {
     if (!this.#folded) return false;
-    if (this.#tailEntries === 0) return true;
-    const body: SnapshotBody = { state: this.#state, answers: this.#answers.dump() };
-    this.#snapshotBytes = this.home.snapshot(this.id, this.#lastSeq, body);
-    this.#tailEntries = 0;
-    this.#tailBytes = 0;
+    this.#history.snapshot((): SnapshotBody => ({ state: this.#state, answers: this.#operations.dump() }));
     return true;
   }
 
-  /** Ends this activation: nothing of it runs or leaves any more. Messages not begun are refused with `error`; who waits
-   *  for the answer of a turn whose append is under way learns that its outcome is unknown. */
+  /** Ends this activation: nothing of it runs or leaves any more. Messages not begun go back with `error`; the senders of those
+   *  whose append is under way learn that the outcome is unknown. */
   close(error: Failure): void {
     if (this.status === "closed") return;
-    this.status = "closed";
+    this.#become("closed");
     const written = failure("APPEND_FAILED", { actor: this.id, because: error.code });
     const begun = failure("ASK_TIMEOUT", { actor: this.id, because: error.code });
     const doubtful: { readonly to: ReplyTo; readonly reason: Failure }[] = [];
     for (const output of this.#gate.close()) {
       if (output.type !== "answer") continue;
-      for (const to of [output.to, ...this.#alsoWaiting(output.to)]) doubtful.push({ to, reason: written });
+      for (const to of [output.to, ...this.#operations.end(output.to)]) doubtful.push({ to, reason: written });
     }
-    for (const { to: waiting } of this.#operations.values())
-      for (const to of waiting) doubtful.push({ to, reason: begun });
-    this.#operations.clear();
+    for (const to of this.#operations.endAll()) doubtful.push({ to, reason: begun });
     // Invariant 7: they are sent again in the order in which they are refused, so in that in which they were sent.
     doubtful.sort((one, other) => one.to.correlation - other.to.correlation);
-    for (const { to, reason } of doubtful) this.#around.unserved(to, reason);
+    for (const { to, reason } of doubtful) this.#services.unserved(to, this.id, reason);
     this.#abandon();
-    for (const envelope of this.mailbox.takeAll()) if (!envelope.signal) this.#around.refuse(envelope, error);
+    for (const envelope of this.mailbox.takeAll()) this.#services.undelivered(envelope, "unserved", error);
   }
 
   // --- one turn ------------------------------------------------------------------------------------------------------
@@ -363,76 +298,63 @@ export class Activation {
   #turn(from: Turn["from"], replyTo: ReplyTo | undefined): Turn<unknown> {
     const { id: self } = this;
     const key = this.#key;
-    const nowMs = this.#around.clock.nowMs();
+    const nowMs = this.#services.clock.nowMs();
     const notes = this.#notes;
     return replyTo === undefined ? { self, key, nowMs, from, notes } : { self, key, nowMs, from, notes, replyTo };
   }
 
   /** Invariant 6: an operation that was answered gets its first answer; one that is under way gets its own, once. */
   #repeats(envelope: Envelope, operation: string): boolean {
-    const known = this.#answers.size === 0 ? undefined : this.#answers.find(operation);
+    const known = this.#operations.answerTo(operation);
+    const waiter = waiterOf(envelope);
     if (known !== undefined) {
-      if (envelope.replyTo)
-        this.#gate.leave([{ type: "answer", to: envelope.replyTo, result: known }], envelope.chain, false);
+      if (waiter) this.#gate.leave([{ type: "answer", to: waiter, result: known }], chainOf(envelope), false);
       return true;
     }
-    const waiting = this.#operations.get(operation);
-    if (waiting === undefined) return false;
-    const { operationWaitersMax } = this.#around.limits;
-    if (waiting.to.length >= operationWaitersMax)
+    if (!this.#operations.isOpen(operation)) return false;
+    const { operationWaitersMax } = this.#services.limits;
+    if (!this.#operations.join(operation, waiter))
       this.#refuse(envelope, failure("OVERLOADED", { operationWaitersMax }));
-    else if (envelope.replyTo) waiting.to.push(envelope.replyTo);
     return true;
   }
 
   /** One append for the whole turn; false when nothing is durable in it. Error, with nothing changed: TOO_LARGE. */
   #append(plan: Plan): boolean {
-    const pending = plan.events.length > 0 ? (this.behavior.pending?.(plan.state) ?? false) : undefined;
-    const marks = pending !== undefined && pending !== this.home.isMarkedPending(this.id);
+    const { pending } = plan;
+    const marks = pending !== undefined && pending !== this.host.isMarkedPending(this.id);
     if (marks)
       plan.side.push(pending ? { space: "wake", put: "pending", value: true } : { space: "wake", delete: "pending" });
-    const ends = plan.answers.some(([operation]) => this.#operations.get(operation)?.appended);
+    const ends = plan.answers.some(([operation]) => this.#operations.hasAppended(operation));
     if (plan.events.length === 0 && plan.side.length === 0 && !ends) return false;
-    const atMs = this.#around.clock.nowMs();
-    this.#write({ atMs, actor: this.id, events: plan.events, answers: plan.answers, side: plan.side });
-    for (const [operation, result] of plan.answers) this.#answers.add(operation, atMs, result);
-    if (marks) this.home.markPending(this.id, pending);
-    return true;
-  }
-
-  #write(draft: EntryDraft): void {
-    const { seq, bytes } = this.home.append(draft, this.#onAppended);
+    const atMs = this.#services.clock.nowMs();
+    this.#history.write(
+      { atMs, actor: this.id, events: plan.events, answers: plan.answers, side: plan.side },
+      this.#onAppended,
+    );
     this.#gate.appended();
-    this.#lastSeq = seq;
-    this.#tailEntries += 1;
-    this.#tailBytes += bytes;
+    for (const [operation, result] of plan.answers) this.#operations.remember(operation, atMs, result);
+    if (marks) this.host.markPending(this.id, pending);
+    return true;
   }
 
   /** One function for all appends of this activation: they become durable in the order they were made. */
   readonly #onAppended = (error: Failure | undefined): void => {
     if (this.status === "closed") return;
     if (error) {
-      this.home.fail(error);
+      this.host.fail(error);
       return;
     }
     this.#gate.durable();
+    if (!this.#gate.flushed) return;
+    this.#cameToRest();
+    if (this.#loadWhenFlushed && this.#status === "restarting") this.#reload();
   };
 
-  #snapshotDue(): boolean {
-    const { snapshotEntriesMin, snapshotEntriesMax } = this.#around.limits;
-    const grown = this.#tailEntries >= snapshotEntriesMin && this.#tailBytes >= 2 * this.#snapshotBytes;
-    return grown || this.#tailEntries >= snapshotEntriesMax;
-  }
-
   #trackOperation(envelope: Envelope, plan: Plan): void {
+    if (envelope.type !== "ask" || envelope.operation === undefined) return;
     const { operation, replyTo } = envelope;
-    if (operation === undefined || replyTo === undefined || envelope.told === true) return;
     const answered = plan.outputs.some((output) => output.type === "answer" && output.to.operation === operation);
-    if (answered) return;
-    this.#operations.set(operation, { to: [replyTo], appended: plan.events.length > 0 });
-    if (this.#operations.size <= this.#around.limits.openOperationsMax) return;
-    const [oldest] = this.#operations.keys();
-    if (oldest !== undefined) this.#operations.delete(oldest);
+    if (!answered) this.#operations.begin(operation, replyTo, plan.events.length > 0);
   }
 
   // --- outputs -------------------------------------------------------------------------------------------------------
@@ -443,8 +365,9 @@ export class Activation {
       try {
         this.#performOne(output, chain);
       } catch (error) {
+        if (error instanceof BrokenInvariant) throw error;
         // A fault in a port must not keep the rest of this turn, or the batch it came with, from leaving.
-        this.#around.log.error("actor.output.failed", { actor: this.id, output: output.type, error });
+        this.#services.log.error("actor.output.failed", { actor: this.id, output: output.type, error });
       }
     }
     this.#busy -= 1;
@@ -453,23 +376,24 @@ export class Activation {
   #performOne(output: Output, chain: readonly ActorId[]): void {
     switch (output.type) {
       case "answer":
-        this.#answerTo(output.to, output.result);
+        this.#services.answer(output.to, output.result);
+        // Those who repeated the operation meanwhile get the same answer.
+        for (const other of this.#operations.end(output.to)) this.#services.answer(other, output.result);
         return;
       case "tell": {
         const { to, message, operationId } = output;
         const operation = operationId === undefined ? undefined : `${this.id}|${operationId}`;
-        const envelope = { to, from: this.id, message, operation, replyTo: undefined, chain: [], signal: false };
-        this.#around.send(envelope);
+        this.#services.send({ type: "tell", to, from: this.id, message, operation });
         return;
       }
       case "publish":
-        this.#around.publisher.publish(this.id, output.event, output.at, this.home.epoch);
+        this.#services.publisher.publish(this.id, output.event, output.at, this.host.epoch);
         return;
       case "remind":
-        this.home.reminderSet(this.id, output.id, output.dueMs);
+        this.host.reminderSet(this.id, output.id, output.dueMs);
         return;
       case "forget":
-        this.home.reminderForgotten(this.id, output.id);
+        this.host.reminderForgotten(this.id, output.id);
         return;
       case "ask":
       case "read":
@@ -480,80 +404,62 @@ export class Activation {
     }
   }
 
-  /** Answers, and with the same answer everybody who repeated the operation meanwhile. */
-  #answerTo(to: ReplyTo | undefined, result: Result<unknown>): void {
-    if (to === undefined) return;
-    this.#around.answer(to, result);
-    for (const other of this.#alsoWaiting(to)) this.#around.answer(other, result);
-  }
+  // --- loading and failure ----------------------------------------------------------------------------------------------
 
-  /** Ends an operation. Returns who waits for its answer beside the one that asked first. */
-  #alsoWaiting({ operation, correlation }: ReplyTo): readonly ReplyTo[] {
-    const waiting = operation === undefined ? undefined : this.#operations.get(operation);
-    if (waiting === undefined || operation === undefined) return [];
-    this.#operations.delete(operation);
-    return waiting.to.filter((other) => other.correlation !== correlation);
-  }
-
-  // --- life and failure ----------------------------------------------------------------------------------------------
-
-  #fold({ snapshot, entries, tailBytes }: Recovered): void {
+  #fold(recovered: Recovered): void {
+    const { snapshot, entries } = recovered;
     this.#folded = false;
     const body = snapshot?.body as SnapshotBody | undefined;
     let state = body ? body.state : this.behavior.initial(this.#key);
-    this.#answers = new AnswerWindow(this.#around.limits);
-    if (body) this.#answers.load(body.answers);
+    this.#operations.load(body?.answers);
     for (const entry of entries) {
       for (const event of entry.events) state = this.behavior.evolve(state, event);
       for (const [operation, result] of entry.answers) {
-        this.#answers.add(operation, entry.atMs, result as Result<unknown>);
+        this.#operations.remember(operation, entry.atMs, result as Result<unknown>);
       }
     }
     this.#state = state;
     this.#folded = true;
     this.#noNotes = this.behavior.notes?.initial();
     this.#notes = this.#noNotes;
-    this.#lastSeq = entries.at(-1)?.seq ?? snapshot?.seq ?? 0;
-    this.#tailEntries = entries.length;
-    this.#tailBytes = tailBytes;
+    this.#history.recovered(recovered);
   }
 
   #recover(): void {
     const effects = (this.behavior.recover?.(this.#state, this.#turn("node", undefined)) ?? []) as readonly Effect[];
     const before = { state: this.#state, notes: this.#notes };
     const plan = planTurn(this.behavior, this.#key, before, effects, undefined);
-    if (plan.events.length > 0) throw new Error(`broken invariant: recover of ${this.id} persists`);
+    assert(plan.events.length === 0, "recover persists nothing");
     const wrote = this.#append(plan);
     this.#notes = plan.notes;
     this.#gate.leave(plan.outputs, [], wrote);
   }
 
   #refuse(envelope: Envelope, error: Failure): void {
-    if (envelope.replyTo)
-      this.#gate.leave([{ type: "answer", to: envelope.replyTo, result: refused(error) }], envelope.chain, false);
+    const to = waiterOf(envelope);
+    if (to) this.#gate.leave([{ type: "answer", to, result: refused(error) }], chainOf(envelope), false);
   }
 
   #crash(error: unknown, envelope: Envelope | undefined): void {
-    const { clock, limits, log, meter } = this.#around;
+    const { clock, limits, log, meter } = this.#services;
     this.lastError = error instanceof Error ? (error.stack ?? error.message) : String(error);
     log.error("actor.crashed", { actor: this.id, type: envelope?.message.type, error: this.lastError });
     meter.count("actor_crashes", 1, { kind: this.behavior.kind });
     this.#abandon();
-    // What those turns would have asked for belongs to this life; what they answer and tell is history by then.
+    // What those turns would have asked for belongs to this incarnation; what they answer and tell is history by then.
     this.#gate.drop(isErrand);
     const verdict = judge(this.#failuresAtMs, clock.monotonicMs(), limits);
     this.#failuresAtMs = verdict.failuresAtMs;
-    if (envelope && envelope.told !== true) this.#refuse(envelope, failure("ACTOR_CRASHED", { actor: this.id }));
+    if (envelope?.type === "ask") this.#refuse(envelope, failure("ACTOR_CRASHED", { actor: this.id }));
     const reason = error instanceof Error ? error.message : String(error);
     if (verdict.type === "quarantine") {
       log.error("actor.quarantined", { actor: this.id, failures: verdict.failuresAtMs.length, reason });
-      this.#enterQuarantine(envelope && !envelope.signal ? [envelope] : [], reason);
+      this.#enterQuarantine(envelope ? [envelope] : [], reason);
       return;
     }
-    // Somebody who waits was told; a message nobody waits for must not vanish.
-    if (envelope && !envelope.signal && isTold(envelope) && envelope.letter === undefined)
-      this.#bury([envelope], reason);
-    this.status = "restarting";
+    // The sender of an ask was told; a tell must not vanish.
+    if (envelope?.type === "tell") this.#bury([envelope], reason);
+    this.#become("restarting");
     this.restarts += 1;
     meter.count("actor_restarts", 1, { kind: this.behavior.kind });
     const incarnation = this.#incarnation;
@@ -562,50 +468,50 @@ export class Activation {
     });
   }
 
-  /** Loads again once nothing of the earlier life is on its way to the disk. */
+  /** Loads again once nothing of the earlier incarnation is on its way to the disk. */
   #reload(): void {
-    if (this.#gate.flushed) void this.load();
-    else this.#around.clock.after(1, () => this.status === "restarting" && this.#reload());
+    this.#loadWhenFlushed = !this.#gate.flushed;
+    if (!this.#loadWhenFlushed) void this.load();
   }
 
-  #enterQuarantine(letters: readonly Envelope[], reason?: string): void {
-    this.status = "quarantined";
-    const waiting = this.mailbox.takeAll().filter((envelope) => !envelope.signal);
+  #enterQuarantine(crashedBy: readonly Envelope[], reason?: string): void {
+    this.#become("quarantined");
+    const waiting = this.mailbox.takeAll();
     const error = failure("ACTOR_QUARANTINED", { actor: this.id });
-    for (const envelope of waiting) if (!isTold(envelope)) this.#refuse(envelope, error);
-    // Letters delivered again are dead letters still.
-    const kept = [...letters, ...waiting.filter(isTold)].filter(({ letter }) => letter === undefined);
-    if (reason !== undefined) this.#writeSide([this.home.quarantine(this.id, reason)]);
-    this.#bury(kept, reason ?? "quarantined");
+    for (const envelope of waiting) if (envelope.type === "ask") this.#refuse(envelope, error);
+    // Signals are of this incarnation, and what was delivered again is a dead letter still.
+    const kept = crashedBy.filter(({ type }) => type === "ask" || type === "tell");
+    if (reason !== undefined) this.#writeSide([this.host.quarantine(this.id, reason)]);
+    this.#bury([...kept, ...waiting.filter(({ type }) => type === "tell")], reason ?? "quarantined");
   }
 
   /** One entry a letter: together they could be larger than an entry may be. A node that sent one has it off its hands. */
   #bury(letters: readonly Envelope[], reason: string): void {
-    for (const side of this.home.bury(this.id, letters, reason)) this.#writeSide(side);
-    for (const { told, replyTo, chain } of letters)
-      if (told === true && replyTo) this.#gate.leave([{ type: "answer", to: replyTo, result: ok(null) }], chain, true);
+    for (const side of this.host.bury(this.id, letters, reason)) this.#writeSide(side);
+    for (const letter of letters) {
+      const receipt = letter.type === "tell" ? letter.receipt : undefined;
+      if (receipt) this.#gate.leave([{ type: "answer", to: receipt, result: ok(null) }], [], true);
+    }
   }
 
   #writeSide(side: readonly SideOp[]): void {
-    this.#write({ atMs: this.#around.clock.nowMs(), actor: this.id, events: [], answers: [], side });
+    const atMs = this.#services.clock.nowMs();
+    this.#history.write({ atMs, actor: this.id, events: [], answers: [], side }, this.#onAppended);
+    this.#gate.appended();
   }
 
-  /** A message for a quarantined actor: refused if somebody waits, kept otherwise. */
+  /** A message for a quarantined actor: an ask is refused, a tell kept as a dead letter. */
   refuseQuarantined(envelope: Envelope): void {
-    if (!isTold(envelope)) this.#refuse(envelope, failure("ACTOR_QUARANTINED", { actor: this.id }));
-    else if (!envelope.signal && envelope.letter === undefined) this.#bury([envelope], "quarantined");
+    if (envelope.type === "ask") this.#refuse(envelope, failure("ACTOR_QUARANTINED", { actor: this.id }));
+    else if (envelope.type === "tell") this.#bury([envelope], "quarantined");
   }
 
-  /** Cuts what this life has under way outside: its answers would come too late. */
+  /** Cuts what this incarnation has under way outside: its answers would come too late. */
   #abandon(): void {
     this.#incarnation += 1;
     this.#errands.abandon();
     const unknown = refused(failure("ASK_TIMEOUT", { actor: this.id, because: "the actor was restarted" }));
-    for (const waiting of this.#operations.values()) for (const to of waiting.to) this.#around.answer(to, unknown);
-    this.#operations.clear();
+    for (const to of this.#operations.endAll()) this.#services.answer(to, unknown);
     this.mailbox.dropSignals();
   }
 }
-
-/** Nobody waits for what the actor makes of it. */
-const isTold = (envelope: Envelope): boolean => envelope.told === true || envelope.replyTo === undefined;

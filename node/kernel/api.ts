@@ -3,9 +3,9 @@ import type { ActorDetail, ActorId, ActorPage, ActorRow, Failure, Result, SlotId
 import type { Message, ReplyTo, Sender } from "../../actors/behavior.ts";
 import type { NodeId } from "../ports.ts";
 import type { EntryDraft, Recovered, SlotLog } from "../storage/index.ts";
-import type { Envelope } from "./mailbox.ts";
+import type { Ask, Outgoing, Tell, Undelivered } from "./mailbox.ts";
 
-export type { Envelope } from "./mailbox.ts";
+export type { Ask, Envelope, Outgoing, Tell, Undelivered } from "./mailbox.ts";
 
 /** The log of a slot that this node serves under one epoch. What it calls durable is on the disk of every replica the
  *  slot needs. */
@@ -49,17 +49,17 @@ export interface ServedLog extends Pick<
 
 /** An actor that has left a slot. */
 export interface SplitOff {
-  /** Who owns its own slot. */
+  /** The node that owns its own slot. */
   readonly owner: NodeId;
-  /** Settles when the old slot has dropped what it still holds of the actor, or cannot; nobody waits for that but a drain. */
+  /** Settles when the old slot has dropped what it still holds of the actor, or cannot. Only a drain waits for that. */
   readonly dropped: Promise<void>;
 }
 
-/** Slots as the kernel needs them: somebody makes them servable here. */
+/** Slots as the kernel needs them; replication makes them servable here. */
 export interface Slots {
   /** Makes the slot servable by this node: takes or has its epoch, brought in line with its replicas. `ended` is called
    *  once if that ceases to be so (a newer owner, a failed append): then the log takes nothing more.
-   *  Errors: MOVED (details: owner, epoch), DIRECTORY_AWAY (nobody is known to own it; details: askedMs, how long the
+   *  Errors: MOVED (details: owner, epoch), DIRECTORY_AWAY (no owner is known; details: askedMs, how long the
    *  directory was asked), SLOT_UNAVAILABLE, DATA_DAMAGED, DIRECTORY_UNAVAILABLE. */
   open(slot: SlotId, ended: (error: Failure) => void): Promise<ServedLog>;
   /** Slots that hold anything here and that this node owns, for listings. */
@@ -70,29 +70,50 @@ export interface Slots {
 
 /** How envelopes reach actors that live elsewhere. */
 export interface Routing {
-  /** The slot of an actor: its role's share, or its own when it is pinned. */
+  /** The slot of an actor: its role's share, or its own when it was split off. */
   slotOf(role: string, actor: ActorId): SlotId;
   /** Whether messages for this slot must be sent, in their order, through `send`: earlier ones still wait there, or
    *  another node owns it. `here`: the kernel has it open or is about to; then it keeps what comes until the slot ends, lest
    *  new messages overtake those that wait here, and only earlier ones are a reason. */
   takes(slot: SlotId, here: boolean): boolean;
   /** Sends to the owner, again and again as the error allows, until answered or past the deadline (of the monotonic
-   *  clock). The envelope names its operation. Settles exactly once; a tell (no `replyTo`) settles when its turn took
-   *  effect. `after`: this node tried to serve it, and this came of it. */
+   *  clock). Settles exactly once; a tell settles when its turn took effect. `after`: this node tried to serve it, and this
+   *  came of it. */
   send(
     slot: SlotId,
-    envelope: Envelope,
+    envelope: Outgoing,
     deadlineMs: number,
     settle: (result: Result<unknown>) => void,
     after?: Failure,
   ): void;
-  /** Answers an ask or a tell that came through routing. */
+  /** Answers an ask, or a tell with a receipt, of another node. */
   answer(to: ReplyTo, result: Result<unknown>): void;
-  /** Says instead that there is no room for it (an error that is `not_started`). What its sender has already sent behind it
-   *  finds none either. */
-  turnedAway(to: ReplyTo, actor: ActorId, error: Failure): void;
-  /** Says instead that the slot ended before it was answered: whoever sent it looks for the owner and tries again. */
-  unserved(to: ReplyTo, error: Failure): void;
+  /** Says to another node instead that what it sent to `actor` was not delivered. */
+  undelivered(to: ReplyTo, actor: ActorId, why: Undelivered, error: Failure): void;
+}
+
+/** Something that this node sent and whose answer it waits for. */
+export interface OpenAsk {
+  /** The node that it was sent to. What any other says of it is nothing. */
+  readonly target: NodeId;
+  /** When the table ends it with an error; undefined: its opener sees to that. */
+  readonly deadlineMs: number | undefined;
+  /** Its answer, and that of an acknowledged tell. `refusals` is above 0 when there was no room for it: then the target counts
+   *  such refusals. */
+  answered(result: Result<unknown>, refusals: number): void;
+  /** Its slot is not served there, or ceased to be before it was handled. */
+  unserved(error: Failure): void;
+}
+
+/** The one table of open asks, shared by kernel and routing. */
+export interface AskTable {
+  /** A number that was never given out before. */
+  number(): number;
+  open(number: number, ask: OpenAsk): void;
+  find(number: number): OpenAsk | undefined;
+  close(number: number): void;
+  /** Answers with `error` all whose deadline has passed. Returns how many others have a deadline. */
+  expire(nowMs: number, error: Failure): number;
 }
 
 export interface Request {
@@ -116,7 +137,7 @@ export interface ActorFilter {
 
 /** The actors of all nodes, for admins. A node that is asked for an actor of another asks that one. */
 export interface ClusterActors {
-  /** Never rejects: what nobody answered for is named in the page. An actor that moves meanwhile may be missing. */
+  /** Never rejects: nodes that did not answer are named in the page. An actor that moves meanwhile may be missing. */
   list(filter: ActorFilter): Promise<ActorPage>;
   /** Errors: NOT_FOUND, SLOT_UNAVAILABLE (details name the node that is down), MOVED (twice: ask again), PEER_LOST,
    *  ASK_TIMEOUT, DIRECTORY_UNAVAILABLE. */
@@ -144,9 +165,9 @@ export interface Kernel {
     readonly slotsOpen: number;
     readonly slotsQuarantined: readonly { readonly slot: string; readonly reason: string; readonly failure: Failure }[];
   };
-  /** Takes an envelope that another node sent, or this one to itself. It is answered through `Routing.answer`, or by
-   *  `Routing.unserved` when this node does not serve its slot (MOVED) or ceases to before it is handled. */
-  receive(slot: SlotId, envelope: Envelope): void;
+  /** Takes what another node sent, or routing here. The sender hears the answer, or that it was not delivered: here through
+   *  the table of open asks, elsewhere through `Routing`. */
+  receive(slot: SlotId, envelope: Ask | Tell): void;
   /** The slot of an actor; undefined for an id of no known kind. */
   slotOf(actor: ActorId): SlotId | undefined;
   /** An actor has left a slot for one of its own, as the table says: what waits for it in the old one looks for it there,
@@ -161,7 +182,7 @@ export interface Kernel {
   /** The move did not happen: goes on where `drain` stopped. */
   resume(slot: SlotId): void;
   /** Gives an actor of a slot served here a slot of its own, at `to` if it can be (see `ServedLog.split`). */
-  pin(actor: ActorId, to?: NodeId): Promise<Result<{ readonly slot: SlotId }>>;
+  split(actor: ActorId, to?: NodeId): Promise<Result<{ readonly slot: SlotId }>>;
   /** Load of the slots served here since the last call, for placement: turns and bytes appended, and the busiest actors. */
   load(): readonly {
     readonly slot: SlotId;

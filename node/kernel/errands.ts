@@ -7,7 +7,7 @@
 import { failure, failureOf, refused, type ActorId, type GenerationPart, type Result } from "../../protocols/index.ts";
 import type { Effect, Sender, Signal } from "../../actors/behavior.ts";
 import type { Generation } from "../../runtimes/runtime.ts";
-import type { Home, Surroundings } from "./activation.ts";
+import type { ActivationHost, KernelServices } from "./host.ts";
 import type { Output } from "./plan.ts";
 
 type Errand = Extract<Effect, { type: "ask" | "read" | "generate" | "cancel" }>;
@@ -19,8 +19,8 @@ export const isErrand = (output: Output): output is Errand => errandTypes.has(ou
 
 export interface ErrandPorts {
   readonly actor: ActorId;
-  readonly home: Pick<Home, "readRecords" | "fail">;
-  readonly around: Pick<Surroundings, "ask" | "limits" | "log" | "runtime">;
+  readonly home: Pick<ActivationHost, "readRecords" | "fail">;
+  readonly around: Pick<KernelServices, "ask" | "limits" | "log" | "runtime">;
   /** Puts what came of an errand into the actor's mailbox. */
   readonly signal: (message: Signal, from: Sender, chain: readonly ActorId[]) => void;
 }

@@ -7,9 +7,9 @@
  *
  *  Invariant 1, with the rules of the model check: turns are pipelined, so outputs wait for every append their turn could
  *  see (R2); and a node that no longer owns the slot does not know, so an answer that rests on memory alone needs proof
- *  that nobody else served meanwhile. The commit of an append that was made at or after the turn is such proof: every
+ *  that no other node served meanwhile. The commit of an append that was made at or after the turn is such proof: every
  *  replica has taken this epoch for current after the turn began. Otherwise the replicas are asked, unless there is none. */
-import type { ActorId, Failure } from "../../protocols/index.ts";
+import { assert, type ActorId, type Failure } from "../../protocols/index.ts";
 import type { Output } from "./plan.ts";
 
 interface GatedTurn {
@@ -22,7 +22,7 @@ interface GatedTurn {
 }
 
 export interface GatePorts {
-  /** Nobody has to be asked. Looked at when a turn ends. */
+  /** No other node has to be asked. Looked at when a turn ends. */
   alone(): boolean;
   confirm(done: (error: Failure | undefined) => void): void;
   perform(outputs: readonly Output[], chain: readonly ActorId[]): void;
@@ -30,7 +30,7 @@ export interface GatePorts {
   failed(error: Failure): void;
 }
 
-/** Whether an output says something about the actor's state to somebody who could know better. Best-effort events may be
+/** Whether an output says something about the actor's state to a reader that could know better. Best-effort events may be
  *  stale by their nature; the others stay within this node. */
 function needsProof(output: Output): boolean {
   switch (output.type) {
@@ -80,6 +80,7 @@ export class OutputGate {
   /** The next append is durable: they become so in the order they were made. */
   durable(): void {
     this.#durable += 1;
+    assert(this.#durable <= this.#appended, "an append is durable once");
     this.#open();
   }
 
@@ -127,6 +128,9 @@ export class OutputGate {
       if (appends > this.#durable || (proof > this.#proven && appends === this.#durable)) break;
       opened += 1;
     }
-    for (const { outputs, chain } of this.#turns.splice(0, opened)) this.#ports.perform(outputs, chain);
+    for (const { appends, outputs, chain } of this.#turns.splice(0, opened)) {
+      assert(appends <= this.#durable, "no output leaves before every append that its turn could see is durable");
+      this.#ports.perform(outputs, chain);
+    }
   }
 }

@@ -1,6 +1,7 @@
-/** The dead letters of one slot: messages that nobody took. What is here is also in the log, by the side operations that
+/** The dead letters of one slot: messages that no turn handled. What is here is also in the log, by the side operations that
  *  these functions give back. */
 import { encodedBytesMax, type ActorId, type DeadLetter } from "../../protocols/index.ts";
+import type { Message } from "../../actors/behavior.ts";
 import type { SideOp } from "../storage/index.ts";
 import type { KernelLimits } from "./limits.ts";
 import type { Envelope } from "./mailbox.ts";
@@ -9,7 +10,7 @@ import type { Envelope } from "./mailbox.ts";
 export interface StoredLetter {
   readonly id: number;
   readonly from: string;
-  readonly message: Envelope["message"];
+  readonly message: Message;
   readonly operation: string | null;
   readonly atMs: number;
   readonly reason: string;
@@ -53,12 +54,12 @@ export class DeadLetters {
   /** For each letter that is kept, the operations that keep it, the oldest beyond the bound dropped. */
   bury(actor: ActorId, envelopes: readonly Envelope[], reason: string, atMs: number): SideOp[][] {
     const { deadLettersMax, deadLetterBytesMax } = this.#limits;
-    return envelopes.slice(-deadLettersMax).map(({ from, message, operation, replyTo, told }) => {
+    return envelopes.slice(-deadLettersMax).map(({ type, from, message, operation }) => {
       this.#lastId += 1;
       const id = this.#lastId;
       const messageBytes = encodedBytesMax(message);
       const kept = messageBytes > deadLetterBytesMax ? { type: message.type, messageBytes } : message;
-      const answered = (replyTo !== undefined && told !== true) || kept !== message;
+      const answered = type === "ask" || kept !== message;
       const letter: StoredLetter = { id, from, message: kept, operation: operation ?? null, atMs, reason, answered };
       const side: SideOp[] = [{ space: "dead", put: String(id), value: letter }];
       const [oldest, ...others] = this.of(actor);

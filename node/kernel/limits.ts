@@ -27,7 +27,7 @@ export const kernelLimits = {
   /** A tell that reaches no owner for this long is lost, and counted. */
   tellTimeoutMs: 30_000,
   /** An actor that does not come to rest in this time gets no slot of its own: SLOT_UNAVAILABLE. */
-  pinTimeoutMs: 5_000,
+  splitTimeoutMs: 5_000,
   /** Length of a chain of asks. A longer one is taken for a cycle that hides: CALL_CYCLE. */
   askChainMax: 16,
   /** Answers kept per actor for repeated operations (at least half of them at any time), and for how long. */
@@ -37,7 +37,7 @@ export const kernelLimits = {
   answersAgeMaxMs: 3_600_000,
   /** Operations of one actor that are begun and not answered; a repetition waits for the same answer. */
   openOperationsMax: 1_024,
-  /** Who may wait for one such operation; further repetitions are answered OVERLOADED. */
+  /** Senders that may wait for one such operation; further repetitions are answered OVERLOADED. */
   operationWaitersMax: 64,
   /** Restarts within the window; one more and the actor is quarantined. OTP's default intensity is 1 in 5 s; chat
    *  actors are shared by many people, so one person's bad message must not stop them. */

@@ -1,26 +1,80 @@
-/** A bounded first-in first-out queue: what waits for one actor. */
-import type { ActorId } from "../../protocols/index.ts";
+/** What travels to actors, and the bounded first-in first-out queue in which it waits for one of them. */
+import { assert, type ActorId } from "../../protocols/index.ts";
 import type { Message, ReplyTo, Sender, Signal } from "../../actors/behavior.ts";
 
-/** A message with its addresses. */
-export interface Envelope {
+/** A message whose sender waits for the answer. */
+export interface Ask {
+  readonly type: "ask";
   readonly to: ActorId;
   readonly from: Sender;
-  readonly message: Message | Signal;
+  readonly message: Message;
   /** `sender|operationId`: names the operation for the idempotency window. */
   readonly operation: string | undefined;
-  readonly replyTo: ReplyTo | undefined;
-  /** A tell from another node: `replyTo` hears that its turn took effect, the actor knows of nobody who waits. */
-  readonly told?: boolean;
+  readonly replyTo: ReplyTo;
   /** The actors that wait for an answer further up, the nearest last. */
   readonly chain: readonly ActorId[];
-  /** Signals answer something the actor itself asked for; they are bounded by what it may ask. */
-  readonly signal: boolean;
-  /** Of an envelope from another node: the slot's epoch as its sender knew it. Under no other one is it served. */
+  /** When another node sent it: the slot's epoch as that node knew it. Under no other one is it served. */
   readonly epoch?: number;
-  /** Set when a dead letter is delivered again: it stays a dead letter until its turn is durable. */
-  readonly letter?: number;
 }
+
+/** A message whose sender does not wait for an answer. */
+export interface Tell {
+  readonly type: "tell";
+  readonly to: ActorId;
+  readonly from: Sender;
+  readonly message: Message;
+  readonly operation: string | undefined;
+  /** When another node sent it: hears that its turn took effect. The actor does not know of it. */
+  readonly receipt?: ReplyTo;
+  readonly epoch?: number;
+}
+
+/** What the kernel says to an actor of its own: what came of something that the actor asked for (bounded by what it may ask),
+ *  or that a reminder is due. */
+export interface SignalEnvelope {
+  readonly type: "signal";
+  readonly to: ActorId;
+  readonly from: Sender;
+  readonly message: Signal;
+  readonly operation?: undefined;
+  readonly chain: readonly ActorId[];
+}
+
+/** A dead letter that is delivered again: it stays a dead letter until its turn is durable. */
+export interface Redelivery {
+  readonly type: "redelivery";
+  readonly to: ActorId;
+  readonly from: Sender;
+  readonly message: Message;
+  readonly operation: string | undefined;
+  /** The number of the dead letter. */
+  readonly letter: number;
+}
+
+/** A message with its addresses. */
+export type Envelope = Ask | Tell | SignalEnvelope | Redelivery;
+
+/** An envelope that may go to another node, where its operation makes it safe to send again. Its reply address is made for
+ *  each attempt. */
+export type Outgoing = (Omit<Ask, "replyTo"> | Tell) & { readonly operation: string };
+
+/** Why an envelope was not delivered. `unserved`: the slot is not served here, or ceased to be before the envelope was handled;
+ *  its sender may try again where the slot is served now. `noRoom`: its sender is told, and what the sender has already
+ *  sent behind it finds no room either. `refused`: its sender is told, and that is final. */
+export type Undelivered = "unserved" | "noRoom" | "refused";
+
+/** The address that hears what becomes of an envelope: of an ask its answer, of an acknowledged tell that its turn took
+ *  effect. */
+export function waiterOf(envelope: Envelope): ReplyTo | undefined {
+  if (envelope.type === "ask") return envelope.replyTo;
+  return envelope.type === "tell" ? envelope.receipt : undefined;
+}
+
+const none: readonly ActorId[] = [];
+
+/** The actors that wait for an answer of the actor that handles this. */
+export const chainOf = (envelope: Envelope): readonly ActorId[] =>
+  envelope.type === "ask" || envelope.type === "signal" ? envelope.chain : none;
 
 export class Mailbox {
   #items: (Envelope | undefined)[] = [];
@@ -38,7 +92,7 @@ export class Mailbox {
 
   push(envelope: Envelope): void {
     this.#items.push(envelope);
-    if (!envelope.signal) this.#messages += 1;
+    if (envelope.type !== "signal") this.#messages += 1;
   }
 
   shift(): Envelope | undefined {
@@ -46,17 +100,18 @@ export class Mailbox {
     if (envelope === undefined) return undefined;
     this.#items[this.#first] = undefined;
     this.#first += 1;
-    if (!envelope.signal) this.#messages -= 1;
+    if (envelope.type !== "signal") this.#messages -= 1;
     if (this.#first === this.#items.length) {
+      assert(this.#messages === 0, "an empty mailbox counts no messages");
       this.#items = [];
       this.#first = 0;
     }
     return envelope;
   }
 
-  /** Drops what an earlier life of the actor asked for; reminders ring for any life. */
+  /** Drops what an earlier incarnation of the actor asked for; reminders ring for any. */
   dropSignals(): void {
-    const kept = this.takeAll().filter(({ signal, message }) => !signal || message.type === "reminded");
+    const kept = this.takeAll().filter(({ type, message }) => type !== "signal" || message.type === "reminded");
     for (const envelope of kept) this.push(envelope);
   }
 

@@ -3,7 +3,7 @@
 import { failure, ok, refused, type Result } from "../../protocols/index.ts";
 import type { AnyBehavior, Effect, ReplyTo } from "../../actors/behavior.ts";
 import type { SideOp } from "../storage/index.ts";
-import type { Envelope } from "./mailbox.ts";
+import { waiterOf, type Envelope } from "./mailbox.ts";
 
 /** Something a turn does outside of its actor. */
 export type Output =
@@ -19,9 +19,11 @@ export interface Plan {
   readonly answers: (readonly [string, Result<unknown>])[];
   readonly outputs: Output[];
   stop: boolean;
+  /** Whether the actor has pending work after it; undefined when that cannot have changed. */
+  pending: boolean | undefined;
 }
 
-/** Sorts the effects of one turn. Throws what `evolve` throws. */
+/** Sorts the effects of one turn. Throws what the behavior throws. */
 export function planTurn(
   behavior: AnyBehavior,
   key: string,
@@ -29,9 +31,8 @@ export function planTurn(
   effects: readonly Effect[],
   envelope: Envelope | undefined,
 ): Plan {
-  const plan: Plan = { ...before, events: [], side: [], answers: [], outputs: [], stop: false };
-  // Who tells waits for no answer of the actor's making; the node that sent a tell hears that its turn took effect.
-  const asker = envelope?.told === true ? undefined : envelope?.replyTo;
+  const plan: Plan = { ...before, events: [], side: [], answers: [], outputs: [], stop: false, pending: undefined };
+  const asker = envelope?.type === "ask" ? envelope.replyTo : undefined;
   for (const effect of effects) {
     switch (effect.type) {
       case "persist":
@@ -63,9 +64,12 @@ export function planTurn(
         plan.outputs.push(effect);
     }
   }
+  if (plan.events.length > 0) plan.pending = behavior.pending?.(plan.state) ?? false;
   if (envelope === undefined || asker !== undefined) return plan;
-  if (envelope.replyTo !== undefined) answer(plan, envelope.replyTo, ok(null));
-  // A tell of this node has nobody to answer; its operation is remembered all the same.
+  // The sender of a tell waits for no answer of the actor's making; its node hears that the turn took effect.
+  const receipt = waiterOf(envelope);
+  if (receipt !== undefined) answer(plan, receipt, ok(null));
+  // A tell of this node has no receipt; its operation is remembered all the same.
   else if (envelope.operation !== undefined) plan.answers.push([envelope.operation, ok(null)]);
   return plan;
 }

@@ -1,9 +1,9 @@
-/** Who takes turns next: actors that have something to do stand in one line.
+/** The order of turns: actors that have something to do stand in one line.
  *
  *      add ─► [ room/lobby, user/ada, … ] ─► up to `turnsPerVisit` turns each ─► to the end, while there is more to do
  *
  *  After `turnsPerSlice` turns the rest of the process has its chance: connections, timers, the disk. And while the disk is
- *  too far behind nobody takes a turn at all, because each may append. */
+ *  too far behind no actor takes a turn at all, because each may append. */
 import type { SlotId } from "../../protocols/index.ts";
 import type { Clock, Meter } from "../ports.ts";
 import type { Activation } from "./activation.ts";
@@ -13,7 +13,7 @@ import type { KernelLimits } from "./limits.ts";
 export interface Pressure {
   readonly queuedBytes: number;
   readonly pendingBytesMax: number;
-  /** The disk has no room for what is begun now in this slot, and nobody else could take it over. */
+  /** The disk has no room for what is begun now in this slot, and no other node could take the slot over. */
   full(slot: SlotId): boolean;
   /** Resolves when every append so far is durable or has failed. */
   settled(): Promise<void>;
@@ -24,6 +24,8 @@ export interface TurnPorts {
   readonly clock: Clock;
   readonly meter: Meter;
   readonly limits: Pick<KernelLimits, "turnsPerSlice">;
+  /** No actor has a turn to take any more. */
+  rested(): void;
 }
 
 /** Turns one actor takes before the next in line gets its chance. */
@@ -38,7 +40,7 @@ export class Turns {
     this.#ports = ports;
   }
 
-  /** Nobody has a turn to take. */
+  /** No actor has a turn to take. */
   get none(): boolean {
     return !this.#running && this.#line.length === 0;
   }
@@ -65,13 +67,14 @@ export class Turns {
       let taken = 0;
       while (taken < turnsPerVisit && activation.turn()) taken += 1;
       turns += taken;
-      activation.home.turns += taken;
+      activation.host.turns += taken;
       this.add(activation);
     }
     this.#line.splice(0, visited);
     meter.count("turns", turns);
     this.#running = this.#line.length > 0;
     if (this.#running) this.#runLater();
+    else this.#ports.rested();
   }
 
   /** Yields to the rest of the process; and when the disk is behind, waits for it. */

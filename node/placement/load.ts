@@ -22,7 +22,7 @@ const sampleMs = 1_000;
  *  anybody likes: they are of the last measurement. */
 export function servePlacement(ports: {
   readonly exchange: Exchange;
-  readonly kernel: Pick<Kernel, "load" | "pin">;
+  readonly kernel: Pick<Kernel, "load" | "split">;
   readonly clock: Clock;
   readonly journal: { readonly refusedAtMs: number | undefined };
   readonly limits?: Partial<PlacementLimits>;
@@ -77,7 +77,7 @@ export function servePlacement(ports: {
   });
   exchange.on("placement.pin", async ({ actor, to }) => {
     try {
-      return await kernel.pin(actor, to);
+      return await kernel.split(actor, to);
     } catch (error) {
       return refused(failureOf(error));
     }

@@ -3,8 +3,9 @@
  *      list ─► every owner that is up, at once ─► merged in the order of ids
  *      show, release ─► the owner of the actor's slot ─ MOVED ─► the one it names, once
  *
- *  Who owns what is read from the slot table, which may be behind. So an owner checks that it is one, and a list says which
- *  nodes did not answer: whoever looks for what is wrong must not take half a list for the whole. */
+ *  Owners are read from the slot table, which may be behind. So an owner checks that it is one, and a list says which
+ *  nodes did not answer: an admin who looks for what is wrong must not take half a list for the
+ *  whole. */
 import {
   failure,
   ok,
@@ -20,7 +21,7 @@ import type { ActorFilter, ClusterActors, Kernel } from "../kernel/api.ts";
 import type { Clock, Membership, NodeId } from "../ports.ts";
 import type { SlotTable } from "../slot-table.ts";
 import { routingLimits, type RoutingLimits } from "./limits.ts";
-import { isEpoch, ownerAway } from "./lines.ts";
+import { isEpoch, ownerAway } from "./outbound.ts";
 
 export interface ClusterActorsOptions {
   readonly node: NodeId;
@@ -105,7 +106,8 @@ export function createClusterActors(options: ClusterActorsOptions): ClusterActor
     return answer.ok ? { node: owner, ...answer.value } : undefined;
   };
 
-  /** Asks the owner of an actor; when it is one no more, the one it names, or whom the table names by now. */
+  /** Asks the owner of an actor; when it is the owner no more, the node that it names, or that the table names by
+   *  now. */
   const atOwner = async <T>(
     actor: ActorId,
     ask: (owner: NodeId) => Promise<Result<T>>,
@@ -130,7 +132,7 @@ export function createClusterActors(options: ClusterActorsOptions): ClusterActor
 
   return {
     async list(filter) {
-      // Itself too: then a table that knows nothing yet still asks somebody.
+      // Itself too: then a table that knows nothing yet still asks a node.
       const owners = new Set<NodeId>([node]);
       for (const { record } of table.rows()) owners.add(record.owner);
       const asked = { ...filter, limit: Math.min(filter.limit, limits.actorRowsMax) };

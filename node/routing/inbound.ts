@@ -6,6 +6,8 @@
  *  What there was no room for is answered, and so the session goes on; but the peer may never hear that answer, and then it
  *  sends that envelope again. So until it has said that it heard, the same actor has no room for anything younger either. */
 import {
+  actorOf,
+  assert,
   encodedBytesMax,
   failure,
   refused,
@@ -17,6 +19,7 @@ import {
 } from "../../protocols/index.ts";
 import type { MeshBody } from "../../protocols/mesh/index.ts";
 import type { ReplyTo } from "../../actors/behavior.ts";
+import type { Undelivered } from "../kernel/api.ts";
 import type { NodeId } from "../ports.ts";
 import type { RoutingPorts } from "./index.ts";
 import type { RoutingLimits } from "./limits.ts";
@@ -30,10 +33,10 @@ interface Session {
   refusal: Failure | undefined;
   /** How many there was no room for. */
   refusals: number;
-  /** For whom there was none, each with the number of its last refusal, until the peer has heard of that. */
+  /** Actors without room, each with the number of its last refusal, until the peer has heard of that. */
   readonly full: Map<ActorId, number>;
-  /** Over which it came. What was asked over one that has ended is not answered: the peer asks again, and in its next life
-   *  the number of a sending is somebody else's. */
+  /** Over which it came. What was asked over one that has ended is not answered: the peer asks again, and in its next process
+   *  the number of an attempt is another's. */
   readonly connection: Connection;
 }
 
@@ -41,7 +44,7 @@ interface Connection {
   ended: boolean;
 }
 
-/** Whom to answer, and in which session they asked. Lives in memory only. */
+/** The node to answer, and the session in which it asked. Lives in memory only. */
 interface SessionReplyTo extends ReplyTo {
   readonly session?: Session;
 }
@@ -54,7 +57,7 @@ interface Waiting {
   readonly bytes: number;
 }
 
-interface Outbox {
+interface AnswerQueue {
   waiting: Waiting[];
   bytes: number;
   scheduled: boolean;
@@ -64,6 +67,10 @@ interface Outbox {
   half: number;
 }
 
+/** A number of the table of open asks as it is written between nodes: below zero, where earlier versions look for it. */
+export const toWire = (number: number): number => -number;
+export const fromWire = (number: number): number => -number;
+
 /** Fewer are not worth a packet of their own. */
 const halfMin = 32;
 
@@ -71,7 +78,7 @@ export class Inbound {
   readonly #ports: RoutingPorts;
   readonly #limits: RoutingLimits;
   readonly #sessions = new Map<NodeId, Map<SlotId, Session>>();
-  readonly #outboxes = new Map<NodeId, Outbox>();
+  readonly #answers = new Map<NodeId, AnswerQueue>();
   readonly #connections = new Map<NodeId, Connection>();
 
   constructor(ports: RoutingPorts, limits: RoutingLimits) {
@@ -80,12 +87,12 @@ export class Inbound {
     ports.exchange.on("routing.envelopes", (body, from) => this.#received(body, from));
     ports.exchange.onPeer({
       disconnected: (peer) => {
-        // It sends again what is not answered; answers to what it sent before would find nobody.
+        // It sends again what is not answered; answers to what it sent before would find no ask.
         this.#sessions.delete(peer);
         const connection = this.#connections.get(peer);
         if (connection) connection.ended = true;
         this.#connections.delete(peer);
-        this.#outboxes.delete(peer);
+        this.#answers.delete(peer);
       },
     });
   }
@@ -94,8 +101,22 @@ export class Inbound {
     if ((to as SessionReplyTo).session?.connection.ended !== true) this.#queue(to, result, true);
   }
 
-  turnedAway(to: ReplyTo, actor: ActorId, error: Failure): void {
-    const { session } = to as SessionReplyTo;
+  undelivered(to: ReplyTo, actor: ActorId, why: Undelivered, error: Failure): void {
+    switch (why) {
+      case "refused":
+        this.answer(to, refused(error));
+        return;
+      case "noRoom":
+        this.#noRoom(to, actor, error);
+        return;
+      case "unserved":
+        this.#unserved(to, error);
+        return;
+    }
+  }
+
+  #noRoom(to: SessionReplyTo, actor: ActorId, error: Failure): void {
+    const { session } = to;
     if (session === undefined || session.connection.ended) return;
     session.refusals += 1;
     session.full.set(actor, session.refusals);
@@ -104,8 +125,8 @@ export class Inbound {
     this.#queue(to, refused(error), true, session.refusals);
   }
 
-  unserved(to: ReplyTo, error: Failure): void {
-    const { session } = to as SessionReplyTo;
+  #unserved(to: SessionReplyTo, error: Failure): void {
+    const { session } = to;
     if (session) session.refusal ??= error;
     if (session?.connection.ended === true) return;
     this.#queue(to, refused(error), false);
@@ -113,37 +134,38 @@ export class Inbound {
 
   #received({ slot, session: number, epoch, refusals, envelopes }: MeshBody<"routing.envelopes">, from: NodeId): void {
     this.#heard(this.#sessions.get(from)?.get(slot), number, refusals);
-    for (const [correlation, to, sender, message, operation, told, chain] of envelopes) {
-      const sent = { node: from, correlation, operation };
+    for (const [wireNumber, to, sender, message, operation, told, chain] of envelopes) {
+      const sent = { node: from, correlation: fromWire(wireNumber), operation };
       const fit = this.#fit(to, slot);
       if (fit === "unknown") {
         this.answer(sent, refused(failure("NOT_FOUND", { actor: to })));
         continue;
       }
       if (fit === "never") {
-        this.answer(
-          sent,
-          refused(failure("BAD_REQUEST", { reason: "this actor is not of this slot", actor: to, slot })),
-        );
+        const reason = "this actor is not of this slot";
+        this.answer(sent, refused(failure("BAD_REQUEST", { reason, actor: to, slot })));
         continue;
       }
       const session = this.#session(from, slot, number, epoch);
       const replyTo: SessionReplyTo = { ...sent, ...(session && { session }) };
       if (session === undefined) {
-        this.unserved(replyTo, failure("OVERLOADED", { sessionsPerPeerMax: this.#limits.sessionsPerPeerMax }));
+        this.#unserved(replyTo, failure("OVERLOADED", { sessionsPerPeerMax: this.#limits.sessionsPerPeerMax }));
       } else if (session.refusal) {
-        this.unserved(replyTo, session.refusal);
+        this.#unserved(replyTo, session.refusal);
       } else if (fit === "elsewhere") {
-        this.unserved(replyTo, failure("MOVED", { slot, actor: to }));
+        this.#unserved(replyTo, failure("MOVED", { slot, actor: to }));
       } else if (session.full.has(to)) {
-        this.turnedAway(
-          replyTo,
-          to,
-          failure("MAILBOX_FULL", { actor: to, because: "an earlier message found no room" }),
-        );
+        const because = "an earlier message found no room";
+        this.#noRoom(replyTo, to, failure("MAILBOX_FULL", { actor: to, because }));
       } else {
-        const envelope = { to, from: sender, message, operation, replyTo, chain, signal: false, epoch };
-        this.#ports.kernel().receive(slot, told ? { ...envelope, told } : envelope);
+        assert(session.epoch === epoch && !session.connection.ended, "what is served came in a session that stands");
+        const envelope = { to, from: sender, message, operation, epoch };
+        this.#ports
+          .kernel()
+          .receive(
+            slot,
+            told ? { type: "tell", ...envelope, receipt: replyTo } : { type: "ask", ...envelope, replyTo, chain },
+          );
       }
     }
   }
@@ -171,13 +193,13 @@ export class Inbound {
     return session;
   }
 
-  /** Whether an actor belongs to a slot: now, at another time (it was pinned or unpinned), or never. */
+  /** Whether an actor belongs to a slot: now, at another time (it got a slot of its own, or lost it), or never. */
   #fit(actor: ActorId, slot: SlotId): "here" | "elsewhere" | "never" | "unknown" {
     const mine = this.#ports.slotOf(actor);
     if (mine === undefined) return "unknown";
     if (mine === slot) return "here";
-    if ((slot as string) === actor) return "elsewhere";
-    // Pinned here, and the peer does not know yet: then it names the slot the actor was split from.
+    if (actorOf(slot) === actor) return "elsewhere";
+    // It has a slot of its own, and the peer does not know yet: then it names the slot the actor was split from.
     return this.#ports.table.get(mine)?.record.splitFrom === slot ? "elsewhere" : "never";
   }
 
@@ -186,60 +208,60 @@ export class Inbound {
   #queue(replyTo: SessionReplyTo, result: Result<unknown>, served: boolean, refusal = 0): void {
     const { node: to, correlation, session } = replyTo;
     const { answersQueuedMax, answersQueuedBytesMax } = this.#limits;
-    const outbox = this.#outboxes.get(to) ?? { waiting: [], bytes: 0, scheduled: false, given: 0, half: halfMin };
-    this.#outboxes.set(to, outbox);
-    const { answer, bytes } = this.#sendable(correlation, result, served, refusal);
-    outbox.waiting.push({ answer, session, bytes });
-    outbox.bytes += bytes;
+    const queue = this.#answers.get(to) ?? { waiting: [], bytes: 0, scheduled: false, given: 0, half: halfMin };
+    this.#answers.set(to, queue);
+    const { answer, bytes } = this.#sendable(toWire(correlation), result, served, refusal);
+    queue.waiting.push({ answer, session, bytes });
+    queue.bytes += bytes;
     let dropped = 0;
-    for (; outbox.waiting.length - dropped > answersQueuedMax || outbox.bytes > answersQueuedBytesMax; dropped += 1) {
-      const oldest = outbox.waiting[dropped] as Waiting;
-      outbox.bytes -= oldest.bytes;
+    for (; queue.waiting.length - dropped > answersQueuedMax || queue.bytes > answersQueuedBytesMax; dropped += 1) {
+      const oldest = queue.waiting[dropped] as Waiting;
+      queue.bytes -= oldest.bytes;
       // What its peer does not hear it must send again, in order.
       if (oldest.session) oldest.session.refusal ??= failure("OVERLOADED", { answersQueuedMax, answersQueuedBytesMax });
     }
     if (dropped > 0) {
-      outbox.waiting.splice(0, dropped);
+      queue.waiting.splice(0, dropped);
       this.#ports.meter.count("routing_answers_dropped", dropped);
     }
-    outbox.given += 1;
+    queue.given += 1;
     // The peer goes on with these while the others are worked out; with all of them at once, one would wait for the other.
-    if (outbox.given === outbox.half) this.#write(to, outbox);
-    if (outbox.scheduled) return;
-    outbox.scheduled = true;
-    this.#ports.clock.soon(() => this.#flush(to, outbox));
+    if (queue.given === queue.half) this.#write(to, queue);
+    if (queue.scheduled) return;
+    queue.scheduled = true;
+    this.#ports.clock.soon(() => this.#flush(to, queue));
   }
 
   /** An answer as it can be sent: one that fits no message would hold up all behind it, so its asker is told that instead. */
-  #sendable(correlation: number, result: Result<unknown>, served: boolean, refusal: number): Omit<Waiting, "session"> {
+  #sendable(wireNumber: number, result: Result<unknown>, served: boolean, refusal: number): Omit<Waiting, "session"> {
     const { peerMessageBytesMax } = wireLimits;
     const answerBytes = encodedBytesMax(result);
     if (answerBytes <= peerMessageBytesMax)
-      return { answer: [correlation, result, served, refusal] as Answer, bytes: answerBytes + 16 };
+      return { answer: [wireNumber, result, served, refusal] as Answer, bytes: answerBytes + 16 };
     this.#ports.meter.count("routing_oversize", 1, { what: "answer" });
     const reason = "the answer is too large to be sent to another node; ask for less at once";
     return this.#sendable(
-      correlation,
+      wireNumber,
       refused(failure("TOO_LARGE", { reason, answerBytes, peerMessageBytesMax })),
       served,
       refusal,
     );
   }
 
-  #flush(to: NodeId, outbox: Outbox): void {
-    outbox.scheduled = false;
-    outbox.half = Math.max(halfMin, outbox.given >> 1);
-    outbox.given = 0;
-    if (this.#outboxes.get(to) !== outbox || this.#write(to, outbox)) return;
+  #flush(to: NodeId, queue: AnswerQueue): void {
+    queue.scheduled = false;
+    queue.half = Math.max(halfMin, queue.given >> 1);
+    queue.given = 0;
+    if (this.#answers.get(to) !== queue || this.#write(to, queue)) return;
     // The connection's queue is full, or it is gone: then this is thrown away in a moment.
-    outbox.scheduled = true;
-    this.#ports.clock.after(this.#limits.retryMs, () => this.#flush(to, outbox));
+    queue.scheduled = true;
+    this.#ports.clock.after(this.#limits.retryMs, () => this.#flush(to, queue));
   }
 
   /** Whether all that waits was sent. */
-  #write(to: NodeId, outbox: Outbox): boolean {
+  #write(to: NodeId, queue: AnswerQueue): boolean {
     const { batchItemsMax, batchBytesMax } = this.#limits;
-    const { waiting } = outbox;
+    const { waiting } = queue;
     let at = 0;
     let sent = true;
     while (at < waiting.length) {
@@ -253,10 +275,11 @@ export class Inbound {
       const answers = waiting.slice(at, end).map(({ answer }) => answer);
       sent = this.#ports.exchange.send(to, "routing.answers", { answers });
       if (!sent) break;
-      outbox.bytes -= bytes;
+      queue.bytes -= bytes;
       at = end;
     }
-    outbox.waiting = waiting.slice(at);
+    queue.waiting = waiting.slice(at);
+    assert(queue.waiting.length > 0 || queue.bytes === 0, "the bytes counted are those of the answers that wait");
     this.#ports.exchange.flush(to, "routing.answers");
     return sent;
   }

@@ -1,7 +1,7 @@
 /** Bounds of routing. `docs/limits.md` says what happens at each. */
 export const routingLimits = {
   /** Envelopes of one slot that wait for their answers from another node. Beyond it: OVERLOADED. */
-  lineEnvelopesMax: 16_384,
+  outboxEnvelopesMax: 16_384,
   /** The same for all slots. */
   envelopesMax: 65_536,
   /** And their bytes. */
@@ -19,7 +19,7 @@ export const routingLimits = {
   /** What has no owner yet and waits for an answer waits so long for a directory that is away; then DIRECTORY_AWAY. A
    *  manager that was killed and started again at once, and an etcd that lost its leader, were back after 1 to 1.9 s. */
   directoryPatienceMs: 2_500,
-  /** Answers that wait for one peer to take them. Beyond it the oldest go; who waits for one gets ASK_TIMEOUT. */
+  /** Answers that wait for one peer to take them. Beyond it the oldest go, and their senders get ASK_TIMEOUT. */
   answersQueuedMax: 65_536,
   /** And about their bytes: four of the largest fit. */
   answersQueuedBytesMax: 16 * 1024 * 1024,
@@ -50,7 +50,7 @@ export const routingLimits = {
   modelsTimeoutMs: 2_000,
   /** Actors that one node names in a page. The rest comes with the next. */
   actorRowsMax: 500,
-  /** Listings of its actors that one node makes at a time, for whoever asks. Beyond it: OVERLOADED, and the asker says that
+  /** Listings of its actors that one node makes at a time. Beyond it: OVERLOADED, and the asker says that
    *  the node did not answer. */
   actorListsMax: 8,
   /** How long a node may take to list, show or release an actor of another's admin. */

@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import type { MeshBody, MeshName } from "../../protocols/mesh/index.ts";
-import { encode, slotOf, type ActorId, type ClusterSlotRow } from "../../protocols/index.ts";
+import { encode, slotOf, type ActorId, type ClusterSlotRow, type SlotId } from "../../protocols/index.ts";
 import { ChatClient } from "./chat-client.ts";
 import { BadMember } from "./cluster-bad-member.ts";
 import { check } from "./cluster-checks.ts";
@@ -23,7 +23,7 @@ type Lie = { readonly [Name in MeshName]: readonly [Name, MeshBody<Name>] }[Mesh
 
 /** What only the owner of a slot, or one of its copies, may say: with an epoch that is over, that holds, or that is far ahead. */
 function liesOf({ slot, epoch: now }: ClusterSlotRow): readonly Lie[] {
-  const body = { slot: slot as `${string}/${number}` };
+  const body = { slot: slot as SlotId };
   const at = { epoch: now, seq: 1_000_000, checksum: 1 };
   return [Math.max(1, now - 1), now, now + 1, 1_000_000].flatMap((epoch): Lie[] => {
     const copy = { ...body, epoch, incarnation: 1 };
@@ -100,7 +100,7 @@ async function replay(cluster: ClusterProcesses, load: Load, bad: BadMember): Pr
     const message = { type: "post", text };
     return [correlation, `room/${room}`, `user/${writer}`, message, `user/${writer}|${operationId}`, false, []];
   };
-  const head = { slot: slot as `${string}/${number}`, epoch, refusals: 0 };
+  const head = { slot: slot as SlotId, epoch, refusals: 0 };
   bad.exchange.send(owner, "routing.envelopes", { ...head, session: 7, envelopes: [envelope(-1), envelope(-2)] });
   bad.exchange.send(owner, "routing.envelopes", { ...head, session: 8, envelopes: [envelope(-3)] });
   await until("what was replayed is answered", () => {
@@ -139,7 +139,7 @@ describe("a cluster of real processes with a member that lies", () => {
     // Who takes himself for an owner that the directory does not know is parted from.
     for (const peer of peers)
       for (const { slot, epoch } of before)
-        bad.exchange.send(peer, "replica.query", { slot: slot as `${string}/${number}`, epoch: epoch + 1_000_000 });
+        bad.exchange.send(peer, "replica.query", { slot: slot as SlotId, epoch: epoch + 1_000_000 });
     await until("all have parted from it", allParted);
     await everybodyWrites(load, "after false claims");
     const after = await others(cluster, bad, "after lies");

@@ -19,7 +19,6 @@ export interface Mutation {
 }
 
 const activation = "node/kernel/activation.ts";
-const slotHost = "node/kernel/slot-host.ts";
 const slotLog = "node/storage/slot-log.ts";
 const gate = "node/kernel/gate.ts";
 const rules = "node/replication/rules.ts";
@@ -78,7 +77,7 @@ export const mutations: readonly Mutation[] = [
   {
     name: "leaves the answers to operations out of the snapshot",
     file: activation,
-    find: "answers: this.#answers.dump() }",
+    find: "answers: this.#operations.dump() }",
     replace: "answers: [] }",
     caughtBy: ["operation-once"],
     from: 4,
@@ -136,7 +135,7 @@ export const mutations: readonly Mutation[] = [
   },
   {
     name: "trims entries of actors that have no snapshot of them",
-    file: slotHost,
+    file: "node/kernel/compaction.ts",
     find: "for (const actor of log.actorsBelow(throughSeq)) {",
     replace: "for (const actor of log.actorsBelow(-1)) {",
     caughtBy: [
@@ -160,7 +159,7 @@ export const mutations: readonly Mutation[] = [
   },
   {
     name: "takes messages into a full mailbox",
-    file: slotHost,
+    file: "node/kernel/intake.ts",
     find: "activation.mailbox.messages >= limits.mailboxMessagesMax",
     replace: "activation.mailbox.messages < 0",
     caughtBy: ["bounds-held"],

@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import { failure, slotOf, type ActorId, type SlotId } from "../../../protocols/index.ts";
+import { failure, ownSlot, slotOf, type ActorId } from "../../../protocols/index.ts";
 import type { EntryDraft, SlotLog } from "../../../node/storage/index.ts";
 import { movedTo } from "./slots.ts";
 import { createStage, eventually, valueOf, type Stage } from "./stage.ts";
@@ -457,15 +457,15 @@ describe("kernel", () => {
       await stage.ask(pinned, "mark", { text: "open" });
       await stage.ask(pinned, "remind", { text: "60000" });
       stage.slots.end(slot, movedTo("n2", 9));
-      stage.routing.pinned.add(pinned);
+      stage.routing.split.add(pinned);
       await open();
       expect(topics()).to.not.include(pinned);
       expect((await stage.kernel.listActors({ limit: 10, status: "active" })).rows.map(({ actor }) => actor)).to.deep.equal(["pad/a"]); // prettier-ignore
       // In its own slot they are taken up.
-      const own = await stage.journal.openSlot(pinned as string as SlotId);
+      const own = await stage.journal.openSlot(ownSlot(pinned));
       await own.raise(1, true);
       await new Promise((resolve) => own.append(1, { atMs: 1, actor: pinned, answers: [], ...marked }, resolve));
-      stage.kernel.serve(pinned as string as SlotId);
+      stage.kernel.serve(ownSlot(pinned));
       await eventually("recovered in its own slot", () => topics().includes(pinned));
     });
 

@@ -1,15 +1,21 @@
 import { expect } from "chai";
-import type { Envelope } from "../../../node/kernel/api.ts";
-import { failure, slotOf, type ActorId, type SlotId } from "../../../protocols/index.ts";
+import type { Ask, Tell } from "../../../node/kernel/api.ts";
+import { failure, ownSlot, slotOf, type ActorId } from "../../../protocols/index.ts";
 import { movedTo } from "./slots.ts";
 import { createStage, eventually, valueOf, type Stage } from "./stage.ts";
 
 /** As another node would send it. */
-function envelopeTo(to: Envelope["to"], correlation: number, type: string): Envelope {
+function askTo(to: ActorId, correlation: number, type: string): Ask {
   const operation = `user/bob|${correlation}`;
   const replyTo = { node: "n2", correlation, operation };
   const message = { type, text: `from afar ${correlation}` };
-  return { to, from: "user/bob", message, operation, replyTo, chain: [], signal: false };
+  return { type: "ask", to, from: "user/bob", message, operation, replyTo, chain: [] };
+}
+
+/** The same, of a message for whose answer nobody waits. */
+function tellTo(to: ActorId, correlation: number, type: string): Tell {
+  const { from, message, operation, replyTo: receipt } = askTo(to, correlation, type);
+  return { type: "tell", to, from, message, operation, receipt };
 }
 
 describe("slots that move", () => {
@@ -67,7 +73,7 @@ describe("slots that move", () => {
     expect(texts).to.deep.equal(["a", "b", "c", "d"]);
     expect(stage.kernel.status()).to.deep.include({ active: 0, slotsOpen: 0, slotsQuarantined: [] });
     stage.slots.refusal = movedTo("n2", 7);
-    stage.kernel.receive(slot, envelopeTo("pad/a", 9, "lines"));
+    stage.kernel.receive(slot, askTo("pad/a", 9, "lines"));
     await eventually("refused", () => stage.routing.answered.length === 1);
     const [refusal] = stage.routing.answered;
     expect(refusal?.served).to.equal(false);
@@ -110,7 +116,7 @@ describe("slots that move", () => {
 
   it("serve nothing that was sent under another epoch: the slot was elsewhere meanwhile, or is about to be anew", async () => {
     const receive = (correlation: number, epoch: number): void =>
-      stage.kernel.receive(slot, { ...envelopeTo("pad/a", correlation, "lines"), epoch });
+      stage.kernel.receive(slot, { ...askTo("pad/a", correlation, "lines"), epoch });
     receive(1, 1);
     await eventually("served", () => stage.routing.answered.length === 1);
     expect(stage.routing.answered[0]?.served).to.equal(true);
@@ -135,8 +141,8 @@ describe("slots that move", () => {
 
   it("refuse what is no message of its actor's kind, and the actor goes on", async () => {
     for (let correlation = 1; correlation <= 20; correlation += 1)
-      stage.kernel.receive(slot, envelopeTo("pad/a", correlation, "garbage"));
-    stage.kernel.receive(slot, envelopeTo("pad/a", 21, "lines"));
+      stage.kernel.receive(slot, askTo("pad/a", correlation, "garbage"));
+    stage.kernel.receive(slot, askTo("pad/a", 21, "lines"));
     await eventually("answered", () => stage.routing.answered.length === 21);
     const codes = stage.routing.answered.map(({ result, served }) => [result.ok || result.error.code, served]);
     expect(new Set(codes.slice(0, 20).map(String))).to.deep.equal(new Set(["BAD_REQUEST,true"]));
@@ -145,9 +151,9 @@ describe("slots that move", () => {
   });
 
   it("answer other nodes' tells once their turn took effect, unseen by the actor", async () => {
-    stage.kernel.receive(slot, { ...envelopeTo("pad/a", 1, "add"), told: true });
-    stage.kernel.receive(slot, { ...envelopeTo("pad/a", 2, "never"), told: true });
-    stage.kernel.receive(slot, { ...envelopeTo("pad/a", 3, "boom"), told: true });
+    stage.kernel.receive(slot, tellTo("pad/a", 1, "add"));
+    stage.kernel.receive(slot, tellTo("pad/a", 2, "never"));
+    stage.kernel.receive(slot, tellTo("pad/a", 3, "boom"));
     await eventually("answered", () => stage.routing.answered.length === 3);
     const answers = stage.routing.answered.map(({ correlation, result }) => [correlation, valueOf(result)]);
     expect(answers).to.have.deep.members([[1, null], [2, null], [3, null]]); // prettier-ignore
@@ -157,21 +163,21 @@ describe("slots that move", () => {
 
   it("split an actor off, which then is looked for in its own slot", async () => {
     await stage.ask("pad/a", "remind", { text: "60000" });
-    const pinned = await stage.kernel.pin("pad/a");
-    expect(pinned).to.deep.equal({ ok: true, value: { slot: "pad/a" } });
+    const split = await stage.kernel.split("pad/a");
+    expect(split).to.deep.equal({ ok: true, value: { slot: "pad/a" } });
     expect(stage.kernel.load().map((row) => row.slot)).to.include(slot);
-    expect(valueOf(await stage.kernel.pin("robot/a"))).to.equal("NOT_FOUND");
+    expect(valueOf(await stage.kernel.split("robot/a"))).to.equal("NOT_FOUND");
   });
 
   it("split an actor off for another node, and serve nothing of it", async () => {
-    stage.routing.elsewhere.add("pad/a" as SlotId);
-    expect((await stage.kernel.pin("pad/a", "n2")).ok).to.equal(true);
+    stage.routing.elsewhere.add(ownSlot("pad/a"));
+    expect((await stage.kernel.split("pad/a", "n2")).ok).to.equal(true);
     expect(stage.kernel.load().map((row) => row.slot)).to.not.include("pad/a");
   });
 
   it("wait to move until they have dropped what has left them, and an actor that left them does not", async () => {
     stage.slots.holdAppends = true;
-    expect((await stage.kernel.pin("pad/a", "n2")).ok).to.equal(true);
+    expect((await stage.kernel.split("pad/a", "n2")).ok).to.equal(true);
     let drained = false;
     const drain = stage.kernel.drain(slot, 1_000).then(() => (drained = true));
     await eventually("on disk", () => stage.slots.heldAppends.length > 0);
@@ -194,12 +200,12 @@ describe("slots that move", () => {
       asked.push(stage.ask("pad/a", "add", { text: "two" }));
       split();
     };
-    expect((await stage.kernel.pin("pad/a")).ok).to.equal(true);
+    expect((await stage.kernel.split("pad/a")).ok).to.equal(true);
     return asked;
   };
   const splitsHere = (): void => {
-    stage.routing.pinned.add("pad/a");
-    stage.routing.elsewhere.add("pad/a" as SlotId);
+    stage.routing.split.add("pad/a");
+    stage.routing.elsewhere.add(ownSlot("pad/a"));
     stage.kernel.left(slot, "pad/a");
   };
   const sentOn = () =>
@@ -213,17 +219,17 @@ describe("slots that move", () => {
   });
 
   it("have what comes for an actor behind what its old slot holds of it, though its own is served already", async () => {
-    const own = "pad/a" as SlotId;
+    const own = ownSlot("pad/a");
     const asked: Promise<unknown>[] = [];
     stage.slots.splitting = async () => {
       asked.push(stage.ask("pad/a", "add", { text: "one" }));
-      stage.routing.pinned.add("pad/a");
+      stage.routing.split.add("pad/a");
       stage.routing.elsewhere.add(own);
-      stage.kernel.receive(own, envelopeTo("pad/a", 1, "add"));
+      stage.kernel.receive(own, askTo("pad/a", 1, "add"));
       await eventually("served in its own slot", () => stage.routing.answered.length === 1);
       asked.push(stage.ask("pad/a", "add", { text: "two" }));
     };
-    expect((await stage.kernel.pin("pad/a")).ok).to.equal(true);
+    expect((await stage.kernel.split("pad/a")).ok).to.equal(true);
     expect(sentOn()).to.deep.equal([[own, "one"], [own, "two"]]); // prettier-ignore
     for (const sent of stage.routing.sent) sent.settle({ ok: true, value: "there" });
     await Promise.all(asked);
@@ -240,8 +246,8 @@ describe("slots that move", () => {
     // The first look for room finds busy ones only, and the second would find others.
     for (const actor of others) await stage.ask(actor, "add", { text: "stays" });
     for (const actor of others.slice(0, 16)) await stage.ask(actor, "generate");
-    stage.kernel.receive(slot, envelopeTo("pad/a", 1, "add"));
-    stage.kernel.receive(slot, envelopeTo("pad/a", 2, "add"));
+    stage.kernel.receive(slot, askTo("pad/a", 1, "add"));
+    stage.kernel.receive(slot, askTo("pad/a", 2, "add"));
     await eventually("answered", () => stage.routing.answered.length === 2);
     expect(stage.routing.answered.map(({ result }) => result.ok)).to.deep.equal([false, false]);
   });
@@ -250,8 +256,8 @@ describe("slots that move", () => {
     await stage.kernel.drain(slot, 1_000);
     const waits = stage.ask(absent, "add", { text: "one" });
     const stays = stage.ask("pad/a", "lines");
-    stage.routing.pinned.add(absent);
-    stage.routing.elsewhere.add(absent as string as SlotId);
+    stage.routing.split.add(absent);
+    stage.routing.elsewhere.add(ownSlot(absent));
     stage.kernel.left(slot, absent);
     expect(sentOn()).to.deep.equal([[absent, "one"]]);
     stage.kernel.resume(slot);
@@ -263,8 +269,8 @@ describe("slots that move", () => {
   it("handle nothing of an actor that they waited with until it had a slot of its own", async () => {
     await stage.kernel.drain(slot, 1_000);
     const late = stage.ask(absent, "lines");
-    stage.routing.pinned.add(absent);
-    stage.routing.elsewhere.add(absent as string as SlotId);
+    stage.routing.split.add(absent);
+    stage.routing.elsewhere.add(ownSlot(absent));
     stage.kernel.resume(slot);
     expect(sentOn()).to.deep.equal([[absent, undefined]]);
     stage.routing.sent[0]?.settle({ ok: true, value: "there" });

@@ -1,11 +1,24 @@
 import { expect } from "chai";
 import fc from "fast-check";
+import { behaviors } from "../../../actors/index.ts";
 import { AnswerWindow } from "../../../node/kernel/answers.ts";
+import { OpenAsks } from "../../../node/kernel/asks.ts";
+import { Conditions } from "../../../node/kernel/condition.ts";
 import { DeadLetters } from "../../../node/kernel/letters.ts";
-import { Mailbox } from "../../../node/kernel/mailbox.ts";
+import { Mailbox, type Envelope } from "../../../node/kernel/mailbox.ts";
 import { Reminders } from "../../../node/kernel/reminders.ts";
 import { judge } from "../../../node/kernel/supervision.ts";
-import { ok, type SlotId } from "../../../protocols/index.ts";
+import {
+  actorOf,
+  BrokenInvariant,
+  failure,
+  isRoleSlot,
+  ok,
+  ownSlot,
+  roles,
+  slotOf,
+  type Result,
+} from "../../../protocols/index.ts";
 import { simulatedClock, World } from "../../simulation/world.ts";
 
 const policy = { restartsMax: 3, restartWindowMs: 1_000, restartBackoffMs: 10, restartBackoffMaxMs: 25 };
@@ -17,7 +30,7 @@ describe("dead letters", () => {
     const letters = new DeadLetters({ deadLettersMax: 3, deadLetterBytesMax: 100 });
     const buried = (content: unknown): unknown => {
       const message = { type: "post", content };
-      const envelope = { to: "room/x", from: "node", message, operation: undefined, replyTo: undefined, chain: [], signal: false } as const; // prettier-ignore
+      const envelope = { type: "tell", to: "room/x", from: "node", message, operation: undefined } as const;
       letters.bury("room/x", [envelope], "quarantined", 1);
       return letters.of("room/x").at(-1)?.message;
     };
@@ -95,32 +108,86 @@ describe("mailbox", () => {
     fc.assert(
       fc.property(fc.array(fc.option(fc.boolean(), { nil: "shift" })), (steps) => {
         const mailbox = new Mailbox();
-        const expected: number[] = [];
-        let next = 0;
+        const expected: Envelope[] = [];
         for (const step of steps) {
           if (step === "shift") {
-            const got = mailbox.shift();
-            expect(got && got.chain.length).to.equal(expected.shift());
+            expect(mailbox.shift()).to.equal(expected.shift());
           } else {
-            next += 1;
-            const chain = Array.from({ length: next }, () => "pad/a" as const);
-            mailbox.push({
-              to: "pad/a",
-              from: "node",
-              message: { type: "x" },
-              operation: undefined,
-              replyTo: undefined,
-              chain,
-              signal: step === true,
-            });
-            expected.push(next);
+            const address = { to: "pad/a", from: "node" } as const;
+            const envelope: Envelope = step
+              ? { type: "signal", ...address, message: { type: "reminded", id: "r", dueMs: 0 }, chain: [] }
+              : { type: "tell", ...address, message: { type: "x" }, operation: undefined };
+            mailbox.push(envelope);
+            expected.push(envelope);
           }
           expect(mailbox.empty).to.equal(expected.length === 0);
+          expect(mailbox.messages).to.equal(expected.filter(({ type }) => type === "tell").length);
         }
-        expect(mailbox.takeAll().map((envelope) => envelope.chain.length)).to.deep.equal(expected);
+        expect(mailbox.takeAll()).to.deep.equal(expected);
         expect(mailbox.messages).to.equal(0);
       }),
     );
+  });
+});
+
+describe("conditions", () => {
+  it("resolve when somebody says that they hold, once looked at however many changes there were, and at their end", async () => {
+    const world = new World(1);
+    const clock = simulatedClock(world, { offsetMs: 0 }, { life: 1, alive: true });
+    const conditions = new Conditions(clock);
+    let value = 0;
+    let looks = 0;
+    const met: string[] = [];
+    const isThree = (): boolean => {
+      looks += 1;
+      return value === 3;
+    };
+    void conditions.until(Infinity, isThree).then(() => met.push(`three at ${value}`));
+    void conditions.until(clock.monotonicMs() + 50, () => false).then(() => met.push("late"));
+    for (value = 1; value < 3; value += 1) conditions.changed();
+    await world.run(() => met.length > 0, 10);
+    expect(met).to.deep.equal(["three at 3"]);
+    // Once when it began to wait and once for both changes; time alone makes nobody look.
+    expect(looks).to.equal(2);
+    await world.run(() => met.length > 1, 100);
+    expect(met[1]).to.equal("late");
+    await conditions.until(Infinity, () => true);
+    await conditions.until(clock.monotonicMs(), () => false);
+  });
+});
+
+describe("open asks", () => {
+  it("are found by their number until they are closed, and end at their deadline if they have one", () => {
+    const asks = new OpenAsks({ number: () => 0.5, bytes: () => new Uint8Array() });
+    const ended: string[] = [];
+    const open = (name: string, deadlineMs: number | undefined): number => {
+      const number = asks.number();
+      const answered = (result: Result<unknown>): void => {
+        asks.close(number);
+        ended.push(`${name} ${result.ok ? "answered" : result.error.code}`);
+      };
+      asks.open(number, { target: "n1", deadlineMs, answered, unserved: () => undefined });
+      return number;
+    };
+    const [first, second] = [open("first", 10), open("second", 20)];
+    open("attempt", undefined);
+    expect(second).to.be.above(first);
+    expect(asks.expire(10, failure("ASK_TIMEOUT"))).to.equal(1);
+    asks.find(second)?.answered(ok(null), 0);
+    expect(asks.find(second)).to.equal(undefined);
+    expect(asks.expire(Infinity, failure("ASK_TIMEOUT"))).to.equal(0);
+    expect(ended).to.deep.equal(["first ASK_TIMEOUT", "second answered"]);
+    expect(() => asks.open(second + 100, {} as never)).to.throw(BrokenInvariant);
+  });
+});
+
+describe("slots of one actor", () => {
+  it("are told from shares of a role by their name", () => {
+    const own = ownSlot("room/lobby");
+    expect([isRoleSlot(own), actorOf(own)]).to.deep.equal([false, "room/lobby"]);
+    const share = slotOf("chat", "room/lobby");
+    expect([isRoleSlot(share), actorOf(share)]).to.deep.equal([true, undefined]);
+    for (const { kind } of behaviors) expect(roles as readonly string[]).not.to.include(kind);
   });
 });
 
@@ -168,7 +235,7 @@ describe("reminders", () => {
     reminders.set("chat/1", "pad/a", "kept", 100);
     reminders.set("chat/1", "pad/a", "dropped", 100);
     reminders.set("chat/1", "pad/b", "other", 100);
-    reminders.set("pad/a" as SlotId, "pad/a", "kept", 100);
+    reminders.set(ownSlot("pad/a"), "pad/a", "kept", 100);
     reminders.dropActor("chat/1", "pad/a");
     await world.run(() => rings.length >= 2, 1_000);
     expect(rings.sort()).to.deep.equal(["kept", "other"]);

@@ -13,7 +13,7 @@ import {
   type Effect,
   type Message,
 } from "../../../actors/behavior.ts";
-import { createKernel, type Kernel, type KernelLimits } from "../../../node/kernel/index.ts";
+import { createKernel, OpenAsks, type Kernel, type KernelLimits } from "../../../node/kernel/index.ts";
 import { createClock, createRandom, openLevelStore } from "../../../node/platform/index.ts";
 import type { Store } from "../../../node/ports.ts";
 import { openJournal, type Journal, type JournalLimits } from "../../../node/storage/index.ts";
@@ -194,13 +194,14 @@ export async function createStage(
       ...(limits.journal && { limits: limits.journal }),
     });
     const slots = createSoloSlots(journal);
-    const routing = createSoloRouting("n1", clock, () => stage.kernel);
+    const random = createRandom();
+    const asks = new OpenAsks(random);
+    const routing = createSoloRouting("n1", clock, asks, () => stage.kernel);
     const publisher = {
       publish: (topic: string, event: unknown, at: number | undefined) =>
         void stage.published.push({ topic, event, at }),
     };
     const behaviors = limits.behaviors ?? [pad as AnyBehavior];
-    const random = createRandom();
     const pressure = {
       get queuedBytes() {
         return journal.queuedBytes;
@@ -211,7 +212,7 @@ export async function createStage(
     };
     const slotsWithWork = () => journal.slotsWithWork();
     const world = { runtime, publisher, clock, random, log, meter };
-    const ports = { node: "n1", behaviors, slots, routing, pressure, slotsWithWork, ...world };
+    const ports = { node: "n1", behaviors, slots, routing, asks, pressure, slotsWithWork, ...world };
     const kernel = createKernel({ ...ports, ...(limits.kernel && { limits: limits.kernel }) });
     Object.assign(stage, { kernel, journal, slots, routing, store });
     await kernel.start();

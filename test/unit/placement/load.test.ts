@@ -23,7 +23,7 @@ const owned = (owners: Readonly<Record<string, NodeId>>): Pick<SlotTable, "get">
 });
 
 describe("load", () => {
-  const stand = (pin: Kernel["pin"] = async () => ok({ slot: "room/x" as never })) => {
+  const stand = (split: Kernel["split"] = async () => ok({ slot: "room/x" as never })) => {
     const world = new World(1);
     const pulse = { life: 1, alive: true };
     const clock = simulatedClock(world, { offsetMs: 0 }, pulse);
@@ -33,7 +33,7 @@ describe("load", () => {
     let asked = 0;
     const load = (): Row[] => ((asked += 1), [...rows]);
     const journal = { refusedAtMs: undefined as number | undefined };
-    const served = servePlacement({ exchange, clock, journal, kernel: { load, pin }, limits: { loadActorsMax: 2 } });
+    const served = servePlacement({ exchange, clock, journal, kernel: { load, split }, limits: { loadActorsMax: 2 } });
     const report = async (): Promise<LoadReport> => {
       const answer = exchange.call("a", "placement.load", {}, 1_000);
       await world.run(() => false, world.nowMs + 10);
@@ -119,7 +119,7 @@ describe("load", () => {
     expect(named("a", [pinned, base, 4]), "where it has left").to.deep.equal([]);
   });
 
-  it("a pin that fails is an answer", async () => {
+  it("a split that fails is an answer", async () => {
     const { exchange, world } = stand(async () => {
       throw new PlexusError(failure("SLOT_UNAVAILABLE"));
     });

@@ -28,7 +28,7 @@ const member = (node: NodeId, more: Partial<Candidate> = {}): Candidate => ({
   state: "active",
   ...more,
 });
-const slot = (index: number, role = "chat"): SlotId => `${role}/${index}`;
+const slot = (index: number, role: Role = "chat"): SlotId => `${role}/${index}`;
 const fresh = (name: SlotId, owner: NodeId, more: Partial<SlotRecord> = {}): SlotRecord => ({
   slot: name,
   epoch: 1,

@@ -87,7 +87,7 @@ export class Placed extends Cluster {
         void this.notes.push([action, ...Object.values(facts), ...(by === undefined ? [] : [`by ${by}`])].join(" ")),
     });
     const seat: Seat = { ...life, table, policy, controller, control, loads: [], refusedAtMs: undefined };
-    const kernel = { load: () => seat.loads, pin: (actor: string) => this.#pin(seat, actor) };
+    const kernel = { load: () => seat.loads, split: (actor: string) => this.#split(seat, actor) };
     servePlacement({ exchange, clock, kernel, journal: seat });
     table.onChange(() => void this.#work(seat));
     const again = (): void => {
@@ -152,7 +152,7 @@ export class Placed extends Cluster {
     }
   }
 
-  async #pin({ table, directory, loads }: Seat, actor: string): Promise<Result<{ readonly slot: SlotId }>> {
+  async #split({ table, directory, loads }: Seat, actor: string): Promise<Result<{ readonly slot: SlotId }>> {
     const from = loads.find(({ busiest }) => busiest?.actor === actor)?.slot ?? chat(0);
     const base = table.get(from) as { record: SlotRecord };
     const { want: _, held: __, ...rest } = base.record;

@@ -1,4 +1,5 @@
 import { expect } from "chai";
+import { OpenAsks } from "../../../node/kernel/index.ts";
 import { createRouting } from "../../../node/routing/index.ts";
 import { routingLimits } from "../../../node/routing/limits.ts";
 import type { MemberRecord, NodeId } from "../../../node/ports.ts";
@@ -48,6 +49,8 @@ function createCluster(
   const runtimes = nodes.map(
     (node, index) =>
       createRouting({
+        asks: new OpenAsks(world.dice),
+        directoryNode: () => undefined,
         node,
         exchange: net.exchange(node),
         table: net.table(node),

@@ -1,8 +1,19 @@
 import { expect } from "chai";
-import type { Envelope } from "../../../node/kernel/api.ts";
+import type { Ask as AskEnvelope, Outgoing, Tell } from "../../../node/kernel/api.ts";
+import { OpenAsks } from "../../../node/kernel/index.ts";
 import type { NodeId } from "../../../node/ports.ts";
 import { createRouting, routingLimits, type RoutingLimits, type RoutingPart } from "../../../node/routing/index.ts";
-import { failure, ok, slotOf, type ActorId, type Failure, type Result, type SlotId } from "../../../protocols/index.ts";
+import {
+  failure,
+  ok,
+  ownSlot,
+  refused,
+  slotOf,
+  type ActorId,
+  type Failure,
+  type Result,
+  type SlotId,
+} from "../../../protocols/index.ts";
 import type { Signal } from "../../../actors/behavior.ts";
 import type { Runtime } from "../../../runtimes/runtime.ts";
 import { World } from "../../simulation/world.ts";
@@ -16,6 +27,8 @@ export const noModels: Runtime = {
   stop: () => Promise.resolve(),
 };
 
+type Envelope = AskEnvelope | Tell;
+
 /** What an actor's journal holds, wherever it is served: operations in the order in which they were first applied. */
 type Applied = Map<ActorId, string[]>;
 
@@ -24,6 +37,7 @@ type Applied = Map<ActorId, string[]>;
 class Host {
   readonly node: NodeId;
   readonly routing: RoutingPart;
+  readonly #asks: OpenAsks;
   readonly #net: Net;
   readonly #applied: Applied;
   readonly #queues = new Map<SlotId, Envelope[]>();
@@ -49,7 +63,10 @@ class Host {
     this.node = node;
     this.#applied = applied;
     const clock = net.clock();
+    this.#asks = new OpenAsks(net.world.dice);
     this.routing = createRouting({
+      asks: this.#asks,
+      directoryNode: () => undefined,
       node,
       exchange: net.exchange(node),
       table: net.table(node),
@@ -66,6 +83,19 @@ class Host {
 
   nowMs(): number {
     return this.#net.world.nowMs;
+  }
+
+  #answer(envelope: Envelope, result: Result<unknown>): void {
+    const to = replyTo(envelope);
+    if (to.node === this.node) this.#asks.find(to.correlation)?.answered(result, 0);
+    else this.routing.answer(to, result);
+  }
+
+  #undelivered(envelope: Envelope, why: "unserved" | "noRoom", error: Failure): void {
+    const to = replyTo(envelope);
+    if (to.node !== this.node) this.routing.undelivered(to, envelope.to, why, error);
+    else if (why === "unserved") this.#asks.find(to.correlation)?.unserved(error);
+    else this.#asks.find(to.correlation)?.answered(refused(error), 0);
   }
 
   slotOf(actor: ActorId): SlotId | undefined {
@@ -96,11 +126,11 @@ class Host {
   #take(slot: SlotId, envelope: Envelope): void {
     const refusal = this.refusal ?? this.#refusal(slot, envelope);
     if (refusal) {
-      this.routing.unserved(replyTo(envelope), refusal);
+      this.#undelivered(envelope, "unserved", refusal);
       return;
     }
     if (this.#net.world.dice.chance(this.busy)) {
-      this.routing.turnedAway(replyTo(envelope), envelope.to, failure("MAILBOX_FULL"));
+      this.#undelivered(envelope, "noRoom", failure("MAILBOX_FULL"));
       return;
     }
     const queue = this.#queues.get(slot) ?? [];
@@ -113,7 +143,7 @@ class Host {
     const waiting = this.#waiting.get(slot) ?? [];
     const gone = waiting.filter(({ to }) => to === actor);
     waiting.splice(0, waiting.length, ...waiting.filter(({ to }) => to !== actor));
-    for (const envelope of gone) this.routing.unserved(replyTo(envelope), failure("MOVED"));
+    for (const envelope of gone) this.#undelivered(envelope, "unserved", failure("MOVED"));
   }
 
   #think(slot: SlotId, queue: Envelope[]): void {
@@ -128,12 +158,12 @@ class Host {
         if (world.dice.chance(0.5)) this.#apply(envelope);
         queue.shift();
         this.#closedUntilMs.set(slot, world.nowMs + world.dice.between(0, this.downMs));
-        this.routing.unserved(replyTo(envelope), failure("APPEND_FAILED"));
+        this.#undelivered(envelope, "unserved", failure("APPEND_FAILED"));
         this.#close(slot, failure("SLOT_UNAVAILABLE"));
       } else {
         this.#apply(envelope);
         queue.shift();
-        this.routing.answer(replyTo(envelope), ok(this.says ? this.says(envelope) : envelope.operation));
+        this.#answer(envelope, ok(this.says ? this.says(envelope) : envelope.operation));
         if (queue.length > 0) this.#think(slot, queue);
       }
     });
@@ -142,12 +172,12 @@ class Host {
   #close(slot: SlotId, error: Failure): void {
     const queue = this.#queues.get(slot) ?? [];
     this.#queues.delete(slot);
-    for (const envelope of queue) this.routing.unserved(replyTo(envelope), error);
+    for (const envelope of queue) this.#undelivered(envelope, "unserved", error);
   }
 
   /** An actor gets a slot of its own: what waits for it goes back. Its neighbours lose their place, too, which is allowed. */
   split(actor: ActorId, splitFrom: SlotId): void {
-    this.#net.own(actor as string as SlotId, this.node, { splitFrom }, [this.node]);
+    this.#net.own(ownSlot(actor), this.node, { splitFrom }, [this.node]);
     this.#close(splitFrom, failure("MOVED"));
   }
 
@@ -173,7 +203,8 @@ class Host {
   }
 }
 
-const replyTo = (envelope: Envelope) => envelope.replyTo as NonNullable<Envelope["replyTo"]>;
+const replyTo = (envelope: Envelope) =>
+  (envelope.type === "ask" ? envelope.replyTo : envelope.receipt) as AskEnvelope["replyTo"];
 
 interface Ask {
   readonly sender: string;
@@ -195,16 +226,11 @@ function send(
 ): Ask {
   const operation = `${sender}|${number}`;
   const ask: Ask = { sender, number, to, operation, timeoutMs, results: [] };
-  const reply = told ? undefined : { node: host.node, correlation: number + 1, operation };
-  const envelope = {
-    to,
-    from: `user/${sender}` as const,
-    message: { type: "post", text: text ?? operation },
-    operation,
-    replyTo: reply,
-    chain: [],
-    signal: false,
-  };
+  const from = `user/${sender}` as const;
+  const message = { type: "post", text: text ?? operation };
+  const envelope: Outgoing = told
+    ? { type: "tell", to, from, message, operation }
+    : { type: "ask", to, from, message, operation, chain: [] };
   const deadlineMs = host.nowMs() + timeoutMs;
   host.routing.send(host.slotOf(to) as SlotId, envelope, deadlineMs, (result) => ask.results.push(result));
   return ask;
@@ -285,7 +311,7 @@ describe("routing: lines", () => {
           const owner = hosts.find(({ node }) => node === net.records.get(slot)?.record.owner);
           switch (dice.weighted({ move: 4, anew: 2, cut: 3, pin: 1 })) {
             case "move": {
-              const moved = net.records.has(actor as string as SlotId) ? (actor as string as SlotId) : slot;
+              const moved = net.records.has(ownSlot(actor)) ? ownSlot(actor) : slot;
               const splitFrom = net.records.get(moved)?.record.splitFrom;
               net.own(moved, to, splitFrom && { splitFrom }, dice.chance(0.5) ? [to] : []);
               break;
@@ -299,7 +325,7 @@ describe("routing: lines", () => {
               world.after(dice.between(0, dice.pick([1, 150])), () => net.join(from, to));
               break;
             case "pin":
-              if (net.records.has(actor as string as SlotId)) break;
+              if (net.records.has(ownSlot(actor))) break;
               owner?.split(actor, slot);
           }
         });
@@ -439,7 +465,7 @@ describe("routing: lines", () => {
   });
 
   it("are bounded, one and all", async () => {
-    const { world, net, one } = createCluster(5, { lineEnvelopesMax: 3, envelopesMax: 4 });
+    const { world, net, one } = createCluster(5, { outboxEnvelopesMax: 3, envelopesMax: 4 });
     net.own(slot, "n2", {}, nodes);
     net.cut("n1", "n2");
     const asks = [1, 2, 3, 4].map((number) => send(one, "room/a", "s", number, 100));
@@ -620,14 +646,8 @@ describe("routing: peers that break the rules", () => {
     const wrong = slotOf("chat", "room/b");
     net.own(wrong, "n1", {}, nodes);
     const results: Result<unknown>[] = [];
-    const envelope = {
-      to: "room/a",
-      from: "user/ada",
-      message: { type: "x" },
-      operation: "o",
-      replyTo: undefined,
-    } as const;
-    two.routing.send(wrong, { ...envelope, chain: [], signal: false }, 1_000, (result) => results.push(result));
+    const envelope = { type: "tell", to: "room/a", from: "user/ada", message: { type: "x" }, operation: "o" } as const;
+    two.routing.send(wrong, envelope, 1_000, (result) => results.push(result));
     await world.run(() => results.length > 0, 1_000);
     expect(codeOf(results[0])).to.equal("BAD_REQUEST");
     expect(one.received).to.have.length(0);
@@ -636,7 +656,7 @@ describe("routing: peers that break the rules", () => {
   it("take up no more sessions than there may be, and none for what is of no slot", async () => {
     const { world, net, one } = createCluster(4, { sessionsPerPeerMax: 2 });
     const to = ["room/a", "room/b", "room/c"] as const;
-    const slots = to.map((actor) => slotOf("chat", actor));
+    const slots = to.map((actor): SlotId => slotOf("chat", actor));
     const wanted = [...Array.from({ length: 9 }, (_, index) => `chat/x${index}`), ...slots];
     expect(new Set(slots).size).to.equal(3);
     for (const own of slots) net.own(own, "n1", {}, nodes);

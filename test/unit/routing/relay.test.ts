@@ -1,5 +1,6 @@
 import { expect } from "chai";
 import { meshLimits } from "../../../node/mesh/index.ts";
+import { OpenAsks } from "../../../node/kernel/index.ts";
 import { createRouting, type RoutingLimits, type RoutingPart } from "../../../node/routing/index.ts";
 import { slotOf, type ActorId, type SlotId } from "../../../protocols/index.ts";
 import type { Runtime } from "../../../runtimes/runtime.ts";
@@ -24,6 +25,8 @@ function createCluster(seed: number, limits: Partial<RoutingLimits> = {}) {
   const looked: [string, ActorId][] = [];
   const parts = nodes.map((node) => {
     const part: RoutingPart = createRouting({
+      asks: new OpenAsks(world.dice),
+      directoryNode: () => undefined,
       node,
       exchange: net.exchange(node),
       table: net.table(node),
@@ -48,7 +51,7 @@ function createCluster(seed: number, limits: Partial<RoutingLimits> = {}) {
   const [one, two, three] = parts.map(({ hub }) => ({
     follow: (...of: Parameters<Hub["follow"]>) => hub.follow(...of),
     /** An event that is no more than this. */
-    publish: (name: string, text: unknown, at: number | undefined, epoch?: number) =>
+    publish: (name: string, text: unknown, at: number | undefined, epoch: number) =>
       hub.publish(name, { text }, at, epoch),
   })) as [Hub, Hub, Hub];
   const pass = (ms: number) => world.run(() => false, world.nowMs + ms);
@@ -325,7 +328,7 @@ describe("routing: events", () => {
               written += 1;
               // It may die before it says so.
               if (dice.chance(0.1)) net.own(slot, dice.pick(nodes));
-              else parts[owner]?.hub.publish(topic, { text: written }, written, record?.epoch);
+              else parts[owner]?.hub.publish(topic, { text: written }, written, record?.epoch ?? 0);
               break;
             }
             case "move":

@@ -1,0 +1,85 @@
+/** What an activation needs from outside: the slot that hosts it, and the kernel around all slots. */
+import type { ActorId, Failure, Result, SlotId } from "../../protocols/index.ts";
+import type { Effect, ReplyTo } from "../../actors/behavior.ts";
+import type { Runtime } from "../../runtimes/runtime.ts";
+import type { Clock, Log, Meter, Publisher } from "../ports.ts";
+import type { EntryDraft, Recovered, SideOp } from "../storage/index.ts";
+import type { Activation } from "./activation.ts";
+import type { KernelLimits } from "./limits.ts";
+import type { Ask, Envelope, Undelivered } from "./mailbox.ts";
+
+/** The slot of an activation: its log and what is remembered beside it. */
+export interface ActivationHost {
+  readonly slot: SlotId;
+  readonly epoch: number;
+  /** Turns taken since the slot's load was last asked for. */
+  turns: number;
+  /** The slot drains: no actor of it takes a turn. */
+  readonly paused: boolean;
+  /** No other node needs to confirm that this one still owns the slot. */
+  readonly alone: boolean;
+  /** Asks all replicas whether this epoch still stands; see `ServedLog.confirm`. */
+  confirm(done: (error: Failure | undefined) => void): void;
+  /** Puts a message into the mailbox of its actor, or says why not. */
+  deliver(envelope: Envelope): void;
+  append(
+    draft: EntryDraft,
+    done: (error: Failure | undefined) => void,
+  ): { readonly seq: number; readonly bytes: number };
+  snapshot(actor: ActorId, seq: number, body: unknown): number;
+  recover(actor: ActorId): Promise<Recovered>;
+  readRecords(
+    actor: ActorId,
+    range: Extract<Effect, { type: "read" }>["range"],
+  ): Promise<{ key: string; value: unknown }[]>;
+  /** Whether the slot holds the mark that this actor has pending work. */
+  isMarkedPending(actor: ActorId): boolean;
+  markPending(actor: ActorId, pending: boolean): void;
+  reminderSet(actor: ActorId, id: string, dueMs: number): void;
+  reminderForgotten(actor: ActorId, id: string): void;
+  /** For each letter that is kept, the side operations that keep it as a dead letter, the oldest beyond the bound dropped. */
+  bury(actor: ActorId, letters: readonly Envelope[], reason: string): SideOp[][];
+  /** Side operation that ends a dead letter, in memory at once. */
+  letterHandled(actor: ActorId, letter: number): SideOp;
+  /** Side operation that marks the actor quarantined, in memory at once. */
+  quarantine(actor: ActorId, reason: string): SideOp;
+  isQuarantined(actor: ActorId): boolean;
+  /** The slot can go on no more: an append failed or data is damaged. Throws all its activations away. */
+  fail(error: Failure): void;
+  /** An actor came to rest, was loaded or left: a drain or a split may wait for that. */
+  changed(): void;
+}
+
+/** What the kernel does for its slots and activations. */
+export interface KernelServices {
+  readonly node: string;
+  readonly clock: Clock;
+  readonly limits: KernelLimits;
+  /** The disk has no room for what is begun now in this slot, and no other node could take the slot over. */
+  readonly diskFull: (slot: SlotId) => boolean;
+  readonly log: Log;
+  readonly meter: Meter;
+  readonly runtime: Runtime;
+  readonly publisher: Publisher;
+  /** Puts the activation in line for turns. */
+  readonly schedule: (activation: Activation) => void;
+  /** Passivates the activation as soon as it is idle. */
+  readonly leave: (activation: Activation) => void;
+  /** Passivates it now: it is idle. */
+  readonly dismiss: (activation: Activation) => void;
+  /** Sends a tell. */
+  readonly send: (envelope: Envelope) => void;
+  readonly answer: (to: ReplyTo, result: Result<unknown>) => void;
+  /** An envelope whose turn has not begun was not delivered. */
+  readonly undelivered: (envelope: Envelope, why: Undelivered, error: Failure) => void;
+  /** The slot ended after the turn of this ask began, and before it was answered. */
+  readonly unserved: (to: ReplyTo, actor: ActorId, error: Failure) => void;
+  /** Sends an ask; `settle` is called once, with the answer or with ASK_TIMEOUT. */
+  readonly ask: (
+    ask: Pick<Ask, "to" | "from" | "message" | "chain"> & { readonly operationId: string | undefined },
+    timeoutMs: number,
+    settle: (result: Result<unknown>) => void,
+  ) => void;
+  /** Something that the end of the kernel may wait for has changed. */
+  readonly changed: () => void;
+}

@@ -1,0 +1,136 @@
+/** How messages come to the actors of one slot: into a mailbox; or they wait until the slot is open; or they go back.
+ *
+ *      deliver ─┬─ open, nothing waits ─► admit ─► mailbox, a turn
+ *               ├─ opening, draining ───► wait ─── open again ─► admit
+ *               └─ damaged, or no room ─► back to where it came from
+ *
+ *  Invariant 7: nothing overtakes what waits. */
+import { failure, type ActorId, type Failure, type SlotId } from "../../protocols/index.ts";
+import type { Activation } from "./activation.ts";
+import type { KernelServices } from "./host.ts";
+import type { Envelope } from "./mailbox.ts";
+
+/** The slot that messages are for. */
+export interface IntakeSlot {
+  readonly slot: SlotId;
+  readonly epoch: number;
+  readonly status: "closed" | "opening" | "open" | "failed" | "quarantined";
+  /** Why it is not served. */
+  readonly reason: Failure | undefined;
+  /** It drains. */
+  readonly paused: boolean;
+  /** Appends and confirmations that wait for other nodes. */
+  readonly uncommitted: number;
+  readonly activations: ReadonlyMap<ActorId, Activation>;
+  open(): Promise<void>;
+  isOf(actor: ActorId): boolean;
+  hasRoom(): boolean;
+  activate(actor: ActorId): Activation;
+  changed(): void;
+}
+
+export class Intake {
+  readonly #slot: IntakeSlot;
+  readonly #services: KernelServices;
+  #waiting: Envelope[] = [];
+
+  constructor(slot: IntakeSlot, services: KernelServices) {
+    this.#slot = slot;
+    this.#services = services;
+  }
+
+  /** Messages wait for the slot to open. */
+  get hasWaiting(): boolean {
+    return this.#waiting.length > 0;
+  }
+
+  /** Hands a message to its actor, bringing the actor into memory when needed. */
+  deliver(envelope: Envelope): void {
+    const slot = this.#slot;
+    const { limits, undelivered } = this.#services;
+    const { slotUncommittedMax, slotWaitersMax } = limits;
+    if (slot.uncommitted >= slotUncommittedMax && envelope.type !== "signal") {
+      undelivered(envelope, "noRoom", failure("OVERLOADED", { slotUncommittedMax }));
+    } else if (slot.status === "open" && !slot.paused && this.#waiting.length === 0) {
+      this.admit(envelope);
+    } else if (slot.status === "quarantined") {
+      undelivered(envelope, "unserved", this.#reason());
+    } else if (this.#waiting.length >= slotWaitersMax) {
+      undelivered(envelope, "noRoom", failure("OVERLOADED", { slotWaitersMax }));
+    } else {
+      this.#waiting.push(envelope);
+      if (!slot.paused) void slot.open().then(() => this.flush());
+    }
+  }
+
+  /** What waited is looked at, once the slot is open or cannot be. */
+  flush(): void {
+    const slot = this.#slot;
+    if (slot.status === "opening" || slot.paused) return;
+    const full = new Map<ActorId, Failure>();
+    for (const envelope of this.#waiting.splice(0)) {
+      if (slot.status === "open") this.admit(envelope, full);
+      else this.#services.undelivered(envelope, "unserved", this.#reason());
+    }
+    slot.changed();
+  }
+
+  /** An actor has a slot of its own. What waits here for it goes there now, and not after what is sent there from now on. While
+   *  it is in memory here, its mailbox comes first: that ends with the slot, or when the actor has left it. */
+  left(actor: ActorId): void {
+    if (this.#slot.activations.has(actor) || this.#waiting.length === 0) return;
+    const gone = this.#waiting.filter(({ to }) => to === actor);
+    this.#waiting = this.#waiting.filter(({ to }) => to !== actor);
+    for (const envelope of gone) this.#services.undelivered(envelope, "unserved", failure("MOVED", { slot: actor }));
+  }
+
+  /** The slot is served here no more. */
+  close(error: Failure): void {
+    for (const envelope of this.#waiting.splice(0)) this.#services.undelivered(envelope, "unserved", error);
+  }
+
+  /** Puts a message into its actor's mailbox: the slot is open. `full`: actors that had no room for something that waited
+   *  before this; they have none for anything younger. */
+  admit(envelope: Envelope, full?: Map<ActorId, Failure>): void {
+    const { limits, schedule, meter, undelivered } = this.#services;
+    const { to } = envelope;
+    const outdated = this.#outdated(envelope);
+    if (outdated !== undefined) return undelivered(envelope, "unserved", outdated);
+    if (!this.#slot.activations.has(to)) {
+      // It was of this slot when the message came; but that has waited, and the actor was given a slot of its own meanwhile.
+      if (!this.#slot.isOf(to)) return undelivered(envelope, "unserved", failure("MOVED", { slot: to }));
+      const noRoom = full?.get(to);
+      if (noRoom !== undefined || !this.#slot.hasRoom()) {
+        const error = noRoom ?? failure("OVERLOADED", { activationsMax: limits.activationsMax });
+        full?.set(to, error);
+        return undelivered(envelope, "noRoom", error);
+      }
+    }
+    const activation = this.#slot.activate(to);
+    if (activation.status === "quarantined") {
+      activation.refuseQuarantined(envelope);
+    } else if (activation.mailbox.messages >= limits.mailboxMessagesMax) {
+      meter.count("mailbox_full");
+      const { mailboxMessagesMax } = limits;
+      undelivered(envelope, "noRoom", failure("MAILBOX_FULL", { actor: to, mailboxMessagesMax }));
+    } else {
+      activation.mailbox.push(envelope);
+      schedule(activation);
+    }
+  }
+
+  /** Why an envelope of another node is not for this epoch. What its sender knows this node will hear, too: a sender that was
+   *  told of an epoch and asks what that began with must not be answered by the epoch before. */
+  #outdated(envelope: Envelope): Failure | undefined {
+    if (envelope.type !== "ask" && envelope.type !== "tell") return undefined;
+    const { slot, epoch } = this.#slot;
+    const sentUnder = envelope.epoch ?? epoch;
+    if (sentUnder < epoch) return failure("MOVED", { slot, owner: this.#services.node, epoch });
+    if (sentUnder > epoch) return failure("SLOT_UNAVAILABLE", { slot, because: "a later epoch has begun" });
+    return undefined;
+  }
+
+  #reason(): Failure {
+    return this.#slot.reason ?? failure("SLOT_UNAVAILABLE", { slot: this.#slot.slot });
+  }
+}
