@@ -193,9 +193,9 @@ export interface Membership {
 }
 
 /** Where an actor's published events go. Durable events of one topic arrive in the order of `at`. `epoch`: that of the
- *  actor's slot; absent for what no actor published. */
+ *  actor's slot. */
 export interface Publisher {
-  publish(topic: string, event: unknown, at: number | undefined, epoch?: number): void;
+  publish(topic: string, event: unknown, at: number | undefined, epoch: number): void;
 }
 
 /** Structured log: an event name and facts. Never secrets, never message texts. */

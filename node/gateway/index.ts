@@ -32,7 +32,7 @@ import { createRateLimit } from "./rates.ts";
 import { addRoutes } from "./routes.ts";
 import { createSockets } from "./sockets.ts";
 
-export { createHub, type Hub } from "./hub.ts";
+export type { Follower, Hub } from "./hub.ts";
 export { gatewayLimits, type GatewayLimits } from "./limits.ts";
 export type { Gateway, GatewayOptions } from "./options.ts";
 export { adminCodeHash } from "./tokens.ts";

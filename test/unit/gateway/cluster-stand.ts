@@ -1,4 +1,5 @@
-import { createGateway, createHub, type Gateway } from "../../../node/gateway/index.ts";
+import { createGateway, type Gateway } from "../../../node/gateway/index.ts";
+import { createHub } from "./hub.ts";
 import type { ClusterActors, Kernel, Request } from "../../../node/kernel/api.ts";
 import type { ClusterControl } from "../../../node/placement/api.ts";
 import { createClock, createRandom } from "../../../node/platform/index.ts";

@@ -2,7 +2,8 @@ import { expect } from "chai";
 import fc from "fast-check";
 import type { Connection } from "../../../node/gateway/connection.ts";
 import { createFeeds, type Watcher } from "../../../node/gateway/feeds.ts";
-import { createHub, gatewayLimits } from "../../../node/gateway/index.ts";
+import { gatewayLimits } from "../../../node/gateway/index.ts";
+import { createHub } from "./hub.ts";
 import type { Clock } from "../../../node/ports.ts";
 import {
   failure,
@@ -93,7 +94,7 @@ class World {
 
   deliver(): void {
     const next = this.published.shift();
-    if (next !== undefined) this.hub.publish(topic, next.event, next.at);
+    if (next !== undefined) this.hub.publish(topic, next.event, next.at, 1);
   }
 
   async settle(): Promise<void> {
@@ -185,7 +186,7 @@ describe("gateway: feeds", () => {
             else if (name === "flush") world.later.shift()?.();
             else if (name === "turn") world.turns.shift()?.();
             else if (name === "answer") world.answers.shift()?.();
-            else if (name === "signal") world.hub.publish(topic, { type: "typing" }, undefined);
+            else if (name === "signal") world.hub.publish(topic, { type: "typing" }, undefined, 1);
             else if (name === "subscribe anew") {
               const last = listeners.at(-1);
               if (last !== undefined) {
@@ -313,7 +314,7 @@ describe("gateway: feeds", () => {
     feeds.subscribe(connection, topic, 0, 1);
     await world.settle();
     (connection as { congested: boolean }).congested = true;
-    world.hub.publish(topic, { type: "draft" }, undefined);
+    world.hub.publish(topic, { type: "draft" }, undefined, 1);
     world.append({ type: "posted" }, false);
     await world.settle();
     expect(frames.slice(1)).to.deep.equal([{ topic, at: 1, event: { type: "posted" } }]);
@@ -354,7 +355,7 @@ describe("gateway: feeds", () => {
     await pass();
     expect(told).to.deep.equal([missed]);
     const posted = { seq: 4, author: "user/bob" };
-    world.hub.publish(topic, { type: "posted", message: posted }, 4);
+    world.hub.publish(topic, { type: "posted", message: posted }, 4, 1);
     await world.settle();
     expect(told).to.deep.equal([missed, posted]);
     answers.push(ok({ ...missed, seq: 4 }), ok(undefined), refused(failure("NOT_A_MEMBER")));

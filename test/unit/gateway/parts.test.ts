@@ -2,7 +2,7 @@ import { expect } from "chai";
 import fc from "fast-check";
 import { addressKey, createRateLimit } from "../../../node/gateway/rates.ts";
 import { frameOf } from "../../../node/gateway/frames.ts";
-import { createHub, gatewayLimits } from "../../../node/gateway/index.ts";
+import { gatewayLimits } from "../../../node/gateway/index.ts";
 import { parseJson } from "../../../node/gateway/json.ts";
 import { createGuesses } from "../../../node/gateway/guesses.ts";
 import { createPasswords, type Waiter } from "../../../node/gateway/passwords.ts";
@@ -276,21 +276,6 @@ describe("gateway: frames", () => {
       expect(stated).to.equal(payload);
       expect(JSON.parse(frame.subarray(header).toString())).to.have.length(Math.ceil(length / 2));
     }
-  });
-});
-
-describe("gateway: the hub", () => {
-  it("gives every follower every event of its topic until it stops following", () => {
-    const hub = createHub();
-    const heard: string[] = [];
-    const stop = hub.follow("room/a", (event, at) => heard.push(`1 ${String(event)} ${at}`));
-    hub.follow("room/a", (event) => heard.push(`2 ${String(event)}`));
-    hub.publish("room/a", "x", 1);
-    hub.publish("room/b", "y", 1);
-    stop();
-    stop();
-    hub.publish("room/a", "z", undefined);
-    expect(heard).to.deep.equal(["1 x 1", "2 x", "2 z"]);
   });
 });
 

@@ -1,7 +1,8 @@
 import { expect } from "chai";
 import type { Connection } from "../../../node/gateway/connection.ts";
 import type { Feeds, Watcher } from "../../../node/gateway/feeds.ts";
-import { createHub, gatewayLimits } from "../../../node/gateway/index.ts";
+import { gatewayLimits } from "../../../node/gateway/index.ts";
+import { createHub } from "./hub.ts";
 import { createPeople, type People, type Questions } from "../../../node/gateway/people.ts";
 import { failure, ok, refused, type Failure } from "../../../protocols/index.ts";
 import { quietLog } from "../../quiet.ts";
@@ -67,7 +68,7 @@ describe("gateway: people", () => {
     const { hub, people, watched } = stage();
     await watchAs(people);
     for (const room of [undefined, null, 7, "", "../lobby", "Lobby", "attic"])
-      hub.publish("user/ada", { type: "roomJoined", room }, 1);
+      hub.publish("user/ada", { type: "roomJoined", room }, 1, 1);
     expect([...watched.keys()]).to.deep.equal(["room/den", "room/attic"]);
   });
 

@@ -184,9 +184,9 @@ describe("gateway: WebSocket", () => {
     // What a mesh may do: lose what an owner published, though the journal has it.
     const original = stand.hub.publish.bind(stand.hub);
     let dropped = 0;
-    (stand.hub as { publish: typeof original }).publish = (topic, event, at) => {
+    (stand.hub as { publish: typeof original }).publish = (topic, event, at, epoch) => {
       if (topic === "room/lossy" && dropped < 3) dropped += 1;
-      else original(topic, event, at);
+      else original(topic, event, at, epoch);
     };
     for (let index = 0; index < 4; index += 1) await author.ask("room.post", "lossy", { text: `${index}` });
     (stand.hub as { publish: typeof original }).publish = original;
