@@ -24,14 +24,14 @@ export interface DeliveryPorts {
   readonly limits: Pick<KernelLimits, "tellTimeoutMs">;
   /** Names the operations of this process, so that they are like no other's. */
   readonly incarnation: string;
-  activationOf(actor: ActorId): Activation | undefined;
-  slotOf(actor: ActorId): SlotId | undefined;
+  readonly activationOf: (actor: ActorId) => Activation | undefined;
+  readonly slotOf: (actor: ActorId) => SlotId | undefined;
   /** Whether the slot is open here or about to be. */
-  isHere(slot: SlotId): boolean;
-  isKnown(slot: SlotId): boolean;
-  hostOf(slot: SlotId): Pick<ActivationHost, "deliver">;
+  readonly isHere: (slot: SlotId) => boolean;
+  readonly isKnown: (slot: SlotId) => boolean;
+  readonly hostOf: (slot: SlotId) => Pick<ActivationHost, "deliver">;
   /** Deadlines have to be looked after from now on. */
-  asked(): void;
+  readonly asked: () => void;
 }
 
 /** An ask that this node handed to an actor of its own. */
