@@ -303,7 +303,7 @@ export const mutations: readonly Mutation[] = [
     name: "takes an actor up in a new epoch without the answers that the log has",
     file: activation,
     find: "for (const [operation, result] of entry.answers) {",
-    replace: "for (const [operation, result] of entry.epoch < this.home.epoch ? [] : entry.answers) {",
+    replace: "for (const [operation, result] of entry.epoch < this.host.epoch ? [] : entry.answers) {",
     caughtBy: ["operation-once"],
     seeds: 400,
     cluster: true,
