@@ -21,7 +21,7 @@ import type { ActorFilter, ClusterActors, Kernel } from "../kernel/api.ts";
 import type { Clock, Membership, NodeId } from "../ports.ts";
 import type { SlotTable } from "../slot-table.ts";
 import { routingLimits, type RoutingLimits } from "./limits.ts";
-import { isEpoch, ownerAway } from "./outbound.ts";
+import { movedTo, ownerAway, type MovedTo } from "./targets.ts";
 
 export interface ClusterActorsOptions {
   readonly node: NodeId;
@@ -112,7 +112,7 @@ export function createClusterActors(options: ClusterActorsOptions): ClusterActor
     actor: ActorId,
     ask: (owner: NodeId) => Promise<Result<T>>,
   ): Promise<Result<{ readonly value: T; readonly owner: NodeId }>> => {
-    let hint: { readonly slot: SlotId; readonly owner: NodeId; readonly epoch: number } | undefined;
+    let hint: (MovedTo & { readonly slot: SlotId }) | undefined;
     for (let asks = 1; ; asks += 1) {
       const slot = kernel.slotOf(actor);
       if (slot === undefined) return refused(failure("NOT_FOUND", { actor }));
@@ -126,7 +126,8 @@ export function createClusterActors(options: ClusterActorsOptions): ClusterActor
       if (answer.ok) return ok({ value: answer.value, owner });
       if (answer.error.code === "UNREACHABLE") return refused(ownerAway(slot, owner, membership));
       if (answer.error.code !== "MOVED" || asks === asksMax) return answer;
-      hint = hintOf(slot, answer.error);
+      const moved = movedTo(answer.error);
+      hint = moved && { ...moved, slot };
     }
   };
 
@@ -187,13 +188,4 @@ export function mergePages(
     .filter(({ actor }) => known === undefined || actor <= known)
     .sort((one, other) => (one.actor < other.actor ? -1 : 1));
   return { rows: inOrder.slice(0, limit), more: more || inOrder.length > limit };
-}
-
-/** What a MOVED says of the new owner. */
-function hintOf(
-  slot: SlotId,
-  { details }: Failure,
-): { readonly slot: SlotId; readonly owner: NodeId; readonly epoch: number } | undefined {
-  const { owner, epoch } = details ?? {};
-  return typeof owner === "string" && isEpoch(epoch) ? { slot, owner, epoch } : undefined;
 }

@@ -28,18 +28,17 @@ import {
   type SlotId,
 } from "../../protocols/index.ts";
 import { backoffMs, withJitter } from "../backoff.ts";
-import type { OpenAsk, Outgoing, Routing } from "../kernel/api.ts";
-import type { Membership, NodeId } from "../ports.ts";
+import type { OpenAsk, Routing } from "../kernel/api.ts";
+import type { NodeId } from "../ports.ts";
 import { fromWire, toWire } from "./inbound.ts";
 import type { RoutingPorts } from "./index.ts";
 import type { RoutingLimits } from "./limits.ts";
+import { ownerAway, Targets, type Aimed, type Waiting } from "./targets.ts";
 
 /** One envelope, until it is settled. */
-interface Entry {
+interface Entry extends Waiting {
   /** The outbox that it is in: another one when its actor gets a slot of its own, or loses it. */
   outbox: Outbox;
-  readonly envelope: Outgoing;
-  readonly sinceMs: number;
   readonly deadlineMs: number;
   readonly bytes: number;
   settle: ((result: Result<unknown>) => void) | undefined;
@@ -52,16 +51,7 @@ interface Entry {
   refusal: Failure | undefined;
 }
 
-/** What a MOVED said. */
-interface Hint {
-  readonly owner: NodeId;
-  readonly epoch: number;
-  /** Of the slot's row in the table when it was said. */
-  readonly revision: number | undefined;
-}
-
-interface Outbox {
-  readonly slot: SlotId;
+interface Outbox extends Aimed {
   readonly entries: Set<Entry>;
   unsent: Entry[];
   /** Where the session goes; undefined: a new one must begin. */
@@ -71,8 +61,6 @@ interface Outbox {
   epoch: number;
   /** Of the session: the last refusal for want of room that was heard. */
   refusals: number;
-  /** Newer than the slot table when it was said. See `#hint`. */
-  hint: Hint | undefined;
   hops: number;
   tries: number;
   /** Cancels the pause under way. */
@@ -114,6 +102,7 @@ class Attempt implements OpenAsk {
 export class Outbound {
   readonly #ports: RoutingPorts;
   readonly #limits: RoutingLimits;
+  readonly #targets: Targets;
   readonly #outboxes = new Map<SlotId, Outbox>();
   readonly #connected = new Set<NodeId>();
   readonly #dirty = new Set<Outbox>();
@@ -126,6 +115,7 @@ export class Outbound {
   constructor(ports: RoutingPorts, limits: RoutingLimits) {
     this.#ports = ports;
     this.#limits = limits;
+    this.#targets = new Targets(ports, limits);
     const { exchange, table, membership, asks } = ports;
     for (const peer of exchange.peers()) this.#connected.add(peer);
     exchange.on("routing.answers", ({ answers }, from) => {
@@ -141,7 +131,7 @@ export class Outbound {
       connected: (peer) => {
         this.#connected.add(peer);
         for (const outbox of this.#outboxes.values())
-          if (outbox.pause && this.#owner(outbox) === peer) this.#wake(outbox);
+          if (outbox.pause && this.#targets.owner(outbox) === peer) this.#wake(outbox);
       },
       disconnected: (peer) => {
         this.#connected.delete(peer);
@@ -167,7 +157,7 @@ export class Outbound {
       const outbox = this.#outboxes.get(slot);
       if (outbox !== undefined && (outbox.target !== node || outbox.unsent.length > 0)) return true;
     }
-    return !here && this.#knownOwner(slot) !== node;
+    return !here && this.#targets.knownOwner(slot) !== node;
   }
 
   /** See `Routing.send`. */
@@ -218,7 +208,7 @@ export class Outbound {
     // As if this node had been the target.
     if (after.outcome === "unknown") entry.undecided += 1;
     entry.refusal = after;
-    if (!this.#worthTrying(outbox, entry, after)) this.#settle(entry, this.#verdict(entry, after));
+    if (!this.#targets.worthTrying(outbox.slot, entry, after)) this.#settle(entry, this.#verdict(entry, after));
     else if (outbox.entries.size > 1) this.#pumpSoon(outbox);
     else this.#follow(outbox, after);
   };
@@ -247,7 +237,7 @@ export class Outbound {
     // An attempt that another of its session was refused before has a word of its own only if none was made since.
     if (!latest && entry.undecided > 0) return;
     entry.refusal = error;
-    if (!this.#worthTrying(outbox, entry, error)) {
+    if (!this.#targets.worthTrying(outbox.slot, entry, error)) {
       this.#settle(entry, this.#verdict(entry, error));
       return;
     }
@@ -256,7 +246,8 @@ export class Outbound {
     this.#beginAnew(outbox);
     // What has not been sent in this session would hear the same.
     for (const other of outbox.unsent)
-      if (other.undecided === 0 && !this.#worthTrying(outbox, other, error)) this.#settle(other, refused(error));
+      if (other.undecided === 0 && !this.#targets.worthTrying(outbox.slot, other, error))
+        this.#settle(other, refused(error));
     this.#follow(outbox, error);
   }
 
@@ -279,58 +270,12 @@ export class Outbound {
 
   // --- the target ----------------------------------------------------------------------------------------------------
 
-  #knownOwner(slot: SlotId): NodeId | undefined {
-    return this.#ports.table.get(slot)?.record.owner ?? this.#ports.firstOwner(slot);
-  }
-
-  #owner(outbox: Outbox): NodeId | undefined {
-    return this.#hint(outbox)?.owner ?? this.#knownOwner(outbox.slot);
-  }
-
-  #knownEpoch(outbox: Outbox): number {
-    return this.#hint(outbox)?.epoch ?? this.#ports.table.get(outbox.slot)?.record.epoch ?? 0;
-  }
-
-  /** An owner that one node has named and that is not confirmed. The hint holds until the table says anything new of the slot,
-   *  the named owner is no member or cannot be reached, or does not know of it either: the node that named it may be wrong. */
-  #hint(outbox: Outbox): Hint | undefined {
-    const { hint, slot } = outbox;
-    if (hint === undefined) return undefined;
-    if (this.#ports.table.get(slot)?.revision !== hint.revision || !this.#isMember(hint.owner)) outbox.hint = undefined;
-    return outbox.hint;
-  }
-
-  #isMember(node: NodeId): boolean {
-    return this.#ports.membership.members().members.some((member) => member.node === node);
-  }
-
-  /** Damaged data heals where there is another copy. An owner that is away is replaced in moments, or comes back; a slot
-   *  without an owner  waits for the directory, and the sender of an ask should know that soon. */
-  #worthTrying(outbox: Outbox, entry: Entry, error: Failure): boolean {
-    const { table, clock } = this.#ports;
-    const record = table.get(outbox.slot)?.record;
-    if (error.code === "DIRECTORY_AWAY" && record === undefined && entry.envelope.type === "ask") {
-      const { askedMs: told } = error.details ?? {};
-      const askedMs = typeof told === "number" ? told : 0;
-      return Math.max(askedMs, clock.monotonicMs() - entry.sinceMs) < this.#limits.directoryPatienceMs;
-    }
-    if (error.details?.["because"] !== "DATA_DAMAGED") return true;
-    return (record?.inSync.length ?? 0) > 1;
-  }
-
   /** Goes where a refusal points, or waits. */
   #follow(outbox: Outbox, error: Failure): void {
-    const { owner, epoch } = (error.details ?? {}) as { owner?: unknown; epoch?: unknown };
-    if (error.code === "MOVED" && typeof owner === "string" && isEpoch(epoch)) {
-      const isNews = epoch > this.#knownEpoch(outbox) && this.#isMember(owner);
-      outbox.hint = isNews ? { owner, epoch, revision: this.#ports.table.get(outbox.slot)?.revision } : undefined;
-      if (isNews && outbox.hops < this.#limits.hopsMax) {
-        outbox.hops += 1;
-        this.#wake(outbox);
-        return;
-      }
-    }
-    this.#pause(outbox);
+    if (error.code === "MOVED" && this.#targets.learn(outbox, error) && outbox.hops < this.#limits.hopsMax) {
+      outbox.hops += 1;
+      this.#wake(outbox);
+    } else this.#pause(outbox);
   }
 
   #slotChanged(slot: SlotId): void {
@@ -340,7 +285,8 @@ export class Outbound {
       const outbox = this.#outboxes.get(changed);
       if (outbox === undefined) continue;
       this.#moveSplit(outbox);
-      if (outbox.pause || (outbox.target !== undefined && this.#owner(outbox) !== outbox.target)) this.#wake(outbox);
+      if (outbox.pause || (outbox.target !== undefined && this.#targets.owner(outbox) !== outbox.target))
+        this.#wake(outbox);
     }
     // Behind what outboxes had: what came to the kernel directly is younger.
     const actor = actorOf(slot);
@@ -441,7 +387,7 @@ export class Outbound {
     // What this node's kernel has taken it gives back when it no longer serves the slot, and with it what came to it
     // directly and is younger. Until then nothing may go elsewhere and overtake that.
     const kept = outbox.target === node && outbox.unsent.length < outbox.entries.size;
-    const target = kept ? node : this.#owner(outbox);
+    const target = kept ? node : this.#targets.owner(outbox);
     if (target === undefined || (target !== node && !this.#connected.has(target))) {
       if (outbox.target !== undefined) this.#beginAnew(outbox);
       const error =
@@ -454,7 +400,7 @@ export class Outbound {
       return;
     }
     // A node that knows of no record may be heard by the first owner.
-    const epoch = Math.max(1, this.#knownEpoch(outbox));
+    const epoch = Math.max(1, this.#targets.knownEpoch(outbox));
     if (target !== outbox.target || (target !== node && epoch !== outbox.epoch)) {
       this.#beginAnew(outbox);
       outbox.target = target;
@@ -524,6 +470,7 @@ export class Outbound {
   /** Notes that an envelope is sent to a node. Returns the number that its answer will name. */
   #attempt(entry: Entry, target: NodeId): number {
     const { asks } = this.#ports;
+    assert(entry.settle !== undefined && entry.outbox.entries.has(entry), "what is sent waits for its answer");
     const attempt = new Attempt(this, asks.number(), { entry, target });
     entry.attempts.push(attempt);
     entry.latest = attempt;
@@ -591,22 +538,9 @@ export class Outbound {
   }
 }
 
-/** What a peer says may be anything. */
-export const isEpoch = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 1;
-
 /** Why nothing of an outcome is known: with the name of the owner where it is that one that does not answer. */
 const because = (error: Failure | undefined): { because?: string; node?: unknown } => {
   if (error === undefined) return {};
   const node = error.details?.["node"];
   return { because: error.code, ...(node !== undefined && { node }) };
 };
-
-/** What is said while a slot's owner is away and no other node has taken over. It speaks of the owner, not of the node that was
- *  asked: `node` is the owner's name. */
-export function ownerAway(slot: SlotId, owner: NodeId, membership: Membership): Failure {
-  const node = membership.members().members.find((member) => member.node === owner)?.name ?? owner;
-  const reason = membership.isUp(owner)
-    ? "there is no connection to the node that has it"
-    : "the node that has it is down";
-  return failure("SLOT_UNAVAILABLE", { slot, node, reason });
-}
