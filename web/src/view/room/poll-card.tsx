@@ -67,7 +67,15 @@ export function PollCard(props: {
       ))}
       <div className="poll-foot">
         {!closed && (
-          <Button size="xs" loading={busy} disabled={!isChanged} onClick={() => void vote(chosen)}>
+          <Button
+            size="xs"
+            // Not `disabled`: that would take the focus away from whoever has just voted by keyboard.
+            aria-disabled={!isChanged || busy}
+            {...((!isChanged || busy) && { "data-disabled": true })}
+            onClick={() => {
+              if (isChanged && !busy) void vote(chosen);
+            }}
+          >
             {mine.length === 0 ? "Vote" : "Change vote"}
           </Button>
         )}
