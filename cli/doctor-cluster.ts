@@ -74,8 +74,8 @@ async function suitability(name: string, endpoint: string): Promise<Check> {
 async function holdingOf(endpoint: string, { cluster, node }: Member): Promise<Omit<Check, "name">> {
   const [{ createEtcdDirectory }, { etcdPrefix }, { listMembers }] = await Promise.all([
     import("../node/directory/index.ts"),
-    import("../node/home.ts"),
-    import("../node/records.ts"),
+    import("../node/data-folder/home.ts"),
+    import("../node/cluster/records.ts"),
   ]);
   const silent = () => {};
   const log = { debug: silent, info: silent, warn: silent, error: silent };

@@ -1,6 +1,6 @@
 /** Looks at everything in a journal that no node has open, and names each part that is damaged: one must not hide another. */
 import { createEmbeddedDirectory } from "../node/directory/index.ts";
-import { journalFolder, markFile, tracesOf } from "../node/data-folder.ts";
+import { journalFolder, markFile, tracesOf } from "../node/data-folder/index.ts";
 import {
   createClock,
   createMetrics,
@@ -9,7 +9,7 @@ import {
   openLevelReader,
   type FileDamage,
 } from "../node/platform/index.ts";
-import { readHome, type Home } from "../node/home.ts";
+import { readHome, type Home } from "../node/data-folder/home.ts";
 import type { Store } from "../node/ports.ts";
 import { readFormat, verifyJournal, type Format } from "../node/storage/index.ts";
 import { failure, failureOf, PlexusError } from "../protocols/index.ts";

@@ -1,6 +1,6 @@
 import { constants } from "node:os";
 import { planReload, unknownVariables, type Config, type ConfigInput } from "../config/index.ts";
-import type { MembershipEnd, RunningNode } from "../node/node.ts";
+import type { MembershipEnd, RunningNode } from "../node/composition/index.ts";
 import { failure, failureOf, PlexusError, roles, type Failure } from "../protocols/index.ts";
 import { banner } from "./banner.ts";
 import { createControlToken, findRunning, removeControlFile, writeControlFile } from "./control.ts";
@@ -39,7 +39,7 @@ export async function up(flags: UpFlags, output: Output): Promise<number> {
 
   const version = await readVersion();
   const controlToken = createControlToken();
-  const { startNode } = await import("../node/node.ts");
+  const { startNode } = await import("../node/composition/index.ts");
   // Until the node is ready there is nothing to drain: a signal ends the process when the start does not end in time.
   const readiness = new AbortController();
   void stopAsked.then(() => endOverdueStart(config, log, readiness.signal));

@@ -1,7 +1,7 @@
 /** A peer that is a cluster of one, on a store of the caller's. */
 import type { AnyBehavior } from "../actors/behavior.ts";
-import { createLateTransport } from "../node/late-transport.ts";
-import { createPeer, type Peer, type PeerOptions } from "../node/peer.ts";
+import { createLateTransport } from "../node/composition/late-transport.ts";
+import { createPeer, type Peer, type PeerOptions } from "../node/composition/peer.ts";
 import type { Clock, Log, Meter, Random, Store } from "../node/ports.ts";
 import { openJournal, type Journal } from "../node/storage/index.ts";
 import { roles } from "../protocols/index.ts";

@@ -10,6 +10,7 @@ import { errorTable } from "../protocols/index.ts";
 import { phases, testsOf } from "./phases.ts";
 import { commandsPage } from "./tidy/commands.ts";
 import { contractLines, contractText, declarationLines, readContract, schemaLines } from "./tidy/contract.ts";
+import { layers } from "./tidy/layers.ts";
 import {
   awaitViolations,
   differences,
@@ -51,6 +52,22 @@ describe("the repository", () => {
 
   it("has no unfinished marks and no test that switches others off", () => {
     none(unfinishedViolations([...code, ...documents]));
+  });
+
+  it("keeps every file of node/ in a room, and every room on the page", () => {
+    const rooms = new Set<string>();
+    const loose: string[] = [];
+    for (const { path } of code) {
+      const [folder, room, file] = path.split("/");
+      if (folder !== "node" || room === undefined) continue;
+      if (file === undefined) loose.push(room);
+      else rooms.add(`${room}/`);
+    }
+    expect(loose).to.have.members(["ports.ts", "waiting.ts"]);
+    const [, table = ""] = documentText("docs/ARCHITECTURE.md").split("| room of `node/`");
+    const listed = tableRows(table.split("\n\n")[0] ?? "").map(([cell = ""]) => cell.replaceAll("`", ""));
+    none(differences([...rooms], listed, { expected: "node/", actual: "docs/ARCHITECTURE.md" }));
+    none([...rooms].filter((room) => !layers.some(({ folder }) => `${folder}/` === `node/${room}`)));
   });
 
   it("has no file whose name says nothing", () => none(nameViolations(codePaths)));
@@ -241,7 +258,10 @@ describe("the tidy rules find what is planted:", () => {
     ["an import past the entrance", "cli/x.ts", `import { a } from "../node/kernel/activation.ts";`],
     ["an export-from past the entrance", "cli/x.ts", `export * from "../config/layers.ts";`],
     ["a dynamic import past the entrance", "cli/x.ts", `await import("../node/storage/layout.ts");`],
-    ["a page that imports the node", "web/src/x.ts", `import { a } from "../../node/node.ts";`],
+    ["a part that imports the composition", "node/gateway/x.ts", `import type { Peer } from "../composition/peer.ts";`],
+    ["a cluster fact that imports a part", "node/cluster/x.ts", `import { a } from "../storage/index.ts";`],
+    ["a loose file that imports a part", "node/x.ts", `import { a } from "./storage/index.ts";`],
+    ["a page that imports the node", "web/src/x.ts", `import { a } from "../../node/composition/index.ts";`],
     ["an import of test code", "node/x.ts", `import { a } from "../test/run.ts";`],
     ["node modules in an actor", "actors/room/x.ts", `import { join } from "node:path";`],
     ["an import on several lines", "protocols/x.ts", `import {\n  a,\n  b,\n} from "../cli/output.ts";`],

@@ -6,7 +6,7 @@ import type {
   MeshBody,
   MeshCall,
 } from "../../protocols/mesh/index.ts";
-import type { Exchange } from "../exchange.ts";
+import type { Exchange } from "../exchange/index.ts";
 import type { Clock, Directory, DirectoryRow, DirectoryWatcher, NodeId } from "../ports.ts";
 import { directoryLimits, type DirectoryLimits } from "./limits.ts";
 import { checkKey, decodeRow, encodeValue, homeIn, unavailable, type DirectoryHome } from "./row.ts";

@@ -1,6 +1,6 @@
 import { decode, encode, failure, failureOf, ok, PlexusError, refused, type Result } from "../../protocols/index.ts";
 import type { DirectoryWireChange, DirectoryWireRow, MeshAnswer } from "../../protocols/mesh/index.ts";
-import type { Exchange } from "../exchange.ts";
+import type { Exchange } from "../exchange/index.ts";
 import type { Directory, DirectoryRow, NodeId } from "../ports.ts";
 import { directoryLimits, type DirectoryLimits } from "./limits.ts";
 import { moved, unavailable, type DirectoryHome } from "./row.ts";

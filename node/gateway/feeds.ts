@@ -1,7 +1,7 @@
 import { Type, type Static } from "typebox";
 import { Compile } from "typebox/compile";
 import { failure, failureOf, refused, schema, type Failure, type Result, type Resumed } from "../../protocols/index.ts";
-import { withJitter } from "../backoff.ts";
+import { withJitter } from "../waiting.ts";
 import type { Clock, Log, Meter, Random } from "../ports.ts";
 import type { Connection } from "./connection.ts";
 import { frameOf } from "./frames.ts";

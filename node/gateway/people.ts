@@ -7,7 +7,7 @@ import {
   type Session,
   type UserView,
 } from "../../protocols/index.ts";
-import { backoffMs } from "../backoff.ts";
+import { backoffMs } from "../waiting.ts";
 import type { Clock, Log } from "../ports.ts";
 import { closeCodes, type Connection } from "./connection.ts";
 import type { Feeds, Watcher } from "./feeds.ts";

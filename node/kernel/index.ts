@@ -27,7 +27,7 @@ import {
 import type { AnyBehavior, Message } from "../../actors/behavior.ts";
 import type { Runtime } from "../../runtimes/runtime.ts";
 import type { Clock, Log, Meter, NodeId, Publisher, Random } from "../ports.ts";
-import { within } from "../within.ts";
+import { within } from "../waiting.ts";
 import type { Ask, AskTable, Kernel, Request, Routing, Slots, Tell } from "./api.ts";
 import { Conditions } from "./condition.ts";
 import { Delivery } from "./delivery.ts";

@@ -1,6 +1,6 @@
 /** Durable reminders of the open slots: rings each at its due time, again and again until it is forgotten. */
 import type { ActorId, SlotId } from "../../protocols/index.ts";
-import { backoffMs } from "../backoff.ts";
+import { backoffMs } from "../waiting.ts";
 import type { Clock } from "../ports.ts";
 
 interface Reminder {

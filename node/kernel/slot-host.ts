@@ -22,7 +22,7 @@ import {
   type SlotId,
 } from "../../protocols/index.ts";
 import type { AnyBehavior } from "../../actors/behavior.ts";
-import { backoffMs } from "../backoff.ts";
+import { backoffMs } from "../waiting.ts";
 import type { NodeId } from "../ports.ts";
 import type { SideOp } from "../storage/index.ts";
 import { Activation } from "./activation.ts";

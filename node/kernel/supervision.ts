@@ -1,5 +1,5 @@
 /** One-for-one supervision as a pure decision: an actor that failed is restarted, later and later, or quarantined. */
-import { backoffMs } from "../backoff.ts";
+import { backoffMs } from "../waiting.ts";
 
 export interface SupervisionPolicy {
   readonly restartsMax: number;

@@ -25,8 +25,8 @@
  *  except those that it names itself. */
 import { failure, failureOf, ok, PlexusError, refused, type Result } from "../../protocols/index.ts";
 import type { MeshBody } from "../../protocols/mesh/index.ts";
-import type { Exchange } from "../exchange.ts";
-import { asMember, isRow, listMembers, memberKey, memberPrefix, sameSet } from "../records.ts";
+import type { Exchange } from "../exchange/index.ts";
+import { asMember, isRow, listMembers, memberKey, memberPrefix, sameSet } from "../cluster/records.ts";
 import type {
   Clock,
   Directory,

@@ -24,7 +24,14 @@ import {
   type Role,
 } from "../../protocols/index.ts";
 import type { Clock, Directory, DirectoryRow, MemberRecord, Random } from "../ports.ts";
-import { asInvitation, asMember, invitationPrefix, listMembers, memberKey, type InvitationRecord } from "../records.ts";
+import {
+  asInvitation,
+  asMember,
+  invitationPrefix,
+  listMembers,
+  memberKey,
+  type InvitationRecord,
+} from "../cluster/records.ts";
 import { word } from "./handshake.ts";
 import { invitationLimits } from "./limits.ts";
 

@@ -16,7 +16,7 @@ import type { Clock, Log, MemberRecord, Meter } from "../ports.ts";
 import { FrameReader, framesOf, frameHeaderBytes } from "./frames.ts";
 import { asHeard, introduction, introductionCheck, meshVersion, speaksWith, type Introduction } from "./handshake.ts";
 import { invitationId, joiningNode, readToken, type Admission, type JoiningNode } from "./invitation.ts";
-import { backoffMs } from "../backoff.ts";
+import { backoffMs } from "../waiting.ts";
 import type { Gate } from "./gate.ts";
 import { meshLimits, type MeshLimits } from "./limits.ts";
 import type { NodeKey } from "./node-key.ts";

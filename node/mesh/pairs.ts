@@ -8,7 +8,7 @@
 import type { Connection, Libp2p, Stream } from "@libp2p/interface";
 import { multiaddr, type Multiaddr } from "@multiformats/multiaddr";
 import { failure, type Failure } from "../../protocols/index.ts";
-import { backoffMs, withJitter } from "../backoff.ts";
+import { backoffMs, withJitter } from "../waiting.ts";
 import type {
   Channel,
   Clock,

@@ -5,7 +5,7 @@
  *  sequence of moves comes back to where it began, and noise moves nothing. */
 import type { SlotId } from "../../protocols/index.ts";
 import type { NodeId } from "../ports.ts";
-import { rankNodes, roleOf } from "../slot-table.ts";
+import { rankNodes, roleOf } from "../cluster/slot-table.ts";
 import type { Candidate, Candidates, PlanInput } from "./candidates.ts";
 import type { Change, Motion, Placed } from "./plan.ts";
 

@@ -1,8 +1,8 @@
 /** Which nodes may hold a slot, and which set of them is a good one. Pure; the facts of one round of planning. */
 import type { ActorId, Role, SlotId } from "../../protocols/index.ts";
 import type { MemberRecord, NodeId, SlotRecord } from "../ports.ts";
-import type { Policy } from "../records.ts";
-import { rankNodes, roleOf, spareDirectory } from "../slot-table.ts";
+import type { Policy } from "../cluster/records.ts";
+import { rankNodes, roleOf, spareDirectory } from "../cluster/slot-table.ts";
 import type { PlacementLimits } from "./limits.ts";
 
 export type Want = NonNullable<SlotRecord["want"]>;

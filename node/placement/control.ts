@@ -26,10 +26,10 @@ import {
   type Role,
   type SlotId,
 } from "../../protocols/index.ts";
-import type { Exchange } from "../exchange.ts";
+import type { Exchange } from "../exchange/index.ts";
 import type { Clock, Directory, MemberRecord, Membership, NodeId, SlotRecord } from "../ports.ts";
-import type { ClusterPolicy } from "../policy.ts";
-import { serviceOf } from "../reach.ts";
+import type { ClusterPolicy } from "../cluster/policy.ts";
+import { serviceOf } from "../cluster/reach.ts";
 import {
   asMember,
   changeSlot,
@@ -39,8 +39,8 @@ import {
   sameSet,
   spendInvitations,
   type SlotRow,
-} from "../records.ts";
-import { firstOwner, roleOf, type SlotTable } from "../slot-table.ts";
+} from "../cluster/records.ts";
+import { firstOwner, roleOf, type SlotTable } from "../cluster/slot-table.ts";
 import type { ClusterControl } from "./api.ts";
 import { Candidates } from "./candidates.ts";
 import { placementLimits, type PlacementLimits } from "./limits.ts";

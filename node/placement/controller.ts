@@ -16,11 +16,11 @@
  *  Who should act may be up and still not see the directory. So the next in line see to failovers that nobody has seen to
  *  for a while. */
 import { failureOf, type SlotId } from "../../protocols/index.ts";
-import type { Exchange } from "../exchange.ts";
+import type { Exchange } from "../exchange/index.ts";
 import type { Clock, Directory, Log, Membership, Meter, NodeId, SlotRecord } from "../ports.ts";
-import type { ClusterPolicy } from "../policy.ts";
-import { changeSlot, readSlot } from "../records.ts";
-import type { SlotTable } from "../slot-table.ts";
+import type { ClusterPolicy } from "../cluster/policy.ts";
+import { changeSlot, readSlot } from "../cluster/records.ts";
+import type { SlotTable } from "../cluster/slot-table.ts";
 import type { PlanInput } from "./candidates.ts";
 import { placementLimits, type PlacementLimits } from "./limits.ts";
 import { LoadBook } from "./load.ts";

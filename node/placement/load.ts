@@ -1,10 +1,10 @@
 /** How busy slots and actors are, and whose disk takes nothing: every node knows its own, the controller asks all of them. */
 import { failureOf, ok, refused, slotOf, type ActorId, type SlotId } from "../../protocols/index.ts";
 import type { LoadReport } from "../../protocols/mesh/index.ts";
-import type { Exchange } from "../exchange.ts";
+import type { Exchange } from "../exchange/index.ts";
 import type { Kernel } from "../kernel/api.ts";
 import type { Clock, NodeId } from "../ports.ts";
-import { roleOf, type SlotTable } from "../slot-table.ts";
+import { roleOf, type SlotTable } from "../cluster/slot-table.ts";
 import type { Load } from "./candidates.ts";
 import { placementLimits, type PlacementLimits } from "./limits.ts";
 

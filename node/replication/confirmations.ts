@@ -1,7 +1,7 @@
 /** "Does my epoch still stand?", asked for many slots at once. Per peer there is one question under way; what is asked
  *  meanwhile goes into the next, so that every answer is younger than the question it stands for. */
 import type { SlotId } from "../../protocols/index.ts";
-import type { Exchange } from "../exchange.ts";
+import type { Exchange } from "../exchange/index.ts";
 import type { Clock, NodeId } from "../ports.ts";
 import type { ReplicationLimits } from "./limits.ts";
 

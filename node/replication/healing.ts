@@ -7,10 +7,10 @@
  *  A rotten copy steps out of the set before anything of it is thrown away, and only the directory's own word counts. A
  *  learner takes itself out, so that no change that was on its way can add it. */
 import { failureOf, type Failure, type SlotId } from "../../protocols/index.ts";
-import { backoffMs } from "../backoff.ts";
+import { backoffMs } from "../waiting.ts";
 import type { Clock, Directory, Log, Membership, NodeId, SlotRecord } from "../ports.ts";
-import { changeSlot, readSlot } from "../records.ts";
-import { roleOf, type SlotTable } from "../slot-table.ts";
+import { changeSlot, readSlot } from "../cluster/records.ts";
+import { roleOf, type SlotTable } from "../cluster/slot-table.ts";
 import type { Journal } from "../storage/index.ts";
 import type { ReplicationLimits } from "./limits.ts";
 

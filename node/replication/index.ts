@@ -15,7 +15,7 @@
  *  `follower.ts` (one copy as its owner sees it), `replica.ts` (the copies here), `transfer.ts`, `healing.ts` (when one of
  *  them cannot go on). docs/protocol-model.md maps the model check to these files. */
 import { failure, failureOf, PlexusError, type Failure, type Role, type SlotId } from "../../protocols/index.ts";
-import type { Exchange } from "../exchange.ts";
+import type { Exchange } from "../exchange/index.ts";
 import type { ServedLog, Slots } from "../kernel/api.ts";
 import type {
   Clock,
@@ -29,10 +29,10 @@ import type {
   SlotRecord,
   Store,
 } from "../ports.ts";
-import { asMember, changeSlot, memberKey, readSlot, type SlotRow } from "../records.ts";
-import { roleOf, type SlotTable } from "../slot-table.ts";
+import { asMember, changeSlot, memberKey, readSlot, type SlotRow } from "../cluster/records.ts";
+import { roleOf, type SlotTable } from "../cluster/slot-table.ts";
 import type { Journal, SlotLog } from "../storage/index.ts";
-import { within } from "../within.ts";
+import { within } from "../waiting.ts";
 import { createConfirmations } from "./confirmations.ts";
 import { createHealing } from "./healing.ts";
 import { replicationLimits, type ReplicationLimits } from "./limits.ts";

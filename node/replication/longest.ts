@@ -2,7 +2,7 @@
  *  every one of the set for each acknowledgement, so any of them has it all, and whoever has more has what nobody was told. */
 import { failure, failureOf, PlexusError, type Failure } from "../../protocols/index.ts";
 import type { Standing } from "../../protocols/mesh/index.ts";
-import type { Exchange } from "../exchange.ts";
+import type { Exchange } from "../exchange/index.ts";
 import type { NodeId } from "../ports.ts";
 import type { Position, SlotLog } from "../storage/index.ts";
 import type { ReplicationLimits } from "./limits.ts";

@@ -11,11 +11,11 @@
  *  ended: for good. A new epoch is a new Ownership. */
 import { failure, failureOf, PlexusError, type ActorId, type Failure, type SlotId } from "../../protocols/index.ts";
 import type { MeshBody } from "../../protocols/mesh/index.ts";
-import type { Exchange } from "../exchange.ts";
+import type { Exchange } from "../exchange/index.ts";
 import type { ServedLog, SplitOff } from "../kernel/api.ts";
 import type { Clock, Directory, DirectoryRow, Log, Meter, NodeId, SlotRecord } from "../ports.ts";
-import { readSlot, type SlotRow } from "../records.ts";
-import type { SlotTable } from "../slot-table.ts";
+import { readSlot, type SlotRow } from "../cluster/records.ts";
+import type { SlotTable } from "../cluster/slot-table.ts";
 import type { EntryDraft, Piece, Position, SlotLog } from "../storage/index.ts";
 import type { Confirmations } from "./confirmations.ts";
 import { Follower, type FollowerPorts } from "./follower.ts";

@@ -7,7 +7,7 @@
  *  R3: what a compare-and-set answers, or that it fails, says nothing of what became of the change; a conflict may be with
  *  the change itself, sent before. Only a newer revision does, however it became known. */
 import type { Clock, Directory, DirectoryRow, NodeId, SlotRecord } from "../ports.ts";
-import { asMember, changedNothing, changeSlot, type SlotRow } from "../records.ts";
+import { asMember, changedNothing, changeSlot, type SlotRow } from "../cluster/records.ts";
 import type { ReplicationLimits } from "./limits.ts";
 import { isSettled, required, type Proposal } from "./rules.ts";
 

@@ -1,7 +1,7 @@
 /** The protocol's decisions, pure. R1–R6 are the rules that a model check showed to be needed; docs/protocol-model.md says
  *  which function is which step. */
 import type { NodeId, SlotRecord } from "../ports.ts";
-import { sameSet } from "../records.ts";
+import { sameSet } from "../cluster/records.ts";
 import type { Position } from "../storage/index.ts";
 
 /** What the owner asks of the directory: the replica set as it should become. */

@@ -14,8 +14,8 @@
 import { failure, PlexusError, type ActorId, type SlotId } from "../../protocols/index.ts";
 import type { SplitOff } from "../kernel/api.ts";
 import type { Clock, Directory, NodeId, SlotRecord } from "../ports.ts";
-import { changedNothing, changeSlot, readSlot, slotKey, type SlotRow } from "../records.ts";
-import type { SlotTable } from "../slot-table.ts";
+import { changedNothing, changeSlot, readSlot, slotKey, type SlotRow } from "../cluster/records.ts";
+import type { SlotTable } from "../cluster/slot-table.ts";
 import type { EntryDraft, SlotLog } from "../storage/index.ts";
 import type { Follower } from "./follower.ts";
 import type { ReplicationLimits } from "./limits.ts";

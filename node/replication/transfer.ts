@@ -3,7 +3,7 @@
  *  checked: rot here must not become what all copies have. */
 import { encode, failure, failureOf, PlexusError, type Failure, type Result } from "../../protocols/index.ts";
 import type { Standing } from "../../protocols/mesh/index.ts";
-import type { Exchange } from "../exchange.ts";
+import type { Exchange } from "../exchange/index.ts";
 import type { Clock, Log, Meter, StoreView } from "../ports.ts";
 import { leavesOf, rowsOf, slotRanges, type Leaf, type SlotLog } from "../storage/index.ts";
 import type { Follower } from "./follower.ts";

@@ -2,8 +2,8 @@
  *  and throws away what this node has no share in any more. At a bounded rate, so that nobody notices. */
 import { failureOf, type Failure, type SlotId } from "../../protocols/index.ts";
 import type { Clock, Directory, Log, Meter, NodeId, Random } from "../ports.ts";
-import { readSlot } from "../records.ts";
-import type { SlotTable } from "../slot-table.ts";
+import { readSlot } from "../cluster/records.ts";
+import type { SlotTable } from "../cluster/slot-table.ts";
 import type { Journal } from "../storage/index.ts";
 import type { ReplicationLimits } from "./limits.ts";
 import type { Ownership } from "./ownership.ts";

@@ -5,7 +5,7 @@
  *       └── not owned there, no answer, connection lost, another owner, another epoch */
 import { actorOf, type ActorId, type SlotId } from "../../protocols/index.ts";
 import type { MeshBody } from "../../protocols/mesh/index.ts";
-import { backoffMs, withJitter } from "../backoff.ts";
+import { backoffMs, withJitter } from "../waiting.ts";
 import type { NodeId } from "../ports.ts";
 import type { RoutingPorts } from "./index.ts";
 import type { RoutingLimits } from "./limits.ts";

@@ -17,10 +17,10 @@
  *  Read `outbound.ts`, `inbound.ts`, then `relay.ts`, `generations.ts` and `actors.ts`, which stand alone. */
 import { ownSlot, slotOf, type ActorId, type Role, type SlotId } from "../../protocols/index.ts";
 import type { Runtime } from "../../runtimes/runtime.ts";
-import type { Exchange } from "../exchange.ts";
+import type { Exchange } from "../exchange/index.ts";
 import type { AskTable, Kernel, Routing } from "../kernel/api.ts";
 import type { Clock, Log, Membership, Meter, NodeId, Random } from "../ports.ts";
-import { firstOwner, type SlotTable } from "../slot-table.ts";
+import { firstOwner, type SlotTable } from "../cluster/slot-table.ts";
 import { createGenerations } from "./generations.ts";
 import { Inbound } from "./inbound.ts";
 import { routingLimits, type RoutingLimits } from "./limits.ts";

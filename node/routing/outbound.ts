@@ -27,7 +27,7 @@ import {
   type Result,
   type SlotId,
 } from "../../protocols/index.ts";
-import { backoffMs, withJitter } from "../backoff.ts";
+import { backoffMs, withJitter } from "../waiting.ts";
 import type { OpenAsk, Routing } from "../kernel/api.ts";
 import type { NodeId } from "../ports.ts";
 import { fromWire, toWire } from "./inbound.ts";

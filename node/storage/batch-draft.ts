@@ -7,7 +7,7 @@
 import { crc32 } from "node:zlib";
 import { failure, PlexusError, type ActorId, type SlotId } from "../../protocols/index.ts";
 import type { Store, StoreOp } from "../ports.ts";
-import { isSealed, seal, unseal } from "../seal.ts";
+import { isSealed, seal, unseal } from "../data-folder/seal.ts";
 import {
   actorKeys,
   decodeChunk,

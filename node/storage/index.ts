@@ -24,7 +24,7 @@ import {
   within,
   type Head,
 } from "./layout.ts";
-import { seal, unseal } from "../seal.ts";
+import { seal, unseal } from "../data-folder/seal.ts";
 import { journalLimits, type JournalLimits } from "./limits.ts";
 import { emptied } from "./batch-draft.ts";
 import { SlotLog } from "./slot-log.ts";

@@ -8,7 +8,7 @@
  *  the very batch that appends. Rule R4: an append fits only where the log ends, by seq and chained checksum. */
 import { assert, failure, PlexusError, type ActorId, type Failure, type SlotId } from "../../protocols/index.ts";
 import type { Store, StoreOp, StoreView } from "../ports.ts";
-import { seal, unseal } from "../seal.ts";
+import { seal, unseal } from "../data-folder/seal.ts";
 import { BatchDraft, emptied, endOf, fenced, type Pending, type Piece, type Position } from "./batch-draft.ts";
 import type { CommitItem, CommitSink, Committer } from "./commit.ts";
 import {

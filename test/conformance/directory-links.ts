@@ -1,5 +1,5 @@
 /** A mesh of memory: nodes that are linked, cut apart, and lose a message when told to. Messages are bytes on the way. */
-import { createExchange, type Exchange } from "../../node/exchange.ts";
+import { createExchange, type Exchange } from "../../node/exchange/index.ts";
 import type { Clock, NodeId, Transport, TransportListener } from "../../node/ports.ts";
 import { decode, encode } from "../../protocols/index.ts";
 import type { Channel } from "../../protocols/mesh/index.ts";

@@ -1,6 +1,6 @@
 /** A member of a real cluster, admitted with a key of its own, that is no Plexus node: it says to the others whatever a test
  *  wants. */
-import { createExchange, type Exchange } from "../../node/exchange.ts";
+import { createExchange, type Exchange } from "../../node/exchange/index.ts";
 import { joinCluster, nodeIdOf, openNodeKey, startMesh, type Mesh } from "../../node/mesh/index.ts";
 import { createClock, createRandom } from "../../node/platform/index.ts";
 import type { Channel } from "../../node/ports.ts";

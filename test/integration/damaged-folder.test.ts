@@ -11,7 +11,7 @@ import {
 } from "node:fs";
 import { basename, join } from "node:path";
 import { expect } from "chai";
-import { readHome, writeHome } from "../../node/home.ts";
+import { readHome, writeHome } from "../../node/data-folder/home.ts";
 import { openLevelStore } from "../../node/platform/index.ts";
 import { createDataFolder, NodeProcess } from "./node-process.ts";
 import { plexus, runPlexus } from "./plexus-command.ts";

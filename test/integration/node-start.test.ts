@@ -3,7 +3,7 @@ import { createServer, type AddressInfo } from "node:net";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { expect } from "chai";
-import { readHome, writeHome } from "../../node/home.ts";
+import { readHome, writeHome } from "../../node/data-folder/home.ts";
 import { openLevelStore } from "../../node/platform/index.ts";
 import { createDataFolder, NodeProcess } from "./node-process.ts";
 

@@ -5,7 +5,7 @@ import { directoryLimits } from "../../node/directory/index.ts";
 import { Detector, membershipLimits } from "../../node/membership/index.ts";
 import { placementLimits } from "../../node/placement/index.ts";
 import { replicationLimits } from "../../node/replication/index.ts";
-import { rankNodes } from "../../node/slot-table.ts";
+import { rankNodes } from "../../node/cluster/slot-table.ts";
 import { roles, slotCount, type SlotId } from "../../protocols/index.ts";
 import { Dice } from "../simulation/world.ts";
 

@@ -360,7 +360,7 @@ export const mutations: readonly Mutation[] = [
   },
   {
     name: "says for ever that it is cut off",
-    file: "node/reach.ts",
+    file: "node/cluster/reach.ts",
     find: "  if (nowMs - doubtSinceMs < patienceMs) return",
     replace: "  if (before.degraded || nowMs - doubtSinceMs < patienceMs) return",
     caughtBy: ["liveness"],

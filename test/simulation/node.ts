@@ -1,7 +1,7 @@
 import { PlexusError, roles, type Failure, type Result } from "../../protocols/index.ts";
 import type { AnyBehavior } from "../../actors/behavior.ts";
 import type { Kernel, KernelLimits, Request } from "../../node/kernel/index.ts";
-import { createPeer, type Peer } from "../../node/peer.ts";
+import { createPeer, type Peer } from "../../node/composition/peer.ts";
 import type { Log, Store, Transport } from "../../node/ports.ts";
 import { openJournal, type Journal, type JournalLimits } from "../../node/storage/index.ts";
 import type { BoundsWatch } from "./bounds.ts";

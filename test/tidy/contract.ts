@@ -44,8 +44,8 @@ const tables: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
 const rows: Readonly<Record<string, readonly [declaration: string, path: string]>> = {
   slot: ["SlotRecord", "node/ports.ts"],
   member: ["MemberRecord", "node/ports.ts"],
-  invitation: ["InvitationRecord", "node/records.ts"],
-  policy: ["Policy", "node/records.ts"],
+  invitation: ["InvitationRecord", "node/cluster/records.ts"],
+  policy: ["Policy", "node/cluster/records.ts"],
 };
 
 /** What a row is and what follows from rows: nothing that is on the wire. */

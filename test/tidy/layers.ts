@@ -22,22 +22,19 @@ const sharedFiles = [
   "runtimes/runtime.ts",
   "runtimes/fair-queue.ts",
   "node/ports.ts",
-  "node/backoff.ts",
-  "node/within.ts",
-  "node/seal.ts",
-  "node/exchange.ts",
-  "node/records.ts",
-  "node/policy.ts",
-  "node/reach.ts",
-  "node/slot-table.ts",
+  "node/waiting.ts",
+  "node/data-folder/seal.ts",
 ];
 
-const belowNode = ["protocols", "protocols/mesh", "config", ...sharedFiles];
+const clusterFacts = ["records", "slot-table", "policy", "reach"].map((name) => `node/cluster/${name}.ts`);
 
-/** Parts of a node meet in `node/node.ts` only; they know each other's types at most. */
+/** What all parts of a node stand on. */
+const belowParts = ["protocols", "protocols/mesh", "config", ...sharedFiles];
+
+/** Parts of a node meet in `node/composition` only; they know each other's types at most. */
 const nodePart = (folder: string): Layer => ({
   folder,
-  values: belowNode,
+  values: [...belowParts, "node/exchange", "node/cluster"],
   types: ["node/kernel/api.ts", "node/placement/api.ts", "node/storage"],
   nodeModules: true,
   world: false,
@@ -60,12 +57,12 @@ export const layers: readonly Layer[] = [
   { folder: "actors/index.ts", values: ["actors"], nodeModules: false, world: false },
   ...kinds.map((name) => kind(`actors/${name}`)),
   { folder: "runtimes", values: ["protocols"], types: ["config"], nodeModules: true, world: true },
-  {
-    folder: "node",
-    values: ["protocols", "config", "actors", "runtimes", "node"],
-    nodeModules: true,
-    world: false,
-  },
+  // The ports, and waiting on them.
+  { folder: "node", values: ["protocols", "protocols/mesh"], nodeModules: false, world: false },
+  { folder: "node/data-folder", values: belowParts, nodeModules: true, world: false },
+  { folder: "node/exchange", values: belowParts, nodeModules: false, world: false },
+  // What the directory says, as every part sees it.
+  { folder: "node/cluster", values: belowParts, nodeModules: false, world: false },
   nodePart("node/kernel"),
   nodePart("node/storage"),
   nodePart("node/directory"),
@@ -73,10 +70,17 @@ export const layers: readonly Layer[] = [
   nodePart("node/mesh"),
   nodePart("node/membership"),
   // Replication is the journal's other half: it ships what the one writes, and reads what the other shipped.
-  { ...nodePart("node/replication"), values: [...belowNode, "node/storage"] },
+  { ...nodePart("node/replication"), values: [...nodePart("").values, "node/storage"] },
   nodePart("node/routing"),
   nodePart("node/placement"),
   { ...nodePart("node/platform"), world: true },
+  // The one place that knows all parts.
+  {
+    folder: "node/composition",
+    values: ["protocols", "config", "actors", "runtimes", "node"],
+    nodeModules: true,
+    world: false,
+  },
   {
     folder: "cli",
     values: ["protocols", "config", "runtimes", "node"],
@@ -99,14 +103,13 @@ export const layers: readonly Layer[] = [
 /** Files that outsiders of a folder may import, beside its `index.ts`. */
 export const entrances: readonly string[] = [
   ...sharedFiles,
+  ...clusterFacts,
   "config/units.ts",
   "actors/index.ts",
   "protocols/mesh/index.ts",
-  "node/node.ts",
-  "node/home.ts",
-  "node/data-folder.ts",
-  "node/salvage.ts",
-  "node/inference.ts",
+  "node/data-folder/home.ts",
+  "node/composition/salvage.ts",
+  "node/composition/inference.ts",
   "node/kernel/api.ts",
   "node/placement/api.ts",
 ];

@@ -3,7 +3,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createExchange } from "../../../node/exchange.ts";
+import { createExchange } from "../../../node/exchange/index.ts";
 import { openNodeKey, startMesh } from "../../../node/mesh/index.ts";
 import { createClock, createMetrics, createRandom } from "../../../node/platform/index.ts";
 import type { MemberRecord } from "../../../node/ports.ts";

@@ -1,7 +1,7 @@
 import { PlexusError, type Result } from "../../../protocols/index.ts";
 import type { AnyBehavior } from "../../../actors/behavior.ts";
 import type { Request } from "../../../node/kernel/index.ts";
-import { createPeer, type Peer } from "../../../node/peer.ts";
+import { createPeer, type Peer } from "../../../node/composition/peer.ts";
 import type { OwnRecord } from "../../../node/membership/index.ts";
 import type { Log, MemberRecord, NodeId } from "../../../node/ports.ts";
 import { openJournal, type Journal } from "../../../node/storage/index.ts";

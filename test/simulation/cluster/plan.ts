@@ -1,5 +1,5 @@
 import type { ActorId } from "../../../protocols/index.ts";
-import type { PeerOptions } from "../../../node/peer.ts";
+import type { PeerOptions } from "../../../node/composition/peer.ts";
 import type { JournalLimits } from "../../../node/storage/index.ts";
 import type { DiskWeather } from "../disk.ts";
 import type { Actors } from "../plan.ts";

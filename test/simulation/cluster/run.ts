@@ -10,7 +10,7 @@
 import { PlexusError, slotOf, type ActorId, type SlotId } from "../../../protocols/index.ts";
 import { behaviors as chatBehaviors } from "../../../actors/index.ts";
 import type { MemberRecord, NodeId, SlotRecord, StoreOp } from "../../../node/ports.ts";
-import { memberKey } from "../../../node/records.ts";
+import { memberKey } from "../../../node/cluster/records.ts";
 import { probeBehaviors } from "../behaviors.ts";
 import { BoundsWatch } from "../bounds.ts";
 import { Caller } from "../caller.ts";

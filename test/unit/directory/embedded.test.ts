@@ -2,7 +2,7 @@ import { expect } from "chai";
 import { createEmbeddedDirectory, directoryLimits, migrateDirectory } from "../../../node/directory/index.ts";
 import { createClock } from "../../../node/platform/index.ts";
 import type { Directory, DirectoryRow } from "../../../node/ports.ts";
-import { seal } from "../../../node/seal.ts";
+import { seal } from "../../../node/data-folder/seal.ts";
 import { failure, failureOf, PlexusError } from "../../../protocols/index.ts";
 import { MemoryStore } from "../../conformance/directory-store.ts";
 import { codeOf, line, Watching } from "../../conformance/directory.ts";

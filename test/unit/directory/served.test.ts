@@ -11,7 +11,7 @@ import {
 } from "../../../node/directory/index.ts";
 import { createClock } from "../../../node/platform/index.ts";
 import type { Directory, NodeId } from "../../../node/ports.ts";
-import { isRow } from "../../../node/records.ts";
+import { isRow } from "../../../node/cluster/records.ts";
 import { Links, messageBytesMax } from "../../conformance/directory-links.ts";
 import { MemoryStore } from "../../conformance/directory-store.ts";
 import { codeOf, Watching } from "../../conformance/directory.ts";

@@ -1,5 +1,5 @@
 /** A few simulated nodes with a directory, a network and a membership: what placement is built on. */
-import { createExchange, type Exchange } from "../../../node/exchange.ts";
+import { createExchange, type Exchange } from "../../../node/exchange/index.ts";
 import {
   createMembership,
   type MembershipOptions,
@@ -7,7 +7,7 @@ import {
   type OwnRecord,
 } from "../../../node/membership/index.ts";
 import type { Clock, Directory, MemberRecord, NodeId } from "../../../node/ports.ts";
-import { memberKey } from "../../../node/records.ts";
+import { memberKey } from "../../../node/cluster/records.ts";
 import { ownRecord } from "../../members.ts";
 import { quietLog, quietMeter } from "../../quiet.ts";
 import { ExternalDirectory } from "../../simulation/cluster/external-directory.ts";

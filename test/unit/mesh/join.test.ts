@@ -28,7 +28,7 @@ import { joinProtocol } from "../../../node/mesh/join.ts";
 import { meshLimits } from "../../../node/mesh/limits.ts";
 import { createSwarm } from "../../../node/mesh/swarm.ts";
 import type { Directory, DirectoryRow, DirectoryWatcher, MemberRecord } from "../../../node/ports.ts";
-import { memberKey, memberPrefix, spendInvitations, type InvitationRecord } from "../../../node/records.ts";
+import { memberKey, memberPrefix, spendInvitations, type InvitationRecord } from "../../../node/cluster/records.ts";
 import { clock, Happenings, Loopback, meet, newKey, random, within, type MeshNode } from "./loopback.ts";
 
 /** A directory in memory: rows, revisions, compare-and-set. */

@@ -9,7 +9,7 @@ import {
   readSlot,
   slotPrefix,
   type InvitationRecord,
-} from "../../../node/records.ts";
+} from "../../../node/cluster/records.ts";
 import {
   failure,
   ok,

@@ -1,7 +1,7 @@
 import { expect } from "chai";
 import { createController } from "../../../node/placement/index.ts";
 import type { Directory, NodeId, SlotRecord } from "../../../node/ports.ts";
-import { memberKey, policyKey, slotKey } from "../../../node/records.ts";
+import { memberKey, policyKey, slotKey } from "../../../node/cluster/records.ts";
 import { slotOf, type ActorId, type SlotId } from "../../../protocols/index.ts";
 import { ownRecord } from "../../members.ts";
 import { quietLog, quietMeter } from "../../quiet.ts";

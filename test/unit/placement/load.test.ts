@@ -1,10 +1,10 @@
 import { expect } from "chai";
-import { createExchange } from "../../../node/exchange.ts";
+import { createExchange } from "../../../node/exchange/index.ts";
 import type { Kernel } from "../../../node/kernel/api.ts";
 import { placementLimits, servePlacement } from "../../../node/placement/index.ts";
 import { LoadBook } from "../../../node/placement/load.ts";
 import type { NodeId } from "../../../node/ports.ts";
-import type { SlotTable } from "../../../node/slot-table.ts";
+import type { SlotTable } from "../../../node/cluster/slot-table.ts";
 import { failure, ok, PlexusError, slotOf, type ActorId, type SlotId } from "../../../protocols/index.ts";
 import type { LoadReport } from "../../../protocols/mesh/index.ts";
 import { Network } from "../../simulation/cluster/network.ts";

@@ -4,8 +4,8 @@ import type { MemberRecord, NodeId, SlotRecord } from "../../../node/ports.ts";
 import { Candidates } from "../../../node/placement/candidates.ts";
 import { changed, placementLimits, plan, type Candidate, type Load, type Plan } from "../../../node/placement/index.ts";
 import { findStranded } from "../../../node/placement/plan.ts";
-import { isRow, memberKey, slotKey, type Policy } from "../../../node/records.ts";
-import { roleOf } from "../../../node/slot-table.ts";
+import { isRow, memberKey, slotKey, type Policy } from "../../../node/cluster/records.ts";
+import { roleOf } from "../../../node/cluster/slot-table.ts";
 import type { Role, SlotId } from "../../../protocols/index.ts";
 import { memberRecord } from "../../members.ts";
 

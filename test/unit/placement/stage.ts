@@ -8,9 +8,9 @@ import {
   type Controller,
 } from "../../../node/placement/index.ts";
 import type { NodeId, SlotRecord } from "../../../node/ports.ts";
-import { watchPolicy, type ClusterPolicy } from "../../../node/policy.ts";
-import { changeSlot, slotPrefix, type Policy } from "../../../node/records.ts";
-import { watchSlots, type SlotTable } from "../../../node/slot-table.ts";
+import { watchPolicy, type ClusterPolicy } from "../../../node/cluster/policy.ts";
+import { changeSlot, slotPrefix, type Policy } from "../../../node/cluster/records.ts";
+import { watchSlots, type SlotTable } from "../../../node/cluster/slot-table.ts";
 import {
   failure,
   ok,

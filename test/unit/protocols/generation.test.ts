@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import { Compile } from "typebox/compile";
-import { createExchange } from "../../../node/exchange.ts";
+import { createExchange } from "../../../node/exchange/index.ts";
 import type { Clock, NodeId, Transport, TransportListener } from "../../../node/ports.ts";
 import { quietLog, quietMeter } from "../../quiet.ts";
 import { decode, encode, wireLimits, type GenerationRequest, type Sampling } from "../../../protocols/index.ts";

@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import fc from "fast-check";
-import type { Exchange } from "../../../node/exchange.ts";
+import type { Exchange } from "../../../node/exchange/index.ts";
 import type { Clock } from "../../../node/ports.ts";
 import { createConfirmations, type Confirmations } from "../../../node/replication/confirmations.ts";
 import { replicationLimits } from "../../../node/replication/limits.ts";

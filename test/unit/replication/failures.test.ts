@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import type { MemberRecord } from "../../../node/ports.ts";
-import { memberKey } from "../../../node/records.ts";
+import { memberKey } from "../../../node/cluster/records.ts";
 import { Cluster, codeOf, slot } from "./stage.ts";
 
 const replicas = ["a", "b", "c"];

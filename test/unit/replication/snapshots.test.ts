@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import type { NodeId } from "../../../node/ports.ts";
-import { readSlot } from "../../../node/records.ts";
+import { readSlot } from "../../../node/cluster/records.ts";
 import type { SlotId } from "../../../protocols/index.ts";
 import { Cluster } from "./stage.ts";
 

@@ -6,7 +6,7 @@ import fc from "fast-check";
 import { Level } from "level";
 import { createClock, openLevelStore } from "../../../node/platform/index.ts";
 import type { Store, StoreOp } from "../../../node/ports.ts";
-import { seal, unseal } from "../../../node/seal.ts";
+import { seal, unseal } from "../../../node/data-folder/seal.ts";
 import { openJournal, verifyJournal, type Journal } from "../../../node/storage/index.ts";
 import { decodeChunk, encodeChunk, encodeEntry, genesisChecksum, type Entry } from "../../../node/storage/layout.ts";
 import { encode, failure, failureOf } from "../../../protocols/index.ts";

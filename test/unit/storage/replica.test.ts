@@ -3,7 +3,7 @@ import fc from "fast-check";
 import type { Piece, Position, SideOp } from "../../../node/storage/index.ts";
 import { encodeChunk, encodeEntry, genesisChecksum, spaces } from "../../../node/storage/layout.ts";
 import { anyLife, applyAll, emptyCopy, live, stateOf, type Copy, type Owner } from "./copies.ts";
-import { seal } from "../../../node/seal.ts";
+import { seal } from "../../../node/data-folder/seal.ts";
 import { encode, failure, parseActorId, type ActorId, type SlotId } from "../../../protocols/index.ts";
 import {
   append,

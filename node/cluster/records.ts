@@ -1,0 +1,176 @@
+/** The directory's rows with their types: slots, members, invitations, policy. The only place that knows under which key each lies. */
+import { Type } from "typebox";
+import { Compile } from "typebox/compile";
+import { addressText, failureOf, type Role, type SlotId } from "../../protocols/index.ts";
+import type { Directory, DirectoryRow, MemberRecord, NodeId, SlotRecord } from "../ports.ts";
+
+export const slotPrefix = "slot/";
+export const memberPrefix = "member/";
+export const invitationPrefix = "invitation/";
+export const policyKey = "policy";
+
+export const slotKey = (slot: SlotId): string => `${slotPrefix}${slot}`;
+export const memberKey = (node: NodeId): string => `${memberPrefix}${node}`;
+
+// What later versions add to a row is left in it, so the rows are open. What stands here holds for every version: whoever
+// reads a row counts on it, so one that says otherwise is refused by who keeps the rows, and read by nobody.
+const count = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER });
+const node = Type.String({ minLength: 1, maxLength: 128 });
+const nodes = Type.Array(node, { maxItems: 64 });
+const epoch = Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER });
+const slot = Type.String({ pattern: `^${addressText}$` });
+const isSlotRecord = Compile(
+  Type.Object({
+    slot,
+    epoch,
+    owner: node,
+    inSync: Type.Array(node, { minItems: 1, maxItems: 64 }),
+    learners: nodes,
+    abandoned: Type.Optional(epoch),
+    want: Type.Optional(Type.Object({ owner: node, replicas: nodes })),
+    held: Type.Optional(node),
+    splitFrom: Type.Optional(slot),
+  }),
+);
+
+// A later version may have other roles and states: their words are open, and nobody here acts on one that he does not know.
+const word = Type.String({ maxLength: 64 });
+const words = Type.Array(word, { maxItems: 64 });
+// A node has those of its configuration, of its first start and of its invitation: 128 at most.
+const labels = Type.Record(word, Type.String({ maxLength: 256 }), { maxProperties: 256 });
+const isMemberRecord = Compile(
+  Type.Object({
+    node,
+    // A name of 64 characters, with a number that makes it unique.
+    name: Type.String({ minLength: 1, maxLength: 128 }),
+    peer: Type.String({ maxLength: 128 }),
+    // One for each interface of the machine: hosts of containers have hundreds.
+    addresses: Type.Array(Type.String({ maxLength: 512 }), { maxItems: 4_096 }),
+    roles: words,
+    rolesConfigured: Type.Optional(words),
+    labels,
+    labelsConfigured: Type.Optional(labels),
+    models: Type.Array(Type.String({ maxLength: 256 }), { maxItems: 256 }),
+    gpu: Type.Boolean(),
+    // Slots are shared out by dividing by it.
+    weight: Type.Number({ exclusiveMinimum: 0, maximum: 1_000 }),
+    version: Type.String({ maxLength: 128 }),
+    url: Type.String({ maxLength: 512 }),
+    incarnation: count,
+    state: word,
+    leaving: Type.Optional(Type.Boolean()),
+  }),
+);
+
+/** The row `invitation/<id>`. */
+export interface InvitationRecord {
+  readonly id: string;
+  readonly secretHash: string;
+  readonly roles: readonly Role[];
+  readonly labels: Readonly<Record<string, string>>;
+  readonly expiresAtMs: number;
+  /** Who redeemed it, and whether its member row was written. */
+  readonly used?: { readonly node: NodeId; readonly peer: string; readonly admitted: boolean };
+}
+
+/** What the operators want of every slot. */
+export interface Policy {
+  /** Copies of each slot, the owner's included. */
+  readonly replicas: number;
+  /** In sync copies without which nothing is written. */
+  readonly minInSync: number;
+}
+
+const isInvitationRecord = Compile(
+  Type.Object({
+    id: word,
+    secretHash: Type.String({ maxLength: 256 }),
+    roles: words,
+    labels,
+    // The last moment that a date can name.
+    expiresAtMs: Type.Number({ minimum: 0, maximum: 8.64e15 }),
+    used: Type.Optional(Type.Object({ node, peer: Type.String({ maxLength: 128 }), admitted: Type.Boolean() })),
+  }),
+);
+
+const copies = Type.Integer({ minimum: 1, maximum: 64 });
+const isPolicy = Compile(Type.Object({ replicas: copies, minInSync: copies }));
+
+/** Whether a value may lie under a key: a row that says nonsense would be read by every node, at every start. Whoever reads
+ *  rows asks here first (`asSlot`, `asMember` …): etcd takes anything from everybody. */
+export function isRow(key: string, value: unknown): boolean {
+  if (key.startsWith(slotPrefix))
+    return isSlotRecord.Check(value) && slotKey((value as { readonly slot: SlotId }).slot) === key;
+  if (key.startsWith(memberPrefix)) return isMemberRecord.Check(value) && memberKey(value.node) === key;
+  if (key.startsWith(invitationPrefix))
+    return isInvitationRecord.Check(value) && `${invitationPrefix}${value.id}` === key;
+  if (key === policyKey) return isPolicy.Check(value);
+  return true;
+}
+
+/** Whether two lists of a record say the same: nodes and roles stand in them once each, and their order says nothing. */
+export const sameSet = (one: readonly string[], other: readonly string[]): boolean =>
+  one.length === other.length && one.every((item) => other.includes(item));
+
+/** A slot's record with the revision it was read at; revision 0 and no record: there is none yet. */
+export interface SlotRow {
+  readonly record: SlotRecord;
+  readonly revision: number;
+}
+
+/** The slot's record that a row says, with its revision. Undefined: there is no row, or it says none. */
+export const asSlot = (row: DirectoryRow | undefined): SlotRow | undefined =>
+  row && isRow(row.key, row.value) ? { record: row.value as SlotRecord, revision: row.revision } : undefined;
+
+/** The member's record that a row says. Undefined: it says none. */
+export const asMember = ({ key, value }: DirectoryRow): MemberRecord | undefined =>
+  key.startsWith(memberPrefix) && isRow(key, value) ? (value as MemberRecord) : undefined;
+
+/** The invitation that a row says. Undefined: it says none. */
+export const asInvitation = ({ key, value }: DirectoryRow): InvitationRecord | undefined =>
+  key.startsWith(invitationPrefix) && isRow(key, value) ? (value as InvitationRecord) : undefined;
+
+/** The policy that a row says. Undefined: it says none. */
+export const asPolicy = ({ key, value }: DirectoryRow): Policy | undefined =>
+  key === policyKey && isRow(key, value) ? (value as Policy) : undefined;
+
+/** Reads one slot's record. */
+export const readSlot = async (directory: Directory, slot: SlotId): Promise<SlotRow | undefined> =>
+  asSlot(await directory.read(slotKey(slot)));
+
+/** Whether a compare-and-set that failed in this way surely changed nothing: it was refused, or never sent. */
+export function changedNothing(thrown: unknown): boolean {
+  const { code, outcome, details } = failureOf(thrown);
+  return code === "DIRECTORY_UNAVAILABLE" ? details?.["asked"] === false : outcome !== "unknown";
+}
+
+/** Changes a slot's record if it is still at `revision`, and with `guard` if that row is, too. `applied` says whether `row` is `next`. */
+export async function changeSlot(
+  directory: Directory,
+  next: SlotRecord,
+  revision: number,
+  guard?: { readonly key: string; readonly revision: number },
+): Promise<{ readonly applied: boolean; readonly row: SlotRow | undefined }> {
+  const changed = await directory.compareAndSet(slotKey(next.slot), next, revision, guard);
+  return { applied: changed.applied, row: asSlot(changed.row) };
+}
+
+/** Every slot on record. */
+export const listSlots = async (directory: Directory): Promise<readonly SlotRow[]> =>
+  (await directory.list(slotPrefix)).flatMap((row) => asSlot(row) ?? []);
+
+/** Every admitted node. */
+export const listMembers = async (directory: Directory): Promise<readonly MemberRecord[]> =>
+  (await directory.list(memberPrefix)).flatMap((row) => asMember(row) ?? []);
+
+/** Makes sure that nobody comes in as this node again with an invitation that it came with. That it was admitted may not stand
+ *  there yet: its member row is written first, and then the answer may be lost. */
+export async function spendInvitations(directory: Directory, node: NodeId): Promise<void> {
+  for (const row of await directory.list(invitationPrefix)) {
+    const invitation = asInvitation(row);
+    if (invitation?.used?.node !== node || invitation.used.admitted) continue;
+    const used = { ...invitation.used, admitted: true };
+    // Who has changed it meanwhile is the one who admits it, and writes the same.
+    await directory.compareAndSet(row.key, { ...invitation, used }, row.revision);
+  }
+}

@@ -1,0 +1,136 @@
+/** What this node knows of who owns which slot: one watch of the directory, shared by all parts. It may be behind; whoever
+ *  acts on it finds out by a MOVED, a FENCED or a failed compare-and-set. */
+import { hash32, type Role, type SlotId } from "../../protocols/index.ts";
+import type { Directory, DirectoryRow, MemberRecord, NodeId } from "../ports.ts";
+import { asSlot, slotPrefix, type SlotRow } from "./records.ts";
+
+export interface SlotTable {
+  get(slot: SlotId): SlotRow | undefined;
+  rows(): IterableIterator<SlotRow>;
+  /** Takes over what somebody else knows, if it is newer: a compare-and-set's answer. */
+  learn(row: SlotRow): void;
+  /** Resolves when the watch has told of everything up to this revision. What was learned otherwise may be ahead of it. */
+  reached(revision: number): Promise<void>;
+  /** Resolves when the directory has been read once. */
+  ready(): Promise<void>;
+  /** False while the directory cannot be watched: what is here may be old. */
+  readonly current: boolean;
+  /** Calls back for every row that changed or went away (`row` undefined), after it is in the table. */
+  onChange(listener: (slot: SlotId, row: SlotRow | undefined) => void): () => void;
+  stop(): void;
+}
+
+/** Starts watching. */
+export function watchSlots(directory: Directory): SlotTable {
+  const rows = new Map<SlotId, SlotRow>();
+  const listeners = new Set<(slot: SlotId, row: SlotRow | undefined) => void>();
+  let current = false;
+  let markReady = (): void => undefined;
+  const ready = new Promise<void>((resolve) => (markReady = resolve));
+
+  const tell = (slot: SlotId, row: SlotRow | undefined): void => {
+    for (const listener of listeners) listener(slot, row);
+  };
+  const learn = (row: SlotRow): void => {
+    const { slot } = row.record;
+    if ((rows.get(slot)?.revision ?? 0) >= row.revision) return;
+    rows.set(slot, row);
+    tell(slot, row);
+  };
+  /** The newest revision that the watch has told of. Whatever is not newer was told already, or has been replaced or
+   *  removed since. Revisions rise over all rows, also when the directory is moved. */
+  let told = 0;
+  const waiting = new Map<() => void, number>();
+  const tellReached = (revision: number): void => {
+    told = Math.max(told, revision);
+    for (const [resolve, awaited] of waiting) {
+      if (awaited > told) continue;
+      waiting.delete(resolve);
+      resolve();
+    }
+  };
+  /** A row that is no record is as good as none: it must not keep the others from being known. */
+  const learnRow = (row: DirectoryRow): void => {
+    const known = asSlot(row);
+    if (known) learn(known);
+  };
+  const forget = (slot: SlotId): void => {
+    if (rows.delete(slot)) tell(slot, undefined);
+  };
+
+  const stop = directory.watch(slotPrefix, {
+    reset(all) {
+      const present = new Set(all.map(({ key }) => key.slice(slotPrefix.length)));
+      for (const slot of rows.keys()) if (!present.has(slot)) forget(slot);
+      for (const row of all) learnRow(row);
+      tellReached(Math.max(0, ...all.map(({ revision }) => revision)));
+      current = true;
+      markReady();
+    },
+    changed(row) {
+      learnRow(row);
+      tellReached(row.revision);
+    },
+    removed(key, revision) {
+      const slot = key.slice(slotPrefix.length) as SlotId;
+      // A compare-and-set's answer may have told of the slot's next life before the watch tells of this end.
+      if ((rows.get(slot)?.revision ?? 0) < revision) forget(slot);
+      tellReached(revision);
+    },
+    stale: () => void (current = false),
+  });
+
+  return {
+    get: (slot) => rows.get(slot),
+    rows: () => rows.values(),
+    learn(row) {
+      if (row.revision > told) learn(row);
+    },
+    reached: (revision) =>
+      revision <= told ? Promise.resolve() : new Promise((resolve) => void waiting.set(resolve, revision)),
+    ready: () => ready,
+    get current() {
+      return current;
+    },
+    onChange(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    stop,
+  };
+}
+
+/** The role whose nodes may own a slot; a pinned actor's slot says by its record where it was split from. */
+export const roleOf = (slot: SlotId, splitFrom?: SlotId): Role => (splitFrom ?? slot).split("/")[0] as Role;
+
+/** Nodes in the order in which they should hold a slot: weighted rendezvous hashing (Thaler and Ravishankar 1998; weights
+ *  by −w / ln h). Adding or removing a node moves only what it gains or loses. */
+export function rankNodes<Node extends Pick<MemberRecord, "node" | "weight">>(
+  slot: SlotId,
+  nodes: readonly Node[],
+): readonly Node[] {
+  const score = ({ node, weight }: Node): number => -weight / Math.log((hash32(`${node}|${slot}`) + 1) / (2 ** 32 + 1));
+  return [...nodes].sort((one, other) => score(other) - score(one) || (one.node < other.node ? -1 : 1));
+}
+
+/** Whether `others`, all that may own slots of a role beside the node that keeps the embedded directory, are enough for that
+ *  node to own none: while it is down nobody can take over what it owned, and two stand in for each other. */
+export const spareDirectory = (others: number, minInSync = 1): boolean => others >= Math.max(2, minInSync);
+
+/** Where the first message for a slot without a record goes: the owner it would be given. */
+export function firstOwner(
+  slot: SlotId,
+  cluster: {
+    readonly members: readonly MemberRecord[];
+    readonly isUp: (node: NodeId) => boolean;
+    /** Where the embedded directory is kept. */
+    readonly directoryNode?: NodeId | undefined;
+  },
+): NodeId | undefined {
+  const { members, isUp, directoryNode } = cluster;
+  const may = members.filter(
+    ({ node, roles, state }) => state === "active" && roles.includes(roleOf(slot)) && isUp(node),
+  );
+  const others = may.filter(({ node }) => node !== directoryNode);
+  return rankNodes(slot, spareDirectory(others.length) ? others : may)[0]?.node;
+}

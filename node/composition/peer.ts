@@ -1,0 +1,485 @@
+/** One peer of the cluster on its ports: everything of a node but its network card, its web server and its models. `index.ts`
+ *  runs it on the real ports, the simulation on simulated ones.
+ *
+ *      transport ─► exchange ─► directory ─► slot table, membership ─► replication ─► kernel ⇄ routing
+ *                                                        └─► controller, control
+ *
+ *  Started in this order, stopped in reverse. A single node is a cluster of one: the same slots, epochs, fences and journal,
+ *  with itself as the only replica and the embedded directory. */
+import type { AnyBehavior } from "../../actors/behavior.ts";
+import {
+  failure,
+  failureOf,
+  ok,
+  refused,
+  type DirectoryAway,
+  type Failure,
+  type InvitationIssued,
+  type Result,
+  type Role,
+  type SlotId,
+} from "../../protocols/index.ts";
+import type { Runtime } from "../../runtimes/runtime.ts";
+import {
+  createEmbeddedDirectory,
+  createEtcdDirectory,
+  createRemoteDirectory,
+  createSwitchingDirectory,
+  migrateDirectory,
+  serveDirectory,
+  serveMoved,
+  type DirectoryHome,
+  type EmbeddedDirectory,
+  type EtcdDirectory,
+} from "../directory/index.ts";
+import { createExchange, type Exchange } from "../exchange/index.ts";
+import { etcdPrefix, type DirectoryPlace } from "../data-folder/home.ts";
+import { createKernel, OpenAsks, type ClusterActors, type Kernel, type KernelLimits } from "../kernel/index.ts";
+import {
+  createMembership,
+  type MembershipLimits,
+  type MembershipPart,
+  type NodeLoad,
+  type OwnRecord,
+} from "../membership/index.ts";
+import {
+  createClusterControl,
+  createController,
+  servePlacement,
+  type ClusterControl,
+  type Controller,
+  type PlacementLimits,
+} from "../placement/index.ts";
+import type {
+  Clock,
+  Directory,
+  Log,
+  MemberRecord,
+  MembershipEnd,
+  Meter,
+  NodeId,
+  Random,
+  Store,
+  Transport,
+} from "../ports.ts";
+import { watchPolicy } from "../cluster/policy.ts";
+import { watchReach, type ReachWatch } from "../cluster/reach.ts";
+import { isRow, type Policy } from "../cluster/records.ts";
+import { createReplication, type Replication, type ReplicationLimits } from "../replication/index.ts";
+import {
+  createClusterActors,
+  createRouting,
+  type Hub,
+  type RoutingLimits,
+  type RoutingPart,
+} from "../routing/index.ts";
+import { watchSlots, type SlotTable } from "../cluster/slot-table.ts";
+import type { Journal } from "../storage/index.ts";
+import { within } from "../waiting.ts";
+
+export interface PeerOptions {
+  readonly node: NodeId;
+  readonly cluster: string;
+  readonly store: Store;
+  readonly journal: Journal;
+  readonly transport: Transport;
+  /** Where the directory is; a directory itself where it is neither of the two (simulation). */
+  readonly directory: DirectoryPlace | Directory;
+  /** It may begin the directory in etcd: it is the first node of a new cluster. */
+  readonly founding?: boolean;
+  readonly behaviors: readonly AnyBehavior[];
+  readonly runtime: Runtime;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly meter: Meter;
+  readonly policy: Policy;
+  /** Members as last known. */
+  readonly seed: readonly MemberRecord[];
+  readonly limits?: {
+    readonly kernel?: Partial<KernelLimits>;
+    readonly membership?: Partial<MembershipLimits>;
+    readonly replication?: Partial<ReplicationLimits>;
+    readonly routing?: Partial<RoutingLimits>;
+    readonly placement?: Partial<PlacementLimits>;
+  };
+  /** What the gateway adds to this node's load. */
+  readonly load?: () => Partial<NodeLoad>;
+  /** Makes an invitation; absent, nobody can be invited through this node. */
+  readonly invite?: (terms: Parameters<ClusterControl["invite"]>[0]) => Promise<Result<InvitationIssued>>;
+  /** For the durable audit of what admins did; `by` is who, where the command said so. */
+  readonly changed?: (action: string, facts: Readonly<Record<string, string>>, by: string | undefined) => void;
+  /** What the data folder knows of the age of its copies; without it nothing is checked. */
+  readonly age?: DataAge;
+  /** The directory has a new place from now on. */
+  readonly placed?: (place: DirectoryPlace) => void;
+  /** This process is not this member any more. */
+  readonly ended?: (why: MembershipEnd) => void;
+  /** Where another member listens, by the word of a third. */
+  readonly located?: (node: NodeId, addresses: readonly string[]) => void;
+  /** See `ControlOptions.refusals`. */
+  readonly refusals?: () => ReadonlyMap<NodeId, Failure>;
+}
+
+const folderIsOld = "this data folder is older than the node's last run; see docs/operating.md, An older data folder";
+
+/** Whether what a data folder has is what its node had last. A copy of it from before lacks what was acknowledged since, and
+ *  that must not be forgotten before its slots were made anew from others, however often the process starts. */
+export interface DataAge {
+  /** The incarnation that the folder knows of. */
+  readonly known: number;
+  /** Slots that were found to be from before, and are still to be made anew. */
+  readonly distrusted: readonly SlotId[];
+  remember(incarnation: number, distrusted: readonly SlotId[]): Promise<void>;
+}
+
+export interface Peer {
+  readonly exchange: Exchange;
+  readonly directory: Directory;
+  readonly table: SlotTable;
+  readonly membership: MembershipPart;
+  readonly replication: Replication;
+  readonly routing: RoutingPart;
+  readonly hub: Hub;
+  readonly kernel: Kernel;
+  /** The actors of all nodes, for admins. */
+  readonly actors: ClusterActors;
+  readonly control: ClusterControl;
+  readonly controller: Controller;
+  /** Whether this node reaches what it needs. */
+  readonly reach: ReachWatch;
+  /** The models of all nodes as one runtime. */
+  readonly runtime: Runtime;
+  /** Where the directory is now; undefined when it was given. */
+  place(): DirectoryPlace | undefined;
+  /** What is known of the directory while it does not answer. */
+  directoryAway(): DirectoryAway;
+  /** Joins under `record`, then serves. `found`: this node may make its own member row, being the first. Errors: NOT_A_PEER,
+   *  DATA_DAMAGED, STOPPING (also when `stopAsked` resolves before it has joined). */
+  start(
+    record: OwnRecord,
+    options: { readonly found: boolean; readonly stopAsked?: Promise<unknown> },
+  ): Promise<Result<MemberRecord>>;
+  /** Hands over what it has, finishes what is under way, then ends. */
+  stop(deadlineMs: number): Promise<void>;
+}
+
+/** How long a start waits for the directory before the node goes on without: it copies, but takes nothing up. */
+const directoryWaitMs = 3_000;
+
+/** A cluster's rows are small; this is for an etcd that is slow. */
+const migrateTimeoutMs = 60_000;
+
+const isDirectory = (place: DirectoryPlace | Directory): place is Directory => "compareAndSet" in place;
+
+/** Puts a peer together. Nothing runs before `start`. */
+export function createPeer(options: PeerOptions): Peer {
+  const { node, cluster, store, journal, transport, behaviors, clock, random, log, meter, limits = {} } = options;
+  const exchange = createExchange({ transport, clock, log, meter });
+
+  // --- directory -----------------------------------------------------------------------------------------------------
+
+  let place = isDirectory(options.directory) ? undefined : options.directory;
+  let embedded: EmbeddedDirectory | undefined;
+  let etcd: EtcdDirectory | undefined;
+  const openEtcd = (home: DirectoryHome, founding = false): EtcdDirectory => {
+    etcd?.close();
+    etcd = createEtcdDirectory({ ...home, clock, log, founding });
+    return etcd;
+  };
+  const moved = (home: DirectoryHome): void => {
+    if (place?.kind === "etcd") return;
+    place = { kind: "etcd", endpoints: home.endpoints, prefix: home.prefix };
+    log.info("directory.moved", { endpoints: home.endpoints });
+    options.placed?.(place);
+    directory.switchTo(openEtcd(home));
+  };
+  const directory = createSwitchingDirectory(
+    isDirectory(options.directory) ? options.directory : openPlace(options.directory),
+  );
+  function openPlace(at: DirectoryPlace): Directory {
+    if (at.kind === "etcd") {
+      serveMoved(exchange, at);
+      return openEtcd(at, options.founding);
+    }
+    const host = (): NodeId | undefined => (place?.kind === "embedded" ? place.host : undefined);
+    if (at.host !== node) return createRemoteDirectory(exchange, host, { clock, onMoved: moved });
+    embedded = createEmbeddedDirectory({ store, clock });
+    serveDirectory(exchange, embedded, undefined, isRow);
+    return embedded;
+  }
+  const directoryNode = (): NodeId | undefined => (place?.kind === "embedded" ? place.host : undefined);
+
+  // --- who is here, who owns what -------------------------------------------------------------------------------------
+
+  const table = watchSlots(directory);
+  const policy = watchPolicy(directory, options.policy);
+  let knownIncarnation = options.age?.known ?? Infinity;
+  const distrusted = new Set(options.age?.distrusted);
+  let figures: Partial<NodeLoad> | undefined;
+  const loadOf = (): NodeLoad => {
+    try {
+      figures = options.load?.();
+    } catch (error) {
+      // The system has refused a look at itself. What was seen last will do: a heartbeat must not end for a figure in it.
+      log.debug("node.load.unknown", { error });
+    }
+    return { connections: 0, eventLoopLagMs: 0, memoryBytes: 0, ...placement.figures(), ...figures };
+  };
+  const membership = createMembership({
+    node,
+    directory,
+    exchange,
+    clock,
+    log,
+    meter,
+    seed: options.seed,
+    load: loadOf,
+    async starting(next, last) {
+      if (last > knownIncarnation) {
+        log.error("node.folder.old", { node, known: knownIncarnation, last });
+        for (const slot of await journal.slots()) distrusted.add(slot);
+      }
+      replication.distrust(distrusted, folderIsOld);
+      await options.age?.remember(next, [...distrusted]);
+      // An attempt whose answer is lost is made again, and finds what it wrote.
+      knownIncarnation = Math.max(knownIncarnation, next);
+      replication.allow();
+    },
+    ...(limits.membership && { limits: limits.membership }),
+    ...(options.ended && { ended: options.ended }),
+    ...(options.located && { located: options.located }),
+  });
+  const ownRoles = (): readonly Role[] =>
+    membership.members().members.find((member) => member.node === node)?.roles ?? [];
+
+  const replication = createReplication({
+    node,
+    roles: ownRoles,
+    journal,
+    store,
+    directory,
+    table,
+    exchange,
+    membership,
+    clock,
+    random,
+    log,
+    meter,
+    minInSync: () => policy.current().minInSync,
+    ...(limits.replication && { limits: limits.replication }),
+    owned: (slot) => kernel.serve(slot),
+    drain: (slot, deadlineMs) => kernel.drain(slot, deadlineMs),
+    resume: (slot) => kernel.resume(slot),
+    discarded(slot) {
+      if (!distrusted.delete(slot)) return;
+      options.age?.remember(knownIncarnation, [...distrusted]).catch((error: unknown) => {
+        log.warn("node.home.unwritten", { failure: failureOf(error) });
+      });
+    },
+  });
+
+  // --- actors ---------------------------------------------------------------------------------------------------------
+
+  const asks = new OpenAsks(random);
+  const routing: RoutingPart = createRouting({
+    asks,
+    directoryNode,
+    node,
+    exchange,
+    table,
+    membership,
+    runtime: options.runtime,
+    clock,
+    random,
+    log,
+    meter,
+    kernel: () => kernel,
+    ...(limits.routing && { limits: limits.routing }),
+  });
+  const kernel: Kernel = createKernel({
+    node,
+    behaviors,
+    slots: replication,
+    routing,
+    asks,
+    pressure: {
+      get queuedBytes() {
+        return journal.queuedBytes;
+      },
+      pendingBytesMax: journal.limits.pendingBytesMax,
+      full(slot) {
+        const others = table.get(slot)?.record.inSync.filter((other) => other !== node && membership.isUp(other)) ?? [];
+        return others.length === 0 && journal.full;
+      },
+      settled: () => journal.settled(),
+    },
+    slotsWithWork: async () => {
+      const work = await journal.slotsWithWork();
+      return work.filter((slot) => table.get(slot)?.record.owner === node);
+    },
+    runtime: routing.runtime,
+    publisher: routing.hub,
+    clock,
+    random,
+    log,
+    meter,
+    ...(limits.kernel && { limits: limits.kernel }),
+  });
+  const actors = createClusterActors({
+    node,
+    kernel,
+    exchange,
+    table,
+    membership,
+    clock,
+    ...(limits.routing && { limits: limits.routing }),
+  });
+
+  // --- placement ------------------------------------------------------------------------------------------------------
+
+  const placement = servePlacement({ exchange, kernel, clock, journal });
+  /** With the embedded directory only its node; with another the managers that are up, in order: two at once only race. */
+  const rank = (): number | undefined => {
+    const host = directoryNode();
+    if (host !== undefined) return host === node ? 0 : undefined;
+    const managers = membership
+      .members()
+      .members.filter((member) => member.roles.includes("manager") && membership.isUp(member.node));
+    const place = managers.findIndex((member) => member.node === node);
+    return place < 0 ? undefined : place;
+  };
+  const controller = createController({
+    node,
+    directory,
+    table,
+    membership,
+    exchange,
+    clock,
+    log,
+    meter,
+    policy,
+    rank,
+    directoryNode,
+    ...(limits.placement && { limits: limits.placement }),
+  });
+  const directoryAway = (): DirectoryAway => {
+    const [forMs, because] = [membership.silentMs(), etcd?.trouble()];
+    return { ...(forMs !== undefined && { forMs: Math.round(forMs) }), ...(because !== undefined && { because }) };
+  };
+  const control = createClusterControl({
+    node,
+    cluster,
+    directory,
+    table,
+    membership,
+    exchange,
+    clock,
+    policy,
+    roleOfKind: (kind) => behaviors.find((behavior) => behavior.kind === kind)?.role,
+    heard: (other) => membership.heard(other),
+    version: () => version,
+    ...(options.refusals && { refusals: options.refusals }),
+    directoryInfo: () =>
+      place?.kind === "etcd"
+        ? { kind: "etcd", endpoints: place.endpoints }
+        : { kind: "embedded", node: directoryNode() ?? "" },
+    directoryAway,
+    joined: () => membership.joined,
+    invite: options.invite ?? (() => Promise.resolve(refused(failure("FORBIDDEN", { because: "there is no mesh" })))),
+    migrate: (endpoints) => migrate(endpoints),
+    ...(options.changed && { changed: options.changed }),
+    ...(limits.placement && { limits: limits.placement }),
+  });
+
+  const reach = watchReach({
+    table,
+    membership,
+    clock,
+    log,
+    meter,
+    joined: () => membership.joined,
+    directoryAnswers: () => control.directoryAnswers(),
+    minInSync: () => policy.current().minInSync,
+  });
+
+  exchange.on("placement.migrate", ({ endpoints }) => migrate(endpoints));
+  /** Done where the embedded directory is, whichever node is asked. */
+  async function migrate(endpoints: readonly string[]): Promise<Result<{ readonly rows: number }>> {
+    if (place?.kind !== "embedded") return refused(failure("ALREADY_DONE", { reason: "it is not embedded any more" }));
+    if (embedded === undefined) {
+      return exchange.call(place.host, "placement.migrate", { endpoints: [...endpoints] }, migrateTimeoutMs);
+    }
+    const target = createEtcdDirectory({ endpoints, prefix: etcdPrefix(cluster), clock, log });
+    try {
+      return ok(await migrateDirectory(embedded, target, node));
+    } catch (error) {
+      return refused(failureOf(error));
+    } finally {
+      target.close();
+    }
+  }
+
+  let version: string | undefined;
+  let stopped = false;
+  return {
+    exchange,
+    directory,
+    table,
+    membership,
+    replication,
+    routing,
+    hub: routing.hub,
+    kernel,
+    actors,
+    control,
+    controller,
+    reach,
+    runtime: routing.runtime,
+    place: () => place,
+    directoryAway,
+    async start(record, { found, stopAsked = new Promise(() => undefined) }) {
+      ({ version } = record);
+      await embedded?.opened();
+      embedded?.onMoved(moved);
+      // With the directory away the node starts all the same: it copies, and takes up what it owns when it can.
+      const known = options.seed.find((member) => member.node === node);
+      const joining = membership.join(record, { found });
+      const waited = within(clock, directoryWaitMs, joining);
+      const joined = await Promise.race([
+        waited.then((soon) => soon ?? (known ? ok(known) : joining)),
+        stopAsked.then(() => refused(failure("STOPPING"))),
+      ]);
+      if (!joined.ok) return joined;
+      joining.then(
+        (late) => {
+          if (!late.ok && late.error.code === "NOT_A_PEER") options.ended?.("evicted");
+        },
+        (error: unknown) => log.error("membership.join.failed", { failure: failureOf(error) }),
+      );
+      await within(clock, directoryWaitMs, Promise.all([table.ready(), membership.ready()]));
+      replication.start();
+      controller.wake();
+      // A slot that waits for its other copies must not keep the operator from the door.
+      await within(clock, directoryWaitMs, kernel.start());
+      return joined;
+    },
+    async stop(deadlineMs) {
+      if (stopped) return;
+      stopped = true;
+      const endMs = clock.monotonicMs() + deadlineMs;
+      const leftMs = (): number => Math.max(0, endMs - clock.monotonicMs());
+      reach.stop();
+      controller.stop();
+      membership.stopping();
+      await replication.handOver(leftMs() / 2);
+      await kernel.stop(leftMs());
+      replication.stop();
+      routing.stop();
+      membership.stop();
+      table.stop();
+      policy.stop();
+      etcd?.close();
+    },
+  };
+}

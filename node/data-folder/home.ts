@@ -1,0 +1,88 @@
+/** What a node remembers of its cluster between two starts: which one it is, where its directory is, and who belonged to it. */
+import type { SlotId } from "../../protocols/index.ts";
+import type { MemberRecord, NodeId, Store, StoreOp } from "../ports.ts";
+import { seal, unseal } from "./seal.ts";
+
+/** Where the cluster's directory is kept. */
+export type DirectoryPlace =
+  | { readonly kind: "embedded"; readonly host: NodeId }
+  | { readonly kind: "etcd"; readonly endpoints: readonly string[]; readonly prefix: string };
+
+/** Where a cluster's rows lie in etcd. */
+export const etcdPrefix = (cluster: string): string => `plexus/${cluster}/`;
+
+export interface Home {
+  readonly cluster: string;
+  readonly directory: DirectoryPlace;
+  readonly members: readonly MemberRecord[];
+  /** Starts of this node so far. */
+  readonly starts: number;
+  /** The incarnation this node has in the directory, or is about to have. A folder that knows of fewer than the directory
+   *  is a copy from before: what it acknowledged since is not in it. Absent in folders from before this was kept. */
+  readonly incarnation?: number;
+  /** Copies that this folder had when it was found to be one from before, and that were not made anew since. */
+  readonly distrusted?: readonly SlotId[];
+  /** Peer ids of the last that were members and are none any more: they are told so when they come. */
+  readonly evicted?: readonly string[];
+  /** This node itself is a member no more, as it learned in its last run. */
+  readonly selfEvicted?: true;
+  /** The cluster began at this node, which prints the code for the first account as long as there is none. */
+  readonly began?: true;
+  /** The port at which it listened for other nodes last: one that is to choose takes it again. */
+  readonly meshPort?: number;
+  /** Where members were reached, by peer id, the last address first. */
+  readonly reached?: Readonly<Record<string, readonly string[]>>;
+  /** The cluster has an admin, and keeps one. Absent while that is not known. */
+  readonly hasAdmin?: true;
+}
+
+/** Where it lies in the store. */
+export const homeKey = "meta/home";
+
+/** Evicted peers that a node remembers. Beyond it the oldest is turned away without a word. docs/limits.md */
+const evictedMax = 256;
+
+/** The home with the member list as the directory has it now, and who has left it since. */
+export function withMembers(home: Home, members: readonly MemberRecord[]): Pick<Home, "members" | "evicted"> {
+  const present = new Set(members.map(({ peer }) => peer));
+  const known = [...(home.evicted ?? []), ...home.members.map(({ peer }) => peer)];
+  return { members, evicted: known.filter((peer) => peer !== "" && !present.has(peer)).slice(-evictedMax) };
+}
+
+/** Addresses of one member that a node remembers because it was reached there. Beyond it the oldest is forgotten.
+ *  docs/limits.md */
+const reachedMax = 8;
+
+/** The home once a member was reached at an address; undefined when that is nothing new. Of who is no member nothing is kept. */
+export function withReached(
+  { members, reached = {} }: Home,
+  peer: string,
+  address: string,
+): Pick<Home, "reached"> | undefined {
+  const before = reached[peer] ?? [];
+  if (before[0] === address) return undefined;
+  const present = new Set(members.map((member) => member.peer));
+  const kept = Object.entries(reached).filter(([one]) => present.has(one) && one !== peer);
+  const addresses = [address, ...before.filter((one) => one !== address)].slice(0, reachedMax);
+  return { reached: Object.fromEntries([...kept, [peer, addresses]]) };
+}
+
+/** Undefined in a folder that is new, or from before there were many nodes. Error: DATA_DAMAGED. */
+export async function readHome(store: Store): Promise<Home | undefined> {
+  const bytes = await store.get(homeKey);
+  return bytes && (unseal(homeKey, bytes, store.location) as Home);
+}
+
+export const homeRow = (home: Home): StoreOp => ({ type: "put", key: homeKey, value: seal(homeKey, home) });
+
+export const writeHome = (store: Store, home: Home): Promise<void> => store.batch([homeRow(home)], { sync: true });
+
+/** The place as a member tells it to a node that joins; undefined when it cannot be one. */
+export function asPlace(told: unknown): DirectoryPlace | undefined {
+  const { kind, host, endpoints, prefix } = (told ?? {}) as Record<string, unknown>;
+  if (kind === "embedded" && typeof host === "string") return { kind, host };
+  const texts = Array.isArray(endpoints) && endpoints.every((endpoint) => typeof endpoint === "string");
+  return kind === "etcd" && texts && typeof prefix === "string"
+    ? { kind, endpoints: endpoints as string[], prefix }
+    : undefined;
+}

@@ -1,0 +1,203 @@
+/** The data folder before anything in it is opened: whether it is a node's, or may become one's.
+ *
+ *      creating        a node is being made of this folder: nothing in it has been promised to anybody
+ *      journal/        everything the node holds
+ *      journal.mark    how much that was (`platform/level-mark.ts`)
+ *      node.key        who the node is
+ *
+ *  A folder that lacks what it had is not a new one: a node that began anew there would be another node, of another cluster,
+ *  and what it writes would replace what could still be saved. So `creating` is on the disk before anything else is, and
+ *  goes when the journal says whose folder it is; only with it, or where there is no trace of a node, one is begun. */
+import { createPrivateKey, createPublicKey } from "node:crypto";
+import { chmod, open, readdir, readFile, rm, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { failure, PlexusError } from "../../protocols/index.ts";
+import { makeFolder } from "../platform/index.ts";
+import type { Log } from "../ports.ts";
+
+/** Where things lie in a data folder. */
+export const journalFolder = (data: string): string => join(data, "journal");
+export const markFile = (data: string): string => join(data, "journal.mark");
+const keyFile = (data: string): string => join(data, "node.key");
+const creatingFile = (data: string): string => join(data, "creating");
+
+export interface DataFolder {
+  /** A node may be begun here. */
+  readonly isNew: boolean;
+  readonly hasKey: boolean;
+  /** The journal says whose folder it is now. */
+  begun(): Promise<void>;
+}
+
+/** Makes the folder where it is absent, and looks at what is in it. Errors: DATA_DAMAGED (the key is none), CONFIG_INVALID (others
+ *  can read the key); the system's. */
+export async function openDataFolder(data: string, log: Log): Promise<DataFolder> {
+  await makeFolder(data);
+  const hasKey = await checkKey(data);
+  await narrow(data, log);
+  const had = await tracesOf(data);
+  if (!had.creating && had.node) return { isNew: false, hasKey, begun: () => Promise.resolve() };
+  if (!had.creating && (await begin(data)) && (await tracesOf(data)).node) {
+    // Another process was faster, and is through.
+    await end(data);
+    return { isNew: false, hasKey, begun: () => Promise.resolve() };
+  }
+  return { isNew: true, hasKey, begun: () => end(data) };
+}
+
+/** What a folder lacks that is a node's and is not new, as a failure of the start. */
+export const notNew = (data: string): PlexusError =>
+  new PlexusError(
+    failure("DATA_DAMAGED", {
+      file: journalFolder(data),
+      reason: "nothing in it says which node this folder belongs to, and the folder is not a new one",
+    }),
+  );
+
+// --- a new one ---------------------------------------------------------------------------------------------------------
+
+/** Names in `journal/` that only a store leaves there. */
+const ofStore = /^(?:CURRENT|MANIFEST.*|.*\.(?:ldb|log))$/;
+
+/** Whether a node was begun in a folder, and whether that was finished. Errors: the system's. */
+export async function tracesOf(data: string): Promise<{ readonly creating: boolean; readonly node: boolean }> {
+  const names = await readdir(data).catch(whereNone);
+  const inJournal = await readdir(journalFolder(data)).catch(whereNone);
+  const own = ["node.key", "journal.mark"].some((name) => names.includes(name));
+  return { creating: names.includes("creating"), node: own || inJournal.some((name) => ofStore.test(name)) };
+}
+
+function whereNone(error: NodeJS.ErrnoException): string[] {
+  if (error.code === "ENOENT") return [];
+  throw error;
+}
+
+/** Says that a node is being made. False: somebody else has said so. */
+async function begin(data: string): Promise<boolean> {
+  try {
+    const file = await open(creatingFile(data), "wx", 0o600);
+    try {
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "EEXIST") return false;
+    throw error;
+  }
+  await syncFolder(data);
+  return true;
+}
+
+async function end(data: string): Promise<void> {
+  await rm(creatingFile(data), { force: true });
+  await syncFolder(data);
+}
+
+/** Makes what was made, renamed or removed in a folder last. */
+async function syncFolder(path: string): Promise<void> {
+  const folder = await open(path);
+  try {
+    await folder.sync();
+  } finally {
+    await folder.close();
+  }
+}
+
+// --- who may read it ---------------------------------------------------------------------------------------------------
+
+const forOthers = 0o077;
+const writableByOthers = 0o022;
+const describeMode = (mode: number): string => (mode & 0o777).toString(8).padStart(3, "0");
+
+/** Whether somebody else can read or change what is in a data folder, with what to do; undefined: nobody can. */
+export async function exposureOf(data: string): Promise<{ readonly says: string; readonly hint: string } | undefined> {
+  const mode = await modeOf(data);
+  if (mode === undefined || (mode & forOthers) === 0) return undefined;
+  const can = (mode & writableByOthers) === 0 ? "look into it" : "change what is in it";
+  return { says: `mode ${describeMode(mode)}: other users can ${can}`, hint: `chmod 700 ${data}` };
+}
+
+const modeOf = async (path: string): Promise<number | undefined> => (await stat(path).catch(() => undefined))?.mode;
+
+/** The journal is this node's alone, so it is closed to others again. The folder around it may be somebody's who has more in it,
+ *  or a mount: what is open there is told. */
+async function narrow(data: string, log: Log): Promise<void> {
+  const exposed = await exposureOf(data);
+  if (exposed) log.warn("data.folder.exposed", { folder: data, says: exposed.says, help: exposed.hint });
+  const journal = journalFolder(data);
+  const mode = await modeOf(journal);
+  if (mode === undefined || (mode & forOthers) === 0) return;
+  const closed = await chmod(journal, 0o700).then(
+    () => true,
+    () => false,
+  );
+  log.warn("data.folder.exposed", {
+    folder: journal,
+    says: `mode ${describeMode(mode)}: other users could read messages and password hashes${closed ? "; it is 700 now" : ""}`,
+    ...(!closed && { help: `chmod 700 ${journal}` }),
+  });
+}
+
+// --- the key -----------------------------------------------------------------------------------------------------------
+
+/** How libp2p writes an Ed25519 key: two fields, type and data. The data are seed and public key. */
+const keyHead = Buffer.from("08011240", "hex");
+const seedBytes = 32;
+/** The same seed as `node:crypto` takes it: DER of PKCS #8. */
+const seedHead = Buffer.from("302e020100300506032b657004220420", "hex");
+
+const withoutKey = "put the file back from a backup; without one: docs/operating.md, Damaged journal";
+
+/** One of many nodes is known to the others by its key. */
+export const keyGone = (data: string): PlexusError =>
+  new PlexusError(
+    failure("DATA_DAMAGED", {
+      file: keyFile(data),
+      reason: "it is missing: the others know this node by it",
+      hint: withoutKey,
+    }),
+  );
+
+/** Looks at the key, if there is one, without what the mesh needs to use it: a start that cannot succeed ends here. Errors:
+ *  DATA_DAMAGED, CONFIG_INVALID; the system's. */
+async function checkKey(data: string): Promise<boolean> {
+  const file = keyFile(data);
+  const mode = await modeOf(file);
+  if (mode === undefined) return false;
+  if ((mode & forOthers) !== 0)
+    throw new PlexusError({
+      ...failure("CONFIG_INVALID", {
+        field: "data",
+        reason: `other users can read ${file} (mode ${describeMode(mode)}): with it they can pass for this node`,
+        hint: "If somebody may have copied it: evict this node and join with an empty folder.",
+      }),
+      message: `Other users of this machine can read the node's key. Close it: chmod 600 ${file}`,
+    });
+  const stored = await readFile(file);
+  if (!isKey(stored))
+    throw new PlexusError(
+      failure("DATA_DAMAGED", {
+        file,
+        reason: "this is not a node key",
+        hint: withoutKey,
+      }),
+    );
+  return true;
+}
+
+/** The key in a data folder; undefined where none is, or what is there is none. Errors: the system's. */
+export async function readKey(data: string): Promise<Uint8Array | undefined> {
+  const stored = await readFile(keyFile(data));
+  return isKey(stored) ? stored : undefined;
+}
+
+function isKey(stored: Buffer): boolean {
+  const seed = stored.subarray(keyHead.length, keyHead.length + seedBytes);
+  if (stored.length !== keyHead.length + 2 * seedBytes || !stored.subarray(0, keyHead.length).equals(keyHead))
+    return false;
+  const der = createPublicKey(
+    createPrivateKey({ key: Buffer.concat([seedHead, seed]), format: "der", type: "pkcs8" }),
+  ).export({ format: "der", type: "spki" });
+  return der.subarray(-seedBytes).equals(stored.subarray(-seedBytes));
+}

@@ -1,0 +1,28 @@
+/** Stored values that stand alone: each is guarded by a checksum that also covers its key. */
+import { crc32 } from "node:zlib";
+import { decode, encode, failure, PlexusError } from "../../protocols/index.ts";
+
+/** Guards one value by a checksum over its key and bytes. */
+export function seal(key: string, value: unknown): Uint8Array {
+  const payload = encode(value);
+  const bytes = Buffer.allocUnsafe(4 + payload.length);
+  bytes.writeUInt32LE(crc32(payload, crc32(key)), 0);
+  bytes.set(payload, 4);
+  return bytes;
+}
+
+/** Whether bytes are what `seal` made for this key, without opening them. */
+export function isSealed(key: string, sealed: Uint8Array): boolean {
+  const bytes = Buffer.from(sealed.buffer, sealed.byteOffset, sealed.byteLength);
+  return bytes.length >= 5 && crc32(bytes.subarray(4), crc32(key)) === bytes.readUInt32LE(0);
+}
+
+/** Opens what `seal` closed. Error: DATA_DAMAGED, naming the key and the file. */
+export function unseal(key: string, sealed: Uint8Array, location: string): unknown {
+  const bytes = Buffer.from(sealed.buffer, sealed.byteOffset, sealed.byteLength);
+  const payload = bytes.subarray(4);
+  if (bytes.length < 5 || crc32(payload, crc32(key)) !== bytes.readUInt32LE(0)) {
+    throw new PlexusError(failure("DATA_DAMAGED", { key, file: location, reason: "checksum mismatch" }));
+  }
+  return decode(payload);
+}

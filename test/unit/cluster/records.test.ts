@@ -1,0 +1,105 @@
+import { expect } from "chai";
+import type { MemberRecord, SlotRecord } from "../../../node/ports.ts";
+import { isRow, type InvitationRecord, type Policy } from "../../../node/cluster/records.ts";
+import { decode, encode } from "../../../protocols/index.ts";
+import { memberRecord } from "../../members.ts";
+
+// Every field there is, so that one that is added to a record and not to its schema shows here.
+const slot: Required<SlotRecord> = {
+  slot: "room/lobby" as SlotRecord["slot"],
+  epoch: 7,
+  owner: "a",
+  inSync: ["a", "b"],
+  learners: ["c"],
+  abandoned: 7,
+  want: { owner: "b", replicas: ["b", "c"] },
+  held: "b",
+  splitFrom: "chat/250",
+};
+const member: Required<MemberRecord> = {
+  ...memberRecord("a"),
+  addresses: ["/ip4/10.0.0.5/tcp/7071"],
+  rolesConfigured: ["chat", "ai"],
+  labels: { zone: "b" },
+  labelsConfigured: { zone: "a" },
+  models: ["tiny"],
+  leaving: true,
+};
+const invitation: Required<InvitationRecord> = {
+  id: "0123456789ab",
+  secretHash: "00".repeat(32),
+  roles: ["chat"],
+  labels: { zone: "a" },
+  expiresAtMs: 1_000.5,
+  used: { node: "b", peer: "peer-b", admitted: false },
+};
+const policy: Policy = { replicas: 3, minInSync: 2 };
+
+const rows: readonly (readonly [key: string, value: object, optional: readonly string[]])[] = [
+  ["slot/room/lobby", slot, ["abandoned", "want", "held", "splitFrom"]],
+  ["member/a", member, ["rolesConfigured", "labelsConfigured", "leaving"]],
+  ["invitation/0123456789ab", invitation, ["used"]],
+  ["policy", policy, []],
+];
+const without = (value: object, field: string): object =>
+  Object.fromEntries(Object.entries(value).filter(([name]) => name !== field));
+
+describe("rows of the directory", () => {
+  for (const [key, value, optional] of rows) {
+    const [kind] = key.split("/");
+
+    it(`are taken: a ${kind} as it is written, with fields of a later version too`, () => {
+      expect(isRow(key, decode(encode(value)))).to.equal(true);
+      expect(isRow(key, { ...value, later: { more: 1 } })).to.equal(true);
+      const least = optional.reduce(without, value);
+      expect(isRow(key, decode(encode(least)))).to.equal(true);
+      for (const field of optional) expect(isRow(key, { ...least, [field]: undefined }), field).to.equal(true);
+    });
+
+    it(`are refused: a ${kind} with a field that is missing or is nonsense, whichever`, () => {
+      for (const field of Object.keys(value)) {
+        expect(isRow(key, without(value, field)), `without ${field}`).to.equal(optional.includes(field));
+        for (const nonsense of [null, 7.5, -1, NaN, [7], [null], { owner: 7 }, { zone: 7 }, "x".repeat(5_000)]) {
+          // Not every number is too odd for every number.
+          if (field === "expiresAtMs" && nonsense === 7.5) continue;
+          if (field === "weight" && nonsense === 7.5) continue;
+          expect(isRow(key, { ...value, [field]: nonsense }), `${field}: ${JSON.stringify(nonsense)}`).to.equal(false);
+        }
+      }
+      for (const nonsense of [undefined, null, 7, "row", [], [value], new Uint8Array(3)])
+        expect(isRow(key, nonsense), JSON.stringify(nonsense)).to.equal(false);
+    });
+  }
+
+  it("are refused under another key than their own", () => {
+    expect(isRow("slot/chat/1", slot)).to.equal(false);
+    expect(isRow("member/b", member)).to.equal(false);
+    expect(isRow("invitation/1", invitation)).to.equal(false);
+  });
+
+  it("may be as large as the largest that is written", () => {
+    const many = <Item>(count: number, item: (index: number) => Item): Item[] =>
+      Array.from({ length: count }, (_, index) => item(index));
+    const labels = Object.fromEntries(many(128, (index) => [`${index}`.padEnd(63, "x"), "v".repeat(256)]));
+    const large: Partial<MemberRecord> = {
+      name: `${"n".repeat(64)}-${"9".repeat(6)}`,
+      peer: "p".repeat(64),
+      addresses: many(500, () => `/dns4/${"h".repeat(253)}/tcp/65535`),
+      labels,
+      labelsConfigured: labels,
+      models: many(64, () => "m".repeat(128)),
+      weight: 0.01,
+      version: "v".repeat(128),
+      url: `https://${"h".repeat(253)}:65535`,
+      incarnation: Number.MAX_SAFE_INTEGER,
+    };
+    expect(isRow("member/a", { ...member, ...large })).to.equal(true);
+    const nodes = many(64, (index) => `${index}`.padEnd(64, "n"));
+    const want = { owner: nodes[0], replicas: nodes };
+    expect(isRow("slot/chat/1", { ...slot, slot: "chat/1", inSync: nodes, learners: nodes, want })).to.equal(true);
+  });
+
+  it("may say anything under keys that nobody reads", () => {
+    for (const value of [null, 7, "x", { a: 1 }]) expect(isRow("later/x", value)).to.equal(true);
+  });
+});

@@ -1,0 +1,59 @@
+import { expect } from "chai";
+import { createEmbeddedDirectory } from "../../../node/directory/index.ts";
+import type { Directory, DirectoryWatcher, SlotRecord } from "../../../node/ports.ts";
+import { listSlots, readSlot, slotKey } from "../../../node/cluster/records.ts";
+import { watchSlots } from "../../../node/cluster/slot-table.ts";
+import type { SlotId } from "../../../protocols/index.ts";
+import { MemoryStore } from "../../conformance/directory-store.ts";
+
+const slot: SlotId = "chat/1";
+const record = (epoch: number): SlotRecord => ({ slot, epoch, owner: "n", inSync: ["n"], learners: [] });
+
+describe("the slot table", () => {
+  it("follows the directory", async () => {
+    const directory = createEmbeddedDirectory({ store: new MemoryStore() });
+    const { row } = await directory.compareAndSet(slotKey(slot), record(1), 0);
+    const table = watchSlots(directory);
+    await table.ready();
+    expect(table.get(slot)?.record.epoch).to.equal(1);
+    await directory.compareAndSet(slotKey(slot), record(2), row?.revision ?? 0);
+    expect(table.get(slot)?.record.epoch).to.equal(2);
+    table.stop();
+  });
+
+  it("does not bring back a removed slot when the answer of an older change comes late, and keeps a newer one", () => {
+    let watcher: DirectoryWatcher | undefined;
+    const directory = {
+      watch(_: string, given: DirectoryWatcher) {
+        watcher = given;
+        return () => undefined;
+      },
+    } as unknown as Directory;
+    const table = watchSlots(directory);
+    watcher?.reset([{ key: slotKey(slot), value: record(1), revision: 5 }]);
+    watcher?.removed(slotKey(slot), 7);
+    table.learn({ record: record(2), revision: 6 });
+    expect(table.get(slot)).to.equal(undefined);
+    table.learn({ record: record(3), revision: 10 });
+    watcher?.removed(slotKey(slot), 9);
+    expect(table.get(slot)?.record.epoch).to.equal(3);
+  });
+
+  it("keeps what it knows of a slot when nonsense takes the row's place, and knows nothing by nonsense", async () => {
+    const directory = createEmbeddedDirectory({ store: new MemoryStore() });
+    const { row } = await directory.compareAndSet(slotKey(slot), record(1), 0);
+    const nonsense = { ...record(2), splitFrom: 7 };
+    const other: SlotId = "chat/2";
+    await directory.compareAndSet(slotKey(other), { ...nonsense, slot: other }, 0);
+    const table = watchSlots(directory);
+    await table.ready();
+    await directory.compareAndSet(slotKey(slot), nonsense, row?.revision ?? 0);
+    expect([...table.rows()].map((known) => known.record)).to.deep.equal([record(1)]);
+    expect(await readSlot(directory, slot)).to.equal(undefined);
+    expect(await listSlots(directory)).to.deep.equal([]);
+    const spoilt = await directory.read(slotKey(slot));
+    await directory.compareAndSet(slotKey(slot), record(3), spoilt?.revision ?? 0);
+    expect(table.get(slot)?.record.epoch).to.equal(3);
+    table.stop();
+  });
+});
