@@ -1,4 +1,5 @@
 import { styleText } from "node:util";
+import { describeAdvice } from "./advice.ts";
 import { guarded, jsonLine, printable, withoutControls } from "./printable.ts";
 import { errorTable, failureOf, type ErrorCode, type Failure, type Outcome } from "../protocols/errors.ts";
 
@@ -83,7 +84,9 @@ function sentenceOf({ code, message, details = {} }: Failure): readonly [string,
 /** `error CODE: message`, then one line for each detail. `operates`: whether who reads it may look at the cluster. */
 export function describeFailure(failure: Failure, color: boolean, operates = true): string {
   const here = saidHere[failure.code];
-  const [sentence, left] = sentenceOf(failure);
+  const [sentence, { advice, ...rest }] = sentenceOf(failure);
+  const hint = rest["hint"] ?? describeAdvice(advice);
+  const left = hint === undefined ? rest : { ...rest, hint };
   const said = here?.slice(0, operates ? 2 : 1).join(" ") ?? withoutControls(sentence);
   const head = `${paint(color, "red", "error")} ${withoutControls(failure.code)}: ${said}`;
   const hinted = here === undefined ? left : { ...left, hint: left["hint"] ?? unknownHint };

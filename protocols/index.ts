@@ -4,6 +4,7 @@
  *  Read in this order: `ids.ts` (what is addressed), `errors.ts` (what can go wrong), `command.ts` (how a command is declared),
  *  `room.ts`, `user.ts`, `agent.ts` (the commands), `kinds.ts` (all of them, and the types of calls), `client.ts` (the frames
  *  that carry them). */
+export * from "./advice.ts";
 export * from "./agent.ts";
 export * from "./assert.ts";
 export * from "./catalog.ts";

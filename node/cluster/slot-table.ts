@@ -2,7 +2,7 @@
  *  acts on it finds out by a MOVED, a FENCED or a failed compare-and-set. */
 import { hash32, type Role, type SlotId } from "../../protocols/index.ts";
 import type { Directory, DirectoryRow, MemberRecord, NodeId } from "../ports.ts";
-import { asSlot, slotPrefix, type SlotRow } from "./records.ts";
+import { asSlot, readSlot, slotPrefix, type SlotRow } from "./records.ts";
 
 export interface SlotTable {
   get(slot: SlotId): SlotRow | undefined;
@@ -98,6 +98,13 @@ export function watchSlots(directory: Directory): SlotTable {
     },
     stop,
   };
+}
+
+/** The newest record of a slot: the table may be behind, a read of the directory is not. The table learns of it. */
+export async function fetchSlot(directory: Directory, table: SlotTable, slot: SlotId): Promise<SlotRow | undefined> {
+  const row = await readSlot(directory, slot);
+  if (row !== undefined) table.learn(row);
+  return row;
 }
 
 /** The role whose nodes may own a slot; a pinned actor's slot says by its record where it was split from. */

@@ -65,9 +65,9 @@ export function addAdminRoutes(
       !answer.ok && answer.error.code === "SLOT_UNAVAILABLE" && answer.error.details?.["node"] !== undefined;
     const late = message.type !== "setAdmin" && !answer.ok && answer.error.code === "ASK_TIMEOUT";
     if (stranded && (late || names)) {
-      const { role, nodes, cure } = stranded;
+      const { role, nodes, advice } = stranded;
       const reason = `those that are up and have the cluster's memory (${nodes.join(", ")}) lack the role ${role}`;
-      return refused(failure("SLOT_UNAVAILABLE", { actor: to, reason, hint: `Give it to one: ${cure}` }));
+      return refused(failure("SLOT_UNAVAILABLE", { actor: to, reason, advice }));
     }
     const lost = away && late;
     if (lost || (names && at.cluster?.directoryAnswers() === false)) {

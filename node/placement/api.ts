@@ -3,6 +3,7 @@
  *  NOT_FOUND (no such node). */
 import type {
   ActorId,
+  Advice,
   ClusterSlotRow,
   ClusterSummary,
   Evicted,
@@ -20,10 +21,10 @@ export interface ClusterControl {
   /** Whether rows can be changed, as far as this node knows. */
   directoryAnswers(): boolean;
   /** Why an actor is away for good, where an operator can help: nodes that are up have all that it holds, and none of them the
-   *  role. `cure`: the command that gives it to one. */
+   *  role. `advice`: the change of roles that helps. */
   stranded(
     actor: ActorId,
-  ): { readonly role: Role; readonly nodes: readonly string[]; readonly cure: string } | undefined;
+  ): { readonly role: Role; readonly nodes: readonly string[]; readonly advice: Advice } | undefined;
   /** A single-use token that admits one node. */
   invite(
     terms: {

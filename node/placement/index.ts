@@ -8,7 +8,8 @@
  *
  *  `plan.ts` decides and is pure; read it first, then `candidates.ts` (who may hold a slot, what a good set is) and
  *  `balance.ts`. `controller.ts` carries plans out, on one node at a time as a rule; it keeps nothing that matters and may
- *  be doubled or be missing for a while. `control.ts` is what admins can do, on any node. `load.ts` runs on every node: it
+ *  be doubled or be missing for a while. `control.ts` is what admins can do, on any node; what it is made of stands in its
+ *  picture. `load.ts` runs on every node: it
  *  says how busy the slots are and gives an actor a slot of its own when asked.
  *
  *  The live truth are directory rows: a member's roles and whether it drains are in its row, where an operator put a slot

@@ -59,7 +59,7 @@ export const layers: readonly Layer[] = [
   { folder: "runtimes", values: ["protocols"], types: ["config"], nodeModules: true, world: true },
   // The ports, and waiting on them.
   { folder: "node", values: ["protocols", "protocols/mesh"], nodeModules: false, world: false },
-  { folder: "node/data-folder", values: belowParts, nodeModules: true, world: false },
+  { folder: "node/data-folder", values: [...belowParts, "node/platform"], nodeModules: true, world: false },
   { folder: "node/exchange", values: belowParts, nodeModules: false, world: false },
   // What the directory says, as every part sees it.
   { folder: "node/cluster", values: belowParts, nodeModules: false, world: false },

@@ -245,6 +245,18 @@ describe("errors on the command line", () => {
       .and.not.include("check before");
   });
 
+  it("word what a refusal advises as commands, and leave out advice of a later version", () => {
+    const said = (advice: unknown) => describeFailure(failure("FORBIDDEN", { reason: "no", advice }), false);
+    expect(said({ code: "drain", node: "n\u001b2" }))
+      .to.match(/^ {2}hint: `plexus nodes drain n\ufffd2 --wait` moves it away\..*--force/m)
+      .and.not.include("advice");
+    expect(said({ code: "startAndDrain", node: "n2" })).to.match(/^ {2}hint: Started again, .*drain n2 --wait/m);
+    expect(said({ code: "setRoles", node: "n2", roles: ["chat", "ai"] })).to.include("plexus nodes roles n2 chat,ai");
+    expect(said({ code: "migrateDirectory" })).to.include("plexus directory migrate");
+    expect(said({ code: "askAnotherNode" })).to.include("at another node");
+    expect(said({ code: "waitForRain" })).to.equal("error FORBIDDEN: no.");
+  });
+
   it("begin with the reason where there is one, and with the name of what is not there", () => {
     const said = (...given: Parameters<typeof failure>) => describeFailure(failure(...given), false);
     expect(said("FORBIDDEN", { reason: "API keys may not do this" })).to.equal(

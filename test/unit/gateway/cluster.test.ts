@@ -178,7 +178,11 @@ describe("the routes of the cluster", () => {
 
   it("say that only another role brings back the node with the cluster's memory, and which command gives it", async () => {
     const waits: number[] = [];
-    stand.stranded = { role: "manager", nodes: ["m2", "q2"], cure: "plexus nodes roles m2 chat,manager" };
+    stand.stranded = {
+      role: "manager",
+      nodes: ["m2", "q2"],
+      advice: { code: "setRoles", node: "m2", roles: ["chat", "manager"] },
+    };
     stand.cluster = (_message, timeoutMs) => {
       waits.push(timeoutMs);
       return refused(failure("SLOT_UNAVAILABLE", { node: "m3", reason: "the node that has it is down" }));
@@ -187,7 +191,7 @@ describe("the routes of the cluster", () => {
     try {
       const { error } = (await request("GET", "/audit")).body;
       expect(error).to.include(told).and.have.nested.property("details.reason").that.includes("(m2, q2) lack the role manager"); // prettier-ignore
-      expect(error?.details?.["hint"]).to.equal("Give it to one: plexus nodes roles m2 chat,manager");
+      expect(error?.details?.["advice"]).to.deep.equal({ code: "setRoles", node: "m2", roles: ["chat", "manager"] });
       stand.cluster = () => refused(failure("ASK_TIMEOUT"));
       expect((await request("GET", "/audit")).body.error).to.include(told);
       const setAdmin = await request("PUT", "/../users/ada", { admin: true });

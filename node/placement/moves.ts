@@ -1,0 +1,112 @@
+/** Where an operator puts a slot. It is remembered in the slot's record (`held`), and the plan leaves the slot there.
+ *
+ *  A move waits until the slot table says that it happened. The table says so on every node, so no other node is asked. */
+import {
+  failure,
+  ok,
+  refused,
+  type Failure,
+  type Moved,
+  type Result,
+  type Role,
+  type SlotId,
+} from "../../protocols/index.ts";
+import { changeSlot, type SlotRow } from "../cluster/records.ts";
+import { fetchSlot, roleOf, type SlotTable } from "../cluster/slot-table.ts";
+import type { Clock, MemberRecord, Membership, NodeId, SlotRecord } from "../ports.ts";
+import type { Attempt } from "./attempt.ts";
+import type { PlacementLimits } from "./limits.ts";
+import { wantOf } from "./plan.ts";
+
+interface MovePorts {
+  readonly table: SlotTable;
+  readonly membership: Pick<Membership, "isUp">;
+  readonly clock: Clock;
+  readonly limits: PlacementLimits;
+}
+
+/** Why a member may not be given slots of a role: NO_CANDIDATE. */
+export function refusalOf(
+  target: MemberRecord,
+  role: Role,
+  { membership }: Pick<MovePorts, "membership">,
+): Failure | undefined {
+  const reason = !target.roles.includes(role)
+    ? `it has not the role ${role}`
+    : target.state === "draining"
+      ? "it is draining"
+      : membership.isUp(target.node)
+        ? undefined
+        : "it is down";
+  return reason === undefined ? undefined : failure("NO_CANDIDATE", { node: target.name, reason });
+}
+
+/** Writes where a slot is to be from now on. Errors: NOT_FOUND, NO_CANDIDATE, OVERLOADED. */
+export async function hold(
+  { directory }: Attempt,
+  ports: MovePorts,
+  { slot, target }: { readonly slot: SlotId; readonly target: MemberRecord },
+): Promise<Result<SlotId>> {
+  const { table, limits } = ports;
+  for (let tries = 0; tries < limits.rowAttemptsMax; tries += 1) {
+    const row = await fetchSlot(directory, table, slot);
+    if (row === undefined) return refused(failure("NOT_FOUND", { slot }));
+    const { record, revision } = row;
+    const refusal = refusalOf(target, roleOf(slot, record.splitFrom), ports);
+    if (refusal !== undefined) return refused(refusal);
+    if (record.held === target.node && wantOf(record).owner === target.node) return ok(slot);
+    const { replicas } = wantOf(record);
+    const want = {
+      owner: target.node,
+      replicas: replicas.includes(target.node) ? replicas : [target.node, ...replicas],
+    };
+    const next: SlotRecord = { ...record, held: target.node, want };
+    const { applied, row: now } = await changeSlot(directory, next, revision);
+    if (now !== undefined) table.learn(now);
+    if (applied) return ok(slot);
+  }
+  return refused(failure("OVERLOADED", { slot }));
+}
+
+/** Resolves when a slot is where it was put. Error: ASK_TIMEOUT; the move goes on. */
+export async function arrival(
+  slot: SlotId,
+  target: MemberRecord,
+  { table, clock, deadlineMs }: Pick<MovePorts, "table" | "clock"> & { readonly deadlineMs: number },
+): Promise<Result<Moved>> {
+  const row = await new Promise<SlotRow | undefined>((resolve) => {
+    const look = (row: SlotRow | undefined): void => {
+      if (row?.record.owner === target.node) end(row);
+    };
+    const stopWatching = table.onChange((changed, row) => {
+      if (changed === slot) look(row);
+    });
+    const cancel = clock.after(deadlineMs - clock.monotonicMs(), () => end(undefined));
+    const end = (row: SlotRow | undefined): void => {
+      stopWatching();
+      cancel();
+      resolve(row);
+    };
+    look(table.get(slot));
+  });
+  if (row === undefined) return refused(failure("ASK_TIMEOUT", { slot, to: target.name, goesOn: true }));
+  return ok({ slot, owner: row.record.owner, epoch: row.record.epoch });
+}
+
+/** The slot is placed like any other again. The value is the node that held it. Errors: NOT_FOUND, ALREADY_DONE, OVERLOADED. */
+export async function letGo(
+  { directory }: Attempt,
+  { table, limits }: Pick<MovePorts, "table" | "limits">,
+  slot: SlotId,
+): Promise<Result<NodeId>> {
+  for (let tries = 0; tries < limits.rowAttemptsMax; tries += 1) {
+    const row = await fetchSlot(directory, table, slot);
+    if (row === undefined) return refused(failure("NOT_FOUND", { slot }));
+    const { held, ...record } = row.record;
+    if (held === undefined) return refused(failure("ALREADY_DONE", { slot }));
+    const { applied, row: now } = await changeSlot(directory, record, row.revision);
+    if (now !== undefined) table.learn(now);
+    if (applied) return ok(held);
+  }
+  return refused(failure("OVERLOADED", { slot }));
+}

@@ -1,0 +1,218 @@
+/** How the cluster is, as this node sees it: for admins, and for who waits for an actor that does not come. */
+import {
+  ok,
+  parseActorId,
+  slotOf,
+  type Advice,
+  type ClusterNodeRow,
+  type ClusterSlotRow,
+  type ClusterSummary,
+  type DirectoryAway,
+  type Failure,
+  type Result,
+  type Role,
+  type SlotId,
+} from "../../protocols/index.ts";
+import type { ClusterPolicy } from "../cluster/policy.ts";
+import { serviceOf } from "../cluster/reach.ts";
+import { sameSet } from "../cluster/records.ts";
+import { roleOf, type SlotTable } from "../cluster/slot-table.ts";
+import type { MemberRecord, Membership, NodeId, SlotRecord } from "../ports.ts";
+import type { ClusterControl } from "./api.ts";
+import { Candidates } from "./candidates.ts";
+import type { PlacementLimits } from "./limits.ts";
+import { findStranded, wantOf, type Stranded } from "./plan.ts";
+import type { Survey } from "./survey.ts";
+
+/** What a member says of its load in its beats. */
+type BeatLoad = Required<
+  Pick<ClusterNodeRow, "actors" | "turnsPerSecond" | "connections" | "eventLoopLagMs" | "memoryBytes">
+>;
+
+export interface OverviewPorts {
+  readonly node: NodeId;
+  readonly cluster: string;
+  readonly table: SlotTable;
+  readonly membership: Membership;
+  readonly policy: ClusterPolicy;
+  readonly limits: PlacementLimits;
+  survey(): Promise<Survey>;
+  /** The role whose nodes host a kind of actor. */
+  roleOfKind(kind: string): Role | undefined;
+  /** What is known of a member from its beats. */
+  heard(node: NodeId): { readonly agoMs: number; readonly load: BeatLoad | undefined } | undefined;
+  directoryInfo(): ClusterSummary["directory"];
+  /** What is known of a directory that does not answer. */
+  directoryAway(): DirectoryAway;
+  /** Whether this start of the node is in the directory. */
+  joined(): boolean;
+  /** The version that this process runs; its row has that of an earlier start while the directory is away. */
+  version?(): string | undefined;
+  /** Members that are there and speak a version that this node does not. */
+  refusals?(): ReadonlyMap<NodeId, Failure>;
+}
+
+type Overview = Pick<ClusterControl, "directoryAnswers" | "stranded" | "summary" | "slots">;
+
+/** Makes the overview. It keeps nothing. */
+export function createOverview(ports: OverviewPorts): Overview {
+  const { node, cluster, table, membership, policy, limits } = ports;
+  const isUp = (one: NodeId): boolean => membership.isUp(one);
+
+  const directoryAnswers = (): boolean => {
+    const info = ports.directoryInfo();
+    return table.current && (info.kind === "etcd" || membership.isUp(info.node));
+  };
+
+  /** The members, as if all were up unless it is asked who is: what a slot lacks while one is down is missing, and not given
+   *  up. */
+  const candidatesNow = (up: (one: NodeId) => boolean = () => true): Candidates => {
+    const { members } = membership.members();
+    const info = ports.directoryInfo();
+    return new Candidates({
+      members,
+      up: new Set(members.flatMap((one) => (up(one.node) ? [one.node] : []))),
+      slots: [],
+      policy: policy.current(),
+      directoryNode: info.kind === "embedded" ? info.node : undefined,
+      balance: false,
+      limits,
+    });
+  };
+
+  /** Nobody can be given a role while the directory is away, nor takes anything over: what is down waits for that. */
+  const strandedOf = (records: Iterable<SlotRecord>): readonly Stranded[] =>
+    directoryAnswers() ? findStranded(records, candidatesNow(isUp)) : [];
+  const records = (): readonly SlotRecord[] => [...table.rows()].map(({ record }) => record);
+
+  const rowOf = (record: SlotRecord, candidates: Candidates): ClusterSlotRow => {
+    const { slot, epoch, owner, inSync, learners, held } = record;
+    const want = wantOf(record);
+    const there = want.owner === owner && sameSet(want.replicas, inSync);
+    const short = inSync.filter(isUp).length < candidates.copies(roleOf(slot, record.splitFrom), owner);
+    const at = { isUp, directoryAnswers: directoryAnswers(), minInSync: policy.current().minInSync };
+    const service = serviceOf(record, at);
+    const status = service !== "served" ? service : short ? "short" : there ? "ok" : "moving";
+    return {
+      slot,
+      epoch,
+      owner,
+      inSync,
+      learners,
+      ...(held !== undefined && { held }),
+      ...(!there && { want }),
+      status,
+    };
+  };
+
+  const counts = (): { readonly slots: ClusterSummary["slots"]; readonly held: ReadonlyMap<NodeId, SlotCounts> } => {
+    const candidates = candidatesNow();
+    const slots = { total: 0, ok: 0, moving: 0, short: 0, blocked: 0, down: 0 };
+    const held = new Map<NodeId, { owned: number; replicated: number }>();
+    for (const record of records()) {
+      slots.total += 1;
+      slots[rowOf(record, candidates).status] += 1;
+      for (const one of record.inSync) {
+        const count = held.get(one) ?? { owned: 0, replicated: 0 };
+        held.set(one, count);
+        if (one === record.owner) count.owned += 1;
+        else count.replicated += 1;
+      }
+    }
+    return { slots, held };
+  };
+
+  const nodeRow = (
+    member: MemberRecord,
+    at: { readonly held: SlotCounts; readonly refuses: boolean },
+  ): ClusterNodeRow => {
+    const { name, roles, labels, weight, models, version, url, incarnation, state } = member;
+    const self = member.node === node;
+    const up = membership.isUp(member.node);
+    const last = ports.heard(member.node);
+    const why = up ? undefined : ports.refusals?.().get(member.node);
+    const info = ports.directoryInfo();
+    return {
+      node: member.node,
+      name,
+      roles,
+      labels,
+      weight,
+      models,
+      version: (self && ports.version?.()) || version,
+      url,
+      incarnation,
+      state,
+      up,
+      ...(why && { refused: why }),
+      self,
+      ...(self && !ports.joined() && { joined: false }),
+      ...(at.refuses && { diskRefuses: true }),
+      directory: info.kind === "embedded" && info.node === member.node,
+      slotsOwned: at.held.owned,
+      slotsReplicated: at.held.replicated,
+      ...(up && last?.load),
+      ...(last && { lastHeardMs: last.agoMs }),
+    };
+  };
+
+  return {
+    directoryAnswers,
+
+    stranded(actor) {
+      const kind = parseActorId(actor)?.kind;
+      const role = kind === undefined ? undefined : ports.roleOfKind(kind);
+      if (role === undefined) return undefined;
+      const { record } = table.get(actor as SlotId) ?? table.get(slotOf(role, actor)) ?? {};
+      const [found] = record === undefined ? [] : strandedOf([record]);
+      if (record === undefined || found === undefined) return undefined;
+      const holders = membership.members().members.filter((one) => record.inSync.includes(one.node) && isUp(one.node));
+      const taker = holders.find((one) => one.node === found.nodes[0]);
+      if (taker === undefined) return undefined;
+      const advice: Advice = { code: "setRoles", node: taker.name, roles: [...taker.roles, found.role] };
+      return { role: found.role, nodes: holders.map(({ name }) => name), advice };
+    },
+
+    slots() {
+      const candidates = candidatesNow();
+      const stranded = new Map(
+        strandedOf(records()).flatMap(({ role, slots }) => slots.map((slot) => [slot, role] as const)),
+      );
+      const rows = records().map((record): ClusterSlotRow => {
+        const role = stranded.get(record.slot);
+        return { ...rowOf(record, candidates), ...(role && { stranded: role }) };
+      });
+      return Promise.resolve(ok(rows.sort((one, other) => (one.slot < other.slot ? -1 : 1))));
+    },
+
+    async summary(): Promise<Result<ClusterSummary>> {
+      const { busiest, refusing } = await ports.survey();
+      const { view, members } = membership.members();
+      const { slots, held } = counts();
+      const nodes = members.map((member) =>
+        nodeRow(member, { held: held.get(member.node) ?? noSlots, refuses: refusing.has(member.node) }),
+      );
+      const { replicas, minInSync } = policy.current();
+      const stranded = strandedOf(records()).map((row) => ({ ...row, slots: row.slots.length }));
+      return ok({
+        cluster,
+        view,
+        directory: ports.directoryInfo(),
+        ...(!directoryAnswers() && { directoryAway: ports.directoryAway() }),
+        replicas,
+        minInSync,
+        nodes,
+        slots,
+        ...(busiest && { busiest }),
+        ...(stranded.length > 0 && { stranded }),
+      });
+    },
+  };
+}
+
+interface SlotCounts {
+  readonly owned: number;
+  readonly replicated: number;
+}
+
+const noSlots: SlotCounts = { owned: 0, replicated: 0 };
