@@ -1,14 +1,7 @@
 /** Looks at everything in a journal that no node has open, and names each part that is damaged: one must not hide another. */
 import { createEmbeddedDirectory } from "../node/directory/index.ts";
 import { journalFolder, markFile, tracesOf } from "../node/data-folder/index.ts";
-import {
-  createClock,
-  createMetrics,
-  findFileDamage,
-  findLoss,
-  openLevelReader,
-  type FileDamage,
-} from "../node/platform/index.ts";
+import { findFileDamage, findLoss, openLevelReader, type FileDamage } from "../node/platform/index.ts";
 import { readHome, type Home } from "../node/data-folder/home.ts";
 import type { Store } from "../node/ports.ts";
 import { readFormat, verifyJournal, type Format } from "../node/storage/index.ts";
@@ -120,13 +113,11 @@ async function lookInside(folder: string): Promise<typeof nothing> {
   const reader = (await look(parts.all, () => openLevelReader(folder))) ?? rest;
   // The directory of a folder from before there were many nodes is converted when it is read: in memory, here.
   const store: Store = { ...reader, batch: () => Promise.resolve() };
-  const metrics = createMetrics();
   try {
     const format = await look(parts.format, () => readFormat(store));
     const home = await look(parts.home, () => readHome(store));
     await look(parts.home, () => checkHome(store, format, home));
-    const verify = (from: Store) => verifyJournal({ store: from, clock: createClock(), meter: metrics.meter });
-    const verified = (await look(parts.slots, () => verify(store))) ?? (await verify(rest));
+    const verified = (await look(parts.slots, () => verifyJournal(store))) ?? (await verifyJournal(rest));
     damaged.push(...verified.damaged);
     await look(parts.directory, async () => {
       await createEmbeddedDirectory({ store }).opened();
@@ -135,7 +126,6 @@ async function lookInside(folder: string): Promise<typeof nothing> {
     });
     return { entries: verified.entries, slots: verified.slots, damaged };
   } finally {
-    metrics.stop();
     await store.close();
   }
 }

@@ -1,6 +1,6 @@
 /** `plexus salvage`: saves what a damaged data folder still has, and says what is gone. */
 import { failure, failureOf, PlexusError } from "../protocols/index.ts";
-import { createClock, createMetrics, createRandom } from "../node/platform/index.ts";
+import { createClock, createRandom } from "../node/platform/index.ts";
 import { salvage, type Lost, type Salvaged } from "../node/composition/salvage.ts";
 import { findRunning } from "./control.ts";
 import { explainFolder } from "./data-folder.ts";
@@ -15,14 +15,12 @@ export async function salvageFolder(
   const { from, to, json } = flags;
   const running = await findRunning(from);
   if (running !== undefined) throw new PlexusError(failure("DATA_FOLDER_IN_USE", { folder: from, pid: running.pid }));
-  const metrics = createMetrics();
   let toldMs = performance.now();
   try {
     if (!json) output.printError(`Reading ${from}; it is not changed.`);
     const done = await salvage(from, to, {
       clock: createClock(),
       random: createRandom(),
-      meter: metrics.meter,
       progress({ rows, bytes }) {
         if (json || performance.now() - toldMs < cliLimits.salvageProgressMs) return;
         toldMs = performance.now();
@@ -34,8 +32,6 @@ export async function salvageFolder(
     return exitCodes.ok;
   } catch (thrown) {
     throw explained(thrown);
-  } finally {
-    metrics.stop();
   }
 }
 

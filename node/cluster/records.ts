@@ -1,7 +1,7 @@
 /** The directory's rows with their types: slots, members, invitations, policy. The only place that knows under which key each lies. */
 import { Type } from "typebox";
 import { Compile } from "typebox/compile";
-import { addressText, failureOf, type Role, type SlotId } from "../../protocols/index.ts";
+import { addressText, assert, failureOf, type Role, type SlotId } from "../../protocols/index.ts";
 import type { Directory, DirectoryRow, MemberRecord, NodeId, SlotRecord } from "../ports.ts";
 
 export const slotPrefix = "slot/";
@@ -100,13 +100,25 @@ const isPolicy = Compile(Type.Object({ replicas: copies, minInSync: copies }));
  *  rows asks here first (`asSlot`, `asMember` …): etcd takes anything from everybody. */
 export function isRow(key: string, value: unknown): boolean {
   if (key.startsWith(slotPrefix))
-    return isSlotRecord.Check(value) && slotKey((value as { readonly slot: SlotId }).slot) === key;
+    return isSlotRecord.Check(value) && slotKey((value as SlotRecord).slot) === key && isSound(value as SlotRecord);
   if (key.startsWith(memberPrefix)) return isMemberRecord.Check(value) && memberKey(value.node) === key;
   if (key.startsWith(invitationPrefix))
     return isInvitationRecord.Check(value) && `${invitationPrefix}${value.id}` === key;
   if (key === policyKey) return isPolicy.Check(value);
   return true;
 }
+
+/** What a slot's record promises beyond its fields: its owner is in sync, nobody is twice, and a learner is not in sync.
+ *  Asserted before one is written, refused where one is read. */
+export const isSound = ({
+  owner,
+  inSync,
+  learners,
+  want,
+}: Pick<SlotRecord, "owner" | "inSync" | "learners" | "want">): boolean =>
+  inSync.includes(owner) && isUnique([...inSync, ...learners]) && isUnique(want?.replicas ?? []);
+
+const isUnique = (nodes: readonly NodeId[]): boolean => new Set(nodes).size === nodes.length;
 
 /** Whether two lists of a record say the same: nodes and roles stand in them once each, and their order says nothing. */
 export const sameSet = (one: readonly string[], other: readonly string[]): boolean =>
@@ -151,6 +163,7 @@ export async function changeSlot(
   revision: number,
   guard?: { readonly key: string; readonly revision: number },
 ): Promise<{ readonly applied: boolean; readonly row: SlotRow | undefined }> {
+  assert(isSound(next), "a slot's owner is in sync, and no node is twice in its record");
   const changed = await directory.compareAndSet(slotKey(next.slot), next, revision, guard);
   return { applied: changed.applied, row: asSlot(changed.row) };
 }

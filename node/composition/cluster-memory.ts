@@ -81,7 +81,7 @@ export async function auditInCopy(
     if (record === undefined) continue;
     if (!record.inSync.includes(at.node)) return undefined;
     const copy = await at.journal.openSlot(slot);
-    return auditPageOf(query, await copy.readSide("record", actor, auditRange(query)));
+    return auditPageOf(query, await copy.reader.readSide("record", actor, auditRange(query)));
   }
   return undefined;
 }

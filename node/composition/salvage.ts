@@ -24,7 +24,7 @@ import { journalFolder, markFile, readKey, tracesOf } from "../data-folder/index
 import { createEmbeddedDirectory } from "../directory/index.ts";
 import { homeKey, homeRow, readHome, type Home } from "../data-folder/home.ts";
 import { findFileDamage, openLevelReader, openLevelStore, type FileDamage } from "../platform/index.ts";
-import type { Clock, Meter, Random, Store, StoreOp } from "../ports.ts";
+import type { Clock, Random, Store, StoreOp } from "../ports.ts";
 import { policyKey, slotKey } from "../cluster/records.ts";
 import { isSealed, seal, unseal } from "../data-folder/seal.ts";
 import {
@@ -71,7 +71,6 @@ export interface Salvaged {
 export interface SalvagePorts {
   readonly clock: Clock;
   readonly random: Random;
-  readonly meter: Meter;
   /** Told now and then what has been copied. */
   progress(done: { readonly rows: number; readonly bytes: number }): void;
 }
@@ -106,7 +105,7 @@ export async function salvage(from: string, to: string, ports: SalvagePorts): Pr
     await target.batch([homeRow(owner.home), formatRow({ ...identity, createdAtMs: owner.createdAtMs })], {
       sync: true,
     });
-    const { damaged } = await verifyJournal({ store: target, clock: ports.clock, meter: ports.meter });
+    const { damaged } = await verifyJournal(target);
     for (const { slot, reason } of damaged)
       lost.push({ slot: slot as SlotId, reason: typeof reason === "string" ? reason : "it does not open" });
     const counted = { slots: { whole, mended: epochs.size - whole }, rows: copy.rows, bytes: copy.bytes };

@@ -2,28 +2,28 @@
 import type { ActorDetail, ActorId, ActorPage, ActorRow, Failure, Result, SlotId } from "../../protocols/index.ts";
 import type { Message, ReplyTo, Sender } from "../../actors/behavior.ts";
 import type { NodeId } from "../ports.ts";
-import type { EntryDraft, Recovered, SlotLog } from "../storage/index.ts";
+import type { EntryDraft, SlotLog, SlotReader } from "../storage/index.ts";
 import type { Ask, Outgoing, Tell, Undelivered } from "./mailbox.ts";
 
 export type { Ask, Envelope, Outgoing, Tell, Undelivered } from "./mailbox.ts";
 
 /** The log of a slot that this node serves under one epoch. What it calls durable is on the disk of every replica the
  *  slot needs. */
-export interface ServedLog extends Pick<
-  SlotLog,
-  | "slot"
-  | "lastSeq"
-  | "durableSeq"
-  | "length"
-  | "bytes"
-  | "trimPoint"
-  | "actorsBelow"
-  | "firstNeeded"
-  | "actorsWithTail"
-  | "actorsWithSnapshot"
-  | "readSide"
-  | "readSpace"
-> {
+export interface ServedLog
+  extends
+    Pick<
+      SlotLog,
+      | "slot"
+      | "lastSeq"
+      | "durableSeq"
+      | "length"
+      | "bytes"
+      | "trimPoint"
+      | "actorsBelow"
+      | "firstNeeded"
+      | "actorsWithTail"
+    >,
+    Pick<SlotReader, "recover" | "readSide" | "readSpace" | "actorsWithSnapshot"> {
   readonly epoch: number;
   /** `done` is called in the order of the appends: durable everywhere it must be, or with the reason why that is not
    *  known. Error, with nothing appended: TOO_LARGE. */
@@ -33,7 +33,6 @@ export interface ServedLog extends Pick<
   ): { readonly seq: number; readonly bytes: number };
   snapshot(actor: ActorId, seq: number, body: unknown, done: (error: Failure | undefined) => void): number;
   trim(throughSeq: number, done: (error: Failure | undefined) => void): void;
-  recover(actor: ActorId): Promise<Recovered>;
   /** Appends and confirmations that wait for other nodes. */
   readonly uncommitted: number;
   /** No other node must be asked before a turn that appended nothing may answer. */

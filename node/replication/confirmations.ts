@@ -1,6 +1,6 @@
 /** "Does my epoch still stand?", asked for many slots at once. Per peer there is one question under way; what is asked
  *  meanwhile goes into the next, so that every answer is younger than the question it stands for. */
-import type { SlotId } from "../../protocols/index.ts";
+import { assert, type SlotId } from "../../protocols/index.ts";
 import type { Exchange } from "../exchange/index.ts";
 import type { Clock, NodeId } from "../ports.ts";
 import type { ReplicationLimits } from "./limits.ts";
@@ -20,6 +20,18 @@ export interface Confirmations {
     slot: SlotId,
     epoch: number,
     needed: (node: NodeId) => boolean,
+    settle: (fence: number | undefined) => void,
+  ): void;
+  /** Asks all of several peers. `settle` is called once: without a fence when each has confirmed or is not needed any more;
+   *  with the first fence; and without one when the question is pointless (`goesOn`). */
+  askAll(
+    nodes: readonly NodeId[],
+    question: {
+      readonly slot: SlotId;
+      readonly epoch: number;
+      needed(node: NodeId): boolean;
+      goesOn(): boolean;
+    },
     settle: (fence: number | undefined) => void,
   ): void;
   /** Questions that wait. */
@@ -77,12 +89,26 @@ export function createConfirmations(ports: {
     else clock.after(delayMs, () => flush(node));
   };
 
+  const ask: Confirmations["ask"] = (node, slot, epoch, needed, settle) => {
+    const queue = queues.get(node);
+    if (queue) queue.push({ slot, epoch, needed, settle });
+    else queues.set(node, [{ slot, epoch, needed, settle }]);
+    if (!busy.has(node)) later(node, 0);
+  };
+
   return {
-    ask(node, slot, epoch, needed, settle) {
-      const queue = queues.get(node);
-      if (queue) queue.push({ slot, epoch, needed, settle });
-      else queues.set(node, [{ slot, epoch, needed, settle }]);
-      if (!busy.has(node)) later(node, 0);
+    ask,
+    askAll(nodes, { slot, epoch, needed, goesOn }, settle) {
+      let open = nodes.length;
+      let settled = false;
+      for (const node of nodes)
+        ask(node, slot, epoch, needed, (fence) => {
+          open -= 1;
+          assert(open >= 0, "each peer confirms once");
+          if (settled || (fence === undefined && open > 0 && goesOn())) return;
+          settled = true;
+          settle(fence);
+        });
     },
     get open() {
       let count = 0;

@@ -7,7 +7,7 @@
  *
  *  `other`: its log is not the beginning of the owner's, or damaged, or too far back. Only a transfer helps, and only
  *  outside the set of those in sync. */
-import { failure, failureOf, PlexusError, type ActorId, type Failure } from "../../protocols/index.ts";
+import { assert, failure, failureOf, PlexusError, type ActorId, type Failure } from "../../protocols/index.ts";
 import type { MeshBody, Standing } from "../../protocols/mesh/index.ts";
 import { backoffMs } from "../waiting.ts";
 import type { Exchange } from "../exchange/index.ts";
@@ -232,6 +232,7 @@ export class Follower {
       this.#unackedBytes -= bytes;
     }
     this.#unacked.splice(0, acked);
+    assert(this.#unackedBytes >= 0, "no byte is acknowledged twice");
     this.#waitingSinceMs = this.#unacked.length > 0 ? this.#ports.clock.monotonicMs() : undefined;
     for (const actor of body.lacks ?? []) if (!this.#fed.has(actor as ActorId)) this.#fed.set(actor as ActorId, 0);
     this.#ports.changed();
@@ -266,7 +267,7 @@ export class Follower {
         void this.#sendSnapshots();
         return;
       }
-      const piece = await log.read(at, limits.catchUpBytesMax);
+      const piece = await log.reader.read(at, limits.catchUpBytesMax);
       if (this.state !== "behind" || this.#sent !== at) continue;
       if (piece === undefined || piece.chunks.length === 0) {
         // Trimmed meanwhile: it is too far back, or not the beginning of this log at all.
@@ -274,7 +275,7 @@ export class Follower {
         this.#ports.changed();
         return;
       }
-      const { at: sent, actors, splits } = log.after(piece);
+      const { at: sent, actors, splits } = log.reader.inspect(piece);
       if (splits) {
         // A slot was split off here, of a state that may be gone by now: only a transfer is sure to be whole.
         this.#leaveStream("other");
@@ -290,7 +291,7 @@ export class Follower {
   /** What it has decides what it needs. */
   #judge(standing: Standing): void {
     const { log } = this.#ports;
-    if (standing.incomplete || !log.holds(standing.at)) {
+    if (standing.incomplete || !log.reader.holds(standing.at)) {
       this.#leaveStream("other");
       this.#ports.changed();
       return;
@@ -313,7 +314,7 @@ export class Follower {
   async giveSnapshot(actor: ActorId, atLeast = 0): Promise<number> {
     let given = 0;
     const { log, exchange, epoch, limits } = this.#ports;
-    const stored = await log.storedSnapshots([actor]).catch((error: unknown) => {
+    const stored = await log.reader.storedSnapshots([actor]).catch((error: unknown) => {
       const reason = failureOf(error);
       this.#ports.unreadable(reason);
       throw new PlexusError(reason, error);

@@ -49,7 +49,7 @@ export async function fetchLongest(
     if (chunks.length === 0)
       return { unusable: failure("DATA_DAMAGED", { slot, reason: "its log ends before it said" }) };
     try {
-      log.after({ from: after, chunks, snapshots: [], trim: 0 });
+      log.reader.inspect({ from: after, chunks, snapshots: [], trim: 0 });
     } catch (error) {
       return { unusable: failureOf(error) };
     }

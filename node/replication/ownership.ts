@@ -9,7 +9,15 @@
  *  draining, handing: on the way to another owner; from the moment the change is sent nothing is served until its outcome
  *  is known (R5).
  *  ended: for good. A new epoch is a new Ownership. */
-import { failure, failureOf, PlexusError, type ActorId, type Failure, type SlotId } from "../../protocols/index.ts";
+import {
+  assert,
+  failure,
+  failureOf,
+  PlexusError,
+  type ActorId,
+  type Failure,
+  type SlotId,
+} from "../../protocols/index.ts";
 import type { MeshBody } from "../../protocols/mesh/index.ts";
 import type { Exchange } from "../exchange/index.ts";
 import type { ServedLog, SplitOff } from "../kernel/api.ts";
@@ -17,6 +25,7 @@ import type { Clock, Directory, DirectoryRow, Log, Meter, NodeId, SlotRecord } f
 import { readSlot, type SlotRow } from "../cluster/records.ts";
 import type { SlotTable } from "../cluster/slot-table.ts";
 import type { EntryDraft, Piece, Position, SlotLog } from "../storage/index.ts";
+import { Acknowledgements } from "./acknowledgements.ts";
 import type { Confirmations } from "./confirmations.ts";
 import { Follower, type FollowerPorts } from "./follower.ts";
 import type { ReplicationLimits } from "./limits.ts";
@@ -59,11 +68,6 @@ export interface OwnershipPorts {
   ended(ownership: Ownership, error: Failure): void;
 }
 
-interface Waiting {
-  readonly seq: number;
-  readonly done: (error: Failure | undefined) => void;
-}
-
 export class Ownership implements ServedLog {
   readonly slot: SlotId;
   readonly epoch: number;
@@ -73,9 +77,7 @@ export class Ownership implements ServedLog {
   readonly #log: SlotLog;
   readonly #ports: OwnershipPorts;
   readonly #followers = new Map<NodeId, Follower>();
-  /** Appends on their way to the replicas, in order. */
-  #waiting: Waiting[] = [];
-  #committed = 0;
+  readonly #acknowledgements = new Acknowledgements();
   /** Confirmations that were asked for and have not come. */
   #confirming = 0;
   /** Where every required replica must be before this epoch is served; set once the longest log is this one. */
@@ -91,6 +93,7 @@ export class Ownership implements ServedLog {
   constructor(row: SlotRow, slotLog: SlotLog, ports: OwnershipPorts) {
     this.slot = row.record.slot;
     this.epoch = row.record.epoch;
+    assert(row.record.owner === ports.node && slotLog.slot === this.slot, "a node owns what its record says");
     this.#log = slotLog;
     this.#ports = ports;
     const { directory, exchange, clock, log, meter, limits, nextSending } = ports;
@@ -125,6 +128,7 @@ export class Ownership implements ServedLog {
     this.#log.onDurable = () => this.#onDurable();
     this.#log.onBroken = (error) => this.end(error);
     if (this.#log.failed !== undefined) return this.end(this.#log.failed);
+    assert(this.#log.fence >= this.epoch, "an epoch is fenced off before it is served");
     this.#adoptFollowers();
     this.#advance();
   }
@@ -158,7 +162,8 @@ export class Ownership implements ServedLog {
   ): { readonly seq: number; readonly bytes: number } {
     if (this.phase === "ended") throw new PlexusError(this.#gone());
     const appended = this.#log.append(this.epoch, draft, this.#onAppended);
-    this.#waiting.push({ seq: appended.seq, done });
+    // Under another fence it will be refused, and has used up no seq.
+    this.#acknowledgements.add(appended.seq, done, this.#log.fence === this.epoch);
     return appended;
   }
 
@@ -168,7 +173,9 @@ export class Ownership implements ServedLog {
 
   trim(throughSeq: number, done: (error: Failure | undefined) => void): void {
     // Nothing that somebody still has to get from here: what is not committed, and what a transfer ends at.
-    this.#log.trim(this.epoch, Math.min(throughSeq, this.#committed, this.#transfers.heldSeq), done);
+    const { committed } = this.#acknowledgements;
+    assert(committed <= this.#log.durableSeq, "what is committed is on the owner's disk");
+    this.#log.trim(this.epoch, Math.min(throughSeq, committed, this.#transfers.heldSeq), done);
   }
 
   trimPoint(window: Parameters<ServedLog["trimPoint"]>[0]): number {
@@ -184,20 +191,20 @@ export class Ownership implements ServedLog {
     return this.#log.actorsWithTail();
   }
   actorsWithSnapshot(...args: Parameters<ServedLog["actorsWithSnapshot"]>): Promise<ActorId[]> {
-    return this.#log.actorsWithSnapshot(...args);
+    return this.#log.reader.actorsWithSnapshot(...args);
   }
   recover(actor: ActorId): ReturnType<ServedLog["recover"]> {
-    return this.#log.recover(actor);
+    return this.#log.reader.recover(actor);
   }
   readSide(...args: Parameters<ServedLog["readSide"]>): ReturnType<ServedLog["readSide"]> {
-    return this.#log.readSide(...args);
+    return this.#log.reader.readSide(...args);
   }
   readSpace(...args: Parameters<ServedLog["readSpace"]>): ReturnType<ServedLog["readSpace"]> {
-    return this.#log.readSpace(...args);
+    return this.#log.reader.readSpace(...args);
   }
 
   get uncommitted(): number {
-    return this.#waiting.length + this.#confirming;
+    return this.#acknowledgements.open + this.#confirming;
   }
 
   /** R1: "alone" also means that nothing is asked of the directory. */
@@ -210,34 +217,25 @@ export class Ownership implements ServedLog {
       done(this.#gone());
       return;
     }
-    const needed = new Set(this.#replicas.needed);
-    if (needed.size === 0) {
+    const { needed } = this.#replicas;
+    if (needed.length === 0) {
       done(undefined);
       return;
     }
-    const { confirmations } = this.#ports;
-    // Who was removed for certain meanwhile need not answer any more; newcomers were not asked.
-    const stillNeeded = (node: NodeId): boolean => this.phase !== "ended" && this.#replicas.needed.includes(node);
-    let open = needed.size;
-    let settled = false;
     this.#confirming += 1;
-    const settle = (error: Failure | undefined): void => {
-      if (settled) return;
-      settled = true;
-      this.#confirming -= 1;
-      done(error);
+    const question = {
+      slot: this.slot,
+      epoch: this.epoch,
+      // Who was removed for certain meanwhile need not answer any more; newcomers were not asked.
+      needed: (node: NodeId) => !this.#isOver && this.#replicas.needed.includes(node),
+      goesOn: () => !this.#isOver,
     };
-    for (const node of needed) {
-      confirmations.ask(node, this.slot, this.epoch, stillNeeded, (outcome) => {
-        if (this.phase === "ended") return settle(this.#gone());
-        if (outcome !== undefined) {
-          this.#fenced(outcome);
-          return settle(this.#gone());
-        }
-        open -= 1;
-        if (open === 0) settle(undefined);
-      });
-    }
+    this.#ports.confirmations.askAll(needed, question, (fence) => {
+      this.#confirming -= 1;
+      assert(this.#confirming >= 0, "a confirmation is settled once");
+      if (fence !== undefined) this.#fenced(fence);
+      done(this.#isOver || fence !== undefined ? this.#gone() : undefined);
+    });
   }
 
   split(actor: ActorId, to?: NodeId): Promise<SplitOff> {
@@ -373,7 +371,7 @@ export class Ownership implements ServedLog {
     this.#followers.clear();
     this.#ports.ended(this, error);
     const unknown = error.code === "MOVED" ? failure("FENCED", error.details) : error;
-    for (const { done } of this.#waiting.splice(0)) done(unknown);
+    this.#acknowledgements.fail(unknown);
     this.#served?.reject(new PlexusError(error));
   }
 
@@ -427,7 +425,7 @@ export class Ownership implements ServedLog {
       follower.trouble !== undefined ||
       (inSync && follower.state === "other");
     // Everything up to the base may have been acknowledged by an owner before.
-    const floor = this.#base === undefined ? Infinity : Math.max(this.#committed, this.#base.seq);
+    const floor = this.#base === undefined ? Infinity : Math.max(this.#acknowledgements.committed, this.#base.seq);
     const caughtUp = follower.state === "streaming" && (follower.seq ?? -1) >= floor;
     return { node, failing, caughtUp };
   }
@@ -471,8 +469,8 @@ export class Ownership implements ServedLog {
     await this.#log.lead(this.epoch);
     // The log may be the next epoch's by now.
     if (this.#isOver) return;
+    assert(this.#log.continues === this.epoch, "an owner's log is that of its epoch before it is served");
     this.#base = this.#log.position;
-    this.#committed = 0;
     this.#log.onWrite = (piece) => this.#onWrite(piece);
     this.#adoptFollowers();
     for (const follower of this.#followers.values()) follower.feed();
@@ -514,13 +512,7 @@ export class Ownership implements ServedLog {
     if (this.record.inSync.length < this.#ports.minInSync()) return;
     const others = this.#replicas.needed.map((node) => this.#followers.get(node)?.seq);
     const seq = committedSeq(this.#log.durableSeq, others);
-    if (seq > this.#committed) this.#committed = seq;
-    let ready = 0;
-    for (const { seq: waiting } of this.#waiting) {
-      if (waiting > seq) break;
-      ready += 1;
-    }
-    for (const { done } of this.#waiting.splice(0, ready)) done(undefined);
+    this.#acknowledgements.commit(seq, this.#log.durableSeq);
     if (this.phase !== "reconciling" || this.#base === undefined || seq < this.#base.seq) return;
     this.phase = "serving";
     this.#ports.log.debug("slot.served", {
@@ -591,7 +583,7 @@ export class Ownership implements ServedLog {
     const ready =
       undrained === undefined &&
       !this.#replicas.isUndecided &&
-      this.#waiting.length === 0 &&
+      this.#acknowledgements.open === 0 &&
       follower !== undefined &&
       this.record.inSync.includes(to) &&
       this.#viewOf(follower).caughtUp;

@@ -6,8 +6,9 @@
  *
  *  R3: what a compare-and-set answers, or that it fails, says nothing of what became of the change; a conflict may be with
  *  the change itself, sent before. Only a newer revision does, however it became known. */
+import { assert } from "../../protocols/index.ts";
 import type { Clock, Directory, DirectoryRow, NodeId, SlotRecord } from "../ports.ts";
-import { asMember, changedNothing, changeSlot, type SlotRow } from "../cluster/records.ts";
+import { asMember, changedNothing, changeSlot, isSound, type SlotRow } from "../cluster/records.ts";
 import type { ReplicationLimits } from "./limits.ts";
 import { isSettled, required, type Proposal } from "./rules.ts";
 
@@ -82,6 +83,8 @@ export class ReplicaSet {
 
   /** Asks the directory for a change. From now on the old set is needed and the new one. */
   propose(proposal: Proposal): void {
+    assert(this.#proposed === undefined, "one change of a replica set at a time");
+    assert(isSound({ ...proposal, owner: this.record.owner }), "a proposed set has its owner, and nobody twice");
     this.#proposed = proposal;
     this.#needed = required(this.record, proposal);
     this.#send(proposal);

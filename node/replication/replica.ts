@@ -1,6 +1,7 @@
 /** The side of the copies: what this node does for slots that others own. It says yes to an epoch that is not below its
  *  fence, writes what fits where its log ends, and acknowledges what is on disk. It decides nothing. */
 import {
+  assert,
   decode,
   failure,
   failureOf,
@@ -242,10 +243,10 @@ export function serveReplicas(ports: ReplicaPorts): {
       const slotLog = await opened(slot);
       if (epoch !== slotLog.fence) return refused(failure("FENCED", { slot, epoch, fence: slotLog.fence }));
       try {
-        const piece = await slotLog.read(after, limits.catchUpBytesMax * 4);
+        const piece = await slotLog.reader.read(after, limits.catchUpBytesMax * 4);
         if (piece === undefined)
           return refused(failure("LOG_GAP", { slot, because: "it does not hold this position" }));
-        slotLog.after(piece);
+        slotLog.reader.inspect(piece);
         return ok({ chunks: piece.chunks });
       } catch (error) {
         // What it asks for is rotten here: it must not look as if the fault were its own.
@@ -386,6 +387,7 @@ export function serveReplicas(ports: ReplicaPorts): {
     if (!last && !tooLarge) return ok(undefined);
     assemblies.delete(key);
     assembledBytes -= assembly.bytes;
+    assert(assembledBytes >= 0, "parts are counted while they are held");
     if (tooLarge) return refused(failure("TOO_LARGE", { partsBytesMax: limits.partsBytesMax }));
     return ok(assembly.parts.length === 1 ? data : Buffer.concat(assembly.parts, assembly.bytes));
   }

@@ -1,5 +1,6 @@
 /** The protocol's decisions, pure. R1–R6 are the rules that a model check showed to be needed; docs/protocol-model.md says
  *  which function is which step. */
+import { assert } from "../../protocols/index.ts";
 import type { NodeId, SlotRecord } from "../ports.ts";
 import { sameSet } from "../cluster/records.ts";
 import type { Position } from "../storage/index.ts";
@@ -46,7 +47,9 @@ export const isLonger = (one: Position, other: Position): boolean =>
 
 /** The seq up to which everybody who must has everything: what may be acknowledged. */
 export function committedSeq(ownSeq: number, acknowledged: readonly (number | undefined)[]): number {
-  return acknowledged.reduce<number>((lowest, seq) => Math.min(lowest, seq ?? -1), ownSeq);
+  const seq = acknowledged.reduce<number>((lowest, one) => Math.min(lowest, one ?? -1), ownSeq);
+  assert(seq <= ownSeq, "nothing is committed that the owner lacks");
+  return seq;
 }
 
 /** The next change of the replica set, if one is due. Failing replicas leave first, then those that caught up enter, then

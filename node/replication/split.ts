@@ -48,7 +48,7 @@ interface Holder {
  *  on where it is); SLOT_UNAVAILABLE or FENCED when the epoch ends. */
 export async function splitOff(actor: ActorId, to: NodeId | undefined, ports: SplitPorts): Promise<SplitOff> {
   const { log, clock, limits } = ports;
-  if ((await log.actorBytes(actor, limits.pinBytesMax)) > limits.pinBytesMax)
+  if ((await log.reader.actorBytes(actor, limits.pinBytesMax)) > limits.pinBytesMax)
     throw new PlexusError(failure("TOO_LARGE", { actor, pinBytesMax: limits.pinBytesMax }));
   const entry = (side: EntryDraft["side"]): Promise<void> =>
     ports.append({ atMs: clock.nowMs(), actor, events: [], answers: [], side });

@@ -5,7 +5,7 @@ import { encode, failure, failureOf, PlexusError, type Failure, type Result } fr
 import type { Standing } from "../../protocols/mesh/index.ts";
 import type { Exchange } from "../exchange/index.ts";
 import type { Clock, Log, Meter, StoreView } from "../ports.ts";
-import { leavesOf, rowsOf, slotRanges, type Leaf, type SlotLog } from "../storage/index.ts";
+import { leavesOf, rowsOf, slotRanges, type Leaf, type SlotLog, verifyLog, verifyRow } from "../storage/index.ts";
 import type { Follower } from "./follower.ts";
 import type { ReplicationLimits } from "./limits.ts";
 
@@ -86,7 +86,8 @@ export class Transfers {
         ? exchange.call(node, name, body, timeoutMs)
         : Promise.resolve({ ok: false, error: failure("FENCED", { slot, epoch }) });
 
-    const { view, head } = await slotLog.cut();
+    const cut = await slotLog.cut();
+    const { view, head } = cut;
     try {
       this.#holds.set(follower, head.lastSeq);
       const unreadable = (error: unknown): never => {
@@ -96,13 +97,13 @@ export class Transfers {
       const readable: Pick<StoreView, "range"> = { range: (asked) => view.range(asked).catch(unreadable) };
       const verified = (key: string, value: Uint8Array): void => {
         try {
-          slotLog.verifyRow(key, value);
+          verifyRow(cut, key, value);
         } catch (error) {
           unreadable(error);
         }
       };
       // Before the other forgets its own: that may be the only one that can be read.
-      await slotLog.verifyLog({ head, view }).catch(unreadable);
+      await verifyLog(cut).catch(unreadable);
       const begun = valueOf(await call(to, "transfer.begin", { slot, epoch, incarnation }, limits.transferTimeoutMs));
       const named = { slot, epoch, incarnation: begun.incarnation };
       const sendLeaves = async (leaves: readonly Leaf[]): Promise<void> => {

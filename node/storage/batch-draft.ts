@@ -5,7 +5,7 @@
  *  Pure but for what it has to read: range deletions, splits and held trims depend on what is stored. The result does not
  *  depend on which items share a batch, so a copy that groups them otherwise comes to the same bytes. */
 import { crc32 } from "node:zlib";
-import { failure, PlexusError, type ActorId, type SlotId } from "../../protocols/index.ts";
+import { assert, failure, PlexusError, type ActorId, type SlotId } from "../../protocols/index.ts";
 import type { Store, StoreOp } from "../ports.ts";
 import { isSealed, seal, unseal } from "../data-folder/seal.ts";
 import {
@@ -13,6 +13,7 @@ import {
   decodeChunk,
   encodeChunk,
   genesisChecksum,
+  headFault,
   headKey,
   logKey,
   logPrefix,
@@ -67,6 +68,8 @@ interface SideEffect {
 export class BatchDraft {
   /** As it will be when the batch is on disk. */
   head: Head;
+  /** As it was before. */
+  readonly #before: Head;
   readonly ops: StoreOp[] = [];
   readonly effects: SideEffect[] = [];
   readonly chunks: { readonly chunk: Chunk; readonly lastSeqs: ReadonlyMap<ActorId, number> }[] = [];
@@ -99,6 +102,7 @@ export class BatchDraft {
   ) {
     this.#slot = slot;
     this.head = head;
+    this.#before = head;
     this.#store = at.store;
     this.#limits = at.limits;
     this.#index = at.index;
@@ -384,6 +388,13 @@ export class BatchDraft {
     if (this.#trimWished > 0)
       this.#trimThrough = Math.max(this.#trimThrough, Math.min(this.#trimWished, this.#needed() - 1));
     this.trimmed = this.#addTrim();
+    const fault = headFault(this.head);
+    assert(fault === undefined, fault ?? "");
+    assert(this.head.fence >= this.#before.fence, "a fence never falls");
+    assert(
+      this.head.lastSeq >= this.#before.lastSeq || this.head.incarnation > this.#before.incarnation,
+      "a log gets shorter only by a new incarnation",
+    );
     this.ops.push({ type: "put", key: headKey(this.#slot), value: seal(headKey(this.#slot), this.head) });
     before();
     const ranged = this.effects.some(({ side }) => side.some((op) => !("put" in op) && !("delete" in op)));

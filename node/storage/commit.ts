@@ -1,6 +1,6 @@
 /** Group commit: one synced batch at a time; while it is under way, the next one collects. Every slot and every actor of
  *  the node shares the same sync. */
-import { failure, PlexusError, type Failure } from "../../protocols/index.ts";
+import { assert, failure, PlexusError, type Failure } from "../../protocols/index.ts";
 import type { Clock, Log, Meter, Store, StoreOp } from "../ports.ts";
 import type { JournalLimits } from "./limits.ts";
 
@@ -95,6 +95,7 @@ export class Committer {
       count += 1;
     }
     this.#queuedBytes -= bytes;
+    assert(this.#queuedBytes >= 0, "bytes are counted while they wait");
     return this.#queue.splice(0, count);
   }
 

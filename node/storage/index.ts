@@ -9,7 +9,8 @@
  *  Invariant 3: an append of an epoch below the fence is refused; the fence is rewritten in the same synced batch.
  *  What is damaged is named (slot, seq, file) and never skipped: a slot that fails its check does not open.
  *
- *  Read `layout.ts` (bytes), then `slot-log.ts`, `batch-draft.ts` and `commit.ts`; `merkle.ts` compares two copies of a slot. */
+ *  Read `layout.ts` (bytes), then `slot-log.ts`, `batch-draft.ts` and `commit.ts` (writing), `slot-reader.ts` and
+ *  `log-check.ts` (reading, checking); `merkle.ts` compares two copies of a slot. */
 import { failure, PlexusError, slotCount, type SlotId } from "../../protocols/index.ts";
 import type { Clock, Log, Meter, Store, StoreOp } from "../ports.ts";
 import { Committer } from "./commit.ts";
@@ -17,6 +18,7 @@ import {
   everything,
   formatKey,
   formatVersion,
+  headFault,
   headKey,
   logPrefix,
   sidePrefix,
@@ -27,6 +29,7 @@ import {
 import { seal, unseal } from "../data-folder/seal.ts";
 import { journalLimits, type JournalLimits } from "./limits.ts";
 import { emptied } from "./batch-draft.ts";
+import { verifySlot } from "./log-check.ts";
 import { SlotLog } from "./slot-log.ts";
 
 export type { Entry, Head, SideOp, Space } from "./layout.ts";
@@ -35,7 +38,9 @@ export { rescueLog, type RescuedLog } from "./rescue.ts";
 export { digestOf, leavesOf, rowsOf, slotRanges, type Leaf } from "./merkle.ts";
 export type { Piece, Position } from "./batch-draft.ts";
 export { journalLimits, type JournalLimits } from "./limits.ts";
-export { SlotLog, type Cut, type EntryDraft, type Recovered, type Snapshot } from "./slot-log.ts";
+export { verifyLog, verifyRow, verifySlot, type Cut } from "./log-check.ts";
+export { SlotLog, type EntryDraft } from "./slot-log.ts";
+export type { Recovered, SlotReader, Snapshot } from "./slot-reader.ts";
 
 /** Identity of a data folder. */
 export interface Format {
@@ -234,35 +239,35 @@ export async function openJournal(ports: JournalPorts): Promise<Journal> {
 
 /** Checks every entry of every slot without changing anything, for `plexus doctor`. Error: DATA_DAMAGED, when not even the
  *  slots can be listed. */
-export async function verifyJournal(ports: Pick<JournalPorts, "store" | "clock" | "meter">): Promise<{
+export async function verifyJournal(store: Store): Promise<{
   readonly entries: number;
   readonly slots: number;
   readonly damaged: readonly Readonly<Record<string, unknown>>[];
 }> {
-  const committer = new Committer(ports, journalLimits);
-  const slots = new Set(await slotsOf(ports.store));
+  const slots = new Set(await slotsOf(store));
   const damaged: Readonly<Record<string, unknown>>[] = [];
   const named = (thrown: unknown, place: object = {}): void => {
     if (!(thrown instanceof PlexusError)) throw thrown;
     damaged.push({ ...place, ...thrown.failure.details });
   };
   try {
-    for (const slot of await prefixesOf(ports.store, "log/")) slots.add(slot);
+    for (const slot of await prefixesOf(store, "log/")) slots.add(slot);
   } catch (error) {
     named(error);
   }
   let entries = 0;
   for (const slot of slots) {
     try {
-      const head = await readHead(ports.store, slot);
+      const head = await readHead(store, slot);
       if (head === undefined) {
-        damaged.push({ slot, file: ports.store.location, reason: "its head is missing" });
+        damaged.push({ slot, file: store.location, reason: "its head is missing" });
         continue;
       }
       if (head.incomplete) continue; // a transfer was under way: it is thrown away or done again
-      const log = new SlotLog(slot, head, { store: ports.store, committer, limits: journalLimits, exists: true });
-      await log.verify();
-      entries += log.length;
+      const view = store.view();
+      const cut = { slot, head, view, location: store.location, pageRows: journalLimits.scanChunksMax };
+      await verifySlot(cut).finally(() => view.close());
+      entries += head.lastSeq - head.baseSeq;
     } catch (error) {
       named(error, { slot });
     }
@@ -275,7 +280,10 @@ async function readHead(store: Store, slot: SlotId): Promise<Head | undefined> {
   if (bytes === undefined) return undefined;
   const head = unseal(headKey(slot), bytes, store.location) as Head;
   // Heads of the first format say neither: every slot was owned by its only node.
-  return { ...emptied(slot, head), ...head, continues: head.continues ?? head.fence };
+  const whole = { ...emptied(slot, head), ...head, continues: head.continues ?? head.fence };
+  const reason = headFault(whole);
+  if (reason !== undefined) throw new PlexusError(failure("DATA_DAMAGED", { slot, file: store.location, reason }));
+  return whole;
 }
 
 /** What wrote this folder; undefined when nothing did yet. It is the first row of a folder: one that has others and not this

@@ -84,6 +84,13 @@ export interface Head {
   readonly baseChecksum: number;
 }
 
+/** Why no log can have this head; undefined: one can. Asserted before a head is written, refused where one is read. */
+export function headFault({ fence, continues, lastEpoch, baseSeq, lastSeq }: Head): string | undefined {
+  if (baseSeq > lastSeq) return "the log would end before it begins";
+  if (lastEpoch > fence) return "an entry would be of an epoch beyond the fence";
+  return continues > fence ? "the log would continue an epoch beyond the fence" : undefined;
+}
+
 /** What a log that starts from nothing continues: differs by slot, so that a chunk of another slot never fits. */
 export const genesisChecksum = (slot: SlotId): number => crc32(slot);
 

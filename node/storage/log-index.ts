@@ -44,6 +44,7 @@ export class LogIndex {
   }
 
   add(chunk: Chunk, lastSeqs: ReadonlyMap<ActorId, number>): void {
+    assert(chunk.firstSeq > (this.#chunks.at(-1)?.firstSeq ?? 0), "chunks are added in the order of their entries");
     this.#chunks.push(chunk);
     this.#bytes += chunk.bytes;
     for (const [actor, lastSeq] of lastSeqs) {

@@ -1,4 +1,5 @@
-/** The log of one slot on this node's disk, whether the node owns the slot or copies it.
+/** The log of one slot on this node's disk, whether the node owns the slot or copies it: what is written to it, in which
+ *  order. `slot-reader.ts` reads it, `log-check.ts` checks it.
  *
  *  An owner appends entries; those that share a batch form one chunk, which is shipped to the replicas as it is (`onWrite`).
  *  A replica applies what it is shipped: the same chunks, with the same effect on snapshots and side values. So two logs
@@ -7,52 +8,18 @@
  *  Invariant 3: nothing of an epoch other than the fence's is written, and the head that carries the fence is rewritten in
  *  the very batch that appends. Rule R4: an append fits only where the log ends, by seq and chained checksum. */
 import { assert, failure, PlexusError, type ActorId, type Failure, type SlotId } from "../../protocols/index.ts";
-import type { Store, StoreOp, StoreView } from "../ports.ts";
-import { seal, unseal } from "../data-folder/seal.ts";
+import { seal } from "../data-folder/seal.ts";
+import type { Store, StoreOp } from "../ports.ts";
 import { BatchDraft, emptied, endOf, fenced, type Pending, type Piece, type Position } from "./batch-draft.ts";
 import type { CommitItem, CommitSink, Committer } from "./commit.ts";
-import {
-  actorKeys,
-  decodeChunk,
-  encodeEntry,
-  logKey,
-  logPrefix,
-  misfitOf,
-  paddedSeq,
-  sideKey,
-  sidePrefix,
-  snapshotKey,
-  spaces,
-  within,
-  type Entry,
-  type Head,
-  type Space,
-} from "./layout.ts";
+import { encodeEntry, snapshotKey, type Entry, type Head } from "./layout.ts";
 import type { JournalLimits } from "./limits.ts";
+import { damagedAt, indexLog, verifySlot, type Cut, type Place } from "./log-check.ts";
 import { LogIndex } from "./log-index.ts";
-
-/** Folded state of an actor, up to and including entry `seq`. */
-export interface Snapshot {
-  readonly seq: number;
-  readonly body: unknown;
-}
+import { SlotReader } from "./slot-reader.ts";
 
 /** What one turn wants appended; the log adds epoch and seq. */
 export type EntryDraft = Omit<Entry, "epoch" | "seq">;
-
-/** What an activation starts from: the newest snapshot and the entries after it. */
-export interface Recovered {
-  readonly snapshot: Snapshot | undefined;
-  readonly entries: readonly Entry[];
-  /** Bytes of those entries, for the decision when to snapshot next. */
-  readonly tailBytes: number;
-}
-
-/** A slot as it was at one moment, with the head that belongs to it. */
-export interface Cut {
-  readonly head: Head;
-  readonly view: StoreView;
-}
 
 const nothingPrepared = { chunks: [], snapshots: [], effects: [], made: [], copies: false, lacking: [] };
 
@@ -63,6 +30,8 @@ interface LogItem extends CommitItem {
 
 export class SlotLog implements CommitSink {
   readonly slot: SlotId;
+  /** What is read of the slot. */
+  readonly reader: SlotReader;
   /** Hears, before it is on disk here, what an owner's batch adds. */
   onWrite: ((piece: Piece) => void) | undefined;
   /** Hears that something more is on disk. */
@@ -73,6 +42,7 @@ export class SlotLog implements CommitSink {
   readonly #committer: Committer;
   readonly #limits: JournalLimits;
   readonly #index = new LogIndex();
+  readonly #place: Place;
   /** As it is on disk. */
   #head: Head;
   /** As it will be when the batch under way is on disk. */
@@ -107,11 +77,18 @@ export class SlotLog implements CommitSink {
     this.#committer = ports.committer;
     this.#limits = ports.limits;
     this.#onSplit = ports.onSplit ?? (() => undefined);
+    this.#place = { slot, location: ports.store.location, pageRows: ports.limits.scanChunksMax };
+    this.reader = new SlotReader(this, { store: ports.store, index: this.#index, limits: ports.limits });
   }
 
   /** There is a trace of this slot on the disk: without one, the node never had anything of it, or lost it all. */
   get exists(): boolean {
     return this.#exists;
+  }
+
+  /** As it is on disk. */
+  get head(): Head {
+    return this.#head;
   }
 
   /** The last entry that was given a seq. */
@@ -189,52 +166,11 @@ export class SlotLog implements CommitSink {
     return this.#index.actorsWithTail();
   }
 
-  /** Actors with `from` ≤ id < `to` that have a snapshot, in order. */
-  async actorsWithSnapshot(range: { from: string; to: string; limit: number }): Promise<ActorId[]> {
-    const prefix = `snap/${this.slot}/`;
-    const keys = await this.#store.keys({ gte: prefix + range.from, lt: prefix + range.to, limit: range.limit });
-    return keys.map((key) => key.slice(prefix.length) as ActorId);
-  }
-
   // --- opening -------------------------------------------------------------------------------------------------------
 
   /** Reads and checks every entry, and learns which actors have a tail. Error: DATA_DAMAGED. */
   async scan(): Promise<void> {
-    this.#index.become(await this.#indexed(this.#head));
-  }
-
-  /** What a log with this head has. With `copiedIn` its entries are what an owner of that epoch says the log is, and what no
-   *  owner of this slot can have appended is damage as well. Error: DATA_DAMAGED. */
-  async #indexed(head: Head, copiedIn?: number): Promise<LogIndex> {
-    const index = new LogIndex();
-    let seq = head.baseSeq;
-    let checksum = head.baseChecksum;
-    const { lt } = within(logPrefix(this.slot));
-    let from = logPrefix(this.slot);
-    for (;;) {
-      const page = await this.#store.range({ gte: from, lt, limit: this.#limits.scanChunksMax });
-      for (const [key, value] of page) {
-        if (key !== logKey(this.slot, seq + 1)) throw this.#damaged(seq + 1, `entry missing, found ${key}`);
-        const read = decodeChunk(value, seq + 1, checksum);
-        if (read.damage) throw this.#damaged(read.damage.seq, read.damage.reason);
-        const [first] = read.entries;
-        if (first === undefined) throw this.#damaged(seq + 1, "the chunk is empty");
-        const chunk = { firstSeq: seq + 1, before: checksum, epoch: first.epoch, bytes: value.length };
-        index.add(chunk, new Map(read.entries.map((entry) => [entry.actor, entry.seq])));
-        for (const entry of read.entries) {
-          const misfit = copiedIn === undefined ? undefined : misfitOf(entry, this.slot, copiedIn);
-          if (misfit !== undefined) throw this.#damaged(entry.seq, misfit);
-          for (const op of entry.side) if ("drop" in op) index.forgetTail(op.drop, entry.seq);
-        }
-        seq += read.entries.length;
-        checksum = read.checksum;
-        from = `${key}~`;
-      }
-      if (page.length < this.#limits.scanChunksMax) break;
-    }
-    if (seq !== head.lastSeq) throw this.#damaged(seq + 1, `the log ends here, ${head.lastSeq} was written`);
-    if (checksum !== head.lastChecksum) throw this.#damaged(seq, "the last checksum differs from the head's");
-    return index;
+    this.#index.become(await indexLog(this.#store, this.#place, { head: this.#head }));
   }
 
   /** Begins with nothing: what was in the slot was given up. */
@@ -365,12 +301,12 @@ export class SlotLog implements CommitSink {
   /** Ends a transfer: the rows are those of `head`'s log, which continues `epoch`. Checks the log. Errors: FENCED,
    *  DATA_DAMAGED. */
   async finish(epoch: number, incarnation: number, head: Head): Promise<void> {
-    if (head.lastEpoch > epoch) throw this.#damaged(head.lastSeq, "it ends in an epoch that has not been");
+    if (head.lastEpoch > epoch) throw damagedAt(this.#place, head.lastSeq, "it ends in an epoch that has not been");
     const expectCurrent = (current: Head): void => {
       if (current.fence !== epoch || current.incarnation !== incarnation || !current.incomplete)
         throw fenced(this.slot, epoch, current.fence);
     };
-    const index = await this.#indexed(head, epoch).catch((error: unknown) => {
+    const index = await indexLog(this.#store, this.#place, { head, copiedIn: epoch }).catch((error: unknown) => {
       // The rows of a newer transfer are no damage.
       expectCurrent(this.#head);
       throw error;
@@ -383,66 +319,11 @@ export class SlotLog implements CommitSink {
     this.#lastSeq = this.#head.lastSeq;
   }
 
-  // --- reading for others --------------------------------------------------------------------------------------------
+  // --- reading -------------------------------------------------------------------------------------------------------
 
-  /** Whether a log that ends at `at` is the beginning of this one, and this one still has what comes after. */
-  holds(at: Position): boolean {
-    const head = this.#head;
-    if (at.seq === head.lastSeq) return at.checksum === head.lastChecksum && at.epoch === head.lastEpoch;
-    if (at.seq < head.baseSeq || at.seq > head.lastSeq) return false;
-    const next = this.#index.startingAt(at.seq + 1);
-    if (next?.before !== at.checksum) return false;
-    const last = this.#index.before(at.seq + 1);
-    return last === undefined || last.epoch === at.epoch;
-  }
-
-  /** Chunks after `at`, up to what is on disk; undefined when they have been trimmed meanwhile. Errors: DATA_DAMAGED, a
-   *  chunk is missing; that of a batch that failed. */
-  async read(at: Position, bytesMax: number): Promise<Piece | undefined> {
-    if (!this.holds(at)) return undefined;
-    const chunks: [number, Uint8Array][] = [];
-    for (const chunk of this.#index.from(at.seq + 1, { bytesMax, chunksMax: this.#limits.pieceChunksMax })) {
-      const bytes = await this.#store.get(logKey(this.slot, chunk.firstSeq));
-      if (bytes === undefined) {
-        // Trimmed, perhaps by a batch that is on disk but not yet reported. Otherwise it is lost.
-        await this.#committer.settled();
-        if (this.#broken) throw new PlexusError(this.#broken);
-        if (this.#index.startingAt(chunk.firstSeq) === chunk) throw this.#damaged(chunk.firstSeq, "entry missing");
-        return undefined;
-      }
-      chunks.push([chunk.firstSeq, bytes]);
-    }
-    return { from: at, chunks, snapshots: [], trim: 0 };
-  }
-
-  /** Where a log ends that had `piece` added to it, and whose entries those are. Error: DATA_DAMAGED. */
-  after(piece: Piece): { readonly at: Position; readonly actors: ReadonlySet<ActorId>; readonly splits: boolean } {
-    let { seq, checksum, epoch } = piece.from;
-    let splits = false;
-    const actors = new Set<ActorId>();
-    for (const [firstSeq, bytes] of piece.chunks) {
-      const read = decodeChunk(bytes, firstSeq, checksum);
-      if (read.damage) throw this.#damaged(read.damage.seq, read.damage.reason);
-      seq += read.entries.length;
-      checksum = read.checksum;
-      epoch = read.entries.at(-1)?.epoch ?? epoch;
-      for (const { actor, side } of read.entries) {
-        actors.add(actor);
-        splits ||= side.some((op) => "split" in op);
-      }
-    }
-    return { at: { seq, checksum, epoch }, actors, splits };
-  }
-
-  /** The stored snapshots of some actors, sealed. */
-  async storedSnapshots(actors: Iterable<ActorId>): Promise<(readonly [string, number, Uint8Array])[]> {
-    const found: (readonly [string, number, Uint8Array])[] = [];
-    for (const actor of actors) {
-      const key = snapshotKey(this.slot, actor);
-      const sealed = await this.#store.get(key);
-      if (sealed) found.push([actor, (unseal(key, sealed, this.#store.location) as readonly [number])[0], sealed]);
-    }
-    return found;
+  /** Resolves when every batch so far is on disk or has failed. */
+  settled(): Promise<void> {
+    return this.#committer.settled();
   }
 
   /** The slot between two batches. The caller closes the view. Error: that of a batch that failed; it may have been
@@ -451,130 +332,17 @@ export class SlotLog implements CommitSink {
     let taken: Cut | undefined;
     await this.#committer.run(() => {
       if (this.#broken) throw new PlexusError(this.#broken);
-      taken = { head: this.#head, view: this.#store.view() };
+      taken = { ...this.#place, head: this.#head, view: this.#store.view() };
       return Promise.resolve([]);
     });
     assert(taken !== undefined, "a cut is taken in its turn");
     return taken;
   }
 
-  // --- reading for actors --------------------------------------------------------------------------------------------
-
-  /** Reads what an actor is rebuilt from. Call while none of its appends is under way. Error: DATA_DAMAGED. */
-  async recover(actor: ActorId): Promise<Recovered> {
-    for (;;) {
-      const { baseSeq: base, fence, incarnation } = this.#head;
-      // Before the snapshot is read: one that becomes durable meanwhile only makes some of these entries needless.
-      const chunks = this.#index.tailOf(actor);
-      const key = snapshotKey(this.slot, actor);
-      const stored = await this.#store.get(key);
-      const row = stored && (unseal(key, stored, this.#store.location) as readonly [number, unknown]);
-      const snapshot = row && { seq: row[0], body: row[1] };
-      // One of an earlier incarnation says nothing of the log that is here by now.
-      if (snapshot && this.#head.incarnation === incarnation) this.#index.forgetTail(actor, snapshot.seq);
-      const entries: Entry[] = [];
-      let tailBytes = 0;
-      let missing: number | undefined;
-      for (const chunk of chunks) {
-        const bytes = await this.#store.get(logKey(this.slot, chunk.firstSeq));
-        if (bytes === undefined) {
-          missing = chunk.firstSeq;
-          break;
-        }
-        const read = decodeChunk(bytes, chunk.firstSeq, chunk.before);
-        if (read.damage) throw this.#damaged(read.damage.seq, read.damage.reason);
-        const own = read.entries.filter((entry) => entry.actor === actor && entry.seq > (snapshot?.seq ?? 0));
-        entries.push(...own);
-        if (own.length > 0) tailBytes += Math.ceil((bytes.length * own.length) / read.entries.length);
-      }
-      if (missing === undefined) return { snapshot, entries, tailBytes };
-      // Trimmed between the two reads, perhaps by a batch that is on disk but not yet reported: then a newer snapshot is
-      // there. Otherwise the entry is lost.
-      await this.#committer.settled();
-      if (this.#broken) throw new PlexusError(this.#broken);
-      if (this.#head.fence !== fence) throw fenced(this.slot, fence, this.#head.fence);
-      if (this.#head.baseSeq === base) throw this.#damaged(missing, "entry missing");
-    }
-  }
-
-  /** Side values of one actor with `from` ≤ key < `to`, in order. Error: DATA_DAMAGED. */
-  async readSide(
-    space: Space,
-    actor: ActorId,
-    range: { from: string; to: string; limit: number; reverse?: boolean },
-  ): Promise<{ key: string; value: unknown }[]> {
-    const base = sideKey(space, this.slot, actor, "");
-    const gte = base + range.from;
-    const lt = base + range.to;
-    if (gte >= lt) return [];
-    const rows = await this.#store.range({ gte, lt, limit: range.limit, reverse: range.reverse ?? false });
-    return rows.map(([key, value]) => ({
-      key: key.slice(base.length),
-      value: unseal(key, value, this.#store.location),
-    }));
-  }
-
-  /** All side values of one space, of every actor of the slot. Error: DATA_DAMAGED. */
-  async readSpace(space: Space): Promise<{ actor: ActorId; key: string; value: unknown }[]> {
-    const prefix = sidePrefix(space, this.slot);
-    const rows = await this.#store.range(within(prefix));
-    return rows.map(([fullKey, value]) => {
-      const [kind, name, ...rest] = fullKey.slice(prefix.length).split("/");
-      return {
-        actor: `${kind}/${name}` as ActorId,
-        key: rest.join("/"),
-        value: unseal(fullKey, value, this.#store.location),
-      };
-    });
-  }
-
-  /** Bytes of everything an actor has beside the log, counted up to `bytesMax`. */
-  async actorBytes(actor: ActorId, bytesMax: number): Promise<number> {
-    let bytes = 0;
-    for (const { prefix } of actorKeys(this.slot, actor)) {
-      const { gte: start, lt } = within(prefix);
-      for (let gte = start; ;) {
-        const page = await this.#store.range({ gte, lt, limit: this.#limits.scanChunksMax });
-        for (const [, value] of page) bytes += value.length;
-        const last = page.at(-1);
-        if (last === undefined || page.length < this.#limits.scanChunksMax || bytes > bytesMax) break;
-        gte = `${last[0]}\0`;
-      }
-    }
-    return bytes;
-  }
-
-  /** Reads and checks everything of the slot as it is now: the log's chain, snapshots, side values. `pace` is told how
-   *  much was read, a page at a time, and may hold it back. Error: DATA_DAMAGED. */
+  /** Reads and checks everything of the slot as it is now, see `verifySlot`. Error: DATA_DAMAGED. */
   async verify(pace?: (bytes: number) => Promise<void>): Promise<void> {
     const cut = await this.cut();
-    try {
-      if (cut.head.incomplete) return;
-      await this.verifyLog(cut, pace);
-      for (const prefix of [`snap/${this.slot}/`, ...spaces.map((space) => sidePrefix(space, this.slot))])
-        await readPages(cut.view, prefix, (key, value) => this.verifyRow(key, value), this.#limits.scanChunksMax, pace);
-    } finally {
-      await cut.view.close();
-    }
-  }
-
-  /** The part of `verify` that is about the log: the chain from the cut's base to its end. Error: DATA_DAMAGED. */
-  async verifyLog({ head, view }: Cut, pace?: (bytes: number) => Promise<void>): Promise<void> {
-    let { baseSeq: seq, baseChecksum: checksum } = head;
-    const check = (key: string, value: Uint8Array): void => {
-      const read = decodeChunk(value, seq + 1, checksum);
-      if (key !== logKey(this.slot, seq + 1) || read.damage)
-        throw this.#damaged(seq + 1, read.damage?.reason ?? `found ${key}`);
-      seq += read.entries.length;
-      checksum = read.checksum;
-    };
-    await readPages(view, logPrefix(this.slot), check, this.#limits.scanChunksMax, pace);
-    if (seq !== head.lastSeq || checksum !== head.lastChecksum) throw this.#damaged(seq, "the log ends early");
-  }
-
-  /** Checks the seal of one row beside the log. Error: DATA_DAMAGED. */
-  verifyRow(key: string, value: Uint8Array): void {
-    if (!key.startsWith(logPrefix(this.slot))) unseal(key, value, this.#store.location);
+    await verifySlot(cut, pace).finally(() => cut.view.close());
   }
 
   // --- as sink of the group commit -----------------------------------------------------------------------------------
@@ -634,38 +402,5 @@ export class SlotLog implements CommitSink {
     return new Promise((resolve, reject) => {
       this.#submit({ type: "head", change }, 0, (error) => (error ? reject(new PlexusError(error)) : resolve()));
     });
-  }
-
-  #damaged(seq: number, reason: string): PlexusError {
-    return new PlexusError(
-      failure("DATA_DAMAGED", {
-        slot: this.slot,
-        seq,
-        file: `${this.#store.location}#log/${this.slot}/${paddedSeq(seq)}`,
-        reason,
-      }),
-    );
-  }
-}
-
-async function readPages(
-  view: StoreView,
-  prefix: string,
-  check: (key: string, value: Uint8Array) => void,
-  limit: number,
-  pace: (bytes: number) => Promise<void> = () => Promise.resolve(),
-): Promise<void> {
-  const { gte, lt } = within(prefix);
-  for (let from = gte; ;) {
-    const page = await view.range({ gte: from, lt, limit });
-    let bytes = 0;
-    for (const [key, value] of page) {
-      check(key, value);
-      bytes += value.length;
-    }
-    await pace(bytes);
-    const last = page.at(-1);
-    if (last === undefined || page.length < limit) return;
-    from = `${last[0]}\0`;
   }
 }

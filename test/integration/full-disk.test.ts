@@ -62,7 +62,7 @@ async function expectKept(acknowledged: readonly number[], data: string): Promis
     const identity = { cluster: "c1", node: "n1" };
     const journal = await openJournal({ store, clock: createClock(), log: quietLog, meter: quietMeter, identity });
     const log = await openAs(journal, "chat/1", 1_000_000);
-    const { entries } = await log.recover("pad/a");
+    const { entries } = await log.reader.recover("pad/a");
     const kept = entries.map((entry) => (entry.events[0] as { number: number }).number);
     const known = new Set(kept);
     expect(acknowledged.filter((number) => !known.has(number))).to.deep.equal([]);

@@ -1,6 +1,6 @@
 import { expect } from "chai";
-import type { MemberRecord, SlotRecord } from "../../../node/ports.ts";
-import { isRow, type InvitationRecord, type Policy } from "../../../node/cluster/records.ts";
+import type { Directory, MemberRecord, SlotRecord } from "../../../node/ports.ts";
+import { changeSlot, isRow, type InvitationRecord, type Policy } from "../../../node/cluster/records.ts";
 import { decode, encode } from "../../../protocols/index.ts";
 import { memberRecord } from "../../members.ts";
 
@@ -43,6 +43,21 @@ const rows: readonly (readonly [key: string, value: object, optional: readonly s
 ];
 const without = (value: object, field: string): object =>
   Object.fromEntries(Object.entries(value).filter(([name]) => name !== field));
+
+describe("a slot's record", () => {
+  const unsound: readonly (readonly [what: string, record: SlotRecord])[] = [
+    ["an owner that is not in sync", { ...slot, owner: "d" }],
+    ["a node that is in sync twice", { ...slot, inSync: ["a", "b", "b"] }],
+    ["a learner that is in sync", { ...slot, learners: ["b"] }],
+    ["a replica that is wanted twice", { ...slot, want: { owner: "b", replicas: ["b", "b"] } }],
+  ];
+  for (const [what, record] of unsound)
+    it(`is refused where it is read, and never written, with ${what}`, async () => {
+      expect(isRow("slot/room/lobby", record)).to.equal(false);
+      const written = changeSlot({} as Directory, record, 0);
+      expect(await written.catch((error: unknown) => String(error))).to.include("broken invariant");
+    });
+});
 
 describe("rows of the directory", () => {
   for (const [key, value, optional] of rows) {
@@ -96,7 +111,10 @@ describe("rows of the directory", () => {
     expect(isRow("member/a", { ...member, ...large })).to.equal(true);
     const nodes = many(64, (index) => `${index}`.padEnd(64, "n"));
     const want = { owner: nodes[0], replicas: nodes };
-    expect(isRow("slot/chat/1", { ...slot, slot: "chat/1", inSync: nodes, learners: nodes, want })).to.equal(true);
+    const set: SlotRecord = { ...slot, slot: "chat/1", owner: nodes[0] as string, inSync: nodes, learners: [] };
+    expect(isRow("slot/chat/1", { ...set, want })).to.equal(true);
+    const learners = many(64, (index) => `${index}`.padEnd(64, "l"));
+    expect(isRow("slot/chat/1", { ...set, learners, want })).to.equal(true);
   });
 
   it("may say anything under keys that nobody reads", () => {

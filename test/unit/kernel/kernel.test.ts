@@ -483,7 +483,7 @@ describe("kernel", () => {
         await fill();
         expect(topics()).to.not.include(elsewhere);
         expect(log.firstNeeded(elsewhere)).to.equal(1);
-        expect((await log.recover(elsewhere)).entries).to.have.length(1);
+        expect((await log.reader.recover(elsewhere)).entries).to.have.length(1);
       });
 
       it("hold nothing back by the entry with which it has left", async () => {
@@ -495,7 +495,7 @@ describe("kernel", () => {
         await fill();
         expect(topics()).to.not.include(elsewhere);
         expect(log.length).to.be.below(30);
-        expect(await log.recover(elsewhere)).to.deep.include({ snapshot: { seq: 2, body: { state: "folded", answers: [] } }, entries: [] }); // prettier-ignore
+        expect(await log.reader.recover(elsewhere)).to.deep.include({ snapshot: { seq: 2, body: { state: "folded", answers: [] } }, entries: [] }); // prettier-ignore
       });
     });
   });

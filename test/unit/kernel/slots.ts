@@ -66,14 +66,14 @@ export function createSoloSlots(journal: Journal): SoloSlots {
           }),
         snapshot: (actor, seq, body, done) => log.snapshot(epoch, { actor, seq, body }, done),
         trim: (throughSeq, done) => log.trim(epoch, throughSeq, done),
-        recover: (actor) => log.recover(actor),
-        readSide: (space, actor, range) => log.readSide(space, actor, range),
-        readSpace: (space) => log.readSpace(space),
+        recover: (actor) => log.reader.recover(actor),
+        readSide: (space, actor, range) => log.reader.readSide(space, actor, range),
+        readSpace: (space) => log.reader.readSpace(space),
         trimPoint: (window) => log.trimPoint(window),
         actorsBelow: (seq) => log.actorsBelow(seq),
         firstNeeded: (actor) => log.firstNeeded(actor),
         actorsWithTail: () => log.actorsWithTail(),
-        actorsWithSnapshot: (range) => log.actorsWithSnapshot(range),
+        actorsWithSnapshot: (range) => log.reader.actorsWithSnapshot(range),
         confirm: (done) => void solo.confirmations.push(done),
         async split(actor, to) {
           await solo.splitting();

@@ -56,7 +56,7 @@ describe("a follower, as its owner sees it", () => {
     const follower = followerOn({ call: () => Promise.reject(new Error("not asked")) }, (error) =>
       unreadable.push(error),
     );
-    log.storedSnapshots = () => Promise.reject(new Error("the disk went away"));
+    log.reader.storedSnapshots = () => Promise.reject(new Error("the disk went away"));
     const outcome = await follower.giveSnapshot("pad/x").catch((error: unknown) => error);
     expect(outcome).to.be.instanceOf(PlexusError);
     expect(unreadable.map(({ code }) => code)).to.deep.equal(["INTERNAL"]);

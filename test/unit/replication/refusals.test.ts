@@ -383,7 +383,7 @@ describe("a copy refuses", () => {
     expect(await compare(z, 2)).to.equal(2);
     expect(await compare(z, 2, 2)).to.equal("NOT_FOUND");
     expect(await compare(z, 3)).to.equal("NOT_FOUND");
-    await cluster.decree((record) => ({ ...record, owner: "y", epoch: 3 }));
+    await cluster.decree((record) => ({ ...record, owner: "y", inSync: ["y", "b"], epoch: 3 }));
     stranger = y;
     stranger.on("replica.synced", (body) => void acknowledged.push(body));
     await valueOf("replica.query", { slot, epoch: 3 });
@@ -456,7 +456,7 @@ describe("a copy refuses", () => {
     const { actor, seq, ...rest } = part;
     const rows = { ...rest, epoch: 3, from: `side/record/${slot}/`, to: `side/record/${slot}0` };
     for (let times = 0; times < 2; times += 1) expect(await ask("transfer.rows", rows)).to.equal("ok");
-    await cluster.decree((record) => ({ ...record, owner: "y", epoch: 4 }));
+    await cluster.decree((record) => ({ ...record, owner: "y", inSync: ["y"], epoch: 4 }));
     stranger = await join("y");
     await valueOf("replica.query", { slot, epoch: 4 });
     const next = { ...rest, actor, seq, epoch: 4 };

@@ -149,7 +149,7 @@ export async function stateOf(
   actor: ActorId,
   name: SlotId = slot,
 ): Promise<unknown> {
-  const { snapshot, entries } = await (await journal.openSlot(name)).recover(actor);
+  const { snapshot, entries } = await (await journal.openSlot(name)).reader.recover(actor);
   const texts = entries.flatMap(({ events }) => events.map((event) => (event as { text: string }).text));
   return [...((snapshot?.body as string[] | undefined) ?? []), ...texts];
 }

@@ -7,7 +7,7 @@ import { Level } from "level";
 import { createClock, openLevelStore } from "../../../node/platform/index.ts";
 import type { Store, StoreOp } from "../../../node/ports.ts";
 import { seal, unseal } from "../../../node/data-folder/seal.ts";
-import { openJournal, verifyJournal, type Journal } from "../../../node/storage/index.ts";
+import { headKey, openJournal, verifyJournal, type Head, type Journal } from "../../../node/storage/index.ts";
 import { decodeChunk, encodeChunk, encodeEntry, genesisChecksum, type Entry } from "../../../node/storage/layout.ts";
 import { encode, failure, failureOf } from "../../../protocols/index.ts";
 import { quietLog, quietMeter } from "../../quiet.ts";
@@ -42,7 +42,7 @@ describe("journal", () => {
     await append(log, draft("pad/y", "other"));
     await reopen();
     const again = await openAs(journal, slot, 2);
-    const { entries, snapshot } = await again.recover("pad/x");
+    const { entries, snapshot } = await again.reader.recover("pad/x");
     expect(snapshot).to.equal(undefined);
     expect(entries.map((entry) => [entry.epoch, entry.seq, entry.events])).to.deep.equal([
       [1, 1, [{ text: "a" }]],
@@ -73,7 +73,7 @@ describe("journal", () => {
     await reopen();
     expect(await codeOf(openAs(journal, slot, 4))).to.equal("FENCED");
     const again = await openAs(journal, slot, 6);
-    const { entries } = await again.recover("pad/x");
+    const { entries } = await again.reader.recover("pad/x");
     expect(entries.map((entry) => entry.events)).to.deep.equal([[{ text: "mine" }], [{ text: "next" }]]);
     expect(await append(again, draft("pad/x", "last"))).to.equal(undefined);
   });
@@ -93,7 +93,7 @@ describe("journal", () => {
     expect(again).to.not.equal(log);
     expect((await append(log, draft("pad/x", "zombie"), 1))?.code).to.equal("FENCED");
     expect(await append(again, draft("pad/x", "b"))).to.equal(undefined);
-    const { entries } = await again.recover("pad/x");
+    const { entries } = await again.reader.recover("pad/x");
     expect(entries.map(({ events }) => events)).to.deep.equal([[{ text: "a" }], [{ text: "b" }]]);
   });
 
@@ -136,7 +136,7 @@ describe("journal", () => {
       }),
     );
     const keys = async (from: string, to: string, limit: number, reverse = false) =>
-      (await log.readSide("record", "pad/x", { from, to, limit, reverse })).map((row) => row.key);
+      (await log.reader.readSide("record", "pad/x", { from, to, limit, reverse })).map((row) => row.key);
     expect(await keys("k", "l", 10)).to.deep.equal(["k1", "k3", "k4", "k5"]);
     expect(await keys("k1", "k4", 10)).to.deep.equal(["k1", "k3"]);
     expect(await keys("k", "l", 2, true)).to.deep.equal(["k5", "k4"]);
@@ -148,11 +148,11 @@ describe("journal", () => {
     ];
     await append(log, draft("pad/x", "", { side }));
     expect(await keys("k", "l", 10)).to.deep.equal(["k1"]);
-    const { entries } = await log.recover("pad/x");
+    const { entries } = await log.reader.recover("pad/x");
     expect(entries[1]?.side).to.deep.equal([{ space: "record", put: "k5", value: event }]);
     expect(entries[2]?.side[0]).to.deep.equal({ space: "record", delete: "k2" });
     expect(entries[3]?.side[1]).to.deep.equal({ space: "record", deleteFrom: "k3", deleteTo: "kz" });
-    expect(await log.readSpace("reminder")).to.deep.equal([{ actor: "pad/x", key: "r", value: 5 }]);
+    expect(await log.reader.readSpace("reminder")).to.deep.equal([{ actor: "pad/x", key: "r", value: 5 }]);
   });
 
   it("recovers from a snapshot and the entries after it, and trims what no actor needs", async () => {
@@ -169,11 +169,11 @@ describe("journal", () => {
     expect(log.length).to.equal(10);
     await reopen();
     const again = await openAs(journal, slot, 2);
-    const recovered = await again.recover("pad/x");
+    const recovered = await again.reader.recover("pad/x");
     expect(recovered.snapshot).to.deep.equal({ seq: 20, body: { upTo: 20 } });
     expect(recovered.entries.map((entry) => entry.seq)).to.deep.equal([22, 23, 25, 26, 28, 29]);
-    expect((await again.recover("pad/y")).entries).to.deep.equal([]);
-    const snapshotted = (from: string, limit: number) => again.actorsWithSnapshot({ from, to: "~", limit });
+    expect((await again.reader.recover("pad/y")).entries).to.deep.equal([]);
+    const snapshotted = (from: string, limit: number) => again.reader.actorsWithSnapshot({ from, to: "~", limit });
     expect(await snapshotted("", 10)).to.deep.equal(["pad/x", "pad/y"]);
     expect(await snapshotted("", 1)).to.deep.equal(["pad/x"]);
     expect(await snapshotted("pad/x\0", 10)).to.deep.equal(["pad/y"]);
@@ -252,7 +252,7 @@ describe("journal", () => {
     it("names a slot whose head is missing, and goes on behind a key that is no text", async () => {
       await write(12);
       await store.batch([{ type: "del", key: `head/${slot}` }], { sync: true });
-      expect((await verifyJournal({ store, clock, meter: quietMeter })).damaged).to.deep.equal([
+      expect((await verifyJournal(store)).damaged).to.deep.equal([
         { slot, file: folder, reason: "its head is missing" },
       ]);
       await store.close();
@@ -262,9 +262,24 @@ describe("journal", () => {
       await raw.close();
       store = await openLevelStore(folder);
       journal = await open();
-      const reasons = (await verifyJournal({ store, clock, meter: quietMeter })).damaged.map(({ reason }) => reason);
+      const reasons = (await verifyJournal(store)).damaged.map(({ reason }) => reason);
       expect(reasons).to.include("a key that is no text");
       expect(await codeOf(journal.slotsWithWork())).to.equal("DATA_DAMAGED");
+    });
+
+    it("opens no slot whose head contradicts itself, however it was sealed", async () => {
+      await write(3);
+      const key = headKey(slot);
+      const head = unseal(key, (await store.get(key)) as Uint8Array, folder) as Head;
+      for (const [wrong, reason] of [
+        [{ baseSeq: head.lastSeq + 1 }, "the log would end before it begins"],
+        [{ lastEpoch: head.fence + 1 }, "an entry would be of an epoch beyond the fence"],
+        [{ continues: head.fence + 1 }, "the log would continue an epoch beyond the fence"],
+      ] as const) {
+        await store.batch([{ type: "put", key, value: seal(key, { ...head, ...wrong }) }], { sync: true });
+        expect((await verifyJournal(store)).damaged.map((damage) => damage["reason"])).to.deep.equal([reason]);
+        expect(await codeOf((await open()).openSlot(slot))).to.equal("DATA_DAMAGED");
+      }
     });
 
     it("names a damaged head and a damaged snapshot, and the check finds them too", async () => {
@@ -275,12 +290,12 @@ describe("journal", () => {
       await store.batch([{ type: "put", key: (row as readonly [string, Uint8Array])[0], value: new Uint8Array(8) }], {
         sync: true,
       });
-      expect(await codeOf(log.recover("pad/x"))).to.equal("DATA_DAMAGED");
-      const found = await verifyJournal({ store, clock, meter: quietMeter });
+      expect(await codeOf(log.reader.recover("pad/x"))).to.equal("DATA_DAMAGED");
+      const found = await verifyJournal(store);
       expect(found.damaged.map((damage) => damage["key"])).to.deep.equal(["snap/chat/7/pad/x"]);
       await store.batch([{ type: "put", key: `head/${slot}`, value: new Uint8Array(3) }], { sync: true });
       expect(await damageOf()).to.equal(`head/${slot}`);
-      const verified = await verifyJournal({ store, clock, meter: quietMeter });
+      const verified = await verifyJournal(store);
       expect(verified.damaged).to.have.length(1);
       expect(verified.damaged[0]?.["slot"]).to.equal(slot);
     });
@@ -298,7 +313,7 @@ describe("journal", () => {
           })),
         }),
       );
-      expect(await verifyJournal({ store, clock, meter: quietMeter })).to.deep.equal({
+      expect(await verifyJournal(store)).to.deep.equal({
         entries: 13,
         slots: 1,
         damaged: [],

@@ -269,7 +269,7 @@ describe("an actor that gets a slot of its own", () => {
     await applyAll(copy, owner.pieces, [1]);
     for (const log of [owner.log, copy.log, await (await journalOn(new RowStore(owner.store.rows))).openSlot(slot)]) {
       expect([...log.actorsWithTail()]).to.deep.equal([]);
-      expect((await log.recover("pad/m")).entries).to.deep.equal([]);
+      expect((await log.reader.recover("pad/m")).entries).to.deep.equal([]);
     }
   });
 
@@ -712,10 +712,10 @@ describe("what an owner sends from disk", () => {
         const kept = pieces.flatMap((each) => each.chunks).filter(([firstSeq]) => firstSeq > log.lastSeq - log.length);
         for (const { from } of pieces) {
           const there = from.seq === log.lastSeq || kept.some(([firstSeq]) => firstSeq === from.seq + 1);
-          expect(log.holds(from)).to.equal(there);
-          expect(log.holds({ ...from, checksum: from.checksum ^ 1 })).to.equal(false);
-          expect(log.holds({ ...from, seq: from.seq + 1_000 })).to.equal(false);
-          const read = await log.read(from, bytesMax);
+          expect(log.reader.holds(from)).to.equal(there);
+          expect(log.reader.holds({ ...from, checksum: from.checksum ^ 1 })).to.equal(false);
+          expect(log.reader.holds({ ...from, seq: from.seq + 1_000 })).to.equal(false);
+          const read = await log.reader.read(from, bytesMax);
           if (!there) {
             expect(read).to.equal(undefined);
             continue;
@@ -725,10 +725,15 @@ describe("what an owner sends from disk", () => {
             after.slice(0, read?.chunks.length).map(([firstSeq]) => firstSeq),
           );
           expect((read?.chunks.length ?? 0) > 0).to.equal(after.length > 0);
-          const { at } = log.after({ from, chunks: kept.filter(([seq]) => seq > from.seq), snapshots: [], trim: 0 });
+          const { at } = log.reader.inspect({
+            from,
+            chunks: kept.filter(([seq]) => seq > from.seq),
+            snapshots: [],
+            trim: 0,
+          });
           expect(at).to.deep.equal(log.position);
         }
-        expect(log.holds(log.position)).to.equal(true);
+        expect(log.reader.holds(log.position)).to.equal(true);
       }),
       { numRuns: 60 },
     );
@@ -746,16 +751,16 @@ describe("what an owner sends from disk", () => {
     store.batch = async (ops) => {
       await write(ops);
       // The rows are gone, and the log does not know it yet.
-      reading = log.read(first, 1_000);
+      reading = log.reader.read(first, 1_000);
     };
     must(await trim(log, 1));
     store.batch = write;
     expect(await reading).to.equal(undefined);
-    expect((await log.read(second, 1_000))?.chunks).to.have.length(2);
+    expect((await log.reader.read(second, 1_000))?.chunks).to.have.length(2);
     store.rows.delete([...store.rows.keys()].findLast((key) => key.startsWith("log/")) ?? "");
-    expect(await codeOf(log.read(second, 1_000))).to.equal("DATA_DAMAGED");
-    expect(await codeOf(log.read(third, 1_000))).to.equal("DATA_DAMAGED");
-    expect(await log.read(log.position, 1_000)).to.deep.include({ chunks: [] });
+    expect(await codeOf(log.reader.read(second, 1_000))).to.equal("DATA_DAMAGED");
+    expect(await codeOf(log.reader.read(third, 1_000))).to.equal("DATA_DAMAGED");
+    expect(await log.reader.read(log.position, 1_000)).to.deep.include({ chunks: [] });
   });
 
   it("is a cut between two batches: its head belongs to its rows", async () => {

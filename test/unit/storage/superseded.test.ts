@@ -90,7 +90,7 @@ describe("what is read of a copy while it is made anew", () => {
     await begin(first);
     await finish(first);
     const release = store.hold();
-    const late = codeOf(log.recover("pad/a"));
+    const late = codeOf(log.reader.recover("pad/a"));
     await begin(second);
     await finish(second);
     release();
