@@ -1,6 +1,6 @@
 /** A peer that is a cluster of one, on a store of the caller's. */
 import type { AnyBehavior } from "../actors/behavior.ts";
-import { createLateTransport } from "../node/composition/late-transport.ts";
+import { createMeshPort } from "../node/composition/mesh-port.ts";
 import { createPeer, type Peer, type PeerOptions } from "../node/composition/peer.ts";
 import type { Clock, Log, Meter, Random, Store } from "../node/ports.ts";
 import { openJournal, type Journal } from "../node/storage/index.ts";
@@ -30,7 +30,7 @@ export async function startAlone(options: AloneOptions): Promise<{ readonly peer
     node,
     cluster: "c1",
     journal,
-    transport: createLateTransport(node),
+    transport: createMeshPort(node).transport,
     directory: { kind: "embedded", host: node },
     policy: { replicas: 3, minInSync: 1 },
     seed: [],

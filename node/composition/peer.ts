@@ -17,23 +17,10 @@ import {
   type InvitationIssued,
   type Result,
   type Role,
-  type SlotId,
 } from "../../protocols/index.ts";
 import type { Runtime } from "../../runtimes/runtime.ts";
-import {
-  createEmbeddedDirectory,
-  createEtcdDirectory,
-  createRemoteDirectory,
-  createSwitchingDirectory,
-  migrateDirectory,
-  serveDirectory,
-  serveMoved,
-  type DirectoryHome,
-  type EmbeddedDirectory,
-  type EtcdDirectory,
-} from "../directory/index.ts";
 import { createExchange, type Exchange } from "../exchange/index.ts";
-import { etcdPrefix, type DirectoryPlace } from "../data-folder/home.ts";
+import type { DirectoryPlace } from "../data-folder/home.ts";
 import { createKernel, OpenAsks, type ClusterActors, type Kernel, type KernelLimits } from "../kernel/index.ts";
 import {
   createMembership,
@@ -64,7 +51,7 @@ import type {
 } from "../ports.ts";
 import { watchPolicy } from "../cluster/policy.ts";
 import { watchReach, type ReachWatch } from "../cluster/reach.ts";
-import { isRow, type Policy } from "../cluster/records.ts";
+import type { Policy } from "../cluster/records.ts";
 import { createReplication, type Replication, type ReplicationLimits } from "../replication/index.ts";
 import {
   createClusterActors,
@@ -76,6 +63,8 @@ import {
 import { watchSlots, type SlotTable } from "../cluster/slot-table.ts";
 import type { Journal } from "../storage/index.ts";
 import { within } from "../waiting.ts";
+import { AgeCheck, type DataAge } from "./data-age.ts";
+import { openDirectory } from "./directory-place.ts";
 
 export interface PeerOptions {
   readonly node: NodeId;
@@ -106,9 +95,17 @@ export interface PeerOptions {
   /** What the gateway adds to this node's load. */
   readonly load?: () => Partial<NodeLoad>;
   /** Makes an invitation; absent, nobody can be invited through this node. */
-  readonly invite?: (terms: Parameters<ClusterControl["invite"]>[0]) => Promise<Result<InvitationIssued>>;
-  /** For the durable audit of what admins did; `by` is who, where the command said so. */
-  readonly changed?: (action: string, facts: Readonly<Record<string, string>>, by: string | undefined) => void;
+  readonly invite?: (
+    directory: Directory,
+    terms: Parameters<ClusterControl["invite"]>[0],
+  ) => Promise<Result<InvitationIssued>>;
+  /** For the durable audit of what admins did; `by` names the admin, where the command said so. */
+  readonly changed?: (
+    kernel: Kernel,
+    action: string,
+    facts: Readonly<Record<string, string>>,
+    by: string | undefined,
+  ) => void;
   /** What the data folder knows of the age of its copies; without it nothing is checked. */
   readonly age?: DataAge;
   /** The directory has a new place from now on. */
@@ -119,18 +116,6 @@ export interface PeerOptions {
   readonly located?: (node: NodeId, addresses: readonly string[]) => void;
   /** See `ControlOptions.refusals`. */
   readonly refusals?: () => ReadonlyMap<NodeId, Failure>;
-}
-
-const folderIsOld = "this data folder is older than the node's last run; see docs/operating.md, An older data folder";
-
-/** Whether what a data folder has is what its node had last. A copy of it from before lacks what was acknowledged since, and
- *  that must not be forgotten before its slots were made anew from others, however often the process starts. */
-export interface DataAge {
-  /** The incarnation that the folder knows of. */
-  readonly known: number;
-  /** Slots that were found to be from before, and are still to be made anew. */
-  readonly distrusted: readonly SlotId[];
-  remember(incarnation: number, distrusted: readonly SlotId[]): Promise<void>;
 }
 
 export interface Peer {
@@ -167,11 +152,6 @@ export interface Peer {
 /** How long a start waits for the directory before the node goes on without: it copies, but takes nothing up. */
 const directoryWaitMs = 3_000;
 
-/** A cluster's rows are small; this is for an etcd that is slow. */
-const migrateTimeoutMs = 60_000;
-
-const isDirectory = (place: DirectoryPlace | Directory): place is Directory => "compareAndSet" in place;
-
 /** Puts a peer together. Nothing runs before `start`. */
 export function createPeer(options: PeerOptions): Peer {
   const { node, cluster, store, journal, transport, behaviors, clock, random, log, meter, limits = {} } = options;
@@ -179,43 +159,23 @@ export function createPeer(options: PeerOptions): Peer {
 
   // --- directory -----------------------------------------------------------------------------------------------------
 
-  let place = isDirectory(options.directory) ? undefined : options.directory;
-  let embedded: EmbeddedDirectory | undefined;
-  let etcd: EtcdDirectory | undefined;
-  const openEtcd = (home: DirectoryHome, founding = false): EtcdDirectory => {
-    etcd?.close();
-    etcd = createEtcdDirectory({ ...home, clock, log, founding });
-    return etcd;
-  };
-  const moved = (home: DirectoryHome): void => {
-    if (place?.kind === "etcd") return;
-    place = { kind: "etcd", endpoints: home.endpoints, prefix: home.prefix };
-    log.info("directory.moved", { endpoints: home.endpoints });
-    options.placed?.(place);
-    directory.switchTo(openEtcd(home));
-  };
-  const directory = createSwitchingDirectory(
-    isDirectory(options.directory) ? options.directory : openPlace(options.directory),
-  );
-  function openPlace(at: DirectoryPlace): Directory {
-    if (at.kind === "etcd") {
-      serveMoved(exchange, at);
-      return openEtcd(at, options.founding);
-    }
-    const host = (): NodeId | undefined => (place?.kind === "embedded" ? place.host : undefined);
-    if (at.host !== node) return createRemoteDirectory(exchange, host, { clock, onMoved: moved });
-    embedded = createEmbeddedDirectory({ store, clock });
-    serveDirectory(exchange, embedded, undefined, isRow);
-    return embedded;
-  }
-  const directoryNode = (): NodeId | undefined => (place?.kind === "embedded" ? place.host : undefined);
+  const placed = openDirectory(options.directory, {
+    node,
+    cluster,
+    founding: options.founding ?? false,
+    store,
+    exchange,
+    clock,
+    log,
+    placed: (place) => options.placed?.(place),
+  });
+  const { directory } = placed;
 
   // --- who is here, who owns what -------------------------------------------------------------------------------------
 
   const table = watchSlots(directory);
   const policy = watchPolicy(directory, options.policy);
-  let knownIncarnation = options.age?.known ?? Infinity;
-  const distrusted = new Set(options.age?.distrusted);
+  const age = new AgeCheck(options.age, { node, journal, log });
   let figures: Partial<NodeLoad> | undefined;
   const loadOf = (): NodeLoad => {
     try {
@@ -235,17 +195,7 @@ export function createPeer(options: PeerOptions): Peer {
     meter,
     seed: options.seed,
     load: loadOf,
-    async starting(next, last) {
-      if (last > knownIncarnation) {
-        log.error("node.folder.old", { node, known: knownIncarnation, last });
-        for (const slot of await journal.slots()) distrusted.add(slot);
-      }
-      replication.distrust(distrusted, folderIsOld);
-      await options.age?.remember(next, [...distrusted]);
-      // An attempt whose answer is lost is made again, and finds what it wrote.
-      knownIncarnation = Math.max(knownIncarnation, next);
-      replication.allow();
-    },
+    starting: (next, last) => age.starting({ next, last }, replication),
     ...(limits.membership && { limits: limits.membership }),
     ...(options.ended && { ended: options.ended }),
     ...(options.located && { located: options.located }),
@@ -271,12 +221,7 @@ export function createPeer(options: PeerOptions): Peer {
     owned: (slot) => kernel.serve(slot),
     drain: (slot, deadlineMs) => kernel.drain(slot, deadlineMs),
     resume: (slot) => kernel.resume(slot),
-    discarded(slot) {
-      if (!distrusted.delete(slot)) return;
-      options.age?.remember(knownIncarnation, [...distrusted]).catch((error: unknown) => {
-        log.warn("node.home.unwritten", { failure: failureOf(error) });
-      });
-    },
+    discarded: (slot) => age.discarded(slot),
   });
 
   // --- actors ---------------------------------------------------------------------------------------------------------
@@ -284,7 +229,7 @@ export function createPeer(options: PeerOptions): Peer {
   const asks = new OpenAsks(random);
   const routing: RoutingPart = createRouting({
     asks,
-    directoryNode,
+    directoryNode: placed.node,
     node,
     exchange,
     table,
@@ -341,7 +286,7 @@ export function createPeer(options: PeerOptions): Peer {
   const placement = servePlacement({ exchange, kernel, clock, journal });
   /** With the embedded directory only its node; with another the managers that are up, in order: two at once only race. */
   const rank = (): number | undefined => {
-    const host = directoryNode();
+    const host = placed.node();
     if (host !== undefined) return host === node ? 0 : undefined;
     const managers = membership
       .members()
@@ -360,11 +305,11 @@ export function createPeer(options: PeerOptions): Peer {
     meter,
     policy,
     rank,
-    directoryNode,
+    directoryNode: placed.node,
     ...(limits.placement && { limits: limits.placement }),
   });
   const directoryAway = (): DirectoryAway => {
-    const [forMs, because] = [membership.silentMs(), etcd?.trouble()];
+    const [forMs, because] = [membership.silentMs(), placed.trouble()];
     return { ...(forMs !== undefined && { forMs: Math.round(forMs) }), ...(because !== undefined && { because }) };
   };
   const control = createClusterControl({
@@ -380,15 +325,14 @@ export function createPeer(options: PeerOptions): Peer {
     heard: (other) => membership.heard(other),
     version: () => version,
     ...(options.refusals && { refusals: options.refusals }),
-    directoryInfo: () =>
-      place?.kind === "etcd"
-        ? { kind: "etcd", endpoints: place.endpoints }
-        : { kind: "embedded", node: directoryNode() ?? "" },
+    directoryInfo: placed.info,
     directoryAway,
     joined: () => membership.joined,
-    invite: options.invite ?? (() => Promise.resolve(refused(failure("FORBIDDEN", { because: "there is no mesh" })))),
-    migrate: (endpoints) => migrate(endpoints),
-    ...(options.changed && { changed: options.changed }),
+    invite: (terms) =>
+      options.invite?.(directory, terms) ??
+      Promise.resolve(refused(failure("FORBIDDEN", { because: "there is no mesh" }))),
+    migrate: placed.migrate,
+    changed: (action, facts, by) => options.changed?.(kernel, action, facts, by),
     ...(limits.placement && { limits: limits.placement }),
   });
 
@@ -402,23 +346,6 @@ export function createPeer(options: PeerOptions): Peer {
     directoryAnswers: () => control.directoryAnswers(),
     minInSync: () => policy.current().minInSync,
   });
-
-  exchange.on("placement.migrate", ({ endpoints }) => migrate(endpoints));
-  /** Done where the embedded directory is, whichever node is asked. */
-  async function migrate(endpoints: readonly string[]): Promise<Result<{ readonly rows: number }>> {
-    if (place?.kind !== "embedded") return refused(failure("ALREADY_DONE", { reason: "it is not embedded any more" }));
-    if (embedded === undefined) {
-      return exchange.call(place.host, "placement.migrate", { endpoints: [...endpoints] }, migrateTimeoutMs);
-    }
-    const target = createEtcdDirectory({ endpoints, prefix: etcdPrefix(cluster), clock, log });
-    try {
-      return ok(await migrateDirectory(embedded, target, node));
-    } catch (error) {
-      return refused(failureOf(error));
-    } finally {
-      target.close();
-    }
-  }
 
   let version: string | undefined;
   let stopped = false;
@@ -436,12 +363,11 @@ export function createPeer(options: PeerOptions): Peer {
     controller,
     reach,
     runtime: routing.runtime,
-    place: () => place,
+    place: placed.place,
     directoryAway,
     async start(record, { found, stopAsked = new Promise(() => undefined) }) {
       ({ version } = record);
-      await embedded?.opened();
-      embedded?.onMoved(moved);
+      await placed.opened();
       // With the directory away the node starts all the same: it copies, and takes up what it owns when it can.
       const known = options.seed.find((member) => member.node === node);
       const joining = membership.join(record, { found });
@@ -479,7 +405,7 @@ export function createPeer(options: PeerOptions): Peer {
       membership.stop();
       table.stop();
       policy.stop();
-      etcd?.close();
+      placed.close();
     },
   };
 }

@@ -1,6 +1,6 @@
 /** What a node remembers of its cluster between two starts: which one it is, where its directory is, and who belonged to it. */
 import type { SlotId } from "../../protocols/index.ts";
-import type { MemberRecord, NodeId, Store, StoreOp } from "../ports.ts";
+import type { Log, MemberRecord, NodeId, Store, StoreOp } from "../ports.ts";
 import { seal, unseal } from "./seal.ts";
 
 /** Where the cluster's directory is kept. */
@@ -76,6 +76,32 @@ export async function readHome(store: Store): Promise<Home | undefined> {
 export const homeRow = (home: Home): StoreOp => ({ type: "put", key: homeKey, value: seal(homeKey, home) });
 
 export const writeHome = (store: Store, home: Home): Promise<void> => store.batch([homeRow(home)], { sync: true });
+
+/** The home of a running node: in memory, and on the disk a moment later. */
+export interface HomeKeeper {
+  /** As it is now. */
+  readonly now: Home;
+  /** Changes it. Resolves when that is on the disk; rejects when the disk does not take it. */
+  keep(change: Partial<Home>): Promise<void>;
+  /** The same, for what need not be on the disk: a failure is logged. */
+  remember(change: Partial<Home>): void;
+}
+
+/** Keeps a home from now on. Nothing is written before the first change. */
+export function keepHome(home: Home, { store, log }: { readonly store: Store; readonly log: Log }): HomeKeeper {
+  let now = home;
+  const keep = (change: Partial<Home>): Promise<void> => {
+    now = { ...now, ...change };
+    return writeHome(store, now);
+  };
+  return {
+    get now() {
+      return now;
+    },
+    keep,
+    remember: (change) => void keep(change).catch((error: unknown) => log.error("node.home.unwritten", { error })),
+  };
+}
 
 /** The place as a member tells it to a node that joins; undefined when it cannot be one. */
 export function asPlace(told: unknown): DirectoryPlace | undefined {

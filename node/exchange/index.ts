@@ -7,9 +7,8 @@
  *
  *  A peer that sends what is no message or no answer loses its connection; nothing else is touched. A peer of a later version may say
  *  more than the rows here know: its fields are left out, its messages are not taken, and the connection stays. */
-import type { TSchema } from "typebox";
-import { Compile, type Validator } from "typebox/compile";
 import {
+  assert,
   encodedBytesMax,
   failure,
   failureOf,
@@ -19,7 +18,6 @@ import {
   type Result,
 } from "../../protocols/index.ts";
 import {
-  failed,
   meshMessages,
   messageName,
   type Channel,
@@ -29,6 +27,7 @@ import {
   type MeshName,
 } from "../../protocols/mesh/index.ts";
 import type { Clock, Log, Meter, NodeId, Transport } from "../ports.ts";
+import { answerOf, channelOf, saidIn } from "./shapes.ts";
 
 /** What handlers give back: nothing for a message, a result for a call. */
 type Handled = void | Result<unknown> | Promise<Result<unknown>>;
@@ -75,24 +74,6 @@ const callsPerPeerMax = 16_384;
  *  is older than its peers is about to be restarted. docs/limits.md */
 const unknownNamesMax = 256;
 
-interface Shape {
-  readonly schema: object;
-  readonly check: Validator;
-}
-interface Row {
-  readonly channel: Channel;
-  readonly body: Shape;
-  /** Of calls only. */
-  readonly answer: Shape | undefined;
-}
-const shapeOf = (schema: TSchema): Shape => ({ schema, check: Compile(schema) });
-const rows = new Map<string, Row>();
-for (const [name, row] of Object.entries(meshMessages)) {
-  const answer = "answer" in row ? shapeOf(row.answer) : undefined;
-  rows.set(name, { channel: row.channel, body: shapeOf(row.schema), answer });
-}
-const failedCheck = Compile(failed);
-
 export function createExchange(ports: {
   readonly transport: Transport;
   readonly clock: Clock;
@@ -114,7 +95,9 @@ export function createExchange(ports: {
     const waiting = open.get(call);
     if (waiting === undefined) return;
     open.delete(call);
-    perPeer.set(waiting.to, (perPeer.get(waiting.to) ?? 1) - 1);
+    const left = (perPeer.get(waiting.to) ?? 0) - 1;
+    assert(left >= 0, "a call is counted while it is open");
+    perPeer.set(waiting.to, left);
     waiting.cancel();
     waiting.settle(result);
   };
@@ -160,10 +143,10 @@ export function createExchange(ports: {
       return refuseFrame(from, reason);
     }
     if (typeof name !== "string" || !messageName.test(name)) return refuseFrame(from, "not a message");
-    const row = rows.get(name);
-    if (row === undefined) return passOver(from, channel, name, call);
-    if (row.channel !== channel) return refuseFrame(from, `${name} does not travel on this channel`);
-    const said = fitting(row.body, body);
+    const travelsOn = channelOf(name);
+    if (travelsOn === undefined) return passOver(from, channel, name, call);
+    if (travelsOn !== channel) return refuseFrame(from, `${name} does not travel on this channel`);
+    const said = saidIn(name, body);
     if (said === undefined) return refuseFrame(from, `${name} does not fit its schema`);
     const handled = handle(name, said, from);
     if (call === 0) return;
@@ -247,36 +230,4 @@ function oversize(body: unknown): Failure | undefined {
   const { peerMessageBytesMax } = wireLimits;
   const bodyBytes = encodedBytesMax(body);
   return bodyBytes > peerMessageBytesMax ? failure("TOO_LARGE", { bodyBytes, peerMessageBytesMax }) : undefined;
-}
-
-/** What a peer said, without the fields that a later version may have added; undefined when it does not fit. */
-function fitting({ schema, check }: Shape, said: unknown): unknown {
-  if (check.Check(said)) return said;
-  const known = knownFields(schema, said);
-  return check.Check(known) ? known : undefined;
-}
-
-/** A body without the fields that a schema does not know and is closed to. Lists are left as they are: what stands in them
- *  is told by its place. */
-function knownFields(schema: object, body: unknown): unknown {
-  const { properties, additionalProperties } = schema as {
-    readonly properties?: Readonly<Record<string, object>>;
-    readonly additionalProperties?: unknown;
-  };
-  if (properties === undefined || additionalProperties !== false) return body;
-  if (typeof body !== "object" || body === null || Array.isArray(body)) return body;
-  const fields = Object.entries(properties).filter(([field]) => Object.hasOwn(body, field));
-  return Object.fromEntries(
-    fields.map(([field, inner]) => [field, knownFields(inner, (body as Readonly<Record<string, unknown>>)[field])]),
-  );
-}
-
-/** What a peer sent as the answer to a call; undefined when it is none. */
-function answerOf(name: MeshCall, body: unknown): Result<unknown> | undefined {
-  const shape = rows.get(name)?.answer;
-  const { ok, value, error } = (body ?? {}) as { ok?: unknown; value?: unknown; error?: unknown };
-  if (ok === false) return failedCheck.Check(error) ? refused(error) : undefined;
-  if (ok !== true || shape === undefined) return undefined;
-  const said = fitting(shape, value);
-  return said === undefined ? undefined : { ok: true, value: said };
 }

@@ -4,7 +4,7 @@ import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { AnyBehavior } from "../../../actors/behavior.ts";
-import { createLateTransport } from "../../../node/composition/late-transport.ts";
+import { createMeshPort } from "../../../node/composition/mesh-port.ts";
 import { openNodeKey, startMesh } from "../../../node/mesh/index.ts";
 import { createPeer } from "../../../node/composition/peer.ts";
 import { createClock, createMetrics, createRandom, openLevelStore } from "../../../node/platform/index.ts";
@@ -69,13 +69,13 @@ async function startMember(given: {
   readonly count: boolean;
 }): Promise<Member> {
   const { host, seed, starts } = given;
-  const transport = createLateTransport(node);
+  const port = createMeshPort(node);
   const peer = createPeer({
     node,
     cluster,
     store,
     journal,
-    transport,
+    transport: port.transport,
     directory: { kind: "embedded", host },
     behaviors: [counter as AnyBehavior],
     runtime: noRuntime,
@@ -102,7 +102,7 @@ async function startMember(given: {
     log,
     meter,
   });
-  transport.attach(given.count ? counting(mesh.transport) : mesh.transport);
+  await port.open(() => Promise.resolve(given.count ? { ...mesh, transport: counting(mesh.transport) } : mesh));
   const joined = await peer.start({ ...recordOf(key.peer), addresses: mesh.addresses() }, { found: host === node });
   if (!joined.ok) throw new Error(`${node} did not join: ${JSON.stringify(joined.error)}`);
   return { peer, mesh, caller: new Caller(peer.kernel, `${node}.${starts}.`), record: joined.value };
