@@ -22,17 +22,17 @@ export interface PlacedDirectory {
   /** Stays the same when the directory moves. */
   readonly directory: Directory;
   /** Where it is now; undefined when it was given. */
-  place(): DirectoryPlace | undefined;
+  readonly place: () => DirectoryPlace | undefined;
   /** The node that keeps it; undefined for one in etcd. */
-  node(): NodeId | undefined;
-  info(): ClusterSummary["directory"];
+  readonly node: () => NodeId | undefined;
+  readonly info: () => ClusterSummary["directory"];
   /** What is known to be wrong with etcd. */
-  trouble(): string | undefined;
+  readonly trouble: () => string | undefined;
   /** Reads the rows that this node keeps, if it keeps them. Error: DATA_DAMAGED. */
-  opened(): Promise<void>;
+  readonly opened: () => Promise<void>;
   /** Moves it to etcd, whichever node is asked. Errors: ALREADY_DONE; those of the move. */
-  migrate(endpoints: readonly string[]): Promise<Result<{ readonly rows: number }>>;
-  close(): void;
+  readonly migrate: (endpoints: readonly string[]) => Promise<Result<{ readonly rows: number }>>;
+  readonly close: () => void;
 }
 
 /** A cluster's rows are small; this is for an etcd that is slow. */

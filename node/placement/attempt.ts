@@ -7,7 +7,7 @@ export interface Attempt {
   /** The directory, as this run uses it: changes are noticed. */
   readonly directory: Directory;
   /** Something else is about to be asked for that may happen although its answer gets lost. */
-  changes(): void;
+  readonly changes: () => void;
 }
 
 /** Runs a command. Never rejects. While the directory is away its refusal says whether that is safe: DIRECTORY_AWAY when this

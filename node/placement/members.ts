@@ -49,7 +49,7 @@ export function createMembers(ports: {
   readonly table: SlotTable;
   readonly membership: Pick<Membership, "members">;
   readonly limits: PlacementLimits;
-  keepsDirectory(member: NodeId): boolean;
+  readonly keepsDirectory: (member: NodeId) => boolean;
 }): Members {
   const { table, membership, limits, keepsDirectory } = ports;
 

@@ -29,8 +29,8 @@ export interface Confirmations {
     question: {
       readonly slot: SlotId;
       readonly epoch: number;
-      needed(node: NodeId): boolean;
-      goesOn(): boolean;
+      readonly needed: (node: NodeId) => boolean;
+      readonly goesOn: () => boolean;
     },
     settle: (fence: number | undefined) => void,
   ): void;

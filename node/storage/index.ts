@@ -266,7 +266,11 @@ export async function verifyJournal(store: Store): Promise<{
       if (head.incomplete) continue; // a transfer was under way: it is thrown away or done again
       const view = store.view();
       const cut = { slot, head, view, location: store.location, pageRows: journalLimits.scanChunksMax };
-      await verifySlot(cut).finally(() => view.close());
+      try {
+        await verifySlot(cut);
+      } finally {
+        await view.close();
+      }
       entries += head.lastSeq - head.baseSeq;
     } catch (error) {
       named(error, { slot });

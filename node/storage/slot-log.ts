@@ -342,7 +342,11 @@ export class SlotLog implements CommitSink {
   /** Reads and checks everything of the slot as it is now, see `verifySlot`. Error: DATA_DAMAGED. */
   async verify(pace?: (bytes: number) => Promise<void>): Promise<void> {
     const cut = await this.cut();
-    await verifySlot(cut, pace).finally(() => cut.view.close());
+    try {
+      await verifySlot(cut, pace);
+    } finally {
+      await cut.view.close();
+    }
   }
 
   // --- as sink of the group commit -----------------------------------------------------------------------------------
