@@ -1,75 +1,105 @@
-/** Bounds inside actors. What clients see is in `protocols/limits.ts`; `docs/limits.md` says what happens at each. */
+/** Inside actors. */
 export const actorLimits = {
-  /** Messages an actor still has to deliver to others: twice a full room that joins at once. Beyond: OVERLOADED. */
+  /** Messages an actor still has to deliver to others; a command that needs another one is refused with `OVERLOADED`
+   *  and changes nothing.
+   *
+   *  Twice a full room that joins at once. */
   outboxEntriesMax: 10_000,
-  /** How long one delivery may take before it is tried again. */
+  /** A delivery that takes longer is tried again. */
   outboxTimeoutMs: 10_000,
-  /** First pause before a delivery is tried again; the kernel's reminder stretches the next ones. */
+  /** First pause before a delivery is tried again; later pauses grow. */
   outboxRetryMs: 2_000,
 
-  /** Newest messages a room keeps in memory. Older ones are read from its records. */
+  /** Newest messages a room keeps in memory; older ones are read from its records. */
   roomRecentMessages: 100,
-  /** Older messages that changed lately and are kept beside them: commands on one message may overlap. */
+  /** Older messages that changed lately and stay in memory; the least recent leaves.
+   *
+   *  Commands on one message may overlap. */
   roomChangedMessages: 64,
+  /** Inviting one more agent is refused with `LIMIT_REACHED`. */
   roomAgentsMax: 100,
-  /** How long a new room waits to hear whether its creator has a place for it. */
+  /** A new room waits so long for the answer whether its creator has a place for it; then it is created without the
+   *  answer. */
   roomWantedTimeoutMs: 3_000,
-  /** How long "is typing" holds. Clients repeat it about every 3 seconds while somebody types. */
+  /** “Is typing” holds this long unless repeated.
+   *
+   *  Clients repeat it about every 3 seconds while a person types. */
   typingMs: 5_000,
+  /** The last message in a room list is cut to this. */
   summaryTextChars: 160,
-  /** Names looked up in one message to find who is mentioned. Beyond, "@name" stays text. */
+  /** Names looked up in one message; a later “@name” stays text. */
   mentionNamesMax: 100,
-  /** Mentions of one agent, and of all, that a room still has to deliver. Beyond, the room refuses them in the agent's name. */
+  /** Mentions of one agent that a room still has to deliver; the next one is refused by a message in the agent's
+   *  name. */
   roomMentionsPerAgentMax: 8,
+  /** The same for all agents of a room. */
   roomMentionsMax: 64,
-  /** How long a mention waits for an agent that cannot be reached before the room refuses it in the agent's name. */
+  /** A mention that cannot be delivered for so long is refused in the same way. */
   mentionWaitMs: 10 * 60_000,
-  /** What a mentioned agent is told: the newest messages up to and with the mention. */
+  /** A mentioned agent gets so many of the newest messages as context. */
   mentionContextMessages: 20,
+  /** Characters of these messages together; the oldest are left out. */
   mentionContextChars: 12_000,
 
-  /** Rooms that others brought a user into: half of `roomsPerUserMax`. Beyond: LIMIT_REACHED. */
+  /** A user whom others brought into so many rooms leaves the next one again: the room shows `left`.
+   *
+   *  Half of `roomsPerUserMax`. */
   roomsByInvitationMax: 250,
-  /** Rooms a user asks at once for their summaries. */
+  /** Rooms a user asks at once for their summaries; the others wait for their turn. */
   summaryAsksMax: 32,
+  /** A room that does not answer in time is listed as unreachable. */
   summaryTimeoutMs: 3_000,
-  /** Room lists of one user that wait for an answer. Beyond: OVERLOADED. */
+  /** Room lists of one user that wait for an answer; one more is refused with `OVERLOADED`. */
   roomListsWaitingMax: 64,
-  /** Failed sign-ins are counted anew when none was told of for so long. */
+  /** The count of failed sign-ins that a person sees starts over when there were none for so long. */
   signInsFailedKeptMs: 30 * 24 * 3_600_000,
-  /** Deletions a user remembers, so that a repeated command gets the same answer. */
+  /** Deletions a user remembers, so that a repeated command gets the same answer; the oldest is forgotten. */
   deletionsKept: 8,
 
-  /** Newest turns an agent keeps in memory, and their characters in all. */
+  /** Newest turns of a conversation that stay in memory; older ones are read from records. */
   agentRecentTurns: 200,
+  /** Characters of these turns together. */
   agentRecentChars: 100_000,
-  /** Inputs that wait while an agent writes. Beyond: QUEUE_FULL. */
+  /** Inputs that wait while an agent writes; one more is refused with `QUEUE_FULL`. */
   agentQueueMax: 8,
-  /** How many of them may be mentions in rooms: the rest is the owner's. Beyond: QUEUE_FULL. */
+  /** How many of them may be mentions in rooms; one more is refused with `QUEUE_FULL`, which the room shows; the
+   *  other places are the owner's. */
   agentQueueMentionsMax: 4,
-  /** Context given to the model: about 4,000 tokens of 3 characters. Halved each time the model finds it too long. */
+  /** Characters of the conversation a model is given; the oldest turns are left out.
+   *
+   *  About 4,000 tokens of 3 characters. */
   contextChars: 12_000,
+  /** Times the context is halved when the model finds it too long; then the answer fails with `CONTEXT_TOO_LONG`. */
   contextHalvingsMax: 8,
-  /** Queueing and a long answer on a slow machine. */
+  /** An answer that takes longer, queueing included, fails with `GENERATION_TIMEOUT`.
+   *
+   *  Queueing and a long answer on a slow machine. */
   generationTimeoutMs: 10 * 60_000,
+  /** Times an answer is begun when the runtime fails; then it fails with the last error. */
   generationAttemptsMax: 3,
   /** Pause before the second attempt; the third waits four times as long. */
   generationRetryMs: 1_000,
-  /** An answer longer than this is stopped: 4,096 tokens of 8 characters. */
+  /** A longer answer is stopped there and kept.
+   *
+   *  4,096 tokens of 8 characters. */
   answerCharsMax: 32_768,
-  /** Records deleted by one event: the kernel deletes at most 10,000 per append, and there are two kinds of them. */
+  /** Records one step of a deletion removes; a longer history is erased in several steps.
+   *
+   *  The kernel deletes at most 10,000 per append, and there are two kinds of them. */
   erasePerEvent: 4_000,
 
-  /** How long the role-manager waits to hear whether a user exists. */
+  /** Naming an admin fails when the user's actor does not answer in time. */
   adminCheckTimeoutMs: 3_000,
 
-  /** Nodes the cluster remembers; the longest stopped is forgotten first. */
+  /** Nodes the cluster remembers; the one stopped longest ago is forgotten. */
   nodesMax: 1_000,
-  /** What was done to the cluster: entries the role-manager keeps. The oldest goes. */
+  /** Entries of the audit (changes of the cluster) that the role-manager keeps; the oldest is deleted. */
   auditEntriesMax: 2_000,
 
-  /** Rows a search looks at in one read, and in all. Beyond, the page says where to go on. */
+  /** Rows a search looks at in one read. */
   catalogScanRows: 500,
+  /** Rows a search looks at in all; the page then says where to continue. */
   catalogScanRowsMax: 20_000,
+  /** Rows of a page of the catalog when the asker names no number. */
   catalogPageDefault: 50,
 } as const;

@@ -1,58 +1,94 @@
-/** Bounds that clients and nodes must agree on. `docs/limits.md` says what happens at each. */
+/** What clients and nodes agree on. */
 export const wireLimits = {
-  /** One WebSocket frame or HTTP body. Twice the longest message with its JSON escapes and envelope. */
+  /** A WebSocket frame beyond it ends the connection (close code 1009); an HTTP body beyond it is refused with
+   *  `TOO_LARGE`.
+   *
+   *  Twice the longest message with its JSON escapes and envelope. */
   frameBytesMax: 64 * 1024,
-  /** One room message, in UTF-16 units. Zulip's limit; long enough for a log excerpt. */
+  /** A longer message is refused with `BAD_REQUEST`.
+   *
+   *  In UTF-16 units. Zulip's limit; long enough for a log excerpt. */
   messageCharsMax: 10_000,
-  /** An agent's persona. */
+  /** A longer persona is refused with `BAD_REQUEST`. */
   personaCharsMax: 4_000,
+  /** Longer titles and display names are refused with `BAD_REQUEST`. */
   titleCharsMax: 80,
+  /** A longer topic is refused with `BAD_REQUEST`. */
   topicCharsMax: 500,
+  /** A longer user or agent name is refused with `BAD_REQUEST`. */
   nameCharsMax: 32,
+  /** A longer name of a model is refused with `BAD_REQUEST`. */
   modelCharsMax: 200,
-  /** What an API key, or a device that is signed in, is called. */
+  /** A longer name of an API key is refused with `BAD_REQUEST`; a device's longer name for itself is cut. */
   labelCharsMax: 200,
+  /** A shorter new password is refused with `BAD_REQUEST`. */
   passwordCharsMin: 8,
+  /** A longer password is refused with `BAD_REQUEST`, so that hashing has a bound. */
   passwordCharsMax: 256,
-  /** One page of history, of events or of conversation turns. */
+  /** A request for a larger page is refused with `BAD_REQUEST`. */
   pageEntriesMax: 200,
+  /** Entries of a page when the request names no number. */
   pageEntriesDefault: 50,
-  /** A page ends before its entries take more, encoded; it has at least one. */
+  /** A page ends before its entries take more bytes, and says that there are more; it has at least one entry. */
   pageBytesMax: 2 * 1024 * 1024,
-  /** What stands in one message between nodes, encoded. A frame between nodes has 64 KiB more, for what is around it. */
+  /** Content of one message between nodes. A larger command or answer is refused with `TOO_LARGE`; a larger event is
+   *  dropped, and its followers ask the actor for it.
+   *
+   *  A frame between nodes has 64 KiB more, for the envelope. */
   peerMessageBytesMax: 4 * 1024 * 1024 - 64 * 1024,
-  /** Arrays and objects within one another in it. JSON from clients has 16; the stack of who encodes them ends at 1,400. */
+  /** Nesting of arrays and objects in such a message. A deeper message counts as too large, also as a dead letter.
+   *
+   *  JSON from clients has 16; the encoder's stack ends at 1,400. */
   peerMessageDepthMax: 512,
+  /** A longer operation id is refused with `BAD_REQUEST`. */
   operationIdCharsMax: 64,
-  /** Topics one WebSocket connection may follow. */
+  /** Topics one WebSocket connection may follow; one more is refused with `LIMIT_REACHED`. */
   subscriptionsMax: 256,
-  /** Commands of one connection that are not yet answered. */
+  /** Commands of one connection that are not yet answered; one more is refused with `OVERLOADED`. */
   outstandingCommandsMax: 64,
+  /** Joining or inviting beyond it is refused with `LIMIT_REACHED`. */
   roomMembersMax: 5_000,
+  /** A user whose list is full creates no room (`LIMIT_REACHED`) and leaves the next one. */
   roomsPerUserMax: 500,
-  /** Members that one room keeps out at a time. */
+  /** Banning one more member from a room is refused with `LIMIT_REACHED`; bans that have ended do not count. */
   bansPerRoomMax: 500,
-  /** A ban with an end lasts at least a minute and at most ten years; one without holds until it is lifted. */
+  /** A shorter ban is refused with `BAD_REQUEST`. */
   banMsMin: 60_000,
+  /** A longer ban is refused with `BAD_REQUEST`; a ban without an end holds until a moderator lifts it. */
   banMsMax: 10 * 365 * 24 * 60 * 60_000,
-  /** Why a member was banned. */
+  /** A longer reason for a ban is refused with `BAD_REQUEST`. */
   reasonCharsMax: 200,
+  /** Creating one more is refused with `LIMIT_REACHED`. */
   agentsPerUserMax: 50,
+  /** Signing in once more ends the oldest session. */
   sessionsPerUserMax: 32,
+  /** Known devices of a user; beyond it the one used longest ago becomes unknown again. */
   devicesPerUserMax: 32,
+  /** Making one more is refused with `LIMIT_REACHED`. */
   apiKeysPerUserMax: 32,
+  /** Pinning one more is refused with `LIMIT_REACHED`. */
   pinsPerRoomMax: 50,
+  /** Another emoji on the same message is refused with `LIMIT_REACHED`. */
   reactionKindsMax: 20,
+  /** One more person with the same emoji on the same message is refused with `LIMIT_REACHED`. */
   reactionsPerKindMax: 200,
+  /** A longer question of a poll is refused with `BAD_REQUEST`. */
   pollQuestionCharsMax: 300,
+  /** A longer option of a poll is refused with `BAD_REQUEST`. */
   pollOptionCharsMax: 80,
+  /** A poll with more options, or fewer than two, is refused with `BAD_REQUEST`. */
   pollOptionsMax: 12,
-  /** Polls of one room that take votes. */
+  /** Creating one more poll in the room is refused with `LIMIT_REACHED` until one is closed or deleted. */
   openPollsPerRoomMax: 10,
-  /** People who may vote in one poll: as many as a room may have at a time. */
+  /** The vote of one more person is refused with `LIMIT_REACHED`; who has voted may still change the vote.
+   *
+   *  As many people as a room may have at a time. */
   votersPerPollMax: 5_000,
+  /** Further mentions in a message stay text and notify nobody. */
   mentionsPerMessageMax: 20,
-  /** Durable events an actor keeps for clients that resume; further behind means CURSOR_EXPIRED. */
+  /** Events an actor keeps for clients that resume; a client further behind gets `CURSOR_EXPIRED` and loads the
+   *  whole state. */
   eventWindow: 10_000,
+  /** A larger `maxTokens` is refused with `BAD_REQUEST`. */
   maxTokensMax: 4_096,
 } as const;

@@ -1,65 +1,101 @@
-/** Bounds of inference. `docs/limits.md` says what happens at each. */
+/** Inference. */
 export const runtimeLimits = {
-  /** Generations that wait for one model, and how many of them may be one person's. Beyond: QUEUE_FULL, for the youngest of
-   *  whoever has most. 32 people have 8 places each, whatever the others ask for. */
+  /** Generations that wait for one model. One more replaces the newest generation of the person who has most
+   *  waiting, if that person has at least two more waiting than the new one's; otherwise it is refused with
+   *  `QUEUE_FULL`. So each of `n` people has 256 / `n` places, 8 each when there are 32. */
   queuedPerModelMax: 256,
+  /** Waiting generations of one person; one more gets `QUEUE_FULL`. The keys, devices and agents of one person share
+   *  these in the same way. */
   queuedPerPersonMax: 16,
-  /** Characters of a prompt for each token of the model's context: natural text has 2 to 6. Beyond: CONTEXT_TOO_LONG, before
-   *  anything is done with it. */
+  /** Characters of a prompt for each token of the context; a longer one is refused with `CONTEXT_TOO_LONG` before
+   *  anything is done with it.
+   *
+   *  Natural text has 2 to 6. */
   promptCharsPerTokenMax: 64,
-  /** Characters of a prompt that are read as tokens in one go while it is measured: 1 to 10 ms. */
+  /** Characters of a longer prompt that are tokenized at a time. The count ends at the first token too many, and
+   *  other generations run in between.
+   *
+   *  Takes 1 to 10 ms. */
   measuredCharsMax: 2_048,
+  /** Stop strings of one request; more are refused with `BAD_REQUEST`. */
   stopStringsMax: 8,
+  /** Length of one stop string; a longer one is refused with `BAD_REQUEST`. */
   stopStringCharsMax: 64,
-  /** Longest a generation may be given, queueing included. */
+  /** Longest time limit of a generation; a larger one is cut to this. */
   timeoutMsMax: 60 * 60_000,
 
-  /** Text waits this long for more before it is sent: a reader sees 80 frames a second as continuous. */
+  /** Text waits this long for more before it is sent.
+   *
+   *  A reader sees 80 frames a second as continuous. */
   coalesceMs: 12,
-  /** Frames of one generation that the receiver has not yet taken; at this many the model pauses. */
+  /** Pieces of text on their way to the receiver; at this many the model pauses until some are taken. */
   creditFrames: 64,
-  /** The receiver grants credit in steps, so that most frames need no answer. */
+  /** The receiver grants credit in steps of this.
+   *
+   *  So most frames need no answer. */
   creditStepFrames: 16,
 
-  /** Prompt tokens evaluated in one go. Other sequences wait for a slice, not for the prompt: 405 ms instead of 1769. */
+  /** Prompt tokens evaluated in one go; other generations of the model wait no longer than this.
+   *
+   *  Measured: others wait for 405 ms instead of 1,769. */
   prefillSliceTokens: 64,
-  /** Generations that one model runs at once, batched: 1.6 times the tokens of one by one at 4 to 8. */
+  /** Generations one model runs at once; the others wait in its queue.
+   *
+   *  Batched, 4 to 8 sequences give 1.6 times the tokens of one after the other. */
   sequencesDefault: 4,
+  /** Most that can be configured. */
   sequencesMax: 64,
-  /** Context of one sequence unless configured; never more than the model was trained on. */
+  /** Context when nothing is configured; never more than the model was trained on. */
   contextTokensDefault: 4096,
-  /** Below this many parameters the threads cost more than they bring. */
+  /** A smaller model runs on one thread.
+   *
+   *  Below it the threads cost more than they bring. */
   parametersPerExtraThreadMin: 50e6,
 
-  /** A GGUF header holds the vocabulary: 150,000 tokens take about 6 MB. Beyond this it is refused as damaged. */
+  /** A longer header is refused as damaged: `MODEL_LOAD_FAILED`.
+   *
+   *  A header holds the vocabulary: 150,000 tokens take about 6 MB. */
   ggufHeaderBytesMax: 64 * 1024 * 1024,
-  /** Share of the machine's memory that models may take when no control group sets a limit. */
+  /** Share of the machine's memory for models when no control group sets a limit; a model beyond it fails with
+   *  `MODEL_LOAD_FAILED`. */
   memoryShareMax: 0.8,
-  /** What one model costs beyond its weights and its key-value cache. Measured: 45 to 50 MiB a worker. */
+  /** Estimated memory of a model beyond weights and context.
+   *
+   *  Measured: 45 to 50 MiB a worker. */
   workerBytes: 50 * 1024 * 1024,
-  /** Library log lines kept for one load, to name the reason when it fails. */
+  /** Lines of the library's log kept to name the reason of a failed load. */
   loadLogLinesMax: 20,
 
-  /** Longest wait for the lines of a failed load. */
+  /** After a failed load, how long the host waits for the library's log, to name the reason. */
   loadLogWaitMs: 1_000,
-  /** Longest wait until the library has given back what a failed load took. */
+  /** Longest wait until the library has freed the memory of a failed load; the rest is freed when its thread ends. */
   disposeWaitMs: 3_000,
-  /** A load may take this long, and a second more for each 20 MB of the file (a slow disk); then it hangs, and the host is
-   *  killed and started again. */
+  /** A load that takes longer than this, and what its size adds, is stuck: the host is killed. */
   loadMsMax: 60_000,
+  /** Lowest expected reading speed of a load, per millisecond; the resulting time is added to `loadMsMax`.
+   *
+   *  20 MB a second is a slow disk. */
   loadBytesPerMs: 20_000,
 
+  /** Pause before a dead inference host is started again; doubles each time. */
   restartDelayMsMin: 250,
+  /** Longest such pause. */
   restartDelayMsMax: 10_000,
-  /** A host that lived this long starts again with the shortest delay. */
+  /** A host that lived this long starts again with the shortest pause. */
   healthyAfterMs: 30_000,
-  /** Hosts that may die while they load the same model; then the model counts as failed and is left out. */
+  /** Hosts that may die while they load the same model; then the model has failed and is left out. */
   loadAttemptsMax: 2,
+  /** How often the host is asked for a sign of life. */
   heartbeatMs: 2_000,
-  /** Beats in a row without an answer: 10 seconds of silence and the host is killed. */
+  /** Beats in a row without an answer (three times as many while it starts); then the host is killed and started
+   *  again.
+   *
+   *  10 seconds of silence. */
   missedBeatsMax: 5,
-  /** A cancelled generation ends within one token. One that has not after this is stuck, and the host is killed. */
+  /** A cancelled generation that continues for this long is stuck: the host is killed and started again.
+   *
+   *  A cancelled generation ends within one token. */
   cancelGraceMs: 30_000,
-  /** The host's last words (standard error) kept for the log. */
+  /** Characters of the host's last output kept for the log. */
   lastWordsCharsMax: 2_000,
 } as const;

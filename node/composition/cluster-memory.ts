@@ -3,14 +3,12 @@ import type { Config } from "../../config/index.ts";
 import { auditPageOf, auditRange, type AuditQuery } from "../../actors/role-manager/index.ts";
 import { failure, PlexusError, slotOf, type AuditPage, type ClusterView, type SlotId } from "../../protocols/index.ts";
 import type { Kernel } from "../kernel/index.ts";
+import { startLimits } from "./limits.ts";
 import type { Clock, MemberRecord } from "../ports.ts";
 import type { SlotTable } from "../cluster/slot-table.ts";
 import type { Journal } from "../storage/index.ts";
 
 const askTimeoutMs = 10_000;
-
-/** Between two attempts to tell the role-manager that this node has started. docs/limits.md */
-const registerPauseMs = 5_000;
 
 /** Tells it that this node has started, with what, until it has heard: it may be away now, or too few copies be in sync.
  *  `attempted` is of the first attempt, and rejects with why it failed. */
@@ -33,7 +31,7 @@ export function registerNode(
   const attempt = async (): Promise<void> => {
     const told = await at.kernel.ask({ to: "role-manager/cluster", from: "node", message, timeoutMs: askTimeoutMs });
     if (told.ok) return;
-    if (!stopped) cancel = at.clock.after(registerPauseMs, () => void attempt().catch(() => undefined));
+    if (!stopped) cancel = at.clock.after(startLimits.registerPauseMs, () => void attempt().catch(() => undefined));
     throw new PlexusError(told.error);
   };
   return {
@@ -86,11 +84,6 @@ export async function auditInCopy(
   return undefined;
 }
 
-/** How long somebody who comes in waits for the role-manager, and how long a node that does not know yet whether there is an
- *  admin waits before it looks again. docs/limits.md */
-const adminAskTimeoutMs = 2_500;
-const adminLookMs = 5_000;
-
 /** What a node knows of the cluster's first admin. */
 export interface FirstAdmin {
   /** Whether the first account is still to come. Error: SLOT_UNAVAILABLE when this node does not know, and who does is away. */
@@ -115,7 +108,12 @@ export function followFirstAdmin(at: {
   const needed = async (): Promise<boolean> => {
     if (known) return false;
     const message = { type: "describe" };
-    const question = { to: "role-manager/cluster", from: "node", message, timeoutMs: adminAskTimeoutMs } as const;
+    const question = {
+      to: "role-manager/cluster",
+      from: "node",
+      message,
+      timeoutMs: startLimits.adminAskTimeoutMs,
+    } as const;
     const answer = await at.kernel.ask(question);
     if (!answer.ok) {
       const reason =
@@ -132,7 +130,7 @@ export function followFirstAdmin(at: {
   };
   const look = async (): Promise<void> => {
     const isNeeded = await needed().catch(() => true);
-    if (isNeeded && !stopped) cancel = at.clock.after(adminLookMs, () => void look());
+    if (isNeeded && !stopped) cancel = at.clock.after(startLimits.adminLookMs, () => void look());
   };
   void look();
   return {

@@ -1,6 +1,7 @@
 /** What a node remembers of its cluster between two starts: which one it is, where its directory is, and who belonged to it. */
 import type { SlotId } from "../../protocols/index.ts";
 import type { Log, MemberRecord, NodeId, Store, StoreOp } from "../ports.ts";
+import { homeLimits } from "./limits.ts";
 import { seal, unseal } from "./seal.ts";
 
 /** Where the cluster's directory is kept. */
@@ -39,19 +40,15 @@ export interface Home {
 /** Where it lies in the store. */
 export const homeKey = "meta/home";
 
-/** Evicted peers that a node remembers. Beyond it the oldest is turned away without a word. docs/limits.md */
-const evictedMax = 256;
-
 /** The home with the member list as the directory has it now, and who has left it since. */
 export function withMembers(home: Home, members: readonly MemberRecord[]): Pick<Home, "members" | "evicted"> {
   const present = new Set(members.map(({ peer }) => peer));
   const known = [...(home.evicted ?? []), ...home.members.map(({ peer }) => peer)];
-  return { members, evicted: known.filter((peer) => peer !== "" && !present.has(peer)).slice(-evictedMax) };
+  return {
+    members,
+    evicted: known.filter((peer) => peer !== "" && !present.has(peer)).slice(-homeLimits.evictedMax),
+  };
 }
-
-/** Addresses of one member that a node remembers because it was reached there. Beyond it the oldest is forgotten.
- *  docs/limits.md */
-const reachedMax = 8;
 
 /** The home once a member was reached at an address; undefined when that is nothing new. Of who is no member nothing is kept. */
 export function withReached(
@@ -63,7 +60,7 @@ export function withReached(
   if (before[0] === address) return undefined;
   const present = new Set(members.map((member) => member.peer));
   const kept = Object.entries(reached).filter(([one]) => present.has(one) && one !== peer);
-  const addresses = [address, ...before.filter((one) => one !== address)].slice(0, reachedMax);
+  const addresses = [address, ...before.filter((one) => one !== address)].slice(0, homeLimits.reachedMax);
   return { reached: Object.fromEntries([...kept, [peer, addresses]]) };
 }
 

@@ -1,44 +1,54 @@
-/** Bounds of the directory. `docs/limits.md` says what happens at each. */
+/** The directory. */
 export const directoryLimits = {
-  /** One row's value, encoded. Four fit a message of 1 MiB, with room to spare. */
+  /** One row's value; a larger one is refused with `TOO_LARGE`.
+   *
+   *  Encoded. Four fit a message of 1 MiB, with room to spare. */
   valueBytesMax: 224 * 1024,
-  /** Rows of an embedded directory: all of them are in memory. 64 roles' worth of slots and 80,000 pins. */
+  /** Rows of an embedded directory; one more is refused with `LIMIT_REACHED`.
+   *
+   *  All of them are in memory. 64 roles' worth of slots and 80,000 own slots of actors. */
   rowsMax: 100_000,
-  /** Changes that one synced batch carries. */
+  /** Changes in one synced batch; the others go into the next. */
   groupChangesMax: 1_024,
-  /** Bytes of values in one synced batch. */
+  /** Bytes of values in one synced batch; the others go into the next. */
   groupBytesMax: 4 * 1024 * 1024,
-  /** Changes that wait for the batch before them, or for a migration to end. */
+  /** Changes that wait for a batch, or for a migration to end; one more gets `DIRECTORY_UNAVAILABLE`. */
   changesWaitingMax: 65_536,
   /** Rows read at a time from the store and from etcd. */
   scanRowsMax: 256,
-  /** Wait before an embedded directory that could not read its store tries again. */
+  /** An embedded directory that could not read its store tries again after this. */
   reloadMs: 500,
-  /** Bytes and rows of a page, and of a push, between nodes. A value more may follow the last that fits. */
+  /** Bytes of a page, and of a push, between nodes; the value that exceeds it is the last. */
   pageBytesMax: 512 * 1024,
+  /** Rows of such a page or push. */
   pageRowsMax: 4_096,
-  /** Watches one peer may hold. */
+  /** Watches one peer may hold; one more is refused with `LIMIT_REACHED`. */
   watchesPerPeerMax: 64,
-  /** Listings one peer may have open; the oldest goes. */
+  /** Listings one peer may have open; the oldest is dropped and starts over. */
   cursorsPerPeerMax: 16,
-  /** Pushes to a watcher that it has not confirmed. */
+  /** Pushes to a watcher that it has not confirmed; the next ones wait. */
   pushesUnseenMax: 16,
-  /** Changes that wait for a watcher's confirmations. */
+  /** Changes that wait for a watcher; beyond it the watcher starts over. */
   pushQueueMax: 16_384,
-  /** Bytes of those. */
+  /** The same for their bytes. */
   pushQueueBytesMax: 8 * 1024 * 1024,
-  /** Deadline of one call to the node or server that keeps the directory. */
+  /** One call to the node or server that keeps the directory; then `DIRECTORY_UNAVAILABLE`, outcome unknown. */
   callTimeoutMs: 3_000,
-  /** How often a list whose listing was dropped is begun again. */
+  /** Times a list whose listing was dropped is begun; then `DIRECTORY_UNAVAILABLE`. */
   listAttemptsMax: 3,
-  /** Wait before a broken watch is begun again: doubled from the first to the second. */
+  /** A broken watch starts again after this; doubles. */
   retryMinMs: 100,
+  /** Longest such pause. */
   retryMaxMs: 2_000,
-  /** How often a watch asks whether it is complete. A push that got lost shows at the next push or here. */
+  /** How often a watch asks whether it is complete; a lost push shows here at the latest. */
   checkMs: 5_000,
-  /** Rows written to etcd in one transaction of a migration; a server takes 128 operations. */
+  /** Rows written to etcd in one transaction of a migration.
+   *
+   *  A server takes 128 operations. */
   fillRowsMax: 100,
-  /** Bytes of those; a server takes 1.5 MiB. */
+  /** Bytes of such a transaction; the row that exceeds it is the last.
+   *
+   *  A server takes 1.5 MiB. */
   fillBytesMax: 512 * 1024,
 } as const;
 

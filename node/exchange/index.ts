@@ -27,6 +27,7 @@ import {
   type MeshName,
 } from "../../protocols/mesh/index.ts";
 import type { Clock, Log, Meter, NodeId, Transport } from "../ports.ts";
+import { callLimits } from "./limits.ts";
 import { answerOf, channelOf, saidIn } from "./shapes.ts";
 
 /** What handlers give back: nothing for a message, a result for a call. */
@@ -67,12 +68,7 @@ interface OpenCall {
   settle(result: Result<unknown>): void;
 }
 
-/** Calls to one peer that wait for their answers. Beyond it: OVERLOADED. docs/limits.md */
-const callsPerPeerMax = 16_384;
-
-/** Peers with a name that they used and nobody here knows, each logged once. Beyond it they are only counted: a node that
- *  is older than its peers is about to be restarted. docs/limits.md */
-const unknownNamesMax = 256;
+const { callsPerPeerMax, unknownNamesMax } = callLimits;
 
 export function createExchange(ports: {
   readonly transport: Transport;

@@ -6,200 +6,179 @@ export interface Rate {
   readonly windowMs: number;
 }
 
-/** The bounds of the gateway. `docs/limits.md` says what happens at each. */
-export interface GatewayLimits {
-  /** Wait of one command for its actor's answer; then ASK_TIMEOUT. */
-  readonly askTimeoutMs: number;
-  /** Wait of a sign-up for its new account; then SLOT_UNAVAILABLE, or ASK_TIMEOUT. More than a failover takes. */
-  readonly signUpTimeoutMs: number;
-  /** Wait for the cluster's own memory while the directory is away or nobody has the role to take it over: it answers soon or
-   *  not at all. Then DIRECTORY_AWAY, or SLOT_UNAVAILABLE. */
-  readonly directoryAwayTimeoutMs: number;
-  /** Sign-in attempts of one address. */
-  readonly signInRate: Rate;
-  /** New accounts of one address. */
-  readonly signUpRate: Rate;
-  /** Wrong passwords of one address for one name, and of one device that is known. */
-  readonly signInFailureRate: Rate;
-  /** Wrong passwords for one name from everywhere but devices that are known. */
-  readonly nameFailureRate: Rate;
-  /** Unknown or expired tokens of one address. */
-  readonly badTokenRate: Rate;
-  /** Attempts of one key of these that wait to hear whether those before them were right. */
-  readonly guessesWaitingMax: number;
-  /** Tokens remembered as good: what others of their address try does not touch them. */
-  readonly tokensKnownMax: number;
-  /** A look-up of a name takes at least so long, and so tells nobody whether there is such an account. */
-  readonly lookUpFloorMs: number;
-  /** A token whose actor has not answered for so long holds up no others of its address: nobody knows yet whether it is wrong. */
-  readonly lookUpPatienceMs: number;
-  /** Failed sign-ins of one name after which the person and the log are told, and how often at most. */
-  readonly signInsFailedTold: number;
-  readonly signInsFailedTellMs: number;
-  /** Names whose failed sign-ins are counted for that. */
-  readonly signInsFailedNamesMax: number;
-  /** Commands of one user, over HTTP and WebSocket together. */
-  readonly commandRate: Rate;
-  /** Rows of each rate table; keys share a row when their salted hashes meet. */
-  readonly rateRows: number;
-  /** Passwords hashed or checked at once; each takes a thread and `passwordMemoryKiB`. */
-  readonly passwordsAtOnce: number;
-  /** Passwords that wait for their turn: of new accounts, of sign-ins, and of sign-ins on known devices, each. Then OVERLOADED
-   *  for whose address has most of them. */
-  readonly passwordsWaitingMax: number;
-  /** OWASP's argon2id settings: 19 MiB, 2 passes, 1 lane. */
-  readonly passwordMemoryKiB: number;
-  readonly passwordPasses: number;
-  readonly sessionLifeMs: number;
-  /** How long a browser keeps by what it is known, from each sign-in. Browsers keep nothing for longer. */
-  readonly deviceLifeMs: number;
-  /** Levels of arrays and objects inside each other in JSON from outside. */
-  readonly jsonDepthMax: number;
-  readonly bodyBytesMax: number;
-  /** The body of /v1/chat/completions, which carries a whole conversation. */
-  readonly completionBytesMax: number;
-  readonly completionMessagesMax: number;
-  /** Text of one completion, as UTF-8: it may come from another node. */
-  readonly completionTextBytesMax: number;
-  /** Generations one user runs at once over /v1. */
-  readonly completionsPerUserMax: number;
-  readonly completionTimeoutMs: number;
-  readonly headerBytesMax: number;
-  /** From the first byte of a request to the end of its headers; a connection that says nothing, from its beginning. */
-  readonly headerTimeoutMs: number;
-  /** From the first byte of a request to its last. */
-  readonly requestTimeoutMs: number;
-  /** How often these two are looked at. */
-  readonly requestSweepMs: number;
-  /** An answer of which nothing more was taken for so long ends its connection. */
-  readonly stalledAnswerMs: number;
-  /** TCP connections in all; fewer where the process may have fewer descriptors: see entrance.ts. */
-  readonly tcpConnectionsMax: number;
-  /** What one address may have of them: a household, an office, a proxy that nobody named. */
-  readonly addressShare: number;
-  /** Connections of whoever reads metrics at their own address. */
-  readonly metricsConnectionsMax: number;
-  /** Pause between two warnings that places run out. */
-  readonly entranceWarningMs: number;
-  /** WebSockets. */
-  readonly connectionsMax: number;
-  readonly connectionsPerUserMax: number;
-  /** Upgrades that wait for their authentication. */
-  readonly upgradesPendingMax: number;
-  /** And how long each waits for the actor of its user; then SLOT_UNAVAILABLE. Less than clients wait for a handshake, so that
-   *  they hear why; more than a failover takes. */
-  readonly upgradeTimeoutMs: number;
-  /** Bytes that wait in one connection beyond which its commands wait, too, and best-effort events are left out. */
-  readonly sendBufferSoftBytes: number;
-  /** Then a connection of which nothing is read for so long is closed as too slow. */
-  readonly slowReaderGraceMs: number;
-  /** And one with so much waiting at once. */
-  readonly sendBufferBytesMax: number;
-  /** What one person's answers and events may take until they are read, all connections together; see outflow.ts. */
-  readonly outflowPersonBytesMax: number;
-  /** And everybody's. */
-  readonly outflowBytesMax: number;
-  /** What counts for an answer before it is there: of what lists something, and of a page. Those of other commands are small. */
-  readonly listBytes: number;
-  readonly pageBytes: number;
-  /** An answer that takes longer gives back what was kept for it, and is counted when it comes. */
-  readonly outflowPromiseMs: number;
-  /** Large answers are encoded for so long at a time. */
-  readonly encodeSliceMs: number;
-  /** Commands refused for their rate, one after the other, after which the connection is closed. */
-  readonly refusalsMax: number;
-  /** Of a frame beyond its rate only the beginning is read, for its id. One without an id there is read whole up to this size,
-   *  and ends the connection beyond it. */
-  readonly refusedFrameBytesMax: number;
-  /** Live events held for one subscription while it catches up; further ones are fetched from the actor instead. */
-  readonly heldEventsMax: number;
-  /** Pages of missed events one catch-up may take before the subscription is `lost`. */
-  readonly catchUpPagesMax: number;
-  /** Times a catch-up asks again when nobody could answer, and the pause before each. */
-  readonly catchUpRetriesMax: number;
-  readonly catchUpRetryMs: number;
-  /** Questions about one topic that a gap in its events has brought up, at a time. */
-  readonly gapQuestionsMax: number;
-  /** A silent connection is pinged after this and ended after twice this. */
-  readonly heartbeatMs: number;
-  /** How often silence and expiry are looked for. */
-  readonly sweepMs: number;
-  /** A closing handshake that takes longer is cut. */
-  readonly closeTimeoutMs: number;
-  readonly actorRowsMax: number;
-  /** Nodes named to a client that may have to go on elsewhere; each node names others. */
-  readonly nodesListedMax: number;
-  /** How long the answer to a move of an actor or slot is waited for when the asker names no time. */
-  readonly moveTimeoutMs: number;
-}
-
-export const gatewayLimits: GatewayLimits = {
+/** The gateway. */
+export const gatewayLimits = {
+  /** A command whose actor does not answer in time gets `ASK_TIMEOUT` (outcome unknown). */
   askTimeoutMs: 10_000,
+  /** A sign-up for which no account could be made for so long gets the error that prevented it, or `ASK_TIMEOUT`.
+   *
+   *  More than a failover takes. */
   signUpTimeoutMs: 4_000,
+  /** Wait for the cluster's own actor (the audit) while the directory is away or no node may take it over; then the
+   *  answer says why.
+   *
+   *  It answers soon or not at all. */
   directoryAwayTimeoutMs: 2_000,
+  /** Sign-in attempts of one address; more get `RATE_LIMITED`. */
   signInRate: { count: 20, windowMs: 60_000 },
+  /** New accounts of one address; more get `RATE_LIMITED`. */
   signUpRate: { count: 20, windowMs: 60_000 },
+  /** Wrong passwords of one address for one name, of one known device, or of one session that changes its password;
+   *  then attempts get `RATE_LIMITED`. */
   signInFailureRate: { count: 10, windowMs: 900_000 },
+  /** Wrong passwords for one name from all devices that are not known, wherever they are; then `RATE_LIMITED` for
+   *  these, one attempt each 3 minutes. */
   nameFailureRate: { count: 20, windowMs: 3_600_000 },
+  /** Unknown or expired tokens of one address, counted before they are looked up; then `RATE_LIMITED`, but not for
+   *  tokens that were good here before. */
   badTokenRate: { count: 60, windowMs: 60_000 },
+  /** Tokens or passwords of one address or name that wait to hear whether those before them were right; one more
+   *  gets `RATE_LIMITED`. */
   guessesWaitingMax: 256,
+  /** Tokens remembered as good; beyond it the one used longest ago is counted again when it comes. */
   tokensKnownMax: 32_768,
+  /** Shortest time of a look-up of a name from a sign-in or from a wrong token, so that the time does not show
+   *  whether the account exists. */
   lookUpFloorMs: 25,
+  /** A token whose actor has not answered for so long holds up no others of its address; it is counted when it turns
+   *  out wrong. */
   lookUpPatienceMs: 250,
+  /** Failed sign-ins of one account, as this node counts them, after which the person and the log are told. */
   signInsFailedTold: 10,
+  /** Shortest pause between two such reports; failures in between are in the next one. */
   signInsFailedTellMs: 3_600_000,
+  /** Accounts counted for that; beyond it the one tried longest ago is forgotten. */
   signInsFailedNamesMax: 1_024,
+  /** Commands of one user, over HTTP and WebSocket together; more get `RATE_LIMITED`. */
   commandRate: { count: 600, windowMs: 10_000 },
+  /** Rows of each rate table; callers share a row when their salted hashes meet. */
   rateRows: 65_536,
+  /** Passwords hashed or checked at once; the others wait.
+   *
+   *  Each takes a thread and `passwordMemoryKiB`. */
   passwordsAtOnce: 2,
+  /** Passwords that wait: of new accounts, of sign-ins, and of sign-ins on known devices, each; these three take
+   *  turns, and so do addresses within them. One more replaces one of an address that has at least two more waiting,
+   *  or is refused with `OVERLOADED`. */
   passwordsWaitingMax: 32,
+  /** Memory of one password hash (argon2id).
+   *
+   *  OWASP's argon2id settings: 19 MiB, 2 passes, 1 lane. */
   passwordMemoryKiB: 19_456,
+  /** Passes of one password hash (argon2id). */
   passwordPasses: 2,
+  /** A session ends this long after sign-in: `UNAUTHENTICATED`. */
   sessionLifeMs: 30 * 24 * 3_600_000,
+  /** Life of the cookie by which a known device is recognised, from a sign-in on: 400 days, the most that browsers
+   *  allow. */
   deviceLifeMs: 400 * 24 * 3_600_000,
+  /** JSON nested deeper is refused: `BAD_REQUEST` over HTTP, `BAD_FRAME` and the connection's end over WebSocket. */
   jsonDepthMax: 16,
+  /** A larger HTTP body is refused with `TOO_LARGE`. */
   bodyBytesMax: wireLimits.frameBytesMax,
+  /** The same for `/v1/chat/completions`, which carries a whole conversation. */
   completionBytesMax: 1024 * 1024,
+  /** Messages of one completion; more are refused with `TOO_LARGE`. */
   completionMessagesMax: 512,
-  // 1 KiB a token: the longest of large vocabularies take a quarter of that.
+  /** Text of one completion, which may come from another node; one with more ends with `TOO_LARGE`.
+   *
+   *  1 KiB a token: the longest of large vocabularies take a quarter of that. */
   completionTextBytesMax: wireLimits.maxTokensMax * 1024,
+  /** Completions one user runs at once; one more gets `RATE_LIMITED`. */
   completionsPerUserMax: 4,
+  /** A completion that takes longer fails with `GENERATION_TIMEOUT`. */
   completionTimeoutMs: 300_000,
+  /** Larger HTTP headers are refused with `TOO_LARGE` and the connection is closed. */
   headerBytesMax: 16 * 1024,
+  /** A connection that says nothing, or a request whose headers are not complete by then, is ended. */
   headerTimeoutMs: 10_000,
+  /** A request whose body is not complete by then is ended. */
   requestTimeoutMs: 30_000,
+  /** How often `headerTimeoutMs` and `requestTimeoutMs` are checked; they may fire so much later. */
   requestSweepMs: 1_000,
+  /** A connection that reads nothing of its answer for so long is closed. */
   stalledAnswerMs: 30_000,
+  /** TCP connections; fewer where the [process](#the-process) may have fewer descriptors. A new connection replaces
+   *  the oldest that has sent no request; if all are in use, the new one is closed. */
   tcpConnectionsMax: 24_000,
+  /** Share of these connections that one address (IPv6: one /64) may have; beyond it a new connection replaces one
+   *  of the same address. Behind a trusted proxy: requests at once of an address that it names; then `OVERLOADED`.
+   *
+   *  A household, an office, a proxy that is not configured. */
   addressShare: 0.5,
+  /** Connections at `metricsListen`; one more is closed. */
   metricsConnectionsMax: 16,
+  /** Pause between two warnings in the log that places run out. */
   entranceWarningMs: 10_000,
+  /** WebSocket connections of the node, and at most five sixths of the TCP connections; one more is refused with
+   *  `OVERLOADED`. */
   connectionsMax: 20_000,
+  /** WebSocket connections of one user; one more is refused with `LIMIT_REACHED`. */
   connectionsPerUserMax: 64,
+  /** Upgrades that wait for authentication; one more is refused with `OVERLOADED`. */
   upgradesPendingMax: 1_024,
+  /** An upgrade whose user cannot be asked for so long is refused with `SLOT_UNAVAILABLE`; clients come again.
+   *
+   *  Less than clients wait for a handshake, so that they hear why; more than a failover takes. */
   upgradeTimeoutMs: 2_500,
+  /** Unsent bytes of a connection beyond which its commands wait and it is not read, events of topics are fetched
+   *  later, and typing and drafts are left out. */
   sendBufferSoftBytes: 256 * 1024,
+  /** A connection with more unsent bytes than that, of which the client reads nothing for so long, is closed: `bye`
+   *  `RATE_LIMITED`, close code 1013. The client continues from its cursors when it connects again. */
   slowReaderGraceMs: 5_000,
-  // Two pages: one that is being read, and what came of others meanwhile.
+  /** Unsent bytes beyond which a connection is closed at once. Bytes that waited before a frame count, not the frame
+   *  itself.
+   *
+   *  Two pages: one that is being read, and what came of others meanwhile. */
   sendBufferBytesMax: 2 * wireLimits.pageBytesMax,
+  /** Bytes of one person's answers and events that are not read yet, over HTTP and all connections together. Beyond
+   *  it the person's commands wait, for `askTimeoutMs` at most, then `RATE_LIMITED`; for data that cannot wait, the
+   *  person's connection with most unread bytes is closed. */
   outflowPersonBytesMax: 4 * wireLimits.pageBytesMax,
+  /** The same for all people together; the connections of the person with most unread bytes are closed first. */
   outflowBytesMax: 64 * wireLimits.pageBytesMax,
+  /** Bytes that are reserved for a list until its size is known. */
   listBytes: 256 * 1024,
+  /** The same for a page of messages or turns. */
   pageBytes: wireLimits.pageBytesMax,
+  /** An answer that takes longer counts only when it comes, so that an actor that is away does not block other
+   *  answers. Of one person, answers of up to `outflowPersonBytesMax` may be late. */
   outflowPromiseMs: 250,
+  /** Large answers are encoded for so long at a time; then others have their turn. */
   encodeSliceMs: 8,
+  /** Commands refused for their rate, one after the other; then `bye` `RATE_LIMITED` and close code 1013. */
   refusalsMax: 200,
+  /** A frame beyond its rate is not read, unless it does not begin with its id; then up to this size, else it ends
+   *  as above. */
   refusedFrameBytesMax: 4_096,
+  /** Live events held for a subscription that catches up; further ones are fetched from the actor instead. */
   heldEventsMax: 1_000,
-  // The whole event window in pages, and as many again for what happens meanwhile.
+  /** Pages of missed events one catch-up takes; then the subscription is `lost` and the client loads the whole
+   *  state.
+   *
+   *  The whole event window in pages, and as many again for what happens meanwhile. */
   catchUpPagesMax: Math.ceil(wireLimits.eventWindow / wireLimits.pageEntriesDefault) * 2,
+  /** Times in a row that a catch-up asks again when no node could answer; then the subscription is `lost`. */
   catchUpRetriesMax: 10,
+  /** Longest pause before each of these; the actual pause is between half of it and all. */
   catchUpRetryMs: 500,
+  /** Questions about gaps in one topic's events at the same time; further ones wait. */
   gapQuestionsMax: 32,
+  /** A silent connection is pinged after this, and ended after twice this. */
   heartbeatMs: 30_000,
+  /** How often silence and expiry are looked for. */
   sweepMs: 5_000,
+  /** A closing handshake that takes longer is cut. */
   closeTimeoutMs: 2_000,
+  /** Rows of one page of `GET /api/admin/actors`; more cannot be asked for: `BAD_REQUEST`. */
   actorRowsMax: 500,
+  /** Nodes that a client is told of, to use when this one is away; other nodes list further ones. */
   nodesListedMax: 16,
+  /** How long a request waits for a move of an actor or slot by default; then `ASK_TIMEOUT`. The move may still
+   *  finish. */
   moveTimeoutMs: 60_000,
-};
+} satisfies Readonly<Record<string, number | Rate>>;
+
+/** The gateway's bounds, with values that tests may choose. */
+export type GatewayLimits = Readonly<typeof gatewayLimits>;

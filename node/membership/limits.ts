@@ -1,33 +1,46 @@
-/** Bounds of the membership. `docs/limits.md` says what happens at each. */
+/** Membership. */
 export const membershipLimits = {
-  /** How often a node says that it is here. */
+  /** How often a node sends a heartbeat. */
   heartbeatMs: 100,
-  /** Members beyond which everybody beats less often in proportion, so that a node never handles more than about 1,000
-   *  beats a second. The two timeouts below stretch by the same factor. */
+  /** With more members, all send heartbeats less often in proportion (about 1 000 a second for each node); the
+   *  silences below grow alike. */
   membersAtFullRate: 100,
-  /** Beats in whose rhythm a peer is judged: 10 s of them. */
+  /** Heartbeats whose intervals are used to judge a peer; the oldest is dropped.
+   *
+   *  10 s of them. */
   beatWindow: 100,
-  /** Fewer than this say nothing about the rhythm: the longest timeout holds. */
+  /** With fewer heartbeats, `silenceMaxMs` is used. */
   beatWindowMin: 10,
-  /** Silence that is never held against a peer: a pause of 500 ms, one heartbeat, and slack for a busy machine. */
+  /** Silence for which a peer is never believed to be down.
+   *
+   *  A pause of 500 ms, one heartbeat, and slack for a busy machine. */
   silenceMinMs: 800,
-  /** Silence after which a peer is thought to be down, however irregular it was before. */
+  /** Silence after which a peer is believed to be down, however irregular its heartbeats were. */
   silenceMaxMs: 1_600,
-  /** A peer that connects again within this was never down: longer than a handshake in one data centre. */
+  /** A peer that connects again within this was never down.
+   *
+   *  Longer than a handshake in one data centre. */
   reconnectGraceMs: 20,
-  /** A pause of this process that makes what it sees of others void: three of its own heartbeats missed. */
+  /** After such a pause of its own process a node gives every peer its full time again.
+   *
+   *  Three of its own heartbeats missed. */
   stallMs: 300,
-  /** Beats from one to the next that carries load figures. */
+  /** Every so many beats carry load figures. */
   loadEveryBeats: 10,
-  /** Beats from one to the next with which a member without a connection is looked for through another: 5 s, as often as the
-   *  mesh tries an address again. */
+  /** Every so many beats (5 s) a node has members that it is connected with tell where it listens to those that it
+   *  is not.
+   *
+   *  As often as the mesh tries an address again. */
   seekEveryBeats: 50,
-  /** Addresses of its own that a node tells then; as many as the mesh tries. */
+  /** Its own addresses that a node announces then.
+   *
+   *  As many as the mesh tries. */
   addressesToldMax: 16,
-  /** Attempts to change the own row against others that change it, too. Beyond: OVERLOADED. */
+  /** Attempts to change the node's own member row when others change it too; then `OVERLOADED`. */
   rowAttemptsMax: 8,
-  /** Pause before the directory is asked again when joining; doubles up to the second. */
+  /** Pause before the directory is asked again when joining; doubles. */
   joinRetryMs: 100,
+  /** The longest such pause. */
   joinRetryMaxMs: 5_000,
 } as const;
 

@@ -1,28 +1,44 @@
-/** Bounds of the real disk. `docs/limits.md` says what happens at each. */
+/** The disk. */
 export const platformLimits = {
-  /** Between two times that the number of the last durable write is noted outside the journal, while there are writes. */
+  /** How often, while there are writes, the number of the last durable one is noted outside the journal; also at a
+   *  clean stop. A start compares it with the journal. */
   markEveryMs: 5_000,
-  /** After a write that failed: how long reads go to the files before the database is tried again. */
+  /** After a failed write, reads go directly to the files for so long before the database is opened again. A write
+   *  opens it at once. */
   reopenPauseMs: 1_000,
-  /** Room on the disk that is kept for what the node does by itself: the write buffer, twice. On a small disk this share of it. */
+  /** Less room than this on the disk: commands that would write are refused with `DISK_FULL`; reads, and the node's
+   *  own work, continue.
+   *
+   *  The write buffer, twice. */
   roomBytes: 64 * 1024 * 1024,
+  /** On a disk of which this share is less than `roomBytes`, this share is the limit instead. */
   roomShare: 0.05,
-  /** Between two looks at it. */
+  /** Pause between two checks of the free space. */
   roomLookMs: 20,
 } as const;
 
-/** How a process shares out what the machine lets it have. `docs/limits.md` says what happens at each. */
+/** The process.
+ *
+ *  Files, sockets and pipes that the process may have open (`ulimit -n`, `LimitNOFILE=`) are shared out at the
+ *  start, so that connections of strangers cannot take what the journal and the mesh need. The log says how:
+ *  `node.descriptors`. */
 export const processLimits = {
-  /** With fewer the node does not start. */
+  /** With fewer the node does not start: `CONFIG_INVALID` says how to raise the limit. */
   descriptorsMin: 256,
-  /** What the process itself has open: its event loop, its log, the inference host, etcd, look-ups of names. */
+  /** Descriptors of the process itself.
+   *
+   *  Its event loop, its log, the inference host, etcd, look-ups of names. */
   descriptorsOwn: 96,
-  /** Of the rest, one part in so many is the disk's, and as much the mesh's. */
+  /** The disk and the mesh each get one in so many descriptors, connections of people get the rest: with 1,024, 672. */
   descriptorsShare: 8,
+  /** The disk and the mesh each get at least so many. */
   descriptorsShareMin: 32,
-  /** LevelDB maps its tables and keeps no descriptor for them: more than its logs and a compaction need is wasted. */
+  /** The disk gets at most so many.
+   *
+   *  LevelDB maps its tables and keeps no descriptor for them: more than its logs and a compaction need is wasted. */
   descriptorsDiskMax: 512,
+  /** The mesh gets at most so many. */
   descriptorsMeshMax: 4_096,
-  /** A limit beyond this, or none, counts as this. */
+  /** A limit beyond it, or none, counts as this. */
   descriptorsCounted: 1_048_576,
 } as const;

@@ -1,59 +1,72 @@
-/** Bounds of routing. `docs/limits.md` says what happens at each. */
+/** Routing. */
 export const routingLimits = {
-  /** Envelopes of one slot that wait for their answers from another node. Beyond it: OVERLOADED. */
+  /** Envelopes of one slot that wait for their answers from another node; one more is refused with `OVERLOADED`. */
   outboxEnvelopesMax: 16_384,
   /** The same for all slots. */
   envelopesMax: 65_536,
-  /** And their bytes. */
+  /** And for their bytes. */
   envelopesBytesMax: 64 * 1024 * 1024,
-  /** Envelopes or answers or events of one message between nodes, and about their bytes. */
+  /** Envelopes, answers or events of one message between nodes; the others go with the next. */
   batchItemsMax: 1_024,
+  /** Bytes of these items, approximately. */
   batchBytesMax: 256 * 1024,
-  /** Redirections followed at once; then with a pause. Two are normal: from an old owner, or a guess. */
+  /** Redirections by `MOVED` that are followed at once; further ones after a pause.
+   *
+   *  Two are normal: from an old owner, or a guess. */
   hopsMax: 8,
-  /** Pause before an envelope is sent again, doubling, with jitter. A change of the slot's record ends it. */
+  /** Pause before an envelope is sent again; doubles, with jitter. A change of the slot's record ends it. */
   retryMs: 10,
+  /** Longest such pause. */
   retryMaxMs: 200,
-  /** How often deadlines are looked at. */
+  /** How often deadlines are checked. */
   sweepIntervalMs: 100,
-  /** What has no owner yet and waits for an answer waits so long for a directory that is away; then DIRECTORY_AWAY. A
-   *  manager that was killed and started again at once, and an etcd that lost its leader, were back after 1 to 1.9 s. */
+  /** A message with a waiting sender to a slot without an owner waits so long for a directory that is away; then
+   *  `DIRECTORY_AWAY`.
+   *
+   *  A manager that was killed and started again at once, and an etcd that lost its leader, were back after 1 to 1.9
+   *  s. */
   directoryPatienceMs: 2_500,
-  /** Answers that wait for one peer to take them. Beyond it the oldest go, and their senders get ASK_TIMEOUT. */
+  /** Answers that wait for one peer to take them; the oldest is dropped, and its asker gets `ASK_TIMEOUT`. */
   answersQueuedMax: 65_536,
-  /** And about their bytes: four of the largest fit. */
+  /** The same for their bytes.
+   *
+   *  Four of the largest fit. */
   answersQueuedBytesMax: 16 * 1024 * 1024,
-  /** Slots of which one peer has a session here: several times those that there are. Beyond it: OVERLOADED. */
+  /** Slots for which one peer has begun to send envelopes here; those of another slot are refused with `OVERLOADED`,
+   *  and sent again.
+   *
+   *  Several times the slots that there are. */
   sessionsPerPeerMax: 65_536,
-  /** Actors that had no room for something of one session, and whose refusals its sender has not heard of yet. One more
-   *  ends the session, and its sender begins another. */
+  /** Actors that refused a message of one session for lack of room before its sender learnt of it; with one more the
+   *  sender begins another session. */
   refusingActorsMax: 1_024,
-  /** Topics one peer may follow here; one more is refused, and asked for again later. */
+  /** Topics one peer may follow here; one more is refused, and the peer asks again later. */
   topicsPerPeerMax: 65_536,
-  /** Events that wait for one peer, and about their bytes. Beyond it they are dropped, and the peer told: it asks the
-   *  actors for what it missed. */
+  /** Events that wait for one peer; beyond it they are dropped, and the peer asks the actors for what it missed. */
   eventsQueuedMax: 8_192,
+  /** The same for their bytes. */
   eventsQueuedBytesMax: 8 * 1024 * 1024,
-  /** A topic that could not be followed is tried again after this, doubling. */
+  /** A topic that could not be followed is tried again after this; doubles. */
   followRetryMs: 50,
+  /** Longest such pause. */
   followRetryMaxMs: 2_000,
-  /** Generations of other nodes that run here at the same time; one more gets QUEUE_FULL. */
+  /** Generations of other nodes that run or wait here at the same time; one more gets `QUEUE_FULL`. */
   generationsServedMax: 1_024,
-  /** Generations of this node that run on others. Beyond it: QUEUE_FULL. */
+  /** Generations of this node that run on others; one more gets `QUEUE_FULL`. */
   generationsRemoteMax: 1_024,
-  /** How many of either may be one person's. Beyond it: QUEUE_FULL. */
+  /** Generations of one person among each of these two; one more gets `QUEUE_FULL`. */
   generationsPerPersonMax: 64,
-  /** Parts of a generation are gathered this long. */
+  /** Parts of a generation are gathered for so long. */
   partsCoalesceMs: 12,
-  /** How long what a member said of its models is believed. */
+  /** How long a member's list of models is used before it is asked again. */
   modelsFreshMs: 10_000,
+  /** Time for a member to send that list; then its last list counts. */
   modelsTimeoutMs: 2_000,
-  /** Actors that one node names in a page. The rest comes with the next. */
+  /** Actors that one node names in a page of the cluster's listing; the rest comes with the next. */
   actorRowsMax: 500,
-  /** Listings of its actors that one node makes at a time. Beyond it: OVERLOADED, and the asker says that
-   *  the node did not answer. */
+  /** Such pages that a node makes at a time; one more is `OVERLOADED`, and the list says it is not whole. */
   actorListsMax: 8,
-  /** How long a node may take to list, show or release an actor of another's admin. */
+  /** How long a node may take to list, show or release its actors; then it counts as not answering. */
   actorsTimeoutMs: 5_000,
 } as const;
 

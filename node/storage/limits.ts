@@ -1,21 +1,27 @@
-/** Bounds of the journal. `docs/limits.md` says what happens at each. */
+/** The journal. */
 export const journalLimits = {
-  /** Entries in one synced batch. Larger ones still gain where a sync is slow: decision 0003. */
+  /** Entries in one synced batch; the others go into the next.
+   *
+   *  Larger batches still gain where a sync is slow: decision 0003. */
   commitEntriesMax: 8_192,
-  /** Bytes in one synced batch: one batch must not hold up the next for long on a slow disk, and what it adds to one slot
-   *  travels to the copies in one frame (4 MiB). */
+  /** Bytes in one synced batch; the others go into the next. What it adds to one slot travels to its copies in one
+   *  frame between nodes.
+   *
+   *  One batch must not delay the next for long on a slow disk; a frame between nodes has 4 MiB. */
   commitBytesMax: 3 * 1024 * 1024,
-  /** Appends of all actors that wait for a batch. Beyond it turns pause; nothing is dropped. */
+  /** Appends that wait for a batch; beyond it actors take no turns until there is room. Nothing is dropped. */
   pendingBytesMax: 64 * 1024 * 1024,
-  /** One entry: all events, records and replies of one turn. */
+  /** One entry: all events, records and replies of one turn. A larger one is refused with `TOO_LARGE`; when no
+   *  sender waits for the answer, the actor is restarted without the message. */
   entryBytesMax: 1024 * 1024,
   /** Records one range deletion removes in one append. */
   deleteRangeMax: 10_000,
-  /** Log entries read at a time when a slot is opened or an actor loaded. */
+  /** Log chunks read at a time when a slot is opened or an actor loaded. */
   scanChunksMax: 256,
-  /** Chunks that are read, and so sent, at a time. */
+  /** Log chunks read at a time for a copy that lacks them, and so sent in one message; the others go with the next. */
   pieceChunksMax: 4_096,
-  /** Actors that a copy names when it lacks their snapshots. */
+  /** Actors that a copy names when it cannot trim like its owner because it lacks their snapshots; it names the
+   *  others at the next trim. */
   lackingActorsMax: 64,
 } as const;
 

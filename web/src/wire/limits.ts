@@ -1,27 +1,38 @@
-/** Bounds of the connection. `docs/limits.md` says what happens at each. */
+/** The page. */
 export const connectionLimits = {
-  /** First wait after a lost connection; doubles with each failed attempt. */
+  /** First wait after a lost connection; doubles with each failed attempt, with jitter. */
   backoffFirstMs: 400,
-  /** Longest wait: a person who looks at the page should not have to reload it. */
+  /** Longest such wait.
+   *
+   *  A person who looks at the page should not have to reload it. */
   backoffMaxMs: 15_000,
-  /** Commands sent and not yet answered; a node takes 64, the rest is room for `subscribe` and `ping`. */
+  /** Commands sent and not yet answered; the next one waits.
+   *
+   *  A node takes 64; the rest is room for `subscribe` and `ping`. */
   outstandingMax: 48,
-  /** Commands that wait for their turn or for the connection. Beyond it they are refused with OVERLOADED. */
+  /** Commands that wait for their turn or for the connection; one more is refused with `OVERLOADED`. */
   queuedMax: 256,
-  /** A command that got no answer for so long ends with its outcome unknown. Well inside the node's window of remembered
-   *  operation ids, so that a retry still gets the first answer. */
+  /** A command without an answer for so long is sent again under its operation id if it may have taken effect; else
+   *  it fails.
+   *
+   *  Well inside the node's window of remembered operation ids, so that a retry still gets the first answer. */
   answerTimeoutMs: 90_000,
-  /** After that: one that may have been done is sent anew under its operation id, and ends when this is over, too. */
+  /** A command that was sent again and is still not answered after this ends with an unknown outcome. */
   lastAnswerTimeoutMs: 15_000,
-  /** A node that has not answered for so long is said to be slow: it may hang, and silence alone shows that much later. */
+  /** The page says that a node is slow when it has not answered for so long.
+   *
+   *  The node may hang, and silence alone shows that much later. */
   lateAfterMs: 5_000,
-  /** A command that is refused for what may pass is repeated so often before the person sees it; while another node is said
-   *  to be away, for `answerTimeoutMs`. */
+  /** A command that was refused for a temporary reason is repeated so often. While the refusal names a node that is
+   *  away, this limit does not count. */
   repeatsMax: 3,
-  /** A connection that was open at least so long starts its backoff anew; a shorter one is treated as a failed attempt. */
+  /** After a connection that was open for so long the waits start over; a shorter one counts as a failed attempt. */
   stableAfterMs: 5_000,
-  /** One HTTP request: sign-in, settings, lists. Longer than what a node gives an actor to answer. */
+  /** One HTTP request of the page; then the node does not answer (`UNREACHABLE`, or `ASK_TIMEOUT` where it may still
+   *  do it).
+   *
+   *  Longer than what a node gives an actor to answer. */
   requestTimeoutMs: 20_000,
-  /** How long a page that wakes up waits for a sign of life before it opens a new connection. */
+  /** How long a page that wakes up waits for a sign of life; then it connects again. */
   probeTimeoutMs: 4_000,
 } as const;
