@@ -6,6 +6,7 @@
  *  that carry them). */
 export * from "./advice.ts";
 export * from "./agent.ts";
+export * from "./api.ts";
 export * from "./assert.ts";
 export * from "./catalog.ts";
 export * from "./client.ts";

@@ -11,6 +11,7 @@ import { commandsPage } from "./tidy/commands.ts";
 import { contractLines, contractText, declarationLines, readContract, schemaLines } from "./tidy/contract.ts";
 import { layers } from "./tidy/layers.ts";
 import { limitsPage, limitsSection, readLimitsPage } from "./tidy/limits.ts";
+import { accepted, incompatibilities } from "./tidy/released.ts";
 import {
   awaitViolations,
   differences,
@@ -235,6 +236,12 @@ describe("the wire contract", () => {
       'Event "gone" {}',
     ]);
   });
+});
+
+describe("the last release", () => {
+  it("is understood: nothing that its programs and nodes use has changed, but what accepted.txt names", async () => {
+    none(differences(accepted(), await incompatibilities(), { expected: "accepted.txt", actual: "the code" }));
+  }).timeout(20_000);
 });
 
 describe("the tidy rules find what is planted:", () => {

@@ -78,7 +78,7 @@ export function addAdminRoutes(
   };
   const toCluster = async (message: Message) => demand(await askCluster(message)) ?? {};
 
-  app.get("/api/admin/status", { config, schema: { summary: "The status of this node", tags } }, async () => {
+  app.get("/admin/status", { config, schema: { summary: "The status of this node", tags } }, async () => {
     const unnamedProxies = at.addresses.unnamed();
     const status: NodeStatus = {
       ...(await at.status()),
@@ -91,7 +91,7 @@ export function addAdminRoutes(
 
   const query = rowsQuery(limits);
   app.get<{ Querystring: Static<typeof query> }>(
-    "/api/admin/actors",
+    "/admin/actors",
     {
       config,
       schema: {
@@ -105,13 +105,13 @@ export function addAdminRoutes(
   );
 
   app.get<{ Params: Static<typeof actorKeyParams> }>(
-    "/api/admin/actors/:kind/:key",
+    "/admin/actors/:kind/:key",
     { config, schema: { summary: "One actor, with its dead letters", tags, params: actorKeyParams } },
     async (request) => demand(await actors.show(actorId(request.params.kind, request.params.key))),
   );
 
   app.post<{ Params: Static<typeof actorKeyParams>; Body: Static<typeof releaseActor> }>(
-    "/api/admin/actors/:kind/:key/release",
+    "/admin/actors/:kind/:key/release",
     {
       config: audits("releaseActor"),
       schema: { summary: "Releases an actor from quarantine", tags, params: actorKeyParams, body: releaseActor },
@@ -126,7 +126,7 @@ export function addAdminRoutes(
   );
 
   app.put<{ Params: Static<typeof userParams>; Body: Static<typeof adminBody> }>(
-    "/api/admin/users/:user",
+    "/admin/users/:user",
     {
       config: audits("setAdmin"),
       schema: { summary: "Makes a person an admin, or ends that", tags, params: userParams, body: adminBody },
@@ -139,12 +139,12 @@ export function addAdminRoutes(
     },
   );
 
-  app.get("/api/admin/cluster", { config, schema: { summary: "Nodes, roles and admins", tags } }, () =>
+  app.get("/admin/cluster", { config, schema: { summary: "Nodes, roles and admins", tags } }, () =>
     toCluster({ type: "describe" }),
   );
 
   app.get<{ Querystring: Static<typeof roleManagerCommands.auditPage.params> }>(
-    "/api/admin/cluster/audit",
+    "/admin/cluster/audit",
     {
       config,
       schema: {

@@ -34,19 +34,19 @@ export function addClusterRoutes(app: FastifyInstance, at: Surroundings): void {
   const { log } = at;
 
   app.get(
-    "/api/admin/cluster/summary",
+    "/admin/cluster/summary",
     { config, schema: { summary: "Nodes with their load, the directory, and slots by status", tags } },
     async () => demand(await control().summary()),
   );
 
   app.get(
-    "/api/admin/cluster/slots",
+    "/admin/cluster/slots",
     { config, schema: { summary: "Every slot: owner, epoch, replicas, where it should be", tags } },
     async () => ({ slots: demand(await control().slots()) }),
   );
 
   app.post<{ Body: Static<typeof createInvitation> }>(
-    "/api/admin/cluster/invitations",
+    "/admin/cluster/invitations",
     {
       config: audits("invite"),
       schema: {
@@ -59,7 +59,7 @@ export function addClusterRoutes(app: FastifyInstance, at: Surroundings): void {
   );
 
   app.delete<{ Params: Static<typeof clusterNodeParams>; Querystring: Static<typeof evictNode> }>(
-    "/api/admin/cluster/nodes/:node",
+    "/admin/cluster/nodes/:node",
     {
       config: audits("evict"),
       schema: {
@@ -79,7 +79,7 @@ export function addClusterRoutes(app: FastifyInstance, at: Surroundings): void {
   );
 
   app.put<{ Params: Static<typeof clusterNodeParams>; Body: Static<typeof setDraining> }>(
-    "/api/admin/cluster/nodes/:node/draining",
+    "/admin/cluster/nodes/:node/draining",
     {
       config: audits("drain"),
       schema: {
@@ -103,7 +103,7 @@ export function addClusterRoutes(app: FastifyInstance, at: Surroundings): void {
   );
 
   app.put<{ Params: Static<typeof clusterNodeParams>; Body: Static<typeof setNodeRoles> }>(
-    "/api/admin/cluster/nodes/:node/roles",
+    "/admin/cluster/nodes/:node/roles",
     {
       config: audits("roles"),
       schema: {
@@ -123,7 +123,7 @@ export function addClusterRoutes(app: FastifyInstance, at: Surroundings): void {
   );
 
   app.post<{ Params: Static<typeof actorKeyParams>; Body: Static<typeof moveTo> }>(
-    "/api/admin/cluster/actors/:kind/:key/move",
+    "/admin/cluster/actors/:kind/:key/move",
     {
       config: audits("moveActor"),
       schema: {
@@ -142,7 +142,7 @@ export function addClusterRoutes(app: FastifyInstance, at: Surroundings): void {
   );
 
   app.post<{ Params: Static<typeof clusterSlotParams>; Body: Static<typeof moveTo> }>(
-    "/api/admin/cluster/slots/:role/:number/move",
+    "/admin/cluster/slots/:role/:number/move",
     {
       config: audits("moveSlot"),
       schema: {
@@ -167,7 +167,7 @@ export function addClusterRoutes(app: FastifyInstance, at: Surroundings): void {
   };
 
   app.delete<{ Params: Static<typeof clusterSlotParams> }>(
-    "/api/admin/cluster/slots/:role/:number/held",
+    "/admin/cluster/slots/:role/:number/held",
     { config: audits("release"), schema: { ...releaseSchema, params: clusterSlotParams } },
     (request) => {
       const slot: SlotId = `${request.params.role}/${request.params.number}`;
@@ -176,7 +176,7 @@ export function addClusterRoutes(app: FastifyInstance, at: Surroundings): void {
   );
 
   app.delete<{ Params: Static<typeof actorKeyParams> }>(
-    "/api/admin/cluster/actors/:kind/:key/held",
+    "/admin/cluster/actors/:kind/:key/held",
     { config: audits("release"), schema: { ...releaseSchema, params: actorKeyParams } },
     (request) => {
       // The slot that an actor has of its own is called like it.
@@ -186,7 +186,7 @@ export function addClusterRoutes(app: FastifyInstance, at: Surroundings): void {
   );
 
   app.post<{ Body: Static<typeof migrateDirectory> }>(
-    "/api/admin/cluster/directory/migrate",
+    "/admin/cluster/directory/migrate",
     {
       config: audits("migrateDirectory"),
       schema: { summary: "Moves the running cluster's directory to etcd", tags, body: migrateDirectory },

@@ -23,18 +23,14 @@ import {
 import type { Message } from "../../actors/behavior.ts";
 import { invalid } from "./refusals.ts";
 
-/** What stands before the path of every route of a command. */
-const prefix = "/api";
-
 /** A REST route that is one command to one actor. */
 export interface CommandRoute extends NamedCommand {
   readonly route: Route;
-  readonly url: string;
 }
 
 /** Every route that is one command. The others (sign-in, keys, lists made of many answers) have handlers of their own. */
 export const commandRoutes: readonly CommandRoute[] = allCommands.flatMap((command) =>
-  (command.row.http ?? []).map((route) => ({ ...command, route, url: `${prefix}${route.path}` })),
+  (command.row.http ?? []).map((route) => ({ ...command, route })),
 );
 
 /** What the description of the interface calls a route: its command, with what tells apart the routes of one. */

@@ -6,7 +6,7 @@ import swagger from "@fastify/swagger";
 import { TypeBoxValidatorCompiler } from "@fastify/type-provider-typebox";
 import { fastify, type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
 import type { TLocalizedValidationError } from "typebox/error";
-import { failure, PlexusError, type Failure } from "../../protocols/index.ts";
+import { apiPrefix, failure, PlexusError, type Failure } from "../../protocols/index.ts";
 import type { Accounts, Caller, Origin } from "./accounts.ts";
 import { checkSameOrigin, isSafeMethod, presentedToken } from "./callers.ts";
 import type { Entrance } from "./entrance.ts";
@@ -47,6 +47,16 @@ export const originOf = (request: FastifyRequest): Origin => ({
   label: request.headers["user-agent"] ?? "unknown device",
 });
 
+/** The paths of REST had no version before there was `/api/v1`. Until 1.0 they lead to the same routes. */
+export const versionedUrl = (url: string): string =>
+  /^\/api\/(?!v\d+(?:[/?]|$))/.test(url) ? `${apiPrefix}${url.slice("/api".length)}` : url;
+
+/** RFC 9745, with the day from which on the paths without a version were deprecated; RFC 5829 for the link. */
+const deprecation = {
+  deprecation: `@${Date.UTC(2026, 10, 23) / 1000}`,
+  link: `<${apiPrefix}>; rel="successor-version"`,
+};
+
 const isOpenAi = (request: FastifyRequest) => request.url.startsWith("/v1/");
 
 function sendFailure(request: FastifyRequest, reply: FastifyReply, reason: Failure): FastifyReply {
@@ -78,6 +88,7 @@ export async function createHttp(at: Surroundings, accounts: Accounts, commands:
       connectionsCheckingInterval: limits.requestSweepMs,
     },
     routerOptions: { maxParamLength: 256 },
+    rewriteUrl: (request) => versionedUrl(request.url ?? "/"),
     genReqId: () => randomId(at.random),
     // An id from outside could name a line of the log that is not its own.
     requestIdHeader: false,
@@ -128,6 +139,10 @@ export async function createHttp(at: Surroundings, accounts: Accounts, commands:
   // A command without parameters may be sent without a body.
   app.addHook("preValidation", async (request) => {
     if (request.body === undefined || request.body === null) request.body = {};
+  });
+
+  app.addHook("onRequest", async (request, reply) => {
+    if (request.originalUrl !== request.url) reply.headers(deprecation);
   });
 
   let stopping = false;
@@ -244,7 +259,7 @@ async function servePage(
       },
     });
   app.setNotFoundHandler((request, reply) => {
-    const path = request.url.split("?", 1)[0] as string;
+    const path = request.originalUrl.split("?", 1)[0] as string;
     const isPage =
       webFolder !== undefined &&
       request.method === "GET" &&

@@ -14,6 +14,7 @@
  *
  *  Read http.ts for one request's way in, then feeds.ts for one event's way out. */
 import type { AddressInfo } from "node:net";
+import { apiPrefix } from "../../protocols/index.ts";
 import { createAccounts } from "./accounts.ts";
 import { createAddresses } from "./addresses.ts";
 import { addAdminRoutes } from "./admin.ts";
@@ -75,9 +76,14 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   addEntrance(app, entrance);
   const sockets = createSockets(app.server, at, { accounts, commands, entrance });
   addHealthRoutes(app, at, accounts);
-  addRoutes(app, at, accounts);
-  addAdminRoutes(app, at, { url: () => url, connections: () => sockets.connections() });
-  addClusterRoutes(app, at);
+  await app.register(
+    async (api) => {
+      addRoutes(api, at, accounts);
+      addAdminRoutes(api, at, { url: () => url, connections: () => sockets.connections() });
+      addClusterRoutes(api, at);
+    },
+    { prefix: apiPrefix },
+  );
   addOpenAiRoutes(app, at);
   let metrics: MetricsListener | undefined;
   try {

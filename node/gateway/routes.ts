@@ -48,7 +48,7 @@ const claim = schema.object({ adminCode: Type.String({ minLength: 1, maxLength: 
 const directKey = (left: string, right: string): string =>
   `dm.${[left, right].map((principal) => principal.slice(principal.indexOf("/") + 1)).sort().join(".")}`; // prettier-ignore
 
-/** Adds the routes under /api that people use. */
+/** Adds the routes below `apiPrefix` that people use. */
 export function addRoutes(app: FastifyInstance, at: Surroundings, accounts: Accounts): void {
   const { kernel, limits } = at;
   const ask = (caller: Caller, to: `${string}/${string}`, message: Message, operationId?: string) =>
@@ -61,10 +61,10 @@ export function addRoutes(app: FastifyInstance, at: Surroundings, accounts: Acco
     });
 
   for (const command of commandRoutes) {
-    const { kind, row, route, url } = command;
+    const { kind, row, route } = command;
     app.route({
       method: route.method,
-      url,
+      url: route.path,
       config: { access: isPersonOnly(row) ? "person" : "user" },
       schema: {
         summary: route.summary ?? row.summary,
@@ -89,7 +89,7 @@ export function addRoutes(app: FastifyInstance, at: Surroundings, accounts: Acco
   addAccountRoutes(app, at, accounts, ask);
 
   app.post<{ Body: Static<typeof directRoom> }>(
-    "/api/rooms/direct",
+    "/rooms/direct",
     {
       config: { access: "user" },
       schema: { summary: "Finds or creates the direct room with somebody", tags: ["room"], body: directRoom },
@@ -106,7 +106,7 @@ export function addRoutes(app: FastifyInstance, at: Surroundings, accounts: Acco
   );
 
   app.get(
-    "/api/agents",
+    "/agents",
     { config: { access: "user" }, schema: { summary: "The caller's agents", tags: ["agent"] } },
     async (request) => {
       const caller = callerOf(request);
@@ -121,13 +121,13 @@ export function addRoutes(app: FastifyInstance, at: Surroundings, accounts: Acco
   );
 
   app.get(
-    "/api/models",
+    "/models",
     { config: { access: "user" }, schema: { summary: "The models of this node, default first", tags: ["node"] } },
     async () => ({ models: at.runtime.models() }),
   );
 
   app.get(
-    "/api/nodes",
+    "/nodes",
     { config: { access: "user" }, schema: { summary: "The nodes that serve clients, this one first", tags: ["node"] } },
     async () => ({ nodes: at.nodes() }),
   );
@@ -191,7 +191,7 @@ function addAccountRoutes(app: FastifyInstance, at: Surroundings, accounts: Acco
     return session;
   };
 
-  app.get("/api/setup", { schema: { summary: "Settings of the sign-in page", tags, security: [] } }, async () => ({
+  app.get("/setup", { schema: { summary: "Settings of the sign-in page", tags, security: [] } }, async () => ({
     // Who has an account need not wait for the node that knows; a sign-up asks for itself.
     adminNeeded: await at.adminNeeded().catch(() => false),
     signUp: at.signUp,
@@ -201,21 +201,21 @@ function addAccountRoutes(app: FastifyInstance, at: Surroundings, accounts: Acco
   }));
 
   app.post<{ Body: Static<typeof signUp> }>(
-    "/api/sign-up",
+    "/sign-up",
     { schema: { summary: "Creates an account and signs in", tags, security: [], body: signUp } },
     async (request, reply) =>
       signedIn(request, reply, demand(await accounts.signUp(request.body, fromDevice(request)))),
   );
 
   app.post<{ Body: Static<typeof credentials> }>(
-    "/api/sign-in",
+    "/sign-in",
     { schema: { summary: "Signs in", tags, security: [], body: credentials } },
     async (request, reply) =>
       signedIn(request, reply, demand(await accounts.signIn(request.body, fromDevice(request)))),
   );
 
   app.post(
-    "/api/sign-out",
+    "/sign-out",
     { config: { access: "user" }, schema: { summary: "Ends this session and its connections", tags } },
     async (request, reply) => {
       const caller = callerOf(request);
@@ -226,14 +226,14 @@ function addAccountRoutes(app: FastifyInstance, at: Surroundings, accounts: Acco
   );
 
   app.post<{ Body: Static<typeof claim> }>(
-    "/api/claim-admin",
+    "/claim-admin",
     { config: { access: "person" }, schema: { summary: "Makes the caller the first admin, with the admin code that the node printed", tags, body: claim } },
     async (request) =>
       demand(await accounts.claimAdmin(callerOf(request).user, request.body.adminCode, originOf(request))) ?? {},
   ); // prettier-ignore
 
   app.get(
-    "/api/me",
+    "/me",
     { config: { access: "user" }, schema: { summary: "The caller's account", tags } },
     async (request) => {
       const caller = callerOf(request);
@@ -243,7 +243,7 @@ function addAccountRoutes(app: FastifyInstance, at: Surroundings, accounts: Acco
   );
 
   app.put<{ Body: Static<typeof newPassword> }>(
-    "/api/me/password",
+    "/me/password",
     { config: { access: "person" }, schema: { summary: "Changes the password; other sessions end", tags, body: newPassword } },
     async (request) => {
       const { current, password } = request.body;
@@ -260,19 +260,19 @@ function addAccountRoutes(app: FastifyInstance, at: Surroundings, accounts: Acco
   };
 
   app.get(
-    "/api/me/sessions",
+    "/me/sessions",
     { config: { access: "user" }, schema: { summary: "The caller's signed-in devices", tags } },
     async (request) => ({ sessions: await list(request, "session"), current: callerOf(request).session }),
   );
 
   app.get(
-    "/api/me/keys",
+    "/me/keys",
     { config: { access: "user" }, schema: { summary: "The caller's API keys", tags } },
     async (request) => ({ keys: await list(request, "key") }),
   );
 
   app.post<{ Body: Static<typeof createApiKey> }>(
-    "/api/me/keys",
+    "/me/keys",
     { config: { access: "person" }, schema: { summary: "Creates an API key; only this answer shows it", tags, body: createApiKey } },
     async (request) => {
       const { token, session } = demand(await accounts.createKey(callerOf(request), request.body.label));
@@ -281,7 +281,7 @@ function addAccountRoutes(app: FastifyInstance, at: Surroundings, accounts: Acco
   ); // prettier-ignore
 
   app.delete<{ Params: { id: string } }>(
-    "/api/me/keys/:id",
+    "/me/keys/:id",
     { config: { access: "person" }, schema: { summary: "Revokes an API key", tags, params: schema.object({ id: schema.key }) } },
     async (request) => {
       const caller = callerOf(request);

@@ -254,9 +254,15 @@ describe("gateway: HTTP", () => {
   it("describes every route in OpenAPI 3.1 from the same schemas", async () => {
     const { body } = await stand.request("GET", "/openapi.json");
     expect(body.openapi).to.equal("3.1.0");
-    const post = body.paths["/api/rooms/{room}/messages"].post;
+    const post = body.paths["/api/v1/rooms/{room}/messages"].post;
     expect(post.requestBody.content["application/json"].schema.properties.text).to.include({ maxLength: 10_000 });
-    for (const path of ["/api/sign-in", "/api/me/keys", "/v1/chat/completions", "/api/admin/actors", "/healthz"])
+    for (const path of [
+      "/api/v1/sign-in",
+      "/api/v1/me/keys",
+      "/v1/chat/completions",
+      "/api/v1/admin/actors",
+      "/healthz",
+    ])
       expect(body.paths, path).to.have.property(path);
     for (const [path, methods] of Object.entries<Record<string, { summary?: string }>>(body.paths))
       for (const route of Object.values(methods)) expect(route.summary, path).to.be.a("string");
@@ -270,6 +276,24 @@ describe("gateway: HTTP", () => {
         operations.add(route.operationId);
       }
     expect(operations.size).to.be.above(30);
+  });
+
+  it("answers paths of REST without a version as their successors do, and says that they end", async () => {
+    const a = as(ada);
+    expect((await a("POST", "/api/rooms", { room: "old-path" })).status).to.equal(200);
+    const [old, current] = [await a("GET", "/api/rooms/old-path"), await a("GET", "/api/v1/rooms/old-path")];
+    expect([old.status, old.body]).to.deep.equal([200, current.body]);
+    expect(old.headers.get("deprecation")).to.match(/^@\d{10}$/);
+    expect(old.headers.get("link")).to.equal('</api/v1>; rel="successor-version"');
+    expect(current.headers.get("deprecation")).to.equal(null);
+    // A later version is no old path, and what is not below /api is not looked at.
+    for (const path of ["/api/v2/rooms", "/api/none", "/api", "/apiary"]) {
+      const unknown = await a("GET", path);
+      expect(unknown.status, path).to.equal(404);
+      expect(unknown.body.error.details.path).to.equal(path);
+    }
+    const refused = await stand.request("GET", "/api/me");
+    expect([refused.status, refused.headers.get("deprecation") !== null]).to.deep.equal([401, true]);
   });
 
   it("answers bytes that are not HTTP with a typed error and closes", async () => {
