@@ -1,6 +1,7 @@
 /** How the rows are printed for people. */
 import Table from "cli-table3";
 import type { Row } from "./contest.ts";
+import type { Verdict } from "./gate.ts";
 import type { TimingRow } from "./timing.ts";
 
 /** Three digits that count, and thousands kept apart. */
@@ -58,6 +59,26 @@ export function timingTable(rows: readonly TimingRow[]): string {
       aim === undefined ? "" : `${share} ≤ ${figure(aim.atMost)}: ${met === true ? "met" : "missed"}`,
     ]);
   }
+  return lines.toString();
+}
+
+/** What became of the gate's rows, as a table. */
+export function gateTable(verdicts: readonly Verdict[]): string {
+  const lines = new Table({
+    head: ["row", "ratio kept", "ratio now", "worse by", "fails beyond", "noise", ""],
+    style: { head: [], border: [] },
+  });
+  const percent = (factor: number): string => (Number.isFinite(factor) ? `${(100 * (factor - 1)).toFixed(1)} %` : "–");
+  for (const { row, verdict, now, kept, worse, limit } of verdicts)
+    lines.push([
+      row,
+      figure(kept?.ratio ?? NaN),
+      figure(now.ratio),
+      percent(worse),
+      percent(limit),
+      percent(1 + now.noise),
+      verdict,
+    ]);
   return lines.toString();
 }
 

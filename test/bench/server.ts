@@ -138,9 +138,9 @@ export async function signUpPeople(server: Server, count: number, room: string):
     const from = 1 + Math.floor(person / signUpsPerAddress);
     const account = { name: `bench${person}`, password: "correct horse battery", adminCode: server.ready["adminCode"] };
     const body = person === 0 ? account : { name: account.name, password: account.password };
-    const { token } = (await callNode(server, { path: "/api/sign-up", body, from })) as { token: string };
+    const { token } = (await callNode(server, { path: "/api/v1/sign-up", body, from })) as { token: string };
     if (person === 0) await openRoom(server, token, room);
-    else await callNode(server, { path: `/api/rooms/${room}/join`, body: {}, token });
+    else await callNode(server, { path: `/api/v1/rooms/${room}/join`, body: {}, token });
     tokens.push(token);
   }
   return tokens;
@@ -148,10 +148,10 @@ export async function signUpPeople(server: Server, count: number, room: string):
 
 /** Makes a public room. */
 export async function openRoom(server: Server, token: string, room: string): Promise<void> {
-  await callNode(server, { path: "/api/rooms", body: { room, visibility: "public" }, token });
+  await callNode(server, { path: "/api/v1/rooms", body: { room, visibility: "public" }, token });
 }
 
 /** Posts through the HTTP API. */
 export async function post(server: Server, token: string, room: string, text: string): Promise<void> {
-  await callNode(server, { path: `/api/rooms/${room}/messages`, body: { text }, token });
+  await callNode(server, { path: `/api/v1/rooms/${room}/messages`, body: { text }, token });
 }

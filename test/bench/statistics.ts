@@ -22,6 +22,8 @@ export interface Comparison {
   readonly ratio: number;
   /** Lowest and highest ratio of a round. */
   readonly spread: readonly [lowest: number, highest: number];
+  /** How far, as a share of it, the median may be from what endless rounds would give; see `medianNoise`. */
+  readonly noise: number;
 }
 
 /** Compares round by round. Both lists must be of the same rounds in the same order. */
@@ -34,7 +36,31 @@ export function compare(ours: readonly number[], peer: readonly number[]): Compa
     peer: median(peer),
     ratio: median(ratios),
     spread: [Math.min(...ratios), Math.max(...ratios)],
+    noise: medianNoise(ratios),
   };
+}
+
+/** The noise of a median of positive values, as a share of it: how far the ends of its 95 % confidence interval are away.
+ *
+ *  The interval is between two of the values themselves, chosen by their order (the sign test): each value is above the true
+ *  median with probability 1/2, so the number of values above it is binomial, whatever distribution the values have. Of n
+ *  values in order the k-th from below and the k-th from above enclose the true median with at least 95 %, where k is the
+ *  largest number for which fewer than k of n tosses of a coin are heads with at most 2.5 %. Rounds of a bench are not normal:
+ *  a disturbance makes one far too slow and none far too fast. With fewer than six values there is no such interval, and
+ *  the lowest and the highest value stand for it. */
+export function medianNoise(values: readonly number[]): number {
+  const sorted = values.toSorted((one, other) => one - other);
+  const count = sorted.length;
+  let rank = 0;
+  let share = 2 ** -count;
+  for (let below = share; below <= 0.025; below += share) {
+    rank += 1;
+    share *= (count - rank + 1) / rank;
+  }
+  const end = Math.max(1, rank) - 1;
+  const middle = median(sorted);
+  const [low = NaN, high = NaN] = [sorted[end], sorted[count - 1 - end]];
+  return Math.max(middle / low, high / middle) - 1;
 }
 
 /** Index of the list with the best median. Among variants of a peer the best one is the peer, chosen once for all rounds. */

@@ -2,7 +2,8 @@ import { expect } from "chai";
 import fc from "fast-check";
 import { figure, listing, table } from "../../bench/report.ts";
 import type { Row } from "../../bench/contest.ts";
-import { bestOf, compare, median, quantile } from "../../bench/statistics.ts";
+import { judge } from "../../bench/gate.ts";
+import { bestOf, compare, median, medianNoise, quantile } from "../../bench/statistics.ts";
 
 const positive = fc.double({ min: 1e-3, max: 1e6, noNaN: true });
 
@@ -66,7 +67,7 @@ describe("the arithmetic of the benchmarks", () => {
 
 describe("the printed rows of the benchmarks", () => {
   const row: Row = {
-    row: "contest/level", ours: 61_234.5, peer: 100_000, ratio: 0.612, spread: [0.5, 0.7], unit: "commands/s",
+    row: "contest/level", ours: 61_234.5, peer: 100_000, ratio: 0.612, spread: [0.5, 0.7], noise: 0.05, unit: "commands/s",
     better: "higher", against: "level 2×6400", rounds: 7, aimRatio: 0.5, met: true, oursFigures: {}, peerFigures: {},
   }; // prettier-ignore
 
@@ -91,4 +92,67 @@ describe("the printed rows of the benchmarks", () => {
     const contest = { name: "c", about: "what it is", warmUps: 1, rounds: 1, arms: {}, rows: [{ ...row, figure: "perSecond", ours: "a", peers: ["b"] }] };
     expect(listing([contest])).to.equal("what it is\n  contest/level (commands/s)");
   }); // prettier-ignore
+});
+
+describe("the noise of a median", () => {
+  it("reaches to the values that enclose the true median with 95 %", () => {
+    // Of 23 values those are the 7th from below and from above, of 9 the 2nd, of 6 the lowest and highest.
+    const upTo = (count: number): number[] => Array.from({ length: count }, (_, index) => 100 + index);
+    expect(medianNoise(upTo(23))).to.be.closeTo(111 / 106 - 1, 1e-12);
+    expect(medianNoise(upTo(9))).to.be.closeTo(104 / 101 - 1, 1e-12);
+    expect(medianNoise(upTo(6))).to.be.closeTo(102.5 / 100 - 1, 1e-12);
+    expect(medianNoise([2, 1])).to.be.closeTo(0.5, 1e-12);
+    expect(medianNoise([5])).to.equal(0);
+  });
+
+  it("passes over a few rounds that were disturbed, and shrinks with their number", () => {
+    const calm = Array.from({ length: 23 }, (_, index) => 1 + (index % 5) / 100);
+    expect(medianNoise(calm.with(3, 0.1).with(9, 40))).to.be.below(0.03);
+    const wild = Array.from({ length: 99 }, (_, index) => 1 + ((index * 37) % 99) / 99);
+    expect(medianNoise(wild)).to.be.below(medianNoise(wild.slice(0, 9)));
+  });
+
+  it("encloses the true median about as often as it says, whatever the distribution", () => {
+    let seed = 1;
+    const chance = (): number => (seed = (seed * 48_271) % 2_147_483_647) / 2_147_483_647;
+    let inside = 0;
+    for (let run = 0; run < 2_000; run += 1) {
+      // Exponential: far from normal, and its median is ln 2. One is added, as ratios are positive and far from zero.
+      const values = Array.from({ length: 15 }, () => 1 - Math.log(chance()));
+      const truth = 1 + Math.LN2;
+      const off = Math.max(median(values) / truth, truth / median(values)) - 1;
+      if (off <= medianNoise(values)) inside += 1;
+    }
+    expect(inside / 2_000).to.be.within(0.95, 1);
+  });
+});
+
+describe("the bench gate", () => {
+  const row = (ratio: number, noise = 0.01, better: "higher" | "lower" = "higher") => ({
+    row: "r",
+    ratio,
+    noise,
+    better,
+  });
+  const kept = { ratio: 2, noise: 0.01 };
+  const verdict = (...now: Parameters<typeof row>): string => judge(row(...now), kept).verdict;
+
+  it("fails a row that is worse by more than 5 % and the noise of both measurements", () => {
+    const { limit } = judge(row(2), kept);
+    expect(limit).to.be.closeTo(1.05 * (1 + Math.SQRT2 / 100), 1e-12);
+    expect([verdict(2 / (limit + 0.001)), verdict(2 / (limit - 0.001))]).to.deep.equal(["worse", "held"]);
+    expect([verdict(2 * (limit + 0.001), 0.01, "lower"), verdict(2 * (limit - 0.001), 0.01, "lower")]).to.deep.equal(["worse", "held"]);
+  }); // prettier-ignore
+
+  it("tells what is better, what is not kept yet, and what was not measured", () => {
+    expect(verdict(2.5)).to.equal("better");
+    expect(verdict(1.5, 0.01, "lower")).to.equal("better");
+    expect(judge(row(2), undefined).verdict).to.equal("new");
+    expect(verdict(NaN, NaN)).to.equal("worse");
+  });
+
+  it("is unsure of a row whose noise could hide as much as it looks for, and fails it all the same when it is worse", () => {
+    expect(verdict(2, 0.2)).to.equal("unsure");
+    expect(verdict(1, 0.2)).to.equal("worse");
+  });
 });
