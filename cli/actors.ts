@@ -29,7 +29,7 @@ export async function listActors(flags: AdminFlags, filter: ActorFilter, output:
     if (filter.status !== undefined) query.set("status", filter.status);
     const last = rows.at(-1);
     if (last !== undefined) query.set("after", last.actor);
-    const page = demand(await callNode<ActorPage>(target, "GET", `/api/admin/actors?${query.toString()}`));
+    const page = demand(await callNode<ActorPage>(target, "GET", `/api/v1/admin/actors?${query.toString()}`));
     rows.push(...page.rows);
     for (const node of page.unanswered ?? []) unanswered.add(node);
     more = page.more && page.rows.length > 0;
@@ -71,7 +71,7 @@ export async function namedActor<T>(target: Target, answer: Result<T>, actor: st
   if (answer.error.details?.["node"] !== undefined) return answer;
   const [kind = "", key = ""] = actor.split("/");
   const [likely] = (kinds as readonly string[]).includes(kind) ? [kind] : nearest(kind, kinds);
-  const path = `/api/admin/actors?kind=${likely ?? ""}&limit=${cliLimits.actorPageRows}`;
+  const path = `/api/v1/admin/actors?kind=${likely ?? ""}&limit=${cliLimits.actorPageRows}`;
   const page = likely === undefined ? undefined : await callNode<ActorPage>(forLook(target), "GET", path);
   const known = page?.ok === true ? page.value.rows.map((row) => row.actor) : [];
   const meant = didYouMean(`${likely}/${key}`, known);

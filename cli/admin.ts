@@ -57,7 +57,7 @@ export function advised<T>(result: Result<T>, advice: Readonly<Partial<Record<Fa
 }
 
 /** The path of an actor's routes. Error: BAD_REQUEST. */
-export function actorPath(actor: string, below = "/api/admin/actors"): string {
+export function actorPath(actor: string, below = "/api/v1/admin/actors"): string {
   const id = parseActorId(actor);
   if (id === undefined)
     throw new PlexusError(failure("BAD_REQUEST", { field: "actor", reason: "an actor is kind/key, like room/lobby" }));

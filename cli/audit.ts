@@ -20,7 +20,7 @@ export async function showAudit(flags: AdminFlags, limit: number, output: Output
     const query = new URLSearchParams({ limit: String(Math.min(cliLimits.auditPageEntries, limit - entries.length)) });
     const last = entries.at(-1);
     if (last !== undefined) query.set("before", String(last.seq));
-    const answer = await callNode<AuditPage>(target, "GET", `/api/admin/cluster/audit?${query.toString()}`);
+    const answer = await callNode<AuditPage>(target, "GET", `/api/v1/admin/cluster/audit?${query.toString()}`);
     const page = demand(answer.ok ? answer : await withCopies(target, answer));
     entries.push(...page.entries);
     copyAt ??= page.copyAt;

@@ -24,7 +24,7 @@ import { jsonLine, withoutControls } from "./printable.ts";
 /** `plexus invite`, `slots`, `actors move`, `directory`: each asks any node of the cluster. */
 
 /** Where every route of the cluster is. */
-export const base = "/api/admin/cluster";
+export const base = "/api/v1/admin/cluster";
 
 /** How the cluster is, as one node sees it. */
 export const readSummary = (target: Target): Promise<Result<ClusterSummary>> =>

@@ -21,7 +21,7 @@ type Method = "GET" | "POST" | "PUT" | "DELETE";
 export async function callNode<T>(target: Target, method: Method, path: string, body?: unknown): Promise<Result<T>> {
   const answer = await request<T>(target, method, path, body);
   if (answer.ok || method === "GET" || answer.error.outcome !== "unknown") return answer;
-  const where = path.startsWith("/api/admin/cluster/") ? "; `plexus audit` shows what was done" : "";
+  const where = path.startsWith("/api/v1/admin/cluster/") ? "; `plexus audit` shows what was done" : "";
   const hint = `The change may have been made all the same: check before you repeat it${where}.`;
   const { details } = answer.error;
   return refused({ ...answer.error, details: { ...details, hint: details?.["hint"] ?? hint } });

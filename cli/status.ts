@@ -17,7 +17,7 @@ import { jsonLine, withoutControls } from "./printable.ts";
 
 /** `plexus status`. */
 export async function showStatus(flags: AdminFlags, output: Output): Promise<number> {
-  const status = demand(await callNode<NodeStatus>(forLook(await findNode(flags)), "GET", "/api/admin/status"));
+  const status = demand(await callNode<NodeStatus>(forLook(await findNode(flags)), "GET", "/api/v1/admin/status"));
   output.print(flags.json ? jsonLine(status) : describeStatus(status, output.color));
   return exitCodes.ok;
 }

@@ -57,7 +57,7 @@ async function readTop(target: Target): Promise<Result<TopData>> {
   if (!slots.ok) return slots;
   const known = { summary: summary.value, slots: slots.value };
   if (known.summary.busiest !== undefined) return ok({ ...known, actors: [] });
-  const path = `/api/admin/actors?status=active&limit=${cliLimits.actorPageRows}`;
+  const path = `/api/v1/admin/actors?status=active&limit=${cliLimits.actorPageRows}`;
   const actors = await callNode<ActorPage>(target, "GET", path);
   return actors.ok ? ok({ ...known, actors: actors.value.rows }) : actors;
 }

@@ -1,4 +1,4 @@
-/** What admins see and do of a cluster: rows and bodies of the `/api/admin/cluster` routes, used by the page and the
+/** What admins see and do of a cluster: rows and bodies of the `/api/v1/admin/cluster` routes, used by the page and the
  *  command line. */
 import { Type } from "typebox";
 import type { Failure } from "./errors.ts";

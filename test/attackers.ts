@@ -109,7 +109,7 @@ const attacks: readonly Attack[] = [
     name: "half bodies",
     everyMs: 20,
     act: ({ port }, step, held) => {
-      const text = "POST /api/sign-in HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n{";
+      const text = "POST /api/v1/sign-in HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n{";
       return hold({ port, from: address(step >> 4, 3), text }, held);
     },
   },
@@ -117,14 +117,14 @@ const attacks: readonly Attack[] = [
     name: "wrong tokens",
     everyMs: 5,
     act: (target, step) =>
-      send(target, { path: "/api/me", from: address(step >> 8, 4), headers: bearer(`${random()}.${random()}`) }),
+      send(target, { path: "/api/v1/me", from: address(step >> 8, 4), headers: bearer(`${random()}.${random()}`) }),
   },
   {
     name: "unknown actors",
     everyMs: 10,
     act: (target, step) =>
       send(target, {
-        path: `/api/rooms/${random()}/summary`,
+        path: `/api/v1/rooms/${random()}/summary`,
         from: address(step >> 8, 5),
         headers: bearer(target.tokens[step % target.tokens.length]),
       }),
@@ -133,20 +133,20 @@ const attacks: readonly Attack[] = [
     name: "foreign hosts",
     everyMs: 20,
     act: (target, step) =>
-      send(target, { path: "/api/catalog/rooms", from: address(step, 6), headers: { host: "rebound.example" } }),
+      send(target, { path: "/api/v1/catalog/rooms", from: address(step, 6), headers: { host: "rebound.example" } }),
   },
   {
     name: "guessed passwords",
     everyMs: 50,
     act: (target, step) =>
-      send(target, { path: "/api/sign-in", from: address(step, 7), body: { name: target.name, password: `guess ${step}` } }),
+      send(target, { path: "/api/v1/sign-in", from: address(step, 7), body: { name: target.name, password: `guess ${step}` } }),
   },
   {
     name: "sign-ups",
     everyMs: 50,
     act: (target, step) =>
       send(target, {
-        path: "/api/sign-up",
+        path: "/api/v1/sign-up",
         from: address(step, 8),
         body: { name: `flood${random()}`, password: "correct horse battery" },
       }),
@@ -191,7 +191,7 @@ const attacks: readonly Attack[] = [
     everyMs: 200,
     act: (target, step) =>
       send(target, {
-        path: `/api/rooms/${target.room}/messages`,
+        path: `/api/v1/rooms/${target.room}/messages`,
         from: address(step, 11),
         headers: bearer(target.tokens[step % target.tokens.length]),
         body: { text: "long ".repeat(1_900) },

@@ -98,7 +98,7 @@ async function converse(flags: ChatFlags, screen: Screen, output: Output): Promi
     connection,
     screen,
     json: flags.json,
-    publicRooms: () => callNode({ url: connection.at().url, token }, "GET", "/api/catalog/rooms"),
+    publicRooms: () => callNode({ url: connection.at().url, token }, "GET", "/api/v1/catalog/rooms"),
   });
 
   let worst: Failure | undefined;
@@ -117,7 +117,7 @@ async function converse(flags: ChatFlags, screen: Screen, output: Output): Promi
       if (step.end === "signOut") {
         // First the connection: the node ends it as soon as the session is revoked, and that is no failure here.
         connection.close();
-        const signedOut = await callNode({ url: connection.at().url, token }, "POST", "/api/sign-out");
+        const signedOut = await callNode({ url: connection.at().url, token }, "POST", "/api/v1/sign-out");
         note(signedOut.ok ? undefined : signedOut.error);
         await saveSession(session.keptFor, undefined);
         break;

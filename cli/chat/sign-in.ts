@@ -50,14 +50,14 @@ async function enterAnywhere(wish: SignInWish, screen: Screen): Promise<Answered
   const { urls, user: name, password } = wish;
   // Nothing is left to ask a person, so nothing has to be known of the node first.
   if (!wish.signUp && name !== undefined && password !== undefined) {
-    const direct = await firstToAnswer<SignedIn>(urls, "POST", "/api/sign-in", { name, password });
+    const direct = await firstToAnswer<SignedIn>(urls, "POST", "/api/v1/sign-in", { name, password });
     if (direct.answer.ok || direct.answer.error.code !== "SIGN_IN_FAILED") return direct;
-    const setup = await callNode<Setup>(direct, "GET", "/api/setup");
+    const setup = await callNode<Setup>(direct, "GET", "/api/v1/setup");
     // Name or password is wrong, unless nobody has an account yet.
     if (!setup.ok || !setup.value.adminNeeded) return direct;
     return { url: direct.url, answer: await enter({ ...wish, url: direct.url }, setup.value, screen) };
   }
-  const { url, answer: setup } = await firstToAnswer<Setup>(urls, "GET", "/api/setup");
+  const { url, answer: setup } = await firstToAnswer<Setup>(urls, "GET", "/api/v1/setup");
   return { url, answer: setup.ok ? await enter({ ...wish, url }, setup.value, screen) : setup };
 }
 
@@ -84,11 +84,11 @@ async function enter(
   const name = wish.user ?? (await ask(screen, "Name: "));
   const isNew = wish.signUp || adminNeeded || (signUp === "open" && screen.interactive && !(await hasAccount(screen)));
   const password = wish.password ?? (await ask(screen, isNew ? "New password: " : "Password: ", true));
-  if (!isNew) return callNode(wish, "POST", "/api/sign-in", { name, password });
+  if (!isNew) return callNode(wish, "POST", "/api/v1/sign-in", { name, password });
   if (wish.password === undefined && (await ask(screen, "Once more: ", true)) !== password)
     throw new PlexusError(failure("BAD_REQUEST", { field: "password", reason: "the two are not the same" }));
   const adminCode = adminNeeded ? (wish.adminCode ?? (await ask(screen, "Admin code: "))) : undefined;
-  return callNode(wish, "POST", "/api/sign-up", { name, password, ...(adminCode !== undefined && { adminCode }) });
+  return callNode(wish, "POST", "/api/v1/sign-up", { name, password, ...(adminCode !== undefined && { adminCode }) });
 }
 
 async function hasAccount(screen: Screen): Promise<boolean> {

@@ -132,14 +132,14 @@ async function start(
     await furnish(plan, { url, password, adminCode, deadlineMs });
   }
   // Kept from last time, it may be anywhere.
-  const ask = () => callNode<ActorDetail>(admin, "GET", `/api/admin/actors/room/${plan.room}`);
+  const ask = () => callNode<ActorDetail>(admin, "GET", `/api/v1/admin/actors/room/${plan.room}`);
   const room = await persistently(ask, deadlineMs);
   return { running, home: room.ok ? room.value.node : undefined };
 }
 
 async function invitation(admin: Target, node: DemoNode, deadlineMs: number): Promise<string> {
   const body = { roles: node.roles, labels: node.labels };
-  const ask = () => callNode<InvitationIssued>(admin, "POST", "/api/admin/cluster/invitations", body);
+  const ask = () => callNode<InvitationIssued>(admin, "POST", "/api/v1/admin/cluster/invitations", body);
   return demand(await persistently(ask, deadlineMs)).token;
 }
 
@@ -171,20 +171,20 @@ async function furnish(
   const { url, password, adminCode, deadlineMs } = at;
   const account = { name: user, password };
   const signUp = { ...account, displayName: "Demo", ...(adminCode !== undefined && { adminCode }) };
-  const made = await persistently(() => callNode<SignedIn>({ url }, "POST", "/api/sign-up", signUp), deadlineMs);
+  const made = await persistently(() => callNode<SignedIn>({ url }, "POST", "/api/v1/sign-up", signUp), deadlineMs);
   // An answer that was lost: the account is there all the same.
   const isThere = !made.ok && made.error.code === "NAME_TAKEN";
-  const signIn = () => callNode<SignedIn>({ url }, "POST", "/api/sign-in", account);
+  const signIn = () => callNode<SignedIn>({ url }, "POST", "/api/v1/sign-in", account);
   const { token } = demand(isThere ? await persistently(signIn, deadlineMs) : made);
   const member = encodeURIComponent(`agent/${user}.${agent}`);
   const text =
     `Welcome. This room is on one node, with a copy on another. Talk to \`@${user}.${agent}\`, ` +
     `then kill the node that the room is on and continue at another node's page.`;
   const steps: readonly (readonly [method: "POST" | "PUT", path: string, body: object])[] = [
-    ["POST", "/api/rooms", { room, title: "Lobby", topic: "A room that survives its node" }],
-    ["POST", "/api/agents", { name: agent, persona: "You are a friendly guide to Plexus. Answer in one sentence." }],
-    ["PUT", `/api/rooms/${room}/members/${member}`, {}],
-    ["POST", `/api/rooms/${room}/messages`, { text }],
+    ["POST", "/api/v1/rooms", { room, title: "Lobby", topic: "A room that survives its node" }],
+    ["POST", "/api/v1/agents", { name: agent, persona: "You are a friendly guide to Plexus. Answer in one sentence." }],
+    ["PUT", `/api/v1/rooms/${room}/members/${member}`, {}],
+    ["POST", `/api/v1/rooms/${room}/messages`, { text }],
   ];
   const done: readonly ErrorCode[] = ["NAME_TAKEN", "ALREADY_DONE"];
   for (const [method, path, body] of steps) {

@@ -38,7 +38,7 @@ const copyCodes: ReadonlySet<string> = new Set<ErrorCode>([
 const userParams = schema.object({ user: schema.userName });
 const adminBody = schema.object({ admin: Type.Boolean() });
 
-/** Adds the routes under /api/admin, for admins and for the operator's control token. */
+/** Adds the routes under /api/v1/admin, for admins and for the operator's control token. */
 export function addAdminRoutes(
   app: FastifyInstance,
   at: Surroundings,

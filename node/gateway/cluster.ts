@@ -20,7 +20,7 @@ import { audited, audits, whoIs } from "./audited.ts";
 import type { Surroundings } from "./options.ts";
 import { demand } from "./refusals.ts";
 
-/** Adds the routes under /api/admin/cluster, for admins and for the operator's control token. What was done is in the log and in
+/** Adds the routes under /api/v1/admin/cluster, for admins and for the operator's control token. What was done is in the log and in
  *  the cluster's own audit. */
 export function addClusterRoutes(app: FastifyInstance, at: Surroundings): void {
   const { limits } = at;

@@ -171,7 +171,7 @@ export const gatewayLimits = {
   sweepMs: 5_000,
   /** A closing handshake that takes longer is cut. */
   closeTimeoutMs: 2_000,
-  /** Rows of one page of `GET /api/admin/actors`; more cannot be asked for: `BAD_REQUEST`. */
+  /** Rows of one page of `GET /api/v1/admin/actors`; more cannot be asked for: `BAD_REQUEST`. */
   actorRowsMax: 500,
   /** Nodes that a client is told of, to use when this one is away; other nodes list further ones. */
   nodesListedMax: 16,

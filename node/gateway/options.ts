@@ -43,12 +43,12 @@ export interface GatewayOptions {
   /** `adminCodeHash` of the code this node printed. It is compared before an account is made, so that a wrong code
    *  leaves none behind; the role manager has the last word. Undefined: nobody can become the first admin here. */
   readonly adminCodeHash: string | undefined;
-  /** Facts for `GET /api/admin/status`; the gateway adds its url and connections. */
+  /** Facts for `GET /api/v1/admin/status`; the gateway adds its url and connections. */
   status(): OwnStatus | Promise<OwnStatus>;
   /** Whether every slot that this node owns can be served, for /readyz. */
   readiness(): Result<unknown> | Promise<Result<unknown>>;
   metricsText(): Promise<{ readonly contentType: string; readonly body: string }>;
-  /** The operator's secret: as a bearer token it opens /api/admin/* and /metrics, and nothing else. */
+  /** The operator's secret: as a bearer token it opens /api/v1/admin/* and /metrics, and nothing else. */
   readonly controlToken?: string;
   /** The actors of all nodes; absent, admins see those of this node. */
   readonly actors?: ClusterActors;

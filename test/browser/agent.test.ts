@@ -87,7 +87,7 @@ describe("the conversation with an agent", function () {
     const text = (await answers(page).last().locator(".rich").textContent()) ?? "";
     expect(text.match(/You said: survive/g)).to.have.length(1);
     expect(text.match(/so on and/g)).to.have.length(700);
-    const { turns } = (await ada.api("GET", "/api/agents/ada.helper/turns")) as { turns: { text: string }[] };
+    const { turns } = (await ada.api("GET", "/api/v1/agents/ada.helper/turns")) as { turns: { text: string }[] };
     expect(turns.filter((turn) => turn.text.includes("survive"))).to.have.length(2);
   });
 

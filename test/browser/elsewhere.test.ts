@@ -20,10 +20,10 @@ describe("the page of a node that does not come back", function () {
     ]);
     const [one, two] = [cluster.named("one"), cluster.named("two")];
     const token = await one.signUp("ada");
-    await one.http("POST", "/api/rooms", { room: "den", title: "Den" }, token);
-    await one.http("POST", "/api/rooms/den/messages", { text: "before" }, token);
+    await one.http("POST", "/api/v1/rooms", { room: "den", title: "Den" }, token);
+    await one.http("POST", "/api/v1/rooms/den/messages", { text: "before" }, token);
     for (let nodes = 0; nodes < 2;) {
-      const { body } = await two.http("GET", "/api/nodes", undefined, token);
+      const { body } = await two.http("GET", "/api/v1/nodes", undefined, token);
       nodes = (body as { nodes: readonly unknown[] }).nodes.length;
     }
     const context = await browser.newContext({ locale: "en-GB" });
@@ -36,7 +36,7 @@ describe("the page of a node that does not come back", function () {
     const link = page.locator(".link-banner").getByRole("link", { name: "one" });
     await link.waitFor();
     expect(await link.getAttribute("href")).to.equal(`${one.url}/room/den?panel=members`);
-    await one.http("POST", "/api/rooms/den/messages", { text: "meanwhile" }, token);
+    await one.http("POST", "/api/v1/rooms/den/messages", { text: "meanwhile" }, token);
     const [other] = await Promise.all([context.waitForEvent("page"), link.click()]);
     await other.getByText("meanwhile").waitFor();
     await other.getByRole("complementary", { name: "Members" }).waitFor();
@@ -48,11 +48,11 @@ describe("the page of a node that does not come back", function () {
     const two = cluster.named("two");
     const token = await cluster.first.signUp("ada");
     for (let needed = true; needed;) {
-      const { body } = await two.http("GET", "/api/setup");
+      const { body } = await two.http("GET", "/api/v1/setup");
       needed = (body as { adminNeeded: boolean }).adminNeeded;
     }
-    await two.http("POST", "/api/rooms", { room: "den", title: "Den" }, token);
-    await two.http("POST", "/api/rooms", { room: "far", title: "Far" }, token);
+    await two.http("POST", "/api/v1/rooms", { room: "den", title: "Den" }, token);
+    await two.http("POST", "/api/v1/rooms", { room: "far", title: "Far" }, token);
     await cluster.move("actors/room/far", "three");
     await cluster.move("actors/user/ada", "two");
     // Nothing is copied to the manager any more.
@@ -75,7 +75,8 @@ describe("the page of a node that does not come back", function () {
     const used = new Set(slots.map(({ slot }) => slot));
     const names = Array.from({ length: 10_000 }, (_, index) => `bob-${index}`);
     const named = (isUsed: boolean) => names.find((name) => used.has(slotOf("chat", `user/${name}`)) === isUsed);
-    const signUp = (name: string | undefined) => two.http("POST", "/api/sign-up", { name, password: "correct horse" });
+    const signUp = (name: string | undefined) =>
+      two.http("POST", "/api/v1/sign-up", { name, password: "correct horse" });
     expect(await signUp(named(true))).to.have.property("status", 200);
     const refusal = await signUp(named(false));
     expect(refusal).to.have.nested.property("body.error.code", "DIRECTORY_AWAY");
@@ -110,7 +111,7 @@ describe("the page of a node that is cut off from the others", function () {
     const stage = await openStage();
     try {
       const ada = await stage.person("ada");
-      await ada.api("POST", "/api/rooms", { room: "den", title: "Den" });
+      await ada.api("POST", "/api/v1/rooms", { room: "den", title: "Den" });
       const { page } = ada;
       // The node's own frames, and in between them the two that a node says which is cut off and is back.
       let say: (frame: object) => void = () => {};

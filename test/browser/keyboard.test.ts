@@ -29,11 +29,11 @@ describe("the keyboard in a room", function () {
     stage = await openStage();
     ada = await stage.person("ada");
     ({ page } = ada);
-    await ada.api("POST", "/api/rooms", { room: "lobby", title: "Lobby" });
+    await ada.api("POST", "/api/v1/rooms", { room: "lobby", title: "Lobby" });
     for (let number = 1; number <= 120; number += 1)
-      await ada.api("POST", "/api/rooms/lobby/messages", { text: `line ${number}.` });
-    await ada.api("POST", "/api/rooms/lobby/messages", { text: "see [one](https://one.example) and **two**" });
-    await ada.api("POST", "/api/rooms/lobby/messages", { text: "the last word" });
+      await ada.api("POST", "/api/v1/rooms/lobby/messages", { text: `line ${number}.` });
+    await ada.api("POST", "/api/v1/rooms/lobby/messages", { text: "see [one](https://one.example) and **two**" });
+    await ada.api("POST", "/api/v1/rooms/lobby/messages", { text: "the last word" });
     await page.goto(`${stage.node.url}/room/lobby`);
     await message(page, "the last word").waitFor();
   });
@@ -147,7 +147,7 @@ describe("the keyboard in a room", function () {
   });
 
   it("deletes a message, and stays on what is left of it; Cancel leads back to the message", async () => {
-    await ada.api("POST", "/api/rooms/lobby/messages", { text: "a slip" });
+    await ada.api("POST", "/api/v1/rooms/lobby/messages", { text: "a slip" });
     await message(page, "a slip").waitFor();
     const choose = async () => {
       await page.keyboard.press("Enter");
@@ -171,7 +171,7 @@ describe("the keyboard in a room", function () {
   });
 
   it("unpins, and takes that back from the notice without a mouse", async () => {
-    await ada.api("PUT", "/api/rooms/lobby/pins/122");
+    await ada.api("PUT", "/api/v1/rooms/lobby/pins/122");
     const row = message(page, "the last word").first();
     await page.keyboard.press("Shift+Tab");
     await focusOn(row);
@@ -194,7 +194,7 @@ describe("the keyboard in a room", function () {
   });
 
   it("goes through a thread in the same way", async () => {
-    await ada.api("POST", "/api/rooms/lobby/messages", { text: "an answer to it", replyTo: 122 });
+    await ada.api("POST", "/api/v1/rooms/lobby/messages", { text: "an answer to it", replyTo: 122 });
     await page.getByRole("button", { name: "1 reply" }).click();
     const thread = page.getByRole("complementary", { name: "Thread" });
     await thread.getByText("an answer to it").waitFor();
@@ -210,7 +210,7 @@ describe("the keyboard in a room", function () {
   });
 
   it("goes through the conversation with an agent in the same way, and to what can be done with an answer", async () => {
-    await ada.api("POST", "/api/agents", { name: "helper" });
+    await ada.api("POST", "/api/v1/agents", { name: "helper" });
     await page.goto(`${stage.node.url}/agent/ada.helper`);
     const said = page.getByRole("textbox", { name: "Message helper" });
     await said.fill("good morning");

@@ -22,14 +22,14 @@ describe("the page", function () {
     stage = await openStage();
     ada = await stage.person("ada");
     const bob = await stage.person("bob");
-    await ada.api("POST", "/api/rooms", { room: "lobby", title: "Lobby", topic: "Everything and nothing" });
-    await ada.api("POST", "/api/agents", { name: "helper" });
-    await bob.api("POST", "/api/rooms/lobby/join", {});
-    await bob.api("POST", "/api/rooms/lobby/messages", {
+    await ada.api("POST", "/api/v1/rooms", { room: "lobby", title: "Lobby", topic: "Everything and nothing" });
+    await ada.api("POST", "/api/v1/agents", { name: "helper" });
+    await bob.api("POST", "/api/v1/rooms/lobby/join", {});
+    await bob.api("POST", "/api/v1/rooms/lobby/messages", {
       text: "Look at [this](https://example.org), @ada\n\n- `one`",
     });
-    await ada.api("POST", "/api/rooms/lobby/messages", { text: "I did.", replyTo: 1 });
-    await ada.api("PUT", `/api/rooms/lobby/messages/1/reactions/${encodeURIComponent("❤️")}`, {});
+    await ada.api("POST", "/api/v1/rooms/lobby/messages", { text: "I did.", replyTo: 1 });
+    await ada.api("PUT", `/api/v1/rooms/lobby/messages/1/reactions/${encodeURIComponent("❤️")}`, {});
     await bob.context.close();
   });
   after(() => stage.close());
@@ -186,7 +186,7 @@ describe("the page", function () {
     for (let guess = 0; guess < 10; guess += 1) {
       const body = JSON.stringify({ name: "dora", password: `guess number ${guess}` });
       const headers = { "content-type": "application/json" };
-      expect((await fetch(`${stage.node.url}/api/sign-in`, { method: "POST", headers, body })).status).to.equal(401);
+      expect((await fetch(`${stage.node.url}/api/v1/sign-in`, { method: "POST", headers, body })).status).to.equal(401);
     }
     await page.getByText("Attempts to sign in as you failed.").waitFor();
     await page.getByText("10 attempts to sign in as you failed").waitFor();

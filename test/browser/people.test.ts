@@ -54,8 +54,8 @@ describe("people in rooms", function () {
   after(() => stage.close());
 
   const room = async (name: string, visibility = "public") => {
-    await ada.api("POST", "/api/rooms", { room: name, title: name, visibility });
-    if (visibility === "public") await bob.api("POST", `/api/rooms/${name}/join`, {});
+    await ada.api("POST", "/api/v1/rooms", { room: name, title: name, visibility });
+    if (visibility === "public") await bob.api("POST", `/api/v1/rooms/${name}/join`, {});
   };
 
   it("leaves somebody on the welcome page who is written to, and shows it there and in the list", async () => {
@@ -111,7 +111,7 @@ describe("people in rooms", function () {
 
   it("leaves a public room at once, and comes back with Undo, the agent too", async () => {
     await room("porch");
-    await bob.api("POST", "/api/agents", { name: "helper" });
+    await bob.api("POST", "/api/v1/agents", { name: "helper" });
     await enter(bob.page, "porch");
     await bob.page.getByRole("button", { name: /^Members/ }).click();
     await bob.page.getByRole("button", { name: /helper your agent/ }).click();
@@ -138,7 +138,7 @@ describe("people in rooms", function () {
     await ask.getByRole("combobox", { name: "New owner" }).selectOption({ label: "Bob" });
     await ask.getByRole("button", { name: "Leave" }).click();
     await place(ada.page, "attic").waitFor({ state: "detached" });
-    const { members } = (await bob.api("GET", "/api/rooms/attic")) as { members: Record<string, { role: string }> };
+    const { members } = (await bob.api("GET", "/api/v1/rooms/attic")) as { members: Record<string, { role: string }> };
     expect(members["user/bob"]?.role).to.equal("owner");
     expect(members["user/ada"]).to.equal(undefined);
   });
@@ -156,8 +156,8 @@ describe("people in rooms", function () {
 
   it("asks before a message is deleted, in other words where it is somebody else's", async () => {
     await room("wall");
-    await ada.api("POST", "/api/rooms/wall/messages", { text: "mine" });
-    await bob.api("POST", "/api/rooms/wall/messages", { text: "his" });
+    await ada.api("POST", "/api/v1/rooms/wall/messages", { text: "mine" });
+    await bob.api("POST", "/api/v1/rooms/wall/messages", { text: "his" });
     await enter(ada.page, "wall");
     await message(ada.page, "his").waitFor();
     await deleteOf(ada.page, "mine");
@@ -224,12 +224,12 @@ describe("people in rooms", function () {
     await list.getByRole("button", { name: "Lift the ban of Bob" }).click();
     await list.getByText("Nobody is banned.").waitFor();
     await ada.page.keyboard.press("Escape");
-    await bob.api("POST", "/api/rooms/yard/join", {});
+    await bob.api("POST", "/api/v1/rooms/yard/join", {});
   });
 
   it("shows that a mention is not answered, which one, and why", async () => {
     await room("hall");
-    await ada.api("POST", "/api/agents", { name: "sage" });
+    await ada.api("POST", "/api/v1/agents", { name: "sage" });
     await enter(ada.page, "hall");
     await ada.page.getByRole("button", { name: /^Members/ }).click();
     await ada.page.getByRole("button", { name: /sage your agent/ }).click();

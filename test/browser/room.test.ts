@@ -34,9 +34,9 @@ describe("a room in two browsers", function () {
     stage = await openStage();
     ada = await stage.person("ada");
     bob = await stage.person("bob");
-    await ada.api("POST", "/api/rooms", { room: "lobby", title: "Lobby" });
-    await ada.api("POST", "/api/rooms", { room: "garden", title: "Garden" });
-    for (const room of ["lobby", "garden"]) await bob.api("POST", `/api/rooms/${room}/join`, {});
+    await ada.api("POST", "/api/v1/rooms", { room: "lobby", title: "Lobby" });
+    await ada.api("POST", "/api/v1/rooms", { room: "garden", title: "Garden" });
+    for (const room of ["lobby", "garden"]) await bob.api("POST", `/api/v1/rooms/${room}/join`, {});
     await enter(ada.page, "lobby");
     await enter(bob.page, "lobby");
   });
@@ -145,7 +145,7 @@ describe("a room in two browsers", function () {
   });
 
   it("streams the answer of an agent that is mentioned, and keeps it once", async () => {
-    await ada.api("POST", "/api/agents", { name: "helper" });
+    await ada.api("POST", "/api/v1/agents", { name: "helper" });
     await ada.page.getByRole("button", { name: /^Members/ }).click();
     await ada.page.getByRole("button", { name: /helper your agent/ }).click();
     await ada.page.getByRole("button", { name: "Close members" }).click();
@@ -165,13 +165,13 @@ describe("a room in two browsers", function () {
   it("stays at its end when one answers and the line of what was unread goes", async () => {
     // Several times: what went wrong here went wrong in every second room.
     for (const room of ["attic", "cellar", "porch"]) {
-      await ada.api("POST", "/api/rooms", { room, title: room });
-      await bob.api("POST", `/api/rooms/${room}/join`, {});
-      await bob.api("POST", `/api/rooms/${room}/messages`, { text: "unread" });
+      await ada.api("POST", "/api/v1/rooms", { room, title: room });
+      await bob.api("POST", `/api/v1/rooms/${room}/join`, {});
+      await bob.api("POST", `/api/v1/rooms/${room}/messages`, { text: "unread" });
       await enter(ada.page, room);
       await ada.page.getByRole("separator", { name: "New messages" }).waitFor();
       for (let number = 1; number <= 25; number += 1)
-        await ada.api("POST", `/api/rooms/${room}/messages`, { text: `line ${number}.` });
+        await ada.api("POST", `/api/v1/rooms/${room}/messages`, { text: `line ${number}.` });
       await message(ada.page, "line 25.").waitFor();
       await say(ada.page, "an answer");
       await message(ada.page, "an answer").and(ada.page.locator("[data-seq]")).waitFor();
@@ -186,7 +186,7 @@ describe("a room in two browsers", function () {
 
   it("keeps its history over a reload, and loads older messages while one scrolls up", async () => {
     for (let number = 1; number <= 130; number += 1)
-      await ada.api("POST", "/api/rooms/garden/messages", { text: `line ${number}.` });
+      await ada.api("POST", "/api/v1/rooms/garden/messages", { text: `line ${number}.` });
     await enter(bob.page, "garden");
     await bob.page.reload();
     await field(bob.page).waitFor();

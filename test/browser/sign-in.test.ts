@@ -39,7 +39,7 @@ describe("the sign-in screen", function () {
   it("offers no account where nobody can make one", async () => {
     const page = await stage.visitor();
     await page.getByRole("button", { name: "Create an account" }).waitFor();
-    await page.route("**/api/setup", async (route) => {
+    await page.route("**/api/v1/setup", async (route) => {
       const response = await route.fetch();
       const setup = (await response.json()) as object;
       await route.fulfill({ response, json: { ...setup, signUp: "closed" } });
@@ -53,8 +53,8 @@ describe("the sign-in screen", function () {
     const bob = await stage.person("bob");
     const { page } = bob;
     await page.getByRole("button", { name: "Your account" }).waitFor();
-    const { current } = (await bob.api("GET", "/api/me/sessions")) as { current: string };
-    await bob.api("DELETE", `/api/me/sessions/${current}`);
+    const { current } = (await bob.api("GET", "/api/v1/me/sessions")) as { current: string };
+    await bob.api("DELETE", `/api/v1/me/sessions/${current}`);
     await page.getByText("Your session ended").waitFor();
     expect(stage.complaints).to.deep.equal([]);
   });

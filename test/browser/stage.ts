@@ -95,7 +95,7 @@ export async function openStage(): Promise<Stage> {
       if (!tokens.has(name)) {
         const adminCode = tokens.size === 0 && node.adminCode !== undefined ? { adminCode: node.adminCode } : {};
         const displayName = name.slice(0, 1).toUpperCase() + name.slice(1);
-        const made = await request("POST", "/api/sign-up", { name, password, displayName, ...adminCode });
+        const made = await request("POST", "/api/v1/sign-up", { name, password, displayName, ...adminCode });
         tokens.set(name, (made as { token: string }).token);
       }
       const token = tokens.get(name) ?? "";

@@ -35,8 +35,8 @@ describe("text in messages", function () {
     stage = await openStage();
     ada = await stage.person("ada");
     await stage.person("bob").then(({ context }) => context.close());
-    await ada.api("POST", "/api/rooms", { room: "text", title: "Text" });
-    await ada.api("POST", "/api/agents", { name: "helper" });
+    await ada.api("POST", "/api/v1/rooms", { room: "text", title: "Text" });
+    await ada.api("POST", "/api/v1/agents", { name: "helper" });
   });
   after(async () => {
     expect(stage.complaints).to.deep.equal([]);
@@ -54,7 +54,7 @@ describe("text in messages", function () {
 
   it("is there as it was sent: in the room, quotes, threads and pins", async () => {
     const { page } = ada;
-    for (const text of sent) await ada.api("POST", "/api/rooms/text/messages", { text });
+    for (const text of sent) await ada.api("POST", "/api/v1/rooms/text/messages", { text });
     await rows(page)
       .nth(sent.length - 1)
       .waitFor();
@@ -63,7 +63,7 @@ describe("text in messages", function () {
       expect(await seen(rows(page).nth(index).locator(".rich"))).to.equal(text.replaceAll("**", ""));
 
     const reply = "<b>answer</b>";
-    await ada.api("POST", "/api/rooms/text/messages", { text: reply, replyTo: 2 });
+    await ada.api("POST", "/api/v1/rooms/text/messages", { text: reply, replyTo: 2 });
     await rows(page).nth(sent.length).waitFor();
     expect(await seen(rows(page).nth(sent.length).locator(".quote"))).to.equal(`Ada ${sent[1]}`);
     await page.goto(`${stage.node.url}/room/text?panel=thread&seq=2`);
@@ -71,7 +71,7 @@ describe("text in messages", function () {
     await thread.getByText(reply).waitFor();
     await rendered(page);
     expect(await seen(thread.locator(".rich").first())).to.equal(sent[1]);
-    await ada.api("PUT", "/api/rooms/text/pins/3", {});
+    await ada.api("PUT", "/api/v1/rooms/text/pins/3", {});
     await page.goto(`${stage.node.url}/room/text?panel=pins`);
     await rendered(page);
     await thread.getByText("<nav>").waitFor();
@@ -92,7 +92,7 @@ describe("text in messages", function () {
 
   it("runs the way it is written: Arabic, Hebrew, lists, quotes, names, and code never", async () => {
     const { page } = ada;
-    await ada.api("POST", "/api/rooms", { room: "rtl", title: "غرفة الشاي", topic: "نتحدث هنا" });
+    await ada.api("POST", "/api/v1/rooms", { room: "rtl", title: "غرفة الشاي", topic: "نتحدث هنا" });
     const texts = [
       "مرحبا @ada كيف الحال؟",
       "- שלום\n- עולם",
@@ -101,7 +101,7 @@ describe("text in messages", function () {
       "```\nשלום = 1\n```",
       "hello שלום",
     ];
-    for (const text of texts) await ada.api("POST", "/api/rooms/rtl/messages", { text });
+    for (const text of texts) await ada.api("POST", "/api/v1/rooms/rtl/messages", { text });
     await page.goto(`${stage.node.url}/room/rtl`);
     await rows(page)
       .nth(texts.length - 1)
@@ -134,7 +134,7 @@ describe("text in messages", function () {
     const { page } = ada;
     await page.goto(`${stage.node.url}/room/text`);
     const said = async (text: string) => {
-      const { seq } = (await ada.api("POST", "/api/rooms/text/messages", { text })) as { seq: number };
+      const { seq } = (await ada.api("POST", "/api/v1/rooms/text/messages", { text })) as { seq: number };
       const row = page.locator(`[data-seq="${seq}"]`);
       await row.waitFor();
       return { seq, row, height: async () => (await row.boundingBox())?.height };
@@ -145,7 +145,7 @@ describe("text in messages", function () {
     await page.locator(".rich-code").last().waitFor();
     expect(await holes.height()).to.equal(await none.height());
     const before = await brief.height();
-    await ada.api("PATCH", `/api/rooms/text/messages/${brief.seq}`, { text: "brief" });
+    await ada.api("PATCH", `/api/v1/rooms/text/messages/${brief.seq}`, { text: "brief" });
     await brief.row.getByText("(edited)").waitFor();
     expect(await brief.height()).to.equal(before);
     const code = page.locator(".rich-code").last();
@@ -195,7 +195,7 @@ describe("text in messages", function () {
       }).observe(document.body, { childList: true, subtree: true });
     `);
     for (let line = 0; line < 12; line++)
-      await ada.api("POST", "/api/rooms/text/messages", {
+      await ada.api("POST", "/api/v1/rooms/text/messages", {
         text: `line ${line}\n\n${"more text ".repeat(40 * (line % 3))}`,
       });
     await rows(page).filter({ hasText: "line 11" }).waitFor();

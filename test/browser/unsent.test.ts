@@ -16,7 +16,7 @@ describe("a message that the node does not take", function () {
   it("is shown as not sent, under a banner, and not left behind unasked; it goes out when the node wakes", async () => {
     const ada = await stage.person("ada");
     const { page } = ada;
-    await ada.api("POST", "/api/rooms", { room: "den", title: "Den" });
+    await ada.api("POST", "/api/v1/rooms", { room: "den", title: "Den" });
     await page.goto(`${stage.node.url}/room/den`);
     const field = page.getByRole("textbox", { name: "Message #Den" });
     await field.fill("before");
@@ -52,7 +52,7 @@ describe("a message that the node does not take", function () {
   it("is not called unsent where nobody knows, and trying again sends it once", async () => {
     const bob = await stage.person("bob");
     const { page } = bob;
-    await bob.api("POST", "/api/rooms", { room: "pub", title: "Pub" });
+    await bob.api("POST", "/api/v1/rooms", { room: "pub", title: "Pub" });
     let isLost = true;
     await page.routeWebSocket(/./, (socket) => {
       const server = socket.connectToServer();

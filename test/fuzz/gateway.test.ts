@@ -14,14 +14,14 @@ describe("fuzz: the gateway", () => {
   before(async () => {
     stand = await startStand({ limits: { requestTimeoutMs: 2_000 } });
     token = (await stand.signUp("ada")).token;
-    await stand.request("POST", "/api/rooms", { token, body: { room: "lobby" } });
-    await stand.request("POST", "/api/agents", { token, body: { name: "helper" } });
+    await stand.request("POST", "/api/v1/rooms", { token, body: { room: "lobby" } });
+    await stand.request("POST", "/api/v1/agents", { token, body: { name: "helper" } });
   });
   after(() => stand.stop());
 
   // After every kind of abuse: whoever behaves is served, and what was said is still there.
   afterEach(async () => {
-    const said = await stand.request("POST", "/api/rooms/lobby/messages", { token, body: { text: "still here" } });
+    const said = await stand.request("POST", "/api/v1/rooms/lobby/messages", { token, body: { text: "still here" } });
     expect(said.status, JSON.stringify(said.body)).to.equal(200);
     const client = await connectClient(stand.url, token);
     expect((await client.ask("room.history", "lobby", { limit: 1 })).ok.messages[0].text).to.equal("still here");
@@ -146,11 +146,11 @@ describe("fuzz: the gateway", () => {
 
   it("answers any body on any route with its answer or a row of the error table", async () => {
     const routes = fc.constantFrom(
-      ["POST", "/api/sign-in"], ["POST", "/api/sign-up"], ["POST", "/api/rooms"], ["POST", "/api/rooms/direct"],
-      ["POST", "/api/rooms/lobby/messages"], ["PATCH", "/api/rooms/lobby/messages/1"], ["PUT", "/api/rooms/lobby/topic"],
-      ["PATCH", "/api/me"], ["POST", "/api/me/keys"], ["PUT", "/api/me/password"], ["POST", "/api/claim-admin"],
-      ["POST", "/api/agents"], ["PATCH", "/api/agents/ada.helper"], ["POST", "/api/admin/actors/room/lobby/release"],
-      ["PUT", "/api/admin/users/bob"],
+      ["POST", "/api/v1/sign-in"], ["POST", "/api/v1/sign-up"], ["POST", "/api/v1/rooms"], ["POST", "/api/v1/rooms/direct"],
+      ["POST", "/api/v1/rooms/lobby/messages"], ["PATCH", "/api/v1/rooms/lobby/messages/1"], ["PUT", "/api/v1/rooms/lobby/topic"],
+      ["PATCH", "/api/v1/me"], ["POST", "/api/v1/me/keys"], ["PUT", "/api/v1/me/password"], ["POST", "/api/v1/claim-admin"],
+      ["POST", "/api/v1/agents"], ["PATCH", "/api/v1/agents/ada.helper"], ["POST", "/api/v1/admin/actors/room/lobby/release"],
+      ["PUT", "/api/v1/admin/users/bob"],
     ); // prettier-ignore
     const body = fc.oneof(odd.map((value) => JSON.stringify(value) ?? "?"), fc.string({ unit: "binary", maxLength: 100 }));
     await fc.assert(
@@ -211,7 +211,7 @@ describe("fuzz: the gateway", () => {
     await fc.assert(
       fc.asyncProperty(forged, async (text) => {
         // The last character of base64 holds bits that mean nothing; the hash is over the text, so it matters all the same.
-        const reply = await stand.request("GET", "/api/me", { token: text });
+        const reply = await stand.request("GET", "/api/v1/me", { token: text });
         expect(reply.status, text).to.equal(401);
         const refusal = await connectClient(stand.url, text).then((client: Client) => client.socket.close(), (error: { status?: number }) => error.status);
         expect(refusal, text).to.equal(401);
@@ -278,7 +278,12 @@ describe("fuzz: the gateway", () => {
 
   it("lets no header of a client become a header or a line of its own", async () => {
     const evil = encodeURIComponent("x\r\nSet-Cookie: plexus_session=evil");
-    for (const path of [`/${evil}`, `/api/rooms/${evil}`, `/api/catalog/users?text=${evil}`, `/v1/models/${evil}`]) {
+    for (const path of [
+      `/${evil}`,
+      `/api/v1/rooms/${evil}`,
+      `/api/v1/catalog/users?text=${evil}`,
+      `/v1/models/${evil}`,
+    ]) {
       const reply = await stand.request("GET", path, { token });
       expect(reply.headers.get("set-cookie"), path).to.equal(null);
     }

@@ -29,8 +29,8 @@ describe("a node under all attacks at once", function () {
     const ada = await node.signUp("ada");
     const others = [await node.signUp("mallory"), await node.signUp("trudy")];
     for (const room of ["quiet", "flooded"])
-      expect((await node.http("POST", "/api/rooms", { room, title: room, visibility: "public" }, ada)).status).to.equal(200);
-    for (const token of others) expect((await node.http("POST", "/api/rooms/flooded/join", {}, token)).status).to.equal(200);
+      expect((await node.http("POST", "/api/v1/rooms", { room, title: room, visibility: "public" }, ada)).status).to.equal(200);
+    for (const token of others) expect((await node.http("POST", "/api/v1/rooms/flooded/join", {}, token)).status).to.equal(200);
     const beforeMebibytes = await residentMebibytes(node);
     const person = new ChatClient(() => node.url, ada);
     const attackers = attack({ port: Number(new URL(node.url).port), meshPort, tokens: others, room: "flooded", name: "ada", model: "echo" });
@@ -52,7 +52,7 @@ describe("a node under all attacks at once", function () {
     expect(hosts?.["200"], "foreign hosts that were served").to.equal(undefined);
     expect(tokens?.["200"], "wrong tokens that were served").to.equal(undefined);
     expect(most - beforeMebibytes, "resident memory in MiB beyond that of before").to.be.below(growthMebibytesMax);
-    const { status, body } = await node.http("GET", "/api/rooms/quiet/messages?limit=100", undefined, ada);
+    const { status, body } = await node.http("GET", "/api/v1/rooms/quiet/messages?limit=100", undefined, ada);
     expect(status, JSON.stringify(body)).to.equal(200);
     expect(await node.end("SIGTERM")).to.equal(0);
   });

@@ -69,7 +69,7 @@ describe("plexus chat among several nodes", () => {
   const authorOf = (message: RoomMessage): string => message.author;
 
   async function listed(node: NodeProcess, token: string): Promise<readonly string[]> {
-    const { body } = await node.http("GET", "/api/nodes", undefined, token);
+    const { body } = await node.http("GET", "/api/v1/nodes", undefined, token);
     return (body as { nodes: readonly NodePlace[] }).nodes.map(({ name, url }) => `${name} ${url}`);
   }
 

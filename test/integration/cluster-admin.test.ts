@@ -16,7 +16,7 @@ describe("what an admin sees of a cluster of real processes", () => {
     const [boss, one, two] = [cluster.named("boss"), cluster.named("one"), cluster.named("two")];
     for (const name of people) await boss.signUp(name);
     const list = async (at = one): Promise<ActorPage> =>
-      (await cluster.admin("GET", "/api/admin/actors?kind=user", undefined, at)) as ActorPage;
+      (await cluster.admin("GET", "/api/v1/admin/actors?kind=user", undefined, at)) as ActorPage;
 
     // Slots move while nodes join, and what moves may be missing for a moment.
     const everybody = await until("everybody is listed", async () => {
@@ -26,21 +26,21 @@ describe("what an admin sees of a cluster of real processes", () => {
     });
     expect(everybody).to.not.have.property("unanswered");
     for (const node of [boss, one, two]) {
-      const shown = (await cluster.admin("GET", "/api/admin/actors/user/gus", undefined, node)) as ActorDetail;
+      const shown = (await cluster.admin("GET", "/api/v1/admin/actors/user/gus", undefined, node)) as ActorDetail;
       expect(shown)
         .to.include({ actor: "user/gus" })
         .and.to.have.property("node")
         .that.is.oneOf(["boss", "one", "two"]);
-      const released = await node.http("POST", "/api/admin/actors/user/gus/release", {}, await node.controlToken());
+      const released = await node.http("POST", "/api/v1/admin/actors/user/gus/release", {}, await node.controlToken());
       expect(released.body).to.have.nested.property("error.code", "ALREADY_DONE");
     }
 
-    await cluster.admin("POST", "/api/admin/cluster/actors/user/ada/move", { to: "boss" }, two);
-    await cluster.admin("POST", "/api/admin/cluster/actors/user/bob/move", { to: "one" }, two);
+    await cluster.admin("POST", "/api/v1/admin/cluster/actors/user/ada/move", { to: "boss" }, two);
+    await cluster.admin("POST", "/api/v1/admin/cluster/actors/user/bob/move", { to: "one" }, two);
     const moved = await list(two);
     expect(moved.rows.slice(0, 2).map(({ node }) => node)).to.deep.equal(["boss", "one"]);
     const audit = await until("the move is in the audit", async () => {
-      const page = (await cluster.admin("GET", "/api/admin/cluster/audit", undefined, two)) as AuditPage;
+      const page = (await cluster.admin("GET", "/api/v1/admin/cluster/audit", undefined, two)) as AuditPage;
       expect(page.entries.filter(({ action }) => action === "move")).to.have.length(2);
       return page;
     });
@@ -56,7 +56,7 @@ describe("what an admin sees of a cluster of real processes", () => {
       expect(part.rows.map(({ actor }) => actor))
         .to.include("user/bob")
         .and.to.not.include("user/ada");
-      const away = await one.http("GET", "/api/admin/actors/user/ada", undefined, await one.controlToken());
+      const away = await one.http("GET", "/api/v1/admin/actors/user/ada", undefined, await one.controlToken());
       expect(away.body).to.have.nested.property("error.code").that.is.oneOf(["SLOT_UNAVAILABLE", "PEER_LOST"]);
       expect(away.body).to.have.nested.property("error.details.node");
     } finally {
@@ -77,7 +77,7 @@ describe("a cluster of real processes whose only manager is dead", () => {
     const token = await cluster.first.signUp("ada");
     await healthy(cluster, "before the manager dies");
     await until("it is known that there is an admin", async () => {
-      const { body } = await one.http("GET", "/api/setup");
+      const { body } = await one.http("GET", "/api/v1/setup");
       expect(body).to.include({ adminNeeded: false });
     });
     const used = new Set((await cluster.slots()).map(({ slot }) => slot));
@@ -101,21 +101,21 @@ describe("a cluster of real processes whose only manager is dead", () => {
     const tried = unused.slice(0, 4).map((name) => ({ name, password: `password of ${name}` }));
     await Promise.all(
       tried.flatMap((account) => [
-        refusedSoon("POST", "/api/sign-in", account),
-        refusedSoon("POST", "/api/sign-up", account),
-        refusedSoon("POST", "/api/rooms", { room: account.name }, token),
+        refusedSoon("POST", "/api/v1/sign-in", account),
+        refusedSoon("POST", "/api/v1/sign-up", account),
+        refusedSoon("POST", "/api/v1/rooms", { room: account.name }, token),
       ]),
     );
     // What was done until then is read from the copy at the asked node, which the answer names.
-    const audit = await one.http("GET", "/api/admin/cluster/audit", undefined, await one.controlToken());
+    const audit = await one.http("GET", "/api/v1/admin/cluster/audit", undefined, await one.controlToken());
     expect(audit.status, JSON.stringify(audit.body)).to.equal(200);
     expect(audit.body).to.have.property("copyAt");
     const ada = { name: "ada", password: "password of ada" };
-    expect((await one.http("POST", "/api/sign-in", ada)).status).to.equal(200);
+    expect((await one.http("POST", "/api/v1/sign-in", ada)).status).to.equal(200);
     expect((await one.http("GET", "/readyz")).status, "what nobody owns yet is none of its slots").to.equal(200);
 
     await cluster.first.start();
-    for (const account of tried) expect((await one.http("POST", "/api/sign-up", account)).status).to.equal(200);
+    for (const account of tried) expect((await one.http("POST", "/api/v1/sign-up", account)).status).to.equal(200);
   });
 });
 
@@ -125,27 +125,27 @@ describe("a cluster of real processes that asks for two copies in sync", () => {
     const flags = ["--min-in-sync", "2"];
     await using cluster = await ClusterProcesses.start([{ name: "boss", roles: "manager,chat,gateway", flags }]);
     const early = { name: "ada", password: "password of ada", adminCode: cluster.first.adminCode };
-    const refusal = await cluster.first.http("POST", "/api/sign-up", early);
+    const refusal = await cluster.first.http("POST", "/api/v1/sign-up", early);
     expect(refusal.body).to.have.nested.property("error.outcome", "not_started");
 
     await cluster.add({ name: "one", roles: "chat,gateway", flags });
     const token = await until("the admin code counts", () => cluster.first.signUp("ada"));
-    const room = await cluster.first.http("POST", "/api/rooms", { room: "den", title: "Den" }, token);
+    const room = await cluster.first.http("POST", "/api/v1/rooms", { room: "den", title: "Den" }, token);
     expect(room.body).to.include({ room: "den" });
 
     await healthy(cluster, "before the drain");
-    await cluster.admin("PUT", "/api/admin/cluster/nodes/one/draining", { draining: true });
+    await cluster.admin("PUT", "/api/v1/admin/cluster/nodes/one/draining", { draining: true });
     // A new owner goes on without a copy that is slow to answer, and takes it in again.
     await until("it owns nothing any more, and has a copy of all that was there", async () => {
       const one = (await cluster.members()).find(({ name }) => name === "one");
       expect(one).to.include({ state: "draining", slotsOwned: 0 });
       for (const { slot, inSync } of await cluster.slots()) expect(inSync, slot).to.have.length(2);
     });
-    const post = await cluster.first.http("POST", "/api/rooms/den/messages", { text: "still here" }, token);
+    const post = await cluster.first.http("POST", "/api/v1/rooms/den/messages", { text: "still here" }, token);
     expect(post.body).to.include({ seq: 1 });
     // What is new gets its second copy from the one that drains.
     for (const room of ["nook", "attic", "cellar"]) {
-      const made = await cluster.first.http("POST", "/api/rooms", { room, title: room }, token);
+      const made = await cluster.first.http("POST", "/api/v1/rooms", { room, title: room }, token);
       expect(made.body).to.include({ room });
     }
   });

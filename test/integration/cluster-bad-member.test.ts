@@ -160,7 +160,7 @@ describe("a cluster of real processes with a member that lies", () => {
         bad.babble(channel, frame);
     await until("the bad one is turned out", allParted);
     await everybodyWrites(load, "after garbage");
-    await until("the bad one is evicted", () => cluster.admin("DELETE", "/api/admin/cluster/nodes/mallory"));
+    await until("the bad one is evicted", () => cluster.admin("DELETE", "/api/v1/admin/cluster/nodes/mallory"));
     await healthy(cluster, "without the bad one");
     await everybodyWrites(load, "without the bad one");
     await load.end();

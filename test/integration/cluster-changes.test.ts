@@ -114,7 +114,7 @@ describe("the role ai in a cluster of real processes", () => {
     const [north, south] = [cluster.named("north"), cluster.named("south")];
     const token = await north.signUp("ada");
     const modelsAt = async (node: NodeProcess): Promise<readonly string[]> => {
-      const { body } = await node.http("GET", "/api/models", undefined, token);
+      const { body } = await node.http("GET", "/api/v1/models", undefined, token);
       return (body as { models: readonly ModelInfo[] }).models.map(({ model, node: at }) => `${model} ${at ?? "here"}`);
     };
     const hostsOf = async ({ pid }: NodeProcess): Promise<number> => {
@@ -127,10 +127,10 @@ describe("the role ai in a cluster of real processes", () => {
       return Number(/^plexus_generations_total\{.*end="complete".*\} (\d+)$/m.exec(text)?.[1] ?? 0);
     };
     const ask = async (text: string): Promise<ConversationTurn | undefined> => {
-      const said = await north.http("POST", "/api/agents/ada.helper/say", { text }, token);
+      const said = await north.http("POST", "/api/v1/agents/ada.helper/say", { text }, token);
       expect(said.status, JSON.stringify(said.body)).to.be.below(300);
       return until(`an answer to ${text}`, async () => {
-        const { body } = await north.http("GET", "/api/agents/ada.helper/turns", undefined, token);
+        const { body } = await north.http("GET", "/api/v1/agents/ada.helper/turns", undefined, token);
         const last = (body as AgentHistory).turns.at(-1);
         if (last?.end === undefined || last.role !== "assistant") throw new Error(JSON.stringify(last));
         return last;
@@ -139,7 +139,7 @@ describe("the role ai in a cluster of real processes", () => {
     const setRoles = (name: string, roles: string) => plexus(north, "nodes", "roles", name, roles);
 
     await until("north knows of the model", async () => expect(await modelsAt(north)).to.deep.equal(["echo south"]));
-    await north.http("POST", "/api/agents", { name: "helper" }, token);
+    await north.http("POST", "/api/v1/agents", { name: "helper" }, token);
     expect(await ask("one")).to.include({ end: "complete" });
     expect([await answersOf(north), await answersOf(south)]).to.deep.equal([0, 1]);
     expect([await hostsOf(north), await hostsOf(south)]).to.deep.equal([0, 1]);

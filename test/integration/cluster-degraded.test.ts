@@ -74,7 +74,7 @@ describe("people at a node of a cluster that is cut off from the others", () => 
       await using cluster = await ClusterProcesses.start([boss, ...names.slice(1).map(worker)], links);
       const token = await cluster.first.signUp("ada");
       for (const room of rooms) {
-        const made = await cluster.first.http("POST", "/api/rooms", { room, title: room }, token);
+        const made = await cluster.first.http("POST", "/api/v1/rooms", { room, title: room }, token);
         expect(made.status).to.equal(200);
       }
       await healthy(cluster, "before the cut");

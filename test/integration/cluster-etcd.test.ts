@@ -14,7 +14,7 @@ const etcd = findEtcd();
 const manager = (name: string): NodeSpec => ({ name, roles: "manager,chat,ai,gateway" });
 
 const directoryAt = async (cluster: ClusterProcesses, node: NodeProcess): Promise<ClusterSummary["directory"]> =>
-  ((await cluster.admin("GET", "/api/admin/cluster/summary", undefined, node)) as ClusterSummary).directory;
+  ((await cluster.admin("GET", "/api/v1/admin/cluster/summary", undefined, node)) as ClusterSummary).directory;
 
 /** kill -9 of the first node: another manager sees to it that others go on with what it had. */
 async function loseFirst(cluster: ClusterProcesses, load: Load, name: string): Promise<NodeProcess> {
@@ -98,7 +98,7 @@ if ("missing" in etcd) {
       const before = await healthy(cluster, "before the loss");
       const two = cluster.named("two");
       const summaryAt = async (node: NodeProcess): Promise<ClusterSummary> =>
-        (await cluster.admin("GET", "/api/admin/cluster/summary", undefined, node)) as ClusterSummary;
+        (await cluster.admin("GET", "/api/v1/admin/cluster/summary", undefined, node)) as ClusterSummary;
       const isForeign = "nothing of this cluster is there";
       /** A start that does not join, and says why. */
       const startsApart = async (node: NodeProcess): Promise<void> => {

@@ -123,7 +123,7 @@ export class ClusterProcesses {
 
   async invite(roles: string, labels: Readonly<Record<string, string>> = {}): Promise<string> {
     const body = { roles: roles.split(","), labels };
-    const answer = await this.admin("POST", "/api/admin/cluster/invitations", body);
+    const answer = await this.admin("POST", "/api/v1/admin/cluster/invitations", body);
     return (answer as { token: string }).token;
   }
 
@@ -136,16 +136,16 @@ export class ClusterProcesses {
 
   /** Moves `actors/KIND/KEY` or `slots/ROLE/NUMBER` to the node of that name. */
   move(subject: string, to: string, timeoutMs = 20_000): Promise<unknown> {
-    return this.admin("POST", `/api/admin/cluster/${subject}/move`, { to, timeoutMs });
+    return this.admin("POST", `/api/v1/admin/cluster/${subject}/move`, { to, timeoutMs });
   }
 
   async slots(node?: NodeProcess): Promise<readonly ClusterSlotRow[]> {
-    const answer = await this.admin("GET", "/api/admin/cluster/slots", undefined, node);
+    const answer = await this.admin("GET", "/api/v1/admin/cluster/slots", undefined, node);
     return (answer as { slots: readonly ClusterSlotRow[] }).slots;
   }
 
   async members(): Promise<readonly ClusterNodeRow[]> {
-    return ((await this.admin("GET", "/api/admin/cluster/summary")) as ClusterSummary).nodes;
+    return ((await this.admin("GET", "/api/v1/admin/cluster/summary")) as ClusterSummary).nodes;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

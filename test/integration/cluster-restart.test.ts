@@ -11,7 +11,7 @@ const anywhere: Seating = { seat: async () => ({ launcher: [], flags: ["--mesh-p
 
 describe("a cluster of real processes whose nodes take any port", () => {
   const meshPort = async (cluster: ClusterProcesses, node: NodeProcess): Promise<number> => {
-    const status = (await cluster.admin("GET", "/api/admin/status", undefined, node)) as NodeStatus;
+    const status = (await cluster.admin("GET", "/api/v1/admin/status", undefined, node)) as NodeStatus;
     return Number(/\/tcp\/(\d+)/.exec(status.mesh?.[0] ?? "")?.[1]);
   };
 
@@ -19,8 +19,10 @@ describe("a cluster of real processes whose nodes take any port", () => {
     this.timeout(180_000);
     await using cluster = await ClusterProcesses.start([boss, worker("one"), worker("two")], anywhere);
     const token = await cluster.first.signUp("ada");
-    expect((await cluster.first.http("POST", "/api/rooms", { room: "den", title: "Den" }, token)).status).to.equal(200);
-    const post = (node: NodeProcess, text: string) => node.http("POST", "/api/rooms/den/messages", { text }, token);
+    expect((await cluster.first.http("POST", "/api/v1/rooms", { room: "den", title: "Den" }, token)).status).to.equal(
+      200,
+    );
+    const post = (node: NodeProcess, text: string) => node.http("POST", "/api/v1/rooms/den/messages", { text }, token);
     expect((await post(cluster.first, "before")).status).to.equal(200);
     await healthy(cluster, "before");
     const ports = await Promise.all(cluster.nodes.map((node) => meshPort(cluster, node)));

@@ -36,13 +36,13 @@ const remove = (data: string, pattern: RegExp): void => {
 /** Posts numbered messages, and returns when each is acknowledged. */
 async function post(node: NodeProcess, token: string, from: number, to: number): Promise<void> {
   for (let number = from; number <= to; number += 1) {
-    const { status } = await node.http("POST", "/api/rooms/den/messages", { text: `m${number}` }, token);
+    const { status } = await node.http("POST", "/api/v1/rooms/den/messages", { text: `m${number}` }, token);
     expect(status).to.be.below(300);
   }
 }
 
 async function messagesOf(node: NodeProcess, token: string): Promise<readonly string[]> {
-  const { body } = await node.http("GET", "/api/rooms/den/messages?limit=100", undefined, token);
+  const { body } = await node.http("GET", "/api/v1/rooms/den/messages?limit=100", undefined, token);
   return JSON.stringify(body).match(/(?<=")m\d+(?=")/g) ?? [];
 }
 
@@ -59,7 +59,7 @@ describe("a real node whose data folder has lost a file", function () {
     await using node = new NodeProcess(whole.path, model);
     await node.start();
     token = await node.signUp("ada");
-    await node.http("POST", "/api/rooms", { room: "den" }, token);
+    await node.http("POST", "/api/v1/rooms", { room: "den" }, token);
     await post(node, token, 1, 30);
     expect(await node.end("SIGTERM")).to.equal(0);
     await node.start();

@@ -59,7 +59,7 @@ describe("a node with few descriptors", function () {
       await new Promise((resolve) => socket?.once("close", resolve));
       return performance.now() - startedMs;
     };
-    const head = `POST /api/sign-in HTTP/1.1\r\nHost: ${new URL(patient.url).host}\r\nContent-Type: application/json\r\n`;
+    const head = `POST /api/v1/sign-in HTTP/1.1\r\nHost: ${new URL(patient.url).host}\r\nContent-Type: application/json\r\n`;
     livesMs = Promise.all([lifeMs(""), lifeMs(head), lifeMs(`${head}Content-Length: 100\r\n\r\n{"name":`)]);
   });
   after(async () => {
@@ -76,12 +76,12 @@ describe("a node with few descriptors", function () {
     try {
       // Longer than the heartbeat that used to end the process, and than an accepted connection needs to be seen.
       for (let round = 0; round < 20; round += 1) {
-        const answer = await node.http("GET", "/api/me", undefined, token);
+        const answer = await node.http("GET", "/api/v1/me", undefined, token);
         expect(answer.status).to.equal(200);
         expect(await opened(node)).to.be.lessThan(descriptorsMax - 200);
         await wait(100);
       }
-      const posted = await node.http("POST", "/api/rooms", { room: "crowded", title: "Crowded", visibility: "public" }, token);
+      const posted = await node.http("POST", "/api/v1/rooms", { room: "crowded", title: "Crowded", visibility: "public" }, token);
       expect(posted.status, JSON.stringify(posted.body)).to.equal(200);
       expect(node.isUp).to.equal(true);
     } finally {
@@ -99,7 +99,7 @@ describe("a node with few descriptors", function () {
     try {
       for (const from of ["127.0.0.2", "127.0.0.3", "127.0.0.4"]) sockets.push(...(await openSilent(node.url, 400, from)));
       await until(() => sockets.filter((socket) => socket.destroyed || socket.readableEnded).length >= 1);
-      expect((await node.http("GET", "/api/me", undefined, token)).status).to.equal(200);
+      expect((await node.http("GET", "/api/v1/me", undefined, token)).status).to.equal(200);
     } finally {
       for (const socket of sockets) socket.destroy();
     }
@@ -114,7 +114,7 @@ describe("a node with few descriptors", function () {
     await node.start();
     const token = await node.signUp("ada");
     const create = async (room: string) =>
-      (await node.http("POST", "/api/rooms", { room, title: room, visibility: "public" }, token)).status;
+      (await node.http("POST", "/api/v1/rooms", { room, title: room, visibility: "public" }, token)).status;
     expect(await create("before")).to.equal(200);
     node.signal("SIGUSR2");
     await until(async () => (await opened(node)) >= descriptorsMax - 1);
@@ -140,8 +140,8 @@ describe("a node with few descriptors", function () {
     node.signal("SIGUSR2");
     for (let round = 0; round < 30; round += 1) {
       const room = { room: `during-${round}`, title: "During", visibility: "public" };
-      expect((await node.http("POST", "/api/rooms", room, token)).status).to.equal(200);
-      expect((await node.http("GET", "/api/admin/status", undefined, control)).status).to.equal(200);
+      expect((await node.http("POST", "/api/v1/rooms", room, token)).status).to.equal(200);
+      expect((await node.http("GET", "/api/v1/admin/status", undefined, control)).status).to.equal(200);
       // The page's files are read anew each time: one that cannot be read is an answer, too.
       await fetch(`${node.url}/`).then((answer) => answer.text());
       await wait(100);

@@ -80,7 +80,7 @@ describe("a disk that is full for a while", function () {
     await using before = new NodeProcess(folder.path);
     await before.start();
     const token = await before.signUp("ada");
-    await before.http("POST", "/api/rooms", { room: "den" }, token);
+    await before.http("POST", "/api/v1/rooms", { room: "den" }, token);
     expect(await before.end("SIGTERM")).to.equal(0);
 
     const full = ["sh", "-c", 'trap "" XFSZ; ulimit -S -f 0; exec "$@"', "sh"];
@@ -102,7 +102,7 @@ describe("a disk that is full for a while", function () {
 
     await using after = new NodeProcess(folder.path);
     await after.start();
-    expect((await after.http("GET", "/api/rooms/den", undefined, token)).status).to.equal(200);
+    expect((await after.http("GET", "/api/v1/rooms/den", undefined, token)).status).to.equal(200);
   });
 
   const missing = missingForSmallDisks();
@@ -140,9 +140,9 @@ describe("a disk that is full for a while", function () {
       await node.start();
       await using disk = await SmallDisk.of(node.pid, folder.path);
       const token = await node.signUp("ada");
-      await node.http("POST", "/api/rooms", { room: "den" }, token);
-      await node.http("POST", "/api/rooms", { room: "other" }, token);
-      const post = (room: string, text: string) => node.http("POST", `/api/rooms/${room}/messages`, { text }, token);
+      await node.http("POST", "/api/v1/rooms", { room: "den" }, token);
+      await node.http("POST", "/api/v1/rooms", { room: "other" }, token);
+      const post = (room: string, text: string) => node.http("POST", `/api/v1/rooms/${room}/messages`, { text }, token);
       const messages = Array.from({ length: 20 }, (_, index) => `m${index + 1}`);
       for (const text of messages) expect((await post("den", text)).status).to.equal(200);
       const read = async (path: string): Promise<string> => {
@@ -159,12 +159,13 @@ describe("a disk that is full for a while", function () {
         expect(body).to.have.nested.property("error.code", "DISK_FULL");
         expect(body).to.have.nested.property("error.outcome", "not_started");
       }
-      for (const path of ["/api/me", "/api/rooms", "/api/rooms/den", "/api/rooms/other", "/readyz"]) await read(path);
-      expect((await read("/api/rooms/den/messages?limit=100")).match(/(?<=")m\d+(?=")/g)).to.deep.equal(messages);
+      for (const path of ["/api/v1/me", "/api/v1/rooms", "/api/v1/rooms/den", "/api/v1/rooms/other", "/readyz"])
+        await read(path);
+      expect((await read("/api/v1/rooms/den/messages?limit=100")).match(/(?<=")m\d+(?=")/g)).to.deep.equal(messages);
       disk.makeRoom();
       expect((await post("den", "m21")).status).to.equal(200);
       expect((await post("other", "m1")).status).to.equal(200);
-      expect((await read("/api/rooms/den/messages?limit=100")).match(/(?<=")m\d+(?=")/g)).to.have.length(21);
+      expect((await read("/api/v1/rooms/den/messages?limit=100")).match(/(?<=")m\d+(?=")/g)).to.have.length(21);
     }).timeout(60_000);
 
   it("takes back nothing that was acknowledged either when files may not grow", async () => {

@@ -42,7 +42,7 @@ describe("real nodes that join one cluster", () => {
   after(() => stage.disposeAsync());
 
   const statusOf = async (node: NodeProcess): Promise<NodeStatus> =>
-    (await cluster.admin("GET", "/api/admin/status", undefined, node)) as NodeStatus;
+    (await cluster.admin("GET", "/api/v1/admin/status", undefined, node)) as NodeStatus;
 
   it("are refused when a token has expired, is forged or is used, and join on the same folder with a new one", async () => {
     const own = stage.use(await createDataFolder());
@@ -108,7 +108,12 @@ describe("real nodes that join one cluster", () => {
     until("they are one cluster again", async () => {
       for (const node of [one, other]) {
         expect(await statusOf(node)).to.not.have.property("joined", false);
-        const { nodes } = (await cluster.admin("GET", "/api/admin/cluster/summary", undefined, node)) as ClusterSummary;
+        const { nodes } = (await cluster.admin(
+          "GET",
+          "/api/v1/admin/cluster/summary",
+          undefined,
+          node,
+        )) as ClusterSummary;
         const up = nodes.flatMap((row) => (row.up ? [row.name] : []));
         expect(up).to.include.members(["boss", "boss-2"]);
       }

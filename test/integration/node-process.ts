@@ -123,7 +123,7 @@ export class NodeProcess {
   /** Makes an account and returns its token. The first account uses the admin code. */
   async signUp(name: string): Promise<string> {
     const body = { name, password: `password of ${name}`, ...(this.adminCode && { adminCode: this.adminCode }) };
-    const answer = await this.http("POST", "/api/sign-up", body);
+    const answer = await this.http("POST", "/api/v1/sign-up", body);
     if (answer.status >= 300) throw new Error(`sign-up of ${name}: ${JSON.stringify(answer.body)}`);
     this.adminCode = undefined;
     return (answer.body as { token: string }).token;

@@ -140,7 +140,7 @@ describe("a node process", function () {
     await using node = new NodeProcess(folder.path);
     await node.start();
     const token = await node.signUp("ada");
-    for (const room of ["one", "two"]) await node.http("POST", "/api/rooms", { room }, token);
+    for (const room of ["one", "two"]) await node.http("POST", "/api/v1/rooms", { room }, token);
     expect(await node.end("SIGTERM")).to.equal(0);
 
     const store = await openLevelStore(join(folder.path, "journal"));
@@ -157,12 +157,12 @@ describe("a node process", function () {
     expect(doctor.code).to.equal(1);
     expect(doctor.stdout).to.include(slot).and.include("checksum");
     await node.start();
-    const broken = await node.http("GET", "/api/rooms/one", undefined, token);
+    const broken = await node.http("GET", "/api/v1/rooms/one", undefined, token);
     expect(broken.status).to.equal(503);
     expect(JSON.stringify(broken.body)).to.include(slot).and.include('"seq":1').and.not.include(folder.path);
     const status = await plexus("status", "--data", folder.path, "--json");
     expect(status.stdout).to.include(slot).and.include(folder.path);
-    expect((await node.http("GET", "/api/rooms/two", undefined, token)).status).to.equal(200);
+    expect((await node.http("GET", "/api/v1/rooms/two", undefined, token)).status).to.equal(200);
     expect((await node.http("GET", "/readyz")).status).to.equal(503);
   });
 
@@ -171,7 +171,7 @@ describe("a node process", function () {
     await using node = new NodeProcess(folder.path, []);
     await node.start();
     const token = await node.signUp("ada");
-    const made = await node.http("POST", "/api/me/keys", { label: "test" }, token);
+    const made = await node.http("POST", "/api/v1/me/keys", { label: "test" }, token);
     const { key, id } = made.body as { key: string; id: string };
     const openai = new OpenAI({ baseURL: `${node.url}/v1`, apiKey: key, maxRetries: 0 });
     const models = await openai.models.list();
@@ -189,7 +189,7 @@ describe("a node process", function () {
     let text = "";
     for await (const chunk of stream) text += chunk.choices[0]?.delta.content ?? "";
     expect(text).to.equal(whole.choices[0]?.message.content);
-    expect((await node.http("DELETE", `/api/me/keys/${id}`, undefined, token)).status).to.be.below(300);
+    expect((await node.http("DELETE", `/api/v1/me/keys/${id}`, undefined, token)).status).to.be.below(300);
     const refused = await openai.models.list().then(
       () => "served",
       (error: unknown) => (error as { status: number }).status,

@@ -41,7 +41,7 @@ async function ask(socket: WebSocket, commands: readonly object[]): Promise<void
 /** A public room with a page of the largest size: as many of the longest messages as it takes. */
 async function fillLibrary(node: NodeProcess, token: string): Promise<void> {
   const room = { room: "library", title: "Library", visibility: "public" };
-  expect((await node.http("POST", "/api/rooms", room, token)).status).to.equal(200);
+  expect((await node.http("POST", "/api/v1/rooms", room, token)).status).to.equal(200);
   const writer = await open(node, token);
   const text = "x".repeat(wireLimits.messageCharsMax);
   for (let round = 0; round < 4; round += 1)
@@ -62,7 +62,7 @@ describe("a node with readers that do not read", function () {
     const token = await node.signUp("ada");
     await fillLibrary(node, token);
     const tokens = await Promise.all(attackers.map((name) => node.signUp(name)));
-    for (const each of tokens) await node.http("POST", "/api/rooms/library/join", {}, each);
+    for (const each of tokens) await node.http("POST", "/api/v1/rooms/library/join", {}, each);
     const before = await memoryOf(node);
     const sockets: WebSocket[] = [];
     for (const each of tokens)
@@ -80,7 +80,7 @@ describe("a node with readers that do not read", function () {
     const until = performance.now() + 15_000;
     while (performance.now() < until) {
       const startMs = performance.now();
-      expect((await node.http("GET", "/api/me", undefined, token)).status).to.equal(200);
+      expect((await node.http("GET", "/api/v1/me", undefined, token)).status).to.equal(200);
       slowestMs = Math.max(slowestMs, performance.now() - startMs);
       highest = Math.max(highest, await memoryOf(node));
       await wait(20);
@@ -111,7 +111,7 @@ describe("a node with readers that do not read", function () {
     const token = await node.signUp("ada");
     await fillLibrary(node, token);
     const tokens = await Promise.all(attackers.map((name) => node.signUp(name)));
-    for (const each of tokens) await node.http("POST", "/api/rooms/library/join", {}, each);
+    for (const each of tokens) await node.http("POST", "/api/v1/rooms/library/join", {}, each);
     const before = await memoryOf(node);
     const { hostname: host, port } = new URL(node.url);
     const sockets: Socket[] = [];
@@ -119,7 +119,7 @@ describe("a node with readers that do not read", function () {
       for (let count = 0; count < 200; count += 1) {
         const socket = connect({ host, port: Number(port) });
         socket.on("error", () => undefined).pause();
-        const path = `/api/rooms/library/messages?limit=${wireLimits.pageEntriesMax}`;
+        const path = `/api/v1/rooms/library/messages?limit=${wireLimits.pageEntriesMax}`;
         socket.write(`GET ${path} HTTP/1.1\r\nHost: ${host}\r\nAuthorization: Bearer ${each}\r\n\r\n`);
         sockets.push(socket);
       }
@@ -128,7 +128,7 @@ describe("a node with readers that do not read", function () {
     const until = performance.now() + 12_000;
     while (performance.now() < until) {
       const startMs = performance.now();
-      const page = await node.http("GET", "/api/rooms/library/messages?limit=50", undefined, token);
+      const page = await node.http("GET", "/api/v1/rooms/library/messages?limit=50", undefined, token);
       expect(page.status, JSON.stringify(page.body).slice(0, 300)).to.equal(200);
       slowestMs = Math.max(slowestMs, performance.now() - startMs);
       highest = Math.max(highest, await memoryOf(node));

@@ -99,8 +99,8 @@ describe("plexus demo", function () {
     const [keeper, , other] = nodes;
     // Sign in at one node, read at another: it is one cluster.
     const body = { name: user, password };
-    const { token } = (await request("POST", `${keeper?.url}/api/sign-in`, { body })) as SignedIn;
-    const history = await request("GET", `${other?.url}/api/rooms/${room}/messages`, { token });
+    const { token } = (await request("POST", `${keeper?.url}/api/v1/sign-in`, { body })) as SignedIn;
+    const history = await request("GET", `${other?.url}/api/v1/rooms/${room}/messages`, { token });
     expect(JSON.stringify(history)).to.include("Welcome");
     demo.child.kill("SIGINT");
     expect((await demo.gone)[0]).to.equal(0);
@@ -127,8 +127,8 @@ describe("plexus demo", function () {
     expect(await type(show ?? "")).to.match(new RegExp(`room/lobby[^]*${home}`));
 
     const account = { name: part(/Sign in as (\S+),/), password: part(/password (\S+)\./) };
-    const { token } = (await request("POST", `${urlOf(home)}/api/sign-in`, { body: account })) as SignedIn;
-    const room = `${urlOf(away)}/api/rooms/lobby/messages`;
+    const { token } = (await request("POST", `${urlOf(home)}/api/v1/sign-in`, { body: account })) as SignedIn;
+    const room = `${urlOf(away)}/api/v1/rooms/lobby/messages`;
     const read = async () => ((await request("GET", room, { token })) as RoomHistory).messages;
     expect((await read())[0]?.text).to.include("Welcome");
     const mention = part(/in the room it is (@\S+)\./);

@@ -33,7 +33,7 @@ describe("a request to a node", () => {
     return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   }
 
-  const change = "/api/admin/cluster/directory/migrate";
+  const change = "/api/v1/admin/cluster/directory/migrate";
   const post = async (url: string, path = change, timeoutMs = 20_000) => {
     const answer = await callNode({ url, timeoutMs }, "POST", path, {});
     if (answer.ok) throw new Error("it was answered");
@@ -64,7 +64,7 @@ describe("a request to a node", () => {
 
   it("may have changed something when its answer is late, before or within it", async () => {
     for (const fate of [() => undefined, (socket: Socket) => void socket.write("HTTP/1.1 200 OK\r\n\r\n{")]) {
-      const error = await post(await peer(fate), "/api/sign-up", 100);
+      const error = await post(await peer(fate), "/api/v1/sign-up", 100);
       expect(error).to.include({ code: "ASK_TIMEOUT", outcome: "unknown" });
       expect(error.details?.["hint"]).to.include("check before you repeat it").and.not.include("audit");
     }
@@ -92,7 +92,7 @@ describe("a request to a node", () => {
 
   it("that only reads has changed nothing, however it was lost", async () => {
     for (const [, fate] of lost) {
-      const answer = await callNode({ url: await peer(fate) }, "GET", "/api/admin/status");
+      const answer = await callNode({ url: await peer(fate) }, "GET", "/api/v1/admin/status");
       expect(answer).to.deep.include({ ok: false }).and.have.nested.property("error.code", "UNREACHABLE");
       expect(answer).not.to.have.nested.property("error.details.hint");
     }
@@ -100,7 +100,7 @@ describe("a request to a node", () => {
 
   it("that only reads says of a node that hangs that it does, and does not wait long for what each knows by itself", async () => {
     const url = await peer(() => undefined);
-    const answer = await callNode({ url, timeoutMs: 1_000 }, "GET", "/api/admin/status");
+    const answer = await callNode({ url, timeoutMs: 1_000 }, "GET", "/api/v1/admin/status");
     expect(answer).to.have.nested.property("error.code", "UNREACHABLE");
     expect(answer)
       .to.have.nested.property("error.details.reason")

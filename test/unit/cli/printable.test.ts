@@ -94,15 +94,15 @@ describe("text that is printed", () => {
 /** Answers every path as a node would, with hostile text in it. */
 function answerTo(path: string): unknown {
   const slots = [slotRow("chat/17", "node-b", { learners: ["x"], status: "short" }), slotRow("room/x", "node-c")];
-  if (path.startsWith("/api/admin/status")) return { ...status, mesh: ["/ip4/x"], directoryAway: { because: "y" } };
+  if (path.startsWith("/api/v1/admin/status")) return { ...status, mesh: ["/ip4/x"], directoryAway: { because: "y" } };
   if (path.endsWith("/summary"))
     return { ...summary, busiest: [{ actor: "room/x", node: "n", turnsPerSecond: 1 }], directoryAway: { because: "y" } };
   if (path.endsWith("/slots")) return { slots };
   if (path.includes("/audit"))
     return { entries: [{ seq: 1, atMs: 0, action: "evict", by: "ada", facts: { name: "x" } }], more: false };
-  if (path.startsWith("/api/admin/actors?"))
+  if (path.startsWith("/api/v1/admin/actors?"))
     return { rows: [{ actor: "room/x", slot: "chat/1", node: "b", status: "idle", mailbox: 0, restarts: 0 }], more: false, unanswered: ["c"] }; // prettier-ignore
-  if (path.startsWith("/api/admin/actors/"))
+  if (path.startsWith("/api/v1/admin/actors/"))
     return {
       actor: "room/x",
       slot: "chat/1",

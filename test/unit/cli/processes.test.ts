@@ -138,7 +138,7 @@ describe("the plexus command", function () {
     const { child, ready } = await up(["--trusted-proxy", "127.0.0.1"]);
     const statuses = Array.from({ length: gatewayLimits.badTokenRate.count + 1 }, async (_, client) => {
       const headers = { authorization: "Bearer wrong", "x-forwarded-for": `203.0.113.${client}` };
-      return (await fetch(`${ready.url}/api/me`, { headers })).status;
+      return (await fetch(`${ready.url}/api/v1/me`, { headers })).status;
     });
     expect(new Set(await Promise.all(statuses))).to.deep.equal(new Set([401]));
     expect(await stop(child, "SIGTERM")).to.equal(0);

@@ -59,16 +59,16 @@ describe("signing in from a terminal", () => {
   const wrong = [401, { error: failure("SIGN_IN_FAILED") }] as const;
 
   it("asks nothing but for the session when name and password are given", async () => {
-    const { asked, url } = await node({ "/api/sign-in": [200, session] });
+    const { asked, url } = await node({ "/api/v1/sign-in": [200, session] });
     expect(await signIn(wish([url]), piped)).to.include({ token: session.token, keptFor: url });
-    expect(asked).to.deep.equal(["POST /api/sign-in"]);
+    expect(asked).to.deep.equal(["POST /api/v1/sign-in"]);
   });
 
   it("goes to the next node when one cannot say, and not when the password is wrong", async () => {
-    const busy = await node({ "/api/sign-in": [503, { error: failure("SLOT_UNAVAILABLE") }] });
-    const good = await node({ "/api/sign-in": [200, session] });
+    const busy = await node({ "/api/v1/sign-in": [503, { error: failure("SLOT_UNAVAILABLE") }] });
+    const good = await node({ "/api/v1/sign-in": [200, session] });
     expect((await signIn(wish([busy.url, good.url]), piped)).keptFor).to.equal(good.url);
-    const strict = await node({ "/api/sign-in": wrong, "/api/setup": setup(false) });
+    const strict = await node({ "/api/v1/sign-in": wrong, "/api/v1/setup": setup(false) });
     const { code } = await signIn(wish([strict.url, good.url], { user: "eve" }), piped).then(
       () => ({ code: "none" }),
       failureOf,
@@ -77,8 +77,12 @@ describe("signing in from a terminal", () => {
   });
 
   it("makes the first account of a new node with the code, as it does without a password at hand", async () => {
-    const fresh = await node({ "/api/sign-in": wrong, "/api/setup": setup(true), "/api/sign-up": [200, session] });
+    const fresh = await node({
+      "/api/v1/sign-in": wrong,
+      "/api/v1/setup": setup(true),
+      "/api/v1/sign-up": [200, session],
+    });
     await signIn(wish([fresh.url], { adminCode: "ABCD" }), piped);
-    expect(fresh.asked).to.deep.equal(["POST /api/sign-in", "GET /api/setup", "POST /api/sign-up"]);
+    expect(fresh.asked).to.deep.equal(["POST /api/v1/sign-in", "GET /api/v1/setup", "POST /api/v1/sign-up"]);
   });
 });

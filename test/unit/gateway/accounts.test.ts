@@ -13,21 +13,21 @@ describe("gateway: accounts", () => {
   after(() => stand.stop());
 
   it("asks the first account for the admin code and makes it the admin", async () => {
-    const setup = await stand.request("GET", "/api/setup");
+    const setup = await stand.request("GET", "/api/v1/setup");
     expect(setup.body).to.deep.include({ adminNeeded: true, signUp: "open", demonstrationModel: true });
 
     const body = { name: "ada", password };
-    const without = await stand.request("POST", "/api/sign-up", { body });
+    const without = await stand.request("POST", "/api/v1/sign-up", { body });
     expect(without.status).to.equal(403);
     expect(without.body.error.code).to.equal("ADMIN_CODE_WRONG");
-    const wrong = await stand.request("POST", "/api/sign-up", { body: { ...body, adminCode: "XXXX" } });
+    const wrong = await stand.request("POST", "/api/v1/sign-up", { body: { ...body, adminCode: "XXXX" } });
     expect(wrong.body.error.code).to.equal("ADMIN_CODE_WRONG");
 
     const typed = adminCode.toLowerCase().replaceAll("-", " ");
-    const right = await stand.request("POST", "/api/sign-up", { body: { ...body, adminCode: typed } });
+    const right = await stand.request("POST", "/api/v1/sign-up", { body: { ...body, adminCode: typed } });
     expect(right.status, JSON.stringify(right.body)).to.equal(200);
     expect(right.body).to.include({ user: "ada" });
-    expect((await stand.request("GET", "/api/setup")).body.adminNeeded).to.equal(false);
+    expect((await stand.request("GET", "/api/v1/setup")).body.adminNeeded).to.equal(false);
   });
 
   it("lets people with an account in while nobody can say whether there is an admin, and new ones wait", async () => {
@@ -37,9 +37,9 @@ describe("gateway: accounts", () => {
     const dark = await startStand({ adminNeeded });
     await dark.signUp("ada");
     unknown = true;
-    expect(await dark.request("GET", "/api/setup")).to.deep.include({ status: 200 }).and.have.nested.property("body.adminNeeded", false); // prettier-ignore
-    expect((await dark.request("POST", "/api/sign-in", { body: { name: "ada", password } })).status).to.equal(200);
-    const refusal = await dark.request("POST", "/api/sign-up", { body: { name: "eve", password } });
+    expect(await dark.request("GET", "/api/v1/setup")).to.deep.include({ status: 200 }).and.have.nested.property("body.adminNeeded", false); // prettier-ignore
+    expect((await dark.request("POST", "/api/v1/sign-in", { body: { name: "ada", password } })).status).to.equal(200);
+    const refusal = await dark.request("POST", "/api/v1/sign-up", { body: { name: "eve", password } });
     expect(refusal).to.deep.include({ status: 503, body: { error: away } });
     await dark.stop();
   });
@@ -50,22 +50,22 @@ describe("gateway: accounts", () => {
     const good = { ...info, model: "good", demonstration: false, state: "ready" } as const;
     const runtime = { models: () => [failed, good], generate: () => ({ cancel() {} }), stop: () => Promise.resolve() };
     const models = await startStand({ runtime });
-    expect((await models.request("GET", "/api/setup")).body.demonstrationModel).to.equal(false);
+    expect((await models.request("GET", "/api/v1/setup")).body.demonstrationModel).to.equal(false);
     await models.stop();
   });
 
   it("leaves no account behind when the code was wrong", async () => {
     const fresh = await startStand();
-    await fresh.request("POST", "/api/sign-up", { body: { name: "eve", password, adminCode: "nope" } });
-    const signIn = await fresh.request("POST", "/api/sign-in", { body: { name: "eve", password } });
+    await fresh.request("POST", "/api/v1/sign-up", { body: { name: "eve", password, adminCode: "nope" } });
+    const signIn = await fresh.request("POST", "/api/v1/sign-in", { body: { name: "eve", password } });
     expect(signIn.body.error.code).to.equal("SIGN_IN_FAILED");
     await fresh.stop();
   });
 
   it("answers a wrong password and an unknown name alike", async () => {
-    const wrong = await stand.request("POST", "/api/sign-in", { body: { name: "ada", password: "not it at all" } });
-    const unknown = await stand.request("POST", "/api/sign-in", { body: { name: "nobody", password } });
-    const odd = await stand.request("POST", "/api/sign-in", { body: { name: "No.Name/..", password } });
+    const wrong = await stand.request("POST", "/api/v1/sign-in", { body: { name: "ada", password: "not it at all" } });
+    const unknown = await stand.request("POST", "/api/v1/sign-in", { body: { name: "nobody", password } });
+    const odd = await stand.request("POST", "/api/v1/sign-in", { body: { name: "No.Name/..", password } });
     for (const { status, body } of [wrong, unknown, odd]) {
       expect(status).to.equal(401);
       expect(body).to.deep.equal(wrong.body);
@@ -73,86 +73,90 @@ describe("gateway: accounts", () => {
   });
 
   it("signs in by a strict, script-proof cookie and by a bearer token", async () => {
-    const { headers, body } = await stand.request("POST", "/api/sign-in", { body: { name: "ada", password } });
+    const { headers, body } = await stand.request("POST", "/api/v1/sign-in", { body: { name: "ada", password } });
     expect(body.token).to.match(/^plx_/);
     const cookie = headers.get("set-cookie") ?? "";
     expect(cookie).to.contain("HttpOnly").and.to.contain("SameSite=Strict").and.not.to.contain("Secure");
-    const me = await stand.request("GET", "/api/me", { token: body.token });
+    const me = await stand.request("GET", "/api/v1/me", { token: body.token });
     expect(me.body).to.deep.include({ user: "ada", rooms: [] });
-    const byCookie = await stand.request("GET", "/api/me", { headers: { cookie: cookie.split(";")[0] as string } });
+    const byCookie = await stand.request("GET", "/api/v1/me", { headers: { cookie: cookie.split(";")[0] as string } });
     expect(byCookie.body.user).to.equal("ada");
   });
 
   it("refuses what another site makes a browser send", async () => {
-    const { headers } = await stand.request("POST", "/api/sign-in", { body: { name: "ada", password } });
+    const { headers } = await stand.request("POST", "/api/v1/sign-in", { body: { name: "ada", password } });
     const cookie = headers.get("set-cookie")?.split(";")[0] as string;
     const patch = (extra: Record<string, string>) =>
-      stand.request("PATCH", "/api/me", { body: { theme: "dark" }, headers: { cookie, ...extra } });
+      stand.request("PATCH", "/api/v1/me", { body: { theme: "dark" }, headers: { cookie, ...extra } });
     expect((await patch({ origin: "https://evil.example" })).body.error.code).to.equal("FORBIDDEN");
     expect((await patch({ origin: "null" })).status).to.equal(403);
     expect((await patch({ origin: stand.url })).status).to.equal(200);
     const signIn = { body: { name: "ada", password }, headers: { origin: "https://evil.example" } };
-    expect((await stand.request("POST", "/api/sign-in", signIn)).status).to.equal(403);
+    expect((await stand.request("POST", "/api/v1/sign-in", signIn)).status).to.equal(403);
   });
 
   it("ends a session at once when it signs out", async () => {
-    const { body } = await stand.request("POST", "/api/sign-in", { body: { name: "ada", password } });
+    const { body } = await stand.request("POST", "/api/v1/sign-in", { body: { name: "ada", password } });
     const client = await stand.connect(body.token);
-    expect((await stand.request("POST", "/api/sign-out", { token: body.token })).status).to.equal(200);
+    expect((await stand.request("POST", "/api/v1/sign-out", { token: body.token })).status).to.equal(200);
     const { bye } = await client.next((frame) => frame.bye !== undefined);
     expect(bye.code).to.equal("UNAUTHENTICATED");
     expect((await client.closed).code).to.equal(1008);
-    expect((await stand.request("GET", "/api/me", { token: body.token })).status).to.equal(401);
+    expect((await stand.request("GET", "/api/v1/me", { token: body.token })).status).to.equal(401);
   });
 
   it("lets an API key use the interface but make no keys and change no password", async () => {
     const { token } = await stand.signUp("kim");
-    const made = await stand.request("POST", "/api/me/keys", { token, body: { label: "script" } });
+    const made = await stand.request("POST", "/api/v1/me/keys", { token, body: { label: "script" } });
     expect(made.body.key).to.match(/^plxk_/);
     const key = made.body.key as string;
-    expect((await stand.request("GET", "/api/me", { token: key })).body.session.kind).to.equal("key");
-    expect((await stand.request("POST", "/api/me/keys", { token: key, body: { label: "more" } })).status).to.equal(403);
+    expect((await stand.request("GET", "/api/v1/me", { token: key })).body.session.kind).to.equal("key");
+    expect((await stand.request("POST", "/api/v1/me/keys", { token: key, body: { label: "more" } })).status).to.equal(
+      403,
+    );
     const change = { token: key, body: { current: password, password: "another one" } };
-    expect((await stand.request("PUT", "/api/me/password", change)).status).to.equal(403);
+    expect((await stand.request("PUT", "/api/v1/me/password", change)).status).to.equal(403);
 
-    const listed = await stand.request("GET", "/api/me/keys", { token });
+    const listed = await stand.request("GET", "/api/v1/me/keys", { token });
     expect(listed.body.keys).to.have.length(1);
     expect(JSON.stringify(listed.body)).not.to.contain("plxk_");
-    await stand.request("DELETE", `/api/me/keys/${made.body.id}`, { token });
-    expect((await stand.request("GET", "/api/me", { token: key })).status).to.equal(401);
+    await stand.request("DELETE", `/api/v1/me/keys/${made.body.id}`, { token });
+    expect((await stand.request("GET", "/api/v1/me", { token: key })).status).to.equal(401);
   });
 
   it("changes the password, which ends the other sessions", async () => {
     const { token } = await stand.signUp("lee");
-    const other = await stand.request("POST", "/api/sign-in", { body: { name: "lee", password } });
+    const other = await stand.request("POST", "/api/v1/sign-in", { body: { name: "lee", password } });
     const wrong = { token, body: { current: "not this one", password: "a new password" } };
-    expect((await stand.request("PUT", "/api/me/password", wrong)).body.error.code).to.equal("SIGN_IN_FAILED");
+    expect((await stand.request("PUT", "/api/v1/me/password", wrong)).body.error.code).to.equal("SIGN_IN_FAILED");
     const right = { token, body: { current: password, password: "a new password" } };
-    expect((await stand.request("PUT", "/api/me/password", right)).status).to.equal(200);
-    expect((await stand.request("GET", "/api/me", { token })).status).to.equal(200);
-    expect((await stand.request("GET", "/api/me", { token: other.body.token })).status).to.equal(401);
-    const again = await stand.request("POST", "/api/sign-in", { body: { name: "lee", password: "a new password" } });
+    expect((await stand.request("PUT", "/api/v1/me/password", right)).status).to.equal(200);
+    expect((await stand.request("GET", "/api/v1/me", { token })).status).to.equal(200);
+    expect((await stand.request("GET", "/api/v1/me", { token: other.body.token })).status).to.equal(401);
+    const again = await stand.request("POST", "/api/v1/sign-in", { body: { name: "lee", password: "a new password" } });
     expect(again.status).to.equal(200);
   });
 
   it("opens the admin routes to admins and to the control token, which opens nothing else", async () => {
-    const admin = await stand.request("POST", "/api/sign-in", { body: { name: "ada", password } });
+    const admin = await stand.request("POST", "/api/v1/sign-in", { body: { name: "ada", password } });
     const { token } = await stand.signUp("max");
     expect(admin.body.admin).to.equal(true);
-    expect((await stand.request("GET", "/api/admin/status", { token: admin.body.token })).body.url).to.equal(stand.url);
-    expect((await stand.request("GET", "/api/admin/status", { token })).status).to.equal(403);
-    expect((await stand.request("GET", "/api/admin/status")).status).to.equal(401);
-    expect((await stand.request("GET", "/api/admin/status", { token: controlToken })).status).to.equal(200);
-    expect((await stand.request("GET", "/api/me", { token: controlToken })).status).to.equal(401);
-    const shown = await stand.request("GET", "/api/admin/actors/user/max", { token: controlToken });
+    expect((await stand.request("GET", "/api/v1/admin/status", { token: admin.body.token })).body.url).to.equal(
+      stand.url,
+    );
+    expect((await stand.request("GET", "/api/v1/admin/status", { token })).status).to.equal(403);
+    expect((await stand.request("GET", "/api/v1/admin/status")).status).to.equal(401);
+    expect((await stand.request("GET", "/api/v1/admin/status", { token: controlToken })).status).to.equal(200);
+    expect((await stand.request("GET", "/api/v1/me", { token: controlToken })).status).to.equal(401);
+    const shown = await stand.request("GET", "/api/v1/admin/actors/user/max", { token: controlToken });
     expect(shown.body.actor).to.equal("user/max");
-    const rows = await stand.request("GET", "/api/admin/actors?kind=user", { token: controlToken });
+    const rows = await stand.request("GET", "/api/v1/admin/actors?kind=user", { token: controlToken });
     expect(rows.body.rows.map((row: { actor: string }) => row.actor)).to.include("user/max");
   });
 
   it("slows down who tries passwords, and says for how long", async () => {
     const slow = await startStand({ limits: { signInRate: { count: 3, windowMs: 60_000 } } });
-    const attempt = () => slow.request("POST", "/api/sign-in", { body: { name: "ada", password: "guess number" } });
+    const attempt = () => slow.request("POST", "/api/v1/sign-in", { body: { name: "ada", password: "guess number" } });
     for (let count = 0; count < 3; count += 1) expect((await attempt()).status).to.equal(401);
     const { status, headers, body } = await attempt();
     expect(status).to.equal(429);
@@ -170,7 +174,7 @@ describe("gateway: accounts", () => {
     const statuses = new Map<number, number>();
     const wrong = async (name: string) => {
       const bad = createToken("session", name, createRandom());
-      const { status } = await counted.request("GET", "/api/me", { token: bad });
+      const { status } = await counted.request("GET", "/api/v1/me", { token: bad });
       statuses.set(status, (statuses.get(status) ?? 0) + 1);
       expect(counted.kernel.status().active - before).to.be.at.most(badTokenRate.count);
     };
@@ -181,11 +185,11 @@ describe("gateway: accounts", () => {
     // The list of people was told of her meanwhile.
     expect(counted.kernel.status().active).to.be.at.most(before + 1);
     // Its address has tried too much; what was good here is not touched by that.
-    expect((await counted.request("GET", "/api/me", { token })).status).to.equal(200);
-    const again = await counted.request("POST", "/api/sign-in", { body: { name: "ada", password } });
-    expect((await counted.request("GET", "/api/me", { token: again.body.token })).status).to.equal(200);
-    await counted.request("POST", "/api/sign-out", { token });
-    expect((await counted.request("GET", "/api/me", { token })).status).to.equal(429);
+    expect((await counted.request("GET", "/api/v1/me", { token })).status).to.equal(200);
+    const again = await counted.request("POST", "/api/v1/sign-in", { body: { name: "ada", password } });
+    expect((await counted.request("GET", "/api/v1/me", { token: again.body.token })).status).to.equal(200);
+    await counted.request("POST", "/api/v1/sign-out", { token });
+    expect((await counted.request("GET", "/api/v1/me", { token })).status).to.equal(429);
     await counted.stop();
   });
 
@@ -201,8 +205,8 @@ describe("gateway: accounts", () => {
       return ask(request);
     };
     let answered = false;
-    const first = office.request("GET", "/api/me", { token: slow }).finally(() => (answered = true));
-    const others = [1, 2, 3].map(() => office.request("GET", "/api/me", { token }));
+    const first = office.request("GET", "/api/v1/me", { token: slow }).finally(() => (answered = true));
+    const others = [1, 2, 3].map(() => office.request("GET", "/api/v1/me", { token }));
     expect((await Promise.all(others)).map(({ status }) => status)).to.deep.equal([200, 200, 200]);
     expect(answered).to.equal(false);
     held.resolve();
@@ -219,11 +223,11 @@ describe("gateway: accounts", () => {
     await flooded.signUp("ada");
     const from = (address: string) => ({ "x-forwarded-for": address });
     const floods = Array.from({ length: 60 }, (_, each) =>
-      flooded.request("POST", "/api/sign-up", { body: { name: `flood-${each}`, password }, headers: from(`198.51.100.${each}`) }),
+      flooded.request("POST", "/api/v1/sign-up", { body: { name: `flood-${each}`, password }, headers: from(`198.51.100.${each}`) }),
     ); // prettier-ignore
     const body = { name: "ada", password };
     const signIns = Array.from({ length: 5 }, (_, each) =>
-      flooded.request("POST", "/api/sign-in", { body, headers: from(`203.0.113.${each}`) }),
+      flooded.request("POST", "/api/v1/sign-in", { body, headers: from(`203.0.113.${each}`) }),
     );
     expect((await Promise.all(signIns)).map(({ status }) => status)).to.deep.equal([200, 200, 200, 200, 200]);
     const codes = (await Promise.all(floods)).map((reply) => reply.body.error?.code ?? "made");
@@ -237,13 +241,13 @@ describe("gateway: accounts", () => {
     for (let each = 0; each < 50; each += 1) {
       const name = `never-${each}`;
       await Promise.all([
-        stand.request("POST", "/api/sign-in", { body: { name, password } }),
-        stand.request("GET", "/api/me", { token: createToken("key", name, createRandom()) }),
-        stand.request("GET", `/api/rooms/${name}`, { token }),
-        stand.request("POST", `/api/rooms/${name}/join`, { token }),
-        stand.request("POST", `/api/rooms/${name}/messages`, { token, body: { text: "hi" } }),
-        stand.request("GET", `/api/agents/nora.${name}`, { token }),
-        stand.request("POST", "/api/rooms/direct", { token, body: { with: `user/${name}` } }),
+        stand.request("POST", "/api/v1/sign-in", { body: { name, password } }),
+        stand.request("GET", "/api/v1/me", { token: createToken("key", name, createRandom()) }),
+        stand.request("GET", `/api/v1/rooms/${name}`, { token }),
+        stand.request("POST", `/api/v1/rooms/${name}/join`, { token }),
+        stand.request("POST", `/api/v1/rooms/${name}/messages`, { token, body: { text: "hi" } }),
+        stand.request("GET", `/api/v1/agents/nora.${name}`, { token }),
+        stand.request("POST", "/api/v1/rooms/direct", { token, body: { with: `user/${name}` } }),
         stand.request("POST", "/v1/chat/completions", {
           token,
           body: { model: `agent:nora.${name}`, messages: [{ role: "user", content: "hi" }] },
@@ -268,9 +272,9 @@ describe("gateway: accounts", () => {
       return { ms: tookMs.toSorted((one, other) => one - other)[7] as number, bodies: [...bodies] };
     };
     const signIn = (name: string) =>
-      timed.request("POST", "/api/sign-in", { body: { name, password: "guess number" } });
+      timed.request("POST", "/api/v1/sign-in", { body: { name, password: "guess number" } });
     const me = (name: string) =>
-      timed.request("GET", "/api/me", { token: createToken("session", name, createRandom()) });
+      timed.request("GET", "/api/v1/me", { token: createToken("session", name, createRandom()) });
     for (const attempt of [signIn, me]) {
       const known = await median(() => attempt("ada"));
       const unknown = await median((each) => attempt(`nobody-${each}`));
@@ -292,10 +296,10 @@ describe("gateway: accounts", () => {
     const guess = (name: string) => {
       addresses += 1;
       const headers = from(`198.51.${Math.floor(addresses / 250)}.${addresses % 250}`);
-      return guessed.request("POST", "/api/sign-in", { body: { name, password: `guess ${addresses}` }, headers });
+      return guessed.request("POST", "/api/v1/sign-in", { body: { name, password: `guess ${addresses}` }, headers });
     };
     const signIn = (headers: Record<string, string>) =>
-      guessed.request("POST", "/api/sign-in", { body: { name: "ada", password }, headers });
+      guessed.request("POST", "/api/v1/sign-in", { body: { name: "ada", password }, headers });
     before(async () => {
       const { nameFailureRate } = gatewayLimits;
       guessed = await startStand({ trustedProxies: ["127.0.0.0/8"], limits: { nameFailureRate } });
@@ -337,13 +341,13 @@ describe("gateway: accounts", () => {
       for (let each = 0; each < 11; each += 1) {
         const headers = { ...from(`192.0.2.${each}`), cookie };
         const body = { name: "ada", password: "not it at all" };
-        attempts.push((await guessed.request("POST", "/api/sign-in", { body, headers })).status);
+        attempts.push((await guessed.request("POST", "/api/v1/sign-in", { body, headers })).status);
       }
       expect(new Set(attempts)).to.deep.equal(new Set([401]));
     });
 
     it("tells the person, on every device, and the operator's log", async () => {
-      const me = await guessed.request("GET", "/api/me", { token, headers: from("203.0.113.9") });
+      const me = await guessed.request("GET", "/api/v1/me", { token, headers: from("203.0.113.9") });
       expect(me.body.signInsFailed).to.include({ count: 10 });
       expect(guessed.troubles.join())
         .to.contain('signIn.guessed {"user":"ada","count":10}')
@@ -355,16 +359,16 @@ describe("gateway: accounts", () => {
     const apart = await startStand({ limits: { signUpRate: { count: 2, windowMs: 60_000 } } });
     await apart.signUp("ada");
     await apart.signUp("bob");
-    const third = await apart.request("POST", "/api/sign-up", { body: { name: "eve", password } });
+    const third = await apart.request("POST", "/api/v1/sign-up", { body: { name: "eve", password } });
     expect(third.body.error.code).to.equal("RATE_LIMITED");
-    expect((await apart.request("POST", "/api/sign-in", { body: { name: "ada", password } })).status).to.equal(200);
+    expect((await apart.request("POST", "/api/v1/sign-in", { body: { name: "ada", password } })).status).to.equal(200);
     await apart.stop();
   });
 
   it("takes no new accounts when sign-up is closed, but the first", async () => {
     const closed = await startStand({ signUp: "closed" });
     await closed.signUp("ada");
-    const second = await closed.request("POST", "/api/sign-up", { body: { name: "bob", password } });
+    const second = await closed.request("POST", "/api/v1/sign-up", { body: { name: "bob", password } });
     expect(second.body.error.code).to.equal("SIGN_UP_CLOSED");
     await closed.stop();
   });

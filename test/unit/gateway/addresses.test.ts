@@ -52,7 +52,7 @@ describe("gateway: where a request comes from", () => {
     const ada = { "x-forwarded-for": "203.0.113.9" };
     const bob = { "x-forwarded-for": "198.51.100.1" };
     const http = async (stand: Stand, headers: Record<string, string>) =>
-      (await stand.request("GET", "/api/me", { token: "wrong", headers })).status;
+      (await stand.request("GET", "/api/v1/me", { token: "wrong", headers })).status;
     const socket = (stand: Stand, headers: Record<string, string>) =>
       connectClient(stand.url, "", {
         headers: { authorization: `Bearer plx_YWRh.${"A".repeat(43)}`, ...headers },
@@ -82,7 +82,7 @@ describe("gateway: where a request comes from", () => {
   it("is told of, once, when a proxy passes requests on that nobody named", async () => {
     const stand = await startStand();
     const { token } = await stand.signUp("ada");
-    const status = async () => (await stand.request("GET", "/api/admin/status", { token })).body;
+    const status = async () => (await stand.request("GET", "/api/v1/admin/status", { token })).body;
     expect(await status()).not.to.have.property("unnamedProxies");
     for (let round = 0; round < 3; round += 1)
       await stand.request("GET", "/healthz", { headers: { "x-forwarded-for": `203.0.113.${round}` } });

@@ -19,7 +19,7 @@ describe("the routes of the cluster", () => {
   });
 
   async function request(method: string, path: string, body?: unknown, token: string | undefined = controlToken) {
-    const response = await fetch(`${stand.gateway.url}/api/admin/cluster${path}`, {
+    const response = await fetch(`${stand.gateway.url}/api/v1/admin/cluster${path}`, {
       method,
       headers: {
         ...(token !== "" && { authorization: `Bearer ${token}` }),
@@ -207,7 +207,7 @@ describe("the routes of the cluster", () => {
 
   it("show and release actors of any node, and say which nodes are missing", async () => {
     const below = async (method: string, path: string): Promise<{ status: number; body: unknown }> => {
-      const response = await fetch(`${stand.gateway.url}/api/admin/actors${path}`, {
+      const response = await fetch(`${stand.gateway.url}/api/v1/admin/actors${path}`, {
         method,
         headers: { authorization: `Bearer ${controlToken}`, "content-type": "application/json" },
         ...(method === "POST" && { body: "{}" }),
@@ -287,7 +287,7 @@ describe("the routes of the cluster", () => {
   it("are described for tools", async () => {
     const response = await fetch(`${stand.gateway.url}/openapi.json`);
     const { paths } = (await response.json()) as { paths: Readonly<Record<string, Readonly<Record<string, object>>>> };
-    const described = Object.entries(paths).filter(([path]) => path.startsWith("/api/admin/cluster/"));
+    const described = Object.entries(paths).filter(([path]) => path.startsWith("/api/v1/admin/cluster/"));
     expect(described).to.have.length(12);
     for (const [path, methods] of described)
       for (const operation of Object.values(methods)) expect(operation, path).to.have.property("summary");
@@ -296,7 +296,7 @@ describe("the routes of the cluster", () => {
   it("say so on a node that is in no cluster", async () => {
     const alone = await startClusterStand({ member: false });
     try {
-      const response = await fetch(`${alone.gateway.url}/api/admin/cluster/summary`, {
+      const response = await fetch(`${alone.gateway.url}/api/v1/admin/cluster/summary`, {
         headers: { authorization: `Bearer ${controlToken}` },
       });
       expect(response.status).to.equal(404);

@@ -74,7 +74,7 @@ describe("gateway: the entrance", () => {
     const held: Socket[] = [];
     for (let count = 0; count < 7; count += 1) {
       const socket = await open(stand, "127.0.0.2");
-      socket.write("POST /api/sign-in HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99\r\nContent-Type: application/json\r\n\r\n{");
+      socket.write("POST /api/v1/sign-in HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99\r\nContent-Type: application/json\r\n\r\n{");
       held.push(socket);
     }
     await closed(held[0] as Socket);
@@ -88,7 +88,7 @@ describe("gateway: the entrance", () => {
     const clients = [];
     // Half of all for one address: this one.
     for (let count = 0; count < 10; count += 1) clients.push(await stand.connect(token));
-    expect((await stand.request("GET", "/api/me", { token })).status).to.equal(200);
+    expect((await stand.request("GET", "/api/v1/me", { token })).status).to.equal(200);
     await stand.stop();
     expect(clients).to.have.length(10);
   });

@@ -88,13 +88,13 @@ describe("gateway: the name it is called by", () => {
     after(() => stand.stop());
 
     it("answers nothing to a page whose name was led to this machine", async () => {
-      for (const path of ["/", "/healthz", "/readyz", "/metrics", "/api/setup", "/openapi.json", "/nowhere", "/v1/models"]) {
+      for (const path of ["/", "/healthz", "/readyz", "/metrics", "/api/v1/setup", "/openapi.json", "/nowhere", "/v1/models"]) {
         const answer = await get(stand.url, path, rebound);
         expect(answer.status, path).to.equal(421);
         expect(answer.text, path).to.match(/HOST_NOT_ALLOWED|host_not_allowed/).and.contain("--allowed-host");
       }
       const signedIn = { ...rebound, authorization: `Bearer ${token}` };
-      expect((await get(stand.url, "/api/me", signedIn)).status).to.equal(421);
+      expect((await get(stand.url, "/api/v1/me", signedIn)).status).to.equal(421);
       expect(stand.troubles.filter((line) => line.startsWith("gateway.host.refused"))).to.have.length(1);
     }); // prettier-ignore
 
@@ -109,7 +109,7 @@ describe("gateway: the name it is called by", () => {
 
     it("serves the names it has", async () => {
       for (const host of [hostname(), "chat.example.org", "localhost:1", "[::1]:7070"])
-        expect((await get(stand.url, "/api/setup", { host })).status, host).to.equal(200);
+        expect((await get(stand.url, "/api/v1/setup", { host })).status, host).to.equal(200);
     });
   });
 });
@@ -132,7 +132,7 @@ describe("gateway: metrics", () => {
     const metrics = await get(url, "/metrics", {});
     expect(metrics).to.deep.equal({ status: 200, text: "up 1\n" });
     expect((await get(url, "/metrics", { host: "rebound.example" })).status).to.equal(421);
-    expect((await get(url, "/api/setup", {})).status).to.equal(404);
+    expect((await get(url, "/api/v1/setup", {})).status).to.equal(404);
     expect((await get(url, "/healthz", {})).status).to.equal(404);
     await stand.stop();
     const gone = await get(url, "/metrics", {}).catch((error: NodeJS.ErrnoException) => error.code);

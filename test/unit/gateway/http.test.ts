@@ -44,18 +44,18 @@ describe("gateway: HTTP", () => {
       const reply = await a(method, path, body);
       return reply.status === 400 ? reply.body.error.details : reply.status;
     };
-    await a("POST", "/api/rooms", { room: "plain" });
-    const messages = "/api/rooms/plain/messages";
+    await a("POST", "/api/v1/rooms", { room: "plain" });
+    const messages = "/api/v1/rooms/plain/messages";
     const half = "has half of a surrogate pair (U+D800) at position 1";
     expect(await problem("POST", messages, { text: "a\ud800" })).to.deep.equal({ path: "/text", problem: half });
-    expect(await problem("PUT", "/api/rooms/plain/title", { title: "a\u202eb" })).to.have.property("path", "/title");
-    expect(await problem("PUT", "/api/rooms/plain/topic", { topic: "a\0" })).to.have.property("path", "/topic");
-    expect(await problem("POST", "/api/rooms", { room: "odd", title: "\u200b" })).to.have.property("path", "/title");
-    expect(await problem("PATCH", "/api/me", { displayName: "a\x1b]0;x" })).to.have.property("path", "/displayName");
-    expect(await problem("POST", "/api/me/keys", { label: "a\nb" })).to.have.property("path", "/label");
-    expect(await problem("POST", "/api/agents", { name: "odd", persona: "\udc00" })).to.have.property("path", "/persona");
+    expect(await problem("PUT", "/api/v1/rooms/plain/title", { title: "a\u202eb" })).to.have.property("path", "/title");
+    expect(await problem("PUT", "/api/v1/rooms/plain/topic", { topic: "a\0" })).to.have.property("path", "/topic");
+    expect(await problem("POST", "/api/v1/rooms", { room: "odd", title: "\u200b" })).to.have.property("path", "/title");
+    expect(await problem("PATCH", "/api/v1/me", { displayName: "a\x1b]0;x" })).to.have.property("path", "/displayName");
+    expect(await problem("POST", "/api/v1/me/keys", { label: "a\nb" })).to.have.property("path", "/label");
+    expect(await problem("POST", "/api/v1/agents", { name: "odd", persona: "\udc00" })).to.have.property("path", "/persona");
     const signUp = { name: "odd", password: "correct horse", displayName: "\u2066x" };
-    expect(await problem("POST", "/api/sign-up", signUp)).to.have.property("path", "/displayName");
+    expect(await problem("POST", "/api/v1/sign-up", signUp)).to.have.property("path", "/displayName");
     expect(await problem("POST", messages, { text: "fine\n\tשלום" })).to.equal(200);
     const client = await stand.connect(ada);
     expect((await client.ask("room.post", "plain", { text: "a\ud800" })).error?.details).to.deep.equal({ path: "/with/text", problem: half });
@@ -64,109 +64,111 @@ describe("gateway: HTTP", () => {
 
   it("keeps out who was banned, lists and lifts bans, and hands a room over", async () => {
     const [a, b] = [as(ada), as(bob)];
-    await a("POST", "/api/rooms", { room: "club" });
-    await b("POST", "/api/rooms/club/join");
-    const refused = (await a("POST", "/api/rooms/club/leave")).body.error;
+    await a("POST", "/api/v1/rooms", { room: "club" });
+    await b("POST", "/api/v1/rooms/club/join");
+    const refused = (await a("POST", "/api/v1/rooms/club/leave")).body.error;
     expect(refused).to.deep.include({ code: "LAST_OWNER", details: { suggested: "user/bob" } });
-    const member = "/api/rooms/club/members/user%2Fbob";
+    const member = "/api/v1/rooms/club/members/user%2Fbob";
     expect((await a("DELETE", `${member}?banForMs=60000`)).status).to.equal(400);
     const left = await a("DELETE", `${member}?ban=true&banForMs=60000&reason=noise`);
     expect(left.body.left, JSON.stringify(left.body)).to.deep.equal(["user/bob"]);
-    const banned = await b("POST", "/api/rooms/club/join");
+    const banned = await b("POST", "/api/v1/rooms/club/join");
     expect([banned.status, banned.body.error.code]).to.deep.equal([403, "BANNED"]);
     expect(banned.body.error.details).to.include({ by: "user/ada", reason: "noise" });
-    const { bans } = (await a("GET", "/api/rooms/club/bans")).body;
+    const { bans } = (await a("GET", "/api/v1/rooms/club/bans")).body;
     expect(bans).to.have.length(1);
     expect(bans[0].untilMs - bans[0].atMs).to.equal(60_000);
-    expect((await a("DELETE", "/api/rooms/club/bans/user%2Fbob")).status).to.equal(200);
-    expect((await b("POST", "/api/rooms/club/join")).status).to.equal(200);
-    expect((await a("POST", "/api/rooms/club/leave", { successor: "user/bob" })).body.left).to.deep.equal(["user/ada"]);
+    expect((await a("DELETE", "/api/v1/rooms/club/bans/user%2Fbob")).status).to.equal(200);
+    expect((await b("POST", "/api/v1/rooms/club/join")).status).to.equal(200);
+    expect((await a("POST", "/api/v1/rooms/club/leave", { successor: "user/bob" })).body.left).to.deep.equal([
+      "user/ada",
+    ]);
   });
 
   it("carries a room's whole life", async () => {
     const [a, b] = [as(ada), as(bob)];
-    expect((await a("POST", "/api/rooms", { room: "garden", title: "Garden" })).status).to.equal(200);
-    expect((await b("POST", "/api/rooms/garden/join")).status).to.equal(200);
-    const posted = await a("POST", "/api/rooms/garden/messages", { text: "hello" });
+    expect((await a("POST", "/api/v1/rooms", { room: "garden", title: "Garden" })).status).to.equal(200);
+    expect((await b("POST", "/api/v1/rooms/garden/join")).status).to.equal(200);
+    const posted = await a("POST", "/api/v1/rooms/garden/messages", { text: "hello" });
     expect(posted.body).to.include({ seq: 1 });
-    expect((await b("POST", "/api/rooms/garden/messages", { text: "hi", replyTo: 1 })).status).to.equal(200);
-    expect((await a("PATCH", "/api/rooms/garden/messages/1", { text: "hello all" })).status).to.equal(200);
+    expect((await b("POST", "/api/v1/rooms/garden/messages", { text: "hi", replyTo: 1 })).status).to.equal(200);
+    expect((await a("PATCH", "/api/v1/rooms/garden/messages/1", { text: "hello all" })).status).to.equal(200);
     const thumb = encodeURIComponent("👍");
-    expect((await b("PUT", `/api/rooms/garden/messages/1/reactions/${thumb}`)).status).to.equal(200);
-    expect((await a("PUT", "/api/rooms/garden/pins/1")).status).to.equal(200);
-    expect((await a("PUT", "/api/rooms/garden/topic", { topic: "plants" })).status).to.equal(200);
-    expect((await a("PUT", "/api/rooms/garden/title", { title: "The garden" })).status).to.equal(200);
-    expect((await b("PUT", "/api/rooms/garden/read", { seq: 2 })).status).to.equal(200);
-    const role = "/api/rooms/garden/members/user%2Fbob/role";
+    expect((await b("PUT", `/api/v1/rooms/garden/messages/1/reactions/${thumb}`)).status).to.equal(200);
+    expect((await a("PUT", "/api/v1/rooms/garden/pins/1")).status).to.equal(200);
+    expect((await a("PUT", "/api/v1/rooms/garden/topic", { topic: "plants" })).status).to.equal(200);
+    expect((await a("PUT", "/api/v1/rooms/garden/title", { title: "The garden" })).status).to.equal(200);
+    expect((await b("PUT", "/api/v1/rooms/garden/read", { seq: 2 })).status).to.equal(200);
+    const role = "/api/v1/rooms/garden/members/user%2Fbob/role";
     expect((await a("PUT", role, { role: "moderator" })).status).to.equal(200);
 
-    const history = await b("GET", "/api/rooms/garden/messages?limit=10");
+    const history = await b("GET", "/api/v1/rooms/garden/messages?limit=10");
     expect(history.body.messages.map((message: { text: string }) => message.text)).to.deep.equal(["hello all", "hi"]);
     expect(history.body.messages[0].reactions).to.deep.equal({ "👍": ["user/bob"] });
-    const view = await b("GET", "/api/rooms/garden");
+    const view = await b("GET", "/api/v1/rooms/garden");
     expect(view.body).to.include({ title: "The garden", topic: "plants" });
     expect(view.body.members["user/bob"].role).to.equal("moderator");
 
-    expect((await b("DELETE", `/api/rooms/garden/messages/1/reactions/${thumb}`)).status).to.equal(200);
-    expect((await a("DELETE", "/api/rooms/garden/pins/1")).status).to.equal(200);
-    expect((await a("DELETE", "/api/rooms/garden/messages/1")).status).to.equal(200);
-    const rooms = await b("GET", "/api/rooms");
+    expect((await b("DELETE", `/api/v1/rooms/garden/messages/1/reactions/${thumb}`)).status).to.equal(200);
+    expect((await a("DELETE", "/api/v1/rooms/garden/pins/1")).status).to.equal(200);
+    expect((await a("DELETE", "/api/v1/rooms/garden/messages/1")).status).to.equal(200);
+    const rooms = await b("GET", "/api/v1/rooms");
     expect(rooms.body.rooms.map((line: { room: string }) => line.room)).to.include("garden");
-    expect((await a("DELETE", "/api/rooms/garden/members/user%2Fbob")).status).to.equal(200);
-    expect((await b("POST", "/api/rooms/garden/messages", { text: "?" })).body.error.code).to.equal("NOT_A_MEMBER");
+    expect((await a("DELETE", "/api/v1/rooms/garden/members/user%2Fbob")).status).to.equal(200);
+    expect((await b("POST", "/api/v1/rooms/garden/messages", { text: "?" })).body.error.code).to.equal("NOT_A_MEMBER");
   });
 
   it("finds or makes the one direct room of two people", async () => {
-    const first = await as(bob)("POST", "/api/rooms/direct", { with: "user/ada" });
-    const second = await as(ada)("POST", "/api/rooms/direct", { with: "user/bob" });
+    const first = await as(bob)("POST", "/api/v1/rooms/direct", { with: "user/ada" });
+    const second = await as(ada)("POST", "/api/v1/rooms/direct", { with: "user/bob" });
     expect(first.body.room).to.equal("dm.ada.bob");
     expect(second.body).to.deep.include({ room: "dm.ada.bob", visibility: "direct" });
   });
 
   it("makes, lists, changes and deletes agents", async () => {
     const a = as(ada);
-    expect((await a("POST", "/api/agents", { name: "muse", persona: "A poet." })).status).to.equal(200);
-    const listed = await a("GET", "/api/agents");
+    expect((await a("POST", "/api/v1/agents", { name: "muse", persona: "A poet." })).status).to.equal(200);
+    const listed = await a("GET", "/api/v1/agents");
     expect(listed.body.agents.map((agent: { agent: string }) => agent.agent)).to.deep.equal(["ada.muse"]);
     expect(listed.body.unreachable).to.deep.equal([]);
-    expect((await a("PATCH", "/api/agents/ada.muse", { sampling: { temperature: 0.5 } })).status).to.equal(200);
-    expect((await a("GET", "/api/agents/ada.muse")).body.sampling).to.deep.equal({ temperature: 0.5 });
-    expect((await as(bob)("GET", "/api/agents/ada.muse/turns")).status).to.be.oneOf([403, 404]);
-    expect((await a("DELETE", "/api/agents/ada.muse")).status).to.equal(200);
-    expect((await a("GET", "/api/agents")).body.agents).to.deep.equal([]);
-    expect((await a("GET", "/api/models")).body.models[0].model).to.equal("echo");
+    expect((await a("PATCH", "/api/v1/agents/ada.muse", { sampling: { temperature: 0.5 } })).status).to.equal(200);
+    expect((await a("GET", "/api/v1/agents/ada.muse")).body.sampling).to.deep.equal({ temperature: 0.5 });
+    expect((await as(bob)("GET", "/api/v1/agents/ada.muse/turns")).status).to.be.oneOf([403, 404]);
+    expect((await a("DELETE", "/api/v1/agents/ada.muse")).status).to.equal(200);
+    expect((await a("GET", "/api/v1/agents")).body.agents).to.deep.equal([]);
+    expect((await a("GET", "/api/v1/models")).body.models[0].model).to.equal("echo");
   });
 
   it("gives a command repeated with its Idempotency-Key the first answer", async () => {
-    await as(ada)("POST", "/api/rooms", { room: "once" });
-    const again = () => as(ada)("POST", "/api/rooms/once/messages", { text: "1" }, { "idempotency-key": "k-1" });
+    await as(ada)("POST", "/api/v1/rooms", { room: "once" });
+    const again = () => as(ada)("POST", "/api/v1/rooms/once/messages", { text: "1" }, { "idempotency-key": "k-1" });
     expect((await again()).body).to.deep.equal((await again()).body);
-    expect((await as(ada)("GET", "/api/rooms/once")).body.messageSeq).to.equal(1);
+    expect((await as(ada)("GET", "/api/v1/rooms/once")).body.messageSeq).to.equal(1);
   });
 
   it("finds people and rooms in the catalog", async () => {
-    const people = await as(ada)("GET", "/api/catalog/users?text=bo&limit=5");
+    const people = await as(ada)("GET", "/api/v1/catalog/users?text=bo&limit=5");
     expect(people.body.rows.map((row: { key: string }) => row.key)).to.deep.equal(["bob"]);
-    expect((await as(ada)("GET", "/api/catalog/rooms")).body.rows).to.be.an("array");
+    expect((await as(ada)("GET", "/api/v1/catalog/rooms")).body.rows).to.be.an("array");
   });
 
   it("answers everything that does not fit with a row of the error table", async () => {
     const cases: [string, string, unknown, string, string?][] = [
       ["GET", "/api/nothing", undefined, "NOT_FOUND"],
-      ["GET", "/api/rooms/No%20Key", undefined, "BAD_REQUEST", "/params/room"],
-      ["GET", "/api/rooms/%ff", undefined, "BAD_REQUEST"],
-      ["GET", "/api/rooms/nowhere", undefined, "NOT_FOUND"],
-      ["GET", "/api/rooms/once/messages?limit=1000", undefined, "BAD_REQUEST", "/querystring/limit"],
-      ["GET", "/api/rooms/once/messages?bogus=1", undefined, "BAD_REQUEST", "/querystring"],
-      ["POST", "/api/rooms/once/messages", {}, "BAD_REQUEST", ""],
-      ["POST", "/api/rooms/once/messages", { text: 1 }, "BAD_REQUEST", "/text"],
-      ["POST", "/api/rooms/once/messages", { text: "x", more: 1 }, "BAD_REQUEST", ""],
-      ["POST", "/api/rooms/once/messages", "{", "BAD_REQUEST", ""],
-      ["POST", "/api/rooms/once/messages", '{"__proto__":{"text":"x"},"text":"x"}', "BAD_REQUEST", ""],
-      ["POST", "/api/rooms/once/messages", '{"\\u005f_proto__":{"text":"x"},"text":"x"}', "BAD_REQUEST", ""],
-      ["POST", "/api/rooms/once/messages", `{"text":${"[".repeat(500)}${"]".repeat(500)}}`, "BAD_REQUEST", ""],
-      ["POST", "/api/rooms/once/messages", { text: "x".repeat(70_000) }, "TOO_LARGE"],
-      ["PUT", "/api/rooms/once/pins/x", undefined, "BAD_REQUEST", "/params/seq"],
+      ["GET", "/api/v1/rooms/No%20Key", undefined, "BAD_REQUEST", "/params/room"],
+      ["GET", "/api/v1/rooms/%ff", undefined, "BAD_REQUEST"],
+      ["GET", "/api/v1/rooms/nowhere", undefined, "NOT_FOUND"],
+      ["GET", "/api/v1/rooms/once/messages?limit=1000", undefined, "BAD_REQUEST", "/querystring/limit"],
+      ["GET", "/api/v1/rooms/once/messages?bogus=1", undefined, "BAD_REQUEST", "/querystring"],
+      ["POST", "/api/v1/rooms/once/messages", {}, "BAD_REQUEST", ""],
+      ["POST", "/api/v1/rooms/once/messages", { text: 1 }, "BAD_REQUEST", "/text"],
+      ["POST", "/api/v1/rooms/once/messages", { text: "x", more: 1 }, "BAD_REQUEST", ""],
+      ["POST", "/api/v1/rooms/once/messages", "{", "BAD_REQUEST", ""],
+      ["POST", "/api/v1/rooms/once/messages", '{"__proto__":{"text":"x"},"text":"x"}', "BAD_REQUEST", ""],
+      ["POST", "/api/v1/rooms/once/messages", '{"\\u005f_proto__":{"text":"x"},"text":"x"}', "BAD_REQUEST", ""],
+      ["POST", "/api/v1/rooms/once/messages", `{"text":${"[".repeat(500)}${"]".repeat(500)}}`, "BAD_REQUEST", ""],
+      ["POST", "/api/v1/rooms/once/messages", { text: "x".repeat(70_000) }, "TOO_LARGE"],
+      ["PUT", "/api/v1/rooms/once/pins/x", undefined, "BAD_REQUEST", "/params/seq"],
     ];
     for (const [method, path, body, code, where] of cases) {
       const reply = await as(ada)(method, path, body);
@@ -176,7 +178,7 @@ describe("gateway: HTTP", () => {
       expect(error.outcome).to.equal("failed");
       if (where !== undefined) expect(error.details.path, JSON.stringify(error)).to.equal(where);
     }
-    const form = await stand.request("POST", "/api/sign-in", {
+    const form = await stand.request("POST", "/api/v1/sign-in", {
       body: "name=ada",
       headers: { "content-type": "application/x-www-form-urlencoded" },
     });
@@ -228,8 +230,8 @@ describe("gateway: HTTP", () => {
   it("asks, counts and closes a poll", async () => {
     const { token } = await stand.signUp("polly");
     const call = (method: string, path: string, body?: object) =>
-      stand.request(method, `/api/rooms/kitchen${path}`, { token, ...(body !== undefined && { body }) });
-    await stand.request("POST", "/api/rooms", { token, body: { room: "kitchen" } });
+      stand.request(method, `/api/v1/rooms/kitchen${path}`, { token, ...(body !== undefined && { body }) });
+    await stand.request("POST", "/api/v1/rooms", { token, body: { room: "kitchen" } });
     const asked = await call("POST", "/polls", { question: "Lunch?", options: ["Pizza", "Soup"] });
     expect(asked.body).to.include({ seq: 1 });
     expect((await call("PUT", "/polls/1/vote", { choices: [1] })).body.poll.options[1]).to.include({ votes: 1 });
@@ -336,7 +338,7 @@ describe("gateway: HTTP", () => {
         other.on("error", () => resolve(false));
       });
     while (await listens());
-    ask("/api/me");
+    ask("/api/v1/me");
     answer.resolve({ ok: true, value: {} });
     const [ready, refused] = (await said).split(/(?=HTTP\/1\.1 )/);
     await stopped;

@@ -17,7 +17,7 @@ describe("gateway: the other nodes", () => {
     expect(names("b", [])).to.deep.equal(["b"]);
   });
 
-  it("are told in hello and at /api/nodes, as they are at that time, to those who are signed in", async () => {
+  it("are told in hello and at /api/v1/nodes, as they are at that time, to those who are signed in", async () => {
     let peers = [place("zoe"), place("amy")];
     const stand = await startStand({ name: "ned", peers: () => peers });
     const { token } = await stand.signUp("ada");
@@ -30,9 +30,9 @@ describe("gateway: the other nodes", () => {
     const { hello } = JSON.parse(first.toString()) as { readonly hello: Hello };
     expect(hello.nodes).to.deep.equal([own, place("zoe"), place("amy")]);
     peers = [];
-    const listed = await stand.request("GET", "/api/nodes", { token });
+    const listed = await stand.request("GET", "/api/v1/nodes", { token });
     expect(listed.body).to.deep.equal({ nodes: [own] });
-    expect((await stand.request("GET", "/api/nodes")).status).to.equal(401);
+    expect((await stand.request("GET", "/api/v1/nodes")).status).to.equal(401);
     await stand.stop();
   });
 });

@@ -13,7 +13,7 @@ describe("gateway: OpenAI's client, unchanged", () => {
   before(async () => {
     stand = await startStand({ tokenDelayMs: 2 });
     token = (await stand.signUp("ada")).token;
-    const { body } = await stand.request("POST", "/api/me/keys", { token, body: { label: "openai" } });
+    const { body } = await stand.request("POST", "/api/v1/me/keys", { token, body: { label: "openai" } });
     client = new OpenAI({ apiKey: body.key as string, baseURL: `${stand.url}/v1`, maxRetries: 0 });
   });
   after(() => stand.stop());
@@ -65,7 +65,7 @@ describe("gateway: OpenAI's client, unchanged", () => {
   });
 
   it("lists models and the caller's agents, and writes as an agent without touching its conversation", async () => {
-    const made = await stand.request("POST", "/api/agents", { token, body: { name: "helper", persona: "A pirate." } });
+    const made = await stand.request("POST", "/api/v1/agents", { token, body: { name: "helper", persona: "A pirate." } });
     expect(made.status, JSON.stringify(made.body)).to.equal(200);
     const ids: string[] = [];
     for await (const model of client.models.list()) ids.push(model.id);
@@ -76,7 +76,7 @@ describe("gateway: OpenAI's client, unchanged", () => {
     const answer = await client.chat.completions.create({ model: "agent:ada.helper", messages });
     expect(answer.model).to.equal("agent:ada.helper");
     expect(answer.choices[0]?.message.content).to.be.a("string").and.not.equal("");
-    const view = await stand.request("GET", "/api/agents/ada.helper", { token });
+    const view = await stand.request("GET", "/api/v1/agents/ada.helper", { token });
     expect(view.body.turns).to.equal(0);
     const other = await stand.signUp("bob");
     const stranger = new OpenAI({ apiKey: other.token, baseURL: `${stand.url}/v1`, maxRetries: 0 });
@@ -87,7 +87,7 @@ describe("gateway: OpenAI's client, unchanged", () => {
   }); // prettier-ignore
 
   it("that is gone before its agent has answered has nothing written for it", async () => {
-    await stand.request("POST", "/api/agents", { token, body: { name: "slow", persona: "" } });
+    await stand.request("POST", "/api/v1/agents", { token, body: { name: "slow", persona: "" } });
     const asked = Promise.withResolvers<() => void>();
     const ask = stand.kernel.ask.bind(stand.kernel);
     const generate = stand.runtime.generate.bind(stand.runtime);
@@ -182,7 +182,7 @@ describe("gateway: OpenAI's client, unchanged", () => {
     };
     const greedy = [await shared.signUp("mallory"), await shared.signUp("oscar")];
     const ada = await shared.signUp("ada");
-    const key = (await shared.request("POST", "/api/me/keys", { token: ada.token, body: { label: "k" } })).body;
+    const key = (await shared.request("POST", "/api/v1/me/keys", { token: ada.token, body: { label: "k" } })).body;
     const asked: Promise<void>[] = [];
     for (let each = 0; each < 40; each += 1) for (const { user, token: one } of greedy) asked.push(ask(user, one));
     const arrived = () => {
@@ -212,9 +212,9 @@ describe("gateway: OpenAI's client, unchanged", () => {
   it("shares the model with agents: an answer is a turn of whoever asked for it", async () => {
     const shared = await startStand({ tokenDelayMs: 40 });
     const talk = async (token: string, agents: readonly string[]) => {
-      for (const name of agents) await shared.request("POST", "/api/agents", { token, body: { name } });
+      for (const name of agents) await shared.request("POST", "/api/v1/agents", { token, body: { name } });
       return (name: string) =>
-        shared.request("POST", `/api/agents/${name}/say`, { token, body: { text: "hello there" } });
+        shared.request("POST", `/api/v1/agents/${name}/say`, { token, body: { text: "hello there" } });
     };
     const greedy = ["mallory", "oscar"];
     const names = Array.from({ length: 14 }, (_, each) => `helper${each}`);

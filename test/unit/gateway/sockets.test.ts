@@ -345,7 +345,7 @@ describe("gateway: WebSocket", () => {
     const { error } = answers.at(-1) ?? {};
     expect(error?.code).to.equal("RATE_LIMITED");
     expect(error?.details?.["retryAfterMs"]).to.be.within(1, 12_000);
-    const http = await small.request("GET", "/api/me", { token });
+    const http = await small.request("GET", "/api/v1/me", { token });
     expect(http.status).to.equal(429);
     await small.stop();
   });
@@ -480,7 +480,7 @@ describe("gateway: WebSocket", () => {
     const small = await startStand();
     const { token } = await small.signUp("ada");
     const person = await small.connect(token);
-    const made = await fetch(`${small.url}/api/me/keys`, {
+    const made = await fetch(`${small.url}/api/v1/me/keys`, {
       method: "POST",
       headers: { authorization: `Bearer ${token}`, "content-type": "application/json" },
       body: JSON.stringify({ label: "k" }),
@@ -489,7 +489,7 @@ describe("gateway: WebSocket", () => {
     const program = await small.connect(key);
     expect((await program.ask("user.revokeSession", "ada", { id })).error?.code).to.equal("FORBIDDEN");
     const headers = { authorization: `Bearer ${key}` };
-    expect((await fetch(`${small.url}/api/me/sessions/${id}`, { method: "DELETE", headers })).status).to.equal(403);
+    expect((await fetch(`${small.url}/api/v1/me/sessions/${id}`, { method: "DELETE", headers })).status).to.equal(403);
     expect((await person.ask("user.revokeSession", "ada", { id })).ok).to.deep.equal({});
     await small.stop();
   });
@@ -576,7 +576,7 @@ describe("gateway: connections that end by themselves", () => {
     const { bye } = await client.next((frame) => frame.bye !== undefined);
     expect(bye.code).to.equal("UNAUTHENTICATED");
     expect((await client.closed).code).to.equal(1008);
-    expect((await stand.request("GET", "/api/me", { token })).status).to.equal(401);
+    expect((await stand.request("GET", "/api/v1/me", { token })).status).to.equal(401);
     await stand.stop();
   });
 
@@ -585,7 +585,7 @@ describe("gateway: connections that end by themselves", () => {
     const { token } = await stand.signUp("ada");
     const client = await stand.connect(token);
     client.socket.pause();
-    await stand.request("POST", "/api/sign-out", { token });
+    await stand.request("POST", "/api/v1/sign-out", { token });
     // The client never reads the closing frame, so only the sweep can end this.
     for (let looks = 0; stand.gateway.connections() > 0 && looks < 2_000; looks += 1)
       await stand.request("GET", "/healthz");

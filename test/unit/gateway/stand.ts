@@ -177,7 +177,7 @@ export async function startStand(options: StandOptions = {}): Promise<Stand> {
       return { status: response.status, headers: response.headers, body: isJson ? JSON.parse(text) : text };
     },
     async signUp(name) {
-      const { status, body } = await stand.request("POST", "/api/sign-up", { body: { name, password, adminCode } });
+      const { status, body } = await stand.request("POST", "/api/v1/sign-up", { body: { name, password, adminCode } });
       if (status !== 200) throw new Error(`sign-up of ${name}: ${JSON.stringify(body)}`);
       return body as SignedIn;
     },

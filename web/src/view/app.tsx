@@ -51,14 +51,14 @@ type Here = { readonly user: string; readonly SignedIn: Awaited<ReturnType<typeo
 
 /** Who is signed in, with the chat to show them, or what the sign-in screen needs to know. */
 async function askWhoIsHere(): Promise<Here | { readonly setup: Setup }> {
-  const me = await request<Pick<UserView, "user">>("GET", "/api/me");
+  const me = await request<Pick<UserView, "user">>("GET", "/api/v1/me");
   if (me.ok) {
     const chat = await loadChat().catch(() => undefined);
     if (chat === undefined) throw new Error("A part of the page could not be loaded. Try again.");
     return { user: nameOf(me.value.user), SignedIn: chat.SignedIn };
   }
   if (me.error.code !== "UNAUTHENTICATED") throw new Error(explain(me.error, "look"));
-  const setup = await request<Setup>("GET", "/api/setup");
+  const setup = await request<Setup>("GET", "/api/v1/setup");
   if (!setup.ok) throw new Error(explain(setup.error, "look"));
   return { setup: setup.value };
 }

@@ -67,7 +67,7 @@ export function FindPerson({ opened, onClose }: DialogProps) {
   const session = useSession();
   const navigate = useNavigate();
   const write = async (row: CatalogRow) => {
-    const result = await request<{ room: string }>("POST", "/api/rooms/direct", { with: `user/${row.key}` });
+    const result = await request<{ room: string }>("POST", "/api/v1/rooms/direct", { with: `user/${row.key}` });
     if (!result.ok) return notices.fail(result.error);
     onClose();
     await navigate({ to: "/room/$room", params: { room: result.value.room } });

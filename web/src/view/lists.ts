@@ -33,13 +33,13 @@ const roomsOf = (session: Session) =>
 
 /** The signed-in user's profile; filled by the user's own topic. */
 export function useProfile(): UserView | undefined {
-  return useQuery<UserView>({ queryKey: ["me"], queryFn: () => fetched<UserView>("/api/me") }).data;
+  return useQuery<UserView>({ queryKey: ["me"], queryFn: () => fetched<UserView>("/api/v1/me") }).data;
 }
 
 export function useAgents(): readonly AgentView[] {
   const loaded = useQuery({
     queryKey: queryKeys.agents,
-    queryFn: () => fetched<{ agents: readonly AgentView[] }>("/api/agents"),
+    queryFn: () => fetched<{ agents: readonly AgentView[] }>("/api/v1/agents"),
   });
   return loaded.data?.agents ?? none;
 }
@@ -47,7 +47,7 @@ export function useAgents(): readonly AgentView[] {
 export function useModels(): readonly ModelInfo[] {
   const loaded = useQuery({
     queryKey: queryKeys.models,
-    queryFn: () => fetched<{ models: readonly ModelInfo[] }>("/api/models"),
+    queryFn: () => fetched<{ models: readonly ModelInfo[] }>("/api/v1/models"),
   });
   return loaded.data?.models ?? none;
 }
@@ -58,7 +58,7 @@ const none: readonly never[] = [];
 export function usePeople(): readonly CatalogRow[] {
   const loaded = useQuery({
     queryKey: queryKeys.people,
-    queryFn: () => fetched<CatalogPage>("/api/catalog/users?limit=200"),
+    queryFn: () => fetched<CatalogPage>("/api/v1/catalog/users?limit=200"),
   });
   return loaded.data?.rows ?? none;
 }
@@ -67,7 +67,7 @@ export function usePeople(): readonly CatalogRow[] {
 export function useCatalog(kind: "rooms" | "users", text: string): UseQueryResult<CatalogPage> {
   return useQuery({
     queryKey: ["catalog", kind, text],
-    queryFn: () => fetched<CatalogPage>(`/api/catalog/${kind}?text=${encodeURIComponent(text)}`),
+    queryFn: () => fetched<CatalogPage>(`/api/v1/catalog/${kind}?text=${encodeURIComponent(text)}`),
     placeholderData: (previous) => previous,
     staleTime: 5_000,
   });

@@ -7,7 +7,7 @@ import { formText } from "./form-text.ts";
 import { Mark } from "./icons.tsx";
 import { Note } from "./note.tsx";
 
-/** What `GET /api/setup` says before anybody is signed in. */
+/** What `GET /api/v1/setup` says before anybody is signed in. */
 export interface Setup {
   readonly adminNeeded: boolean;
   readonly signUp: "open" | "closed";
@@ -46,7 +46,7 @@ export function SignIn({
     };
     setBusy(true);
     setTrouble(undefined);
-    const result = await request("POST", creating ? "/api/sign-up" : "/api/sign-in", body);
+    const result = await request("POST", creating ? "/api/v1/sign-up" : "/api/v1/sign-in", body);
     setBusy(false);
     if (result.ok) onSignedIn();
     else setTrouble(explain(result.error));

@@ -6,7 +6,7 @@ import { request } from "../wire/index.ts";
 export function useSignOut(): () => Promise<void> {
   const queries = useQueryClient();
   return async () => {
-    const result = await request("POST", "/api/sign-out");
+    const result = await request("POST", "/api/v1/sign-out");
     if (!result.ok && result.error.code !== "UNAUTHENTICATED") return notices.fail(result.error);
     await queries.refetchQueries({ queryKey: ["start"] });
   };

@@ -104,7 +104,9 @@ function usePlaces(): readonly Place[] {
         hint: person.key,
         icon: <Avatar principal={`user/${person.key}`} label={person.title} size={24} />,
         go: async () => {
-          const result = await request<{ room: string }>("POST", "/api/rooms/direct", { with: `user/${person.key}` });
+          const result = await request<{ room: string }>("POST", "/api/v1/rooms/direct", {
+            with: `user/${person.key}`,
+          });
           if (result.ok) await toRoom(result.value.room);
           else notices.fail(result.error);
         },

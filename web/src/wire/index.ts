@@ -38,7 +38,7 @@ export const browserPorts: ConnectionPorts = {
   chance: () => Math.random(),
   operationId: newOperationId,
   async sessionEnded(): Promise<Failure | undefined> {
-    const answer = await request("GET", "/api/me");
+    const answer = await request("GET", "/api/v1/me");
     return !answer.ok && answer.error.code === "UNAUTHENTICATED" ? answer.error : undefined;
   },
   online: () => navigator.onLine,

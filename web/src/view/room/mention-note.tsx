@@ -37,7 +37,7 @@ export function MentionNote({
   const looked = useQueries({
     queries: unknown.slice(0, askedMax).map((name) => ({
       queryKey: ["catalog", "users", name],
-      queryFn: () => fetched<CatalogPage>(`/api/catalog/users?text=${encodeURIComponent(name)}`),
+      queryFn: () => fetched<CatalogPage>(`/api/v1/catalog/users?text=${encodeURIComponent(name)}`),
       staleTime: 60_000,
     })),
   });

@@ -17,10 +17,10 @@ export function Devices() {
   const failed = useProfile()?.signInsFailed;
   const loaded = useQuery({
     queryKey: ["sessions"],
-    queryFn: () => fetched<{ sessions: readonly Session[]; current?: string }>("/api/me/sessions"),
+    queryFn: () => fetched<{ sessions: readonly Session[]; current?: string }>("/api/v1/me/sessions"),
   });
   const end = async (id: string) => {
-    const result = await request("DELETE", `/api/me/sessions/${id}`);
+    const result = await request("DELETE", `/api/v1/me/sessions/${id}`);
     if (!result.ok) return notices.fail(result.error);
     await queries.invalidateQueries({ queryKey: ["sessions"] });
   };
@@ -92,7 +92,7 @@ function Password() {
     const form = event.target as HTMLFormElement;
     const body = { current: formText(form, "current"), password: formText(form, "password") };
     setBusy(true);
-    const result = await request("PUT", "/api/me/password", body);
+    const result = await request("PUT", "/api/v1/me/password", body);
     setBusy(false);
     setTrouble(result.ok ? undefined : explain(result.error));
     if (!result.ok) return;

@@ -19,12 +19,12 @@ export function Keys() {
   const [made, setMade] = useState<string>();
   const loaded = useQuery({
     queryKey: ["keys"],
-    queryFn: () => fetched<{ keys: readonly Session[] }>("/api/me/keys"),
+    queryFn: () => fetched<{ keys: readonly Session[] }>("/api/v1/me/keys"),
   });
   const reload = () => queries.invalidateQueries({ queryKey: ["keys"] });
   const create = async (event: SubmitEvent) => {
     event.preventDefault();
-    const result = await request<{ key: string }>("POST", "/api/me/keys", { label: label.trim() });
+    const result = await request<{ key: string }>("POST", "/api/v1/me/keys", { label: label.trim() });
     if (!result.ok) return notices.fail(result.error);
     setMade(result.value.key);
     setLabel("");
@@ -38,7 +38,7 @@ export function Keys() {
       grave: true,
     };
     if (!(await ask(question))) return;
-    const result = await request("DELETE", `/api/me/keys/${id}`);
+    const result = await request("DELETE", `/api/v1/me/keys/${id}`);
     if (!result.ok) return notices.fail(result.error);
     await reload();
   };
