@@ -24,6 +24,32 @@ describe("what the page says of a failure", () => {
     expect(early).to.include("has not joined the cluster yet").and.not.to.include("What exists keeps working");
   });
 
+  it("says how long to wait, and what was wrong with which field", () => {
+    expect(explain(failure("RATE_LIMITED", { retryAfterMs: 2_400 }))).to.equal("Too fast: try again in 3 s.");
+    expect(explain(failure("RATE_LIMITED", { retryAfterMs: 10 }))).to.include("in 1 s");
+    expect(explain(failure("RATE_LIMITED"))).to.not.include("Too fast");
+    expect(explain(failure("BAD_REQUEST", { path: "/with/title", problem: "is too long" }))).to.equal("title is too long.");
+    expect(explain(failure("BAD_REQUEST", { path: "", problem: "is no JSON" }))).to.equal("The request is no JSON.");
+    expect(explain(failure("FORBIDDEN", { reason: "only admins may do this" }))).to.match(/\(only admins may do this\)$/);
+    expect(explain(failure("NAME_TAKEN", { field: "name" }))).to.match(/\(name\)$/);
+  }); // prettier-ignore
+
+  it("says of what is away why, as far as anybody knows", () => {
+    expect(explain(failure("SLOT_UNAVAILABLE", { reason: "the slot is moving" }))).to.equal("Not available now: the slot is moving.");
+    expect(explain(failure("SLOT_UNAVAILABLE"))).to.include("on a node that is away");
+    expect(explain(failure("DIRECTORY_AWAY"))).to.include("What exists keeps working");
+    expect(explain(failure("UNREACHABLE"))).to.equal("The node does not answer. Is it running?");
+    expect(explain(failure("APPEND_FAILED"))).to.equal("The disk of the node that has it refused a write; it may still take effect.");
+    expect(explain(failure("PEER_LOST"), "look")).to.match(/ended\. Try again later\.$/);
+    expect(explain(failure("ADMIN_CODE_WRONG"))).to.include("at its latest start");
+  }); // prettier-ignore
+
+  it("names who banned, until when and why, as far as it is told", () => {
+    expect(explain(failure("BANNED"))).to.equal("Banned until it is lifted.");
+    const told = explain(failure("BANNED", { by: "user/ada", untilMs: Date.UTC(2030, 4, 6, 12), reason: "spam" }));
+    expect(told).to.match(/^Banned by @ada until .*2030.*\. Reason given: spam$/);
+  });
+
   it("calls unsent only what is known not to have been done", () => {
     expect(nameUnsent({ status: "waiting" })).to.equal("Sending");
     expect(nameUnsent({ status: "failed", failure: failure("FORBIDDEN") })).to.equal("Not sent");

@@ -180,6 +180,94 @@ describe("a room as the page knows it", () => {
   });
 });
 
+describe("what happens in a room that the page follows", () => {
+  const event = (given: Extract<RoomInput, { type: "event" }>["event"]): RoomInput => ({ type: "event", event: given });
+  const by = { by: ada, atMs: 5_000 };
+
+  it("shows who comes, with what was said before as read, who goes, and who has which rank", () => {
+    const joined = room(event({ type: "joined", member: "user/eve", role: "member", ...by }));
+    expect(joined.view?.members["user/eve"]).to.deep.equal({ role: "member", joinedAtMs: 5_000, readSeq: 3 });
+    const promoted = foldRoom(joined, event({ type: "roleSet", member: "user/eve", role: "moderator", ...by }));
+    expect(promoted.view?.members["user/eve"]?.role).to.equal("moderator");
+    const left = foldRoom(promoted, event({ type: "left", member: "user/eve", ...by }));
+    expect(Object.keys(left.view?.members ?? {})).to.deep.equal([ada, bob]);
+    // The event may be older than the state that the page has: nobody comes back by it.
+    expect(foldRoom(left, event({ type: "roleSet", member: "user/eve", role: "owner", ...by })).view).to.equal(left.view);
+  }); // prettier-ignore
+
+  it("takes the room's texts, and the whole of a room that is made", () => {
+    const texts = room(event({ type: "titled", title: "Hall", ...by }), event({ type: "topicSet", topic: "News", ...by }));
+    expect(texts.view).to.include({ title: "Hall", topic: "News" });
+    const { messages, ...view } = state(2);
+    expect(messages).to.have.length(2);
+    expect(room(event({ type: "created", view: { ...view, title: "Anew" }, by: ada, atMs: 1 })).view?.title).to.equal("Anew");
+  }); // prettier-ignore
+
+  it("leaves bans to the list that is asked for when it is shown", () => {
+    const before = room();
+    const banned = event({ type: "banned", member: bob, ...by });
+    expect(foldRoom(before, banned).view).to.equal(before.view);
+    expect(foldRoom(before, event({ type: "unbanned", member: bob, ...by })).view).to.equal(before.view);
+  });
+
+  it("changes a message in its place, and pins it once, until it is unpinned", () => {
+    for (const type of ["edited", "deleted", "reacted"] as const)
+      expect(room(event({ type, message: message(2, { text: type }) } as never)).messages[1]?.text).to.equal(type);
+    const pin = (on: boolean) => event({ type: "pinned", message: message(2), on, ...by });
+    expect(room(pin(true), pin(true)).view?.pins).to.deep.equal([2]);
+    expect(room(pin(true), pin(false)).view?.pins).to.deep.equal([]);
+  });
+
+  it("takes a thread's root along with an answer", () => {
+    const root = message(1, { replies: 1 } as Partial<RoomMessage>);
+    const answered = room(event({ type: "posted", message: message(4, { replyTo: 1 }), root }));
+    expect(answered.messages[0]).to.equal(root);
+  });
+
+  it("knows no event before the state, and says why a room was refused until there is one", () => {
+    expect(foldRoom(emptyRoom, posted(message(1)))).to.equal(emptyRoom);
+    const refused = foldRoom(emptyRoom, { type: "refused", reason: failure("FORBIDDEN") });
+    expect(refused).to.include({ status: "refused" });
+    expect(refused.refusal?.code).to.equal("FORBIDDEN");
+    const ready = foldRoom(refused, { type: "state", state: state(1) });
+    expect([ready.status, ready.refusal]).to.deep.equal(["ready", undefined]);
+  });
+
+  it("finds a message in its window, in one with holes, and apart from it", () => {
+    const whole = room(posted(message(4)));
+    expect(messageAt(whole, 2)?.seq).to.equal(2);
+    const holes = { ...whole, messages: [message(1), message(5)] };
+    expect(messageAt(holes, 5)?.seq).to.equal(5);
+    const changed = { ...emptyRoom, changed: { 7: message(7) } };
+    expect([messageAt(changed, 7)?.seq, messageAt(changed, 8), messageAt(whole, 99)]).to.deep.equal([7, undefined, undefined]);
+  }); // prettier-ignore
+
+  it("shows nothing as pending where nothing is, and two equal posts as two", () => {
+    expect(pendingShown(room(), ada)).to.deep.equal([]);
+    const twice = room(
+      { type: "posting", post: mine },
+      { type: "posting", post: { ...mine, operationId: "o2" } },
+      posted(message(4, { author: ada, text: "hi" })),
+    );
+    expect(pendingShown(twice, ada).map(({ operationId }) => operationId)).to.deep.equal(["o2"]);
+    const failed = foldRoom(twice, { type: "postFailed", operationId: "o1", failure: failure("OVERLOADED") });
+    expect(pendingShown(failed, ada).map(({ operationId }) => operationId)).to.include("o1");
+  });
+
+  it("keeps a draft that answers a message beside it, and ends one that is given up", () => {
+    const draft = (change: object): RoomInput => ({
+      type: "signal",
+      signal: { type: "draft", agent: "agent/ada.helper", generation: "g", offset: 0, text: "x", ...change },
+      nowMs: 0,
+    });
+    expect(room(draft({ replyTo: 2 })).drafts["g"]?.replyTo).to.equal(2);
+    expect(room(draft({}), draft({ done: true })).drafts).to.deep.equal({});
+    expect(room(draft({ done: true })).drafts).to.deep.equal({});
+    // A message of an agent whose draft this page never saw.
+    expect(room(posted(message(4, { generation: "other" }))).drafts).to.deep.equal({});
+  });
+});
+
 describe("the rows of a timeline", () => {
   const rows = (given: Partial<Parameters<typeof timelineRows>[0]>) =>
     timelineRows({
@@ -370,6 +458,83 @@ describe("a conversation as the page knows it", () => {
 
   it("forgets all that was said when it is cleared", () => {
     expect(agent(answered("x"), event({ type: "cleared" })).turns).to.deep.equal([]);
+  });
+});
+
+describe("what happens in a conversation that the page follows", () => {
+  const view = {
+    agent: "ada.helper", owner: "ada", persona: "", model: "m", sampling: {}, createdAtMs: 0, turns: 0, busy: true,
+  }; // prettier-ignore
+  const turn = (number: number, text = `t${number}`): ConversationTurn =>
+    ({ turn: number, role: "user", text, atMs: 0 }) as ConversationTurn;
+  const agent = (...inputs: readonly AgentInput[]) =>
+    [{ type: "state", state: { ...view, conversation: [turn(5), turn(6)] } } as const, ...inputs].reduce(
+      foldAgent,
+      emptyAgent,
+    );
+  const event = (given: Extract<AgentInput, { type: "event" }>["event"]): AgentInput => ({
+    type: "event",
+    event: given,
+  });
+  const saying: AgentInput = { type: "saying", say: { operationId: "o1", text: "hi", atMs: 0 } };
+  const signal = (change: object): AgentInput => ({
+    type: "signal",
+    signal: { type: "draft", generation: "g", turn: 7, offset: 0, text: "x", ...change },
+  });
+
+  it("loads older turns once, until a page is the last", () => {
+    expect(agent().older).to.equal(true);
+    const page = (turns: readonly ConversationTurn[], more: boolean): AgentInput => ({
+      type: "older",
+      history: { turns, more },
+    });
+    const older = agent(page([turn(3), turn(4), turn(5)], true));
+    expect([older.turns.map((one) => one.turn), older.older]).to.deep.equal([[3, 4, 5, 6], true]);
+    expect(agent(page([turn(4)], false)).older).to.equal(false);
+    expect(agent(page([turn(5)], true)).older).to.equal(false);
+    expect(foldAgent(emptyAgent, page([turn(1)], false)).turns).to.have.length(1);
+  });
+
+  it("keeps what was said until the turn is there, a failed one until it is retried or discarded", () => {
+    const accepted = agent(saying, { type: "said", operationId: "o1" }, { type: "said", operationId: "o9" });
+    expect(accepted.pending.map(({ status }) => status)).to.deep.equal(["accepted"]);
+    const failed = agent(saying, { type: "sayFailed", operationId: "o1", failure: failure("QUEUE_FULL") });
+    expect(failed.pending[0]).to.deep.include({ status: "failed", afterSeq: 6 });
+    const spoken = foldAgent(failed, event({ type: "said", turn: turn(7, "hi") }));
+    expect(spoken.pending).to.have.length(1);
+    const again = foldAgent(failed, { type: "retrying", operationId: "o1" });
+    expect([again.pending[0]?.status, again.pending[0]?.failure]).to.deep.equal(["waiting", undefined]);
+    expect(foldAgent(failed, { type: "discarded", operationId: "o1" }).pending).to.deep.equal([]);
+    const twice = agent(saying, { type: "saying", say: { operationId: "o2", text: "hi", atMs: 0 } });
+    expect(foldAgent(twice, event({ type: "said", turn: turn(7, "hi") })).pending).to.have.length(1);
+    expect(foldAgent(emptyAgent, saying).pending[0]?.afterSeq).to.equal(0);
+  });
+
+  it("says why it was refused until there is a state, and that the agent was deleted", () => {
+    const refused = agent({ type: "refused", reason: failure("NOT_FOUND") });
+    expect([refused.status, refused.refusal?.code]).to.deep.equal(["refused", "NOT_FOUND"]);
+    const ready = foldAgent(refused, { type: "state", state: { ...view, conversation: [] } });
+    expect([ready.status, ready.refusal, ready.older]).to.deep.equal(["ready", undefined, false]);
+    expect(agent(signal({}), event({ type: "deleted" } as never))).to.include({ status: "deleted", draft: undefined });
+  });
+
+  it("takes new settings, and leaves what was answered in a room to the room", () => {
+    expect(agent(event({ type: "updated", view: { ...view, persona: "Kind" } } as never)).view?.persona).to.equal("Kind");
+    const before = agent();
+    expect(foldAgent(before, event({ type: "roomAnswered", generation: "r" } as never))).to.equal(before);
+    expect(foldAgent(before, signal({ turn: undefined }))).to.equal(before);
+  }); // prettier-ignore
+
+  it("begins a draft with its first piece when the page came in the middle, and with no later one", () => {
+    expect(agent(signal({})).draft).to.deep.equal({ generation: "g", turn: 7, attempt: 1, text: "x" });
+    expect(agent(signal({ offset: 3 })).draft).to.equal(undefined);
+    const idle = agent(event({ type: "updated", view: { ...view, busy: false } } as never), signal({}));
+    expect(idle.draft).to.equal(undefined);
+    // A piece of an earlier answer than the one that is being written.
+    expect(agent(signal({}), signal({ generation: "old", text: "late" })).draft?.text).to.equal("x");
+    const gap = agent(signal({}), signal({ offset: 9 }));
+    expect(foldAgent(gap, signal({ offset: 12 }))).to.equal(gap);
+    expect(isWriting(foldAgent(emptyAgent, event({ type: "cleared" } as never)))).to.equal(false);
   });
 });
 
