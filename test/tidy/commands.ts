@@ -47,7 +47,7 @@ This page is written by \`node test/tidy/contract.ts --write\`. It follows from 
 ([decision 0021](decisions/0021-one-row-per-command.md)).
 
 A client sends a command by its name over the [WebSocket](api.md#websocket), or uses its [REST](api.md#rest) route. The routes are below
-\`/api\`; parts of a path that begin with a colon are the actor's name or fields of the command. The fields' bounds are in
+\`/api/v1\`; parts of a path that begin with a colon are the actor's name or fields of the command. The fields' bounds are in
 \`protocols/CONTRACT.txt\`, and in \`/openapi.json\`.
 
 - **from**: \`client\` is a person's program. \`follower\` is whoever follows the actor's events (\`subscribe\`). The others are inside the

@@ -271,7 +271,7 @@ describe("gateway: HTTP", () => {
     const operations = new Set<string>();
     for (const { kind, name, row } of allCommands)
       for (const { method, path, summary = row.summary } of row.http ?? []) {
-        const route = body.paths[`/api${path.replaceAll(/:(\w+)/g, "{$1}")}`]?.[method.toLowerCase()];
+        const route = body.paths[`/api/v1${path.replaceAll(/:(\w+)/g, "{$1}")}`]?.[method.toLowerCase()];
         expect(route, path).to.include({ summary });
         expect(route.operationId, path).to.contain(`${kind}.${name}`);
         expect(operations.has(route.operationId), route.operationId).to.equal(false);
