@@ -232,15 +232,11 @@ function addAccountRoutes(app: FastifyInstance, at: Surroundings, accounts: Acco
       demand(await accounts.claimAdmin(callerOf(request).user, request.body.adminCode, originOf(request))) ?? {},
   ); // prettier-ignore
 
-  app.get(
-    "/me",
-    { config: { access: "user" }, schema: { summary: "The caller's account", tags } },
-    async (request) => {
-      const caller = callerOf(request);
-      const view = demand(await ask(caller, caller.actor, { type: "describe" })) as UserView;
-      return { ...view, admin: caller.admin, session: { id: caller.session, kind: caller.kind } };
-    },
-  );
+  app.get("/me", { config: { access: "user" }, schema: { summary: "The caller's account", tags } }, async (request) => {
+    const caller = callerOf(request);
+    const view = demand(await ask(caller, caller.actor, { type: "describe" })) as UserView;
+    return { ...view, admin: caller.admin, session: { id: caller.session, kind: caller.kind } };
+  });
 
   app.put<{ Body: Static<typeof newPassword> }>(
     "/me/password",

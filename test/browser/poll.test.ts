@@ -17,8 +17,8 @@ describe("a poll in two browsers", function () {
     stage = await openStage();
     ada = await stage.person("ada");
     bob = await stage.person("bob");
-    await ada.api("POST", "/api/rooms", { room: "lobby", title: "Lobby" });
-    await bob.api("POST", "/api/rooms/lobby/join", {});
+    await ada.api("POST", "/api/v1/rooms", { room: "lobby", title: "Lobby" });
+    await bob.api("POST", "/api/v1/rooms/lobby/join", {});
     for (const { page } of [ada, bob]) {
       await page.goto(`${stage.node.url}/room/lobby`);
       await page.getByRole("textbox", { name: "Message #Lobby" }).waitFor();
