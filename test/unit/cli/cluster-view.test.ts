@@ -141,6 +141,8 @@ describe("the table of nodes", () => {
 describe("the table of slots", () => {
   const slots: readonly ClusterSlotRow[] = [
     slotRow("room/den", "node-b"),
+    // The name of a room may be a number.
+    slotRow("room/2024", "node-a"),
     slotRow("chat/17", "node-b", { status: "moving", want: { owner: "id-of-node-c", replicas: ["id-of-node-c"] } }),
     slotRow("chat/2", "node-c", { status: "down" }),
     slotRow("manager/1", "node-a", { learners: ["id-of-node-b"] }),
@@ -149,7 +151,7 @@ describe("the table of slots", () => {
     chooseSlots(slots, { notOk: false, pinned: false, ...filter }).map(({ slot }) => slot);
 
   it("is in the order of numbers, those of single actors last", () => {
-    expect(chosen({})).to.deep.equal(["chat/2", "chat/17", "manager/1", "room/den"]);
+    expect(chosen({})).to.deep.equal(["chat/2", "chat/17", "manager/1", "room/2024", "room/den"]);
   });
 
   it("is filtered by role, node, state and pin", () => {
@@ -157,7 +159,7 @@ describe("the table of slots", () => {
     expect(chosen({ node: "id-of-node-b" })).to.deep.equal(["chat/17", "manager/1", "room/den"]);
     expect(chosen({ node: "id-of-node-c" })).to.deep.equal(["chat/2"]);
     expect(chosen({ notOk: true })).to.deep.equal(["chat/2", "chat/17"]);
-    expect(chosen({ pinned: true })).to.deep.equal(["room/den"]);
+    expect(chosen({ pinned: true })).to.deep.equal(["room/2024", "room/den"]);
   });
 
   it("knows a node by its name, its id or the beginning of one, and one that is only in a record", () => {
