@@ -185,14 +185,14 @@ export class Activation {
     if (this.#loadLater) return;
     try {
       this.#fold(recovered);
-      if (this.host.isQuarantined(this.id)) {
+      if (this.host.quarantines.of(this.id)) {
         this.#enterQuarantine([]);
         return;
       }
       this.#become("active");
       this.#recover();
     } catch (error) {
-      if (this.host.isQuarantined(this.id)) this.#enterQuarantine([]);
+      if (this.host.quarantines.of(this.id)) this.#enterQuarantine([]);
       else this.#crash(error, undefined);
       return;
     }
@@ -237,7 +237,7 @@ export class Activation {
       return this.#crash(error, envelope);
     }
     if (this.#lacksRoom(envelope, plan)) return this.#refuse(envelope, failure("DISK_FULL", { actor: this.id }));
-    if (envelope.type === "redelivery") plan.side.push(this.host.letterHandled(this.id, envelope.letter));
+    if (envelope.type === "redelivery") plan.side.push(this.host.quarantines.handled(this.id, envelope.letter));
     let wrote: boolean;
     try {
       wrote = this.#append(plan);
@@ -321,7 +321,7 @@ export class Activation {
   /** One append for the whole turn; false when nothing is durable in it. Error, with nothing changed: TOO_LARGE. */
   #append(plan: Plan): boolean {
     const { pending } = plan;
-    const marks = pending !== undefined && pending !== this.host.isMarkedPending(this.id);
+    const marks = pending !== undefined && pending !== this.host.pending.has(this.id);
     if (marks)
       plan.side.push(pending ? { space: "wake", put: "pending", value: true } : { space: "wake", delete: "pending" });
     const ends = plan.answers.some(([operation]) => this.#operations.hasAppended(operation));
@@ -333,7 +333,8 @@ export class Activation {
     );
     this.#gate.appended();
     for (const [operation, result] of plan.answers) this.#operations.remember(operation, atMs, result);
-    if (marks) this.host.markPending(this.id, pending);
+    if (marks && pending) this.host.pending.add(this.id);
+    else if (marks) this.host.pending.delete(this.id);
     return true;
   }
 
@@ -390,10 +391,10 @@ export class Activation {
         this.#services.publisher.publish(this.id, output.event, output.at, this.host.epoch);
         return;
       case "remind":
-        this.host.reminderSet(this.id, output.id, output.dueMs);
+        this.host.reminders.set(this.host.slot, this.id, output.id, output.dueMs);
         return;
       case "forget":
-        this.host.reminderForgotten(this.id, output.id);
+        this.host.reminders.forget(this.id, output.id);
         return;
       case "ask":
       case "read":
@@ -481,13 +482,16 @@ export class Activation {
     for (const envelope of waiting) if (envelope.type === "ask") this.#refuse(envelope, error);
     // Signals are of this incarnation, and what was delivered again is a dead letter still.
     const kept = crashedBy.filter(({ type }) => type === "ask" || type === "tell");
-    if (reason !== undefined) this.#writeSide([this.host.quarantine(this.id, reason)]);
+    const atMs = this.#services.clock.nowMs();
+    if (reason !== undefined) this.#writeSide([this.host.quarantines.begin(this.id, { atMs, reason })]);
     this.#bury([...kept, ...waiting.filter(({ type }) => type === "tell")], reason ?? "quarantined");
   }
 
   /** One entry a letter: together they could be larger than an entry may be. A node that sent one has it off its hands. */
   #bury(letters: readonly Envelope[], reason: string): void {
-    for (const side of this.host.bury(this.id, letters, reason)) this.#writeSide(side);
+    const { clock, meter } = this.#services;
+    meter.count("dead_letters", letters.length);
+    for (const side of this.host.quarantines.bury(this.id, letters, reason, clock.nowMs())) this.#writeSide(side);
     for (const letter of letters) {
       const receipt = letter.type === "tell" ? letter.receipt : undefined;
       if (receipt) this.#gate.leave([{ type: "answer", to: receipt, result: ok(null) }], [], true);

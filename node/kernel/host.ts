@@ -3,10 +3,12 @@ import type { ActorId, Failure, Result, SlotId } from "../../protocols/index.ts"
 import type { Effect, ReplyTo } from "../../actors/behavior.ts";
 import type { Runtime } from "../../runtimes/runtime.ts";
 import type { Clock, Log, Meter, Publisher } from "../ports.ts";
-import type { EntryDraft, Recovered, SideOp } from "../storage/index.ts";
+import type { EntryDraft, Recovered } from "../storage/index.ts";
 import type { Activation } from "./activation.ts";
 import type { KernelLimits } from "./limits.ts";
 import type { Ask, Envelope, Undelivered } from "./mailbox.ts";
+import type { Quarantines } from "./quarantine.ts";
+import type { Reminders } from "./reminders.ts";
 
 /** The slot of an activation: its log and what is remembered beside it. */
 export interface ActivationHost {
@@ -32,18 +34,10 @@ export interface ActivationHost {
     actor: ActorId,
     range: Extract<Effect, { type: "read" }>["range"],
   ): Promise<{ key: string; value: unknown }[]>;
-  /** Whether the slot holds the mark that this actor has pending work. */
-  isMarkedPending(actor: ActorId): boolean;
-  markPending(actor: ActorId, pending: boolean): void;
-  reminderSet(actor: ActorId, id: string, dueMs: number): void;
-  reminderForgotten(actor: ActorId, id: string): void;
-  /** For each letter that is kept, the side operations that keep it as a dead letter, the oldest beyond the bound dropped. */
-  bury(actor: ActorId, letters: readonly Envelope[], reason: string): SideOp[][];
-  /** Side operation that ends a dead letter, in memory at once. */
-  letterHandled(actor: ActorId, letter: number): SideOp;
-  /** Side operation that marks the actor quarantined, in memory at once. */
-  quarantine(actor: ActorId, reason: string): SideOp;
-  isQuarantined(actor: ActorId): boolean;
+  /** Actors of which the slot holds the mark that they have pending work. */
+  readonly pending: Set<ActorId>;
+  readonly reminders: Reminders;
+  readonly quarantines: Quarantines;
   /** The slot can go on no more: an append failed or data is damaged. Throws all its activations away. */
   fail(error: Failure): void;
   /** An actor came to rest, was loaded or left: a drain or a split may wait for that. */

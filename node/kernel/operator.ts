@@ -123,7 +123,7 @@ export class Operator {
     const activation = this.#ports.activationOf(actor);
     const slot = activation?.host.slot ?? this.#ports.slotOf(actor);
     const host = slot && this.#ports.known(slot);
-    const status = host?.isQuarantined(actor) ? "quarantined" : activation ? "active" : "idle";
+    const status = host?.quarantines.of(actor) ? "quarantined" : activation ? "active" : "idle";
     return {
       actor,
       slot: slot ?? "",

@@ -24,7 +24,6 @@ import {
 import type { AnyBehavior } from "../../actors/behavior.ts";
 import { backoffMs } from "../waiting.ts";
 import type { NodeId } from "../ports.ts";
-import type { SideOp } from "../storage/index.ts";
 import { Activation } from "./activation.ts";
 import type { ServedLog, Slots } from "./api.ts";
 import { Compaction, type CompactedSlot } from "./compaction.ts";
@@ -69,6 +68,8 @@ export class SlotHost implements ActivationHost, IntakeSlot, CompactedSlot, Spli
   cause: Failure | undefined;
   readonly intake: Intake;
   readonly quarantines: Quarantines;
+  readonly pending = new Set<ActorId>();
+  readonly reminders: Reminders;
   #log: ServedLog | undefined;
   /** Counts openings, so that the end of an earlier log does not end a later one. */
   #incarnation = 0;
@@ -81,7 +82,6 @@ export class SlotHost implements ActivationHost, IntakeSlot, CompactedSlot, Spli
   #opened: Promise<void> | undefined;
   #retryAtMs = 0;
   #failures = 0;
-  readonly #pending = new Set<ActorId>();
   readonly #compaction: Compaction;
   readonly #conditions: Conditions;
 
@@ -89,6 +89,7 @@ export class SlotHost implements ActivationHost, IntakeSlot, CompactedSlot, Spli
     const { services } = ports;
     this.slot = slot;
     this.#ports = ports;
+    this.reminders = ports.reminders;
     this.quarantines = new Quarantines(services.limits);
     this.intake = new Intake(this, services);
     this.#compaction = new Compaction(this, services.log, services.limits);
@@ -211,9 +212,9 @@ export class SlotHost implements ActivationHost, IntakeSlot, CompactedSlot, Spli
       this.#dropping -= 1;
       this.changed();
     });
-    this.#pending.delete(actor);
+    this.pending.delete(actor);
     this.quarantines.left(actor);
-    this.#ports.reminders.dropActor(this.slot, actor);
+    this.reminders.dropActor(this.slot, actor);
     this.#remove(activation);
     activation.close(failure("MOVED", { slot: actor }));
     this.intake.left(actor);
@@ -266,7 +267,7 @@ export class SlotHost implements ActivationHost, IntakeSlot, CompactedSlot, Spli
       this.#remove(activation);
       activation.close(error);
     }
-    this.#ports.reminders.dropSlot(this.slot);
+    this.reminders.dropSlot(this.slot);
     this.intake.close(error);
     this.changed();
   }
@@ -286,10 +287,10 @@ export class SlotHost implements ActivationHost, IntakeSlot, CompactedSlot, Spli
           return;
         }
         // Unless it was quarantined anew while this was on its way to the disk.
-        const activation = this.isQuarantined(actor) ? undefined : this.activations.get(actor);
+        const activation = this.quarantines.of(actor) ? undefined : this.activations.get(actor);
         if (activation?.status === "quarantined") this.#remove(activation);
         for (const letter of again) this.intake.admit(letter);
-        if (this.#pending.has(actor)) this.activate(actor);
+        if (this.pending.has(actor)) this.activate(actor);
         resolve({ redelivered: again.length });
       });
     });
@@ -328,41 +329,6 @@ export class SlotHost implements ActivationHost, IntakeSlot, CompactedSlot, Spli
     range: Parameters<ActivationHost["readRecords"]>[1],
   ): ReturnType<ActivationHost["readRecords"]> {
     return this.#openLog().readSide("record", actor, range);
-  }
-
-  isMarkedPending(actor: ActorId): boolean {
-    return this.#pending.has(actor);
-  }
-
-  markPending(actor: ActorId, pending: boolean): void {
-    if (pending) this.#pending.add(actor);
-    else this.#pending.delete(actor);
-  }
-
-  reminderSet(actor: ActorId, id: string, dueMs: number): void {
-    this.#ports.reminders.set(this.slot, actor, id, dueMs);
-  }
-
-  reminderForgotten(actor: ActorId, id: string): void {
-    this.#ports.reminders.forget(actor, id);
-  }
-
-  isQuarantined(actor: ActorId): boolean {
-    return this.quarantines.of(actor) !== undefined;
-  }
-
-  quarantine(actor: ActorId, reason: string): SideOp {
-    return this.quarantines.begin(actor, { atMs: this.#ports.services.clock.nowMs(), reason });
-  }
-
-  bury(actor: ActorId, envelopes: readonly Envelope[], reason: string): SideOp[][] {
-    const { clock, meter } = this.#ports.services;
-    meter.count("dead_letters", envelopes.length);
-    return this.quarantines.bury(actor, envelopes, reason, clock.nowMs());
-  }
-
-  letterHandled(actor: ActorId, letter: number): SideOp {
-    return this.quarantines.handled(actor, letter);
   }
 
   /** Resolves when the actor is loaded or cannot be, or when the slot drains. */
@@ -412,7 +378,7 @@ export class SlotHost implements ActivationHost, IntakeSlot, CompactedSlot, Spli
   // --- opening -------------------------------------------------------------------------------------------------------
 
   async #acquire(): Promise<void> {
-    const { slots, services, reminders } = this.#ports;
+    const { slots, services } = this.#ports;
     const incarnation = (this.#incarnation += 1);
     let over: Failure | undefined;
     try {
@@ -435,8 +401,8 @@ export class SlotHost implements ActivationHost, IntakeSlot, CompactedSlot, Spli
           if (!isOwn) foreign.add(actor);
           return isOwn;
         });
-      this.#pending.clear();
-      for (const { actor } of own(marked)) this.#pending.add(actor);
+      this.pending.clear();
+      for (const { actor } of own(marked)) this.pending.add(actor);
       this.quarantines.load(own(quarantined), own(letters));
       assert(log.epoch >= this.#lastEpoch, "the epochs of a slot only rise");
       assert(log.durableSeq <= log.lastSeq, "what is durable in a log was appended");
@@ -446,8 +412,8 @@ export class SlotHost implements ActivationHost, IntakeSlot, CompactedSlot, Spli
       this.reason = undefined;
       this.cause = undefined;
       this.#failures = 0;
-      for (const { actor, key, value } of own(reminded)) reminders.set(this.slot, actor, key, value as number);
-      for (const actor of this.#pending) this.activate(actor);
+      for (const { actor, key, value } of own(reminded)) this.reminders.set(this.slot, actor, key, value as number);
+      for (const actor of this.pending) this.activate(actor);
       this.#warnOfForeign(foreign);
       services.log.debug("slot.opened", { slot: this.slot, epoch: log.epoch, entries: log.length });
     } catch (error) {
