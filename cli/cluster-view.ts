@@ -1,5 +1,5 @@
 import { failure, ok, refused, type Result } from "../protocols/errors.ts";
-import { isRoleSlot, roles, type SlotId } from "../protocols/ids.ts";
+import { isRoleSlot, roles } from "../protocols/ids.ts";
 import type { ClusterNodeRow, ClusterSlotRow, ClusterSummary, InvitationIssued } from "../protocols/index.ts";
 import { adviceOn, isTaker } from "./cluster-advice.ts";
 import { counted, describeDuration, paint } from "./output.ts";
@@ -157,7 +157,7 @@ export function chooseSlots(slots: readonly ClusterSlotRow[], filter: SlotFilter
     .toSorted((one, other) => compareSlots(one.slot, other.slot));
 }
 
-const isPinned = (slot: string): boolean => !isRoleSlot(slot as SlotId);
+const isPinned = (slot: string): boolean => !isRoleSlot(slot);
 
 function compareSlots(one: string, other: string): number {
   if (isPinned(one) !== isPinned(other)) return isPinned(one) ? 1 : -1;

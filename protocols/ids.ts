@@ -72,6 +72,6 @@ export const ownSlot = (actor: ActorId): OwnSlot => actor as OwnSlot;
 /** The only actor that may be in a slot; undefined for a share of a role. */
 export const actorOf = (slot: SlotId): ActorId | undefined => (isRoleSlot(slot) ? undefined : slot);
 
-/** Whether a slot is a share of the actors of a role. */
-export const isRoleSlot = (slot: SlotId): slot is RoleSlot =>
-  (roles as readonly string[]).includes(slot.slice(0, slot.indexOf("/")));
+/** Whether a name is that of a share of the actors of a role. */
+export const isRoleSlot = (name: string): name is RoleSlot =>
+  (roles as readonly string[]).includes(name.slice(0, name.indexOf("/")));

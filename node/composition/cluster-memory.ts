@@ -1,7 +1,7 @@
 /** What the cluster remembers of itself: this node's questions to the role-manager actor. */
 import type { Config } from "../../config/index.ts";
 import { auditPageOf, auditRange, type AuditQuery } from "../../actors/role-manager/index.ts";
-import { failure, PlexusError, slotOf, type AuditPage, type ClusterView, type SlotId } from "../../protocols/index.ts";
+import { failure, ownSlot, PlexusError, slotOf, type AuditPage, type ClusterView } from "../../protocols/index.ts";
 import type { Kernel } from "../kernel/index.ts";
 import { startLimits } from "./limits.ts";
 import type { Clock, MemberRecord } from "../ports.ts";
@@ -74,7 +74,7 @@ export async function auditInCopy(
 ): Promise<AuditPage | undefined> {
   const actor = "role-manager/cluster";
   // Moved by hand it has a slot of its own.
-  for (const slot of [actor as SlotId, slotOf("manager", actor)]) {
+  for (const slot of [ownSlot(actor), slotOf("manager", actor)]) {
     const record = at.table.get(slot)?.record;
     if (record === undefined) continue;
     if (!record.inSync.includes(at.node)) return undefined;

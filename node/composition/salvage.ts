@@ -11,11 +11,12 @@ import { mkdir, open, readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { behaviors } from "../../actors/index.ts";
 import {
+  actorOf,
   failure,
   failureOf,
+  isRoleSlot,
   parseActorId,
   PlexusError,
-  roles,
   slotOf,
   type ActorId,
   type SlotId,
@@ -225,7 +226,7 @@ async function slotsIn(source: Store): Promise<readonly SlotId[]> {
       if (key === undefined) break;
       const [first, second] = key.slice(prefix.length).split("/");
       const slot = `${first}/${second}` as SlotId;
-      if (parseActorId(slot) !== undefined || isRoles(slot)) found.add(slot);
+      if (parseActorId(slot) !== undefined || isRoleSlot(slot)) found.add(slot);
       gte = prefix === "head/" ? `${key}\0` : within(`${prefix}${slot}/`).lt;
       // No text: nothing is known of what lies there.
       if (gte <= key) gte = `${key}\0`;
@@ -233,9 +234,6 @@ async function slotsIn(source: Store): Promise<readonly SlotId[]> {
   }
   return [...found].sort();
 }
-
-const roleNames: ReadonlySet<string> = new Set(roles);
-const isRoles = (slot: SlotId): boolean => roleNames.has(slot.slice(0, slot.indexOf("/")));
 
 /** Rows that are read at a time, and bytes that are written in one go. */
 const pageRows = 500;
@@ -389,9 +387,10 @@ async function writeDirectory(
   );
 }
 
-/** The slot that a pinned actor's own was split from. */
+/** The slot that an actor's own was split from. */
 function splitFrom(slot: SlotId): SlotId | undefined {
-  if (isRoles(slot)) return undefined;
-  const kind = behaviors.find((behavior) => behavior.kind === slot.slice(0, slot.indexOf("/")));
-  return slotOf(kind?.role ?? "chat", slot as ActorId);
+  const actor = actorOf(slot);
+  if (actor === undefined) return undefined;
+  const kind = behaviors.find((behavior) => behavior.kind === actor.slice(0, actor.indexOf("/")));
+  return slotOf(kind?.role ?? "chat", actor);
 }

@@ -10,6 +10,7 @@ import {
   failure,
   migrateDirectory,
   moveTo,
+  ownSlot,
   PlexusError,
   setDraining,
   setNodeRoles,
@@ -180,7 +181,7 @@ export function addClusterRoutes(app: FastifyInstance, at: Surroundings): void {
     { config: audits("release"), schema: { ...releaseSchema, params: actorKeyParams } },
     (request) => {
       // The slot that an actor has of its own is called like it.
-      const slot = actorId(request.params.kind, request.params.key) as SlotId;
+      const slot = ownSlot(actorId(request.params.kind, request.params.key));
       return audited(log, request, { slot }, control().release(slot, whoIs(request)));
     },
   );

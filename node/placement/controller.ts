@@ -15,7 +15,7 @@
  *
  *  Who should act may be up and still not see the directory. So the next in line see to failovers that nobody has seen to
  *  for a while. */
-import { failureOf, type SlotId } from "../../protocols/index.ts";
+import { failureOf, ownSlot, type SlotId } from "../../protocols/index.ts";
 import type { Exchange } from "../exchange/index.ts";
 import type { Clock, Directory, Log, Membership, Meter, NodeId, SlotRecord } from "../ports.ts";
 import type { ClusterPolicy } from "../cluster/policy.ts";
@@ -356,7 +356,7 @@ export function createController(options: ControllerOptions): Controller {
     log.info("placement.pin", { actor, slot, to, ...(!answer.ok && { code: answer.error.code }) });
     if (!answer.ok) return;
     meter.count("placement_pins");
-    const row = await readSlot(directory, actor as SlotId);
+    const row = await readSlot(directory, ownSlot(actor));
     if (row === undefined) return;
     table.learn(row);
     // An owner that did it has what it split off, or has given it to `to`. What another has is not sent on its way by what

@@ -1,5 +1,5 @@
 /** How busy slots and actors are, and whose disk takes nothing: every node knows its own, the controller asks all of them. */
-import { failureOf, ok, refused, slotOf, type ActorId, type SlotId } from "../../protocols/index.ts";
+import { failureOf, ok, ownSlot, refused, slotOf, type ActorId, type SlotId } from "../../protocols/index.ts";
 import type { LoadReport } from "../../protocols/mesh/index.ts";
 import type { Exchange } from "../exchange/index.ts";
 import type { Kernel } from "../kernel/api.ts";
@@ -96,7 +96,7 @@ export function servePlacement(ports: {
 export function ofOwnSlots(node: NodeId, report: LoadReport, table: Pick<SlotTable, "get">): LoadReport {
   const owns = (slot: SlotId): boolean => table.get(slot)?.record.owner === node;
   const livesIn = (actor: ActorId, slot: SlotId): boolean => {
-    const own = actor as SlotId;
+    const own = ownSlot(actor);
     return slot === own || (slot === slotOf(roleOf(slot), actor) && table.get(own) === undefined);
   };
   return {

@@ -1,6 +1,7 @@
 /** How the cluster is, as this node sees it: for admins, and for who waits for an actor that does not come. */
 import {
   ok,
+  ownSlot,
   parseActorId,
   slotOf,
   type Advice,
@@ -11,7 +12,6 @@ import {
   type Failure,
   type Result,
   type Role,
-  type SlotId,
 } from "../../protocols/index.ts";
 import type { ClusterPolicy } from "../cluster/policy.ts";
 import { serviceOf } from "../cluster/reach.ts";
@@ -163,7 +163,7 @@ export function createOverview(ports: OverviewPorts): Overview {
       const kind = parseActorId(actor)?.kind;
       const role = kind === undefined ? undefined : ports.roleOfKind(kind);
       if (role === undefined) return undefined;
-      const { record } = table.get(actor as SlotId) ?? table.get(slotOf(role, actor)) ?? {};
+      const { record } = table.get(ownSlot(actor)) ?? table.get(slotOf(role, actor)) ?? {};
       const [found] = record === undefined ? [] : strandedOf([record]);
       if (record === undefined || found === undefined) return undefined;
       const holders = membership.members().members.filter((one) => record.inSync.includes(one.node) && isUp(one.node));

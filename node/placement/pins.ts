@@ -1,5 +1,5 @@
 /** Pins: an actor is given a slot of its own, so that it can be placed by itself. */
-import { failure, ok, refused, type ActorId, type Result, type SlotId } from "../../protocols/index.ts";
+import { failure, ok, ownSlot, refused, type ActorId, type Result, type SlotId } from "../../protocols/index.ts";
 import { fetchSlot, type SlotTable } from "../cluster/slot-table.ts";
 import type { Exchange } from "../exchange/index.ts";
 import type { Clock, NodeId } from "../ports.ts";
@@ -24,7 +24,7 @@ export async function pin(
   }: { readonly actor: ActorId; readonly base: SlotId; readonly to: NodeId; readonly deadlineMs: number },
 ): Promise<Result<SlotId>> {
   const { table, exchange, clock, limits } = ports;
-  const own = actor as SlotId;
+  const own = ownSlot(actor);
   for (;;) {
     if ((await fetchSlot(directory, table, own)) !== undefined) return ok(own);
     const row = await fetchSlot(directory, table, base);

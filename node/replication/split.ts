@@ -11,7 +11,7 @@
  *
  *  The copies that may be in the new slot's set are on every replica that was in sync before and after. Whoever takes the
  *  old slot from then on changes its revision, and then the new one cannot come into being behind its back. */
-import { failure, PlexusError, type ActorId, type SlotId } from "../../protocols/index.ts";
+import { failure, ownSlot, PlexusError, type ActorId, type SlotId } from "../../protocols/index.ts";
 import type { SplitOff } from "../kernel/api.ts";
 import type { Clock, Directory, NodeId, SlotRecord } from "../ports.ts";
 import { changedNothing, changeSlot, readSlot, slotKey, type SlotRow } from "../cluster/records.ts";
@@ -56,7 +56,7 @@ export async function splitOff(actor: ActorId, to: NodeId | undefined, ports: Sp
   await view.close();
   const holders = await giveSnapshotToAll(actor, ports);
   await entry([{ split: actor }]);
-  const { owner } = await record(actor as SlotId, { holders, to }, ports);
+  const { owner } = await record(ownSlot(actor), { holders, to }, ports);
   // An epoch that ends before leaves rows in the old slot that do nothing: nobody takes the actor for one of that slot.
   const dropped = entry([{ drop: actor }]).catch(() => undefined);
   return { owner, dropped };

@@ -5,7 +5,7 @@
  *  Pure but for what it has to read: range deletions, splits and held trims depend on what is stored. The result does not
  *  depend on which items share a batch, so a copy that groups them otherwise comes to the same bytes. */
 import { crc32 } from "node:zlib";
-import { assert, failure, PlexusError, type ActorId, type SlotId } from "../../protocols/index.ts";
+import { assert, failure, ownSlot, PlexusError, type ActorId, type SlotId } from "../../protocols/index.ts";
 import type { Store, StoreOp } from "../ports.ts";
 import { isSealed, seal, unseal } from "../data-folder/seal.ts";
 import {
@@ -297,7 +297,7 @@ export class BatchDraft {
           for (const key of keys) add({ type: "del", key });
         } else if ("split" in op) {
           const copies = await this.#split(op.split, { epoch, seq }, batched);
-          if (copies.length > 0) this.made.push(op.split as SlotId);
+          if (copies.length > 0) this.made.push(ownSlot(op.split));
           for (const copy of copies) add(copy);
         } else {
           for (const { prefix } of actorKeys(this.#slot, op.drop))
@@ -330,7 +330,7 @@ export class BatchDraft {
     { epoch, seq }: { readonly epoch: number; readonly seq: number },
     batched: ReadonlyMap<string, StoreOp>,
   ): Promise<StoreOp[]> {
-    const slot = actor as SlotId;
+    const slot = ownSlot(actor);
     const ops: StoreOp[] = [];
     const sealed = await this.#store.get(headKey(slot));
     const present = sealed && (unseal(headKey(slot), sealed, this.#store.location) as Head);

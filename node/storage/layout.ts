@@ -10,7 +10,7 @@
  *  entry before it, so a missing, swapped or foreign entry is found as surely as a flipped bit. Every other value is
  *  sealed: checksum u32 (seeded by its key) · payload. */
 import { crc32 } from "node:zlib";
-import { assert, decode, encode, parseActorId, roles, type ActorId, type SlotId } from "../../protocols/index.ts";
+import { assert, decode, encode, isRoleSlot, parseActorId, type ActorId, type SlotId } from "../../protocols/index.ts";
 
 export const formatVersion = 1;
 export const formatKey = "meta/format";
@@ -166,13 +166,10 @@ function decodeEntry(payload: Uint8Array): Entry {
   };
 }
 
-const roleNames: ReadonlySet<string> = new Set(roles);
-const isRoles = (name: string): boolean => roleNames.has(name.slice(0, name.indexOf("/")));
-
 /** Whether a name is one that an actor of this slot can have. A slot is a role's share, or one actor's own and named like it.
  *  Which kinds are of a role, and who has left for a slot of its own, is not known here. */
 export const mayHold = (slot: SlotId, actor: unknown): boolean =>
-  typeof actor === "string" && parseActorId(actor) !== undefined && (isRoles(slot) || actor === slot);
+  typeof actor === "string" && parseActorId(actor) !== undefined && (isRoleSlot(slot) || actor === slot);
 
 /** Why no owner of the slot can have appended an entry in `epoch` or before; undefined: it can. What another node sends is
  *  judged by this before anything of it is done: side operations name keys and slots, and so reach whatever they name. */
@@ -195,7 +192,7 @@ function sideMisfitOf(op: SideOp, slot: SlotId, actor: ActorId): string | undefi
   if ("split" in op || "drop" in op) {
     if (("split" in op ? op.split : op.drop) !== actor) return "another actor that leaves";
     // The slot that it gets is named like it: that must be neither a role's nor this one.
-    return isRoles(actor) || !isRoles(slot) ? "an actor that leaves for no slot of its own" : undefined;
+    return isRoleSlot(actor) || !isRoleSlot(slot) ? "an actor that leaves for no slot of its own" : undefined;
   }
   if (!spaces.includes(op.space)) return "a space that is none";
   const keys: readonly unknown[] = "put" in op ? [op.put] : "delete" in op ? [op.delete] : [op.deleteFrom, op.deleteTo];
