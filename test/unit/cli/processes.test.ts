@@ -43,6 +43,8 @@ describe("the plexus command", function () {
     const child = spawn(program, args, { env: environment(), stdio: ["pipe", "pipe", "pipe"], cwd: folder });
     children.add(child);
     child.on("exit", () => children.delete(child));
+    // A program that ends at once reads nothing of what it is sent.
+    child.stdin?.on("error", () => undefined);
     return child;
   }
 
