@@ -1,7 +1,7 @@
 /** What this node knows of who owns which slot: one watch of the directory, shared by all parts. It may be behind; whoever
  *  acts on it finds out by a MOVED, a FENCED or a failed compare-and-set. */
 import { hash32, type Role, type SlotId } from "../../protocols/index.ts";
-import type { Directory, DirectoryRow, MemberRecord, NodeId } from "../ports.ts";
+import type { Directory, DirectoryRow, MemberRecord, NodeId, SlotRecord } from "../ports.ts";
 import { asSlot, readSlot, slotPrefix, type SlotRow } from "./records.ts";
 
 export interface SlotTable {
@@ -107,8 +107,10 @@ export async function fetchSlot(directory: Directory, table: SlotTable, slot: Sl
   return row;
 }
 
-/** The role whose nodes may own a slot; a pinned actor's slot says by its record where it was split from. */
-export const roleOf = (slot: SlotId, splitFrom?: SlotId): Role => (splitFrom ?? slot).split("/")[0] as Role;
+/** The role whose nodes may own a slot; an actor's own slot says by its record where it was split from. Of one without a
+ *  record this is the actor's kind, and so no node's role. */
+export const roleOf = ({ slot, splitFrom }: Pick<SlotRecord, "slot" | "splitFrom">): Role =>
+  (splitFrom ?? slot).split("/")[0] as Role;
 
 /** Nodes in the order in which they should hold a slot: weighted rendezvous hashing (Thaler and Ravishankar 1998; weights
  *  by −w / ln h). Adding or removing a node moves only what it gains or loses. */
@@ -136,7 +138,7 @@ export function firstOwner(
 ): NodeId | undefined {
   const { members, isUp, directoryNode } = cluster;
   const may = members.filter(
-    ({ node, roles, state }) => state === "active" && roles.includes(roleOf(slot)) && isUp(node),
+    ({ node, roles, state }) => state === "active" && roles.includes(roleOf({ slot })) && isUp(node),
   );
   const others = may.filter(({ node }) => node !== directoryNode);
   return rankNodes(slot, spareDirectory(others.length) ? others : may)[0]?.node;

@@ -71,7 +71,7 @@ function costsOf({ input, placed }: Round, among: readonly Candidate[]): (slot: 
 /** Evens out who owns how much of each role. */
 export function balanceOwners(round: Round): readonly WantChange[] {
   const { placed, candidates } = round;
-  const byRole = Map.groupBy(placed, ({ record }) => roleOf(record.slot, record.splitFrom));
+  const byRole = Map.groupBy(placed, ({ record }) => roleOf(record));
   const changes: WantChange[] = [];
   for (const [role, slots] of [...byRole].sort(([one], [other]) => (one < other ? -1 : 1)))
     changes.push(...balanceRole({ ...round, placed: slots }, candidates.owners(role), changes.length));
@@ -104,7 +104,7 @@ function balanceRole(round: Round, owners: readonly Candidate[], before: number)
         (record.inSync.includes(to.node) ? 0 : 2) + (rankNodes(record.slot, [from, to])[0] === to ? 0 : 1);
       slots.sort((one, other) => key(one) - key(other) || costOf(other.record.slot) - costOf(one.record.slot));
       for (const entry of slots) {
-        const role = roleOf(entry.record.slot, entry.record.splitFrom);
+        const role = roleOf(entry.record);
         const want = candidates.isGood(role, to.node, entry.want.replicas)
           ? { owner: to.node, replicas: entry.want.replicas }
           : candidates.choose(entry.record, to.node);
@@ -185,7 +185,7 @@ export function hotActor({ input, candidates, placed }: Omit<Round, "motion">): 
     const entry = bySlot.get(slot);
     // A pinned actor has its slot for itself already: balance moves it.
     if (entry === undefined || entry.fixed || entry.record.splitFrom !== undefined) continue;
-    const owners = candidates.owners(roleOf(slot));
+    const owners = candidates.owners(roleOf(entry.record));
     const mine = busy.get(entry.record.owner) ?? 0;
     const mean = owners.reduce((sum, one) => sum + turnsOf(one), 0) / owners.length;
     if (mine < limits.loadTurnsMin || turnsPerSecond < limits.hotShareMin * mine || mine < limits.hotExcessMin * mean)

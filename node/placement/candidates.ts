@@ -147,13 +147,13 @@ export class Candidates {
 
   /** The best set of copies for an owner, with as little copying as possible. */
   choose(record: SlotRecord, owner: NodeId): Want {
-    const role = roleOf(record.slot, record.splitFrom);
+    const role = roleOf(record);
     const want = this.#choose(record, owner, true);
     return this.isGood(role, owner, want.replicas) ? want : this.#choose(record, owner, false);
   }
 
   #choose(record: SlotRecord, owner: NodeId, patient: boolean): Want {
-    const role = roleOf(record.slot, record.splitFrom);
+    const role = roleOf(record);
     const { first, rest } = this.#pool(role, owner);
     const size = Math.max(1, this.#input.policy.replicas);
     const chosen: NodeId[] = [owner];
@@ -206,7 +206,7 @@ export class Candidates {
   /** Whether `to` in place of `from` leaves a good set good. */
   maySwap(record: SlotRecord, want: Want, swap: { readonly from: NodeId; readonly to: NodeId }): boolean {
     if (swap.from === want.owner || want.replicas.includes(swap.to)) return false;
-    const role = roleOf(record.slot, record.splitFrom);
+    const role = roleOf(record);
     const replicas = want.replicas.map((node) => (node === swap.from ? swap.to : node));
     return this.isUsable(swap.to) && this.isGood(role, want.owner, replicas);
   }

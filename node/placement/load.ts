@@ -97,7 +97,7 @@ export function ofOwnSlots(node: NodeId, report: LoadReport, table: Pick<SlotTab
   const owns = (slot: SlotId): boolean => table.get(slot)?.record.owner === node;
   const livesIn = (actor: ActorId, slot: SlotId): boolean => {
     const own = ownSlot(actor);
-    return slot === own || (slot === slotOf(roleOf(slot), actor) && table.get(own) === undefined);
+    return slot === own || (slot === slotOf(roleOf({ slot }), actor) && table.get(own) === undefined);
   };
   return {
     ...report,

@@ -58,7 +58,7 @@ export function createMembers(ports: {
       .members()
       .members.some((one) => one.node !== member && one.state === "active" && one.roles.includes(role));
   const isLast = (role: Role, member: NodeId): boolean =>
-    !hasOther(role, member) && [...table.rows()].some(({ record }) => roleOf(record.slot, record.splitFrom) === role);
+    !hasOther(role, member) && [...table.rows()].some(({ record }) => roleOf(record) === role);
 
   /** `next` looks at the record as it is and says what it should be, or why not. */
   const change = async (

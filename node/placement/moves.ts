@@ -52,7 +52,7 @@ export async function hold(
     const row = await fetchSlot(directory, table, slot);
     if (row === undefined) return refused(failure("NOT_FOUND", { slot }));
     const { record, revision } = row;
-    const refusal = refusalOf(target, roleOf(slot, record.splitFrom), ports);
+    const refusal = refusalOf(target, roleOf(record), ports);
     if (refusal !== undefined) return refused(refusal);
     if (record.held === target.node && wantOf(record).owner === target.node) return ok(slot);
     const { replicas } = wantOf(record);

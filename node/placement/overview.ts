@@ -89,7 +89,7 @@ export function createOverview(ports: OverviewPorts): Overview {
     const { slot, epoch, owner, inSync, learners, held } = record;
     const want = wantOf(record);
     const there = want.owner === owner && sameSet(want.replicas, inSync);
-    const short = inSync.filter(isUp).length < candidates.copies(roleOf(slot, record.splitFrom), owner);
+    const short = inSync.filter(isUp).length < candidates.copies(roleOf(record), owner);
     const at = { isUp, directoryAnswers: directoryAnswers(), minInSync: policy.current().minInSync };
     const service = serviceOf(record, at);
     const status = service !== "served" ? service : short ? "short" : there ? "ok" : "moving";

@@ -67,7 +67,7 @@ function heirsOf(
   candidates: Candidates,
 ): { readonly inSync: readonly Candidate[]; readonly able: readonly Candidate[] } {
   const inSync = record.inSync.flatMap((node) => (candidates.isUp(node) ? (candidates.get(node) ?? []) : []));
-  return { inSync, able: inSync.filter(({ roles }) => roles.includes(roleOf(record.slot, record.splitFrom))) };
+  return { inSync, able: inSync.filter(({ roles }) => roles.includes(roleOf(record))) };
 }
 
 /** Slots of one role that no failover brings back, and who could own them if they had it. */
@@ -85,7 +85,7 @@ export function findStranded(slots: Iterable<SlotRecord>, candidates: Candidates
     if (candidates.isUp(record.owner)) continue;
     const { inSync, able } = heirsOf(record, candidates);
     if (inSync.length === 0 || able.length > 0) continue;
-    const role = roleOf(record.slot, record.splitFrom);
+    const role = roleOf(record);
     const rows = byRole.get(role) ?? [];
     rows.push({ slot: record.slot, nodes: inSync.map(({ node }) => node) });
     byRole.set(role, rows);
@@ -179,7 +179,7 @@ export function plan(input: PlanInput): Plan {
     const owner = ownerFor(record, candidates);
     if (owner === undefined) stranded.push(record.slot);
     const wanted = owner ?? record.owner;
-    const role = roleOf(record.slot, record.splitFrom);
+    const role = roleOf(record);
     if (entry.want.owner === wanted && candidates.isGood(role, wanted, entry.want.replicas)) {
       motion.add(record, entry.want);
       entry.fixed = !isThere(record, entry.want);
@@ -212,7 +212,7 @@ export function plan(input: PlanInput): Plan {
 
 /** Who should own a slot whose owner is up. Undefined: nobody who may. */
 function ownerFor(record: SlotRecord, candidates: Candidates): NodeId | undefined {
-  const role = roleOf(record.slot, record.splitFrom);
+  const role = roleOf(record);
   const { held, want, owner } = record;
   if (held !== undefined && candidates.mayOwn(held, role)) return held;
   if (want !== undefined && candidates.shouldOwn(want.owner, role)) return want.owner;
@@ -223,7 +223,7 @@ function ownerFor(record: SlotRecord, candidates: Candidates): NodeId | undefine
 
 /** The fewer copies the sooner; but first what a person waits for. */
 function urgencyOf(record: SlotRecord, candidates: Candidates): number {
-  const role = roleOf(record.slot, record.splitFrom);
+  const role = roleOf(record);
   if (record.held !== undefined && record.held !== record.owner && candidates.mayOwn(record.held, role)) return 0;
   const safe = record.inSync.filter((node) => candidates.isUp(node)).length;
   if (safe < candidates.copies(role, record.owner)) return safe;

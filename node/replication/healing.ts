@@ -56,8 +56,9 @@ export function createHealing(ports: HealingPorts): Healing {
   const failing = new Map<SlotId, Failure>();
   const healing = new Set<SlotId>();
 
-  const successor = ({ slot, inSync, splitFrom }: SlotRecord): NodeId | undefined => {
-    const role = roleOf(slot, splitFrom);
+  const successor = (record: SlotRecord): NodeId | undefined => {
+    const { inSync } = record;
+    const role = roleOf(record);
     const others = membership
       .members()
       .members.filter(({ node: name }) => name !== node && inSync.includes(name) && membership.isStaying(name));

@@ -275,7 +275,7 @@ export function createReplication(ports: ReplicationPorts): Replication {
 
   /** The first owner of a slot nobody has spoken to yet. */
   async function create(slot: SlotId, slotLog: SlotLog): Promise<SlotRow | undefined> {
-    const role = roleOf(slot);
+    const role = roleOf({ slot });
     if (!ports.roles().includes(role)) throw new PlexusError(failure("NO_CANDIDATE", { slot, role }));
     if (slotLog.fence > 0 || slotLog.lastSeq > 0)
       throw new PlexusError(

@@ -157,7 +157,7 @@ const anyCluster = fc
 
 const mayOwn = (state: Cluster, node: NodeId, record: SlotRecord): boolean => {
   const found = state.members.find((one) => one.node === node);
-  return found !== undefined && state.up.has(node) && found.roles.includes(roleOf(record.slot, record.splitFrom));
+  return found !== undefined && state.up.has(node) && found.roles.includes(roleOf(record));
 };
 
 describe("the plan", () => {
