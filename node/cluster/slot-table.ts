@@ -1,6 +1,6 @@
 /** What this node knows of who owns which slot: one watch of the directory, shared by all parts. It may be behind; whoever
  *  acts on it finds out by a MOVED, a FENCED or a failed compare-and-set. */
-import { hash32, type Role, type SlotId } from "../../protocols/index.ts";
+import { hash32, ownSlot, slotOf, type ActorId, type Role, type SlotId } from "../../protocols/index.ts";
 import type { Directory, DirectoryRow, MemberRecord, NodeId, SlotRecord } from "../ports.ts";
 import { asSlot, readSlot, slotPrefix, type SlotRow } from "./records.ts";
 
@@ -105,6 +105,12 @@ export async function fetchSlot(directory: Directory, table: SlotTable, slot: Sl
   const row = await readSlot(directory, slot);
   if (row !== undefined) table.learn(row);
   return row;
+}
+
+/** The slot of an actor as a table has it: its own if there is one, else its share of the role's. */
+export function slotOfActor(table: Pick<SlotTable, "get">, role: Role, actor: ActorId): SlotId {
+  const own = ownSlot(actor);
+  return table.get(own) === undefined ? slotOf(role, actor) : own;
 }
 
 /** The role whose nodes may own a slot; an actor's own slot says by its record where it was split from. Of one without a

@@ -1,10 +1,10 @@
 /** How busy slots and actors are, and whose disk takes nothing: every node knows its own, the controller asks all of them. */
-import { failureOf, ok, ownSlot, refused, slotOf, type ActorId, type SlotId } from "../../protocols/index.ts";
+import { actorOf, failureOf, isRoleSlot, ok, refused, type ActorId, type SlotId } from "../../protocols/index.ts";
 import type { LoadReport } from "../../protocols/mesh/index.ts";
 import type { Exchange } from "../exchange/index.ts";
 import type { Kernel } from "../kernel/api.ts";
 import type { Clock, NodeId } from "../ports.ts";
-import { roleOf, type SlotTable } from "../cluster/slot-table.ts";
+import { roleOf, slotOfActor, type SlotTable } from "../cluster/slot-table.ts";
 import type { Load } from "./candidates.ts";
 import { placementLimits, type PlacementLimits } from "./limits.ts";
 
@@ -95,10 +95,8 @@ export function servePlacement(ports: {
  *  moved that are as they should be. */
 export function ofOwnSlots(node: NodeId, report: LoadReport, table: Pick<SlotTable, "get">): LoadReport {
   const owns = (slot: SlotId): boolean => table.get(slot)?.record.owner === node;
-  const livesIn = (actor: ActorId, slot: SlotId): boolean => {
-    const own = ownSlot(actor);
-    return slot === own || (slot === slotOf(roleOf({ slot }), actor) && table.get(own) === undefined);
-  };
+  const livesIn = (actor: ActorId, slot: SlotId): boolean =>
+    actorOf(slot) === actor || (isRoleSlot(slot) && slot === slotOfActor(table, roleOf({ slot }), actor));
   return {
     ...report,
     slots: report.slots.filter(([slot]) => owns(slot)),

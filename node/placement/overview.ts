@@ -1,9 +1,7 @@
 /** How the cluster is, as this node sees it: for admins, and for who waits for an actor that does not come. */
 import {
   ok,
-  ownSlot,
   parseActorId,
-  slotOf,
   type Advice,
   type ClusterNodeRow,
   type ClusterSlotRow,
@@ -16,7 +14,7 @@ import {
 import type { ClusterPolicy } from "../cluster/policy.ts";
 import { serviceOf } from "../cluster/reach.ts";
 import { sameSet } from "../cluster/records.ts";
-import { roleOf, type SlotTable } from "../cluster/slot-table.ts";
+import { roleOf, slotOfActor, type SlotTable } from "../cluster/slot-table.ts";
 import type { MemberRecord, Membership, NodeId, SlotRecord } from "../ports.ts";
 import type { ClusterControl } from "./api.ts";
 import { Candidates } from "./candidates.ts";
@@ -163,7 +161,7 @@ export function createOverview(ports: OverviewPorts): Overview {
       const kind = parseActorId(actor)?.kind;
       const role = kind === undefined ? undefined : ports.roleOfKind(kind);
       if (role === undefined) return undefined;
-      const { record } = table.get(ownSlot(actor)) ?? table.get(slotOf(role, actor)) ?? {};
+      const record = table.get(slotOfActor(table, role, actor))?.record;
       const [found] = record === undefined ? [] : strandedOf([record]);
       if (record === undefined || found === undefined) return undefined;
       const holders = membership.members().members.filter((one) => record.inSync.includes(one.node) && isUp(one.node));

@@ -15,12 +15,12 @@
  *  one does is a bounce.
  *
  *  Read `outbound.ts`, `inbound.ts`, then `relay.ts`, `generations.ts` and `actors.ts`, which stand alone. */
-import { ownSlot, slotOf, type ActorId, type Role, type SlotId } from "../../protocols/index.ts";
+import type { ActorId, Role, SlotId } from "../../protocols/index.ts";
 import type { Runtime } from "../../runtimes/runtime.ts";
 import type { Exchange } from "../exchange/index.ts";
 import type { AskTable, Kernel, Routing } from "../kernel/api.ts";
 import type { Clock, Log, Membership, Meter, NodeId, Random } from "../ports.ts";
-import { firstOwner, type SlotTable } from "../cluster/slot-table.ts";
+import { firstOwner, slotOfActor, type SlotTable } from "../cluster/slot-table.ts";
 import { createGenerations } from "./generations.ts";
 import { Inbound } from "./inbound.ts";
 import { routingLimits, type RoutingLimits } from "./limits.ts";
@@ -90,10 +90,7 @@ export function createRouting(options: RoutingOptions): RoutingPart {
   return {
     hub,
     runtime,
-    slotOf(role, actor) {
-      const own = ownSlot(actor);
-      return table.get(own) === undefined ? slotOf(role as Role, actor) : own;
-    },
+    slotOf: (role, actor) => slotOfActor(table, role as Role, actor),
     takes: (slot, here) => outbound.takes(slot, here),
     send: outbound.send,
     answer: (to, result) => inbound.answer(to, result),
