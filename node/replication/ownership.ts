@@ -11,6 +11,7 @@
  *  ended: for good. A new epoch is a new Ownership. */
 import {
   assert,
+  BrokenInvariant,
   failure,
   failureOf,
   PlexusError,
@@ -24,10 +25,11 @@ import type { ServedLog, SplitOff } from "../kernel/api.ts";
 import type { Clock, Directory, DirectoryRow, Log, Meter, NodeId, SlotRecord } from "../ports.ts";
 import { readSlot, type SlotRow } from "../cluster/records.ts";
 import type { SlotTable } from "../cluster/slot-table.ts";
-import type { EntryDraft, Piece, Position, SlotLog } from "../storage/index.ts";
+import type { EntryDraft, Position, SlotLog } from "../storage/index.ts";
 import { Acknowledgements } from "./acknowledgements.ts";
 import type { Confirmations } from "./confirmations.ts";
-import { Follower, type FollowerPorts } from "./follower.ts";
+import type { Follower } from "./follower.ts";
+import { Followers } from "./followers.ts";
 import type { ReplicationLimits } from "./limits.ts";
 import { fetchLongest, longest } from "./longest.ts";
 import { ReplicaSet } from "./replica-set.ts";
@@ -76,7 +78,7 @@ export class Ownership implements ServedLog {
   readonly #transfers: Transfers;
   readonly #log: SlotLog;
   readonly #ports: OwnershipPorts;
-  readonly #followers = new Map<NodeId, Follower>();
+  readonly #followers: Followers;
   readonly #acknowledgements = new Acknowledgements();
   /** Confirmations that were asked for and have not come. */
   #confirming = 0;
@@ -85,7 +87,6 @@ export class Ownership implements ServedLog {
   #settling = false;
   /** No hand-over begins before: the directory could not be asked. */
   #handOverAfterMs = 0;
-  #underWay: Piece | undefined;
   #served: { resolve(): void; reject(error: unknown): void } | undefined;
   /** Resolves when the slot may be served; rejects when this epoch ends before. */
   readonly served: Promise<void>;
@@ -104,6 +105,21 @@ export class Ownership implements ServedLog {
       limits,
       answered: (found) => this.#answered(found),
       goesOn: () => this.phase !== "ended",
+    });
+    this.#followers = new Followers({
+      node: ports.node,
+      exchange,
+      clock,
+      limits,
+      log: slotLog,
+      epoch: this.epoch,
+      isUp: ports.isUp,
+      wasUp: ports.wasUp,
+      isGone: (node) => ports.isGone(node),
+      nextSending,
+      changed: () => this.#advance(),
+      fenced: (copy, fence) => this.#fencedAt(copy, fence),
+      unreadable: (error) => this.end(error),
     });
     this.#transfers = new Transfers({
       exchange,
@@ -125,11 +141,14 @@ export class Ownership implements ServedLog {
 
   /** Begins to reconcile. The fence is persisted already. */
   start(): void {
-    this.#log.onDurable = () => this.#onDurable();
+    this.#log.onDurable = () => {
+      this.#followers.durable();
+      this.#advance();
+    };
     this.#log.onBroken = (error) => this.end(error);
     if (this.#log.failed !== undefined) return this.end(this.#log.failed);
     assert(this.#log.fence >= this.epoch, "an epoch is fenced off before it is served");
-    this.#adoptFollowers();
+    this.#followers.adopt(this.record);
     this.#advance();
   }
 
@@ -138,7 +157,7 @@ export class Ownership implements ServedLog {
   }
 
   get followers(): ReadonlyMap<NodeId, Follower> {
-    return this.#followers;
+    return this.#followers.all;
   }
 
   // --- ServedLog -----------------------------------------------------------------------------------------------------
@@ -257,7 +276,7 @@ export class Ownership implements ServedLog {
         }),
       holders: () => {
         standing();
-        return this.#replicas.needed.flatMap((name) => this.#followers.get(name) ?? []);
+        return this.#followers.of(this.#replicas.needed);
       },
       row: () => {
         standing();
@@ -280,7 +299,7 @@ export class Ownership implements ServedLog {
       this.phase = "serving";
       this.#ports.resume(this.slot);
     }
-    this.#adoptFollowers();
+    this.#followers.adopt(this.record);
     this.#advance();
   }
 
@@ -291,46 +310,32 @@ export class Ownership implements ServedLog {
   refused(from: NodeId, body: MeshBody<"replica.refused">): void {
     if (body.fence > this.epoch) this.#fencedAt(from, body.fence);
     // `tick` asks it: at once would be a race of a sick disk with the network.
-    else this.#lost(from);
+    else this.#followers.lost(from);
   }
 
   connected(peer: NodeId): void {
-    this.#lost(peer)?.ask();
+    this.#followers.lost(peer)?.ask();
   }
 
   disconnected(peer: NodeId): void {
-    this.#lost(peer);
+    this.#followers.lost(peer);
     this.#advance();
-  }
-
-  /** A transfer has an end of its own. */
-  #lost(peer: NodeId): Follower | undefined {
-    const follower = this.#followers.get(peer);
-    if (follower === undefined || follower.state === "transferring") return undefined;
-    follower.lost();
-    return follower;
   }
 
   get #isOver(): boolean {
     return this.phase === "ended";
   }
 
-  /** Every replica has what it was sent: no time runs against anybody. */
-  get #isQuiet(): boolean {
-    for (const follower of this.#followers.values()) if (!follower.isQuiet) return false;
-    return true;
-  }
-
   /** This process was stopped for a while: see `Follower.forgive`. */
   forgive(): void {
-    for (const follower of this.#followers.values()) follower.forgive();
+    this.#followers.forgive();
   }
 
   /** Looks after what is overdue. */
   tick(everything = false): void {
-    if (this.phase === "ended" || (this.#followers.size === 0 && !this.#replicas.isUndecided)) return;
-    if (!everything && this.phase === "serving" && this.#replicas.isSettled && this.#isQuiet) return;
-    for (const follower of this.#followers.values()) follower.tick();
+    if (this.phase === "ended" || (this.followers.size === 0 && !this.#replicas.isUndecided)) return;
+    if (!everything && this.phase === "serving" && this.#replicas.isSettled && this.#followers.isQuiet) return;
+    this.#followers.tick();
     this.#advance();
     this.#replicas.retry();
   }
@@ -347,7 +352,7 @@ export class Ownership implements ServedLog {
   /** See `differingCopies`. */
   compareCopies(mark: number, pace: (bytes: number) => Promise<void>): Promise<readonly Follower[]> {
     const { exchange, limits } = this.#ports;
-    const followers = this.record.inSync.flatMap((node) => this.#followers.get(node) ?? []);
+    const followers = this.#followers.of(this.record.inSync);
     const goesOn = (): boolean => this.phase !== "ended";
     return differingCopies(mark, pace, { exchange, limits, log: this.#log, epoch: this.epoch, followers, goesOn });
   }
@@ -367,8 +372,7 @@ export class Ownership implements ServedLog {
     this.#log.onWrite = undefined;
     this.#log.onDurable = undefined;
     this.#log.onBroken = undefined;
-    for (const follower of this.#followers.values()) follower.end();
-    this.#followers.clear();
+    this.#followers.end();
     this.#ports.ended(this, error);
     const unknown = error.code === "MOVED" ? failure("FENCED", error.details) : error;
     this.#acknowledgements.fail(unknown);
@@ -377,57 +381,10 @@ export class Ownership implements ServedLog {
 
   // --- replicas ------------------------------------------------------------------------------------------------------
 
-  #adoptFollowers(): void {
-    const { node } = this.#ports;
-    const nodes = new Set([...this.record.inSync, ...this.record.learners]);
-    nodes.delete(node);
-    for (const [name, follower] of this.#followers) {
-      if (nodes.has(name)) continue;
-      follower.end();
-      this.#followers.delete(name);
-    }
-    for (const name of nodes) {
-      if (this.#followers.has(name)) continue;
-      // Learners wait until the slot is served: what they would be sent is not decided before.
-      if (this.#base === undefined && !this.record.inSync.includes(name)) continue;
-      const follower = new Follower(name, this.#followerPorts(name));
-      this.#followers.set(name, follower);
-      if (this.#base !== undefined) follower.feed();
-      follower.ask();
-    }
-  }
-
-  #followerPorts(name: NodeId): FollowerPorts {
-    const { exchange, clock, limits, isUp } = this.#ports;
-    return {
-      exchange,
-      clock,
-      limits,
-      log: this.#log,
-      epoch: this.epoch,
-      isUp,
-      nextSending: this.#ports.nextSending,
-      underWay: () => this.#underWay,
-      changed: () => this.#advance(),
-      fenced: (fence) => this.#fencedAt(name, fence),
-      unreadable: (error) => this.end(error),
-    };
-  }
-
   #viewOf(follower: Follower): FollowerView {
-    const { node } = follower;
-    const inSync = this.record.inSync.includes(node);
-    const { limits, wasUp } = this.#ports;
-    const patienceMs = this.#base === undefined && wasUp(node) ? limits.reconcileTimeoutMs : limits.replicaTimeoutMs;
-    const failing =
-      this.#ports.isGone(node) ||
-      follower.overdueBy(patienceMs) ||
-      follower.trouble !== undefined ||
-      (inSync && follower.state === "other");
     // Everything up to the base may have been acknowledged by an owner before.
     const floor = this.#base === undefined ? Infinity : Math.max(this.#acknowledgements.committed, this.#base.seq);
-    const caughtUp = follower.state === "streaming" && (follower.seq ?? -1) >= floor;
-    return { node, failing, caughtUp };
+    return this.#followers.viewOf(follower, this.record, floor);
   }
 
   /** Everything that may follow from any news: base, commits, service, the next change. Cheap when nothing does. */
@@ -442,13 +399,16 @@ export class Ownership implements ServedLog {
   #settle(): void {
     if (this.#settling || this.#replicas.isUndecided) return;
     const { needed } = this.#replicas;
-    const others = needed.flatMap((node) => this.#followers.get(node) ?? []);
+    const others = this.#followers.of(needed);
     // Who is in trouble leaves the set: what it has more was acknowledged to nobody.
     const answered = others.filter(({ standing, trouble }) => standing !== undefined && trouble === undefined);
     if (answered.length < needed.length) return;
     this.#settling = true;
     this.#reconcile(others)
-      .catch((error: unknown) => this.end(failureOf(error)))
+      .catch((error: unknown) => {
+        if (error instanceof BrokenInvariant) throw error;
+        this.end(failureOf(error));
+      })
       .finally(() => {
         this.#settling = false;
         this.#advance();
@@ -471,9 +431,8 @@ export class Ownership implements ServedLog {
     if (this.#isOver) return;
     assert(this.#log.continues === this.epoch, "an owner's log is that of its epoch before it is served");
     this.#base = this.#log.position;
-    this.#log.onWrite = (piece) => this.#onWrite(piece);
-    this.#adoptFollowers();
-    for (const follower of this.#followers.values()) follower.feed();
+    this.#log.onWrite = (piece) => this.#followers.write(piece);
+    this.#followers.feed(this.record);
   }
 
   /** This copy is not the beginning of the longest log of the set, so something is wrong with it: who has that log goes on,
@@ -489,17 +448,6 @@ export class Ownership implements ServedLog {
 
   #pause(delayMs: number): Promise<void> {
     return new Promise((resolve) => void this.#ports.clock.after(delayMs, resolve));
-  }
-
-  #onWrite(piece: Piece): void {
-    this.#underWay = piece;
-    for (const follower of this.#followers.values()) follower.write(piece);
-  }
-
-  #onDurable(): void {
-    this.#underWay = undefined;
-    for (const follower of this.#followers.values()) follower.pump();
-    this.#advance();
   }
 
   readonly #onAppended = (error: Failure | undefined): void => {
@@ -530,17 +478,17 @@ export class Ownership implements ServedLog {
     if (this.#replicas.isUndecided || this.phase === "ended" || this.phase === "handing") return;
     if (this.#replicas.isSettled && this.phase === "serving" && this.record.inSync.length >= this.#ports.minInSync()) {
       let failing = false;
-      for (const follower of this.#followers.values()) failing ||= this.#viewOf(follower).failing;
+      for (const follower of this.followers.values()) failing ||= this.#viewOf(follower).failing;
       if (!failing) return;
     }
-    const views = new Map([...this.#followers].map(([node, follower]) => [node, this.#viewOf(follower)]));
+    const views = new Map([...this.followers].map(([node, follower]) => [node, this.#viewOf(follower)]));
     const proposal = nextProposal(this.record, views);
     if (proposal !== undefined) {
       this.#ports.log.debug("slot.replicas.change", { slot: this.slot, epoch: this.epoch, ...proposal });
       this.#replicas.propose(proposal);
       return;
     }
-    for (const follower of this.#followers.values()) {
+    for (const follower of this.followers.values()) {
       const copies = follower.mayTransfer && !this.record.inSync.includes(follower.node);
       if (copies && this.#base !== undefined) this.#transfers.begin(follower);
     }
