@@ -141,9 +141,10 @@ export function createClusterControl(options: ControlOptions): ClusterControl {
 
     release: (slot, by) =>
       run(async (at) => {
-        const held = await letGo(at, ports, slot);
-        if (!held.ok) return held;
-        note("release", { slot, from: held.value, name: names.of(held.value) }, by);
+        const before = await letGo(at, ports, slot);
+        if (!before.ok) return before;
+        const from = before.value.held ?? "";
+        note("release", { slot, from, name: names.of(from) }, by);
         return ok({ slot });
       }),
 

@@ -13,7 +13,7 @@ import {
 } from "../../protocols/index.ts";
 import { changeSlot, type SlotRow } from "../cluster/records.ts";
 import { fetchSlot, roleOf, type SlotTable } from "../cluster/slot-table.ts";
-import type { Clock, MemberRecord, Membership, NodeId, SlotRecord } from "../ports.ts";
+import type { Clock, MemberRecord, Membership, SlotRecord } from "../ports.ts";
 import type { Attempt } from "./attempt.ts";
 import type { PlacementLimits } from "./limits.ts";
 import { wantOf } from "./plan.ts";
@@ -42,28 +42,43 @@ export function refusalOf(
 }
 
 /** Writes where a slot is to be from now on. Errors: NOT_FOUND, NO_CANDIDATE, OVERLOADED. */
-export async function hold(
-  { directory }: Attempt,
+export function hold(
+  at: Attempt,
   ports: MovePorts,
   { slot, target }: { readonly slot: SlotId; readonly target: MemberRecord },
-): Promise<Result<SlotId>> {
-  const { table, limits } = ports;
-  for (let tries = 0; tries < limits.rowAttemptsMax; tries += 1) {
-    const row = await fetchSlot(directory, table, slot);
-    if (row === undefined) return refused(failure("NOT_FOUND", { slot }));
-    const { record, revision } = row;
+): Promise<Result<SlotRecord>> {
+  return change(at, ports, slot, (record) => {
     const refusal = refusalOf(target, roleOf(record), ports);
-    if (refusal !== undefined) return refused(refusal);
-    if (record.held === target.node && wantOf(record).owner === target.node) return ok(slot);
-    const { replicas } = wantOf(record);
-    const want = {
-      owner: target.node,
-      replicas: replicas.includes(target.node) ? replicas : [target.node, ...replicas],
-    };
-    const next: SlotRecord = { ...record, held: target.node, want };
-    const { applied, row: now } = await changeSlot(directory, next, revision);
-    if (now !== undefined) table.learn(now);
-    if (applied) return ok(slot);
+    if (refusal !== undefined) return refusal;
+    const { owner, replicas } = wantOf(record);
+    if (record.held === target.node && owner === target.node) return record;
+    const added = replicas.includes(target.node) ? replicas : [target.node, ...replicas];
+    return { ...record, held: target.node, want: { owner: target.node, replicas: added } };
+  });
+}
+
+/** The slot is placed like any other again. The value is its record as it was. Errors: NOT_FOUND, ALREADY_DONE, OVERLOADED. */
+export const letGo = (at: Attempt, ports: MovePorts, slot: SlotId): Promise<Result<SlotRecord>> =>
+  change(at, ports, slot, ({ held, ...record }) => (held === undefined ? failure("ALREADY_DONE", { slot }) : record));
+
+/** Changes a slot's record as `next` says of the newest one: the same record means that there is nothing to write. The value is
+ *  the record as it was. */
+async function change(
+  { directory }: Attempt,
+  { table, limits }: MovePorts,
+  slot: SlotId,
+  next: (record: SlotRecord) => SlotRecord | Failure,
+): Promise<Result<SlotRecord>> {
+  for (let tries = 0; tries < limits.rowAttemptsMax; tries += 1) {
+    const found = await fetchSlot(directory, table, slot);
+    if (found === undefined) return refused(failure("NOT_FOUND", { slot }));
+    const { record, revision } = found;
+    const answer = next(record);
+    if ("code" in answer) return refused(answer);
+    if (answer === record) return ok(record);
+    const { applied, row } = await changeSlot(directory, answer, revision);
+    if (row !== undefined) table.learn(row);
+    if (applied) return ok(record);
   }
   return refused(failure("OVERLOADED", { slot }));
 }
@@ -91,22 +106,4 @@ export async function arrival(
   });
   if (row === undefined) return refused(failure("ASK_TIMEOUT", { slot, to: target.name, goesOn: true }));
   return ok({ slot, owner: row.record.owner, epoch: row.record.epoch });
-}
-
-/** The slot is placed like any other again. The value is the node that held it. Errors: NOT_FOUND, ALREADY_DONE, OVERLOADED. */
-export async function letGo(
-  { directory }: Attempt,
-  { table, limits }: Pick<MovePorts, "table" | "limits">,
-  slot: SlotId,
-): Promise<Result<NodeId>> {
-  for (let tries = 0; tries < limits.rowAttemptsMax; tries += 1) {
-    const row = await fetchSlot(directory, table, slot);
-    if (row === undefined) return refused(failure("NOT_FOUND", { slot }));
-    const { held, ...record } = row.record;
-    if (held === undefined) return refused(failure("ALREADY_DONE", { slot }));
-    const { applied, row: now } = await changeSlot(directory, record, row.revision);
-    if (now !== undefined) table.learn(now);
-    if (applied) return ok(held);
-  }
-  return refused(failure("OVERLOADED", { slot }));
 }
