@@ -37,7 +37,7 @@ type Applied = Map<ActorId, string[]>;
 class Host {
   readonly node: NodeId;
   readonly routing: RoutingPart;
-  readonly #asks: OpenAsks;
+  readonly asks: OpenAsks;
   readonly #net: Net;
   readonly #applied: Applied;
   readonly #queues = new Map<SlotId, Envelope[]>();
@@ -63,9 +63,9 @@ class Host {
     this.node = node;
     this.#applied = applied;
     const clock = net.clock();
-    this.#asks = new OpenAsks(net.world.dice);
+    this.asks = new OpenAsks(net.world.dice);
     this.routing = createRouting({
-      asks: this.#asks,
+      asks: this.asks,
       directoryNode: () => undefined,
       node,
       exchange: net.exchange(node),
@@ -87,15 +87,15 @@ class Host {
 
   #answer(envelope: Envelope, result: Result<unknown>): void {
     const to = replyTo(envelope);
-    if (to.node === this.node) this.#asks.find(to.correlation)?.answered(result, 0);
+    if (to.node === this.node) this.asks.find(to.correlation)?.answered(result, 0);
     else this.routing.answer(to, result);
   }
 
   #undelivered(envelope: Envelope, why: "unserved" | "noRoom", error: Failure): void {
     const to = replyTo(envelope);
     if (to.node !== this.node) this.routing.undelivered(to, envelope.to, why, error);
-    else if (why === "unserved") this.#asks.find(to.correlation)?.unserved(error);
-    else this.#asks.find(to.correlation)?.answered(refused(error), 0);
+    else if (why === "unserved") this.asks.find(to.correlation)?.unserved(error);
+    else this.asks.find(to.correlation)?.answered(refused(error), 0);
   }
 
   slotOf(actor: ActorId): SlotId | undefined {
@@ -674,15 +674,22 @@ describe("routing: peers that break the rules", () => {
     expect(one.received.map((envelope) => envelope.to)).to.deep.equal(["room/a", "room/b"]);
   });
 
-  it("cannot answer for others", async () => {
-    const { world, net, one, two } = createCluster(3);
+  it("settle nothing that they were not asked, whatever number they name", async () => {
+    const { world, net, one, two } = createCluster(8);
     net.own(slot, "n2", {}, nodes);
-    two.thinkMs = 100;
-    const ask = send(one, "room/a", "s", 1, 1_000);
+    two.thinkMs = 200;
+    // An ask of the node's own, an envelope to n2, and then what n3 says of both.
+    const own: unknown[] = [];
+    const number = one.asks.number();
+    const hear = (said: unknown): void => void own.push(said);
+    one.asks.open(number, { target: "n1", deadlineMs: undefined, answered: hear, unserved: hear });
+    const ask = send(one, "room/a", "s", 1, 5_000);
     await world.run(() => two.received.length > 0, 1_000);
-    net.forge("n3", "n1", ["routing.answers", 0, { answers: [[-1, ok("forged"), true, 0]] }]);
-    expect(ask.results).to.have.length(0);
-    await world.run(() => ask.results.length > 0, 1_000);
+    const moved = { ok: false, error: failure("MOVED") };
+    for (const named of [number, number + 1])
+      net.forge("n3", "n1", ["routing.answers", 0, { answers: [[-named, ok("forged"), true, 0], [-named, moved, false, 0]] }]); // prettier-ignore
+    await world.run(() => ask.results.length > 0, 5_000);
     expect(codeOf(ask.results[0])).to.equal("s|1");
+    expect([own, two.received.length, net.cutOff]).to.deep.equal([[], 1, []]);
   });
 });

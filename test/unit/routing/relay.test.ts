@@ -99,6 +99,19 @@ describe("routing: events", () => {
     expect(sent).to.equal(5);
   });
 
+  it("are followed nowhere by the word of an owner that was not asked", async () => {
+    const { net, two, pass } = createCluster(9);
+    net.own(slot, "n1", {}, nodes);
+    net.cut("n1", "n2");
+    const far = listen(two);
+    await pass(10);
+    // Zero is the number of a following that was not asked for.
+    net.forge("n1", "n2", ["routing.followed", 0, { topics: [[topic, 0]], refused: [] }]);
+    net.forge("n1", "n2", ["routing.events", 0, { events: [[topic, 1, 1, { text: "unasked" }]], gaps: [] }]);
+    await pass(10);
+    expect([far.gaps, far.heard]).to.deep.equal([0, []]);
+  });
+
   it("are heard only once the following is confirmed, however long the answer takes", async () => {
     const { world, net, one, two, pass } = createCluster(8, { followRetryMs: 10, followRetryMaxMs: 20 });
     net.own(slot, "n1", {}, nodes);
