@@ -79,7 +79,7 @@ function alternatives(schema: Schema): readonly Schema[] {
 function plainMisfits(where: string, inner: Schema, outer: Schema, way: Way): readonly string[] {
   const [before, after] = way.direction === "sent" ? [inner, outer] : [outer, inner];
   const isWhole = inner.type === "integer" && outer.type === "number";
-  if (outer.type !== undefined && inner.type !== outer.type && !isWhole)
+  if (typeOf(outer) !== undefined && typeOf(inner) !== typeOf(outer) && !isWhole)
     return [`${where}: is ${textOf(after)} now, was ${textOf(before)}`];
   const tighter = [...upper, ...lower, ...exact].filter((bound) => !isWithin(bound, inner[bound], outer[bound]));
   return [
@@ -136,8 +136,11 @@ function itemMisfits(where: string, inner: Schema, outer: Schema, way: Way): rea
   return ours.flatMap((item, index) => misfits(`${where}[${index}]`, item, others[index] ?? {}, way));
 }
 
+/** A type of JSON, or the name of a declared one: answers of commands are described by name alone. */
+const typeOf = ({ type, title }: Schema): string | undefined => type ?? (typeof title === "string" ? title : undefined);
+
 const textOf = (schema: Schema): string =>
-  "const" in schema ? JSON.stringify(schema.const) : (schema.type ?? "anything");
+  "const" in schema ? JSON.stringify(schema.const) : (typeOf(schema) ?? "anything");
 
 /** As much of OpenAPI as is compared. */
 export interface Description {

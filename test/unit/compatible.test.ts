@@ -70,6 +70,8 @@ describe("compatibility: what programs are answered", () => {
   const breaks: readonly [what: string, before: Schema, after: Schema, finding: string][] = [
     ["lack a field", object({ a: text, b: text }), object({ a: text }), "x.b: is gone"],
     ["leave a field out at times", object({ a: text }, ["a"]), object({ a: text }), "x.a: may be missing now"],
+    ["be another declared type", { title: "Posted" }, { title: "Moved" }, "x: is Moved now, was Posted"],
+    ["be undeclared", { title: "Posted" }, {}, "x: is anything now, was Posted"],
     ["have another type", { type: "integer" }, { type: "string" }, "x: is string now, was integer"],
     ["be a choice where one type was", { type: "string" }, { anyOf: [{ type: "string" }, { type: "null" }] }, "x: may be null now"],
     ["be longer than promised", { type: "string", maxLength: 9 }, { type: "string" }, "x: maxLength is without bound now, was 9"],
