@@ -142,7 +142,9 @@ export async function createHttp(at: Surroundings, accounts: Accounts, commands:
   });
 
   app.addHook("onRequest", async (request, reply) => {
-    if (request.originalUrl !== request.url) reply.headers(deprecation);
+    if (request.originalUrl === request.url) return;
+    reply.headers(deprecation);
+    meter.count("gateway_deprecated_requests");
   });
 
   let stopping = false;
