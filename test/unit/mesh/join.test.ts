@@ -10,7 +10,7 @@ import { multiaddr } from "@multiformats/multiaddr";
 import { expect } from "chai";
 import fc from "fast-check";
 import { createLibp2p } from "libp2p";
-import { decode, encode, failureOf, type Result, type Role } from "../../../protocols/index.ts";
+import { decode, encode, failure, failureOf, PlexusError, type Result, type Role } from "../../../protocols/index.ts";
 import {
   createAdmission,
   createInvitation,
@@ -25,10 +25,11 @@ import {
 import { FrameReader, frameHeaderBytes, framesOf } from "../../../node/mesh/frames.ts";
 import { freeName, writeToken } from "../../../node/mesh/invitation.ts";
 import { joinProtocol } from "../../../node/mesh/join.ts";
-import { meshLimits } from "../../../node/mesh/limits.ts";
+import { invitationLimits, meshLimits } from "../../../node/mesh/limits.ts";
 import { createSwarm } from "../../../node/mesh/swarm.ts";
 import type { Directory, DirectoryRow, DirectoryWatcher, MemberRecord } from "../../../node/ports.ts";
 import { memberKey, memberPrefix, spendInvitations, type InvitationRecord } from "../../../node/cluster/records.ts";
+import { memberRecord } from "../../members.ts";
 import { clock, Happenings, Loopback, meet, newKey, random, within, type MeshNode } from "./loopback.ts";
 
 /** A directory in memory: rows, revisions, compare-and-set. */
@@ -501,6 +502,120 @@ describe("joining the mesh", () => {
     expect(row.secretHash).to.match(/^[0-9a-f]{64}$/);
   });
 });
+
+describe("an invitation and the directory", () => {
+  const nowMs = 1_000_000_000;
+  const still = { ...clock, nowMs: () => nowMs };
+  const offer = { roles: ["ai"] as const, labels: {}, expiresInMs: 60_000, cluster: "c", peer: "p", addresses: ["/ip4/10.0.0.1/tcp/1"] };
+  const facts = (node: string): JoiningNode => ({
+    node, name: "north", addresses: [], labels: {}, models: [], gpu: false, weight: 1, version: "1", url: "", incarnation: 1,
+  });
+  const make = (directory: Directory, change: object = {}, chance = random) =>
+    createInvitation(directory, { ...offer, ...change }, { clock: still, random: chance });
+  const redeemed = async (directory: Rows, node: string, peer = `peer-${node}`) => {
+    const made = await make(directory);
+    const token = readToken(made.ok ? made.value.token : "");
+    if (!token.ok) throw new Error(token.error.code);
+    const admission = createAdmission({ directory, clock: still });
+    try {
+      return await admission.redeem(token.value.id, token.value.secret, peer, facts(node));
+    } finally {
+      admission.stop();
+    }
+  };
+
+  it("is refused with the field that is wrong", async () => {
+    for (const [change, field] of [
+      [{ roles: [] }, "roles"],
+      [{ roles: ["captain"] }, "roles"],
+      [{ expiresInMs: 0 }, "expiresInMs"],
+      [{ expiresInMs: invitationLimits.lifeMsMax + 1 }, "expiresInMs"],
+      [{ addresses: [] }, "addresses"],
+    ] as const) {
+      const made = await make(new Rows(), change);
+      expect(made.ok ? "ok" : made.error.details, field).to.deep.equal({ field });
+    }
+  });
+
+  it("is one of as many as the limit, from which those that expired long ago are cleared away", async () => {
+    const directory = new Rows();
+    const put = (index: number, expiresAtMs: number) => {
+      const id = index.toString(16).padStart(12, "0");
+      return directory.compareAndSet(`invitation/${id}`, { id, secretHash: "x", roles: ["ai"], labels: {}, expiresAtMs }, 0);
+    };
+    for (let index = 0; index < invitationLimits.invitationsMax; index += 1) await put(index, nowMs);
+    expect(codeOf(await make(directory))).to.equal("LIMIT_REACHED");
+    await put(900, nowMs - invitationLimits.keptMs - 1);
+    await directory.compareAndSet("invitation/000000000000", undefined, 1);
+    expect(codeOf(await make(directory))).to.equal("ok");
+    expect(directory.rows.has("invitation/000000000384")).to.equal(false);
+  });
+
+  it("is given up when no id is free or the directory does not answer", async () => {
+    const same = { ...random, bytes: (count: number) => new Uint8Array(count) };
+    const directory = new Rows();
+    expect(codeOf(await make(directory, {}, same))).to.equal("ok");
+    expect(codeOf(await make(directory, {}, same))).to.equal("OVERLOADED");
+    directory.list = () => Promise.reject(new PlexusError(failure("DIRECTORY_UNAVAILABLE")));
+    expect(codeOf(await make(directory))).to.equal("DIRECTORY_UNAVAILABLE");
+    expect(codeOf(await redeemed(new Rows(), "ada"))).to.equal("ok");
+  });
+
+  it("makes no member over a row that is none, or of another node's", async () => {
+    const damaged = new Rows();
+    await damaged.compareAndSet(memberKey("ada"), { nonsense: true }, 0);
+    expect(codeOf(await redeemed(damaged, "ada"))).to.equal("DATA_DAMAGED");
+    const directory = new Rows();
+    expect(codeOf(await redeemed(directory, "ada", "peer-one"))).to.equal("ok");
+    expect(reasonOf(await redeemed(directory, "ada", "peer-two"))).to.equal("another node has this id");
+  });
+
+  it("is refused when others write its row each time", async () => {
+    const directory = new Rows();
+    const intrude = async (): Promise<void> => {
+      const [row] = await directory.list("invitation/");
+      if (row !== undefined) directory.rows.set(row.key, { ...row, revision: row.revision + 1_000 });
+      directory.intrude = { prefix: "invitation/", run: intrude };
+    };
+    const made = await make(directory);
+    const token = readToken(made.ok ? made.value.token : "");
+    if (!token.ok) throw new Error(token.error.code);
+    directory.intrude = { prefix: "invitation/", run: intrude };
+    const admission = createAdmission({ directory, clock: still });
+    const answer = await admission.redeem(token.value.id, token.value.secret, "peer-ada", facts("ada"));
+    admission.stop();
+    expect(codeOf(answer)).to.equal("OVERLOADED");
+    expect(directory.rows.has(memberKey("ada"))).to.equal(false);
+  });
+
+  it("gives two that join under one name at once two names", async () => {
+    const directory = new Rows();
+    // The other writes its row after this one has looked which names are free.
+    directory.intrude = {
+      prefix: memberKey("ada"),
+      run: async () => void (await directory.compareAndSet(memberKey("bob"), memberRecord("bob", { name: "north" }), 0)),
+    };
+    const joined = await redeemed(directory, "ada");
+    expect(joined.ok && joined.value.member.name).to.equal("north-ada");
+    expect((directory.rows.get(memberKey("ada"))?.value as MemberRecord).name).to.equal("north-ada");
+  });
+
+  it("is known by its secret alone, and open until it is no more answered for", async () => {
+    const directory = new Rows();
+    let atMs = nowMs;
+    const admission = createAdmission({ directory, clock: { ...clock, nowMs: () => atMs } });
+    expect(admission.open()).to.equal(false);
+    const made = await make(directory);
+    const token = readToken(made.ok ? made.value.token : "");
+    if (!token.ok) throw new Error(token.error.code);
+    const { id, secret } = token.value;
+    expect([admission.open(), admission.knows(id, secret)]).to.deep.equal([true, true]);
+    expect([admission.knows(id, new Uint8Array(20)), admission.knows("ffffffffffff", secret)]).to.deep.equal([false, false]);
+    atMs += offer.expiresInMs + invitationLimits.answeredMs;
+    expect(admission.open()).to.equal(false);
+    admission.stop();
+  });
+}); // prettier-ignore
 
 describe("a join token", () => {
   const invitation = fc.record({
