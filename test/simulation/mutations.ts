@@ -189,7 +189,7 @@ export const mutations: readonly Mutation[] = [
     find: '[{ event: { type: "deleted" }, mail }]',
     replace: '[{ event: { type: "deleted" }, mail: mail.slice(mail.length) }]',
     caughtBy: ["mention-settled"],
-    from: 47,
+    from: 114,
     seeds: 600,
   },
   {
@@ -207,7 +207,7 @@ export const mutations: readonly Mutation[] = [
     find: "state === null ? [] : recoverOutbox(state.outbox, turn.self)",
     replace: "state === null || state.head > 0 ? [] : recoverOutbox(state.outbox, turn.self)",
     caughtBy: ["mention-settled"],
-    from: 51,
+    from: 1025,
     seeds: 600,
     cluster: true,
   },
