@@ -8,6 +8,7 @@ import { fields } from "../config/index.ts";
 import { errorTable } from "../protocols/index.ts";
 import { phases, testsOf } from "./phases.ts";
 import { commandsPage } from "./tidy/commands.ts";
+import { mutations } from "./simulation/mutations.ts";
 import { contractLines, contractText, declarationLines, readContract, schemaLines } from "./tidy/contract.ts";
 import { layers } from "./tidy/layers.ts";
 import { limitsPage, limitsSection, readLimitsPage } from "./tidy/limits.ts";
@@ -75,6 +76,11 @@ describe("the repository", () => {
 
   it("runs every test file in some phase", () => {
     none(strayTests([...codePaths, "test/tidy.test.ts"], new Set(phases.flatMap(testsOf))));
+  });
+
+  it("still has each text that a mutation of the simulation replaces, once", () => {
+    const places = ({ file, find }: (typeof mutations)[number]): number => documentText(file).split(find).length - 1;
+    none(mutations.filter((mutation) => places(mutation) !== 1).map(({ file, name }) => `${file}: ${name}`));
   });
 
   it("declares every package it imports", () => {

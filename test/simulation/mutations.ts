@@ -19,7 +19,6 @@ export interface Mutation {
 }
 
 const activation = "node/kernel/activation.ts";
-const slotLog = "node/storage/slot-log.ts";
 const gate = "node/kernel/gate.ts";
 const rules = "node/replication/rules.ts";
 const ownership = "node/replication/ownership.ts";
@@ -102,16 +101,17 @@ export const mutations: readonly Mutation[] = [
   },
   {
     name: "skips the rest of a log from a damaged entry on",
-    file: slotLog,
-    find: "        if (read.damage) throw this.#damaged(read.damage.seq, read.damage.reason);\n        const [first]",
+    file: "node/storage/log-check.ts",
+    find:
+      "    if (key !== logKey(slot, firstSeq)) throw damagedAt(place, firstSeq, `entry missing, found ${key}`);\n" +
+      "    const read = decodeChunk(value, firstSeq, checksum);\n" +
+      "    if (read.damage) throw damagedAt(place, read.damage.seq, read.damage.reason);\n",
     replace:
-      "        if (read.damage) {\n" +
-      "          this.#head = { ...this.#head, lastSeq: seq, lastChecksum: checksum };\n" +
-      "          this.#nextHead = this.#head;\n" +
-      "          this.#lastSeq = seq;\n" +
-      "          return index;\n" +
-      "        }\n" +
-      "        const [first]",
+      "    const read = decodeChunk(value, firstSeq, checksum);\n" +
+      "    if (key !== logKey(slot, firstSeq) || read.damage) {\n" +
+      "      Object.assign(head, { lastSeq: seq, lastChecksum: checksum });\n" +
+      "      return;\n" +
+      "    }\n",
     caughtBy: ["acknowledged-kept", "entry-immutable", "operation-once", "stream-whole", "answer-not-stale"],
     from: 58,
     seeds: 3_000,
@@ -216,8 +216,8 @@ export const mutations: readonly Mutation[] = [
   {
     name: "acknowledges what is on its own disk alone",
     file: rules,
-    find: "return acknowledged.reduce<number>((lowest, seq) => Math.min(lowest, seq ?? -1), ownSeq);",
-    replace: "return acknowledged.length < 0 ? -1 : ownSeq;",
+    find: "const seq = acknowledged.reduce<number>((lowest, one) => Math.min(lowest, one ?? -1), ownSeq);",
+    replace: "const seq = acknowledged.length < 0 ? -1 : ownSeq;",
     caughtBy: ["output-after-durable", "acknowledged-kept"],
     seeds: 100,
     cluster: true,
@@ -235,9 +235,8 @@ export const mutations: readonly Mutation[] = [
   {
     name: "forgets its fence when it starts again",
     file: "node/storage/index.ts",
-    find: "return { ...emptied(slot, head), ...head, continues: head.continues ?? head.fence };",
-    replace:
-      "return { ...emptied(slot, head), ...head, fence: head.lastEpoch, continues: head.continues ?? head.fence };",
+    find: "const whole = { ...emptied(slot, head), ...head, continues: head.continues ?? head.fence };",
+    replace: "const whole = { ...emptied(slot, head), ...head, fence: head.lastEpoch, continues: head.lastEpoch };",
     caughtBy: [
       "append-above-fence",
       "one-owner-per-epoch",
@@ -272,9 +271,9 @@ export const mutations: readonly Mutation[] = [
   },
   {
     name: "takes a replica in before it has everything",
-    file: ownership,
-    find: 'const caughtUp = follower.state === "streaming" && (follower.seq ?? -1) >= floor;',
-    replace: "const caughtUp = follower.standing !== undefined && floor >= 0;",
+    file: "node/replication/followers.ts",
+    find: 'caughtUp: follower.state === "streaming" && (follower.seq ?? -1) >= floor',
+    replace: "caughtUp: follower.standing !== undefined && floor >= 0",
     caughtBy: ["acknowledged-kept", "output-after-durable"],
     seeds: 100,
     cluster: true,
@@ -292,8 +291,8 @@ export const mutations: readonly Mutation[] = [
   {
     name: "answers reads without asking whether its epoch still stands",
     file: ownership,
-    find: "    if (needed.size === 0) {\n      done(undefined);",
-    replace: "    if (needed.size >= 0) {\n      done(undefined);",
+    find: "    if (needed.length === 0) {\n      done(undefined);",
+    replace: "    if (needed.length >= 0) {\n      done(undefined);",
     caughtBy: ["linearizable", "answer-not-stale", "stream-whole"],
     from: 75,
     seeds: 200,
