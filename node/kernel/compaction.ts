@@ -2,40 +2,22 @@
  *  they are dropped.
  *
  *      long, or large ─► snapshot each actor below the trim point ─► trim ─► not before it has grown by another slack */
-import { assert, BrokenInvariant, type ActorId, type Failure, type SlotId } from "../../protocols/index.ts";
+import { assert, BrokenInvariant, type ActorId } from "../../protocols/index.ts";
 import type { Log } from "../ports.ts";
-import type { Activation } from "./activation.ts";
 import type { ServedLog } from "./api.ts";
 import type { KernelLimits } from "./limits.ts";
-
-/** The slot that is compacted. */
-export interface CompactedSlot {
-  readonly slot: SlotId;
-  readonly activations: ReadonlyMap<ActorId, Activation>;
-  /** This is still the slot's log. */
-  serves(log: ServedLog): boolean;
-  /** The slot is about to move: nothing new is begun. */
-  readonly paused: boolean;
-  isOf(actor: ActorId): boolean;
-  hasRoom(): boolean;
-  activate(actor: ActorId): Activation;
-  /** Resolves when the actor is loaded or cannot be, or when the slot drains. */
-  untilLoaded(activation: Activation): Promise<void>;
-  snapshot(actor: ActorId, seq: number, body: unknown): number;
-  fail(error: Failure): void;
-  changed(): void;
-}
+import type { SlotHost } from "./slot-host.ts";
 
 type CompactionLimits = Pick<KernelLimits, "logWindowEntries" | "logSlackEntries" | "logBytesMax">;
 
 export class Compaction {
-  readonly #slot: CompactedSlot;
+  readonly #slot: SlotHost;
   readonly #log: Log;
   readonly #limits: CompactionLimits;
   #running = false;
   #beyond = { entries: 0, bytes: 0 };
 
-  constructor(slot: CompactedSlot, log: Log, limits: CompactionLimits) {
+  constructor(slot: SlotHost, log: Log, limits: CompactionLimits) {
     this.#slot = slot;
     this.#log = log;
     this.#limits = limits;

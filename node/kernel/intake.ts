@@ -5,36 +5,17 @@
  *               └─ damaged, or no room ─► back to where it came from
  *
  *  Invariant 7: nothing overtakes what waits. */
-import { failure, type ActorId, type Failure, type SlotId } from "../../protocols/index.ts";
-import type { Activation } from "./activation.ts";
+import { failure, type ActorId, type Failure } from "../../protocols/index.ts";
 import type { KernelServices } from "./host.ts";
 import type { Envelope } from "./mailbox.ts";
-
-/** The slot that messages are for. */
-export interface IntakeSlot {
-  readonly slot: SlotId;
-  readonly epoch: number;
-  readonly status: "closed" | "opening" | "open" | "failed" | "quarantined";
-  /** Why it is not served. */
-  readonly reason: Failure | undefined;
-  /** It drains. */
-  readonly paused: boolean;
-  /** Appends and confirmations that wait for other nodes. */
-  readonly uncommitted: number;
-  readonly activations: ReadonlyMap<ActorId, Activation>;
-  open(): Promise<void>;
-  isOf(actor: ActorId): boolean;
-  hasRoom(): boolean;
-  activate(actor: ActorId): Activation;
-  changed(): void;
-}
+import type { SlotHost } from "./slot-host.ts";
 
 export class Intake {
-  readonly #slot: IntakeSlot;
+  readonly #slot: SlotHost;
   readonly #services: KernelServices;
   #waiting: Envelope[] = [];
 
-  constructor(slot: IntakeSlot, services: KernelServices) {
+  constructor(slot: SlotHost, services: KernelServices) {
     this.#slot = slot;
     this.#services = services;
   }

@@ -96,7 +96,7 @@ export class Operator {
       epoch: host.epoch,
       entries: recovered.entries.length,
       reminders: this.#ports.reminders.of(actor),
-      deadLetters: host.quarantines.deadLetters(actor),
+      deadLetters: host.quarantines.shown(actor),
       stateBytes: activation?.storedBytes ?? recovered.tailBytes,
       ...(lastError === undefined ? {} : { lastError }),
     });

@@ -1,8 +1,8 @@
-/** What stands in the way of some actors of one slot: quarantines and dead letters. What is here is also in the log, by the
- *  side operations that these functions give back. */
-import type { ActorId, DeadLetter } from "../../protocols/index.ts";
+/** What stands in the way of some actors of one slot: quarantines, and dead letters (messages that no turn handled). What is
+ *  here is also in the log, by the side operations that these functions give back. */
+import { encodedBytesMax, type ActorId, type DeadLetter } from "../../protocols/index.ts";
+import type { Message, Sender } from "../../actors/behavior.ts";
 import type { SideOp } from "../storage/index.ts";
-import { DeadLetters, type StoredLetter } from "./letters.ts";
 import type { KernelLimits } from "./limits.ts";
 import type { Envelope, Redelivery } from "./mailbox.ts";
 
@@ -10,6 +10,18 @@ import type { Envelope, Redelivery } from "./mailbox.ts";
 export interface Quarantine {
   readonly atMs: number;
   readonly reason: string;
+}
+
+/** A dead letter as it is stored. */
+interface StoredLetter {
+  readonly id: number;
+  readonly from: string;
+  readonly message: Message;
+  readonly operation: string | null;
+  readonly atMs: number;
+  readonly reason: string;
+  /** Its sender waited and was told that it failed: kept to be looked at, not delivered again. */
+  readonly answered: boolean;
 }
 
 /** A row of the slot's log. */
@@ -20,17 +32,24 @@ interface StoredRow {
 
 export class Quarantines {
   readonly #byActor = new Map<ActorId, Quarantine>();
-  readonly #letters: DeadLetters;
+  readonly #letters = new Map<ActorId, readonly StoredLetter[]>();
+  readonly #limits: Pick<KernelLimits, "deadLettersMax" | "deadLetterBytesMax">;
+  #lastLetter = 0;
 
   constructor(limits: Pick<KernelLimits, "deadLettersMax" | "deadLetterBytesMax">) {
-    this.#letters = new DeadLetters(limits);
+    this.#limits = limits;
   }
 
   /** Replaces everything by what the log holds. */
   load(quarantined: readonly StoredRow[], letters: readonly StoredRow[]): void {
     this.#byActor.clear();
+    this.#letters.clear();
     for (const { actor, value } of quarantined) this.#byActor.set(actor, value as Quarantine);
-    this.#letters.load(letters.map(({ actor, value }) => ({ actor, letter: value as StoredLetter })));
+    const stored = letters.map(({ actor, value }) => ({ actor, letter: value as StoredLetter }));
+    for (const { actor, letter } of stored.sort((one, other) => one.letter.id - other.letter.id)) {
+      this.#letters.set(actor, [...this.lettersOf(actor), letter]);
+      this.#lastLetter = Math.max(this.#lastLetter, letter.id);
+    }
   }
 
   get count(): number {
@@ -45,8 +64,20 @@ export class Quarantines {
     return this.#byActor.get(actor);
   }
 
-  deadLetters(actor: ActorId): DeadLetter[] {
-    return this.#letters.shown(actor);
+  lettersOf(actor: ActorId): readonly StoredLetter[] {
+    return this.#letters.get(actor) ?? [];
+  }
+
+  /** Its dead letters as an operator sees them. */
+  shown(actor: ActorId): DeadLetter[] {
+    return this.lettersOf(actor).map(({ id, from, message: { type }, atMs, reason }) => ({
+      id,
+      actor,
+      from,
+      type,
+      atMs,
+      reason,
+    }));
   }
 
   begin(actor: ActorId, quarantine: Quarantine): SideOp {
@@ -54,14 +85,30 @@ export class Quarantines {
     return { space: "quarantine", put: "since", value: quarantine };
   }
 
-  /** See `DeadLetters.bury`. */
+  /** For each letter that is kept, the operations that keep it, the oldest beyond the bound dropped. */
   bury(actor: ActorId, envelopes: readonly Envelope[], reason: string, atMs: number): SideOp[][] {
-    return this.#letters.bury(actor, envelopes, reason, atMs);
+    const { deadLettersMax, deadLetterBytesMax } = this.#limits;
+    return envelopes.slice(-deadLettersMax).map(({ type, from, message, operation }) => {
+      this.#lastLetter += 1;
+      const id = this.#lastLetter;
+      const messageBytes = encodedBytesMax(message);
+      const kept = messageBytes > deadLetterBytesMax ? { type: message.type, messageBytes } : message;
+      const answered = type === "ask" || kept !== message;
+      const letter: StoredLetter = { id, from, message: kept, operation: operation ?? null, atMs, reason, answered };
+      const side: SideOp[] = [{ space: "dead", put: String(id), value: letter }];
+      const [oldest, ...others] = this.lettersOf(actor);
+      if (oldest && others.length + 1 >= deadLettersMax) side.push(this.handled(actor, oldest.id));
+      this.#letters.set(actor, [...this.lettersOf(actor), letter]);
+      return side;
+    });
   }
 
-  /** See `DeadLetters.handled`. */
+  /** The operation that ends a letter, in memory at once. */
   handled(actor: ActorId, letter: number): SideOp {
-    return this.#letters.handled(actor, letter);
+    const left = this.lettersOf(actor).filter(({ id }) => id !== letter);
+    if (left.length > 0) this.#letters.set(actor, left);
+    else this.#letters.delete(actor);
+    return { space: "dead", delete: String(letter) };
   }
 
   /** Ends a quarantine. The dead letters are ended with it, but for those that are to be delivered again: each stays a dead
@@ -69,19 +116,10 @@ export class Quarantines {
   end(actor: ActorId, redeliver: boolean): { readonly side: readonly SideOp[]; readonly again: readonly Redelivery[] } {
     const side: SideOp[] = [{ space: "quarantine", delete: "since" }];
     const again: Redelivery[] = [];
-    for (const { id, from, message, operation, answered } of this.#letters.of(actor)) {
-      if (answered || !redeliver) side.push(this.#letters.handled(actor, id));
-      else {
-        const sender = from as Redelivery["from"];
-        again.push({
-          type: "redelivery",
-          to: actor,
-          from: sender,
-          message,
-          operation: operation ?? undefined,
-          letter: id,
-        });
-      }
+    for (const { id: letter, from: sender, message, operation: named, answered } of this.lettersOf(actor)) {
+      const [from, operation] = [sender as Sender, named ?? undefined];
+      if (answered || !redeliver) side.push(this.handled(actor, letter));
+      else again.push({ type: "redelivery", to: actor, from, message, operation, letter });
     }
     this.#byActor.delete(actor);
     return { side, again };

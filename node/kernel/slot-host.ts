@@ -26,14 +26,14 @@ import { backoffMs } from "../waiting.ts";
 import type { NodeId } from "../ports.ts";
 import { Activation } from "./activation.ts";
 import type { ServedLog, Slots } from "./api.ts";
-import { Compaction, type CompactedSlot } from "./compaction.ts";
+import { Compaction } from "./compaction.ts";
 import { Conditions } from "./condition.ts";
 import type { ActivationHost, KernelServices } from "./host.ts";
-import { Intake, type IntakeSlot } from "./intake.ts";
+import { Intake } from "./intake.ts";
 import type { Envelope } from "./mailbox.ts";
 import { Quarantines } from "./quarantine.ts";
 import type { Reminders } from "./reminders.ts";
-import { splitOff, type SplittingSlot } from "./split.ts";
+import { splitOff } from "./split.ts";
 
 /** Actors that a line of the log names of those that are not of the slot. */
 const foreignNamedMax = 8;
@@ -56,9 +56,11 @@ export interface SlotPorts {
   closed(host: SlotHost): void;
 }
 
-export class SlotHost implements ActivationHost, IntakeSlot, CompactedSlot, SplittingSlot {
+export type SlotStatus = "closed" | "opening" | "open" | "failed" | "quarantined";
+
+export class SlotHost implements ActivationHost {
   readonly slot: SlotId;
-  status: IntakeSlot["status"] = "closed";
+  status: SlotStatus = "closed";
   /** Turns taken since the load was last asked for. */
   turns = 0;
   readonly activations = new Map<ActorId, Activation>();
@@ -117,6 +119,7 @@ export class SlotHost implements ActivationHost, IntakeSlot, CompactedSlot, Spli
     return this.#log;
   }
 
+  /** This is still the log of the slot. */
   serves(log: ServedLog): boolean {
     return this.#log === log;
   }

@@ -4,20 +4,12 @@ import type { NodeId } from "../ports.ts";
 import type { Activation } from "./activation.ts";
 import type { ServedLog, SplitOff } from "./api.ts";
 import type { Conditions } from "./condition.ts";
-
-/** The slot that the actor leaves. */
-export interface SplittingSlot {
-  /** This is still the slot's log. */
-  serves(log: ServedLog): boolean;
-  /** The slot drains, and appends nothing. */
-  readonly paused: boolean;
-  activate(actor: ActorId): Activation;
-}
+import type { SlotHost } from "./slot-host.ts";
 
 /** Brings an actor to rest and gives it a slot of its own, under the log's next entry. Its messages wait meanwhile. Error:
  *  SLOT_UNAVAILABLE, and the actor goes on. */
 export async function splitOff(
-  slot: SplittingSlot,
+  slot: SlotHost,
   log: ServedLog,
   actor: ActorId,
   {

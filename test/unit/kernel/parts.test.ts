@@ -4,8 +4,8 @@ import { behaviors } from "../../../actors/index.ts";
 import { AnswerWindow } from "../../../node/kernel/answers.ts";
 import { OpenAsks } from "../../../node/kernel/asks.ts";
 import { Conditions } from "../../../node/kernel/condition.ts";
-import { DeadLetters } from "../../../node/kernel/letters.ts";
 import { Mailbox, type Envelope } from "../../../node/kernel/mailbox.ts";
+import { Quarantines } from "../../../node/kernel/quarantine.ts";
 import { Reminders } from "../../../node/kernel/reminders.ts";
 import { judge } from "../../../node/kernel/supervision.ts";
 import {
@@ -27,12 +27,12 @@ describe("dead letters", () => {
   it("keep the type alone of a message that is too large, or nested too deep to be stored", () => {
     let deep: unknown = 1;
     for (let depth = 0; depth < 4_000; depth += 1) deep = [deep];
-    const letters = new DeadLetters({ deadLettersMax: 3, deadLetterBytesMax: 100 });
+    const letters = new Quarantines({ deadLettersMax: 3, deadLetterBytesMax: 100 });
     const buried = (content: unknown): unknown => {
       const message = { type: "post", content };
       const envelope = { type: "tell", to: "room/x", from: "node", message, operation: undefined } as const;
       letters.bury("room/x", [envelope], "quarantined", 1);
-      return letters.of("room/x").at(-1)?.message;
+      return letters.lettersOf("room/x").at(-1)?.message;
     };
     expect(buried("short")).to.deep.equal({ type: "post", content: "short" });
     expect(buried("x".repeat(1_000))).to.have.all.keys("type", "messageBytes");
