@@ -6,12 +6,10 @@ import { join } from "node:path";
 export const lanes = ["computing", "nodes", "clusters"] as const;
 export type Lane = (typeof lanes)[number];
 
-/** What computes only steps back behind what has a clock in it. */
-export const niceness: Readonly<Record<Lane, number>> = { computing: 5, nodes: 0, clusters: 0 };
-
 export interface Phase {
   readonly name: string;
-  readonly lane: Lane;
+  /** Where it runs, because it starts nodes or browsers; without one it only computes, and runs anywhere. */
+  readonly lane?: Lane;
   readonly limitMs: number;
   /** Commands, each counted as one test; or else the files that match a pattern, but for those that match another. */
   readonly commands?: readonly (readonly string[])[];
@@ -35,7 +33,6 @@ const clusters = "test/integration/cluster*.test.ts";
 export const phases: readonly Phase[] = [
   {
     name: "check",
-    lane: "computing",
     limitMs: 240_000,
     commands: [
       [bin("prettier"), "--check", ".", "--log-level", "warn"],
@@ -44,25 +41,26 @@ export const phases: readonly Phase[] = [
       [bin("tsc"), "--noEmit", "-p", "web"],
     ],
   },
-  { name: "tidy", lane: "computing", limitMs: 60_000, tests: "test/tidy.test.ts" },
-  { name: "unit", lane: "computing", limitMs: 480_000, tests: within("unit"), coverage: true },
-  { name: "conformance", lane: "computing", limitMs: 240_000, tests: within("conformance"), coverage: true },
+  { name: "tidy", limitMs: 60_000, tests: "test/tidy.test.ts" },
+  { name: "unit", limitMs: 480_000, tests: within("unit"), coverage: true },
+  { name: "conformance", limitMs: 240_000, tests: within("conformance"), coverage: true },
   {
     name: "simulation",
-    lane: "computing",
     limitMs: 600_000,
     tests: within("simulation"),
     except: mutations,
-    coverage: true,
   },
   // Of other sources than these.
-  { name: "mutations", lane: "computing", limitMs: 900_000, tests: mutations },
-  { name: "model", lane: "computing", limitMs: 300_000, tests: within("model") },
-  { name: "fuzz", lane: "computing", limitMs: 240_000, tests: within("fuzz") },
+  { name: "mutations", limitMs: 900_000, tests: mutations },
+  { name: "model", limitMs: 300_000, tests: within("model") },
+  { name: "fuzz", limitMs: 240_000, tests: within("fuzz") },
   { name: "integration", lane: "nodes", limitMs: 900_000, tests: within("integration"), except: clusters },
   { name: "browser", lane: "nodes", limitMs: 400_000, tests: within("browser") },
   { name: "cluster", lane: "clusters", limitMs: 1_500_000, tests: clusters },
 ];
+
+/** What only computes steps back behind what has a clock in it. */
+export const niceOf = ({ lane }: Phase): number => (lane === undefined ? 5 : 0);
 
 /** The files of a phase, by their paths within the repository. */
 export function testsOf({ tests, except }: Phase): readonly string[] {

@@ -2,15 +2,15 @@
  *  depth (`npm run test:long`): more seeds, more rounds, the same tests.
  *
  *  Each phase is a process of its own with a time limit, so a hang names its phase and its test, and a crash costs one
- *  phase. Three lanes of phases, about as long, run side by side. Two of them start nodes and mostly wait for them; the third
- *  only computes, with a lower priority: what it takes is what the others leave over, and nothing that has a clock in it is
- *  late because of it. Failures are printed in full, everything else is one line per phase, then come the slowest tests. The
+ *  phase. Three lanes run side by side. Two of them begin with phases that start nodes and mostly wait for them. Phases that
+ *  only compute are taken by the lane that is free, and have a lower priority: what they take is what the others leave over,
+ *  and nothing that has a clock in it is late because of them. Failures are printed in full, everything else is one line per phase, then come the slowest tests. The
  *  last line is always `N passed, N failed, N skipped`. */
 import { spawn, type ChildProcess } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { availableParallelism, setPriority, tmpdir } from "node:os";
 import { join } from "node:path";
-import { bin, lanes, niceness, phases, root, testsOf, type Lane, type Phase } from "./phases.ts";
+import { bin, lanes, niceOf, phases, root, testsOf, type Lane, type Phase } from "./phases.ts";
 import { slowestOf, type Counts, type Timing } from "./reporter.ts";
 
 /** Where an untested branch is a bug that replicates, and what the page makes of what it is told. Not `node/directory`: without
@@ -111,7 +111,7 @@ async function runCommands(phase: Phase): Promise<Ending> {
   const failed: string[] = [];
   for (const command of phase.commands ?? []) {
     const name = command.map((part) => part.split("/").at(-1)).join(" ");
-    const finished = await execute(command, phase.limitMs, process.env, niceness[phase.lane]);
+    const finished = await execute(command, phase.limitMs, process.env, niceOf(phase));
     if (finished.code === 0 && !finished.timedOut) {
       passed += 1;
       continue;
@@ -134,7 +134,7 @@ async function runTests(phase: Phase, tests: readonly string[], withCoverage: bo
       : { NODE_COMPILE_CACHE: process.env["NODE_COMPILE_CACHE"] ?? compiledFolder }),
   };
   try {
-    const finished = await execute(command, phase.limitMs, environment, niceness[phase.lane]);
+    const finished = await execute(command, phase.limitMs, environment, niceOf(phase));
     if (finished.output.trim() !== "") console.log(`\n${finished.output.trimEnd()}\n`);
     const counts = readCounts(countsFile);
     const problem = describeProblem(phase, finished, counts);
@@ -225,8 +225,11 @@ async function main(words: readonly string[]): Promise<number> {
     total.skipped += ending.skipped;
     console.log(`${name.padEnd(12)} ${describe(ending)} (${((performance.now() - startedMs) / 1000).toFixed(1)} s)`);
   };
+  // Lanes that are through with their own phases take from those that can run anywhere.
+  const queue = chosen.filter(({ lane }) => lane === undefined);
   const runLane = async (lane: Lane): Promise<void> => {
-    for (const phase of chosen.filter((one) => one.lane === lane)) {
+    const own = chosen.filter((one) => one.lane === lane);
+    for (let phase = own.shift() ?? queue.shift(); phase !== undefined; phase = own.shift() ?? queue.shift()) {
       const startedMs = performance.now();
       if (phase.commands !== undefined) add(phase.name, await runCommands(phase), startedMs);
       else add(phase.name, await runTests(phase, testsOf(phase), withCoverage && phase.coverage === true), startedMs);

@@ -11,7 +11,6 @@ describe("the page of a node that does not come back", function () {
   before(async () => {
     browser = await openBrowser();
   });
-  after(() => browser.close());
 
   it("leads to the same room on another node's page", async () => {
     await using cluster = await ClusterProcesses.start([

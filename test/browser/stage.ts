@@ -25,8 +25,15 @@ const browserFlags = [
   "--disable-sync",
 ];
 
+let opened: Promise<Browser> | undefined;
+
+/** The browser of all tests, which share nothing in it: each has contexts of its own, and closes them. */
+export const openBrowser = (): Promise<Browser> => (opened ??= startBrowser());
+
+after(async () => (await opened)?.close());
+
 /** Starts Chromium: the system's, or the one inside a registry package. */
-export async function openBrowser(): Promise<Browser> {
+async function startBrowser(): Promise<Browser> {
   if (existsSync(systemChromium)) return chromium.launch({ executablePath: systemChromium, args: browserFlags });
   // Where the system lacks the NSS libraries the package brings its own, and looks at this variable to decide.
   if (globSync("/usr/lib*/{,*/}libnss3.so").length === 0) process.env["AWS_LAMBDA_JS_RUNTIME"] ??= "nodejs22.x";
@@ -45,7 +52,6 @@ export interface Person {
 
 export interface Stage {
   readonly node: NodeProcess;
-  readonly browser: Browser;
   /** What pages complained about; tests that do not provoke it expect nothing. */
   readonly complaints: string[];
   person(name: string, options?: BrowserContextOptions): Promise<Person>;
@@ -56,11 +62,12 @@ export interface Stage {
 
 const password = "correct horse";
 
-/** Starts the node and the browser. Everything ends with `close`. */
+/** Starts the node, and the browser unless it runs. The node and all pages end with `close`. */
 export async function openStage(): Promise<Stage> {
   const data = await mkdtemp(join(tmpdir(), "plexus-browser-"));
   const node = new NodeProcess(data);
   const complaints: string[] = [];
+  const contexts: BrowserContext[] = [];
   const [browser] = await Promise.all([openBrowser(), node.start()]);
   const tokens = new Map<string, string>();
 
@@ -81,6 +88,7 @@ export async function openStage(): Promise<Stage> {
 
   async function newPage(options: BrowserContextOptions): Promise<{ page: Page; context: BrowserContext }> {
     const context = await browser.newContext({ locale: "en-GB", viewport: { width: 1280, height: 800 }, ...options });
+    contexts.push(context);
     context.setDefaultTimeout(15_000);
     const page = await context.newPage();
     page.on("pageerror", (error) => complaints.push(error.message));
@@ -89,7 +97,6 @@ export async function openStage(): Promise<Stage> {
 
   return {
     node,
-    browser,
     complaints,
     async person(name, options = {}) {
       if (!tokens.has(name)) {
@@ -110,7 +117,7 @@ export async function openStage(): Promise<Stage> {
       return page;
     },
     async close() {
-      await browser.close();
+      await Promise.all(contexts.map((context) => context.close()));
       await node.end("SIGTERM");
       await rm(data, { recursive: true, force: true });
     },

@@ -4,8 +4,7 @@ import { join } from "node:path";
 import { expect } from "chai";
 import { openLevelStore } from "../../node/platform/index.ts";
 import type { Store } from "../../node/ports.ts";
-import { Disk } from "../simulation/disk.ts";
-import { World, type Pulse } from "../simulation/world.ts";
+import { Disk, type Pulse, World } from "../world/index.ts";
 import { storeConformance } from "./store.ts";
 
 storeConformance("Level", () => {

@@ -2,6 +2,7 @@
 import { setTimeout } from "node:timers/promises";
 import { gatewayLimits } from "../../node/gateway/index.ts";
 import type { ErrorCode, Posted } from "../../protocols/index.ts";
+import { depth } from "../depth.ts";
 import { ChatClient, type Sent } from "./chat-client.ts";
 import type { ClusterProcesses } from "./cluster-processes.ts";
 import type { NodeProcess } from "./node-process.ts";
@@ -27,7 +28,7 @@ const readersCount = 3;
 /** Posts of one writer that wait for an answer at the same time. */
 const outstandingMax = 4;
 /** After a writer has begun so many: so that the machine is busy, but not at its end, and long tests stay checkable. */
-const pauseMs = 100;
+const pauseMs = depth(250, 100);
 
 /** So long a node tries a command again by itself, whatever happens to the actor that it is for; less what timers may err. */
 const patienceMs = 0.9 * gatewayLimits.askTimeoutMs;

@@ -69,11 +69,14 @@ export class ClusterProcesses {
     this.#seating = seating;
   }
 
-  /** Starts the first as the founder, then the others one after the other. */
+  /** Starts the first as the founder, then the others at the same time. */
   static async start(specs: readonly NodeSpec[], seating: Seating = onLoopback()): Promise<ClusterProcesses> {
     const cluster = new ClusterProcesses(seating);
     try {
-      for (const spec of specs) await cluster.add(spec);
+      const [founder, ...others] = specs;
+      if (founder !== undefined) await cluster.add(founder);
+      const joined = await Promise.allSettled(others.map((spec) => cluster.add(spec)));
+      for (const one of joined) if (one.status === "rejected") throw one.reason;
     } catch (error) {
       await cluster[Symbol.asyncDispose]();
       throw error;
@@ -97,19 +100,20 @@ export class ClusterProcesses {
 
   /** Admits one more node and starts it. */
   async add({ name, roles, flags = [], labels = {}, launcher = [] }: NodeSpec): Promise<NodeProcess> {
+    const isFirst = this.names.length === 0;
+    const place = this.names.push(name) - 1;
     const folder = await createDataFolder();
     this.#folders.push(folder);
     const seat = await this.#seating.seat(name, () => this.nodes[this.names.indexOf(name)]);
     const own = ["--model", "echo", "--context-tokens", "100000", "--name", name, "--role", roles, ...seat.flags];
-    const join = this.nodes.length === 0 ? [] : ["--join", await this.invite(roles, labels)];
+    const join = isFirst ? [] : ["--join", await this.invite(roles, labels)];
     const node = new NodeProcess(
       folder.path,
       [...own, ...flags, ...join],
       [...keptLog(this.#number, name), ...seat.launcher, ...launcher],
     );
     this.#started.push(node);
-    this.nodes.push(node);
-    this.names.push(name);
+    this.nodes[place] = node;
     await node.start();
     return node;
   }

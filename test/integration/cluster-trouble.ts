@@ -4,7 +4,7 @@ import { slotOf, type ClusterSlotRow } from "../../protocols/index.ts";
 import { rooms, type Load } from "./cluster-load.ts";
 import type { ClusterProcesses } from "./cluster-processes.ts";
 import type { NodeProcess } from "./node-process.ts";
-import type { Dice } from "../simulation/world.ts";
+import type { Dice } from "../world/index.ts";
 import { everybodyWrites, healthy, progress, sleep, until } from "./cluster-waits.ts";
 
 /** The slot a room lives in: its own when it is pinned. */

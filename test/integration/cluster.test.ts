@@ -1,4 +1,4 @@
-import { Dice } from "../simulation/world.ts";
+import { Dice } from "../world/index.ts";
 import { check } from "./cluster-checks.ts";
 import { Load } from "./cluster-load.ts";
 import { boss, ClusterProcesses, worker, type NodeSpec } from "./cluster-processes.ts";

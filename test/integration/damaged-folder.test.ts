@@ -13,6 +13,7 @@ import { basename, join } from "node:path";
 import { expect } from "chai";
 import { readHome, writeHome } from "../../node/data-folder/home.ts";
 import { openLevelStore } from "../../node/platform/index.ts";
+import { depth } from "../depth.ts";
 import { createDataFolder, NodeProcess } from "./node-process.ts";
 import { plexus, runPlexus } from "./plexus-command.ts";
 
@@ -195,7 +196,7 @@ describe("a real node whose data folder has lost a file", function () {
       const table = readdirSync(join(folder.path, "journal")).find((name) => name.endsWith(".ldb")) ?? "";
       const path = join(folder.path, "journal", table);
       const good = readFileSync(path);
-      for (const part of [0, 3, 5, 7, 9]) {
+      for (const part of [0, 5, 3, 7, 9].slice(0, depth(2, 5))) {
         const bad = Buffer.from(good);
         bad.fill(0xff, Math.floor((part / 10) * good.length), Math.floor(((part + 1) / 10) * good.length));
         writeFileSync(path, bad);

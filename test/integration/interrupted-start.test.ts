@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { expect } from "chai";
+import { depth } from "../depth.ts";
 import { createDataFolder, NodeProcess } from "./node-process.ts";
 import { invitedBy, plexus } from "./plexus-command.ts";
 
@@ -18,9 +19,10 @@ const killedAt = (step: number, folder: string): readonly string[] => [
 /** Steps that are tried at a time. */
 const lanes = 2;
 
-/** Starts a node that is killed at one step after the other, each time in a new folder, until there are no more of them;
- *  `check` gets every folder. Returns how many there were, and how many starts were not killed. */
+/** Starts a node that is killed at one step after the other, or at every so-manieth, each time in a new folder, until there are
+ *  no more of them; `check` gets every folder. Returns how many there were, and how many starts were not killed. */
 async function killAtEach(
+  stride: number,
   flags: () => Promise<readonly string[]>,
   check: (data: string, flags: readonly string[]) => Promise<void>,
 ): Promise<{ readonly steps: number; readonly whole: number }> {
@@ -30,7 +32,7 @@ async function killAtEach(
   const lane = async (): Promise<void> => {
     while (whole === 0) {
       const step = next;
-      next += 1;
+      next += stride;
       await using folder = await createDataFolder();
       const words = await flags();
       await using node = new NodeProcess(folder.path, words, killedAt(step, folder.path));
@@ -53,6 +55,7 @@ describe("a first start that is killed", function () {
 
   it("can be repeated, whatever it was doing", async () => {
     const { steps } = await killAtEach(
+      1,
       () => Promise.resolve(model),
       async (data) => {
         await using node = new NodeProcess(data, model);
@@ -70,7 +73,9 @@ describe("a first start that is killed", function () {
     await using host = new NodeProcess(first.path, model);
     await host.start();
     let joined = 0;
+    // The steps that the folder takes are those of any start.
     const { steps, whole } = await killAtEach(
+      depth(3, 1),
       async () => [...model, ...(await invitedBy(host)).slice(1)],
       async (data, flags) => {
         await using node = new NodeProcess(data, flags);
@@ -83,6 +88,6 @@ describe("a first start that is killed", function () {
     // Each of them, those that were not killed, and the host.
     const { nodes } = JSON.parse(await plexus(host, "nodes", "--json")) as { nodes: readonly unknown[] };
     expect(nodes).to.have.length(steps + whole + 1);
-    expect(steps).to.be.above(8);
+    expect(steps).to.be.above(depth(2, 8));
   });
 });

@@ -1,9 +1,11 @@
 /** `node test/model/run.ts` checks every configuration of the suite and prints a table; `--large` those that take
- *  minutes, `--all` both; `--trail NAME` prints the steps that lead to a mutation's harm. Exit code 1 when one does not
- *  end as it should. */
+ *  minutes, `--all` both; `--trail NAME` prints the steps that lead to a mutation's harm. `--record` notes in checked.json
+ *  what ended as it should, so that `npm test` need not check it again until the model changes. Exit code 1 when one does
+ *  not end as it should. */
 import { availableParallelism } from "node:os";
 import { parseArgs } from "node:util";
 import { baselines, mutations } from "./configurations.ts";
+import { writeRecord } from "./record.ts";
 import { check, findTools, type Checked, type Configuration } from "./spin.ts";
 import { inTurns, isAsExpected } from "./turns.ts";
 
@@ -11,6 +13,7 @@ const { values } = parseArgs({
   options: {
     large: { type: "boolean", default: false },
     all: { type: "boolean", default: false },
+    record: { type: "boolean", default: false },
     trail: { type: "string" },
     seconds: { type: "string", default: "600" },
     memory: { type: "string", default: "8000" },
@@ -75,7 +78,9 @@ async function main(): Promise<number> {
     ]);
     for (const step of checked.trail) console.log(`    ${step}`);
   }
-  return wrong === 0 ? 0 : 1;
+  if (wrong > 0) return 1;
+  if (values.record) writeRecord(chosen);
+  return 0;
 }
 
 process.exitCode = await main();

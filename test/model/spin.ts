@@ -1,6 +1,7 @@
 /** Runs one configuration of a model through spin: Promela to C, C to a program that visits every state. */
 import { spawn } from "node:child_process";
-import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { findProgram, onPath } from "../debian.ts";
@@ -91,6 +92,16 @@ const searchFlags = {
   exact: ["-O2", "-DCOLLAPSE"],
 } as const;
 
+// NOREDUCE: every step is one d_step that reads shared state, so partial order reduction has nothing to gain.
+const safetyFlags = ["-w", "-DSAFETY", "-DNOREDUCE"] as const;
+
+/** Stands for all that the outcome of a check depends on: the model, the bounds, the rules and the search. */
+export function fingerprint({ model, define, search }: Configuration): string {
+  const source = readFileSync(join(folder, `${model}.pml`), "utf8");
+  const inputs = JSON.stringify([source, define, searchFlags[search ?? "exact"], safetyFlags]);
+  return createHash("sha256").update(inputs).digest("hex").slice(0, 16);
+}
+
 /** Checks one configuration. Rejects when the model does not compile. */
 export async function check(
   configuration: Configuration,
@@ -109,8 +120,7 @@ export async function check(
     if (generated.code !== 0)
       throw new Error(`spin refuses ${configuration.name}: ${generated.output.slice(0, 2_000)}`);
     const flags = searchFlags[configuration.search ?? "exact"];
-    // NOREDUCE: every step is one d_step that reads shared state, so partial order reduction has nothing to gain.
-    const safety = ["-w", "-DSAFETY", "-DNOREDUCE", `-DMEMLIM=${bounds.memoryMiB}`];
+    const safety = [...safetyFlags, `-DMEMLIM=${bounds.memoryMiB}`];
     const compiled = await execute([tools.compiler, ...flags, ...safety, "-o", "pan", "pan.c"], work, 120_000);
     if (compiled.code !== 0)
       throw new Error(`${configuration.name} does not compile: ${compiled.output.slice(0, 2_000)}`);

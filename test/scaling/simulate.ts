@@ -7,7 +7,7 @@ import { placementLimits } from "../../node/placement/index.ts";
 import { replicationLimits } from "../../node/replication/index.ts";
 import { rankNodes } from "../../node/cluster/slot-table.ts";
 import { roles, slotCount, type SlotId } from "../../protocols/index.ts";
-import { Dice } from "../simulation/world.ts";
+import { Dice } from "../world/index.ts";
 
 /** Measured on two busy cores: exactly what "Measured here" in docs/scaling.md says. Change both, or neither. */
 const measured = {

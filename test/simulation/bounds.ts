@@ -8,7 +8,7 @@ import { replicationLimits, type ReplicationLimits } from "../../node/replicatio
 import { routingLimits, type RoutingLimits } from "../../node/routing/index.ts";
 import { journalLimits, type Journal, type JournalLimits } from "../../node/storage/index.ts";
 import { entriesIn } from "./checkers.ts";
-import type { Pulse, World } from "./world.ts";
+import type { Pulse, World } from "../world/index.ts";
 
 /** What a plan has changed of the limits. */
 export interface PlannedLimits {

@@ -2,7 +2,7 @@ import { errorTable, slotOf, type ActorId, type Result } from "../../protocols/i
 import type { Message, Sender } from "../../actors/behavior.ts";
 import { tokenOf } from "./checkers.ts";
 import type { Reached } from "./node.ts";
-import type { World } from "./world.ts";
+import type { World } from "../world/index.ts";
 
 /** The node as clients reach it: whichever life there is. */
 export interface Entrance {

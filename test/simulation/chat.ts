@@ -16,7 +16,7 @@ import type { CheckerName, LedgerWatch } from "./checkers.ts";
 import type { ResumedStream, Stream } from "./follower.ts";
 import { judgeMentions } from "./mentions.ts";
 import { simulatedText } from "./runtime.ts";
-import type { World } from "./world.ts";
+import type { World } from "../world/index.ts";
 
 /** The second workload: people who chat. The same faults, the real kinds: a room, users, agents. */
 

@@ -1,8 +1,7 @@
 import { decode, type ActorId, type Result } from "../../protocols/index.ts";
 import type { StoreOp } from "../../node/ports.ts";
 import { chainOf, type LedgerHead } from "./behaviors.ts";
-import type { DiskWatcher } from "./disk.ts";
-import type { Pulse, World } from "./world.ts";
+import type { DiskWatcher, Pulse, World } from "../world/index.ts";
 
 /** The checkers' names, with the invariant of the architecture that each one watches. `docs/simulation.md` explains them. */
 export const checkerNames = [

@@ -5,7 +5,7 @@ import type { CheckerName, LedgerWatch } from "./checkers.ts";
 import type { ResumedStream } from "./follower.ts";
 import type { Plan } from "./plan.ts";
 import { simulatedText } from "./runtime.ts";
-import type { World } from "./world.ts";
+import type { World } from "../world/index.ts";
 
 /** What clients know together. */
 export interface Surroundings {

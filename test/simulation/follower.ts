@@ -1,4 +1,4 @@
-import type { World } from "./world.ts";
+import type { World } from "../world/index.ts";
 
 /** What an actor answers to `resume`. Without `events`: the cursor is too far behind, begin anew at `head`. */
 export interface ResumedStream {

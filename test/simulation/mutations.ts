@@ -312,7 +312,7 @@ export const mutations: readonly Mutation[] = [
     file: "node/storage/batch-draft.ts",
     find: "(row) => [seq, (row as [number, unknown])[1]]);",
     replace: "(row) => [seq, { ...((row as [number, object])[1]), answers: {} }]);",
-    caughtBy: ["operation-once"],
+    caughtBy: ["operation-once", "linearizable"],
     from: 202,
     seeds: 800,
     cluster: true,

@@ -5,9 +5,8 @@ import { createPeer, type Peer } from "../../node/composition/peer.ts";
 import type { Log, Store, Transport } from "../../node/ports.ts";
 import { openJournal, type Journal, type JournalLimits } from "../../node/storage/index.ts";
 import type { BoundsWatch } from "./bounds.ts";
-import type { Disk } from "./disk.ts";
+import { type Disk, type Pulse, refusedLook, simulatedClock, type WallClock, type World } from "../world/index.ts";
 import { simulatedRuntime, type RuntimeWeather } from "./runtime.ts";
-import { refusedLook, simulatedClock, type Pulse, type WallClock, type World } from "./world.ts";
 
 /** What every life of the node is made from. */
 export interface NodeParts {

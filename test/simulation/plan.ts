@@ -1,9 +1,8 @@
 import { slotOf, type ActorId } from "../../protocols/index.ts";
 import type { KernelLimits } from "../../node/kernel/index.ts";
 import type { JournalLimits } from "../../node/storage/index.ts";
-import type { DiskWeather } from "./disk.ts";
+import type { Dice, DiskWeather } from "../world/index.ts";
 import type { RuntimeWeather } from "./runtime.ts";
-import type { Dice } from "./world.ts";
 
 /** What one seed does. Each seed turns some faults on and leaves others off: faults that are always on hide each other
  *  (Groce and others, "Swarm testing", 2012). */

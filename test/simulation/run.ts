@@ -15,12 +15,11 @@ import { behaviors as chatBehaviors } from "../../actors/index.ts";
 import { Caller, type Entrance } from "./caller.ts";
 import { lobby, Person, RoomWatch } from "./chat.ts";
 import { Client } from "./clients.ts";
-import { Disk } from "./disk.ts";
+import { Disk, type WallClock, type World } from "../world/index.ts";
 import { Follower } from "./follower.ts";
 import { Life, type NodeParts, type Reached } from "./node.ts";
 import { drawPlan, type Ending, type Plan } from "./plan.ts";
 import { judge, type Simulated, type Verdict } from "./verdict.ts";
-import type { WallClock, World } from "./world.ts";
 
 /** Faults end after this much simulated time at the latest. */
 const faultsMsMax = 6_000;

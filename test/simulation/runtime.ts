@@ -1,6 +1,6 @@
 import { failure, type ErrorCode, type GenerationPart, type GenerationRequest } from "../../protocols/index.ts";
 import type { Runtime } from "../../runtimes/runtime.ts";
-import type { Pulse, World } from "./world.ts";
+import type { Pulse, World } from "../world/index.ts";
 
 /** How the model behaves. */
 export interface RuntimeWeather {

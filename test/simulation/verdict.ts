@@ -1,4 +1,4 @@
-import { World, type Violation } from "./world.ts";
+import { type Violation, World } from "../world/index.ts";
 
 /** What one seed came to. */
 export interface Verdict {

@@ -1,6 +1,6 @@
 import { decode, encode, failure, PlexusError } from "../../../protocols/index.ts";
 import type { Directory, DirectoryRow, DirectoryWatcher } from "../../../node/ports.ts";
-import { deliver, type Pulse, type World } from "../world.ts";
+import { deliver, type Pulse, type World } from "../../world/index.ts";
 
 interface Change {
   readonly revision: number;

@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import fc from "fast-check";
-import { Dice } from "../world.ts";
+import { Dice } from "../../world/index.ts";
 import { emptyRegister, judge, type Operation, type RegisterCall } from "./linearizability.ts";
 
 const op = (from: number, to: number, call: RegisterCall, answer?: string | boolean): Operation => ({

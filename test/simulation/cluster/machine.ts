@@ -6,12 +6,20 @@ import type { OwnRecord } from "../../../node/membership/index.ts";
 import type { Log, MemberRecord, NodeId } from "../../../node/ports.ts";
 import { openJournal, type Journal } from "../../../node/storage/index.ts";
 import type { BoundsWatch } from "../bounds.ts";
-import { Disk } from "../disk.ts";
+import {
+  deliver,
+  Disk,
+  goOn,
+  type Network,
+  type Pulse,
+  refusedLook,
+  simulatedClock,
+  type WallClock,
+  type World,
+} from "../../world/index.ts";
 import { told, type Reached } from "../node.ts";
 import { simulatedRuntime } from "../runtime.ts";
-import { deliver, goOn, refusedLook, simulatedClock, type Pulse, type WallClock, type World } from "../world.ts";
 import type { ExternalDirectory } from "./external-directory.ts";
-import type { Network } from "./network.ts";
 import type { ClusterPlan } from "./plan.ts";
 
 /** What all machines of a cluster share. */

@@ -1,7 +1,6 @@
 import { expect } from "chai";
 import { transportConformance } from "../../conformance/transport.ts";
-import { goOn, World, type Pulse } from "../world.ts";
-import { Network } from "./network.ts";
+import { goOn, Network, type Pulse, World } from "../../world/index.ts";
 
 transportConformance("the simulated network", () => {
   const world = new World(1);

@@ -1,10 +1,9 @@
 import { slotOf, type ActorId, type Result, type Role, type SlotId } from "../../../protocols/index.ts";
 import type { ClusterControl } from "../../../node/placement/index.ts";
 import type { NodeId } from "../../../node/ports.ts";
-import type { World } from "../world.ts";
+import type { Network, World } from "../../world/index.ts";
 import type { ExternalDirectory } from "./external-directory.ts";
 import type { Machine } from "./machine.ts";
-import type { Network } from "./network.ts";
 import type { ClusterPlan, Fault } from "./plan.ts";
 import type { ClusterWatch } from "./watch.ts";
 

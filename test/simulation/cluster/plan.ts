@@ -1,11 +1,9 @@
 import type { ActorId } from "../../../protocols/index.ts";
 import type { PeerOptions } from "../../../node/composition/peer.ts";
 import type { JournalLimits } from "../../../node/storage/index.ts";
-import type { DiskWeather } from "../disk.ts";
+import type { Dice, DiskWeather, NetworkWeather } from "../../world/index.ts";
 import type { Actors } from "../plan.ts";
 import type { RuntimeWeather } from "../runtime.ts";
-import type { Dice } from "../world.ts";
-import type { NetworkWeather } from "./network.ts";
 
 /** What may happen to a cluster. Each is one happening, drawn by its weight; most end by themselves. */
 export const faults = [

@@ -2,7 +2,7 @@ import type { ActorId } from "../../../protocols/index.ts";
 import { persist, reply, type AnyBehavior, type Behavior, type Effect, type Signal } from "../../../actors/behavior.ts";
 import { Caller, paced, type Entrance, type Pace } from "../caller.ts";
 import type { LedgerWatch } from "../checkers.ts";
-import type { World } from "../world.ts";
+import type { World } from "../../world/index.ts";
 import { describeOperation, emptyRegister, judge, type Operation, type RegisterCall } from "./linearizability.ts";
 
 // --- the actor ---------------------------------------------------------------------------------------------------------

@@ -2,7 +2,7 @@ import { errorTable } from "../../../protocols/index.ts";
 import type { Request } from "../../../node/kernel/index.ts";
 import type { Entrance } from "../caller.ts";
 import type { Reached } from "../node.ts";
-import type { World } from "../world.ts";
+import type { World } from "../../world/index.ts";
 import type { Machine } from "./machine.ts";
 
 /** How a client is attached to the cluster: to one node, and to another when that one is gone or does not answer. */

@@ -5,9 +5,8 @@
 import { slotOf, type ActorId } from "../../../protocols/index.ts";
 import type { NodeId, SlotRecord } from "../../../node/ports.ts";
 import { Caller } from "../caller.ts";
-import type { World } from "../world.ts";
+import type { Network, World } from "../../world/index.ts";
 import type { Machine } from "./machine.ts";
-import type { Network } from "./network.ts";
 import type { RegisterWatch } from "./register.ts";
 import { Seat } from "./seat.ts";
 

@@ -1,10 +1,8 @@
 import { decode } from "../../../protocols/index.ts";
 import type { Channel, MemberRecord, NodeId, SlotRecord, StoreOp } from "../../../node/ports.ts";
 import { asText, entriesIn, tokenPattern, type CheckerName, type Durability, type SeenEntry } from "../checkers.ts";
-import type { Disk } from "../disk.ts";
-import type { Pulse, World } from "../world.ts";
+import type { Disk, NetworkWatcher, Pulse, World } from "../../world/index.ts";
 import { Copy, headIn, Lineage } from "./copies.ts";
-import type { NetworkWatcher } from "./network.ts";
 
 /** Where an entry stands: its slot, and its checksum over everything up to it. */
 type Place = Pick<SeenEntry, "slot" | "epoch" | "seq" | "checksum">;

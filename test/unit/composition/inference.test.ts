@@ -4,7 +4,7 @@ import type { MemberRecord } from "../../../node/ports.ts";
 import { failure, ok, refused, type GenerationPart, type ModelInfo, type Result } from "../../../protocols/index.ts";
 import { memberRecord } from "../../members.ts";
 import { quietLog } from "../../quiet.ts";
-import { simulatedClock, World } from "../../simulation/world.ts";
+import { simulatedClock, World } from "../../world/index.ts";
 
 const info = (model: string, state: ModelInfo["state"] = "ready"): ModelInfo => ({
   model,

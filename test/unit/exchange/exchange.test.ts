@@ -2,10 +2,11 @@ import { expect } from "chai";
 import fc from "fast-check";
 import { createExchange, type Exchange } from "../../../node/exchange/index.ts";
 import { meshLimits } from "../../../node/mesh/index.ts";
-import type { Clock, NodeId, Transport, TransportListener } from "../../../node/ports.ts";
+import type { NodeId, Transport, TransportListener } from "../../../node/ports.ts";
 import { decode, encode, failure, ok, refused, type Failure, type Result } from "../../../protocols/index.ts";
 import { meshMessages, messageName, type Channel, type MeshCall } from "../../../protocols/mesh/index.ts";
 import { quietLog } from "../../quiet.ts";
+import { World } from "../../world/index.ts";
 
 /** Two nodes and what is between them: messages arrive when `deliver` is called. */
 class Wire {
@@ -14,23 +15,11 @@ class Wire {
   connected = true;
   readonly counted = new Map<string, number>();
   readonly warned: unknown[] = [];
-  readonly #timers = new Set<{ readonly callback: () => void }>();
-  readonly #soon: (() => void)[] = [];
+  readonly #world = new World(1);
   readonly #listeners = new Map<NodeId, TransportListener>();
   readonly #moving: { from: NodeId; to: NodeId; channel: Channel; bytes: Uint8Array }[] = [];
-  readonly clock: Clock = {
-    nowMs: () => 0,
-    monotonicMs: () => 0,
-    after: (_delayMs, callback) => {
-      const timer = { callback };
-      this.#timers.add(timer);
-      return () => void this.#timers.delete(timer);
-    },
-    soon: (callback) => void this.#soon.push(callback),
-  };
-
   get timers(): number {
-    return this.#timers.size;
+    return this.#world.pending;
   }
 
   node(name: NodeId): Exchange {
@@ -53,7 +42,7 @@ class Wire {
       observeMs: () => undefined,
     };
     const log = { ...quietLog, warn: (event: string, facts?: unknown) => void this.warned.push([event, facts]) };
-    return createExchange({ transport, clock: this.clock, log, meter });
+    return createExchange({ transport, clock: this.#world.clock(), log, meter });
   }
 
   /** As a peer that keeps no rules would send it. */
@@ -64,7 +53,7 @@ class Wire {
   async deliver(): Promise<void> {
     for (let quiet = 0; quiet < 5; quiet += 1) {
       await Promise.resolve();
-      for (const callback of this.#soon.splice(0)) callback();
+      this.#world.elapse(0);
       for (const { from, to, channel, bytes } of this.#moving.splice(0)) {
         quiet = 0;
         this.#listeners.get(to)?.received(from, channel, decode(bytes));
@@ -73,9 +62,7 @@ class Wire {
   }
 
   timeOut(): void {
-    const due = Array.from(this.#timers);
-    this.#timers.clear();
-    for (const { callback } of due) callback();
+    this.#world.elapse(1_000);
   }
 
   disconnect(): void {

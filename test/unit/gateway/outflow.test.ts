@@ -2,31 +2,10 @@ import { expect } from "chai";
 import fc from "fast-check";
 import { gatewayLimits } from "../../../node/gateway/index.ts";
 import { createOutflow, type Permit, type Reader } from "../../../node/gateway/outflow.ts";
-import type { Clock } from "../../../node/ports.ts";
+import { World } from "../../world/index.ts";
 
 const meter = { count() {}, gauge() {}, observeMs() {} };
 const limits = { ...gatewayLimits, outflowPersonBytesMax: 100, outflowBytesMax: 250 };
-
-/** A clock that its test moves. */
-function createHandClock() {
-  let nowMs = 0;
-  const timers = new Set<{ atMs: number; callback: () => void }>();
-  const clock: Clock = {
-    nowMs: () => nowMs,
-    monotonicMs: () => nowMs,
-    after(delayMs, callback) {
-      const timer = { atMs: nowMs + delayMs, callback };
-      timers.add(timer);
-      return () => timers.delete(timer);
-    },
-    soon: (callback) => void timers.add({ atMs: nowMs, callback }),
-  };
-  const pass = (byMs: number): void => {
-    nowMs += byMs;
-    for (const timer of Array.from(timers)) if (timer.atMs <= nowMs && timers.delete(timer)) timer.callback();
-  };
-  return { clock, pass };
-}
 
 /** A connection of which the test says what waits in it. */
 function createReader(user: string) {
@@ -45,7 +24,7 @@ const settle = () => new Promise<void>((resolve) => void setImmediate(resolve));
 
 describe("gateway: what waits to be read", () => {
   it("gives each person so much room, and what is larger than that when there is nothing else of hers", () => {
-    const { clock } = createHandClock();
+    const clock = new World(1).clock();
     const outflow = createOutflow({ limits, clock, meter });
     const first = outflow.tryAdmit("ada", 60);
     expect(first).not.to.equal(undefined);
@@ -61,7 +40,8 @@ describe("gateway: what waits to be read", () => {
   });
 
   it("serves who waits in order, people by turns, and refuses after the time of an ask", async () => {
-    const { clock, pass } = createHandClock();
+    const world = new World(1);
+    const clock = world.clock();
     const outflow = createOutflow({ limits: { ...limits, outflowPromiseMs: 1e6 }, clock, meter });
     const held = [outflow.tryAdmit("ada", 100), outflow.tryAdmit("bob", 100), outflow.tryAdmit("eve", 50)];
     const given: string[] = [];
@@ -78,7 +58,7 @@ describe("gateway: what waits to be read", () => {
     held[1]?.();
     await settle();
     expect(given).to.deep.equal(["ada 1", "ada 2", "bob 1", "bob 2"]);
-    pass(limits.askTimeoutMs);
+    world.elapse(limits.askTimeoutMs);
     await settle();
     expect(given.at(-1)).to.equal("ada 3 refused");
     for (const permit of [...permits, held[2]]) permit?.();
@@ -86,23 +66,25 @@ describe("gateway: what waits to be read", () => {
   });
 
   it("keeps no room for an answer that takes long, so that an actor that is away stands in nobody's way", async () => {
-    const { clock, pass } = createHandClock();
+    const world = new World(1);
+    const clock = world.clock();
     const outflow = createOutflow({ limits, clock, meter });
     let overs = 0;
     const late = outflow.tryAdmit("ada", 100, () => (overs += 1));
     const next = outflow.admit("ada", 100);
-    pass(limits.outflowPromiseMs);
+    world.elapse(limits.outflowPromiseMs);
     expect(await next).not.to.equal(undefined);
     late?.();
     expect([overs, outflow.bytes]).to.deep.equal([1, 100]);
   });
 
   it("keeps the room of an answer that is there, until it is given back", () => {
-    const { clock, pass } = createHandClock();
+    const world = new World(1);
+    const clock = world.clock();
     const outflow = createOutflow({ limits, clock, meter });
     const [kept, late] = [outflow.tryAdmit("ada", 50), outflow.tryAdmit("bob", 50)];
     expect(kept?.keep()).to.equal(true);
-    pass(limits.outflowPromiseMs);
+    world.elapse(limits.outflowPromiseMs);
     expect([late?.keep(), outflow.bytes]).to.deep.equal([false, 50]);
     kept?.();
     late?.();
@@ -110,24 +92,25 @@ describe("gateway: what waits to be read", () => {
   });
 
   it("lets no more than a person may have come late", () => {
-    const { clock, pass } = createHandClock();
+    const world = new World(1);
+    const clock = world.clock();
     const outflow = createOutflow({ limits, clock, meter });
     const late = [outflow.tryAdmit("ada", 60), outflow.tryAdmit("ada", 40)];
-    pass(limits.outflowPromiseMs);
+    world.elapse(limits.outflowPromiseMs);
     const more = outflow.tryAdmit("ada", 100);
     expect(more).not.to.equal(undefined);
-    pass(limits.outflowPromiseMs);
+    world.elapse(limits.outflowPromiseMs);
     expect(outflow.tryAdmit("ada", 10)).to.equal(undefined);
     late[0]?.();
     late[1]?.();
-    pass(limits.outflowPromiseMs);
+    world.elapse(limits.outflowPromiseMs);
     expect(outflow.bytes).to.equal(0);
     more?.();
     expect(outflow.tryAdmit("ada", 100)).not.to.equal(undefined);
   });
 
   it("cuts whoever has most waiting when more is queued than may be", () => {
-    const { clock } = createHandClock();
+    const clock = new World(1).clock();
     const outflow = createOutflow({ limits, clock, meter });
     const readers = ["ada", "ada", "bob", "eve"].map(createReader);
     const queue = (index: number, bytes: number) => {
@@ -153,18 +136,19 @@ describe("gateway: what waits to be read", () => {
   });
 
   it("encodes large answers in slices of time", () => {
-    const { clock, pass } = createHandClock();
+    const world = new World(1);
+    const clock = world.clock();
     const outflow = createOutflow({ limits: { ...limits, encodeSliceMs: 10 }, clock, meter });
     let done = 0;
     for (let job = 0; job < 9; job += 1)
       outflow.inTurn(() => {
         done += 1;
-        pass(4);
+        world.nowMs += 4;
       });
     expect(done).to.equal(0);
     const steps: number[] = [];
     for (let turn = 0; turn < 4; turn += 1) {
-      pass(0);
+      world.elapse(0);
       steps.push(done);
     }
     expect(steps.at(-1)).to.equal(9);
@@ -181,7 +165,8 @@ describe("gateway: what waits to be read", () => {
     ); // prettier-ignore
     await fc.assert(
       fc.asyncProperty(fc.array(step, { maxLength: 60 }), async (steps) => {
-        const { clock, pass } = createHandClock();
+        const world = new World(1);
+        const clock = world.clock();
         const outflow = createOutflow({ limits, clock, meter });
         const permits: Permit[] = [];
         const readers: ReturnType<typeof createReader>[] = [];
@@ -202,7 +187,7 @@ describe("gateway: what waits to be read", () => {
           else if (one.do === "read") {
             const reader = readers.shift();
             if (reader !== undefined) read(reader);
-          } else pass(100);
+          } else world.elapse(100);
           await Promise.resolve();
           const open = readers.filter((reader) => reader.open).reduce((sum, { waiting }) => sum + waiting, 0);
           expect(open).to.be.at.most(Math.max(limits.outflowBytesMax, 120));
@@ -210,7 +195,7 @@ describe("gateway: what waits to be read", () => {
         for (const reader of readers) read(reader);
         for (let round = 0; round < 70; round += 1) {
           for (const permit of permits.splice(0)) permit();
-          pass(limits.askTimeoutMs);
+          world.elapse(limits.askTimeoutMs);
           await settle();
         }
         expect(outflow.bytes).to.equal(0);

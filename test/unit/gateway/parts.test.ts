@@ -8,44 +8,21 @@ import { createGuesses } from "../../../node/gateway/guesses.ts";
 import { createPasswords, type Waiter } from "../../../node/gateway/passwords.ts";
 import { adminCodeHash, createToken, readToken } from "../../../node/gateway/tokens.ts";
 import { createRandom } from "../../../node/platform/index.ts";
-import type { Clock } from "../../../node/ports.ts";
+import { World } from "../../world/index.ts";
 
 const random = createRandom();
 
-/** A clock that stands still until it is told otherwise. */
-function standingClock(): Clock & { advance(byMs: number): void } {
-  let nowMs = 1_000_000;
-  let timers: { dueMs: number; callback: () => void }[] = [];
-  return {
-    nowMs: () => nowMs,
-    monotonicMs: () => nowMs,
-    soon: (callback) => void setImmediate(callback),
-    after(delayMs, callback) {
-      const timer = { dueMs: nowMs + delayMs, callback };
-      timers.push(timer);
-      return () => {
-        timers = timers.filter((other) => other !== timer);
-      };
-    },
-    advance(byMs) {
-      nowMs += byMs;
-      const due = timers.filter((timer) => timer.dueMs <= nowMs);
-      timers = timers.filter((timer) => timer.dueMs > nowMs);
-      for (const { callback } of due) callback();
-    },
-  };
-}
-
 describe("gateway: rate limits", () => {
   it("let a burst through, then one act per interval, and name the wait exactly", () => {
-    const clock = standingClock();
+    const world = new World(1);
+    const clock = world.clock();
     const limit = createRateLimit({ count: 4, windowMs: 1_000 }, 64, clock, random);
     for (let act = 0; act < 4; act += 1) expect(limit.take("ada")).to.equal(0);
     expect(limit.take("ada")).to.equal(250);
     expect(limit.wait("ada")).to.equal(250);
-    clock.advance(249);
+    world.elapse(249);
     expect(limit.take("ada")).to.equal(1);
-    clock.advance(1);
+    world.elapse(1);
     expect(limit.wait("ada")).to.equal(0);
     expect(limit.take("ada")).to.equal(0);
     expect(limit.take("ada")).to.equal(250);
@@ -55,7 +32,7 @@ describe("gateway: rate limits", () => {
     const times = fc.double({ min: 0, max: 1e10, noNaN: true });
     fc.assert(
       fc.property(times, fc.integer({ min: 1, max: 700 }), fc.integer({ min: 1_000, max: 900_000 }), (nowMs, count, windowMs) => {
-        const clock: Clock = { ...standingClock(), monotonicMs: () => nowMs };
+        const clock = { ...new World(1).clock(), monotonicMs: () => nowMs };
         const limit = createRateLimit({ count, windowMs }, 64, clock, random);
         for (let act = 0; act < count; act += 1) expect(limit.take("ada")).to.equal(0);
         expect(limit.take("ada")).to.be.within(Math.floor(windowMs / count), Math.ceil(windowMs / count));
@@ -67,12 +44,13 @@ describe("gateway: rate limits", () => {
   it("never let more than a burst and its refill through in any time", () => {
     fc.assert(
       fc.property(fc.array(fc.nat(400), { maxLength: 200 }), (steps) => {
-        const clock = standingClock();
+        const world = new World(1);
+        const clock = world.clock();
         const limit = createRateLimit({ count: 5, windowMs: 1_000 }, 64, clock, random);
         let passed = 0;
         let elapsedMs = 0;
         for (const step of steps) {
-          clock.advance(step);
+          world.elapse(step);
           elapsedMs += step;
           if (limit.take("ada") === 0) passed += 1;
           expect(passed).to.be.at.most(5 + Math.floor(elapsedMs / 200));
@@ -194,12 +172,13 @@ describe("gateway: guesses", () => {
   const rate = { count: 3, windowMs: 3_000 };
   const bounds = { rateRows: 64, guessesWaitingMax: 4 };
   const set = () => {
-    const clock = standingClock();
+    const world = new World(1);
+    const clock = world.clock();
     const guesses = createGuesses(rate, bounds, clock, random);
     const waits: number[] = [];
     const begin = () => void guesses.begin("ada").then((waitMs) => waits.push(waitMs));
     const settle = () => new Promise((resolve) => setImmediate(resolve));
-    return { clock, guesses, waits, begin, settle };
+    return { world, guesses, waits, begin, settle };
   };
 
   it("are counted before they are looked up: of a thousand at once, no more are than may be wrong", async () => {
@@ -233,7 +212,7 @@ describe("gateway: guesses", () => {
     const step = fc.oneof(fc.constant("begin" as const), fc.constant("right" as const), fc.constant("wrong" as const), fc.integer({ min: 1, max: 2_000 })); // prettier-ignore
     await fc.assert(
       fc.asyncProperty(fc.array(step, { maxLength: 60 }), async (steps) => {
-        const { clock, guesses, waits, begin, settle } = set();
+        const { world, guesses, waits, begin, settle } = set();
         let begun = 0;
         let ended = 0;
         let wrong = 0;
@@ -243,7 +222,7 @@ describe("gateway: guesses", () => {
           if (one === "begin") {
             begin();
             begun += 1;
-          } else if (typeof one === "number") clock.advance(one);
+          } else if (typeof one === "number") world.elapse(one);
           else if (underWay > 0) {
             guesses.end("ada", one === "wrong");
             ended += 1;
@@ -252,7 +231,7 @@ describe("gateway: guesses", () => {
         }
         await settle();
         // Never more than may be wrong, with what has become free meanwhile.
-        const passedMs = clock.monotonicMs() - 1_000_000;
+        const passedMs = world.nowMs;
         expect(waits.filter((waitMs) => waitMs === 0).length - (ended - wrong)).to.be.at.most(3 + passedMs / 1_000);
         for (; waits.filter((waitMs) => waitMs === 0).length > ended; ended += 1) {
           guesses.end("ada", true);
@@ -278,5 +257,3 @@ describe("gateway: frames", () => {
     }
   });
 });
-
-export { standingClock };

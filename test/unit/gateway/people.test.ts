@@ -6,6 +6,7 @@ import { createHub } from "./hub.ts";
 import { createPeople, type People, type Questions } from "../../../node/gateway/people.ts";
 import { failure, ok, refused, type Failure } from "../../../protocols/index.ts";
 import { quietLog } from "../../quiet.ts";
+import { World } from "../../world/index.ts";
 
 /** A connection of a session, and why it was ended. */
 function connectionOf(session: string) {
@@ -23,7 +24,6 @@ function stage() {
   const hub = createHub();
   const watched = new Map<string, Watcher>();
   const gaps: (() => void)[] = [];
-  const pauses: (() => void)[] = [];
   const feeds = {
     watch: (topic: string, watcher: Watcher) => void watched.set(topic, watcher),
     unwatch: (topic: string) => void watched.delete(topic),
@@ -37,22 +37,15 @@ function stage() {
     if (onGap) gaps.push(onGap);
     return hub.follow(topic, follower);
   };
-  const clock = {
-    nowMs: () => 0,
-    monotonicMs: () => 0,
-    soon: () => undefined,
-    after: (_delayMs: number, callback: () => void) => {
-      pauses.push(callback);
-      return () => undefined;
-    },
-  };
+  const world = new World(1);
+  const clock = world.clock();
   const at = { hub: { ...hub, follow }, clock, log: quietLog, limits: gatewayLimits };
   const people = createPeople(at, feeds, {
     describe: (user) => ask.describe(user),
     sessions: (user) => ask.sessions(user),
     summary: (user, room) => ask.summary(user, room),
   });
-  return { hub, people, ask, watched, gap: () => gaps.at(-1)?.(), pauses };
+  return { hub, people, ask, watched, gap: () => gaps.at(-1)?.(), world };
 }
 
 /** Somebody comes and wants to hear of rooms. */
@@ -73,7 +66,7 @@ describe("gateway: people", () => {
   });
 
   it("do not stay when their session ended in a gap, however long nobody can say so", async () => {
-    const { people, ask, gap, pauses } = stage();
+    const { people, ask, gap, world } = stage();
     const [stays, goes] = [connectionOf("s"), connectionOf("stolen")];
     const person = people.arrive("ada");
     people.arrived(person, stays.connection);
@@ -84,11 +77,11 @@ describe("gateway: people", () => {
     gap();
     gap();
     await pass();
-    expect([stays.ended, goes.ended, pauses.length]).to.deep.equal([[], [], 1]);
+    expect([stays.ended, goes.ended, world.pending]).to.deep.equal([[], [], 1]);
     isAway = false;
-    pauses.shift()?.();
+    world.elapse(gatewayLimits.catchUpRetryMs);
     await pass();
-    expect([stays.ended, goes.ended, pauses.length]).to.deep.equal([[], ["UNAUTHENTICATED"], 0]);
+    expect([stays.ended, goes.ended, world.pending]).to.deep.equal([[], ["UNAUTHENTICATED"], 0]);
   });
 
   it("are asked about once they are there when the gap came during their arrival", async () => {

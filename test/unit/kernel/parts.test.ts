@@ -19,7 +19,7 @@ import {
   slotOf,
   type Result,
 } from "../../../protocols/index.ts";
-import { simulatedClock, World } from "../../simulation/world.ts";
+import { simulatedClock, World } from "../../world/index.ts";
 
 const policy = { restartsMax: 3, restartWindowMs: 1_000, restartBackoffMs: 10, restartBackoffMaxMs: 25 };
 

@@ -11,8 +11,7 @@ import { memberKey } from "../../../node/cluster/records.ts";
 import { ownRecord } from "../../members.ts";
 import { quietLog, quietMeter } from "../../quiet.ts";
 import { ExternalDirectory } from "../../simulation/cluster/external-directory.ts";
-import { Network } from "../../simulation/cluster/network.ts";
-import { goOn, simulatedClock, World, type Pulse } from "../../simulation/world.ts";
+import { goOn, Network, type Pulse, simulatedClock, World } from "../../world/index.ts";
 
 /** What one life of a node is made of. */
 export interface Life {

@@ -4,6 +4,7 @@ import { frameHeaderBytes, framesOf } from "../../../node/mesh/frames.ts";
 import { Lane } from "../../../node/mesh/lane.ts";
 import { meshLimits } from "../../../node/mesh/limits.ts";
 import { encode } from "../../../protocols/index.ts";
+import { World } from "../../world/index.ts";
 
 const nothing = (): void => undefined;
 
@@ -11,7 +12,7 @@ const nothing = (): void => undefined;
 function openLane() {
   const written: Uint8Array[] = [];
   const broken: string[] = [];
-  let later: (() => void)[] = [];
+  const world = new World(1);
   const stream = Object.assign(new EventTarget(), {
     status: "open",
     writeStatus: "writable",
@@ -25,12 +26,7 @@ function openLane() {
   const lane = new Lane({
     channel: "message",
     stream: stream as unknown as Stream,
-    clock: {
-      nowMs: () => 0,
-      monotonicMs: () => 0,
-      after: () => nothing,
-      soon: (callback) => void later.push(callback),
-    },
+    clock: world.clock(),
     limits: meshLimits.channels.message,
     frameBytesMax: meshLimits.frameBytesMax,
     received: nothing,
@@ -38,11 +34,7 @@ function openLane() {
     broke: ({ code }) => void broken.push(code),
   });
   lane.grant(1_000_000);
-  const turn = (): void => {
-    const now = later;
-    later = [];
-    for (const callback of now) callback();
-  };
+  const turn = (): void => world.elapse(0);
   return { lane, stream, written, broken, turn };
 }
 

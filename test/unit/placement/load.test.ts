@@ -7,8 +7,7 @@ import type { NodeId } from "../../../node/ports.ts";
 import type { SlotTable } from "../../../node/cluster/slot-table.ts";
 import { failure, ok, PlexusError, slotOf, type ActorId, type SlotId } from "../../../protocols/index.ts";
 import type { LoadReport } from "../../../protocols/mesh/index.ts";
-import { Network } from "../../simulation/cluster/network.ts";
-import { simulatedClock, World } from "../../simulation/world.ts";
+import { Network, simulatedClock, World } from "../../world/index.ts";
 import { quietLog, quietMeter } from "../../quiet.ts";
 import { fresh } from "./stage.ts";
 

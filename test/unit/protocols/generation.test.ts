@@ -1,7 +1,8 @@
 import { expect } from "chai";
 import { Compile } from "typebox/compile";
 import { createExchange } from "../../../node/exchange/index.ts";
-import type { Clock, NodeId, Transport, TransportListener } from "../../../node/ports.ts";
+import type { NodeId, Transport, TransportListener } from "../../../node/ports.ts";
+import { World } from "../../world/index.ts";
 import { quietLog, quietMeter } from "../../quiet.ts";
 import { decode, encode, wireLimits, type GenerationRequest, type Sampling } from "../../../protocols/index.ts";
 import { meshMessages } from "../../../protocols/mesh/index.ts";
@@ -88,12 +89,7 @@ describe("a generation that another node asks for", () => {
       listen: (given) => void (listener = given),
       disconnect: (peer) => void parted.push(peer),
     };
-    const clock: Clock = {
-      nowMs: () => 0,
-      monotonicMs: () => 0,
-      after: () => () => undefined,
-      soon: () => undefined,
-    };
+    const clock = new World(1).clock();
     const heard: unknown[] = [];
     const exchange = createExchange({ transport, clock, log: quietLog, meter: quietMeter });
     exchange.on("generation.start", ({ request }) => void heard.push(request));

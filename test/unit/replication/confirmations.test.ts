@@ -1,10 +1,10 @@
 import { expect } from "chai";
 import fc from "fast-check";
 import type { Exchange } from "../../../node/exchange/index.ts";
-import type { Clock } from "../../../node/ports.ts";
 import { createConfirmations, type Confirmations } from "../../../node/replication/confirmations.ts";
 import { replicationLimits } from "../../../node/replication/limits.ts";
 import { failure, ok, refused, type Result, type SlotId } from "../../../protocols/index.ts";
+import { World } from "../../world/index.ts";
 
 interface Call {
   readonly to: string;
@@ -16,14 +16,10 @@ interface Call {
 class Desk {
   readonly calls: Call[] = [];
   readonly confirmations: Confirmations;
-  #due: { readonly delayMs: number; readonly callback: () => void }[] = [];
+  readonly #world = new World(1);
 
   constructor(confirmSlotsMax: number = replicationLimits.confirmSlotsMax) {
-    const after = (delayMs: number, callback: () => void): (() => void) => {
-      this.#due.push({ delayMs, callback });
-      return () => undefined;
-    };
-    const clock: Clock = { nowMs: () => 0, monotonicMs: () => 0, after, soon: (callback) => void after(0, callback) };
+    const clock = this.#world.clock();
     const exchange = {
       call: (to: string, name: string, { slots }: { slots: Call["slots"] }) => {
         expect(name).to.equal("replica.confirm");
@@ -35,12 +31,8 @@ class Desk {
 
   /** Everything that is due happens, and what follows from it; with `later`, also what waits for a time. */
   async pass({ later = false } = {}): Promise<void> {
-    for (let round = 0; round < 8; round += 1) {
-      await new Promise((resolve) => void setImmediate(resolve));
-      const due = this.#due.filter(({ delayMs }) => later || delayMs === 0);
-      this.#due = this.#due.filter((each) => !due.includes(each));
-      for (const { callback } of due) callback();
-    }
+    await this.#world.pass(0);
+    if (later) await this.#world.pass(replicationLimits.tickIntervalMs);
   }
 
   /** Keeps what each question came to: undefined until it has. */

@@ -4,7 +4,7 @@ import { Follower } from "../../../node/replication/follower.ts";
 import { replicationLimits } from "../../../node/replication/limits.ts";
 import type { SlotLog } from "../../../node/storage/index.ts";
 import { failure, ok, PlexusError, refused, type Failure, type Result } from "../../../protocols/index.ts";
-import { settled, simulatedClock, World } from "../../simulation/world.ts";
+import { settled, simulatedClock, World } from "../../world/index.ts";
 import { append, draft, journalOn, openAs, RowStore, slot } from "../storage/stage.ts";
 
 describe("a follower, as its owner sees it", () => {

@@ -6,7 +6,7 @@ import { replicationLimits } from "../../../node/replication/index.ts";
 import { encodeChunk, encodeEntry, genesisChecksum } from "../../../node/storage/layout.ts";
 import { decode, encode, failure, refused, type SlotId } from "../../../protocols/index.ts";
 import type { MeshAnswer, MeshBody, MeshCall, Standing } from "../../../protocols/mesh/index.ts";
-import { simulatedClock } from "../../simulation/world.ts";
+import { simulatedClock } from "../../world/index.ts";
 import { quietLog, quietMeter } from "../../quiet.ts";
 import { Cluster, entry, slot } from "./stage.ts";
 

@@ -6,7 +6,7 @@ import { memberRecord } from "../../members.ts";
 import { replicationLimits } from "../../../node/replication/limits.ts";
 import { ReplicaSet } from "../../../node/replication/replica-set.ts";
 import type { SlotId } from "../../../protocols/index.ts";
-import { settled, simulatedClock, World } from "../../simulation/world.ts";
+import { settled, simulatedClock, World } from "../../world/index.ts";
 import { RowStore } from "../storage/stage.ts";
 
 const slot: SlotId = "chat/7";

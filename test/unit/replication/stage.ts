@@ -12,9 +12,7 @@ import { openJournal, type EntryDraft, type Journal } from "../../../node/storag
 import type { ActorId, Failure, PlexusError, SlotId } from "../../../protocols/index.ts";
 import { memberRecord } from "../../members.ts";
 import { quietLog, quietMeter } from "../../quiet.ts";
-import { Network } from "../../simulation/cluster/network.ts";
-import { Disk } from "../../simulation/disk.ts";
-import { simulatedClock, World, type Pulse } from "../../simulation/world.ts";
+import { Disk, Network, type Pulse, simulatedClock, World } from "../../world/index.ts";
 
 export interface Peer {
   readonly node: NodeId;

@@ -9,8 +9,7 @@ import { watchSlots } from "../../../node/cluster/slot-table.ts";
 import { openJournal, type Journal } from "../../../node/storage/index.ts";
 import type { SlotId } from "../../../protocols/index.ts";
 import { quietLog, quietMeter } from "../../quiet.ts";
-import { Disk } from "../../simulation/disk.ts";
-import { simulatedClock, World, type Pulse } from "../../simulation/world.ts";
+import { Disk, type Pulse, simulatedClock, World } from "../../world/index.ts";
 import { append, draft, openAs, snapshot } from "../storage/stage.ts";
 
 const rate = 1_000;

@@ -5,7 +5,7 @@ import type { NodeId } from "../../../node/ports.ts";
 import { mergePages, type NodePage } from "../../../node/routing/actors.ts";
 import { createClusterActors, routingLimits } from "../../../node/routing/index.ts";
 import { failure, ok, refused, slotOf, type ActorDetail, type ActorId, type ActorRow, type Result, type SlotId } from "../../../protocols/index.ts"; // prettier-ignore
-import { World } from "../../simulation/world.ts";
+import { World } from "../../world/index.ts";
 import { Net } from "./net.ts";
 
 const rowOf = (actor: ActorId, more: Partial<ActorRow> = {}): ActorRow => ({

@@ -6,7 +6,7 @@ import type { MemberRecord, NodeId } from "../../../node/ports.ts";
 import type { GenerationPart, GenerationRequest, ModelInfo } from "../../../protocols/index.ts";
 import type { Runtime } from "../../../runtimes/runtime.ts";
 import { memberRecord } from "../../members.ts";
-import { World } from "../../simulation/world.ts";
+import { World } from "../../world/index.ts";
 import { quietLog, quietMeter } from "../../quiet.ts";
 import { Net } from "./net.ts";
 

@@ -16,7 +16,7 @@ import {
 } from "../../../protocols/index.ts";
 import type { Signal } from "../../../actors/behavior.ts";
 import type { Runtime } from "../../../runtimes/runtime.ts";
-import { World } from "../../simulation/world.ts";
+import { World } from "../../world/index.ts";
 import { quietLog, quietMeter } from "../../quiet.ts";
 import { meshLimits } from "../../../node/mesh/index.ts";
 import { Net } from "./net.ts";

@@ -14,7 +14,7 @@ import type { SlotRow } from "../../../node/cluster/records.ts";
 import type { SlotTable } from "../../../node/cluster/slot-table.ts";
 import { encode, type SlotId } from "../../../protocols/index.ts";
 import { memberRecord } from "../../members.ts";
-import { simulatedClock, type World } from "../../simulation/world.ts";
+import { simulatedClock, type World } from "../../world/index.ts";
 import { quietLog, quietMeter } from "../../quiet.ts";
 
 interface Link {

@@ -4,7 +4,7 @@ import { OpenAsks } from "../../../node/kernel/index.ts";
 import { createRouting, type RoutingLimits, type RoutingPart } from "../../../node/routing/index.ts";
 import { slotOf, type ActorId, type SlotId } from "../../../protocols/index.ts";
 import type { Runtime } from "../../../runtimes/runtime.ts";
-import { World } from "../../simulation/world.ts";
+import { World } from "../../world/index.ts";
 import { quietLog, quietMeter } from "../../quiet.ts";
 import { Net } from "./net.ts";
 

@@ -4,36 +4,9 @@ import type { GenerationPart, GenerationRequest } from "../../../protocols/index
 import { failure } from "../../../protocols/index.ts";
 import { Admission } from "../../../runtimes/admission.ts";
 import type { RuntimeEvent } from "../../../runtimes/environment.ts";
-import { createEchoRuntime, runtimeLimits, type RuntimeClock } from "../../../runtimes/index.ts";
+import { createEchoRuntime, runtimeLimits } from "../../../runtimes/index.ts";
 import type { Generation } from "../../../runtimes/runtime.ts";
-
-/** Time that passes when told to. */
-class ManualClock implements RuntimeClock {
-  #nowMs = 0;
-  #order = 0;
-  #timers: { atMs: number; order: number; callback: () => void }[] = [];
-  monotonicMs(): number {
-    return this.#nowMs;
-  }
-  after(delayMs: number, callback: () => void): () => void {
-    const timer = { atMs: this.#nowMs + delayMs, order: (this.#order += 1), callback };
-    this.#timers.push(timer);
-    return () => {
-      this.#timers = this.#timers.filter((one) => one !== timer);
-    };
-  }
-  advance(byMs: number): void {
-    const untilMs = this.#nowMs + byMs;
-    for (;;) {
-      const next = this.#timers.toSorted((a, b) => a.atMs - b.atMs || a.order - b.order)[0];
-      if (next === undefined || next.atMs > untilMs) break;
-      this.#timers = this.#timers.filter((one) => one !== next);
-      this.#nowMs = next.atMs;
-      next.callback();
-    }
-    this.#nowMs = untilMs;
-  }
-}
+import { World } from "../../world/index.ts";
 
 const request = (fields: Partial<GenerationRequest> = {}): GenerationRequest => ({
   id: "test",
@@ -47,7 +20,7 @@ const request = (fields: Partial<GenerationRequest> = {}): GenerationRequest => 
 const done = { type: "done", end: "complete", promptTokens: 1, completionTokens: 2 } as const;
 
 function setUp(slots = 1, queuedPerModelMax = 2, queuedPerPersonMax = queuedPerModelMax) {
-  const clock = new ManualClock();
+  const world = new World(1);
   const begun: number[] = [];
   const cancelled: number[] = [];
   const stuck: number[] = [];
@@ -55,7 +28,7 @@ function setUp(slots = 1, queuedPerModelMax = 2, queuedPerPersonMax = queuedPerM
   const admission = new Admission(
     {
       models: ["m"],
-      clock,
+      clock: world.clock(),
       queuedPerModelMax,
       queuedPerPersonMax,
       onEvent: (event) => events.push(event),
@@ -68,15 +41,15 @@ function setUp(slots = 1, queuedPerModelMax = 2, queuedPerPersonMax = queuedPerM
     const parts: GenerationPart[] = [];
     return { parts, generation: admission.submit(request(fields), (part) => parts.push(part)) };
   };
-  return { clock, begun, cancelled, stuck, events, admission, ask };
+  return { world, begun, cancelled, stuck, events, admission, ask };
 }
 
 describe("admission", () => {
   it("keeps the slot of a generation that timed out until its engine lets go", () => {
-    const { clock, begun, cancelled, admission, ask } = setUp();
+    const { world, begun, cancelled, admission, ask } = setUp();
     const slow = ask({ timeoutMs: 100 });
     const next = ask();
-    clock.advance(100);
+    world.elapse(100);
     expect(slow.parts).to.have.length(1);
     expect(slow.parts[0]).to.have.nested.property("error.code", "GENERATION_TIMEOUT");
     expect(cancelled).to.deep.equal(begun);
@@ -89,24 +62,24 @@ describe("admission", () => {
   });
 
   it("reports an engine that does not end what was cancelled", () => {
-    const { clock, begun, stuck, ask } = setUp();
+    const { world, begun, stuck, ask } = setUp();
     const { generation } = ask({ timeoutMs: 10 * runtimeLimits.cancelGraceMs });
-    clock.advance(0);
+    world.elapse(0);
     generation.cancel();
-    clock.advance(runtimeLimits.cancelGraceMs - 1);
+    world.elapse(runtimeLimits.cancelGraceMs - 1);
     expect(stuck).to.deep.equal([]);
-    clock.advance(1);
+    world.elapse(1);
     expect(stuck).to.deep.equal(begun);
   });
 
   it("keeps those who wait through a fault, and starts them when the door opens again", () => {
-    const { clock, begun, admission, ask } = setUp();
+    const { world, begun, admission, ask } = setUp();
     const [running, waiting] = [ask(), ask()];
-    clock.advance(0);
+    world.elapse(0);
     admission.setDoor("m", { type: "held" });
     admission.fault({ reason: "test" });
     expect(running.parts[0]).to.have.nested.property("error.code", "RUNTIME_FAULT");
-    clock.advance(10);
+    world.elapse(10);
     expect(begun).to.have.length(1);
     admission.setDoor("m", { type: "open", slots: 1 });
     expect(begun).to.have.length(2);
@@ -114,19 +87,19 @@ describe("admission", () => {
   });
 
   it("refuses those who wait when the door closes", () => {
-    const { clock, admission, ask } = setUp();
+    const { world, admission, ask } = setUp();
     const all = [ask(), ask()];
-    clock.advance(0);
+    world.elapse(0);
     admission.setDoor("m", { type: "closed", error: failure("MODEL_LOAD_FAILED") });
     expect(all[1]?.parts[0]).to.have.nested.property("error.code", "MODEL_LOAD_FAILED");
     const late = ask();
     expect(late.parts).to.deep.equal([]);
-    clock.advance(0);
+    world.elapse(0);
     expect(late.parts[0]).to.have.nested.property("error.code", "MODEL_LOAD_FAILED");
   });
 
   it("lets people take turns, and one's keys within them, however much somebody else has waiting", () => {
-    const { clock, begun, admission, ask } = setUp(1, 64, 16);
+    const { world, begun, admission, ask } = setUp(1, 64, 16);
     const order: string[] = [];
     const names = new Map<ReturnType<typeof ask>, string>();
     const add = (name: string, person: string, key: string) => names.set(ask({ person, key }), name);
@@ -135,7 +108,7 @@ describe("admission", () => {
     add("ada-1", "user/ada", "session");
     add("ada-2", "user/ada", "session");
     add("ada-agent", "user/ada", "agent/ada.helper");
-    clock.advance(0);
+    world.elapse(0);
     for (let ended = 0; ended < 12; ended += 1) {
       admission.end(begun[ended]!, done);
       for (const [one, name] of names) if (one.parts.length > 0 && names.delete(one)) order.push(name);
@@ -145,12 +118,12 @@ describe("admission", () => {
   });
 
   it("takes a place from whoever has most when none is left, and tells that one", () => {
-    const { clock, admission, ask } = setUp(1, 8, 6);
+    const { world, admission, ask } = setUp(1, 8, 6);
     admission.setDoor("m", { type: "held" });
     const greedy = Array.from({ length: 7 }, () => ask({ person: "user/mallory" }));
     const others = Array.from({ length: 2 }, () => ask({ person: "user/oscar" }));
     const late = ask({ person: "user/ada" });
-    clock.advance(0);
+    world.elapse(0);
     expect(greedy[6]?.parts[0]).to.deep.nested.include({ "error.code": "QUEUE_FULL", "error.details": { model: "m", queuedPerPersonMax: 6 } }); // prettier-ignore
     expect(greedy[5]?.parts[0]).to.deep.nested.include({ "error.code": "QUEUE_FULL", "error.details": { model: "m", queuedPerModelMax: 8 } }); // prettier-ignore
     for (const one of [...greedy.slice(0, 5), ...others, late]) expect(one.parts).to.deep.equal([]);
@@ -158,24 +131,24 @@ describe("admission", () => {
   });
 
   it("refuses a prompt that cannot fit before anything is done with it", () => {
-    const { clock, begun, admission, ask } = setUp();
+    const { world, begun, admission, ask } = setUp();
     admission.setDoor("m", { type: "open", slots: 1, contextTokens: 100 });
     const max = 100 * runtimeLimits.promptCharsPerTokenMax;
     const words = (chars: number) => ({ messages: [{ role: "user", content: "x".repeat(chars) }] }) as const;
     const long = ask({ messages: [...words(max).messages, ...words(1).messages] });
     const fits = ask(words(max));
-    clock.advance(0);
+    world.elapse(0);
     expect(long.parts[0]).to.deep.nested.include({ "error.code": "CONTEXT_TOO_LONG", "error.details": { contextTokens: 100, promptChars: max + 1, max } }); // prettier-ignore
     expect(begun).to.have.length(1);
     expect(fits.parts).to.deep.equal([]);
   });
 
   it("counts and reports what happened", () => {
-    const { clock, begun, admission, events, ask } = setUp();
+    const { world, begun, admission, events, ask } = setUp();
     ask();
-    clock.advance(5);
+    world.elapse(5);
     admission.text(begun[0]!, "hi", 1);
-    clock.advance(5);
+    world.elapse(5);
     admission.end(begun[0]!, done);
     ask({ model: "unknown" });
     expect(events.map((event) => event.type)).to.deep.equal(["started", "firstText", "ended", "ended"]);
@@ -202,14 +175,14 @@ describe("admission", () => {
     );
     fc.assert(
       fc.property(fc.array(action, { maxLength: 60 }), fc.integer({ min: 1, max: 3 }), (actions, slots) => {
-        const { clock, begun, admission, ask } = setUp(slots, 2);
+        const { world, begun, admission, ask } = setUp(slots, 2);
         const all: ReturnType<typeof ask>[] = [];
         for (const step of actions) {
           if (step.type === "ask") all.push(ask({ timeoutMs: step.timeoutMs }));
           else if (step.type === "cancel") all[step.index % Math.max(1, all.length)]?.generation.cancel();
           else if (step.type === "end") admission.end(begun[step.index % Math.max(1, begun.length)] ?? 0, done);
           else if (step.type === "text") admission.text(begun[step.index % Math.max(1, begun.length)] ?? 0, "x", 1);
-          else if (step.type === "wait") clock.advance(step.ms);
+          else if (step.type === "wait") world.elapse(step.ms);
           else if (step.type === "fault") admission.fault({});
           else admission.setDoor("m", step.type === "hold" ? { type: "held" } : { type: "open", slots });
           const { queued, running } = admission.stats(0);
@@ -218,7 +191,7 @@ describe("admission", () => {
         }
         void admission.close();
         admission.fault({});
-        clock.advance(1_000);
+        world.elapse(1_000);
         for (const { parts } of all) {
           expect(parts.filter((part) => part.type !== "text")).to.have.length(1);
           expect(parts.at(-1)?.type).to.not.equal("text");
@@ -232,47 +205,47 @@ describe("admission", () => {
 
 describe("the echo on a simulated clock", () => {
   it("speaks one part of the given size per delay and nothing in between", () => {
-    const clock = new ManualClock();
-    const echo = createEchoRuntime({ clock, tokenDelayMs: 10, tokensPerPart: 2 });
+    const world = new World(1);
+    const echo = createEchoRuntime({ clock: world.clock(), tokenDelayMs: 10, tokensPerPart: 2 });
     const parts: GenerationPart[] = [];
     echo.generate(request(), (part) => parts.push(part));
-    clock.advance(0);
+    world.elapse(0);
     expect(parts).to.have.length(0);
-    clock.advance(20);
+    world.elapse(20);
     expect(parts).to.deep.equal([{ type: "text", text: "You said:", tokens: 2 }]);
-    clock.advance(19);
+    world.elapse(19);
     expect(parts).to.have.length(1);
-    clock.advance(1_000);
+    world.elapse(1_000);
     expect(parts.at(-1)).to.deep.equal({ type: "done", end: "complete", promptTokens: 3, completionTokens: 13 });
   });
 
   it("ends what runs with RUNTIME_FAULT in a crash, and goes on", () => {
-    const clock = new ManualClock();
-    const echo = createEchoRuntime({ clock, tokenDelayMs: 10 });
+    const world = new World(1);
+    const echo = createEchoRuntime({ clock: world.clock(), tokenDelayMs: 10 });
     const ends: GenerationPart[] = [];
     const listener = (part: GenerationPart): void => {
       if (part.type !== "text") ends.push(part);
     };
     echo.generate(request(), listener);
-    clock.advance(35);
+    world.elapse(35);
     echo.crash();
-    clock.advance(1_000);
+    world.elapse(1_000);
     expect(ends).to.have.length(1);
     expect(ends[0]).to.have.nested.property("error.code", "RUNTIME_FAULT");
     echo.generate(request(), listener);
-    clock.advance(500);
+    world.elapse(500);
     expect(ends[1]).to.include({ end: "complete" });
     expect(echo.stats()).to.include({ started: 2, hostRestarts: 1 });
   });
 
   it("gives up at the deadline of a stop", async () => {
-    const clock = new ManualClock();
-    const echo = createEchoRuntime({ clock, tokenDelayMs: 10 });
+    const world = new World(1);
+    const echo = createEchoRuntime({ clock: world.clock(), tokenDelayMs: 10 });
     const parts: GenerationPart[] = [];
     echo.generate(request(), (part) => parts.push(part));
-    clock.advance(15);
+    world.elapse(15);
     const stopped = echo.stop(100);
-    clock.advance(100);
+    world.elapse(100);
     await stopped;
     expect(parts.at(-1)).to.include({ end: "stopped" });
   });

@@ -3,12 +3,12 @@ import type { ClientFrame, Failure, NodeFrame } from "../../../protocols/index.t
 import { failure } from "../../../protocols/index.ts";
 import { backoffMs } from "../../../web/src/wire/backoff.ts";
 import { connectionLimits } from "../../../web/src/wire/limits.ts";
+import { World } from "../../world/index.ts";
 import { Connection, type ConnectionPorts, type Follower } from "../../../web/src/wire/connection.ts";
 
 /** A browser of which the test owns the clock and the network. */
 function pretendBrowser() {
-  let nowMs = 0;
-  let timers: { readonly dueMs: number; readonly callback: () => void }[] = [];
+  const time = new World(1);
   let operations = 0;
   const sockets: Socket[] = [];
   const world = { online: true, sessionEnded: false };
@@ -41,29 +41,13 @@ function pretendBrowser() {
         close: () => (socket.closed = true),
       };
     },
-    after(delayMs, callback) {
-      const timer = { dueMs: nowMs + delayMs, callback };
-      timers.push(timer);
-      return () => (timers = timers.filter((other) => other !== timer));
-    },
-    nowMs: () => nowMs,
+    after: (delayMs, callback) => time.after(delayMs, callback),
+    nowMs: () => time.nowMs,
     chance: () => 0.5,
     operationId: () => `operation-${++operations}`,
     sessionEnded: () => Promise.resolve(world.sessionEnded ? failure("UNAUTHENTICATED") : undefined),
     online: () => world.online,
   };
-
-  function pass(durationMs: number): void {
-    const endMs = nowMs + durationMs;
-    for (;;) {
-      const next = timers.filter((timer) => timer.dueMs <= endMs).toSorted((a, b) => a.dueMs - b.dueMs)[0];
-      if (next === undefined) break;
-      timers = timers.filter((other) => other !== next);
-      nowMs = next.dueMs;
-      next.callback();
-    }
-    nowMs = endMs;
-  }
 
   const socket = (): Socket => {
     const found = sockets.at(-1);
@@ -73,7 +57,8 @@ function pretendBrowser() {
   const hello = { version: "1", node: "n", user: "ada", admin: false, heartbeatMs: 30_000 };
   const connection = new Connection(ports);
   connection.start();
-  const timersCount = (): number => timers.length;
+  const pass = (durationMs: number): void => time.elapse(durationMs);
+  const timersCount = (): number => time.pending;
   return { connection, sockets, socket, pass, world, timersCount, greet: () => socket().say({ hello }) };
 }
 

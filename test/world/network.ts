@@ -1,7 +1,7 @@
-import { meshLimits } from "../../../node/mesh/index.ts";
-import { decode, encode, type Failure } from "../../../protocols/index.ts";
-import type { Channel, NodeId, Transport, TransportListener } from "../../../node/ports.ts";
-import { deliver, type Pulse, type World } from "../world.ts";
+import { meshLimits } from "../../node/mesh/index.ts";
+import { decode, encode, type Failure } from "../../protocols/index.ts";
+import type { Channel, NodeId, Transport, TransportListener } from "../../node/ports.ts";
+import { deliver, type Pulse, type World } from "./world.ts";
 
 /** How the network behaves. May be changed while it runs. */
 export interface NetworkWeather {

@@ -5,10 +5,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { expect } from "chai";
-import type { RoomHistory, SignedIn } from "../../../protocols/index.ts";
-import { until } from "../../integration/cluster-waits.ts";
+import type { RoomHistory, SignedIn } from "../../protocols/index.ts";
+import { until } from "./cluster-waits.ts";
 
-const root = join(import.meta.dirname, "../../..");
+const root = join(import.meta.dirname, "../..");
 const main = join(root, "cli/main.ts");
 
 interface Ready {

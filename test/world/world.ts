@@ -1,56 +1,5 @@
-import type { Clock, Random } from "../../node/ports.ts";
-
-/** Chance from a seed: mulberry32 (Tommy Ettinger, public domain). Small, fast, and good enough to pick faults. */
-export class Dice implements Random {
-  #state: number;
-
-  constructor(seed: number) {
-    this.#state = Math.imul(seed + 0x9e3779b9, 0x85ebca6b) >>> 0;
-  }
-
-  number(): number {
-    this.#state = (this.#state + 0x6d2b79f5) >>> 0;
-    let mixed = this.#state;
-    mixed = Math.imul(mixed ^ (mixed >>> 15), mixed | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  }
-
-  bytes(count: number): Uint8Array {
-    return Uint8Array.from({ length: count }, () => this.below(256));
-  }
-
-  /** An integer in [0, bound). */
-  below(bound: number): number {
-    return Math.floor(this.number() * bound);
-  }
-
-  /** A number in [from, to). */
-  between(from: number, to: number): number {
-    return from + this.number() * (to - from);
-  }
-
-  chance(probability: number): boolean {
-    return this.number() < probability;
-  }
-
-  pick<T>(choices: readonly T[]): T {
-    const choice = choices[this.below(choices.length)];
-    if (choice === undefined) throw new Error("nothing to pick from");
-    return choice;
-  }
-
-  /** One of the names, as often as its weight says. */
-  weighted<Name extends string>(weights: Readonly<Record<Name, number>>): Name {
-    const rows = Object.entries(weights) as [Name, number][];
-    let left = this.number() * rows.reduce((sum, [, weight]) => sum + weight, 0);
-    for (const [name, weight] of rows) {
-      left -= weight;
-      if (left < 0) return name;
-    }
-    return (rows.at(-1) as [Name, number])[0];
-  }
-}
+import type { Clock } from "../../node/ports.ts";
+import { Dice } from "./dice.ts";
 
 interface Happening {
   readonly atMs: number;
@@ -95,6 +44,11 @@ export class World {
     };
   }
 
+  /** How many things are still to happen. */
+  get pending(): number {
+    return this.#heap.filter(({ run }) => run !== undefined).length;
+  }
+
   sleep(delayMs: number): Promise<void> {
     return new Promise((resolve) => void this.after(delayMs, resolve));
   }
@@ -130,6 +84,60 @@ export class World {
       await settled();
     }
     return this.violations.length > 0 ? "violated" : "done";
+  }
+
+  /** Lets time pass. */
+  async pass(forMs: number): Promise<void> {
+    const endMs = this.nowMs + forMs;
+    await settled();
+    await this.run(() => false, endMs);
+    this.#expectWhole();
+    this.nowMs = Math.max(this.nowMs, endMs);
+  }
+
+  /** Lets time pass until something holds; throws when it does not come to that. */
+  async until(holds: () => boolean, withinMs = 20_000): Promise<void> {
+    await settled();
+    const end = await this.run(holds, this.nowMs + withinMs);
+    this.#expectWhole();
+    if (end !== "done") throw new Error(`it does not hold within ${withinMs} ms: ${end}`);
+  }
+
+  /** Lets time pass until a promise settles, and gives what it gives. */
+  async settle<Value>(promise: Promise<Value>, withinMs = 20_000): Promise<Value> {
+    let over = false;
+    const mark = (): void => void (over = true);
+    promise.then(mark, mark);
+    await this.until(() => over, withinMs);
+    return promise;
+  }
+
+  /** Lets time pass at once: what is due happens, and what follows from it by promises only afterwards. */
+  elapse(forMs: number): void {
+    const endMs = this.nowMs + forMs;
+    for (let next = this.#heap[0]; next !== undefined && next.atMs <= endMs; next = this.#heap[0]) {
+      this.#pop();
+      if (next.run === undefined) continue;
+      this.nowMs = next.atMs;
+      this.happenings += 1;
+      next.run();
+    }
+    this.nowMs = Math.max(this.nowMs, endMs);
+  }
+
+  /** The clock of a process that goes on for ever and is always on time. */
+  clock(): Clock {
+    return {
+      nowMs: () => Math.floor(this.nowMs),
+      monotonicMs: () => this.nowMs,
+      after: (delayMs, callback) => this.after(delayMs, callback),
+      soon: (callback) => void this.after(0, callback),
+    };
+  }
+
+  #expectWhole(): void {
+    const [violation] = this.violations;
+    if (violation !== undefined) throw new Error(`${violation.checker}: ${violation.detail}`);
   }
 
   #push(happening: Happening): void {

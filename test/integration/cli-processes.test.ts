@@ -16,12 +16,12 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { text as readAll } from "node:stream/consumers";
 import { expect } from "chai";
-import { openConnection } from "../../../cli/chat/connection.ts";
-import type { SavedSession } from "../../../cli/session.ts";
-import { gatewayLimits } from "../../../node/gateway/index.ts";
-import type { Failure } from "../../../protocols/index.ts";
+import { openConnection } from "../../cli/chat/connection.ts";
+import type { SavedSession } from "../../cli/session.ts";
+import { gatewayLimits } from "../../node/gateway/index.ts";
+import type { Failure } from "../../protocols/index.ts";
 
-const root = join(import.meta.dirname, "../../..");
+const root = join(import.meta.dirname, "../..");
 const main = join(root, "cli/main.ts");
 
 /** The real command in real processes: what an operator and a script see. */
@@ -36,7 +36,7 @@ describe("the plexus command", function () {
     XDG_CONFIG_HOME: join(folder, "config"),
     XDG_DATA_HOME: join(folder, "share"),
     PLEXUS_PASSWORD: "correct horse",
-    ...(process.env["NODE_V8_COVERAGE"] !== undefined && { NODE_V8_COVERAGE: process.env["NODE_V8_COVERAGE"] }),
+    ...(process.env["NODE_COMPILE_CACHE"] !== undefined && { NODE_COMPILE_CACHE: process.env["NODE_COMPILE_CACHE"] }),
   });
 
   function start(program: string, args: readonly string[]): ChildProcess {
