@@ -1,10 +1,10 @@
-/** A cluster under measurement: members on the real mesh, each in a process of its own (`arms/member.ts`). */
+/** A cluster under measurement: members on the real mesh, each in a process of its own (`targets/member.ts`). */
 import { mkdtemp, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { MemberRecord } from "../../node/ports.ts";
 import type { Role } from "../../protocols/index.ts";
-import type { MemberPlan } from "./arms/member.ts";
-import { startServed, type Served } from "./contest.ts";
+import type { MemberPlan } from "./targets/member.ts";
+import { startServed, type Served } from "./benchmark.ts";
 import { workspace } from "./processes.ts";
 
 export interface ClusterPlan {

@@ -24,16 +24,16 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { parseArgs } from "node:util";
-import { runContest, type Contest, type Row } from "./contest.ts";
-import { durableCrowd, durableSequential, volatileAsk, volatileTell } from "./contests/commands.ts";
-import { fanOut } from "./contests/connections.ts";
-import { remoteAsk, remoteTell } from "./contests/remote.ts";
-import { replicatedCrowd } from "./contests/replicated.ts";
+import { runBenchmark, type Benchmark, type Row } from "./benchmark.ts";
+import { durableCrowd, durableSequential, volatileAsk, volatileTell } from "./benchmarks/commands.ts";
+import { fanOut } from "./benchmarks/connections.ts";
+import { remoteAsk, remoteTell } from "./benchmarks/remote.ts";
+import { replicatedCrowd } from "./benchmarks/replicated.ts";
 import { installPeers } from "./peers.ts";
 import { gateTable } from "./report.ts";
 
 /** The rows, by the layer whose slowing they show: journal, turns, sockets, mesh and routing, replication. */
-const rows: readonly (readonly [contest: Contest, row: string])[] = [
+const rows: readonly (readonly [benchmark: Benchmark, row: string])[] = [
   [durableSequential, "durable-sequential/level"],
   [durableCrowd, "durable-100x64/level/cpu"],
   [volatileAsk, "volatile-ask/nact"],
@@ -98,10 +98,10 @@ async function main(): Promise<number> {
   const say = (text: string): void => void (process.stderr.isTTY && process.stderr.write(`\r\u001b[2K${text}`));
   await installPeers(say);
   const verdicts: Verdict[] = [];
-  for (const [contest, name] of chosen) {
-    const plan = contest.rows.filter(({ row }) => row === name);
-    const measured = await runContest(contest, plan, Math.max(contest.rounds, roundsMin), say);
-    if (measured.length !== 1) throw new Error(`${contest.name} has no row ${name}`);
+  for (const [benchmark, name] of chosen) {
+    const plan = benchmark.rows.filter(({ row }) => row === name);
+    const measured = await runBenchmark(benchmark, plan, Math.max(benchmark.rounds, roundsMin), say);
+    if (measured.length !== 1) throw new Error(`${benchmark.name} has no row ${name}`);
     verdicts.push(...measured.map((row) => judge(row, kept.rows[name])));
   }
   say("");

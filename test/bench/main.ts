@@ -1,18 +1,18 @@
 /** The benchmarks: Plexus next to what it can be compared with, in one run, round by round.
  *
  *      npm run bench                              every row
- *      npm run bench -- durable-sequential        the rows of one contest, or one row
+ *      npm run bench -- durable-sequential        the rows of one benchmark, or one row
  *      npm run bench -- --json                    one JSON line a row
  *
- *  A *row* compares two *arms*: ours and a peer. Each arm is a process of its own (or several) that lives as long as its
- *  *contest*. A round measures every arm once, one after the other, so what disturbs the machine disturbs all of them; the
+ *  A *row* compares two *targets*: ours and a peer. Each target is a process of its own (or several) that lives as long as its
+ *  *benchmark*. A round measures every target once, one after the other, so what disturbs the machine disturbs all of them; the
  *  ratio is taken within a round, and a row is the median of the ratios with the lowest and the highest. Rows count what
- *  was answered, and each arm checks afterwards that it really happened.
+ *  was answered, and each target checks afterwards that it really happened.
  *
- *  Read `contest.ts` (how it runs), `contests/` (what is compared), `arms/` (what runs in the processes),
+ *  Read `benchmark.ts` (how it runs), `benchmarks/` (what is compared), `targets/` (what runs in the processes),
  *  `statistics.ts` (the arithmetic). docs/benchmarks.md says what the rows mean. */
 import { parseArgs } from "node:util";
-import { runContest, type Contest, type Row, type RowPlan } from "./contest.ts";
+import { runBenchmark, type Benchmark, type Row, type RowPlan } from "./benchmark.ts";
 import {
   failoverKilled,
   failoverStopped,
@@ -20,19 +20,19 @@ import {
   migrationEmpty,
   migrationFilled,
   moveBusy,
-} from "./contests/cluster.ts";
-import { underAttack } from "./contests/attack.ts";
-import { command } from "./contests/command.ts";
-import { activation, durableCrowd, durableSequential, volatileAsk, volatileTell } from "./contests/commands.ts";
-import { fanOut, idleMemory } from "./contests/connections.ts";
-import { remoteAsk, remoteEvents, remoteTell } from "./contests/remote.ts";
-import { replicatedCrowd, replicatedSequential } from "./contests/replicated.ts";
-import { start } from "./contests/start.ts";
+} from "./benchmarks/cluster.ts";
+import { underAttack } from "./benchmarks/attack.ts";
+import { command } from "./benchmarks/command.ts";
+import { activation, durableCrowd, durableSequential, volatileAsk, volatileTell } from "./benchmarks/commands.ts";
+import { fanOut, idleMemory } from "./benchmarks/connections.ts";
+import { remoteAsk, remoteEvents, remoteTell } from "./benchmarks/remote.ts";
+import { replicatedCrowd, replicatedSequential } from "./benchmarks/replicated.ts";
+import { start } from "./benchmarks/start.ts";
 import { installPeers } from "./peers.ts";
 import { listing, table, timingTable } from "./report.ts";
 import { runTiming, type Timing, type TimingPlan, type TimingRow } from "./timing.ts";
 
-const contests: readonly Contest[] = [
+const benchmarks: readonly Benchmark[] = [
   durableSequential,
   durableCrowd,
   volatileAsk,
@@ -62,7 +62,7 @@ const timings: readonly Timing[] = [
 const usage = `Usage: npm run bench -- [ROW…] [--rounds N] [--json] [--list]
 
   ROW         a row, or the part of its name before a slash: durable-100x64, fan-out/ws
-  --rounds N  rounds of every contest instead of its own number
+  --rounds N  rounds of every benchmark instead of its own number
   --json      one JSON line a row
   --list      names the rows and measures nothing`;
 
@@ -77,7 +77,7 @@ async function main(): Promise<number> {
     return 0;
   }
   if (values.list) {
-    console.log(listing([...contests, ...timings]));
+    console.log(listing([...benchmarks, ...timings]));
     return 0;
   }
   const rounds = values.rounds === undefined ? undefined : Number(values.rounds);
@@ -89,7 +89,9 @@ async function main(): Promise<number> {
     positionals.length === 0 || positionals.some((name) => row === name || row.startsWith(`${name}/`));
   const unknown = positionals.filter(
     (name) =>
-      ![...contests, ...timings].some(({ rows }) => rows.some(({ row }) => row === name || row.startsWith(`${name}/`))),
+      ![...benchmarks, ...timings].some(({ rows }) =>
+        rows.some(({ row }) => row === name || row.startsWith(`${name}/`)),
+      ),
   );
   if (unknown.length > 0) {
     console.error(`No such row: ${unknown.join(", ")}. \`npm run bench -- --list\` names them.`);
@@ -120,8 +122,8 @@ async function main(): Promise<number> {
     }
     return done;
   }; // prettier-ignore
-  const rows = await measure<RowPlan, Contest, Row>(contests, (one, chosen) =>
-    runContest(one, chosen, rounds ?? one.rounds, say),
+  const rows = await measure<RowPlan, Benchmark, Row>(benchmarks, (one, chosen) =>
+    runBenchmark(one, chosen, rounds ?? one.rounds, say),
   );
   const timed = await measure<TimingPlan, Timing, TimingRow>(timings, (one, chosen) =>
     runTiming(one, chosen, rounds ?? one.rounds, say),

@@ -5,7 +5,7 @@ import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
-/** In the machine's temporary folder; it is also the temporary folder of every arm, so all arms share a file system. */
+/** In the machine's temporary folder; it is also the temporary folder of every target, so all targets share a file system. */
 export const workspace = mkdtempSync(join(tmpdir(), "plexus-bench-"));
 const children = new Set<ChildProcess>();
 
@@ -55,7 +55,7 @@ function limitedNode(descriptorsMax: number): string {
 
 /** A load generator: processes that do nothing but turn, so many for each processor. They begin paused. */
 export async function startSpinners(timesOvercommitted: number): Promise<{ spin(): void; pause(): void; stop(): void }> {
-  const spinners = Array.from({ length: timesOvercommitted * availableParallelism() }, () => startProcess("arms/spin.ts"));
+  const spinners = Array.from({ length: timesOvercommitted * availableParallelism() }, () => startProcess("targets/spin.ts"));
   const all = (signal: NodeJS.Signals): void => {
     for (const spinner of spinners) spinner.kill(signal);
   };

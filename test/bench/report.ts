@@ -1,6 +1,6 @@
 /** How the rows are printed for people. */
 import Table from "cli-table3";
-import type { Row } from "./contest.ts";
+import type { Row } from "./benchmark.ts";
 import type { Verdict } from "./gate.ts";
 import type { TimingRow } from "./timing.ts";
 
@@ -82,11 +82,11 @@ export function gateTable(verdicts: readonly Verdict[]): string {
   return lines.toString();
 }
 
-/** Contests and their rows, for `--list`. */
+/** Benchmarks and their rows, for `--list`. */
 export function listing(
-  contests: readonly { readonly about: string; readonly rows: readonly { readonly row: string; readonly unit: string }[] }[],
+  benchmarks: readonly { readonly about: string; readonly rows: readonly { readonly row: string; readonly unit: string }[] }[],
 ): string {
-  return contests
+  return benchmarks
     .map(({ about, rows }) => [about, ...rows.map(({ row, unit }) => `  ${row} (${unit})`)].join("\n"))
     .join("\n\n");
 } // prettier-ignore

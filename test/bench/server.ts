@@ -57,11 +57,11 @@ export async function startServer(
   };
 } // prettier-ignore
 
-/** Loads `arms/watch.mjs` into a server, so that `watch` is answered. */
+/** Loads `targets/watch.mjs` into a server, so that `watch` is answered. */
 export const watched: readonly string[] = [
   "--expose-gc",
   "--import",
-  fileURLToPath(new URL("arms/watch.mjs", import.meta.url)),
+  fileURLToPath(new URL("targets/watch.mjs", import.meta.url)),
 ];
 
 /** A data folder of its own and a configuration beside it. */

@@ -14,11 +14,11 @@ export function quantile(sorted: ArrayLike<number>, share: number): number {
   return sorted[Math.min(sorted.length - 1, Math.max(0, rank))] ?? NaN;
 }
 
-/** Two arms measured in the same rounds. */
+/** Two targets measured in the same rounds. */
 export interface Comparison {
   readonly ours: number;
   readonly peer: number;
-  /** Median of the ratios of the rounds, which is not the ratio of the medians: a slow round slows both of its arms. */
+  /** Median of the ratios of the rounds, which is not the ratio of the medians: a slow round slows both of its targets. */
   readonly ratio: number;
   /** Lowest and highest ratio of a round. */
   readonly spread: readonly [lowest: number, highest: number];

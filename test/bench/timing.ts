@@ -1,6 +1,6 @@
-/** A contest without a peer: things that take a time of their own, measured many times, next to the noise of the machine
+/** A benchmark without a peer: things that take a time of their own, measured many times, next to the noise of the machine
  *  they were measured on. */
-import { startServed } from "./contest.ts";
+import { startServed } from "./benchmark.ts";
 import { quantile } from "./statistics.ts";
 
 /** What one round measured, by name; a round may measure a thing several times. */
@@ -60,18 +60,18 @@ export async function runTiming(
   say(`${timing.name}: starting`);
   const timer = await startServed("timer.ts");
   try {
-    const arm = await timing.start();
+    const target = await timing.start();
     try {
       for (let round = 0; round < rounds; round += 1) {
         say(`${timing.name}: round ${round + 1} of ${rounds}`);
         await timer.call("take");
-        for (const [name, values] of Object.entries(await arm.round(round))) keep(name, values);
+        for (const [name, values] of Object.entries(await target.round(round))) keep(name, values);
         const noise = (await timer.call("take")) as { readonly lateMs: number[]; readonly syncMs: number[] };
         keep(idleTimer, noise.lateMs);
         keep(idleDisk, noise.syncMs);
       }
     } finally {
-      await arm.stop();
+      await target.stop();
     }
   } finally {
     await timer.stop();

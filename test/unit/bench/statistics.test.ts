@@ -1,7 +1,7 @@
 import { expect } from "chai";
 import fc from "fast-check";
 import { figure, listing, table } from "../../bench/report.ts";
-import type { Row } from "../../bench/contest.ts";
+import type { Row } from "../../bench/benchmark.ts";
 import { judge } from "../../bench/gate.ts";
 import { bestOf, compare, median, medianNoise, quantile } from "../../bench/statistics.ts";
 
@@ -29,14 +29,14 @@ describe("the arithmetic of the benchmarks", () => {
     expect(quantile([], 0.5)).to.satisfy(Number.isNaN);
   });
 
-  it("takes the ratio within each round, so that a round that slows both arms does not count", () => {
+  it("takes the ratio within each round, so that a round that slows both targets does not count", () => {
     const { ratio, spread, ours, peer } = compare([10, 1, 12], [20, 2, 20]);
     expect(ratio).to.equal(0.5);
     expect(spread).to.deep.equal([0.5, 0.6]);
     expect([ours, peer]).to.deep.equal([10, 20]);
   });
 
-  it("keeps the ratio inside its spread, and gives its inverse when the arms change places", () => {
+  it("keeps the ratio inside its spread, and gives its inverse when the targets change places", () => {
     const rounds = fc.array(fc.tuple(positive, positive), { minLength: 1, maxLength: 15 });
     fc.assert(
       fc.property(rounds, (pairs) => {
@@ -67,7 +67,7 @@ describe("the arithmetic of the benchmarks", () => {
 
 describe("the printed rows of the benchmarks", () => {
   const row: Row = {
-    row: "contest/level", ours: 61_234.5, peer: 100_000, ratio: 0.612, spread: [0.5, 0.7], noise: 0.05, unit: "commands/s",
+    row: "benchmark/level", ours: 61_234.5, peer: 100_000, ratio: 0.612, spread: [0.5, 0.7], noise: 0.05, unit: "commands/s",
     better: "higher", against: "level 2×6400", rounds: 7, aimRatio: 0.5, met: true, oursFigures: {}, peerFigures: {},
   }; // prettier-ignore
 
@@ -89,8 +89,8 @@ describe("the printed rows of the benchmarks", () => {
   });
 
   it("can be listed without measuring", () => {
-    const contest = { name: "c", about: "what it is", warmUps: 1, rounds: 1, arms: {}, rows: [{ ...row, figure: "perSecond", ours: "a", peers: ["b"] }] };
-    expect(listing([contest])).to.equal("what it is\n  contest/level (commands/s)");
+    const benchmark = { name: "c", about: "what it is", warmUps: 1, rounds: 1, targets: {}, rows: [{ ...row, figure: "perSecond", ours: "a", peers: ["b"] }] };
+    expect(listing([benchmark])).to.equal("what it is\n  benchmark/level (commands/s)");
   }); // prettier-ignore
 });
 

@@ -1,6 +1,6 @@
-/** The child's side of an arm: answers the calls of the benchmark over the IPC channel of the process. */
+/** The child's side of a target: answers the calls of the benchmark over the IPC channel of the process. */
 
-/** What an arm can be told to do, by name. */
+/** What a target can be told to do, by name. */
 // oxlint-disable-next-line typescript/no-explicit-any -- the two sides of one file agree on the arguments
 export type Calls = Readonly<Record<string, (args: any) => unknown>>;
 

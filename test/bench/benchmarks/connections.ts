@@ -1,5 +1,5 @@
 /** Many WebSockets on one server: how fast it writes to all of them, and what each takes while nothing happens. */
-import { perSecond, startServed, type Arm, type Contest, type Figures, type Served } from "../contest.ts";
+import { perSecond, startServed, type Target, type Benchmark, type Figures, type Served } from "../benchmark.ts";
 import { createNodeFolder, signUpPeople, startServer, watched, type Server } from "../server.ts";
 
 const room = "bench";
@@ -38,7 +38,7 @@ const eventOf = (seq: string): string =>
     event: { type: "posted", message: { seq: "{n}", author: "user/bench0", text: "{text}", atMs: 1_750_000_000_000 } },
   }).replaceAll('"{n}"', seq);
 
-async function fanOutOurs(): Promise<Arm> {
+async function fanOutOurs(): Promise<Target> {
   const folder = await createNodeFolder({ models: false });
   const server = await folder.start({ execArgv: watched });
   const load = await startServed("load.ts");
@@ -60,8 +60,8 @@ async function fanOutOurs(): Promise<Arm> {
   };
 }
 
-async function fanOutPeer(): Promise<Arm> {
-  const server = await startServer("arms/broadcast.ts", [], watched);
+async function fanOutPeer(): Promise<Target> {
+  const server = await startServer("targets/broadcast.ts", [], watched);
   const load = await startServed("load.ts");
   const plan = { port: server.port, greetings: 0 };
   await load.call("read", { ...plan, path: "/ws", seats: [{ count: readers }] });
@@ -75,12 +75,12 @@ async function fanOutPeer(): Promise<Arm> {
   };
 } // prettier-ignore
 
-export const fanOut: Contest = {
+export const fanOut: Benchmark = {
   name: "fan-out",
   about: `posts to one room with ${readers} connections, until everybody has them`,
   warmUps: 2,
   rounds: 7,
-  arms: { plexus: fanOutOurs, ws: fanOutPeer },
+  targets: { plexus: fanOutOurs, ws: fanOutPeer },
   rows: [
     perSecond({ row: "fan-out/ws", unit: "deliveries/s", ours: "plexus", peers: ["ws"], aimRatio: 0.6 }),
     { row: "fan-out/ws/cpu", unit: "µs of server CPU/delivery", better: "lower", figure: "cpuUs", ours: "plexus", peers: ["ws"] },
@@ -104,7 +104,7 @@ async function idleRound(server: Server, seats: (count: number) => object[], fir
   return { kilobytes: (after - before) / idlers / 1024 };
 } // prettier-ignore
 
-async function idleOurs(): Promise<Arm> {
+async function idleOurs(): Promise<Target> {
   return {
     async round() {
       const folder = await createNodeFolder({ models: false });
@@ -119,10 +119,10 @@ async function idleOurs(): Promise<Arm> {
   };
 }
 
-async function idlePeer(): Promise<Arm> {
+async function idlePeer(): Promise<Target> {
   return {
     async round() {
-      const server = await startServer("arms/broadcast.ts", [], watched);
+      const server = await startServer("targets/broadcast.ts", [], watched);
       const figures = await idleRound(server, (count) => [{ count }], undefined);
       await server.stop();
       return figures;
@@ -131,12 +131,12 @@ async function idlePeer(): Promise<Arm> {
   };
 }
 
-export const idleMemory: Contest = {
+export const idleMemory: Benchmark = {
   name: "idle-memory",
   about: `memory of ${idlers} connections that are signed in, follow a room, and say nothing`,
   warmUps: 0,
   rounds: 3,
-  arms: { plexus: idleOurs, ws: idlePeer },
+  targets: { plexus: idleOurs, ws: idlePeer },
   rows: [
     { row: "idle-memory/ws", unit: "KB/connection", better: "lower", figure: "kilobytes", ours: "plexus", peers: ["ws"], aimBeyond: 40 },
   ],

@@ -2,7 +2,7 @@
 import { WebSocket } from "ws";
 import type { Attacked, Tally } from "../../attackers.ts";
 import { lastingPort } from "../../ports.ts";
-import { startServed } from "../contest.ts";
+import { startServed } from "../benchmark.ts";
 import { createNodeFolder, openRoom, signUpPeople } from "../server.ts";
 import { quantile } from "../statistics.ts";
 import { idleDisk, type Samples, type Timing } from "../timing.ts";

@@ -1,17 +1,17 @@
 /** Commands to actors: durable against raw Level and `@effect/cluster`, volatile against `nact`, and first calls. */
-import { perSecond, servedArm, type Contest } from "../contest.ts";
+import { perSecond, servedTarget, type Benchmark } from "../benchmark.ts";
 
-// Short rounds and many: a disturbance of the machine then falls into one round of all arms, or into few rounds.
+// Short rounds and many: a disturbance of the machine then falls into one round of all targets, or into few rounds.
 const sequential = { lanes: 1, outstanding: 1, durationMs: 200 };
 const crowd = { lanes: 100, outstanding: 64, durationMs: 600 };
 /** Raw batches: how many at once, and records in each. Never more than the 6,400 commands that are outstanding in the
- *  arm they are compared with. */
+ *  target they are compared with. */
 const batchings = [[1, 64], [1, 640], [1, 6_400], [2, 640], [2, 3_200], [4, 1_600]] as const; // prettier-ignore
 
 const batched = Object.fromEntries(
   batchings.map(([outstanding, weight]) => [
     `level ${outstanding}×${weight}`,
-    () => servedArm("level.ts", "durable", { ...crowd, outstanding, weight }),
+    () => servedTarget("level.ts", "durable", { ...crowd, outstanding, weight }),
   ]),
 );
 
@@ -21,21 +21,21 @@ const effectCrowds = Object.fromEntries(
   [1, 4].flatMap((outstanding) =>
     ["", "wal"].map((setting) => [
       `effect-cluster ${setting} 100×${outstanding}`.replace("  ", " "),
-      () => servedArm("effect-cluster.mjs", "durable", { ...crowd, outstanding }, [setting]),
+      () => servedTarget("effect-cluster.mjs", "durable", { ...crowd, outstanding }, [setting]),
     ]),
   ),
 );
 
-export const durableSequential: Contest = {
+export const durableSequential: Benchmark = {
   name: "durable-sequential",
   about: "one durable command after the other, to one actor",
   warmUps: 3,
   rounds: 23,
-  arms: {
-    plexus: () => servedArm("kernel.ts", "durable", sequential),
-    level: () => servedArm("level.ts", "durable", sequential),
-    "effect-cluster": () => servedArm("effect-cluster.mjs", "durable", sequential),
-    "effect-cluster-wal": () => servedArm("effect-cluster.mjs", "durable", sequential, ["wal"]),
+  targets: {
+    plexus: () => servedTarget("kernel.ts", "durable", sequential),
+    level: () => servedTarget("level.ts", "durable", sequential),
+    "effect-cluster": () => servedTarget("effect-cluster.mjs", "durable", sequential),
+    "effect-cluster-wal": () => servedTarget("effect-cluster.mjs", "durable", sequential, ["wal"]),
   },
   rows: [
     perSecond({ row: "durable-sequential/level", unit: "commands/s", ours: "plexus", peers: ["level"], aimRatio: 0.7 }),
@@ -47,13 +47,13 @@ export const durableSequential: Contest = {
   ],
 }; // prettier-ignore
 
-export const durableCrowd: Contest = {
+export const durableCrowd: Benchmark = {
   name: "durable-100x64",
   about: "64 durable commands outstanding to each of 100 actors",
   warmUps: 3,
   rounds: 7,
-  arms: {
-    plexus: () => servedArm("kernel.ts", "durable", crowd),
+  targets: {
+    plexus: () => servedTarget("kernel.ts", "durable", crowd),
     ...batched,
     ...effectCrowds,
   },
@@ -67,16 +67,16 @@ export const durableCrowd: Contest = {
 const tells = { lanes: 1, outstanding: 1, durationMs: 300, weight: 512 };
 const asks = { lanes: 1, outstanding: 64, durationMs: 200 };
 
-export const volatileAsk: Contest = {
+export const volatileAsk: Benchmark = {
   name: "volatile-ask",
   about: "questions to one actor that change its memory only: one after the other, and 64 outstanding",
   warmUps: 2,
   rounds: 9,
-  arms: {
-    plexus: () => servedArm("kernel.ts", "volatile", sequential),
-    nact: () => servedArm("nact.mjs", "volatile", sequential),
-    "plexus x64": () => servedArm("kernel.ts", "volatile", asks),
-    "nact x64": () => servedArm("nact.mjs", "volatile", asks),
+  targets: {
+    plexus: () => servedTarget("kernel.ts", "volatile", sequential),
+    nact: () => servedTarget("nact.mjs", "volatile", sequential),
+    "plexus x64": () => servedTarget("kernel.ts", "volatile", asks),
+    "nact x64": () => servedTarget("nact.mjs", "volatile", asks),
   },
   rows: [
     perSecond({ row: "volatile-ask/nact", unit: "asks/s", ours: "plexus", peers: ["nact"] }),
@@ -84,14 +84,14 @@ export const volatileAsk: Contest = {
   ],
 }; // prettier-ignore
 
-export const volatileTell: Contest = {
+export const volatileTell: Benchmark = {
   name: "volatile-tell",
   about: "bursts of 512 messages without an answer, each burst confirmed by one question behind it",
   warmUps: 2,
   rounds: 9,
-  arms: {
-    plexus: () => servedArm("kernel.ts", "tell", tells),
-    nact: () => servedArm("nact.mjs", "tell", tells),
+  targets: {
+    plexus: () => servedTarget("kernel.ts", "tell", tells),
+    nact: () => servedTarget("nact.mjs", "tell", tells),
   },
   rows: [
     perSecond({ row: "volatile-tell/nact", unit: "tells/s", ours: "plexus", peers: ["nact"] }),
@@ -100,17 +100,17 @@ export const volatileTell: Contest = {
 
 const firstCalls = { lanes: 64, outstanding: 1, durationMs: 400 };
 
-export const activation: Contest = {
+export const activation: Benchmark = {
   name: "activation",
   about: "first calls to actors that never lived before, 64 outstanding",
   warmUps: 2,
   rounds: 7,
-  arms: {
-    "plexus volatile": () => servedArm("kernel.ts", "activate", { ...firstCalls, how: "volatile" }),
-    "plexus durable": () => servedArm("kernel.ts", "activate", { ...firstCalls, how: "durable" }),
-    "effect-cluster volatile": () => servedArm("effect-cluster.mjs", "activate", { ...firstCalls, how: "volatile" }),
-    "effect-cluster durable": () => servedArm("effect-cluster.mjs", "activate", { ...firstCalls, how: "durable" }),
-    nact: () => servedArm("nact.mjs", "activate", firstCalls),
+  targets: {
+    "plexus volatile": () => servedTarget("kernel.ts", "activate", { ...firstCalls, how: "volatile" }),
+    "plexus durable": () => servedTarget("kernel.ts", "activate", { ...firstCalls, how: "durable" }),
+    "effect-cluster volatile": () => servedTarget("effect-cluster.mjs", "activate", { ...firstCalls, how: "volatile" }),
+    "effect-cluster durable": () => servedTarget("effect-cluster.mjs", "activate", { ...firstCalls, how: "durable" }),
+    nact: () => servedTarget("nact.mjs", "activate", firstCalls),
   },
   rows: [
     perSecond({ row: "activation/effect-cluster", unit: "actors/s", ours: "plexus volatile", peers: ["effect-cluster volatile"] }),

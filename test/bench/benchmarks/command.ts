@@ -3,7 +3,7 @@ import { execFile } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { createNodeFolder } from "../server.ts";
-import type { Arm, Contest } from "../contest.ts";
+import type { Target, Benchmark } from "../benchmark.ts";
 
 const run = promisify(execFile);
 const launcher = fileURLToPath(new URL("../../../bin/plexus", import.meta.url));
@@ -19,7 +19,7 @@ async function timed(program: string, args: readonly string[]): Promise<{ readon
   return { cpuMs: (seconds.reduce((sum, some) => sum + some, 0) / 10) * 1_000 };
 }
 
-async function status(): Promise<Arm> {
+async function status(): Promise<Target> {
   const folder = await createNodeFolder({ models: false });
   const server = await folder.start();
   return {
@@ -31,18 +31,18 @@ async function status(): Promise<Arm> {
   };
 }
 
-const nothing = async (): Promise<Arm> => ({
+const nothing = async (): Promise<Target> => ({
   round: () => timed(process.execPath, ["-e", "0"]),
   stop: () => Promise.resolve(),
 });
 
-export const command: Contest = {
+export const command: Benchmark = {
   name: "command",
   about: "processor time of `plexus status` on a running node; the peer is `node -e 0`",
   // The first one compiles.
   warmUps: 1,
   rounds: 7,
-  arms: { "plexus status": status, node: nothing },
+  targets: { "plexus status": status, node: nothing },
   rows: [
     { row: "command/node/status", unit: "ms", better: "lower", figure: "cpuMs", ours: "plexus status", peers: ["node"], aimRatio: 4 },
   ],

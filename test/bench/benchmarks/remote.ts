@@ -1,8 +1,16 @@
 /** What goes from one node to another: questions, messages that nobody waits for, events. */
 import { BenchCluster } from "../cluster.ts";
-import { perSecond, startServed, type Arm, type Contest, type Figures, type RowPlan, type Served } from "../contest.ts";
+import {
+  perSecond,
+  startServed,
+  type Target,
+  type Benchmark,
+  type Figures,
+  type RowPlan,
+  type Served,
+} from "../benchmark.ts";
 
-/** The load and the figures of one arm: one call of one process, with other processes around it. */
+/** The load and the figures of one target: one call of one process, with other processes around it. */
 interface Remote {
   readonly call: string;
   readonly load: object;
@@ -10,7 +18,7 @@ interface Remote {
 
 /** A keeps the directory and asks; the actors are at B, without copies: the question goes there and back, and B asks nobody
  *  whether it still owns them. */
-async function members({ call, load }: Remote): Promise<Arm> {
+async function members({ call, load }: Remote): Promise<Target> {
   const cluster = await BenchCluster.start({ nodes: { a: ["manager", "gateway"], b: ["chat"] }, replicas: 1 });
   const asking = cluster.member("a");
   await asking.call("write", { actor: "counter/k0", count: 1 });
@@ -18,7 +26,7 @@ async function members({ call, load }: Remote): Promise<Arm> {
   return { round: async () => (await asking.call(call, load)) as Figures, stop: () => cluster.stop() };
 }
 
-const pair = ({ call, load }: Remote, asking: Served, answering: Served): Arm => ({
+const pair = ({ call, load }: Remote, asking: Served, answering: Served): Target => ({
   round: async () => (await asking.call(call, load)) as Figures,
   async stop() {
     await asking.stop();
@@ -27,7 +35,7 @@ const pair = ({ call, load }: Remote, asking: Served, answering: Served): Arm =>
 });
 
 /** An exchange on the mesh, and nothing on it. */
-async function exchange(remote: Remote): Promise<Arm> {
+async function exchange(remote: Remote): Promise<Target> {
   const [asking, answering] = [await startServed("mesh.ts", ["a"]), await startServed("mesh.ts", ["b"])];
   const both = await Promise.all([asking.call("record"), answering.call("record")]);
   await Promise.all([asking.call("meet", { members: both }), answering.call("meet", { members: both })]);
@@ -35,7 +43,7 @@ async function exchange(remote: Remote): Promise<Arm> {
 }
 
 /** A peer that listens in one process and asks in another. */
-async function peer(file: string, remote: Remote): Promise<Arm> {
+async function peer(file: string, remote: Remote): Promise<Target> {
   const [asking, answering] = [await startServed(file), await startServed(file)];
   await asking.call("connect", { port: await answering.call("listen") });
   return pair(remote, asking, answering);
@@ -59,12 +67,12 @@ const askRow = (ours: string, against: string, load: string, aimRatio?: number):
   ...(aimRatio !== undefined && { aimRatio }),
 });
 
-export const remoteAsk: Contest = {
+export const remoteAsk: Benchmark = {
   name: "remote-ask",
   about: "questions to one actor on another node that change its memory only: 1, 64 and 1,024 outstanding",
   warmUps: 3,
   rounds: 9,
-  arms: {
+  targets: {
     plexus: () => members(asks),
     exchange: () => exchange(asks),
     grpc: () => peer("grpc.mjs", asks),
@@ -89,12 +97,12 @@ const bursts = { lanes: 1, outstanding: 2, durationMs, weight: 256 };
 const tells: Remote = { call: "tell", load: bursts };
 const events: Remote = { call: "events", load: { ...bursts, outstanding: 1, actor: "counter/k0" } };
 
-export const remoteTell: Contest = {
+export const remoteTell: Benchmark = {
   name: "remote-tell",
   about: "bursts of 256 messages to an actor on another node, two bursts under way, each confirmed by one question behind it",
   warmUps: 3,
   rounds: 9,
-  arms: {
+  targets: {
     plexus: () => members(tells),
     exchange: () => exchange(tells),
     tcp: () => peer("tcp.ts", tells),
@@ -106,12 +114,12 @@ export const remoteTell: Contest = {
   ],
 }; // prettier-ignore
 
-export const remoteEvents: Contest = {
+export const remoteEvents: Benchmark = {
   name: "remote-events",
   about: "bursts of 256 events from an actor on another node to one follower here",
   warmUps: 3,
   rounds: 9,
-  arms: { plexus: () => members(events), tcp: () => peer("tcp.ts", events) },
+  targets: { plexus: () => members(events), tcp: () => peer("tcp.ts", events) },
   rows: [
     perSecond({ row: "remote-events/tcp", unit: "events/s", ours: "plexus", peers: ["tcp"] }),
   ],

@@ -1,13 +1,13 @@
-/** One contest: arms measured in the same rounds, and the rows that compare them. */
+/** One benchmark: targets measured in the same rounds, and the rows that compare them. */
 import { once } from "node:events";
 import { startProcess } from "./processes.ts";
 import { bestOf, compare, median, type Comparison } from "./statistics.ts";
 
-/** What one arm measured in one round, by name of the figure. */
+/** What one target measured in one round, by name of the figure. */
 export type Figures = Readonly<Record<string, number>>;
 
 /** One side of a comparison: holds its own process or processes. */
-export interface Arm {
+export interface Target {
   /** Measures once; called for warming up first. */
   round(): Promise<Figures>;
   stop(): Promise<void>;
@@ -15,7 +15,7 @@ export interface Arm {
 
 /** What is printed as one line. */
 export interface RowPlan {
-  /** `contest/peer` or `contest/peer/figure`; arguments of the bench select by this path or a part before a slash. */
+  /** `benchmark/peer` or `benchmark/peer/figure`; arguments of the bench select by this path or a part before a slash. */
   readonly row: string;
   readonly unit: string;
   readonly better: "higher" | "lower";
@@ -36,18 +36,18 @@ export const perSecond = (plan: Omit<RowPlan, "better" | "figure">): RowPlan => 
   ...plan,
 });
 
-export interface Contest {
+export interface Benchmark {
   readonly name: string;
   /** One line for `--list`. */
   readonly about: string;
   /** Rounds that are not counted: code is compiled, slots and files are opened. */
   readonly warmUps: number;
   readonly rounds: number;
-  readonly arms: Readonly<Record<string, () => Promise<Arm>>>;
+  readonly targets: Readonly<Record<string, () => Promise<Target>>>;
   readonly rows: readonly RowPlan[];
 }
 
-/** One finished line. `ours` and `peer` are medians; `figures` are the medians of everything the two arms measured. */
+/** One finished line. `ours` and `peer` are medians; `figures` are the medians of everything the two targets measured. */
 export interface Row extends Comparison {
   readonly row: string;
   readonly unit: string;
@@ -61,38 +61,38 @@ export interface Row extends Comparison {
   readonly peerFigures: Figures;
 }
 
-/** Runs the arms that the chosen rows need: warm-ups, then the rounds, there and back so that no arm is always first. */
-export async function runContest(
-  contest: Contest,
+/** Runs the targets that the chosen rows need: warm-ups, then the rounds, there and back so that no target is always first. */
+export async function runBenchmark(
+  benchmark: Benchmark,
   chosen: readonly RowPlan[],
   rounds: number,
   say: (text: string) => void,
 ): Promise<Row[]> {
-  const names = Object.keys(contest.arms).filter((name) =>
+  const names = Object.keys(benchmark.targets).filter((name) =>
     chosen.some((row) => row.ours === name || row.peers.includes(name)),
   );
-  const arms = new Map<string, Arm>();
+  const targets = new Map<string, Target>();
   const measured = new Map<string, Figures[]>(names.map((name) => [name, []]));
   try {
     for (const name of names) {
-      say(`${contest.name}: starting ${name}`);
-      arms.set(name, await (contest.arms[name] as () => Promise<Arm>)());
+      say(`${benchmark.name}: starting ${name}`);
+      targets.set(name, await (benchmark.targets[name] as () => Promise<Target>)());
     }
-    for (let round = 1 - contest.warmUps; round <= rounds; round += 1) {
+    for (let round = 1 - benchmark.warmUps; round <= rounds; round += 1) {
       for (const name of round % 2 === 0 ? names : [...names].reverse()) {
-        say(`${contest.name}: ${round < 1 ? "warming up" : `round ${round} of ${rounds}`}, ${name}`);
-        const figures = await (arms.get(name) as Arm).round();
+        say(`${benchmark.name}: ${round < 1 ? "warming up" : `round ${round} of ${rounds}`}, ${name}`);
+        const figures = await (targets.get(name) as Target).round();
         if (round > 0) measured.get(name)?.push(figures);
       }
     }
   } finally {
-    for (const arm of arms.values()) await arm.stop();
+    for (const target of targets.values()) await target.stop();
   }
   return chosen.map((plan) => finish(plan, measured));
 }
 
 function finish(plan: RowPlan, measured: ReadonlyMap<string, readonly Figures[]>): Row {
-  const of = (arm: string): number[] => (measured.get(arm) ?? []).map((figures) => figures[plan.figure] ?? NaN);
+  const of = (target: string): number[] => (measured.get(target) ?? []).map((figures) => figures[plan.figure] ?? NaN);
   const against = plan.peers[bestOf(plan.peers.map(of), plan.better)] ?? "";
   const comparison = compare(of(plan.ours), of(against));
   const { aimRatio, aimBeyond } = plan;
@@ -117,7 +117,7 @@ function medians(rounds: readonly Figures[]): Figures {
   return Object.fromEntries(names.map((name) => [name, median(rounds.map((figures) => figures[name] ?? NaN))]));
 }
 
-/** A child process that serves calls, see `arms/serve.ts`. */
+/** A child process that serves calls, see `targets/serve.ts`. */
 export interface Served {
   readonly pid: number;
   call(name: string, args?: unknown): Promise<unknown>;
@@ -127,12 +127,12 @@ export interface Served {
   stop(): Promise<void>;
 }
 
-/** No round takes a tenth of it; an arm that hangs must not hang the run. */
+/** No round takes a tenth of it; a target that hangs must not hang the run. */
 const callTimeoutMs = 120_000;
 
-/** Starts a file of `arms/` in a process of its own. */
+/** Starts a file of `targets/` in a process of its own. */
 export async function startServed(file: string, args: readonly string[] = []): Promise<Served> {
-  const child = startProcess(`arms/${file}`, { args });
+  const child = startProcess(`targets/${file}`, { args });
   const open = new Map<number, { resolve: (value: unknown) => void; reject: (error: Error) => void }>();
   let calls = 0;
   child.on("message", (answer: { id: number; result?: unknown; error?: string }) => {
@@ -176,8 +176,13 @@ export async function startServed(file: string, args: readonly string[] = []): P
   };
 } // prettier-ignore
 
-/** An arm that makes the same call in every round. */
-export async function servedArm(file: string, call: string, load: object, args: readonly string[] = []): Promise<Arm> {
+/** A target that makes the same call in every round. */
+export async function servedTarget(
+  file: string,
+  call: string,
+  load: object,
+  args: readonly string[] = [],
+): Promise<Target> {
   const served = await startServed(file, args);
   return {
     round: async () => (await served.call(call, load)) as Figures,

@@ -1,8 +1,8 @@
 /** Durable commands on three nodes, next to etcd and to one node alone. */
 import { findEtcd, startEtcd } from "../../integration/etcd-server.ts";
 import { BenchCluster } from "../cluster.ts";
-import { perSecond, servedArm, type Arm, type Contest, type Figures } from "../contest.ts";
-import type { Load } from "../arms/drive.ts";
+import { perSecond, servedTarget, type Target, type Benchmark, type Figures } from "../benchmark.ts";
+import type { Load } from "../targets/drive.ts";
 
 const sequential: Load = { lanes: 1, outstanding: 1, durationMs: 400 };
 /** Long: the first and the last of 6,400 outstanding have no company. */
@@ -10,7 +10,7 @@ const crowd: Load = { lanes: 100, outstanding: 64, durationMs: 3_000 };
 
 /** The first node keeps the directory and makes the load; the actors are spread over the other three, and each has a copy
  *  of everything. */
-async function members(load: Load): Promise<Arm> {
+async function members(load: Load): Promise<Target> {
   const cluster = await BenchCluster.start({
     nodes: { boss: ["manager", "gateway"], one: ["chat"], two: ["chat"], three: ["chat"] },
     replicas: 3,
@@ -24,7 +24,7 @@ async function members(load: Load): Promise<Arm> {
 /** One etcd of three members for all who put: idle members would cost whoever is measured. */
 let shared: { readonly etcd: ReturnType<typeof startEtcd>; clients: number } | undefined;
 
-async function etcdClient(client: "native" | "etcd3", load: Load): Promise<Arm> {
+async function etcdClient(client: "native" | "etcd3", load: Load): Promise<Target> {
   const found = findEtcd();
   if ("missing" in found) throw new Error(found.missing);
   const used = (shared ??= { etcd: startEtcd(found.path, 3), clients: 0 });
@@ -37,15 +37,15 @@ async function etcdClient(client: "native" | "etcd3", load: Load): Promise<Arm> 
   };
   try {
     const { endpoint } = await (await used.etcd).leader();
-    const arm = await servedArm("etcd.ts", "durable", load, [client, endpoint, `${client}-${load.outstanding}`]);
+    const target = await servedTarget("etcd.ts", "durable", load, [client, endpoint, `${client}-${load.outstanding}`]);
     const stop = async (): Promise<void> => {
       try {
-        await arm.stop();
+        await target.stop();
       } finally {
         await leave();
       }
     };
-    return { round: () => arm.round(), stop };
+    return { round: () => target.round(), stop };
   } catch (error) {
     await leave();
     throw error;
@@ -54,7 +54,7 @@ async function etcdClient(client: "native" | "etcd3", load: Load): Promise<Arm> 
 
 /** The more that etcd has outstanding, the more it commits at once, until its client is what is slow. So it may have as few
  *  as serve it best. */
-const etcds = (client: "native" | "etcd3", load: Load, outstanding: readonly number[]): Contest["arms"] =>
+const etcds = (client: "native" | "etcd3", load: Load, outstanding: readonly number[]): Benchmark["targets"] =>
   Object.fromEntries(
     outstanding.map((count) => [
       `${client} ${load.lanes}×${count}`,
@@ -66,12 +66,12 @@ const packaged = etcds("etcd3", crowd, [1, 4, 16]);
 const nativeSequential = etcds("native", sequential, [1]);
 const packagedSequential = etcds("etcd3", sequential, [1]);
 
-export const replicatedSequential: Contest = {
+export const replicatedSequential: Benchmark = {
   name: "replicated-sequential",
   about: "one durable command after the other to an actor with three copies",
   warmUps: 3,
   rounds: 11,
-  arms: { plexus: () => members(sequential), alone: () => servedArm("kernel.ts", "durable", sequential), ...nativeSequential, ...packagedSequential },
+  targets: { plexus: () => members(sequential), alone: () => servedTarget("kernel.ts", "durable", sequential), ...nativeSequential, ...packagedSequential },
   rows: [
     perSecond({ row: "replicated-sequential/etcd", unit: "commands/s", ours: "plexus", peers: Object.keys(nativeSequential) }),
     { row: "replicated-sequential/etcd/p50", unit: "ms", better: "lower", figure: "p50Ms", ours: "plexus", peers: Object.keys(nativeSequential) },
@@ -80,12 +80,12 @@ export const replicatedSequential: Contest = {
   ],
 }; // prettier-ignore
 
-export const replicatedCrowd: Contest = {
+export const replicatedCrowd: Benchmark = {
   name: "replicated-100x64",
   about: "64 durable commands outstanding to each of 100 actors with three copies",
   warmUps: 2,
   rounds: 5,
-  arms: { plexus: () => members(crowd), alone: () => servedArm("kernel.ts", "durable", crowd), ...native, ...packaged },
+  targets: { plexus: () => members(crowd), alone: () => servedTarget("kernel.ts", "durable", crowd), ...native, ...packaged },
   rows: [
     perSecond({ row: "replicated-100x64/etcd", unit: "commands/s", ours: "plexus", peers: Object.keys(native), aimRatio: 10 }),
     perSecond({ row: "replicated-100x64/etcd3", unit: "commands/s", ours: "plexus", peers: Object.keys(packaged) }),

@@ -10,7 +10,7 @@ export interface Load {
   readonly weight?: number;
 }
 
-/** What one round of one arm came to. */
+/** What one round of one target came to. */
 export interface Driven {
   readonly perSecond: number;
   readonly p50Ms: number;
@@ -20,7 +20,7 @@ export interface Driven {
   readonly operations: number;
 }
 
-/** Latencies kept of one round; beyond it the oldest go, so that keeping them costs the same however fast the arm is. */
+/** Latencies kept of one round; beyond it the oldest go, so that keeping them costs the same however fast the target is. */
 const latenciesKept = 65_536;
 
 /** Issues again in a lane whenever one of its commands is answered, until the time is over; then waits for the rest. */
@@ -71,6 +71,6 @@ export async function driveAll(
   return figures;
 }
 
-/** The payload of every durable and volatile command, in every arm. */
+/** The payload of every durable and volatile command, in every target. */
 export const payload =
   "The quick brown fox jumps over the lazy dog; then it rests beside the river until evening comes. ".padEnd(100, ".");
