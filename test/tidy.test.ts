@@ -83,6 +83,12 @@ describe("the repository", () => {
     none(mutations.filter((mutation) => places(mutation) !== 1).map(({ file, name }) => `${file}: ${name}`));
   });
 
+  it("calls REST by paths with a version", () => {
+    const tested = new Set(["node/gateway/http.ts", "test/unit/gateway/http.test.ts"]);
+    const old = code.filter(({ path, text }) => !tested.has(path) && /["'`*]\/api\/(?!v\d)/.test(text));
+    none(old.map(({ path }) => `${path} names a path below /api without a version`));
+  });
+
   it("declares every package it imports", () => {
     const manifest = JSON.parse(documentText("package.json")) as Record<string, Record<string, string>>;
     const sources = code.filter(({ path }) => !path.startsWith("test/bench/"));
