@@ -38,6 +38,7 @@ class Host {
   readonly node: NodeId;
   readonly routing: RoutingPart;
   readonly asks: OpenAsks;
+  readonly #firstAsk: number;
   readonly #net: Net;
   readonly #applied: Applied;
   readonly #queues = new Map<SlotId, Envelope[]>();
@@ -64,6 +65,7 @@ class Host {
     this.#applied = applied;
     const clock = net.clock();
     this.asks = new OpenAsks(net.world.dice);
+    this.#firstAsk = this.asks.number();
     this.routing = createRouting({
       asks: this.asks,
       directoryNode: () => undefined,
@@ -83,6 +85,13 @@ class Host {
 
   nowMs(): number {
     return this.#net.world.nowMs;
+  }
+
+  /** Asks that nobody has closed. */
+  get asksOpen(): number {
+    let open = 0;
+    for (let number = this.asks.number(); number >= this.#firstAsk; number -= 1) if (this.asks.find(number)) open += 1;
+    return open;
   }
 
   #answer(envelope: Envelope, result: Result<unknown>): void {
@@ -334,6 +343,7 @@ describe("routing: lines", () => {
       expect(await world.run(over, 20_000), `seed ${seed}`).to.equal("done");
       await world.run(() => false, world.nowMs + 1_000);
       check(asks, applied);
+      for (const host of hosts) expect(host.asksOpen, `seed ${seed}`).to.equal(0);
       const full = hosts.some(({ busy }) => busy > 0) ? ["MAILBOX_FULL", "ASK_TIMEOUT"] : [];
       for (const { operation, timeoutMs, results } of asks)
         if (timeoutMs > 1_000)
