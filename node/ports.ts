@@ -198,6 +198,16 @@ export interface Publisher {
   publish(topic: string, event: unknown, at: number | undefined, epoch: number): void;
 }
 
+/** Takes one event of a followed topic. `at` is absent for best-effort events. Must not throw or wait. */
+export type EventFollower = (event: unknown, at: number | undefined) => void;
+
+/** Where actors publish and the gateway listens, wherever in the cluster either is. */
+export interface Hub extends Publisher {
+  /** Hears every event of `topic` from now on, until the returned function is called. `onGap` is called when events may
+   *  have been missed: the topic moved to another node, or a connection between nodes broke. */
+  follow(topic: string, follower: EventFollower, onGap?: () => void): () => void;
+}
+
 /** Structured log: an event name and facts. Never secrets, never message texts. */
 export interface Log {
   debug(event: string, facts?: Readonly<Record<string, unknown>>): void;

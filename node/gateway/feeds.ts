@@ -2,10 +2,9 @@ import { Type, type Static } from "typebox";
 import { Compile } from "typebox/compile";
 import { failure, failureOf, refused, schema, type Failure, type Result, type Resumed } from "../../protocols/index.ts";
 import { withJitter } from "../waiting.ts";
-import type { Clock, Log, Meter, Random } from "../ports.ts";
+import type { Clock, Hub, Log, Meter, Random } from "../ports.ts";
 import type { Connection } from "./connection.ts";
 import { frameOf } from "./frames.ts";
-import type { Hub } from "./hub.ts";
 import type { GatewayLimits } from "./limits.ts";
 import type { Outflow } from "./outflow.ts";
 

@@ -4,7 +4,7 @@
  *      any client ────/ws───► sockets.ts ─────────────────────┼─► kernel.ask ─► actors
  *      OpenAI client ─/v1───► openai.ts ─► runtime            │                   │ publish
  *                                                             │                   ▼
- *      a thousand sockets ◄── one shared frame ◄── feeds.ts ◄─┴───────────────── hub.ts
+ *      a thousand sockets ◄── one shared frame ◄── feeds.ts ◄─┴───────────────────── hub
  *
  *  It holds no truth. Who somebody is, who may read a room, what was said: actors answer that, and the gateway carries
  *  the question with the name it has checked. What it owns is the edge: tokens and passwords (accounts.ts), schemas
@@ -33,7 +33,6 @@ import { createRateLimit } from "./rates.ts";
 import { addRoutes } from "./routes.ts";
 import { createSockets } from "./sockets.ts";
 
-export type { Follower, Hub } from "./hub.ts";
 export { gatewayLimits, type GatewayLimits } from "./limits.ts";
 export type { Gateway, GatewayOptions } from "./options.ts";
 export { adminCodeHash } from "./tokens.ts";

@@ -2,9 +2,8 @@ import type { AuditPage, Degraded, Failure, NodePlace, NodeStatus, Result } from
 import type { Runtime } from "../../runtimes/runtime.ts";
 import type { ClusterActors, Kernel } from "../kernel/api.ts";
 import type { ClusterControl } from "../placement/api.ts";
-import type { Clock, Log, Meter, Random } from "../ports.ts";
+import type { Clock, Hub, Log, Meter, Random } from "../ports.ts";
 import type { Addresses } from "./addresses.ts";
-import type { Hub } from "./hub.ts";
 import type { HostCheck } from "./hosts.ts";
 import type { GatewayLimits } from "./limits.ts";
 import type { ListenAddress } from "./metrics.ts";

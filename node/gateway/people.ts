@@ -8,11 +8,10 @@ import {
   type UserView,
 } from "../../protocols/index.ts";
 import { backoffMs } from "../waiting.ts";
-import type { Clock, Log } from "../ports.ts";
+import type { Clock, Hub, Log } from "../ports.ts";
 import { closeCodes, type Connection } from "./connection.ts";
 import type { Feeds, Watcher } from "./feeds.ts";
 import { frameOf } from "./frames.ts";
-import type { Hub } from "./hub.ts";
 import type { GatewayLimits } from "./limits.ts";
 
 /** A user with connections here: shared by all of them, so that the user's own stream and rooms are followed once. */

@@ -19,17 +19,16 @@ import type { ActorId, Role, SlotId } from "../../protocols/index.ts";
 import type { Runtime } from "../../runtimes/runtime.ts";
 import type { Exchange } from "../exchange/index.ts";
 import type { AskTable, Kernel, Routing } from "../kernel/api.ts";
-import type { Clock, Log, Membership, Meter, NodeId, Random } from "../ports.ts";
+import type { Clock, Hub, Log, Membership, Meter, NodeId, Random } from "../ports.ts";
 import { firstOwner, slotOfActor, type SlotTable } from "../cluster/slot-table.ts";
 import { createGenerations } from "./generations.ts";
 import { Inbound } from "./inbound.ts";
 import { routingLimits, type RoutingLimits } from "./limits.ts";
 import { Outbound } from "./outbound.ts";
-import { Relay, type Hub } from "./relay.ts";
+import { Relay } from "./relay.ts";
 
 export { createClusterActors } from "./actors.ts";
 export { routingLimits, type RoutingLimits } from "./limits.ts";
-export type { Hub } from "./relay.ts";
 
 export interface RoutingOptions {
   readonly node: NodeId;

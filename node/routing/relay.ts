@@ -12,18 +12,11 @@
  *
  *  Best-effort events carry the epoch of the actor that published them; those of an owner before are dropped. Durable ones
  *  have a position, by which the gateway knows them. */
-import type { Publisher } from "../ports.ts";
+import type { Hub } from "../ports.ts";
 import { Following } from "./following.ts";
 import type { RoutingPorts } from "./index.ts";
 import type { RoutingLimits } from "./limits.ts";
 import { Serving } from "./serving.ts";
-
-/** Where actors publish and the gateway listens, wherever in the cluster either is. */
-export interface Hub extends Publisher {
-  /** Hears every event of `topic` from now on, until the returned function is called. `onGap` is called when events may
-   *  have been missed. */
-  follow(topic: string, follower: (event: unknown, at: number | undefined) => void, onGap?: () => void): () => void;
-}
 
 /** See `Hub`. Following and serving know nothing of one another: an event of this node goes to both. */
 export class Relay implements Hub {

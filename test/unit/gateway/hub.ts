@@ -1,15 +1,15 @@
-import type { Follower, Hub } from "../../../node/gateway/index.ts";
+import type { EventFollower, Hub } from "../../../node/ports.ts";
 
 /** A hub within one process, which misses nothing. An event nobody follows costs one look-up. */
 export function createHub(): Hub {
-  const topics = new Map<string, Set<Follower>>();
+  const topics = new Map<string, Set<EventFollower>>();
   return {
     publish(topic, event, at) {
       const followers = topics.get(topic);
       if (followers !== undefined) for (const follower of followers) follower(event, at);
     },
     follow(topic, follower) {
-      const followers = topics.get(topic) ?? new Set<Follower>();
+      const followers = topics.get(topic) ?? new Set<EventFollower>();
       topics.set(topic, followers);
       followers.add(follower);
       return () => {

@@ -13,11 +13,10 @@ import {
   type Gateway,
   type GatewayLimits,
   type GatewayOptions,
-  type Hub,
 } from "../../../node/gateway/index.ts";
 import type { Kernel } from "../../../node/kernel/index.ts";
 import { createClock, createRandom, openLevelStore } from "../../../node/platform/index.ts";
-import type { Clock, Log } from "../../../node/ports.ts";
+import type { Clock, Hub, Log } from "../../../node/ports.ts";
 import type { ClusterView, Failure, SignedIn } from "../../../protocols/index.ts";
 import { startAlone } from "../../alone.ts";
 import { createEchoRuntime, type EchoRuntime } from "../../../runtimes/echo/echo.ts";
