@@ -50,10 +50,10 @@ A client sends a command by its name over the [WebSocket](api.md#websocket), or 
 \`/api/v1\`; parts of a path that begin with a colon are the actor's name or fields of the command. The fields' bounds are in
 \`protocols/CONTRACT.txt\`, and in \`/openapi.json\`.
 
-- **from**: \`client\` is a person's program. \`follower\` is whoever follows the actor's events (\`subscribe\`). The others are inside the
-  cluster: \`agent\`, any \`actor\`, the \`gateway\` that has checked a password or a code, a \`node\`.
-- **effect**: what \`reads\` may be repeated at any time; what \`changes\` is repeated with the same \`operationId\`; what \`signals\` is seen
-  at once or never, and need not be repeated.
+- **from**: the senders. \`client\`: a person's program. \`follower\`: a program that follows the actor's events (\`subscribe\`). The others
+  are inside the cluster: an \`agent\`, any \`actor\`, the \`gateway\` that has checked a password or a code, a \`node\`.
+- **effect**: a command that \`reads\` may be repeated at any time; one that \`changes\` is repeated with the same \`operationId\`; one that
+  \`signals\` is seen at once or never, and need not be repeated.
 
 ## All commands
 
