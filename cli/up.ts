@@ -87,7 +87,7 @@ const endings: Readonly<Record<MembershipEnd, string>> = {
   evicted:
     "This node was evicted from its cluster. To come back: an empty data folder and a new invitation. " +
     "If nobody evicted it, keep this folder: docs/operating.md, etcd lost or restored.",
-  doubled:
+  duplicate:
     "Another process has started as this node, on a copy of its data folder, so this one has ended; nobody evicted it. " +
     "Let only one of the two run, and keep both folders until you know which is current.",
 };

@@ -177,7 +177,7 @@ export interface TransportListener {
 }
 
 /** Why a process ceases to be its node: it is no member any more; another process runs as it, on a copy of its data. */
-export type MembershipEnd = "evicted" | "doubled";
+export type MembershipEnd = "evicted" | "duplicate";
 
 /** Who is here, as this node sees it. An opinion: nothing that must never be wrong rests on it. */
 export interface Membership {

@@ -71,7 +71,7 @@ export async function listenForNodes(
     },
     directoryInfo: () => at.directory(),
     wasEvicted: (other) => listed && home.now.evicted?.includes(other) === true,
-    disowned(by, why) {
+    expelled(by, why) {
       // Only the node that keeps the directory knows. Any other may be wrong, or lie.
       const place = at.directory();
       if (place.kind === "embedded" && place.host === by) ending.begin(why);

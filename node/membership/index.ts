@@ -239,9 +239,9 @@ export function createMembership(options: MembershipOptions): MembershipPart {
     view = Math.max(view + 1, revision);
     const own = next.get(node);
     if (own !== undefined && attempted > 0 && own.incarnation > attempted && belonged) {
-      log.error("membership.doubled", { incarnation: attempted, other: own.incarnation });
+      log.error("membership.duplicate", { incarnation: attempted, other: own.incarnation });
       attempted = Infinity;
-      end("doubled");
+      end("duplicate");
     } else if (own !== undefined) incarnation = Math.max(incarnation, own.incarnation);
     const others = new Set(next.keys());
     others.delete(node);

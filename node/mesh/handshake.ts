@@ -114,7 +114,7 @@ export function asHeard(reason: Failure): Failure {
 export const evicted = failure("NOT_A_PEER", { reason: "evicted" });
 
 /** What a process is told when its node has started again elsewhere: on a copy of its data folder. */
-export const doubled = failure("NOT_A_PEER", { reason: "a later start of this node is connected" });
+export const duplicate = failure("NOT_A_PEER", { reason: "a later start of this node is connected" });
 
 /** What it is told before it is known whether the process of the later start lives: it may come again. */
 export const preceded = failure("NOT_A_PEER", { reason: "a later start of this node may still be connected" });
@@ -126,8 +126,8 @@ export function endIn({ code, details }: Failure): MembershipEnd | undefined {
   const reason = details?.["reason"];
   return reason === evicted.details?.["reason"]
     ? "evicted"
-    : reason === doubled.details?.["reason"]
-      ? "doubled"
+    : reason === duplicate.details?.["reason"]
+      ? "duplicate"
       : undefined;
 }
 

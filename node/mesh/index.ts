@@ -64,7 +64,7 @@ export interface MeshOptions {
   wasEvicted?(peer: string): boolean;
   /** A member says that this process is not its node any more. Any member can say that; whether it knows is for the
    *  listener to judge. */
-  disowned?(by: NodeId, why: MembershipEnd): void;
+  expelled?(by: NodeId, why: MembershipEnd): void;
   /** Lets newcomers in who have an invitation; without it nobody joins through this node. Stops with
    *  the mesh. */
   readonly admission?: Admission;
@@ -149,7 +149,7 @@ export async function startMesh(options: MeshOptions): Promise<Mesh> {
     addressesOf,
     reached: (peer, address) => options.reached?.(peer, address),
     wasEvicted,
-    disowned: (by, why) => options.disowned?.(by, why),
+    expelled: (by, why) => options.expelled?.(by, why),
   });
 
   // Anyone can announce anything on a local network; only members are worth remembering.

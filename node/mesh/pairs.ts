@@ -4,7 +4,7 @@
  *  of which only one can reach the other still meets. When both dial at once, the link dialled by the lower one stands:
  *  it refuses the other's hello, the other drops its own attempt. A link that becomes ready replaces an older one that
  *  was: the peer would not have dialled unless it had lost that. Only an earlier start of the node has to wait until the
- *  link of the later one is over, and is told that it is doubled once that proves to live. */
+ *  link of the later one is over, and is told that it is a duplicate once that proves to live. */
 import type { Connection, Libp2p, Stream } from "@libp2p/interface";
 import { multiaddr, type Multiaddr } from "@multiformats/multiaddr";
 import { failure, type Failure } from "../../protocols/index.ts";
@@ -21,7 +21,7 @@ import type {
   TransportListener,
 } from "../ports.ts";
 import type { Gate } from "./gate.ts";
-import { controlKind, doubled, endIn, evicted, judge, preceded, type Hello, type Introduction } from "./handshake.ts";
+import { controlKind, duplicate, endIn, evicted, judge, preceded, type Hello, type Introduction } from "./handshake.ts";
 import { Lane } from "./lane.ts";
 import type { MeshLimits } from "./limits.ts";
 import { cut, textOf } from "./swarm.ts";
@@ -75,7 +75,7 @@ export interface PairsOptions {
   /** Whether a peer that is no member was evicted. */
   wasEvicted(peer: string): boolean;
   /** A member says that this process is not its node any more. */
-  disowned(by: NodeId, why: MembershipEnd): void;
+  expelled(by: NodeId, why: MembershipEnd): void;
 }
 
 export class Pairs {
@@ -321,7 +321,7 @@ export class Pairs {
       return;
     }
     if (pair.established !== undefined && hello.incarnation < pair.established.incarnation) {
-      refuse(pair.established.outlives(hello.incarnation) ? doubled : preceded);
+      refuse(pair.established.outlives(hello.incarnation) ? duplicate : preceded);
       return;
     }
     if (pair.candidate?.dialled === true && peer < link.peer) {
@@ -363,7 +363,7 @@ export class Pairs {
     const pair = this.#byPeer.get(link.peer);
     if (pair === undefined) return;
     const end = theirs ? endIn(reason) : undefined;
-    if (end !== undefined) this.#options.disowned(pair.member.node, end);
+    if (end !== undefined) this.#options.expelled(pair.member.node, end);
     if (pair.established === link) {
       pair.established = undefined;
       pair.failures = clock.monotonicMs() - link.readyAtMs >= limits.stableMs ? 0 : pair.failures + 1;

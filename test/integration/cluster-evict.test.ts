@@ -74,7 +74,7 @@ describe("a real node that is evicted while it runs", () => {
     await until("the process on the original has ended", isGone, limitMs);
     expect(await two.end("SIGKILL")).to.equal(1);
     const said = await readFile(log, "utf8");
-    expect(said).to.match(/node\.doubled"[^]*node\.doubled\.ended/);
+    expect(said).to.match(/node\.duplicate"[^]*node\.duplicate\.ended/);
     expect(said).to.include("Another process has started as this node, on a copy of its data folder");
     expect(said).not.to.match(/node\.evicted|was evicted from/);
     expect(existsSync(join(two.data, "control.json"))).to.equal(false);

@@ -108,7 +108,7 @@ describe("the end of a membership", () => {
     const told: string[] = [];
     ending.onBegin(() => told.push("begun"));
     ending.begin("evicted");
-    ending.begin("doubled");
+    ending.begin("duplicate");
     expect([ending.why, told]).to.deep.equal(["evicted", ["begun"]]);
     expect(await outcome(ending.ended)).to.equal("NOT_A_PEER");
     expect(await readHome(store)).to.have.property("selfEvicted", true);
@@ -117,9 +117,9 @@ describe("the end of a membership", () => {
   it("is not in the folder where another process runs as this node, nor held up by a disk that takes nothing", async () => {
     const part = storeOf();
     const make = () => createEnding({ node: "a", cluster: "c1", home: keepHome(home, { store: part.store, log: quietLog }), log: quietLog }); // prettier-ignore
-    const doubled = make();
-    doubled.begin("doubled");
-    expect(await outcome(doubled.ended)).to.equal("DATA_FOLDER_IN_USE");
+    const duplicate = make();
+    duplicate.begin("duplicate");
+    expect(await outcome(duplicate.ended)).to.equal("DATA_FOLDER_IN_USE");
     expect(await readHome(part.store)).to.equal(undefined);
     part.refuses = true;
     const evicted = make();

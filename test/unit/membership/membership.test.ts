@@ -271,7 +271,7 @@ describe("membership", () => {
     await cluster.pass(1_000);
     await cluster.edit("b", undefined);
     await cluster.pass(1_000);
-    expect(ends).to.deep.equal(["doubled"]);
+    expect(ends).to.deep.equal(["duplicate"]);
   });
 
   it("goes on with the list it knows while the directory is away, and joins when it is back", async () => {

@@ -396,8 +396,8 @@ describe("a mesh with a member that breaks the rules", () => {
       gone.incarnation = 2;
       await gone.join("silent");
       const ends: string[] = [];
-      const disowned = (...said: readonly string[]): void => void ends.push(...said);
-      await loopback.start("silent", { key, incarnation: 1, limits: patient, disowned });
+      const expelled = (...said: readonly string[]): void => void ends.push(...said);
+      await loopback.start("silent", { key, incarnation: 1, limits: patient, expelled });
       const seen = (): readonly string[] => b.events.filter((event) => event.endsWith("silent"));
       await b.until(() => seen().length === 3, "it is let in");
       expect(ends).to.deep.equal([]);

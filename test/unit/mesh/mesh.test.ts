@@ -125,16 +125,16 @@ describe("nodes of one mesh", () => {
   });
 
   it("end their connection at once when one is evicted, tell it so, and do not meet again", async () => {
-    const disowned: string[] = [];
+    const expelled: string[] = [];
     const a = await loopback.start("a", { limits: quick });
-    const b = await loopback.start("b", { limits: quick, disowned: (...said) => void disowned.push(...said) });
+    const b = await loopback.start("b", { limits: quick, expelled: (...said) => void expelled.push(...said) });
     await meet(a, b);
     const mine = loopback.roster.members.find(({ node }) => node === "a");
     loopback.roster.remove("b");
     expect(a.isConnected("b")).to.equal(false);
     expect(a.events).to.deep.equal(["+b", "-b"]);
     await b.until(() => b.events.includes("-a"), "the evicted node is told");
-    expect(disowned).to.deep.equal(["a", "evicted"]);
+    expect(expelled).to.deep.equal(["a", "evicted"]);
     expect(mine).to.not.equal(undefined);
     await a.until(() => (a.counts.get("mesh_refused_connections") ?? 0) > 0, "the evicted node was turned away");
     expect(a.isConnected("b")).to.equal(false);
@@ -148,13 +148,13 @@ describe("nodes of one mesh", () => {
     });
     const away = new Loopback();
     try {
-      const disowned: string[] = [];
+      const expelled: string[] = [];
       const told = Promise.withResolvers<void>();
       const b = await away.start("b", {
         key: former,
         limits: quick,
-        disowned(by) {
-          disowned.push(by);
+        expelled(by) {
+          expelled.push(by);
           told.resolve();
         },
       });
@@ -162,7 +162,7 @@ describe("nodes of one mesh", () => {
       await within(told.promise, "the answer");
       await a.until(() => (a.counts.get("mesh_refused_connections") ?? 0) > 1, "it is turned away when it comes again");
       expect(a.counts.get("mesh_refused_peers")).to.equal(1);
-      expect([a.events, b.events, disowned]).to.deep.equal([[], [], ["a"]]);
+      expect([a.events, b.events, expelled]).to.deep.equal([[], [], ["a"]]);
     } finally {
       await away.stop();
     }
@@ -186,8 +186,8 @@ describe("nodes of one mesh", () => {
   });
 
   it("take no other end and no other refusal for an eviction", async () => {
-    const disowned: string[] = [];
-    const told = { limits: quick, disowned: (by: string) => void disowned.push(by) };
+    const expelled: string[] = [];
+    const told = { limits: quick, expelled: (by: string) => void expelled.push(by) };
     const [a, b] = [await loopback.start("a", told), await loopback.start("b", told)];
     await meet(a, b);
     a.mesh.transport.disconnect("b", failure("NOT_A_PEER", { reason: "another" }));
@@ -196,7 +196,7 @@ describe("nodes of one mesh", () => {
     await b.until(() => b.events.length === 4, "the node id is another key's now");
     const c = await loopback.start("c", { ...told, cluster: "cluster-two" });
     await c.until(() => refusals(c, "NOT_A_PEER"), "a refusal of the cluster");
-    expect(disowned).to.deep.equal([]);
+    expect(expelled).to.deep.equal([]);
   });
 
   it("find each other by multicast when nothing else says where they are", async function () {
@@ -318,9 +318,9 @@ describe("nodes of one mesh", () => {
     const later = await loopback.start("b", { key, incarnation: 2, limits: heard });
     await meet(a, later);
     const told = Promise.withResolvers<readonly string[]>();
-    const disowned = (by: string, why: string): void => told.resolve([by, why]);
-    await loopback.start("b", { key, listed: false, limits: quick, disowned });
-    expect(await within(told.promise, "the refusal")).to.deep.equal(["a", "doubled"]);
+    const expelled = (by: string, why: string): void => told.resolve([by, why]);
+    await loopback.start("b", { key, listed: false, limits: quick, expelled });
+    expect(await within(told.promise, "the refusal")).to.deep.equal(["a", "duplicate"]);
     expect(a.isConnected("b")).to.equal(true);
   });
 
