@@ -266,6 +266,8 @@ describe("gateway: HTTP", () => {
       "/healthz",
     ])
       expect(body.paths, path).to.have.property(path);
+    for (const path of Object.keys(body.paths))
+      expect(path).to.match(/^\/api\/v1\/|^\/v1\/|^\/(healthz|readyz|metrics)$/);
     for (const [path, methods] of Object.entries<Record<string, { summary?: string }>>(body.paths))
       for (const route of Object.values(methods)) expect(route.summary, path).to.be.a("string");
     const operations = new Set<string>();
