@@ -5,7 +5,7 @@ import { idleDisk, idleTimer, type Samples, type Timing } from "../timing.ts";
 
 const chatNodes = { one: ["chat"], two: ["chat"], three: ["chat"] } as const;
 /** Keeps the directory, decides on failovers, and writes. */
-const boss = { boss: ["manager", "gateway"] } as const;
+const manager = { manager: ["manager", "gateway"] } as const;
 
 interface Placed {
   readonly owner: string;
@@ -17,8 +17,8 @@ const failover = (name: string, signal: "SIGKILL" | "SIGSTOP", about: string, ai
   about,
   rounds: 60,
   async start() {
-    const cluster = await BenchCluster.start({ nodes: { ...boss, ...chatNodes }, replicas: 3 });
-    const writer = cluster.member("boss");
+    const cluster = await BenchCluster.start({ nodes: { ...manager, ...chatNodes }, replicas: 3 });
+    const writer = cluster.member("manager");
     const actor = "counter/k0";
     await writer.call("write", { actor, count: 10 });
     return {
@@ -68,8 +68,8 @@ const migration = (name: string, about: string, filled: boolean): Timing => ({
   about,
   rounds: 60,
   async start() {
-    const cluster = await BenchCluster.start({ nodes: { ...boss, ...chatNodes }, replicas: 2 });
-    const writer = cluster.member("boss");
+    const cluster = await BenchCluster.start({ nodes: { ...manager, ...chatNodes }, replicas: 2 });
+    const writer = cluster.member("manager");
     const actor = "counter/k0";
     await writer.call("write", { actor, count: 10 });
     if (filled) await writer.call("fill", { actor, records, bytes: recordBytes });
@@ -120,8 +120,8 @@ export const moveBusy: Timing = {
   about: `an actor moves, and then loses its owner, beside ${neighbours} busy actors on processors overcommitted ${overcommitTimes} times`,
   rounds: 20,
   async start() {
-    const cluster = await BenchCluster.start({ nodes: { ...boss, ...chatNodes }, replicas: 3 });
-    const writer = cluster.member("boss");
+    const cluster = await BenchCluster.start({ nodes: { ...manager, ...chatNodes }, replicas: 3 });
+    const writer = cluster.member("manager");
     const actor = "counter/k0";
     await writer.call("write", { actor, count: 10 });
     const spinners = await startSpinners(overcommitTimes);
@@ -209,7 +209,7 @@ export const fanOutNodes: Timing = {
   about: `events of one actor to ${followersPerNode} followers at each of three other nodes`,
   rounds: 30,
   async start() {
-    const nodes = { ...boss, one: ["gateway"], two: ["gateway"], three: ["chat"] } as const;
+    const nodes = { ...manager, one: ["gateway"], two: ["gateway"], three: ["chat"] } as const;
     const cluster = await BenchCluster.start({ nodes, replicas: 1, count: true });
     const actor = "counter/k0";
     const owner = cluster.member("three");

@@ -12,13 +12,13 @@ const crowd: Load = { lanes: 100, outstanding: 64, durationMs: 3_000 };
  *  of everything. */
 async function members(load: Load): Promise<Target> {
   const cluster = await BenchCluster.start({
-    nodes: { boss: ["manager", "gateway"], one: ["chat"], two: ["chat"], three: ["chat"] },
+    nodes: { manager: ["manager", "gateway"], one: ["chat"], two: ["chat"], three: ["chat"] },
     replicas: 3,
   });
-  const boss = cluster.member(cluster.host);
-  for (let lane = 0; lane < load.lanes; lane += 1) await boss.call("write", { actor: `counter/k${lane}`, count: 1 });
-  await boss.call("settled", { replicas: 3 });
-  return { round: async () => (await boss.call("durable", load)) as Figures, stop: () => cluster.stop() };
+  const manager = cluster.member(cluster.host);
+  for (let lane = 0; lane < load.lanes; lane += 1) await manager.call("write", { actor: `counter/k${lane}`, count: 1 });
+  await manager.call("settled", { replicas: 3 });
+  return { round: async () => (await manager.call("durable", load)) as Figures, stop: () => cluster.stop() };
 }
 
 /** One etcd of three members for all who put: idle members would cost whoever is measured. */
