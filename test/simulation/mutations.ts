@@ -112,7 +112,14 @@ export const mutations: readonly Mutation[] = [
       "      Object.assign(head, { lastSeq: seq, lastChecksum: checksum });\n" +
       "      return;\n" +
       "    }\n",
-    caughtBy: ["acknowledged-kept", "entry-immutable", "operation-once", "stream-whole", "answer-not-stale"],
+    caughtBy: [
+      "acknowledged-kept",
+      "entry-immutable",
+      "operation-once",
+      "stream-whole",
+      "answer-not-stale",
+      "no-stray-error",
+    ],
     from: 58,
     seeds: 3_000,
   },
