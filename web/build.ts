@@ -28,7 +28,7 @@ function newestMs(path: string): number {
 function isFresh(): boolean {
   const built = join(dist, "index.html");
   if (!existsSync(built)) return false;
-  const sources = [web, join(root, "protocols"), join(root, "package-lock.json")];
+  const sources = [web, ...["client", "protocols", "package-lock.json"].map((name) => join(root, name))];
   return Math.max(...sources.map(newestMs)) <= statSync(built).mtimeMs;
 }
 

@@ -1,16 +1,7 @@
-import type {
-  AnswerOf,
-  CommandsOf,
-  ParametersOf,
-  AgentEvent,
-  AgentHistory,
-  AgentSignal,
-  AgentState,
-  Result,
-} from "../../../protocols/index.ts";
+import type { AnswerOf, CommandsOf, ParametersOf, Result } from "../../../protocols/index.ts";
 import { cleaned } from "../../../protocols/text.ts";
 import { emptyAgent, foldAgent, type AgentInput, type AgentModel } from "../model/index.ts";
-import { newOperationId, type Connection } from "../wire/index.ts";
+import { newOperationId, type Client } from "../wire/index.ts";
 import { notices } from "./notices.ts";
 import { TopicStore } from "./topic-store.ts";
 
@@ -20,22 +11,22 @@ const historyPage = 50;
 export class AgentStore {
   readonly agent: string;
   readonly store = new TopicStore<AgentModel, AgentInput>(emptyAgent, foldAgent);
-  readonly #connection: Connection;
+  readonly #client: Client;
   readonly #unfollow: () => void;
   #loadingOlder: Promise<void> | undefined;
 
-  constructor(connection: Connection, agent: string) {
-    this.#connection = connection;
+  constructor(client: Client, agent: string) {
+    this.#client = client;
     this.agent = agent;
-    const topic = `agent/${agent}`;
-    this.#unfollow = connection.follow(topic, {
-      state: (state) => this.store.apply({ type: "state", state: state as AgentState }),
-      event: (event) => this.store.apply({ type: "event", event: event as AgentEvent }),
+    const topic = `agent/${agent}` as const;
+    this.#unfollow = client.follow(topic, {
+      state: (state) => this.store.apply({ type: "state", state }),
+      event: (event) => this.store.apply({ type: "event", event }),
       signal: (signal) => {
         const hadGap = this.store.latest.gap;
-        this.store.apply({ type: "signal", signal: signal as AgentSignal });
+        this.store.apply({ type: "signal", signal });
         // The draft travels best effort; only the state has what was missed.
-        if (this.store.latest.gap && !hadGap) connection.reload(topic);
+        if (this.store.latest.gap && !hadGap) client.reload(topic);
       },
       refused: (reason) => this.store.apply({ type: "refused", reason }),
     });
@@ -69,8 +60,7 @@ export class AgentStore {
   }
 
   async #send(operationId: string, text: string): Promise<void> {
-    const options = { kind: "change", operationId } as const;
-    const result = await this.#connection.command("agent.say", this.agent, { text }, options);
+    const result = await this.#client.call("agent.say", this.agent, { text }, { operationId });
     if (result.ok) this.store.apply({ type: "said", operationId });
     else this.store.apply({ type: "sayFailed", operationId, failure: result.error });
   }
@@ -87,9 +77,7 @@ export class AgentStore {
     const before = this.store.latest.turns[0]?.turn;
     if (before === undefined || !this.store.latest.older) return;
     const parameters = { before, limit: historyPage };
-    const result = await this.#connection.command<AgentHistory>("agent.history", this.agent, parameters, {
-      kind: "read",
-    });
+    const result = await this.#client.call("agent.history", this.agent, parameters);
     if (result.ok) this.store.apply({ type: "older", history: result.value }, "now");
     else notices.fail(result.error, "look");
   }
@@ -99,9 +87,7 @@ export class AgentStore {
     command: Name,
     parameters: ParametersOf<`agent.${Name}`>,
   ): Promise<Result<AnswerOf<`agent.${Name}`>>> {
-    type Answer = AnswerOf<`agent.${Name}`>;
-    const options = { kind: "change" } as const;
-    const result = await this.#connection.command<Answer>(`agent.${command}`, this.agent, parameters, options);
+    const result = await this.#client.call(`agent.${command}`, this.agent, parameters);
     if (!result.ok && result.error.code !== "ALREADY_DONE") notices.fail(result.error);
     return result;
   }

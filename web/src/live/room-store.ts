@@ -1,16 +1,7 @@
-import type {
-  AnswerOf,
-  CommandsOf,
-  ParametersOf,
-  Posted,
-  Result,
-  RoomEvent,
-  RoomSignal,
-  RoomState,
-} from "../../../protocols/index.ts";
+import type { AnswerOf, CommandsOf, ParametersOf, Result, RoomEvent, RoomHistory } from "../../../protocols/index.ts";
 import { cleaned } from "../../../protocols/text.ts";
 import { emptyRoom, foldRoom, hasOlder, type PendingPost, type RoomInput, type RoomModel } from "../model/index.ts";
-import { newOperationId, type Connection } from "../wire/index.ts";
+import { newOperationId, type Client } from "../wire/index.ts";
 import { notices } from "./notices.ts";
 import { TopicStore } from "./topic-store.ts";
 
@@ -22,7 +13,7 @@ const markReadDelayMs = 1_000;
 export class RoomStore {
   readonly room: string;
   readonly store = new TopicStore<RoomModel, RoomInput>(emptyRoom, foldRoom);
-  readonly #connection: Connection;
+  readonly #client: Client;
   readonly #unfollow: () => void;
   readonly #outbox: PendingPost["operationId"][] = [];
   #sending = false;
@@ -31,13 +22,13 @@ export class RoomStore {
   #markTimer: ReturnType<typeof setTimeout> | undefined;
   #typedAtMs = 0;
 
-  constructor(connection: Connection, room: string, me: string) {
-    this.#connection = connection;
+  constructor(client: Client, room: string, me: string) {
+    this.#client = client;
     this.room = room;
-    this.#unfollow = connection.follow(`room/${room}`, {
-      state: (state) => this.store.apply({ type: "state", state: state as RoomState }),
-      event: (event) => this.#happened(event as RoomEvent, me),
-      signal: (signal) => this.store.apply({ type: "signal", signal: signal as RoomSignal, nowMs: Date.now() }),
+    this.#unfollow = client.follow(`room/${room}`, {
+      state: (state) => this.store.apply({ type: "state", state }),
+      event: (event) => this.#happened(event, me),
+      signal: (signal) => this.store.apply({ type: "signal", signal, nowMs: Date.now() }),
       refused: (reason) => this.store.apply({ type: "refused", reason }),
     });
   }
@@ -86,8 +77,7 @@ export class RoomStore {
       const post = this.store.latest.pending.find((pending) => pending.operationId === operationId);
       if (post === undefined) continue;
       const parameters = { text: post.text, ...(post.replyTo === undefined ? {} : { replyTo: post.replyTo }) };
-      const options = { kind: "change", operationId } as const;
-      const result = await this.#connection.command<Posted>("room.post", this.room, parameters, options);
+      const result = await this.#client.call("room.post", this.room, parameters, { operationId });
       if (result.ok) this.store.apply({ type: "posted", operationId, seq: result.value.seq });
       else this.store.apply({ type: "postFailed", operationId, failure: result.error });
     }
@@ -105,7 +95,7 @@ export class RoomStore {
   async #loadOlder(): Promise<void> {
     const before = this.store.latest.messages[0]?.seq;
     if (before === undefined || !hasOlder(this.store.latest)) return;
-    const result = await this.#read("history", { before, limit: historyPage });
+    const result = await this.history({ before, limit: historyPage });
     if (result.ok) this.store.apply({ type: "older", history: result.value }, "now");
     else notices.fail(result.error, "look");
   }
@@ -121,8 +111,12 @@ export class RoomStore {
     return this.store.latest.messages.some((message) => message.seq === seq);
   }
 
-  history(query: { readonly thread?: number; readonly before?: number; readonly limit?: number }) {
-    return this.#read("history", query);
+  history(query: {
+    readonly thread?: number;
+    readonly before?: number;
+    readonly limit?: number;
+  }): Promise<Result<RoomHistory>> {
+    return this.#client.call("room.history", this.room, query);
   }
 
   /** All up to `seq` was in view. The page shows it as read at once; the node hears of it once per second at most, because
@@ -134,7 +128,7 @@ export class RoomStore {
     if (this.#markTimer !== undefined) return;
     this.#markTimer = setTimeout(() => {
       this.#markTimer = undefined;
-      void this.#connection.command("room.markRead", this.room, { seq: this.#markedSeq }, { kind: "change" });
+      void this.#client.call("room.markRead", this.room, { seq: this.#markedSeq });
     }, markReadDelayMs);
   }
 
@@ -142,7 +136,7 @@ export class RoomStore {
     const nowMs = Date.now();
     if (nowMs - this.#typedAtMs < typingEveryMs) return;
     this.#typedAtMs = nowMs;
-    void this.#connection.command("room.typing", this.room, {}, { kind: "transient" });
+    void this.#client.call("room.typing", this.room, {});
   }
 
   /** Any other change of the room; a refusal is shown. */
@@ -150,8 +144,7 @@ export class RoomStore {
     command: Name,
     parameters: ParametersOf<`room.${Name}`>,
   ): Promise<Result<AnswerOf<`room.${Name}`>>> {
-    type Answer = AnswerOf<`room.${Name}`>;
-    const result = await this.#connection.command<Answer>(`room.${command}`, this.room, parameters, { kind: "change" });
+    const result = await this.#client.call(`room.${command}`, this.room, parameters);
     if (!result.ok && result.error.code !== "ALREADY_DONE") notices.fail(result.error);
     return result;
   }
@@ -165,7 +158,7 @@ export class RoomStore {
 
   /** Brings somebody in. The refusal is the caller's to show: that somebody is banned can be helped. */
   invite(member: string): Promise<Result<unknown>> {
-    return this.#connection.command("room.invite", this.room, { member }, { kind: "change" });
+    return this.#client.call("room.invite", this.room, { member });
   }
 
   /** Lifts a ban, and brings in whom it kept out. */
@@ -176,13 +169,6 @@ export class RoomStore {
 
   /** Who is kept out, for moderators. */
   bans() {
-    return this.#read("bans", {});
-  }
-
-  #read<Name extends CommandsOf<"room", "reads">>(
-    command: Name,
-    parameters: ParametersOf<`room.${Name}`>,
-  ): Promise<Result<AnswerOf<`room.${Name}`>>> {
-    return this.#connection.command(`room.${command}`, this.room, parameters, { kind: "read" });
+    return this.#client.call("room.bans", this.room, {});
   }
 }

@@ -7,14 +7,13 @@ import type {
   Hello,
   ParametersOf,
   Result,
-  RoomLeft,
   UserEvent,
   UserRooms,
   UserSignal,
   UserView,
 } from "../../../protocols/index.ts";
 import { listAfterNews, listAfterRead, listAfterRoom } from "../model/index.ts";
-import { browserPorts, Connection, rememberNodes, type Link } from "../wire/index.ts";
+import { openClient, type Client, type Link } from "../wire/index.ts";
 import { AgentStore } from "./agent-store.ts";
 import { notices } from "./notices.ts";
 import { RoomStore } from "./room-store.ts";
@@ -31,7 +30,7 @@ export class Session {
   readonly name: string;
   /** The user as member and author, `user/ada`. */
   readonly me: string;
-  readonly connection: Connection;
+  readonly client: Client;
   readonly #queries: QueryClient;
   readonly #rooms = new Map<string, RoomStore>();
   readonly #agents = new Map<string, AgentStore>();
@@ -41,38 +40,32 @@ export class Session {
     this.name = name;
     this.me = `user/${name}`;
     this.#queries = queries;
-    this.connection = new Connection(browserPorts);
+    this.client = openClient();
     let greeting: Hello | undefined;
-    this.connection.onLink((link) => {
-      if (link.status === "open" && link.degraded !== undefined) {
-        const [own = { name: link.hello.node, url: location.origin }] = link.hello.nodes ?? [];
-        rememberNodes([own, ...link.degraded.nodes]);
-      }
+    this.client.onLink((link) => {
       // Once for each connection.
       if (link.status !== "open" || link.hello === greeting) return;
       greeting = link.hello;
-      rememberNodes(link.hello.nodes ?? []);
-      void this.connection.command("watch", undefined, {}, { kind: "transient" });
       // What happened while the page was away reached no activity frame.
       void queries.invalidateQueries({ queryKey: queryKeys.rooms });
     });
-    this.connection.onActivity((news) => {
+    this.client.onActivity((news) => {
       const known = queries.getQueryData<UserRooms>(queryKeys.rooms);
       const list = known && listAfterNews(known.rooms, news, { me: this.me, nowMs: Date.now() });
       if (known === undefined || list === undefined) void queries.invalidateQueries({ queryKey: queryKeys.rooms });
       else queries.setQueryData<UserRooms>(queryKeys.rooms, { ...known, rooms: list });
     });
     const applyView = (view: UserView) => queries.setQueryData(["me"], view);
-    this.connection.follow(`user/${name}`, {
-      state: (state) => applyView(state as UserView),
-      event: (event) => this.#onUserEvent(event as UserEvent, applyView),
-      signal: (signal) => this.#onUserSignal(signal as UserSignal),
+    this.client.follow(`user/${name}`, {
+      state: applyView,
+      event: (event) => this.#onUserEvent(event, applyView),
+      signal: (signal) => this.#onUserSignal(signal),
       refused: (reason) => notices.fail(reason, "look"),
     });
     const wake = () => {
-      if (!document.hidden) this.connection.wake();
+      if (!document.hidden) this.client.wake();
     };
-    const sleep = () => this.connection.sleep();
+    const sleep = () => this.client.sleep();
     const beforeUnload = (event: BeforeUnloadEvent) => {
       if (this.#hasUnsent()) event.preventDefault();
     };
@@ -86,12 +79,12 @@ export class Session {
       window.removeEventListener("offline", sleep);
       document.removeEventListener("visibilitychange", wake);
     };
-    this.connection.start();
+    this.client.start();
   }
 
   close(): void {
     this.#stopListening();
-    this.connection.close();
+    this.client.close();
   }
 
   #hasUnsent(): boolean {
@@ -135,7 +128,7 @@ export class Session {
     const known = this.#rooms.get(room);
     if (known !== undefined && known.store.latest.status !== "refused") return touch(this.#rooms, room, known);
     known?.close();
-    const store = new RoomStore(this.connection, room, this.me);
+    const store = new RoomStore(this.client, room, this.me);
     store.store.subscribe(() => {
       const list = this.#queries.getQueryData<UserRooms>(queryKeys.rooms);
       if (list === undefined) return;
@@ -149,7 +142,7 @@ export class Session {
     const known = this.#agents.get(agent);
     if (known !== undefined && known.store.latest.status !== "refused") return touch(this.#agents, agent, known);
     known?.close();
-    return touch(this.#agents, agent, new AgentStore(this.connection, agent));
+    return touch(this.#agents, agent, new AgentStore(this.client, agent));
   }
 
   /** A change of the user's own; a refusal is shown. */
@@ -157,8 +150,7 @@ export class Session {
     command: Name,
     parameters: ParametersOf<`user.${Name}`>,
   ): Promise<Result<AnswerOf<`user.${Name}`>>> {
-    type Answer = AnswerOf<`user.${Name}`>;
-    const result = await this.connection.command<Answer>(`user.${command}`, this.name, parameters, { kind: "change" });
+    const result = await this.client.call(`user.${command}`, this.name, parameters);
     if (!result.ok) notices.fail(result.error);
     return result;
   }
@@ -202,8 +194,7 @@ export class Session {
     parameters: ParametersOf<`room.${Name}`>,
     tone: "told" | "quiet" = "told",
   ): Promise<Result<AnswerOf<`room.${Name}`>>> {
-    type Answer = AnswerOf<`room.${Name}`>;
-    const result = await this.connection.command<Answer>(`room.${command}`, room, parameters, { kind: "change" });
+    const result = await this.client.call(`room.${command}`, room, parameters);
     if (!result.ok && result.error.code !== "ALREADY_DONE" && tone === "told") notices.fail(result.error);
     return result;
   }
@@ -237,8 +228,8 @@ export function useSession(): Session {
 
 export function useLink(session: Session): Link {
   return useSyncExternalStore(
-    (listener) => session.connection.onLink(listener),
-    () => session.connection.link,
+    (listener) => session.client.onLink(listener),
+    () => session.client.link,
   );
 }
 

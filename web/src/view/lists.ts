@@ -22,7 +22,7 @@ const roomsOf = (session: Session) =>
   queryOptions({
     queryKey: queryKeys.rooms,
     queryFn: async () => {
-      const result = await session.connection.command<UserRooms>("user.rooms", session.name, {}, { kind: "read" });
+      const result = await session.client.call("user.rooms", session.name, {});
       if (result.ok) return result.value;
       throw new Error(result.error.message);
     },

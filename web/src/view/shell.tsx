@@ -148,7 +148,7 @@ function LinkBanner() {
           <span>
             Connection lost. Reconnecting <span aria-hidden="true">in {seconds} s</span>
           </span>
-          <button type="button" className="link" onClick={() => session.connection.wake()}>
+          <button type="button" className="link" onClick={() => session.client.wake()}>
             Try now
           </button>
         </>

@@ -1,6 +1,6 @@
 import type { Failure, Result } from "../../../protocols/index.ts";
 import { failure } from "../../../protocols/errors.ts";
-import { connectionLimits } from "./limits.ts";
+import { pageLimits } from "./limits.ts";
 
 /** One request to the node that served the page. The session travels in its cookie. A node that hangs is given up: UNREACHABLE,
  *  or ASK_TIMEOUT where it may still do what was asked. */
@@ -8,7 +8,7 @@ export async function request<Answer>(
   method: "GET" | "POST" | "PUT" | "DELETE",
   path: string,
   body?: object,
-  timeoutMs: number = connectionLimits.requestTimeoutMs,
+  timeoutMs: number = pageLimits.requestTimeoutMs,
 ): Promise<Result<Answer>> {
   let response: Response;
   let text: string;

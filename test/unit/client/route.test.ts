@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import fc from "fast-check";
-import { attempted, nextAddress, roundsOf, routeFrom, routeOf, type Route } from "../../../cli/chat/route.ts";
+import { attempted, nextAddress, roundsOf, routeFrom, routeOf, type Route } from "../../../client/route.ts";
 
 const one = "http://10.0.0.1:7070";
 const two = "http://10.0.0.2:7070";
@@ -16,7 +16,7 @@ function attempts(route: Route, count: number): readonly string[] {
   return addresses;
 }
 
-describe("the way of a chat client among nodes", () => {
+describe("the way of a client among nodes", () => {
   const nodes = [
     { name: "one", url: one },
     { name: "two", url: two },
