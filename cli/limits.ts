@@ -12,37 +12,8 @@ export const cliLimits = {
    *
    *  A node that hangs is noticed soon. */
   lookTimeoutMs: 5_000,
-  /** One command of `plexus chat`, reconnects included; then its last refusal, or `ASK_TIMEOUT`. Piped, also the
-   *  time for which a failed start is repeated. */
-  answerTimeoutMs: 30_000,
-  /** After that, a command that may have taken effect is sent again under its operation id; without an answer for so
-   *  long its outcome is reported as unknown. */
-  lastAnswerTimeoutMs: 5_000,
-  /** After so many answers with an unknown outcome the person is told; before that, the command is sent again under
-   *  its operation id. */
-  unknownRepeatsMax: 3,
-  /** When a client leaves a node that is cut off: if the next node has not answered for so long, another is asked as
-   *  well. */
-  hedgeMs: 300,
-  /** First pause before a client checks the node that it left because it was cut off; doubles, with jitter. */
-  returnFirstMs: 3_000,
-  /** Longest such pause. */
-  returnMaxMs: 60_000,
-  /** A WebSocket handshake that takes longer is given up and tried again. */
-  handshakeTimeoutMs: 10_000,
-  /** The same while other nodes are known; then the next one is tried.
-   *
-   *  A node whose machine is gone does not even refuse. */
-  handshakeAmongManyMs: 3_000,
-  /** First pause before connecting again, or before repeating a command whose actor is on its way to another node;
-   *  doubles, with jitter. */
-  reconnectFirstMs: 250,
-  /** Longest such pause. */
-  reconnectMaxMs: 8_000,
-  /** Heartbeat intervals without a sign of life; then the client connects again.
-   *
-   *  One lost beat is normal. */
-  silentBeatsMax: 2.5,
+  /** `plexus chat`: a connection that is closed and does not end in order by then is cut. */
+  closeTimeoutMs: 1_000,
   /** Piped input: at its end the command waits this long for an agent's answer. */
   settleTimeoutMs: 600_000,
   /** Lines of piped input read ahead; then the writer waits. */

@@ -1,7 +1,15 @@
 import { awayNode, failure, type Failure, type Result } from "../protocols/errors.ts";
-import type { ClientFrame, Degraded, Hello, NodeFrame } from "../protocols/index.ts";
+import type {
+  AnswerOf,
+  ClientFrame,
+  CommandName,
+  Degraded,
+  Hello,
+  NodeFrame,
+  ParametersOf,
+} from "../protocols/index.ts";
 import { backoffMs } from "./backoff.ts";
-import { effectOf, type AnswerOf, type CommandName, type ParametersOf, type Streams } from "./commands.ts";
+import { effectOf, type Streams } from "./commands.ts";
 import { Connection, type At, type ConnectionStatus } from "./connection.ts";
 import { clientLimits as limits } from "./limits.ts";
 import { Outbox } from "./outbox.ts";

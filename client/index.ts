@@ -15,9 +15,11 @@
  *  Socket, clock, chance and storage are ports (`ports.ts`): `standard.ts` has them for browsers and for Node, tests simulate them.
  *  Why it repeats what it repeats: docs/decisions/0024-one-client-library.md. */
 export { Client, type Activity, type ClientOptions, type Link } from "./client.ts";
-export type { AnswerOf, CommandName, CommandsOf, ParametersOf, Streams } from "./commands.ts";
+export type { Streams } from "./commands.ts";
 export type { At } from "./connection.ts";
 export { clientLimits } from "./limits.ts";
 export type { ClientPorts, NodeStorage, Socket } from "./ports.ts";
 export { connect, newOperationId, standardPorts, type ConnectOptions } from "./standard.ts";
 export type { Follower } from "./topics.ts";
+export type { Failure, Result } from "../protocols/errors.ts";
+export type { AnswerOf, CommandName, CommandsOf, ParametersOf } from "../protocols/index.ts";

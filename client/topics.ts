@@ -11,6 +11,8 @@ export interface Follower<State = unknown, Event = unknown, Signal = unknown> {
   event(event: Event, at: number): void;
   /** Best effort: typing, drafts. */
   signal?(signal: Signal): void;
+  /** It cannot be followed now, and is asked for again. */
+  held?(reason: Failure): void;
   /** It cannot be followed, or no longer; nothing comes after this. */
   refused(reason: Failure): void;
 }
@@ -167,6 +169,7 @@ export class Topics {
     }
     // Not started, or unknown: the node is busy, or the actor is on its way elsewhere. The topic stays wanted.
     entry.refusal = reason;
+    for (const follower of entry.followers) follower.held?.(reason);
     const step = Math.min(steps.first + entry.refusals, steps.last);
     entry.refusals += 1;
     const era = this.#era;

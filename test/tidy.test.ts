@@ -33,11 +33,11 @@ const pathsOf = (pattern: string): readonly string[] =>
   globSync(pattern, { cwd: root, exclude: (path) => ignored.test(`${path}/`) }).filter((path) => !ignored.test(path));
 const read = (path: string): Source => ({ path, text: readFileSync(join(root, path), "utf8") });
 
-const folders = "{actors,cli,config,node,protocols,runtimes,test,web}";
+const folders = "{actors,cli,client,config,node,protocols,runtimes,test,web}";
 const codePaths = pathsOf(`${folders}/**/*.{ts,tsx}`).filter((path) => !path.endsWith(".d.ts"));
 // This file is left out: what it plants is not an import.
 const code = codePaths.filter((path) => path !== "test/tidy.test.ts").map(read);
-const documents = pathsOf("{*.md,docs/**/*.md,runtimes/**/*.md,test/**/*.md}").map(read);
+const documents = pathsOf("{*.md,client/*.md,docs/**/*.md,runtimes/**/*.md,test/**/*.md}").map(read);
 const documentText = (path: string): string => readFileSync(join(root, path), "utf8");
 
 const none = (violations: readonly string[]): void => {

@@ -2,11 +2,8 @@ import type {
   AgentEvent,
   AgentSignal,
   AgentState,
-  AnswerOf,
-  CommandName,
   CommandsOf,
   Failure,
-  NodeFrame,
   ParametersOf,
   Result,
   RoomEvent,
@@ -14,14 +11,21 @@ import type {
   RoomSignal,
   RoomState,
 } from "../../protocols/index.ts";
-import { awayNode, failure } from "../../protocols/errors.ts";
+import { failure, ok, refused, unreachedNodes } from "../../protocols/errors.ts";
+import {
+  clientLimits,
+  type Activity,
+  type Client,
+  type Follower,
+  type Link,
+  type Streams,
+} from "../../client/index.ts";
 import { cleaned } from "../../protocols/text.ts";
 import type { CatalogRow } from "../../protocols/index.ts";
 import { cliLimits } from "../limits.ts";
 import { didYouMean } from "../suggest.ts";
 import { paint } from "../output.ts";
 import { describeCommands, parseLine, type Line } from "./commands.ts";
-import type { Connection } from "./connection.ts";
 import type { Screen } from "./screen.ts";
 import {
   describeAgentEvent,
@@ -49,13 +53,8 @@ export interface Conversation {
   take(line: string): Promise<Step>;
   /** Resolves when every post was seen and every answer has come; with `follow` it does not resolve. */
   settled(follow: boolean): Promise<void>;
-  onState(topic: string, state: unknown): void;
-  onEvent(topic: string, event: unknown, at: number | undefined): void;
-  onLost(topic: string, reason: Failure): void;
-  onActivity(activity: Extract<NodeFrame, { activity: unknown }>["activity"]): void;
-  onHold(reason: Failure): void;
-  onChange(state: "up" | "down", reason: string): void;
-  onDegraded(node: string, unreached: readonly string[]): void;
+  onActivity(activity: Activity): void;
+  onLink(link: Link): void;
 }
 
 type Place =
@@ -65,36 +64,33 @@ type Place =
 
 const done: Step = {};
 
-/** Builds a conversation over an open connection. */
+/** Builds a conversation over a client that is connected. */
 export function createConversation(options: {
   readonly user: string;
-  readonly connection: Connection;
+  readonly client: Pick<Client, "at" | "call" | "follow" | "link">;
   readonly screen: Screen;
   readonly json: boolean;
   /** Rooms that anybody may join. */
   publicRooms(): Promise<Result<{ readonly rows: readonly CatalogRow[] }>>;
 }): Conversation {
-  const { user, connection, screen, json } = options;
+  const { user, client, screen, json } = options;
   const { color } = screen;
   let place: Place = { kind: "nowhere" };
   let oldest: number | undefined;
   /** The newest message or turn that was shown here, so that a state loaded anew repeats none. */
   let newest: number | undefined;
-  let nodeName = connection.at().name;
+  let link = client.link;
+  let nodeName = client.at.name;
+  let unfollow = (): void => {};
   let draft: Draft | undefined;
   /** Answers the agent owes: said and not yet answered. */
   let owed = 0;
   /** How far the room's stream must come to show what was posted, and how far it has come. */
   let postedAt = 0;
   let seenAt = 0;
-  let settle: (() => void) | undefined;
+  let settled: (() => void) | undefined;
   const reactions = new Map<number, RoomMessage["reactions"]>();
 
-  /** Sends a command: its parameters and its answer are those of its row. */
-  const ask = <Name extends CommandName>(name: Name, to: string, parameters: ParametersOf<Name>) =>
-    connection.ask(name, to, parameters) as Promise<Result<AnswerOf<Name>>>;
-
-  const topicOf = (at: Place): string | undefined => (at.kind === "nowhere" ? undefined : `${at.kind}/${at.key}`);
   const dim = (text: string): string => paint(color, "dim", text);
   /** For people only; with --json these lines have no place on standard output. */
   const remark = (text: string): void => {
@@ -111,8 +107,8 @@ export function createConversation(options: {
   const failed = <T>(result: Result<T>): Step => (result.ok ? done : { failure: result.error });
 
   function showPrompt(): void {
-    const { name, amongMany } = connection.at();
-    const node = amongMany ? `[${connection.isUp() ? withoutControls(name) : "no node"}] ` : "";
+    const { name, amongMany } = client.at;
+    const node = amongMany ? `[${client.link.status === "open" ? withoutControls(name) : "no node"}] ` : "";
     screen.setPrompt(`${node}${place.kind === "nowhere" ? "" : `${place.kind === "agent" ? "@" : ""}${place.key}`}> `);
   }
 
@@ -129,15 +125,11 @@ export function createConversation(options: {
 
   function owe(change: number): void {
     owed = Math.max(0, owed + change);
-    if (isSettled()) settle?.();
+    if (isSettled()) settled?.();
   }
 
-  async function goTo(next: Place): Promise<Step> {
-    const topic = topicOf(next);
-    if (topic === undefined) return done;
-    const before = place;
-    const left = topicOf(before);
-    if (left !== undefined) connection.unsubscribe(left);
+  async function goTo(next: Exclude<Place, { readonly kind: "nowhere" }>): Promise<Step> {
+    unfollow();
     place = next;
     newest = undefined;
     oldest = undefined;
@@ -146,14 +138,59 @@ export function createConversation(options: {
     postedAt = 0;
     seenAt = 0;
     screen.showDraft("", undefined);
-    const answer = await connection.subscribe(topic);
-    if (answer.ok) {
-      showPrompt();
-      return done;
-    }
-    place = { kind: "nowhere" };
+    const answer =
+      next.kind === "room"
+        ? await follow(`room/${next.key}`, showRoom, onRoomEvent)
+        : await follow(`agent/${next.key}`, showAgent, onAgentEvent);
+    if (!answer.ok) leave();
     showPrompt();
-    return { failure: answer.error };
+    return failed(answer);
+  }
+
+  /** Follows the topic of the place; is back when its state was shown, or cannot be. */
+  function follow<Kind extends "room" | "agent">(
+    topic: `${Kind}/${string}`,
+    show: (state: Streams[Kind]["state"]) => void,
+    hear: (event: Streams[Kind]["event"] | Streams[Kind]["signal"]) => void,
+  ): Promise<Result<undefined>> {
+    return new Promise((resolve) => {
+      let reason = failure("ASK_TIMEOUT");
+      const timer = setTimeout(() => settle(refused(reason)), clientLimits.answerTimeoutMs);
+      let isIn: boolean | undefined;
+      const settle = (result: Result<undefined>): void => {
+        clearTimeout(timer);
+        isIn ??= result.ok;
+        resolve(result);
+      };
+      const follower: Follower<Streams[Kind]["state"], Streams[Kind]["event"], Streams[Kind]["signal"]> = {
+        state(state) {
+          show(state);
+          settle(ok(undefined));
+        },
+        event(event, at) {
+          hear(event);
+          seenAt = Math.max(seenAt, at);
+          if (isSettled()) settled?.();
+        },
+        signal: hear,
+        held: (why) => void (reason = why),
+        refused(why) {
+          if (isIn !== true) return settle(refused(why));
+          remark(dim(`* You can no longer follow ${nameOf(topic)} (${why.code})`));
+          leave();
+          showPrompt();
+          owe(-owed);
+        },
+      };
+      unfollow = client.follow(topic, follower);
+    });
+  }
+
+  /** Is nowhere from now on. */
+  function leave(): void {
+    unfollow();
+    unfollow = () => {};
+    place = { kind: "nowhere" };
   }
 
   /** What is not there is named, with how it comes to be. */
@@ -163,7 +200,7 @@ export function createConversation(options: {
       : { ...step, failure: reason.code === "NOT_FOUND" ? { ...reason, message: says } : reason };
 
   async function enterRoom(room: string): Promise<Step> {
-    const joined = await ask("room.join", room, {});
+    const joined = await client.call("room.join", room, {});
     if (!joined.ok && joined.error.code !== "ALREADY_DONE")
       return absent({ failure: joined.error }, await noRoom(room, joined.error));
     return goTo({ kind: "room", key: room });
@@ -172,7 +209,7 @@ export function createConversation(options: {
   /** What is said of a room that is not there, with those that are. */
   async function noRoom(room: string, { code }: Failure): Promise<string> {
     if (code !== "NOT_FOUND") return "";
-    const [mine, open] = await Promise.all([ask("user.rooms", user, {}), options.publicRooms()]);
+    const [mine, open] = await Promise.all([client.call("user.rooms", user, {}), options.publicRooms()]);
     const known = [
       ...(mine.ok ? mine.value.rooms.map((row) => row.room) : []),
       ...(open.ok ? open.value.rows.map(({ key }) => key) : []),
@@ -186,14 +223,14 @@ export function createConversation(options: {
     if (place.kind === "nowhere") return wrong("Choose a room with /join ROOM or an agent with /agent NAME.");
     if (place.kind === "room") return post({ text });
     owe(1);
-    const answer = await ask("agent.say", place.key, { text: cleaned(text, "lines") });
+    const answer = await client.call("agent.say", place.key, { text: cleaned(text, "lines") });
     if (!answer.ok) owe(-1);
     return failed(answer);
   }
 
   async function post(parameters: { readonly text: string; readonly replyTo?: number }): Promise<Step> {
     if (place.kind !== "room") return wrong("Go to a room first: /join ROOM.");
-    const answer = await ask("room.post", place.key, {
+    const answer = await client.call("room.post", place.key, {
       ...parameters,
       text: cleaned(parameters.text, "lines"),
     });
@@ -212,12 +249,12 @@ export function createConversation(options: {
     parameters: ParametersOf<`room.${Name}`>,
   ): Promise<Step> {
     if (place.kind !== "room") return wrong("Go to a room first: /join ROOM.");
-    return failed(await ask(`room.${command}`, place.key, parameters));
+    return failed(await client.call(`room.${command}`, place.key, parameters));
   }
 
   async function withAgent(command: "stop" | "regenerate" | "clear"): Promise<Step> {
     if (place.kind !== "agent") return wrong("Talk to an agent first: /agent NAME.");
-    return failed(await ask(`agent.${command}`, place.key, {}));
+    return failed(await client.call(`agent.${command}`, place.key, {}));
   }
 
   /** `Lunch? | Pizza | Soup`. */
@@ -237,7 +274,7 @@ export function createConversation(options: {
 
   async function showResults(seq: number): Promise<Step> {
     if (place.kind !== "room") return wrong("Go to a room first: /join ROOM.");
-    const answer = await ask("room.pollResults", place.key, { seq });
+    const answer = await client.call("room.pollResults", place.key, { seq });
     if (!answer.ok) return { failure: answer.error };
     show({ results: answer.value }, describeResults(answer.value, color));
     return done;
@@ -259,7 +296,7 @@ export function createConversation(options: {
       case "join":
         return enterRoom(first);
       case "create": {
-        const made = await ask("room.create", first, {
+        const made = await client.call("room.create", first, {
           visibility: "public",
           ...(line.rest !== "" && { title: line.rest }),
         });
@@ -268,9 +305,7 @@ export function createConversation(options: {
       case "leave": {
         const step = await inRoom("leave", line.rest === "" ? {} : { successor: `user/${line.rest}` });
         if (step.failure === undefined) {
-          const topic = topicOf(place);
-          if (topic !== undefined) connection.unsubscribe(topic);
-          place = { kind: "nowhere" };
+          leave();
           showPrompt();
         }
         return step;
@@ -327,7 +362,7 @@ export function createConversation(options: {
 
   async function openAgent(name: string, persona: string): Promise<Step> {
     if (persona !== "" && !name.includes(".")) {
-      const made = await ask("user.createAgent", user, { name, persona });
+      const made = await client.call("user.createAgent", user, { name, persona });
       if (!made.ok) return { failure: made.error };
     }
     return enterAgent(name);
@@ -339,7 +374,7 @@ export function createConversation(options: {
     const step = await goTo({ kind: "agent", key });
     if (step.failure?.code !== "NOT_FOUND") return step;
     if (own === undefined) return absent(step, `There is no agent ${key}.`);
-    const mine = await ask("user.describe", user, {});
+    const mine = await client.call("user.describe", user, {});
     const known = mine.ok ? mine.value.agents.map((agent) => nameOf(agent).slice(user.length + 1)) : [];
     const meant = didYouMean(own, known) ?? [];
     return absent(step, [`You have no agent ${own}.`, meant, `/agent ${own} PERSONA creates it.`].flat().join(" "));
@@ -348,14 +383,14 @@ export function createConversation(options: {
   async function openDirect(name: string): Promise<Step> {
     // Sorted, so that both people find the same room.
     const key = `dm.${[user, name].toSorted().join(".")}`;
-    const made = await ask("room.create", key, { visibility: "direct", with: `user/${name}` });
+    const made = await client.call("room.create", key, { visibility: "direct", with: `user/${name}` });
     if (!made.ok && made.error.code !== "NAME_TAKEN" && made.error.code !== "ALREADY_DONE")
       return { failure: made.error };
     return goTo({ kind: "room", key });
   }
 
   async function listRooms(): Promise<Step> {
-    const answer = await ask("user.rooms", user, {});
+    const answer = await client.call("user.rooms", user, {});
     if (!answer.ok) return { failure: answer.error };
     const { rooms, unreachable } = answer.value;
     for (const room of rooms) show({ room }, describeRoom(room, color));
@@ -370,7 +405,7 @@ export function createConversation(options: {
 
   async function showMembers(): Promise<Step> {
     if (place.kind !== "room") return wrong("Go to a room first: /join ROOM.");
-    const answer = await ask("room.describe", place.key, {});
+    const answer = await client.call("room.describe", place.key, {});
     if (!answer.ok) return { failure: answer.error };
     for (const [member, { role }] of Object.entries(answer.value.members))
       show({ member, role }, `${nameOf(member)}${role === "member" ? "" : dim(` ${role}`)}`);
@@ -378,7 +413,7 @@ export function createConversation(options: {
   }
 
   async function listAgents(): Promise<Step> {
-    const answer = await ask("user.describe", user, {});
+    const answer = await client.call("user.describe", user, {});
     if (!answer.ok) return { failure: answer.error };
     const { agents } = answer.value;
     for (const agent of agents) show({ agent }, nameOf(agent));
@@ -391,12 +426,12 @@ export function createConversation(options: {
     const limit = /^\d{1,3}$/.test(count) ? Math.min(200, Math.max(1, Number(count))) : cliLimits.shownEntries;
     const parameters = { limit, ...(oldest !== undefined && { before: oldest }) };
     if (place.kind === "room") {
-      const answer = await ask("room.history", place.key, parameters);
+      const answer = await client.call("room.history", place.key, parameters);
       if (!answer.ok) return { failure: answer.error };
       for (const message of answer.value.messages) show({ message }, describeMessage(message, color));
       return showedFrom(answer.value.messages[0]?.seq);
     }
-    const answer = await ask("agent.history", place.key, parameters);
+    const answer = await client.call("agent.history", place.key, parameters);
     if (!answer.ok) return { failure: answer.error };
     for (const turn of answer.value.turns) show({ turn }, describeTurn(turn, place.key, color));
     return showedFrom(answer.value.turns[0]?.turn);
@@ -407,6 +442,27 @@ export function createConversation(options: {
     if (first === undefined) remark(dim("There is nothing older."));
     oldest = first ?? oldest;
     return done;
+  }
+
+  function showRoom({ title, topic: about, messages }: RoomState): void {
+    if (place.kind !== "room") return;
+    const recent = unseen(messages, ({ seq }) => seq);
+    headline(dim(withoutControls(`— ${title === "" ? place.key : title}${about === "" ? "" : `: ${about}`} —`)));
+    for (const message of messages) reactions.set(message.seq, message.reactions);
+    for (const message of recent) show({ message }, describeMessage(message, color));
+    oldest ??= recent[0]?.seq;
+    if (newest !== undefined && messages.length > 0 && screen.interactive)
+      void client.call("room.markRead", place.key, { seq: newest });
+  }
+
+  function showAgent({ conversation, model, draft: writing }: AgentState): void {
+    if (place.kind !== "agent") return;
+    const recent = unseen(conversation, ({ turn }) => turn);
+    headline(dim(withoutControls(`— ${place.key}${model === "" ? "" : `, model ${model}`} —`)));
+    for (const turn of recent) show({ turn }, describeTurn(turn, place.key, color));
+    oldest ??= recent[0]?.turn;
+    draft = writing === undefined ? undefined : { generation: writing.generation, text: writing.text };
+    screen.showDraft(nameOf(place.key), draft?.text);
   }
 
   function onRoomEvent(event: RoomEvent | RoomSignal): void {
@@ -426,7 +482,7 @@ export function createConversation(options: {
     }
     show({ event }, describeRoomEvent(event, color));
     if (event.type === "posted" && place.kind === "room" && screen.interactive)
-      void ask("room.markRead", place.key, { seq: event.message.seq });
+      void client.call("room.markRead", place.key, { seq: event.message.seq });
   }
 
   function onAgentEvent(event: AgentEvent | AgentSignal): void {
@@ -452,7 +508,7 @@ export function createConversation(options: {
     async begin({ room, agent }) {
       showPrompt();
       if (screen.interactive) {
-        const { name, amongMany } = connection.at();
+        const { name, amongMany } = client.at;
         const where = amongMany ? `, at the node ${withoutControls(name)}` : "";
         remark(dim(`Signed in as ${user}${where}. /help lists the commands.`));
       }
@@ -478,65 +534,39 @@ export function createConversation(options: {
       if (isSettled()) return Promise.resolve();
       return new Promise((resolve) => {
         const timer = setTimeout(resolve, cliLimits.settleTimeoutMs);
-        settle = () => {
+        settled = () => {
           clearTimeout(timer);
           resolve();
         };
       });
     },
-    onState(topic, state) {
-      if (topic !== topicOf(place)) return;
-      if (place.kind === "room") {
-        const { title, topic: about, messages } = state as RoomState;
-        const recent = unseen(messages, ({ seq }) => seq);
-        headline(dim(withoutControls(`— ${title === "" ? place.key : title}${about === "" ? "" : `: ${about}`} —`)));
-        for (const message of messages) reactions.set(message.seq, message.reactions);
-        for (const message of recent) show({ message }, describeMessage(message, color));
-        oldest ??= recent[0]?.seq;
-        if (messages.length > 0 && screen.interactive) void ask("room.markRead", place.key, { seq: newest ?? 0 });
-      } else if (place.kind === "agent") {
-        const { conversation, model, draft: writing } = state as AgentState;
-        const recent = unseen(conversation, ({ turn }) => turn);
-        headline(dim(withoutControls(`— ${place.key}${model === "" ? "" : `, model ${model}`} —`)));
-        for (const turn of recent) show({ turn }, describeTurn(turn, place.key, color));
-        oldest ??= recent[0]?.turn;
-        draft = writing === undefined ? undefined : { generation: writing.generation, text: writing.text };
-        screen.showDraft(nameOf(place.key), draft?.text);
-      }
-    },
-    onEvent(topic, event, at) {
-      if (topic !== topicOf(place)) return;
-      if (place.kind === "room") onRoomEvent(event as RoomEvent | RoomSignal);
-      else onAgentEvent(event as AgentEvent | AgentSignal);
-      seenAt = Math.max(seenAt, at ?? 0);
-      if (isSettled()) settle?.();
-    },
-    onLost(topic, reason) {
-      if (topic !== topicOf(place)) return;
-      remark(dim(`* You can no longer follow ${nameOf(topic)} (${reason.code})`));
-      place = { kind: "nowhere" };
-      showPrompt();
-      owe(-owed);
-    },
     onActivity({ room, author, mentioned }) {
       if (!screen.interactive) return;
       remark(dim(`* ${nameOf(author)} wrote in ${nameOf(room)}${mentioned ? " and mentioned you" : ""}`));
     },
-    onHold(reason) {
-      const away = awayNode(reason);
-      if (away !== undefined)
-        remark(dim(`* ${withoutControls(away)}, which serves this, does not answer; trying again`));
-    },
-    onDegraded(node, unreached) {
-      const others = unreached.length === 0 ? "the other nodes" : withoutControls(unreached.join(", "));
-      remark(dim(`* ${withoutControls(node)} cannot reach ${others}; looking for a node that can`));
-    },
-    onChange(state, reason) {
+    onLink(next) {
+      const before = link;
+      link = next;
       showPrompt();
-      if (state === "down") return remark(dim(`* the connection was lost (${withoutControls(reason)}); trying again`));
-      const moved = reason !== nodeName;
-      nodeName = reason;
-      remark(dim(`* connected ${moved ? `to ${withoutControls(reason)}` : "again"}; nothing was missed`));
+      if (next.status !== "open") {
+        if (before.status === "open" && next.status === "waiting")
+          remark(dim(`* the connection was lost (${withoutControls(next.reason.code)}); trying again`));
+        return;
+      }
+      const known = before.status === "open" && before.hello === next.hello ? before : undefined;
+      if (known === undefined) {
+        const { name } = client.at;
+        const moved = name !== nodeName;
+        nodeName = name;
+        remark(dim(`* connected ${moved ? `to ${withoutControls(name)}` : "again"}; nothing was missed`));
+      }
+      if (next.degraded !== undefined && next.degraded !== known?.degraded) {
+        const unreached = unreachedNodes(next.degraded.reason);
+        const others = unreached.length === 0 ? "the other nodes" : withoutControls(unreached.join(", "));
+        remark(dim(`* ${withoutControls(client.at.name)} cannot reach ${others}; looking for a node that can`));
+      }
+      if (next.away !== undefined && next.away !== known?.away)
+        remark(dim(`* ${withoutControls(next.away)}, which serves this, does not answer; trying again`));
     },
   };
 }

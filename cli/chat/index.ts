@@ -1,9 +1,7 @@
-/** `plexus chat`: people and agents in a terminal, over the same WebSocket as the page.
+/** `plexus chat`: people and agents in a terminal, through the same client library as the page (`client/`).
  *
  *      sign-in.ts     who you are; the session is kept, readable by you only
- *      connection.ts  one WebSocket that comes back by itself, at another node when its own is gone: cursors continue,
- *                     unanswered commands are sent again
- *      route.ts       which node is tried next            (pure)
+ *      socket.ts      the library's socket, on `ws`
  *      commands.ts    what a typed line means             (pure)
  *      view.ts        what an event looks like            (pure)
  *      screen.ts      a terminal with the typed line at the bottom, or plain pipes
@@ -11,16 +9,15 @@
  *
  *  Piped, each line of standard input is one message or command, done before the next is read; at the end of input the
  *  client waits for an agent's answer and ends with the outcome of the worst command. */
-import { setTimeout as delay } from "node:timers/promises";
-import { awayNode, failureOf, type Failure } from "../../protocols/errors.ts";
-import { cliLimits } from "../limits.ts";
+import { Client, clientLimits } from "../../client/index.ts";
+import { awayNode, failureOf, passingCodes, PlexusError, type Failure } from "../../protocols/errors.ts";
 import { callNode } from "../node-client.ts";
 import { describeFailure, exitCodes, paint, type Output } from "../output.ts";
 import { saveSession } from "../session.ts";
-import { openConnection, type ConnectionEvents } from "./connection.ts";
-import { createConversation, type Conversation } from "./conversation.ts";
+import { createConversation } from "./conversation.ts";
 import { processScreen, type Screen } from "./screen.ts";
 import { signIn, type SignInWish } from "./sign-in.ts";
+import { terminalPorts } from "./socket.ts";
 import { jsonLine, withoutControls } from "../printable.ts";
 
 /** What the command line of `plexus chat` says. */
@@ -42,63 +39,73 @@ export async function chat(flags: ChatFlags, output: Output): Promise<number> {
   }
 }
 
-/** How long a refusal that may pass is outlasted before there is a conversation: on a terminal until the person has had
- *  enough of it, piped as long as one command would be. */
-function outlast(screen: Screen): ConnectionEvents["onWait"] {
-  const startMs = performance.now();
-  let said: string | undefined;
-  return async (reason, pauseMs) => {
-    const { code, message, details } = reason;
-    if (!screen.interactive) {
-      if (performance.now() - startMs > cliLimits.answerTimeoutMs) return false;
-      await delay(pauseMs);
-      return true;
-    }
-    const away = awayNode(reason);
-    const account =
-      away === undefined
-        ? "Your account cannot be reached now."
-        : `${withoutControls(away)} does not answer, and it has your account.`;
-    const why = `${details?.["actor"] === undefined ? message : account} (${code})`;
-    if (why !== said)
-      screen.print(paint(screen.color, "dim", `* ${withoutControls(why)} Trying again; Ctrl-C ends it.`));
-    said = why;
-    return await Promise.race([delay(pauseMs, true), screen.ended.then(() => false)]);
-  };
+/** Resolves when the client is connected. What may pass is outlasted: on a terminal until the person has had enough of it, piped
+ *  as long as one command would be. Errors: why no node has us. */
+function connected(client: Client, screen: Screen): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const startMs = performance.now();
+    let said: string | undefined;
+    const fail = (reason: Failure): void => {
+      stop();
+      reject(new PlexusError(reason));
+    };
+    const stop = client.onLink((link) => {
+      if (link.status === "open") {
+        stop();
+        resolve();
+      } else if (link.status === "ended") fail(link.failure);
+      else if (link.status === "waiting" && link.tried) {
+        const { reason } = link;
+        const isOver = !screen.interactive && performance.now() - startMs > clientLimits.answerTimeoutMs;
+        if (!passingCodes.has(reason.code) || isOver) return fail(reason);
+        if (!screen.interactive) return;
+        const why = outlasted(reason);
+        if (why !== said)
+          screen.print(paint(screen.color, "dim", `* ${withoutControls(why)} Trying again; Ctrl-C ends it.`));
+        said = why;
+        void screen.ended.then(() => fail(reason));
+      }
+    });
+    client.start();
+  });
+}
+
+/** Why one waits for a first connection, in words. */
+function outlasted(reason: Failure): string {
+  const { code, message, details } = reason;
+  const away = awayNode(reason);
+  const account =
+    away === undefined
+      ? "Your account cannot be reached now."
+      : `${withoutControls(away)} does not answer, and it has your account.`;
+  return `${details?.["actor"] === undefined ? message : account} (${code})`;
 }
 
 async function converse(flags: ChatFlags, screen: Screen, output: Output): Promise<number> {
   const session = await signIn(flags, screen);
   const { token } = session;
-  let conversation: Conversation | undefined = undefined;
-  const fate: { ended?: Failure } = {};
-  const connection = await openConnection(
-    { urls: flags.urls, token },
-    {
-      onState: (topic, state) => conversation?.onState(topic, state),
-      onEvent: (topic, event, at) => conversation?.onEvent(topic, event, at),
-      onLost: (topic, reason) => conversation?.onLost(topic, reason),
-      onActivity: (activity) => conversation?.onActivity(activity),
-      onHold: (reason) => conversation?.onHold(reason),
-      onChange: (state, reason) => conversation?.onChange(state, reason),
-      onDegraded: (node, unreached) => conversation?.onDegraded(node, unreached),
-      onEnd(reason) {
-        fate.ended = reason;
-        screen.close();
-      },
-      onWait: outlast(screen),
-    },
-  ).catch(async (thrown: unknown) => {
+  const client = new Client({ urls: flags.urls }, terminalPorts(token));
+  try {
+    await connected(client, screen);
+  } catch (thrown) {
+    client.close();
     // The kept session was revoked or belongs to a data folder that is gone: forget it, so that the next run asks.
     if (failureOf(thrown).code === "UNAUTHENTICATED") await saveSession(session.keptFor, undefined);
     throw thrown;
-  });
-  conversation = createConversation({
+  }
+  const conversation = createConversation({
     user: session.user,
-    connection,
+    client,
     screen,
     json: flags.json,
-    publicRooms: () => callNode({ url: connection.at().url, token }, "GET", "/api/v1/catalog/rooms"),
+    publicRooms: () => callNode({ url: client.at.url, token }, "GET", "/api/v1/catalog/rooms"),
+  });
+  const fate: { ended?: Failure } = {};
+  client.onActivity((activity) => conversation.onActivity(activity));
+  client.onLink((link) => {
+    if (link.status !== "ended") return conversation.onLink(link);
+    fate.ended = link.failure;
+    screen.close();
   });
 
   let worst: Failure | undefined;
@@ -116,8 +123,8 @@ async function converse(flags: ChatFlags, screen: Screen, output: Output): Promi
       if (step.end === "quit") break;
       if (step.end === "signOut") {
         // First the connection: the node ends it as soon as the session is revoked, and that is no failure here.
-        connection.close();
-        const signedOut = await callNode({ url: connection.at().url, token }, "POST", "/api/v1/sign-out");
+        client.close();
+        const signedOut = await callNode({ url: client.at.url, token }, "POST", "/api/v1/sign-out");
         note(signedOut.ok ? undefined : signedOut.error);
         await saveSession(session.keptFor, undefined);
         break;
@@ -125,7 +132,7 @@ async function converse(flags: ChatFlags, screen: Screen, output: Output): Promi
     }
   const { ended } = fate;
   if (ended === undefined && worst === undefined) await conversation.settled(flags.follow);
-  connection.close();
+  client.close();
   if (ended !== undefined) {
     if (ended.code === "UNAUTHENTICATED") await saveSession(session.keptFor, undefined);
     note(ended);

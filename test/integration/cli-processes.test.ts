@@ -16,7 +16,8 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { text as readAll } from "node:stream/consumers";
 import { expect } from "chai";
-import { openConnection } from "../../cli/chat/connection.ts";
+import { terminalPorts } from "../../cli/chat/socket.ts";
+import { Client } from "../../client/index.ts";
 import type { SavedSession } from "../../cli/session.ts";
 import { gatewayLimits } from "../../node/gateway/index.ts";
 import type { Failure } from "../../protocols/index.ts";
@@ -206,44 +207,36 @@ describe("the plexus command", function () {
     const seen: number[] = [];
     const changes: string[] = [];
     let wake = (): void => {};
-    const connection = await openConnection(
-      { urls: [node.ready.url], token },
-      {
-        onState: () => {},
-        onEvent: (_topic, event) => {
-          const { type, message } = event as { type: string; message?: { seq: number } };
-          if (type === "posted" && message !== undefined) seen.push(message.seq);
-          wake();
-        },
-        onLost: () => {},
-        onActivity: () => {},
-        onHold: () => undefined,
-        onChange: (state) => {
-          changes.push(state);
-          wake();
-        },
-        onDegraded: () => {},
-        onEnd: () => {},
-        onWait: async () => false,
-      },
-    );
+    const client = new Client({ urls: [node.ready.url] }, terminalPorts(token));
+    client.onLink(({ status }) => {
+      changes.push(status);
+      wake();
+    });
+    client.start();
     const until = async (isDone: () => boolean): Promise<void> => {
       while (!isDone()) await new Promise<void>((resolve) => (wake = resolve));
     };
     try {
-      await connection.subscribe("room/den");
-      expect((await connection.ask("room.post", "den", { text: "before" })).ok).to.equal(true);
+      client.follow("room/den", {
+        state: wake,
+        event(event) {
+          if (event.type === "posted") seen.push(event.message.seq);
+          wake();
+        },
+        refused: (reason) => expect.fail(reason.code),
+      });
+      expect((await client.call("room.post", "den", { text: "before" })).ok).to.equal(true);
       await stop(node.child, "SIGKILL");
       // Asked while nobody is there: it waits, and is sent once the node is back.
-      const pending = connection.ask("room.post", "den", { text: "meanwhile" });
+      const pending = client.call("room.post", "den", { text: "meanwhile" });
       node = await up(["--port", port]);
       expect((await pending).ok).to.equal(true);
-      expect((await connection.ask("room.post", "den", { text: "after" })).ok).to.equal(true);
+      expect((await client.call("room.post", "den", { text: "after" })).ok).to.equal(true);
       await until(() => seen.length >= 3);
       expect(seen).to.deep.equal([1, 2, 3]);
-      expect(changes).to.include.members(["down", "up"]);
+      expect(changes).to.include.members(["waiting", "open"]);
     } finally {
-      connection.close();
+      client.close();
     }
     expect(await stop(node.child, "SIGTERM")).to.equal(0);
   });

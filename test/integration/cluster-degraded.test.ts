@@ -1,5 +1,6 @@
 import { expect } from "chai";
-import { openConnection, type Connection, type ConnectionEvents } from "../../cli/chat/connection.ts";
+import { terminalPorts } from "../../cli/chat/socket.ts";
+import { Client } from "../../client/index.ts";
 import { boss, ClusterProcesses, worker } from "./cluster-processes.ts";
 import { healthy, sleep, until } from "./cluster-waits.ts";
 import { isolate } from "./links.ts";
@@ -13,42 +14,32 @@ const waitMsMax = 7_000;
 
 /** Posts again and again, one after the other was acknowledged, as a person at one node does; how long each had to wait. */
 class Person {
-  readonly #connection: Connection;
+  readonly #client: Client;
   readonly waits: number[] = [];
   readonly refusals: string[] = [];
   #stopped = false;
   #ended: Promise<void> = Promise.resolve();
 
-  private constructor(connection: Connection) {
-    this.#connection = connection;
+  private constructor(client: Client) {
+    this.#client = client;
   }
 
-  static async at(url: string, token: string, room: string): Promise<Person> {
-    const ignore = (): void => undefined;
-    const events: ConnectionEvents = {
-      onState: ignore,
-      onEvent: ignore,
-      onLost: ignore,
-      onActivity: ignore,
-      onHold: ignore,
-      onChange: ignore,
-      onDegraded: ignore,
-      onEnd: ignore,
-      onWait: async () => true,
-    };
-    const person = new Person(await openConnection({ urls: [url], token }, events));
+  static at(url: string, token: string, room: string): Person {
+    const client = new Client({ urls: [url] }, terminalPorts(token));
+    const person = new Person(client);
+    client.start();
     person.#ended = person.#post(room);
     return person;
   }
 
   get isAt(): string {
-    return this.#connection.at().name;
+    return this.#client.at.name;
   }
 
   async #post(room: string): Promise<void> {
     for (let number = 0; !this.#stopped; number += 1) {
       const sentMs = performance.now();
-      const answer = await this.#connection.ask("room.post", room, { text: `${number}` });
+      const answer = await this.#client.call("room.post", room, { text: `${number}` });
       this.waits.push(performance.now() - sentMs);
       if (!answer.ok) this.refusals.push(answer.error.code);
       await sleep(pauseMs);
@@ -58,7 +49,7 @@ class Person {
   async stop(): Promise<void> {
     this.#stopped = true;
     await this.#ended;
-    this.#connection.close();
+    this.#client.close();
   }
 }
 
@@ -85,7 +76,7 @@ async function cutOff(): Promise<void> {
     return `${status} ${(body as { error?: { code: string } }).error?.code ?? ""}`;
   };
   expect(await ready()).to.equal("200 ");
-  const people = await Promise.all(rooms.map((room) => Person.at(node.url, token, room)));
+  const people = rooms.map((room) => Person.at(node.url, token, room));
   const haveWritten = (than: readonly number[], more: number): void => {
     for (const [index, { waits }] of people.entries()) expect(waits.length).to.be.above((than[index] ?? 0) + more);
   };

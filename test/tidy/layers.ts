@@ -83,18 +83,22 @@ export const layers: readonly Layer[] = [
   },
   {
     folder: "cli",
-    values: ["protocols", "config", "runtimes", "node"],
+    values: ["protocols", "config", "runtimes", "node", "client"],
     // Single files, like the page: the index brings every schema, and most of what a command costs is what it loads.
     insides: ["protocols"],
     nodeModules: true,
     world: true,
   },
-  // The page takes single files: the index brings schemas and the codec, which would make it larger for nothing.
-  { folder: "web/src", values: ["protocols"], insides: ["protocols"], nodeModules: false, world: true },
+  // Single files, here and on the page: the index brings schemas and the codec, which would make the page larger for nothing.
+  { folder: "client", values: ["protocols"], insides: ["protocols"], nodeModules: false, world: false },
+  { folder: "client/standard.ts", values: ["protocols", "client"], insides: ["protocols", "client"], nodeModules: false, world: true }, // prettier-ignore
+  // What people start from: it sees what they see, the package.
+  { folder: "client/examples", values: [], nodeModules: true, world: true },
+  { folder: "web/src", values: ["protocols", "client"], insides: ["protocols"], nodeModules: false, world: true },
   { folder: "web", values: [], nodeModules: true, world: true },
   {
     folder: "test",
-    values: ["protocols", "config", "actors", "runtimes", "node", "cli", "web", "test"],
+    values: ["protocols", "client", "config", "actors", "runtimes", "node", "cli", "web", "test"],
     nodeModules: true,
     world: true,
   },

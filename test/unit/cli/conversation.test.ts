@@ -1,8 +1,17 @@
 import { expect } from "chai";
-import type { At, Connection } from "../../../cli/chat/connection.ts";
 import { createConversation } from "../../../cli/chat/conversation.ts";
 import type { Screen } from "../../../cli/chat/screen.ts";
-import { failure, ok, refused, type Result, type RoomMessage, type Subscribed } from "../../../protocols/index.ts";
+import type { At, Client, Follower, Link } from "../../../client/index.ts";
+import {
+  failure,
+  ok,
+  refused,
+  type Degraded,
+  type Failure,
+  type Hello,
+  type Result,
+  type RoomMessage,
+} from "../../../protocols/index.ts";
 
 const message = (seq: number): RoomMessage => ({
   seq,
@@ -16,18 +25,25 @@ const state = (from: number, to: number) => ({
   topic: "",
   messages: Array.from({ length: to - from + 1 }, (_, index) => message(from + index)),
 });
+const hello = (): Hello => ({ version: "1", node: "one", user: "ada", admin: false, heartbeatMs: 30_000 });
 
-/** A conversation whose screen keeps what is printed, over a connection that takes every command. */
+/** A conversation whose screen keeps what is printed, over a client that takes every command. */
 function stage(at: At, interactive = true) {
   const printed: string[] = [];
   const asked: unknown[] = [];
-  const link = { at, up: true };
-  const answers: { ask: Result<unknown>; subscribe: Result<Subscribed> } = { ask: ok({}), subscribe: ok({ head: 0 }) };
+  const open: Link = { status: "open", hello: hello(), late: false, away: undefined, degraded: undefined };
+  const world = { at, link: open as Link };
+  const answers: { call: Result<unknown>; follow: Failure | ReturnType<typeof state> } = {
+    call: ok({}),
+    follow: state(1, 0),
+  };
+  let follower: Follower | undefined;
   let prompt = "";
   const screen: Screen = {
     interactive,
     color: false,
-    print: (text) => void printed.push(text),
+    // Where one has come to is said each time.
+    print: (text) => void (text.startsWith("—") || printed.push(text)),
     showDraft: () => {},
     setPrompt: (text) => (prompt = text),
     question: () => Promise.resolve(undefined),
@@ -35,43 +51,61 @@ function stage(at: At, interactive = true) {
     ended: new Promise(() => {}),
     close: () => {},
   };
-  const connection: Connection = {
-    at: () => link.at,
-    isUp: () => link.up,
-    ask(command, to, parameters) {
-      asked.push([command, to, parameters]);
-      return Promise.resolve(answers.ask);
+  const client = {
+    get at() {
+      return world.at;
     },
-    subscribe: () => Promise.resolve(answers.subscribe),
-    unsubscribe: () => {},
-    close: () => {},
-  };
+    get link() {
+      return world.link;
+    },
+    call(...command: readonly unknown[]) {
+      asked.push(command);
+      return Promise.resolve(answers.call);
+    },
+    follow(_topic: string, wanted: Follower) {
+      follower = wanted;
+      if ("code" in answers.follow) wanted.refused(answers.follow);
+      else wanted.state(answers.follow, 0);
+      return () => {};
+    },
+  } as unknown as Pick<Client, "at" | "call" | "follow" | "link">;
   const conversation = createConversation({
     user: "ada",
-    connection,
+    client,
     screen,
     json: false,
     publicRooms: () => Promise.resolve(ok({ rows: [{ key: "lobby", title: "", detail: "", atMs: 0 }] })),
   });
-  return { conversation, printed, asked, link, answers, prompt: () => prompt };
+  /** The link becomes this, at this node. */
+  const become = (link: Link, where = world.at): void => {
+    Object.assign(world, { link, at: where });
+    conversation.onLink(link);
+  };
+  const opened = (more: { readonly away?: string; readonly degraded?: Degraded } = {}): Link => ({ ...open, ...more });
+  const topic = (): Follower => follower ?? expect.fail("nothing is followed");
+  return { conversation, printed, asked, answers, become, opened, topic, prompt: () => prompt };
 }
 
 describe("a conversation in the terminal", () => {
   const two: At = { name: "two", url: "http://two", amongMany: true };
 
   it("says at which node it is, and when it is at none or at another", async () => {
-    const { conversation, printed, link, prompt } = stage({ name: "one", url: "http://one", amongMany: true });
+    const { conversation, printed, become, opened, prompt } = stage({
+      name: "one",
+      url: "http://one",
+      amongMany: true,
+    });
+    const degraded = { reason: failure("NODE_DEGRADED", { away: ["one", "three"] }), nodes: [] };
     await conversation.begin({ room: "den", agent: undefined });
     expect(prompt()).to.equal("[one] den> ");
-    link.up = false;
-    conversation.onChange("down", "UNREACHABLE");
+    become({ status: "waiting", retryAtMs: 0, attempt: 1, tried: false, reason: failure("UNREACHABLE") });
     expect(prompt()).to.equal("[no node] den> ");
-    link.up = true;
-    link.at = two;
-    conversation.onChange("up", "two");
+    become({ status: "connecting", attempt: 1 });
+    become(opened(), two);
     expect(prompt()).to.equal("[two] den> ");
-    conversation.onChange("up", "two");
-    conversation.onDegraded("two", ["one", "three"]);
+    const another = { ...opened(), hello: hello() } as Link;
+    become(another);
+    become({ ...another, degraded } as Link);
     expect(printed).to.deep.equal([
       "Signed in as ada, at the node one. /help lists the commands.",
       "* the connection was lost (UNREACHABLE); trying again",
@@ -105,15 +139,14 @@ describe("a conversation in the terminal", () => {
     for (const line of ["/poll Lunch? | Pizza", "/vote x 1", "/vote 7 0", "/vote 7 one"])
       expect((await conversation.take(line)).failure?.code, line).to.equal("BAD_REQUEST");
     const poll = { options: [{ text: "Pizza", votes: 1 }], voters: 1 };
-    answers.ask = ok({ seq: 7, question: "Lunch?", poll, choices: [0] });
+    answers.call = ok({ seq: 7, question: "Lunch?", poll, choices: [0] });
     await conversation.take("/results 7");
     expect(printed.at(-1)).to.include("You voted for Pizza.");
   });
 
   it("names the node that a line waits for, where that is another one", () => {
-    const { conversation, printed } = stage(two);
-    conversation.onHold(failure("SLOT_UNAVAILABLE", { node: "three", reason: "the node that has it is down" }));
-    conversation.onHold(failure("NOT_IN_SYNC"));
+    const { printed, become, opened } = stage(two);
+    for (const away of ["three", "three", undefined]) become(opened(away === undefined ? {} : { away }));
     expect(printed).to.deep.equal(["* three, which serves this, does not answer; trying again"]);
   });
 
@@ -125,8 +158,8 @@ describe("a conversation in the terminal", () => {
 
   it("names the room or agent that is not there, and how it comes to be", async () => {
     const { conversation, answers } = stage(two);
-    answers.ask = refused(failure("NOT_FOUND"));
-    answers.subscribe = refused(failure("NOT_FOUND"));
+    answers.call = refused(failure("NOT_FOUND"));
+    answers.follow = failure("NOT_FOUND");
     const room = await conversation.begin({ room: "nosuch", agent: undefined });
     expect(room).to.include({ code: "NOT_FOUND", message: "There is no room nosuch. /create nosuch creates it." });
     expect((await conversation.take("/join other")).failure?.message).to.include("There is no room other.");
@@ -137,31 +170,33 @@ describe("a conversation in the terminal", () => {
     const own = await conversation.begin({ room: undefined, agent: "nosuch" });
     expect(own?.message).to.equal("You have no agent nosuch. /agent nosuch PERSONA creates it.");
     expect((await conversation.take("/agent bob.helper")).failure?.message).to.equal("There is no agent bob.helper.");
-    answers.ask = refused(failure("FORBIDDEN"));
+    answers.call = refused(failure("FORBIDDEN"));
     expect((await conversation.take("/join other")).failure?.message).to.equal(failure("FORBIDDEN").message);
   });
 
   it("shows of a state that was loaded anew only what it has not shown", async () => {
-    const { conversation, printed } = stage(two);
+    const { conversation, printed, answers, topic } = stage(two);
+    answers.follow = state(1, 30);
     await conversation.begin({ room: "den", agent: undefined });
-    printed.splice(0);
-    conversation.onState("room/den", state(1, 30));
-    conversation.onEvent("room/den", { type: "posted", message: message(31) }, 40);
-    conversation.onState("room/den", state(20, 60));
+    printed.splice(
+      0,
+      printed.findIndex((line) => line.includes("message")),
+    );
+    topic().event({ type: "posted", message: message(31) }, 40);
+    topic().state(state(20, 60), 70);
     const seqs = printed.flatMap((line) => /message (\d+)/.exec(line)?.[1] ?? []).map(Number);
     expect(seqs).to.deep.equal(Array.from({ length: 50 }, (_, index) => index + 11));
   });
 
   it("prints into a pipe only what came after it began, and all of that", async () => {
-    const { conversation, printed } = stage(two, false);
+    const { conversation, printed, topic } = stage(two, false);
     await conversation.begin({ room: "den", agent: undefined });
-    conversation.onState("room/den", { title: "Den", topic: "", messages: [] });
-    conversation.onState("room/den", state(1, 2));
+    topic().state(state(1, 2), 2);
     const late = stage(two, false);
+    late.answers.follow = state(1, 30);
     await late.conversation.begin({ room: "den", agent: undefined });
-    late.conversation.onState("room/den", state(1, 30));
-    late.conversation.onEvent("room/den", { type: "posted", message: message(31) }, 40);
-    late.conversation.onState("room/den", state(20, 33));
+    late.topic().event({ type: "posted", message: message(31) }, 40);
+    late.topic().state(state(20, 33), 50);
     const numbers = (lines: readonly string[]) => lines.map((line) => Number(/message (\d+)$/.exec(line)?.[1]));
     expect(numbers(printed)).to.deep.equal([1, 2]);
     expect(numbers(late.printed)).to.deep.equal([31, 32, 33]);

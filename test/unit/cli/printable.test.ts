@@ -9,8 +9,8 @@ import { buffer } from "node:stream/consumers";
 import { expect } from "chai";
 import fc from "fast-check";
 import { banner } from "../../../cli/banner.ts";
+import type { Follower, Link } from "../../../client/index.ts";
 import { createConversation } from "../../../cli/chat/conversation.ts";
-import type { Connection } from "../../../cli/chat/connection.ts";
 import { describeRoomEvent } from "../../../cli/chat/view.ts";
 import { writeControlFile } from "../../../cli/control.ts";
 import { describeFailure, type Output } from "../../../cli/output.ts";
@@ -227,23 +227,30 @@ describe("what a node tells reaches no terminal that obeys it", function () {
       "room.history": { messages: [message] },
       "user.describe": { agents: ["agent/ada.x"] },
     };
-    const connection = {
-      at: () => ({ name: `n${hostile}`, url: "", amongMany: true }),
-      isUp: () => true,
-      ask: async (command: string) => ok(poisoned(answers[command] ?? {})),
-      subscribe: async () => ok({ head: 0 }),
-      unsubscribe: () => {},
-      close: () => {},
-    } as unknown as Connection;
+    const states: Record<string, unknown> = {
+      "room/lobby": { title: "t", topic: "about", messages: [message] },
+      "agent/ada.helper": { conversation: [{ turn: 1, role: "assistant", text: "x", atMs: 0, end: "failed", error: "e" }], model: "m" },
+    };
+    let follower: Follower | undefined;
+    const open = { status: "open", hello: {} } as unknown as Link;
+    const client = {
+      at: { name: `n${hostile}`, url: "", amongMany: true },
+      link: open,
+      call: async (command: string) => ok(poisoned(answers[command] ?? {})),
+      follow(topic: string, wanted: Follower) {
+        follower = wanted;
+        wanted.state(poisoned(states[topic] as object), 1);
+        return () => {};
+      },
+    } as unknown as Parameters<typeof createConversation>[0]["client"];
     const conversation = createConversation({
       user: "ada",
-      connection,
+      client,
       screen,
       json: false,
       publicRooms: async () => ok(poisoned({ rows: [{ key: "z", title: "t" }] })) as never,
     });
     await conversation.begin({ room: "lobby", agent: undefined });
-    conversation.onState("room/lobby", poisoned({ title: "t", topic: "about", messages: [message] }));
     for (const line of ["/rooms", "/who", "/history", "/agents"]) await conversation.take(line);
     const by = "user/eve";
     const events = [
@@ -259,14 +266,14 @@ describe("what a node tells reaches no terminal that obeys it", function () {
       { type: "titled", title: "t", by },
       { type: "topicSet", topic: "t", by },
     ];
-    for (const event of events) conversation.onEvent("room/lobby", poisoned(event), 1);
+    for (const event of events) follower?.event(poisoned(event), 2);
     conversation.onActivity(poisoned({ room: "room/y", author: by, mentioned: true }) as never);
-    conversation.onHold(failure("PEER_LOST", { node: `n${hostile}` }));
-    conversation.onChange("down", `why${hostile}`);
-    conversation.onChange("up", `node${hostile}`);
-    conversation.onLost("room/lobby", poisoned(failure("FORBIDDEN")));
+    conversation.onLink({ ...open, away: `n${hostile}` } as Link);
+    const reason = { ...failure("PEER_LOST"), code: `why${hostile}` } as never;
+    conversation.onLink({ status: "waiting", retryAtMs: 0, attempt: 1, tried: false, reason });
+    conversation.onLink({ ...open, hello: {}, degraded: { reason: failure("NODE_DEGRADED", { away: [`n${hostile}`] }), nodes: [] } } as unknown as Link);
+    follower?.refused(poisoned(failure("FORBIDDEN")));
     await conversation.begin({ room: undefined, agent: "helper" });
-    conversation.onState(`agent/ada.helper`, poisoned({ conversation: [{ turn: 1, role: "assistant", text: "x", atMs: 0, end: "failed", error: "e" }], model: "m" })); // prettier-ignore
     expect(said.join("\n")).to.have.lengthOf.above(200).and.not.match(controls).and.not.match(/^error: not yours/m);
     for (const event of events) expect(describeRoomEvent(poisoned(event) as RoomEvent, false) ?? "").to.not.match(controls);
   }); // prettier-ignore

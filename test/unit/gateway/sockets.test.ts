@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { connect } from "node:net";
 import { expect } from "chai";
 import { WebSocket } from "ws";
-import { cliLimits } from "../../../cli/limits.ts";
+import { clientLimits } from "../../../client/index.ts";
 import { gatewayLimits } from "../../../node/gateway/limits.ts";
 import { createToken } from "../../../node/gateway/tokens.ts";
 import { createRandom } from "../../../node/platform/index.ts";
@@ -80,7 +80,7 @@ describe("gateway: WebSocket", () => {
     } finally {
       await lost.stop();
     }
-    expect(gatewayLimits.upgradeTimeoutMs).to.be.lessThan(cliLimits.handshakeAmongManyMs);
+    expect(gatewayLimits.upgradeTimeoutMs).to.be.lessThan(clientLimits.handshakeAmongManyMs);
   }); // prettier-ignore
 
   it("refuses what a node answers for an actor and is no answer, and goes on", async () => {

@@ -8,14 +8,7 @@ import { Client, standardPorts } from "../../../client/index.ts";
 import { pageLimits } from "./limits.ts";
 import { rememberNodes } from "./other-nodes.ts";
 
-export {
-  newOperationId,
-  type AnswerOf,
-  type Client,
-  type CommandsOf,
-  type Link,
-  type ParametersOf,
-} from "../../../client/index.ts";
+export { newOperationId, type Client, type Link } from "../../../client/index.ts";
 export { refreshNodes, rememberedNodes } from "./other-nodes.ts";
 export { fetched, request } from "./rest.ts";
 
