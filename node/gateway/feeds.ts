@@ -1,14 +1,23 @@
 import { Type, type Static } from "typebox";
 import { Compile } from "typebox/compile";
-import { failure, failureOf, refused, schema, type Failure, type Result, type Resumed } from "../../protocols/index.ts";
+import {
+  failure,
+  failureOf,
+  ok,
+  refused,
+  schema,
+  type Failure,
+  type Result,
+  type Resumed,
+  type Subscribed,
+} from "../../protocols/index.ts";
 import { withJitter } from "../waiting.ts";
 import type { Clock, Hub, Log, Meter, Random } from "../ports.ts";
-import type { Connection } from "./connection.ts";
-import { frameOf } from "./frames.ts";
 import type { GatewayLimits } from "./limits.ts";
 import type { Outflow } from "./outflow.ts";
+import { Encoded, type Subscriber } from "./subscriber.ts";
 
-/** One connection's place in one topic.
+/** One subscriber's place in one topic.
  *
  *      subscribe ─► catching up: live events are held, the actor is asked page by page for what was missed
  *                        │ nothing more is missing: the held ones beyond `last` are sent
@@ -16,10 +25,10 @@ import type { Outflow } from "./outflow.ts";
  *                      live: gets what everybody gets ──a position is missing──► catching up from `last`
  *                                                     ──the hub has a gap──────►
  *
- *  Invariant: the durable events written to the connection are exactly those after its cursor, each once, in order. */
+ *  Invariant: the durable events written to the subscriber are exactly those after its cursor, each once, in order. */
 export interface Subscription {
   readonly topic: string;
-  readonly connection: Connection;
+  readonly subscriber: Subscriber;
   /** Position of the last durable event sent. */
   last: number;
   /** What arrived while it catches up; undefined when live. */
@@ -32,7 +41,7 @@ export interface Subscription {
 interface Item {
   readonly at: number | undefined;
   readonly event: unknown;
-  readonly frame: Buffer;
+  readonly frame: Encoded;
   /** Whose access ends with this event. */
   readonly ends: string | undefined;
 }
@@ -70,18 +79,29 @@ interface Feed {
   stop: () => void;
 }
 
-/** Live events of topics, from the hub to every connection that follows them. */
+/** Live events of topics, from the hub to everybody who follows them, on whatever wire. */
 export interface Feeds {
-  /** Answers the subscribe frame `re` and sends events from then on. Replaces the connection's older subscription. */
-  subscribe(connection: Connection, topic: string, cursor: number | undefined, re: number): void;
+  /** Answers and sends events from then on: those after `cursor`, or without one those after the state of the answer. Replaces the
+   *  subscriber's older subscription. */
+  subscribe(
+    subscriber: Subscriber,
+    topic: string,
+    cursor: number | undefined,
+    answer: (result: Result<Subscribed>) => void,
+  ): void;
   /** False when there was none. */
-  unsubscribe(connection: Connection, topic: string): boolean;
-  leave(connection: Connection): void;
+  unsubscribe(subscriber: Subscriber, topic: string): boolean;
+  leave(subscriber: Subscriber): void;
   watch(topic: string, watcher: Watcher): void;
   unwatch(topic: string, watcher: Watcher): void;
 }
 
 const everybody = "*";
+
+type Answer = (result: Result<Subscribed>) => void;
+
+/** Why a subscription that was ended before it was answered is refused. */
+const replaced = "a later subscribe or unsubscribe replaced it";
 
 /** Whose right to read ends with a durable event: a member that left, or everybody when the actor is gone. */
 function endsFor(topic: string, event: unknown): string | undefined {
@@ -90,7 +110,7 @@ function endsFor(topic: string, event: unknown): string | undefined {
   return type === "deleted" && topic.startsWith("agent/") ? everybody : undefined;
 }
 
-/** Makes the fan-out. `resume` asks the actor behind a topic, in the name of the connection's user. */
+/** Makes the fan-out. `resume` asks the actor behind a topic, in the name of the subscriber's user. */
 export function createFeeds(
   at: {
     readonly hub: Hub;
@@ -102,7 +122,7 @@ export function createFeeds(
     readonly outflow: Pick<Outflow, "admit" | "tryAdmit">;
   },
   resume: (
-    connection: Connection,
+    subscriber: Subscriber,
     topic: string,
     after: number | undefined,
   ) => Promise<Result<Resumed<unknown, unknown>>>,
@@ -154,7 +174,7 @@ export function createFeeds(
       if (subscription.held !== undefined) subscription.missed = true;
       else {
         subscription.held = [];
-        if (subscription.connection.congested) catchUpLater(subscription);
+        if (subscription.subscriber.congested) catchUpLater(subscription);
         else catchUpNow(subscription, subscription.last);
       }
     }
@@ -228,25 +248,28 @@ export function createFeeds(
     const items: Item[] = queue.map(({ event, at: position }) => ({
       at: position,
       event,
-      frame: frameOf(position === undefined ? { topic, event } : { topic, at: position, event }),
+      frame: Encoded.of(position === undefined ? { topic, event } : { topic, at: position, event }),
       ends: position === undefined ? undefined : endsFor(topic, event),
     }));
     // The usual case: consecutive positions that end nobody's access. Then one buffer is right for everybody whose last
-    // position is the one before, and a socket costs one write however many events there are.
+    // position is the one before, and a subscriber costs one write however many events there are.
     const durable = items.filter((item) => item.at !== undefined);
     const first = durable[0]?.at;
     const last = durable.at(-1)?.at;
     const plain =
       items.every((item) => item.ends === undefined) &&
       durable.every((item, index) => item.at === (first as number) + index);
-    const whole = items.length === 1 ? (items[0] as Item).frame : Buffer.concat(items.map((item) => item.frame));
+    const whole =
+      items.length === 1
+        ? (items[0] as Item).frame
+        : new Encoded((encode) => Buffer.concat(items.map((item) => item.frame.by(encode))));
     for (const subscription of feed.subscriptions) {
-      const { connection } = subscription;
+      const { subscriber } = subscription;
       if (subscription.held !== undefined) hold(subscription, items);
-      else if (plain && !connection.congested && (first === undefined || first === subscription.last + 1)) {
+      else if (plain && !subscriber.congested && (first === undefined || first === subscription.last + 1)) {
         if (last !== undefined) subscription.last = last;
-        connection.write(whole);
-      } else if (durable.length > 0 && connection.congested) {
+        subscriber.write(whole);
+      } else if (durable.length > 0 && subscriber.congested) {
         // It lags: what it misses is asked of the actor once it has read what waits.
         subscription.held = [];
         subscription.missed = true;
@@ -268,9 +291,9 @@ export function createFeeds(
   function deliver(subscription: Subscription, items: readonly Item[]): void {
     for (let index = 0; index < items.length && !subscription.ended; index += 1) {
       const item = items[index] as Item;
-      const { connection } = subscription;
+      const { subscriber } = subscription;
       if (item.at === undefined) {
-        if (!connection.congested) connection.write(item.frame);
+        if (!subscriber.congested) subscriber.write(item.frame);
         continue;
       }
       if (item.at <= subscription.last) continue;
@@ -279,44 +302,39 @@ export function createFeeds(
         catchUpNow(subscription, subscription.last);
         return;
       }
-      if (connection.congested) {
+      if (subscriber.congested) {
         subscription.held = [];
         subscription.missed = true;
         return catchUpLater(subscription);
       }
       subscription.last = item.at;
-      connection.write(item.frame);
+      subscriber.write(item.frame);
       if (item.ends === everybody) end(subscription, failure("NOT_FOUND"));
-      else if (item.ends === connection.caller.actor) end(subscription, failure("NOT_A_MEMBER"));
+      else if (item.ends === subscriber.caller.actor) end(subscription, failure("NOT_A_MEMBER"));
     }
   }
 
-  function catchUpNow(subscription: Subscription, after: number | undefined, re?: number): void {
-    catchUp(subscription, after, re).catch((error: unknown) => {
+  function catchUpNow(subscription: Subscription, after: number | undefined, answer?: Answer): void {
+    catchUp(subscription, after, answer).catch((error: unknown) => {
       log.error("gateway.feed.failed", { topic: subscription.topic, error });
       if (!subscription.ended) end(subscription, failure("INTERNAL"));
     });
   }
 
   function catchUpLater(subscription: Subscription): void {
-    void subscription.connection.drained().then(() => {
+    void subscription.subscriber.drained().then(() => {
       if (!subscription.ended) catchUpNow(subscription, subscription.last);
     });
   }
 
-  /** The subscription that `re` asked for was ended or replaced before it was answered. */
-  function replaced(connection: Connection, re: number | undefined): void {
-    if (re !== undefined)
-      connection.send({
-        re,
-        error: failure("ALREADY_DONE", { reason: "a later subscribe or unsubscribe replaced it" }),
-      });
-  }
-
-  async function catchUp(subscription: Subscription, after: number | undefined, re: number | undefined): Promise<void> {
-    const { connection, topic } = subscription;
+  async function catchUp(
+    subscription: Subscription,
+    after: number | undefined,
+    answer: Answer | undefined,
+  ): Promise<void> {
+    const { subscriber, topic } = subscription;
     let cursor = after;
-    let unanswered = re;
+    let unanswered = answer;
     let failures = 0;
     for (let page = 0; page < limits.catchUpPagesMax; page += 1) {
       if (subscription.missed) {
@@ -324,38 +342,37 @@ export function createFeeds(
         subscription.held = [];
       }
       // As fast as the client reads, so that a long way back fills no memory here.
-      if (connection.congested) await connection.drained();
-      let permit = outflow.tryAdmit(connection.user, limits.listBytes);
+      if (subscriber.congested) await subscriber.drained();
+      let permit = outflow.tryAdmit(subscriber.user, limits.listBytes);
       const ask = async (): Promise<Result<Resumed<unknown, unknown>>> => {
-        permit ??= await outflow.admit(connection.user, limits.listBytes);
-        if (permit !== undefined) return resume(connection, topic, cursor);
+        permit ??= await outflow.admit(subscriber.user, limits.listBytes);
+        if (permit !== undefined) return resume(subscriber, topic, cursor);
         return refused(
           failure("RATE_LIMITED", { reason: "this person has not read earlier events yet", retryAfterMs: 1_000 }),
         );
       };
       const feed = unanswered === undefined ? feeds.get(topic) : undefined;
       using _room = { [Symbol.dispose]: () => permit?.() };
-      const answer = feed ? await inTurn(feed, ask) : await ask();
-      if (subscription.ended) return replaced(connection, unanswered);
-      if (!answer.ok) {
+      const result = feed ? await inTurn(feed, ask) : await ask();
+      if (subscription.ended) return unanswered?.(refused(failure("ALREADY_DONE", { reason: replaced })));
+      if (!result.ok) {
         // While a topic's owner changes nobody may be there for longer than an ask waits. Reading is safe to repeat.
-        const passing = unanswered === undefined && answer.error.outcome !== "failed";
-        if (!passing || failures >= limits.catchUpRetriesMax) return end(subscription, answer.error, unanswered);
+        const passing = unanswered === undefined && result.error.outcome !== "failed";
+        if (!passing || failures >= limits.catchUpRetriesMax) return end(subscription, result.error, unanswered);
         failures += 1;
         await pause();
         if (subscription.ended) return;
         continue;
       }
       failures = 0;
-      const { head, state, events, more } = answer.value;
-      if (unanswered !== undefined)
-        connection.send({ re: unanswered, ok: state === undefined ? { head } : { head, state } });
+      const { head, state, events, more } = result.value;
+      unanswered?.(ok(state === undefined ? { head } : { head, state }));
       unanswered = undefined;
       for (const { at: position, event } of events ?? [])
         if (position > subscription.last) {
           subscription.last = position;
-          connection.write(frameOf({ topic, at: position, event }));
-          if (connection.congested) await connection.drained();
+          subscriber.send({ topic, at: position, event });
+          if (subscriber.congested) await subscriber.drained();
           if (subscription.ended) return;
         }
       if (more !== true) subscription.last = Math.max(subscription.last, head);
@@ -375,36 +392,36 @@ export function createFeeds(
   function remove(subscription: Subscription): void {
     subscription.ended = true;
     subscription.held = undefined;
-    const { connection, topic } = subscription;
-    if (connection.subscriptions?.get(topic) === subscription) connection.subscriptions.delete(topic);
+    const { subscriber, topic } = subscription;
+    if (subscriber.subscriptions?.get(topic) === subscription) subscriber.subscriptions.delete(topic);
     const feed = feeds.get(topic);
     if (feed?.subscriptions.delete(subscription)) release(feed);
   }
 
-  function end(subscription: Subscription, reason: Failure, unanswered?: number): void {
+  function end(subscription: Subscription, reason: Failure, unanswered?: Answer): void {
     remove(subscription);
-    const { connection, topic } = subscription;
-    connection.send(unanswered === undefined ? { topic, lost: reason } : { re: unanswered, error: reason });
+    if (unanswered === undefined) subscription.subscriber.lost(subscription.topic, reason);
+    else unanswered(refused(reason));
   }
 
   return {
-    subscribe(connection, topic, cursor, re) {
-      const subscriptions = (connection.subscriptions ??= new Map<string, Subscription>());
+    subscribe(subscriber, topic, cursor, answer) {
+      const subscriptions = (subscriber.subscriptions ??= new Map<string, Subscription>());
       const older = subscriptions.get(topic);
       if (older !== undefined) remove(older);
-      const subscription = { topic, connection, last: cursor ?? -1, held: [], missed: false, ended: false };
+      const subscription = { topic, subscriber, last: cursor ?? -1, held: [], missed: false, ended: false };
       subscriptions.set(topic, subscription);
       // Followed before the actor is asked, so that nothing falls between its answer and the first live event.
       feedOf(topic).subscriptions.add(subscription);
-      catchUpNow(subscription, cursor, re);
+      catchUpNow(subscription, cursor, answer);
     },
-    unsubscribe(connection, topic) {
-      const subscription = connection.subscriptions?.get(topic);
+    unsubscribe(subscriber, topic) {
+      const subscription = subscriber.subscriptions?.get(topic);
       if (subscription !== undefined) remove(subscription);
       return subscription !== undefined;
     },
-    leave(connection) {
-      for (const subscription of connection.subscriptions?.values() ?? []) remove(subscription);
+    leave(subscriber) {
+      for (const subscription of subscriber.subscriptions?.values() ?? []) remove(subscription);
     },
     watch(topic, watcher) {
       feedOf(topic).watchers.add(watcher);

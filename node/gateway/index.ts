@@ -1,10 +1,13 @@
 /** The gateway: where people and programs reach a node, and where everything from outside is refused or understood.
  *
- *      browser, CLI ──HTTP──► http.ts ─► routes.ts, admin.ts ─┐
- *      any client ────/ws───► sockets.ts ─────────────────────┼─► kernel.ask ─► actors
- *      OpenAI client ─/v1───► openai.ts ─► runtime            │                   │ publish
- *                                                             │                   ▼
- *      a thousand sockets ◄── one shared frame ◄── feeds.ts ◄─┴───────────────────── hub
+ *      browser, CLI ──HTTP──► http.ts ─► routes.ts, admin.ts ──────┐
+ *      any client ────/ws───► wires/sockets.ts ─► requests.ts ─────┼─► kernel.ask ─► actors
+ *      OpenAI client ─/v1───► openai.ts ─► runtime                 │                   │ publish
+ *                                                                  │                   ▼
+ *      a thousand subscribers ◄── one shared frame ◄── feeds.ts ◄──┴───────────────── hub
+ *
+ *  What stays connected is a subscriber (subscriber.ts), admitted by subscribers.ts, on a wire that nothing but this file knows:
+ *  a WebSocket (wires/sockets.ts), or server-sent events (wires/events.ts). A further wire is a file there and its line here.
  *
  *  It holds no truth. Who somebody is, who may read a room, what was said: actors answer that, and the gateway carries
  *  the question with the name it has checked. What it owns is the edge: tokens and passwords (accounts.ts), schemas
@@ -31,7 +34,9 @@ import type { Gateway, GatewayOptions, Surroundings } from "./options.ts";
 import { listNodes } from "./nodes.ts";
 import { createRateLimit } from "./rates.ts";
 import { addRoutes } from "./routes.ts";
-import { createSockets } from "./sockets.ts";
+import { createSubscribers } from "./subscribers.ts";
+import { addEvents } from "./wires/events.ts";
+import { addSockets } from "./wires/sockets.ts";
 
 export { gatewayLimits, type GatewayLimits } from "./limits.ts";
 export type { Gateway, GatewayOptions } from "./options.ts";
@@ -73,24 +78,30 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     isProxy: (address) => at.addresses.isProxy(address),
   });
   addEntrance(app, entrance);
-  const sockets = createSockets(app.server, at, { accounts, commands, entrance });
+  const subscribers = createSubscribers(at, { accounts, entrance });
+  const sockets = addSockets(app.server, at, { subscribers, commands, entrance });
   addHealthRoutes(app, at, accounts);
   await app.register(
     async (api) => {
       addRoutes(api, at, accounts);
-      addAdminRoutes(api, at, { url: () => url, connections: () => sockets.connections() });
+      addEvents(api, at, { subscribers, commands });
+      addAdminRoutes(api, at, { url: () => url, connections: () => subscribers.count() });
       addClusterRoutes(api, at);
     },
     { prefix: apiPrefix },
   );
   addOpenAiRoutes(app, at);
+  const cut = (): void => {
+    subscribers.cut();
+    sockets.cut();
+  };
   let metrics: MetricsListener | undefined;
   try {
     if (at.metricsListen !== undefined) metrics = await listenForMetrics(at.metricsListen, at, at.isOurs);
     await app.listen({ host: at.host, port: at.port });
   } catch (error) {
     await metrics?.stop();
-    sockets.cut();
+    cut();
     await app.close();
     throw error;
   }
@@ -103,18 +114,18 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   return {
     url,
     ...(metrics !== undefined && { metricsUrl: metrics.url }),
-    connections: () => sockets.connections(),
+    connections: () => subscribers.count(),
     async stop(deadlineMs) {
-      sockets.close();
+      subscribers.close();
       const closed = app.close();
       app.server.closeIdleConnections();
       const cancel = clock.after(deadlineMs, () => {
-        sockets.cut();
+        cut();
         app.server.closeAllConnections();
       });
       await closed;
       cancel();
-      sockets.cut();
+      cut();
       await metrics?.stop();
     },
   };

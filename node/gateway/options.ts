@@ -81,7 +81,7 @@ export interface Gateway {
   readonly url: string;
   /** Where metrics are read without a token. */
   readonly metricsUrl?: string;
-  /** Open WebSocket connections. */
+  /** Clients that are connected: WebSockets and streams of events. */
   connections(): number;
   /** Takes no more, says `bye` to every connection, lets requests under way end; cuts what is left at the deadline. */
   stop(deadlineMs: number): Promise<void>;

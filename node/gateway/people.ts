@@ -9,15 +9,14 @@ import {
 } from "../../protocols/index.ts";
 import { backoffMs } from "../waiting.ts";
 import type { Clock, Hub, Log } from "../ports.ts";
-import { closeCodes, type Connection } from "./connection.ts";
 import type { Feeds, Watcher } from "./feeds.ts";
-import { frameOf } from "./frames.ts";
 import type { GatewayLimits } from "./limits.ts";
+import { Encoded, type Subscriber } from "./subscriber.ts";
 
 /** A user with connections here: shared by all of them, so that the user's own stream and rooms are followed once. */
 export interface Person {
   readonly user: string;
-  readonly connections: Set<Connection>;
+  readonly connections: Set<Subscriber>;
   /** Upgrades under way; the entry is kept for them. */
   arriving: number;
   /** Sessions that ended while an upgrade was under way: its check may have been older. */
@@ -39,9 +38,9 @@ export interface People {
   /** Called before the token is checked, so that a session revoked in between is seen. */
   arrive(user: string): Person;
   /** Ends what `arrive` began, with the connection if there is one. */
-  arrived(person: Person, connection: Connection | undefined): void;
-  leave(person: Person, connection: Connection): void;
-  watch(person: Person, connection: Connection): Promise<Result<unknown>>;
+  arrived(person: Person, connection: Subscriber | undefined): void;
+  leave(person: Person, connection: Subscriber): void;
+  watch(person: Person, connection: Subscriber): Promise<Result<unknown>>;
 }
 
 /** What of a room's summary tells whether there is something new. */
@@ -70,7 +69,7 @@ export function createPeople(
     if (type === "sessionRevoked" && typeof id === "string") {
       if (person.arriving > 0) person.revoked.add(id);
       for (const connection of person.connections)
-        if (connection.caller.session === id) connection.bye(failure("UNAUTHENTICATED"), closeCodes.policy);
+        if (connection.caller.session === id) connection.bye(failure("UNAUTHENTICATED"));
     } else if (typeof room === "string" && isKey(room) && person.watched !== undefined) {
       if (type === "roomJoined") follow(person, `room/${room}`);
       else if (type === "roomLeft") unfollow(person, `room/${room}`);
@@ -111,7 +110,7 @@ export function createPeople(
     if (!held.ok) return held.error.outcome === "failed";
     const ids = new Set(held.value.sessions.map(({ id }) => id));
     for (const connection of present)
-      if (!ids.has(connection.caller.session)) connection.bye(failure("UNAUTHENTICATED"), closeCodes.policy);
+      if (!ids.has(connection.caller.session)) connection.bye(failure("UNAUTHENTICATED"));
 
     const { watched } = person;
     if (watched === undefined) return true;
@@ -172,7 +171,7 @@ export function createPeople(
     arrive(user) {
       let person = people.get(user);
       if (person === undefined) {
-        const connections = new Set<Connection>();
+        const connections = new Set<Subscriber>();
         const created: Person = {
           user,
           connections,
@@ -185,12 +184,12 @@ export function createPeople(
           stop: () => undefined,
           watcher: {
             posted(topic, { seq, author, mentions }) {
-              let frame: Buffer | undefined;
+              let frame: Encoded | undefined;
               for (const connection of connections) {
                 if (!connection.watching || connection.congested || connection.subscriptions?.has(topic)) continue;
                 const room = topic.slice("room/".length);
                 const mentioned = mentions?.includes(`user/${user}`) ?? false;
-                frame ??= frameOf({ activity: { room, seq, author, mentioned } });
+                frame ??= Encoded.of({ activity: { room, seq, author, mentioned } });
                 connection.write(frame);
               }
             },
@@ -219,8 +218,7 @@ export function createPeople(
       person.arriving -= 1;
       if (connection !== undefined) {
         person.connections.add(connection);
-        if (person.revoked.has(connection.caller.session))
-          connection.bye(failure("UNAUTHENTICATED"), closeCodes.policy);
+        if (person.revoked.has(connection.caller.session)) connection.bye(failure("UNAUTHENTICATED"));
         if (person.missed) onGap(person);
       }
       release(person);

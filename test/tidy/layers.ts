@@ -67,6 +67,13 @@ export const layers: readonly Layer[] = [
   nodePart("node/storage"),
   nodePart("node/directory"),
   nodePart("node/gateway"),
+  // Nothing of the gateway knows a wire but the file that puts it together.
+  { ...nodePart("node/gateway/wires"), insides: ["node/gateway"], values: [...belowNode, "node/gateway"] },
+  {
+    ...nodePart("node/gateway/index.ts"),
+    insides: ["node/gateway"],
+    values: [...belowNode, "node/gateway", "node/gateway/wires"],
+  },
   nodePart("node/mesh"),
   nodePart("node/membership"),
   // Replication is the journal's other half: it ships what the one writes, and reads what the other shipped.

@@ -1,8 +1,9 @@
 import { expect } from "chai";
 import fc from "fast-check";
-import type { Connection } from "../../../node/gateway/connection.ts";
 import { createFeeds, type Watcher } from "../../../node/gateway/feeds.ts";
 import { gatewayLimits } from "../../../node/gateway/index.ts";
+import { frameOf } from "../../../node/gateway/wires/frames.ts";
+import type { Encoded, Subscriber } from "../../../node/gateway/subscriber.ts";
 import { createHub } from "./hub.ts";
 import type { Clock } from "../../../node/ports.ts";
 import {
@@ -13,6 +14,7 @@ import {
   type NodeFrame,
   type Result,
   type Resumed,
+  type Subscribed,
 } from "../../../protocols/index.ts";
 import { quietLog } from "../../quiet.ts";
 
@@ -67,7 +69,7 @@ class World {
 
   /** The actor takes the question in one moment and its answer arrives in another. */
   readonly resume = (
-    _connection: Connection,
+    _subscriber: Subscriber,
     _topic: string,
     after: number | undefined,
   ): Promise<Result<Resumed<unknown, unknown>>> =>
@@ -109,7 +111,7 @@ class World {
   } // prettier-ignore
 }
 
-/** What a feed needs of a connection; remembers what was written. */
+/** What a feed needs of a subscriber; remembers what was written. */
 function createListener(user = "ada") {
   const frames: NodeFrame[] = [];
   const listener = {
@@ -117,20 +119,22 @@ function createListener(user = "ada") {
     open: true,
     congested: false,
     subscriptions: undefined,
-    write(bytes: Buffer) {
-      for (let at = 0; at < bytes.length;) {
-        const short = bytes[at + 1] as number;
-        const header = short < 126 ? 2 : short === 126 ? 4 : 10;
-        const length = short < 126 ? short : bytes.readUInt16BE(at + 2);
-        frames.push(JSON.parse(bytes.subarray(at + header, at + header + length).toString()) as NodeFrame);
-        at += header + length;
-      }
+    write(written: Encoded) {
+      const lines = written.by((frame) => Buffer.from(`${JSON.stringify(frame)}\n`)).toString().trim().split("\n"); // prettier-ignore
+      frames.push(...lines.map((line) => JSON.parse(line) as NodeFrame));
     },
+    lost: (name: string, reason: Failure) => void frames.push({ topic: name, lost: reason }),
     send: (frame: NodeFrame) => void frames.push(frame),
     drained: () => Promise.resolve(),
   };
-  return { frames, connection: listener as unknown as Connection };
+  return { frames, subscriber: listener as unknown as Subscriber };
 }
+
+/** Answers the subscription as a wire does that numbers its frames. */
+const as =
+  (subscriber: Subscriber, re: number) =>
+  (result: Result<Subscribed>): void =>
+    subscriber.send(result.ok ? { re, ok: result.value } : { re, error: result.error });
 
 function feedsOf(world: World, heldEventsMax = gatewayLimits.heldEventsMax) {
   const meter = { count() {}, gauge() {}, observeMs() {} };
@@ -192,16 +196,16 @@ describe("gateway: feeds", () => {
               if (last !== undefined) {
                 last.listener.frames.length = 0;
                 last.from = world.events.length;
-                feeds.subscribe(last.listener.connection, topic, last.from, 2);
+                feeds.subscribe(last.listener.subscriber, topic, last.from, as(last.listener.subscriber, 2));
               }
             } else if (name === "congest") {
-              const connection = listeners[0]?.listener.connection as { congested: boolean } | undefined;
-              if (connection !== undefined) connection.congested = !connection.congested;
+              const subscriber = listeners[0]?.listener.subscriber as { congested: boolean } | undefined;
+              if (subscriber !== undefined) subscriber.congested = !subscriber.congested;
             } else {
               const from = listeners.length % 3 === 0 ? undefined : Math.floor(world.events.length / 2);
               const listener = createListener();
               listeners.push({ listener, from, begun: world.events.length });
-              feeds.subscribe(listener.connection, topic, from, 1);
+              feeds.subscribe(listener.subscriber, topic, from, as(listener.subscriber, 1));
             }
             for (let count = 0; count < 5; count += 1) await Promise.resolve();
           }
@@ -225,8 +229,8 @@ describe("gateway: feeds", () => {
 
   it("ask the actor again when more happened during a catch-up than could be held", async () => {
     const world = new World(10);
-    const { frames, connection } = createListener();
-    feedsOf(world, 2).subscribe(connection, topic, 0, 1);
+    const { frames, subscriber } = createListener();
+    feedsOf(world, 2).subscribe(subscriber, topic, 0, as(subscriber, 1));
     world.turns.shift()?.();
     for (let count = 0; count < 5; count += 1) world.append({ type: "posted" }, false);
     while (world.published.length > 0) world.deliver();
@@ -240,11 +244,11 @@ describe("gateway: feeds", () => {
   it("ask the actor after a gap of the hub, and watchers hear of no post twice", async () => {
     const world = new World(10);
     const feeds = feedsOf(world);
-    const { frames, connection } = createListener();
+    const { frames, subscriber } = createListener();
     const posts: number[] = [];
     const newest = async () => ok({ seq: world.events.length, author: "user/bob", atMs: 0 });
     feeds.watch(topic, { posted: (_topic, { seq }) => void posts.push(seq), newest });
-    feeds.subscribe(connection, topic, 0, 1);
+    feeds.subscribe(subscriber, topic, 0, as(subscriber, 1));
     const post = (lost: boolean) => {
       const seq = world.events.length + 1;
       world.append({ type: "posted", message: { seq, author: "user/bob" } }, lost);
@@ -265,8 +269,8 @@ describe("gateway: feeds", () => {
 
   it("ask again while nobody can answer after a gap, and keep the subscription", async () => {
     const world = new World(10);
-    const { frames, connection } = createListener();
-    feedsOf(world).subscribe(connection, topic, 0, 1);
+    const { frames, subscriber } = createListener();
+    feedsOf(world).subscribe(subscriber, topic, 0, as(subscriber, 1));
     await world.settle();
     world.append({ type: "posted" }, true);
     world.refusal = failure("SLOT_UNAVAILABLE");
@@ -283,8 +287,8 @@ describe("gateway: feeds", () => {
   it("answer the subscription before its first event", async () => {
     const world = new World(2);
     for (let count = 0; count < 5; count += 1) world.append({ type: "posted" }, false);
-    const { frames, connection } = createListener();
-    feedsOf(world).subscribe(connection, topic, 1, 7);
+    const { frames, subscriber } = createListener();
+    feedsOf(world).subscribe(subscriber, topic, 1, as(subscriber, 7));
     await world.settle();
     expect(frames[0]).to.deep.equal({ re: 7, ok: { head: 5 } });
     expect(positionsOf(frames)).to.deep.equal([2, 3, 4, 5]);
@@ -295,9 +299,9 @@ describe("gateway: feeds", () => {
     const feeds = feedsOf(world);
     const written: Buffer[][] = [[], []];
     for (const [index, pieces] of written.entries()) {
-      const { connection } = createListener(`user${index}`);
-      connection.write = (bytes) => void pieces.push(bytes);
-      feeds.subscribe(connection, topic, 0, 1);
+      const { subscriber } = createListener(`user${index}`);
+      subscriber.write = (frames) => void pieces.push(frames.by(frameOf));
+      feeds.subscribe(subscriber, topic, 0, as(subscriber, 1));
     }
     await world.settle();
     for (let count = 0; count < 3; count += 1) world.append({ type: "posted" }, false);
@@ -310,10 +314,10 @@ describe("gateway: feeds", () => {
   it("leave best-effort events out for those who read slowly, and durable ones never", async () => {
     const world = new World(10);
     const feeds = feedsOf(world);
-    const { frames, connection } = createListener();
-    feeds.subscribe(connection, topic, 0, 1);
+    const { frames, subscriber } = createListener();
+    feeds.subscribe(subscriber, topic, 0, as(subscriber, 1));
     await world.settle();
-    (connection as { congested: boolean }).congested = true;
+    (subscriber as { congested: boolean }).congested = true;
     world.hub.publish(topic, { type: "draft" }, undefined, 1);
     world.append({ type: "posted" }, false);
     await world.settle();
@@ -325,7 +329,7 @@ describe("gateway: feeds", () => {
     const feeds = feedsOf(world);
     const gone = createListener("ada");
     const stays = createListener("bob");
-    for (const { connection } of [gone, stays]) feeds.subscribe(connection, topic, 0, 1);
+    for (const { subscriber } of [gone, stays]) feeds.subscribe(subscriber, topic, 0, as(subscriber, 1));
     await world.settle();
     world.append({ type: "left", member: "user/ada" }, false);
     world.append({ type: "posted" }, false);
@@ -371,7 +375,8 @@ describe("gateway: feeds", () => {
     const world = new World(10);
     const feeds = feedsOf(world);
     const listeners = Array.from({ length: 100 }, (_, index) => createListener(`u${index}`));
-    for (const [index, { connection }] of listeners.entries()) feeds.subscribe(connection, topic, 0, index);
+    for (const [index, { subscriber }] of listeners.entries())
+      feeds.subscribe(subscriber, topic, 0, as(subscriber, index));
     await world.settle();
     world.append({ type: "posted" }, true);
     world.hub.gap();
@@ -405,14 +410,14 @@ describe("gateway: feeds", () => {
   it("are lost with the actor's reason when it refuses to go on", async () => {
     const world = new World(10);
     const feeds = feedsOf(world);
-    const { frames, connection } = createListener();
-    feeds.subscribe(connection, topic, 0, 1);
+    const { frames, subscriber } = createListener();
+    feeds.subscribe(subscriber, topic, 0, as(subscriber, 1));
     await world.settle();
     world.append({ type: "posted" }, true);
     world.append({ type: "posted" }, false);
     world.refusal = failure("CURSOR_EXPIRED");
     await world.settle();
     expect(frames.at(-1)).to.deep.equal({ topic, lost: failure("CURSOR_EXPIRED") });
-    expect(feeds.unsubscribe(connection, topic)).to.equal(false);
+    expect(feeds.unsubscribe(subscriber, topic)).to.equal(false);
   });
 });

@@ -1,7 +1,7 @@
 import { expect } from "chai";
 import fc from "fast-check";
 import { addressKey, createRateLimit } from "../../../node/gateway/rates.ts";
-import { frameOf } from "../../../node/gateway/frames.ts";
+import { frameOf } from "../../../node/gateway/wires/frames.ts";
 import { gatewayLimits } from "../../../node/gateway/index.ts";
 import { parseJson } from "../../../node/gateway/json.ts";
 import { createGuesses } from "../../../node/gateway/guesses.ts";

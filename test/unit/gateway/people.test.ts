@@ -1,9 +1,9 @@
 import { expect } from "chai";
-import type { Connection } from "../../../node/gateway/connection.ts";
 import type { Feeds, Watcher } from "../../../node/gateway/feeds.ts";
 import { gatewayLimits } from "../../../node/gateway/index.ts";
 import { createHub } from "./hub.ts";
 import { createPeople, type People, type Questions } from "../../../node/gateway/people.ts";
+import type { Subscriber } from "../../../node/gateway/subscriber.ts";
 import { failure, ok, refused, type Failure } from "../../../protocols/index.ts";
 import { quietLog } from "../../quiet.ts";
 import { World } from "../../world/index.ts";
@@ -12,7 +12,7 @@ import { World } from "../../world/index.ts";
 function connectionOf(session: string) {
   const ended: string[] = [];
   const connection = { watching: false, caller: { session }, bye: ({ code }: Failure) => void ended.push(code) };
-  return { ended, connection: connection as unknown as Connection };
+  return { ended, connection: connection as unknown as Subscriber };
 }
 
 /** Whatever waits for a promise goes on. */

@@ -1,37 +1,83 @@
-import type { Socket } from "node:net";
-import type { Duplex } from "node:stream";
-import type { WebSocket } from "ws";
 import { failure, type ClientFrame, type Failure, type NodeFrame } from "../../protocols/index.ts";
 import type { Caller } from "./accounts.ts";
 import type { Subscription } from "./feeds.ts";
-import { frameOf } from "./frames.ts";
 import type { GatewayLimits } from "./limits.ts";
 import type { Outflow } from "./outflow.ts";
+import type { Person } from "./people.ts";
 
-/** Why a connection was ended, as the code of the closing frame (RFC 6455, section 7.4). */
-export const closeCodes = { leaving: 1001, binary: 1003, malformed: 1007, policy: 1008, again: 1013 } as const;
+/** Makes the bytes of a frame on one kind of wire. */
+export type Encode = (frame: NodeFrame) => Buffer;
 
-/** One WebSocket of one user. It has no timers of its own: a thousand idle ones are a thousand of these.
+/** What carries frames to one client. `wires/` has all of them. */
+export interface Wire {
+  /** The same function for all clients of this kind of wire: what many of them get is made once. */
+  readonly encode: Encode;
+  readonly stream: WireStream;
+  /** Whether it takes more. */
+  readonly isOpen: boolean;
+  /** Ends it in order after what was written, which has said why. */
+  close(reason: Failure): void;
+  /** Ends it at once. */
+  terminate(): void;
+  /** What clients send waits from now on, or no longer. */
+  pause(): void;
+  resume(): void;
+  /** The topic that it was opened for cannot be continued. A wire of many topics goes on. */
+  topicLost(): void;
+  /** Looks after it, from time to time: heartbeats, silence. Node clock, monotonic. */
+  sweep(nowMs: number): void;
+}
+
+/** Where a wire's bytes go. */
+export interface WireStream {
+  readonly writableLength: number;
+  readonly destroyed: boolean;
+  write(bytes: Buffer, done: () => void): unknown;
+  /** `timeout` when nothing moved for so long. */
+  setTimeout(ms: number): unknown;
+  on(event: "timeout", listener: () => void): unknown;
+  once(event: "timeout", listener: () => void): unknown;
+  off(event: "timeout", listener: () => void): unknown;
+}
+
+/** Frames as bytes, made once for each kind of wire. */
+export class Encoded {
+  readonly #make: (encode: Encode) => Buffer;
+  #encode: Encode | undefined;
+  #bytes: Buffer | undefined;
+
+  constructor(make: (encode: Encode) => Buffer) {
+    this.#make = make;
+  }
+
+  static of(frame: NodeFrame): Encoded {
+    return new Encoded((encode) => encode(frame));
+  }
+
+  by(encode: Encode): Buffer {
+    // Nearly always all are on one kind of wire.
+    if (this.#bytes === undefined || this.#encode !== encode) this.#bytes = this.#make(encode);
+    this.#encode = encode;
+    return this.#bytes;
+  }
+}
+
+/** One client of one user, on whatever wire: what it follows and how far, what waits to be read, what it is still to be answered.
+ *  It has no timers of its own: a thousand idle ones are a thousand of these.
  *
  *      open ──bye──► closing (nothing is written any more) ──handshake, or the sweep──► gone */
-export class Connection {
-  readonly socket: WebSocket;
-  /** The stream under `socket`. Frames made by `frameOf` go straight to it: see there. */
-  readonly stream: Duplex;
+export class Subscriber {
+  readonly wire: Wire;
   readonly caller: Caller;
+  readonly person: Person;
   readonly limits: GatewayLimits;
   subscriptions: Map<string, Subscription> | undefined;
   /** Commands not yet answered. */
   outstanding = 0;
   /** Wants `activity` of rooms it does not follow. */
   watching = false;
-  /** Node clock, monotonic. */
-  heardAtMs: number;
-  pinged = false;
   /** `bye` was said. */
   closing = false;
-  /** Commands refused for their rate, since the last one that was taken. */
-  refusals = 0;
   /** Frames that wait until what was asked before can be answered, in their order; undefined: none. */
   line: ClientFrame[] | undefined;
   /** Bytes that the outflow knows of. */
@@ -44,20 +90,12 @@ export class Connection {
   /** Set by the sweep that first sees it closing: when it is ended by force. */
   cutAtMs: number | undefined;
 
-  constructor(parts: {
-    socket: WebSocket;
-    stream: Duplex;
-    caller: Caller;
-    limits: GatewayLimits;
-    nowMs: number;
-    outflow: Outflow;
-  }) {
-    this.socket = parts.socket;
-    this.stream = parts.stream;
+  constructor(parts: { wire: Wire; caller: Caller; person: Person; limits: GatewayLimits; outflow: Outflow }) {
+    this.wire = parts.wire;
     this.caller = parts.caller;
+    this.person = parts.person;
     this.limits = parts.limits;
     this.#outflow = parts.outflow;
-    this.heardAtMs = parts.nowMs;
   }
 
   get user(): string {
@@ -65,26 +103,38 @@ export class Connection {
   }
 
   get open(): boolean {
-    return !this.closing && this.socket.readyState === 1;
+    return !this.closing && this.wire.isOpen;
   }
 
   /** True when so much waits that best-effort events are better left out. */
   get congested(): boolean {
-    return this.stream.writableLength > this.limits.sendBufferSoftBytes;
+    return this.wire.stream.writableLength > this.limits.sendBufferSoftBytes;
   }
 
   /** Writes whole frames. What counts is what waited before: one large answer to a prompt reader is no fault of its own. */
-  write(frames: Buffer): void {
+  write(frames: Encoded): void {
     if (!this.open) return;
-    if (this.stream.writableLength > this.limits.sendBufferBytesMax) return this.cut();
-    this.stream.write(frames, this.#count);
+    const { stream } = this.wire;
+    if (stream.writableLength > this.limits.sendBufferBytesMax) return this.cut();
+    stream.write(frames.by(this.wire.encode), this.#count);
     this.#count();
+  }
+
+  send(frame: NodeFrame): void {
+    this.write(Encoded.of(frame));
+  }
+
+  /** The topic cannot be continued here. */
+  lost(topic: string, reason: Failure): void {
+    this.send({ topic, lost: reason });
+    this.wire.topicLost();
   }
 
   /** Tells the outflow what waits, and watches a stream of which too much does: who reads nothing for a while is cut. Memory is
    *  for those who read. */
   readonly #count = (): void => {
-    const waiting = this.stream.destroyed ? 0 : this.stream.writableLength;
+    const { stream } = this.wire;
+    const waiting = stream.destroyed ? 0 : stream.writableLength;
     const change = waiting - this.waiting;
     if (change === 0) return;
     this.waiting = waiting;
@@ -92,14 +142,13 @@ export class Connection {
     if (!this.congested) this.#wake();
     if (this.congested === this.#watched) return;
     this.#watched = this.congested;
-    const stream = this.stream as Socket;
     stream.setTimeout(this.#watched ? this.limits.slowReaderGraceMs : 0);
     if (this.#watched) stream.on("timeout", this.#standsStill);
     else stream.off("timeout", this.#standsStill);
   };
 
   readonly #standsStill = (): void => {
-    if (this.closing) this.socket.terminate();
+    if (this.closing) this.wire.terminate();
     else if (this.congested) this.cut();
   };
 
@@ -107,11 +156,9 @@ export class Connection {
   cut(): void {
     if (!this.open) return;
     this.#outflow.slow();
-    const reason = "this connection reads too slowly";
-    this.bye(failure("RATE_LIMITED", { reason, retryAfterMs: 1_000 }), closeCodes.again);
-    const stream = this.stream as Socket;
-    stream.setTimeout(this.limits.closeTimeoutMs);
-    stream.once("timeout", this.#standsStill);
+    this.bye(failure("RATE_LIMITED", { reason: "this connection reads too slowly", retryAfterMs: 1_000 }));
+    this.wire.stream.setTimeout(this.limits.closeTimeoutMs);
+    this.wire.stream.once("timeout", this.#standsStill);
   }
 
   /** The stream is gone: nothing waits any more. */
@@ -120,20 +167,16 @@ export class Connection {
     this.#wake();
   }
 
-  send(frame: NodeFrame): void {
-    this.write(frameOf(frame));
-  }
-
   /** Says why, then closes. */
-  bye(reason: Failure, code: number): void {
+  bye(reason: Failure): void {
     if (!this.open) return;
-    this.stream.write(frameOf({ bye: reason }));
+    this.wire.stream.write(this.wire.encode({ bye: reason }), () => undefined);
     this.closing = true;
     this.line = undefined;
     this.#wake();
-    // Else its closing frame would not be seen.
-    this.socket.resume();
-    this.socket.close(code, reason.code);
+    // Else its closing would not be seen.
+    this.wire.resume();
+    this.wire.close(reason);
   }
 
   /** Resolves when most of what was written has been read, or nothing is written any more. */

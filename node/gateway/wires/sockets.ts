@@ -1,0 +1,268 @@
+import type { IncomingMessage, Server } from "node:http";
+import type { Socket } from "node:net";
+import type { Duplex } from "node:stream";
+import { Compile } from "typebox/compile";
+import { WebSocketServer, type RawData, type WebSocket } from "ws";
+import { clientFrame, failure, refused, wireLimits, type Failure, type Hello } from "../../../protocols/index.ts";
+import { checkSameOrigin, presentedToken } from "../callers.ts";
+import type { Entrance } from "../entrance.ts";
+import { parseJson } from "../json.ts";
+import type { GatewayLimits } from "../limits.ts";
+import type { Surroundings } from "../options.ts";
+import type { RateLimit } from "../rates.ts";
+import { invalid, rawAnswer } from "../refusals.ts";
+import { answer, createRequests } from "../requests.ts";
+import type { Subscriber, Wire } from "../subscriber.ts";
+import type { Entry, Subscribers } from "../subscribers.ts";
+import { frameOf } from "./frames.ts";
+
+/** The WebSocket side of the gateway. */
+export interface Sockets {
+  /** Cuts upgrades that are not decided. */
+  cut(): void;
+}
+
+const frames = Compile(clientFrame);
+
+/** Where clients write the id, if they write it first. */
+const idAtHead = /^\s*\{\s*"id"\s*:\s*(\d{1,15})\s*[,}]/;
+const headBytes = 64;
+
+/** The id of a frame that is not read otherwise; undefined when only reading a large one could tell. */
+function idOf(data: Buffer, limits: GatewayLimits): number | undefined {
+  const id = idAtHead.exec(data.toString("latin1", 0, headBytes))?.[1];
+  if (id !== undefined) return Number(id);
+  if (data.length > limits.refusedFrameBytesMax) return undefined;
+  const parsed = parseJson(data.toString(), limits.jsonDepthMax);
+  return parsed.ok && frames.Check(parsed.value) ? parsed.value.id : undefined;
+}
+
+/** Why a connection is ended, as the code of the closing frame (RFC 6455, section 7.4). */
+const closeCodes: Readonly<Partial<Record<Failure["code"], number>>> = {
+  STOPPING: 1001,
+  BAD_FRAME: 1007,
+  UNAUTHENTICATED: 1008,
+  RATE_LIMITED: 1013,
+};
+const closeCodeBinary = 1003;
+
+/** One WebSocket. */
+class SocketWire implements Wire {
+  readonly encode = frameOf;
+  readonly socket: WebSocket;
+  /** The stream under `socket`. Frames made by `frameOf` go straight to it: see there. */
+  readonly stream: Socket;
+  readonly #at: Pick<Surroundings, "limits" | "clock">;
+  subscriber: Subscriber | undefined;
+  /** Node clock, monotonic. */
+  heardAtMs: number;
+  pinged = false;
+  isPaused = false;
+  sentBinary = false;
+  /** Commands refused for their rate, since the last one that was taken. */
+  refusals = 0;
+
+  constructor(socket: WebSocket, stream: Duplex, at: Pick<Surroundings, "limits" | "clock">) {
+    this.socket = socket;
+    this.stream = stream as Socket;
+    this.#at = at;
+    this.heardAtMs = at.clock.monotonicMs();
+  }
+
+  get isOpen(): boolean {
+    return this.socket.readyState === 1;
+  }
+
+  close({ code }: Failure): void {
+    this.socket.close(this.sentBinary ? closeCodeBinary : closeCodes[code], code);
+  }
+
+  terminate(): void {
+    this.socket.terminate();
+  }
+
+  pause(): void {
+    this.isPaused = true;
+    this.socket.pause();
+  }
+
+  resume(): void {
+    this.isPaused = false;
+    this.heard();
+    this.socket.resume();
+  }
+
+  heard(): void {
+    this.heardAtMs = this.#at.clock.monotonicMs();
+    this.pinged = false;
+  }
+
+  topicLost(): void {}
+
+  sweep(nowMs: number): void {
+    // Nothing is heard of whom we do not read.
+    if (this.isPaused) this.heardAtMs = nowMs;
+    const { heartbeatMs } = this.#at.limits;
+    const silentMs = nowMs - this.heardAtMs;
+    if (silentMs >= 2 * heartbeatMs) this.socket.terminate();
+    else if (silentMs >= heartbeatMs && !this.pinged) {
+      this.pinged = true;
+      this.socket.ping();
+    }
+  }
+}
+
+/** Serves `/ws` on an HTTP server.
+ *
+ *  It stands on `ws` itself and not on a fastify plugin: the plugin keeps request and reply of the upgrade alive in
+ *  closures for as long as the connection lives, which costs more memory than the connection. */
+export function addSockets(
+  server: Server,
+  at: Surroundings,
+  parts: { readonly subscribers: Subscribers; readonly commands: RateLimit; readonly entrance: Entrance },
+): Sockets {
+  const { subscribers, commands, entrance } = parts;
+  const { limits, clock, log } = at;
+  const upgrader = new WebSocketServer({
+    noServer: true,
+    clientTracking: false,
+    perMessageDeflate: false,
+    maxPayload: wireLimits.frameBytesMax,
+  });
+  const requests = createRequests(at, subscribers);
+  const wires = new WeakMap<WebSocket, SocketWire>();
+  /** Upgrades that are not decided yet or were refused. */
+  const unsettled = new Set<Duplex>();
+
+  /** Refuses a frame beyond its user's rate. To read all of it would cost what the rate is there to save. */
+  function refuseFrame(wire: SocketWire, subscriber: Subscriber, data: Buffer, retryAfterMs: number): void {
+    wire.refusals += 1;
+    const refusal = failure("RATE_LIMITED", { retryAfterMs });
+    const id = wire.refusals > limits.refusalsMax ? undefined : idOf(data, limits);
+    if (id === undefined) return subscriber.bye(refusal);
+    answer(subscriber, id, refused(refusal));
+  }
+
+  function onMessage(this: WebSocket, data: RawData, isBinary: boolean): void {
+    const wire = wires.get(this);
+    const subscriber = wire?.subscriber;
+    if (wire === undefined || subscriber === undefined || !subscriber.open) return;
+    wire.heard();
+    const malformed = (details: Failure["details"]) => subscriber.bye(failure("BAD_FRAME", details));
+    wire.sentBinary = isBinary;
+    if (isBinary) return malformed({ path: "", problem: "binary; frames are JSON text" });
+    if (clock.nowMs() >= subscriber.caller.expiresAtMs) return subscriber.bye(failure("UNAUTHENTICATED"));
+    const retryAfterMs = commands.take(subscriber.user);
+    // `ws` has checked that the text is UTF-8, and gives text as a buffer.
+    if (retryAfterMs > 0) return refuseFrame(wire, subscriber, data as Buffer, retryAfterMs);
+    wire.refusals = 0;
+    const parsed = parseJson((data as Buffer).toString(), limits.jsonDepthMax);
+    if (!parsed.ok) return malformed(parsed.error.details);
+    if (!frames.Check(parsed.value)) return malformed(invalid(frames.Errors(parsed.value)).details);
+    requests.take(subscriber, parsed.value);
+  }
+
+  function onPong(this: WebSocket): void {
+    wires.get(this)?.heard();
+  }
+
+  function onClose(this: WebSocket): void {
+    const subscriber = wires.get(this)?.subscriber;
+    if (subscriber !== undefined) subscribers.gone(subscriber);
+  }
+
+  // A protocol error or a reset. `ws` closes with the code of RFC 6455 and `close` follows, where everything is undone.
+  function onError(this: WebSocket, error: Error): void {
+    log.debug("connection.error", { error: error.message });
+  }
+
+  function admit(request: IncomingMessage, stream: Duplex, head: Buffer, { caller, seat, leave }: Entry): void {
+    let isHere = false;
+    upgrader.handleUpgrade(request, stream, head, (socket) => {
+      isHere = true;
+      const wire = new SocketWire(socket, stream, at);
+      wires.set(socket, wire);
+      const degraded = at.degraded();
+      const hello: Hello = {
+        version: at.version,
+        node: at.node,
+        user: caller.user,
+        admin: caller.admin,
+        heartbeatMs: limits.heartbeatMs,
+        nodes: at.nodes(),
+        ...(degraded && { degraded }),
+      };
+      socket.on("message", onMessage).on("pong", onPong).on("close", onClose).on("error", onError);
+      seat(wire, (subscriber) => {
+        wire.subscriber = subscriber;
+        subscriber.send({ hello });
+      });
+    });
+    // The handshake itself was refused (a wrong version, no key): there is no connection.
+    if (!isHere) leave();
+  }
+
+  /** After an upgrade nobody but us watches over the socket: it is read to its end, so that its closing is seen, and cut
+   *  when the peer does not close in time. */
+  function refuseUpgrade(stream: Duplex, reason: Failure): void {
+    unsettled.add(stream);
+    const cancelCut = clock.after(limits.closeTimeoutMs, () => stream.destroy());
+    stream.once("close", () => {
+      cancelCut();
+      unsettled.delete(stream);
+    });
+    stream.once("end", () => stream.destroy());
+    stream.resume();
+    stream.end(rawAnswer(reason));
+  }
+
+  function onUpgrade(request: IncomingMessage, stream: Duplex, head: Buffer): void {
+    // Node took its own listener away: a reset during the upgrade must not end the process.
+    stream.on("error", ignore);
+    unsettled.add(stream);
+    stream.once("close", () => unsettled.delete(stream));
+    const refuse = (reason: Failure) => refuseUpgrade(stream, reason);
+    const ours = at.isOurs(request);
+    if (!ours.ok) return refuse(ours.error);
+    at.addresses.look(request);
+    let url: URL;
+    try {
+      url = new URL(request.url ?? "/", "http://node");
+    } catch {
+      return refuse(failure("BAD_REQUEST", { path: "", problem: "not a URL" }));
+    }
+    if (url.pathname !== "/ws") return refuse(failure("NOT_FOUND", { path: url.pathname.slice(0, 200) }));
+    const presented = presentedToken(request, url.searchParams.get("token") ?? undefined);
+    if (presented === undefined) return refuse(failure("UNAUTHENTICATED"));
+    if (presented.by === "cookie") {
+      const origin = checkSameOrigin(request);
+      if (!origin.ok) return refuse(origin.error);
+    }
+    const address = at.addresses.of(request);
+    const entered = entrance.enter(request, address);
+    if (!entered.ok) return refuse(entered.error);
+    if (entered.value !== undefined) stream.once("close", entered.value);
+    entrance.upgraded(stream);
+    void subscribers.enter(presented.token, address).then((entry) => {
+      const gone = stream.destroyed || !stream.writable;
+      if (!entry.ok) return gone ? undefined : refuse(entry.error);
+      if (gone) return entry.value.leave();
+      stream.off("error", ignore);
+      unsettled.delete(stream);
+      admit(request, stream, head, entry.value);
+    });
+  }
+
+  upgrader.on("wsClientError", (error, stream) => {
+    refuseUpgrade(stream.on("error", ignore), failure("BAD_REQUEST", { path: "", problem: error.message }));
+  });
+  server.on("upgrade", onUpgrade);
+
+  return {
+    cut() {
+      for (const stream of unsettled) stream.destroy();
+    },
+  };
+}
+
+const ignore = () => undefined;
