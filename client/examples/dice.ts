@@ -22,6 +22,8 @@ const token = process.env["PLEXUS_KEY"];
 if (token === undefined)
   throw new Error("PLEXUS_KEY is not set: make a key on the settings page, or POST /api/me/keys");
 
+/** The bot as author and member; known once it is connected. */
+let me = "";
 const client = connect({ url: values.url, token });
 
 /** The position up to which everything was answered; undefined at the first start. */
@@ -50,7 +52,7 @@ function answerTo(text: string, isMeant: boolean): string | undefined {
 /** Events are answered one after the other, so that the position in the file never passes one that is not. */
 let last = Promise.resolve();
 
-async function answer(me: string, event: Streams["room"]["event"], at: number): Promise<void> {
+async function answer(event: Streams["room"]["event"], at: number): Promise<void> {
   if (event.type === "posted" && event.message.author !== me) {
     const { seq, text, mentions } = event.message;
     const said = answerTo(text, mentions?.includes(me) === true);
@@ -71,7 +73,10 @@ async function answer(me: string, event: Streams["room"]["event"], at: number): 
 }
 
 client.onLink((link) => {
-  if (link.status === "open") console.log(`connected to ${client.at.name} as ${link.hello.user}`);
+  if (link.status === "open") {
+    me = `user/${link.hello.user}`;
+    console.log(`connected to ${client.at.name} as ${me}`);
+  }
   if (link.status === "waiting") console.log(`not connected (${link.reason.code}); trying again`);
   if (link.status === "ended") end(1, link.failure.message);
 });
@@ -85,25 +90,19 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => 
 
 const joined = await client.call("room.join", room, {});
 if (!joined.ok && joined.error.code !== "ALREADY_DONE") end(1, `cannot join ${room}: ${joined.error.message}`);
-else {
-  const view = await client.call("user.describe", "", {});
-  if (!view.ok) end(1, view.error.message);
-  else {
-    const me = `user/${view.value.user}`;
-    client.follow(
-      `room/${room}`,
-      {
-        // The first time there is nothing to go on from; later only when the position has expired.
-        state: (_state, head) => {
-          keepPosition(head);
-          console.log(`following ${room} from ${head}`);
-        },
-        event: (event, at) => {
-          last = last.then(() => answer(me, event, at));
-        },
-        refused: (reason) => end(1, `cannot follow ${room}: ${reason.message}`),
+else
+  client.follow(
+    `room/${room}`,
+    {
+      // The first time there is nothing to go on from; later only when the position has expired.
+      state: (_state, head) => {
+        keepPosition(head);
+        console.log(`following ${room} from ${head}`);
       },
-      readPosition(),
-    );
-  }
-}
+      event: (event, at) => {
+        last = last.then(() => answer(event, at));
+      },
+      refused: (reason) => end(1, `cannot follow ${room}: ${reason.message}`),
+    },
+    readPosition(),
+  );

@@ -37,9 +37,9 @@ export interface Subscribers {
 export interface Entry {
   readonly caller: Caller;
   /** Comes in, on this wire. `first` is called before anything that others bring about. */
-  seat(wire: Wire, first?: (subscriber: Subscriber) => void): Subscriber;
+  readonly seat: (wire: Wire, first?: (subscriber: Subscriber) => void) => Subscriber;
   /** Does not come after all. */
-  leave(): void;
+  readonly leave: () => void;
 }
 
 /** Makes the register of subscribers of one gateway. */

@@ -55,7 +55,8 @@ async function reasonsOf(url: string, ports: ClientPorts): Promise<readonly stri
       client.onLink((link) => {
         if (link.status === "waiting") {
           const { code, details } = link.reason;
-          reasons.push([code, details?.["actor"] ?? details?.["reason"] ?? []].flat().join(" "));
+          const why = (details?.["actor"] ?? details?.["reason"] ?? "") as string;
+          reasons.push(`${code} ${why}`.trim());
         } else if (link.status === "open" || link.status === "ended") {
           reasons.push(link.status);
           resolve();

@@ -7,6 +7,7 @@ import type {
   Hello,
   ParametersOf,
   Result,
+  RoomLeft,
   UserEvent,
   UserRooms,
   UserSignal,
