@@ -20,7 +20,7 @@ const { values } = parseArgs({
 const { room, state: file } = values;
 const token = process.env["PLEXUS_KEY"];
 if (token === undefined)
-  throw new Error("PLEXUS_KEY is not set: make a key on the settings page, or POST /api/me/keys");
+  throw new Error("PLEXUS_KEY is not set: make a key on the settings page, or POST /api/v1/me/keys");
 
 /** The bot as author and member; known once it is connected. */
 let me = "";

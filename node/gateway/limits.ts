@@ -110,10 +110,10 @@ export const gatewayLimits = {
   metricsConnectionsMax: 16,
   /** Pause between two warnings in the log that places run out. */
   entranceWarningMs: 10_000,
-  /** WebSocket connections of the node, and at most five sixths of the TCP connections; one more is refused with
+  /** WebSockets and streams of events of the node, and at most five sixths of the TCP connections; one more is refused with
    *  `OVERLOADED`. */
   connectionsMax: 20_000,
-  /** WebSocket connections of one user; one more is refused with `LIMIT_REACHED`. */
+  /** WebSockets and streams of events of one user; one more is refused with `LIMIT_REACHED`. */
   connectionsPerUserMax: 64,
   /** Upgrades that wait for authentication; one more is refused with `OVERLOADED`. */
   upgradesPendingMax: 1_024,

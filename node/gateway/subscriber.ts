@@ -19,6 +19,8 @@ export interface Wire {
   close(reason: Failure): void;
   /** Ends it at once. */
   terminate(): void;
+  /** Calls back each time that nothing was written or read for so long; undefined: no longer. The last call counts. */
+  onStill(ms: number, listener: (() => void) | undefined): void;
   /** What clients send waits from now on, or no longer. */
   pause(): void;
   resume(): void;
@@ -33,11 +35,6 @@ export interface WireStream {
   readonly writableLength: number;
   readonly destroyed: boolean;
   write(bytes: Buffer, done: () => void): unknown;
-  /** `timeout` when nothing moved for so long. */
-  setTimeout(ms: number): unknown;
-  on(event: "timeout", listener: () => void): unknown;
-  once(event: "timeout", listener: () => void): unknown;
-  off(event: "timeout", listener: () => void): unknown;
 }
 
 /** Frames as bytes, made once for each kind of wire. */
@@ -142,9 +139,7 @@ export class Subscriber {
     if (!this.congested) this.#wake();
     if (this.congested === this.#watched) return;
     this.#watched = this.congested;
-    stream.setTimeout(this.#watched ? this.limits.slowReaderGraceMs : 0);
-    if (this.#watched) stream.on("timeout", this.#standsStill);
-    else stream.off("timeout", this.#standsStill);
+    this.wire.onStill(this.limits.slowReaderGraceMs, this.#watched ? this.#standsStill : undefined);
   };
 
   readonly #standsStill = (): void => {
@@ -157,8 +152,7 @@ export class Subscriber {
     if (!this.open) return;
     this.#outflow.slow();
     this.bye(failure("RATE_LIMITED", { reason: "this connection reads too slowly", retryAfterMs: 1_000 }));
-    this.wire.stream.setTimeout(this.limits.closeTimeoutMs);
-    this.wire.stream.once("timeout", this.#standsStill);
+    this.wire.onStill(this.limits.closeTimeoutMs, this.#standsStill);
   }
 
   /** The stream is gone: nothing waits any more. */

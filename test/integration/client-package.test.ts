@@ -10,6 +10,7 @@ import { createDataFolder, NodeProcess } from "./node-process.ts";
 
 const root = join(import.meta.dirname, "..", "..");
 const run = promisify(execFile);
+const name = "plexus-client";
 
 /** A program in a folder of its own, and what it has printed. */
 class Program {
@@ -55,7 +56,7 @@ describe("the client library as a package", () => {
     // Nothing is fetched: the one package that it depends on is here already.
     const typebox = join(root, "node_modules/typebox");
     await npm(["install", "--offline", "--no-audit", "--no-fund", join(folder, packed[0].filename), typebox], folder);
-    await cp(join(folder, "node_modules/plexus-client/examples/dice.ts"), join(folder, "dice.ts"));
+    await cp(join(folder, "node_modules", name, "examples/dice.ts"), join(folder, "dice.ts"));
   }); // prettier-ignore
   after(() => rm(folder, { recursive: true, force: true }));
 
@@ -71,7 +72,7 @@ describe("the client library as a package", () => {
     await writeFile(join(folder, "tsconfig.json"), JSON.stringify({ compilerOptions: options, files: ["dice.ts", "wrong.ts"] }));
     await writeFile(
       join(folder, "wrong.ts"),
-      `import { connect } from "plexus-client";
+      `import { connect } from "${name}";
 const client = connect({ url: "http://127.0.0.1:7070", token: "t" });
 const posted = await client.call("room.post", "lobby", { text: "hi" });
 if (posted.ok) posted.value.seq.toFixed();
@@ -100,17 +101,17 @@ client.follow("room/lobby", {
     await node.start();
     const ada = await node.signUp("ada");
     const dice = await node.signUp("dicebot");
-    await node.http("POST", "/api/rooms", { room: "den", visibility: "public" }, ada);
-    const { body } = await node.http("POST", "/api/me/keys", { label: "dice" }, dice);
+    await node.http("POST", "/api/v1/rooms", { room: "den", visibility: "public" }, ada);
+    const { body } = await node.http("POST", "/api/v1/me/keys", { label: "dice" }, dice);
     const words = ["dice.ts", "--url", node.url, "--room", "den"];
     const start = () => new Program(folder, words, { PLEXUS_KEY: (body as { key: string }).key });
     const post = async (text: string): Promise<number> => {
-      const answer = await node.http("POST", "/api/rooms/den/messages", { text }, ada);
+      const answer = await node.http("POST", "/api/v1/rooms/den/messages", { text }, ada);
       expect(answer.status, JSON.stringify(answer.body)).to.equal(200);
       return (answer.body as { seq: number }).seq;
     };
     const messages = async (): Promise<readonly RoomMessage[]> =>
-      ((await node.http("GET", "/api/rooms/den/messages?limit=200", undefined, ada)).body as RoomHistory).messages;
+      ((await node.http("GET", "/api/v1/rooms/den/messages?limit=200", undefined, ada)).body as RoomHistory).messages;
     const answersTo = async (seq: number): Promise<readonly string[]> => {
       for (;;) {
         const found = (await messages()).filter(({ replyTo }) => replyTo === seq);

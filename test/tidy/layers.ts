@@ -67,12 +67,11 @@ export const layers: readonly Layer[] = [
   nodePart("node/storage"),
   nodePart("node/directory"),
   nodePart("node/gateway"),
-  // Nothing of the gateway knows a wire but the file that puts it together.
-  { ...nodePart("node/gateway/wires"), insides: ["node/gateway"], values: [...belowNode, "node/gateway"] },
+  // Of the gateway, only the file that puts it together knows a wire.
   {
-    ...nodePart("node/gateway/index.ts"),
+    ...nodePart("node/gateway/wires"),
     insides: ["node/gateway"],
-    values: [...belowNode, "node/gateway", "node/gateway/wires"],
+    values: [...nodePart("node/gateway").values, "node/gateway"],
   },
   nodePart("node/mesh"),
   nodePart("node/membership"),

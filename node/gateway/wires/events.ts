@@ -45,6 +45,7 @@ class EventWire implements Wire, WireStream {
   readonly #answer: ServerResponse;
   readonly #at: Pick<Surroundings, "limits" | "clock">;
   #hasBegun = false;
+  #onStill: (() => void) | undefined;
   #saidAtMs: number;
   /** Why it was ended before it began. */
   refusal: Failure | undefined;
@@ -73,20 +74,12 @@ class EventWire implements Wire, WireStream {
     this.#answer.write(bytes, done);
   }
 
-  setTimeout(ms: number): void {
-    this.#answer.setTimeout(ms);
-  }
-
-  on(event: "timeout", listener: () => void): void {
-    this.#answer.on(event, listener);
-  }
-
-  once(event: "timeout", listener: () => void): void {
-    this.#answer.once(event, listener);
-  }
-
-  off(event: "timeout", listener: () => void): void {
-    this.#answer.off(event, listener);
+  onStill(ms: number, listener: (() => void) | undefined): void {
+    const stream = this.#answer;
+    stream.setTimeout(listener === undefined ? 0 : ms);
+    if (this.#onStill !== undefined) stream.off("timeout", this.#onStill);
+    if (listener !== undefined) stream.on("timeout", listener);
+    this.#onStill = listener;
   }
 
   /** Says how the topic stands, and goes on with its events. `headers`: those that every answer has. */
@@ -215,12 +208,8 @@ export function addEvents(
     );
   const keyed = (name: string) => schema.object({ [name]: schema.key }) as never;
   const keyOf = ({ params }: FastifyRequest, name: string): string => (params as Record<string, string>)[name] ?? "";
-  add(
-    "/rooms/:room/events",
-    "room",
-    keyed("room"),
-    "The room's events as they come (server-sent events)",
-    (request) => actorId("room", keyOf(request, "room")),
+  add("/rooms/:room/events", "room", keyed("room"), "The room's events as they come (server-sent events)", (request) =>
+    actorId("room", keyOf(request, "room")),
   );
   add(
     "/agents/:agent/events",

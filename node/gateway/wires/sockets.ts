@@ -57,6 +57,7 @@ class SocketWire implements Wire {
   /** Node clock, monotonic. */
   heardAtMs: number;
   pinged = false;
+  #onStill: (() => void) | undefined;
   isPaused = false;
   sentBinary = false;
   /** Commands refused for their rate, since the last one that was taken. */
@@ -79,6 +80,14 @@ class SocketWire implements Wire {
 
   terminate(): void {
     this.socket.terminate();
+  }
+
+  onStill(ms: number, listener: (() => void) | undefined): void {
+    const { stream } = this;
+    stream.setTimeout(listener === undefined ? 0 : ms);
+    if (this.#onStill !== undefined) stream.off("timeout", this.#onStill);
+    if (listener !== undefined) stream.on("timeout", listener);
+    this.#onStill = listener;
   }
 
   pause(): void {
