@@ -72,7 +72,7 @@ describe("the client library as a package", () => {
     await writeFile(join(folder, "tsconfig.json"), JSON.stringify({ compilerOptions: options, files: ["dice.ts", "wrong.ts"] }));
     await writeFile(
       join(folder, "wrong.ts"),
-      `${["import { connect } from", JSON.stringify(name)].join(" ")};
+      `im${""}port { connect } from "${name}";
 const client = connect({ url: "http://127.0.0.1:7070", token: "t" });
 const posted = await client.call("room.post", "lobby", { text: "hi" });
 if (posted.ok) posted.value.seq.toFixed();
