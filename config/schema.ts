@@ -1,9 +1,8 @@
 import { isIP } from "node:net";
 import { Type, type Static } from "typebox";
-import { hash32, roles, schema, type Role } from "../protocols/index.ts";
+import { chosenRoles, hash32, offeredRoles, schema } from "../protocols/index.ts";
 
 const path = Type.String({ minLength: 1, maxLength: 4096 });
-const roleName = Type.Unsafe<Role>(Type.Union(roles.map((role) => Type.Literal(role))));
 
 /** A node's name: what a DNS label allows. */
 const nodeNamePattern = "^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$";
@@ -109,7 +108,7 @@ export const configSchema = schema.object({
       description: "an address with its port, like 127.0.0.1:9464",
     }),
   ),
-  roles: Type.Array(roleName, { minItems: 1, maxItems: roles.length, uniqueItems: true }),
+  roles: chosenRoles,
   labels: Type.Record(Type.String({ pattern: "^[a-z0-9][a-z0-9._-]{0,62}$" }), Type.String({ maxLength: 64 }), {
     maxProperties: 32,
   }),
@@ -169,7 +168,7 @@ export const configDefaults = {
   port: 7070,
   trustedProxies: [],
   allowedHosts: [],
-  roles: [...roles],
+  roles: [...offeredRoles],
   labels: {},
   gpu: "off",
   contextTokens: 4096,

@@ -2,10 +2,17 @@
  *  command line. */
 import { Type } from "typebox";
 import type { Failure } from "./errors.ts";
-import { roles, slotCount, type Role } from "./ids.ts";
+import { notOffered, offeredRoles, roles, slotCount, type Role } from "./ids.ts";
 import { object } from "./schema.ts";
 
 const role = Type.Unsafe<Role>(Type.Union(roles.map((name) => Type.Literal(name))));
+
+/** Roles that a node is to have. */
+export const chosenRoles = Type.Refine(
+  Type.Array(role, { minItems: 1, uniqueItems: true }),
+  (chosen) => chosen.every((name) => offeredRoles.includes(name)),
+  () => notOffered,
+);
 const nodeName = Type.String({ minLength: 1, maxLength: 128, description: "A node's name or id" });
 const labels = Type.Record(Type.String({ maxLength: 64 }), Type.String({ maxLength: 64 }), { maxProperties: 32 });
 
@@ -25,11 +32,11 @@ export const evictNode = object({
 
 /** Bodies. */
 export const createInvitation = object({
-  roles: Type.Optional(Type.Array(role, { minItems: 1, uniqueItems: true })),
+  roles: Type.Optional(chosenRoles),
   labels: Type.Optional(labels),
   expiresInMs: Type.Optional(Type.Integer({ minimum: 1_000, maximum: 7 * 24 * 3_600_000 })),
 });
-export const setNodeRoles = object({ roles: Type.Array(role, { minItems: 1, uniqueItems: true }) });
+export const setNodeRoles = object({ roles: chosenRoles });
 export const setDraining = object({ draining: Type.Boolean() });
 export const moveTo = object({ to: nodeName, timeoutMs: Type.Optional(moveTimeout) });
 export const migrateDirectory = object({
