@@ -1,4 +1,4 @@
-import { Button, NativeSelect } from "@mantine/core";
+import { NativeSelect } from "@mantine/core";
 import { useNavigate } from "@tanstack/react-router";
 import { useState } from "react";
 import type { RoomView } from "../../../../protocols/index.ts";
@@ -7,6 +7,7 @@ import { leavingOf } from "../../model/index.ts";
 import { Dialog, type DialogProps } from "../layers.tsx";
 import { useNames } from "../lists.ts";
 import { listed } from "./listed.ts";
+import { AgentsToo, Parting } from "./parting.tsx";
 
 /** How to leave a room, and whether that has to be asked before, because one person alone cannot undo it. */
 export function useLeave(
@@ -56,36 +57,30 @@ function Consequences(props: { readonly view: RoomView; readonly title: string; 
   const { leave } = useLeave(props.view, props.title);
   const { agents, alone, successors, losesRank, needsInvitation } = leavingOf(props.view, session.me);
   const [successor, setSuccessor] = useState("");
-  const [busy, setBusy] = useState(false);
   const rank = props.view.members[session.me]?.role === "owner" ? "an owner" : "a moderator";
-  const go = async () => {
-    setBusy(true);
-    await leave(successor === "" ? undefined : successor);
-    setBusy(false);
-    props.onClose();
-  };
   return (
-    <form
-      className="stack"
-      onSubmit={(event) => {
-        event.preventDefault();
-        void go();
+    <Parting
+      stay="Stay"
+      go="Leave"
+      ready={successors.length === 0 || successor !== ""}
+      careful={successors.length === 0}
+      onStay={props.onClose}
+      onGo={async () => {
+        await leave(successor === "" ? undefined : successor);
+        props.onClose();
       }}
+      follows={
+        <>
+          {successors.length > 0 && <li>You are the only owner. Choose who owns the room after you.</li>}
+          <AgentsToo agents={agents.map(nameFor)} goes={["leaves with you", "leave with you"]} whose="your" />
+          {needsInvitation && !alone && <li>The room is private: you can come back only if you are invited.</li>}
+          {needsInvitation && alone && (
+            <li>You are the last person in this private room: nobody can open it again, and its messages are lost.</li>
+          )}
+          {losesRank && !needsInvitation && <li>You are {rank} now. If you come back, you come back as a member.</li>}
+        </>
+      }
     >
-      <ul className="consequences">
-        {successors.length > 0 && <li>You are the only owner. Choose who owns the room after you.</li>}
-        {agents.length > 0 && (
-          <li>
-            {listed(agents.map(nameFor))} {agents.length === 1 ? "leaves" : "leave"} with you:{" "}
-            {agents.length === 1 ? "it is your agent." : "they are your agents."}
-          </li>
-        )}
-        {needsInvitation && !alone && <li>The room is private: you can come back only if you are invited.</li>}
-        {needsInvitation && alone && (
-          <li>You are the last person in this private room: nobody can open it again, and its messages are lost.</li>
-        )}
-        {losesRank && !needsInvitation && <li>You are {rank} now. If you come back, you come back as a member.</li>}
-      </ul>
       {successors.length > 0 && (
         <NativeSelect
           label="New owner"
@@ -102,14 +97,6 @@ function Consequences(props: { readonly view: RoomView; readonly title: string; 
           ]}
         />
       )}
-      <div className="row answers">
-        <Button variant="default" onClick={props.onClose} {...(successors.length === 0 && { "data-autofocus": true })}>
-          Stay
-        </Button>
-        <Button type="submit" color="red.9" loading={busy} disabled={successors.length > 0 && successor === ""}>
-          Leave
-        </Button>
-      </div>
-    </form>
+    </Parting>
   );
 }

@@ -1,4 +1,4 @@
-import { Button, NativeSelect, TextInput } from "@mantine/core";
+import { NativeSelect, TextInput } from "@mantine/core";
 import { useState } from "react";
 import type { RoomView } from "../../../../protocols/index.ts";
 import { wireLimits } from "../../../../protocols/limits.ts";
@@ -6,7 +6,7 @@ import { notices, useSession, type RoomStore } from "../../live/index.ts";
 import { agentsOf, isAgent, nameOf } from "../../model/index.ts";
 import { Dialog } from "../layers.tsx";
 import { useNames } from "../lists.ts";
-import { listed } from "./listed.ts";
+import { AgentsToo, Parting } from "./parting.tsx";
 
 const hourMs = 3_600_000;
 
@@ -89,81 +89,62 @@ function Choice(props: {
   const [bans, setBans] = useState(false);
   const [term, setTerm] = useState("day");
   const [reason, setReason] = useState("");
-  const [busy, setBusy] = useState(false);
   const agents = agentsOf(view, member);
   const name = nameFor(member);
   const owner = isAgent(member) ? nameOf(member).split(".")[0] : undefined;
-  const go = async () => {
-    setBusy(true);
-    const forMs = terms.find(({ value }) => value === term)?.forMs;
-    const removed = await remove(member, bans ? { forMs, reason: reason.trim() } : undefined);
-    setBusy(false);
-    if (removed) props.onClose();
-  };
   return (
-    <form
-      className="stack"
-      onSubmit={(event) => {
-        event.preventDefault();
-        void go();
+    <Parting
+      stay="Cancel"
+      go={bans ? "Remove and ban" : "Remove"}
+      onStay={props.onClose}
+      onGo={async () => {
+        const forMs = terms.find(({ value }) => value === term)?.forMs;
+        if (await remove(member, bans ? { forMs, reason: reason.trim() } : undefined)) props.onClose();
       }}
-    >
-      <ul className="consequences">
-        {owner !== undefined && (
-          <li>
-            {owner === session.name
-              ? `${name} no longer answers here. You can add it again.`
-              : `${name} no longer answers here. Only ${nameFor(`user/${owner}`)}, whose agent it is, can add it again.`}
-          </li>
-        )}
-        {owner === undefined && <li>What {name} has written stays.</li>}
-        {agents.length > 0 && (
-          <li>
-            {listed(agents.map(nameFor))} {agents.length === 1 ? "goes" : "go"} too:{" "}
-            {agents.length === 1 ? `it is ${name}'s agent.` : `they are ${name}'s agents.`}
-          </li>
-        )}
-        {owner === undefined && !bans && (
-          <li>
-            {view.visibility === "public"
-              ? `The room is public: ${name} can join it again.`
-              : `${name} can come back only if somebody invites them.`}
-          </li>
-        )}
-      </ul>
-      {owner === undefined && (
+      follows={
         <>
-          <label className="check">
-            <input type="checkbox" checked={bans} onChange={(event) => setBans(event.currentTarget.checked)} /> Also
-            ban: {name} can neither join nor be invited
-          </label>
-          {bans && (
-            <>
-              <NativeSelect
-                label="How long"
-                value={term}
-                onChange={(event) => setTerm(event.currentTarget.value)}
-                data={terms.map(({ value, label }) => ({ value, label }))}
-              />
-              <TextInput
-                label="Reason"
-                description={`Optional. ${name} and everybody in the room can read it.`}
-                value={reason}
-                maxLength={wireLimits.reasonCharsMax}
-                onChange={(event) => setReason(event.currentTarget.value)}
-              />
-            </>
+          {owner !== undefined && (
+            <li>
+              {owner === session.name
+                ? `${name} no longer answers here. You can add it again.`
+                : `${name} no longer answers here. Only ${nameFor(`user/${owner}`)}, whose agent it is, can add it again.`}
+            </li>
+          )}
+          {owner === undefined && <li>What {name} has written stays.</li>}
+          <AgentsToo agents={agents.map(nameFor)} goes={["goes too", "go too"]} whose={`${name}'s`} />
+          {owner === undefined && !bans && (
+            <li>
+              {view.visibility === "public"
+                ? `The room is public: ${name} can join it again.`
+                : `${name} can come back only if somebody invites them.`}
+            </li>
           )}
         </>
+      }
+    >
+      {owner === undefined && (
+        <label className="check">
+          <input type="checkbox" checked={bans} onChange={(event) => setBans(event.currentTarget.checked)} /> Also ban:{" "}
+          {name} can neither join nor be invited
+        </label>
       )}
-      <div className="row answers">
-        <Button variant="default" onClick={props.onClose} data-autofocus>
-          Cancel
-        </Button>
-        <Button type="submit" color="red.9" loading={busy}>
-          {bans ? "Remove and ban" : "Remove"}
-        </Button>
-      </div>
-    </form>
+      {bans && (
+        <>
+          <NativeSelect
+            label="How long"
+            value={term}
+            onChange={(event) => setTerm(event.currentTarget.value)}
+            data={terms.map(({ value, label }) => ({ value, label }))}
+          />
+          <TextInput
+            label="Reason"
+            description={`Optional. ${name} and everybody in the room can read it.`}
+            value={reason}
+            maxLength={wireLimits.reasonCharsMax}
+            onChange={(event) => setReason(event.currentTarget.value)}
+          />
+        </>
+      )}
+    </Parting>
   );
 }
