@@ -31,6 +31,7 @@ const harmless: { readonly [Name in CommandName as EffectOf<Name> extends "chang
     "room.pollResults": "reads",
     "room.typing": "signals",
     "user.describe": "reads",
+    "user.card": "reads",
     "user.sessions": "reads",
     "user.rooms": "reads",
     "agent.describe": "reads",

@@ -1,6 +1,6 @@
 /** What the kernel, the journal and the gateway need from the world. `platform/` is the real set; the simulation brings
  *  its own, so one process can replay a node, its disk and its clock from a seed. */
-import type { Failure, Role, SlotId } from "../protocols/index.ts";
+import type { ActorId, Failure, Result, Role, SlotId } from "../protocols/index.ts";
 import type { Channel } from "../protocols/mesh/index.ts";
 
 export interface Clock {
@@ -55,6 +55,97 @@ export interface Store {
   /** What is left of the disk is needed to go on reading: nothing more may be begun that ends in a write. Absent: it never is. */
   isFull?(): boolean;
   close(): Promise<void>;
+}
+
+/** A file that is being written, from its beginning on. */
+export interface FileWriter {
+  write(bytes: Uint8Array): Promise<void>;
+  /** What was written is on the disk when it resolves. After a rejection nothing is known of any of it. */
+  sync(): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface FileReader {
+  readonly size: number;
+  /** The bytes from `position` on, fewer at the end of the file. */
+  read(position: number, length: number): Promise<Uint8Array>;
+  close(): Promise<void>;
+}
+
+/** Plain files below one folder; paths are relative to it, with `/`. What the system refuses rejects with its code (ENOSPC). */
+export interface Files {
+  readonly location: string;
+  /** Makes a folder, which may be there. That it was made is on the disk once the folder above it is synced. */
+  makeFolder(path: string): Promise<void>;
+  /** Rejects when the file is there. */
+  create(path: string): Promise<FileWriter>;
+  /** Undefined: there is none. */
+  open(path: string): Promise<FileReader | undefined>;
+  /** In bytes; undefined: there is none. */
+  size(path: string): Promise<number | undefined>;
+  /** Replaces what is at `to`. At a power loss a name is the old or the new one, until its folder is synced. */
+  rename(from: string, to: string): Promise<void>;
+  /** A file that is not there is as good as removed. */
+  remove(path: string): Promise<void>;
+  /** The names in a folder, in order; none where the folder is not there. */
+  names(folder: string): Promise<readonly string[]>;
+  /** What was made, renamed or removed in a folder is so on the disk when it resolves. */
+  sync(folder: string): Promise<void>;
+  /** Whether so much more may be written without taking the room that the journal needs. */
+  hasRoom(bytes: number): boolean;
+}
+
+/** The name of a blob: what it consists of, as 64 hexadecimal digits (`node/blobs/tree.ts`). */
+export type BlobHash = string;
+
+/** A part of a blob: from `start` on, before `end`. */
+export interface BlobRange {
+  readonly start: number;
+  readonly end: number;
+}
+
+/** Shows that a blob has a leaf: the leaf's bytes and the hashes beside its way to the root. `isProven` in `node/blobs` judges it. */
+export interface LeafProof {
+  readonly leaf: number;
+  readonly size: number;
+  readonly bytes: Uint8Array;
+  readonly path: readonly Uint8Array[];
+}
+
+/** A node's own disk of immutable bytes, each blob named by what it consists of. What `put` has resolved with is on the disk, and what
+ *  a read gives is what was put, or it rejects. Errors of all: OVERLOADED (too many at a time); the system's. */
+export interface BlobStore {
+  /** Takes bytes until the stream ends, no faster than the disk. Errors: TOO_LARGE (more than `bytesMax`), BAD_REQUEST (not what
+   *  `expected` names), DISK_FULL; what the stream throws. After an error nothing of it is left. */
+  put(
+    stream: AsyncIterable<Uint8Array>,
+    options?: { readonly bytesMax?: number; readonly expected?: BlobHash },
+  ): Promise<{ readonly hash: BlobHash; readonly size: number }>;
+  /** Its size; undefined: it is not here. Says nothing of whether it can still be read: see `check`. */
+  has(hash: BlobHash): Promise<number | undefined>;
+  /** A blob or a part of it, read as it is asked for and compared leaf by leaf. Errors, also while it is read: NOT_FOUND, DATA_DAMAGED. */
+  open(
+    hash: BlobHash,
+    range?: BlobRange,
+  ): Promise<{ readonly size: number; readonly bytes: AsyncIterable<Uint8Array> }>;
+  /** Errors: NOT_FOUND (also of the leaf), DATA_DAMAGED. */
+  prove(hash: BlobHash, leaf: number): Promise<LeafProof>;
+  /** Reads all of it. False: it is damaged. Error: NOT_FOUND. */
+  check(hash: BlobHash): Promise<boolean>;
+  /** One that is not there is as good as deleted. */
+  delete(hash: BlobHash): Promise<void>;
+  /** Names after `after`, in order, a page at a time: an empty page ends it. */
+  list(after?: BlobHash): Promise<readonly { readonly hash: BlobHash; readonly size: number }[]>;
+}
+
+/** Small blobs that belong to actors, kept at the nodes that hold the actors' slots. */
+export interface ActorBlobs {
+  /** Stores bytes for an actor and lets `commit` make that a fact; resolves with its answer when every node in sync with the actor's
+   *  slot has them. May be repeated. Errors: TOO_LARGE, DISK_FULL, LIMIT_REACHED, SLOT_UNAVAILABLE (a node in sync cannot be
+   *  reached), those of `commit`; after `commit` ASK_TIMEOUT: the fact stands, and not every node has the bytes yet. */
+  put<T>(actor: ActorId, bytes: Uint8Array, commit: (hash: BlobHash) => Promise<Result<T>>): Promise<Result<T>>;
+  /** The bytes that an actor refers to, from whichever node has them. Errors: NOT_FOUND (nobody who can be asked has them), OVERLOADED. */
+  read(actor: ActorId, hash: BlobHash): Promise<Result<Uint8Array>>;
 }
 
 /** The id of a node: made with its data folder, never used again. Its name is what people call it. */

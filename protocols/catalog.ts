@@ -1,6 +1,6 @@
 import { Type } from "typebox";
 import { answer, command } from "./command.ts";
-import { key, nothing, timeMs } from "./schema.ts";
+import { blobHash, key, nothing, timeMs } from "./schema.ts";
 
 const fromOwner = { from: ["actor"], effect: "changes", result: nothing } as const;
 
@@ -9,7 +9,13 @@ export const catalogCommands = {
   /** The actor that the row is about sends it. */
   put: command({
     ...fromOwner,
-    params: { key, title: Type.String({ maxLength: 200 }), detail: Type.String({ maxLength: 600 }), atMs: timeMs },
+    params: {
+      key,
+      title: Type.String({ maxLength: 200 }),
+      detail: Type.String({ maxLength: 600 }),
+      atMs: timeMs,
+      avatar: Type.Optional(blobHash),
+    },
     summary: "Adds or replaces the sender's own row",
   }),
   remove: command({ ...fromOwner, params: { key }, summary: "Removes the sender's own row" }),
@@ -38,6 +44,8 @@ export interface CatalogRow {
   readonly title: string;
   readonly detail: string;
   readonly atMs: number;
+  /** Of people who have a picture: its hash. */
+  readonly avatar?: string;
 }
 
 export interface CatalogPage {

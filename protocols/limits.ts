@@ -66,6 +66,10 @@ export const wireLimits = {
   devicesPerUserMax: 32,
   /** Making one more is refused with `LIMIT_REACHED`. */
   apiKeysPerUserMax: 32,
+  /** A larger picture of a person is refused with `TOO_LARGE`. The page sends about 10 KiB. */
+  avatarBytesMax: 64 * 1024,
+  /** A picture with more pixels on a side is refused with `TOO_LARGE`. The page sends 256 by 256. */
+  avatarSideMax: 512,
   /** Pinning one more is refused with `LIMIT_REACHED`. */
   pinsPerRoomMax: 50,
   /** Another emoji on the same message is refused with `LIMIT_REACHED`. */

@@ -33,6 +33,7 @@ export const permissions = {
   "room.rename": { has: ["moderator"], for: "Changing a room's title and topic" },
   "room.rank": { has: ["owner"], for: "Changing the rank of members" },
   "account.use": { has: ["self"], for: "The own profile, rooms, devices and agents" },
+  "account.see": { has: ["person"], for: "Seeing what everybody may know of a person: name and picture" },
   "account.revoke": { has: ["self"], apiKeys: false, for: "Ending sessions and API keys" },
   "agent.use": { has: ["self"], for: "Talking to an own agent and changing it" },
   "catalog.find": { has: ["person"], for: "Finding public rooms and people" },

@@ -23,6 +23,9 @@ export const roomKey = key;
 /** A user (`user/ada`) or an agent (`agent/ada.helper`) as member, author or sender. */
 export const principal = Type.String({ pattern: `^(user|agent)/${keyText}$`, maxLength: 104 });
 
+/** The name of a blob: 64 hexadecimal digits that say what it consists of. */
+export const blobHash = Type.String({ pattern: "^[0-9a-f]{64}$" });
+
 export const position = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER });
 export const timeMs = Type.Integer({ minimum: 0, description: "Milliseconds since 1970, node clock" });
 export const limit = Type.Integer({ minimum: 1, maximum: limits.pageEntriesMax, default: limits.pageEntriesDefault });

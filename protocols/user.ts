@@ -2,10 +2,30 @@ import { Type, type Static } from "typebox";
 import type { AgentView } from "./agent.ts";
 import { answer, command, follow } from "./command.ts";
 import { wireLimits as limits } from "./limits.ts";
-import { key, line, nothing, object, position, principal, text, timeMs, userName, type Resumed } from "./schema.ts";
+import {
+  blobHash,
+  key,
+  line,
+  nothing,
+  object,
+  position,
+  principal,
+  text,
+  timeMs,
+  userName,
+  type Resumed,
+} from "./schema.ts";
 import type { RoomSummary } from "./room.ts";
 
 const hash = Type.String({ minLength: 1, maxLength: 256 });
+/** A picture of a person. Its bytes are a blob of this name (node/blobs). */
+export const avatar = object({
+  hash: blobHash,
+  size: Type.Integer({ minimum: 1, maximum: limits.avatarBytesMax }),
+  format: Type.Union([Type.Literal("png"), Type.Literal("jpeg"), Type.Literal("webp")]),
+});
+export type Avatar = Static<typeof avatar>;
+
 const sessionKind = Type.Union([Type.Literal("session"), Type.Literal("key")]);
 
 const byGateway = { from: ["gateway"], effect: "changes" } as const;
@@ -65,6 +85,13 @@ export const userCommands = {
     result: nothing,
     summary: "So many tried to sign in and failed since it was said last",
   }),
+  /** Its bytes are stored. */
+  setAvatar: command({
+    ...byGateway,
+    params: avatar.properties,
+    result: answer<UserView>("UserView"),
+    summary: "Replaces the picture",
+  }),
   /** The role-manager sends it. */
   setAdmin: command({
     params: { admin: Type.Boolean() },
@@ -92,6 +119,24 @@ export const userCommands = {
     effect: "changes",
     http: ["PATCH", "/me"],
     summary: "Changes the caller's display name or theme",
+  }),
+  removeAvatar: command({
+    ...own,
+    params: {},
+    result: answer<UserView>("UserView"),
+    effect: "changes",
+    http: ["DELETE", "/me/avatar"],
+    summary: "Removes the caller's picture",
+  }),
+  /** The node asks which of the blobs that it has are still needed. */
+  card: command({
+    params: {},
+    result: answer<UserCard>("UserCard"),
+    from: ["client", "node"],
+    effect: "reads",
+    permission: "account.see",
+    http: ["GET", "/people/:user"],
+    summary: "What everybody may know of a user",
   }),
   sessions: command({
     ...own,
@@ -187,6 +232,14 @@ export interface UserView {
   readonly createdAtMs: number;
   /** Tries to sign in that failed, told when they are many. An older node does not say. */
   readonly signInsFailed?: SignInsFailed;
+  readonly avatar?: Avatar;
+}
+
+/** What everybody may know of a user. */
+export interface UserCard {
+  readonly user: string;
+  readonly displayName: string;
+  readonly avatar?: Avatar;
 }
 
 /** Sign-ins that failed: how many in all, counted anew after a month without any. */

@@ -68,8 +68,9 @@ function decide(_state: CatalogState, message: Incoming | Signal, turn: Turn): E
   switch (message.type) {
     case "put": {
       if (!ownsRow(message.key, turn)) return [refuse("FORBIDDEN")];
-      const { key, title, detail, atMs } = message;
-      return [persist({ type: "put", row: { key, title, detail, atMs } }), reply({})];
+      const { key, title, detail, atMs, avatar } = message;
+      const row = { key, title, detail, atMs, ...(avatar !== undefined && { avatar }) };
+      return [persist({ type: "put", row }), reply({})];
     }
     case "remove":
       if (!ownsRow(message.key, turn)) return [refuse("FORBIDDEN")];

@@ -3,7 +3,7 @@
  *  Three sorts of senders come here, each with its own commands: the gateway, which has checked a password or code; other
  *  actors that report a fact (rooms, the role-manager); and the user. Everybody else is refused.
  *
- *  Read `state.ts`, then `sessions.ts`, `agents.ts`, `rooms.ts`; `notes.ts` holds who waits for an answer. */
+ *  Read `state.ts`, then `sessions.ts`, `profile.ts`, `agents.ts`, `rooms.ts`; `notes.ts` holds who waits for an answer. */
 import {
   maySend,
   wireLimits,
@@ -12,7 +12,6 @@ import {
   type CommandOf,
   type UserEvent,
   type UserSignal,
-  type UserView,
 } from "../../protocols/index.ts";
 import { acceptsOf, refuseSource } from "../accepts.ts";
 import { publish, refuse, reply, type Behavior, type Signal, type Turn } from "../behavior.ts";
@@ -21,13 +20,13 @@ import { outboxReminder, recoverOutbox, remindOutbox, settle } from "../outbox.t
 import { resume, resumePage, type ResumeTag } from "../stream.ts";
 import { createAgent, deleteAgent, onAgentAnswered, type DescribeTag } from "./agents.ts";
 import { noNotes, type UserNote, type UserNotes } from "./notes.ts";
+import { cardOf, setAvatar, setProfile } from "./profile.ts";
 import { askRooms, onSummary, type SummaryTag } from "./rooms.ts";
 import {
   authenticate,
   create,
   credentials,
   happen,
-  listing,
   openSession,
   revokeSession,
   setPassword,
@@ -73,6 +72,8 @@ function decide(state: UserState, message: Incoming | Signal, turn: Here): Effec
     case "setAdmin":
       if (turn.from !== roleManager) return [refuse("FORBIDDEN")];
       return state.account === null ? [refuse("NOT_FOUND")] : setAdmin(state, state.account, message.admin, turn);
+    case "card":
+      return [state.account === null ? refuse("NOT_FOUND") : reply(cardOf(state.account, turn.key))];
     case "roomWanted":
     case "roomJoined":
     case "roomLeft":
@@ -101,6 +102,10 @@ function fromGateway(state: UserState, message: FromGateway, turn: Here): Effect
   if (message.type === "openSession") return openSession(state, account, message, turn);
   if (message.type === "setPassword") return setPassword(state, account, message, turn);
   if (message.type === "signInsFailed") return signInsFailed(state, account, message, turn);
+  if (message.type === "setAvatar") {
+    const { type: _, ...avatar } = message;
+    return setAvatar(state, account, avatar, turn);
+  }
   return credentials(state, account, message, turn);
 }
 
@@ -115,6 +120,8 @@ function fromUser(
       return [reply(viewOf(state, account, turn.key))];
     case "setProfile":
       return setProfile(state, account, message, turn);
+    case "removeAvatar":
+      return setAvatar(state, account, undefined, turn);
     case "sessions":
       return [reply({ sessions: validSessions(account, turn.nowMs) })];
     case "revokeSession":
@@ -130,19 +137,6 @@ function fromUser(
     default:
       return [refuse("BAD_REQUEST", { type: (message as { type: string }).type })];
   }
-}
-
-function setProfile(
-  state: UserState,
-  account: Account,
-  { displayName, theme }: Extract<Incoming, { type: "setProfile" }>,
-  turn: Here,
-): Effects {
-  const before = viewOf(state, account, turn.key);
-  const view: UserView = { ...before, ...(displayName !== undefined && { displayName }), ...(theme && { theme }) };
-  if (view.displayName === before.displayName && view.theme === before.theme) return [reply(view)];
-  const mail = view.displayName === before.displayName ? [] : listing(view, turn);
-  return [...happen(state, turn, [{ type: "profileSet", view }], mail), reply(view)];
 }
 
 function setAdmin(state: UserState, account: Account, admin: boolean, turn: Here): Effects {

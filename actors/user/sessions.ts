@@ -45,7 +45,14 @@ export function happen(
 export const listing = (view: UserView, turn: Turn<UserNotes>): readonly Mail[] => [
   {
     to: "catalog/users",
-    message: { type: "put", key: turn.key, title: view.displayName, detail: "", atMs: turn.nowMs },
+    message: {
+      type: "put",
+      key: turn.key,
+      title: view.displayName,
+      detail: "",
+      atMs: turn.nowMs,
+      ...(view.avatar && { avatar: view.avatar.hash }),
+    },
   },
 ];
 

@@ -3,6 +3,7 @@ import {
   unreachable,
   wireLimits,
   type ActorId,
+  type Avatar,
   type Session,
   type SignInsFailed,
   type UserEvent,
@@ -36,6 +37,7 @@ export interface Account {
    *  strangers guess. Absent in what an older version wrote. */
   readonly devices?: readonly string[];
   readonly signInsFailed?: SignInsFailed;
+  readonly avatar?: Avatar;
   readonly sessions: readonly HeldSession[];
   readonly agents: readonly HeldAgent[];
   readonly rooms: readonly string[];
@@ -120,13 +122,16 @@ function evolveStreamed(
   }
   if (account === null) return null;
   switch (event.type) {
-    case "profileSet":
+    case "profileSet": {
+      const { avatar: _replaced, ...kept } = account;
       return {
-        ...account,
+        ...kept,
+        ...(event.view.avatar && { avatar: event.view.avatar }),
         displayName: event.view.displayName,
         theme: event.view.theme,
         ...(event.view.signInsFailed && { signInsFailed: event.view.signInsFailed }),
       };
+    }
     case "roomJoined":
       return {
         ...account,
@@ -182,10 +187,19 @@ export const record = (change: UserChange): readonly RecordOp[] => ("event" in c
 
 /** The user as they see themselves. Agents that are still being created are not listed. */
 export function viewOf(state: UserState, account: Account, key: string): UserView {
-  const { displayName, theme, createdAtMs, rooms, signInsFailed } = account;
+  const { displayName, theme, createdAtMs, rooms, signInsFailed, avatar } = account;
   const agents = account.agents.filter(({ status }) => status === "active").map(({ agent }) => agent);
-  const view = { user: key, displayName, admin: state.admin, theme, agents, rooms, createdAtMs };
-  return signInsFailed === undefined ? view : { ...view, signInsFailed };
+  return {
+    user: key,
+    displayName,
+    admin: state.admin,
+    theme,
+    agents,
+    rooms,
+    createdAtMs,
+    ...(signInsFailed && { signInsFailed }),
+    ...(avatar && { avatar }),
+  };
 }
 
 /** The address of one of the user's agents. */

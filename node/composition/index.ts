@@ -20,9 +20,11 @@ import {
   type Role,
 } from "../../protocols/index.ts";
 import { startInferenceHost } from "../../runtimes/index.ts";
+import { openActorBlobs } from "../blobs/index.ts";
+import { blobFolder } from "../data-folder/index.ts";
 import { adminCodeHash } from "../gateway/index.ts";
 import { startedAgain, type NodeLoad } from "../membership/index.ts";
-import { createClock } from "../platform/index.ts";
+import { createClock, openFiles } from "../platform/index.ts";
 import type { Directory, Log, MembershipEnd, Random } from "../ports.ts";
 import { within } from "../waiting.ts";
 import { audit } from "./cluster-memory.ts";
@@ -148,6 +150,19 @@ async function start(
   // Below the peer: what the peer hands over while it stops travels on the mesh.
   stops.add((deadlineMs) => meshPort.stop(deadlineMs));
   stops.add((deadlineMs) => peer.stop(deadlineMs));
+  const blobs = await openActorBlobs({
+    files: await openFiles(blobFolder(config.data)),
+    node,
+    store,
+    clock,
+    log,
+    meter,
+    kernel: peer.kernel,
+    exchange: peer.exchange,
+    table: peer.table,
+    membership: peer.membership,
+  });
+  stops.add(() => blobs.stop());
   const parts = { machine, identity, peer };
   const directory = () => peer.place() ?? identity.place;
   rememberCluster(parts, directory);
@@ -188,6 +203,7 @@ async function start(
     ...parts,
     meshPort,
     firstAdmin,
+    blobs,
     name: member.name,
     changed: (action, facts, by) => changed(peer.kernel, action, facts, by),
     adminCodeHash: codeHash,

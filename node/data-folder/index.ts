@@ -1,7 +1,8 @@
 /** The data folder before anything in it is opened: whether it is a node's, or may become one's.
  *
  *      creating        a node is being made of this folder: nothing in it has been promised to anybody
- *      journal/        everything the node holds
+ *      journal/        everything the node holds, without
+ *      blobs/          what is too large for it (`blobs/store.ts`)
  *      journal.mark    how much that was (`platform/level-mark.ts`)
  *      node.key        who the node is
  *
@@ -17,6 +18,7 @@ import type { Log } from "../ports.ts";
 
 /** Where things lie in a data folder. */
 export const journalFolder = (data: string): string => join(data, "journal");
+export const blobFolder = (data: string): string => join(data, "blobs");
 export const markFile = (data: string): string => join(data, "journal.mark");
 const keyFile = (data: string): string => join(data, "node.key");
 const creatingFile = (data: string): string => join(data, "creating");

@@ -21,6 +21,7 @@ import { apiPrefix } from "../../protocols/index.ts";
 import { createAccounts } from "./accounts.ts";
 import { createAddresses } from "./addresses.ts";
 import { addAdminRoutes } from "./admin.ts";
+import { addAvatarRoutes } from "./avatars.ts";
 import { addClusterRoutes } from "./cluster.ts";
 import { addHealthRoutes } from "./health.ts";
 import { createEntrance } from "./entrance.ts";
@@ -87,6 +88,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
       addEvents(api, at, { subscribers, commands });
       addAdminRoutes(api, at, { url: () => url, connections: () => subscribers.count() });
       addClusterRoutes(api, at);
+      if (at.blobs !== undefined) addAvatarRoutes(api, at, at.blobs);
     },
     { prefix: apiPrefix },
   );

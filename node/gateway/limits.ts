@@ -51,6 +51,8 @@ export const gatewayLimits = {
   signInsFailedNamesMax: 1_024,
   /** Commands of one user, over HTTP and WebSocket together; more get `RATE_LIMITED`. */
   commandRate: { count: 600, windowMs: 10_000 },
+  /** Pictures that one person uploads; more get `RATE_LIMITED`, before they are read. */
+  avatarRate: { count: 10, windowMs: 60_000 },
   /** Rows of each rate table; callers share a row when their salted hashes meet. */
   rateRows: 65_536,
   /** Passwords hashed or checked at once; the others wait.

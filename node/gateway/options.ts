@@ -2,7 +2,7 @@ import type { AuditPage, Degraded, Failure, NodePlace, NodeStatus, Result } from
 import type { Runtime } from "../../runtimes/runtime.ts";
 import type { ClusterActors, Kernel } from "../kernel/api.ts";
 import type { ClusterControl } from "../placement/api.ts";
-import type { Clock, Hub, Log, Meter, Random } from "../ports.ts";
+import type { ActorBlobs, Clock, Hub, Log, Meter, Random } from "../ports.ts";
 import type { Addresses } from "./addresses.ts";
 import type { HostCheck } from "./hosts.ts";
 import type { GatewayLimits } from "./limits.ts";
@@ -53,6 +53,8 @@ export interface GatewayOptions {
   readonly actors?: ClusterActors;
   /** What admins can do to the cluster; absent, its routes are NOT_FOUND. */
   readonly cluster?: ClusterControl;
+  /** Where the bytes of people's pictures are; absent, there are none. */
+  readonly blobs?: ActorBlobs;
   /** For the durable audit: what an admin did by this gateway itself, and who it was. Absent: the log alone has it. */
   changed?(action: string, facts: Readonly<Record<string, string>>, by: string): void;
   /** A page of the audit as the copy on this node has it; undefined: there is none here. Absent: there never is. */

@@ -134,12 +134,12 @@ export function addRoutes(app: FastifyInstance, at: Surroundings, accounts: Acco
 }
 
 /** Asks for a large answer once there is room for it, which is the answer's until it has been read. */
-async function untilRead(
+export async function untilRead<T>(
   { outflow }: Surroundings,
   reply: FastifyReply,
   bytes: number,
-  ask: () => Promise<Result<unknown>>,
-): Promise<Result<unknown>> {
+  ask: () => Promise<Result<T>>,
+): Promise<Result<T>> {
   const { user } = callerOf(reply.request);
   const reason = "this person has not read the answers to earlier requests yet";
   const unread = refused(failure("RATE_LIMITED", { reason, retryAfterMs: 1_000 }));

@@ -312,6 +312,10 @@ function levelStore(
   };
 }
 
+/** The room that is kept on a disk of some size for what the node does by itself, in bytes. */
+export const roomKept = ({ blocks, bsize }: { readonly blocks: number; readonly bsize: number }): number =>
+  Math.min(platformLimits.roomBytes, blocks * bsize * platformLimits.roomShare);
+
 /** Whether a disk has less room than LevelDB may need to be opened and to tidy up. Asked of the system now and then: others
  *  write to the disk as well. */
 function roomGauge(folder: string): () => boolean {
@@ -324,8 +328,7 @@ function roomGauge(folder: string): () => boolean {
     try {
       const { bavail, blocks, bsize } = statfsSync(folder);
       // A file system without any blocks does not say how large it is.
-      full =
-        blocks > 0 && bavail * bsize < Math.min(platformLimits.roomBytes, blocks * bsize * platformLimits.roomShare);
+      full = blocks > 0 && bavail * bsize < roomKept({ blocks, bsize });
     } catch {
       full = false;
     }

@@ -2,6 +2,7 @@
  *  arrive (`node/exchange`); a member that sends garbage loses its connection. Nodes one minor version apart work together, so a row only changes as
  *  docs/decisions/0008-mesh.md allows; `protocols/CONTRACT.txt` shows each change. */
 import type { Static, TSchema } from "typebox";
+import { blobMessages } from "./blobs.ts";
 import { directoryMessages } from "./directory.ts";
 import { generationMessages } from "./generation.ts";
 import { membershipMessages } from "./membership.ts";
@@ -16,6 +17,7 @@ export type { LoadReport } from "./placement.ts";
 export type { Standing } from "./replication.ts";
 
 export const meshMessages = {
+  ...blobMessages,
   ...directoryMessages,
   ...generationMessages,
   ...membershipMessages,

@@ -63,6 +63,7 @@ export const layers: readonly Layer[] = [
   { folder: "node/exchange", values: belowParts, nodeModules: false, world: false },
   // What the directory says, as every part sees it.
   { folder: "node/cluster", values: belowParts, nodeModules: false, world: false },
+  nodePart("node/blobs"),
   nodePart("node/kernel"),
   nodePart("node/storage"),
   nodePart("node/directory"),

@@ -8,6 +8,7 @@ import { Asking, type Asked } from "./asking.tsx";
 import { CreateAgent, CreateRoom, FindPerson, FindRoom } from "./create.tsx";
 import { DialogsContext, MenuButton, type Dialogs, type Opened } from "./dialogs.tsx";
 import { Elsewhere } from "./elsewhere.tsx";
+import { FacesContext, useKnownFaces } from "./faces.ts";
 import { Icon } from "./icons.tsx";
 import { KeyboardHelp } from "./keyboard-help.tsx";
 import { useLayer } from "./layers.tsx";
@@ -22,6 +23,7 @@ export function Shell() {
   const asking = useRef<Asked>(undefined);
   const { pathname } = useLocation();
   const close = () => setOpen(undefined);
+  const faces = useKnownFaces();
   useEffect(() => {
     setOpen(undefined);
     asking.current?.answer(false);
@@ -56,29 +58,31 @@ export function Shell() {
   useUnreadTitle();
   return (
     <DialogsContext value={dialogs}>
-      <div className="shell">
-        <Sidebar />
-        <div className="main">
-          <LinkBanner />
-          <Outlet />
+      <FacesContext value={faces}>
+        <div className="shell">
+          <Sidebar />
+          <div className="main">
+            <LinkBanner />
+            <Outlet />
+          </div>
         </div>
-      </div>
-      <Drawer.Root opened={open === "menu"} onClose={close} size={300} returnFocus={false}>
-        <Drawer.Overlay />
-        <Drawer.Content aria-label="Rooms and agents">
-          <Drawer.Body p={0} h="100%">
-            <Sidebar />
-          </Drawer.Body>
-        </Drawer.Content>
-      </Drawer.Root>
-      <Switcher opened={open === "switcher"} onClose={close} />
-      <KeyboardHelp opened={open === "help"} onClose={close} />
-      <FindRoom opened={open === "findRoom"} onClose={close} />
-      <CreateRoom opened={open === "createRoom"} onClose={close} />
-      <FindPerson opened={open === "findPerson"} onClose={close} />
-      <CreateAgent opened={open === "createAgent"} onClose={close} />
-      <Asking asked={asked} />
-      <NoticeList />
+        <Drawer.Root opened={open === "menu"} onClose={close} size={300} returnFocus={false}>
+          <Drawer.Overlay />
+          <Drawer.Content aria-label="Rooms and agents">
+            <Drawer.Body p={0} h="100%">
+              <Sidebar />
+            </Drawer.Body>
+          </Drawer.Content>
+        </Drawer.Root>
+        <Switcher opened={open === "switcher"} onClose={close} />
+        <KeyboardHelp opened={open === "help"} onClose={close} />
+        <FindRoom opened={open === "findRoom"} onClose={close} />
+        <CreateRoom opened={open === "createRoom"} onClose={close} />
+        <FindPerson opened={open === "findPerson"} onClose={close} />
+        <CreateAgent opened={open === "createAgent"} onClose={close} />
+        <Asking asked={asked} />
+        <NoticeList />
+      </FacesContext>
     </DialogsContext>
   );
 }

@@ -2,12 +2,12 @@ import type { Failure, Result } from "../../../protocols/index.ts";
 import { failure } from "../../../protocols/errors.ts";
 import { pageLimits } from "./limits.ts";
 
-/** One request to the node that served the page. The session travels in its cookie. A node that hangs is given up: UNREACHABLE,
- *  or ASK_TIMEOUT where it may still do what was asked. */
+/** One request to the node that served the page, with a body of JSON or a blob of its own type. The session travels in its cookie.
+ *  A node that hangs is given up: UNREACHABLE, or ASK_TIMEOUT where it may still do what was asked. */
 export async function request<Answer>(
   method: "GET" | "POST" | "PUT" | "DELETE",
   path: string,
-  body?: object,
+  body?: object | Blob,
   timeoutMs: number = pageLimits.requestTimeoutMs,
 ): Promise<Result<Answer>> {
   let response: Response;
@@ -16,8 +16,8 @@ export async function request<Answer>(
     response = await fetch(path, {
       method,
       credentials: "same-origin",
-      headers: body === undefined ? {} : { "content-type": "application/json" },
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      headers: body === undefined ? {} : { "content-type": body instanceof Blob ? body.type : "application/json" },
+      ...(body === undefined ? {} : { body: body instanceof Blob ? body : JSON.stringify(body) }),
       signal: AbortSignal.timeout(timeoutMs),
     });
     text = await response.text();

@@ -6,6 +6,7 @@ import { notices, useSession } from "../../live/index.ts";
 import { useProfile } from "../lists.ts";
 import { useSignOut } from "../sign-out.ts";
 import { Part } from "./part.tsx";
+import { Picture } from "./picture.tsx";
 
 /** How the user is called, and how the page looks. */
 export function Profile() {
@@ -16,6 +17,12 @@ export function Profile() {
     <>
       <Part title="Profile">
         <DisplayName key={profile.displayName} profile={profile} />
+      </Part>
+      <Part
+        title="Picture"
+        about="Everybody who has an account here can see it. The middle of it is shown, as a square."
+      >
+        <Picture />
       </Part>
       <Part title="Theme" about="The theme applies on all your devices.">
         <Theme theme={profile.theme} />

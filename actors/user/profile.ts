@@ -1,0 +1,42 @@
+/** What others see of a user, and how the user changes it. */
+import type { Avatar, CommandOf, UserCard, UserView, userCommands } from "../../protocols/index.ts";
+import { reply, type Turn } from "../behavior.ts";
+import type { UserNotes } from "./notes.ts";
+import { happen, listing, type Effects } from "./sessions.ts";
+import { viewOf, type Account, type UserState } from "./state.ts";
+
+type Profile = Omit<Extract<CommandOf<typeof userCommands>, { type: "setProfile" }>, "type">;
+
+/** Changes what is named. What others see of it goes to the list of people. */
+export function setProfile(
+  state: UserState,
+  account: Account,
+  { displayName, theme }: Profile,
+  turn: Turn<UserNotes>,
+): Effects {
+  const before = viewOf(state, account, turn.key);
+  const view: UserView = { ...before, ...(displayName !== undefined && { displayName }), ...(theme && { theme }) };
+  if (view.displayName === before.displayName && view.theme === before.theme) return [reply(view)];
+  const mail = view.displayName === before.displayName ? [] : listing(view, turn);
+  return [...happen(state, turn, [{ type: "profileSet", view }], mail), reply(view)];
+}
+
+/** Replaces the picture, or takes it away. */
+export function setAvatar(
+  state: UserState,
+  account: Account,
+  avatar: Avatar | undefined,
+  turn: Turn<UserNotes>,
+): Effects {
+  const { avatar: before, ...rest } = viewOf(state, account, turn.key);
+  const view: UserView = { ...rest, ...(avatar && { avatar }) };
+  if (avatar?.hash === before?.hash) return [reply(view)];
+  return [...happen(state, turn, [{ type: "profileSet", view }], listing(view, turn)), reply(view)];
+}
+
+/** What everybody may know. */
+export const cardOf = ({ displayName, avatar }: Account, user: string): UserCard => ({
+  user,
+  displayName,
+  ...(avatar && { avatar }),
+});

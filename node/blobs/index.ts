@@ -1,0 +1,19 @@
+/** Bytes that are too many for a journal, and never change.
+ *
+ *      gateway ─ keep ─► copies.ts ═ blob.put ═► copies.ts of each node that holds the slot ─► store.ts ─► disk
+ *              ─ read ─►           ═ blob.read ═►
+ *
+ *  `store.ts` is a node's own disk of them: named by what they consist of (`tree.ts`), whole or not there, compared with their name
+ *  whenever they are read. It knows nothing of other nodes, nor of what the bytes are for.
+ *
+ *  `copies.ts` keeps what belongs to an actor (the picture of a user) where the actor's journal is: on each node that holds the
+ *  actor's slot. It is a small part of what is to come for large things, and stands until then: a blob of it fits into one message, and
+ *  is copied whole. Decision 0023 says what is promised.
+ *
+ *  Read tree.ts, store.ts, copies.ts. */
+
+export { openActorBlobs } from "./avatars.ts";
+export { createBlobCopies, type BlobCopies } from "./copies.ts";
+export { blobLimits, type BlobLimits } from "./limits.ts";
+export { isBlobHash, openBlobStore } from "./store.ts";
+export { hashOf, isProven, leafBytes } from "./tree.ts";

@@ -1,0 +1,91 @@
+/** The Files port on the machine's file system. */
+import { constants, statfsSync } from "node:fs";
+import { mkdir, open, readdir, rename, rm, stat, type FileHandle } from "node:fs/promises";
+import { join } from "node:path";
+import type { Files } from "../ports.ts";
+import { makeFolder, roomKept } from "./level-store.ts";
+
+/** Opens a folder, which is made when absent. Errors: the system's. */
+export async function openFiles(folder: string): Promise<Files> {
+  await makeFolder(folder);
+  const at = (path: string): string => join(folder, path);
+  return {
+    location: folder,
+    async makeFolder(path) {
+      await mkdir(at(path), { recursive: true, mode: 0o700 });
+    },
+    async create(path) {
+      const file = await open(at(path), "wx", 0o600);
+      return {
+        async write(bytes) {
+          for (let done = 0; done < bytes.length;) {
+            const { bytesWritten } = await file.write(bytes, done, bytes.length - done);
+            done += bytesWritten;
+          }
+        },
+        sync: () => file.sync(),
+        close: () => file.close(),
+      };
+    },
+    async open(path) {
+      const file = await whereThere(open(at(path), constants.O_RDONLY | constants.O_NOFOLLOW));
+      if (file === undefined) return undefined;
+      return {
+        size: await sizeOf(file),
+        read: (position, length) => readFrom(file, position, length),
+        close: () => file.close(),
+      };
+    },
+    size: async (path) => (await whereThere(stat(at(path))))?.size,
+    rename: (from, to) => rename(at(from), at(to)),
+    remove: (path) => rm(at(path), { force: true }),
+    names: async (path) => (await whereThere(readdir(at(path))))?.sort() ?? [],
+    async sync(path) {
+      const opened = await open(at(path));
+      try {
+        await opened.sync();
+      } finally {
+        await opened.close();
+      }
+    },
+    hasRoom(bytes) {
+      try {
+        const disk = statfsSync(folder);
+        // A file system without any blocks does not say how large it is.
+        // Twice what the journal keeps: it goes on when nothing more fits here.
+        return disk.blocks === 0 || disk.bavail * disk.bsize - bytes >= 2 * roomKept(disk);
+      } catch {
+        return true;
+      }
+    },
+  };
+}
+
+async function sizeOf(file: FileHandle): Promise<number> {
+  try {
+    return (await file.stat()).size;
+  } catch (error) {
+    await file.close();
+    throw error;
+  }
+}
+
+async function readFrom(file: FileHandle, position: number, length: number): Promise<Uint8Array> {
+  const bytes = Buffer.alloc(length);
+  let done = 0;
+  while (done < length) {
+    const { bytesRead } = await file.read(bytes, done, length - done, position + done);
+    if (bytesRead === 0) break;
+    done += bytesRead;
+  }
+  return bytes.subarray(0, done);
+}
+
+async function whereThere<T>(work: Promise<T>): Promise<T | undefined> {
+  try {
+    return await work;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    throw error;
+  }
+}

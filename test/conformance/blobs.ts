@@ -1,0 +1,247 @@
+/** What every BlobStore does, on whatever disk. */
+import { expect } from "chai";
+import { hashOf, isProven, leafBytes, type BlobLimits } from "../../node/blobs/index.ts";
+import type { BlobStore } from "../../node/ports.ts";
+import { failureOf } from "../../protocols/index.ts";
+
+/** A store and what can be done to its disk. */
+export interface BlobFixture {
+  open(limits?: Partial<BlobLimits>): Promise<BlobStore>;
+  /** Another life on the same disk. */
+  reopen(): Promise<BlobStore>;
+  /** Paths of all files. */
+  paths(): readonly string[];
+  flipBit(path: string, bit: number): void;
+  truncate(path: string, length: number): void;
+  /** Puts a file where nothing is. */
+  leave(path: string, bytes: Uint8Array): Promise<void>;
+  /** How many files are open, where that can be told. */
+  openFiles?(): number;
+  settle?<T>(promise: Promise<T>): Promise<T>;
+  end(): Promise<void>;
+}
+
+/** Bytes that differ from one place to the next. */
+export const someBytes = (length: number, salt = 1): Uint8Array =>
+  Uint8Array.from({ length }, (_, at) => Math.imul(at + salt, 0x9e3779b1) >>> 24);
+
+/** As a stream, in pieces of some size. */
+export async function* pieces(bytes: Uint8Array, size: number = bytes.length): AsyncGenerator<Uint8Array> {
+  for (let at = 0; at < bytes.length; at += size) yield bytes.subarray(at, at + size);
+}
+
+/** All of a stream. */
+export async function gathered(stream: AsyncIterable<Uint8Array>): Promise<Buffer> {
+  const parts: Uint8Array[] = [];
+  for await (const part of stream) parts.push(Uint8Array.from(part));
+  return Buffer.concat(parts);
+}
+
+export function blobConformance(name: string, make: () => BlobFixture): void {
+  describe(`blobs on ${name}`, () => {
+    let fixture: BlobFixture;
+    const settle = <T>(promise: Promise<T>): Promise<T> => fixture.settle?.(promise) ?? promise;
+    const codeOf = (promise: Promise<unknown>): Promise<string> =>
+      settle(promise).then(
+        () => "none",
+        (error: unknown) => failureOf(error).code,
+      );
+    const readAll = async (store: BlobStore, hash: string, range?: { start: number; end: number }): Promise<Buffer> =>
+      settle(store.open(hash, range).then(({ bytes }) => gathered(bytes)));
+    const pathTo = (hash: string): string => `${hash.slice(0, 2)}/${hash}`;
+
+    beforeEach(() => (fixture = make()));
+    afterEach(() => fixture.end());
+
+    it("gives back what was put, whatever its size and the pieces it came in", async () => {
+      const store = await settle(fixture.open());
+      for (const size of [0, 1, leafBytes - 1, leafBytes, leafBytes + 1, 5 * leafBytes + 77])
+        for (const piece of [1_000, leafBytes, 100_000]) {
+          const bytes = someBytes(size, size + piece);
+          const put = await settle(store.put(pieces(bytes, piece)));
+          expect(put).to.deep.equal({ hash: hashOf(bytes), size });
+          expect((await readAll(store, put.hash)).equals(bytes)).to.equal(true);
+          expect(await settle(store.has(put.hash))).to.equal(size);
+          expect(await settle(store.check(put.hash))).to.equal(true);
+        }
+    });
+
+    it("gives any part", async () => {
+      const store = await settle(fixture.open());
+      const bytes = someBytes(3 * leafBytes + 5);
+      const { hash } = await settle(store.put(pieces(bytes)));
+      for (const [start, end] of [
+        [0, 0],
+        [0, 1],
+        [leafBytes - 1, leafBytes + 1],
+        [5, 3 * leafBytes],
+        [bytes.length - 1, bytes.length],
+      ] as const)
+        // prettier-ignore
+        expect((await readAll(store, hash, { start, end })).equals(bytes.subarray(start, end))).to.equal(true);
+      expect(await codeOf(store.open(hash, { start: 0, end: bytes.length + 1 }))).to.equal("BAD_REQUEST");
+    });
+
+    it("proves each leaf, and nothing that differs from it in one bit passes", async () => {
+      const store = await settle(fixture.open());
+      for (const count of [1, 2, 3, 5, 8]) {
+        const { hash } = await settle(store.put(pieces(someBytes((count - 1) * leafBytes + 9, count))));
+        for (let leaf = 0; leaf < count; leaf += 1) {
+          const proof = await settle(store.prove(hash, leaf));
+          expect(isProven(hash, proof)).to.equal(true);
+          const bytes = Uint8Array.from(proof.bytes);
+          bytes[0] = (bytes[0] as number) ^ 1;
+          expect(isProven(hash, { ...proof, bytes })).to.equal(false);
+          for (const other of [leaf - 1, leaf + 1]) expect(isProven(hash, { ...proof, leaf: other })).to.equal(false);
+          for (const size of [proof.size - 1, proof.size + 1, proof.size + leafBytes, proof.size - leafBytes])
+            expect(isProven(hash, { ...proof, size })).to.equal(false);
+          if (proof.path.length > 0) expect(isProven(hash, { ...proof, path: proof.path.slice(1) })).to.equal(false);
+          expect(isProven(hash, { ...proof, path: [...proof.path, proof.bytes.slice(0, 32)] })).to.equal(false);
+        }
+        expect(await codeOf(store.prove(hash, count))).to.equal("NOT_FOUND");
+      }
+    });
+
+    it("has what was put in another life, and not what was deleted", async () => {
+      const store = await settle(fixture.open());
+      const kept = await settle(store.put(pieces(someBytes(100))));
+      const gone = await settle(store.put(pieces(someBytes(200))));
+      await settle(store.delete(gone.hash));
+      await settle(store.delete(gone.hash));
+      const after = await settle(fixture.reopen());
+      expect((await readAll(after, kept.hash)).equals(someBytes(100))).to.equal(true);
+      expect(await settle(after.has(gone.hash))).to.equal(undefined);
+      expect(await codeOf(after.open(gone.hash))).to.equal("NOT_FOUND");
+    });
+
+    it("lists by name, a page at a time", async () => {
+      const store = await settle(fixture.open({ pageMax: 3 }));
+      const put: string[] = [];
+      for (let number = 0; number < 8; number += 1) put.push((await settle(store.put(pieces(someBytes(number))))).hash);
+      const listed: string[] = [];
+      for (let page; page === undefined || page.length > 0;) {
+        page = await settle(store.list(listed.at(-1)));
+        expect(page.length).to.be.at.most(3);
+        listed.push(...page.map(({ hash }) => hash));
+      }
+      expect(listed).to.deep.equal(put.sort());
+    });
+
+    it("keeps nothing of a stream that fails, that is too long, or that is not what was expected", async () => {
+      const store = await settle(fixture.open());
+      const before = fixture.paths();
+      async function* failing() {
+        yield someBytes(50_000);
+        throw new Error("the sender is gone");
+      }
+      expect(await codeOf(store.put(failing()))).to.equal("INTERNAL");
+      expect(await codeOf(store.put(pieces(someBytes(101)), { bytesMax: 100 }))).to.equal("TOO_LARGE");
+      const other = { expected: hashOf(someBytes(99)) };
+      expect(await codeOf(store.put(pieces(someBytes(100)), other))).to.equal("BAD_REQUEST");
+      expect(fixture.paths()).to.deep.equal(before);
+      expect(fixture.openFiles?.() ?? 0).to.equal(0);
+    });
+
+    it("throws away what a process left behind that ended while it wrote", async () => {
+      const store = await settle(fixture.open());
+      const { hash } = await settle(store.put(pieces(someBytes(10))));
+      await fixture.leave("temporary/77", someBytes(1_000));
+      await settle(fixture.reopen());
+      expect(fixture.paths()).to.deep.equal([pathTo(hash)]);
+    });
+
+    it("finds every flipped bit and every cut, and takes the same bytes again", async () => {
+      const store = await settle(fixture.open());
+      const bytes = someBytes(2 * leafBytes + 100);
+      const { hash } = await settle(store.put(pieces(bytes)));
+      const fileBytes = bytes.length + 3 * 32;
+      // In each leaf, and in the last byte of the last one.
+      for (const at of [0, leafBytes + 1, bytes.length - 1]) {
+        fixture.flipBit(pathTo(hash), 8 * at);
+        expect(await settle(store.check(hash))).to.equal(false);
+        const read = settle(store.open(hash).then(({ bytes: stream }) => gathered(stream)));
+        expect(await codeOf(read)).to.equal("DATA_DAMAGED");
+        expect(await codeOf(store.prove(hash, Math.floor(at / leafBytes)))).to.equal("DATA_DAMAGED");
+        await settle(store.put(pieces(bytes)));
+        expect(await settle(store.check(hash))).to.equal(true);
+      }
+      // What is left of it is given: the bytes are whole, and the hashes are made anew from them.
+      fixture.flipBit(pathTo(hash), 8 * (bytes.length + 40));
+      expect((await readAll(store, hash)).equals(bytes)).to.equal(true);
+      for (const length of [0, 31, 100, leafBytes, bytes.length, fileBytes - 1]) {
+        fixture.truncate(pathTo(hash), length);
+        expect(await codeOf(store.open(hash)), `cut to ${length}`).to.equal("DATA_DAMAGED");
+        await settle(store.put(pieces(bytes)));
+      }
+      // A part that is not damaged is still served.
+      fixture.flipBit(pathTo(hash), 0);
+      expect((await readAll(store, hash, { start: leafBytes, end: bytes.length })).length).to.equal(leafBytes + 100);
+    });
+
+    it("takes no more at a time than it has places, and gives each back", async () => {
+      const store = await settle(fixture.open({ openMax: 2 }));
+      const { hash } = await settle(store.put(pieces(someBytes(3 * leafBytes))));
+      const { promise: held, resolve: release } = Promise.withResolvers<void>();
+      async function* waiting() {
+        yield someBytes(5);
+        await held;
+      }
+      const slow = [store.put(waiting()), store.put(waiting())];
+      expect(await codeOf(store.put(pieces(someBytes(9))))).to.equal("OVERLOADED");
+      expect(await codeOf(store.open(hash))).to.equal("OVERLOADED");
+      release();
+      for (const put of slow) await settle(put);
+      // Who stops reading in the middle holds nothing.
+      for (let time = 0; time < 5; time += 1)
+        await settle(
+          (async () => {
+            for await (const _ of (await store.open(hash)).bytes) break;
+          })(),
+        );
+      expect(fixture.openFiles?.() ?? 0).to.equal(0);
+    });
+
+    it("asks a stream for more only when the disk has taken what came", async () => {
+      const store = await settle(fixture.open());
+      let asked = 0;
+      let most = 0;
+      async function* counted() {
+        for (; asked < 64; asked += 1) {
+          most = Math.max(most, asked - taken);
+          yield someBytes(leafBytes, asked);
+        }
+      }
+      let taken = 0;
+      const stream = counted();
+      const watched: AsyncIterable<Uint8Array> = {
+        [Symbol.asyncIterator]: () => ({
+          async next() {
+            const result = await stream.next();
+            taken = asked;
+            return result;
+          },
+        }),
+      };
+      await settle(store.put(watched));
+      expect(asked).to.equal(64);
+      expect(most).to.be.at.most(1);
+    });
+
+    it("stores the same bytes once, however many put them at the same time", async () => {
+      const store = await settle(fixture.open());
+      const bytes = someBytes(20_000);
+      const put = await settle(Promise.all(Array.from({ length: 5 }, () => store.put(pieces(bytes)))));
+      expect(new Set(put.map(({ hash }) => hash)).size).to.equal(1);
+      expect(fixture.paths()).to.deep.equal([pathTo(hashOf(bytes))]);
+    });
+
+    it("knows no name that is none", async () => {
+      const store = await settle(fixture.open());
+      for (const hash of ["", "..", "../../etc/passwd", "A".repeat(64), "0".repeat(63)]) {
+        expect(await settle(store.has(hash))).to.equal(undefined);
+        expect(await codeOf(store.open(hash))).to.equal("NOT_FOUND");
+        await settle(store.delete(hash));
+      }
+    });
+  });
+}
