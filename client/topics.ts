@@ -114,6 +114,8 @@ export class Topics {
     const entry = this.#topics.get(frame.topic);
     if (entry === undefined) return;
     if ("lost" in frame) {
+      // It ends an earlier subscription: the one that is asked for now is answered apart.
+      if (entry.asked !== undefined) return;
       entry.live = false;
       const isStale = outOfRange.has(frame.lost.code);
       if (isStale) entry.cursor = undefined;

@@ -278,6 +278,18 @@ describe("a client's topic", () => {
     expect(one.all("subscribe")).to.have.length(1);
   });
 
+  it("that was asked for again is not ended by the end of its last subscription, and says why it is refused", () => {
+    const { world, one, client, stop } = following();
+    const { seen, follower } = recorder();
+    one.say({ topic, lost: failure("NOT_A_MEMBER") });
+    stop();
+    client.follow(topic, follower);
+    world.pass(10);
+    one.say({ re: one.last("subscribe").id, error: failure("BANNED") });
+    world.pass(10);
+    expect(seen).to.deep.equal([["refused", "BANNED"]]);
+  });
+
   it("stays wanted while nobody can serve it, is asked for with growing pauses, and keeps its position", () => {
     const { world, one, seen } = following();
     const askedAtMs: number[] = [];
