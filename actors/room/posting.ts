@@ -20,8 +20,6 @@ import { emptied, messageInMemory, messageKey, type Room } from "./state.ts";
 type Command = CommandOf<typeof roomCommands>;
 type Post = Extract<Command, { type: "post" }>;
 
-/** A message to post, with the poll that it begins. */
-type Said = Post & { readonly poll?: Poll };
 /** A post in a thread. `answers` is the message that an agent answers; the thread's first one may be another. */
 type Reply = Post & { readonly replyTo: number; readonly answers?: number };
 /** The answer of an agent that was removed meanwhile. */
@@ -57,10 +55,10 @@ export function post(room: Room, command: Post, turn: Turn): Effects {
 export function askPoll(room: Room, command: Extract<Command, { type: "poll" }>, turn: Turn): Effects {
   if ((room.polls ?? []).length >= wireLimits.openPollsPerRoomMax)
     return [refuse("LIMIT_REACHED", { limit: "openPollsPerRoomMax" })];
-  return posted(room, { type: "post", text: command.question, poll: newPoll(command) }, undefined, turn);
+  return posted(room, { type: "post", text: command.question }, undefined, turn, newPoll(command));
 }
 
-function posted(room: Room, command: Said | Reply, root: RoomMessage | undefined, turn: Turn): Effects {
+function posted(room: Room, command: Post | Reply, root: RoomMessage | undefined, turn: Turn, poll?: Poll): Effects {
   const repeated = command.generation === undefined ? undefined : sameGeneration(room, command.generation, turn.from);
   if (repeated !== undefined) {
     const answer: Posted = { seq: repeated.seq, at: room.head, atMs: repeated.atMs };
@@ -78,7 +76,7 @@ function posted(room: Room, command: Said | Reply, root: RoomMessage | undefined
     ...("answers" in command && { answers: command.answers }),
     ...(command.refused !== undefined && { refused: command.refused }),
     ...(command.generation !== undefined && { generation: command.generation }),
-    ...("poll" in command && { poll: command.poll }),
+    ...(poll && { poll }),
   };
   const { mail, refused } = summons(room, message, root, turn);
   if (!fits(room.outbox, mail.length)) return [refuse("OVERLOADED", undefined, turn.replyTo)];

@@ -84,6 +84,13 @@ describe("a poll in a room", () => {
     expect(counts(results(stage, seq).poll)).to.deep.equal([0, 0, 0, 0]);
   });
 
+  it("begins with its own command only", () => {
+    const stage = inLobby();
+    const poll = { options: [{ text: "Pizza", votes: 9 }], voters: 9 };
+    const { seq } = stage.ok<{ seq: number }>("user/ada", lobby, { type: "post", text: "hi", poll });
+    expect(stage.code("user/ada", lobby, { type: "pollResults", seq })).to.equal("NOT_FOUND");
+  });
+
   it("is closed by who asked and by moderators, takes no votes then, and keeps the counts alone", () => {
     const stage = inLobby();
     const [first, second] = [ask(stage), ask(stage)];
