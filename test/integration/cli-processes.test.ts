@@ -217,13 +217,15 @@ describe("the plexus command", function () {
       while (!isDone()) await new Promise<void>((resolve) => (wake = resolve));
     };
     try {
-      client.follow("room/den", {
-        state: wake,
-        event(event) {
-          if (event.type === "posted") seen.push(event.message.seq);
-          wake();
-        },
-        refused: (reason) => expect.fail(reason.code),
+      await new Promise<void>((resolve) => {
+        client.follow("room/den", {
+          state: () => resolve(),
+          event(event) {
+            if (event.type === "posted") seen.push(event.message.seq);
+            wake();
+          },
+          refused: (reason) => expect.fail(reason.code),
+        });
       });
       expect((await client.call("room.post", "den", { text: "before" })).ok).to.equal(true);
       await stop(node.child, "SIGKILL");
