@@ -137,6 +137,7 @@ async function dataChecks(config: Config, running: string | undefined): Promise<
     await diskCheck(folder),
     await syncCheck(folder),
     await closedJournalCheck(folder, running),
+    await blobsCheck(folder),
   ];
 }
 
@@ -211,6 +212,15 @@ async function closedJournalCheck(folder: string, running: string | undefined): 
     if (failure.code === "INTERNAL") return judgeRefusal(name, thrown);
     const details = failure.details === undefined ? "" : ` ${JSON.stringify(failure.details)}`;
     return { name, state: "bad", says: `${failure.code}${details}`, hint: failure.message };
+  }
+}
+
+async function blobsCheck(folder: string): Promise<Check> {
+  try {
+    const { blobCheck } = await import("./doctor-blobs.ts");
+    return await blobCheck(folder);
+  } catch (thrown) {
+    return judgeRefusal("Blobs", thrown);
   }
 }
 

@@ -61,4 +61,6 @@ export const cliLimits = {
   modelLoadTimeoutMs: 120_000,
   /** `plexus doctor`: a member of etcd that does not answer by then is called bad. */
   etcdTimeoutMs: 3_000,
+  /** `plexus doctor` reads blobs for so long; those that are left it only counts. */
+  blobCheckMs: 20_000,
 } as const;

@@ -39,6 +39,8 @@ export async function openBlobStore(ports: {
   readonly files: Files;
   readonly meter: Meter;
   readonly limits?: Partial<BlobLimits>;
+  /** A node may be at work in it: nothing is cleaned up. */
+  readonly looksOnly?: boolean;
 }): Promise<BlobStore> {
   const { files, meter } = ports;
   const limits: BlobLimits = { ...blobLimits, ...ports.limits };
@@ -52,8 +54,10 @@ export async function openBlobStore(ports: {
     meter.gauge("blob_bytes", held.bytes);
   };
 
-  await files.makeFolder(temporary);
-  for (const name of await files.names(temporary)) await files.remove(`${temporary}/${name}`);
+  if (ports.looksOnly !== true) {
+    await files.makeFolder(temporary);
+    for (const name of await files.names(temporary)) await files.remove(`${temporary}/${name}`);
+  }
   const folders = new Set((await files.names("")).filter((name) => folderPattern.test(name)));
 
   /** Holds one of the places for open files while `work` runs. */
