@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { createEmbeddedDirectory, createRemoteDirectory, serveDirectory } from "../../node/directory/index.ts";
 import { createClock, openLevelStore } from "../../node/platform/index.ts";
 import type { Directory, Store } from "../../node/ports.ts";
-import { Links } from "./directory-links.ts";
+import { Links } from "../world/index.ts";
 import { MemoryStore } from "./directory-store.ts";
 import { directoryConformance } from "./directory.ts";
 

@@ -14,7 +14,7 @@ import {
 import { createClock } from "../../node/platform/index.ts";
 import type { Directory } from "../../node/ports.ts";
 import { failureOf } from "../../protocols/index.ts";
-import { Links } from "../conformance/directory-links.ts";
+import { Links } from "../world/index.ts";
 import { quietLog as log } from "../quiet.ts";
 import { MemoryStore } from "../conformance/directory-store.ts";
 import { codeOf, directoryConformance, Watching } from "../conformance/directory.ts";

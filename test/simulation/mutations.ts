@@ -44,8 +44,7 @@ export const mutations: readonly Mutation[] = [
     name: "answers as if it were done what was not written when an epoch ended",
     file: ownership,
     find: "    this.#ports.ended(this, error);\n",
-    replace:
-      "    for (const { done } of this.#waiting.splice(0)) done(undefined);\n    this.#ports.ended(this, error);\n",
+    replace: "    this.#acknowledgements.fail(undefined as never);\n    this.#ports.ended(this, error);\n",
     caughtBy: ["output-after-durable", "operation-once", "refused-is-refused", "stream-whole", "liveness"],
     seeds: 300,
   },

@@ -12,7 +12,7 @@ import {
 import { createClock } from "../../../node/platform/index.ts";
 import type { Directory, NodeId } from "../../../node/ports.ts";
 import { isRow } from "../../../node/cluster/records.ts";
-import { Links, messageBytesMax } from "../../conformance/directory-links.ts";
+import { Links, messageBytesMax } from "../../world/index.ts";
 import { MemoryStore } from "../../conformance/directory-store.ts";
 import { codeOf, Watching } from "../../conformance/directory.ts";
 import { memberRecord } from "../../members.ts";

@@ -2,38 +2,33 @@ import { expect } from "chai";
 import fc from "fast-check";
 import { createExchange, type Exchange } from "../../../node/exchange/index.ts";
 import { meshLimits } from "../../../node/mesh/index.ts";
-import type { NodeId, Transport, TransportListener } from "../../../node/ports.ts";
+import type { NodeId, Transport } from "../../../node/ports.ts";
 import { decode, encode, failure, ok, refused, type Failure, type Result } from "../../../protocols/index.ts";
 import { meshMessages, messageName, type Channel, type MeshCall } from "../../../protocols/mesh/index.ts";
 import { quietLog } from "../../quiet.ts";
-import { World } from "../../world/index.ts";
+import { Links, World } from "../../world/index.ts";
 
 /** Two nodes and what is between them: messages arrive when `deliver` is called. */
 class Wire {
   readonly cut: { readonly by: NodeId; readonly peer: NodeId; readonly reason: Failure }[] = [];
   full = false;
-  connected = true;
   readonly counted = new Map<string, number>();
   readonly warned: unknown[] = [];
   readonly #world = new World(1);
-  readonly #listeners = new Map<NodeId, TransportListener>();
-  readonly #moving: { from: NodeId; to: NodeId; channel: Channel; bytes: Uint8Array }[] = [];
+  readonly #links = new Links(this.#world.clock());
+
+  constructor() {
+    this.#links.isFull = () => this.full;
+    this.#links.frameBytesMax = meshLimits.frameBytesMax;
+  }
+
   get timers(): number {
     return this.#world.pending;
   }
 
   node(name: NodeId): Exchange {
     const transport: Transport = {
-      node: name,
-      flush: () => undefined,
-      send: (to, channel, message) => {
-        const bytes = encode(message);
-        if (this.full || !this.connected || bytes.length > meshLimits.frameBytesMax) return false;
-        this.#moving.push({ from: name, to, channel, bytes });
-        return true;
-      },
-      peers: () => (this.connected ? [...this.#listeners.keys()].filter((one) => one !== name) : []),
-      listen: (listener) => void this.#listeners.set(name, listener),
+      ...this.#links.transport(name),
       disconnect: (peer, reason) => void this.cut.push({ by: name, peer, reason }),
     };
     const meter = {
@@ -45,19 +40,21 @@ class Wire {
     return createExchange({ transport, clock: this.#world.clock(), log, meter });
   }
 
+  connect(): void {
+    this.#links.link("a", "b");
+  }
+
   /** As a peer that keeps no rules would send it. */
   raw(to: NodeId, channel: Channel, message: unknown, from = "b"): void {
-    this.#listeners.get(to)?.received(from, channel, message);
+    this.#links.forge(from, to, channel, message);
   }
 
   async deliver(): Promise<void> {
     for (let quiet = 0; quiet < 5; quiet += 1) {
       await Promise.resolve();
+      const { happenings } = this.#world;
       this.#world.elapse(0);
-      for (const { from, to, channel, bytes } of this.#moving.splice(0)) {
-        quiet = 0;
-        this.#listeners.get(to)?.received(from, channel, decode(bytes));
-      }
+      if (this.#world.happenings > happenings) quiet = 0;
     }
   }
 
@@ -66,10 +63,7 @@ class Wire {
   }
 
   disconnect(): void {
-    this.connected = false;
-    this.#moving.length = 0;
-    for (const [name, listener] of this.#listeners)
-      for (const peer of this.#listeners.keys()) if (peer !== name) listener.disconnected(peer);
+    this.#links.cut("a", "b");
   }
 }
 
@@ -82,6 +76,7 @@ describe("The exchange", () => {
     wire = new Wire();
     a = wire.node("a");
     b = wire.node("b");
+    wire.connect();
   });
   const codeOf = (result: Result<unknown> | undefined): string | undefined =>
     result?.ok === false ? result.error.code : result && "ok";

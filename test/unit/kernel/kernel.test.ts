@@ -562,8 +562,8 @@ describe("kernel", () => {
         seq: 1,
         because: "DATA_DAMAGED",
       });
-      expect(JSON.stringify(result), "where the files lie is for the operator").to.not.include(stage.folder);
-      expect(stage.kernel.status().slotsQuarantined[0]?.reason).to.include(stage.folder);
+      expect(JSON.stringify(result), "where the files lie is for the operator").to.not.include(stage.store.location);
+      expect(stage.kernel.status().slotsQuarantined[0]?.reason).to.include(stage.store.location);
       expect(valueOf(await stage.ask("pad/a", "lines"))).to.equal("SLOT_UNAVAILABLE");
       expect(valueOf(await stage.kernel.showActor("pad/a"))).to.equal("SLOT_UNAVAILABLE");
       expect(valueOf(await stage.kernel.release("pad/a", true))).to.equal("SLOT_UNAVAILABLE");

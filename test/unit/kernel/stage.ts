@@ -1,7 +1,4 @@
-/** A kernel on a real Level store in a folder of its own, with kinds made for the tests. */
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+/** A kernel on a store in memory, with kinds made for the tests. */
 import {
   note,
   persist,
@@ -14,10 +11,11 @@ import {
   type Message,
 } from "../../../actors/behavior.ts";
 import { createKernel, OpenAsks, type Kernel, type KernelLimits } from "../../../node/kernel/index.ts";
-import { createClock, createRandom, openLevelStore } from "../../../node/platform/index.ts";
-import type { Store } from "../../../node/ports.ts";
+import { createClock, createRandom } from "../../../node/platform/index.ts";
+import type { Store, StoreOp } from "../../../node/ports.ts";
 import { openJournal, type Journal, type JournalLimits } from "../../../node/storage/index.ts";
 import { quietLog, quietMeter as meter } from "../../quiet.ts";
+import { RowStore } from "../storage/stage.ts";
 import { createSoloRouting, type SoloRouting } from "./routing.ts";
 import { createSoloSlots, type SoloSlots } from "./slots.ts";
 import type { ActorId, GenerationPart, GenerationRequest, Result } from "../../../protocols/index.ts";
@@ -125,7 +123,6 @@ const pad: Behavior<PadState, Message, PadEvent, { count: number }, { by: number
 };
 
 export interface Stage {
-  readonly folder: string;
   kernel: Kernel;
   journal: Journal;
   slots: SoloSlots;
@@ -147,17 +144,37 @@ export interface Stage {
     type: string,
     more?: Record<string, unknown> & { operationId?: string; timeoutMs?: number; from?: string },
   ): Promise<Result<unknown>>;
-  /** Stops the node as a crash would, or cleanly, and starts it on the same folder. */
+  /** Stops the node as a crash would, or cleanly, and starts it on the same store. */
   restart(how?: "cleanly"): Promise<void>;
   end(): Promise<void>;
+}
+
+/** Rows in memory; batches fail, and the disk is full, when the stage says so. */
+class FailingStore extends RowStore {
+  readonly #stage: Stage;
+
+  constructor(stage: Stage) {
+    super();
+    this.#stage = stage;
+  }
+
+  isFull(): boolean {
+    return this.#stage.isFull;
+  }
+
+  override batch(ops: readonly StoreOp[]): Promise<void> {
+    if (this.#stage.failBatches === 0) return super.batch(ops);
+    this.#stage.failBatches -= 1;
+    return Promise.reject(new Error("disk full"));
+  }
 }
 
 export async function createStage(
   limits: { kernel?: Partial<KernelLimits>; journal?: Partial<JournalLimits>; behaviors?: readonly AnyBehavior[] } = {},
 ): Promise<Stage> {
-  const folder = await mkdtemp(join(tmpdir(), "plexus-kernel-"));
   const lists = { published: [], logged: [], warned: [], generations: [] };
-  const stage = { folder, ...lists, failBatches: 0, isFull: false } as unknown as Stage;
+  const stage = { ...lists, failBatches: 0, isFull: false } as unknown as Stage;
+  stage.store = new FailingStore(stage);
   const log = {
     ...quietLog,
     info: (...line: Stage["logged"][number]) => void stage.logged.push(line),
@@ -173,16 +190,7 @@ export async function createStage(
     stop: () => Promise.resolve(),
   };
   const start = async (): Promise<void> => {
-    const level = await openLevelStore(folder);
-    const store: Store = {
-      ...level,
-      isFull: () => stage.isFull,
-      batch: (ops, options) => {
-        if (stage.failBatches === 0) return level.batch(ops, options);
-        stage.failBatches -= 1;
-        return Promise.reject(new Error("disk full"));
-      },
-    };
+    const { store } = stage;
     const clock = createClock();
     const identity = { cluster: "c1", node: "n1" };
     const journal = await openJournal({
@@ -214,7 +222,7 @@ export async function createStage(
     const world = { runtime, publisher, clock, random, log, meter };
     const ports = { node: "n1", behaviors, slots, routing, asks, pressure, slotsWithWork, ...world };
     const kernel = createKernel({ ...ports, ...(limits.kernel && { limits: limits.kernel }) });
-    Object.assign(stage, { kernel, journal, slots, routing, store });
+    Object.assign(stage, { kernel, journal, slots, routing });
     await kernel.start();
   };
   stage.ask = (to, type, more = {}) => {
@@ -225,13 +233,10 @@ export async function createStage(
   };
   stage.restart = async (how) => {
     await stage.kernel.stop(how === "cleanly" ? 5_000 : 0);
-    await stage.store.close();
     await start();
   };
   stage.end = async () => {
     await stage.kernel.stop(2_000);
-    await stage.store.close();
-    await rm(folder, { recursive: true, force: true });
   };
   await start();
   return stage;

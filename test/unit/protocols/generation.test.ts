@@ -1,8 +1,8 @@
 import { expect } from "chai";
 import { Compile } from "typebox/compile";
 import { createExchange } from "../../../node/exchange/index.ts";
-import type { NodeId, Transport, TransportListener } from "../../../node/ports.ts";
-import { World } from "../../world/index.ts";
+import type { NodeId } from "../../../node/ports.ts";
+import { Links, World } from "../../world/index.ts";
 import { quietLog, quietMeter } from "../../quiet.ts";
 import { decode, encode, wireLimits, type GenerationRequest, type Sampling } from "../../../protocols/index.ts";
 import { meshMessages } from "../../../protocols/mesh/index.ts";
@@ -80,21 +80,14 @@ describe("a generation that another node asks for", () => {
 
   it("is handed on without the fields of a later version; nonsense is not, and ends the connection", () => {
     const parted: NodeId[] = [];
-    let listener: TransportListener | undefined;
-    const transport: Transport = {
-      node: "a",
-      send: () => true,
-      flush: () => undefined,
-      peers: () => ["b"],
-      listen: (given) => void (listener = given),
-      disconnect: (peer) => void parted.push(peer),
-    };
     const clock = new World(1).clock();
+    const links = new Links(clock);
+    const transport = { ...links.transport("a"), disconnect: (peer: NodeId) => void parted.push(peer) };
     const heard: unknown[] = [];
     const exchange = createExchange({ transport, clock, log: quietLog, meter: quietMeter });
     exchange.on("generation.start", ({ request }) => void heard.push(request));
     const start = (change: object): void =>
-      listener?.received("b", "message", ["generation.start", 0, { run: 1, request: { ...asked, ...change } }]);
+      links.forge("b", "a", "message", ["generation.start", 0, { run: 1, request: { ...asked, ...change } }]);
     start({ sampling: { temperature: 1, topK: 7 }, priority: 3 });
     expect([heard, parted]).to.deep.equal([[{ ...asked, sampling: { temperature: 1 } }], []]);
     start({ sampling: { temperature: "x" } });

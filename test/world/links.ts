@@ -1,4 +1,5 @@
-/** A mesh of memory: nodes that are linked, cut apart, and lose a message when told to. Messages are bytes on the way. */
+/** The Transport port for tests of what travels, not of how: nodes that are linked, cut apart, and lose a message when told to.
+ *  Messages are bytes on the way, and arrive with the next turn of the clock. */
 import { createExchange, type Exchange } from "../../node/exchange/index.ts";
 import type { Clock, NodeId, Transport, TransportListener } from "../../node/ports.ts";
 import { decode, encode } from "../../protocols/index.ts";
@@ -12,6 +13,8 @@ export class Links {
   loses: (message: readonly unknown[], from: NodeId, to: NodeId) => boolean = () => false;
   /** Whether a node's queue towards another is full. */
   isFull: (from: NodeId, to: NodeId) => boolean = () => false;
+  /** A larger message is never sent. */
+  frameBytesMax = Infinity;
   /** The largest message so far. */
   largestBytes = 0;
   readonly #listeners = new Map<NodeId, TransportListener>();
@@ -54,10 +57,16 @@ export class Links {
     this.#listeners.get(other)?.disconnected(one);
   }
 
+  /** A message as a peer that keeps no rules would send it, linked or not. */
+  forge(from: NodeId, to: NodeId, channel: Channel, message: unknown): void {
+    this.#listeners.get(to)?.received(from, channel, message);
+  }
+
   #send(from: NodeId, to: NodeId, channel: Channel, message: unknown): boolean {
     const connection = this.#linked.get(pair(from, to));
     if (connection === undefined || this.isFull(from, to)) return false;
     const bytes = encode(message);
+    if (bytes.length > this.frameBytesMax) return false;
     this.largestBytes = Math.max(this.largestBytes, bytes.length);
     if (this.loses(message as unknown[], from, to)) return true;
     this.#clock.soon(() => {
