@@ -10,7 +10,7 @@
  *                            journal, then evolve    leaves once everything the turn could see is durable
  *
  *  Nothing here awaits, reads a clock or draws a random number: time is `turn.nowMs`, answers come back as messages. */
-import type { ActorId, ErrorCode, GenerationPart, GenerationRequest, Result, Role } from "../protocols/index.ts";
+import type { ActorId, EngineName, EngineRequest, EngineTable, ErrorCode, Result, Role } from "../protocols/index.ts";
 
 /** Who sent a message: a user or agent (`user/ada`), another actor, the gateway acting for nobody yet, or the node itself. */
 export type Sender = ActorId | "gateway" | "node";
@@ -53,11 +53,35 @@ export interface RecordRange {
   readonly reverse?: boolean;
 }
 
+/** What an engine said of a call before its answer. */
+export type PartSignal = {
+  [Name in EngineName]: {
+    readonly type: "part";
+    readonly engine: Name;
+    readonly tag: string;
+    readonly part: EngineTable[Name]["part"];
+  };
+}[EngineName];
+
+/** Calls an engine (`protocols/engine.ts`). Any number of `part` arrive, then exactly one `answered`, all with the tag, which names
+ *  the call within its actor. It dies with the activation, and nothing of it arrives after that: what must come about is in
+ *  the state, `pending` says so, and `recover` calls again. So it happens at least once. */
+export type CallEffect = {
+  [Name in EngineName]: {
+    readonly type: "call";
+    readonly engine: Name;
+    readonly request: Omit<EngineRequest<Name>, "id" | "timeoutMs" | "key">;
+    readonly tag: string;
+    readonly timeoutMs: number;
+  };
+}[EngineName];
+
 /** What the kernel tells an actor. Tags are given back as they were, and live in memory only. */
 export type Signal =
+  /** To an ask or a call. */
   | { readonly type: "answered"; readonly tag: unknown; readonly result: Result<unknown> }
   | { readonly type: "records"; readonly tag: unknown; readonly records: readonly ActorRecord[] }
-  | { readonly type: "generated"; readonly id: string; readonly part: GenerationPart }
+  | PartSignal
   | { readonly type: "reminded"; readonly id: string; readonly dueMs: number };
 
 export type Effect<Event = unknown, Note = unknown> =
@@ -86,9 +110,9 @@ export type Effect<Event = unknown, Note = unknown> =
   /** To everybody who follows this actor. `at` is the event's position in the actor's stream; without it the event is
    *  best effort and may overtake or be dropped. */
   | { readonly type: "publish"; readonly event: unknown; readonly at?: number }
-  /** Starts a generation; its parts arrive as `generated`. It dies with the activation. */
-  | { readonly type: "generate"; readonly request: GenerationRequest }
-  | { readonly type: "cancel"; readonly id: string }
+  | CallEffect
+  /** Asks a call of this actor to end: `answered` comes all the same. */
+  | { readonly type: "cancel"; readonly tag: string }
   /** Durable: at `dueMs` or soon after, `reminded` arrives, also after a crash. The same id replaces. It repeats, with a
    *  growing delay, until it is forgotten or replaced. */
   | { readonly type: "remind"; readonly id: string; readonly dueMs: number }

@@ -72,21 +72,13 @@ function describeModel(
     return [label, paint(at.color, "red", value), "Agents that use it will not answer. `plexus doctor` checks models."];
   }
   const facts = [
-    // What a node tells of its models to others is their names; echo has no file.
+    // Not every model has a file.
     ...(model.sizeBytes === 0 ? [] : [describeBytes(model.sizeBytes)]),
     ...(model.contextTokens === 0 ? [] : [`context ${model.contextTokens} tokens`]),
     ...(model.node === undefined ? [] : [`on ${withoutControls(model.node)}`]),
     ...(model.state === "loading" ? ["loading"] : []),
   ];
   const value = `${withoutControls(model.model)}${facts.length === 0 ? "" : ` (${facts.join(", ")})`}`;
-  if (model.runtime === "echo")
-    return [label, value, "No model: it repeats what it is told, to try Plexus without one."];
-  return model.demonstration
-    ? [
-        label,
-        value,
-        "A tiny demonstration model: it greets and answers simple questions about Plexus, no more.",
-        `For real answers: ${at.startCommand} --model path/to/model.gguf`,
-      ]
-    : [label, value];
+  if (model.label === undefined) return [label, value];
+  return [label, value, model.label.says, `For real answers: ${at.startCommand} --model path/to/model.gguf`];
 }

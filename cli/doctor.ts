@@ -6,9 +6,8 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { Config } from "../config/index.ts";
 import { failureOf, type ModelInfo } from "../protocols/index.ts";
 import { exposureOf } from "../node/data-folder/index.ts";
-import { modelSpec } from "../node/composition/inference.ts";
 import { createClock } from "../node/platform/index.ts";
-import { inspectGgufFile, readMachine, startInferenceHost, type Machine } from "../runtimes/index.ts";
+import { inspectModel, modelSpec, readMachine, startInferenceHost, type Machine } from "../runtimes/index.ts";
 import { findRunning } from "./control.ts";
 import { explainFolder } from "./data-folder.ts";
 import { clusterChecks } from "./doctor-cluster.ts";
@@ -233,18 +232,10 @@ async function modelChecks(config: Config): Promise<readonly Check[]> {
   const checks: Check[] = [];
   const loadable: Config["models"] = [];
   for (const model of config.models) {
-    // Without a file there is nothing to read.
-    if (modelSpec(model, config).runtime === "echo") {
-      loadable.push(model);
-      continue;
-    }
     try {
-      const { verdict } = inspectGgufFile(model.path);
-      if (verdict.type === "fine") loadable.push(model);
-      else {
-        const reason = verdict.type === "refused" ? verdict.reason : "its head is cut off";
-        checks.push({ name, state: "bad", says: `${model.name}: ${model.path}: ${reason}` });
-      }
+      const seen = inspectModel(modelSpec(model, config));
+      if (seen.type === "fine") loadable.push(model);
+      else checks.push({ name, state: "bad", says: `${model.name}: ${model.path}: ${seen.reason}` });
     } catch (thrown) {
       checks.push({ name, state: "bad", says: `${model.name}: ${model.path}: ${describeRefusal(thrown)}` });
     }
@@ -275,9 +266,11 @@ async function loadModels(config: Config, models: Config["models"]): Promise<rea
 }
 
 function judgeModel(model: ModelInfo): Check {
-  if (model.runtime === "echo") return { name: "Model", state: "good", says: `${model.model} repeats what it is told` };
+  const isReady = model.state === "ready";
+  if (isReady && model.sizeBytes === 0)
+    return { name: "Model", state: "good", says: `${model.model}: ${model.label?.short ?? "it needs no file"}` };
   const size = `${describeBytes(model.sizeBytes)}, context ${model.contextTokens} tokens`;
-  if (model.state === "ready") return { name: "Model", state: "good", says: `${model.model} loads: ${size}` };
+  if (isReady) return { name: "Model", state: "good", says: `${model.model} loads: ${size}` };
   const says = model.state === "failed" ? (model.reason ?? "no reason given") : "did not load in time";
   return { name: "Model", state: "bad", says: `${model.model}: ${says}` };
 }

@@ -118,8 +118,8 @@ function whyNotServed(
   };
 }
 
-function describeModel({ model, state, node, demonstration, reason }: ModelInfo): string {
+function describeModel({ model, state, node, label, reason }: ModelInfo): string {
   const where = node === undefined ? "" : ` on ${node}`;
   const why = reason === undefined ? "" : ` (${reason})`;
-  return withoutControls(`${model}: ${state}${where}${demonstration ? ", demonstration model" : ""}${why}`);
+  return withoutControls(`${model}: ${state}${where}${label === undefined ? "" : `, ${label.short}`}${why}`);
 }

@@ -1,6 +1,6 @@
 /** What the kernel, the journal and the gateway need from the world. `platform/` is the real set; the simulation brings
  *  its own, so one process can replay a node, its disk and its clock from a seed. */
-import type { ActorId, Failure, Result, Role, SlotId } from "../protocols/index.ts";
+import type { ActorId, Failure, Offer, Result, Role, SlotId } from "../protocols/index.ts";
 import type { Channel } from "../protocols/mesh/index.ts";
 
 export interface Clock {
@@ -189,9 +189,11 @@ export interface MemberRecord {
   readonly labels: Readonly<Record<string, string>>;
   /** The labels it was last started with. */
   readonly labelsConfigured?: Readonly<Record<string, string>>;
-  /** Those that serve now, by name; none without the role `ai`. */
+  /** What its engines offer; none without the role `ai`. Absent: it has not said so since it started, or its version cannot. */
+  readonly offers?: readonly Offer[];
+  /** The models that serve now, by name. Nobody decides by it: it is for people, and for versions before `offers`. */
   readonly models: readonly string[];
-  /** A model that serves runs on a graphics card. */
+  /** A model that serves runs on a graphics card. For versions before `offers`. */
   readonly gpu: boolean;
   /** Its share compared to others; 1 is usual. */
   readonly weight: number;

@@ -93,6 +93,8 @@ export interface ClusterNodeRow {
   readonly connections?: number;
   readonly eventLoopLagMs?: number;
   readonly memoryBytes?: number;
+  /** Calls of engines that run or wait there. */
+  readonly calls?: number;
   readonly lastHeardMs?: number;
 }
 

@@ -1,50 +1,60 @@
 import type { Sampling } from "./agent.ts";
-import type { Failure } from "./errors.ts";
+import type { CallRequest } from "./engine.ts";
 
 export interface ChatMessage {
   readonly role: "system" | "user" | "assistant";
   readonly content: string;
 }
 
-/** One run of text asked of a model. */
-export interface GenerationRequest {
-  /** Chosen by the asker, unique while the generation runs; appears in logs and events. */
-  readonly id: string;
-  /** A name from `models()`. The empty string means the node's default model. */
+/** One run of text asked of a model: a call of the engine `generate`. */
+export interface GenerationRequest extends CallRequest {
   readonly model: string;
   readonly messages: readonly ChatMessage[];
   readonly sampling: Sampling;
   /** Texts that end the answer; they are not part of it. At most 8 of at most 64 characters. */
   readonly stop?: readonly string[];
-  /** From the request to the last token, queueing included. */
-  readonly timeoutMs: number;
-  /** Who caused it, `user/ada`: people take turns. Those of nobody take theirs together. */
-  readonly person?: string;
-  /** Which of that person's keys, devices or agents: those take turns within the person's. */
-  readonly key?: string;
+}
+
+/** A piece of the text. */
+export interface GenerationPart {
+  readonly text: string;
+  readonly tokens: number;
 }
 
 export type GenerationEnd = "complete" | "length" | "stopped";
 
-/** What comes back, in order: any number of `text`, then exactly one `done` or `failed`, then nothing. */
-export type GenerationPart =
-  | { readonly type: "text"; readonly text: string; readonly tokens: number }
-  | {
-      readonly type: "done";
-      readonly end: GenerationEnd;
-      readonly promptTokens: number;
-      readonly completionTokens: number;
-    }
-  | { readonly type: "failed"; readonly error: Failure };
+/** How a text ended, and what it took. */
+export interface GenerationAnswer {
+  readonly end: GenerationEnd;
+  readonly promptTokens: number;
+  readonly completionTokens: number;
+}
 
+/** What people are told of a model that is not one to work with. */
+export interface ModelLabel {
+  /** A few words: `tiny demonstration model`. */
+  readonly short: string;
+  /** A sentence or two. */
+  readonly says: string;
+}
+
+/** A model and what it can be asked for. */
 export interface ModelInfo {
   readonly model: string;
-  readonly runtime: "llama" | "echo";
+  /** The adapter that runs it. It is for people to read: nothing is decided by it. */
+  readonly runtime: string;
+  /** What a call may need of it. */
+  readonly capabilities: readonly string[];
   readonly contextTokens: number;
   readonly sizeBytes: number;
-  /** The tiny model in the repository: pages say plainly what it is. */
+  /** It has a label, and no model to work with is behind it. */
   readonly demonstration: boolean;
+  readonly label?: ModelLabel;
   readonly state: "loading" | "ready" | "failed";
+  /** What it runs on, once it is loaded: `cpu`, or the kind of graphics interface. */
+  readonly device?: string;
+  /** Calls that run at once; more wait. */
+  readonly places?: number;
   /** Name of the node that serves it, when that is another than the one that says so. */
   readonly node?: string;
   readonly reason?: string;

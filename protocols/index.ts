@@ -23,6 +23,7 @@ export {
   type Route,
   type Source,
 } from "./command.ts";
+export * from "./engine.ts";
 export * from "./errors.ts";
 export * from "./generation.ts";
 export * from "./ids.ts";

@@ -1,31 +1,99 @@
-/** What an adapter inside the inference host is: a model in one thread that runs generations.
+/** What an adapter is: one way to run models in a thread of the inference host. `adapters.ts` is the table of them.
  *
- *  The worker (`host/worker.ts`) calls it; it reports over a `Flow` and knows nothing of processes, queues and timeouts. */
-import type { GenerationPart, GenerationRequest } from "../protocols/index.ts";
+ *      inspect (reads the file's head) ─► plan (decides, pure) ─► load (in the model's own thread) ─► generate … unload
+ *
+ *  The worker (`host/worker.ts`) calls a loaded model; it reports over a `Flow` and knows nothing of processes, queues and
+ *  timeouts. */
+import type { GenerationAnswer, GenerationRequest, ModelLabel, Result } from "../protocols/index.ts";
+import { runtimeLimits } from "./limits.ts";
+import type { Machine } from "./machine.ts";
 
 /** A model as configured. */
 export interface ModelSpec {
   /** What clients call it. */
   readonly name: string;
-  readonly runtime: "llama" | "echo";
-  /** The GGUF file; unused by the echo. */
+  /** The row of `adapters.ts` that runs it. */
+  readonly adapter: string;
+  /** The model's file; unused by an adapter without files. */
   readonly path: string;
-  /** The tiny model in the repository, or the echo: pages say plainly what it is. */
-  readonly demonstration: boolean;
   /** Context of one generation. Default: what the model was trained on, at most 4096. */
   readonly contextTokens?: number;
   /** Generations that run at once, batched. Default 4. */
   readonly sequences?: number;
   /** `false` (default) runs on the processor; `auto` probes for a graphics card in the host. */
   readonly gpu?: false | "auto";
-  /** Temperature when the asker names none. Default 0.7. */
-  readonly temperature?: number;
   /** Pause between the echo's tokens. Default 0. */
   readonly tokenDelayMs?: number;
 }
 
-/** The part that ends a generation. */
-export type LastPart = Exclude<GenerationPart, { type: "text" }>;
+/** One adapter. `Found` is what it reads from the head of a model's file. */
+export interface Adapter<Found = unknown> {
+  readonly name: string;
+  /** What a call may need of its models. */
+  readonly capabilities: readonly string[];
+  /** Its models keep processor threads busy, so they share the machine with each other. */
+  readonly threaded: boolean;
+  /** Whether a configured model is this adapter's. The first row that says so has it. */
+  claims(entry: Pick<ModelSpec, "name" | "path">): boolean;
+  /** Looks at the model's file, without native code. Throws what the file system throws. */
+  inspect(spec: ModelSpec): Inspection<Found>;
+  /** Decides how the model is loaded, or why it is not. Pure. */
+  plan(inquiry: LoadInquiry<Found>): LoadVerdict;
+  /** Loads it into this thread. What fails comes back as a reason, and nothing of it stays in memory. */
+  load(spec: ModelSpec, plan: LoadPlan): Promise<Load>;
+  /** What people are told of a model that is not one to work with. */
+  label(spec: ModelSpec): ModelLabel | undefined;
+}
+
+/** What was found in a model's file. */
+export type Inspection<Found = unknown> =
+  | { readonly type: "fine"; readonly fileBytes: number; readonly found: Found }
+  | { readonly type: "refused"; readonly fileBytes: number; readonly reason: string };
+
+/** What a load is decided by. */
+export interface LoadInquiry<Found = unknown> {
+  readonly spec: ModelSpec;
+  readonly fileBytes: number;
+  readonly found: Found;
+  readonly machine: Machine;
+  /** Threaded models that share the machine, this one included. */
+  readonly models: number;
+  /** What the models loaded before left of the budget. */
+  readonly freeBytes: number;
+}
+
+/** How a model is loaded. */
+export interface LoadPlan {
+  /** Of one sequence. */
+  readonly contextTokens: number;
+  readonly sequences: number;
+  readonly threads: number;
+  readonly sizeBytes: number;
+  /** What the file calls itself; empty without a file. */
+  readonly architecture: string;
+  /** What is counted against the memory budget. */
+  readonly memoryBytes: number;
+}
+
+/** A plan, or why there is none. */
+export type LoadVerdict =
+  { readonly type: "fine"; readonly plan: LoadPlan } | { readonly type: "refused"; readonly reason: string };
+
+/** What became of a load. */
+export type Load =
+  | { readonly type: "loaded"; readonly model: LoadedModel; readonly warnings: readonly string[] }
+  | { readonly type: "failed"; readonly reason: string };
+
+/** A model that is in memory. */
+export interface LoadedModel {
+  /** What it runs on: `cpu`, or the kind of graphics interface. */
+  readonly device: string;
+  generate(request: GenerationRequest, flow: Flow): Promise<Ended>;
+  unload(): Promise<void>;
+}
+
+/** How a generation ended. */
+export type Ended = Result<GenerationAnswer>;
 
 /** The way of one generation out of its adapter. */
 export interface Flow {
@@ -37,10 +105,13 @@ export interface Flow {
   onCancel(callback: () => void): void;
 }
 
-/** A model that is in memory. */
-export interface LoadedModel {
-  /** What it runs on: `cpu`, or the kind of graphics interface. */
-  readonly device: string;
-  generate(request: GenerationRequest, flow: Flow): Promise<LastPart>;
-  unload(): Promise<void>;
+/** The settings of a model with their defaults, or why they make no sense. */
+export function settingsOf(
+  spec: ModelSpec,
+): { readonly sequences: number; readonly contextTokens: number } | { readonly refused: string } {
+  const { sequences = runtimeLimits.sequencesDefault, contextTokens = runtimeLimits.contextTokensDefault } = spec;
+  if (!Number.isInteger(sequences) || sequences < 1 || sequences > runtimeLimits.sequencesMax)
+    return { refused: `sequences must be from 1 to ${runtimeLimits.sequencesMax}` };
+  if (!Number.isInteger(contextTokens) || contextTokens < 1) return { refused: "contextTokens must be at least 1" };
+  return { sequences, contextTokens };
 }

@@ -1,21 +1,23 @@
 /** Who runs now, who waits, who is refused; and the promise that every generation ends exactly once.
  *
  *      generate ─► waiting (per model, people take turns, bounded) ─► running (at most `slots`) ─► ended
- *                     │ cancel, timeout, stop, displaced                 │ engine's last part, timeout, fault
+ *                     │ cancel, timeout, stop, displaced                 │ its own end, timeout, fault
  *                     └────────────────────────► ended ◄─────────────────┘
  *
  *  A model is shared by everybody: a person's generations take turns with those of others, and within them those of one key
  *  with those of another (`fair-queue.ts`). When all places are taken, the youngest of whoever has most makes room.
  *
- *  Adapters plug in an `Engine`: it is told to begin and to cancel, and reports texts and ends. A generation that timed out
- *  has ended for its asker, yet keeps its slot until the engine lets go, so that slots never count more than there are. */
-import { assert, failure, type Failure, type GenerationPart, type GenerationRequest } from "../protocols/index.ts";
+ *  Behind it is an `Executor`, told to begin and to cancel, which reports texts and ends. A generation that timed out has
+ *  ended for its asker, yet keeps its slot until the executor lets go, so that slots never count more than there are. */
+import { assert, failure, ok, refused, type Failure, type GenerationRequest } from "../protocols/index.ts";
 import type { RuntimeClock, RuntimeEvent, RuntimeLog, RuntimeStats } from "./environment.ts";
+import type { Ended } from "./adapter.ts";
+import type { Engine, Running } from "./engine.ts";
 import { FairQueue } from "./fair-queue.ts";
 import { runtimeLimits } from "./limits.ts";
-import type { Generation } from "./runtime.ts";
 
-export interface Engine {
+/** What runs the generations that were let in. */
+export interface Executor {
   begin(run: number, model: string, request: GenerationRequest): void;
   /** Asks for the end within one token. The end is reported like any other. */
   cancel(run: number): void;
@@ -32,6 +34,8 @@ export type Door =
   | { readonly type: "held" }
   | { readonly type: "closed"; readonly error: Failure };
 
+type Hear = Parameters<Engine<"generate">["call"]>[1];
+
 interface Lane {
   readonly model: string;
   door: Door;
@@ -47,8 +51,8 @@ interface Run {
   readonly person: string;
   readonly key: string;
   readonly submittedMs: number;
-  /** Undefined once the last part was delivered. */
-  onPart: ((part: GenerationPart) => void) | undefined;
+  /** Undefined once the answer was delivered. */
+  hear: Hear | undefined;
   place: "waiting" | "running" | "gone";
   cancelled: boolean;
   spoke: boolean;
@@ -64,13 +68,13 @@ export interface AdmissionOptions {
   readonly clock: RuntimeClock;
   readonly log?: RuntimeLog;
   readonly onEvent?: (event: RuntimeEvent) => void;
-  /** A cancelled run did not end in `cancelGraceMs`: the engine is stuck. */
+  /** A cancelled run did not end in `cancelGraceMs`: the executor is stuck. */
   readonly onStuck?: (run: number) => void;
 }
 
 export class Admission {
   readonly #options: AdmissionOptions;
-  readonly #engine: Engine;
+  readonly #executor: Executor;
   readonly #lanes: ReadonlyMap<string, Lane>;
   readonly #running = new Map<number, Run>();
   #lastNumber = 0;
@@ -78,10 +82,10 @@ export class Admission {
   #whenIdle: (() => void) | undefined;
   #totals = { started: 0, finished: 0, failed: 0, promptTokens: 0, completionTokens: 0 };
 
-  constructor(options: AdmissionOptions, engine: Engine) {
+  constructor(options: AdmissionOptions, executor: Executor) {
     assert(new Set(options.models).size === options.models.length, "model names are unique");
     this.#options = options;
-    this.#engine = engine;
+    this.#executor = executor;
     this.#lanes = new Map(
       options.models.map((model) => [
         model,
@@ -90,12 +94,12 @@ export class Admission {
     );
   }
 
-  submit(request: GenerationRequest, onPart: (part: GenerationPart) => void): Generation {
+  submit(request: GenerationRequest, hear: Hear): Running {
     // The empty name means the default model, if there is any: a node need not serve one.
     const lane = this.#lanes.get(request.model || (this.#options.models[0] ?? ""));
     const error = this.#refusal(lane, request);
     if (error !== undefined || lane === undefined)
-      return this.#refuse(lane, error ?? failure("MODEL_NOT_FOUND", { model: request.model }), onPart);
+      return this.#refuse(lane, error ?? failure("MODEL_NOT_FOUND", { model: request.model }), hear);
     const run: Run = {
       number: (this.#lastNumber += 1),
       lane,
@@ -103,7 +107,7 @@ export class Admission {
       person: request.person ?? "",
       key: request.key ?? "",
       submittedMs: this.#options.clock.monotonicMs(),
-      onPart,
+      hear,
       place: "waiting",
       cancelled: false,
       spoke: false,
@@ -111,10 +115,10 @@ export class Admission {
       stopGrace: () => undefined,
     };
     const full = this.#join(run);
-    if (full !== undefined) return this.#refuse(lane, full, onPart);
+    if (full !== undefined) return this.#refuse(lane, full, hear);
     const timeoutMs = Math.min(Math.max(0, request.timeoutMs), runtimeLimits.timeoutMsMax);
     run.stopTimer = this.#options.clock.after(timeoutMs, () => this.#timeOut(run, timeoutMs));
-    // Not within this call: the asker must hold the generation before its first part arrives.
+    // Not within this call: the asker must hold the call before anything is said of it.
     this.#options.clock.after(0, () => this.#advance(lane));
     return { cancel: () => this.#cancel(run) };
   }
@@ -124,36 +128,35 @@ export class Admission {
     const lane = this.#lanes.get(model);
     assert(lane !== undefined, `model ${model} is known`);
     lane.door = door;
-    if (door.type === "closed")
-      for (const run of lane.waiting.takeAll()) this.#conclude(run, { type: "failed", error: door.error });
+    if (door.type === "closed") for (const run of lane.waiting.takeAll()) this.#conclude(run, refused(door.error));
     this.#advance(lane);
   }
 
   text(number: number, text: string, tokens: number): void {
     const run = this.#running.get(number);
-    if (run?.onPart === undefined) return;
+    if (run?.hear === undefined) return;
     if (!run.spoke) {
       run.spoke = true;
       this.#emit({ type: "firstText", model: run.lane.model, afterMs: this.#sinceMs(run) });
     }
-    this.#call(run.onPart, { type: "text", text, tokens });
+    this.#say(run.hear, { type: "part", part: { text, tokens } });
   }
 
-  /** The engine has let go of a run; `part` is its last. */
-  end(number: number, part: Exclude<GenerationPart, { type: "text" }>): void {
+  /** The executor has let go of a run. */
+  end(number: number, result: Ended): void {
     const run = this.#running.get(number);
     if (run === undefined) return;
     this.#letGo(run);
-    this.#conclude(run, part);
+    this.#conclude(run, result);
     this.#advance(run.lane);
     this.#reportIdle();
   }
 
-  /** The engine is gone, and all that ran in it. Those who wait go on waiting. */
+  /** The executor is gone, and all that ran in it. Those who wait go on waiting. */
   fault(details: Readonly<Record<string, unknown>>): void {
     for (const run of this.#running.values()) {
       this.#letGo(run);
-      this.#conclude(run, { type: "failed", error: failure("RUNTIME_FAULT", details) });
+      this.#conclude(run, refused(failure("RUNTIME_FAULT", details)));
     }
     this.#reportIdle();
   }
@@ -162,7 +165,7 @@ export class Admission {
   close(): Promise<void> {
     this.#stopping = true;
     for (const lane of this.#lanes.values())
-      for (const run of lane.waiting.takeAll()) this.#conclude(run, { type: "failed", error: failure("STOPPING") });
+      for (const run of lane.waiting.takeAll()) this.#conclude(run, refused(failure("STOPPING")));
     for (const run of this.#running.values()) this.#askToEnd(run);
     return new Promise((resolve) => {
       this.#whenIdle = resolve;
@@ -192,10 +195,10 @@ export class Admission {
     return chars > max ? failure("CONTEXT_TOO_LONG", { contextTokens, promptChars: chars, max }) : undefined;
   }
 
-  #refuse(lane: Lane | undefined, error: Failure, onPart: (part: GenerationPart) => void): Generation {
+  #refuse(lane: Lane | undefined, error: Failure, hear: Hear): Running {
     this.#totals.failed += 1;
     this.#emit({ ...nothingSaid, type: "ended", model: lane?.model ?? "unknown", end: error.code });
-    this.#options.clock.after(0, () => this.#call(onPart, { type: "failed", error }));
+    this.#options.clock.after(0, () => this.#say(hear, { type: "answered", result: refused(error) }));
     return { cancel: () => undefined };
   }
 
@@ -217,7 +220,7 @@ export class Admission {
     const displaced = joined.item;
     displaced.place = "gone";
     const limit = displaced.person === person ? "perShareMax" : "max";
-    this.#options.clock.after(0, () => this.#conclude(displaced, { type: "failed", error: full(limit) }));
+    this.#options.clock.after(0, () => this.#conclude(displaced, refused(full(limit))));
     return undefined;
   }
 
@@ -230,12 +233,12 @@ export class Admission {
       this.#running.set(run.number, run);
       this.#totals.started += 1;
       this.#emit({ type: "started", model: lane.model, queuedMs: this.#sinceMs(run) });
-      this.#engine.begin(run.number, lane.model, run.request);
+      this.#executor.begin(run.number, lane.model, run.request);
     }
   }
 
   #cancel(run: Run): void {
-    if (run.onPart === undefined || run.cancelled) return;
+    if (run.hear === undefined || run.cancelled) return;
     run.cancelled = true;
     if (run.place === "running") {
       this.#askToEnd(run);
@@ -244,15 +247,15 @@ export class Admission {
     // Out of the line at once, so that another may come in; told later, as nothing is told within a call.
     this.#leaveLine(run);
     this.#options.clock.after(0, () =>
-      this.#conclude(run, { type: "done", end: "stopped", promptTokens: 0, completionTokens: 0 }),
+      this.#conclude(run, ok({ end: "stopped", promptTokens: 0, completionTokens: 0 })),
     );
   }
 
   #timeOut(run: Run, timeoutMs: number): void {
-    if (run.onPart === undefined) return;
+    if (run.hear === undefined) return;
     if (run.place === "waiting") this.#leaveLine(run);
     else if (run.place === "running") this.#askToEnd(run);
-    this.#conclude(run, { type: "failed", error: failure("GENERATION_TIMEOUT", { timeoutMs }) });
+    this.#conclude(run, refused(failure("GENERATION_TIMEOUT", { timeoutMs })));
   }
 
   #leaveLine(run: Run): void {
@@ -263,7 +266,7 @@ export class Admission {
   #askToEnd(run: Run): void {
     run.stopGrace();
     run.stopGrace = this.#options.clock.after(runtimeLimits.cancelGraceMs, () => this.#options.onStuck?.(run.number));
-    this.#engine.cancel(run.number);
+    this.#executor.cancel(run.number);
   }
 
   #letGo(run: Run): void {
@@ -275,25 +278,25 @@ export class Admission {
   }
 
   /** Invariant: each generation is concluded once. */
-  #conclude(run: Run, part: Exclude<GenerationPart, { type: "text" }>): void {
-    const onPart = run.onPart;
-    if (onPart === undefined) return;
-    run.onPart = undefined;
+  #conclude(run: Run, result: Ended): void {
+    const { hear } = run;
+    if (hear === undefined) return;
+    run.hear = undefined;
     run.stopTimer();
-    const tokens = part.type === "done" ? part : nothingSaid;
+    const tokens = result.ok ? result.value : nothingSaid;
     this.#totals.promptTokens += tokens.promptTokens;
     this.#totals.completionTokens += tokens.completionTokens;
-    if (part.type === "done") this.#totals.finished += 1;
+    if (result.ok) this.#totals.finished += 1;
     else this.#totals.failed += 1;
     this.#emit({
       type: "ended",
       model: run.lane.model,
-      end: part.type === "done" ? part.end : part.error.code,
+      end: result.ok ? result.value.end : result.error.code,
       promptTokens: tokens.promptTokens,
       completionTokens: tokens.completionTokens,
       totalMs: this.#sinceMs(run),
     });
-    this.#call(onPart, part);
+    this.#say(hear, { type: "answered", result });
   }
 
   #sinceMs(run: Run): number {
@@ -311,9 +314,9 @@ export class Admission {
   }
 
   /** A listener that throws is its owner's fault and must not end another's generation. */
-  #call(onPart: (part: GenerationPart) => void, part: GenerationPart): void {
+  #say(hear: Hear, said: Parameters<Hear>[0]): void {
     try {
-      onPart(part);
+      hear(said);
     } catch (thrown) {
       this.#options.log?.error("generation.listener_failed", { error: String(thrown) });
     }

@@ -26,9 +26,7 @@ export type RuntimeEvent =
       readonly completionTokens: number;
       readonly totalMs: number;
     }
-  | { readonly type: "hostRestarted" }
-  /** A model serves from now on, has failed, or is being loaded anew. */
-  | { readonly type: "modelChanged"; readonly model: string };
+  | { readonly type: "hostRestarted" };
 
 /** Totals since the start, and what is there now. */
 export interface RuntimeStats {

@@ -1,12 +1,13 @@
-/** Inference: text from models, behind one port.
+/** Engines: work that does not fit into an actor's turn, behind one port. The one there is now, `generate`, writes text with models.
  *
- *      node ──► Runtime (runtime.ts): models, generate, stop
+ *      node ──► Engine (engine.ts): models, call, stop
  *                 │
- *                 ├─ echo (echo/): deterministic, in this process, on any clock: simulations, tests
+ *                 ├─ echo (echo/echo.ts): deterministic, in this process, on any clock: simulations, tests
  *                 │
  *                 └─ inference host (host/): a child process; one pool of one thread per model
- *                        ├─ llama (llama/): GGUF models on llama.cpp
- *                        └─ echo: the same speech, to try the host itself
+ *                        └─ adapters.ts: one row and one folder an adapter
+ *                             ├─ llama (llama/): GGUF models on llama.cpp
+ *                             └─ echo (echo/): the same speech, to try the host itself
  *
  *  Why a process: ending a thread, or exiting, while a native call runs aborts the whole process, and so does a fault in
  *  native code. Such a fault costs the host, never the node; the host is started again and loads its models anew. The detour
@@ -20,13 +21,13 @@
  *  Cancelling is a message and takes effect within one token. A thread is never ended while it works; a host that does not
  *  obey is killed whole.
  *
- *  Where next: `runtime.ts`, `admission.ts`, `host/host.ts`, `host/child.ts`, `host/worker.ts`, `llama/llama.ts`. */
+ *  Where next: `engine.ts`, `adapter.ts`, `admission.ts`, `host/host.ts`, `host/child.ts`, `host/worker.ts`, `llama/llama.ts`. */
 export type { ModelSpec } from "./adapter.ts";
+export { inspectModel, modelSpec } from "./adapters.ts";
 export { createEchoRuntime, type EchoOptions, type EchoRuntime } from "./echo/echo.ts";
 export { echoAnswer } from "./echo/speech.ts";
 export type { RuntimeClock, RuntimeEvent, RuntimeLog, RuntimeStats } from "./environment.ts";
 export { startInferenceHost, type InferenceHost, type InferenceHostOptions } from "./host/host.ts";
 export { runtimeLimits } from "./limits.ts";
 export { readMachine, type Machine } from "./machine.ts";
-export { inspectGgufFile } from "./gguf.ts";
-export type { Generation, Runtime } from "./runtime.ts";
+export type { Engine, Engines, LocalEngine, Running } from "./engine.ts";

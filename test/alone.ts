@@ -5,14 +5,14 @@ import { createPeer, type Peer, type PeerOptions } from "../node/composition/pee
 import type { Clock, Log, Meter, Random, Store } from "../node/ports.ts";
 import { openJournal, type Journal } from "../node/storage/index.ts";
 import { roles } from "../protocols/index.ts";
-import type { Runtime } from "../runtimes/runtime.ts";
+import type { Engines } from "../runtimes/engine.ts";
 import { ownRecord } from "./members.ts";
 
 export interface AloneOptions {
   readonly node?: string;
   readonly store: Store;
   readonly behaviors: readonly AnyBehavior[];
-  readonly runtime: Runtime;
+  readonly engines: Engines;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;

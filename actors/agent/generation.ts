@@ -4,7 +4,7 @@
  *                   │   ▲ └─too long──► running with half the context
  *             failed└─► reminder ──► running, attempt + 1      after the last attempt: a turn that says so
  *
- *  The text so far is memory only. When memory is lost, `recover` starts again: a new run has a new id, and parts of any
+ *  The text so far is memory only. When memory is lost, `recover` calls again: a new run has a new tag, and what is said of any
  *  other run are ignored. */
 import {
   cleaned,
@@ -16,7 +16,8 @@ import {
   type ConversationTurn,
   type ErrorCode,
   type Failure,
-  type GenerationPart,
+  type GenerationAnswer,
+  type Result,
 } from "../../protocols/index.ts";
 import { note, persist, publish, type Effect, type Turn } from "../behavior.ts";
 import { actorLimits as limits } from "../limits.ts";
@@ -26,7 +27,7 @@ import { evolve, roomActor, type AgentChange, type AgentState, type Job, type Ro
 
 /** A generation that runs now. */
 export interface Run {
-  readonly id: string;
+  readonly tag: string;
   readonly text: string;
   readonly halvings: number;
   /** The owner stopped it; its end is on the way. */
@@ -84,11 +85,11 @@ export function run(state: AgentState, turn: Here, halvings = 0): Effects {
   const job = state.life?.jobs[0];
   if (state.life === null || job === undefined) return [];
   const { model, sampling } = state.life;
-  const id = `${job.generation}.${job.attempt}.${halvings}.${turn.nowMs.toString(36)}`;
+  const tag = `${job.generation}.${job.attempt}.${halvings}.${turn.nowMs.toString(36)}`;
   const messages = contextFor(state.life, job, turn.key, halvings);
   const timeoutMs = limits.generationTimeoutMs;
-  const request = { id, model, messages, sampling, timeoutMs, person: personFor(job, turn.key), key: turn.self };
-  return [note({ run: { id, text: "", halvings } }), { type: "generate", request }];
+  const request = { model, messages, sampling, person: personFor(job, turn.key) };
+  return [note({ run: { tag, text: "", halvings } }), { type: "call", engine: "generate", request, tag, timeoutMs }];
 }
 
 /** Whose turn at the model it is: that of whoever asked. If it were the owner's, others could use up somebody's turns by
@@ -107,28 +108,38 @@ export function startNext(state: AgentState, turn: Here): Effects {
   return [...effects, ...run(after, turn)];
 }
 
-/** A part of the run arrived. */
-export function onPart(state: AgentState, id: string, part: GenerationPart, turn: Here): Effects {
+/** The job that is being written and its run, if that is the run with this tag. */
+function running(
+  state: AgentState,
+  tag: unknown,
+  { notes }: Here,
+): { readonly job: Job; readonly now: Run } | undefined {
   const job = state.life?.jobs[0];
-  const { run: now } = turn.notes;
-  if (job === undefined || now === null || now.id !== id) return [];
-  switch (part.type) {
-    case "text":
-      return onText(job, now, part.text);
-    case "done":
-      return finish(state, { end: part.end, text: now.text, tokens: part.completionTokens }, turn);
-    case "failed":
-      return onFailed(state, job, now, part.error, turn);
-    default:
-      return [];
-  }
+  const now = notes.run;
+  return job === undefined || now === null || now.tag !== tag ? undefined : { job, now };
+}
+
+/** A piece of the run's text arrived. */
+export function onPart(state: AgentState, tag: string, text: string, turn: Here): Effects {
+  const found = running(state, tag, turn);
+  return found === undefined ? [] : onText(found.job, found.now, text);
+}
+
+/** The run has ended. */
+export function onAnswer(state: AgentState, tag: unknown, result: Result<unknown>, turn: Here): Effects {
+  const found = running(state, tag, turn);
+  if (found === undefined) return [];
+  const { job, now } = found;
+  if (!result.ok) return onFailed(state, job, now, result.error, turn);
+  const { end, completionTokens: tokens } = result.value as GenerationAnswer;
+  return finish(state, { end, text: now.text, tokens }, turn);
 }
 
 function onText(job: Job, now: Run, piece: string): Effects {
   const offset = now.text.length;
   const text = cut(piece, limits.answerCharsMax - offset);
   const next = note({ run: { ...now, text: now.text + text } });
-  const tooLong: Effects = text.length < piece.length ? [{ type: "cancel", id: now.id }] : [];
+  const tooLong: Effects = text.length < piece.length ? [{ type: "cancel", tag: now.tag }] : [];
   return [next, draft(job, offset, text), ...tooLong];
 }
 

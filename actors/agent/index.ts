@@ -1,7 +1,7 @@
 /** An agent: a persona and a model that belong to one user. It answers its owner in a direct conversation, and whoever
  *  mentions it in a room that it is a member of.
  *
- *      say ──► said, generationStarted ──► generate ──text──► draft … ──done──► answered
+ *      say ──► said, generationStarted ──► call ──part──► draft … ──done──► answered
  *
  *  Only the owner reads the conversation or changes the agent: that is checked before anything else, so that others do
  *  not even learn whether it exists. Rooms send `mentioned`, nothing more.
@@ -37,6 +37,7 @@ import {
   answerTo,
   commit,
   finish,
+  onAnswer,
   onPart,
   onReminded,
   run,
@@ -85,11 +86,11 @@ function decide(state: AgentState, message: Command | Signal, turn: Here): Effec
   if (refusal !== undefined) return refusal;
   switch (message.type) {
     case "answered":
-      return settle(state.outbox, message, turn)?.effects ?? [];
+      return settle(state.outbox, message, turn)?.effects ?? onAnswer(state, message.tag, message.result, turn);
     case "records":
       return onRecords(state, message.tag as ResumeTag | HistoryTag, message.records);
-    case "generated":
-      return onPart(state, message.id, message.part, turn);
+    case "part":
+      return onPart(state, message.tag, message.part.text, turn);
     case "reminded":
       return message.id === outboxReminder ? remindOutbox(state.outbox, turn.self) : onReminded(state, turn);
     case "erase":
@@ -186,7 +187,7 @@ function end(state: AgentState, life: Life, turn: Here): Effects {
 }
 
 const cancelRun = ({ notes }: Here): Effects =>
-  notes.run === null ? [] : [{ type: "cancel", id: notes.run.id }, note({ run: null })];
+  notes.run === null ? [] : [{ type: "cancel", tag: notes.run.tag }, note({ run: null })];
 
 /** Deletes a bounded piece of what is forgotten, and tells itself to go on while there is more. */
 function erase(state: AgentState, turn: Here): Effects {
@@ -238,7 +239,7 @@ function stop(state: AgentState, life: Life, turn: Here): Effects {
   const job = life.jobs.find(({ source }) => source.type === "conversation");
   if (job?.source.type !== "conversation") return [reply({})];
   if (job !== life.jobs[0]) return [...withdraw(state, job, job.source.turn, turn), reply({})];
-  if (now !== null) return [note({ run: { ...now, stopping: true } }), { type: "cancel", id: now.id }, reply({})];
+  if (now !== null) return [note({ run: { ...now, stopping: true } }), { type: "cancel", tag: now.tag }, reply({})];
   // Between two attempts nothing runs that could end by itself.
   return [...finish(state, { end: "stopped", text: "" }, turn), reply({})];
 }

@@ -84,7 +84,7 @@ function decide(_state: CatalogState, message: Incoming | Signal, turn: Turn): E
       return onRows(message.tag as Search, message.records);
     case "answered":
     case "reminded":
-    case "generated":
+    case "part":
       return [];
     default:
       return [refuse("BAD_REQUEST", { type: (message as { type: string }).type })];

@@ -96,7 +96,7 @@ function decide(state: ClusterState, message: Incoming | Signal, turn: Turn): Ef
         : [{ type: "forget", id: message.id }];
     case "records":
       return onRecords(message.tag as AuditTag | undefined, message.records);
-    case "generated":
+    case "part":
       return [];
     case "nodeStarted":
       return nodeStarted(state, message, turn);

@@ -73,7 +73,7 @@ function decide(state: RoomState, message: Incoming | Signal, turn: Turn): Effec
       return message.id === outboxReminder
         ? remindOutbox(state.outbox, turn.self)
         : [{ type: "forget", id: message.id }];
-    case "generated":
+    case "part":
       return [];
     case "join":
       return join(state, turn);

@@ -67,7 +67,7 @@ function decide(state: UserState, message: Incoming | Signal, turn: Here): Effec
       return message.id === outboxReminder
         ? remindOutbox(state.outbox, turn.self)
         : [{ type: "forget", id: message.id }];
-    case "generated":
+    case "part":
       return [];
     case "setAdmin":
       if (turn.from !== roleManager) return [refuse("FORBIDDEN")];

@@ -47,6 +47,11 @@ export const commandRows: readonly CommandRow[] = [
     load: () => import("./slots.ts"),
   },
   {
+    name: "models",
+    says: "Show which node serves which model, and why.",
+    load: () => import("./models.ts"),
+  },
+  {
     name: "audit",
     says: "Show what was done to the cluster, when and by whom, newest first.",
     load: () => import("./audit.ts"),

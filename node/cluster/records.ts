@@ -38,6 +38,21 @@ const word = Type.String({ maxLength: 64 });
 const words = Type.Array(word, { maxItems: 64 });
 // A node has those of its configuration, of its first start and of its invitation: 128 at most.
 const labels = Type.Record(word, Type.String({ maxLength: 256 }), { maxProperties: 256 });
+const text = Type.String({ maxLength: 512 });
+const offer = Type.Object({
+  engine: word,
+  model: Type.String({ maxLength: 256 }),
+  runtime: word,
+  capabilities: words,
+  contextTokens: count,
+  sizeBytes: count,
+  demonstration: Type.Boolean(),
+  label: Type.Optional(Type.Object({ short: text, says: text })),
+  state: word,
+  device: Type.Optional(word),
+  places: Type.Optional(count),
+  reason: Type.Optional(text),
+});
 const isMemberRecord = Compile(
   Type.Object({
     node,
@@ -50,6 +65,7 @@ const isMemberRecord = Compile(
     rolesConfigured: Type.Optional(words),
     labels,
     labelsConfigured: Type.Optional(labels),
+    offers: Type.Optional(Type.Array(offer, { maxItems: 256 })),
     models: Type.Array(Type.String({ maxLength: 256 }), { maxItems: 256 }),
     gpu: Type.Boolean(),
     // Slots are shared out by dividing by it.

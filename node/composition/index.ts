@@ -19,7 +19,7 @@ import {
   type Result,
   type Role,
 } from "../../protocols/index.ts";
-import { startInferenceHost } from "../../runtimes/index.ts";
+import { modelSpec, startInferenceHost } from "../../runtimes/index.ts";
 import { openActorBlobs } from "../blobs/index.ts";
 import { blobFolder } from "../data-folder/index.ts";
 import { adminCodeHash } from "../gateway/index.ts";
@@ -30,7 +30,7 @@ import { within } from "../waiting.ts";
 import { audit } from "./cluster-memory.ts";
 import { createEnding } from "./ending.ts";
 import { openIdentity, type Identity } from "./identity.ts";
-import { createInference, measureInference, modelSpec, publishModels, type Inference } from "./inference.ts";
+import { createInference, measureInference, type Inference } from "./inference.ts";
 import { listenForNodes } from "./listening.ts";
 import { openMachine, type Machine } from "./machine.ts";
 import { createMeshPort, type MeshPort } from "./mesh-port.ts";
@@ -111,7 +111,7 @@ async function start(
   const { clock, random, log, meter } = machine;
   const identity = await openIdentity(config, { machine, stops, trustsData: platform.trustsData === true });
   const { node, cluster, store, journal, home } = identity;
-  const { inference, modelChanges } = startInference(config, { machine, identity, stops });
+  const inference = startInference(config, { machine, identity, stops });
 
   const ending = createEnding({ node, cluster, home, log });
   const meshPort = createMeshPort(node);
@@ -129,7 +129,7 @@ async function start(
     directory: identity.place,
     founding: identity.founder,
     behaviors,
-    runtime: inference,
+    engines: { generate: inference },
     clock,
     random,
     log,
@@ -187,10 +187,6 @@ async function start(
   };
   peer.membership.onChange(followRoles);
   followRoles();
-  const published = publishModels({ inference, membership: peer.membership, clock, log });
-  stops.add(() => published.stop());
-  modelChanges.add(() => published.look());
-  published.look();
 
   // The cluster's role-manager may be elsewhere, and away for now: a node of many starts without it. So does the first one
   // of many, without which the others cannot come. Before clients come: whether an admin exists decides what sign-up asks for.
@@ -227,31 +223,27 @@ async function start(
     nodesMissing,
     stop: (deadlineMs: number) => stops.run(deadlineMs),
     get models() {
-      return peer.runtime.models();
+      return peer.calls.engines.generate.models();
     },
   };
   // Where nobody can say yet that there is an admin, there is none whom the code would surprise.
   const needed = adminCode !== undefined && (await firstAdmin.needed().catch(() => home.now.hasAdmin !== true));
-  return needed ? { ...running, models: peer.runtime.models(), adminCode } : running;
+  return needed ? { ...running, models: peer.calls.engines.generate.models(), adminCode } : running;
 }
 
 /** Models take a while to load: they begin before the directory says which roles the node has. */
 function startInference(
   config: Config,
   at: { readonly machine: Machine; readonly identity: Identity; readonly stops: Stops },
-): { readonly inference: Inference; readonly modelChanges: Set<() => void> } {
+): Inference {
   const { clock, log, meter } = at.machine;
-  const modelChanges = new Set<() => void>();
   const inference = createInference({
     start: () =>
       startInferenceHost({
         models: config.models.map((entry) => modelSpec(entry, config)),
         clock,
         log,
-        onEvent(event) {
-          if (event.type !== "modelChanged") measureInference(meter, event);
-          else for (const listener of modelChanges) listener();
-        },
+        onEvent: (event) => measureInference(meter, event),
       }),
     clock,
     log,
@@ -260,7 +252,7 @@ function startInference(
   at.stops.add((deadlineMs) => inference.stop(deadlineMs));
   const { own, known } = at.identity;
   inference.serve(startedAgain(own, known).roles.includes("ai"));
-  return { inference, modelChanges };
+  return inference;
 }
 
 async function issueInvitation(

@@ -6,25 +6,20 @@
  *
  *  A new host starts only when the last one has ended: two at once would each take the memory that is there for models.
  *  A generation that loses its host this way ends like one whose node went away, so that its agent asks again elsewhere. */
-import { basename } from "node:path";
-import type { Config } from "../../config/index.ts";
-import { failure, failureOf, type Failure, type GenerationPart, type ModelInfo } from "../../protocols/index.ts";
-import type { InferenceHost, Runtime, RuntimeEvent, startInferenceHost } from "../../runtimes/index.ts";
-import { membershipLimits, type MembershipPart } from "../membership/index.ts";
+import { failure, refused, type Failure, type Said } from "../../protocols/index.ts";
+import type { InferenceHost, LocalEngine, RuntimeEvent } from "../../runtimes/index.ts";
 import type { Clock, Log, Meter } from "../ports.ts";
 
 export interface InferenceOptions {
   /** Starts a host; its models load from then on. */
-  readonly start: () => Pick<InferenceHost, "gpu" | "models" | "generate" | "settled" | "stop">;
+  readonly start: () => Pick<InferenceHost, "models" | "watch" | "call" | "settled" | "stop">;
   readonly clock: Pick<Clock, "soon">;
   readonly log: Log;
   /** How long a host may take to end when the role goes. */
   readonly endTimeoutMs: number;
 }
 
-export interface Inference extends Runtime {
-  /** Whether a model that serves runs on a graphics card. */
-  readonly gpu: boolean;
+export interface Inference extends LocalEngine<"generate"> {
   /** Starts a host, or ends it. Errors of the generations that end with it: MODEL_UNAVAILABLE. */
   serve(wanted: boolean): void;
   /** Resolves when no model is loading. */
@@ -38,6 +33,8 @@ export function createInference({ start, clock, log, endTimeoutMs }: InferenceOp
   let wanted = false;
   let stopped = false;
   const running = new Set<(error: Failure) => void>();
+  const watchers = new Set<() => void>();
+  const changed = (): void => watchers.forEach((listener) => listener());
   const refusal = (): Failure =>
     stopped ? failure("STOPPING") : failure("MODEL_UNAVAILABLE", { reason: "this node has not the role ai" });
 
@@ -45,6 +42,8 @@ export function createInference({ start, clock, log, endTimeoutMs }: InferenceOp
     if (stopped || ending !== undefined || wanted === (host !== undefined)) return;
     if (wanted) {
       host = start();
+      host.watch(changed);
+      changed();
       return;
     }
     log.info("inference.ended", { generations: running.size });
@@ -57,33 +56,35 @@ export function createInference({ start, clock, log, endTimeoutMs }: InferenceOp
       .catch((error: unknown) => log.error("inference.stop.failed", { error }));
     host = undefined;
     for (const fail of running) fail(refusal());
+    changed();
   };
 
   return {
-    get gpu() {
-      return host?.gpu ?? false;
-    },
     serve(next) {
       wanted = next;
       follow();
     },
     settled: () => host?.settled() ?? Promise.resolve(),
     models: () => host?.models() ?? [],
-    generate(request, onPart) {
+    watch(listener) {
+      watchers.add(listener);
+      return () => watchers.delete(listener);
+    },
+    call(request, hear) {
       if (host === undefined) {
-        const error = refusal();
-        clock.soon(() => onPart({ type: "failed", error }));
+        const result = refused(refusal());
+        clock.soon(() => hear({ type: "answered", result }));
         return { cancel: () => undefined };
       }
       // What a host says after it was given up comes too late.
-      const settle = (part: GenerationPart): void => {
+      const settle = (said: Said<"generate">): void => {
         if (!running.has(fail)) return;
-        if (part.type !== "text") running.delete(fail);
-        onPart(part);
+        if (said.type === "answered") running.delete(fail);
+        hear(said);
       };
-      const fail = (error: Failure): void => settle({ type: "failed", error });
+      const fail = (error: Failure): void => settle({ type: "answered", result: refused(error) });
       running.add(fail);
-      return host.generate(request, settle);
+      return host.call(request, settle);
     },
     async stop(deadlineMs) {
       stopped = true;
@@ -92,88 +93,8 @@ export function createInference({ start, clock, log, endTimeoutMs }: InferenceOp
   };
 }
 
-/** What a node's row says of its models: those that serve, and whether any of them does so on a graphics card. */
-const servedBy = (inference: Pick<Inference, "models" | "gpu">) => ({
-  models: inference.models().flatMap(({ model, state }: ModelInfo) => (state === "ready" ? [model] : [])),
-  gpu: inference.gpu,
-});
-
-/** Keeps what the own row says of models true. `look` is called when they may have changed; a row that cannot be written is
- *  tried again. */
-export function publishModels(ports: {
-  readonly inference: Pick<Inference, "models" | "gpu">;
-  readonly membership: Pick<MembershipPart, "self" | "members" | "onChange" | "update">;
-  readonly clock: Clock;
-  readonly log: Log;
-}): { look(): void; stop(): void } {
-  const { inference, membership, clock, log } = ports;
-  let writing = false;
-  let stopped = false;
-  let cancelRetry = (): void => undefined;
-
-  const look = (): void => {
-    const row = membership.members().members.find(({ node }) => node === membership.self);
-    const served = servedBy(inference);
-    if (stopped || writing || row === undefined) return;
-    if (row.gpu === served.gpu && JSON.stringify(row.models) === JSON.stringify(served.models)) return;
-    writing = true;
-    cancelRetry();
-    membership.update(served).then(
-      (written) => {
-        writing = false;
-        // The list follows the row a moment later, and is looked at again then.
-        if (!written.ok) retry(written.error);
-        else if (JSON.stringify(servedBy(inference)) !== JSON.stringify(served)) look();
-      },
-      (thrown: unknown) => {
-        writing = false;
-        retry(failureOf(thrown));
-      },
-    );
-  };
-  const retry = ({ code }: Failure): void => {
-    if (stopped) return;
-    log.info("inference.unpublished", { code });
-    cancelRetry = clock.after(membershipLimits.joinRetryMaxMs, look);
-  };
-  const endWatch = membership.onChange(look);
-  return {
-    look,
-    stop() {
-      stopped = true;
-      endWatch();
-      cancelRetry();
-    },
-  };
-}
-
-/** The model in the repository: it answers, but knows next to nothing, and pages say so. */
-const demonstrationModel = "plexus-tiny.gguf";
-
-/** Names a model entry that needs no file: the deterministic echo, to try Plexus without inference. */
-const echoModel = "echo";
-
-/** What the inference host is told of a model in the configuration. */
-export function modelSpec(
-  entry: Config["models"][number],
-  config: Config,
-): Parameters<typeof startInferenceHost>[0]["models"][number] {
-  const echo = entry.name === echoModel;
-  const demonstration = echo || basename(entry.path) === demonstrationModel;
-  return {
-    name: entry.name,
-    runtime: echo ? "echo" : "llama",
-    path: entry.path,
-    demonstration,
-    contextTokens: config.contextTokens,
-    gpu: config.gpu === "auto" ? "auto" : false,
-    // So small a model wanders when it is given room; a little keeps "regenerate" worth a click.
-    ...(demonstration && { temperature: 0.3 }),
-  };
-}
-
 /** Counts what the inference host tells of its generations. */
-export function measureInference(meter: Meter, event: Exclude<RuntimeEvent, { readonly type: "modelChanged" }>): void {
+export function measureInference(meter: Meter, event: RuntimeEvent): void {
   switch (event.type) {
     case "started":
       meter.observeMs("generation_queue", event.queuedMs, { model: event.model });

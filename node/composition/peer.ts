@@ -18,7 +18,7 @@ import {
   type Result,
   type Role,
 } from "../../protocols/index.ts";
-import type { Runtime } from "../../runtimes/runtime.ts";
+import type { Engines } from "../../runtimes/engine.ts";
 import { createExchange, type Exchange } from "../exchange/index.ts";
 import type { DirectoryPlace } from "../data-folder/home.ts";
 import { createKernel, OpenAsks, type ClusterActors, type Kernel, type KernelLimits } from "../kernel/index.ts";
@@ -54,7 +54,7 @@ import { watchPolicy } from "../cluster/policy.ts";
 import { watchReach, type ReachWatch } from "../cluster/reach.ts";
 import type { Policy } from "../cluster/records.ts";
 import { createReplication, type Replication, type ReplicationLimits } from "../replication/index.ts";
-import { createClusterActors, createRouting, type RoutingLimits, type RoutingPart } from "../routing/index.ts";
+import { advertise, createClusterActors, createRouting, type RoutingLimits, type RoutingPart } from "../routing/index.ts";
 import { watchSlots, type SlotTable } from "../cluster/slot-table.ts";
 import type { Journal } from "../storage/index.ts";
 import { within } from "../waiting.ts";
@@ -72,7 +72,8 @@ export interface PeerOptions {
   /** It may begin the directory in etcd: it is the first node of a new cluster. */
   readonly founding?: boolean;
   readonly behaviors: readonly AnyBehavior[];
-  readonly runtime: Runtime;
+  /** This node's own. */
+  readonly engines: Engines;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
@@ -128,8 +129,8 @@ export interface Peer {
   readonly controller: Controller;
   /** Whether this node reaches what it needs. */
   readonly reach: ReachWatch;
-  /** The models of all nodes as one runtime. */
-  readonly runtime: Runtime;
+  /** The engines of all nodes, as one. */
+  readonly calls: RoutingPart["calls"];
   /** Where the directory is now; undefined when it was given. */
   place(): DirectoryPlace | undefined;
   /** What is known of the directory while it does not answer. */
@@ -179,7 +180,8 @@ export function createPeer(options: PeerOptions): Peer {
       // The system has refused a look at itself. What was seen last will do: a heartbeat must not end for a figure in it.
       log.debug("node.load.unknown", { error });
     }
-    return { connections: 0, eventLoopLagMs: 0, memoryBytes: 0, ...placement.figures(), ...figures };
+    const calls = routing.calls.busy();
+    return { connections: 0, eventLoopLagMs: 0, memoryBytes: 0, calls, ...placement.figures(), ...figures };
   };
   const membership = createMembership({
     node,
@@ -229,7 +231,11 @@ export function createPeer(options: PeerOptions): Peer {
     exchange,
     table,
     membership,
-    runtime: options.runtime,
+    engines: options.engines,
+    callsAt(other) {
+      const { agoMs = 0, load } = membership.heard(other) ?? {};
+      return load?.calls === undefined ? undefined : { calls: load.calls, agoMs };
+    },
     clock,
     random,
     log,
@@ -258,7 +264,7 @@ export function createPeer(options: PeerOptions): Peer {
       const work = await journal.slotsWithWork();
       return work.filter((slot) => table.get(slot)?.record.owner === node);
     },
-    runtime: routing.runtime,
+    engines: routing.calls.engines,
     publisher: routing.hub,
     clock,
     random,
@@ -344,6 +350,7 @@ export function createPeer(options: PeerOptions): Peer {
 
   let version: string | undefined;
   let stopped = false;
+  let stopAdvertising = (): void => undefined;
   return {
     exchange,
     directory,
@@ -357,7 +364,7 @@ export function createPeer(options: PeerOptions): Peer {
     control,
     controller,
     reach,
-    runtime: routing.runtime,
+    calls: routing.calls,
     place: placed.place,
     directoryAway,
     async start(record, { found, stopAsked = new Promise(() => undefined) }) {
@@ -379,6 +386,7 @@ export function createPeer(options: PeerOptions): Peer {
         (error: unknown) => log.error("membership.join.failed", { failure: failureOf(error) }),
       );
       await within(clock, directoryWaitMs, Promise.all([table.ready(), membership.ready()]));
+      stopAdvertising = advertise({ engines: options.engines, membership, clock, log });
       replication.start();
       controller.wake();
       // A slot that waits for its other copies must not keep the operator from the door.
@@ -388,6 +396,7 @@ export function createPeer(options: PeerOptions): Peer {
     async stop(deadlineMs) {
       if (stopped) return;
       stopped = true;
+      stopAdvertising();
       const endMs = clock.monotonicMs() + deadlineMs;
       const leftMs = (): number => Math.max(0, endMs - clock.monotonicMs());
       reach.stop();

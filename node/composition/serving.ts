@@ -33,7 +33,8 @@ export function serveClients(
   return createGateway({
     kernel: peer.kernel,
     actors: peer.actors,
-    runtime: peer.runtime,
+    engines: peer.calls.engines,
+    serving: () => peer.calls.explain(),
     hub: peer.hub,
     cluster: peer.control,
     ...(at.blobs && { blobs: at.blobs }),
@@ -75,7 +76,7 @@ export function serveClients(
         roles: peer.membership.members().members.find((one) => one.node === node)?.roles ?? config.roles,
         joined: peer.membership.joined,
         ...(!peer.control.directoryAnswers() && { directoryAway: peer.directoryAway() }),
-        models: peer.runtime.models(),
+        models: peer.calls.engines.generate.models(),
         actors: { active, quarantined },
         slots: { open: slotsOpen, quarantined: slotsQuarantined },
         journal: { ...journal.written, location: store.location },

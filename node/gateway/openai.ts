@@ -6,9 +6,11 @@ import {
   failure,
   isKey,
   PlexusError,
+  refused,
   type AgentView,
-  type GenerationPart,
+  type GenerationAnswer,
   type GenerationRequest,
+  type Result,
   type UserView,
 } from "../../protocols/index.ts";
 import type { Caller } from "./accounts.ts";
@@ -22,7 +24,8 @@ const agentPrefix = "agent:";
 
 /** Adds the part of OpenAI's interface that its clients need to chat: models, and completions, streamed or whole. */
 export function addOpenAiRoutes(app: FastifyInstance, at: Surroundings): void {
-  const { kernel, runtime, limits } = at;
+  const { kernel, limits } = at;
+  const { generate: engine } = at.engines;
   const running = new Map<string, number>();
   const tags = ["openai"];
   const startedAtSeconds = Math.floor(at.clock.nowMs() / 1000);
@@ -33,7 +36,7 @@ export function addOpenAiRoutes(app: FastifyInstance, at: Surroundings): void {
     const { agents } = (await ask(caller, caller.actor)) as UserView;
     const row = (id: string, owner: string) => ({ id, object: "model", created: startedAtSeconds, owned_by: owner });
     return [
-      ...runtime.models().flatMap(({ model, state }) => (state === "failed" ? [] : [row(model, "plexus")])),
+      ...engine.models().flatMap(({ model, state }) => (state === "failed" ? [] : [row(model, "plexus")])),
       ...agents.map((agent) => row(`${agentPrefix}${agent.replace(/^agent\//, "")}`, caller.user)),
     ];
   }
@@ -126,16 +129,21 @@ export function addOpenAiRoutes(app: FastifyInstance, at: Surroundings): void {
     });
   };
 
-  /** Runs a generation. What another node says as its text counts, too, and may be more than any answer. */
-  function generate(generation: GenerationRequest, onPart: (part: GenerationPart) => void): { cancel(): void } {
+  /** Runs a generation: texts, then the end. What another node says as its text counts, too, and may be more than any answer. */
+  function generate(
+    generation: GenerationRequest,
+    onText: (text: string) => void,
+    onEnd: (result: Result<GenerationAnswer>) => void,
+  ): { cancel(): void } {
     const max = limits.completionTextBytesMax;
     let bytes = 0;
-    const run = runtime.generate(generation, (part) => {
+    const run = engine.call(generation, (said) => {
       if (bytes > max) return;
-      if (part.type === "text") bytes += Buffer.byteLength(part.text);
-      if (bytes <= max) return onPart(part);
+      if (said.type === "answered") return onEnd(said.result);
+      bytes += Buffer.byteLength(said.part.text);
+      if (bytes <= max) return onText(said.part.text);
       run.cancel();
-      onPart({ type: "failed", error: failure("TOO_LARGE", { limit: "completionTextBytesMax", max }) });
+      onEnd(refused(failure("TOO_LARGE", { limit: "completionTextBytesMax", max })));
     });
     return run;
   }
@@ -144,14 +152,15 @@ export function addOpenAiRoutes(app: FastifyInstance, at: Surroundings): void {
     const answer = answerTo(request, generation);
     return new Promise((resolve, reject) => {
       let text = "";
-      const run = generate(generation, (part) => {
-        if (part.type === "text") text += part.text;
-        else {
+      const run = generate(
+        generation,
+        (more) => void (text += more),
+        (result) => {
           request.raw.socket.off("close", cancel);
-          if (part.type === "failed") reject(new PlexusError(part.error));
-          else resolve(answer.whole(text, part));
-        }
-      });
+          if (result.ok) resolve(answer.whole(text, result.value));
+          else reject(new PlexusError(result.error));
+        },
+      );
       // Who asked is gone: nobody reads what would be written.
       const cancel = () => run.cancel();
       request.raw.socket.once("close", cancel);
@@ -176,24 +185,24 @@ export function addOpenAiRoutes(app: FastifyInstance, at: Surroundings): void {
         });
         say(answer.first());
       };
-      const run = generate(generation, (part) => {
-        if (part.type === "text") {
-          open();
-          if (part.text !== "") say(answer.piece(part.text));
-          return;
-        }
+      const onText = (text: string) => {
+        open();
+        if (text !== "") say(answer.piece(text));
+      };
+      const onEnd = (result: Result<GenerationAnswer>) => {
         request.raw.socket.off("close", cancel);
-        if (part.type === "failed") {
-          if (out === undefined) return reject(new PlexusError(part.error));
-          say(openAiError(part.error));
-        } else {
+        if (result.ok) {
           open();
-          for (const chunk of answer.last(part)) say(chunk);
+          for (const chunk of answer.last(result.value)) say(chunk);
           out?.write("data: [DONE]\n\n");
+        } else {
+          if (out === undefined) return reject(new PlexusError(result.error));
+          say(openAiError(result.error));
         }
         out?.end();
         resolve();
-      });
+      };
+      const run = generate(generation, onText, onEnd);
       const cancel = () => run.cancel();
       request.raw.socket.once("close", cancel);
     });

@@ -1,5 +1,5 @@
-import type { AuditPage, Degraded, Failure, NodePlace, NodeStatus, Result } from "../../protocols/index.ts";
-import type { Runtime } from "../../runtimes/runtime.ts";
+import type { AuditPage, Degraded, Failure, NodePlace, NodeStatus, Result, ServingRow } from "../../protocols/index.ts";
+import type { Engines } from "../../runtimes/engine.ts";
 import type { ClusterActors, Kernel } from "../kernel/api.ts";
 import type { ClusterControl } from "../placement/api.ts";
 import type { ActorBlobs, Clock, Hub, Log, Meter, Random } from "../ports.ts";
@@ -12,7 +12,9 @@ import type { Outflow } from "./outflow.ts";
 /** What a gateway is made of. */
 export interface GatewayOptions {
   readonly kernel: Kernel;
-  readonly runtime: Runtime;
+  readonly engines: Engines;
+  /** Which node serves which model, and why; absent on a node without a cluster. */
+  readonly serving?: () => readonly ServingRow[];
   /** The hub the kernel publishes into. */
   readonly hub: Hub;
   readonly clock: Clock;

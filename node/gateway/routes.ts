@@ -123,7 +123,7 @@ export function addRoutes(app: FastifyInstance, at: Surroundings, accounts: Acco
   app.get(
     "/models",
     { config: { access: "user" }, schema: { summary: "The models of this node, default first", tags: ["node"] } },
-    async () => ({ models: at.runtime.models() }),
+    async () => ({ models: at.engines.generate.models() }),
   );
 
   app.get(
@@ -197,7 +197,7 @@ function addAccountRoutes(app: FastifyInstance, at: Surroundings, accounts: Acco
     signUp: at.signUp,
     version: at.version,
     node: at.node,
-    demonstrationModel: at.runtime.models().find(({ state }) => state !== "failed")?.demonstration ?? false,
+    demonstrationModel: at.engines.generate.models().find(({ state }) => state !== "failed")?.demonstration ?? false,
   }));
 
   app.post<{ Body: Static<typeof signUp> }>(

@@ -398,7 +398,7 @@ export class Activation {
         return;
       case "ask":
       case "read":
-      case "generate":
+      case "call":
       case "cancel":
         this.#errands.run(output, chain);
         return;

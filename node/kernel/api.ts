@@ -175,7 +175,7 @@ export interface Kernel {
   /** Brings a slot that this node owns into service, so that pending work goes on without a message. */
   serve(slot: SlotId): void;
   /** Before the slot moves: finishes turns and appends under way, starts no other, keeps queueing. What an actor waits
-   *  for (answers, generations) dies with the move; `recover` takes it up at the new owner. Rejects, and goes on, when it
+   *  for (answers, calls of engines) dies with the move; `recover` takes it up at the new owner. Rejects, and goes on, when it
    *  takes longer than `deadlineMs`. */
   drain(slot: SlotId, deadlineMs: number): Promise<void>;
   /** The move did not happen: goes on where `drain` stopped. */

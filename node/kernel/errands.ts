@@ -1,18 +1,18 @@
-/** What an actor has under way outside of it: asks, reads and generations.
+/** What an actor has under way outside of it: asks, reads and calls of engines.
  *
- *      output ─► errand ─► kernel, log or runtime ─► signal into the mailbox, unless that life is over by then
+ *      output ─► errand ─► kernel, log or engine ─► signal into the mailbox, unless that life is over by then
  *
  *  What comes of an errand belongs to the life of the actor that sent it: one that was loaded again has folded its state
- *  anew and never asked. Asks and generations are bounded: beyond that they fail at once. */
-import { failure, failureOf, refused, type ActorId, type GenerationPart, type Result } from "../../protocols/index.ts";
+ *  anew and never asked. Asks and calls are bounded: beyond that they fail at once. */
+import { failure, failureOf, refused, type ActorId, type Result, type Said } from "../../protocols/index.ts";
 import type { Effect, Sender, Signal } from "../../actors/behavior.ts";
-import type { Generation } from "../../runtimes/runtime.ts";
+import type { Running } from "../../runtimes/engine.ts";
 import type { ActivationHost, KernelServices } from "./host.ts";
 import type { Output } from "./plan.ts";
 
-type Errand = Extract<Effect, { type: "ask" | "read" | "generate" | "cancel" }>;
+type Errand = Extract<Effect, { type: "ask" | "read" | "call" | "cancel" }>;
 
-const errandTypes: ReadonlySet<Output["type"]> = new Set(["ask", "read", "generate", "cancel"]);
+const errandTypes: ReadonlySet<Output["type"]> = new Set(["ask", "read", "call", "cancel"]);
 
 /** Whether an output is an errand: its result comes back to the life that sent it. */
 export const isErrand = (output: Output): output is Errand => errandTypes.has(output.type);
@@ -20,7 +20,7 @@ export const isErrand = (output: Output): output is Errand => errandTypes.has(ou
 export interface ErrandPorts {
   readonly actor: ActorId;
   readonly home: Pick<ActivationHost, "readRecords" | "fail">;
-  readonly around: Pick<KernelServices, "ask" | "limits" | "log" | "runtime">;
+  readonly around: Pick<KernelServices, "ask" | "limits" | "log" | "engines">;
   /** Puts what came of an errand into the actor's mailbox. */
   readonly signal: (message: Signal, from: Sender, chain: readonly ActorId[]) => void;
 }
@@ -29,7 +29,8 @@ export class Errands {
   readonly #ports: ErrandPorts;
   #asks = 0;
   #reads = 0;
-  readonly #generations = new Map<string, Generation>();
+  /** By tag. */
+  readonly #calls = new Map<string, Running>();
   /** Rises when a life ends. */
   #life = 0;
 
@@ -39,7 +40,7 @@ export class Errands {
 
   /** Nothing is under way. */
   get none(): boolean {
-    return this.#asks === 0 && this.#reads === 0 && this.#generations.size === 0;
+    return this.#asks === 0 && this.#reads === 0 && this.#calls.size === 0;
   }
 
   /** Sends an errand out. `chain`: who waits for an answer of this actor, the nearest last. */
@@ -51,11 +52,11 @@ export class Errands {
       case "read":
         this.#read(errand, chain);
         return;
-      case "generate":
-        this.#generate(errand.request);
+      case "call":
+        this.#call(errand);
         return;
       case "cancel":
-        this.#generations.get(errand.id)?.cancel();
+        this.#calls.get(errand.tag)?.cancel();
         return;
     }
   }
@@ -65,8 +66,8 @@ export class Errands {
     this.#life += 1;
     this.#asks = 0;
     this.#reads = 0;
-    for (const generation of this.#generations.values()) generation.cancel();
-    this.#generations.clear();
+    for (const call of this.#calls.values()) call.cancel();
+    this.#calls.clear();
   }
 
   #ask(errand: Extract<Errand, { type: "ask" }>, chain: readonly ActorId[]): void {
@@ -101,22 +102,22 @@ export class Errands {
     );
   }
 
-  #generate(request: Extract<Errand, { type: "generate" }>["request"]): void {
+  #call({ engine, request, tag, timeoutMs }: Extract<Errand, { type: "call" }>): void {
     const { actor, around, signal } = this.#ports;
-    const { id } = request;
-    const { generationsMax } = around.limits;
-    if (this.#generations.size >= generationsMax) {
-      const part = { type: "failed", error: failure("OVERLOADED", { generationsMax }) } as const;
-      signal({ type: "generated", id, part }, "node", []);
+    const { callsMax } = around.limits;
+    if (this.#calls.size >= callsMax) {
+      signal({ type: "answered", tag, result: refused(failure("OVERLOADED", { callsMax })) }, "node", []);
       return;
     }
-    const say = this.#inThisLife((part: GenerationPart) => {
-      if (part.type !== "text") this.#generations.delete(id);
+    const hear = this.#inThisLife((said: Said) => {
+      if (said.type === "part") return signal({ type: "part", engine, tag, part: said.part }, "node", []);
+      this.#calls.delete(tag);
+      const { result } = said;
       // Actors tell people that it failed; the details are for whoever runs the nodes.
-      if (part.type === "failed") around.log.info("generation.failed", { actor, id, failure: part.error });
-      signal({ type: "generated", id, part }, "node", []);
+      if (!result.ok) around.log.info("call.failed", { actor, engine, tag, failure: result.error });
+      signal({ type: "answered", tag, result }, "node", []);
     });
-    this.#generations.set(id, around.runtime.generate(request, say));
+    this.#calls.set(tag, around.engines[engine].call({ ...request, id: tag, timeoutMs, key: actor }, hear));
   }
 
   /** The same function, for as long as this life lasts. */

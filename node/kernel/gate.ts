@@ -39,7 +39,7 @@ function needsProof(output: Output): boolean {
     case "answer":
     case "tell":
     case "ask":
-    case "generate":
+    case "call":
       return true;
     case "cancel":
     case "read":

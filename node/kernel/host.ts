@@ -1,7 +1,7 @@
 /** What an activation needs from outside: the slot that hosts it, and the kernel around all slots. */
 import type { ActorId, Failure, Result, SlotId } from "../../protocols/index.ts";
 import type { Effect, ReplyTo } from "../../actors/behavior.ts";
-import type { Runtime } from "../../runtimes/runtime.ts";
+import type { Engines } from "../../runtimes/engine.ts";
 import type { Clock, Log, Meter, Publisher } from "../ports.ts";
 import type { EntryDraft, Recovered } from "../storage/index.ts";
 import type { Activation } from "./activation.ts";
@@ -53,7 +53,7 @@ export interface KernelServices {
   readonly diskFull: (slot: SlotId) => boolean;
   readonly log: Log;
   readonly meter: Meter;
-  readonly runtime: Runtime;
+  readonly engines: Engines;
   readonly publisher: Publisher;
   /** Puts the activation in line for turns. */
   readonly schedule: (activation: Activation) => void;

@@ -25,7 +25,7 @@ import {
   type SlotId,
 } from "../../protocols/index.ts";
 import type { AnyBehavior, Message } from "../../actors/behavior.ts";
-import type { Runtime } from "../../runtimes/runtime.ts";
+import type { Engines } from "../../runtimes/engine.ts";
 import type { Clock, Log, Meter, NodeId, Publisher, Random } from "../ports.ts";
 import { within } from "../waiting.ts";
 import type { Ask, AskTable, Kernel, Request, Routing, Slots, Tell } from "./api.ts";
@@ -53,7 +53,7 @@ export interface KernelPorts {
   readonly pressure: Pressure;
   /** Slots of this node where some actor has work waiting: reminders or pending work. */
   slotsWithWork(): Promise<readonly SlotId[]>;
-  readonly runtime: Runtime;
+  readonly engines: Engines;
   readonly publisher: Publisher;
   readonly clock: Clock;
   readonly random: Random;
@@ -133,7 +133,7 @@ class NodeKernel implements Kernel {
       diskFull: (slot) => pressure.full(slot),
       log,
       meter,
-      runtime: ports.runtime,
+      engines: ports.engines,
       publisher: ports.publisher,
       schedule: (activation) => this.#turns.add(activation),
       leave: (activation) => this.#memory.leave(activation),

@@ -24,8 +24,8 @@ export const kernelLimits = {
   sweepIntervalMs: 100,
   /** Asks of one actor that wait for an answer; one more is answered with `OVERLOADED`. */
   outstandingAsksMax: 1_024,
-  /** Generations of one actor at the same time; one more fails with `OVERLOADED`. */
-  generationsMax: 64,
+  /** Calls of engines of one actor at the same time; one more fails with `OVERLOADED`. */
+  callsMax: 64,
   /** A message without a waiting sender that reaches no owner for so long is lost, and counted in
    *  `plexus_messages_lost_total`. */
   tellTimeoutMs: 30_000,

@@ -5,7 +5,7 @@
  *                            └══════════════ answers ═══════════════════┘
  *      gateway ─ follow ─► Relay ══ follow ══► Relay of the owner ◄─ publish ─ kernel of the owner
  *                            ▲════ events ══════════┘                 (once a node, however many clients)
- *      kernel, gateway ─ generate ─► Generations ══════► a member that has the model
+ *      kernel, gateway ─ call ─► Calls ════════════════► a member whose engine offers what is asked
  *      admins ─ list, show, release ─► actors.ts ══════► the owners
  *
  *  What users must not see is dealt with here: a slot that moves, an owner that dies, a connection that breaks. An envelope
@@ -14,20 +14,21 @@
  *  A tell is answered too, once its turn took effect. Nothing rests on the slot table being current: the worst that an old
  *  one does is a bounce.
  *
- *  Read `outbound.ts`, `inbound.ts`, then `relay.ts`, `generations.ts` and `actors.ts`, which stand alone. */
+ *  Read `outbound.ts`, `inbound.ts`, then `relay.ts`, `calls.ts` with `choice.ts`, and `actors.ts`, which stand alone. */
 import type { ActorId, Role, SlotId } from "../../protocols/index.ts";
-import type { Runtime } from "../../runtimes/runtime.ts";
+import type { Engines } from "../../runtimes/engine.ts";
 import type { Exchange } from "../exchange/index.ts";
 import type { AskTable, Kernel, Routing } from "../kernel/api.ts";
 import type { Clock, Hub, Log, Membership, Meter, NodeId, Random } from "../ports.ts";
 import { firstOwner, slotOfActor, type SlotTable } from "../cluster/slot-table.ts";
-import { createGenerations } from "./generations.ts";
+import { createCalls, type Calls } from "./calls.ts";
 import { Inbound } from "./inbound.ts";
 import { routingLimits, type RoutingLimits } from "./limits.ts";
 import { Outbound } from "./outbound.ts";
 import { Relay } from "./relay.ts";
 
 export { createClusterActors } from "./actors.ts";
+export { advertise } from "./offers.ts";
 export { routingLimits, type RoutingLimits } from "./limits.ts";
 
 export interface RoutingOptions {
@@ -37,8 +38,10 @@ export interface RoutingOptions {
   readonly membership: Membership;
   /** The node that keeps the embedded directory; undefined with another directory. */
   directoryNode(): NodeId | undefined;
-  /** This node's own inference. */
-  readonly runtime: Runtime;
+  /** This node's own engines. */
+  readonly engines: Engines;
+  /** Calls of engines under way at a member when it last said so. */
+  callsAt?(node: NodeId): { readonly calls: number; readonly agoMs: number } | undefined;
   /** Shared with the kernel. */
   readonly asks: AskTable;
   readonly clock: Clock;
@@ -61,8 +64,8 @@ export interface RoutingPorts extends RoutingOptions {
 export interface RoutingPart extends Routing {
   /** Where the kernel publishes and the gateway listens. */
   readonly hub: Hub;
-  /** Inference on this node and on the others. Stopping it leaves this node's own runtime as it is. */
-  readonly runtime: Runtime;
+  /** The engines of this node and of the others, as one. */
+  readonly calls: Omit<Calls, "stop">;
   /** Gives up what is under way. */
   stop(): void;
 }
@@ -85,10 +88,10 @@ export function createRouting(options: RoutingOptions): RoutingPart {
   const outbound = new Outbound(ports, limits);
   const inbound = new Inbound(ports, limits);
   const hub = new Relay(ports, limits);
-  const runtime = createGenerations(ports, limits);
+  const calls = createCalls(ports, limits);
   return {
     hub,
-    runtime,
+    calls,
     slotOf: (role, actor) => slotOfActor(table, role as Role, actor),
     takes: (slot, here) => outbound.takes(slot, here),
     send: outbound.send,
@@ -97,7 +100,7 @@ export function createRouting(options: RoutingOptions): RoutingPart {
     stop() {
       outbound.stop();
       hub.stop();
-      void runtime.stop(0);
+      calls.stop();
     },
   };
 }

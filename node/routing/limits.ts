@@ -50,18 +50,20 @@ export const routingLimits = {
   followRetryMs: 50,
   /** Longest such pause. */
   followRetryMaxMs: 2_000,
-  /** Generations of other nodes that run or wait here at the same time; one more gets `QUEUE_FULL`. */
-  generationsServedMax: 1_024,
-  /** Generations of this node that run on others; one more gets `QUEUE_FULL`. */
-  generationsRemoteMax: 1_024,
-  /** Generations of one person among each of these two; one more gets `QUEUE_FULL`. */
-  generationsPerPersonMax: 64,
-  /** Parts of a generation are gathered for so long. */
+  /** Calls of engines by other nodes that run or wait here at the same time; one more gets `QUEUE_FULL`. */
+  callsServedMax: 1_024,
+  /** Calls of this node that run on others; one more gets `QUEUE_FULL`. */
+  callsRemoteMax: 1_024,
+  /** Calls of one person among each of these two; one more gets `QUEUE_FULL`. */
+  callsPerPersonMax: 64,
+  /** What an engine says of a call is gathered for so long. */
   partsCoalesceMs: 12,
-  /** How long a member's list of models is used before it is asked again. */
-  modelsFreshMs: 10_000,
-  /** Time for a member to send that list; then its last list counts. */
-  modelsTimeoutMs: 2_000,
+  /** A node that says nothing for this long beyond a call's own time counts as lost: `GENERATION_TIMEOUT`. */
+  callGraceMs: 2_000,
+  /** A member row that could not be told what this node offers is written again after this. */
+  offersRetryMs: 5_000,
+  /** Characters of the reason why a model failed in a member row; the rest is cut. */
+  offerReasonCharsMax: 512,
   /** Actors that one node names in a page of the cluster's listing; the rest comes with the next. */
   actorRowsMax: 500,
   /** Such pages that a node makes at a time; one more is `OVERLOADED`, and the list says it is not whole. */

@@ -4,7 +4,7 @@
 import type { Static, TSchema } from "typebox";
 import { blobMessages } from "./blobs.ts";
 import { directoryMessages } from "./directory.ts";
-import { generationMessages } from "./generation.ts";
+import { engineMessages } from "./engine.ts";
 import { membershipMessages } from "./membership.ts";
 import { placementMessages } from "./placement.ts";
 import { replicationMessages } from "./replication.ts";
@@ -19,7 +19,7 @@ export type { Standing } from "./replication.ts";
 export const meshMessages = {
   ...blobMessages,
   ...directoryMessages,
-  ...generationMessages,
+  ...engineMessages,
   ...membershipMessages,
   ...placementMessages,
   ...replicationMessages,

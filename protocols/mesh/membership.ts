@@ -20,6 +20,8 @@ export const membershipMessages = {
           connections: count,
           eventLoopLagMs: figure,
           memoryBytes: count,
+          /** Calls of engines that run or wait at the sender. */
+          calls: Type.Optional(count),
         },
         { additionalProperties: false },
       ),

@@ -1,9 +1,10 @@
 /** The echo as a runtime in this process: deterministic, on an injected clock, for simulations, tests and demonstrations. */
 import type { ModelInfo } from "../../protocols/index.ts";
 import { Admission } from "../admission.ts";
+import type { LocalEngine } from "../engine.ts";
 import type { RuntimeClock, RuntimeEvent, RuntimeLog, RuntimeStats } from "../environment.ts";
 import { runtimeLimits } from "../limits.ts";
-import type { Runtime } from "../runtime.ts";
+import { echo } from "./adapter.ts";
 import { speak } from "./speech.ts";
 
 export interface EchoOptions {
@@ -21,7 +22,7 @@ export interface EchoOptions {
   readonly queuedPerPersonMax?: number;
 }
 
-export interface EchoRuntime extends Runtime {
+export interface EchoRuntime extends LocalEngine<"generate"> {
   stats(): RuntimeStats;
   /** Ends all that runs with RUNTIME_FAULT, as the death of an inference host does. For simulations. */
   crash(): void;
@@ -30,6 +31,7 @@ export interface EchoRuntime extends Runtime {
 export function createEchoRuntime(options: EchoOptions): EchoRuntime {
   const models = options.models ?? ["echo"];
   const contextTokens = options.contextTokens ?? runtimeLimits.contextTokensDefault;
+  const places = options.sequences ?? runtimeLimits.sequencesDefault;
   const voices = new Map<number, () => void>();
   const speech = {
     after: (delayMs: number, callback: () => void) => options.clock.after(delayMs, callback),
@@ -44,9 +46,9 @@ export function createEchoRuntime(options: EchoOptions): EchoRuntime {
       begin(run, _model, request) {
         const stop = speak(request, speech, {
           text: (text, tokens) => admission.text(run, text, tokens),
-          end: (part) => {
+          end: (result) => {
             voices.delete(run);
-            admission.end(run, part);
+            admission.end(run, result);
           },
         });
         voices.set(run, stop);
@@ -57,7 +59,7 @@ export function createEchoRuntime(options: EchoOptions): EchoRuntime {
   for (const model of models)
     admission.setDoor(model, {
       type: "open",
-      slots: options.sequences ?? runtimeLimits.sequencesDefault,
+      slots: places,
       contextTokens,
     });
 
@@ -65,13 +67,17 @@ export function createEchoRuntime(options: EchoOptions): EchoRuntime {
     models: () =>
       models.map((model): ModelInfo => ({
         model,
-        runtime: "echo",
+        runtime: echo.name,
+        capabilities: echo.capabilities,
         contextTokens,
         sizeBytes: 0,
         demonstration: true,
         state: "ready",
+        places,
       })),
-    generate: (request, onPart) => admission.submit(request, onPart),
+    // What it has, it has from the start.
+    watch: () => () => undefined,
+    call: (request, hear) => admission.submit(request, hear),
     stats: () => admission.stats(crashes),
     crash() {
       crashes += 1;

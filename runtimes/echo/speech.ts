@@ -1,5 +1,13 @@
 /** What the echo says, and how it says it: one token after the other, on whatever clock it is given. */
-import { failure, type ChatMessage, type GenerationPart, type GenerationRequest } from "../../protocols/index.ts";
+import {
+  failure,
+  ok,
+  refused,
+  type ChatMessage,
+  type GenerationEnd,
+  type GenerationRequest,
+} from "../../protocols/index.ts";
+import type { Ended } from "../adapter.ts";
 import { createAnswer } from "../answer.ts";
 
 export interface SpeechOptions {
@@ -12,7 +20,7 @@ export interface SpeechOptions {
 
 export interface Listener {
   text(text: string, tokens: number): void;
-  end(part: Exclude<GenerationPart, { type: "text" }>): void;
+  end(result: Ended): void;
 }
 
 /** A token of the echo: up to 12 characters of a word, with the space before it. Together they are the text. */
@@ -33,7 +41,7 @@ export function speak(request: GenerationRequest, options: SpeechOptions, listen
   const room = options.contextTokens - prompt;
   if (room < 1) {
     const error = failure("CONTEXT_TOO_LONG", { promptTokens: prompt, contextTokens: options.contextTokens });
-    options.after(0, () => listener.end({ type: "failed", error }));
+    options.after(0, () => listener.end(refused(error)));
     return () => undefined;
   }
   const tokens = echoTokens(echoAnswer(request.messages));
@@ -41,9 +49,9 @@ export function speak(request: GenerationRequest, options: SpeechOptions, listen
   let position = 0;
 
   let over = false;
-  const done = (end: "complete" | "length" | "stopped"): void => {
+  const done = (end: GenerationEnd): void => {
     over = true;
-    listener.end({ type: "done", end, promptTokens: prompt, completionTokens: answer.tokens });
+    listener.end(ok({ end, promptTokens: prompt, completionTokens: answer.tokens }));
   };
   const say = (text: string, count: number): void => {
     if (text !== "") listener.text(text, count);

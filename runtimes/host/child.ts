@@ -7,11 +7,10 @@
 import { basename } from "node:path";
 import { MessageChannel, type MessagePort } from "node:worker_threads";
 import { Piscina } from "piscina";
-import { failure, type GenerationRequest } from "../../protocols/index.ts";
+import { failure, refused, type GenerationRequest } from "../../protocols/index.ts";
 import type { ModelSpec } from "../adapter.ts";
-import { inspectGgufFile } from "../gguf.ts";
+import { adapterOf } from "../adapters.ts";
 import { runtimeLimits } from "../limits.ts";
-import { planLoad } from "../llama/plan.ts";
 import { memoryBudgetBytes, readMachine } from "../machine.ts";
 import type { FromHost, FromWorker, ToHost, ToWorker } from "./messages.ts";
 import type { GenerateTask, LoadAnswer, LoadTask } from "./worker.ts";
@@ -35,9 +34,12 @@ async function load(spec: ModelSpec, models: number): Promise<void> {
   send({ type: "loading", model: spec.name });
   let sizeBytes = 0;
   try {
-    const file = spec.runtime === "llama" ? inspectGgufFile(spec.path) : undefined;
-    sizeBytes = file?.fileBytes ?? 0;
-    const verdict = planLoad({ spec, file, machine, models, freeBytes: budgetBytes - usedBytes });
+    const adapter = adapterOf(spec);
+    const inspected = adapter.inspect(spec);
+    sizeBytes = inspected.fileBytes;
+    if (inspected.type === "refused") return refuse(spec, sizeBytes, inspected.reason);
+    const freeBytes = budgetBytes - usedBytes;
+    const verdict = adapter.plan({ ...inspected, spec, machine, models, freeBytes });
     if (verdict.type === "refused") return refuse(spec, sizeBytes, verdict.reason);
     const { plan } = verdict;
     const pool = createPool(plan.sequences);
@@ -100,7 +102,7 @@ function fault(event: string, error: unknown): void {
 function begin(run: number, model: string, request: GenerationRequest): void {
   const pool = pools.get(model);
   if (pool === undefined) {
-    send({ type: "end", run, part: { type: "failed", error: failure("MODEL_NOT_FOUND", { model }) } });
+    send({ type: "end", run, result: refused(failure("MODEL_NOT_FOUND", { model })) });
     return;
   }
   const { port1, port2 } = new MessageChannel();

@@ -1,7 +1,7 @@
 /** The way of one generation out of its worker: text is joined into frames, and a slow receiver makes the model pause
  *  instead of filling memory. Cancellation comes in over the same channel. */
 import type { MessagePort } from "node:worker_threads";
-import type { Flow, LastPart } from "../adapter.ts";
+import type { Ended, Flow } from "../adapter.ts";
 import { createCoalescer, type Coalescer } from "../coalescer.ts";
 import { runtimeLimits } from "../limits.ts";
 import type { FromWorker, ToWorker } from "./messages.ts";
@@ -50,11 +50,11 @@ export class PortFlow implements Flow {
     if (this.#cancelled) callback();
   }
 
-  /** Sends what waits and the last part. The channel closes behind it. */
-  end(part: LastPart): void {
+  /** Sends what waits and the end. The channel closes behind it. */
+  end(result: Ended): void {
     clearTimeout(this.#timer);
     this.#send(true);
-    this.#post({ type: "end", part });
+    this.#post({ type: "end", result });
     this.#port.close();
   }
 

@@ -10,10 +10,11 @@ import { fork, type ChildProcess } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { failure, unreachable, type Failure, type ModelInfo } from "../../protocols/index.ts";
 import type { ModelSpec } from "../adapter.ts";
+import { adapterOf } from "../adapters.ts";
 import { Admission } from "../admission.ts";
 import type { RuntimeClock, RuntimeEvent, RuntimeLog, RuntimeStats } from "../environment.ts";
 import { runtimeLimits } from "../limits.ts";
-import type { Runtime } from "../runtime.ts";
+import type { LocalEngine } from "../engine.ts";
 import type { FromHost, LoadedFacts, ToHost } from "./messages.ts";
 import { afterDeath, isSilent, type HostHistory } from "./supervision.ts";
 
@@ -27,12 +28,10 @@ export interface InferenceHostOptions {
   readonly queuedPerPersonMax?: number;
 }
 
-export interface InferenceHost extends Runtime {
+export interface InferenceHost extends LocalEngine<"generate"> {
   stats(): RuntimeStats;
   /** The host's process; undefined while none runs. */
   readonly pid: number | undefined;
-  /** Whether a model that serves runs on a graphics card. */
-  readonly gpu: boolean;
   /** Resolves when no model is loading any more: each serves or has failed. */
   settled(): Promise<void>;
 }
@@ -79,6 +78,7 @@ class Host implements InferenceHost {
   #stopped: Promise<void> | undefined;
   #onExit: () => void = () => undefined;
   #whenSettled: (() => void)[] = [];
+  readonly #watchers = new Set<() => void>();
 
   constructor(options: InferenceHostOptions) {
     this.#options = options;
@@ -103,27 +103,45 @@ class Host implements InferenceHost {
     return this.#process?.child.pid;
   }
 
-  get gpu(): boolean {
-    return [...this.#models.values()].some(
-      ({ loading }) => loading.state === "ready" && loading.facts.device !== "cpu",
-    );
-  }
-
   models(): readonly ModelInfo[] {
-    return [...this.#models.values()].map(({ spec, loading }) => ({
-      model: spec.name,
-      runtime: spec.runtime,
-      demonstration: spec.demonstration,
-      contextTokens: loading.state === "ready" ? loading.facts.contextTokens : (spec.contextTokens ?? 0),
-      sizeBytes:
-        loading.state === "ready" ? loading.facts.sizeBytes : loading.state === "failed" ? loading.sizeBytes : 0,
-      state: loading.state,
-      ...(loading.state === "failed" && { reason: String(loading.error.details?.["reason"]) }),
-    }));
+    return [...this.#models.values()].map(({ spec, loading }) => {
+      const adapter = adapterOf(spec);
+      const { name: runtime, capabilities } = adapter;
+      const label = adapter.label(spec);
+      const { state } = loading;
+      const about = {
+        model: spec.name,
+        runtime,
+        capabilities,
+        demonstration: label !== undefined,
+        ...(label && { label }),
+      };
+      switch (state) {
+        case "loading":
+          return { ...about, state, contextTokens: spec.contextTokens ?? 0, sizeBytes: 0 };
+        case "failed": {
+          const reason = String(loading.error.details?.["reason"]);
+          return { ...about, state, contextTokens: spec.contextTokens ?? 0, sizeBytes: loading.sizeBytes, reason };
+        }
+        case "ready": {
+          const { contextTokens, sizeBytes, device, sequences: places } = loading.facts;
+          return { ...about, state, contextTokens, sizeBytes, device, places };
+        }
+      }
+    });
   }
 
-  generate(...[request, onPart]: Parameters<Runtime["generate"]>): ReturnType<Runtime["generate"]> {
-    return this.#admission.submit(request, onPart);
+  call(...[request, hear]: Parameters<InferenceHost["call"]>): ReturnType<InferenceHost["call"]> {
+    return this.#admission.submit(request, hear);
+  }
+
+  watch(listener: () => void): () => void {
+    this.#watchers.add(listener);
+    return () => this.#watchers.delete(listener);
+  }
+
+  #changed(): void {
+    for (const listener of this.#watchers) listener();
   }
 
   stats(): RuntimeStats {
@@ -212,7 +230,7 @@ class Host implements InferenceHost {
       }
       case "end":
         host.taken.delete(message.run);
-        return this.#admission.end(message.run, message.part);
+        return this.#admission.end(message.run, message.result);
       case "beat":
         host.missedBeats = 0;
         return;
@@ -225,7 +243,7 @@ class Host implements InferenceHost {
 
   #loadAll(): void {
     const wanted = [...this.#models.values()].filter(({ loading }) => loading.state !== "failed");
-    const models = wanted.filter(({ spec }) => spec.runtime === "llama").length;
+    const models = wanted.filter(({ spec }) => adapterOf(spec).threaded).length;
     for (const { spec } of wanted) this.#send({ type: "load", spec, models });
   }
 
@@ -238,7 +256,7 @@ class Host implements InferenceHost {
       const { sequences: slots, contextTokens } = loading.facts;
       this.#admission.setDoor(name, { type: "open", slots, contextTokens });
     } else if (loading.state === "failed") this.#admission.setDoor(name, { type: "closed", error: loading.error });
-    this.#options.onEvent?.({ type: "modelChanged", model: name });
+    this.#changed();
     this.#reportSettled();
   }
 
@@ -293,7 +311,7 @@ class Host implements InferenceHost {
       if (model.deaths < runtimeLimits.loadAttemptsMax) {
         model.loading = { state: "loading" };
         this.#admission.setDoor(name, { type: "held" });
-        this.#options.onEvent?.({ type: "modelChanged", model: name });
+        this.#changed();
         continue;
       }
       const reason = `the inference host died ${model.deaths} times while it loaded this model (${how})`;

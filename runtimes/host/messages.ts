@@ -1,7 +1,7 @@
 /** What the node and its inference host say to each other, and what the host and its workers say. Plain data, one
  *  version of the code on both sides: the host is always started from the same files as the node. */
 import type { Failure, GenerationRequest } from "../../protocols/index.ts";
-import type { LastPart, ModelSpec } from "../adapter.ts";
+import type { Ended, ModelSpec } from "../adapter.ts";
 
 /** What is known of a model once it is in memory. */
 export interface LoadedFacts {
@@ -14,7 +14,7 @@ export interface LoadedFacts {
 }
 
 export type ToHost =
-  /** `models`: how many with a file there are in all, to share the processor. */
+  /** `models`: how many there are in all that share the processor. */
   | { readonly type: "load"; readonly spec: ModelSpec; readonly models: number }
   | { readonly type: "begin"; readonly run: number; readonly model: string; readonly request: GenerationRequest }
   | { readonly type: "cancel"; readonly run: number }
@@ -28,7 +28,7 @@ export type FromHost =
   | { readonly type: "loaded"; readonly model: string; readonly facts: LoadedFacts }
   | { readonly type: "loadFailed"; readonly model: string; readonly sizeBytes: number; readonly error: Failure }
   | { readonly type: "text"; readonly run: number; readonly text: string; readonly tokens: number }
-  | { readonly type: "end"; readonly run: number; readonly part: LastPart }
+  | { readonly type: "end"; readonly run: number; readonly result: Ended }
   | { readonly type: "beat" }
   | { readonly type: "log"; readonly event: string; readonly facts: Readonly<Record<string, unknown>> };
 
@@ -38,4 +38,4 @@ export type ToWorker = { readonly type: "cancel" } | { readonly type: "credit"; 
 /** Worker to host, over the channel of one generation. */
 export type FromWorker =
   | { readonly type: "text"; readonly text: string; readonly tokens: number }
-  | { readonly type: "end"; readonly part: LastPart };
+  | { readonly type: "end"; readonly result: Ended };

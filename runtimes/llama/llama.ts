@@ -13,31 +13,24 @@ import {
   type Token,
 } from "node-llama-cpp";
 import * as library from "node-llama-cpp";
-import { failure, wireLimits, type GenerationRequest } from "../../protocols/index.ts";
-import type { Flow, LastPart, LoadedModel, ModelSpec } from "../adapter.ts";
+import { failure, ok, refused, wireLimits, type GenerationEnd, type GenerationRequest } from "../../protocols/index.ts";
+import type { Ended, Flow, Load, LoadedModel, LoadPlan, ModelSpec } from "../adapter.ts";
 import { createAnswer } from "../answer.ts";
 import { runtimeLimits } from "../limits.ts";
 import { createDetokenizer } from "./detokenizer.ts";
 import { Gate } from "./gate.ts";
-import type { LoadPlan } from "./plan.ts";
 import { loadReason } from "./load-reason.ts";
 import { createPromptRenderer, type Prompt, type PromptRenderer, type TooLong } from "./prompt.ts";
-
-export type LlamaLoad =
-  | { readonly type: "loaded"; readonly model: LoadedModel; readonly warnings: readonly string[] }
-  | { readonly type: "failed"; readonly reason: string };
 
 /** Its type is a constant enum, which type stripping cannot follow; what is there when it runs is this. */
 const architectures = (library as unknown as { GgufArchitectureType: Readonly<Record<string, string>> })
   .GgufArchitectureType;
 
-/** The usual choice of chat servers: lively, seldom wrong. */
-const temperatureDefault = 0.7;
-
 const logStepMs = 20;
 
-/** Loads a model into this thread. What fails comes back as a reason, and nothing of it stays in memory. */
-export async function loadLlama(spec: ModelSpec, plan: LoadPlan): Promise<LlamaLoad> {
+/** Loads a model into this thread. What fails comes back as a reason, and nothing of it stays in memory. `temperature` is for
+ *  those who name none. */
+export async function loadLlama(spec: ModelSpec, plan: LoadPlan, temperature: number): Promise<Load> {
   // The library says only "Failed to load model"; the reason is in its log.
   const errors: string[] = [];
   const warnings: string[] = [];
@@ -64,7 +57,7 @@ export async function loadLlama(spec: ModelSpec, plan: LoadPlan): Promise<LlamaL
     });
     const sequences = Array.from({ length: plan.sequences }, () => context.getSequence());
     const renderer = createPromptRenderer(model, (text) => keep(warnings, text));
-    const writer = new Writer({ model, renderer, sequences, spec, contextTokens: plan.contextTokens });
+    const writer = new Writer({ model, renderer, sequences, temperature, contextTokens: plan.contextTokens });
     // A card without room for a single layer is found, and not used.
     const device = llama.gpu === false || model.gpuLayers === 0 ? "cpu" : llama.gpu;
     const unload = async (): Promise<void> => {
@@ -92,7 +85,7 @@ interface WriterParts {
   readonly model: LlamaModel;
   readonly renderer: PromptRenderer;
   readonly sequences: readonly LlamaContextSequence[];
-  readonly spec: ModelSpec;
+  readonly temperature: number;
   readonly contextTokens: number;
 }
 
@@ -107,7 +100,7 @@ class Writer {
     this.#free = [...parts.sequences];
   }
 
-  async generate(request: GenerationRequest, flow: Flow): Promise<LastPart> {
+  async generate(request: GenerationRequest, flow: Flow): Promise<Ended> {
     const { contextTokens } = this.#parts;
     let prompt: Prompt | TooLong;
     try {
@@ -115,13 +108,12 @@ class Writer {
       prompt = await this.#parts.renderer.render(request.messages, contextTokens - 1);
     } catch (thrown) {
       // Templates refuse orders of roles they do not know.
-      return { type: "failed", error: failure("BAD_REQUEST", { field: "messages", reason: String(thrown) }) };
+      return refused(failure("BAD_REQUEST", { field: "messages", reason: String(thrown) }));
     }
-    if ("promptTokensMin" in prompt)
-      return { type: "failed", error: failure("CONTEXT_TOO_LONG", { ...prompt, contextTokens }) };
+    if ("promptTokensMin" in prompt) return refused(failure("CONTEXT_TOO_LONG", { ...prompt, contextTokens }));
     const promptTokens = prompt.tokens.length;
     if (promptTokens === 0 || promptTokens + 1 > contextTokens)
-      return { type: "failed", error: failure("CONTEXT_TOO_LONG", { promptTokens, contextTokens }) };
+      return refused(failure("CONTEXT_TOO_LONG", { promptTokens, contextTokens }));
 
     const sequence = await this.#borrow(prompt.tokens);
     try {
@@ -141,25 +133,15 @@ class Writer {
     return this.#free.splice(best, 1)[0]!;
   }
 
-  async #write(
-    request: GenerationRequest,
-    prompt: Prompt,
-    sequence: LlamaContextSequence,
-    flow: Flow,
-  ): Promise<LastPart> {
-    const { model, contextTokens, spec } = this.#parts;
+  async #write(request: GenerationRequest, prompt: Prompt, sequence: LlamaContextSequence, flow: Flow): Promise<Ended> {
+    const { model, contextTokens, temperature } = this.#parts;
     const promptTokens = prompt.tokens.length;
     const room = contextTokens - promptTokens;
     const tokensMax = Math.min(request.sampling.maxTokens ?? wireLimits.maxTokensMax, room);
     const answer = createAnswer([...(request.stop ?? []), ...prompt.stopTexts], tokensMax);
     const detokenizer = createDetokenizer<Token>((tokens, before) => model.detokenize(tokens, false, before));
-    const done = (end: "complete" | "length" | "stopped"): LastPart => ({
-      type: "done",
-      end,
-      promptTokens,
-      completionTokens: answer.tokens,
-    });
-    const finish = (end: "complete" | "length" | "stopped"): LastPart => {
+    const done = (end: GenerationEnd): Ended => ok({ end, promptTokens, completionTokens: answer.tokens });
+    const finish = (end: GenerationEnd): Ended => {
       const rest = answer.finish(detokenizer.flush());
       flow.text(rest.text, rest.tokens);
       return done(end);
@@ -168,7 +150,7 @@ class Writer {
     const rest = await this.#prefill(sequence, prompt.tokens, request.sampling.seed !== undefined, flow);
     if (flow.cancelled) return done("stopped");
     const tokens = sequence.evaluate(rest, {
-      temperature: request.sampling.temperature ?? spec.temperature ?? temperatureDefault,
+      temperature: request.sampling.temperature ?? temperature,
       ...(request.sampling.topP !== undefined && { topP: request.sampling.topP }),
       // Without one the library takes the second of the clock: two at once would say the same.
       seed: request.sampling.seed ?? Math.floor(Math.random() * 2 ** 31),

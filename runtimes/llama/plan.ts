@@ -1,58 +1,21 @@
 /** Decides how a model is loaded, or why it is not. Pure. */
-import type { ModelSpec } from "../adapter.ts";
-import { keyValueBytes, type GgufVerdict } from "../gguf.ts";
+import { settingsOf, type LoadInquiry, type LoadVerdict } from "../adapter.ts";
+import { keyValueBytes, type GgufHeader } from "../gguf.ts";
 import { runtimeLimits } from "../limits.ts";
-import { threadCount, type Machine } from "../machine.ts";
+import { threadCount } from "../machine.ts";
 
-export interface LoadPlan {
-  /** Of one sequence. */
-  readonly contextTokens: number;
-  readonly sequences: number;
-  readonly threads: number;
-  readonly sizeBytes: number;
-  /** What the file calls itself; empty without a file. */
-  readonly architecture: string;
-  /** What is counted against the memory budget. */
-  readonly memoryBytes: number;
-}
-
-export interface LoadInquiry {
-  readonly spec: ModelSpec;
-  /** Absent for a model without a file. */
-  readonly file: { readonly verdict: GgufVerdict; readonly fileBytes: number } | undefined;
-  readonly machine: Machine;
-  /** Models with a file that share the machine, this one included. */
-  readonly models: number;
-  /** What the models loaded before left of the budget. */
-  readonly freeBytes: number;
-}
-
-export type LoadVerdict =
-  { readonly type: "fine"; readonly plan: LoadPlan } | { readonly type: "refused"; readonly reason: string };
-
-export function planLoad({ spec, file, machine, models, freeBytes }: LoadInquiry): LoadVerdict {
-  const sequences = spec.sequences ?? runtimeLimits.sequencesDefault;
-  if (!Number.isInteger(sequences) || sequences < 1 || sequences > runtimeLimits.sequencesMax)
-    return { type: "refused", reason: `sequences must be from 1 to ${runtimeLimits.sequencesMax}` };
-  const wanted = spec.contextTokens ?? runtimeLimits.contextTokensDefault;
-  if (!Number.isInteger(wanted) || wanted < 1) return { type: "refused", reason: "contextTokens must be at least 1" };
-  if (file === undefined)
-    return {
-      type: "fine",
-      plan: {
-        contextTokens: wanted,
-        sequences,
-        threads: 1,
-        sizeBytes: 0,
-        architecture: "",
-        memoryBytes: runtimeLimits.workerBytes,
-      },
-    };
-
-  const { verdict, fileBytes } = file;
-  if (verdict.type === "refused") return verdict;
-  if (verdict.type === "short") return { type: "refused", reason: "the head of the file is cut off" };
-  const { header } = verdict;
+/** How a GGUF model is loaded: no more context than it was trained on, and within the memory that is left. */
+export function planLoad({
+  spec,
+  found: header,
+  fileBytes,
+  machine,
+  models,
+  freeBytes,
+}: LoadInquiry<GgufHeader>): LoadVerdict {
+  const settings = settingsOf(spec);
+  if ("refused" in settings) return { type: "refused", reason: settings.refused };
+  const { sequences, contextTokens: wanted } = settings;
   const contextTokens = header.contextTokens > 0 ? Math.min(wanted, header.contextTokens) : wanted;
   const memoryBytes = fileBytes + keyValueBytes(header, contextTokens, sequences) + runtimeLimits.workerBytes;
   if (memoryBytes > freeBytes) {

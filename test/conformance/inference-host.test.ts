@@ -13,7 +13,7 @@ import { codeOf, endOf, listen, type Ask, type Heard } from "./runtime.ts";
 const tinyModel = join(import.meta.dirname, "../../runtimes/tiny-model/plexus-tiny.gguf");
 const words = Array.from({ length: 1_000 }, (_word, index) => `word${index}`).join(" ");
 const someWords = words.slice(0, 2_000);
-const echo: ModelSpec = { name: "echo", runtime: "echo", path: "", demonstration: true };
+const echo: ModelSpec = { name: "echo", adapter: "echo", path: "" };
 const slowEcho: ModelSpec = { ...echo, name: "slow", sequences: 2, tokenDelayMs: 1 };
 
 describe("the inference host", function () {
@@ -51,9 +51,8 @@ describe("the inference host", function () {
   };
   const model = (name: string, fields: Partial<ModelSpec> = {}): ModelSpec => ({
     name,
-    runtime: "llama",
+    adapter: "llama",
     path: join(folder, `${name}.gguf`),
-    demonstration: false,
     ...fields,
   });
 
@@ -98,15 +97,15 @@ describe("the inference host", function () {
         const victims = [1, 2, 3, 4].map(() => listen(host, { question: someWords, timeoutMs: 600_000 }));
         all.push(...victims);
         await victims[0]!.firstText;
-        while (victims[0]!.parts.length < deathAfterTexts) await new Promise((resolve) => setImmediate(resolve));
+        while (victims[0]!.said.length < deathAfterTexts) await new Promise((resolve) => setImmediate(resolve));
         process.kill(pidOf(host), "SIGKILL");
         await log.next("model.loaded");
       }
       const ends = await Promise.all(all.map((heard) => heard.last));
-      expect(ends.filter((end) => end.type === "failed").map(codeOf)).to.include("RUNTIME_FAULT");
+      expect(ends.filter(({ ok }) => !ok).map(codeOf)).to.include("RUNTIME_FAULT");
       for (const end of ends)
-        if (end.type === "failed") expect(codeOf(end)).to.equal("RUNTIME_FAULT");
-        else expect(endOf(end)).to.equal("complete");
+        if (end.ok) expect(endOf(end)).to.equal("complete");
+        else expect(codeOf(end)).to.equal("RUNTIME_FAULT");
     });
 
     it("fails what waits longer than its time for the next host", async () => {
@@ -186,7 +185,7 @@ describe("the inference host", function () {
         const timer = setTimeout(callback, ms); return () => clearTimeout(timer); } };
       const nothing = () => undefined;
       const host = startInferenceHost({ clock, log: { debug: nothing, info: nothing, warn: nothing, error: nothing },
-        models: [{ name: "m", runtime: "llama", path: ${JSON.stringify(path)}, demonstration: false }] });
+        models: [{ name: "m", adapter: "llama", path: ${JSON.stringify(path)} }] });
       await host.settled();
       host.generate({ id: "1", model: "", messages: [{ role: "user", content: "x" }], sampling: {}, timeoutMs: 9000 },
         (part) => { if (part.type === "done") console.log(host.pid); });`;
@@ -268,7 +267,7 @@ describe("the inference host", function () {
       const host = await started([spec]);
       const heard = listen(host, { messages, sampling: { maxTokens: 20 } });
       const last = await heard.last;
-      return last.type === "failed" ? codeOf(last) : heard.text();
+      return last.ok ? heard.text() : codeOf(last);
     }
     const turns = "{%- for m in messages %}{{- '<|' + m['role'] + '|>' + m['content'] }}{%- endfor %}<|assistant|>";
 
@@ -329,7 +328,7 @@ describe("the inference host", function () {
 
     before(async () => {
       log = keptLog();
-      const spec = { name: "tiny", runtime: "llama", path: tinyModel, demonstration: true } as const;
+      const spec = { name: "tiny", adapter: "llama", path: tinyModel } as const;
       host = startInferenceHost({ models: [spec], clock: realClock(), log });
       await host.settled();
     });

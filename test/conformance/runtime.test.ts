@@ -6,7 +6,7 @@ import {
   echoAnswer,
   startInferenceHost,
   type ModelSpec,
-  type Runtime,
+  type LocalEngine,
 } from "../../runtimes/index.ts";
 import { writeChainModel } from "./chain-model.ts";
 import { keptLog, realClock } from "./real-time.ts";
@@ -15,7 +15,7 @@ import { describeRuntime, type RuntimeSubject } from "./runtime.ts";
 const slots = 4;
 const queuedMax = 12;
 
-function echoSubject(runtime: Runtime): RuntimeSubject {
+function echoSubject(runtime: LocalEngine<"generate">): RuntimeSubject {
   // Characters of one to four bytes, joined ones, and a right-to-left word.
   const question = "Ünïcödé 😀 👩‍👩‍👧 שלום, is that all?";
   const words = Array.from({ length: 1_500 }, (_word, index) => `word${index}`).join(" ");
@@ -44,7 +44,7 @@ describeRuntime("the echo", () =>
   ),
 );
 
-async function host(models: readonly ModelSpec[]): Promise<Runtime> {
+async function host(models: readonly ModelSpec[]): Promise<LocalEngine<"generate">> {
   const started = startInferenceHost({ models, clock: realClock(), log: keptLog(), queuedPerModelMax: queuedMax });
   await started.settled();
   return started;
@@ -52,9 +52,8 @@ async function host(models: readonly ModelSpec[]): Promise<Runtime> {
 
 const echoModel = (name: string, tokenDelayMs: number): ModelSpec => ({
   name,
-  runtime: "echo",
+  adapter: "echo",
   path: "",
-  demonstration: true,
   sequences: slots,
   tokenDelayMs,
 });
@@ -76,7 +75,7 @@ describe("llama.cpp in an inference host", () => {
     const model = (name: string, after: "end" | "again"): ModelSpec => {
       const path = join(folder, `${name}.gguf`);
       writeChainModel(path, { text: answer, after, contextTokens });
-      return { name, runtime: "llama", path, demonstration: false, contextTokens, sequences: slots };
+      return { name, adapter: "llama", path, contextTokens, sequences: slots };
     };
     return {
       runtime: await host([model("brief", "end"), model("lengthy", "again")]),

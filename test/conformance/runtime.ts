@@ -1,12 +1,19 @@
-/** What every runtime promises, as one suite. `runtime.test.ts` runs it on the echo, on the echo in an inference host and
+/** What every engine that writes text promises, as one suite. `runtime.test.ts` runs it on the echo, on the echo in an inference host and
  *  on llama.cpp in one. */
 import { expect } from "chai";
-import { errorTable, type GenerationPart, type GenerationRequest } from "../../protocols/index.ts";
-import type { Generation, Runtime } from "../../runtimes/index.ts";
+import {
+  errorTable,
+  type GenerationAnswer,
+  type GenerationPart,
+  type GenerationRequest,
+  type Result,
+} from "../../protocols/index.ts";
+import type { LocalEngine, Running } from "../../runtimes/index.ts";
+import type { Spoken } from "../said.ts";
 
 /** A runtime under test and what is known of its two models. */
 export interface RuntimeSubject {
-  readonly runtime: Runtime;
+  readonly runtime: LocalEngine<"generate">;
   /** The default model: gives a known answer to a known question. */
   readonly brief: { readonly model: string; readonly question: string; readonly answer: string };
   /** A model and a question whose answer takes some seconds. `passage` occurs early in it. */
@@ -17,12 +24,15 @@ export interface RuntimeSubject {
   readonly contextTokens: number;
 }
 
+/** How a generation ended. */
+export type Ended = Result<GenerationAnswer>;
+
 /** Everything that came of one generation. */
 export interface Heard {
-  readonly generation: Generation;
-  readonly parts: readonly GenerationPart[];
-  /** Resolves with the last part; rejects when another comes behind it. */
-  readonly last: Promise<GenerationPart>;
+  readonly generation: Running;
+  readonly said: readonly Spoken[];
+  /** Resolves with the end; rejects when something comes behind it. */
+  readonly last: Promise<Ended>;
   /** Resolves when the first text is there. */
   readonly firstText: Promise<void>;
   text(): string;
@@ -32,9 +42,9 @@ export interface Heard {
 export type Ask = Partial<GenerationRequest> & { readonly question?: string };
 
 /** Asks and listens. */
-export function listen(runtime: Runtime, ask: Ask): Heard {
-  const parts: GenerationPart[] = [];
-  const last = Promise.withResolvers<GenerationPart>();
+export function listen(runtime: LocalEngine<"generate">, ask: Ask): Heard {
+  const said: Spoken[] = [];
+  const last = Promise.withResolvers<Ended>();
   const firstText = Promise.withResolvers<void>();
   let asked = false;
   const { question = "Hello.", ...fields } = ask;
@@ -46,18 +56,19 @@ export function listen(runtime: Runtime, ask: Ask): Heard {
     timeoutMs: 20_000,
     ...fields,
   };
-  const generation = runtime.generate(request, (part) => {
-    if (!asked) last.reject(new Error("a part came inside the generate call"));
-    if (parts.some(isLast)) last.reject(new Error(`a part came behind the last: ${JSON.stringify(part)}`));
-    parts.push(part);
-    if (part.type === "text") firstText.resolve();
-    else last.resolve(part);
+  const generation = runtime.call(request, (one) => {
+    if (!asked) last.reject(new Error("something was said inside the call"));
+    if (said.some(({ type }) => type === "answered"))
+      last.reject(new Error(`something came behind the end: ${JSON.stringify(one)}`));
+    said.push(one);
+    if (one.type === "part") firstText.resolve();
+    else last.resolve(one.result);
   });
   asked = true;
-  const texts = (): Extract<GenerationPart, { type: "text" }>[] => parts.filter((part) => part.type === "text");
+  const texts = (): GenerationPart[] => said.flatMap((one) => (one.type === "part" ? [one.part] : []));
   return {
     generation,
-    parts,
+    said,
     last: last.promise,
     firstText: firstText.promise,
     text: () =>
@@ -68,20 +79,21 @@ export function listen(runtime: Runtime, ask: Ask): Heard {
   };
 }
 
-const isLast = (part: GenerationPart): boolean => part.type !== "text";
-
-/** The code of a failed part; fails the test on any other part. */
-export function codeOf(part: GenerationPart): string {
-  if (part.type !== "failed") throw new Error(`expected a failure, got ${JSON.stringify(part)}`);
-  expect(part.error.outcome).to.equal(errorTable[part.error.code].outcome);
-  return part.error.code;
+/** The code of a failure; fails the test on an answer. */
+export function codeOf(ended: Ended): string {
+  if (ended.ok) throw new Error(`expected a failure, got ${JSON.stringify(ended)}`);
+  expect(ended.error.outcome).to.equal(errorTable[ended.error.code].outcome);
+  return ended.error.code;
 }
 
-/** How a done part ended; fails the test on any other part. */
-export function endOf(part: GenerationPart): string {
-  if (part.type !== "done") throw new Error(`expected an end, got ${JSON.stringify(part)}`);
-  return part.end;
+/** The answer of a generation; fails the test on a failure. */
+export function answerOf(ended: Ended): GenerationAnswer {
+  if (!ended.ok) throw new Error(`expected an answer, got ${JSON.stringify(ended)}`);
+  return ended.value;
 }
+
+/** How an answer ended; fails the test on a failure. */
+export const endOf = (ended: Ended): string => answerOf(ended).end;
 
 /** The suite. `start` is called once; the runtime is stopped by the last test. */
 export function describeRuntime(name: string, start: () => Promise<RuntimeSubject>): void {
@@ -109,9 +121,9 @@ export function describeRuntime(name: string, start: () => Promise<RuntimeSubjec
 
     it("answers in texts and one last part that counts the tokens", async () => {
       const heard = ask();
-      const last = await heard.last;
+      const last = answerOf(await heard.last);
       expect(heard.text()).to.equal(subject.brief.answer);
-      expect(last).to.include({ type: "done", end: "complete", completionTokens: heard.tokens() });
+      expect(last).to.include({ end: "complete", completionTokens: heard.tokens() });
       expect(last).to.have.property("promptTokens").greaterThan(0);
     });
 
@@ -133,7 +145,7 @@ export function describeRuntime(name: string, start: () => Promise<RuntimeSubjec
     it("ends with length after the most tokens allowed", async () => {
       for (const maxTokens of [1, 2, 7]) {
         const heard = askLengthy({ sampling: { maxTokens } });
-        expect(await heard.last).to.include({ type: "done", end: "length", completionTokens: maxTokens });
+        expect(answerOf(await heard.last)).to.include({ end: "length", completionTokens: maxTokens });
         expect(heard.tokens()).to.be.at.most(maxTokens);
       }
     });
@@ -170,30 +182,26 @@ export function describeRuntime(name: string, start: () => Promise<RuntimeSubjec
 
     it("ends with length where the context ends", async () => {
       const probe = ask({ question: "w", sampling: { maxTokens: 1 } });
-      const one = await probe.last;
-      const overhead = one.type === "done" ? one.promptTokens - 1 : 0;
+      const overhead = answerOf(await probe.last).promptTokens - 1;
       const wanted = 5;
       // One token a word in the echo, one a byte in the model of bytes.
       const unit = (await measure(" w")) - overhead;
       const count = Math.floor((subject.contextTokens - wanted - overhead) / unit);
       const heard = askLengthy({ question: " w".repeat(count) });
-      const last = await heard.last;
-      expect(endOf(last)).to.equal("length");
-      if (last.type === "done") {
-        expect(last.promptTokens + last.completionTokens).to.equal(subject.contextTokens);
-        expect(last.completionTokens).to.be.at.least(wanted);
-      }
+      const last = answerOf(await heard.last);
+      expect(last.end).to.equal("length");
+      expect(last.promptTokens + last.completionTokens).to.equal(subject.contextTokens);
+      expect(last.completionTokens).to.be.at.least(wanted);
     });
     async function measure(question: string): Promise<number> {
-      const last = await ask({ question, sampling: { maxTokens: 1 } }).last;
-      return last.type === "done" ? last.promptTokens : Number.NaN;
+      return answerOf(await ask({ question, sampling: { maxTokens: 1 } }).last).promptTokens;
     }
 
     it("stops at once when it is cancelled before it starts", async () => {
       const heard = askLengthy();
       heard.generation.cancel();
-      expect(await heard.last).to.deep.equal({ type: "done", end: "stopped", promptTokens: 0, completionTokens: 0 });
-      expect(heard.parts).to.have.length(1);
+      expect(answerOf(await heard.last)).to.deep.equal({ end: "stopped", promptTokens: 0, completionTokens: 0 });
+      expect(heard.said).to.have.length(1);
     });
 
     it("stops within one token when it is cancelled in the middle, also twice", async () => {
@@ -201,8 +209,8 @@ export function describeRuntime(name: string, start: () => Promise<RuntimeSubjec
       await heard.firstText;
       heard.generation.cancel();
       heard.generation.cancel();
-      const last = await heard.last;
-      expect(endOf(last)).to.equal("stopped");
+      const last = answerOf(await heard.last);
+      expect(last.end).to.equal("stopped");
       expect(last).to.have.property("completionTokens").greaterThan(0).and.lessThan(1_000);
       heard.generation.cancel();
     });
@@ -213,12 +221,12 @@ export function describeRuntime(name: string, start: () => Promise<RuntimeSubjec
       heard.generation.cancel();
       const next = ask();
       await next.last;
-      expect(heard.parts.filter(isLast)).to.have.length(1);
+      expect(heard.said.filter(({ type }) => type === "answered")).to.have.length(1);
     });
 
     it("is cancelled from within a part", async () => {
-      const ended = Promise.withResolvers<GenerationPart>();
-      const generation = subject.runtime.generate(
+      const ended = Promise.withResolvers<Ended>();
+      const generation = subject.runtime.call(
         {
           id: "test",
           model: subject.lengthy.model,
@@ -226,9 +234,9 @@ export function describeRuntime(name: string, start: () => Promise<RuntimeSubjec
           sampling: {},
           timeoutMs: 20_000,
         },
-        (part) => {
-          if (part.type === "text") generation.cancel();
-          else ended.resolve(part);
+        (said) => {
+          if (said.type === "part") generation.cancel();
+          else ended.resolve(said.result);
         },
       );
       expect(endOf(await ended.promise)).to.equal("stopped");
@@ -242,7 +250,7 @@ export function describeRuntime(name: string, start: () => Promise<RuntimeSubjec
       waiting[0]?.generation.cancel();
       const next = askLengthy();
       expect(endOf(await waiting[0]!.last)).to.equal("stopped");
-      expect(next.parts).to.have.length(0);
+      expect(next.said).to.have.length(0);
       await cancelAll([...running, ...waiting.slice(1), next]);
     });
 
@@ -268,7 +276,7 @@ export function describeRuntime(name: string, start: () => Promise<RuntimeSubjec
       const waiting = askLengthy({ timeoutMs: 30 });
       const last = await waiting.last;
       expect(codeOf(last)).to.equal("GENERATION_TIMEOUT");
-      expect(waiting.parts).to.have.length(1);
+      expect(waiting.said).to.have.length(1);
       await cancelAll(running);
 
       const slow = askLengthy({ timeoutMs: 60 });
@@ -292,7 +300,7 @@ export function describeRuntime(name: string, start: () => Promise<RuntimeSubjec
 
     it("goes on when a listener throws", async () => {
       const other = ask();
-      subject.runtime.generate(
+      subject.runtime.call(
         { id: "t", model: "", messages: [{ role: "user", content: "x" }], sampling: {}, timeoutMs: 5_000 },
         () => {
           throw new Error("thrown by a listener, on purpose");

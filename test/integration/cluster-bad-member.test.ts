@@ -75,7 +75,7 @@ function liesAbout(room: string): readonly Lie[] {
         envelopes: [[-2, actor, "user/mallory", post, "made-up-2", true, []]],
       },
     ],
-    ["generation.parts", { run: 1, parts: [{ type: "text", text: "lies", tokens: 1 }] }],
+    ["engine.generate.said", { run: 1, parts: [{ text: "lies", tokens: 1 }] }],
     ["directory.change", { key: `slot/${slot}`, value: new Uint8Array([1]), revision: 1 }],
     ["directory.changed", { watch: 1, number: 1, changes: [[`slot/${slot}`, 1]] }],
     ["directory.ended", { watch: 1 }],
@@ -191,7 +191,7 @@ describe("a cluster of real processes with a member that lies", () => {
     bad.talkNonsense();
     const victim = new ChatClient(() => cluster.named("one").url, zoe);
     try {
-      const asks = ["generation.models", "placement.load", "replica.query", "routing.envelopes", "routing.follow", "transfer.begin"] as const; // prettier-ignore
+      const asks = ["placement.load", "replica.query", "routing.envelopes", "routing.follow", "transfer.begin"] as const; // prettier-ignore
       await until("the bad one was asked everything", () => {
         bad.beat();
         victim.follow(topic);

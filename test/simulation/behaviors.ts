@@ -1,4 +1,4 @@
-import type { ActorId, Failure, GenerationRequest } from "../../protocols/index.ts";
+import type { ActorId, Failure, GenerationAnswer } from "../../protocols/index.ts";
 import {
   persist,
   publish,
@@ -6,6 +6,7 @@ import {
   reply,
   type AnyBehavior,
   type Behavior,
+  type CallEffect,
   type Effect,
   type Message,
   type ReplyTo,
@@ -136,7 +137,7 @@ function ledger(probe: Probe): Behavior<LedgerState, LedgerMessage, LedgerEvent,
         case "poison":
           throw new Error("poison");
         case "answered":
-        case "generated":
+        case "part":
         case "reminded":
           return [];
       }
@@ -207,7 +208,7 @@ function relay(): Behavior<number, RelayMessage, RelayEvent> {
           return [...(kept as Effect<RelayEvent, never>[]), answer(tag, message.result)];
         }
         case "records":
-        case "generated":
+        case "part":
         case "reminded":
           return [];
       }
@@ -266,7 +267,7 @@ function alarm(probe: Probe): Behavior<AlarmState, AlarmMessage, AlarmEvent> {
         }
         case "answered":
         case "records":
-        case "generated":
+        case "part":
           return [];
       }
     },
@@ -285,7 +286,7 @@ function alarm(probe: Probe): Behavior<AlarmState, AlarmMessage, AlarmEvent> {
   };
 }
 
-// --- writer: generations ----------------------------------------------------------------------------------------------
+// --- writer: calls of an engine ---------------------------------------------------------------------------------------
 
 interface WriterState {
   readonly open: Readonly<Record<string, { readonly prompt: string; readonly attempt: number }>>;
@@ -317,44 +318,46 @@ export interface WriterList {
 /** Attempts at one text before it counts as failed. */
 const attemptsMax = 4;
 
-const requestFor = (id: string, prompt: string, attempt: number): GenerationRequest => ({
-  id: `${id}~${attempt}`,
-  model: "",
-  messages: [{ role: "user", content: prompt }],
-  sampling: {},
+const callFor = (id: string, prompt: string, attempt: number): CallEffect => ({
+  type: "call",
+  engine: "generate",
+  request: { model: "", messages: [{ role: "user", content: prompt }], sampling: {} },
+  tag: `${id}~${attempt}`,
   timeoutMs: 60_000,
 });
 
 type Drafts = Readonly<Record<string, string>>;
 interface Draft {
-  readonly generation: string;
+  readonly tag: string;
   readonly text: string;
 }
 
 function writer(probe: Probe): Behavior<WriterState, WriterMessage, WriterEvent, Drafts, Draft> {
-  const onPart = (
+  const onSaid = (
     state: WriterState,
-    { id: generation, part }: Extract<Signal, { type: "generated" }>,
+    said: Extract<Signal, { type: "part" | "answered" }>,
     drafts: Drafts,
   ): readonly Effect<WriterEvent, Draft>[] => {
-    const [id = "", attemptText] = generation.split("~");
+    const tag = said.tag as string;
+    const [id = "", attemptText] = tag.split("~");
     const open = state.open[id];
     if (open === undefined || open.attempt !== Number(attemptText)) {
-      probe.broken("generation-ends-once", `${part.type} of ${generation} came after its end`);
+      probe.broken("call-ends-once", `${said.type} of ${tag} came after its end`);
       return [];
     }
-    const text = drafts[generation] ?? "";
-    if (part.type === "text") {
-      return [{ type: "note", note: { generation, text: part.text } }, publish({ generation, text: part.text })];
+    if (said.type === "part") {
+      const draft = { tag, text: said.part.text };
+      return [{ type: "note", note: draft }, publish(draft)];
     }
-    if (part.type === "failed" && open.attempt < attemptsMax) {
+    const { result } = said;
+    if (!result.ok && open.attempt < attemptsMax) {
       const attempt = open.attempt + 1;
       const started = persist({ type: "started" as const, id, prompt: open.prompt, attempt });
-      return [started, { type: "generate", request: requestFor(id, open.prompt, attempt) }];
+      return [started, callFor(id, open.prompt, attempt)];
     }
-    const how = part.type === "failed" ? "failed" : part.end;
+    const end = result.ok ? (result.value as GenerationAnswer).end : "failed";
     probe.ended(id);
-    return [persist({ type: "finished", id, end: { prompt: open.prompt, end: how, text } })];
+    return [persist({ type: "finished", id, end: { prompt: open.prompt, end, text: drafts[tag] ?? "" } })];
   };
   return {
     kind: "writer",
@@ -362,34 +365,26 @@ function writer(probe: Probe): Behavior<WriterState, WriterMessage, WriterEvent,
     initial: () => ({ open: {}, finished: {} }),
     notes: {
       initial: () => ({}),
-      evolve: (drafts, { generation, text }) => ({ ...drafts, [generation]: (drafts[generation] ?? "") + text }),
+      evolve: (drafts, { tag, text }) => ({ ...drafts, [tag]: (drafts[tag] ?? "") + text }),
     },
     pending: (state) => Object.keys(state.open).length > 0,
-    recover: (state) =>
-      Object.entries(state.open).map(([id, { prompt, attempt }]) => ({
-        type: "generate" as const,
-        request: requestFor(id, prompt, attempt),
-      })),
+    recover: (state) => Object.entries(state.open).map(([id, { prompt, attempt }]) => callFor(id, prompt, attempt)),
     decide(state, message: WriterMessage | Signal, turn): readonly Effect<WriterEvent, Draft>[] {
       switch (message.type) {
         case "write": {
           const { id, prompt } = message;
-          return [
-            persist({ type: "started", id, prompt, attempt: 1 }),
-            { type: "generate", request: requestFor(id, prompt, 1) },
-            reply({}),
-          ];
+          return [persist({ type: "started", id, prompt, attempt: 1 }), callFor(id, prompt, 1), reply({})];
         }
         case "cancel": {
           const open = state.open[message.id];
           if (open === undefined) return [refuse("NOT_FOUND")];
-          return [{ type: "cancel", id: `${message.id}~${open.attempt}` }, reply({})];
+          return [{ type: "cancel", tag: `${message.id}~${open.attempt}` }, reply({})];
         }
         case "list":
           return [reply({ open: Object.keys(state.open), finished: state.finished } satisfies WriterList)];
-        case "generated":
-          return onPart(state, message, turn.notes);
+        case "part":
         case "answered":
+          return onSaid(state, message, turn.notes);
         case "records":
         case "reminded":
           return [];

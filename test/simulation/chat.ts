@@ -325,7 +325,7 @@ export class Person {
       if (at < 0) this.#violate("acknowledged-kept", `${this.#agent} lost ${text}`);
       const answer = turns[at + 1];
       if (answer?.end === "complete" && answer.text.trim() !== simulatedText(text).join("").trim()) {
-        this.#violate("generation-whole", `${this.#agent} answered "${answer.text}" to ${text}`);
+        this.#violate("call-whole", `${this.#agent} answered "${answer.text}" to ${text}`);
       }
     }
   }

@@ -17,8 +17,8 @@ export const checkerNames = [
   "bounds-held", // 9: a queue or a table grew beyond its limit
   "refused-is-refused", // a command refused for good had an effect all the same
   "replay-is-gapless", // evolve was given events that do not follow each other
-  "generation-ends-once", // a generation's part arrived after its end
-  "generation-whole", // a finished text is not what the model wrote
+  "call-ends-once", // a generation's part arrived after its end
+  "call-whole", // a finished text is not what the model wrote
   "mention-settled", // a mention of an agent was neither answered nor refused where people see it, or twice, or out of context
   "reminder-rings", // a reminder was lost or rang early
   "cycle-refused", // a call cycle was not refused, or a chain without one was

@@ -300,7 +300,7 @@ export class Client {
       if (end === undefined) return false;
       const whole = simulatedText(prompt).join("");
       if (end.end === "complete" ? end.text !== whole : !whole.startsWith(end.text)) {
-        this.#violate("generation-whole", `${id} ended ${end.end} with "${end.text}" of "${whole}"`);
+        this.#violate("call-whole", `${id} ended ${end.end} with "${end.text}" of "${whole}"`);
       }
     }
     return true;

@@ -92,7 +92,7 @@ export class Life {
         transport: nobodyElse,
         directory: { kind: "embedded", host: "n1" },
         behaviors,
-        runtime: simulatedRuntime(world, this.#parts.runtime, pulse),
+        engines: { generate: simulatedRuntime(world, this.#parts.runtime, pulse) },
         clock,
         random: world.dice,
         log,

@@ -1,5 +1,5 @@
-import { failure, type ErrorCode, type GenerationPart, type GenerationRequest } from "../../protocols/index.ts";
-import type { Runtime } from "../../runtimes/runtime.ts";
+import { failure, ok, refused, type ErrorCode, type Said } from "../../protocols/index.ts";
+import type { Engine } from "../../runtimes/engine.ts";
 import type { Pulse, World } from "../world/index.ts";
 
 /** How the model behaves. */
@@ -19,35 +19,34 @@ const failures: readonly ErrorCode[] = [
 export const simulatedText = (prompt: string): string[] =>
   Array.from({ length: 2 + (prompt.length % 5) }, (_, index) => `${prompt}.${index} `);
 
-/** The inference port on simulated time: a token now and then, every kind of ending, at most one ending each. */
-export function simulatedRuntime(world: World, weather: RuntimeWeather, pulse: Pulse): Runtime {
+/** The engine `generate` on simulated time: a token now and then, every kind of ending, at most one ending each. */
+export function simulatedRuntime(world: World, weather: RuntimeWeather, pulse: Pulse): Engine<"generate"> {
   const running = new Map<number, () => void>();
   let started = 0;
-  let stopping = false;
 
-  const generate = (request: GenerationRequest, onPart: (part: GenerationPart) => void) => {
+  const call: Engine<"generate">["call"] = (request, hear) => {
     const { dice } = world;
     const me = started;
     started += 1;
     const tokens = simulatedText(request.messages.at(-1)?.content ?? "");
     const failsAt = dice.chance(weather.failChance) ? dice.below(tokens.length + 1) : undefined;
-    const code = stopping ? "STOPPING" : dice.pick(failures);
+    const code = dice.pick(failures);
     let cancelled = false;
     let position = 0;
-    const end = (part: GenerationPart) => {
+    const end = (said: Said<"generate">) => {
       running.delete(me);
-      onPart(part);
+      hear(said);
     };
     const step = () => {
       if (!pulse.alive || !running.has(me)) return;
-      if (stopping || position === failsAt) return end({ type: "failed", error: failure(code) });
+      if (position === failsAt) return end({ type: "answered", result: refused(failure(code)) });
       const token = tokens[position];
       if (cancelled || token === undefined) {
         const how = cancelled ? "stopped" : "complete";
-        return end({ type: "done", end: how, promptTokens: 1, completionTokens: position });
+        return end({ type: "answered", result: ok({ end: how, promptTokens: 1, completionTokens: position }) });
       }
       position += 1;
-      onPart({ type: "text", text: token, tokens: 1 });
+      hear({ type: "part", part: { text: token, tokens: 1 } });
       world.after(dice.between(0, 2 * weather.tokenMs), step);
     };
     running.set(me, step);
@@ -61,16 +60,19 @@ export function simulatedRuntime(world: World, weather: RuntimeWeather, pulse: P
 
   return {
     models: () => [
-      { model: "simulated", runtime: "echo", contextTokens: 4096, sizeBytes: 0, demonstration: true, state: "ready" },
+      {
+        model: "simulated",
+        runtime: "simulated",
+        capabilities: ["chat"],
+        contextTokens: 4096,
+        sizeBytes: 0,
+        demonstration: true,
+        state: "ready",
+        // In a cluster, so few that calls go to others.
+        places: 1,
+      },
     ],
-    generate,
-    stop: () =>
-      new Promise((resolve) => {
-        stopping = true;
-        for (const step of running.values()) world.after(0, step);
-        world.after(1, () => {
-          if (pulse.alive) resolve();
-        });
-      }),
+    watch: () => () => undefined,
+    call,
   };
 }

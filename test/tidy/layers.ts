@@ -19,7 +19,7 @@ export interface Layer {
 /** Files by themselves that several folders may import. */
 const sharedFiles = [
   "actors/behavior.ts",
-  "runtimes/runtime.ts",
+  "runtimes/engine.ts",
   "runtimes/fair-queue.ts",
   "node/ports.ts",
   "node/waiting.ts",
@@ -120,7 +120,6 @@ export const entrances: readonly string[] = [
   "protocols/mesh/index.ts",
   "node/data-folder/home.ts",
   "node/composition/salvage.ts",
-  "node/composition/inference.ts",
   "node/kernel/api.ts",
   "node/placement/api.ts",
 ];

@@ -21,7 +21,7 @@ export async function describeRest(): Promise<Description> {
   const unused: unknown = {};
   const gateway = await createGateway({
     kernel: unused as GatewayOptions["kernel"],
-    runtime: unused as GatewayOptions["runtime"],
+    engines: unused as GatewayOptions["engines"],
     hub: unused as GatewayOptions["hub"],
     clock: createClock(),
     random: createRandom(),

@@ -7,7 +7,7 @@ import { createClock, createMetrics, createRandom, openLevelStore } from "../../
 import { startAlone } from "../../alone.ts";
 import { Caller, counter } from "./counter.ts";
 import { drive, payload, type Load } from "./drive.ts";
-import { log, noRuntime } from "./ports.ts";
+import { log, noEngines } from "./ports.ts";
 import { serve } from "./serve.ts";
 
 const folder = await mkdtemp(join(tmpdir(), "plexus-bench-kernel-"));
@@ -18,7 +18,7 @@ const { peer } = await startAlone({
   node: "bench",
   store,
   behaviors: [counter as AnyBehavior],
-  runtime: noRuntime,
+  engines: noEngines,
   clock,
   random: createRandom(),
   log,

@@ -15,7 +15,7 @@ import type { ActorId, Role } from "../../../protocols/index.ts";
 import { ownRecord } from "../../members.ts";
 import { Caller, counter } from "./counter.ts";
 import { drive, driveAll, type Load } from "./drive.ts";
-import { calmLog as log, noRuntime } from "./ports.ts";
+import { calmLog as log, noEngines } from "./ports.ts";
 import { serve } from "./serve.ts";
 
 export interface MemberPlan {
@@ -78,7 +78,7 @@ async function startMember(given: {
     transport: port.transport,
     directory: { kind: "embedded", host },
     behaviors: [counter as AnyBehavior],
-    runtime: noRuntime,
+    engines: noEngines,
     clock,
     random,
     log,

@@ -1,7 +1,7 @@
 /** What every process of ours is given, beside its disk and its clock: nothing is logged but what went wrong, and nothing
  *  is generated. */
 import type { Log } from "../../../node/ports.ts";
-import type { Runtime } from "../../../runtimes/runtime.ts";
+import type { Engines } from "../../../runtimes/engine.ts";
 
 /** With BENCH_LOG set, a cluster says what it does. */
 const told = (event: string, facts?: unknown): void =>
@@ -15,8 +15,6 @@ export const log: Log = { debug: untold, info: tell, warn: told, error: told };
 /** The same where nodes die around it: that connections break is what was asked for. */
 export const calmLog: Log = { debug: untold, info: tell, warn: tell, error: told };
 
-export const noRuntime: Runtime = {
-  models: () => [],
-  generate: () => ({ cancel: () => undefined }),
-  stop: () => Promise.resolve(),
+export const noEngines: Engines = {
+  generate: { models: () => [], watch: () => untold, call: () => ({ cancel: untold }) },
 };

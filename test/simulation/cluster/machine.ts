@@ -134,7 +134,7 @@ export class Machine {
       transport,
       directory: external ? external.open(pulse) : { kind: "embedded", host },
       behaviors: this.#parts.behaviors,
-      runtime: simulatedRuntime(world, plan.runtime, pulse),
+      engines: { generate: simulatedRuntime(world, plan.runtime, pulse) },
       clock,
       random: world.dice,
       log,

@@ -27,7 +27,7 @@ const register: Behavior<string, RegisterCall, RegisterEvent> = {
       }
       case "answered":
       case "records":
-      case "generated":
+      case "part":
       case "reminded":
         return [];
     }

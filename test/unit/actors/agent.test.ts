@@ -10,6 +10,7 @@ import { agent } from "../../../actors/index.ts";
 import { actorLimits } from "../../../actors/limits.ts";
 import type { AgentChange, AgentState } from "../../../actors/agent/state.ts";
 import { stageWith, type Stage } from "./stage.ts";
+import { ended, text } from "../../said.ts";
 
 const ada = "user/ada";
 const helper = "agent/ada.helper";
@@ -94,7 +95,7 @@ describe("an agent's conversation", () => {
       { role: "user", content: "hello" },
     ]);
     expect(busy(stage)).to.equal(true);
-    stage.part(stage.generation.id, { type: "text", text: "Hi ", tokens: 1 });
+    stage.part(stage.generation.id, text("Hi "));
     const { state } = stage.ok<{ state: Snapshot }>(ada, helper, { type: "resume" });
     expect(state.draft).to.deep.equal({ generation: `${helper}#1`, turn: 2, text: "Hi " });
     stage.answer("there");
@@ -151,10 +152,10 @@ describe("an agent's conversation", () => {
     say(stage, "one");
     say(stage, "two");
     const { id } = stage.generation;
-    stage.part(id, { type: "text", text: "par", tokens: 1 });
+    stage.part(id, text("par"));
     stage.ok(ada, helper, { type: "stop" });
     expect(stage.cancelled).to.deep.equal([id]);
-    stage.part(id, { type: "done", end: "stopped", promptTokens: 1, completionTokens: 1 });
+    stage.part(id, ended("stopped"));
     expect(turns(stage)[1]).to.deep.include({ text: "par", end: "stopped" });
     expect(stage.generation.messages.map(({ content }) => content)).to.deep.equal(["one", "par", "two"]);
   });
@@ -163,7 +164,7 @@ describe("an agent's conversation", () => {
     const stage = withHelper();
     say(stage, "hello");
     const { id } = stage.generation;
-    stage.part(id, { type: "text", text: "par", tokens: 1 });
+    stage.part(id, text("par"));
     stage.ok(ada, helper, { type: "stop" });
     expect(stage.ok(ada, helper, { type: "regenerate" })).to.deep.equal({ turn: 2, generation: `${helper}#2` });
     expect(stage.code(ada, helper, { type: "regenerate" })).to.equal("ALREADY_DONE");
@@ -185,7 +186,7 @@ describe("an agent's conversation", () => {
     stage.answer("good");
     expect(lines(stage)).to.deep.equal(["user: hello", "assistant: good"]);
     stage.ok(ada, helper, { type: "regenerate" });
-    stage.part(stage.generation.id, { type: "done", end: "stopped", promptTokens: 1, completionTokens: 0 });
+    stage.part(stage.generation.id, ended("stopped", 1, 0));
     expect(lines(stage)).to.deep.equal(["user: hello", "assistant: good"]);
   });
 
@@ -198,8 +199,8 @@ describe("an agent's conversation", () => {
     const { id } = stage.generation;
     stage.ok(ada, helper, { type: "clear" });
     expect(stage.cancelled).to.deep.equal([id]);
-    stage.part(id, { type: "text", text: "late", tokens: 1 });
-    stage.part(id, { type: "done", end: "stopped", promptTokens: 1, completionTokens: 1 });
+    stage.part(id, text("late"));
+    stage.part(id, ended("stopped"));
     expect(turns(stage)).to.deep.equal([]);
     expect(JSON.stringify(stage.records(helper, ""))).to.not.include("secret");
     expect(busy(stage)).to.equal(false);
@@ -334,9 +335,9 @@ describe("an agent's context", () => {
     const stage = withHelper();
     say(stage, "one");
     const { id } = stage.generation;
-    for (let index = 0; index < 5; index += 1) stage.part(id, { type: "text", text: "x".repeat(10_000), tokens: 1 });
+    for (let index = 0; index < 5; index += 1) stage.part(id, text("x".repeat(10_000)));
     expect(stage.cancelled).to.include(id);
-    stage.part(id, { type: "done", end: "stopped", promptTokens: 1, completionTokens: 9 });
+    stage.part(id, ended("stopped", 1, 9));
     expect(turns(stage).at(-1)?.text).to.have.length(actorLimits.answerCharsMax);
   });
 });
@@ -348,7 +349,7 @@ describe("an agent's failures", () => {
     const ids = new Set<string>();
     for (let attempt = 1; attempt <= actorLimits.generationAttemptsMax; attempt += 1) {
       ids.add(stage.generation.id);
-      stage.part(stage.generation.id, { type: "text", text: "half", tokens: 1 });
+      stage.part(stage.generation.id, text("half"));
       stage.fail("RUNTIME_FAULT");
       stage.pass(30_000);
     }
@@ -410,7 +411,7 @@ describe("an agent after a crash", () => {
     const stage = withHelper();
     say(stage, "hello");
     const before = stage.generation.id;
-    stage.part(before, { type: "text", text: "lost", tokens: 1 });
+    stage.part(before, text("lost"));
     expect(stage.isPending(helper)).to.equal(true);
     stage.nowMs += 1;
     stage.crash(helper);
@@ -421,7 +422,7 @@ describe("an agent after a crash", () => {
     expect(
       agent.decide(
         stage.stateOf(helper),
-        { type: "generated", id: before, part: { type: "text", text: "x", tokens: 1 } },
+        { type: "part", engine: "generate", tag: before, part: { text: "x", tokens: 1 } },
         {
           self: helper,
           key: "ada.helper",
@@ -505,7 +506,7 @@ describe("an agent in a room", () => {
       const { seq } = stage.ok<{ seq: number }>("user/bob", "room/den", { type: "post", text: "@helper hi" });
       const { id } = stage.generation;
       if (deleted) stage.ok(ada, ada, { type: "deleteAgent", agent: "ada.helper" });
-      stage.part(id, { type: "done", end: "stopped", promptTokens: 1, completionTokens: 0 });
+      stage.part(id, ended("stopped", 1, 0));
       const answer = messagesIn(stage).at(-1);
       expect(answer).to.deep.include({ author: helper, replyTo: seq, answers: seq });
       expect(answer?.generation).to.match(/^agent\/ada\.helper#/);

@@ -1,6 +1,13 @@
 import { expect } from "chai";
 import fc from "fast-check";
-import { decode, encode, type RoomEvent, type RoomMessage, type RoomSummary } from "../../../protocols/index.ts";
+import {
+  decode,
+  encode,
+  failure,
+  type RoomEvent,
+  type RoomMessage,
+  type RoomSummary,
+} from "../../../protocols/index.ts";
 import type { Message } from "../../../actors/behavior.ts";
 import { messageKey, threadKey, type Room } from "../../../actors/room/state.ts";
 import { entryOf } from "../../../actors/room/members.ts";
@@ -9,6 +16,7 @@ import type { UserState } from "../../../actors/user/state.ts";
 import { eventKey } from "../../../actors/stream.ts";
 import { judgeMentions } from "../../simulation/mentions.ts";
 import { stageWith, type Stage } from "./stage.ts";
+import { ended, failed, text } from "../../said.ts";
 
 const people = ["ada", "bob", "cleo"] as const;
 const rooms = ["room/one", "room/two", "room/dm.ada.bob"] as const;
@@ -124,16 +132,9 @@ function model(stage: Stage, part: "text" | "done" | "fault" | "refusal"): void 
   const [first] = stage.running;
   if (first === undefined) return;
   const { id } = first;
-  if (part === "text") stage.part(id, { type: "text", text: "word ", tokens: 1 });
-  else if (part === "done") stage.part(id, { type: "done", end: "complete", promptTokens: 1, completionTokens: 1 });
-  else
-    stage.part(id, {
-      type: "failed",
-      error:
-        part === "fault"
-          ? { code: "RUNTIME_FAULT", outcome: "unknown", message: "fault" }
-          : { code: "MODEL_NOT_FOUND", outcome: "failed", message: "none" },
-    });
+  if (part === "text") stage.part(id, text("word "));
+  else if (part === "done") stage.part(id, ended("complete"));
+  else stage.part(id, failed(failure(part === "fault" ? "RUNTIME_FAULT" : "MODEL_NOT_FOUND")));
 }
 
 function opening(): Stage {

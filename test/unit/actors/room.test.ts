@@ -14,6 +14,7 @@ import { room } from "../../../actors/index.ts";
 import type { OutboxEntry } from "../../../actors/outbox.ts";
 import type { Room, RoomState } from "../../../actors/room/state.ts";
 import { Stage, stageWith } from "./stage.ts";
+import { ended, text } from "../../said.ts";
 
 const lobby = "room/lobby";
 
@@ -785,7 +786,7 @@ describe("a room's mentions", () => {
     const third = post(stage, "cleo", "@bob.poet three").seq;
     stage.ok("user/ada", lobby, { type: "remove", member: "agent/bob.poet" });
     const { id = "" } = stage.running.at(-1) ?? {};
-    stage.part(id, { type: "done", end: "complete", promptTokens: 1, completionTokens: 0 });
+    stage.part(id, ended("complete", 1, 0));
     expect(refusals(stage).at(-1)).to.deep.include({ answers: third, refused: "NOT_A_MEMBER" });
     const answer = { type: "post", text: "again", replyTo: third, generation: "agent/bob.poet#1" };
     expect(stage.code("agent/bob.poet", lobby, answer)).to.equal("NOT_A_MEMBER");
@@ -853,7 +854,7 @@ describe("a room's mentions", () => {
   it("take the agent's answer to the thread of the question, once, and its draft to everybody", () => {
     const stage = withAgents();
     post(stage, "bob", "@helper hi");
-    stage.part(stage.generation.id, { type: "text", text: "Hel", tokens: 1 });
+    stage.part(stage.generation.id, text("Hel"));
     const generation = "agent/ada.helper#1";
     expect(stage.signals(lobby).at(-1)).to.deep.equal({
       type: "draft",
@@ -1040,7 +1041,7 @@ describe("a room's stream", () => {
     ).to.deep.equal([]);
     expect(room.decide(state, { type: "records", tag: { type: "other" }, records: [] }, turn)).to.deep.equal([]);
     expect(
-      room.decide(state, { type: "generated", id: "x", part: { type: "text", text: "", tokens: 0 } }, turn),
+      room.decide(state, { type: "part", engine: "generate", tag: "x", part: { text: "", tokens: 0 } }, turn),
     ).to.deep.equal([]);
     expect(room.decide(state, { type: "reminded", id: "x", dueMs: 0 }, turn)).to.deep.equal([
       { type: "forget", id: "x" },

@@ -14,7 +14,6 @@ import {
   type ActorId,
   type ErrorCode,
   type Failure,
-  type GenerationPart,
   type GenerationRequest,
   type Result,
 } from "../../../protocols/index.ts";
@@ -30,6 +29,7 @@ import type {
   Signal,
 } from "../../../actors/behavior.ts";
 import { behaviors } from "../../../actors/index.ts";
+import { ended, failed, text, type Spoken } from "../../said.ts";
 
 export interface Published {
   readonly topic: ActorId;
@@ -201,11 +201,12 @@ export class Stage {
     );
   }
 
-  part(id: string, part: GenerationPart): void {
-    const generation = this.generations.find(({ request, open }) => request.id === id && open);
+  /** Plays the model: says something of a generation that runs. */
+  part(tag: string, said: Spoken): void {
+    const generation = this.generations.find(({ request, open }) => request.id === tag && open);
     if (generation === undefined) return;
-    if (part.type !== "text") generation.open = false;
-    this.#signal(generation.actor, { type: "generated", id, part });
+    if (said.type === "answered") generation.open = false;
+    this.#signal(generation.actor, said.type === "part" ? { ...said, engine: "generate", tag } : { ...said, tag });
     this.settle();
   }
 
@@ -223,12 +224,12 @@ export class Stage {
   /** Plays the model: writes the texts, then ends. */
   answer(...texts: readonly string[]): void {
     const { id } = this.generation;
-    texts.forEach((text) => this.part(id, { type: "text", text, tokens: 1 }));
-    this.part(id, { type: "done", end: "complete", promptTokens: 5, completionTokens: texts.length });
+    texts.forEach((words) => this.part(id, text(words)));
+    this.part(id, ended("complete", 5, texts.length));
   }
 
   fail(error: ErrorCode): void {
-    this.part(this.generation.id, { type: "failed", error: failure(error) });
+    this.part(this.generation.id, failed(failure(error)));
   }
 
   stateOf<T>(actor: ActorId): T {
@@ -408,11 +409,13 @@ export class Stage {
       case "read":
         this.#signal(actor, { type: "records", tag: effect.tag, records: this.#read(actor, effect.range) });
         return;
-      case "generate":
-        this.generations.push({ actor, request: effect.request, open: true });
+      case "call": {
+        const { request, tag: id, timeoutMs } = effect;
+        this.generations.push({ actor, request: { ...request, id, timeoutMs, key: actor }, open: true });
         return;
+      }
       case "cancel":
-        this.cancelled.push(effect.id);
+        this.cancelled.push(effect.tag);
         return;
       default:
         throw new Error(`effect ${effect.type} does not leave an actor`);

@@ -470,7 +470,7 @@ describe("a user's signals", () => {
     for (const tag of [undefined, { type: "outbox", id: 99 }, { type: "summary", round: 7, room: "x" }])
       expect(user.decide(state, { type: "answered", tag, result }, turn)).to.deep.equal([]);
     expect(
-      user.decide(state, { type: "generated", id: "x", part: { type: "text", text: "", tokens: 0 } }, turn),
+      user.decide(state, { type: "part", engine: "generate", tag: "x", part: { text: "", tokens: 0 } }, turn),
     ).to.deep.equal([]);
     expect(user.decide(state, { type: "reminded", id: "x", dueMs: 0 }, turn)).to.deep.equal([
       { type: "forget", id: "x" },

@@ -5,6 +5,7 @@ import { chooseSlots, describeInvitation, describeNodes, describeSlots, findMemb
 import { failure, type ClusterSlotRow } from "../../../protocols/index.ts";
 import { nodeRow, slotRow, summaryOf } from "../gateway/cluster-stand.ts";
 import { summary } from "./stage.ts";
+import { describeModels } from "../../../cli/models.ts";
 
 const names = namesOf(summary);
 
@@ -261,6 +262,22 @@ describe("a drain", () => {
     expect(kept(nodeRow("node-b"), 2, a), "what is new").to.include(
       "keep the copies without which nothing could be written",
     );
+  });
+
+  it("of models says which node is the choice, and of the others why not", () => {
+    const row = { engine: "generate", model: "tiny", state: "ready", runtime: "llama", contextTokens: 512 } as const;
+    const text = describeModels(
+      [
+        { ...row, node: "node-a", device: "cpu", places: 4, calls: 1, rank: 1, because: "fewer calls" },
+        { ...row, node: "node-b", calls: 7, rank: 2, because: "nobody else is left" },
+        { engine: "generate", model: "", node: "node-c", because: "it has not said what it offers" },
+      ],
+      false,
+    );
+    expect(text).to.match(/tiny +│ node-a +│ ready +│ llama, cpu +│ +512 │ +1\/4 │ +1 │ fewer calls/);
+    expect(text).to.match(/tiny +│ node-b +│ ready +│ llama +│ +512 │ +7 │ +2 │/);
+    expect(text).to.match(/- +│ node-c +│ unknown +│.*none │ it has not said/);
+    expect(describeModels([], false)).to.include("plexus up --model");
   });
 
   it("of the only node names every role in which nothing new can be made, also where it owns nothing yet", () => {

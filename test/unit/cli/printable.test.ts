@@ -98,6 +98,8 @@ function answerTo(path: string): unknown {
   if (path.endsWith("/summary"))
     return { ...summary, busiest: [{ actor: "room/x", node: "n", turnsPerSecond: 1 }], directoryAway: { because: "y" } };
   if (path.endsWith("/slots")) return { slots };
+  if (path.endsWith("/engines"))
+    return { serving: [{ engine: "generate", model: "m", node: "b", state: "ready", runtime: "r", device: "d", because: "why" }] };
   if (path.includes("/audit"))
     return { entries: [{ seq: 1, atMs: 0, action: "evict", by: "ada", facts: { name: "x" } }], more: false };
   if (path.startsWith("/api/v1/admin/actors?"))
@@ -154,6 +156,7 @@ describe("what a node tells reaches no terminal that obeys it", function () {
     ["slots", "--not-ok"],
     ["slots", "move", "chat/1", "--to", "b"],
     ["audit"],
+    ["models"],
     ["actors", "list"],
     ["actors", "show", "room/x"],
     ["actors", "release", "room/x"],

@@ -28,6 +28,7 @@ export const summary = summaryOf(three, { slots: { total: 256, ok: 254, moving: 
 export const model: ModelInfo = {
   model: "m",
   runtime: "llama",
+  capabilities: ["chat"],
   contextTokens: 1024,
   sizeBytes: 2_340_992,
   demonstration: false,
@@ -45,7 +46,12 @@ export const status: NodeStatus = {
   roles: ["chat"],
   models: [
     { ...model, node: "node-c" },
-    { ...model, model: "near", demonstration: true },
+    {
+      ...model,
+      model: "near",
+      demonstration: true,
+      label: { short: "tiny demonstration model", says: "A tiny demonstration model." },
+    },
   ],
   actors: { active: 0, quarantined: 0 },
   slots: { open: 0, quarantined: [] },

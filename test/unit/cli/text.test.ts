@@ -341,11 +341,15 @@ describe("the banner", () => {
   });
 
   it("says plainly what a demonstration model is, that a model failed, and that there is none", () => {
-    expect(banner({ ...started, models: [{ ...model, demonstration: true }] })).to.match(
-      /tiny demonstration.*\n.*--model/,
-    );
+    const label = { short: "tiny demonstration model", says: "A tiny demonstration model: it greets." };
+    expect(banner({ ...started, models: [{ ...model, label }] })).to.match(/tiny demonstration.*\n.*--model/);
     expect(banner({ ...started, models: [{ ...model, state: "failed", reason: "cut off" }] })).to.include("cut off");
-    const echo: ModelInfo = { ...model, model: "echo", runtime: "echo", sizeBytes: 0, demonstration: true };
+    const echo: ModelInfo = {
+      ...model,
+      model: "echo",
+      sizeBytes: 0,
+      label: { short: "repeats", says: "No model: it repeats." },
+    };
     expect(banner({ ...started, models: [echo] })).to.match(/echo \(context 1024 tokens\)\n +No model: it repeats/);
     const elsewhere: ModelInfo = { ...model, contextTokens: 0, sizeBytes: 0, node: "node-c" };
     expect(banner({ ...started, models: [elsewhere] }))
@@ -386,7 +390,7 @@ describe("admin commands", () => {
     expect(text).to.match(/^Node +node-b \(5f3c2a1b\), Plexus 1$/m);
     expect(text)
       .to.match(/^Models +m: ready on node-c$/m)
-      .and.match(/^ +near: ready, demonstration model$/m);
+      .and.match(/^ +near: ready, tiny demonstration model$/m);
     const mesh = ["/ip4/10.0.0.5/tcp/7071/p2p/12D3KooW", "/ip4/127.0.0.1/tcp/7071/p2p/12D3KooW"];
     expect(describeStatus({ ...status, mesh }, false)).to.match(
       /^Mesh +\/ip4\/10.0.0.5\/tcp\/7071\/p2p\/12D3KooW\n +\/ip4\/127/m,

@@ -23,6 +23,18 @@ const member: Required<MemberRecord> = {
   labels: { zone: "b" },
   labelsConfigured: { zone: "a" },
   models: ["tiny"],
+  offers: [
+    {
+      engine: "generate",
+      model: "tiny",
+      runtime: "llama",
+      capabilities: ["chat"],
+      contextTokens: 512,
+      sizeBytes: 1,
+      demonstration: true,
+      state: "ready",
+    },
+  ],
   leaving: true,
 };
 const invitation: Required<InvitationRecord> = {
@@ -37,7 +49,7 @@ const policy: Policy = { replicas: 3, minInSync: 2 };
 
 const rows: readonly (readonly [key: string, value: object, optional: readonly string[]])[] = [
   ["slot/room/lobby", slot, ["abandoned", "want", "held", "splitFrom"]],
-  ["member/a", member, ["rolesConfigured", "labelsConfigured", "leaving"]],
+  ["member/a", member, ["rolesConfigured", "labelsConfigured", "offers", "leaving"]],
   ["invitation/0123456789ab", invitation, ["used"]],
   ["policy", policy, []],
 ];

@@ -1,21 +1,24 @@
 import { expect } from "chai";
-import { createInference, publishModels } from "../../../node/composition/inference.ts";
+import { createInference } from "../../../node/composition/inference.ts";
+import { isRow } from "../../../node/cluster/records.ts";
 import type { MemberRecord } from "../../../node/ports.ts";
-import { failure, ok, refused, type GenerationPart, type ModelInfo, type Result } from "../../../protocols/index.ts";
+import { advertise } from "../../../node/routing/index.ts";
+import { decode, encode, failure, ok, refused, type ModelInfo, type Result } from "../../../protocols/index.ts";
 import { memberRecord } from "../../members.ts";
 import { quietLog } from "../../quiet.ts";
+import { ended, endOf, text, type Spoken } from "../../said.ts";
 import { simulatedClock, World } from "../../world/index.ts";
 
 const info = (model: string, state: ModelInfo["state"] = "ready"): ModelInfo => ({
   model,
   runtime: "echo",
+  capabilities: ["chat"],
   contextTokens: 8,
   sizeBytes: 0,
   demonstration: false,
   state,
 });
 const request = { id: "g", model: "echo", messages: [], sampling: {}, timeoutMs: 1_000 };
-const text = (words: string) => ({ type: "text", text: words, tokens: 1 }) as const;
 
 function stage() {
   const world = new World(1);
@@ -26,16 +29,16 @@ function stage() {
 
 /** Hosts that live as long as the test says. */
 function createHosts() {
-  const hosts: { say: (part: GenerationPart) => void; ended: () => void; stopping: boolean }[] = [];
+  const hosts: { say: (said: Spoken) => void; ended: () => void; stopping: boolean }[] = [];
   const start = () => {
     const { promise, resolve } = Promise.withResolvers<void>();
-    const host = { say: (_part: GenerationPart): void => undefined, ended: resolve, stopping: false };
+    const host = { say: (_said: Spoken): void => undefined, ended: resolve, stopping: false };
     hosts.push(host);
     return {
-      gpu: false,
       models: () => [info("echo")],
-      generate(_request: unknown, onPart: (part: GenerationPart) => void) {
-        host.say = onPart;
+      watch: () => () => undefined,
+      call(_request: unknown, hear: (said: Spoken) => void) {
+        host.say = hear;
         return { cancel: () => undefined };
       },
       settled: () => Promise.resolve(),
@@ -53,12 +56,12 @@ describe("the inference of a node", () => {
     const { clock, pass } = stage();
     const { hosts, start } = createHosts();
     const inference = createInference({ start, clock, log: quietLog, endTimeoutMs: 1_000 });
-    const parts: GenerationPart[] = [];
-    inference.generate(request, (part) => parts.push(part));
+    const parts: Spoken[] = [];
+    inference.call(request, (said) => parts.push(said));
     expect(parts).to.deep.equal([]);
     await pass(10);
-    expect(parts).to.have.nested.property("[0].error.code", "MODEL_UNAVAILABLE");
-    expect([hosts.length, inference.models(), inference.gpu]).to.deep.equal([0, [], false]);
+    expect(endOf(parts[0])).to.equal("MODEL_UNAVAILABLE");
+    expect([hosts.length, inference.models()]).to.deep.equal([0, []]);
     await inference.settled();
   });
 
@@ -67,15 +70,15 @@ describe("the inference of a node", () => {
     const { hosts, start } = createHosts();
     const inference = createInference({ start, clock, log: quietLog, endTimeoutMs: 1_000 });
     inference.serve(true);
-    const parts: GenerationPart[] = [];
-    inference.generate(request, (part) => parts.push(part));
+    const parts: Spoken[] = [];
+    inference.call(request, (said) => parts.push(said));
     hosts[0]?.say(text("a"));
     inference.serve(false);
     hosts[0]?.say(text("b"));
-    hosts[0]?.say({ type: "done", end: "stopped", promptTokens: 1, completionTokens: 1 });
+    hosts[0]?.say(ended("stopped"));
     expect(parts).to.have.length(2);
-    expect(parts[1]).to.have.nested.property("error.code", "MODEL_UNAVAILABLE");
-    expect(parts[1]).to.have.nested.property("error.outcome", "not_started");
+    expect(parts[1]).to.have.nested.property("result.error.code", "MODEL_UNAVAILABLE");
+    expect(parts[1]).to.have.nested.property("result.error.outcome", "not_started");
     expect([hosts[0]?.stopping, inference.models()]).to.deep.equal([true, []]);
   });
 
@@ -108,17 +111,26 @@ describe("the inference of a node", () => {
   });
 });
 
-describe("what a node's row says of its models", () => {
+describe("what a node's row says of its engines", () => {
   /** A row that the directory writes, and tells of later. */
-  function published() {
+  function advertised(first: readonly ModelInfo[] = [], answer?: Result<MemberRecord>) {
     const { clock, pass } = stage();
     const listeners = new Set<() => void>();
-    const served = { gpu: false, list: [info("small", "loading"), info("broken", "loading")] };
+    const watchers = new Set<() => void>();
     const writes: unknown[] = [];
+    let models = first;
     let row = memberRecord("n1");
-    let answer: Result<MemberRecord> | undefined;
-    const publisher = publishModels({
-      inference: { models: () => served.list, get gpu() { return served.gpu; } },
+    const stop = advertise({
+      engines: {
+        generate: {
+          models: () => models,
+          watch(listener) {
+            watchers.add(listener);
+            return () => watchers.delete(listener);
+          },
+          call: () => ({ cancel: () => undefined }),
+        },
+      },
       membership: {
         self: "n1",
         members: () => ({ view: 1, members: [row] }),
@@ -130,7 +142,8 @@ describe("what a node's row says of its models", () => {
           writes.push(change);
           if (answer !== undefined) return Promise.resolve(answer);
           clock.after(5, () => {
-            row = { ...row, ...change };
+            // As the directory gives it back.
+            row = decode(encode({ ...row, ...change })) as MemberRecord;
             for (const listener of listeners) listener();
           });
           return Promise.resolve(ok(row));
@@ -138,58 +151,65 @@ describe("what a node's row says of its models", () => {
       },
       clock,
       log: quietLog,
-    }); // prettier-ignore
+    });
     return {
-      publisher,
-      served,
+      stop,
       writes,
       pass,
       row: () => row,
-      refuse: (code: "DIRECTORY_UNAVAILABLE" | undefined) => (answer = code && refused(failure(code))),
+      serve: (next: readonly ModelInfo[]) => {
+        models = next;
+        for (const listener of watchers) listener();
+      },
+      answer: (code: "DIRECTORY_UNAVAILABLE" | undefined) => (answer = code && refused(failure(code))),
     };
   }
 
-  it("are those that serve: not one that loads, and not one that failed", async () => {
-    const { publisher, served, writes, pass, row } = published();
-    publisher.look();
-    expect(writes).to.deep.equal([]);
-    served.list = [info("small"), info("broken", "failed")];
-    served.gpu = true;
-    publisher.look();
+  it("is what they offer, in every state; by name those that serve, for versions before", async () => {
+    const { serve, writes, pass, row } = advertised([info("small", "loading"), info("broken", "loading")]);
+    await pass(10);
+    serve([
+      { ...info("small"), device: "cuda", places: 4 },
+      { ...info("broken", "failed"), reason: "x".repeat(9_000) },
+    ]);
     await pass(10);
     expect(row()).to.deep.include({ models: ["small"], gpu: true });
-    served.list = [info("small", "loading"), info("broken", "failed")];
-    served.gpu = false;
-    publisher.look();
+    expect(row().offers?.map(({ engine, model, state }) => [engine, model, state])).to.deep.equal([
+      ["generate", "small", "ready"],
+      ["generate", "broken", "failed"],
+    ]);
+    expect(isRow("member/n1", row())).to.equal(true);
+    serve([info("small", "loading"), info("broken", "failed")]);
     await pass(10);
     expect(row()).to.deep.include({ models: [], gpu: false });
-    expect(writes).to.have.length(2);
+    expect(writes).to.have.length(3);
   });
 
-  it("are written in the end, whatever changes meanwhile, and while the directory is away", async () => {
-    const { publisher, served, pass, row, refuse } = published();
-    refuse("DIRECTORY_UNAVAILABLE");
-    served.list = [info("small")];
-    publisher.look();
+  it("is said also when there is nothing, once: whoever has not said so may still have it", async () => {
+    const { writes, pass, row } = advertised();
+    await pass(100);
+    expect([row().offers, writes.length]).to.deep.equal([[], 1]);
+  });
+
+  it("is written in the end, whatever changes meanwhile, and while the directory is away", async () => {
+    const { serve, pass, row, answer } = advertised([], refused(failure("DIRECTORY_UNAVAILABLE")));
+    serve([info("small")]);
     await pass(2_000);
     expect(row().models).to.deep.equal([]);
-    refuse(undefined);
+    answer(undefined);
     await pass(10_000);
     expect(row().models).to.deep.equal(["small"]);
-    served.list = [];
-    publisher.look();
-    served.list = [info("other")];
+    serve([]);
+    serve([info("other")]);
     await pass(100);
     expect(row().models).to.deep.equal(["other"]);
   });
 
   it("is not written any more after the stop", async () => {
-    const { publisher, served, writes, pass, refuse } = published();
-    refuse("DIRECTORY_UNAVAILABLE");
-    served.list = [info("small")];
-    publisher.look();
+    const { serve, stop, writes, pass } = advertised([], refused(failure("DIRECTORY_UNAVAILABLE")));
     await pass(100);
-    publisher.stop();
+    stop();
+    serve([info("small")]);
     await pass(20_000);
     expect(writes).to.have.length(1);
   });

@@ -253,7 +253,7 @@ describe("The exchange", () => {
 
   it("has an answer that nonsense does not fit for every call", async () => {
     const calls = Object.entries(meshMessages).flatMap(([name, row]) => ("answer" in row ? [name as MeshCall] : []));
-    expect(calls).to.include.members(["directory.read", "generation.models", "replica.query", "transfer.rows"]);
+    expect(calls).to.include.members(["directory.read", "replica.query", "transfer.rows"]);
     let number = 0;
     for (const name of calls)
       for (const value of [undefined, 7, "x", [null], [undefined], { slots: 1, actors: [] }]) {
@@ -277,11 +277,8 @@ describe("The exchange", () => {
     const later = { ...failure("FENCED", { fence: 9 }), hint: "of a later version" };
     void a.call("b", "replica.query", question, 1_000).then((result) => settled.push(result));
     wire.raw("a", "message", ["", 2, refused(later)]);
-    void a.call("b", "generation.models", {}, 1_000).then((result) => settled.push(result));
-    const model = { model: "m", runtime: "echo", contextTokens: 1, sizeBytes: 0, demonstration: true, state: "ready" };
-    wire.raw("a", "message", ["", 3, ok([{ ...model, speed: 1 }])]);
     await wire.deliver();
-    expect(settled).to.deep.equal([ok(standing), refused(later), ok([{ ...model, speed: 1 }])]);
+    expect(settled).to.deep.equal([ok(standing), refused(later)]);
     expect(wire.cut).to.deep.equal([]);
   });
 
@@ -317,14 +314,14 @@ describe("The exchange", () => {
       ["control", ["beat", 0, null]],
       ["control", ["directory.changed", 0, { watch: 1, number: 1, changes: [["slot/chat/1", 7, "no bytes"]] }]],
       ["message", ["replica.confirm", 0, { slots: [["chat/1", 7, 8]] }]],
-      ["message", ["generation.models", 0, []]],
+      ["message", ["engine.cancel", 0, []]],
       ["message", ["routing.events", 0, { events: [["room/lobby", 1, 1, null]], gaps: [] }]],
       ["message", ["routing.events", 0, { events: [["room/lobby", null, 1, "posted"]], gaps: [] }]],
     ];
     let heard = 0;
     for (const name of ["beat", "directory.changed", "replica.confirm"] as const) a.on(name, () => void (heard += 1));
     a.on("routing.events", () => void (heard += 1));
-    a.on("generation.models", () => ((heard += 1), ok([])));
+    a.on("engine.cancel", () => void (heard += 1));
     for (const [channel, message] of bad) wire.raw("a", channel, message);
     expect(heard).to.equal(0);
     expect(wire.cut.map(({ reason }) => reason.code)).to.deep.equal(bad.map(() => "BAD_FRAME"));

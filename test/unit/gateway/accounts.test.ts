@@ -45,11 +45,11 @@ describe("gateway: accounts", () => {
   });
 
   it("says that a demonstration model answers only where one can", async () => {
-    const info = { runtime: "llama", contextTokens: 1, sizeBytes: 1 } as const;
+    const info = { runtime: "llama", capabilities: ["chat"], contextTokens: 1, sizeBytes: 1 } as const;
     const failed = { ...info, model: "tiny", demonstration: true, state: "failed" } as const;
     const good = { ...info, model: "good", demonstration: false, state: "ready" } as const;
-    const runtime = { models: () => [failed, good], generate: () => ({ cancel() {} }), stop: () => Promise.resolve() };
-    const models = await startStand({ runtime });
+    const generate = { models: () => [failed, good], watch: () => () => undefined, call: () => ({ cancel() {} }) };
+    const models = await startStand({ engines: { generate } });
     expect((await models.request("GET", "/api/v1/setup")).body.demonstrationModel).to.equal(false);
     await models.stop();
   });
@@ -148,6 +148,10 @@ describe("gateway: accounts", () => {
     expect((await stand.request("GET", "/api/v1/admin/status")).status).to.equal(401);
     expect((await stand.request("GET", "/api/v1/admin/status", { token: controlToken })).status).to.equal(200);
     expect((await stand.request("GET", "/api/v1/me", { token: controlToken })).status).to.equal(401);
+    const engines = await stand.request("GET", "/api/v1/admin/engines", { token: controlToken });
+    expect(engines.body.serving).to.have.length(1);
+    expect(engines.body.serving[0]).to.include({ engine: "generate", model: "echo", node: "test", rank: 1, calls: 0 });
+    expect((await stand.request("GET", "/api/v1/admin/engines", { token })).status).to.equal(403);
     const shown = await stand.request("GET", "/api/v1/admin/actors/user/max", { token: controlToken });
     expect(shown.body.actor).to.equal("user/max");
     const rows = await stand.request("GET", "/api/v1/admin/actors?kind=user", { token: controlToken });

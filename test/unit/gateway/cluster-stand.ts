@@ -153,7 +153,7 @@ export async function startClusterStand(options: { readonly member?: boolean } =
   };
   const gateway = await createGateway({
     kernel,
-    runtime,
+    engines: { generate: runtime },
     hub: createHub(),
     clock,
     random: createRandom(),

@@ -5,6 +5,7 @@ import OpenAI from "openai";
 import { createClock } from "../../../node/platform/index.ts";
 import { createEchoRuntime } from "../../../runtimes/index.ts";
 import { startStand, type Stand } from "./stand.ts";
+import { ended as endSaid, endOf, text as textSaid } from "../../said.ts";
 
 describe("gateway: OpenAI's client, unchanged", () => {
   let stand: Stand;
@@ -90,7 +91,7 @@ describe("gateway: OpenAI's client, unchanged", () => {
     await stand.request("POST", "/api/v1/agents", { token, body: { name: "slow", persona: "" } });
     const asked = Promise.withResolvers<() => void>();
     const ask = stand.kernel.ask.bind(stand.kernel);
-    const generate = stand.runtime.generate.bind(stand.runtime);
+    const generate = stand.runtime.call.bind(stand.runtime);
     let generations = 0;
     const done = Promise.withResolvers<void>();
     stand.kernel.ask = async (request) => {
@@ -101,7 +102,7 @@ describe("gateway: OpenAI's client, unchanged", () => {
       setImmediate(done.resolve);
       return answer;
     };
-    stand.runtime.generate = (...given) => {
+    stand.runtime.call = (...given) => {
       generations += 1;
       return generate(...given);
     };
@@ -123,7 +124,7 @@ describe("gateway: OpenAI's client, unchanged", () => {
       expect(generations).to.equal(0);
     } finally {
       stand.kernel.ask = ask;
-      stand.runtime.generate = generate;
+      stand.runtime.call = generate;
     }
   });
 
@@ -136,14 +137,14 @@ describe("gateway: OpenAI's client, unchanged", () => {
     let said = 0;
     /** A node that says so many texts of 250 bytes each, and goes on also when it is asked to stop. */
     const says = (texts: number): void => {
-      const generate: typeof bounded.runtime.generate = (_request, onPart) => {
+      const call: typeof bounded.runtime.call = (_request, hear) => {
         setImmediate(() => {
-          for (said = 0; said < texts; said += 1) onPart({ type: "text", text: "é".repeat(125), tokens: 1 });
-          onPart({ type: "done", end: "complete", promptTokens: 1, completionTokens: said });
+          for (said = 0; said < texts; said += 1) hear(textSaid("é".repeat(125)));
+          hear(endSaid("complete", 1, said));
         });
         return { cancel: () => void (cancelled += 1) };
       };
-      (bounded.runtime as { generate: typeof generate }).generate = generate;
+      (bounded.runtime as { call: typeof call }).call = call;
     };
     const asked = { model: "echo", messages };
     says(4);
@@ -169,7 +170,7 @@ describe("gateway: OpenAI's client, unchanged", () => {
 
   it("gets its turn soon, however much others have waiting, and its keys take turns", async () => {
     const runtime = createEchoRuntime({ clock: createClock(), tokenDelayMs: 8, sequences: 1 });
-    const shared = await startStand({ runtime, limits: { completionsPerUserMax: 100 } });
+    const shared = await startStand({ engines: { generate: runtime }, limits: { completionsPerUserMax: 100 } });
     const ended: string[] = [];
     const refused: string[] = [];
     const ask = async (name: string, apiKey: string): Promise<void> => {
@@ -357,11 +358,11 @@ describe("gateway: OpenAI's client, unchanged", () => {
     const hasty = new OpenAI({ apiKey: key, baseURL: `${slow.url}/v1`, maxRetries: 0 });
     const text = "word ".repeat(500);
     const cancelled = new Promise<void>((resolve) => {
-      const generate = slow.runtime.generate.bind(slow.runtime);
-      (slow.runtime as { generate: typeof generate }).generate = (request, onPart) =>
-        generate(request, (part) => {
-          onPart(part);
-          if (part.type === "done" && part.end === "stopped") resolve();
+      const call = slow.runtime.call.bind(slow.runtime);
+      (slow.runtime as { call: typeof call }).call = (request, hear) =>
+        call(request, (said) => {
+          hear(said);
+          if (endOf(said) === "stopped") resolve();
         });
     });
     const stream = await hasty.chat.completions.create({

@@ -95,7 +95,16 @@ export async function startStand(options: StandOptions = {}): Promise<Stand> {
   const store = await openLevelStore(folder);
   const runtime = createEchoRuntime({ clock, tokenDelayMs: options.tokenDelayMs ?? 0 });
   const behaviors = [room, user, agent, roleManager, catalog];
-  const { peer } = await startAlone({ node: "test", store, behaviors, runtime, clock, random, log, meter });
+  const { peer } = await startAlone({
+    node: "test",
+    store,
+    behaviors,
+    engines: { generate: runtime },
+    clock,
+    random,
+    log,
+    meter,
+  });
   const { kernel } = peer;
   const hub = options.hub ?? peer.hub;
   const codeHash = adminCodeHash(adminCode);
@@ -112,7 +121,8 @@ export async function startStand(options: StandOptions = {}): Promise<Stand> {
   const starting = createGateway({
     kernel,
     actors: peer.actors,
-    runtime,
+    engines: { generate: runtime },
+    serving: () => peer.calls.explain(),
     hub,
     clock,
     random,

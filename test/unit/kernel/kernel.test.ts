@@ -3,6 +3,7 @@ import { failure, ownSlot, slotOf, type ActorId } from "../../../protocols/index
 import type { EntryDraft, SlotLog } from "../../../node/storage/index.ts";
 import { movedTo } from "./slots.ts";
 import { createStage, eventually, valueOf, type Stage } from "./stage.ts";
+import { ended, failed, text } from "../../said.ts";
 
 describe("kernel", () => {
   let stage: Stage;
@@ -342,35 +343,38 @@ describe("kernel", () => {
       expect(valueOf(await stage.ask("pad/b", "lines"))).to.deep.equal(["rang bell"]);
     });
 
-    it("delivers the parts of a generation, and cancels it", async () => {
-      stage = await createStage({ kernel: { generationsMax: 1 } });
+    it("delivers what an engine says of a call, and cancels it", async () => {
+      stage = await createStage({ kernel: { callsMax: 1 } });
       await stage.ask("pad/a", "generate");
       expect(stage.generations).to.have.length(1);
       await stage.ask("pad/a", "generate");
       expect(stage.generations).to.have.length(1);
       await stage.ask("pad/a", "cancel");
       expect(stage.generations[0]?.cancelled).to.equal(true);
-      stage.generations[0]?.say({ type: "done", end: "stopped", promptTokens: 1, completionTokens: 0 });
+      stage.generations[0]?.say(ended("stopped", 1, 0));
       await eventually("heard", async () => (valueOf(await stage.ask("pad/a", "lines")) as string[]).length === 2);
       expect(JSON.stringify(valueOf(await stage.ask("pad/a", "lines"))))
         .to.include("OVERLOADED")
         .and.include("stopped");
     });
 
-    it("leaves the reason of a generation that failed in the log, for whoever runs the node", async () => {
+    it("leaves the reason of a call that failed in the log, for whoever runs the node", async () => {
       stage = await createStage();
       await stage.ask("pad/a", "generate");
       const error = failure("MODEL_UNAVAILABLE", { model: "large" });
-      stage.generations[0]?.say({ type: "failed", error });
-      expect(stage.logged).to.deep.include(["generation.failed", { actor: "pad/a", id: "g", failure: error }]);
+      stage.generations[0]?.say(failed(error));
+      expect(stage.logged).to.deep.include([
+        "call.failed",
+        { actor: "pad/a", engine: "generate", tag: "g", failure: error },
+      ]);
     });
 
-    it("does not deliver the parts of an earlier life", async () => {
+    it("delivers nothing of a call after the end of the activation that made it", async () => {
       stage = await createStage({ kernel: { restartBackoffMs: 1 } });
       await stage.ask("pad/a", "generate");
       await stage.ask("pad/a", "boom");
       expect(stage.generations[0]?.cancelled).to.equal(true);
-      stage.generations[0]?.say({ type: "text", text: "late", tokens: 1 });
+      stage.generations[0]?.say(text("late"));
       expect(valueOf(await stage.ask("pad/a", "lines"))).to.deep.equal([]);
     });
   });

@@ -18,8 +18,9 @@ import { quietLog, quietMeter as meter } from "../../quiet.ts";
 import { RowStore } from "../storage/stage.ts";
 import { createSoloRouting, type SoloRouting } from "./routing.ts";
 import { createSoloSlots, type SoloSlots } from "./slots.ts";
-import type { ActorId, GenerationPart, GenerationRequest, Result } from "../../../protocols/index.ts";
-import type { Runtime } from "../../../runtimes/runtime.ts";
+import type { ActorId, GenerationRequest, Result } from "../../../protocols/index.ts";
+import type { Engine } from "../../../runtimes/engine.ts";
+import type { Spoken } from "../../said.ts";
 
 interface PadState {
   readonly lines: readonly string[];
@@ -78,6 +79,7 @@ const pad: Behavior<PadState, Message, PadEvent, { count: number }, { by: number
           },
         ];
       case "answered":
+        if (message.tag === "g") return [persist<PadEvent>({ type: "added", line: JSON.stringify(message.result) })];
         return message.tag === "drop" ? [] : [reply(message.result, message.tag as Parameters<typeof reply>[1])];
       case "tellOther":
         return [
@@ -98,12 +100,18 @@ const pad: Behavior<PadState, Message, PadEvent, { count: number }, { by: number
         ];
       case "generate":
         return [
-          { type: "generate", request: { id: "g", model: "", messages: [], sampling: {}, timeoutMs: 1000 } },
+          {
+            type: "call",
+            engine: "generate",
+            request: { model: "", messages: [], sampling: {} },
+            tag: "g",
+            timeoutMs: 1000,
+          },
           reply(null),
         ];
       case "cancel":
-        return [{ type: "cancel", id: "g" }, reply(null)];
-      case "generated":
+        return [{ type: "cancel", tag: "g" }, reply(null)];
+      case "part":
         return [persist<PadEvent>({ type: "added", line: JSON.stringify(message.part) })];
       case "leave":
         return [reply(null), { type: "stop" }];
@@ -134,7 +142,7 @@ export interface Stage {
   /** The same at the level warn. */
   readonly warned: [event: string, facts?: Readonly<Record<string, unknown>>][];
   /** Generations asked for; the test plays the model. */
-  readonly generations: { request: GenerationRequest; say: (part: GenerationPart) => void; cancelled: boolean }[];
+  readonly generations: { request: GenerationRequest; say: (said: Spoken) => void; cancelled: boolean }[];
   /** Makes the next batches of the store fail. */
   failBatches: number;
   /** The disk has no room for more. */
@@ -180,14 +188,14 @@ export async function createStage(
     info: (...line: Stage["logged"][number]) => void stage.logged.push(line),
     warn: (...line: Stage["warned"][number]) => void stage.warned.push(line),
   };
-  const runtime: Runtime = {
+  const generate: Engine<"generate"> = {
     models: () => [],
-    generate(request, say) {
+    watch: () => () => undefined,
+    call(request, say) {
       const generation = { request, say, cancelled: false };
       stage.generations.push(generation);
       return { cancel: () => void (generation.cancelled = true) };
     },
-    stop: () => Promise.resolve(),
   };
   const start = async (): Promise<void> => {
     const { store } = stage;
@@ -219,7 +227,7 @@ export async function createStage(
       settled: () => journal.settled(),
     };
     const slotsWithWork = () => journal.slotsWithWork();
-    const world = { runtime, publisher, clock, random, log, meter };
+    const world = { engines: { generate }, publisher, clock, random, log, meter };
     const ports = { node: "n1", behaviors, slots, routing, asks, pressure, slotsWithWork, ...world };
     const kernel = createKernel({ ...ports, ...(limits.kernel && { limits: limits.kernel }) });
     Object.assign(stage, { kernel, journal, slots, routing });

@@ -7,7 +7,7 @@ import { quietLog, quietMeter } from "../../quiet.ts";
 import { decode, encode, wireLimits, type GenerationRequest, type Sampling } from "../../../protocols/index.ts";
 import { meshMessages } from "../../../protocols/mesh/index.ts";
 
-const row = Compile(meshMessages["generation.start"].schema);
+const row = Compile(meshMessages["engine.generate"].schema);
 const asked: GenerationRequest = {
   id: "v1-0123456789abcdef",
   model: "tiny",
@@ -85,9 +85,9 @@ describe("a generation that another node asks for", () => {
     const transport = { ...links.transport("a"), disconnect: (peer: NodeId) => void parted.push(peer) };
     const heard: unknown[] = [];
     const exchange = createExchange({ transport, clock, log: quietLog, meter: quietMeter });
-    exchange.on("generation.start", ({ request }) => void heard.push(request));
+    exchange.on("engine.generate", ({ request }) => void heard.push(request));
     const start = (change: object): void =>
-      links.forge("b", "a", "message", ["generation.start", 0, { run: 1, request: { ...asked, ...change } }]);
+      links.forge("b", "a", "message", ["engine.generate", 0, { run: 1, request: { ...asked, ...change } }]);
     start({ sampling: { temperature: 1, topK: 7 }, priority: 3 });
     expect([heard, parted]).to.deep.equal([[{ ...asked, sampling: { temperature: 1 } }], []]);
     start({ sampling: { temperature: "x" } });

@@ -15,16 +15,14 @@ import {
   type SlotId,
 } from "../../../protocols/index.ts";
 import type { Signal } from "../../../actors/behavior.ts";
-import type { Runtime } from "../../../runtimes/runtime.ts";
+import type { Engines } from "../../../runtimes/engine.ts";
 import { World } from "../../world/index.ts";
 import { quietLog, quietMeter } from "../../quiet.ts";
 import { meshLimits } from "../../../node/mesh/index.ts";
 import { Net } from "./net.ts";
 
-export const noModels: Runtime = {
-  models: () => [],
-  generate: () => ({ cancel: () => undefined }),
-  stop: () => Promise.resolve(),
+export const noEngines: Engines = {
+  generate: { models: () => [], watch: () => () => undefined, call: () => ({ cancel: () => undefined }) },
 };
 
 type Envelope = AskEnvelope | Tell;
@@ -73,7 +71,7 @@ class Host {
       exchange: net.exchange(node),
       table: net.table(node),
       membership: net.membership(node),
-      runtime: noModels,
+      engines: noEngines,
       clock,
       random: net.world.dice,
       log: quietLog,
@@ -602,7 +600,7 @@ describe("routing: lines", () => {
   });
 });
 
-const signals: Record<Signal["type"], true> = { answered: true, records: true, generated: true, reminded: true };
+const signals: Record<Signal["type"], true> = { answered: true, records: true, part: true, reminded: true };
 
 describe("routing: peers that break the rules", () => {
   const slot = slotOf("chat", "room/a");

@@ -3,7 +3,7 @@ import { meshLimits } from "../../../node/mesh/index.ts";
 import { OpenAsks } from "../../../node/kernel/index.ts";
 import { createRouting, type RoutingLimits, type RoutingPart } from "../../../node/routing/index.ts";
 import { slotOf, type ActorId, type SlotId } from "../../../protocols/index.ts";
-import type { Runtime } from "../../../runtimes/runtime.ts";
+import type { Engines } from "../../../runtimes/engine.ts";
 import { World } from "../../world/index.ts";
 import { quietLog, quietMeter } from "../../quiet.ts";
 import { Net } from "./net.ts";
@@ -12,10 +12,8 @@ const nodes = ["n1", "n2", "n3"];
 const topic = "room/a";
 const slot = slotOf("chat", topic);
 
-const noModels: Runtime = {
-  models: () => [],
-  generate: () => ({ cancel: () => undefined }),
-  stop: () => Promise.resolve(),
+const noEngines: Engines = {
+  generate: { models: () => [], watch: () => () => undefined, call: () => ({ cancel: () => undefined }) },
 };
 
 function createCluster(seed: number, limits: Partial<RoutingLimits> = {}) {
@@ -31,7 +29,7 @@ function createCluster(seed: number, limits: Partial<RoutingLimits> = {}) {
       exchange: net.exchange(node),
       table: net.table(node),
       membership: net.membership(node),
-      runtime: noModels,
+      engines: noEngines,
       clock: net.clock(),
       random: world.dice,
       log: quietLog,

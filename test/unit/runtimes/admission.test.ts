@@ -1,11 +1,11 @@
 import { expect } from "chai";
 import fc from "fast-check";
-import type { GenerationPart, GenerationRequest } from "../../../protocols/index.ts";
-import { failure } from "../../../protocols/index.ts";
+import { failure, ok, type GenerationRequest } from "../../../protocols/index.ts";
 import { Admission } from "../../../runtimes/admission.ts";
 import type { RuntimeEvent } from "../../../runtimes/environment.ts";
+import type { Running } from "../../../runtimes/engine.ts";
 import { createEchoRuntime, runtimeLimits } from "../../../runtimes/index.ts";
-import type { Generation } from "../../../runtimes/runtime.ts";
+import { ended as endSaid, endOf, type Spoken } from "../../said.ts";
 import { World } from "../../world/index.ts";
 
 const request = (fields: Partial<GenerationRequest> = {}): GenerationRequest => ({
@@ -17,7 +17,7 @@ const request = (fields: Partial<GenerationRequest> = {}): GenerationRequest => 
   ...fields,
 });
 
-const done = { type: "done", end: "complete", promptTokens: 1, completionTokens: 2 } as const;
+const done = ok({ end: "complete", promptTokens: 1, completionTokens: 2 } as const);
 
 function setUp(slots = 1, queuedPerModelMax = 2, queuedPerPersonMax = queuedPerModelMax) {
   const world = new World(1);
@@ -37,8 +37,8 @@ function setUp(slots = 1, queuedPerModelMax = 2, queuedPerPersonMax = queuedPerM
     { begin: (run) => begun.push(run), cancel: (run) => cancelled.push(run) },
   );
   admission.setDoor("m", { type: "open", slots });
-  const ask = (fields: Partial<GenerationRequest> = {}): { parts: GenerationPart[]; generation: Generation } => {
-    const parts: GenerationPart[] = [];
+  const ask = (fields: Partial<GenerationRequest> = {}): { parts: Spoken[]; generation: Running } => {
+    const parts: Spoken[] = [];
     return { parts, generation: admission.submit(request(fields), (part) => parts.push(part)) };
   };
   return { world, begun, cancelled, stuck, events, admission, ask };
@@ -51,14 +51,14 @@ describe("admission", () => {
     const next = ask();
     world.elapse(100);
     expect(slow.parts).to.have.length(1);
-    expect(slow.parts[0]).to.have.nested.property("error.code", "GENERATION_TIMEOUT");
+    expect(slow.parts[0]).to.have.nested.property("result.error.code", "GENERATION_TIMEOUT");
     expect(cancelled).to.deep.equal(begun);
     admission.text(begun[0]!, "late", 1);
     admission.end(begun[0]!, done);
     expect(slow.parts).to.have.length(1);
     expect(begun).to.have.length(2);
     admission.end(begun[1]!, done);
-    expect(next.parts).to.deep.equal([done]);
+    expect(next.parts).to.deep.equal([{ type: "answered", result: done }]);
   });
 
   it("reports an engine that does not end what was cancelled", () => {
@@ -78,7 +78,7 @@ describe("admission", () => {
     world.elapse(0);
     admission.setDoor("m", { type: "held" });
     admission.fault({ reason: "test" });
-    expect(running.parts[0]).to.have.nested.property("error.code", "RUNTIME_FAULT");
+    expect(running.parts[0]).to.have.nested.property("result.error.code", "RUNTIME_FAULT");
     world.elapse(10);
     expect(begun).to.have.length(1);
     admission.setDoor("m", { type: "open", slots: 1 });
@@ -91,11 +91,11 @@ describe("admission", () => {
     const all = [ask(), ask()];
     world.elapse(0);
     admission.setDoor("m", { type: "closed", error: failure("MODEL_LOAD_FAILED") });
-    expect(all[1]?.parts[0]).to.have.nested.property("error.code", "MODEL_LOAD_FAILED");
+    expect(all[1]?.parts[0]).to.have.nested.property("result.error.code", "MODEL_LOAD_FAILED");
     const late = ask();
     expect(late.parts).to.deep.equal([]);
     world.elapse(0);
-    expect(late.parts[0]).to.have.nested.property("error.code", "MODEL_LOAD_FAILED");
+    expect(late.parts[0]).to.have.nested.property("result.error.code", "MODEL_LOAD_FAILED");
   });
 
   it("lets people take turns, and one's keys within them, however much somebody else has waiting", () => {
@@ -124,8 +124,8 @@ describe("admission", () => {
     const others = Array.from({ length: 2 }, () => ask({ person: "user/oscar" }));
     const late = ask({ person: "user/ada" });
     world.elapse(0);
-    expect(greedy[6]?.parts[0]).to.deep.nested.include({ "error.code": "QUEUE_FULL", "error.details": { model: "m", queuedPerPersonMax: 6 } }); // prettier-ignore
-    expect(greedy[5]?.parts[0]).to.deep.nested.include({ "error.code": "QUEUE_FULL", "error.details": { model: "m", queuedPerModelMax: 8 } }); // prettier-ignore
+    expect(greedy[6]?.parts[0]).to.deep.nested.include({ "result.error.code": "QUEUE_FULL", "result.error.details": { model: "m", queuedPerPersonMax: 6 } }); // prettier-ignore
+    expect(greedy[5]?.parts[0]).to.deep.nested.include({ "result.error.code": "QUEUE_FULL", "result.error.details": { model: "m", queuedPerModelMax: 8 } }); // prettier-ignore
     for (const one of [...greedy.slice(0, 5), ...others, late]) expect(one.parts).to.deep.equal([]);
     expect(admission.stats(0)).to.include({ queued: 8, failed: 2 });
   });
@@ -138,7 +138,7 @@ describe("admission", () => {
     const long = ask({ messages: [...words(max).messages, ...words(1).messages] });
     const fits = ask(words(max));
     world.elapse(0);
-    expect(long.parts[0]).to.deep.nested.include({ "error.code": "CONTEXT_TOO_LONG", "error.details": { contextTokens: 100, promptChars: max + 1, max } }); // prettier-ignore
+    expect(long.parts[0]).to.deep.nested.include({ "result.error.code": "CONTEXT_TOO_LONG", "result.error.details": { contextTokens: 100, promptChars: max + 1, max } }); // prettier-ignore
     expect(begun).to.have.length(1);
     expect(fits.parts).to.deep.equal([]);
   });
@@ -193,8 +193,8 @@ describe("admission", () => {
         admission.fault({});
         world.elapse(1_000);
         for (const { parts } of all) {
-          expect(parts.filter((part) => part.type !== "text")).to.have.length(1);
-          expect(parts.at(-1)?.type).to.not.equal("text");
+          expect(parts.filter((part) => part.type === "answered")).to.have.length(1);
+          expect(parts.at(-1)?.type).to.equal("answered");
         }
         const { finished, failed } = admission.stats(0);
         expect(finished + failed).to.equal(all.length);
@@ -207,46 +207,46 @@ describe("the echo on a simulated clock", () => {
   it("speaks one part of the given size per delay and nothing in between", () => {
     const world = new World(1);
     const echo = createEchoRuntime({ clock: world.clock(), tokenDelayMs: 10, tokensPerPart: 2 });
-    const parts: GenerationPart[] = [];
-    echo.generate(request(), (part) => parts.push(part));
+    const parts: Spoken[] = [];
+    echo.call(request(), (part) => parts.push(part));
     world.elapse(0);
     expect(parts).to.have.length(0);
     world.elapse(20);
-    expect(parts).to.deep.equal([{ type: "text", text: "You said:", tokens: 2 }]);
+    expect(parts).to.deep.equal([{ type: "part", part: { text: "You said:", tokens: 2 } }]);
     world.elapse(19);
     expect(parts).to.have.length(1);
     world.elapse(1_000);
-    expect(parts.at(-1)).to.deep.equal({ type: "done", end: "complete", promptTokens: 3, completionTokens: 13 });
+    expect(parts.at(-1)).to.deep.equal(endSaid("complete", 3, 13));
   });
 
   it("ends what runs with RUNTIME_FAULT in a crash, and goes on", () => {
     const world = new World(1);
     const echo = createEchoRuntime({ clock: world.clock(), tokenDelayMs: 10 });
-    const ends: GenerationPart[] = [];
-    const listener = (part: GenerationPart): void => {
-      if (part.type !== "text") ends.push(part);
+    const ends: Spoken[] = [];
+    const listener = (part: Spoken): void => {
+      if (part.type === "answered") ends.push(part);
     };
-    echo.generate(request(), listener);
+    echo.call(request(), listener);
     world.elapse(35);
     echo.crash();
     world.elapse(1_000);
     expect(ends).to.have.length(1);
-    expect(ends[0]).to.have.nested.property("error.code", "RUNTIME_FAULT");
-    echo.generate(request(), listener);
+    expect(ends[0]).to.have.nested.property("result.error.code", "RUNTIME_FAULT");
+    echo.call(request(), listener);
     world.elapse(500);
-    expect(ends[1]).to.include({ end: "complete" });
+    expect(endOf(ends[1])).to.equal("complete");
     expect(echo.stats()).to.include({ started: 2, hostRestarts: 1 });
   });
 
   it("gives up at the deadline of a stop", async () => {
     const world = new World(1);
     const echo = createEchoRuntime({ clock: world.clock(), tokenDelayMs: 10 });
-    const parts: GenerationPart[] = [];
-    echo.generate(request(), (part) => parts.push(part));
+    const parts: Spoken[] = [];
+    echo.call(request(), (part) => parts.push(part));
     world.elapse(15);
     const stopped = echo.stop(100);
     world.elapse(100);
     await stopped;
-    expect(parts.at(-1)).to.include({ end: "stopped" });
+    expect(endOf(parts.at(-1))).to.equal("stopped");
   });
 });

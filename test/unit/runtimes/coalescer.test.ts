@@ -6,6 +6,7 @@ import { createCoalescer } from "../../../runtimes/coalescer.ts";
 import { PortFlow } from "../../../runtimes/host/flow.ts";
 import type { FromWorker } from "../../../runtimes/host/messages.ts";
 import { runtimeLimits } from "../../../runtimes/limits.ts";
+import { ok } from "../../../protocols/index.ts";
 
 describe("the coalescer", () => {
   it("sends the first text at once and later text once per interval", () => {
@@ -70,7 +71,7 @@ describe("the flow out of a worker", () => {
     await room;
     expect(flow.ready()).to.equal(undefined);
     say();
-    flow.end({ type: "done", end: "complete", promptTokens: 1, completionTokens: said.length });
+    flow.end(ok({ end: "complete", promptTokens: 1, completionTokens: said.length }));
     await once(port1, "close");
     expect(heard.at(-1)).to.include({ type: "end" });
     const texts = heard.filter((message) => message.type === "text");
@@ -90,7 +91,7 @@ describe("the flow out of a worker", () => {
     port1.postMessage({ type: "cancel" });
     await room;
     expect(flow.cancelled).to.equal(true);
-    flow.end({ type: "done", end: "stopped", promptTokens: 1, completionTokens: 1 });
+    flow.end(ok({ end: "stopped", promptTokens: 1, completionTokens: 1 }));
     await once(port1, "close");
     expect(calls).to.equal(1);
   });

@@ -4,7 +4,9 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { inspectGguf, inspectGgufFile, keyValueBytes, type GgufHeader } from "../../../runtimes/gguf.ts";
-import { planLoad, type LoadInquiry } from "../../../runtimes/llama/plan.ts";
+import type { LoadInquiry } from "../../../runtimes/adapter.ts";
+import { adapterOf, inspectModel, modelSpec } from "../../../runtimes/adapters.ts";
+import { planLoad } from "../../../runtimes/llama/plan.ts";
 import { writeChainModel } from "../../conformance/chain-model.ts";
 
 const contextTokens = 512;
@@ -73,16 +75,17 @@ describe("the look at a GGUF header", () => {
 });
 
 describe("the plan of a load", () => {
-  const spec = { name: "m", runtime: "llama", path: "m.gguf", demonstration: false } as const;
-  const inquiry = (fields: Partial<LoadInquiry> = {}): LoadInquiry => ({
+  const spec = { name: "m", adapter: "llama", path: "m.gguf" } as const;
+  const inquiry = (fields: Partial<LoadInquiry<GgufHeader>> = {}): LoadInquiry<GgufHeader> => ({
     spec,
-    file: { verdict: { type: "fine", header }, fileBytes: 1e9 },
+    fileBytes: 1e9,
+    found: header,
     machine: { cores: 4, memoryBytes: 32e9 },
     models: 1,
     freeBytes: 20e9,
     ...fields,
   });
-  const planOf = (fields: Partial<LoadInquiry> = {}): object => {
+  const planOf = (fields: Partial<LoadInquiry<GgufHeader>> = {}): object => {
     const verdict = planLoad(inquiry(fields));
     return verdict.type === "fine" ? verdict.plan : verdict;
   };
@@ -111,8 +114,34 @@ describe("the plan of a load", () => {
     for (const wrong of [{ sequences: 0 }, { sequences: 65 }, { sequences: 1.5 }, { contextTokens: 0 }])
       expect(planLoad(inquiry({ spec: { ...spec, ...wrong } }))).to.include({ type: "refused" });
   });
+});
 
-  it("needs no file for the echo", () => {
-    expect(planLoad(inquiry({ file: undefined }))).to.include({ type: "fine" });
+describe("the table of adapters", () => {
+  const settings = { contextTokens: 512, gpu: "off" } as const;
+
+  it("gives every configured model to one adapter, and needs no file for the echo", () => {
+    const echo = modelSpec({ name: "echo", path: "/nowhere/echo" }, settings);
+    const seen = inspectModel(echo);
+    expect(seen).to.include({ type: "fine", fileBytes: 0 });
+    const adapter = adapterOf(echo);
+    const machine = { cores: 4, memoryBytes: 32e9 };
+    const inquiry = { spec: echo, fileBytes: 0, found: undefined, machine, models: 1, freeBytes: 0 };
+    expect(adapter.plan(inquiry)).to.have.nested.property("plan.contextTokens", 512);
+    expect(adapter.plan({ ...inquiry, spec: { ...echo, sequences: 0 } })).to.include({ type: "refused" });
+    expect(modelSpec({ name: "other", path: "other.gguf" }, settings).adapter).to.not.equal(echo.adapter);
+  });
+
+  it("says of a model that is not one to work with what it is", () => {
+    const labelOf = (name: string, path: string) => {
+      const spec = modelSpec({ name, path }, settings);
+      return adapterOf(spec).label(spec)?.short;
+    };
+    expect(labelOf("echo", "")).to.equal("repeats");
+    expect(labelOf("any", "/models/plexus-tiny.gguf")).to.equal("tiny demonstration model");
+    expect(labelOf("plexus-tiny", "/models/large.gguf")).to.equal(undefined);
+  });
+
+  it("refuses what is no file, before anything else is done with it", () => {
+    expect(inspectModel(modelSpec({ name: "m", path: import.meta.dirname }, settings))).to.include({ type: "refused" });
   });
 });

@@ -277,7 +277,7 @@ export function CreateAgent({ opened, onClose }: DialogProps) {
           placeholder="The default model"
           data={models.map((info) => ({
             value: info.model,
-            label: info.demonstration ? `${info.model} (tiny demonstration)` : info.model,
+            label: info.label === undefined ? info.model : `${info.model} (${info.label.short})`,
           }))}
           value={model}
           onChange={setModel}

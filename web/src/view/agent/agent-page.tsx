@@ -115,7 +115,7 @@ function OpenAgent({ store }: { readonly store: AgentStore }) {
     <div className="screen">
       <main className="screen-main" aria-label={`Conversation with ${label}`}>
         <AgentHeader view={view} label={label} model={model} store={store} onSettings={() => setSettings(!settings)} />
-        {model?.demonstration === true && <DemonstrationNotice echo={model.runtime === "echo"} />}
+        {model?.label !== undefined && <ModelNotice says={model.label.says} />}
         {rows.length === 0 ? (
           <Beginning agent={store.agent} label={label} persona={view.persona} onSay={(text) => store.say(text)} />
         ) : (
@@ -222,7 +222,7 @@ function AgentHeader({
         </h1>
         <div className="topic ellipsis">
           {model?.model ?? (view.model || "No model is loaded")}
-          {model?.demonstration === true && (model.runtime === "echo" ? " · repeats" : " · tiny demonstration model")}
+          {model?.label !== undefined && ` · ${model.label.short}`}
         </div>
       </div>
       <button type="button" className="tool" aria-label="Agent settings" title="Agent settings" onClick={onSettings}>
@@ -247,22 +247,13 @@ function AgentHeader({
   );
 }
 
-/** Says plainly what the small model of the repository is, and how to do better. */
-function DemonstrationNotice({ echo }: { readonly echo: boolean }) {
+/** Says plainly what a model is that is not one to work with, and how to do better. */
+function ModelNotice({ says }: { readonly says: string }) {
   const [hidden, setHidden] = useState(false);
   if (hidden) return null;
   return (
     <Note tone="warn" onClose={() => setHidden(true)}>
-      {echo ? (
-        <>
-          This is the <b>echo</b>, not a language model: it repeats what you say.
-        </>
-      ) : (
-        <>
-          This is a <b>tiny demonstration model</b>: it knows greetings and a little about Plexus, and is often wrong.
-        </>
-      )}{" "}
-      For real answers start the node with a model of your own: <code>npm start -- --model path.gguf</code>
+      {says} For real answers start the node with a model of your own: <code>npm start -- --model path.gguf</code>
     </Note>
   );
 }

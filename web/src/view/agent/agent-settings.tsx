@@ -61,7 +61,7 @@ export function AgentSettings({
           placeholder="The default model"
           data={models.map((info) => ({
             value: info.model,
-            label: `${info.model}${info.demonstration ? " (tiny demonstration)" : ""}`,
+            label: `${info.model}${info.label === undefined ? "" : ` (${info.label.short})`}`,
           }))}
           value={model}
           onChange={setModel}

@@ -3,18 +3,32 @@ import { OpenAsks } from "../../../node/kernel/index.ts";
 import { createRouting } from "../../../node/routing/index.ts";
 import { routingLimits } from "../../../node/routing/limits.ts";
 import type { MemberRecord, NodeId } from "../../../node/ports.ts";
-import type { GenerationPart, GenerationRequest, ModelInfo } from "../../../protocols/index.ts";
-import type { Runtime } from "../../../runtimes/runtime.ts";
+import { ok, type GenerationRequest, type ModelInfo, type Offer } from "../../../protocols/index.ts";
+import type { Engine } from "../../../runtimes/engine.ts";
 import { memberRecord } from "../../members.ts";
+import { ended, text, type Spoken } from "../../said.ts";
 import { World } from "../../world/index.ts";
 import { quietLog, quietMeter } from "../../quiet.ts";
 import { Net } from "./net.ts";
 
 const nodes = ["n1", "n2", "n3"];
 
-/** A runtime whose model the test plays. */
-class Played implements Runtime {
-  readonly runs: { request: GenerationRequest; say: (part: GenerationPart) => void; cancelled: boolean }[] = [];
+const plain = (model: string): ModelInfo => ({
+  model,
+  runtime: "played",
+  capabilities: ["chat"],
+  contextTokens: 8,
+  sizeBytes: 1,
+  demonstration: false,
+  state: "ready",
+});
+/** What a row says of models. */
+const offers = (names: readonly string[], more: Partial<Offer> = {}): readonly Offer[] =>
+  names.map((model) => ({ engine: "generate", ...plain(model), ...more }));
+
+/** An engine whose models the test plays. */
+class Played implements Engine<"generate"> {
+  readonly runs: { request: GenerationRequest; say: (said: Spoken) => void; cancelled: boolean }[] = [];
   readonly names: string[];
   more: Partial<ModelInfo> = {};
 
@@ -22,16 +36,15 @@ class Played implements Runtime {
     this.names = [...models];
   }
   models(): readonly ModelInfo[] {
-    const rest = { runtime: "echo", contextTokens: 8, sizeBytes: 1, demonstration: false, state: "ready" } as const;
-    return this.names.map((model) => ({ model, ...rest, ...this.more }));
+    return this.names.map((model) => ({ ...plain(model), ...this.more }));
   }
-  generate(request: GenerationRequest, say: (part: GenerationPart) => void) {
+  watch(): () => void {
+    return () => undefined;
+  }
+  call(request: GenerationRequest, say: (said: Spoken) => void) {
     const run = { request, say, cancelled: false };
     this.runs.push(run);
     return { cancel: () => void (run.cancelled = true) };
-  }
-  stop(): Promise<void> {
-    return Promise.resolve();
   }
 }
 
@@ -43,10 +56,11 @@ function createCluster(
   const world = new World(1);
   const net = new Net(world, nodes);
   net.rows = nodes.map((node) =>
-    memberRecord(node, { name: node, roles: ["ai"], models: models[node] ?? [], ...rows[node] }),
+    memberRecord(node, { name: node, roles: ["ai"], offers: offers(models[node] ?? []), ...rows[node] }),
   );
   const own = nodes.map((node) => new Played(models[node] ?? []));
-  const runtimes = nodes.map(
+  const busy = new Map<NodeId, { readonly calls: number; readonly agoMs: number }>();
+  const parts = nodes.map(
     (node, index) =>
       createRouting({
         asks: new OpenAsks(world.dice),
@@ -55,24 +69,26 @@ function createCluster(
         exchange: net.exchange(node),
         table: net.table(node),
         membership: net.membership(node),
-        runtime: own[index] as Played,
+        engines: { generate: own[index] as Played },
+        callsAt: (other) => busy.get(other),
         clock: net.clock(),
         random: world.dice,
         log: quietLog,
         meter: quietMeter,
         kernel: () => ({ receive: () => undefined, slotOf: () => undefined, left: () => undefined }),
-      }).runtime,
+      }).calls,
   );
   const pass = (ms: number) => world.run(() => false, world.nowMs + ms);
-  const [one, two] = runtimes as [Runtime, Runtime];
+  const [one, two] = parts.map(({ engines }) => engines.generate) as [Engine<"generate">, Engine<"generate">];
   /** What a generation on the first node came to, once somebody has said something. */
-  const end = async (model: string): Promise<GenerationPart | undefined> => {
-    const parts: GenerationPart[] = [];
-    one.generate(request(model), (part) => parts.push(part));
+  const end = async (model: string): Promise<Spoken | undefined> => {
+    const said: Spoken[] = [];
+    one.call(request(model), (more) => said.push(more));
     await pass(50);
-    return parts.at(-1);
+    return said.at(-1);
   };
-  return { net, own, one, two, pass, end };
+  const explain = () => parts[0]!.explain().map(({ model, node, rank, because }) => [model, node, rank, because]);
+  return { net, own, one, two, pass, end, busy, explain };
 }
 
 const request = (model: string, timeoutMs = 10_000): GenerationRequest => ({
@@ -82,16 +98,15 @@ const request = (model: string, timeoutMs = 10_000): GenerationRequest => ({
   sampling: {},
   timeoutMs,
 });
-const done = { type: "done", end: "complete", promptTokens: 1, completionTokens: 2 } as const;
-const text = (words: string) => ({ type: "text", text: words, tokens: 1 }) as const;
+const done = ended("complete", 1, 2);
 
-describe("routing: generations", () => {
+describe("routing: calls of engines", () => {
   it("run here when the model is here, else on a member that has it; texts arrive joined, in order, with one end", async () => {
     const { own, one, pass } = createCluster({ n1: ["small"], n2: ["large"] });
-    one.generate(request("small"), () => undefined);
+    one.call(request("small"), () => undefined);
     expect(own[0]?.runs).to.have.length(1);
-    const parts: GenerationPart[] = [];
-    one.generate(request("large"), (part) => parts.push(part));
+    const parts: Spoken[] = [];
+    one.call(request("large"), (part) => parts.push(part));
     await pass(50);
     const run = own[1]?.runs[0];
     expect(run?.request.messages).to.deep.equal(request("large").messages);
@@ -101,43 +116,43 @@ describe("routing: generations", () => {
     run?.say(done);
     run?.say(text("too late"));
     await pass(50);
-    const words = parts.flatMap((part) => (part.type === "text" ? [part.text] : []));
+    const words = parts.flatMap((part) => (part.type === "part" ? [part.part.text] : []));
     expect(words.join("")).to.equal("abcd");
     expect(words.length).to.be.below(4);
     expect(parts.at(-1)).to.deep.equal(done);
-    expect(parts.filter(({ type }) => type !== "text")).to.have.length(1);
+    expect(parts.filter(({ type }) => type === "answered")).to.have.length(1);
   });
 
-  it("say whose they are where they run, and those of an older node take turns as one person's", async () => {
+  it("say whose they are where they run, and those that say it not take turns as one person of their node", async () => {
     const { own, one, net, pass } = createCluster({ n2: ["large"] });
-    one.generate({ ...request("large"), person: "user/ada", key: "key/k1" }, () => undefined);
-    net.exchange("n3").send("n2", "generation.start", { run: 1, request: request("large") });
+    one.call({ ...request("large"), person: "user/ada", key: "key/k1" }, () => undefined);
+    net.exchange("n3").send("n2", "engine.generate", { run: 1, request: request("large") });
     await pass(50);
-    expect(own[1]?.runs.map(({ request: { person, key } }) => [person, key])).to.deep.equal([["user/ada", "key/k1"], ["node/n3", undefined]]); // prettier-ignore
+    expect(own[1]?.runs.map(({ request: { person, key } }) => [person, key])).to.have.deep.members([["user/ada", "key/k1"], ["node/n3", undefined]]); // prettier-ignore
   });
 
   it("of one person are bounded, so that others find a place", async () => {
     const { own, one, pass } = createCluster({ n2: ["large"] });
     const refused: unknown[] = [];
     const ask = (person: string) =>
-      one.generate({ ...request("large"), person }, (part) => void (part.type === "failed" && refused.push(part.error.details)));
-    for (let each = 0; each <= routingLimits.generationsPerPersonMax; each += 1) ask("user/mallory");
+      one.call({ ...request("large"), person }, (said) => void (said.type === "answered" && !said.result.ok && refused.push(said.result.error.details)));
+    for (let each = 0; each <= routingLimits.callsPerPersonMax; each += 1) ask("user/mallory");
     ask("user/ada");
     await pass(50);
-    expect(refused).to.deep.equal([{ generationsPerPersonMax: routingLimits.generationsPerPersonMax }]);
+    expect(refused).to.deep.equal([{ callsPerPersonMax: routingLimits.callsPerPersonMax }]);
     expect(own[1]?.runs.at(-1)?.request.person).to.equal("user/ada");
   }); // prettier-ignore
 
   it("of an unnamed model go to a member when this node has none", async () => {
     const { own, two, pass } = createCluster({ n3: ["only"] });
-    two.generate(request(""), () => undefined);
+    two.call(request(""), () => undefined);
     await pass(50);
     expect(own[2]?.runs).to.have.length(1);
   });
 
   it("are cancelled where they run", async () => {
     const { own, one, pass } = createCluster({ n2: ["large"] });
-    const generation = one.generate(request("large"), () => undefined);
+    const generation = one.call(request("large"), () => undefined);
     await pass(50);
     generation.cancel();
     await pass(50);
@@ -146,14 +161,14 @@ describe("routing: generations", () => {
 
   it("end with one failure when the peer is lost, and are cancelled there", async () => {
     const { net, own, one, pass } = createCluster({ n2: ["large"] });
-    const parts: GenerationPart[] = [];
-    one.generate(request("large"), (part) => parts.push(part));
+    const parts: Spoken[] = [];
+    one.call(request("large"), (part) => parts.push(part));
     await pass(50);
     net.cut("n1", "n2");
     await pass(50);
     expect(parts).to.have.length(1);
     const [part] = parts;
-    expect(part?.type === "failed" && part.error.code).to.equal("RUNTIME_FAULT");
+    expect(part).to.have.nested.property("result.error.code", "RUNTIME_FAULT");
     expect(own[1]?.runs[0]?.cancelled).to.equal(true);
     own[1]?.runs[0]?.say(done);
     net.join("n1", "n2");
@@ -166,27 +181,36 @@ describe("routing: generations", () => {
     const heard: [NodeId, unknown][] = [];
     net.onSend = (_from, to, message) => {
       const [name, , body] = message as [string, number, unknown];
-      if (name === "generation.parts") heard.push([to, body]);
+      if (name === "engine.generate.said") heard.push([to, body]);
     };
-    const start = ["generation.start", 0, { run: 1, request: request("large") }];
+    const start = ["engine.generate", 0, { run: 1, request: request("large") }];
     net.forge("n1", "n2", start);
     net.cut("n1", "n2");
     net.join("n1", "n2");
     net.forge("n1", "n2", start);
     expect(own[1]?.runs.map(({ cancelled }) => cancelled)).to.deep.equal([true, false]);
     own[1]?.runs[0]?.say(text("of the earlier life"));
-    own[1]?.runs[0]?.say({ ...done, end: "stopped" });
+    own[1]?.runs[0]?.say(ended("stopped"));
     await pass(50);
     own[1]?.runs[1]?.say(text("mine"));
     own[1]?.runs[1]?.say(done);
     await pass(50);
-    expect(heard).to.deep.equal([["n1", { run: 1, parts: [text("mine"), done] }]]);
+    expect(heard).to.deep.equal([
+      [
+        "n1",
+        {
+          run: 1,
+          parts: [{ text: "mine", tokens: 1 }],
+          result: ok({ end: "complete", promptTokens: 1, completionTokens: 2 }),
+        },
+      ],
+    ]);
   });
 
   it("end in time when a peer falls silent", async () => {
     const { own, one, pass } = createCluster({ n2: ["large"] });
-    const parts: GenerationPart[] = [];
-    one.generate(request("large", 1_000), (part) => parts.push(part));
+    const parts: Spoken[] = [];
+    one.call(request("large", 1_000), (part) => parts.push(part));
     await pass(10_000);
     expect(parts).to.have.length(1);
     expect(own[1]?.runs[0]?.cancelled).to.equal(true);
@@ -194,8 +218,8 @@ describe("routing: generations", () => {
 
   it("wait for a peer that takes nothing, and lose nothing", async () => {
     const { net, own, one, pass } = createCluster({ n2: ["large"] });
-    const parts: GenerationPart[] = [];
-    one.generate(request("large"), (part) => parts.push(part));
+    const parts: Spoken[] = [];
+    one.call(request("large"), (part) => parts.push(part));
     await pass(50);
     net.full = 1;
     for (const word of ["a", "b"]) own[1]?.runs[0]?.say(text(word));
@@ -203,7 +227,7 @@ describe("routing: generations", () => {
     own[1]?.runs[0]?.say(done);
     net.full = 0;
     await pass(500);
-    expect(parts).to.deep.equal([{ type: "text", text: "ab", tokens: 2 }, done]);
+    expect(parts).to.deep.equal([{ type: "part", part: { text: "ab", tokens: 2 } }, done]);
   });
 
   it("offer the models of all members, each once, with the node that serves them", async () => {
@@ -220,8 +244,7 @@ describe("routing: generations", () => {
   it("run on no node without the role, whatever models it has", async () => {
     const all = { n1: ["small"], n2: ["small"], n3: ["small"] };
     const { own, one, two, pass } = createCluster(all, { n1: { roles: ["chat"] }, n2: { roles: ["chat", "gateway"] } });
-    for (const runtime of [one, two])
-      for (const model of ["small", ""]) runtime.generate(request(model), () => undefined);
+    for (const runtime of [one, two]) for (const model of ["small", ""]) runtime.call(request(model), () => undefined);
     await pass(50);
     expect(own.map(({ runs }) => runs.length)).to.deep.equal([0, 0, 4]);
     expect(one.models().map(({ node }) => node)).to.deep.equal(["n3"]);
@@ -229,13 +252,15 @@ describe("routing: generations", () => {
 
   it("follow the role when it moves, and what was on its way to the node that had it may be sent again", async () => {
     const all = { n2: ["small"], n3: ["small"] };
-    const { net, own, end, pass } = createCluster(all, { n1: { roles: ["chat"] }, n3: { roles: ["chat"] } });
+    const { net, own, one, end, pass } = createCluster(all, { n1: { roles: ["chat"] }, n3: { roles: ["chat"] } });
     await pass(50);
-    const cutOff = end("small");
+    const cutOff: Spoken[] = [];
+    one.call(request("small"), (said) => cutOff.push(said));
     net.edit("n3", { roles: ["ai"] });
     net.edit("n2", { roles: ["chat"] });
-    expect(await cutOff).to.have.nested.property("error.code", "MODEL_UNAVAILABLE");
-    expect(await cutOff).to.have.nested.property("error.outcome", "not_started");
+    await pass(50);
+    expect(cutOff[0]).to.have.nested.property("result.error.code", "MODEL_UNAVAILABLE");
+    expect(cutOff[0]).to.have.nested.property("result.error.outcome", "not_started");
     await end("small");
     expect(own.map(({ runs }) => runs.length)).to.deep.equal([0, 0, 1]);
   });
@@ -245,7 +270,7 @@ describe("routing: generations", () => {
     expect(one.models()).to.deep.equal([]);
     await pass(50);
     own[1]?.names.push("late");
-    net.edit("n2", { models: ["late"] });
+    net.edit("n2", { offers: offers(["late"]) });
     await pass(50);
     expect(one.models()).to.have.length(1);
     await end("late");
@@ -254,9 +279,9 @@ describe("routing: generations", () => {
 
   it("go to a graphics card when it is not used more, also from a node that has the model itself", async () => {
     const all = { n1: ["small"], n2: ["small"], n3: ["small"] };
-    const { own, one, pass } = createCluster(all, { n3: { gpu: true } });
+    const { own, one, pass } = createCluster(all, { n3: { offers: offers(["small"], { device: "cuda" }) } });
     await pass(50);
-    for (let count = 0; count < 3; count += 1) one.generate(request("small"), () => undefined);
+    for (let count = 0; count < 3; count += 1) one.call(request("small"), () => undefined);
     await pass(50);
     expect(own.map(({ runs }) => runs.length)).to.deep.equal([2, 0, 1]);
   });
@@ -266,33 +291,29 @@ describe("routing: generations", () => {
     one.models();
     await pass(50);
     const refused = await end("none");
-    expect(refused).to.have.nested.property("error.code", "MODEL_NOT_FOUND");
+    expect(refused).to.have.nested.property("result.error.code", "MODEL_NOT_FOUND");
     expect(refused)
-      .to.have.nested.property("error.details")
+      .to.have.nested.property("result.error.details")
       .that.deep.equals({ model: "none", ai: ["n2", "n3"] });
     expect(own.flatMap(({ runs }) => runs)).to.deep.equal([]);
   });
 
   it("of a model that failed to load are refused with the reason and the node", async () => {
-    const { own, one, end, pass } = createCluster({ n2: ["broken"] });
-    Object.assign(own[1] as Played, { more: { state: "failed", reason: "cut off" } });
-    one.models();
-    await pass(50);
+    const { net, end } = createCluster({ n2: ["broken"] });
+    net.edit("n2", { offers: offers(["broken"], { state: "failed", reason: "cut off" }) });
     const refused = await end("broken");
-    expect(refused).to.have.nested.property("error.code", "MODEL_LOAD_FAILED");
-    expect(refused).to.have.nested.property("error.details").that.includes({ node: "n2", reason: "cut off" });
+    expect(refused).to.have.nested.property("result.error.code", "MODEL_LOAD_FAILED");
+    expect(refused).to.have.nested.property("result.error.details").that.includes({ node: "n2", reason: "cut off" });
   });
 
-  it("may be sent again when those that have the model are away, drain, or have not been heard", async () => {
+  it("may be sent again when those that have the model are away or drain", async () => {
     const { net, own, end, pass } = createCluster({ n2: ["large"], n3: ["other"] });
-    const unheard = end("unknown");
-    expect(await unheard).to.have.nested.property("error.code", "MODEL_UNAVAILABLE");
     await pass(50);
     net.cut("n1", "n2");
-    expect(await end("large")).to.have.nested.property("error.code", "MODEL_UNAVAILABLE");
-    expect(await end("unknown")).to.have.nested.property("error.code", "MODEL_NOT_FOUND");
+    expect(await end("large")).to.have.nested.property("result.error.code", "MODEL_UNAVAILABLE");
+    expect(await end("unknown")).to.have.nested.property("result.error.code", "MODEL_NOT_FOUND");
     net.edit("n3", { state: "draining" });
-    expect(await end("other")).to.have.nested.property("error.code", "MODEL_UNAVAILABLE");
+    expect(await end("other")).to.have.nested.property("result.error.code", "MODEL_UNAVAILABLE");
     expect(own.flatMap(({ runs }) => runs)).to.deep.equal([]);
   });
 
@@ -302,5 +323,36 @@ describe("routing: generations", () => {
     await end("small");
     await end("mine");
     expect(own.map(({ runs }) => runs.map(({ request: { model } }) => model))).to.deep.equal([["mine"], ["small"], []]);
+  });
+
+  it("go to the member with the fewest calls: those of which it has told, and what was sent there since", async () => {
+    const { own, busy, one, pass } = createCluster({ n2: ["large"], n3: ["large"] });
+    busy.set("n2", { calls: 2, agoMs: 1_000 });
+    busy.set("n3", { calls: 0, agoMs: 1_000 });
+    await pass(10);
+    for (let count = 0; count < 4; count += 1) one.call(request("large"), () => undefined);
+    await pass(50);
+    expect(own.map(({ runs }) => runs.length)).to.deep.equal([0, 1, 3]);
+  });
+
+  it("leave this node when its own places are taken and others have some", async () => {
+    const { own, net, one, pass } = createCluster({ n1: ["small"], n2: ["small"] });
+    Object.assign(own[0] as Played, { more: { places: 1 } });
+    net.edit("n2", { offers: offers(["small"], { places: 1 }) });
+    for (let count = 0; count < 4; count += 1) one.call(request("small"), () => undefined);
+    await pass(50);
+    expect(own.map(({ runs }) => runs.length)).to.deep.equal([2, 2, 0]);
+    for (const run of own[0]?.runs ?? []) run.say(done);
+    one.call(request("small"), () => undefined);
+    expect(own[0]?.runs).to.have.length(3);
+  });
+
+  it("are sent to nobody whose row does not say what it offers, however it names its models", async () => {
+    const { own, net, end, explain } = createCluster({}, { n3: { roles: ["chat"] } });
+    const { offers: _, ...silent } = memberRecord("n2", { name: "n2", roles: ["ai"], models: ["large"], gpu: true });
+    net.rows = net.rows.map((row) => (row.node === "n2" ? silent : row));
+    expect(await end("large")).to.have.nested.property("result.error.code", "MODEL_UNAVAILABLE");
+    expect(own.flatMap(({ runs }) => runs)).to.deep.equal([]);
+    expect(explain()).to.deep.equal([["", "n2", undefined, "it has not said what it offers"]]);
   });
 });

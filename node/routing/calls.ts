@@ -1,0 +1,256 @@
+/** Calls of engines wherever they are served: on this node or on another member.
+ *
+ *      call ─► chooseServer (choice.ts) ─► this node ─► own engine
+ *                     │            └► a member ── engine.<name> ──► its own engine
+ *                     │                   ▲                             │
+ *                     ▼                   └─ parts, coalesced; result ──┘   connection lost: one RUNTIME_FAULT, outcome unknown
+ *      nobody: MODEL_NOT_FOUND; nobody now: MODEL_UNAVAILABLE
+ *
+ *  A call is served by one other node at most: what comes from a peer goes to the own engine only, so calls cannot go round in
+ *  circles. What members offer stands in their rows (`offers.ts` keeps this node's), and what they are busy with comes with their beats. */
+import {
+  engineNames,
+  engines as traits,
+  failure,
+  refused,
+  type EngineName,
+  type EngineRequest,
+  type Failure,
+  type Said,
+  type ServingRow,
+} from "../../protocols/index.ts";
+import type { Engine, Engines, Running } from "../../runtimes/engine.ts";
+import type { NodeId } from "../ports.ts";
+import type { RoutingPorts } from "./index.ts";
+import type { RoutingLimits } from "./limits.ts";
+import { chooseServer, explainServers, modelsServed, type Standing } from "./choice.ts";
+
+type Hear = (said: Said) => void;
+type Part = Extract<Said, { type: "part" }>["part"];
+type Answered = Extract<Said, { type: "answered" }>["result"];
+
+/** A call of this node on another one. */
+interface Away {
+  readonly at: NodeId;
+  readonly sinceMs: number;
+  readonly person: string | undefined;
+  readonly hear: Hear;
+  readonly cancelTimer: () => void;
+}
+
+/** A call of another node on this one. */
+interface Served {
+  readonly person: string | undefined;
+  readonly engine: EngineName;
+  running: Running;
+  parts: Part[];
+  result: Answered | undefined;
+  scheduled: boolean;
+}
+
+/** The engines of the whole cluster. */
+export interface Calls {
+  readonly engines: Engines;
+  /** Calls that run or wait in this node's own engines. */
+  busy(): number;
+  /** Every model with the nodes that offer it, and which of them this node would choose. */
+  explain(): readonly ServingRow[];
+  /** Gives up what runs elsewhere. The own engines go on. */
+  stop(): void;
+}
+
+/** Makes the engines of the whole cluster of those of this node. */
+export function createCalls(ports: RoutingPorts, limits: RoutingLimits): Calls {
+  const { node, exchange, membership, engines: own, clock, meter } = ports;
+  const away = new Map<number, Away>();
+  const served = new Map<NodeId, Map<number, Served>>();
+  let servedCount = 0;
+  let here = 0;
+  let lastRun = 0;
+  let stopped = false;
+
+  /** Everybody, as this node knows them. */
+  const standings = (): readonly Standing[] => {
+    const nowMs = clock.monotonicMs();
+    /** What a member last said, and what this node has sent there since. */
+    const callsAt = (at: NodeId): number => {
+      const { calls, agoMs } = ports.callsAt?.(at) ?? { calls: 0, agoMs: Infinity };
+      const since = [...away.values()].filter((one) => one.at === at && one.sinceMs > nowMs - agoMs);
+      return calls + since.length;
+    };
+    return membership.members().members.map((member): Standing => {
+      const at = member.node;
+      if (at === node) {
+        const offers = engineNames.flatMap((engine) => own[engine].models().map((info) => ({ ...info, engine })));
+        return { member, here: true, up: true, offers, calls: here };
+      }
+      return { member, here: false, up: membership.isUp(at), offers: member.offers, calls: callsAt(at) };
+    });
+  };
+  const serves = (): boolean =>
+    membership.members().members.some((member) => member.node === node && member.roles.includes("ai"));
+
+  /** The places of a node are for all of its people. */
+  const tooMany = (person: string | undefined, all: Iterable<{ readonly person: string | undefined }>) => {
+    let count = 0;
+    for (const one of all) if (one.person === person) count += 1;
+    const max = limits.callsPerPersonMax;
+    return person !== undefined && count >= max ? failure("QUEUE_FULL", { callsPerPersonMax: max }) : undefined;
+  };
+
+  /** Has this node's own engine do it. */
+  const callHere = (engine: EngineName, request: EngineRequest, hear: Hear): Running => {
+    here += 1;
+    return own[engine].call(request, (said) => {
+      if (said.type === "answered") here -= 1;
+      hear(said);
+    });
+  };
+
+  // --- calls of this node on others ----------------------------------------------------------------------------------
+
+  const settle = (run: number, result: Answered): void => {
+    const open = away.get(run);
+    if (open === undefined) return;
+    away.delete(run);
+    open.cancelTimer();
+    open.hear({ type: "answered", result });
+  };
+
+  const callAway = (at: NodeId, engine: EngineName, request: EngineRequest, hear: Hear): Running => {
+    lastRun += 1;
+    const run = lastRun;
+    const cancelTimer = clock.after(request.timeoutMs + limits.callGraceMs, () => {
+      exchange.send(at, "engine.cancel", { run });
+      settle(run, refused(failure("GENERATION_TIMEOUT", { node: at })));
+    });
+    away.set(run, { at, sinceMs: clock.monotonicMs(), person: request.person, hear, cancelTimer });
+    meter.count("calls_away", 1, { engine });
+    // Nothing is said inside this call.
+    if (!exchange.send(at, `engine.${engine}`, { run, request })) {
+      const full = failure("QUEUE_FULL", { node: at, reason: "the connection takes no more" });
+      clock.soon(() => settle(run, refused(full)));
+    }
+    return { cancel: () => void (away.has(run) && exchange.send(at, "engine.cancel", { run })) };
+  };
+
+  // --- calls of others on this node ----------------------------------------------------------------------------------
+
+  /** A peer numbers its runs anew when it starts anew: what an earlier life of it asked for must not answer the next. */
+  const isServed = (to: NodeId, run: number, one: Served): boolean => served.get(to)?.get(run) === one;
+
+  const flush = (to: NodeId, run: number, one: Served): void => {
+    if (!isServed(to, run, one)) return;
+    one.scheduled = false;
+    const gathered = one.parts.splice(0);
+    const parts = gathered.length > 1 ? [traits[one.engine].join(gathered)] : gathered;
+    const { result } = one;
+    if (parts.length === 0 && result === undefined) return;
+    if (exchange.send(to, `engine.${one.engine}.said`, { run, parts, ...(result && { result }) })) {
+      if (result !== undefined) end(to, run);
+      return;
+    }
+    // The peer does not take them now: they wait, joined to one, which the request's own bounds keep small.
+    one.parts = parts;
+    one.scheduled = true;
+    clock.after(limits.retryMaxMs, () => flush(to, run, one));
+  };
+
+  const end = (to: NodeId, run: number): void => {
+    const ofPeer = served.get(to);
+    if (ofPeer?.delete(run)) servedCount -= 1;
+    if (ofPeer?.size === 0) served.delete(to);
+  };
+
+  const refusalOf = (from: NodeId, run: number, person: string | undefined): Failure | undefined => {
+    if (stopped) return failure("STOPPING");
+    if (!serves()) return failure("MODEL_UNAVAILABLE", { node, reason: "it has not the role ai" });
+    const { callsServedMax } = limits;
+    if (servedCount >= callsServedMax || served.get(from)?.has(run) === true)
+      return failure("QUEUE_FULL", { callsServedMax });
+    return tooMany(
+      person,
+      [...served.values()].flatMap((ofOne) => [...ofOne.values()]),
+    );
+  };
+
+  for (const engine of engineNames) {
+    exchange.on(`engine.${engine}.said`, ({ run, parts, result }, from) => {
+      const open = away.get(run);
+      if (open?.at !== from) return;
+      for (const part of parts) if (away.get(run) === open) open.hear({ type: "part", part });
+      if (result !== undefined) settle(run, result);
+    });
+    exchange.on(`engine.${engine}`, ({ run, request }, from) => {
+      const refusal = refusalOf(from, run, request.person);
+      if (refusal !== undefined)
+        return void exchange.send(from, `engine.${engine}.said`, { run, parts: [], result: refused(refusal) });
+      const ofPeer = served.get(from) ?? new Map<number, Served>();
+      const running = { cancel: () => undefined };
+      const one: Served = { person: request.person, engine, running, parts: [], result: undefined, scheduled: false };
+      served.set(from, ofPeer);
+      ofPeer.set(run, one);
+      servedCount += 1;
+      // Two nodes may choose the same id. Where a node does not say whose it is, all of its people take turns as one.
+      const known = { ...request, id: `${from}/${run}/${request.id}`, person: request.person ?? `node/${from}` };
+      one.running = callHere(engine, known, (said) => {
+        // Nothing comes after the answer.
+        if (!isServed(from, run, one) || one.result !== undefined) return;
+        if (said.type === "part") one.parts.push(said.part);
+        else one.result = said.result;
+        if (one.scheduled) return;
+        one.scheduled = true;
+        clock.after(limits.partsCoalesceMs, () => flush(from, run, one));
+      });
+    });
+  }
+  exchange.on("engine.cancel", ({ run }, from) => served.get(from)?.get(run)?.running.cancel());
+
+  exchange.onPeer({
+    disconnected(peer) {
+      for (const [run, { at }] of away)
+        if (at === peer) settle(run, refused(failure("RUNTIME_FAULT", { node: peer, because: "PEER_LOST" })));
+      for (const { running } of served.get(peer)?.values() ?? []) running.cancel();
+      servedCount -= served.get(peer)?.size ?? 0;
+      served.delete(peer);
+    },
+  });
+
+  const engineOf = <Name extends EngineName>(engine: Name): Engine<Name> => ({
+    models: () => modelsServed(engine, standings()),
+    watch(listener) {
+      const ends = [own[engine].watch(listener), membership.onChange(listener)];
+      return () => ends.forEach((endOne) => endOne());
+    },
+    call(asked, hear) {
+      const refuse = (error: Failure): Running => {
+        meter.count("calls_refused", 1, { engine, code: error.code });
+        clock.soon(() => hear({ type: "answered", result: refused(error) }));
+        return { cancel: () => undefined };
+      };
+      const known = standings();
+      const choice = chooseServer({ engine, model: asked.model ?? "", needs: traits[engine].needs }, known);
+      if (choice.node === node) return callHere(engine, { ...asked, model: choice.model }, hear as Hear);
+      if (stopped) return refuse(failure("STOPPING"));
+      if (choice.node === undefined) return refuse(choice.refusal);
+      const { callsRemoteMax } = limits;
+      if (away.size >= callsRemoteMax) return refuse(failure("QUEUE_FULL", { callsRemoteMax }));
+      const full = tooMany(asked.person, away.values());
+      if (full !== undefined) return refuse(full);
+      return callAway(choice.node, engine, { ...asked, model: choice.model }, hear as Hear);
+    },
+  });
+
+  return {
+    engines: { generate: engineOf("generate") },
+    busy: () => here,
+    explain: () => engineNames.flatMap((engine) => explainServers(engine, traits[engine].needs, standings())),
+    stop() {
+      stopped = true;
+      for (const [run, { at }] of away) {
+        exchange.send(at, "engine.cancel", { run });
+        settle(run, refused(failure("STOPPING")));
+      }
+    },
+  };
+}

@@ -1,0 +1,153 @@
+/** Which node serves a call of an engine, and why not another: a pure function of what members advertise. */
+import { failure, type Failure, type ModelInfo, type Offer, type ServingRow } from "../../protocols/index.ts";
+import type { MemberRecord, NodeId } from "../ports.ts";
+
+/** What a call asks for. */
+export interface Wanted {
+  readonly engine: string;
+  /** Empty: the default model. */
+  readonly model: string;
+  /** Capabilities that the offer must name. */
+  readonly needs: readonly string[];
+}
+
+/** A member as the asking node knows it. */
+export interface Standing {
+  readonly member: MemberRecord;
+  readonly here: boolean;
+  readonly up: boolean;
+  /** What it offers; undefined: it has not said. */
+  readonly offers: readonly Offer[] | undefined;
+  /** Calls under way there, as far as this node knows. */
+  readonly calls: number;
+}
+
+/** The node and the model, or why there is none; and every member that counts, in order, with the reason. */
+export type Serving = { readonly model: string; readonly rows: readonly ServingRow[] } & (
+  { readonly node: NodeId } | { readonly node: undefined; readonly refusal: Failure }
+);
+
+/** A usable offer. */
+interface Candidate {
+  readonly standing: Standing;
+  readonly offer: Offer;
+}
+
+const has = (one: Standing): boolean => one.member.roles.includes("ai");
+/** Whether something may be sent there. This node serves its own calls also while it drains. */
+const reachable = ({ member, here, up }: Standing): boolean => here || (up && member.state === "active");
+const onCard = ({ device }: Offer): boolean => device !== undefined && device !== "cpu";
+
+/** In order of weight: `less` is better, and `says` is what is true of the better one. */
+type Rule = readonly [says: string, less: (candidate: Candidate, zone: string | undefined) => number];
+const rules: readonly Rule[] = [
+  ["it takes new work", ({ standing }) => (standing.member.state === "active" ? 0 : 1)],
+  ["the model is in memory", ({ offer }) => (offer.state === "ready" ? 0 : 1)],
+  // To stay costs no way, so only what would have to wait counts here.
+  ["fewer calls", ({ standing: { here, calls }, offer }) => (here ? Math.max(0, calls + 1 - (offer.places ?? Infinity)) : calls)],
+  ["a graphics card", ({ offer }) => (onCard(offer) ? 0 : 1)],
+  ["no way to go", ({ standing }) => (standing.here ? 0 : 1)],
+  ["the same zone", ({ standing }, zone) => (zone !== undefined && standing.member.labels["zone"] === zone ? 0 : 1)],
+]; // prettier-ignore
+
+/** Chooses the node for a call. */
+export function chooseServer(wanted: Wanted, standings: readonly Standing[]): Serving {
+  const model = wanted.model || defaultModel(wanted.engine, standings);
+  const zone = standings.find(({ here }) => here)?.member.labels["zone"];
+  const candidates: Candidate[] = [];
+  const passed: ServingRow[] = [];
+  for (const standing of standings) {
+    const offer = standing.offers?.find((one) => one.engine === wanted.engine && one.model === model);
+    const because = whyNot(wanted, standing, offer);
+    if (because === undefined && offer !== undefined) candidates.push({ standing, offer });
+    else if (offer !== undefined || (has(standing) && standing.offers === undefined))
+      passed.push(rowOf(wanted.engine, standing, offer, because ?? ""));
+  }
+  const order = (one: Candidate, other: Candidate): number =>
+    rules.map(([, less]) => less(one, zone) - less(other, zone)).find((difference) => difference !== 0) ??
+    (one.standing.member.node < other.standing.member.node ? -1 : 1);
+  const ranked = candidates.toSorted(order);
+  const rows = ranked.map((candidate, index): ServingRow => {
+    const next = ranked[index + 1];
+    const rule = next && rules.find(([, less]) => less(candidate, zone) !== less(next, zone));
+    const because = next === undefined ? "nobody else is left" : (rule?.[0] ?? "the lower id");
+    return { ...rowOf(wanted.engine, candidate.standing, candidate.offer, because), rank: index + 1 };
+  });
+  const chosen = { model, rows: [...rows, ...passed] };
+  const node = ranked[0]?.standing.member.node;
+  return node === undefined
+    ? { ...chosen, node, refusal: refusalOf(wanted.engine, model, standings) }
+    : { ...chosen, node };
+}
+
+/** Every model of the cluster with the nodes that offer it, for admins. */
+export function explainServers(
+  engine: string,
+  needs: readonly string[],
+  standings: readonly Standing[],
+): readonly ServingRow[] {
+  const models = new Set(standings.flatMap(({ offers }) => offersOf(offers, engine).map(({ model }) => model)));
+  const rows = [...models].flatMap((model) => chooseServer({ engine, model, needs }, standings).rows);
+  const silent = chooseServer({ engine, model: "", needs }, standings).rows.filter(({ model }) => model === "");
+  return [...rows.filter(({ model }) => model !== ""), ...silent];
+}
+
+/** The models of the cluster, each once, this node's first. */
+export function modelsServed(engine: string, standings: readonly Standing[]): readonly ModelInfo[] {
+  const found = new Map<string, ModelInfo>();
+  const usable = standings.filter((one) => has(one) && reachable(one));
+  for (const { member, here, offers } of [...usable.filter(({ here }) => here), ...usable.filter(({ here }) => !here)])
+    for (const { engine: _, ...info } of offersOf(offers, engine)) {
+      const known = found.get(info.model);
+      // What failed elsewhere is that node's trouble, unless it is all there is to say of a model of one's own.
+      const better = known === undefined ? here || info.state !== "failed" : known.state === "failed" && info.state !== "failed"; // prettier-ignore
+      if (better) found.set(info.model, here ? info : { ...info, node: member.name });
+    }
+  return [...found.values()];
+}
+
+const offersOf = (offers: readonly Offer[] | undefined, engine: string): readonly Offer[] =>
+  (offers ?? []).filter((offer) => offer.engine === engine);
+
+/** The model that an unnamed one means: the first that serves, else the first that may soon. */
+function defaultModel(engine: string, standings: readonly Standing[]): string {
+  const models = modelsServed(engine, standings).filter(({ state }) => state !== "failed");
+  return (models.find(({ state }) => state === "ready") ?? models[0])?.model ?? "";
+}
+
+/** Why no call goes to a member; undefined when one may. */
+function whyNot({ needs }: Wanted, standing: Standing, offer: Offer | undefined): string | undefined {
+  if (!has(standing)) return "it has not the role ai";
+  if (!standing.here && !standing.up) return "it is down";
+  if (!reachable(standing)) return "it drains";
+  if (standing.offers === undefined) return "it has not said what it offers";
+  if (offer === undefined) return "it does not offer the model";
+  if (offer.state === "failed") return offer.reason ?? "the model failed to load";
+  const lacks = needs.find((need) => !offer.capabilities.includes(need));
+  return lacks === undefined ? undefined : `the model cannot ${lacks}`;
+}
+
+function rowOf(engine: string, { member, calls }: Standing, offer: Offer | undefined, because: string): ServingRow {
+  const about = { engine, node: member.name, calls, because };
+  if (offer === undefined) return { ...about, model: "" };
+  const { model, state, runtime, device, contextTokens, places } = offer;
+  const known = { ...(device !== undefined && { device }), ...(places !== undefined && { places }) };
+  return { ...about, model, state, runtime, contextTokens, ...known };
+}
+
+/** Why nobody serves it. That there is no such model is said only when everybody who might have it has said what they offer. */
+function refusalOf(engine: string, model: string, standings: readonly Standing[]): Failure {
+  const is = (offer: Offer): boolean => offer.engine === engine && (model === "" || offer.model === model);
+  const servers = standings.filter(has);
+  const among = servers.filter(reachable);
+  for (const { member, offers } of among) {
+    const failed = offers?.find((offer) => offer.state === "failed" && is(offer));
+    if (failed !== undefined)
+      return failure("MODEL_LOAD_FAILED", { model: failed.model, node: member.name, reason: failed.reason });
+  }
+  const unsaid = among.some(({ offers }) => offers === undefined);
+  const gone = servers.some((one) => !among.includes(one) && one.offers?.some(is) === true);
+  // Without a row of its own this node has not heard who there is.
+  if (unsaid || gone || !standings.some(({ here }) => here)) return failure("MODEL_UNAVAILABLE", { model });
+  return failure("MODEL_NOT_FOUND", { model, ai: among.map(({ member }) => member.name) });
+}

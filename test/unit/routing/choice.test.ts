@@ -1,0 +1,178 @@
+import { expect } from "chai";
+import fc from "fast-check";
+import { chooseServer, explainServers, modelsServed, type Standing } from "../../../node/routing/choice.ts";
+import type { MemberRecord } from "../../../node/ports.ts";
+import type { Offer } from "../../../protocols/index.ts";
+import { memberRecord } from "../../members.ts";
+
+const offer = (model: string, more: Partial<Offer> = {}): Offer => ({
+  engine: "generate",
+  model,
+  runtime: "llama",
+  capabilities: ["chat"],
+  contextTokens: 8,
+  sizeBytes: 1,
+  demonstration: false,
+  state: "ready",
+  places: 4,
+  ...more,
+});
+
+/** A member of the role `ai` that is up and offers the model `m`. */
+const standing = (
+  node: string,
+  { row = {}, ...more }: Partial<Omit<Standing, "member">> & { readonly row?: Partial<MemberRecord> } = {},
+): Standing => ({
+  member: memberRecord(node, { name: node, roles: ["ai"], ...row }),
+  here: false,
+  up: true,
+  offers: [offer("m")],
+  calls: 0,
+  ...more,
+});
+const here = (more: Parameters<typeof standing>[1] = {}): Standing => standing("me", { here: true, ...more });
+const none: readonly Offer[] = [];
+
+const choose = (standings: readonly Standing[], model = "m", needs: readonly string[] = ["chat"]) =>
+  chooseServer({ engine: "generate", model, needs }, standings);
+const order = (...standings: Standing[]) =>
+  choose(standings).rows.map(({ node, rank, because }) => `${rank ?? "-"} ${node}: ${because}`);
+const codeOf = (choice: ReturnType<typeof choose>) => (choice.node === undefined ? choice.refusal.code : undefined);
+
+describe("the choice of the node that serves a call", () => {
+  it("stays here while there is a place, whatever others are free, and goes when there is none", () => {
+    const card = [offer("m", { device: "cuda" })];
+    expect(order(here({ calls: 3 }), standing("b"))).to.deep.equal(["1 me: no way to go", "2 b: nobody else is left"]);
+    expect(order(here({ calls: 4 }), standing("b"))[0]).to.equal("1 b: fewer calls");
+    expect(order(here(), standing("b", { offers: card }))[0]).to.equal("1 b: a graphics card");
+    expect(order(here(), standing("b", { offers: card, calls: 1 }))[0]).to.equal("1 me: fewer calls");
+  });
+
+  it("weighs what a member can do now before how busy it is, and that before where it is", () => {
+    const zone = (name: string) => ({ labels: { zone: name } });
+    const loading = [offer("m", { state: "loading" })];
+    expect(
+      order(
+        here({ offers: none, row: zone("x") }),
+        standing("a", { calls: 2, row: zone("x") }),
+        standing("b", { calls: 1, row: zone("y") }),
+        standing("c", { calls: 1, row: zone("x") }),
+        standing("d", { offers: loading }),
+        standing("e", { calls: 2, row: zone("x") }),
+      ),
+    ).to.deep.equal([
+      "1 c: the same zone",
+      "2 b: fewer calls",
+      "3 a: the lower id",
+      "4 e: the model is in memory",
+      "5 d: nobody else is left",
+    ]);
+  });
+
+  it("says of each other member why no call goes there", () => {
+    expect(
+      order(
+        here({ offers: none }),
+        standing("b", { up: false }),
+        standing("c", { row: { state: "draining" } }),
+        standing("d", { offers: [offer("m", { state: "failed", reason: "cut off" })] }),
+        standing("e", { offers: [offer("m", { capabilities: [] })] }),
+        standing("f", { offers: undefined }),
+        standing("g", { row: { roles: ["chat"] } }),
+        standing("h", { offers: none }),
+      ),
+    ).to.deep.equal([
+      "- b: it is down",
+      "- c: it drains",
+      "- d: cut off",
+      "- e: the model cannot chat",
+      "- f: it has not said what it offers",
+      "- g: it has not the role ai",
+    ]);
+  });
+
+  it("serves its own calls while it drains, when nobody else can", () => {
+    const draining = here({ row: { state: "draining" } });
+    expect(choose([draining]).node).to.equal("me");
+    expect(choose([draining, standing("b")]).node).to.equal("b");
+  });
+
+  it("takes the first model that serves for an unnamed one, its own before others'", () => {
+    const b = standing("b", { offers: [offer("big")] });
+    expect(choose([here(), b], "")).to.include({ node: "me", model: "m" });
+    expect(choose([here({ offers: [offer("slow", { state: "loading" })] }), b], "")).to.include({ model: "big" });
+    expect(choose([here({ offers: none }), standing("b", { offers: none })], "")).to.include({ node: undefined });
+  });
+
+  it("refuses for good only when everybody has said what they offer", () => {
+    const me = here({ offers: none });
+    expect(codeOf(choose([me, standing("b")], "x"))).to.equal("MODEL_NOT_FOUND");
+    expect(codeOf(choose([me, standing("b", { offers: undefined })], "x"))).to.equal("MODEL_UNAVAILABLE");
+    expect(codeOf(choose([me, standing("b", { up: false })]))).to.equal("MODEL_UNAVAILABLE");
+    expect(codeOf(choose([me, standing("b", { up: false })], "x"))).to.equal("MODEL_NOT_FOUND");
+    expect(codeOf(choose([standing("b", { offers: none })], "x"))).to.equal("MODEL_UNAVAILABLE");
+    const failed = choose([me, standing("b", { offers: [offer("m", { state: "failed", reason: "cut off" })] })]);
+    expect(failed).to.have.nested.property("refusal.details").that.includes({ node: "b", reason: "cut off" });
+  });
+
+  it("explains every model of the cluster, and names once who has said nothing", () => {
+    const rows = explainServers("generate", ["chat"], [
+      here(),
+      standing("b", { offers: [offer("m"), offer("big")] }),
+      standing("c", { offers: undefined }),
+    ]); // prettier-ignore
+    expect(rows.map(({ model, node, rank }) => [model, node, rank])).to.deep.equal([
+      ["m", "me", 1],
+      ["m", "b", 2],
+      ["big", "b", 1],
+      ["", "c", undefined],
+    ]);
+  });
+
+  it("is one of those that offer the model and can do what is needed, whatever is known", () => {
+    const member = fc.record({
+      up: fc.boolean(),
+      here: fc.boolean(),
+      calls: fc.nat({ max: 9 }),
+      ai: fc.boolean(),
+      state: fc.constantFrom("active" as const, "draining" as const),
+      offers: fc.option(
+        fc.array(
+          fc.record({
+            model: fc.constantFrom("m", "n"),
+            state: fc.constantFrom("loading" as const, "ready" as const, "failed" as const),
+            capabilities: fc.constantFrom(["chat"], []),
+            places: fc.nat({ max: 4 }),
+          }),
+          { maxLength: 3 },
+        ),
+        { nil: undefined },
+      ),
+    });
+    fc.assert(
+      fc.property(fc.array(member, { maxLength: 6 }), fc.constantFrom("m", "n", ""), (members, model) => {
+        const standings = members.map(({ ai, state, offers, ...rest }, index) =>
+          standing(`n${index}`, {
+            ...rest,
+            here: rest.here && members.findIndex((one) => one.here) === index,
+            offers: offers?.map(({ model: name, ...more }) => offer(name, more)),
+            row: { roles: ai ? ["ai"] : ["chat"], state },
+          }),
+        );
+        const choice = choose(standings, model);
+        const ranks = choice.rows.flatMap(({ rank }) => rank ?? []);
+        expect(ranks).to.deep.equal(ranks.map((_rank, index) => index + 1));
+        expect(choose(standings.toReversed(), choice.model).node).to.equal(choice.node);
+        expect(choice.node === undefined).to.equal(ranks.length === 0);
+        if (choice.node === undefined) return;
+        const chosen = standings.find(({ member: { node } }) => node === choice.node)!;
+        expect(chosen.member.roles).to.include("ai");
+        expect(chosen.here || (chosen.up && chosen.member.state === "active")).to.equal(true);
+        const offered = chosen.offers?.find((one) => one.model === choice.model);
+        expect(offered?.state).to.be.oneOf(["loading", "ready"]);
+        expect(offered?.capabilities).to.deep.equal(["chat"]);
+        expect(modelsServed("generate", standings).map((info) => info.model)).to.include(choice.model);
+      }),
+    );
+  });
+});
