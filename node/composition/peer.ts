@@ -54,7 +54,13 @@ import { watchPolicy } from "../cluster/policy.ts";
 import { watchReach, type ReachWatch } from "../cluster/reach.ts";
 import type { Policy } from "../cluster/records.ts";
 import { createReplication, type Replication, type ReplicationLimits } from "../replication/index.ts";
-import { advertise, createClusterActors, createRouting, type RoutingLimits, type RoutingPart } from "../routing/index.ts";
+import {
+  advertise,
+  createClusterActors,
+  createRouting,
+  type RoutingLimits,
+  type RoutingPart,
+} from "../routing/index.ts";
 import { watchSlots, type SlotTable } from "../cluster/slot-table.ts";
 import type { Journal } from "../storage/index.ts";
 import { within } from "../waiting.ts";
