@@ -147,7 +147,7 @@ export class Activation {
     return this.#gate.flushed && this.#gate.empty;
   }
 
-  /** And nothing waits for a turn. Asks and generations may be open. */
+  /** And nothing waits for a turn. Asks and calls may be open. */
   get settled(): boolean {
     const takesTurns = this.status === "active" || this.status === "loading";
     return this.flushed && (this.mailbox.empty || !takesTurns);

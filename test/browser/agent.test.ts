@@ -30,7 +30,7 @@ describe("the conversation with an agent", function () {
     const dialog = page.getByRole("dialog", { name: "New agent" });
     await dialog.getByRole("textbox", { name: "Name" }).fill("helper");
     await dialog.getByRole("button", { name: "Create agent" }).click();
-    await page.getByText("it repeats what you say").waitFor();
+    await page.getByText("it repeats what it is told").waitFor();
     await say(page, "list:\n\n- **one**\n- `two`\n\n| a | b |\n| - | - |\n| c | d |\n\n```js\nlet x = 1;\n```\n");
     await answers(page).locator("li strong", { hasText: "one" }).waitFor();
     await answers(page).locator("table td", { hasText: "d" }).waitFor();

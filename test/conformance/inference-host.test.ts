@@ -187,8 +187,8 @@ describe("the inference host", function () {
       const host = startInferenceHost({ clock, log: { debug: nothing, info: nothing, warn: nothing, error: nothing },
         models: [{ name: "m", adapter: "llama", path: ${JSON.stringify(path)} }] });
       await host.settled();
-      host.generate({ id: "1", model: "", messages: [{ role: "user", content: "x" }], sampling: {}, timeoutMs: 9000 },
-        (part) => { if (part.type === "done") console.log(host.pid); });`;
+      host.call({ id: "1", model: "", messages: [{ role: "user", content: "x" }], sampling: {}, timeoutMs: 9000 },
+        (said) => { if (said.type === "answered") console.log(host.pid); });`;
     const node = spawn(process.execPath, ["--input-type=module", "--eval", script], {
       stdio: ["ignore", "pipe", "pipe"],
     });

@@ -250,7 +250,7 @@ describe("the plexus command", function () {
     expect(report.checks.map((check) => check.name)).to.include.members(["Node", "Data folder", "Model", "Port"]);
     const echo = await run(["doctor", "--data", join(folder, "data"), "--port", "0", "--model", "echo"]);
     expect(echo.code, echo.out).to.equal(0);
-    expect(echo.out).to.match(/✔ Model +echo repeats/);
+    expect(echo.out).to.match(/✔ Model +echo: repeats/);
     const bad = await run(["doctor", "--data", join(folder, "data"), "--port", "0", "--model", main]);
     expect(bad.code).to.equal(1);
     expect(bad.out).to.match(/✖ Model .*not a GGUF file/);

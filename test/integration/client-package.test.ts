@@ -52,7 +52,7 @@ describe("the client library as a package", () => {
     folder = await mkdtemp(join(tmpdir(), "plexus-package-"));
     await writeFile(join(folder, "package.json"), JSON.stringify({ private: true, type: "module" }));
     const npm = async (words: readonly string[], cwd: string) => (await run("npm", [...words, "--loglevel=error"], { cwd })).stdout;
-    const packed = JSON.parse(await npm(["pack", "--json", "--pack-destination", folder], join(root, "client"))) as [{ filename: string }];
+    const packed = JSON.parse(await npm(["run", "--silent", "client", "--", "--json", "--pack-destination", folder], root)) as [{ filename: string }];
     // Nothing is fetched: the one package that it depends on is here already.
     const typebox = join(root, "node_modules/typebox");
     await npm(["install", "--offline", "--no-audit", "--no-fund", join(folder, packed[0].filename), typebox], folder);

@@ -53,7 +53,7 @@ async function moveByHand(
 describe("a cluster of real processes that grows and shrinks under load", () => {
   it("goes from one node to three and back to one, and loses nothing", async function () {
     this.timeout(240_000);
-    await using cluster = await ClusterProcesses.start([{ name: "solo", roles: "manager,chat,ai,gateway,storage" }]);
+    await using cluster = await ClusterProcesses.start([{ name: "solo", roles: "manager,chat,ai,gateway" }]);
     using load = await Load.begin(cluster);
     await progress(load, 100, "alone");
     await cluster.add(worker("two"));
