@@ -1,29 +1,10 @@
-import { crc32, deflateSync } from "node:zlib";
 import { expect } from "chai";
 import type { Locator, Page } from "playwright-core";
+import { png } from "../pictures.ts";
 import { openStage, type Person, type Stage } from "./stage.ts";
 
-const chunk = (type: string, data: Buffer): Buffer => {
-  const body = Buffer.concat([Buffer.from(type, "latin1"), data]);
-  const ends = Buffer.alloc(8);
-  ends.writeUInt32BE(data.length, 0);
-  ends.writeUInt32BE(crc32(body), 4);
-  return Buffer.concat([ends.subarray(0, 4), body, ends.subarray(4)]);
-};
-
-/** A real PNG: red, with a blue edge to the left and to the right, which a square of the middle does not have. */
-function wideFlag(): Buffer {
-  const [width, height] = [300, 100];
-  const head = Buffer.alloc(13);
-  head.writeUInt32BE(width, 0);
-  head.writeUInt32BE(height, 4);
-  head.set([8, 2], 8);
-  const row = Buffer.alloc(1 + 3 * width);
-  for (let x = 0; x < width; x += 1) row.set(x < 90 || x >= 210 ? [0, 0, 255] : [255, 0, 0], 1 + 3 * x);
-  const rows = deflateSync(Buffer.concat(Array.from({ length: height }, () => row)));
-  const signature = Buffer.from("89504e470d0a1a0a", "hex");
-  return Buffer.concat([signature, chunk("IHDR", head), chunk("IDAT", rows), chunk("IEND", Buffer.alloc(0))]);
-}
+/** Red, with a blue edge to the left and to the right, which a square of the middle does not have. */
+const wideFlag = (): Buffer => png(300, 100, { colourOf: (x) => (x < 90 || x >= 210 ? [0, 0, 255] : [255, 0, 0]) });
 
 /** The colour in the middle of the left edge of a picture on the page, once it is there. */
 const leftEdge = (picture: Locator): Promise<readonly number[]> =>

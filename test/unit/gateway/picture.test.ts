@@ -1,31 +1,7 @@
-import { deflateSync } from "node:zlib";
 import { expect } from "chai";
 import fc from "fast-check";
 import { pictureIn } from "../../../node/gateway/picture.ts";
-
-const chunk = (type: string, data: Buffer): Buffer => {
-  const head = Buffer.alloc(8);
-  head.writeUInt32BE(data.length, 0);
-  head.write(type, 4, "latin1");
-  return Buffer.concat([head, data, Buffer.alloc(4)]);
-};
-const signature = Buffer.from("89504e470d0a1a0a", "hex");
-
-/** A PNG as far as its chunks go. */
-export function png(width: number, height: number, more: readonly Buffer[] = []): Buffer {
-  const header = Buffer.alloc(13);
-  header.writeUInt32BE(width, 0);
-  header.writeUInt32BE(height, 4);
-  header.set([8, 2], 8);
-  const rows = deflateSync(Buffer.alloc((3 * width + 1) * height));
-  return Buffer.concat([
-    signature,
-    chunk("IHDR", header),
-    ...more,
-    chunk("IDAT", rows),
-    chunk("IEND", Buffer.alloc(0)),
-  ]);
-}
+import { chunk, png } from "../../pictures.ts";
 
 function jpeg(width: number, height: number): Buffer {
   const frame = Buffer.from("ffc0001108000000000301220002110103110100", "hex");
@@ -63,7 +39,7 @@ describe("what a picture is by its bytes", () => {
   });
 
   it("tells those that move", () => {
-    expect(pictureIn(png(3, 5, [chunk("acTL", Buffer.alloc(8))]))?.moves).to.equal(true);
+    expect(pictureIn(png(3, 5, { more: [chunk("acTL", Buffer.alloc(8))] }))?.moves).to.equal(true);
     expect(pictureIn(extended(0x02))?.moves).to.equal(true);
   });
 
