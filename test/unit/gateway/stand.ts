@@ -209,6 +209,9 @@ export async function startStand(options: StandOptions = {}): Promise<Stand> {
 // oxlint-disable-next-line typescript/no-explicit-any -- tests look into frames of every shape
 export type Frame = any;
 
+/** A frame that has not come by then will not: longer than a slow, busy machine takes for the largest answers. */
+const frameTimeoutMs = 20_000;
+
 /** A test's WebSocket: remembers frames until somebody waits for them. */
 export interface Client {
   readonly socket: WebSocket;
@@ -256,7 +259,7 @@ export function connectClient(url: string, token: string, options: ClientOptions
           waiting.delete(look);
           end();
         };
-        const timer = setTimeout(() => give(() => reject(new Error(`no frame came for ${what}; had ${JSON.stringify(frames).slice(0, 2_000)}`))), 5_000);
+        const timer = setTimeout(() => give(() => reject(new Error(`no frame came for ${what}; had ${JSON.stringify(frames).slice(0, 2_000)}`))), frameTimeoutMs);
         const look = () => {
           const at = frames.findIndex(fits);
           if (at >= 0) give(() => resolve(frames.splice(at, 1)[0]));
