@@ -43,7 +43,7 @@ export function addOpenAiRoutes(app: FastifyInstance, at: Surroundings): void {
 
   app.get(
     "/v1/models",
-    { config: { access: "user" }, schema: { summary: "Models, and the caller's agents as agent:<name>", tags } },
+    { config: { access: "user" }, schema: { summary: "Models, and the caller's agents as agent:OWNER.NAME", tags } },
     async (request) => ({ object: "list", data: await models(callerOf(request)) }),
   );
 
