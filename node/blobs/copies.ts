@@ -298,7 +298,11 @@ export async function createBlobCopies(options: CopiesOptions): Promise<BlobCopi
     const wanted = new Map<NodeId, Pair[]>();
     for (const pair of pairs())
       for (const to of placesOf(pair[1]))
-        if (to !== node && membership.isUp(to)) wanted.set(to, [...(wanted.get(to) ?? []), pair]);
+        if (to !== node && membership.isUp(to)) {
+          const some = wanted.get(to);
+          if (some) some.push(pair);
+          else wanted.set(to, [pair]);
+        }
     for (const [to, asked] of wanted) {
       for (const [hash, actor] of (await lackingAt(to, asked)) ?? []) {
         const present = await options.refersTo(actor);

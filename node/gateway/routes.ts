@@ -122,7 +122,10 @@ export function addRoutes(app: FastifyInstance, at: Surroundings, accounts: Acco
 
   app.get(
     "/models",
-    { config: { access: "user" }, schema: { summary: "The models that the cluster serves, default first", tags: ["node"] } },
+    {
+      config: { access: "user" },
+      schema: { summary: "The models that the cluster serves, default first", tags: ["node"] },
+    },
     async () => ({ models: at.engines.generate.models() }),
   );
 

@@ -63,6 +63,7 @@ export class Intake {
     const gone = this.#waiting.filter(({ to }) => to === actor);
     this.#waiting = this.#waiting.filter(({ to }) => to !== actor);
     for (const envelope of gone) this.#services.undelivered(envelope, "unserved", failure("MOVED", { slot: actor }));
+    this.#slot.changed();
   }
 
   /** The slot is served here no more. */

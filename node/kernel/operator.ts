@@ -110,6 +110,8 @@ export class Operator {
     const host = slot && this.#ports.known(slot);
     const nothing = shown.value.status !== "quarantined" && shown.value.deadLetters.length === 0;
     if (nothing || host === undefined) return refused(failure("ALREADY_DONE", { actor }));
+    // Its disk may have failed while the actor was looked at.
+    if (host.status !== "open") return refused(host.reason ?? failure("SLOT_UNAVAILABLE", { slot: host.slot }));
     try {
       const released = await host.release(actor, redeliver);
       this.#ports.log.info("actor.released", { actor, ...released });

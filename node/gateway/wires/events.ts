@@ -17,7 +17,7 @@ import { checkSameOrigin, presentedToken } from "../callers.ts";
 import type { Surroundings } from "../options.ts";
 import type { RateLimit } from "../rates.ts";
 import { demand } from "../refusals.ts";
-import type { Subscriber, Wire, WireStream } from "../subscriber.ts";
+import { Encoded, type Subscriber, type Wire, type WireStream } from "../subscriber.ts";
 import type { Subscribers } from "../subscribers.ts";
 
 /** A frame as a server-sent event (WHATWG HTML, section 9.2). A durable event has no name and the position as its id, so that a
@@ -32,6 +32,10 @@ function eventOf(frame: NodeFrame): Buffer {
   if ("bye" in frame) return named("bye", frame.bye);
   return "degraded" in frame ? named("degraded", frame.degraded) : Buffer.alloc(0);
 }
+
+/** How a topic stands at a position: the first that a client without one hears. */
+const stateOf = (head: number, state: unknown): Buffer =>
+  Buffer.from(`id: ${head}\nevent: state\ndata: ${JSON.stringify(state)}\n\n`);
 
 /** A line that says nothing: proxies end what is silent. */
 const heartbeat = Buffer.from(":\n\n");
@@ -82,8 +86,8 @@ class EventWire implements Wire, WireStream {
     this.#onStill = listener;
   }
 
-  /** Says how the topic stands, and goes on with its events. `headers`: those that every answer has. */
-  begin(headers: ReturnType<FastifyReply["getHeaders"]>, { head, state }: Subscribed): void {
+  /** From now on something can be written. `headers`: those that every answer has. */
+  begin(headers: ReturnType<FastifyReply["getHeaders"]>): void {
     this.#hasBegun = true;
     for (const [name, value] of Object.entries(headers)) if (value !== undefined) this.#answer.setHeader(name, value);
     this.#answer.writeHead(200, {
@@ -92,9 +96,6 @@ class EventWire implements Wire, WireStream {
       // A proxy that buffers would keep back what is live.
       "x-accel-buffering": "no",
     });
-    this.#answer.write(
-      state === undefined ? heartbeat : `id: ${head}\nevent: state\ndata: ${JSON.stringify(state)}\n\n`,
-    );
   }
 
   close(reason: Failure): void {
@@ -111,11 +112,15 @@ class EventWire implements Wire, WireStream {
   resume(): void {}
 
   topicLost(): void {
+    this.#saidAtMs = this.#at.clock.monotonicMs();
     this.#answer.end();
   }
 
   sweep(nowMs: number): void {
-    if (nowMs - this.#saidAtMs < this.#at.limits.heartbeatMs || this.writableLength > 0) return;
+    const quietMs = nowMs - this.#saidAtMs;
+    // What was ended and is not read has its time, like a WebSocket that closes.
+    if (!this.isOpen) return quietMs < this.#at.limits.closeTimeoutMs ? undefined : this.terminate();
+    if (quietMs < this.#at.limits.heartbeatMs || this.writableLength > 0) return;
     this.write(heartbeat, () => undefined);
   }
 }
@@ -179,10 +184,12 @@ export function addEvents(
     const wire = new EventWire(reply.raw, at);
     const subscriber = seat(wire);
     reply.raw.once("close", () => subscribers.gone(subscriber));
-    const begin = (answer: Subscribed): void => {
+    // The state counts like everything else that waits to be read.
+    const begin = ({ head, state }: Subscribed): void => {
       if (wire.refusal !== undefined) return;
       reply.hijack();
-      wire.begin(reply.getHeaders(), answer);
+      wire.begin(reply.getHeaders());
+      subscriber.write(new Encoded(() => (state === undefined ? heartbeat : stateOf(head, state))));
     };
     const id = request.headers["last-event-id"];
     const answer = await follow({ subscriber, begin }, topic, typeof id === "string" ? Number(id) : undefined);
@@ -202,6 +209,8 @@ export function addEvents(
     void app.get(
       path,
       {
+        // It would take a place and never be answered.
+        exposeHeadRoute: false,
         schema: { summary, tags: [tag], querystring: tokenQuery, headers: lastEventHeader, ...(params && { params }) },
       },
       (request, reply) => serve(request, reply, (caller) => topicOf(request, caller)),

@@ -204,4 +204,23 @@ describe("gateway: server-sent events", () => {
     const ids = [...read, ...rest].flatMap(({ id }) => id ?? []);
     expect(ids).to.deep.equal(ids.map((_, index) => (read[0]?.id ?? 0) + index));
   }).timeout(30_000); // prettier-ignore
+
+  it("let a client go that reads nothing when its access ends", async () => {
+    const limits = { sendBufferSoftBytes: 8 * 1024 * 1024, sendBufferBytesMax: 16 * 1024 * 1024, slowReaderGraceMs: 20_000 };
+    const token = await startWith({ limits: { ...limits, closeTimeoutMs: 50, sweepMs: 10 } });
+    const bob = (await stand.signUp("bob")).token;
+    await stand.request("POST", "/api/v1/rooms/den/join", { token: bob });
+    const events = await follow("/api/v1/rooms/den/events", bob);
+    await events.until(({ said }) => said.length > 0);
+    events.response.pause();
+    // More than the two sockets hold between them.
+    const text = "x".repeat(9_000);
+    for (let posted = 0; posted < 800; posted += 1) expect((await post(token, text)).status).to.equal(200);
+    await stand.request("DELETE", "/api/v1/rooms/den/members/user%2Fbob", { token });
+    const gone = new Promise((resolve) => events.response.once("close", resolve));
+    events.response.on("error", () => undefined);
+    while (stand.gateway.connections() > 0) await new Promise((resolve) => setImmediate(resolve));
+    events.response.resume();
+    await gone;
+  }).timeout(30_000); // prettier-ignore
 });
