@@ -202,6 +202,8 @@ export class Activation {
   /** Turns are taken again after a pause. */
   goOn(): void {
     if (this.status === "loading" && this.#loadLater) void this.load();
+    else if (this.status === "quarantined" && !this.splitting)
+      for (const one of this.mailbox.takeAll()) this.refuseQuarantined(one);
     else this.#services.schedule(this);
   }
 

@@ -89,7 +89,8 @@ export class Intake {
       }
     }
     const activation = this.#slot.activate(to);
-    if (activation.status === "quarantined") {
+    // While it gets a slot of its own its messages wait: a dead letter behind that entry would be left in this slot.
+    if (activation.status === "quarantined" && !activation.splitting) {
       activation.refuseQuarantined(envelope);
     } else if (activation.mailbox.messages >= limits.mailboxMessagesMax) {
       meter.count("mailbox_full");

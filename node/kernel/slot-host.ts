@@ -280,6 +280,10 @@ export class SlotHost implements ActivationHost {
   release(actor: ActorId, redeliver: boolean): Promise<{ readonly redelivered: number }> {
     const log = this.#log;
     assert(log !== undefined && this.status === "open", "a slot is open when an actor is released");
+    if (this.activations.get(actor)?.splitting === true) {
+      const because = "it is being given a slot of its own";
+      return Promise.reject(new PlexusError(failure("SLOT_UNAVAILABLE", { actor, because })));
+    }
     const { side, again } = this.quarantines.end(actor, redeliver);
     const atMs = this.#ports.services.clock.nowMs();
     return new Promise((resolve, reject) => {

@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import type { Ask, Tell } from "../../../node/kernel/api.ts";
-import { failure, ownSlot, slotOf, type ActorId } from "../../../protocols/index.ts";
+import { failure, ownSlot, PlexusError, slotOf, type ActorId } from "../../../protocols/index.ts";
 import { movedTo } from "./slots.ts";
 import { createStage, eventually, valueOf, type Stage } from "./stage.ts";
 
@@ -216,6 +216,36 @@ describe("slots that move", () => {
     expect(sentOn()).to.deep.equal([["pad/a", "one"], ["pad/a", "two"]]); // prettier-ignore
     for (const sent of stage.routing.sent) sent.settle({ ok: true, value: "there" });
     expect(await Promise.all(asked)).to.deep.equal(asked.map(() => ({ ok: true, value: "there" })));
+  });
+
+  const quarantine = async (): Promise<void> => {
+    while (stage.kernel.status().quarantined === 0) await stage.ask("pad/a", "boom");
+  };
+
+  it("keep what comes for a quarantined actor until it has its own slot, and leave no dead letter of it in the old one", async () => {
+    await quarantine();
+    const asked: Promise<unknown>[] = [];
+    stage.slots.splitting = () => {
+      asked.push(stage.ask("pad/a", "add", { text: "one" }));
+      stage.kernel.tell({ to: "pad/a", from: "node", message: { type: "add", text: "told" } });
+      splitsHere();
+      return Promise.resolve();
+    };
+    expect((await stage.kernel.split("pad/a")).ok).to.equal(true);
+    expect(sentOn()).to.deep.equal([["pad/a", "one"], ["pad/a", "told"]]); // prettier-ignore
+    for (const sent of stage.routing.sent) sent.settle({ ok: true, value: "there" });
+    await Promise.all(asked);
+  });
+
+  it("refuse what came for a quarantined actor whose split is given up", async () => {
+    await quarantine();
+    const asked: Promise<unknown>[] = [];
+    stage.slots.splitting = () => {
+      asked.push(stage.ask("pad/a", "add", { text: "one" }));
+      return Promise.reject(new PlexusError(failure("DIRECTORY_UNAVAILABLE", { asked: false })));
+    };
+    expect((await stage.kernel.split("pad/a")).ok).to.equal(false);
+    expect(await Promise.all(asked)).to.have.nested.property("0.error.code", "ACTOR_QUARANTINED");
   });
 
   it("have what comes for an actor behind what its old slot holds of it, though its own is served already", async () => {
