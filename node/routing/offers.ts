@@ -1,5 +1,5 @@
 /** Keeps what this node's own row says of its engines true. */
-import { engineNames, failureOf, type Failure, type Offer, type Result } from "../../protocols/index.ts";
+import { cut, engineNames, failureOf, type Failure, type Offer, type Result } from "../../protocols/index.ts";
 import type { Engines } from "../../runtimes/engine.ts";
 import type { Clock, Log, MemberRecord, Membership } from "../ports.ts";
 import { routingLimits } from "./limits.ts";
@@ -10,7 +10,7 @@ const offersOf = (engines: Engines): readonly Offer[] =>
     engines[engine].models().map(({ reason, ...info }) => ({
       engine,
       ...info,
-      ...(reason !== undefined && { reason: reason.slice(0, routingLimits.offerReasonCharsMax) }),
+      ...(reason !== undefined && { reason: cut(reason, routingLimits.offerReasonCharsMax) }),
     })),
   );
 
