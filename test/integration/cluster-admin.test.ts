@@ -85,6 +85,11 @@ describe("a cluster of real processes whose only manager is dead", () => {
       const { body } = await one.http("GET", "/api/v1/setup");
       expect(body).to.include({ adminNeeded: false });
     });
+    const keeper = (await cluster.members()).find(({ directory }) => directory)?.node ?? "";
+    await until("the manager's node has no copy of what the others own", async () => {
+      const held = (await cluster.slots()).filter(({ owner, inSync }) => owner !== keeper && inSync.includes(keeper));
+      expect(held).to.deep.equal([]);
+    });
     const used = new Set((await cluster.slots()).map(({ slot }) => slot));
     /** Keys in slots of their own that nobody has used. */
     const unused = Array.from({ length: 100 }, (_, number) => `new-${number}`).filter((key) => {
