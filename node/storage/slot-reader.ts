@@ -40,6 +40,8 @@ export interface Recovered {
 export interface ReadLog {
   readonly slot: SlotId;
   readonly head: Head;
+  /** The last entry given to the disk, be it there yet or not. */
+  readonly lastSeq: number;
   readonly failed: Failure | undefined;
   /** Resolves when every batch so far is on disk or has failed. */
   settled(): Promise<void>;
@@ -68,7 +70,12 @@ export class SlotReader {
       const chunks = this.#index.tailOf(actor);
       const snapshot = await this.#snapshotOf(actor);
       // One of an earlier incarnation says nothing of the log that is here by now.
-      if (snapshot && this.#log.head.incarnation === incarnation) this.#index.forgetTail(actor, snapshot.seq);
+      if (snapshot && this.#log.head.incarnation === incarnation) {
+        // Another node may have made it: it says of itself up to where it is.
+        if (!Number.isSafeInteger(snapshot.seq) || snapshot.seq > this.#log.lastSeq)
+          throw this.#damaged(this.#log.lastSeq, "a snapshot of what is not in the log");
+        this.#index.forgetTail(actor, snapshot.seq);
+      }
       const entries: Entry[] = [];
       let tailBytes = 0;
       let missing: number | undefined;

@@ -277,12 +277,18 @@ export function connectClient(url: string, token: string, options: ClientOptions
     },
   }; // prettier-ignore
   return new Promise((resolve, reject) => {
-    socket.once("error", reject);
+    // Nobody waits for frames of a connection that was refused.
+    const refused = (error: Error) => {
+      isClosed = true;
+      wake();
+      reject(error);
+    };
+    socket.once("error", refused);
     socket.once("unexpected-response", (_request, response) => {
       let text = "";
       response.on("data", (piece: Buffer) => (text += piece.toString()));
-      response.on("end", () => reject(Object.assign(new Error(`refused ${response.statusCode}: ${text}`), { status: response.statusCode, text })));
+      response.on("end", () => refused(Object.assign(new Error(`refused ${response.statusCode}: ${text}`), { status: response.statusCode, text })));
     });
-    client.next((frame) => frame.hello !== undefined, "hello").then(() => resolve(client), reject);
+    client.next((frame) => frame.hello !== undefined, "hello").then(() => resolve(client), refused);
   }); // prettier-ignore
 }

@@ -282,6 +282,17 @@ describe("journal", () => {
       }
     });
 
+    it("takes no snapshot that says it is of entries that the log does not have", async () => {
+      await write(3);
+      const log = await openAs(journal, slot, 2);
+      await snapshot(log, "pad/x", 3, { a: 1 });
+      const key = `snap/${slot}/pad/x`;
+      for (const seq of [1e12, 0.5, "3"]) {
+        await store.batch([{ type: "put", key, value: seal(key, [seq, { a: 1 }]) }], { sync: true });
+        expect(await codeOf(log.reader.recover("pad/x")), String(seq)).to.equal("DATA_DAMAGED");
+      }
+    });
+
     it("names a damaged head and a damaged snapshot, and the check finds them too", async () => {
       await write(3);
       const log = await openAs(journal, slot, 2);
