@@ -29,8 +29,8 @@ const endSlackPx = 48;
 // History is asked for before its end comes into view, so that scrolling does not stop there.
 const topAheadPx = 900;
 
-// A row far away is drawn, measured and shown within two frames or three; a slow machine gets some more.
-const reachFramesMax = 20;
+// A row far away is drawn, measured and shown within two frames or three; a slow machine gets much more.
+const reachMs = 2_000;
 
 /** A list that grows at both ends: rows of unknown height, the newest at the bottom.
  *
@@ -62,9 +62,11 @@ export function Feed<Row extends FeedRow>(props: {
   const loading = useRef(false);
   const offsetBefore = useRef(0);
   const sizeBefore = useRef(0);
-  // The row that has the focus stays in the document wherever one scrolls; `wanted` gets it as soon as it is there.
+  // The row that has the focus stays in the document wherever one scrolls; `wanted` comes into it and gets the focus.
   const [held, setHeld] = useState<string>();
-  const wanted = useRef<string>(undefined);
+  const [wanted, setWanted] = useState<{ readonly key: string }>();
+  const latest = useRef(rows);
+  latest.current = rows;
   const [atEnd, setAtEnd] = useState(true);
   const [wait, setWait] = useState(false);
   const before = useRef<{
@@ -127,20 +129,27 @@ export function Feed<Row extends FeedRow>(props: {
     measure();
   }, [rows]);
 
-  const reachWanted = (framesLeft: number) => {
-    const { current: key } = wanted;
-    const index = rows.findIndex((row) => row.key === key);
-    const article = scroller.current?.querySelector<HTMLElement>(`[data-row="${CSS.escape(key ?? "")}"] article`);
-    if (key === undefined || index < 0) return;
-    list.current?.scrollToIndex(index, { align: "nearest" });
-    article?.focus({ preventScroll: true });
-    // A row that was not measured yet is hidden, and cannot have the focus.
-    if (document.activeElement === article && article !== undefined) wanted.current = undefined;
-    else if (framesLeft > 0) requestAnimationFrame(() => reachWanted(framesLeft - 1));
-  };
   useLayoutEffect(() => {
-    if (wanted.current !== undefined) reachWanted(reachFramesMax);
-  }, [held]);
+    const { current: place } = scroller;
+    if (wanted === undefined || place === null) return;
+    const untilMs = performance.now() + reachMs;
+    let frame = 0;
+    const reach = () => {
+      const index = latest.current.findIndex((row) => row.key === wanted.key);
+      const focus = document.activeElement;
+      // The focus went elsewhere on purpose.
+      const isLeft = focus !== null && focus !== document.body && !place.contains(focus);
+      if (index < 0 || isLeft || performance.now() > untilMs) return setWanted(undefined);
+      list.current?.scrollToIndex(index, { align: "nearest" });
+      const article = place.querySelector<HTMLElement>(`[data-row="${CSS.escape(wanted.key)}"] article`);
+      article?.focus({ preventScroll: true });
+      // A row that was not measured yet is hidden, and cannot have the focus.
+      if (article !== null && document.activeElement === article) setWanted(undefined);
+      else frame = requestAnimationFrame(reach);
+    };
+    reach();
+    return () => cancelAnimationFrame(frame);
+  }, [wanted]);
   useRoving(scroller, {
     step(from, direction) {
       const stops = rows.filter(props.isStop);
@@ -153,14 +162,14 @@ export function Feed<Row extends FeedRow>(props: {
         return;
       }
       if (direction === "last") stuck.current = true;
-      wanted.current = target.key;
-      if (target.key === held) reachWanted(reachFramesMax);
-      else setHeld(target.key);
+      setWanted({ key: target.key });
     },
     leave: props.onLeave,
   });
-  const heldIndex = held === undefined ? -1 : rows.findIndex((row) => row.key === held);
-  const keepMounted = useMemo(() => (heldIndex < 0 ? [] : [heldIndex]), [heldIndex]);
+  const keepMounted = useMemo(
+    () => [...rows.keys()].filter((index) => [held, wanted?.key].includes(rows[index]?.key)),
+    [rows, held, wanted],
+  );
 
   return (
     <div className="feed">
