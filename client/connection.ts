@@ -2,6 +2,7 @@ import { failure, passingCodes, type Failure } from "../protocols/errors.ts";
 import type { ClientFrame, Degraded, Hello, NodeFrame } from "../protocols/index.ts";
 import { backoffMs } from "./backoff.ts";
 import { clientLimits as limits } from "./limits.ts";
+import { momentOf, sinceMs, type Moment } from "./moment.ts";
 import type { ClientPorts, Socket } from "./ports.ts";
 import { attempted, nextAddress, routeFrom, routeOf, type Route } from "./route.ts";
 
@@ -75,8 +76,8 @@ export class Connection {
   readonly #pauses = new Set<() => void>();
   /** The node that was left because it was cut off. */
   #home: string | undefined;
-  #openedAtMs = 0;
-  #heardAtMs = 0;
+  #openedAt: Moment;
+  #heardAt: Moment;
   #cancelBeat: () => void = () => {};
   #closed = false;
 
@@ -94,6 +95,7 @@ export class Connection {
     this.#route =
       kept.length > 0 ? routeFrom(first, { nodes: kept, given: options.urls, chance: 0 }) : routeOf(options.urls);
     this.#at = { name: "", url: first, amongMany: this.#amongMany };
+    this.#openedAt = this.#heardAt = momentOf(ports);
   }
 
   get status(): ConnectionStatus {
@@ -248,7 +250,7 @@ export class Connection {
     this.#learn(url, nodes, this.#given);
     this.#at = { name: nodes[0]?.name ?? hello.node, url, amongMany: this.#amongMany };
     this.#passing = undefined;
-    this.#openedAtMs = this.#heardAtMs = this.#ports.nowMs();
+    this.#openedAt = this.#heardAt = momentOf(this.#ports);
     this.#beat(hello.heartbeatMs);
     this.#set({ status: "open", hello, degraded: undefined });
     if (hello.degraded !== undefined) this.#degraded(hello.degraded);
@@ -260,7 +262,7 @@ export class Connection {
   }
 
   #heard(frame: NodeFrame): void {
-    this.#heardAtMs = this.#ports.nowMs();
+    this.#heardAt = momentOf(this.#ports);
     if ("degraded" in frame) this.#degraded(frame.degraded ?? undefined);
     else this.#on.frame(frame);
   }
@@ -277,7 +279,7 @@ export class Connection {
   #lost(reason: Failure): void {
     this.#drop();
     if (ends.has(reason.code)) return this.#end(reason);
-    if (this.#ports.nowMs() - this.#openedAtMs >= limits.stableAfterMs) this.#attempt = 0;
+    if (sinceMs(this.#openedAt, this.#ports) >= limits.stableAfterMs) this.#attempt = 0;
     this.#wait(reason, false);
   }
 
@@ -308,7 +310,7 @@ export class Connection {
   // The client's own: a browser does not show the pings of a node.
   #beat(everyMs: number): void {
     this.#cancelBeat = this.#ports.after(everyMs, () => {
-      const silentMs = this.#ports.nowMs() - this.#heardAtMs;
+      const silentMs = sinceMs(this.#heardAt, this.#ports);
       if (silentMs >= everyMs * limits.silentBeatsMax) return this.#lost(failure("UNREACHABLE", { url: this.#at.url }));
       this.#ping();
       this.#beat(everyMs);
@@ -316,11 +318,11 @@ export class Connection {
   }
 
   #probe(): void {
-    const heardAtMs = this.#heardAtMs;
+    const heardAt = this.#heardAt;
     const current = this.#current;
     this.#ping();
     this.#ports.after(limits.probeTimeoutMs, () => {
-      if (current !== undefined && current === this.#current && this.#heardAtMs === heardAtMs)
+      if (current !== undefined && current === this.#current && this.#heardAt === heardAt)
         this.#lost(failure("UNREACHABLE", { url: current.url }));
     });
   }

@@ -43,7 +43,12 @@ export const clientLimits = {
    *
    *  Well inside the node's window of remembered operation ids, so that a repetition still gets the first answer. */
   answerTimeoutMs: 30_000,
-  /** A command that was sent again and is still not answered after this ends with an unknown outcome.
+  /** The longest such time; a program that names a longer one gets this.
+   *
+   *  A node forgets an answer after an hour at the earliest, unless its actor has given thousands since. */
+  answerTimeoutMaxMs: 600_000,
+  /** A command that was sent again and is still not answered after this ends with an unknown outcome. Nothing older is sent, also
+   *  not by a machine that slept.
    *
    *  Longer than a node itself waits for an actor. */
   lastAnswerTimeoutMs: 15_000,

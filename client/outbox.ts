@@ -2,6 +2,7 @@ import { awayNode, failure, givenUp, passingCodes, type Failure, type Result } f
 import type { ClientFrame, NodeFrame } from "../protocols/index.ts";
 import { backoffMs } from "./backoff.ts";
 import { clientLimits as limits } from "./limits.ts";
+import { momentOf, sinceMs, type Moment } from "./moment.ts";
 import type { ClientPorts } from "./ports.ts";
 
 /** A command that is to be answered. */
@@ -12,11 +13,20 @@ export interface Wish {
   readonly answer: (result: Result<unknown>) => void;
 }
 
+/** Where a command stands. */
+type Phase =
+  /** It waits for its turn, or for a connection. */
+  | { readonly is: "queued" }
+  /** It was sent on this connection and is not answered. */
+  | { readonly is: "out"; readonly since: Moment }
+  /** It was refused for now, and goes out again after a pause. */
+  | { readonly is: "pausing"; readonly cancel: () => void };
+
 interface Waiting extends Wish {
+  readonly addedAt: Moment;
   cancelTimeout: () => void;
+  phase: Phase;
   repeats: number;
-  /** When it went out on this connection, or goes out again; undefined before. */
-  sentAtMs: number | undefined;
   /** Why it was refused last. */
   refusal: Failure | undefined;
   /** An earlier sending may have had its effect. */
@@ -24,6 +34,8 @@ interface Waiting extends Wish {
   /** Its time was over once, and it was sent anew to learn what became of it. */
   asksAgain: boolean;
 }
+
+const queued: Phase = { is: "queued" };
 
 /** What an outbox needs of the connection. */
 export interface Way {
@@ -39,21 +51,21 @@ const loaded: ReadonlySet<string> = new Set(["RATE_LIMITED", "MAILBOX_FULL", "OV
 
 /** Commands that are not answered yet, in their order.
  *
- *      queued ──► sent ──answer──► over
- *        ▲         │ ├─refused for what may pass─► pausing ──► sent
+ *      queued ──► out ──answer──► over
+ *        ▲         │ ├─refused for what may pass─► pausing ──► out
  *        └──lost───┘ └─too late─► sent once more under its operation id ──► over, perhaps unknown
  *
  *  Invariant: each is answered exactly once.
  *  Invariant: one whose outcome is unknown is only sent again if it has an operation id or changes nothing. Every change has one:
- *  `client.ts` sees to it, and what is `once` is never repeated. */
+ *  `client.ts` sees to it, and what is `once` is never repeated.
+ *  Invariant: nothing is sent after its time. Timers alone do not keep this: they stand still while a machine sleeps, and a node
+ *  that has forgotten the operation by then would do it a second time. */
 export class Outbox {
   readonly #ports: ClientPorts;
   readonly #way: Way;
   readonly #answerTimeoutMs: number;
   readonly #changed: () => void;
   readonly #waiting = new Map<number, Waiting>();
-  /** Which connection this is: pauses of earlier ones mean nothing. */
-  #era = 0;
   #cancelLate: () => void = () => {};
 
   /** `changed` is called when something becomes late, or is no longer. */
@@ -65,7 +77,7 @@ export class Outbox {
   }) {
     this.#ports = parts.ports;
     this.#way = parts.way;
-    this.#answerTimeoutMs = parts.answerTimeoutMs;
+    this.#answerTimeoutMs = Math.min(parts.answerTimeoutMs, limits.answerTimeoutMaxMs);
     this.#changed = parts.changed;
   }
 
@@ -75,7 +87,7 @@ export class Outbox {
 
   /** Something that was sent has not been answered for a while. */
   get late(): boolean {
-    return this.#way.isOpen && this.#oldestMs() + limits.lateAfterMs <= this.#ports.nowMs();
+    return this.#way.isOpen && this.#silentMs() >= limits.lateAfterMs;
   }
 
   /** The refusals of commands that are repeated. */
@@ -87,9 +99,10 @@ export class Outbox {
   add(wish: Wish): void {
     const waiting: Waiting = {
       ...wish,
+      addedAt: momentOf(this.#ports),
       cancelTimeout: this.#ports.after(this.#answerTimeoutMs, () => this.#expire(waiting)),
+      phase: queued,
       repeats: 0,
-      sentAtMs: undefined,
       refusal: undefined,
       mayHaveRun: false,
       asksAgain: false,
@@ -102,11 +115,9 @@ export class Outbox {
   pump(): void {
     if (!this.#way.isOpen) return;
     let outstanding = 0;
+    // Ending one while the Map is walked is well defined: an entry is visited at most once.
     for (const waiting of this.#waiting.values()) {
-      if (waiting.sentAtMs === undefined) {
-        waiting.sentAtMs = this.#ports.nowMs();
-        this.#way.send(waiting.frame);
-      }
+      if (waiting.phase.is === "queued" && !this.#send(waiting)) continue;
       outstanding += 1;
       if (outstanding >= limits.outstandingMax) break;
     }
@@ -115,21 +126,19 @@ export class Outbox {
 
   /** The connection is lost: what was sent goes out again on the next one. */
   lost(): void {
-    this.#era += 1;
     this.#cancelLate();
     for (const waiting of this.#waiting.values()) {
-      waiting.mayHaveRun ||= this.#isOut(waiting);
-      waiting.sentAtMs = undefined;
+      if (waiting.phase.is === "out") waiting.mayHaveRun = true;
+      this.#recall(waiting);
       if (waiting.once) this.#settle(waiting, { ok: false, error: failure("UNREACHABLE") });
     }
   }
 
   /** Nothing is sent any more. Of a change that was sent nobody here can say what became of it. */
   end(reason: Failure): void {
-    // Deleting from a Map while it is walked is well defined: an entry is visited at most once.
     for (const waiting of this.#waiting.values()) {
-      const { frame, once } = waiting;
-      const unknown = (waiting.mayHaveRun || this.#isOut(waiting)) && frame.operationId !== undefined && !once;
+      const { frame, once, mayHaveRun, phase } = waiting;
+      const unknown = (mayHaveRun || phase.is === "out") && frame.operationId !== undefined && !once;
       const error = unknown ? failure("ASK_TIMEOUT", { because: reason.code }) : reason;
       this.#settle(waiting, { ok: false, error });
     }
@@ -147,8 +156,9 @@ export class Outbox {
   }
 
   /** Whether a refusal is not the last word. */
-  #isRepeated({ once, repeats, mayHaveRun, frame }: Waiting, refusal: Failure): boolean {
-    if (once) return false;
+  #isRepeated(waiting: Waiting, refusal: Failure): boolean {
+    const { once, repeats, mayHaveRun, frame } = waiting;
+    if (once || this.#leftMs(waiting) <= 0) return false;
     const passes = passingCodes.has(refusal.code);
     // A refusal that names a node tells of another one, too: it comes back, or somebody takes over.
     if (passes && (this.#way.amongMany || awayNode(refusal) !== undefined)) return true;
@@ -165,52 +175,83 @@ export class Outbox {
     const step = Math.min(waiting.repeats, limits.repeatsMax);
     const delayMs =
       typeof asked === "number" ? Math.min(asked, limits.backoffMaxMs) : backoffMs(step, this.#ports.chance());
-    // The node does answer: what counts is how long the repetition is left without.
-    waiting.sentAtMs = this.#ports.nowMs() + delayMs;
-    const era = this.#era;
-    this.#ports.after(delayMs, () => {
-      // After a reconnect the command was already sent again with all others.
-      if (era === this.#era && this.#waiting.has(waiting.frame.id)) this.#way.send(waiting.frame);
-    });
+    this.#recall(waiting);
+    const goOn = (): void => {
+      waiting.phase = queued;
+      this.pump();
+    };
+    waiting.phase = { is: "pausing", cancel: this.#ports.after(delayMs, goOn) };
   }
 
+  /** Sends a command, unless its time is over: then that is its answer, and the result is false. */
+  #send(waiting: Waiting): boolean {
+    if (this.#leftMs(waiting) <= 0) {
+      this.#giveUp(waiting);
+      return false;
+    }
+    waiting.phase = { is: "out", since: momentOf(this.#ports) };
+    this.#way.send(waiting.frame);
+    return true;
+  }
+
+  /** A timer says that its time is over. */
   #expire(waiting: Waiting): void {
-    const { frame, once } = waiting;
-    const mayHaveRun = waiting.mayHaveRun || this.#isOut(waiting);
+    const { frame, once, asksAgain, phase } = waiting;
+    if (phase.is === "out") waiting.mayHaveRun = true;
+    const leftMs = this.#leftMs(waiting);
     // Before it is given up as unknown the node is asked once more what became of it, or does it now: under its operation
     // id that is the same.
-    if (mayHaveRun && frame.operationId !== undefined && !once && !waiting.asksAgain) {
-      Object.assign(waiting, { mayHaveRun, asksAgain: true });
-      waiting.cancelTimeout = this.#ports.after(limits.lastAnswerTimeoutMs, () => this.#expire(waiting));
-      this.#way.send(frame);
-      return;
-    }
-    this.#settle(waiting, { ok: false, error: givenUp(waiting.refusal, mayHaveRun) });
+    const asks = waiting.mayHaveRun && frame.operationId !== undefined && !once && !asksAgain && leftMs > 0;
+    if (!asks) return this.#giveUp(waiting);
+    waiting.asksAgain = true;
+    waiting.cancelTimeout = this.#ports.after(leftMs, () => this.#expire(waiting));
+    if (!this.#way.isOpen) return;
+    this.#recall(waiting);
+    this.#send(waiting);
+    // What was out before has been left without an answer since then.
+    if (phase.is === "out") waiting.phase = phase;
+  }
+
+  /** For how long it may still be sent. */
+  #leftMs({ addedAt }: Waiting): number {
+    return this.#answerTimeoutMs + limits.lastAnswerTimeoutMs - sinceMs(addedAt, this.#ports);
+  }
+
+  /** What is said of a command whose time is over. */
+  #giveUp(waiting: Waiting): void {
+    const { refusal, mayHaveRun } = waiting;
+    // Without a refusal it was never sent, unless it may have run.
+    const last = refusal ?? (mayHaveRun ? undefined : failure("UNREACHABLE"));
+    this.#settle(waiting, { ok: false, error: givenUp(last, mayHaveRun) });
+  }
+
+  /** Queues it again, in its place. */
+  #recall(waiting: Waiting): void {
+    if (waiting.phase.is === "pausing") waiting.phase.cancel();
+    waiting.phase = queued;
   }
 
   #settle(waiting: Waiting, result: Result<unknown>): void {
     if (!this.#waiting.delete(waiting.frame.id)) return;
     waiting.cancelTimeout();
+    this.#recall(waiting);
     this.#watch();
     waiting.answer(result);
   }
 
-  /** Whether it was sent on this connection and not answered. */
-  #isOut({ sentAtMs }: Waiting): boolean {
-    return sentAtMs !== undefined && sentAtMs <= this.#ports.nowMs();
-  }
-
-  #oldestMs(): number {
-    let oldestMs = Number.POSITIVE_INFINITY;
-    for (const { sentAtMs } of this.#waiting.values()) oldestMs = Math.min(oldestMs, sentAtMs ?? oldestMs);
-    return oldestMs;
+  /** How long the node has left the longest unanswered command without an answer. One that pauses was answered. */
+  #silentMs(): number {
+    let silentMs = Number.NEGATIVE_INFINITY;
+    for (const { phase } of this.#waiting.values())
+      if (phase.is === "out") silentMs = Math.max(silentMs, sinceMs(phase.since, this.#ports));
+    return silentMs;
   }
 
   /** Looks again when the oldest unanswered command will be late. */
   #watch(): void {
     this.#cancelLate();
     if (!this.#way.isOpen) return;
-    const dueInMs = this.#oldestMs() + limits.lateAfterMs - this.#ports.nowMs();
+    const dueInMs = limits.lateAfterMs - this.#silentMs();
     if (dueInMs > 0 && dueInMs !== Number.POSITIVE_INFINITY)
       this.#cancelLate = this.#ports.after(dueInMs, () => this.#changed());
     this.#changed();

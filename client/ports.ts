@@ -12,9 +12,12 @@ export interface ClientPorts {
       readonly closed: (reason?: Failure) => void;
     },
   ): Socket;
-  /** Calls back once after `delayMs`; the returned function cancels it. */
+  /** Calls back once after `delayMs`, later where the machine sleeps meanwhile; the returned function cancels it. */
   after(delayMs: number, callback: () => void): () => void;
+  /** The wall clock: it goes on while the machine sleeps, and may be set. */
   nowMs(): number;
+  /** A clock that is never set; it may stand still while the machine sleeps. */
+  monotonicMs(): number;
   /** A number in [0, 1). */
   chance(): number;
   /** A fresh id under which a change is made at most once. */

@@ -32,6 +32,7 @@ export function standardPorts(session: { readonly token?: string; readonly stora
       return () => clearTimeout(timer);
     },
     nowMs: () => Date.now(),
+    monotonicMs: () => performance.now(),
     chance: () => Math.random(),
     operationId: newOperationId,
     refusal: (url) => refusalOf(url, token),

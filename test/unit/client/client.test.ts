@@ -2,14 +2,15 @@ import { expect } from "chai";
 import { backoffMs } from "../../../client/backoff.ts";
 import { clientLimits as limits, type Client } from "../../../client/index.ts";
 import { failure, type ClientFrame, type Failure } from "../../../protocols/index.ts";
-import { cutOff, recorder, travelMs, World, type ScriptedNode } from "./world.ts";
+import { settled } from "../../world/index.ts";
+import { cutOff, recorder, ScriptedCluster, travelMs, type ScriptedNode } from "./scripted-cluster.ts";
 
 const topic = "room/den";
 const answerMs = limits.answerTimeoutMs + limits.lastAnswerTimeoutMs;
 
 /** Connected to a node that knows no other. */
 function alone(options: { readonly answerTimeoutMs?: number } = {}) {
-  const world = new World();
+  const world = new ScriptedCluster();
   const one = world.node("one");
   const client = world.client({ urls: [one.place.url], ...options }, world.asBrowser);
   world.pass(10);
@@ -18,7 +19,7 @@ function alone(options: { readonly answerTimeoutMs?: number } = {}) {
 
 /** Connected to `one`, which names `two`. */
 function amongTwo() {
-  const world = new World();
+  const world = new ScriptedCluster();
   const nodes: ScriptedNode[] = [];
   const others = (name: string) => () => nodes.filter(({ place }) => place.name !== name).map(({ place }) => place);
   for (const name of ["one", "two"]) nodes.push(world.node(name, others(name)));
@@ -45,9 +46,9 @@ describe("a client's command", () => {
     world.pass(10);
     const first = one.last("room.post");
     expect(first.operationId).to.equal("operation-1");
-    one.seat.drop();
+    one.session.drop();
     world.pass(limits.backoffMaxMs);
-    expect(one.seats).to.have.length(2);
+    expect(one.sessions).to.have.length(2);
     const again = one.last("room.post");
     expect(again).to.deep.equal(first);
     one.say({ re: again.id, ok: { seq: 7 } });
@@ -94,8 +95,8 @@ describe("a client's command", () => {
 
   it("whose actor is on its way is repeated: a few times where there is one node, else until its time is over", async () => {
     const refuseAll = (node: ScriptedNode): void => {
-      node.onFrame = (frame, seat) => {
-        if (frame.do === "room.post") seat.say({ re: frame.id, error: failure("NOT_IN_SYNC") });
+      node.onFrame = (frame, session) => {
+        if (frame.do === "room.post") session.say({ re: frame.id, error: failure("NOT_IN_SYNC") });
       };
     };
     const single = alone();
@@ -109,7 +110,7 @@ describe("a client's command", () => {
     refuseAll(several.one);
     const kept = post(several.client);
     several.world.pass(limits.answerTimeoutMs / 2);
-    several.one.onFrame = (frame, seat) => seat.say({ re: frame.id, ok: { seq: 3 } });
+    several.one.onFrame = (frame, session) => session.say({ re: frame.id, ok: { seq: 3 } });
     several.world.pass(limits.answerTimeoutMs / 4);
     expect(await outcomeOf(kept)).to.deep.equal(["ok", 3]);
   });
@@ -128,8 +129,8 @@ describe("a client's command", () => {
 
   it("whose outcome nobody knows is repeated so often, and then that is said", async () => {
     const { world, one, client } = alone();
-    one.onFrame = (frame, seat) => {
-      if (frame.do === "room.post") seat.say({ re: frame.id, error: failure("APPEND_FAILED") });
+    one.onFrame = (frame, session) => {
+      if (frame.do === "room.post") session.say({ re: frame.id, error: failure("APPEND_FAILED") });
     };
     const broken = post(client);
     world.pass(limits.answerTimeoutMs);
@@ -158,8 +159,67 @@ describe("a client's command", () => {
     const unsent = post(client);
     world.pass(answerMs);
     expect((await outcomeOf(sent))[1]).to.equal("unknown");
-    const result = await unsent;
-    expect(!result.ok && result.error.code).to.equal("ASK_TIMEOUT");
+    expect(await outcomeOf(unsent)).to.deep.equal(["UNREACHABLE", "not_started", undefined]);
+  });
+
+  it("is not sent by a machine that slept: the node may have forgotten the operation, and would do it again", async () => {
+    const { world, one, client } = alone();
+    one.onFrame = (frame, session) => {
+      if ((frame.with as { text?: string } | undefined)?.text === "refused")
+        session.say({ re: frame.id, error: failure("RATE_LIMITED", { retryAfterMs: 5_000 }) });
+    };
+    const [sent, pausing] = [post(client, "sent"), post(client, "refused")];
+    world.pass(10);
+    one.session.drop();
+    const unsent = post(client, "unsent");
+    world.sleep(2 * 3_600_000);
+    world.pass(limits.backoffMaxMs);
+    expect(one.sessions, "connected again").to.have.length(2);
+    expect(one.all("room.post")).to.have.length(2);
+    expect(await outcomeOf(sent)).to.deep.equal(["ASK_TIMEOUT", "unknown", undefined]);
+    expect(await outcomeOf(pausing)).to.deep.equal(["RATE_LIMITED", "not_started", undefined]);
+    expect(await outcomeOf(unsent)).to.deep.equal(["UNREACHABLE", "not_started", undefined]);
+  });
+
+  it("is not sent again after a sleep on a connection that is still open, whether it waits for its answer or pauses", async () => {
+    const { world, one, client } = alone();
+    const silent = post(client);
+    const refusals = [post(client), post(client)];
+    world.pass(10);
+    const [, second, third] = one.all("room.post");
+    one.say({ re: third?.id ?? 0, error: failure("RATE_LIMITED", { retryAfterMs: 5_000 }) });
+    world.pass(10);
+    world.sleep(2 * 3_600_000);
+    one.say({ re: second?.id ?? 0, error: failure("RATE_LIMITED") });
+    world.pass(limits.answerTimeoutMs);
+    expect(one.all("room.post")).to.have.length(3);
+    expect(await outcomeOf(silent)).to.deep.equal(["ASK_TIMEOUT", "unknown", undefined]);
+    for (const refused of refusals)
+      expect(await outcomeOf(refused)).to.deep.equal(["RATE_LIMITED", "not_started", undefined]);
+  });
+
+  it("has the time that a program names, up to a bound, also when the wall clock is set back meanwhile", async () => {
+    const { world, client } = alone({ answerTimeoutMs: 24 * 3_600_000 });
+    const answer = post(client);
+    world.pass(10);
+    world.sleep(-3_600_000);
+    world.pass(limits.answerTimeoutMaxMs + limits.lastAnswerTimeoutMs);
+    expect(await outcomeOf(answer)).to.deep.equal(["ASK_TIMEOUT", "unknown", undefined]);
+  });
+
+  it("that pauses is not out, and one that was sent is, whatever the wall clock says", async () => {
+    for (const setMs of [20_000, -3_600_000]) {
+      const { world, one, client } = alone();
+      const pausing = post(client);
+      world.pass(10);
+      one.say({ re: one.last("room.post").id, error: failure("RATE_LIMITED", { retryAfterMs: 10_000 }) });
+      const sent = post(client);
+      world.pass(10);
+      world.sleep(setMs);
+      client.close();
+      expect(await outcomeOf(pausing)).to.deep.equal(["STOPPING", "not_started", undefined]);
+      expect(await outcomeOf(sent)).to.deep.equal(["ASK_TIMEOUT", "unknown", "STOPPING"]);
+    }
   });
 
   it("is told the truth when the client is closed or its session ends: a change that was sent may have been made", async () => {
@@ -205,7 +265,7 @@ describe("a client's command", () => {
     const { world, one, client } = alone();
     const answers = ["a", "b", "c"].map((text) => post(client, text));
     world.pass(10);
-    one.seat.drop();
+    one.session.drop();
     world.pass(limits.backoffMaxMs);
     const texts = (frames: readonly ClientFrame[]) => frames.map((frame) => (frame.with as { text: string }).text);
     expect(texts(one.all("room.post"))).to.deep.equal(["a", "b", "c", "a", "b", "c"]);
@@ -231,7 +291,7 @@ describe("a client's topic", () => {
     expect(one.last("subscribe")).to.not.have.property("cursor");
     one.say({ topic, at: 42, event: "a" });
     world.pass(10);
-    one.seat.drop();
+    one.session.drop();
     world.pass(limits.backoffMaxMs);
     const again = one.last("subscribe");
     expect(again.cursor).to.equal(42);
@@ -255,7 +315,7 @@ describe("a client's topic", () => {
 
   it("is loaded anew when its position has expired, at once or on the way", () => {
     const { world, one, seen } = following();
-    one.seat.drop();
+    one.session.drop();
     world.pass(limits.backoffMaxMs);
     one.say({ re: one.last("subscribe").id, error: failure("CURSOR_EXPIRED") });
     world.pass(10);
@@ -293,18 +353,18 @@ describe("a client's topic", () => {
   it("stays wanted while nobody can serve it, is asked for with growing pauses, and keeps its position", () => {
     const { world, one, seen } = following();
     const askedAtMs: number[] = [];
-    one.onFrame = (frame, seat) => {
+    one.onFrame = (frame, session) => {
       if (frame.do !== "subscribe") return;
       expect(frame.cursor).to.equal(41);
       askedAtMs.push(world.nowMs);
-      seat.say({ re: frame.id, error: failure("SLOT_UNAVAILABLE") });
+      session.say({ re: frame.id, error: failure("SLOT_UNAVAILABLE") });
     };
     one.say({ topic, lost: failure("SLOT_UNAVAILABLE") });
     world.pass(20_000);
     const pauses = askedAtMs.slice(1).map((atMs, index) => atMs - (askedAtMs[index] ?? 0));
     expect(pauses.slice(0, 3)).to.deep.equal(pauses.slice(0, 3).toSorted((one, other) => one - other));
     expect(pauses.length).to.be.within(3, 10);
-    one.onFrame = (frame, seat) => seat.say({ re: frame.id, ok: { head: 42 } });
+    one.onFrame = (frame, session) => session.say({ re: frame.id, ok: { head: 42 } });
     world.pass(limits.backoffMaxMs);
     one.say({ topic, at: 42, event: "after" });
     world.pass(10);
@@ -360,7 +420,7 @@ describe("a client's link", () => {
     const { world, one, client } = alone();
     const atMs: number[] = [];
     for (let count = 0; count < 5; count += 1) {
-      one.seat.drop();
+      one.session.drop();
       if (client.link.status === "waiting") atMs.push(client.link.retryAtMs - world.nowMs);
       world.pass(limits.backoffMaxMs / 4);
       while (client.link.status !== "open") world.pass(100);
@@ -373,8 +433,9 @@ describe("a client's link", () => {
     one.state = "mute";
     world.pass(30_000);
     expect(client.link.status).to.equal("open");
+    world.sleep(-3_600_000);
     world.pass(30_100);
-    expect(client.link.status).to.not.equal("open");
+    expect(client.link.status, "also when the wall clock was set back").to.not.equal("open");
     one.state = "well";
     world.pass(limits.handshakeTimeoutMs + limits.backoffMaxMs);
     expect(client.link.status).to.equal("open");
@@ -418,7 +479,7 @@ describe("a client's link", () => {
     expect(isLate()).to.equal(false);
     world.pass(200);
     expect(isLate()).to.equal(true);
-    one.seat.drop();
+    one.session.drop();
     world.pass(limits.backoffMaxMs / 4);
     expect(client.link.status).to.equal("open");
     expect(isLate()).to.equal(false);
@@ -429,9 +490,9 @@ describe("a client's link", () => {
     const { world, one, client } = alone();
     const waitsFor = () => client.link.status === "open" && client.link.away;
     let reason: Failure | undefined = away;
-    one.onFrame = (frame, seat) => {
+    one.onFrame = (frame, session) => {
       const ok = frame.do === "subscribe" ? { head: 1, state: "S" } : { seq: 7 };
-      seat.say(reason === undefined ? { re: frame.id, ok } : { re: frame.id, error: reason });
+      session.say(reason === undefined ? { re: frame.id, ok } : { re: frame.id, error: reason });
     };
     const answer = post(client);
     world.pass(limits.answerTimeoutMs / 2);
@@ -453,13 +514,13 @@ describe("a client's link", () => {
   it("comes back at once when the program wakes up, waits without a network, and probes an open connection", () => {
     const { world, one, client } = alone();
     world.online = false;
-    one.seat.drop();
+    one.session.drop();
     expect(client.link.status).to.equal("offline");
     world.online = true;
     client.wake();
     world.pass(10);
     expect(client.link.status).to.equal("open");
-    one.seat.drop();
+    one.session.drop();
     client.sleep();
     expect(client.link.status).to.equal("offline");
     world.pass(limits.backoffMaxMs);
@@ -477,18 +538,18 @@ describe("a client's link", () => {
     one.die();
     world.refusal = failure("STOPPING");
     world.pass(2_000);
-    await world.settle();
+    await settled();
     while (client.link.status !== "waiting") world.pass(10);
     expect(client.link.reason.code).to.equal("STOPPING");
     world.refusal = failure("UNAUTHENTICATED");
     world.pass(limits.backoffMaxMs);
-    await world.settle();
+    await settled();
     expect(client.link).to.deep.equal({ status: "ended", failure: failure("UNAUTHENTICATED") });
-    const seats = one.seats.length;
+    const sessions = one.sessions.length;
     one.state = "well";
     client.wake();
     world.pass(limits.backoffMaxMs);
-    expect(one.seats).to.have.length(seats);
+    expect(one.sessions).to.have.length(sessions);
   });
 
   it("ends when the node calls its frames broken: the same ones would come again", () => {
@@ -501,18 +562,18 @@ describe("a client's link", () => {
   it("asks to hear of rooms that are not followed on each connection, and again after a refusal for now", () => {
     const { world, one, client } = alone();
     const heard: unknown[] = [];
-    one.onFrame = (frame, seat) => {
-      if (frame.do === "watch") seat.say({ re: frame.id, error: failure("SLOT_UNAVAILABLE") });
+    one.onFrame = (frame, session) => {
+      if (frame.do === "watch") session.say({ re: frame.id, error: failure("SLOT_UNAVAILABLE") });
     };
     client.onActivity((activity) => heard.push(activity.room));
     world.pass(2_000);
     expect(one.all("watch").length).to.be.above(1);
-    one.onFrame = (frame, seat) => seat.say({ re: frame.id, ok: {} });
+    one.onFrame = (frame, session) => session.say({ re: frame.id, ok: {} });
     world.pass(limits.backoffMaxMs);
     const asked = one.all("watch").length;
     world.pass(limits.backoffMaxMs);
     expect(one.all("watch")).to.have.length(asked);
-    one.seat.drop();
+    one.session.drop();
     world.pass(limits.backoffMaxMs);
     expect(one.all("watch")).to.have.length(asked + 1);
     one.say({ activity: { room: "attic", seq: 1, author: "user/bob", mentioned: false } });
@@ -551,7 +612,7 @@ describe("a client among several nodes", () => {
     one.state = "gone";
     world.pass(limits.handshakeAmongManyMs + 2_000);
     expect(client.at.name).to.equal("two");
-    expect(two.seats).to.have.length(1);
+    expect(two.sessions).to.have.length(1);
   });
 
   it("leaves one that is cut off as soon as another says hello, never before, in order, and returns when it is well", async () => {
@@ -565,7 +626,7 @@ describe("a client among several nodes", () => {
     one.say({ degraded });
     world.pass(1_000);
     expect(client.at.name).to.equal("two");
-    expect(one.seat.open).to.equal(false);
+    expect(one.session.open).to.equal(false);
     expect(states).to.not.include("waiting");
     const sent = two.all("room.post");
     expect(sent.map((frame) => frame.operationId)).to.deep.equal(["operation-1", "operation-2"]);
@@ -590,17 +651,17 @@ describe("a client among several nodes", () => {
     one.say({ re: one.last("room.post").id, ok: { seq: 1 } });
     world.pass(10);
     expect((await answer).ok, "what it can still do it does").to.equal(true);
-    const looked = two.seats.length;
+    const looked = two.sessions.length;
     expect(looked).to.be.within(2, 12);
     one.say({ degraded: null });
     world.pass(limits.returnMaxMs);
     expect(client.at.name).to.equal("one");
-    expect(two.seats.length, "nobody looks any more").to.be.at.most(looked + 1);
+    expect(two.sessions.length, "nobody looks any more").to.be.at.most(looked + 1);
     expect(client.link.status === "open" && client.link.degraded).to.equal(undefined);
   });
 
   it("asks the next one as well where the one before does not answer", () => {
-    const world = new World();
+    const world = new ScriptedCluster();
     const places = () => [two.place, three.place];
     const one = world.node("one", places);
     const two = world.node("two");
@@ -626,7 +687,7 @@ describe("a client among several nodes", () => {
     expect(world.kept).to.deep.equal([one.place, two.place]);
     one.die();
     world.pass(limits.backoffMaxMs);
-    expect(two.seats).to.have.length(0);
+    expect(two.sessions).to.have.length(0);
     one.state = "well";
     world.pass(limits.backoffMaxMs);
     expect(client.link.status === "open" && client.link.degraded, "what an earlier connection said").to.equal(
@@ -635,7 +696,7 @@ describe("a client among several nodes", () => {
   });
 
   it("tries the addresses that it was given, says when all had their turn, and why", () => {
-    const world = new World();
+    const world = new ScriptedCluster();
     const [one, two] = [world.node("one"), world.node("two")];
     one.state = "dead";
     two.refusal = failure("SLOT_UNAVAILABLE", { actor: "user/ada" });
@@ -658,6 +719,6 @@ describe("a client among several nodes", () => {
     const next = world.client({ urls: [one.place.url] });
     world.pass(5_000);
     expect(next.at.name).to.equal("two");
-    expect(two.seats).to.have.length(1);
+    expect(two.sessions).to.have.length(1);
   });
 });

@@ -2,39 +2,49 @@ import { expect } from "chai";
 import fc from "fast-check";
 import { clientLimits as limits } from "../../../client/index.ts";
 import { failure, type ClientFrame, type ErrorCode } from "../../../protocols/index.ts";
-import { World, type ScriptedNode, type Seat } from "./world.ts";
+import { settled } from "../../world/index.ts";
+import { ScriptedCluster, type ScriptedNode, type Session } from "./scripted-cluster.ts";
 
 const topic = "room/den";
+
+/** Longer than a node remembers operations. */
+const nightMs = 8 * 3_600_000;
 
 /** One room as all nodes of a cluster serve it: a change under a known operation id is answered as it was at first. */
 class Room {
   readonly events: string[] = [];
   readonly #answers = new Map<string, { readonly seq: number }>();
-  readonly #followers = new Set<Seat>();
+  readonly #followers = new Set<Session>();
 
-  serve(frame: ClientFrame, seat: Seat, refuse: ErrorCode | undefined, runs: boolean): void {
-    if (frame.do === "unsubscribe") this.#followers.delete(seat);
+  serve(frame: ClientFrame, session: Session, refuse: ErrorCode | undefined, runs: boolean): void {
+    if (frame.do === "unsubscribe") this.#followers.delete(session);
     if (frame.do === "subscribe" && refuse === undefined) {
       const after = frame.cursor;
-      seat.say({
+      session.say({
         re: frame.id,
         ok: { head: this.events.length, ...(after === undefined && { state: [...this.events] }) },
       });
       for (const [index, event] of this.events.entries())
-        if (after !== undefined && index >= after) seat.say({ topic, at: index + 1, event });
-      this.#followers.add(seat);
+        if (after !== undefined && index >= after) session.say({ topic, at: index + 1, event });
+      this.#followers.add(session);
     } else if (frame.do === "room.post" && (refuse === undefined || runs)) {
       const answer = this.#answers.get(frame.operationId ?? "") ?? this.#post((frame.with as { text: string }).text);
       this.#answers.set(frame.operationId ?? "", answer);
-      seat.say(refuse === undefined ? { re: frame.id, ok: answer } : { re: frame.id, error: failure(refuse) });
-    } else if (refuse !== undefined && frame.do !== "unsubscribe") seat.say({ re: frame.id, error: failure(refuse) });
+      session.say(refuse === undefined ? { re: frame.id, ok: answer } : { re: frame.id, error: failure(refuse) });
+    } else if (refuse !== undefined && frame.do !== "unsubscribe")
+      session.say({ re: frame.id, error: failure(refuse) });
+  }
+
+  /** As after a long time: known operations are so no longer. */
+  forget(): void {
+    this.#answers.clear();
   }
 
   #post(text: string): { readonly seq: number } {
     this.events.push(text);
-    for (const seat of this.#followers)
-      if (seat.open) seat.say({ topic, at: this.events.length, event: text });
-      else this.#followers.delete(seat);
+    for (const session of this.#followers)
+      if (session.open) session.say({ topic, at: this.events.length, event: text });
+      else this.#followers.delete(session);
     return { seq: this.events.length };
   }
 }
@@ -53,6 +63,7 @@ const trouble = fc.oneof(
   }),
   fc.record({ type: fc.constant("lost" as const), node: fc.nat(1) }),
   fc.record({ type: fc.constant("post" as const), node: fc.nat(1) }),
+  fc.record({ type: fc.constant("sleep" as const), node: fc.nat(1) }),
 );
 
 interface Step {
@@ -64,7 +75,7 @@ const story = fc.array(fc.record({ trouble, passMs: fc.nat(3_000) }), { minLengt
 
 /** Plays a story; gives what became of every post, what was seen, and what is true. */
 async function play(steps: readonly Step[], packets: readonly number[]) {
-  const world = new World();
+  const world = new ScriptedCluster();
   let packet = 0;
   world.travel = () => packets[packet++ % packets.length] ?? 1;
   const room = new Room();
@@ -74,11 +85,11 @@ async function play(steps: readonly Step[], packets: readonly number[]) {
     const node = world.node(`n${index}`, () => nodes.filter((other) => other !== node).map(({ place }) => place));
     // Every second command of an outcome that is unknown has run.
     let unknowns = 0;
-    node.onFrame = (frame, seat) => {
+    node.onFrame = (frame, session) => {
       const refuse = refusals[index];
       const isUnknown = refuse !== undefined && failure(refuse).outcome === "unknown";
       if (isUnknown) unknowns += 1;
-      room.serve(frame, seat, refuse, isUnknown && unknowns % 2 === 0);
+      room.serve(frame, session, refuse, isUnknown && unknowns % 2 === 0);
     };
     nodes.push(node);
   }
@@ -109,21 +120,25 @@ async function play(steps: readonly Step[], packets: readonly number[]) {
   for (const [index, step] of steps.entries()) {
     const { type, node: at, code } = step.trouble;
     const node = nodes[at] as ScriptedNode;
-    const seat = node.seats.at(-1);
-    if (type === "drop") seat?.drop();
+    const session = node.sessions.at(-1);
+    if (type === "drop") session?.drop();
     else if (type === "die") node.die();
     else if (type === "start") node.state = "well";
     else if (type === "refuse") refusals[at] = code;
-    else if (type === "lost" && seat?.open === true) seat.say({ topic, lost: failure("OVERLOADED") });
-    else if (type === "cutOff" || type === "well") {
+    else if (type === "lost" && session?.open === true) session.say({ topic, lost: failure("OVERLOADED") });
+    else if (type === "sleep") {
+      for (const { sessions } of nodes) sessions.at(-1)?.drop();
+      world.sleep(nightMs);
+      room.forget();
+    } else if (type === "cutOff" || type === "well") {
       const degraded = { reason: failure("NODE_DEGRADED"), nodes: [nodes[1 - at]?.place ?? node.place] };
       Object.assign(node.hello, { degraded: type === "cutOff" ? degraded : undefined });
-      if (seat?.open === true) seat.say({ degraded: type === "cutOff" ? degraded : null });
+      if (session?.open === true) session.say({ degraded: type === "cutOff" ? degraded : null });
     }
     if (type === "well" || type === "start") refusals[at] = undefined;
     post(`post ${index}`);
     world.pass(step.passMs);
-    await world.settle();
+    await settled();
   }
   for (const [index, node] of nodes.entries()) {
     node.state = "well";
@@ -131,7 +146,7 @@ async function play(steps: readonly Step[], packets: readonly number[]) {
     refusals[index] = undefined;
   }
   world.pass(limits.answerTimeoutMs + limits.lastAnswerTimeoutMs + limits.backoffMaxMs * 2);
-  await world.settle();
+  await settled();
   stop();
   client.close();
   return { room, seen, answers };

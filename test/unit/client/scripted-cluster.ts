@@ -1,11 +1,12 @@
 import { Client, type ClientOptions, type ClientPorts, type Follower } from "../../../client/index.ts";
 import { failure, type ClientFrame, type Failure, type NodeFrame, type NodePlace } from "../../../protocols/index.ts";
+import { World, type WallClock } from "../../world/index.ts";
 
 /** How long a packet travels. */
 export const travelMs = 1;
 
 /** A socket as the node sees it. */
-export interface Seat {
+export interface Session {
   readonly sent: ClientFrame[];
   open: boolean;
   say(frame: NodeFrame): void;
@@ -22,10 +23,10 @@ export interface ScriptedNode {
   refusal: Failure | undefined;
   /** What is in its hello beside the usual. */
   hello: Partial<Extract<NodeFrame, { hello: unknown }>["hello"]>;
-  readonly seats: Seat[];
-  readonly seat: Seat;
+  readonly sessions: Session[];
+  readonly session: Session;
   /** Called for every frame that comes. */
-  onFrame: (frame: ClientFrame, seat: Seat) => void;
+  onFrame: (frame: ClientFrame, session: Session) => void;
   /** The newest command of this name on the newest socket. */
   last(name: string): ClientFrame;
   /** All of this name, on all sockets. */
@@ -35,12 +36,11 @@ export interface ScriptedNode {
   die(): void;
 }
 
-/** A network of scripted nodes and a clock, both simulated. Packets of one socket keep their order; a socket that is dropped loses
- *  what is under way, in both directions. */
-export class World {
-  #nowMs = 0;
-  #order = 0;
-  #timers: { readonly dueMs: number; readonly order: number; readonly callback: () => void }[] = [];
+/** Scripted nodes, and the machine of their clients, in one simulated world. Packets of one socket keep their order; a socket that is
+ *  dropped loses what is under way, in both directions. */
+export class ScriptedCluster {
+  readonly #world = new World(0);
+  readonly #wall: WallClock = { offsetMs: 0 };
   #operations = 0;
   readonly #nodes = new Map<string, ScriptedNode>();
   online = true;
@@ -50,64 +50,49 @@ export class World {
   travel: () => number = () => travelMs;
 
   get nowMs(): number {
-    return this.#nowMs;
+    return this.#world.nowMs;
   }
 
+  /** What is still to happen: timers, and packets on the way. */
   get timers(): number {
-    return this.#timers.length;
-  }
-
-  after(delayMs: number, callback: () => void): () => void {
-    const timer = { dueMs: this.#nowMs + delayMs, order: this.#order++, callback };
-    this.#timers.push(timer);
-    return () => (this.#timers = this.#timers.filter((other) => other !== timer));
+    return this.#world.pending;
   }
 
   /** Lets time pass, and what is due in it happen. */
   pass(durationMs: number): void {
-    const endMs = this.#nowMs + durationMs;
-    for (;;) {
-      const [next] = this.#timers
-        .filter((timer) => timer.dueMs <= endMs)
-        .toSorted((one, other) => one.dueMs - other.dueMs || one.order - other.order);
-      if (next === undefined) break;
-      this.#timers = this.#timers.filter((other) => other !== next);
-      this.#nowMs = next.dueMs;
-      next.callback();
-    }
-    this.#nowMs = endMs;
+    this.#world.elapse(durationMs);
   }
 
-  /** Lets promises that are settled be seen. */
-  async settle(): Promise<void> {
-    for (let count = 0; count < 10; count += 1) await Promise.resolve();
+  /** The clients' machine sleeps: only its wall clock goes on, and its timers are late by that. */
+  sleep(durationMs: number): void {
+    this.#wall.offsetMs += durationMs;
   }
 
   node(name: string, others: () => readonly NodePlace[] = () => []): ScriptedNode {
     const place = { name, url: `http://10.0.0.${this.#nodes.size + 1}:7070` };
-    const seats: Seat[] = [];
+    const sessions: Session[] = [];
     const node: ScriptedNode = {
       place,
       state: "well",
       refusal: undefined,
       hello: {},
-      seats,
+      sessions,
       onFrame: () => {},
-      get seat() {
-        const seat = seats.at(-1);
-        if (seat === undefined) throw new Error(`nobody is connected to ${name}`);
-        return seat;
+      get session() {
+        const session = sessions.at(-1);
+        if (session === undefined) throw new Error(`nobody is connected to ${name}`);
+        return session;
       },
       last(command) {
-        const found = node.seat.sent.findLast((frame) => frame.do === command);
+        const found = node.session.sent.findLast((frame) => frame.do === command);
         if (found === undefined) throw new Error(`no ${command} was sent to ${name}`);
         return found;
       },
-      all: (command) => seats.flatMap(({ sent }) => sent.filter((frame) => frame.do === command)),
-      say: (frame) => node.seat.say(frame),
+      all: (command) => sessions.flatMap(({ sent }) => sent.filter((frame) => frame.do === command)),
+      say: (frame) => node.session.say(frame),
       die() {
         node.state = "dead";
-        for (const seat of seats) seat.drop();
+        for (const session of sessions) session.drop();
       },
     };
     node.hello = { nodes: [place] };
@@ -123,12 +108,12 @@ export class World {
       // In order, however long a single packet takes.
       let arrivesMs = 0;
       const travel = (callback: () => void): void => {
-        arrivesMs = Math.max(this.#nowMs + this.travel(), arrivesMs);
-        this.after(arrivesMs - this.#nowMs, () => {
+        arrivesMs = Math.max(this.nowMs + this.travel(), arrivesMs);
+        this.#world.after(arrivesMs - this.nowMs, () => {
           if (!over) callback();
         });
       };
-      const seat: Seat = {
+      const session: Session = {
         sent: [],
         open: true,
         say: (frame) => {
@@ -138,38 +123,39 @@ export class World {
         drop(reason) {
           if (over) return;
           over = true;
-          seat.open = false;
+          session.open = false;
           on.closed(reason);
         },
       };
-      if (node === undefined || node.state === "dead") this.after(travelMs, () => seat.drop());
+      if (node === undefined || node.state === "dead") this.#world.after(travelMs, () => session.drop());
       else if (node.state !== "gone")
         travel(() => {
-          if (node.refusal !== undefined) return seat.drop(node.refusal);
-          node.seats.push(seat);
+          if (node.refusal !== undefined) return session.drop(node.refusal);
+          node.sessions.push(session);
           on.opened();
           if (node.state === "mute") return;
           const hello = { version: "1", node: node.place.name, user: "ada", admin: false, heartbeatMs: 30_000 };
-          seat.say({ hello: { ...hello, ...node.hello } });
+          session.say({ hello: { ...hello, ...node.hello } });
         });
       return {
         send: (text) => {
           const frame = JSON.parse(text) as ClientFrame;
           travel(() => {
             if (node === undefined || node.state === "gone" || node.state === "mute") return;
-            if (frame.do === "ping") return seat.say({ re: frame.id, ok: {} });
-            seat.sent.push(frame);
-            node.onFrame(frame, seat);
+            if (frame.do === "ping") return session.say({ re: frame.id, ok: {} });
+            session.sent.push(frame);
+            node.onFrame(frame, session);
           });
         },
         close: () => {
           over = true;
-          seat.open = false;
+          session.open = false;
         },
       };
     },
-    after: (delayMs, callback) => this.after(delayMs, callback),
-    nowMs: () => this.#nowMs,
+    after: (delayMs, callback) => this.#world.after(delayMs, callback),
+    nowMs: () => this.nowMs + this.#wall.offsetMs,
+    monotonicMs: () => this.nowMs,
     chance: () => 0.5,
     operationId: () => `operation-${++this.#operations}`,
     online: () => this.online,
