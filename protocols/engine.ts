@@ -1,44 +1,128 @@
 /** Engines: sorts of work that do not fit into an actor's turn. What an engine is asked, what it says meanwhile and how it
  *  answers is one row of `EngineTable`; the form between nodes is its row in `mesh/engine.ts`. */
 import type { Result } from "./errors.ts";
-import type { GenerationAnswer, GenerationPart, GenerationRequest, ModelInfo } from "./generation.ts";
+import type {
+  Capability,
+  DrawAnswer,
+  DrawRequest,
+  EmbedAnswer,
+  EmbedRequest,
+  GenerationAnswer,
+  GenerationPart,
+  GenerationRequest,
+  ModelInfo,
+  RerankAnswer,
+  RerankRequest,
+  SpeakAnswer,
+  SpeakPart,
+  SpeakRequest,
+  TokenizeAnswer,
+  TokenizeRequest,
+  TranscribeAnswer,
+  TranscribePart,
+  TranscribeRequest,
+} from "./generation.ts";
 
-/** One row an engine. */
+/** One row an engine. `part: never`: everything is in the answer. */
 export interface EngineTable {
-  readonly generate: {
-    readonly request: GenerationRequest;
-    readonly part: GenerationPart;
-    readonly answer: GenerationAnswer;
-  };
-}
+  readonly generate: { readonly request: GenerationRequest; readonly part: GenerationPart; readonly answer: GenerationAnswer };
+  readonly embed: { readonly request: EmbedRequest; readonly part: never; readonly answer: EmbedAnswer };
+  readonly rerank: { readonly request: RerankRequest; readonly part: never; readonly answer: RerankAnswer };
+  readonly transcribe: { readonly request: TranscribeRequest; readonly part: TranscribePart; readonly answer: TranscribeAnswer };
+  readonly speak: { readonly request: SpeakRequest; readonly part: SpeakPart; readonly answer: SpeakAnswer };
+  readonly draw: { readonly request: DrawRequest; readonly part: never; readonly answer: DrawAnswer };
+  readonly tokenize: { readonly request: TokenizeRequest; readonly part: never; readonly answer: TokenizeAnswer };
+} // prettier-ignore
 
 /** What an engine is called. */
 export type EngineName = keyof EngineTable;
 
 /** What the way of a call has to know of its engine. */
-interface EngineTraits<Part> {
-  /** Capabilities that the offer of a model must name. */
-  readonly needs: readonly string[];
-  /** Parts that are said one after the other, as one: so that a slow reader gets fewer, and no memory fills. */
-  join(parts: readonly Part[]): Part;
+export interface EngineTraits<Name extends EngineName = EngineName> {
+  /** The capability that makes a model one of this engine's. */
+  readonly offers: Capability;
+  /** What a request needs of its model beyond that. */
+  needs(request: EngineTable[Name]["request"]): readonly Capability[];
+  /** Parts that are said one after the other, as fewer: so that a slow reader gets fewer, and no memory fills. */
+  join(parts: readonly EngineTable[Name]["part"][]): readonly EngineTable[Name]["part"][];
+  /** How a call is answered that was cancelled before it began; undefined: with `CANCELLED`. */
+  readonly stopped?: EngineTable[Name]["answer"];
+}
+
+const nothing = (): readonly [] => [];
+
+/** Texts become one; calls and what was thought keep their order. */
+function joinTexts(parts: readonly GenerationPart[]): readonly GenerationPart[] {
+  if (parts.length < 2) return parts;
+  const calls = parts.flatMap((part) => part.calls ?? []);
+  const logprobs = parts.flatMap((part) => part.logprobs ?? []);
+  const thought = parts.map((part) => part.thought ?? "").join("");
+  return [
+    {
+      text: parts.map(({ text }) => text).join(""),
+      tokens: parts.reduce((sum, { tokens }) => sum + tokens, 0),
+      ...(calls.length > 0 && { calls }),
+      ...(thought !== "" && { thought }),
+      ...(logprobs.length > 0 && { logprobs }),
+    },
+  ];
+}
+
+function joined(pieces: readonly Uint8Array[]): Uint8Array {
+  const all = new Uint8Array(pieces.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const piece of pieces) {
+    all.set(piece, at);
+    at += piece.length;
+  }
+  return all;
 }
 
 /** The traits of each engine. */
-export const engines: { readonly [Name in EngineName]: EngineTraits<EngineTable[Name]["part"]> } = {
+export const engines: { readonly [Name in EngineName]: EngineTraits<Name> } = {
   generate: {
-    needs: ["chat"],
-    join: (parts) => ({
-      text: parts.map(({ text }) => text).join(""),
-      tokens: parts.reduce((sum, { tokens }) => sum + tokens, 0),
-    }),
+    offers: "chat",
+    needs: ({ tools = [], toolChoice, format, logprobs, messages }) => {
+      const has = (type: "image" | "audio") => messages.some(({ media }) => media?.some((one) => one.type === type));
+      return [
+        ...((tools.length > 0 && toolChoice !== "none") || messages.some(({ role }) => role === "tool")
+          ? (["tools"] as const)
+          : []),
+        ...(format !== undefined ? (["json"] as const) : []),
+        ...(logprobs !== undefined ? (["logprobs"] as const) : []),
+        ...(has("image") ? (["vision"] as const) : []),
+        ...(has("audio") ? (["hearing"] as const) : []),
+      ];
+    },
+    join: joinTexts,
+    stopped: { end: "stopped", promptTokens: 0, completionTokens: 0 },
   },
+  embed: {
+    offers: "embed",
+    needs: ({ inputs }) => (inputs.some((input) => typeof input !== "string") ? ["image-embed"] : []),
+    join: nothing,
+  },
+  rerank: { offers: "rerank", needs: nothing, join: nothing },
+  transcribe: { offers: "transcribe", needs: nothing, join: (parts) => parts },
+  speak: {
+    offers: "speak",
+    needs: nothing,
+    join: (parts) => (parts.length < 2 ? parts : [{ bytes: joined(parts.map(({ bytes }) => bytes)) }]),
+  },
+  draw: { offers: "draw", needs: nothing, join: nothing },
+  tokenize: { offers: "tokenize", needs: nothing, join: nothing },
 };
+
+/** The traits of one, where it is not known which. */
+export const traitsOf = (name: EngineName): EngineTraits => engines[name] as EngineTraits;
 
 /** Every engine by name. */
 export const engineNames = Object.keys(engines) as readonly EngineName[];
 
 /** What an engine is asked. */
 export type EngineRequest<Name extends EngineName = EngineName> = EngineTable[Name]["request"];
+/** What an engine says before it answers. */
+export type EnginePart<Name extends EngineName = EngineName> = EngineTable[Name]["part"];
 /** How an engine answers. */
 export type EngineAnswer<Name extends EngineName = EngineName> = EngineTable[Name]["answer"];
 

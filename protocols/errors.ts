@@ -157,12 +157,18 @@ export const errorTable = {
     http: 500,
     help: "The model file could not be loaded. Details give the reason.",
   },
+  MODEL_UNSUPPORTED: {
+    outcome: "not_started",
+    http: 400,
+    help: "This model cannot do what is asked of it; details name what. `plexus models` lists what each model can do.",
+  },
   CONTEXT_TOO_LONG: { outcome: "failed", http: 400, help: "The prompt does not fit the model's context. Shorten it." },
   QUEUE_FULL: {
     outcome: "not_started",
     http: 429,
     help: "Too many answers are already waiting. Try again in a moment.",
   },
+  CANCELLED: { outcome: "unknown", http: 499, help: "The call was cancelled before it was answered." },
   GENERATION_TIMEOUT: { outcome: "failed", http: 504, help: "The model did not finish in time." },
   RUNTIME_FAULT: {
     outcome: "unknown",

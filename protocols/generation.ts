@@ -1,10 +1,75 @@
+/** What models are asked for, and what they answer: one group of types for each engine of `engine.ts`. */
 import type { Sampling } from "./agent.ts";
 import type { CallRequest } from "./engine.ts";
 
-export interface ChatMessage {
-  readonly role: "system" | "user" | "assistant";
-  readonly content: string;
+/** What a model can do, in words of this list.
+ *
+ *  - `chat` writes text: the engine `generate`. With it: `tools` calls functions, `json` keeps to a JSON schema, `logprobs` tells how
+ *    likely tokens were, `vision` reads images, `hearing` reads sounds.
+ *  - `embed`, `rerank`, `transcribe`, `speak`, `draw`, `tokenize`: the engine of that name. With `embed`: `image-embed` takes images into
+ *    the same space as text. */
+export const capabilities = [
+  "chat",
+  "tools",
+  "json",
+  "logprobs",
+  "vision",
+  "hearing",
+  "embed",
+  "image-embed",
+  "rerank",
+  "transcribe",
+  "speak",
+  "draw",
+  "tokenize",
+] as const;
+/** One of them. */
+export type Capability = (typeof capabilities)[number];
+
+/** An image or a sound. */
+export interface Media {
+  readonly type: "image" | "audio";
+  /** `image/png`, `audio/wav`. */
+  readonly mediaType: string;
+  readonly bytes: Uint8Array;
 }
+
+/** A function that a model wants called. */
+export interface ToolCall {
+  /** Chosen by the model or for it, unique within the conversation. */
+  readonly id: string;
+  readonly name: string;
+  /** An object, as JSON. */
+  readonly arguments: string;
+}
+
+/** One message of a conversation. */
+export interface ChatMessage {
+  /** `tool`: what a function answered. */
+  readonly role: "system" | "user" | "assistant" | "tool";
+  readonly content: string;
+  /** Shown to the model before the content. Of users only. */
+  readonly media?: readonly Media[];
+  /** What the assistant wanted called. Of assistants only. */
+  readonly calls?: readonly ToolCall[];
+  /** The call that this answers. Of tools only. */
+  readonly callId?: string;
+}
+
+/** A function that a model may want called. */
+export interface Tool {
+  readonly name: string;
+  readonly description?: string;
+  /** JSON schema of an object; absent: no parameters. */
+  readonly parameters?: Readonly<Record<string, unknown>>;
+}
+
+/** Whether the model may, must or must not call one; or the one that it must. */
+export type ToolChoice = "auto" | "none" | "required" | { readonly name: string };
+
+/** What form the text has: any JSON object, or JSON of a schema. */
+export type Format =
+  { readonly type: "json" } | { readonly type: "schema"; readonly schema: Readonly<Record<string, unknown>> };
 
 /** One run of text asked of a model: a call of the engine `generate`. */
 export interface GenerationRequest extends CallRequest {
@@ -13,22 +78,156 @@ export interface GenerationRequest extends CallRequest {
   readonly sampling: Sampling;
   /** Texts that end the answer; they are not part of it. At most 8 of at most 64 characters. */
   readonly stop?: readonly string[];
+  readonly tools?: readonly Tool[];
+  /** Default: `auto` with tools. */
+  readonly toolChoice?: ToolChoice;
+  readonly format?: Format;
+  /** How many alternatives to tell for each token; 0: only the chosen token's own. Absent: nothing is told. */
+  readonly logprobs?: number;
 }
 
-/** A piece of the text. */
+/** How likely a token was. */
+export interface TokenLogprob {
+  readonly token: string;
+  /** Natural logarithm. */
+  readonly logprob: number;
+  /** The likeliest, in order; as many as were asked for. */
+  readonly top?: readonly { readonly token: string; readonly logprob: number }[];
+}
+
+/** A piece of what a model says. */
 export interface GenerationPart {
   readonly text: string;
   readonly tokens: number;
+  /** Calls that are whole. */
+  readonly calls?: readonly ToolCall[];
+  /** What the model thinks before it answers, where its adapter tells that apart. */
+  readonly thought?: string;
+  /** Of the tokens of `text`. */
+  readonly logprobs?: readonly TokenLogprob[];
 }
 
-export type GenerationEnd = "complete" | "length" | "stopped";
+/** `calls`: the model waits for what the functions answer. `length`: it was not through. `stopped`: it was cancelled. */
+export type GenerationEnd = "complete" | "length" | "stopped" | "calls";
 
 /** How a text ended, and what it took. */
 export interface GenerationAnswer {
   readonly end: GenerationEnd;
   readonly promptTokens: number;
   readonly completionTokens: number;
+  /** Of the prompt, those that were in memory from before. */
+  readonly cachedTokens?: number;
 }
+
+/** Texts or images to vectors. */
+export interface EmbedRequest extends CallRequest {
+  readonly model: string;
+  readonly inputs: readonly (string | Media)[];
+}
+
+/** One vector for each input, in order. */
+export interface EmbedAnswer {
+  /** Float32, little-endian: `floatsOf` reads them. All are of one length. */
+  readonly vectors: readonly Uint8Array[];
+  readonly promptTokens: number;
+}
+
+/** How well documents answer a query. */
+export interface RerankRequest extends CallRequest {
+  readonly model: string;
+  readonly query: string;
+  readonly documents: readonly string[];
+}
+
+/** One score for each document, in order: from 0 to 1, more is better. */
+export interface RerankAnswer {
+  readonly scores: readonly number[];
+  readonly promptTokens: number;
+}
+
+/** Speech to text. */
+export interface TranscribeRequest extends CallRequest {
+  readonly model: string;
+  readonly audio: Media;
+  /** `en`; absent: the model finds out, where it can. */
+  readonly language?: string;
+  /** Into English instead of the language that is spoken. */
+  readonly translate?: boolean;
+  readonly prompt?: string;
+}
+
+/** A stretch of speech, from the beginning of the sound. */
+export interface TranscribePart {
+  readonly text: string;
+  readonly fromMs: number;
+  readonly toMs: number;
+}
+
+/** What there was to hear. */
+export interface TranscribeAnswer {
+  readonly language?: string;
+  readonly durationMs: number;
+}
+
+/** Text to speech. */
+export interface SpeakRequest extends CallRequest {
+  readonly model: string;
+  readonly text: string;
+  readonly voice?: string;
+  /** 1 is usual. */
+  readonly speed?: number;
+  /** `audio/wav` where the model has no other. */
+  readonly mediaType?: string;
+}
+
+/** A piece of the sound; the pieces one after the other are the file. */
+export interface SpeakPart {
+  readonly bytes: Uint8Array;
+}
+
+/** What the pieces are. */
+export interface SpeakAnswer {
+  readonly mediaType: string;
+}
+
+/** Text to images. */
+export interface DrawRequest extends CallRequest {
+  readonly model: string;
+  readonly prompt: string;
+  readonly count?: number;
+  /** In pixels. */
+  readonly width?: number;
+  readonly height?: number;
+}
+
+/** The images. */
+export interface DrawAnswer {
+  readonly images: readonly Media[];
+}
+
+/** What a text is to the model. */
+export interface TokenizeRequest extends CallRequest {
+  readonly model: string;
+  readonly text: string;
+}
+
+/** Its numbers for the text's tokens. */
+export interface TokenizeAnswer {
+  readonly tokens: readonly number[];
+}
+
+/** The bytes of a vector. */
+export const bytesOfFloats = (floats: ArrayLike<number>): Uint8Array => {
+  const view = new DataView(new ArrayBuffer(4 * floats.length));
+  for (let index = 0; index < floats.length; index += 1) view.setFloat32(4 * index, floats[index] ?? 0, true);
+  return new Uint8Array(view.buffer);
+};
+
+/** The vector in its bytes. */
+export const floatsOf = (bytes: Uint8Array): Float32Array => {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  return Float32Array.from({ length: bytes.byteLength >> 2 }, (_, index) => view.getFloat32(4 * index, true));
+};
 
 /** What people are told of a model that is not one to work with. */
 export interface ModelLabel {
@@ -43,7 +242,7 @@ export interface ModelInfo {
   readonly model: string;
   /** The adapter that runs it. It is for people to read: nothing is decided by it. */
   readonly runtime: string;
-  /** What a call may need of it. */
+  /** What a call may need of it: of the list `capabilities`, or of a later version's. */
   readonly capabilities: readonly string[];
   readonly contextTokens: number;
   readonly sizeBytes: number;

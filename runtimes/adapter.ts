@@ -4,7 +4,15 @@
  *
  *  The worker (`host/worker.ts`) calls a loaded model; it reports over a `Flow` and knows nothing of processes, queues and
  *  timeouts. */
-import type { GenerationAnswer, GenerationRequest, ModelLabel, Result } from "../protocols/index.ts";
+import type {
+  Capability,
+  EngineAnswer,
+  EngineName,
+  EnginePart,
+  EngineRequest,
+  ModelLabel,
+  Result,
+} from "../protocols/index.ts";
 import { runtimeLimits } from "./limits.ts";
 import type { Machine } from "./machine.ts";
 
@@ -29,8 +37,8 @@ export interface ModelSpec {
 /** One adapter. `Found` is what it reads from the head of a model's file. */
 export interface Adapter<Found = unknown> {
   readonly name: string;
-  /** What a call may need of its models. */
-  readonly capabilities: readonly string[];
+  /** What a call may need of its models, as far as it is known before one is loaded. */
+  readonly capabilities: readonly Capability[];
   /** Its models keep processor threads busy, so they share the machine with each other. */
   readonly threaded: boolean;
   /** Whether a configured model is this adapter's. The first row that says so has it. */
@@ -88,19 +96,25 @@ export type Load =
 export interface LoadedModel {
   /** What it runs on: `cpu`, or the kind of graphics interface. */
   readonly device: string;
-  generate(request: GenerationRequest, flow: Flow): Promise<Ended>;
+  /** What this one can do. The engines that it serves follow from it. */
+  readonly capabilities: readonly Capability[];
+  /** One function for each engine whose capability it has. */
+  readonly serves: { readonly [Name in EngineName]?: Serve<Name> };
   unload(): Promise<void>;
 }
 
-/** How a generation ended. */
-export type Ended = Result<GenerationAnswer>;
+/** Carries out one call. What it throws becomes RUNTIME_FAULT. */
+export type Serve<Name extends EngineName> = (request: EngineRequest<Name>, flow: Flow<Name>) => Promise<Ended<Name>>;
 
-/** The way of one generation out of its adapter. */
-export interface Flow {
-  /** True once the asker wants no more: end within one token, with `stopped`. */
+/** How a call ended. */
+export type Ended<Name extends EngineName = EngineName> = Result<EngineAnswer<Name>>;
+
+/** The way of one call out of its adapter. */
+export interface Flow<Name extends EngineName = EngineName> {
+  /** True once the asker wants no more: end within one token, with the engine's answer for that (`stopped`), or CANCELLED. */
   readonly cancelled: boolean;
-  text(text: string, tokens: number): void;
-  /** Undefined when there is room for more text, else resolves when there is, or the asker has cancelled. */
+  part(part: EnginePart<Name>): void;
+  /** Undefined when there is room for more parts, else resolves when there is, or the asker has cancelled. */
   ready(): Promise<void> | undefined;
   onCancel(callback: () => void): void;
 }

@@ -1,6 +1,6 @@
-/** Who runs now, who waits, who is refused; and the promise that every generation ends exactly once.
+/** Who runs now, who waits, who is refused; and the promise that every call ends exactly once.
  *
- *      generate ─► waiting (per model, people take turns, bounded) ─► running (at most `slots`) ─► ended
+ *      submit ──► waiting (per model, people take turns, bounded) ─► running (at most `slots`) ─► ended
  *                     │ cancel, timeout, stop, displaced                 │ its own end, timeout, fault
  *                     └────────────────────────► ended ◄─────────────────┘
  *
@@ -9,16 +9,28 @@
  *
  *  Behind it is an `Executor`, told to begin and to cancel, which reports texts and ends. A generation that timed out has
  *  ended for its asker, yet keeps its slot until the executor lets go, so that slots never count more than there are. */
-import { assert, failure, ok, refused, type Failure, type GenerationRequest } from "../protocols/index.ts";
+import {
+  assert,
+  failure,
+  ok,
+  refused,
+  traitsOf,
+  type EngineName,
+  type EnginePart,
+  type EngineRequest,
+  type Failure,
+  type GenerationRequest,
+  type Said,
+} from "../protocols/index.ts";
 import type { RuntimeClock, RuntimeEvent, RuntimeLog, RuntimeStats } from "./environment.ts";
 import type { Ended } from "./adapter.ts";
-import type { Engine, Running } from "./engine.ts";
+import type { Running } from "./engine.ts";
 import { FairQueue } from "./fair-queue.ts";
 import { runtimeLimits } from "./limits.ts";
 
 /** What runs the generations that were let in. */
 export interface Executor {
-  begin(run: number, model: string, request: GenerationRequest): void;
+  begin(run: number, engine: EngineName, model: string, request: EngineRequest): void;
   /** Asks for the end within one token. The end is reported like any other. */
   cancel(run: number): void;
 }
@@ -34,7 +46,7 @@ export type Door =
   | { readonly type: "held" }
   | { readonly type: "closed"; readonly error: Failure };
 
-type Hear = Parameters<Engine<"generate">["call"]>[1];
+type Hear = (said: Said) => void;
 
 interface Lane {
   readonly model: string;
@@ -46,7 +58,8 @@ interface Lane {
 interface Run {
   readonly number: number;
   readonly lane: Lane;
-  readonly request: GenerationRequest;
+  readonly engine: EngineName;
+  readonly request: EngineRequest;
   /** Whose turns it takes, and which of theirs. */
   readonly person: string;
   readonly key: string;
@@ -94,15 +107,16 @@ export class Admission {
     );
   }
 
-  submit(request: GenerationRequest, hear: Hear): Running {
+  submit(engine: EngineName, request: EngineRequest, hear: Hear): Running {
     // The empty name means the default model, if there is any: a node need not serve one.
     const lane = this.#lanes.get(request.model || (this.#options.models[0] ?? ""));
-    const error = this.#refusal(lane, request);
+    const error = this.#refusal(lane, engine, request);
     if (error !== undefined || lane === undefined)
       return this.#refuse(lane, error ?? failure("MODEL_NOT_FOUND", { model: request.model }), hear);
     const run: Run = {
       number: (this.#lastNumber += 1),
       lane,
+      engine,
       request,
       person: request.person ?? "",
       key: request.key ?? "",
@@ -132,14 +146,15 @@ export class Admission {
     this.#advance(lane);
   }
 
-  text(number: number, text: string, tokens: number): void {
+  /** A part of what the executor makes. */
+  part(number: number, part: EnginePart): void {
     const run = this.#running.get(number);
     if (run?.hear === undefined) return;
     if (!run.spoke) {
       run.spoke = true;
       this.#emit({ type: "firstText", model: run.lane.model, afterMs: this.#sinceMs(run) });
     }
-    this.#say(run.hear, { type: "part", part: { text, tokens } });
+    this.#say(run.hear, { type: "part", part });
   }
 
   /** The executor has let go of a run. */
@@ -178,10 +193,14 @@ export class Admission {
     return { ...this.#totals, queued, running: this.#running.size, hostRestarts };
   }
 
-  #refusal(lane: Lane | undefined, request: GenerationRequest): Failure | undefined {
+  #refusal(lane: Lane | undefined, engine: EngineName, request: EngineRequest): Failure | undefined {
     if (this.#stopping) return failure("STOPPING");
     if (lane === undefined) return failure("MODEL_NOT_FOUND", { model: request.model });
     if (lane.door.type === "closed") return lane.door.error;
+    return engine === "generate" ? this.#textRefusal(lane, request as GenerationRequest) : undefined;
+  }
+
+  #textRefusal(lane: Lane, request: GenerationRequest): Failure | undefined {
     const stops = request.stop ?? [];
     if (stops.length > runtimeLimits.stopStringsMax)
       return failure("BAD_REQUEST", { field: "stop", max: runtimeLimits.stopStringsMax });
@@ -233,7 +252,7 @@ export class Admission {
       this.#running.set(run.number, run);
       this.#totals.started += 1;
       this.#emit({ type: "started", model: lane.model, queuedMs: this.#sinceMs(run) });
-      this.#executor.begin(run.number, lane.model, run.request);
+      this.#executor.begin(run.number, run.engine, lane.model, run.request);
     }
   }
 
@@ -246,9 +265,9 @@ export class Admission {
     }
     // Out of the line at once, so that another may come in; told later, as nothing is told within a call.
     this.#leaveLine(run);
-    this.#options.clock.after(0, () =>
-      this.#conclude(run, ok({ end: "stopped", promptTokens: 0, completionTokens: 0 })),
-    );
+    const { stopped } = traitsOf(run.engine);
+    const result = stopped === undefined ? refused(failure("CANCELLED")) : ok(stopped);
+    this.#options.clock.after(0, () => this.#conclude(run, result));
   }
 
   #timeOut(run: Run, timeoutMs: number): void {
@@ -283,7 +302,7 @@ export class Admission {
     if (hear === undefined) return;
     run.hear = undefined;
     run.stopTimer();
-    const tokens = result.ok ? result.value : nothingSaid;
+    const tokens = { ...nothingSaid, ...(result.ok && result.value) };
     this.#totals.promptTokens += tokens.promptTokens;
     this.#totals.completionTokens += tokens.completionTokens;
     if (result.ok) this.#totals.finished += 1;
@@ -291,7 +310,7 @@ export class Admission {
     this.#emit({
       type: "ended",
       model: run.lane.model,
-      end: result.ok ? result.value.end : result.error.code,
+      end: result.ok ? ("end" in result.value ? result.value.end : "complete") : result.error.code,
       promptTokens: tokens.promptTokens,
       completionTokens: tokens.completionTokens,
       totalMs: this.#sinceMs(run),

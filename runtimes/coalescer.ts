@@ -1,31 +1,30 @@
-/** Joins tokens into frames: the first text goes out at once, later text at most once per `intervalMs`.
+/** Joins parts into frames: the first goes out at once, later ones at most once per `intervalMs`.
  *
  *  Pure: the owner asks `take(nowMs)` after each `push` and again at `dueMs()`. */
-export interface Coalescer {
-  push(text: string, tokens: number): void;
-  /** The frame to send now, if it is time or `force`. */
-  take(nowMs: number, force?: boolean): { readonly text: string; readonly tokens: number } | undefined;
-  /** When the waiting text is due; undefined while none waits. */
+export interface Coalescer<Part> {
+  push(part: Part): void;
+  /** The parts to send now, if it is time or `force`; none: it is not time, or nothing waits. */
+  take(nowMs: number, force?: boolean): readonly Part[];
+  /** When what waits is due; undefined while nothing waits. */
   dueMs(): number | undefined;
 }
 
-export function createCoalescer(intervalMs: number): Coalescer {
-  let text = "";
-  let tokens = 0;
+/** Makes one. `join` makes fewer parts of those that follow each other. */
+export function createCoalescer<Part>(
+  intervalMs: number,
+  join: (parts: readonly Part[]) => readonly Part[],
+): Coalescer<Part> {
+  let waiting: Part[] = [];
   let nextMs = Number.NEGATIVE_INFINITY;
   return {
-    push(more, count) {
-      text += more;
-      tokens += count;
-    },
+    push: (part) => void waiting.push(part),
     take(nowMs, force = false) {
-      if (text === "" || (nowMs < nextMs && !force)) return undefined;
-      const frame = { text, tokens };
-      text = "";
-      tokens = 0;
+      if (waiting.length === 0 || (nowMs < nextMs && !force)) return [];
+      const parts = join(waiting);
+      waiting = [];
       nextMs = nowMs + intervalMs;
-      return frame;
+      return parts;
     },
-    dueMs: () => (text === "" ? undefined : nextMs),
+    dueMs: () => (waiting.length === 0 ? undefined : nextMs),
   };
 }

@@ -30,4 +30,5 @@ export type { RuntimeClock, RuntimeEvent, RuntimeLog, RuntimeStats } from "./env
 export { startInferenceHost, type InferenceHost, type InferenceHostOptions } from "./host/host.ts";
 export { runtimeLimits } from "./limits.ts";
 export { readMachine, type Machine } from "./machine.ts";
-export type { Engine, Engines, LocalEngine, Running } from "./engine.ts";
+export { engineOf, enginesOf, everyEngine } from "./engine.ts";
+export type { Engine, Engines, LocalEngine, LocalModels, Running } from "./engine.ts";

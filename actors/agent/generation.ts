@@ -132,7 +132,8 @@ export function onAnswer(state: AgentState, tag: unknown, result: Result<unknown
   const { job, now } = found;
   if (!result.ok) return onFailed(state, job, now, result.error, turn);
   const { end, completionTokens: tokens } = result.value as GenerationAnswer;
-  return finish(state, { end, text: now.text, tokens }, turn);
+  // It was given no tools, so it waits for none.
+  return finish(state, { end: end === "calls" ? "complete" : end, text: now.text, tokens }, turn);
 }
 
 function onText(job: Job, now: Run, piece: string): Effects {

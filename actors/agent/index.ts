@@ -90,7 +90,7 @@ function decide(state: AgentState, message: Command | Signal, turn: Here): Effec
     case "records":
       return onRecords(state, message.tag as ResumeTag | HistoryTag, message.records);
     case "part":
-      return onPart(state, message.tag, message.part.text, turn);
+      return message.engine === "generate" ? onPart(state, message.tag, message.part.text, turn) : [];
     case "reminded":
       return message.id === outboxReminder ? remindOutbox(state.outbox, turn.self) : onReminded(state, turn);
     case "erase":

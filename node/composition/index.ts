@@ -19,7 +19,7 @@ import {
   type Result,
   type Role,
 } from "../../protocols/index.ts";
-import { modelSpec, startInferenceHost } from "../../runtimes/index.ts";
+import { enginesOf, modelSpec, startInferenceHost } from "../../runtimes/index.ts";
 import { openActorBlobs } from "../blobs/index.ts";
 import { blobFolder } from "../data-folder/index.ts";
 import { adminCodeHash } from "../gateway/index.ts";
@@ -129,7 +129,7 @@ async function start(
     directory: identity.place,
     founding: identity.founder,
     behaviors,
-    engines: { generate: inference },
+    engines: enginesOf(inference),
     clock,
     random,
     log,

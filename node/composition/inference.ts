@@ -7,19 +7,19 @@
  *  A new host starts only when the last one has ended: two at once would each take the memory that is there for models.
  *  A generation that loses its host this way ends like one whose node went away, so that its agent asks again elsewhere. */
 import { failure, refused, type Failure, type Said } from "../../protocols/index.ts";
-import type { InferenceHost, LocalEngine, RuntimeEvent } from "../../runtimes/index.ts";
+import type { InferenceHost, LocalModels, RuntimeEvent } from "../../runtimes/index.ts";
 import type { Clock, Log, Meter } from "../ports.ts";
 
 export interface InferenceOptions {
   /** Starts a host; its models load from then on. */
-  readonly start: () => Pick<InferenceHost, "models" | "watch" | "call" | "settled" | "stop">;
+  readonly start: () => LocalModels & Pick<InferenceHost, "settled">;
   readonly clock: Pick<Clock, "soon">;
   readonly log: Log;
   /** How long a host may take to end when the role goes. */
   readonly endTimeoutMs: number;
 }
 
-export interface Inference extends LocalEngine<"generate"> {
+export interface Inference extends LocalModels {
   /** Starts a host, or ends it. Errors of the generations that end with it: MODEL_UNAVAILABLE. */
   serve(wanted: boolean): void;
   /** Resolves when no model is loading. */
@@ -70,21 +70,21 @@ export function createInference({ start, clock, log, endTimeoutMs }: InferenceOp
       watchers.add(listener);
       return () => watchers.delete(listener);
     },
-    call(request, hear) {
+    call(engine, request, hear) {
       if (host === undefined) {
         const result = refused(refusal());
         clock.soon(() => hear({ type: "answered", result }));
         return { cancel: () => undefined };
       }
       // What a host says after it was given up comes too late.
-      const settle = (said: Said<"generate">): void => {
+      const settle = (said: Said): void => {
         if (!running.has(fail)) return;
         if (said.type === "answered") running.delete(fail);
         hear(said);
       };
       const fail = (error: Failure): void => settle({ type: "answered", result: refused(error) });
       running.add(fail);
-      return host.call(request, settle);
+      return host.call(engine, request, settle);
     },
     async stop(deadlineMs) {
       stopped = true;

@@ -6,7 +6,7 @@
  *  anew and never asked. Asks and calls are bounded: beyond that they fail at once. */
 import { failure, failureOf, refused, type ActorId, type Result, type Said } from "../../protocols/index.ts";
 import type { Effect, Sender, Signal } from "../../actors/behavior.ts";
-import type { Running } from "../../runtimes/engine.ts";
+import { engineOf, type Running } from "../../runtimes/engine.ts";
 import type { ActivationHost, KernelServices } from "./host.ts";
 import type { Output } from "./plan.ts";
 
@@ -110,14 +110,19 @@ export class Errands {
       return;
     }
     const hear = this.#inThisLife((said: Said) => {
-      if (said.type === "part") return signal({ type: "part", engine, tag, part: said.part }, "node", []);
+      if (said.type === "part")
+        return signal(
+          { type: "part", engine, tag, part: said.part } as Extract<Signal, { readonly type: "part" }>,
+          "node",
+          [],
+        );
       this.#calls.delete(tag);
       const { result } = said;
       // Actors tell people that it failed; the details are for whoever runs the nodes.
       if (!result.ok) around.log.info("call.failed", { actor, engine, tag, failure: result.error });
       signal({ type: "answered", tag, result }, "node", []);
     });
-    this.#calls.set(tag, around.engines[engine].call({ ...request, id: tag, timeoutMs, key: actor }, hear));
+    this.#calls.set(tag, engineOf(around.engines, engine).call({ ...request, id: tag, timeoutMs, key: actor }, hear));
   }
 
   /** The same function, for as long as this life lasts. */

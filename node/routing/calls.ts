@@ -10,7 +10,7 @@
  *  circles. What members offer stands in their rows (`offers.ts` keeps this node's), and what they are busy with comes with their beats. */
 import {
   engineNames,
-  engines as traits,
+  traitsOf,
   failure,
   refused,
   type EngineName,
@@ -19,7 +19,7 @@ import {
   type Said,
   type ServingRow,
 } from "../../protocols/index.ts";
-import type { Engine, Engines, Running } from "../../runtimes/engine.ts";
+import { engineOf, type Engine, type Engines, type Running } from "../../runtimes/engine.ts";
 import type { NodeId } from "../ports.ts";
 import type { RoutingPorts } from "./index.ts";
 import type { RoutingLimits } from "./limits.ts";
@@ -101,7 +101,7 @@ export function createCalls(ports: RoutingPorts, limits: RoutingLimits): Calls {
   /** Has this node's own engine do it. */
   const callHere = (engine: EngineName, request: EngineRequest, hear: Hear): Running => {
     here += 1;
-    return own[engine].call(request, (said) => {
+    return engineOf(own, engine).call(request, (said) => {
       if (said.type === "answered") here -= 1;
       hear(said);
     });
@@ -127,7 +127,7 @@ export function createCalls(ports: RoutingPorts, limits: RoutingLimits): Calls {
     away.set(run, { at, sinceMs: clock.monotonicMs(), person: request.person, hear, cancelTimer });
     meter.count("calls_away", 1, { engine });
     // Nothing is said inside this call.
-    if (!exchange.send(at, `engine.${engine}`, { run, request })) {
+    if (!exchange.send(at, `engine.${engine}`, { run, request } as never)) {
       const full = failure("QUEUE_FULL", { node: at, reason: "the connection takes no more" });
       clock.soon(() => settle(run, refused(full)));
     }
@@ -143,15 +143,15 @@ export function createCalls(ports: RoutingPorts, limits: RoutingLimits): Calls {
     if (!isServed(to, run, one)) return;
     one.scheduled = false;
     const gathered = one.parts.splice(0);
-    const parts = gathered.length > 1 ? [traits[one.engine].join(gathered)] : gathered;
+    const parts = gathered.length > 1 ? traitsOf(one.engine).join(gathered) : gathered;
     const { result } = one;
     if (parts.length === 0 && result === undefined) return;
-    if (exchange.send(to, `engine.${one.engine}.said`, { run, parts, ...(result && { result }) })) {
+    if (exchange.send(to, `engine.${one.engine}.said`, { run, parts, ...(result && { result }) } as never)) {
       if (result !== undefined) end(to, run);
       return;
     }
     // The peer does not take them now: they wait, joined to one, which the request's own bounds keep small.
-    one.parts = parts;
+    one.parts = [...parts];
     one.scheduled = true;
     clock.after(limits.retryMaxMs, () => flush(to, run, one));
   };
@@ -216,7 +216,7 @@ export function createCalls(ports: RoutingPorts, limits: RoutingLimits): Calls {
     },
   });
 
-  const engineOf = <Name extends EngineName>(engine: Name): Engine<Name> => ({
+  const everywhere = (engine: EngineName): Engine => ({
     models: () => modelsServed(engine, standings()),
     watch(listener) {
       const ends = [own[engine].watch(listener), membership.onChange(listener)];
@@ -229,22 +229,23 @@ export function createCalls(ports: RoutingPorts, limits: RoutingLimits): Calls {
         return { cancel: () => undefined };
       };
       const known = standings();
-      const choice = chooseServer({ engine, model: asked.model ?? "", needs: traits[engine].needs }, known);
-      if (choice.node === node) return callHere(engine, { ...asked, model: choice.model }, hear as Hear);
+      const needs = traitsOf(engine).needs(asked);
+      const choice = chooseServer({ engine, model: asked.model ?? "", needs }, known);
+      if (choice.node === node) return callHere(engine, { ...asked, model: choice.model }, hear);
       if (stopped) return refuse(failure("STOPPING"));
       if (choice.node === undefined) return refuse(choice.refusal);
       const { callsRemoteMax } = limits;
       if (away.size >= callsRemoteMax) return refuse(failure("QUEUE_FULL", { callsRemoteMax }));
       const full = tooMany(asked.person, away.values());
       if (full !== undefined) return refuse(full);
-      return callAway(choice.node, engine, { ...asked, model: choice.model }, hear as Hear);
+      return callAway(choice.node, engine, { ...asked, model: choice.model }, hear);
     },
   });
 
   return {
-    engines: { generate: engineOf("generate") },
+    engines: Object.fromEntries(engineNames.map((name) => [name, everywhere(name)])) as unknown as Engines,
     busy: () => here,
-    explain: () => engineNames.flatMap((engine) => explainServers(engine, traits[engine].needs, standings())),
+    explain: () => engineNames.flatMap((engine) => explainServers(engine, standings())),
     stop() {
       stopped = true;
       for (const [run, { at }] of away) {

@@ -52,7 +52,7 @@ const rules: readonly Rule[] = [
 
 /** Chooses the node for a call. */
 export function chooseServer(wanted: Wanted, standings: readonly Standing[]): Serving {
-  const model = wanted.model || defaultModel(wanted.engine, standings);
+  const model = wanted.model || defaultModel(wanted, standings);
   const zone = standings.find(({ here }) => here)?.member.labels["zone"];
   const candidates: Candidate[] = [];
   const passed: ServingRow[] = [];
@@ -75,20 +75,19 @@ export function chooseServer(wanted: Wanted, standings: readonly Standing[]): Se
   });
   const chosen = { model, rows: [...rows, ...passed] };
   const node = ranked[0]?.standing.member.node;
-  return node === undefined
-    ? { ...chosen, node, refusal: refusalOf(wanted.engine, model, standings) }
-    : { ...chosen, node };
+  return node === undefined ? { ...chosen, node, refusal: refusalOf(wanted, model, standings) } : { ...chosen, node };
 }
 
 /** Every model of the cluster with the nodes that offer it, for admins. */
-export function explainServers(
-  engine: string,
-  needs: readonly string[],
-  standings: readonly Standing[],
-): readonly ServingRow[] {
+export function explainServers(engine: string, standings: readonly Standing[]): readonly ServingRow[] {
+  const needs: readonly string[] = [];
   const models = new Set(standings.flatMap(({ offers }) => offersOf(offers, engine).map(({ model }) => model)));
   const rows = [...models].flatMap((model) => chooseServer({ engine, model, needs }, standings).rows);
-  const silent = chooseServer({ engine, model: "", needs }, standings).rows.filter(({ model }) => model === "");
+  // Whoever has not said what it offers is named once, and not for each engine.
+  const silent =
+    engine === "generate"
+      ? chooseServer({ engine, model: "", needs }, standings).rows.filter(({ model }) => model === "")
+      : [];
   return [...rows.filter(({ model }) => model !== ""), ...silent];
 }
 
@@ -109,9 +108,11 @@ export function modelsServed(engine: string, standings: readonly Standing[]): re
 const offersOf = (offers: readonly Offer[] | undefined, engine: string): readonly Offer[] =>
   (offers ?? []).filter((offer) => offer.engine === engine);
 
-/** The model that an unnamed one means: the first that serves, else the first that may soon. */
-function defaultModel(engine: string, standings: readonly Standing[]): string {
-  const models = modelsServed(engine, standings).filter(({ state }) => state !== "failed");
+/** The model that an unnamed one means: of those that can do what is asked the first that serves, else the first that may soon. */
+function defaultModel({ engine, needs }: Wanted, standings: readonly Standing[]): string {
+  const working = modelsServed(engine, standings).filter(({ state }) => state !== "failed");
+  const able = working.filter(({ capabilities }) => needs.every((need) => capabilities.includes(need)));
+  const models = able.length > 0 ? able : working;
   return (models.find(({ state }) => state === "ready") ?? models[0])?.model ?? "";
 }
 
@@ -136,7 +137,7 @@ function rowOf(engine: string, { member, calls }: Standing, offer: Offer | undef
 }
 
 /** Why nobody serves it. That there is no such model is said only when everybody who might have it has said what they offer. */
-function refusalOf(engine: string, model: string, standings: readonly Standing[]): Failure {
+function refusalOf({ engine, needs }: Wanted, model: string, standings: readonly Standing[]): Failure {
   const is = (offer: Offer): boolean => offer.engine === engine && (model === "" || offer.model === model);
   const servers = standings.filter(has);
   const among = servers.filter(reachable);
@@ -145,6 +146,9 @@ function refusalOf(engine: string, model: string, standings: readonly Standing[]
     if (failed !== undefined)
       return failure("MODEL_LOAD_FAILED", { model: failed.model, node: member.name, reason: failed.reason });
   }
+  const offered = among.flatMap(({ offers }) => (offers ?? []).filter(is));
+  const lacks = needs.find((need) => offered.every(({ capabilities }) => !capabilities.includes(need)));
+  if (offered.length > 0 && lacks !== undefined) return failure("MODEL_UNSUPPORTED", { model, capability: lacks });
   const unsaid = among.some(({ offers }) => offers === undefined);
   const gone = servers.some((one) => !among.includes(one) && one.offers?.some(is) === true);
   // Without a row of its own this node has not heard who there is.

@@ -20,7 +20,7 @@ const advertised = (engines: Engines): Required<Pick<MemberRecord, "offers" | "m
   const ready = offers.filter(({ state }) => state === "ready");
   return {
     offers,
-    models: ready.map(({ model }) => model),
+    models: [...new Set(ready.map(({ model }) => model))],
     gpu: ready.some(({ device }) => device !== undefined && device !== "cpu"),
   };
 };

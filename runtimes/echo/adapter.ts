@@ -1,5 +1,6 @@
 /** The echo in the inference host: a model that needs no file, to try Plexus without one. */
-import { settingsOf, type Adapter, type LoadedModel, type ModelSpec } from "../adapter.ts";
+import type { GenerationRequest } from "../../protocols/index.ts";
+import { settingsOf, type Adapter, type Ended, type Flow, type LoadedModel, type ModelSpec } from "../adapter.ts";
 import { runtimeLimits } from "../limits.ts";
 import { speak } from "./speech.ts";
 
@@ -27,21 +28,28 @@ export const echo: Adapter<undefined> = {
 function hostedEcho(spec: ModelSpec, contextTokens: number): LoadedModel {
   return {
     device: "cpu",
-    generate: (request, flow) =>
-      new Promise((resolve) => {
-        const say = async (callback: () => void): Promise<void> => {
-          await flow.ready();
-          callback();
-        };
-        const after = (delayMs: number, callback: () => void): (() => void) => {
-          const timer = setTimeout(() => {
-            void say(callback);
-          }, delayMs);
-          return () => clearTimeout(timer);
-        };
-        const options = { after, tokenDelayMs: spec.tokenDelayMs ?? 0, tokensPerPart: 1, contextTokens };
-        flow.onCancel(speak(request, options, { text: (text, tokens) => flow.text(text, tokens), end: resolve }));
-      }),
+    capabilities: echo.capabilities,
+    serves: { generate: (request, flow) => speakTo(request, flow, spec, contextTokens) },
     unload: () => Promise.resolve(),
   };
+}
+
+function speakTo(
+  request: GenerationRequest,
+  flow: Flow<"generate">,
+  spec: ModelSpec,
+  contextTokens: number,
+): Promise<Ended<"generate">> {
+  const after = (delayMs: number, callback: () => void): (() => void) => {
+    const say = async (): Promise<void> => {
+      await flow.ready();
+      callback();
+    };
+    const timer = setTimeout(() => void say(), delayMs);
+    return () => clearTimeout(timer);
+  };
+  const options = { after, tokenDelayMs: spec.tokenDelayMs ?? 0, tokensPerPart: 1, contextTokens };
+  return new Promise((resolve) => {
+    flow.onCancel(speak(request, options, { text: (text, tokens) => flow.part({ text, tokens }), end: resolve }));
+  });
 }

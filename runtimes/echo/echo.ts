@@ -1,5 +1,5 @@
 /** The echo as a runtime in this process: deterministic, on an injected clock, for simulations, tests and demonstrations. */
-import type { ModelInfo } from "../../protocols/index.ts";
+import type { GenerationRequest, ModelInfo, Said } from "../../protocols/index.ts";
 import { Admission } from "../admission.ts";
 import type { LocalEngine } from "../engine.ts";
 import type { RuntimeClock, RuntimeEvent, RuntimeLog, RuntimeStats } from "../environment.ts";
@@ -43,9 +43,9 @@ export function createEchoRuntime(options: EchoOptions): EchoRuntime {
   const admission: Admission = new Admission(
     { ...options, models },
     {
-      begin(run, _model, request) {
-        const stop = speak(request, speech, {
-          text: (text, tokens) => admission.text(run, text, tokens),
+      begin(run, _engine, _model, request) {
+        const stop = speak(request as GenerationRequest, speech, {
+          text: (text, tokens) => admission.part(run, { text, tokens }),
           end: (result) => {
             voices.delete(run);
             admission.end(run, result);
@@ -77,7 +77,7 @@ export function createEchoRuntime(options: EchoOptions): EchoRuntime {
       })),
     // What it has, it has from the start.
     watch: () => () => undefined,
-    call: (request, hear) => admission.submit(request, hear),
+    call: (request, hear) => admission.submit("generate", request, hear as (said: Said) => void),
     stats: () => admission.stats(crashes),
     crash() {
       crashes += 1;

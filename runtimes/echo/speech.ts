@@ -20,7 +20,7 @@ export interface SpeechOptions {
 
 export interface Listener {
   text(text: string, tokens: number): void;
-  end(result: Ended): void;
+  end(result: Ended<"generate">): void;
 }
 
 /** A token of the echo: up to 12 characters of a word, with the space before it. Together they are the text. */

@@ -7,13 +7,13 @@
 import { basename } from "node:path";
 import { MessageChannel, type MessagePort } from "node:worker_threads";
 import { Piscina } from "piscina";
-import { failure, refused, type GenerationRequest } from "../../protocols/index.ts";
+import { failure, refused, type EngineName, type EngineRequest } from "../../protocols/index.ts";
 import type { ModelSpec } from "../adapter.ts";
 import { adapterOf } from "../adapters.ts";
 import { runtimeLimits } from "../limits.ts";
 import { memoryBudgetBytes, readMachine } from "../machine.ts";
 import type { FromHost, FromWorker, ToHost, ToWorker } from "./messages.ts";
-import type { GenerateTask, LoadAnswer, LoadTask } from "./worker.ts";
+import type { CallTask, LoadAnswer, LoadTask } from "./worker.ts";
 
 const machine = readMachine();
 const budgetBytes = memoryBudgetBytes(machine);
@@ -99,7 +99,7 @@ function fault(event: string, error: unknown): void {
   process.stderr.write(`${event}: ${String(error)}\n`, dieNow);
 }
 
-function begin(run: number, model: string, request: GenerationRequest): void {
+function begin(run: number, engine: EngineName, model: string, request: EngineRequest): void {
   const pool = pools.get(model);
   if (pool === undefined) {
     send({ type: "end", run, result: refused(failure("MODEL_NOT_FOUND", { model })) });
@@ -114,10 +114,10 @@ function begin(run: number, model: string, request: GenerationRequest): void {
     }
     send({ ...message, run });
   });
-  const task: GenerateTask = { request, port: port2 };
+  const task: CallTask = { engine, request, port: port2 };
   // Piscina's type for the list comes from another overload of postMessage than the one it calls.
   const transferList = [port2] as never;
-  pool.run(task, { name: "generate", transferList }).catch((error: unknown) => fault("generation lost", error));
+  pool.run(task, { name: "call", transferList }).catch((error: unknown) => fault("call lost", error));
 }
 
 const toWorker = (run: number, message: ToWorker): void => ports.get(run)?.postMessage(message);
@@ -137,7 +137,7 @@ function take(message: ToHost): void {
       loading = loading.then(() => load(message.spec, message.models));
       return;
     case "begin":
-      return begin(message.run, message.model, message.request);
+      return begin(message.run, message.engine, message.model, message.request);
     case "cancel":
       return toWorker(message.run, { type: "cancel" });
     case "credit":

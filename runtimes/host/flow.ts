@@ -1,6 +1,7 @@
-/** The way of one generation out of its worker: text is joined into frames, and a slow receiver makes the model pause
+/** The way of one call out of its worker: parts are joined into frames, and a slow receiver makes the model pause
  *  instead of filling memory. Cancellation comes in over the same channel. */
 import type { MessagePort } from "node:worker_threads";
+import { traitsOf, type EngineName, type EnginePart } from "../../protocols/index.ts";
 import type { Ended, Flow } from "../adapter.ts";
 import { createCoalescer, type Coalescer } from "../coalescer.ts";
 import { runtimeLimits } from "../limits.ts";
@@ -9,16 +10,16 @@ import type { FromWorker, ToWorker } from "./messages.ts";
 /** The flow over one channel. */
 export class PortFlow implements Flow {
   readonly #port: MessagePort;
-  readonly #coalescer: Coalescer;
+  readonly #coalescer: Coalescer<EnginePart>;
   #credit: number = runtimeLimits.creditFrames;
   #cancelled = false;
   #timer: NodeJS.Timeout | undefined;
   #wake: (() => void) | undefined;
   #cancelCallback: () => void = () => undefined;
 
-  constructor(port: MessagePort, coalesceMs: number = runtimeLimits.coalesceMs) {
+  constructor(port: MessagePort, engine: EngineName, coalesceMs: number = runtimeLimits.coalesceMs) {
     this.#port = port;
-    this.#coalescer = createCoalescer(coalesceMs);
+    this.#coalescer = createCoalescer(coalesceMs, (parts) => traitsOf(engine).join(parts));
     port.on("message", (message: ToWorker) => {
       if (message.type === "credit") this.#credit += message.frames;
       else this.#cancel();
@@ -32,9 +33,8 @@ export class PortFlow implements Flow {
     return this.#cancelled;
   }
 
-  text(text: string, tokens: number): void {
-    if (text === "") return;
-    this.#coalescer.push(text, tokens);
+  part(part: EnginePart): void {
+    this.#coalescer.push(part);
     this.#send(false);
   }
 
@@ -67,10 +67,9 @@ export class PortFlow implements Flow {
   #send(force: boolean): void {
     if (this.#credit <= 0 && !force) return;
     const nowMs = performance.now();
-    const frame = this.#coalescer.take(nowMs, force);
-    if (frame !== undefined) {
+    for (const part of this.#coalescer.take(nowMs, force)) {
       this.#credit -= 1;
-      this.#post({ type: "text", ...frame });
+      this.#post({ type: "part", part });
     }
     clearTimeout(this.#timer);
     const dueMs = this.#coalescer.dueMs();

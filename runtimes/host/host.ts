@@ -8,13 +8,21 @@
  *  started, and goes on waiting for the next host. */
 import { fork, type ChildProcess } from "node:child_process";
 import { fileURLToPath } from "node:url";
-import { failure, unreachable, type Failure, type ModelInfo } from "../../protocols/index.ts";
+import {
+  failure,
+  unreachable,
+  type EngineName,
+  type EngineRequest,
+  type Failure,
+  type ModelInfo,
+  type Said,
+} from "../../protocols/index.ts";
 import type { ModelSpec } from "../adapter.ts";
 import { adapterOf } from "../adapters.ts";
 import { Admission } from "../admission.ts";
 import type { RuntimeClock, RuntimeEvent, RuntimeLog, RuntimeStats } from "../environment.ts";
 import { runtimeLimits } from "../limits.ts";
-import type { LocalEngine } from "../engine.ts";
+import type { LocalModels, Running } from "../engine.ts";
 import type { FromHost, LoadedFacts, ToHost } from "./messages.ts";
 import { afterDeath, isSilent, type HostHistory } from "./supervision.ts";
 
@@ -28,7 +36,7 @@ export interface InferenceHostOptions {
   readonly queuedPerPersonMax?: number;
 }
 
-export interface InferenceHost extends LocalEngine<"generate"> {
+export interface InferenceHost extends LocalModels {
   stats(): RuntimeStats;
   /** The host's process; undefined while none runs. */
   readonly pid: number | undefined;
@@ -92,7 +100,7 @@ class Host implements InferenceHost {
         onStuck: (run) => this.#kill("a cancelled generation does not end", { run }),
       },
       {
-        begin: (run, model, request) => this.#send({ type: "begin", run, model, request }),
+        begin: (run, engine, model, request) => this.#send({ type: "begin", run, engine, model, request }),
         cancel: (run) => this.#send({ type: "cancel", run }),
       },
     );
@@ -106,7 +114,8 @@ class Host implements InferenceHost {
   models(): readonly ModelInfo[] {
     return [...this.#models.values()].map(({ spec, loading }) => {
       const adapter = adapterOf(spec);
-      const { name: runtime, capabilities } = adapter;
+      const { name: runtime } = adapter;
+      const { capabilities } = loading.state === "ready" ? loading.facts : adapter;
       const label = adapter.label(spec);
       const { state } = loading;
       const about = {
@@ -131,8 +140,8 @@ class Host implements InferenceHost {
     });
   }
 
-  call(...[request, hear]: Parameters<InferenceHost["call"]>): ReturnType<InferenceHost["call"]> {
-    return this.#admission.submit(request, hear);
+  call(engine: EngineName, request: EngineRequest, hear: (said: Said) => void): Running {
+    return this.#admission.submit(engine, request, hear);
   }
 
   watch(listener: () => void): () => void {
@@ -224,8 +233,8 @@ class Host implements InferenceHost {
         this.#options.log.error("model.load_failed", { ...error.details, path });
         return this.#settle(model, { state: "failed", error, sizeBytes });
       }
-      case "text": {
-        this.#admission.text(message.run, message.text, message.tokens);
+      case "part": {
+        this.#admission.part(message.run, message.part);
         return this.#grant(host, message.run);
       }
       case "end":

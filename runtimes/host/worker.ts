@@ -3,8 +3,8 @@
  *  Nothing here ends the thread: ending it during a native call aborts the whole process. A load that fails gives back what
  *  it took, a generation ends by message. */
 import type { MessagePort } from "node:worker_threads";
-import { failure, refused, type GenerationRequest } from "../../protocols/index.ts";
-import type { LoadedModel, LoadPlan, ModelSpec } from "../adapter.ts";
+import { engines, failure, refused, traitsOf, type EngineName, type EngineRequest } from "../../protocols/index.ts";
+import type { Flow, LoadedModel, LoadPlan, ModelSpec, Serve } from "../adapter.ts";
 import { adapterOf } from "../adapters.ts";
 import { PortFlow } from "./flow.ts";
 import type { LoadedFacts } from "./messages.ts";
@@ -13,8 +13,9 @@ export type LoadTask = { readonly spec: ModelSpec; readonly plan: LoadPlan };
 export type LoadAnswer =
   | { readonly type: "loaded"; readonly facts: LoadedFacts; readonly warnings: readonly string[] }
   | { readonly type: "failed"; readonly reason: string };
-export interface GenerateTask {
-  readonly request: GenerationRequest;
+export interface CallTask {
+  readonly engine: EngineName;
+  readonly request: EngineRequest;
   readonly port: MessagePort;
 }
 
@@ -26,14 +27,23 @@ export async function load({ spec, plan }: LoadTask): Promise<LoadAnswer> {
   loaded = result.model;
   const { warnings } = result;
   const { contextTokens, sequences, sizeBytes, threads } = plan;
-  return { type: "loaded", facts: { contextTokens, sequences, sizeBytes, threads, device: loaded.device }, warnings };
+  const { device, capabilities } = loaded;
+  return { type: "loaded", facts: { contextTokens, sequences, sizeBytes, threads, device, capabilities }, warnings };
 }
 
-export async function generate({ request, port }: GenerateTask): Promise<void> {
-  const flow = new PortFlow(port);
+export async function call({ engine, request, port }: CallTask): Promise<void> {
+  const flow = new PortFlow(port, engine);
   try {
-    if (loaded === undefined) throw new Error("broken invariant: a generation without a model");
-    flow.end(await loaded.generate(request, flow));
+    if (loaded === undefined) throw new Error("broken invariant: a call without a model");
+    const serve = loaded.serves[engine] as Serve<EngineName> | undefined;
+    // What the model cannot do is not tried: an engine that it does not serve, or a request that needs more of it.
+    const { capabilities } = loaded;
+    const lacks = [engines[engine].offers, ...traitsOf(engine).needs(request)].find(
+      (one) => !capabilities.includes(one),
+    );
+    if (serve === undefined || lacks !== undefined)
+      flow.end(refused(failure("MODEL_UNSUPPORTED", { model: request.model, capability: lacks ?? engine })));
+    else flow.end(await serve(request, flow as Flow));
   } catch (thrown) {
     flow.end(refused(failure("RUNTIME_FAULT", { reason: String(thrown) })));
   }

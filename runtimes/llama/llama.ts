@@ -65,8 +65,8 @@ export async function loadLlama(spec: ModelSpec, plan: LoadPlan, temperature: nu
       await model.dispose();
       await model.llama.dispose();
     };
-    const generate: LoadedModel["generate"] = (request, flow) => writer.generate(request, flow);
-    return { type: "loaded", model: { device, generate, unload }, warnings };
+    const serves: LoadedModel["serves"] = { generate: (request, flow) => writer.generate(request, flow) };
+    return { type: "loaded", model: { device, capabilities: ["chat"], serves, unload }, warnings };
   } catch (thrown) {
     // Lines come in from another thread; those of the failure may still be on their way.
     for (let waitedMs = 0; errors.length === 0 && waitedMs < runtimeLimits.loadLogWaitMs; waitedMs += logStepMs)
@@ -100,7 +100,7 @@ class Writer {
     this.#free = [...parts.sequences];
   }
 
-  async generate(request: GenerationRequest, flow: Flow): Promise<Ended> {
+  async generate(request: GenerationRequest, flow: Flow<"generate">): Promise<Ended<"generate">> {
     const { contextTokens } = this.#parts;
     let prompt: Prompt | TooLong;
     try {
@@ -133,17 +133,25 @@ class Writer {
     return this.#free.splice(best, 1)[0]!;
   }
 
-  async #write(request: GenerationRequest, prompt: Prompt, sequence: LlamaContextSequence, flow: Flow): Promise<Ended> {
+  async #write(
+    request: GenerationRequest,
+    prompt: Prompt,
+    sequence: LlamaContextSequence,
+    flow: Flow<"generate">,
+  ): Promise<Ended<"generate">> {
     const { model, contextTokens, temperature } = this.#parts;
     const promptTokens = prompt.tokens.length;
     const room = contextTokens - promptTokens;
     const tokensMax = Math.min(request.sampling.maxTokens ?? wireLimits.maxTokensMax, room);
     const answer = createAnswer([...(request.stop ?? []), ...prompt.stopTexts], tokensMax);
     const detokenizer = createDetokenizer<Token>((tokens, before) => model.detokenize(tokens, false, before));
-    const done = (end: GenerationEnd): Ended => ok({ end, promptTokens, completionTokens: answer.tokens });
-    const finish = (end: GenerationEnd): Ended => {
+    const say = ({ text, tokens }: { readonly text: string; readonly tokens: number }): void => {
+      if (text !== "") flow.part({ text, tokens });
+    };
+    const done = (end: GenerationEnd): Ended<"generate"> => ok({ end, promptTokens, completionTokens: answer.tokens });
+    const finish = (end: GenerationEnd): Ended<"generate"> => {
       const rest = answer.finish(detokenizer.flush());
-      flow.text(rest.text, rest.tokens);
+      say(rest);
       return done(end);
     };
 
@@ -158,7 +166,7 @@ class Writer {
     for await (const token of tokens) {
       if (prompt.stopTokens.has(token)) break;
       const step = answer.push(detokenizer.push(token));
-      flow.text(step.text, step.tokens);
+      say(step);
       if (step.end === "complete") return done("complete");
       if (step.end === "length") return finish("length");
       if (flow.cancelled) return finish("stopped");
@@ -171,7 +179,12 @@ class Writer {
 
   /** Evaluates the prompt but for its end, in slices, so that other sequences of the batch wait for a slice only. Returns
    *  the tokens that are left to evaluate: at least one, since the next token is sampled from its output. */
-  async #prefill(sequence: LlamaContextSequence, tokens: Token[], anew: boolean, flow: Flow): Promise<Token[]> {
+  async #prefill(
+    sequence: LlamaContextSequence,
+    tokens: Token[],
+    anew: boolean,
+    flow: Flow<"generate">,
+  ): Promise<Token[]> {
     const kept = anew ? 0 : Math.min(sequence.compareContextTokens(tokens).firstDifferentIndex, tokens.length - 1);
     if (kept < sequence.nextTokenIndex)
       await this.#gate.closedDuring(() =>

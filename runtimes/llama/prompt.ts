@@ -72,7 +72,7 @@ async function promptOf(
 
 function historyItem(message: ChatMessage): ChatHistoryItem {
   if (message.role === "assistant") return { type: "model", response: [message.content] };
-  return { type: message.role, text: message.content };
+  return { type: message.role === "system" ? "system" : "user", text: message.content };
 }
 
 /** The model's template as it is; then, for templates that insist on turns by turns, with neighbours of one role joined. */

@@ -5,7 +5,7 @@ import { once } from "node:events";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { echoAnswer, startInferenceHost, type InferenceHost, type ModelSpec } from "../../runtimes/index.ts";
+import { echoAnswer, enginesOf, startInferenceHost, type InferenceHost, type ModelSpec } from "../../runtimes/index.ts";
 import { writeChainModel } from "./chain-model.ts";
 import { keptLog, realClock, type KeptLog } from "./real-time.ts";
 import { codeOf, endOf, listen, type Ask, type Heard } from "./runtime.ts";
@@ -60,9 +60,9 @@ describe("the inference host", function () {
     it("ends what ran with an unknown outcome, keeps what waited, and serves again", async () => {
       const host = await started([slowEcho]);
       const first = pidOf(host);
-      const running = [1, 2].map(() => listen(host, { question: words }));
+      const running = [1, 2].map(() => listen(enginesOf(host).generate, { question: words }));
       await Promise.all(running.map((heard) => heard.firstText));
-      const waiting = listen(host, { question: "kept" });
+      const waiting = listen(enginesOf(host).generate, { question: "kept" });
       process.kill(first, "SIGKILL");
       for (const heard of running) {
         const last = await heard.last;
@@ -70,7 +70,7 @@ describe("the inference host", function () {
         expect(last).to.have.nested.property("error.outcome", "unknown");
       }
       expect(host.models()[0]).to.include({ state: "loading" });
-      const late = listen(host, { question: "asked while it was away" });
+      const late = listen(enginesOf(host).generate, { question: "asked while it was away" });
       await answered(waiting, "kept");
       await answered(late, "asked while it was away");
       expect(pidOf(host)).to.not.equal(first);
@@ -81,11 +81,11 @@ describe("the inference host", function () {
       const spec = model("again", { contextTokens: 4_096 });
       writeChainModel(spec.path, { text: "abc", after: "again", contextTokens: 4_096 });
       const host = await started([spec]);
-      const heard = listen(host, {});
+      const heard = listen(enginesOf(host).generate, {});
       await heard.firstText;
       process.kill(pidOf(host), "SIGKILL");
       expect(codeOf(await heard.last)).to.equal("RUNTIME_FAULT");
-      const next = listen(host, { sampling: { maxTokens: 4 } });
+      const next = listen(enginesOf(host).generate, { sampling: { maxTokens: 4 } });
       expect(endOf(await next.last)).to.equal("length");
       expect(next.text()).to.equal("abca");
     });
@@ -94,7 +94,9 @@ describe("the inference host", function () {
       const host = await started([{ ...slowEcho, tokenDelayMs: 0 }], 10);
       const all: Heard[] = [];
       for (const deathAfterTexts of [0, 1, 5]) {
-        const victims = [1, 2, 3, 4].map(() => listen(host, { question: someWords, timeoutMs: 600_000 }));
+        const victims = [1, 2, 3, 4].map(() =>
+          listen(enginesOf(host).generate, { question: someWords, timeoutMs: 600_000 }),
+        );
         all.push(...victims);
         await victims[0]!.firstText;
         while (victims[0]!.said.length < deathAfterTexts) await new Promise((resolve) => setImmediate(resolve));
@@ -112,7 +114,7 @@ describe("the inference host", function () {
       const host = await started([slowEcho]);
       process.kill(pidOf(host), "SIGKILL");
       await log.next("inference.host_died");
-      expect(codeOf(await listen(host, { timeoutMs: 20 }).last)).to.equal("GENERATION_TIMEOUT");
+      expect(codeOf(await listen(enginesOf(host).generate, { timeoutMs: 20 }).last)).to.equal("GENERATION_TIMEOUT");
     });
 
     it("gives up a model in whose loading it died twice, and serves the others", async () => {
@@ -130,27 +132,27 @@ describe("the inference host", function () {
       expect(serving).to.include({ state: "ready" });
       expect(failed).to.include({ state: "failed" });
       expect(failed?.reason).to.match(/died 2 times while it loaded/u);
-      await answered(listen(host, { question: "hi" }), "hi");
+      await answered(listen(enginesOf(host).generate, { question: "hi" }), "hi");
     });
   });
 
   it("is killed and started again when it does not answer", async () => {
     const host = await started([slowEcho], 5);
     const first = pidOf(host);
-    const heard = listen(host, { question: words, timeoutMs: 600_000 });
+    const heard = listen(enginesOf(host).generate, { question: words, timeoutMs: 600_000 });
     await heard.firstText;
     process.kill(first, "SIGSTOP");
     expect(codeOf(await heard.last)).to.equal("RUNTIME_FAULT");
     expect(log.lines.find((line) => line.event === "inference.host_killed")?.facts).to.include({
       reason: "it does not answer",
     });
-    await answered(listen(host, { question: "again" }), "again");
+    await answered(listen(enginesOf(host).generate, { question: "again" }), "again");
   });
 
   describe("stopping", () => {
     it("kills a host that does not end in time, and ends its generations", async () => {
       const host = await started([slowEcho]);
-      const heard = listen(host, { question: words });
+      const heard = listen(enginesOf(host).generate, { question: words });
       await heard.firstText;
       process.kill(pidOf(host), "SIGSTOP");
       await host.stop(50);
@@ -163,12 +165,12 @@ describe("the inference host", function () {
       process.kill(pidOf(host), "SIGKILL");
       await log.next("inference.host_died");
       await host.stop(10_000);
-      expect(codeOf(await listen(host, {}).last)).to.equal("STOPPING");
+      expect(codeOf(await listen(enginesOf(host).generate, {}).last)).to.equal("STOPPING");
     });
 
     it("ends a host that is still loading", async () => {
       const host = start([model("none"), echo]);
-      const waiting = listen(host, { model: "echo" });
+      const waiting = listen(enginesOf(host).generate, { model: "echo" });
       await host.stop(10_000);
       expect(codeOf(await waiting.last)).to.equal("STOPPING");
       await host.settled();
@@ -187,7 +189,7 @@ describe("the inference host", function () {
       const host = startInferenceHost({ clock, log: { debug: nothing, info: nothing, warn: nothing, error: nothing },
         models: [{ name: "m", adapter: "llama", path: ${JSON.stringify(path)} }] });
       await host.settled();
-      host.call({ id: "1", model: "", messages: [{ role: "user", content: "x" }], sampling: {}, timeoutMs: 9000 },
+      host.call("generate", { id: "1", model: "", messages: [{ role: "user", content: "x" }], sampling: {}, timeoutMs: 9000 },
         (said) => { if (said.type === "answered") console.log(host.pid); });`;
     const node = spawn(process.execPath, ["--input-type=module", "--eval", script], {
       stdio: ["ignore", "pipe", "pipe"],
@@ -242,11 +244,11 @@ describe("the inference host", function () {
         const info = host.models().find((one) => one.model === spec.name);
         expect(info?.state, spec.name).to.equal("failed");
         expect(info?.reason, spec.name).to.match(reason);
-        const last = await listen(host, { model: spec.name }).last;
+        const last = await listen(enginesOf(host).generate, { model: spec.name }).last;
         expect(codeOf(last)).to.equal("MODEL_LOAD_FAILED");
         expect(JSON.stringify(last), "the place of the file").to.not.include(folder);
       }
-      const heard = listen(host, {});
+      const heard = listen(enginesOf(host).generate, {});
       await heard.last;
       expect(heard.text()).to.equal("fine");
     });
@@ -265,7 +267,7 @@ describe("the inference host", function () {
       const spec = model("template");
       writeChainModel(spec.path, { text: "fine", after: "end", contextTokens: 512, template });
       const host = await started([spec]);
-      const heard = listen(host, { messages, sampling: { maxTokens: 20 } });
+      const heard = listen(enginesOf(host).generate, { messages, sampling: { maxTokens: 20 } });
       const last = await heard.last;
       return last.ok ? heard.text() : codeOf(last);
     }
@@ -300,10 +302,10 @@ describe("the inference host", function () {
     const spec = model("reader", { contextTokens: 8_192, sequences: 2 });
     writeChainModel(spec.path, { text: "abc", after: "again", contextTokens: 8_192 });
     const host = await started([spec]);
-    const speaking = listen(host, {});
+    const speaking = listen(enginesOf(host).generate, {});
     await speaking.firstText;
     const before = speaking.tokens();
-    const reading = listen(host, { question: "x".repeat(6_000), sampling: { maxTokens: 1 } });
+    const reading = listen(enginesOf(host).generate, { question: "x".repeat(6_000), sampling: { maxTokens: 1 } });
     await reading.last;
     // 6,000 tokens are 93 slices; nearly every one of them leaves room for a token of the other.
     expect(speaking.tokens() - before).to.be.greaterThan(40);
@@ -321,7 +323,7 @@ describe("the inference host", function () {
       const messages = turns.map(
         (content, index) => ({ role: index % 2 === 0 ? "user" : "assistant", content }) as const,
       );
-      const heard = listen(host, { messages, sampling: { temperature: 0, ...sampling } });
+      const heard = listen(enginesOf(host).generate, { messages, sampling: { temperature: 0, ...sampling } });
       expect(endOf(await heard.last)).to.equal("complete");
       return heard.text();
     }

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import {
   createEchoRuntime,
   echoAnswer,
+  enginesOf,
   startInferenceHost,
   type ModelSpec,
   type LocalEngine,
@@ -47,7 +48,7 @@ describeRuntime("the echo", () =>
 async function host(models: readonly ModelSpec[]): Promise<LocalEngine<"generate">> {
   const started = startInferenceHost({ models, clock: realClock(), log: keptLog(), queuedPerModelMax: queuedMax });
   await started.settled();
-  return started;
+  return { ...enginesOf(started).generate, stop: (deadlineMs) => started.stop(deadlineMs) };
 }
 
 const echoModel = (name: string, tokenDelayMs: number): ModelSpec => ({

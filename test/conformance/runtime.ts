@@ -42,7 +42,7 @@ export interface Heard {
 export type Ask = Partial<GenerationRequest> & { readonly question?: string };
 
 /** Asks and listens. */
-export function listen(runtime: LocalEngine<"generate">, ask: Ask): Heard {
+export function listen(runtime: Pick<LocalEngine<"generate">, "call">, ask: Ask): Heard {
   const said: Spoken[] = [];
   const last = Promise.withResolvers<Ended>();
   const firstText = Promise.withResolvers<void>();

@@ -296,7 +296,7 @@ interface WriterState {
 /** How a text ended; `text` is what came before the end. */
 export interface WriterEnd {
   readonly prompt: string;
-  readonly end: "complete" | "length" | "stopped" | "failed";
+  readonly end: GenerationAnswer["end"] | "failed";
   readonly text: string;
 }
 
@@ -346,6 +346,7 @@ function writer(probe: Probe): Behavior<WriterState, WriterMessage, WriterEvent,
       return [];
     }
     if (said.type === "part") {
+      if (said.engine !== "generate") return [];
       const draft = { tag, text: said.part.text };
       return [{ type: "note", note: draft }, publish(draft)];
     }

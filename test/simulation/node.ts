@@ -1,3 +1,4 @@
+import { everyEngine } from "../../runtimes/index.ts";
 import { PlexusError, roles, type Failure, type Result } from "../../protocols/index.ts";
 import type { AnyBehavior } from "../../actors/behavior.ts";
 import type { Kernel, KernelLimits, Request } from "../../node/kernel/index.ts";
@@ -92,7 +93,7 @@ export class Life {
         transport: nobodyElse,
         directory: { kind: "embedded", host: "n1" },
         behaviors,
-        engines: { generate: simulatedRuntime(world, this.#parts.runtime, pulse) },
+        engines: everyEngine({ generate: simulatedRuntime(world, this.#parts.runtime, pulse) }),
         clock,
         random: world.dice,
         log,

@@ -1,5 +1,6 @@
 /** What every process of ours is given, beside its disk and its clock: nothing is logged but what went wrong, and nothing
  *  is generated. */
+import { everyEngine } from "../../../runtimes/index.ts";
 import type { Log } from "../../../node/ports.ts";
 import type { Engines } from "../../../runtimes/engine.ts";
 
@@ -15,6 +16,4 @@ export const log: Log = { debug: untold, info: tell, warn: told, error: told };
 /** The same where nodes die around it: that connections break is what was asked for. */
 export const calmLog: Log = { debug: untold, info: tell, warn: tell, error: told };
 
-export const noEngines: Engines = {
-  generate: { models: () => [], watch: () => untold, call: () => ({ cancel: untold }) },
-};
+export const noEngines: Engines = everyEngine({});

@@ -1,3 +1,4 @@
+import { everyEngine } from "../../../runtimes/index.ts";
 import { PlexusError, type Result } from "../../../protocols/index.ts";
 import type { AnyBehavior } from "../../../actors/behavior.ts";
 import type { Request } from "../../../node/kernel/index.ts";
@@ -134,7 +135,7 @@ export class Machine {
       transport,
       directory: external ? external.open(pulse) : { kind: "embedded", host },
       behaviors: this.#parts.behaviors,
-      engines: { generate: simulatedRuntime(world, plan.runtime, pulse) },
+      engines: everyEngine({ generate: simulatedRuntime(world, plan.runtime, pulse) }),
       clock,
       random: world.dice,
       log,

@@ -410,6 +410,7 @@ export class Stage {
         this.#signal(actor, { type: "records", tag: effect.tag, records: this.#read(actor, effect.range) });
         return;
       case "call": {
+        if (effect.engine !== "generate") throw new Error(`the stage has no engine ${effect.engine}`);
         const { request, tag: id, timeoutMs } = effect;
         this.generations.push({ actor, request: { ...request, id, timeoutMs, key: actor }, open: true });
         return;

@@ -1,9 +1,19 @@
+import { everyEngine } from "../../../runtimes/index.ts";
 import { expect } from "chai";
 import { createInference } from "../../../node/composition/inference.ts";
 import { isRow } from "../../../node/cluster/records.ts";
 import type { MemberRecord } from "../../../node/ports.ts";
 import { advertise } from "../../../node/routing/index.ts";
-import { decode, encode, failure, ok, refused, type ModelInfo, type Result } from "../../../protocols/index.ts";
+import {
+  decode,
+  encode,
+  failure,
+  ok,
+  refused,
+  type ModelInfo,
+  type Result,
+  type Said,
+} from "../../../protocols/index.ts";
 import { memberRecord } from "../../members.ts";
 import { quietLog } from "../../quiet.ts";
 import { ended, endOf, text, type Spoken } from "../../said.ts";
@@ -29,15 +39,15 @@ function stage() {
 
 /** Hosts that live as long as the test says. */
 function createHosts() {
-  const hosts: { say: (said: Spoken) => void; ended: () => void; stopping: boolean }[] = [];
+  const hosts: { say: (said: Said) => void; ended: () => void; stopping: boolean }[] = [];
   const start = () => {
     const { promise, resolve } = Promise.withResolvers<void>();
-    const host = { say: (_said: Spoken): void => undefined, ended: resolve, stopping: false };
+    const host = { say: (_said: Said): void => undefined, ended: resolve, stopping: false };
     hosts.push(host);
     return {
       models: () => [info("echo")],
       watch: () => () => undefined,
-      call(_request: unknown, hear: (said: Spoken) => void) {
+      call(_engine: unknown, _request: unknown, hear: (said: Said) => void) {
         host.say = hear;
         return { cancel: () => undefined };
       },
@@ -57,7 +67,7 @@ describe("the inference of a node", () => {
     const { hosts, start } = createHosts();
     const inference = createInference({ start, clock, log: quietLog, endTimeoutMs: 1_000 });
     const parts: Spoken[] = [];
-    inference.call(request, (said) => parts.push(said));
+    inference.call("generate", request, (said) => parts.push(said as Spoken));
     expect(parts).to.deep.equal([]);
     await pass(10);
     expect(endOf(parts[0])).to.equal("MODEL_UNAVAILABLE");
@@ -71,7 +81,7 @@ describe("the inference of a node", () => {
     const inference = createInference({ start, clock, log: quietLog, endTimeoutMs: 1_000 });
     inference.serve(true);
     const parts: Spoken[] = [];
-    inference.call(request, (said) => parts.push(said));
+    inference.call("generate", request, (said) => parts.push(said as Spoken));
     hosts[0]?.say(text("a"));
     inference.serve(false);
     hosts[0]?.say(text("b"));
@@ -121,7 +131,7 @@ describe("what a node's row says of its engines", () => {
     let models = first;
     let row = memberRecord("n1");
     const stop = advertise({
-      engines: {
+      engines: everyEngine({
         generate: {
           models: () => models,
           watch(listener) {
@@ -130,7 +140,7 @@ describe("what a node's row says of its engines", () => {
           },
           call: () => ({ cancel: () => undefined }),
         },
-      },
+      }),
       membership: {
         self: "n1",
         members: () => ({ view: 1, members: [row] }),

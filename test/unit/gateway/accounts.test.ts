@@ -1,3 +1,4 @@
+import { everyEngine } from "../../../runtimes/index.ts";
 import { expect } from "chai";
 import { gatewayLimits } from "../../../node/gateway/index.ts";
 import { createToken } from "../../../node/gateway/tokens.ts";
@@ -49,7 +50,7 @@ describe("gateway: accounts", () => {
     const failed = { ...info, model: "tiny", demonstration: true, state: "failed" } as const;
     const good = { ...info, model: "good", demonstration: false, state: "ready" } as const;
     const generate = { models: () => [failed, good], watch: () => () => undefined, call: () => ({ cancel() {} }) };
-    const models = await startStand({ engines: { generate } });
+    const models = await startStand({ engines: everyEngine({ generate }) });
     expect((await models.request("GET", "/api/v1/setup")).body.demonstrationModel).to.equal(false);
     await models.stop();
   });

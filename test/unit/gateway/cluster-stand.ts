@@ -1,3 +1,4 @@
+import { everyEngine } from "../../../runtimes/index.ts";
 import { createGateway, type Gateway } from "../../../node/gateway/index.ts";
 import { createHub } from "./hub.ts";
 import type { ClusterActors, Kernel, Request } from "../../../node/kernel/api.ts";
@@ -153,7 +154,7 @@ export async function startClusterStand(options: { readonly member?: boolean } =
   };
   const gateway = await createGateway({
     kernel,
-    engines: { generate: runtime },
+    engines: everyEngine({ generate: runtime }),
     hub: createHub(),
     clock,
     random: createRandom(),

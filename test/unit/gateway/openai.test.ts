@@ -1,3 +1,4 @@
+import { everyEngine } from "../../../runtimes/index.ts";
 import { once } from "node:events";
 import { connect } from "node:net";
 import { expect } from "chai";
@@ -170,7 +171,10 @@ describe("gateway: OpenAI's client, unchanged", () => {
 
   it("gets its turn soon, however much others have waiting, and its keys take turns", async () => {
     const runtime = createEchoRuntime({ clock: createClock(), tokenDelayMs: 8, sequences: 1 });
-    const shared = await startStand({ engines: { generate: runtime }, limits: { completionsPerUserMax: 100 } });
+    const shared = await startStand({
+      engines: everyEngine({ generate: runtime }),
+      limits: { completionsPerUserMax: 100 },
+    });
     const ended: string[] = [];
     const refused: string[] = [];
     const ask = async (name: string, apiKey: string): Promise<void> => {

@@ -1,3 +1,4 @@
+import { everyEngine } from "../../../runtimes/index.ts";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -99,7 +100,7 @@ export async function startStand(options: StandOptions = {}): Promise<Stand> {
     node: "test",
     store,
     behaviors,
-    engines: { generate: runtime },
+    engines: everyEngine({ generate: runtime }),
     clock,
     random,
     log,
@@ -121,7 +122,7 @@ export async function startStand(options: StandOptions = {}): Promise<Stand> {
   const starting = createGateway({
     kernel,
     actors: peer.actors,
-    engines: { generate: runtime },
+    engines: everyEngine({ generate: runtime }),
     serving: () => peer.calls.explain(),
     hub,
     clock,

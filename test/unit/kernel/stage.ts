@@ -1,4 +1,5 @@
 /** A kernel on a store in memory, with kinds made for the tests. */
+import { everyEngine } from "../../../runtimes/index.ts";
 import {
   note,
   persist,
@@ -227,7 +228,7 @@ export async function createStage(
       settled: () => journal.settled(),
     };
     const slotsWithWork = () => journal.slotsWithWork();
-    const world = { engines: { generate }, publisher, clock, random, log, meter };
+    const world = { engines: everyEngine({ generate }), publisher, clock, random, log, meter };
     const ports = { node: "n1", behaviors, slots, routing, asks, pressure, slotsWithWork, ...world };
     const kernel = createKernel({ ...ports, ...(limits.kernel && { limits: limits.kernel }) });
     Object.assign(stage, { kernel, journal, slots, routing });

@@ -1,3 +1,4 @@
+import { everyEngine } from "../../../runtimes/index.ts";
 import { expect } from "chai";
 import { OpenAsks } from "../../../node/kernel/index.ts";
 import { createRouting } from "../../../node/routing/index.ts";
@@ -69,7 +70,7 @@ function createCluster(
         exchange: net.exchange(node),
         table: net.table(node),
         membership: net.membership(node),
-        engines: { generate: own[index] as Played },
+        engines: everyEngine({ generate: own[index] as Played }),
         callsAt: (other) => busy.get(other),
         clock: net.clock(),
         random: world.dice,

@@ -116,7 +116,7 @@ describe("the choice of the node that serves a call", () => {
   });
 
   it("explains every model of the cluster, and names once who has said nothing", () => {
-    const rows = explainServers("generate", ["chat"], [
+    const rows = explainServers("generate", [
       here(),
       standing("b", { offers: [offer("m"), offer("big")] }),
       standing("c", { offers: undefined }),

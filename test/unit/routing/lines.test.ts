@@ -1,3 +1,4 @@
+import { everyEngine } from "../../../runtimes/index.ts";
 import { expect } from "chai";
 import type { Ask as AskEnvelope, Outgoing, Tell } from "../../../node/kernel/api.ts";
 import { OpenAsks } from "../../../node/kernel/index.ts";
@@ -21,9 +22,7 @@ import { quietLog, quietMeter } from "../../quiet.ts";
 import { meshLimits } from "../../../node/mesh/index.ts";
 import { Net } from "./net.ts";
 
-export const noEngines: Engines = {
-  generate: { models: () => [], watch: () => () => undefined, call: () => ({ cancel: () => undefined }) },
-};
+export const noEngines: Engines = everyEngine({});
 
 type Envelope = AskEnvelope | Tell;
 

@@ -1,3 +1,4 @@
+import { everyEngine } from "../../../runtimes/index.ts";
 import { expect } from "chai";
 import { meshLimits } from "../../../node/mesh/index.ts";
 import { OpenAsks } from "../../../node/kernel/index.ts";
@@ -12,9 +13,7 @@ const nodes = ["n1", "n2", "n3"];
 const topic = "room/a";
 const slot = slotOf("chat", topic);
 
-const noEngines: Engines = {
-  generate: { models: () => [], watch: () => () => undefined, call: () => ({ cancel: () => undefined }) },
-};
+const noEngines: Engines = everyEngine({});
 
 function createCluster(seed: number, limits: Partial<RoutingLimits> = {}) {
   const world = new World(seed);

@@ -39,7 +39,7 @@ function setUp(slots = 1, queuedPerModelMax = 2, queuedPerPersonMax = queuedPerM
   admission.setDoor("m", { type: "open", slots });
   const ask = (fields: Partial<GenerationRequest> = {}): { parts: Spoken[]; generation: Running } => {
     const parts: Spoken[] = [];
-    return { parts, generation: admission.submit(request(fields), (part) => parts.push(part)) };
+    return { parts, generation: admission.submit("generate", request(fields), (part) => parts.push(part as Spoken)) };
   };
   return { world, begun, cancelled, stuck, events, admission, ask };
 }
@@ -53,7 +53,7 @@ describe("admission", () => {
     expect(slow.parts).to.have.length(1);
     expect(slow.parts[0]).to.have.nested.property("result.error.code", "GENERATION_TIMEOUT");
     expect(cancelled).to.deep.equal(begun);
-    admission.text(begun[0]!, "late", 1);
+    admission.part(begun[0]!, { text: "late", tokens: 1 });
     admission.end(begun[0]!, done);
     expect(slow.parts).to.have.length(1);
     expect(begun).to.have.length(2);
@@ -147,7 +147,7 @@ describe("admission", () => {
     const { world, begun, admission, events, ask } = setUp();
     ask();
     world.elapse(5);
-    admission.text(begun[0]!, "hi", 1);
+    admission.part(begun[0]!, { text: "hi", tokens: 1 });
     world.elapse(5);
     admission.end(begun[0]!, done);
     ask({ model: "unknown" });
@@ -181,7 +181,8 @@ describe("admission", () => {
           if (step.type === "ask") all.push(ask({ timeoutMs: step.timeoutMs }));
           else if (step.type === "cancel") all[step.index % Math.max(1, all.length)]?.generation.cancel();
           else if (step.type === "end") admission.end(begun[step.index % Math.max(1, begun.length)] ?? 0, done);
-          else if (step.type === "text") admission.text(begun[step.index % Math.max(1, begun.length)] ?? 0, "x", 1);
+          else if (step.type === "text")
+            admission.part(begun[step.index % Math.max(1, begun.length)] ?? 0, { text: "x", tokens: 1 });
           else if (step.type === "wait") world.elapse(step.ms);
           else if (step.type === "fault") admission.fault({});
           else admission.setDoor("m", step.type === "hold" ? { type: "held" } : { type: "open", slots });
