@@ -13,8 +13,19 @@ function count(text: string): number {
   return value;
 }
 
+function parts(text: string): object {
+  try {
+    const value: unknown = JSON.parse(text);
+    if (typeof value === "object" && value !== null) return value;
+  } catch {
+    // The same for what is no JSON.
+  }
+  throw new InvalidArgumentError("It has to be an object in JSON.");
+}
+
 interface Options {
   readonly cluster: boolean;
+  readonly plan?: object;
   readonly seeds: number;
   readonly from: number;
   readonly jobs: number;
@@ -29,6 +40,7 @@ const command = new Command("npm run simulate --")
   .description("Runs seeds of the simulation until all are done, so many have failed, the time is over, or Ctrl-C.")
   .argument("[seed]", "replay this one with its trace", count)
   .option("--cluster", "a seed is the life of a whole cluster, not of a node alone", false)
+  .option("--plan <json>", "parts of the plan that no seed draws", parts)
   .option("--seeds <count>", "how many", count, 1_000)
   .option("--from <seed>", "the first one", count, 1)
   .option("--jobs <count>", "processes that share them", count, availableParallelism())
@@ -40,7 +52,8 @@ const command = new Command("npm run simulate --")
 const values = command.opts<Options>();
 const [replayed] = command.processedArgs as [seed: number | undefined];
 
-const run = values.cluster ? runClusterSeed : runSeed;
+const run = (seed: number, options: { readonly trace?: boolean } = {}): Promise<Verdict> =>
+  (values.cluster ? runClusterSeed : runSeed)(seed, { ...options, ...(values.plan && { plan: values.plan }) });
 
 /** What one seed came to. */
 interface Outcome {
@@ -105,7 +118,9 @@ async function runSeeds(): Promise<number> {
   const share = (index: number): Promise<void> =>
     new Promise((resolve, reject) => {
       const mine = ["--from", `${values.from + index}`, "--seeds", `${values.seeds - index}`, "--every", `${jobs}`];
-      const child = fork(import.meta.filename, [...mine, ...(values.cluster ? ["--cluster"] : [])]);
+      if (values.cluster) mine.push("--cluster");
+      if (values.plan) mine.push("--plan", JSON.stringify(values.plan));
+      const child = fork(import.meta.filename, mine);
       shares.push(child);
       child.on("message", (outcome) => add(outcome as Outcome));
       child.once("exit", (code, signal) => {

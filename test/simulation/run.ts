@@ -19,7 +19,7 @@ import { Disk, type WallClock, type World } from "../world/index.ts";
 import { Follower } from "./follower.ts";
 import { Life, type NodeParts, type Reached } from "./node.ts";
 import { drawPlan, type Ending, type Plan } from "./plan.ts";
-import { judge, type Simulated, type Verdict } from "./verdict.ts";
+import { judge, type SeedOptions, type Simulated, type Verdict } from "./verdict.ts";
 
 /** Faults end after this much simulated time at the latest. */
 const faultsMsMax = 6_000;
@@ -28,8 +28,8 @@ const calmMsMax = 180_000;
 const stopDeadlineMs = 3_000;
 
 /** Runs one seed. */
-export const runSeed = (seed: number, options: { readonly trace?: boolean } = {}): Promise<Verdict> =>
-  judge(seed, options, (world) => new Simulation(world));
+export const runSeed = (seed: number, options: SeedOptions<Plan> = {}): Promise<Verdict> =>
+  judge(seed, options, (world) => new Simulation(world, options.plan));
 
 class Simulation implements Entrance, Simulated {
   lives = 0;
@@ -61,9 +61,9 @@ class Simulation implements Entrance, Simulated {
   #rottenKey = "";
   #published = new Map<string, number>();
 
-  constructor(world: World) {
+  constructor(world: World, fixed: Partial<Plan> = {}) {
     this.#world = world;
-    this.#plan = drawPlan(world.dice);
+    this.#plan = { ...drawPlan(world.dice), ...fixed };
     world.note(() => `plan: ${JSON.stringify(this.#plan)}`);
     this.#disk = new Disk(world, { ...this.#plan.disk });
     this.#journal = new JournalWatch(world);

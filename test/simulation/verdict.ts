@@ -27,6 +27,13 @@ export interface Simulated {
   run(): Promise<void>;
 }
 
+/** How a seed is run. */
+export interface SeedOptions<Plan> {
+  readonly trace?: boolean;
+  /** What is not left to the seed: a life made for what somebody looks for. */
+  readonly plan?: Partial<Plan>;
+}
+
 /** Runs one seed. What goes wrong in it is a violation, also an error that nobody caught. */
 export async function judge(
   seed: number,

@@ -18,7 +18,7 @@ import { LedgerWatch, type CheckerName } from "../checkers.ts";
 import { Person, RoomWatch } from "../chat.ts";
 import { Client } from "../clients.ts";
 import { Follower } from "../follower.ts";
-import { judge, type Simulated, type Verdict } from "../verdict.ts";
+import { judge, type SeedOptions, type Simulated, type Verdict } from "../verdict.ts";
 import { Network, type World } from "../../world/index.ts";
 import { ExternalDirectory } from "./external-directory.ts";
 import { Machine, type ClusterParts } from "./machine.ts";
@@ -36,8 +36,8 @@ const foundMsMax = 20_000;
 const calmMsMax = 120_000;
 
 /** Runs one seed. */
-export const runClusterSeed = (seed: number, options: { readonly trace?: boolean } = {}): Promise<Verdict> =>
-  judge(seed, options, (world) => new ClusterSimulation(world));
+export const runClusterSeed = (seed: number, options: SeedOptions<ClusterPlan> = {}): Promise<Verdict> =>
+  judge(seed, options, (world) => new ClusterSimulation(world, options.plan));
 
 /** Where somebody follows. */
 interface Place {
@@ -81,9 +81,9 @@ class ClusterSimulation implements Gates, Simulated {
   #strands = 0;
   #stage = "found";
 
-  constructor(world: World) {
+  constructor(world: World, fixed: Partial<ClusterPlan> = {}) {
     this.#world = world;
-    this.#plan = drawClusterPlan(world.dice);
+    this.#plan = { ...drawClusterPlan(world.dice), ...fixed };
     world.note(() => `plan: ${JSON.stringify(this.#plan)}`);
     const plan = this.#plan;
     this.#watch = new ClusterWatch(world, plan.minInSync);
