@@ -5,6 +5,7 @@ import {
   createApiKey,
   credentials,
   failure,
+  PlexusError,
   refused,
   schema,
   signUp,
@@ -219,9 +220,19 @@ function addAccountRoutes(app: FastifyInstance, at: Surroundings, accounts: Acco
 
   app.post(
     "/sign-out",
-    { config: { access: "user" }, schema: { summary: "Ends this session and its connections", tags } },
+    {
+      config: { access: "user" },
+      schema: { summary: "Ends this session and its connections; API keys are revoked apart", tags },
+    },
     async (request, reply) => {
       const caller = callerOf(request);
+      // Whoever has found a key must not be able to end it, and with it the program that it belongs to.
+      if (caller.kind !== "session")
+        throw new PlexusError(
+          failure("FORBIDDEN", {
+            reason: "an API key is no session; DELETE /api/v1/me/keys/:id, sent with a session, revokes it",
+          }),
+        );
       demand(await ask(caller, caller.actor, { type: "revokeSession", id: caller.session }));
       reply.clearCookie(sessionCookie, { path: "/" });
       return {};

@@ -106,7 +106,7 @@ describe("gateway: accounts", () => {
     expect((await stand.request("GET", "/api/v1/me", { token: body.token })).status).to.equal(401);
   });
 
-  it("lets an API key use the interface but make no keys and change no password", async () => {
+  it("lets an API key use the interface but make no keys, change no password and end nothing, itself included", async () => {
     const { token } = await stand.signUp("kim");
     const made = await stand.request("POST", "/api/v1/me/keys", { token, body: { label: "script" } });
     expect(made.body.key).to.match(/^plxk_/);
@@ -117,6 +117,10 @@ describe("gateway: accounts", () => {
     );
     const change = { token: key, body: { current: password, password: "another one" } };
     expect((await stand.request("PUT", "/api/v1/me/password", change)).status).to.equal(403);
+    const signOut = await stand.request("POST", "/api/v1/sign-out", { token: key });
+    expect(signOut.body.error).to.include({ code: "FORBIDDEN", outcome: "failed" });
+    expect(signOut.body.error.details.reason).to.include("DELETE /api/v1/me/keys/:id");
+    expect((await stand.request("GET", "/api/v1/me", { token: key })).status, "it still works").to.equal(200);
 
     const listed = await stand.request("GET", "/api/v1/me/keys", { token });
     expect(listed.body.keys).to.have.length(1);
