@@ -1,5 +1,5 @@
 import { Command } from "commander";
-import { commandRows, type Surroundings } from "./commands/index.ts";
+import { commandRows, type CommandContext } from "./commands/index.ts";
 import { examples } from "./options.ts";
 import { didYouMean } from "./suggest.ts";
 
@@ -7,10 +7,10 @@ import { didYouMean } from "./suggest.ts";
  *  is named the rest. Without words it is the whole tree. */
 export async function createProgram(
   version: string,
-  surroundings: Surroundings,
+  context: CommandContext,
   words?: readonly string[],
 ): Promise<Command> {
-  const { output } = surroundings;
+  const { output } = context;
   const program = new Command("plexus")
     .description("Self-hosted chat and AI on durable actors, with no central server.")
     .version(version)
@@ -30,7 +30,7 @@ export async function createProgram(
   for (const { name, says, load } of commandRows) {
     const command = program.command(name).description(says);
     if (words === undefined || name === named) {
-      (await load()).define(command, surroundings);
+      (await load()).define(command, context);
       refuseStrayWords(command);
     }
   }

@@ -14,7 +14,7 @@ export {
   parseConfigFile,
   unknownVariables,
   type ConfigLayers,
-  type Surroundings,
+  type ConfigContext,
 } from "./layers.ts";
 export { planReload, type ReloadPlan } from "./reload.ts";
 export { configSchema, type Config, type ConfigInput, type ModelEntry } from "./schema.ts";

@@ -23,7 +23,7 @@ export interface ConfigLayers {
 }
 
 /** What only the machine knows. */
-export interface Surroundings {
+export interface ConfigContext {
   /** Where relative paths of flags and environment start. Those of a file start at the file's folder. */
   readonly workFolder: string;
   readonly dataFolder: string;
@@ -36,9 +36,9 @@ export interface Surroundings {
 type Raw = Readonly<Record<string, unknown>>;
 
 /** Checks the layers and merges them into one configuration. Throws CONFIG_INVALID, details `{ field, from, reason }`. */
-export function parseConfig(layers: ConfigLayers, surroundings: Surroundings): Config {
+export function parseConfig(layers: ConfigLayers, context: ConfigContext): Config {
   const { file, environment = {}, flags = {} } = layers;
-  const { workFolder } = surroundings;
+  const { workFolder } = context;
   const checked = [
     ...(file === undefined
       ? []
@@ -46,8 +46,8 @@ export function parseConfig(layers: ConfigLayers, surroundings: Surroundings): C
     checkLayer(readEnvironment(environment), { from: "environment", folder: workFolder }),
     checkLayer(withoutAbsent(flags), { from: "flags", folder: workFolder }),
   ];
-  const base: Raw = { ...configDefaults, data: surroundings.dataFolder, models: surroundings.models };
-  const config = withDerived(checked.reduce(merge, base), surroundings);
+  const base: Raw = { ...configDefaults, data: context.dataFolder, models: context.models };
+  const config = withDerived(checked.reduce(merge, base), context);
   checkTogether(config as Partial<Config>);
   assert(Value.Check(configSchema, config), "checked layers over complete defaults are a complete configuration");
   assert(isAbsolute(config.data), "the data folder is an absolute path");
@@ -55,11 +55,11 @@ export function parseConfig(layers: ConfigLayers, surroundings: Surroundings): C
 }
 
 /** Fields that follow others when nobody names them. */
-function withDerived(config: Raw, surroundings: Surroundings): Raw {
+function withDerived(config: Raw, context: ConfigContext): Raw {
   const { name, data, port, mesh } = config as Pick<Config, "data" | "port"> & Partial<Config>;
   return {
     ...config,
-    name: name ?? nodeNameFrom(surroundings.hostname, data),
+    name: name ?? nodeNameFrom(context.hostname, data),
     mesh: { port: meshPortFor(port), ...mesh },
   };
 }

@@ -3,7 +3,7 @@ import { examples } from "../options.ts";
 import type { Define } from "./index.ts";
 
 /** `plexus completion`. */
-export const define: Define = (command, surroundings) => {
+export const define: Define = (command, context) => {
   command
     .addArgument(new Argument("<shell>", "the shell that reads it").choices(["bash", "zsh", "fish"]))
     .addHelpText(
@@ -17,7 +17,7 @@ export const define: Define = (command, surroundings) => {
     .action(async (shell: "bash" | "zsh" | "fish") => {
       const { createProgram } = await import("../program.ts");
       const { completionScript } = await import("../completion.ts");
-      surroundings.output.print(completionScript(shell, await createProgram("", surroundings)));
-      surroundings.onExit(0);
+      context.output.print(completionScript(shell, await createProgram("", context)));
+      context.onExit(0);
     });
 };

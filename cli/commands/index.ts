@@ -5,13 +5,13 @@ import type { Command } from "commander";
 import type { Output } from "../output.ts";
 
 /** Where a command prints, and where its exit code goes. */
-export interface Surroundings {
+export interface CommandContext {
   readonly output: Output;
   readonly onExit: (code: number) => void;
 }
 
 /** Adds arguments, flags, help and subcommands to a command that has its name and its description. */
-export type Define = (command: Command, surroundings: Surroundings) => void;
+export type Define = (command: Command, context: CommandContext) => void;
 
 /** One command. */
 export interface CommandRow {

@@ -13,7 +13,7 @@ import {
 } from "../../protocols/index.ts";
 import type { Message } from "../../actors/behavior.ts";
 import { answerTo } from "./answers.ts";
-import type { Surroundings } from "./options.ts";
+import type { GatewayContext } from "./options.ts";
 import { createGuesses, type Guesses } from "./guesses.ts";
 import { createPasswords } from "./passwords.ts";
 import { addressKey, createRateLimit } from "./rates.ts";
@@ -88,7 +88,7 @@ interface Credentials {
 }
 
 /** The rules of the entrance, on user actors and the role manager. */
-export function createAccounts(at: Surroundings): Accounts {
+export function createAccounts(at: GatewayContext): Accounts {
   const { kernel, limits, clock, random, log, meter } = at;
   const passwords = createPasswords(limits, random);
   const signIns = createRateLimit(limits.signInRate, limits.rateRows, clock, random);

@@ -16,7 +16,7 @@ import type { Message } from "../../actors/behavior.ts";
 import type { ClusterActors } from "../kernel/api.ts";
 import { audited, audits, whoIs } from "./audited.ts";
 import type { GatewayLimits } from "./limits.ts";
-import type { Surroundings } from "./options.ts";
+import type { GatewayContext } from "./options.ts";
 import { demand } from "./refusals.ts";
 
 const rowsQuery = (limits: GatewayLimits) =>
@@ -41,7 +41,7 @@ const adminBody = schema.object({ admin: Type.Boolean() });
 /** Adds the routes under /api/v1/admin, for admins and for the operator's control token. */
 export function addAdminRoutes(
   app: FastifyInstance,
-  at: Surroundings,
+  at: GatewayContext,
   facts: { url(): string; connections(): number },
 ): void {
   const { kernel, limits, log } = at;

@@ -2,7 +2,7 @@
  *  `outcome`. Who is no admin is turned away before (`http.ts`), and leaves the same. */
 import type { FastifyRequest } from "fastify";
 import type { Result } from "../../protocols/index.ts";
-import type { Surroundings } from "./options.ts";
+import type { GatewayContext } from "./options.ts";
 import { demand } from "./refusals.ts";
 
 /** Whoever has the control token is the operator. */
@@ -14,7 +14,7 @@ export const audits = (action: string) => ({ access: "admin", audit: action }) a
 /** Waits for what is done, writes the line, and answers with the value or the refusal. Where what is done depends on the body,
  *  the facts name the action. */
 export async function audited<T>(
-  log: Surroundings["log"],
+  log: GatewayContext["log"],
   request: FastifyRequest,
   facts: Readonly<Record<string, unknown>>,
   done: Promise<Result<T>>,

@@ -10,7 +10,7 @@ import {
 } from "../../protocols/index.ts";
 import type { ActorBlobs } from "../ports.ts";
 import { callerOf } from "./http.ts";
-import type { Surroundings } from "./options.ts";
+import type { GatewayContext } from "./options.ts";
 import { pictureIn } from "./picture.ts";
 import { createRateLimit } from "./rates.ts";
 import { demand } from "./refusals.ts";
@@ -38,7 +38,7 @@ function readAvatar(body: unknown): Omit<Avatar, "hash"> {
 }
 
 /** Adds the routes for people's pictures: their bytes are blobs, what is one's picture is in the user's journal. */
-export function addAvatarRoutes(app: FastifyInstance, at: Surroundings, blobs: ActorBlobs): void {
+export function addAvatarRoutes(app: FastifyInstance, at: GatewayContext, blobs: ActorBlobs): void {
   const { kernel, limits, clock, random } = at;
   const uploads = createRateLimit(limits.avatarRate, limits.rateRows, clock, random);
   const tags = ["user"];

@@ -18,12 +18,12 @@ import {
 } from "../../protocols/index.ts";
 import type { ClusterControl } from "../placement/api.ts";
 import { audited, audits, whoIs } from "./audited.ts";
-import type { Surroundings } from "./options.ts";
+import type { GatewayContext } from "./options.ts";
 import { demand } from "./refusals.ts";
 
 /** Adds the routes under /api/v1/admin/cluster, for admins and for the operator's control token. What was done is in the log and in
  *  the cluster's own audit. */
-export function addClusterRoutes(app: FastifyInstance, at: Surroundings): void {
+export function addClusterRoutes(app: FastifyInstance, at: GatewayContext): void {
   const { limits } = at;
   const config = { access: "admin" } as const;
   const tags = ["cluster"];

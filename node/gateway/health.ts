@@ -1,13 +1,13 @@
 import type { FastifyInstance } from "fastify";
 import type { Accounts } from "./accounts.ts";
 import { presentedToken } from "./callers.ts";
-import type { Surroundings } from "./options.ts";
+import type { GatewayContext } from "./options.ts";
 import { demand } from "./refusals.ts";
 import { failure, PlexusError } from "../../protocols/index.ts";
 import { sameSecret } from "./tokens.ts";
 
 /** Adds what operators' tools read: life, readiness, metrics, and the description of the interface. */
-export function addHealthRoutes(app: FastifyInstance, at: Surroundings, accounts: Accounts): void {
+export function addHealthRoutes(app: FastifyInstance, at: GatewayContext, accounts: Accounts): void {
   const tags = ["node"];
   app.get("/healthz", { schema: { summary: "Liveness: the process answers", tags, security: [] } }, async () => ({
     alive: true,

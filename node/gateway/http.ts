@@ -12,7 +12,7 @@ import { checkSameOrigin, isSafeMethod, presentedToken } from "./callers.ts";
 import type { Entrance } from "./entrance.ts";
 import { parseJson } from "./json.ts";
 import { openAiError } from "./openai-shapes.ts";
-import type { Surroundings } from "./options.ts";
+import type { GatewayContext } from "./options.ts";
 import type { RateLimit } from "./rates.ts";
 import { demand, invalid, rawAnswer, refusalOf, retryAfterSeconds, statusOf } from "./refusals.ts";
 import { randomId, sameSecret } from "./tokens.ts";
@@ -66,7 +66,11 @@ function sendFailure(request: FastifyRequest, reply: FastifyReply, reason: Failu
 }
 
 /** The HTTP server without its routes: parsing, validation, who is calling, errors, headers, the page. */
-export async function createHttp(at: Surroundings, accounts: Accounts, commands: RateLimit): Promise<FastifyInstance> {
+export async function createHttp(
+  at: GatewayContext,
+  accounts: Accounts,
+  commands: RateLimit,
+): Promise<FastifyInstance> {
   const { limits, log, meter } = at;
   const answerError = (error: unknown, request: FastifyRequest, reply: FastifyReply) => {
     const { reason, fault } = refusalOf(error, request.routeOptions.config.bytesMax ?? limits.bodyBytesMax);

@@ -31,7 +31,7 @@ import { gatewayLimits } from "./limits.ts";
 import { listenForMetrics, type MetricsListener } from "./metrics.ts";
 import { addOpenAiRoutes } from "./openai.ts";
 import { createOutflow } from "./outflow.ts";
-import type { Gateway, GatewayOptions, Surroundings } from "./options.ts";
+import type { Gateway, GatewayOptions, GatewayContext } from "./options.ts";
 import { listNodes } from "./nodes.ts";
 import { createRateLimit } from "./rates.ts";
 import { addRoutes } from "./routes.ts";
@@ -47,7 +47,7 @@ export { adminCodeHash } from "./tokens.ts";
 export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   let url = "";
   const all = { ...gatewayLimits, ...options.limits };
-  const at: Surroundings = {
+  const at: GatewayContext = {
     ...options,
     limits: all,
     outflow: createOutflow({ ...options, limits: all }),

@@ -2,7 +2,7 @@ import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { failure, type Failure } from "../../protocols/index.ts";
 import type { HostCheck } from "./hosts.ts";
-import type { Surroundings } from "./options.ts";
+import type { GatewayContext } from "./options.ts";
 import { rawAnswer } from "./refusals.ts";
 
 /** Where metrics are read without a token: a listener of its own, which no proxy of the page leads to. */
@@ -20,7 +20,7 @@ export interface ListenAddress {
 /** Serves `GET /metrics` and nothing else. Rejects when the address is taken. */
 export async function listenForMetrics(
   address: ListenAddress,
-  at: Pick<Surroundings, "metricsText" | "log" | "limits">,
+  at: Pick<GatewayContext, "metricsText" | "log" | "limits">,
   isOurs: HostCheck,
 ): Promise<MetricsListener> {
   const { limits, log } = at;

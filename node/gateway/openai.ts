@@ -16,14 +16,14 @@ import {
 import type { Caller } from "./accounts.ts";
 import { callerOf } from "./http.ts";
 import { chatRequest, createAnswer, openAiError, readChat } from "./openai-shapes.ts";
-import type { Surroundings } from "./options.ts";
+import type { GatewayContext } from "./options.ts";
 import { demand } from "./refusals.ts";
 import { randomId } from "./tokens.ts";
 
 const agentPrefix = "agent:";
 
 /** Adds the part of OpenAI's interface that its clients need to chat: models, and completions, streamed or whole. */
-export function addOpenAiRoutes(app: FastifyInstance, at: Surroundings): void {
+export function addOpenAiRoutes(app: FastifyInstance, at: GatewayContext): void {
   const { kernel, limits } = at;
   const { generate: engine } = at.engines;
   const running = new Map<string, number>();

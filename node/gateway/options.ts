@@ -92,7 +92,7 @@ export interface Gateway {
 }
 
 /** What the parts of the gateway share: the options with every limit filled in. */
-export type Surroundings = Omit<GatewayOptions, "limits" | "peers" | "trustedProxies" | "hosts"> & {
+export type GatewayContext = Omit<GatewayOptions, "limits" | "peers" | "trustedProxies" | "hosts"> & {
   readonly outflow: Outflow;
   readonly isOurs: HostCheck;
   readonly limits: GatewayLimits;

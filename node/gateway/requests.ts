@@ -8,7 +8,7 @@ import {
   type Result,
 } from "../../protocols/index.ts";
 import { answerCosts, isPersonOnly, isTopicFor, readCommand, rowNamed } from "./commands.ts";
-import type { Surroundings } from "./options.ts";
+import type { GatewayContext } from "./options.ts";
 import type { Permit } from "./outflow.ts";
 import type { Subscriber } from "./subscriber.ts";
 import type { Subscribers } from "./subscribers.ts";
@@ -21,7 +21,7 @@ export interface Requests {
 }
 
 /** Makes what answers them. */
-export function createRequests(at: Surroundings, { feeds, people }: Subscribers): Requests {
+export function createRequests(at: GatewayContext, { feeds, people }: Subscribers): Requests {
   const { kernel, limits, log, outflow } = at;
   /** What nobody waits for must not end the process. */
   const failed = (error: unknown): void => log.error("connection.failed", { error });

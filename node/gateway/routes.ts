@@ -21,7 +21,7 @@ import type { Accounts, Caller, Entered, Origin } from "./accounts.ts";
 import { deviceCookie, presentedDevice, sessionCookie } from "./callers.ts";
 import { answerCosts, commandRoutes, isPersonOnly, messageOf, operationName, schemasOf } from "./commands.ts";
 import { callerOf, originOf } from "./http.ts";
-import type { Surroundings } from "./options.ts";
+import type { GatewayContext } from "./options.ts";
 import type { Permit } from "./outflow.ts";
 import { demand } from "./refusals.ts";
 
@@ -50,7 +50,7 @@ const directKey = (left: string, right: string): string =>
   `dm.${[left, right].map((principal) => principal.slice(principal.indexOf("/") + 1)).sort().join(".")}`; // prettier-ignore
 
 /** Adds the routes below `apiPrefix` that people use. */
-export function addRoutes(app: FastifyInstance, at: Surroundings, accounts: Accounts): void {
+export function addRoutes(app: FastifyInstance, at: GatewayContext, accounts: Accounts): void {
   const { kernel, limits } = at;
   const ask = (caller: Caller, to: `${string}/${string}`, message: Message, operationId?: string) =>
     kernel.ask({
@@ -139,7 +139,7 @@ export function addRoutes(app: FastifyInstance, at: Surroundings, accounts: Acco
 
 /** Asks for a large answer once there is room for it, which is the answer's until it has been read. */
 export async function untilRead<T>(
-  { outflow }: Surroundings,
+  { outflow }: GatewayContext,
   reply: FastifyReply,
   bytes: number,
   ask: () => Promise<Result<T>>,
@@ -174,7 +174,7 @@ type Ask = (
   operationId?: string,
 ) => Promise<Result<unknown>>;
 
-function addAccountRoutes(app: FastifyInstance, at: Surroundings, accounts: Accounts, ask: Ask): void {
+function addAccountRoutes(app: FastifyInstance, at: GatewayContext, accounts: Accounts, ask: Ask): void {
   const { limits } = at;
   const tags = ["account"];
   const fromDevice = (request: FastifyRequest): Origin => ({

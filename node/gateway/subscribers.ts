@@ -11,7 +11,7 @@ import type { Accounts, Caller } from "./accounts.ts";
 import { answerTo } from "./answers.ts";
 import type { Entrance } from "./entrance.ts";
 import { createFeeds, type Feeds } from "./feeds.ts";
-import type { Surroundings } from "./options.ts";
+import type { GatewayContext } from "./options.ts";
 import { createPeople, type People } from "./people.ts";
 import { Encoded, Subscriber, type Wire } from "./subscriber.ts";
 import { readToken } from "./tokens.ts";
@@ -44,7 +44,7 @@ export interface Entry {
 
 /** Makes the register of subscribers of one gateway. */
 export function createSubscribers(
-  at: Surroundings,
+  at: GatewayContext,
   parts: { readonly accounts: Accounts; readonly entrance: Entrance },
 ): Subscribers {
   const { accounts, entrance } = parts;

@@ -1,7 +1,7 @@
 import { expect } from "chai";
 import type { Browser } from "playwright-core";
 import { slotOf } from "../../protocols/index.ts";
-import { boss, ClusterProcesses, worker } from "../integration/cluster-processes.ts";
+import { ClusterProcesses, manager, worker } from "../integration/cluster-processes.ts";
 import { healthy } from "../integration/cluster-waits.ts";
 import { openBrowser, openStage } from "./stage.ts";
 
@@ -43,7 +43,7 @@ describe("the page of a node that does not come back", function () {
   });
 
   it("is no concern of who comes in at another, though it was the only manager", async () => {
-    await using cluster = await ClusterProcesses.start([boss, worker("two"), worker("three")]);
+    await using cluster = await ClusterProcesses.start([manager, worker("two"), worker("three")]);
     const two = cluster.named("two");
     const token = await cluster.first.signUp("ada");
     for (let needed = true; needed;) {
@@ -91,8 +91,8 @@ describe("the page of a node that does not come back", function () {
     await far.press("Enter");
     const banner = page.locator(".link-banner");
     // The node cannot tell whether the other two are down or it is itself cut off from them, so the page leads there.
-    await banner.getByText("This node cannot reach boss, three").waitFor({ timeout: 20_000 });
-    for (const name of ["boss", "three"]) await banner.getByRole("link", { name }).waitFor();
+    await banner.getByText("This node cannot reach manager, three").waitFor({ timeout: 20_000 });
+    for (const name of ["manager", "three"]) await banner.getByRole("link", { name }).waitFor();
     await page.locator("article.pending").filter({ hasText: "to the dead" }).waitFor();
     await cluster.first.start();
     const taken = page.locator("article[data-seq]").filter({ hasText: "to the dead" });

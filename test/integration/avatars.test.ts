@@ -2,13 +2,13 @@ import { expect } from "chai";
 import { hashOf } from "../../node/blobs/index.ts";
 import { slotOf } from "../../protocols/index.ts";
 import { png } from "../pictures.ts";
-import { boss, ClusterProcesses, worker } from "./cluster-processes.ts";
+import { ClusterProcesses, manager, worker } from "./cluster-processes.ts";
 import { healthy, until } from "./cluster-waits.ts";
 import type { NodeProcess } from "./node-process.ts";
 
 describe("a picture of a person in a cluster of real processes", () => {
   it("is served by every node, also when the owner of the person's slot is killed as soon as it was acknowledged", async () => {
-    await using cluster = await ClusterProcesses.start([boss, worker("one"), worker("two"), worker("three")]);
+    await using cluster = await ClusterProcesses.start([manager, worker("one"), worker("two"), worker("three")]);
     const token = await cluster.first.signUp("ada");
     await healthy(cluster, "at the start");
     const bytes = png(64, 64);

@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import { slotOf, type ActorDetail, type ActorPage, type AuditPage } from "../../protocols/index.ts";
-import { boss, ClusterProcesses, worker } from "./cluster-processes.ts";
+import { ClusterProcesses, manager, worker } from "./cluster-processes.ts";
 import { healthy, until } from "./cluster-waits.ts";
 
 const people = ["ada", "bob", "cy", "dee", "eve", "flo", "gus", "hal"] as const;
@@ -9,12 +9,12 @@ describe("what an admin sees of a cluster of real processes", () => {
   it("is the whole of it at any node, and says when it is not", async function () {
     this.timeout(120_000);
     await using cluster = await ClusterProcesses.start([
-      { name: "boss", roles: "manager,chat,gateway" },
+      { name: "manager", roles: "manager,chat,gateway" },
       { name: "one", roles: "chat,gateway" },
       { name: "two", roles: "chat,gateway" },
     ]);
-    const [boss, one, two] = [cluster.named("boss"), cluster.named("one"), cluster.named("two")];
-    for (const name of people) await boss.signUp(name);
+    const [manager, one, two] = [cluster.named("manager"), cluster.named("one"), cluster.named("two")];
+    for (const name of people) await manager.signUp(name);
     const list = async (at = one): Promise<ActorPage> =>
       (await cluster.admin("GET", "/api/v1/admin/actors?kind=user", undefined, at)) as ActorPage;
 
@@ -25,27 +25,27 @@ describe("what an admin sees of a cluster of real processes", () => {
       return page;
     });
     expect(everybody).to.not.have.property("unanswered");
-    for (const node of [boss, one, two]) {
+    for (const node of [manager, one, two]) {
       const shown = (await cluster.admin("GET", "/api/v1/admin/actors/user/gus", undefined, node)) as ActorDetail;
       expect(shown)
         .to.include({ actor: "user/gus" })
         .and.to.have.property("node")
-        .that.is.oneOf(["boss", "one", "two"]);
+        .that.is.oneOf(["manager", "one", "two"]);
       const released = await node.http("POST", "/api/v1/admin/actors/user/gus/release", {}, await node.controlToken());
       expect(released.body).to.have.nested.property("error.code", "ALREADY_DONE");
     }
 
-    await cluster.admin("POST", "/api/v1/admin/cluster/actors/user/ada/move", { to: "boss" }, two);
+    await cluster.admin("POST", "/api/v1/admin/cluster/actors/user/ada/move", { to: "manager" }, two);
     await cluster.admin("POST", "/api/v1/admin/cluster/actors/user/bob/move", { to: "one" }, two);
     const moved = await list(two);
-    expect(moved.rows.slice(0, 2).map(({ node }) => node)).to.deep.equal(["boss", "one"]);
+    expect(moved.rows.slice(0, 2).map(({ node }) => node)).to.deep.equal(["manager", "one"]);
     const audit = await until("the move is in the audit", async () => {
       const page = (await cluster.admin("GET", "/api/v1/admin/cluster/audit", undefined, two)) as AuditPage;
       expect(page.entries.filter(({ action }) => action === "move")).to.have.length(2);
       return page;
     });
     const told = audit.entries.map(({ action, by, facts }) => `${action} ${by} ${facts["name"] ?? ""}`.trim());
-    expect(told.slice(0, 2)).to.deep.equal(["move operator one", "move operator boss"]);
+    expect(told.slice(0, 2)).to.deep.equal(["move operator one", "move operator manager"]);
     expect(told.slice(2)).to.have.members(["join two two", "join one one", "invite operator", "invite operator"]);
     // Each came by an invitation of its own.
     const invitations = (what: string) =>
@@ -54,10 +54,10 @@ describe("what an admin sees of a cluster of real processes", () => {
     expect(new Set(invitations("join"))).to.have.property("size", 2);
 
     // It decides about failover: while it is away, nobody takes over what it has.
-    boss.signal("SIGSTOP");
+    manager.signal("SIGSTOP");
     try {
       const part = await list();
-      expect(part.unanswered).to.deep.equal(["boss"]);
+      expect(part.unanswered).to.deep.equal(["manager"]);
       expect(part.rows.map(({ actor }) => actor))
         .to.include("user/bob")
         .and.to.not.include("user/ada");
@@ -65,7 +65,7 @@ describe("what an admin sees of a cluster of real processes", () => {
       expect(away.body).to.have.nested.property("error.code").that.is.oneOf(["SLOT_UNAVAILABLE", "PEER_LOST"]);
       expect(away.body).to.have.nested.property("error.details.node");
     } finally {
-      boss.signal("SIGCONT");
+      manager.signal("SIGCONT");
     }
     await until("it answers again", async () => expect(await list()).to.not.have.property("unanswered"));
   });
@@ -77,7 +77,7 @@ const soonMs = 6_000;
 describe("a cluster of real processes whose only manager is dead", () => {
   it("says soon that it cannot make what is new, goes on with the rest, and makes it when the manager is back", async function () {
     this.timeout(120_000);
-    await using cluster = await ClusterProcesses.start([boss, worker("one"), worker("two")]);
+    await using cluster = await ClusterProcesses.start([manager, worker("one"), worker("two")]);
     const one = cluster.named("one");
     const token = await cluster.first.signUp("ada");
     await healthy(cluster, "before the manager dies");
@@ -133,7 +133,7 @@ describe("a cluster of real processes that asks for two copies in sync", () => {
   it("begins with a node that waits for a second one, and drains no copy that writes need", async function () {
     this.timeout(120_000);
     const flags = ["--min-in-sync", "2"];
-    await using cluster = await ClusterProcesses.start([{ name: "boss", roles: "manager,chat,gateway", flags }]);
+    await using cluster = await ClusterProcesses.start([{ name: "manager", roles: "manager,chat,gateway", flags }]);
     const early = { name: "ada", password: "password of ada", adminCode: cluster.first.adminCode };
     const refusal = await cluster.first.http("POST", "/api/v1/sign-up", early);
     expect(refusal.body).to.have.nested.property("error.outcome", "not_started");

@@ -4,7 +4,7 @@ import { promisify } from "node:util";
 import { slotOf, type AgentHistory, type ConversationTurn, type ModelInfo } from "../../protocols/index.ts";
 import { check } from "./cluster-checks.ts";
 import { Load, rooms } from "./cluster-load.ts";
-import { boss, ClusterProcesses, worker } from "./cluster-processes.ts";
+import { ClusterProcesses, manager, worker } from "./cluster-processes.ts";
 import { slotOfRoom } from "./cluster-trouble.ts";
 import { everybodyWrites, healthy, progress, until } from "./cluster-waits.ts";
 import { createDataFolder, NodeProcess } from "./node-process.ts";
@@ -79,7 +79,7 @@ describe("a cluster of real processes that grows and shrinks under load", () => 
 
   it("takes a node in, lets another go, and never stops", async function () {
     this.timeout(240_000);
-    await using cluster = await ClusterProcesses.start([boss, ...["one", "two", "three"].map(worker)]);
+    await using cluster = await ClusterProcesses.start([manager, ...["one", "two", "three"].map(worker)]);
     using load = await Load.begin(cluster);
     await progress(load, 100, "the start");
     const [, ...flags] = await invitedBy(cluster.first, "--role", "chat,ai,gateway");

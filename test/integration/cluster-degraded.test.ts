@@ -1,12 +1,12 @@
 import { expect } from "chai";
 import { terminalPorts } from "../../cli/chat/socket.ts";
 import { Client } from "../../client/index.ts";
-import { boss, ClusterProcesses, worker } from "./cluster-processes.ts";
+import { ClusterProcesses, manager, worker } from "./cluster-processes.ts";
 import { healthy, sleep, until } from "./cluster-waits.ts";
 import { isolate } from "./links.ts";
 import { layProxies, missingForProxies } from "./links-proxies.ts";
 
-const names = [boss.name, "one", "two", "three"];
+const names = [manager.name, "one", "two", "three"];
 const rooms = ["den", "attic", "cellar", "garden"];
 const pauseMs = 50;
 /** Noticing takes 2 s, a failover as long on a busy machine; much more would be of no use. */
@@ -63,7 +63,7 @@ describe("people at a node of a cluster that is cut off from the others", functi
 
 async function cutOff(): Promise<void> {
   await using links = await layProxies();
-  await using cluster = await ClusterProcesses.start([boss, ...names.slice(1).map(worker)], links);
+  await using cluster = await ClusterProcesses.start([manager, ...names.slice(1).map(worker)], links);
   const token = await cluster.first.signUp("ada");
   for (const room of rooms) {
     const made = await cluster.first.http("POST", "/api/v1/rooms", { room, title: room }, token);

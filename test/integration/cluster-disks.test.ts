@@ -4,16 +4,16 @@ import { cp, rename, rm } from "node:fs/promises";
 import type { ClusterNodeRow } from "../../protocols/index.ts";
 import { check } from "./cluster-checks.ts";
 import { Load, rooms } from "./cluster-load.ts";
-import { boss, ClusterProcesses, worker, type NodeSpec } from "./cluster-processes.ts";
+import { ClusterProcesses, manager, worker, type NodeSpec } from "./cluster-processes.ts";
 import { slotOfRoom } from "./cluster-trouble.ts";
 import { everybodyWrites, healthy, progress, until } from "./cluster-waits.ts";
 import type { NodeProcess } from "./node-process.ts";
 import { missingForSmallDisks, onSmallDisk, SmallDisk } from "./small-disk.ts";
 
 const workers = ["one", "two", "three"] as const;
-/** What the launcher says holds for the workers: the test reads files of the boss. */
+/** What the launcher says holds for the workers: the test reads files of the manager. */
 const specs = (launcher: readonly string[] = []): readonly NodeSpec[] => [
-  boss,
+  manager,
   ...workers.map((name) => ({ ...worker(name), launcher })),
 ];
 

@@ -50,17 +50,17 @@ if ("missing" in etcd) {
       this.timeout(120_000);
       const three = await startEtcd(etcd.path, 3);
       try {
-        await using cluster = await ClusterProcesses.start([manager("boss"), manager("one"), worker("two")]);
+        await using cluster = await ClusterProcesses.start([manager("first"), manager("one"), worker("two")]);
         using load = await Load.begin(cluster);
         await progress(load, 50, "the start");
         await healthy(cluster, "before the move");
-        const [boss, one, two] = [cluster.named("boss"), cluster.named("one"), cluster.named("two")];
+        const [first, one, two] = [cluster.named("first"), cluster.named("one"), cluster.named("two")];
         expect(await directoryAt(cluster, one)).to.have.property("kind", "embedded");
 
         // The role-manager moves like any other, with all that it remembers.
-        const remembered = await plexus(boss, "audit");
+        const remembered = await plexus(first, "audit");
         expect(remembered).to.match(/join.*two/);
-        for (const to of ["one", "boss", "one"]) {
+        for (const to of ["one", "first", "one"]) {
           await until(`the role-manager moves to ${to}`, () => cluster.move("slots/manager/102", to));
           expect(await plexus(two, "audit"), `at ${to}`).to.match(/join.*two/);
         }
@@ -69,7 +69,7 @@ if ("missing" in etcd) {
         const said = await plexus(two, "directory", "migrate", "--etcd", ...three.endpoints);
         expect(said).to.match(/\d+ rows moved/);
         expect(load.acknowledgements, "posts while it moved").to.be.greaterThan(written);
-        for (const node of [boss, one, two])
+        for (const node of [first, one, two])
           await until("every node knows where it is", async () => {
             expect(await directoryAt(cluster, node)).to.deep.equal({ kind: "etcd", endpoints: [...three.endpoints] });
           });
@@ -78,7 +78,7 @@ if ("missing" in etcd) {
         await until("a room moves", () => cluster.move("actors/room/lobby", "two"));
         await everybodyWrites(load, "after the move");
 
-        const dead = await loseFirst(cluster, load, "boss");
+        const dead = await loseFirst(cluster, load, "first");
         await dead.start();
         expect(await directoryAt(cluster, dead)).to.have.property("kind", "etcd");
         await healthy(cluster, "the old keeper is back");
@@ -91,7 +91,7 @@ if ("missing" in etcd) {
 
     it("goes on when etcd has lost its data or is another one: no node ends, and all is whole when the right one is back", async function () {
       this.timeout(240_000);
-      const founder = { ...manager("boss"), flags: ["--etcd", ...servers.endpoints] };
+      const founder = { ...manager("first"), flags: ["--etcd", ...servers.endpoints] };
       await using cluster = await ClusterProcesses.start([founder, manager("one"), worker("two")]);
       using load = await Load.begin(cluster);
       await progress(load, 50, "the start");
@@ -161,7 +161,7 @@ if ("missing" in etcd) {
 
     it("begins there, and survives the node that began it", async function () {
       this.timeout(120_000);
-      const founder = { ...manager("boss"), flags: ["--etcd", ...servers.endpoints] };
+      const founder = { ...manager("first"), flags: ["--etcd", ...servers.endpoints] };
       await using cluster = await ClusterProcesses.start([founder, manager("one"), worker("two")]);
       // Until there is an admin, each start of the node that began the cluster prints a code, and no other node does.
       expect(cluster.nodes.map(({ adminCode }) => adminCode !== undefined)).to.deep.equal([true, false, false]);
@@ -172,7 +172,7 @@ if ("missing" in etcd) {
       using load = await Load.begin(cluster);
       await progress(load, 50, "the start");
       for (const node of cluster.nodes) expect(await directoryAt(cluster, node)).to.have.property("kind", "etcd");
-      const dead = await loseFirst(cluster, load, "boss");
+      const dead = await loseFirst(cluster, load, "first");
       await dead.start();
       await healthy(cluster, "the founder is back");
       await load.end();
@@ -183,7 +183,7 @@ if ("missing" in etcd) {
       this.timeout(150_000);
       const three = await startEtcd(etcd.path, 3);
       try {
-        const founder = { ...manager("boss"), flags: ["--etcd", ...three.endpoints] };
+        const founder = { ...manager("first"), flags: ["--etcd", ...three.endpoints] };
         await using cluster = await ClusterProcesses.start([founder, manager("one"), worker("two")]);
         using load = await Load.begin(cluster);
         await progress(load, 50, "the start");
@@ -195,7 +195,7 @@ if ("missing" in etcd) {
         const { name: to = "" } = (await cluster.members()).find(({ node }) => node !== owner) ?? {};
         await until("a room moves", () => cluster.move("actors/room/lobby", to));
         await everybodyWrites(load, "a member of etcd is dead");
-        const dead = await loseFirst(cluster, load, "boss");
+        const dead = await loseFirst(cluster, load, "first");
         await dead.start();
         await healthy(cluster, "the founder is back");
         await load.end();

@@ -3,7 +3,7 @@ import { cp, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { expect } from "chai";
 import { BadMember } from "./cluster-bad-member.ts";
-import { boss, ClusterProcesses } from "./cluster-processes.ts";
+import { ClusterProcesses, manager } from "./cluster-processes.ts";
 import { until } from "./cluster-waits.ts";
 import { createDataFolder, NodeProcess } from "./node-process.ts";
 import { plexus, runPlexus } from "./plexus-command.ts";
@@ -23,7 +23,7 @@ describe("a real node that is evicted while it runs", () => {
     this.timeout(60_000);
     await using folder = await createDataFolder();
     const log = join(folder.path, "log");
-    await using cluster = await ClusterProcesses.start([boss, loggedTwo(log)]);
+    await using cluster = await ClusterProcesses.start([manager, loggedTwo(log)]);
     const two = cluster.named("two");
     const { node } = (await cluster.members()).find(({ name }) => name === "two") as { readonly node: string };
 
@@ -32,7 +32,7 @@ describe("a real node that is evicted while it runs", () => {
     await until("the liar is connected to it again", () => expect(liar.peers()).to.include(node), limitMs);
     expect((await two.http("GET", "/healthz")).status).to.equal(200);
 
-    const keeper = await runPlexus("nodes", "evict", "boss", "--data", cluster.first.data);
+    const keeper = await runPlexus("nodes", "evict", "manager", "--data", cluster.first.data);
     expect(keeper.code).to.equal(1);
     expect(keeper.stderr).to.match(/FORBIDDEN.*it keeps the directory.*plexus directory migrate --etcd/s);
     const said = await plexus(cluster.first, "nodes", "evict", "two");
@@ -62,7 +62,7 @@ describe("a real node that is evicted while it runs", () => {
     this.timeout(60_000);
     await using folder = await createDataFolder();
     const log = join(folder.path, "log");
-    await using cluster = await ClusterProcesses.start([boss, loggedTwo(log)]);
+    await using cluster = await ClusterProcesses.start([manager, loggedTwo(log)]);
     const two = cluster.named("two");
     const copy = join(folder.path, "copy");
     await cp(two.data, copy, { recursive: true });

@@ -1,6 +1,6 @@
 import { check } from "./cluster-checks.ts";
 import { Load, rooms } from "./cluster-load.ts";
-import { boss, ClusterProcesses, worker, type NodeSpec } from "./cluster-processes.ts";
+import { ClusterProcesses, manager, worker, type NodeSpec } from "./cluster-processes.ts";
 import { slotOfRoom } from "./cluster-trouble.ts";
 import { everybodyWrites, healthy, progress, sleep } from "./cluster-waits.ts";
 import { isolate, layings, type Links } from "./links.ts";
@@ -11,8 +11,8 @@ const cutMs = 5_000;
 const shortCutMs = 3_000;
 
 const workers = ["one", "two", "three"] as const;
-const names = [boss.name, ...workers];
-const specs: readonly NodeSpec[] = [boss, ...workers.map(worker)];
+const names = [manager.name, ...workers];
+const specs: readonly NodeSpec[] = [manager, ...workers.map(worker)];
 
 interface Scene {
   readonly cluster: ClusterProcesses;
@@ -55,17 +55,17 @@ const cuts: Readonly<Record<string, (scene: Scene) => Promise<void>>> = {
     for (const other of others) links.cut(other, owner);
     await sleep(shortCutMs);
     // Who reaches all of them: the copies do not reach the owner.
-    await Promise.all(rooms.map((room) => load.visit(cluster.named("boss"), room)));
+    await Promise.all(rooms.map((room) => load.visit(cluster.named("manager"), room)));
   },
   async "an owner does not reach the directory"({ cluster, load, links, owner, others }) {
-    links.cut(owner, "boss");
-    links.cut("boss", owner);
+    links.cut(owner, "manager");
+    links.cut("manager", owner);
     await sleep(shortCutMs);
     await Promise.all(rooms.map((room) => load.visit(cluster.named(others[0]), room)));
   },
   async "two are cut off from the directory and the third"({ cluster, load, links, owner, others }) {
-    isolate(links, owner, ["boss", others[0]]);
-    isolate(links, others[1], ["boss", others[0]]);
+    isolate(links, owner, ["manager", others[0]]);
+    isolate(links, others[1], ["manager", others[0]]);
     await sleep(shortCutMs);
     await Promise.all(rooms.map((room) => load.visit(cluster.named(others[0]), room)));
   },

@@ -22,7 +22,7 @@ export interface NodeSpec {
 export const worker = (name: string): NodeSpec => ({ name, roles: "chat,ai,gateway" });
 
 /** A node that decides and holds no actors. */
-export const boss: NodeSpec = { name: "boss", roles: "manager,gateway" };
+export const manager: NodeSpec = { name: "manager", roles: "manager,gateway" };
 
 /** Where a node runs: what starts it there, and what it has to be told of the place. */
 export interface Seat {

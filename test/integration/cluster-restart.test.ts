@@ -2,7 +2,7 @@ import { expect } from "chai";
 import { once } from "node:events";
 import { createServer } from "node:net";
 import type { NodeStatus } from "../../protocols/index.ts";
-import { boss, ClusterProcesses, worker, type Seating } from "./cluster-processes.ts";
+import { ClusterProcesses, manager, worker, type Seating } from "./cluster-processes.ts";
 import { healthy, until } from "./cluster-waits.ts";
 import type { NodeProcess } from "./node-process.ts";
 
@@ -17,7 +17,7 @@ describe("a cluster of real processes whose nodes take any port", () => {
 
   it("finds itself again after all of it was killed, and a node whose port was taken meanwhile", async function () {
     this.timeout(180_000);
-    await using cluster = await ClusterProcesses.start([boss, worker("one"), worker("two")], anywhere);
+    await using cluster = await ClusterProcesses.start([manager, worker("one"), worker("two")], anywhere);
     const token = await cluster.first.signUp("ada");
     expect((await cluster.first.http("POST", "/api/v1/rooms", { room: "den", title: "Den" }, token)).status).to.equal(
       200,

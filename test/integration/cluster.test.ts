@@ -1,7 +1,7 @@
 import { Dice } from "../world/index.ts";
 import { check } from "./cluster-checks.ts";
 import { Load } from "./cluster-load.ts";
-import { boss, ClusterProcesses, worker, type NodeSpec } from "./cluster-processes.ts";
+import { ClusterProcesses, manager, worker, type NodeSpec } from "./cluster-processes.ts";
 import { Trouble } from "./cluster-trouble.ts";
 import { everybodyWrites, healthy, progress } from "./cluster-waits.ts";
 
@@ -18,12 +18,12 @@ const clusters: readonly {
 }[] = [
   {
     title: "three nodes, one of which does everything",
-    specs: [{ name: "boss", roles: "manager,chat,ai,gateway" }, worker("one"), worker("two")],
+    specs: [{ name: "manager", roles: "manager,chat,ai,gateway" }, worker("one"), worker("two")],
     kinds: ["killed", "paused", "ended", "killedShortly", "allKilled"],
   },
   {
     title: "five nodes, with a manager of its own",
-    specs: [boss, ...["one", "two", "three", "four"].map(worker)],
+    specs: [manager, ...["one", "two", "three", "four"].map(worker)],
     kinds: [
       "killed",
       "paused",

@@ -5,7 +5,7 @@ import { readToken, writeToken } from "../../node/mesh/invitation.ts";
 import type { ClusterSummary, NodeStatus } from "../../protocols/index.ts";
 import { multicastWorks } from "../multicast.ts";
 import { lastingPort } from "../ports.ts";
-import { boss, ClusterProcesses } from "./cluster-processes.ts";
+import { ClusterProcesses, manager } from "./cluster-processes.ts";
 import { until } from "./cluster-waits.ts";
 import { createDataFolder, NodeProcess } from "./node-process.ts";
 import { invitedBy, plexus, runPlexus } from "./plexus-command.ts";
@@ -37,7 +37,7 @@ describe("real nodes that join one cluster", () => {
     stage = new AsyncDisposableStack();
     log = join(stage.use(await createDataFolder()).path, "log");
     const launcher = ["sh", "-c", 'log=$0; exec "$@" 2>>"$log"', log];
-    cluster = stage.use(await ClusterProcesses.start([{ ...boss, launcher }]));
+    cluster = stage.use(await ClusterProcesses.start([{ ...manager, launcher }]));
   });
   after(() => stage.disposeAsync());
 
@@ -64,11 +64,11 @@ describe("real nodes that join one cluster", () => {
     await until("the first invitation has expired", () => expect(Date.now()).to.be.above(expiredAtMs));
     expect(await refusalOf("late", own.path, brief)).to.equal("expired");
     expect(await refusalOf("forger", other.path, forged)).to.equal("forged");
-    expect(await names()).to.deep.equal(["boss"]);
-    second = stage.use(new NodeProcess(own.path, [...model, "--name", "boss", ...line.slice(1)]));
+    expect(await names()).to.deep.equal(["manager"]);
+    second = stage.use(new NodeProcess(own.path, [...model, "--name", "manager", ...line.slice(1)]));
     await second.start();
     expect(await refusalOf("thief", other.path, line)).to.equal("used");
-    expect(await names()).to.have.members(["boss", "boss-2"]);
+    expect(await names()).to.have.members(["manager", "manager-2"]);
 
     const refusals = (await readFile(log, "utf8"))
       .split("\n")
@@ -83,14 +83,14 @@ describe("real nodes that join one cluster", () => {
     await until("who joined is in the audit, and nobody else", async () => {
       const audit = await plexus(cluster.first, "audit");
       expect(audit)
-        .to.match(/ join +│ boss-2 +│ .*name boss-2/)
+        .to.match(/ join +│ manager-2 +│ .*name manager-2/)
         .and.not.match(/late|forger|thief/);
     });
   }).timeout(120_000);
 
   it("say as which one the cluster knows them, so that nobody takes one for the other that has its name", async () => {
-    expect(second.name).to.equal("boss-2");
-    expect(await statusOf(second)).to.include({ name: "boss-2" });
+    expect(second.name).to.equal("manager-2");
+    expect(await statusOf(second)).to.include({ name: "manager-2" });
   });
 
   /** Ends both nodes. Started again, each listens for the other at a port where nobody looks for it: one that it is told, since
@@ -101,9 +101,9 @@ describe("real nodes that join one cluster", () => {
   const again = async (data: string, ...flags: readonly string[]): Promise<NodeProcess> =>
     new NodeProcess(data, [...model, "--mesh-port", String(await lastingPort()), ...flags]);
   const bossAgain = (...flags: readonly string[]): Promise<NodeProcess> =>
-    again(cluster.first.data, "--name", "boss", "--role", "manager,gateway", ...flags);
+    again(cluster.first.data, "--name", "manager", "--role", "manager,gateway", ...flags);
   const secondAgain = (...flags: readonly string[]): Promise<NodeProcess> =>
-    again(second.data, "--name", "boss-2", ...flags);
+    again(second.data, "--name", "manager-2", ...flags);
   const meet = (one: NodeProcess, other: NodeProcess): Promise<void> =>
     until("they are one cluster again", async () => {
       for (const node of [one, other]) {
@@ -115,7 +115,7 @@ describe("real nodes that join one cluster", () => {
           node,
         )) as ClusterSummary;
         const up = nodes.flatMap((row) => (row.up ? [row.name] : []));
-        expect(up).to.include.members(["boss", "boss-2"]);
+        expect(up).to.include.members(["manager", "manager-2"]);
       }
     });
 

@@ -14,7 +14,7 @@ import {
 } from "../../../protocols/index.ts";
 import type { Caller } from "../accounts.ts";
 import { checkSameOrigin, presentedToken } from "../callers.ts";
-import type { Surroundings } from "../options.ts";
+import type { GatewayContext } from "../options.ts";
 import type { RateLimit } from "../rates.ts";
 import { demand } from "../refusals.ts";
 import { Encoded, type Subscriber, type Wire, type WireStream } from "../subscriber.ts";
@@ -47,14 +47,14 @@ class EventWire implements Wire, WireStream {
   readonly encode = eventOf;
   readonly stream = this;
   readonly #answer: ServerResponse;
-  readonly #at: Pick<Surroundings, "limits" | "clock">;
+  readonly #at: Pick<GatewayContext, "limits" | "clock">;
   #hasBegun = false;
   #onStill: (() => void) | undefined;
   #saidAtMs: number;
   /** Why it was ended before it began. */
   refusal: Failure | undefined;
 
-  constructor(answer: ServerResponse, at: Pick<Surroundings, "limits" | "clock">) {
+  constructor(answer: ServerResponse, at: Pick<GatewayContext, "limits" | "clock">) {
     this.#answer = answer;
     this.#at = at;
     this.#saidAtMs = at.clock.monotonicMs();
@@ -148,7 +148,7 @@ interface Stream {
 /** Adds the topics as server-sent events: what browsers' `EventSource`, `curl -N` and many tools read. */
 export function addEvents(
   app: FastifyInstance,
-  at: Surroundings,
+  at: GatewayContext,
   { subscribers, commands }: { readonly subscribers: Subscribers; readonly commands: RateLimit },
 ): void {
   /** Follows, and resolves when the stream has begun, or cannot. A position that has expired is no error to a client that cannot

@@ -8,7 +8,7 @@ import { checkSameOrigin, presentedToken } from "../callers.ts";
 import type { Entrance } from "../entrance.ts";
 import { parseJson } from "../json.ts";
 import type { GatewayLimits } from "../limits.ts";
-import type { Surroundings } from "../options.ts";
+import type { GatewayContext } from "../options.ts";
 import type { RateLimit } from "../rates.ts";
 import { invalid, rawAnswer } from "../refusals.ts";
 import { answer, createRequests } from "../requests.ts";
@@ -52,7 +52,7 @@ class SocketWire implements Wire {
   readonly socket: WebSocket;
   /** The stream under `socket`. Frames made by `frameOf` go straight to it: see there. */
   readonly stream: Socket;
-  readonly #at: Pick<Surroundings, "limits" | "clock">;
+  readonly #at: Pick<GatewayContext, "limits" | "clock">;
   subscriber: Subscriber | undefined;
   /** Node clock, monotonic. */
   heardAtMs: number;
@@ -63,7 +63,7 @@ class SocketWire implements Wire {
   /** Commands refused for their rate, since the last one that was taken. */
   refusals = 0;
 
-  constructor(socket: WebSocket, stream: Duplex, at: Pick<Surroundings, "limits" | "clock">) {
+  constructor(socket: WebSocket, stream: Duplex, at: Pick<GatewayContext, "limits" | "clock">) {
     this.socket = socket;
     this.stream = stream as Socket;
     this.#at = at;
@@ -127,7 +127,7 @@ class SocketWire implements Wire {
  *  closures for as long as the connection lives, which costs more memory than the connection. */
 export function addSockets(
   server: Server,
-  at: Surroundings,
+  at: GatewayContext,
   parts: { readonly subscribers: Subscribers; readonly commands: RateLimit; readonly entrance: Entrance },
 ): Sockets {
   const { subscribers, commands, entrance } = parts;

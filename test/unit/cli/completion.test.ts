@@ -9,7 +9,7 @@ import { createProgram } from "../../../cli/program.ts";
 import { offeredRoles } from "../../../protocols/index.ts";
 import { collected } from "./stage.ts";
 
-const surroundings = () => ({ output: collected(), onExit: () => {} });
+const context = () => ({ output: collected(), onExit: () => {} });
 const isInstalled = (shell: Shell): boolean => spawnSync(shell, ["-c", "true"]).status === 0;
 
 /** Every command by its words, with what may follow: subcommands and flags. */
@@ -29,7 +29,7 @@ describe("completion in a shell", function () {
   let program: Command;
   before(async () => {
     folder = mkdtempSync(join(tmpdir(), "plexus-completion-"));
-    program = await createProgram("1", surroundings());
+    program = await createProgram("1", context());
   });
   after(() => rmSync(folder, { recursive: true }));
 
@@ -87,7 +87,7 @@ describe("completion in a shell", function () {
 
   it("is a script that is printed and nothing else", async () => {
     for (const shell of shells) {
-      const at = surroundings();
+      const at = context();
       const argv = ["completion", shell];
       await (await createProgram("1", at, argv)).parseAsync(argv, { from: "user" });
       expect(at.output.out.join("\n")).to.equal(completionScript(shell, program));

@@ -12,13 +12,13 @@ import {
 } from "../../../config/index.ts";
 import { failureOf } from "../../../protocols/index.ts";
 
-const surroundings = {
+const context = {
   workFolder: "/work",
   dataFolder: "/home/ada/.local/share/plexus",
   hostname: "Ada-Laptop.example.org",
   models: [{ name: "plexus-tiny", path: "/app/tiny.gguf" }],
 };
-const parse = (layers: ConfigLayers) => parseConfig(layers, surroundings);
+const parse = (layers: ConfigLayers) => parseConfig(layers, context);
 
 function refusal(act: () => unknown): Readonly<Record<string, unknown>> {
   try {
@@ -35,8 +35,8 @@ describe("configuration", () => {
   it("is complete without being told anything", () => {
     const config = parse({});
     expect(config).to.include({ host: "127.0.0.1", port: 7070, signUp: "open", gpu: "off" });
-    expect(config.data).to.equal(surroundings.dataFolder);
-    expect(config.models).to.deep.equal(surroundings.models);
+    expect(config.data).to.equal(context.dataFolder);
+    expect(config.models).to.deep.equal(context.models);
     expect(config.roles).to.include("gateway");
   });
 
@@ -82,15 +82,14 @@ describe("configuration", () => {
 
   it("calls a node after its machine, or after its data folder when the machine has no name", () => {
     expect(parse({}).name).to.equal("ada-laptop");
-    const nameless = (data: string) =>
-      parseConfig({ flags: { data } }, { ...surroundings, hostname: "localhost" }).name;
+    const nameless = (data: string) => parseConfig({ flags: { data } }, { ...context, hostname: "localhost" }).name;
     expect(nameless("/a"))
       .to.match(/^node-[0-9a-f]{4}$/)
       .and.equal(nameless("/a"));
     expect(nameless("/a")).not.to.equal(nameless("/b"));
     fc.assert(
       fc.property(fc.string({ unit: "binary" }), (hostname) => {
-        parseConfig({}, { ...surroundings, hostname });
+        parseConfig({}, { ...context, hostname });
       }),
     );
   });
