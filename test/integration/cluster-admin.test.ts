@@ -122,7 +122,8 @@ describe("a cluster of real processes whose only manager is dead", () => {
     expect(audit.body).to.have.property("copyAt");
     const ada = { name: "ada", password: "password of ada" };
     expect((await one.http("POST", "/api/v1/sign-in", ada)).status).to.equal(200);
-    expect((await one.http("GET", "/readyz")).status, "what nobody owns yet is none of its slots").to.equal(200);
+    const ready = await one.http("GET", "/readyz");
+    expect(ready.status, `what nobody owns yet is none of its slots: ${JSON.stringify(ready.body)}`).to.equal(200);
 
     await cluster.first.start();
     for (const account of tried) expect((await one.http("POST", "/api/v1/sign-up", account)).status).to.equal(200);
