@@ -25,7 +25,7 @@
 export type { ModelSpec } from "./adapter.ts";
 export { inspectModel, modelSpec } from "./adapters.ts";
 export { createEchoRuntime, type EchoOptions, type EchoRuntime } from "./echo/echo.ts";
-export { echoAnswer } from "./echo/speech.ts";
+export { echoAnswer } from "./echo/reply.ts";
 export type { RuntimeClock, RuntimeEvent, RuntimeLog, RuntimeStats } from "./environment.ts";
 export { startInferenceHost, type InferenceHost, type InferenceHostOptions } from "./host/host.ts";
 export { runtimeLimits } from "./limits.ts";

@@ -1,13 +1,36 @@
 /** The echo in the inference host: a model that needs no file, to try Plexus without one. */
-import type { GenerationRequest } from "../../protocols/index.ts";
+import {
+  failure,
+  ok,
+  refused,
+  type Capability,
+  type EngineAnswer,
+  type EnginePart,
+  type EngineRequest,
+  type GenerationRequest,
+} from "../../protocols/index.ts";
 import { settingsOf, type Adapter, type Ended, type Flow, type LoadedModel, type ModelSpec } from "../adapter.ts";
 import { runtimeLimits } from "../limits.ts";
+import { echoTokens } from "./reply.ts";
 import { speak } from "./speech.ts";
+import { overlapOf, tokenNumbers, tonesOf, vectorOf } from "./words.ts";
+
+/** What it can do: all that needs no model to be done honestly. It neither sees nor hears. */
+const capabilities: readonly Capability[] = [
+  "chat",
+  "tools",
+  "json",
+  "logprobs",
+  "embed",
+  "rerank",
+  "speak",
+  "tokenize",
+];
 
 /** The row of the echo. */
 export const echo: Adapter<undefined> = {
   name: "echo",
-  capabilities: ["chat"],
+  capabilities,
   threaded: false,
   claims: ({ name }) => name === "echo",
   inspect: () => ({ type: "fine", fileBytes: 0, found: undefined }),
@@ -28,11 +51,68 @@ export const echo: Adapter<undefined> = {
 function hostedEcho(spec: ModelSpec, contextTokens: number): LoadedModel {
   return {
     device: "cpu",
-    capabilities: echo.capabilities,
-    serves: { generate: (request, flow) => speakTo(request, flow, spec, contextTokens) },
+    capabilities,
+    serves: {
+      generate: (request, flow) => speakTo(request, flow, spec, contextTokens),
+      embed: (request) => Promise.resolve(answerTo("embed", request, contextTokens)),
+      rerank: (request) => Promise.resolve(answerTo("rerank", request, contextTokens)),
+      tokenize: (request) => Promise.resolve(answerTo("tokenize", request, contextTokens)),
+      async speak(request, flow) {
+        for (const bytes of tonesOf(request.text, request.speed ?? 1)) {
+          await flow.ready();
+          if (flow.cancelled) return refused(failure("CANCELLED"));
+          flow.part({ bytes });
+        }
+        return answerTo("speak", request, contextTokens);
+      },
+    },
     unload: () => Promise.resolve(),
   };
 }
+
+/** The engines that answer at once. */
+interface AtOnce {
+  readonly embed: EngineAnswer<"embed">;
+  readonly rerank: EngineAnswer<"rerank">;
+  readonly speak: EngineAnswer<"speak">;
+  readonly tokenize: EngineAnswer<"tokenize">;
+}
+const atOnce: {
+  readonly [Name in keyof AtOnce]: (request: EngineRequest<Name>) => {
+    readonly texts: readonly string[];
+    readonly answer: (promptTokens: number) => AtOnce[Name];
+  };
+} = {
+  embed: ({ inputs }) => {
+    const texts = inputs.filter((input) => typeof input === "string");
+    return { texts, answer: (promptTokens) => ({ vectors: texts.map(vectorOf), promptTokens }) };
+  },
+  rerank: ({ query, documents }) => ({
+    texts: [query, ...documents],
+    answer: (promptTokens) => ({ scores: documents.map((document) => overlapOf(query, document)), promptTokens }),
+  }),
+  speak: ({ text }) => ({ texts: [text], answer: () => ({ mediaType: "audio/wav" }) }),
+  tokenize: ({ text }) => ({ texts: [text], answer: () => ({ tokens: tokenNumbers(text) }) }),
+};
+
+/** The engines of the echo that have their answer at once, and what they answer. Error: CONTEXT_TOO_LONG. */
+export function answerTo<Name extends keyof AtOnce>(
+  name: Name,
+  request: EngineRequest<Name>,
+  contextTokens: number,
+): Ended<Name> {
+  const { texts, answer } = atOnce[name](request);
+  const counts = texts.map((text) => echoTokens(text).length);
+  const longest = Math.max(0, ...counts);
+  // To count tokens is what a text that is too long is asked for.
+  if (longest > contextTokens && name !== "tokenize")
+    return refused(failure("CONTEXT_TOO_LONG", { promptTokens: longest, contextTokens }));
+  return ok(answer(counts.reduce((sum, count) => sum + count, 0))) as Ended<Name>;
+}
+
+/** What a text sounds like, one part a piece. */
+export const soundOf = ({ text, speed = 1 }: EngineRequest<"speak">): readonly EnginePart<"speak">[] =>
+  Array.from(tonesOf(text, speed), (bytes) => ({ bytes }));
 
 function speakTo(
   request: GenerationRequest,
@@ -50,6 +130,6 @@ function speakTo(
   };
   const options = { after, tokenDelayMs: spec.tokenDelayMs ?? 0, tokensPerPart: 1, contextTokens };
   return new Promise((resolve) => {
-    flow.onCancel(speak(request, options, { text: (text, tokens) => flow.part({ text, tokens }), end: resolve }));
+    flow.onCancel(speak(request, options, { part: (part) => flow.part(part), end: resolve }));
   });
 }

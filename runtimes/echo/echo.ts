@@ -1,10 +1,21 @@
 /** The echo as a runtime in this process: deterministic, on an injected clock, for simulations, tests and demonstrations. */
-import type { GenerationRequest, ModelInfo, Said } from "../../protocols/index.ts";
+import {
+  failure,
+  refused,
+  traitsOf,
+  type EngineName,
+  type EngineRequest,
+  type GenerationPart,
+  type GenerationRequest,
+  type ModelInfo,
+  type Said,
+} from "../../protocols/index.ts";
+import type { Ended } from "../adapter.ts";
 import { Admission } from "../admission.ts";
-import type { LocalEngine } from "../engine.ts";
+import { enginesOf, everyEngine, type Engines, type LocalEngine, type LocalModels, type Running } from "../engine.ts";
 import type { RuntimeClock, RuntimeEvent, RuntimeLog, RuntimeStats } from "../environment.ts";
 import { runtimeLimits } from "../limits.ts";
-import { echo } from "./adapter.ts";
+import { answerTo, echo, soundOf } from "./adapter.ts";
 import { speak } from "./speech.ts";
 
 export interface EchoOptions {
@@ -22,7 +33,10 @@ export interface EchoOptions {
   readonly queuedPerPersonMax?: number;
 }
 
+/** Its own methods are those of the engine `generate`. */
 export interface EchoRuntime extends LocalEngine<"generate"> {
+  /** All that it serves. */
+  readonly engines: Engines;
   stats(): RuntimeStats;
   /** Ends all that runs with RUNTIME_FAULT, as the death of an inference host does. For simulations. */
   crash(): void;
@@ -39,19 +53,40 @@ export function createEchoRuntime(options: EchoOptions): EchoRuntime {
     tokensPerPart: options.tokensPerPart ?? 1,
     contextTokens,
   };
+  /** What is done at once is done in the next turn of the clock, or never when it is cancelled before. */
+  const later = (run: number, act: () => void): void => {
+    const cancelTimer = options.clock.after(0, act);
+    voices.set(run, () => {
+      cancelTimer();
+      voices.delete(run);
+      options.clock.after(0, () => admission.end(run, refused(failure("CANCELLED"))));
+    });
+  };
   let crashes = 0;
   const admission: Admission = new Admission(
     { ...options, models },
     {
-      begin(run, _engine, _model, request) {
-        const stop = speak(request as GenerationRequest, speech, {
-          text: (text, tokens) => admission.part(run, { text, tokens }),
-          end: (result) => {
-            voices.delete(run);
-            admission.end(run, result);
-          },
+      begin(run, engine, model, request) {
+        const end = (result: Ended): void => {
+          voices.delete(run);
+          admission.end(run, result);
+        };
+        const lacks = traitsOf(engine)
+          .needs(request)
+          .find((need) => !echo.capabilities.includes(need));
+        if (lacks !== undefined || !echo.capabilities.includes(traitsOf(engine).offers)) {
+          const error = failure("MODEL_UNSUPPORTED", { model, capability: lacks ?? traitsOf(engine).offers });
+          return void options.clock.after(0, () => end(refused(error)));
+        }
+        if (engine === "generate") {
+          const listener = { part: (part: GenerationPart) => admission.part(run, part), end };
+          return void voices.set(run, speak(request as GenerationRequest, speech, listener));
+        }
+        later(run, () => {
+          if (engine === "speak")
+            for (const part of soundOf(request as EngineRequest<"speak">)) admission.part(run, part);
+          end(answerTo(engine as "embed", request as EngineRequest<"embed">, contextTokens));
         });
-        voices.set(run, stop);
       },
       cancel: (run) => voices.get(run)?.(),
     },
@@ -63,7 +98,9 @@ export function createEchoRuntime(options: EchoOptions): EchoRuntime {
       contextTokens,
     });
 
-  return {
+  const submit = (engine: EngineName, request: EngineRequest, hear: (said: Said) => void): Running =>
+    admission.submit(engine, request, hear);
+  const local: Pick<LocalModels, "models" | "watch" | "call"> = {
     models: () =>
       models.map((model): ModelInfo => ({
         model,
@@ -77,7 +114,15 @@ export function createEchoRuntime(options: EchoOptions): EchoRuntime {
       })),
     // What it has, it has from the start.
     watch: () => () => undefined,
-    call: (request, hear) => admission.submit("generate", request, hear as (said: Said) => void),
+    call: submit,
+  };
+  const runtime: EchoRuntime = {
+    models: local.models,
+    watch: local.watch,
+    call: (request, hear) => submit("generate", request, hear as (said: Said) => void),
+    get engines() {
+      return everyEngine({ ...enginesOf(local), generate: runtime });
+    },
     stats: () => admission.stats(crashes),
     crash() {
       crashes += 1;
@@ -99,4 +144,5 @@ export function createEchoRuntime(options: EchoOptions): EchoRuntime {
       });
     },
   };
+  return runtime;
 }

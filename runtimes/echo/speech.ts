@@ -1,14 +1,17 @@
-/** What the echo says, and how it says it: one token after the other, on whatever clock it is given. */
+/** How the echo says what it answers (`reply.ts`): one token after the other, on whatever clock it is given. */
 import {
   failure,
   ok,
   refused,
-  type ChatMessage,
   type GenerationEnd,
+  type GenerationPart,
   type GenerationRequest,
+  type ToolCall,
 } from "../../protocols/index.ts";
 import type { Ended } from "../adapter.ts";
 import { createAnswer } from "../answer.ts";
+import { echoTokens, replyTo } from "./reply.ts";
+import { logprobOf } from "./words.ts";
 
 export interface SpeechOptions {
   readonly after: (delayMs: number, callback: () => void) => () => void;
@@ -19,20 +22,8 @@ export interface SpeechOptions {
 }
 
 export interface Listener {
-  text(text: string, tokens: number): void;
+  part(part: GenerationPart): void;
   end(result: Ended<"generate">): void;
-}
-
-/** A token of the echo: up to 12 characters of a word, with the space before it. Together they are the text. */
-export function echoTokens(text: string): readonly string[] {
-  return text.match(/\s?\S{1,12}|\s/gu) ?? [];
-}
-
-/** The answer depends on the last user message alone. */
-export function echoAnswer(messages: readonly ChatMessage[]): string {
-  const said = messages.findLast((message) => message.role === "user")?.content ?? "";
-  const words = said.split(/\s+/u).filter((word) => word !== "").length;
-  return `You said: ${said}\nThese were ${words} words, repeated without a model.`;
 }
 
 /** Starts to speak. The returned function asks it to stop. */
@@ -44,9 +35,14 @@ export function speak(request: GenerationRequest, options: SpeechOptions, listen
     options.after(0, () => listener.end(refused(error)));
     return () => undefined;
   }
-  const tokens = echoTokens(echoAnswer(request.messages));
-  const answer = createAnswer(request.stop ?? [], Math.min(request.sampling.maxTokens ?? room, room));
+  const { text: whole, calls } = replyTo(request);
+  const tokensMax = Math.min(request.sampling.maxTokens ?? room, room);
+  if (calls.length > 0) return sayCalls(prompt, calls, tokensMax, options, listener);
+  const tokens = echoTokens(whole);
+  const answer = createAnswer(request.stop ?? [], tokensMax);
   let position = 0;
+  /** Tokens that were taken and not said yet, as they may begin a stop text. */
+  const held: string[] = [];
 
   let over = false;
   const done = (end: GenerationEnd): void => {
@@ -54,13 +50,18 @@ export function speak(request: GenerationRequest, options: SpeechOptions, listen
     listener.end(ok({ end, promptTokens: prompt, completionTokens: answer.tokens }));
   };
   const say = (text: string, count: number): void => {
-    if (text !== "") listener.text(text, count);
+    const said = held.splice(0, count);
+    if (text === "") return;
+    const { logprobs: top } = request;
+    const logprobs = top === undefined ? undefined : said.map((token) => logprobOf(token, top));
+    listener.part({ text, tokens: count, ...(logprobs && { logprobs }) });
   };
 
   function next(): void {
     let text = "";
     let count = 0;
     for (let index = 0; index < options.tokensPerPart && position < tokens.length; index += 1) {
+      held.push(tokens[position]!);
       const step = answer.push(tokens[position]!);
       position += 1;
       text += step.text;
@@ -93,5 +94,30 @@ export function speak(request: GenerationRequest, options: SpeechOptions, listen
       say(rest.text, rest.tokens);
       done("stopped");
     });
+  };
+}
+
+/** Says calls: all at once, in the time that their tokens take. */
+function sayCalls(
+  promptTokens: number,
+  calls: readonly ToolCall[],
+  tokensMax: number,
+  options: SpeechOptions,
+  listener: Listener,
+): () => void {
+  const written = calls.flatMap((call) => echoTokens(`${call.name} ${call.arguments}`)).length;
+  const completionTokens = Math.min(written, tokensMax);
+  const stop = options.after(options.tokenDelayMs * completionTokens, () => {
+    over = true;
+    // Calls that are not whole are none.
+    if (written <= tokensMax) listener.part({ text: "", tokens: written, calls });
+    listener.end(ok({ end: written <= tokensMax ? "calls" : "length", promptTokens, completionTokens }));
+  });
+  let over = false;
+  return () => {
+    if (over) return;
+    over = true;
+    stop();
+    options.after(0, () => listener.end(ok({ end: "stopped", promptTokens, completionTokens: 0 })));
   };
 }

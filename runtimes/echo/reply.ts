@@ -1,0 +1,80 @@
+/** What the echo answers: the last message again, in the form that is asked for. Of the same request it makes the same answer. */
+import type { ChatMessage, GenerationRequest, Tool, ToolCall } from "../../protocols/index.ts";
+import { exampleOf } from "./example.ts";
+
+/** A text, or calls of tools. */
+export interface Reply {
+  readonly text: string;
+  readonly calls: readonly ToolCall[];
+}
+
+/** A token of the echo: up to 12 characters of a word, with the space before it. Together they are the text. */
+export function echoTokens(text: string): readonly string[] {
+  return text.match(/\s?\S{1,12}|\s/gu) ?? [];
+}
+
+/** The words of a text, for what compares texts. */
+export const wordsOf = (text: string): readonly string[] => text.toLowerCase().match(/[\p{L}\p{N}]+/gu) ?? [];
+
+const lastOf = (messages: readonly ChatMessage[], role: ChatMessage["role"]): string =>
+  messages.findLast((message) => message.role === role)?.content ?? "";
+
+/** The answer to plain messages depends on the last user message alone. */
+export function echoAnswer(messages: readonly ChatMessage[]): string {
+  const said = lastOf(messages, "user");
+  const words = said.split(/\s+/u).filter((word) => word !== "").length;
+  return `You said: ${said}\nThese were ${words} words, repeated without a model.`;
+}
+
+/** What it answers to a request.
+ *
+ *  It calls a tool when it must, when the last message has a line `call NAME {json}`, or when a word of the tool's name is in
+ *  that message. Arguments that are not given are the smallest that the tool's schema allows. What a tool answered it repeats. */
+export function replyTo(request: GenerationRequest): Reply {
+  const { messages, format } = request;
+  const calls = callsOf(request);
+  if (calls.length > 0) return { text: "", calls };
+  const answered = messages.at(-1)?.role === "tool";
+  if (format?.type === "schema") return { text: JSON.stringify(exampleOf(format.schema)), calls };
+  if (format?.type === "json")
+    return { text: JSON.stringify({ said: lastOf(messages, answered ? "tool" : "user") }), calls };
+  return { text: answered ? `The tool said: ${lastOf(messages, "tool")}` : echoAnswer(messages), calls };
+}
+
+function callsOf({ messages, tools = [], toolChoice = "auto" }: GenerationRequest): readonly ToolCall[] {
+  const last = messages.at(-1);
+  if (tools.length === 0 || toolChoice === "none" || last === undefined) return [];
+  // Ids are unique within the conversation.
+  const before = messages.reduce((sum, { calls = [] }) => sum + calls.length, 0);
+  const call = (tool: Tool, index: number, given?: string): ToolCall => ({
+    id: `call_${before + index + 1}`,
+    name: tool.name,
+    arguments: given ?? JSON.stringify(exampleOf(tool.parameters ?? { type: "object" })),
+  });
+  const wished = (tool: Tool): string | undefined => argumentsFor(tool.name, lastOf(messages, "user"));
+  if (typeof toolChoice === "object") {
+    const tool = tools.find(({ name }) => name === toolChoice.name);
+    return tool === undefined ? [] : [call(tool, 0, wished(tool))];
+  }
+  const asked = last.role === "tool" ? [] : tools.filter((tool) => wished(tool) !== undefined);
+  if (asked.length > 0) return asked.map((tool, index) => call(tool, index, wished(tool)));
+  const words = new Set(wordsOf(last.role === "user" ? last.content : ""));
+  const named = tools.find(({ name }) => wordsOf(name.replaceAll("_", " ")).some((word) => word.length > 3 && words.has(word)));
+  const tool = named ?? (toolChoice === "required" ? tools[0] : undefined);
+  return tool === undefined ? [] : [call(tool, 0)];
+} // prettier-ignore
+
+/** The object in a line `call NAME {json}`. */
+function argumentsFor(name: string, text: string): string | undefined {
+  for (const line of text.split("\n")) {
+    const [word, called, ...rest] = line.trim().split(/\s+/u);
+    if (word !== "call" || called !== name) continue;
+    try {
+      const given: unknown = JSON.parse(rest.join(" ") || "{}");
+      if (typeof given === "object" && given !== null && !Array.isArray(given)) return JSON.stringify(given);
+    } catch {
+      continue;
+    }
+  }
+  return undefined;
+}
