@@ -33,7 +33,7 @@ describe("a message that the node does not take", function () {
     await field.press("Enter");
     const waiting = page.locator("article.pending").filter({ hasText: "while it hangs" });
     await waiting.getByText("Not sent yet").waitFor();
-    await page.locator(".link-banner").getByText("No answer yet").waitFor({ timeout: 8_000 });
+    await page.locator(".link-banner").getByText("No answer yet").waitFor();
     // Dismissed, it does not reload.
     await page.reload({ timeout: 2_000 }).catch(() => undefined);
     expect(asked).to.equal(1);
