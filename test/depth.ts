@@ -2,5 +2,5 @@
  *  more rounds and more examples of the same. */
 const isLong = process.env["PLEXUS_TEST_LONG"] !== undefined;
 
-/** The first of two numbers in `npm test`, the second in `npm run test:long`. */
-export const depth = (usual: number, long: number): number => (isLong ? long : usual);
+/** The first of two values in `npm test`, the second in `npm run test:long`. */
+export const depth = <Value>(usual: Value, long: Value): Value => (isLong ? long : usual);

@@ -25,6 +25,9 @@ export const root = join(import.meta.dirname, "..");
 /** An installed command. */
 export const bin = (name: string): string => join(root, "node_modules", ".bin", name);
 
+/** What commands remember from run to run. */
+export const cached = (name: string): string => join(root, "node_modules", ".cache", "plexus-tests", name);
+
 const within = (folder: string): string => `test/${folder}/**/*.test.ts`;
 const mutations = "test/simulation/mutations.test.ts";
 const clusters = "test/integration/cluster*.test.ts";
@@ -35,15 +38,26 @@ export const phases: readonly Phase[] = [
     name: "check",
     limitMs: 240_000,
     commands: [
-      [bin("prettier"), "--check", ".", "--log-level", "warn"],
+      // What they remember of an earlier run goes by the content of the files: a fresh clone checks everything.
+      [
+        bin("prettier"),
+        "--check",
+        ".",
+        "--log-level",
+        "warn",
+        "--cache",
+        "--cache-strategy",
+        "content",
+        "--cache-location",
+        cached("prettier.json"),
+      ],
       [bin("oxlint"), "--type-aware", "--quiet"],
-      [bin("tsc"), "--noEmit"],
-      [bin("tsc"), "--noEmit", "-p", "web"],
+      [bin("tsc"), "--noEmit", "--incremental", "--tsBuildInfoFile", cached("types.json")],
+      [bin("tsc"), "--noEmit", "-p", "web", "--incremental", "--tsBuildInfoFile", cached("types-web.json")],
     ],
   },
   { name: "tidy", limitMs: 60_000, tests: "test/tidy.test.ts" },
-  { name: "unit", limitMs: 480_000, tests: within("unit"), coverage: true },
-  { name: "conformance", limitMs: 240_000, tests: within("conformance"), coverage: true },
+  // The long ones first: several lanes share what is left in the end.
   {
     name: "simulation",
     limitMs: 600_000,
@@ -52,6 +66,8 @@ export const phases: readonly Phase[] = [
   },
   // Of other sources than these.
   { name: "mutations", limitMs: 900_000, tests: mutations },
+  { name: "unit", limitMs: 480_000, tests: within("unit"), coverage: true },
+  { name: "conformance", limitMs: 240_000, tests: within("conformance"), coverage: true },
   { name: "model", limitMs: 300_000, tests: within("model") },
   { name: "fuzz", limitMs: 240_000, tests: within("fuzz") },
   { name: "integration", lane: "nodes", limitMs: 900_000, tests: within("integration"), except: clusters },
@@ -60,7 +76,8 @@ export const phases: readonly Phase[] = [
 ];
 
 /** What only computes steps back behind what has a clock in it. */
-export const niceOf = ({ lane }: Phase): number => (lane === undefined ? 5 : 0);
+export const computingNice = 5;
+export const niceOf = ({ lane }: Phase): number => (lane === undefined ? computingNice : 0);
 
 /** The files of a phase, by their paths within the repository. */
 export function testsOf({ tests, except }: Phase): readonly string[] {

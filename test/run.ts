@@ -4,13 +4,14 @@
  *  Each phase is a process of its own with a time limit, so a hang names its phase and its test, and a crash costs one
  *  phase. Three lanes run side by side. Two of them begin with phases that start nodes and mostly wait for them. Phases that
  *  only compute are taken by the lane that is free, and have a lower priority: what they take is what the others leave over,
- *  and nothing that has a clock in it is late because of them. Failures are printed in full, everything else is one line per phase, then come the slowest tests. The
+ *  and nothing that has a clock in it is late because of them. Failures are printed in full, everything else is one line per
+ *  phase with its seconds and the processor seconds in them, then come the slowest tests. The
  *  last line is always `N passed, N failed, N skipped`. */
 import { spawn, type ChildProcess } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { availableParallelism, setPriority, tmpdir } from "node:os";
 import { join } from "node:path";
-import { bin, lanes, niceOf, phases, root, testsOf, type Lane, type Phase } from "./phases.ts";
+import { bin, cached, computingNice, lanes, niceOf, phases, root, testsOf, type Lane, type Phase } from "./phases.ts";
 import { slowestOf, type Counts, type Timing } from "./reporter.ts";
 
 /** Where an untested branch is a bug that replicates, and what the page makes of what it is told. Not `node/directory`: without
@@ -39,6 +40,7 @@ interface Ending {
   readonly slowest?: readonly Timing[];
   /** What went wrong beyond single tests. */
   readonly problem?: string;
+  readonly cpuSeconds: number;
 }
 
 interface Finished {
@@ -47,6 +49,8 @@ interface Finished {
   readonly timedOut: boolean;
   readonly output: string;
   readonly errorOutput: string;
+  /** Of it and all that it waited for; what a killed process leaves behind does not count. */
+  readonly cpuSeconds: number;
 }
 
 /** The last part of a child's output is what explains its end. */
@@ -56,13 +60,26 @@ const running = new Set<ChildProcess>();
 
 /** Where Node keeps compiled code, as `bin/plexus` has it keep that of an operator's: a node is up in half of the time. Not where
  *  coverage is collected, which is less exact for functions that come from there. */
-const compiledFolder = join(root, "node_modules", ".cache", "plexus-tests");
+const compiledFolder = cached("compiled");
 
 /** How much longer a phase may take at full depth. */
 const longFactor = 6;
 
 /** How many of the slowest tests are printed in the end. */
 const slowestMax = 10;
+
+/** Processor seconds of all children that have ended, and of theirs; 0 where the system does not say it as Linux does. */
+function childSeconds(): number {
+  try {
+    const stat = readFileSync("/proc/self/stat", "utf8");
+    // Behind the name, which may have anything in it: user and system time of children, in hundredths.
+    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+    return (Number(fields[13]) + Number(fields[14])) / 100;
+  } catch {
+    return 0;
+  }
+}
+let countedSeconds = 0;
 
 /** Ends a command with its whole group: tests start nodes, and those start inference hosts. */
 function end(child: ChildProcess): void {
@@ -89,6 +106,13 @@ function execute(
     let output = "";
     let errorOutput = "";
     let timedOut = false;
+    let cpuSeconds = 0;
+    child.on("exit", () => {
+      // One child is waited for at a time: what has come since the last one is of this one.
+      const seconds = childSeconds();
+      cpuSeconds = seconds - countedSeconds;
+      countedSeconds = seconds;
+    });
     child.stdout.setEncoding("utf8").on("data", (text: string) => (output = (output + text).slice(-outputCharsMax)));
     child.stderr
       .setEncoding("utf8")
@@ -101,17 +125,19 @@ function execute(
     child.on("close", (code, signal) => {
       clearTimeout(timer);
       running.delete(child);
-      resolve({ code, signal, timedOut, output, errorOutput });
+      resolve({ code, signal, timedOut, output, errorOutput, cpuSeconds });
     });
   });
 }
 
 async function runCommands(phase: Phase): Promise<Ending> {
   let passed = 0;
+  let cpuSeconds = 0;
   const failed: string[] = [];
   for (const command of phase.commands ?? []) {
     const name = command.map((part) => part.split("/").at(-1)).join(" ");
     const finished = await execute(command, phase.limitMs, process.env, niceOf(phase));
+    cpuSeconds += finished.cpuSeconds;
     if (finished.code === 0 && !finished.timedOut) {
       passed += 1;
       continue;
@@ -119,7 +145,8 @@ async function runCommands(phase: Phase): Promise<Ending> {
     failed.push(finished.timedOut ? `${name} timed out after ${phase.limitMs / 1000} s` : name);
     console.log(`\n$ ${name}\n${finished.output}${finished.errorOutput}`);
   }
-  return { passed, failed: failed.length, skipped: 0, ...(failed.length > 0 && { problem: failed.join(", ") }) };
+  const problem = failed.length > 0 && { problem: failed.join(", ") };
+  return { passed, failed: failed.length, skipped: 0, cpuSeconds, ...problem };
 }
 
 async function runTests(phase: Phase, tests: readonly string[], withCoverage: boolean): Promise<Ending> {
@@ -140,10 +167,11 @@ async function runTests(phase: Phase, tests: readonly string[], withCoverage: bo
     const problem = describeProblem(phase, finished, counts);
     if (problem !== undefined && counts?.ended !== true) console.log(finished.errorOutput.trimEnd());
     const { passed = 0, failed = 0, skipped = 0, slowest = [] } = counts ?? {};
+    const { cpuSeconds } = finished;
     // Whatever ended the phase early counts as one failure more than the tests that failed by themselves.
     return problem === undefined
-      ? { passed, failed, skipped, slowest }
-      : { passed, failed: failed + 1, skipped, slowest, problem };
+      ? { passed, failed, skipped, slowest, cpuSeconds }
+      : { passed, failed: failed + 1, skipped, slowest, cpuSeconds, problem };
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
@@ -167,10 +195,11 @@ function describeProblem(phase: Phase, finished: Finished, counts: Counts | unde
 async function checkCoverage(): Promise<Ending> {
   const reporters = ["--reporter", "text-summary", "--reporter", "json-summary", "--reports-dir", coverageFolder];
   const sources = ["--temp-directory", join(coverageFolder, "tmp"), "--merge-async", "--include", coveredSources];
-  const finished = await execute([bin("c8"), "report", ...sources, ...reporters], 240_000, process.env);
+  const finished = await execute([bin("c8"), "report", ...sources, ...reporters], 240_000, process.env, computingNice);
+  const { cpuSeconds } = finished;
   if (finished.code !== 0) {
     console.log(finished.output + finished.errorOutput);
-    return { passed: 0, failed: 1, skipped: 0, problem: "c8 could not report" };
+    return { passed: 0, failed: 1, skipped: 0, cpuSeconds, problem: "c8 could not report" };
   }
   console.log(finished.output.trim());
   type Row = Readonly<Record<keyof typeof coverageMin, { readonly covered: number; readonly total: number }>>;
@@ -192,7 +221,7 @@ async function checkCoverage(): Promise<Ending> {
     const verdict = below.map(({ what, min }) => `below ${min} % of ${what}`).join(", ") || "enough";
     console.log(`${folder.padEnd(16)} ${text}: ${verdict}`);
   }
-  return { passed: coveredFolders.length - failed, failed, skipped: 0 };
+  return { passed: coveredFolders.length - failed, failed, skipped: 0, cpuSeconds };
 }
 
 function describe(ending: Ending): string {
@@ -216,35 +245,41 @@ async function main(words: readonly string[]): Promise<number> {
     .map((phase) => (isLong ? { ...phase, limitMs: longFactor * phase.limitMs } : phase));
   const withCoverage = asked.length === 0;
   if (withCoverage) rmSync(coverageFolder, { recursive: true, force: true });
-  const total = { passed: 0, failed: 0, skipped: 0 };
+  const total = { passed: 0, failed: 0, skipped: 0, cpuSeconds: 0 };
   const timings: Timing[] = [];
   const add = (name: string, ending: Ending, startedMs: number): void => {
     timings.push(...(ending.slowest ?? []));
     total.passed += ending.passed;
     total.failed += ending.failed;
     total.skipped += ending.skipped;
-    console.log(`${name.padEnd(12)} ${describe(ending)} (${((performance.now() - startedMs) / 1000).toFixed(1)} s)`);
+    total.cpuSeconds += ending.cpuSeconds;
+    const seconds = ((performance.now() - startedMs) / 1000).toFixed(1);
+    console.log(
+      `${name.padEnd(12)} ${describe(ending)} (${seconds} s, ${ending.cpuSeconds.toFixed(1)} s of processors)`,
+    );
   };
   // Lanes that are through with their own phases take from those that can run anywhere.
   const queue = chosen.filter(({ lane }) => lane === undefined);
+  let uncovered = withCoverage ? chosen.filter(({ coverage }) => coverage === true).length : 0;
   const runLane = async (lane: Lane): Promise<void> => {
     const own = chosen.filter((one) => one.lane === lane);
     for (let phase = own.shift() ?? queue.shift(); phase !== undefined; phase = own.shift() ?? queue.shift()) {
       const startedMs = performance.now();
       if (phase.commands !== undefined) add(phase.name, await runCommands(phase), startedMs);
       else add(phase.name, await runTests(phase, testsOf(phase), withCoverage && phase.coverage === true), startedMs);
+      if (phase.coverage !== true || (uncovered -= 1) !== 0) continue;
+      const reportedMs = performance.now();
+      add("coverage", await checkCoverage(), reportedMs);
     }
   };
   if (availableParallelism() > 1) await Promise.all(lanes.map(runLane));
   else for (const lane of lanes) await runLane(lane);
-  if (withCoverage) {
-    const startedMs = performance.now();
-    add("coverage", await checkCoverage(), startedMs);
-  }
   const slowest = slowestOf(timings, slowestMax);
   if (slowest.length > 0) console.log("the slowest:");
   for (const { title, ms } of slowest) console.log(`${(ms / 1000).toFixed(1).padStart(6)} s  ${title}`);
   if (total.passed === 0 && total.failed === 0) console.log("no test ran");
+  const minutes = (performance.now() / 60_000).toFixed(1);
+  console.log(`${minutes} minutes, ${(total.cpuSeconds / 60).toFixed(1)} of processors`);
   console.log(`${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped`);
   return total.failed > 0 || total.passed === 0 ? 1 : 0;
 }

@@ -5,7 +5,7 @@ import { ChatClient } from "./chat-client.ts";
 import { BadMember } from "./cluster-bad-member.ts";
 import { check } from "./cluster-checks.ts";
 import { Load, rooms } from "./cluster-load.ts";
-import { ClusterProcesses, manager, worker } from "./cluster-processes.ts";
+import { ClusterProcesses, manager, workerWithAi } from "./cluster-processes.ts";
 import { slotOfRoom } from "./cluster-trouble.ts";
 import { everybodyWrites, healthy, progress, until } from "./cluster-waits.ts";
 
@@ -113,7 +113,7 @@ async function replay(cluster: ClusterProcesses, load: Load, bad: BadMember): Pr
 describe("a cluster of real processes with a member that lies", () => {
   it("goes on, and believes nothing", async function () {
     this.timeout(240_000);
-    await using cluster = await ClusterProcesses.start([manager, ...["one", "two", "three"].map(worker)]);
+    await using cluster = await ClusterProcesses.start([manager, ...["one", "two", "three"].map(workerWithAi)]);
     using load = await Load.begin(cluster);
     await progress(load, 100, "the start");
     const before = await healthy(cluster, "before the bad one");
@@ -169,7 +169,7 @@ describe("a cluster of real processes with a member that lies", () => {
 
   it("goes on, and no client but its own notices, when it answers and publishes nonsense", async function () {
     this.timeout(240_000);
-    await using cluster = await ClusterProcesses.start([manager, ...["one", "two"].map(worker)]);
+    await using cluster = await ClusterProcesses.start([manager, ...["one", "two"].map(workerWithAi)]);
     using load = await Load.begin(cluster);
     await progress(load, 100, "the start");
     // Before it comes: a new account may fall into a slot that is given to it.

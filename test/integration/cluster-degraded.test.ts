@@ -1,6 +1,7 @@
 import { expect } from "chai";
 import { terminalPorts } from "../../cli/chat/socket.ts";
 import { Client } from "../../client/index.ts";
+import { gatewayLimits } from "../../node/gateway/index.ts";
 import { ClusterProcesses, manager, worker } from "./cluster-processes.ts";
 import { healthy, sleep, until } from "./cluster-waits.ts";
 import { isolate } from "./links.ts";
@@ -9,8 +10,8 @@ import { layProxies, missingForProxies } from "./links-proxies.ts";
 const names = [manager.name, "one", "two", "three"];
 const rooms = ["den", "attic", "cellar", "garden"];
 const pauseMs = 50;
-/** Noticing takes 2 s, a failover as long on a busy machine; much more would be of no use. */
-const waitMsMax = 7_000;
+/** Noticing takes 2 s. Whoever waits for so long has waited until the node itself gave up. */
+const waitMsMax = gatewayLimits.askTimeoutMs;
 
 /** Posts again and again, one after the other was acknowledged, as a person at one node does; how long each had to wait. */
 class Person {

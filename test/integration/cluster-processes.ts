@@ -18,8 +18,12 @@ export interface NodeSpec {
   readonly launcher?: readonly string[];
 }
 
-/** A node that holds actors of every kind, and decides nothing. */
-export const worker = (name: string): NodeSpec => ({ name, roles: "chat,ai,gateway" });
+/** A node that holds people and rooms, and decides nothing. Without the role ai it has no inference host, which costs a
+ *  quarter of its start. */
+export const worker = (name: string): NodeSpec => ({ name, roles: "chat,gateway" });
+
+/** The same with agents and their models. */
+export const workerWithAi = (name: string): NodeSpec => ({ name, roles: "chat,ai,gateway" });
 
 /** A node that decides and holds no actors. */
 export const manager: NodeSpec = { name: "manager", roles: "manager,gateway" };

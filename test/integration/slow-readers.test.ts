@@ -67,6 +67,9 @@ async function watch(node: NodeProcess, path: string, token: string, isOver: () 
   return { highest, slowestMs };
 }
 
+/** So many of the largest pages may come between a question and its answer. */
+const pagesAhead = 50;
+
 describe("a node with readers that do not read", function () {
   this.timeout(180_000);
 
@@ -74,12 +77,22 @@ describe("a node with readers that do not read", function () {
   let node: NodeProcess;
   let token: string;
   let tokens: readonly string[];
+  /** How long the node takes for one of the largest pages when nobody else asks: what this machine can do. */
+  let pageMs: number;
   before(async () => {
     folder = await createDataFolder();
     node = new NodeProcess(folder.path);
     await node.start();
     token = await node.signUp("ada");
     await fillLibrary(node, token);
+    const page = `/api/v1/rooms/library/messages?limit=${wireLimits.pageEntriesMax}`;
+    const timesMs: number[] = [];
+    for (let round = 0; round < 5; round += 1) {
+      const startMs = performance.now();
+      expect((await node.http("GET", page, undefined, token)).status).to.equal(200);
+      timesMs.push(performance.now() - startMs);
+    }
+    pageMs = timesMs.toSorted((one, other) => one - other)[2] ?? 0;
     tokens = await Promise.all(attackers.map((name) => node.signUp(name)));
     for (const each of tokens) await node.http("POST", "/api/v1/rooms/library/join", {}, each);
   });
@@ -92,9 +105,9 @@ describe("a node with readers that do not read", function () {
   /** What it takes stays within bounds, and everybody else is served meanwhile. */
   const expectUnmoved = async (before: number, path: string, isOver: () => boolean | Promise<boolean>) => {
     const { highest, slowestMs } = await watch(node, path, token, isOver);
-    const figures = `${before} bytes before, ${highest} at most, ${Math.round(slowestMs)} ms for the slowest answer`;
+    const figures = `${before} bytes before, ${highest} at most, ${Math.round(slowestMs)} ms for the slowest answer, ${Math.round(pageMs)} ms for a page`;
     expect(highest - before, figures).to.be.lessThan(300 * MiB);
-    expect(slowestMs, figures).to.be.lessThan(1_500);
+    expect(slowestMs, figures).to.be.lessThan(pagesAhead * pageMs);
   };
 
   it("keeps its memory when pages are asked for over HTTP and not read", async () => {
