@@ -19,7 +19,7 @@ const clusters: readonly {
 }[] = [
   {
     title: "three nodes, one of which does everything",
-    specs: [{ name: "boss", roles: "manager,chat,ai,gateway" }, worker("one"), workerWithAi("two")],
+    specs: [{ name: "manager", roles: "manager,chat,ai,gateway" }, worker("one"), workerWithAi("two")],
     kinds: ["killed", "paused", "ended", "killedShortly", "allKilled"],
   },
   {
