@@ -175,6 +175,11 @@ export const errorTable = {
     http: 502,
     help: "The inference process failed while it wrote, and is being restarted. Try again.",
   },
+  OUTPUT_UNFIT: {
+    outcome: "failed",
+    http: 502,
+    help: "What the model wrote is not of the form that was asked for. Try again, or ask for a simpler form.",
+  },
   DATA_FOLDER_IN_USE: {
     outcome: "not_started",
     http: 500,

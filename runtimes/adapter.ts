@@ -55,7 +55,13 @@ export interface Adapter<Found = unknown> {
 
 /** What was found in a model's file. */
 export type Inspection<Found = unknown> =
-  | { readonly type: "fine"; readonly fileBytes: number; readonly found: Found }
+  | {
+      readonly type: "fine";
+      readonly fileBytes: number;
+      readonly found: Found;
+      /** What the model can do, where the file says more than the adapter's row. */
+      readonly capabilities?: readonly Capability[];
+    }
   | { readonly type: "refused"; readonly fileBytes: number; readonly reason: string };
 
 /** What a load is decided by. */

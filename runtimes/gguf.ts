@@ -17,6 +17,8 @@ export interface GgufHeader {
   readonly layers: number;
   /** Width of the keys (and values) of one token in one layer. */
   readonly keyWidth: number;
+  /** How the vectors of a text's tokens become one, as a number of llama.h; 0: they do not. */
+  readonly pooling: number;
 }
 
 export type GgufVerdict =
@@ -139,6 +141,7 @@ function headerOf(facts: ReadonlyMap<string, string | number>, parameters: numbe
     contextTokens: number("context_length"),
     layers: number("block_count"),
     keyWidth: keyHeads * (number("attention.key_length") || width / heads),
+    pooling: number("pooling_type"),
   };
 }
 

@@ -16,12 +16,12 @@
  *  `admission.ts` is the part every adapter shares: a bounded queue per model in which people take turns, timeouts from the moment
  *  of asking, and the promise that each generation ends exactly once. Beyond it, all that decides is pure and apart from processes:
  *  `fair-queue.ts`, `stop-strings.ts`, `coalescer.ts`, `answer.ts`, `gguf.ts`, `machine.ts`, `host/supervision.ts`,
- *  `llama/plan.ts`, `llama/measure.ts`, `llama/detokenizer.ts`.
+ *  `llama/plan.ts`, `llama/measure.ts`, `llama/detokenizer.ts`, `llama/schema.ts`, `llama/grammar.ts`, `llama/calls.ts`, `llama/form.ts`.
  *
  *  Cancelling is a message and takes effect within one token. A thread is never ended while it works; a host that does not
  *  obey is killed whole.
  *
- *  Where next: `engine.ts`, `adapter.ts`, `admission.ts`, `host/host.ts`, `host/child.ts`, `host/worker.ts`, `llama/llama.ts`. */
+ *  Where next: `engine.ts`, `adapter.ts`, `admission.ts`, `host/host.ts`, `host/child.ts`, `host/worker.ts`, `llama/llama.ts`, `llama/writer.ts`. */
 export type { ModelSpec } from "./adapter.ts";
 export { inspectModel, modelSpec } from "./adapters.ts";
 export { createEchoRuntime, type EchoOptions, type EchoRuntime } from "./echo/echo.ts";

@@ -21,6 +21,24 @@ export const runtimeLimits = {
   stopStringsMax: 8,
   /** Length of one stop string; a longer one is refused with `BAD_REQUEST`. */
   stopStringCharsMax: 64,
+  /** Parts of the JSON schemas of one request; more are refused with `BAD_REQUEST`.
+   *
+   *  A grammar has about one rule a part. */
+  schemaShapesMax: 2_000,
+  /** How deep a JSON schema may be; a deeper one is refused with `BAD_REQUEST`. */
+  schemaDepthMax: 32,
+  /** Repetitions that a grammar counts. What a schema allows beyond it is checked when the answer is there.
+   *
+   *  llama.cpp refuses grammars that count to 2,000. */
+  grammarRepeatsMax: 1_000,
+  /** Functions that one request may offer; more are refused with `BAD_REQUEST`. */
+  toolsPerRequestMax: 128,
+  /** Calls that one answer may have; with as many it ends. */
+  callsPerAnswerMax: 16,
+  /** Characters of a text to be tokenized; a longer one is refused with `TOO_LARGE`.
+   *
+   *  Takes half a second, in which the model writes nothing. */
+  tokenizedCharsMax: 262_144,
   /** Longest time limit of a generation; a larger one is cut to this. */
   timeoutMsMax: 60 * 60_000,
 

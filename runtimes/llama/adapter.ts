@@ -2,6 +2,7 @@
 import { basename } from "node:path";
 import type { Adapter, ModelSpec } from "../adapter.ts";
 import { inspectGgufFile, type GgufHeader } from "../gguf.ts";
+import { capabilitiesBy, purposeOf } from "./capabilities.ts";
 import { planLoad } from "./plan.ts";
 
 /** The model in the repository: it answers, but knows next to nothing, and pages say so. */
@@ -10,14 +11,19 @@ const isDemonstration = ({ path }: Pick<ModelSpec, "path">): boolean => basename
 /** The row of llama.cpp. It takes every file that no other adapter claims: a refusal of it names the reason. */
 export const llama: Adapter<GgufHeader> = {
   name: "llama",
-  capabilities: ["chat"],
+  capabilities: capabilitiesBy.write,
   threaded: true,
   claims: () => true,
   inspect({ path }) {
     const { verdict, fileBytes } = inspectGgufFile(path);
     switch (verdict.type) {
       case "fine":
-        return { type: "fine", fileBytes, found: verdict.header };
+        return {
+          type: "fine",
+          fileBytes,
+          found: verdict.header,
+          capabilities: capabilitiesBy[purposeOf(verdict.header.architecture, verdict.header.pooling)],
+        };
       case "refused":
         return { ...verdict, fileBytes };
       case "short":

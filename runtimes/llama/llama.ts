@@ -1,26 +1,16 @@
-/** The llama.cpp adapter, on node-llama-cpp's low-level evaluation. Runs in the one thread of a model's pool.
- *
- *  A context has a fixed number of sequences, evaluated together in one batch; a generation borrows one. Its tokens stay in
- *  the sequence, so the next turn of the same conversation evaluates only what is new. A request with a seed starts from an
- *  empty sequence instead: reused numbers differ in their last bits, and a seed asks for the same answer again. */
+/** Loads a model of llama.cpp, on node-llama-cpp's low-level evaluation, and says what it can do. Runs in the one thread of a
+ *  model's pool. */
 import { setTimeout } from "node:timers/promises";
-import {
-  getLlama,
-  LlamaLogLevel,
-  type Llama,
-  type LlamaContextSequence,
-  type LlamaModel,
-  type Token,
-} from "node-llama-cpp";
+import { getLlama, LlamaLogLevel, type Llama, type LlamaModel } from "node-llama-cpp";
 import * as library from "node-llama-cpp";
-import { failure, ok, refused, wireLimits, type GenerationEnd, type GenerationRequest } from "../../protocols/index.ts";
-import type { Ended, Flow, Load, LoadedModel, LoadPlan, ModelSpec } from "../adapter.ts";
-import { createAnswer } from "../answer.ts";
+import { failure, ok, refused, type TokenizeRequest } from "../../protocols/index.ts";
+import type { Ended, Load, LoadedModel, LoadPlan, ModelSpec } from "../adapter.ts";
 import { runtimeLimits } from "../limits.ts";
-import { createDetokenizer } from "./detokenizer.ts";
-import { Gate } from "./gate.ts";
+import { capabilitiesBy, purposeOf, type Purpose } from "./capabilities.ts";
 import { loadReason } from "./load-reason.ts";
-import { createPromptRenderer, type Prompt, type PromptRenderer, type TooLong } from "./prompt.ts";
+import { createPromptRenderer } from "./prompt.ts";
+import { embed, rerank } from "./vectors.ts";
+import { Writer } from "./writer.ts";
 
 /** Its type is a constant enum, which type stripping cannot follow; what is there when it runs is this. */
 const architectures = (library as unknown as { GgufArchitectureType: Readonly<Record<string, string>> })
@@ -50,23 +40,15 @@ export async function loadLlama(spec: ModelSpec, plan: LoadPlan, temperature: nu
       logger: (level, message) => keep(level === LlamaLogLevel.warn ? warnings : errors, message.trim()),
     });
     const model = await llama.loadModel({ modelPath: spec.path, gpuLayers: gpu === false ? 0 : "auto" });
-    const context = await model.createContext({
-      contextSize: plan.contextTokens,
-      sequences: plan.sequences,
-      threads: plan.threads,
-    });
-    const sequences = Array.from({ length: plan.sequences }, () => context.getSequence());
-    const renderer = createPromptRenderer(model, (text) => keep(warnings, text));
-    const writer = new Writer({ model, renderer, sequences, temperature, contextTokens: plan.contextTokens });
+    const served = await serving(model, plan, temperature, (text) => keep(warnings, text));
     // A card without room for a single layer is found, and not used.
     const device = llama.gpu === false || model.gpuLayers === 0 ? "cpu" : llama.gpu;
     const unload = async (): Promise<void> => {
-      await context.dispose();
+      await served.dispose();
       await model.dispose();
       await model.llama.dispose();
     };
-    const serves: LoadedModel["serves"] = { generate: (request, flow) => writer.generate(request, flow) };
-    return { type: "loaded", model: { device, capabilities: ["chat"], serves, unload }, warnings };
+    return { type: "loaded", model: { ...served, device, unload }, warnings };
   } catch (thrown) {
     // Lines come in from another thread; those of the failure may still be on their way.
     for (let waitedMs = 0; errors.length === 0 && waitedMs < runtimeLimits.loadLogWaitMs; waitedMs += logStepMs)
@@ -81,124 +63,66 @@ export async function loadLlama(spec: ModelSpec, plan: LoadPlan, temperature: nu
   }
 }
 
-interface WriterParts {
-  readonly model: LlamaModel;
-  readonly renderer: PromptRenderer;
-  readonly sequences: readonly LlamaContextSequence[];
-  readonly temperature: number;
-  readonly contextTokens: number;
+/** What a loaded model serves, and how its context is given back. */
+type Serving = Pick<LoadedModel, "capabilities" | "serves"> & { readonly dispose: () => Promise<void> };
+
+/** Makes the context that the model is for: one to write, to embed, or to rank. */
+async function serving(
+  model: LlamaModel,
+  plan: LoadPlan,
+  temperature: number,
+  onWarning: (text: string) => void,
+): Promise<Serving> {
+  const { contextTokens, threads, sequences: count } = plan;
+  const tokenize = (request: TokenizeRequest): Promise<Ended<"tokenize">> => tokensOf(request, model);
+  // A model that reads sees a text whole: all of it is one batch.
+  const size = { contextSize: contextTokens, threads };
+  const purpose = purposeIn(model);
+  const capabilities = capabilitiesBy[purpose];
+  switch (purpose) {
+    case "embed": {
+      const context = await model.createEmbeddingContext({ ...size, batchSize: contextTokens });
+      const reading = { model, context, contextTokens };
+      return {
+        capabilities,
+        serves: { tokenize, embed: (request, flow) => embed(request, flow, reading) },
+        dispose: () => context.dispose(),
+      };
+    }
+    case "rerank": {
+      const context = await model.createRankingContext({ ...size, batchSize: contextTokens });
+      const reading = { model, context, contextTokens };
+      return {
+        capabilities,
+        serves: { tokenize, rerank: (request, flow) => rerank(request, flow, reading) },
+        dispose: () => context.dispose(),
+      };
+    }
+    case "write": {
+      const context = await model.createContext({ ...size, sequences: count });
+      const sequences = Array.from({ length: count }, () => context.getSequence());
+      const renderer = createPromptRenderer(model, onWarning);
+      const writer = new Writer({ model, renderer, sequences, temperature, contextTokens });
+      return {
+        capabilities,
+        serves: { tokenize, generate: (request, flow) => writer.generate(request, flow) },
+        dispose: () => context.dispose(),
+      };
+    }
+  }
 }
 
-class Writer {
-  readonly #parts: WriterParts;
-  readonly #free: LlamaContextSequence[];
-  readonly #waiting: (() => void)[] = [];
-  readonly #gate = new Gate();
+/** As the library read it from the file. */
+function purposeIn({ fileInfo: { metadata } }: LlamaModel): Purpose {
+  const { architecture } = metadata.general;
+  const { pooling_type: pooling = 0 } =
+    (metadata as Readonly<Record<string, { pooling_type?: number }>>)[architecture] ?? {};
+  return purposeOf(architecture, pooling);
+}
 
-  constructor(parts: WriterParts) {
-    this.#parts = parts;
-    this.#free = [...parts.sequences];
-  }
-
-  async generate(request: GenerationRequest, flow: Flow<"generate">): Promise<Ended<"generate">> {
-    const { contextTokens } = this.#parts;
-    let prompt: Prompt | TooLong;
-    try {
-      // One is left for the answer.
-      prompt = await this.#parts.renderer.render(request.messages, contextTokens - 1);
-    } catch (thrown) {
-      // Templates refuse orders of roles they do not know.
-      return refused(failure("BAD_REQUEST", { field: "messages", reason: String(thrown) }));
-    }
-    if ("promptTokensMin" in prompt) return refused(failure("CONTEXT_TOO_LONG", { ...prompt, contextTokens }));
-    const promptTokens = prompt.tokens.length;
-    if (promptTokens === 0 || promptTokens + 1 > contextTokens)
-      return refused(failure("CONTEXT_TOO_LONG", { promptTokens, contextTokens }));
-
-    const sequence = await this.#borrow(prompt.tokens);
-    try {
-      return await this.#write(request, prompt, sequence, flow);
-    } finally {
-      this.#free.push(sequence);
-      this.#waiting.shift()?.();
-    }
-  }
-
-  /** The free sequence that already holds most of these tokens. The node sends no more generations than there are
-   *  sequences; waiting covers the moment between an end and the next begin. */
-  async #borrow(tokens: Token[]): Promise<LlamaContextSequence> {
-    while (this.#free.length === 0) await new Promise<void>((resolve) => this.#waiting.push(resolve));
-    const held = this.#free.map((sequence) => sequence.compareContextTokens(tokens).firstDifferentIndex);
-    const best = held.indexOf(Math.max(...held));
-    return this.#free.splice(best, 1)[0]!;
-  }
-
-  async #write(
-    request: GenerationRequest,
-    prompt: Prompt,
-    sequence: LlamaContextSequence,
-    flow: Flow<"generate">,
-  ): Promise<Ended<"generate">> {
-    const { model, contextTokens, temperature } = this.#parts;
-    const promptTokens = prompt.tokens.length;
-    const room = contextTokens - promptTokens;
-    const tokensMax = Math.min(request.sampling.maxTokens ?? wireLimits.maxTokensMax, room);
-    const answer = createAnswer([...(request.stop ?? []), ...prompt.stopTexts], tokensMax);
-    const detokenizer = createDetokenizer<Token>((tokens, before) => model.detokenize(tokens, false, before));
-    const say = ({ text, tokens }: { readonly text: string; readonly tokens: number }): void => {
-      if (text !== "") flow.part({ text, tokens });
-    };
-    const done = (end: GenerationEnd): Ended<"generate"> => ok({ end, promptTokens, completionTokens: answer.tokens });
-    const finish = (end: GenerationEnd): Ended<"generate"> => {
-      const rest = answer.finish(detokenizer.flush());
-      say(rest);
-      return done(end);
-    };
-
-    const rest = await this.#prefill(sequence, prompt.tokens, request.sampling.seed !== undefined, flow);
-    if (flow.cancelled) return done("stopped");
-    const tokens = sequence.evaluate(rest, {
-      temperature: request.sampling.temperature ?? temperature,
-      ...(request.sampling.topP !== undefined && { topP: request.sampling.topP }),
-      // Without one the library takes the second of the clock: two at once would say the same.
-      seed: request.sampling.seed ?? Math.floor(Math.random() * 2 ** 31),
-    });
-    for await (const token of tokens) {
-      if (prompt.stopTokens.has(token)) break;
-      const step = answer.push(detokenizer.push(token));
-      say(step);
-      if (step.end === "complete") return done("complete");
-      if (step.end === "length") return finish("length");
-      if (flow.cancelled) return finish("stopped");
-      await flow.ready();
-      await this.#gate.pass();
-      if (flow.cancelled) return finish("stopped");
-    }
-    return finish("complete");
-  }
-
-  /** Evaluates the prompt but for its end, in slices, so that other sequences of the batch wait for a slice only. Returns
-   *  the tokens that are left to evaluate: at least one, since the next token is sampled from its output. */
-  async #prefill(
-    sequence: LlamaContextSequence,
-    tokens: Token[],
-    anew: boolean,
-    flow: Flow<"generate">,
-  ): Promise<Token[]> {
-    const kept = anew ? 0 : Math.min(sequence.compareContextTokens(tokens).firstDifferentIndex, tokens.length - 1);
-    if (kept < sequence.nextTokenIndex)
-      await this.#gate.closedDuring(() =>
-        kept === 0 ? sequence.clearHistory() : sequence.adaptStateToTokens(tokens.slice(0, kept), false),
-      );
-    const slice = runtimeLimits.prefillSliceTokens;
-    // Less than `kept` where the model's memory cannot be cut at any place.
-    let position = sequence.nextTokenIndex;
-    while (tokens.length - position > slice && !flow.cancelled) {
-      await this.#gate.pass();
-      await sequence.evaluateWithoutGeneratingNewTokens(tokens.slice(position, position + slice));
-      position += slice;
-    }
-    await this.#gate.pass();
-    return tokens.slice(position);
-  }
+/** Control tokens in the text are text, as in a prompt. */
+async function tokensOf({ text }: TokenizeRequest, model: LlamaModel): Promise<Ended<"tokenize">> {
+  if (text.length > runtimeLimits.tokenizedCharsMax)
+    return refused(failure("TOO_LARGE", { field: "text", max: runtimeLimits.tokenizedCharsMax }));
+  return ok({ tokens: model.tokenize(text, false) });
 }

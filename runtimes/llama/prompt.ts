@@ -3,15 +3,20 @@
 import {
   GeneralChatWrapper,
   JinjaTemplateChatWrapper,
+  LlamaText,
   resolveChatWrapper,
+  SpecialToken,
   type ChatHistoryItem,
+  type ChatModelFunctions,
+  type ChatModelResponse,
   type ChatWrapper,
   type ChatWrapperGeneratedContextState,
   type LlamaModel,
   type Token,
 } from "node-llama-cpp";
 import { setImmediate } from "node:timers/promises";
-import type { ChatMessage } from "../../protocols/index.ts";
+import type { ChatMessage, Tool } from "../../protocols/index.ts";
+import type { CallSyntax } from "./calls.ts";
 import { tokensBeyond } from "./measure.ts";
 
 export interface Prompt {
@@ -27,38 +32,85 @@ export interface TooLong {
   readonly promptTokensMin: number;
 }
 
+/** Renders the conversations of one model. */
 export interface PromptRenderer {
-  render(messages: readonly ChatMessage[], tokensMax: number): Promise<Prompt | TooLong>;
+  /** With the tools that the model may call; without any, as if there were no such thing. */
+  render(messages: readonly ChatMessage[], tools: readonly Tool[], tokensMax: number): Promise<Prompt | TooLong>;
+  /** How the model writes a call. */
+  callSyntax(): CallSyntax;
+  /** What begins a call, as the model reads it: control tokens where the template has them. */
+  opening(): Token[];
 }
 
 /** Errors: throws what the template throws at an order of roles that it does not know. */
 export function createPromptRenderer(model: LlamaModel, onWarning: (text: string) => void): PromptRenderer {
-  const [wrapper, second] = chooseWrappers(model, onWarning);
+  const plain = chooseWrappers(model, "noJinja", onWarning);
+  let calling: readonly ChatWrapper[] | undefined;
+  // Made when first asked for: the library renders a dozen probes to learn the syntax of calls.
+  const forCalls = (): readonly ChatWrapper[] => (calling ??= chooseWrappers(model, "auto", onWarning));
+  const settings = () => forCalls()[0]!.settings.functions;
   return {
-    render(messages, tokensMax) {
-      const chatHistory: ChatHistoryItem[] = [...messages.map(historyItem), { type: "model", response: [] }];
+    render(messages, tools, tokensMax) {
+      const chatHistory = historyOf(messages);
+      const withCalls = tools.length > 0 || messages.some(({ calls }) => calls !== undefined);
       const state = (): ChatWrapperGeneratedContextState => {
+        const [wrapper, second] = withCalls ? forCalls() : plain;
+        const ask = { chatHistory, ...(tools.length > 0 && { availableFunctions: functionsOf(tools) }) };
         try {
-          return wrapper.generateContextState({ chatHistory });
+          return wrapper!.generateContextState({ ...ask, documentFunctionParams: true });
         } catch (thrown) {
           if (second === undefined) throw thrown;
-          return second.generateContextState({ chatHistory });
+          return second.generateContextState({ ...ask, documentFunctionParams: true });
         }
       };
-      return promptOf(state(), model, tokensMax);
+      return promptOf(state(), tools, model, tokensMax);
+    },
+    callSyntax() {
+      const { call, parallelism } = settings();
+      return {
+        section: textOf(parallelism?.call.sectionPrefix),
+        opening: textOf(call.prefix),
+        middle: textOf(call.paramsPrefix),
+        closing: textOf(call.suffix),
+        between: parallelism === undefined ? undefined : textOf(parallelism.call.betweenCalls),
+        alternatives: [...(call.prefixAlternateMatches ?? []), ...(parallelism?.call.sectionPrefixAlternateMatches ?? [])].map(
+          textOf,
+        ), // prettier-ignore
+      };
+    },
+    opening() {
+      const { call, parallelism } = settings();
+      return LlamaText([parallelism?.call.sectionPrefix ?? "", call.prefix]).tokenize(model.tokenizer);
     },
   };
 }
 
+/** As the model writes it. That it ends its turn is not said: it does so by itself. */
+function textOf(text: string | LlamaText | undefined): string {
+  return LlamaText(text ?? "")
+    .values.map((value) => (typeof value === "string" ? value : value instanceof SpecialToken ? "" : value.value))
+    .join("");
+}
+
+const functionsOf = (tools: readonly Tool[]): ChatModelFunctions =>
+  Object.fromEntries(
+    tools.map(({ name, description, parameters }) => [
+      name,
+      // The library's type knows fewer schemas than templates do, which get it as it is.
+      { ...(description !== undefined && { description }), ...(parameters && { params: parameters as never }) },
+    ]),
+  );
+
 async function promptOf(
   context: ChatWrapperGeneratedContextState,
+  tools: readonly Tool[],
   model: LlamaModel,
   tokensMax: number,
 ): Promise<Prompt | TooLong> {
-  // What the template adds are a few control tokens; what people wrote is text.
+  // What the template adds are a few control tokens and the tools; what people wrote is text.
   const texts = context.contextText.values.filter((value) => typeof value === "string");
   const count = (piece: string): number => model.tokenize(piece, false).length;
-  const beyond = await tokensBeyond(texts, tokensMax, count, () => setImmediate());
+  const beyond = await tokensBeyond([...texts, ...described(tools)], tokensMax, count, () => setImmediate());
   if (beyond !== undefined) return { promptTokensMin: beyond };
   const stopTokens = new Set<Token>();
   const stopTexts: string[] = [];
@@ -70,21 +122,68 @@ async function promptOf(
   return { tokens: context.contextText.tokenize(model.tokenizer), stopTokens, stopTexts };
 }
 
-function historyItem(message: ChatMessage): ChatHistoryItem {
-  if (message.role === "assistant") return { type: "model", response: [message.content] };
-  return { type: message.role === "system" ? "system" : "user", text: message.content };
+/** What is certainly in the prompt of each tool, however the template shows it. */
+const described = (tools: readonly Tool[]): readonly string[] =>
+  tools.flatMap(({ name, description }) => (description === undefined ? [name] : [name, description]));
+
+/** The conversation as the library has it: a call and what came of it are parts of what the model said, and what it says behind
+ *  the call goes on in the same turn. */
+function historyOf(messages: readonly ChatMessage[]): ChatHistoryItem[] {
+  const results = new Map(messages.flatMap(({ callId, content }) => (callId === undefined ? [] : [[callId, content]])));
+  const history: ChatHistoryItem[] = [];
+  const goesOn = (): ChatModelResponse["response"] | undefined => {
+    const last = history.at(-1);
+    if (last?.type !== "model") return undefined;
+    const part = last.response.at(-1);
+    return typeof part === "object" && part.type === "functionCall" ? last.response : undefined;
+  };
+  for (const { role, content, calls = [], callId } of messages)
+    switch (role) {
+      case "system":
+      case "user":
+        history.push({ type: role, text: content });
+        break;
+      case "tool":
+        if (callId === undefined || goesOn() === undefined) throw new Error("a tool answers no call before it");
+        break;
+      case "assistant": {
+        const parts: ChatModelResponse["response"] = calls.map(({ id, name, arguments: params }, index) => ({
+          type: "functionCall",
+          name,
+          params: jsonOf(params),
+          result: jsonOf(results.get(id) ?? ""),
+          startsNewChunk: index === 0,
+        }));
+        if (content !== "" || parts.length === 0) parts.unshift(content);
+        const before = goesOn();
+        if (before !== undefined) before.push(...parts);
+        else history.push({ type: "model", response: parts });
+      }
+    }
+  if (goesOn() === undefined) history.push({ type: "model", response: [] });
+  return history;
+}
+
+/** What a tool answered, as data where it is. */
+function jsonOf(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
 }
 
 /** The model's template as it is; then, for templates that insist on turns by turns, with neighbours of one role joined. */
 function chooseWrappers(
   model: LlamaModel,
+  functionCallMessageTemplate: "auto" | "noJinja",
   onWarning: (text: string) => void,
-): readonly [wrapper: ChatWrapper, second?: ChatWrapper] {
+): readonly ChatWrapper[] {
   const template = model.fileInfo.metadata.tokenizer?.chat_template;
   const { tokenizer } = model;
   if (template !== undefined)
     try {
-      const settings = { template, tokenizer, functionCallMessageTemplate: "noJinja" } as const;
+      const settings = { template, tokenizer, functionCallMessageTemplate } as const;
       return [
         new JinjaTemplateChatWrapper({ ...settings, joinAdjacentMessagesOfTheSameType: false }),
         new JinjaTemplateChatWrapper(settings),

@@ -7,8 +7,8 @@
 import { writeFileSync } from "node:fs";
 
 export interface ChainModel {
-  /** Bytes of the answer, each at most once: a token has one successor. */
-  readonly text: string;
+  /** Bytes of the answer, each at most once: a token has one successor. Or tokens of its own, each another text. */
+  readonly text: string | readonly string[];
   /** After the last byte: the end, or the first byte again. */
   readonly after: "end" | "again";
   readonly contextTokens: number;
@@ -16,6 +16,9 @@ export interface ChainModel {
   readonly template?: string;
   /** Written into the file as the type of the first tensor, to make files that must be refused. */
   readonly tensorType?: number;
+  /** A model that reads: a text's vector is the mean of its tokens' vectors; or the more often `likes` is in what it reads, the better
+   *  it answers. */
+  readonly reads?: { readonly type: "embed" } | { readonly type: "rerank"; readonly likes: string };
 }
 
 const width = 128;
@@ -29,8 +32,9 @@ const template =
 const type = { u32: 4, i32: 5, f32: 6, bool: 7, text: 8, list: 9 } as const;
 
 export function writeChainModel(path: string, model: ChainModel): void {
-  const embedding = randomSigns(specials.length + 256);
-  const tensors = tensorsOf(embedding, outputOf(embedding, model));
+  const pieces = typeof model.text === "string" ? [] : model.text;
+  const embedding = randomSigns(specials.length + 256 + pieces.length);
+  const tensors = tensorsOf(embedding, outputOf(embedding, model), model);
   const head = new Writer();
   head.bytes(Buffer.from("GGUF"));
   head.u32(3);
@@ -52,9 +56,13 @@ export function writeChainModel(path: string, model: ChainModel): void {
 }
 
 function outputOf(embedding: readonly Float32Array[], model: ChainModel): Float32Array[] {
-  const bytes = [...Buffer.from(model.text)].map((byte) => specials.length + byte);
-  if (new Set(bytes).size !== bytes.length) throw new Error("a byte may occur once in a chain");
-  const chain = [3, ...bytes, model.after === "end" ? endToken : bytes[0]!];
+  const { text, after } = model;
+  const said =
+    typeof text === "string"
+      ? [...Buffer.from(text)].map((byte) => specials.length + byte)
+      : text.map((_piece, index) => specials.length + 256 + index);
+  if (new Set(said).size !== said.length) throw new Error("a byte may occur once in a chain");
+  const chain = [3, ...said, after === "end" ? endToken : said[0]!];
   const output = embedding.map(() => new Float32Array(width));
   for (const [index, token] of chain.slice(1).entries()) {
     const before = embedding[chain[index]!]!;
@@ -70,11 +78,22 @@ interface Tensor {
   readonly data: Buffer;
 }
 
-function tensorsOf(embedding: readonly Float32Array[], output: readonly Float32Array[]): readonly Tensor[] {
+function tensorsOf(
+  embedding: readonly Float32Array[],
+  output: readonly Float32Array[],
+  { reads }: ChainModel,
+): readonly Tensor[] {
   const square = new Float32Array(width * width);
+  const same = Float32Array.from(square, (_zero, index) => (index % (width + 1) === 0 ? 1 : 0));
   const ones = new Float32Array(width).fill(1);
-  const matrix = (name: string): Tensor => ({ name, dimensions: [width, width], data: raw([square]) });
-  const norm = (name: string): Tensor => ({ name, dimensions: [width], data: raw([ones]) });
+  // A model that ranks attends to all tokens alike: what its last one sees is their mean.
+  const mixes = (name: string): boolean => reads?.type === "rerank" && ["attn_v", "attn_output"].includes(name);
+  const matrix = (name: string): Tensor => ({
+    name: `blk.0.${name}.weight`,
+    dimensions: [width, width],
+    data: raw([mixes(name) ? same : square]),
+  });
+  const norm = (name: string, of = width): Tensor => ({ name, dimensions: [of], data: raw([ones.subarray(0, of)]) });
   const table = (name: string, rows: readonly Float32Array[]): Tensor => ({
     name,
     dimensions: [width, rows.length],
@@ -87,12 +106,24 @@ function tensorsOf(embedding: readonly Float32Array[], output: readonly Float32A
     table("output.weight", output),
     norm("blk.0.attn_norm.weight"),
     norm("blk.0.ffn_norm.weight"),
-    ...layer.map((name) => matrix(`blk.0.${name}.weight`)),
+    ...layer.map(matrix),
+    ...(reads?.type === "rerank"
+      ? [
+          norm("blk.0.attn_q_norm.weight", width / 2),
+          norm("blk.0.attn_k_norm.weight", width / 2),
+          table("cls.output.weight", [
+            embedding[specials.length + reads.likes.charCodeAt(0)]!.map((sign) => sign / 8),
+            new Float32Array(width),
+          ]),
+        ]
+      : []),
   ];
 }
 
 function metadataOf(model: ChainModel): readonly Buffer[] {
-  const tokens = [...specials, ...byteCharacters()];
+  const { reads, text: said } = model;
+  const tokens = [...specials, ...byteCharacters(), ...(typeof said === "string" ? [] : said.map(asBytes))];
+  const architecture = reads?.type === "rerank" ? "qwen3" : "llama";
   const u32 = (key: string, value: number): Buffer => pair(key, type.u32, (to) => to.u32(value));
   const text = (key: string, value: string): Buffer => pair(key, type.text, (to) => to.text(value));
   const list = (key: string, of: number, count: number, write: (to: Writer) => void): Buffer =>
@@ -102,17 +133,26 @@ function metadataOf(model: ChainModel): readonly Buffer[] {
       write(to);
     });
   return [
-    text("general.architecture", "llama"),
+    text("general.architecture", architecture),
     text("general.name", "chain"),
-    u32("llama.block_count", 1),
-    u32("llama.context_length", model.contextTokens),
-    u32("llama.embedding_length", width),
-    u32("llama.feed_forward_length", width),
-    u32("llama.attention.head_count", 2),
-    u32("llama.attention.head_count_kv", 2),
-    pair("llama.attention.layer_norm_rms_epsilon", type.f32, (to) => to.f32(1e-5)),
-    u32("llama.rope.dimension_count", width / 2),
-    u32("llama.vocab_size", tokens.length),
+    u32(`${architecture}.block_count`, 1),
+    u32(`${architecture}.context_length`, model.contextTokens),
+    u32(`${architecture}.embedding_length`, width),
+    u32(`${architecture}.feed_forward_length`, width),
+    u32(`${architecture}.attention.head_count`, 2),
+    u32(`${architecture}.attention.head_count_kv`, 2),
+    pair(`${architecture}.attention.layer_norm_rms_epsilon`, type.f32, (to) => to.f32(1e-5)),
+    u32(`${architecture}.rope.dimension_count`, width / 2),
+    u32(`${architecture}.vocab_size`, tokens.length),
+    // As of llama.h: the mean, and ranking.
+    ...(reads === undefined ? [] : [u32(`${architecture}.pooling_type`, reads.type === "embed" ? 1 : 4)]),
+    ...(reads?.type === "rerank"
+      ? [
+          list(`${architecture}.classifier.output_labels`, type.text, 2, (to) =>
+            ["yes", "no"].forEach((one) => to.text(one)),
+          ),
+        ]
+      : []),
     text("tokenizer.ggml.model", "gpt2"),
     text("tokenizer.ggml.pre", "gpt-2"),
     list("tokenizer.ggml.tokens", type.text, tokens.length, (to) => tokens.forEach((token) => to.text(token))),
@@ -135,6 +175,12 @@ function byteCharacters(): readonly string[] {
   let next = 256;
   return Array.from({ length: 256 }, (_byte, byte) => String.fromCodePoint(printable(byte) ? byte : next++));
 }
+
+/** A text in those characters. */
+const asBytes = (text: string): string => {
+  const characters = byteCharacters();
+  return [...Buffer.from(text)].map((byte) => characters[byte]).join("");
+};
 
 function randomSigns(rows: number): readonly Float32Array[] {
   let state = 1;

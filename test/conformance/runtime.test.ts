@@ -6,11 +6,13 @@ import {
   echoAnswer,
   enginesOf,
   startInferenceHost,
+  type InferenceHost,
   type ModelSpec,
   type LocalEngine,
 } from "../../runtimes/index.ts";
-import { writeChainModel } from "./chain-model.ts";
+import { writeChainModel, type ChainModel } from "./chain-model.ts";
 import { keptLog, realClock } from "./real-time.ts";
+import { describeModels } from "./models.ts";
 import { describeRuntime, type RuntimeSubject } from "./runtime.ts";
 
 const slots = 4;
@@ -45,9 +47,14 @@ describeRuntime("the echo", () =>
   ),
 );
 
-async function host(models: readonly ModelSpec[]): Promise<LocalEngine<"generate">> {
+async function hosted(models: readonly ModelSpec[]): Promise<InferenceHost> {
   const started = startInferenceHost({ models, clock: realClock(), log: keptLog(), queuedPerModelMax: queuedMax });
   await started.settled();
+  return started;
+}
+
+async function host(models: readonly ModelSpec[]): Promise<LocalEngine<"generate">> {
+  const started = await hosted(models);
   return { ...enginesOf(started).generate, stop: (deadlineMs) => started.stop(deadlineMs) };
 }
 
@@ -62,6 +69,20 @@ const echoModel = (name: string, tokenDelayMs: number): ModelSpec => ({
 describeRuntime("the echo in an inference host", async () =>
   echoSubject(await host([echoModel("echo", 0), echoModel("slow", 1)])),
 );
+
+describeModels("the echo in an inference host", async () => ({ local: await hosted([echoModel("echo", 0)]) }));
+
+/** As Qwen and others have it: tools in the system's turn, calls in tags of their own. */
+const toolTemplate =
+  "{%- if tools %}{{- '<|system|># Tools' }}{%- for tool in tools %}{{- '\\n' + (tool | tojson) }}{%- endfor %}{{- '<|end|>' }}{%- endif %}" +
+  "{%- for m in messages %}{%- if m.role == 'tool' %}" +
+  "{%- if messages[loop.index0 - 1].role != 'tool' %}{{- '<|user|>' }}{%- endif %}" +
+  "{{- '\\n<tool_response>\\n' + m.content + '\\n</tool_response>' }}" +
+  "{%- if loop.last or messages[loop.index0 + 1].role != 'tool' %}{{- '<|end|>' }}{%- endif %}" +
+  "{%- else %}{{- '<|' + m.role + '|>' + (m.content or '') }}{%- for call in (m.tool_calls or []) %}" +
+  '{{- \'\\n<tool_call>\\n{"name": "\' + call.function.name + \'", "arguments": \' }}{{- call.function.arguments | tojson }}' +
+  "{{- '}\\n</tool_call>' }}{%- endfor %}{{- '<|end|>' }}{%- endif %}{%- endfor %}" +
+  "{%- if add_generation_prompt %}{{- '<|assistant|>' }}{%- endif %}";
 
 describe("llama.cpp in an inference host", () => {
   let folder: string;
@@ -86,5 +107,21 @@ describe("llama.cpp in an inference host", () => {
       queuedMax,
       contextTokens,
     };
+  });
+
+  describeModels("llama.cpp", async () => {
+    const model = (name: string, fields: Partial<ChainModel>): ModelSpec => {
+      const path = join(folder, `${name}.gguf`);
+      writeChainModel(path, { text: "fine", after: "end", contextTokens: 4_096, ...fields });
+      return { name, adapter: "llama", path };
+    };
+    const callsByItself = ["One", " moment.", "\n<tool_call>\n", '{"name"'];
+    const local = await hosted([
+      model("plain", {}),
+      model("calls", { text: callsByItself, template: toolTemplate }),
+      model("vectors", { reads: { type: "embed" } }),
+      model("ranks", { reads: { type: "rerank", likes: "!" } }),
+    ]);
+    return { local };
   });
 });

@@ -20,7 +20,14 @@ before(() => {
   rmSync(folder, { recursive: true });
 });
 
-const header: GgufHeader = { architecture: "llama", parameters: 1e9, contextTokens: 8_192, layers: 16, keyWidth: 512 };
+const header: GgufHeader = {
+  architecture: "llama",
+  parameters: 1e9,
+  contextTokens: 8_192,
+  layers: 16,
+  keyWidth: 512,
+  pooling: 0,
+};
 
 describe("the look at a GGUF header", () => {
   it("reads what memory and threads depend on", () => {

@@ -1,0 +1,370 @@
+/** Writes texts with one context: a prompt, perhaps a grammar, perhaps an opening of calls to look for.
+ *
+ *      read the request ─► render the prompt ─► borrow a sequence ─► prefill in slices ─► token by token ─► answer
+ *
+ *  A context has a fixed number of sequences, evaluated together in one batch; a generation borrows one. Its tokens stay in
+ *  the sequence, so the next turn of the same conversation evaluates only what is new. A request with a seed starts from an
+ *  empty sequence instead: reused numbers differ in their last bits, and a seed asks for the same answer again. */
+import {
+  LlamaGrammar,
+  LlamaGrammarEvaluationState,
+  type LlamaContextSequence,
+  type LlamaModel,
+  type SequenceEvaluateOptions,
+  type Token,
+} from "node-llama-cpp";
+import { randomUUID } from "node:crypto";
+import {
+  failure,
+  ok,
+  refused,
+  wireLimits,
+  type Failure,
+  type GenerationEnd,
+  type GenerationRequest,
+  type TokenLogprob,
+} from "../../protocols/index.ts";
+import type { Ended, Flow } from "../adapter.ts";
+import { createAnswer } from "../answer.ts";
+import { runtimeLimits } from "../limits.ts";
+import { createStopMatcher } from "../stop-strings.ts";
+import { isFit, readCalls, triggersOf, type CallSyntax } from "./calls.ts";
+import { createDetokenizer } from "./detokenizer.ts";
+import { formOf, type Form } from "./form.ts";
+import { Gate } from "./gate.ts";
+import type { Prompt, PromptRenderer, TooLong } from "./prompt.ts";
+import { fits, type Schema } from "./schema.ts";
+
+/** What a writer works with. */
+export interface WriterParts {
+  readonly model: LlamaModel;
+  readonly renderer: PromptRenderer;
+  readonly sequences: readonly LlamaContextSequence[];
+  /** For those who name none. */
+  readonly temperature: number;
+  readonly contextTokens: number;
+}
+
+/** What one generation writes, and how. */
+interface Task {
+  readonly request: GenerationRequest;
+  readonly form: Form;
+  readonly prompt: Prompt;
+  readonly flow: Flow<"generate">;
+}
+
+/** Writes the texts of one context. */
+export class Writer {
+  readonly #parts: WriterParts;
+  readonly #free: LlamaContextSequence[];
+  readonly #waiting: (() => void)[] = [];
+  readonly #gate = new Gate();
+
+  constructor(parts: WriterParts) {
+    this.#parts = parts;
+    this.#free = [...parts.sequences];
+  }
+
+  async generate(request: GenerationRequest, flow: Flow<"generate">): Promise<Ended<"generate">> {
+    const { contextTokens, renderer } = this.#parts;
+    const understood = formOf(request, () => renderer.callSyntax());
+    if (understood.type === "refused") return refused(understood.error);
+    const { form } = understood;
+    const tools = form.type === "calls" ? (request.tools ?? []) : [];
+    let rendered: Prompt | TooLong;
+    try {
+      // One is left for the answer.
+      rendered = await renderer.render(request.messages, tools, contextTokens - 1);
+    } catch (thrown) {
+      // Templates refuse orders of roles they do not know.
+      return refused(failure("BAD_REQUEST", { field: "messages", reason: String(thrown) }));
+    }
+    if ("promptTokensMin" in rendered) return refused(failure("CONTEXT_TOO_LONG", { ...rendered, contextTokens }));
+    const prompt = form.type === "calls" && form.begins ? opened(rendered, renderer) : rendered;
+    const promptTokens = prompt.tokens.length;
+    if (promptTokens === 0 || promptTokens + 1 > contextTokens)
+      return refused(failure("CONTEXT_TOO_LONG", { promptTokens, contextTokens }));
+
+    const sequence = await this.#borrow(prompt.tokens);
+    try {
+      return await this.#write({ request, form, prompt, flow }, sequence);
+    } finally {
+      this.#free.push(sequence);
+      this.#waiting.shift()?.();
+    }
+  }
+
+  /** The free sequence that already holds most of these tokens. The node sends no more generations than there are
+   *  sequences; waiting covers the moment between an end and the next begin. */
+  async #borrow(tokens: Token[]): Promise<LlamaContextSequence> {
+    while (this.#free.length === 0) await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    const held = this.#free.map((sequence) => sequence.compareContextTokens(tokens).firstDifferentIndex);
+    const best = held.indexOf(Math.max(...held));
+    return this.#free.splice(best, 1)[0]!;
+  }
+
+  async #write(task: Task, sequence: LlamaContextSequence): Promise<Ended<"generate">> {
+    const { request, form, prompt, flow } = task;
+    const { model, contextTokens } = this.#parts;
+    const promptTokens = prompt.tokens.length;
+    const tokensMax = Math.min(request.sampling.maxTokens ?? wireLimits.maxTokensMax, contextTokens - promptTokens);
+    const written = new Written(task, model, tokensMax);
+    const { left, kept } = await this.#prefill(sequence, prompt.tokens, request.sampling.seed !== undefined, flow);
+    const done = (end: GenerationEnd): Ended<"generate"> =>
+      ok({ end, promptTokens, completionTokens: written.tokens, ...(kept > 0 && { cachedTokens: kept }) });
+    const finish = (end: GenerationEnd): Ended<"generate"> => {
+      const finished = written.finish(end);
+      return typeof finished === "string" ? done(finished) : refused(finished);
+    };
+    if (flow.cancelled) return done("stopped");
+
+    let next: Token[] | undefined = left;
+    // Again only where a call begins: behind its opening, under the grammar of calls.
+    while (next !== undefined) {
+      const tokens = this.#evaluate(sequence, next, request, grammarOf(form, written.inCalls));
+      next = undefined;
+      for await (const { token, probabilities } of tokens) {
+        if (prompt.stopTokens.has(token)) break;
+        const step = written.push(token, probabilities);
+        if (step === "opened") {
+          if (form.type === "calls" && form.alsoText) continue;
+          next = await this.#rewind(sequence, prompt.tokens, written);
+          break;
+        }
+        if (step === "complete") return finish("complete");
+        if (step === "length") return finish("length");
+        if (flow.cancelled) return finish("stopped");
+        await flow.ready();
+        await this.#gate.pass();
+        if (flow.cancelled) return finish("stopped");
+      }
+    }
+    return finish("complete");
+  }
+
+  #evaluate(
+    sequence: LlamaContextSequence,
+    tokens: Token[],
+    { sampling, logprobs }: GenerationRequest,
+    grammar: string | undefined,
+  ): AsyncIterable<{ readonly token: Token; readonly probabilities?: ReadonlyMap<Token, number> }> {
+    const { model } = this.#parts;
+    const options: SequenceEvaluateOptions = {
+      temperature: sampling.temperature ?? this.#parts.temperature,
+      ...(sampling.topP !== undefined && { topP: sampling.topP }),
+      // Without one the library takes the second of the clock: two at once would say the same.
+      seed: sampling.seed ?? Math.floor(Math.random() * 2 ** 31),
+      ...(grammar !== undefined && {
+        grammarEvaluationState: new LlamaGrammarEvaluationState({ model, grammar: this.#grammar(grammar) }),
+      }),
+    };
+    if (logprobs === undefined) return sequence.evaluateWithMetadata(tokens, {}, options);
+    // Of all tokens, not of those that the library leaves to choose from by default.
+    const whole = { topK: 0, topP: sampling.topP ?? 1 };
+    return sequence.evaluateWithMetadata(tokens, { probabilities: true }, { ...options, ...whole });
+  }
+
+  #grammar(text: string): LlamaGrammar {
+    return new LlamaGrammar(this.#parts.model.llama, { grammar: text });
+  }
+
+  /** Takes back what was written of an opening, puts it there as the template has it, and returns what is left to evaluate. */
+  async #rewind(sequence: LlamaContextSequence, prompt: Token[], written: Written): Promise<Token[]> {
+    const wanted = [...prompt, ...written.beforeOpening(), ...this.#parts.renderer.opening()];
+    const kept = Math.min(sequence.compareContextTokens(wanted).firstDifferentIndex, wanted.length - 1);
+    await this.#gate.closedDuring(() => sequence.adaptStateToTokens(wanted.slice(0, kept), false));
+    return wanted.slice(sequence.nextTokenIndex);
+  }
+
+  /** Evaluates the prompt but for its end, in slices, so that other sequences of the batch wait for a slice only. Returns
+   *  the tokens that are left to evaluate: at least one, since the next token is sampled from its output. */
+  async #prefill(
+    sequence: LlamaContextSequence,
+    tokens: Token[],
+    anew: boolean,
+    flow: Flow<"generate">,
+  ): Promise<{ readonly left: Token[]; readonly kept: number }> {
+    const held = anew ? 0 : Math.min(sequence.compareContextTokens(tokens).firstDifferentIndex, tokens.length - 1);
+    if (held < sequence.nextTokenIndex)
+      await this.#gate.closedDuring(() =>
+        held === 0 ? sequence.clearHistory() : sequence.adaptStateToTokens(tokens.slice(0, held), false),
+      );
+    const slice = runtimeLimits.prefillSliceTokens;
+    // Less than was held where the model's memory cannot be cut at any place.
+    const kept = sequence.nextTokenIndex;
+    let position = kept;
+    while (tokens.length - position > slice && !flow.cancelled) {
+      await this.#gate.pass();
+      await sequence.evaluateWithoutGeneratingNewTokens(tokens.slice(position, position + slice));
+      position += slice;
+    }
+    await this.#gate.pass();
+    return { left: tokens.slice(position), kept };
+  }
+}
+
+const opened = (prompt: Prompt, renderer: PromptRenderer): Prompt => ({
+  ...prompt,
+  tokens: [...prompt.tokens, ...renderer.opening()],
+});
+
+/** The grammar of what comes now. */
+function grammarOf(form: Form, inCalls: boolean): string | undefined {
+  switch (form.type) {
+    case "text":
+      return undefined;
+    case "json":
+      return form.grammar;
+    case "calls":
+      return form.begins || form.alsoText || inCalls ? form.grammar : undefined;
+  }
+}
+
+/** What one generation has written: text on its way out, and calls that are held until they are whole. */
+class Written {
+  readonly #task: Task;
+  readonly #model: LlamaModel;
+  readonly #answer: ReturnType<typeof createAnswer>;
+  readonly #detokenizer: ReturnType<typeof createDetokenizer<Token>>;
+  readonly #opening: ReturnType<typeof createStopMatcher>;
+  readonly #syntax: CallSyntax | undefined;
+  readonly #said: { readonly token: Token; readonly charsAfter: number }[] = [];
+  /** Of the text so far, those that were made and those that were let through to the answer. */
+  #chars = 0;
+  #charsBefore = 0;
+  /** What the text has to be, where it is no call. */
+  readonly #schema: Schema | undefined;
+  /** JSON as it was written, to check it; or calls behind their opening. */
+  #held = "";
+  #logprobs: TokenLogprob[] = [];
+  /** Whether what comes now is calls. */
+  inCalls: boolean;
+
+  constructor(task: Task, model: LlamaModel, tokensMax: number) {
+    const { form, request, prompt } = task;
+    this.#task = task;
+    this.#model = model;
+    // A grammar has its own end: a stop text within it would cut it in two.
+    const stops = form.type === "text" || form.type === "calls" ? (request.stop ?? []) : [];
+    this.#answer = createAnswer([...stops, ...prompt.stopTexts], tokensMax);
+    // Openings of calls may be control tokens, which are else no text.
+    const visible = form.type === "calls";
+    this.#detokenizer = createDetokenizer<Token>((tokens, before) => model.detokenize(tokens, visible, before));
+    this.#syntax = form.type === "calls" ? form.syntax : undefined;
+    this.#schema = form.type === "json" || (form.type === "calls" && form.alsoText) ? form.schema : undefined;
+    this.inCalls = form.type === "calls" && form.begins;
+    this.#opening = createStopMatcher(
+      form.type !== "calls" || form.begins ? []
+      : form.alsoText ? [form.syntax.section + form.syntax.opening]
+      : triggersOf(form.syntax),
+    ); // prettier-ignore
+  }
+
+  get tokens(): number {
+    return this.#answer.tokens;
+  }
+
+  /** Takes a token. `opened`: behind it are calls. */
+  push(
+    token: Token,
+    probabilities: ReadonlyMap<Token, number> | undefined,
+  ): "opened" | "complete" | "length" | undefined {
+    const text = this.#detokenizer.push(token);
+    this.#chars += text.length;
+    this.#said.push({ token, charsAfter: this.#chars });
+    if (probabilities !== undefined) this.#logprobs.push(this.#logprobOf(token, probabilities));
+    if (this.inCalls) {
+      this.#held += text;
+      return this.#pass("");
+    }
+    const { text: free, matched } = this.#opening.push(text);
+    this.#charsBefore += free.length;
+    const end = this.#pass(free);
+    if (!matched) return end;
+    this.inCalls = true;
+    this.#held = "";
+    return end ?? "opened";
+  }
+
+  #pass(text: string): "complete" | "length" | undefined {
+    if (this.#schema !== undefined) this.#held += text;
+    const step = this.#answer.push(text);
+    this.#say(step);
+    return step.end === "complete" || step.end === "length" ? step.end : undefined;
+  }
+
+  #say({ text, tokens }: { readonly text: string; readonly tokens: number }): void {
+    if (text === "") return;
+    this.#task.flow.part({ text, tokens, ...(this.#logprobs.length > 0 && { logprobs: this.#logprobs }) });
+    this.#logprobs = [];
+  }
+
+  /** The tokens of the text before the opening, from which the calls go on. */
+  beforeOpening(): Token[] {
+    const whole = this.#said.filter(({ charsAfter }) => charsAfter <= this.#charsBefore);
+    const rest = this.#charsBefore - (whole.at(-1)?.charsAfter ?? 0);
+    const tokens = whole.map(({ token }) => token);
+    if (rest === 0) return tokens;
+    // A token that is half text and half opening.
+    const split = this.#said[whole.length]!;
+    const text = this.#model.detokenize([split.token], false, tokens).slice(0, rest);
+    return [...tokens, ...this.#model.tokenize(text, false)];
+  }
+
+  /** Says what was held back. Returns how it ended, or why it counts for nothing. */
+  finish(end: GenerationEnd): GenerationEnd | Failure {
+    const rest = this.#detokenizer.flush();
+    if (this.inCalls) return this.#finishCalls(end, this.#held + rest);
+    const free = this.#opening.push(rest).text + this.#opening.flush();
+    const schema = this.#schema;
+    if (schema !== undefined) this.#held += free;
+    this.#say(this.#answer.finish(free));
+    if (end !== "complete" || schema === undefined) return end;
+    return isJsonOf(this.#held, (value) => fits(schema, value)) ? end : this.#unfit();
+  }
+
+  #finishCalls(end: GenerationEnd, text: string): GenerationEnd | Failure {
+    const { form } = this.#task;
+    if (form.type !== "calls" || this.#syntax === undefined) return end;
+    const written = readCalls(this.#syntax, form.tools, text);
+    if (written.some((call) => !isFit(call, form.tools))) return this.#unfit();
+    // What was cut off in the middle of its first call has none.
+    if (written.length === 0) return end === "complete" ? this.#unfit() : end;
+    const calls = written.map((call) => ({ id: `call_${randomUUID().replaceAll("-", "")}`, ...call }));
+    this.#task.flow.part({ text: "", tokens: 0, calls });
+    return end === "complete" ? "calls" : end;
+  }
+
+  #unfit(): Failure {
+    return failure("OUTPUT_UNFIT", { model: this.#task.request.model });
+  }
+
+  #logprobOf(token: Token, probabilities: ReadonlyMap<Token, number>): TokenLogprob {
+    const text = (one: Token): string => this.#model.detokenize([one], true);
+    const { request } = this.#task;
+    // Sampling divides by the temperature first: that is taken back, and what is left is made to add up to one again.
+    const temperature = request.sampling.temperature ?? 1;
+    const scale = temperature > 0 ? temperature : 1;
+    let sum = 0;
+    for (const one of probabilities.values()) sum += one ** scale;
+    const logprobOf = (one: number): number => Math.max(logprobMin, scale * Math.log(one) - Math.log(sum));
+    const top = [...probabilities].slice(0, request.logprobs);
+    return {
+      token: text(token),
+      logprob: logprobOf(probabilities.get(token) ?? 0),
+      ...(request.logprobs !== undefined &&
+        request.logprobs > 0 && { top: top.map(([one, p]) => ({ token: text(one), logprob: logprobOf(p) })) }),
+    };
+  }
+}
+
+/** What OpenAI's interface says of a token that cannot be: JSON has no infinity. */
+const logprobMin = -9_999;
+
+function isJsonOf(text: string, fit: (value: unknown) => boolean): boolean {
+  try {
+    return fit(JSON.parse(text));
+  } catch {
+    return false;
+  }
+}
