@@ -7,7 +7,7 @@
 import { crc32 } from "node:zlib";
 import { assert, failure, ownSlot, PlexusError, type ActorId, type SlotId } from "../../protocols/index.ts";
 import type { Store, StoreOp } from "../ports.ts";
-import { isSealed, seal, unseal } from "../data-folder/seal.ts";
+import { seal, unseal } from "../data-folder/seal.ts";
 import {
   actorKeys,
   decodeChunk,
@@ -21,8 +21,10 @@ import {
   misfitOf,
   sideKey,
   sidePrefix,
+  sealSnapshot,
   snapshotKey,
   spaces,
+  unsealSnapshot,
   within,
   type Head,
   type SideOp,
@@ -211,13 +213,20 @@ export class BatchDraft {
     this.head = { ...head, lastEpoch, lastSeq, lastChecksum, continues: epoch };
   }
 
-  /** A copy never acknowledges what it could not read, nor what is of no actor of the slot. */
+  /** A copy never acknowledges what it could not read, what is of no actor of the slot, or what is said to be of another
+   *  entry than it is: the entries up to there are trimmed for it. */
   #checkSealed(snapshots: Piece["snapshots"]): void {
     const refused = (because: string, actor: string) =>
       new PlexusError(failure("LOG_GAP", { slot: this.#slot, because, actor }));
-    for (const [actor, , sealed] of snapshots) {
+    for (const [actor, seq, sealed] of snapshots) {
       if (!mayHold(this.#slot, actor)) throw refused("a snapshot of no actor of this slot", actor);
-      if (!isSealed(snapshotKey(this.#slot, actor as ActorId), sealed)) throw refused("a snapshot is damaged", actor);
+      let through: number;
+      try {
+        through = unsealSnapshot(snapshotKey(this.#slot, actor as ActorId), sealed, this.#store.location).seq;
+      } catch {
+        throw refused("a snapshot is damaged", actor);
+      }
+      if (through !== seq) throw refused("a snapshot of another entry than it is said to be of", actor);
     }
   }
 
@@ -344,15 +353,19 @@ export class BatchDraft {
     if (present !== undefined && (await read(snapshotKey(this.#slot, actor))) === undefined) return ops;
     const left = [`snap/${slot}/`, logPrefix(slot), ...spaces.map((space) => sidePrefix(space, slot))];
     for (const prefix of left) for (const key of await this.#store.keys(within(prefix))) ops.push({ type: "del", key });
-    const copy = async (from: string, to: string, change = (value: unknown): unknown => value): Promise<void> => {
-      const stored = await read(from);
-      if (stored)
-        ops.push({ type: "put", key: to, value: seal(to, change(unseal(from, stored, this.#store.location))) });
-    };
-    await copy(snapshotKey(this.#slot, actor), snapshotKey(slot, actor), (row) => [seq, (row as [number, unknown])[1]]);
+    const { location } = this.#store;
+    const [from, to] = [snapshotKey(this.#slot, actor), snapshotKey(slot, actor)];
+    const state = await read(from);
+    if (state) {
+      const { body } = unsealSnapshot(from, state, location);
+      ops.push({ type: "put", key: to, value: sealSnapshot(to, { seq, body }) });
+    }
     for (const { space, prefix } of actorKeys(this.#slot, actor))
-      for (const key of await this.#keysThen(within(prefix), batched, Infinity))
-        await copy(key, `${sideKey(space, slot, actor, "")}${key.slice(prefix.length)}`);
+      for (const key of await this.#keysThen(within(prefix), batched, Infinity)) {
+        const stored = await read(key);
+        const copied = `${sideKey(space, slot, actor, "")}${key.slice(prefix.length)}`;
+        if (stored) ops.push({ type: "put", key: copied, value: seal(copied, unseal(key, stored, location)) });
+      }
     // Another entry that split the same actor makes another slot: the copies of an earlier try must not pass for this one.
     const checksum = crc32(`${this.#slot} ${epoch} ${seq}`, genesisChecksum(slot));
     const at = { lastSeq: seq, baseSeq: seq, lastChecksum: checksum, baseChecksum: checksum };
@@ -417,7 +430,7 @@ export class BatchDraft {
       if (replaced.has(actor)) continue;
       const key = snapshotKey(this.#slot, actor);
       const sealed = await this.#store.get(key);
-      if (sealed) this.#index.forgetTail(actor, (unseal(key, sealed, this.#store.location) as readonly [number])[0]);
+      if (sealed) this.#index.forgetTail(actor, unsealSnapshot(key, sealed, this.#store.location).seq);
     }
     this.lacking = this.#index
       .actorsBelow(this.#trimWished)

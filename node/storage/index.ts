@@ -40,7 +40,7 @@ export type { Piece, Position } from "./batch-draft.ts";
 export { journalLimits, type JournalLimits } from "./limits.ts";
 export { verifyLog, verifyRow, verifySlot, type Cut } from "./log-check.ts";
 export { SlotLog, type EntryDraft } from "./slot-log.ts";
-export type { Recovered, SlotReader, Snapshot } from "./slot-reader.ts";
+export type { Recovered, SlotReader } from "./slot-reader.ts";
 
 /** Identity of a data folder. */
 export interface Format {

@@ -10,7 +10,18 @@
  *  entry before it, so a missing, swapped or foreign entry is found as surely as a flipped bit. Every other value is
  *  sealed: checksum u32 (seeded by its key) · payload. */
 import { crc32 } from "node:zlib";
-import { assert, decode, encode, isRoleSlot, parseActorId, type ActorId, type SlotId } from "../../protocols/index.ts";
+import {
+  assert,
+  decode,
+  encode,
+  failure,
+  isRoleSlot,
+  parseActorId,
+  PlexusError,
+  type ActorId,
+  type SlotId,
+} from "../../protocols/index.ts";
+import { seal, unseal } from "../data-folder/seal.ts";
 
 export const formatVersion = 1;
 export const formatKey = "meta/format";
@@ -34,6 +45,22 @@ export const within = (prefix: string): { readonly gte: string; readonly lt: str
   assert(prefix.endsWith("/"), "a key prefix ends in a slash");
   return { gte: prefix, lt: `${prefix.slice(0, -1)}0` }; // "0" follows "/" in ASCII
 };
+
+/** Folded state of an actor, up to and including entry `seq`. */
+export interface Snapshot {
+  readonly seq: number;
+  readonly body: unknown;
+}
+
+export const sealSnapshot = (key: string, { seq, body }: Snapshot): Uint8Array => seal(key, [seq, body]);
+
+/** Opens what `sealSnapshot` closed. Error: DATA_DAMAGED, also when it is no snapshot. */
+export function unsealSnapshot(key: string, sealed: Uint8Array, location: string): Snapshot {
+  const row = unseal(key, sealed, location);
+  if (!Array.isArray(row) || row.length !== 2 || !Number.isSafeInteger(row[0]) || row[0] < 0)
+    throw new PlexusError(failure("DATA_DAMAGED", { key, file: location, reason: "it is no snapshot" }));
+  return { seq: row[0] as number, body: row[1] as unknown };
+}
 
 /** What an entry keeps beside the log, in the same batch. */
 export const spaces = ["record", "reminder", "wake", "quarantine", "dead"] as const;

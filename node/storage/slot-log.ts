@@ -8,11 +8,10 @@
  *  Invariant 3: nothing of an epoch other than the fence's is written, and the head that carries the fence is rewritten in
  *  the very batch that appends. Rule R4: an append fits only where the log ends, by seq and chained checksum. */
 import { assert, failure, PlexusError, type ActorId, type Failure, type SlotId } from "../../protocols/index.ts";
-import { seal } from "../data-folder/seal.ts";
 import type { Store, StoreOp } from "../ports.ts";
 import { BatchDraft, emptied, endOf, fenced, type Pending, type Piece, type Position } from "./batch-draft.ts";
 import type { CommitItem, CommitSink, Committer } from "./commit.ts";
-import { encodeEntry, snapshotKey, type Entry, type Head } from "./layout.ts";
+import { encodeEntry, sealSnapshot, snapshotKey, type Entry, type Head } from "./layout.ts";
 import type { JournalLimits } from "./limits.ts";
 import { damagedAt, indexLog, verifySlot, type Cut, type Place } from "./log-check.ts";
 import { LogIndex } from "./log-index.ts";
@@ -237,9 +236,9 @@ export class SlotLog implements CommitSink {
     draft: { readonly actor: ActorId; readonly seq: number; readonly body: unknown },
     done: (error: Failure | undefined) => void,
   ): number {
-    const { actor, seq, body } = draft;
+    const { actor, seq } = draft;
     assert(seq <= this.#lastSeq, "a snapshot is not ahead of the log");
-    const sealed = seal(snapshotKey(this.slot, actor), [seq, body]);
+    const sealed = sealSnapshot(snapshotKey(this.slot, actor), draft);
     this.#submit({ type: "snapshot", epoch, actor, seq, sealed }, sealed.length, done);
     return sealed.length;
   }

@@ -13,20 +13,16 @@ import {
   sideKey,
   sidePrefix,
   snapshotKey,
+  unsealSnapshot,
   within,
   type Entry,
   type Head,
+  type Snapshot,
   type Space,
 } from "./layout.ts";
 import type { JournalLimits } from "./limits.ts";
 import { damagedAt } from "./log-check.ts";
 import type { LogIndex } from "./log-index.ts";
-
-/** Folded state of an actor, up to and including entry `seq`. */
-export interface Snapshot {
-  readonly seq: number;
-  readonly body: unknown;
-}
 
 /** What an activation starts from: the newest snapshot and the entries after it. */
 export interface Recovered {
@@ -72,7 +68,7 @@ export class SlotReader {
       // One of an earlier incarnation says nothing of the log that is here by now.
       if (snapshot && this.#log.head.incarnation === incarnation) {
         // Another node may have made it: it says of itself up to where it is.
-        if (!Number.isSafeInteger(snapshot.seq) || snapshot.seq > this.#log.lastSeq)
+        if (snapshot.seq > this.#log.lastSeq)
           throw this.#damaged(this.#log.lastSeq, "a snapshot of what is not in the log");
         this.#index.forgetTail(actor, snapshot.seq);
       }
@@ -103,9 +99,7 @@ export class SlotReader {
   async #snapshotOf(actor: ActorId): Promise<Snapshot | undefined> {
     const key = snapshotKey(this.#log.slot, actor);
     const stored = await this.#store.get(key);
-    if (stored === undefined) return undefined;
-    const [seq, body] = unseal(key, stored, this.#store.location) as readonly [number, unknown];
-    return { seq, body };
+    return stored && unsealSnapshot(key, stored, this.#store.location);
   }
 
   /** Actors with `from` ≤ id < `to` that have a snapshot, in order. */
@@ -203,7 +197,7 @@ export class SlotReader {
     for (const actor of actors) {
       const key = snapshotKey(this.#log.slot, actor);
       const sealed = await this.#store.get(key);
-      if (sealed) found.push([actor, (unseal(key, sealed, this.#store.location) as readonly [number])[0], sealed]);
+      if (sealed) found.push([actor, unsealSnapshot(key, sealed, this.#store.location).seq, sealed]);
     }
     return found;
   }

@@ -342,8 +342,8 @@ export const mutations: readonly Mutation[] = [
   {
     name: "loses the answers to operations when an actor gets a slot of its own",
     file: "node/storage/batch-draft.ts",
-    find: "(row) => [seq, (row as [number, unknown])[1]]);",
-    replace: "(row) => [seq, { ...((row as [number, object])[1]), answers: {} }]);",
+    find: "sealSnapshot(to, { seq, body })",
+    replace: "sealSnapshot(to, { seq, body: { ...(body as object), answers: {} } })",
     caughtBy: ["operation-once", "linearizable"],
     from: 2,
     seeds: 60,

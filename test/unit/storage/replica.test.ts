@@ -463,7 +463,7 @@ describe("what no owner of a slot can have appended", () => {
     expect(log.position.seq).to.equal(1);
   });
 
-  it("is a snapshot of what is no actor, or no actor of the slot", async () => {
+  it("is a snapshot of what is no actor, no actor of the slot, or of another entry than it is said to be of", async () => {
     const { pieces } = await live([{ type: "entry", actor: "pad/a", side: [] }]);
     const copy = await emptyCopy();
     await applyAll(copy, pieces, [1]);
@@ -474,6 +474,17 @@ describe("what no owner of a slot can have appended", () => {
       const alone = { actor: actor as ActorId, seq: 1, sealed };
       const outcome = await new Promise<unknown>((resolve) => copy.log.applySnapshot(1, alone, resolve));
       expect(outcome).to.include({ code: "LOG_GAP" });
+    }
+    expect(copy.store.dump(/./)).to.deep.equal(before);
+    // One of an earlier entry than it is said to be: what is between would be trimmed for it. And what is no snapshot.
+    const key = `snap/${slot}/pad/a`;
+    const { seq } = copy.log.position;
+    for (const row of [[0, "state"], [1e12, "state"], [String(seq), "state"], [seq], "state"]) {
+      const alone = { actor: "pad/a" as ActorId, seq, sealed: seal(key, row) };
+      const wrong = piece(copy.log.position, { snapshots: [["pad/a", seq, alone.sealed]] });
+      expect((await apply(copy.log, wrong, 1))?.code, String(row)).to.equal("LOG_GAP");
+      const outcome = await new Promise<unknown>((resolve) => copy.log.applySnapshot(1, alone, resolve));
+      expect(outcome, String(row)).to.include({ code: "LOG_GAP" });
     }
     expect(copy.store.dump(/./)).to.deep.equal(before);
     const own = await copy.journal.openSlot("pad/a" as SlotId);
