@@ -56,6 +56,7 @@ interface Outbox extends Aimed {
   unsent: Entry[];
   /** Where the session goes; undefined: a new one must begin. */
   target: NodeId | undefined;
+  /** Its number, which no other session of this node has; 0: a new one must begin. */
   session: number;
   /** Of the session: under which everything of it is sent. */
   epoch: number;
@@ -72,6 +73,8 @@ class Attempt implements OpenAsk {
   readonly number: number;
   readonly entry: Entry;
   readonly target: NodeId;
+  /** The session in which it was made. A session after it may have the same target. */
+  readonly session: number;
   /** The latest attempt when this one was made. */
   readonly before: Attempt | undefined;
   /** The envelope's deadline holds for all its attempts. */
@@ -88,6 +91,7 @@ class Attempt implements OpenAsk {
     this.entry = entry;
     this.before = entry.latest;
     this.target = target;
+    this.session = entry.outbox.session;
   }
 
   answered(result: Result<unknown>, refusals: number): void {
@@ -218,8 +222,10 @@ export class Outbound {
     const { entry } = attempt;
     const { outbox } = entry;
     // What an earlier attempt achieved stands. What it was refused says nothing: a later one may have been taken.
-    if (!result.ok && !this.#isLatest(attempt)) return;
-    if (refusals > outbox.refusals) outbox.refusals = refusals;
+    const latest = this.#isLatest(attempt);
+    if (!result.ok && !latest) return;
+    // Each session has its own count: one of an earlier session would say that refusals of this one were heard.
+    if (latest && refusals > outbox.refusals) outbox.refusals = refusals;
     outbox.hops = 0;
     outbox.tries = 0;
     // No room for it says nothing of earlier attempts; what a turn answers does, because it knows of operations.
@@ -251,8 +257,9 @@ export class Outbound {
     this.#follow(outbox, error);
   }
 
+  /** Whether nothing was tried since: the attempt is the last of its envelope, and its session the one that goes on. */
   #isLatest(attempt: Attempt): boolean {
-    return attempt.entry.latest === attempt && attempt.entry.outbox.target === attempt.target;
+    return attempt.entry.latest === attempt && attempt.entry.outbox.session === attempt.session;
   }
 
   /** One attempt had no effect and will have none. */
@@ -345,6 +352,7 @@ export class Outbound {
   /** Everything unanswered is sent again, in order. */
   #beginAnew(outbox: Outbox): void {
     outbox.target = undefined;
+    outbox.session = 0;
     outbox.unsent = [...outbox.entries];
   }
 
@@ -417,7 +425,7 @@ export class Outbound {
     const { session } = outbox;
     for (const entry of outbox.unsent.splice(0)) {
       // Not served at once: what follows must not be.
-      if (outbox.session !== session || outbox.target === undefined) return;
+      if (outbox.session !== session) return;
       if (entry.settle === undefined) continue;
       const { envelope } = entry;
       const operation = envelope.operation;
@@ -471,6 +479,7 @@ export class Outbound {
   #attempt(entry: Entry, target: NodeId): number {
     const { asks } = this.#ports;
     assert(entry.settle !== undefined && entry.outbox.entries.has(entry), "what is sent waits for its answer");
+    assert(entry.outbox.session > 0 && entry.outbox.target === target, "what is sent is sent in a session");
     const attempt = new Attempt(this, asks.number(), { entry, target });
     entry.attempts.push(attempt);
     entry.latest = attempt;

@@ -364,6 +364,45 @@ describe("routing: lines", () => {
     expect(world.nowMs).to.be.below(10 + 4 * net.delayMs + 5);
   });
 
+  it("lose no order to answers of an earlier session with the same node", async () => {
+    const { world, net, applied, one, two } = createCluster(7, { batchItemsMax: 1 });
+    net.own(slot, "n2", {}, nodes);
+    const sessions: number[] = [];
+    let isStuck = true;
+    let answers = 0;
+    // Answers to the first session come when the second is under way, of which no more than one envelope was sent; those to
+    // the second come too late.
+    net.onSend = (from, _to, message) => {
+      const [, , { session }] = message as [string, number, { session?: number }];
+      if (session !== undefined) {
+        net.takesMs = 0;
+        net.full = isStuck && session > 1 && sessions.includes(session) ? 1 : 0;
+        if (net.full === 0) sessions.push(session);
+      } else if (from === "n2") {
+        net.takesMs = sessions.includes(2) ? 1_000 : 40;
+        net.full = 0;
+        answers += 1;
+      }
+    };
+    two.busy = 1;
+    const asks = [1, 2].map((number) => send(one, "room/a", "s", number, 5_000));
+    await world.run(() => answers === 2, 1_000);
+    net.own(slot, "n2", {}, nodes);
+    asks.push(send(one, "room/a", "s", 3, 5_000));
+    await world.run(() => false, 60);
+    expect(sessions).to.deep.equal([1, 1, 2]);
+    two.busy = 0;
+    isStuck = false;
+    await world.run(() => false, 300);
+    expect(asks.flatMap(({ results }) => results)).to.deep.equal([]);
+    net.cut("n1", "n2");
+    net.onSend = undefined;
+    net.join("n1", "n2");
+    await world.run(() => asks.every(({ results }) => results.length > 0), 5_000);
+    check(asks, applied);
+    expect(asks.map(({ results }) => codeOf(results[0]))).to.deep.equal(["s|1", "s|2", "s|3"]);
+  });
+
   it("do not chase redirections that lead nowhere new", async () => {
     const { world, net, one, two } = createCluster(2);
     net.own(slot, "n2", {}, nodes);

@@ -38,6 +38,8 @@ export class Net {
   /** Longest delay of a message, and of news of the table. */
   delayMs = 5;
   newsMs = 30;
+  /** How long a message takes that is sent from now on, if not up to `delayMs`. */
+  takesMs: number | undefined;
   onSend: ((from: NodeId, to: NodeId, message: unknown) => void) | undefined;
   readonly #links = new Map<string, Link>();
   readonly #listeners = new Map<NodeId, TransportListener>();
@@ -67,7 +69,7 @@ export class Net {
         if (this.frameBytesMax !== undefined && encode(message).length > this.frameBytesMax) return false;
         const { life } = link;
         const atMs = Math.max(
-          this.world.nowMs + this.world.dice.between(0, this.delayMs),
+          this.world.nowMs + (this.takesMs ?? this.world.dice.between(0, this.delayMs)),
           (link.lastMs.get(node) ?? 0) + 0.001,
         );
         link.lastMs.set(node, atMs);
