@@ -229,6 +229,9 @@ export class Activation {
 
   #take(envelope: Envelope): void {
     this.lastActiveMs = this.#services.clock.monotonicMs();
+    const letter = envelope.type === "redelivery" ? envelope.letter : undefined;
+    // Released twice, it came twice.
+    if (letter !== undefined && !this.host.quarantines.holds(this.id, letter)) return;
     if (envelope.operation !== undefined && this.#repeats(envelope, envelope.operation)) return;
     let plan: Plan;
     try {
@@ -239,7 +242,7 @@ export class Activation {
       return this.#crash(error, envelope);
     }
     if (this.#lacksRoom(envelope, plan)) return this.#refuse(envelope, failure("DISK_FULL", { actor: this.id }));
-    if (envelope.type === "redelivery") plan.side.push(this.host.quarantines.handled(this.id, envelope.letter));
+    if (letter !== undefined) plan.side.push(this.host.quarantines.deletion(letter));
     let wrote: boolean;
     try {
       wrote = this.#append(plan);
@@ -251,6 +254,7 @@ export class Activation {
       else this.#crash(error, envelope);
       return;
     }
+    if (letter !== undefined) this.host.quarantines.ended(this.id, letter);
     this.#state = plan.state;
     this.#notes = plan.notes;
     this.#trackOperation(envelope, plan);
@@ -311,6 +315,10 @@ export class Activation {
     const waiter = waiterOf(envelope);
     if (known !== undefined) {
       if (waiter) this.#gate.leave([{ type: "answer", to: waiter, result: known }], chainOf(envelope), false);
+      if (envelope.type === "redelivery") {
+        this.#writeSide([this.host.quarantines.deletion(envelope.letter)]);
+        this.host.quarantines.ended(this.id, envelope.letter);
+      }
       return true;
     }
     if (!this.#operations.isOpen(operation)) return false;

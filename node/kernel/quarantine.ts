@@ -64,6 +64,11 @@ export class Quarantines {
     return this.#byActor.get(actor);
   }
 
+  /** Whether a letter has not been ended. */
+  holds(actor: ActorId, letter: number): boolean {
+    return this.lettersOf(actor).some(({ id }) => id === letter);
+  }
+
   lettersOf(actor: ActorId): readonly StoredLetter[] {
     return this.#letters.get(actor) ?? [];
   }
@@ -97,18 +102,25 @@ export class Quarantines {
       const letter: StoredLetter = { id, from, message: kept, operation: operation ?? null, atMs, reason, answered };
       const side: SideOp[] = [{ space: "dead", put: String(id), value: letter }];
       const [oldest, ...others] = this.lettersOf(actor);
-      if (oldest && others.length + 1 >= deadLettersMax) side.push(this.handled(actor, oldest.id));
+      if (oldest && others.length + 1 >= deadLettersMax) {
+        side.push(this.deletion(oldest.id));
+        this.ended(actor, oldest.id);
+      }
       this.#letters.set(actor, [...this.lettersOf(actor), letter]);
       return side;
     });
   }
 
-  /** The operation that ends a letter, in memory at once. */
-  handled(actor: ActorId, letter: number): SideOp {
+  /** The operation that ends a letter. Once it is appended, `ended` says so. */
+  deletion(letter: number): SideOp {
+    return { space: "dead", delete: String(letter) };
+  }
+
+  /** The log has the end of a letter. */
+  ended(actor: ActorId, letter: number): void {
     const left = this.lettersOf(actor).filter(({ id }) => id !== letter);
     if (left.length > 0) this.#letters.set(actor, left);
     else this.#letters.delete(actor);
-    return { space: "dead", delete: String(letter) };
   }
 
   /** Ends a quarantine. The dead letters are ended with it, but for those that are to be delivered again: each stays a dead
@@ -118,8 +130,10 @@ export class Quarantines {
     const again: Redelivery[] = [];
     for (const { id: letter, from: sender, message, operation: named, answered } of this.lettersOf(actor)) {
       const [from, operation] = [sender as Sender, named ?? undefined];
-      if (answered || !redeliver) side.push(this.handled(actor, letter));
-      else again.push({ type: "redelivery", to: actor, from, message, operation, letter });
+      if (answered || !redeliver) {
+        side.push(this.deletion(letter));
+        this.ended(actor, letter);
+      } else again.push({ type: "redelivery", to: actor, from, message, operation, letter });
     }
     this.#byActor.delete(actor);
     return { side, again };

@@ -183,6 +183,43 @@ describe("kernel", () => {
       expect(valueOf(await stage.kernel.release("pad/a", false))).to.deep.equal({ redelivered: 0 });
     });
 
+    const lettersOf = async (actor: ActorId) => {
+      const detail = await stage.kernel.showActor(actor);
+      return detail.ok ? detail.value.deadLetters.length : detail.error.code;
+    };
+
+    it("ends a letter that is delivered again when its operation was handled meanwhile", async () => {
+      const from = "user/ada";
+      stage.kernel.tell({ to: "pad/a", from, message: { type: "boom" }, operationId: "o1" });
+      await eventually("buried", async () => (await lettersOf("pad/a")) === 1);
+      expect(valueOf(await stage.ask("pad/a", "add", { text: "once", operationId: "o1", from }))).to.equal(1);
+      expect(valueOf(await stage.kernel.release("pad/a", true))).to.deep.equal({ redelivered: 1 });
+      await eventually("ended", async () => (await lettersOf("pad/a")) === 0);
+      await stage.restart("cleanly");
+      expect(await lettersOf("pad/a")).to.equal(0);
+      expect(valueOf(await stage.ask("pad/a", "lines"))).to.deep.equal(["once"]);
+    });
+
+    it("keeps a letter whose turn cannot be written", async () => {
+      stage.kernel.tell({ to: "pad/a", from: "node", message: { type: "huge" } });
+      await eventually("buried", async () => (await lettersOf("pad/a")) === 1);
+      expect(valueOf(await stage.kernel.release("pad/a", true))).to.deep.equal({ redelivered: 1 });
+      expect(valueOf(await stage.ask("pad/a", "lines"))).to.deep.equal([]);
+      expect(await lettersOf("pad/a")).to.equal(1);
+      await stage.restart("cleanly");
+      expect(await lettersOf("pad/a")).to.equal(1);
+    });
+
+    it("handles a letter once, also when it is released twice at once", async () => {
+      for (let round = 0; round < 3; round += 1) await stage.ask("pad/a", "boom");
+      stage.kernel.tell({ to: "pad/a", from: "node", message: { type: "add", text: "t" } });
+      await eventually("buried", async () => (await lettersOf("pad/a")) === 2);
+      const released = await Promise.all([1, 2].map(() => stage.kernel.release("pad/a", true)));
+      expect(released.map(valueOf)).to.deep.equal([{ redelivered: 1 }, { redelivered: 1 }]);
+      await eventually("ended", async () => (await lettersOf("pad/a")) === 0);
+      expect(valueOf(await stage.ask("pad/a", "lines"))).to.deep.equal(["t"]);
+    });
+
     it("says that the outcome is unknown to who waited for a longer operation when the actor failed", async () => {
       const waiting = stage.ask("pad/a", "never", { operationId: "o1" });
       await stage.ask("pad/a", "boom");
