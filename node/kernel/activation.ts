@@ -11,8 +11,7 @@
  *  only for their own turn's append but for every append their turn could see (rule R2). If an append fails, nothing
  *  that waits leaves, and the activation is thrown away. */
 import {
-  assert,
-  BrokenInvariant,
+  contained,
   failure,
   failureOf,
   ok,
@@ -233,11 +232,10 @@ export class Activation {
     // Released twice, it came twice.
     if (letter !== undefined && !this.host.quarantines.holds(this.id, letter)) return;
     if (envelope.operation !== undefined && this.#repeats(envelope, envelope.operation)) return;
+    const turn = this.#turn(envelope.from, envelope.type === "ask" ? envelope.replyTo : undefined);
     let plan: Plan;
     try {
-      const turn = this.#turn(envelope.from, envelope.type === "ask" ? envelope.replyTo : undefined);
-      const effects = this.behavior.decide(this.#state, envelope.message, turn) as readonly Effect[];
-      plan = planTurn(this.behavior, this.#key, { state: this.#state, notes: this.#notes }, effects, envelope);
+      plan = this.#plan(() => this.behavior.decide(this.#state, envelope.message, turn), envelope);
     } catch (error) {
       return this.#crash(error, envelope);
     }
@@ -247,8 +245,6 @@ export class Activation {
     try {
       wrote = this.#append(plan);
     } catch (error) {
-      // The kernel's own promises are not the actor's to break.
-      if (error instanceof BrokenInvariant) throw error;
       const tooLarge = failureOf(error).code === "TOO_LARGE";
       if (tooLarge && waiterOf(envelope)) this.#refuse(envelope, failureOf(error));
       else this.#crash(error, envelope);
@@ -300,6 +296,12 @@ export class Activation {
   }
 
   // --- one turn ------------------------------------------------------------------------------------------------------
+
+  /** What the behavior decides. Throws what it throws, its broken promises as well: the actor fails by that, not the node. */
+  #plan(decide: () => readonly unknown[], envelope: Envelope | undefined): Plan {
+    const before = { state: this.#state, notes: this.#notes };
+    return contained(() => planTurn(this.behavior, this.#key, before, decide() as readonly Effect[], envelope));
+  }
 
   #turn(from: Turn["from"], replyTo: ReplyTo | undefined): Turn<unknown> {
     const { id: self } = this;
@@ -376,7 +378,6 @@ export class Activation {
       try {
         this.#performOne(output, chain);
       } catch (error) {
-        if (error instanceof BrokenInvariant) throw error;
         // A fault in a port must not keep the rest of this turn, or the batch it came with, from leaving.
         this.#services.log.error("actor.output.failed", { actor: this.id, output: output.type, error });
       }
@@ -421,15 +422,15 @@ export class Activation {
     const { snapshot, entries } = recovered;
     this.#folded = false;
     const body = snapshot?.body as SnapshotBody | undefined;
-    let state = body ? body.state : this.behavior.initial(this.#key);
+    this.#state = contained(() => {
+      let state = body ? body.state : this.behavior.initial(this.#key);
+      for (const { events } of entries) for (const event of events) state = this.behavior.evolve(state, event);
+      return state;
+    });
     this.#operations.load(body?.answers);
-    for (const entry of entries) {
-      for (const event of entry.events) state = this.behavior.evolve(state, event);
-      for (const [operation, result] of entry.answers) {
-        this.#operations.remember(operation, entry.atMs, result as Result<unknown>);
-      }
-    }
-    this.#state = state;
+    for (const { atMs, answers } of entries)
+      for (const [operation, result] of answers)
+        this.#operations.remember(operation, atMs, result as Result<unknown>);
     this.#folded = true;
     this.#noNotes = this.behavior.notes?.initial();
     this.#notes = this.#noNotes;
@@ -437,10 +438,9 @@ export class Activation {
   }
 
   #recover(): void {
-    const effects = (this.behavior.recover?.(this.#state, this.#turn("node", undefined)) ?? []) as readonly Effect[];
-    const before = { state: this.#state, notes: this.#notes };
-    const plan = planTurn(this.behavior, this.#key, before, effects, undefined);
-    assert(plan.events.length === 0, "recover persists nothing");
+    const turn = this.#turn("node", undefined);
+    const plan = this.#plan(() => this.behavior.recover?.(this.#state, turn) ?? [], undefined);
+    if (plan.events.length > 0) throw new Error("recover persists nothing");
     const wrote = this.#append(plan);
     this.#notes = plan.notes;
     this.#gate.leave(plan.outputs, [], wrote);

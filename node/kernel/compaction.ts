@@ -2,7 +2,7 @@
  *  they are dropped.
  *
  *      long, or large ─► snapshot each actor below the trim point ─► trim ─► not before it has grown by another slack */
-import { assert, BrokenInvariant, type ActorId } from "../../protocols/index.ts";
+import { assert, type ActorId } from "../../protocols/index.ts";
 import type { Log } from "../ports.ts";
 import type { ServedLog } from "./api.ts";
 import type { KernelLimits } from "./limits.ts";
@@ -44,7 +44,6 @@ export class Compaction {
     this.#compact(log, log.trimPoint({ entries: logWindowEntries, bytes: logBytesMax / 2 })).then(
       finished,
       (error: unknown) => {
-        if (error instanceof BrokenInvariant) throw error;
         this.#log.error("slot.compaction.failed", { slot: this.#slot.slot, error });
         finished();
       },

@@ -14,7 +14,6 @@
  *  How messages come in is `intake.ts`, what becomes of a long log `compaction.ts`, how an actor leaves `split.ts`. */
 import {
   assert,
-  BrokenInvariant,
   failure,
   PlexusError,
   type ActorId,
@@ -424,7 +423,6 @@ export class SlotHost implements ActivationHost {
       this.#warnOfForeign(foreign);
       services.log.debug("slot.opened", { slot: this.slot, epoch: log.epoch, entries: log.length });
     } catch (error) {
-      if (error instanceof BrokenInvariant) throw error;
       if (this.status !== "opening" || this.#incarnation !== incarnation) return;
       const reason = error instanceof PlexusError ? error.failure : failure("APPEND_FAILED", { reason: String(error) });
       // What was opened and cannot be read is no use to anybody.

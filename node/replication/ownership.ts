@@ -11,7 +11,6 @@
  *  ended: for good. A new epoch is a new Ownership. */
 import {
   assert,
-  BrokenInvariant,
   failure,
   failureOf,
   PlexusError,
@@ -405,10 +404,7 @@ export class Ownership implements ServedLog {
     if (answered.length < needed.length) return;
     this.#settling = true;
     this.#reconcile(others)
-      .catch((error: unknown) => {
-        if (error instanceof BrokenInvariant) throw error;
-        this.end(failureOf(error));
-      })
+      .catch((error: unknown) => this.end(failureOf(error)))
       .finally(() => {
         this.#settling = false;
         this.#advance();

@@ -6,7 +6,7 @@
  *
  *  R3: what a compare-and-set answers, or that it fails, says nothing of what became of the change; a conflict may be with
  *  the change itself, sent before. Only a newer revision does, however it became known. */
-import { assert, BrokenInvariant } from "../../protocols/index.ts";
+import { assert } from "../../protocols/index.ts";
 import type { Clock, Directory, DirectoryRow, NodeId, SlotRecord } from "../ports.ts";
 import { asMember, changedNothing, changeSlot, isSound, type SlotRow } from "../cluster/records.ts";
 import type { ReplicationLimits } from "./limits.ts";
@@ -101,10 +101,8 @@ export class ReplicaSet {
     this.#asking = true;
     this.#sentAtMs = this.#ports.clock.monotonicMs();
     this.#change(proposal)
-      .catch((error: unknown) => {
-        // Any other failure is no outcome: `retry` sends it again.
-        if (error instanceof BrokenInvariant) throw error;
-      })
+      // A failure is no outcome: `retry` sends it again.
+      .catch(() => undefined)
       .finally(() => (this.#asking = false));
   }
 
@@ -139,7 +137,6 @@ export class ReplicaSet {
       try {
         answered((await changeSlot(directory, next, revision)).row);
       } catch (error) {
-        if (error instanceof BrokenInvariant) throw error;
         asked ||= !changedNothing(error);
         if (!asked) return "unasked";
         await new Promise<void>((resolve) => void clock.after(limits.proposalRetryMs, resolve));

@@ -1,6 +1,6 @@
 /** Group commit: one synced batch at a time; while it is under way, the next one collects. Every slot and every actor of
  *  the node shares the same sync. */
-import { assert, BrokenInvariant, failure, PlexusError, type Failure } from "../../protocols/index.ts";
+import { assert, failure, PlexusError, type Failure } from "../../protocols/index.ts";
 import type { Clock, Log, Meter, Store, StoreOp } from "../ports.ts";
 import type { JournalLimits } from "./limits.ts";
 
@@ -114,7 +114,6 @@ export class Committer {
         for (const op of Array.isArray(prepared) ? (prepared as readonly StoreOp[]) : await prepared) ops.push(op);
       } catch (error) {
         // What this process knows of the log is wrong: nothing more may be written of it.
-        if (error instanceof BrokenInvariant) throw error;
         failed.set(
           sink,
           error instanceof PlexusError ? error.failure : failure("APPEND_FAILED", { reason: String(error) }),

@@ -3,8 +3,9 @@ import fc from "fast-check";
 import { createExchange, type Exchange } from "../../../node/exchange/index.ts";
 import { meshLimits } from "../../../node/mesh/index.ts";
 import type { NodeId, Transport } from "../../../node/ports.ts";
-import { decode, encode, failure, ok, refused, type Failure, type Result } from "../../../protocols/index.ts";
+import { assert, decode, encode, failure, ok, refused, type Failure, type Result } from "../../../protocols/index.ts";
 import { meshMessages, messageName, type Channel, type MeshCall } from "../../../protocols/mesh/index.ts";
+import { brokenBy } from "../../broken.ts";
 import { quietLog } from "../../quiet.ts";
 import { Links, World } from "../../world/index.ts";
 
@@ -145,6 +146,15 @@ describe("The exchange", () => {
       expect(settled[0]?.ok).to.equal(false);
     }
     expect(wire.cut).to.deep.equal([]);
+  });
+
+  it("makes no answer of a broken invariant alone: that ends the process", async () => {
+    b.on("replica.confirm", () => assert(false, "fences rise") as never);
+    const broken = await brokenBy(async () => {
+      call(a, "b");
+      await wire.deliver();
+    });
+    expect(broken).to.deep.equal(["broken invariant: fences rise"]);
   });
 
   it("says of a call and of an answer that they are larger than any message", async () => {

@@ -1,5 +1,7 @@
 import { expect } from "chai";
-import { failure, ownSlot, slotOf, type ActorId } from "../../../protocols/index.ts";
+import { assert, failure, ownSlot, slotOf, type ActorId, type SlotId } from "../../../protocols/index.ts";
+import type { ServedLog } from "../../../node/kernel/api.ts";
+import { brokenBy } from "../../broken.ts";
 import type { EntryDraft, SlotLog } from "../../../node/storage/index.ts";
 import { movedTo } from "./slots.ts";
 import { createStage, eventually, valueOf, type Stage } from "./stage.ts";
@@ -224,6 +226,31 @@ describe("kernel", () => {
       const waiting = stage.ask("pad/a", "never", { operationId: "o1" });
       await stage.ask("pad/a", "boom");
       expect(valueOf(await waiting)).to.equal("ASK_TIMEOUT");
+    });
+
+    it("takes what a behavior breaks for its actor's fault, and what the kernel breaks for the end of the process", async () => {
+      const ask = async () => valueOf(await stage.ask("pad/a", "break"));
+      expect(await brokenBy(async () => expect(await ask()).to.equal("ACTOR_CRASHED"))).to.deep.equal([]);
+      await stage.ask("pad/a", "add", { text: "kept" });
+      const { open } = stage.slots;
+      const entry = { epoch: 1, seq: 1, atMs: 0, actor: "pad/a" as const, events: [], answers: [], side: [] };
+      // Its entries are none that come after its snapshot.
+      const recovered = { snapshot: { seq: 1, body: undefined }, entries: [entry], tailBytes: 1 };
+      stage.slots.open = async (...at) =>
+        Object.create(await open(...at), { recover: { value: () => Promise.resolve(recovered) } }) as ServedLog;
+      stage.slots.end(stage.kernel.slotOf("pad/a") as SlotId, failure("MOVED"));
+      const promise = "broken invariant: the entries come after the snapshot";
+      const limits = { timeoutMs: 10 };
+      const loads = await brokenBy(() => stage.ask("pad/a", "lines", limits));
+      expect([...new Set(loads)]).to.deep.equal([promise]);
+      stage.slots.open = async (...at) =>
+        Object.create(await open(...at), {
+          recover: { value: async () => assert(false, "a log can be read") },
+        }) as ServedLog;
+      stage.slots.end(stage.kernel.slotOf("pad/a") as SlotId, failure("MOVED"));
+      const shows = await brokenBy(() => stage.kernel.showActor("pad/a"));
+      expect([...new Set(shows)]).to.deep.equal(["broken invariant: a log can be read"]);
+      stage.slots.open = open;
     });
 
     it("quarantines an actor whose history cannot be folded, and the rest goes on", async () => {

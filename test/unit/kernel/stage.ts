@@ -19,7 +19,7 @@ import { quietLog, quietMeter as meter } from "../../quiet.ts";
 import { RowStore } from "../storage/stage.ts";
 import { createSoloRouting, type SoloRouting } from "./routing.ts";
 import { createSoloSlots, type SoloSlots } from "./slots.ts";
-import type { ActorId, GenerationRequest, Result } from "../../../protocols/index.ts";
+import { assert, type ActorId, type GenerationRequest, type Result } from "../../../protocols/index.ts";
 import type { Engine } from "../../../runtimes/engine.ts";
 import type { Spoken } from "../../said.ts";
 
@@ -65,6 +65,8 @@ const pad: Behavior<PadState, Message, PadEvent, { count: number }, { by: number
         return [refuse("FORBIDDEN", { text })];
       case "boom":
         throw new Error(`boom ${text}`);
+      case "break":
+        assert(false, "a pad keeps its promises");
       case "huge":
         return [persist<PadEvent>({ type: "added", line: "x".repeat(2_000_000) }), reply(0)];
       case "mark":

@@ -8,6 +8,7 @@ import {
   awayNode,
   clientCommands,
   clientFrame,
+  contained,
   decode,
   encode,
   encodedBytesMax,
@@ -28,6 +29,7 @@ import {
   unreachable,
   wireLimits,
 } from "../../../protocols/index.ts";
+import { brokenBy } from "../../broken.ts";
 
 describe("ids", () => {
   const key = fc.stringMatching(/^[a-z0-9][a-z0-9._-]{0,95}$/);
@@ -55,7 +57,7 @@ describe("ids", () => {
       expect(parseActorId(text), text).to.equal(undefined);
     expect(isKey("a".repeat(96))).to.equal(true);
     expect(isKey("a".repeat(97))).to.equal(false);
-    expect(() => actorId("room", "Lobby")).to.throw("broken invariant");
+    expect(() => contained(() => actorId("room", "Lobby"))).to.throw("broken invariant");
   });
 
   it("give every actor one slot of its role, for ever", () => {
@@ -131,9 +133,28 @@ describe("errors", () => {
 
 describe("broken promises", () => {
   it("throw and name the promise", () => {
-    expect(() => assert(false, "it holds")).to.throw("broken invariant: it holds");
+    expect(() => contained(() => assert(false, "it holds"))).to.throw("broken invariant: it holds");
     expect(() => assert(true, "it holds")).not.to.throw();
-    expect(() => unreachable("x" as never)).to.throw('unreachable value "x"');
+    expect(() => contained(() => unreachable("x" as never))).to.throw('unreachable value "x"');
+  });
+
+  it("end the process once broken, whoever catches them, but for what has a supervisor of its own", async () => {
+    const swallow = (work: () => void): void => {
+      try {
+        work();
+      } catch {
+        // As code does that makes an answer of every error.
+      }
+    };
+    const broken = await brokenBy(async () => {
+      swallow(() => assert(false, "one"));
+      await Promise.reject(failureOf(undefined)).catch(() => swallow(() => unreachable("two" as never)));
+      swallow(() => contained(() => contained(() => assert(false, "three"))));
+      swallow(() => contained(() => swallow(() => assert(false, "four"))));
+      swallow(() => assert(false, "five"));
+    });
+    const promises = ["one", 'unreachable value "two"', "five"];
+    expect(broken).to.deep.equal(promises.map((promise) => `broken invariant: ${promise}`));
   });
 });
 
