@@ -64,6 +64,8 @@ export function createCalls(ports: RoutingPorts, limits: RoutingLimits): Calls {
   const { node, exchange, membership, engines: own, clock, meter } = ports;
   const away = new Map<number, Away>();
   const served = new Map<NodeId, Map<number, Served>>();
+  /** Runs that were refused and whose node does not know yet: its connection took no more. */
+  const refusing = new Map<NodeId, Set<number>>();
   let servedCount = 0;
   let here = 0;
   let lastRun = 0;
@@ -107,6 +109,11 @@ export function createCalls(ports: RoutingPorts, limits: RoutingLimits): Calls {
     });
   };
 
+  /** Sends when the connection has room, unless nobody waits for it any more by then. */
+  const insist = (send: () => boolean, isWanted: () => boolean): void => {
+    if (isWanted() && !send()) clock.after(limits.retryMaxMs, () => insist(send, isWanted));
+  };
+
   // --- calls of this node on others ----------------------------------------------------------------------------------
 
   const settle = (run: number, result: Answered): void => {
@@ -131,7 +138,17 @@ export function createCalls(ports: RoutingPorts, limits: RoutingLimits): Calls {
       const full = failure("QUEUE_FULL", { node: at, reason: "the connection takes no more" });
       clock.soon(() => settle(run, refused(full)));
     }
-    return { cancel: () => void (away.has(run) && exchange.send(at, "engine.cancel", { run })) };
+    let cancelled = false;
+    return {
+      cancel() {
+        if (cancelled) return;
+        cancelled = true;
+        insist(
+          () => exchange.send(at, "engine.cancel", { run }),
+          () => away.has(run),
+        );
+      },
+    };
   };
 
   // --- calls of others on this node ----------------------------------------------------------------------------------
@@ -174,6 +191,19 @@ export function createCalls(ports: RoutingPorts, limits: RoutingLimits): Calls {
     );
   };
 
+  const refuse = (to: NodeId, run: number, engine: EngineName, refusal: Failure): void => {
+    const waiting = refusing.get(to) ?? new Set();
+    // Beyond the bound, or asked for twice: the caller's own time ends it.
+    if (waiting.size >= limits.callsServedMax || waiting.has(run)) return;
+    refusing.set(to, waiting.add(run));
+    const said = { run, parts: [], result: refused(refusal) };
+    insist(
+      () => exchange.send(to, `engine.${engine}.said`, said) && waiting.delete(run),
+      () => refusing.get(to) === waiting,
+    );
+    if (waiting.size === 0) refusing.delete(to);
+  };
+
   for (const engine of engineNames) {
     exchange.on(`engine.${engine}.said`, ({ run, parts, result }, from) => {
       const open = away.get(run);
@@ -183,8 +213,7 @@ export function createCalls(ports: RoutingPorts, limits: RoutingLimits): Calls {
     });
     exchange.on(`engine.${engine}`, ({ run, request }, from) => {
       const refusal = refusalOf(from, run, request.person);
-      if (refusal !== undefined)
-        return void exchange.send(from, `engine.${engine}.said`, { run, parts: [], result: refused(refusal) });
+      if (refusal !== undefined) return refuse(from, run, engine, refusal);
       const ofPeer = served.get(from) ?? new Map<number, Served>();
       const running = { cancel: () => undefined };
       const one: Served = { person: request.person, engine, running, parts: [], result: undefined, scheduled: false };
@@ -213,6 +242,7 @@ export function createCalls(ports: RoutingPorts, limits: RoutingLimits): Calls {
       for (const { running } of served.get(peer)?.values() ?? []) running.cancel();
       servedCount -= served.get(peer)?.size ?? 0;
       served.delete(peer);
+      refusing.delete(peer);
     },
   });
 

@@ -7,7 +7,7 @@ import type { MemberRecord, NodeId } from "../../../node/ports.ts";
 import { ok, type GenerationRequest, type ModelInfo, type Offer } from "../../../protocols/index.ts";
 import type { Engine } from "../../../runtimes/engine.ts";
 import { memberRecord } from "../../members.ts";
-import { ended, text, type Spoken } from "../../said.ts";
+import { ended, endOf, text, type Spoken } from "../../said.ts";
 import { World } from "../../world/index.ts";
 import { quietLog, quietMeter } from "../../quiet.ts";
 import { Net } from "./net.ts";
@@ -158,6 +158,36 @@ describe("routing: calls of engines", () => {
     generation.cancel();
     await pass(50);
     expect(own[1]?.runs[0]?.cancelled).to.equal(true);
+  });
+
+  it("are cancelled, and refused, where they run, however long nothing can be sent meanwhile", async () => {
+    const { net, own, one, pass } = createCluster({ n2: ["large"] });
+    const said: Spoken[] = [];
+    const running = one.call(request("large"), (more) => said.push(more));
+    await pass(50);
+    net.full = 1;
+    running.cancel();
+    running.cancel();
+    await pass(1_000);
+    expect(own[1]?.runs[0]?.cancelled).to.equal(false);
+    let cancels = 0;
+    net.onSend = (_from, _to, message) => void ((message as [string])[0] === "engine.cancel" && (cancels += 1));
+    net.full = 0;
+    await pass(1_000);
+    expect([own[1]?.runs[0]?.cancelled, cancels]).to.deep.equal([true, 1]);
+    own[1]?.runs[0]?.say(ended("stopped", 1, 2));
+    await pass(50);
+    expect(said).to.have.length(1);
+
+    const refused: Spoken[] = [];
+    one.call(request("large"), (more) => refused.push(more));
+    net.edit("n2", { roles: ["chat"] });
+    net.full = 1;
+    await pass(1_000);
+    expect(refused).to.have.length(0);
+    net.full = 0;
+    await pass(1_000);
+    expect(refused.map(endOf)).to.deep.equal(["MODEL_UNAVAILABLE"]);
   });
 
   it("end with one failure when the peer is lost, and are cancelled there", async () => {
