@@ -24,12 +24,12 @@ import {
 import type { AnyBehavior, Effect, ReplyTo, Turn } from "../../actors/behavior.ts";
 import type { Recovered, SideOp } from "../storage/index.ts";
 import type { DumpedAnswers } from "./answers.ts";
-import { Errands, isErrand } from "./errands.ts";
 import { OutputGate } from "./gate.ts";
 import { History } from "./history.ts";
 import type { ActivationHost, KernelServices } from "./host.ts";
 import { chainOf, Mailbox, waiterOf, type Envelope } from "./mailbox.ts";
 import { Operations } from "./operations.ts";
+import { isAwaited, Outstanding } from "./outstanding.ts";
 import { planTurn, type Output, type Plan } from "./plan.ts";
 import { judge } from "./supervision.ts";
 
@@ -74,7 +74,7 @@ export class Activation {
   #busy = 0;
   readonly #history: History;
   #failuresAtMs: readonly number[] = [];
-  readonly #errands: Errands;
+  readonly #outstanding: Outstanding;
   readonly #operations: Operations;
 
   constructor(id: ActorId, behavior: AnyBehavior, host: ActivationHost, services: KernelServices) {
@@ -86,10 +86,10 @@ export class Activation {
     this.#history = new History(id, host, services.limits);
     this.#operations = new Operations(services.limits);
     this.lastActiveMs = services.clock.monotonicMs();
-    this.#errands = new Errands({
+    this.#outstanding = new Outstanding({
       actor: id,
-      home: host,
-      around: services,
+      host,
+      services,
       signal: (message, from, chain) => {
         if (this.status === "closed") return;
         this.mailbox.push({ type: "signal", to: id, from, message, chain });
@@ -131,7 +131,7 @@ export class Activation {
       !this.host.paused &&
       this.mailbox.empty &&
       this.flushed &&
-      this.#errands.none &&
+      this.#outstanding.none &&
       (this.status === "active" || this.status === "quarantined")
     );
   }
@@ -228,9 +228,9 @@ export class Activation {
 
   #take(envelope: Envelope): void {
     this.lastActiveMs = this.#services.clock.monotonicMs();
-    const letter = envelope.type === "redelivery" ? envelope.letter : undefined;
+    const deadLetter = envelope.type === "redelivery" ? envelope.deadLetter : undefined;
     // Released twice, it came twice.
-    if (letter !== undefined && !this.host.quarantines.holds(this.id, letter)) return;
+    if (deadLetter !== undefined && !this.host.quarantines.holds(this.id, deadLetter)) return;
     if (envelope.operation !== undefined && this.#repeats(envelope, envelope.operation)) return;
     const turn = this.#turn(envelope.from, envelope.type === "ask" ? envelope.replyTo : undefined);
     let plan: Plan;
@@ -240,7 +240,7 @@ export class Activation {
       return this.#crash(error, envelope);
     }
     if (this.#lacksRoom(envelope, plan)) return this.#refuse(envelope, failure("DISK_FULL", { actor: this.id }));
-    if (letter !== undefined) plan.side.push(this.host.quarantines.deletion(letter));
+    if (deadLetter !== undefined) plan.side.push(this.host.quarantines.deletion(deadLetter));
     let wrote: boolean;
     try {
       wrote = this.#append(plan);
@@ -250,7 +250,7 @@ export class Activation {
       else this.#crash(error, envelope);
       return;
     }
-    if (letter !== undefined) this.host.quarantines.ended(this.id, letter);
+    if (deadLetter !== undefined) this.host.quarantines.ended(this.id, deadLetter);
     this.#state = plan.state;
     this.#notes = plan.notes;
     this.#trackOperation(envelope, plan);
@@ -318,8 +318,8 @@ export class Activation {
     if (known !== undefined) {
       if (waiter) this.#gate.leave([{ type: "answer", to: waiter, result: known }], chainOf(envelope), false);
       if (envelope.type === "redelivery") {
-        this.#writeSide([this.host.quarantines.deletion(envelope.letter)]);
-        this.host.quarantines.ended(this.id, envelope.letter);
+        this.#writeSide([this.host.quarantines.deletion(envelope.deadLetter)]);
+        this.host.quarantines.ended(this.id, envelope.deadLetter);
       }
       return true;
     }
@@ -411,7 +411,7 @@ export class Activation {
       case "read":
       case "call":
       case "cancel":
-        this.#errands.run(output, chain);
+        this.#outstanding.run(output, chain);
         return;
     }
   }
@@ -429,8 +429,7 @@ export class Activation {
     });
     this.#operations.load(body?.answers);
     for (const { atMs, answers } of entries)
-      for (const [operation, result] of answers)
-        this.#operations.remember(operation, atMs, result as Result<unknown>);
+      for (const [operation, result] of answers) this.#operations.remember(operation, atMs, result as Result<unknown>);
     this.#folded = true;
     this.#noNotes = this.behavior.notes?.initial();
     this.#notes = this.#noNotes;
@@ -458,7 +457,7 @@ export class Activation {
     meter.count("actor_crashes", 1, { kind: this.behavior.kind });
     this.#abandon();
     // What those turns would have asked for belongs to this incarnation; what they answer and tell is history by then.
-    this.#gate.drop(isErrand);
+    this.#gate.drop(isAwaited);
     const verdict = judge(this.#failuresAtMs, clock.monotonicMs(), limits);
     this.#failuresAtMs = verdict.failuresAtMs;
     if (envelope?.type === "ask") this.#refuse(envelope, failure("ACTOR_CRASHED", { actor: this.id }));
@@ -497,13 +496,13 @@ export class Activation {
     this.#bury([...kept, ...waiting.filter(({ type }) => type === "tell")], reason ?? "quarantined");
   }
 
-  /** One entry a letter: together they could be larger than an entry may be. A node that sent one has it off its hands. */
-  #bury(letters: readonly Envelope[], reason: string): void {
+  /** One entry a dead letter: together they could be larger than an entry may be. A node that sent one has it off its hands. */
+  #bury(envelopes: readonly Envelope[], reason: string): void {
     const { clock, meter } = this.#services;
-    meter.count("dead_letters", letters.length);
-    for (const side of this.host.quarantines.bury(this.id, letters, reason, clock.nowMs())) this.#writeSide(side);
-    for (const letter of letters) {
-      const receipt = letter.type === "tell" ? letter.receipt : undefined;
+    meter.count("dead_letters", envelopes.length);
+    for (const side of this.host.quarantines.bury(this.id, envelopes, reason, clock.nowMs())) this.#writeSide(side);
+    for (const envelope of envelopes) {
+      const receipt = envelope.type === "tell" ? envelope.receipt : undefined;
       if (receipt) this.#gate.leave([{ type: "answer", to: receipt, result: ok(null) }], [], true);
     }
   }
@@ -523,7 +522,7 @@ export class Activation {
   /** Cuts what this incarnation has under way outside: its answers would come too late. */
   #abandon(): void {
     this.#incarnation += 1;
-    this.#errands.abandon();
+    this.#outstanding.abandon();
     const unknown = refused(failure("ASK_TIMEOUT", { actor: this.id, because: "the actor was restarted" }));
     for (const to of this.#operations.endAll()) this.#services.answer(to, unknown);
     this.mailbox.dropSignals();

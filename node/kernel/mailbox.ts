@@ -47,8 +47,8 @@ export interface Redelivery {
   readonly from: Sender;
   readonly message: Message;
   readonly operation: string | undefined;
-  /** The number of the dead letter. */
-  readonly letter: number;
+  /** Its number. */
+  readonly deadLetter: number;
 }
 
 /** A message with its addresses. */

@@ -13,7 +13,7 @@ export interface Quarantine {
 }
 
 /** A dead letter as it is stored. */
-interface StoredLetter {
+interface DeadLetterRow {
   readonly id: number;
   readonly from: string;
   readonly message: Message;
@@ -32,23 +32,23 @@ interface StoredRow {
 
 export class Quarantines {
   readonly #byActor = new Map<ActorId, Quarantine>();
-  readonly #letters = new Map<ActorId, readonly StoredLetter[]>();
+  readonly #deadLetters = new Map<ActorId, readonly DeadLetterRow[]>();
   readonly #limits: Pick<KernelLimits, "deadLettersMax" | "deadLetterBytesMax">;
-  #lastLetter = 0;
+  #lastNumber = 0;
 
   constructor(limits: Pick<KernelLimits, "deadLettersMax" | "deadLetterBytesMax">) {
     this.#limits = limits;
   }
 
   /** Replaces everything by what the log holds. */
-  load(quarantined: readonly StoredRow[], letters: readonly StoredRow[]): void {
+  load(quarantined: readonly StoredRow[], deadLetters: readonly StoredRow[]): void {
     this.#byActor.clear();
-    this.#letters.clear();
+    this.#deadLetters.clear();
     for (const { actor, value } of quarantined) this.#byActor.set(actor, value as Quarantine);
-    const stored = letters.map(({ actor, value }) => ({ actor, letter: value as StoredLetter }));
-    for (const { actor, letter } of stored.sort((one, other) => one.letter.id - other.letter.id)) {
-      this.#letters.set(actor, [...this.lettersOf(actor), letter]);
-      this.#lastLetter = Math.max(this.#lastLetter, letter.id);
+    const stored = deadLetters.map(({ actor, value }) => ({ actor, row: value as DeadLetterRow }));
+    for (const { actor, row } of stored.sort((one, other) => one.row.id - other.row.id)) {
+      this.#deadLetters.set(actor, [...this.deadLettersOf(actor), row]);
+      this.#lastNumber = Math.max(this.#lastNumber, row.id);
     }
   }
 
@@ -64,18 +64,18 @@ export class Quarantines {
     return this.#byActor.get(actor);
   }
 
-  /** Whether a letter has not been ended. */
-  holds(actor: ActorId, letter: number): boolean {
-    return this.lettersOf(actor).some(({ id }) => id === letter);
+  /** Whether a dead letter has not been ended. */
+  holds(actor: ActorId, number: number): boolean {
+    return this.deadLettersOf(actor).some(({ id }) => id === number);
   }
 
-  lettersOf(actor: ActorId): readonly StoredLetter[] {
-    return this.#letters.get(actor) ?? [];
+  deadLettersOf(actor: ActorId): readonly DeadLetterRow[] {
+    return this.#deadLetters.get(actor) ?? [];
   }
 
   /** Its dead letters as an operator sees them. */
   shown(actor: ActorId): DeadLetter[] {
-    return this.lettersOf(actor).map(({ id, from, message: { type }, atMs, reason }) => ({
+    return this.deadLettersOf(actor).map(({ id, from, message: { type }, atMs, reason }) => ({
       id,
       actor,
       from,
@@ -90,37 +90,37 @@ export class Quarantines {
     return { space: "quarantine", put: "since", value: quarantine };
   }
 
-  /** For each letter that is kept, the operations that keep it, the oldest beyond the bound dropped. */
+  /** For each dead letter that is kept, the operations that keep it, the oldest beyond the bound dropped. */
   bury(actor: ActorId, envelopes: readonly Envelope[], reason: string, atMs: number): SideOp[][] {
     const { deadLettersMax, deadLetterBytesMax } = this.#limits;
     return envelopes.slice(-deadLettersMax).map(({ type, from, message, operation }) => {
-      this.#lastLetter += 1;
-      const id = this.#lastLetter;
+      this.#lastNumber += 1;
+      const id = this.#lastNumber;
       const messageBytes = encodedBytesMax(message);
       const kept = messageBytes > deadLetterBytesMax ? { type: message.type, messageBytes } : message;
       const answered = type === "ask" || kept !== message;
-      const letter: StoredLetter = { id, from, message: kept, operation: operation ?? null, atMs, reason, answered };
-      const side: SideOp[] = [{ space: "dead", put: String(id), value: letter }];
-      const [oldest, ...others] = this.lettersOf(actor);
+      const row: DeadLetterRow = { id, from, message: kept, operation: operation ?? null, atMs, reason, answered };
+      const side: SideOp[] = [{ space: "dead", put: String(id), value: row }];
+      const [oldest, ...others] = this.deadLettersOf(actor);
       if (oldest && others.length + 1 >= deadLettersMax) {
         side.push(this.deletion(oldest.id));
         this.ended(actor, oldest.id);
       }
-      this.#letters.set(actor, [...this.lettersOf(actor), letter]);
+      this.#deadLetters.set(actor, [...this.deadLettersOf(actor), row]);
       return side;
     });
   }
 
-  /** The operation that ends a letter. Once it is appended, `ended` says so. */
-  deletion(letter: number): SideOp {
-    return { space: "dead", delete: String(letter) };
+  /** The operation that ends a dead letter. Once it is appended, `ended` says so. */
+  deletion(number: number): SideOp {
+    return { space: "dead", delete: String(number) };
   }
 
-  /** The log has the end of a letter. */
-  ended(actor: ActorId, letter: number): void {
-    const left = this.lettersOf(actor).filter(({ id }) => id !== letter);
-    if (left.length > 0) this.#letters.set(actor, left);
-    else this.#letters.delete(actor);
+  /** The log has the end of a dead letter. */
+  ended(actor: ActorId, number: number): void {
+    const left = this.deadLettersOf(actor).filter(({ id }) => id !== number);
+    if (left.length > 0) this.#deadLetters.set(actor, left);
+    else this.#deadLetters.delete(actor);
   }
 
   /** Ends a quarantine. The dead letters are ended with it, but for those that are to be delivered again: each stays a dead
@@ -128,12 +128,12 @@ export class Quarantines {
   end(actor: ActorId, redeliver: boolean): { readonly side: readonly SideOp[]; readonly again: readonly Redelivery[] } {
     const side: SideOp[] = [{ space: "quarantine", delete: "since" }];
     const again: Redelivery[] = [];
-    for (const { id: letter, from: sender, message, operation: named, answered } of this.lettersOf(actor)) {
+    for (const { id: deadLetter, from: sender, message, operation: named, answered } of this.deadLettersOf(actor)) {
       const [from, operation] = [sender as Sender, named ?? undefined];
       if (answered || !redeliver) {
-        side.push(this.deletion(letter));
-        this.ended(actor, letter);
-      } else again.push({ type: "redelivery", to: actor, from, message, operation, letter });
+        side.push(this.deletion(deadLetter));
+        this.ended(actor, deadLetter);
+      } else again.push({ type: "redelivery", to: actor, from, message, operation, deadLetter });
     }
     this.#byActor.delete(actor);
     return { side, again };
@@ -141,7 +141,7 @@ export class Quarantines {
 
   /** The actor has a slot of its own, which has all of this. */
   left(actor: ActorId): void {
-    this.#letters.delete(actor);
+    this.#deadLetters.delete(actor);
     this.#byActor.delete(actor);
   }
 }

@@ -12,14 +12,7 @@
  *  reason, every activation of the slot is thrown away: what the log holds is what happened.
  *
  *  How messages come in is `intake.ts`, what becomes of a long log `compaction.ts`, how an actor leaves `split.ts`. */
-import {
-  assert,
-  failure,
-  PlexusError,
-  type ActorId,
-  type Failure,
-  type SlotId,
-} from "../../protocols/index.ts";
+import { assert, failure, PlexusError, type ActorId, type Failure, type SlotId } from "../../protocols/index.ts";
 import type { AnyBehavior } from "../../actors/behavior.ts";
 import { backoffMs } from "../waiting.ts";
 import type { NodeId } from "../ports.ts";
@@ -295,7 +288,7 @@ export class SlotHost implements ActivationHost {
         // Unless it was quarantined anew while this was on its way to the disk.
         const activation = this.quarantines.of(actor) ? undefined : this.activations.get(actor);
         if (activation?.status === "quarantined") this.#remove(activation);
-        for (const letter of again) this.intake.admit(letter);
+        for (const redelivery of again) this.intake.admit(redelivery);
         if (this.pending.has(actor)) this.activate(actor);
         resolve({ redelivered: again.length });
       });
@@ -392,7 +385,7 @@ export class SlotHost implements ActivationHost {
         over = error;
         if (this.#incarnation === incarnation && this.status === "open") this.#end(error);
       });
-      const [marked, quarantined, letters, reminded] = await Promise.all([
+      const [marked, quarantined, deadLetters, reminded] = await Promise.all([
         log.readSpace("wake"),
         log.readSpace("quarantine"),
         log.readSpace("dead"),
@@ -409,7 +402,7 @@ export class SlotHost implements ActivationHost {
         });
       this.pending.clear();
       for (const { actor } of own(marked)) this.pending.add(actor);
-      this.quarantines.load(own(quarantined), own(letters));
+      this.quarantines.load(own(quarantined), own(deadLetters));
       assert(log.epoch >= this.#lastEpoch, "the epochs of a slot only rise");
       assert(log.durableSeq <= log.lastSeq, "what is durable in a log was appended");
       this.#lastEpoch = log.epoch;

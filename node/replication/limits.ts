@@ -69,7 +69,7 @@ export const replicationLimits = {
   markAgeMaxMs: 60_000,
   /** An actor with more data than this beside its state gets no slot of its own: `TOO_LARGE`. Its whole slot can be
    *  moved. */
-  pinBytesMax: 64 * 1024 * 1024,
+  splitBytesMax: 64 * 1024 * 1024,
 } as const;
 
 export type ReplicationLimits = { readonly [K in keyof typeof replicationLimits]: number };

@@ -1,4 +1,4 @@
-/** Gives an actor a slot of its own (a pin), without a moment in which it has two or none.
+/** Gives an actor a slot of its own, without a moment in which it has two or none.
  *
  *      snapshot on every copy ──► entry "split" ──► the new slot's record ──► entry "drop"
  *                                 each copy makes    by compare-and-set,       the old slot
@@ -48,8 +48,8 @@ interface Holder {
  *  on where it is); SLOT_UNAVAILABLE or FENCED when the epoch ends. */
 export async function splitOff(actor: ActorId, to: NodeId | undefined, ports: SplitPorts): Promise<SplitOff> {
   const { log, clock, limits } = ports;
-  if ((await log.reader.actorBytes(actor, limits.pinBytesMax)) > limits.pinBytesMax)
-    throw new PlexusError(failure("TOO_LARGE", { actor, pinBytesMax: limits.pinBytesMax }));
+  if ((await log.reader.actorBytes(actor, limits.splitBytesMax)) > limits.splitBytesMax)
+    throw new PlexusError(failure("TOO_LARGE", { actor, splitBytesMax: limits.splitBytesMax }));
   const entry = (side: EntryDraft["side"]): Promise<void> =>
     ports.append({ atMs: clock.nowMs(), actor, events: [], answers: [], side });
   const { view } = await log.cut(); // behind the snapshot that the kernel has just made

@@ -178,8 +178,8 @@ export const mutations: readonly Mutation[] = [
   },
   {
     name: "lets an ask go round in a circle",
-    file: "node/kernel/errands.ts",
-    find: "next.includes(errand.to) ||",
+    file: "node/kernel/outstanding.ts",
+    find: "next.includes(to) ||",
     replace: "",
     caughtBy: ["cycle-refused"],
     seeds: 100,

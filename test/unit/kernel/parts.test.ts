@@ -33,7 +33,7 @@ describe("dead letters", () => {
       const message = { type: "post", content };
       const envelope = { type: "tell", to: "room/x", from: "node", message, operation: undefined } as const;
       letters.bury("room/x", [envelope], "quarantined", 1);
-      return letters.lettersOf("room/x").at(-1)?.message;
+      return letters.deadLettersOf("room/x").at(-1)?.message;
     };
     expect(buried("short")).to.deep.equal({ type: "post", content: "short" });
     expect(buried("x".repeat(1_000))).to.have.all.keys("type", "messageBytes");
