@@ -428,8 +428,11 @@ export class Activation {
       return state;
     });
     this.#operations.load(body?.answers);
-    for (const { atMs, answers } of entries)
-      for (const [operation, result] of answers) this.#operations.remember(operation, atMs, result as Result<unknown>);
+    for (const entry of entries) {
+      for (const [operation, result] of entry.answers) {
+        this.#operations.remember(operation, entry.atMs, result as Result<unknown>);
+      }
+    }
     this.#folded = true;
     this.#noNotes = this.behavior.notes?.initial();
     this.#notes = this.#noNotes;

@@ -2,7 +2,7 @@ import { expect } from "chai";
 import { assert, failure, ownSlot, slotOf, type ActorId, type SlotId } from "../../../protocols/index.ts";
 import type { ServedLog } from "../../../node/kernel/api.ts";
 import { brokenBy } from "../../broken.ts";
-import type { EntryDraft, SlotLog } from "../../../node/storage/index.ts";
+import type { EntryDraft, Recovered, SlotLog } from "../../../node/storage/index.ts";
 import { movedTo } from "./slots.ts";
 import { createStage, eventually, valueOf, type Stage } from "./stage.ts";
 import { ended, failed, text } from "../../said.ts";
@@ -229,28 +229,24 @@ describe("kernel", () => {
     });
 
     it("takes what a behavior breaks for its actor's fault, and what the kernel breaks for the end of the process", async () => {
-      const ask = async () => valueOf(await stage.ask("pad/a", "break"));
-      expect(await brokenBy(async () => expect(await ask()).to.equal("ACTOR_CRASHED"))).to.deep.equal([]);
+      const ask = async () => expect(valueOf(await stage.ask("pad/a", "break"))).to.equal("ACTOR_CRASHED");
+      expect(await brokenBy(ask)).to.deep.equal([]);
       await stage.ask("pad/a", "add", { text: "kept" });
-      const { open } = stage.slots;
+      const { slots } = stage;
+      /** The slot is opened anew, with a log that recovers actors like this. */
+      const recovering = (recover: () => Promise<Recovered>): void => {
+        const open: typeof slots.open = (...at) => opened.call(slots, ...at);
+        slots.open = async (...at) => Object.create(await open(...at), { recover: { value: recover } }) as ServedLog;
+        slots.end(stage.kernel.slotOf("pad/a") as SlotId, failure("MOVED"));
+      };
+      const opened = Reflect.get(slots, "open");
       const entry = { epoch: 1, seq: 1, atMs: 0, actor: "pad/a" as const, events: [], answers: [], side: [] };
-      // Its entries are none that come after its snapshot.
-      const recovered = { snapshot: { seq: 1, body: undefined }, entries: [entry], tailBytes: 1 };
-      stage.slots.open = async (...at) =>
-        Object.create(await open(...at), { recover: { value: () => Promise.resolve(recovered) } }) as ServedLog;
-      stage.slots.end(stage.kernel.slotOf("pad/a") as SlotId, failure("MOVED"));
-      const promise = "broken invariant: the entries come after the snapshot";
-      const limits = { timeoutMs: 10 };
-      const loads = await brokenBy(() => stage.ask("pad/a", "lines", limits));
-      expect([...new Set(loads)]).to.deep.equal([promise]);
-      stage.slots.open = async (...at) =>
-        Object.create(await open(...at), {
-          recover: { value: async () => assert(false, "a log can be read") },
-        }) as ServedLog;
-      stage.slots.end(stage.kernel.slotOf("pad/a") as SlotId, failure("MOVED"));
+      recovering(() => Promise.resolve({ snapshot: { seq: 1, body: undefined }, entries: [entry], tailBytes: 1 }));
+      const loads = await brokenBy(() => stage.ask("pad/a", "lines", { timeoutMs: 10 }));
+      expect(loads).to.include("broken invariant: the entries come after the snapshot");
+      recovering(() => Promise.resolve().then(() => assert(false, "a log can be read") as never));
       const shows = await brokenBy(() => stage.kernel.showActor("pad/a"));
-      expect([...new Set(shows)]).to.deep.equal(["broken invariant: a log can be read"]);
-      stage.slots.open = open;
+      expect(shows).to.include("broken invariant: a log can be read");
     });
 
     it("quarantines an actor whose history cannot be folded, and the rest goes on", async () => {
