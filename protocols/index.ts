@@ -29,6 +29,7 @@ export * from "./generation.ts";
 export * from "./ids.ts";
 export * from "./kinds.ts";
 export * from "./limits.ts";
+export * from "./models.ts";
 export * from "./nodes.ts";
 export * from "./permissions.ts";
 export * from "./role-manager.ts";
