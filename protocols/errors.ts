@@ -162,6 +162,21 @@ export const errorTable = {
     http: 400,
     help: "This model cannot do what is asked of it; details name what. `plexus models` lists what each model can do.",
   },
+  MODEL_REFUSED: {
+    outcome: "failed",
+    http: 422,
+    help: "The file is no model that can be used here; details say why. It was kept apart and is never loaded.",
+  },
+  LICENCE_NOT_ACCEPTED: {
+    outcome: "failed",
+    http: 409,
+    help: "The model has a licence; details show it. Pull it again and accept it: `--accept-licence`.",
+  },
+  SOURCE_FAILED: {
+    outcome: "failed",
+    http: 502,
+    help: "The model could not be fetched from its source; details say why. What has come is kept: pull again to go on.",
+  },
   CONTEXT_TOO_LONG: { outcome: "failed", http: 400, help: "The prompt does not fit the model's context. Shorten it." },
   QUEUE_FULL: {
     outcome: "not_started",

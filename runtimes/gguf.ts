@@ -9,6 +9,7 @@
 import { closeSync, fstatSync, openSync, readSync, statSync } from "node:fs";
 import { runtimeLimits } from "./limits.ts";
 
+/** What a file says of itself. */
 export interface GgufHeader {
   readonly architecture: string;
   readonly parameters: number;
@@ -19,10 +20,33 @@ export interface GgufHeader {
   readonly keyWidth: number;
   /** How the vectors of a text's tokens become one, as a number of llama.h; 0: they do not. */
   readonly pooling: number;
+  /** `adapter`: it changes another model (a LoRA, a projector of pictures) and is none by itself. */
+  readonly kind: "model" | "adapter";
+  /** As its publisher calls it; empty when the file does not say. */
+  readonly title: string;
+  /** Empty when the file does not say. */
+  readonly licence: string;
+  /** Like `Q4_K_M`. */
+  readonly quantisation: string;
+  /** What it can be asked for, as far as the file says. */
+  readonly capabilities: readonly string[];
+  /** Files that the model is split into; 1 when it is whole. */
+  readonly parts: number;
+}
+
+/** One tensor, with where its numbers are. */
+export interface GgufTensor {
+  readonly name: string;
+  readonly dimensions: readonly number[];
+  /** A number of ggml. */
+  readonly type: number;
+  /** From the beginning of the file on. */
+  readonly offset: number;
+  readonly bytes: number;
 }
 
 export type GgufVerdict =
-  | { readonly type: "fine"; readonly header: GgufHeader }
+  | { readonly type: "fine"; readonly header: GgufHeader; readonly tensors: readonly GgufTensor[] }
   | { readonly type: "refused"; readonly reason: string }
   /** The head is longer than these bytes. */
   | { readonly type: "short" };
@@ -34,26 +58,67 @@ const refusedTensorTypes: ReadonlyMap<number, string> = new Map([
   [31, "the removed type Q4_0_4_4; use Q4_0"],
   [32, "the removed type Q4_0_4_8; use Q4_0"],
   [33, "the removed type Q4_0_8_8; use Q4_0"],
-  [36, "type 36 (i2_s of bitnet.cpp), which llama.cpp does not read; use a TQ1_0 or TQ2_0 version of the model"],
+  [
+    36,
+    "type 36 (i2_s of bitnet.cpp), which llama.cpp does not read; use a TQ1_0 or TQ2_0 version of the model (`plexus models convert` says more)",
+  ],
+  [37, "the removed type IQ4_NL_4_8; use IQ4_NL"],
+  [38, "the removed type IQ4_NL_8_8; use IQ4_NL"],
 ]);
 
-/** F32 F16 BF16, Q4_0 Q4_1 Q5_0 Q5_1 Q8_0 in blocks of 32, Q2_K to Q6_K and TQ1_0 TQ2_0 in blocks of 256. */
-const bytesPerNumber: ReadonlyMap<number, number> = new Map([
-  [0, 4],
-  [1, 2],
-  [30, 2],
-  [2, 18 / 32],
-  [3, 20 / 32],
-  [6, 22 / 32],
-  [7, 24 / 32],
-  [8, 34 / 32],
-  [10, 84 / 256],
-  [11, 110 / 256],
-  [12, 144 / 256],
-  [13, 176 / 256],
-  [14, 210 / 256],
-  [34, 54 / 256],
-  [35, 66 / 256],
+/** The types that llama.cpp reads: what each is called, how many numbers are in a block, and its bytes.
+ *  Source: `type_traits` of ggml.c and the sizes of ggml-common.h, as of the release inside node-llama-cpp. */
+export const tensorTypes: ReadonlyMap<number, readonly [name: string, numbers: number, bytes: number]> = new Map([
+  [0, ["F32", 1, 4]],
+  [1, ["F16", 1, 2]],
+  [2, ["Q4_0", 32, 18]],
+  [3, ["Q4_1", 32, 20]],
+  [6, ["Q5_0", 32, 22]],
+  [7, ["Q5_1", 32, 24]],
+  [8, ["Q8_0", 32, 34]],
+  [9, ["Q8_1", 32, 36]],
+  [10, ["Q2_K", 256, 84]],
+  [11, ["Q3_K", 256, 110]],
+  [12, ["Q4_K", 256, 144]],
+  [13, ["Q5_K", 256, 176]],
+  [14, ["Q6_K", 256, 210]],
+  [15, ["Q8_K", 256, 292]],
+  [16, ["IQ2_XXS", 256, 66]],
+  [17, ["IQ2_XS", 256, 74]],
+  [18, ["IQ3_XXS", 256, 98]],
+  [19, ["IQ1_S", 256, 50]],
+  [20, ["IQ4_NL", 32, 18]],
+  [21, ["IQ3_S", 256, 110]],
+  [22, ["IQ2_S", 256, 82]],
+  [23, ["IQ4_XS", 256, 136]],
+  [24, ["I8", 1, 1]],
+  [25, ["I16", 1, 2]],
+  [26, ["I32", 1, 4]],
+  [27, ["I64", 1, 8]],
+  [28, ["F64", 1, 8]],
+  [29, ["IQ1_M", 256, 56]],
+  [30, ["BF16", 1, 2]],
+  [34, ["TQ1_0", 256, 54]],
+  [35, ["TQ2_0", 256, 66]],
+  [39, ["MXFP4", 32, 17]],
+  [40, ["NVFP4", 64, 36]],
+  [41, ["Q1_0", 128, 18]],
+  [42, ["Q2_0", 64, 18]],
+]);
+
+/** `general.file_type`, where it says more than the types of the tensors. Source: `llama_ftype` of llama.h. */
+const fileTypes: ReadonlyMap<number, string> = new Map([
+  [11, "Q3_K_S"],
+  [12, "Q3_K_M"],
+  [13, "Q3_K_L"],
+  [14, "Q4_K_S"],
+  [15, "Q4_K_M"],
+  [16, "Q5_K_S"],
+  [17, "Q5_K_M"],
+  [21, "Q2_K_S"],
+  [22, "IQ3_XS"],
+  [27, "IQ3_M"],
+  [29, "IQ2_M"],
 ]);
 
 /** Checks the head of a file of `fileBytes` bytes that begins with `bytes`. */
@@ -94,56 +159,118 @@ export function keyValueBytes(header: GgufHeader, contextTokens: number, sequenc
   return 2 * header.layers * header.keyWidth * 2 * contextTokens * sequences;
 }
 
+type Facts = ReadonlyMap<string, string | number>;
+
 function readHead(reader: Reader, fileBytes: number): GgufVerdict {
   reader.skip(4);
   const version = reader.u32();
   if (version < 2 || version > 3) return refuse(`GGUF version ${version} is unknown (2 and 3 are read)`);
-  const tensors = reader.count("tensors");
-  const pairs = reader.count("metadata pairs");
+  const tensorCount = reader.count("tensors", runtimeLimits.ggufTensorsMax);
+  const pairs = reader.count("metadata pairs", runtimeLimits.ggufPairsMax);
   const facts = new Map<string, string | number>();
+  const keys = new Set<string>();
   for (let index = 0; index < pairs; index += 1) {
-    const key = reader.text();
+    const key = reader.text(keyBytesMax);
+    if (keys.has(key)) return refuse(`it says ${shown(key)} twice`);
+    keys.add(key);
     const value = reader.value(reader.u32());
     if (value !== undefined) facts.set(key, value);
   }
-  let parameters = 0;
-  let furthest = { name: "", end: -1 };
-  for (let index = 0; index < tensors; index += 1) {
-    const name = reader.text();
-    const dimensions = reader.u32();
-    if (dimensions > 8) return refuse(`tensor ${name} has ${dimensions} dimensions`);
-    let numbers = 1;
-    for (let dimension = 0; dimension < dimensions; dimension += 1) numbers *= reader.u64();
-    parameters += numbers;
-    const type = reader.u32();
-    const reason = refusedTensorTypes.get(type);
-    if (reason !== undefined) return refuse(`tensor ${name} has ${reason}`);
-    // Of a type that is not known here, at least one byte.
-    const end = reader.u64() + Math.max(1, Math.floor(numbers * (bytesPerNumber.get(type) ?? 0)));
-    if (end > furthest.end) furthest = { name, end };
+  const alignment = Number(facts.get("general.alignment") ?? 32);
+  if (!(alignment >= 1 && alignment <= alignmentMax) || (alignment & (alignment - 1)) !== 0)
+    return refuse(`its alignment of ${alignment} bytes is no power of two up to ${alignmentMax}`);
+  const found: GgufTensor[] = [];
+  const names = new Set<string>();
+  // As llama.cpp has it: each begins where the one before ends.
+  let next = 0;
+  for (let index = 0; index < tensorCount; index += 1) {
+    const tensor = readTensor(reader, { expected: next });
+    if (names.has(tensor.name)) return refuse(`tensor ${shown(tensor.name)} is there twice`);
+    names.add(tensor.name);
+    found.push(tensor);
+    next = Math.ceil((tensor.offset + tensor.bytes) / alignment) * alignment;
   }
-  const alignment = Number(facts.get("general.alignment") ?? 32) || 32;
   const dataStart = Math.ceil(reader.skip(0) / alignment) * alignment;
-  if (dataStart + furthest.end > fileBytes)
-    return refuse(`the file is cut off: tensor ${furthest.name} reaches beyond its end`);
-  return { type: "fine", header: headerOf(facts, parameters) };
+  const tensors = found.map((tensor) => ({ ...tensor, offset: dataStart + tensor.offset }));
+  const beyond = tensors.find(({ offset, bytes }) => offset + bytes > fileBytes);
+  if (beyond !== undefined) return refuse(`the file is cut off: tensor ${shown(beyond.name)} reaches beyond its end`);
+  return { type: "fine", header: headerOf(facts, tensors), tensors };
 }
 
-function headerOf(facts: ReadonlyMap<string, string | number>, parameters: number): GgufHeader {
+/** Reads one tensor's line; its offset counts from the first tensor's data on. */
+function readTensor(reader: Reader, { expected }: { readonly expected: number }): GgufTensor {
+  const name = reader.text(tensorNameBytesMax);
+  const dimensionCount = reader.u32();
+  if (dimensionCount > dimensionsMax) throw new Refusal(`tensor ${shown(name)} has ${dimensionCount} dimensions`);
+  const dimensions = Array.from({ length: dimensionCount }, () => reader.u64());
+  const numbers = dimensions.reduce((product, width) => product * width, 1);
+  if (!Number.isSafeInteger(numbers)) throw new Refusal(`tensor ${shown(name)} has ${numbers} numbers`);
+  const type = reader.u32();
+  const reason = refusedTensorTypes.get(type);
+  if (reason !== undefined) throw new Refusal(`tensor ${shown(name)} has ${reason}`);
+  const known = tensorTypes.get(type);
+  if (known === undefined) throw new Refusal(`tensor ${shown(name)} has the unknown type ${type}`);
+  const [typeName, blockNumbers, blockBytes] = known;
+  if ((dimensions[0] ?? 1) % blockNumbers !== 0)
+    throw new Refusal(`a row of tensor ${shown(name)} is no whole number of blocks of ${typeName}`);
+  const bytes = (numbers / blockNumbers) * blockBytes;
+  const offset = reader.u64();
+  if (offset !== expected)
+    throw new Refusal(`tensor ${shown(name)} begins at ${offset}, and not where the one before it ends (${expected})`);
+  return { name, dimensions, type, offset, bytes };
+}
+
+/** Architectures that read text and write none. */
+const encoders = /^(?:.*bert.*|gemma-embedding|t5encoder)$/;
+/** `LLAMA_POOLING_TYPE_RANK`. */
+const rankPooling = 4;
+
+function headerOf(facts: Facts, tensors: readonly GgufTensor[]): GgufHeader {
   const architecture = String(facts.get("general.architecture") ?? "");
   const number = (key: string): number => Number(facts.get(`${architecture}.${key}`) ?? 0);
+  const text = (key: string): string => {
+    const value = facts.get(key);
+    return typeof value === "string" ? value.slice(0, factCharsMax) : "";
+  };
   const width = number("embedding_length");
   const heads = number("attention.head_count") || 1;
   const keyHeads = number("attention.head_count_kv") || heads;
+  const kind = ["adapter", "mmproj"].includes(text("general.type")) || architecture === "clip" ? "adapter" : "model";
   return {
     architecture,
-    parameters,
+    parameters: tensors.reduce((sum, { dimensions }) => sum + dimensions.reduce((all, one) => all * one, 1), 0),
     contextTokens: number("context_length"),
     layers: number("block_count"),
     keyWidth: keyHeads * (number("attention.key_length") || width / heads),
     pooling: number("pooling_type"),
+    kind,
+    title: text("general.name"),
+    licence: text("general.license"),
+    quantisation: fileTypes.get(Number(facts.get("general.file_type") ?? -1)) ?? commonestType(tensors),
+    capabilities: kind === "adapter" ? [] : capabilitiesOf(facts, architecture, number("pooling_type")),
+    parts: Math.max(1, Number(facts.get("split.count") ?? 1) || 1),
   };
 }
+
+function capabilitiesOf(facts: Facts, architecture: string, pooling: number): readonly string[] {
+  if (pooling === rankPooling) return ["rerank"];
+  if (encoders.test(architecture) || pooling > 0) return ["embed"];
+  const template = facts.get("tokenizer.chat_template");
+  const hasTools = typeof template === "string" && /\btools\b/.test(template);
+  return hasTools ? ["chat", "tools"] : ["chat"];
+}
+
+/** The type that most of the bytes have. */
+function commonestType(tensors: readonly GgufTensor[]): string {
+  const bytesOf = new Map<number, number>();
+  for (const { type, bytes } of tensors) bytesOf.set(type, (bytesOf.get(type) ?? 0) + bytes);
+  const [most] = [...bytesOf].toSorted(([, one], [, other]) => other - one);
+  return most === undefined ? "" : (tensorTypes.get(most[0])?.[0] ?? "");
+}
+
+/** A name from the file as a person may read it: whole models are hostile until they were looked at. */
+const shown = (name: string): string =>
+  name.length > 80 ? `${JSON.stringify(name.slice(0, 80))}…` : /^[\w./:-]*$/.test(name) ? name : JSON.stringify(name);
 
 const refuse = (reason: string): GgufVerdict => ({ type: "refused", reason });
 
@@ -166,7 +293,14 @@ const valueBytes: ReadonlyMap<number, number> = new Map([
 ]);
 const stringType = 8;
 const arrayType = 9;
-/** Neither a model has this many tensors, metadata pairs or tokens, nor a tensor this many numbers a dimension. */
+/** As ggml has them (`GGML_MAX_DIMS`, `GGML_MAX_NAME` with its final zero, the specification's key length). */
+const dimensionsMax = 4;
+const tensorNameBytesMax = 63;
+const keyBytesMax = 65_535;
+const alignmentMax = 1024 * 1024;
+/** What is kept of a title or a licence. */
+const factCharsMax = 200;
+/** No vocabulary has so many tokens, and no text so many bytes. */
 const countMax = 2 ** 32;
 
 class Reader {
@@ -191,14 +325,14 @@ class Reader {
     return Number(this.#bytes.readBigUInt64LE(this.skip(8)));
   }
 
-  count(of: string): number {
+  count(of: string, most = countMax): number {
     const value = this.u64();
-    if (value > countMax) throw new Refusal(`it claims ${value} ${of}`);
+    if (value > most) throw new Refusal(`it claims ${value} ${of}`);
     return value;
   }
 
-  text(): string {
-    const length = this.count("bytes in a text");
+  text(most?: number): string {
+    const length = this.count("bytes in a text", most);
     const from = this.skip(length);
     return this.#bytes.toString("utf8", from, from + length);
   }

@@ -74,6 +74,12 @@ export const runtimeLimits = {
    *
    *  A header holds the vocabulary: 150,000 tokens take about 6 MB. */
   ggufHeaderBytesMax: 64 * 1024 * 1024,
+  /** A file that claims more tensors is refused: `MODEL_REFUSED`, or `MODEL_LOAD_FAILED` for a configured one.
+   *
+   *  The largest mixtures of experts have some ten thousand. */
+  ggufTensorsMax: 131_072,
+  /** The same for pairs of metadata. */
+  ggufPairsMax: 65_536,
   /** Share of the machine's memory for models when no control group sets a limit; a model beyond it fails with
    *  `MODEL_LOAD_FAILED`. */
   memoryShareMax: 0.8,

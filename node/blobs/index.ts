@@ -16,4 +16,4 @@ export { openActorBlobs } from "./avatars.ts";
 export { createBlobCopies, type BlobCopies } from "./copies.ts";
 export { blobLimits, type BlobLimits } from "./limits.ts";
 export { isBlobHash, openBlobStore } from "./store.ts";
-export { hashOf, isProven, leafBytes } from "./tree.ts";
+export { contentTree, hashOf, isProven, leafBytes } from "./tree.ts";

@@ -1,13 +1,14 @@
 /** The directory's rows with their types: slots, members, invitations, policy. The only place that knows under which key each lies. */
 import { Type } from "typebox";
 import { Compile } from "typebox/compile";
-import { addressText, assert, failureOf, type Role, type SlotId } from "../../protocols/index.ts";
+import { addressText, assert, failureOf, type Role, type SlotId, type WantedModel } from "../../protocols/index.ts";
 import type { Directory, DirectoryRow, MemberRecord, NodeId, SlotRecord } from "../ports.ts";
 
 export const slotPrefix = "slot/";
 export const memberPrefix = "member/";
 export const invitationPrefix = "invitation/";
 export const policyKey = "policy";
+export const wantedKey = "models";
 
 export const slotKey = (slot: SlotId): string => `${slotPrefix}${slot}`;
 export const memberKey = (node: NodeId): string => `${memberPrefix}${node}`;
@@ -112,6 +113,22 @@ const isInvitationRecord = Compile(
 const copies = Type.Integer({ minimum: 1, maximum: 64 });
 const isPolicy = Compile(Type.Object({ replicas: copies, minInSync: copies }));
 
+const isWanted = Compile(
+  Type.Object({
+    models: Type.Array(
+      Type.Object({
+        name: Type.String({ minLength: 1, maxLength: 128 }),
+        source: Type.String({ minLength: 1, maxLength: 2_048 }),
+        nodes: copies,
+        labels: Type.Optional(labels),
+        digest: Type.Optional(word),
+        acceptLicence: Type.Optional(Type.Boolean()),
+      }),
+      { maxItems: 256 },
+    ),
+  }),
+);
+
 /** Whether a value may lie under a key: a row that says nonsense would be read by every node, at every start. Whoever reads
  *  rows asks here first (`asSlot`, `asMember` …): etcd takes anything from everybody. */
 export function isRow(key: string, value: unknown): boolean {
@@ -121,6 +138,7 @@ export function isRow(key: string, value: unknown): boolean {
   if (key.startsWith(invitationPrefix))
     return isInvitationRecord.Check(value) && `${invitationPrefix}${value.id}` === key;
   if (key === policyKey) return isPolicy.Check(value);
+  if (key === wantedKey) return isWanted.Check(value);
   return true;
 }
 
@@ -161,6 +179,10 @@ export const asInvitation = ({ key, value }: DirectoryRow): InvitationRecord | u
 /** The policy that a row says. Undefined: it says none. */
 export const asPolicy = ({ key, value }: DirectoryRow): Policy | undefined =>
   key === policyKey && isRow(key, value) ? (value as Policy) : undefined;
+
+/** The models that the cluster wants, as a row says. Undefined: it says none. */
+export const asWanted = ({ key, value }: DirectoryRow): readonly WantedModel[] | undefined =>
+  key === wantedKey && isRow(key, value) ? (value as { readonly models: readonly WantedModel[] }).models : undefined;
 
 /** Reads one slot's record. */
 export const readSlot = async (directory: Directory, slot: SlotId): Promise<SlotRow | undefined> =>

@@ -6,6 +6,7 @@ import { blobMessages } from "./blobs.ts";
 import { directoryMessages } from "./directory.ts";
 import { engineMessages } from "./engine.ts";
 import { membershipMessages } from "./membership.ts";
+import { modelMessages } from "./models.ts";
 import { placementMessages } from "./placement.ts";
 import { replicationMessages } from "./replication.ts";
 import { routingMessages } from "./routing.ts";
@@ -21,6 +22,7 @@ export const meshMessages = {
   ...directoryMessages,
   ...engineMessages,
   ...membershipMessages,
+  ...modelMessages,
   ...placementMessages,
   ...replicationMessages,
   ...routingMessages,

@@ -21,12 +21,13 @@ const sharedFiles = [
   "actors/behavior.ts",
   "runtimes/engine.ts",
   "runtimes/fair-queue.ts",
+  "runtimes/store/port.ts",
   "node/ports.ts",
   "node/waiting.ts",
   "node/data-folder/seal.ts",
 ];
 
-const clusterFacts = ["records", "slot-table", "policy", "reach"].map((name) => `node/cluster/${name}.ts`);
+const clusterFacts = ["records", "slot-table", "policy", "reach", "wanted"].map((name) => `node/cluster/${name}.ts`);
 
 /** What all parts of a node stand on. */
 const belowParts = ["protocols", "protocols/mesh", "config", ...sharedFiles];
@@ -80,6 +81,7 @@ export const layers: readonly Layer[] = [
   { ...nodePart("node/replication"), values: [...nodePart("").values, "node/storage"] },
   nodePart("node/routing"),
   nodePart("node/placement"),
+  nodePart("node/models"),
   { ...nodePart("node/platform"), world: true },
   // The one place that knows all parts.
   {
@@ -116,6 +118,8 @@ export const entrances: readonly string[] = [
   ...sharedFiles,
   ...clusterFacts,
   "config/units.ts",
+  // A thread that reads files needs nothing of the inference host, nor does the command that suggests models.
+  "runtimes/store/index.ts",
   "actors/index.ts",
   "protocols/mesh/index.ts",
   "node/data-folder/home.ts",

@@ -8,6 +8,7 @@ import type { LoadInquiry } from "../../../runtimes/adapter.ts";
 import { adapterOf, inspectModel, modelSpec } from "../../../runtimes/adapters.ts";
 import { planLoad } from "../../../runtimes/llama/plan.ts";
 import { writeChainModel } from "../../conformance/chain-model.ts";
+import { gguf, type GgufFile } from "../../model-files.ts";
 
 const contextTokens = 512;
 let bytes: Buffer;
@@ -27,6 +28,12 @@ const header: GgufHeader = {
   layers: 16,
   keyWidth: 512,
   pooling: 0,
+  kind: "model",
+  title: "",
+  licence: "",
+  quantisation: "F16",
+  capabilities: ["chat"],
+  parts: 1,
 };
 
 describe("the look at a GGUF header", () => {
@@ -64,6 +71,72 @@ describe("the look at a GGUF header", () => {
         const damaged = Buffer.from(bytes);
         damaged[place] = value;
         expect(inspectGguf(damaged, damaged.length).type).to.be.oneOf(["fine", "refused"]);
+      }),
+    );
+  });
+
+  it("refuses counts, names, shapes and places that cannot be", () => {
+    const one = { name: "a.weight", dimensions: [32, 4], type: 8 };
+    const refusal = (file: Partial<GgufFile>): string => {
+      const made = gguf(file);
+      const verdict = inspectGguf(made, made.length);
+      return verdict.type === "refused" ? verdict.reason : verdict.type;
+    };
+    expect(refusal({ tensors: [one] })).to.equal("fine");
+    expect(refusal({ tensors: [one], tensorCount: 2 ** 40 })).to.match(/claims \d+ tensors/);
+    expect(refusal({ tensors: [one], pairCount: 2 ** 40 })).to.match(/claims \d+ metadata pairs/);
+    expect(refusal({ tensors: [one, one] })).to.match(/there twice/);
+    expect(refusal({ facts: { x: 1, "general.architecture": "a" }, again: "x" })).to.match(/says x twice/);
+    expect(refusal({ facts: { "general.alignment": 3 } })).to.match(/no power of two/);
+    expect(refusal({ facts: { "general.alignment": "wide" } })).to.match(/no power of two/);
+    expect(refusal({ tensors: [{ ...one, dimensions: [33, 4] }] })).to.match(/no whole number of blocks of Q8_0/);
+    expect(refusal({ tensors: [{ ...one, dimensions: [32, 1, 1, 1, 1] }] })).to.match(/has 5 dimensions/);
+    expect(refusal({ tensors: [{ ...one, dimensions: [2 ** 40, 2 ** 40] }] })).to.match(/numbers/);
+    expect(refusal({ tensors: [{ ...one, type: 77 }] })).to.match(/unknown type 77/);
+    expect(refusal({ tensors: [{ ...one, type: 36 }] })).to.match(/i2_s.*plexus models convert/);
+    expect(refusal({ tensors: [{ ...one, offset: 64 }] })).to.match(/begins at 64/);
+    expect(refusal({ tensors: [{ ...one, name: "n".repeat(64) }] })).to.match(/claims 64 bytes in a text/);
+    expect(refusal({ tensors: [one], cut: 25 })).to.match(/reaches beyond its end/);
+  });
+
+  it("says what a file is for, and what most of it is written in", () => {
+    const headOf = (file: Partial<GgufFile>): GgufHeader => {
+      const made = gguf(file);
+      const verdict = inspectGguf(made, made.length);
+      if (verdict.type !== "fine") throw new Error(JSON.stringify(verdict));
+      return verdict.header;
+    };
+    const weight = { name: "w", dimensions: [256, 2], type: 35 };
+    const arch = { "general.architecture": "llama" };
+    expect(headOf({ facts: arch, tensors: [weight] })).to.deep.include({
+      capabilities: ["chat"],
+      quantisation: "TQ2_0",
+    });
+    const tools = { ...arch, "tokenizer.chat_template": "{% if tools %}" };
+    expect(headOf({ facts: tools }).capabilities).to.deep.equal(["chat", "tools"]);
+    expect(headOf({ facts: { "general.architecture": "nomic-bert" } }).capabilities).to.deep.equal(["embed"]);
+    const rank = { "general.architecture": "bert", "bert.pooling_type": 4 };
+    expect(headOf({ facts: rank }).capabilities).to.deep.equal(["rerank"]);
+    const named = { ...arch, "general.file_type": 15, "general.license": "apache-2.0", "split.count": 3 };
+    expect(headOf({ facts: named })).to.include({ quantisation: "Q4_K_M", licence: "apache-2.0", parts: 3 });
+    expect(headOf({ facts: { ...arch, "general.type": "adapter" } })).to.include({ kind: "adapter" });
+  });
+
+  it("gives a verdict on any file of well-formed parts", () => {
+    const tensor = fc.record({
+      name: fc.string({ maxLength: 70 }),
+      dimensions: fc.array(fc.oneof(fc.nat({ max: 300 }), fc.maxSafeNat()), { maxLength: 6 }),
+      type: fc.nat({ max: 45 }),
+      offset: fc.option(fc.maxSafeNat(), { nil: undefined }),
+    });
+    const facts = fc.dictionary(
+      fc.constantFrom("general.architecture", "general.alignment", "split.count", "llama.context_length"),
+      fc.oneof(fc.string(), fc.nat()),
+    );
+    fc.assert(
+      fc.property(fc.array(tensor, { maxLength: 6 }), facts, fc.nat({ max: 400 }), (tensors, said, cut) => {
+        const made = gguf({ tensors, facts: said, cut, data: 4_096 });
+        expect(inspectGguf(made, made.length).type).to.be.oneOf(["fine", "refused"]);
       }),
     );
   });

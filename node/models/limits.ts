@@ -1,0 +1,32 @@
+/** Models between nodes. */
+export const modelLimits = {
+  /** A node that does not say within this time whether it has a model counts as one that has not. */
+  findTimeoutMs: 5_000,
+  /** Nodes that are asked at the same time. */
+  findAtOnceMax: 16,
+  /** Hashes of leaves in one answer; more are asked for again. */
+  leavesPerAnswer: 32_768,
+  /** A node that does not give hashes within this time is not used. */
+  leavesTimeoutMs: 20_000,
+  /** Largest part of a file that another node is given; a larger one is refused with `BAD_REQUEST`. */
+  chunkBytesMax: 2 * 1024 * 1024,
+  /** A node that does not give a part of a file within this time is not used any more for that file. */
+  chunkTimeoutMs: 20_000,
+  /** Parts that are read for other nodes at the same time; one more is refused with `OVERLOADED`. */
+  readsAtOnceMax: 16,
+  /** How often a node looks whether it should pull a wanted model, beside when something changes. */
+  lookMs: 30_000,
+  /** What changes is looked at so much later: many changes come together. */
+  settleMs: 500,
+  /** A node that has been down for less keeps its place in the plan: it may only restart. */
+  downGraceMs: 10 * 60_000,
+  /** A node that should wait until another has a model pulls it from the source after so long. */
+  patienceMs: 30 * 60_000,
+  /** Pause before a wanted model whose pull failed is tried again; doubles each time. */
+  retryMsMin: 60_000,
+  /** Longest such pause. */
+  retryMsMax: 60 * 60_000,
+} as const;
+
+/** The same, where a test has smaller ones. */
+export type ModelLimits = { readonly [Name in keyof typeof modelLimits]: number };

@@ -1,0 +1,135 @@
+/** What a file is, found without native code, and whether files together are a model. */
+import { failure, type Failure, type ModelCard } from "../../protocols/index.ts";
+import { inspectGgufFile, type GgufHeader } from "../gguf.ts";
+import { withFile } from "./bytes.ts";
+import { storeLimits } from "./limits.ts";
+import { isLora, misfit, notNumbers, type ReadGguf } from "./lora.ts";
+import { inspectOnnx, type OnnxFacts } from "./onnx.ts";
+
+/** What is in a file. `beside`: no model by itself, but what a model may need. */
+export type Found =
+  | { readonly type: "gguf"; readonly header: GgufHeader; readonly lora: boolean }
+  | { readonly type: "onnx"; readonly facts: OnnxFacts }
+  | { readonly type: "beside" }
+  | { readonly type: "refused"; readonly reason: string };
+
+/** What may lie beside an ONNX model: settings, vocabularies, tensors. Nothing that a program would run. */
+const beside = /\.(?:json|txt|model|onnx_data(?:_\d+)?|onnx\.data|data|jinja|md)$|^licen[cs]e(?:\..*)?$/i;
+const jsonBytesMax = 64 * 1024 * 1024;
+
+/** Whether a file of this name can be a part of a model. */
+export const isWelcome = (name: string): boolean => /\.(?:gguf|onnx)$/i.test(name) || beside.test(baseOf(name));
+
+/** Looks into a file, whatever it is called on the disk. Throws what the file system throws. */
+export function inspectFile(path: string, name: string): Found {
+  const magic = withFile(path, (bytes) => bytes.read(0, 4).toString("latin1"));
+  if (magic === "GGUF" || /\.gguf$/i.test(name)) {
+    const { verdict } = inspectGgufFile(path);
+    if (verdict.type === "short") return { type: "refused", reason: "the head of the file is cut off" };
+    if (verdict.type === "refused") return verdict;
+    const lora = isLora(verdict);
+    const fault = lora ? withFile(path, (bytes) => notNumbers(bytes, verdict.tensors)) : undefined;
+    return fault === undefined ? { type: "gguf", header: verdict.header, lora } : { type: "refused", reason: fault };
+  }
+  if (/\.onnx$/i.test(name)) {
+    const verdict = withFile(path, inspectOnnx);
+    return verdict.type === "fine" ? { type: "onnx", facts: verdict.facts } : verdict;
+  }
+  if (!isWelcome(name)) return { type: "refused", reason: "files of this kind are never a part of a model here" };
+  if (/\.json$/i.test(name)) return withFile(path, (bytes) => inspectJson(bytes.size, () => bytes.read(0, bytes.size)));
+  return { type: "beside" };
+}
+
+function inspectJson(size: number, read: () => Buffer): Found {
+  if (size > jsonBytesMax) return { type: "refused", reason: "its JSON is larger than any" };
+  try {
+    JSON.parse(read().toString("utf8"));
+    return { type: "beside" };
+  } catch {
+    return { type: "refused", reason: "it is called .json and holds none" };
+  }
+}
+
+/** Why an adapter in a file may not be put on the model in another; undefined: it may. Throws what the file system throws. */
+export function adapterFault(adapterPath: string, basePath: string): string | undefined {
+  const read = (path: string): ReadGguf | string => {
+    const { verdict } = inspectGgufFile(path);
+    return verdict.type === "fine" ? verdict : verdict.type === "refused" ? verdict.reason : "its head is cut off";
+  };
+  const [adapter, base] = [read(adapterPath), read(basePath)];
+  if (typeof adapter === "string") return adapter;
+  if (typeof base === "string") return `the model: ${base}`;
+  return misfit(adapter, base) ?? withFile(adapterPath, (bytes) => notNumbers(bytes, adapter.tensors));
+}
+
+/** A file that was looked into. */
+export interface LookedInto {
+  readonly path: string;
+  readonly size: number;
+  readonly found: Found;
+}
+
+/** What files are together: which one an adapter opens, and the card; or why they are no model. Pure. */
+export function planModel(
+  files: readonly LookedInto[],
+): { readonly main: string; readonly card: ModelCard } | { readonly file: string; readonly refused: Failure } {
+  const refuse = (file: string, reason: string) => ({ file, refused: failure("MODEL_REFUSED", { file, reason }) });
+  const first = files[0];
+  if (first === undefined) return refuse("", "there is no file in it");
+  if (files.length > storeLimits.filesMax) return refuse(first.path, `it has ${files.length} files`);
+  for (const { path, found } of files) if (found.type === "refused") return refuse(path, found.reason);
+  const ggufs = files.flatMap(({ path, found }) => (found.type === "gguf" ? [{ path, ...found }] : []));
+  const [whole] = ggufs;
+  if (whole !== undefined) {
+    const { parts } = whole.header;
+    if (ggufs.length !== files.length) return refuse(files.find(({ found }) => found.type !== "gguf")?.path ?? "", "GGUF models have no other files"); // prettier-ignore
+    if (parts !== ggufs.length || (parts > 1 && !areParts(ggufs.map(({ path }) => path))))
+      return refuse(whole.path, parts > 1 ? `it is one of ${parts} parts, and the others are not here` : "several models at once"); // prettier-ignore
+    return { main: whole.path, card: cardOfGguf(whole.header, whole.lora) };
+  }
+  const graphs = files.flatMap(({ path, found }) => (found.type === "onnx" ? [{ path, facts: found.facts }] : []));
+  const main = graphs.find(({ path }) => baseOf(path) === "model.onnx") ?? graphs[0];
+  if (main === undefined) return refuse(first.path, "none of its files is a model (GGUF or ONNX)");
+  for (const { path, facts } of graphs)
+    for (const { location, offset, length = 0 } of facts.externals) {
+      const other = files.find((file) => file.path === folderOf(path) + location);
+      if (other === undefined) return refuse(path, `its file ${location} is missing`);
+      if (offset + length > other.size) return refuse(path, `a tensor reaches beyond the end of ${location}`);
+    }
+  return { main: main.path, card: cardOfOnnx(main.facts) };
+}
+
+/** `name-00001-of-00003.gguf` and its others, in order. */
+const areParts = (paths: readonly string[]): boolean =>
+  paths.every((path, index) => {
+    const [, stem, number, of] = /^(.*)-(\d{5})-of-(\d{5})\.gguf$/i.exec(path) ?? [];
+    return stem !== undefined && Number(number) === index + 1 && Number(of) === paths.length && path.startsWith((paths[0] ?? "").slice(0, stem.length)); // prettier-ignore
+  });
+
+function cardOfGguf(header: GgufHeader, lora: boolean): ModelCard {
+  const { architecture, title, parameters, quantisation, contextTokens, capabilities, licence, kind } = header;
+  return {
+    format: "gguf",
+    kind,
+    family: architecture,
+    ...(title !== "" && { title }),
+    parameters,
+    quantisation,
+    ...(contextTokens > 0 && { contextTokens }),
+    capabilities: lora ? ["lora"] : capabilities,
+    ...(licence !== "" && { licence }),
+  };
+}
+
+/** What it can do is in no field: who configures it says so. */
+const cardOfOnnx = ({ producer, parameters }: OnnxFacts): ModelCard => ({
+  format: "onnx",
+  kind: "model",
+  family: "onnx",
+  ...(producer !== "" && { title: `made by ${producer}`.slice(0, 200) }),
+  parameters,
+  capabilities: [],
+});
+
+const baseOf = (path: string): string => path.slice(path.lastIndexOf("/") + 1);
+const folderOf = (path: string): string => path.slice(0, path.lastIndexOf("/") + 1);

@@ -1,0 +1,39 @@
+/** A file, or a folder with the files of one model, on the node's own machine. It is copied: what is content must not change. */
+import { readdir, stat } from "node:fs/promises";
+import { basename, isAbsolute, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { failure, PlexusError } from "../../../protocols/index.ts";
+import { isWelcome } from "../inspect.ts";
+import { isPlainPath, nameFrom } from "../manifest.ts";
+import type { OfferedFile, Source } from "./source.ts";
+
+export const folder: Source = {
+  name: "folder",
+  form: "/PATH/TO/FILE.gguf",
+  claims: (text) => isAbsolute(text) || text.startsWith("file://"),
+  async resolve(text) {
+    const path = text.startsWith("file://") ? fileURLToPath(text) : text;
+    const about = await stat(path).catch((error: NodeJS.ErrnoException) => {
+      throw new PlexusError(failure("NOT_FOUND", { path, reason: error.code ?? error.message }), error);
+    });
+    const one = (file: string, size: number, under: string): OfferedFile => ({ path: under, size, from: { via: "file", path: file } }); // prettier-ignore
+    const name = nameFrom(basename(path));
+    if (about.isFile()) {
+      const given = basename(path)
+        .replaceAll(/[^\w.-]+/g, "-")
+        .replace(/^[^\w]+/, "");
+      return { name, accepted: "operator", files: [one(path, about.size, given || "model")] };
+    }
+    if (!about.isDirectory())
+      throw new PlexusError(failure("BAD_REQUEST", { field: "source", reason: "it is neither a file nor a folder" }));
+    const entries = await readdir(path, { withFileTypes: true, recursive: true });
+    const files: OfferedFile[] = [];
+    for (const entry of entries) {
+      const inside = join(entry.parentPath, entry.name);
+      const under = inside.slice(path.replace(/\/+$/, "").length + 1);
+      if (entry.isFile() && isPlainPath(under) && isWelcome(under))
+        files.push(one(inside, (await stat(inside)).size, under));
+    }
+    return { name, accepted: "operator", files: files.sort((first, other) => (first.path < other.path ? -1 : 1)) };
+  },
+};

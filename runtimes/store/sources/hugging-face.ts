@@ -1,0 +1,159 @@
+/** A repository of models as Hugging Face serves them, or a mirror of it.
+ *
+ *      GET /api/models/<repo>/revision/<revision>          the commit, and the licence
+ *      GET /api/models/<repo>/tree/<commit>?recursive=true  the files with sizes; SHA-256 of the large ones. Goes on by Link: rel="next"
+ *      GET /<repo>/resolve/<commit>/<path>                  a file
+ *
+ *  Source: https://huggingface.co/docs/hub/api */
+import { failure, PlexusError } from "../../../protocols/index.ts";
+import { isWelcome } from "../inspect.ts";
+import { jsonAt, redirectTo, sourceFailure } from "../http.ts";
+import { storeLimits } from "../limits.ts";
+import { isPlainPath, nameFrom } from "../manifest.ts";
+import type { Licence, OfferedModel, Source, SourceTools } from "./source.ts";
+
+/** What somebody asks for. */
+interface Asked {
+  readonly repo: string;
+  readonly revision: string;
+  /** A file, or a folder. */
+  readonly path: string | undefined;
+  readonly quantisation: string | undefined;
+}
+
+interface TreeFile {
+  readonly path: string;
+  readonly size: number;
+  readonly sha256: string | undefined;
+}
+
+const form = /^(?:hf:(?:\/\/)?|(?:https:\/\/)?(?:huggingface\.co|hf\.co)\/)([\w.-]+\/[\w.-]+?)(?:@([\w.-]+))?(?:\/(?!resolve\/|blob\/|tree\/)([^:]+))?(?::([\w.-]+))?$/i; // prettier-ignore
+
+/** `hf:owner/repo[@revision][/path][:QUANTISATION]`; undefined: it has another form. */
+export function parseRepository(text: string): Asked | undefined {
+  const [, repo, revision = "main", path, quantisation] = form.exec(text) ?? [];
+  return repo === undefined ? undefined : { repo, revision, path, quantisation };
+}
+
+/** Without a wish: small enough for most machines, and good. */
+const preferred = ["Q4_K_M", "Q4_K_S", "Q4_0", "Q5_K_M", "Q8_0", "TQ2_0"];
+
+/** The files of one model among those of a repository. Pure. */
+export function chooseFiles(
+  all: readonly TreeFile[],
+  asked: Pick<Asked, "path" | "quantisation">,
+): readonly TreeFile[] {
+  const { path, quantisation } = asked;
+  const under = path === undefined ? all : all.filter((file) => file.path === path || file.path.startsWith(`${path}/`));
+  const files = under.filter((file) => isPlainPath(file.path) && isWelcome(file.path));
+  const ggufs = files.filter(
+    (file) => /\.gguf$/i.test(file.path) && (path !== undefined || !/mmproj/i.test(file.path)),
+  );
+  if (ggufs.length > 0) {
+    const named = (wanted: string) => ggufs.filter((file) => new RegExp(`(?:^|[-._/])${escape(wanted)}(?:[-._/]|$)`, "i").test(file.path)); // prettier-ignore
+    const stemOf = (file: TreeFile): string => file.path.replace(/-\d{5}-of-\d{5}\.gguf$/i, "").replace(/\.gguf$/i, "");
+    const candidates = quantisation === undefined ? (preferred.map(named).find((found) => found.length > 0) ?? ggufs) : named(quantisation); // prettier-ignore
+    const [first] = candidates.toSorted((one, other) => (one.path < other.path ? -1 : 1));
+    return first === undefined ? [] : candidates.filter((file) => stemOf(file) === stemOf(first));
+  }
+  const graphs = files.filter((file) => /\.onnx$/i.test(file.path));
+  const wanted = quantisation === undefined ? "model.onnx" : `model_${quantisation.toLowerCase()}.onnx`;
+  const graph =
+    graphs.find((file) => file.path.endsWith(wanted)) ?? (quantisation === undefined ? graphs[0] : undefined);
+  if (graph === undefined) return [];
+  // Settings and vocabulary, and the graph's own tensors.
+  return files.filter((file) => file === graph || file.path.startsWith(`${graph.path}_data`) || /\.(?:json|txt|model)$/i.test(file.path)); // prettier-ignore
+}
+
+const escape = (text: string): string => text.replaceAll(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`);
+
+export const huggingFace: Source = {
+  name: "hugging-face",
+  form: "hf:OWNER/REPO[:QUANTISATION]",
+  claims: (text) => parseRepository(text) !== undefined,
+  async resolve(text, tools) {
+    const asked = parseRepository(text) as Asked;
+    const { repo, path, quantisation } = asked;
+    const place = tools.places.huggingFace;
+    const secret = secretHeaders();
+    const about = await jsonAt(`${place}/api/models/${repo}/revision/${asked.revision}`, {
+      ...tools,
+      ...(secret && { secret }),
+    });
+    const { commit, licence } = readAbout(about.value, asked.revision);
+    const all = await listTree(`${place}/api/models/${repo}/tree/${commit}?recursive=true`, tools, secret);
+    const files = chooseFiles(all, asked);
+    if (files.length === 0) {
+      const there = all.map((file) => file.path).filter((name) => /\.(?:gguf|onnx)$/i.test(name)).slice(0, 20); // prettier-ignore
+      throw new PlexusError(failure("NOT_FOUND", { repository: repo, wanted: path ?? quantisation ?? "a GGUF or ONNX model", there })); // prettier-ignore
+    }
+    const [, title = repo] = repo.split("/");
+    const first = files[0] as TreeFile;
+    const found: OfferedModel = {
+      name: nameFrom(files.length === 1 ? (first.path.split("/").at(-1) ?? title) : title),
+      ...(licence && { licence }),
+      files: files.map((file) => ({
+        // Of one folder only what is in it matters; ONNX models keep theirs.
+        path: /\.gguf$/i.test(file.path) ? (file.path.split("/").at(-1) ?? file.path) : file.path,
+        size: file.size,
+        ...(file.sha256 !== undefined && { sha256: file.sha256 }),
+        from: {
+          via: "http",
+          url: `${place}/${repo}/resolve/${commit}/${file.path.split("/").map(encodeURIComponent).join("/")}`,
+          ...(secret && { secret }),
+        },
+      })),
+    };
+    return found;
+  },
+};
+
+/** The key of whoever runs the node, for repositories that are not open. It goes to the place alone, and nowhere else. */
+function secretHeaders(): Readonly<Record<string, string>> | undefined {
+  const token = process.env["HF_TOKEN"];
+  return token === undefined || !/^[\x21-\x7e]{1,512}$/.test(token) ? undefined : { authorization: `Bearer ${token}` };
+}
+
+function readAbout(value: unknown, revision: string): { readonly commit: string; readonly licence?: Licence } {
+  const { sha, cardData, tags } = (value ?? {}) as Readonly<Record<string, unknown>>;
+  const commit = typeof sha === "string" && /^[0-9a-f]{7,64}$/.test(sha) ? sha : revision;
+  const card = (typeof cardData === "object" && cardData !== null ? cardData : {}) as Readonly<Record<string, unknown>>;
+  const tag = (Array.isArray(tags) ? tags : []).find((one): one is string => typeof one === "string" && one.startsWith("license:")); // prettier-ignore
+  const said = [card["license_name"], card["license"], tag?.slice("license:".length)];
+  const name = said.find((one): one is string => typeof one === "string" && one !== "");
+  const link = card["license_link"];
+  if (name === undefined) return { commit };
+  return {
+    commit,
+    licence: { name: name.slice(0, 200), ...(typeof link === "string" && { text: link.slice(0, 500) }) },
+  };
+}
+
+async function listTree(
+  address: string,
+  tools: SourceTools,
+  secret: Readonly<Record<string, string>> | undefined,
+): Promise<readonly TreeFile[]> {
+  const files: TreeFile[] = [];
+  let next: string | undefined = address;
+  for (let pages = 0; next !== undefined && pages < pagesMax; pages += 1) {
+    const { value, headers }: Awaited<ReturnType<typeof jsonAt>> = await jsonAt(next, {
+      ...tools,
+      ...(secret && { secret }),
+    });
+    if (!Array.isArray(value)) throw new PlexusError(sourceFailure(next, "its list of files is none"));
+    for (const entry of value as readonly Readonly<Record<string, unknown>>[]) {
+      const { type, path, size, lfs } = entry;
+      if (type !== "file" || typeof path !== "string" || typeof size !== "number") continue;
+      const oid = (lfs as { oid?: unknown } | undefined)?.oid;
+      files.push({ path, size, sha256: typeof oid === "string" && /^[0-9a-f]{64}$/.test(oid) ? oid : undefined });
+    }
+    const link = /<([^>]{1,2048})>;\s*rel="next"/.exec(headers.get("link") ?? "")?.[1];
+    const to: URL | string | undefined = link === undefined ? undefined : redirectTo(link, new URL(next));
+    // The key must not follow to another place.
+    next = to instanceof URL && to.origin === new URL(address).origin ? to.href : undefined;
+  }
+  return files;
+}
+
+const pagesMax = Math.ceil(storeLimits.onnxExternalsMax / 100);

@@ -1,0 +1,18 @@
+/** A file at a web address. Its size and the validator come with the answer. */
+import { failure, PlexusError } from "../../../protocols/index.ts";
+import { nameFrom } from "../manifest.ts";
+import type { Source } from "./source.ts";
+
+export const url: Source = {
+  name: "url",
+  form: "https://HOST/PATH.gguf",
+  claims: (text) => /^https?:\/\//i.test(text),
+  async resolve(text) {
+    const parsed = URL.parse(text);
+    if (parsed === null || parsed.username !== "" || parsed.password !== "")
+      throw new PlexusError(failure("BAD_REQUEST", { field: "source", reason: "it must be a web address without a password" })); // prettier-ignore
+    const file = decodeURIComponent(/[^/]*$/.exec(parsed.pathname)?.[0] ?? "");
+    const path = /\.(?:gguf|onnx)$/i.test(file) ? file.replaceAll(/[^\w.-]+/g, "-") : "model.gguf";
+    return { name: nameFrom(file), files: [{ path, from: { via: "http", url: parsed.href } }] };
+  },
+};

@@ -1,0 +1,104 @@
+import { expect } from "chai";
+import fc from "fast-check";
+import { planAnswer, redirectTo, validatorOf } from "../../../../runtimes/store/http.ts";
+import { chooseFiles, parseRepository } from "../../../../runtimes/store/sources/hugging-face.ts";
+import { sourceOf } from "../../../../runtimes/store/sources/index.ts";
+import { parseTag } from "../../../../runtimes/store/sources/ollama.ts";
+
+describe("the table of sources", () => {
+  it("gives each text to one source", () => {
+    const names: Readonly<Record<string, string>> = {
+      "hf:owner/repo": "hugging-face",
+      "hf:owner/repo@v1:Q4_K_M": "hugging-face",
+      "https://huggingface.co/owner/repo": "hugging-face",
+      "https://huggingface.co/owner/repo/resolve/main/x.gguf": "url",
+      "ollama:llama3.2:1b": "ollama",
+      "registry.ollama.ai/owner/name": "ollama",
+      "https://example.org/x.gguf": "url",
+      "/models/x.gguf": "folder",
+      "file:///models": "folder",
+      "cluster:x": "cluster",
+    };
+    for (const [text, name] of Object.entries(names)) expect(sourceOf(text)?.name, text).to.equal(name);
+    for (const text of ["x.gguf", "ftp://x/y", "hf:owner", "cluster:", "", "ollama:"])
+      expect(sourceOf(text), text).to.equal(undefined);
+  });
+
+  it("reads names of repositories and registries", () => {
+    expect(parseRepository("hf:a/b@v1/sub/x.gguf")).to.deep.equal({ repo: "a/b", revision: "v1", path: "sub/x.gguf", quantisation: undefined }); // prettier-ignore
+    expect(parseRepository("hf.co/a/b:Q8_0")).to.deep.include({ repo: "a/b", quantisation: "Q8_0" });
+    expect(parseTag("ollama:qwen2.5")).to.deep.equal({ name: "qwen2.5", path: "library/qwen2.5", tag: "latest" });
+    expect(parseTag("ollama:me/mine:x")).to.deep.equal({ name: "me/mine", path: "me/mine", tag: "x" });
+  });
+
+  it("chooses the files of one model among those of a repository", () => {
+    const paths = (chosen: readonly { path: string }[]) => chosen.map(({ path }) => path);
+    const list = (...names: string[]) => names.map((path) => ({ path, size: 1, sha256: undefined }));
+    const many = list("m-Q2_K.gguf", "m-Q4_K_M-00001-of-00002.gguf", "m-Q4_K_M-00002-of-00002.gguf", "mmproj-f16.gguf", "../x.gguf"); // prettier-ignore
+    const any = { path: undefined, quantisation: undefined };
+    expect(paths(chooseFiles(many, any))).to.deep.equal([
+      "m-Q4_K_M-00001-of-00002.gguf",
+      "m-Q4_K_M-00002-of-00002.gguf",
+    ]);
+    expect(paths(chooseFiles(many, { ...any, quantisation: "q2_k" }))).to.deep.equal(["m-Q2_K.gguf"]);
+    expect(paths(chooseFiles(many, { ...any, path: "m-Q2_K.gguf" }))).to.deep.equal(["m-Q2_K.gguf"]);
+    expect(chooseFiles(many, { ...any, quantisation: "IQ1" })).to.deep.equal([]);
+    const graph = list("onnx/model.onnx", "onnx/model.onnx_data", "onnx/model_q4.onnx", "tokenizer.json", "model.bin");
+    expect(paths(chooseFiles(graph, any))).to.deep.equal(["onnx/model.onnx", "onnx/model.onnx_data", "tokenizer.json"]);
+  });
+
+  it("takes any text without a fault", () => {
+    fc.assert(fc.property(fc.string(), (text) => void sourceOf(text)));
+  });
+});
+
+describe("what an answer is worth", () => {
+  const plan = (status: number, headers: Record<string, string>, expected: { have?: number; size?: number } = {}) =>
+    planAnswer({ status, headers: new Headers(headers) }, { have: expected.have ?? 0, size: expected.size });
+
+  it("is the whole, or the rest, or nothing", () => {
+    expect(plan(200, { "content-length": "10" })).to.deep.equal({ type: "take", from: 0, total: 10 });
+    expect(plan(200, {}, { size: 7 })).to.deep.equal({ type: "take", from: 0, total: 7 });
+    expect(plan(200, { "content-length": "10" }, { size: 9 })).to.include({ type: "refused", again: false });
+    const rest = { "content-range": "bytes 4-9/10", "content-length": "6" };
+    expect(plan(206, rest, { have: 4 })).to.deep.equal({ type: "take", from: 4, total: 10 });
+    expect(plan(200, { "content-length": "10" }, { have: 4 })).to.deep.include({ type: "take", from: 0 });
+    expect(plan(206, rest, { have: 5 })).to.include({ type: "refused" });
+    expect(plan(206, rest)).to.include({ type: "refused" });
+    expect(plan(206, { ...rest, "content-length": "7" }, { have: 4 })).to.include({ type: "refused" });
+    expect(plan(206, { "content-range": "bytes 4-8/10" }, { have: 4 })).to.include({ type: "refused" });
+    expect(plan(416, {}, { have: 4 })).to.deep.equal({ type: "anew" });
+    expect(plan(416, { "content-range": "bytes */4" }, { have: 4 })).to.deep.equal({ type: "complete" });
+    expect(plan(503, {})).to.include({ type: "refused", again: true });
+    expect(plan(401, {})).to.include({ type: "refused", again: false });
+  });
+
+  it("never goes on at another byte than the next", () => {
+    const header = fc.oneof(fc.constant("bytes 4-9/10"), fc.string(), fc.tuple(fc.nat(20), fc.nat(20), fc.nat(20)).map(([a, b, c]) => `bytes ${a}-${b}/${c}`)); // prettier-ignore
+    fc.assert(
+      fc.property(
+        fc.constantFrom(200, 206, 416, 500),
+        header,
+        fc.nat(20),
+        fc.option(fc.nat(20), { nil: undefined }),
+        (status, range, have, size) => {
+          // prettier-ignore
+          const headers = { get: (name: string) => (name === "content-range" ? range : null) };
+          const made = planAnswer({ status, headers }, { have, size });
+          if (made.type !== "take") return;
+          expect(made.from).to.be.oneOf([0, have]);
+          if (size !== undefined) expect(made.total).to.equal(size);
+        },
+      ),
+    );
+  });
+
+  it("trusts strong validators only, and redirects that lead to no weaker place", () => {
+    expect(validatorOf(new Headers({ etag: 'W/"x"' }))).to.equal(undefined);
+    expect(validatorOf(new Headers({ etag: '"x"' }))).to.equal('"x"');
+    const from = new URL("https://a/b");
+    expect(String(redirectTo("/c", from))).to.equal("https://a/c");
+    for (const to of ["http://a/c", "file:///c", "https://u:p@a/", "http://[", null])
+      expect(redirectTo(to, from)).to.be.a("string");
+  });
+});
