@@ -2,10 +2,13 @@
  *
  *      sign-in.ts     who you are; the session is kept, readable by you only
  *      socket.ts      the library's socket, on `ws`
- *      commands.ts    what a typed line means             (pure)
- *      view.ts        what an event looks like            (pure)
- *      screen.ts      a terminal with the typed line at the bottom, or plain pipes
- *      conversation.ts  ties them: where the person is, what a line does, what is printed
+ *      commands.ts    what a typed line means                        (pure)
+ *      requests.ts    what it asks of the room or agent             (pure)
+ *      view.ts        what an event looks like                      (pure)
+ *      link-news.ts   what a change of the connection says          (pure)
+ *      screen.ts      a terminal with the typed line at the bottom, or plain pipes; printer.ts: for people or programs
+ *      visit.ts       one stay in a room or with an agent: what is followed, and shown once
+ *      conversation.ts  ties them: from place to place, line by line
  *
  *  Piped, each line of standard input is one message or command, done before the next is read; at the end of input the
  *  client waits for an agent's answer and ends with the outcome of the worst command. */

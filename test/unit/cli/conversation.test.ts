@@ -174,6 +174,18 @@ describe("a conversation in the terminal", () => {
     expect((await conversation.take("/join other")).failure?.message).to.equal(failure("FORBIDDEN").message);
   });
 
+  it("says that a place can no longer be followed, but not to who leaves it", async () => {
+    for (const leaves of [false, true]) {
+      const { conversation, printed, topic, prompt } = stage(two);
+      await conversation.begin({ room: "den", agent: undefined });
+      const step = leaves ? conversation.take("/leave") : undefined;
+      topic().refused(failure("NOT_A_MEMBER"));
+      expect(await step).to.be.oneOf([undefined, await conversation.take("")]);
+      expect(printed.slice(1)).to.deep.equal(leaves ? [] : ["* You can no longer follow den (NOT_A_MEMBER)"]);
+      expect(prompt()).to.equal("[two] > ");
+    }
+  });
+
   it("shows of a state that was loaded anew only what it has not shown", async () => {
     const { conversation, printed, answers, topic } = stage(two);
     answers.follow = state(1, 30);

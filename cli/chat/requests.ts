@@ -1,0 +1,118 @@
+import type { CommandName as WireCommand, ParametersOf } from "../../client/index.ts";
+import { cleaned } from "../../protocols/text.ts";
+import type { CommandName, Line } from "./commands.ts";
+
+/** A room or an agent. */
+export interface Place {
+  readonly kind: "room" | "agent";
+  readonly key: string;
+}
+
+/** What is known where the person is. */
+export interface Here {
+  /** Undefined: nowhere yet. */
+  readonly place: Place | undefined;
+  /** Whether the person has reacted to a message so. */
+  hasReacted(seq: number, emoji: string): boolean;
+}
+
+/** A command to the room or agent where the person is. */
+export interface Request {
+  readonly name: WireCommand;
+  readonly parameters: ParametersOf<WireCommand>;
+}
+
+/** Why a line can be no request, for the person who typed it. */
+export interface Wrong {
+  readonly wrong: string;
+}
+
+/** Slash commands that are one request each. */
+export type Asking = Extract<
+  CommandName,
+  | "leave"
+  | "invite"
+  | "reply"
+  | "edit"
+  | "delete"
+  | "react"
+  | "poll"
+  | "multipoll"
+  | "vote"
+  | "close"
+  | "topic"
+  | "stop"
+  | "regenerate"
+  | "clear"
+>;
+
+/** What is said outside a room, where only a room will do. */
+export const noRoom: Wrong = { wrong: "Go to a room first: /join ROOM." };
+
+const request = <Name extends WireCommand>(name: Name, parameters: ParametersOf<Name>): Request => ({
+  name,
+  parameters,
+});
+
+/** What a text asks for: it is said to the room or agent where the person is. */
+export function requestOfText(text: string, { place }: Here): Request | Wrong {
+  if (place === undefined) return { wrong: "Choose a room with /join ROOM or an agent with /agent NAME." };
+  return request(place.kind === "room" ? "room.post" : "agent.say", { text: cleaned(text, "lines") });
+}
+
+/** What a slash command asks for. */
+export function requestOf(
+  name: Asking,
+  { words, rest }: Extract<Line, { type: "command" }>,
+  here: Here,
+): Request | Wrong {
+  const [first = "", second = ""] = words;
+  const inRoom = (asked: Request): Request | Wrong => (here.place?.kind === "room" ? asked : noRoom);
+  const withAgent = (asked: Request): Request | Wrong =>
+    here.place?.kind === "agent" ? asked : { wrong: "Talk to an agent first: /agent NAME." };
+  switch (name) {
+    case "leave":
+      return inRoom(request("room.leave", rest === "" ? {} : { successor: `user/${rest}` }));
+    case "invite":
+      return inRoom(request("room.invite", { member: first.includes(".") ? `agent/${first}` : `user/${first}` }));
+    case "reply":
+      return onNumber(first, (replyTo) => inRoom(request("room.post", { text: cleaned(rest, "lines"), replyTo })));
+    case "edit":
+      return onNumber(first, (seq) => inRoom(request("room.edit", { seq, text: rest })));
+    case "delete":
+      return onNumber(first, (seq) => inRoom(request("room.delete", { seq })));
+    case "react":
+      return onNumber(first, (seq) =>
+        inRoom(request("room.react", { seq, emoji: second, on: !here.hasReacted(seq, second) })),
+      );
+    case "poll":
+    case "multipoll": {
+      // `Lunch? | Pizza | Soup`
+      const [question = "", ...options] = rest.split("|").map((part) => cleaned(part.trim(), "line"));
+      if (options.length < 2) return { wrong: "A poll needs a question and two options: /poll Lunch? | Pizza | Soup" };
+      return inRoom(request("room.poll", { question, options, ...(name === "multipoll" && { multiple: true }) }));
+    }
+    case "vote":
+      return onNumber(first, (seq) => {
+        // Numbers of options, from 1: `1 3`, or `1,3`.
+        const numbers = rest.split(/[\s,]+/).filter((word) => word !== "");
+        const unreadable = numbers.find((word) => !/^[1-9]\d?$/.test(word));
+        if (unreadable !== undefined) return { wrong: `${unreadable} is not the number of an option.` };
+        return inRoom(request("room.vote", { seq, choices: [...new Set(numbers.map((word) => Number(word) - 1))] }));
+      });
+    case "close":
+      return onNumber(first, (seq) => inRoom(request("room.closePoll", { seq })));
+    case "topic":
+      return inRoom(request("room.setTopic", { topic: rest }));
+    case "stop":
+    case "regenerate":
+    case "clear":
+      return withAgent(request(`agent.${name}`, {}));
+  }
+}
+
+/** Takes a word as the number of a message: `7`, or `#7`. */
+export function onNumber<Asked>(word: string, ask: (seq: number) => Asked): Asked | Wrong {
+  const seq = Number(word.replace(/^#/, ""));
+  return Number.isSafeInteger(seq) && seq > 0 ? ask(seq) : { wrong: `${word} is not the number of a message.` };
+}

@@ -1,0 +1,248 @@
+import { clientLimits, type AnswerOf, type Client, type Follower, type Streams } from "../../client/index.ts";
+import { failure, ok, refused } from "../../protocols/errors.ts";
+import type {
+  AgentEvent,
+  AgentSignal,
+  AgentState,
+  Failure,
+  Result,
+  RoomEvent,
+  RoomMessage,
+  RoomSignal,
+  RoomState,
+} from "../../protocols/index.ts";
+import { cliLimits } from "../limits.ts";
+import { withoutControls } from "../printable.ts";
+import type { Printer } from "./printer.ts";
+import type { Here, Place, Request } from "./requests.ts";
+import type { Screen } from "./screen.ts";
+import {
+  describeAgentEvent,
+  describeMessage,
+  describeRoomEvent,
+  describeTurn,
+  growDraft,
+  nameOf,
+  type Draft,
+} from "./view.ts";
+
+/** One stay in a room or with an agent: it is followed from `enter` to `leave`, and everything of it is printed once. */
+export class Visit implements Here {
+  readonly place: Place;
+  readonly #user: string;
+  readonly #client: Pick<Client, "call" | "follow">;
+  readonly #screen: Screen;
+  readonly #printer: Printer;
+  readonly #reactions = new Map<number, RoomMessage["reactions"]>();
+  #unfollow = (): void => {};
+  /** The oldest message or turn that was shown: history goes on before it. */
+  #oldest: number | undefined;
+  /** The newest one, so that a state loaded anew repeats none. */
+  #newest: number | undefined;
+  #draft: Draft | undefined;
+  /** Answers the agent owes: said and not yet answered. */
+  #owed = 0;
+  /** How far the room's stream must come to show what was posted, and how far it has come. */
+  #postedAt = 0;
+  #seenAt = 0;
+  /** The person asked to leave: that the place cannot be followed then is no news. */
+  #isLeaving = false;
+  #isOver = false;
+  #settled: () => void = () => {};
+
+  constructor(
+    place: Place,
+    around: {
+      readonly user: string;
+      readonly client: Pick<Client, "call" | "follow">;
+      readonly screen: Screen;
+      readonly printer: Printer;
+    },
+  ) {
+    this.place = place;
+    this.#user = around.user;
+    this.#client = around.client;
+    this.#screen = around.screen;
+    this.#printer = around.printer;
+  }
+
+  /** Follows the place; is back when its state was shown, or cannot be. `ended`: it cannot be followed any longer. */
+  enter(ended: (reason: Failure) => void): Promise<Result<undefined>> {
+    const { kind, key } = this.place;
+    this.#screen.showDraft("", undefined);
+    return kind === "room"
+      ? this.#follow(`room/${key}`, (state) => this.#showRoom(state), (event) => this.#onRoomEvent(event), ended)
+      : this.#follow(`agent/${key}`, (state) => this.#showAgent(state), (event) => this.#onAgentEvent(event), ended);
+  } // prettier-ignore
+
+  leave(): void {
+    this.#unfollow();
+    this.#isOver = true;
+    this.#settled();
+  }
+
+  /** Sends a command to the place. */
+  async send({ name, parameters }: Request): Promise<Result<unknown>> {
+    const owes = name === "agent.say" || name === "agent.regenerate";
+    if (owes) this.#owe(1);
+    this.#isLeaving = name === "room.leave";
+    const answer = await this.#client.call(name, this.place.key, parameters);
+    if (owes && !answer.ok) this.#owe(-1);
+    if (name === "room.post" && answer.ok)
+      this.#postedAt = Math.max(this.#postedAt, (answer.value as AnswerOf<"room.post">).at);
+    return answer;
+  }
+
+  hasReacted(seq: number, emoji: string): boolean {
+    return this.#reactions.get(seq)?.[emoji]?.includes(`user/${this.#user}`) === true;
+  }
+
+  /** Shows what came before what was shown. */
+  async showHistory(limit: number): Promise<Result<unknown>> {
+    const { kind, key } = this.place;
+    const { show, color } = this.#printer;
+    const parameters = { limit, ...(this.#oldest !== undefined && { before: this.#oldest }) };
+    if (kind === "room") {
+      const answer = await this.#client.call("room.history", key, parameters);
+      if (!answer.ok) return answer;
+      for (const message of answer.value.messages) show({ message }, describeMessage(message, color));
+      this.#showedFrom(answer.value.messages[0]?.seq);
+      return answer;
+    }
+    const answer = await this.#client.call("agent.history", key, parameters);
+    if (!answer.ok) return answer;
+    for (const turn of answer.value.turns) show({ turn }, describeTurn(turn, key, color));
+    this.#showedFrom(answer.value.turns[0]?.turn);
+    return answer;
+  }
+
+  /** Resolves when every post was seen and every answer has come, or has been waited for for long. */
+  settled(): Promise<void> {
+    if (this.#isSettled) return Promise.resolve();
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, cliLimits.settleTimeoutMs);
+      this.#settled = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+
+  get #isSettled(): boolean {
+    return this.#isOver || (this.#owed === 0 && this.#seenAt >= this.#postedAt);
+  }
+
+  #owe(change: number): void {
+    this.#owed = Math.max(0, this.#owed + change);
+    if (this.#isSettled) this.#settled();
+  }
+
+  #follow<Kind extends "room" | "agent">(
+    topic: `${Kind}/${string}`,
+    show: (state: Streams[Kind]["state"]) => void,
+    hear: (event: Streams[Kind]["event"] | Streams[Kind]["signal"]) => void,
+    ended: (reason: Failure) => void,
+  ): Promise<Result<undefined>> {
+    return new Promise((resolve) => {
+      let reason = failure("ASK_TIMEOUT");
+      const timer = setTimeout(() => settle(refused(reason)), clientLimits.answerTimeoutMs);
+      let isIn: boolean | undefined;
+      const settle = (result: Result<undefined>): void => {
+        clearTimeout(timer);
+        isIn ??= result.ok;
+        resolve(result);
+      };
+      const follower: Follower<Streams[Kind]["state"], Streams[Kind]["event"], Streams[Kind]["signal"]> = {
+        state(state) {
+          show(state);
+          settle(ok(undefined));
+        },
+        event: (event, at) => {
+          hear(event);
+          this.#seenAt = Math.max(this.#seenAt, at);
+          if (this.#isSettled) this.#settled();
+        },
+        signal: hear,
+        held: (why) => void (reason = why),
+        refused: (why) => {
+          if (isIn !== true) settle(refused(why));
+          else if (!this.#isLeaving) ended(why);
+        },
+      };
+      this.#unfollow = this.#client.follow(topic, follower);
+    });
+  }
+
+  // --- what is shown ---------------------------------------------------------------------------------------------------
+
+  /** What a state shows: where it was loaded anew, all that came since; at first its end to a person, and nothing to a pipe, whose
+   *  reader has asked for what comes from now on (`/history` is for the rest). */
+  #unseen<Entry>(entries: readonly Entry[], number: (entry: Entry) => number): readonly Entry[] {
+    const shown = this.#newest;
+    this.#newest = Math.max(shown ?? 0, ...entries.map(number));
+    if (shown !== undefined) return entries.filter((entry) => number(entry) > shown);
+    return this.#screen.interactive ? entries.slice(-cliLimits.shownEntries) : [];
+  }
+
+  /** A page of history begins here; undefined: it was empty. */
+  #showedFrom(first: number | undefined): void {
+    if (first === undefined) this.#printer.remark(this.#printer.dim("There is nothing older."));
+    this.#oldest = first ?? this.#oldest;
+  }
+
+  #showDraft(author: string, draft: Draft | undefined): void {
+    this.#draft = draft;
+    this.#screen.showDraft(author, draft?.text);
+  }
+
+  /** Says what was read, where a person has read it. */
+  #markRead(seq: number): void {
+    if (this.#screen.interactive) void this.#client.call("room.markRead", this.place.key, { seq });
+  }
+
+  #showRoom({ title, topic, messages }: RoomState): void {
+    const { show, headline, dim, color } = this.#printer;
+    const recent = this.#unseen(messages, ({ seq }) => seq);
+    const name = title === "" ? this.place.key : title;
+    headline(dim(withoutControls(`— ${name}${topic === "" ? "" : `: ${topic}`} —`)));
+    for (const message of messages) this.#reactions.set(message.seq, message.reactions);
+    for (const message of recent) show({ message }, describeMessage(message, color));
+    this.#oldest ??= recent[0]?.seq;
+    if (this.#newest !== undefined && messages.length > 0) this.#markRead(this.#newest);
+  }
+
+  #showAgent({ conversation, model, draft }: AgentState): void {
+    const { show, headline, dim, color } = this.#printer;
+    const { key } = this.place;
+    const recent = this.#unseen(conversation, ({ turn }) => turn);
+    headline(dim(withoutControls(`— ${key}${model === "" ? "" : `, model ${model}`} —`)));
+    for (const turn of recent) show({ turn }, describeTurn(turn, key, color));
+    this.#oldest ??= recent[0]?.turn;
+    this.#showDraft(nameOf(key), draft && { generation: draft.generation, text: draft.text });
+  }
+
+  #onRoomEvent(event: RoomEvent | RoomSignal): void {
+    if (event.type === "typing") return;
+    if (event.type === "draft")
+      return this.#showDraft(nameOf(event.agent), event.done === true ? undefined : growDraft(this.#draft, event));
+    if ("message" in event) {
+      this.#newest = Math.max(this.#newest ?? 0, event.message.seq);
+      this.#reactions.set(event.message.seq, event.message.reactions);
+      if (event.type === "posted" && event.message.generation !== undefined) this.#showDraft("", undefined);
+    }
+    this.#printer.show({ event }, describeRoomEvent(event, this.#printer.color));
+    if (event.type === "posted") this.#markRead(event.message.seq);
+  }
+
+  #onAgentEvent(event: AgentEvent | AgentSignal): void {
+    const { show, color } = this.#printer;
+    const { key } = this.place;
+    if (event.type === "draft") return this.#showDraft(nameOf(key), growDraft(this.#draft, event));
+    // On a terminal the person sees what they typed; piped, only the answers matter.
+    if (event.type !== "answered") return show({ event }, describeAgentEvent(event, color));
+    this.#showDraft("", undefined);
+    this.#newest = Math.max(this.#newest ?? 0, event.turn.turn);
+    show({ event }, describeTurn(event.turn, key, color));
+    this.#owe(-1);
+  }
+}

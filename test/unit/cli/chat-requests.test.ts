@@ -1,0 +1,68 @@
+import { expect } from "chai";
+import { parseLine } from "../../../cli/chat/commands.ts";
+import { requestOf, requestOfText, type Asking, type Here, type Place } from "../../../cli/chat/requests.ts";
+
+const den: Place = { kind: "room", key: "den" };
+const helper: Place = { kind: "agent", key: "ada.helper" };
+
+/** What a typed line asks for; a text is why it asks for nothing. */
+function asked(text: string, place: Place | undefined): unknown {
+  const here: Here = { place, hasReacted: (seq, emoji) => seq === 7 && emoji === "🎲" };
+  const line = parseLine(text);
+  const request =
+    line.type === "say"
+      ? requestOfText(line.text, here)
+      : line.type === "command"
+        ? requestOf(line.name as Asking, line, here)
+        : expect.fail(line.type);
+  return "wrong" in request ? request.wrong : [request.name, request.parameters];
+}
+
+describe("a line of the terminal", () => {
+  it("asks the room where the person is, by the numbers and names that are printed", () => {
+    for (const [line, ...wanted] of [
+      ["hi", "room.post", { text: "hi" }],
+      ["//not a command", "room.post", { text: "/not a command" }],
+      ["/reply #7 yes", "room.post", { text: "yes", replyTo: 7 }],
+      ["/edit 7 no", "room.edit", { seq: 7, text: "no" }],
+      ["/delete 7", "room.delete", { seq: 7 }],
+      ["/react 7 🎲", "room.react", { seq: 7, emoji: "🎲", on: false }],
+      ["/react 8 🎲", "room.react", { seq: 8, emoji: "🎲", on: true }],
+      ["/poll Lunch? | Pizza | Soup", "room.poll", { question: "Lunch?", options: ["Pizza", "Soup"] }],
+      ["/multipoll When? | Mo | Tu", "room.poll", { question: "When?", options: ["Mo", "Tu"], multiple: true }],
+      ["/vote 7 3, 1 3", "room.vote", { seq: 7, choices: [2, 0] }],
+      ["/vote 7", "room.vote", { seq: 7, choices: [] }],
+      ["/close 7", "room.closePoll", { seq: 7 }],
+      ["/topic dice only", "room.setTopic", { topic: "dice only" }],
+      ["/invite bob", "room.invite", { member: "user/bob" }],
+      ["/invite ada.helper", "room.invite", { member: "agent/ada.helper" }],
+      ["/leave", "room.leave", {}],
+      ["/leave bob", "room.leave", { successor: "user/bob" }],
+    ] as const)
+      expect(asked(line, den), line).to.deep.equal(wanted);
+  });
+
+  it("asks the agent with whom the person is", () => {
+    for (const [line, ...wanted] of [
+      ["hi", "agent.say", { text: "hi" }],
+      ["/stop", "agent.stop", {}],
+      ["/regenerate", "agent.regenerate", {}],
+      ["/clear", "agent.clear", {}],
+    ] as const)
+      expect(asked(line, helper), line).to.deep.equal(wanted);
+  });
+
+  it("asks for nothing where it does not fit, and says what would", () => {
+    for (const [line, place, wanted] of [
+      ["hi", undefined, "Choose a room with /join ROOM or an agent with /agent NAME."],
+      ["/topic dice", helper, "Go to a room first: /join ROOM."],
+      ["/leave", undefined, "Go to a room first: /join ROOM."],
+      ["/stop", den, "Talk to an agent first: /agent NAME."],
+      ["/delete seven", den, "seven is not the number of a message."],
+      ["/edit 0 no", den, "0 is not the number of a message."],
+      ["/vote 7 pizza", den, "pizza is not the number of an option."],
+      ["/poll Lunch? | Pizza", den, "A poll needs a question and two options: /poll Lunch? | Pizza | Soup"],
+    ] as const)
+      expect(asked(line, place), line).to.equal(wanted);
+  });
+});
