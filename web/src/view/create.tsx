@@ -1,4 +1,4 @@
-import { Button, SegmentedControl, Select, Textarea, TextInput } from "@mantine/core";
+import { Button, SegmentedControl, TextInput } from "@mantine/core";
 import { useDebouncedValue } from "@mantine/hooks";
 import { useQueryClient } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
@@ -11,6 +11,7 @@ import { roomNameFrom } from "../model/index.ts";
 import { request } from "../wire/index.ts";
 import { Avatar } from "./avatar.tsx";
 import { useDialogs } from "./dialogs.tsx";
+import { AgentFields, RoomFields } from "./fields.tsx";
 import { Icon } from "./icons.tsx";
 import { Dialog, type DialogProps } from "./layers.tsx";
 import { Note } from "./note.tsx";
@@ -153,46 +154,36 @@ function CatalogRows(props: Catalog) {
 export function CreateRoom({ opened, onClose }: DialogProps) {
   const session = useSession();
   const navigate = useNavigate();
-  const [title, setTitle] = useState("");
-  const [topic, setTopic] = useState("");
+  const [texts, setTexts] = useState({ title: "", topic: "" });
+  const title = texts.title.trim();
+  const topic = texts.topic.trim();
   const [visibility, setVisibility] = useState<"public" | "private">("public");
   const [busy, setBusy] = useState(false);
   // A title without a single Latin letter or digit gives no name, and is one all the same.
-  const room = roomNameFrom(title) || (title.trim() === "" ? "" : `room-${hash32(title.trim()).toString(36)}`);
+  const room = roomNameFrom(title) || (title === "" ? "" : `room-${hash32(title).toString(36)}`);
   const create = async (event: SubmitEvent) => {
     event.preventDefault();
     if (room === "") return;
     setBusy(true);
-    const parameters = { title: title.trim(), visibility, ...(topic.trim() === "" ? {} : { topic: topic.trim() }) };
+    const parameters = { title, visibility, ...(topic !== "" && { topic }) };
     const result = await session.changeRoom("create", room, parameters);
     setBusy(false);
     if (!result.ok) return;
     onClose();
-    setTitle("");
-    setTopic("");
+    setTexts({ title: "", topic: "" });
     await navigate({ to: "/room/$room", params: { room } });
   };
   return (
     <Dialog opened={opened} onClose={onClose} title="New room">
       <form onSubmit={(event) => void create(event)} className="stack">
-        <TextInput
-          label="Title"
-          description={
+        <RoomFields
+          values={texts}
+          onChange={setTexts}
+          hint={
             room === ""
               ? "What the room is about, in a word or two"
               : `In links and commands the room is called “${room}”`
           }
-          value={title}
-          maxLength={wireLimits.titleCharsMax}
-          onChange={(event) => setTitle(event.currentTarget.value)}
-          required
-          data-autofocus
-        />
-        <TextInput
-          label="Topic"
-          value={topic}
-          maxLength={wireLimits.topicCharsMax}
-          onChange={(event) => setTopic(event.currentTarget.value)}
         />
         <div>
           <SegmentedControl
@@ -217,6 +208,8 @@ export function CreateRoom({ opened, onClose }: DialogProps) {
   );
 }
 
+const noAgent: { readonly persona: string; readonly model: string | null } = { persona: "", model: null };
+
 /** A new agent of one's own. */
 export function CreateAgent({ opened, onClose }: DialogProps) {
   const session = useSession();
@@ -224,24 +217,24 @@ export function CreateAgent({ opened, onClose }: DialogProps) {
   const navigate = useNavigate();
   const models = useModels();
   const [name, setName] = useState("");
-  const [persona, setPersona] = useState("");
-  const [model, setModel] = useState<string | null>(null);
+  const [values, setValues] = useState(noAgent);
   const [busy, setBusy] = useState(false);
   const valid = /^[a-z0-9][a-z0-9_-]{0,31}$/.test(name);
   const create = async (event: SubmitEvent) => {
     event.preventDefault();
     setBusy(true);
+    const persona = values.persona.trim();
     const result = await session.change("createAgent", {
       name,
-      ...(persona.trim() === "" ? {} : { persona: persona.trim() }),
-      ...(model === null ? {} : { model }),
+      ...(persona !== "" && { persona }),
+      ...(values.model !== null && { model: values.model }),
     });
     setBusy(false);
     if (!result.ok) return;
     await queries.invalidateQueries({ queryKey: queryKeys.agents });
     onClose();
     setName("");
-    setPersona("");
+    setValues(noAgent);
     await navigate({ to: "/agent/$agent", params: { agent: `${session.name}.${name}` } });
   };
   return (
@@ -261,28 +254,7 @@ export function CreateAgent({ opened, onClose }: DialogProps) {
           required
           data-autofocus
         />
-        <Textarea
-          label="Persona"
-          description="How the agent should behave, in your own words"
-          placeholder="You are a friendly assistant who answers briefly."
-          value={persona}
-          maxLength={wireLimits.personaCharsMax}
-          onChange={(event) => setPersona(event.currentTarget.value)}
-          autosize
-          minRows={3}
-          maxRows={8}
-        />
-        <Select
-          label="Model"
-          placeholder="The default model"
-          data={models.map((info) => ({
-            value: info.model,
-            label: info.label === undefined ? info.model : `${info.model} (${info.label.short})`,
-          }))}
-          value={model}
-          onChange={setModel}
-          clearable
-        />
+        <AgentFields values={values} onChange={setValues} models={models} />
         <Button type="submit" loading={busy} disabled={!valid}>
           Create agent
         </Button>

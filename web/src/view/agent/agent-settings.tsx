@@ -1,10 +1,11 @@
 import "@mantine/core/styles/NumberInput.css";
 import "@mantine/core/styles/Slider.css";
-import { Button, NumberInput, Select, Slider, Textarea } from "@mantine/core";
+import { Button, NumberInput, Slider } from "@mantine/core";
 import { useState, type SubmitEvent } from "react";
 import type { AgentView, ModelInfo, Sampling } from "../../../../protocols/index.ts";
 import { wireLimits } from "../../../../protocols/limits.ts";
 import { notices, type AgentStore } from "../../live/index.ts";
+import { AgentFields } from "../fields.tsx";
 import { Panel } from "../room/panel.tsx";
 
 const usualTemperature = 0.7;
@@ -21,8 +22,10 @@ export function AgentSettings({
   readonly models: readonly ModelInfo[];
   readonly onClose: () => void;
 }) {
-  const [persona, setPersona] = useState(view.persona);
-  const [model, setModel] = useState<string | null>(view.model === "" ? null : view.model);
+  const [{ persona, model }, setValues] = useState({
+    persona: view.persona,
+    model: view.model === "" ? null : view.model,
+  });
   const [temperature, setTemperature] = useState(view.sampling.temperature ?? usualTemperature);
   const [maxTokens, setMaxTokens] = useState<number | string>(view.sampling.maxTokens ?? "");
   const [busy, setBusy] = useState(false);
@@ -46,27 +49,7 @@ export function AgentSettings({
   return (
     <Panel title="Agent settings" onClose={onClose}>
       <form className="panel-body stack settings-form" onSubmit={(event) => void save(event)}>
-        <Textarea
-          label="Persona"
-          description="How the agent should behave, in your own words"
-          value={persona}
-          maxLength={wireLimits.personaCharsMax}
-          onChange={(event) => setPersona(event.currentTarget.value)}
-          autosize
-          minRows={4}
-          maxRows={12}
-        />
-        <Select
-          label="Model"
-          placeholder="The default model"
-          data={models.map((info) => ({
-            value: info.model,
-            label: `${info.model}${info.label === undefined ? "" : ` (${info.label.short})`}`,
-          }))}
-          value={model}
-          onChange={setModel}
-          allowDeselect={false}
-        />
+        <AgentFields values={{ persona, model }} onChange={setValues} models={models} hasModel />
         <div>
           <div className="slider-label">
             Temperature <span>{temperature.toFixed(1)}</span>

@@ -1,16 +1,17 @@
-import { Button, Menu, TextInput } from "@mantine/core";
+import { Button, Menu } from "@mantine/core";
 import { useState, type SubmitEvent } from "react";
 import type { RoomView } from "../../../../protocols/index.ts";
-import { wireLimits } from "../../../../protocols/limits.ts";
 import type { RoomStore } from "../../live/index.ts";
 import { Avatar } from "../avatar.tsx";
 import { Icon } from "../icons.tsx";
 import { MenuButton } from "../dialogs.tsx";
+import { RoomFields } from "../fields.tsx";
 import { Actions, Dialog } from "../layers.tsx";
 import { Bans } from "./bans.tsx";
 import { LeaveRoom, useLeave } from "./leave-room.tsx";
 
-type Panel = "members" | "pins";
+const panelIcons = { members: "people", pins: "pin" } as const;
+type Panel = keyof typeof panelIcons;
 
 /** Title and topic of a room, and the way to its panels and settings. */
 export function RoomHeader(props: {
@@ -26,8 +27,21 @@ export function RoomHeader(props: {
   const [open, setOpen] = useState<"title" | "bans" | "leave">();
   const { isAsked, leave } = useLeave(view, title);
   const close = () => setOpen(undefined);
-  const count = Object.keys(view.members).length;
-  const toggle = (panel: Panel) => props.onPanel(props.panel === panel ? undefined : panel);
+  const counted = (panel: Panel, label: string, count: number) => (
+    <button
+      type="button"
+      className="tool wide"
+      aria-pressed={props.panel === panel}
+      title={label}
+      onClick={() => props.onPanel(props.panel === panel ? undefined : panel)}
+    >
+      <Icon name={panelIcons[panel]} />
+      <span>
+        <span className="hidden-text">{label} </span>
+        {count}
+      </span>
+    </button>
+  );
   return (
     <header className="header">
       <MenuButton />
@@ -48,34 +62,8 @@ export function RoomHeader(props: {
           </div>
         )}
       </div>
-      {view.pins.length > 0 && (
-        <button
-          type="button"
-          className="tool wide"
-          aria-pressed={props.panel === "pins"}
-          title="Pinned messages"
-          onClick={() => toggle("pins")}
-        >
-          <Icon name="pin" />
-          <span>
-            <span className="hidden-text">Pinned messages </span>
-            {view.pins.length}
-          </span>
-        </button>
-      )}
-      <button
-        type="button"
-        className="tool wide"
-        aria-pressed={props.panel === "members"}
-        title="Members"
-        onClick={() => toggle("members")}
-      >
-        <Icon name="people" />
-        <span>
-          <span className="hidden-text">Members </span>
-          {count}
-        </span>
-      </button>
+      {view.pins.length > 0 && counted("pins", "Pinned messages", view.pins.length)}
+      {counted("members", "Members", Object.keys(view.members).length)}
       {other === undefined && (
         <Actions
           width={230}
@@ -125,8 +113,7 @@ function ChangeRoom({
   readonly store: RoomStore;
   readonly onDone: () => void;
 }) {
-  const [title, setTitle] = useState(view.title);
-  const [topic, setTopic] = useState(view.topic);
+  const [{ title, topic }, setTexts] = useState({ title: view.title, topic: view.topic });
   const save = async (event: SubmitEvent) => {
     event.preventDefault();
     if (title.trim() !== view.title && title.trim() !== "") {
@@ -141,20 +128,7 @@ function ChangeRoom({
   };
   return (
     <form className="stack" onSubmit={(event) => void save(event)}>
-      <TextInput
-        label="Title"
-        value={title}
-        maxLength={wireLimits.titleCharsMax}
-        onChange={(event) => setTitle(event.currentTarget.value)}
-        required
-        data-autofocus
-      />
-      <TextInput
-        label="Topic"
-        value={topic}
-        maxLength={wireLimits.topicCharsMax}
-        onChange={(event) => setTopic(event.currentTarget.value)}
-      />
+      <RoomFields values={{ title, topic }} onChange={setTexts} />
       <Button type="submit">Save</Button>
     </form>
   );
