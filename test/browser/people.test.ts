@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import type { Locator, Page } from "playwright-core";
-import { openStage, type Person, type Stage } from "./stage.ts";
+import { openStageForTwo, type Person, type Stage } from "./stage.ts";
 
 const message = (page: Page, text: string): Locator => page.locator("main article").filter({ hasText: text });
 const field = (page: Page): Locator => page.getByRole("textbox", { name: /^Message / });
@@ -42,13 +42,9 @@ async function change(page: Page, member: string, entry: string): Promise<void> 
 
 describe("people in rooms", function () {
   this.timeout(60_000);
-  let stage: Stage;
-  let ada: Person;
-  let bob: Person;
+  let stage: Stage, ada: Person, bob: Person;
   before(async () => {
-    stage = await openStage();
-    ada = await stage.person("ada");
-    bob = await stage.person("bob");
+    ({ stage, ada, bob } = await openStageForTwo());
     await stage.person("bobby");
   });
   after(() => stage.close());

@@ -1,7 +1,7 @@
 import { expect } from "chai";
 import type { Locator, Page } from "playwright-core";
 import { png } from "../pictures.ts";
-import { openStage, type Person, type Stage } from "./stage.ts";
+import { openStageForTwo, type Person, type Stage } from "./stage.ts";
 
 /** Red, with a blue edge to the left and to the right, which a square of the middle does not have. */
 const wideFlag = (): Buffer => png(300, 100, { colourOf: (x) => (x < 90 || x >= 210 ? [0, 0, 255] : [255, 0, 0]) });
@@ -28,13 +28,9 @@ const isRed = ([red = 0, green = 255, blue = 255]: readonly number[]): boolean =
 
 describe("pictures of people", function () {
   this.timeout(60_000);
-  let stage: Stage;
-  let ada: Person;
-  let bob: Person;
+  let stage: Stage, ada: Person, bob: Person;
   before(async () => {
-    stage = await openStage();
-    ada = await stage.person("ada");
-    bob = await stage.person("bob");
+    ({ stage, ada, bob } = await openStageForTwo());
   });
   after(() => stage.close());
 

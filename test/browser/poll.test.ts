@@ -1,7 +1,7 @@
 import { AxeBuilder } from "@axe-core/playwright";
 import { expect } from "chai";
 import type { Locator, Page } from "playwright-core";
-import { openStage, type Person, type Stage } from "./stage.ts";
+import { openStageForTwo, type Person, type Stage } from "./stage.ts";
 
 const question = "Where do we eat on Friday?";
 const message = (page: Page): Locator => page.locator("main article").filter({ hasText: question });
@@ -10,19 +10,9 @@ const option = (page: Page, name: string): Locator => poll(page).getByRole("radi
 
 describe("a poll in two browsers", function () {
   this.timeout(60_000);
-  let stage: Stage;
-  let ada: Person;
-  let bob: Person;
+  let stage: Stage, ada: Person, bob: Person;
   before(async () => {
-    stage = await openStage();
-    ada = await stage.person("ada");
-    bob = await stage.person("bob");
-    await ada.api("POST", "/api/v1/rooms", { room: "lobby", title: "Lobby" });
-    await bob.api("POST", "/api/v1/rooms/lobby/join", {});
-    for (const { page } of [ada, bob]) {
-      await page.goto(`${stage.node.url}/room/lobby`);
-      await page.getByRole("textbox", { name: "Message #Lobby" }).waitFor();
-    }
+    ({ stage, ada, bob } = await openStageForTwo("lobby"));
   });
   after(() => stage.close());
 

@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import type { Locator, Page } from "playwright-core";
-import { openStage, type Person, type Stage } from "./stage.ts";
+import { openStageForTwo, type Person, type Stage } from "./stage.ts";
 
 const message = (page: Page, text: string): Locator => page.locator("main article").filter({ hasText: text });
 const field = (page: Page): Locator => page.getByRole("textbox", { name: /^Message / });
@@ -27,18 +27,9 @@ async function act(page: Page, text: string, name: string): Promise<void> {
 
 describe("a room in two browsers", function () {
   this.timeout(60_000);
-  let stage: Stage;
-  let ada: Person;
-  let bob: Person;
+  let stage: Stage, ada: Person, bob: Person;
   before(async () => {
-    stage = await openStage();
-    ada = await stage.person("ada");
-    bob = await stage.person("bob");
-    await ada.api("POST", "/api/v1/rooms", { room: "lobby", title: "Lobby" });
-    await ada.api("POST", "/api/v1/rooms", { room: "garden", title: "Garden" });
-    for (const room of ["lobby", "garden"]) await bob.api("POST", `/api/v1/rooms/${room}/join`, {});
-    await enter(ada.page, "lobby");
-    await enter(bob.page, "lobby");
+    ({ stage, ada, bob } = await openStageForTwo("lobby", "garden"));
   });
   after(() => stage.close());
 

@@ -62,6 +62,8 @@ export interface Stage {
 
 const password = "correct horse";
 
+const titled = (name: string): string => name.slice(0, 1).toUpperCase() + name.slice(1);
+
 /** Starts the node, and the browser unless it runs. The node and all pages end with `close`. */
 export async function openStage(): Promise<Stage> {
   const data = await mkdtemp(join(tmpdir(), "plexus-browser-"));
@@ -101,8 +103,8 @@ export async function openStage(): Promise<Stage> {
     async person(name, options = {}) {
       if (!tokens.has(name)) {
         const adminCode = tokens.size === 0 && node.adminCode !== undefined ? { adminCode: node.adminCode } : {};
-        const displayName = name.slice(0, 1).toUpperCase() + name.slice(1);
-        const made = await request("POST", "/api/v1/sign-up", { name, password, displayName, ...adminCode });
+        const account = { name, password, displayName: titled(name), ...adminCode };
+        const made = await request("POST", "/api/v1/sign-up", account);
         tokens.set(name, (made as { token: string }).token);
       }
       const token = tokens.get(name) ?? "";
@@ -122,4 +124,23 @@ export async function openStage(): Promise<Stage> {
       await rm(data, { recursive: true, force: true });
     },
   };
+}
+
+/** A stage with two people, who are members of these rooms and have the first of them before them. */
+export async function openStageForTwo(
+  ...rooms: readonly string[]
+): Promise<{ readonly stage: Stage; readonly ada: Person; readonly bob: Person }> {
+  const stage = await openStage();
+  const [ada, bob] = [await stage.person("ada"), await stage.person("bob")];
+  for (const room of rooms) {
+    await ada.api("POST", "/api/v1/rooms", { room, title: titled(room) });
+    await bob.api("POST", `/api/v1/rooms/${room}/join`, {});
+  }
+  const [first] = rooms;
+  if (first !== undefined)
+    for (const { page } of [ada, bob]) {
+      await page.goto(`${stage.node.url}/room/${first}`);
+      await page.getByRole("textbox", { name: `Message #${titled(first)}` }).waitFor();
+    }
+  return { stage, ada, bob };
 }
