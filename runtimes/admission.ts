@@ -27,6 +27,7 @@ import type { Ended } from "./adapter.ts";
 import type { Running } from "./engine.ts";
 import { FairQueue } from "./fair-queue.ts";
 import { runtimeLimits } from "./limits.ts";
+import { wrongIn } from "./wrong-request.ts";
 
 /** What runs the generations that were let in. */
 export interface Executor {
@@ -206,6 +207,8 @@ export class Admission {
       return failure("BAD_REQUEST", { field: "stop", max: runtimeLimits.stopStringsMax });
     if (stops.some((stop) => stop === "" || stop.length > runtimeLimits.stopStringCharsMax))
       return failure("BAD_REQUEST", { field: "stop", charsMin: 1, charsMax: runtimeLimits.stopStringCharsMax });
+    const wrong = wrongIn(request);
+    if (wrong !== undefined) return wrong;
     if (lane.door.type !== "open" || lane.door.contextTokens === undefined) return undefined;
     // Counted, not read: to measure such a prompt would hold others up, and it cannot fit.
     const { contextTokens } = lane.door;

@@ -28,11 +28,12 @@ export const tokenNumbers = (text: string): readonly number[] =>
 
 /** How likely a token was, and the others that could have been: itself in other letters. */
 export function logprobOf(token: string, count: number): TokenLogprob {
-  const logprob = -(1 + (hash32(token) % 500)) / 1_000;
+  const logprob = -(1 + (hash32(token) % 400)) / 1_000;
   if (count === 0) return { token, logprob };
   const others = Array.from({ length: count - 1 }, (_, index) => ({
     token: `${token}${"~".repeat(index + 1)}`,
-    logprob: logprob - (index + 1) * 2,
+    // Of what the token left, each has half of what was left to it.
+    logprob: Math.log((1 - Math.exp(logprob)) / 2 ** (index + 1)),
   }));
   return { token, logprob, top: [{ token, logprob }, ...others] };
 }

@@ -5,7 +5,7 @@
  */
 import { createRules, literal, oneOf } from "./grammar.ts";
 import { runtimeLimits } from "../limits.ts";
-import { fits, type Schema } from "./schema.ts";
+import { fits, type Schema } from "../schema.ts";
 
 /** The syntax of one model's calls. */
 export interface CallSyntax {

@@ -1,9 +1,9 @@
-/** What form an answer is to have, read from the request before any work: text, JSON, or calls of functions. Pure. */
+/** What form an answer is to have, read from the request before any work: text, JSON, or calls of functions. That the request makes
+ *  sense was seen before it came here (`wrong-request.ts`). Pure. */
 import { failure, type Failure, type GenerationRequest } from "../../protocols/index.ts";
-import { runtimeLimits } from "../limits.ts";
 import { callsGrammar, type Callable, type CallSyntax } from "./calls.ts";
 import { createRules } from "./grammar.ts";
-import { anyObject, emptyObject, understand, type Schema } from "./schema.ts";
+import { anyObject, emptyObject, understand, type Schema } from "../schema.ts";
 
 /** The form, with the grammar that it is kept by. */
 export type Form =
@@ -54,14 +54,7 @@ function read(request: GenerationRequest, syntaxOf: () => CallSyntax): Form {
     const rules = createRules();
     return { type: "json", schema, grammar: rules.grammar(rules.value(schema)) };
   }
-  if (tools.length > runtimeLimits.toolsPerRequestMax)
-    throw new Refused(failure("BAD_REQUEST", { field: "tools", max: runtimeLimits.toolsPerRequestMax }));
   const wanted = typeof toolChoice === "object" ? tools.filter(({ name }) => name === toolChoice.name) : tools;
-  if (wanted.length === 0)
-    throw new Refused(failure("BAD_REQUEST", { field: "toolChoice", reason: "there is no such tool" }));
-  const names = new Set(wanted.map(({ name }) => name));
-  if (names.size < wanted.length || names.has(""))
-    throw new Refused(failure("BAD_REQUEST", { field: "tools", reason: "each has a name of its own" }));
   const callable = wanted.map(({ name, parameters }): Callable => ({
     name,
     parameters: parameters === undefined ? emptyObject : objectOf(request, parameters, name),
@@ -74,13 +67,8 @@ function read(request: GenerationRequest, syntaxOf: () => CallSyntax): Form {
 }
 
 function objectOf(request: GenerationRequest, parameters: Readonly<Record<string, unknown>>, name: string): Schema {
-  const field = `tools.${name}.parameters`;
-  // Those of a function without any are often written so.
-  const schema = Object.keys(parameters).length === 0 ? emptyObject : schemaOf(request, parameters, field);
-  const { root, named } = schema;
-  const shape = root.type === "named" ? named.get(root.name) : root;
-  if (shape?.type !== "object") throw new Refused(failure("BAD_REQUEST", { field, reason: "arguments are an object" }));
-  return schema;
+  const schema = schemaOf(request, parameters, `tools.${name}.parameters`);
+  return schema.root.type === "any" ? emptyObject : schema;
 }
 
 function schemaOf(request: GenerationRequest, schema: unknown, field: string): Schema {

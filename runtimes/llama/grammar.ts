@@ -4,7 +4,7 @@
  *  grammar cannot say, or only at great length, it leaves open, and `fits` of `schema.ts` says it at the end.
  *  Source: https://github.com/ggml-org/llama.cpp/blob/master/grammars/README.md */
 import { runtimeLimits } from "../limits.ts";
-import type { Bounds, Schema, Shape, TextFormat } from "./schema.ts";
+import type { Bounds, Schema, Shape, TextFormat } from "../schema.ts";
 
 /** Rules of one grammar, which grow as shapes are said in them. */
 export interface Rules {

@@ -33,7 +33,7 @@ import { createDetokenizer } from "./detokenizer.ts";
 import { formOf, type Form } from "./form.ts";
 import { Gate } from "./gate.ts";
 import type { Prompt, PromptRenderer, TooLong } from "./prompt.ts";
-import { fits, type Schema } from "./schema.ts";
+import { fits, type Schema } from "../schema.ts";
 
 /** What a writer works with. */
 export interface WriterParts {

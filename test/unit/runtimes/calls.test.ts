@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import { readCalls, triggersOf, type Callable, type CallSyntax } from "../../../runtimes/llama/calls.ts";
-import { anyObject } from "../../../runtimes/llama/schema.ts";
+import { anyObject } from "../../../runtimes/schema.ts";
 
 const tagged: CallSyntax = {
   section: "",

@@ -1,7 +1,7 @@
 import { expect } from "chai";
 import fc from "fast-check";
 import { createRules } from "../../../runtimes/llama/grammar.ts";
-import { fits, understand, type Schema } from "../../../runtimes/llama/schema.ts";
+import { fits, understand, type Schema } from "../../../runtimes/schema.ts";
 
 const schemaOf = (schema: unknown): Schema => {
   const understood = understand(schema);

@@ -3,7 +3,7 @@
  *  A schema that says more than a shape can is refused, with the keyword and where it stands: a promise that is not kept is worse
  *  than none. What only describes (titles, examples, unknown keywords) is passed over, as the specification has it.
  *  Source: https://json-schema.org/draft/2020-12/json-schema-validation */
-import { runtimeLimits } from "../limits.ts";
+import { runtimeLimits } from "./limits.ts";
 
 /** What a value may be. */
 export type Shape =

@@ -1,0 +1,28 @@
+/** What makes no sense in a request for text, whatever model it is for: found before it waits. Pure. */
+import { failure, type Failure, type GenerationRequest } from "../protocols/index.ts";
+import { runtimeLimits } from "./limits.ts";
+import { understand } from "./schema.ts";
+
+/** Why a request is refused; undefined: it makes sense. */
+export function wrongIn({ tools = [], toolChoice, format }: GenerationRequest): Failure | undefined {
+  const bad = (field: string, reason: string): Failure => failure("BAD_REQUEST", { field, reason });
+  const { toolsPerRequestMax } = runtimeLimits;
+  if (tools.length > toolsPerRequestMax) return failure("BAD_REQUEST", { field: "tools", max: toolsPerRequestMax });
+  const names = new Set(tools.map(({ name }) => name));
+  if (names.size < tools.length || names.has("")) return bad("tools", "each has a name of its own");
+  if (typeof toolChoice === "object" && !names.has(toolChoice.name))
+    return bad("toolChoice", `there is no tool ${toolChoice.name}`);
+  if (toolChoice === "required" && tools.length === 0) return bad("toolChoice", "there is no tool");
+  for (const { name, parameters = {} } of tools) {
+    const field = `tools.${name}.parameters`;
+    const understood = understand(parameters);
+    if (understood.type === "wrong") return bad(field, understood.reason);
+    if (understood.type !== "fine") continue;
+    const { root, named } = understood.schema;
+    const shape = root.type === "named" ? named.get(root.name) : root;
+    if (shape?.type !== "object" && shape?.type !== "any") return bad(field, "arguments are an object");
+  }
+  if (format?.type !== "schema") return undefined;
+  const understood = understand(format.schema);
+  return understood.type === "wrong" ? bad("format", understood.reason) : undefined;
+}
