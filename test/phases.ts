@@ -31,6 +31,7 @@ export const cached = (name: string): string => join(root, "node_modules", ".cac
 const within = (folder: string): string => `test/${folder}/**/*.test.ts`;
 const mutations = "test/simulation/mutations.test.ts";
 const clusters = "test/integration/cluster*.test.ts";
+const etcd = "test/integration/{etcd,cluster-etcd}.test.ts";
 
 /** Limits are several times what a phase takes on two cores: they catch a hang, not a slow machine. */
 export const phases: readonly Phase[] = [
@@ -70,9 +71,17 @@ export const phases: readonly Phase[] = [
   { name: "conformance", limitMs: 240_000, tests: within("conformance"), coverage: true },
   { name: "model", limitMs: 300_000, tests: within("model") },
   { name: "fuzz", limitMs: 240_000, tests: within("fuzz") },
-  { name: "integration", lane: "nodes", limitMs: 900_000, tests: within("integration"), except: clusters },
-  { name: "browser", lane: "nodes", limitMs: 400_000, tests: within("browser") },
-  { name: "cluster", lane: "clusters", limitMs: 1_500_000, tests: clusters },
+  {
+    name: "integration",
+    lane: "nodes",
+    limitMs: 900_000,
+    tests: within("integration"),
+    except: "test/integration/{cluster*,etcd}.test.ts",
+  },
+  // Beside single nodes, so that both lanes take as long.
+  { name: "etcd", lane: "nodes", limitMs: 480_000, tests: etcd },
+  { name: "cluster", lane: "clusters", limitMs: 1_200_000, tests: clusters, except: etcd },
+  { name: "browser", lane: "clusters", limitMs: 400_000, tests: within("browser") },
 ];
 
 /** What only computes steps back behind what has a clock in it. */
