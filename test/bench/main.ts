@@ -3,6 +3,7 @@
  *      npm run bench                              every row
  *      npm run bench -- durable-sequential        the rows of one benchmark, or one row
  *      npm run bench -- --json                    one JSON line a row
+ *      npm run bench -- --against v0.3.0          this tree next to another revision of Plexus, in place of the peers
  *
  *  A *row* compares two *targets*: ours and a peer. Each target is a process of its own (or several) that lives as long as its
  *  *benchmark*. A round measures every target once, one after the other, so what disturbs the machine disturbs all of them; the
@@ -29,6 +30,7 @@ import { remoteAsk, remoteEvents, remoteTell } from "./benchmarks/remote.ts";
 import { replicatedCrowd, replicatedSequential } from "./benchmarks/replicated.ts";
 import { start } from "./benchmarks/start.ts";
 import { installPeers } from "./peers.ts";
+import { beside, layOut } from "./revision.ts";
 import { listing, table, timingTable } from "./report.ts";
 import { runTiming, type Timing, type TimingPlan, type TimingRow } from "./timing.ts";
 
@@ -59,18 +61,19 @@ const timings: readonly Timing[] = [
   fanOutNodes,
 ];
 
-const usage = `Usage: npm run bench -- [ROW…] [--rounds N] [--json] [--list]
+const usage = `Usage: npm run bench -- [ROW…] [--rounds N] [--against REVISION] [--json] [--list]
 
-  ROW         a row, or the part of its name before a slash: durable-100x64, fan-out/ws
-  --rounds N  rounds of every benchmark instead of its own number
-  --json      one JSON line a row
-  --list      names the rows and measures nothing`;
+  ROW                 a row, or the part of its name before a slash: durable-100x64, fan-out/ws
+  --rounds N          rounds of every benchmark instead of its own number
+  --against REVISION  another revision of Plexus in place of every peer; only rows that have one
+  --json              one JSON line a row
+  --list              names the rows and measures nothing`;
 
 /** Runs what the command line asks for. Resolves with the exit code. */
 async function main(): Promise<number> {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
-    options: { json: { type: "boolean" }, list: { type: "boolean" }, rounds: { type: "string" }, help: { type: "boolean" } },
+    options: { against: { type: "string" }, json: { type: "boolean" }, list: { type: "boolean" }, rounds: { type: "string" }, help: { type: "boolean" } },
   }); // prettier-ignore
   if (values.help) {
     console.log(usage);
@@ -99,7 +102,8 @@ async function main(): Promise<number> {
   } // prettier-ignore
 
   const say = progress();
-  await installPeers(say);
+  const other = values.against === undefined ? undefined : await layOut(values.against);
+  if (other === undefined) await installPeers(say);
   let failed = 0;
   /** The chosen rows of each, measured by `run`; what cannot be measured does not keep the others from it. */
   const measure = async <Plan extends { readonly row: string }, Of extends { readonly name: string; readonly rows: readonly Plan[] }, Done>(
@@ -123,9 +127,9 @@ async function main(): Promise<number> {
     return done;
   }; // prettier-ignore
   const rows = await measure<RowPlan, Benchmark, Row>(benchmarks, (one, chosen) =>
-    runBenchmark(one, chosen, rounds ?? one.rounds, say),
+    runBenchmark(...(other ? beside(one, chosen, other) : ([one, chosen] as const)), rounds ?? one.rounds, say),
   );
-  const timed = await measure<TimingPlan, Timing, TimingRow>(timings, (one, chosen) =>
+  const timed = await measure<TimingPlan, Timing, TimingRow>(other ? [] : timings, (one, chosen) =>
     runTiming(one, chosen, rounds ?? one.rounds, say),
   );
   if (!values.json && rows.length > 0) console.log(table(rows));

@@ -1,6 +1,7 @@
 /** The processes of a run and the folder they write to. Whatever way the run ends, nothing of them is left. */
+import { AsyncLocalStorage } from "node:async_hooks";
 import { fork, type ChildProcess } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, globSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -20,6 +21,25 @@ const profileFolder = process.env["BENCH_PROFILE"];
 const profiled = (file: string): boolean =>
   ["kernel.ts", "member.ts", "mesh.ts", "cli/main.ts"].some((ours) => file.endsWith(ours));
 
+const tree = new AsyncLocalStorage<string>();
+
+/** What is started meanwhile is of another tree of Plexus. */
+export const inTree = <Result>(root: string, work: () => Result): Result => tree.run(root, work);
+
+/** Where the other tree has a file of this folder: under the same path, or in another folder beside its bench, where it was once. */
+function fileIn(tree: string, file: string): string {
+  const bench = join(tree, "test/bench");
+  const same = join(bench, file);
+  if (existsSync(same)) return same;
+  const [moved] = globSync(join(bench, "*", file.split("/").at(-1) ?? file));
+  return moved ?? same;
+}
+
+function locate(file: string): string {
+  const other = tree.getStore();
+  return other === undefined ? fileURLToPath(new URL(file, import.meta.url)) : fileIn(other, file);
+}
+
 /** Starts a file of this folder, or relative to it. With `piped` the caller reads its standard output. */
 export function startProcess(
   file: string,
@@ -34,7 +54,7 @@ export function startProcess(
   const environment = Object.entries(process.env).filter(([name]) => !name.startsWith("PLEXUS_"));
   const profile = profileFolder !== undefined && profiled(file) ? ["--cpu-prof", "--cpu-prof-dir", profileFolder] : [];
   const limited = options.descriptorsMax;
-  const child = fork(fileURLToPath(new URL(file, import.meta.url)), options.args ?? [], {
+  const child = fork(locate(file), options.args ?? [], {
     // `fork` runs `execPath`, so a program that lowers the limit and becomes Node stands in for it.
     ...(limited !== undefined && { execPath: limitedNode(limited) }),
     execArgv: [...(options.execArgv ?? []), ...profile],
