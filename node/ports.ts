@@ -209,7 +209,8 @@ export interface MemberRecord {
 }
 
 /** A row of the directory: any plain data under a key, with a revision that rises with each change. Keys in use:
- *  `slot/<slot>` SlotRecord, `member/<node>` MemberRecord, `invitation/<id>`, `cluster`, `policy` and `models` (those that the cluster wants). */
+ *  `slot/<slot>` SlotRecord, `member/<node>` MemberRecord, `invitation/<id>`, `route/<name>` ModelRoute, `cluster`, `policy` and
+ *  `models` (those that the cluster wants). */
 export interface DirectoryRow<Value = unknown> {
   readonly key: string;
   readonly value: Value;

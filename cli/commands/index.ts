@@ -52,6 +52,11 @@ export const commandRows: readonly CommandRow[] = [
     load: () => import("./models.ts"),
   },
   {
+    name: "routes",
+    says: "Show and set names that stand for several models: fallbacks, shares, shadows.",
+    load: () => import("./routes.ts"),
+  },
+  {
     name: "audit",
     says: "Show what was done to the cluster, when and by whom, newest first.",
     load: () => import("./audit.ts"),

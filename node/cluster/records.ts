@@ -1,7 +1,15 @@
-/** The directory's rows with their types: slots, members, invitations, policy. The only place that knows under which key each lies. */
+/** The directory's rows with their types: slots, members, invitations, policy, model routes. The only place that knows under which key each lies. */
 import { Type } from "typebox";
 import { Compile } from "typebox/compile";
-import { addressText, assert, failureOf, type Role, type SlotId, type WantedModel } from "../../protocols/index.ts";
+import {
+  addressText,
+  assert,
+  failureOf,
+  type ModelRoute,
+  type Role,
+  type SlotId,
+  type WantedModel,
+} from "../../protocols/index.ts";
 import type { Directory, DirectoryRow, MemberRecord, NodeId, SlotRecord } from "../ports.ts";
 
 export const slotPrefix = "slot/";
@@ -9,9 +17,11 @@ export const memberPrefix = "member/";
 export const invitationPrefix = "invitation/";
 export const policyKey = "policy";
 export const wantedKey = "models";
+export const routePrefix = "route/";
 
 export const slotKey = (slot: SlotId): string => `${slotPrefix}${slot}`;
 export const memberKey = (node: NodeId): string => `${memberPrefix}${node}`;
+export const routeKey = (name: string): string => `${routePrefix}${name}`;
 
 // What later versions add to a row is left in it, so the rows are open. What stands here holds for every version: whoever
 // reads a row counts on it, so one that says otherwise is refused by who keeps the rows, and read by nobody.
@@ -129,6 +139,21 @@ const isWanted = Compile(
   }),
 );
 
+const isRoute = Compile(
+  Type.Object({
+    name: Type.String({ minLength: 1, maxLength: 256 }),
+    steps: Type.Array(
+      Type.Array(Type.Object({ model: Type.String({ maxLength: 256 }), weight: Type.Number({ minimum: 0 }) }), {
+        maxItems: 64,
+      }),
+      { maxItems: 64 },
+    ),
+    shadow: Type.Optional(
+      Type.Object({ model: Type.String({ maxLength: 256 }), percent: Type.Number({ minimum: 0, maximum: 100 }) }),
+    ),
+  }),
+);
+
 /** Whether a value may lie under a key: a row that says nonsense would be read by every node, at every start. Whoever reads
  *  rows asks here first (`asSlot`, `asMember` …): etcd takes anything from everybody. */
 export function isRow(key: string, value: unknown): boolean {
@@ -139,6 +164,7 @@ export function isRow(key: string, value: unknown): boolean {
     return isInvitationRecord.Check(value) && `${invitationPrefix}${value.id}` === key;
   if (key === policyKey) return isPolicy.Check(value);
   if (key === wantedKey) return isWanted.Check(value);
+  if (key.startsWith(routePrefix)) return isRoute.Check(value) && routeKey(value.name) === key;
   return true;
 }
 
@@ -183,6 +209,9 @@ export const asPolicy = ({ key, value }: DirectoryRow): Policy | undefined =>
 /** The models that the cluster wants, as a row says. Undefined: it says none. */
 export const asWanted = ({ key, value }: DirectoryRow): readonly WantedModel[] | undefined =>
   key === wantedKey && isRow(key, value) ? (value as { readonly models: readonly WantedModel[] }).models : undefined;
+/** The model route that a row says. Undefined: it says none. */
+export const asRoute = ({ key, value }: DirectoryRow): ModelRoute | undefined =>
+  key.startsWith(routePrefix) && isRow(key, value) ? (value as ModelRoute) : undefined;
 
 /** Reads one slot's record. */
 export const readSlot = async (directory: Directory, slot: SlotId): Promise<SlotRow | undefined> =>

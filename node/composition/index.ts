@@ -228,7 +228,7 @@ async function start(
   };
   // Where nobody can say yet that there is an admin, there is none whom the code would surprise.
   const needed = adminCode !== undefined && (await firstAdmin.needed().catch(() => home.now.hasAdmin !== true));
-  return needed ? { ...running, models: peer.calls.engines.generate.models(), adminCode } : running;
+  return needed ? { ...running, models: peer.engines.generate.models(), adminCode } : running;
 }
 
 /** Models take a while to load: they begin before the directory says which roles the node has. */

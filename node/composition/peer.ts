@@ -50,6 +50,7 @@ import type {
   Store,
   Transport,
 } from "../ports.ts";
+import { watchModelRoutes, type ModelRoutes } from "../cluster/model-routes.ts";
 import { watchPolicy } from "../cluster/policy.ts";
 import { watchReach, type ReachWatch } from "../cluster/reach.ts";
 import type { Policy } from "../cluster/records.ts";
@@ -58,6 +59,7 @@ import {
   advertise,
   createClusterActors,
   createRouting,
+  routedEngines,
   type RoutingLimits,
   type RoutingPart,
 } from "../routing/index.ts";
@@ -137,6 +139,9 @@ export interface Peer {
   readonly reach: ReachWatch;
   /** The engines of all nodes, as one. */
   readonly calls: RoutingPart["calls"];
+  /** The same, with the routes among their models. */
+  readonly engines: Engines;
+  readonly modelRoutes: ModelRoutes;
   /** Where the directory is now; undefined when it was given. */
   place(): DirectoryPlace | undefined;
   /** What is known of the directory while it does not answer. */
@@ -177,6 +182,7 @@ export function createPeer(options: PeerOptions): Peer {
 
   const table = watchSlots(directory);
   const policy = watchPolicy(directory, options.policy);
+  const modelRoutes = watchModelRoutes(directory);
   const age = new AgeCheck(options.age, { node, journal, log });
   let figures: Partial<NodeLoad> | undefined;
   const loadOf = (): NodeLoad => {
@@ -249,6 +255,7 @@ export function createPeer(options: PeerOptions): Peer {
     kernel: () => kernel,
     ...(limits.routing && { limits: limits.routing }),
   });
+  const engines = routedEngines(routing.calls.engines, { routes: () => modelRoutes.current(), clock, meter });
   const kernel: Kernel = createKernel({
     node,
     behaviors,
@@ -270,7 +277,7 @@ export function createPeer(options: PeerOptions): Peer {
       const work = await journal.slotsWithWork();
       return work.filter((slot) => table.get(slot)?.record.owner === node);
     },
-    engines: routing.calls.engines,
+    engines,
     publisher: routing.hub,
     clock,
     random,
@@ -371,6 +378,8 @@ export function createPeer(options: PeerOptions): Peer {
     controller,
     reach,
     calls: routing.calls,
+    engines,
+    modelRoutes,
     place: placed.place,
     directoryAway,
     async start(record, { found, stopAsked = new Promise(() => undefined) }) {
@@ -415,6 +424,7 @@ export function createPeer(options: PeerOptions): Peer {
       membership.stop();
       table.stop();
       policy.stop();
+      modelRoutes.stop();
       placed.close();
     },
   };

@@ -33,7 +33,8 @@ export function serveClients(
   return createGateway({
     kernel: peer.kernel,
     actors: peer.actors,
-    engines: peer.calls.engines,
+    engines: peer.engines,
+    modelRoutes: peer.modelRoutes,
     serving: () => peer.calls.explain(),
     hub: peer.hub,
     cluster: peer.control,
@@ -76,7 +77,7 @@ export function serveClients(
         roles: peer.membership.members().members.find((one) => one.node === node)?.roles ?? config.roles,
         joined: peer.membership.joined,
         ...(!peer.control.directoryAnswers() && { directoryAway: peer.directoryAway() }),
-        models: peer.calls.engines.generate.models(),
+        models: peer.engines.generate.models(),
         actors: { active, quarantined },
         slots: { open: slotsOpen, quarantined: slotsQuarantined },
         journal: { ...journal.written, location: store.location },

@@ -23,6 +23,7 @@ import { createAddresses } from "./addresses.ts";
 import { addAdminRoutes } from "./admin.ts";
 import { addAvatarRoutes } from "./avatars.ts";
 import { addClusterRoutes } from "./cluster.ts";
+import { addModelRoutes } from "./model-routes.ts";
 import { addHealthRoutes } from "./health.ts";
 import { createEntrance } from "./entrance.ts";
 import { createHostCheck } from "./hosts.ts";
@@ -88,6 +89,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
       addEvents(api, at, { subscribers, commands });
       addAdminRoutes(api, at, { url: () => url, connections: () => subscribers.count() });
       addClusterRoutes(api, at);
+      addModelRoutes(api, at);
       if (at.blobs !== undefined) addAvatarRoutes(api, at, at.blobs);
     },
     { prefix: apiPrefix },

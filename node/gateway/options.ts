@@ -1,5 +1,6 @@
 import type { AuditPage, Degraded, Failure, NodePlace, NodeStatus, Result, ServingRow } from "../../protocols/index.ts";
 import type { Engines } from "../../runtimes/engine.ts";
+import type { ModelRoutes } from "../cluster/model-routes.ts";
 import type { ClusterActors, Kernel } from "../kernel/api.ts";
 import type { ClusterControl } from "../placement/api.ts";
 import type { ActorBlobs, Clock, Hub, Log, Meter, Random } from "../ports.ts";
@@ -15,6 +16,8 @@ export interface GatewayOptions {
   readonly engines: Engines;
   /** Which node serves which model, and why; absent on a node without a cluster. */
   readonly serving?: () => readonly ServingRow[];
+  /** Names that stand for several models; absent on a node without a cluster. */
+  readonly modelRoutes?: ModelRoutes;
   /** The hub the kernel publishes into. */
   readonly hub: Hub;
   readonly clock: Clock;

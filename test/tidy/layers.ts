@@ -27,7 +27,9 @@ const sharedFiles = [
   "node/data-folder/seal.ts",
 ];
 
-const clusterFacts = ["records", "slot-table", "policy", "reach", "wanted"].map((name) => `node/cluster/${name}.ts`);
+const clusterFacts = ["records", "slot-table", "policy", "model-routes", "reach", "wanted"].map(
+  (name) => `node/cluster/${name}.ts`,
+);
 
 /** What all parts of a node stand on. */
 const belowParts = ["protocols", "protocols/mesh", "config", ...sharedFiles];

@@ -1,7 +1,7 @@
 import { expect } from "chai";
 import type { Directory, MemberRecord, SlotRecord } from "../../../node/ports.ts";
 import { changeSlot, isRow, type InvitationRecord, type Policy } from "../../../node/cluster/records.ts";
-import { decode, encode } from "../../../protocols/index.ts";
+import { type ModelRoute, decode, encode } from "../../../protocols/index.ts";
 import { memberRecord } from "../../members.ts";
 
 // Every field there is, so that one that is added to a record and not to its schema shows here.
@@ -46,12 +46,23 @@ const invitation: Required<InvitationRecord> = {
   used: { node: "b", peer: "peer-b", admitted: false },
 };
 const policy: Policy = { replicas: 3, minInSync: 2 };
+const route: Required<ModelRoute> = {
+  name: "smart",
+  steps: [
+    [
+      { model: "a", weight: 95 },
+      { model: "b", weight: 5 },
+    ],
+  ],
+  shadow: { model: "c", percent: 10 },
+};
 
 const rows: readonly (readonly [key: string, value: object, optional: readonly string[]])[] = [
   ["slot/room/lobby", slot, ["abandoned", "want", "held", "splitFrom"]],
   ["member/a", member, ["rolesConfigured", "labelsConfigured", "offers", "leaving"]],
   ["invitation/0123456789ab", invitation, ["used"]],
   ["policy", policy, []],
+  ["route/smart", route, ["shadow"]],
 ];
 const without = (value: object, field: string): object =>
   Object.fromEntries(Object.entries(value).filter(([name]) => name !== field));

@@ -1,0 +1,36 @@
+import { expect } from "chai";
+import { modelRoutesMax, watchModelRoutes } from "../../../node/cluster/model-routes.ts";
+import { createEmbeddedDirectory } from "../../../node/directory/index.ts";
+import type { ModelRoute } from "../../../protocols/index.ts";
+import { MemoryStore } from "../../conformance/directory-store.ts";
+
+const route = (name: string, model = "m"): ModelRoute => ({ name, steps: [[{ model, weight: 1 }]] });
+
+describe("the model routes of a cluster", () => {
+  it("are set, replaced and removed in the directory, and every watcher has them", async () => {
+    const directory = createEmbeddedDirectory({ store: new MemoryStore() });
+    await directory.opened();
+    const [one, other] = [watchModelRoutes(directory), watchModelRoutes(directory)];
+    expect(await one.set(route("smart"))).to.deep.equal({ ok: true, value: route("smart") });
+    expect(await other.set(route("llama3/8b:q4"))).to.have.property("ok", true);
+    expect(await other.set(route("smart", "n"))).to.have.property("ok", true);
+    for (const routes of [one, other])
+      expect(routes.current()).to.deep.equal([route("llama3/8b:q4"), route("smart", "n")]);
+    expect(await one.remove("smart")).to.deep.equal({ ok: true, value: route("smart", "n") });
+    expect(await one.remove("smart")).to.have.nested.property("error.code", "NOT_FOUND");
+    expect(other.current().map(({ name }) => name)).to.deep.equal(["llama3/8b:q4"]);
+    one.stop();
+    other.stop();
+  });
+
+  it("are not more than a cluster may have, and nonsense is read by nobody", async () => {
+    const directory = createEmbeddedDirectory({ store: new MemoryStore() });
+    await directory.opened();
+    const routes = watchModelRoutes(directory);
+    for (let number = 0; number < modelRoutesMax; number += 1) await routes.set(route(`r${number}`));
+    expect(await routes.set(route("more"))).to.have.nested.property("error.code", "LIMIT_REACHED");
+    expect(await routes.set(route("r0", "n"))).to.have.property("ok", true);
+    expect(routes.current()).to.have.length(modelRoutesMax);
+    routes.stop();
+  });
+});

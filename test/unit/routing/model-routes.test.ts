@@ -1,0 +1,198 @@
+import { expect } from "chai";
+import fc from "fast-check";
+import { isShadowed, modelsInOrder, routedEngines, tryNext } from "../../../node/routing/model-routes.ts";
+import {
+  failure,
+  refused,
+  type ErrorCode,
+  type GenerationRequest,
+  type ModelInfo,
+  type ModelRoute,
+} from "../../../protocols/index.ts";
+import { everyEngine, type Engine } from "../../../runtimes/index.ts";
+import { quietMeter } from "../../quiet.ts";
+import { endOf, ended, failed, text, type Spoken } from "../../said.ts";
+import { simulatedClock, World } from "../../world/index.ts";
+
+const target = (model: string, weight = 1) => ({ model, weight });
+const info = (model: string, more: Partial<ModelInfo> = {}): ModelInfo => ({
+  model,
+  runtime: "echo",
+  capabilities: ["chat"],
+  contextTokens: 100,
+  sizeBytes: 1,
+  demonstration: false,
+  state: "ready",
+  ...more,
+});
+
+/** What each model does with a call: these are said, one after the other. */
+type Script = Readonly<Record<string, readonly Spoken[]>>;
+
+function stage(route: ModelRoute, script: Script, delayMs = 10) {
+  const world = new World(1);
+  const clock = simulatedClock(world, { offsetMs: 0 }, { life: 1, alive: true });
+  const asked: GenerationRequest[] = [];
+  const cancelled: string[] = [];
+  const generate: Engine<"generate"> = {
+    models: () => Object.keys(script).map((model) => info(model)),
+    watch: () => () => undefined,
+    call(request, hear) {
+      asked.push(request);
+      let over = false;
+      const say = (said: Spoken): void => {
+        if (over) return;
+        over = said.type === "answered";
+        hear(said);
+      };
+      for (const [index, said] of (script[request.model] ?? []).entries())
+        clock.after(delayMs * (index + 1), () => say(said));
+      return {
+        cancel() {
+          cancelled.push(request.model);
+          clock.soon(() => say(ended("stopped")));
+        },
+      };
+    },
+  };
+  const engines = routedEngines(everyEngine({ generate }), { routes: () => [route], clock, meter: quietMeter });
+  const heard: Spoken[] = [];
+  const call = (more: Partial<GenerationRequest> = {}) =>
+    engines.generate.call(
+      { id: "r", model: route.name, messages: [], sampling: {}, timeoutMs: 1_000, person: "user/ada", ...more },
+      (said) => heard.push(said),
+    );
+  return {
+    world,
+    engines,
+    asked,
+    cancelled,
+    heard,
+    call,
+    pass: (ms: number) => world.run(() => false, world.nowMs + ms),
+  };
+}
+
+const chain: ModelRoute = { name: "smart", steps: [[target("big")], [target("small")], [target("tiny")]] };
+const no = (code: ErrorCode): Spoken => failed(failure(code));
+
+describe("model routes", () => {
+  it("try one model after the other while they refuse, and tell only the last ending", async () => {
+    const { call, asked, heard, pass } = stage(chain, {
+      big: [no("MODEL_UNAVAILABLE")],
+      small: [no("QUEUE_FULL")],
+      tiny: [text("hi"), ended("complete")],
+    });
+    call();
+    await pass(100);
+    expect(asked.map(({ model }) => model)).to.deep.equal(["big", "small", "tiny"]);
+    expect(heard.map((said) => endOf(said) ?? "part")).to.deep.equal(["part", "complete"]);
+    // All share the time of the call.
+    const lefts = asked.map(({ timeoutMs }) => timeoutMs);
+    expect(lefts).to.deep.equal(lefts.toSorted((one, other) => other - one));
+    expect([lefts[0], new Set(lefts).size]).to.deep.equal([1_000, 3]);
+  });
+
+  it("stay with a model that has said something, that timed out, or that the asker has cancelled", async () => {
+    const spoke = stage(chain, { big: [text("a"), no("RUNTIME_FAULT")], small: [], tiny: [] });
+    spoke.call();
+    await spoke.pass(100);
+    expect([spoke.asked.length, endOf(spoke.heard.at(-1))]).to.deep.equal([1, "RUNTIME_FAULT"]);
+    const late = stage(chain, { big: [no("GENERATION_TIMEOUT")], small: [], tiny: [] });
+    late.call();
+    await late.pass(100);
+    expect([late.asked.length, endOf(late.heard.at(-1))]).to.deep.equal([1, "GENERATION_TIMEOUT"]);
+    const given = stage(chain, { big: [no("MODEL_UNAVAILABLE")], small: [], tiny: [] }, 50);
+    given.call().cancel();
+    await given.pass(100);
+    expect([given.asked.length, given.cancelled, endOf(given.heard.at(-1))]).to.deep.equal([1, ["big"], "stopped"]);
+  });
+
+  it("tell the last refusal when none is left, and say so when a route has no models", async () => {
+    const none = stage(chain, { big: [no("MODEL_NOT_FOUND")], small: [no("QUEUE_FULL")], tiny: [no("QUEUE_FULL")] });
+    none.call();
+    await none.pass(100);
+    expect(none.heard).to.have.length(1);
+    expect(endOf(none.heard[0])).to.equal("QUEUE_FULL");
+    const empty = stage({ name: "smart", steps: [[target("big", 0)]] }, { big: [] });
+    empty.call();
+    expect(empty.heard).to.deep.equal([]);
+    await empty.pass(10);
+    expect(endOf(empty.heard[0])).to.equal("MODEL_NOT_FOUND");
+  });
+
+  it("send the shadow its share, whose answer nobody hears and nobody waits for", async () => {
+    const shadowed: ModelRoute = { ...chain, shadow: { model: "tiny", percent: 100 } };
+    const { call, asked, heard, pass } = stage(shadowed, {
+      big: [ended("complete")],
+      small: [],
+      tiny: [text("secret"), text("more"), text("and more"), ended("complete")],
+    });
+    call();
+    await pass(100);
+    expect(asked.map(({ model, person }) => [model, person])).to.have.deep.members([
+      ["tiny", "shadow"],
+      ["big", "user/ada"],
+    ]);
+    expect(heard).to.deep.equal([ended("complete")]);
+    const none: ModelRoute = { ...chain, shadow: { model: "tiny", percent: 0 } };
+    expect(Array.from({ length: 100 }, (_, one) => isShadowed(none, `${one}`))).to.not.include(true);
+  });
+
+  it("are models among the others: they can do what one of theirs can, and hide a model of their name", () => {
+    const { engines } = stage({ name: "big", steps: [[target("big")], [target("small")]] }, { big: [], small: [] });
+    expect(engines.generate.models().map(({ model, runtime }) => [model, runtime])).to.deep.equal([
+      ["small", "echo"],
+      ["big", "route"],
+    ]);
+  });
+
+  it("give each model its share, and each conversation always the same one", () => {
+    const route: ModelRoute = { name: "smart", steps: [[target("old", 90), target("new", 10)], [target("last")]] };
+    const orders = Array.from({ length: 5_000 }, (_, one) => modelsInOrder(route, `user/p${one}`));
+    for (const order of orders) expect([order.toSorted(), order[2]]).to.deep.equal([["last", "new", "old"], "last"]);
+    const share = orders.filter(([first]) => first === "new").length / orders.length;
+    expect(share).to.be.within(0.08, 0.12);
+    // A change of the weights moves only those whom the new share takes.
+    const more: ModelRoute = { name: "smart", steps: [[target("old", 80), target("new", 20)], [target("last")]] };
+    for (const [one, order] of orders.entries())
+      if (order[0] === "new") expect(modelsInOrder(more, `user/p${one}`)[0]).to.equal("new");
+  });
+
+  it("end every call once, whatever the models answer", async () => {
+    const ends = fc.constantFrom<ErrorCode | "complete" | "part">(
+      "complete", "part", "QUEUE_FULL", "MODEL_NOT_FOUND", "RUNTIME_FAULT", "GENERATION_TIMEOUT", "STOPPING", "CONTEXT_TOO_LONG",
+    ); // prettier-ignore
+    const said = fc
+      .array(ends, { maxLength: 3 })
+      .map((list) => [
+        ...list.map((end) => (end === "part" ? text("x") : end === "complete" ? ended("complete") : no(end))),
+        ended("complete"),
+      ]);
+    const script = fc.record({ big: said, small: said, tiny: said });
+    await fc.assert(
+      fc.asyncProperty(script, fc.nat({ max: 60 }), async (models, cancelAtMs) => {
+        const { call, heard, pass, asked } = stage({ ...chain, shadow: { model: "tiny", percent: 50 } }, models);
+        const running = call();
+        await pass(cancelAtMs);
+        running.cancel();
+        await pass(1_000);
+        expect(heard.filter(({ type }) => type === "answered")).to.have.length(1);
+        expect(heard.at(-1)?.type).to.equal("answered");
+        expect(asked.length).to.be.at.most(4);
+      }),
+      { numRuns: 200 },
+    );
+  });
+
+  it("know which refusals another model may not share", () => {
+    const tried = (code: ErrorCode) => tryNext(failure(code));
+    expect(
+      ["MODEL_NOT_FOUND", "CONTEXT_TOO_LONG", "RUNTIME_FAULT"].map((code) => tried(code as ErrorCode)),
+    ).to.not.include(false);
+    expect(
+      ["GENERATION_TIMEOUT", "CANCELLED", "STOPPING", "BAD_REQUEST"].map((code) => tried(code as ErrorCode)),
+    ).to.not.include(true);
+    expect(refused(failure("CANCELLED")).ok).to.equal(false);
+  });
+});
