@@ -68,6 +68,16 @@ describe("the page", function () {
     await page.getByRole("dialog").waitFor({ state: "detached" });
     expect(await overflow()).to.equal(0);
     expect(await barriers(page)).to.deep.equal([]);
+    // The strip of sections is wider than the screen: the one that is shown is in sight.
+    for (const [section, title] of [
+      ["keys", "API keys"],
+      ["profile", "Profile and theme"],
+    ] as const) {
+      await page.goto(`${stage.node.url}/settings/${section}`);
+      const place = await page.getByRole("link", { name: title }).boundingBox();
+      expect(place?.x, title).to.be.at.least(0);
+      expect((place?.x ?? 0) + (place?.width ?? 0), title).to.be.at.most(360);
+    }
     await context.close();
   });
 

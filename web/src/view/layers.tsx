@@ -71,6 +71,7 @@ export function Dialog(props: DialogProps & { readonly title: string; readonly c
       onClose={props.onClose}
       title={props.title}
       returnFocus={false}
+      classNames={{ title: "dialog-title" }}
       closeButtonProps={{ "aria-label": "Close" }}
     >
       {props.children}

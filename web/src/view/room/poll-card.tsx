@@ -84,16 +84,18 @@ export function PollCard(props: {
             Take the vote back
           </button>
         )}
-        <span className="dim">
-          {closed ? "Closed. " : ""}
-          {poll.voters === 1 ? "1 person has voted" : `${poll.voters} people have voted`}
-          {poll.multiple === true && !closed ? ". Several may be chosen." : ""}
+        <span className="poll-state">
+          <span className="dim">
+            {closed ? "Closed. " : ""}
+            {poll.voters === 1 ? "1 person has voted" : `${poll.voters} people have voted`}
+            {poll.multiple === true && !closed ? ". Several may be chosen." : ""}
+          </span>
+          {!closed && (message.author === me || moderates) && (
+            <button type="button" className="link" onClick={() => actions.closePoll(message)}>
+              Close the poll …
+            </button>
+          )}
         </span>
-        {!closed && (message.author === me || moderates) && (
-          <button type="button" className="link" onClick={() => actions.closePoll(message)}>
-            Close the poll …
-          </button>
-        )}
       </div>
       <p className="hidden-text" role="status">
         {mine.length > 0 && !closed ? `You voted for ${namesOf(mine)}.` : ""}

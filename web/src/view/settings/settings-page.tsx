@@ -1,4 +1,5 @@
 import { getRouteApi, Link } from "@tanstack/react-router";
+import { useLayoutEffect, useRef } from "react";
 import { MenuButton } from "../dialogs.tsx";
 import { Devices } from "./devices.tsx";
 import { Keys } from "./keys.tsx";
@@ -16,6 +17,11 @@ const sections = [
 /** The user's own settings. */
 export function SettingsPage() {
   const { section } = route.useParams();
+  const nav = useRef<HTMLElement>(null);
+  // On a phone the sections are a strip that is wider than the screen.
+  useLayoutEffect(() => {
+    nav.current?.querySelector(".active")?.scrollIntoView({ block: "nearest", inline: "nearest" });
+  }, [section]);
   return (
     <main className="screen-main">
       <header className="header">
@@ -23,7 +29,7 @@ export function SettingsPage() {
         <h1 className="grow">Settings</h1>
       </header>
       <div className="settings">
-        <nav aria-label="Settings">
+        <nav ref={nav} aria-label="Settings">
           {sections.map((entry) => (
             <Link
               key={entry.section}
