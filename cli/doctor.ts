@@ -235,9 +235,13 @@ async function modelChecks(config: Config): Promise<readonly Check[]> {
     try {
       const seen = inspectModel(modelSpec(model, config));
       if (seen.type === "fine") loadable.push(model);
-      else checks.push({ name, state: "bad", says: `${model.name}: ${model.path}: ${seen.reason}` });
+      else checks.push({ name, state: "bad", says: `${model.name}: ${model.path ?? model.url}: ${seen.reason}` });
     } catch (thrown) {
-      checks.push({ name, state: "bad", says: `${model.name}: ${model.path}: ${describeRefusal(thrown)}` });
+      checks.push({
+        name,
+        state: "bad",
+        says: `${model.name}: ${model.path ?? model.url}: ${describeRefusal(thrown)}`,
+      });
     }
   }
   return [...checks, ...(await loadModels(config, loadable))];

@@ -23,7 +23,7 @@ export const fields: readonly Field[] = [
   { name: "metricsListen", variable: "PLEXUS_METRICS_LISTEN", form: "text", live: false, says: "127.0.0.1:9464" },
   { name: "roles", variable: "PLEXUS_ROLES", form: "list", live: false, says: "roles, separated by commas" },
   { name: "labels", variable: "PLEXUS_LABELS", form: "labels", live: false, says: "zone=a,disk=fast" },
-  { name: "models", variable: "PLEXUS_MODELS", form: "models", live: false, says: "PATH[,NAME] separated by ;" },
+  { name: "models", variable: "PLEXUS_MODELS", form: "models", live: false, says: "PATH or ADAPTER+URL, by ;" },
   { name: "gpu", variable: "PLEXUS_GPU", form: "text", live: false, says: "off or auto" },
   { name: "contextTokens", variable: "PLEXUS_CONTEXT_TOKENS", form: "integer", live: false, says: "context per model" },
   { name: "signUp", variable: "PLEXUS_SIGN_UP", form: "text", live: false, says: "open or closed" },

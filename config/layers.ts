@@ -12,6 +12,7 @@ import {
   type Config,
   type ConfigInput,
 } from "./schema.ts";
+import { modelFromText, modelProblem, splitAt, type ModelEntry } from "./models.ts";
 import { valueAt } from "./reload.ts";
 import { parseDurationMs } from "./units.ts";
 
@@ -135,18 +136,6 @@ function readText(field: Field, text: string): unknown {
   }
 }
 
-/** Reads `PATH[,NAME]`. Without a name the model is called like its file. */
-export function modelFromText(text: string): { readonly name: string; readonly path: string } {
-  const [path, name] = splitAt(text, ",");
-  const file = path.split("/").at(-1) ?? path;
-  return { path, name: name === "" ? file.replace(/\.gguf$/i, "").replaceAll(/[^A-Za-z0-9._:-]/g, "-") : name };
-}
-
-function splitAt(text: string, separator: string): readonly [string, string] {
-  const at = text.indexOf(separator);
-  return at < 0 ? [text, ""] : [text.slice(0, at), text.slice(at + 1)];
-}
-
 function checkLayer(content: unknown, place: { readonly from: string; readonly folder: string }): Raw {
   const layer = readDurations(content, place.from);
   if (!isGroup(layer))
@@ -156,6 +145,10 @@ function checkLayer(content: unknown, place: { readonly from: string; readonly f
     // An unknown field is reported twice, at the field and at its parent; the deeper path names it.
     .toSorted((one, other) => other.field.length - one.field.length);
   if (worst !== undefined) throw invalid(worst.field, place.from, explain(layer, worst));
+  for (const [index, entry] of ((layer["models"] ?? []) as readonly ModelEntry[]).entries()) {
+    const problem = modelProblem(entry);
+    if (problem !== undefined) throw invalid(`models.${index}.${problem.field}`, place.from, problem.reason);
+  }
   return absolutePaths(withDirectoryKind(layer, place.from), place.folder);
 }
 
@@ -175,9 +168,12 @@ function explain(
   if (!fields.some((row) => row.name === field || row.name.startsWith(`${field}.`) || field.startsWith(`${row.name}.`)))
     return "there is no such field";
   const allowed = field.split(".").reduce<Raw | undefined>(childSchema, layerSchema as unknown as Raw);
+  // What it holds may be a key.
+  if (allowed === undefined && field.startsWith("models.")) return "there is no such field";
   const choices = (allowed?.["anyOf"] as readonly Raw[] | undefined)?.map((choice) => choice["const"]);
-  // A token is a secret also where it is malformed.
-  const given = field === "join" ? "what was given" : shown(valueAt(layer, field));
+  // A token or a key is a secret also where it is malformed.
+  const isSecret = field === "join" || /^models\.\d+\.(key|url)/.test(field);
+  const given = isSecret ? "what was given" : shown(valueAt(layer, field));
   const description = allowed?.["description"];
   const described = typeof description === "string" ? `${message} (${description})` : message;
   // A pattern says in signs what its description says in words.
@@ -210,9 +206,15 @@ function absolutePaths(layer: Raw, folder: string): Raw {
   return {
     ...layer,
     ...(data !== undefined && { data: absolute(data) }),
-    ...(models !== undefined && { models: models.map((model) => ({ ...model, path: absolute(model.path) })) }),
+    ...(models !== undefined && { models: models.map((model) => withAbsolute(model, absolute)) }),
   };
 }
+
+const withAbsolute = (model: ModelEntry, absolute: (path: string) => string): ModelEntry => ({
+  ...model,
+  ...(model.path !== undefined && { path: absolute(model.path) }),
+  ...(model.key?.file !== undefined && { key: { file: absolute(model.key.file) } }),
+});
 
 const isGroup = (value: unknown): value is Raw =>
   typeof value === "object" && value !== null && !Array.isArray(value) && Object.getPrototypeOf(value) !== null;

@@ -1,18 +1,12 @@
 import { isIP } from "node:net";
 import { Type, type Static } from "typebox";
 import { chosenRoles, hash32, offeredRoles, schema } from "../protocols/index.ts";
+import { modelEntry } from "./models.ts";
 
 const path = Type.String({ minLength: 1, maxLength: 4096 });
 
 /** A node's name: what a DNS label allows. */
 const nodeNamePattern = "^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$";
-
-/** One GGUF file and the name people and programs ask for. */
-const modelEntry = schema.object({
-  name: Type.String({ pattern: "^[A-Za-z0-9][A-Za-z0-9._:-]{0,99}$", description: "letters, digits, . _ : -" }),
-  path,
-});
-export type ModelEntry = Static<typeof modelEntry>;
 
 /** `10.0.0.2`, `10.0.0.0/8`, `fd00::/8`. A range of no bits would take everybody for a proxy. */
 function isAddressOrRange(text: string): boolean {

@@ -150,7 +150,7 @@ export const errorTable = {
   MODEL_UNAVAILABLE: {
     outcome: "not_started",
     http: 503,
-    help: "All nodes that have this model are down, draining, or have just lost the role `ai`. See `plexus nodes`.",
+    help: "All nodes that have this model, or the server behind it, are down, draining, or have just lost the role `ai`. See `plexus models`.",
   },
   MODEL_LOAD_FAILED: {
     outcome: "failed",
@@ -176,6 +176,21 @@ export const errorTable = {
     outcome: "failed",
     http: 502,
     help: "The model could not be fetched from its source; details say why. What has come is kept: pull again to go on.",
+  },
+  MODEL_BUSY: {
+    outcome: "not_started",
+    http: 429,
+    help: "The model has no place free. Wait for `details.retryAfterMs` and try again.",
+  },
+  PROVIDER_REFUSED: {
+    outcome: "failed",
+    http: 502,
+    help: "The server that runs this model refused: its key, its quota or what it allows. Details say which; whoever runs the node can change that.",
+  },
+  PROVIDER_FAILED: {
+    outcome: "unknown",
+    http: 502,
+    help: "The server that runs this model failed, or its answer was damaged or cut off; details say how. Try again.",
   },
   CONTEXT_TOO_LONG: { outcome: "failed", http: 400, help: "The prompt does not fit the model's context. Shorten it." },
   QUEUE_FULL: {

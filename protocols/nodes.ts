@@ -35,3 +35,20 @@ function webAddress(text: string): URL | undefined {
 /** Whether a URL's host is the machine itself. */
 export const isLoopback = (hostname: string): boolean =>
   /^(?:localhost|.+\.localhost|127(?:\.\d{1,3}){3}|\[::1\])$/.test(hostname);
+
+/** Whether an IP address is of this machine or of a network that the internet does not route to: loopback, link-local, private, unique
+ *  local, and the range of carriers, which overlay networks use. What is no address is none of these. */
+export function isPrivateAddress(address: string): boolean {
+  const text = address.toLowerCase().replace(/^::ffff:(?=\d+\.)/, "");
+  if (text.includes(":")) return text === "::" || text === "::1" || /^(?:f[cd]|fe[89ab])[0-9a-f]{0,2}:/.test(text);
+  const parts = text.split(".").map(Number);
+  if (parts.length !== 4 || !parts.every((part) => Number.isInteger(part) && part >= 0 && part <= 255)) return false;
+  const [first = 0, second = 0] = parts;
+  return (
+    [0, 10, 127].includes(first) ||
+    (first === 172 && second >= 16 && second < 32) ||
+    (first === 192 && second === 168) ||
+    (first === 169 && second === 254) ||
+    (first === 100 && second >= 64 && second < 128)
+  );
+}

@@ -15,6 +15,7 @@ import type {
 } from "../protocols/index.ts";
 import { runtimeLimits } from "./limits.ts";
 import type { Machine } from "./machine.ts";
+import type { Endpoint } from "./remote/endpoint.ts";
 
 /** A model as configured. */
 export interface ModelSpec {
@@ -30,6 +31,10 @@ export interface ModelSpec {
   readonly sequences?: number;
   /** `false` (default) runs on the processor; `auto` probes for a graphics card in the host. */
   readonly gpu?: false | "auto";
+  /** Where the model is, of an adapter of models on other servers. */
+  readonly endpoint?: Endpoint;
+  /** What the model can do, where its owner says so. */
+  readonly capabilities?: readonly Capability[];
   /** Pause between the echo's tokens. Default 0. */
   readonly tokenDelayMs?: number;
 }
@@ -104,6 +109,8 @@ export interface LoadedModel {
   readonly device: string;
   /** What this one can do. The engines that it serves follow from it. */
   readonly capabilities: readonly Capability[];
+  /** Of one call, where the plan could not know it. */
+  readonly contextTokens?: number;
   /** One function for each engine whose capability it has. */
   readonly serves: { readonly [Name in EngineName]?: Serve<Name> };
   unload(): Promise<void>;

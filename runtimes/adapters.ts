@@ -1,11 +1,17 @@
 /** The adapters: one row each. To add one is a folder and its row here; nothing else knows an adapter by its name. */
+import type { ModelEntry } from "../config/index.ts";
 import { assert } from "../protocols/index.ts";
 import type { Adapter, Inspection, ModelSpec } from "./adapter.ts";
+import { anthropic } from "./anthropic/adapter.ts";
 import { echo } from "./echo/adapter.ts";
+import { gemini } from "./gemini/adapter.ts";
+import { kserve } from "./kserve/adapter.ts";
 import { llama } from "./llama/adapter.ts";
+import { ollama } from "./ollama/adapter.ts";
+import { openai } from "./openai/adapter.ts";
 
 /** In the order in which they are asked whether a configured model is theirs. */
-const adapters: readonly Adapter[] = [echo, llama];
+const adapters: readonly Adapter[] = [echo, openai, ollama, anthropic, gemini, kserve, llama];
 
 /** The adapter of a model. */
 export function adapterOf({ adapter: name }: Pick<ModelSpec, "adapter">): Adapter {
@@ -16,14 +22,26 @@ export function adapterOf({ adapter: name }: Pick<ModelSpec, "adapter">): Adapte
 
 /** What the inference host is told of a configured model. */
 export function modelSpec(
-  entry: Pick<ModelSpec, "name" | "path">,
+  entry: ModelEntry,
   settings: { readonly contextTokens: number; readonly gpu: "off" | "auto" },
 ): ModelSpec {
-  const adapter = adapters.find((one) => one.claims(entry));
-  assert(adapter !== undefined, "some adapter claims every model");
-  const { name, path } = entry;
-  const { contextTokens, gpu } = settings;
-  return { name, adapter: adapter.name, path, contextTokens, gpu: gpu === "auto" ? "auto" : false };
+  const { name, path = "", url, model = name, key, pull, capabilities, contextTokens, places: sequences } = entry;
+  const adapter = adapters.find((one) => (url === undefined ? one.claims({ name, path }) : one.name === entry.adapter));
+  assert(adapter !== undefined, "some adapter has every model");
+  const set = { ...(sequences !== undefined && { sequences }), ...(capabilities !== undefined && { capabilities }) };
+  if (url !== undefined) {
+    const endpoint = { url, model, key, pull };
+    return {
+      name,
+      adapter: adapter.name,
+      path,
+      endpoint,
+      ...set,
+      ...(contextTokens !== undefined && { contextTokens }),
+    };
+  }
+  const gpu = settings.gpu === "auto" ? "auto" : false;
+  return { name, adapter: adapter.name, path, contextTokens: contextTokens ?? settings.contextTokens, gpu };
 }
 
 /** Looks at a model's file, without native code. Throws what the file system throws. */

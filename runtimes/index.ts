@@ -7,7 +7,8 @@
  *                 └─ inference host (host/): a child process; one pool of one thread per model
  *                        └─ adapters.ts: one row and one folder an adapter
  *                             ├─ llama (llama/): GGUF models on llama.cpp
- *                             └─ echo (echo/): the same speech, to try the host itself
+ *                             ├─ echo (echo/): the same speech, to try the host itself
+ *                             └─ openai, ollama, anthropic, gemini, kserve: models on other servers, on remote/
  *
  *  Why a process: ending a thread, or exiting, while a native call runs aborts the whole process, and so does a fault in
  *  native code. Such a fault costs the host, never the node; the host is started again and loads its models anew. The detour
@@ -21,7 +22,8 @@
  *  Cancelling is a message and takes effect within one token. A thread is never ended while it works; a host that does not
  *  obey is killed whole.
  *
- *  Where next: `engine.ts`, `adapter.ts`, `admission.ts`, `host/host.ts`, `host/child.ts`, `host/worker.ts`, `llama/llama.ts`, `llama/writer.ts`. */
+ *  Where next: `engine.ts`, `adapter.ts`, `admission.ts`, `host/host.ts`, `host/child.ts`, `host/worker.ts`, `llama/llama.ts`, `llama/writer.ts`,
+ *  `remote/adapter.ts`. */
 export type { ModelSpec } from "./adapter.ts";
 export { inspectModel, modelSpec } from "./adapters.ts";
 export { createEchoRuntime, type EchoOptions, type EchoRuntime } from "./echo/echo.ts";

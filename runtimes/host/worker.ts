@@ -26,8 +26,8 @@ export async function load({ spec, plan }: LoadTask): Promise<LoadAnswer> {
   if (result.type === "failed") return result;
   loaded = result.model;
   const { warnings } = result;
-  const { contextTokens, sequences, sizeBytes, threads } = plan;
-  const { device, capabilities } = loaded;
+  const { sequences, sizeBytes, threads } = plan;
+  const { device, capabilities, contextTokens = plan.contextTokens } = loaded;
   return { type: "loaded", facts: { contextTokens, sequences, sizeBytes, threads, device, capabilities }, warnings };
 }
 

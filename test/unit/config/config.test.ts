@@ -80,6 +80,65 @@ describe("configuration", () => {
     expect(parse({}).trustedProxies).to.deep.equal([]);
   });
 
+  describe("of a model on another server", () => {
+    const entry = { name: "gpt", adapter: "openai", url: "https://api.example.org/v1", key: { env: "KEY" } } as const;
+    const fromFile = (model: object) => parse({ file: { path: "/etc/plexus/c.yaml", content: { models: [model] } } });
+
+    it("takes an adapter, an address and where the key is", () => {
+      expect(fromFile(entry).models).to.deep.equal([entry]);
+      expect(fromFile({ ...entry, key: { file: "key" } }).models[0]?.key).to.deep.equal({ file: "/etc/plexus/key" });
+      const whole = {
+        ...entry,
+        model: "gpt-4o-mini",
+        contextTokens: 128_000,
+        places: 4,
+        capabilities: ["chat", "tools"],
+      };
+      expect(fromFile(whole).models).to.deep.equal([whole]);
+    });
+
+    it("reads one from the command line or a variable", () => {
+      const read = (text: string) => parse({ environment: { PLEXUS_MODELS: text } }).models;
+      expect(read("ollama+http://127.0.0.1:11434#llama3.2:3b;openai+https://x.org/v1#a/b,fast,env:K")).to.deep.equal([
+        { name: "llama3.2:3b", adapter: "ollama", url: "http://127.0.0.1:11434", model: "llama3.2:3b" },
+        { name: "fast", adapter: "openai", url: "https://x.org/v1", model: "a/b", key: { env: "K" } },
+      ]);
+      expect(read("gemini+https://x.org#m,g,/run/key")[0]).to.deep.include({ name: "g", key: { file: "/run/key" } });
+    });
+
+    const wrong: readonly (readonly [object, string])[] = [
+      [{ name: "m" }, "models.0.path"],
+      [{ name: "m", path: "m.gguf", key: { env: "K" } }, "models.0.key"],
+      [{ ...entry, path: "m.gguf" }, "models.0.path"],
+      [{ ...entry, adapter: undefined }, "models.0.adapter"],
+      [{ ...entry, adapter: "skynet" }, "models.0.adapter"],
+      [{ ...entry, url: "api.example.org" }, "models.0.url"],
+      [{ ...entry, url: "ftp://api.example.org" }, "models.0.url"],
+      [{ ...entry, url: "http://8.8.8.8/v1" }, "models.0.url"],
+      [{ ...entry, url: "https://user:sk-secret@api.example.org" }, "models.0.url"],
+      [{ ...entry, url: "https://api.example.org/?key=sk-secret" }, "models.0.url"],
+      [{ ...entry, key: "sk-secret" }, "models.0.key"],
+      [{ ...entry, key: { env: "sk-secret" } }, "models.0.key.env"],
+      [{ ...entry, key: {} }, "models.0.key"],
+      [{ ...entry, key: { env: "K", file: "f" } }, "models.0.key"],
+      [{ ...entry, key: { value: "sk-secret" } }, "models.0.key.value"],
+      [{ ...entry, apiKey: "sk-secret" }, "models.0.apiKey"],
+      [{ ...entry, capabilities: ["fly"] }, "models.0.capabilities.0"],
+      [{ ...entry, places: 0 }, "models.0.places"],
+    ];
+    for (const [model, field] of wrong)
+      it(`refuses ${JSON.stringify(model)}, names ${field}, and repeats no secret`, () => {
+        const said = refusal(() => fromFile(JSON.parse(JSON.stringify(model)) as object));
+        expect(said).to.include({ field });
+        expect(JSON.stringify(said)).to.not.include("sk-secret");
+      });
+
+    it("lets plain http go to private networks", () => {
+      for (const host of ["127.0.0.1:8080", "10.0.0.5", "[fd00::5]:9", "gpu.lan", "localhost"])
+        expect(fromFile({ ...entry, url: `http://${host}/v1` }).models[0]?.url).to.include(host);
+    });
+  });
+
   it("calls a node after its machine, or after its data folder when the machine has no name", () => {
     expect(parse({}).name).to.equal("ada-laptop");
     const nameless = (data: string) => parseConfig({ flags: { data } }, { ...context, hostname: "localhost" }).name;

@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { inspectGguf, inspectGgufFile, keyValueBytes, type GgufHeader } from "../../../runtimes/gguf.ts";
 import type { LoadInquiry } from "../../../runtimes/adapter.ts";
+import { remoteAdapters } from "../../../config/index.ts";
 import { adapterOf, inspectModel, modelSpec } from "../../../runtimes/adapters.ts";
 import { planLoad } from "../../../runtimes/llama/plan.ts";
 import { writeChainModel } from "../../conformance/chain-model.ts";
@@ -209,6 +210,18 @@ describe("the table of adapters", () => {
     expect(adapter.plan(inquiry)).to.have.nested.property("plan.contextTokens", 512);
     expect(adapter.plan({ ...inquiry, spec: { ...echo, sequences: 0 } })).to.include({ type: "refused" });
     expect(modelSpec({ name: "other", path: "other.gguf" }, settings).adapter).to.not.equal(echo.adapter);
+  });
+
+  it("has a row for each adapter that can be configured, which no file gets", () => {
+    for (const adapter of remoteAdapters) {
+      const spec = modelSpec({ name: "m", adapter, url: "https://x.org", places: 3 }, settings);
+      expect(spec).to.deep.include({
+        adapter,
+        sequences: 3,
+        endpoint: { url: "https://x.org", model: "m", key: undefined, pull: undefined },
+      });
+      expect(adapterOf(spec).claims({ name: adapter, path: "m.gguf" })).to.equal(false);
+    }
   });
 
   it("says of a model that is not one to work with what it is", () => {

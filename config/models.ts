@@ -1,0 +1,101 @@
+/** A model as it is configured: a GGUF file of this machine, or a model on another server. */
+import { Type, type Static } from "typebox";
+import { capabilities, isPrivateAddress, schema } from "../protocols/index.ts";
+
+/** The adapters of models on other servers; `runtimes/adapters.ts` has a row for each. */
+export const remoteAdapters = ["openai", "ollama", "anthropic", "gemini", "kserve"] as const;
+
+const oneOf = <const Names extends readonly string[]>(names: Names) =>
+  Type.Unsafe<Names[number]>(Type.Union(names.map((name) => Type.Literal(name))));
+
+const path = Type.String({ minLength: 1, maxLength: 4096 });
+
+/** Where a key is; the key itself is never configured. One of the two. */
+const keyPlace = schema.object({
+  env: Type.Optional(
+    Type.String({ pattern: "^[A-Za-z_][A-Za-z0-9_]{0,99}$", description: "the name of an environment variable" }),
+  ),
+  file: Type.Optional(path),
+});
+
+/** The name that people and programs ask for, and what is behind it: `path`, or `adapter` and `url`. */
+export const modelEntry = schema.object({
+  name: Type.String({ pattern: "^[A-Za-z0-9][A-Za-z0-9._:-]{0,99}$", description: "letters, digits, . _ : -" }),
+  path: Type.Optional(path),
+  adapter: Type.Optional(oneOf(remoteAdapters)),
+  url: Type.Optional(Type.String({ minLength: 1, maxLength: 2_000 })),
+  /** What the server calls the model. Absent: `name`. */
+  model: Type.Optional(Type.String({ minLength: 1, maxLength: 200 })),
+  key: Type.Optional(keyPlace),
+  /** Context of one call, where the server does not tell or has more. */
+  contextTokens: Type.Optional(Type.Integer({ minimum: 64, maximum: 16_777_216 })),
+  /** Calls that run there at once. */
+  places: Type.Optional(Type.Integer({ minimum: 1, maximum: 64 })),
+  /** Have the server fetch the model where it lacks it and can. */
+  pull: Type.Optional(Type.Boolean()),
+  /** What the model can do, where neither the server nor the model's name tells. */
+  capabilities: Type.Optional(Type.Array(oneOf(capabilities), { minItems: 1, uniqueItems: true })),
+});
+export type ModelEntry = Static<typeof modelEntry>;
+
+/** What the schema cannot say of an entry. Never has a part of a key or of an address's secrets in it. */
+export function modelProblem(
+  entry: ModelEntry,
+): { readonly field: keyof ModelEntry; readonly reason: string } | undefined {
+  const { path: file, adapter, url, key } = entry;
+  if (url === undefined) {
+    if (file === undefined) return { field: "path", reason: "a model needs a path, or an adapter and a url" };
+    const remote = (["adapter", "model", "key", "places", "pull", "capabilities"] as const).find(
+      (name) => entry[name] !== undefined,
+    );
+    return remote && { field: remote, reason: "belongs to a model on another server, which has a url and no path" };
+  }
+  if (file !== undefined) return { field: "path", reason: "a model has a path or a url, not both" };
+  if (adapter === undefined)
+    return { field: "adapter", reason: `a model with a url needs an adapter: one of ${remoteAdapters.join(", ")}` };
+  if (key !== undefined && (key.env === undefined) === (key.file === undefined))
+    return { field: "key", reason: "names where the key is: { env: VARIABLE } or { file: PATH }" };
+  const reason = addressProblem(url);
+  return reason === undefined ? undefined : { field: "url", reason };
+}
+
+function addressProblem(text: string): string | undefined {
+  const url = URL.parse(text);
+  if (url === null || !/^https?:$/.test(url.protocol)) return "must be an address like https://api.example.org/v1";
+  if (url.username !== "" || url.password !== "")
+    return "has a password in it; name where the key is: key: { env: VARIABLE }";
+  if (url.search !== "" || url.hash !== "") return "must end with its path: no ? and no #";
+  const host = url.hostname.replaceAll(/[[\]]/g, "");
+  const isAddress = host.includes(":") || /^[\d.]+$/.test(host);
+  return url.protocol === "http:" && isAddress && !isPrivateAddress(host)
+    ? "plain http goes to this machine and private networks only; use https"
+    : undefined;
+}
+
+/** Reads `PATH[,NAME]` or `ADAPTER+URL[#MODEL][,NAME[,KEY]]`, where KEY is `env:VARIABLE` or a file. Without a name the model
+ *  is called like its file, or as the server calls it. */
+export function modelFromText(text: string): ModelEntry {
+  const [, adapter, url = "", there] = /^([a-z]+)\+(https?:\/\/[^#,]*)(?:#([^,]*))?/.exec(text) ?? [];
+  if (adapter === undefined) {
+    const [file, name] = splitAt(text, ",");
+    const last = file.split("/").at(-1) ?? file;
+    return { path: file, name: name === "" ? asName(last.replace(/\.gguf$/i, "")) : name };
+  }
+  const [name, key] = splitAt(splitAt(text, ",")[1], ",");
+  return {
+    name: name === "" ? asName(there ?? adapter) : name,
+    // One that does not exist is refused with those that do.
+    adapter: adapter as (typeof remoteAdapters)[number],
+    url,
+    ...(there !== undefined && { model: there }),
+    ...(key !== "" && { key: key.startsWith("env:") ? { env: key.slice("env:".length) } : { file: key } }),
+  };
+}
+
+const asName = (text: string): string => text.replaceAll(/[^A-Za-z0-9._:-]/g, "-");
+
+/** The text before and after the first separator. */
+export function splitAt(text: string, separator: string): readonly [string, string] {
+  const at = text.indexOf(separator);
+  return at < 0 ? [text, ""] : [text.slice(0, at), text.slice(at + 1)];
+}

@@ -1,0 +1,217 @@
+/** Google's Gemini. https://ai.google.dev/api */
+import {
+  failure,
+  PlexusError,
+  type Capability,
+  type ChatMessage,
+  type EmbedRequest,
+  type GenerationEnd,
+  type GenerationRequest,
+  type Tool,
+} from "../../protocols/index.ts";
+import { remoteAdapter, type At, type Described, type Provider } from "../remote/adapter.ts";
+import { at, listAt, numberAt, textAt } from "../remote/json.ts";
+import { remoteLimits } from "../remote/limits.ts";
+import { argumentsOf, base64Of, writeText, type Delta, type TextMapping } from "../remote/text.ts";
+import { vectorOf, wholeVectors } from "../remote/vectors.ts";
+
+/** It takes no more; further ones are looked for here. */
+const stopStringsMax = 5;
+/** What stands for the signature of a call that Gemini did not make. */
+const noSignature = "skip_thought_signature_validator";
+
+const provider: Provider = {
+  name: "gemini",
+  capabilities: ["chat", "tools", "json", "vision", "hearing", "embed"],
+  wire: {
+    base: (url) => (/\/v1(?:beta)?\/?$/.test(url.pathname) ? url.href : new URL("/v1beta", url).href),
+    // In the address it would be in logs on the way.
+    headers: (key): Record<string, string> => (key === undefined ? {} : { "x-goog-api-key": key }),
+    stream: "sse",
+  },
+  describe: async (call, { endpoint }) => describedBy(await call.json({ path: pathOf(endpoint.model) })),
+  answers() {
+    const signatures = new Map<string, string>();
+    return {
+      generate: (request, here) => writeText(request, here, contentMapping(request, { ...here, signatures })),
+      embed,
+    };
+  },
+};
+
+/** The row of Gemini. */
+export const gemini = remoteAdapter(provider);
+
+const pathOf = (model: string, method = ""): string =>
+  `/${model.includes("/") ? model : `models/${model}`}${method === "" ? "" : `:${method}`}`;
+
+/** What it says of a model. All that write text read images and sounds. */
+export function describedBy(row: unknown): Described {
+  const methods = listAt(row, "supportedGenerationMethods");
+  const capabilities: Capability[] = [];
+  if (methods.includes("generateContent")) capabilities.push("chat", "tools", "json", "vision", "hearing");
+  if (methods.includes("embedContent") || methods.includes("batchEmbedContents")) capabilities.push("embed");
+  return {
+    ...(capabilities.length > 0 && { capabilities }),
+    contextTokens: numberAt(row, "inputTokenLimit"),
+    facts: { thinks: at(row, "thinking") === true },
+  };
+}
+
+async function embed({ inputs }: EmbedRequest, { call, model }: At<"embed">) {
+  const name = pathOf(model).slice(1);
+  const vectors: Uint8Array[] = [];
+  for (let from = 0; from < inputs.length; from += remoteLimits.inputsPerRequestMax) {
+    const requests = inputs
+      .slice(from, from + remoteLimits.inputsPerRequestMax)
+      .map((text) => ({ model: name, content: { parts: [{ text }] } }));
+    const answer = await call.json({ path: pathOf(model, "batchEmbedContents"), body: { requests } });
+    vectors.push(...listAt(answer, "embeddings").map((one) => vectorOf(at(one, "values"))));
+  }
+  // It does not count what it reads for this.
+  return { vectors: wholeVectors(vectors, inputs.length), promptTokens: 0 };
+}
+
+/** How Gemini is asked for text. `signatures`: those of the calls that it made, by the call's id. */
+export function contentMapping(
+  request: GenerationRequest,
+  at0: { readonly model: string; readonly facts: unknown; readonly signatures: Map<string, string> },
+): TextMapping {
+  const { messages, sampling, stop = [], tools = [], toolChoice = "auto", format } = request;
+  const { temperature, topP, maxTokens, seed } = sampling;
+  const { model, facts, signatures } = at0;
+  const system = messages.filter(({ role }) => role === "system").map(({ content }) => content);
+  const mode = { auto: "AUTO", none: "NONE", required: "ANY" } as const;
+  const body = {
+    contents: contentsOf(messages, { signatures, isSigned: /gemini-(?:[3-9]|\d\d)/.test(model) }),
+    ...(system.length > 0 && { systemInstruction: { parts: [{ text: system.join("\n\n") }] } }),
+    generationConfig: {
+      temperature,
+      topP,
+      maxOutputTokens: maxTokens,
+      seed,
+      ...(stop.length > 0 && { stopSequences: stop.slice(0, stopStringsMax) }),
+      ...(format !== undefined && { responseMimeType: "application/json" }),
+      ...(format?.type === "schema" && { responseJsonSchema: format.schema }),
+      ...(at(facts, "thinks") === true && { thinkingConfig: { includeThoughts: true } }),
+    },
+    ...(tools.length > 0 && {
+      tools: [{ functionDeclarations: tools.map(toolOf) }],
+      toolConfig: {
+        functionCallingConfig:
+          typeof toolChoice === "string"
+            ? { mode: mode[toolChoice] }
+            : { mode: mode.required, allowedFunctionNames: [toolChoice.name] },
+      },
+    }),
+  };
+  const path = `${pathOf(model, "streamGenerateContent")}?alt=sse`;
+  return { ask: { path, body }, read: createReader(request.id, at0) };
+}
+
+const toolOf = ({ name, description, parameters }: Tool): object => ({
+  name,
+  ...(description !== undefined && { description }),
+  ...(parameters !== undefined && { parametersJsonSchema: parameters }),
+});
+
+/** Turns that alternate: neighbours of one role are one turn, and what a function answered is a turn of the user. */
+export function contentsOf(
+  messages: readonly ChatMessage[],
+  signing: { readonly signatures: ReadonlyMap<string, string>; readonly isSigned: boolean },
+): readonly object[] {
+  const contents: { role: "user" | "model"; parts: object[] }[] = [];
+  const names = new Map(messages.flatMap(({ calls = [] }) => calls.map(({ id, name }) => [id, name] as const)));
+  for (const message of messages) {
+    if (message.role === "system") continue;
+    const role = message.role === "assistant" ? "model" : "user";
+    const parts = partsOf(message, names, signing);
+    if (parts.length === 0) continue;
+    const last = contents.at(-1);
+    if (last?.role === role) last.parts.push(...parts);
+    else contents.push({ role, parts });
+  }
+  return contents;
+}
+
+function partsOf(
+  { role, content, media = [], calls = [], callId = "" }: ChatMessage,
+  names: ReadonlyMap<string, string>,
+  { signatures, isSigned }: { readonly signatures: ReadonlyMap<string, string>; readonly isSigned: boolean },
+): object[] {
+  if (role === "tool")
+    return [{ functionResponse: { name: names.get(callId) ?? callId, response: { result: content } } }];
+  return [
+    ...media.map(({ mediaType, bytes }) => ({ inlineData: { mimeType: mediaType, data: base64Of(bytes) } })),
+    ...(content === "" ? [] : [{ text: content }]),
+    ...calls.map((call, place) => {
+      // Of calls made together, the first alone is signed.
+      const signature = signatures.get(call.id) ?? (isSigned && place === 0 ? noSignature : undefined);
+      return {
+        functionCall: { name: call.name, args: argumentsOf(call) },
+        ...(signature !== undefined && { thoughtSignature: signature }),
+      };
+    }),
+  ];
+}
+
+const ends: Readonly<Record<string, GenerationEnd>> = { STOP: "complete", MAX_TOKENS: "length" };
+/** Endings without an answer, because of what was said. */
+const blocked = /SAFETY|RECITATION|BLOCKLIST|PROHIBITED|SPII|LANGUAGE|IMAGE/;
+
+/** What the events of one answer say. Its calls come whole; most have no id, so that one is made. */
+function createReader(
+  id: string,
+  { model, signatures }: { readonly model: string; readonly signatures: Map<string, string> },
+): TextMapping["read"] {
+  let calls = 0;
+  return (event) => {
+    const candidate = at(event, "candidates", 0);
+    const reason = textAt(candidate, "finishReason");
+    const block =
+      textAt(event, "promptFeedback", "blockReason") ??
+      (reason !== undefined && blocked.test(reason) ? reason : undefined);
+    if (block !== undefined) throw new PlexusError(failure("PROVIDER_REFUSED", { model, said: block.slice(0, 100) }));
+    const deltas: Delta[] = listAt(candidate, "content", "parts").map((part) => {
+      const call = at(part, "functionCall");
+      if (call === undefined) {
+        const text = textAt(part, "text");
+        return at(part, "thought") === true ? { thought: text } : { text };
+      }
+      calls += 1;
+      const callId = textAt(call, "id") ?? `${id}-${calls}`;
+      const signature = textAt(part, "thoughtSignature");
+      if (signature !== undefined) keep(signatures, callId, signature);
+      return {
+        call: {
+          index: calls,
+          id: callId,
+          name: textAt(call, "name"),
+          arguments: JSON.stringify(at(call, "args") ?? {}),
+        },
+      };
+    });
+    const usage = at(event, "usageMetadata");
+    const thoughts = numberAt(usage, "thoughtsTokenCount");
+    const written = numberAt(usage, "candidatesTokenCount");
+    return [
+      ...deltas,
+      {
+        usage: {
+          promptTokens: numberAt(usage, "promptTokenCount"),
+          completionTokens:
+            written === undefined && thoughts === undefined ? undefined : (written ?? 0) + (thoughts ?? 0),
+          cachedTokens: numberAt(usage, "cachedContentTokenCount"),
+        },
+        // Whatever else it ends with (MALFORMED_FUNCTION_CALL, OTHER), it has not said all.
+        end: reason === undefined ? undefined : (ends[reason] ?? "length"),
+      },
+    ];
+  };
+}
+
+function keep(signatures: Map<string, string>, id: string, signature: string): void {
+  signatures.set(id, signature);
+  const [oldest] = signatures.keys();
+  if (signatures.size > remoteLimits.signaturesMax && oldest !== undefined) signatures.delete(oldest);
+}

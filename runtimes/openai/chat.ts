@@ -1,0 +1,133 @@
+/** Chat completions: the request, and what the events of an answer say. Pure. */
+import type { ChatMessage, GenerationEnd, GenerationRequest, Media, Tool, ToolChoice } from "../../protocols/index.ts";
+import { at, listAt, numberAt, textAt } from "../remote/json.ts";
+import { base64Of, logprobsIn, type Delta, type TextMapping } from "../remote/text.ts";
+
+/** OpenAI takes no more; further ones are looked for here. */
+const stopStringsMax = 4;
+
+/** How OpenAI, and what speaks like it, is asked for text. */
+export function chatMapping(
+  request: GenerationRequest,
+  { model, isOpenAi }: { readonly model: string; readonly isOpenAi: boolean },
+): TextMapping {
+  const { messages, sampling, stop = [], tools = [], toolChoice, format, logprobs } = request;
+  const { maxTokens, temperature, topP, seed } = sampling;
+  const body = {
+    model,
+    messages: messages.map(messageOf),
+    stream: true,
+    stream_options: { include_usage: true },
+    temperature,
+    top_p: topP,
+    seed,
+    // OpenAI's reasoning models refuse the older name, and other servers do not know the newer one.
+    ...(isOpenAi ? { max_completion_tokens: maxTokens } : { max_tokens: maxTokens }),
+    ...(stop.length > 0 && { stop: stop.slice(0, stopStringsMax) }),
+    ...(tools.length > 0 && { tools: tools.map(toolOf), tool_choice: choiceOf(toolChoice) }),
+    ...(format !== undefined && { response_format: formatOf(format) }),
+    ...(logprobs !== undefined && { logprobs: true, ...(logprobs > 0 && { top_logprobs: logprobs }) }),
+  };
+  return { ask: { path: "/chat/completions", body }, read: readChat };
+}
+
+/** A message. What is shown stands before what is said about it. */
+export function messageOf({ role, content, media = [], calls = [], callId }: ChatMessage): object {
+  if (role === "tool") return { role, tool_call_id: callId, content };
+  if (calls.length > 0) {
+    const toolCalls = calls.map(({ id, name, arguments: text }) => ({
+      id,
+      type: "function",
+      function: { name, arguments: text },
+    }));
+    return { role, content: content === "" ? null : content, tool_calls: toolCalls };
+  }
+  if (media.length === 0) return { role, content };
+  return { role, content: [...media.map(mediaOf), ...(content === "" ? [] : [{ type: "text", text: content }])] };
+}
+
+function mediaOf({ type, mediaType, bytes }: Media): object {
+  if (type === "image") return { type: "image_url", image_url: { url: `data:${mediaType};base64,${base64Of(bytes)}` } };
+  const format = /wav/.test(mediaType)
+    ? "wav"
+    : /mpeg|mp3/.test(mediaType)
+      ? "mp3"
+      : (mediaType.split("/")[1] ?? "wav");
+  return { type: "input_audio", input_audio: { data: base64Of(bytes), format } };
+}
+
+/** A tool as OpenAI has it, and Ollama after it. */
+export const toolOf = ({ name, description, parameters }: Tool): object => ({
+  type: "function",
+  function: {
+    name,
+    ...(description !== undefined && { description }),
+    parameters: parameters ?? { type: "object", properties: {} },
+  },
+});
+
+const choiceOf = (choice: ToolChoice = "auto"): unknown =>
+  typeof choice === "string" ? choice : { type: "function", function: { name: choice.name } };
+
+function formatOf(format: NonNullable<GenerationRequest["format"]>): object {
+  if (format.type === "json") return { type: "json_object" };
+  const { schema } = format;
+  return { type: "json_schema", json_schema: { name: "answer", schema, strict: isStrict(schema) } };
+}
+
+/** Whether OpenAI can hold a model to a schema: every object names all that it has, and demands it. */
+export function isStrict(schema: unknown): boolean {
+  if (typeof schema !== "object" || schema === null) return true;
+  if (Array.isArray(schema)) return schema.every(isStrict);
+  if (at(schema, "type") === "object") {
+    const names = Object.keys((at(schema, "properties") as object | undefined) ?? {});
+    const required = listAt(schema, "required");
+    if (at(schema, "additionalProperties") !== false || names.some((name) => !required.includes(name))) return false;
+  }
+  return Object.values(schema).every(isStrict);
+}
+
+const ends: Readonly<Record<string, GenerationEnd>> = {
+  stop: "complete",
+  length: "length",
+  tool_calls: "calls",
+  function_call: "calls",
+  // Mistral's word for the end of the context.
+  model_length: "length",
+};
+
+/** What an event of a stream says; or the one answer of a server that does not stream. */
+export function readChat(event: unknown): readonly Delta[] {
+  const choice = at(event, "choices", 0);
+  const said = at(choice, "delta") ?? at(choice, "message");
+  const reason = textAt(choice, "finish_reason");
+  const usage = at(event, "usage");
+  const thought = textAt(said, "reasoning_content") ?? textAt(said, "reasoning");
+  const text = textAt(said, "content") ?? textAt(said, "refusal");
+  const logprobs = logprobsIn(listAt(choice, "logprobs", "content"));
+  return [
+    { ...(text !== undefined && { text }), ...(thought !== undefined && { thought }), ...(logprobs && { logprobs }) },
+    ...listAt(said, "tool_calls").map((call, place) => ({
+      call: {
+        index: numberAt(call, "index") ?? place,
+        id: textAt(call, "id"),
+        name: textAt(call, "function", "name"),
+        arguments: argumentsIn(at(call, "function", "arguments")),
+      },
+    })),
+    {
+      ...(typeof usage === "object" && usage !== null && { usage: usageOf(usage) }),
+      ...(reason !== undefined && { end: ends[reason] ?? "complete" }),
+    },
+  ];
+}
+
+/** Most servers give text; some give the object itself. */
+const argumentsIn = (value: unknown): string | undefined =>
+  typeof value === "string" ? value : value === undefined || value === null ? undefined : JSON.stringify(value);
+
+const usageOf = (usage: object): Delta["usage"] => ({
+  promptTokens: numberAt(usage, "prompt_tokens"),
+  completionTokens: numberAt(usage, "completion_tokens"),
+  cachedTokens: numberAt(usage, "prompt_tokens_details", "cached_tokens"),
+});

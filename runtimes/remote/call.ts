@@ -1,0 +1,234 @@
+/** One call's way to a server: the request, waiting while the server is busy, and what comes back, within limits.
+ *
+ *      send ──429, 503──► pause ──► send … ──2xx──► read ──► read … ──► end: the connection is kept, or closed
+ *        │                                            │
+ *        └── cancelled, refused, silent, broken ──────┴──► one PlexusError, the connection is closed
+ *
+ *  The only place where models on other servers are spoken to. */
+import { failure, PlexusError, type Failure } from "../../protocols/index.ts";
+import { demandPrivacy, readKey, type Endpoint } from "./endpoint.ts";
+import { createLinesReader, createSseReader } from "./events.ts";
+import { fromJson } from "./json.ts";
+import { remoteLimits } from "./limits.ts";
+import { connectionFailure, damaged, judge, retryAfterMsOf } from "./refusals.ts";
+
+/** A request. */
+export interface Ask {
+  /** Behind the address of the endpoint. */
+  readonly path: string;
+  /** Sent as JSON; absent with `form` absent too: a GET. */
+  readonly body?: unknown;
+  readonly form?: FormData;
+}
+
+/** How a provider is spoken to. */
+export interface Wire {
+  /** The address that paths follow, of the one that is configured. */
+  readonly base: (url: URL) => string;
+  readonly headers: (key: string | undefined) => Readonly<Record<string, string>>;
+  /** How a stream is written where the server does not say. */
+  readonly stream: "sse" | "lines";
+}
+
+export interface CallOptions {
+  readonly endpoint: Endpoint;
+  readonly wire: Wire;
+  /** From now to the end of all attempts and pauses. */
+  readonly timeoutMs: number;
+  readonly silenceMs?: number;
+}
+
+/** One call. Every method throws a PlexusError. */
+export class Call {
+  readonly #options: CallOptions;
+  readonly #aborter = new AbortController();
+  readonly #deadlineMs: number;
+  /** Why the call was ended from here. */
+  #why: Failure | undefined;
+  #body: ReadableStreamDefaultReader<Uint8Array> | undefined;
+  #bytes = 0;
+
+  constructor(options: CallOptions) {
+    this.#options = options;
+    this.#deadlineMs = performance.now() + options.timeoutMs;
+  }
+
+  get model(): string {
+    return this.#options.endpoint.model;
+  }
+
+  /** Ends the call now: its connection is closed. */
+  cancel(why: Failure = failure("CANCELLED")): void {
+    this.#why ??= why;
+    this.#aborter.abort();
+  }
+
+  /** The call is over. A connection whose answer was read to its end is kept for the next; any other is closed. */
+  async end(): Promise<void> {
+    if (this.#body === undefined || this.#aborter.signal.aborted) return this.cancel();
+    const timer = setTimeout(() => this.cancel(), remoteLimits.restMsMax);
+    try {
+      while (!(await this.#body.read()).done);
+    } catch {
+      // It was answered already.
+    } finally {
+      clearTimeout(timer);
+      this.cancel();
+    }
+  }
+
+  /** The JSON of an answer. */
+  async json(ask: Ask): Promise<unknown> {
+    await this.#send(ask);
+    const value = fromJson(await this.#text(remoteLimits.answerBytesMax));
+    if (value === undefined) throw damaged("its answer is not JSON");
+    return value;
+  }
+
+  /** The pieces of an answer of bytes, and what they are. */
+  async bytes(ask: Ask): Promise<{ readonly mediaType: string; readonly pieces: AsyncIterable<Uint8Array> }> {
+    const { headers } = await this.#send(ask);
+    return { mediaType: headers.get("content-type")?.split(";")[0]?.trim() ?? "", pieces: this.#pieces() };
+  }
+
+  /** The JSON of each event of an answer; the whole of one that is no stream. `[DONE]` ends it. */
+  async *events(ask: Ask): AsyncGenerator<unknown> {
+    const { headers } = await this.#send(ask);
+    const type = headers.get("content-type") ?? "";
+    if (type.startsWith("application/json")) {
+      const value = fromJson(await this.#text(remoteLimits.answerBytesMax));
+      if (value === undefined) throw damaged("its answer is not JSON");
+      yield value;
+      return;
+    }
+    const isLines =
+      type.includes("ndjson") || (!type.startsWith("text/event-stream") && this.#options.wire.stream === "lines");
+    const reader = isLines ? createLinesReader() : createSseReader();
+    for await (const piece of this.#pieces())
+      for (const data of reader.push(piece)) {
+        if (data === "[DONE]") return;
+        yield this.#event(data);
+      }
+    for (const data of reader.end()) yield this.#event(data);
+  }
+
+  #event(data: string): unknown {
+    const value = fromJson(data);
+    if (value === undefined) throw damaged("an event of its answer is not JSON");
+    return value;
+  }
+
+  async #text(bytesMax: number): Promise<string> {
+    const pieces: Uint8Array[] = [];
+    let length = 0;
+    for await (const piece of this.#pieces()) {
+      pieces.push(piece);
+      if ((length += piece.length) >= bytesMax) break;
+    }
+    try {
+      return new TextDecoder("utf-8", { fatal: true }).decode(Buffer.concat(pieces));
+    } catch {
+      throw damaged("its answer is not UTF-8");
+    }
+  }
+
+  /** What arrives, until it ends. Only the time in which a piece is waited for is silence. */
+  async *#pieces(): AsyncGenerator<Uint8Array> {
+    const body = this.#body;
+    if (body === undefined) return;
+    while (true) {
+      const { done, value } = await this.#within(this.#options.silenceMs ?? remoteLimits.silenceMsMax, () =>
+        body.read(),
+      );
+      if (done || value === undefined) return;
+      this.#bytes += value.length;
+      if (this.#bytes > remoteLimits.answerBytesMax) throw damaged("its answer is too long");
+      yield value;
+    }
+  }
+
+  /** Sends until the server takes it. */
+  async #send(ask: Ask): Promise<Response> {
+    for (let attempt = 1; ; attempt += 1) {
+      const response = await this.#attempt(ask);
+      this.#body = response.body?.getReader();
+      if (response.ok) return response;
+      const refusal = await this.#refusalOf(response);
+      const pauseMs = this.#pauseMs(refusal, attempt);
+      if (pauseMs === undefined) throw new PlexusError(refusal.failure);
+      await this.#within(pauseMs + 1_000, () => this.#pause(pauseMs));
+    }
+  }
+
+  async #attempt({ path, body, form }: Ask): Promise<Response> {
+    const { endpoint, wire } = this.#options;
+    const key = this.#key();
+    const url = new URL(wire.base(new URL(endpoint.url)).replace(/\/+$/, "") + path);
+    const headers = { ...wire.headers(key), ...(body !== undefined && { "content-type": "application/json" }) };
+    return this.#within(remoteLimits.answerMsMax, async () => {
+      await demandPrivacy(url, this.model);
+      return fetch(url, {
+        method: body === undefined && form === undefined ? "GET" : "POST",
+        headers: { accept: "application/json, text/event-stream, */*", ...headers },
+        body: form ?? (body === undefined ? null : JSON.stringify(body)),
+        // Another address is another server: it gets neither the key nor the words.
+        redirect: "manual",
+        signal: this.#aborter.signal,
+      });
+    });
+  }
+
+  /** The key as it is now. */
+  #key(): string | undefined {
+    const read = readKey(this.#options.endpoint);
+    if (read.type === "key") return read.key;
+    throw new PlexusError(failure("PROVIDER_REFUSED", { model: this.model, reason: "its key is not there" }));
+  }
+
+  async #refusalOf(response: Response): Promise<ReturnType<typeof judge>> {
+    const { status, headers } = response;
+    if (status >= 300 && status < 400) {
+      this.#aborter.abort();
+      throw damaged("it sends the request to another address, which is not followed");
+    }
+    const body = fromJson(await this.#text(remoteLimits.refusalBytesMax).catch(() => ""));
+    const retryAfterMs = retryAfterMsOf(headers, Date.now());
+    return judge({ status, body, retryAfterMs }, { model: this.model, key: this.#key() });
+  }
+
+  /** How long to wait before the next attempt; undefined: there is none. */
+  #pauseMs(refusal: ReturnType<typeof judge>, attempt: number): number | undefined {
+    if (!refusal.again || attempt >= remoteLimits.attemptsMax) return undefined;
+    const asked = refusal.failure.details?.["retryAfterMs"];
+    const pauseMs = typeof asked === "number" ? asked : remoteLimits.waitMsDefault * 2 ** (attempt - 1);
+    const leftMs = this.#deadlineMs - performance.now();
+    return pauseMs <= Math.min(remoteLimits.waitMsMax, leftMs) ? pauseMs : undefined;
+  }
+
+  #pause(pauseMs: number): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(resolve, pauseMs);
+      this.#aborter.signal.addEventListener("abort", () => {
+        clearTimeout(timer);
+        reject(new Error("the call was ended"));
+      });
+    });
+  }
+
+  /** Waits for a step of the connection. What it throws is one of our errors. */
+  async #within<T>(limitMs: number, step: () => Promise<T>): Promise<T> {
+    const silent = failure("PROVIDER_FAILED", { model: this.model, reason: "the server has fallen silent" });
+    const timer = setTimeout(() => this.cancel(silent), limitMs);
+    try {
+      // A call that was ended before it began sends nothing.
+      if (this.#aborter.signal.aborted) throw new Error("the call was ended");
+      return await step();
+    } catch (thrown) {
+      if (this.#why !== undefined) throw new PlexusError(this.#why);
+      if (thrown instanceof PlexusError) throw thrown;
+      throw new PlexusError(connectionFailure(thrown, this.model));
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+}

@@ -1,0 +1,112 @@
+/** Bytes to lines to events. Pure: however the bytes are cut into pieces, the events are the same. */
+import { damaged } from "./refusals.ts";
+import { remoteLimits } from "./limits.ts";
+
+const lineFeed = 10;
+const carriageReturn = 13;
+
+/** Takes bytes and gives the lines that are complete. They end as in server-sent events: with LF, CR LF, or CR. */
+export class LineReader {
+  readonly #decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+  #held: Uint8Array[] = [];
+  #heldBytes = 0;
+  /** The last byte was a CR: an LF that follows is of the same end. */
+  #afterReturn = false;
+  #isFirst = true;
+
+  push(bytes: Uint8Array): readonly string[] {
+    const lines: string[] = [];
+    let start = 0;
+    for (let place = 0; place < bytes.length; place += 1) {
+      const byte = bytes[place];
+      if (byte !== lineFeed && byte !== carriageReturn) {
+        this.#afterReturn = false;
+        continue;
+      }
+      const isRest = byte === lineFeed && this.#afterReturn;
+      if (!isRest) lines.push(this.#line(bytes.subarray(start, place)));
+      this.#afterReturn = byte === carriageReturn;
+      start = place + 1;
+    }
+    this.#hold(bytes.subarray(start));
+    return lines;
+  }
+
+  /** What no line end follows. */
+  rest(): string {
+    return this.#line(new Uint8Array());
+  }
+
+  #hold(bytes: Uint8Array): void {
+    if (bytes.length === 0) return;
+    this.#heldBytes += bytes.length;
+    if (this.#heldBytes > remoteLimits.eventBytesMax) throw damaged("a line of its answer is too long");
+    this.#held.push(bytes);
+  }
+
+  #line(end: Uint8Array): string {
+    this.#hold(end);
+    const bytes = this.#held.length === 1 ? this.#held[0]! : Buffer.concat(this.#held);
+    this.#held = [];
+    this.#heldBytes = 0;
+    const text = decoded(this.#decoder, bytes);
+    const isFirst = this.#isFirst;
+    this.#isFirst = false;
+    return isFirst && text.startsWith("\uFEFF") ? text.slice(1) : text;
+  }
+}
+
+function decoded(decoder: TextDecoder, bytes: Uint8Array): string {
+  try {
+    return decoder.decode(bytes);
+  } catch {
+    throw damaged("its answer is not UTF-8");
+  }
+}
+
+/** Takes bytes and gives the data of the events that are complete. */
+export interface EventReader {
+  push(bytes: Uint8Array): readonly string[];
+  /** The stream has ended. */
+  end(): readonly string[];
+}
+
+/** Server-sent events (https://html.spec.whatwg.org/multipage/server-sent-events.html). What no empty line follows is no event. */
+export function createSseReader(): EventReader {
+  const lines = new LineReader();
+  let data: string[] = [];
+  let chars = 0;
+  const take = (line: string): string | undefined => {
+    if (line === "") {
+      const event = data.length === 0 ? undefined : data.join("\n");
+      data = [];
+      chars = 0;
+      return event;
+    }
+    const colon = line.indexOf(":");
+    if ((colon < 0 ? line : line.slice(0, colon)) !== "data") return undefined;
+    const value = colon < 0 ? "" : line.slice(colon + 1);
+    chars += value.length;
+    if (chars > remoteLimits.eventBytesMax) throw damaged("an event of its answer is too long");
+    data.push(value.startsWith(" ") ? value.slice(1) : value);
+    return undefined;
+  };
+  return {
+    push: (bytes) =>
+      lines.push(bytes).flatMap((line) => {
+        const event = take(line);
+        return event === undefined ? [] : [event];
+      }),
+    end: () => [],
+  };
+}
+
+/** One event a line. */
+export function createLinesReader(): EventReader {
+  const lines = new LineReader();
+  const said = (line: string): boolean => line.trim() !== "";
+  return {
+    push: (bytes) => lines.push(bytes).filter(said),
+    end: () => [lines.rest()].filter(said),
+  };
+}

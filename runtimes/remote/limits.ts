@@ -1,0 +1,46 @@
+/** Models on other servers. */
+export const remoteLimits = {
+  /** Attempts of a call that the server has no room for; then it ends with `MODEL_BUSY`. */
+  attemptsMax: 3,
+  /** Longest pause before the next attempt. A server that asks for more, or for longer than the call has left, is not waited for:
+   *  `MODEL_BUSY`, with what it asked for in `retryAfterMs`. */
+  waitMsMax: 20_000,
+  /** Pause where the server does not say how long; doubles each time. */
+  waitMsDefault: 1_000,
+  /** Silence before an answer begins; then `PROVIDER_FAILED`.
+   *
+   *  A server without a graphics card reads a long prompt for minutes. Node's own limit is 300 seconds. */
+  answerMsMax: 290_000,
+  /** Silence within an answer; then `PROVIDER_FAILED`. The time in which the receiver takes nothing does not count. */
+  silenceMsMax: 60_000,
+  /** How long a server may take to say what a model can do; then the model's name decides. */
+  describeMsMax: 10_000,
+  /** How long a server may take to fetch a model. */
+  pullMsMax: 24 * 60 * 60_000,
+  /** How long the rest of an answer that has ended is read, to keep the connection. */
+  restMsMax: 1_000,
+  /** A longer answer is cut off: `PROVIDER_FAILED`.
+   *
+   *  Some images as base64, or 1,000 vectors of 4,096 numbers. */
+  answerBytesMax: 64 * 1024 * 1024,
+  /** A longer event of a stream ends it: `PROVIDER_FAILED`. */
+  eventBytesMax: 4 * 1024 * 1024,
+  /** What is read of the answer that goes with a refusal; the rest is left. */
+  refusalBytesMax: 64 * 1024,
+  /** What is passed on of a server's words about a bad request. */
+  saidCharsMax: 300,
+  /** A longer key file is refused: `MODEL_LOAD_FAILED`. */
+  keyBytesMax: 8 * 1024,
+  /** Models of a server's list that are looked at. */
+  listedModelsMax: 10_000,
+  /** Inputs that are sent in one request where the server takes no more; further ones follow in the next. */
+  inputsPerRequestMax: 100,
+  /** Signatures of calls that are kept for the next turns of their conversations; the oldest goes. */
+  signaturesMax: 1_000,
+  /** Longest answer where the asker sets no limit and the server demands one. */
+  maxTokensDefault: 8_192,
+  /** Context of a model of which neither the server nor the configuration says one. */
+  contextTokensDefault: 131_072,
+  /** Calls that run at once, where the configuration says nothing; the others wait in the model's queue. */
+  placesDefault: 8,
+} as const;

@@ -1,0 +1,118 @@
+/** What went wrong at another server, as one of our errors. Pure. */
+import { failure, PlexusError, type Failure } from "../../protocols/index.ts";
+import { at, numberAt, textAt } from "./json.ts";
+import { remoteLimits } from "./limits.ts";
+
+/** An answer that cannot be used. */
+export const damaged = (reason: string): PlexusError => new PlexusError(failure("PROVIDER_FAILED", { reason }));
+
+/** What a server said when it did not do what it was asked. */
+export interface Refusal {
+  readonly status: number;
+  /** The JSON that came with it, if it was JSON. */
+  readonly body: unknown;
+  /** What it asks to wait, from its headers. */
+  readonly retryAfterMs?: number | undefined;
+}
+
+/** A server's refusal as a failure; `again`: the same request may be sent again. */
+export function judge(
+  { status, body, retryAfterMs = retryInfoMs(body) }: Refusal,
+  asked: { readonly model: string; readonly key?: string | undefined },
+): { readonly failure: Failure; readonly again: boolean } {
+  const { model } = asked;
+  const fatal = (judged: Failure) => ({ failure: judged, again: false });
+  const { kind, message } = wordsOf(body);
+  const facts = { model, status, ...(kind !== "" && { said: passable(kind, asked.key) }) };
+  // Some servers say 429 for what no waiting helps against.
+  if (/insufficient_quota|billing|credit/i.test(kind)) return fatal(failure("PROVIDER_REFUSED", facts));
+  if (status === 429 || status === 503 || status === 529 || /overloaded|rate_limit/i.test(kind))
+    return {
+      failure: failure("MODEL_BUSY", { ...facts, ...(retryAfterMs !== undefined && { retryAfterMs }) }),
+      again: true,
+    };
+  if ([401, 402, 403, 407].includes(status)) return fatal(failure("PROVIDER_REFUSED", facts));
+  if (status === 404) return fatal(failure("MODEL_NOT_FOUND", { model }));
+  if (status >= 500 || status < 400) return fatal(failure("PROVIDER_FAILED", { ...facts, reason: "it failed" }));
+  if (status === 413 || tooLong.test(kind) || tooLong.test(message))
+    return fatal(failure("CONTEXT_TOO_LONG", { model }));
+  // A key that is no key is a bad request to Gemini.
+  if (/api key not valid|API_KEY_INVALID/i.test(message)) return fatal(failure("PROVIDER_REFUSED", facts));
+  return fatal(failure("BAD_REQUEST", { model, status, reason: passable(message, asked.key) }));
+}
+
+const tooLong =
+  /context_length|exceed_context|context (?:length|size|window)|prompt is too long|too many (?:input )?tokens|maximum number of tokens|input length exceeds/i;
+
+/** The kind of an error, as a word, and its message: of the forms that servers use. */
+function wordsOf(body: unknown): { readonly kind: string; readonly message: string } {
+  const error = at(body, "error") ?? body;
+  const kinds = [at(error, "type"), at(error, "code"), at(error, "status")].filter((one) => typeof one === "string");
+  const message = typeof error === "string" ? error : (textAt(error, "message") ?? textAt(error, "detail") ?? "");
+  return { kind: kinds.join(" "), message };
+}
+
+/** A text of a server, short and without the key. */
+function passable(text: string, key: string | undefined): string {
+  const clean = key === undefined ? text : text.replaceAll(key, "…");
+  return clean
+    .replaceAll(/\p{Cc}+/gu, " ")
+    .slice(0, remoteLimits.saidCharsMax)
+    .toWellFormed();
+}
+
+/** `retry-after-ms: 1500`, `retry-after: 2`, or `retry-after: Wed, 21 Oct 2026 07:28:00 GMT`. */
+export function retryAfterMsOf(headers: { get(name: string): string | null }, nowMs: number): number | undefined {
+  const exact = Number(headers.get("retry-after-ms") ?? Number.NaN);
+  if (Number.isFinite(exact)) return Math.max(0, exact);
+  const text = headers.get("retry-after");
+  if (text === null) return undefined;
+  if (/^\d+(\.\d+)?$/.test(text.trim())) return Number(text) * 1_000;
+  const dateMs = Date.parse(text);
+  return Number.isNaN(dateMs) ? undefined : Math.max(0, dateMs - nowMs);
+}
+
+/** Gemini says it in the error: `retryDelay: "34s"`. */
+function retryInfoMs(body: unknown): number | undefined {
+  const details = at(body, "error", "details");
+  if (!Array.isArray(details)) return undefined;
+  const delay = details.map((one) => textAt(one, "retryDelay")).find((one) => one !== undefined);
+  const seconds = Number(/^([\d.]+)s$/.exec(delay ?? "")?.[1] ?? Number.NaN);
+  return Number.isFinite(seconds) ? seconds * 1_000 : undefined;
+}
+
+/** An error within a stream, after the server had begun to answer; undefined where the event is none. */
+export function errorIn(event: unknown, model: string): PlexusError | undefined {
+  const error = at(event, "error");
+  if (error === undefined || error === null) return undefined;
+  const judged = judge({ status: numberAt(error, "code") ?? 500, body: event }, { model });
+  // Without a status, a word of the error still tells what it is about.
+  return new PlexusError(judged.failure);
+}
+
+/** Codes of Node that say that nothing was sent. */
+const unreached =
+  /^(?:ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|UND_ERR_CONNECT_TIMEOUT|CERT_|ERR_TLS|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO_)/;
+
+/** What `fetch` threw. Its message has the address, which is not for everybody: only the code is told. */
+export function connectionFailure(thrown: unknown, model: string): Failure {
+  const codes = causesOf(thrown).map((cause) => (cause as { readonly code?: unknown }).code);
+  const code = codes.find((one) => typeof one === "string") ?? "";
+  if (unreached.test(code))
+    return failure("MODEL_UNAVAILABLE", { model, reason: `the server that runs it does not answer (${code})` });
+  return failure("PROVIDER_FAILED", { model, reason: `the connection to the server broke${code && ` (${code})`}` });
+}
+
+/** The error and what caused it; of several attempts at once (IPv4 and IPv6), each. */
+function causesOf(thrown: unknown): readonly object[] {
+  const found: object[] = [];
+  const look = (one: unknown): void => {
+    if (typeof one !== "object" || one === null || found.length > 8) return;
+    found.push(one);
+    look((one as { readonly cause?: unknown }).cause);
+    const { errors } = one as { readonly errors?: unknown };
+    if (Array.isArray(errors)) errors.forEach(look);
+  };
+  look(thrown);
+  return found;
+}

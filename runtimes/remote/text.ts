@@ -1,0 +1,249 @@
+/** Text as it comes from a server, as parts and one answer. What all providers share; what differs is how an event becomes deltas. */
+import { randomUUID } from "node:crypto";
+import type {
+  GenerationAnswer,
+  GenerationEnd,
+  GenerationPart,
+  GenerationRequest,
+  TokenLogprob,
+  ToolCall,
+} from "../../protocols/index.ts";
+import type { Flow } from "../adapter.ts";
+import { runtimeLimits } from "../limits.ts";
+import { createStopMatcher } from "../stop-strings.ts";
+import type { Ask, Call } from "./call.ts";
+import { at, fromJson, numberAt, textAt } from "./json.ts";
+import { damaged, errorIn } from "./refusals.ts";
+
+/** What one event says. */
+export interface Delta {
+  readonly text?: string | undefined;
+  readonly thought?: string | undefined;
+  /** A piece of a call: those of one `index` belong together. */
+  readonly call?: CallPiece | undefined;
+  readonly logprobs?: readonly TokenLogprob[] | undefined;
+  /** Later ones count. */
+  readonly usage?: Usage | undefined;
+  /** The server has said how it ended. Usage may still follow. */
+  readonly end?: GenerationEnd | undefined;
+}
+
+/** A piece of a call. */
+export interface CallPiece {
+  readonly index: number;
+  readonly id?: string | undefined;
+  readonly name?: string | undefined;
+  readonly arguments?: string | undefined;
+}
+
+/** What it took, as far as the server says. */
+export interface Usage {
+  readonly promptTokens?: number | undefined;
+  readonly completionTokens?: number | undefined;
+  readonly cachedTokens?: number | undefined;
+}
+
+/** How a provider is asked for text, and what its events say. */
+export interface TextMapping {
+  readonly ask: Ask;
+  /** One for each answer: it may remember what came before. */
+  readonly read: (event: unknown) => readonly Delta[];
+}
+
+/** Writes one answer. */
+export async function writeText(
+  request: GenerationRequest,
+  {
+    call,
+    flow,
+    contextTokens,
+  }: { readonly call: Call; readonly flow: Flow<"generate">; readonly contextTokens: number },
+  { ask, read }: TextMapping,
+): Promise<GenerationAnswer> {
+  const text = new TextInProgress(request, contextTokens);
+  const say = (part: GenerationPart | undefined): void => {
+    if (part !== undefined) flow.part(part);
+  };
+  try {
+    for await (const event of call.events(ask)) {
+      const error = errorIn(event, call.model);
+      if (error !== undefined) throw error;
+      say(text.take(read(event)));
+      if (text.cut) {
+        call.cancel();
+        break;
+      }
+      await flow.ready();
+    }
+  } catch (thrown) {
+    if (!flow.cancelled) throw thrown;
+    say(text.rest());
+    return { ...text.usage(), end: "stopped" };
+  }
+  say(text.rest());
+  return text.answer();
+}
+
+/** What has come of an answer. Pure. */
+export class TextInProgress {
+  readonly #stops: ReturnType<typeof createStopMatcher>;
+  readonly #tokensMax: number;
+  readonly #calls = new Map<number, { id: string; name: string; arguments: string }>();
+  #tokens = 0;
+  #told = 0;
+  #chars = 0;
+  #usage: Usage = {};
+  #end: GenerationEnd | undefined;
+  /** The first half of a character whose other half has not come. */
+  #half = "";
+  #cut = false;
+
+  constructor(request: Pick<GenerationRequest, "stop" | "sampling">, contextTokens: number) {
+    this.#stops = createStopMatcher(request.stop ?? []);
+    this.#tokensMax = request.sampling.maxTokens ?? contextTokens;
+  }
+
+  /** The answer has ended here, whatever the server goes on to say. */
+  get cut(): boolean {
+    return this.#cut;
+  }
+
+  /** Takes what one event says; gives what can go out. */
+  take(deltas: readonly Delta[]): GenerationPart | undefined {
+    let text = "";
+    let thought = "";
+    const logprobs: TokenLogprob[] = [];
+    for (const delta of deltas) {
+      if (this.#cut) break;
+      this.#usage = { ...this.#usage, ...definedOf(delta.usage) };
+      this.#end = delta.end ?? this.#end;
+      if (!this.#counts(delta)) continue;
+      thought += delta.thought ?? "";
+      text += this.#text(delta.text ?? "");
+      logprobs.push(...(delta.logprobs ?? []));
+      if (delta.call !== undefined) this.#piece(delta.call);
+    }
+    if (text === "" && thought === "" && logprobs.length === 0) return undefined;
+    return {
+      text,
+      tokens: this.#untold(),
+      ...(thought !== "" && { thought: thought.toWellFormed() }),
+      ...(logprobs.length > 0 && { logprobs }),
+    };
+  }
+
+  /** What was held back, and the calls, which are whole only now. */
+  rest(): GenerationPart | undefined {
+    const calls = this.#wholeCalls();
+    const held = this.#cut && this.#end !== "length" ? "" : this.#stops.push(this.#half).text + this.#stops.flush();
+    this.#half = "";
+    if (held === "" && calls.length === 0) return undefined;
+    return { text: held.toWellFormed(), tokens: this.#untold(), ...(calls.length > 0 && { calls }) };
+  }
+
+  usage(): Omit<GenerationAnswer, "end"> {
+    const { promptTokens = 0, completionTokens = this.#tokens, cachedTokens } = this.#usage;
+    return {
+      promptTokens,
+      completionTokens: this.#cut ? this.#tokens : completionTokens,
+      ...(cachedTokens !== undefined && { cachedTokens }),
+    };
+  }
+
+  /** Throws PROVIDER_FAILED when the server has not said how it ended. */
+  answer(): GenerationAnswer {
+    const end = this.#end;
+    if (end === undefined) throw damaged("its answer breaks off");
+    const isCalls = this.#calls.size > 0 && (end === "complete" || end === "calls");
+    return { ...this.usage(), end: isCalls ? "calls" : end === "calls" ? "complete" : end };
+  }
+
+  /** Whether there is anything in it, and room for it. An event with text is at least a token. */
+  #counts({ text = "", thought = "", call, logprobs }: Delta): boolean {
+    if (text === "" && thought === "" && call === undefined && logprobs === undefined) return false;
+    const chars = text.length + thought.length + (call?.arguments?.length ?? 0);
+    if (
+      this.#tokens === this.#tokensMax ||
+      this.#chars + chars > this.#tokensMax * runtimeLimits.promptCharsPerTokenMax
+    ) {
+      this.#end = "length";
+      this.#cut = true;
+      return false;
+    }
+    this.#tokens += 1;
+    this.#chars += chars;
+    return true;
+  }
+
+  /** Tokens since the last part. */
+  #untold(): number {
+    const count = this.#tokens - this.#told;
+    this.#told = this.#tokens;
+    return count;
+  }
+
+  #text(piece: string): string {
+    let text = this.#half + piece;
+    const last = text.charCodeAt(text.length - 1);
+    this.#half = last >= 0xd8_00 && last <= 0xdb_ff ? text.slice(-1) : "";
+    text = this.#half === "" ? text : text.slice(0, -1);
+    const { text: ready, matched } = this.#stops.push(text.toWellFormed());
+    if (matched) {
+      this.#end = "complete";
+      this.#cut = true;
+    }
+    return ready;
+  }
+
+  #piece({ index, id, name, arguments: piece = "" }: CallPiece): void {
+    const call = this.#calls.get(index);
+    if (call === undefined) this.#calls.set(index, { id: id ?? "", name: name ?? "", arguments: piece });
+    else {
+      call.id ||= id ?? "";
+      call.name ||= name ?? "";
+      call.arguments += piece;
+    }
+  }
+
+  /** Of an answer that was not through, those that are whole; of any other all must be. */
+  #wholeCalls(): readonly ToolCall[] {
+    const whole: ToolCall[] = [];
+    for (const [index, { id, name, arguments: said }] of this.#calls) {
+      const text = said.trim() === "" ? "{}" : said;
+      const value = fromJson(text);
+      if (name !== "" && typeof value === "object" && value !== null && !Array.isArray(value))
+        whole.push({ id: id === "" ? `call_${randomUUID()}` : id, name, arguments: text });
+      else if (this.#end === "complete" || this.#end === "calls") throw damaged("a call's arguments are not JSON");
+      else this.#calls.delete(index);
+    }
+    return whole;
+  }
+}
+
+function definedOf(usage: Usage | undefined): Usage {
+  return Object.fromEntries(Object.entries(usage ?? {}).filter(([, value]) => value !== undefined));
+}
+
+/** The bytes of a medium as a text. */
+export const base64Of = (bytes: Uint8Array): string =>
+  Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("base64");
+
+/** The arguments of a call as an object; an empty one where they are none. */
+export function argumentsOf({ arguments: text }: Pick<ToolCall, "arguments">): object {
+  const value = fromJson(text);
+  return typeof value === "object" && value !== null ? value : {};
+}
+
+/** The log probabilities of OpenAI's form, which others have too. */
+export function logprobsIn(entries: readonly unknown[]): readonly TokenLogprob[] | undefined {
+  const one = (entry: unknown) => ({
+    token: textAt(entry, "token") ?? "",
+    logprob: numberAt(entry, "logprob") ?? Number.NaN,
+  });
+  const all = entries.map((entry) => {
+    const top = at(entry, "top_logprobs");
+    return { ...one(entry), ...(Array.isArray(top) && top.length > 0 && { top: top.map(one) }) };
+  });
+  const fine = all.filter(({ logprob }) => !Number.isNaN(logprob));
+  return fine.length === 0 ? undefined : fine;
+}
