@@ -1,6 +1,6 @@
 /** Replication: makes slots servable by this node, and copies the slots of others.
  *
- *      kernel ── open(slot) ──► take up: a new epoch if need be, fence on disk ──► Ownership ──► ServedLog
+ *      kernel ── open(slot) ──► acquire: a new epoch if need be, fence on disk ──► Ownership ──► ServedLog
  *                                                                                    │ appends, questions
  *      replica.* messages ◄──────────────────────────────────────────────────────────┘
  *            │
@@ -11,41 +11,29 @@
  *  so any of them may become the owner. Safety rests on the fence that every copy keeps with its log, and on
  *  compare-and-set; never on a clock. Clocks only decide when to give up on somebody.
  *
- *  Read `rules.ts` (the decisions), `ownership.ts` (one slot owned), `replica-set.ts` (who holds it, and changes of that),
+ *  Read `rules.ts` (the decisions), `acquire.ts` (how a slot becomes this node's), `ownership.ts` (one slot owned), `replica-set.ts` (who holds it, and changes of that),
  *  `acknowledgements.ts` (what is committed), `followers.ts` and `follower.ts` (the copies as their owner sees them), `replica.ts` (the copies here), `transfer.ts`, `healing.ts` (when one of
  *  them cannot go on). docs/protocol-model.md maps the model check to these files. */
-import { failure, failureOf, PlexusError, type Failure, type Role, type SlotId } from "../../protocols/index.ts";
+import { failure, PlexusError, type Failure, type Role, type SlotId } from "../../protocols/index.ts";
 import type { Exchange } from "../exchange/index.ts";
 import type { ServedLog, Slots } from "../kernel/api.ts";
-import type {
-  Clock,
-  Directory,
-  DirectoryRow,
-  Log,
-  Membership,
-  Meter,
-  NodeId,
-  Random,
-  SlotRecord,
-  Store,
-} from "../ports.ts";
-import { asMember, changeSlot, memberKey, readSlot, type SlotRow } from "../cluster/records.ts";
-import { roleOf, type SlotTable } from "../cluster/slot-table.ts";
+import type { Clock, Directory, DirectoryRow, Log, Membership, Meter, NodeId, Random, Store } from "../ports.ts";
+import { memberKey, type SlotRow } from "../cluster/records.ts";
+import type { SlotTable } from "../cluster/slot-table.ts";
 import type { Journal, SlotLog } from "../storage/index.ts";
-import { within } from "../waiting.ts";
+import { Acquisition } from "./acquire.ts";
 import { createConfirmations } from "./confirmations.ts";
 import { createHealing } from "./healing.ts";
 import { replicationLimits, type ReplicationLimits } from "./limits.ts";
 import { Ownership, type OwnershipPorts } from "./ownership.ts";
 import { serveReplicas } from "./replica.ts";
-import { mayStepUp } from "./rules.ts";
 import { startUpkeep } from "./upkeep.ts";
 
 export { replicationLimits, type ReplicationLimits } from "./limits.ts";
 
 export interface ReplicationPorts {
   readonly node: NodeId;
-  /** The roles of this node now: only slots of these are taken up here. */
+  /** The roles of this node now: only slots of these are acquired here. */
   roles(): readonly Role[];
   readonly journal: Journal;
   readonly store: Store;
@@ -80,20 +68,17 @@ export interface OwnedSlot {
 export interface Replication extends Slots {
   /** Begins to watch. */
   start(): void;
-  /** From now on slots may be taken up: it is known that this node's data is what it last had. */
+  /** From now on slots may be acquired: it is known that this node's data is what it last had. */
   allow(): void;
   /** What this node has of these slots is not what it acknowledged: its copies step out of their sets, then heal from the
    *  others. */
   distrust(slots: Iterable<SlotId>, reason: string): void;
   status(): readonly OwnedSlot[];
-  /** Takes nothing up any more, and hands what it has to replicas that have everything. */
+  /** Acquires nothing any more, and hands what it has to replicas that have everything. */
   handOver(deadlineMs: number): Promise<void>;
   /** Ends what is left. */
   stop(): void;
 }
-
-/** Times a take-up is tried on records that keep changing. */
-const takeUpTriesMax = 8;
 
 interface Served {
   readonly ownership: Ownership;
@@ -104,8 +89,7 @@ export function createReplication(ports: ReplicationPorts): Replication {
   const { node, journal, store, directory, table, exchange, membership, clock, log, meter } = ports;
   const limits = { ...replicationLimits, ...ports.limits };
   const slots = new Map<SlotId, Served>();
-  const opening = new Map<SlotId, Promise<Ownership>>();
-  /** The epoch at which a slot was last taken up again by itself: once an epoch, so that a failing disk is no loop. */
+  /** The epoch at which a slot was last acquired again by itself: once an epoch, so that a failing disk is no loop. */
   const againAt = new Map<SlotId, number>();
   const confirmations = createConfirmations({ exchange, clock, limits });
   /** Peers that were up since this node started: one that is not any more is gone, one never seen may be on its way. */
@@ -113,16 +97,13 @@ export function createReplication(ports: ReplicationPorts): Replication {
   const lookAround = (): void => {
     for (const { node: name } of membership.members().members) if (membership.isUp(name)) seenUp.add(name);
   };
-  /** How often each slot was taken up here. */
-  const taken = new Map<SlotId, number>();
-  const claimsOf = (slot: SlotId): number => replicas.claims(slot) + (taken.get(slot) ?? 0);
+  const claimsOf = (slot: SlotId): number => replicas.claims(slot) + acquisition.claims(slot);
   let transfers = 0;
   let sendings = 0;
   let ticks = 0;
   let lastTickMs = clock.monotonicMs();
   let stopping = false;
   let started = false;
-  let allowed = false;
   let stopTicking: (() => void) | undefined;
   let stopUpkeep: (() => void) | undefined;
 
@@ -207,106 +188,33 @@ export function createReplication(ports: ReplicationPorts): Replication {
     },
   };
 
-  // --- taking up -----------------------------------------------------------------------------------------------------
+  /** Begins the epoch of a row that makes this node the owner. */
+  const begin = (row: SlotRow, slotLog: SlotLog): Ownership => {
+    const { slot } = row.record;
+    const ownership = new Ownership(row, slotLog, ownershipPorts);
+    slots.set(slot, { ownership, ended: undefined });
+    ownership.start();
+    // The row may have changed while the fence was on its way to the disk.
+    const newer = table.get(slot);
+    if (newer) ownership.learned(newer);
+    return ownership;
+  };
+  const acquisition = new Acquisition({
+    node,
+    roles: () => ports.roles(),
+    journal,
+    directory,
+    table,
+    clock,
+    log,
+    limits,
+    healing,
+    begin,
+    unable: cannotGoOn,
+    over: (slot) => void (slots.has(slot) || againIfOwned(slot)),
+  });
 
-  /** R6: a node steps up only for an epoch above its persisted fence; for one it has seen before it makes a new one. */
-  async function takeUp(slot: SlotId): Promise<Ownership> {
-    if (!allowed) throw new PlexusError(failure("DIRECTORY_UNAVAILABLE", { because: "this node has not joined yet" }));
-    let slotLog = await readable(slot);
-    let row = table.get(slot) ?? (await readSlot(directory, slot));
-    for (let tries = 0; tries < takeUpTriesMax; tries += 1) {
-      if (stopping) throw new PlexusError(failure("STOPPING"));
-      // While the directory was asked the slot may have come to this disk: as an actor's own, out of another.
-      if (slotLog.failed !== undefined) slotLog = await readable(slot);
-      if (row === undefined) {
-        row = await create(slot, slotLog);
-        continue;
-      }
-      const { record } = row;
-      if (record.owner !== node)
-        throw new PlexusError(failure("MOVED", { slot, owner: record.owner, epoch: record.epoch }));
-      if (record.abandoned === record.epoch && (!slotLog.exists || slotLog.incomplete)) {
-        log.error("slot.abandoned", { slot, epoch: record.epoch });
-        if (await journal.holdsRows(slot)) {
-          // A transfer that broke off: parts of what was given up are no beginning.
-          await journal.discard(slot, slotLog.fence);
-          slotLog = await readable(slot);
-        }
-        await slotLog.startEmpty();
-      }
-      if (!slotLog.exists) {
-        // The directory says that this node has what it has no trace of: the disk is not the one that acknowledged.
-        const gone = failure("DATA_DAMAGED", { slot, reason: "nothing of it is on this disk" });
-        healing.damaged(slot, gone);
-        throw new PlexusError(gone);
-      }
-      if (mayStepUp(node, record, slotLog)) {
-        // Which actors have left this slot for one of their own must be known before it is served, and what was learned
-        // from an answer may be ahead of the watch.
-        await reached(row.revision);
-        taken.set(slot, (taken.get(slot) ?? 0) + 1);
-        await slotLog.raise(record.epoch, record.inSync.length === 1);
-        const ownership = new Ownership(row, slotLog, ownershipPorts);
-        slots.set(slot, { ownership, ended: undefined });
-        ownership.start();
-        // The row may have changed while the fence was on its way to the disk.
-        const newer = table.get(slot);
-        if (newer) ownership.learned(newer);
-        return ownership;
-      }
-      if (slotLog.incomplete || !record.inSync.includes(node))
-        throw new PlexusError(failure("SLOT_UNAVAILABLE", { slot, because: "this node's copy is not complete" }));
-      const epoch = Math.max(record.epoch, slotLog.fence) + 1;
-      const changed = await changeSlot(directory, { ...record, epoch }, row.revision);
-      row = changed.row;
-      if (row) table.learn(row);
-    }
-    throw new PlexusError(failure("SLOT_UNAVAILABLE", { slot, because: "its record keeps changing" }));
-  }
-
-  async function reached(revision: number): Promise<void> {
-    const done = await within(
-      clock,
-      limits.watchTimeoutMs,
-      table.reached(revision).then(() => true),
-    );
-    if (done === undefined) throw new PlexusError(failure("DIRECTORY_UNAVAILABLE", { because: "its watch is behind" }));
-  }
-
-  /** The first owner of a slot nobody has spoken to yet. */
-  async function create(slot: SlotId, slotLog: SlotLog): Promise<SlotRow | undefined> {
-    const role = roleOf({ slot });
-    if (!ports.roles().includes(role)) throw new PlexusError(failure("NO_CANDIDATE", { slot, role }));
-    if (slotLog.fence > 0 || slotLog.lastSeq > 0)
-      throw new PlexusError(
-        failure("SLOT_UNAVAILABLE", { slot, because: "there is data here that the directory knows nothing of" }),
-      );
-    await slotLog.touch();
-    // A node that drains or was evicted gets nothing new, not even by a message that was aimed at it before: so the row
-    // that says that it belongs must be the one that was read.
-    const member = await directory.read(memberKey(node));
-    if (member === undefined || asMember(member)?.state !== "active")
-      throw new PlexusError(failure("NO_CANDIDATE", { slot, because: "this node takes nothing new" }));
-    const record: SlotRecord = { slot, epoch: 1, owner: node, inSync: [node], learners: [] };
-    const { row } = await changeSlot(directory, record, 0, { key: member.key, revision: member.revision });
-    if (row) table.learn(row);
-    return row;
-  }
-
-  /** The log of a slot, read anew if it failed. */
-  async function readable(slot: SlotId): Promise<SlotLog> {
-    const known = healing.damage(slot);
-    if (known) throw new PlexusError(known);
-    try {
-      const slotLog = await journal.openSlot(slot);
-      return slotLog.failed === undefined ? slotLog : await journal.reopen(slot, slotLog);
-    } catch (error) {
-      if (failureOf(error).code === "DATA_DAMAGED") healing.damaged(slot, failureOf(error));
-      throw error;
-    }
-  }
-
-  /** A slot may have left and come back while it was being taken up, and nobody tells of it again. */
+  /** A slot may have left and come back while it was being acquired, and nobody tells of it again. */
   function againIfOwned(slot: SlotId): void {
     const epoch = table.get(slot)?.record.epoch;
     if (epoch === undefined || epoch === againAt.get(slot)) return;
@@ -316,37 +224,6 @@ export function createReplication(ports: ReplicationPorts): Replication {
       if (record?.owner === node && !slots.has(slot) && !healing.damage(slot) && started && !stopping)
         ports.owned(slot);
     });
-  }
-
-  async function openOnce(slot: SlotId): Promise<Ownership> {
-    const present = slots.get(slot)?.ownership;
-    if (present) return present;
-    const startedMs = clock.monotonicMs();
-    const under =
-      opening.get(slot) ??
-      takeUp(slot)
-        .catch((error: unknown) => {
-          const { code, details } = failureOf(error);
-          if (code === "DIRECTORY_UNAVAILABLE" && table.get(slot) === undefined) {
-            log.debug("slot.owner.unknown", { slot, ...details });
-            // A node that has not joined knows little: others may have used the slot.
-            const reason = allowed
-              ? "nobody is known to have used this part of the cluster yet, and only the directory can place it"
-              : "a node that has not joined the cluster yet does not know who has this; it joins when the directory answers it";
-            const askedMs = Math.round(clock.monotonicMs() - startedMs);
-            const facts = { slot, reason, askedMs, ...(!allowed && { joined: false }) };
-            throw new PlexusError(failure("DIRECTORY_AWAY", facts), error);
-          }
-          const unable = ["APPEND_FAILED", "DATA_DAMAGED", "SLOT_UNAVAILABLE"].includes(code);
-          if (unable) cannotGoOn(slot, failureOf(error));
-          throw error;
-        })
-        .finally(() => {
-          opening.delete(slot);
-          if (!slots.has(slot)) againIfOwned(slot);
-        });
-    opening.set(slot, under);
-    return await under;
   }
 
   function cannotGoOn(slot: SlotId, error: Failure): void {
@@ -404,9 +281,7 @@ export function createReplication(ports: ReplicationPorts): Replication {
   };
 
   return {
-    allow() {
-      allowed = true;
-    },
+    allow: () => acquisition.allow(),
     distrust(distrusted, reason) {
       for (const slot of distrusted) healing.damaged(slot, failure("DATA_DAMAGED", { slot, reason }));
     },
@@ -436,7 +311,7 @@ export function createReplication(ports: ReplicationPorts): Replication {
       });
     },
     async open(slot, ended): Promise<ServedLog> {
-      const ownership = await openOnce(slot);
+      const ownership = slots.get(slot)?.ownership ?? (await acquisition.of(slot));
       const served = slots.get(slot);
       if (served?.ownership === ownership) served.ended = ended;
       else throw new PlexusError(failure("FENCED", { slot, epoch: ownership.epoch }));
@@ -466,6 +341,7 @@ export function createReplication(ports: ReplicationPorts): Replication {
       })),
     async handOver(deadlineMs) {
       stopping = true;
+      acquisition.stop();
       const endMs = clock.monotonicMs() + deadlineMs;
       const left = [...slots.values()];
       const handOne = async (): Promise<void> => {
@@ -479,6 +355,7 @@ export function createReplication(ports: ReplicationPorts): Replication {
     },
     stop() {
       stopping = true;
+      acquisition.stop();
       stopTicking?.();
       stopUpkeep?.();
       for (const { ownership } of slots.values()) ownership.end(failure("STOPPING"));

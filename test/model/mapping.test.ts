@@ -33,7 +33,7 @@ describe("The page on the protocol's model", () => {
   it("names at least one function for each part of the protocol", () => {
     const files = new Set(named.map(({ file }) => file));
     expect(named.length).to.be.greaterThan(30);
-    for (const part of ["rules", "ownership", "follower", "replica", "index", "confirmations", "transfer"])
+    for (const part of ["rules", "ownership", "follower", "replica", "acquire", "confirmations", "transfer"])
       expect([...files]).to.include(`node/replication/${part}.ts`);
   });
 
