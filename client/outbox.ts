@@ -6,7 +6,7 @@ import { momentOf, sinceMs, type Moment } from "./moment.ts";
 import type { ClientPorts } from "./ports.ts";
 
 /** A command that is to be answered. */
-export interface Wish {
+export interface PendingCommand {
   readonly frame: ClientFrame;
   /** Dropped instead of repeated: what asks for it anew, or does without, is the caller. */
   readonly once: boolean;
@@ -22,7 +22,7 @@ type Phase =
   /** It was refused for now, and goes out again after a pause. */
   | { readonly is: "pausing"; readonly cancel: () => void };
 
-interface Waiting extends Wish {
+interface Waiting extends PendingCommand {
   readonly addedAt: Moment;
   cancelTimeout: () => void;
   phase: Phase;
@@ -96,9 +96,9 @@ export class Outbox {
   }
 
   /** Sends it as soon as it can be sent. */
-  add(wish: Wish): void {
+  add(command: PendingCommand): void {
     const waiting: Waiting = {
-      ...wish,
+      ...command,
       addedAt: momentOf(this.#ports),
       cancelTimeout: this.#ports.after(this.#answerTimeoutMs, () => this.#expire(waiting)),
       phase: queued,
@@ -107,7 +107,7 @@ export class Outbox {
       mayHaveRun: false,
       asksAgain: false,
     };
-    this.#waiting.set(wish.frame.id, waiting);
+    this.#waiting.set(command.frame.id, waiting);
     this.pump();
   }
 

@@ -19,12 +19,12 @@ import { describeFailure, exitCodes, paint, type Output } from "../output.ts";
 import { saveSession } from "../session.ts";
 import { createConversation } from "./conversation.ts";
 import { processScreen, type Screen } from "./screen.ts";
-import { signIn, type SignInWish } from "./sign-in.ts";
+import { signIn, type SignInOptions } from "./sign-in.ts";
 import { terminalPorts } from "./socket.ts";
 import { jsonLine, withoutControls } from "../printable.ts";
 
 /** What the command line of `plexus chat` says. */
-export interface ChatFlags extends SignInWish {
+export interface ChatFlags extends SignInOptions {
   readonly room: string | undefined;
   readonly agent: string | undefined;
   /** Keep printing after the end of input. */

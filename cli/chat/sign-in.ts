@@ -5,7 +5,7 @@ import { savedSession, saveSession, type SavedSession } from "../session.ts";
 import type { Screen } from "./screen.ts";
 
 /** Who wants to come in. The password comes from PLEXUS_PASSWORD or is asked for. */
-export interface SignInWish {
+export interface SignInOptions {
   /** Nodes of one cluster; the first that answers is asked. */
   readonly urls: readonly string[];
   readonly user: string | undefined;
@@ -27,12 +27,13 @@ export interface KeptSession extends SavedSession {
 }
 
 /** A session in the cluster: one kept from last time, or a new one after asking. Errors: those of sign-in and sign-up. */
-export async function signIn(wish: SignInWish, screen: Screen): Promise<KeptSession> {
-  for (const url of wish.signUp ? [] : wish.urls) {
+export async function signIn(options: SignInOptions, screen: Screen): Promise<KeptSession> {
+  for (const url of options.signUp ? [] : options.urls) {
     const saved = await savedSession(url, Date.now());
-    if (saved !== undefined && (wish.user === undefined || wish.user === saved.user)) return { ...saved, keptFor: url };
+    if (saved !== undefined && (options.user === undefined || options.user === saved.user))
+      return { ...saved, keptFor: url };
   }
-  const { url, answer } = await enterAnywhere(wish, screen);
+  const { url, answer } = await enterAnywhere(options, screen);
   if (!answer.ok) throw new PlexusError(answer.error);
   const { user, token, expiresAtMs } = answer.value;
   const session = { user, token, expiresAtMs };
@@ -46,19 +47,19 @@ interface Answered<T> {
   readonly answer: Result<T>;
 }
 
-async function enterAnywhere(wish: SignInWish, screen: Screen): Promise<Answered<SignedIn>> {
-  const { urls, user: name, password } = wish;
+async function enterAnywhere(options: SignInOptions, screen: Screen): Promise<Answered<SignedIn>> {
+  const { urls, user: name, password } = options;
   // Nothing is left to ask a person, so nothing has to be known of the node first.
-  if (!wish.signUp && name !== undefined && password !== undefined) {
+  if (!options.signUp && name !== undefined && password !== undefined) {
     const direct = await firstToAnswer<SignedIn>(urls, "POST", "/api/v1/sign-in", { name, password });
     if (direct.answer.ok || direct.answer.error.code !== "SIGN_IN_FAILED") return direct;
     const setup = await callNode<Setup>(direct, "GET", "/api/v1/setup");
     // Name or password is wrong, unless nobody has an account yet.
     if (!setup.ok || !setup.value.adminNeeded) return direct;
-    return { url: direct.url, answer: await enter({ ...wish, url: direct.url }, setup.value, screen) };
+    return { url: direct.url, answer: await enter({ ...options, url: direct.url }, setup.value, screen) };
   }
   const { url, answer: setup } = await firstToAnswer<Setup>(urls, "GET", "/api/v1/setup");
-  return { url, answer: setup.ok ? await enter({ ...wish, url }, setup.value, screen) : setup };
+  return { url, answer: setup.ok ? await enter({ ...options, url }, setup.value, screen) : setup };
 }
 
 async function firstToAnswer<T>(
@@ -74,21 +75,26 @@ async function firstToAnswer<T>(
 }
 
 async function enter(
-  wish: SignInWish & { readonly url: string },
+  options: SignInOptions & { readonly url: string },
   setup: Setup,
   screen: Screen,
 ): Promise<Result<SignedIn>> {
   const { adminNeeded, signUp } = setup;
   if (adminNeeded && screen.interactive)
     screen.print("This node is new: the first account becomes its admin and needs the code that the node printed.");
-  const name = wish.user ?? (await ask(screen, "Name: "));
-  const isNew = wish.signUp || adminNeeded || (signUp === "open" && screen.interactive && !(await hasAccount(screen)));
-  const password = wish.password ?? (await ask(screen, isNew ? "New password: " : "Password: ", true));
-  if (!isNew) return callNode(wish, "POST", "/api/v1/sign-in", { name, password });
-  if (wish.password === undefined && (await ask(screen, "Once more: ", true)) !== password)
+  const name = options.user ?? (await ask(screen, "Name: "));
+  const isNew =
+    options.signUp || adminNeeded || (signUp === "open" && screen.interactive && !(await hasAccount(screen)));
+  const password = options.password ?? (await ask(screen, isNew ? "New password: " : "Password: ", true));
+  if (!isNew) return callNode(options, "POST", "/api/v1/sign-in", { name, password });
+  if (options.password === undefined && (await ask(screen, "Once more: ", true)) !== password)
     throw new PlexusError(failure("BAD_REQUEST", { field: "password", reason: "the two are not the same" }));
-  const adminCode = adminNeeded ? (wish.adminCode ?? (await ask(screen, "Admin code: "))) : undefined;
-  return callNode(wish, "POST", "/api/v1/sign-up", { name, password, ...(adminCode !== undefined && { adminCode }) });
+  const adminCode = adminNeeded ? (options.adminCode ?? (await ask(screen, "Admin code: "))) : undefined;
+  return callNode(options, "POST", "/api/v1/sign-up", {
+    name,
+    password,
+    ...(adminCode !== undefined && { adminCode }),
+  });
 }
 
 async function hasAccount(screen: Screen): Promise<boolean> {

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect } from "chai";
 import type { Screen } from "../../../cli/chat/screen.ts";
-import { signIn, type SignInWish } from "../../../cli/chat/sign-in.ts";
+import { signIn, type SignInOptions } from "../../../cli/chat/sign-in.ts";
 import { failure, failureOf } from "../../../protocols/index.ts";
 
 /** A screen with nobody at it. */
@@ -47,7 +47,7 @@ describe("signing in from a terminal", () => {
     await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
     return { asked, url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` };
   }
-  const wish = (urls: readonly string[], more: Partial<SignInWish> = {}): SignInWish => ({
+  const options = (urls: readonly string[], more: Partial<SignInOptions> = {}): SignInOptions => ({
     urls,
     user: "ada",
     password: "correct horse",
@@ -60,16 +60,16 @@ describe("signing in from a terminal", () => {
 
   it("asks nothing but for the session when name and password are given", async () => {
     const { asked, url } = await node({ "/api/v1/sign-in": [200, session] });
-    expect(await signIn(wish([url]), piped)).to.include({ token: session.token, keptFor: url });
+    expect(await signIn(options([url]), piped)).to.include({ token: session.token, keptFor: url });
     expect(asked).to.deep.equal(["POST /api/v1/sign-in"]);
   });
 
   it("goes to the next node when one cannot say, and not when the password is wrong", async () => {
     const busy = await node({ "/api/v1/sign-in": [503, { error: failure("SLOT_UNAVAILABLE") }] });
     const good = await node({ "/api/v1/sign-in": [200, session] });
-    expect((await signIn(wish([busy.url, good.url]), piped)).keptFor).to.equal(good.url);
+    expect((await signIn(options([busy.url, good.url]), piped)).keptFor).to.equal(good.url);
     const strict = await node({ "/api/v1/sign-in": wrong, "/api/v1/setup": setup(false) });
-    const { code } = await signIn(wish([strict.url, good.url], { user: "eve" }), piped).then(
+    const { code } = await signIn(options([strict.url, good.url], { user: "eve" }), piped).then(
       () => ({ code: "none" }),
       failureOf,
     );
@@ -82,7 +82,7 @@ describe("signing in from a terminal", () => {
       "/api/v1/setup": setup(true),
       "/api/v1/sign-up": [200, session],
     });
-    await signIn(wish([fresh.url], { adminCode: "ABCD" }), piped);
+    await signIn(options([fresh.url], { adminCode: "ABCD" }), piped);
     expect(fresh.asked).to.deep.equal(["POST /api/v1/sign-in", "GET /api/v1/setup", "POST /api/v1/sign-up"]);
   });
 });
