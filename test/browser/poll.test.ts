@@ -8,6 +8,12 @@ const message = (page: Page): Locator => page.locator("main article").filter({ h
 const poll = (page: Page): Locator => message(page).getByRole("group", { name: `Poll: ${question}` });
 const option = (page: Page, name: string): Locator => poll(page).getByRole("radio", { name });
 
+/** What keeps people out of a part of the page. */
+async function barriers(page: Page, part: string): Promise<readonly string[]> {
+  const { violations } = await new AxeBuilder({ page }).include(part).analyze();
+  return violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join()}`);
+}
+
 describe("a poll in two browsers", function () {
   this.timeout(60_000);
   let stage: Stage, ada: Person, bob: Person;
@@ -26,6 +32,10 @@ describe("a poll in two browsers", function () {
     await dialog.getByRole("textbox", { name: "Option 2" }).fill("Casa Verde");
     await dialog.getByText("This option is there twice.").first().waitFor();
     expect(await ask.isDisabled()).to.equal(true);
+    for (const colorScheme of ["dark", "light"] as const) {
+      await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
+      expect(await barriers(page, '[role="dialog"]'), `what is wrong can be read (${colorScheme})`).to.deep.equal([]);
+    }
     await dialog.getByRole("textbox", { name: "Option 2" }).fill("The harbour");
     await dialog.getByRole("button", { name: "Add an option" }).click();
     await dialog.getByRole("textbox", { name: "Option 3" }).fill("At home");
@@ -72,10 +82,7 @@ describe("a poll in two browsers", function () {
     await option(bob.page, "At home").check();
     await poll(bob.page).getByRole("button", { name: "Vote", exact: true }).click();
     await poll(ada.page).getByText("1 person has voted").waitFor();
-    for (const { page } of [ada, bob]) {
-      const { violations } = await new AxeBuilder({ page }).include(".poll").analyze();
-      expect(violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join()}`)).to.deep.equal([]);
-    }
+    for (const { page } of [ada, bob]) expect(await barriers(page, ".poll")).to.deep.equal([]);
   });
 
   it("is closed after a question, and shows the counts alone from then on", async () => {
