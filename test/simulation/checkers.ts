@@ -32,6 +32,8 @@ export const checkerNames = [
   "replicas-equal", // 4: replicas in sync that hold different data
   "members-only", // 10: a message was handed over from somebody who is no member
   "fully-replicated", // 5: after the faults, a slot has fewer replicas than wanted
+  "blob-kept", // an acknowledged blob is not on the disks of its slot, or not whole, or cannot be read
+  "blob-left", // after the faults, a node has a blob that is not of its slots
   "no-stray-error", // something threw where nobody catches
 ] as const;
 export type CheckerName = (typeof checkerNames)[number];

@@ -2,6 +2,7 @@
 import { Command, InvalidArgumentError, Option } from "commander";
 import { fork, type ChildProcess } from "node:child_process";
 import { availableParallelism } from "node:os";
+import { runBlobSeed } from "./blobs/run.ts";
 import { runClusterSeed } from "./cluster/run.ts";
 import { runSeed } from "./run.ts";
 import type { Verdict } from "./verdict.ts";
@@ -25,6 +26,7 @@ function parts(text: string): object {
 
 interface Options {
   readonly cluster: boolean;
+  readonly blobs: boolean;
   readonly plan?: object;
   readonly seeds: number;
   readonly from: number;
@@ -40,6 +42,7 @@ const command = new Command("npm run simulate --")
   .description("Runs seeds of the simulation until all are done, so many have failed, the time is over, or Ctrl-C.")
   .argument("[seed]", "replay this one with its trace", count)
   .option("--cluster", "a seed is the life of a whole cluster, not of a node alone", false)
+  .option("--blobs", "a seed is the life of blobs that belong to actors, on three nodes", false)
   .option("--plan <json>", "parts of the plan that no seed draws", parts)
   .option("--seeds <count>", "how many", count, 1_000)
   .option("--from <seed>", "the first one", count, 1)
@@ -53,7 +56,12 @@ const values = command.opts<Options>();
 const [replayed] = command.processedArgs as [seed: number | undefined];
 
 const run = (seed: number, options: { readonly trace?: boolean } = {}): Promise<Verdict> =>
-  (values.cluster ? runClusterSeed : runSeed)(seed, { ...options, ...(values.plan && { plan: values.plan }) });
+  values.blobs
+    ? runBlobSeed(seed, options)
+    : (values.cluster ? runClusterSeed : runSeed)(seed, { ...options, ...(values.plan && { plan: values.plan }) });
+
+/** What the seeds are lives of. */
+const lifeFlags = [...(values.cluster ? ["--cluster"] : []), ...(values.blobs ? ["--blobs"] : [])];
 
 /** What one seed came to. */
 interface Outcome {
@@ -108,7 +116,7 @@ async function runSeeds(): Promise<number> {
       if (!values.json)
         console.log(
           `seed ${seed}: ${failure.checker}: ${failure.detail}\n` +
-            `  replay: npm run simulate -- ${values.cluster ? "--cluster " : ""}${seed}`,
+            `  replay: npm run simulate -- ${[...lifeFlags, seed].join(" ")}`,
         );
       if (failures.length >= values.failures) endAll();
     }
@@ -118,7 +126,7 @@ async function runSeeds(): Promise<number> {
   const share = (index: number): Promise<void> =>
     new Promise((resolve, reject) => {
       const mine = ["--from", `${values.from + index}`, "--seeds", `${values.seeds - index}`, "--every", `${jobs}`];
-      if (values.cluster) mine.push("--cluster");
+      mine.push(...lifeFlags);
       if (values.plan) mine.push("--plan", JSON.stringify(values.plan));
       const child = fork(import.meta.filename, mine);
       shares.push(child);

@@ -16,7 +16,7 @@ interface Tally {
 const drawnSeeds = depth(0, 2_000);
 
 /** Runs the simulation with a fault until it is noticed. */
-function simulate({ name, from = 1, seeds, cluster = false, plan }: Mutation): Promise<Tally> {
+function simulate({ name, from = 1, seeds, cluster = false, blobs = false, plan }: Mutation): Promise<Tally> {
   const isDrawn = plan !== undefined && drawnSeeds > 0;
   const bounds = {
     "--from": isDrawn ? 1 : from,
@@ -27,6 +27,7 @@ function simulate({ name, from = 1, seeds, cluster = false, plan }: Mutation): P
   const main = join(import.meta.dirname, "main.ts");
   const args = [`--import=${mutant}`, main, "--json", ...Object.entries(bounds).flat().map(String)];
   if (cluster) args.push("--cluster");
+  if (blobs) args.push("--blobs");
   if (plan && !isDrawn) args.push("--plan", JSON.stringify(plan));
   const env = { ...process.env, PLEXUS_MUTATION: name };
   return new Promise((resolve, reject) => {

@@ -18,6 +18,8 @@ export interface Mutation {
   readonly seeds: number;
   /** Seeds of clusters, not of a node alone. */
   readonly cluster?: boolean;
+  /** Seeds of blobs that belong to actors. */
+  readonly blobs?: boolean;
   /** What the seeds do not draw, where few of them would show the fault: lives made for it. They stay as likely to show it when
    *  the sources change, which the number of a seed does not. `npm run test:long` draws everything. */
   readonly plan?: Partial<Plan> | Partial<ClusterPlan>;
@@ -400,5 +402,26 @@ export const mutations: readonly Mutation[] = [
     from: 4,
     seeds: 50,
     cluster: true,
+  },
+
+  // --- blobs of actors -----------------------------------------------------------------------------------------------
+  {
+    name: "acknowledges a blob that a new copy of its slot lacks",
+    file: "node/blobs/copies.ts",
+    find: "      const late = await cover(actor, blob);",
+    replace: "      const late = undefined as Failure | undefined;",
+    caughtBy: ["blob-kept"],
+    seeds: 100,
+    blobs: true,
+  },
+  {
+    name: "throws its copy of a blob away while another node of the slot lacks it",
+    file: "node/blobs/copies.ts",
+    find: "return lacking.every((lacks) => lacks?.size === 0);",
+    replace: "return lacking.length > 0;",
+    caughtBy: ["blob-kept"],
+    from: 39,
+    seeds: 400,
+    blobs: true,
   },
 ];

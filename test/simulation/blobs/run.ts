@@ -1,14 +1,15 @@
 /** Blobs of actors on three nodes that crash, are cut off and change their places: what was acknowledged is at every node of its
  *  slot in the end, whole, can be read from anywhere all the time that somebody can give it, and nothing else is left. */
-import { expect } from "chai";
-import { createBlobCopies, hashOf, openBlobStore, type BlobCopies } from "../../node/blobs/index.ts";
-import { createExchange } from "../../node/exchange/index.ts";
-import type { BlobHash, BlobStore, Membership, NodeId, SlotRecord } from "../../node/ports.ts";
-import type { SlotTable } from "../../node/cluster/slot-table.ts";
-import { failure, ok, refused, type ActorId, type SlotId } from "../../protocols/index.ts";
-import { memberRecord } from "../members.ts";
-import { quietLog, quietMeter } from "../quiet.ts";
-import { Disk, FileDisk, Network, simulatedClock, World, type Pulse } from "../world/index.ts";
+import { createBlobCopies, hashOf, openBlobStore, type BlobCopies } from "../../../node/blobs/index.ts";
+import { createExchange } from "../../../node/exchange/index.ts";
+import type { BlobHash, BlobStore, Membership, NodeId, SlotRecord } from "../../../node/ports.ts";
+import type { SlotTable } from "../../../node/cluster/slot-table.ts";
+import { failure, ok, refused, type ActorId, type SlotId } from "../../../protocols/index.ts";
+import { memberRecord } from "../../members.ts";
+import { quietLog, quietMeter } from "../../quiet.ts";
+import { Disk, FileDisk, Network, simulatedClock, type Pulse, type World } from "../../world/index.ts";
+import type { CheckerName } from "../checkers.ts";
+import { judge, type SeedOptions, type Simulated, type Verdict } from "../verdict.ts";
 
 const nodes: readonly NodeId[] = ["n1", "n2", "n3"];
 const slots: readonly SlotId[] = ["chat/1", "chat/2"];
@@ -22,6 +23,8 @@ const limits = {
   keepTimeoutMs: 3_000,
   fetchTimeoutMs: 1_500,
 };
+
+const pathOf = (hash: BlobHash): string => `${hash.slice(0, 2)}/${hash}`;
 
 interface Machine {
   readonly node: NodeId;
@@ -37,9 +40,44 @@ const pictures = Array.from({ length: 6 }, (_, number) =>
   Uint8Array.from({ length: 100 + 9_000 * number }, (_byte, at) => (at * (number + 3)) & 0xff),
 );
 
-async function simulate(seed: number): Promise<{ acknowledged: number; mended: number }> {
-  const world = new World(seed);
+/** Runs one seed. */
+export async function runBlobSeed(
+  seed: number,
+  options: SeedOptions<never> = {},
+): Promise<Verdict & { readonly mended: number }> {
+  const counts = { lives: 0, replies: 0, faults: 0, mended: 0 };
+  const simulated = (world: World): Simulated => Object.assign(counts, { run: () => simulate(world, counts) });
+  const verdict = await judge(seed, options, simulated);
+  return { ...verdict, mended: counts.mended };
+}
+
+interface Counts {
+  lives: number;
+  /** Uploads that were acknowledged. */
+  replies: number;
+  faults: number;
+  /** Copies that were found damaged. */
+  mended: number;
+}
+
+/** Thrown where a violation ends a run. */
+const over = new Error("an invariant is broken");
+
+async function simulate(world: World, counts: Counts): Promise<void> {
+  try {
+    await live(world, counts);
+  } catch (error) {
+    if (error !== over) throw error;
+  }
+}
+
+async function live(world: World, counts: Counts): Promise<void> {
   const { dice } = world;
+  const violate = (checker: CheckerName, detail: string): void => world.violate(checker, detail);
+  // In some seeds slots change their places all the time, and cuts last.
+  const weights = { upload: 5, look: 3, move: dice.pick([2, 6]), crash: 1, cut: dice.pick([1, 3]), forget: 1, rot: 1 };
+  const healChance = dice.pick([0.2, 0.05]);
+  const syncErrorChance = dice.chance(0.25) ? 0.02 : 0;
   const network = new Network(world, { breakChance: 0.002 });
   /** What the actors know, which is what their journals keep. */
   const facts = new Map<ActorId, BlobHash>();
@@ -53,7 +91,7 @@ async function simulate(seed: number): Promise<{ acknowledged: number; mended: n
   const machines = nodes.map((node): Machine => ({
     node,
     disk: new Disk(world),
-    files: new FileDisk(world, { syncErrorChance: seed % 4 === 0 ? 0.02 : 0 }),
+    files: new FileDisk(world, { syncErrorChance }),
     pulse: { life: 0, alive: false },
   }));
   const isUp = (node: NodeId): boolean => machines.some((one) => one.node === node && one.pulse.alive);
@@ -61,13 +99,12 @@ async function simulate(seed: number): Promise<{ acknowledged: number; mended: n
     get: (slot: SlotId) => ({ record: records.get(slot) as SlotRecord, revision: 1 }),
     current: true,
   };
-  let lives = 0;
   let calm = false;
-  let [acknowledged, mended] = [0, 0];
 
   async function start(machine: Machine): Promise<void> {
-    lives += 1;
-    const pulse: Pulse = { life: lives, alive: true };
+    counts.lives += 1;
+    const pulse: Pulse = { life: counts.lives, alive: true };
+    world.note(() => `${machine.node}: life ${pulse.life} starts`);
     machine.pulse = pulse;
     const clock = simulatedClock(world, { offsetMs: 0 }, pulse);
     const { node } = machine;
@@ -86,7 +123,7 @@ async function simulate(seed: number): Promise<{ acknowledged: number; mended: n
     const meter = {
       ...quietMeter,
       count: (name: string) => {
-        if (name === "blobs_damaged") mended += 1;
+        if (name === "blobs_damaged") counts.mended += 1;
       },
     };
     machine.blobs = await openBlobStore({ files: machine.files.open(pulse), meter });
@@ -157,17 +194,20 @@ async function simulate(seed: number): Promise<{ acknowledged: number; mended: n
     const bytes = dice.pick(pictures);
     if (copies === undefined) return;
     const done = await copies.put(actor, bytes, async (hash) => {
-      await world.sleep(dice.between(1, 30));
+      // A slot that is on its way takes its time.
+      await world.sleep(dice.chance(0.3) ? dice.between(100, 1_500) : dice.between(1, 30));
       if (dice.chance(0.1)) return refused(failure("SLOT_UNAVAILABLE"));
       facts.set(actor, hash);
       return ok(hash);
     });
     if (!done.ok) return;
-    acknowledged += 1;
-    expect(done.value).to.equal(hashOf(bytes));
+    counts.replies += 1;
+    world.note(() => `${actor} has ${done.value}`);
+    if (done.value !== hashOf(bytes)) violate("blob-kept", `${actor} was told ${done.value} of ${hashOf(bytes)}`);
     const record = records.get(slotOf(actor)) as SlotRecord;
     for (const { node, files } of machines.filter((machine) => record.inSync.includes(machine.node)))
-      expect(files.isDurable(`${done.value.slice(0, 2)}/${done.value}`), `seed ${seed}: acknowledged, not synced at ${node}`).to.equal(true); // prettier-ignore
+      if (!files.isDurable(pathOf(done.value)))
+        violate("blob-kept", `${done.value} of ${actor} is acknowledged and not synced at ${node}`);
   }
 
   /** Anybody may ask anywhere: what comes is what was put. */
@@ -177,23 +217,23 @@ async function simulate(seed: number): Promise<{ acknowledged: number; mended: n
     const hash = facts.get(actor);
     if (copies === undefined || hash === undefined) return;
     const read = await copies.read(actor, hash);
-    if (read.ok) expect(hashOf(read.value)).to.equal(hash);
+    if (read.ok && hashOf(read.value) !== hash) violate("blob-kept", `${hash} is read as ${hashOf(read.value)}`);
   }
 
-  const failed: unknown[] = [];
-  const run = (work: Promise<void>): void => void work.catch((error: unknown) => failed.push(error));
+  const run = (work: Promise<void>): void =>
+    void work.catch((thrown: unknown) => violate("no-stray-error", String((thrown as Error).stack ?? thrown)));
   const pass = async (forMs: number): Promise<void> => {
     const untilMs = world.nowMs + forMs;
     world.after(forMs, () => undefined);
-    await world.run(() => world.nowMs >= untilMs || failed.length > 0, untilMs);
-    if (failed.length > 0) throw failed[0];
-    expect(world.violations).to.deep.equal([]);
+    await world.run(() => world.nowMs >= untilMs, untilMs);
+    if (world.violations.length > 0) throw over;
   };
 
   for (const machine of machines) run(start(machine));
   await pass(500);
   for (let step = 0; step < 120; step += 1) {
-    const what = dice.weighted({ upload: 5, look: 3, move: 2, crash: 1, cut: 1, forget: 1, rot: 1 });
+    const what = dice.weighted(weights);
+    if (what !== "upload" && what !== "look") counts.faults += 1;
     if (what === "upload") run(upload());
     if (what === "look") run(look());
     if (what === "move") moveSlot();
@@ -205,12 +245,12 @@ async function simulate(seed: number): Promise<{ acknowledged: number; mended: n
       const { files, node } = dice.pick(machines);
       const held = [...facts].filter(([actor]) => (records.get(slotOf(actor)) as SlotRecord).inSync.includes(node));
       const [actor, hash] = held.length > 0 ? dice.pick(held) : [];
-      const path = `${hash?.slice(0, 2)}/${hash}`;
+      const path = pathOf(hash ?? "");
       const others = machines.filter((machine) => machine.node !== node && machine.files.isDurable(path));
       if (actor !== undefined && others.length > 0 && others.every((other) => other.files.isSound(path)))
         if (files.isDurable(path)) files.flipBit(path, dice.below(800));
     }
-    if (dice.chance(0.2)) network.heal();
+    if (dice.chance(healChance)) network.heal();
     await pass(dice.between(0, 400));
   }
 
@@ -221,22 +261,27 @@ async function simulate(seed: number): Promise<{ acknowledged: number; mended: n
   // Restarts, calls and uploads end; copies are made, then what nobody refers to is older than the grace.
   await pass(10_000);
   await pass(limits.graceMs + 4 * limits.roundEveryMs);
-  const wanted = (node: NodeId): readonly string[] =>
-    [
-      ...new Set(
-        [...facts].flatMap(([actor, hash]) => (records.get(slotOf(actor)) as SlotRecord).inSync.includes(node) ? [`${hash.slice(0, 2)}/${hash}`] : []),
-      ),
-    ].sort(); // prettier-ignore
+  const wanted = (node: NodeId): readonly string[] => {
+    const here = [...facts].filter(([actor]) => (records.get(slotOf(actor)) as SlotRecord).inSync.includes(node));
+    return [...new Set(here.map(([, hash]) => pathOf(hash)))].sort();
+  };
   for (const { node, files, blobs } of machines) {
-    expect(files.paths(), `seed ${seed}: what ${node} has in the end`).to.deep.equal(wanted(node));
-    const whole: boolean[] = [];
-    for (const path of files.paths())
-      run((blobs as BlobStore).check(path.slice(3)).then((good) => void whole.push(good)));
+    const has = files.paths();
+    for (const path of wanted(node)) if (!has.includes(path)) violate("blob-kept", `${node} lacks ${path} in the end`);
+    for (const path of has) if (!wanted(node).includes(path)) violate("blob-left", `${node} has ${path} in the end`);
+    let checked = 0;
+    for (const path of has)
+      run(
+        (blobs as BlobStore).check(path.slice(3)).then((isWhole) => {
+          checked += 1;
+          if (!isWhole) violate("blob-kept", `${path} is damaged at ${node} in the end`);
+        }),
+      );
     await pass(1_000);
-    expect(whole).to.deep.equal(files.paths().map(() => true));
+    if (checked < has.length) violate("liveness", `${node} checked ${checked} of ${has.length} blobs`);
   }
   for (const [actor, hash] of facts)
-    for (const { copies } of machines) {
+    for (const { copies, node } of machines) {
       let read: string | undefined;
       run(
         (copies as BlobCopies)
@@ -244,21 +289,7 @@ async function simulate(seed: number): Promise<{ acknowledged: number; mended: n
           .then((found) => void (read = found.ok ? hashOf(found.value) : found.error.code)),
       );
       await pass(3_000);
-      expect(read, `seed ${seed}: ${actor}`).to.equal(hash);
+      if (read !== hash) violate("blob-kept", `${hash} of ${actor} is read as ${read} at ${node}`);
     }
   for (const { copies } of machines) copies?.stop();
-  return { acknowledged, mended };
 }
-
-describe("blobs of actors, simulated", () => {
-  it("are where their slots are, whole, and nowhere else, whatever the seed", async () => {
-    const sum = { acknowledged: 0, mended: 0 };
-    for (let seed = 1; seed <= 15; seed += 1) {
-      const { acknowledged, mended } = await simulate(seed);
-      sum.acknowledged += acknowledged;
-      sum.mended += mended;
-    }
-    expect(sum.acknowledged).to.be.above(80);
-    expect(sum.mended).to.be.above(3);
-  }).timeout(120_000);
-});
