@@ -12,7 +12,7 @@
  *  compare-and-set; never on a clock. Clocks only decide when to give up on somebody.
  *
  *  Read `rules.ts` (the decisions), `acquire.ts` (how a slot becomes this node's), `ownership.ts` (one slot owned), `replica-set.ts` (who holds it, and changes of that),
- *  `acknowledgements.ts` (what is committed), `followers.ts` and `follower.ts` (the copies as their owner sees them), `replica.ts` (the copies here), `transfer.ts`, `healing.ts` (when one of
+ *  `acknowledgements.ts` (what is committed), `followers.ts` and `follower.ts` (the copies as their owner sees them), `replica.ts` and `parts.ts` (the copies here), `transfer.ts`, `healing.ts` (when one of
  *  them cannot go on). docs/protocol-model.md maps the model check to these files. */
 import { failure, PlexusError, type Failure, type Role, type SlotId } from "../../protocols/index.ts";
 import type { Exchange } from "../exchange/index.ts";

@@ -1,7 +1,6 @@
 /** The side of the copies: what this node does for slots that others own. It says yes to an epoch that is not below its
  *  fence, writes what fits where its log ends, and acknowledges what is on disk. It decides nothing. */
 import {
-  assert,
   decode,
   failure,
   failureOf,
@@ -20,6 +19,7 @@ import { readSlot, type SlotRow } from "../cluster/records.ts";
 import type { SlotTable } from "../cluster/slot-table.ts";
 import { digestOf, type Head, type Journal, type Position, type SlotLog } from "../storage/index.ts";
 import type { ReplicationLimits } from "./limits.ts";
+import { Parts } from "./parts.ts";
 
 export interface ReplicaPorts {
   readonly node: NodeId;
@@ -38,17 +38,6 @@ export interface ReplicaPorts {
   trouble(slot: SlotId): Failure | undefined;
   /** The copy cannot be read: it steps out of the set and heals. */
   damaged(slot: SlotId, error: Failure): void;
-}
-
-/** Parts of one value or run of rows, until the last arrives. */
-interface Assembly {
-  readonly from: NodeId;
-  readonly slot: SlotId;
-  readonly sending: number;
-  parts: Uint8Array[];
-  bytes: number;
-  /** Its parts were thrown away to make room: its sender hears so with the next. */
-  cut: boolean;
 }
 
 interface Mark {
@@ -113,8 +102,7 @@ export function serveReplicas(ports: ReplicaPorts): {
   /** Slots with something to acknowledge to an owner, by the end of this tick. */
   const acknowledgements = new Map<string, { readonly to: NodeId; readonly slot: SlotId; readonly epoch: number; gap: boolean }>(); // prettier-ignore
   const claims = new Map<SlotId, number>();
-  const assemblies = new Map<string, Assembly>();
-  let assembledBytes = 0;
+  const parts = new Parts(limits);
   const marks = new Map<string, Mark>();
 
   const opened = async (slot: SlotId): Promise<SlotLog> => {
@@ -158,7 +146,7 @@ export function serveReplicas(ports: ReplicaPorts): {
       }
       ports.superseded(slot, epoch);
       await slotLog.raise(epoch);
-      if (!isOwner(from, slot, epoch)) dropParts((parts) => parts.slot === slot);
+      if (!isOwner(from, slot, epoch)) parts.drop((other) => other.slot === slot);
       owners.set(slot, { node: from, epoch });
       return ok(standing(slotLog));
     }),
@@ -258,7 +246,7 @@ export function serveReplicas(ports: ReplicaPorts): {
 
   exchange.on("replica.snapshot", (body, from) => {
     if (!isOwner(from, body.slot, body.epoch)) return refused(notAsked(body.slot, body.epoch));
-    const whole = assemble("snapshot", from, body);
+    const whole = parts.join("snapshot", from, body);
     if (!whole.ok) return whole;
     const sealed = whole.value;
     if (sealed === undefined) return ok(null);
@@ -278,7 +266,7 @@ export function serveReplicas(ports: ReplicaPorts): {
   exchange.on("transfer.begin", (body, from) =>
     changing(from, body, async (slotLog) => {
       await slotLog.startOver(body.epoch);
-      dropParts(({ slot }) => slot === body.slot);
+      parts.drop(({ slot }) => slot === body.slot);
       log.info("slot.transfer.begun", { slot: body.slot, epoch: body.epoch, incarnation: slotLog.incarnation });
       return ok({ incarnation: slotLog.incarnation });
     }),
@@ -309,7 +297,7 @@ export function serveReplicas(ports: ReplicaPorts): {
     if (!belongs(body.slot, body.from, body.to))
       return refused(failure("BAD_REQUEST", { from: body.from, to: body.to }));
     if (!isOwner(from, body.slot, body.epoch)) return refused(notAsked(body.slot, body.epoch));
-    const whole = assemble("rows", from, body);
+    const whole = parts.join("rows", from, body);
     if (!whole.ok) return whole;
     if (whole.value === undefined) return ok(null);
     const rows = rowsIn(whole.value, body);
@@ -361,60 +349,6 @@ export function serveReplicas(ports: ReplicaPorts): {
     });
   }
 
-  /** Joins parts; the value when the last one is there. Error: TOO_LARGE. */
-  function assemble(
-    kind: "snapshot" | "rows",
-    from: NodeId,
-    part: {
-      readonly slot: SlotId;
-      readonly sending: number;
-      readonly data: Uint8Array;
-      readonly last: boolean;
-    },
-  ): Result<Uint8Array | undefined> {
-    const { slot, sending, data, last } = part;
-    const key = `${from} ${slot} ${kind}`;
-    const known = assemblies.get(key);
-    // A sender sends one after the other: parts of another one are of a sending that was given up.
-    const assembly = known?.sending === sending ? known : { from, slot, sending, parts: [], bytes: 0, cut: false };
-    if (known !== assembly) assembledBytes -= known?.bytes ?? 0;
-    assembly.parts.push(data);
-    assembly.bytes += data.length;
-    assembledBytes += data.length;
-    assemblies.set(key, assembly);
-    if (assembledBytes > limits.partsBytesMax) cutMost();
-    const tooLarge = assembly.cut;
-    if (!last && !tooLarge) return ok(undefined);
-    assemblies.delete(key);
-    assembledBytes -= assembly.bytes;
-    assert(assembledBytes >= 0, "parts are counted while they are held");
-    if (tooLarge) return refused(failure("TOO_LARGE", { partsBytesMax: limits.partsBytesMax }));
-    return ok(assembly.parts.length === 1 ? data : Buffer.concat(assembly.parts, assembly.bytes));
-  }
-
-  /** Of sendings that nobody goes on with. */
-  function dropParts(given: (assembly: Assembly) => boolean): void {
-    for (const [key, assembly] of assemblies) {
-      if (!given(assembly)) continue;
-      assemblies.delete(key);
-      assembledBytes -= assembly.bytes;
-    }
-  }
-
-  /** Makes room at the cost of the peer that takes most: whoever fills it must not keep the others out. */
-  function cutMost(): void {
-    const taken = new Map<NodeId, number>();
-    for (const { from, bytes } of assemblies.values()) taken.set(from, (taken.get(from) ?? 0) + bytes);
-    const [most] = [...taken].toSorted(([, one], [, other]) => other - one)[0] ?? [];
-    for (const assembly of assemblies.values()) {
-      if (assembly.from !== most) continue;
-      assembledBytes -= assembly.bytes;
-      assembly.parts = [];
-      assembly.bytes = 0;
-      assembly.cut = true;
-    }
-  }
-
   /** Within the batch's own callback: the store holds exactly what the log's position says. */
   function keepMark(slotLog: SlotLog, from: NodeId, body: MeshBody<"replica.append">): void {
     const key = markKey(from, body);
@@ -435,7 +369,7 @@ export function serveReplicas(ports: ReplicaPorts): {
     marks.set(key, mark);
   }
 
-  exchange.onPeer({ disconnected: (peer) => dropParts(({ from }) => from === peer) });
+  exchange.onPeer({ disconnected: (peer) => parts.drop(({ from }) => from === peer) });
 
   return {
     leave: (slot, error) => {
