@@ -35,9 +35,29 @@ export interface ModelSpec {
   readonly endpoint?: Endpoint;
   /** What the model can do, where its owner says so. */
   readonly capabilities?: readonly Capability[];
+  /** Layers that the graphics card has; default: as many as it has room for, with the context. */
+  readonly gpuLayers?: number;
+  /** Adapters (LoRA) that are put on the model. One without them is another model by another name, of the same file. */
+  readonly lora?: readonly LoraSpec[];
+  /** The file of a smaller model of the same vocabulary: it guesses ahead, and the model checks several guesses at once. */
+  readonly draft?: string;
+  /** How finely keys and values of the context are kept. Default `f16`; `q8_0` takes half the memory of it. */
+  readonly cacheType?: CacheType;
+  /** Default: where model and device allow it, which a finer `cacheType` needs. */
+  readonly flashAttention?: boolean;
   /** Pause between the echo's tokens. Default 0. */
   readonly tokenDelayMs?: number;
 }
+
+/** An adapter for a model's weights. */
+export interface LoraSpec {
+  readonly path: string;
+  /** How much of it: 1 (default) is what it was trained for. */
+  readonly scale?: number;
+}
+
+/** How keys and values are kept. */
+export type CacheType = "f16" | "q8_0" | "q4_0";
 
 /** One adapter. `Found` is what it reads from the head of a model's file. */
 export interface Adapter<Found = unknown> {

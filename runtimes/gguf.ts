@@ -252,9 +252,18 @@ function headerOf(facts: Facts, tensors: readonly GgufTensor[]): GgufHeader {
   };
 }
 
+/** What a model is made for. */
+export type Purpose = "write" | "embed" | "rerank";
+
+/** By its architecture and its `pooling_type`: a file has that only when it was made of a model that reads. */
+export function purposeOf(architecture: string, pooling: number): Purpose {
+  if (pooling === rankPooling) return "rerank";
+  return encoders.test(architecture) || pooling > 0 ? "embed" : "write";
+}
+
 function capabilitiesOf(facts: Facts, architecture: string, pooling: number): readonly string[] {
-  if (pooling === rankPooling) return ["rerank"];
-  if (encoders.test(architecture) || pooling > 0) return ["embed"];
+  const purpose = purposeOf(architecture, pooling);
+  if (purpose !== "write") return [purpose];
   const template = facts.get("tokenizer.chat_template");
   const hasTools = typeof template === "string" && /\btools\b/.test(template);
   return hasTools ? ["chat", "tools"] : ["chat"];

@@ -57,6 +57,10 @@ export const runtimeLimits = {
    *
    *  Measured: others wait for 405 ms instead of 1,769. */
   prefillSliceTokens: 64,
+  /** Tokens of a prompt that are copied from an answer under way, when no other sequence has as many; fewer are read again.
+   *
+   *  To copy moves the whole context in memory, which takes about as long as to read so many. */
+  copiedTokensMin: 64,
   /** Generations one model runs at once; the others wait in its queue.
    *
    *  Batched, 4 to 8 sequences give 1.6 times the tokens of one after the other. */

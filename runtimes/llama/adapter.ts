@@ -1,35 +1,22 @@
 /** GGUF models on llama.cpp. */
+import { statSync } from "node:fs";
 import { basename } from "node:path";
-import type { Adapter, ModelSpec } from "../adapter.ts";
-import { inspectGgufFile, type GgufHeader } from "../gguf.ts";
-import { capabilitiesBy, purposeOf } from "./capabilities.ts";
-import { planLoad } from "./plan.ts";
+import type { Adapter, Inspection, ModelSpec } from "../adapter.ts";
+import { inspectGgufFile, purposeOf, type GgufHeader } from "../gguf.ts";
+import { adapterFault } from "../store/inspect.ts";
+import { capabilitiesBy } from "./capabilities.ts";
+import { planLoad, type LlamaFound } from "./plan.ts";
 
 /** The model in the repository: it answers, but knows next to nothing, and pages say so. */
 const isDemonstration = ({ path }: Pick<ModelSpec, "path">): boolean => basename(path) === "plexus-tiny.gguf";
 
 /** The row of llama.cpp. It takes every file that no other adapter claims: a refusal of it names the reason. */
-export const llama: Adapter<GgufHeader> = {
+export const llama: Adapter<LlamaFound> = {
   name: "llama",
   capabilities: capabilitiesBy.write,
   threaded: true,
   claims: () => true,
-  inspect({ path }) {
-    const { verdict, fileBytes } = inspectGgufFile(path);
-    switch (verdict.type) {
-      case "fine":
-        return {
-          type: "fine",
-          fileBytes,
-          found: verdict.header,
-          capabilities: capabilitiesBy[purposeOf(verdict.header.architecture, verdict.header.pooling)],
-        };
-      case "refused":
-        return { ...verdict, fileBytes };
-      case "short":
-        return { type: "refused", fileBytes, reason: "the head of the file is cut off" };
-    }
-  },
+  inspect: inspectFiles,
   plan: planLoad,
   async load(spec, plan) {
     // The native library takes a while to read, and only the thread that runs the model may have it.
@@ -48,3 +35,34 @@ export const llama: Adapter<GgufHeader> = {
 
 /** The usual choice of chat servers: lively, seldom wrong. */
 const usualTemperature = 0.7;
+
+/** Looks at all files of a model. Adapters are compared with it, and their numbers read, before native code adds them up. */
+function inspectFiles({ path, lora = [], draft }: ModelSpec): Inspection<LlamaFound> {
+  const model = inspectOne(path);
+  if (model.type === "refused") return model;
+  const { found } = model;
+  const guesser = draft === undefined ? undefined : inspectOne(draft);
+  if (guesser?.type === "refused") return { ...guesser, reason: `the model that guesses ahead: ${guesser.reason}` };
+  for (const { path: adapter } of lora) {
+    const reason = adapterFault(adapter, path);
+    if (reason !== undefined) return { ...model, type: "refused", reason: `${basename(adapter)}: ${reason}` };
+  }
+  return {
+    type: "fine",
+    fileBytes: lora.reduce((sum, one) => sum + statSync(one.path).size, model.fileBytes + (guesser?.fileBytes ?? 0)),
+    found: { ...found, ...(guesser && { draft: guesser.found }) },
+    capabilities: capabilitiesBy[purposeOf(found.architecture, found.pooling)],
+  };
+}
+
+function inspectOne(path: string): Inspection<GgufHeader> {
+  const { verdict, fileBytes } = inspectGgufFile(path);
+  switch (verdict.type) {
+    case "fine":
+      return { type: "fine", fileBytes, found: verdict.header };
+    case "refused":
+      return { ...verdict, fileBytes };
+    case "short":
+      return { type: "refused", fileBytes, reason: "the head of the file is cut off" };
+  }
+}

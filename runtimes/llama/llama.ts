@@ -1,12 +1,20 @@
 /** Loads a model of llama.cpp, on node-llama-cpp's low-level evaluation, and says what it can do. Runs in the one thread of a
  *  model's pool. */
 import { setTimeout } from "node:timers/promises";
-import { getLlama, LlamaLogLevel, type Llama, type LlamaModel } from "node-llama-cpp";
+import {
+  DraftSequenceTokenPredictor,
+  getLlama,
+  LlamaLogLevel,
+  type Llama,
+  type LlamaContextOptions,
+  type LlamaModel,
+} from "node-llama-cpp";
 import * as library from "node-llama-cpp";
 import { failure, ok, refused, type TokenizeRequest } from "../../protocols/index.ts";
 import type { Ended, Load, LoadedModel, LoadPlan, ModelSpec } from "../adapter.ts";
 import { runtimeLimits } from "../limits.ts";
-import { capabilitiesBy, purposeOf, type Purpose } from "./capabilities.ts";
+import { purposeOf, type Purpose } from "../gguf.ts";
+import { capabilitiesBy } from "./capabilities.ts";
 import { loadReason } from "./load-reason.ts";
 import { createPromptRenderer } from "./prompt.ts";
 import { embed, rerank } from "./vectors.ts";
@@ -39,12 +47,19 @@ export async function loadLlama(spec: ModelSpec, plan: LoadPlan, temperature: nu
       logLevel: LlamaLogLevel.warn,
       logger: (level, message) => keep(level === LlamaLogLevel.warn ? warnings : errors, message.trim()),
     });
-    const model = await llama.loadModel({ modelPath: spec.path, gpuLayers: gpu === false ? 0 : "auto" });
-    const served = await serving(model, plan, temperature, (text) => keep(warnings, text));
+    const model = await llama.loadModel({ modelPath: spec.path, gpuLayers: layersOf(spec, plan) });
+    const draft =
+      spec.draft === undefined
+        ? undefined
+        : await llama.loadModel({ modelPath: spec.draft, gpuLayers: gpu === false ? 0 : "auto" });
+    if (draft !== undefined && !isSameVocabulary(model, draft))
+      throw new Error("the model that guesses ahead has another vocabulary");
+    const served = await serving({ spec, plan, model, draft, temperature }, (text) => keep(warnings, text));
     // A card without room for a single layer is found, and not used.
     const device = llama.gpu === false || model.gpuLayers === 0 ? "cpu" : llama.gpu;
     const unload = async (): Promise<void> => {
       await served.dispose();
+      await draft?.dispose();
       await model.dispose();
       await model.llama.dispose();
     };
@@ -66,11 +81,18 @@ export async function loadLlama(spec: ModelSpec, plan: LoadPlan, temperature: nu
 /** What a loaded model serves, and how its context is given back. */
 type Serving = Pick<LoadedModel, "capabilities" | "serves"> & { readonly dispose: () => Promise<void> };
 
+/** A model whose weights are in memory. */
+interface InMemory {
+  readonly spec: ModelSpec;
+  readonly plan: LoadPlan;
+  readonly model: LlamaModel;
+  readonly draft: LlamaModel | undefined;
+  readonly temperature: number;
+}
+
 /** Makes the context that the model is for: one to write, to embed, or to rank. */
 async function serving(
-  model: LlamaModel,
-  plan: LoadPlan,
-  temperature: number,
+  { spec, plan, model, draft, temperature }: InMemory,
   onWarning: (text: string) => void,
 ): Promise<Serving> {
   const { contextTokens, threads, sequences: count } = plan;
@@ -99,17 +121,47 @@ async function serving(
       };
     }
     case "write": {
-      const context = await model.createContext({ ...size, sequences: count });
-      const sequences = Array.from({ length: count }, () => context.getSequence());
+      const context = await model.createContext({ ...size, sequences: count, ...finely(spec), ...adapted(spec) });
+      const guessing = await draft?.createContext({ ...size, sequences: count });
+      const sequences = Array.from({ length: count }, () =>
+        context.getSequence(guessing && { tokenPredictor: new DraftSequenceTokenPredictor(guessing.getSequence()) }),
+      );
       const renderer = createPromptRenderer(model, onWarning);
       const writer = new Writer({ model, renderer, sequences, temperature, contextTokens });
       return {
         capabilities,
         serves: { tokenize, generate: (request, flow) => writer.generate(request, flow) },
-        dispose: () => context.dispose(),
+        async dispose() {
+          await context.dispose();
+          await guessing?.dispose();
+        },
       };
     }
   }
+}
+
+/** As many as the card has room for beside the context, unless it is said. */
+function layersOf({ gpu = false, gpuLayers }: ModelSpec, { contextTokens, sequences }: LoadPlan) {
+  if (gpu === false) return 0;
+  return gpuLayers ?? { fitContext: { contextSize: contextTokens * sequences } };
+}
+
+/** Keys and values in blocks are read by flash attention alone. */
+function finely({ cacheType = "f16", flashAttention }: ModelSpec): LlamaContextOptions {
+  if (cacheType === "f16") return flashAttention === undefined ? {} : { flashAttention };
+  const type = cacheType === "q8_0" ? "Q8_0" : "Q4_0";
+  return { flashAttention: true, experimentalKvCacheKeyType: type, experimentalKvCacheValueType: type };
+}
+
+const adapted = ({ lora = [] }: ModelSpec): LlamaContextOptions =>
+  lora.length === 0 ? {} : { lora: { adapters: lora.map(({ path, scale = 1 }) => ({ filePath: path, scale })) } };
+
+/** A guess is a number, and has to mean the same to both. */
+function isSameVocabulary(one: LlamaModel, other: LlamaModel): boolean {
+  const [words, others] = [one, other].map(({ fileInfo }) => fileInfo.metadata.tokenizer?.ggml?.tokens ?? []);
+  return (
+    words!.length > 0 && words!.length === others!.length && words!.every((word, index) => word === others![index])
+  );
 }
 
 /** As the library read it from the file. */

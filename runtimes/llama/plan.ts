@@ -1,8 +1,17 @@
 /** Decides how a model is loaded, or why it is not. Pure. */
-import { settingsOf, type LoadInquiry, type LoadVerdict } from "../adapter.ts";
+import { settingsOf, type CacheType, type LoadInquiry, type LoadVerdict } from "../adapter.ts";
 import { keyValueBytes, type GgufHeader } from "../gguf.ts";
 import { runtimeLimits } from "../limits.ts";
 import { threadCount } from "../machine.ts";
+
+/** What the heads of a model's files say. */
+export type LlamaFound = GgufHeader & {
+  /** The model that guesses ahead. */
+  readonly draft?: GgufHeader;
+};
+
+/** Of the two bytes a number that keys and values take otherwise. */
+const cacheShares: { readonly [Each in CacheType]: number } = { f16: 1, q8_0: 34 / 64, q4_0: 18 / 64 };
 
 /** How a GGUF model is loaded: no more context than it was trained on, and within the memory that is left. */
 export function planLoad({
@@ -12,12 +21,14 @@ export function planLoad({
   machine,
   models,
   freeBytes,
-}: LoadInquiry<GgufHeader>): LoadVerdict {
+}: LoadInquiry<LlamaFound>): LoadVerdict {
   const settings = settingsOf(spec);
   if ("refused" in settings) return { type: "refused", reason: settings.refused };
   const { sequences, contextTokens: wanted } = settings;
   const contextTokens = header.contextTokens > 0 ? Math.min(wanted, header.contextTokens) : wanted;
-  const memoryBytes = fileBytes + keyValueBytes(header, contextTokens, sequences) + runtimeLimits.workerBytes;
+  const cache = cacheShares[spec.cacheType ?? "f16"] * keyValueBytes(header, contextTokens, sequences);
+  const draftCache = header.draft === undefined ? 0 : keyValueBytes(header.draft, contextTokens, sequences);
+  const memoryBytes = Math.ceil(fileBytes + cache + draftCache + runtimeLimits.workerBytes);
   if (memoryBytes > freeBytes) {
     const reason =
       `it needs about ${mebibytes(memoryBytes)} MiB (file ${mebibytes(fileBytes)} MiB, ${sequences} contexts of ` +

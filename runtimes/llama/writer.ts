@@ -85,7 +85,7 @@ export class Writer {
     if (promptTokens === 0 || promptTokens + 1 > contextTokens)
       return refused(failure("CONTEXT_TOO_LONG", { promptTokens, contextTokens }));
 
-    const sequence = await this.#borrow(prompt.tokens);
+    const sequence = await this.#borrow(prompt.tokens, request.sampling.seed !== undefined);
     try {
       return await this.#write({ request, form, prompt, flow }, sequence);
     } finally {
@@ -96,11 +96,40 @@ export class Writer {
 
   /** The free sequence that already holds most of these tokens. The node sends no more generations than there are
    *  sequences; waiting covers the moment between an end and the next begin. */
-  async #borrow(tokens: Token[]): Promise<LlamaContextSequence> {
+  async #borrow(tokens: Token[], anew: boolean): Promise<LlamaContextSequence> {
     while (this.#free.length === 0) await new Promise<void>((resolve) => this.#waiting.push(resolve));
-    const held = this.#free.map((sequence) => sequence.compareContextTokens(tokens).firstDifferentIndex);
-    const best = held.indexOf(Math.max(...held));
-    return this.#free.splice(best, 1)[0]!;
+    const held = this.#free.map((sequence) => heldOf(sequence, tokens));
+    const most = Math.max(...held);
+    if (!anew) {
+      const lender = this.#lender(tokens, most);
+      if (lender !== undefined) {
+        // What nobody can go on with is written over: of the free ones, that which has least.
+        const lengths = this.#free.map(({ nextTokenIndex }) => nextTokenIndex);
+        const [borrowed] = this.#free.splice(lengths.indexOf(Math.min(...lengths)), 1);
+        await this.#copy(lender, borrowed!, Math.min(heldOf(lender, tokens), tokens.length - 1));
+        return borrowed!;
+      }
+    }
+    return this.#free.splice(held.indexOf(most), 1)[0]!;
+  }
+
+  /** The busy sequence that has so much more of the prompt than any free one that to copy is cheaper than to read. */
+  #lender(tokens: Token[], most: number): LlamaContextSequence | undefined {
+    const { sequences } = this.#parts;
+    if (sequences.some(({ tokenPredictor }) => tokenPredictor !== undefined)) return undefined;
+    const busy = sequences.filter((sequence) => !this.#free.includes(sequence));
+    const [best] = busy.toSorted((one, other) => heldOf(other, tokens) - heldOf(one, tokens));
+    return best !== undefined && heldOf(best, tokens) - most >= runtimeLimits.copiedTokensMin ? best : undefined;
+  }
+
+  /** Puts the beginning of one sequence into another. */
+  async #copy(from: LlamaContextSequence, to: LlamaContextSequence, tokens: number): Promise<void> {
+    // The library has it for itself; without it nothing is copied, and the prompt is read.
+    const copy = (to as unknown as Copying)._copyStateFromOtherSequence?.bind(to);
+    if (copy === undefined) return;
+    await this.#gate.closedDuring(async () => {
+      if (!(await copy(from, tokens))) await to.clearHistory();
+    });
   }
 
   async #write(task: Task, sequence: LlamaContextSequence): Promise<Ended<"generate">> {
@@ -201,6 +230,15 @@ export class Writer {
     await this.#gate.pass();
     return { left: tokens.slice(position), kept };
   }
+}
+
+/** How many of these tokens a sequence begins with. */
+const heldOf = (sequence: LlamaContextSequence, tokens: Token[]): number =>
+  sequence.compareContextTokens(tokens).firstDifferentIndex;
+
+/** What a sequence of the library has beyond its types. */
+interface Copying {
+  _copyStateFromOtherSequence?(from: LlamaContextSequence, tokens: number): Promise<boolean>;
 }
 
 const opened = (prompt: Prompt, renderer: PromptRenderer): Prompt => ({

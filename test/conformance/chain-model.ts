@@ -23,6 +23,7 @@ export interface ChainModel {
 
 const width = 128;
 const specials = ["<|pad|>", "<|bos|>", "<|user|>", "<|assistant|>", "<|system|>", "<|end|>"];
+const assistantToken = 3;
 const endToken = 5;
 const template =
   "{{- bos_token }}{%- for m in messages %}{{- '<|' + m['role'] + '|>' + m['content'] + '<|end|>' }}{%- endfor %}" +
@@ -35,24 +36,55 @@ export function writeChainModel(path: string, model: ChainModel): void {
   const pieces = typeof model.text === "string" ? [] : model.text;
   const embedding = randomSigns(specials.length + 256 + pieces.length);
   const tensors = tensorsOf(embedding, outputOf(embedding, model), model);
+  const [first, ...others] = tensors;
+  writeGguf(path, metadataOf(model), [{ ...first!, type: model.tensorType ?? first!.type }, ...others]);
+}
+
+/** Writes an adapter (LoRA) under which a chain model begins its answer with another byte. */
+export function writeChainLora(path: string, { begins, width: wide = width }: ChainLora): void {
+  const embedding = randomSigns(specials.length + 256);
+  const a = Float32Array.from({ length: wide }, (_none, place) => embedding[assistantToken]![place % width]!);
+  const b = new Float32Array(specials.length + 256);
+  b[specials.length + begins.charCodeAt(0)] = 4;
+  writeGguf(
+    path,
+    [
+      text("general.architecture", "llama"),
+      text("general.type", "adapter"),
+      text("adapter.type", "lora"),
+      f32("adapter.lora.alpha", 1),
+    ],
+    [
+      { name: "output.weight.lora_a", dimensions: [wide, 1], type: 0, data: raw([a]) },
+      { name: "output.weight.lora_b", dimensions: [1, b.length], type: 0, data: raw([b]) },
+    ],
+  );
+}
+
+/** What an adapter does, and how wide the model is that it is for. */
+export interface ChainLora {
+  readonly begins: string;
+  readonly width?: number;
+}
+
+/** Writes a GGUF file. `pairs` are made by `pair`. */
+export function writeGguf(path: string, pairs: readonly Buffer[], tensors: readonly Tensor[]): void {
   const head = new Writer();
   head.bytes(Buffer.from("GGUF"));
   head.u32(3);
   head.u64(tensors.length);
-  const pairs = metadataOf(model);
   head.u64(pairs.length);
-  for (const pair of pairs) head.bytes(pair);
+  for (const one of pairs) head.bytes(one);
   let offset = 0;
-  for (const [index, tensor] of tensors.entries()) {
-    head.text(tensor.name);
-    head.u32(tensor.dimensions.length);
-    for (const dimension of tensor.dimensions) head.u64(dimension);
-    head.u32(index === 0 ? (model.tensorType ?? 0) : 0);
+  for (const { name, dimensions, type: of, data } of tensors) {
+    head.text(name);
+    head.u32(dimensions.length);
+    for (const dimension of dimensions) head.u64(dimension);
+    head.u32(of);
     head.u64(offset);
-    offset += aligned(tensor.data.length);
+    offset += aligned(data.length);
   }
-  const body = tensors.map((tensor) => pad(tensor.data));
-  writeFileSync(path, Buffer.concat([pad(head.done()), ...body]));
+  writeFileSync(path, Buffer.concat([pad(head.done()), ...tensors.map(({ data }) => pad(data))]));
 }
 
 function outputOf(embedding: readonly Float32Array[], model: ChainModel): Float32Array[] {
@@ -62,7 +94,7 @@ function outputOf(embedding: readonly Float32Array[], model: ChainModel): Float3
       ? [...Buffer.from(text)].map((byte) => specials.length + byte)
       : text.map((_piece, index) => specials.length + 256 + index);
   if (new Set(said).size !== said.length) throw new Error("a byte may occur once in a chain");
-  const chain = [3, ...said, after === "end" ? endToken : said[0]!];
+  const chain = [assistantToken, ...said, after === "end" ? endToken : said[0]!];
   const output = embedding.map(() => new Float32Array(width));
   for (const [index, token] of chain.slice(1).entries()) {
     const before = embedding[chain[index]!]!;
@@ -72,9 +104,12 @@ function outputOf(embedding: readonly Float32Array[], model: ChainModel): Float3
   return output;
 }
 
-interface Tensor {
+/** A tensor of a GGUF file. */
+export interface Tensor {
   readonly name: string;
   readonly dimensions: readonly number[];
+  /** A number of ggml; 0: F32. */
+  readonly type: number;
   readonly data: Buffer;
 }
 
@@ -91,12 +126,19 @@ function tensorsOf(
   const matrix = (name: string): Tensor => ({
     name: `blk.0.${name}.weight`,
     dimensions: [width, width],
+    type: 0,
     data: raw([mixes(name) ? same : square]),
   });
-  const norm = (name: string, of = width): Tensor => ({ name, dimensions: [of], data: raw([ones.subarray(0, of)]) });
+  const norm = (name: string, of = width): Tensor => ({
+    name,
+    dimensions: [of],
+    type: 0,
+    data: raw([ones.subarray(0, of)]),
+  });
   const table = (name: string, rows: readonly Float32Array[]): Tensor => ({
     name,
     dimensions: [width, rows.length],
+    type: 0,
     data: raw(rows),
   });
   const layer = ["attn_q", "attn_k", "attn_v", "attn_output", "ffn_gate", "ffn_up", "ffn_down"];
@@ -122,16 +164,8 @@ function tensorsOf(
 
 function metadataOf(model: ChainModel): readonly Buffer[] {
   const { reads, text: said } = model;
-  const tokens = [...specials, ...byteCharacters(), ...(typeof said === "string" ? [] : said.map(asBytes))];
+  const tokens = [...byteTokens(), ...(typeof said === "string" ? [] : said.map(asBytes))];
   const architecture = reads?.type === "rerank" ? "qwen3" : "llama";
-  const u32 = (key: string, value: number): Buffer => pair(key, type.u32, (to) => to.u32(value));
-  const text = (key: string, value: string): Buffer => pair(key, type.text, (to) => to.text(value));
-  const list = (key: string, of: number, count: number, write: (to: Writer) => void): Buffer =>
-    pair(key, type.list, (to) => {
-      to.u32(of);
-      to.u64(count);
-      write(to);
-    });
   return [
     text("general.architecture", architecture),
     text("general.name", "chain"),
@@ -141,7 +175,7 @@ function metadataOf(model: ChainModel): readonly Buffer[] {
     u32(`${architecture}.feed_forward_length`, width),
     u32(`${architecture}.attention.head_count`, 2),
     u32(`${architecture}.attention.head_count_kv`, 2),
-    pair(`${architecture}.attention.layer_norm_rms_epsilon`, type.f32, (to) => to.f32(1e-5)),
+    f32(`${architecture}.attention.layer_norm_rms_epsilon`, 1e-5),
     u32(`${architecture}.rope.dimension_count`, width / 2),
     u32(`${architecture}.vocab_size`, tokens.length),
     // As of llama.h: the mean, and ranking.
@@ -153,21 +187,42 @@ function metadataOf(model: ChainModel): readonly Buffer[] {
           ),
         ]
       : []),
-    text("tokenizer.ggml.model", "gpt2"),
-    text("tokenizer.ggml.pre", "gpt-2"),
-    list("tokenizer.ggml.tokens", type.text, tokens.length, (to) => tokens.forEach((token) => to.text(token))),
-    list("tokenizer.ggml.token_type", type.i32, tokens.length, (to) =>
-      tokens.forEach((_token, index) => to.u32(index < specials.length ? 3 : 1)),
-    ),
-    list("tokenizer.ggml.merges", type.text, 0, () => undefined),
-    u32("tokenizer.ggml.bos_token_id", 1),
-    u32("tokenizer.ggml.eos_token_id", endToken),
-    u32("tokenizer.ggml.eot_token_id", endToken),
-    u32("tokenizer.ggml.padding_token_id", 0),
-    pair("tokenizer.ggml.add_bos_token", type.bool, (to) => to.bytes(Buffer.from([1]))),
+    ...tokenizerOf(tokens),
     text("tokenizer.chat_template", model.template ?? template),
   ];
 }
+
+/** A number of a GGUF file's head. */
+export const u32 = (key: string, value: number): Buffer => pair(key, type.u32, (to) => to.u32(value));
+/** A fraction. */
+export const f32 = (key: string, value: number): Buffer => pair(key, type.f32, (to) => to.f32(value));
+/** A text. */
+export const text = (key: string, value: string): Buffer => pair(key, type.text, (to) => to.text(value));
+const list = (key: string, of: number, count: number, write: (to: Writer) => void): Buffer =>
+  pair(key, type.list, (to) => {
+    to.u32(of);
+    to.u64(count);
+    write(to);
+  });
+
+/** The control tokens, and one token a byte. */
+export const byteTokens = (): readonly string[] => [...specials, ...byteCharacters()];
+
+/** A vocabulary that begins with those. */
+export const tokenizerOf = (tokens: readonly string[]): readonly Buffer[] => [
+  text("tokenizer.ggml.model", "gpt2"),
+  text("tokenizer.ggml.pre", "gpt-2"),
+  list("tokenizer.ggml.tokens", type.text, tokens.length, (to) => tokens.forEach((token) => to.text(token))),
+  list("tokenizer.ggml.token_type", type.i32, tokens.length, (to) =>
+    tokens.forEach((_token, index) => to.u32(index < specials.length ? 3 : 1)),
+  ),
+  list("tokenizer.ggml.merges", type.text, 0, () => undefined),
+  u32("tokenizer.ggml.bos_token_id", 1),
+  u32("tokenizer.ggml.eos_token_id", endToken),
+  u32("tokenizer.ggml.eot_token_id", endToken),
+  u32("tokenizer.ggml.padding_token_id", 0),
+  pair("tokenizer.ggml.add_bos_token", type.bool, (to) => to.bytes(Buffer.from([1]))),
+];
 
 /** The characters that stand for the 256 bytes in a byte-level vocabulary, as GPT-2 chose them. */
 function byteCharacters(): readonly string[] {

@@ -1,0 +1,181 @@
+/** What llama.cpp promises beyond the port: what it remembers, what it can be loaded with, and calls that a model makes by itself. */
+import { expect } from "chai";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { ChatMessage, GenerationAnswer, GenerationPart, Tool } from "../../protocols/index.ts";
+import { enginesOf, startInferenceHost, type InferenceHost, type ModelSpec } from "../../runtimes/index.ts";
+import { hundredMillion, writeRandomModel } from "../random-model.ts";
+import { writeChainLora, writeChainModel, type ChainModel } from "./chain-model.ts";
+import { keptLog, realClock } from "./real-time.ts";
+import { answerOf, listen, type Ask, type Heard } from "./runtime.ts";
+
+const tinyModel = join(import.meta.dirname, "../../runtimes/tiny-model/plexus-tiny.gguf");
+const clock: Tool = { name: "clock", parameters: { type: "object", properties: { zone: { enum: ["utc", "cet"] } } } };
+
+describe("llama.cpp", function () {
+  this.timeout(30_000);
+  let folder: string;
+  const hosts: InferenceHost[] = [];
+  before(() => {
+    folder = mkdtempSync(join(tmpdir(), "plexus-llama-"));
+  });
+  after(() => rmSync(folder, { recursive: true }));
+  afterEach(async () => {
+    await Promise.all(hosts.splice(0).map((host) => host.stop(5_000)));
+  });
+
+  const chain = (name: string, fields: Partial<ChainModel> = {}): ModelSpec => {
+    const path = join(folder, `${name}.gguf`);
+    writeChainModel(path, { text: "fine", after: "end", contextTokens: 4_096, ...fields });
+    return { name, adapter: "llama", path };
+  };
+  const tiny = (fields: Partial<ModelSpec> = {}): ModelSpec => ({
+    name: "tiny",
+    adapter: "llama",
+    path: tinyModel,
+    contextTokens: 512,
+    ...fields,
+  });
+  async function started(...models: readonly ModelSpec[]): Promise<InferenceHost> {
+    const host = startInferenceHost({ models, clock: realClock(), log: keptLog() });
+    hosts.push(host);
+    await host.settled();
+    return host;
+  }
+  const ask = (host: InferenceHost, fields: Ask): Heard => listen(enginesOf(host).generate, fields);
+  const parts = ({ said }: Heard): readonly GenerationPart[] =>
+    said.flatMap((one) => (one.type === "part" ? [one.part] : []));
+  const whole = async (heard: Heard): Promise<GenerationAnswer & { readonly text: string }> => ({
+    ...answerOf(await heard.last),
+    text: heard.text(),
+  });
+
+  describe("with tools", () => {
+    it("takes what a model writes by itself for a call, as soon as it is one, and its arguments are of the schema", async () => {
+      const template =
+        "{%- for m in messages %}{{- '<|' + m.role + '|>' + (m.content or '') }}{%- for call in (m.tool_calls or []) %}" +
+        '{{- \'\n<tool_call>\n{"name": "\' + call.function.name + \'", "arguments": \' }}{{- call.function.arguments | tojson }}' +
+        "{{- '}\n</tool_call>' }}{%- endfor %}{{- '<|end|>' }}{%- endfor %}{%- if tools %}{{- tools | tojson }}{%- endif %}" +
+        "{%- if add_generation_prompt %}{{- '<|assistant|>' }}{%- endif %}";
+      // Its last token is half a call and half nonsense: what is nonsense is not kept.
+      const host = await started(chain("calls", { text: ["One", " moment.", "<tool_", "call>{nonsense"], template }));
+      const heard = ask(host, { tools: [clock], sampling: { temperature: 0, maxTokens: 300 } });
+      expect(answerOf(await heard.last).end).to.equal("calls");
+      expect(heard.text()).to.equal("One moment.");
+      const calls = parts(heard).flatMap((part) => part.calls ?? []);
+      expect(calls.map(({ name }) => name)).to.include("clock");
+      for (const { arguments: said } of calls)
+        expect([undefined, "utc", "cet"]).to.include((JSON.parse(said) as { zone?: string }).zone);
+    });
+
+    it("answers a schema or calls, where both are asked for", async () => {
+      const host = await started(chain("both"));
+      const heard = ask(host, { tools: [clock], format: { type: "schema", schema: { enum: ["yes", "no"] } } });
+      const { end, text } = await whole(heard);
+      if (end === "complete") expect(JSON.parse(text)).to.be.oneOf(["yes", "no"]);
+      else expect(end).to.equal("calls");
+    });
+  });
+
+  describe("remembers", () => {
+    it("a conversation: ten turns read less than a fifth of what they hold", async () => {
+      const host = await started(chain("turns"));
+      const messages: ChatMessage[] = [{ role: "system", content: "Be kind to everybody. ".repeat(10) }];
+      let [prompt, read] = [0, 0];
+      for (let turn = 0; turn < 10; turn += 1) {
+        messages.push({ role: "user", content: `This is what I say in turn ${turn}, and it is not much.` });
+        const { text, promptTokens, cachedTokens = 0 } = await whole(ask(host, { messages }));
+        messages.push({ role: "assistant", content: text });
+        prompt += promptTokens;
+        read += promptTokens - cachedTokens;
+      }
+      expect(prompt / read).to.be.greaterThan(5);
+    });
+
+    it("what another conversation with the same beginning is still busy with, and answers the same", async () => {
+      const host = await started(tiny({ sequences: 2 }));
+      const persona = {
+        role: "system",
+        content: "You are a pirate who answers shortly and kindly. ".repeat(8),
+      } as const;
+      const asked = (content: string, seed?: number): Ask => ({
+        messages: [persona, { role: "user", content }],
+        sampling: { temperature: 0, ...(seed !== undefined && { seed }) },
+      });
+      const busy = ask(host, asked("Tell me a long story."));
+      await busy.firstText;
+      const other = await whole(ask(host, asked("What is a node?")));
+      expect(other.cachedTokens).to.be.greaterThan(64);
+      const alone = await whole(busy);
+      const anew = [
+        await whole(ask(host, asked("What is a node?", 1))),
+        await whole(ask(host, asked("Tell me a long story.", 1))),
+      ];
+      expect([other.text, alone.text]).to.deep.equal(anew.map(({ text }) => text));
+      expect(anew.map(({ cachedTokens }) => cachedTokens)).to.deep.equal([undefined, undefined]);
+    });
+  });
+
+  describe("is loaded", () => {
+    const question: Ask = { question: "What is Plexus?", sampling: { temperature: 0 } };
+
+    it("with a model that guesses ahead, and says what it says without", async () => {
+      const host = await started(tiny(), tiny({ name: "guessing", draft: tinyModel }));
+      const alone = await whole(ask(host, question));
+      expect((await whole(ask(host, { ...question, model: "guessing" }))).text).to.equal(alone.text);
+    });
+
+    it("with a model that guesses in another vocabulary not at all", async () => {
+      const host = await started(tiny({ draft: chain("other").path }));
+      expect(host.models()[0]?.reason).to.match(/another vocabulary/u);
+    });
+
+    it("with keys and values in blocks", async () => {
+      const base = chain("cache");
+      const host = await started(
+        ...(["q8_0", "q4_0"] as const).map((cacheType) => ({ ...base, name: cacheType, cacheType })),
+      );
+      for (const model of ["q8_0", "q4_0"]) expect((await whole(ask(host, { model }))).text).to.equal("fine");
+    });
+
+    it("with an adapter, as another model of the same file, which answers otherwise", async () => {
+      const base = chain("base");
+      const lora = join(folder, "lora.gguf");
+      writeChainLora(lora, { begins: "n" });
+      const adapted = { ...base, name: "base+lora", lora: [{ path: lora }] };
+      const off = { ...base, name: "base+nothing", lora: [{ path: lora, scale: 0 }] };
+      const host = await started(base, adapted, off);
+      const texts = [base, adapted, off].map(async ({ name }) => (await whole(ask(host, { model: name }))).text);
+      expect(await Promise.all(texts)).to.deep.equal(["fine", "ne", "fine"]);
+    });
+
+    it("with an adapter for another model not at all", async () => {
+      const lora = join(folder, "wide.gguf");
+      writeChainLora(lora, { begins: "n", width: 256 });
+      const host = await started({ ...chain("narrow"), lora: [{ path: lora }] });
+      expect(host.models()[0]).to.include({ state: "failed" });
+      expect(host.models()[0]?.reason).to.match(/^wide\.gguf: /u);
+    });
+
+    it("of BitNet's weights", async () => {
+      const small = { width: 256, layers: 2, heads: 4, inner: 512, contextTokens: 512 };
+      const models = (["TQ1_0", "TQ2_0"] as const).map((weights): ModelSpec => {
+        const path = join(folder, `${weights}.gguf`);
+        writeRandomModel(path, { ...hundredMillion, ...small, architecture: "bitnet", weights });
+        return { name: weights, adapter: "llama", path };
+      });
+      const host = await started(...models);
+      const texts = models.map(async ({ name }) => {
+        const { text, completionTokens } = await whole(
+          ask(host, { model: name, sampling: { maxTokens: 8, temperature: 0 } }),
+        );
+        expect(completionTokens).to.be.within(1, 8);
+        return text;
+      });
+      // The same weights, kept in two ways.
+      const [one, other] = await Promise.all(texts);
+      expect(one).to.equal(other);
+    });
+  });
+});
