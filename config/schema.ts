@@ -83,6 +83,13 @@ const directorySchema = Type.Union([
   schema.object({ kind: Type.Literal("etcd"), endpoints: etcdEndpoints }),
 ]);
 
+const webPlace = (example: string) =>
+  Type.String({
+    pattern: "^https?://[^\\s/@?#]{1,253}(/[^\\s?#]*[^\\s?#/])?$",
+    maxLength: 300,
+    description: `an address without a slash at its end, like ${example}`,
+  });
+
 /** Everything one node can be told. `configSchema` is JSON Schema, so a file editor can use it as it is. */
 export const configSchema = schema.object({
   data: path,
@@ -111,6 +118,10 @@ export const configSchema = schema.object({
   gpu: Type.Union([Type.Literal("off"), Type.Literal("auto")]),
   /** Upper bound of a model's context window; a model that was trained with less gets less. */
   contextTokens: Type.Integer({ minimum: 64, maximum: 1_048_576 }),
+  /** Where repositories of models are. */
+  huggingFace: webPlace("https://huggingface.co"),
+  /** Where models are by name and tag. */
+  ollamaRegistry: webPlace("https://registry.ollama.ai"),
   signUp: Type.Union([Type.Literal("open"), Type.Literal("closed")]),
   /** The token of an invitation. Used once, when the data folder belongs to no cluster yet. */
   join: Type.Optional(Type.String({ pattern: "^\\S+$", maxLength: 4096, description: "a token of `plexus invite`" })),
@@ -166,6 +177,8 @@ export const configDefaults = {
   labels: {},
   gpu: "off",
   contextTokens: 4096,
+  huggingFace: "https://huggingface.co",
+  ollamaRegistry: "https://registry.ollama.ai",
   signUp: "open",
   mesh: { host: "127.0.0.1", announce: [], peers: [], mdns: false },
   directory: { kind: "embedded" },

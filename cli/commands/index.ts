@@ -48,7 +48,7 @@ export const commandRows: readonly CommandRow[] = [
   },
   {
     name: "models",
-    says: "Show which node serves which model, and why.",
+    says: "Show which node serves which model; pull, list, check and remove models.",
     load: () => import("./models.ts"),
   },
   {

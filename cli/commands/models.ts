@@ -1,12 +1,147 @@
-import { adminFlags, examples, withAdminFlags, type AdminOptions } from "../options.ts";
+import type { Command } from "commander";
+import {
+  adminCommands,
+  adminFlags,
+  examples,
+  json,
+  labelsFrom,
+  namedValue,
+  wholeNumber,
+  withAdminFlags,
+  type AdminOptions,
+} from "../options.ts";
 import type { Define } from "./index.ts";
 
 /** `plexus models`. */
 export const define: Define = (command, { output, onExit }) => {
-  withAdminFlags(command)
-    .addHelpText("after", examples("plexus models", "plexus models --json"))
+  withAdminFlags(command.enablePositionalOptions())
+    .addHelpText(
+      "after",
+      examples(
+        "plexus models",
+        "plexus models suggest",
+        "plexus models pull hf:Qwen/Qwen2.5-0.5B-Instruct-GGUF:Q4_K_M",
+        "plexus models want qwen hf:Qwen/Qwen2.5-0.5B-Instruct-GGUF:Q4_K_M --nodes 2 --label zone=a",
+      ),
+    )
     .action(async (options: AdminOptions) => {
       const { showModels } = await import("../models.ts");
       onExit(await showModels(await adminFlags(options), output));
     });
+
+  const add = adminCommands(command, onExit);
+  const name = ["<name>", "name of the model"] as const;
+  const store = () => import("../model-store.ts");
+
+  add({
+    name: "list",
+    says: "Show the models on the node's disk, and what it pulls.",
+    examples: ["plexus models list", "plexus models list --json"],
+    run: async (flags) => (await store()).listModels(flags, output),
+  });
+  add<AdminOptions & { readonly name?: string; readonly digest?: string; readonly acceptLicence?: boolean; readonly wait: boolean }>({
+    name: "pull",
+    says: "Fetch a model: hf:OWNER/REPO[:QUANTISATION], ollama:NAME[:TAG], cluster:NAME, a web address or a path.",
+    argument: ["<source>", "where it is"],
+    examples: [
+      "plexus models pull hf:Qwen/Qwen2.5-0.5B-Instruct-GGUF:Q4_K_M --accept-licence",
+      "plexus models pull https://example.org/model.gguf --name mine --digest SHA256",
+      "plexus models pull cluster:qwen2.5-0.5b",
+    ],
+    more: (inner) =>
+      inner
+        .option("--name <name>", "what it is to be called; by default what the source calls it")
+        .option("--digest <sha256>", "the SHA-256 that the file must have")
+        .option("--accept-licence", "its licence was read and is accepted")
+        .option("--no-wait", "do not wait for the end"),
+    run: async (flags, { name: called, digest, acceptLicence, wait }, source) =>
+      (await store()).pullModel(flags, { source, name: called, digest, acceptLicence, wait }, output),
+  }); // prettier-ignore
+  add({
+    name: "show",
+    says: "Show a model's card: family, size, quantisation, context, licence, where it came from.",
+    argument: name,
+    examples: ["plexus models show qwen2.5-0.5b"],
+    run: async (flags, _, model) => (await store()).showModel(flags, model, output),
+  });
+  add<AdminOptions & { readonly yes?: boolean }>({
+    name: "remove",
+    says: "Remove a model from the node's disk.",
+    argument: name,
+    examples: ["plexus models remove qwen2.5-0.5b --yes"],
+    more: (inner) => inner.option("--yes", "do not ask"),
+    run: async (flags, { yes = false }, model) => (await store()).removeModel(flags, { name: model, yes }, output),
+  });
+  add({
+    name: "verify",
+    says: "Read a model's files and compare them with what was pulled.",
+    argument: name,
+    examples: ["plexus models verify qwen2.5-0.5b"],
+    run: async (flags, _, model) => (await store()).verifyModel(flags, model, output),
+  });
+  add<AdminOptions & { readonly nodes: number; readonly label?: readonly string[]; readonly acceptLicence?: boolean; readonly source?: string }>({
+    name: "want",
+    says: "Keep a model on nodes of the cluster; they pull it by themselves.",
+    argument: ["<name>", "what it is to be called"],
+    examples: ["plexus models want qwen --source hf:Qwen/Qwen2.5-0.5B-Instruct-GGUF:Q4_K_M --nodes 2 --label zone=a --accept-licence"],
+    more: (inner) =>
+      inner
+        .requiredOption("--source <source>", "where it is")
+        .option("--nodes <count>", "on how many nodes", wholeNumber("The number of nodes", 1, 64), 1)
+        .option("--label <name=value>", "only nodes with this label, repeatable", namedValue)
+        .option("--accept-licence", "its licence was read and is accepted"),
+    run: async (flags, { nodes, label = [], acceptLicence = false, source = "" }, model) =>
+      (await store()).wantModel(flags, { name: model, source, nodes, labels: labelsFrom(label), acceptLicence }, output),
+  }); // prettier-ignore
+  add({
+    name: "unwant",
+    says: "Keep a model on nodes no more; what has it keeps it until it is removed.",
+    argument: name,
+    examples: ["plexus models unwant qwen"],
+    run: async (flags, _, model) => (await store()).unwantModel(flags, model, output),
+  });
+  addLocal(command, {
+    name: "convert",
+    says: "Say whether a file can be used as it is, and what helps if not.",
+    argument: ["<file>", "a file of a model"],
+    examples: ["plexus models convert ggml-model-i2_s.gguf"],
+    run: async (path) => onExit((await store()).convertModel(path, output)),
+  });
+  addLocal(command, {
+    name: "quantise",
+    says: "Say how to get a model with smaller weights.",
+    argument: ["<file>", "a file of a model"],
+    examples: ["plexus models quantise model-f16.gguf"],
+    run: async (path) => onExit((await store()).quantiseModel(path)),
+  });
+  command
+    .command("suggest")
+    .description("Show which models fit this machine, how fast they would be, and the command to get one.")
+    .option("--no-measure", "do not measure the speed of this machine")
+    .addOption(json())
+    .addHelpText("after", examples("plexus models suggest", "plexus models suggest --no-measure --json"))
+    .action(async ({ measure, json: asJson = false }: { readonly measure: boolean; readonly json?: boolean }) => {
+      const { suggest } = await import("../model-suggest.ts");
+      onExit(await suggest({ measure, json: asJson }, output));
+    });
 };
+
+/** A command that needs no node. */
+function addLocal(
+  parent: Command,
+  row: {
+    readonly name: string;
+    readonly says: string;
+    readonly argument: readonly [name: string, says: string];
+    readonly examples: readonly string[];
+    readonly run: (path: string) => Promise<void>;
+  },
+): void {
+  parent
+    .command(row.name)
+    .description(row.says)
+    .argument(...row.argument)
+    .addOption(json())
+    .addHelpText("after", examples(...row.examples))
+    .action((path: string) => row.run(path));
+}

@@ -19,7 +19,7 @@ import {
   type Result,
   type Role,
 } from "../../protocols/index.ts";
-import { enginesOf, modelSpec, startInferenceHost } from "../../runtimes/index.ts";
+import { enginesOf, startInferenceHost } from "../../runtimes/index.ts";
 import { openActorBlobs } from "../blobs/index.ts";
 import { blobFolder } from "../data-folder/index.ts";
 import { adminCodeHash } from "../gateway/index.ts";
@@ -34,6 +34,7 @@ import { createInference, measureInference, type Inference } from "./inference.t
 import { listenForNodes } from "./listening.ts";
 import { openMachine, type Machine } from "./machine.ts";
 import { createMeshPort, type MeshPort } from "./mesh-port.ts";
+import { openModels, type NodeModels } from "./models.ts";
 import { createPeer, type PeerOptions } from "./peer.ts";
 import { serveClients } from "./serving.ts";
 import { Stops } from "./stops.ts";
@@ -111,7 +112,8 @@ async function start(
   const { clock, random, log, meter } = machine;
   const identity = await openIdentity(config, { machine, stops, trustsData: platform.trustsData === true });
   const { node, cluster, store, journal, home } = identity;
-  const inference = startInference(config, { machine, identity, stops });
+  const models = await openModels(config, { machine, stops, node });
+  const inference = startInference(config, { machine, identity, stops, models });
 
   const ending = createEnding({ node, cluster, home, log });
   const meshPort = createMeshPort(node);
@@ -163,6 +165,7 @@ async function start(
     membership: peer.membership,
   });
   stops.add(() => blobs.stop());
+  const wantedModels = models.join(peer, inference);
   const parts = { machine, identity, peer };
   const directory = () => peer.place() ?? identity.place;
   rememberCluster(parts, directory);
@@ -200,6 +203,7 @@ async function start(
     meshPort,
     firstAdmin,
     blobs,
+    models: { store: models.store, wanted: wantedModels },
     name: member.name,
     changed: (action, facts, by) => changed(peer.kernel, action, facts, by),
     adminCodeHash: codeHash,
@@ -234,13 +238,18 @@ async function start(
 /** Models take a while to load: they begin before the directory says which roles the node has. */
 function startInference(
   config: Config,
-  at: { readonly machine: Machine; readonly identity: Identity; readonly stops: Stops },
+  at: {
+    readonly machine: Machine;
+    readonly identity: Identity;
+    readonly stops: Stops;
+    readonly models: Pick<NodeModels, "specs">;
+  },
 ): Inference {
   const { clock, log, meter } = at.machine;
   const inference = createInference({
     start: () =>
       startInferenceHost({
-        models: config.models.map((entry) => modelSpec(entry, config)),
+        models: at.models.specs(),
         clock,
         log,
         onEvent: (event) => measureInference(meter, event),

@@ -5,7 +5,10 @@
  *       └─────────────────────────────────────────────────────────────────────┘
  *
  *  A new host starts only when the last one has ended: two at once would each take the memory that is there for models.
- *  A generation that loses its host this way ends like one whose node went away, so that its agent asks again elsewhere. */
+ *  A generation that loses its host this way ends like one whose node went away, so that its agent asks again elsewhere.
+ *
+ *  `reload` is for other models: the host ends when nothing runs in it, or when that has been waited for long enough; what is asked
+ *  meanwhile is held for the next one. */
 import { failure, refused, type Failure, type Said } from "../../protocols/index.ts";
 import type { InferenceHost, LocalModels, RuntimeEvent } from "../../runtimes/index.ts";
 import type { Clock, Log, Meter } from "../ports.ts";
@@ -13,25 +16,40 @@ import type { Clock, Log, Meter } from "../ports.ts";
 export interface InferenceOptions {
   /** Starts a host; its models load from then on. */
   readonly start: () => LocalModels & Pick<InferenceHost, "settled">;
-  readonly clock: Pick<Clock, "soon">;
+  readonly clock: Pick<Clock, "soon" | "after">;
   readonly log: Log;
   /** How long a host may take to end when the role goes. */
   readonly endTimeoutMs: number;
+  /** How long what runs may go on before its host is replaced by one with other models. */
+  readonly reloadWaitMs?: number;
 }
+
+/** Calls that are held while a host is replaced; one more is refused with MODEL_UNAVAILABLE. */
+const heldMax = 256;
+const reloadWaitMsUsual = 60_000;
 
 export interface Inference extends LocalModels {
   /** Starts a host, or ends it. Errors of the generations that end with it: MODEL_UNAVAILABLE. */
   serve(wanted: boolean): void;
+  /** There are other models: the next host has them. */
+  reload(): void;
   /** Resolves when no model is loading. */
   settled(): Promise<void>;
 }
 
 /** Makes it, off. */
-export function createInference({ start, clock, log, endTimeoutMs }: InferenceOptions): Inference {
+export function createInference(options: InferenceOptions): Inference {
+  const { start, clock, log, endTimeoutMs, reloadWaitMs = reloadWaitMsUsual } = options;
   let host: ReturnType<InferenceOptions["start"]> | undefined;
   let ending: Promise<void> | undefined;
   let wanted = false;
   let stopped = false;
+  /** Other models wait for the next host. */
+  let stale = false;
+  let cancelReload: (() => void) | undefined;
+  /** What is asked while one host takes the place of another; undefined while none does. */
+  let held: Set<() => void> | undefined;
+  let shown: ReturnType<Inference["models"]> = [];
   const running = new Set<(error: Failure) => void>();
   const watchers = new Set<() => void>();
   const changed = (): void => watchers.forEach((listener) => listener());
@@ -43,10 +61,22 @@ export function createInference({ start, clock, log, endTimeoutMs }: InferenceOp
     if (wanted) {
       host = start();
       host.watch(changed);
+      const waiting = held ?? [];
+      held = undefined;
+      for (const begin of waiting) begin();
       changed();
       return;
     }
     log.info("inference.ended", { generations: running.size });
+    end(refusal());
+    held = undefined;
+    changed();
+  };
+
+  const end = (reason: Failure): void => {
+    cancelReload?.();
+    cancelReload = undefined;
+    stale = false;
     ending = host
       ?.stop(endTimeoutMs)
       .finally(() => {
@@ -55,22 +85,56 @@ export function createInference({ start, clock, log, endTimeoutMs }: InferenceOp
       })
       .catch((error: unknown) => log.error("inference.stop.failed", { error }));
     host = undefined;
-    for (const fail of running) fail(refusal());
-    changed();
+    for (const fail of running) fail(reason);
+  };
+
+  /** Ends the host, so that one with the present models takes its place. */
+  const replace = (): void => {
+    if (stopped || host === undefined) return;
+    log.info("inference.reloaded", { generations: running.size });
+    shown = host.models();
+    held = new Set();
+    end(failure("MODEL_UNAVAILABLE", { reason: "the models of this node are being loaded anew" }));
+  };
+
+  const ran = (fail: (error: Failure) => void): void => {
+    running.delete(fail);
+    if (stale && running.size === 0) clock.soon(() => stale && running.size === 0 && replace());
   };
 
   return {
+    reload() {
+      if (stopped || host === undefined || stale) return;
+      if (running.size === 0) return replace();
+      stale = true;
+      cancelReload = clock.after(reloadWaitMs, replace);
+    },
     serve(next) {
       wanted = next;
       follow();
     },
     settled: () => host?.settled() ?? Promise.resolve(),
-    models: () => host?.models() ?? [],
+    models: () => host?.models() ?? (held === undefined ? [] : shown),
     watch(listener) {
       watchers.add(listener);
       return () => watchers.delete(listener);
     },
     call(engine, request, hear) {
+      if (host === undefined && held !== undefined && held.size < heldMax) {
+        let begun: ReturnType<Inference["call"]> | undefined;
+        const waiting = held;
+        const begin = (): void => {
+          begun = this.call(engine, request, hear);
+        };
+        waiting.add(begin);
+        return {
+          cancel() {
+            if (begun !== undefined) return begun.cancel();
+            if (!waiting.delete(begin)) return;
+            clock.soon(() => hear({ type: "answered", result: refused(failure("MODEL_UNAVAILABLE")) }));
+          },
+        };
+      }
       if (host === undefined) {
         const result = refused(refusal());
         clock.soon(() => hear({ type: "answered", result }));
@@ -79,7 +143,7 @@ export function createInference({ start, clock, log, endTimeoutMs }: InferenceOp
       // What a host says after it was given up comes too late.
       const settle = (said: Said): void => {
         if (!running.has(fail)) return;
-        if (said.type === "answered") running.delete(fail);
+        if (said.type === "answered") ran(fail);
         hear(said);
       };
       const fail = (error: Failure): void => settle({ type: "answered", result: refused(error) });
@@ -88,6 +152,10 @@ export function createInference({ start, clock, log, endTimeoutMs }: InferenceOp
     },
     async stop(deadlineMs) {
       stopped = true;
+      cancelReload?.();
+      const waiting = held ?? [];
+      held = undefined;
+      for (const begin of waiting) begin();
       await Promise.all([host?.stop(deadlineMs), ending]);
     },
   };

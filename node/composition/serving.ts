@@ -16,7 +16,7 @@ type GatewayOptions = Parameters<typeof createGateway>[0];
 /** Opens the gateway. Error: CONFIG_INVALID (port taken, no such address). */
 export function serveClients(
   config: Config,
-  at: Pick<GatewayOptions, "blobs" | "changed" | "adminCodeHash" | "webFolder" | "controlToken"> & {
+  at: Pick<GatewayOptions, "blobs" | "models" | "changed" | "adminCodeHash" | "webFolder" | "controlToken"> & {
     /** What the cluster calls the node. */
     readonly name: string;
     readonly machine: Machine;
@@ -39,6 +39,7 @@ export function serveClients(
     hub: peer.hub,
     cluster: peer.control,
     ...(at.blobs && { blobs: at.blobs }),
+    ...(at.models && { models: at.models }),
     ...(at.changed && { changed: at.changed }),
     auditCopy: (query) => auditInCopy({ journal, table: peer.table, node }, query),
     name: at.name,

@@ -3,6 +3,7 @@
  *      creating        a node is being made of this folder: nothing in it has been promised to anybody
  *      journal/        everything the node holds, without
  *      blobs/          what is too large for it (`blobs/store.ts`)
+ *      models/         models that were pulled (`runtimes/store`)
  *      journal.mark    how much that was (`platform/level-mark.ts`)
  *      node.key        who the node is
  *
@@ -19,6 +20,7 @@ import type { Log } from "../ports.ts";
 /** Where things lie in a data folder. */
 export const journalFolder = (data: string): string => join(data, "journal");
 export const blobFolder = (data: string): string => join(data, "blobs");
+export const modelFolder = (data: string): string => join(data, "models");
 export const markFile = (data: string): string => join(data, "journal.mark");
 const keyFile = (data: string): string => join(data, "node.key");
 const creatingFile = (data: string): string => join(data, "creating");

@@ -33,6 +33,7 @@ import { listenForMetrics, type MetricsListener } from "./metrics.ts";
 import { addOpenAiRoutes } from "./openai.ts";
 import { createOutflow } from "./outflow.ts";
 import type { Gateway, GatewayOptions, GatewayContext } from "./options.ts";
+import { addStoreRoutes } from "./model-store.ts";
 import { listNodes } from "./nodes.ts";
 import { createRateLimit } from "./rates.ts";
 import { addRoutes } from "./routes.ts";
@@ -91,6 +92,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
       addClusterRoutes(api, at);
       addModelRoutes(api, at);
       if (at.blobs !== undefined) addAvatarRoutes(api, at, at.blobs);
+      if (at.models !== undefined) addStoreRoutes(api, at, at.models);
     },
     { prefix: apiPrefix },
   );

@@ -173,6 +173,8 @@ export const gatewayLimits = {
   sweepMs: 5_000,
   /** A closing handshake that takes longer is cut. */
   closeTimeoutMs: 2_000,
+  /** Streams of the progress of pulls; one more is refused with `OVERLOADED`. */
+  modelStreamsMax: 16,
   /** Rows of one page of `GET /api/v1/admin/actors`; more cannot be asked for: `BAD_REQUEST`. */
   actorRowsMax: 500,
   /** Nodes that a client is told of, to use when this one is away; other nodes list further ones. */

@@ -1,6 +1,9 @@
 import type { AuditPage, Degraded, Failure, NodePlace, NodeStatus, Result, ServingRow } from "../../protocols/index.ts";
 import type { Engines } from "../../runtimes/engine.ts";
 import type { ModelRoutes } from "../cluster/model-routes.ts";
+
+import type { ModelStore } from "../../runtimes/store/port.ts";
+import type { WantedModels } from "../cluster/wanted.ts";
 import type { ClusterActors, Kernel } from "../kernel/api.ts";
 import type { ClusterControl } from "../placement/api.ts";
 import type { ActorBlobs, Clock, Hub, Log, Meter, Random } from "../ports.ts";
@@ -60,6 +63,8 @@ export interface GatewayOptions {
   readonly cluster?: ClusterControl;
   /** Where the bytes of people's pictures are; absent, there are none. */
   readonly blobs?: ActorBlobs;
+  /** The models on this node's disk, and those that the cluster wants; absent, there are none. */
+  readonly models?: { readonly store: ModelStore; readonly wanted: Pick<WantedModels, "current" | "set" | "onChange"> };
   /** For the durable audit: what an admin did by this gateway itself, and who it was. Absent: the log alone has it. */
   changed?(action: string, facts: Readonly<Record<string, string>>, by: string): void;
   /** A page of the audit as the copy on this node has it; undefined: there is none here. Absent: there never is. */

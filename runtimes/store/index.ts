@@ -12,9 +12,11 @@
  *  What is fetched is hostile: every length is compared, every count has a limit, every path is a plain name, and silence ends. What is
  *  written is on the disk before a manifest names it. */
 export { checkFile, type Checked } from "./check.ts";
-export { adapterFault } from "./inspect.ts";
+export { adapterFault, inspectFile, type Found } from "./inspect.ts";
 export { storeLimits } from "./limits.ts";
 export { nameFrom } from "./manifest.ts";
 export type { ContentTree, ModelPeers, ModelStore } from "./port.ts";
+export { writeRandomModel } from "./random-model.ts";
 export type { SourcePlaces } from "./sources/index.ts";
 export { openModelStore, type FileChecks, type StoreOptions } from "./store.ts";
+export { speedOf, suggestModels, type MeasuredSpeed } from "./suggest.ts";

@@ -107,6 +107,48 @@ describe("the inference of a node", () => {
     expect(hosts).to.have.length(2);
   });
 
+  it("replaces its host for other models when nothing runs, and holds what is asked meanwhile", async () => {
+    const { clock, pass } = stage();
+    const { hosts, start } = createHosts();
+    const inference = createInference({ start, clock, log: quietLog, endTimeoutMs: 1_000, reloadWaitMs: 5_000 });
+    inference.serve(true);
+    const first: Spoken[] = [];
+    inference.call("generate", request, (said) => first.push(said as Spoken));
+    inference.reload();
+    await pass(100);
+    expect(hosts[0]?.stopping).to.equal(false);
+    hosts[0]?.say(ended("complete"));
+    await pass(10);
+    expect([endOf(first[0]), hosts[0]?.stopping]).to.deep.equal(["complete", true]);
+    const [second, third]: [Spoken[], Spoken[]] = [[], []];
+    inference.call("generate", request, (said) => second.push(said as Spoken));
+    const given = inference.call("generate", request, (said) => third.push(said as Spoken));
+    given.cancel();
+    expect(inference.models()).to.have.length(1);
+    hosts[0]?.ended();
+    await pass(10);
+    expect(hosts).to.have.length(2);
+    hosts[1]?.say(ended("complete"));
+    expect([endOf(second[0]), endOf(third[0])]).to.deep.equal(["complete", "MODEL_UNAVAILABLE"]);
+  });
+
+  it("waits for what runs no longer than so long when the models are others", async () => {
+    const { clock, pass } = stage();
+    const { hosts, start } = createHosts();
+    const inference = createInference({ start, clock, log: quietLog, endTimeoutMs: 1_000, reloadWaitMs: 5_000 });
+    inference.serve(true);
+    const parts: Spoken[] = [];
+    inference.call("generate", request, (said) => parts.push(said as Spoken));
+    inference.reload();
+    await pass(6_000);
+    expect([endOf(parts[0]), hosts[0]?.stopping]).to.deep.equal(["MODEL_UNAVAILABLE", true]);
+    const late: Spoken[] = [];
+    inference.call("generate", request, (said) => late.push(said as Spoken));
+    void inference.stop(0);
+    await pass(10);
+    expect(endOf(late[0])).to.equal("STOPPING");
+  });
+
   it("stops for good: the host ends, and nothing starts any more", async () => {
     const { clock, pass } = stage();
     const { hosts, start } = createHosts();

@@ -1,0 +1,202 @@
+import type { ServerResponse } from "node:http";
+import type { FastifyInstance } from "fastify";
+import type { Static } from "typebox";
+import {
+  failure,
+  modelParams,
+  ok,
+  PlexusError,
+  pullModel,
+  pullParams,
+  wantedModels,
+  type ModelsView,
+  type PullModel,
+} from "../../protocols/index.ts";
+import { audited, audits, whoIs } from "./audited.ts";
+import type { GatewayContext, GatewayOptions } from "./options.ts";
+import { demand } from "./refusals.ts";
+
+type Models = NonNullable<GatewayOptions["models"]>;
+
+/** Adds the routes under /api/v1/admin/models, for admins and for the operator's control token: the models on the disk of this node, what it
+ *  pulls, and which models the cluster wants. */
+export function addStoreRoutes(app: FastifyInstance, at: GatewayContext, { store, wanted }: Models): void {
+  const { log, limits, clock } = at;
+  const config = { access: "admin" } as const;
+  const tags = ["models"];
+  const view = (): ModelsView => ({
+    node: at.name ?? at.node,
+    models: store.list(),
+    pulls: store.pulls(),
+    refused: store.refused(),
+    wanted: wanted.current(),
+    damaged: store.damaged(),
+  });
+  const found = (name: string) => {
+    const model = store.get(name);
+    if (model === undefined) throw new PlexusError(failure("NOT_FOUND", { model: name }));
+    return model;
+  };
+
+  app.get(
+    "/admin/models",
+    { config, schema: { summary: "The models on this node's disk, and what it pulls", tags } },
+    async () => view(),
+  );
+
+  app.get<{ Params: Static<typeof modelParams> }>(
+    "/admin/models/:name",
+    { config, schema: { summary: "One model with its card and its files", tags, params: modelParams } },
+    async ({ params }) => found(params.name),
+  );
+
+  app.post<{ Body: PullModel }>(
+    "/admin/models/pulls",
+    {
+      config: audits("pullModel"),
+      schema: {
+        summary: "Begins to pull a model, or finds the pull of the same that is under way",
+        description:
+          "Answers at once; `GET /admin/models/pulls/{id}` or the events tell how it goes. LICENCE_NOT_ACCEPTED in `error` shows a licence: repeat with `acceptLicence`.",
+        tags,
+        body: pullModel,
+      },
+    },
+    async (request, reply) => {
+      const { source, name, acceptLicence = false } = request.body;
+      const facts = { source: source.replace(/^(https?:[^?#]*)[?#].*$/is, "$1"), name, acceptLicence };
+      const begun = await audited(log, request, facts, Promise.resolve(store.pull(request.body, whoIs(request))));
+      const told = { source: facts.source, ...(name !== undefined && { name }), acceptLicence: String(acceptLicence) };
+      at.changed?.("pullModel", told, whoIs(request));
+      void reply.code(202);
+      return begun;
+    },
+  );
+
+  app.get<{ Params: Static<typeof pullParams> }>(
+    "/admin/models/pulls/:id",
+    { config, schema: { summary: "How a pull goes", tags, params: pullParams } },
+    async ({ params: { id } }) => {
+      const pull = store.pulls().find((one) => one.id === id);
+      if (pull === undefined) throw new PlexusError(failure("NOT_FOUND", { pull: id }));
+      return pull;
+    },
+  );
+
+  app.delete<{ Params: Static<typeof pullParams> }>(
+    "/admin/models/pulls/:id",
+    {
+      config: audits("cancelPull"),
+      schema: { summary: "Ends a pull; what it has fetched stays for the next one", tags, params: pullParams },
+    },
+    async (request) => {
+      const { id } = request.params;
+      return await audited(log, request, { pull: id }, Promise.resolve(store.cancel(id)));
+    },
+  );
+
+  app.delete<{ Params: Static<typeof modelParams> }>(
+    "/admin/models/:name",
+    {
+      config: audits("removeModel"),
+      schema: { summary: "Removes a model from this node's disk", tags, params: modelParams },
+    },
+    async (request) => {
+      const { name } = request.params;
+      await audited(log, request, { model: name }, store.remove(name));
+      at.changed?.("removeModel", { model: name }, whoIs(request));
+      return {};
+    },
+  );
+
+  app.post<{ Params: Static<typeof modelParams> }>(
+    "/admin/models/:name/verify",
+    {
+      config,
+      schema: {
+        summary: "Reads all files of a model and compares them with its manifest",
+        description: "Takes seconds a gigabyte. A damaged file is put apart; pulling the model again mends it.",
+        tags,
+        params: modelParams,
+      },
+    },
+    async ({ params }) => demand(await store.verify(params.name)),
+  );
+
+  app.put<{ Body: Static<typeof wantedModels> }>(
+    "/admin/models/wanted",
+    {
+      config: audits("setWantedModels"),
+      schema: {
+        summary: "Which models the cluster keeps, and on how many nodes",
+        description: "Replaces the list. Nodes with the role ai pull what they should have; none removes anything.",
+        tags,
+        body: wantedModels,
+      },
+    },
+    async (request) => {
+      const { models } = request.body;
+      const names = models.map(({ name }) => name).join(",");
+      if (new Set(models.map(({ name }) => name)).size !== models.length)
+        throw new PlexusError(failure("BAD_REQUEST", { path: "/models", problem: "a name is there twice" }));
+      await audited(
+        log,
+        request,
+        { models: names },
+        wanted.set(models).then(() => ok(null)),
+      );
+      at.changed?.("setWantedModels", { models: names }, whoIs(request));
+      return { wanted: wanted.current() };
+    },
+  );
+
+  const streams = new Set<ServerResponse>();
+  app.get(
+    "/admin/models/events",
+    {
+      config,
+      // It would take a place and never be answered.
+      exposeHeadRoute: false,
+      schema: {
+        summary: "Models and pulls of this node as they change (server-sent events)",
+        description: "Each event is named `models` and has what `GET /admin/models` answers.",
+        tags,
+      },
+    },
+    async (_request, reply) => {
+      if (streams.size >= limits.modelStreamsMax)
+        throw new PlexusError(failure("OVERLOADED", { limit: "modelStreamsMax" }));
+      reply.hijack();
+      const stream = reply.raw;
+      for (const [name, value] of Object.entries(reply.getHeaders()))
+        if (value !== undefined) stream.setHeader(name, value);
+      stream.writeHead(200, {
+        "content-type": "text/event-stream; charset=utf-8",
+        "cache-control": "no-cache",
+        // A proxy that buffers would keep back what is live.
+        "x-accel-buffering": "no",
+      });
+      const send = (): void => {
+        // Who reads slowly misses what is old: each event has the whole state.
+        if (stream.writableLength === 0) stream.write(`event: models\ndata: ${JSON.stringify(view())}\n\n`);
+      };
+      // Also what a slow reader has missed, and a sign of life for proxies.
+      let cancelBeat = (): void => undefined;
+      const beat = (): void => {
+        send();
+        cancelBeat = clock.after(limits.heartbeatMs, beat);
+      };
+      const ends = [store.watch(send), wanted.onChange(send)];
+      streams.add(stream);
+      stream.once("close", () => {
+        streams.delete(stream);
+        cancelBeat();
+        for (const end of ends) end();
+      });
+      beat();
+    },
+  );
+  app.addHook("preClose", async () => {
+    for (const stream of streams) stream.end();
+  });
+}
