@@ -11,7 +11,6 @@
  *  Inputs beside it that such models commonly have (`max_tokens`, `temperature`, `stream` …) are filled; a model that needs others is
  *  refused. */
 import {
-  bytesOfFloats,
   failure,
   PlexusError,
   type ChatMessage,
@@ -23,7 +22,7 @@ import type { Call } from "../remote/call.ts";
 import { listAt, textAt } from "../remote/json.ts";
 import { damaged } from "../remote/refusals.ts";
 import { writeText, type Delta, type TextMapping } from "../remote/text.ts";
-import { numbersOf, wholeVectors } from "../remote/vectors.ts";
+import { numbersOf, vectorOf, wholeVectors } from "../remote/vectors.ts";
 
 /** What is known of a model's tensors. */
 export interface Shape {
@@ -184,6 +183,6 @@ async function embed({ inputs }: EmbedRequest, here: At<"embed">) {
   const numbers = numbersOf(listAt(output, "data").flat(2));
   const width = numbers.length / inputs.length;
   if (!Number.isInteger(width) || width < 1) throw damaged("its vectors do not fit the number of texts");
-  const vectors = inputs.map((_input, index) => bytesOfFloats(numbers.slice(index * width, (index + 1) * width)));
+  const vectors = inputs.map((_input, index) => vectorOf(numbers.slice(index * width, (index + 1) * width)));
   return { vectors: wholeVectors(vectors, inputs.length), promptTokens: 0 };
 }

@@ -6,13 +6,17 @@ import {
   type ChatMessage,
   type GenerationEnd,
   type GenerationRequest,
+  type Tool,
+  type ToolChoice,
 } from "../../protocols/index.ts";
 import { runtimeLimits } from "../limits.ts";
 import { toolOf } from "../openai/chat.ts";
 import { abilitiesByName, abilitiesOf } from "../remote/abilities.ts";
 import { remoteAdapter, type Described, type Provider } from "../remote/adapter.ts";
 import type { Call } from "../remote/call.ts";
-import { at, listAt, numberAt, textAt } from "../remote/json.ts";
+import { at, fromJson, listAt, numberAt, textAt } from "../remote/json.ts";
+import { remoteLimits } from "../remote/limits.ts";
+import { damaged } from "../remote/refusals.ts";
 import { argumentsOf, base64Of, logprobsIn, writeText, type Delta, type TextMapping } from "../remote/text.ts";
 import { vectorOf, wholeVectors } from "../remote/vectors.ts";
 
@@ -73,23 +77,21 @@ function isAtLeast(version: string, least: readonly number[]): boolean {
   return place < 0 || (parts[place] ?? 0) > least[place]!;
 }
 
-/** How Ollama is asked for text. */
+/** How Ollama is asked for text. It has no way to demand a call: one that is demanded is a form of the text. */
 export function chatMapping(
   request: GenerationRequest,
   { model, contextTokens }: { readonly model: string; readonly contextTokens: number },
 ): TextMapping {
   const { messages, sampling, stop = [], tools = [], toolChoice = "auto", format, logprobs } = request;
   const { temperature, topP, maxTokens, seed } = sampling;
-  // It has no way to demand a call: one that must be called is the only one it gets.
-  const offered =
-    toolChoice === "none"
-      ? []
-      : typeof toolChoice === "string"
-        ? tools
-        : tools.filter(({ name }) => name === toolChoice.name);
+  const demanded = toolChoice === "required" ? tools : tools.filter(({ name }) => name === nameIn(toolChoice));
+  const form = demanded.length > 0 ? { type: "schema" as const, schema: callSchema(demanded) } : format;
   const body = {
     model,
-    messages: messages.map((message) => messageOf(message, messages)),
+    messages: [
+      ...(demanded.length > 0 ? [{ role: "system", content: callAdvice(demanded) }] : []),
+      ...messages.map((message) => messageOf(message, messages)),
+    ],
     stream: true,
     // Otherwise what does not fit is left out without a word.
     truncate: false,
@@ -100,14 +102,30 @@ export function chatMapping(
       top_p: topP,
       num_predict: maxTokens,
       seed,
-      ...(stop.length > 0 && { stop }),
+      ...(stop.length > 0 && demanded.length === 0 && { stop }),
     },
-    ...(offered.length > 0 && { tools: offered.map(toolOf) }),
-    ...(format !== undefined && { format: format.type === "json" ? "json" : format.schema }),
+    ...(toolChoice === "auto" && tools.length > 0 && { tools: tools.map(toolOf) }),
+    ...(form !== undefined && { format: form.type === "json" ? "json" : form.schema }),
     ...(logprobs !== undefined && { logprobs: true, ...(logprobs > 0 && { top_logprobs: logprobs }) }),
   };
-  return { ask: { path: "/chat", body }, read: createReader() };
+  return { ask: { path: "/chat", body }, read: createReader(demanded.length > 0) };
 }
+
+const nameIn = (choice: ToolChoice): string | undefined => (typeof choice === "string" ? undefined : choice.name);
+
+/** The form of a call of one of these. */
+const callSchema = (tools: readonly Tool[]): Readonly<Record<string, unknown>> => ({
+  anyOf: tools.map(({ name, parameters = { type: "object", properties: {} } }) => ({
+    type: "object",
+    properties: { name: { const: name }, arguments: parameters },
+    required: ["name", "arguments"],
+    additionalProperties: false,
+  })),
+});
+
+const callAdvice = (tools: readonly Tool[]): string =>
+  `Answer with a call of ${tools.length > 1 ? "one of these functions" : "this function"}, as JSON with name and arguments:\n` +
+  tools.map(({ name, description, parameters }) => JSON.stringify({ name, description, parameters })).join("\n");
 
 function messageOf(
   { role, content, media = [], calls = [], callId }: ChatMessage,
@@ -128,29 +146,34 @@ function messageOf(
   };
 }
 
-/** What the lines of one answer say. Its calls come whole, and without numbers. */
-function createReader(): TextMapping["read"] {
+/** What the lines of one answer say. Its calls come whole, and without numbers; with `isCall` the text is one. */
+function createReader(isCall: boolean): TextMapping["read"] {
   let calls = 0;
+  let form = "";
   return (line) => {
     const message = at(line, "message");
-    const isDone = at(line, "done") === true;
     const logprobs = logprobsIn(listAt(line, "logprobs"));
-    const text = textAt(message, "content");
-    const thought = textAt(message, "thinking");
-    const deltas: Delta[] = [{ text, thought, ...(logprobs && { logprobs }) }];
+    const said = textAt(message, "content");
+    form += isCall ? (said ?? "") : "";
+    if (form.length > remoteLimits.eventBytesMax) throw damaged("a call is too long");
+    const text = isCall ? undefined : said;
+    const deltas: Delta[] = [{ text, thought: textAt(message, "thinking"), ...(logprobs && { logprobs }) }];
     for (const call of listAt(message, "tool_calls"))
-      deltas.push({
-        call: {
-          index: (calls += 1),
-          id: textAt(call, "id"),
-          name: textAt(call, "function", "name"),
-          arguments: JSON.stringify(at(call, "function", "arguments") ?? {}),
-        },
-      });
-    if (isDone) deltas.push({ end: endOf(textAt(line, "done_reason")), usage: usageOf(line) });
-    return deltas;
+      deltas.push({ call: pieceOf(at(call, "function"), (calls += 1), textAt(call, "id")) });
+    if (at(line, "done") !== true) return deltas;
+    // One that is cut off is none.
+    const whole = fromJson(form);
+    if (isCall && whole !== undefined) deltas.push({ call: pieceOf(whole, (calls += 1)) });
+    return [...deltas, { end: endOf(textAt(line, "done_reason")), usage: usageOf(line) }];
   };
 }
+
+const pieceOf = (call: unknown, index: number, id?: string): NonNullable<Delta["call"]> => ({
+  index,
+  id,
+  name: textAt(call, "name"),
+  arguments: JSON.stringify(at(call, "arguments") ?? {}),
+});
 
 const endOf = (reason: string | undefined): GenerationEnd => (reason === "length" ? "length" : "complete");
 

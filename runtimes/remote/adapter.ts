@@ -184,8 +184,11 @@ function loaded(
       try {
         return ok(await answer(request, { ...fixed, call, flow }));
       } catch (thrown) {
-        if (thrown instanceof PlexusError) return refused(thrown.failure);
-        throw thrown;
+        if (!(thrown instanceof PlexusError)) throw thrown;
+        const { failure: why } = thrown;
+        // Its server does not say how much there is room for.
+        if (why.code !== "CONTEXT_TOO_LONG") return refused(why);
+        return refused(failure("CONTEXT_TOO_LONG", { ...why.details, contextTokens }));
       } finally {
         void call.end();
       }

@@ -1,18 +1,20 @@
 /** Vectors and numbers as servers give them. */
-import { bytesOfFloats } from "../../protocols/index.ts";
+import { bytesOfFloats, floatsOf } from "../../protocols/index.ts";
 import { damaged } from "./refusals.ts";
 
-/** A vector given as numbers, or as base64 of its bytes. */
+/** A vector given as numbers, or as base64 of its bytes. Not every server gives it the length 1. */
 export function vectorOf(value: unknown): Uint8Array {
-  return typeof value === "string" ? new Uint8Array(Buffer.from(value, "base64")) : bytesOfFloats(numbersOf(value));
+  const numbers =
+    typeof value === "string" ? floatsOf(Buffer.from(value, "base64")) : Float32Array.from(numbersOf(value));
+  const length = Math.hypot(...numbers);
+  return bytesOfFloats(length > 0 ? numbers.map((one) => one / length) : numbers);
 }
 
 /** One for each of `count` inputs, all of one length. */
 export function wholeVectors(vectors: readonly (Uint8Array | undefined)[], count: number): readonly Uint8Array[] {
   const whole = vectors.filter((one) => one !== undefined);
   const lengths = new Set(whole.map(({ length }) => length));
-  const isWhole = vectors.length === count && whole.length === count && lengths.size <= 1;
-  if (!isWhole || [...lengths].some((length) => length === 0 || length % 4 !== 0))
+  if (vectors.length !== count || whole.length !== count || lengths.size > 1 || lengths.has(0))
     throw damaged("it gave another number of vectors than it was asked for, or of several lengths");
   return whole;
 }

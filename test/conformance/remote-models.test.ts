@@ -1,0 +1,87 @@
+/** Models on other servers keep the promises of the port: against doubles of their providers, in an inference host. */
+import { echoAnswer, enginesOf, startInferenceHost, type InferenceHost, type ModelSpec } from "../../runtimes/index.ts";
+import { anthropicDouble } from "../providers/anthropic.ts";
+import { startDouble, type Double, type Script } from "../providers/double.ts";
+import { geminiDouble } from "../providers/gemini.ts";
+import { kserveDouble } from "../providers/kserve.ts";
+import { ollamaDouble } from "../providers/ollama.ts";
+import { openAiDouble, openAiModels } from "../providers/openai.ts";
+import { describeModels } from "./models.ts";
+import { keptLog, realClock } from "./real-time.ts";
+import { describeRuntime } from "./runtime.ts";
+
+interface Subject {
+  readonly adapter: string;
+  readonly script: Script;
+  /** Behind the address of the double. */
+  readonly path?: string;
+  readonly models: readonly string[];
+  /** Whether it says what a call took, which the suite of the runtime asks for. */
+  readonly counts: boolean;
+}
+
+const subjects: readonly Subject[] = [
+  { adapter: "openai", script: openAiDouble(), path: "/v1", models: openAiModels, counts: true },
+  { adapter: "ollama", script: ollamaDouble(), models: ["echo", "slow", "echo-embed"], counts: true },
+  { adapter: "anthropic", script: anthropicDouble(), models: ["echo", "slow"], counts: true },
+  { adapter: "gemini", script: geminiDouble(), models: ["echo", "slow", "gemini-3-echo", "echo-embed"], counts: true },
+  { adapter: "kserve", script: kserveDouble(), models: ["echo", "whole", "vectors"], counts: false },
+];
+
+const slots = 4;
+const queuedMax = 12;
+const contextTokens = 4_096;
+
+for (const { adapter, script, path = "", models, counts } of subjects) {
+  const key = { env: "PLEXUS_TEST_PROVIDER_KEY" };
+  describe(`with a double of ${adapter}`, () => {
+    let double: Double;
+    before(async () => {
+      process.env[key.env] = "key-of-the-double";
+      double = await startDouble(script);
+    });
+    after(async () => {
+      delete process.env[key.env];
+      await double.close();
+    });
+
+    async function hosted(names: readonly string[]): Promise<InferenceHost> {
+      const specs = names.map((name): ModelSpec => ({
+        name,
+        adapter,
+        path: "",
+        endpoint: { url: `${double.url}${path}`, model: name, key },
+        contextTokens,
+        sequences: slots,
+      }));
+      const host = startInferenceHost({
+        models: specs,
+        clock: realClock(),
+        log: keptLog(),
+        queuedPerModelMax: queuedMax,
+      });
+      await host.settled();
+      return host;
+    }
+
+    describeModels(`${adapter}'s double`, async () => ({ local: await hosted(models) }));
+
+    if (counts)
+      describeRuntime(`${adapter}'s double`, async () => {
+        const host = await hosted(["echo", "slow"]);
+        const question = "Ünïcödé 😀 👩‍👩‍👧 שלום, is that all?";
+        return {
+          runtime: { ...enginesOf(host).generate, stop: (deadlineMs) => host.stop(deadlineMs) },
+          brief: { model: "echo", question, answer: echoAnswer([{ role: "user", content: question }]) },
+          lengthy: {
+            model: "slow",
+            question: Array.from({ length: 1_500 }, (_word, index) => `word${index}`).join(" "),
+            passage: "word7 word8 wo",
+          },
+          slots,
+          queuedMax,
+          contextTokens,
+        };
+      });
+  });
+}
