@@ -143,6 +143,10 @@ export interface CallRequest {
   readonly person?: string;
   /** Which of that person's keys, devices or agents: those take turns within the person's. */
   readonly key?: string;
+  /** From 0, which is usual, to 3: a larger number waits behind smaller ones. It is for work that nobody waits for. */
+  readonly priority?: number;
+  /** How long the model stays in memory after it: negative, until its room is needed. Default: as long as the node says. */
+  readonly keepAliveMs?: number;
 }
 
 /** What a member advertises in its row: one model of one engine. Whose it is, the row says: `node` is not in it. */

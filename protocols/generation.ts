@@ -249,7 +249,8 @@ export interface ModelInfo {
   /** It has a label, and no model to work with is behind it. */
   readonly demonstration: boolean;
   readonly label?: ModelLabel;
-  readonly state: "loading" | "ready" | "failed";
+  /** `idle`: known and not in memory; a call loads it. A state that a node does not know, of a later version, is taken for `idle`. */
+  readonly state: "idle" | "loading" | "ready" | "failed";
   /** What it runs on, once it is loaded: `cpu`, or the kind of graphics interface. */
   readonly device?: string;
   /** Calls that run at once; more wait. */

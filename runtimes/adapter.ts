@@ -45,6 +45,10 @@ export interface ModelSpec {
   readonly cacheType?: CacheType;
   /** Default: where model and device allow it, which a finer `cacheType` needs. */
   readonly flashAttention?: boolean;
+  /** How long it stays in memory after its last call: 0, it leaves at once; negative (default), until its room is needed. */
+  readonly keepAliveMs?: number;
+  /** It stays in memory whatever else needs the room. */
+  readonly pinned?: boolean;
   /** Pause between the echo's tokens. Default 0. */
   readonly tokenDelayMs?: number;
 }
@@ -64,7 +68,8 @@ export interface Adapter<Found = unknown> {
   readonly name: string;
   /** What a call may need of its models, as far as it is known before one is loaded. */
   readonly capabilities: readonly Capability[];
-  /** Its models keep processor threads busy, so they share the machine with each other. */
+  /** Its models keep processor threads busy, so they share the machine with each other; and they run native code, so they share
+   *  a host that goes down whole. */
   readonly threaded: boolean;
   /** Whether a configured model is this adapter's. The first row that says so has it. */
   claims(entry: Pick<ModelSpec, "name" | "path">): boolean;
@@ -97,7 +102,7 @@ export interface LoadInquiry<Found = unknown> {
   readonly machine: Machine;
   /** Threaded models that share the machine, this one included. */
   readonly models: number;
-  /** What the models loaded before left of the budget. */
+  /** What there is for models in all: a model that needs more can never be loaded. */
   readonly freeBytes: number;
 }
 
@@ -133,6 +138,8 @@ export interface LoadedModel {
   readonly contextTokens?: number;
   /** One function for each engine whose capability it has. */
   readonly serves: { readonly [Name in EngineName]?: Serve<Name> };
+  /** Computes on that many threads from its next token on; of an adapter that is `threaded`. */
+  useThreads?(threads: number): void;
   unload(): Promise<void>;
 }
 

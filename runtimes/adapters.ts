@@ -1,12 +1,13 @@
 /** The adapters: one row each. To add one is a folder and its row here; nothing else knows an adapter by its name. */
 import type { ModelEntry } from "../config/index.ts";
 import { assert } from "../protocols/index.ts";
-import type { Adapter, Inspection, ModelSpec } from "./adapter.ts";
+import type { Adapter, Inspection, LoadVerdict, ModelSpec } from "./adapter.ts";
 import { anthropic } from "./anthropic/adapter.ts";
 import { echo } from "./echo/adapter.ts";
 import { gemini } from "./gemini/adapter.ts";
 import { kserve } from "./kserve/adapter.ts";
 import { llama } from "./llama/adapter.ts";
+import { memoryBudgetBytes, readMachine, type Machine } from "./machine.ts";
 import { ollama } from "./ollama/adapter.ts";
 import { openai } from "./openai/adapter.ts";
 
@@ -46,3 +47,11 @@ export function modelSpec(
 
 /** Looks at a model's file, without native code. Throws what the file system throws. */
 export const inspectModel = (spec: ModelSpec): Inspection => adapterOf(spec).inspect(spec);
+
+/** How a model would be loaded on this machine, and what it would take; or why it could not be. Throws what the file system throws. */
+export function estimateModel(spec: ModelSpec, machine: Machine = readMachine()): LoadVerdict {
+  const adapter = adapterOf(spec);
+  const inspected = adapter.inspect(spec);
+  if (inspected.type === "refused") return inspected;
+  return adapter.plan({ ...inspected, spec, machine, models: 1, freeBytes: memoryBudgetBytes(machine) });
+}

@@ -5,7 +5,9 @@
  *                     └────────────────────────► ended ◄─────────────────┘
  *
  *  A model is shared by everybody: a person's generations take turns with those of others, and within them those of one key
- *  with those of another (`fair-queue.ts`). When all places are taken, the youngest of whoever has most makes room.
+ *  with those of another (`fair-queue.ts`), after those of an earlier class (`class-queue.ts`). When all places are taken, the
+ *  youngest of whoever has most makes room. Whoever finds no place is told when to come again, from what calls took; so is a
+ *  call that surely cannot begin in its time.
  *
  *  Behind it is an `Executor`, told to begin and to cancel, which reports texts and ends. A generation that timed out has
  *  ended for its asker, yet keeps its slot until the executor lets go, so that slots never count more than there are. */
@@ -22,10 +24,10 @@ import {
   type GenerationRequest,
   type Said,
 } from "../protocols/index.ts";
+import { ClassQueue, type Stand } from "./class-queue.ts";
 import type { RuntimeClock, RuntimeEvent, RuntimeLog, RuntimeStats } from "./environment.ts";
 import type { Ended } from "./adapter.ts";
 import type { Running } from "./engine.ts";
-import { FairQueue } from "./fair-queue.ts";
 import { runtimeLimits } from "./limits.ts";
 import { wrongIn } from "./wrong-request.ts";
 
@@ -52,8 +54,10 @@ type Hear = (said: Said) => void;
 interface Lane {
   readonly model: string;
   door: Door;
-  readonly waiting: FairQueue<Run>;
+  readonly waiting: ClassQueue<Run>;
   running: number;
+  /** How long the last calls ran that came to an end of their own. */
+  readonly tookMs: number[];
 }
 
 interface Run {
@@ -61,10 +65,10 @@ interface Run {
   readonly lane: Lane;
   readonly engine: EngineName;
   readonly request: EngineRequest;
-  /** Whose turns it takes, and which of theirs. */
-  readonly person: string;
-  readonly key: string;
+  /** Whose turns it takes, which of theirs, and in which class. */
+  readonly stand: Stand;
   readonly submittedMs: number;
+  begunMs: number;
   /** Undefined once the answer was delivered. */
   hear: Hear | undefined;
   place: "waiting" | "running" | "gone";
@@ -83,13 +87,24 @@ export interface AdmissionOptions {
   readonly log?: RuntimeLog;
   readonly onEvent?: (event: RuntimeEvent) => void;
   /** A cancelled run did not end in `cancelGraceMs`: the executor is stuck. */
-  readonly onStuck?: (run: number) => void;
+  readonly onStuck?: (run: number, model: string) => void;
+  /** Somebody waits for the model. */
+  readonly onCall?: (model: string, request: EngineRequest) => void;
+  /** Nothing of the model runs any more, and nothing that waits can begin. */
+  readonly onRest?: (model: string) => void;
+}
+
+/** What is under way for a model. */
+export interface Calls {
+  readonly running: number;
+  readonly waiting: number;
 }
 
 export class Admission {
   readonly #options: AdmissionOptions;
   readonly #executor: Executor;
-  readonly #lanes: ReadonlyMap<string, Lane>;
+  /** The default one first. */
+  readonly #lanes = new Map<string, Lane>();
   readonly #running = new Map<number, Run>();
   #lastNumber = 0;
   #stopping = false;
@@ -97,20 +112,33 @@ export class Admission {
   #totals = { started: 0, finished: 0, failed: 0, promptTokens: 0, completionTokens: 0 };
 
   constructor(options: AdmissionOptions, executor: Executor) {
-    assert(new Set(options.models).size === options.models.length, "model names are unique");
     this.#options = options;
     this.#executor = executor;
-    this.#lanes = new Map(
-      options.models.map((model) => [
-        model,
-        { model, door: { type: "held" }, waiting: new FairQueue<Run>(), running: 0 },
-      ]),
-    );
+    for (const model of options.models) this.add(model);
+  }
+
+  /** Knows one more model, held. */
+  add(model: string): void {
+    assert(!this.#lanes.has(model), "model names are unique");
+    this.#lanes.set(model, { model, door: { type: "held" }, waiting: new ClassQueue<Run>(), running: 0, tookMs: [] });
+  }
+
+  /** Forgets a model of which nothing is under way: close its door first. */
+  remove(model: string): void {
+    const lane = this.#laneOf(model);
+    assert(lane.running === 0 && lane.waiting.size === 0, "nothing is under way for a model that goes");
+    this.#lanes.delete(model);
+  }
+
+  /** What is under way for a model. */
+  callsOf(model: string): Calls {
+    const lane = this.#laneOf(model);
+    return { running: lane.running, waiting: lane.waiting.size };
   }
 
   submit(engine: EngineName, request: EngineRequest, hear: Hear): Running {
     // The empty name means the default model, if there is any: a node need not serve one.
-    const lane = this.#lanes.get(request.model || (this.#options.models[0] ?? ""));
+    const lane = request.model ? this.#lanes.get(request.model) : this.#lanes.values().next().value;
     const error = this.#refusal(lane, engine, request);
     if (error !== undefined || lane === undefined)
       return this.#refuse(lane, error ?? failure("MODEL_NOT_FOUND", { model: request.model }), hear);
@@ -119,9 +147,9 @@ export class Admission {
       lane,
       engine,
       request,
-      person: request.person ?? "",
-      key: request.key ?? "",
+      stand: standOf(request),
       submittedMs: this.#options.clock.monotonicMs(),
+      begunMs: 0,
       hear,
       place: "waiting",
       cancelled: false,
@@ -134,16 +162,21 @@ export class Admission {
     const timeoutMs = Math.min(Math.max(0, request.timeoutMs), runtimeLimits.timeoutMsMax);
     run.stopTimer = this.#options.clock.after(timeoutMs, () => this.#timeOut(run, timeoutMs));
     // Not within this call: the asker must hold the call before anything is said of it.
-    this.#options.clock.after(0, () => this.#advance(lane));
+    this.#options.clock.after(0, () => {
+      if (run.place === "waiting") this.#options.onCall?.(lane.model, request);
+      this.#advance(lane);
+    });
     return { cancel: () => this.#cancel(run) };
   }
 
   /** Opens, holds or closes a model. Closing refuses those who wait. */
   setDoor(model: string, door: Door): void {
-    const lane = this.#lanes.get(model);
-    assert(lane !== undefined, `model ${model} is known`);
+    const lane = this.#laneOf(model);
     lane.door = door;
-    if (door.type === "closed") for (const run of lane.waiting.takeAll()) this.#conclude(run, refused(door.error));
+    if (door.type === "closed") {
+      for (const run of lane.waiting.takeAll()) this.#conclude(run, refused(door.error));
+      this.#reportRest(lane);
+    }
     this.#advance(lane);
   }
 
@@ -163,16 +196,20 @@ export class Admission {
     const run = this.#running.get(number);
     if (run === undefined) return;
     this.#letGo(run);
+    this.#measure(run, result);
     this.#conclude(run, result);
     this.#advance(run.lane);
+    this.#reportRest(run.lane);
     this.#reportIdle();
   }
 
-  /** The executor is gone, and all that ran in it. Those who wait go on waiting. */
-  fault(details: Readonly<Record<string, unknown>>): void {
+  /** The executor of these models is gone (of all, if none are named), and all that ran in it. Those who wait go on waiting. */
+  fault(details: Readonly<Record<string, unknown>>, models?: ReadonlySet<string>): void {
     for (const run of this.#running.values()) {
+      if (models?.has(run.lane.model) === false) continue;
       this.#letGo(run);
       this.#conclude(run, refused(failure("RUNTIME_FAULT", details)));
+      this.#reportRest(run.lane);
     }
     this.#reportIdle();
   }
@@ -194,11 +231,47 @@ export class Admission {
     return { ...this.#totals, queued, running: this.#running.size, hostRestarts };
   }
 
+  #laneOf(model: string): Lane {
+    const lane = this.#lanes.get(model);
+    assert(lane !== undefined, `model ${model} is known`);
+    return lane;
+  }
+
   #refusal(lane: Lane | undefined, engine: EngineName, request: EngineRequest): Failure | undefined {
     if (this.#stopping) return failure("STOPPING");
     if (lane === undefined) return failure("MODEL_NOT_FOUND", { model: request.model });
     if (lane.door.type === "closed") return lane.door.error;
-    return engine === "generate" ? this.#textRefusal(lane, request as GenerationRequest) : undefined;
+    const error = engine === "generate" ? this.#textRefusal(lane, request as GenerationRequest) : undefined;
+    return error ?? this.#lateRefusal(lane, request);
+  }
+
+  /** To wait for what surely comes too late would only keep a place from others. */
+  #lateRefusal(lane: Lane, request: EngineRequest): Failure | undefined {
+    if (lane.door.type !== "open" || lane.tookMs.length < runtimeLimits.durationsKept) return undefined;
+    const stand = standOf(request);
+    const { slots } = lane.door;
+    // One place comes free at once, as far as anybody knows; those behind it after the shortest call that there was.
+    const rounds = Math.floor(lane.waiting.turnsBefore(stand) / slots);
+    const waitMs = rounds * Math.min(...lane.tookMs);
+    return request.timeoutMs > 0 && waitMs > request.timeoutMs ? this.#busy(lane, { waitMs }) : undefined;
+  }
+
+  #busy(lane: Lane, details: Readonly<Record<string, unknown>>): Failure {
+    const { retryAfterMsMin, retryAfterMsMax, retryAfterMsUnknown } = runtimeLimits;
+    const { tookMs, door, waiting } = lane;
+    const mean = tookMs.reduce((all, one) => all + one, 0) / tookMs.length;
+    const slots = door.type === "open" ? door.slots : 1;
+    // Until everybody who waits has had a turn: then whoever was refused has a place again.
+    const turnMs = tookMs.length === 0 ? retryAfterMsUnknown : (mean * Math.max(1, waiting.shares)) / slots;
+    const retryAfterMs = Math.ceil(Math.min(Math.max(turnMs, retryAfterMsMin), retryAfterMsMax));
+    return failure("MODEL_BUSY", { model: lane.model, ...details, retryAfterMs });
+  }
+
+  #measure(run: Run, result: Ended): void {
+    if (!result.ok || run.cancelled) return;
+    const { tookMs } = run.lane;
+    tookMs.push(this.#options.clock.monotonicMs() - run.begunMs);
+    if (tookMs.length > runtimeLimits.durationsKept) tookMs.shift();
   }
 
   #textRefusal(lane: Lane, request: GenerationRequest): Failure | undefined {
@@ -226,23 +299,20 @@ export class Admission {
 
   /** Lets a run wait; undefined when it does. */
   #join(run: Run): Failure | undefined {
-    const { lane, person, key } = run;
+    const { lane, stand } = run;
     const { queuedPerModelMax, queuedPerPersonMax } = { ...runtimeLimits, ...this.#options };
     // Those that will run at once wait only until this call has ended.
     const free = lane.door.type === "open" ? Math.max(0, lane.door.slots - lane.running) : 0;
     const limits = { max: queuedPerModelMax + free, perShareMax: queuedPerPersonMax + free };
-    const joined = lane.waiting.join(person, key, run, limits);
+    const joined = lane.waiting.join(stand, run, limits);
     if (joined.type === "waits") return undefined;
     const full = (limit: "max" | "perShareMax") =>
-      failure("QUEUE_FULL", {
-        model: lane.model,
-        ...(limit === "max" ? { queuedPerModelMax } : { queuedPerPersonMax }),
-      });
+      this.#busy(lane, limit === "max" ? { queuedPerModelMax } : { queuedPerPersonMax });
     if (joined.type === "full") return full(joined.limit);
     const displaced = joined.item;
     displaced.place = "gone";
-    const limit = displaced.person === person ? "perShareMax" : "max";
-    this.#options.clock.after(0, () => this.#conclude(displaced, refused(full(limit))));
+    const error = full(displaced.stand.share === stand.share ? "perShareMax" : "max");
+    this.#options.clock.after(0, () => this.#conclude(displaced, refused(error)));
     return undefined;
   }
 
@@ -251,6 +321,7 @@ export class Admission {
       const run = lane.waiting.next();
       if (run === undefined) return;
       run.place = "running";
+      run.begunMs = this.#options.clock.monotonicMs();
       lane.running += 1;
       this.#running.set(run.number, run);
       this.#totals.started += 1;
@@ -281,13 +352,16 @@ export class Admission {
   }
 
   #leaveLine(run: Run): void {
-    run.lane.waiting.leave(run.person, run.key, run);
+    run.lane.waiting.leave(run.stand, run);
     run.place = "gone";
+    this.#reportRest(run.lane);
   }
 
   #askToEnd(run: Run): void {
     run.stopGrace();
-    run.stopGrace = this.#options.clock.after(runtimeLimits.cancelGraceMs, () => this.#options.onStuck?.(run.number));
+    run.stopGrace = this.#options.clock.after(runtimeLimits.cancelGraceMs, () =>
+      this.#options.onStuck?.(run.number, run.lane.model),
+    );
     this.#executor.cancel(run.number);
   }
 
@@ -325,6 +399,11 @@ export class Admission {
     return this.#options.clock.monotonicMs() - run.submittedMs;
   }
 
+  #reportRest(lane: Lane): void {
+    const begins = lane.door.type === "open" && lane.waiting.size > 0;
+    if (lane.running === 0 && !begins) this.#options.onRest?.(lane.model);
+  }
+
   #reportIdle(): void {
     if (this.#running.size > 0) return;
     this.#whenIdle?.();
@@ -343,6 +422,12 @@ export class Admission {
       this.#options.log?.error("generation.listener_failed", { error: String(thrown) });
     }
   }
+}
+
+/** Where a call waits. */
+function standOf({ priority = 0, person = "", key = "" }: EngineRequest): Stand {
+  const known = Number.isFinite(priority) ? Math.trunc(priority) : 0;
+  return { priority: Math.min(Math.max(0, known), runtimeLimits.priorityMax), share: person, lane: key };
 }
 
 const nothingSaid = { promptTokens: 0, completionTokens: 0, totalMs: 0 } as const;

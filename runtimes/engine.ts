@@ -6,8 +6,11 @@ import {
   type EngineName,
   type EngineRequest,
   type ModelInfo,
+  type Result,
   type Said,
 } from "../protocols/index.ts";
+import type { ModelSpec } from "./adapter.ts";
+import type { Resident } from "./residency.ts";
 
 /** The port of an engine. Adapters and the inference host implement it, and routing makes one of those of all nodes;
  *  `test/conformance` runs one suite on them all.
@@ -19,7 +22,7 @@ export interface Engine<Name extends EngineName = EngineName> {
   models(): readonly ModelInfo[];
   /** Calls back when `models` may have changed. The returned function ends that. */
   watch(listener: () => void): () => void;
-  /** Starts a call. Every ending is an `answered`, with an error such as MODEL_NOT_FOUND, QUEUE_FULL, CONTEXT_TOO_LONG,
+  /** Starts a call. Every ending is an `answered`, with an error such as MODEL_NOT_FOUND, MODEL_BUSY, CONTEXT_TOO_LONG,
    *  GENERATION_TIMEOUT, RUNTIME_FAULT, MODEL_LOAD_FAILED, MODEL_UNAVAILABLE, STOPPING. */
   call(request: EngineRequest<Name>, hear: (said: Said<Name>) => void): Running;
 }
@@ -35,6 +38,22 @@ export interface LocalModels {
   models(): readonly ModelInfo[];
   watch(listener: () => void): () => void;
   call(engine: EngineName, request: EngineRequest, hear: (said: Said) => void): Running;
+  /** What is known of each model, for those who look after the node. */
+  residents(): readonly Resident[];
+  /** What is counted for models in memory, and what may be at most. */
+  memory(): { readonly usedBytes: number; readonly budgetBytes: number };
+  /** Knows one more model, which a call or `load` brings into memory, with `preload` at once if there is room. Errors: NAME_TAKEN,
+   *  LIMIT_REACHED, STOPPING. */
+  add(spec: ModelSpec, how?: { readonly preload?: boolean }): Result<void>;
+  /** Forgets a model: those who wait for it are refused with MODEL_NOT_FOUND, what it runs goes on to its end. Resolves when it is
+   *  out of memory. Errors: MODEL_NOT_FOUND. */
+  remove(name: string): Promise<Result<void>>;
+  /** Brings a model into memory, also one that failed. Errors: MODEL_NOT_FOUND, MODEL_LOAD_FAILED, MODEL_UNAVAILABLE, STOPPING. */
+  load(name: string): Promise<Result<void>>;
+  /** Takes a model out of memory when what it runs has ended; a call loads it again. Errors: MODEL_NOT_FOUND. */
+  unload(name: string): Promise<Result<void>>;
+  /** Keeps a model in memory whatever else needs the room, and loads it; or no longer. Errors: MODEL_NOT_FOUND. */
+  pin(name: string, pinned: boolean): Result<void>;
   /** As of `LocalEngine`. */
   stop(deadlineMs: number): Promise<void>;
 }

@@ -45,6 +45,19 @@ export class FairQueue<Item> {
     return this.#shares.get(share)?.count ?? 0;
   }
 
+  /** Shares that have something waiting. */
+  get shares(): number {
+    return this.#shares.size;
+  }
+
+  /** Turns that surely come before the one that a newcomer would have: those of its lane, and as many of every other. */
+  turnsBefore(share: string, lane: string): number {
+    const lanes = this.#shares.get(share)?.lanes;
+    const ahead = lanes?.get(lane)?.length ?? 0;
+    const mine = sumOf(lanes?.values() ?? [], ({ length }) => Math.min(length, ahead));
+    return sumOf(this.#shares.values(), ({ count }) => Math.min(count, mine));
+  }
+
   join(share: string, lane: string, item: Item, limits: FairQueueLimits): Joined<Item> {
     const own = this.#shares.get(share);
     const mine = own?.count ?? 0;
@@ -93,6 +106,13 @@ export class FairQueue<Item> {
     return all;
   }
 
+  /** Takes out the youngest of the share, or of the one that has most waiting. */
+  giveUp(share?: string): Item | undefined {
+    const name = share ?? this.#largest(0)?.[0];
+    const found = name === undefined ? undefined : this.#shares.get(name);
+    return name === undefined || found === undefined ? undefined : this.#displace(name, found).item;
+  }
+
   #add(name: string, lane: string, item: Item): void {
     const share = this.#shares.get(name) ?? { lanes: new Map<string, Item[]>(), count: 0 };
     this.#shares.set(name, share);
@@ -116,10 +136,15 @@ export class FairQueue<Item> {
 
   /** The youngest of the largest share, if that has at least two more than one with `mine`. */
   #displaceOther(mine: number): Joined<Item> | undefined {
-    let largest: [name: string, share: Share<Item>] | undefined;
-    for (const [name, share] of this.#shares)
-      if (share.count >= (largest?.[1].count ?? mine + 2)) largest = [name, share];
+    const largest = this.#largest(mine + 2);
     return largest && this.#displace(...largest);
+  }
+
+  /** The share that has most waiting, if that is at least so much. */
+  #largest(least: number): [name: string, share: Share<Item>] | undefined {
+    let largest: [name: string, share: Share<Item>] | undefined;
+    for (const [name, share] of this.#shares) if (share.count >= (largest?.[1].count ?? least)) largest = [name, share];
+    return largest;
   }
 
   /** The same among the lanes of one share. */
@@ -131,10 +156,16 @@ export class FairQueue<Item> {
       : undefined;
   }
 
-  #displace(name: string, share: Share<Item>): Joined<Item> {
+  #displace(name: string, share: Share<Item>): { readonly type: "displaced"; readonly item: Item } {
     let largest: [lane: string, items: Item[]] | undefined;
     for (const [lane, items] of share.lanes) if (items.length >= (largest?.[1].length ?? 0)) largest = [lane, items];
     const [lane, items] = largest as [string, Item[]];
     return { type: "displaced", item: this.#take(name, lane, items.length - 1) };
   }
+}
+
+function sumOf<Item>(items: Iterable<Item>, of: (item: Item) => number): number {
+  let sum = 0;
+  for (const item of items) sum += of(item);
+  return sum;
 }

@@ -4,31 +4,34 @@
  *                 │
  *                 ├─ echo (echo/echo.ts): deterministic, in this process, on any clock: simulations, tests
  *                 │
- *                 └─ inference host (host/): a child process; one pool of one thread per model
+ *                 └─ residency (residency.ts): which models are in memory, and whose turn it is
+ *                     └─ inference hosts (host/): one process for native code, one for the rest; one pool of one thread per model
  *                        └─ adapters.ts: one row and one folder an adapter
  *                             ├─ llama (llama/): GGUF models on llama.cpp
  *                             ├─ echo (echo/): the same speech, to try the host itself
  *                             └─ openai, ollama, anthropic, gemini, kserve: models on other servers, on remote/
  *
  *  Why a process: ending a thread, or exiting, while a native call runs aborts the whole process, and so does a fault in
- *  native code. Such a fault costs the host, never the node; the host is started again and loads its models anew. The detour
- *  costs nothing measurable.
+ *  native code. Such a fault costs the host, never the node, nor what other adapters do in theirs; the host is started again and
+ *  loads its models anew. The detour costs nothing measurable.
  *
  *  `admission.ts` is the part every adapter shares: a bounded queue per model in which people take turns, timeouts from the moment
  *  of asking, and the promise that each generation ends exactly once. Beyond it, all that decides is pure and apart from processes:
- *  `fair-queue.ts`, `stop-strings.ts`, `coalescer.ts`, `answer.ts`, `gguf.ts`, `machine.ts`, `host/supervision.ts`,
- *  `llama/plan.ts`, `llama/measure.ts`, `llama/detokenizer.ts`, `schema.ts`, `wrong-request.ts`, `llama/grammar.ts`, `llama/calls.ts`, `llama/form.ts`.
+ *  `fair-queue.ts`, `class-queue.ts`, `memory.ts`, `stop-strings.ts`, `coalescer.ts`, `answer.ts`, `gguf.ts`, `machine.ts`,
+ *  `host/supervision.ts`, `llama/plan.ts`, `llama/measure.ts`, `llama/detokenizer.ts`, `schema.ts`, `wrong-request.ts`,
+ *  `llama/grammar.ts`, `llama/calls.ts`, `llama/form.ts`.
  *
  *  Cancelling is a message and takes effect within one token. A thread is never ended while it works; a host that does not
  *  obey is killed whole.
  *
- *  Where next: `engine.ts`, `adapter.ts`, `admission.ts`, `host/host.ts`, `host/child.ts`, `host/worker.ts`, `llama/llama.ts`, `llama/writer.ts`,
- *  `remote/adapter.ts`. */
+ *  Where next: `engine.ts`, `adapter.ts`, `admission.ts`, `residency.ts`, `host/host.ts`, `host/process.ts`, `host/child.ts`,
+ *  `host/worker.ts`, `llama/llama.ts`, `llama/writer.ts`, `remote/adapter.ts`. */
 export type { ModelSpec } from "./adapter.ts";
-export { inspectModel, modelSpec } from "./adapters.ts";
+export { estimateModel, inspectModel, modelSpec } from "./adapters.ts";
 export { createEchoRuntime, type EchoOptions, type EchoRuntime } from "./echo/echo.ts";
 export { echoAnswer } from "./echo/reply.ts";
 export type { RuntimeClock, RuntimeEvent, RuntimeLog, RuntimeStats } from "./environment.ts";
+export type { Resident } from "./residency.ts";
 export { startInferenceHost, type InferenceHost, type InferenceHostOptions } from "./host/host.ts";
 export { runtimeLimits } from "./limits.ts";
 export { readMachine, type Machine } from "./machine.ts";

@@ -1,12 +1,26 @@
 /** Inference. */
 export const runtimeLimits = {
   /** Generations that wait for one model. One more replaces the newest generation of the person who has most
-   *  waiting, if that person has at least two more waiting than the new one's; otherwise it is refused with
-   *  `QUEUE_FULL`. So each of `n` people has 256 / `n` places, 8 each when there are 32. */
+   *  waiting, if that person has at least two more waiting than the new one's, or one of a later class; otherwise it is
+   *  refused with `MODEL_BUSY`. So each of `n` people has 256 / `n` places, 8 each when there are 32. */
   queuedPerModelMax: 256,
-  /** Waiting generations of one person; one more gets `QUEUE_FULL`. The keys, devices and agents of one person share
+  /** Waiting generations of one person; one more gets `MODEL_BUSY`. The keys, devices and agents of one person share
    *  these in the same way. */
   queuedPerPersonMax: 16,
+  /** Largest `priority` of a call, the class that waits behind all others; a larger one counts as this. */
+  priorityMax: 3,
+  /** Turns of a class while a later one waits; the next turn is the later one's.
+   *
+   *  So background work goes on at a ninth of the speed, however much people ask for. */
+  turnsBeforeLater: 8,
+  /** Calls of a model whose durations are remembered, to say how long others have to wait. */
+  durationsKept: 32,
+  /** Shortest wait that a `MODEL_BUSY` names. */
+  retryAfterMsMin: 250,
+  /** Longest. */
+  retryAfterMsMax: 60_000,
+  /** The wait that it names while no call of the model has ended yet. */
+  retryAfterMsUnknown: 2_000,
   /** Characters of a prompt for each token of the context; a longer one is refused with `CONTEXT_TOO_LONG` before
    *  anything is done with it.
    *
@@ -91,6 +105,18 @@ export const runtimeLimits = {
    *
    *  Measured: 45 to 50 MiB a worker. */
   workerBytes: 50 * 1024 * 1024,
+  /** Models that can be known to one host; `LIMIT_REACHED` beyond. */
+  modelsMax: 256,
+  /** Longest keep-alive that a call can ask for; a longer one is cut to this. */
+  keepAliveMsMax: 24 * 3_600_000,
+  /** A model stays in memory as long as it took to load before it is unloaded for another one, at least this long. */
+  residencyMsMin: 1_000,
+  /** And at most this long. */
+  residencyMsMax: 60_000,
+  /** An unload that takes longer is stuck: the host is killed. */
+  unloadMsMax: 30_000,
+  /** Workers of a model without native code that may die young, one after the other; then the model has failed. */
+  workerDeathsMax: 5,
   /** Lines of the library's log kept to name the reason of a failed load. */
   loadLogLinesMax: 20,
 

@@ -18,8 +18,26 @@ export interface Machine {
  *  others. A small model is fastest on one thread. */
 export function threadCount(machine: Machine, parameters: number, models: number): number {
   if (parameters < runtimeLimits.parametersPerExtraThreadMin) return 1;
-  const granted = Math.min(machine.cores, Math.floor(machine.quotaCores ?? machine.cores));
-  return Math.max(1, Math.floor((granted - 1) / Math.max(1, models)));
+  return Math.max(1, Math.floor(threadsToShare(machine) / Math.max(1, models)));
+}
+
+/** Threads for all models together. */
+export function threadsToShare({ cores, quotaCores = cores }: Machine): number {
+  return Math.max(1, Math.min(cores, Math.floor(quotaCores)) - 1);
+}
+
+/** Shares threads among models that run at the same time, each of which can use `most`: nobody gets more than that, the rest is
+ *  the others', and everybody gets one. */
+export function threadShares(threads: number, most: readonly number[]): readonly number[] {
+  const shares = most.map(() => 1);
+  let left = threads - shares.length;
+  while (left > 0) {
+    const wanting = [...most.keys()].filter((index) => (shares[index] ?? 0) < (most[index] ?? 0));
+    if (wanting.length === 0) break;
+    for (const index of wanting.slice(0, left)) shares[index] = (shares[index] ?? 0) + 1;
+    left -= Math.min(left, wanting.length);
+  }
+  return shares;
 }
 
 /** Bytes that all models together may take. */

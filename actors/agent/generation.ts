@@ -166,7 +166,9 @@ function onFailed(state: AgentState, job: Job, now: Run, error: Failure, turn: H
   // A node that stops is no fault of the attempt: the answer goes on when it is back.
   const again = error.code === "STOPPING" || job.attempt < limits.generationAttemptsMax;
   if (error.outcome !== "failed" && again) {
-    const dueMs = turn.nowMs + limits.generationRetryMs * 4 ** (Math.max(1, job.attempt) - 1);
+    const waitMs = limits.generationRetryMs * 4 ** (Math.max(1, job.attempt) - 1);
+    // A busy model says when there may be a place.
+    const dueMs = turn.nowMs + Math.max(waitMs, Number(error.details?.["retryAfterMs"]) || 0);
     return [note({ run: null }), { type: "remind", id: generationReminder, dueMs }];
   }
   return finish(state, { end: "failed", text: now.text, error: toldOf(error), code: error.code }, turn);
@@ -177,6 +179,7 @@ function toldOf({ code, message }: Failure): string {
   switch (code) {
     case "CONTEXT_TOO_LONG":
     case "GENERATION_TIMEOUT":
+    case "MODEL_BUSY":
     case "QUEUE_FULL":
       return message;
     case "MODEL_NOT_FOUND":

@@ -247,9 +247,10 @@ function startInference(
 ): Inference {
   const { clock, log, meter } = at.machine;
   const inference = createInference({
-    start: () =>
+    models: () => at.models.specs(),
+    start: (models) =>
       startInferenceHost({
-        models: at.models.specs(),
+        models,
         clock,
         log,
         onEvent: (event) => measureInference(meter, event),

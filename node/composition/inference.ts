@@ -1,82 +1,63 @@
-/** This node's own inference: a host with models in memory while the node has the role `ai`, and nothing while it has not.
+/** This node's own inference: hosts with models in memory while the node has the role `ai`, and nothing while it has not.
  *
- *      off ──serve(true)──► on: host process, models load ──serve(false)──► ending: its generations end, then it
+ *      off ──serve(true)──► on: host processes, models load ──serve(false)──► ending: its generations end, then it
  *       ▲                                                                     │
  *       └─────────────────────────────────────────────────────────────────────┘
  *
  *  A new host starts only when the last one has ended: two at once would each take the memory that is there for models.
- *  A generation that loses its host this way ends like one whose node went away, so that its agent asks again elsewhere.
- *
- *  `reload` is for other models: the host ends when nothing runs in it, or when that has been waited for long enough; what is asked
- *  meanwhile is held for the next one. */
-import { failure, refused, type Failure, type Said } from "../../protocols/index.ts";
-import type { InferenceHost, LocalModels, RuntimeEvent } from "../../runtimes/index.ts";
+ *  A generation that loses its host this way ends like one whose node went away, so that its agent asks again elsewhere. */
+import { isDeepStrictEqual } from "node:util";
+import { failure, ok, refused, type Failure, type Result, type Said } from "../../protocols/index.ts";
+import type { InferenceHost, LocalModels, ModelSpec, RuntimeEvent } from "../../runtimes/index.ts";
 import type { Clock, Log, Meter } from "../ports.ts";
 
 export interface InferenceOptions {
+  /** Those that there are now, the default one first. */
+  readonly models: () => readonly ModelSpec[];
   /** Starts a host; its models load from then on. */
-  readonly start: () => LocalModels & Pick<InferenceHost, "settled">;
-  readonly clock: Pick<Clock, "soon" | "after">;
+  readonly start: (models: readonly ModelSpec[]) => LocalModels & Pick<InferenceHost, "settled">;
+  readonly clock: Pick<Clock, "soon">;
   readonly log: Log;
   /** How long a host may take to end when the role goes. */
   readonly endTimeoutMs: number;
-  /** How long what runs may go on before its host is replaced by one with other models. */
-  readonly reloadWaitMs?: number;
 }
 
-/** Calls that are held while a host is replaced; one more is refused with MODEL_UNAVAILABLE. */
-const heldMax = 256;
-const reloadWaitMsUsual = 60_000;
-
-export interface Inference extends LocalModels {
+/** Which models there are follows from `InferenceOptions.models`, so nobody adds or removes one here. */
+export interface Inference extends Omit<LocalModels, "add" | "remove"> {
   /** Starts a host, or ends it. Errors of the generations that end with it: MODEL_UNAVAILABLE. */
   serve(wanted: boolean): void;
-  /** There are other models: the next host has them. */
+  /** There are other models: new ones are loaded as far as there is room, those that are gone end what they run and leave. */
   reload(): void;
   /** Resolves when no model is loading. */
   settled(): Promise<void>;
 }
 
 /** Makes it, off. */
-export function createInference(options: InferenceOptions): Inference {
-  const { start, clock, log, endTimeoutMs, reloadWaitMs = reloadWaitMsUsual } = options;
+export function createInference({ models, start, clock, log, endTimeoutMs }: InferenceOptions): Inference {
   let host: ReturnType<InferenceOptions["start"]> | undefined;
   let ending: Promise<void> | undefined;
   let wanted = false;
   let stopped = false;
-  /** Other models wait for the next host. */
-  let stale = false;
-  let cancelReload: (() => void) | undefined;
-  /** What is asked while one host takes the place of another; undefined while none does. */
-  let held: Set<() => void> | undefined;
-  let shown: ReturnType<Inference["models"]> = [];
+  /** What was said of models while they were there, beside what their configuration says. */
+  const pins = new Map<string, boolean>();
   const running = new Set<(error: Failure) => void>();
   const watchers = new Set<() => void>();
   const changed = (): void => watchers.forEach((listener) => listener());
   const refusal = (): Failure =>
     stopped ? failure("STOPPING") : failure("MODEL_UNAVAILABLE", { reason: "this node has not the role ai" });
+  const unserved = <Value>(): Result<Value> => refused(refusal());
+  const specs = (): readonly ModelSpec[] =>
+    models().map((spec) => (pins.has(spec.name) ? { ...spec, pinned: pins.get(spec.name) === true } : spec));
 
   const follow = (): void => {
     if (stopped || ending !== undefined || wanted === (host !== undefined)) return;
     if (wanted) {
-      host = start();
+      host = start(specs());
       host.watch(changed);
-      const waiting = held ?? [];
-      held = undefined;
-      for (const begin of waiting) begin();
       changed();
       return;
     }
     log.info("inference.ended", { generations: running.size });
-    end(refusal());
-    held = undefined;
-    changed();
-  };
-
-  const end = (reason: Failure): void => {
-    cancelReload?.();
-    cancelReload = undefined;
-    stale = false;
     ending = host
       ?.stop(endTimeoutMs)
       .finally(() => {
@@ -85,56 +66,54 @@ export function createInference(options: InferenceOptions): Inference {
       })
       .catch((error: unknown) => log.error("inference.stop.failed", { error }));
     host = undefined;
-    for (const fail of running) fail(reason);
+    for (const fail of running) fail(refusal());
+    changed();
   };
 
-  /** Ends the host, so that one with the present models takes its place. */
-  const replace = (): void => {
-    if (stopped || host === undefined) return;
-    log.info("inference.reloaded", { generations: running.size });
-    shown = host.models();
-    held = new Set();
-    end(failure("MODEL_UNAVAILABLE", { reason: "the models of this node are being loaded anew" }));
-  };
-
-  const ran = (fail: (error: Failure) => void): void => {
-    running.delete(fail);
-    if (stale && running.size === 0) clock.soon(() => stale && running.size === 0 && replace());
+  /** Tells the host of what is new and what is gone. One that is another now by the same name comes when the old one has gone. */
+  const tell = (): void => {
+    const here = host;
+    if (here === undefined || stopped) return;
+    const next = new Map(specs().map((spec) => [spec.name, spec]));
+    const known = new Map(here.residents().map(({ spec }) => [spec.name, spec]));
+    for (const name of pins.keys()) if (!next.has(name)) pins.delete(name);
+    for (const [name, spec] of known)
+      if (!isDeepStrictEqual(withoutPin(spec), withoutPin(next.get(name))))
+        here.remove(name).then(
+          () => here === host && tell(),
+          (error: unknown) => log.error("inference.remove.failed", { error }),
+        );
+    const left = new Set(here.residents().map(({ spec }) => spec.name));
+    for (const [name, spec] of next) {
+      if (left.has(name)) continue;
+      // The name of one that is still on its way out is taken until that is over.
+      const added = here.add(spec, { preload: true });
+      if (!added.ok && added.error.code !== "NAME_TAKEN") log.warn("inference.model.refused", { ...added.error });
+    }
   };
 
   return {
-    reload() {
-      if (stopped || host === undefined || stale) return;
-      if (running.size === 0) return replace();
-      stale = true;
-      cancelReload = clock.after(reloadWaitMs, replace);
+    reload: tell,
+    residents: () => host?.residents() ?? [],
+    memory: () => host?.memory() ?? { usedBytes: 0, budgetBytes: 0 },
+    load: (name) => host?.load(name) ?? Promise.resolve(unserved()),
+    unload: (name) => host?.unload(name) ?? Promise.resolve(unserved()),
+    pin(name, pinned) {
+      if (!models().some((spec) => spec.name === name)) return refused(failure("MODEL_NOT_FOUND", { model: name }));
+      pins.set(name, pinned);
+      return host?.pin(name, pinned) ?? ok(undefined);
     },
     serve(next) {
       wanted = next;
       follow();
     },
     settled: () => host?.settled() ?? Promise.resolve(),
-    models: () => host?.models() ?? (held === undefined ? [] : shown),
+    models: () => host?.models() ?? [],
     watch(listener) {
       watchers.add(listener);
       return () => watchers.delete(listener);
     },
     call(engine, request, hear) {
-      if (host === undefined && held !== undefined && held.size < heldMax) {
-        let begun: ReturnType<Inference["call"]> | undefined;
-        const waiting = held;
-        const begin = (): void => {
-          begun = this.call(engine, request, hear);
-        };
-        waiting.add(begin);
-        return {
-          cancel() {
-            if (begun !== undefined) return begun.cancel();
-            if (!waiting.delete(begin)) return;
-            clock.soon(() => hear({ type: "answered", result: refused(failure("MODEL_UNAVAILABLE")) }));
-          },
-        };
-      }
       if (host === undefined) {
         const result = refused(refusal());
         clock.soon(() => hear({ type: "answered", result }));
@@ -143,7 +122,7 @@ export function createInference(options: InferenceOptions): Inference {
       // What a host says after it was given up comes too late.
       const settle = (said: Said): void => {
         if (!running.has(fail)) return;
-        if (said.type === "answered") ran(fail);
+        if (said.type === "answered") running.delete(fail);
         hear(said);
       };
       const fail = (error: Failure): void => settle({ type: "answered", result: refused(error) });
@@ -152,13 +131,16 @@ export function createInference(options: InferenceOptions): Inference {
     },
     async stop(deadlineMs) {
       stopped = true;
-      cancelReload?.();
-      const waiting = held ?? [];
-      held = undefined;
-      for (const begin of waiting) begin();
       await Promise.all([host?.stop(deadlineMs), ending]);
     },
   };
+}
+
+/** The rest of a model: whether it is pinned may change while it is there. */
+function withoutPin(spec: ModelSpec | undefined): object | undefined {
+  if (spec === undefined) return undefined;
+  const { pinned: _, ...rest } = spec;
+  return rest;
 }
 
 /** Counts what the inference host tells of its generations. */

@@ -42,7 +42,8 @@ const onCard = ({ device }: Offer): boolean => device !== undefined && device !=
 type Rule = readonly [says: string, less: (candidate: Candidate, zone: string | undefined) => number];
 const rules: readonly Rule[] = [
   ["it takes new work", ({ standing }) => (standing.member.state === "active" ? 0 : 1)],
-  ["the model is in memory", ({ offer }) => (offer.state === "ready" ? 0 : 1)],
+  ["the model is in memory", ({ offer: { state } }) => (state === "ready" ? 0 : 1)],
+  ["the model is on its way into memory", ({ offer: { state } }) => (state === "ready" || state === "loading" ? 0 : 1)],
   // To stay costs no way, so only what would have to wait counts here.
   ["fewer calls", ({ standing: { here, calls }, offer }) => (here ? Math.max(0, calls + 1 - (offer.places ?? Infinity)) : calls)],
   ["a graphics card", ({ offer }) => (onCard(offer) ? 0 : 1)],

@@ -1,25 +1,37 @@
-/** The inference host: a process of its own, because a fault in native code ends the process it happens in.
+/** An inference host: a process of its own, because a fault in native code ends the process it happens in.
  *
- *      node ──IPC── host (this file) ──one pool of one thread per model── worker.ts
+ *      node ──IPC── host (this file) ──one pool of one thread per model in memory── worker.ts
  *
- *  The host relays, and loads one model after the other. Anything it cannot repair ends it whole; the node starts a new one.
- *  It ends by SIGKILL where a native call may be running: an orderly exit would abort with a core dump. */
+ *  The host relays, and does as it is told with one model after the other. The host of native code ends whole when something cannot be
+ *  repaired, and the node starts a new one; by SIGKILL where a native call may be running, as an orderly exit would abort with a
+ *  core dump. In the other host a worker that is gone is said to be `lost`, and nothing else is touched. */
+import { readFileSync } from "node:fs";
 import { basename } from "node:path";
 import { MessageChannel, type MessagePort } from "node:worker_threads";
 import { Piscina } from "piscina";
 import { failure, refused, type EngineName, type EngineRequest } from "../../protocols/index.ts";
-import type { ModelSpec } from "../adapter.ts";
+import type { LoadPlan, ModelSpec } from "../adapter.ts";
 import { adapterOf } from "../adapters.ts";
 import { runtimeLimits } from "../limits.ts";
-import { memoryBudgetBytes, readMachine } from "../machine.ts";
-import type { FromHost, FromWorker, ToHost, ToWorker } from "./messages.ts";
+import { readMachine } from "../machine.ts";
+import type { FromHost, FromWorker, HostKind, ToHost, ToWorker } from "./messages.ts";
 import type { CallTask, LoadAnswer, LoadTask } from "./worker.ts";
 
+const kind = process.argv[2] as HostKind;
 const machine = readMachine();
-const budgetBytes = memoryBudgetBytes(machine);
-const pools = new Map<string, Piscina>();
+
+interface Pool {
+  readonly model: string;
+  readonly pool: Piscina;
+  /** The channels of what it runs. */
+  readonly runs: Set<number>;
+  /** It is meant to end. */
+  ending: boolean;
+}
+
+/** Those of models in memory and on their way in. */
+const pools = new Map<string, Pool>();
 const ports = new Map<number, MessagePort>();
-let usedBytes = 0;
 let loading: Promise<void> = Promise.resolve();
 
 function send(message: FromHost): void {
@@ -30,42 +42,65 @@ function dieNow(): void {
   process.kill(process.pid, "SIGKILL");
 }
 
-async function load(spec: ModelSpec, models: number): Promise<void> {
-  send({ type: "loading", model: spec.name });
+/** How the model would be loaded: from the head of its file alone. */
+function inspect(spec: ModelSpec, mostBytes: number): void {
   let sizeBytes = 0;
   try {
     const adapter = adapterOf(spec);
     const inspected = adapter.inspect(spec);
     sizeBytes = inspected.fileBytes;
     if (inspected.type === "refused") return refuse(spec, sizeBytes, inspected.reason);
-    const freeBytes = budgetBytes - usedBytes;
-    const verdict = adapter.plan({ ...inspected, spec, machine, models, freeBytes });
-    if (verdict.type === "refused") return refuse(spec, sizeBytes, verdict.reason);
-    const { plan } = verdict;
-    const pool = createPool(plan.sequences);
-    const task: LoadTask = { spec, plan };
-    const limitMs = runtimeLimits.loadMsMax + sizeBytes / runtimeLimits.loadBytesPerMs;
-    const timer = setTimeout(() => fault("load does not end", spec.name), limitMs);
-    const ended = pool.run(task, { name: "load" }) as Promise<LoadAnswer>;
-    const answer = await ended.finally(() => clearTimeout(timer));
-    if (answer.type === "failed") {
-      await pool.destroy(); // Nothing of it runs: the load has ended.
-      return refuse(spec, sizeBytes, answer.reason);
-    }
-    pools.set(spec.name, pool);
-    usedBytes += plan.memoryBytes;
-    if (answer.warnings.length > 0)
-      send({ type: "log", event: "model.warnings", facts: { model: spec.name, warnings: answer.warnings } });
-    send({ type: "loaded", model: spec.name, facts: answer.facts });
+    const verdict = adapter.plan({ ...inspected, spec, machine, models: 1, freeBytes: mostBytes });
+    if (verdict.type === "refused") refuse(spec, sizeBytes, verdict.reason);
+    else send({ type: "inspected", model: spec.name, plan: verdict.plan });
   } catch (thrown) {
     refuse(spec, sizeBytes, reasonOf(thrown));
   }
 }
 
+async function load(spec: ModelSpec, plan: LoadPlan): Promise<void> {
+  const { sizeBytes } = plan;
+  const one = createPool(spec.name, plan.sequences);
+  const limitMs = runtimeLimits.loadMsMax + sizeBytes / runtimeLimits.loadBytesPerMs;
+  const timer = setTimeout(() => lose(one, "its load does not end"), limitMs);
+  try {
+    const task: LoadTask = { spec, plan };
+    const before = residentBytes();
+    const answer = (await one.pool.run(task, { name: "load" })) as LoadAnswer;
+    if (one.ending) return;
+    if (answer.type === "failed") {
+      await end(one); // Nothing of it runs: the load has ended.
+      return refuse(spec, sizeBytes, answer.reason);
+    }
+    const grewByBytes = Math.max(0, residentBytes() - before);
+    if (answer.warnings.length > 0)
+      send({ type: "log", event: "model.warnings", facts: { model: spec.name, warnings: answer.warnings } });
+    send({ type: "loaded", model: spec.name, facts: { ...answer.facts, ...(before > 0 && { grewByBytes }) } });
+  } catch (thrown) {
+    // A worker that is gone was said to be lost.
+    if (one.ending) return;
+    await end(one);
+    refuse(spec, sizeBytes, reasonOf(thrown));
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** What this process has in memory; 0 where that cannot be read. */
+function residentBytes(): number {
+  try {
+    const [, pages = 0] = readFileSync("/proc/self/statm", "utf8").split(" ").map(Number);
+    return pages * 4_096;
+  } catch {
+    return 0;
+  }
+}
+
 /** The reason reaches people who use the model; where its file lies is not theirs to know. */
 function refuse(spec: ModelSpec, sizeBytes: number, reason: string): void {
-  const details = { model: spec.name, reason: reason.replaceAll(spec.path, basename(spec.path)) };
-  send({ type: "loadFailed", model: spec.name, sizeBytes, error: failure("MODEL_LOAD_FAILED", details) });
+  const shown = spec.path === "" ? reason : reason.replaceAll(spec.path, basename(spec.path));
+  const error = failure("MODEL_LOAD_FAILED", { model: spec.name, reason: shown });
+  send({ type: "loadFailed", model: spec.name, sizeBytes, error });
 }
 
 const fileReasons: Readonly<Record<string, string>> = {
@@ -79,63 +114,114 @@ function reasonOf(thrown: unknown): string {
   return fileReasons[code ?? ""] ?? message ?? String(thrown);
 }
 
-function createPool(sequences: number): Piscina {
+function createPool(model: string, sequences: number): Pool {
   const pool = new Piscina({
     filename: new URL("./worker.ts", import.meta.url).href,
     minThreads: 1,
     maxThreads: 1,
     idleTimeout: Number.POSITIVE_INFINITY,
-    // One more than the node sends at once: a generation counts until its channel is closed.
-    concurrentTasksPerWorker: sequences + 1,
+    // More than the node sends at once: a generation counts until its channel is closed, and threads are set meanwhile.
+    concurrentTasksPerWorker: sequences + 2,
     // Otherwise the idle thread sleeps in Atomics.wait and its channels and native callbacks with it.
     atomics: "disabled",
   });
-  pool.on("error", (error: Error) => fault("worker failed", error));
-  return pool;
+  const one: Pool = { model, pool, runs: new Set(), ending: false };
+  pool.on("error", (error: Error) => lose(one, error.message));
+  // An idle thread that exits is no error to the pool, which starts another one: without the model.
+  pool.on("workerDestroy", () => lose(one, "its worker exited"));
+  pools.set(model, one);
+  return one;
 }
 
-/** A worker that is gone took its model along; the node starts a new host that loads all anew. */
+/** Ends a pool in which nothing runs, or nothing native. */
+async function end(one: Pool): Promise<void> {
+  one.ending = true;
+  pools.delete(one.model);
+  for (const run of one.runs) closePort(one, run);
+  await one.pool.destroy();
+}
+
+function closePort(one: Pool, run: number): void {
+  ports.get(run)?.close();
+  ports.delete(run);
+  one.runs.delete(run);
+}
+
+/** A worker is gone, or does not do as it is told. It took its model along. */
+function lose(one: Pool, how: string): void {
+  if (one.ending) return;
+  if (kind === "native") return fault(`worker of ${one.model}`, how);
+  end(one).then(
+    () => send({ type: "lost", model: one.model, how }),
+    (error: unknown) => fault(`the end of the worker of ${one.model}`, error),
+  );
+}
+
+/** The node starts a new host that loads all anew. */
 function fault(event: string, error: unknown): void {
   process.stderr.write(`${event}: ${String(error)}\n`, dieNow);
 }
 
+async function unload(model: string): Promise<void> {
+  const one = pools.get(model);
+  if (one === undefined) return;
+  await one.pool.run(undefined, { name: "unload" });
+  await end(one);
+  send({ type: "unloaded", model });
+}
+
 function begin(run: number, engine: EngineName, model: string, request: EngineRequest): void {
-  const pool = pools.get(model);
-  if (pool === undefined) {
-    send({ type: "end", run, result: refused(failure("MODEL_NOT_FOUND", { model })) });
+  const one = pools.get(model);
+  if (one === undefined) {
+    send({ type: "end", run, result: refused(failure("RUNTIME_FAULT", { model, reason: "its worker is gone" })) });
     return;
   }
   const { port1, port2 } = new MessageChannel();
   ports.set(run, port1);
+  one.runs.add(run);
   port1.on("message", (message: FromWorker) => {
-    if (message.type === "end") {
-      ports.delete(run);
-      port1.close();
-    }
+    if (message.type === "end") closePort(one, run);
     send({ ...message, run });
   });
   const task: CallTask = { engine, request, port: port2 };
   // Piscina's type for the list comes from another overload of postMessage than the one it calls.
   const transferList = [port2] as never;
-  pool.run(task, { name: "call", transferList }).catch((error: unknown) => fault("call lost", error));
+  one.pool
+    .run(task, { name: "call", transferList })
+    .catch((error: unknown) => lose(one, `call lost: ${String(error)}`));
 }
 
 const toWorker = (run: number, message: ToWorker): void => ports.get(run)?.postMessage(message);
 
+function useThreads(model: string, threads: number): void {
+  const one = pools.get(model);
+  one?.pool.run({ threads }, { name: "useThreads" }).catch((error: unknown) => lose(one, String(error)));
+}
+
 async function stop(): Promise<void> {
   await loading;
-  for (const pool of pools.values()) {
-    await pool.run(undefined, { name: "unload" });
-    await pool.destroy();
-  }
+  for (const { model } of [...pools.values()]) await unload(model);
   process.exit(0);
 }
 
 function take(message: ToHost): void {
   switch (message.type) {
+    case "inspect":
+      return inspect(message.spec, message.mostBytes);
     case "load":
-      loading = loading.then(() => load(message.spec, message.models));
+      loading = loading.then(() => load(message.spec, message.plan));
       return;
+    case "unload":
+      unload(message.model).catch((error: unknown) => fault("unload failed", error));
+      return;
+    case "abandon": {
+      const one = pools.get(message.model);
+      if (one === undefined) send({ type: "lost", model: message.model, how: message.reason });
+      else lose(one, message.reason);
+      return;
+    }
+    case "threads":
+      return useThreads(message.model, message.threads);
     case "begin":
       return begin(message.run, message.engine, message.model, message.request);
     case "cancel":
@@ -149,7 +235,7 @@ function take(message: ToHost): void {
   }
 }
 
-process.title = "plexus-inference";
+process.title = `plexus-${kind}-inference`;
 // Ctrl-C reaches the whole process group; the node decides when its host ends.
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => undefined);
 process.on("disconnect", dieNow);

@@ -1,147 +1,121 @@
-/** The node's side of the inference host: starts the process, keeps it alive, and is the runtime the node sees.
+/** The node's side of inference: two host processes, and the models in them.
  *
- *      starting ──up──► serving ──exit, silence, stuck──► waiting (250 ms … 10 s) ──► starting
- *          │               │                                  │
- *          └───────────────┴───────────── stop ───────────────┴──► stopped
+ *      calls ─► Residency (residency.ts): which models are in memory; Admission: whose turn it is
+ *                   │ inspect, load, unload, begin, cancel             ▲ inspected, loaded, unloaded, part, end, lost
+ *                   ▼                                                  │
+ *               HostProcess native (llama.cpp …)    HostProcess light (echo, remote servers)
  *
- *  When a host dies, what ran in it ends with RUNTIME_FAULT (its outcome is unknown); what still waits here has not
- *  started, and goes on waiting for the next host. */
-import { fork, type ChildProcess } from "node:child_process";
-import { fileURLToPath } from "node:url";
-import {
-  failure,
-  unreachable,
-  type EngineName,
-  type EngineRequest,
-  type Failure,
-  type ModelInfo,
-  type Said,
-} from "../../protocols/index.ts";
-import type { ModelSpec } from "../adapter.ts";
+ *  A fault in native code ends the process it happens in; what other adapters do then goes on, in the other one. When a host dies,
+ *  what ran in it ends with RUNTIME_FAULT (its outcome is unknown); what still waits here has not started, and goes on
+ *  waiting for the next host. */
+import { unreachable, type EngineName, type EngineRequest, type ModelInfo, type Result, type Said } from "../../protocols/index.ts"; // prettier-ignore
+import type { LoadPlan, ModelSpec } from "../adapter.ts";
 import { adapterOf } from "../adapters.ts";
-import { Admission } from "../admission.ts";
-import type { RuntimeClock, RuntimeEvent, RuntimeLog, RuntimeStats } from "../environment.ts";
-import { runtimeLimits } from "../limits.ts";
 import type { LocalModels, Running } from "../engine.ts";
-import type { FromHost, LoadedFacts, ToHost } from "./messages.ts";
-import { afterDeath, isSilent, type HostHistory } from "./supervision.ts";
+import type { RuntimeClock, RuntimeEvent, RuntimeLog, RuntimeStats } from "../environment.ts";
+import { memoryBudgetBytes, readMachine, threadShares, threadsToShare, type Machine } from "../machine.ts";
+import { Residency, type Carrier, type Resident } from "../residency.ts";
+import { hostKinds, type FromHost, type HostKind } from "./messages.ts";
+import { HostProcess } from "./process.ts";
 
 export interface InferenceHostOptions {
-  /** The default one first. */
+  /** The default one first. They are loaded at once, as far as there is room for all of them. */
   readonly models: readonly ModelSpec[];
   readonly clock: RuntimeClock;
   readonly log: RuntimeLog;
   readonly onEvent?: (event: RuntimeEvent) => void;
   readonly queuedPerModelMax?: number;
   readonly queuedPerPersonMax?: number;
+  /** What all models together may take. Default: what the machine and its control group leave. */
+  readonly memoryBytes?: number;
+  /** How long a model stays in memory after its last call, if it does not say itself. Default: until its room is needed. */
+  readonly keepAliveMs?: number;
+  /** What there is to share. Default: what `readMachine` finds. */
+  readonly machine?: Machine;
 }
 
+/** The models of a node, in processes of their own. */
 export interface InferenceHost extends LocalModels {
   stats(): RuntimeStats;
-  /** The host's process; undefined while none runs. */
-  readonly pid: number | undefined;
-  /** Resolves when no model is loading any more: each serves or has failed. */
+  /** The processes; those that do not run are absent. */
+  readonly pids: { readonly [Kind in HostKind]?: number };
+  /** Resolves when no model is on its way into memory: each serves, waits to be called, or has failed. */
   settled(): Promise<void>;
 }
 
-/** Starts the host and the loading of its models. Returns at once: generations asked of a model that is still loading wait. */
+/** Starts the hosts and the loading of their models. Returns at once: generations asked of a model that is still loading wait. */
 export function startInferenceHost(options: InferenceHostOptions): InferenceHost {
   return new Host(options);
 }
 
-type Loading =
-  | { readonly state: "loading" }
-  | { readonly state: "ready"; readonly facts: LoadedFacts }
-  | { readonly state: "failed"; readonly error: Failure; readonly sizeBytes: number };
-
-interface Model {
-  readonly spec: ModelSpec;
-  loading: Loading;
-  /** Hosts that died while they loaded it. */
-  deaths: number;
-}
-
-interface Process {
-  readonly child: ChildProcess;
-  readonly startedMs: number;
-  up: boolean;
-  missedBeats: number;
-  /** The model it loads now. */
-  loads: string | undefined;
-  /** The end of what it printed; the native library explains its aborts there. */
-  lastWords: string;
-  /** Frames taken per run since credit was last granted. */
-  readonly taken: Map<number, number>;
-  stopBeat: () => void;
-}
+/** The host that a model is loaded in. */
+const hostOf = (spec: ModelSpec): HostKind => (adapterOf(spec).threaded ? "native" : "light");
 
 class Host implements InferenceHost {
   readonly #options: InferenceHostOptions;
-  readonly #models: ReadonlyMap<string, Model>;
-  readonly #admission: Admission;
-  #process: Process | undefined;
-  #history: HostHistory = { shortLives: 0 };
+  readonly #residency: Residency;
+  readonly #hosts: Readonly<Record<HostKind, HostProcess>>;
+  readonly #machine: Machine;
+  /** Where each run is, and of which model. */
+  readonly #runs = new Map<number, { readonly kind: HostKind; readonly model: string }>();
+  readonly #kinds = new Map<string, HostKind>();
+  /** What each model was last told to compute on. */
+  readonly #threads = new Map<string, number>();
   #restarts = 0;
-  #cancelRestart: () => void = () => undefined;
   #stopped: Promise<void> | undefined;
-  #onExit: () => void = () => undefined;
-  #whenSettled: (() => void)[] = [];
   readonly #watchers = new Set<() => void>();
 
   constructor(options: InferenceHostOptions) {
     this.#options = options;
-    this.#models = new Map(
-      options.models.map((spec) => [spec.name, { spec, loading: { state: "loading" }, deaths: 0 }]),
-    );
-    this.#admission = new Admission(
+    this.#machine = options.machine ?? readMachine();
+    const { clock, log } = options;
+    const process = (kind: HostKind): HostProcess =>
+      new HostProcess(kind, {
+        clock,
+        log,
+        listener: {
+          said: (message) => this.#take(message),
+          gone: (how) => this.#onGone(kind, how),
+          restarted: () => {
+            this.#restarts += 1;
+            options.onEvent?.({ type: "hostRestarted" });
+          },
+        },
+      });
+    this.#hosts = { native: process("native"), light: process("light") };
+    this.#residency = new Residency(
       {
         ...options,
-        models: options.models.map((spec) => spec.name),
-        onStuck: (run) => this.#kill("a cancelled generation does not end", { run }),
+        budgetBytes: options.memoryBytes ?? memoryBudgetBytes(this.#machine),
+        changed: () => this.#changed(),
       },
-      {
-        begin: (run, engine, model, request) => this.#send({ type: "begin", run, engine, model, request }),
-        cancel: (run) => this.#send({ type: "cancel", run }),
-      },
+      this.#carrier(),
     );
-    this.#start();
+    for (const spec of options.models) this.#hosts[hostOf(spec)].begin();
   }
 
-  get pid(): number | undefined {
-    return this.#process?.child.pid;
+  get pids(): InferenceHost["pids"] {
+    const running = hostKinds.flatMap((kind) => {
+      const { pid } = this.#hosts[kind];
+      return pid === undefined ? [] : [[kind, pid] as const];
+    });
+    return Object.fromEntries(running);
   }
 
   models(): readonly ModelInfo[] {
-    return [...this.#models.values()].map(({ spec, loading }) => {
-      const adapter = adapterOf(spec);
-      const { name: runtime } = adapter;
-      const { capabilities } = loading.state === "ready" ? loading.facts : adapter;
-      const label = adapter.label(spec);
-      const { state } = loading;
-      const about = {
-        model: spec.name,
-        runtime,
-        capabilities,
-        demonstration: label !== undefined,
-        ...(label && { label }),
-      };
-      switch (state) {
-        case "loading":
-          return { ...about, state, contextTokens: spec.contextTokens ?? 0, sizeBytes: 0 };
-        case "failed": {
-          const reason = String(loading.error.details?.["reason"]);
-          return { ...about, state, contextTokens: spec.contextTokens ?? 0, sizeBytes: loading.sizeBytes, reason };
-        }
-        case "ready": {
-          const { contextTokens, sizeBytes, device, sequences: places } = loading.facts;
-          return { ...about, state, contextTokens, sizeBytes, device, places };
-        }
-      }
-    });
+    return this.#residency.residents().map(infoOf);
+  }
+
+  residents(): readonly Resident[] {
+    return this.#residency.residents();
+  }
+
+  memory(): ReturnType<LocalModels["memory"]> {
+    return this.#residency.memory();
   }
 
   call(engine: EngineName, request: EngineRequest, hear: (said: Said) => void): Running {
-    return this.#admission.submit(engine, request, hear);
+    return this.#residency.submit(engine, request, hear);
   }
 
   watch(listener: () => void): () => void {
@@ -149,19 +123,37 @@ class Host implements InferenceHost {
     return () => this.#watchers.delete(listener);
   }
 
-  #changed(): void {
-    for (const listener of this.#watchers) listener();
+  add(spec: ModelSpec, how: { readonly preload?: boolean } = {}): Result<void> {
+    const added = this.#residency.add(spec, how);
+    if (added.ok) this.#hosts[hostOf(spec)].begin();
+    return added;
+  }
+
+  async remove(name: string): Promise<Result<void>> {
+    const removed = await this.#residency.remove(name);
+    // A model of that name that was added meanwhile has a place of its own there.
+    if (!this.#residency.residents().some(({ spec }) => spec.name === name)) this.#kinds.delete(name);
+    return removed;
+  }
+
+  load(name: string): Promise<Result<void>> {
+    return this.#residency.load(name);
+  }
+
+  unload(name: string): Promise<Result<void>> {
+    return this.#residency.unload(name);
+  }
+
+  pin(name: string, pinned: boolean): Result<void> {
+    return this.#residency.pin(name, pinned);
   }
 
   stats(): RuntimeStats {
-    return this.#admission.stats(this.#restarts);
+    return this.#residency.stats(this.#restarts);
   }
 
   settled(): Promise<void> {
-    return new Promise((resolve) => {
-      this.#whenSettled.push(resolve);
-      this.#reportSettled();
-    });
+    return this.#residency.settled();
   }
 
   stop(deadlineMs: number): Promise<void> {
@@ -170,181 +162,131 @@ class Host implements InferenceHost {
   }
 
   async #stop(deadlineMs: number): Promise<void> {
-    this.#cancelRestart();
-    const idle = this.#admission.close();
-    if (this.#process !== undefined) {
-      const exited = new Promise<void>((resolve) => {
-        this.#onExit = resolve;
-      });
-      const stopTimer = this.#options.clock.after(deadlineMs, () => this.#kill("it did not stop in time"));
-      void idle.then(() => this.#send({ type: "stop" }));
-      await exited;
-      stopTimer();
-    }
-    this.#whenSettled.splice(0).forEach((resolve) => resolve());
+    const idle = this.#residency.close();
+    await Promise.all(hostKinds.map((kind) => this.#hosts[kind].stop(deadlineMs, idle)));
   }
 
-  #start(): void {
-    const child = fork(fileURLToPath(new URL("./child.ts", import.meta.url)), [], {
-      // Flags of this process (an inspector port, a loader) are not the host's.
-      execArgv: [],
-      serialization: "advanced",
-      stdio: ["ignore", "pipe", "pipe", "ipc"],
-    });
-    const host: Process = {
-      child,
-      startedMs: this.#options.clock.monotonicMs(),
-      up: false,
-      missedBeats: 0,
-      loads: undefined,
-      lastWords: "",
-      taken: new Map(),
-      stopBeat: () => undefined,
+  #carrier(): Carrier {
+    const at = (spec: ModelSpec): HostProcess => this.#hosts[hostOf(spec)];
+    const of = (model: string): HostProcess => this.#hosts[this.#kinds.get(model) ?? "light"];
+    return {
+      hostOf,
+      isUp: (host) => this.#hosts[host as HostKind].isUp,
+      inspect: (spec, mostBytes) => {
+        this.#kinds.set(spec.name, hostOf(spec));
+        at(spec).send({ type: "inspect", spec, mostBytes });
+      },
+      load: (spec, plan: LoadPlan) => {
+        this.#options.log.debug("model.loading", { model: spec.name });
+        this.#threads.set(spec.name, plan.threads);
+        at(spec).send({ type: "load", spec, plan });
+      },
+      unload: (model) => of(model).send({ type: "unload", model }),
+      abandon: (model, reason) => {
+        const kind = this.#kinds.get(model) ?? "light";
+        // A thread in native code cannot be ended: its process is.
+        if (kind === "native") this.#hosts.native.kill(reason, { model });
+        else this.#hosts.light.send({ type: "abandon", model, reason });
+      },
+      begin: (run, engine, model, request) => {
+        this.#runs.set(run, { kind: this.#kinds.get(model) ?? "light", model });
+        this.#shareThreads();
+        of(model).send({ type: "begin", run, engine, model, request });
+      },
+      cancel: (run) => {
+        const kind = this.#runs.get(run)?.kind;
+        if (kind !== undefined) this.#hosts[kind].send({ type: "cancel", run });
+      },
     };
-    this.#process = host;
-    for (const stream of [child.stdout, child.stderr])
-      stream?.setEncoding("utf8").on("data", (text: string) => {
-        host.lastWords = (host.lastWords + text).slice(-runtimeLimits.lastWordsCharsMax);
-      });
-    child.on("message", (message) => this.#take(host, message as FromHost));
-    child.on("error", (error) => this.#onGone(host, error.message));
-    child.on("exit", (code, signal) => this.#onGone(host, signal ?? `exit code ${code}`));
-    this.#beat(host);
   }
 
-  #take(host: Process, message: FromHost): void {
-    if (host !== this.#process) return;
+  #take(message: FromHost): void {
     switch (message.type) {
       case "up":
-        host.up = true;
-        return this.#loadAll();
-      case "loading":
-        host.loads = message.model;
-        this.#options.log.debug("model.loading", { model: message.model });
-        return;
+        return this.#residency.up();
+      case "inspected":
+        return this.#residency.inspected(message.model, message.plan);
       case "loaded":
-        host.loads = undefined;
         this.#options.log.info("model.loaded", { model: message.model, ...message.facts });
-        return this.#settle(message.model, { state: "ready", facts: message.facts });
-      case "loadFailed": {
-        host.loads = undefined;
-        const { model, error, sizeBytes } = message;
-        const path = this.#models.get(model)?.spec.path;
-        this.#options.log.error("model.load_failed", { ...error.details, path });
-        return this.#settle(model, { state: "failed", error, sizeBytes });
-      }
-      case "part": {
-        this.#admission.part(message.run, message.part);
-        return this.#grant(host, message.run);
-      }
+        return this.#residency.loaded(message.model, message.facts);
+      case "loadFailed":
+        return this.#residency.failed(message.model, message.error, message.sizeBytes);
+      case "unloaded":
+        return this.#residency.unloaded(message.model);
+      case "lost":
+        this.#options.log.error("inference.worker_died", { model: message.model, how: message.how });
+        return this.#lose([message.model], message.how, "worker");
+      case "part":
+        return this.#residency.part(message.run, message.part);
       case "end":
-        host.taken.delete(message.run);
-        return this.#admission.end(message.run, message.result);
-      case "beat":
-        host.missedBeats = 0;
-        return;
+        this.#runs.delete(message.run);
+        this.#residency.end(message.run, message.result);
+        return this.#shareThreads();
       case "log":
         return this.#options.log.debug(message.event, message.facts);
+      case "beat":
+        return undefined;
       default:
-        unreachable(message);
+        return unreachable(message);
     }
   }
 
-  #loadAll(): void {
-    const wanted = [...this.#models.values()].filter(({ loading }) => loading.state !== "failed");
-    const models = wanted.filter(({ spec }) => adapterOf(spec).threaded).length;
-    for (const { spec } of wanted) this.#send({ type: "load", spec, models });
+  #onGone(kind: HostKind, how: string): void {
+    const names = this.#residency.residents().map(({ spec }) => spec.name);
+    this.#lose(
+      [...names, ...this.#kinds.keys()].filter((name) => this.#kinds.get(name) === kind),
+      how,
+      "host",
+    );
   }
 
-  #settle(name: string, loading: Loading): void {
-    const model = this.#models.get(name);
-    if (model === undefined) return;
-    model.loading = loading;
-    if (loading.state === "ready") {
-      model.deaths = 0;
-      const { sequences: slots, contextTokens } = loading.facts;
-      this.#admission.setDoor(name, { type: "open", slots, contextTokens });
-    } else if (loading.state === "failed") this.#admission.setDoor(name, { type: "closed", error: loading.error });
-    this.#changed();
-    this.#reportSettled();
+  #lose(names: readonly string[], how: string, by: "worker" | "host"): void {
+    const lost = new Set(names);
+    for (const [run, { model }] of this.#runs) if (lost.has(model)) this.#runs.delete(run);
+    this.#residency.lost([...lost], how, by);
   }
 
-  #grant(host: Process, run: number): void {
-    const taken = (host.taken.get(run) ?? 0) + 1;
-    if (taken < runtimeLimits.creditStepFrames) {
-      host.taken.set(run, taken);
-      return;
-    }
-    host.taken.set(run, 0);
-    this.#send({ type: "credit", run, frames: taken });
-  }
-
-  /** Counts beats, not time: when this process itself was held up, the host's answers wait in the channel and are read
-   *  before the next beat. */
-  #beat(host: Process): void {
-    host.stopBeat = this.#options.clock.after(runtimeLimits.heartbeatMs, () => {
-      if (host !== this.#process) return;
-      host.missedBeats += 1;
-      if (isSilent(host.missedBeats, host.up)) this.#kill("it does not answer", { missedBeats: host.missedBeats });
-      else this.#send({ type: "beat" });
-      this.#beat(host);
-    });
-  }
-
-  #onGone(host: Process, how: string): void {
-    if (host !== this.#process) return;
-    this.#process = undefined;
-    host.stopBeat();
-    host.child.kill("SIGKILL");
-    const facts = { how, lastWords: host.lastWords, livedMs: this.#options.clock.monotonicMs() - host.startedMs };
-    this.#holdDoors(host.loads, how);
-    this.#admission.fault({ reason: how });
-    this.#onExit();
-    if (this.#stopped !== undefined) return this.#options.log.debug("inference.host_stopped", facts);
-
-    const { delayMs, ...history } = afterDeath(this.#history, facts.livedMs);
-    this.#history = history;
-    this.#options.log.error("inference.host_died", { ...facts, restartInMs: delayMs });
-    this.#cancelRestart = this.#options.clock.after(delayMs, () => {
-      this.#restarts += 1;
-      this.#options.onEvent?.({ type: "hostRestarted" });
-      this.#start();
-    });
-  }
-
-  /** Before anything is refused: who asks again at once must wait for the next host. */
-  #holdDoors(loads: string | undefined, how: string): void {
-    for (const [name, model] of this.#models) {
-      if (model.loading.state === "failed") continue;
-      if (name === loads) model.deaths += 1;
-      if (model.deaths < runtimeLimits.loadAttemptsMax) {
-        model.loading = { state: "loading" };
-        this.#admission.setDoor(name, { type: "held" });
-        this.#changed();
-        continue;
-      }
-      const reason = `the inference host died ${model.deaths} times while it loaded this model (${how})`;
-      const error = failure("MODEL_LOAD_FAILED", { model: name, reason });
-      this.#options.log.error("model.load_failed", { model: name, reason, path: model.spec.path });
-      this.#settle(name, { state: "failed", error, sizeBytes: 0 });
+  /** Models that write now share the cores that are for models: with more threads than cores they would wait for each other. */
+  #shareThreads(): void {
+    const most = new Map(
+      this.#residency.residents().flatMap(({ spec, facts }) => (facts ? [[spec.name, facts.threads] as const] : [])),
+    );
+    const writing = [
+      ...new Set([...this.#runs.values()].filter(({ kind }) => kind === "native").map(({ model }) => model)),
+    ];
+    const known = writing.filter((model) => most.has(model));
+    const shares = threadShares(
+      threadsToShare(this.#machine),
+      known.map((model) => most.get(model) ?? 1),
+    );
+    for (const [index, model] of known.entries()) {
+      const threads = shares[index] ?? 1;
+      if (this.#threads.get(model) === threads) continue;
+      this.#threads.set(model, threads);
+      this.#hosts.native.send({ type: "threads", model, threads });
     }
   }
 
-  #kill(reason: string, facts: Readonly<Record<string, unknown>> = {}): void {
-    if (this.#process === undefined) return;
-    this.#options.log.warn("inference.host_killed", { reason, ...facts });
-    this.#process.child.kill("SIGKILL");
+  #changed(): void {
+    for (const listener of this.#watchers) listener();
   }
+}
 
-  #send(message: ToHost): void {
-    const child = this.#process?.child;
-    // A message that does not arrive is answered by the exit that follows.
-    if (child?.connected) child.send(message, () => undefined);
-  }
-
-  #reportSettled(): void {
-    const loading = [...this.#models.values()].some((model) => model.loading.state === "loading");
-    if (loading && this.#stopped === undefined) return;
-    for (const resolve of this.#whenSettled.splice(0)) resolve();
-  }
+/** What others are told of a model. */
+function infoOf({ spec, state, facts, error, sizeBytes = 0 }: Resident): ModelInfo {
+  const adapter = adapterOf(spec);
+  const label = adapter.label(spec);
+  const about = {
+    model: spec.name,
+    runtime: adapter.name,
+    capabilities: facts?.capabilities ?? adapter.capabilities,
+    demonstration: label !== undefined,
+    ...(label && { label }),
+    state,
+    contextTokens: facts?.contextTokens ?? spec.contextTokens ?? 0,
+    sizeBytes: facts?.sizeBytes ?? sizeBytes,
+  };
+  if (facts !== undefined && state === "ready") return { ...about, device: facts.device, places: facts.sequences };
+  if (error !== undefined) return { ...about, reason: String(error.details?.["reason"]) };
+  return about;
 }

@@ -1,7 +1,12 @@
-/** What the node and its inference host say to each other, and what the host and its workers say. Plain data, one
- *  version of the code on both sides: the host is always started from the same files as the node. */
+/** What the node and its inference hosts say to each other, and what a host and its workers say. Plain data, one
+ *  version of the code on both sides: a host is always started from the same files as the node. */
 import type { Capability, EngineName, EnginePart, EngineRequest, Failure } from "../../protocols/index.ts";
-import type { Ended, ModelSpec } from "../adapter.ts";
+import type { Ended, LoadPlan, ModelSpec } from "../adapter.ts";
+
+/** Which models a host has: those that run native code, which go down together, or the others. */
+export const hostKinds = ["native", "light"] as const;
+/** One of them. */
+export type HostKind = (typeof hostKinds)[number];
 
 /** What is known of a model once it is in memory. */
 export interface LoadedFacts {
@@ -12,11 +17,20 @@ export interface LoadedFacts {
   /** What it runs on: `cpu`, or the kind of graphics interface. */
   readonly device: string;
   readonly capabilities: readonly Capability[];
+  /** What the host's memory grew by meanwhile; absent where that cannot be read. */
+  readonly grewByBytes?: number;
 }
 
 export type ToHost =
-  /** `models`: how many there are in all that share the processor. */
-  | { readonly type: "load"; readonly spec: ModelSpec; readonly models: number }
+  /** Answered by `inspected` or `loadFailed`. `mostBytes`: what it may take. */
+  | { readonly type: "inspect"; readonly spec: ModelSpec; readonly mostBytes: number }
+  /** Answered by `loaded` or `loadFailed`. */
+  | { readonly type: "load"; readonly spec: ModelSpec; readonly plan: LoadPlan }
+  /** Nothing of it runs. Answered by `unloaded`. */
+  | { readonly type: "unload"; readonly model: string }
+  /** Ends the model's worker whatever it does; in the host of native code, the host. Answered by `lost`, or the exit. */
+  | { readonly type: "abandon"; readonly model: string; readonly reason: string }
+  | { readonly type: "threads"; readonly model: string; readonly threads: number }
   | {
       readonly type: "begin";
       readonly run: number;
@@ -31,9 +45,12 @@ export type ToHost =
 
 export type FromHost =
   | { readonly type: "up" }
-  | { readonly type: "loading"; readonly model: string }
+  | { readonly type: "inspected"; readonly model: string; readonly plan: LoadPlan }
   | { readonly type: "loaded"; readonly model: string; readonly facts: LoadedFacts }
   | { readonly type: "loadFailed"; readonly model: string; readonly sizeBytes: number; readonly error: Failure }
+  | { readonly type: "unloaded"; readonly model: string }
+  /** Its worker is gone, and all that ran in it. */
+  | { readonly type: "lost"; readonly model: string; readonly how: string }
   | { readonly type: "part"; readonly run: number; readonly part: EnginePart }
   | { readonly type: "end"; readonly run: number; readonly result: Ended }
   | { readonly type: "beat" }

@@ -49,6 +49,10 @@ export async function call({ engine, request, port }: CallTask): Promise<void> {
   }
 }
 
+export function useThreads({ threads }: { readonly threads: number }): void {
+  loaded?.useThreads?.(threads);
+}
+
 export async function unload(): Promise<void> {
   await loaded?.unload();
   loaded = undefined;

@@ -63,7 +63,8 @@ export async function loadLlama(spec: ModelSpec, plan: LoadPlan, temperature: nu
       await model.dispose();
       await model.llama.dispose();
     };
-    return { type: "loaded", model: { ...served, device, unload }, warnings };
+    const useThreads = (threads: number): void => void (model.llama.maxThreads = threads);
+    return { type: "loaded", model: { ...served, device, useThreads, unload }, warnings };
   } catch (thrown) {
     // Lines come in from another thread; those of the failure may still be on their way.
     for (let waitedMs = 0; errors.length === 0 && waitedMs < runtimeLimits.loadLogWaitMs; waitedMs += logStepMs)

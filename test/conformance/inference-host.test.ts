@@ -46,8 +46,9 @@ describe("the inference host", function () {
     expect(heard.text()).to.equal(echoAnswer([{ role: "user", content: question }]));
   };
   const pidOf = (host: InferenceHost): number => {
-    if (host.pid === undefined) throw new Error("no host process runs");
-    return host.pid;
+    const pid = host.pids.native ?? host.pids.light;
+    if (pid === undefined) throw new Error("no host process runs");
+    return pid;
   };
   const model = (name: string, fields: Partial<ModelSpec> = {}): ModelSpec => ({
     name,
@@ -157,7 +158,7 @@ describe("the inference host", function () {
       process.kill(pidOf(host), "SIGSTOP");
       await host.stop(50);
       expect(codeOf(await heard.last)).to.equal("RUNTIME_FAULT");
-      expect(host.pid).to.equal(undefined);
+      expect(host.pids).to.deep.equal({});
     });
 
     it("does not wait for a restart", async () => {
@@ -190,7 +191,7 @@ describe("the inference host", function () {
         models: [{ name: "m", adapter: "llama", path: ${JSON.stringify(path)} }] });
       await host.settled();
       host.call("generate", { id: "1", model: "", messages: [{ role: "user", content: "x" }], sampling: {}, timeoutMs: 9000 },
-        (said) => { if (said.type === "answered") console.log(host.pid); });`;
+        (said) => { if (said.type === "answered") console.log(host.pids.native); });`;
     const node = spawn(process.execPath, ["--input-type=module", "--eval", script], {
       stdio: ["ignore", "pipe", "pipe"],
     });

@@ -246,7 +246,9 @@ export function describeRuntime(name: string, start: () => Promise<RuntimeSubjec
       const running = fill(subject.slots);
       await Promise.all(running.map((heard) => heard.firstText));
       const waiting = fill(subject.queuedMax);
-      expect(codeOf(await askLengthy().last)).to.equal("QUEUE_FULL");
+      const refusal = await askLengthy().last;
+      expect(codeOf(refusal)).to.equal("MODEL_BUSY");
+      expect(refusal).to.have.nested.property("error.details.retryAfterMs").greaterThan(0);
       waiting[0]?.generation.cancel();
       const next = askLengthy();
       expect(endOf(await waiting[0]!.last)).to.equal("stopped");

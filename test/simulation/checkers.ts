@@ -34,6 +34,10 @@ export const checkerNames = [
   "fully-replicated", // 5: after the faults, a slot has fewer replicas than wanted
   "blob-kept", // an acknowledged blob is not on the disks of its slot, or not whole, or cannot be read
   "blob-left", // after the faults, a node has a blob that is not of its slots
+  "memory-within-budget", // a model was loaded beyond the budget of memory, or some of it was not given back
+  "busy-stays-loaded", // a model was unloaded whose calls ran
+  "loaded-once", // a model was loaded twice, or called while it was not in memory
+  "nobody-starves", // a call waited for longer than all that may come before it takes
   "no-stray-error", // something threw where nobody catches
 ] as const;
 export type CheckerName = (typeof checkerNames)[number];

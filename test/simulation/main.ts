@@ -4,6 +4,7 @@ import { fork, type ChildProcess } from "node:child_process";
 import { availableParallelism } from "node:os";
 import { runBlobSeed } from "./blobs/run.ts";
 import { runClusterSeed } from "./cluster/run.ts";
+import { runModelsSeed } from "./models.ts";
 import { runSeed } from "./run.ts";
 import type { Verdict } from "./verdict.ts";
 
@@ -28,6 +29,7 @@ interface Options {
   readonly cluster: boolean;
   readonly blobs: boolean;
   readonly plan?: object;
+  readonly models: boolean;
   readonly seeds: number;
   readonly from: number;
   readonly jobs: number;
@@ -44,6 +46,7 @@ const command = new Command("npm run simulate --")
   .option("--cluster", "a seed is the life of a whole cluster, not of a node alone", false)
   .option("--blobs", "a seed is the life of blobs that belong to actors, on three nodes", false)
   .option("--plan <json>", "parts of the plan that no seed draws", parts)
+  .option("--models", "a seed is the life of a node's models, not of the node", false)
   .option("--seeds <count>", "how many", count, 1_000)
   .option("--from <seed>", "the first one", count, 1)
   .option("--jobs <count>", "processes that share them", count, availableParallelism())
@@ -56,12 +59,12 @@ const values = command.opts<Options>();
 const [replayed] = command.processedArgs as [seed: number | undefined];
 
 const run = (seed: number, options: { readonly trace?: boolean } = {}): Promise<Verdict> =>
-  values.blobs
-    ? runBlobSeed(seed, options)
+  values.blobs || values.models
+    ? (values.blobs ? runBlobSeed : runModelsSeed)(seed, options)
     : (values.cluster ? runClusterSeed : runSeed)(seed, { ...options, ...(values.plan && { plan: values.plan }) });
 
 /** What the seeds are lives of. */
-const lifeFlags = [...(values.cluster ? ["--cluster"] : []), ...(values.blobs ? ["--blobs"] : [])];
+const lifeFlags = (["cluster", "blobs", "models"] as const).filter((name) => values[name]).map((name) => `--${name}`);
 
 /** What one seed came to. */
 interface Outcome {

@@ -16,7 +16,15 @@ interface Tally {
 const drawnSeeds = depth(0, 2_000);
 
 /** Runs the simulation with a fault until it is noticed. */
-function simulate({ name, from = 1, seeds, cluster = false, blobs = false, plan }: Mutation): Promise<Tally> {
+function simulate({
+  name,
+  from = 1,
+  seeds,
+  cluster = false,
+  blobs = false,
+  models = false,
+  plan,
+}: Mutation): Promise<Tally> {
   const isDrawn = plan !== undefined && drawnSeeds > 0;
   const bounds = {
     "--from": isDrawn ? 1 : from,
@@ -28,6 +36,7 @@ function simulate({ name, from = 1, seeds, cluster = false, blobs = false, plan 
   const args = [`--import=${mutant}`, main, "--json", ...Object.entries(bounds).flat().map(String)];
   if (cluster) args.push("--cluster");
   if (blobs) args.push("--blobs");
+  if (models) args.push("--models");
   if (plan && !isDrawn) args.push("--plan", JSON.stringify(plan));
   const env = { ...process.env, PLEXUS_MUTATION: name };
   return new Promise((resolve, reject) => {

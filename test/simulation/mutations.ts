@@ -23,6 +23,8 @@ export interface Mutation {
   /** What the seeds do not draw, where few of them would show the fault: lives made for it. They stay as likely to show it when
    *  the sources change, which the number of a seed does not. `npm run test:long` draws everything. */
   readonly plan?: Partial<Plan> | Partial<ClusterPlan>;
+  /** Seeds of a node's models. */
+  readonly models?: boolean;
 }
 
 const activation = "node/kernel/activation.ts";
@@ -423,5 +425,34 @@ export const mutations: readonly Mutation[] = [
     from: 39,
     seeds: 400,
     blobs: true,
+  },
+
+  // --- models of a node ----------------------------------------------------------------------------------------------
+  {
+    name: "unloads a model without waiting for what it runs",
+    file: "runtimes/residency.ts",
+    find: "if (this.#admission.callsOf(model.spec.name).running === 0) this.#unloadNow(model);",
+    replace: "this.#unloadNow(model);",
+    caughtBy: ["busy-stays-loaded"],
+    seeds: 60,
+    models: true,
+  },
+  {
+    name: "waits for ever for a busy model to rest before another one gets its room",
+    file: "runtimes/memory.ts",
+    find: "  const movable = tenants.filter(({ pinned, leaving }) => !pinned && !leaving);",
+    replace: "  const movable = tenants.filter(({ pinned, leaving, calls }) => !pinned && !leaving && calls === 0);",
+    caughtBy: ["nobody-starves"],
+    seeds: 200,
+    models: true,
+  },
+  {
+    name: "forgets what a model takes while it is on its way out",
+    file: "runtimes/residency.ts",
+    find: "    this.#carrier.unload(name);\n",
+    replace: "    this.#carrier.unload(name);\n    model.bytes = 0;\n    this.#advance();\n",
+    caughtBy: ["memory-within-budget"],
+    seeds: 60,
+    models: true,
   },
 ];

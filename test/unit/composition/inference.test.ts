@@ -1,4 +1,4 @@
-import { everyEngine } from "../../../runtimes/index.ts";
+import { everyEngine, type ModelSpec } from "../../../runtimes/index.ts";
 import { expect } from "chai";
 import { createInference } from "../../../node/composition/inference.ts";
 import { isRow } from "../../../node/cluster/records.ts";
@@ -39,10 +39,19 @@ function stage() {
 
 /** Hosts that live as long as the test says. */
 function createHosts() {
-  const hosts: { say: (said: Said) => void; ended: () => void; stopping: boolean }[] = [];
-  const start = () => {
+  const hosts: {
+    say: (said: Said) => void;
+    ended: () => void;
+    stopping: boolean;
+    specs: readonly ModelSpec[];
+    told: string[];
+  }[] = [];
+  const start = (specs: readonly ModelSpec[]) => {
     const { promise, resolve } = Promise.withResolvers<void>();
-    const host = { say: (_said: Said): void => undefined, ended: resolve, stopping: false };
+    const told: string[] = [];
+    const host = { say: (_said: Said): void => undefined, ended: resolve, stopping: false, specs, told };
+    let known = [...specs];
+    const leaving = new Set<string>();
     hosts.push(host);
     return {
       models: () => [info("echo")],
@@ -50,6 +59,28 @@ function createHosts() {
       call(_engine: unknown, _request: unknown, hear: (said: Said) => void) {
         host.say = hear;
         return { cancel: () => undefined };
+      },
+      residents: () => known.map((spec) => ({ spec, state: "ready" as const, pinned: false, memoryBytes: 0, keepAliveMs: undefined, leavesInMs: undefined, running: 0, waiting: 0 })), // prettier-ignore
+      memory: () => ({ usedBytes: 0, budgetBytes: 0 }),
+      add(spec: ModelSpec) {
+        if (leaving.has(spec.name)) return refused(failure("NAME_TAKEN"));
+        told.push(`add ${spec.name} ${spec.path}`.trim());
+        known.push(spec);
+        return ok(undefined);
+      },
+      async remove(name: string) {
+        told.push(`remove ${name}`);
+        known = known.filter((spec) => spec.name !== name);
+        leaving.add(name);
+        await Promise.resolve();
+        leaving.delete(name);
+        return ok(undefined);
+      },
+      load: () => Promise.resolve(ok(undefined)),
+      unload: () => Promise.resolve(ok(undefined)),
+      pin(name: string, pinned: boolean) {
+        told.push(`${pinned ? "pin" : "unpin"} ${name}`);
+        return ok(undefined);
       },
       settled: () => Promise.resolve(),
       stop() {
@@ -65,7 +96,7 @@ describe("the inference of a node", () => {
   it("runs no host and has no models without the role", async () => {
     const { clock, pass } = stage();
     const { hosts, start } = createHosts();
-    const inference = createInference({ start, clock, log: quietLog, endTimeoutMs: 1_000 });
+    const inference = createInference({ models: () => [], start, clock, log: quietLog, endTimeoutMs: 1_000 });
     const parts: Spoken[] = [];
     inference.call("generate", request, (said) => parts.push(said as Spoken));
     expect(parts).to.deep.equal([]);
@@ -78,7 +109,7 @@ describe("the inference of a node", () => {
   it("ends each generation once when the role goes, as one that may be asked again elsewhere", async () => {
     const { clock } = stage();
     const { hosts, start } = createHosts();
-    const inference = createInference({ start, clock, log: quietLog, endTimeoutMs: 1_000 });
+    const inference = createInference({ models: () => [], start, clock, log: quietLog, endTimeoutMs: 1_000 });
     inference.serve(true);
     const parts: Spoken[] = [];
     inference.call("generate", request, (said) => parts.push(said as Spoken));
@@ -95,7 +126,7 @@ describe("the inference of a node", () => {
   it("starts the next host when the last has ended, if the role is there by then", async () => {
     const { clock, pass } = stage();
     const { hosts, start } = createHosts();
-    const inference = createInference({ start, clock, log: quietLog, endTimeoutMs: 1_000 });
+    const inference = createInference({ models: () => [], start, clock, log: quietLog, endTimeoutMs: 1_000 });
     for (const wanted of [true, false, true, false, true]) inference.serve(wanted);
     expect(hosts).to.have.length(1);
     hosts[0]?.ended();
@@ -107,52 +138,32 @@ describe("the inference of a node", () => {
     expect(hosts).to.have.length(2);
   });
 
-  it("replaces its host for other models when nothing runs, and holds what is asked meanwhile", async () => {
+  it("tells its host of new models and of those that are gone, and of one that is another when the old one has left", async () => {
     const { clock, pass } = stage();
     const { hosts, start } = createHosts();
-    const inference = createInference({ start, clock, log: quietLog, endTimeoutMs: 1_000, reloadWaitMs: 5_000 });
+    const spec = (name: string, path = ""): ModelSpec => ({ name, adapter: "echo", path });
+    let models = [spec("kept"), spec("gone"), spec("other", "old")];
+    const inference = createInference({ models: () => models, start, clock, log: quietLog, endTimeoutMs: 1_000 });
     inference.serve(true);
-    const first: Spoken[] = [];
-    inference.call("generate", request, (said) => first.push(said as Spoken));
+    models = [spec("kept"), spec("other", "new"), spec("new")];
+    inference.pin("kept", true);
     inference.reload();
-    await pass(100);
-    expect(hosts[0]?.stopping).to.equal(false);
-    hosts[0]?.say(ended("complete"));
     await pass(10);
-    expect([endOf(first[0]), hosts[0]?.stopping]).to.deep.equal(["complete", true]);
-    const [second, third]: [Spoken[], Spoken[]] = [[], []];
-    inference.call("generate", request, (said) => second.push(said as Spoken));
-    const given = inference.call("generate", request, (said) => third.push(said as Spoken));
-    given.cancel();
-    expect(inference.models()).to.have.length(1);
+    expect(hosts[0]?.told).to.deep.equal(["pin kept", "remove gone", "remove other", "add new", "add other new"]);
+    inference.reload();
+    await pass(10);
+    expect(hosts[0]?.told).to.have.length(5);
+    inference.serve(false);
     hosts[0]?.ended();
     await pass(10);
-    expect(hosts).to.have.length(2);
-    hosts[1]?.say(ended("complete"));
-    expect([endOf(second[0]), endOf(third[0])]).to.deep.equal(["complete", "MODEL_UNAVAILABLE"]);
-  });
-
-  it("waits for what runs no longer than so long when the models are others", async () => {
-    const { clock, pass } = stage();
-    const { hosts, start } = createHosts();
-    const inference = createInference({ start, clock, log: quietLog, endTimeoutMs: 1_000, reloadWaitMs: 5_000 });
     inference.serve(true);
-    const parts: Spoken[] = [];
-    inference.call("generate", request, (said) => parts.push(said as Spoken));
-    inference.reload();
-    await pass(6_000);
-    expect([endOf(parts[0]), hosts[0]?.stopping]).to.deep.equal(["MODEL_UNAVAILABLE", true]);
-    const late: Spoken[] = [];
-    inference.call("generate", request, (said) => late.push(said as Spoken));
-    void inference.stop(0);
-    await pass(10);
-    expect(endOf(late[0])).to.equal("STOPPING");
+    expect(hosts[1]?.specs).to.deep.equal([{ ...spec("kept"), pinned: true }, spec("other", "new"), spec("new")]);
   });
 
   it("stops for good: the host ends, and nothing starts any more", async () => {
     const { clock, pass } = stage();
     const { hosts, start } = createHosts();
-    const inference = createInference({ start, clock, log: quietLog, endTimeoutMs: 1_000 });
+    const inference = createInference({ models: () => [], start, clock, log: quietLog, endTimeoutMs: 1_000 });
     inference.serve(true);
     hosts[0]?.ended();
     await inference.stop(1_000);

@@ -59,13 +59,18 @@ describe("the choice of the node that serves a call", () => {
         standing("c", { calls: 1, row: zone("x") }),
         standing("d", { offers: loading }),
         standing("e", { calls: 2, row: zone("x") }),
+        standing("f", { offers: [offer("m", { state: "idle" })] }),
+        // Of a version that knows more states.
+        standing("g", { offers: [offer("m", { state: "thawing" as "idle" })] }),
       ),
     ).to.deep.equal([
       "1 c: the same zone",
       "2 b: fewer calls",
       "3 a: the lower id",
       "4 e: the model is in memory",
-      "5 d: nobody else is left",
+      "5 d: the model is on its way into memory",
+      "6 f: the lower id",
+      "7 g: nobody else is left",
     ]);
   });
 
@@ -140,7 +145,7 @@ describe("the choice of the node that serves a call", () => {
         fc.array(
           fc.record({
             model: fc.constantFrom("m", "n"),
-            state: fc.constantFrom("loading" as const, "ready" as const, "failed" as const),
+            state: fc.constantFrom("idle" as const, "loading" as const, "ready" as const, "failed" as const),
             capabilities: fc.constantFrom(["chat"], []),
             places: fc.nat({ max: 4 }),
           }),
@@ -169,7 +174,7 @@ describe("the choice of the node that serves a call", () => {
         expect(chosen.member.roles).to.include("ai");
         expect(chosen.here || (chosen.up && chosen.member.state === "active")).to.equal(true);
         const offered = chosen.offers?.find((one) => one.model === choice.model);
-        expect(offered?.state).to.be.oneOf(["loading", "ready"]);
+        expect(offered?.state).to.be.oneOf(["idle", "loading", "ready"]);
         expect(offered?.capabilities).to.deep.equal(["chat"]);
         expect(modelsServed("generate", standings).map((info) => info.model)).to.include(choice.model);
       }),

@@ -124,8 +124,8 @@ describe("admission", () => {
     const others = Array.from({ length: 2 }, () => ask({ person: "user/oscar" }));
     const late = ask({ person: "user/ada" });
     world.elapse(0);
-    expect(greedy[6]?.parts[0]).to.deep.nested.include({ "result.error.code": "QUEUE_FULL", "result.error.details": { model: "m", queuedPerPersonMax: 6 } }); // prettier-ignore
-    expect(greedy[5]?.parts[0]).to.deep.nested.include({ "result.error.code": "QUEUE_FULL", "result.error.details": { model: "m", queuedPerModelMax: 8 } }); // prettier-ignore
+    expect(greedy[6]?.parts[0]).to.deep.nested.include({ "result.error.code": "MODEL_BUSY", "result.error.details.queuedPerPersonMax": 6 }); // prettier-ignore
+    expect(greedy[5]?.parts[0]).to.deep.nested.include({ "result.error.code": "MODEL_BUSY", "result.error.details.queuedPerModelMax": 8 }); // prettier-ignore
     for (const one of [...greedy.slice(0, 5), ...others, late]) expect(one.parts).to.deep.equal([]);
     expect(admission.stats(0)).to.include({ queued: 8, failed: 2 });
   });
@@ -164,6 +164,77 @@ describe("admission", () => {
       completionTokens: 2,
       hostRestarts: 3,
     });
+  });
+
+  it("says when there will be a place, from what calls took", () => {
+    const { world, begun, admission, ask } = setUp(1, 2);
+    for (let index = 0; index < 4; index += 1) {
+      ask();
+      world.elapse(0);
+      world.elapse(600);
+      admission.end(begun[index]!, done);
+    }
+    for (const person of ["user/a", "user/b", "user/c"]) ask({ person, timeoutMs: 60_000 });
+    world.elapse(0);
+    const late = ask({ person: "user/d", timeoutMs: 60_000 });
+    world.elapse(0);
+    expect(late.parts[0]).to.have.nested.property("result.error.code", "MODEL_BUSY");
+    // Two people wait for one place, 600 ms each.
+    expect(late.parts[0]).to.have.nested.property("result.error.details.retryAfterMs", 1_200);
+  });
+
+  it("refuses at once what surely cannot begin in its time, and nothing before it knows how long calls take", () => {
+    const { world, begun, admission, ask } = setUp(1, 100);
+    const { durationsKept } = runtimeLimits;
+    for (let index = 0; index < durationsKept; index += 1) {
+      ask();
+      world.elapse(100);
+      admission.end(begun[index]!, done);
+    }
+    for (let index = 0; index < 10; index += 1) ask({ timeoutMs: 60_000 });
+    world.elapse(0);
+    const late = ask({ timeoutMs: 500 });
+    const inTime = ask({ timeoutMs: 2_000 });
+    const another = ask({ timeoutMs: 500, person: "user/bob" });
+    world.elapse(0);
+    expect(late.parts[0]).to.deep.nested.include({
+      "result.error.code": "MODEL_BUSY",
+      "result.error.details.waitMs": 900,
+    });
+    expect([inTime.parts, another.parts]).to.deep.equal([[], []]);
+  });
+
+  it("lets work that nobody waits for go last", () => {
+    const { world, begun, admission, ask } = setUp(1, 64);
+    const [running, later, now] = [ask(), ask({ priority: 2 }), ask()];
+    world.elapse(0);
+    admission.end(begun[0]!, done);
+    admission.end(begun[1]!, done);
+    expect([running.parts.length, now.parts.length, later.parts.length]).to.deep.equal([1, 1, 0]);
+  });
+
+  it("forgets ten thousand that are cancelled at once, and serves the next", () => {
+    const count = 10_000;
+    const { world, begun, admission, ask } = setUp(1, count);
+    const people = Array.from({ length: 100 }, (_person, index) => `user/p${index}`);
+    const all = Array.from({ length: count }, (_call, index) =>
+      ask({ person: people[index % 100]!, timeoutMs: 60_000 }),
+    );
+    world.elapse(0);
+    const startedMs = performance.now();
+    for (const { generation } of all.toReversed()) generation.cancel();
+    world.elapse(0);
+    expect(performance.now() - startedMs, "milliseconds").to.be.lessThan(2_000);
+    expect(begun).to.have.length(1);
+    admission.end(begun[0]!, ok({ end: "stopped", promptTokens: 0, completionTokens: 0 } as const));
+    for (const { parts } of all) expect(parts).to.have.length(1);
+    expect(admission.stats(0)).to.include({ queued: 0, running: 0, finished: count });
+    world.elapse(runtimeLimits.cancelGraceMs);
+    expect(world.pending).to.equal(0);
+    const next = ask();
+    world.elapse(0);
+    admission.end(begun[1]!, done);
+    expect(next.parts).to.deep.equal([{ type: "answered", result: done }]);
   });
 
   it("ends every generation exactly once and never overfills, whatever happens in whatever order", () => {

@@ -7,12 +7,30 @@ import {
   quotaCoresOf,
   readMachine,
   threadCount,
+  threadShares,
+  threadsToShare,
   type Machine,
 } from "../../../runtimes/machine.ts";
 
 const gibibyte = 1024 ** 3;
 const machine = (fields: Partial<Machine> = {}): Machine => ({ cores: 8, memoryBytes: 16 * gibibyte, ...fields });
 const large = 100e6;
+
+describe("threads of models that run at the same time", () => {
+  it("are shared equally, and what one cannot use is the others'", () => {
+    expect(threadShares(7, [7])).to.deep.equal([7]);
+    expect(threadShares(7, [7, 7])).to.deep.equal([4, 3]);
+    expect(threadShares(7, [1, 7, 7])).to.deep.equal([1, 3, 3]);
+    expect(threadShares(1, [7, 7])).to.deep.equal([1, 1]);
+    expect(threadShares(7, [])).to.deep.equal([]);
+  });
+
+  it("are one fewer than there are cores, within the quota", () => {
+    expect(threadsToShare(machine())).to.equal(7);
+    expect(threadsToShare(machine({ quotaCores: 2.5 }))).to.equal(1);
+    expect(threadsToShare(machine({ cores: 1 }))).to.equal(1);
+  });
+});
 
 describe("the number of threads", () => {
   it("leaves one core free", () => {

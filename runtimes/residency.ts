@@ -1,0 +1,716 @@
+/** Which models are in memory, and when: they come when they are called, and leave when nobody called for a while, or another
+ *  one needs the room.
+ *
+ *      idle ──call, load()──► wanted ──► inspecting ──► fitting ──► loading ──► ready ──► draining ──► unloading ──► idle
+ *                               │           │             │           │        (serves)  (ends what
+ *                               └───────────┴─ failed ◄───┴───────────┘                   it runs)
+ *
+ *  Models get in line for memory in the order in which they were asked for, those of each host by themselves; the first in line
+ *  makes room (`memory.ts`) and is loaded, then the next. What makes the calls wait, run and end is `admission.ts`; what has the
+ *  models is a `Carrier`: the host processes, or the one of the simulation.
+ *
+ *  Invariants: a model is loaded once, however many ask for it. One whose calls run is not unloaded. What is in memory, on its way in
+ *  and on its way out is within the budget whenever a load begins. Whoever is in line waits for no more than what runs, and one
+ *  residency of each model before it. */
+import {
+  assert,
+  failure,
+  ok,
+  refused,
+  type EngineName,
+  type EnginePart,
+  type EngineRequest,
+  type Failure,
+  type Result,
+  type Said,
+} from "../protocols/index.ts";
+import type { Ended, LoadPlan, ModelSpec } from "./adapter.ts";
+import { Admission, type Executor } from "./admission.ts";
+import type { Running } from "./engine.ts";
+import type { RuntimeClock, RuntimeEvent, RuntimeLog, RuntimeStats } from "./environment.ts";
+import type { LoadedFacts } from "./host/messages.ts";
+import { runtimeLimits } from "./limits.ts";
+import { whatToUnload, type Tenant } from "./memory.ts";
+
+/** What has the models. What it is told to do, it reports to the methods of `Residency` that are named for it. */
+export interface Carrier extends Executor {
+  /** The host that a model is loaded in: one load at a time in each. */
+  hostOf(spec: ModelSpec): string;
+  /** Whether that host can be told anything now. */
+  isUp(host: string): boolean;
+  /** Reads the head of the model's file: `inspected`, or `failed`. `mostBytes` is what it may take at most. */
+  inspect(spec: ModelSpec, mostBytes: number): void;
+  /** `loaded`, or `failed`. */
+  load(spec: ModelSpec, plan: LoadPlan): void;
+  /** `unloaded`. Nothing of the model runs. */
+  unload(model: string): void;
+  /** It does not do as it is told: ends it, which is reported as `lost`. */
+  abandon(model: string, reason: string): void;
+}
+
+/** Where a model is. */
+type Phase =
+  | { readonly state: "idle" | "wanted" | "inspecting" }
+  | { readonly state: "fitting"; readonly plan: LoadPlan }
+  | { readonly state: "loading"; readonly sinceMs: number }
+  | { readonly state: "ready" | "draining" | "unloading"; readonly facts: LoadedFacts }
+  | {
+      readonly state: "failed";
+      readonly error: Failure;
+      readonly sizeBytes: number;
+      /** Only for want of room: what is pinned may leave. */
+      readonly forRoom?: boolean;
+    };
+
+interface Model {
+  readonly spec: ModelSpec;
+  phase: Phase;
+  pinned: boolean;
+  /** Somebody else than a call wants it in memory. */
+  ordered: boolean;
+  /** It was ordered when the node started: no other model leaves for it. */
+  yields: boolean;
+  /** It is to leave as soon as it is there. */
+  unwanted: boolean;
+  removed: boolean;
+  /** What is counted for it. */
+  bytes: number;
+  loadedMs: number;
+  loadTookMs: number;
+  usedMs: number;
+  /** How long it stays from its last call; Infinity: until its room is needed. */
+  keepAliveMs: number;
+  /** Who called it since it was loaded, if it was always the same. */
+  caller: { readonly person: string } | "nobody" | "several";
+  /** Hosts and workers that died with it, one soon after the other. */
+  deaths: number;
+  /** Ends the wait for the end of its keep-alive, or of its unload. */
+  stopTimer: () => void;
+  /** Told when it is settled: in memory, or failed. */
+  readonly loads: ((result: Result<void>) => void)[];
+  /** Told when it is out of memory. */
+  readonly leaves: (() => void)[];
+}
+
+export interface ResidencyOptions {
+  /** The default one first. They are loaded at once, as far as there is room for all of them. */
+  readonly models: readonly ModelSpec[];
+  /** What all of them together may take. */
+  readonly budgetBytes: number;
+  /** Of models that do not say; Infinity: until the room is needed. */
+  readonly keepAliveMs?: number;
+  readonly queuedPerModelMax?: number;
+  readonly queuedPerPersonMax?: number;
+  readonly clock: RuntimeClock;
+  readonly log: RuntimeLog;
+  readonly onEvent?: (event: RuntimeEvent) => void;
+  /** What `state` says of a model may have changed. */
+  readonly changed: () => void;
+}
+
+/** What is known of one model. */
+export interface Resident {
+  readonly spec: ModelSpec;
+  readonly state: "idle" | "loading" | "ready" | "failed";
+  readonly pinned: boolean;
+  /** What is counted for it now. */
+  readonly memoryBytes: number;
+  /** How long it stays after its last call; undefined: until its room is needed. */
+  readonly keepAliveMs: number | undefined;
+  /** When it leaves, in milliseconds from now; undefined: nobody knows. */
+  readonly leavesInMs: number | undefined;
+  readonly running: number;
+  readonly waiting: number;
+  readonly facts?: LoadedFacts;
+  readonly error?: Failure;
+  readonly sizeBytes?: number;
+}
+
+/** The models of one node. */
+export class Residency {
+  readonly #options: ResidencyOptions;
+  readonly #carrier: Carrier;
+  readonly #admission: Admission;
+  readonly #models = new Map<string, Model>();
+  /** Those that wait for memory or are being loaded, in the order in which they were asked for. */
+  readonly #line: Model[] = [];
+  /** When somebody in line may get room without anything happening. */
+  #wakeMs = Infinity;
+  #stopTimer = (): void => undefined;
+  #stopped = false;
+  #whenSettled: (() => void)[] = [];
+
+  constructor(options: ResidencyOptions, carrier: Carrier) {
+    this.#options = options;
+    this.#carrier = carrier;
+    this.#admission = new Admission(
+      {
+        models: [],
+        ...(options.queuedPerModelMax !== undefined && { queuedPerModelMax: options.queuedPerModelMax }),
+        ...(options.queuedPerPersonMax !== undefined && { queuedPerPersonMax: options.queuedPerPersonMax }),
+        clock: options.clock,
+        log: options.log,
+        ...(options.onEvent && { onEvent: options.onEvent }),
+        onStuck: (run, model) => {
+          options.log.warn("generation.stuck", { run, model });
+          carrier.abandon(model, "a cancelled generation does not end");
+        },
+        onCall: (name, request) => this.#onCall(this.#of(name), request),
+        onRest: (name) => this.#onRest(this.#of(name)),
+      },
+      carrier,
+    );
+    for (const spec of options.models) this.#know(spec);
+    for (const model of this.#models.values()) this.#order(model, { yields: true });
+  }
+
+  // --- what the node asks ------------------------------------------------------------------------------------------
+
+  submit(engine: EngineName, request: EngineRequest, hear: (said: Said) => void): Running {
+    return this.#admission.submit(engine, request, hear);
+  }
+
+  /** The models in the order in which they came, with what is known of each. */
+  residents(): readonly Resident[] {
+    return [...this.#models.values()].filter(({ removed }) => !removed).map((model) => this.#resident(model));
+  }
+
+  /** What is counted for models now, and what may be at most. */
+  memory(): { readonly usedBytes: number; readonly budgetBytes: number } {
+    const usedBytes = [...this.#models.values()].reduce((sum, { bytes }) => sum + bytes, 0);
+    return { usedBytes, budgetBytes: this.#options.budgetBytes };
+  }
+
+  stats(hostRestarts: number): RuntimeStats {
+    return this.#admission.stats(hostRestarts);
+  }
+
+  /** Knows one more model. It is loaded when it is called, or with `load`; with `preload` now, if there is room. Errors:
+   *  NAME_TAKEN, LIMIT_REACHED, STOPPING. */
+  add(spec: ModelSpec, { preload = false }: { readonly preload?: boolean } = {}): Result<void> {
+    if (this.#stopped) return refused(failure("STOPPING"));
+    if (this.#models.has(spec.name)) return refused(failure("NAME_TAKEN", { model: spec.name }));
+    const { modelsMax } = runtimeLimits;
+    if (this.#models.size >= modelsMax)
+      return refused(failure("LIMIT_REACHED", { limit: "modelsMax", max: modelsMax }));
+    this.#know(spec);
+    this.#options.changed();
+    if (preload) this.#order(this.#of(spec.name), { yields: true });
+    return ok(undefined);
+  }
+
+  /** Forgets a model: those who wait for it are refused, what it runs goes on to its end. Resolves when it is out of memory.
+   *  Errors: MODEL_NOT_FOUND. */
+  remove(name: string): Promise<Result<void>> {
+    const model = this.#known(name);
+    if (model === undefined) return Promise.resolve(refused(failure("MODEL_NOT_FOUND", { model: name })));
+    model.removed = true;
+    const error = failure("MODEL_NOT_FOUND", { model: name, reason: "it was removed" });
+    this.#admission.setDoor(name, { type: "closed", error });
+    const gone = this.#outOfMemory(model);
+    this.#settleLoads(model, refused(error));
+    this.#options.changed();
+    return gone.then(() => ok(undefined));
+  }
+
+  /** Brings a model into memory, also one that failed before. Errors: MODEL_NOT_FOUND, MODEL_LOAD_FAILED, STOPPING. */
+  load(name: string): Promise<Result<void>> {
+    const model = this.#known(name);
+    if (model === undefined) return Promise.resolve(refused(failure("MODEL_NOT_FOUND", { model: name })));
+    if (this.#stopped) return Promise.resolve(refused(failure("STOPPING")));
+    return new Promise((resolve) => {
+      model.loads.push(resolve);
+      if (model.phase.state === "failed") this.#become(model, { state: "idle" });
+      model.deaths = 0;
+      model.unwanted = false;
+      if (model.phase.state === "ready") this.#settleLoads(model, ok(undefined));
+      else this.#order(model, { yields: false });
+    });
+  }
+
+  /** Takes a model out of memory when what it runs has ended; a call loads it again. Errors: MODEL_NOT_FOUND. */
+  unload(name: string): Promise<Result<void>> {
+    const model = this.#known(name);
+    if (model === undefined) return Promise.resolve(refused(failure("MODEL_NOT_FOUND", { model: name })));
+    return this.#outOfMemory(model).then(() => ok(undefined));
+  }
+
+  /** Keeps a model in memory whatever else needs the room, and loads it; or no longer. Errors: MODEL_NOT_FOUND. */
+  pin(name: string, pinned: boolean): Result<void> {
+    const model = this.#known(name);
+    if (model === undefined) return refused(failure("MODEL_NOT_FOUND", { model: name }));
+    model.pinned = pinned;
+    if (pinned) {
+      if (model.phase.state === "ready") model.stopTimer();
+      this.#order(model, { yields: false });
+    } else {
+      this.#roomMayBe();
+      this.#keepFor(model);
+    }
+    this.#options.changed();
+    return ok(undefined);
+  }
+
+  /** Resolves when no model is on its way into memory. */
+  settled(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#whenSettled.push(resolve);
+      this.#reportSettled();
+    });
+  }
+
+  /** Refuses those who wait and who come, cancels those who run. Resolves when none runs. */
+  close(): Promise<void> {
+    this.#stopped = true;
+    this.#stopTimer();
+    const closed = this.#admission.close();
+    for (const model of this.#models.values()) {
+      model.stopTimer();
+      this.#settleLoads(model, refused(failure("STOPPING")));
+      for (const left of model.leaves.splice(0)) left();
+    }
+    this.#line.splice(0);
+    this.#reportSettled();
+    return closed;
+  }
+
+  // --- what the carrier reports ------------------------------------------------------------------------------------
+
+  part(run: number, part: EnginePart): void {
+    this.#admission.part(run, part);
+  }
+
+  end(run: number, result: Ended): void {
+    this.#admission.end(run, result);
+  }
+
+  /** A host can be told something from now on. */
+  up(): void {
+    this.#advance();
+  }
+
+  /** How the model would be loaded. */
+  inspected(name: string, plan: LoadPlan): void {
+    const model = this.#models.get(name);
+    if (model?.phase.state !== "inspecting") return;
+    const called = !model.removed && this.#isCalled(model);
+    if (called || (!model.removed && model.ordered && !model.unwanted)) {
+      model.unwanted = false;
+      this.#become(model, { state: "fitting", plan });
+      this.#toldOut(model);
+    } else {
+      this.#outOfLine(model);
+      this.#rests(model);
+      this.#toldOut(model);
+    }
+    this.#advance();
+  }
+
+  loaded(name: string, facts: LoadedFacts): void {
+    const model = this.#models.get(name);
+    if (model?.phase.state !== "loading") return;
+    const nowMs = this.#options.clock.monotonicMs();
+    const { sinceMs } = model.phase;
+    // What was not read of a mapped file yet is not in its growth: less than was reckoned proves nothing.
+    model.bytes = Math.max(model.bytes, facts.grewByBytes ?? 0);
+    Object.assign(model, { loadedMs: nowMs, loadTookMs: nowMs - sinceMs, usedMs: nowMs, ordered: false });
+    this.#outOfLine(model);
+    this.#become(model, { state: "ready", facts });
+    this.#settleLoads(model, ok(undefined));
+    if (model.unwanted || model.removed) this.#leave(model);
+    else {
+      const { sequences: slots, contextTokens } = facts;
+      this.#admission.setDoor(name, { type: "open", slots, contextTokens });
+      this.#keepFor(model);
+    }
+    this.#shrink();
+    this.#advance();
+  }
+
+  failed(name: string, error: Failure, sizeBytes: number): void {
+    const model = this.#models.get(name);
+    if (model === undefined || !isComing(model)) return;
+    this.#fail(model, { error, sizeBytes });
+    this.#advance();
+  }
+
+  unloaded(name: string): void {
+    const model = this.#models.get(name);
+    if (model?.phase.state !== "unloading") return;
+    this.#isOut(model);
+    this.#advance();
+  }
+
+  /** A worker is gone, or the whole host (`host`), and these models with it. What ran has ended, what waits goes on waiting. */
+  lost(names: readonly string[], how: string, by: "worker" | "host"): void {
+    const nowMs = this.#options.clock.monotonicMs();
+    const gone = names.flatMap((name) => this.#models.get(name) ?? []).filter(isAtHost);
+    const fates = gone.map((model): { model: Model; comesBack: boolean; reason?: string } => {
+      const { state } = model.phase;
+      const young = state === "loading" || (by === "worker" && nowMs - model.loadedMs < runtimeLimits.healthyAfterMs);
+      if (young) model.deaths += 1;
+      else if (state !== "inspecting") model.deaths = 0;
+      const comesBack = state !== "draining" && state !== "unloading" && !model.unwanted;
+      this.#outOfLine(model);
+      // Before anything is refused: whoever asks again at once must wait for the next host.
+      this.#rests(model);
+      if (!model.removed) this.#admission.setDoor(model.spec.name, { type: "held" });
+      const deathsMax = state === "loading" ? runtimeLimits.loadAttemptsMax : runtimeLimits.workerDeathsMax;
+      if (model.deaths < deathsMax) return { model, comesBack };
+      const when = state === "loading" ? "while it loaded" : "with";
+      return { model, comesBack, reason: `the inference ${by} died ${model.deaths} times ${when} this model (${how})` };
+    });
+    this.#admission.fault({ reason: how }, new Set(gone.map(({ spec }) => spec.name)));
+    for (const { model, comesBack, reason } of fates) {
+      const { name } = model.spec;
+      if (reason !== undefined)
+        this.#fail(model, { error: failure("MODEL_LOAD_FAILED", { model: name, reason }), sizeBytes: 0 });
+      else if (model.removed) this.#toldOut(model);
+      else {
+        this.#toldOut(model);
+        // What is called goes first; the rest of what was in memory comes back as far as there is room.
+        if (this.#admission.callsOf(name).waiting > 0) this.#order(model, { yields: false, asCall: true });
+        else if (comesBack) this.#order(model, { yields: true });
+      }
+    }
+    this.#advance();
+  }
+
+  // --- the way in --------------------------------------------------------------------------------------------------
+
+  #know(spec: ModelSpec): void {
+    assert(!this.#models.has(spec.name), "model names are unique");
+    this.#models.set(spec.name, {
+      spec,
+      phase: { state: "idle" },
+      pinned: spec.pinned ?? false,
+      ordered: false,
+      yields: false,
+      unwanted: false,
+      removed: false,
+      bytes: 0,
+      loadedMs: 0,
+      loadTookMs: 0,
+      usedMs: 0,
+      keepAliveMs: this.#keepAliveOf(spec),
+      caller: "nobody",
+      deaths: 0,
+      stopTimer: () => undefined,
+      loads: [],
+      leaves: [],
+    });
+    this.#admission.add(spec.name);
+  }
+
+  #order(model: Model, { yields, asCall = false }: { readonly yields: boolean; readonly asCall?: boolean }): void {
+    if (this.#stopped || model.removed) return;
+    if (!asCall) model.ordered = true;
+    const { state } = model.phase;
+    if (state === "idle") {
+      model.yields = yields;
+      this.#line.push(model);
+      this.#become(model, { state: "wanted" });
+    } else if (!yields) model.yields = false;
+    this.#advance();
+  }
+
+  #onCall(model: Model, request: EngineRequest): void {
+    // While it is on its way out the timer watches that instead.
+    if (model.phase.state === "ready") model.stopTimer();
+    const person = request.person ?? "";
+    if (model.caller === "nobody") model.caller = { person };
+    else if (typeof model.caller === "object" && model.caller.person !== person) model.caller = "several";
+    const asked = request.keepAliveMs;
+    if (asked !== undefined && !Number.isNaN(asked)) {
+      const keepAliveMs = asked < 0 ? Infinity : Math.min(asked, runtimeLimits.keepAliveMsMax);
+      // What others use as well does not leave because one of them is through with it.
+      if (keepAliveMs >= model.keepAliveMs || model.caller !== "several") model.keepAliveMs = keepAliveMs;
+    }
+    model.unwanted = false;
+    this.#order(model, { yields: false, asCall: true });
+  }
+
+  /** Takes the next step of whatever is first in line at each host. */
+  #advance(): void {
+    if (this.#stopped) return;
+    const hosts = new Set<string>();
+    this.#wakeMs = Infinity;
+    for (const model of [...this.#line]) {
+      const host = this.#carrier.hostOf(model.spec);
+      if (hosts.has(host) || !this.#carrier.isUp(host) || !this.#line.includes(model)) continue;
+      // One that found no room at the start, or that nobody wants any more, is out of the line.
+      if (this.#step(model)) hosts.add(host);
+    }
+    this.#stopTimer();
+    const delayMs = this.#wakeMs - this.#options.clock.monotonicMs();
+    if (delayMs < Infinity) this.#stopTimer = this.#options.clock.after(Math.max(0, delayMs), () => this.#advance());
+    this.#reportSettled();
+  }
+
+  /** False when the model is out of the line. */
+  #step(model: Model): boolean {
+    const { phase, spec } = model;
+    if (phase.state === "wanted") {
+      this.#become(model, { state: "inspecting" });
+      this.#carrier.inspect(spec, this.#options.budgetBytes);
+    }
+    if (phase.state !== "fitting") return this.#line.includes(model);
+    const { plan } = phase;
+    const { clock, budgetBytes } = this.#options;
+    const nowMs = clock.monotonicMs();
+    const room = whatToUnload(this.#tenants(), { needBytes: plan.memoryBytes, budgetBytes, nowMs });
+    if (room.type === "free") {
+      model.bytes = plan.memoryBytes;
+      this.#become(model, { state: "loading", sinceMs: nowMs });
+      this.#carrier.load(spec, plan);
+      return true;
+    }
+    if (room.type === "never") {
+      this.#fail(model, {
+        error: noRoom(spec.name, plan.memoryBytes, room.mostBytes),
+        sizeBytes: plan.sizeBytes,
+        forRoom: true,
+      });
+      return false;
+    }
+    if (model.yields) {
+      this.#outOfLine(model);
+      this.#rests(model);
+      return false;
+    }
+    if (room.type === "unload") for (const name of room.models) this.#leave(this.#of(name));
+    else if (room.untilMs !== undefined) this.#wakeMs = Math.min(this.#wakeMs, room.untilMs);
+    return true;
+  }
+
+  #fail(model: Model, how: { readonly error: Failure; readonly sizeBytes: number; readonly forRoom?: boolean }): void {
+    this.#outOfLine(model);
+    model.bytes = 0;
+    model.ordered = false;
+    this.#options.log.error("model.load_failed", { ...how.error.details, path: model.spec.path });
+    this.#become(model, { state: "failed", ...how });
+    if (!model.removed) this.#admission.setDoor(model.spec.name, { type: "closed", error: how.error });
+    this.#settleLoads(model, refused(how.error));
+    this.#toldOut(model);
+  }
+
+  // --- the way out -------------------------------------------------------------------------------------------------
+
+  #onRest(model: Model): void {
+    if (this.#stopped) return;
+    model.usedMs = this.#options.clock.monotonicMs();
+    const { state } = model.phase;
+    if (state === "draining") this.#unloadNow(model);
+    else if (state === "ready") {
+      this.#keepFor(model);
+      // Somebody may be in line for its room.
+      this.#advance();
+    } else if ((state === "wanted" || state === "fitting") && !model.ordered && !this.#isCalled(model)) {
+      this.#outOfLine(model);
+      this.#rests(model);
+      this.#advance();
+    }
+  }
+
+  /** Lets a model that rests leave when its time is over. */
+  #keepFor(model: Model): void {
+    if (model.phase.state !== "ready") return;
+    model.stopTimer();
+    if (model.pinned || this.#stopped) return;
+    if (this.#isCalled(model) || model.keepAliveMs === Infinity) return;
+    model.stopTimer = this.#options.clock.after(model.keepAliveMs, () => {
+      if (model.phase.state === "ready" && !this.#isCalled(model)) this.#leave(model);
+    });
+  }
+
+  #outOfMemory(model: Model): Promise<void> {
+    return new Promise((resolve) => {
+      model.leaves.push(resolve);
+      model.ordered = false;
+      const { state } = model.phase;
+      if (state === "ready") return this.#leave(model);
+      if (state === "inspecting" || state === "loading") model.unwanted = true;
+      // Who waits for it keeps it in line.
+      if ((state === "wanted" || state === "fitting") && (model.removed || !this.#isCalled(model))) {
+        this.#outOfLine(model);
+        this.#rests(model);
+      }
+      this.#toldOut(model);
+      this.#advance();
+    });
+  }
+
+  /** Takes no new calls, ends what runs, and is unloaded. */
+  #leave(model: Model): void {
+    if (model.phase.state !== "ready") return;
+    model.stopTimer();
+    const { facts } = model.phase;
+    this.#become(model, { state: "draining", facts });
+    if (!model.removed) this.#admission.setDoor(model.spec.name, { type: "held" });
+    if (this.#admission.callsOf(model.spec.name).running === 0) this.#unloadNow(model);
+  }
+
+  #unloadNow(model: Model): void {
+    if (model.phase.state !== "draining") return;
+    const { facts } = model.phase;
+    const { name } = model.spec;
+    this.#become(model, { state: "unloading", facts });
+    model.stopTimer = this.#options.clock.after(runtimeLimits.unloadMsMax, () =>
+      this.#carrier.abandon(name, "an unload does not end"),
+    );
+    this.#carrier.unload(name);
+  }
+
+  #isOut(model: Model): void {
+    this.#rests(model);
+    this.#options.log.info("model.unloaded", { model: model.spec.name });
+    this.#toldOut(model);
+    if (!this.#models.has(model.spec.name)) return;
+    // Those who came meanwhile want it back, behind all that are in line already.
+    if (this.#admission.callsOf(model.spec.name).waiting > 0) this.#order(model, { yields: false, asCall: true });
+  }
+
+  /** Nothing of a model is in memory, and nobody has ordered it. */
+  #rests(model: Model): void {
+    model.stopTimer();
+    Object.assign(model, { bytes: 0, ordered: false, unwanted: false, caller: "nobody" });
+    model.keepAliveMs = this.#keepAliveOf(model.spec);
+    this.#become(model, { state: "idle" });
+  }
+
+  /** Tells those who wait for it that a model is out of memory, if it is. */
+  #toldOut(model: Model): void {
+    const { state } = model.phase;
+    if (model.bytes > 0 || state === "inspecting") return;
+    for (const left of model.leaves.splice(0)) left();
+    if (!model.removed || (state !== "idle" && state !== "failed") || this.#models.get(model.spec.name) !== model)
+      return;
+    this.#models.delete(model.spec.name);
+    this.#admission.remove(model.spec.name);
+    this.#roomMayBe();
+  }
+
+  /** What is in memory took more than was reckoned: some of those at rest leave. */
+  #shrink(): void {
+    const { clock, budgetBytes, log } = this.#options;
+    const room = whatToUnload(this.#tenants(), { needBytes: 0, budgetBytes, nowMs: clock.monotonicMs() });
+    if (room.type === "never") log.warn("models.memory_exceeded", { ...this.memory() });
+    if (room.type === "unload")
+      for (const name of room.models) if (!this.#isCalled(this.#of(name))) this.#leave(this.#of(name));
+  }
+
+  /** Something that was pinned may leave now: what found no room beside it has a chance again. */
+  #roomMayBe(): void {
+    for (const model of this.#models.values()) {
+      if (model.phase.state !== "failed" || model.phase.forRoom !== true || model.removed) continue;
+      this.#become(model, { state: "idle" });
+      this.#admission.setDoor(model.spec.name, { type: "held" });
+    }
+  }
+
+  // --- small things ------------------------------------------------------------------------------------------------
+
+  #of(name: string): Model {
+    const model = this.#models.get(name);
+    assert(model !== undefined, `model ${name} is known`);
+    return model;
+  }
+
+  #known(name: string): Model | undefined {
+    const model = this.#models.get(name);
+    return model?.removed === true ? undefined : model;
+  }
+
+  #become(model: Model, phase: Phase): void {
+    model.phase = phase;
+    this.#options.changed();
+  }
+
+  #outOfLine(model: Model): void {
+    const at = this.#line.indexOf(model);
+    if (at >= 0) this.#line.splice(at, 1);
+  }
+
+  #settleLoads(model: Model, result: Result<void>): void {
+    for (const settle of model.loads.splice(0)) settle(result);
+  }
+
+  #reportSettled(): void {
+    if (this.#line.length > 0 && !this.#stopped) return;
+    for (const resolve of this.#whenSettled.splice(0)) resolve();
+  }
+
+  #isCalled(model: Model): boolean {
+    const { running, waiting } = this.#admission.callsOf(model.spec.name);
+    return running + waiting > 0;
+  }
+
+  #keepAliveOf({ keepAliveMs }: ModelSpec): number {
+    const wanted = keepAliveMs ?? this.#options.keepAliveMs ?? Infinity;
+    return wanted < 0 ? Infinity : wanted;
+  }
+
+  #tenants(): readonly Tenant[] {
+    return [...this.#models.values()]
+      .filter(({ bytes }) => bytes > 0)
+      .map((model): Tenant => {
+        const { running, waiting } = this.#admission.callsOf(model.spec.name);
+        const { state } = model.phase;
+        return {
+          name: model.spec.name,
+          bytes: model.bytes,
+          pinned: model.pinned,
+          leaving: state === "draining" || state === "unloading",
+          calls: running + waiting,
+          usedMs: model.usedMs,
+          loadedMs: state === "loading" ? undefined : model.loadedMs,
+          loadTookMs: model.loadTookMs,
+        };
+      });
+  }
+
+  #resident(model: Model): Resident {
+    const { phase, spec, pinned, keepAliveMs } = model;
+    const rests = phase.state === "ready" && !pinned && keepAliveMs !== Infinity && !this.#isCalled(model);
+    const leavesInMs = rests ? model.usedMs + keepAliveMs - this.#options.clock.monotonicMs() : undefined;
+    return {
+      spec,
+      state: shown[phase.state],
+      pinned,
+      memoryBytes: model.bytes,
+      keepAliveMs: keepAliveMs === Infinity ? undefined : keepAliveMs,
+      leavesInMs: leavesInMs === undefined ? undefined : Math.max(0, leavesInMs),
+      ...this.#admission.callsOf(spec.name),
+      ...("facts" in phase && { facts: phase.facts }),
+      ...(phase.state === "failed" && { error: phase.error, sizeBytes: phase.sizeBytes }),
+    };
+  }
+}
+
+/** What others are told of a phase. */
+const shown = {
+  idle: "idle",
+  wanted: "loading",
+  inspecting: "loading",
+  fitting: "loading",
+  loading: "loading",
+  ready: "ready",
+  draining: "idle",
+  unloading: "idle",
+  failed: "failed",
+} as const satisfies Record<Phase["state"], Resident["state"]>;
+
+/** Something of it is at its host. */
+const isAtHost = ({ phase: { state } }: Model): boolean =>
+  state !== "idle" && state !== "failed" && state !== "wanted" && state !== "fitting";
+
+const isComing = ({ phase }: Model): boolean => phase.state === "inspecting" || phase.state === "loading";
+
+const mebibytes = (bytes: number): number => Math.ceil(bytes / 1024 / 1024);
+
+function noRoom(model: string, needBytes: number, mostBytes: number): Failure {
+  const reason =
+    `it needs about ${mebibytes(needBytes)} MiB, and at most ${mebibytes(mostBytes)} MiB can be free for it ` +
+    `beside what is pinned; unpin a model, or use a smaller one`;
+  return failure("MODEL_LOAD_FAILED", { model, reason });
+}

@@ -1,0 +1,440 @@
+/** The life of one node's models: the real residency, admission and queue (`runtimes/residency.ts`) on simulated hosts that crash, stall
+ *  and take more memory than they said, with people who have more work than there is room for, and an admin.
+ *
+ *      plan ─► faults ─► calm ─► audit
+ *
+ *  The hosts are the witnesses: they know what they were told to load, run and unload, and check every order themselves. */
+import { failure, ok, refused, type EngineRequest, type GenerationRequest, type Said } from "../../protocols/index.ts";
+import type { LoadPlan, ModelSpec } from "../../runtimes/adapter.ts";
+import type { RuntimeClock } from "../../runtimes/environment.ts";
+import { runtimeLimits } from "../../runtimes/limits.ts";
+import { Residency, type Carrier } from "../../runtimes/residency.ts";
+import { quietLog } from "../quiet.ts";
+import type { World } from "../world/index.ts";
+import { judge, type Simulated, type Verdict } from "./verdict.ts";
+
+const mebibyte = 1024 * 1024;
+const lifeMs = 240_000;
+/** Turns of all before it, a residency and a load of each model, and what a stuck host costs: a call of the first class that waits for
+ *  longer is forgotten. */
+const starvedAfterMs = 300_000;
+/** After the faults, all that was asked is answered within this. */
+const calmMs = 900_000;
+const patientMs = 3_600_000;
+
+/** How bad the weather is. */
+interface Weather {
+  readonly crashChance: number;
+  readonly loadFailChance: number;
+  readonly stuckChance: number;
+  readonly growChance: number;
+  readonly runFailChance: number;
+}
+
+/** Runs one seed. */
+export const runModelsSeed = (seed: number, options: { readonly trace?: boolean } = {}): Promise<Verdict> =>
+  judge(seed, options, (world) => new ModelsLife(world));
+
+/** What a host has of a model. */
+interface Loaded {
+  state: "loading" | "ready" | "unloading";
+  bytes: number;
+  readonly runs: Set<number>;
+}
+
+/** What is asked of a model, and what was heard. */
+interface Call {
+  readonly number: number;
+  readonly model: string;
+  readonly person: string;
+  readonly patient: boolean;
+  readonly priority: number;
+  readonly askedMs: number;
+  begun: boolean;
+  answered: boolean;
+}
+
+class ModelsLife implements Simulated {
+  readonly #world: World;
+  readonly #weather: Weather;
+  readonly #budgetBytes: number;
+  readonly #residency: Residency;
+  readonly #hosts: Record<string, { up: boolean; life: number; loading: number }> = {
+    native: { up: false, life: 0, loading: 0 },
+    light: { up: false, life: 0, loading: 0 },
+  };
+  readonly #sizes = new Map<string, number>();
+  readonly #loaded = new Map<string, Loaded>();
+  readonly #cancels = new Map<number, () => void>();
+  readonly #runs = new Map<number, string>();
+  readonly #calls: Call[] = [];
+  readonly #byId = new Map<string, Call>();
+  #calm = false;
+  #models = 0;
+  lives = 0;
+  replies = 0;
+  faults = 0;
+
+  constructor(world: World) {
+    this.#world = world;
+    const { dice } = world;
+    const some = (chance: number): number => (dice.chance(0.5) ? dice.between(0, chance) : 0);
+    this.#weather = {
+      crashChance: some(0.1),
+      loadFailChance: some(0.1),
+      stuckChance: some(0.04),
+      growChance: some(0.5),
+      runFailChance: some(0.1),
+    };
+    this.#budgetBytes = dice.pick([1_000, 2_000, 4_000]) * mebibyte;
+    const clock: RuntimeClock = {
+      monotonicMs: () => world.nowMs,
+      after: (delayMs, callback) => world.after(delayMs, callback),
+    };
+    this.#residency = new Residency(
+      {
+        models: Array.from({ length: 2 + dice.below(4) }, () => this.#newModel()),
+        budgetBytes: this.#budgetBytes,
+        queuedPerModelMax: dice.pick([8, 64]),
+        queuedPerPersonMax: dice.pick([4, 16]),
+        ...(dice.chance(0.5) && { keepAliveMs: dice.pick([0, 500, 10_000]) }),
+        clock,
+        log: quietLog,
+        changed: () => undefined,
+      },
+      this.#carrier(),
+    );
+  }
+
+  async run(): Promise<void> {
+    const { dice } = this.#world;
+    for (const host of Object.keys(this.#hosts)) this.#start(host);
+    for (const person of ["ada", "bob", "cyd", "dan"].slice(0, 1 + dice.below(4)))
+      this.#live(person, dice.pick([30, 300, 3_000]));
+    if (dice.chance(0.7)) this.#administer();
+    this.#watchWaits();
+    await this.#world.run(() => false, lifeMs);
+    this.#calm = true;
+    const open = (): boolean => this.#calls.some(({ answered }) => !answered);
+    if ((await this.#world.run(() => !open(), lifeMs + calmMs)) !== "done") {
+      const left = this.#calls.filter(({ answered }) => !answered);
+      this.#world.violate("liveness", `${left.length} calls were never answered: ${JSON.stringify(left[0])}`);
+    }
+    if (this.#world.violations.length === 0) await this.#audit();
+  }
+
+  /** All that was taken is given back, and nothing is left to happen. */
+  async #audit(): Promise<void> {
+    const names = this.#residency.residents().map(({ spec }) => spec.name);
+    await this.#world.settle(Promise.all(names.map((name) => this.#residency.unload(name))), calmMs);
+    const { usedBytes } = this.#residency.memory();
+    if (usedBytes !== 0 || this.#loaded.size > 0)
+      this.#world.violate(
+        "memory-within-budget",
+        `${usedBytes} bytes are counted for ${this.#loaded.size} models in memory`,
+      );
+    await this.#world.settle(this.#residency.close(), calmMs);
+    const { queued, running, started, finished, failed } = this.#residency.stats(0);
+    if (queued + running !== 0) this.#world.violate("liveness", `${queued} wait and ${running} run after the end`);
+    if (finished + failed !== this.#calls.length)
+      this.#world.violate(
+        "call-ends-once",
+        `${this.#calls.length} calls, ${started} begun, ended ${finished + failed} times`,
+      );
+  }
+
+  // --- people ------------------------------------------------------------------------------------------------------
+
+  #live(person: string, pauseMs: number): void {
+    const { dice } = this.#world;
+    const loves = dice.below(3);
+    const next = (): void => {
+      if (this.#calm) return;
+      this.#ask(person, loves);
+      this.#world.after(dice.between(0, 2 * pauseMs), next);
+    };
+    this.#world.after(dice.between(0, 1_000), next);
+  }
+
+  #ask(person: string, loves: number): void {
+    const { dice } = this.#world;
+    const residents = this.#residency.residents();
+    const model =
+      (residents[dice.chance(0.6) ? loves : dice.below(residents.length + 1)] ?? residents[0])?.spec.name ?? "none";
+    const patient = dice.chance(0.5);
+    const number = this.#calls.length;
+    const priority = dice.chance(0.2) ? dice.below(2) : 0;
+    const call: Call = {
+      number,
+      model,
+      person,
+      patient,
+      priority,
+      askedMs: this.#world.nowMs,
+      begun: false,
+      answered: false,
+    };
+    this.#calls.push(call);
+    const request: GenerationRequest = {
+      id: String(number),
+      model,
+      messages: [],
+      sampling: {},
+      person,
+      key: dice.pick(["phone", "agent"]),
+      timeoutMs: patient ? patientMs : dice.between(0, 20_000),
+      priority,
+      ...(dice.chance(0.1) && { keepAliveMs: dice.pick([-1, 0, 2_000]) }),
+    };
+    this.#byId.set(request.id, call);
+    let within = true;
+    const running = this.#residency.submit("generate", request, (said) => this.#hear(call, said, within));
+    within = false;
+    if (dice.chance(0.15)) this.#world.after(dice.between(0, 5_000), () => running.cancel());
+  }
+
+  #hear(call: Call, said: Said, within: boolean): void {
+    if (within) this.#world.violate("call-ends-once", `something is said within call ${call.number} itself`);
+    if (call.answered) this.#world.violate("call-ends-once", `call ${call.number} hears ${said.type} after its end`);
+    if (said.type !== "answered") return;
+    call.answered = true;
+    this.replies += 1;
+    this.#world.note(() => `call ${call.number} of ${call.model}: ${said.result.ok ? "ok" : said.result.error.code}`);
+    if (!said.result.ok && said.result.error.code === "GENERATION_TIMEOUT" && call.patient)
+      this.#world.violate("nobody-starves", `call ${call.number} of ${call.model} ran out of an hour`);
+  }
+
+  #watchWaits(): void {
+    const { nowMs } = this.#world;
+    const late = this.#calls.find(
+      (one) => one.patient && one.priority === 0 && !one.begun && !one.answered && nowMs - one.askedMs > starvedAfterMs,
+    );
+    if (late !== undefined)
+      this.#world.violate("nobody-starves", `call ${late.number} of ${late.model} waits since ${late.askedMs}`);
+    if (!this.#calm || this.#calls.some(({ answered }) => !answered))
+      this.#world.after(5_000, () => this.#watchWaits());
+  }
+
+  #administer(): void {
+    const { dice } = this.#world;
+    const next = (): void => {
+      const residents = this.#residency.residents();
+      const name = residents[dice.below(Math.max(1, residents.length))]?.spec.name;
+      if (this.#calm) {
+        for (const { spec } of residents) this.#residency.pin(spec.name, false);
+        return;
+      }
+      const act = dice.weighted({ add: 2, remove: 1, load: 3, unload: 3, pin: 1, unpin: 3 });
+      this.#world.note(() => `admin: ${act} ${name}`);
+      if (act === "add") this.#residency.add(this.#newModel());
+      else if (name === undefined) return void this.#world.after(1_000, next);
+      else if (act === "remove") {
+        if (residents.length > 1) void this.#residency.remove(name);
+      } else if (act === "load") void this.#residency.load(name);
+      else if (act === "unload") void this.#residency.unload(name);
+      else this.#residency.pin(name, act === "pin" && !residents.some(({ pinned }) => pinned));
+      this.#world.after(dice.between(0, 20_000), next);
+    };
+    this.#world.after(dice.between(0, 20_000), next);
+  }
+
+  #newModel(): ModelSpec {
+    const { dice } = this.#world;
+    this.#models += 1;
+    const name = `m${this.#models}`;
+    this.#sizes.set(name, dice.pick([100, 400, 700, 900]) * mebibyte);
+    return { name, adapter: dice.chance(0.7) ? "llama" : "echo", path: "" };
+  }
+
+  // --- hosts -------------------------------------------------------------------------------------------------------
+
+  #start(host: string): void {
+    this.#world.after(this.#world.dice.between(10, 2_000), () => {
+      const one = this.#hosts[host]!;
+      Object.assign(one, { up: true, life: one.life + 1, loading: 0 });
+      this.lives += 1;
+      this.#residency.up();
+    });
+  }
+
+  #crash(host: string): void {
+    const one = this.#hosts[host]!;
+    if (!one.up) return;
+    one.up = false;
+    this.faults += 1;
+    this.#world.note(() => `host ${host} dies`);
+    const names = [...this.#sizes.keys()].filter((name) => this.#hostOf.get(name) === host);
+    this.#forget(names);
+    this.#residency.lost(names, "crash", "host");
+    this.#start(host);
+  }
+
+  /** What is at a host besides models in memory: those that are inspected. */
+  readonly #hostOf = new Map<string, string>();
+
+  #forget(names: readonly string[]): void {
+    for (const name of names) {
+      for (const run of this.#loaded.get(name)?.runs ?? []) {
+        this.#cancels.delete(run);
+        this.#runs.delete(run);
+      }
+      this.#loaded.delete(name);
+    }
+  }
+
+  #carrier(): Carrier {
+    const { dice } = this.#world;
+    /** Happens if the host still lives then. */
+    const later = (host: string, fromMs: number, toMs: number, act: () => void): void => {
+      const { life } = this.#hosts[host]!;
+      this.#world.after(dice.between(fromMs, toMs), () => {
+        if (this.#hosts[host]?.up === true && this.#hosts[host].life === life) act();
+      });
+    };
+    const bad = (chance: number): boolean => !this.#calm && dice.chance(chance);
+    const hostOf = ({ adapter }: ModelSpec): string => (adapter === "llama" ? "native" : "light");
+    const told = (host: string): void => {
+      if (this.#hosts[host]?.up !== true)
+        this.#world.violate("liveness", `host ${host} is told something while it is away`);
+    };
+    return {
+      hostOf,
+      isUp: (host) => this.#hosts[host]?.up === true,
+      inspect: (spec, mostBytes) => {
+        const host = hostOf(spec);
+        told(host);
+        this.#hostOf.set(spec.name, host);
+        this.#world.note(() => `${spec.name} is inspected at ${host}`);
+        const memoryBytes = this.#sizes.get(spec.name) ?? 0;
+        later(host, 1, 20, () => {
+          if (memoryBytes > mostBytes)
+            return this.#residency.failed(spec.name, failure("MODEL_LOAD_FAILED", { reason: "never fits" }), 0);
+          const plan: LoadPlan = { contextTokens: 64, sequences: 1 + dice.below(3), threads: 1, sizeBytes: 1, architecture: "", memoryBytes }; // prettier-ignore
+          this.#residency.inspected(spec.name, plan);
+        });
+      },
+      load: (spec, plan) => this.#load(spec, plan, hostOf(spec), later, bad),
+      unload: (model) => {
+        const one = this.#loaded.get(model);
+        this.#world.note(() => `${model} is unloaded`);
+        if (one?.state !== "ready")
+          return this.#world.violate("loaded-once", `${model} is unloaded while it is ${one?.state}`);
+        if (one.runs.size > 0)
+          this.#world.violate("busy-stays-loaded", `${model} is unloaded with ${one.runs.size} calls`);
+        one.state = "unloading";
+        if (bad(this.#weather.stuckChance)) return void (this.faults += 1);
+        later(this.#hostOf.get(model)!, 1, 100, () => {
+          if (this.#loaded.get(model) !== one) return;
+          this.#loaded.delete(model);
+          this.#residency.unloaded(model);
+        });
+      },
+      abandon: (model) => {
+        const host = this.#hostOf.get(model)!;
+        if (host === "native") return this.#crash(host);
+        this.#world.after(1, () => {
+          this.#forget([model]);
+          this.#residency.lost([model], "abandoned", "worker");
+        });
+      },
+      begin: (run, _engine, model, request) => this.#begin(run, model, request, later, bad),
+      cancel: (run) => {
+        const cancel = this.#cancels.get(run);
+        if (cancel !== undefined && !bad(this.#weather.stuckChance)) this.#world.after(dice.between(0, 20), cancel);
+      },
+    };
+  }
+
+  #load(
+    spec: ModelSpec,
+    plan: LoadPlan,
+    host: string,
+    later: (host: string, fromMs: number, toMs: number, act: () => void) => void,
+    bad: (chance: number) => boolean,
+  ): void {
+    const { dice } = this.#world;
+    const { name } = spec;
+    this.#world.note(() => `${name} is loaded: ${plan.memoryBytes / mebibyte} of ${this.#budgetBytes / mebibyte}`);
+    if (this.#loaded.has(name))
+      this.#world.violate("loaded-once", `${name} is loaded while it is ${this.#loaded.get(name)?.state}`);
+    if ([...this.#loaded].some(([other, { state }]) => state === "loading" && this.#hostOf.get(other) === host))
+      this.#world.violate("loaded-once", `${name} is loaded while another one is, in the same host`);
+    const taken = [...this.#loaded.values()].reduce((sum, { bytes }) => sum + bytes, 0);
+    if (taken + plan.memoryBytes > this.#budgetBytes)
+      this.#world.violate("memory-within-budget", `${name} is loaded into ${taken} of ${this.#budgetBytes} bytes`);
+    const one: Loaded = { state: "loading", bytes: plan.memoryBytes, runs: new Set() };
+    this.#loaded.set(name, one);
+    if (bad(this.#weather.crashChance)) return later(host, 0, 500, () => this.#crash(host));
+    later(host, 20, 3_000, () => {
+      if (this.#loaded.get(name) !== one) return;
+      if (bad(this.#weather.loadFailChance)) {
+        this.faults += 1;
+        this.#loaded.delete(name);
+        return this.#residency.failed(name, failure("MODEL_LOAD_FAILED", { reason: "corrupt" }), 1);
+      }
+      one.state = "ready";
+      const grewByBytes = bad(this.#weather.growChance) ? Math.round(one.bytes * dice.between(0.5, 1.5)) : 0;
+      one.bytes = Math.max(one.bytes, grewByBytes);
+      const { contextTokens, sequences, sizeBytes, threads } = plan;
+      const facts = {
+        contextTokens,
+        sequences,
+        sizeBytes,
+        threads,
+        device: "cpu",
+        capabilities: ["chat"] as const,
+        grewByBytes,
+      };
+      this.#residency.loaded(name, facts);
+    });
+  }
+
+  #begin(
+    run: number,
+    model: string,
+    request: EngineRequest,
+    later: (host: string, fromMs: number, toMs: number, act: () => void) => void,
+    bad: (chance: number) => boolean,
+  ): void {
+    const { dice } = this.#world;
+    const one = this.#loaded.get(model);
+    if (one?.state !== "ready")
+      return this.#world.violate("loaded-once", `a call begins at ${model}, which is ${one?.state}`);
+    const call = this.#byId.get(request.id);
+    if (call !== undefined) {
+      if (call.begun) this.#world.violate("call-ends-once", `call ${call.number} begins twice`);
+      call.begun = true;
+    }
+    one.runs.add(run);
+    this.#runs.set(run, model);
+    const host = this.#hostOf.get(model)!;
+    const end = (how: "complete" | "stopped" | "failed"): void => {
+      if (!one.runs.delete(run)) return;
+      this.#cancels.delete(run);
+      this.#runs.delete(run);
+      const fine = how !== "failed";
+      this.#residency.end(
+        run,
+        fine ? ok({ end: how, promptTokens: 1, completionTokens: 1 }) : refused(failure("RUNTIME_FAULT")),
+      );
+    };
+    this.#cancels.set(run, () => end("stopped"));
+    if (bad(this.#weather.crashChance / 10)) {
+      later(host, 0, 500, () => {
+        if (this.#loaded.get(model) !== one) return;
+        if (host === "native") return this.#crash(host);
+        this.faults += 1;
+        this.#forget([model]);
+        this.#residency.lost([model], "worker died", "worker");
+      });
+      return;
+    }
+    for (let part = dice.below(3); part > 0; part -= 1)
+      later(host, 0, 200, () => one.runs.has(run) && this.#residency.part(run, { text: "x", tokens: 1 }));
+    later(host, 10, dice.chance(0.1) ? 10_000 : 600, () =>
+      end(bad(this.#weather.runFailChance) ? "failed" : "complete"),
+    );
+    // What a stuck call costs is bounded by its own time and the grace for those that were cancelled.
+    if (runtimeLimits.cancelGraceMs > starvedAfterMs) throw new Error("the watch is shorter than the grace");
+  }
+}
