@@ -435,7 +435,9 @@ export class Residency {
     if (this.#stopped) return;
     const hosts = new Set<string>();
     this.#wakeMs = Infinity;
-    for (const model of [...this.#line]) {
+    // The line changes while it is gone through.
+    const line = [...this.#line];
+    for (const model of line) {
       const host = this.#carrier.hostOf(model.spec);
       if (hosts.has(host) || !this.#carrier.isUp(host) || !this.#line.includes(model)) continue;
       // One that found no room at the start, or that nobody wants any more, is out of the line.

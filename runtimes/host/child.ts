@@ -200,7 +200,7 @@ function useThreads(model: string, threads: number): void {
 
 async function stop(): Promise<void> {
   await loading;
-  for (const { model } of [...pools.values()]) await unload(model);
+  for (const { model } of pools.values()) await unload(model);
   process.exit(0);
 }
 
