@@ -17,7 +17,7 @@ import {
 import { memberRecord } from "../../members.ts";
 import { quietLog } from "../../quiet.ts";
 import { ended, endOf, text, type Spoken } from "../../said.ts";
-import { simulatedClock, World } from "../../world/index.ts";
+import { settled, simulatedClock, World } from "../../world/index.ts";
 
 const info = (model: string, state: ModelInfo["state"] = "ready"): ModelInfo => ({
   model,
@@ -139,7 +139,7 @@ describe("the inference of a node", () => {
   });
 
   it("tells its host of new models and of those that are gone, and of one that is another when the old one has left", async () => {
-    const { clock, pass } = stage();
+    const { clock } = stage();
     const { hosts, start } = createHosts();
     const spec = (name: string, path = ""): ModelSpec => ({ name, adapter: "echo", path });
     let models = [spec("kept"), spec("gone"), spec("other", "old")];
@@ -148,14 +148,14 @@ describe("the inference of a node", () => {
     models = [spec("kept"), spec("other", "new"), spec("new")];
     inference.pin("kept", true);
     inference.reload();
-    await pass(10);
+    await settled();
     expect(hosts[0]?.told).to.deep.equal(["pin kept", "remove gone", "remove other", "add new", "add other new"]);
     inference.reload();
-    await pass(10);
+    await settled();
     expect(hosts[0]?.told).to.have.length(5);
     inference.serve(false);
     hosts[0]?.ended();
-    await pass(10);
+    await settled();
     inference.serve(true);
     expect(hosts[1]?.specs).to.deep.equal([{ ...spec("kept"), pinned: true }, spec("other", "new"), spec("new")]);
   });
