@@ -18,6 +18,7 @@ const columns: readonly Column[] = [
   { head: "Model" },
   { head: "Node" },
   { head: "State" },
+  { head: "For", leaves: 5 },
   { head: "Runs on", leaves: 3 },
   { head: "Context", align: "right", leaves: 2 },
   { head: "Calls", align: "right", leaves: 4 },
@@ -28,15 +29,27 @@ const columns: readonly Column[] = [
 /** The rows as a person reads them: the first choice for each model comes first. */
 export function describeModels(serving: readonly ServingRow[], color: boolean, width = Infinity): string {
   if (serving.length === 0) return "No models: no node with the role ai offers one. `plexus up --model FILE` adds one.";
-  const rows = serving.map(({ model, node, state, runtime, device, contextTokens, places, calls, rank, because }) => [
+  const rows = byModelAndNode(serving).map(({ engines, model, node, state, runtime, device, ...row }) => [
     withoutControls(model || "-"),
     withoutControls(node),
-    paint(color, rank === undefined ? "red" : state === "ready" ? "green" : "yellow", state ?? "unknown"),
+    paint(color, row.rank === undefined ? "red" : state === "ready" ? "green" : "yellow", state ?? "unknown"),
+    withoutControls(engines.join(" ")),
     withoutControls([runtime, device].filter((word) => word !== undefined).join(", ")),
-    contextTokens ?? "",
-    places === undefined ? (calls ?? "") : `${calls ?? 0}/${places}`,
-    rank ?? "none",
-    withoutControls(because),
+    row.contextTokens ?? "",
+    row.places === undefined ? (row.calls ?? "") : `${row.calls ?? 0}/${row.places}`,
+    row.rank ?? "none",
+    withoutControls(row.because),
   ]);
   return renderTable(columns, rows, { color, columns: width });
+}
+
+/** A model that serves several engines on a node is one line, at the place of the first: where a call goes is the same for all. */
+function byModelAndNode(
+  serving: readonly ServingRow[],
+): readonly (ServingRow & { readonly engines: readonly string[] })[] {
+  const rows = Map.groupBy(serving, ({ model, node }) => JSON.stringify([model, node]));
+  return [...rows.values()].flatMap((same) => {
+    const [first] = same;
+    return first === undefined ? [] : [{ ...first, engines: same.map(({ engine }) => engine) }];
+  });
 }

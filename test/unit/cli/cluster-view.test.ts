@@ -269,13 +269,24 @@ describe("a drain", () => {
     const text = describeModels(
       [
         { ...row, node: "node-a", device: "cpu", places: 4, calls: 1, rank: 1, because: "fewer calls" },
+        {
+          ...row,
+          engine: "embed",
+          node: "node-a",
+          device: "cpu",
+          places: 4,
+          calls: 1,
+          rank: 1,
+          because: "fewer calls",
+        },
         { ...row, node: "node-b", calls: 7, rank: 2, because: "nobody else is left" },
         { engine: "generate", model: "", node: "node-c", because: "it has not said what it offers" },
       ],
       false,
     );
-    expect(text).to.match(/tiny +│ node-a +│ ready +│ llama, cpu +│ +512 │ +1\/4 │ +1 │ fewer calls/);
-    expect(text).to.match(/tiny +│ node-b +│ ready +│ llama +│ +512 │ +7 │ +2 │/);
+    expect(text).to.match(/tiny +│ node-a +│ ready +│ generate embed +│ llama, cpu +│ +512 │ +1\/4 │ +1 │ fewer calls/);
+    expect(text).to.match(/tiny +│ node-b +│ ready +│ generate +│ llama +│ +512 │ +7 │ +2 │/);
+    expect(text.match(/node-a/g)).to.have.length(1);
     expect(text).to.match(/- +│ node-c +│ unknown +│.*none │ it has not said/);
     expect(describeModels([], false)).to.include("plexus up --model");
   });
