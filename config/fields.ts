@@ -20,6 +20,7 @@ export const fields: readonly Field[] = [
   { name: "port", variable: "PLEXUS_PORT", form: "integer", live: false, says: "port, 0 for any free one" },
   { name: "trustedProxies", variable: "PLEXUS_TRUSTED_PROXIES", form: "list", live: false, says: "proxies, by commas" },
   { name: "allowedHosts", variable: "PLEXUS_ALLOWED_HOSTS", form: "list", live: false, says: "names, by commas" },
+  { name: "allowedOrigins", variable: "PLEXUS_ALLOWED_ORIGINS", form: "list", live: false, says: "origins, by commas" },
   { name: "metricsListen", variable: "PLEXUS_METRICS_LISTEN", form: "text", live: false, says: "127.0.0.1:9464" },
   { name: "roles", variable: "PLEXUS_ROLES", form: "list", live: false, says: "roles, separated by commas" },
   { name: "labels", variable: "PLEXUS_LABELS", form: "labels", live: false, says: "zone=a,disk=fast" },

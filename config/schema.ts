@@ -26,6 +26,11 @@ const allowedHost = Type.String({
   description: "a name without port, like chat.example.org; .example.org for all below it, too",
 });
 
+const allowedOrigin = Type.String({
+  pattern: "^(\\*|[a-z][a-z0-9+.-]{0,31}://[^\\s/,]{1,253})$",
+  description: "an origin as browsers send it, like https://app.example.org; * for any",
+});
+
 const logSchema = schema.object({
   level: Type.Union([
     Type.Literal("debug"),
@@ -102,6 +107,8 @@ export const configSchema = schema.object({
   trustedProxies: Type.Array(trustedProxy, { maxItems: 64, description: "a list like [127.0.0.1, 10.0.0.0/8]" }),
   /** Names by which people and programs reach the node, beside its addresses and the names of its machine. */
   allowedHosts: Type.Array(allowedHost, { maxItems: 64, description: "a list like [chat.example.org]" }),
+  /** Origins of other sites whose pages may use the interfaces of OpenAI, Ollama and Anthropic. */
+  allowedOrigins: Type.Array(allowedOrigin, { maxItems: 64, description: "a list like [https://app.example.org]" }),
   /** Where metrics are read without a token. */
   metricsListen: Type.Optional(
     Type.String({
@@ -173,6 +180,7 @@ export const configDefaults = {
   port: 7070,
   trustedProxies: [],
   allowedHosts: [],
+  allowedOrigins: [],
   roles: [...offeredRoles],
   labels: {},
   gpu: "off",

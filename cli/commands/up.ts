@@ -23,6 +23,7 @@ export interface UpOptions {
   readonly port?: number;
   readonly trustedProxy?: readonly string[];
   readonly allowedHost?: readonly string[];
+  readonly allowedOrigin?: readonly string[];
   readonly metricsListen?: string;
   readonly join?: string;
   readonly meshHost?: string;
@@ -57,6 +58,7 @@ export function upConfig(options: UpOptions): ConfigInput {
     port: options.port,
     trustedProxies: options.trustedProxy === undefined ? undefined : [...options.trustedProxy],
     allowedHosts: options.allowedHost === undefined ? undefined : [...options.allowedHost],
+    allowedOrigins: options.allowedOrigin === undefined ? undefined : [...options.allowedOrigin],
     metricsListen: options.metricsListen,
     join: options.join,
     mesh: {
@@ -97,6 +99,11 @@ export const define: Define = (command, { output, onExit }) => {
     .option(
       "--allowed-host <name>",
       "name by which people reach this node, repeatable: chat.example.org (addresses and the machine's own names are)",
+      collect<string>,
+    )
+    .option(
+      "--allowed-origin <origin>",
+      "other site whose pages may use the AI interfaces, repeatable: https://app.example.org",
       collect<string>,
     )
     .option("--metrics-listen <address:port>", "serve metrics there without a token: 127.0.0.1:9464 (default: nowhere)")

@@ -57,6 +57,7 @@ export function serveClients(
     port: config.port,
     descriptors: descriptors.web,
     hosts: hostNames(config),
+    allowedOrigins: config.allowedOrigins,
     ...(config.metricsListen !== undefined && { metricsListen: listenAddress(config.metricsListen) }),
     trustedProxies: config.trustedProxies,
     node,

@@ -14,10 +14,13 @@ export interface Presented {
   readonly by: "bearer" | "cookie" | "query";
 }
 
-/** The token a request carries, if any. A bearer token wins, because somebody chose to send it. */
+/** The token a request carries, if any. A bearer token wins, because somebody chose to send it. Anthropic's clients send theirs as
+ *  `x-api-key`, which no browser sends on its own either. */
 export function presentedToken(request: IncomingMessage, query?: string): Presented | undefined {
   const bearer = /^bearer +(\S{1,512})$/i.exec(request.headers.authorization ?? "")?.[1];
   if (bearer !== undefined) return { token: bearer, by: "bearer" };
+  const apiKey = request.headers["x-api-key"];
+  if (typeof apiKey === "string" && /^\S{1,512}$/.test(apiKey)) return { token: apiKey, by: "bearer" };
   const token = cookieOf(request, sessionCookie);
   if (token !== undefined) return { token, by: "cookie" };
   return query === undefined ? undefined : { token: query, by: "query" };

@@ -8,10 +8,11 @@ import { fastify, type FastifyInstance, type FastifyReply, type FastifyRequest }
 import type { TLocalizedValidationError } from "typebox/error";
 import { apiPrefix, failure, PlexusError, type Failure } from "../../protocols/index.ts";
 import type { Accounts, Caller, Origin } from "./accounts.ts";
+import { errorBody, isOllamaPath, wireOf } from "./ai/errors.ts";
+import { addOrigins } from "./ai/origins.ts";
 import { checkSameOrigin, isSafeMethod, presentedToken } from "./callers.ts";
 import type { Entrance } from "./entrance.ts";
 import { parseJson } from "./json.ts";
-import { openAiError } from "./openai-shapes.ts";
 import type { GatewayContext } from "./options.ts";
 import type { RateLimit } from "./rates.ts";
 import { demand, invalid, rawAnswer, refusalOf, retryAfterSeconds, statusOf } from "./refusals.ts";
@@ -27,9 +28,13 @@ declare module "fastify" {
     audit?: string;
     /** The largest body, when it is not the usual one. */
     bytesMax?: number;
+    /** How deep JSON may be nested, when it is not as usual. */
+    jsonDepthMax?: number;
   }
   interface FastifyRequest {
     caller: Caller | null;
+    /** Bytes of its body. */
+    bodyBytes: number;
     /** Where it comes from. `ip` is who is connected: behind a proxy always the same. */
     readonly address: string;
   }
@@ -47,9 +52,9 @@ export const originOf = (request: FastifyRequest): Origin => ({
   label: request.headers["user-agent"] ?? "unknown device",
 });
 
-/** The paths of REST had no version before there was `/api/v1`. Until 1.0 they lead to the same routes. */
+/** The paths of REST had no version before there was `/api/v1`. Until 1.0 they lead to the same routes; Ollama's were never among them. */
 export const versionedUrl = (url: string): string =>
-  /^\/api\/(?!v\d+(?:[/?]|$))/.test(url) ? `${apiPrefix}${url.slice("/api".length)}` : url;
+  /^\/api\/(?!v\d+(?:[/?]|$))/.test(url) && !isOllamaPath(url) ? `${apiPrefix}${url.slice("/api".length)}` : url;
 
 /** RFC 9745, with the day from which on the paths without a version were deprecated; RFC 5829 for the link. */
 const deprecation = {
@@ -57,12 +62,11 @@ const deprecation = {
   link: `<${apiPrefix}>; rel="successor-version"`,
 };
 
-const isOpenAi = (request: FastifyRequest) => request.url.startsWith("/v1/");
-
 function sendFailure(request: FastifyRequest, reply: FastifyReply, reason: Failure): FastifyReply {
   const wait = retryAfterSeconds(reason);
   if (wait !== undefined) reply.header("retry-after", wait);
-  return reply.code(statusOf(reason)).send(isOpenAi(request) ? openAiError(reason) : { error: reason });
+  const wire = wireOf(request);
+  return reply.code(statusOf(reason)).send(wire === undefined ? { error: reason } : errorBody[wire](reason));
 }
 
 /** The HTTP server without its routes: parsing, validation, who is calling, errors, headers, the page. */
@@ -121,6 +125,7 @@ export async function createHttp(
   app.setSerializerCompiler(() => (value) => JSON.stringify(value));
   app.setErrorHandler(answerError);
   app.decorateRequest("caller", null);
+  app.decorateRequest("bodyBytes", 0);
   app.decorateRequest("address", {
     getter() {
       return at.addresses.of(this.raw);
@@ -129,17 +134,31 @@ export async function createHttp(
 
   app.removeAllContentTypeParsers();
   const decoder = new TextDecoder("utf-8", { fatal: true });
-  app.addContentTypeParser("application/json", { parseAs: "buffer" }, (_request, body, done) => {
+  app.addContentTypeParser("application/json", { parseAs: "buffer" }, (request, body, done) => {
     if (body.length === 0) return done(null, {});
+    request.bodyBytes = body.length;
     let text: string;
     try {
       text = decoder.decode(body as Buffer);
     } catch {
       return done(new PlexusError(failure("BAD_REQUEST", { path: "", problem: "not UTF-8" })), undefined);
     }
-    const parsed = parseJson(text, limits.jsonDepthMax);
+    const parsed = parseJson(text, request.routeOptions.config.jsonDepthMax ?? limits.jsonDepthMax);
     return parsed.ok ? done(null, parsed.value) : done(new PlexusError(parsed.error), undefined);
   });
+  // Of routes that take files.
+  app.addContentTypeParser(
+    "multipart/form-data",
+    { parseAs: "buffer" },
+    async (request: FastifyRequest, body: Buffer) => {
+      const form = new Response(new Uint8Array(body), {
+        headers: { "content-type": request.headers["content-type"] ?? "" },
+      });
+      return form.formData().catch(() => {
+        throw new PlexusError(failure("BAD_REQUEST", { path: "", problem: "not multipart/form-data" }));
+      });
+    },
+  );
   // A command without parameters may be sent without a body.
   app.addHook("preValidation", async (request) => {
     if (request.body === undefined || request.body === null) request.body = {};
@@ -150,6 +169,8 @@ export async function createHttp(
     reply.headers(deprecation);
     meter.count("gateway_deprecated_requests");
   });
+
+  addOrigins(app, at.allowedOrigins ?? []);
 
   let stopping = false;
   app.addHook("preClose", async () => {
@@ -273,6 +294,6 @@ async function servePage(
       (request.headers.accept ?? "*/*").includes("text/html");
     if (isPage) return reply.sendFile("index.html");
     const reason = failure("NOT_FOUND", { path: path.slice(0, 200) });
-    return answer(request, reply, isOpenAi(request) ? { ...reason, message: "This endpoint is not supported." } : reason);
+    return answer(request, reply, wireOf(request) === undefined ? reason : { ...reason, message: "This endpoint is not supported." });
   }); // prettier-ignore
 }

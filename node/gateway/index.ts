@@ -2,7 +2,7 @@
  *
  *      browser, CLI ──HTTP──► http.ts ─► routes.ts, admin.ts ──────┐
  *      any client ────/ws───► wires/sockets.ts ─► requests.ts ─────┼─► kernel.ask ─► actors
- *      OpenAI client ─/v1───► openai.ts ─► runtime                 │                   │ publish
+ *      AI client ─/v1, /api─► ai/ ─► engines                       │                   │ publish
  *                                                                  │                   ▼
  *      a thousand subscribers ◄── one shared frame ◄── feeds.ts ◄──┴───────────────── hub
  *
@@ -21,6 +21,7 @@ import { apiPrefix } from "../../protocols/index.ts";
 import { createAccounts } from "./accounts.ts";
 import { createAddresses } from "./addresses.ts";
 import { addAdminRoutes } from "./admin.ts";
+import { addAiRoutes } from "./ai/index.ts";
 import { addAvatarRoutes } from "./avatars.ts";
 import { addClusterRoutes } from "./cluster.ts";
 import { addModelRoutes } from "./model-routes.ts";
@@ -30,7 +31,6 @@ import { createHostCheck } from "./hosts.ts";
 import { addEntrance, createHttp } from "./http.ts";
 import { gatewayLimits } from "./limits.ts";
 import { listenForMetrics, type MetricsListener } from "./metrics.ts";
-import { addOpenAiRoutes } from "./openai.ts";
 import { createOutflow } from "./outflow.ts";
 import type { Gateway, GatewayOptions, GatewayContext } from "./options.ts";
 import { addStoreRoutes } from "./model-store.ts";
@@ -96,7 +96,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     },
     { prefix: apiPrefix },
   );
-  addOpenAiRoutes(app, at);
+  addAiRoutes(app, at);
   const cut = (): void => {
     subscribers.cut();
     sockets.cut();

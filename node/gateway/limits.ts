@@ -78,16 +78,43 @@ export const gatewayLimits = {
   jsonDepthMax: 16,
   /** A larger HTTP body is refused with `TOO_LARGE`. */
   bodyBytesMax: wireLimits.frameBytesMax,
-  /** The same for `/v1/chat/completions`, which carries a whole conversation. */
-  completionBytesMax: 1024 * 1024,
+  /** The same for the interfaces of OpenAI, Ollama and Anthropic, whose requests carry whole conversations with their images and
+   *  sounds. */
+  aiRequestBytesMax: 6 * 1024 * 1024,
+  /** Such a request without its images and sounds; a larger one is refused with `TOO_LARGE`.
+   *
+   *  Together with `mediaBytesMax` less than one message between nodes. */
+  completionBytesMax: 768 * 1024,
+  /** Images and sounds of one request together, decoded; more are refused with `TOO_LARGE`. */
+  mediaBytesMax: 3 * 1024 * 1024,
+  /** How deep JSON may be nested there: schemas of tools are deep. Deeper is refused with `BAD_REQUEST`. */
+  aiJsonDepthMax: 64,
   /** Messages of one completion; more are refused with `TOO_LARGE`. */
   completionMessagesMax: 512,
-  /** Text of one completion, which may come from another node; one with more ends with `TOO_LARGE`.
+  /** Text, or sound, of one completion, which may come from another node; one with more ends with `TOO_LARGE`.
    *
    *  1 KiB a token: the longest of large vocabularies take a quarter of that. */
   completionTextBytesMax: wireLimits.maxTokensMax * 1024,
-  /** Completions one user runs at once; one more gets `RATE_LIMITED`. */
-  completionsPerUserMax: 4,
+  /** Tools of one request; more are refused with `TOO_LARGE`. */
+  completionToolsMax: 256,
+  /** Choices of one request; more are refused with `BAD_REQUEST`. */
+  choicesMax: 8,
+  /** Texts of one request for vectors, or documents to rank; more are refused with `TOO_LARGE`. */
+  embeddingInputsMax: 2_048,
+  /** Calls of one person's requests at engines at once; further ones wait at the gateway, where the person's keys take turns.
+   *
+   *  Fewer than wait for one model for one person. */
+  callsPerPersonMax: 8,
+  /** Calls of one person that wait so; one more takes the place of one of a key that has at least two more waiting, or is refused with
+   *  `RATE_LIMITED`. */
+  callsWaitingPerPersonMax: 64,
+  /** A response of `/v1/responses` is kept so long, on the node that answered. */
+  responseLifeMs: 24 * 3_600_000,
+  /** Bytes of one person's kept responses, each with the conversation before it; the oldest are forgotten for new ones. A larger one
+   *  is not kept. */
+  responsePersonBytesMax: 16 * 1024 * 1024,
+  /** The same for all people of a node. */
+  responseBytesMax: 128 * 1024 * 1024,
   /** A completion that takes longer fails with `GENERATION_TIMEOUT`. */
   completionTimeoutMs: 300_000,
   /** Larger HTTP headers are refused with `TOO_LARGE` and the connection is closed. */

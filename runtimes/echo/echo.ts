@@ -121,7 +121,7 @@ export function createEchoRuntime(options: EchoOptions): EchoRuntime {
     watch: local.watch,
     call: (request, hear) => submit("generate", request, hear as (said: Said) => void),
     get engines() {
-      return everyEngine({ ...enginesOf(local), generate: runtime });
+      return everyEngine({ ...enginesOf({ ...local, models: () => runtime.models() }), generate: runtime });
     },
     stats: () => admission.stats(crashes),
     crash() {

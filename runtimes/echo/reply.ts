@@ -51,30 +51,35 @@ function callsOf({ messages, tools = [], toolChoice = "auto" }: GenerationReques
     name: tool.name,
     arguments: given ?? JSON.stringify(exampleOf(tool.parameters ?? { type: "object" })),
   });
-  const wished = (tool: Tool): string | undefined => argumentsFor(tool.name, lastOf(messages, "user"));
+  const wished = (tool: Tool): Wish | undefined => wishFor(tool.name, lastOf(messages, "user"));
   if (typeof toolChoice === "object") {
     const tool = tools.find(({ name }) => name === toolChoice.name);
-    return tool === undefined ? [] : [call(tool, 0, wished(tool))];
+    return tool === undefined ? [] : [call(tool, 0, wished(tool)?.arguments)];
   }
   const asked = last.role === "tool" ? [] : tools.filter((tool) => wished(tool) !== undefined);
-  if (asked.length > 0) return asked.map((tool, index) => call(tool, index, wished(tool)));
+  if (asked.length > 0) return asked.map((tool, index) => call(tool, index, wished(tool)?.arguments));
   const words = new Set(wordsOf(last.role === "user" ? last.content : ""));
   const named = tools.find(({ name }) => wordsOf(name.replaceAll("_", " ")).some((word) => word.length > 3 && words.has(word)));
   const tool = named ?? (toolChoice === "required" ? tools[0] : undefined);
   return tool === undefined ? [] : [call(tool, 0)];
 } // prettier-ignore
 
-/** The object in a line `call NAME {json}`. */
-function argumentsFor(name: string, text: string): string | undefined {
+/** What a line `call NAME {json}` asks for. */
+interface Wish {
+  readonly arguments: string | undefined;
+}
+
+function wishFor(name: string, text: string): Wish | undefined {
   for (const line of text.split("\n")) {
     const [word, called, ...rest] = line.trim().split(/\s+/u);
     if (word !== "call" || called !== name) continue;
+    if (rest.length === 0) return { arguments: undefined };
     try {
-      const given: unknown = JSON.parse(rest.join(" ") || "{}");
-      if (typeof given === "object" && given !== null && !Array.isArray(given)) return JSON.stringify(given);
+      const given: unknown = JSON.parse(rest.join(" "));
+      if (typeof given === "object" && given !== null && !Array.isArray(given)) return { arguments: JSON.stringify(given) };
     } catch {
       continue;
     }
   }
   return undefined;
-}
+} // prettier-ignore

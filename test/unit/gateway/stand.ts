@@ -1,4 +1,3 @@
-import { everyEngine } from "../../../runtimes/index.ts";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -100,7 +99,7 @@ export async function startStand(options: StandOptions = {}): Promise<Stand> {
     node: "test",
     store,
     behaviors,
-    engines: everyEngine({ generate: runtime }),
+    engines: runtime.engines,
     clock,
     random,
     log,
@@ -122,7 +121,7 @@ export async function startStand(options: StandOptions = {}): Promise<Stand> {
   const starting = createGateway({
     kernel,
     actors: peer.actors,
-    engines: everyEngine({ generate: runtime }),
+    engines: runtime.engines,
     serving: () => peer.calls.explain(),
     hub,
     clock,

@@ -1,0 +1,201 @@
+/** OpenAI: speech from texts, and texts from speech. */
+import { Type } from "typebox";
+import {
+  failure,
+  PlexusError,
+  type EngineAnswer,
+  type EnginePart,
+  type EngineRequest,
+} from "../../../protocols/index.ts";
+import { demand } from "../refusals.ts";
+import { whileAsked, type Asking } from "./calls.ts";
+import { maybe, readText, refuseUnsupported, type Fields, type Unsupported } from "./conversation.ts";
+import { openAiError } from "./errors.ts";
+import { refuse } from "./media.ts";
+import { streamed, streams } from "./outgoing.ts";
+import { addPost, checkTexts, type Surface } from "./surface.ts";
+
+const speechRequest = Type.Object({
+  model: Type.String({ maxLength: 200 }),
+  input: Type.String(),
+  voice: maybe(Type.String({ maxLength: 200 })),
+  speed: maybe(Type.Number({ minimum: 0.25, maximum: 4 })),
+  response_format: maybe(Type.String({ maxLength: 16 })),
+});
+
+const speechUnsupported: readonly Unsupported[] = [
+  ["stream_format", (value) => value === "audio", "only audio is supported; leave it out"],
+];
+
+const formats: Readonly<Record<string, string>> = {
+  mp3: "audio/mpeg",
+  opus: "audio/ogg",
+  aac: "audio/aac",
+  flac: "audio/flac",
+  wav: "audio/wav",
+  pcm: "audio/pcm",
+};
+
+/** Types of sound by what file names end in. */
+const soundTypes: Readonly<Record<string, string>> = { ...formats, m4a: "audio/mp4", mp4: "audio/mp4", mpga: "audio/mpeg", mpeg: "audio/mpeg", ogg: "audio/ogg", webm: "audio/webm" }; // prettier-ignore
+
+type Spoken = readonly EnginePart<"transcribe">[];
+
+const clockOf = (ms: number, point: string): string => {
+  const pad = (value: number, width: number): string => String(Math.floor(value)).padStart(width, "0");
+  return `${pad(ms / 3_600_000, 2)}:${pad((ms / 60_000) % 60, 2)}:${pad((ms / 1_000) % 60, 2)}${point}${pad(ms % 1_000, 3)}`;
+};
+const textOf = (spoken: Spoken): string => spoken.map(({ text }) => text).join("").trim(); // prettier-ignore
+
+/** The forms in which a transcript is told. */
+const transcripts: Readonly<
+  Record<
+    string,
+    (spoken: Spoken, answer: EngineAnswer<"transcribe">, task: string) => { readonly type: string; readonly body: string | object }
+  >
+> = {
+  json: (spoken) => ({ type: "application/json; charset=utf-8", body: { text: textOf(spoken) } }),
+  text: (spoken) => ({ type: "text/plain; charset=utf-8", body: `${textOf(spoken)}\n` }),
+  verbose_json: (spoken, { language, durationMs }, task) => ({
+    type: "application/json; charset=utf-8",
+    body: {
+      task,
+      language: language ?? "unknown",
+      duration: durationMs / 1_000,
+      text: textOf(spoken),
+      segments: spoken.map(({ text, fromMs, toMs }, id) => ({ id, start: fromMs / 1_000, end: toMs / 1_000, text })),
+    },
+  }),
+  srt: (spoken) => ({
+    type: "application/x-subrip; charset=utf-8",
+    body: spoken
+      .map(({ text, fromMs, toMs }, index) => `${index + 1}\n${clockOf(fromMs, ",")} --> ${clockOf(toMs, ",")}\n${text.trim()}\n\n`)
+      .join(""),
+  }),
+  vtt: (spoken) => ({
+    type: "text/vtt; charset=utf-8",
+    body: `WEBVTT\n\n${spoken
+      .map(({ text, fromMs, toMs }) => `${clockOf(fromMs, ".")} --> ${clockOf(toMs, ".")}\n${text.trim()}\n\n`)
+      .join("")}`,
+  }),
+}; // prettier-ignore
+
+/** Adds them. */
+export function addAudio(surface: Surface): void {
+  const { app, at, calls, models } = surface;
+  const speech = { summary: "Speaks a text", tag: "openai", body: speechRequest };
+  addPost(surface, "/v1/audio/speech", speech, async (posted) => {
+    const { body, asking, reply } = posted;
+    demand(refuseUnsupported(body, speechUnsupported));
+    checkTexts(posted, at);
+    const { response_format: format } = body;
+    const wanted = typeof format === "string" ? formats[format] : undefined;
+    if (typeof format === "string" && wanted === undefined)
+      refuse("/response_format", `must be ${Object.keys(formats).join(", ")}`);
+    const text = demand(readText("/input", body.input));
+    const { model } = await models.resolve(asking.caller, body.model);
+    const pieces: Uint8Array[] = [];
+    const request = {
+      model,
+      text,
+      ...(typeof body.voice === "string" && { voice: body.voice }),
+      ...(typeof body.speed === "number" && { speed: body.speed }),
+      ...(wanted !== undefined && { mediaType: wanted }),
+    };
+    const { mediaType } = await calls.run(asking, "speak", request, ({ bytes }) => pieces.push(bytes));
+    if (wanted !== undefined && mediaType !== wanted)
+      refuse("/response_format", `this model makes ${mediaType}; leave it out`);
+    return reply.type(mediaType).serializer(String).send(Buffer.concat(pieces));
+  });
+
+  for (const [path, task] of [
+    ["transcriptions", "transcribe"],
+    ["translations", "translate"],
+  ] as const)
+    // prettier-ignore
+    app.post(
+      `/v1/audio/${path}`,
+      {
+        bodyLimit: at.limits.mediaBytesMax + at.limits.bodyBytesMax,
+        config: { access: "user", bytesMax: at.limits.mediaBytesMax },
+        schema: {
+          summary: task === "transcribe" ? "Writes down what is said" : "Writes down in English what is said",
+          tags: ["openai"],
+          consumes: ["multipart/form-data"],
+        },
+      },
+      (request, reply) =>
+        whileAsked(request, async (asking) => {
+          if (!(request.body instanceof FormData)) return refuse("", "must be multipart/form-data");
+          const asked = await readForm(request.body, task === "translate");
+          const { model } = await models.resolve(asking.caller, asked.request.model);
+          const whole = { ...asked.request, model };
+          if (!asked.stream) {
+            const spoken: EnginePart<"transcribe">[] = [];
+            const answer = await calls.run(asking, "transcribe", whole, (part) => spoken.push(part));
+            const { type, body } = asked.tell(spoken, answer, task);
+            return reply.type(type).serializer(typeof body === "string" ? String : JSON.stringify).send(body);
+          }
+          return stream(asking, reply, whole);
+        }),
+    );
+
+  const stream = (asking: Asking, reply: Parameters<typeof streamed>[0], request: Parsed["request"]): Promise<void> =>
+    streamed(
+      reply,
+      streams.events,
+      async (out) => {
+        const say = (data: Fields & { readonly type: string }): void => out.write(`event: ${data.type}\ndata: ${JSON.stringify(data)}\n\n`);
+        const spoken: EnginePart<"transcribe">[] = [];
+        await calls.run(asking, "transcribe", request, (part) => {
+          spoken.push(part);
+          say({ type: "transcript.text.delta", delta: part.text });
+        });
+        say({ type: "transcript.text.done", text: textOf(spoken) });
+      },
+      (reason) => `event: error\ndata: ${JSON.stringify({ type: "error", ...openAiError(reason) })}\n\n`,
+    ); // prettier-ignore
+
+  interface Parsed {
+    readonly request: Omit<EngineRequest<"transcribe">, "id" | "timeoutMs" | "person" | "key"> & { readonly model: string };
+    readonly stream: boolean;
+    readonly tell: (typeof transcripts)[string];
+  } // prettier-ignore
+
+  async function readForm(form: FormData, translate: boolean): Promise<Parsed> {
+    const fields: Fields = Object.fromEntries(form.entries());
+    const textIn = (name: string, charsMax: number): string | undefined => {
+      const value = fields[name];
+      if (value === undefined || value === "") return undefined;
+      if (typeof value !== "string" || value.length > charsMax) return refuse(`/${name}`, `must be a text of at most ${charsMax} characters`);
+      return demand(readText(`/${name}`, value));
+    }; // prettier-ignore
+    const { file } = fields;
+    if (!(file instanceof File)) return refuse("/file", "must be a file");
+    const max = at.limits.mediaBytesMax;
+    if (file.size > max) throw new PlexusError(failure("TOO_LARGE", { limit: "mediaBytesMax", max }));
+    if (form.getAll("timestamp_granularities[]").includes("word"))
+      refuse("/timestamp_granularities", "only segments are supported");
+    const format = textIn("response_format", 32) ?? "json";
+    const tell = Object.hasOwn(transcripts, format) ? transcripts[format] : undefined;
+    if (tell === undefined) return refuse("/response_format", `must be ${Object.keys(transcripts).join(", ")}`);
+    const ending = soundTypes[/\.(\w+)$/.exec(file.name)?.[1]?.toLowerCase() ?? ""];
+    const mediaType = file.type.startsWith("audio/") ? (file.type.split(";", 1)[0] as string) : ending;
+    if (mediaType === undefined) return refuse("/file", "must be a sound: wav, mp3, flac, ogg, m4a or webm");
+    const model = textIn("model", 200);
+    if (model === undefined) return refuse("/model", "must be the name of a model");
+    const language = textIn("language", 32);
+    const prompt = textIn("prompt", 4_096);
+    return {
+      request: {
+        model,
+        audio: { type: "audio", mediaType, bytes: new Uint8Array(await file.arrayBuffer()) },
+        ...(language !== undefined && { language }),
+        ...(prompt !== undefined && { prompt }),
+        ...(translate && { translate }),
+      },
+      stream: textIn("stream", 8) === "true",
+      tell,
+    };
+  }
+}

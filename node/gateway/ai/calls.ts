@@ -1,0 +1,210 @@
+/** Calls of engines for requests: each has a place, an end, and a client who may go away.
+ *
+ *      request ─► a place of its person (at most `callsPerPersonMax`; others wait, the person's keys take turns)
+ *                   └─► engine ─► parts … ─► answer, or its failure; the place is free again
+ *                          ▲ cancelled with the signal: the client is gone, or another call of the request has failed */
+import type { FastifyRequest } from "fastify";
+import {
+  failure,
+  failureOf,
+  PlexusError,
+  type EngineAnswer,
+  type EngineName,
+  type EnginePart,
+  type EngineRequest,
+  type Failure,
+  type GenerationPart,
+} from "../../../protocols/index.ts";
+import { engineOf } from "../../../runtimes/engine.ts";
+import { FairQueue } from "../../../runtimes/fair-queue.ts";
+import type { Caller } from "../accounts.ts";
+import { callerOf } from "../http.ts";
+import type { GatewayContext } from "../options.ts";
+import { randomId } from "../tokens.ts";
+
+/** Who asks, and until when. */
+export interface Asking {
+  readonly caller: Caller;
+  readonly signal: AbortSignal;
+}
+
+/** A request of an engine without what every call is given. */
+export type Asked<Name extends EngineName> = Omit<EngineRequest<Name>, "id" | "timeoutMs" | "person" | "key">;
+
+/** Runs calls. */
+export interface Calls {
+  /** Runs one to its end. Rejects with a PlexusError. What another node says counts, too, and may be more than any answer: TOO_LARGE. */
+  run<Name extends EngineName>(
+    asking: Asking,
+    engine: Name,
+    request: Asked<Name>,
+    onPart?: (part: EnginePart<Name>) => void,
+  ): Promise<EngineAnswer<Name>>;
+}
+
+/** Runs `work` for as long as the client of the request is there. */
+export async function whileAsked<T>(request: FastifyRequest, work: (asking: Asking) => Promise<T>): Promise<T> {
+  const { socket } = request.raw;
+  const gone = new AbortController();
+  const leave = (): void => gone.abort();
+  if (socket.destroyed) leave();
+  else socket.once("close", leave);
+  try {
+    return await work({ caller: callerOf(request), signal: gone.signal });
+  } finally {
+    socket.off("close", leave);
+  }
+}
+
+/** Runs several calls as one: when one fails, the others are cancelled. */
+export async function together<T>(
+  asking: Asking,
+  count: number,
+  work: (asking: Asking, index: number) => Promise<T>,
+): Promise<readonly T[]> {
+  if (count === 1) return [await work(asking, 0)];
+  const failed = new AbortController();
+  const all = { caller: asking.caller, signal: AbortSignal.any([asking.signal, failed.signal]) };
+  const each = Array.from({ length: count }, (_, index) =>
+    work(all, index).catch((error: unknown) => {
+      failed.abort();
+      throw error;
+    }),
+  );
+  const ends = await Promise.allSettled(each);
+  // The first that failed says why; those that it ended say that they were cancelled.
+  const faults = ends.flatMap((end) => (end.status === "rejected" ? [end.reason as unknown] : []));
+  const fault = faults.find((reason) => failureOf(reason).code !== "CANCELLED") ?? faults[0];
+  if (fault !== undefined) throw fault;
+  return ends.flatMap((end) => (end.status === "fulfilled" ? [end.value] : []));
+}
+
+interface Waiting {
+  readonly begin: () => void;
+  readonly refuse: (reason: Failure) => void;
+}
+
+interface Line {
+  running: number;
+  readonly waiting: FairQueue<Waiting>;
+}
+
+const gone = (): Failure => failure("BAD_REQUEST", { reason: "the client is gone" });
+
+/** Makes it. */
+export function createCalls(at: GatewayContext): Calls {
+  const { clock, limits } = at;
+  const lines = new Map<string, Line>();
+
+  /** Waits for a place of the caller's; resolves with the function that gives it back. */
+  function place({ caller, signal }: Asking): Promise<() => void> | (() => void) {
+    const line = lines.get(caller.user) ?? { running: 0, waiting: new FairQueue<Waiting>() };
+    lines.set(caller.user, line);
+    const leave = (): void => {
+      line.running -= 1;
+      const next = line.waiting.next();
+      if (next !== undefined) next.begin();
+      else if (line.running === 0) lines.delete(caller.user);
+    };
+    if (line.running < limits.callsPerPersonMax) {
+      line.running += 1;
+      return leave;
+    }
+    return new Promise((resolve, reject) => {
+      const key = `${caller.kind}/${caller.session}`;
+      const over = (): void => {
+        cancelTimer();
+        signal.removeEventListener("abort", stop);
+      };
+      const waiting: Waiting = {
+        begin() {
+          over();
+          line.running += 1;
+          resolve(leave);
+        },
+        refuse(reason) {
+          over();
+          reject(new PlexusError(reason));
+        },
+      };
+      const leaveLine = (reason: Failure): void => {
+        line.waiting.leave(key, "", waiting);
+        waiting.refuse(reason);
+      };
+      const stop = (): void => leaveLine(gone());
+      const cancelTimer = clock.after(limits.completionTimeoutMs, () =>
+        leaveLine(failure("GENERATION_TIMEOUT", { timeoutMs: limits.completionTimeoutMs })),
+      );
+      signal.addEventListener("abort", stop);
+      const max = limits.callsWaitingPerPersonMax;
+      const full = failure("RATE_LIMITED", { limit: "callsWaitingPerPersonMax", max, retryAfterMs: 1_000 });
+      const joined = line.waiting.join(key, "", waiting, { max, perShareMax: max });
+      if (joined.type === "full") waiting.refuse(full);
+      else if (joined.type === "displaced") joined.item.refuse(full);
+    });
+  }
+
+  function call<Name extends EngineName>(
+    { caller, signal }: Asking,
+    name: Name,
+    asked: Asked<Name>,
+    timeoutMs: number,
+    onPart: (part: EnginePart<Name>) => void,
+  ): Promise<EngineAnswer<Name>> {
+    const max = limits.completionTextBytesMax;
+    let bytes = 0;
+    return new Promise((resolve, reject) => {
+      const request = {
+        ...asked,
+        id: `v1-${randomId(at.random)}`,
+        timeoutMs,
+        // Whoever asks takes the turn, also with somebody else's agent.
+        person: caller.actor,
+        key: `${caller.kind}/${caller.session}`,
+      } as unknown as EngineRequest<Name>;
+      const run = engineOf(at.engines, name).call(request, (said) => {
+        if (bytes > max) return;
+        if (said.type === "answered") {
+          signal.removeEventListener("abort", cancel);
+          if (said.result.ok) resolve(said.result.value as EngineAnswer<Name>);
+          else reject(new PlexusError(said.result.error));
+          return;
+        }
+        const part = said.part as EnginePart<Name>;
+        bytes += sizeOf(part);
+        if (bytes <= max) return onPart(part);
+        run.cancel();
+        signal.removeEventListener("abort", cancel);
+        reject(new PlexusError(failure("TOO_LARGE", { limit: "completionTextBytesMax", max })));
+      });
+      // Nobody reads what would be written.
+      const cancel = (): void => run.cancel();
+      signal.addEventListener("abort", cancel);
+    });
+  }
+
+  return {
+    async run(asking, engine, request, onPart = () => undefined) {
+      if (asking.signal.aborted) throw new PlexusError(gone());
+      const sinceMs = clock.monotonicMs();
+      const placed = place(asking);
+      const leave = typeof placed === "function" ? placed : await placed;
+      try {
+        const leftMs = limits.completionTimeoutMs - (clock.monotonicMs() - sinceMs);
+        return await call(asking, engine, request, leftMs, onPart);
+      } finally {
+        leave();
+      }
+    },
+  };
+}
+
+/** Bytes of a part, about. */
+function sizeOf(part: EnginePart): number {
+  if ("bytes" in part) return part.bytes.byteLength;
+  const { thought, calls } = part as GenerationPart;
+  let size = Buffer.byteLength(part.text);
+  if (thought !== undefined) size += Buffer.byteLength(thought);
+  if (calls !== undefined) for (const one of calls) size += Buffer.byteLength(one.arguments) + one.name.length;
+  return size;
+}

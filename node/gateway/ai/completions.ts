@@ -1,0 +1,115 @@
+/** OpenAI: completions, the older interface: a prompt in, text out. */
+import { Type } from "typebox";
+import type { GenerationAnswer, TokenLogprob } from "../../../protocols/index.ts";
+import { demand } from "../refusals.ts";
+import { together } from "./calls.ts";
+import { finishOf, usageOf } from "./chat.ts";
+import { add, isEmpty, maybe, nothingWritten, readSampling, readStops, readText, refuseUnsupported, type Unsupported, type Wanted, type Written } from "./conversation.ts"; // prettier-ignore
+import { openAiError } from "./errors.ts";
+import { refuse } from "./media.ts";
+import { streamed, streams } from "./outgoing.ts";
+import { addPost, checkTexts, generator, newId, nowSeconds, type Surface } from "./surface.ts";
+
+const completionRequest = Type.Object({
+  model: Type.String({ maxLength: 200 }),
+  prompt: maybe(Type.Union([Type.String(), Type.Array(Type.String(), { minItems: 1 })])),
+  stream: maybe(Type.Boolean()),
+  stream_options: maybe(Type.Object({ include_usage: Type.Optional(Type.Boolean()) })),
+  n: maybe(Type.Integer({ minimum: 1 })),
+  stop: maybe(Type.Union([Type.String(), Type.Array(Type.String())])),
+  max_tokens: maybe(Type.Integer({ minimum: 1 })),
+  temperature: maybe(Type.Number({ minimum: 0, maximum: 2 })),
+  top_p: maybe(Type.Number({ minimum: 0, maximum: 1 })),
+  seed: maybe(Type.Integer()),
+  logprobs: maybe(Type.Integer({ minimum: 0, maximum: 5 })),
+});
+
+const leaveOut = (says: string) => `${says}; leave it out`;
+const unsupported: readonly Unsupported[] = [
+  ["best_of", (value) => value === 1, leaveOut("best_of is not supported")],
+  ["echo", (value) => value === false, leaveOut("to repeat the prompt is not supported")],
+  ["suffix", (value) => value === "", leaveOut("to fill in before a suffix is not supported")],
+  ["logit_bias", isEmpty, leaveOut("logit_bias is not supported")],
+  ["frequency_penalty", (value) => value === 0, leaveOut("penalties are not supported")],
+  ["presence_penalty", (value) => value === 0, leaveOut("penalties are not supported")],
+];
+
+/** The older form of probabilities: lists beside each other. */
+function listsOf(told: readonly TokenLogprob[]) {
+  let at = 0;
+  return {
+    tokens: told.map(({ token }) => token),
+    token_logprobs: told.map(({ logprob }) => logprob),
+    top_logprobs: told.map(({ top = [] }) => Object.fromEntries(top.map((one) => [one.token, one.logprob]))),
+    text_offset: told.map(({ token }) => (at += token.length) - token.length),
+  };
+}
+
+/** Adds it. */
+export function addCompletions(surface: Surface): void {
+  const { at } = surface;
+  const about = { summary: "Writes what follows a prompt", tag: "openai", body: completionRequest };
+  addPost(surface, "/v1/completions", about, async (posted) => {
+    const { body, asking, reply } = posted;
+    demand(refuseUnsupported(body, unsupported));
+    checkTexts(posted, at);
+    const prompts = typeof body.prompt === "string" ? [body.prompt] : (body.prompt ?? [""]);
+    const each = body.n ?? 1;
+    const count = prompts.length * each;
+    const max = at.limits.choicesMax;
+    if (count > max) refuse(each > 1 ? "/n" : "/prompt", `at most ${max} choices of all prompts`);
+    const { logprobs } = body;
+    const wantedFor = (prompt: string, index: number): Wanted => ({
+      messages: [{ role: "user", content: demand(readText(`/prompt/${index}`, prompt)) }],
+      sampling: readSampling({ temperature: body.temperature, topP: body.top_p, seed: body.seed, maxTokens: body.max_tokens }),
+      stop: demand(readStops("/stop", body.stop)),
+      ...(typeof logprobs === "number" && { logprobs }),
+      parallel: true,
+    }); // prettier-ignore
+    const generates = await Promise.all(
+      prompts.map((prompt, index) => generator(surface, asking, body.model, wantedFor(prompt, index))),
+    );
+    const head = { id: newId(at, "cmpl-"), object: "text_completion", created: nowSeconds(at), model: body.model };
+    const choice = (index: number, text: string, told: readonly TokenLogprob[] = [], answer?: GenerationAnswer) => ({
+      index,
+      text,
+      logprobs: told.length === 0 ? null : listsOf(told),
+      finish_reason: answer === undefined ? null : finishOf(answer),
+    });
+    /** All choices; the usage has each prompt once. */
+    const run = async (onPart: (index: number, part: Parameters<typeof add>[1]) => void, onEnd: (index: number, answer: GenerationAnswer) => void) => {
+      const answers = await together(asking, count, async (one, index) => {
+        const of = Math.floor(index / each);
+        const answer = await generates[of]!(one, index % each, (part) => onPart(index, part));
+        onEnd(index, answer);
+        return answer;
+      });
+      const usages = prompts.map((_, of) => usageOf(answers.slice(of * each, (of + 1) * each)));
+      const sum = (name: "prompt_tokens" | "completion_tokens" | "total_tokens") => usages.reduce((total, usage) => total + usage[name], 0);
+      return { answers, usage: { prompt_tokens: sum("prompt_tokens"), completion_tokens: sum("completion_tokens"), total_tokens: sum("total_tokens") } };
+    }; // prettier-ignore
+    if (body.stream !== true) {
+      const choices: Written[] = Array.from({ length: count }, nothingWritten);
+      const { answers, usage } = await run(
+        (index, part) => void add(choices[index] as Written, part, { parallel: true }),
+        () => undefined,
+      );
+      const made = choices.map(({ text, logprobs: told }, index) => choice(index, text, told, answers[index]));
+      return { ...head, choices: made, usage };
+    }
+    return streamed(
+      reply,
+      streams.events,
+      async (out) => {
+        const say = (data: object): void => out.write(`data: ${JSON.stringify(data)}\n\n`);
+        const { usage } = await run(
+          (index, part) => say({ ...head, choices: [choice(index, part.text, part.logprobs)] }),
+          (index, answer) => say({ ...head, choices: [choice(index, "", [], answer)] }),
+        );
+        if (body.stream_options?.include_usage === true) say({ ...head, choices: [], usage });
+        out.write("data: [DONE]\n\n");
+      },
+      (reason) => `data: ${JSON.stringify(openAiError(reason))}\n\n`,
+    );
+  });
+}

@@ -1,0 +1,183 @@
+/** What a request asks of `generate`, whatever its wire: pieces that the surfaces read with, and what they make of the parts. */
+import { Type, type Static, type TSchema } from "typebox";
+import {
+  failure,
+  ok,
+  refused,
+  textFault,
+  wireLimits,
+  type Format,
+  type GenerationAnswer,
+  type GenerationPart,
+  type Result,
+  type Sampling,
+  type TokenLogprob,
+  type Tool,
+  type ToolCall,
+  type ToolChoice,
+} from "../../../protocols/index.ts";
+import type { GatewayLimits } from "../limits.ts";
+import type { Asked } from "./calls.ts";
+import { createMediaReader, wrong, type MediaReader } from "./media.ts";
+
+/** Clients send null for what they do not set. */
+export const maybe = <T extends TSchema>(type: T) => Type.Optional(Type.Union([type, Type.Null()]));
+
+/** Fields of a body as they come. */
+export type Fields = Readonly<Record<string, unknown>>;
+
+/** Whether a value is an object with fields. */
+export const isFields = (value: unknown): value is Fields =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+/** Whether a value is not set. */
+export const isAbsent = (value: unknown): value is null | undefined => value === undefined || value === null;
+/** Whether a value has nothing in it. */
+export const isEmpty = (value: unknown): boolean =>
+  typeof value === "object" && value !== null && Object.keys(value).length === 0;
+
+/** What a request asks for, less the model. */
+export type Wanted = Omit<Asked<"generate">, "model"> & {
+  /** False: one call a turn at most; further ones are left out. */
+  readonly parallel: boolean;
+};
+
+/** A field that would make another answer and that nothing here can follow: its name, the values that ask for nothing, what to say to others. */
+export type Unsupported = readonly [name: string, asksNothing: (value: unknown, body: Fields) => boolean, says: string];
+
+/** Refuses the first of these that asks for something. */
+export function refuseUnsupported(body: Fields, rows: readonly Unsupported[]): Result<undefined> {
+  for (const [name, asksNothing, says] of rows) {
+    const value = body[name];
+    if (!isAbsent(value) && !asksNothing(value, body)) return wrong(`/${name}`, says);
+  }
+  return ok(undefined);
+}
+
+const stopTextsMax = 8;
+const stopCharsMax = 64;
+
+/** Texts that end an answer. */
+export function readStops(path: string, given: string | readonly string[] | null | undefined): Result<readonly string[]> {
+  const stop = typeof given === "string" ? [given] : (given ?? []);
+  if (stop.length > stopTextsMax || stop.some((text) => text === "" || text.length > stopCharsMax))
+    return wrong(path, `at most ${stopTextsMax} texts of 1 to ${stopCharsMax} characters`);
+  return ok(stop);
+} // prettier-ignore
+
+/** A text of a prompt. */
+export function readText(path: string, text: string): Result<string> {
+  const fault = textFault(text, "prompt");
+  return fault === undefined ? ok(text) : wrong(path, fault);
+}
+
+/** How tokens are picked. */
+export const readSampling = (given: {
+  readonly temperature?: number | null | undefined;
+  readonly topP?: number | null | undefined;
+  readonly maxTokens?: number | null | undefined;
+  readonly seed?: number | null | undefined;
+}): Sampling => ({
+  ...(!isAbsent(given.temperature) && { temperature: given.temperature }),
+  ...(!isAbsent(given.topP) && { topP: given.topP }),
+  // More than we ever write is no error: the answer ends with `length` as it would there.
+  ...(!isAbsent(given.maxTokens) && { maxTokens: Math.min(given.maxTokens, wireLimits.maxTokensMax) }),
+  ...(!isAbsent(given.seed) && { seed: given.seed & 0x7fffffff }),
+});
+
+/** A function as every wire describes it. */
+export const functionSchema = Type.Object({
+  name: Type.String({ pattern: "^[A-Za-z0-9_.:-]{1,128}$", description: "letters, digits, _ . : -" }),
+  description: maybe(Type.String({ maxLength: 16_384 })),
+  parameters: maybe(Type.Record(Type.String(), Type.Unknown())),
+});
+
+/** Reads one function. */
+export function readTool(path: string, { name, description, parameters }: Static<typeof functionSchema>): Result<Tool> {
+  const text = readText(`${path}/description`, description ?? "");
+  if (!text.ok) return text;
+  return ok({ name, ...(text.value !== "" && { description: text.value }), ...(parameters && { parameters }) });
+}
+
+/** Checks tools and the choice among them. */
+export function checkTools(
+  tools: readonly Tool[],
+  choice: ToolChoice | undefined,
+  at: { readonly tools: string; readonly choice: string },
+  limits: GatewayLimits,
+): Result<Pick<Wanted, "tools" | "toolChoice">> {
+  const max = limits.completionToolsMax;
+  if (tools.length > max) return refused(failure("TOO_LARGE", { limit: "completionToolsMax", max }));
+  if (new Set(tools.map(({ name }) => name)).size < tools.length) return wrong(at.tools, "two tools have one name");
+  if (tools.length === 0)
+    return choice === undefined || choice === "auto" || choice === "none"
+      ? ok({})
+      : wrong(at.choice, "there are no tools to choose from");
+  if (typeof choice === "object" && !tools.some(({ name }) => name === choice.name))
+    return wrong(at.choice, `no tool is called ${choice.name}`);
+  return ok({ tools, ...(choice !== undefined && { toolChoice: choice }) });
+}
+
+/** Reads calls that a model is said to have made. */
+export function readCall(path: string, call: ToolCall): Result<ToolCall> {
+  if (call.id.length > 256 || call.name.length > 256) return wrong(path, "an id or name is too long");
+  const text = readText(path, call.arguments);
+  return text.ok ? ok(call) : text;
+}
+
+/** The format `json_schema` in its two forms, and the others. */
+export function readFormat(path: string, format: unknown): Result<Format | undefined> {
+  if (isAbsent(format)) return ok(undefined);
+  if (!isFields(format)) return wrong(path, "must be an object");
+  if (format["type"] === "text") return ok(undefined);
+  if (format["type"] === "json_object") return ok({ type: "json" });
+  if (format["type"] !== "json_schema") return wrong(`${path}/type`, "must be text, json_object or json_schema");
+  const holder = isFields(format["json_schema"]) ? format["json_schema"] : format;
+  const { schema } = holder;
+  const where = holder === format ? `${path}/schema` : `${path}/json_schema/schema`;
+  return isFields(schema) ? ok({ type: "schema", schema }) : wrong(where, "must be a JSON schema");
+}
+
+/** A reader of media for one request. */
+export const mediaFor = (limits: GatewayLimits): MediaReader => createMediaReader(limits.mediaBytesMax);
+
+/** What came of one generation. */
+export interface Written {
+  text: string;
+  thought: string;
+  readonly calls: ToolCall[];
+  readonly logprobs: TokenLogprob[];
+}
+
+/** Nothing yet. */
+export const nothingWritten = (): Written => ({ text: "", thought: "", calls: [], logprobs: [] });
+
+/** Adds a part, and gives it as it counts: without the calls that are too many. */
+export function add(written: Written, part: GenerationPart, wanted: Pick<Wanted, "parallel">): GenerationPart {
+  written.text += part.text;
+  if (part.thought !== undefined) written.thought += part.thought;
+  if (part.logprobs !== undefined) written.logprobs.push(...part.logprobs);
+  if (part.calls === undefined) return part;
+  const calls = wanted.parallel ? part.calls : part.calls.slice(0, Math.max(0, 1 - written.calls.length));
+  written.calls.push(...calls);
+  return { ...part, calls };
+}
+
+/** What generations took together: of one prompt. */
+export function sumOf(answers: readonly GenerationAnswer[]): Required<Omit<GenerationAnswer, "end">> {
+  const [first] = answers;
+  return {
+    promptTokens: first?.promptTokens ?? 0,
+    cachedTokens: first?.cachedTokens ?? 0,
+    completionTokens: answers.reduce((sum, { completionTokens }) => sum + completionTokens, 0),
+  };
+}
+
+/** What a tool or a model was given as arguments, as an object. */
+export function parsedArguments(text: string): Fields {
+  try {
+    const value: unknown = JSON.parse(text);
+    return isFields(value) ? value : {};
+  } catch {
+    return {};
+  }
+}

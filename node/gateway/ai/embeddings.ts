@@ -1,0 +1,90 @@
+/** OpenAI: embeddings. And reranking, in the form that Jina, Cohere and their clients share. */
+import { Type } from "typebox";
+import { failure, floatsOf, PlexusError } from "../../../protocols/index.ts";
+import { demand } from "../refusals.ts";
+import { maybe, readText } from "./conversation.ts";
+import { refuse } from "./media.ts";
+import { addPost, checkTexts, newId, type Surface } from "./surface.ts";
+
+const embeddingRequest = Type.Object({
+  model: Type.String({ maxLength: 200 }),
+  input: Type.Union([Type.String(), Type.Array(Type.Unknown(), { minItems: 1 })]),
+  encoding_format: maybe(Type.Union([Type.Literal("float"), Type.Literal("base64")])),
+  dimensions: maybe(Type.Integer({ minimum: 1 })),
+});
+
+const rerankRequest = Type.Object({
+  model: Type.String({ maxLength: 200 }),
+  query: Type.String(),
+  documents: Type.Array(Type.Union([Type.String(), Type.Object({ text: Type.String() })]), { minItems: 1 }),
+  top_n: maybe(Type.Integer({ minimum: 1 })),
+  return_documents: maybe(Type.Boolean()),
+});
+
+/** Texts to embed, as OpenAI and Ollama send them. Error: BAD_REQUEST, TOO_LARGE. */
+export function readInputs(path: string, input: unknown, max: number): readonly string[] {
+  const inputs: readonly unknown[] = Array.isArray(input) ? input : [input];
+  if (inputs.length > max) throw new PlexusError(failure("TOO_LARGE", { limit: "embeddingInputsMax", max }));
+  return inputs.map((text, index) =>
+    typeof text === "string"
+      ? demand(readText(`${path}/${index}`, text))
+      : refuse(path, "must be a text or texts; numbers of tokens are not supported"),
+  );
+}
+
+/** Refuses a length that the model's vectors do not have: to cut one would make another vector of it. */
+export function checkDimensions(wanted: number | null | undefined, vector: Uint8Array | undefined): void {
+  const has = (vector?.byteLength ?? 0) / 4;
+  if (typeof wanted === "number" && wanted !== has)
+    refuse("/dimensions", `the vectors of this model have ${has} dimensions; leave it out`);
+}
+
+/** Adds them. */
+export function addEmbeddings(surface: Surface): void {
+  const { at, calls, models } = surface;
+  const max = at.limits.embeddingInputsMax;
+  const embeddings = { summary: "Vectors of texts", tag: "openai", body: embeddingRequest };
+  addPost(surface, "/v1/embeddings", embeddings, async (posted) => {
+    const { body, asking } = posted;
+    checkTexts(posted, at);
+    const inputs = readInputs("/input", body.input, max);
+    const { model } = await models.resolve(asking.caller, body.model);
+    const { vectors, promptTokens } = await calls.run(asking, "embed", { model, inputs });
+    checkDimensions(body.dimensions, vectors[0]);
+    return {
+      object: "list",
+      model: body.model,
+      data: vectors.map((vector, index) => ({
+        object: "embedding",
+        index,
+        embedding: body.encoding_format === "base64" ? Buffer.from(vector).toString("base64") : [...floatsOf(vector)],
+      })),
+      usage: { prompt_tokens: promptTokens, total_tokens: promptTokens },
+    };
+  });
+
+  const rerank = { summary: "How well documents answer a query", tag: "rerank", body: rerankRequest };
+  addPost(surface, "/v1/rerank", rerank, async (posted) => {
+    const { body, asking } = posted;
+    checkTexts(posted, at);
+    const texts = body.documents.map((one) => (typeof one === "string" ? one : one.text));
+    const documents = readInputs("/documents", texts, max);
+    const query = demand(readText("/query", body.query));
+    const { model } = await models.resolve(asking.caller, body.model);
+    const { scores, promptTokens } = await calls.run(asking, "rerank", { model, query, documents });
+    const results = scores.map((score, index) => ({
+      index,
+      relevance_score: score,
+      ...(body.return_documents === true && { document: { text: documents[index] } }),
+    }));
+    return {
+      id: newId(at, "rerank-"),
+      model: body.model,
+      // Equal ones keep their order.
+      results: results
+        .toSorted((one, other) => other.relevance_score - one.relevance_score)
+        .slice(0, body.top_n ?? undefined),
+      usage: { prompt_tokens: promptTokens, total_tokens: promptTokens },
+    };
+  });
+}

@@ -1,0 +1,88 @@
+/** Names that a request may ask by: models of all nodes, and the caller's agents as `agent:OWNER.NAME`. */
+import {
+  actorId,
+  engineNames,
+  failure,
+  isKey,
+  PlexusError,
+  type AgentView,
+  type ModelInfo,
+  type Sampling,
+  type UserView,
+} from "../../../protocols/index.ts";
+import { engineOf } from "../../../runtimes/engine.ts";
+import type { Caller } from "../accounts.ts";
+import type { GatewayContext } from "../options.ts";
+import { demand } from "../refusals.ts";
+
+const agentPrefix = "agent:";
+
+/** One that may be asked. */
+export interface Listed {
+  readonly name: string;
+  readonly owner: string;
+  /** Of a model; absent for an agent. */
+  readonly info?: ModelInfo;
+}
+
+/** What a name stands for: an agent lends its persona, model and settings; its conversation is not touched. */
+export interface Resolved {
+  readonly model: string;
+  readonly persona: string;
+  readonly sampling: Sampling;
+}
+
+/** Reads names. */
+export interface Models {
+  /** When the node began to serve them: nothing else is known of their age. */
+  readonly sinceMs: number;
+  list(caller: Caller): Promise<readonly Listed[]>;
+  /** Error: MODEL_NOT_FOUND. */
+  find(caller: Caller, name: string): Promise<Listed>;
+  resolve(caller: Caller, name: string): Promise<Resolved>;
+}
+
+/** Makes it. */
+export function createModels(at: GatewayContext): Models {
+  const { kernel, limits } = at;
+  const ask = async (caller: Caller, to: `${string}/${string}`) =>
+    demand(await kernel.ask({ to, from: caller.actor, message: { type: "describe" }, timeoutMs: limits.askTimeoutMs }));
+
+  /** Each model once, whatever engines it is a model of; those that failed to load not at all. */
+  function served(): ReadonlyMap<string, ModelInfo> {
+    const all = new Map<string, ModelInfo>();
+    for (const engine of engineNames)
+      for (const info of engineOf(at.engines, engine).models())
+        if (info.state !== "failed" && !all.has(info.model)) all.set(info.model, info);
+    return all;
+  }
+
+  const models: Models = {
+    sinceMs: at.clock.nowMs(),
+    async list(caller) {
+      const { agents } = (await ask(caller, caller.actor)) as UserView;
+      return [
+        ...[...served().values()].map((info): Listed => ({ name: info.model, owner: "plexus", info })),
+        ...agents.map((agent) => ({ name: `${agentPrefix}${agent.replace(/^agent\//, "")}`, owner: caller.user })),
+      ];
+    },
+    async find(caller, name) {
+      const wanted = untagged(name, served());
+      const found = (await models.list(caller)).find((one) => one.name === wanted);
+      if (found === undefined) throw new PlexusError(failure("MODEL_NOT_FOUND", { model: name.slice(0, 200) }));
+      return found;
+    },
+    async resolve(caller, name) {
+      if (!name.startsWith(agentPrefix)) return { model: untagged(name, served()), persona: "", sampling: {} };
+      const key = untagged(name).slice(agentPrefix.length);
+      if (!isKey(key)) throw new PlexusError(failure("MODEL_NOT_FOUND", { model: name }));
+      const { model, persona, sampling } = (await ask(caller, actorId("agent", key))) as AgentView;
+      return { model, persona, sampling };
+    },
+  };
+  return models;
+}
+
+/** Ollama's clients write `NAME:latest` for a name without a tag. */
+const untagged = (name: string, known?: ReadonlyMap<string, unknown>): string =>
+  known?.has(name) === true ? name : name.replace(/:latest$/, "");

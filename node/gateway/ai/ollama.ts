@@ -1,0 +1,398 @@
+/** Ollama: lists, generate, chat and embeddings. Streams are lines of JSON, and are the default. */
+import { Type, type Static } from "typebox";
+import {
+  failure,
+  floatsOf,
+  PlexusError,
+  type ChatMessage,
+  type EngineAnswer,
+  type Format,
+  type GenerationPart,
+  type Media,
+  type ModelInfo,
+  type TokenLogprob,
+  type ToolCall,
+} from "../../../protocols/index.ts";
+import { callerOf } from "../http.ts";
+import { demand } from "../refusals.ts";
+import {
+  add,
+  checkTools,
+  functionSchema,
+  isAbsent,
+  isFields,
+  maybe,
+  mediaFor,
+  nothingWritten,
+  parsedArguments,
+  readSampling,
+  readStops,
+  readText,
+  readTool,
+  refuseUnsupported,
+  type Unsupported,
+  type Wanted,
+  type Written,
+} from "./conversation.ts";
+import { checkDimensions, readInputs } from "./embeddings.ts";
+import { ollamaError } from "./errors.ts";
+import { imageType, type MediaReader, refuse } from "./media.ts";
+import type { Listed } from "./models.ts";
+import { streamed, streams } from "./outgoing.ts";
+import { addPost, checkMessages, checkTexts, generator, type Posted, type Surface } from "./surface.ts";
+
+/** The version of the interface that is followed: clients look at it to learn what a server can do. */
+const interfaceVersion = "0.12.6";
+
+const options = maybe(
+  Type.Object({
+    temperature: maybe(Type.Number()),
+    top_p: maybe(Type.Number()),
+    seed: maybe(Type.Integer()),
+    num_predict: maybe(Type.Integer()),
+    stop: maybe(Type.Union([Type.String(), Type.Array(Type.String())])),
+  }),
+);
+const common = {
+  model: Type.String({ maxLength: 200 }),
+  stream: maybe(Type.Boolean()),
+  format: maybe(Type.Unknown()),
+  think: maybe(Type.Unknown()),
+  logprobs: maybe(Type.Boolean()),
+  top_logprobs: maybe(Type.Integer({ minimum: 0, maximum: 20 })),
+  options,
+};
+const images = maybe(Type.Array(Type.String()));
+const generateRequest = Type.Object({
+  ...common,
+  prompt: maybe(Type.String()),
+  system: maybe(Type.String()),
+  images,
+});
+const chatRequest = Type.Object({
+  ...common,
+  messages: maybe(
+    Type.Array(
+      Type.Object({
+        role: Type.String({ maxLength: 32 }),
+        content: maybe(Type.String()),
+        images,
+        tool_calls: maybe(
+          Type.Array(
+            Type.Object({ function: Type.Object({ name: Type.String(), arguments: Type.Optional(Type.Unknown()) }) }),
+            { maxItems: 256 },
+          ),
+        ),
+        tool_name: maybe(Type.String()),
+      }),
+    ),
+  ),
+  tools: maybe(Type.Array(Type.Object({ type: Type.Optional(Type.String()), function: functionSchema }))),
+});
+const embedRequest = Type.Object({
+  model: Type.String({ maxLength: 200 }),
+  input: Type.Union([Type.String(), Type.Array(Type.Unknown(), { minItems: 1 })]),
+  dimensions: maybe(Type.Integer({ minimum: 1 })),
+});
+const embeddingsRequest = Type.Object({ model: Type.String({ maxLength: 200 }), prompt: Type.String() });
+const named = Type.Object({
+  model: Type.Optional(Type.String({ maxLength: 200 })),
+  name: Type.Optional(Type.String({ maxLength: 200 })),
+  stream: maybe(Type.Boolean()),
+});
+
+type Common = Pick<Static<typeof generateRequest>, "format" | "logprobs" | "top_logprobs" | "options">;
+
+const unsupported: readonly Unsupported[] = [
+  ["suffix", (value) => value === "", "to fill in before a suffix is not supported; leave it out"],
+  ["raw", (value) => value === false, "prompts without a template are not supported; leave it out"],
+  ["template", (value) => value === "", "templates are the model's own; leave it out"],
+];
+
+/** What all requests for text share. Options that Plexus has not are passed over, as Ollama does with those that a model has not:
+ *  its clients send all of them always. */
+function readCommon(body: Common): Pick<Wanted, "sampling" | "stop" | "format" | "logprobs"> {
+  const { temperature, top_p: topP, seed, num_predict: most, stop } = body.options ?? {};
+  const within = (value: number | null | undefined, max: number) =>
+    isAbsent(value) ? undefined : Math.min(max, Math.max(0, value));
+  const format = readFormat(body.format);
+  return {
+    sampling: readSampling({
+      temperature: within(temperature, 2),
+      topP: within(topP, 1),
+      seed,
+      // -1: as long as it likes.
+      maxTokens: isAbsent(most) || most < 1 ? undefined : most,
+    }),
+    stop: demand(readStops("/options/stop", stop)),
+    ...(format && { format }),
+    ...(body.logprobs === true && { logprobs: body.top_logprobs ?? 0 }),
+  };
+}
+
+function readFormat(format: unknown): Format | undefined {
+  if (isAbsent(format) || format === "") return undefined;
+  if (format === "json") return { type: "json" };
+  return isFields(format) ? { type: "schema", schema: format } : refuse("/format", "must be json or a schema");
+}
+
+const readImages = (path: string, given: readonly string[] | null | undefined, reader: MediaReader): readonly Media[] =>
+  (given ?? []).map((data, index) =>
+    demand(reader.base64(`${path}/${index}`, { mediaType: imageType(data), data })),
+  ); // prettier-ignore
+
+/** Calls have no ids on this wire: an answer belongs to the first open call of its tool, or to the first open one. */
+function readMessages(given: NonNullable<Static<typeof chatRequest>["messages"]>, reader: MediaReader): readonly ChatMessage[] {
+  let made = 0;
+  const open: ToolCall[] = [];
+  return given.map((message, index): ChatMessage => {
+    const path = `/messages/${index}`;
+    const content = demand(readText(`${path}/content`, message.content ?? ""));
+    switch (message.role) {
+      case "system":
+        return { role: "system", content };
+      case "user": {
+        const media = readImages(`${path}/images`, message.images, reader);
+        return { role: "user", content, ...(media.length > 0 && { media }) };
+      }
+      case "assistant": {
+        const calls = (message.tool_calls ?? []).map((call): ToolCall => {
+          const { name, arguments: input = {} } = call.function;
+          const text = typeof input === "string" ? input : JSON.stringify(input);
+          return { id: `call_${(made += 1)}`, name: name.slice(0, 128), arguments: text };
+        });
+        open.push(...calls);
+        return { role: "assistant", content, ...(calls.length > 0 && { calls }) };
+      }
+      case "tool": {
+        const at = Math.max(0, open.findIndex(({ name }) => name === message.tool_name));
+        const [call] = open.splice(at, 1);
+        if (call === undefined) return refuse(`${path}/role`, "answers no call of a tool");
+        return { role: "tool", content, callId: call.id };
+      }
+      default:
+        return refuse(`${path}/role`, "must be system, user, assistant or tool");
+    }
+  });
+} // prettier-ignore
+
+const logprobsOf = (told: readonly TokenLogprob[] | undefined) =>
+  told === undefined || told.length === 0
+    ? {}
+    : { logprobs: told.map(({ token, logprob, top = [] }) => ({ token, logprob, ...(top.length > 0 && { top_logprobs: top }) })) }; // prettier-ignore
+
+const callOf = ({ name, arguments: text }: ToolCall) => ({ function: { name, arguments: parsedArguments(text) } });
+
+const never = new Date(Date.UTC(2100, 0)).toISOString();
+
+/** What is known of a model, in Ollama's words. */
+const detailsOf = (info: ModelInfo | undefined) => ({
+  parent_model: "",
+  format: info === undefined ? "" : info.runtime === "llama" ? "gguf" : info.runtime,
+  family: info?.runtime ?? "agent",
+  families: [info?.runtime ?? "agent"],
+  parameter_size: "",
+  quantization_level: "",
+});
+const words: Readonly<Record<string, string>> = { chat: "completion", tools: "tools", vision: "vision", embed: "embedding", hearing: "audio" }; // prettier-ignore
+
+/** Adds it. */
+export function addOllama(surface: Surface): void {
+  const { app, at, calls, models } = surface;
+  const tags = ["ollama"];
+  const since = new Date(models.sinceMs).toISOString();
+  const rowOf = ({ name, info }: Listed) => ({
+    name,
+    model: name,
+    modified_at: since,
+    size: info?.sizeBytes ?? 0,
+    digest: "",
+    details: detailsOf(info),
+  });
+  app.get("/api/version", { schema: { summary: "The version of Ollama's interface that is followed", tags } }, async () => ({
+    version: interfaceVersion,
+  })); // prettier-ignore
+  app.get("/api/tags", { config: { access: "user" }, schema: { summary: "Models and agents", tags } }, async (request) => ({
+    models: (await models.list(callerOf(request))).map(rowOf),
+  })); // prettier-ignore
+  app.get("/api/ps", { config: { access: "user" }, schema: { summary: "Models in memory", tags } }, async (request) => ({
+    models: (await models.list(callerOf(request)))
+      .filter(({ info }) => info?.state === "ready")
+      .map((one) => ({
+        ...rowOf(one),
+        expires_at: never,
+        size_vram: (one.info?.device ?? "cpu") === "cpu" ? 0 : (one.info?.sizeBytes ?? 0),
+        context_length: one.info?.contextTokens ?? 0,
+      })),
+  })); // prettier-ignore
+
+  const nameIn = ({ model, name }: Static<typeof named>): string =>
+    model ?? name ?? refuse("/model", "must be the name of a model");
+  addPost(surface, "/api/show", { summary: "One model", tag: "ollama", body: named }, async ({ body, asking }) => {
+    const { info } = await models.find(asking.caller, nameIn(body));
+    return {
+      license: "",
+      modelfile: "",
+      parameters: "",
+      template: "",
+      details: detailsOf(info),
+      model_info: { "general.architecture": "plexus", "plexus.context_length": info?.contextTokens ?? 0 },
+      capabilities: (info?.capabilities ?? ["chat"]).flatMap((one) => words[one] ?? []),
+      modified_at: since,
+    };
+  });
+
+  addPost(surface, "/api/pull", { summary: "Pulls a model", tag: "ollama", body: named }, async (posted) => {
+    const { body, asking, reply } = posted;
+    const name = nameIn(body);
+    const isHere = (await models.list(asking.caller)).some((one) => one.name === name.replace(/:latest$/, ""));
+    if (!isHere) {
+      if (!asking.caller.admin) throw new PlexusError(failure("FORBIDDEN", { reason: "only admins may pull models" }));
+      if (at.pull === undefined)
+        throw new PlexusError(failure("NOT_FOUND", { path: "/api/pull", hint: "this node pulls no models itself: put the file there and name it in `models`" }));
+    }
+    const line = (data: object): string => `${JSON.stringify(data)}\n`;
+    const pull = isHere ? undefined : at.pull?.(name, asking);
+    if (body.stream === false) {
+      for await (const _ of pull ?? []) continue;
+      return { status: "success" };
+    }
+    return streamed(
+      reply,
+      streams.lines,
+      async (out) => {
+        for await (const progress of pull ?? []) out.write(line(progress));
+        out.write(line({ status: "success" }));
+      },
+      (reason) => line(ollamaError(reason)),
+    );
+  }); // prettier-ignore
+
+  /** Runs a request for text. `say` makes the fields of one line. */
+  async function write(
+    { body, asking, reply }: Posted<{ readonly model: string } & Pick<Static<typeof generateRequest>, "stream" | "think">>,
+    wanted: Wanted,
+    say: (written: Pick<Written, "text" | "thought" | "calls">) => object,
+  ): Promise<unknown> {
+    const { clock } = at;
+    const beganMs = clock.monotonicMs();
+    let firstMs: number | undefined;
+    const generate = await generator(surface, asking, body.model, wanted);
+    const head = () => ({ model: body.model, created_at: new Date(clock.nowMs()).toISOString() });
+    const shown = (part: Pick<GenerationPart, "text" | "thought" | "calls">) =>
+      say({ text: part.text, thought: body.think === false ? "" : (part.thought ?? ""), calls: [...(part.calls ?? [])] });
+    const nanos = (fromMs: number, toMs: number) => Math.max(1, Math.round((toMs - fromMs) * 1e6));
+    const lastOf = (answer: EngineAnswer<"generate">) => {
+      const nowMs = clock.monotonicMs();
+      return {
+        done: true,
+        done_reason: answer.end === "length" ? "length" : "stop",
+        total_duration: nanos(beganMs, nowMs),
+        load_duration: 0,
+        prompt_eval_count: answer.promptTokens,
+        prompt_eval_duration: nanos(beganMs, firstMs ?? nowMs),
+        eval_count: answer.completionTokens,
+        eval_duration: nanos(firstMs ?? nowMs, nowMs),
+      };
+    };
+    const written = nothingWritten();
+    const take = (part: GenerationPart): GenerationPart => {
+      firstMs ??= clock.monotonicMs();
+      return add(written, part, wanted);
+    };
+    if (body.stream === false) {
+      const answer = await generate(asking, 0, (part) => void take(part));
+      return { ...head(), ...shown(written), ...logprobsOf(written.logprobs), ...lastOf(answer) };
+    }
+    return streamed(
+      reply,
+      streams.lines,
+      async (out) => {
+        const line = (data: object): void => out.write(`${JSON.stringify({ ...head(), ...data })}\n`);
+        const answer = await generate(asking, 0, (part) => {
+          const one = take(part);
+          line({ ...shown(one), done: false, ...logprobsOf(one.logprobs) });
+        });
+        line({ ...shown({ text: "" }), ...lastOf(answer) });
+      },
+      (reason) => `${JSON.stringify(ollamaError(reason))}\n`,
+    );
+  } // prettier-ignore
+
+  /** A request without a prompt loads the model: it is loaded already, or loads by itself. */
+  const loaded = async ({ body, asking }: Posted<{ readonly model: string }>, fields: object) => {
+    await models.find(asking.caller, body.model);
+    const created = new Date(at.clock.nowMs()).toISOString();
+    return { model: body.model, created_at: created, ...fields, done: true, done_reason: "load" };
+  };
+
+  const generate = { summary: "Writes what follows a prompt", tag: "ollama", body: generateRequest };
+  addPost(surface, "/api/generate", generate, async (posted) => {
+    const { body } = posted;
+    demand(refuseUnsupported(body, unsupported));
+    const reader = mediaFor(at.limits);
+    const media = readImages("/images", body.images, reader);
+    checkTexts(posted, at, reader);
+    if ((body.prompt ?? "") === "" && media.length === 0) return loaded(posted, { response: "" });
+    const system = demand(readText("/system", body.system ?? ""));
+    const content = demand(readText("/prompt", body.prompt ?? ""));
+    const messages: readonly ChatMessage[] = [
+      ...(system === "" ? [] : [{ role: "system" as const, content: system }]),
+      { role: "user", content, ...(media.length > 0 && { media }) },
+    ];
+    return write(posted, { ...readCommon(body), messages, parallel: true }, ({ text, thought }) => ({
+      response: text,
+      ...(thought !== "" && { thinking: thought }),
+    }));
+  });
+
+  const chat = { summary: "Writes the next message of a conversation", tag: "ollama", body: chatRequest };
+  addPost(surface, "/api/chat", chat, async (posted) => {
+    const { body } = posted;
+    const given = body.messages ?? [];
+    checkMessages(given.length, at);
+    const reader = mediaFor(at.limits);
+    const messages = readMessages(given, reader);
+    checkTexts(posted, at, reader);
+    if (messages.length === 0) return loaded(posted, { message: { role: "assistant", content: "" } });
+    const tools = (body.tools ?? []).map((tool, index) => demand(readTool(`/tools/${index}/function`, tool.function)));
+    const offered = demand(checkTools(tools, undefined, { tools: "/tools", choice: "/tools" }, at.limits));
+    const wanted = { ...readCommon(body), ...offered, messages, parallel: true };
+    return write(posted, wanted, ({ text, thought, calls: made }) => ({
+      message: {
+        role: "assistant",
+        content: text,
+        ...(thought !== "" && { thinking: thought }),
+        ...(made.length > 0 && { tool_calls: made.map(callOf) }),
+      },
+    }));
+  });
+
+  const embed = { summary: "Vectors of texts", tag: "ollama", body: embedRequest };
+  addPost(surface, "/api/embed", embed, async (posted) => {
+    const { body, asking } = posted;
+    checkTexts(posted, at);
+    const beganMs = at.clock.monotonicMs();
+    const inputs = readInputs("/input", body.input, at.limits.embeddingInputsMax);
+    const { model } = await models.resolve(asking.caller, body.model);
+    const { vectors, promptTokens } = await calls.run(asking, "embed", { model, inputs });
+    checkDimensions(body.dimensions, vectors[0]);
+    return {
+      model: body.model,
+      embeddings: vectors.map((vector) => [...floatsOf(vector)]),
+      total_duration: Math.max(1, Math.round((at.clock.monotonicMs() - beganMs) * 1e6)),
+      load_duration: 0,
+      prompt_eval_count: promptTokens,
+    };
+  });
+
+  const embeddings = { summary: "The vector of a text", tag: "ollama", body: embeddingsRequest };
+  addPost(surface, "/api/embeddings", embeddings, async (posted) => {
+    const { body, asking } = posted;
+    checkTexts(posted, at);
+    const { model } = await models.resolve(asking.caller, body.model);
+    const inputs = readInputs("/prompt", body.prompt, 1);
+    const { vectors } = await calls.run(asking, "embed", { model, inputs });
+    return { embedding: vectors.flatMap((vector) => [...floatsOf(vector)]) };
+  });
+}

@@ -1,0 +1,155 @@
+/** A response as it is written: its items, and the events that tell of them in their order.
+ *
+ *      created, in_progress ─► for each item: output_item.added ─► its deltas ─► output_item.done ─► completed | incomplete | failed
+ *
+ *  Whole responses are made by the same steps, with nobody to tell. */
+import type { Failure, GenerationAnswer, GenerationPart } from "../../../protocols/index.ts";
+import { logprobOf } from "./chat.ts";
+import { add, nothingWritten, type Fields, type Wanted } from "./conversation.ts";
+import { responseError } from "./errors.ts";
+
+/** A response as clients see it. */
+export type ResponseState = Fields & {
+  readonly id: string;
+  readonly status: "in_progress" | "completed" | "incomplete" | "failed" | "cancelled";
+  readonly output: readonly Fields[];
+};
+
+/** Writes one. */
+export interface ResponseWriter {
+  /** True once something of it was told. */
+  readonly begun: boolean;
+  part(part: GenerationPart): void;
+  /** The end: an answer, or why there is none. */
+  end(answer: GenerationAnswer | Failure, atSeconds: number, cancelled: boolean): ResponseState;
+}
+
+interface Open {
+  readonly kind: "message" | "reasoning";
+  readonly id: string;
+  text: string;
+  logprobs: object[];
+}
+
+/** Begins one. */
+export function writeResponse(
+  state: ResponseState,
+  at: {
+    say(event: Fields & { readonly type: string }): void;
+    newId(prefix: string): string;
+    readonly wanted: Pick<Wanted, "parallel">;
+  },
+): ResponseWriter {
+  const output: Fields[] = [];
+  const written = nothingWritten();
+  let open: Open | undefined;
+  let begun = false;
+  let number = 0;
+  const say = (type: string, fields: Fields): void => {
+    at.say({ type, sequence_number: number, ...fields });
+    number += 1;
+  };
+  const begin = (): void => {
+    if (begun) return;
+    begun = true;
+    say("response.created", { response: state });
+    say("response.in_progress", { response: state });
+  };
+
+  const partOf = ({ kind, text, logprobs }: Open) =>
+    kind === "message" ? { type: "output_text", text, annotations: [], logprobs } : { type: "reasoning_text", text };
+  const itemOf = (one: Open, status: string, withContent: boolean): Fields => ({
+    id: one.id,
+    type: one.kind,
+    status,
+    ...(one.kind === "message" ? { role: "assistant" } : { summary: [] }),
+    content: withContent ? [partOf(one)] : [],
+  });
+  /** Where the open item and its only part are. */
+  const place = (): Fields => ({ item_id: open?.id, output_index: output.length, content_index: 0 });
+
+  const enter = (kind: Open["kind"]): Open => {
+    if (open?.kind === kind) return open;
+    close("completed");
+    open = { kind, id: at.newId(kind === "message" ? "msg_" : "rs_"), text: "", logprobs: [] };
+    say("response.output_item.added", { output_index: output.length, item: itemOf(open, "in_progress", false) });
+    say("response.content_part.added", { ...place(), part: partOf(open) });
+    return open;
+  };
+  const close = (status: string): void => {
+    if (open === undefined) return;
+    const { kind, text, logprobs } = open;
+    if (kind === "message") say("response.output_text.done", { ...place(), text, logprobs });
+    else say("response.reasoning_text.done", { ...place(), text });
+    say("response.content_part.done", { ...place(), part: partOf(open) });
+    const item = itemOf(open, status, true);
+    say("response.output_item.done", { output_index: output.length, item });
+    output.push(item);
+    open = undefined;
+  };
+  const call = (id: string, name: string, text: string): void => {
+    close("completed");
+    const item = { id: at.newId("fc_"), type: "function_call", call_id: id, name };
+    const where = { item_id: item.id, output_index: output.length };
+    const { output_index } = where;
+    say("response.output_item.added", { output_index, item: { ...item, status: "in_progress", arguments: "" } });
+    say("response.function_call_arguments.delta", { ...where, delta: text });
+    say("response.function_call_arguments.done", { ...where, name, arguments: text });
+    const whole = { ...item, status: "completed", arguments: text };
+    say("response.output_item.done", { output_index, item: whole });
+    output.push(whole);
+  };
+
+  return {
+    get begun() {
+      return begun;
+    },
+    part(part) {
+      const { text, thought, logprobs = [], calls = [] } = add(written, part, at.wanted);
+      begin();
+      if (thought !== undefined && thought !== "") {
+        enter("reasoning").text += thought;
+        say("response.reasoning_text.delta", { ...place(), delta: thought });
+      }
+      if (text !== "") {
+        const one = enter("message");
+        const told = logprobs.map(logprobOf);
+        one.text += text;
+        one.logprobs.push(...told);
+        say("response.output_text.delta", { ...place(), delta: text, logprobs: told });
+      }
+      for (const { id, name, arguments: given } of calls) call(id, name, given);
+    },
+    end(answer, atSeconds, cancelled) {
+      begin();
+      if ("code" in answer) {
+        close("incomplete");
+        const { code, message } = responseError(answer);
+        const status = cancelled ? ("cancelled" as const) : ("failed" as const);
+        const failed: ResponseState = { ...state, status, output, error: cancelled ? null : { code, message } };
+        say("response.failed", { response: failed });
+        return failed;
+      }
+      const isWhole = answer.end === "complete" || answer.end === "calls";
+      // A model that says nothing has answered with an empty text.
+      if (output.length === 0 && open === undefined) enter("message");
+      close(isWhole ? "completed" : "incomplete");
+      const ended: ResponseState = {
+        ...state,
+        status: cancelled ? "cancelled" : isWhole ? "completed" : "incomplete",
+        completed_at: isWhole ? atSeconds : null,
+        incomplete_details: answer.end === "length" ? { reason: "max_output_tokens" } : null,
+        output,
+        usage: {
+          input_tokens: answer.promptTokens,
+          input_tokens_details: { cached_tokens: answer.cachedTokens ?? 0 },
+          output_tokens: answer.completionTokens,
+          output_tokens_details: { reasoning_tokens: 0 },
+          total_tokens: answer.promptTokens + answer.completionTokens,
+        },
+      };
+      say(isWhole ? "response.completed" : "response.incomplete", { response: ended });
+      return ended;
+    },
+  };
+}

@@ -1,0 +1,408 @@
+/** OpenAI: responses, whole, streamed or in the background; those before can be continued (the Open Responses specification). */
+import { Type, type Static } from "typebox";
+import {
+  failure,
+  failureOf,
+  PlexusError,
+  type ChatMessage,
+  type EngineAnswer,
+  type Failure,
+  type Media,
+  type ToolCall,
+} from "../../../protocols/index.ts";
+import { callerOf } from "../http.ts";
+import { demand } from "../refusals.ts";
+import { readChoice } from "./chat.ts";
+import {
+  checkTools,
+  isAbsent,
+  isEmpty,
+  isFields,
+  maybe,
+  mediaFor,
+  readCall,
+  readFormat,
+  readSampling,
+  readText,
+  readTool,
+  refuseUnsupported,
+  type Fields,
+  type Unsupported,
+  type Wanted,
+} from "./conversation.ts";
+import { createKept } from "./kept.ts";
+import { type MediaReader, refuse } from "./media.ts";
+import { streamed, streams } from "./outgoing.ts";
+import { writeResponse, type ResponseState } from "./response-events.ts";
+import {
+  addPost,
+  checkMessages,
+  checkTexts,
+  generator,
+  newId,
+  nowSeconds,
+  type Posted,
+  type Surface,
+} from "./surface.ts";
+
+const item = Type.Object({ type: maybe(Type.String({ maxLength: 64 })) });
+/** An item of a conversation as it came, or as it was answered. */
+type Item = Fields;
+const responseRequest = Type.Object({
+  model: Type.String({ maxLength: 200 }),
+  input: maybe(Type.Union([Type.String(), Type.Array(item)])),
+  instructions: maybe(Type.String()),
+  previous_response_id: maybe(Type.String({ maxLength: 128 })),
+  stream: maybe(Type.Boolean()),
+  store: maybe(Type.Boolean()),
+  background: maybe(Type.Boolean()),
+  max_output_tokens: maybe(Type.Integer({ minimum: 1 })),
+  temperature: maybe(Type.Number({ minimum: 0, maximum: 2 })),
+  top_p: maybe(Type.Number({ minimum: 0, maximum: 1 })),
+  top_logprobs: maybe(Type.Integer({ minimum: 0, maximum: 20 })),
+  include: maybe(Type.Array(Type.String({ maxLength: 128 }))),
+  metadata: maybe(Type.Record(Type.String({ maxLength: 64 }), Type.String({ maxLength: 512 }), { maxProperties: 16 })),
+  tools: maybe(
+    Type.Array(
+      Type.Object({
+        type: Type.String({ maxLength: 64 }),
+        name: Type.Optional(
+          Type.String({ pattern: "^[A-Za-z0-9_.:-]{1,128}$", description: "letters, digits, _ . : -" }),
+        ),
+        description: maybe(Type.String({ maxLength: 16_384 })),
+        parameters: maybe(Type.Record(Type.String(), Type.Unknown())),
+        strict: maybe(Type.Boolean()),
+      }),
+    ),
+  ),
+  tool_choice: maybe(Type.Union([Type.String(), Type.Record(Type.String(), Type.Unknown())])),
+  parallel_tool_calls: maybe(Type.Boolean()),
+  text: maybe(Type.Object({ format: Type.Optional(Type.Unknown()) })),
+});
+type Body = Static<typeof responseRequest>;
+
+const leaveOut = (says: string) => `${says}; leave it out`;
+const unsupported: readonly Unsupported[] = [
+  ["conversation", () => false, leaveOut("conversations are not kept under names of their own; use previous_response_id")],
+  ["prompt", () => false, leaveOut("stored prompts are not supported")],
+  ["truncation", (value) => value === "disabled", leaveOut("nothing is left out of a conversation")],
+  ["frequency_penalty", (value) => value === 0, leaveOut("penalties are not supported")],
+  ["presence_penalty", (value) => value === 0, leaveOut("penalties are not supported")],
+  ["context_management", isEmpty, leaveOut("nothing is left out of a conversation")],
+]; // prettier-ignore
+
+const roles: Readonly<Record<string, ChatMessage["role"]>> = {
+  user: "user",
+  assistant: "assistant",
+  system: "system",
+  developer: "system",
+};
+
+const textTypes = new Set(["input_text", "output_text", "text"]);
+
+/** Reads the parts of an item's content. */
+function readParts(path: string, content: unknown, reader: MediaReader): { readonly text: string; readonly media: readonly Media[] } {
+  if (typeof content === "string") return { text: demand(readText(path, content)), media: [] };
+  if (!Array.isArray(content)) return refuse(path, "must be a text or parts");
+  const media: Media[] = [];
+  let text = "";
+  for (const [index, part] of (content as readonly unknown[]).entries()) {
+    const at = `${path}/${index}`;
+    if (!isFields(part)) return refuse(at, "must be a part");
+    const { type, image_url: url, input_audio: sound } = part;
+    if (textTypes.has(String(type)) && typeof part["text"] === "string") text += demand(readText(at, part["text"]));
+    else if (type === "refusal" && typeof part["refusal"] === "string") text += demand(readText(at, part["refusal"]));
+    else if (type === "input_image" && typeof url === "string") media.push(demand(reader.url(`${at}/image_url`, url)));
+    else if (type === "input_audio" && isFields(sound) && typeof sound["data"] === "string")
+      media.push(demand(reader.base64(`${at}/input_audio`, { mediaType: `audio/${String(sound["format"])}`, data: sound["data"] })));
+    else refuse(at, `${String(type)} is not supported; only texts, input_image with a data: URL and input_audio are`);
+  }
+  return { text, media };
+} // prettier-ignore
+
+/** Reads items into messages of the port. Calls that follow each other, or a text of the assistant, are one message there. */
+function readItems(items: readonly Item[], reader: MediaReader): readonly ChatMessage[] {
+  const messages: ChatMessage[] = [];
+  for (const [index, one] of items.entries()) {
+    const path = `/input/${index}`;
+    const type = one["type"] ?? (one["role"] === undefined ? undefined : "message");
+    switch (type) {
+      case "message": {
+        const role = Object.hasOwn(roles, String(one["role"])) ? roles[String(one["role"])] : undefined;
+        if (role === undefined) return refuse(`${path}/role`, "must be user, assistant, system or developer");
+        const { text, media } = readParts(`${path}/content`, one["content"], reader);
+        if (media.length > 0 && role !== "user") return refuse(`${path}/content`, "only users show something");
+        messages.push({ role, content: text, ...(media.length > 0 && { media }) });
+        break;
+      }
+      case "function_call": {
+        const { call_id: id, name, arguments: text } = one;
+        if (typeof id !== "string" || typeof name !== "string" || typeof text !== "string")
+          return refuse(path, "must have call_id, name and arguments");
+        const call: ToolCall = demand(readCall(path, { id, name, arguments: text }));
+        const last = messages.at(-1);
+        if (last?.role === "assistant") messages[messages.length - 1] = { ...last, calls: [...(last.calls ?? []), call] };
+        else messages.push({ role: "assistant", content: "", calls: [call] });
+        break;
+      }
+      case "function_call_output": {
+        const { call_id: callId, output } = one;
+        if (typeof callId !== "string" || callId.length > 256) return refuse(`${path}/call_id`, "must be an id");
+        const { text, media } = readParts(`${path}/output`, output, reader);
+        if (media.length > 0) return refuse(`${path}/output`, "only texts are supported here");
+        messages.push({ role: "tool", content: text, callId });
+        break;
+      }
+      // What it thought is not shown to it again.
+      case "reasoning":
+        break;
+      default:
+        return refuse(`${path}/type`, `${typeof type === "string" ? type : "this"} is not supported; only messages, calls of functions and their outputs are`);
+    }
+  }
+  return messages;
+} // prettier-ignore
+
+/** A response that may be asked for again. */
+interface KeptResponse {
+  readonly response: ResponseState;
+  /** What it was asked, with ids. */
+  readonly input: readonly Item[];
+  /** All items before its own input. */
+  readonly before: readonly Item[];
+  /** Ends it, while it is under way. */
+  readonly cancel?: () => void;
+}
+
+/** Adds them. */
+export function addResponses(surface: Surface): void {
+  const { app, at } = surface;
+  const kept = createKept<KeptResponse>(at.limits, () => at.clock.nowMs());
+  const tags = ["openai"];
+
+  const bytesOf = (one: KeptResponse): number => JSON.stringify([one.before, one.input, one.response]).length;
+
+  const find = (user: string, id: string): KeptResponse => {
+    const found = kept.get(user, id);
+    if (found === undefined) throw new PlexusError(failure("NOT_FOUND", { response: id.slice(0, 128) }));
+    return found;
+  };
+
+  function itemsOf(body: Body): readonly Item[] {
+    const given: readonly Item[] =
+      typeof body.input === "string" ? [{ type: "message", role: "user", content: body.input }] : (body.input ?? []);
+    return given.map((one) => ({
+      ...one,
+      type: one["type"] ?? "message",
+      id: typeof one["id"] === "string" ? one["id"] : newId(at, one["type"] === "function_call" ? "fc_" : "msg_"),
+      ...((one["type"] ?? "message") === "message" && {
+        content:
+          typeof one["content"] === "string"
+            ? [{ type: one["role"] === "assistant" ? "output_text" : "input_text", text: one["content"] }]
+            : one["content"],
+        status: "completed",
+      }),
+    }));
+  }
+
+  function readRequest(body: Body, items: readonly Item[], reader: MediaReader): Wanted {
+    const tools = (body.tools ?? []).map(({ type, name, description, parameters }, index) =>
+      type === "function" && name !== undefined
+        ? demand(readTool(`/tools/${index}`, { name, description: description ?? null, parameters: parameters ?? null }))
+        : refuse(`/tools/${index}/type`, `${type} is not supported: only functions that the client runs are`),
+    );
+    const chosen = demand(readChoice("/tool_choice", body.tool_choice, (name) => name));
+    const offered = tools.filter(({ name }) => chosen.among?.includes(name) ?? true);
+    const format = demand(readFormat("/text/format", body.text?.format));
+    const messages = readItems(items, reader);
+    const instructions = demand(readText("/instructions", body.instructions ?? ""));
+    const told = (body.top_logprobs ?? 0) > 0 || (body.include ?? []).includes("message.output_text.logprobs");
+    const asked: readonly ChatMessage[] =
+      instructions === "" ? messages : [{ role: "system", content: instructions }, ...messages];
+    if (asked.length === 0) refuse("/input", "must hold something to answer");
+    return {
+      messages: asked,
+      sampling: readSampling({ temperature: body.temperature, topP: body.top_p, maxTokens: body.max_output_tokens }),
+      ...demand(checkTools(offered, chosen.choice, { tools: "/tools", choice: "/tool_choice" }, at.limits)),
+      ...(format && { format }),
+      ...(told && { logprobs: body.top_logprobs ?? 0 }),
+      parallel: body.parallel_tool_calls !== false,
+    };
+  } // prettier-ignore
+
+  const stateOf = (body: Body): ResponseState => {
+    const text = (name: string): string | null => {
+      const value = (body as Fields)[name];
+      return typeof value === "string" ? value : null;
+    };
+    const { format = { type: "text" }, ...more } = body.text ?? {};
+    const { effort = null, summary = null } = isFields((body as Fields)["reasoning"])
+      ? ((body as Fields)["reasoning"] as Fields)
+      : {};
+    return {
+      id: newId(at, "resp_"),
+      object: "response",
+      created_at: nowSeconds(at),
+      completed_at: null,
+      status: "in_progress",
+      background: body.background === true,
+      error: null,
+      incomplete_details: null,
+      instructions: body.instructions ?? null,
+      max_output_tokens: body.max_output_tokens ?? null,
+      max_tool_calls: null,
+      model: body.model,
+      output: [],
+      parallel_tool_calls: body.parallel_tool_calls !== false,
+      previous_response_id: body.previous_response_id ?? null,
+      prompt_cache_key: text("prompt_cache_key"),
+      reasoning: { effort, summary },
+      safety_identifier: text("safety_identifier"),
+      service_tier: "default",
+      store: body.store !== false,
+      temperature: body.temperature ?? 1,
+      text: { format, ...more },
+      tool_choice: body.tool_choice ?? "auto",
+      tools: (body.tools ?? []).map((tool) => ({
+        ...tool,
+        description: tool.description ?? null,
+        parameters: tool.parameters ?? null,
+        strict: tool.strict ?? false,
+      })),
+      top_logprobs: body.top_logprobs ?? 0,
+      top_p: body.top_p ?? 1,
+      presence_penalty: 0,
+      frequency_penalty: 0,
+      truncation: "disabled",
+      usage: null,
+      user: text("user"),
+      metadata: body.metadata ?? {},
+    };
+  };
+
+  addPost(
+    surface,
+    "/v1/responses",
+    { summary: "Answers, and remembers what was answered", tag: "openai", body: responseRequest },
+    async (posted) => {
+      const { body, asking } = posted;
+      demand(refuseUnsupported(body, unsupported));
+      const { user } = asking.caller;
+      const keep = body.store !== false;
+      const inBackground = body.background === true;
+      if (inBackground && !keep) refuse("/background", "needs store: who would find the response?");
+      const earlier = isAbsent(body.previous_response_id) ? undefined : kept.get(user, body.previous_response_id);
+      if (!isAbsent(body.previous_response_id) && earlier === undefined)
+        refuse("/previous_response_id", "not found: responses are kept for a while, on the node that answered; send the conversation again");
+      if (earlier?.response.status === "in_progress")
+        refuse("/previous_response_id", "this response is not complete yet");
+      const before = earlier === undefined ? [] : [...earlier.before, ...earlier.input, ...earlier.response.output];
+      const input = itemsOf(body);
+      const reader = mediaFor(at.limits);
+      const wanted = readRequest(body, [...before, ...input], reader);
+      checkMessages(wanted.messages.length, at);
+      // What was kept comes along to the engine as well.
+      if (before.length === 0) checkTexts(posted, at, reader);
+      const state = stateOf(body);
+      const ended = new AbortController();
+      const signal = inBackground ? ended.signal : AbortSignal.any([asking.signal, ended.signal]);
+      const mine = { caller: asking.caller, signal };
+      const generate = await generator(surface, mine, body.model, wanted);
+      const remember = (response: ResponseState, cancel?: () => void): void => {
+        if (!keep) return;
+        const one: KeptResponse = { response, input, before, ...(cancel && { cancel }) };
+        kept.put(user, response.id, one, bytesOf(one));
+      };
+      const run = async (say: (event: Fields & { readonly type: string }) => void): Promise<ResponseState> => {
+        const writer = writeResponse(state, { say, newId: (prefix) => newId(at, prefix), wanted });
+        const end = (answer: EngineAnswer<"generate"> | Failure): ResponseState => {
+          const response = writer.end(answer, nowSeconds(at), ended.signal.aborted);
+          // A client that went away in the middle knows no id to ask for.
+          if (asking.signal.aborted && !inBackground) kept.delete(user, response.id);
+          else remember(response);
+          return response;
+        };
+        try {
+          // Somebody may ask for it, or end it, while it is under way.
+          if (inBackground || body.stream === true) remember(state, () => ended.abort());
+          return end(await generate(mine, 0, (part) => writer.part(part)));
+        } catch (error) {
+          const reason = failureOf(error);
+          if (!writer.begun && !inBackground) {
+            kept.delete(user, state.id);
+            throw error;
+          }
+          return end(reason);
+        }
+      };
+      if (body.stream === true) return stream(posted, run);
+      if (!inBackground) return run(() => undefined);
+      run(() => undefined).catch((error: unknown) => at.log.error("response.failed", { error: String(error) }));
+      return state;
+    },
+  ); // prettier-ignore
+
+  const stream = (
+    { reply }: Posted<Body>,
+    run: (say: (event: Fields & { readonly type: string }) => void) => Promise<unknown>,
+  ): Promise<void> =>
+    streamed(
+      reply,
+      streams.events,
+      async (out) => {
+        await run((event) => out.write(`event: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`));
+        out.write("data: [DONE]\n\n");
+      },
+      // It says its own failure; this is for a fault of ours.
+      ({ code, message }) => `event: error\ndata: ${JSON.stringify({ type: "error", code, message, param: null })}\n\n`,
+    );
+
+  const params = Type.Object({ id: Type.String({ maxLength: 128 }) });
+  type Params = { Params: Static<typeof params> };
+  const about = (summary: string) => ({ config: { access: "user" as const }, schema: { summary, tags, params } });
+
+  app.get<Params & { Querystring: Record<string, string> }>("/v1/responses/:id", about("A response that is kept"), async (request) => {
+    if (request.query["stream"] === "true") refuse("/stream", "a response is not streamed again; leave it out");
+    return find(callerOf(request).user, request.params.id).response;
+  }); // prettier-ignore
+
+  app.delete<Params>("/v1/responses/:id", about("Forgets a response"), async (request) => {
+    const { user } = callerOf(request);
+    find(user, request.params.id).cancel?.();
+    kept.delete(user, request.params.id);
+    return { id: request.params.id, object: "response", deleted: true };
+  });
+
+  app.post<Params>("/v1/responses/:id/cancel", about("Ends a response that is under way"), async (request) => {
+    const { user } = callerOf(request);
+    const { response, cancel } = find(user, request.params.id);
+    if (cancel === undefined) return response;
+    cancel();
+    return { ...response, status: "cancelled" };
+  });
+
+  const page = Type.Object({
+    after: Type.Optional(Type.String({ maxLength: 128 })),
+    limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 100 })),
+    order: Type.Optional(Type.Union([Type.Literal("asc"), Type.Literal("desc")])),
+  });
+  const items = about("What a response was asked");
+  app.get<Params & { Querystring: Static<typeof page> }>(
+    "/v1/responses/:id/input_items",
+    { ...items, schema: { ...items.schema, querystring: page } },
+    async (request) => {
+      const { after, limit = 20, order = "desc" } = request.query;
+      const { before, input } = find(callerOf(request).user, request.params.id);
+      const all = order === "asc" ? [...before, ...input] : [...before, ...input].toReversed();
+      const from = after === undefined ? 0 : all.findIndex((one) => one["id"] === after) + 1;
+      const data = all.slice(from, from + limit);
+      return {
+        object: "list",
+        data,
+        first_id: data[0]?.["id"] ?? null,
+        last_id: data.at(-1)?.["id"] ?? null,
+        has_more: from + limit < all.length,
+      };
+    },
+  );
+}

@@ -1,0 +1,85 @@
+/** What every surface stands on: a route whose client is watched, whose media are counted, and whose model is looked up. */
+import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import type { Static, TSchema } from "typebox";
+import { failure, PlexusError, type EngineAnswer, type EnginePart } from "../../../protocols/index.ts";
+import type { GatewayContext } from "../options.ts";
+import { randomId } from "../tokens.ts";
+import { whileAsked, type Asking, type Calls } from "./calls.ts";
+import type { Wanted } from "./conversation.ts";
+import type { MediaReader } from "./media.ts";
+import type { Models } from "./models.ts";
+
+/** What surfaces share. */
+export interface Surface {
+  readonly app: FastifyInstance;
+  readonly at: GatewayContext;
+  readonly calls: Calls;
+  readonly models: Models;
+}
+
+/** A request with a body. */
+export interface Posted<Body> {
+  readonly body: Body;
+  readonly asking: Asking;
+  readonly request: FastifyRequest;
+  readonly reply: FastifyReply;
+}
+
+/** Adds a route that takes JSON. */
+export function addPost<S extends TSchema>(
+  { app, at }: Surface,
+  path: string,
+  about: { readonly summary: string; readonly tag: string; readonly body: S },
+  serve: (posted: Posted<Static<S>>) => Promise<unknown>,
+): void {
+  const bytesMax = at.limits.aiRequestBytesMax;
+  app.post<{ Body: Static<S> }>(
+    path,
+    {
+      bodyLimit: bytesMax,
+      config: { access: "user", bytesMax, jsonDepthMax: at.limits.aiJsonDepthMax },
+      schema: { summary: about.summary, tags: [about.tag], body: about.body },
+    },
+    (request, reply) =>
+      whileAsked(request, (asking) => serve({ body: request.body as Static<S>, asking, request, reply })),
+  );
+}
+
+/** Refuses a request whose texts are more than one message between nodes takes beside its media. */
+export function checkTexts({ request }: Pick<Posted<unknown>, "request">, at: GatewayContext, media?: MediaReader): void {
+  const max = at.limits.completionBytesMax;
+  if (request.bodyBytes - (media?.chars ?? 0) > max)
+    throw new PlexusError(failure("TOO_LARGE", { limit: "completionBytesMax", max }));
+} // prettier-ignore
+
+/** Refuses a conversation of too many messages. */
+export function checkMessages(count: number, at: GatewayContext): void {
+  const max = at.limits.completionMessagesMax;
+  if (count > max) throw new PlexusError(failure("TOO_LARGE", { limit: "completionMessagesMax", max }));
+}
+
+/** Seconds, as these interfaces tell time. */
+export const nowSeconds = (at: GatewayContext): number => Math.floor(at.clock.nowMs() / 1000);
+
+/** An id as these interfaces have them. */
+export const newId = (at: GatewayContext, prefix: string): string => `${prefix}${randomId(at.random)}`;
+
+/** Generates for a model or an agent by name. */
+export async function generator(
+  surface: Surface,
+  asking: Asking,
+  name: string,
+  wanted: Wanted,
+): Promise<
+  (asking: Asking, index: number, onPart: (part: EnginePart<"generate">) => void) => Promise<EngineAnswer<"generate">>
+> {
+  const { parallel: _parallel, ...asked } = wanted;
+  const { model, persona, sampling } = await surface.models.resolve(asking.caller, name);
+  const messages = persona === "" ? asked.messages : [{ role: "system" as const, content: persona }, ...asked.messages];
+  const all = { ...sampling, ...asked.sampling };
+  return (each, index, onPart) => {
+    // The same seed would make the same choice again.
+    const seed = all.seed === undefined || index === 0 ? {} : { seed: (all.seed + index) & 0x7fffffff };
+    return surface.calls.run(each, "generate", { ...asked, model, messages, sampling: { ...all, ...seed } }, onPart);
+  };
+}
