@@ -26,6 +26,7 @@ import { underAttack } from "./benchmarks/attack.ts";
 import { command } from "./benchmarks/command.ts";
 import { activation, durableCrowd, durableSequential, volatileAsk, volatileTell } from "./benchmarks/commands.ts";
 import { fanOut, idleMemory } from "./benchmarks/connections.ts";
+import { generate } from "./benchmarks/inference.ts";
 import { remoteAsk, remoteEvents, remoteTell } from "./benchmarks/remote.ts";
 import { replicatedCrowd, replicatedSequential } from "./benchmarks/replicated.ts";
 import { start } from "./benchmarks/start.ts";
@@ -49,6 +50,7 @@ const benchmarks: readonly Benchmark[] = [
   remoteEvents,
   replicatedSequential,
   replicatedCrowd,
+  generate,
 ];
 
 const timings: readonly Timing[] = [

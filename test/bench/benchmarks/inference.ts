@@ -1,0 +1,52 @@
+/** What the inference host costs, and what it saves, next to the library that it runs on: the same file of a hundred million random weights,
+ *  the same threads. */
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { hundredMillion, writeRandomModel } from "../../random-model.ts";
+import { startServed, type Benchmark, type Figures, type RowPlan, type Target } from "../benchmark.ts";
+import { workspace } from "../processes.ts";
+
+async function target(kind: "host" | "library"): Promise<Target> {
+  const path = join(workspace, "random.gguf");
+  if (!existsSync(path)) writeRandomModel(path, hundredMillion);
+  const served = await startServed("inference.ts", [kind, path]);
+  await served.call("start");
+  return {
+    async round() {
+      const figures: Record<string, number> = {};
+      for (const count of [1, 4, 16]) {
+        const { perSecond, loopP99Ms } = (await served.call("write", { count })) as { readonly perSecond: number; readonly loopP99Ms: number }; // prettier-ignore
+        figures[`x${count} perSecond`] = perSecond;
+        figures[`x${count} loopP99Ms`] = loopP99Ms;
+      }
+      figures["cancelMs"] = (await served.call("cancel")) as number;
+      figures["readTokens"] = (await served.call("converse")) as number;
+      return figures satisfies Figures;
+    },
+    stop: () => served.stop(),
+  };
+}
+
+const row = (name: string, plan: Pick<RowPlan, "unit" | "better" | "figure"> & Partial<RowPlan>): RowPlan => ({
+  row: `generate/library/${name}`,
+  ours: "host",
+  peers: ["library"],
+  ...plan,
+});
+
+/** Texts of one process, 1, 4 and 16 at once. */
+export const generate: Benchmark = {
+  name: "generate",
+  about: "texts of a model of 100 million random weights in an inference host, and by the library alone: 1, 4 and 16 at once",
+  warmUps: 1,
+  rounds: 5,
+  targets: { host: () => target("host"), library: () => target("library") },
+  rows: [
+    row("x1", { unit: "tokens/s", better: "higher", figure: "x1 perSecond", aimRatio: 0.97 }),
+    row("x4", { unit: "tokens/s", better: "higher", figure: "x4 perSecond", aimRatio: 0.97 }),
+    row("x16", { unit: "tokens/s", better: "higher", figure: "x16 perSecond", aimRatio: 0.97 }),
+    row("loop", { unit: "ms p99", better: "lower", figure: "x4 loopP99Ms" }),
+    row("cancel", { unit: "ms", better: "lower", figure: "cancelMs" }),
+    row("ten-turns", { unit: "tokens read", better: "lower", figure: "readTokens", aimRatio: 0.2 }),
+  ],
+}; // prettier-ignore

@@ -1,0 +1,162 @@
+/** Texts of a model of random weights: written by an inference host as a node has it, or by the library alone in this process. Both have
+ *  the same file, the same threads and the same sequences. */
+import { monitorEventLoopDelay } from "node:perf_hooks";
+import { getLlama, LlamaLogLevel, type LlamaContextSequence, type LlamaModel, type Token } from "node-llama-cpp";
+import type { ChatMessage, GenerationAnswer } from "../../../protocols/index.ts";
+import { enginesOf, readMachine, startInferenceHost, type InferenceHost } from "../../../runtimes/index.ts";
+import { threadCount } from "../../../runtimes/machine.ts";
+import { serve } from "./serve.ts";
+
+const sequences = 16;
+const contextTokens = 768;
+const tokensEach = 48;
+const turns = 10;
+const question = "Say something about the sea.";
+/** Before each text, so that none begins like another: what is measured is reading and writing. */
+let texts = 0;
+const another = (): string => `${(texts += 1)}. ${question}`;
+
+/** One side: writes, is cancelled in the middle, and goes through a conversation. */
+interface Side {
+  /** Writes so many texts at once; resolves with their tokens. */
+  write(count: number): Promise<number>;
+  /** From the cancel of a text to its end. */
+  cancel(): Promise<number>;
+  /** A conversation of ten turns, a token of answer each; resolves with the tokens of its prompts that were read. */
+  converse(): Promise<number>;
+}
+
+const conversation = (turn: number): readonly ChatMessage[] => [
+  { role: "system", content: "You are kind to everybody who asks. ".repeat(3) },
+  ...Array.from({ length: turn }, (_none, at): readonly ChatMessage[] => [
+    { role: "user", content: `${question} ${at}` },
+    ...(at < turn - 1 ? [{ role: "assistant", content: "The sea." } as const] : []),
+  ]).flat(),
+];
+
+function hosted(host: InferenceHost): Side {
+  const { generate } = enginesOf(host);
+  const ask = (messages: readonly ChatMessage[], maxTokens: number, onPart?: (cancel: () => void) => void) => {
+    const ended = Promise.withResolvers<GenerationAnswer>();
+    const request = { id: "bench", model: "", messages, sampling: { maxTokens, temperature: 0 }, timeoutMs: 120_000 };
+    const running = generate.call(request, (said) => {
+      if (said.type === "part") onPart?.(() => running.cancel());
+      else if (said.result.ok) ended.resolve(said.result.value);
+      else ended.reject(new Error(said.result.error.code));
+    });
+    return ended.promise;
+  };
+  return {
+    async write(count) {
+      const all = await Promise.all(
+        Array.from({ length: count }, () => ask([{ role: "user", content: another() }], tokensEach)),
+      );
+      return all.reduce((sum, { completionTokens }) => sum + completionTokens, 0);
+    },
+    async cancel() {
+      let cancelledMs: number | undefined;
+      await ask([{ role: "user", content: question }], 400, (cancel) => {
+        cancelledMs ??= performance.now();
+        cancel();
+      });
+      return performance.now() - (cancelledMs ?? NaN);
+    },
+    async converse() {
+      let read = 0;
+      for (let turn = 1; turn <= turns; turn += 1) {
+        const { promptTokens, cachedTokens = 0 } = await ask(conversation(turn), 1);
+        read += promptTokens - cachedTokens;
+      }
+      return read;
+    },
+  };
+}
+
+function alone(model: LlamaModel, all: readonly LlamaContextSequence[]): Side {
+  const tokensOf = (messages: readonly ChatMessage[]): Token[] =>
+    model.tokenize(
+      `<|bos|>${messages.map(({ role, content }) => `<|${role}|>${content}<|end|>`).join("")}<|assistant|>`,
+      true,
+    );
+  const write = async (sequence: LlamaContextSequence, text: string): Promise<number> => {
+    await sequence.clearHistory();
+    let tokens = 0;
+    for await (const _token of sequence.evaluate(tokensOf([{ role: "user", content: text }]), { temperature: 0 })) {
+      tokens += 1;
+      if (tokens === tokensEach) break;
+    }
+    return tokens;
+  };
+  return {
+    async write(count) {
+      const written = await Promise.all(all.slice(0, count).map((sequence) => write(sequence, another())));
+      return written.reduce((sum, one) => sum + one, 0);
+    },
+    async cancel() {
+      const [sequence] = all;
+      await sequence!.clearHistory();
+      let cancelledMs: number | undefined;
+      for await (const _token of sequence!.evaluate(tokensOf([{ role: "user", content: question }]), {
+        temperature: 0,
+      })) {
+        if (cancelledMs !== undefined) break;
+        cancelledMs = performance.now();
+      }
+      return performance.now() - (cancelledMs ?? NaN);
+    },
+    async converse() {
+      let read = 0;
+      const [sequence] = all;
+      for (let turn = 1; turn <= turns; turn += 1) {
+        await sequence!.clearHistory();
+        const tokens = tokensOf(conversation(turn));
+        for await (const _token of sequence!.evaluate(tokens, { temperature: 0 })) break;
+        read += tokens.length;
+      }
+      return read;
+    },
+  };
+}
+
+const [kind, path = ""] = process.argv.slice(2);
+let side: Side;
+let stop: () => Promise<void>;
+
+serve({
+  async start() {
+    if (kind === "host") {
+      const clock = {
+        monotonicMs: () => performance.now(),
+        after(delayMs: number, callback: () => void) {
+          const timer = setTimeout(callback, delayMs);
+          return () => clearTimeout(timer);
+        },
+      };
+      const nothing = (): void => undefined;
+      const log = { debug: nothing, info: nothing, warn: nothing, error: nothing };
+      const host = startInferenceHost({ models: [{ name: "random", adapter: "llama", path, sequences, contextTokens }], clock, log });
+      await host.settled();
+      side = hosted(host);
+      stop = () => host.stop(10_000);
+      return;
+    }
+    const threads = threadCount(readMachine(), 100e6, 1);
+    const llama = await getLlama({ gpu: false, build: "never", skipDownload: true, progressLogs: false, maxThreads: threads, logLevel: LlamaLogLevel.error });
+    const model = await llama.loadModel({ modelPath: path, gpuLayers: 0 });
+    const context = await model.createContext({ contextSize: contextTokens, sequences, threads });
+    side = alone(model, Array.from({ length: sequences }, () => context.getSequence()));
+    stop = () => llama.dispose();
+  },
+  async write({ count }: { readonly count: number }) {
+    const delay = monitorEventLoopDelay({ resolution: 1 });
+    delay.enable();
+    const startMs = performance.now();
+    const tokens = await side.write(count);
+    const perSecond = (1_000 * tokens) / (performance.now() - startMs);
+    delay.disable();
+    return { perSecond, loopP99Ms: delay.percentile(99) / 1e6 };
+  },
+  cancel: () => side.cancel(),
+  converse: () => side.converse(),
+  stop: () => stop(),
+}); // prettier-ignore
