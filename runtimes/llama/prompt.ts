@@ -2,6 +2,7 @@
  *  it contains; nothing is added that the template does not add, no default system prompt in particular. */
 import {
   GeneralChatWrapper,
+  isLlamaText,
   JinjaTemplateChatWrapper,
   LlamaText,
   resolveChatWrapper,
@@ -18,6 +19,7 @@ import { setImmediate } from "node:timers/promises";
 import type { ChatMessage, Tool } from "../../protocols/index.ts";
 import type { CallSyntax } from "./calls.ts";
 import { tokensBeyond } from "./measure.ts";
+import type { ThoughtMarks } from "./thoughts.ts";
 
 export interface Prompt {
   readonly tokens: Token[];
@@ -36,6 +38,8 @@ export interface TooLong {
 export interface PromptRenderer {
   /** With the tools that the model may call; without any, as if there were no such thing. */
   render(messages: readonly ChatMessage[], tools: readonly Tool[], tokensMax: number): Promise<Prompt | TooLong>;
+  /** How the model marks what it thinks; undefined: it does not. */
+  readonly thoughts: ThoughtMarks | undefined;
   /** How the model writes a call. */
   callSyntax(): CallSyntax;
   /** What begins a call, as the model reads it: control tokens where the template has them. */
@@ -50,6 +54,7 @@ export function createPromptRenderer(model: LlamaModel, onWarning: (text: string
   const forCalls = (): readonly ChatWrapper[] => (calling ??= chooseWrappers(model, "auto", onWarning));
   const settings = () => forCalls()[0]!.settings.functions;
   return {
+    thoughts: thoughtsOf(plain[0]!),
     render(messages, tools, tokensMax) {
       const chatHistory = historyOf(messages);
       const withCalls = tools.length > 0 || messages.some(({ calls }) => calls !== undefined);
@@ -83,6 +88,16 @@ export function createPromptRenderer(model: LlamaModel, onWarning: (text: string
       return LlamaText([parallelism?.call.sectionPrefix ?? "", call.prefix]).tokenize(model.tokenizer);
     },
   };
+}
+
+function thoughtsOf({ settings }: ChatWrapper): ThoughtMarks | undefined {
+  const { thought } = settings.segments ?? {};
+  const ends = textOf(thought?.suffix).trim();
+  if (thought === undefined || ends === "") return undefined;
+  const { prefix } = thought;
+  if (typeof prefix === "object" && !isLlamaText(prefix)) return { begins: undefined, ends };
+  const begins = textOf(prefix).trim();
+  return begins === "" ? undefined : { begins, ends };
 }
 
 /** As the model writes it. That it ends its turn is not said: it does so by itself. */

@@ -33,6 +33,7 @@ import { createDetokenizer } from "./detokenizer.ts";
 import { formOf, type Form } from "./form.ts";
 import { Gate } from "./gate.ts";
 import type { Prompt, PromptRenderer, TooLong } from "./prompt.ts";
+import { createThoughtSplitter, type ThoughtMarks, type ThoughtSplitter } from "./thoughts.ts";
 import { fits, type Schema } from "../schema.ts";
 
 /** What a writer works with. */
@@ -137,7 +138,7 @@ export class Writer {
     const { model, contextTokens } = this.#parts;
     const promptTokens = prompt.tokens.length;
     const tokensMax = Math.min(request.sampling.maxTokens ?? wireLimits.maxTokensMax, contextTokens - promptTokens);
-    const written = new Written(task, model, tokensMax);
+    const written = new Written(task, { model, thoughts: this.#parts.renderer.thoughts }, tokensMax);
     const { left, kept } = await this.#prefill(sequence, prompt.tokens, request.sampling.seed !== undefined, flow);
     const done = (end: GenerationEnd): Ended<"generate"> =>
       ok({ end, promptTokens, completionTokens: written.tokens, ...(kept > 0 && { cachedTokens: kept }) });
@@ -264,11 +265,13 @@ class Written {
   readonly #model: LlamaModel;
   readonly #answer: ReturnType<typeof createAnswer>;
   readonly #detokenizer: ReturnType<typeof createDetokenizer<Token>>;
+  readonly #thoughts: ThoughtSplitter;
   readonly #opening: ReturnType<typeof createStopMatcher>;
   readonly #syntax: CallSyntax | undefined;
   readonly #said: { readonly token: Token; readonly charsAfter: number }[] = [];
-  /** Of the text so far, those that were made and those that were let through to the answer. */
+  /** Of the text so far: all, those that are of the answer, and those before an opening that may come. */
   #chars = 0;
+  #charsOfAnswer = 0;
   #charsBefore = 0;
   /** What the text has to be, where it is no call. */
   readonly #schema: Schema | undefined;
@@ -278,15 +281,22 @@ class Written {
   /** Whether what comes now is calls. */
   inCalls: boolean;
 
-  constructor(task: Task, model: LlamaModel, tokensMax: number) {
+  constructor(
+    task: Task,
+    { model, thoughts }: { readonly model: LlamaModel; readonly thoughts: ThoughtMarks | undefined },
+    tokensMax: number,
+  ) {
     const { form, request, prompt } = task;
     this.#task = task;
     this.#model = model;
     // A grammar has its own end: a stop text within it would cut it in two.
     const stops = form.type === "text" || form.type === "calls" ? (request.stop ?? []) : [];
     this.#answer = createAnswer([...stops, ...prompt.stopTexts], tokensMax);
-    // Openings of calls may be control tokens, which are else no text.
-    const visible = form.type === "calls";
+    // Under a grammar from its beginning, an answer has no thought before it.
+    const free = form.type === "text" || (form.type === "calls" && !form.begins && !form.alsoText);
+    this.#thoughts = createThoughtSplitter(free ? thoughts : undefined);
+    // Marks of thoughts and openings of calls may be control tokens, which are else no text.
+    const visible = form.type === "calls" || (free && thoughts !== undefined);
     this.#detokenizer = createDetokenizer<Token>((tokens, before) => model.detokenize(tokens, visible, before));
     this.#syntax = form.type === "calls" ? form.syntax : undefined;
     this.#schema = form.type === "json" || (form.type === "calls" && form.alsoText) ? form.schema : undefined;
@@ -315,10 +325,15 @@ class Written {
       this.#held += text;
       return this.#pass("");
     }
-    const { text: free, matched } = this.#opening.push(text);
+    const { thought, text: said } = this.#thoughts.push(text);
+    if (thought !== "") this.#task.flow.part({ text: "", tokens: 0, thought });
+    this.#charsOfAnswer += said.length;
+    const { text: free, matched } = this.#opening.push(said);
     this.#charsBefore += free.length;
     const end = this.#pass(free);
     if (!matched) return end;
+    // What was thought is before the opening, too.
+    this.#charsBefore += this.#chars - this.#charsOfAnswer;
     this.inCalls = true;
     this.#held = "";
     return end ?? "opened";
@@ -353,7 +368,10 @@ class Written {
   finish(end: GenerationEnd): GenerationEnd | Failure {
     const rest = this.#detokenizer.flush();
     if (this.inCalls) return this.#finishCalls(end, this.#held + rest);
-    const free = this.#opening.push(rest).text + this.#opening.flush();
+    const last = [this.#thoughts.push(rest), this.#thoughts.flush()];
+    const thought = last.map((one) => one.thought).join("");
+    if (thought !== "") this.#task.flow.part({ text: "", tokens: 0, thought });
+    const free = last.map(({ text }) => this.#opening.push(text).text).join("") + this.#opening.flush();
     const schema = this.#schema;
     if (schema !== undefined) this.#held += free;
     this.#say(this.#answer.finish(free));

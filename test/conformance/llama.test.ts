@@ -78,6 +78,24 @@ describe("llama.cpp", function () {
     });
   });
 
+  it("tells what a model thinks from what it answers, and thoughts are before calls", async () => {
+    const turns =
+      "{%- for m in messages %}{%- set parts = (m.content or '').split('</think>') %}{{- '<|' + m.role + '|>' + parts[-1] + '<|end|>' }}{%- endfor %}" +
+      "{%- if add_generation_prompt %}{{- '<|assistant|>' }}{%- endif %}{#- <think> and </think> -#}";
+    const said = (last: string) => ["<thi", "nk>", "I see", ".</think", ">\n\n", last];
+    const host = await started(
+      chain("thinks", { text: said("Hi."), template: turns }),
+      chain("thinks-and-calls", { text: said("||call: now"), template: turns }),
+    );
+    const heard = ask(host, {});
+    await heard.last;
+    const thoughts = (from: Heard): string => parts(from).map(({ thought = "" }) => thought).join(""); // prettier-ignore
+    expect([thoughts(heard), heard.text()]).to.deep.equal(["I see.", "Hi."]);
+    const calling = ask(host, { model: "thinks-and-calls", tools: [clock], sampling: { maxTokens: 300 } });
+    expect(answerOf(await calling.last).end).to.equal("calls");
+    expect([thoughts(calling), calling.text()]).to.deep.equal(["I see.", ""]);
+  });
+
   describe("remembers", () => {
     it("a conversation: ten turns read less than a fifth of what they hold", async () => {
       const host = await started(chain("turns"));
