@@ -21,7 +21,7 @@ export const define: Define = (command, { output, onExit }) => {
         "plexus models",
         "plexus models suggest",
         "plexus models pull hf:Qwen/Qwen2.5-0.5B-Instruct-GGUF:Q4_K_M",
-        "plexus models want qwen hf:Qwen/Qwen2.5-0.5B-Instruct-GGUF:Q4_K_M --nodes 2 --label zone=a",
+        "plexus models want qwen --source hf:Qwen/Qwen2.5-0.5B-Instruct-GGUF:Q4_K_M --nodes 2 --label zone=a",
       ),
     )
     .action(async (options: AdminOptions) => {

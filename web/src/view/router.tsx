@@ -46,6 +46,11 @@ const routes = root.addChildren([
     path: "/settings/$section",
     component: lazyRouteComponent(() => import("./settings/settings-page.tsx"), "SettingsPage"),
   }),
+  createRoute({
+    getParentRoute: () => root,
+    path: "/admin/models",
+    component: lazyRouteComponent(() => import("./admin/models-page.tsx"), "ModelsPage"),
+  }),
 ]);
 
 /** The page's addresses. */

@@ -10,6 +10,7 @@ import { rememberNodes } from "./other-nodes.ts";
 
 export { newOperationId, type Client, type Link } from "../../../client/index.ts";
 export { refreshNodes, rememberedNodes } from "./other-nodes.ts";
+export { watchModels } from "./models.ts";
 export { fetched, request } from "./rest.ts";
 
 /** A client of the node that served the page, as whoever is signed in. */

@@ -1,6 +1,7 @@
 import { getRouteApi, Link } from "@tanstack/react-router";
 import { useLayoutEffect, useRef } from "react";
 import { MenuButton } from "../dialogs.tsx";
+import { useProfile } from "../lists.ts";
 import { Devices } from "./devices.tsx";
 import { Keys } from "./keys.tsx";
 import { Profile } from "./profile.tsx";
@@ -17,6 +18,7 @@ const sections = [
 /** The user's own settings. */
 export function SettingsPage() {
   const { section } = route.useParams();
+  const isAdmin = useProfile()?.admin === true;
   const nav = useRef<HTMLElement>(null);
   // On a phone the sections are a strip that is wider than the screen.
   useLayoutEffect(() => {
@@ -41,6 +43,11 @@ export function SettingsPage() {
               {entry.title}
             </Link>
           ))}
+          {isAdmin && (
+            <Link to="/admin/models" className="place">
+              Models of this node
+            </Link>
+          )}
         </nav>
         <div className="settings-body">
           {section === "devices" ? <Devices /> : section === "keys" ? <Keys /> : <Profile />}

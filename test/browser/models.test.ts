@@ -1,0 +1,62 @@
+import { expect } from "chai";
+import { serveFiles, type ModelServer } from "../model-servers.ts";
+import { gguf } from "../model-files.ts";
+import { openStage, type Person, type Stage } from "./stage.ts";
+
+const model = (licence?: string): Buffer =>
+  gguf({
+    facts: { "general.architecture": "llama", "general.name": "A small model", "llama.context_length": 512, ...(licence !== undefined && { "general.license": licence }) }, // prettier-ignore
+    tensors: [{ name: "w", dimensions: [256, 64], type: 8 }],
+  });
+
+describe("the models of a node", function () {
+  this.timeout(90_000);
+  let stage: Stage;
+  let server: ModelServer;
+  let ada: Person;
+  let bob: Person;
+  before(async () => {
+    server = await serveFiles({ "free.gguf": model("apache-2.0"), "page.gguf": Buffer.from("<html>") });
+    stage = await openStage();
+    ada = await stage.person("ada");
+    bob = await stage.person("bob");
+  });
+  after(async () => {
+    await stage.close();
+    await server.close();
+  });
+
+  it("are pulled once their licence is accepted, looked at, and removed after a question", async () => {
+    const { page } = ada;
+    await page.goto(`${stage.node.url}/settings/profile`);
+    await page.getByRole("link", { name: "Models of this node" }).click();
+    await page.getByLabel("Source").fill(`${server.url}/free.gguf`);
+    await page.keyboard.press("Enter");
+    const question = page.getByRole("alertdialog").or(page.getByRole("dialog"));
+    await question.getByText("apache-2.0").waitFor();
+    await question.getByRole("button", { name: "Accept and pull" }).click();
+    await page.getByRole("button", { name: "Card of free" }).click();
+    expect(await page.getByRole("region", { name: "Pulls" }).count()).to.equal(0);
+    await page.getByText("accepted by ada").waitFor();
+    await page.getByRole("button", { name: "Check free" }).click();
+    await page.getByText("free: its files are what was pulled.").first().waitFor();
+    await page.getByRole("button", { name: "Remove free" }).click();
+    await question.getByRole("button", { name: "Remove" }).click();
+    await page.getByText("There are none yet.").waitFor();
+    expect(stage.complaints).to.deep.equal([]);
+  });
+
+  it("are not what every file is, and the page says why", async () => {
+    const { page } = ada;
+    await page.getByLabel("Source").fill(`${server.url}/page.gguf`);
+    await page.keyboard.press("Enter");
+    await page.getByRole("region", { name: "Pulls" }).getByText("this is not a GGUF file").waitFor();
+    await page.getByRole("region", { name: "Refused files" }).getByText("page.gguf", { exact: true }).waitFor();
+  });
+
+  it("are for admins", async () => {
+    await bob.page.goto(`${stage.node.url}/admin/models`);
+    await bob.page.getByText("Only admins see and change the models of a node.").waitFor();
+    expect(await bob.page.getByLabel("Source").count()).to.equal(0);
+  });
+});

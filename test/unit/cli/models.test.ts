@@ -1,0 +1,114 @@
+import { expect } from "chai";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { convertModel, describeCard, describePull, describeStore, quantiseModel } from "../../../cli/model-store.ts";
+import { describeSuggestions } from "../../../cli/model-suggest.ts";
+import { failureOf, type ModelsView, type PullView, type StoredModel } from "../../../protocols/index.ts";
+import { speedOf, suggestModels, writeRandomModel } from "../../../runtimes/store/index.ts";
+import { inspectFile } from "../../../runtimes/store/inspect.ts";
+import { gguf } from "../../model-files.ts";
+import { collected } from "./stage.ts";
+
+const digest = "a".repeat(64);
+const model: StoredModel = {
+  name: "qwen",
+  digest,
+  size: 491_000_000,
+  files: [{ path: "m.gguf", size: 491_000_000, digest, tree: digest }],
+  main: "m.gguf",
+  card: { format: "gguf", kind: "model", family: "qwen2", parameters: 494e6, quantisation: "Q4_K_M", contextTokens: 32_768, capabilities: ["chat", "tools"], licence: "apache-2.0" }, // prettier-ignore
+  source: "hf:Qwen/Qwen2.5-0.5B-Instruct-GGUF",
+  addedAtMs: 0,
+  acceptedBy: "ada",
+};
+const empty: ModelsView = { node: "node-a", models: [], pulls: [], refused: [], wanted: [], damaged: [] };
+const pull: PullView = { id: "1", source: "hf:a/b", name: "b", state: "fetching", doneBytes: 512, startedAtMs: 0 };
+
+let folder: string;
+before(() => {
+  folder = mkdtempSync(join(tmpdir(), "plexus-cli-models-"));
+});
+after(() => rmSync(folder, { recursive: true }));
+
+describe("plexus models, as a person reads it", () => {
+  it("shows what is on the disk, what is damaged, refused, pulled and wanted", () => {
+    expect(describeStore(empty, false)).to.include("plexus models suggest");
+    const view: ModelsView = {
+      ...empty,
+      models: [model],
+      damaged: ["qwen"],
+      pulls: [pull, { ...pull, state: "done" }],
+      refused: [{ id: "1", source: "x", file: "page.gguf", size: 1, reason: "no GGUF\u001B[2J", atMs: 0 }],
+      wanted: [{ name: "qwen", source: "x", nodes: 2, labels: { zone: "a" } }],
+    };
+    const said = describeStore(view, false);
+    expect(said).to.match(/qwen \(damaged\).*468 MiB.*qwen2.*Q4_K_M.*32768.*chat, tools.*apache-2\.0/);
+    expect(said).to.include("wanted qwen on 2 nodes with zone=a");
+    expect(said).to.include("fetching b: 512 B");
+    expect(said).to.not.include("\u001B");
+  });
+
+  it("tells how a pull goes", () => {
+    const more = { ...pull, doneBytes: 1024 ** 2, totalBytes: 4 * 1024 ** 2, bytesPerSecond: 1024 ** 2 };
+    expect(describePull(more)).to.equal("fetching b 25 %: 1.0 MiB of 4.0 MiB, 1.0 MiB/s, 3 s left");
+    expect(describePull({ ...pull, state: "checking" })).to.equal("checking b");
+  });
+
+  it("shows a card", () => {
+    const card = describeCard(model);
+    expect(card).to.include("licence     apache-2.0, accepted by ada");
+    expect(card).to.include("context     32768 tokens");
+    expect(card).to.include(`digest      ${digest}`);
+  });
+
+  it("says what helps where there is nothing that converts or quantises", () => {
+    const thrown = (work: () => unknown) => {
+      try {
+        work();
+      } catch (error) {
+        return failureOf(error);
+      }
+      throw new Error("nothing was refused");
+    };
+    const i2s = join(folder, "i2s.gguf");
+    writeFileSync(i2s, gguf({ tensors: [{ name: "w", dimensions: [128, 1], type: 36 }] }));
+    expect(thrown(() => convertModel(i2s, collected())).details?.["hint"]).to.match(/TQ2_0/);
+    const fine = join(folder, "fine.gguf");
+    writeFileSync(fine, gguf({ facts: { "general.architecture": "llama" } }));
+    const output = collected();
+    expect(convertModel(fine, output)).to.equal(0);
+    expect(output.out.join()).to.include("can be used as it is");
+    expect(thrown(() => quantiseModel(fine)).message).to.match(/does not quantise/);
+  });
+});
+
+describe("plexus models suggest", () => {
+  const machine = { cores: 8, memoryBytes: 16 * 1024 ** 3 };
+
+  it("names what fits the memory, the largest first, and how fast it would be", () => {
+    const speed = speedOf({ tokens: 100, elapsedMs: 2_100, fileBytes: 60e6 });
+    expect(speed.bytesPerSecond).to.be.closeTo(3e9, 1e6);
+    const models = suggestModels(machine, speed);
+    const fitting = models.filter(({ fits }) => fits);
+    expect(fitting.length).to.be.within(5, models.length - 1);
+    expect(fitting.map(({ fileBytes }) => fileBytes)).to.deep.equal(fitting.map(({ fileBytes }) => fileBytes).toSorted((a, b) => b - a)); // prettier-ignore
+    for (const { fits, memoryBytes } of models) expect(fits).to.equal(memoryBytes <= machine.memoryBytes * 0.8);
+    expect(models.find(({ name }) => name === "qwen2.5-0.5b")?.tokensPerSecond).to.be.within(5, 7);
+    expect(models.find(({ name }) => name === "nomic-embed-text")).to.not.have.property("tokensPerSecond");
+    const said = describeSuggestions(models, false);
+    expect(said).to.match(/To get .*:\n {2}plexus models pull hf:/);
+    expect(describeSuggestions(suggestModels({ cores: 1, memoryBytes: 1e6 }, undefined), false)).to.match(/None/);
+    expect(describeSuggestions(suggestModels(machine, undefined), false)).to.include("plexus models pull");
+  });
+
+  it("measures with a model that is one", () => {
+    const path = join(folder, "random.gguf");
+    const size = writeRandomModel(path);
+    const found = inspectFile(path, "random.gguf");
+    if (found.type !== "gguf") throw new Error(JSON.stringify(found));
+    // Large enough to be run on as many threads as a model to work with.
+    expect(found.header.parameters).to.be.above(50e6);
+    expect(size).to.be.within(50e6, 70e6);
+  });
+});

@@ -1,0 +1,344 @@
+import { Button, TextInput } from "@mantine/core";
+import { useQueryClient } from "@tanstack/react-query";
+import { useEffect, useState, type SubmitEvent } from "react";
+import type { Failure, ModelsView, PullView, StoredModel, VerifiedModel } from "../../../../protocols/index.ts";
+import { notices, queryKeys } from "../../live/index.ts";
+import { explain } from "../../model/index.ts";
+import { request, watchModels } from "../../wire/index.ts";
+import { MenuButton, useDialogs } from "../dialogs.tsx";
+import { useProfile } from "../lists.ts";
+import { Note } from "../note.tsx";
+import { Part } from "../settings/part.tsx";
+import { dateOf } from "../time.ts";
+import "../settings/settings.css";
+import "./admin.css";
+
+const base = "/api/v1/admin/models";
+/** A large model takes a while to read. */
+const verifyTimeoutMs = 3_600_000;
+
+/** The models of the node that served the page, for admins. */
+export function ModelsPage() {
+  const profile = useProfile();
+  const view = useStore(profile?.admin === true);
+  return (
+    <main className="screen-main">
+      <header className="header">
+        <MenuButton />
+        <h1 className="grow">Models{view === undefined ? "" : ` on ${view.node}`}</h1>
+      </header>
+      <div className="settings">
+        <div className="settings-body admin-body">
+          {profile?.admin === false && <Note tone="warn">Only admins see and change the models of a node.</Note>}
+          {view !== undefined && <Store view={view} />}
+        </div>
+      </div>
+    </main>
+  );
+}
+
+/** How the node's models stand; undefined until that is known. */
+function useStore(wanted: boolean): ModelsView | undefined {
+  const [view, setView] = useState<ModelsView>();
+  const queries = useQueryClient();
+  useEffect(() => (wanted ? watchModels(setView) : undefined), [wanted]);
+  const names = view?.models.map(({ name }) => name).join();
+  // What agents may be given follows a moment later.
+  useEffect(() => void queries.invalidateQueries({ queryKey: queryKeys.models }), [names, queries]);
+  return view;
+}
+
+function Store({ view }: { readonly view: ModelsView }) {
+  const { models, pulls, refused, wanted } = view;
+  // Of one source the newest pull counts; they come newest first.
+  const newest = pulls.filter((pull, index) => pulls.findIndex(({ source }) => source === pull.source) === index);
+  const failed = newest.filter(({ state }) => state === "failed").slice(0, shownFailedMax);
+  const shown = pulls.filter((pull) => !isOver(pull.state) || failed.includes(pull));
+  return (
+    <>
+      <NewPull pulls={pulls} />
+      {shown.length > 0 && (
+        <Part title="Pulls">
+          <ul className="lines">
+            {shown.map((pull) => (
+              <PullRow key={pull.id} pull={pull} />
+            ))}
+          </ul>
+        </Part>
+      )}
+      <Part title="On this node" about="A node with the role ai serves them; llama.cpp reads those in GGUF.">
+        <ul className="lines">
+          {models.map((model) => (
+            <ModelRow key={model.name} model={model} damaged={view.damaged.includes(model.name)} />
+          ))}
+        </ul>
+        {models.length === 0 && <p className="dim">There are none yet.</p>}
+      </Part>
+      {wanted.length > 0 && (
+        <Part
+          title="Kept by the cluster"
+          about="Nodes pull these by themselves. `plexus models want` and `unwant` change the list."
+        >
+          <ul className="lines">
+            {wanted.map(({ name, source, nodes, labels = {} }) => (
+              <li key={name}>
+                <span className="grow">
+                  <span className="ellipsis line-title">{name}</span>
+                  <span className="dim">
+                    On {nodes} {nodes === 1 ? "node" : "nodes"}
+                    {Object.entries(labels).map(([label, value]) => `, ${label} ${value}`)}, from {source}
+                  </span>
+                </span>
+              </li>
+            ))}
+          </ul>
+        </Part>
+      )}
+      {refused.length > 0 && (
+        <Part title="Refused files" about="They were fetched and are no models. They are kept apart and never loaded.">
+          <ul className="lines">
+            {refused.map(({ id, file, source, reason }) => (
+              <li key={id}>
+                <span className="grow">
+                  <span className="ellipsis line-title">{file}</span>
+                  <span className="dim break">
+                    {reason}. From {source}
+                  </span>
+                </span>
+              </li>
+            ))}
+          </ul>
+        </Part>
+      )}
+    </>
+  );
+}
+
+/** Of failed pulls so many are shown. */
+const shownFailedMax = 3;
+const isOver = (state: PullView["state"]): boolean => ["done", "failed", "cancelled"].includes(state);
+
+function NewPull({ pulls }: { readonly pulls: readonly PullView[] }) {
+  const { ask } = useDialogs();
+  const [source, setSource] = useState("");
+  const [name, setName] = useState("");
+  const [asked, setAsked] = useState<{ readonly id: string; readonly body: object }>();
+  const pull = async (body: object) => {
+    const begun = await request<PullView>("POST", `${base}/pulls`, body);
+    if (!begun.ok) return notices.fail(begun.error);
+    setAsked({ id: begun.value.id, body });
+    setSource("");
+    setName("");
+  };
+  const begin = (event: SubmitEvent) => {
+    event.preventDefault();
+    void pull({ source: source.trim(), ...(name.trim() !== "" && { name: name.trim() }) });
+  };
+  const waiting = pulls.find(({ id, error }) => id === asked?.id && error?.code === "LICENCE_NOT_ACCEPTED");
+  useEffect(() => {
+    if (waiting === undefined || asked === undefined) return;
+    setAsked(undefined);
+    void (async () => {
+      const question = {
+        title: `Accept the licence of ${waiting.name ?? "this model"}?`,
+        body: <Licence error={waiting.error} />,
+        action: "Accept and pull",
+      };
+      if (await ask(question)) await pull({ ...asked.body, acceptLicence: true });
+    })();
+    // Once for each pull that is refused for its licence.
+  }, [waiting?.id]);
+  return (
+    <Part
+      title="Pull a model"
+      about="From a repository (hf:OWNER/REPO:Q4_K_M), Ollama's registry (ollama:NAME:TAG), a web address, another node (cluster:NAME), or a path on the node's machine."
+    >
+      <form className="row field-row" onSubmit={begin}>
+        <TextInput
+          className="grow"
+          label="Source"
+          placeholder="hf:Qwen/Qwen2.5-0.5B-Instruct-GGUF:Q4_K_M"
+          value={source}
+          maxLength={2_048}
+          onChange={(event) => setSource(event.currentTarget.value)}
+          required
+        />
+        <TextInput
+          label="Name here"
+          placeholder="as it is called there"
+          value={name}
+          maxLength={100}
+          onChange={(event) => setName(event.currentTarget.value)}
+        />
+        <Button type="submit" disabled={source.trim() === ""}>
+          Pull
+        </Button>
+      </form>
+    </Part>
+  );
+}
+
+function Licence({ error }: { readonly error: Failure | undefined }) {
+  const { licence, text } = (error?.details ?? {}) as { readonly licence?: string; readonly text?: string };
+  return (
+    <>
+      <p>Its licence is “{licence}”. Who accepted it is kept with the model.</p>
+      {text !== undefined && (
+        <pre className="licence" tabIndex={0}>
+          {text}
+        </pre>
+      )}
+    </>
+  );
+}
+
+function PullRow({ pull }: { readonly pull: PullView }) {
+  const { id, name, source, state, doneBytes, totalBytes, bytesPerSecond, error } = pull;
+  const title = name ?? source;
+  const share = totalBytes === undefined || totalBytes === 0 ? undefined : Math.floor((doneBytes / totalBytes) * 100);
+  const cancel = async () => {
+    const result = await request("DELETE", `${base}/pulls/${id}`);
+    if (!result.ok) notices.fail(result.error);
+  };
+  // There is no flag here: the question comes when it is pulled again.
+  const needsLicence = error?.code === "LICENCE_NOT_ACCEPTED";
+  return (
+    <li>
+      <span className="grow">
+        <span className="ellipsis line-title">{title}</span>
+        {error === undefined ? (
+          <span className="dim" role="status">
+            {words[state]}
+            {state === "fetching" &&
+              `: ${bytes(doneBytes)}${totalBytes === undefined ? "" : ` of ${bytes(totalBytes)}`}`}
+            {state === "fetching" && bytesPerSecond !== undefined && `, ${bytes(bytesPerSecond)} a second`}
+          </span>
+        ) : (
+          <span className="pull-error break">
+            {needsLicence ? "Its licence was not accepted. Pull it again to read it." : explain(error)}
+          </span>
+        )}
+        {!isOver(state) && (
+          <progress aria-label={`Progress of ${title}`} max={100} {...(share !== undefined && { value: share })} />
+        )}
+      </span>
+      {!isOver(state) && (
+        <Button variant="default" size="xs" aria-label={`Cancel the pull of ${title}`} onClick={() => void cancel()}>
+          Cancel
+        </Button>
+      )}
+    </li>
+  );
+}
+
+const words: Readonly<Record<PullView["state"], string>> = {
+  waiting: "Waits for its turn",
+  resolving: "Looks for it",
+  fetching: "Fetching",
+  checking: "Reads and checks it",
+  done: "Done",
+  failed: "Failed",
+  cancelled: "Cancelled",
+};
+
+function ModelRow({ model, damaged }: { readonly model: StoredModel; readonly damaged: boolean }) {
+  const { ask } = useDialogs();
+  const [open, setOpen] = useState(false);
+  const [checking, setChecking] = useState(false);
+  const { name, card, size } = model;
+  const path = `${base}/${encodeURIComponent(name)}`;
+  const remove = async () => {
+    const question = {
+      title: `Remove “${name}” from this node?`,
+      body: <p>{bytes(size)} become free. Whoever talks to it gets no answers from this node any more.</p>,
+      action: "Remove",
+      grave: true,
+    };
+    if (!(await ask(question))) return;
+    const result = await request("DELETE", path);
+    if (!result.ok) notices.fail(result.error);
+  };
+  const verify = async () => {
+    setChecking(true);
+    const result = await request<VerifiedModel>("POST", `${path}/verify`, {}, verifyTimeoutMs);
+    setChecking(false);
+    if (!result.ok) return notices.fail(result.error);
+    const isFine = result.value.files.every(({ state }) => state === "fine");
+    notices.show(isFine ? `${name}: its files are what was pulled.` : `${name} is damaged: pull it again.`);
+  };
+  const about = [bytes(size), card.family, card.quantisation, card.contextTokens && `${card.contextTokens} tokens`];
+  return (
+    <li className="model-row">
+      <div className="row">
+        <span className="grow">
+          <span className="ellipsis line-title">
+            {name}
+            {damaged && <span className="pull-error"> damaged</span>}
+          </span>
+          <span className="dim">{about.filter(Boolean).join(" · ")}</span>
+        </span>
+        <Button
+          variant="default"
+          size="xs"
+          aria-expanded={open}
+          aria-label={`Card of ${name}`}
+          onClick={() => setOpen(!open)}
+        >
+          Card
+        </Button>
+        <Button
+          variant="default"
+          size="xs"
+          loading={checking}
+          aria-label={`Check ${name}`}
+          onClick={() => void verify()}
+        >
+          Check
+        </Button>
+        <Button variant="default" size="xs" aria-label={`Remove ${name}`} onClick={() => void remove()}>
+          Remove
+        </Button>
+      </div>
+      {open && <Card model={model} />}
+    </li>
+  );
+}
+
+function Card({ model }: { readonly model: StoredModel }) {
+  const { card, digest, source, addedAtMs, acceptedBy, files } = model;
+  const { licence } = card;
+  const facts: readonly (readonly [string, string | undefined])[] = [
+    ["Title", card.title],
+    ["Kind", `${card.kind}, ${card.format}`],
+    ["Parameters", card.parameters === undefined ? undefined : count.format(card.parameters)],
+    ["Can", card.capabilities.join(", ") || undefined],
+    ["Licence", licence && (acceptedBy === undefined ? licence : `${licence}, accepted by ${acceptedBy}`)],
+    ["From", source],
+    ["Since", dateOf(addedAtMs)],
+    ["Files", files.length > 1 ? files.map(({ path }) => path).join(", ") : undefined],
+    ["SHA-256", digest],
+  ];
+  return (
+    <dl className="card">
+      {facts.map(
+        ([label, value]) =>
+          value !== undefined && (
+            <div key={label}>
+              <dt>{label}</dt>
+              <dd>{value}</dd>
+            </div>
+          ),
+      )}
+    </dl>
+  );
+}
+
+const count = new Intl.NumberFormat(undefined, { notation: "compact", maximumSignificantDigits: 3 });
+
+/** 1536 → `1.5 KiB`. */
+function bytes(amount: number): string {
+  const units = ["bytes", "KiB", "MiB", "GiB", "TiB"];
+  const step = amount < 1 ? 0 : Math.min(units.length - 1, Math.floor(Math.log2(amount) / 10));
+  const value = amount / 1024 ** step;
+  return `${step === 0 ? value : value.toFixed(value < 10 ? 1 : 0)} ${units[step] ?? ""}`;
+}
