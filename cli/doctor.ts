@@ -251,10 +251,14 @@ async function modelChecks(config: Config): Promise<readonly Check[]> {
 async function loadModels(config: Config, models: Config["models"]): Promise<readonly Check[]> {
   if (models.length === 0) return [];
   const silent = () => {};
+  const warnings = new Map<unknown, string>();
+  const debug = (event: string, facts: Readonly<Record<string, unknown>> = {}): void => {
+    if (event === "model.warnings") warnings.set(facts["model"], [facts["warnings"]].flat().join("; "));
+  };
   const host = startInferenceHost({
     models: models.map((model) => modelSpec(model, config)),
     clock: createClock(),
-    log: { debug: silent, info: silent, warn: silent, error: silent },
+    log: { debug, info: silent, warn: silent, error: silent },
   });
   try {
     const overdue = new AbortController();
@@ -263,14 +267,19 @@ async function loadModels(config: Config, models: Config["models"]): Promise<rea
       delay(cliLimits.modelLoadTimeoutMs, undefined, { signal: overdue.signal }).catch(silent),
     ]);
     overdue.abort();
-    return host.models().map(judgeModel);
+    return host.models().map((model) => judgeModel(model, warnings.get(model.model)));
   } finally {
     await host.stop(5_000);
   }
 }
 
-function judgeModel(model: ModelInfo): Check {
+function judgeModel(model: ModelInfo, warning: string | undefined): Check {
   const isReady = model.state === "ready";
+  if (isReady && model.device === "remote") {
+    if (warning !== undefined) return { name: "Model", state: "warning", says: `${model.model}: ${warning}` };
+    const says = `${model.model}: on another server, which says: ${model.capabilities.join(", ")}`;
+    return { name: "Model", state: "good", says };
+  }
   if (isReady && model.sizeBytes === 0)
     return { name: "Model", state: "good", says: `${model.model}: ${model.label?.short ?? "it needs no file"}` };
   const size = `${describeBytes(model.sizeBytes)}, context ${model.contextTokens} tokens`;

@@ -15,8 +15,12 @@ const provider: Provider = {
   },
   async describe(call, { endpoint }) {
     const row = await call.json({ path: `/v1/models/${encodeURIComponent(endpoint.model)}` });
-    // All its models read images and call tools.
-    return { capabilities: provider.capabilities, contextTokens: numberAt(row, "max_input_tokens") ?? 200_000 };
+    // All its models call tools; those that read no images say so.
+    const isBlind = at(row, "capabilities", "image_input", "supported") === false;
+    return {
+      capabilities: provider.capabilities.filter((one) => !(isBlind && one === "vision")),
+      contextTokens: numberAt(row, "max_input_tokens") ?? 200_000,
+    };
   },
   answers: () => ({
     generate: (request, here) => writeText(request, here, messagesMapping(request, here)),

@@ -1,14 +1,16 @@
 /** Models on other servers keep the promises of the port: against doubles of their providers, in an inference host. */
+import { expect } from "chai";
+import { readFileSync } from "node:fs";
 import { echoAnswer, enginesOf, startInferenceHost, type InferenceHost, type ModelSpec } from "../../runtimes/index.ts";
 import { anthropicDouble } from "../providers/anthropic.ts";
-import { startDouble, type Double, type Script } from "../providers/double.ts";
+import { json, startDouble, type Double, type Script } from "../providers/double.ts";
 import { geminiDouble } from "../providers/gemini.ts";
 import { kserveDouble } from "../providers/kserve.ts";
 import { ollamaDouble } from "../providers/ollama.ts";
 import { openAiDouble, openAiModels } from "../providers/openai.ts";
 import { describeModels } from "./models.ts";
 import { keptLog, realClock } from "./real-time.ts";
-import { describeRuntime } from "./runtime.ts";
+import { codeOf, describeRuntime, listen } from "./runtime.ts";
 
 interface Subject {
   readonly adapter: string;
@@ -85,3 +87,37 @@ for (const { adapter, script, path = "", models, counts } of subjects) {
       });
   });
 }
+
+describe("the key of a model on another server", () => {
+  const secret = "sk-never-seen-0123456789";
+  const variable = "PLEXUS_TEST_SECRET";
+  let double: Double;
+  before(async () => {
+    process.env[variable] = secret;
+    double = await startDouble(openAiDouble());
+  });
+  after(async () => {
+    delete process.env[variable];
+    await double.close();
+  });
+
+  it("reaches the server, and is in no log, list, message or command line on its way", async () => {
+    const log = keptLog();
+    const endpoint = { url: `${double.url}/v1`, model: "echo", key: { env: variable } };
+    const spec: ModelSpec = { name: "echo", adapter: "openai", path: "", endpoint };
+    const host = startInferenceHost({ models: [spec], clock: realClock(), log });
+    await host.settled();
+    const { generate } = enginesOf(host);
+    await listen(generate, {}).last;
+    double.script = (_asked, response) =>
+      json(response, { error: { type: "authentication_error", message: secret } }, 401);
+    expect(codeOf(await listen(generate, {}).last)).to.equal("PROVIDER_REFUSED");
+    double.script = (_asked, response) => json(response, { error: { message: `${secret} is wrong` } }, 400);
+    const bad = await listen(generate, {}).last;
+    expect(bad).to.have.nested.property("error.details.reason", "… is wrong");
+    const commandLine = Object.values(host.pids).map((pid) => readFileSync(`/proc/${pid}/cmdline`, "utf8"));
+    expect(double.asked.every(({ headers }) => headers.authorization === `Bearer ${secret}`)).to.equal(true);
+    expect(JSON.stringify([log.lines, host.models(), spec, bad, commandLine])).to.not.include(secret);
+    await host.stop(5_000);
+  });
+});

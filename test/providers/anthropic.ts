@@ -11,7 +11,8 @@ export const anthropicDouble =
   (options: DoubleOptions = {}): Script =>
   (asked, response) => {
     const { contextTokens = 4_096 } = options;
-    if (asked.headers["x-api-key"] === undefined)
+    // Older clients give the key in a header of its own.
+    if (asked.headers["x-api-key"] === undefined && asked.headers.authorization === undefined)
       return refuse(response, 401, "authentication_error", "x-api-key is required");
     if (asked.headers["anthropic-version"] === undefined)
       return refuse(response, 400, "invalid_request_error", "anthropic-version is required");
