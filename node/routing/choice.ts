@@ -150,6 +150,9 @@ function refusalOf({ engine, needs }: Wanted, model: string, standings: readonly
   const offered = among.flatMap(({ offers }) => (offers ?? []).filter(is));
   const lacks = needs.find((need) => offered.every(({ capabilities }) => !capabilities.includes(need)));
   if (offered.length > 0 && lacks !== undefined) return failure("MODEL_UNSUPPORTED", { model, capability: lacks });
+  // It is there, and serves other engines.
+  const other = among.flatMap(({ offers }) => offers ?? []).find((offer) => model !== "" && offer.model === model);
+  if (offered.length === 0 && other !== undefined) return failure("MODEL_UNSUPPORTED", { model, capability: engine });
   const unsaid = among.some(({ offers }) => offers === undefined);
   const gone = servers.some((one) => !among.includes(one) && one.offers?.some(is) === true);
   // Without a row of its own this node has not heard who there is.

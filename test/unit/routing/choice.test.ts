@@ -48,6 +48,22 @@ describe("the choice of the node that serves a call", () => {
     expect(order(here(), standing("b", { offers: card, calls: 1 }))[0]).to.equal("1 me: fewer calls");
   });
 
+  it("says of a model that cannot do what is asked that it cannot, and not that it is not there", () => {
+    const refusalOf = (choice: ReturnType<typeof choose>) => (choice.node === undefined ? choice.refusal : undefined);
+    expect(refusalOf(choose([here()], "m", ["tools"]))).to.deep.include({
+      code: "MODEL_UNSUPPORTED",
+      details: { model: "m", capability: "tools" },
+    });
+    const embeds = [offer("v", { engine: "embed", capabilities: ["embed"] })];
+    expect(refusalOf(choose([here({ offers: embeds })], "v", []))).to.deep.include({
+      code: "MODEL_UNSUPPORTED",
+      details: { model: "v", capability: "generate" },
+    });
+    // Unnamed, it is the first that can.
+    const both = [offer("m"), offer("t", { capabilities: ["chat", "tools"] })];
+    expect(choose([here({ offers: both })], "", ["tools"])).to.include({ model: "t", node: "me" });
+  });
+
   it("weighs what a member can do now before how busy it is, and that before where it is", () => {
     const zone = (name: string) => ({ labels: { zone: name } });
     const loading = [offer("m", { state: "loading" })];
