@@ -73,6 +73,8 @@ export interface Adapter<Found = unknown> {
   readonly threaded: boolean;
   /** Whether a configured model is this adapter's. The first row that says so has it. */
   claims(entry: Pick<ModelSpec, "name" | "path">): boolean;
+  /** What this model can do, by a quick look at its file; undefined: what the row says. */
+  can?(spec: ModelSpec): readonly Capability[] | undefined;
   /** Looks at the model's file, without native code. Throws what the file system throws. */
   inspect(spec: ModelSpec): Inspection<Found>;
   /** Decides how the model is loaded, or why it is not. Pure. */
@@ -89,8 +91,6 @@ export type Inspection<Found = unknown> =
       readonly type: "fine";
       readonly fileBytes: number;
       readonly found: Found;
-      /** What the model can do, where the file says more than the adapter's row. */
-      readonly capabilities?: readonly Capability[];
     }
   | { readonly type: "refused"; readonly fileBytes: number; readonly reason: string };
 

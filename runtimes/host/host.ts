@@ -8,7 +8,7 @@
  *  A fault in native code ends the process it happens in; what other adapters do then goes on, in the other one. When a host dies,
  *  what ran in it ends with RUNTIME_FAULT (its outcome is unknown); what still waits here has not started, and goes on
  *  waiting for the next host. */
-import { unreachable, type EngineName, type EngineRequest, type ModelInfo, type Result, type Said } from "../../protocols/index.ts"; // prettier-ignore
+import { unreachable, type Capability, type EngineName, type EngineRequest, type ModelInfo, type Result, type Said } from "../../protocols/index.ts"; // prettier-ignore
 import type { LoadPlan, ModelSpec } from "../adapter.ts";
 import { adapterOf } from "../adapters.ts";
 import type { LocalModels, Running } from "../engine.ts";
@@ -61,6 +61,8 @@ class Host implements InferenceHost {
   readonly #kinds = new Map<string, HostKind>();
   /** What each model was last told to compute on. */
   readonly #threads = new Map<string, number>();
+  /** Of models by what is known of them before they are loaded: it is looked up once. */
+  readonly #abilities = new WeakMap<ModelSpec, readonly Capability[]>();
   #restarts = 0;
   #stopped: Promise<void> | undefined;
   readonly #watchers = new Set<() => void>();
@@ -103,7 +105,17 @@ class Host implements InferenceHost {
   }
 
   models(): readonly ModelInfo[] {
-    return this.#residency.residents().map(infoOf);
+    return this.#residency.residents().map((one) => infoOf(one, this.#abilitiesOf(one.spec)));
+  }
+
+  /** What a model can do that was not loaded yet. */
+  #abilitiesOf(spec: ModelSpec): readonly Capability[] {
+    const known = this.#abilities.get(spec);
+    if (known !== undefined) return known;
+    const adapter = adapterOf(spec);
+    const found = spec.capabilities ?? adapter.can?.(spec) ?? adapter.capabilities;
+    this.#abilities.set(spec, found);
+    return found;
   }
 
   residents(): readonly Resident[] {
@@ -273,13 +285,13 @@ class Host implements InferenceHost {
 }
 
 /** What others are told of a model. */
-function infoOf({ spec, state, facts, error, sizeBytes = 0 }: Resident): ModelInfo {
+function infoOf({ spec, state, facts, error, sizeBytes = 0 }: Resident, abilities: readonly Capability[]): ModelInfo {
   const adapter = adapterOf(spec);
   const label = adapter.label(spec);
   const about = {
     model: spec.name,
     runtime: adapter.name,
-    capabilities: facts?.capabilities ?? adapter.capabilities,
+    capabilities: facts?.capabilities ?? abilities,
     demonstration: label !== undefined,
     ...(label && { label }),
     state,

@@ -16,6 +16,16 @@ export const llama: Adapter<LlamaFound> = {
   capabilities: capabilitiesBy.write,
   threaded: true,
   claims: () => true,
+  can({ path }) {
+    try {
+      const inspected = inspectOne(path);
+      if (inspected.type === "refused") return undefined;
+      return capabilitiesBy[purposeOf(inspected.found.architecture, inspected.found.pooling)];
+    } catch {
+      // Why the file cannot be read is said when it is to be loaded.
+      return undefined;
+    }
+  },
   inspect: inspectFiles,
   plan: planLoad,
   async load(spec, plan) {
@@ -51,7 +61,6 @@ function inspectFiles({ path, lora = [], draft }: ModelSpec): Inspection<LlamaFo
     type: "fine",
     fileBytes: lora.reduce((sum, one) => sum + statSync(one.path).size, model.fileBytes + (guesser?.fileBytes ?? 0)),
     found: { ...found, ...(guesser && { draft: guesser.found }) },
-    capabilities: capabilitiesBy[purposeOf(found.architecture, found.pooling)],
   };
 }
 

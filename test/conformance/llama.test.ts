@@ -51,6 +51,21 @@ describe("llama.cpp", function () {
     text: heard.text(),
   });
 
+  it("says what a model can do before it is loaded, and the same afterwards", async () => {
+    const models = [chain("writes"), chain("vectors", { reads: { type: "embed" } })];
+    const host = startInferenceHost({ models, clock: realClock(), log: keptLog() });
+    hosts.push(host);
+    const said = (): unknown => host.models().map(({ capabilities }) => capabilities);
+    const before = said();
+    expect(before).to.deep.equal([
+      ["chat", "tools", "json", "logprobs", "tokenize"],
+      ["embed", "tokenize"],
+    ]);
+    await host.settled();
+    expect(host.models().map(({ state }) => state)).to.deep.equal(["ready", "ready"]);
+    expect(said()).to.deep.equal(before);
+  });
+
   describe("with tools", () => {
     it("takes what a model writes by itself for a call, as soon as it is one, and its arguments are of the schema", async () => {
       const template =
