@@ -7,7 +7,16 @@ import type { Config } from "../config/index.ts";
 import { failureOf, type ModelInfo } from "../protocols/index.ts";
 import { exposureOf } from "../node/data-folder/index.ts";
 import { createClock } from "../node/platform/index.ts";
-import { inspectModel, modelSpec, readMachine, startInferenceHost, type Machine } from "../runtimes/index.ts";
+import {
+  describeGpus,
+  inspectModel,
+  modelSpec,
+  probeGpus,
+  readMachine,
+  startInferenceHost,
+  type Gpus,
+  type Machine,
+} from "../runtimes/index.ts";
 import { findRunning } from "./control.ts";
 import { explainFolder } from "./data-folder.ts";
 import { clusterChecks } from "./doctor-cluster.ts";
@@ -39,6 +48,7 @@ export async function doctor(config: Config, flags: { readonly json: boolean }, 
     if (!flags.json) output.print(describeCheck(check, output.color));
   };
   for (const check of machineChecks(readMachine(), runtimeFacts())) show(check);
+  show(gpuCheck(config, await probeGpus()));
   const control = await findRunning(config.data);
   const running = control?.url;
   for (const check of await dataChecks(config, running)) show(check);
@@ -110,6 +120,16 @@ export function machineChecks(machine: Machine, facts: RuntimeFacts): readonly C
           : `${describeBytes(memoryBytes)}, of which the control group grants ${describeBytes(groupMemoryBytes)}`,
     },
   ];
+}
+
+/** Judges the graphics cards that were found: they are no condition, and used only when that is configured. */
+export function gpuCheck({ gpu }: Pick<Config, "gpu">, gpus: Gpus): Check {
+  const name = "Graphics card";
+  const says = describeGpus(gpus);
+  if (gpus.interfaces.length === 0) return { name, state: "skipped", says };
+  return gpu === "auto"
+    ? { name, state: "good", says }
+    : { name, state: "warning", says, hint: "Models use it with --gpu auto." };
 }
 
 async function dataChecks(config: Config, running: string | undefined): Promise<readonly Check[]> {

@@ -33,6 +33,7 @@ export { echoAnswer } from "./echo/reply.ts";
 export type { RuntimeClock, RuntimeEvent, RuntimeLog, RuntimeStats } from "./environment.ts";
 export type { Resident } from "./residency.ts";
 export { startInferenceHost, type InferenceHost, type InferenceHostOptions } from "./host/host.ts";
+export { describeGpus, hasGraphics, probeGpus, type GpuInterface, type Gpus } from "./gpu.ts";
 export { runtimeLimits } from "./limits.ts";
 export { readMachine, type Machine } from "./machine.ts";
 export { engineOf, enginesOf, everyEngine } from "./engine.ts";

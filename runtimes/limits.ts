@@ -105,6 +105,11 @@ export const runtimeLimits = {
    *
    *  Measured: 45 to 50 MiB a worker. */
   workerBytes: 50 * 1024 * 1024,
+  /** What a host may grow by during a load beyond the estimate before the model is counted with more: the native library,
+   *  which stays, and what other calls take meanwhile.
+   *
+   *  Measured: 30 to 90 MiB with the first model. */
+  growthSlackBytes: 128 * 1024 * 1024,
   /** Models that can be known to one host; `LIMIT_REACHED` beyond. */
   modelsMax: 256,
   /** Longest keep-alive that a call can ask for; a longer one is cut to this. */
@@ -130,6 +135,9 @@ export const runtimeLimits = {
    *
    *  20 MB a second is a slow disk. */
   loadBytesPerMs: 20_000,
+
+  /** A graphics driver that has not told its cards after this long is taken for having none. */
+  probeMsMax: 20_000,
 
   /** Pause before a dead inference host is started again; doubles each time. */
   restartDelayMsMin: 250,

@@ -312,7 +312,7 @@ export class Residency {
     const nowMs = this.#options.clock.monotonicMs();
     const { sinceMs } = model.phase;
     // What was not read of a mapped file yet is not in its growth: less than was reckoned proves nothing.
-    model.bytes = Math.max(model.bytes, facts.grewByBytes ?? 0);
+    model.bytes = Math.max(model.bytes, (facts.grewByBytes ?? 0) - runtimeLimits.growthSlackBytes);
     Object.assign(model, { loadedMs: nowMs, loadTookMs: nowMs - sinceMs, usedMs: nowMs, ordered: false });
     this.#outOfLine(model);
     this.#become(model, { state: "ready", facts });

@@ -13,6 +13,7 @@ import type { LoadPlan, ModelSpec } from "../adapter.ts";
 import { adapterOf } from "../adapters.ts";
 import type { LocalModels, Running } from "../engine.ts";
 import type { RuntimeClock, RuntimeEvent, RuntimeLog, RuntimeStats } from "../environment.ts";
+import { describeGpus, probeGpus } from "../gpu.ts";
 import { memoryBudgetBytes, readMachine, threadShares, threadsToShare, type Machine } from "../machine.ts";
 import { Residency, type Carrier, type Resident } from "../residency.ts";
 import { hostKinds, type FromHost, type HostKind } from "./messages.ts";
@@ -64,6 +65,8 @@ class Host implements InferenceHost {
   /** Of models by what is known of them before they are loaded: it is looked up once. */
   readonly #abilities = new WeakMap<ModelSpec, readonly Capability[]>();
   #restarts = 0;
+  /** Graphics cards were looked for, which is logged once. */
+  #looked = false;
   #stopped: Promise<void> | undefined;
   readonly #watchers = new Set<() => void>();
 
@@ -93,7 +96,18 @@ class Host implements InferenceHost {
       },
       this.#carrier(),
     );
-    for (const spec of options.models) this.#hosts[hostOf(spec)].begin();
+    for (const spec of options.models) this.#host(spec);
+  }
+
+  /** Starts what a model needs: its host, and a look for the cards that it may use. */
+  #host(spec: ModelSpec): void {
+    this.#hosts[hostOf(spec)].begin();
+    if (spec.gpu !== "auto" || this.#looked) return;
+    this.#looked = true;
+    void probeGpus().then((gpus) => {
+      const facts = { ...gpus, says: describeGpus(gpus) };
+      if (this.#stopped === undefined) this.#options.log.info("inference.gpus", facts);
+    });
   }
 
   get pids(): InferenceHost["pids"] {
@@ -137,7 +151,7 @@ class Host implements InferenceHost {
 
   add(spec: ModelSpec, how: { readonly preload?: boolean } = {}): Result<void> {
     const added = this.#residency.add(spec, how);
-    if (added.ok) this.#hosts[hostOf(spec)].begin();
+    if (added.ok) this.#host(spec);
     return added;
   }
 

@@ -373,8 +373,9 @@ class ModelsLife implements Simulated {
         return this.#residency.failed(name, failure("MODEL_LOAD_FAILED", { reason: "corrupt" }), 1);
       }
       one.state = "ready";
-      const grewByBytes = bad(this.#weather.growChance) ? Math.round(one.bytes * dice.between(0.5, 1.5)) : 0;
-      one.bytes = Math.max(one.bytes, grewByBytes);
+      const tookBytes = bad(this.#weather.growChance) ? Math.round(one.bytes * dice.between(0.5, 1.5)) : 0;
+      one.bytes = Math.max(one.bytes, tookBytes);
+      const grewByBytes = tookBytes + runtimeLimits.growthSlackBytes;
       const { contextTokens, sequences, sizeBytes, threads } = plan;
       const facts = {
         contextTokens,

@@ -443,6 +443,7 @@ export const mutations: readonly Mutation[] = [
     find: "  const movable = tenants.filter(({ pinned, leaving }) => !pinned && !leaving);",
     replace: "  const movable = tenants.filter(({ pinned, leaving, calls }) => !pinned && !leaving && calls === 0);",
     caughtBy: ["nobody-starves"],
+    from: 120,
     seeds: 200,
     models: true,
   },

@@ -12,7 +12,7 @@ import {
   describeTurn,
   growDraft,
 } from "../../../cli/chat/view.ts";
-import { describeCheck, machineChecks } from "../../../cli/doctor.ts";
+import { describeCheck, gpuCheck, machineChecks } from "../../../cli/doctor.ts";
 import {
   describeBytes,
   describeDuration,
@@ -376,6 +376,16 @@ describe("the doctor", () => {
     expect(states(machine, { ...facts, glibc: "2.9" })).to.include("C library warning");
     const small = { ...machine, quotaCores: 0.5, groupMemoryBytes: 256 * 1024 ** 2 };
     expect(states(small, facts)).to.include.members(["Cores warning", "Memory warning"]);
+  });
+
+  it("tells of graphics cards, and of one that is there and not used", () => {
+    const card = { kind: "cuda", cards: ["A"], memoryBytes: 2 ** 30, freeBytes: 2 ** 30 };
+    expect(gpuCheck({ gpu: "auto" }, { interfaces: [card] })).to.include({
+      state: "good",
+      says: "cuda: A, 1.0 GiB of 1.0 GiB free",
+    });
+    expect(gpuCheck({ gpu: "off" }, { interfaces: [card] })).to.include({ state: "warning" });
+    expect(gpuCheck({ gpu: "auto" }, { interfaces: [], because: "x" })).to.include({ state: "skipped" });
   });
 
   it("shows what to do below what is wrong", () => {

@@ -208,7 +208,7 @@ describe("models in memory", () => {
       device: "cpu",
       capabilities: ["chat"] as const,
     };
-    residency.loaded("b", { ...facts, grewByBytes: 90 });
+    residency.loaded("b", { ...facts, grewByBytes: 90 + runtimeLimits.growthSlackBytes });
     world.elapse(10);
     expect(states()).to.equal("a idle, b ready");
     expect(residency.memory()).to.deep.equal({ usedBytes: 90, budgetBytes: 100 });
