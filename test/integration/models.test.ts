@@ -3,10 +3,14 @@ import { readdirSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { ModelsView, PullView } from "../../protocols/index.ts";
-import { serveFiles, type ModelServer } from "../model-servers.ts";
+import { serveFiles, sha256Of, type ModelServer } from "../model-servers.ts";
+import { randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { writeChainModel } from "../conformance/chain-model.ts";
+import { gguf } from "../model-files.ts";
+import { ClusterProcesses, manager, type NodeSpec } from "./cluster-processes.ts";
+import { until } from "./cluster-waits.ts";
 import { createDataFolder, NodeProcess } from "./node-process.ts";
 
 describe("a node that pulls models", function () {
@@ -106,5 +110,38 @@ describe("a node that pulls models", function () {
     const view = (await admin(node, "GET", "")).body as ModelsView;
     expect(view.wanted).to.deep.equal(wanted.models);
     expect(view.models.map(({ name }) => name)).to.deep.equal(["kept"]);
+  });
+
+  it("has files of other nodes, and asks the source once for what two nodes keep", async () => {
+    const large = gguf({
+      facts: { "general.architecture": "llama" },
+      tensors: [{ name: "w", dimensions: [1_024, 1_024], type: 0, data: randomBytes(4_194_304) }],
+      data: 5e6,
+    });
+    const source = await serveFiles({ "large.gguf": large });
+    try {
+      const keeper = (name: string): NodeSpec => ({ name, roles: "ai,gateway", labels: { zone: "a" } });
+      await using cluster = await ClusterProcesses.start([manager, keeper("one"), keeper("two")]);
+      const wanted = [{ name: "large", source: `${source.url}/large.gguf`, nodes: 2, labels: { zone: "a" } }];
+      expect((await admin(cluster.first, "PUT", "/wanted", { models: wanted })).status).to.equal(200);
+      const digests = (node: NodeProcess) =>
+        until("the node keeps the model", async () => {
+          const { models } = (await admin(node, "GET", "")).body as ModelsView;
+          const [kept] = models;
+          if (kept === undefined) throw new Error("it has none");
+          return kept;
+        });
+      const [one, two] = [await digests(cluster.named("one")), await digests(cluster.named("two"))];
+      expect(one.digest).to.equal(sha256Of(large));
+      expect(two.digest).to.equal(one.digest);
+      expect(source.asked.filter(({ path }) => path === "/large.gguf")).to.have.length(1);
+      // The manager has not the role ai: it keeps nothing by itself, and has what it asks for from both.
+      expect(((await admin(cluster.first, "GET", "")).body as ModelsView).models).to.deep.equal([]);
+      const copied = await pulled(cluster.first, { source: "cluster:large", name: "mine" });
+      expect(copied, JSON.stringify(copied)).to.include({ state: "done" });
+      expect((await pulled(cluster.first, { source: "cluster:none" })).error).to.include({ code: "NOT_FOUND" });
+    } finally {
+      await source.close();
+    }
   });
 });

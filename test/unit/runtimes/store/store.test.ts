@@ -131,6 +131,33 @@ describe("the model store", function () {
       expect(second?.headers.range).to.match(/^bytes=[1-9]\d*-$/);
     });
 
+    it("and goes on after a restart of the node, or after somebody has cancelled it", async () => {
+      const bytes = model();
+      const server = serving(await serveFiles({ "m.gguf": bytes }));
+      const sent = Promise.withResolvers<void>();
+      server.instead = (_request, response) => {
+        response.writeHead(200, { etag: `"${sha256Of(bytes)}"`, "content-length": bytes.length });
+        response.write(bytes.subarray(0, 300_000), () => sent.resolve());
+        return true;
+      };
+      const store = await opened();
+      const source = `${server.url}/m.gguf`;
+      const came = new Promise<void>((resolve) => {
+        store.watch(() => store.pulls()[0]?.doneBytes === 300_000 && resolve());
+      });
+      const begun = store.pull({ source }, "ada");
+      await Promise.all([sent.promise, came]);
+      await store.stop();
+      if (!begun.ok) throw new Error("the pull was refused");
+      expect(await store.ended(begun.value.id)).to.have.nested.property("value.state", "cancelled");
+      expect(store.pull({ source }, "ada")).to.have.nested.property("error.code", "STOPPING");
+      server.instead = undefined;
+      const again = await opened();
+      expect(await pulled(again, { source })).to.include({ state: "done" });
+      expect(server.asked.at(-1)?.headers.range).to.equal("bytes=300000-");
+      expect(again.get("m")?.digest).to.equal(sha256Of(bytes));
+    });
+
     it("and begins anew when the file has changed meanwhile", async () => {
       const [old, now] = [model("old"), model("new")];
       const server = serving(await serveFiles({ "m.gguf": now }));
