@@ -57,6 +57,11 @@ export const commandRows: readonly CommandRow[] = [
     load: () => import("./routes.ts"),
   },
   {
+    name: "gpu",
+    says: "Install the builds of llama.cpp for graphics cards, or remove them.",
+    load: () => import("./gpu.ts"),
+  },
+  {
     name: "audit",
     says: "Show what was done to the cluster, when and by whom, newest first.",
     load: () => import("./audit.ts"),
