@@ -3,19 +3,21 @@ import { access, lstat, open, rm, stat, statfs } from "node:fs/promises";
 import { createServer } from "node:net";
 import { dirname, join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import type { Config } from "../config/index.ts";
+import { everyModel, type Config } from "../config/index.ts";
 import { failureOf, type ModelInfo } from "../protocols/index.ts";
 import { exposureOf } from "../node/data-folder/index.ts";
 import { createClock } from "../node/platform/index.ts";
 import {
   describeGpus,
   inspectModel,
+  listModels,
   modelSpec,
   probeGpus,
   readMachine,
   startInferenceHost,
   type Gpus,
   type Machine,
+  type ModelSpec,
 } from "../runtimes/index.ts";
 import { findRunning } from "./control.ts";
 import { explainFolder } from "./data-folder.ts";
@@ -252,6 +254,10 @@ async function modelChecks(config: Config): Promise<readonly Check[]> {
   const checks: Check[] = [];
   const loadable: Config["models"] = [];
   for (const model of config.models) {
+    if (model.model === everyModel) {
+      checks.push(await listCheck(modelSpec(model, config)));
+      continue;
+    }
     try {
       const seen = inspectModel(modelSpec(model, config));
       if (seen.type === "fine") loadable.push(model);
@@ -265,6 +271,26 @@ async function modelChecks(config: Config): Promise<readonly Check[]> {
     }
   }
   return [...checks, ...(await loadModels(config, loadable))];
+}
+
+/** Asks a server that is configured whole for its list. */
+async function listCheck(spec: ModelSpec): Promise<Check> {
+  const name = "Model";
+  try {
+    const listed = await listModels(spec);
+    return {
+      name,
+      state: listed.length > 0 ? "good" : "warning",
+      says: `${spec.name}: its server lists ${listed.length} models`,
+    };
+  } catch (thrown) {
+    const { code, details } = failureOf(thrown);
+    return {
+      name,
+      state: "bad",
+      says: `${spec.name}: its server gives no list: ${code} ${JSON.stringify(details ?? {})}`,
+    };
+  }
 }
 
 /** Loads the models as a node does: in the inference host, so that a fault in native code does not end the doctor. */

@@ -8,6 +8,9 @@ export const remoteAdapters = ["openai", "ollama", "anthropic", "gemini", "kserv
 const oneOf = <const Names extends readonly string[]>(names: Names) =>
   Type.Unsafe<Names[number]>(Type.Union(names.map((name) => Type.Literal(name))));
 
+/** Stands for all models that a server lists. */
+export const everyModel = "*";
+
 const path = Type.String({ minLength: 1, maxLength: 4096 });
 
 /** Where a key is; the key itself is never configured. One of the two. */
@@ -24,7 +27,7 @@ export const modelEntry = schema.object({
   path: Type.Optional(path),
   adapter: Type.Optional(oneOf(remoteAdapters)),
   url: Type.Optional(Type.String({ minLength: 1, maxLength: 2_000 })),
-  /** What the server calls the model. Absent: `name`. */
+  /** What the server calls the model. Absent: `name`. `*`: all that it lists, each as `name/MODEL`. */
   model: Type.Optional(Type.String({ minLength: 1, maxLength: 200 })),
   key: Type.Optional(keyPlace),
   /** Context of one call, where the server does not tell or has more. */
@@ -55,6 +58,8 @@ export function modelProblem(
     return { field: "adapter", reason: `a model with a url needs an adapter: one of ${remoteAdapters.join(", ")}` };
   if (key !== undefined && (key.env === undefined) === (key.file === undefined))
     return { field: "key", reason: "names where the key is: { env: VARIABLE } or { file: PATH }" };
+  if (entry.model === everyModel && entry.pull !== undefined)
+    return { field: "pull", reason: "needs a model; all that a server lists are there" };
   const reason = addressProblem(url);
   return reason === undefined ? undefined : { field: "url", reason };
 }
@@ -83,7 +88,7 @@ export function modelFromText(text: string): ModelEntry {
   }
   const [name, key] = splitAt(splitAt(text, ",")[1], ",");
   return {
-    name: name === "" ? asName(there ?? adapter) : name,
+    name: name === "" ? asName(there === undefined || there === everyModel ? adapter : there) : name,
     // One that does not exist is refused with those that do.
     adapter: adapter as (typeof remoteAdapters)[number],
     url,

@@ -49,6 +49,10 @@ export interface ModelSpec {
   readonly keepAliveMs?: number;
   /** It stays in memory whatever else needs the room. */
   readonly pinned?: boolean;
+  /** What the model most likely can do: told before it is loaded. */
+  readonly expected?: readonly Capability[];
+  /** `false`: it is loaded when it is called, not before. */
+  readonly preload?: boolean;
   /** Pause between the echo's tokens. Default 0. */
   readonly tokenDelayMs?: number;
 }
@@ -81,8 +85,16 @@ export interface Adapter<Found = unknown> {
   plan(inquiry: LoadInquiry<Found>): LoadVerdict;
   /** Loads it into this thread. What fails comes back as a reason, and nothing of it stays in memory. */
   load(spec: ModelSpec, plan: LoadPlan): Promise<Load>;
+  /** The models that an endpoint has. Of an adapter of models on other servers. Throws PlexusErrors. */
+  list?(spec: ModelSpec): Promise<readonly Listed[]>;
   /** What people are told of a model that is not one to work with. */
   label(spec: ModelSpec): ModelLabel | undefined;
+}
+
+/** A model that an endpoint has. */
+export interface Listed {
+  readonly model: string;
+  readonly expected?: readonly Capability[] | undefined;
 }
 
 /** What was found in a model's file. */

@@ -35,6 +35,7 @@ export type { Resident } from "./residency.ts";
 export { startInferenceHost, type InferenceHost, type InferenceHostOptions } from "./host/host.ts";
 export { describeGpus, hasGraphics, probeGpus, type GpuInterface, type Gpus } from "./gpu.ts";
 export { runtimeLimits } from "./limits.ts";
+export { listModels, watchCatalogue, type Catalogue } from "./remote/catalogue.ts";
 export { readMachine, type Machine } from "./machine.ts";
 export { engineOf, enginesOf, everyEngine } from "./engine.ts";
 export type { Engine, Engines, LocalEngine, LocalModels, Running } from "./engine.ts";

@@ -161,7 +161,7 @@ export class Residency {
       carrier,
     );
     for (const spec of options.models) this.#know(spec);
-    for (const model of this.#models.values()) this.#order(model, { yields: true });
+    for (const model of this.#models.values()) if (model.spec.preload !== false) this.#order(model, { yields: true });
   }
 
   // --- what the node asks ------------------------------------------------------------------------------------------

@@ -1,5 +1,5 @@
 /** What the cluster remembers of itself: this node's questions to the role-manager actor. */
-import type { Config } from "../../config/index.ts";
+import { everyModel, type Config } from "../../config/index.ts";
 import { auditPageOf, auditRange, type AuditQuery } from "../../actors/role-manager/index.ts";
 import { failure, ownSlot, PlexusError, slotOf, type AuditPage, type ClusterView } from "../../protocols/index.ts";
 import type { Kernel } from "../kernel/index.ts";
@@ -22,7 +22,9 @@ export function registerNode(
     node,
     roles,
     // Those it is there to serve; its row says which it does serve at the moment.
-    models: roles.includes("ai") ? facts.config.models.map((model) => model.name) : [],
+    models: roles.includes("ai")
+      ? facts.config.models.filter(({ model }) => model !== everyModel).map(({ name }) => name)
+      : [],
     labels,
     ...(facts.adminCodeHash !== undefined && { adminCodeHash: facts.adminCodeHash }),
   };

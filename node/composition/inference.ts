@@ -87,7 +87,7 @@ export function createInference({ models, start, clock, log, endTimeoutMs }: Inf
     for (const [name, spec] of next) {
       if (left.has(name)) continue;
       // The name of one that is still on its way out is taken until that is over.
-      const added = here.add(spec, { preload: true });
+      const added = here.add(spec, { preload: spec.preload !== false });
       if (!added.ok && added.error.code !== "NAME_TAKEN") log.warn("inference.model.refused", { ...added.error });
     }
   };

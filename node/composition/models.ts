@@ -1,8 +1,8 @@
 /** The models of this node: those of the configuration, and those of its store. What is pulled is served without a restart, and what other
  *  nodes lack they may have from here. */
-import type { Config } from "../../config/index.ts";
+import { everyModel, type Config } from "../../config/index.ts";
 import type { StoredModel } from "../../protocols/index.ts";
-import { modelSpec, type ModelSpec } from "../../runtimes/index.ts";
+import { modelSpec, watchCatalogue, type Catalogue, type ModelSpec } from "../../runtimes/index.ts";
 import { openModelStore } from "../../runtimes/store/index.ts";
 import type { ModelPeers, ModelStore } from "../../runtimes/store/port.ts";
 import { contentTree } from "../blobs/index.ts";
@@ -50,7 +50,15 @@ export async function openModels(
     hasRoom: (bytes) => files.hasRoom(bytes),
   });
   stops.add(() => store.stop());
-  const specs = (): readonly ModelSpec[] => servedModels(config, store);
+  const listening = { changed: (): void => undefined };
+  const catalogue = watchCatalogue({
+    entries: config.models.filter(({ model }) => model === everyModel).map((entry) => modelSpec(entry, config)),
+    clock,
+    log,
+    changed: () => listening.changed(),
+  });
+  stops.add(() => catalogue.stop());
+  const specs = (): readonly ModelSpec[] => servedModels(config, store, catalogue);
   return {
     store,
     specs,
@@ -61,12 +69,15 @@ export async function openModels(
       const wanted = watchWanted(directory);
       const stopKeeping = keepWanted({ node, store, wanted, membership, clock, log, meter });
       let served = JSON.stringify(specs());
-      const stopWatching = store.watch((what) => {
-        const next = what === "models" ? JSON.stringify(specs()) : served;
+      const look = (): void => {
+        const next = JSON.stringify(specs());
         if (next === served) return;
         served = next;
         inference.reload();
-      });
+      };
+      const stopWatching = store.watch((what) => what === "models" && look());
+      listening.changed = look;
+      look();
       stops.add(() => {
         stopWatching();
         stopKeeping();
@@ -77,12 +88,15 @@ export async function openModels(
   };
 }
 
-/** What is loaded: the models of the configuration first, and those of the store that llama.cpp reads and whose name is free. */
+/** What is loaded: the models of the configuration first, and those of a server that is configured whole, and those of the store that llama.cpp reads and whose name is free. */
 export function servedModels(
   config: Pick<Config, "models" | "contextTokens" | "gpu">,
   store: Pick<ModelStore, "list" | "damaged" | "pathOf">,
+  catalogue: Pick<Catalogue, "models">,
 ): readonly ModelSpec[] {
-  const configured = config.models.map((entry) => modelSpec(entry, config));
+  const configured = config.models.flatMap((entry) =>
+    entry.model === everyModel ? catalogue.models(entry.name) : [modelSpec(entry, config)],
+  );
   const taken = new Set(configured.map(({ name }) => name));
   const damaged = new Set(store.damaged());
   const isServed = ({ name, card }: StoredModel): boolean =>

@@ -1,7 +1,14 @@
 /** Anthropic's Messages. https://docs.anthropic.com/en/api/messages */
-import type { ChatMessage, GenerationEnd, GenerationRequest, Tool, ToolChoice } from "../../protocols/index.ts";
+import type {
+  Capability,
+  ChatMessage,
+  GenerationEnd,
+  GenerationRequest,
+  Tool,
+  ToolChoice,
+} from "../../protocols/index.ts";
 import { remoteAdapter, type Provider } from "../remote/adapter.ts";
-import { at, numberAt, textAt } from "../remote/json.ts";
+import { at, listAt, numberAt, textAt } from "../remote/json.ts";
 import { remoteLimits } from "../remote/limits.ts";
 import { argumentsOf, base64Of, writeText, type Delta, type TextMapping } from "../remote/text.ts";
 
@@ -13,14 +20,13 @@ const provider: Provider = {
     headers: (key) => ({ "anthropic-version": "2023-06-01", ...(key !== undefined && { "x-api-key": key }) }),
     stream: "sse",
   },
+  async list(call) {
+    const rows = listAt(await call.json({ path: "/v1/models?limit=1000" }), "data");
+    return rows.map((row) => ({ model: textAt(row, "id") ?? "", expected: abilitiesIn(row) }));
+  },
   async describe(call, { endpoint }) {
     const row = await call.json({ path: `/v1/models/${encodeURIComponent(endpoint.model)}` });
-    // All its models call tools; those that read no images say so.
-    const isBlind = at(row, "capabilities", "image_input", "supported") === false;
-    return {
-      capabilities: provider.capabilities.filter((one) => !(isBlind && one === "vision")),
-      contextTokens: numberAt(row, "max_input_tokens") ?? 200_000,
-    };
+    return { capabilities: abilitiesIn(row), contextTokens: numberAt(row, "max_input_tokens") ?? 200_000 };
   },
   answers: () => ({
     generate: (request, here) => writeText(request, here, messagesMapping(request, here)),
@@ -29,6 +35,12 @@ const provider: Provider = {
 
 /** The row of Anthropic. */
 export const anthropic = remoteAdapter(provider);
+
+/** All its models call tools; those that read no images say so. */
+function abilitiesIn(row: unknown): readonly Capability[] {
+  const isBlind = at(row, "capabilities", "image_input", "supported") === false;
+  return provider.capabilities.filter((one) => !(isBlind && one === "vision"));
+}
 
 /** The tool whose input is the text, where the text must be JSON: older models know no other way to be held to a schema. */
 const answerTool = "final_answer";

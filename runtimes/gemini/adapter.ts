@@ -29,6 +29,14 @@ const provider: Provider = {
     headers: (key): Record<string, string> => (key === undefined ? {} : { "x-goog-api-key": key }),
     stream: "sse",
   },
+  async list(call) {
+    const rows = listAt(await call.json({ path: "/models?pageSize=1000" }), "models");
+    return rows.map((row) => ({
+      model: (textAt(row, "name") ?? "").replace(/^models\//, ""),
+      // One that can do nothing that is mapped is listed with nothing.
+      expected: describedBy(row).capabilities ?? [],
+    }));
+  },
   describe: async (call, { endpoint }) => describedBy(await call.json({ path: pathOf(endpoint.model) })),
   answers() {
     const signatures = new Map<string, string>();

@@ -41,6 +41,11 @@ const provider: Provider = {
     headers: (key): Record<string, string> => (key === undefined ? {} : { authorization: `Bearer ${key}` }),
     stream: "sse",
   },
+  async list(call) {
+    // Of Triton's and MLServer's extension for repositories; others have no list.
+    const rows = listAt([await call.json({ path: "/v2/repository/index", body: {} })], 0);
+    return rows.map((row) => ({ model: textAt(row, "name") ?? "", expected: provider.capabilities }));
+  },
   describe: async (call, { endpoint }) => described(await shapeOf(call, endpoint.model)),
   answers: () => ({
     async generate(request, here) {

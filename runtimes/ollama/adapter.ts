@@ -28,6 +28,10 @@ const provider: Provider = {
     headers: (key): Record<string, string> => (key === undefined ? {} : { authorization: `Bearer ${key}` }),
     stream: "lines",
   },
+  async list(call) {
+    const rows = listAt(await call.json({ path: "/tags" }), "models");
+    return rows.map((row) => ({ model: textAt(row, "model") ?? textAt(row, "name") ?? "" }));
+  },
   async describe(call, spec) {
     const shown = await call.json({ path: "/show", body: { model: spec.endpoint.model } });
     const version = textAt(await call.json({ path: "/version" }), "version") ?? "";

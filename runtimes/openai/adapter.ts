@@ -15,7 +15,6 @@ import { abilitiesByName, abilitiesOf } from "../remote/abilities.ts";
 import type { Call } from "../remote/call.ts";
 import type { Endpoint } from "../remote/endpoint.ts";
 import { at, listAt, numberAt, textAt } from "../remote/json.ts";
-import { remoteLimits } from "../remote/limits.ts";
 import { damaged } from "../remote/refusals.ts";
 import { writeText } from "../remote/text.ts";
 import { numbersOf, vectorOf, wholeVectors } from "../remote/vectors.ts";
@@ -46,6 +45,10 @@ const provider: Provider = {
     base: (url) => (url.pathname === "/" ? new URL("/v1", url).href : url.href),
     headers: (key): Record<string, string> => (key === undefined ? {} : { authorization: `Bearer ${key}` }),
     stream: "sse",
+  },
+  async list(call) {
+    const rows = listAt(await call.json({ path: "/models" }), "data");
+    return rows.map((row) => ({ model: textAt(row, "id") ?? "", expected: abilitiesOf(row) }));
   },
   describe,
   answers: () => ({
@@ -83,7 +86,7 @@ const provider: Provider = {
 export const openai = remoteAdapter(provider);
 
 async function describe(call: Call, { endpoint }: { readonly endpoint: Endpoint }): Promise<Described> {
-  const rows = listAt(await call.json({ path: "/models" }), "data").slice(0, remoteLimits.listedModelsMax);
+  const rows = listAt(await call.json({ path: "/models" }), "data");
   const row = rows.find((one) => textAt(one, "id") === endpoint.model);
   const owner = textAt(row ?? rows[0], "owned_by");
   const isOpenAi = new URL(endpoint.url).hostname === host;

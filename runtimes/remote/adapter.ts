@@ -18,7 +18,7 @@ import {
   type EngineName,
   type EngineRequest,
 } from "../../protocols/index.ts";
-import type { Adapter, Flow, Load, LoadedModel, ModelSpec, Serve } from "../adapter.ts";
+import type { Adapter, Flow, Listed, Load, LoadedModel, ModelSpec, Serve } from "../adapter.ts";
 import { runtimeLimits } from "../limits.ts";
 import { abilitiesByName } from "./abilities.ts";
 import { Call, type Wire } from "./call.ts";
@@ -57,6 +57,8 @@ export interface Provider {
   /** The most that a model there can do, by what is mapped. */
   readonly capabilities: readonly Capability[];
   readonly wire: Wire;
+  /** The models that the server lists. */
+  readonly list: (call: Call) => Promise<readonly Listed[]>;
   /** Asks the server about the model. */
   readonly describe: (call: Call, spec: ModelSpec & { readonly endpoint: Endpoint }) => Promise<Described>;
   /** Has the server fetch the model; tells how far it is, from 0 to 1. */
@@ -73,6 +75,8 @@ export function remoteAdapter(provider: Provider): Adapter<undefined> {
     threaded: false,
     // Only an entry that names it is one of its models.
     claims: () => false,
+    can: ({ expected, endpoint }) =>
+      (expected ?? abilitiesByName(endpoint?.model ?? "")).filter((one) => provider.capabilities.includes(one)),
     inspect: () => ({ type: "fine", fileBytes: 0, found: undefined }),
     plan({ spec }) {
       const { contextTokens = remoteLimits.contextTokensDefault, sequences = remoteLimits.placesDefault } = spec;
@@ -80,6 +84,10 @@ export function remoteAdapter(provider: Provider): Adapter<undefined> {
       return { type: "fine", plan: { ...none, contextTokens, sequences } };
     },
     load: (spec) => load(provider, spec),
+    async list({ endpoint }) {
+      if (endpoint === undefined) return [];
+      return once(provider, endpoint, remoteLimits.describeMsMax, (call) => provider.list(call));
+    },
     label: () => undefined,
   };
 }

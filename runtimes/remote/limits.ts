@@ -31,8 +31,12 @@ export const remoteLimits = {
   saidCharsMax: 300,
   /** A longer key file is refused: `MODEL_LOAD_FAILED`. */
   keyBytesMax: 8 * 1024,
-  /** Models of a server's list that are looked at. */
-  listedModelsMax: 10_000,
+  /** Models that an entry with `model: "*"` stands for; further ones are left out, which the log says. */
+  modelsPerEntryMax: 128,
+  /** A model with a longer name is left out of such a list. */
+  listedNameCharsMax: 90,
+  /** How often such a list is asked for again. */
+  listAgainMs: 60_000,
   /** Inputs that are sent in one request where the server takes no more; further ones follow in the next. */
   inputsPerRequestMax: 100,
   /** Signatures of calls that are kept for the next turns of their conversations; the oldest goes. */

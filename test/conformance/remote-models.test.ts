@@ -1,7 +1,15 @@
 /** Models on other servers keep the promises of the port: against doubles of their providers, in an inference host. */
 import { expect } from "chai";
 import { readFileSync } from "node:fs";
-import { echoAnswer, enginesOf, startInferenceHost, type InferenceHost, type ModelSpec } from "../../runtimes/index.ts";
+import {
+  echoAnswer,
+  enginesOf,
+  startInferenceHost,
+  type InferenceHost,
+  type ModelSpec,
+  listModels,
+} from "../../runtimes/index.ts";
+import { specsOf } from "../../runtimes/remote/catalogue.ts";
 import { anthropicDouble } from "../providers/anthropic.ts";
 import { json, startDouble, type Double, type Script } from "../providers/double.ts";
 import { geminiDouble } from "../providers/gemini.ts";
@@ -10,7 +18,7 @@ import { ollamaDouble } from "../providers/ollama.ts";
 import { openAiDouble, openAiModels } from "../providers/openai.ts";
 import { describeModels } from "./models.ts";
 import { keptLog, realClock } from "./real-time.ts";
-import { codeOf, describeRuntime, listen } from "./runtime.ts";
+import { codeOf, describeRuntime, endOf, listen } from "./runtime.ts";
 
 interface Subject {
   readonly adapter: string;
@@ -119,5 +127,28 @@ describe("the key of a model on another server", () => {
     expect(double.asked.every(({ headers }) => headers.authorization === `Bearer ${secret}`)).to.equal(true);
     expect(JSON.stringify([log.lines, host.models(), spec, bad, commandLine])).to.not.include(secret);
     await host.stop(5_000);
+  });
+});
+
+describe("a model that its server lists", () => {
+  it("is loaded when it is called, and shows before what it most likely can do", async () => {
+    const double = await startDouble(ollamaDouble());
+    const entry: ModelSpec = { name: "there", adapter: "ollama", path: "", endpoint: { url: double.url, model: "*" } };
+    const host = startInferenceHost({
+      models: specsOf(entry, await listModels(entry)),
+      clock: realClock(),
+      log: keptLog(),
+    });
+    await host.settled();
+    const [first, , vectors] = host.models();
+    expect(first).to.deep.include({ model: "there/echo", state: "idle", capabilities: ["chat", "tools", "json"] });
+    expect(vectors).to.deep.include({ model: "there/echo-embed", capabilities: ["embed"] });
+    const heard = listen(enginesOf(host).generate, { model: "there/echo" });
+    expect(endOf(await heard.last)).to.equal("complete");
+    const [loaded] = host.models();
+    expect(loaded).to.include({ state: "ready", device: "remote" });
+    expect(loaded?.capabilities).to.include.members(["vision", "logprobs"]);
+    await host.stop(5_000);
+    await double.close();
   });
 });

@@ -103,6 +103,7 @@ describe("configuration", () => {
         { name: "llama3.2:3b", adapter: "ollama", url: "http://127.0.0.1:11434", model: "llama3.2:3b" },
         { name: "fast", adapter: "openai", url: "https://x.org/v1", model: "a/b", key: { env: "K" } },
       ]);
+      expect(read("ollama+http://10.0.0.9:11434#*")[0]).to.deep.include({ name: "ollama", model: "*" });
       expect(read("gemini+https://x.org#m,g,/run/key")[0]).to.deep.include({ name: "g", key: { file: "/run/key" } });
     });
 
@@ -125,6 +126,7 @@ describe("configuration", () => {
       [{ ...entry, apiKey: "sk-secret" }, "models.0.apiKey"],
       [{ ...entry, capabilities: ["fly"] }, "models.0.capabilities.0"],
       [{ ...entry, places: 0 }, "models.0.places"],
+      [{ ...entry, model: "*", pull: true }, "models.0.pull"],
     ];
     for (const [model, field] of wrong)
       it(`refuses ${JSON.stringify(model)}, names ${field}, and repeats no secret`, () => {
