@@ -143,14 +143,19 @@ export async function request(
   throw new PlexusError(sourceFailure(address, `it redirects more than ${storeLimits.redirectsMax} times`, true));
 }
 
-/** The bytes of an answer as they come. Silence of `stallTimeoutMs` ends it with SOURCE_FAILED. */
-export async function* bytesOf(response: Response, address: string, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+/** The bytes of an answer as they come. Silence of `stallMs` ends it with SOURCE_FAILED. */
+export async function* bytesOf(
+  response: Response,
+  address: string,
+  signal: AbortSignal,
+  stallMs: number = storeLimits.stallTimeoutMs,
+): AsyncGenerator<Uint8Array> {
   const reader = response.body?.getReader();
   if (reader === undefined) return;
   try {
     for (;;) {
       const { promise: silence, reject } = Promise.withResolvers<never>();
-      const timer = setTimeout(() => reject(new PlexusError(sourceFailure(address, "nothing came for a while"))), storeLimits.stallTimeoutMs); // prettier-ignore
+      const timer = setTimeout(() => reject(new PlexusError(sourceFailure(address, "nothing came for a while"))), stallMs); // prettier-ignore
       const abort = (): void => reject(signal.reason);
       signal.addEventListener("abort", abort, { once: true });
       try {

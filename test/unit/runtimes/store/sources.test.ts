@@ -1,6 +1,7 @@
 import { expect } from "chai";
 import fc from "fast-check";
-import { planAnswer, redirectTo, validatorOf } from "../../../../runtimes/store/http.ts";
+import { failureOf } from "../../../../protocols/index.ts";
+import { bytesOf, planAnswer, redirectTo, validatorOf } from "../../../../runtimes/store/http.ts";
 import { chooseFiles, parseRepository } from "../../../../runtimes/store/sources/hugging-face.ts";
 import { sourceOf } from "../../../../runtimes/store/sources/index.ts";
 import { parseTag } from "../../../../runtimes/store/sources/ollama.ts";
@@ -100,5 +101,35 @@ describe("what an answer is worth", () => {
     expect(String(redirectTo("/c", from))).to.equal("https://a/c");
     for (const to of ["http://a/c", "file:///c", "https://u:p@a/", "http://[", null])
       expect(redirectTo(to, from)).to.be.a("string");
+  });
+});
+
+describe("the bytes of an answer", () => {
+  const partThenSilence = () =>
+    new Response(new ReadableStream<Uint8Array>({ start: (to) => to.enqueue(Buffer.from("part")) }));
+  /** What came, and how it ended. */
+  async function read(signal: AbortSignal, stallMs: number): Promise<readonly [text: string, end: unknown]> {
+    let text = "";
+    try {
+      for await (const bytes of bytesOf(partThenSilence(), "http://a/b?secret", signal, stallMs))
+        text += Buffer.from(bytes).toString();
+      return [text, "end"];
+    } catch (thrown) {
+      return [text, thrown];
+    }
+  }
+
+  it("end with a refusal when nothing comes for a while", async () => {
+    const [text, end] = await read(new AbortController().signal, 5);
+    expect(text).to.equal("part");
+    expect(failureOf(end)).to.deep.include({ code: "SOURCE_FAILED" });
+    expect(failureOf(end).details).to.deep.include({ url: "http://a/b", reason: "nothing came for a while" });
+  });
+
+  it("end at once when somebody cancels", async () => {
+    const abort = new AbortController();
+    const reading = read(abort.signal, 60_000);
+    abort.abort("enough");
+    expect((await reading)[1]).to.equal("enough");
   });
 });
