@@ -214,6 +214,8 @@ const withAbsolute = (model: ModelEntry, absolute: (path: string) => string): Mo
   ...model,
   ...(model.path !== undefined && { path: absolute(model.path) }),
   ...(model.key?.file !== undefined && { key: { file: absolute(model.key.file) } }),
+  ...(model.draft !== undefined && { draft: absolute(model.draft) }),
+  ...(model.lora !== undefined && { lora: model.lora.map((one) => ({ ...one, path: absolute(one.path) })) }),
 });
 
 const isGroup = (value: unknown): value is Raw =>

@@ -38,6 +38,20 @@ export const modelEntry = schema.object({
   pull: Type.Optional(Type.Boolean()),
   /** What the model can do, where neither the server nor the model's name tells. */
   capabilities: Type.Optional(Type.Array(oneOf(capabilities), { minItems: 1, uniqueItems: true })),
+  /** Adapters (LoRA) that are put on the model of a file. */
+  lora: Type.Optional(
+    Type.Array(schema.object({ path, scale: Type.Optional(Type.Number({ minimum: -100, maximum: 100 })) }), {
+      minItems: 1,
+      maxItems: 8,
+    }),
+  ),
+  /** The file of a small model that guesses ahead for the model of a file. */
+  draft: Type.Optional(path),
+  /** How finely keys and values of the context are kept: f16, q8_0 or q4_0. */
+  cacheType: Type.Optional(oneOf(["f16", "q8_0", "q4_0"] as const)),
+  flashAttention: Type.Optional(Type.Boolean()),
+  /** Layers that the graphics card has. Absent: as many as it has room for. */
+  gpuLayers: Type.Optional(Type.Integer({ minimum: 0, maximum: 10_000 })),
 });
 export type ModelEntry = Static<typeof modelEntry>;
 
@@ -54,6 +68,10 @@ export function modelProblem(
     return remote && { field: remote, reason: "belongs to a model on another server, which has a url and no path" };
   }
   if (file !== undefined) return { field: "path", reason: "a model has a path or a url, not both" };
+  const here = (["lora", "draft", "cacheType", "flashAttention", "gpuLayers"] as const).find(
+    (name) => entry[name] !== undefined,
+  );
+  if (here !== undefined) return { field: here, reason: "belongs to a model of a file, which has a path and no url" };
   if (adapter === undefined)
     return { field: "adapter", reason: `a model with a url needs an adapter: one of ${remoteAdapters.join(", ")}` };
   if (key !== undefined && (key.env === undefined) === (key.file === undefined))

@@ -41,8 +41,19 @@ export function modelSpec(
       ...(contextTokens !== undefined && { contextTokens }),
     };
   }
-  const gpu = settings.gpu === "auto" ? "auto" : false;
-  return { name, adapter: adapter.name, path, contextTokens: contextTokens ?? settings.contextTokens, gpu };
+  const { lora, draft, cacheType, flashAttention, gpuLayers } = entry;
+  return {
+    name,
+    adapter: adapter.name,
+    path,
+    contextTokens: contextTokens ?? settings.contextTokens,
+    gpu: settings.gpu === "auto" ? "auto" : false,
+    ...(lora && { lora: lora.map((one) => ({ path: one.path, scale: one.scale ?? 1 })) }),
+    ...(draft !== undefined && { draft }),
+    ...(cacheType !== undefined && { cacheType }),
+    ...(flashAttention !== undefined && { flashAttention }),
+    ...(gpuLayers !== undefined && { gpuLayers }),
+  };
 }
 
 /** Looks at a model's file, without native code. Throws what the file system throws. */

@@ -1,10 +1,12 @@
 /** What llama.cpp promises beyond the port: what it remembers, what it can be loaded with, and calls that a model makes by itself. */
 import { expect } from "chai";
+import fc from "fast-check";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { ChatMessage, GenerationAnswer, GenerationPart, Tool } from "../../protocols/index.ts";
 import { enginesOf, startInferenceHost, type InferenceHost, type ModelSpec } from "../../runtimes/index.ts";
+import { fits, understand } from "../../runtimes/schema.ts";
 import { hundredMillion, writeRandomModel } from "../random-model.ts";
 import { writeChainLora, writeChainModel, type ChainModel } from "./chain-model.ts";
 import { keptLog, realClock } from "./real-time.ts";
@@ -12,6 +14,48 @@ import { answerOf, listen, type Ask, type Heard } from "./runtime.ts";
 
 const tinyModel = join(import.meta.dirname, "../../runtimes/tiny-model/plexus-tiny.gguf");
 const clock: Tool = { name: "clock", parameters: { type: "object", properties: { zone: { enum: ["utc", "cet"] } } } };
+
+/** Schemas of all sorts that are kept to. */
+const { schema: anySchema } = fc.letrec<{ schema: Readonly<Record<string, unknown>> }>((tie) => ({
+  schema: fc.oneof(
+    { maxDepth: 3 },
+    fc.constantFrom<Readonly<Record<string, unknown>>>(
+      { type: "boolean" },
+      { type: ["integer", "null"] },
+      { type: "number", minimum: -1.5, maximum: 2 },
+      { type: "string", minLength: 1, maxLength: 3 },
+      { type: "string", format: "date-time" },
+      { type: "string", format: "uuid" },
+      { enum: ["x", 2, { y: [null] }] },
+    ),
+    fc.tuple(fc.integer({ min: -2_000, max: 2_000 }), fc.nat({ max: 3_000 })).map(([minimum, more]) => ({
+      type: "integer",
+      minimum,
+      maximum: minimum + more,
+    })),
+    fc.tuple(tie("schema"), fc.nat({ max: 2 }), fc.nat({ max: 2 })).map(([items, minItems, more]) => ({
+      type: "array",
+      items,
+      minItems,
+      maxItems: minItems + more,
+    })),
+    fc.tuple(fc.array(tie("schema"), { maxLength: 3 }), fc.nat({ max: 4 })).map(([prefixItems, minItems]) => ({
+      type: "array",
+      prefixItems,
+      items: { type: "boolean" },
+      minItems,
+      maxItems: 5,
+    })),
+    fc
+      .dictionary(fc.constantFrom("a", "b c", 'd"e', "ü\n", ""), fc.tuple(tie("schema"), fc.boolean()))
+      .map((members) => ({
+        type: "object",
+        properties: Object.fromEntries(Object.entries(members).map(([key, [part]]) => [key, part])),
+        required: Object.entries(members).flatMap(([key, [, required]]) => (required ? [key] : [])),
+      })),
+    fc.array(tie("schema"), { minLength: 1, maxLength: 3 }).map((anyOf) => ({ anyOf })),
+  ),
+}));
 
 describe("llama.cpp", function () {
   this.timeout(30_000);
@@ -109,6 +153,30 @@ describe("llama.cpp", function () {
     const calling = ask(host, { model: "thinks-and-calls", tools: [clock], sampling: { maxTokens: 300 } });
     expect(answerOf(await calling.last).end).to.equal("calls");
     expect([thoughts(calling), calling.text()]).to.deep.equal(["I see.", ""]);
+  });
+
+  it("writes JSON of any schema that is supported, or says that it did not, whatever the model would say", async () => {
+    const path = join(folder, "random.gguf");
+    const small = { width: 64, layers: 1, heads: 2, inner: 64, contextTokens: 2_048 };
+    writeRandomModel(path, { ...hundredMillion, ...small, weights: "F16" });
+    const host = await started({ name: "random", adapter: "llama", path });
+    let complete = 0;
+    await fc.assert(
+      fc.asyncProperty(anySchema, fc.nat(), async (schema, seed) => {
+        const understood = understand(schema);
+        if (understood.type !== "fine") throw new Error(understood.reason);
+        const sampling = { temperature: 1.2, seed, maxTokens: 600 };
+        const heard = ask(host, { format: { type: "schema", schema }, sampling });
+        const last = await heard.last;
+        if (!last.ok) expect(last.error.code).to.equal("OUTPUT_UNFIT");
+        else if (last.value.end === "complete") {
+          complete += 1;
+          expect(fits(understood.schema, JSON.parse(heard.text())), heard.text()).to.equal(true);
+        } else expect(last.value.end).to.equal("length");
+      }),
+      { numRuns: 40 },
+    );
+    expect(complete).to.be.greaterThan(20);
   });
 
   describe("remembers", () => {

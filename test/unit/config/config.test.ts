@@ -141,6 +141,30 @@ describe("configuration", () => {
     });
   });
 
+  it("takes how a model of a file is loaded, and refuses it of a model on another server", () => {
+    const fromFile = (model: object) => parse({ file: { path: "/etc/plexus/c.yaml", content: { models: [model] } } });
+    const model = {
+      name: "m",
+      path: "m.gguf",
+      lora: [{ path: "/l.gguf", scale: 0.5 }, { path: "l.gguf" }],
+      draft: "d.gguf",
+    };
+    const how = { cacheType: "q8_0", flashAttention: true, gpuLayers: 12 } as const;
+    expect(fromFile({ ...model, ...how }).models).to.deep.equal([
+      {
+        name: "m",
+        path: "/etc/plexus/m.gguf",
+        lora: [{ path: "/l.gguf", scale: 0.5 }, { path: "/etc/plexus/l.gguf" }],
+        draft: "/etc/plexus/d.gguf",
+        ...how,
+      },
+    ]);
+    const there = { name: "m", adapter: "openai", url: "https://x.org/v1" };
+    for (const field of ["lora", "draft"] as const)
+      expect(refusal(() => fromFile({ ...there, [field]: model[field] }))).to.include({ field: `models.0.${field}` });
+    expect(refusal(() => fromFile({ ...model, cacheType: "q2" }))).to.include({ field: "models.0.cacheType" });
+  });
+
   it("calls a node after its machine, or after its data folder when the machine has no name", () => {
     expect(parse({}).name).to.equal("ada-laptop");
     const nameless = (data: string) => parseConfig({ flags: { data } }, { ...context, hostname: "localhost" }).name;
