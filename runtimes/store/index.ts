@@ -14,7 +14,6 @@
 export { checkFile, type Checked } from "./check.ts";
 export { adapterFault, inspectFile, type Found } from "./inspect.ts";
 export { storeLimits } from "./limits.ts";
-export { nameFrom } from "./manifest.ts";
 export type { ContentTree, ModelPeers, ModelStore } from "./port.ts";
 export { writeRandomModel } from "./random-model.ts";
 export type { SourcePlaces } from "./sources/index.ts";

@@ -60,6 +60,4 @@ export const storeLimits = {
   chunkBytes: 1024 * 1024,
   /** Chunks that are asked for at the same time, of all nodes together. */
   chunksAtOnceMax: 8,
-  /** A node that does not give a chunk within this time is asked for no more of this file. */
-  chunkTimeoutMs: 20_000,
 } as const;
