@@ -77,6 +77,7 @@ function describeModel(
     ...(model.contextTokens === 0 ? [] : [`context ${model.contextTokens} tokens`]),
     ...(model.node === undefined ? [] : [`on ${withoutControls(model.node)}`]),
     ...(model.state === "loading" ? ["loading"] : []),
+    ...(model.state === "idle" ? ["loaded when it is called"] : []),
   ];
   const value = `${withoutControls(model.model)}${facts.length === 0 ? "" : ` (${facts.join(", ")})`}`;
   if (model.label === undefined) return [label, value];

@@ -313,7 +313,15 @@ async function loadModels(config: Config, models: Config["models"]): Promise<rea
       delay(cliLimits.modelLoadTimeoutMs, undefined, { signal: overdue.signal }).catch(silent),
     ]);
     overdue.abort();
-    return host.models().map((model) => judgeModel(model, warnings.get(model.model)));
+    const judged = host.models().map((model) => ({ model, check: judgeModel(model, warnings.get(model.model)) }));
+    // Those that do not fit beside the others are loaded one by one, as calls would.
+    for (const one of judged) {
+      if (one.model.state !== "idle") continue;
+      await host.load(one.model.model);
+      const now = host.models().find(({ model }) => model === one.model.model) ?? one.model;
+      one.check = judgeModel(now, warnings.get(now.model));
+    }
+    return judged.map(({ check }) => check);
   } finally {
     await host.stop(5_000);
   }

@@ -26,6 +26,20 @@ export const fields: readonly Field[] = [
   { name: "labels", variable: "PLEXUS_LABELS", form: "labels", live: false, says: "zone=a,disk=fast" },
   { name: "models", variable: "PLEXUS_MODELS", form: "models", live: false, says: "PATH or ADAPTER+URL, by ;" },
   { name: "gpu", variable: "PLEXUS_GPU", form: "text", live: false, says: "off or auto" },
+  {
+    name: "modelMemoryMiB",
+    variable: "PLEXUS_MODEL_MEMORY_MIB",
+    form: "integer",
+    live: false,
+    says: "memory of all models together; 0: what the machine leaves",
+  },
+  {
+    name: "modelThreads",
+    variable: "PLEXUS_MODEL_THREADS",
+    form: "integer",
+    live: false,
+    says: "threads of all models together; 0: all cores but one",
+  },
   { name: "contextTokens", variable: "PLEXUS_CONTEXT_TOKENS", form: "integer", live: false, says: "context per model" },
   {
     name: "huggingFace",

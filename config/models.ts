@@ -36,6 +36,10 @@ export const modelEntry = schema.object({
   places: Type.Optional(Type.Integer({ minimum: 1, maximum: 64 })),
   /** Have the server fetch the model where it lacks it and can. */
   pull: Type.Optional(Type.Boolean()),
+  /** How long it stays in memory after its last call: 0, it leaves at once; absent, until its room is needed. */
+  keepAliveMs: Type.Optional(Type.Integer({ minimum: 0, maximum: 86_400_000, description: "in milliseconds" })),
+  /** It stays in memory whatever else needs the room. */
+  pinned: Type.Optional(Type.Boolean()),
   /** What the model can do, where neither the server nor the model's name tells. */
   capabilities: Type.Optional(Type.Array(oneOf(capabilities), { minItems: 1, uniqueItems: true })),
   /** Adapters (LoRA) that are put on the model of a file. */

@@ -123,6 +123,10 @@ export const configSchema = schema.object({
   /** The first one is the default. Empty: the node serves no model. */
   models: Type.Array(modelEntry, { maxItems: 64 }),
   gpu: Type.Union([Type.Literal("off"), Type.Literal("auto")]),
+  /** What all models together may take; 0: four fifths of the machine's memory, or what its control group allows. */
+  modelMemoryMiB: Type.Integer({ minimum: 0, maximum: 16_777_216 }),
+  /** On how many threads all models together may compute; 0: all cores but one, within the quota of the control group. */
+  modelThreads: Type.Integer({ minimum: 0, maximum: 1_024 }),
   /** Upper bound of a model's context window; a model that was trained with less gets less. */
   contextTokens: Type.Integer({ minimum: 64, maximum: 1_048_576 }),
   /** Where repositories of models are. */
@@ -184,6 +188,8 @@ export const configDefaults = {
   roles: [...offeredRoles],
   labels: {},
   gpu: "off",
+  modelMemoryMiB: 0,
+  modelThreads: 0,
   contextTokens: 4096,
   huggingFace: "https://huggingface.co",
   ollamaRegistry: "https://registry.ollama.ai",

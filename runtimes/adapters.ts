@@ -29,7 +29,13 @@ export function modelSpec(
   const { name, path = "", url, model = name, key, pull, capabilities, contextTokens, places: sequences } = entry;
   const adapter = adapters.find((one) => (url === undefined ? one.claims({ name, path }) : one.name === entry.adapter));
   assert(adapter !== undefined, "some adapter has every model");
-  const set = { ...(sequences !== undefined && { sequences }), ...(capabilities !== undefined && { capabilities }) };
+  const { keepAliveMs, pinned } = entry;
+  const stays = { ...(keepAliveMs !== undefined && { keepAliveMs }), ...(pinned !== undefined && { pinned }) };
+  const set = {
+    ...stays,
+    ...(sequences !== undefined && { sequences }),
+    ...(capabilities !== undefined && { capabilities }),
+  };
   if (url !== undefined) {
     const endpoint = { url, model, key, pull };
     return {
@@ -53,6 +59,7 @@ export function modelSpec(
     ...(cacheType !== undefined && { cacheType }),
     ...(flashAttention !== undefined && { flashAttention }),
     ...(gpuLayers !== undefined && { gpuLayers }),
+    ...stays,
   };
 }
 

@@ -11,6 +11,8 @@ export interface Machine {
   readonly memoryBytes: number;
   /** Memory limit of the control group; absent without one. */
   readonly groupMemoryBytes?: number;
+  /** Threads that an admin leaves to models; absent without a bound. */
+  readonly threadsMax?: number;
 }
 
 /** One core stays free for the event loops: with as many threads as cores the barriers of llama.cpp spin against them and
@@ -22,8 +24,19 @@ export function threadCount(machine: Machine, parameters: number, models: number
 }
 
 /** Threads for all models together. */
-export function threadsToShare({ cores, quotaCores = cores }: Machine): number {
-  return Math.max(1, Math.min(cores, Math.floor(quotaCores)) - 1);
+export function threadsToShare({ cores, quotaCores = cores, threadsMax = Infinity }: Machine): number {
+  return Math.max(1, Math.min(cores - 1, Math.floor(quotaCores) - 1, threadsMax));
+}
+
+/** Why there are so many, for people: the bound that holds. */
+export function threadsBecause(machine: Machine): string {
+  const { cores, quotaCores, threadsMax } = machine;
+  const threads = threadsToShare(machine);
+  if (threadsMax === threads && threads < cores - 1) return `modelThreads is ${threadsMax}`;
+  const free = "one stays free for the node";
+  if (quotaCores !== undefined && Math.floor(quotaCores) < cores)
+    return `the control group grants ${quotaCores} of ${cores} cores, and ${free}`;
+  return cores === 1 ? "there is one core" : `of ${cores} cores ${free}`;
 }
 
 /** Shares threads among models that run at the same time, each of which can use `most`: nobody gets more than that, the rest is

@@ -122,6 +122,8 @@ export interface Resident {
   readonly running: number;
   readonly waiting: number;
   readonly facts?: LoadedFacts;
+  /** On how many threads it computes, and why not on more. */
+  readonly threads?: { readonly now: number; readonly because: string };
   readonly error?: Failure;
   readonly sizeBytes?: number;
 }

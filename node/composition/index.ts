@@ -19,7 +19,7 @@ import {
   type Result,
   type Role,
 } from "../../protocols/index.ts";
-import { enginesOf, startInferenceHost } from "../../runtimes/index.ts";
+import { enginesOf, readMachine, startInferenceHost } from "../../runtimes/index.ts";
 import { openActorBlobs } from "../blobs/index.ts";
 import { blobFolder } from "../data-folder/index.ts";
 import { adminCodeHash } from "../gateway/index.ts";
@@ -251,6 +251,8 @@ function startInference(
     start: (models) =>
       startInferenceHost({
         models,
+        ...(config.modelMemoryMiB > 0 && { memoryBytes: config.modelMemoryMiB * 1024 * 1024 }),
+        machine: { ...readMachine(), ...(config.modelThreads > 0 && { threadsMax: config.modelThreads }) },
         clock,
         log,
         onEvent: (event) => measureInference(meter, event),

@@ -13,12 +13,10 @@ import { failure, refused, type EngineName, type EngineRequest } from "../../pro
 import type { LoadPlan, ModelSpec } from "../adapter.ts";
 import { adapterOf } from "../adapters.ts";
 import { runtimeLimits } from "../limits.ts";
-import { readMachine } from "../machine.ts";
 import type { FromHost, FromWorker, HostKind, ToHost, ToWorker } from "./messages.ts";
 import type { CallTask, LoadAnswer, LoadTask } from "./worker.ts";
 
 const kind = process.argv[2] as HostKind;
-const machine = readMachine();
 
 interface Pool {
   readonly model: string;
@@ -43,7 +41,7 @@ function dieNow(): void {
 }
 
 /** How the model would be loaded: from the head of its file alone. */
-function inspect(spec: ModelSpec, mostBytes: number): void {
+function inspect({ spec, mostBytes, machine }: Extract<ToHost, { type: "inspect" }>): void {
   let sizeBytes = 0;
   try {
     const adapter = adapterOf(spec);
@@ -207,7 +205,7 @@ async function stop(): Promise<void> {
 function take(message: ToHost): void {
   switch (message.type) {
     case "inspect":
-      return inspect(message.spec, message.mostBytes);
+      return inspect(message);
     case "load":
       loading = loading.then(() => load(message.spec, message.plan));
       return;

@@ -14,7 +14,14 @@ import { adapterOf } from "../adapters.ts";
 import type { LocalModels, Running } from "../engine.ts";
 import type { RuntimeClock, RuntimeEvent, RuntimeLog, RuntimeStats } from "../environment.ts";
 import { describeGpus, probeGpus } from "../gpu.ts";
-import { memoryBudgetBytes, readMachine, threadShares, threadsToShare, type Machine } from "../machine.ts";
+import {
+  memoryBudgetBytes,
+  readMachine,
+  threadShares,
+  threadsBecause,
+  threadsToShare,
+  type Machine,
+} from "../machine.ts";
 import { Residency, type Carrier, type Resident } from "../residency.ts";
 import { hostKinds, type FromHost, type HostKind } from "./messages.ts";
 import { HostProcess } from "./process.ts";
@@ -132,8 +139,18 @@ class Host implements InferenceHost {
     return found;
   }
 
-  residents(): readonly Resident[] {
-    return this.#residency.residents();
+  residents(): ReturnType<LocalModels["residents"]> {
+    const writing = new Set([...this.#runs.values()].filter(({ kind }) => kind === "native").map(({ model }) => model));
+    return this.#residency.residents().map((resident) => {
+      const { spec, facts } = resident;
+      if (facts === undefined || hostOf(spec) !== "native") return resident;
+      const now = this.#threads.get(spec.name) ?? facts.threads;
+      const others = writing.has(spec.name) ? writing.size - 1 : writing.size;
+      // A model that nobody calls has no thread busy: it gets its share when it is called.
+      const shared = others === 0 ? "" : `; ${others} other${others === 1 ? " model writes" : " models write"} now`;
+      const most = facts.threads === 1 && threadsToShare(this.#machine) > 1 ? "so small a model is fastest on one" : "";
+      return { ...resident, threads: { now, because: (most || threadsBecause(this.#machine)) + shared } };
+    });
   }
 
   memory(): ReturnType<LocalModels["memory"]> {
@@ -200,7 +217,7 @@ class Host implements InferenceHost {
       isUp: (host) => this.#hosts[host as HostKind].isUp,
       inspect: (spec, mostBytes) => {
         this.#kinds.set(spec.name, hostOf(spec));
-        at(spec).send({ type: "inspect", spec, mostBytes });
+        at(spec).send({ type: "inspect", spec, mostBytes, machine: this.#machine });
       },
       load: (spec, plan: LoadPlan) => {
         this.#options.log.debug("model.loading", { model: spec.name });

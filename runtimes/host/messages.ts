@@ -2,6 +2,7 @@
  *  version of the code on both sides: a host is always started from the same files as the node. */
 import type { Capability, EngineName, EnginePart, EngineRequest, Failure } from "../../protocols/index.ts";
 import type { Ended, LoadPlan, ModelSpec } from "../adapter.ts";
+import type { Machine } from "../machine.ts";
 
 /** Which models a host has: those that run native code, which go down together, or the others. */
 export const hostKinds = ["native", "light"] as const;
@@ -23,7 +24,7 @@ export interface LoadedFacts {
 
 export type ToHost =
   /** Answered by `inspected` or `loadFailed`. `mostBytes`: what it may take. */
-  | { readonly type: "inspect"; readonly spec: ModelSpec; readonly mostBytes: number }
+  | { readonly type: "inspect"; readonly spec: ModelSpec; readonly mostBytes: number; readonly machine: Machine }
   /** Answered by `loaded` or `loadFailed`. */
   | { readonly type: "load"; readonly spec: ModelSpec; readonly plan: LoadPlan }
   /** Nothing of it runs. Answered by `unloaded`. */

@@ -165,6 +165,9 @@ describe("models on processes that fail", function () {
     expect(host.add(spec)).to.have.property("ok", true);
     const writing = ask(host, "guest", { sampling: { maxTokens: 400 } });
     await writing.firstText;
+    const threads = host.residents()[1]?.threads;
+    expect(threads).to.deep.equal({ now: 1, because: threads?.because });
+    expect(threads?.because).to.match(/core|fastest on one/u);
     const removed = host.remove("guest");
     expect(codeOf(await ask(host, "guest").last)).to.equal("MODEL_NOT_FOUND");
     expect(endOf(await ask(host, "stays").last)).to.equal("complete");

@@ -212,6 +212,14 @@ describe("the table of adapters", () => {
     expect(modelSpec({ name: "other", path: "other.gguf" }, settings).adapter).to.not.equal(echo.adapter);
   });
 
+  it("is told how long a model is to stay, of its own files and of other servers", () => {
+    const stays = { keepAliveMs: 0, pinned: true };
+    expect(modelSpec({ name: "a", path: "a.gguf", ...stays }, settings)).to.include(stays);
+    const remote = { name: "b", adapter: "ollama", url: "http://127.0.0.1:1", ...stays } as const;
+    expect(modelSpec(remote, settings)).to.include(stays);
+    expect(modelSpec({ name: "c", path: "c.gguf" }, settings)).to.not.have.any.keys("keepAliveMs", "pinned");
+  });
+
   it("has a row for each adapter that can be configured, which no file gets", () => {
     for (const adapter of remoteAdapters) {
       const spec = modelSpec({ name: "m", adapter, url: "https://x.org", places: 3 }, settings);

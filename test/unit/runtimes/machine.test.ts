@@ -8,6 +8,7 @@ import {
   readMachine,
   threadCount,
   threadShares,
+  threadsBecause,
   threadsToShare,
   type Machine,
 } from "../../../runtimes/machine.ts";
@@ -29,6 +30,15 @@ describe("threads of models that run at the same time", () => {
     expect(threadsToShare(machine())).to.equal(7);
     expect(threadsToShare(machine({ quotaCores: 2.5 }))).to.equal(1);
     expect(threadsToShare(machine({ cores: 1 }))).to.equal(1);
+    expect(threadsToShare(machine({ threadsMax: 3 }))).to.equal(3);
+    expect(threadsToShare(machine({ threadsMax: 30 }))).to.equal(7);
+  });
+
+  it("are told with the bound that holds", () => {
+    expect(threadsBecause(machine())).to.equal("of 8 cores one stays free for the node");
+    expect(threadsBecause(machine({ quotaCores: 2.5 }))).to.match(/grants 2.5 of 8 cores/u);
+    expect(threadsBecause(machine({ quotaCores: 6, threadsMax: 2 }))).to.equal("modelThreads is 2");
+    expect(threadsBecause(machine({ cores: 1 }))).to.equal("there is one core");
   });
 });
 
