@@ -77,7 +77,8 @@ export async function openModels(
       };
       const stopWatching = store.watch((what) => what === "models" && look());
       listening.changed = look;
-      look();
+      // What a server has listed since the host was started.
+      inference.reload();
       stops.add(() => {
         stopWatching();
         stopKeeping();

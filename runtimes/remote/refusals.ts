@@ -98,6 +98,8 @@ const unreached =
 export function connectionFailure(thrown: unknown, model: string): Failure {
   const codes = causesOf(thrown).map((cause) => (cause as { readonly code?: unknown }).code);
   const code = codes.find((one) => typeof one === "string") ?? "";
+  if (causesOf(thrown).some((cause) => cause instanceof Error && cause.message === "bad port"))
+    return failure("MODEL_UNAVAILABLE", { model, reason: "HTTP may not use the port of its server" });
   if (unreached.test(code))
     return failure("MODEL_UNAVAILABLE", { model, reason: `the server that runs it does not answer (${code})` });
   return failure("PROVIDER_FAILED", { model, reason: `the connection to the server broke${code && ` (${code})`}` });

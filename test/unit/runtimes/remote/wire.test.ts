@@ -220,6 +220,8 @@ describe("a model on another server", function () {
     const failure = failureIn(await ask(away, "generate", {}).ended);
     expect(failure).to.include({ code: "MODEL_UNAVAILABLE", outcome: "not_started" });
     expect(failure.details?.["reason"]).to.match(/ECONNREFUSED/u);
+    const discard = { adapter: "openai", endpoint: { url: "http://127.0.0.1:9/v1", model: "m" } };
+    expect((await loadRemote(discard)).warnings.join()).to.match(/may not use the port/u);
   });
 
   it("falls silent: before its answer, and within it", async () => {

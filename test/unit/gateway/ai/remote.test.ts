@@ -1,0 +1,73 @@
+/** Another Plexus is a server like others: our adapters ask its interfaces of OpenAI, Ollama and Anthropic. */
+import { expect } from "chai";
+import { createClock } from "../../../../node/platform/index.ts";
+import { floatsOf } from "../../../../protocols/index.ts";
+import { createEchoRuntime, echoAnswer } from "../../../../runtimes/index.ts";
+import { listModels } from "../../../../runtimes/remote/catalogue.ts";
+import { ask, loadRemote, textOf } from "../../runtimes/remote/stage.ts";
+import { startStand, type Stand } from "../stand.ts";
+import { seeing } from "./seeing.ts";
+
+const keyName = "PLEXUS_TEST_OTHER_KEY";
+const question = { role: "user", content: "Are you there?" } as const;
+
+describe("a model on another Plexus", () => {
+  let stand: Stand;
+  before(async () => {
+    stand = await startStand({ engines: seeing(createEchoRuntime({ clock: createClock() }), () => undefined) });
+    process.env[keyName] = (await stand.signUp("ada")).token;
+  });
+  after(async () => {
+    delete process.env[keyName];
+    await stand.stop();
+  });
+  const endpoint = (model = "echo") => ({ url: stand.url, model, key: { env: keyName } });
+  const look = {
+    name: "look",
+    parameters: { type: "object", properties: { far: { type: "boolean" } }, required: ["far"] },
+  };
+
+  for (const adapter of ["openai", "ollama", "anthropic"])
+    it(`lists, writes, calls and refuses, as ${adapter}`, async () => {
+      const spec = { name: "m", adapter, path: "", endpoint: endpoint() };
+      expect((await listModels(spec)).map(({ model }) => model)).to.include("echo");
+      const { model, warnings } = await loadRemote({ adapter, endpoint: endpoint() });
+      expect(warnings).to.deep.equal([]);
+      expect(model.capabilities).to.include.members(["chat", "tools"]);
+      const heard = ask(model, "generate", { messages: [question] });
+      expect(await heard.ended)
+        .to.deep.include({ ok: true })
+        .and.have.nested.property("value.end", "complete");
+      expect(textOf(heard)).to.equal(echoAnswer([question]));
+      const calling = ask(model, "generate", { messages: [{ role: "user", content: "Please look." }], tools: [look] });
+      expect(await calling.ended).to.have.nested.property("value.end", "calls");
+      expect(calling.parts.flatMap(({ calls = [] }) => calls)[0]).to.include({
+        name: "look",
+        arguments: '{"far":false}',
+      });
+      const format = { type: "schema", schema: look.parameters } as const;
+      const formed = ask(model, "generate", { messages: [question], format });
+      await formed.ended;
+      expect(JSON.parse(textOf(formed))).to.deep.equal({ far: false });
+    });
+
+  for (const adapter of ["openai", "ollama"])
+    it(`embeds, as ${adapter}`, async () => {
+      const { model } = await loadRemote({ adapter, endpoint: endpoint(), capabilities: ["embed"] });
+      const ended = await ask(model, "embed", { inputs: ["one", "another"] }).ended;
+      if (!ended.ok) throw new Error(JSON.stringify(ended.error));
+      for (const vector of ended.value.vectors) expect(Math.hypot(...floatsOf(vector))).to.be.closeTo(1, 1e-3);
+    });
+
+  it("is not there for a wrong key", async () => {
+    process.env[`${keyName}_2`] = "wrong";
+    const loading = loadRemote({ adapter: "openai", endpoint: { ...endpoint(), key: { env: `${keyName}_2` } } });
+    expect(
+      await loading.then(
+        () => "loaded",
+        (thrown: Error) => thrown.message,
+      ),
+    ).to.match(/refuses the key/u);
+    delete process.env[`${keyName}_2`];
+  });
+});
