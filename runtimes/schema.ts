@@ -67,7 +67,12 @@ export interface Schema {
 
 /** The schema, or why there is none: `unsupported` names a keyword that is not kept to, `wrong` a schema that makes no sense. */
 export type Understood =
-  | { readonly type: "fine"; readonly schema: Schema }
+  | {
+      readonly type: "fine";
+      readonly schema: Schema;
+      /** How many parts it has: schemas in it, and values to choose from. */
+      readonly size: number;
+    }
   | { readonly type: "unsupported" | "wrong"; readonly reason: string };
 
 /** Any JSON object. */
@@ -85,7 +90,8 @@ export const emptyObject: Schema = {
 /** Reads a schema. */
 export function understand(schema: unknown): Understood {
   try {
-    return { type: "fine", schema: new Reader(schema).read() };
+    const reader = new Reader(schema);
+    return { type: "fine", schema: reader.read(), size: reader.size };
   } catch (thrown) {
     if (thrown instanceof Refusal) return { type: thrown.kind, reason: thrown.message };
     throw thrown;
@@ -135,6 +141,10 @@ class Reader {
     this.#document = document;
   }
 
+  get size(): number {
+    return this.#shapes;
+  }
+
   read(): Schema {
     const root = this.#shape(this.#document, "", 0);
     const schema = { root, named: this.#named };
@@ -145,9 +155,8 @@ class Reader {
   }
 
   #shape(schema: unknown, place: string, depth: number): Shape {
-    this.#shapes += 1;
-    if (this.#shapes > runtimeLimits.schemaShapesMax || depth > runtimeLimits.schemaDepthMax)
-      throw new Refusal("wrong", place, `it is larger than ${runtimeLimits.schemaShapesMax} parts or too deep`);
+    this.#grow(1, place);
+    if (depth > runtimeLimits.schemaDepthMax) throw new Refusal("wrong", place, "it is too deep");
     if (schema === true) return { type: "any" };
     if (!isRecord(schema)) throw new Refusal("wrong", place, "a schema is an object, or true");
     for (const keyword of unsupported)
@@ -156,7 +165,11 @@ class Reader {
     const within = (part: unknown, name: string): Shape => this.#shape(part, `${place}/${name}`, depth + 1);
     if ("$ref" in schema) return this.#reference(schema, place, depth);
     if ("const" in schema) return { type: "literal", values: [schema["const"]] };
-    if ("enum" in schema) return { type: "literal", values: listOf(schema["enum"], place, "enum", 1) };
+    if ("enum" in schema) {
+      const values = listOf(schema["enum"], place, "enum", 1);
+      this.#grow(values.length, place);
+      return { type: "literal", values };
+    }
     for (const [keyword, exactlyOne] of [
       ["anyOf", false],
       ["oneOf", true],
@@ -176,6 +189,12 @@ class Reader {
     const types = typesOf(schema, place);
     const of = types.map((type) => this.#typed(type, schema, place, within));
     return of.length === 1 ? of[0]! : { type: "some", of, exactlyOne: false };
+  }
+
+  #grow(by: number, place: string): void {
+    this.#shapes += by;
+    if (this.#shapes > runtimeLimits.schemaShapesMax)
+      throw new Refusal("wrong", place, `it has more than ${runtimeLimits.schemaShapesMax} parts`);
   }
 
   /** Beside a choice, what limits it further would have to be mixed into each. */

@@ -13,11 +13,16 @@ export function wrongIn({ tools = [], toolChoice, format }: GenerationRequest): 
   if (typeof toolChoice === "object" && !names.has(toolChoice.name))
     return bad("toolChoice", `there is no tool ${toolChoice.name}`);
   if (toolChoice === "required" && tools.length === 0) return bad("toolChoice", "there is no tool");
+  let size = 0;
   for (const { name, parameters = {} } of tools) {
     const field = `tools.${name}.parameters`;
     const understood = understand(parameters);
     if (understood.type === "wrong") return bad(field, understood.reason);
     if (understood.type !== "fine") continue;
+    // Together, too: their grammar is one.
+    size += understood.size;
+    if (size > runtimeLimits.schemaShapesMax)
+      return failure("BAD_REQUEST", { field: "tools", max: runtimeLimits.schemaShapesMax });
     const { root, named } = understood.schema;
     const shape = root.type === "named" ? named.get(root.name) : root;
     if (shape?.type !== "object" && shape?.type !== "any") return bad(field, "arguments are an object");

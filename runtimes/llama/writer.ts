@@ -50,7 +50,11 @@ export interface WriterParts {
 interface Task {
   readonly request: GenerationRequest;
   readonly form: Form;
+  /** That the form is kept by. */
+  readonly grammar: LlamaGrammar | undefined;
   readonly prompt: Prompt;
+  /** Tokens that the answer may have. */
+  readonly room: number;
   readonly flow: Flow<"generate">;
 }
 
@@ -83,12 +87,22 @@ export class Writer {
     if ("promptTokensMin" in rendered) return refused(failure("CONTEXT_TOO_LONG", { ...rendered, contextTokens }));
     const prompt = form.type === "calls" && form.begins ? opened(rendered, renderer) : rendered;
     const promptTokens = prompt.tokens.length;
-    if (promptTokens === 0 || promptTokens + 1 > contextTokens)
-      return refused(failure("CONTEXT_TOO_LONG", { promptTokens, contextTokens }));
+    // An opening that the model writes is put there as the template has it, which may take more tokens.
+    const opening = form.type === "calls" && !form.begins ? renderer.opening().length : 0;
+    const room = contextTokens - promptTokens - opening;
+    if (promptTokens === 0 || room < 1)
+      return refused(failure("CONTEXT_TOO_LONG", { promptTokens: promptTokens + opening, contextTokens }));
+    let grammar: LlamaGrammar | undefined;
+    try {
+      if (form.type !== "text") grammar = new LlamaGrammar(this.#parts.model.llama, { grammar: form.grammar });
+    } catch (thrown) {
+      const field = form.type === "calls" ? "tools" : "format";
+      return refused(failure("BAD_REQUEST", { field, reason: `the schema makes no grammar: ${String(thrown)}` }));
+    }
 
     const sequence = await this.#borrow(prompt.tokens, request.sampling.seed !== undefined);
     try {
-      return await this.#write({ request, form, prompt, flow }, sequence);
+      return await this.#write({ request, form, grammar, prompt, room, flow }, sequence);
     } finally {
       this.#free.push(sequence);
       this.#waiting.shift()?.();
@@ -134,10 +148,10 @@ export class Writer {
   }
 
   async #write(task: Task, sequence: LlamaContextSequence): Promise<Ended<"generate">> {
-    const { request, form, prompt, flow } = task;
-    const { model, contextTokens } = this.#parts;
+    const { request, form, grammar, prompt, room, flow } = task;
+    const { model } = this.#parts;
     const promptTokens = prompt.tokens.length;
-    const tokensMax = Math.min(request.sampling.maxTokens ?? wireLimits.maxTokensMax, contextTokens - promptTokens);
+    const tokensMax = Math.min(request.sampling.maxTokens ?? wireLimits.maxTokensMax, room);
     const written = new Written(task, { model, thoughts: this.#parts.renderer.thoughts }, tokensMax);
     const { left, kept } = await this.#prefill(sequence, prompt.tokens, request.sampling.seed !== undefined, flow);
     const done = (end: GenerationEnd): Ended<"generate"> =>
@@ -151,7 +165,7 @@ export class Writer {
     let next: Token[] | undefined = left;
     // Again only where a call begins: behind its opening, under the grammar of calls.
     while (next !== undefined) {
-      const tokens = this.#evaluate(sequence, next, request, grammarOf(form, written.inCalls));
+      const tokens = this.#evaluate(sequence, next, request, isKept(form, written.inCalls) ? grammar : undefined);
       next = undefined;
       for await (const { token, probabilities } of tokens) {
         if (prompt.stopTokens.has(token)) break;
@@ -176,7 +190,7 @@ export class Writer {
     sequence: LlamaContextSequence,
     tokens: Token[],
     { sampling, logprobs }: GenerationRequest,
-    grammar: string | undefined,
+    grammar: LlamaGrammar | undefined,
   ): AsyncIterable<{ readonly token: Token; readonly probabilities?: ReadonlyMap<Token, number> }> {
     const { model } = this.#parts;
     const options: SequenceEvaluateOptions = {
@@ -185,17 +199,13 @@ export class Writer {
       // Without one the library takes the second of the clock: two at once would say the same.
       seed: sampling.seed ?? Math.floor(Math.random() * 2 ** 31),
       ...(grammar !== undefined && {
-        grammarEvaluationState: new LlamaGrammarEvaluationState({ model, grammar: this.#grammar(grammar) }),
+        grammarEvaluationState: new LlamaGrammarEvaluationState({ model, grammar }),
       }),
     };
     if (logprobs === undefined) return sequence.evaluateWithMetadata(tokens, {}, options);
     // Of all tokens, not of those that the library leaves to choose from by default.
     const whole = { topK: 0, topP: sampling.topP ?? 1 };
     return sequence.evaluateWithMetadata(tokens, { probabilities: true }, { ...options, ...whole });
-  }
-
-  #grammar(text: string): LlamaGrammar {
-    return new LlamaGrammar(this.#parts.model.llama, { grammar: text });
   }
 
   /** Takes back what was written of an opening, puts it there as the template has it, and returns what is left to evaluate. */
@@ -247,17 +257,9 @@ const opened = (prompt: Prompt, renderer: PromptRenderer): Prompt => ({
   tokens: [...prompt.tokens, ...renderer.opening()],
 });
 
-/** The grammar of what comes now. */
-function grammarOf(form: Form, inCalls: boolean): string | undefined {
-  switch (form.type) {
-    case "text":
-      return undefined;
-    case "json":
-      return form.grammar;
-    case "calls":
-      return form.begins || form.alsoText || inCalls ? form.grammar : undefined;
-  }
-}
+/** Whether what comes now is under the form's grammar. */
+const isKept = (form: Form, inCalls: boolean): boolean =>
+  form.type === "json" || (form.type === "calls" && (form.begins || form.alsoText || inCalls));
 
 /** What one generation has written: text on its way out, and calls that are held until they are whole. */
 class Written {

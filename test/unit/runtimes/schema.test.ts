@@ -74,6 +74,7 @@ describe("a JSON schema", () => {
     expect(verdict({ enum: Array.from({ length: 10 }, () => 1), anyOf: [] })).to.equal("fine");
     const wide = { properties: Object.fromEntries(Array.from({ length: 5_000 }, (_none, at) => [`k${at}`, {}])) };
     expect(verdict(wide)).to.equal("wrong");
+    expect(verdict({ enum: Array.from({ length: 5_000 }, (_none, at) => at) })).to.equal("wrong");
     fc.assert(fc.property(fc.jsonValue(), (value) => verdict(value) !== ""));
   });
 });
