@@ -34,8 +34,6 @@ export interface GatewayOptions {
   readonly hosts?: readonly string[];
   /** Origins of other sites whose pages may use the interfaces of `ai/`; absent: none. */
   readonly allowedOrigins?: readonly string[];
-  /** Pulls a model by name to where it is served, and says how far it is; absent, this node pulls none. */
-  pull?(name: string, until: { readonly signal: AbortSignal }): AsyncIterable<PullProgress>;
   /** Where metrics are read without a token; absent: nowhere. */
   readonly metricsListen?: ListenAddress;
   /** Descriptors that connections may take; absent: as many as the limits allow. */
@@ -78,14 +76,6 @@ export interface GatewayOptions {
   /** Whether this node is cut off from what it needs. Absent: nobody can say. */
   readonly reach?: ReachPort;
   readonly limits?: Partial<GatewayLimits>;
-}
-
-/** How far a pull is. */
-export interface PullProgress {
-  readonly status: string;
-  readonly digest?: string;
-  readonly total?: number;
-  readonly completed?: number;
 }
 
 /** What is told to the clients of a node that is cut off from what it needs. */

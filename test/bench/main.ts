@@ -27,6 +27,7 @@ import { command } from "./benchmarks/command.ts";
 import { activation, durableCrowd, durableSequential, volatileAsk, volatileTell } from "./benchmarks/commands.ts";
 import { fanOut, idleMemory } from "./benchmarks/connections.ts";
 import { generate } from "./benchmarks/inference.ts";
+import { openAi } from "./benchmarks/openai.ts";
 import { remoteAsk, remoteEvents, remoteTell } from "./benchmarks/remote.ts";
 import { replicatedCrowd, replicatedSequential } from "./benchmarks/replicated.ts";
 import { start } from "./benchmarks/start.ts";
@@ -43,6 +44,7 @@ const benchmarks: readonly Benchmark[] = [
   fanOut,
   idleMemory,
   start,
+  openAi,
   command,
   activation,
   remoteAsk,

@@ -10,9 +10,11 @@ import {
   type GenerationPart,
   type Media,
   type ModelInfo,
+  type PullView,
   type TokenLogprob,
   type ToolCall,
 } from "../../../protocols/index.ts";
+import { audited } from "../audited.ts";
 import { callerOf } from "../http.ts";
 import { demand } from "../refusals.ts";
 import {
@@ -58,6 +60,7 @@ const common = {
   stream: maybe(Type.Boolean()),
   format: maybe(Type.Unknown()),
   think: maybe(Type.Unknown()),
+  keep_alive: maybe(Type.Union([Type.String({ maxLength: 32 }), Type.Number()])),
   logprobs: maybe(Type.Boolean()),
   top_logprobs: maybe(Type.Integer({ minimum: 0, maximum: 20 })),
   options,
@@ -101,7 +104,20 @@ const named = Type.Object({
   stream: maybe(Type.Boolean()),
 });
 
-type Common = Pick<Static<typeof generateRequest>, "format" | "logprobs" | "top_logprobs" | "options">;
+type Common = Pick<Static<typeof generateRequest>, "format" | "logprobs" | "top_logprobs" | "options" | "keep_alive">;
+
+const unitsMs: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };
+
+/** How long the model stays in memory: seconds, or a duration like `1h30m`; negative: until its room is needed. */
+function readKeepAlive(given: string | number | null | undefined): { readonly keepAliveMs?: number } {
+  if (isAbsent(given)) return {};
+  const [, sign = "", text = ""] = /^(-?)(.*)$/.exec(String(given)) ?? [];
+  const parts = [...text.matchAll(/(\d+(?:\.\d+)?)(ms|s|m|h|$)/g)];
+  if (parts.length === 0 || parts.map(([whole]) => whole).join("") !== text)
+    return refuse("/keep_alive", "must be seconds or a duration like 5m");
+  const ms = parts.reduce((sum, [, count, unit = ""]) => sum + Number(count) * (unitsMs[unit] ?? 1_000), 0);
+  return { keepAliveMs: sign === "" ? Math.round(ms) : -1 };
+}
 
 const unsupported: readonly Unsupported[] = [
   ["suffix", (value) => value === "", "to fill in before a suffix is not supported; leave it out"],
@@ -111,7 +127,7 @@ const unsupported: readonly Unsupported[] = [
 
 /** What all requests for text share. Options that Plexus has not are passed over, as Ollama does with those that a model has not:
  *  its clients send all of them always. */
-function readCommon(body: Common): Pick<Wanted, "sampling" | "stop" | "format" | "logprobs"> {
+function readCommon(body: Common): Pick<Wanted, "sampling" | "stop" | "format" | "logprobs" | "keepAliveMs"> {
   const { temperature, top_p: topP, seed, num_predict: most, stop } = body.options ?? {};
   const within = (value: number | null | undefined, max: number) =>
     isAbsent(value) ? undefined : Math.min(max, Math.max(0, value));
@@ -127,6 +143,7 @@ function readCommon(body: Common): Pick<Wanted, "sampling" | "stop" | "format" |
     stop: demand(readStops("/options/stop", stop)),
     ...(format && { format }),
     ...(body.logprobs === true && { logprobs: body.top_logprobs ?? 0 }),
+    ...readKeepAlive(body.keep_alive),
   };
 }
 
@@ -196,6 +213,13 @@ const detailsOf = (info: ModelInfo | undefined) => ({
 });
 const words: Readonly<Record<string, string>> = { chat: "completion", tools: "tools", vision: "vision", embed: "embedding", hearing: "audio" }; // prettier-ignore
 
+/** Where a name of Ollama's leads: its registry, Hugging Face as `hf.co/OWNER/REPO`, or a source as Plexus writes it. */
+function sourceOf(name: string): string {
+  if (/^(?:https?|hf|ollama|cluster):/.test(name)) return name;
+  const repository = /^(?:hf\.co|huggingface\.co)\/(.+)$/.exec(name)?.[1];
+  return repository === undefined ? `ollama:${name}` : `hf:${repository}`;
+}
+
 /** Adds it. */
 export function addOllama(surface: Surface): void {
   const { app, at, calls, models } = surface;
@@ -242,31 +266,65 @@ export function addOllama(surface: Surface): void {
     };
   });
 
-  addPost(surface, "/api/pull", { summary: "Pulls a model", tag: "ollama", body: named }, async (posted) => {
+  const pulls = { summary: "Pulls a model to this node", tag: "ollama", body: named, audit: "pullModel" };
+  addPost(surface, "/api/pull", pulls, async (posted) => {
     const { body, asking, reply } = posted;
     const name = nameIn(body);
-    const isHere = (await models.list(asking.caller)).some((one) => one.name === name.replace(/:latest$/, ""));
-    if (!isHere) {
-      if (!asking.caller.admin) throw new PlexusError(failure("FORBIDDEN", { reason: "only admins may pull models" }));
-      if (at.pull === undefined)
-        throw new PlexusError(failure("NOT_FOUND", { path: "/api/pull", hint: "this node pulls no models itself: put the file there and name it in `models`" }));
-    }
     const line = (data: object): string => `${JSON.stringify(data)}\n`;
-    const pull = isHere ? undefined : at.pull?.(name, asking);
+    const isHere = (await models.list(asking.caller)).some((one) => one.name === name.replace(/:latest$/, ""));
+    const pull = isHere ? undefined : await begin(posted, name);
     if (body.stream === false) {
-      for await (const _ of pull ?? []) continue;
+      if (pull !== undefined) await followed(pull, () => undefined);
       return { status: "success" };
     }
     return streamed(
       reply,
       streams.lines,
       async (out) => {
-        for await (const progress of pull ?? []) out.write(line(progress));
+        if (pull !== undefined) await followed(pull, (progress) => out.write(line(progress)));
         out.write(line({ status: "success" }));
       },
       (reason) => line(ollamaError(reason)),
     );
-  }); // prettier-ignore
+  });
+
+  /** Begins to pull, for an admin. It goes on when the client is gone. */
+  function begin({ asking, request }: Posted<unknown>, name: string): Promise<PullView> {
+    if (!asking.caller.admin) throw new PlexusError(failure("FORBIDDEN", { reason: "only admins may pull models" }));
+    const store = at.models?.store;
+    if (store === undefined) throw new PlexusError(failure("NOT_FOUND", { path: "/api/pull" }));
+    const source = sourceOf(name);
+    const begun = audited(at.log, request, { source }, Promise.resolve(store.pull({ source }, asking.caller.user)));
+    at.changed?.("pullModel", { source }, asking.caller.user);
+    return begun;
+  }
+
+  /** Tells how a pull goes, to its end. */
+  async function followed({ id }: PullView, tell: (progress: object) => void): Promise<void> {
+    const store = at.models?.store;
+    if (store === undefined) return;
+    let told = "";
+    const look = (): void => {
+      const view = store.pulls().find((one) => one.id === id);
+      if (view === undefined || view.state === "done") return;
+      const { state, source, doneBytes: completed, totalBytes: total } = view;
+      const progress = {
+        status: `${state} ${source}`,
+        ...(total !== undefined && { digest: source, total, completed }),
+      };
+      const text = JSON.stringify(progress);
+      if (text !== told) tell(progress);
+      told = text;
+    };
+    const stopWatching = store.watch(look);
+    try {
+      look();
+      const { state, error } = demand(await store.ended(id));
+      if (state !== "done") throw new PlexusError(error ?? failure("CANCELLED"));
+    } finally {
+      stopWatching();
+    }
+  }
 
   /** Runs a request for text. `say` makes the fields of one line. */
   async function write(

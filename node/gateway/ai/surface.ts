@@ -29,7 +29,7 @@ export interface Posted<Body> {
 export function addPost<S extends TSchema>(
   { app, at }: Surface,
   path: string,
-  about: { readonly summary: string; readonly tag: string; readonly body: S },
+  about: { readonly summary: string; readonly tag: string; readonly body: S; readonly audit?: string },
   serve: (posted: Posted<Static<S>>) => Promise<unknown>,
 ): void {
   const bytesMax = at.limits.aiRequestBytesMax;
@@ -37,7 +37,12 @@ export function addPost<S extends TSchema>(
     path,
     {
       bodyLimit: bytesMax,
-      config: { access: "user", bytesMax, jsonDepthMax: at.limits.aiJsonDepthMax },
+      config: {
+        access: "user",
+        bytesMax,
+        jsonDepthMax: at.limits.aiJsonDepthMax,
+        ...(about.audit !== undefined && { audit: about.audit }),
+      },
       schema: { summary: about.summary, tags: [about.tag], body: about.body },
     },
     (request, reply) =>

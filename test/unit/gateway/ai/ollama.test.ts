@@ -1,9 +1,10 @@
 import { expect } from "chai";
 import { Ollama } from "ollama";
-import type { EngineName, EngineRequest } from "../../../../protocols/index.ts";
+import { failure, ok, type EngineName, type EngineRequest, type PullView } from "../../../../protocols/index.ts";
+import type { ModelStore } from "../../../../runtimes/store/port.ts";
 import { createClock } from "../../../../node/platform/index.ts";
 import { createEchoRuntime } from "../../../../runtimes/index.ts";
-import { startStand, type Stand } from "../stand.ts";
+import { startStand, type Stand, type StandOptions } from "../stand.ts";
 import { pixel, seeing } from "./seeing.ts";
 
 describe("gateway: Ollama's client, unchanged", () => {
@@ -61,6 +62,23 @@ describe("gateway: Ollama's client, unchanged", () => {
     expect(told.logprobs?.[0]?.top_logprobs).to.have.length(2);
   });
 
+  it("says how long a model stays in memory", async () => {
+    for (const [given, ms] of [
+      ["5m", 300_000],
+      ["1h30m", 5_400_000],
+      [0, 0],
+      [10, 10_000],
+      ["-1", -1],
+      [-1, -1],
+      ["1.5s", 1_500],
+    ] as const) {
+      // prettier-ignore
+      await client.generate({ model: "echo", prompt: "hi", keep_alive: given });
+      expect(asked.at(-1)!.request.keepAliveMs, String(given)).to.equal(ms);
+    }
+    expect((await refusalOf(client.generate({ model: "echo", prompt: "hi", keep_alive: "soon" }))).message).to.match(/keep_alive/); // prettier-ignore
+  });
+
   it("chats with tools, whole and as a stream", async () => {
     const tools = [weather];
     const first = await client.chat({ model: "echo", messages: [user('call get_weather {"city":"Rome"}')], tools });
@@ -97,29 +115,60 @@ describe("gateway: Ollama's client, unchanged", () => {
     expect(embedding).to.deep.equal(embeddings[0]);
   });
 
-  it("is told that a model which is here need not be pulled, and what to do about others", async () => {
+  it("is told that a model which is here need not be pulled", async () => {
     expect(await client.pull({ model: "echo" })).to.include({ status: "success" });
     const states: string[] = [];
     for await (const { status } of await client.pull({ model: "echo:latest", stream: true })) states.push(status);
     expect(states).to.deep.equal(["success"]);
-    const refused = await refusalOf(client.pull({ model: "llama3" }));
-    expect(refused.message).to.match(/this node pulls no models itself|only admins/);
+    expect((await refusalOf(client.pull({ model: "llama3" }))).message).to.match(/does not exist/);
   });
 
-  it("pulls where the node can", async () => {
-    async function* pull(name: string) {
-      yield { status: `pulling ${name}`, digest: "sha256:1", total: 2, completed: 1 };
-      await Promise.resolve();
-    }
-    const pulling = await startStand({ pull });
-    const own = new Ollama({ host: pulling.url, headers: { Authorization: `Bearer ${(await pulling.signUp("ada")).token}` } });
-    const states: string[] = [];
-    for await (const { status } of await own.pull({ model: "llama3", stream: true })) states.push(status);
-    expect(states).to.deep.equal(["pulling llama3", "success"]);
-    const other = new Ollama({ host: pulling.url, headers: { Authorization: `Bearer ${(await pulling.signUp("bob")).token}` } });
+  it("pulls to the node's store, and is told how far it is and what failed", async () => {
+    const sources: string[] = [];
+    let view: PullView;
+    let wake: () => void = () => undefined;
+    const store = {
+      pull({ source }: { source: string }) {
+        sources.push(source);
+        view = { id: "1", source, state: "fetching", doneBytes: 1, totalBytes: 2, startedAtMs: 0 };
+        return ok(view);
+      },
+      pulls: () => [view],
+      watch(listener: () => void) {
+        wake = listener;
+        return () => undefined;
+      },
+      async ended() {
+        await new Promise((resolve) => setImmediate(resolve));
+        view = { ...view, doneBytes: 2, state: "checking" };
+        wake();
+        wake();
+        const failed = view.source.endsWith("broken");
+        const error = failure("SOURCE_FAILED", { reason: "it hangs up" });
+        return ok({ ...view, ...(failed ? { state: "failed", error } : { state: "done" }) });
+      },
+    } as unknown as ModelStore;
+    const wanted = { current: () => [], set: () => Promise.resolve(ok(null)), onChange: () => () => undefined };
+    const pulling = await startStand({ models: { store, wanted } as unknown as NonNullable<StandOptions["models"]> });
+    const of = async (name: string) => {
+      const { token: key } = await pulling.signUp(name);
+      return new Ollama({ host: pulling.url, headers: { Authorization: `Bearer ${key}` } });
+    };
+    const admin = await of("ada");
+    const lines: unknown[] = [];
+    for await (const line of await admin.pull({ model: "llama3:8b", stream: true })) lines.push(line);
+    expect(lines).to.deep.equal([
+      { status: "fetching ollama:llama3:8b", digest: "ollama:llama3:8b", total: 2, completed: 1 },
+      { status: "checking ollama:llama3:8b", digest: "ollama:llama3:8b", total: 2, completed: 2 },
+      { status: "success" },
+    ]);
+    expect(await admin.pull({ model: "hf.co/owner/repo:Q4_0" })).to.include({ status: "success" });
+    expect((await refusalOf(admin.pull({ model: "broken" }))).message).to.match(/it hangs up/);
+    const other = await of("bob");
     expect((await refusalOf(other.pull({ model: "llama3" }))).message).to.match(/only admins may pull/);
+    expect(sources).to.deep.equal(["ollama:llama3:8b", "hf:owner/repo:Q4_0", "ollama:broken"]);
     await pulling.stop();
-  }); // prettier-ignore
+  });
 
   it("gets errors of its own shape", async () => {
     const unknown = await refusalOf(client.chat({ model: "llama3", messages: [user("hi")] }));
