@@ -368,8 +368,13 @@ export function addChat(surface: Surface): void {
           out.write(chunk(index, { role: "assistant", content: "" }));
         };
         const answer = await generate(each, index, (one) => {
-          const { text, thought, logprobs, calls = [] } = add(written, one, wanted);
           begin();
+          // Nearly all that is said is a token and no more.
+          if (one.calls === undefined && one.thought === undefined && one.logprobs === undefined) {
+            if (one.text !== "") out.write(plain + JSON.stringify(one.text) + plainTail);
+            return;
+          }
+          const { text, thought, logprobs, calls = [] } = add(written, one, wanted);
           if (thought !== undefined && thought !== "") out.write(chunk(index, { reasoning_content: thought }));
           if (logprobs !== undefined) out.write(chunk(index, { content: text }, logprobsOf(logprobs)));
           else if (text !== "") out.write(plain + JSON.stringify(text) + plainTail);

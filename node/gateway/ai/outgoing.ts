@@ -23,11 +23,6 @@ export async function streamed(
   ending: (reason: Failure) => string,
 ): Promise<void> {
   let raw: ServerResponse | undefined;
-  let corked = false;
-  const uncork = (): void => {
-    corked = false;
-    raw?.uncork();
-  };
   const begin = (): ServerResponse => {
     reply.hijack();
     // Helmet's headers and those of other origins, which a hijacked answer would lose.
@@ -44,12 +39,6 @@ export async function streamed(
     },
     write(text) {
       raw ??= begin();
-      // What is said in one turn of the loop leaves together.
-      if (!corked) {
-        corked = true;
-        raw.cork();
-        process.nextTick(uncork);
-      }
       raw.write(text);
     },
   };
