@@ -212,7 +212,7 @@ describe("gateway: OpenAI's client, unchanged", () => {
     await runtime.stop(1_000);
     await Promise.all(asked);
     // Beyond 16 waiting of one person, and beyond what ran.
-    expect(refused.filter((name) => name.startsWith("mallory queue_full")).length).to.be.within(10, 24);
+    expect(refused.filter((name) => name.startsWith("mallory model_busy")).length).to.be.within(10, 24);
     await shared.stop();
   });
 
