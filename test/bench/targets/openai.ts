@@ -115,16 +115,16 @@ async function bare(samples: { readonly whole: Sample; readonly stream: Sample }
     return reply.headers(samples.whole.headers).send(samples.whole.pieces[0]);
   });
   const url = await app.listen({ host: "127.0.0.1", port: 0 });
-  return { url, key: "none", stop: () => app.close() };
+  return { url, key: "none", stop: (): Promise<void> => app.close() };
 }
 
 let stop: () => Promise<void> = () => Promise.resolve();
 
 serve({
   async listen(samples?: { readonly whole: Sample; readonly stream: Sample }) {
-    const { url, key, stop: end } = samples?.whole === undefined ? await gateway() : await bare(samples);
-    stop = async () => void (await end());
-    return { url, key };
+    const server = samples?.whole === undefined ? await gateway() : await bare(samples);
+    stop = () => server.stop();
+    return { url: server.url, key: server.key };
   },
   stop: () => stop(),
 });
