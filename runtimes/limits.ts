@@ -136,6 +136,13 @@ export const runtimeLimits = {
    *  20 MB a second is a slow disk. */
   loadBytesPerMs: 20_000,
 
+  /** A node whose event loop works for a larger share of the time takes half of the models' threads for itself. */
+  busyShareMax: 0.7,
+  /** It gives them back when the share is not larger than this. */
+  busyShareCalm: 0.4,
+  /** How often that is looked at while models write. */
+  busyLookMs: 1_000,
+
   /** A graphics driver that has not told its cards after this long is taken for having none. */
   probeMsMax: 20_000,
 

@@ -28,6 +28,15 @@ export function threadsToShare({ cores, quotaCores = cores, threadsMax = Infinit
   return Math.max(1, Math.min(cores - 1, Math.floor(quotaCores) - 1, threadsMax));
 }
 
+/** Whether the node needs cores for itself, by the share of the time in which its event loop had work. What was given up comes back only when it is well again,
+ *  so that it does not go to and fro. */
+export function needsCores(busyShare: number, before: boolean): boolean {
+  return busyShare > (before ? runtimeLimits.busyShareCalm : runtimeLimits.busyShareMax);
+}
+
+/** The threads of models while the node needs cores for itself. */
+export const threadsWhenBusy = (threads: number): number => Math.max(1, Math.floor(threads / 2));
+
 /** Why there are so many, for people: the bound that holds. */
 export function threadsBecause(machine: Machine): string {
   const { cores, quotaCores, threadsMax } = machine;

@@ -252,6 +252,7 @@ function startInference(
       startInferenceHost({
         models,
         ...(config.modelMemoryMiB > 0 && { memoryBytes: config.modelMemoryMiB * 1024 * 1024 }),
+        busyShare: () => at.machine.metrics.busyShare(),
         machine: { ...readMachine(), ...(config.modelThreads > 0 && { threadsMax: config.modelThreads }) },
         clock,
         log,

@@ -54,6 +54,8 @@ export interface Metrics {
   text(): Promise<{ readonly contentType: string; readonly body: string }>;
   /** 99th percentile of the event loop's delay since the last call. */
   lagMs(): number;
+  /** Share of the time since the last call in which the event loop had work, from 0 to 1. */
+  busyShare(): number;
   stop(): void;
 }
 
@@ -66,6 +68,7 @@ export function createMetrics(): Metrics {
   collectDefaultMetrics({ register: registry });
   const delay = monitorEventLoopDelay({ resolution: 10 });
   delay.enable();
+  let seen = performance.eventLoopUtilization();
   const counters = new Map<string, Counter>();
   const gauges = new Map<string, Gauge>();
   const histograms = new Map<string, Histogram>();
@@ -100,6 +103,12 @@ export function createMetrics(): Metrics {
       const valueMs = delay.percentile(99) / 1e6;
       delay.reset();
       return Number.isFinite(valueMs) ? Math.max(0, valueMs - 10) : 0;
+    },
+    busyShare() {
+      const now = performance.eventLoopUtilization();
+      const { utilization } = performance.eventLoopUtilization(now, seen);
+      seen = now;
+      return utilization;
     },
     stop() {
       delay.disable();

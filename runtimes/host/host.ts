@@ -15,13 +15,16 @@ import type { LocalModels, Running } from "../engine.ts";
 import type { RuntimeClock, RuntimeEvent, RuntimeLog, RuntimeStats } from "../environment.ts";
 import { describeGpus, probeGpus } from "../gpu.ts";
 import {
-  memoryBudgetBytes,
-  readMachine,
-  threadShares,
-  threadsBecause,
-  threadsToShare,
   type Machine,
+  memoryBudgetBytes,
+  needsCores,
+  readMachine,
+  threadsBecause,
+  threadShares,
+  threadsToShare,
+  threadsWhenBusy,
 } from "../machine.ts";
+import { runtimeLimits } from "../limits.ts";
 import { Residency, type Carrier, type Resident } from "../residency.ts";
 import { hostKinds, type FromHost, type HostKind } from "./messages.ts";
 import { HostProcess } from "./process.ts";
@@ -38,6 +41,8 @@ export interface InferenceHostOptions {
   readonly memoryBytes?: number;
   /** How long a model stays in memory after its last call, if it does not say itself. Default: until its room is needed. */
   readonly keepAliveMs?: number;
+  /** Share of the time in which the node's event loop had work, since the last call: models give threads to a node that is busy. */
+  readonly busyShare?: () => number;
   /** What there is to share. Default: what `readMachine` finds. */
   readonly machine?: Machine;
 }
@@ -72,6 +77,9 @@ class Host implements InferenceHost {
   /** Of models by what is known of them before they are loaded: it is looked up once. */
   readonly #abilities = new WeakMap<ModelSpec, readonly Capability[]>();
   #restarts = 0;
+  /** The node needs cores for itself. */
+  #busy = false;
+  #stopLook: (() => void) | undefined;
   /** Graphics cards were looked for, which is logged once. */
   #looked = false;
   #stopped: Promise<void> | undefined;
@@ -149,7 +157,8 @@ class Host implements InferenceHost {
       // A model that nobody calls has no thread busy: it gets its share when it is called.
       const shared = others === 0 ? "" : `; ${others} other${others === 1 ? " model writes" : " models write"} now`;
       const most = facts.threads === 1 && threadsToShare(this.#machine) > 1 ? "so small a model is fastest on one" : "";
-      return { ...resident, threads: { now, because: (most || threadsBecause(this.#machine)) + shared } };
+      const yields = this.#busy ? "; the node is busy and takes half" : "";
+      return { ...resident, threads: { now, because: (most || threadsBecause(this.#machine)) + shared + yields } };
     });
   }
 
@@ -205,6 +214,7 @@ class Host implements InferenceHost {
   }
 
   async #stop(deadlineMs: number): Promise<void> {
+    this.#stopLook?.();
     const idle = this.#residency.close();
     await Promise.all(hostKinds.map((kind) => this.#hosts[kind].stop(deadlineMs, idle)));
   }
@@ -291,6 +301,7 @@ class Host implements InferenceHost {
 
   /** Models that write now share the cores that are for models: with more threads than cores they would wait for each other. */
   #shareThreads(): void {
+    this.#lookAtNode();
     const most = new Map(
       this.#residency.residents().flatMap(({ spec, facts }) => (facts ? [[spec.name, facts.threads] as const] : [])),
     );
@@ -299,7 +310,7 @@ class Host implements InferenceHost {
     ];
     const known = writing.filter((model) => most.has(model));
     const shares = threadShares(
-      threadsToShare(this.#machine),
+      this.#threadsNow(),
       known.map((model) => most.get(model) ?? 1),
     );
     for (const [index, model] of known.entries()) {
@@ -308,6 +319,22 @@ class Host implements InferenceHost {
       this.#threads.set(model, threads);
       this.#hosts.native.send({ type: "threads", model, threads });
     }
+  }
+
+  #threadsNow(): number {
+    const threads = threadsToShare(this.#machine);
+    return this.#busy ? threadsWhenBusy(threads) : threads;
+  }
+
+  /** From now and then, as long as models write. */
+  #lookAtNode(): void {
+    const { clock, busyShare } = this.#options;
+    if (busyShare === undefined || this.#stopLook !== undefined || this.#runs.size === 0) return;
+    this.#stopLook = clock.after(runtimeLimits.busyLookMs, () => {
+      this.#stopLook = undefined;
+      this.#busy = needsCores(busyShare(), this.#busy);
+      this.#shareThreads();
+    });
   }
 
   #changed(): void {

@@ -8,8 +8,10 @@ import {
   readMachine,
   threadCount,
   threadShares,
+  needsCores,
   threadsBecause,
   threadsToShare,
+  threadsWhenBusy,
   type Machine,
 } from "../../../runtimes/machine.ts";
 
@@ -32,6 +34,14 @@ describe("threads of models that run at the same time", () => {
     expect(threadsToShare(machine({ cores: 1 }))).to.equal(1);
     expect(threadsToShare(machine({ threadsMax: 3 }))).to.equal(3);
     expect(threadsToShare(machine({ threadsMax: 30 }))).to.equal(7);
+  });
+
+  it("are given to a node that is busy, and come back when it is well again", () => {
+    expect(needsCores(0.6, false)).to.equal(false);
+    expect(needsCores(0.8, false)).to.equal(true);
+    expect(needsCores(0.6, true)).to.equal(true);
+    expect(needsCores(0.4, true)).to.equal(false);
+    expect([7, 2, 1].map(threadsWhenBusy)).to.deep.equal([3, 1, 1]);
   });
 
   it("are told with the bound that holds", () => {
