@@ -242,8 +242,9 @@ class Host implements InferenceHost {
         else this.#hosts.light.send({ type: "abandon", model, reason });
       },
       begin: (run, engine, model, request) => {
-        this.#runs.set(run, { kind: this.#kinds.get(model) ?? "light", model });
-        this.#shareThreads();
+        const kind = this.#kinds.get(model) ?? "light";
+        this.#runs.set(run, { kind, model });
+        if (kind === "native") this.#shareThreads();
         of(model).send({ type: "begin", run, engine, model, request });
       },
       cancel: (run) => {
@@ -271,10 +272,12 @@ class Host implements InferenceHost {
         return this.#lose([message.model], message.how, "worker");
       case "part":
         return this.#residency.part(message.run, message.part);
-      case "end":
+      case "end": {
+        const kind = this.#runs.get(message.run)?.kind;
         this.#runs.delete(message.run);
         this.#residency.end(message.run, message.result);
-        return this.#shareThreads();
+        return kind === "native" ? this.#shareThreads() : undefined;
+      }
       case "log":
         return this.#options.log.debug(message.event, message.facts);
       case "beat":
