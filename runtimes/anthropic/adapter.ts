@@ -8,7 +8,7 @@ import type {
   ToolChoice,
 } from "../../protocols/index.ts";
 import { remoteAdapter, type Provider } from "../remote/adapter.ts";
-import { at, listAt, numberAt, textAt } from "../remote/json.ts";
+import { at, countAt, listAt, numberAt, textAt } from "../remote/json.ts";
 import { remoteLimits } from "../remote/limits.ts";
 import { argumentsOf, base64Of, writeText, type Delta, type TextMapping } from "../remote/text.ts";
 
@@ -26,7 +26,7 @@ const provider: Provider = {
   },
   async describe(call, { endpoint }) {
     const row = await call.json({ path: `/v1/models/${encodeURIComponent(endpoint.model)}` });
-    return { capabilities: abilitiesIn(row), contextTokens: numberAt(row, "max_input_tokens") ?? 200_000 };
+    return { capabilities: abilitiesIn(row), contextTokens: countAt(row, "max_input_tokens") ?? 200_000 };
   },
   answers: () => ({
     generate: (request, here) => writeText(request, here, messagesMapping(request, here)),
@@ -174,12 +174,12 @@ function createReader(hasForm: boolean): TextMapping["read"] {
 
 /** Of the prompt, what was in its cache and what came into it are counted apart. */
 function usageOf(usage: unknown): Delta["usage"] {
-  const input = numberAt(usage, "input_tokens");
-  const cached = numberAt(usage, "cache_read_input_tokens");
-  const stored = numberAt(usage, "cache_creation_input_tokens") ?? 0;
+  const input = countAt(usage, "input_tokens");
+  const cached = countAt(usage, "cache_read_input_tokens");
+  const stored = countAt(usage, "cache_creation_input_tokens") ?? 0;
   return {
     promptTokens: input === undefined ? undefined : input + (cached ?? 0) + stored,
-    completionTokens: numberAt(usage, "output_tokens"),
+    completionTokens: countAt(usage, "output_tokens"),
     cachedTokens: cached,
   };
 }

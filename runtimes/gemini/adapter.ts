@@ -10,7 +10,7 @@ import {
   type Tool,
 } from "../../protocols/index.ts";
 import { remoteAdapter, type At, type Described, type Provider } from "../remote/adapter.ts";
-import { at, listAt, numberAt, textAt } from "../remote/json.ts";
+import { at, countAt, listAt, textAt } from "../remote/json.ts";
 import { remoteLimits } from "../remote/limits.ts";
 import { argumentsOf, base64Of, writeText, type Delta, type TextMapping } from "../remote/text.ts";
 import { vectorOf, wholeVectors } from "../remote/vectors.ts";
@@ -61,7 +61,7 @@ export function describedBy(row: unknown): Described {
   if (methods.includes("embedContent") || methods.includes("batchEmbedContents")) capabilities.push("embed");
   return {
     ...(capabilities.length > 0 && { capabilities }),
-    contextTokens: numberAt(row, "inputTokenLimit"),
+    contextTokens: countAt(row, "inputTokenLimit"),
     facts: { thinks: at(row, "thinking") === true },
   };
 }
@@ -200,16 +200,16 @@ function createReader(
       };
     });
     const usage = at(event, "usageMetadata");
-    const thoughts = numberAt(usage, "thoughtsTokenCount");
-    const written = numberAt(usage, "candidatesTokenCount");
+    const thoughts = countAt(usage, "thoughtsTokenCount");
+    const written = countAt(usage, "candidatesTokenCount");
     return [
       ...deltas,
       {
         usage: {
-          promptTokens: numberAt(usage, "promptTokenCount"),
+          promptTokens: countAt(usage, "promptTokenCount"),
           completionTokens:
             written === undefined && thoughts === undefined ? undefined : (written ?? 0) + (thoughts ?? 0),
-          cachedTokens: numberAt(usage, "cachedContentTokenCount"),
+          cachedTokens: countAt(usage, "cachedContentTokenCount"),
         },
         // Whatever else it ends with (MALFORMED_FUNCTION_CALL, OTHER), it has not said all.
         end: reason === undefined ? undefined : (ends[reason] ?? "length"),

@@ -14,7 +14,7 @@ import { toolOf } from "../openai/chat.ts";
 import { abilitiesByName, abilitiesOf } from "../remote/abilities.ts";
 import { remoteAdapter, type Described, type Provider } from "../remote/adapter.ts";
 import type { Call } from "../remote/call.ts";
-import { at, fromJson, listAt, numberAt, textAt } from "../remote/json.ts";
+import { at, countAt, fromJson, listAt, numberAt, textAt } from "../remote/json.ts";
 import { remoteLimits } from "../remote/limits.ts";
 import { damaged } from "../remote/refusals.ts";
 import { argumentsOf, base64Of, logprobsIn, writeText, type Delta, type TextMapping } from "../remote/text.ts";
@@ -44,7 +44,7 @@ const provider: Provider = {
       const body = { model, input: inputs, truncate: false, options: { num_ctx: contextTokens } };
       const answer = await call.json({ path: "/embed", body });
       const vectors = wholeVectors(listAt(answer, "embeddings").map(vectorOf), inputs.length);
-      return { vectors, promptTokens: numberAt(answer, "prompt_eval_count") ?? 0 };
+      return { vectors, promptTokens: countAt(answer, "prompt_eval_count") ?? 0 };
     },
   }),
 };
@@ -59,7 +59,7 @@ export function describedBy(
 ): Described {
   const { endpoint, contextTokens = runtimeLimits.contextTokensDefault, version } = at0;
   const info = at(shown, "model_info");
-  const trained = numberAt(info, `${textAt(info, "general.architecture") ?? ""}.context_length`) ?? contextTokens;
+  const trained = countAt(info, `${textAt(info, "general.architecture") ?? ""}.context_length`) ?? contextTokens;
   const told = listAt(shown, "capabilities");
   return {
     capabilities: told.length > 0 ? abilitiesIn(told, version) : abilitiesByName(endpoint.model),
@@ -182,8 +182,8 @@ const pieceOf = (call: unknown, index: number, id?: string): NonNullable<Delta["
 const endOf = (reason: string | undefined): GenerationEnd => (reason === "length" ? "length" : "complete");
 
 const usageOf = (line: unknown): Delta["usage"] => ({
-  promptTokens: numberAt(line, "prompt_eval_count"),
-  completionTokens: numberAt(line, "eval_count"),
+  promptTokens: countAt(line, "prompt_eval_count"),
+  completionTokens: countAt(line, "eval_count"),
 });
 
 async function pull(call: Call, tell: (share: number) => void): Promise<void> {

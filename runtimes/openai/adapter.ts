@@ -14,10 +14,11 @@ import { remoteAdapter, type At, type Described, type Provider } from "../remote
 import { abilitiesByName, abilitiesOf } from "../remote/abilities.ts";
 import type { Call } from "../remote/call.ts";
 import type { Endpoint } from "../remote/endpoint.ts";
-import { at, listAt, numberAt, textAt } from "../remote/json.ts";
+import { at, countAt, listAt, numberAt, textAt } from "../remote/json.ts";
+import { remoteLimits } from "../remote/limits.ts";
 import { damaged } from "../remote/refusals.ts";
 import { writeText } from "../remote/text.ts";
-import { numbersOf, vectorOf, wholeVectors } from "../remote/vectors.ts";
+import { countsOf, vectorOf, wholeVectors } from "../remote/vectors.ts";
 import { chatMapping } from "./chat.ts";
 
 const host = "api.openai.com";
@@ -69,7 +70,7 @@ const provider: Provider = {
         flow.part({ bytes });
         await flow.ready();
       }
-      return { mediaType: mediaType.startsWith("audio/") ? mediaType : (request.mediaType ?? "audio/wav") };
+      return { mediaType: /^audio\/[\w.+-]{1,60}$/.test(mediaType) ? mediaType : (request.mediaType ?? "audio/wav") };
     },
     async draw(request, { call, model }) {
       return { images: imagesOf(await call.json({ path: "/images/generations", body: drawBody(request, model) })) };
@@ -77,7 +78,7 @@ const provider: Provider = {
     async tokenize({ text }, { call, model }) {
       // One body for both: llama-server reads `content`, vLLM reads `prompt`.
       const body = { model, content: text, add_special: false, prompt: text, add_special_tokens: false };
-      return { tokens: numbersOf(at(await call.json({ path: `${beside}/tokenize`, body }), "tokens")) };
+      return { tokens: countsOf(at(await call.json({ path: `${beside}/tokenize`, body }), "tokens")) };
     },
   }),
 };
@@ -103,7 +104,7 @@ type Able = Described & { readonly capabilities: NonNullable<Described["capabili
 export function describedBy(row: unknown, model: string, owner: string | undefined): Able {
   const guessed = abilitiesByName(model);
   const contextTokens = ["max_model_len", "max_context_length", "context_length", "context_window"]
-    .map((name) => numberAt(row, name))
+    .map((name) => countAt(row, name))
     .find((one) => one !== undefined && one > 0);
   const told = abilitiesOf(row) ?? guessed;
   // That a server tells how likely tokens are is told by few: these do.
@@ -114,7 +115,7 @@ export function describedBy(row: unknown, model: string, owner: string | undefin
 
 /** What llama-server says of its model. */
 export function propsOf(props: unknown, described: Able): Described {
-  const contextTokens = numberAt(props, "default_generation_settings", "n_ctx");
+  const contextTokens = countAt(props, "default_generation_settings", "n_ctx");
   return {
     capabilities: [
       ...described.capabilities.filter((one) => one !== "vision" && one !== "hearing"),
@@ -133,7 +134,7 @@ export function vectorsOf(body: unknown, count: number): EmbedAnswer {
     const index = numberAt(row, "index") ?? place;
     if (index >= 0 && index < count) vectors[index] = vectorOf(at(row, "embedding"));
   }
-  return { vectors: wholeVectors(vectors, count), promptTokens: numberAt(body, "usage", "prompt_tokens") ?? 0 };
+  return { vectors: wholeVectors(vectors, count), promptTokens: countAt(body, "usage", "prompt_tokens") ?? 0 };
 }
 
 /** Scores in the order of the documents, from 0 to 1: some servers give the bare output of the model. */
@@ -149,7 +150,7 @@ export function scoresOf(body: unknown, count: number): RerankAnswer {
   const isBare = scores.some((one) => one < 0 || one > 1);
   return {
     scores: isBare ? scores.map((one) => 1 / (1 + Math.exp(-one))) : scores,
-    promptTokens: numberAt(body, "usage", "prompt_tokens") ?? numberAt(body, "usage", "total_tokens") ?? 0,
+    promptTokens: countAt(body, "usage", "prompt_tokens") ?? countAt(body, "usage", "total_tokens") ?? 0,
   };
 }
 
@@ -178,17 +179,17 @@ export function transcriptOf(body: unknown): {
 } {
   const text = textAt(body, "text");
   if (text === undefined) throw damaged("it gave no text");
-  const ms = (seconds: number | undefined): number => Math.max(0, Math.round((seconds ?? 0) * 1_000));
+  const ms = (seconds: unknown): number => {
+    const exact = Math.round(Number(seconds ?? 0) * 1_000);
+    return exact >= 0 && exact <= 2 ** 31 ? exact : 0;
+  };
   const segments = listAt(body, "segments").map((one) => ({
     text: textAt(one, "text") ?? "",
-    fromMs: ms(numberAt(one, "start")),
-    toMs: ms(numberAt(one, "end")),
+    fromMs: ms(at(one, "start")),
+    toMs: ms(at(one, "end")),
   }));
-  const durationMs = Math.max(
-    ms(numberAt(body, "duration") ?? Number(at(body, "duration") ?? 0)),
-    segments.at(-1)?.toMs ?? 0,
-  );
-  const language = textAt(body, "language");
+  const durationMs = Math.max(ms(at(body, "duration")), segments.at(-1)?.toMs ?? 0);
+  const language = textAt(body, "language")?.slice(0, 64);
   return {
     parts: segments.length > 0 ? segments : [{ text, fromMs: 0, toMs: durationMs }],
     answer: { durationMs, ...(language !== undefined && { language }) },
@@ -223,7 +224,9 @@ function drawBody({ prompt, count = 1, width, height }: DrawRequest, model: stri
 
 /** The images in an answer. An address in place of one is not fetched: it may lead anywhere. */
 function imagesOf(body: unknown): readonly Media[] {
-  const images = listAt(body, "data").map((one) => textAt(one, "b64_json"));
+  const images = listAt(body, "data")
+    .slice(0, remoteLimits.imagesMax)
+    .map((one) => textAt(one, "b64_json"));
   if (images.length === 0 || images.includes(undefined)) throw damaged("it gave something else than images");
   const format = textAt(body, "output_format") ?? "png";
   return images.map((text) => ({

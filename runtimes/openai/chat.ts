@@ -1,6 +1,6 @@
 /** Chat completions: the request, and what the events of an answer say. Pure. */
 import type { ChatMessage, GenerationEnd, GenerationRequest, Media, Tool, ToolChoice } from "../../protocols/index.ts";
-import { at, listAt, numberAt, textAt } from "../remote/json.ts";
+import { at, countAt, listAt, numberAt, textAt } from "../remote/json.ts";
 import { base64Of, logprobsIn, type Delta, type TextMapping } from "../remote/text.ts";
 
 /** OpenAI takes no more; further ones are looked for here. */
@@ -127,7 +127,7 @@ const argumentsIn = (value: unknown): string | undefined =>
   typeof value === "string" ? value : value === undefined || value === null ? undefined : JSON.stringify(value);
 
 const usageOf = (usage: object): Delta["usage"] => ({
-  promptTokens: numberAt(usage, "prompt_tokens"),
-  completionTokens: numberAt(usage, "completion_tokens"),
-  cachedTokens: numberAt(usage, "prompt_tokens_details", "cached_tokens"),
+  promptTokens: countAt(usage, "prompt_tokens"),
+  completionTokens: countAt(usage, "completion_tokens"),
+  cachedTokens: countAt(usage, "prompt_tokens_details", "cached_tokens"),
 });

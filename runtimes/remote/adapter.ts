@@ -179,7 +179,8 @@ function loaded(
   const { model } = endpoint;
   const able = spec.capabilities ?? described.capabilities ?? abilitiesByName(model);
   const capabilities = able.filter((one) => provider.capabilities.includes(one));
-  const known = described.contextTokens ?? spec.contextTokens ?? remoteLimits.contextTokensDefault;
+  // A server that says 0 says nothing.
+  const known = (described.contextTokens || undefined) ?? spec.contextTokens ?? remoteLimits.contextTokensDefault;
   const contextTokens = Math.min(known, spec.contextTokens ?? known);
   const fixed = { model, url: new URL(endpoint.url), contextTokens, facts: described.facts };
   const serve =

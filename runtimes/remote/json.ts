@@ -20,6 +20,14 @@ export const numberAt = (value: unknown, ...path: readonly (string | number)[]):
   return typeof inner === "number" && Number.isFinite(inner) ? inner : undefined;
 };
 
+/** A number of something: whole, not negative, and of a size that anything can have. */
+export const countAt = (value: unknown, ...path: readonly (string | number)[]): number | undefined => {
+  const inner = at(value, ...path);
+  return Number.isInteger(inner) && (inner as number) >= 0 && (inner as number) <= 2 ** 31
+    ? (inner as number)
+    : undefined;
+};
+
 /** A list; an empty one where there is none. */
 export const listAt = (value: unknown, ...path: readonly (string | number)[]): readonly unknown[] => {
   const inner = at(value, ...path);

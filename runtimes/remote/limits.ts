@@ -37,6 +37,14 @@ export const remoteLimits = {
   listedNameCharsMax: 90,
   /** How often such a list is asked for again. */
   listAgainMs: 60_000,
+  /** An answer with more calls is refused: `PROVIDER_FAILED`. */
+  callsMax: 128,
+  /** A call whose function has a longer name is refused with `PROVIDER_FAILED`; one with a longer id is given another. */
+  nameCharsMax: 128,
+  /** Alternatives to a token that are passed on. */
+  likeliestMax: 20,
+  /** Images of one answer; further ones are left out. */
+  imagesMax: 16,
   /** Inputs that are sent in one request where the server takes no more; further ones follow in the next. */
   inputsPerRequestMax: 100,
   /** Signatures of calls that are kept for the next turns of their conversations; the oldest goes. */

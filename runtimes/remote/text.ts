@@ -13,6 +13,7 @@ import { runtimeLimits } from "../limits.ts";
 import { createStopMatcher } from "../stop-strings.ts";
 import type { Ask, Call } from "./call.ts";
 import { at, fromJson, numberAt, textAt } from "./json.ts";
+import { remoteLimits } from "./limits.ts";
 import { damaged, errorIn } from "./refusals.ts";
 
 /** What one event says. */
@@ -207,12 +208,18 @@ export class TextInProgress {
 
   /** Of an answer that was not through, those that are whole; of any other all must be. */
   #wholeCalls(): readonly ToolCall[] {
+    if (this.#calls.size > remoteLimits.callsMax) throw damaged("it makes too many calls");
     const whole: ToolCall[] = [];
     for (const [index, { id, name, arguments: said }] of this.#calls) {
       const text = said.trim() === "" ? "{}" : said;
       const value = fromJson(text);
+      if (name.length > remoteLimits.nameCharsMax) throw damaged("the name of a call is too long");
       if (name !== "" && typeof value === "object" && value !== null && !Array.isArray(value))
-        whole.push({ id: id === "" ? `call_${randomUUID()}` : id, name, arguments: text });
+        whole.push({
+          id: id === "" || id.length > remoteLimits.nameCharsMax ? `call_${randomUUID()}` : id,
+          name,
+          arguments: text,
+        });
       else if (this.#end === "complete" || this.#end === "calls") throw damaged("a call's arguments are not JSON");
       else this.#calls.delete(index);
     }
@@ -237,12 +244,15 @@ export function argumentsOf({ arguments: text }: Pick<ToolCall, "arguments">): o
 /** The log probabilities of OpenAI's form, which others have too. */
 export function logprobsIn(entries: readonly unknown[]): readonly TokenLogprob[] | undefined {
   const one = (entry: unknown) => ({
-    token: textAt(entry, "token") ?? "",
+    token: (textAt(entry, "token") ?? "").toWellFormed(),
     logprob: numberAt(entry, "logprob") ?? Number.NaN,
   });
   const all = entries.map((entry) => {
     const top = at(entry, "top_logprobs");
-    return { ...one(entry), ...(Array.isArray(top) && top.length > 0 && { top: top.map(one) }) };
+    return {
+      ...one(entry),
+      ...(Array.isArray(top) && top.length > 0 && { top: top.slice(0, remoteLimits.likeliestMax).map(one) }),
+    };
   });
   const fine = all.filter(({ logprob }) => !Number.isNaN(logprob));
   return fine.length === 0 ? undefined : fine;

@@ -25,3 +25,10 @@ export function numbersOf(value: unknown): readonly number[] {
     throw damaged("it gave something else than numbers");
   return value as readonly number[];
 }
+
+/** Numbers that stand for tokens. */
+export function countsOf(value: unknown): readonly number[] {
+  const numbers = numbersOf(value);
+  if (numbers.every((one) => Number.isSafeInteger(one) && one >= 0)) return numbers;
+  throw damaged("it gave something else than the numbers of tokens");
+}
