@@ -83,6 +83,23 @@ export const actorLimits = {
    *
    *  4,096 tokens of 8 characters. */
   answerCharsMax: 32_768,
+  /** Times the model of one answer may call tools; then it is told to call none, and calls that come all the same are
+   *  not run. */
+  toolRoundsMax: 4,
+  /** Calls of one such time that are run; further ones are dropped. */
+  toolCallsMax: 4,
+  /** Characters of a call's name and arguments; a longer one is told so instead of run. */
+  toolArgumentsCharsMax: 300,
+  /** What a tool answers is cut to this. */
+  toolResultCharsMax: 300,
+  /** What a model says before it calls tools is cut to this. */
+  toolTextCharsMax: 2_000,
+  /** Parentheses, signs and powers within each other in a sum for the calculator; a deeper one is told so. */
+  calculatorDepthMax: 32,
+  /** Days that usage of models is kept for, the newest included. */
+  usageDays: 31,
+  /** Rows of usage, one for each day and model; the oldest goes. */
+  usageRowsMax: 200,
   /** Records one step of a deletion removes; a longer history is erased in several steps.
    *
    *  The kernel deletes at most 10,000 per append, and there are two kinds of them. */

@@ -12,7 +12,17 @@ export const sampling = object({
 });
 export type Sampling = Static<typeof sampling>;
 
+/** The tools that an agent can use; it runs them itself. */
+export const agentTools = ["clock", "calculator"] as const;
+/** One of them. */
+export type AgentTool = (typeof agentTools)[number];
+
 const persona = text(limits.personaCharsMax, 0);
+const tool = Type.Unsafe<AgentTool>(Type.Union(agentTools.map((name) => Type.Literal(name))));
+const tools = Type.Array(tool, {
+  maxItems: agentTools.length,
+  uniqueItems: true,
+});
 const model = line(limits.modelCharsMax);
 
 const own = { from: ["client"], permission: "agent.use" } as const;
@@ -38,11 +48,16 @@ export const agentCommands = {
   }),
   update: command({
     ...own,
-    params: { persona: Type.Optional(persona), model: Type.Optional(model), sampling: Type.Optional(sampling) },
+    params: {
+      persona: Type.Optional(persona),
+      model: Type.Optional(model),
+      sampling: Type.Optional(sampling),
+      tools: Type.Optional(tools),
+    },
     result: view,
     effect: "changes",
     http: ["PATCH", "/agents/:agent"],
-    summary: "Changes persona, model or sampling",
+    summary: "Changes persona, model, sampling or tools",
   }),
   /** The owner's user actor sends it. */
   delete: command({
@@ -94,6 +109,15 @@ export const agentCommands = {
     summary: "A page of the conversation, oldest first",
     answers: "page",
   }),
+  usage: command({
+    ...own,
+    params: {},
+    result: answer<AgentUsage>("AgentUsage"),
+    effect: "reads",
+    http: ["GET", "/agents/:agent/usage"],
+    summary: "What its answers took of models, by day",
+    answers: "page",
+  }),
   resume: follow<Resumed<AgentState, AgentEvent>>("Resumed"),
   /** `context` is the recent conversation, oldest first, the mention last. */
   mentioned: command({
@@ -123,6 +147,21 @@ export interface AgentAsked {
   readonly generation: string;
 }
 
+/** A tool that a model called, and what it was told. */
+export const calledTool = object({
+  name: Type.String(),
+  /** JSON of an object. */
+  arguments: Type.String(),
+  result: Type.String(),
+  /** The tool could not do it; `result` says why. */
+  failed: Type.Optional(Type.Literal(true)),
+});
+export type CalledTool = Static<typeof calledTool>;
+
+/** What a model said before its answer, and the tools it called then. */
+export const toolRound = object({ text: Type.String(), calls: Type.Array(calledTool) });
+export type ToolRound = Static<typeof toolRound>;
+
 /** One turn of the direct conversation. */
 export const conversationTurn = object({
   turn: position,
@@ -136,6 +175,10 @@ export const conversationTurn = object({
   error: Type.Optional(Type.String()),
   model: Type.Optional(Type.String()),
   tokens: Type.Optional(position),
+  /** Assistant turns: the tools that were called for it. */
+  rounds: Type.Optional(Type.Array(toolRound)),
+  /** It was begun, lost by a fault or a move, and begun again. */
+  again: Type.Optional(Type.Literal(true)),
 });
 export type ConversationTurn = Static<typeof conversationTurn>;
 
@@ -144,6 +187,8 @@ export interface Draft {
   readonly generation: string;
   readonly turn?: number;
   readonly text: string;
+  /** The tools that were called for it so far. */
+  readonly rounds?: readonly ToolRound[];
 }
 
 export interface AgentView {
@@ -152,6 +197,8 @@ export interface AgentView {
   readonly persona: string;
   readonly model: string;
   readonly sampling: Sampling;
+  /** Those it may use; absent: of a node that knows none. */
+  readonly tools?: readonly AgentTool[];
   readonly createdAtMs: number;
   readonly turns: number;
   readonly busy: boolean;
@@ -168,6 +215,26 @@ export interface AgentHistory {
   readonly more: boolean;
 }
 
+/** What an agent's runs of one model took on one day, its answers in rooms included. A run that failed says no figures. */
+export interface AgentUsageRow {
+  /** `2026-05-04`, in UTC. */
+  readonly day: string;
+  /** The agent's model when it ran; empty: the default. */
+  readonly model: string;
+  readonly runs: number;
+  readonly promptTokens: number;
+  /** Of the prompt's, those that were in the model's memory from before. */
+  readonly cachedTokens: number;
+  readonly completionTokens: number;
+  /** From the call to the answer, waiting included. */
+  readonly ms: number;
+}
+
+/** The last days that had any, oldest first. */
+export interface AgentUsage {
+  readonly rows: readonly AgentUsageRow[];
+}
+
 /** Durable events of an agent's stream; only its owner reads it. */
 export type AgentEvent =
   | { readonly type: "updated"; readonly view: AgentView }
@@ -177,6 +244,8 @@ export type AgentEvent =
       readonly generation: string;
       readonly turn?: number;
       readonly attempt: number;
+      /** Tools were called: the run that starts now reads their results. */
+      readonly round?: ToolRound;
     }
   /** The answer, or the new answer in place of the old one with the same `turn.turn`. */
   | { readonly type: "answered"; readonly generation: string; readonly turn: ConversationTurn }

@@ -1,7 +1,8 @@
 /** How an answer comes about: started, streamed, ended, retried.
  *
  *      waiting ──► running ──text…──► done ──► answered turn, or a post in the room ──► next job
- *                   │   ▲ └─too long──► running with half the context
+ *                   │ ▲ ▲ ├─calls────► tools run, their results in the job ──► running
+ *                   │ ▲ ▲ └─too long──► running with half the context
  *             failed└─► reminder ──► running, attempt + 1      after the last attempt: a turn that says so
  *
  *  The text so far is memory only. When memory is lost, `recover` calls again: a new run has a new tag, and what is said of any
@@ -17,19 +18,35 @@ import {
   type ErrorCode,
   type Failure,
   type GenerationAnswer,
+  type GenerationPart,
   type Result,
+  type ToolCall,
 } from "../../protocols/index.ts";
 import { note, persist, publish, type Effect, type Turn } from "../behavior.ts";
 import { actorLimits as limits } from "../limits.ts";
 import { dispatch, type Mail } from "../outbox.ts";
 import { contextFor, nextHalvings } from "./context.ts";
-import { evolve, roomActor, type AgentChange, type AgentState, type Job, type RoomSource } from "./state.ts";
+import { evolve, roomActor, type AgentChange, type AgentState, type Job, type Life, type RoomSource } from "./state.ts";
+import { declared, runCalls } from "./tools.ts";
+import { usedBy, type Used } from "./usage.ts";
+
+/** How the model is called. */
+interface Way {
+  /** Times that the context was found too long. */
+  readonly halvings: number;
+  /** The model may call tools, and reads what they answered. */
+  readonly hasTools: boolean;
+  /** The answer was begun before, and that text is lost. */
+  readonly again: boolean;
+}
 
 /** A generation that runs now. */
-export interface Run {
+export interface Run extends Way {
   readonly tag: string;
   readonly text: string;
-  readonly halvings: number;
+  readonly calls: readonly ToolCall[];
+  readonly model: string;
+  readonly sinceMs: number;
   /** The owner stopped it; its end is on the way. */
   readonly stopping?: true;
 }
@@ -37,6 +54,8 @@ export interface Run {
 /** What an agent remembers only while in memory. */
 export interface AgentNotes {
   readonly run: Run | null;
+  /** Between two attempts: the first one had written something. */
+  readonly lost?: true;
 }
 
 /** What a decision of an agent is made of. */
@@ -52,6 +71,7 @@ export interface Coming {
   readonly event: AgentEvent;
   readonly job?: Job;
   readonly mail?: readonly Mail[];
+  readonly used?: Used;
 }
 
 /** Persists and publishes events of this turn; `after` is the state they lead to. */
@@ -76,20 +96,33 @@ const turnOf = (job: Job): { readonly turn?: number } =>
   job.source.type === "conversation" ? { turn: job.source.turn } : {};
 
 /** The event with which a job's next attempt starts. */
-export const started = ({ generation, attempt, ...job }: Job): Coming => ({
-  event: { type: "generationStarted", generation, ...turnOf({ generation, attempt, ...job }), attempt: attempt + 1 },
+export const started = (job: Job): Coming => ({
+  event: { type: "generationStarted", generation: job.generation, ...turnOf(job), attempt: job.attempt + 1 },
 });
 
+/** What the model of a job may call: nothing in a room, where nobody would see it. */
+const toolsFor = ({ tools }: Life, { source }: Job) => (source.type === "conversation" ? declared(tools) : []);
+
 /** Runs the model for the first job. Its start has been persisted. */
-export function run(state: AgentState, turn: Here, halvings = 0): Effects {
+export function run(state: AgentState, turn: Here, way: Partial<Way> = {}): Effects {
   const job = state.life?.jobs[0];
   if (state.life === null || job === undefined) return [];
   const { model, sampling } = state.life;
-  const tag = `${job.generation}.${job.attempt}.${halvings}.${turn.nowMs.toString(36)}`;
-  const messages = contextFor(state.life, job, turn.key, halvings);
+  const { halvings = 0, again = false } = way;
+  const tools = way.hasTools === false ? [] : toolsFor(state.life, job);
+  const hasTools = tools.length > 0;
+  const rounds = job.rounds?.length ?? 0;
+  const tag = `${job.generation}.${job.attempt}.${rounds}${hasTools ? "" : "p"}.${halvings}.${turn.nowMs.toString(36)}`;
+  const now: Run = { tag, text: "", calls: [], model, sinceMs: turn.nowMs, halvings, hasTools, again };
+  const request = {
+    model,
+    messages: contextFor(state.life, job, turn.key, now),
+    sampling,
+    person: personFor(job, turn.key),
+    ...(hasTools && { tools, ...(rounds >= limits.toolRoundsMax && { toolChoice: "none" as const }) }),
+  };
   const timeoutMs = limits.generationTimeoutMs;
-  const request = { model, messages, sampling, person: personFor(job, turn.key) };
-  return [note({ run: { tag, text: "", halvings } }), { type: "call", engine: "generate", request, tag, timeoutMs }];
+  return [note({ run: now }), { type: "call", engine: "generate", request, tag, timeoutMs }];
 }
 
 /** Whose turn at the model it is: that of whoever asked. If it were the owner's, others could use up somebody's turns by
@@ -119,10 +152,12 @@ function running(
   return job === undefined || now === null || now.tag !== tag ? undefined : { job, now };
 }
 
-/** A piece of the run's text arrived. */
-export function onPart(state: AgentState, tag: string, text: string, turn: Here): Effects {
+/** A piece of what the run says arrived. */
+export function onPart(state: AgentState, tag: string, { text, calls = [] }: GenerationPart, turn: Here): Effects {
   const found = running(state, tag, turn);
-  return found === undefined ? [] : onText(found.job, found.now, text);
+  if (found === undefined) return [];
+  const now = { ...found.now, calls: [...found.now.calls, ...calls].slice(0, limits.toolCallsMax) };
+  return text === "" ? [note({ run: now })] : onText(found.job, now, text);
 }
 
 /** The run has ended. */
@@ -131,9 +166,27 @@ export function onAnswer(state: AgentState, tag: unknown, result: Result<unknown
   if (found === undefined) return [];
   const { job, now } = found;
   if (!result.ok) return onFailed(state, job, now, result.error, turn);
-  const { end, completionTokens: tokens } = result.value as GenerationAnswer;
-  // It was given no tools, so it waits for none.
-  return finish(state, { end: end === "calls" ? "complete" : end, text: now.text, tokens }, turn);
+  const answer = result.value as GenerationAnswer;
+  const used = usedBy(now.model, answer, now.sinceMs, turn.nowMs);
+  if (answer.end === "calls" && !now.stopping && mayCall(job, now)) return callTools(state, job, now, used, turn);
+  // Calls that are not run are none.
+  const end = answer.end !== "calls" ? answer.end : now.stopping ? "stopped" : "complete";
+  return finish(state, { end, text: now.text, tokens: answer.completionTokens, used, again: now.again }, turn);
+}
+
+const mayCall = ({ rounds = [] }: Job, { hasTools, calls }: Run): boolean =>
+  hasTools && calls.length > 0 && rounds.length < limits.toolRoundsMax;
+
+/** Runs what the model called, keeps it, and lets the model go on. */
+function callTools(state: AgentState, job: Job, now: Run, used: Used, turn: Here): Effects {
+  const { generation, attempt } = job;
+  const round = {
+    text: cleaned(cut(now.text.trim(), limits.toolTextCharsMax), "lines"),
+    calls: [...runCalls(now.calls, state.life?.tools, turn.nowMs)],
+  };
+  const event: AgentEvent = { type: "generationStarted", generation, ...turnOf(job), attempt, round };
+  const { after, effects } = commit(state, turn, [{ event, used }]);
+  return [...effects, ...run(after, turn, { halvings: now.halvings, again: now.again })];
 }
 
 function onText(job: Job, now: Run, piece: string): Effects {
@@ -160,18 +213,25 @@ function draft(job: Job, offset: number, text: string): Effect<never, never> {
 function onFailed(state: AgentState, job: Job, now: Run, error: Failure, turn: Here): Effects {
   if (now.stopping) return finish(state, { end: "stopped", text: now.text }, turn);
   if (error.code === "CONTEXT_TOO_LONG" && state.life !== null) {
-    const halvings = nextHalvings(state.life, job, turn.key, now.halvings);
-    if (halvings !== undefined) return run(state, turn, halvings);
+    const halvings = nextHalvings(state.life, job, turn.key, now);
+    if (halvings !== undefined) return run(state, turn, { ...now, halvings });
+    if (now.hasTools) return run(state, turn, { ...now, hasTools: false });
   }
+  if (error.code === "MODEL_UNSUPPORTED" && now.hasTools) return run(state, turn, { ...now, hasTools: false });
   // A node that stops is no fault of the attempt: the answer goes on when it is back.
   const again = error.code === "STOPPING" || job.attempt < limits.generationAttemptsMax;
   if (error.outcome !== "failed" && again) {
     const waitMs = limits.generationRetryMs * 4 ** (Math.max(1, job.attempt) - 1);
     // A busy model says when there may be a place.
     const dueMs = turn.nowMs + Math.max(waitMs, Number(error.details?.["retryAfterMs"]) || 0);
-    return [note({ run: null }), { type: "remind", id: generationReminder, dueMs }];
+    const lost = now.again || now.text !== "";
+    return [
+      note({ run: null, ...(lost && { lost: true as const }) }),
+      { type: "remind", id: generationReminder, dueMs },
+    ];
   }
-  return finish(state, { end: "failed", text: now.text, error: toldOf(error), code: error.code }, turn);
+  const failed = { end: "failed", error: toldOf(error), code: error.code } as const;
+  return finish(state, { ...failed, text: now.text, again: now.again }, turn);
 }
 
 /** What people read of a failure. Why a model is not there is for whoever runs the nodes: it is in their log. */
@@ -195,7 +255,7 @@ export function onReminded(state: AgentState, turn: Here): Effects {
   const job = state.life?.jobs[0];
   if (job === undefined || turn.notes.run !== null) return [forget];
   const { after, effects } = commit(state, turn, [started(job)]);
-  return [forget, ...effects, ...run(after, turn)];
+  return [forget, ...effects, ...run(after, turn, { again: turn.notes.lost === true })];
 }
 
 interface Ending {
@@ -204,6 +264,8 @@ interface Ending {
   readonly tokens?: number;
   readonly error?: string;
   readonly code?: ErrorCode;
+  readonly again?: boolean;
+  readonly used?: Used;
 }
 
 /** Ends the first job with what there is, and starts the next. */
@@ -214,8 +276,9 @@ export function finish(state: AgentState, ending: Ending, turn: Here): Effects {
   const ended: Coming =
     source.type === "room"
       ? roomAnswer(generation, source, ending)
-      : { event: { type: "answered", generation, turn: answerTurn(state, source.turn, ending, turn.nowMs) } };
-  const { after, effects } = commit(state, turn, [ended]);
+      : { event: { type: "answered", generation, turn: answerTurn(state, source.turn, ending, turn.nowMs, job) } };
+  const { used } = ending;
+  const { after, effects } = commit(state, turn, [{ ...ended, ...(used && { used }) }]);
   return [...effects, note({ run: null }), ...startNext(after, turn)];
 }
 
@@ -231,12 +294,18 @@ export const withdraw = (state: AgentState, { generation }: Job, answer: number,
     },
   ]).effects;
 
-function answerTurn(state: AgentState, number: number, ending: Ending, atMs: number): ConversationTurn {
+function answerTurn(
+  state: AgentState,
+  number: number,
+  ending: Ending,
+  atMs: number,
+  { rounds = [] }: Pick<Job, "rounds"> = {},
+): ConversationTurn {
   const before = state.life?.recent.find(({ turn }) => turn === number);
   // Stopped before the first word of a new answer: the old one stays.
   if (before !== undefined && ending.end === "stopped" && ending.text === "") return before;
   const model = state.life?.model ?? "";
-  const { end, text, error, tokens } = ending;
+  const { end, text, error, tokens, again = false } = ending;
   return {
     turn: number,
     role: "assistant",
@@ -246,6 +315,8 @@ function answerTurn(state: AgentState, number: number, ending: Ending, atMs: num
     ...(error !== undefined && { error }),
     ...(model !== "" && { model }),
     ...(tokens !== undefined && { tokens }),
+    ...(rounds.length > 0 && { rounds: [...rounds] }),
+    ...(again && { again }),
   };
 }
 

@@ -6,14 +6,17 @@
  *  Only the owner reads the conversation or changes the agent: that is checked before anything else, so that others do
  *  not even learn whether it exists. Rooms send `mentioned`, nothing more.
  *
- *  Read `state.ts`, then `generation.ts` (how an answer comes about), `context.ts` (what the model reads). */
+ *  Read `state.ts`, then `generation.ts` (how an answer comes about), `context.ts` (what the model reads), `tools.ts` (what it may
+ *  call), `usage.ts` (what all of it took). */
 import {
   wireLimits,
   agentCommands,
+  agentTools,
   type CommandOf,
   type AgentEvent,
   type AgentHistory,
   type AgentState as AgentSnapshot,
+  type AgentUsage,
   type AgentView,
   type ConversationTurn,
 } from "../../protocols/index.ts";
@@ -60,6 +63,7 @@ import {
   type Job,
   type Life,
 } from "./state.ts";
+import { usageAt } from "./usage.ts";
 
 type Command = CommandOf<typeof agentCommands>;
 type Of<Type extends Command["type"]> = Extract<Command, { type: Type }>;
@@ -75,7 +79,7 @@ export const agent: Behavior<AgentState, Command, AgentChange, AgentNotes, Agent
   recover: (state, turn) => [
     ...recoverOutbox(state.outbox, turn.self),
     ...goOnErasing(state, turn),
-    ...run(state, turn),
+    ...run(state, turn, { again: true }),
   ],
   pending: (state) => state.outbox.entries.length > 0 || (state.life?.jobs.length ?? 0) > 0 || erasure(state) !== null,
   notes: { initial: () => ({ run: null }), evolve: (_notes, change) => change },
@@ -90,7 +94,7 @@ function decide(state: AgentState, message: Command | Signal, turn: Here): Effec
     case "records":
       return onRecords(state, message.tag as ResumeTag | HistoryTag, message.records);
     case "part":
-      return message.engine === "generate" ? onPart(state, message.tag, message.part.text, turn) : [];
+      return message.engine === "generate" ? onPart(state, message.tag, message.part, turn) : [];
     case "reminded":
       return message.id === outboxReminder ? remindOutbox(state.outbox, turn.self) : onReminded(state, turn);
     case "erase":
@@ -128,6 +132,8 @@ function fromOwner(
       return clear(state, life, turn);
     case "history":
       return history(state, life, message, turn);
+    case "usage":
+      return [reply({ rows: usageAt(life.usage, turn.nowMs) } satisfies AgentUsage)];
     case "resume":
       return resume(spanOf(state), message.after, turn, () => snapshotOf(state, life, turn));
     default:
@@ -143,7 +149,9 @@ function snapshotOf(state: AgentState, life: Life, turn: Here): AgentSnapshot {
   const [job] = life.jobs;
   const now = turn.notes.run;
   if (job?.source.type !== "conversation" || now === null) return { ...view, conversation };
-  return { ...view, conversation, draft: { generation: job.generation, turn: job.source.turn, text: now.text } };
+  const { generation, rounds, source } = job;
+  const draft = { generation, turn: source.turn, text: now.text, ...(rounds && { rounds }) };
+  return { ...view, conversation, draft };
 }
 
 // --- life --------------------------------------------------------------------------------------------------------------
@@ -156,6 +164,7 @@ function create(state: AgentState, { persona, model }: Of<"create">, turn: Here)
     persona: persona ?? "",
     model: model ?? "",
     sampling: {},
+    tools: agentTools,
     createdAtMs: turn.nowMs,
     turns: 0,
     busy: false,
@@ -172,6 +181,7 @@ function update(state: AgentState, life: Life, change: Of<"update">, turn: Here)
     ...(change.persona !== undefined && { persona: change.persona }),
     ...(change.model !== undefined && { model: change.model }),
     ...(change.sampling !== undefined && { sampling: change.sampling }),
+    ...(change.tools !== undefined && { tools: change.tools }),
   };
   return [...commit(state, turn, [{ event: { type: "updated", view } }]).effects, reply(view)];
 }

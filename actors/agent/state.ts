@@ -5,18 +5,23 @@
  *  Numbers of the conversation are given out when somebody speaks: the input takes one, its answer the next. So inputs
  *  may wait while an answer is written, and everything stands in the order it was asked. */
 import {
+  agentTools,
   unreachable,
   wireLimits,
   type ActorId,
   type AgentEvent,
+  type AgentTool,
+  type AgentUsageRow,
   type AgentView,
   type ConversationTurn,
   type Sampling,
+  type ToolRound,
 } from "../../protocols/index.ts";
 import type { RecordOp } from "../behavior.ts";
 import { actorLimits as limits } from "../limits.ts";
 import { deliver, emptyOutbox, enqueue, type Delivered, type Mail, type Outbox } from "../outbox.ts";
 import { eventKey, eventRecords, padded, type Positioned } from "../stream.ts";
+import { addUsage, type Used } from "./usage.ts";
 
 /** A line of what a mentioned agent was told. */
 export interface ContextLine {
@@ -41,6 +46,8 @@ export interface Job {
   /** 0 while it waits for its turn. */
   readonly attempt: number;
   readonly source: Source;
+  /** The tools that were called for it so far. */
+  readonly rounds?: readonly ToolRound[];
 }
 
 /** What exists while the agent does. */
@@ -48,6 +55,9 @@ export interface Life {
   readonly persona: string;
   readonly model: string;
   readonly sampling: Sampling;
+  /** Those it may use; absent: all. */
+  readonly tools?: readonly AgentTool[];
+  readonly usage?: readonly AgentUsageRow[];
   readonly createdAtMs: number;
   /** The newest turns, by number. */
   readonly recent: readonly ConversationTurn[];
@@ -69,7 +79,7 @@ export interface AgentState {
   readonly life: Life | null;
 }
 
-type Streamed = Positioned<AgentEvent> & { readonly mail?: readonly Mail[]; readonly job?: Job };
+type Streamed = Positioned<AgentEvent> & { readonly mail?: readonly Mail[]; readonly job?: Job; readonly used?: Used };
 
 /** What is persisted. */
 export type AgentChange =
@@ -110,7 +120,9 @@ export function evolve(state: AgentState, change: AgentChange): AgentState {
       return change.event.type === "updated" ? bear(state, change.at, change.event.view) : state;
     case "happened": {
       const asked = change.job === undefined ? state : withJob(state, change.job);
-      const evolved = evolveEvent(asked, change.event, change.at);
+      const { used } = change;
+      const counted = used === undefined ? asked : withLife(asked, ({ usage }) => ({ usage: addUsage(usage, used) }));
+      const evolved = evolveEvent(counted, change.event, change.at);
       return { ...evolved, head: change.at, outbox: enqueue(state.outbox, change.mail) };
     }
     case "owed":
@@ -140,8 +152,8 @@ const withJob = (state: AgentState, job: Job): AgentState => ({
 function evolveEvent(state: AgentState, event: AgentEvent, at: number): AgentState {
   switch (event.type) {
     case "updated": {
-      const { persona, model, sampling } = event.view;
-      return withLife(state, () => ({ persona, model, sampling }));
+      const { persona, model, sampling, tools } = event.view;
+      return withLife(state, () => ({ persona, model, sampling, ...(tools !== undefined && { tools }) }));
     }
     case "said":
       return {
@@ -150,7 +162,7 @@ function evolveEvent(state: AgentState, event: AgentEvent, at: number): AgentSta
       };
     case "generationStarted":
       return withLife(state, ({ jobs }) => ({
-        jobs: jobs.map((job) => (job.generation === event.generation ? { ...job, attempt: event.attempt } : job)),
+        jobs: jobs.map((job) => (job.generation === event.generation ? begun(job, event) : job)),
       }));
     case "answered":
       return withLife(state, ({ recent, jobs }) => ({
@@ -174,6 +186,21 @@ function evolveEvent(state: AgentState, event: AgentEvent, at: number): AgentSta
   }
 }
 
+const begun = (job: Job, { attempt, round }: Extract<AgentEvent, { type: "generationStarted" }>): Job => ({
+  ...job,
+  attempt,
+  ...(round !== undefined && { rounds: [...(job.rounds ?? []), round] }),
+});
+
+/** Characters that a turn holds. */
+const sizeOf = ({ text, rounds = [] }: ConversationTurn): number =>
+  rounds.reduce(
+    (sum, round) =>
+      round.calls.reduce((all, call) => all + call.name.length + call.arguments.length + call.result.length, sum) +
+      round.text.length,
+    text.length,
+  );
+
 /** The turns with one added, or put in place of the one with its number; the oldest go when there are too many. */
 function withTurn(recent: readonly ConversationTurn[], turn: ConversationTurn): readonly ConversationTurn[] {
   const turns = [
@@ -183,8 +210,8 @@ function withTurn(recent: readonly ConversationTurn[], turn: ConversationTurn): 
   ];
   let chars = 0;
   let kept = 0;
-  for (const { text } of turns.toReversed()) {
-    chars += text.length;
+  for (const one of turns.toReversed()) {
+    chars += sizeOf(one);
     if (kept > 0 && (kept >= limits.agentRecentTurns || chars > limits.agentRecentChars)) break;
     kept += 1;
   }
@@ -232,9 +259,10 @@ export const ownerOf = (key: string): string => key.split(".")[0] ?? "";
 
 /** The agent as its owner sees it. */
 export function viewOf(state: AgentState, life: Life, key: string): AgentView {
-  const { persona, model, sampling, createdAtMs, jobs } = life;
+  const { persona, model, sampling, tools = agentTools, createdAtMs, jobs } = life;
   const turns = state.lastTurn - state.turnFloor;
-  return { agent: key, owner: ownerOf(key), persona, model, sampling, createdAtMs, turns, busy: jobs.length > 0 };
+  const busy = jobs.length > 0;
+  return { agent: key, owner: ownerOf(key), persona, model, sampling, tools, createdAtMs, turns, busy };
 }
 
 /** The room an answer goes to. */

@@ -6,6 +6,7 @@ import type {
   RoomEvent,
   RoomMessage,
   RoomSummary,
+  ToolRound,
 } from "../../protocols/index.ts";
 import { paint } from "../output.ts";
 import { printable, withoutControls } from "../printable.ts";
@@ -65,10 +66,28 @@ function describeVote({ message: { seq, poll }, by, choices }: Extract<RoomEvent
   return `${nameOf(by)} ${what} in #${seq} (${counts})`;
 }
 
-/** One turn of a conversation with an agent. */
+/** One turn of a conversation with an agent, with the tools that were called for it. */
 export function describeTurn(turn: ConversationTurn, agent: string, color: boolean): string {
+  const rounds = describeRounds(turn.rounds ?? [], color);
   const who = turn.role === "user" ? "you" : nameOf(agent);
-  return `${paint(color, "dim", clockTime(turn.atMs))} ${paint(color, "bold", who)}: ${indent(turn.text)}${describeEnd(turn, color)}`;
+  const again = turn.again === true ? paint(color, "dim", " (begun again after an interruption)") : "";
+  const line = `${paint(color, "dim", clockTime(turn.atMs))} ${paint(color, "bold", who)}: ${indent(turn.text)}${describeEnd(turn, color)}${again}`;
+  return rounds === undefined ? line : `${rounds}\n${line}`;
+}
+
+/** The tools that were called for an answer, a line each; undefined when there were none. */
+function describeRounds(rounds: readonly ToolRound[], color: boolean): string | undefined {
+  const lines = rounds.flatMap(({ text, calls }) => [
+    ...(text === "" ? [] : [indent(text)]),
+    ...calls.map(({ name, arguments: given, result, failed }) =>
+      paint(
+        color,
+        "dim",
+        withoutControls(`* ${failed === true ? "could not use" : "used"} ${name} ${given}: ${result}`),
+      ),
+    ),
+  ]);
+  return lines.length === 0 ? undefined : lines.join("\n");
 }
 
 /** How an answer ended, when it did not just end. */
@@ -140,6 +159,7 @@ export function describeRoomEvent(event: RoomEvent, color: boolean): string | un
 export function describeAgentEvent(event: AgentEvent, color: boolean): string | undefined {
   switch (event.type) {
     case "generationStarted":
+      if (event.round !== undefined) return describeRounds([event.round], color);
       return event.attempt > 1 ? paint(color, "dim", "* the answer is generated again after a fault") : undefined;
     case "cleared":
       return paint(color, "dim", "* the conversation was forgotten");

@@ -18,9 +18,9 @@ import type { Here, Place, Request } from "./requests.ts";
 import type { Screen } from "./screen.ts";
 import {
   describeAgentEvent,
+  describeTurn,
   describeMessage,
   describeRoomEvent,
-  describeTurn,
   growDraft,
   nameOf,
   type Draft,
@@ -40,6 +40,8 @@ export class Visit implements Here {
   /** The newest one, so that a state loaded anew repeats none. */
   #newest: number | undefined;
   #draft: Draft | undefined;
+  /** Of the answer that is being written, how often tools were called before these eyes. */
+  #roundsSeen = 0;
   /** Answers the agent owes: said and not yet answered. */
   #owed = 0;
   /** How far the room's stream must come to show what was posted, and how far it has come. */
@@ -239,10 +241,13 @@ export class Visit implements Here {
     const { key } = this.place;
     if (event.type === "draft") return this.#showDraft(nameOf(key), growDraft(this.#draft, event));
     // On a terminal the person sees what they typed; piped, only the answers matter.
+    if (event.type === "generationStarted" && event.round !== undefined) this.#roundsSeen += 1;
     if (event.type !== "answered") return show({ event }, describeAgentEvent(event, color));
     this.#showDraft("", undefined);
+    const rounds = event.turn.rounds?.slice(this.#roundsSeen);
+    this.#roundsSeen = 0;
     this.#newest = Math.max(this.#newest ?? 0, event.turn.turn);
-    show({ event }, describeTurn(event.turn, key, color));
+    show({ event }, describeTurn({ ...event.turn, rounds: rounds ?? [] }, key, color));
     this.#owe(-1);
   }
 }

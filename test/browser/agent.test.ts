@@ -49,6 +49,34 @@ describe("the conversation with an agent", function () {
     expect(await page.evaluate("window.hacked")).to.equal(undefined);
   });
 
+  it("shows each tool that was called for an answer, and what it said, on a line that opens; and what all of it took", async () => {
+    const { page } = ada;
+    await say(page, 'call calculator {"expression":"(2 + 3) * 4"}\ncall clock {"timeZone":"Nowhere"}');
+    await answers(page).last().getByText("The tool said: 20").waitFor();
+    const called = answers(page).last().locator("details");
+    expect(await called.locator("summary").allInnerTexts()).to.deep.equal(["Could not use clock", "Used calculator"]);
+    expect(await called.last().getByText("20", { exact: true }).isVisible()).to.equal(false);
+    await called.last().locator("summary").click();
+    await called.last().getByText("20", { exact: true }).waitFor();
+    await page.getByRole("button", { name: "Agent settings" }).click();
+    const panel = page.getByRole("complementary", { name: "Agent settings" });
+    await panel
+      .getByRole("table")
+      .getByRole("cell", { name: "echo" })
+      .or(panel.getByRole("cell", { name: "Default" }))
+      .waitFor();
+    await panel.getByRole("button", { name: "Save" }).scrollIntoViewIfNeeded();
+    await panel.getByRole("checkbox", { name: /^Clock/ }).uncheck();
+    await panel.getByRole("button", { name: "Save" }).click();
+    await panel.waitFor({ state: "detached" });
+    expect(await ada.api("GET", "/api/v1/agents/ada.helper"))
+      .to.have.property("tools")
+      .that.deep.equals(["calculator"]);
+    const { rows } = (await ada.api("GET", "/api/v1/agents/ada.helper/usage")) as { rows: { runs: number }[] };
+    expect(rows).to.have.length(1);
+    expect(rows[0]?.runs).to.be.at.least(3);
+  });
+
   it("stops an answer where it is, and writes it anew in the same place", async () => {
     const { page } = ada;
     await say(page, long(1_500));

@@ -1,6 +1,8 @@
 import type {
   ActorId,
+  AgentEvent,
   AgentHistory,
+  AgentState as AgentSnapshot,
   AgentView,
   PollResults,
   Posted,
@@ -9,13 +11,15 @@ import type {
   RoomMessage,
   Resumed,
   RoomState,
+  ToolRound,
 } from "../../protocols/index.ts";
 import type { Message } from "../../actors/behavior.ts";
+import { actorLimits } from "../../actors/limits.ts";
 import { Caller, paced, type Entrance, type Pace } from "./caller.ts";
 import type { CheckerName, LedgerWatch } from "./checkers.ts";
 import type { ResumedStream, Stream } from "./follower.ts";
 import { judgeMentions } from "./mentions.ts";
-import { simulatedText } from "./runtime.ts";
+import { simulatedCalls, simulatedText } from "./runtime.ts";
 import type { World } from "../world/index.ts";
 
 /** The second workload: people who chat. The same faults, the real kinds: a room, users, agents. */
@@ -324,9 +328,53 @@ export class Person {
       const at = turns.findIndex((turn) => turn.role === "user" && turn.text === text);
       if (at < 0) this.#violate("acknowledged-kept", `${this.#agent} lost ${text}`);
       const answer = turns[at + 1];
-      if (answer?.end === "complete" && answer.text.trim() !== simulatedText(text).join("").trim()) {
+      // A model that calls tools for ever has no other text.
+      const whole = simulatedCalls(text) === "always" ? "Let me see." : simulatedText(text).join("").trim();
+      if (answer?.end === "complete" && answer.text.trim() !== whole) {
         this.#violate("call-whole", `${this.#agent} answered "${answer.text}" to ${text}`);
       }
+    }
+    await this.#auditAnswers();
+  }
+
+  /** Reads the agent's events from the beginning, where they are kept: each answer ends once, with the rounds that it went through. */
+  async #auditAnswers(): Promise<void> {
+    const rounds = new Map<string, ToolRound[]>();
+    const ended = new Set<string>();
+    const asked = new Map<number, string>();
+    const answered = new Map<number, string>();
+    for (let after = 0; ;) {
+      const result = await this.caller.untilKnown(this.#agent, { type: "resume", after });
+      if (result?.ok !== true) return;
+      const { events = [], more } = result.value as Resumed<AgentSnapshot, AgentEvent>;
+      for (const { at, event } of events) {
+        after = at;
+        if (event.type === "said") asked.set(event.turn.turn, event.turn.text);
+        if (event.type !== "generationStarted" && event.type !== "answered") continue;
+        const { generation } = event;
+        const wrong = (what: string) => this.#violate("answer-ends-once", `${generation}@${at} ${what}`);
+        if (ended.has(generation)) wrong("goes on after its end");
+        const before = rounds.get(generation) ?? [];
+        if (event.type === "generationStarted") {
+          rounds.set(generation, event.round === undefined ? before : [...before, event.round]);
+          if (before.length > actorLimits.toolRoundsMax) wrong(`called tools ${before.length} times`);
+          const results = event.round?.calls.map(({ result }) => result) ?? [];
+          if (event.round && results.join() !== String(2 * before.length)) wrong(`was told ${results.join()}`);
+          continue;
+        }
+        ended.add(generation);
+        const { turn } = event;
+        // Stopped before its first word: the answer before it stays.
+        const stays = answered.get(turn.turn) === JSON.stringify(turn);
+        answered.set(turn.turn, JSON.stringify(turn));
+        if (stays) continue;
+        if (turn.end === "complete" && JSON.stringify(turn.rounds ?? []) !== JSON.stringify(before))
+          wrong("has not the rounds it went through");
+        const calls = simulatedCalls(asked.get(turn.turn - 1) ?? "");
+        const due = calls === "always" ? actorLimits.toolRoundsMax : calls === "never" ? 0 : calls;
+        if (turn.end === "complete" && before.length !== due) wrong(`called tools ${before.length} times, not ${due}`);
+      }
+      if (more !== true) return;
     }
   }
 

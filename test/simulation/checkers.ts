@@ -19,6 +19,7 @@ export const checkerNames = [
   "replay-is-gapless", // evolve was given events that do not follow each other
   "call-ends-once", // a generation's part arrived after its end
   "call-whole", // a finished text is not what the model wrote
+  "answer-ends-once", // an agent's answer ended twice, went on after its end, or called tools too often or in vain
   "mention-settled", // a mention of an agent was neither answered nor refused where people see it, or twice, or out of context
   "reminder-rings", // a reminder was lost or rang early
   "cycle-refused", // a call cycle was not refused, or a chain without one was

@@ -19,6 +19,20 @@ const failures: readonly ErrorCode[] = [
 export const simulatedText = (prompt: string): string[] =>
   Array.from({ length: 2 + (prompt.length % 5) }, (_, index) => `${prompt}.${index} `);
 
+/** How often the simulated model calls a tool before it answers a prompt. `always`: it does so even when it may not. `never`: it is
+ *  one that cannot call any. Decided by the prompt, so that every attempt at an answer has the same fate. */
+export function simulatedCalls(prompt: string): number | "always" | "never" {
+  const sum = [...prompt].reduce((all, character) => all + (character.codePointAt(0) ?? 0), 0);
+  return sum % 8 === 7 ? "always" : sum % 8 === 6 ? "never" : sum % 4;
+}
+
+/** What it calls: a sum whose result is known. */
+const simulatedCall = (round: number) => ({
+  id: "same",
+  name: "calculator",
+  arguments: JSON.stringify({ expression: `${round} + ${round}` }),
+});
+
 /** The engine `generate` on simulated time: a token now and then, every kind of ending, at most one ending each. */
 export function simulatedRuntime(world: World, weather: RuntimeWeather, pulse: Pulse): Engine<"generate"> {
   const running = new Map<number, () => void>();
@@ -28,7 +42,12 @@ export function simulatedRuntime(world: World, weather: RuntimeWeather, pulse: P
     const { dice } = world;
     const me = started;
     started += 1;
-    const tokens = simulatedText(request.messages.at(-1)?.content ?? "");
+    const { messages, tools = [], toolChoice } = request;
+    const prompt = messages.findLast(({ role }) => role === "user")?.content ?? "";
+    const rounds = messages.filter(({ calls }) => calls !== undefined).length;
+    const wanted = tools.length === 0 ? 0 : simulatedCalls(prompt);
+    const calls = wanted === "always" || (wanted !== "never" && rounds < wanted && toolChoice !== "none");
+    const tokens = calls ? ["Let me see."] : simulatedText(prompt);
     const failsAt = dice.chance(weather.failChance) ? dice.below(tokens.length + 1) : undefined;
     const code = dice.pick(failures);
     let cancelled = false;
@@ -39,14 +58,16 @@ export function simulatedRuntime(world: World, weather: RuntimeWeather, pulse: P
     };
     const step = () => {
       if (!pulse.alive || !running.has(me)) return;
+      if (wanted === "never")
+        return end({ type: "answered", result: refused(failure("MODEL_UNSUPPORTED", { capability: "tools" })) });
       if (position === failsAt) return end({ type: "answered", result: refused(failure(code)) });
       const token = tokens[position];
       if (cancelled || token === undefined) {
-        const how = cancelled ? "stopped" : "complete";
+        const how = cancelled ? "stopped" : calls ? "calls" : "complete";
         return end({ type: "answered", result: ok({ end: how, promptTokens: 1, completionTokens: position }) });
       }
       position += 1;
-      hear({ type: "part", part: { text: token, tokens: 1 } });
+      hear({ type: "part", part: { text: token, tokens: 1, ...(calls && { calls: [simulatedCall(rounds)] }) } });
       world.after(dice.between(0, 2 * weather.tokenMs), step);
     };
     running.set(me, step);
@@ -63,7 +84,7 @@ export function simulatedRuntime(world: World, weather: RuntimeWeather, pulse: P
       {
         model: "simulated",
         runtime: "simulated",
-        capabilities: ["chat"],
+        capabilities: ["chat", "tools"],
         contextTokens: 4096,
         sizeBytes: 0,
         demonstration: true,

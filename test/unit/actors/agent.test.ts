@@ -71,14 +71,16 @@ describe("an agent", () => {
       persona: "kind",
       model: "",
       sampling: {},
+      tools: ["clock", "calculator"],
       createdAtMs: stage.nowMs,
       turns: 0,
       busy: false,
     };
     expect(stage.ok(ada, helper, { type: "describe" })).to.deep.equal(view);
     expect(stage.ok(ada, helper, { type: "create", persona: "other" })).to.deep.equal(view);
-    const changed = { ...view, persona: "", model: "big", sampling: { temperature: 1 } };
-    const update = { type: "update", persona: "", model: "big", sampling: { temperature: 1 } };
+    const change = { persona: "", model: "big", sampling: { temperature: 1 }, tools: ["clock"] };
+    const changed = { ...view, ...change };
+    const update = { type: "update", ...change };
     expect(stage.ok(ada, helper, update)).to.deep.equal(changed);
     expect(stage.ok(ada, helper, { type: "update" })).to.deep.equal(changed);
     expect(stage.stream(helper).at(-1)?.event).to.deep.equal({ type: "updated", view: changed });
@@ -318,7 +320,10 @@ describe("an agent's context", () => {
       lengths.push(stage.generation.messages.length);
       stage.fail("CONTEXT_TOO_LONG");
     }
-    expect(lengths).to.deep.equal([6, 3, 2, 1]);
+    // At last without tools, whose declarations take room, too.
+    expect(lengths).to.deep.equal([6, 3, 2, 1, 1]);
+    const tools = stage.generations.slice(-5).map(({ request }) => request.tools?.length);
+    expect(tools).to.deep.equal([2, 2, 2, 2, undefined]);
     expect(turns(stage).at(-1)).to.deep.include({ end: "failed", text: "" });
     expect(turns(stage).at(-1)?.error).to.include("does not fit");
   });
@@ -354,7 +359,7 @@ describe("an agent's failures", () => {
       stage.pass(30_000);
     }
     expect(ids.size).to.equal(actorLimits.generationAttemptsMax);
-    expect(turns(stage).at(-1)).to.deep.include({ end: "failed", text: "half" });
+    expect(turns(stage).at(-1)).to.deep.include({ end: "failed", text: "half", again: true });
     const attempts = stage.stream(helper).filter(({ event }) => event.type === "generationStarted");
     expect(attempts.map(({ event }) => event["attempt"])).to.deep.equal([1, 2, 3]);
     stage.pass(600_000);
@@ -392,6 +397,8 @@ describe("an agent's failures", () => {
       stage.pass(3_000_000);
     }
     stage.answer("at last");
+    // Nothing of it was written before.
+    expect(turns(stage)[1]).to.not.have.property("again");
     expect(lines(stage)).to.deep.equal(["user: hello", "assistant: at last"]);
   });
 
@@ -419,6 +426,7 @@ describe("an agent after a crash", () => {
     expect(stage.generation.id).to.not.equal(before);
     stage.answer("whole");
     expect(lines(stage)).to.deep.equal(["user: hello", "assistant: whole"]);
+    expect(turns(stage)[1]).to.have.property("again", true);
     expect(
       agent.decide(
         stage.stateOf(helper),

@@ -440,6 +440,22 @@ describe("a conversation as the page knows it", () => {
     expect(agent(begun, piece(0, "Hel"), again).draft).to.include({ text: "", attempt: 2 });
   });
 
+  it("shows the tools that were called for it, also to a page that came later, and begins the text anew after each time", () => {
+    const round = (result: string) => ({ text: "", calls: [{ name: "clock", arguments: "{}", result }] });
+    const started = (result: string) =>
+      event({ type: "generationStarted", generation: "g", turn: 2, attempt: 1, round: round(result) });
+    const called = agent(begun, piece(0, "Hm"), started("one"), piece(0, "So"), started("two"));
+    expect(called.draft).to.deep.include({ text: "", rounds: [round("one"), round("two")] });
+    const draft = { generation: "g", turn: 2, text: "", rounds: [round("one")] };
+    const later = agent({ type: "state", state: { ...view, busy: true, conversation: [], draft } }, started("two"));
+    expect(later.draft?.rounds).to.deep.equal([round("one"), round("two")]);
+    const again = event({ type: "generationStarted", generation: "g", turn: 2, attempt: 2 });
+    expect(foldAgent(later, again).draft?.rounds).to.have.length(2);
+    expect(
+      foldAgent(later, event({ type: "generationStarted", generation: "h", turn: 2, attempt: 1 })).draft?.rounds,
+    ).to.deep.equal([]);
+  });
+
   it("puts a new answer in the place of the old one, and turns in the order of their numbers", () => {
     const said = (number: number) => event({ type: "said", turn: turn(number, "user", `u${number}`) });
     const model = agent(said(1), said(3), answered("first"), answered("second"));
@@ -526,7 +542,7 @@ describe("what happens in a conversation that the page follows", () => {
   }); // prettier-ignore
 
   it("begins a draft with its first piece when the page came in the middle, and with no later one", () => {
-    expect(agent(signal({})).draft).to.deep.equal({ generation: "g", turn: 7, attempt: 1, text: "x" });
+    expect(agent(signal({})).draft).to.deep.equal({ generation: "g", turn: 7, attempt: 1, rounds: [], text: "x" });
     expect(agent(signal({ offset: 3 })).draft).to.equal(undefined);
     const idle = agent(event({ type: "updated", view: { ...view, busy: false } } as never), signal({}));
     expect(idle.draft).to.equal(undefined);

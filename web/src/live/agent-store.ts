@@ -1,4 +1,4 @@
-import type { AnswerOf, CommandsOf, ParametersOf, Result } from "../../../protocols/index.ts";
+import type { AgentUsage, AnswerOf, CommandsOf, ParametersOf, Result } from "../../../protocols/index.ts";
 import { cleaned } from "../../../protocols/text.ts";
 import { emptyAgent, foldAgent, type AgentInput, type AgentModel } from "../model/index.ts";
 import { newOperationId, type Client } from "../wire/index.ts";
@@ -80,6 +80,13 @@ export class AgentStore {
     const result = await this.#client.call("agent.history", this.agent, parameters);
     if (result.ok) this.store.apply({ type: "older", history: result.value }, "now");
     else notices.fail(result.error, "look");
+  }
+
+  /** What the agent took of models. Throws, as queries do, when it cannot be said. */
+  async usage(): Promise<AgentUsage> {
+    const result = await this.#client.call("agent.usage", this.agent, {});
+    if (!result.ok) throw new Error(result.error.message);
+    return result.value;
   }
 
   /** stop, regenerate, clear, update; a refusal is shown. */

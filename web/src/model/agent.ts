@@ -7,6 +7,7 @@ import type {
   ConversationTurn,
   Draft,
   Failure,
+  ToolRound,
 } from "../../../protocols/index.ts";
 import { appendPiece, type PendingPost } from "./room.ts";
 
@@ -23,7 +24,7 @@ export interface AgentModel {
   readonly older: boolean;
   readonly pending: readonly PendingSay[];
   /** The answer that is being written. `attempt` counts from 1: above it, a host failed and the answer starts over. */
-  readonly draft: (Draft & { readonly attempt: number }) | undefined;
+  readonly draft: (Draft & { readonly attempt: number; readonly rounds: readonly ToolRound[] }) | undefined;
   /** A piece of the draft was missed: the state must be loaded anew. */
   readonly gap: boolean;
 }
@@ -62,7 +63,7 @@ export function foldAgent(agent: AgentModel, input: AgentInput): AgentModel {
         view,
         turns: conversation,
         older: (conversation[0]?.turn ?? 1) > 1,
-        draft: draft === undefined ? undefined : { ...draft, attempt: 1 },
+        draft: draft === undefined ? undefined : { ...draft, rounds: draft.rounds ?? [], attempt: 1 },
         gap: false,
       });
     }
@@ -126,10 +127,12 @@ function foldEvent(agent: AgentModel, event: AgentEvent): AgentModel {
     case "said":
       return { ...agent, turns: withTurn(agent.turns, event.turn) };
     case "generationStarted": {
-      const { generation, turn, attempt } = event;
+      const { generation, turn, attempt, round } = event;
       // An answer in a room has no turn here; the room shows it.
       if (turn === undefined) return agent;
-      return busy({ ...agent, draft: { generation, turn, attempt, text: "" }, gap: false }, true);
+      const before = agent.draft?.generation === generation ? agent.draft.rounds : [];
+      const rounds = round === undefined ? before : [...before, round];
+      return busy({ ...agent, draft: { generation, turn, attempt, rounds, text: "" }, gap: false }, true);
     }
     case "answered":
       return busy({ ...agent, turns: withTurn(agent.turns, event.turn), draft: undefined, gap: false }, false);
@@ -158,7 +161,10 @@ function foldSignal(agent: AgentModel, signal: AgentSignal): AgentModel {
   if (draft === undefined || draft.generation !== signal.generation) {
     // The event that starts the draft is durable and comes first; a signal without it is late, or this page missed it.
     return signal.offset === 0 && draft === undefined && agent.view?.busy === true
-      ? { ...agent, draft: { generation: signal.generation, turn: signal.turn, attempt: 1, text: signal.text } }
+      ? {
+          ...agent,
+          draft: { generation: signal.generation, turn: signal.turn, attempt: 1, rounds: [], text: signal.text },
+        }
       : agent;
   }
   const text = appendPiece(draft.text, signal.offset, signal.text);

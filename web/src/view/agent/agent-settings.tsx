@@ -2,15 +2,21 @@ import "@mantine/core/styles/NumberInput.css";
 import "@mantine/core/styles/Slider.css";
 import { Button, NumberInput, Slider } from "@mantine/core";
 import { useState, type SubmitEvent } from "react";
-import type { AgentView, ModelInfo, Sampling } from "../../../../protocols/index.ts";
+import type { AgentTool, AgentView, ModelInfo, Sampling } from "../../../../protocols/index.ts";
 import { wireLimits } from "../../../../protocols/limits.ts";
 import { notices, type AgentStore } from "../../live/index.ts";
 import { AgentFields } from "../fields.tsx";
 import { Panel } from "../room/panel.tsx";
+import { Usage } from "./usage.tsx";
 
 const usualTemperature = 0.7;
 
-/** Persona, model and sampling of an agent. */
+const tools: readonly { readonly tool: AgentTool; readonly label: string }[] = [
+  { tool: "clock", label: "Clock: date and time, in any time zone" },
+  { tool: "calculator", label: "Calculator: sums, powers and common functions" },
+];
+
+/** Persona, model, sampling and tools of an agent, and what it took of models. */
 export function AgentSettings({
   store,
   view,
@@ -28,6 +34,7 @@ export function AgentSettings({
   });
   const [temperature, setTemperature] = useState(view.sampling.temperature ?? usualTemperature);
   const [maxTokens, setMaxTokens] = useState<number | string>(view.sampling.maxTokens ?? "");
+  const [allowed, setAllowed] = useState<readonly string[]>(view.tools ?? tools.map(({ tool }) => tool));
   const [busy, setBusy] = useState(false);
   const save = async (event: SubmitEvent) => {
     event.preventDefault();
@@ -40,7 +47,12 @@ export function AgentSettings({
       ...(typeof maxTokens === "number" ? { maxTokens } : {}),
     };
     setBusy(true);
-    const result = await store.change("update", { persona, sampling, ...(model === null ? {} : { model }) });
+    const result = await store.change("update", {
+      persona,
+      sampling,
+      tools: tools.map(({ tool }) => tool).filter((tool) => allowed.includes(tool)),
+      ...(model === null ? {} : { model }),
+    });
     setBusy(false);
     if (!result.ok) return;
     notices.show("Settings saved. They apply from the next answer on.");
@@ -75,9 +87,28 @@ export function AgentSettings({
           value={maxTokens}
           onChange={setMaxTokens}
         />
+        <fieldset className="tool-choices">
+          <legend>Tools</legend>
+          <p className="dim slider-hint">
+            What the agent may use for an answer, if its model can. Each use is shown in the conversation
+          </p>
+          {tools.map(({ tool, label }) => (
+            <label key={tool}>
+              <input
+                type="checkbox"
+                checked={allowed.includes(tool)}
+                onChange={({ currentTarget: { checked } }) =>
+                  setAllowed(checked ? [...allowed, tool] : allowed.filter((other) => other !== tool))
+                }
+              />
+              {label}
+            </label>
+          ))}
+        </fieldset>
         <Button type="submit" loading={busy}>
           Save
         </Button>
+        <Usage store={store} />
       </form>
     </Panel>
   );

@@ -1,5 +1,5 @@
 import { memo } from "react";
-import type { ConversationTurn } from "../../../../protocols/index.ts";
+import type { CalledTool, ConversationTurn, ToolRound } from "../../../../protocols/index.ts";
 import { nameUnsent, useShown, type AgentStore } from "../../live/index.ts";
 import { plainLine, type AgentModel, type PendingSay } from "../../model/index.ts";
 import { Avatar } from "../avatar.tsx";
@@ -43,6 +43,8 @@ export const TurnRow = memo(function TurnRow({
     >
       <Avatar principal={`agent/${agent}`} label={label} size={30} />
       <div className="answer-body">
+        {turn.again && <p className="end">This answer was interrupted and begun again.</p>}
+        <Rounds rounds={turn.rounds ?? []} />
         {turn.text !== "" && <RichText text={turn.text} />}
         {end !== undefined && (
           <p className={turn.end === "failed" ? "end failed" : "end"}>
@@ -72,6 +74,40 @@ export const TurnRow = memo(function TurnRow({
     </article>
   );
 });
+
+/** What was called before the answer: a line each, which opens. */
+const Rounds = memo(function Rounds({ rounds }: { readonly rounds: readonly ToolRound[] }) {
+  // Rounds are only ever added.
+  return rounds.map(({ text, calls }, round) => (
+    <div key={`r${round}`}>
+      {text !== "" && <RichText text={text} />}
+      {calls.map((call, index) => (
+        <Called key={`c${index}`} call={call} />
+      ))}
+    </div>
+  ));
+});
+
+function Called({ call }: { readonly call: CalledTool }) {
+  return (
+    <details className="called">
+      <summary>
+        <Icon name={call.failed ? "warning" : "check"} size={14} />
+        {call.failed ? `Could not use ${call.name}` : `Used ${call.name}`}
+      </summary>
+      <dl>
+        <dt>Asked</dt>
+        <dd>
+          <code dir="auto">{call.arguments}</code>
+        </dd>
+        <dt>Answered</dt>
+        <dd>
+          <code dir="auto">{call.result}</code>
+        </dd>
+      </dl>
+    </details>
+  );
+}
 
 const told = (who: string, text: string): string => `${who}: ${plainLine(text).slice(0, 300)}`;
 
@@ -115,6 +151,8 @@ export function PendingSayRow({ say, store }: { readonly say: PendingSay; readon
   );
 }
 
+const noRounds: readonly ToolRound[] = [];
+
 /** The answer that is being written; only this row is rendered again for its tokens. */
 export function AnswerRow({
   store,
@@ -128,11 +166,13 @@ export function AnswerRow({
 }) {
   const text = useShown(store.store, (model: AgentModel) => model.draft?.text ?? "");
   const attempt = useShown(store.store, (model: AgentModel) => model.draft?.attempt ?? 1);
+  const rounds = useShown(store.store, (model: AgentModel) => model.draft?.rounds ?? noRounds);
   return (
     <article className="turn answer draft" tabIndex={-1} aria-label={`${label} is writing`} aria-busy="true">
       <Avatar principal={`agent/${store.agent}`} label={label} size={30} />
       <div className="answer-body">
         {attempt > 1 && <p className="end">The model was interrupted; the answer starts over.</p>}
+        <Rounds rounds={rounds} />
         {text === "" ? (
           <span className="dots" aria-hidden="true">
             <i />
