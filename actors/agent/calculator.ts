@@ -67,7 +67,7 @@ function tokensOf(text: string): readonly Token[] {
   for (let at = 0; at < text.length;) {
     token.lastIndex = at;
     const found = token.exec(text);
-    if (found === null) throw new Fault(`"${[...text.slice(at).trimStart()][0] ?? ""}" is not understood`);
+    if (found === null) throw new Fault(`"${Array.from(text.slice(at).trimStart())[0] ?? ""}" is not understood`);
     const [all, number, name, sign] = found;
     if (number !== undefined) tokens.push({ number: Number(number) });
     else if (name !== undefined) tokens.push({ name: name.toLowerCase() });

@@ -22,7 +22,7 @@ export const simulatedText = (prompt: string): string[] =>
 /** How often the simulated model calls a tool before it answers a prompt. `always`: it does so even when it may not. `never`: it is
  *  one that cannot call any. Decided by the prompt, so that every attempt at an answer has the same fate. */
 export function simulatedCalls(prompt: string): number | "always" | "never" {
-  const sum = [...prompt].reduce((all, character) => all + (character.codePointAt(0) ?? 0), 0);
+  const sum = Array.from(prompt, (character) => character.codePointAt(0) ?? 0).reduce((all, code) => all + code, 0);
   return sum % 8 === 7 ? "always" : sum % 8 === 6 ? "never" : sum % 4;
 }
 

@@ -9,6 +9,7 @@ import {
   describeResults,
   describeRoom,
   describeRoomEvent,
+  describeAgentEvent,
   describeTurn,
   growDraft,
 } from "../../../cli/chat/view.ts";
@@ -160,6 +161,24 @@ describe("what a reader sees", () => {
       /failed: QUEUE_FULL/,
     );
     expect(describeTurn({ ...turn, end: "complete" }, "ada.x", false)).to.match(/Once$/);
+    expect(describeTurn({ ...turn, end: "complete", again: true }, "ada.x", false)).to.match(/Once \(begun again/);
+  });
+
+  it("shows the tools that were called for an answer, before it or as they are called", () => {
+    const call = { name: "clock", arguments: '{"timeZone":"x\u001b[2J"}', result: "Error: no", failed: true } as const;
+    const round = { text: "Hm", calls: [call, { name: "calculator", arguments: "{}", result: "5" }] };
+    const told = describeTurn(
+      { turn: 2, role: "assistant", text: "Five", atMs: 0, end: "complete", rounds: [round] },
+      "ada.x",
+      false,
+    );
+    const [said, clock, calculator, answer] = told.split("\n");
+    expect([said, calculator]).to.deep.equal(["Hm", "* used calculator {}: 5"]);
+    expect(clock).to.match(/^\* could not use clock .*: Error: no$/);
+    expect(told).to.not.include("\u001b");
+    expect(answer).to.match(/ada\.x: Five$/);
+    const event = { type: "generationStarted", generation: "g", turn: 2, attempt: 1, round } as const;
+    expect(describeAgentEvent(event, false)).to.equal(told.split("\n").slice(0, 3).join("\n"));
   });
 
   it("counts unread messages and mentions of a room", () => {
