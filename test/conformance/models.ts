@@ -88,8 +88,13 @@ const person = {
   required: ["name", "age", "sort"],
 };
 
-/** The suite. `start` is called once; the models are stopped by the last test. */
-export function describeModels(name: string, start: () => Promise<ModelsSubject>): void {
+/** The suite. `start` is called once; the models are stopped by the last test. `lacks`: what none of the models can do, of what others
+ *  are tested in more depth for. */
+export function describeModels(
+  name: string,
+  start: () => Promise<ModelsSubject>,
+  lacks: readonly Capability[] = [],
+): void {
   describe(`the models of ${name}`, function () {
     this.timeout(30_000);
     let local: LocalModels;
@@ -225,12 +230,21 @@ export function describeModels(name: string, start: () => Promise<ModelsSubject>
           else expect(codeOf(await refusal(model, capability)), model).to.equal("MODEL_UNSUPPORTED");
       });
 
-    /** Tests of a model that can do this; skipped where there is none. */
+    it("lack what they are known to lack", () => {
+      for (const { model, capabilities: said } of local.models())
+        expect(
+          said.filter((one) => lacks.some((lacked) => lacked === one)),
+          model,
+        ).to.deep.equal([]);
+    });
+
+    /** A test of a model that can do this. */
     const withOne = (capability: Capability, says: string, test: (model: string) => Promise<unknown>): void => {
-      it(says, async function () {
+      if (lacks.includes(capability)) return;
+      it(says, async () => {
         const found = local.models().find(({ capabilities: said }) => said.includes(capability));
-        if (found === undefined) return this.skip();
-        await test(found.model);
+        expect(found, `no model can ${capability}`).to.not.equal(undefined);
+        await test(found?.model ?? "");
       });
     };
     const contextOf = (model: string): number =>

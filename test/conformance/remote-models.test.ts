@@ -1,6 +1,7 @@
 /** Models on other servers keep the promises of the port: against doubles of their providers, in an inference host. */
 import { expect } from "chai";
 import { readFileSync } from "node:fs";
+import type { Capability } from "../../protocols/index.ts";
 import {
   echoAnswer,
   enginesOf,
@@ -28,21 +29,47 @@ interface Subject {
   readonly models: readonly string[];
   /** Whether it says what a call took, which the suite of the runtime asks for. */
   readonly counts: boolean;
+  /** What its interface has not. */
+  readonly lacks: readonly Capability[];
 }
 
 const subjects: readonly Subject[] = [
-  { adapter: "openai", script: openAiDouble(), path: "/v1", models: openAiModels, counts: true },
-  { adapter: "ollama", script: ollamaDouble(), models: ["echo", "slow", "echo-embed"], counts: true },
-  { adapter: "anthropic", script: anthropicDouble(), models: ["echo", "slow"], counts: true },
-  { adapter: "gemini", script: geminiDouble(), models: ["echo", "slow", "gemini-3-echo", "echo-embed"], counts: true },
-  { adapter: "kserve", script: kserveDouble(), models: ["echo", "whole", "vectors"], counts: false },
+  { adapter: "openai", script: openAiDouble(), path: "/v1", models: openAiModels, counts: true, lacks: [] },
+  {
+    adapter: "ollama",
+    script: ollamaDouble(),
+    models: ["echo", "slow", "echo-embed"],
+    counts: true,
+    lacks: ["rerank", "tokenize"],
+  },
+  {
+    adapter: "anthropic",
+    script: anthropicDouble(),
+    models: ["echo", "slow"],
+    counts: true,
+    lacks: ["embed", "logprobs", "rerank", "tokenize"],
+  },
+  {
+    adapter: "gemini",
+    script: geminiDouble(),
+    models: ["echo", "slow", "gemini-3-echo", "echo-embed"],
+    counts: true,
+    lacks: ["logprobs", "rerank", "tokenize"],
+  },
+  {
+    adapter: "kserve",
+    script: kserveDouble(),
+    models: ["echo", "whole", "vectors"],
+    counts: false,
+    lacks: ["json", "logprobs", "rerank", "tokenize", "tools"],
+  },
 ];
 
 const slots = 4;
 const queuedMax = 12;
 const contextTokens = 4_096;
 
-for (const { adapter, script, path = "", models, counts } of subjects) {
+for (const { adapter, script, path = "", models, counts, lacks } of subjects) {
   const key = { env: "PLEXUS_TEST_PROVIDER_KEY" };
   describe(`with a double of ${adapter}`, () => {
     let double: Double;
@@ -74,7 +101,7 @@ for (const { adapter, script, path = "", models, counts } of subjects) {
       return host;
     }
 
-    describeModels(`${adapter}'s double`, async () => ({ local: await hosted(models) }));
+    describeModels(`${adapter}'s double`, async () => ({ local: await hosted(models) }), lacks);
 
     if (counts)
       describeRuntime(`${adapter}'s double`, async () => {
