@@ -1,6 +1,7 @@
 import { connect } from "node:net";
 import { expect } from "chai";
 import fc from "fast-check";
+import { isOllamaPath } from "../../node/gateway/ai/errors.ts";
 import { clientCommands, errorTable, wireLimits } from "../../protocols/index.ts";
 import { connectClient, startStand, type Client, type Frame, type Stand } from "../unit/gateway/stand.ts";
 
@@ -200,6 +201,57 @@ describe("fuzz: the gateway", () => {
       runs(200),
     );
   }).timeout(30_000); // prettier-ignore
+
+  it("answers what is nearly a request of OpenAI's, Ollama's or Anthropic's clients in their shapes", async () => {
+    const fn = { name: "get_weather", description: "", parameters: { type: "object", properties: { city: { type: "string" } }, required: ["city"] } };
+    const schema = { type: "object", properties: { a: { $ref: "#/$defs/b" } }, required: ["a"], $defs: { b: { anyOf: [{ type: "integer" }, { type: "null" }] } } };
+    const call = { id: "1", type: "function", function: { name: "get_weather", arguments: "{}" } };
+    const image = "data:image/png;base64,iVBORw0KGgo=";
+    const bodies: Record<string, unknown> = {
+      "/v1/chat/completions": { model: "echo", n: 2, logprobs: true, top_logprobs: 1, stop: ["x"], tools: [{ type: "function", function: fn }], tool_choice: { type: "allowed_tools", allowed_tools: { mode: "auto", tools: [{ type: "function", function: { name: "get_weather" } }] } }, response_format: { type: "json_schema", json_schema: { name: "x", schema } }, stream_options: { include_usage: true }, messages: [{ role: "user", content: [{ type: "text", text: "hi" }] }, { role: "assistant", content: null, tool_calls: [call] }, { role: "tool", tool_call_id: "1", content: "x" }] },
+      "/v1/responses": { model: "echo", instructions: "x", include: ["message.output_text.logprobs"], text: { format: { type: "json_schema", name: "x", schema } }, tools: [{ type: "function", ...fn }], tool_choice: { type: "function", name: "get_weather" }, metadata: { a: "b" }, reasoning: { effort: "low" }, previous_response_id: null, input: [{ type: "message", role: "user", content: [{ type: "input_text", text: "x" }, { type: "input_image", image_url: image }] }, { type: "function_call", call_id: "1", name: "get_weather", arguments: "{}" }, { type: "function_call_output", call_id: "1", output: "x" }, { type: "reasoning", summary: [] }] },
+      "/v1/completions": { model: "echo", prompt: ["a", "b"], logprobs: 1, stop: "x", n: 2 },
+      "/v1/embeddings": { model: "echo", input: ["a", "b"], encoding_format: "float", dimensions: 64 },
+      "/v1/rerank": { model: "echo", query: "a", documents: ["a", { text: "b" }], top_n: 1 },
+      "/v1/audio/speech": { model: "echo", input: "hi", voice: "x", speed: 1, response_format: "wav" },
+      "/v1/images/generations": { model: "echo", prompt: "x", n: 1, size: "64x64" },
+      "/v1/messages": { model: "echo", max_tokens: 9, system: [{ type: "text", text: "x" }], stop_sequences: ["x"], thinking: { type: "enabled" }, tools: [{ name: "get_weather", input_schema: schema }], tool_choice: { type: "tool", name: "get_weather" }, output_config: { format: { type: "json_schema", schema } }, messages: [{ role: "user", content: [{ type: "text", text: "hi" }, { type: "image", source: { type: "base64", media_type: "image/png", data: "iVBORw0KGgo=" } }] }, { role: "assistant", content: [{ type: "tool_use", id: "1", name: "get_weather", input: {} }, { type: "thinking", thinking: "x" }] }, { role: "user", content: [{ type: "tool_result", tool_use_id: "1", content: [{ type: "text", text: "x" }] }] }] },
+      "/v1/messages/count_tokens": { model: "echo", system: "x", messages: [{ role: "user", content: "hi" }], tools: [{ name: "get_weather", input_schema: schema }] },
+      "/api/generate": { model: "echo", prompt: "x", system: "x", format: schema, images: [], keep_alive: "5m", options: { stop: ["x"], num_predict: 3, seed: 1, temperature: 1, top_p: 1 } },
+      "/api/chat": { model: "echo", stream: false, tools: [{ type: "function", function: fn }], messages: [{ role: "user", content: "hi", images: ["iVBORw0KGgo="] }, { role: "assistant", content: "", tool_calls: [{ function: { name: "get_weather", arguments: {} } }] }, { role: "tool", tool_name: "get_weather", content: "x" }] },
+      "/api/embed": { model: "echo", input: ["a"], dimensions: 64 },
+      "/api/embeddings": { model: "echo", prompt: "a" },
+      "/api/show": { model: "echo" },
+      "/api/pull": { model: "echo", stream: false },
+    };
+    /** The value with what is at one of its places, whichever, replaced. */
+    const bent = (value: unknown, at: number, other: unknown): unknown => {
+      let left = at;
+      const walk = (one: unknown): unknown => {
+        left -= 1;
+        if (left === -1) return other;
+        if (Array.isArray(one)) return one.map(walk);
+        if (typeof one !== "object" || one === null) return one;
+        return Object.fromEntries(Object.entries(one).map(([name, inner]) => [name, walk(inner)]));
+      };
+      return walk(value);
+    };
+    const bend = fc.tuple(fc.integer({ min: 1, max: 60 }), fc.oneof(odd, fc.constantFrom<unknown>([], {}, [null], [{}], "", "x", -1, true, { type: "x" })));
+    await fc.assert(
+      fc.asyncProperty(fc.constantFrom(...Object.keys(bodies)), fc.array(bend, { maxLength: 2 }), fc.boolean(), async (path, bends, stream) => {
+        const whole = { ...(bodies[path] as object), ...(stream && { stream }) };
+        const body = bends.reduce<unknown>((value, [at, other]) => bent(value, at, other), whole);
+        const reply = await stand.request("POST", path, { token, body: body ?? {} });
+        if (reply.status === 200) return;
+        const shape = JSON.stringify([path, reply.body]);
+        expect(reply.status, `${shape} ${JSON.stringify(body)}`).to.be.within(400, 429);
+        if (isOllamaPath(path)) expect(reply.body.error, shape).to.be.a("string");
+        else if (path.startsWith("/v1/messages")) expect(reply.body, shape).to.have.nested.property("error.message");
+        else expect(reply.body.error, shape).to.have.all.keys("message", "type", "param", "code");
+      }),
+      runs(600),
+    );
+  }).timeout(60_000); // prettier-ignore
 
   it("refuses every token that it did not make", async () => {
     const forged = fc.oneof(
