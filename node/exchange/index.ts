@@ -28,7 +28,7 @@ import {
 } from "../../protocols/mesh/index.ts";
 import type { Clock, Log, Meter, NodeId, Transport } from "../ports.ts";
 import { callLimits } from "./limits.ts";
-import { answerOf, channelOf, saidIn } from "./shapes.ts";
+import { answerOf, channelOf, fits, saidIn } from "./shapes.ts";
 
 /** What handlers give back: nothing for a message, a result for a call. */
 type Handled = void | Result<unknown> | Promise<Result<unknown>>;
@@ -221,8 +221,15 @@ export function createExchange(ports: {
   };
 }
 
+/** Why a body that others made must not be sent: its receiver would take this node for none of the cluster, and end the connection. */
+export function misfit(name: MeshName, body: unknown): Failure | undefined {
+  return fits(name, body)
+    ? undefined
+    : failure("BAD_REQUEST", { reason: "it has more than one message between nodes takes, or fields of other kinds" });
+}
+
 /** Why a body can never be sent. Asked when it was not: most that are not sent find a full queue. */
-function oversize(body: unknown): Failure | undefined {
+export function oversize(body: unknown): Failure | undefined {
   const { peerMessageBytesMax } = wireLimits;
   const bodyBytes = encodedBytesMax(body);
   return bodyBytes > peerMessageBytesMax ? failure("TOO_LARGE", { bodyBytes, peerMessageBytesMax }) : undefined;

@@ -53,6 +53,9 @@ export function saidIn(name: string, body: unknown): unknown {
   return row && fitting(row.body, body);
 }
 
+/** Whether a peer of this version would take a message as it is. */
+export const fits = (name: string, body: unknown): boolean => rows.get(name)?.body.check.Check(body) ?? false;
+
 /** What a peer sent as the answer to a call; undefined when it is none. */
 export function answerOf(name: MeshCall, body: unknown): Result<unknown> | undefined {
   const shape = rows.get(name)?.answer;

@@ -20,6 +20,7 @@ import {
   type ServingRow,
 } from "../../protocols/index.ts";
 import { engineOf, type Engine, type Engines, type Running } from "../../runtimes/engine.ts";
+import { misfit, oversize } from "../exchange/index.ts";
 import type { NodeId } from "../ports.ts";
 import type { RoutingPorts } from "./index.ts";
 import type { RoutingLimits } from "./limits.ts";
@@ -125,7 +126,6 @@ export function createCalls(ports: RoutingPorts, limits: RoutingLimits): Calls {
   };
 
   const callAway = (at: NodeId, engine: EngineName, request: EngineRequest, hear: Hear): Running => {
-    lastRun += 1;
     const run = lastRun;
     const cancelTimer = clock.after(request.timeoutMs + limits.callGraceMs, () => {
       exchange.send(at, "engine.cancel", { run });
@@ -134,9 +134,10 @@ export function createCalls(ports: RoutingPorts, limits: RoutingLimits): Calls {
     away.set(run, { at, sinceMs: clock.monotonicMs(), person: request.person, hear, cancelTimer });
     meter.count("calls_away", 1, { engine });
     // Nothing is said inside this call.
-    if (!exchange.send(at, `engine.${engine}`, { run, request } as never)) {
+    const body = { run, request };
+    if (!exchange.send(at, `engine.${engine}`, body as never)) {
       const full = failure("QUEUE_FULL", { node: at, reason: "the connection takes no more" });
-      clock.soon(() => settle(run, refused(full)));
+      clock.soon(() => settle(run, refused(oversize(body) ?? full)));
     }
     let cancelled = false;
     return {
@@ -268,7 +269,12 @@ export function createCalls(ports: RoutingPorts, limits: RoutingLimits): Calls {
       if (away.size >= callsRemoteMax) return refuse(failure("QUEUE_FULL", { callsRemoteMax }));
       const full = tooMany(asked.person, away.values());
       if (full !== undefined) return refuse(full);
-      return callAway(choice.node, engine, { ...asked, model: choice.model }, hear);
+      // Who waited for its whole time elsewhere has none left, and not less.
+      const request = { ...asked, model: choice.model, timeoutMs: Math.max(0, asked.timeoutMs) };
+      lastRun += 1;
+      // People make what is in it: what a member would not take as a message must not cost the connection that all calls share.
+      const wrong = misfit(`engine.${engine}`, { run: lastRun, request });
+      return wrong === undefined ? callAway(choice.node, engine, request, hear) : refuse(wrong);
     },
   });
 

@@ -144,6 +144,25 @@ describe("routing: calls of engines", () => {
     expect(own[1]?.runs.at(-1)?.request.person).to.equal("user/ada");
   }); // prettier-ignore
 
+  it("that no member would take as a message are refused here, and cost no connection", async () => {
+    const able = offers(["large"], { capabilities: ["chat", "vision", "tools"] });
+    const { own, one, net, pass } = createCluster({ n2: ["large"] }, { n2: { offers: able } });
+    const said: Spoken[] = [];
+    const ask = (more: Partial<GenerationRequest>) => one.call({ ...request("large"), ...more }, (part) => said.push(part));
+    one.call(request("large"), (part) => said.push(part));
+    const call = { id: "c", name: "f", arguments: "{}" };
+    const image = { type: "image", mediaType: "image/png", bytes: new Uint8Array(1) } as const;
+    ask({ messages: [{ role: "user", content: "", media: Array.from({ length: 65 }, () => image) }] });
+    ask({ messages: [{ role: "assistant", content: "", calls: Array.from({ length: 257 }, () => call) }] });
+    ask({ messages: Array.from({ length: 4_097 }, () => ({ role: "tool", content: "", callId: "c" })) });
+    // One whose time is over is late, and not wrong.
+    ask({ timeoutMs: -1 });
+    await pass(50);
+    expect(said.map(endOf)).to.deep.equal(["BAD_REQUEST", "BAD_REQUEST", "BAD_REQUEST"]);
+    expect(net.cutOff).to.deep.equal([]);
+    expect(own[1]?.runs.map((run) => [run.request.timeoutMs, run.cancelled])).to.deep.equal([[10_000, false], [0, false]]);
+  }); // prettier-ignore
+
   it("of an unnamed model go to a member when this node has none", async () => {
     const { own, two, pass } = createCluster({ n3: ["only"] });
     two.call(request(""), () => undefined);
