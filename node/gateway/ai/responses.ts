@@ -11,6 +11,7 @@ import {
   type ToolCall,
 } from "../../../protocols/index.ts";
 import { callerOf } from "../http.ts";
+import type { GatewayContext } from "../options.ts";
 import { demand } from "../refusals.ts";
 import { readChoice } from "./chat.ts";
 import {
@@ -163,6 +164,14 @@ function readItems(items: readonly Item[], reader: MediaReader): readonly ChatMe
   return messages;
 } // prettier-ignore
 
+/** What was kept comes along to the engine: together with what is new it has the bounds of a request that says all of it. */
+function checkContinued({ messages, ...others }: Wanted, at: GatewayContext): void {
+  const max = at.limits.completionBytesMax;
+  const texts = messages.map(({ media: _media, ...said }) => said);
+  if (Buffer.byteLength(JSON.stringify([texts, others])) > max)
+    throw new PlexusError(failure("TOO_LARGE", { limit: "completionBytesMax", max }));
+}
+
 /** A response that may be asked for again. */
 interface KeptResponse {
   readonly response: ResponseState;
@@ -301,8 +310,8 @@ export function addResponses(surface: Surface): void {
       const reader = mediaFor(at.limits);
       const wanted = readRequest(body, [...before, ...input], reader);
       checkMessages(wanted.messages.length, at);
-      // What was kept comes along to the engine as well.
       if (before.length === 0) checkTexts(posted, at, reader);
+      else checkContinued(wanted, at);
       const state = stateOf(body);
       const ended = new AbortController();
       const signal = inBackground ? ended.signal : AbortSignal.any([asking.signal, ended.signal]);

@@ -286,6 +286,20 @@ describe("gateway: responses", () => {
     }
   }); // prettier-ignore
 
+  it("takes no more text with what it remembers than without", async () => {
+    const own = await startStand({ limits: { completionBytesMax: 3_000 } });
+    const ada = (await own.signUp("ada")).token;
+    const ask = (body: object) => own.request("POST", "/v1/responses", { token: ada, body: { model: "echo", max_output_tokens: 1, ...body } });
+    const [half, all] = ["x".repeat(1_600), "x".repeat(3_200)];
+    const first = await ask({ input: half });
+    expect(first.status).to.equal(200);
+    expect((await ask({ input: all })).status).to.equal(413);
+    expect((await ask({ input: "y", previous_response_id: first.body.id })).status).to.equal(200);
+    expect((await ask({ input: half, previous_response_id: first.body.id })).status).to.equal(413);
+    expect((await ask({ input: all, previous_response_id: first.body.id })).status).to.equal(413);
+    await own.stop();
+  }); // prettier-ignore
+
   it("keeps one person's responses from others", async () => {
     const { id } = await create({ input: "a secret" });
     const { token: other } = await stand.signUp("mallory");
