@@ -12,6 +12,7 @@ import {
   type ModelsView,
   type PullModel,
 } from "../../protocols/index.ts";
+import { withoutSecrets } from "../../runtimes/store/index.ts";
 import { audited, audits, whoIs } from "./audited.ts";
 import type { GatewayContext, GatewayOptions } from "./options.ts";
 import { demand } from "./refusals.ts";
@@ -64,7 +65,7 @@ export function addStoreRoutes(app: FastifyInstance, at: GatewayContext, { store
     },
     async (request, reply) => {
       const { source, name, acceptLicence = false } = request.body;
-      const facts = { source: source.replace(/^(https?:[^?#]*)[?#].*$/is, "$1"), name, acceptLicence };
+      const facts = { source: withoutSecrets(source), name, acceptLicence };
       const begun = await audited(log, request, facts, Promise.resolve(store.pull(request.body, whoIs(request))));
       const told = { source: facts.source, ...(name !== undefined && { name }), acceptLicence: String(acceptLicence) };
       at.changed?.("pullModel", told, whoIs(request));

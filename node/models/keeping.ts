@@ -1,6 +1,7 @@
 /** Carries out this node's share of the plan: looks now and then, and when something has changed; pulls what it lacks; after a failure waits
  *  longer each time. */
 import type { StoredModel, WantedModel } from "../../protocols/index.ts";
+import { withoutSecrets } from "../../runtimes/store/index.ts";
 import type { ModelStore } from "../../runtimes/store/port.ts";
 import type { WantedModels } from "../cluster/wanted.ts";
 import type { Clock, Log, MemberRecord, Membership, Meter, NodeId } from "../ports.ts";
@@ -95,7 +96,12 @@ export function keepWanted(ports: {
       const waitMs = Math.min(limits.retryMsMax, limits.retryMsMin * 2 ** (attempt.failures - 1));
       attempt.notBeforeMs = clock.monotonicMs() + waitMs;
       const reason = ended.ok ? ended.value.error : ended.error;
-      log.warn("models.wanted.failed", { model: name, source, code: reason?.code, againInMs: waitMs });
+      log.warn("models.wanted.failed", {
+        model: name,
+        source: withoutSecrets(source),
+        code: reason?.code,
+        againInMs: waitMs,
+      });
     }
     lookIn(limits.settleMs);
   };

@@ -31,7 +31,14 @@ import { storeLimits } from "./limits.ts";
 import { digestOf, isPlainPath, nameFrom, sizeOf } from "./manifest.ts";
 import { open, readFile } from "./reading.ts";
 import type { ContentTree, ModelPeers, ModelStore } from "./port.ts";
-import { sourceOf, sources, type OfferedFile, type OfferedModel, type SourcePlaces } from "./sources/index.ts";
+import {
+  sourceOf,
+  sources,
+  withoutSecrets,
+  type OfferedFile,
+  type OfferedModel,
+  type SourcePlaces,
+} from "./sources/index.ts";
 
 /** Reads whole files; in a thread, because that takes long. */
 export interface FileChecks {
@@ -201,7 +208,7 @@ class Store implements ModelStore {
 
   async #run(pull: Pull): Promise<void> {
     const { log } = this.#options;
-    const { source } = pull.request;
+    const source = withoutSecrets(pull.request.source);
     this.#step(pull, "resolving");
     try {
       const model = await this.#bring(pull);
@@ -236,7 +243,8 @@ class Store implements ModelStore {
     pull.totalBytes = sumOf(offered.files.map(({ size }) => size));
     this.#step(pull, "fetching");
 
-    const id = sha256(request.source).slice(0, 32);
+    // No two pulls under way have the same name, so none writes to what another has checked.
+    const id = sha256(JSON.stringify([request.source, name])).slice(0, 32);
     const folder = await this.#disk.partial(id);
     const held: string[] = [];
     try {
@@ -486,9 +494,6 @@ const sumOf = (sizes: readonly (number | undefined)[]): number | undefined =>
   sizes.every((size) => size !== undefined) ? sizes.reduce((sum, size) => sum + size, 0) : undefined;
 
 const doneOf = (pull: Pull): number => [...pull.done.values()].reduce((sum, [done]) => sum + done, 0);
-
-/** Parameters of an address may be keys. */
-const withoutSecrets = (source: string): string => (/^https?:/i.test(source) ? source.replace(/[?#].*$/s, "") : source);
 
 /** What a source says is checked before anything of it is fetched. */
 function checkOffer({ files }: OfferedModel, { digest }: PullModel): void {

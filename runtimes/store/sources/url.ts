@@ -11,8 +11,17 @@ export const url: Source = {
     const parsed = URL.parse(text);
     if (parsed === null || parsed.username !== "" || parsed.password !== "")
       throw new PlexusError(failure("BAD_REQUEST", { field: "source", reason: "it must be a web address without a password" })); // prettier-ignore
-    const file = decodeURIComponent(/[^/]*$/.exec(parsed.pathname)?.[0] ?? "");
+    const file = decoded(/[^/]*$/.exec(parsed.pathname)?.[0] ?? "");
     const path = /\.(?:gguf|onnx)$/i.test(file) ? file.replaceAll(/[^\w.-]+/g, "-") : "model.gguf";
     return { name: nameFrom(file), files: [{ path, from: { via: "http", url: parsed.href } }] };
   },
 };
+
+/** `%20` is a space; what is no text that way stays as it is. */
+function decoded(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
+}

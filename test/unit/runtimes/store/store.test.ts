@@ -72,6 +72,43 @@ describe("the model store", function () {
   const things = () => Object.fromEntries(["content", "sets", "names"].map((name) => [name, inFolder(name)]));
 
   describe("pulls a file from a web address", () => {
+    it("twice at once under two names, and neither writes to what the other has checked", async () => {
+      const server = serving(await serveFiles({}));
+      const others = Buffer.from(model());
+      others.fill(1, others.length - 1_000);
+      const waiting: (() => void)[] = [];
+      let answers = 0;
+      server.instead = (_request, response) => {
+        const bytes = (answers += 1) === 1 ? model() : others;
+        response.writeHead(200, { "content-length": bytes.length });
+        response.write(bytes.subarray(0, 1_000));
+        waiting.push(() => response.end(bytes.subarray(1_000)));
+        return true;
+      };
+      const store = await opened();
+      const source = `${server.url}/a.gguf`;
+      const one = pulled(store, { source, name: "one" });
+      const two = pulled(store, { source, name: "two" });
+      while (waiting.length < 2) await new Promise((resolve) => setImmediate(resolve));
+      waiting[0]?.();
+      expect((await one).state).to.equal("done");
+      waiting[1]?.();
+      expect((await two).state).to.equal("done");
+      for (const { digest, main } of store.list())
+        expect(sha256Of(readFileSync(join(folder, "sets", digest, main)))).to.equal(digest);
+    });
+
+    it("and writes nothing of its parameters into the log, which may be keys", async () => {
+      const server = serving(await serveFiles({ "a.gguf": model(), "b%": model("b") }));
+      const log = keptLog();
+      const store = await opened({ log });
+      expect(await pulled(store, { source: `${server.url}/a.gguf?key=hidden` })).to.include({ state: "done" });
+      expect(await pulled(store, { source: `${server.url}/none.gguf?key=hidden` })).to.include({ state: "failed" });
+      await pulled(store, { source: `http://hidden:hidden@${server.url.slice(7)}/a.gguf` });
+      expect(JSON.stringify([log, store.pulls(), store.list()])).not.to.include("hidden");
+      expect(await pulled(store, { source: `${server.url}/b%` })).to.include({ state: "done", name: "b-" });
+    });
+
     it("and keeps it by its digest, with a card, under several names", async () => {
       const bytes = model();
       const server = serving(await serveFiles({ "x/Tiny-1B.Q8_0.gguf": bytes }));
