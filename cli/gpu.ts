@@ -58,7 +58,7 @@ export function showGpu(output: Output, place: GpuPlace = here): number {
 /** `plexus gpu install`: fetches the packages beside the installed ones, then puts them in their places. Nothing is changed when
  *  it fails or is broken off. Errors: BAD_REQUEST where there is no such build, DISK_FULL, SOURCE_FAILED. */
 export async function installGpu(kind: string, output: Output, place: GpuPlace = here): Promise<number> {
-  const build = gpuBuilds[kind];
+  const build = Object.hasOwn(gpuBuilds, kind) ? gpuBuilds[kind] : undefined;
   if (build === undefined || place.platform !== "linux-x64") {
     const reason = build === undefined ? `there is no kind ${kind}` : `there are no such builds for ${place.platform}`;
     throw new PlexusError(failure("BAD_REQUEST", { reason, kinds: Object.keys(gpuBuilds) }));
@@ -102,7 +102,7 @@ export async function installGpu(kind: string, output: Output, place: GpuPlace =
 
 /** `plexus gpu remove`. */
 export async function removeGpu(kind: string, output: Output, place: GpuPlace = here): Promise<number> {
-  const build = gpuBuilds[kind];
+  const build = Object.hasOwn(gpuBuilds, kind) ? gpuBuilds[kind] : undefined;
   if (build === undefined)
     throw new PlexusError(
       failure("BAD_REQUEST", { reason: `there is no kind ${kind}`, kinds: Object.keys(gpuBuilds) }),

@@ -1,3 +1,4 @@
+import { accessSync, constants, statSync } from "node:fs";
 import { resolve } from "node:path";
 import { createInterface } from "node:readline/promises";
 import { setTimeout as pause } from "node:timers/promises";
@@ -256,6 +257,7 @@ const other = "Use a version of the model in TQ2_0 or TQ1_0: publishers offer th
 
 /** `plexus models convert FILE`: says whether there is anything to convert. */
 export function convertModel(path: string, output: Output): number {
+  demandFile(path);
   const found = inspectFile(path, path);
   if (found.type === "refused") {
     const isI2s = found.reason.includes("i2_s");
@@ -267,10 +269,22 @@ export function convertModel(path: string, output: Output): number {
 
 /** `plexus models quantise FILE`: the inference library that Plexus uses runs weights and does not make them. */
 export function quantiseModel(path: string): never {
+  demandFile(path);
   const reason = "the inference library of Plexus (node-llama-cpp) does not quantise";
   const hint = "Pull the model with the weights you want (`plexus models pull hf:OWNER/REPO:Q4_K_M`), or use llama-quantize of llama.cpp and pull the file that it makes."; // prettier-ignore
   throw new PlexusError({
     ...failure("MODEL_UNSUPPORTED", { file: path, hint }),
     message: `Nothing was done: ${reason}.`,
   });
+}
+
+/** Errors: NOT_FOUND where there is no such file, or this person may not look; BAD_REQUEST where it is something else. */
+function demandFile(path: string): void {
+  try {
+    accessSync(path, constants.R_OK);
+  } catch (thrown) {
+    const reason = (thrown as NodeJS.ErrnoException).code === "EACCES" ? "it may not be read" : "there is no such file";
+    throw new PlexusError(failure("NOT_FOUND", { file: path, reason }), thrown);
+  }
+  if (!statSync(path).isFile()) throw new PlexusError(failure("BAD_REQUEST", { file: path, reason: "it is no file" }));
 }

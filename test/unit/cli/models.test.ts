@@ -80,6 +80,10 @@ describe("plexus models, as a person reads it", () => {
     expect(convertModel(fine, output)).to.equal(0);
     expect(output.out.join()).to.include("can be used as it is");
     expect(thrown(() => quantiseModel(fine)).message).to.match(/does not quantise/);
+    for (const work of [(path: string) => convertModel(path, output), quantiseModel]) {
+      expect(thrown(() => work(join(folder, "none.gguf")))).to.include({ code: "NOT_FOUND" });
+      expect(thrown(() => work(folder))).to.include({ code: "BAD_REQUEST" });
+    }
   });
 });
 
