@@ -152,3 +152,7 @@ export interface SuggestedModel {
   /** What to type. */
   readonly command: string;
 }
+
+/** A source as it may be shown and logged: parameters of an address, and what is before its host, may be keys. */
+export const withoutSecrets = (source: string): string =>
+  /^https?:/i.test(source) ? source.replace(/[?#].*$/s, "").replace(/^(https?:\/*)[^/]*@/i, "$1") : source;

@@ -9,10 +9,10 @@ import {
   pullModel,
   pullParams,
   wantedModels,
+  withoutSecrets,
   type ModelsView,
   type PullModel,
 } from "../../protocols/index.ts";
-import { withoutSecrets } from "../../runtimes/store/index.ts";
 import { audited, audits, whoIs } from "./audited.ts";
 import type { GatewayContext, GatewayOptions } from "./options.ts";
 import { demand } from "./refusals.ts";

@@ -1,7 +1,6 @@
 /** Carries out this node's share of the plan: looks now and then, and when something has changed; pulls what it lacks; after a failure waits
  *  longer each time. */
-import type { StoredModel, WantedModel } from "../../protocols/index.ts";
-import { withoutSecrets } from "../../runtimes/store/index.ts";
+import { withoutSecrets, type StoredModel, type WantedModel } from "../../protocols/index.ts";
 import type { ModelStore } from "../../runtimes/store/port.ts";
 import type { WantedModels } from "../cluster/wanted.ts";
 import type { Clock, Log, MemberRecord, Membership, Meter, NodeId } from "../ports.ts";

@@ -16,6 +16,6 @@ export { adapterFault, inspectFile, type Found } from "./inspect.ts";
 export { storeLimits } from "./limits.ts";
 export type { ContentTree, ModelPeers, ModelStore } from "./port.ts";
 export { writeRandomModel } from "./random-model.ts";
-export { withoutSecrets, type SourcePlaces } from "./sources/index.ts";
+export type { SourcePlaces } from "./sources/index.ts";
 export { openModelStore, type FileChecks, type StoreOptions } from "./store.ts";
 export { speedOf, suggestModels, type MeasuredSpeed } from "./suggest.ts";

@@ -14,6 +14,7 @@ import {
   ok,
   PlexusError,
   refused,
+  withoutSecrets,
   type Failure,
   type ModelFile,
   type PullModel,

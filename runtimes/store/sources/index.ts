@@ -12,7 +12,4 @@ export const sources: readonly Source[] = [cluster, huggingFace, ollama, url, fo
 /** The source of a text; undefined: no source has this form. */
 export const sourceOf = (text: string): Source | undefined => sources.find((source) => source.claims(text));
 
-/** A source as it may be shown and logged: parameters of an address, and what is before its host, may be keys. */
-export const withoutSecrets = (source: string): string =>
-  /^https?:/i.test(source) ? source.replace(/[?#].*$/s, "").replace(/^(https?:\/*)[^/]*@/i, "$1") : source;
 export type { OfferedFile, OfferedModel, Origin, Source, SourcePlaces, SourceTools } from "./source.ts";
