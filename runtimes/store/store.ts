@@ -32,14 +32,7 @@ import { storeLimits } from "./limits.ts";
 import { digestOf, isPlainPath, nameFrom, sizeOf } from "./manifest.ts";
 import { open, readFile } from "./reading.ts";
 import type { ContentTree, ModelPeers, ModelStore } from "./port.ts";
-import {
-  sourceOf,
-  sources,
-  withoutSecrets,
-  type OfferedFile,
-  type OfferedModel,
-  type SourcePlaces,
-} from "./sources/index.ts";
+import { sourceOf, sources, type OfferedFile, type OfferedModel, type SourcePlaces } from "./sources/index.ts";
 
 /** Reads whole files; in a thread, because that takes long. */
 export interface FileChecks {
