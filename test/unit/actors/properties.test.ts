@@ -13,6 +13,7 @@ import { messageKey, threadKey, type Room } from "../../../actors/room/state.ts"
 import { entryOf } from "../../../actors/room/members.ts";
 import type { AgentChange, AgentState } from "../../../actors/agent/state.ts";
 import type { UserState } from "../../../actors/user/state.ts";
+import { actorLimits } from "../../../actors/limits.ts";
 import { eventKey } from "../../../actors/stream.ts";
 import { judgeMentions } from "../../simulation/mentions.ts";
 import { stageWith, type Stage } from "./stage.ts";
@@ -30,7 +31,9 @@ type Step =
   | { readonly reach: (typeof everybody)[number] }
   | { readonly steps: number }
   | { readonly pass: number }
-  | { readonly model: "text" | "done" | "fault" | "refusal" };
+  | { readonly model: Says };
+
+type Says = "text" | "calls" | "done" | "fault" | "refusal";
 
 const person = fc.constantFrom(...people).map((name) => `user/${name}` as const);
 const room = fc.constantFrom(...rooms);
@@ -115,7 +118,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 1, arbitrary: fc.record({ cutOff: fc.constantFrom(...everybody) }) },
   { weight: 2, arbitrary: fc.record({ reach: fc.constantFrom(...everybody) }) },
   { weight: 2, arbitrary: fc.record({ pass: fc.integer({ min: 1, max: 20_000 }) }) },
-  { weight: 5, arbitrary: fc.record({ model: fc.constantFrom("text", "done", "fault", "refusal") }) },
+  { weight: 5, arbitrary: fc.record({ model: fc.constantFrom<Says>("text", "calls", "done", "fault", "refusal") }) },
 );
 
 function take(stage: Stage, one: Step): void {
@@ -128,12 +131,16 @@ function take(stage: Stage, one: Step): void {
   else model(stage, one.model);
 }
 
-function model(stage: Stage, part: "text" | "done" | "fault" | "refusal"): void {
+function model(stage: Stage, part: Says): void {
   const [first] = stage.running;
   if (first === undefined) return;
   const { id } = first;
   if (part === "text") stage.part(id, text("word "));
-  else if (part === "done") stage.part(id, ended("complete"));
+  else if (part === "calls") {
+    const call = { id: "same", name: "calculator", arguments: '{"expression":"2 + 3"}' };
+    stage.part(id, { type: "part", part: { text: "", tokens: 1, calls: [call] } });
+    stage.part(id, ended("calls"));
+  } else if (part === "done") stage.part(id, ended("complete"));
   else stage.part(id, failed(failure(part === "fault" ? "RUNTIME_FAULT" : "MODEL_NOT_FOUND")));
 }
 
@@ -301,7 +308,12 @@ describe("whatever people do, and wherever actors crash,", function () {
         const taken = owed.map(({ room: name, seq: number }) => `${name} ${number}`);
         expect(new Set(taken).size).to.equal(taken.length);
         expect(mentions).to.include.members(taken);
-        expect(stage.stateOf<AgentState>(agent).life?.jobs).to.deep.equal([]);
+        const { jobs = [], recent = [] } = stage.stateOf<AgentState>(agent).life ?? {};
+        expect(jobs).to.deep.equal([]);
+        for (const { rounds = [] } of recent) {
+          expect(rounds.length).to.be.at.most(actorLimits.toolRoundsMax);
+          for (const { calls } of rounds) expect(calls.map(({ result }) => result)).to.deep.equal(["5"]);
+        }
       }
       for (const actor of rooms) {
         // What was deleted, or edited away, needs no answer any more; what an edit brings in never did.
