@@ -164,9 +164,19 @@ export function createCalls(ports: RoutingPorts, limits: RoutingLimits): Calls {
     const parts = gathered.length > 1 ? traitsOf(one.engine).join(gathered) : gathered;
     const { result } = one;
     if (parts.length === 0 && result === undefined) return;
-    if (exchange.send(to, `engine.${one.engine}.said`, { run, parts, ...(result && { result }) } as never)) {
+    const said = { run, parts, ...(result && { result }) };
+    // An adapter makes it of what a model wrote, or another server said. What cannot arrive must neither be tried for ever nor cost
+    // the connection that all calls share.
+    const wrong = misfit(`engine.${one.engine}.said`, said);
+    if (wrong === undefined && exchange.send(to, `engine.${one.engine}.said`, said as never)) {
       if (result !== undefined) end(to, run);
       return;
+    }
+    const never = wrong === undefined ? oversize(said) : failure("OUTPUT_UNFIT", { reason: "it has more than a message between nodes takes" }); // prettier-ignore
+    if (never !== undefined) {
+      one.running.cancel();
+      one.result = refused(never);
+      return flush(to, run, one);
     }
     // The peer does not take them now: they wait, joined to one, which the request's own bounds keep small.
     one.parts = [...parts];

@@ -4,7 +4,7 @@ import { OpenAsks } from "../../../node/kernel/index.ts";
 import { createRouting } from "../../../node/routing/index.ts";
 import { routingLimits } from "../../../node/routing/limits.ts";
 import type { MemberRecord, NodeId } from "../../../node/ports.ts";
-import { ok, type GenerationRequest, type ModelInfo, type Offer } from "../../../protocols/index.ts";
+import { ok, wireLimits, type GenerationRequest, type ModelInfo, type Offer } from "../../../protocols/index.ts";
 import type { Engine } from "../../../runtimes/engine.ts";
 import { memberRecord } from "../../members.ts";
 import { ended, endOf, text, type Spoken } from "../../said.ts";
@@ -278,6 +278,28 @@ describe("routing: calls of engines", () => {
     net.full = 0;
     await pass(500);
     expect(parts).to.deep.equal([{ type: "part", part: { text: "ab", tokens: 2 } }, done]);
+  });
+
+  it("end with a refusal when what is said of them can never arrive, and cost no connection", async () => {
+    const { net, own, one, pass } = createCluster({ n2: ["large"] });
+    const said: Spoken[] = [];
+    const ask = () => one.call(request("large"), (part) => said.push(part));
+    for (const _ of [1, 2, 3]) ask();
+    await pass(50);
+    net.frameBytesMax = wireLimits.peerMessageBytesMax;
+    const [first, second, third] = own[1]?.runs ?? [];
+    const call = { id: "c", name: "f".repeat(257), arguments: "{}" };
+    first?.say({ type: "part", part: { text: "", tokens: 1, calls: [call] } });
+    second?.say(text("x".repeat(wireLimits.peerMessageBytesMax)));
+    await pass(500);
+    expect(said.map(endOf)).to.have.members(["OUTPUT_UNFIT", "TOO_LARGE"]);
+    expect([first?.cancelled, second?.cancelled, third?.cancelled]).to.deep.equal([true, true, false]);
+    // What is cancelled says its end, too.
+    first?.say(done);
+    third?.say(done);
+    await pass(500);
+    expect(said.slice(2)).to.deep.equal([done]);
+    expect(net.cutOff).to.deep.equal([]);
   });
 
   it("offer the models of all members, each once, with the node that serves them", async () => {
