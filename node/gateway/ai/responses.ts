@@ -179,8 +179,8 @@ interface KeptResponse {
   readonly input: readonly Item[];
   /** All items before its own input. */
   readonly before: readonly Item[];
-  /** Ends it, while it is under way. */
-  readonly cancel?: () => void;
+  /** Ends it, while it is under way; with `forget` nothing of it is kept. */
+  readonly cancel?: (how?: { readonly forget: boolean }) => void;
 }
 
 /** Adds them. */
@@ -317,9 +317,18 @@ export function addResponses(surface: Surface): void {
       const signal = inBackground ? ended.signal : AbortSignal.any([asking.signal, ended.signal]);
       const mine = { caller: asking.caller, signal };
       const generate = await generator(surface, mine, body.model, wanted);
-      const remember = (response: ResponseState, cancel?: () => void): void => {
+      const max = at.limits.responsePersonBytesMax;
+      // Nobody could find what is too large to be kept.
+      if (inBackground && bytesOf({ response: state, input, before }) > max)
+        throw new PlexusError(failure("TOO_LARGE", { limit: "responsePersonBytesMax", max }));
+      let forgotten = false;
+      const cancel: NonNullable<KeptResponse["cancel"]> = ({ forget } = { forget: false }) => {
+        forgotten ||= forget;
+        ended.abort();
+      };
+      const remember = (response: ResponseState, ending?: KeptResponse["cancel"]): void => {
         if (!keep) return;
-        const one: KeptResponse = { response, input, before, ...(cancel && { cancel }) };
+        const one: KeptResponse = { response, input, before, ...(ending && { cancel: ending }) };
         kept.put(user, response.id, one, bytesOf(one));
       };
       const run = async (say: (event: Fields & { readonly type: string }) => void): Promise<ResponseState> => {
@@ -327,13 +336,13 @@ export function addResponses(surface: Surface): void {
         const end = (answer: EngineAnswer<"generate"> | Failure): ResponseState => {
           const response = writer.end(answer, nowSeconds(at), ended.signal.aborted);
           // A client that went away in the middle knows no id to ask for.
-          if (asking.signal.aborted && !inBackground) kept.delete(user, response.id);
+          if (forgotten || (asking.signal.aborted && !inBackground)) kept.delete(user, response.id);
           else remember(response);
           return response;
         };
         try {
           // Somebody may ask for it, or end it, while it is under way.
-          if (inBackground || body.stream === true) remember(state, () => ended.abort());
+          if (inBackground || body.stream === true) remember(state, cancel);
           return end(await generate(mine, 0, (part) => writer.part(part)));
         } catch (error) {
           const reason = failureOf(error);
@@ -377,7 +386,7 @@ export function addResponses(surface: Surface): void {
 
   app.delete<Params>("/v1/responses/:id", about("Forgets a response"), async (request) => {
     const { user } = callerOf(request);
-    find(user, request.params.id).cancel?.();
+    find(user, request.params.id).cancel?.({ forget: true });
     kept.delete(user, request.params.id);
     return { id: request.params.id, object: "response", deleted: true };
   });

@@ -358,6 +358,21 @@ describe("gateway: responses", () => {
     await own.stop();
   }); // prettier-ignore
 
+  it("forgets for good what is deleted while it is under way, and begins nothing in the background that it could not keep", async () => {
+    const slow = createEchoRuntime({ clock: createClock(), tokenDelayMs: 20 });
+    const own = await startStand({ engines: slow.engines, limits: { responsePersonBytesMax: 20_000 } });
+    const ada = (await own.signUp("ada")).token;
+    const ask = (input: string) => own.request("POST", "/v1/responses", { token: ada, body: { model: "echo", input, background: true } });
+    const { body } = await ask("word ".repeat(500));
+    expect((await own.request("DELETE", `/v1/responses/${body.id}`, { token: ada })).status).to.equal(200);
+    while (slow.stats().running > 0) await new Promise((resolve) => setImmediate(resolve));
+    expect((await own.request("GET", `/v1/responses/${body.id}`, { token: ada })).status).to.equal(404);
+    const { started } = slow.stats();
+    expect((await ask("x".repeat(20_000))).status).to.equal(413);
+    expect(slow.stats().started).to.equal(started);
+    await own.stop();
+  }); // prettier-ignore
+
   it("ends a stream that fails in the middle with what failed", async () => {
     const call = runtime.call.bind(runtime);
     (runtime as { call: typeof call }).call = (_request, hear) => {
