@@ -1,6 +1,7 @@
 /** GGUF models on llama.cpp. */
 import { statSync } from "node:fs";
 import { basename } from "node:path";
+import type { Capability } from "../../protocols/index.ts";
 import type { Adapter, Inspection, ModelSpec } from "../adapter.ts";
 import { inspectGgufFile, purposeOf, type GgufHeader } from "../gguf.ts";
 import { adapterFault } from "../store/inspect.ts";
@@ -9,6 +10,10 @@ import { planLoad, type LlamaFound } from "./plan.ts";
 
 /** The model in the repository: it answers, but knows next to nothing, and pages say so. */
 const isDemonstration = ({ path }: Pick<ModelSpec, "path">): boolean => basename(path) === "plexus-tiny.gguf";
+
+/** So small a model answers worse when it reads of tools, and calls none. */
+const asFarAsItGoes = (spec: Pick<ModelSpec, "path">, can: readonly Capability[]): readonly Capability[] =>
+  isDemonstration(spec) ? can.filter((one) => one !== "tools") : can;
 
 /** The row of llama.cpp. It takes every file that no other adapter claims: a refusal of it names the reason. */
 export const llama: Adapter<LlamaFound> = {
@@ -20,7 +25,7 @@ export const llama: Adapter<LlamaFound> = {
     try {
       const inspected = inspectOne(path);
       if (inspected.type === "refused") return undefined;
-      return capabilitiesBy[purposeOf(inspected.found.architecture, inspected.found.pooling)];
+      return asFarAsItGoes({ path }, capabilitiesBy[purposeOf(inspected.found.architecture, inspected.found.pooling)]);
     } catch {
       // Why the file cannot be read is said when it is to be loaded.
       return undefined;
@@ -32,7 +37,9 @@ export const llama: Adapter<LlamaFound> = {
     // The native library takes a while to read, and only the thread that runs the model may have it.
     const { loadLlama } = await import("./llama.ts");
     // So small a model wanders when it is given room; a little keeps "regenerate" worth a click.
-    return loadLlama(spec, plan, isDemonstration(spec) ? 0.3 : usualTemperature);
+    const load = await loadLlama(spec, plan, isDemonstration(spec) ? 0.3 : usualTemperature);
+    if (load.type === "failed") return load;
+    return { ...load, model: { ...load.model, capabilities: asFarAsItGoes(spec, load.model.capabilities) } };
   },
   label: (spec) =>
     isDemonstration(spec)

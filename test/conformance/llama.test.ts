@@ -194,6 +194,11 @@ describe("llama.cpp", function () {
       expect(prompt / read).to.be.greaterThan(5);
     });
 
+    it("gives the demonstration model no tools, which would only confuse it", async () => {
+      const host = await started(tiny());
+      expect(host.models()[0]?.capabilities).to.include("json").and.to.not.include("tools");
+    });
+
     it("what another conversation with the same beginning is still busy with, and answers the same", async () => {
       const host = await started(tiny({ sequences: 2 }));
       const persona = {
