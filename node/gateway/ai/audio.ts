@@ -39,6 +39,10 @@ const formats: Readonly<Record<string, string>> = {
 /** Types of sound by what file names end in. */
 const soundTypes: Readonly<Record<string, string>> = { ...formats, m4a: "audio/mp4", mp4: "audio/mp4", mpga: "audio/mpeg", mpeg: "audio/mpeg", ogg: "audio/ogg", webm: "audio/webm" }; // prettier-ignore
 
+/** `constructor` and the like are in every object. */
+const ownOf = (table: Readonly<Record<string, string>>, name: string): string | undefined =>
+  Object.hasOwn(table, name) ? table[name] : undefined;
+
 type Spoken = readonly EnginePart<"transcribe">[];
 
 const clockOf = (ms: number, point: string): string => {
@@ -89,7 +93,7 @@ export function addAudio(surface: Surface): void {
     demand(refuseUnsupported(body, speechUnsupported));
     checkTexts(posted, at);
     const { response_format: format } = body;
-    const wanted = typeof format === "string" ? formats[format] : undefined;
+    const wanted = typeof format === "string" ? ownOf(formats, format) : undefined;
     if (typeof format === "string" && wanted === undefined)
       refuse("/response_format", `must be ${Object.keys(formats).join(", ")}`);
     const text = demand(readText("/input", body.input));
@@ -179,7 +183,7 @@ export function addAudio(surface: Surface): void {
     const format = textIn("response_format", 32) ?? "json";
     const tell = Object.hasOwn(transcripts, format) ? transcripts[format] : undefined;
     if (tell === undefined) return refuse("/response_format", `must be ${Object.keys(transcripts).join(", ")}`);
-    const ending = soundTypes[/\.(\w+)$/.exec(file.name)?.[1]?.toLowerCase() ?? ""];
+    const ending = ownOf(soundTypes, /\.(\w+)$/.exec(file.name)?.[1]?.toLowerCase() ?? "");
     const mediaType = file.type.startsWith("audio/") ? (file.type.split(";", 1)[0] as string) : ending;
     if (mediaType === undefined) return refuse("/file", "must be a sound: wav, mp3, flac, ogg, m4a or webm");
     const model = textIn("model", 200);

@@ -644,6 +644,11 @@ describe("gateway: what OpenAI's client asks of models, unchanged", () => {
     expect(asked.at(-1)?.request).to.deep.include({ translate: true });
     const deaf = await refusalOf(client.audio.transcriptions.create({ model: "echo", file: await file() }));
     expect(deaf).to.be.instanceOf(OpenAI.APIError).and.include({ code: "model_not_found" });
+    // Every object has a constructor, which no engine can be sent.
+    const odd = await refusalOf(client.audio.transcriptions.create({ model: "seeing", file: new File(["RIFF"], "x.constructor") }));
+    expect(odd).to.include({ status: 400, param: "file" });
+    const made = await refusalOf(client.audio.speech.create({ model: "seeing", input: "x", voice: "alloy", response_format: "constructor" as never }));
+    expect(made).to.include({ status: 400, param: "response_format" });
     const none = await refusalOf(client.audio.transcriptions.create({ model: "seeing", file: "no file" as never }));
     expect(none).to.include({ param: "file" });
 
