@@ -19,12 +19,22 @@ let containers = 0;
 
 /** Runs synchronous code whose broken promises are its own fault alone, to be caught by its supervisor. */
 export function contained<Value>(work: () => Value): Value {
-  containers += 1;
+  enterContainer();
   try {
     return work();
   } finally {
-    containers -= 1;
+    leaveContainer();
   }
+}
+
+/** `contained` without a closure, which is felt where each turn of each actor passes: what runs until `leaveContainer`, which has
+ *  to be in the `finally` of what comes next. */
+export function enterContainer(): void {
+  containers += 1;
+}
+
+export function leaveContainer(): void {
+  containers -= 1;
 }
 
 /** Throws BrokenInvariant when a promise that the code makes to itself is broken. Bytes from outside are refused, not asserted. */

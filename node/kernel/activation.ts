@@ -12,8 +12,10 @@
  *  that waits leaves, and the activation is thrown away. */
 import {
   contained,
+  enterContainer,
   failure,
   failureOf,
+  leaveContainer,
   ok,
   PlexusError,
   refused,
@@ -232,10 +234,9 @@ export class Activation {
     // Released twice, it came twice.
     if (deadLetter !== undefined && !this.host.quarantines.holds(this.id, deadLetter)) return;
     if (envelope.operation !== undefined && this.#repeats(envelope, envelope.operation)) return;
-    const turn = this.#turn(envelope.from, envelope.type === "ask" ? envelope.replyTo : undefined);
     let plan: Plan;
     try {
-      plan = this.#plan(() => this.behavior.decide(this.#state, envelope.message, turn), envelope);
+      plan = this.#decide(envelope);
     } catch (error) {
       return this.#crash(error, envelope);
     }
@@ -297,10 +298,17 @@ export class Activation {
 
   // --- one turn ------------------------------------------------------------------------------------------------------
 
-  /** What the behavior decides. Throws what it throws, its broken promises as well: the actor fails by that, not the node. */
-  #plan(decide: () => readonly unknown[], envelope: Envelope | undefined): Plan {
-    const before = { state: this.#state, notes: this.#notes };
-    return contained(() => planTurn(this.behavior, this.#key, before, decide() as readonly Effect[], envelope));
+  /** What the behavior decides. Throws what the behavior throws, its broken promises as well: it runs contained, so that the
+   *  actor fails by them and not the node. */
+  #decide(envelope: Envelope): Plan {
+    const turn = this.#turn(envelope.from, envelope.type === "ask" ? envelope.replyTo : undefined);
+    enterContainer();
+    try {
+      const effects = this.behavior.decide(this.#state, envelope.message, turn) as readonly Effect[];
+      return planTurn(this.behavior, this.#key, { state: this.#state, notes: this.#notes }, effects, envelope);
+    } finally {
+      leaveContainer();
+    }
   }
 
   #turn(from: Turn["from"], replyTo: ReplyTo | undefined): Turn<unknown> {
@@ -441,7 +449,11 @@ export class Activation {
 
   #recover(): void {
     const turn = this.#turn("node", undefined);
-    const plan = this.#plan(() => this.behavior.recover?.(this.#state, turn) ?? [], undefined);
+    const before = { state: this.#state, notes: this.#notes };
+    const plan = contained(() => {
+      const effects = (this.behavior.recover?.(before.state, turn) ?? []) as readonly Effect[];
+      return planTurn(this.behavior, this.#key, before, effects, undefined);
+    });
     if (plan.events.length > 0) throw new Error("recover persists nothing");
     const wrote = this.#append(plan);
     this.#notes = plan.notes;

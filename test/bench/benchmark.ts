@@ -61,12 +61,14 @@ export interface Row extends Comparison {
   readonly peerFigures: Figures;
 }
 
-/** Runs the targets that the chosen rows need: warm-ups, then the rounds, there and back so that no target is always first. */
+/** Runs the targets that the chosen rows need: warm-ups, then the rounds, there and back so that no target is always first.
+ *  As often as `isEnough` says no of the rows so far, as many rounds follow again. */
 export async function runBenchmark(
   benchmark: Benchmark,
   chosen: readonly RowPlan[],
   rounds: number,
   say: (text: string) => void,
+  isEnough: (rows: readonly Row[]) => boolean = () => true,
 ): Promise<Row[]> {
   const names = Object.keys(benchmark.targets).filter((name) =>
     chosen.some((row) => row.ours === name || row.peers.includes(name)),
@@ -78,12 +80,14 @@ export async function runBenchmark(
       say(`${benchmark.name}: starting ${name}`);
       targets.set(name, await (benchmark.targets[name] as () => Promise<Target>)());
     }
-    for (let round = 1 - benchmark.warmUps; round <= rounds; round += 1) {
+    let planned = rounds;
+    for (let round = 1 - benchmark.warmUps; round <= planned; round += 1) {
       for (const name of round % 2 === 0 ? names : [...names].reverse()) {
-        say(`${benchmark.name}: ${round < 1 ? "warming up" : `round ${round} of ${rounds}`}, ${name}`);
+        say(`${benchmark.name}: ${round < 1 ? "warming up" : `round ${round} of ${planned}`}, ${name}`);
         const figures = await (targets.get(name) as Target).round();
         if (round > 0) measured.get(name)?.push(figures);
       }
+      if (round === planned && !isEnough(chosen.map((plan) => finish(plan, measured)))) planned += rounds;
     }
   } finally {
     for (const target of targets.values()) await target.stop();

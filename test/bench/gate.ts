@@ -6,7 +6,8 @@
  *
  *  Times say nothing on another machine, or on the same one an hour later. So the gate keeps and compares *ratios*: Plexus
  *  against a peer that was measured in the same round, as the rows of the bench are. Each row is the median of its rounds'
- *  ratios, with a *noise*: how far that median may be from the truth (`medianNoise`), measured by the same rounds.
+ *  ratios, with a *noise*: how far that median may be from the truth (`medianNoise`), measured by the same rounds. A row with too
+ *  much noise is measured again and again, until the rounds of all its measurements together say enough, or are `roundsMax`.
  *
  *  A row fails when it is worse than the kept ratio by more than 5 % and the noise of both measurements:
  *
@@ -66,6 +67,8 @@ const toleranceShare = 0.05;
 const noiseShareMax = 0.1;
 /** Of 15 rounds four at each end may be disturbed before the noise grows. */
 const roundsMin = 15;
+/** The noise falls with the root of the rounds: a row is asked for half of what it was after the first ones, and no more. */
+const roundsMax = 60;
 
 /** Compares one row with what is kept of it. */
 export function judge(row: Pick<Row, "row" | "ratio" | "noise" | "better">, kept: Kept | undefined): Verdict {
@@ -100,7 +103,9 @@ async function main(): Promise<number> {
   const verdicts: Verdict[] = [];
   for (const [benchmark, name] of chosen) {
     const plan = benchmark.rows.filter(({ row }) => row === name);
-    const measured = await runBenchmark(benchmark, plan, Math.max(benchmark.rounds, roundsMin), say);
+    const isEnough = (soFar: readonly Row[]): boolean =>
+      soFar.every(({ noise, rounds }) => noise <= noiseShareMax || rounds >= roundsMax);
+    const measured = await runBenchmark(benchmark, plan, Math.max(benchmark.rounds, roundsMin), say, isEnough);
     if (measured.length !== 1) throw new Error(`${benchmark.name} has no row ${name}`);
     verdicts.push(...measured.map((row) => judge(row, kept.rows[name])));
   }
