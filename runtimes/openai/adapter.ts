@@ -48,7 +48,7 @@ const provider: Provider = {
     stream: "sse",
   },
   async list(call) {
-    const rows = listAt(await call.json({ path: "/models" }), "data");
+    const rows = ownRows(listAt(await call.json({ path: "/models" }), "data"));
     return rows.map((row) => ({ model: textAt(row, "id") ?? "", expected: abilitiesOf(row) }));
   },
   describe,
@@ -96,6 +96,14 @@ async function describe(call: Call, { endpoint }: { readonly endpoint: Endpoint 
   if (owner === "vllm") return { ...described, capabilities: [...described.capabilities, "tokenize"] };
   if (owner !== "llamacpp") return described;
   return propsOf(await call.json({ path: `${beside}/props` }), described);
+}
+
+/** The rows of a list that whoever offers the whole server may offer. Another Plexus also lists agents, which are somebody's, and models
+ *  of third servers: two clusters that offered each other those would send a call round for ever. */
+export function ownRows(rows: readonly unknown[]): readonly unknown[] {
+  const isPlexus = rows.some((row) => textAt(row, "owned_by") === "plexus");
+  if (!isPlexus) return rows;
+  return rows.filter((row) => textAt(row, "owned_by") === "plexus" && at(row, "relayed") !== true);
 }
 
 type Able = Described & { readonly capabilities: NonNullable<Described["capabilities"]> };

@@ -40,7 +40,7 @@ import {
 } from "./conversation.ts";
 import { openAiError } from "./errors.ts";
 import { type MediaReader, refuse, wrong } from "./media.ts";
-import type { Listed } from "./models.ts";
+import { factsOf, type Listed } from "./models.ts";
 import { streamed, streams } from "./outgoing.ts";
 import {
   addPost,
@@ -256,11 +256,12 @@ const callOf = (call: ToolCall) => ({
 /** Adds it. */
 export function addChat(surface: Surface): void {
   const { app, at, models } = surface;
-  const row = ({ name, owner }: Listed) => ({
-    id: name,
+  const row = (listed: Listed) => ({
+    id: listed.name,
     object: "model",
     created: Math.floor(models.sinceMs / 1000),
-    owned_by: owner,
+    owned_by: listed.owner,
+    ...factsOf(listed),
   });
   /** Anthropic's clients ask for the same by the same path, and name the version of their interface. */
   const anthropicRow = ({ name }: Listed) => ({

@@ -10,6 +10,7 @@ import {
   type Sampling,
   type UserView,
 } from "../../../protocols/index.ts";
+import { remoteAdapters } from "../../../config/index.ts";
 import { engineOf } from "../../../runtimes/engine.ts";
 import type { Caller } from "../accounts.ts";
 import type { GatewayContext } from "../options.ts";
@@ -23,6 +24,23 @@ export interface Listed {
   readonly owner: string;
   /** Of a model; absent for an agent. */
   readonly info?: ModelInfo;
+}
+
+/** Engines that no path of these interfaces leads to. */
+const unreachable: readonly string[] = ["tokenize", "image-embed"];
+
+/** What is told of a model to those who would have to guess: what it can be asked for here, how much it reads, and whether it is only passed on
+ *  from somewhere else. Whoever offers the models of this cluster leaves the last out: two clusters that offer each other's would go round. */
+export function factsOf({ info }: Pick<Listed, "info">): object {
+  if (info === undefined) return {};
+  const { capabilities, contextTokens, runtime, demonstration } = info;
+  const isRelayed = runtime === "route" || (remoteAdapters as readonly string[]).includes(runtime);
+  return {
+    capabilities: capabilities.filter((one) => !unreachable.includes(one)),
+    ...(contextTokens > 0 && { context_length: contextTokens }),
+    ...(isRelayed && { relayed: true }),
+    ...(demonstration && { demonstration: true }),
+  };
 }
 
 /** What a name stands for: an agent lends its persona, model and settings; its conversation is not touched. */

@@ -11,11 +11,20 @@ import { seeing } from "./seeing.ts";
 const keyName = "PLEXUS_TEST_OTHER_KEY";
 const question = { role: "user", content: "Are you there?" } as const;
 
+/** A model that the other one only passes on. */
+const relayed = { model: "third/gpt", runtime: "openai", capabilities: ["chat"], contextTokens: 8_000, sizeBytes: 0, demonstration: false, state: "ready" } as const; // prettier-ignore
+
 describe("a model on another Plexus", () => {
   let stand: Stand;
   before(async () => {
-    stand = await startStand({ engines: seeing(createEchoRuntime({ clock: createClock() }), () => undefined) });
-    process.env[keyName] = (await stand.signUp("ada")).token;
+    const engines = seeing(createEchoRuntime({ clock: createClock() }), () => undefined);
+    const { generate } = engines;
+    stand = await startStand({
+      engines: { ...engines, generate: { ...generate, models: () => [...generate.models(), relayed] } },
+    });
+    const { token } = await stand.signUp("ada");
+    process.env[keyName] = token;
+    await stand.request("POST", "/api/v1/agents", { token, body: { name: "helper", model: "echo" } });
   });
   after(async () => {
     delete process.env[keyName];
@@ -50,6 +59,30 @@ describe("a model on another Plexus", () => {
       await formed.ended;
       expect(JSON.parse(textOf(formed))).to.deep.equal({ far: false });
     });
+
+  it("says what it can do and how much it reads, so that nobody guesses by its name", async () => {
+    const { model } = await loadRemote({ adapter: "openai", endpoint: endpoint("seeing") });
+    expect(model.capabilities).to.have.members(["chat", "vision", "hearing"]);
+    expect(model.contextTokens).to.equal(4_096);
+    // The echo counts tokens, and there is no path for that.
+    expect((await loadRemote({ adapter: "openai", endpoint: endpoint() })).model.capabilities).not.to.include(
+      "tokenize",
+    );
+  });
+
+  it("is offered whole without what is somebody's agent, and what is passed on from a third", async () => {
+    const token = process.env[keyName] ?? "";
+    const { body } = await stand.request("GET", "/v1/models", { token });
+    const named = (body.data as readonly { readonly id: string }[]).map(({ id }) => id);
+    expect(named).to.include.members(["echo", "third/gpt"]);
+    expect(named.filter((id) => id.startsWith("agent:"))).to.have.length(1);
+    const offered = await listModels({ name: "m", adapter: "openai", path: "", endpoint: endpoint() });
+    expect(offered.map(({ model }) => model)).to.have.members(["echo", "seeing"]);
+    // Who names it gets it.
+    expect((await loadRemote({ adapter: "openai", endpoint: endpoint("third/gpt") })).model.contextTokens).to.equal(
+      8_000,
+    );
+  });
 
   for (const adapter of ["openai", "ollama"])
     it(`embeds, as ${adapter}`, async () => {
