@@ -11,6 +11,9 @@ import type { MeshPort } from "./mesh-port.ts";
 import type { Peer } from "./peer.ts";
 import { placesOf } from "./web-address.ts";
 
+/** How long another node may take to say what it keeps of a response. */
+const responseTimeoutMs = 5_000;
+
 type GatewayOptions = Parameters<typeof createGateway>[0];
 
 /** Opens the gateway. Error: CONFIG_INVALID (port taken, no such address). */
@@ -43,6 +46,15 @@ export function serveClients(
     ...(at.changed && { changed: at.changed }),
     auditCopy: (query) => auditInCopy({ journal, table: peer.table, node }, query),
     name: at.name,
+    responsePeers: {
+      nodes: () => others().map((one) => one.node),
+      read: (other, of) => peer.exchange.call(other, "response.read", of, responseTimeoutMs),
+      end: (other, of) => peer.exchange.call(other, "response.end", of, responseTimeoutMs),
+      serve(own) {
+        peer.exchange.on("response.read", (of) => own.read(of));
+        peer.exchange.on("response.end", (of) => own.end(of));
+      },
+    },
     peers: () => placesOf(others().filter((one) => peer.membership.isUp(one.node))),
     reach: {
       degraded: () => peer.reach.degraded(),

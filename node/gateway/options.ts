@@ -1,4 +1,5 @@
 import type { AuditPage, Degraded, Failure, NodePlace, NodeStatus, Result, ServingRow } from "../../protocols/index.ts";
+import type { MeshAnswer, MeshBody } from "../../protocols/mesh/index.ts";
 import type { Engines } from "../../runtimes/engine.ts";
 import type { ModelRoutes } from "../cluster/model-routes.ts";
 
@@ -71,11 +72,26 @@ export interface GatewayOptions {
   changed?(action: string, facts: Readonly<Record<string, string>>, by: string): void;
   /** A page of the audit as the copy on this node has it; undefined: there is none here. Absent: there never is. */
   auditCopy?(query: { readonly before?: number; readonly limit?: number }): Promise<AuditPage | undefined>;
+  /** Responses that other nodes keep; absent: there are no other nodes. */
+  readonly responsePeers?: ResponsePeers;
   /** The other nodes that are up and serve clients: where a client may go on when this node is gone. Absent: none. */
   peers?(): readonly NodePlace[];
   /** Whether this node is cut off from what it needs. Absent: nobody can say. */
   readonly reach?: ReachPort;
   readonly limits?: Partial<GatewayLimits>;
+}
+
+/** Responses of `/v1/responses` on other nodes. Errors of a call: NOT_FOUND, TOO_LARGE, those of the way (UNREACHABLE, PEER_LOST). */
+export interface ResponsePeers {
+  /** The other members. */
+  nodes(): readonly string[];
+  read(node: string, of: MeshBody<"response.read">): Promise<Result<MeshAnswer<"response.read">>>;
+  end(node: string, of: MeshBody<"response.end">): Promise<Result<MeshAnswer<"response.end">>>;
+  /** Answers the others. Called once. */
+  serve(own: {
+    read(of: MeshBody<"response.read">): Result<MeshAnswer<"response.read">>;
+    end(of: MeshBody<"response.end">): Result<MeshAnswer<"response.end">>;
+  }): void;
 }
 
 /** What is told to the clients of a node that is cut off from what it needs. */

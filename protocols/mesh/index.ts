@@ -9,6 +9,7 @@ import { membershipMessages } from "./membership.ts";
 import { modelMessages } from "./models.ts";
 import { placementMessages } from "./placement.ts";
 import { replicationMessages } from "./replication.ts";
+import { responseMessages } from "./responses.ts";
 import { routingMessages } from "./routing.ts";
 
 export type { Channel } from "./channel.ts";
@@ -25,6 +26,7 @@ export const meshMessages = {
   ...modelMessages,
   ...placementMessages,
   ...replicationMessages,
+  ...responseMessages,
   ...routingMessages,
 } as const;
 

@@ -143,6 +143,17 @@ describe("the role ai in a cluster of real processes", () => {
     expect(await ask("one")).to.include({ end: "complete" });
     expect([await answersOf(north), await answersOf(south)]).to.deep.equal([0, 1]);
     expect([await hostsOf(north), await hostsOf(south)]).to.deep.equal([0, 1]);
+    // A response is kept by the node that answered, and found, continued and forgotten at each.
+    const respond = (node: NodeProcess, more: object) =>
+      node.http("POST", "/v1/responses", { model: "echo", ...more }, token);
+    const answered = (await respond(north, { input: "red" })).body as { readonly id: string };
+    const at = `/v1/responses/${answered.id}`;
+    expect((await south.http("GET", at, undefined, token)).body).to.deep.equal(answered);
+    expect((await south.http("GET", at, undefined, await south.signUp("eve"))).status).to.equal(404);
+    expect((await respond(south, { input: "blue", previous_response_id: answered.id })).status).to.equal(200);
+    expect((await south.http("DELETE", at, undefined, token)).status).to.equal(200);
+    expect((await respond(north, { input: "blue", previous_response_id: answered.id })).status).to.equal(400);
+
     const rows = await until("the models are on record", async () => {
       const members = await cluster.members();
       expect(members.map(({ name, models }) => [name, ...models])).to.have.deep.members([["north"], ["south", "echo"]]);
@@ -159,7 +170,7 @@ describe("the role ai in a cluster of real processes", () => {
       expect(await hostsOf(south)).to.equal(0);
     });
     expect(await ask("two")).to.include({ end: "complete" });
-    expect([await answersOf(north), await answersOf(south)]).to.deep.equal([1, 1]);
+    expect([await answersOf(north), await answersOf(south)]).to.deep.equal([1, 3]);
 
     await setRoles("north", "manager,chat,gateway");
     await until("nobody serves", async () => expect(await modelsAt(north)).to.deep.equal([]));

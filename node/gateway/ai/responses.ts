@@ -31,10 +31,10 @@ import {
   type Unsupported,
   type Wanted,
 } from "./conversation.ts";
-import { createKept } from "./kept.ts";
 import { type MediaReader, refuse } from "./media.ts";
 import { streamed, streams } from "./outgoing.ts";
 import { writeResponse, type ResponseState } from "./response-events.ts";
+import { createKeptResponses, type KeptResponse } from "./responses-kept.ts";
 import {
   addPost,
   checkMessages,
@@ -173,29 +173,11 @@ function checkContinued({ messages, ...others }: Wanted, at: GatewayContext): vo
 }
 
 /** A response that may be asked for again. */
-interface KeptResponse {
-  readonly response: ResponseState;
-  /** What it was asked, with ids. */
-  readonly input: readonly Item[];
-  /** All items before its own input. */
-  readonly before: readonly Item[];
-  /** Ends it, while it is under way; with `forget` nothing of it is kept. */
-  readonly cancel?: (how?: { readonly forget: boolean }) => void;
-}
-
 /** Adds them. */
 export function addResponses(surface: Surface): void {
   const { app, at } = surface;
-  const kept = createKept<KeptResponse>(at.limits, () => at.clock.nowMs());
+  const kept = createKeptResponses(at);
   const tags = ["openai"];
-
-  const bytesOf = (one: KeptResponse): number => JSON.stringify([one.before, one.input, one.response]).length;
-
-  const find = (user: string, id: string): KeptResponse => {
-    const found = kept.get(user, id);
-    if (found === undefined) throw new PlexusError(failure("NOT_FOUND", { response: id.slice(0, 128) }));
-    return found;
-  };
 
   function itemsOf(body: Body): readonly Item[] {
     const given: readonly Item[] =
@@ -249,7 +231,7 @@ export function addResponses(surface: Surface): void {
       ? ((body as Fields)["reasoning"] as Fields)
       : {};
     return {
-      id: newId(at, "resp_"),
+      id: kept.newId(),
       object: "response",
       created_at: nowSeconds(at),
       completed_at: null,
@@ -300,9 +282,12 @@ export function addResponses(surface: Surface): void {
       const keep = body.store !== false;
       const inBackground = body.background === true;
       if (inBackground && !keep) refuse("/background", "needs store: who would find the response?");
-      const earlier = isAbsent(body.previous_response_id) ? undefined : kept.get(user, body.previous_response_id);
-      if (!isAbsent(body.previous_response_id) && earlier === undefined)
-        refuse("/previous_response_id", "not found: responses are kept for a while, on the node that answered; send the conversation again");
+      const earlier = isAbsent(body.previous_response_id)
+        ? undefined
+        : await kept.find(user, body.previous_response_id).catch((error: unknown) => {
+            if (failureOf(error).code !== "NOT_FOUND") throw error;
+            return refuse("/previous_response_id", "not found: responses are kept for a while, by the node that answered; send the conversation again");
+          });
       if (earlier?.response.status === "in_progress")
         refuse("/previous_response_id", "this response is not complete yet");
       const before = earlier === undefined ? [] : [...earlier.before, ...earlier.input, ...earlier.response.output];
@@ -319,7 +304,7 @@ export function addResponses(surface: Surface): void {
       const generate = await generator(surface, mine, body.model, wanted);
       const max = at.limits.responsePersonBytesMax;
       // Nobody could find what is too large to be kept.
-      if (inBackground && bytesOf({ response: state, input, before }) > max)
+      if (inBackground && kept.bytesOf({ response: state, input, before }) > max)
         throw new PlexusError(failure("TOO_LARGE", { limit: "responsePersonBytesMax", max }));
       let forgotten = false;
       const cancel: NonNullable<KeptResponse["cancel"]> = ({ forget } = { forget: false }) => {
@@ -328,15 +313,14 @@ export function addResponses(surface: Surface): void {
       };
       const remember = (response: ResponseState, ending?: KeptResponse["cancel"]): void => {
         if (!keep) return;
-        const one: KeptResponse = { response, input, before, ...(ending && { cancel: ending }) };
-        kept.put(user, response.id, one, bytesOf(one));
+        kept.put(user, { response, input, before, ...(ending && { cancel: ending }) });
       };
       const run = async (say: (event: Fields & { readonly type: string }) => void): Promise<ResponseState> => {
         const writer = writeResponse(state, { say, newId: (prefix) => newId(at, prefix), wanted });
         const end = (answer: EngineAnswer<"generate"> | Failure): ResponseState => {
           const response = writer.end(answer, nowSeconds(at), ended.signal.aborted);
           // A client that went away in the middle knows no id to ask for.
-          if (forgotten || (asking.signal.aborted && !inBackground)) kept.delete(user, response.id);
+          if (forgotten || (asking.signal.aborted && !inBackground)) kept.drop(user, response.id);
           else remember(response);
           return response;
         };
@@ -347,7 +331,7 @@ export function addResponses(surface: Surface): void {
         } catch (error) {
           const reason = failureOf(error);
           if (!writer.begun && !inBackground) {
-            kept.delete(user, state.id);
+            kept.drop(user, state.id);
             throw error;
           }
           return end(reason);
@@ -381,21 +365,20 @@ export function addResponses(surface: Surface): void {
 
   app.get<Params & { Querystring: Record<string, string> }>("/v1/responses/:id", about("A response that is kept"), async (request) => {
     if (request.query["stream"] === "true") refuse("/stream", "a response is not streamed again; leave it out");
-    return find(callerOf(request).user, request.params.id).response;
+    return (await kept.find(callerOf(request).user, request.params.id)).response;
   }); // prettier-ignore
 
   app.delete<Params>("/v1/responses/:id", about("Forgets a response"), async (request) => {
     const { user } = callerOf(request);
-    find(user, request.params.id).cancel?.({ forget: true });
-    kept.delete(user, request.params.id);
+    await kept.end(user, request.params.id, true);
     return { id: request.params.id, object: "response", deleted: true };
   });
 
   app.post<Params>("/v1/responses/:id/cancel", about("Ends a response that is under way"), async (request) => {
     const { user } = callerOf(request);
-    const { response, cancel } = find(user, request.params.id);
-    if (cancel === undefined) return response;
-    cancel();
+    const { response } = await kept.find(user, request.params.id);
+    if (response.status !== "in_progress") return response;
+    await kept.end(user, request.params.id, false);
     return { ...response, status: "cancelled" };
   });
 
@@ -410,7 +393,7 @@ export function addResponses(surface: Surface): void {
     { ...items, schema: { ...items.schema, querystring: page } },
     async (request) => {
       const { after, limit = 20, order = "desc" } = request.query;
-      const { before, input } = find(callerOf(request).user, request.params.id);
+      const { before, input } = await kept.find(callerOf(request).user, request.params.id);
       const all = order === "asc" ? [...before, ...input] : [...before, ...input].toReversed();
       const from = after === undefined ? 0 : all.findIndex((one) => one["id"] === after) + 1;
       const data = all.slice(from, from + limit);

@@ -1,14 +1,21 @@
 /** The cases of the Open Responses specification, made from what its OpenAPI description demands, and OpenAI's client on top. */
 import { expect } from "chai";
+import { randomBytes } from "node:crypto";
 import OpenAI from "openai";
 import { Type, type TSchema } from "typebox";
 import { Value } from "typebox/value";
 import type { EngineName, EngineRequest } from "../../../../protocols/index.ts";
 import { createClock } from "../../../../node/platform/index.ts";
 import { createKept } from "../../../../node/gateway/ai/kept.ts";
+import {
+  createKeptResponses,
+  type KeptResponse,
+  type KeptResponses,
+} from "../../../../node/gateway/ai/responses-kept.ts";
 import { createEchoRuntime, type EchoRuntime } from "../../../../runtimes/index.ts";
 import { failed as failedSaid, text as textSaid } from "../../../said.ts";
-import { failure } from "../../../../protocols/index.ts";
+import { failure, failureOf, refused, wireLimits, type Result } from "../../../../protocols/index.ts";
+import { gatewayLimits } from "../../../../node/gateway/limits.ts";
 import { startStand, type Stand } from "../stand.ts";
 import { seeing } from "./seeing.ts";
 
@@ -431,6 +438,62 @@ describe("gateway: responses", () => {
       expect(answer.error.message).to.match(says);
     });
 });
+
+describe("gateway: responses that other nodes keep", () => {
+  type Peers = NonNullable<Parameters<typeof createKeptResponses>[0]["responsePeers"]>;
+  type Served = Parameters<Peers["serve"]>[0];
+  /** Two nodes that ask each other; `away` are not reached. */
+  function pair(): { readonly nodes: Readonly<Record<"one" | "two", KeptResponses>>; readonly away: Set<string> } {
+    const served = new Map<string, Served>();
+    const away = new Set<string>();
+    const start = (node: string, other: string): KeptResponses => {
+      const asked = <T>(to: string, answer: (own: Served) => Result<T>) =>
+        Promise.resolve(away.has(to) ? refused(failure("UNREACHABLE", { node: to })) : answer(served.get(to) as Served));
+      const responsePeers: Peers = {
+        nodes: () => [other],
+        read: (to, of) => asked(to, (own) => own.read(of)),
+        end: (to, of) => asked(to, (own) => own.end(of)),
+        serve: (own) => void served.set(node, own),
+      };
+      const random = { bytes: (count: number) => randomBytes(count) };
+      return createKeptResponses({ node, clock: createClock(), random, limits: gatewayLimits, responsePeers } as never);
+    };
+    return { nodes: { one: start("one", "two"), two: start("two", "one") }, away };
+  }
+  const coded = (work: Promise<unknown>) => work.then(() => "done", (error: unknown) => failureOf(error).code);
+  const one = (id: string, text = "hello", status = "completed") =>
+    ({ response: { id, status }, input: [{ text }], before: [] }) as unknown as KeptResponse;
+
+  it("are found, continued and forgotten at each, by their person alone", async () => {
+    const { nodes, away } = pair();
+    const id = nodes.one.newId();
+    nodes.one.put("ada", one(id));
+    expect(await nodes.two.find("ada", id)).to.deep.equal(one(id));
+    expect(await coded(nodes.two.find("eve", id))).to.equal("NOT_FOUND");
+    expect(await coded(nodes.two.end("eve", id, true))).to.equal("NOT_FOUND");
+    for (const other of [`resp_00000000_${"x".repeat(8)}`, "resp_", "x", nodes.two.newId()])
+      expect(await coded(nodes.two.find("ada", other)), other).to.equal("NOT_FOUND");
+    away.add("one");
+    expect(await coded(nodes.two.find("ada", id))).to.equal("UNREACHABLE");
+    expect(await coded(nodes.one.find("ada", id))).to.equal("done");
+    away.clear();
+    await nodes.two.end("ada", id, true);
+    expect(await coded(nodes.one.find("ada", id))).to.equal("NOT_FOUND");
+  });
+
+  it("are ended where they are under way, and refused when they are too large for the way", async () => {
+    const { nodes } = pair();
+    const ended: unknown[] = [];
+    const [running, large] = [nodes.one.newId(), nodes.one.newId()];
+    nodes.one.put("ada", { ...one(running, "hello", "in_progress"), cancel: (how) => ended.push(how) });
+    expect(await nodes.two.find("ada", running)).to.have.nested.property("response.status", "in_progress");
+    await nodes.two.end("ada", running, false);
+    expect(ended).to.deep.equal([{ forget: false }]);
+    nodes.one.put("ada", one(large, "x".repeat(wireLimits.peerMessageBytesMax)));
+    expect(await coded(nodes.one.find("ada", large))).to.equal("done");
+    expect(await coded(nodes.two.find("ada", large))).to.equal("TOO_LARGE");
+  });
+}); // prettier-ignore
 
 describe("gateway: responses that are kept", () => {
   const kept = (now: { ms: number }) =>

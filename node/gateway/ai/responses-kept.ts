@@ -1,0 +1,105 @@
+/** Responses that may be asked for again, continued or ended, whichever node a program speaks to: the one that answered keeps them, and
+ *  a response's id says which node that was.
+ *
+ *      resp_<8 hexadecimal digits of the node>_<random>
+ *
+ *  Invariant: a response is found by its person alone, on its own node as from another. It ends with its node. */
+import { createHash } from "node:crypto";
+import { failure, ok, PlexusError, refused, wireLimits, type Result } from "../../../protocols/index.ts";
+import type { GatewayContext, ResponsePeers } from "../options.ts";
+import { randomId } from "../tokens.ts";
+import type { Fields } from "./conversation.ts";
+import { createKept } from "./kept.ts";
+import type { ResponseState } from "./response-events.ts";
+
+/** A response with all that it takes to continue it. */
+export interface KeptResponse {
+  readonly response: ResponseState;
+  /** What it was asked, with ids. */
+  readonly input: readonly Fields[];
+  /** All items before its own input. */
+  readonly before: readonly Fields[];
+  /** Ends it, while it is under way here; with `forget` nothing of it is kept. */
+  readonly cancel?: (how?: { readonly forget: boolean }) => void;
+}
+
+/** Those of all nodes. */
+export interface KeptResponses {
+  /** The id of a response that this node is about to answer. */
+  newId(): string;
+  bytesOf(one: KeptResponse): number;
+  /** Keeps one of this node's own, unless it is too large for its person. */
+  put(user: string, one: KeptResponse): void;
+  /** Forgets one of this node's own. */
+  drop(user: string, id: string): void;
+  /** Errors: NOT_FOUND, UNREACHABLE (its node is away), TOO_LARGE for the way between nodes. */
+  find(user: string, id: string): Promise<KeptResponse>;
+  /** Ends it if it is under way; with `forget` nothing of it is kept. Errors as of `find`. */
+  end(user: string, id: string, forget: boolean): Promise<void>;
+}
+
+/** The part of a response's id that names a node. */
+const markOf = (node: string): string => createHash("sha256").update(node).digest("hex").slice(0, 8);
+
+const unknown = (id: string): PlexusError => new PlexusError(failure("NOT_FOUND", { response: id.slice(0, 128) }));
+
+/** Makes them, none yet, and serves this node's to the others. */
+export function createKeptResponses(at: GatewayContext): KeptResponses {
+  const own = createKept<KeptResponse>(at.limits, () => at.clock.nowMs());
+  const mark = markOf(at.node);
+
+  const bytesOf = (one: KeptResponse): number => JSON.stringify([one.before, one.input, one.response]).length;
+
+  const endHere = (user: string, id: string, forget: boolean): boolean => {
+    const found = own.get(user, id);
+    found?.cancel?.({ forget });
+    return forget ? own.delete(user, id) : found !== undefined;
+  };
+
+  /** The other node that has it, by its id. */
+  const peersOf = (id: string): { readonly peers: ResponsePeers; readonly node: string } | undefined => {
+    const named = /^resp_([0-9a-f]{8})_/.exec(id)?.[1];
+    if (named === mark || at.responsePeers === undefined) return undefined;
+    const node = at.responsePeers.nodes().find((one) => markOf(one) === named);
+    return node === undefined ? undefined : { peers: at.responsePeers, node };
+  };
+
+  at.responsePeers?.serve({
+    read({ user, id }): Result<{ readonly kept: Uint8Array }> {
+      const found = own.get(user, id);
+      if (found === undefined) return refused(failure("NOT_FOUND", { response: id }));
+      const { cancel: _, ...said } = found;
+      const kept = Buffer.from(JSON.stringify(said));
+      const { peerMessageBytesMax } = wireLimits;
+      // Beside the bytes there is only their frame.
+      return kept.length > peerMessageBytesMax - 1_024
+        ? refused(failure("TOO_LARGE", { bodyBytes: kept.length, peerMessageBytesMax }))
+        : ok({ kept });
+    },
+    end: ({ user, id, forget }) =>
+      endHere(user, id, forget) ? ok(null) : refused(failure("NOT_FOUND", { response: id })),
+  });
+
+  return {
+    newId: () => `resp_${mark}_${randomId(at.random)}`,
+    bytesOf,
+    put: (user, one) => void own.put(user, one.response.id, one, bytesOf(one)),
+    drop: (user, id) => void own.delete(user, id),
+    async find(user, id) {
+      const here = own.get(user, id);
+      if (here !== undefined) return here;
+      const elsewhere = peersOf(id);
+      if (elsewhere === undefined) throw unknown(id);
+      const answer = await elsewhere.peers.read(elsewhere.node, { user, id });
+      if (!answer.ok) throw new PlexusError(answer.error);
+      return JSON.parse(Buffer.from(answer.value.kept).toString("utf8")) as KeptResponse;
+    },
+    async end(user, id, forget) {
+      if (endHere(user, id, forget)) return;
+      const elsewhere = peersOf(id);
+      if (elsewhere === undefined) throw unknown(id);
+      const answer = await elsewhere.peers.end(elsewhere.node, { user, id, forget });
+      if (!answer.ok) throw new PlexusError(answer.error);
+    },
+  };
+}
