@@ -105,8 +105,8 @@ export function modelFromText(text: string): ModelEntry {
   const [, adapter, url = "", there] = /^([a-z]+)\+(https?:\/\/[^#,]*)(?:#([^,]*))?/.exec(text) ?? [];
   if (adapter === undefined) {
     const [file, name] = splitAt(text, ",");
-    const last = file.split("/").at(-1) ?? file;
-    return { path: file, name: name === "" ? asName(last.replace(/\.gguf$/i, "")) : name };
+    const last = file.replace(/\/+$/, "").split("/").at(-1) ?? file;
+    return { path: file, name: name === "" ? asName(last.replace(/\.(?:gguf|onnx)$/i, "")) : name };
   }
   const [name, key] = splitAt(splitAt(text, ",")[1], ",");
   return {

@@ -8,11 +8,12 @@ import { gemini } from "./gemini/adapter.ts";
 import { kserve } from "./kserve/adapter.ts";
 import { llama } from "./llama/adapter.ts";
 import { memoryBudgetBytes, readMachine, type Machine } from "./machine.ts";
+import { onnx } from "./onnx/adapter.ts";
 import { ollama } from "./ollama/adapter.ts";
 import { openai } from "./openai/adapter.ts";
 
 /** In the order in which they are asked whether a configured model is theirs. */
-const adapters: readonly Adapter[] = [echo, openai, ollama, anthropic, gemini, kserve, llama];
+const adapters: readonly Adapter[] = [echo, openai, ollama, anthropic, gemini, kserve, onnx, llama];
 
 /** The adapter of a model. */
 export function adapterOf({ adapter: name }: Pick<ModelSpec, "adapter">): Adapter {

@@ -18,7 +18,7 @@
  *  `admission.ts` is the part every adapter shares: a bounded queue per model in which people take turns, timeouts from the moment
  *  of asking, and the promise that each generation ends exactly once. Beyond it, all that decides is pure and apart from processes:
  *  `fair-queue.ts`, `class-queue.ts`, `memory.ts`, `stop-strings.ts`, `coalescer.ts`, `answer.ts`, `gguf.ts`, `machine.ts`,
- *  `host/supervision.ts`, `llama/plan.ts`, `llama/measure.ts`, `llama/detokenizer.ts`, `schema.ts`, `wrong-request.ts`,
+ *  `host/supervision.ts`, `llama/plan.ts`, `measure.ts`, `detokenizer.ts`, `schema.ts`, `wrong-request.ts`,
  *  `llama/grammar.ts`, `llama/calls.ts`, `llama/form.ts`, `llama/thoughts.ts`.
  *
  *  Cancelling is a message and takes effect within one token. A thread is never ended while it works; a host that does not

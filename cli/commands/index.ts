@@ -62,6 +62,11 @@ export const commandRows: readonly CommandRow[] = [
     load: () => import("./gpu.ts"),
   },
   {
+    name: "onnx",
+    says: "Install ONNX Runtime, which models of ONNX need, or remove it.",
+    load: () => import("./onnx.ts"),
+  },
+  {
     name: "audit",
     says: "Show what was done to the cluster, when and by whom, newest first.",
     load: () => import("./audit.ts"),

@@ -89,7 +89,7 @@ export async function openModels(
   };
 }
 
-/** What is loaded: the models of the configuration first, and those of a server that is configured whole, and those of the store that llama.cpp reads and whose name is free. */
+/** What is loaded: the models of the configuration first, and those of a server that is configured whole, and those of the store whose name is free. */
 export function servedModels(
   config: Pick<Config, "models" | "contextTokens" | "gpu">,
   store: Pick<ModelStore, "list" | "damaged" | "pathOf">,
@@ -101,7 +101,7 @@ export function servedModels(
   const taken = new Set(configured.map(({ name }) => name));
   const damaged = new Set(store.damaged());
   const isServed = ({ name, card }: StoredModel): boolean =>
-    card.kind === "model" && card.format === "gguf" && !taken.has(name) && !damaged.has(name);
+    card.kind === "model" && !taken.has(name) && !damaged.has(name);
   const stored = store.list().filter(isServed);
   return [...configured, ...stored.map((model) => modelSpec({ name: model.name, path: store.pathOf(model) }, config))];
 }

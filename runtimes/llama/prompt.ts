@@ -18,7 +18,7 @@ import {
 import { setImmediate } from "node:timers/promises";
 import type { ChatMessage, Tool } from "../../protocols/index.ts";
 import type { CallSyntax } from "./calls.ts";
-import { tokensBeyond } from "./measure.ts";
+import { tokensBeyond } from "../measure.ts";
 import type { ThoughtMarks } from "./thoughts.ts";
 
 export interface Prompt {

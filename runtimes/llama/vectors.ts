@@ -14,7 +14,7 @@ import {
   type RerankRequest,
 } from "../../protocols/index.ts";
 import type { Ended, Flow } from "../adapter.ts";
-import { tokensBeyond } from "./measure.ts";
+import { tokensBeyond } from "../measure.ts";
 
 /** What a text takes, or why it does not fit. */
 type Measured = { readonly tokens: number } | { readonly error: Failure };

@@ -29,7 +29,7 @@ import { createAnswer } from "../answer.ts";
 import { runtimeLimits } from "../limits.ts";
 import { createStopMatcher } from "../stop-strings.ts";
 import { isFit, readCalls, triggersOf, type CallSyntax } from "./calls.ts";
-import { createDetokenizer } from "./detokenizer.ts";
+import { createDetokenizer } from "../detokenizer.ts";
 import { formOf, type Form } from "./form.ts";
 import { Gate } from "./gate.ts";
 import type { Prompt, PromptRenderer, TooLong } from "./prompt.ts";

@@ -5,7 +5,8 @@ import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { installGpu, removeGpu, showGpu, type GpuPlace } from "../../../cli/gpu.ts";
+import { installGpu, removeGpu, showGpu } from "../../../cli/gpu.ts";
+import type { PackagePlace } from "../../../cli/npm.ts";
 import type { Output } from "../../../cli/output.ts";
 import { codeOf } from "../../conformance/directory.ts";
 
@@ -33,7 +34,7 @@ function registry(folder: string, version: string, withBuilds: boolean): Promise
 describe("plexus gpu", function () {
   this.timeout(60_000);
   let folder: string;
-  let place: GpuPlace;
+  let place: PackagePlace;
   let printed: string[];
   const output = { print: (line: string) => void printed.push(line) } as unknown as Output;
   const at = (name: string, ...more: string[]) => join(place.modules, "@node-llama-cpp", name, ...more);

@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import fc from "fast-check";
-import { createDetokenizer } from "../../../runtimes/llama/detokenizer.ts";
+import { createDetokenizer } from "../../../runtimes/detokenizer.ts";
 
 /** Tokens are pieces of UTF-8, cut anywhere; what is incomplete reads as U+FFFD, as in the native library. */
 const decode = (tokens: readonly Buffer[]): string => Buffer.concat(tokens).toString("utf8");

@@ -1,7 +1,7 @@
 import { expect } from "chai";
 import fc from "fast-check";
 import { runtimeLimits } from "../../../runtimes/index.ts";
-import { tokensBeyond } from "../../../runtimes/llama/measure.ts";
+import { tokensBeyond } from "../../../runtimes/measure.ts";
 
 const piece = runtimeLimits.measuredCharsMax;
 

@@ -4,7 +4,7 @@
  *  text is counted in pieces, with a pause after each, and no further than to the first token too many. Where a piece ends in
  *  the middle of a word, the count is a few tokens more than that of the whole text: so much is forgiven, and what is close
  *  is counted whole in the end. */
-import { runtimeLimits } from "../limits.ts";
+import { runtimeLimits } from "./limits.ts";
 
 /** Tokens that the end of a piece may add. */
 const tokensPerCut = 8;

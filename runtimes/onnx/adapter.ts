@@ -1,0 +1,34 @@
+/** ONNX models on ONNX Runtime: they embed and rank. */
+import type { Adapter } from "../adapter.ts";
+import { capabilitiesBy, isOnnx, lookAt, type OnnxFound } from "./folder.ts";
+import { missingPackages } from "./library.ts";
+import { planLoad } from "./plan.ts";
+
+/** The row of ONNX. */
+export const onnx: Adapter<OnnxFound> = {
+  name: "onnx",
+  capabilities: [...new Set(Object.values(capabilitiesBy).flat())],
+  threaded: true,
+  claims: ({ path }) => isOnnx(path),
+  can({ path }) {
+    try {
+      const look = lookAt(path);
+      return look.type === "fine" ? capabilitiesBy[look.found.purpose] : undefined;
+    } catch {
+      // Why the files cannot be read is said when it is to be loaded.
+      return undefined;
+    }
+  },
+  inspect({ path }) {
+    const look = lookAt(path);
+    const missing = missingPackages();
+    return look.type === "fine" && missing !== undefined ? { ...look, type: "refused", reason: missing } : look;
+  },
+  plan: planLoad,
+  async load(spec, plan) {
+    // The native library takes a while to read, and only the thread that runs the model may have it.
+    const { loadOnnx } = await import("./onnx.ts");
+    return loadOnnx(spec, plan);
+  },
+  label: () => undefined,
+};

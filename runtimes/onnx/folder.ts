@@ -1,0 +1,202 @@
+/** What an ONNX model is: its graphs and what lies beside them, found without native code.
+ *
+ *      root/  config.json  tokenizer.json  tokenizer_config.json  1_Pooling/config.json  …
+ *             model.onnx, or encoder_model.onnx and decoder_model_merged.onnx, or text_model.onnx and vision_model.onnx
+ *             onnx/ …                                           the same graphs, as repositories have them
+ *
+ *  No field of a graph says what it is for. What it takes and gives does, together with its settings. */
+import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
+import type { Capability } from "../../protocols/index.ts";
+import { withFile } from "../store/bytes.ts";
+import { inspectOnnx, type OnnxFacts } from "../store/onnx.ts";
+import { onnxLimits } from "./limits.ts";
+
+/** What a model is for. */
+export type Purpose = "embed" | "rerank";
+
+/** What a model that is for it can do. */
+export const capabilitiesBy: { readonly [Each in Purpose]: readonly Capability[] } = {
+  embed: ["embed", "tokenize"],
+  rerank: ["rerank", "tokenize"],
+};
+
+/** The settings of a model: JSON of its folder that nobody has checked. */
+export type Settings = Readonly<Record<string, unknown>>;
+
+/** What a graph does in its model. */
+export type Part = "model" | "encoder" | "decoder";
+
+/** A model on the disk. */
+export interface OnnxFound {
+  readonly purpose: Purpose;
+  /** Where its settings and its vocabulary are. */
+  readonly root: string;
+  readonly graphs: { readonly [Each in Part]?: string };
+  readonly config: Settings;
+  readonly parameters: number;
+  /** What it was made for; undefined: nothing says. */
+  readonly contextTokens: number | undefined;
+}
+
+/** What a folder holds, or why it is no model that is served. */
+export type Look =
+  | { readonly type: "fine"; readonly found: OnnxFound; readonly fileBytes: number }
+  | { readonly type: "refused"; readonly reason: string; readonly fileBytes: number };
+
+/** Looks at a model: at a graph, or a folder that has one. Throws what the file system throws. */
+export function lookAt(path: string): Look {
+  const chosen = chooseGraphs(graphsUnder(path), path);
+  if ("refused" in chosen) return { type: "refused", reason: chosen.refused, fileBytes: 0 };
+  const { root, graphs } = chosen;
+  const facts = new Map<Part, OnnxFacts>();
+  let fileBytes = 0;
+  for (const [part, file] of Object.entries(graphs) as [Part, string][]) {
+    const verdict = withFile(file, inspectOnnx);
+    fileBytes += statSync(file).size;
+    if (verdict.type === "refused") return { type: "refused", reason: `${basename(file)}: ${verdict.reason}`, fileBytes };
+    facts.set(part, verdict.facts);
+    for (const { location, offset, length = 0 } of verdict.facts.externals) {
+      const beside = join(dirname(file), location);
+      if (!existsSync(beside)) return { type: "refused", reason: `its file ${location} is missing`, fileBytes };
+      const { size } = statSync(beside);
+      fileBytes += size;
+      if (offset + length > size) return { type: "refused", reason: `a tensor reaches beyond the end of ${location}`, fileBytes }; // prettier-ignore
+    }
+  }
+  const config = readSettings(join(root, "config.json")) ?? {};
+  const purpose = purposeOf(facts, config);
+  if (typeof purpose === "object") return { type: "refused", reason: purpose.refused, fileBytes };
+  if (!existsSync(join(root, "tokenizer.json"))) return { type: "refused", reason: "its file tokenizer.json is missing", fileBytes };
+  const parameters = [...facts.values()].reduce((sum, one) => sum + one.parameters, 0);
+  const found = { purpose, root, graphs, config, parameters, contextTokens: contextOf(root, config) };
+  return { type: "fine", found, fileBytes };
+} // prettier-ignore
+
+/** What a graph's name says of its part; the rest of the name is which of several equal ones it is: `_quantized`. */
+const names: readonly (readonly [part: Part, name: string])[] = [
+  ["encoder", "encoder_model"],
+  ["decoder", "decoder_model_merged"],
+  ["decoder", "decoder_model"],
+  ["model", "model"],
+];
+/** Of several equal graphs, without a wish. */
+const preferred = ["", "_quantized", "_int8", "_uint8", "_q8", "_fp16"];
+
+/** Which graphs make up the model. `asked` is one of them, or a folder. Pure. */
+export function chooseGraphs(
+  graphs: readonly string[],
+  asked: string,
+): { readonly root: string; readonly graphs: OnnxFound["graphs"] } | { readonly refused: string } {
+  const stemOf = (path: string): string => basename(path).replace(/\.onnx$/i, "");
+  const read = graphs.map((path) => {
+    const stem = stemOf(path);
+    const [part, name] = names.find(([, one]) => stem === one || stem.startsWith(`${one}_`)) ?? ["model", stem];
+    return { path, part, name, sort: stem.slice(name.length) };
+  });
+  const wanted = read.find(({ path }) => path === asked);
+  const sorts = wanted === undefined ? [...preferred, ...read.map(({ sort }) => sort)] : [wanted.sort];
+  const take = (name: string): string | undefined => {
+    const same = read.filter((one) => one.name === name);
+    const sort = sorts.find((each) => same.some((one) => one.sort === each));
+    return same.find((one) => one.sort === sort)?.path;
+  };
+  const encoder = take("encoder_model");
+  const decoder = take("decoder_model_merged") ?? take("decoder_model");
+  const [first] = graphs;
+  const rootOf = (path: string): string => {
+    const folder = dirname(path);
+    const above = dirname(folder);
+    return basename(folder) === "onnx" && !existsSync(join(folder, "config.json")) && existsSync(join(above, "config.json")) ? above : folder; // prettier-ignore
+  };
+  if (encoder !== undefined && decoder !== undefined && wanted?.part !== "model")
+    return { root: rootOf(encoder), graphs: { encoder, decoder } };
+  if (wanted !== undefined && wanted.part !== "model") return { refused: `the other half of ${basename(asked)} is not beside it` }; // prettier-ignore
+  const model = wanted?.path ?? take("model") ?? (read.length === 1 ? first : undefined);
+  if (model !== undefined) return { root: rootOf(model), graphs: { model } };
+  return { refused: first === undefined ? "there is no ONNX file in it" : "there are several ONNX files in it: name one" };
+} // prettier-ignore
+
+/** The graphs beside a graph, or in a folder. Throws what the file system throws. */
+function graphsUnder(path: string): readonly string[] {
+  const folder = statSync(path).isDirectory() ? path : dirname(path);
+  const inside = (at: string): readonly string[] =>
+    readdirSync(at)
+      .filter((name) => /\.onnx$/i.test(name))
+      .map((name) => join(at, name))
+      .toSorted();
+  const here = inside(folder);
+  const deeper = join(folder, "onnx");
+  return here.length > 0 || !existsSync(deeper) ? here : inside(deeper);
+}
+
+/** Whether a path is a model of ONNX: a graph, or a folder with one. */
+export function isOnnx(path: string): boolean {
+  if (/\.onnx$/i.test(path)) return true;
+  try {
+    return statSync(path).isDirectory() && graphsUnder(path).length > 0;
+  } catch {
+    // Why it cannot be read is said when it is to be loaded.
+    return false;
+  }
+}
+
+/** What a model is for, by what its graphs take and give; or why it is not served. Pure. */
+export function purposeOf(
+  facts: ReadonlyMap<Part, Pick<OnnxFacts, "inputs" | "outputs">>,
+  config: Settings,
+): Purpose | { readonly refused: string } {
+  if (facts.has("encoder")) return { refused: "it has an encoder and a decoder, and such models are not served" };
+  const { inputs = [], outputs = [] } = facts.get("model") ?? {};
+  if (inputs.includes("input_ids")) {
+    if (vectorOutputs.some((name) => outputs.includes(name))) return "embed";
+    const labels = isRecord(config["id2label"]) ? Object.keys(config["id2label"]).length : undefined;
+    const classifies = String(config["architectures"]).includes("SequenceClassification");
+    if (outputs.includes("logits") && (labels === 1 || (labels === undefined && classifies))) return "rerank";
+    if (outputs.includes("logits") && classifies)
+      return { refused: `it tells ${labels} classes apart, and no interface of Plexus asks for classes` };
+  }
+  const list = (of: readonly string[]): string => of.slice(0, 4).join(", ") || "nothing";
+  return { refused: `nothing is known of a model that takes ${list(inputs)} and gives ${list(outputs)}` };
+}
+
+/** Outputs that are vectors of a text, the best first: one for the whole text, or one for each token. */
+export const vectorOutputs = ["sentence_embedding", "last_hidden_state", "token_embeddings"] as const;
+
+/** JSON of a model's folder; undefined: there is no such file. Throws what the file system throws, and where it is no object. */
+export function readSettings(path: string, bytesMax: number = onnxLimits.configBytesMax): Settings | undefined {
+  if (!existsSync(path)) return undefined;
+  if (statSync(path).size > bytesMax) throw new Error(`${basename(path)} is larger than any`);
+  let value: unknown;
+  try {
+    value = JSON.parse(readFileSync(path, "utf8"));
+  } catch {
+    throw new Error(`${basename(path)} is no JSON`);
+  }
+  if (!isRecord(value)) throw new Error(`${basename(path)} is no object`);
+  return value;
+}
+
+/** An object of JSON. */
+export const isRecord = (value: unknown): value is Settings =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+
+/** A positive whole number of the settings. */
+export const countIn = (settings: Settings | undefined, name: string): number | undefined => {
+  const value = settings?.[name];
+  return typeof value === "number" && Number.isSafeInteger(value) && value > 0 ? value : undefined;
+};
+
+/** Models of these families number their positions from two on. */
+const fromTwo = ["roberta", "xlm-roberta", "camembert", "mpnet"];
+
+function contextOf(root: string, config: Settings): number | undefined {
+  const positions = countIn(config, "max_position_embeddings");
+  const offset = fromTwo.includes(String(config["model_type"])) ? 2 : 0;
+  const said = [
+    positions === undefined ? undefined : positions - offset,
+    countIn(readSettings(join(root, "tokenizer_config.json")), "model_max_length"),
+    countIn(readSettings(join(root, "sentence_bert_config.json")), "max_seq_length"),
+  ].filter((one) => one !== undefined);
+  return said.length === 0 ? undefined : Math.max(1, Math.min(...said));
+}

@@ -1,0 +1,86 @@
+/** Loads an ONNX model into the one thread of its pool, and says what it can do.
+ *
+ *  ONNX Runtime computes on this thread, and on others of its own within one run. A run cannot be broken off, so all that is long is done
+ *  in several: what is cancelled ends after the one that runs. */
+import { basename } from "node:path";
+import type { Load, LoadedModel, LoadPlan, ModelSpec } from "../adapter.ts";
+import { capabilitiesBy, lookAt, vectorOutputs, type OnnxFound, type Part } from "./folder.ts";
+import { loadLibrary, type Library, type Session } from "./library.ts";
+import { embed, poolingIn, prepareReading, rerank } from "./vectors.ts";
+import { readTokenizer, tokensOf } from "./vocabulary.ts";
+
+/** What a model is made of, in memory. */
+interface InMemory {
+  readonly found: OnnxFound;
+  readonly plan: LoadPlan;
+  readonly library: Library;
+  /** Opens one of its graphs. Throws what the library says of it. */
+  open(part: Part): Promise<Session>;
+}
+
+/** Loads a model. What fails comes back as a reason, and nothing of it stays in memory. */
+export async function loadOnnx(spec: ModelSpec, plan: LoadPlan): Promise<Load> {
+  const sessions: Session[] = [];
+  const release = async (): Promise<void> => {
+    for (const session of sessions.splice(0)) await session.release();
+  };
+  try {
+    const look = lookAt(spec.path);
+    if (look.type === "refused") return { type: "failed", reason: look.reason };
+    const { found } = look;
+    const library = await loadLibrary();
+    const open = async (part: Part): Promise<Session> => {
+      const path = found.graphs[part];
+      if (path === undefined) throw new Error(`its ${part} is missing`);
+      const session = await library.InferenceSession.create(path, optionsFor(plan)).catch((thrown: unknown) => {
+        throw new Error(`${basename(path)}: ${saidBy(thrown, path)}`);
+      });
+      sessions.push(session);
+      return session;
+    };
+    const serves = await serving[found.purpose]({ found, plan, library, open });
+    const capabilities = capabilitiesBy[found.purpose];
+    return { type: "loaded", model: { device: "cpu", capabilities, serves, unload: release }, warnings: [] };
+  } catch (thrown) {
+    await release();
+    return { type: "failed", reason: thrown instanceof Error ? thrown.message : String(thrown) };
+  }
+}
+
+/** Threads that wait for work sleep: others need the cores. Warnings of the library are about speed and are for those who made the graph. */
+const optionsFor = ({ threads }: LoadPlan): object => ({
+  executionProviders: ["cpu"],
+  intraOpNumThreads: threads,
+  interOpNumThreads: 1,
+  logSeverityLevel: 3,
+  extra: { session: { intra_op: { allow_spinning: "0" } } },
+});
+
+/** What the library says, without where on this machine the file lies. */
+const saidBy = (thrown: unknown, path: string): string =>
+  String(thrown instanceof Error ? thrown.message : thrown).replaceAll(path, basename(path)).slice(0, 500); // prettier-ignore
+
+/** How each sort of model is put together. */
+const serving: {
+  readonly [Purpose in OnnxFound["purpose"]]: (parts: InMemory) => Promise<LoadedModel["serves"]>;
+} = {
+  async embed({ found: { root }, plan: { contextTokens }, library, open }) {
+    const tokenizer = readTokenizer(root, library);
+    const session = await open("model");
+    const reading = prepareReading({ library, session, tokenizer, contextTokens }, vectorOutputs);
+    const pooling = poolingIn(root);
+    return {
+      embed: (request, flow) => embed(request, flow, { ...reading, pooling }),
+      tokenize: (request) => tokensOf(request, tokenizer),
+    };
+  },
+  async rerank({ found: { root }, plan: { contextTokens }, library, open }) {
+    const tokenizer = readTokenizer(root, library);
+    const session = await open("model");
+    const reading = prepareReading({ library, session, tokenizer, contextTokens }, ["logits"]);
+    return {
+      rerank: (request, flow) => rerank(request, flow, reading),
+      tokenize: (request) => tokensOf(request, tokenizer),
+    };
+  },
+};

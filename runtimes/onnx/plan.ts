@@ -1,0 +1,38 @@
+/** Decides how an ONNX model is loaded, or why it is not. Pure. */
+import { settingsOf, type LoadInquiry, type LoadVerdict } from "../adapter.ts";
+import { runtimeLimits } from "../limits.ts";
+import { threadCount } from "../machine.ts";
+import { countIn, type OnnxFound } from "./folder.ts";
+import { onnxLimits } from "./limits.ts";
+
+const floatBytes = 4;
+
+/** Threads and memory of a model. The library keeps the weights, and what one run computes: it does not give that back. */
+export function planLoad({ spec, found, fileBytes, machine, models, freeBytes }: LoadInquiry<OnnxFound>): LoadVerdict {
+  const settings = settingsOf(spec);
+  if ("refused" in settings) return { type: "refused", reason: settings.refused };
+  const { sequences } = settings;
+  const known = found.contextTokens ?? onnxLimits.contextTokensDefault;
+  const contextTokens = spec.contextTokens === undefined ? known : Math.min(spec.contextTokens, known);
+  const memoryBytes = Math.ceil(fileBytes + runBytes(found, contextTokens) + runtimeLimits.workerBytes);
+  if (memoryBytes > freeBytes) {
+    const reason =
+      `it needs about ${mebibytes(memoryBytes)} MiB (files ${mebibytes(fileBytes)} MiB) and ` +
+      `${mebibytes(Math.max(0, freeBytes))} MiB are free for models; use a smaller model or more memory`;
+    return { type: "refused", reason };
+  }
+  const threads = threadCount(machine, found.parameters, models);
+  const architecture = String(found.config["model_type"] ?? found.purpose);
+  return { type: "fine", plan: { contextTokens, sequences, threads, sizeBytes: fileBytes, architecture, memoryBytes } };
+}
+
+/** What the largest run takes at once: the widest step of a layer, and the weights of its attention. */
+function runBytes({ config }: OnnxFound, contextTokens: number): number {
+  const width = countIn(config, "hidden_size") ?? countIn(config, "d_model") ?? 0;
+  const inner = countIn(config, "intermediate_size") ?? countIn(config, "encoder_ffn_dim") ?? 4 * width;
+  const heads = countIn(config, "num_attention_heads") ?? countIn(config, "encoder_attention_heads") ?? 0;
+  const tokens = Math.max(contextTokens, onnxLimits.batchTokensMax);
+  return floatBytes * (tokens * (inner + 6 * width) + heads * tokens * contextTokens);
+}
+
+const mebibytes = (bytes: number): number => Math.ceil(bytes / 1024 / 1024);

@@ -1,0 +1,154 @@
+/** Models that read: vectors of texts, and how well documents answer a query.
+ *
+ *  A few texts are read in one run, and between two runs those of other calls are: a long list of one keeps a short one of another
+ *  waiting for a run and no longer. */
+import { join } from "node:path";
+import {
+  bytesOfFloats,
+  failure,
+  ok,
+  refused,
+  type EmbedRequest,
+  type EngineName,
+  type Failure,
+  type RerankRequest,
+} from "../../protocols/index.ts";
+import type { Ended, Flow } from "../adapter.ts";
+import { readSettings } from "./folder.ts";
+import {
+  areNumbers,
+  floatsIn,
+  type Library,
+  type Session,
+  type Tensor,
+  type Tokenizer,
+  type Tokens,
+} from "./library.ts";
+import { batchesOf, feedsOf, measure, textInputs } from "./vocabulary.ts";
+
+/** Reads the texts of one model. */
+export interface Reading {
+  readonly library: Library;
+  readonly session: Session;
+  readonly tokenizer: Tokenizer;
+  readonly contextTokens: number;
+  readonly padId: number;
+  /** What of the graph is wanted. */
+  readonly output: string;
+} // prettier-ignore
+
+/** How the vectors of tokens become one: the mean of all, the first one's, the last one's, or the largest of each number. */
+export type Pooling = "mean" | "first" | "last" | "max";
+
+/** Looks at what the graph takes and gives. Throws what makes it none that reads. */
+export function prepareReading(parts: Omit<Reading, "output" | "padId">, outputs: readonly string[]): Reading {
+  const { session, tokenizer } = parts;
+  const strange = session.inputNames.filter((name) => !textInputs.includes(name));
+  if (strange.length > 0) throw new Error(`it wants ${strange.join(", ")}, which nobody knows`);
+  const output = outputs.find((name) => session.outputNames.includes(name));
+  if (output === undefined) throw new Error(`it gives none of ${outputs.join(", ")}`);
+  const padId = tokenizer.token_to_id("[PAD]") ?? tokenizer.token_to_id("<pad>") ?? 0;
+  return { ...parts, output, padId };
+}
+
+/** Vectors of length one: their product is their likeness. */
+export async function embed(
+  request: EmbedRequest,
+  flow: Flow<"embed">,
+  { pooling, ...reading }: Reading & { readonly pooling: Pooling },
+): Promise<Ended<"embed">> {
+  const inputs = request.inputs.filter((input) => typeof input === "string");
+  const vectors: Uint8Array[] = [];
+  const read = await readAll(inputs.map((input) => [input] as const), flow, reading, ({ output, mask, at }) => {
+    const { dims } = output;
+    const [, , width = dims[1] ?? 0] = dims;
+    const values = floatsIn(output);
+    for (const [row, index] of at.entries()) {
+      const vector = dims.length === 2 ? values.subarray(row * width, (row + 1) * width) : pool(values, { row, width, mask: mask[row]!, pooling }); // prettier-ignore
+      const length = Math.hypot(...vector);
+      if (!areNumbers(vector) || !(length > 0)) return unfit("a vector has something else than numbers in it");
+      vectors[index] = bytesOfFloats(vector.map((one) => one / length));
+    }
+    return undefined;
+  });
+  return typeof read === "number" ? ok({ vectors, promptTokens: read }) : refused(read);
+} // prettier-ignore
+
+/** From 0 to 1, for each document by itself. */
+export async function rerank(
+  { query, documents }: RerankRequest,
+  flow: Flow<"rerank">,
+  reading: Reading,
+): Promise<Ended<"rerank">> {
+  const scores: number[] = [];
+  const read = await readAll(documents.map((document) => [query, document] as const), flow, reading, ({ output, at }) => {
+    const values = floatsIn(output);
+    if (!areNumbers(values) || values.length !== at.length) return unfit("a score is no number");
+    for (const [row, index] of at.entries()) scores[index] = 1 / (1 + Math.exp(-values[row]!));
+    return undefined;
+  });
+  return typeof read === "number" ? ok({ scores, promptTokens: read }) : refused(read);
+} // prettier-ignore
+
+interface BatchOutput {
+  readonly output: Tensor;
+  readonly mask: readonly (readonly number[])[];
+  readonly at: readonly number[];
+}
+
+/** All are measured before the first is read: what is refused has cost nobody anything. Returns how many tokens there were. */
+async function readAll<Name extends EngineName>(
+  texts: readonly (readonly [text: string, pair?: string])[],
+  flow: Flow<Name>,
+  reading: Reading,
+  take: (batch: BatchOutput) => Failure | undefined,
+): Promise<number | Failure> {
+  const measured: Tokens[] = [];
+  for (const text of texts) {
+    if (flow.cancelled) return failure("CANCELLED");
+    const one = await measure(text, reading);
+    if ("error" in one) return one.error;
+    measured.push(one.tokens);
+  }
+  const { session, output } = reading;
+  for (const batch of batchesOf(measured.map(({ ids }) => ids.length))) {
+    if (flow.cancelled) return failure("CANCELLED");
+    const { feeds, mask } = feedsOf(batch, measured, reading);
+    const tensors = await session.run(feeds, [output]);
+    const wrong = take({ output: tensors[output]!, mask, at: batch.at });
+    if (wrong !== undefined) return wrong;
+  }
+  return measured.reduce((sum, { ids }) => sum + ids.length, 0);
+}
+
+const unfit = (reason: string): Failure => failure("OUTPUT_UNFIT", { reason });
+
+/** One vector of those of a text's tokens. `values` is [texts, tokens, width]; what fills a text up does not count. Pure. */
+export function pool(
+  values: Float32Array,
+  { row, width, mask, pooling }: { readonly row: number; readonly width: number; readonly mask: readonly number[]; readonly pooling: Pooling }, // prettier-ignore
+): Float32Array {
+  const tokenAt = (token: number): Float32Array => {
+    const start = (row * mask.length + token) * width;
+    return values.subarray(start, start + width);
+  };
+  const count = mask.reduce((sum, one) => sum + one, 0);
+  if (pooling === "first") return tokenAt(0);
+  if (pooling === "last") return tokenAt(Math.max(0, count - 1));
+  const pooled = new Float32Array(width).fill(pooling === "max" ? -Infinity : 0);
+  for (let token = 0; token < count; token += 1) {
+    const vector = tokenAt(token);
+    for (let at = 0; at < width; at += 1)
+      pooled[at] = pooling === "max" ? Math.max(pooled[at]!, vector[at]!) : pooled[at]! + vector[at]! / count;
+  }
+  return pooled;
+}
+
+/** How the model was trained to have it, where its folder says; else the mean, as most are. Throws what is wrong with the file. */
+export function poolingIn(root: string): Pooling {
+  const said = readSettings(join(root, "1_Pooling", "config.json"));
+  if (said === undefined) return "mean";
+  if (said["pooling_mode_cls_token"] === true) return "first";
+  if (said["pooling_mode_lasttoken"] === true) return "last";
+  return said["pooling_mode_max_tokens"] === true ? "max" : "mean";
+}

@@ -1,0 +1,170 @@
+/** Small ONNX models that do something one can check, written byte by byte: a graph is a list of protobuf fields, and ONNX Runtime
+ *  loads it as it loads any. They are made in milliseconds, and no other language has to be installed for it. */
+import { mkdirSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { proto, type Proto } from "./model-files.ts";
+
+/** The types of tensors that are used here, by their numbers in the format. */
+const types = { float: 1, int64: 7, bool: 9 } as const;
+type Type = keyof typeof types;
+
+/** A length that a name stands for, or a number. */
+type Shape = readonly (number | string)[];
+
+/** What goes into a graph or comes out of it. */
+export type Port = readonly [name: string, type: Type, shape: Shape];
+
+/** One step: the operator, what it takes, what it gives, and its whole-numbered settings. */
+export type Step = readonly [operator: string, takes: readonly string[], gives: readonly string[], settings?: Readonly<Record<string, number | readonly number[]>>]; // prettier-ignore
+
+/** A graph with its constants. */
+export interface Graph {
+  readonly inputs: readonly Port[];
+  readonly outputs: readonly Port[];
+  readonly steps: readonly Step[];
+  readonly constants?: Readonly<Record<string, { readonly type: Type; readonly dims: readonly number[]; readonly values: readonly number[] }>>; // prettier-ignore
+}
+
+const bytesOf: { readonly [Each in Type]: (values: readonly number[]) => Buffer } = {
+  float: (values) => Buffer.from(Float32Array.from(values).buffer),
+  int64: (values) => Buffer.from(BigInt64Array.from(values, BigInt).buffer),
+  bool: (values) => Buffer.from(values),
+};
+
+const portProto = ([name, type, shape]: Port): Proto => [
+  [1, name],
+  [2, [[1, [[1, types[type]], [2, shape.map((one) => [1, [typeof one === "number" ? [1, one] : [2, one]]] as const)]]]]],
+]; // prettier-ignore
+
+const stepProto = ([operator, takes, gives, settings = {}]: Step): Proto => [
+  ...takes.map((name) => [1, name] as const),
+  ...gives.map((name) => [2, name] as const),
+  [4, operator],
+  ...Object.entries(settings).map(([name, value]) => {
+    const of: Proto = typeof value === "number" ? [[3, value], [20, 2]] : [...value.map((one) => [8, one] as const), [20, 7]]; // prettier-ignore
+    return [5, [[1, name], ...of]] as const;
+  }),
+]; // prettier-ignore
+
+/** The bytes of a graph. */
+export const graphBytes = ({ inputs, outputs, steps, constants = {} }: Graph): Buffer =>
+  proto([
+    [1, 8],
+    [2, "plexus tests"],
+    [
+      7,
+      [
+        ...steps.map((step) => [1, stepProto(step)] as const),
+        [2, "graph"],
+        ...Object.entries(constants).map(
+          ([name, { type, dims, values }]) =>
+            [5, [...dims.map((one) => [1, one] as const), [2, types[type]], [8, name], [9, bytesOf[type](values)]]] as const, // prettier-ignore
+        ),
+        ...inputs.map((port) => [11, portProto(port)] as const),
+        ...outputs.map((port) => [12, portProto(port)] as const),
+      ],
+    ],
+    [8, [[2, 17]]],
+  ]);
+
+/** The files of one model, by their names in its folder. */
+export type ModelFiles = Readonly<Record<string, Buffer | object>>;
+
+/** Writes the files of a model, and returns its folder. */
+export function writeModel(folder: string, files: ModelFiles): string {
+  for (const [name, content] of Object.entries(files)) {
+    const path = join(folder, name);
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(path, Buffer.isBuffer(content) ? content : JSON.stringify(content));
+  }
+  return folder;
+}
+
+/** A vocabulary of bytes, as those of GPT-2 and Whisper are, with tokens of its own in front: `[PAD]` is 0. */
+export function byteVocabulary(specials: readonly string[], around: readonly [before: string, after: string] | undefined) {
+  const special = ["[PAD]", ...specials];
+  const added = special.map((content, id) => ({ id, content, special: true, single_word: false, lstrip: false, rstrip: false, normalized: false })); // prettier-ignore
+  const shown = [...range(33, 126), ...range(161, 172), ...range(174, 255)];
+  const hidden = range(0, 255).filter((byte) => !shown.includes(byte));
+  const letters = new Map([...shown.map((byte) => [byte, byte] as const), ...hidden.map((byte, at) => [byte, 256 + at] as const)]); // prettier-ignore
+  const tokens = [...special.map((token, id) => [token, id]), ...range(0, 255).map((byte) => [String.fromCharCode(letters.get(byte)!), special.length + byte])]; // prettier-ignore
+  const part = (id: string, type_id: number) => ({ SpecialToken: { id, type_id } });
+  const text = (id: string, type_id: number) => ({ Sequence: { id, type_id } });
+  return {
+    version: "1.0",
+    added_tokens: added,
+    normalizer: null,
+    pre_tokenizer: { type: "ByteLevel", add_prefix_space: false, trim_offsets: true, use_regex: false },
+    post_processor:
+      around === undefined
+        ? null
+        : {
+            type: "TemplateProcessing",
+            single: [part(around[0], 0), text("A", 0), part(around[1], 0)],
+            pair: [part(around[0], 0), text("A", 0), part(around[1], 0), text("B", 1), part(around[1], 1)],
+            special_tokens: Object.fromEntries(around.map((id) => [id, { id, ids: [special.indexOf(id)], tokens: [id] }])), // prettier-ignore
+          },
+    decoder: { type: "ByteLevel" },
+    model: { type: "BPE", vocab: Object.fromEntries(tokens) as Readonly<Record<string, number>>, merges: [] },
+  };
+} // prettier-ignore
+
+const range = (from: number, to: number): readonly number[] =>
+  Array.from({ length: to - from + 1 }, (_none, at) => from + at);
+
+const texts: readonly Port[] = [
+  ["input_ids", "int64", ["texts", "tokens"]],
+  ["attention_mask", "int64", ["texts", "tokens"]],
+  ["token_type_ids", "int64", ["texts", "tokens"]],
+];
+const bert = (fields: object = {}) => ({ model_type: "bert", hidden_size: 8, num_attention_heads: 1, intermediate_size: 16, max_position_embeddings: 512, ...fields }); // prettier-ignore
+const bytesAround = byteVocabulary(["[CLS]", "[SEP]"], ["[CLS]", "[SEP]"]);
+const bytesInVocabulary = 3 + 256;
+
+/** Numbers between -1 and 1 that look like nothing, the same every time. */
+const scattered = (count: number): readonly number[] => range(1, count).map((at) => Math.sin(at * 12.9898) % 1);
+
+/** A model that embeds: each byte is a vector. `broken`: one of its numbers is none. */
+export function embeddingModel({ broken = false, pooling }: { readonly broken?: boolean; readonly pooling?: object } = {}): ModelFiles {
+  const values = scattered(8 * bytesInVocabulary).map((one, at) => (broken && at === 8 * 100 ? Number.NaN : one));
+  return {
+    "onnx/model.onnx": graphBytes({
+      inputs: texts,
+      outputs: [["last_hidden_state", "float", ["texts", "tokens", 8]]],
+      steps: [["Gather", ["table", "input_ids"], ["last_hidden_state"]]],
+      constants: { table: { type: "float", dims: [bytesInVocabulary, 8], values } },
+    }),
+    "config.json": bert(),
+    "tokenizer.json": bytesAround,
+    "tokenizer_config.json": { model_max_length: 256 },
+    ...(pooling !== undefined && { "1_Pooling/config.json": pooling }),
+  };
+} // prettier-ignore
+
+/** A model that ranks: the more exclamation marks of the text, the better it is. */
+export function rankingModel(labels = 1): ModelFiles {
+  const values = range(0, bytesInVocabulary - 1).flatMap((id) => Array<number>(labels).fill(id === 3 + 33 ? 1 : -0.01));
+  return {
+    "model.onnx": graphBytes({
+      inputs: texts,
+      outputs: [["logits", "float", ["texts", labels]]],
+      steps: [
+        ["Gather", ["table", "input_ids"], ["scores"]],
+        ["Cast", ["attention_mask"], ["mask"], { to: types.float }],
+        ["Unsqueeze", ["mask", "two"], ["column"]],
+        ["Mul", ["scores", "column"], ["masked"]],
+        ["ReduceSum", ["masked", "one"], ["logits"], { keepdims: 0 }],
+      ],
+      constants: {
+        table: { type: "float", dims: [bytesInVocabulary, labels], values },
+        one: { type: "int64", dims: [1], values: [1] },
+        two: { type: "int64", dims: [1], values: [2] },
+      },
+    }),
+    "config.json": bert({
+      architectures: ["BertForSequenceClassification"],
+      id2label: Object.fromEntries(range(0, labels - 1).map((label) => [label, `LABEL_${label}`])),
+    }),
+    "tokenizer.json": bytesAround,
+  };
+}
