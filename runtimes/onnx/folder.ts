@@ -151,7 +151,7 @@ export function purposeOf(
   if (inputs.includes("input_ids")) {
     if (vectorOutputs.some((name) => outputs.includes(name))) return "embed";
     const labels = isRecord(config["id2label"]) ? Object.keys(config["id2label"]).length : undefined;
-    const classifies = String(config["architectures"]).includes("SequenceClassification");
+    const classifies = JSON.stringify(config["architectures"] ?? "").includes("SequenceClassification");
     if (outputs.includes("logits") && (labels === 1 || (labels === undefined && classifies))) return "rerank";
     if (outputs.includes("logits") && classifies)
       return { refused: `it tells ${labels} classes apart, and no interface of Plexus asks for classes` };
@@ -187,12 +187,18 @@ export const countIn = (settings: Settings | undefined, name: string): number | 
   return typeof value === "number" && Number.isSafeInteger(value) && value > 0 ? value : undefined;
 };
 
+/** A word of the settings. */
+export const wordIn = (settings: Settings | undefined, name: string): string | undefined => {
+  const value = settings?.[name];
+  return typeof value === "string" ? value : undefined;
+};
+
 /** Models of these families number their positions from two on. */
 const fromTwo = ["roberta", "xlm-roberta", "camembert", "mpnet"];
 
 function contextOf(root: string, config: Settings): number | undefined {
   const positions = countIn(config, "max_position_embeddings");
-  const offset = fromTwo.includes(String(config["model_type"])) ? 2 : 0;
+  const offset = fromTwo.includes(wordIn(config, "model_type") ?? "") ? 2 : 0;
   const said = [
     positions === undefined ? undefined : positions - offset,
     countIn(readSettings(join(root, "tokenizer_config.json")), "model_max_length"),

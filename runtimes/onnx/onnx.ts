@@ -15,7 +15,7 @@ interface InMemory {
   readonly plan: LoadPlan;
   readonly library: Library;
   /** Opens one of its graphs. Throws what the library says of it. */
-  open(part: Part): Promise<Session>;
+  readonly open: (part: Part) => Promise<Session>;
 }
 
 /** Loads a model. What fails comes back as a reason, and nothing of it stays in memory. */

@@ -2,7 +2,7 @@
 import { settingsOf, type LoadInquiry, type LoadVerdict } from "../adapter.ts";
 import { runtimeLimits } from "../limits.ts";
 import { threadCount } from "../machine.ts";
-import { countIn, type OnnxFound } from "./folder.ts";
+import { countIn, wordIn, type OnnxFound } from "./folder.ts";
 import { onnxLimits } from "./limits.ts";
 
 const floatBytes = 4;
@@ -22,7 +22,7 @@ export function planLoad({ spec, found, fileBytes, machine, models, freeBytes }:
     return { type: "refused", reason };
   }
   const threads = threadCount(machine, found.parameters, models);
-  const architecture = String(found.config["model_type"] ?? found.purpose);
+  const architecture = wordIn(found.config, "model_type") ?? found.purpose;
   return { type: "fine", plan: { contextTokens, sequences, threads, sizeBytes: fileBytes, architecture, memoryBytes } };
 }
 
