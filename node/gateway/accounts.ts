@@ -17,6 +17,7 @@ import type { GatewayContext } from "./options.ts";
 import { createGuesses, type Guesses } from "./guesses.ts";
 import { createPasswords } from "./passwords.ts";
 import { addressKey, createRateLimit } from "./rates.ts";
+import { createTrust } from "./trust.ts";
 import {
   adminCodeHash,
   createDevice,
@@ -74,11 +75,14 @@ export interface Accounts {
   /** Error: UNAUTHENTICATED; RATE_LIMITED after many bad tokens from one address. `timeoutMs`: of the user's actor, where
    *  that is not the usual time. */
   authenticate(token: string, address: string, timeoutMs?: number): Promise<Result<Caller>>;
+  /** Whose token it is, if its actor said so a moment ago; see trust.ts. */
+  trusted(token: string): Caller | undefined;
   /** For an account whose first claim was lost. Errors: ADMIN_CODE_WRONG, ALREADY_DONE. */
   claimAdmin(user: string, adminCode: string, from: Origin): Promise<Result<unknown>>;
   /** Replaces the password and ends every session but this one. Error: SIGN_IN_FAILED when `current` is wrong. */
   setPassword(caller: Caller, current: string, next: string, from: Origin): Promise<Result<unknown>>;
   createKey(caller: Caller, label: string): Promise<Result<Opened>>;
+  stop(): void;
 }
 
 interface Credentials {
@@ -96,8 +100,9 @@ export function createAccounts(at: GatewayContext): Accounts {
   const failures = createGuesses(limits.signInFailureRate, limits, clock, random);
   const names = createGuesses(limits.nameFailureRate, limits, clock, random);
   const badTokens = createGuesses(limits.badTokenRate, limits, clock, random);
-  /** Hashes of tokens that were good, the one used last at the end. */
-  const goodTokens = new Set<string>();
+  /** Hashes of tokens that were good and when they were found so, the latest at the end. */
+  const goodTokens = new Map<string, number>();
+  const trust = createTrust(at);
   /** Failed sign-ins of accounts that nobody was told of, and when somebody was told last. */
   const failed = new Map<string, { count: number; toldAtMs: number }>();
 
@@ -155,8 +160,8 @@ export function createAccounts(at: GatewayContext): Accounts {
   function remember(tokenHash: string, good: boolean): void {
     goodTokens.delete(tokenHash);
     if (!good) return;
-    goodTokens.add(tokenHash);
-    const [oldest] = goodTokens;
+    goodTokens.set(tokenHash, clock.monotonicMs());
+    const [oldest] = goodTokens.keys();
     if (goodTokens.size > limits.tokensKnownMax && oldest !== undefined) goodTokens.delete(oldest);
   }
 
@@ -164,9 +169,16 @@ export function createAccounts(at: GatewayContext): Accounts {
     const from = addressKey(address);
     const claim = readToken(token);
     // What was good here is looked up without being counted, as long as it stays so: whatever others of its address try.
-    if (claim !== undefined && goodTokens.has(claim.tokenHash)) {
+    const goodAtMs = claim && goodTokens.get(claim.tokenHash);
+    if (claim !== undefined && goodAtMs !== undefined) {
+      // One that comes now and then gains nothing by its person being followed.
+      const isSteady = clock.monotonicMs() - goodAtMs < 2 * limits.tokenTrustMs;
+      const trusted = isSteady ? trust.begin(claim) : undefined;
       const known = await look(claim, timeoutMs);
-      if (known.ok) remember(claim.tokenHash, true);
+      if (known.ok) {
+        remember(claim.tokenHash, true);
+        trusted?.(known.value);
+      }
       if (known.ok || known.error.outcome !== "failed") return known;
       remember(claim.tokenHash, false);
     }
@@ -286,6 +298,12 @@ export function createAccounts(at: GatewayContext): Accounts {
   return {
     authenticate,
     claimAdmin,
+    stop: () => trust.stop(),
+
+    trusted(token) {
+      const claim = readToken(token);
+      return claim && trust.find(claim);
+    },
 
     async signUp(account, from) {
       const wait = signUps.take(addressKey(from.address));

@@ -38,6 +38,7 @@ export function createAddresses(trustedProxies: readonly string[], tell?: (proxy
     else trusted.addSubnet(address, Number(bits), family);
   }
   const isTrusted = (address: string): boolean => {
+    if (trustedProxies.length === 0) return false;
     const [bare = ""] = address.split("%", 1);
     return isIP(bare) !== 0 && trusted.check(bare, familyOf(bare));
   };

@@ -1,6 +1,4 @@
 import type { Socket } from "node:net";
-import cookie from "@fastify/cookie";
-import helmet from "@fastify/helmet";
 import statics from "@fastify/static";
 import swagger from "@fastify/swagger";
 import { TypeBoxValidatorCompiler } from "@fastify/type-provider-typebox";
@@ -14,6 +12,7 @@ import { checkSameOrigin, isSafeMethod, presentedToken } from "./callers.ts";
 import type { Entrance } from "./entrance.ts";
 import { parseJson } from "./json.ts";
 import type { GatewayContext } from "./options.ts";
+import { createProtection } from "./protection.ts";
 import type { RateLimit } from "./rates.ts";
 import { demand, invalid, rawAnswer, refusalOf, retryAfterSeconds, statusOf } from "./refusals.ts";
 import { randomId, sameSecret } from "./tokens.ts";
@@ -159,15 +158,21 @@ export async function createHttp(
       });
     },
   );
+  // Hooks that call back: what they do is done at once, and a promise for each would cost a request more than they do.
   // A command without parameters may be sent without a body.
-  app.addHook("preValidation", async (request) => {
+  app.addHook("preValidation", (request, _reply, done) => {
     if (request.body === undefined || request.body === null) request.body = {};
+    done();
   });
 
-  app.addHook("onRequest", async (request, reply) => {
-    if (request.originalUrl === request.url) return;
-    reply.headers(deprecation);
-    meter.count("gateway_deprecated_requests");
+  const protection = createProtection();
+  app.addHook("onRequest", (request, reply, done) => {
+    reply.headers(protection(request.headers.host));
+    if (request.originalUrl !== request.url) {
+      reply.headers(deprecation);
+      meter.count("gateway_deprecated_requests");
+    }
+    done();
   });
 
   addOrigins(app, at.allowedOrigins ?? []);
@@ -177,20 +182,8 @@ export async function createHttp(
     stopping = true;
   });
 
-  app.addHook("onRequest", async (request) => {
-    demand(at.isOurs(request.raw));
-    at.addresses.look(request.raw);
-    if (stopping) throw new PlexusError(failure("STOPPING"));
-    const access = request.routeOptions.config.access ?? "anyone";
-    const unsafe = !isSafeMethod(request.method);
-    const presented = presentedToken(request.raw);
-    // Also where nobody is signed in yet: else another site could sign a browser in as somebody else.
-    if (unsafe && presented?.by !== "bearer") demand(checkSameOrigin(request.raw));
-    if (access === "anyone") return;
-    if (presented === undefined) throw new PlexusError(failure("UNAUTHENTICATED"));
-    if (access === "admin" && presented.by === "bearer" && at.controlToken !== undefined)
-      if (sameSecret(presented.token, at.controlToken)) return;
-    const caller = demand(await accounts.authenticate(presented.token, request.address));
+  /** Lets a caller in whom his token names, where the route is for him. */
+  function admit(request: FastifyRequest, access: Access, caller: Caller): void {
     if (access === "person" && caller.kind !== "session")
       throw new PlexusError(failure("FORBIDDEN", { reason: "this needs a signed-in session; API keys may not do it" }));
     const retryAfterMs = commands.take(caller.user);
@@ -203,44 +196,48 @@ export async function createHttp(
       throw new PlexusError(reason);
     }
     request.caller = caller;
+  }
+
+  /** Lets a request in; a promise where the caller's actor has to be asked. */
+  function enter(request: FastifyRequest): Promise<void> | undefined {
+    demand(at.isOurs(request.raw));
+    at.addresses.look(request.raw);
+    if (stopping) throw new PlexusError(failure("STOPPING"));
+    const access = request.routeOptions.config.access ?? "anyone";
+    const unsafe = !isSafeMethod(request.method);
+    const presented = presentedToken(request.raw);
+    // Also where nobody is signed in yet: else another site could sign a browser in as somebody else.
+    if (unsafe && presented?.by !== "bearer") demand(checkSameOrigin(request.raw));
+    if (access === "anyone") return undefined;
+    if (presented === undefined) throw new PlexusError(failure("UNAUTHENTICATED"));
+    if (access === "admin" && presented.by === "bearer" && at.controlToken !== undefined)
+      if (sameSecret(presented.token, at.controlToken)) return undefined;
+    const trusted = access === "user" ? accounts.trusted(presented.token) : undefined;
+    if (trusted !== undefined) {
+      admit(request, access, trusted);
+      return undefined;
+    }
+    return accounts
+      .authenticate(presented.token, request.address)
+      .then((known) => admit(request, access, demand(known)));
+  }
+
+  app.addHook("onRequest", (request, _reply, done) => {
+    try {
+      const entering = enter(request);
+      if (entering === undefined) done();
+      else entering.then(() => done(), done);
+    } catch (error) {
+      done(error as Error);
+    }
   });
 
-  app.addHook("onResponse", async (request, reply) => {
+  app.addHook("onResponse", (request, reply, done) => {
     const labels = { route: request.routeOptions.url ?? "none", method: request.method, status: String(reply.statusCode) };
     meter.observeMs("gateway_request", reply.elapsedTime, labels);
+    done();
   }); // prettier-ignore
 
-  await app.register(cookie);
-  await app.register(helmet, {
-    // TLS, and with it the promise to keep using it, belongs to the proxy in front.
-    strictTransportSecurity: false,
-    referrerPolicy: { policy: "same-origin" },
-    contentSecurityPolicy: {
-      useDefaults: false,
-      directives: {
-        defaultSrc: ["'self'"],
-        scriptSrc: ["'self'"],
-        // Mantine and virtual lists place elements by style attributes.
-        styleSrc: ["'self'", "'unsafe-inline'"],
-        imgSrc: ["'self'", "data:", "blob:"],
-        fontSrc: ["'self'", "data:"],
-        connectSrc: [
-          "'self'",
-          // Some browsers do not count the WebSocket of the same host as 'self'.
-          (request) => {
-            const host = request.headers.host ?? "";
-            return /^[\w.:[\]-]{1,255}$/.test(host) ? `ws://${host} wss://${host}` : "'self'";
-          },
-        ],
-        workerSrc: ["'self'", "blob:"],
-        manifestSrc: ["'self'"],
-        objectSrc: ["'none'"],
-        baseUri: ["'none'"],
-        formAction: ["'self'"],
-        frameAncestors: ["'none'"],
-      },
-    },
-  });
   await app.register(swagger, {
     openapi: {
       openapi: "3.1.0",
@@ -260,9 +257,11 @@ export async function createHttp(
 
 /** Counts requests that a proxy passes on against the addresses it names. */
 export function addEntrance(app: FastifyInstance, entrance: Entrance): void {
-  app.addHook("onRequest", async (request, reply) => {
-    const leave = demand(entrance.enter(request.raw, request.address));
-    if (leave !== undefined) reply.raw.once("close", leave);
+  app.addHook("onRequest", (request, reply, done) => {
+    const entered = entrance.enter(request.raw, request.address);
+    if (!entered.ok) return done(new PlexusError(entered.error));
+    if (entered.value !== undefined) reply.raw.once("close", entered.value);
+    done();
   });
 }
 

@@ -17,6 +17,7 @@
  *
  *  Read http.ts for one request's way in, then feeds.ts for one event's way out. */
 import type { AddressInfo } from "node:net";
+import cookie from "@fastify/cookie";
 import { apiPrefix } from "../../protocols/index.ts";
 import { createAccounts } from "./accounts.ts";
 import { createAddresses } from "./addresses.ts";
@@ -86,6 +87,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   addHealthRoutes(app, at, accounts);
   await app.register(
     async (api) => {
+      await api.register(cookie);
       addRoutes(api, at, accounts);
       addEvents(api, at, { subscribers, commands });
       addAdminRoutes(api, at, { url: () => url, connections: () => subscribers.count() });
@@ -132,6 +134,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
       await closed;
       cancel();
       cut();
+      accounts.stop();
       await metrics?.stop();
     },
   };

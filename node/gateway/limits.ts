@@ -37,6 +37,15 @@ export const gatewayLimits = {
   guessesWaitingMax: 256,
   /** Tokens remembered as good; beyond it the one used longest ago is counted again when it comes. */
   tokensKnownMax: 32_768,
+  /** A token that is used again and again is asked about so often; requests in between trust the answer, unless an event of its person
+   *  or a gap in these events ends that. Longest time in which a revoked token may still be used.
+   *
+   *  Only where any signed-in person may do it: what needs an admin or a session, and each new WebSocket, is asked about each time. */
+  tokenTrustMs: 1_000,
+  /** People who are followed for that; beyond it the one whose token was asked about longest ago is followed no more. */
+  tokensTrustedMax: 4_096,
+  /** A person whose tokens were not asked about for so long is followed no more. */
+  tokenFollowedMs: 10_000,
   /** Shortest time of a look-up of a name from a sign-in or from a wrong token, so that the time does not show
    *  whether the account exists. */
   lookUpFloorMs: 25,

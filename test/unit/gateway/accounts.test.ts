@@ -129,6 +129,27 @@ describe("gateway: accounts", () => {
     expect((await stand.request("GET", "/api/v1/me", { token: key })).status).to.equal(401);
   });
 
+  it("asks about a token in steady use now and then, and about one that was revoked at once", async () => {
+    // So long that only the event ends the trust, on whatever machine.
+    const busy = await startStand({ limits: { tokenTrustMs: 600_000 } });
+    const { token } = await busy.signUp("kim");
+    const { body } = await busy.request("POST", "/api/v1/me/keys", { token, body: { label: "script" } });
+    let asked = 0;
+    const ask = busy.kernel.ask.bind(busy.kernel);
+    busy.kernel.ask = (request) => {
+      if (request.message.type === "authenticate") asked += 1;
+      return ask(request);
+    };
+    const use = async (path = "/api/v1/me") => (await busy.request("GET", path, { token: body.key })).status;
+    for (let times = 0; times < 10; times += 1) expect(await use()).to.equal(200);
+    expect(asked).to.equal(2);
+    expect(await use("/api/v1/admin/status"), "what needs an admin is asked about each time").to.equal(200);
+    expect(asked).to.equal(3);
+    await busy.request("DELETE", `/api/v1/me/keys/${body.id}`, { token });
+    expect(await use()).to.equal(401);
+    await busy.stop();
+  });
+
   it("changes the password, which ends the other sessions", async () => {
     const { token } = await stand.signUp("lee");
     const other = await stand.request("POST", "/api/v1/sign-in", { body: { name: "lee", password } });
