@@ -119,4 +119,22 @@ export const actorLimits = {
   catalogScanRowsMax: 20_000,
   /** Rows of a page of the catalog when the asker names no number. */
   catalogPageDefault: 50,
+
+  /** Rows of a ledger's day, and of its month: one for each person or key, and model. What others take is added to one row
+   *  `others`. */
+  usageRowsPerPeriodMax: 4_096,
+  /** Days that a ledger keeps; older ones are deleted. */
+  usageDaysKept: 400,
+  /** Rows of days in one answer; the next page has the others. */
+  usageDayRowsPage: 1_000,
+  /** Nodes whose last message a ledger remembers; the one that told longest ago is forgotten. */
+  usageReportersMax: 1_000,
+  /** A node that has told nothing for so long is forgotten.
+   *
+   *  What it repeats then would count again, so it gives up long before. */
+  usageReporterMs: 7 * 24 * 3_600_000,
+  /** A share of a budget whose node has told nothing for so long is given to others. */
+  leaseMs: 10 * 60_000,
+  /** A node that needs a share of a budget gets what it needs, or one part in so many of what is left, if that is more. */
+  leaseShare: 8,
 } as const;

@@ -37,6 +37,7 @@ const harmless: { readonly [Name in CommandName as EffectOf<Name> extends "chang
     "agent.describe": "reads",
     "agent.history": "reads",
     "agent.usage": "reads",
+    "ledger.usage": "reads",
     "catalog.find": "reads",
   };
 

@@ -182,6 +182,16 @@ export const errorTable = {
     http: 429,
     help: "The model has no place free. Wait for `details.retryAfterMs` and try again.",
   },
+  QUOTA_EXCEEDED: {
+    outcome: "not_started",
+    http: 429,
+    help: "A budget for calls of models is used up. Details name it, and say when it begins anew; an admin can change it.",
+  },
+  QUOTA_UNKNOWN: {
+    outcome: "not_started",
+    http: 503,
+    help: "A budget counts this call, and what is left of it cannot be found out now. Try again in a moment.",
+  },
   PROVIDER_REFUSED: {
     outcome: "failed",
     http: 502,

@@ -117,6 +117,8 @@ export interface GenerationAnswer {
   readonly completionTokens: number;
   /** Of the prompt, those that were in memory from before. */
   readonly cachedTokens?: number;
+  /** The model that wrote it, where that is another than the one that was asked. */
+  readonly model?: string;
 }
 
 /** Texts or images to vectors. */
@@ -255,6 +257,8 @@ export interface ModelInfo {
   readonly device?: string;
   /** Calls that run at once; more wait. */
   readonly places?: number;
+  /** The server that runs it, of a model that is on another one: what its address says. */
+  readonly provider?: string;
   /** Name of the node that serves it, when that is another than the one that says so. */
   readonly node?: string;
   readonly reason?: string;

@@ -15,7 +15,7 @@ export const notOffered = "the role storage hosts nothing yet: it comes with sha
 export const newcomerRoles: readonly Role[] = ["chat", "ai", "gateway"];
 
 /** The kinds of actors. Their commands are in `kinds.ts`, their behaviors in `actors/index.ts`. */
-export const kinds = ["room", "user", "agent", "catalog", "role-manager"] as const;
+export const kinds = ["room", "user", "agent", "catalog", "role-manager", "ledger"] as const;
 export type Kind = (typeof kinds)[number];
 
 /** An actor's address: `kind/key`, for example `room/lobby` or `agent/ada.helper`. */

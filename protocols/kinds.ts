@@ -3,6 +3,7 @@ import { agentCommands } from "./agent.ts";
 import { catalogCommands } from "./catalog.ts";
 import { isFrom, type Command, type CommandEffect, type CommandTable } from "./command.ts";
 import type { Kind } from "./ids.ts";
+import { ledgerCommands } from "./ledger.ts";
 import { roleManagerCommands } from "./role-manager.ts";
 import { roomCommands } from "./room.ts";
 import { userCommands } from "./user.ts";
@@ -14,6 +15,7 @@ export const commandTables = {
   agent: agentCommands,
   catalog: catalogCommands,
   "role-manager": roleManagerCommands,
+  ledger: ledgerCommands,
 } as const satisfies Readonly<Record<Kind, CommandTable>>;
 
 /** A command with its address. */
@@ -37,7 +39,7 @@ export const followedKinds: ReadonlySet<string> = new Set(
 );
 
 /** Kinds of which everybody has one actor, under the own name: clients need not say whose, and follow nobody else's. */
-export const ownKinds: ReadonlySet<string> = new Set<Kind>(["user"]);
+export const ownKinds: ReadonlySet<string> = new Set<Kind>(["user", "ledger"]);
 
 type Tables = typeof commandTables;
 

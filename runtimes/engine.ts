@@ -27,6 +27,15 @@ export interface Engine<Name extends EngineName = EngineName> {
   call(request: EngineRequest<Name>, hear: (said: Said<Name>) => void): Running;
 }
 
+/** The model that an unnamed one means: of those that can do what is asked the first that serves, else the first that may soon. Empty:
+ *  there is none. */
+export function defaultOf(all: readonly ModelInfo[], needs: readonly string[]): string {
+  const working = all.filter(({ state }) => state !== "failed");
+  const able = working.filter(({ capabilities }) => needs.every((need) => capabilities.includes(need)));
+  const models = able.length > 0 ? able : working;
+  return (models.find(({ state }) => state === "ready") ?? models[0])?.model ?? "";
+}
+
 /** An engine of this process. */
 export interface LocalEngine<Name extends EngineName = EngineName> extends Engine<Name> {
   /** Stops admitting, cancels what runs, frees the device. Resolves within `deadlineMs`, by force if need be. */

@@ -57,6 +57,11 @@ export const commandRows: readonly CommandRow[] = [
     load: () => import("./routes.ts"),
   },
   {
+    name: "usage",
+    says: "Show what people, keys and agents took of models, today and this month.",
+    load: () => import("./usage.ts"),
+  },
+  {
     name: "gpu",
     says: "Install the builds of llama.cpp for graphics cards, or remove them.",
     load: () => import("./gpu.ts"),

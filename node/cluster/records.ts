@@ -62,6 +62,7 @@ const offer = Type.Object({
   state: word,
   device: Type.Optional(word),
   places: Type.Optional(count),
+  provider: Type.Optional(Type.String({ maxLength: 256 })),
   reason: Type.Optional(text),
 });
 const isMemberRecord = Compile(

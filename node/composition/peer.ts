@@ -6,7 +6,7 @@
  *
  *  Started in this order, stopped in reverse. A single node is a cluster of one: the same slots, epochs, fences and journal,
  *  with itself as the only replica and the embedded directory. */
-import type { AnyBehavior } from "../../actors/behavior.ts";
+import type { AnyBehavior, Message } from "../../actors/behavior.ts";
 import {
   failure,
   failureOf,
@@ -64,6 +64,7 @@ import {
   type RoutingPart,
 } from "../routing/index.ts";
 import { watchSlots, type SlotTable } from "../cluster/slot-table.ts";
+import { createUsage, type Usage, type UsageLimits } from "../usage/index.ts";
 import type { Journal } from "../storage/index.ts";
 import { within } from "../waiting.ts";
 import { AgeCheck, type DataAge } from "./data-age.ts";
@@ -95,6 +96,7 @@ export interface PeerOptions {
     readonly replication?: Partial<ReplicationLimits>;
     readonly routing?: Partial<RoutingLimits>;
     readonly placement?: Partial<PlacementLimits>;
+    readonly usage?: Partial<UsageLimits>;
   };
   /** What the gateway adds to this node's load. */
   readonly load?: () => Partial<NodeLoad>;
@@ -139,8 +141,9 @@ export interface Peer {
   readonly reach: ReachWatch;
   /** The engines of all nodes, as one. */
   readonly calls: RoutingPart["calls"];
-  /** The same, with the routes among their models. */
+  /** The same, with the routes among their models, counted, and stopped by budgets. */
   readonly engines: Engines;
+  readonly usage: Usage;
   readonly modelRoutes: ModelRoutes;
   /** Where the directory is now; undefined when it was given. */
   place(): DirectoryPlace | undefined;
@@ -255,7 +258,19 @@ export function createPeer(options: PeerOptions): Peer {
     kernel: () => kernel,
     ...(limits.routing && { limits: limits.routing }),
   });
-  const engines = routedEngines(routing.calls.engines, { routes: () => modelRoutes.current(), clock, meter });
+  const usage = createUsage({
+    reporter: `${node}.${Buffer.from(random.bytes(9)).toString("base64url")}`,
+    ask: (to, message, timeoutMs) => kernel.ask({ to, from: "node", message: message as Message, timeoutMs }),
+    budgets: () => [],
+    prices: () => [],
+    clock,
+    log,
+    meter,
+    noted: (action, facts) => options.changed?.(kernel, action, facts, undefined),
+    ...(limits.usage && { limits: limits.usage }),
+  });
+  const counted = usage.counted(routing.calls.engines);
+  const engines = usage.placed(routedEngines(counted, { routes: () => modelRoutes.current(), clock, meter }));
   const kernel: Kernel = createKernel({
     node,
     behaviors,
@@ -379,6 +394,7 @@ export function createPeer(options: PeerOptions): Peer {
     reach,
     calls: routing.calls,
     engines,
+    usage,
     modelRoutes,
     place: placed.place,
     directoryAway,
@@ -417,6 +433,8 @@ export function createPeer(options: PeerOptions): Peer {
       reach.stop();
       controller.stop();
       membership.stopping();
+      // What calls took is told while the ledgers are still here.
+      await within(clock, leftMs() / 4, usage.stop());
       await replication.handOver(leftMs() / 2);
       await kernel.stop(leftMs());
       replication.stop();

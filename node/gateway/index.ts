@@ -26,6 +26,7 @@ import { addAiRoutes } from "./ai/index.ts";
 import { addAvatarRoutes } from "./avatars.ts";
 import { addClusterRoutes } from "./cluster.ts";
 import { addModelRoutes } from "./model-routes.ts";
+import { addUsage } from "./usage.ts";
 import { addHealthRoutes } from "./health.ts";
 import { createEntrance } from "./entrance.ts";
 import { createHostCheck } from "./hosts.ts";
@@ -93,6 +94,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
       addAdminRoutes(api, at, { url: () => url, connections: () => subscribers.count() });
       addClusterRoutes(api, at);
       addModelRoutes(api, at);
+      addUsage(api, at);
       if (at.blobs !== undefined) addAvatarRoutes(api, at, at.blobs);
       if (at.models !== undefined) addStoreRoutes(api, at, at.models);
     },

@@ -1,5 +1,6 @@
 /** Which node serves a call of an engine, and why not another: a pure function of what members advertise. */
 import { failure, type Failure, type ModelInfo, type Offer, type ServingRow } from "../../protocols/index.ts";
+import { defaultOf } from "../../runtimes/engine.ts";
 import type { MemberRecord, NodeId } from "../ports.ts";
 
 /** What a call asks for. */
@@ -109,13 +110,8 @@ export function modelsServed(engine: string, standings: readonly Standing[]): re
 const offersOf = (offers: readonly Offer[] | undefined, engine: string): readonly Offer[] =>
   (offers ?? []).filter((offer) => offer.engine === engine);
 
-/** The model that an unnamed one means: of those that can do what is asked the first that serves, else the first that may soon. */
-function defaultModel({ engine, needs }: Wanted, standings: readonly Standing[]): string {
-  const working = modelsServed(engine, standings).filter(({ state }) => state !== "failed");
-  const able = working.filter(({ capabilities }) => needs.every((need) => capabilities.includes(need)));
-  const models = able.length > 0 ? able : working;
-  return (models.find(({ state }) => state === "ready") ?? models[0])?.model ?? "";
-}
+const defaultModel = ({ engine, needs }: Wanted, standings: readonly Standing[]): string =>
+  defaultOf(modelsServed(engine, standings), needs);
 
 /** Why no call goes to a member; undefined when one may. */
 function whyNot({ needs }: Wanted, standing: Standing, offer: Offer | undefined): string | undefined {

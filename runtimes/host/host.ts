@@ -355,6 +355,7 @@ function infoOf({ spec, state, facts, error, sizeBytes = 0 }: Resident, abilitie
     capabilities: facts?.capabilities ?? abilities,
     demonstration: label !== undefined,
     ...(label && { label }),
+    ...(spec.endpoint && { provider: URL.parse(spec.endpoint.url)?.host ?? adapter.name }),
     state,
     contextTokens: facts?.contextTokens ?? spec.contextTokens ?? 0,
     sizeBytes: facts?.sizeBytes ?? sizeBytes,

@@ -84,6 +84,7 @@ export const layers: readonly Layer[] = [
   nodePart("node/routing"),
   nodePart("node/placement"),
   nodePart("node/models"),
+  nodePart("node/usage"),
   { ...nodePart("node/platform"), world: true },
   // The one place that knows all parts.
   {

@@ -11,7 +11,14 @@ import {
 import type { Message, Sender } from "../../../actors/behavior.ts";
 import { stageWith, type Stage } from "./stage.ts";
 
-const keys = { room: "lobby", user: "ada", agent: "ada.helper", catalog: "rooms", "role-manager": "cluster" } as const;
+const keys = {
+  room: "lobby",
+  user: "ada",
+  agent: "ada.helper",
+  catalog: "rooms",
+  "role-manager": "cluster",
+  ledger: "ada",
+} as const;
 
 describe("the rows of commands", () => {
   it("say for each command of clients what it is for and who may", () => {

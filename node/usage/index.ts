@@ -1,0 +1,394 @@
+/** Usage: what calls of models take, of whom and of what, and the budgets that stop them.
+ *
+ *      gateway, agents ──call──► placed: another model when a budget names one ──► routes ──► counted ──► engines of the cluster
+ *                                                                                    │
+ *                                reserve before (share.ts) ◄── teller ◄──► ledger/ada, ledger/all.people
+ *                                rows after                ──►
+ *
+ *  `counted` is below the routes, so that it sees the model that is really called: each attempt of a route is a call by itself, and a
+ *  route goes on to its next model when the budget of one is used up. Without budgets a call costs a few additions here. What was
+ *  summed up is told every few seconds: that is what a node that dies loses (docs/decisions/0039-usage-and-budgets.md).
+ *
+ *  Read `counting.ts` (which budgets count a call), `taken.ts` (what a call takes), `share.ts` (the arithmetic), `teller.ts`. */
+import {
+  everybody,
+  ledgerOf,
+  refused,
+  traitsOf,
+  type ActorId,
+  type Budget,
+  type EngineName,
+  type EngineRequest,
+  type Failure,
+  type LeaseGranted,
+  type Price,
+  type Result,
+  type Said,
+  type UsageSums,
+} from "../../protocols/index.ts";
+import { defaultOf, engineOf, type Engine, type Engines, type Running } from "../../runtimes/engine.ts";
+import type { Clock, Log, Meter } from "../ports.ts";
+import { budgetsOf, payerOf, rateOf, type Counted, type Payer } from "./counting.ts";
+import { usageLimits, type UsageLimits } from "./limits.ts";
+import { answered, estimated, heard, tokensOf, type Rate } from "./taken.ts";
+import { Teller, type Standing } from "./teller.ts";
+
+export { budgetsOf, type Counted } from "./counting.ts";
+export type { UsageLimits } from "./limits.ts";
+
+/** What it needs. */
+export interface UsagePorts {
+  /** Names this life of this node: no other one ever tells under it. */
+  readonly reporter: string;
+  /** Asks an actor, as the node. */
+  readonly ask: (to: ActorId, message: object, timeoutMs: number) => Promise<Result<unknown>>;
+  readonly budgets: () => readonly Budget[];
+  readonly prices: () => readonly Price[];
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly meter: Meter;
+  /** A budget came to its warning or its end for the first time in its period: for the audit. */
+  readonly noted?: (action: string, facts: Readonly<Record<string, string>>) => void;
+  readonly limits?: Partial<UsageLimits>;
+}
+
+/** A budget that people should hear of. */
+export interface BudgetNotice {
+  readonly budget: string;
+  readonly percent: number;
+  readonly resetsAtMs: number;
+}
+
+/** What came about with a call. */
+export interface CallNotices {
+  /** It was made of this model, in place of the one that was asked. */
+  readonly instead?: string;
+  readonly budgets: readonly BudgetNotice[];
+}
+
+/** Counts calls. */
+export interface Usage {
+  /** Engines whose calls are counted, and stopped by budgets. */
+  counted(inner: Engines): Engines;
+  /** Engines that call another model where a budget that is used up names one; around the routes. */
+  placed(routed: Engines): Engines;
+  /** What came about with a call of this node, until it was answered. */
+  noticesOf(callId: string): CallNotices | undefined;
+  /** Tells all that there is to tell. */
+  flush(): Promise<void>;
+  /** Tells it, and ends. */
+  stop(): Promise<void>;
+}
+
+/** A call under way of which something may have to be told. */
+interface Noted {
+  instead?: string;
+  /** Budgets that sent it to another model: they stop it no more. */
+  readonly past: Set<string>;
+  readonly counted: Set<Counted>;
+}
+
+/** Makes it. Nothing is told before the first call. */
+export function createUsage(ports: UsagePorts): Usage {
+  const { clock, log, meter } = ports;
+  const limits: UsageLimits = { ...usageLimits, ...ports.limits };
+  const tellers = new Map<ActorId, Teller>();
+  const noted = new Map<string, Noted>();
+  let made = 0;
+  let underWay = 0;
+  let stopped = false;
+  let cancelTimer: (() => void) | undefined;
+
+  const settle = (to: ActorId, message: object): Promise<Result<unknown>> =>
+    ports.ask(to, message, limits.settleTimeoutMs);
+
+  const first = ({ budget, lease }: Counted, { first: what = "warned", spent }: LeaseGranted): void => {
+    const action = what === "warned" ? "budgetWarned" : "budgetUsedUp";
+    const facts = { budget: budget.name, counted: lease.id, limit: String(budget.limit), spent: String(spent) };
+    log.warn(`usage.${action}`, facts);
+    meter.count("budgets_reached", 1, { budget: budget.name, what });
+    ports.noted?.(action, facts);
+  };
+
+  function tellerOf(ledger: ActorId): Teller {
+    const known = tellers.get(ledger);
+    if (known !== undefined) return known;
+    if (tellers.size >= limits.ledgersMax)
+      for (const [name, one] of tellers) {
+        if (tellers.size < limits.ledgersMax) break;
+        if (one.idle) tellers.delete(name);
+      }
+    // Under a number of its own: one that was forgotten, and made again, begins to count anew.
+    made += 1;
+    const reporter = `${ports.reporter}.${made}`;
+    const teller = new Teller({ reporter, ledger, settle, clock, meter, limits, first });
+    tellers.set(ledger, teller);
+    return teller;
+  }
+
+  // --- telling -------------------------------------------------------------------------------------------------------
+
+  async function flush(): Promise<void> {
+    const due = [...tellers.values()].filter((teller) => !teller.idle);
+    let next = 0;
+    const line = async (): Promise<void> => {
+      for (let teller = due[next++]; teller !== undefined; teller = due[next++]) await teller.flush();
+    };
+    await Promise.all(Array.from({ length: Math.min(limits.settlesMax, due.length) }, line));
+  }
+
+  /** The timer runs while there is something to tell. */
+  function later(): void {
+    if (stopped || cancelTimer !== undefined) return;
+    cancelTimer = clock.after(limits.settleIntervalMs, () => {
+      flush()
+        .catch((error: unknown) => log.error("usage.flush.failed", { error }))
+        .finally(() => {
+          cancelTimer = undefined;
+          if ([...tellers.values()].some((teller) => !teller.idle)) later();
+        });
+    });
+  }
+
+  function add(payer: Payer, sums: UsageSums): void {
+    const { person, key, model, provider } = payer;
+    tellerOf(ledgerOf(everybody)).add({ person, model, provider, ...sums });
+    if (person !== "") tellerOf(ledgerOf(person)).add({ key, model, provider, ...sums });
+    later();
+  }
+
+  // --- one call ------------------------------------------------------------------------------------------------------
+
+  interface Reservation {
+    readonly counted: Counted;
+    readonly amount: number;
+  }
+
+  const amountOf = ({ lease: { measure } }: Counted, sums: UsageSums): number =>
+    measure === "tokens" ? sums.promptTokens + sums.completionTokens : sums[measure];
+
+  const give = (reservations: readonly Reservation[], sums?: UsageSums): void => {
+    for (const { counted, amount } of reservations)
+      tellerOf(counted.ledger).settle(counted.lease.id, amount, sums === undefined ? 0 : amountOf(counted, sums));
+  };
+
+  /** Reserves of every budget, in their order; of none if one has nothing. At once where nobody has to be asked. */
+  function reserveAll(counted: readonly Counted[], sums: UsageSums): Result<readonly Reservation[]> | Promise<Result<readonly Reservation[]>> {
+    const taken: Reservation[] = [];
+    for (const [index, one] of counted.entries()) {
+      const got = tellerOf(one.ledger).take(one, amountOf(one, sums));
+      if (got === undefined) return waitFor(counted.slice(index), sums, taken);
+      if (!got.ok) {
+        give(taken);
+        return refused(got.error);
+      }
+      taken.push({ counted: one, amount: got.amount });
+    }
+    return { ok: true, value: taken };
+  } // prettier-ignore
+
+  async function waitFor(
+    counted: readonly Counted[],
+    sums: UsageSums,
+    taken: Reservation[],
+  ): Promise<Result<readonly Reservation[]>> {
+    for (const one of counted) {
+      const got = await tellerOf(one.ledger).reserve(one, amountOf(one, sums));
+      if (!got.ok) {
+        give(taken);
+        return refused(got.error);
+      }
+      taken.push({ counted: one, amount: got.amount });
+    }
+    return { ok: true, value: taken };
+  }
+
+  function callCounted(
+    name: EngineName,
+    inner: Engine,
+    request: EngineRequest,
+    provider: string,
+    hear: (said: Said) => void,
+  ): Running {
+    const model = request.model ?? "";
+    const payer: Payer = { ...payerOf(request.person ?? "", request.key ?? ""), model, provider };
+    const budgets = ports.budgets();
+    const note = noted.get(request.id);
+    const all = budgets.length === 0 ? [] : budgetsOf(budgets, payer);
+    for (const one of all) {
+      note?.counted.add(one);
+      if (one.budget.ending === "warn" || note?.past.has(one.budget.name) === true) tellerOf(one.ledger).watch(one);
+    }
+    const stopping = all.filter(({ budget }) => budget.ending !== "warn" && note?.past.has(budget.name) !== true);
+    const rate: Rate = rateOf(ports.prices(), model);
+    const sinceMs = clock.monotonicMs();
+
+    const begin = (reservations: readonly Reservation[], asked: EngineRequest): Running => {
+      let tokens = 0;
+      let spoke = false;
+      return inner.call(asked, (said) => {
+        if (said.type === "part") {
+          spoke = true;
+          tokens += tokensOf(said.part);
+          return hear(said);
+        }
+        const ms = clock.monotonicMs() - sinceMs;
+        const { result } = said;
+        const sums = result.ok
+          ? answered(result.value, ms, rate)
+          : spoke
+            ? heard(name, request, tokens, ms, rate)
+            : undefined;
+        give(reservations, sums);
+        if (sums !== undefined) add(payer, sums);
+        else if (reservations.length > 0) later();
+        hear(said);
+      });
+    };
+    if (stopping.length === 0) return begin([], request);
+
+    const got = reserveAll(stopping, estimated(name, request, rate, limits.reservedAnswerTokens));
+    later();
+    const refuse = (error: Failure): void => hear({ type: "answered", result: refused(error) });
+    if (!(got instanceof Promise)) {
+      if (got.ok) return begin(got.value, request);
+      clock.soon(() => refuse(got.error));
+      return { cancel: () => undefined };
+    }
+    let running: Running | undefined;
+    let cancelled = false;
+    void got.then((reserved) => {
+      if (!reserved.ok) return refuse(reserved.error);
+      const timeoutMs = Math.max(1, request.timeoutMs - (clock.monotonicMs() - sinceMs));
+      running = begin(reserved.value, { ...request, timeoutMs });
+      if (cancelled) running.cancel();
+    });
+    return {
+      cancel() {
+        cancelled = true;
+        running?.cancel();
+      },
+    };
+  }
+
+  // --- another model -------------------------------------------------------------------------------------------------
+
+  function callPlaced(inner: Engine, request: EngineRequest, hear: (said: Said) => void): Running {
+    if (ports.budgets().length === 0 || noted.has(request.id)) return inner.call(request, hear);
+    const note: Noted = { past: new Set(), counted: new Set() };
+    noted.set(request.id, note);
+    const endsMs = clock.monotonicMs() + request.timeoutMs;
+    let running: Running = { cancel: () => undefined };
+    let cancelled = false;
+    const attempt = (asked: EngineRequest): void => {
+      let spoke = false;
+      running = inner.call(asked, (said) => {
+        if (said.type === "part") {
+          spoke = true;
+          return hear(said);
+        }
+        const next = said.result.ok || spoke || cancelled ? undefined : insteadOf(said.result.error, note);
+        if (next !== undefined) {
+          note.instead = next;
+          meter.count("budget_fallbacks", 1, { model: next });
+          return attempt({ ...request, model: next, timeoutMs: endsMs - clock.monotonicMs() });
+        }
+        try {
+          hear(note.instead === undefined || !said.result.ok ? said : withModel(said, note.instead));
+        } finally {
+          noted.delete(request.id);
+        }
+      });
+      if (cancelled) running.cancel();
+    };
+    attempt(request);
+    return {
+      cancel() {
+        cancelled = true;
+        running.cancel();
+      },
+    };
+  }
+
+  return {
+    counted: (inner) =>
+      mapEngines(inner, (name, engine) => {
+        // What a text is to a model costs nothing.
+        if (name === "tokenize") return engine;
+        let providers: ReadonlyMap<string, string> | undefined;
+        engine.watch(() => {
+          providers = undefined;
+        });
+        const providerOf = (model: string): string => {
+          providers ??= new Map(engine.models().map((info) => [info.model, info.provider ?? "local"]));
+          return providers.get(model) ?? "local";
+        };
+        return {
+          models: () => engine.models(),
+          watch: (listener) => engine.watch(listener),
+          call(request, hear) {
+            // Whoever names none is counted with the one that is meant now.
+            const isNamed = request.model !== undefined && request.model !== "";
+            const model = isNamed ? request.model : defaultOf(engine.models(), traitsOf(name).needs(request));
+            const named = isNamed ? request : { ...request, model };
+            underWay += 1;
+            return callCounted(name, engine, named as EngineRequest, providerOf(model), (said) => {
+              if (said.type === "answered") underWay -= 1;
+              hear(said);
+            });
+          },
+        };
+      }),
+    placed: (routed) =>
+      mapEngines(routed, (name, engine) =>
+        name === "tokenize"
+          ? engine
+          : {
+              models: () => engine.models(),
+              watch: (listener) => engine.watch(listener),
+              call: (request, hear) => callPlaced(engine, request, hear),
+            },
+      ),
+    noticesOf(callId) {
+      const note = noted.get(callId);
+      if (note === undefined) return undefined;
+      const nowMs = clock.monotonicMs();
+      const budgets = [...note.counted].flatMap((counted): readonly BudgetNotice[] => {
+        const standing = tellers.get(counted.ledger)?.standing(counted.lease.id);
+        if (standing === undefined || standing.spent < counted.lease.warnAt || standing.resetsAtMs < nowMs) return [];
+        return [noticeOf(standing, clock.nowMs() - nowMs)];
+      });
+      return { ...(note.instead !== undefined && { instead: note.instead }), budgets };
+    },
+    flush,
+    async stop() {
+      stopped = true;
+      cancelTimer?.();
+      if (underWay > 0) log.debug("usage.stop", { underWay });
+      await flush();
+    },
+  };
+}
+
+const noticeOf = ({ counted, spent, resetsAtMs }: Standing, wallOffsetMs: number): BudgetNotice => ({
+  budget: counted.budget.name,
+  percent: counted.lease.limit === 0 ? 100 : Math.floor((spent / counted.lease.limit) * 100),
+  resetsAtMs: Math.round(resetsAtMs + wallOffsetMs),
+});
+
+/** The model that a budget names in place, once for each budget. */
+function insteadOf({ code, details }: Failure, { past }: Noted): string | undefined {
+  const [budget, model] = [details?.["budget"], details?.["instead"]];
+  if (code !== "QUOTA_EXCEEDED" || typeof budget !== "string" || typeof model !== "string") return undefined;
+  if (past.has(budget)) return undefined;
+  past.add(budget);
+  return model;
+}
+
+const withModel = (said: Said & { readonly type: "answered" }, model: string): Said =>
+  said.result.ok ? { type: "answered", result: { ok: true, value: { ...said.result.value, model } } } : said;
+
+const mapEngines = (engines: Engines, map: (name: EngineName, engine: Engine) => Engine): Engines =>
+  Object.fromEntries(
+    (Object.keys(engines) as EngineName[]).map((name) => [name, map(name, engineOf(engines, name))]),
+  ) as unknown as Engines;
